@@ -1,0 +1,150 @@
+/** What can go wrong in tensor code. Plain errors with a `_tag`: callers at the Effect boundary turn them into typed failures. */
+import type { DType } from "./DType.ts"
+import { formatShape, type Shape } from "./Shape.ts"
+
+abstract class TensorError extends Error {
+  abstract readonly _tag: string
+  override get name(): string {
+    return this._tag
+  }
+}
+
+/** An operand's shape does not fit the others. */
+export class ShapeMismatch extends TensorError {
+  readonly _tag = "ShapeMismatch"
+  readonly kernel: string
+  readonly operand: string
+  readonly expected: string
+  readonly actual: Shape
+  constructor(kernel: string, operand: string, expected: string, actual: Shape) {
+    super(`${kernel}: operand "${operand}" has shape ${formatShape(actual)}, expected ${expected}`)
+    this.kernel = kernel
+    this.operand = operand
+    this.expected = expected
+    this.actual = actual
+  }
+}
+
+/** An operand's element type is not one that the kernel reads. */
+export class DTypeMismatch extends TensorError {
+  readonly _tag = "DTypeMismatch"
+  readonly kernel: string
+  readonly operand: string
+  readonly expected: readonly DType[]
+  readonly actual: DType
+  constructor(kernel: string, operand: string, expected: readonly DType[], actual: DType) {
+    super(`${kernel}: operand "${operand}" is ${actual}, expected ${expected.join(" or ")}; convert it with cast()`)
+    this.kernel = kernel
+    this.operand = operand
+    this.expected = expected
+    this.actual = actual
+  }
+}
+
+/** A required operand was not given. */
+export class MissingOperand extends TensorError {
+  readonly _tag = "MissingOperand"
+  readonly kernel: string
+  readonly operand: string
+  constructor(kernel: string, operand: string) {
+    super(`${kernel}: operand "${operand}" is required`)
+    this.kernel = kernel
+    this.operand = operand
+  }
+}
+
+/** A tensor was used after its release. */
+export class ReleasedTensor extends TensorError {
+  readonly _tag = "ReleasedTensor"
+  readonly kernel: string
+  readonly operand: string
+  readonly shape: Shape
+  constructor(kernel: string, operand: string, shape: Shape) {
+    super(
+      `${kernel}: operand "${operand}" ${formatShape(shape)} was already released; keep it by returning it from its scope`
+    )
+    this.kernel = kernel
+    this.operand = operand
+    this.shape = shape
+  }
+}
+
+/** Operands live on different backends. */
+export class ForeignTensor extends TensorError {
+  readonly _tag = "ForeignTensor"
+  readonly kernel: string
+  readonly operand: string
+  readonly expected: string
+  readonly actual: string
+  constructor(kernel: string, operand: string, expected: string, actual: string, shape: Shape) {
+    super(
+      `${kernel}: operand "${operand}" ${formatShape(shape)} lives on backend ${actual}, the others on ${expected}; move it with read and upload`
+    )
+    this.kernel = kernel
+    this.operand = operand
+    this.expected = expected
+    this.actual = actual
+  }
+}
+
+/** An attribute of a kernel is out of its range. */
+export class InvalidAttribute extends TensorError {
+  readonly _tag = "InvalidAttribute"
+  readonly kernel: string
+  readonly attribute: string
+  constructor(kernel: string, attribute: string, value: unknown, expected: string) {
+    super(`${kernel}: attribute "${attribute}" is ${String(value)}, expected ${expected}`)
+    this.kernel = kernel
+    this.attribute = attribute
+  }
+}
+
+/** A backend has no body for a kernel, or cannot run it at this size. */
+export class UnsupportedKernel extends TensorError {
+  readonly _tag = "UnsupportedKernel"
+  readonly kernel: string
+  readonly backend: string
+  constructor(kernel: string, backend: string, reason: string) {
+    super(`${kernel}: backend ${backend} cannot run it: ${reason}`)
+    this.kernel = kernel
+    this.backend = backend
+  }
+}
+
+/** A backend cannot be started as asked; nothing else is chosen silently. */
+export class BackendUnavailable extends TensorError {
+  readonly _tag = "BackendUnavailable"
+  readonly backend: string
+  constructor(backend: string, reason: string) {
+    super(`backend ${backend} is not available: ${reason}`)
+    this.backend = backend
+  }
+}
+
+/** The backend has no room for another tensor. */
+export class OutOfMemory extends TensorError {
+  readonly _tag = "OutOfMemory"
+  readonly backend: string
+  readonly requestedBytes: number
+  readonly liveBytes: number
+  readonly budgetBytes: number
+  constructor(backend: string, requestedBytes: number, liveBytes: number, budgetBytes: number) {
+    super(
+      `backend ${backend} cannot allocate ${requestedBytes} bytes: ${liveBytes} of ${budgetBytes} bytes are live; use a smaller batch, rematerialization, or a larger memory limit`
+    )
+    this.backend = backend
+    this.requestedBytes = requestedBytes
+    this.liveBytes = liveBytes
+    this.budgetBytes = budgetBytes
+  }
+}
+
+/** Automatic differentiation was asked for something that has no gradient. */
+export class NotDifferentiable extends TensorError {
+  readonly _tag = "NotDifferentiable"
+  readonly kernel: string
+  constructor(kernel: string, reason: string) {
+    super(`${kernel}: ${reason}`)
+    this.kernel = kernel
+  }
+}

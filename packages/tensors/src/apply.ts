@@ -1,0 +1,60 @@
+/** Calls a kernel: checks operands, allocates outputs, runs, and records the call for differentiation. */
+import { currentTape } from "./autodiff/Tape.ts"
+import type { Backend, Operand } from "./Backend.ts"
+import { DTypeMismatch, ForeignTensor, MissingOperand } from "./Errors.ts"
+import type { AnyKernel, InputSpec, Kernel, Shapes, Tensors } from "./Kernel.ts"
+import type { Shape } from "./Shape.ts"
+import { Tensor } from "./Tensor.ts"
+
+const checkOperand = (kernel: AnyKernel, name: string, spec: InputSpec, tensor: Tensor, backend: Backend): Operand => {
+  tensor.assertLive(kernel.name, name)
+  if (tensor.backend !== backend) {
+    throw new ForeignTensor(kernel.name, name, backend.name, tensor.backend.name, tensor.shape)
+  }
+  if (!spec.dtypes.includes(tensor.dtype)) throw new DTypeMismatch(kernel.name, name, spec.dtypes, tensor.dtype)
+  return { handle: tensor.storage.handle, dtype: tensor.dtype, shape: tensor.shape }
+}
+
+/**
+ * Runs `kernel` on the backend of its operands and returns its outputs.
+ * Raises MissingOperand, ReleasedTensor, ForeignTensor, DTypeMismatch, ShapeMismatch, InvalidAttribute before any work.
+ */
+export const apply = <I extends string, O extends string, A extends object>(
+  kernel: Kernel<I, O, A>,
+  inputs: Tensors<I>,
+  attributes: A
+): { readonly [K in O]: Tensor } => {
+  const backend = (Object.values(inputs) as (Tensor | undefined)[]).find((tensor) => tensor)?.backend
+  const operands: { [name: string]: Operand } = {}
+  const shapes: { [name: string]: Shape } = {}
+  for (const name of Object.keys(kernel.inputs) as I[]) {
+    const tensor = inputs[name]
+    const spec: InputSpec = kernel.inputs[name]
+    if (tensor === undefined || backend === undefined) {
+      if (spec.optional) continue
+      throw new MissingOperand(kernel.name, name)
+    }
+    operands[name] = checkOperand(kernel, name, spec, tensor, backend)
+    shapes[name] = tensor.shape
+  }
+  if (backend === undefined) throw new MissingOperand(kernel.name, Object.keys(kernel.inputs).join(", "))
+
+  const inferred = kernel.infer(shapes as Shapes<I>, attributes)
+  const outputs: { [name: string]: Tensor } = {}
+  const results: { [name: string]: Operand } = {}
+  try {
+    for (const name of kernel.outputs) {
+      const { shape, dtype = "f32" } = inferred[name]
+      const handle = backend.allocate({ shape, dtype })
+      outputs[name] = new Tensor({ backend, handle, references: 0 }, shape)
+      results[name] = { handle, dtype, shape }
+    }
+    backend.run(kernel, { inputs: operands, outputs: results, attributes })
+  } catch (error) {
+    for (const output of Object.values(outputs)) output.release()
+    throw error
+  }
+  const named = outputs as { [K in O]: Tensor }
+  currentTape()?.recordKernel(kernel, inputs, named, attributes)
+  return named
+}

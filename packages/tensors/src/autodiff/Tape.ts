@@ -1,0 +1,129 @@
+/**
+ * The tape of reverse-mode differentiation: which call made which tensor, and what its gradient needs.
+ * Saved tensors are aliases owned by the tape, so the forward pass may release everything else as it goes.
+ */
+import { NotDifferentiable } from "../Errors.ts"
+import type { Kernel, Tensors } from "../Kernel.ts"
+import { unscoped } from "../memory/scope.ts"
+import type { Shape } from "../Shape.ts"
+import type { Tensor } from "../Tensor.ts"
+
+/** A value on the tape; gradients are summed under it. */
+export interface Variable {
+  readonly shape: Shape
+}
+
+/** One recorded call. `backward` turns gradients of the outputs into gradients of the inputs; null where none is wanted. */
+export interface Node {
+  readonly name: string
+  readonly inputs: readonly (Variable | undefined)[]
+  readonly outputs: readonly Variable[]
+  readonly backward: (cotangents: readonly (Tensor | undefined)[]) => readonly (Tensor | undefined)[]
+  readonly saved: readonly Tensor[]
+}
+
+export class Tape {
+  readonly nodes: Node[] = []
+  private readonly variables = new Map<Tensor, Variable>()
+
+  /** Makes `tensor` a variable: what is computed from it is recorded. */
+  watch(tensor: Tensor): Variable {
+    const known = this.variables.get(tensor)
+    if (known !== undefined) return known
+    const variable = { shape: tensor.shape }
+    this.variables.set(tensor, variable)
+    return variable
+  }
+
+  variableOf(tensor: Tensor | undefined): Variable | undefined {
+    return tensor === undefined ? undefined : this.variables.get(tensor)
+  }
+
+  /** Adds a call with its own backward; `save` lists tensors to keep until then. */
+  record(
+    name: string,
+    inputs: readonly (Tensor | undefined)[],
+    outputs: readonly Tensor[],
+    save: readonly (Tensor | undefined)[],
+    backward: (
+      cotangents: readonly (Tensor | undefined)[],
+      saved: readonly (Tensor | undefined)[]
+    ) => readonly (Tensor | undefined)[]
+  ): void {
+    const variables = inputs.map((input) => this.variableOf(input))
+    if (variables.every((variable) => variable === undefined)) return
+    const saved = unscoped(() => save.map((tensor) => tensor?.alias()))
+    this.nodes.push({
+      name,
+      inputs: variables,
+      outputs: outputs.map((output) => this.watch(output)),
+      backward: (cotangents) => backward(cotangents, saved),
+      saved: saved.filter((tensor) => tensor !== undefined)
+    })
+  }
+
+  recordKernel<I extends string, O extends string, A extends object>(
+    kernel: Kernel<I, O, A>,
+    inputs: Tensors<I>,
+    outputs: { readonly [K in O]: Tensor },
+    attributes: A
+  ): void {
+    const inputNames = Object.keys(kernel.inputs) as I[]
+    const operands = inputNames.map((name) => inputs[name])
+    if (operands.every((tensor) => this.variableOf(tensor) === undefined)) return
+    const { gradient } = kernel
+    if (gradient === undefined) {
+      throw new NotDifferentiable(kernel.name, "has no gradient; call it inside noGrad() or on untracked tensors")
+    }
+    const wanted = Object.fromEntries(inputNames.map((name) => [name, this.variableOf(inputs[name]) !== undefined]))
+    const saves: readonly (I | O)[] = [...(gradient.saves.inputs ?? []), ...(gradient.saves.outputs ?? [])]
+    const everything: Tensors<I | O> = { ...inputs, ...outputs }
+    const shapesOf = (tensors: Tensors<I | O>, names: readonly (I | O)[]) =>
+      Object.fromEntries(names.flatMap((name) => (tensors[name] ? [[name, tensors[name].shape]] : [])))
+    const shapes = {
+      inputs: shapesOf(inputs as Tensors<I | O>, inputNames),
+      outputs: shapesOf(outputs as Tensors<I | O>, kernel.outputs)
+    }
+    this.record(
+      kernel.name,
+      operands,
+      kernel.outputs.map((name) => outputs[name]),
+      saves.map((name) => everything[name]),
+      (cotangents, saved) => {
+        const gradients = gradient.backward({
+          saved: Object.fromEntries(saves.map((name, index) => [name, saved[index]])) as Tensors<I | O>,
+          cotangents: Object.fromEntries(kernel.outputs.map((name, index) => [name, cotangents[index]])) as Tensors<O>,
+          wanted: wanted as { readonly [K in I]: boolean },
+          shapes: shapes as Parameters<typeof gradient.backward>[0]["shapes"],
+          attributes
+        })
+        return inputNames.map((name) => gradients[name])
+      }
+    )
+  }
+
+  /** Releases everything still saved. */
+  clear(): void {
+    for (const node of this.nodes) for (const tensor of node.saved) tensor.release()
+    this.nodes.length = 0
+    this.variables.clear()
+  }
+}
+
+let active: Tape | undefined
+
+export const currentTape = (): Tape | undefined => active
+
+/** Runs `body` with `tape` recording; undefined records nothing. */
+export const withTape = <T>(tape: Tape | undefined, body: () => T): T => {
+  const outer = active
+  active = tape
+  try {
+    return body()
+  } finally {
+    active = outer
+  }
+}
+
+/** Runs `body` without recording: its results are constants for differentiation. */
+export const noGrad = <T>(body: () => T): T => withTape(undefined, body)

@@ -1,0 +1,8 @@
+/** Every kernel. The conformance suite, the benchmarks and FEATURES.md walk this list. */
+import type { AnyKernel } from "../Kernel.ts"
+import { addKernel } from "./add/definition.ts"
+import { addIntoKernel } from "./addInto/definition.ts"
+import { geluGradientKernel, geluKernel } from "./gelu/definition.ts"
+import { matmulKernel } from "./matmul/definition.ts"
+
+export const kernels: readonly AnyKernel[] = [addKernel, addIntoKernel, geluKernel, geluGradientKernel, matmulKernel]

@@ -1,0 +1,68 @@
+/**
+ * y = a b, or with either operand transposed; leading axes are a batch.
+ * a [..., M, K] (or [..., K, M]), b [..., K, N] (or [..., N, K]) -> y [..., M, N]. b may have no batch axes of its own
+ * and may be stored as bf16 or f16 (frozen weights), which is widened as it is read.
+ */
+import { apply } from "../../apply.ts"
+import { ShapeMismatch } from "../../Errors.ts"
+import { defineKernel, type Geometry } from "../../Kernel.ts"
+import { formatShape, type Shape, sameShape, sizeOf } from "../../Shape.ts"
+import type { Tensor } from "../../Tensor.ts"
+import { normals } from "../samples.ts"
+import { type MatmulAttributes, productSize } from "./geometry.ts"
+import { reference } from "./reference.ts"
+
+export const matmulKernel = defineKernel<"a" | "b", "y", MatmulAttributes>({
+  name: "matmul",
+  inputs: { a: { dtypes: ["f32"] }, b: { dtypes: ["f32", "bf16", "f16"] } },
+  outputs: ["y"],
+  infer: ({ a, b }, attributes) => {
+    const { m, n } = productSize("matmul", a, b, attributes)
+    return { y: { shape: [...a.slice(0, -2), m, n] } }
+  },
+  gradient: {
+    saves: { inputs: ["a", "b"] },
+    // With A = op(a), B = op(b): dA = dY B^T, dB = A^T dY; a transposed operand gets the transposed product.
+    backward: ({ saved: { a, b }, cotangents: { y }, wanted, shapes, attributes: { transposeA, transposeB } }) => {
+      if (!a || !b || !y) return {}
+      const gradientA = () => (transposeA ? matmul(b, y, transposeB, true) : matmul(y, b, false, !transposeB))
+      const gradientB = () => (transposeB ? matmul(y, a, true, transposeA) : matmul(a, y, !transposeA, false))
+      if (shapes.inputs.a.length > 2 && shapes.inputs.b.length === 2) {
+        throw new ShapeMismatch(
+          "matmul",
+          "b",
+          "batch axes of its own to be differentiated (linear() shares weights)",
+          b.shape
+        )
+      }
+      return { a: wanted.a ? gradientA() : undefined, b: wanted.b ? gradientB() : undefined }
+    }
+  },
+  reference,
+  cost: ({ inputs, outputs }: Geometry<"a" | "b", "y">) => ({
+    flops: 2 * sizeOf(outputs.y) * (sizeOf(inputs.a) / Math.max(1, sizeOf(outputs.y.slice(0, -1)))),
+    bytes: 4 * (sizeOf(inputs.a) + sizeOf(inputs.b) + sizeOf(outputs.y))
+  }),
+  samples: (random) =>
+    [
+      { m: 1, k: 1, n: 1, batch: [] },
+      { m: 3, k: 17, n: 5, batch: [] },
+      { m: 5, k: 4, n: 33, batch: [2] },
+      { m: 33, k: 19, n: 2, batch: [2, 3] }
+    ].flatMap(({ m, k, n, batch }) =>
+      [false, true].flatMap((transposeA) =>
+        [false, true].map((transposeB) => ({
+          name: `${batch.join("x")} ${m}x${k}x${n} ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`,
+          inputs: {
+            a: normals(random, [...batch, ...(transposeA ? [k, m] : [m, k])]),
+            b: normals(random, [...batch, ...(transposeB ? [n, k] : [k, n])])
+          },
+          attributes: { transposeA, transposeB }
+        }))
+      )
+    )
+})
+
+/** a b with a and b optionally transposed: [..., M, K] x [..., K, N] -> [..., M, N]. */
+export const matmul = (a: Tensor, b: Tensor, transposeA = false, transposeB = false): Tensor =>
+  apply(matmulKernel, { a, b }, { transposeA, transposeB }).y

@@ -1,0 +1,26 @@
+import type { Arrays, Geometry } from "../../Kernel.ts"
+import { type MatmulAttributes, productSize } from "./geometry.ts"
+
+/** y[m, n] = sum over k of a[m, k] b[k, n], batch by batch. */
+export const reference = (
+  { a, b }: Arrays<"a" | "b">,
+  { y }: Arrays<"y">,
+  { inputs }: Geometry<"a" | "b", "y">,
+  attributes: MatmulAttributes
+): void => {
+  const { batch, sharedB, m, k, n } = productSize("matmul", inputs.a, inputs.b, attributes)
+  const [rowA, columnA] = attributes.transposeA ? [1, m] : [k, 1]
+  const [rowB, columnB] = attributes.transposeB ? [1, k] : [n, 1]
+  for (let item = 0; item < batch; item++) {
+    const startA = item * m * k
+    const startB = sharedB ? 0 : item * k * n
+    for (let row = 0; row < m; row++) {
+      for (let column = 0; column < n; column++) {
+        let sum = 0
+        for (let i = 0; i < k; i++)
+          sum += a[startA + row * rowA + i * columnA]! * b[startB + i * rowB + column * columnB]!
+        y[(item * m + row) * n + column] = sum
+      }
+    }
+  }
+}

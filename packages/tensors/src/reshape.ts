@@ -1,0 +1,16 @@
+/** Another shape over the same elements: a view, never a copy. */
+import { currentTape } from "./autodiff/Tape.ts"
+import { ShapeMismatch } from "./Errors.ts"
+import { formatShape, type Shape, sizeOf } from "./Shape.ts"
+import { Tensor } from "./Tensor.ts"
+
+/** Views `x` under `shape`, which must hold as many elements. */
+export const reshape = (x: Tensor, shape: Shape): Tensor => {
+  x.assertLive("reshape", "x")
+  if (sizeOf(shape) !== x.size) {
+    throw new ShapeMismatch("reshape", "x", `${sizeOf(shape)} elements for ${formatShape(shape)}`, x.shape)
+  }
+  const view = new Tensor(x.storage, shape)
+  currentTape()?.record("reshape", [x], [view], [], ([cotangent]) => [cotangent && reshape(cotangent, x.shape)])
+  return view
+}

@@ -1,0 +1,119 @@
+/** Differentiation: chain rule, rematerialization, scoped memory. */
+import { assert, describe, it } from "vitest"
+import {
+  add,
+  checkpoint,
+  doubleValues,
+  gelu,
+  makeReferenceBackend,
+  matmul,
+  NotDifferentiable,
+  noGrad,
+  Random,
+  ReleasedTensor,
+  reshape,
+  scope,
+  type Tensor,
+  tensor,
+  valueAndGrad
+} from "../src/index.ts"
+
+const backend = makeReferenceBackend()
+const random = Random.make(7, "autodiff")
+const normal = (shape: readonly number[]): Tensor =>
+  tensor(
+    backend,
+    Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.nextNormal()),
+    shape
+  )
+const ones = (n: number) => tensor(backend, new Array<number>(n).fill(1), [n, 1])
+
+/** Sum of all elements, through a product with ones. */
+const total = (x: Tensor): Tensor => reshape(matmul(reshape(x, [1, x.size]), ones(x.size)), [1])
+
+const layer = ({ x, w }: { readonly x: Tensor; readonly w: Tensor }) => scope(() => add(gelu(matmul(x, w)), x))
+const loss = (p: { readonly x: Tensor; readonly w: Tensor }) => ({
+  loss: total(layer({ x: layer(p), w: p.w })),
+  auxiliary: undefined
+})
+const rematerialized = (p: { readonly x: Tensor; readonly w: Tensor }) => ({
+  loss: total(checkpoint(layer, { x: checkpoint(layer, p), w: p.w })),
+  auxiliary: undefined
+})
+
+describe("valueAndGrad", () => {
+  it("equals central differences", () => {
+    const parameters = { x: normal([3, 4]), w: normal([4, 4]) }
+    const { gradients } = valueAndGrad(loss)(parameters)
+    for (const name of ["x", "w"] as const) {
+      const values = doubleValues(parameters[name])
+      const gradient = doubleValues(gradients[name])
+      for (let i = 0; i < values.length; i++) {
+        const at = (shift: number): number => {
+          const kept = values[i]!
+          values[i] = kept + shift
+          const result = doubleValues(scope(() => loss(parameters).loss))[0]!
+          values[i] = kept
+          return result
+        }
+        const step = 1e-5
+        assert.closeTo(gradient[i]!, (at(step) - at(-step)) / (2 * step), 1e-6 * Math.max(1, Math.abs(gradient[i]!)))
+      }
+    }
+  })
+
+  it("gives the same bits when rematerialized", () => {
+    const parameters = { x: normal([3, 4]), w: normal([4, 4]) }
+    const kept = valueAndGrad(loss)(parameters)
+    const again = valueAndGrad(rematerialized)(parameters)
+    assert.deepEqual(doubleValues(again.gradients.w), doubleValues(kept.gradients.w))
+    assert.deepEqual(doubleValues(again.gradients.x), doubleValues(kept.gradients.x))
+  })
+
+  it("releases what a step allocated, also when the step throws", () => {
+    const parameters = { x: normal([3, 4]), w: normal([4, 4]) }
+    const before = backend.usage().buffers
+    scope(() => {
+      valueAndGrad(loss)(parameters)
+      valueAndGrad(rematerialized)(parameters)
+    })
+    assert.strictEqual(backend.usage().buffers, before)
+    assert.throws(() =>
+      valueAndGrad((p: typeof parameters) => {
+        loss(p)
+        throw new Error("in the middle")
+      })(parameters)
+    )
+    assert.strictEqual(backend.usage().buffers, before)
+  })
+
+  it("accumulates into given gradients", () => {
+    const parameters = { x: normal([3, 4]), w: normal([4, 4]) }
+    const once = valueAndGrad(loss)(parameters).gradients
+    const into = valueAndGrad(loss)(parameters).gradients
+    valueAndGrad(loss, { into })(parameters)
+    for (let i = 0; i < 16; i++) assert.closeTo(doubleValues(into.w)[i]!, 2 * doubleValues(once.w)[i]!, 1e-12)
+  })
+
+  it("refuses a loss that depends on nothing", () => {
+    assert.throws(
+      () =>
+        valueAndGrad((p: { readonly x: Tensor }) => ({ loss: noGrad(() => total(p.x)), auxiliary: 0 }))({
+          x: normal([2])
+        }),
+      NotDifferentiable
+    )
+  })
+})
+
+describe("scope", () => {
+  it("keeps what it returns and releases the rest", () => {
+    let inner: Tensor | undefined
+    const kept = scope(() => {
+      inner = normal([2])
+      return { y: add(inner, inner) }
+    })
+    assert.strictEqual(kept.y.released, false)
+    assert.throws(() => add(inner!, inner!), ReleasedTensor)
+  })
+})
