@@ -6,7 +6,7 @@
 import { apply } from "../../apply.ts"
 import { ShapeMismatch } from "../../Errors.ts"
 import { defineKernel, type Geometry } from "../../Kernel.ts"
-import { formatShape, type Shape, sameShape, sizeOf } from "../../Shape.ts"
+import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
 import { type MatmulAttributes, productSize } from "./geometry.ts"
