@@ -1,6 +1,6 @@
 /** Tensors: a shape over reference-counted storage of one backend. Row-major; reshaping is a view. */
 import type { Backend, Handle, Source } from "./Backend.ts"
-import { bytesOfArray, type DType, type HostArray, viewAs } from "./DType.ts"
+import { bytesOfArray, type DType, elementBytes, type HostArray, viewAs } from "./DType.ts"
 import { ReleasedTensor, ShapeMismatch } from "./Errors.ts"
 import { adopt } from "./memory/scope.ts"
 import { type Shape, sizeOf } from "./Shape.ts"
@@ -51,8 +51,8 @@ export class Tensor {
   async read(): Promise<HostArray> {
     this.assertLive("read")
     const bytes = await this.backend.read(this.storage.handle)
-    const copy = new Uint8Array(bytes.byteLength)
-    copy.set(bytes)
+    const copy = new Uint8Array(this.size * elementBytes(this.dtype))
+    copy.set(bytes.subarray(0, copy.length)) // a view may show the leading rows only
     return viewAs(this.dtype, copy)
   }
 

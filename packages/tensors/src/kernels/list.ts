@@ -4,5 +4,13 @@ import { addKernel } from "./add/definition.ts"
 import { addIntoKernel } from "./addInto/definition.ts"
 import { geluGradientKernel, geluKernel } from "./gelu/definition.ts"
 import { matmulKernel } from "./matmul/definition.ts"
+import { writeRowsKernel } from "./writeRows/definition.ts"
 
-export const kernels: readonly AnyKernel[] = [addKernel, addIntoKernel, geluKernel, geluGradientKernel, matmulKernel]
+export const kernels: readonly AnyKernel[] = [
+  addKernel,
+  addIntoKernel,
+  geluKernel,
+  geluGradientKernel,
+  matmulKernel,
+  writeRowsKernel
+]

@@ -1,0 +1,52 @@
+/** Keys and values of earlier tokens, so that generation reads each of them once. One sequence at a time. */
+import { attention, type Backend, keep, leadingRows, reshape, type Tensor, tensor, writeRows, zeros } from "@speedq/tensors"
+import { headWidth, type LanguageConfig } from "./ModelConfig.ts"
+
+export interface KeyValueCache {
+  /** Tokens stored. */
+  readonly length: number
+  /** Appends k, v [1, T, G, D] of a layer and attends q [1, T, H, D] over all stored: -> [1, T, H, D]. */
+  readonly attend: (layer: number, q: Tensor, k: Tensor, v: Tensor, scale: number) => Tensor
+  /** Call once a token batch has passed all layers. */
+  readonly advance: (tokens: number) => void
+  readonly release: () => void
+}
+
+/** A cache for up to `capacity` tokens, on `backend`. */
+export const makeKeyValueCache = (backend: Backend, config: LanguageConfig, capacity: number): KeyValueCache => {
+  const groups = config.num_key_value_heads
+  const width = headWidth(config)
+  const rowWidth = groups * width
+  const reserve = () => keep(zeros(backend, [capacity, rowWidth]))
+  const layers = Array.from({ length: config.num_hidden_layers }, () => ({ k: reserve(), v: reserve() }))
+  let length = 0
+  return {
+    get length() {
+      return length
+    },
+    attend: (layer, q, k, v, scale) => {
+      const stored = layers[layer]!
+      const count = q.shape[1]!
+      const index = tensor(
+        backend,
+        Int32Array.from({ length: count }, (_, i) => length + i),
+        [count],
+        "i32"
+      )
+      writeRows(stored.k, reshape(k, [count, rowWidth]), index)
+      writeRows(stored.v, reshape(v, [count, rowWidth]), index)
+      // Query i of the new tokens sits at position length + i: causal attention aligns the ends.
+      const seen = (rowsOf: Tensor) => reshape(leadingRows(rowsOf, length + count), [1, length + count, groups, width])
+      return attention(q, seen(stored.k), seen(stored.v), { causal: true, scale })
+    },
+    advance: (tokens) => {
+      length += tokens
+    },
+    release: () => {
+      for (const { k, v } of layers) {
+        k.release()
+        v.release()
+      }
+    }
+  }
+}

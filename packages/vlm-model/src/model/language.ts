@@ -1,0 +1,113 @@
+/** The Qwen2 decoder: embeddings to final hidden states, and logits for the rows that are asked for (internvl3.md 3.3). */
+import {
+  add,
+  attention,
+  gatherRows,
+  linear,
+  reshape,
+  rmsNorm,
+  rotary,
+  scope,
+  siluTimes,
+  type Tensor
+} from "@speedq/tensors"
+import type { KeyValueCache } from "./KeyValueCache.ts"
+import { headWidth, type LanguageConfig } from "./ModelConfig.ts"
+import { linearLayer, type Weights } from "./Weights.ts"
+
+/** What the decoder needs to know about a batch besides its embeddings. */
+export interface Positions {
+  /** i32 [B, T]: position of each token in its sequence. */
+  readonly ids: Tensor
+  /** i32 [B, T]: 1 where a token may be attended; absent when all may. */
+  readonly keyMask?: Tensor | undefined
+}
+
+/** Name of decoder layer `index` in the checkpoint. */
+export const decoderLayerName = (index: number): string => `language_model.model.layers.${index}`
+
+const norm = (weights: Weights, name: string, x: Tensor, config: LanguageConfig): Tensor =>
+  rmsNorm(x, weights.get(`${name}.weight`), config.rms_norm_eps)
+
+/** Rows of the embedding table: ids i32 [B, T] -> [B, T, H]. */
+export const embedTokens = (weights: Weights, ids: Tensor): Tensor =>
+  gatherRows(weights.get("language_model.model.embed_tokens.weight"), ids)
+
+/** Causal grouped-query attention with rotary positions: [B, T, H] -> [B, T, H]. */
+const selfAttention = (
+  weights: Weights,
+  config: LanguageConfig,
+  index: number,
+  x: Tensor,
+  positions: Positions,
+  cache: KeyValueCache | undefined
+): Tensor => {
+  const layer = `${decoderLayerName(index)}.self_attn`
+  const [batch, length] = x.shape as readonly [number, number, number]
+  const width = headWidth(config)
+  const heads = (name: string, count: number) =>
+    reshape(linearLayer(weights, `${layer}.${name}`, x), [batch, length, count, width])
+  const rotated = (part: Tensor) => rotary(part, positions.ids, { theta: config.rope_theta, inverse: false })
+  const q = rotated(heads("q_proj", config.num_attention_heads))
+  const k = rotated(heads("k_proj", config.num_key_value_heads))
+  const v = heads("v_proj", config.num_key_value_heads)
+  const scale = width ** -0.5
+  const mixed =
+    cache === undefined
+      ? attention(q, k, v, { causal: true, scale }, positions.keyMask)
+      : cache.attend(index, q, k, v, scale)
+  return linearLayer(weights, `${layer}.o_proj`, reshape(mixed, [batch, length, config.num_attention_heads * width]))
+}
+
+/** One decoder layer: h = x + attn(RMS1(x)); y = h + down(silu(gate(RMS2(h))) up(RMS2(h))). [B, T, H] -> [B, T, H]. */
+export const decoderLayer = (
+  weights: Weights,
+  config: LanguageConfig,
+  index: number,
+  x: Tensor,
+  positions: Positions,
+  cache?: KeyValueCache
+): Tensor =>
+  scope(() => {
+    const layer = decoderLayerName(index)
+    const h = scope(() =>
+      add(
+        x,
+        selfAttention(weights, config, index, norm(weights, `${layer}.input_layernorm`, x, config), positions, cache)
+      )
+    )
+    const activated = scope(() => {
+      const normed = norm(weights, `${layer}.post_attention_layernorm`, h, config)
+      return siluTimes(
+        linearLayer(weights, `${layer}.mlp.gate_proj`, normed),
+        linearLayer(weights, `${layer}.mlp.up_proj`, normed)
+      )
+    })
+    return add(h, linearLayer(weights, `${layer}.mlp.down_proj`, activated))
+  })
+
+/** All layers and the final norm: embeddings [B, T, H] -> hidden states [B, T, H]. `runLayer` may rematerialize. */
+export const decoder = (
+  weights: Weights,
+  config: LanguageConfig,
+  embeddings: Tensor,
+  positions: Positions,
+  cache?: KeyValueCache,
+  runLayer: (index: number, x: Tensor) => Tensor = (index, x) =>
+    decoderLayer(weights, config, index, x, positions, cache)
+): Tensor => {
+  let hidden = embeddings
+  for (let index = 0; index < config.num_hidden_layers; index++) {
+    const next = runLayer(index, hidden)
+    if (hidden !== embeddings) hidden.release()
+    hidden = next
+  }
+  return norm(weights, "language_model.model.norm", hidden, config)
+}
+
+/** Logits of chosen rows only: hidden [B, T, H] and row numbers i32 [R] of the flattened batch -> [R, V]. */
+export const logitsOfRows = (weights: Weights, hidden: Tensor, rows: Tensor): Tensor =>
+  scope(() => {
+    const flat = reshape(hidden, [hidden.size / hidden.shape.at(-1)!, hidden.shape.at(-1)!])
+    return linear(gatherRows(flat, rows), weights.get("language_model.lm_head.weight"))
+  })

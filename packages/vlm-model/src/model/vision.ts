@@ -1,0 +1,129 @@
+/** InternViT and the pixel shuffle: tiles to patch features (internvl3.md 3.1, 3.2). */
+import {
+  addBroadcast,
+  attention,
+  dropFirstRow,
+  gelu,
+  layerNorm,
+  layerScaleAdd,
+  linear,
+  patches,
+  pixelShuffle,
+  prependRow,
+  reshape,
+  scaleRows,
+  scope,
+  splitColumns,
+  type Tensor
+} from "@speedq/tensors"
+import type { ModelConfig, VisionConfig } from "./ModelConfig.ts"
+import { patchGrid } from "./ModelConfig.ts"
+import { linearLayer, type Weights } from "./Weights.ts"
+
+const norm = (weights: Weights, name: string, x: Tensor, config: VisionConfig): Tensor =>
+  layerNorm(x, weights.get(`${name}.weight`), weights.get(`${name}.bias`), config.layer_norm_eps)
+
+/** Name of ViT block `index` in the checkpoint. */
+export const visionBlockName = (index: number): string => `vision_model.encoder.layers.${index}`
+
+/** Patches, class token and positions: pixels [T, 3, S, S] -> [T, 1 + N, C]. */
+export const visionEmbeddings = (weights: Weights, config: VisionConfig, pixels: Tensor): Tensor => {
+  const name = "vision_model.embeddings"
+  const { hidden_size, patch_size, num_channels } = config
+  const kernel = reshape(weights.get(`${name}.patch_embedding.weight`), [
+    hidden_size,
+    num_channels * patch_size * patch_size
+  ])
+  const tokens = linear(patches(pixels, patch_size), kernel, weights.get(`${name}.patch_embedding.bias`))
+  const withClass = prependRow(tokens, reshape(weights.get(`${name}.class_embedding`), [hidden_size]))
+  const positions = weights.get(`${name}.position_embedding`)
+  return addBroadcast(withClass, reshape(positions, positions.shape.slice(1)))
+}
+
+/** softmax(q k^T / sqrt(d)) v over all tokens of a tile, heads side by side: [T, N, C] -> [T, N, C]. */
+const visionAttention = (weights: Weights, block: string, config: VisionConfig, x: Tensor): Tensor => {
+  const [tiles, tokens, width] = x.shape as readonly [number, number, number]
+  const heads = config.num_attention_heads
+  const split = splitColumns(linearLayer(weights, `${block}.attn.qkv`, x), [width, width, width])
+  const perHead = (part: Tensor) => reshape(part, [tiles, tokens, heads, width / heads])
+  const mixed = attention(perHead(split.first), perHead(split.second), perHead(split.third), {
+    causal: false,
+    scale: (width / heads) ** -0.5
+  })
+  return linearLayer(weights, `${block}.attn.proj`, reshape(mixed, [tiles, tokens, width]))
+}
+
+/** Stochastic depth: factors [T] (0 or 1/keep) for the two branches of a block; undefined keeps both. */
+export interface DropPath {
+  readonly attention: Tensor
+  readonly mlp: Tensor
+}
+
+/**
+ * One pre-norm block: x + attn(LN1(x)) ls1, then + fc2(gelu(fc1(LN2(x)))) ls2. [T, N, C] -> [T, N, C].
+ * Inner values are released as soon as nothing needs them.
+ */
+export const visionBlock = (
+  weights: Weights,
+  config: VisionConfig,
+  block: string,
+  x: Tensor,
+  dropPath?: DropPath
+): Tensor =>
+  scope(() => {
+    const branch = (value: Tensor, factors: Tensor | undefined) => (factors ? scaleRows(value, factors) : value)
+    const attended = scope(() => {
+      const mixed = visionAttention(weights, block, config, norm(weights, `${block}.norm1`, x, config))
+      return layerScaleAdd(x, branch(mixed, dropPath?.attention), weights.get(`${block}.ls1`))
+    })
+    const hidden = scope(() =>
+      gelu(linearLayer(weights, `${block}.mlp.fc1`, norm(weights, `${block}.norm2`, attended, config)))
+    )
+    const output = linearLayer(weights, `${block}.mlp.fc2`, hidden)
+    return layerScaleAdd(attended, branch(output, dropPath?.mlp), weights.get(`${block}.ls2`))
+  })
+
+/** Number of blocks that run: `select_layer` -1 is all of them, -2 all but the last. */
+export const blocksUsed = (config: ModelConfig): number =>
+  config.vision_config.num_hidden_layers + 1 + config.select_layer
+
+/** Last hidden state of the ViT: pixels [T, 3, S, S] -> [T, 1 + N, C]. */
+export const visionTransformer = (
+  weights: Weights,
+  config: ModelConfig,
+  pixels: Tensor,
+  dropPath?: (block: number) => DropPath | undefined
+): Tensor => {
+  let hidden = visionEmbeddings(weights, config.vision_config, pixels)
+  for (let index = 0; index < blocksUsed(config); index++) {
+    const next = visionBlock(weights, config.vision_config, visionBlockName(index), hidden, dropPath?.(index))
+    hidden.release()
+    hidden = next
+  }
+  return hidden
+}
+
+/** Drops the class token and folds 2 x 2 neighbours into channels: [T, 1 + N, C] -> [T, N / 4, 4 C]. */
+export const shuffledFeatures = (config: ModelConfig, hidden: Tensor): Tensor => {
+  const grid = patchGrid(config)
+  const [tiles, , width] = hidden.shape as readonly [number, number, number]
+  const square = reshape(dropFirstRow(hidden), [tiles, grid, grid, width])
+  const shuffled = pixelShuffle(square, { factor: 2, version: config.ps_version, inverse: false })
+  return reshape(shuffled, [tiles, (grid / 2) ** 2, 4 * width])
+}
+
+/** mlp1: LayerNorm (eps 1e-5), Linear, GELU, Linear. [T, N / 4, 4 C] -> [T, N / 4, H]. */
+export const projector = (weights: Weights, features: Tensor): Tensor =>
+  scope(() => {
+    const normed = layerNorm(features, weights.get("mlp1.0.weight"), weights.get("mlp1.0.bias"), 1e-5)
+    return linearLayer(weights, "mlp1.3", gelu(linearLayer(weights, "mlp1.1", normed)))
+  })
+
+/** Frozen part of seeing: pixels [T, 3, S, S] -> features [T, N / 4, 4 C], the same for every step that does not train the ViT. */
+export const visionFeatures = (
+  weights: Weights,
+  config: ModelConfig,
+  pixels: Tensor,
+  dropPath?: (block: number) => DropPath | undefined
+): Tensor => scope(() => shuffledFeatures(config, visionTransformer(weights, config, pixels, dropPath)))
+
