@@ -99,6 +99,22 @@ export class InvalidAttribute extends TensorError {
   }
 }
 
+/** An index operand names a row that does not exist, or one row twice where rows must differ. */
+export class InvalidIndex extends TensorError {
+  readonly _tag = "InvalidIndex"
+  readonly kernel: string
+  readonly operand: string
+  readonly position: number
+  readonly value: number
+  constructor(kernel: string, operand: string, position: number, value: number, expected: string) {
+    super(`${kernel}: operand "${operand}" holds ${value} at position ${position}, expected ${expected}`)
+    this.kernel = kernel
+    this.operand = operand
+    this.position = position
+    this.value = value
+  }
+}
+
 /** A backend has no body for a kernel, or cannot run it at this size. */
 export class UnsupportedKernel extends TensorError {
   readonly _tag = "UnsupportedKernel"

@@ -14,6 +14,8 @@ export interface InputSpec {
   readonly optional?: true
   /** The kernel overwrites this operand in place (optimizer state, accumulators). */
   readonly updated?: true
+  /** Has no gradient: a tracked tensor here raises NotDifferentiable. Updated and i32 operands are constant anyway. */
+  readonly constant?: true
 }
 
 export interface OutputSpec {
@@ -30,9 +32,22 @@ export interface Geometry<I extends string, O extends string> {
   readonly outputs: Shapes<O>
 }
 
+/** Which inputs need a gradient. */
+export type Wanted<I extends string> = { readonly [K in I]: boolean }
+
+export interface Saves<I extends string, O extends string> {
+  readonly inputs?: readonly I[]
+  readonly outputs?: readonly O[]
+}
+
 export interface Gradient<I extends string, O extends string, A> {
-  /** What `backward` reads; everything else may be released after the forward call. */
-  readonly saves: { readonly inputs?: readonly I[]; readonly outputs?: readonly O[] }
+  /**
+   * What `backward` reads; everything else may be released after the forward call. A function where that depends on
+   * what is wanted: a frozen weight must not keep its input alive.
+   */
+  readonly saves: Saves<I, O> | ((wanted: Wanted<I>) => Saves<I, O>)
+  /** Outputs that carry no gradient (statistics kept for `backward`); differentiating through them raises NotDifferentiable. */
+  readonly auxiliary?: readonly O[]
   /**
    * Vector-Jacobian product. `saved` holds what `saves` names, `cotangents` the gradients of the outputs that were used,
    * `wanted` which inputs need one. Returns gradients by input name; the shapes of inputs are in `shapes`.
@@ -40,7 +55,7 @@ export interface Gradient<I extends string, O extends string, A> {
   backward(context: {
     readonly saved: Tensors<I | O>
     readonly cotangents: Tensors<O>
-    readonly wanted: { readonly [K in I]: boolean }
+    readonly wanted: Wanted<I>
     readonly shapes: Geometry<I, O>
     readonly attributes: A
   }): Tensors<I>

@@ -3,7 +3,7 @@
  * Saved tensors are aliases owned by the tape, so the forward pass may release everything else as it goes.
  */
 import { NotDifferentiable } from "../Errors.ts"
-import type { Kernel, Tensors } from "../Kernel.ts"
+import type { InputSpec, Kernel, Tensors, Wanted } from "../Kernel.ts"
 import { unscoped } from "../memory/scope.ts"
 import type { Shape } from "../Shape.ts"
 import type { Tensor } from "../Tensor.ts"
@@ -21,6 +21,10 @@ export interface Node {
   readonly backward: (cotangents: readonly (Tensor | undefined)[]) => readonly (Tensor | undefined)[]
   readonly saved: readonly Tensor[]
 }
+
+/** Whether no gradient ever flows into this operand. */
+const isConstant = ({ constant, updated, dtypes }: InputSpec): boolean =>
+  constant === true || updated === true || dtypes[0] === "i32"
 
 export class Tape {
   readonly nodes: Node[] = []
@@ -75,8 +79,16 @@ export class Tape {
     if (gradient === undefined) {
       throw new NotDifferentiable(kernel.name, "has no gradient; call it inside noGrad() or on untracked tensors")
     }
-    const wanted = Object.fromEntries(inputNames.map((name) => [name, this.variableOf(inputs[name]) !== undefined]))
-    const saves: readonly (I | O)[] = [...(gradient.saves.inputs ?? []), ...(gradient.saves.outputs ?? [])]
+    const wanted = Object.fromEntries(
+      inputNames.map((name) => [name, this.variableOf(inputs[name]) !== undefined])
+    ) as Wanted<I>
+    for (const name of inputNames) {
+      if (wanted[name] && isConstant(kernel.inputs[name])) {
+        throw new NotDifferentiable(kernel.name, `operand "${name}" has no gradient; give it an untracked tensor`)
+      }
+    }
+    const saved = typeof gradient.saves === "function" ? gradient.saves(wanted) : gradient.saves
+    const saves: readonly (I | O)[] = [...(saved.inputs ?? []), ...(saved.outputs ?? [])]
     const everything: Tensors<I | O> = { ...inputs, ...outputs }
     const shapesOf = (tensors: Tensors<I | O>, names: readonly (I | O)[]) =>
       Object.fromEntries(names.flatMap((name) => (tensors[name] ? [[name, tensors[name].shape]] : [])))
@@ -89,11 +101,15 @@ export class Tape {
       operands,
       kernel.outputs.map((name) => outputs[name]),
       saves.map((name) => everything[name]),
-      (cotangents, saved) => {
+      (cotangents, kept) => {
+        const named = Object.fromEntries(kernel.outputs.map((name, index) => [name, cotangents[index]])) as Tensors<O>
+        for (const name of gradient.auxiliary ?? []) {
+          if (named[name]) throw new NotDifferentiable(kernel.name, `output "${name}" carries no gradient`)
+        }
         const gradients = gradient.backward({
-          saved: Object.fromEntries(saves.map((name, index) => [name, saved[index]])) as Tensors<I | O>,
-          cotangents: Object.fromEntries(kernel.outputs.map((name, index) => [name, cotangents[index]])) as Tensors<O>,
-          wanted: wanted as { readonly [K in I]: boolean },
+          saved: Object.fromEntries(saves.map((name, index) => [name, kept[index]])) as Tensors<I | O>,
+          cotangents: named,
+          wanted,
           shapes: shapes as Parameters<typeof gradient.backward>[0]["shapes"],
           attributes
         })

@@ -1,5 +1,6 @@
 /** Random operands for the samples of kernels. */
 import type { DType } from "../DType.ts"
+import { toBfloat16, toFloat16 } from "../halfPrecision.ts"
 import { type Shape, sizeOf } from "../Shape.ts"
 
 export interface SampleRandom {
@@ -25,3 +26,37 @@ export const integers = (random: SampleRandom, shape: Shape, limit: number): Sam
   dtype: "i32",
   values: Int32Array.from({ length: sizeOf(shape) }, () => Math.floor(random.nextUniform() * limit))
 })
+
+/** Uniform numbers in [low, high). */
+export const uniforms = (random: SampleRandom, shape: Shape, low: number, high: number): SampleOperand => ({
+  shape,
+  values: Float32Array.from({ length: sizeOf(shape) }, () => low + (high - low) * random.nextUniform())
+})
+
+/** Normal numbers stored in 16 bits. */
+export const halves = (random: SampleRandom, shape: Shape, dtype: "bf16" | "f16", spread = 1): SampleOperand => ({
+  shape,
+  dtype,
+  values: Uint16Array.from({ length: sizeOf(shape) }, () =>
+    (dtype === "bf16" ? toBfloat16 : toFloat16)(spread * random.nextNormal())
+  )
+})
+
+/** Given whole numbers. */
+export const indices = (values: readonly number[], shape: Shape = [values.length]): SampleOperand => ({
+  shape,
+  dtype: "i32",
+  values
+})
+
+/** `count` different whole numbers in [0, limit), in random order. */
+export const distinct = (random: SampleRandom, count: number, limit: number): SampleOperand => {
+  const pool = Array.from({ length: limit }, (_, index) => index)
+  return indices(Array.from({ length: count }, () => pool.splice(Math.floor(random.nextUniform() * pool.length), 1)[0]!))
+}
+
+/** Shapes for elementwise kernels: one element, odd extents, none, more than a block, several blocks. */
+export const elementwiseShapes: readonly Shape[] = [[1], [3, 17], [2, 5, 8], [0, 4], [1025], [67, 131]]
+
+/** Shapes for kernels that work row by row: one column, odd widths, no rows, wide rows, many rows. */
+export const rowShapes: readonly Shape[] = [[1, 1], [3, 17], [2, 3, 5], [0, 4], [2, 1025], [131, 67]]

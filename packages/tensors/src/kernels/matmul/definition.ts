@@ -21,21 +21,19 @@ export const matmulKernel = defineKernel<"a" | "b", "y", MatmulAttributes>({
     return { y: { shape: [...a.slice(0, -2), m, n] } }
   },
   gradient: {
-    saves: { inputs: ["a", "b"] },
+    saves: (wanted) => ({ inputs: [...(wanted.b ? (["a"] as const) : []), ...(wanted.a ? (["b"] as const) : [])] }),
     // With A = op(a), B = op(b): dA = dY B^T, dB = A^T dY; a transposed operand gets the transposed product.
     backward: ({ saved: { a, b }, cotangents: { y }, wanted, shapes, attributes: { transposeA, transposeB } }) => {
-      if (!a || !b || !y) return {}
-      const gradientA = () => (transposeA ? matmul(b, y, transposeB, true) : matmul(y, b, false, !transposeB))
-      const gradientB = () => (transposeB ? matmul(y, a, true, transposeA) : matmul(a, y, !transposeA, false))
+      if (!y) return {}
+      const gradientA = (b: Tensor) =>
+        transposeA ? matmul(b, y, transposeB, true) : matmul(y, b, false, !transposeB)
+      const gradientB = (a: Tensor) =>
+        transposeB ? matmul(y, a, true, transposeA) : matmul(a, y, !transposeA, false)
       if (shapes.inputs.a.length > 2 && shapes.inputs.b.length === 2) {
-        throw new ShapeMismatch(
-          "matmul",
-          "b",
-          "batch axes of its own to be differentiated (linear() shares weights)",
-          b.shape
-        )
+        const expected = "batch axes of its own to be differentiated (linear() shares weights)"
+        throw new ShapeMismatch("matmul", "b", expected, shapes.inputs.b)
       }
-      return { a: wanted.a ? gradientA() : undefined, b: wanted.b ? gradientB() : undefined }
+      return { a: wanted.a && b ? gradientA(b) : undefined, b: wanted.b && a ? gradientB(a) : undefined }
     }
   },
   reference,

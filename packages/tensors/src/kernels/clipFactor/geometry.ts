@@ -1,0 +1,5 @@
+/** Attributes of clipping. */
+
+export interface ClipFactorAttributes {
+  readonly maxNorm: number
+}

@@ -1,0 +1,5 @@
+/** Attributes of scaling. */
+
+export interface ScaleAttributes {
+  readonly factor: number
+}
