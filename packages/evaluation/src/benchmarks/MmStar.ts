@@ -1,0 +1,19 @@
+/** MMStar: multiple choice that needs the image; accuracy */
+import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
+import { multipleChoicePrompt } from "../prompts.ts"
+import { markChoices } from "../scoring/markChoices.ts"
+
+export const mmStar: Benchmark = {
+  name: "MMStar",
+  about: "multiple choice that needs the image; accuracy",
+  origin: {
+    url: "https://opencompass.openxlab.space/utils/VLMEval/MMStar.tsv",
+    md5: "e1ecd2140806c1b1bbf54b43372efb9e"
+  },
+  columns: ["index", "question", "answer", "A", "B"],
+  maxTiles: 6,
+  upscaleFirst2x: false,
+  generation: greedyGeneration,
+  prompt: multipleChoicePrompt,
+  mark: markChoices
+}

@@ -1,0 +1,20 @@
+/** MMBench_DEV_EN_V11: multiple choice under every rotation of the options, English; accuracy of questions */
+import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
+import { multipleChoicePrompt } from "../prompts.ts"
+import { markCircular } from "../scoring/markCircular.ts"
+
+export const mmbenchDevEnV11: Benchmark = {
+  name: "MMBench_DEV_EN_V11",
+  about: "multiple choice under every rotation of the options, English; accuracy of questions",
+  origin: {
+    url: "https://opencompass.openxlab.space/utils/benchmarks/MMBench/MMBench_DEV_EN_V11.tsv",
+    md5: "30c05be8f2f347a50be25aa067248184"
+  },
+  columns: ["index", "question", "answer", "A", "B"],
+  reportedSplit: "dev",
+  maxTiles: 6,
+  upscaleFirst2x: false,
+  generation: greedyGeneration,
+  prompt: multipleChoicePrompt,
+  mark: markCircular
+}

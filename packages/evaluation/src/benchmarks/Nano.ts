@@ -1,0 +1,16 @@
+/** nano: this repository's own generated picture questions, the kind of task as category. */
+import type { Benchmark } from "../Benchmark.ts"
+import { questionWithOptions } from "../prompts.ts"
+import { markNano } from "../scoring/markNano.ts"
+
+export const nano: Benchmark = {
+  name: "nano",
+  about: "generated questions on shapes, colours, numbers and words; accuracy by kind of task",
+  columns: ["index", "question", "answer", "category"],
+  maxTiles: 6,
+  upscaleFirst2x: false,
+  // Its captions are the longest answers, well under a hundred tokens.
+  generation: { sample: false, maxNewTokens: 128, temperature: 1, topP: 1 },
+  prompt: questionWithOptions,
+  mark: markNano
+}

@@ -1,0 +1,19 @@
+/** OCRBench: reading text in 1000 images; points out of 1000 */
+import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
+import { shortAnswerPrompt } from "../prompts.ts"
+import { markTexts } from "../scoring/markTexts.ts"
+
+export const ocrBench: Benchmark = {
+  name: "OCRBench",
+  about: "reading text in 1000 images; points out of 1000",
+  origin: {
+    url: "https://opencompass.openxlab.space/utils/VLMEval/OCRBench.tsv",
+    md5: "e953d98a987cc6e26ef717b61260b778"
+  },
+  columns: ["index", "question", "answer", "category"],
+  maxTiles: 24,
+  upscaleFirst2x: false,
+  generation: greedyGeneration,
+  prompt: shortAnswerPrompt,
+  mark: markTexts
+}
