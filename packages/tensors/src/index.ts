@@ -28,6 +28,15 @@ export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "./halfPrecisio
 export type { AnyKernel, Cost, Geometry, Gradient, Kernel, Sample, Tolerance } from "./Kernel.ts"
 export { add } from "./kernels/add/definition.ts"
 export { addInto } from "./kernels/addInto/definition.ts"
+export { clampGroups } from "./kernels/clampGroups/definition.ts"
+export { type ClipSearchAttributes, clipSearch, gram } from "./kernels/clipSearch/definition.ts"
+export {
+  type BilevelAttributes,
+  bilevelCodes,
+  bilevelDecode,
+  bilevelParameters,
+  fakeQuantBilevel
+} from "./kernels/fakeQuantBilevel/definition.ts"
 export { gelu } from "./kernels/gelu/definition.ts"
 export { kernels } from "./kernels/list.ts"
 export { matmul } from "./kernels/matmul/definition.ts"

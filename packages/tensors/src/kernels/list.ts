@@ -2,6 +2,14 @@
 import type { AnyKernel } from "../Kernel.ts"
 import { addKernel } from "./add/definition.ts"
 import { addIntoKernel } from "./addInto/definition.ts"
+import { clampGroupsKernel } from "./clampGroups/definition.ts"
+import { clipSearchKernel, gramKernel } from "./clipSearch/definition.ts"
+import {
+  bilevelCodesKernel,
+  bilevelDecodeKernel,
+  fakeQuantBilevelGradientKernel,
+  fakeQuantBilevelKernel
+} from "./fakeQuantBilevel/definition.ts"
 import { geluGradientKernel, geluKernel } from "./gelu/definition.ts"
 import { matmulKernel } from "./matmul/definition.ts"
 import { writeRowsKernel } from "./writeRows/definition.ts"
@@ -12,5 +20,12 @@ export const kernels: readonly AnyKernel[] = [
   geluKernel,
   geluGradientKernel,
   matmulKernel,
-  writeRowsKernel
+  writeRowsKernel,
+  fakeQuantBilevelKernel,
+  fakeQuantBilevelGradientKernel,
+  bilevelCodesKernel,
+  bilevelDecodeKernel,
+  gramKernel,
+  clipSearchKernel,
+  clampGroupsKernel
 ]

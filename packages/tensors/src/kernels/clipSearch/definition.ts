@@ -1,0 +1,94 @@
+/**
+ * Asymmetric clipping search before quantization-aware training (arXiv:2511.08914 §3; internvl3.md 6.8), and the
+ * second moments of a Linear's inputs that it needs.
+ */
+import { apply } from "../../apply.ts"
+import { ShapeMismatch } from "../../Errors.ts"
+import { defineKernel } from "../../Kernel.ts"
+import { sizeOf } from "../../Shape.ts"
+import type { Tensor } from "../../Tensor.ts"
+import { normals } from "../samples.ts"
+import { expectInteger, expectShape } from "../shapeRules.ts"
+import { type ClipSearchAttributes, candidatesPerEnd, clipGroups } from "./geometry.ts"
+import { reference, referenceGram } from "./reference.ts"
+
+export type { ClipSearchAttributes } from "./geometry.ts"
+
+export interface GramAttributes {
+  readonly group: number
+}
+
+export const gramKernel = defineKernel<"x", "gram", GramAttributes>({
+  name: "gram",
+  inputs: { x: { dtypes: ["f32"] } },
+  outputs: ["gram"],
+  infer: ({ x }, { group }) => {
+    expectInteger("gram", "group", group, 1)
+    if (x.length !== 2 || x[1]! % group !== 0) {
+      throw new ShapeMismatch("gram", "x", `[tokens, columns] with columns a multiple of group ${group}`, x)
+    }
+    return { gram: { shape: [x[1]! / group, group, group] } }
+  },
+  reference: referenceGram,
+  cost: ({ inputs }, { group }) => ({ flops: 2 * sizeOf(inputs.x) * group, bytes: 4 * sizeOf(inputs.x) }),
+  samples: (random) =>
+    [
+      { tokens: 1, columns: 16, group: 16 },
+      { tokens: 37, columns: 64, group: 16 },
+      { tokens: 5, columns: 21, group: 7 }
+    ].map(({ tokens, columns, group }) => ({
+      name: `${tokens}x${columns} g${group}`,
+      inputs: { x: normals(random, [tokens, columns]) },
+      attributes: { group }
+    }))
+})
+
+export const clipSearchKernel = defineKernel<
+  "weight" | "gram",
+  "max" | "min" | "error" | "errorUnclipped",
+  ClipSearchAttributes
+>({
+  name: "clipSearch",
+  inputs: { weight: { dtypes: ["f32"] }, gram: { dtypes: ["f32"] } },
+  outputs: ["max", "min", "error", "errorUnclipped"],
+  infer: ({ weight, gram }, attributes) => {
+    const groups = clipGroups("clipSearch", "weight", weight, attributes)
+    expectShape("clipSearch", "gram", gram, [groups, attributes.group, attributes.group])
+    const perGroup = { shape: [weight[0]!, groups] }
+    return { max: perGroup, min: perGroup, error: perGroup, errorUnclipped: perGroup }
+  },
+  reference,
+  cost: ({ inputs }, attributes) => ({
+    flops: 2 * candidatesPerEnd(attributes) ** 2 * sizeOf(inputs.weight) * attributes.group,
+    bytes: 4 * sizeOf(inputs.weight)
+  }),
+  samples: (random) =>
+    [
+      { rows: 5, columns: 32, bits: 2, group: 16 },
+      { rows: 3, columns: 64, bits: 4, group: 32 },
+      { rows: 2, columns: 21, bits: 3, group: 7 }
+    ].map(({ rows, columns, bits, group }) => {
+      const tokens = Array.from({ length: 40 }, () => Array.from({ length: columns }, () => random.nextNormal()))
+      const gram = Float32Array.from({ length: columns * group }, (_, index) => {
+        const [j, a, b] = [Math.floor(index / group ** 2), Math.floor(index / group) % group, index % group]
+        return tokens.reduce((sum, x) => sum + x[j * group + a]! * x[j * group + b]!, 0) / tokens.length
+      })
+      return {
+        name: `${rows}x${columns} b${bits} g${group}`,
+        inputs: {
+          weight: normals(random, [rows, columns], 0.02),
+          gram: { shape: [columns / group, group, group], values: gram }
+        },
+        attributes: { bits, group, gridSize: 20, maxShrink: 0.5 }
+      }
+    }),
+  // Errors are differences of near-equal numbers: their relative accuracy in f32 is that of the quadratic form.
+  tolerance: { relative: 1e-4, absolute: 1e-7 }
+})
+
+/** Second moments of each column group of x [tokens, K], averaged over tokens: [K / g, g, g]. */
+export const gram = (x: Tensor, group: number): Tensor => apply(gramKernel, { x }, { group }).gram
+
+/** Best range [N, K / g] of each group of a weight [N, K], with its error and the unclipped one's. */
+export const clipSearch = (weight: Tensor, gramOfInputs: Tensor, attributes: ClipSearchAttributes) =>
+  apply(clipSearchKernel, { weight, gram: gramOfInputs }, attributes)

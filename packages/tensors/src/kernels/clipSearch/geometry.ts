@@ -1,0 +1,39 @@
+/** Attributes and extents of the asymmetric clipping search (internvl3.md 6.8). */
+import { InvalidAttribute, ShapeMismatch } from "../../Errors.ts"
+import type { Shape } from "../../Shape.ts"
+import { expectInteger } from "../shapeRules.ts"
+
+export interface ClipSearchAttributes {
+  readonly bits: number
+  /** Input columns that share a range. */
+  readonly group: number
+  /** Steps that a full shrink to zero would be cut into: 20. */
+  readonly gridSize: number
+  /** Share of the range that shrinking stops at: 0.5, that is 10 candidates an end. */
+  readonly maxShrink: number
+}
+
+/** Candidates for one end of the range, the unshrunk one included. */
+export const candidatesPerEnd = ({ gridSize, maxShrink }: ClipSearchAttributes): number =>
+  Math.trunc(maxShrink * gridSize)
+
+/** Column groups of a weight [N, K]. Raises ShapeMismatch and InvalidAttribute. */
+export const clipGroups = (
+  kernel: string,
+  operand: string,
+  columns: Shape,
+  attributes: ClipSearchAttributes
+): number => {
+  const { bits, group, gridSize, maxShrink } = attributes
+  expectInteger(kernel, "bits", bits, 1)
+  expectInteger(kernel, "group", group, 1)
+  expectInteger(kernel, "gridSize", gridSize, 1)
+  if (!(maxShrink > 0 && maxShrink <= 1) || candidatesPerEnd(attributes) < 1) {
+    throw new InvalidAttribute(kernel, "maxShrink", maxShrink, `in (0, 1] and at least one step of ${gridSize}`)
+  }
+  const width = columns.at(-1)
+  if (columns.length !== 2 || width === undefined || width % group !== 0) {
+    throw new ShapeMismatch(kernel, operand, `two axes, the last a multiple of group ${group}`, columns)
+  }
+  return width / group
+}

@@ -1,0 +1,88 @@
+import type { Arrays, Geometry } from "../../Kernel.ts"
+import { roundHalfEven } from "../../roundHalfEven.ts"
+import { type ClipSearchAttributes, candidatesPerEnd, clipGroups } from "./geometry.ts"
+
+const f = Math.fround
+
+/** gram[j, a, b] = mean over tokens of x[t, j g + a] x[t, j g + b] */
+export const referenceGram = (
+  { x }: Arrays<"x">,
+  { gram }: Arrays<"gram">,
+  { inputs }: Geometry<"x", "gram">,
+  { group }: { readonly group: number }
+): void => {
+  const [tokens, columns] = inputs.x as readonly [number, number]
+  for (let j = 0; j < columns / group; j++) {
+    for (let a = 0; a < group; a++) {
+      for (let b = 0; b < group; b++) {
+        let sum = 0
+        for (let t = 0; t < tokens; t++) sum += x[t * columns + j * group + a]! * x[t * columns + j * group + b]!
+        gram[(j * group + a) * group + b] = tokens === 0 ? 0 : sum / tokens
+      }
+    }
+  }
+}
+
+/** w clipped to [low, high] and quantized to nearest, each operation in f32: clamp(rne(w / scale) + zero) - zero, times scale. */
+const quantize = (w: number, low: number, high: number, levels: number): number => {
+  const scale = f(Math.max(f(high - low), f(1e-5)) / levels)
+  const zero = Math.min(Math.max(-roundHalfEven(f(low / scale)), 0), levels)
+  const clipped = Math.min(Math.max(w, low), high)
+  const code = Math.min(Math.max(roundHalfEven(f(clipped / scale)) + zero, 0), levels)
+  return f((code - zero) * scale)
+}
+
+/** d^T gram d */
+const quadraticForm = (gram: Float64Array, d: Float64Array): number => {
+  let sum = 0
+  for (let a = 0; a < d.length; a++) {
+    let line = 0
+    for (let b = 0; b < d.length; b++) line += gram[a * d.length + b]! * d[b]!
+    sum += d[a]! * line
+  }
+  return sum
+}
+
+type Outputs = "max" | "min" | "error" | "errorUnclipped"
+
+/**
+ * For every output and column group: the shrunk range whose quantized weights change the group's share of the output
+ * least, over all pairs of shrinks; the first of equal ones, the shrink of the maximum in the outer loop.
+ * mean_t (x_t . d)^2 = d^T gram d with d = quantized - w, so that tokens are read once and not once a candidate.
+ */
+export const reference = (
+  { weight, gram }: Arrays<"weight" | "gram">,
+  { max, min, error, errorUnclipped }: Arrays<Outputs>,
+  { inputs }: Geometry<"weight" | "gram", Outputs>,
+  attributes: ClipSearchAttributes
+): void => {
+  const { group, bits, gridSize } = attributes
+  const groups = clipGroups("clipSearch", "weight", inputs.weight, attributes)
+  const rows = inputs.weight[0]!
+  const levels = 2 ** bits - 1
+  const candidates = candidatesPerEnd(attributes)
+  const d = new Float64Array(group)
+  for (let row = 0; row < rows; row++) {
+    for (let j = 0; j < groups; j++) {
+      const w = weight.subarray((row * groups + j) * group, (row * groups + j + 1) * group)
+      const gramOfGroup = gram.subarray(j * group * group, (j + 1) * group * group)
+      const high = Math.max(...w)
+      const low = Math.min(...w)
+      const at = row * groups + j
+      error[at] = Number.POSITIVE_INFINITY
+      for (let p = 0; p < candidates; p++) {
+        for (let n = 0; n < candidates; n++) {
+          const shrunkHigh = f(high * f(1 - p / gridSize))
+          const shrunkLow = f(low * f(1 - n / gridSize))
+          for (let i = 0; i < group; i++) d[i] = quantize(w[i]!, shrunkLow, shrunkHigh, levels) - w[i]!
+          const candidate = quadraticForm(gramOfGroup, d)
+          if (p === 0 && n === 0) errorUnclipped[at] = candidate
+          if (candidate >= error[at]!) continue
+          error[at] = candidate
+          max[at] = shrunkHigh
+          min[at] = shrunkLow
+        }
+      }
+    }
+  }
+}

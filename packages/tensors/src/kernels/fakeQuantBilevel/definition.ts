@@ -1,0 +1,193 @@
+/**
+ * SPEED-Q's bilevel quantizer as kernels (arXiv:2511.08914 §3; internvl3.md 6.1-6.5): asymmetric groups of g columns
+ * with b-bit codes and b-bit zero points, whose scales are themselves 4-bit codes over qq rows.
+ */
+import { apply } from "../../apply.ts"
+import { defineKernel, type Sample } from "../../Kernel.ts"
+import { type Shape, sizeOf } from "../../Shape.ts"
+import type { Tensor } from "../../Tensor.ts"
+import { normals, type SampleRandom } from "../samples.ts"
+import { expectShape } from "../shapeRules.ts"
+import { type BilevelAttributes, bilevelExtents } from "./geometry.ts"
+import { reference, referenceCodes, referenceDecode, referenceGradient } from "./reference.ts"
+
+export type { BilevelAttributes } from "./geometry.ts"
+
+type CodeName = "codes" | "zeros" | "scaleCodes" | "step" | "origin"
+
+const shapeOfScales = (kernel: string, weight: Shape, attributes: BilevelAttributes): Shape => {
+  const { groups, rows } = bilevelExtents(kernel, weight, attributes)
+  return [groups, rows]
+}
+
+const sampleCases: readonly (readonly [Shape, BilevelAttributes])[] = [
+  [[16, 32], { bits: 2, group: 16, scaleGroup: 16, secondLevel: "f16", commonScale: "exact", arithmetic: "f32" }],
+  [[48, 80], { bits: 2, group: 16, scaleGroup: 16, secondLevel: "f32", commonScale: "reference", arithmetic: "f32" }],
+  [[33, 64], { bits: 4, group: 32, scaleGroup: 6, secondLevel: "f16", commonScale: "exact", arithmetic: "f32" }],
+  [[6, 21], { bits: 3, group: 7, scaleGroup: 3, secondLevel: "f32", commonScale: "exact", arithmetic: "f32" }],
+  [[16, 32], { bits: 2, group: 16, scaleGroup: 16, secondLevel: "f32", commonScale: "reference", arithmetic: "bf16" }]
+]
+
+const nameOf = (shape: Shape, { bits, group, scaleGroup, secondLevel, arithmetic }: BilevelAttributes): string =>
+  `${shape.join("x")} b${bits} g${group} qq${scaleGroup} ${secondLevel} ${arithmetic}`
+
+const weightSamples = (random: SampleRandom): readonly Sample<BilevelAttributes>[] =>
+  sampleCases.map(([shape, attributes]) => {
+    const weight = normals(random, shape, 0.02)
+    const values = Float32Array.from(weight.values)
+    values.fill(0.5, 0, attributes.group) // one constant group
+    return { name: nameOf(shape, attributes), inputs: { weight: { shape, values } }, attributes, differentiable: false }
+  })
+
+export const fakeQuantBilevelKernel = defineKernel<"weight", "y" | "scale" | "zero", BilevelAttributes>({
+  name: "fakeQuantBilevel",
+  inputs: { weight: { dtypes: ["f32"] } },
+  outputs: ["y", "scale", "zero"],
+  infer: ({ weight }, attributes) => {
+    const scales = shapeOfScales("fakeQuantBilevel", weight, attributes)
+    return { y: { shape: weight }, scale: { shape: scales }, zero: { shape: scales } }
+  },
+  gradient: {
+    saves: { inputs: ["weight"], outputs: ["scale", "zero"] },
+    backward: ({ saved: { weight, scale, zero }, cotangents: { y: dy }, attributes }) =>
+      weight && scale && zero && dy
+        ? { weight: apply(fakeQuantBilevelGradientKernel, { dy, weight, scale, zero }, attributes).dweight }
+        : {}
+  },
+  reference,
+  cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.weight), bytes: 8 * sizeOf(inputs.weight) }),
+  samples: weightSamples,
+  tolerance: { relative: 0, absolute: 0 }
+})
+
+export const fakeQuantBilevelGradientKernel = defineKernel<
+  "dy" | "weight" | "scale" | "zero",
+  "dweight",
+  BilevelAttributes
+>({
+  name: "fakeQuantBilevelGradient",
+  inputs: {
+    dy: { dtypes: ["f32"] },
+    weight: { dtypes: ["f32"] },
+    scale: { dtypes: ["f32"] },
+    zero: { dtypes: ["f32"] }
+  },
+  outputs: ["dweight"],
+  infer: ({ dy, weight, scale, zero }, attributes) => {
+    const name = "fakeQuantBilevelGradient"
+    const scales = shapeOfScales(name, weight, attributes)
+    expectShape(name, "dy", dy, weight)
+    expectShape(name, "scale", scale, scales)
+    expectShape(name, "zero", zero, scales)
+    return { dweight: { shape: weight } }
+  },
+  reference: referenceGradient,
+  cost: ({ inputs }) => ({ flops: 2 * sizeOf(inputs.weight), bytes: 12 * sizeOf(inputs.weight) }),
+  samples: (random) =>
+    sampleCases.map(([shape, attributes]) => {
+      const scales = shapeOfScales("sample", shape, attributes)
+      const levels = 2 ** attributes.bits - 1
+      const between = (low: number, high: number) =>
+        Float32Array.from({ length: sizeOf(scales) }, () => low + (high - low) * random.nextUniform())
+      return {
+        name: nameOf(shape, attributes),
+        inputs: {
+          dy: normals(random, shape),
+          weight: normals(random, shape, 0.02),
+          scale: { shape: scales, values: between(0.005, 0.02) },
+          zero: { shape: scales, values: between(0, levels).map(Math.round) }
+        },
+        attributes
+      }
+    }),
+  tolerance: { relative: 0, absolute: 0 }
+})
+
+const codeInputs = {
+  codes: { dtypes: ["u8"] },
+  zeros: { dtypes: ["u8"] },
+  scaleCodes: { dtypes: ["u8"] },
+  step: { dtypes: ["f32"] },
+  origin: { dtypes: ["f32"] }
+} as const
+
+export const bilevelCodesKernel = defineKernel<"weight", CodeName, BilevelAttributes>({
+  name: "bilevelCodes",
+  inputs: { weight: { dtypes: ["f32"] } },
+  outputs: ["codes", "zeros", "scaleCodes", "step", "origin"],
+  infer: ({ weight }, attributes) => {
+    const { groups, rows, scaleGroups } = bilevelExtents("bilevelCodes", weight, attributes)
+    const perGroup = { shape: [groups, rows], dtype: "u8" } as const
+    const perScaleGroup = { shape: [scaleGroups] }
+    return {
+      codes: { shape: weight, dtype: "u8" },
+      zeros: perGroup,
+      scaleCodes: perGroup,
+      step: perScaleGroup,
+      origin: perScaleGroup
+    }
+  },
+  reference: referenceCodes,
+  cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.weight), bytes: 5 * sizeOf(inputs.weight) }),
+  samples: weightSamples,
+  tolerance: { relative: 0, absolute: 0 }
+})
+
+/** Attributes of decoding: the width that the codes' shape [N, K] already has needs no repeating. */
+export const bilevelDecodeKernel = defineKernel<CodeName, "y", BilevelAttributes>({
+  name: "bilevelDecode",
+  inputs: codeInputs,
+  outputs: ["y"],
+  infer: ({ codes, zeros, scaleCodes, step, origin }, attributes) => {
+    const { groups, rows, scaleGroups } = bilevelExtents("bilevelDecode", codes, attributes)
+    expectShape("bilevelDecode", "zeros", zeros, [groups, rows])
+    expectShape("bilevelDecode", "scaleCodes", scaleCodes, [groups, rows])
+    expectShape("bilevelDecode", "step", step, [scaleGroups])
+    expectShape("bilevelDecode", "origin", origin, [scaleGroups])
+    return { y: { shape: codes } }
+  },
+  reference: referenceDecode,
+  cost: ({ outputs }) => ({ flops: 2 * sizeOf(outputs.y), bytes: 5 * sizeOf(outputs.y) }),
+  samples: (random) =>
+    sampleCases.map(([shape, attributes]) => {
+      const { groups, rows, scaleGroups } = bilevelExtents("sample", shape, attributes)
+      const levels = 2 ** attributes.bits
+      const below = (extents: Shape, limit: number) => ({
+        shape: extents,
+        dtype: "u8" as const,
+        values: Uint8Array.from({ length: sizeOf(extents) }, () => Math.floor(random.nextUniform() * limit))
+      })
+      const small = (from: number) => ({
+        shape: [scaleGroups],
+        values: Float32Array.from({ length: scaleGroups }, () => from * (1 + random.nextUniform()))
+      })
+      return {
+        name: nameOf(shape, attributes),
+        inputs: {
+          codes: below(shape, levels),
+          zeros: below([groups, rows], levels),
+          scaleCodes: below([groups, rows], 16),
+          step: small(0.001),
+          origin: small(attributes.secondLevel === "f16" ? 0.01 : -8)
+        },
+        attributes
+      }
+    }),
+  tolerance: { relative: 0, absolute: 0 }
+})
+
+/** Weight [N, K] after bilevel quantization and dequantization; gradients pass straight through inside the range. */
+export const fakeQuantBilevel = (weight: Tensor, attributes: BilevelAttributes): Tensor =>
+  apply(fakeQuantBilevelKernel, { weight }, attributes).y
+
+/** The same with the second-level scales and the zero points, [K / g, N]. */
+export const bilevelParameters = (weight: Tensor, attributes: BilevelAttributes) =>
+  apply(fakeQuantBilevelKernel, { weight }, attributes)
+
+/** Codes [N, K], zeros and scale codes [K / g, N], step and origin of every second-level group. */
+export const bilevelCodes = (weight: Tensor, attributes: BilevelAttributes) =>
+  apply(bilevelCodesKernel, { weight }, attributes)
+
+/** The weight [N, K] that codes stand for, the same bits as fakeQuantBilevel. */
+export const bilevelDecode = (quantized: { readonly [K in CodeName]: Tensor }, attributes: BilevelAttributes): Tensor =>
+  apply(bilevelDecodeKernel, quantized, attributes).y

@@ -1,0 +1,56 @@
+/** Attributes and extents of bilevel quantization (arXiv:2511.08914 §3; internvl3.md 6.1-6.5). */
+import { InvalidAttribute, ShapeMismatch } from "../../Errors.ts"
+import type { Shape } from "../../Shape.ts"
+import { expectInteger } from "../shapeRules.ts"
+
+export interface BilevelAttributes {
+  /** Bits of a weight code, 2 to 8. */
+  readonly bits: number
+  /** g: consecutive input columns that share a scale and a zero point. */
+  readonly group: number
+  /** qq: consecutive output rows (of one column group) whose scales share a second-level step and origin. */
+  readonly scaleGroup: number
+  /**
+   * "f16": step and origin are halves and scale' = origin + step c, the stored format of 2.5 bits a weight.
+   * "f32": scale' = step (c - origin) in single precision, as the reference computes it.
+   */
+  readonly secondLevel: "f16" | "f32"
+  /** What f32 does when all scales of a second-level group are equal: keep them, or fall to 0.0667 as the reference (quirk 10). */
+  readonly commonScale: "exact" | "reference"
+  /** Format that every elementary operation is rounded to; the reference runs in bf16 (quirk 5). */
+  readonly arithmetic: "f32" | "bf16"
+}
+
+export interface BilevelExtents {
+  /** N: output rows. */
+  readonly rows: number
+  /** K: input columns. */
+  readonly columns: number
+  /** K / g: column groups. Scales and zeros are [K / g, N]: row j N + o is group j of output o. */
+  readonly groups: number
+  /** Second-level groups: K / g * N / qq. */
+  readonly scaleGroups: number
+}
+
+/** Extents for a weight [N, K]. Raises ShapeMismatch and InvalidAttribute. */
+export const bilevelExtents = (kernel: string, weight: Shape, attributes: BilevelAttributes): BilevelExtents => {
+  const { bits, group, scaleGroup } = attributes
+  expectInteger(kernel, "bits", bits, 2)
+  if (bits > 8) throw new InvalidAttribute(kernel, "bits", bits, "at most 8")
+  expectInteger(kernel, "group", group, 1)
+  expectInteger(kernel, "scaleGroup", scaleGroup, 1)
+  const [rows, columns] = weight
+  if (rows === undefined || columns === undefined || weight.length !== 2 || columns % group !== 0) {
+    throw new ShapeMismatch(kernel, "weight", `[out, in] with in a multiple of group ${group}`, weight)
+  }
+  const groups = columns / group
+  if ((groups * rows) % scaleGroup !== 0) {
+    throw new ShapeMismatch(
+      kernel,
+      "weight",
+      `out * in / ${group} to be a multiple of scaleGroup ${scaleGroup}`,
+      weight
+    )
+  }
+  return { rows, columns, groups, scaleGroups: (groups * rows) / scaleGroup }
+}

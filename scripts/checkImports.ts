@@ -1,0 +1,50 @@
+/**
+ * Checks that packages import only downwards (`allowed` below) and declare what they import. Exit 1 with a line a violation.
+ */
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+
+/** Direct and indirect ingredients of each package (design: imports go up this list only). */
+const allowed: { readonly [name: string]: readonly string[] } = {
+  tensors: [],
+  formats: ["tensors"],
+  quantizers: ["tensors", "formats"],
+  distillation: ["tensors"],
+  adaround: ["tensors", "quantizers"],
+  "vlm-model": ["tensors", "formats"],
+  evaluation: ["tensors", "formats", "vlm-model"],
+  pipeline: ["tensors", "formats", "quantizers", "distillation", "adaround", "vlm-model", "evaluation"],
+  cli: ["tensors", "formats", "quantizers", "distillation", "adaround", "vlm-model", "evaluation", "pipeline"]
+}
+
+const importPattern = /(?:from|import)\s*\(?\s*"(@speedq\/([a-z-]+)[^"]*|\.[^"]*)"/g
+
+const violationsOf = (name: string): readonly string[] => {
+  const root = join("packages", name)
+  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    readonly dependencies?: { readonly [name: string]: string }
+  }
+  const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+  return sources
+    .filter((file) => file.endsWith(".ts"))
+    .flatMap((file) => {
+      const path = join(root, "src", file)
+      return [...readFileSync(path, "utf8").matchAll(importPattern)].flatMap(([, specifier = "", used]) => {
+        if (used === undefined) {
+          const escapes = join(path, "..", specifier).startsWith(root) === false
+          return escapes ? [`${path}: "${specifier}" leaves its package; import "@speedq/..." instead`] : []
+        }
+        const problems: string[] = []
+        if (!allowed[name]?.includes(used)) problems.push(`${path}: ${name} must not import ${used}`)
+        if (manifest.dependencies?.[`@speedq/${used}`] === undefined) {
+          problems.push(`${path}: @speedq/${used} is not in ${root}/package.json`)
+        }
+        return problems
+      })
+    })
+}
+
+const violations = Object.keys(allowed).flatMap(violationsOf)
+for (const violation of violations) console.error(violation)
+console.log(`${Object.keys(allowed).length} packages, ${violations.length} imports in the wrong direction`)
+process.exit(violations.length === 0 ? 0 : 1)
