@@ -26,6 +26,7 @@ export {
 } from "./Errors.ts"
 export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "./halfPrecision.ts"
 export type { AnyKernel, Cost, Geometry, Gradient, Kernel, Sample, Tolerance } from "./Kernel.ts"
+export { type AdaroundScalesAttributes, adaroundScales } from "./kernels/adaroundScales/definition.ts"
 export { add } from "./kernels/add/definition.ts"
 export { addInto } from "./kernels/addInto/definition.ts"
 export { clampGroups } from "./kernels/clampGroups/definition.ts"

@@ -1,5 +1,6 @@
 /** Every kernel. The conformance suite, the benchmarks and FEATURES.md walk this list. */
 import type { AnyKernel } from "../Kernel.ts"
+import { adaroundScalesKernel } from "./adaroundScales/definition.ts"
 import { addKernel } from "./add/definition.ts"
 import { addIntoKernel } from "./addInto/definition.ts"
 import { clampGroupsKernel } from "./clampGroups/definition.ts"
@@ -27,5 +28,6 @@ export const kernels: readonly AnyKernel[] = [
   bilevelDecodeKernel,
   gramKernel,
   clipSearchKernel,
-  clampGroupsKernel
+  clampGroupsKernel,
+  adaroundScalesKernel
 ]

@@ -52,11 +52,20 @@ export const indices = (values: readonly number[], shape: Shape = [values.length
 /** `count` different whole numbers in [0, limit), in random order. */
 export const distinct = (random: SampleRandom, count: number, limit: number): SampleOperand => {
   const pool = Array.from({ length: limit }, (_, index) => index)
-  return indices(Array.from({ length: count }, () => pool.splice(Math.floor(random.nextUniform() * pool.length), 1)[0]!))
+  return indices(
+    Array.from({ length: count }, () => pool.splice(Math.floor(random.nextUniform() * pool.length), 1)[0]!)
+  )
 }
 
 /** Shapes for elementwise kernels: one element, odd extents, none, more than a block, several blocks. */
 export const elementwiseShapes: readonly Shape[] = [[1], [3, 17], [2, 5, 8], [0, 4], [1025], [67, 131]]
 
 /** Shapes for kernels that work row by row: one column, odd widths, no rows, wide rows, many rows. */
-export const rowShapes: readonly Shape[] = [[1, 1], [3, 17], [2, 3, 5], [0, 4], [2, 1025], [131, 67]]
+export const rowShapes: readonly Shape[] = [
+  [1, 1],
+  [3, 17],
+  [2, 3, 5],
+  [0, 4],
+  [2, 1025],
+  [131, 67]
+]

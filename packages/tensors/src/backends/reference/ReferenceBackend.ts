@@ -65,7 +65,8 @@ export const makeReferenceBackend = (): Backend => {
       bytes -= handle.bytes
     },
     run: (kernel: AnyKernel, { inputs, outputs, attributes }) => {
-      const values = (operand: Operand): Float64Array => (operand.handle as Stored).values
+      // A view of leading rows sees less than its storage holds.
+      const values = ({ handle, shape }: Operand): Float64Array => (handle as Stored).values.subarray(0, sizeOf(shape))
       const shapeOf = (operand: Operand): Shape => operand.shape
       const geometry: Geometry<string, string> = {
         inputs: collect(inputs, shapeOf),
@@ -84,4 +85,5 @@ export const makeReferenceBackend = (): Backend => {
 }
 
 /** The numbers of a tensor of the reference backend in double precision: a view, for finite differences. */
-export const doubleValues = (tensor: Tensor): Float64Array => (tensor.storage.handle as Stored).values
+export const doubleValues = (tensor: Tensor): Float64Array =>
+  (tensor.storage.handle as Stored).values.subarray(0, tensor.size)

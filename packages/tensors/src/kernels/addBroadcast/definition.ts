@@ -34,7 +34,15 @@ export const addBroadcastKernel = defineKernel<"a" | "b", "y", object>({
   reference,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.a), bytes: 8 * sizeOf(inputs.a) + 4 * sizeOf(inputs.b) }),
   samples: (random) =>
-    [[1, 1], [3, 17], [2, 5, 3], [0, 4], [5, 1], [4, 1025], [35, 3, 67]].map((shape) => ({
+    [
+      [1, 1],
+      [3, 17],
+      [2, 5, 3],
+      [0, 4],
+      [5, 1],
+      [4, 1025],
+      [35, 3, 67]
+    ].map((shape) => ({
       name: shape.join("x"),
       inputs: { a: normals(random, shape), b: normals(random, shape.slice(1)) },
       attributes: {}

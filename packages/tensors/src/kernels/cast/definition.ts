@@ -45,7 +45,23 @@ export const castKernel = defineKernel<"x", "y", CastAttributes>({
       // Ties, the smallest halves and subnormals, the largest half and what rounds past it.
       name: "edges to f16",
       inputs: {
-        x: { shape: [12], values: [0, -0, 1.00048828125, 1.00146484375, 65504, 65519, 65520, -65520, 2 ** -24, 2 ** -25, 3 * 2 ** -25, 2 ** -14] }
+        x: {
+          shape: [12],
+          values: [
+            0,
+            -0,
+            1.00048828125,
+            1.00146484375,
+            65504,
+            65519,
+            65520,
+            -65520,
+            2 ** -24,
+            2 ** -25,
+            3 * 2 ** -25,
+            2 ** -14
+          ]
+        }
       },
       attributes: { to: "f16" as const },
       differentiable: false

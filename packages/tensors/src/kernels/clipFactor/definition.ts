@@ -26,4 +26,5 @@ export const clipFactorKernel = defineKernel<"total", "factor", ClipFactorAttrib
 })
 
 /** The factor that brings gradients whose squares sum to `total` [1] down to `maxNorm`: [1], at most 1. */
-export const clipFactor = (total: Tensor, maxNorm: number): Tensor => apply(clipFactorKernel, { total }, { maxNorm }).factor
+export const clipFactor = (total: Tensor, maxNorm: number): Tensor =>
+  apply(clipFactorKernel, { total }, { maxNorm }).factor

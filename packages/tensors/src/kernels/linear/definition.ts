@@ -81,4 +81,5 @@ export const linearKernel = defineKernel<"x" | "weight" | "bias", "y", object>({
 })
 
 /** x W^T + bias: x [..., K], weight [N, K] (f32, bf16 or f16), bias [N] -> [..., N]. */
-export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor => apply(linearKernel, { x, weight, bias }, {}).y
+export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor =>
+  apply(linearKernel, { x, weight, bias }, {}).y

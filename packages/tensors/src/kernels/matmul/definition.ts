@@ -25,10 +25,8 @@ export const matmulKernel = defineKernel<"a" | "b", "y", MatmulAttributes>({
     // With A = op(a), B = op(b): dA = dY B^T, dB = A^T dY; a transposed operand gets the transposed product.
     backward: ({ saved: { a, b }, cotangents: { y }, wanted, shapes, attributes: { transposeA, transposeB } }) => {
       if (!y) return {}
-      const gradientA = (b: Tensor) =>
-        transposeA ? matmul(b, y, transposeB, true) : matmul(y, b, false, !transposeB)
-      const gradientB = (a: Tensor) =>
-        transposeB ? matmul(y, a, true, transposeA) : matmul(a, y, !transposeA, false)
+      const gradientA = (b: Tensor) => (transposeA ? matmul(b, y, transposeB, true) : matmul(y, b, false, !transposeB))
+      const gradientB = (a: Tensor) => (transposeB ? matmul(y, a, true, transposeA) : matmul(a, y, !transposeA, false))
       if (shapes.inputs.a.length > 2 && shapes.inputs.b.length === 2) {
         const expected = "batch axes of its own to be differentiated (linear() shares weights)"
         throw new ShapeMismatch("matmul", "b", expected, shapes.inputs.b)

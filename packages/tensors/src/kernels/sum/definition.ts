@@ -21,7 +21,11 @@ export const sumKernel = defineKernel<"x", "y", object>({
   reference,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 4 * sizeOf(inputs.x) }),
   samples: (random) =>
-    elementwiseShapes.map((shape) => ({ name: shape.join("x"), inputs: { x: normals(random, shape) }, attributes: {} })),
+    elementwiseShapes.map((shape) => ({
+      name: shape.join("x"),
+      inputs: { x: normals(random, shape) },
+      attributes: {}
+    })),
   // The sum may cancel: what is left is compared with what was added.
   tolerance: { relative: 1e-5, absolute: 1e-4 }
 })

@@ -1,0 +1,53 @@
+/** Scale and zero point of every group before AdaRound (adaround.md 2): from the range, or by least |w - q|^2.4 over shrunk ranges. */
+import { apply } from "../../apply.ts"
+import { ShapeMismatch } from "../../Errors.ts"
+import { defineKernel } from "../../Kernel.ts"
+import { sizeOf } from "../../Shape.ts"
+import type { Tensor } from "../../Tensor.ts"
+import { normals } from "../samples.ts"
+import { expectInteger } from "../shapeRules.ts"
+import { reference } from "./reference.ts"
+
+export interface AdaroundScalesAttributes {
+  readonly bits: number
+  /** Input columns that share a scale. */
+  readonly group: number
+  /** "max": the range, with 0 inside it. "mse": BRECQ's search over 80 shrinks of the plain range. */
+  readonly method: "max" | "mse"
+}
+
+export const adaroundScalesKernel = defineKernel<"weight", "scale" | "zero", AdaroundScalesAttributes>({
+  name: "adaroundScales",
+  inputs: { weight: { dtypes: ["f32"] } },
+  outputs: ["scale", "zero"],
+  infer: ({ weight }, { bits, group }) => {
+    expectInteger("adaroundScales", "bits", bits, 1)
+    expectInteger("adaroundScales", "group", group, 1)
+    if (weight.length !== 2 || weight[1]! % group !== 0) {
+      throw new ShapeMismatch("adaroundScales", "weight", `[out, in] with in a multiple of group ${group}`, weight)
+    }
+    const scales = { shape: [weight[0]!, weight[1]! / group] }
+    return { scale: scales, zero: scales }
+  },
+  reference,
+  cost: ({ inputs }, { method }) => ({
+    flops: (method === "max" ? 2 : 80 * 20) * sizeOf(inputs.weight),
+    bytes: 4 * sizeOf(inputs.weight)
+  }),
+  samples: (random) =>
+    (["max", "mse"] as const).flatMap((method) =>
+      [
+        { shape: [5, 32], bits: 2, group: 16 },
+        { shape: [3, 64], bits: 4, group: 32 },
+        { shape: [2, 21], bits: 3, group: 7 }
+      ].map(({ shape, bits, group }) => ({
+        name: `${method} ${shape.join("x")} b${bits} g${group}`,
+        inputs: { weight: normals(random, shape, 0.02) },
+        attributes: { bits, group, method }
+      }))
+    )
+})
+
+/** Scale and zero point [N, K / g] of the groups of a weight [N, K]. */
+export const adaroundScales = (weight: Tensor, attributes: AdaroundScalesAttributes) =>
+  apply(adaroundScalesKernel, { weight }, attributes)

@@ -1,0 +1,48 @@
+import type { Arrays, Geometry } from "../../Kernel.ts"
+import { roundHalfEven } from "../../roundHalfEven.ts"
+import type { AdaroundScalesAttributes } from "./definition.ts"
+
+const f = Math.fround
+const shrinks = 80
+const exponent = 2.4
+
+/** mean |w - q|^2.4 of quantizing a group to nearest with one scale and zero point. */
+const score = (group: Float64Array, scale: number, zero: number, levels: number): number => {
+  let sum = 0
+  for (const w of group) {
+    const code = Math.min(Math.max(roundHalfEven(f(w / scale)) + zero, 0), levels)
+    sum += Math.abs(f(w - f(f(code - zero) * scale))) ** exponent
+  }
+  return sum / group.length
+}
+
+export const reference = (
+  { weight }: Arrays<"weight">,
+  { scale, zero }: Arrays<"scale" | "zero">,
+  _geometry: Geometry<"weight", "scale" | "zero">,
+  { bits, group, method }: AdaroundScalesAttributes
+): void => {
+  const levels = 2 ** bits - 1
+  for (let index = 0; index < scale.length; index++) {
+    const w = weight.subarray(index * group, (index + 1) * group)
+    const low = Math.min(...w)
+    const high = Math.max(...w)
+    if (method === "max") {
+      scale[index] = Math.max(f(f(Math.max(high, 0) - Math.min(low, 0)) / levels), f(1e-8))
+      zero[index] = roundHalfEven(f(-Math.min(low, 0) / scale[index]!))
+      continue
+    }
+    let best = Number.POSITIVE_INFINITY
+    for (let k = 0; k < shrinks; k++) {
+      const factor = f(1 - 0.01 * k)
+      const shrunkLow = f(low * factor)
+      const delta = f(f(f(high * factor) - shrunkLow) / levels)
+      const point = roundHalfEven(f(-shrunkLow / delta))
+      const candidate = score(w, delta, point, levels)
+      if (candidate >= best) continue
+      best = candidate
+      scale[index] = delta
+      zero[index] = point
+    }
+  }
+}
