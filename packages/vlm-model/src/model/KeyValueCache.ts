@@ -1,5 +1,15 @@
 /** Keys and values of earlier tokens, so that generation reads each of them once. One sequence at a time. */
-import { attention, type Backend, keep, leadingRows, reshape, type Tensor, tensor, writeRows, zeros } from "@speedq/tensors"
+import {
+  attention,
+  type Backend,
+  keep,
+  leadingRows,
+  reshape,
+  type Tensor,
+  tensor,
+  writeRows,
+  zeros
+} from "@speedq/tensors"
 import { headWidth, type LanguageConfig } from "./ModelConfig.ts"
 
 export interface KeyValueCache {

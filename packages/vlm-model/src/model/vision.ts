@@ -126,4 +126,3 @@ export const visionFeatures = (
   pixels: Tensor,
   dropPath?: (block: number) => DropPath | undefined
 ): Tensor => scope(() => shuffledFeatures(config, visionTransformer(weights, config, pixels, dropPath)))
-

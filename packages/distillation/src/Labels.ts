@@ -1,0 +1,26 @@
+/** Which rows of a batch a loss reads: labels are shifted, so the hidden state at t predicts the label at t + 1. */
+
+/** Marks a position without label. */
+export const ignoredLabel = -100
+
+/** Labels of a batch, row-major [B, T]; -100 where there is none. */
+export interface Labels {
+  readonly values: Int32Array
+  readonly batch: number
+  readonly length: number
+}
+
+/** Weights by flat row b * T + t; rows that are not in the map cost nothing. */
+export type RowWeights = ReadonlyMap<number, number>
+
+/** Label that the row predicts: labels[b, t + 1], none for the last position of a sequence. */
+export const predictedLabel = ({ values, length }: Labels, row: number): number =>
+  (row + 1) % length === 0 ? ignoredLabel : values[row + 1]!
+
+/** Rows whose prediction has a label. */
+export const predictingRows = (labels: Labels): readonly number[] =>
+  Array.from(labels.values.keys()).filter((row) => predictedLabel(labels, row) !== ignoredLabel)
+
+/** Rows that carry a label themselves: the reference's unshifted mask (internvl3.md 6.13, quirk 1). */
+export const labelledRows = ({ values }: Labels): readonly number[] =>
+  Array.from(values.keys()).filter((row) => values[row] !== ignoredLabel)

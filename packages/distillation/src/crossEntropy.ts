@@ -1,0 +1,21 @@
+/** Cross entropy of the labels, optionally smoothed (internvl3.md 3.4, 6.10). */
+import { crossEntropyRows } from "@speedq/tensors"
+import { predictingRows } from "./Labels.ts"
+import type { RowLoss } from "./RowLoss.ts"
+
+export interface CrossEntropyOptions {
+  /** Share e of the target spread over the vocabulary; 0.1 in stage 3, 0 for plain cross entropy. */
+  readonly labelSmoothing?: number
+}
+
+/** mean over labelled tokens of (1 - e) (-log p[label]) + e mean_v(-log p[v]); nothing labelled: 0 with gradient 0. */
+export const crossEntropy = ({ labelSmoothing = 0 }: CrossEntropyOptions = {}): RowLoss => ({
+  name: "ce",
+  needsTeacher: false,
+  rowWeights: (labels) => {
+    const rows = predictingRows(labels)
+    return new Map(rows.map((row) => [row, 1 / rows.length]))
+  },
+  rows: ({ student, labels, weights, gradient }) =>
+    crossEntropyRows(student, labels, weights, { smoothing: labelSmoothing }, gradient)
+})

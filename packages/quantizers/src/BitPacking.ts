@@ -1,0 +1,45 @@
+/**
+ * Codes of 1 to 8 bits as bytes: a little-endian bit stream, code i in bits [i b, (i + 1) b). Exact for any count;
+ * the last byte is filled with zero bits.
+ */
+
+/** Bytes that `count` codes of `bits` bits take. */
+export const packedBytes = (count: number, bits: number): number => Math.ceil((count * bits) / 8)
+
+/** Packs codes, each below 2^bits. */
+export const packBits = (codes: Uint8Array, bits: number): Uint8Array => {
+  const packed = new Uint8Array(packedBytes(codes.length, bits))
+  let buffer = 0
+  let held = 0
+  let next = 0
+  for (const code of codes) {
+    buffer |= code << held
+    held += bits
+    while (held >= 8) {
+      packed[next++] = buffer & 255
+      buffer >>>= 8
+      held -= 8
+    }
+  }
+  if (held > 0) packed[next] = buffer & 255
+  return packed
+}
+
+/** The first `count` codes of a packed stream. */
+export const unpackBits = (packed: Uint8Array, bits: number, count: number): Uint8Array => {
+  const codes = new Uint8Array(count)
+  const mask = (1 << bits) - 1
+  let buffer = 0
+  let held = 0
+  let next = 0
+  for (let i = 0; i < count; i++) {
+    if (held < bits) {
+      buffer |= packed[next++]! << held
+      held += 8
+    }
+    codes[i] = buffer & mask
+    buffer >>>= bits
+    held -= bits
+  }
+  return codes
+}

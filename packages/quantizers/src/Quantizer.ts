@@ -1,0 +1,48 @@
+/** What a quantizer is: configuration, cost, the map from weights to stored numbers and back, and its straight-through form. */
+import type { DType, Shape, Tensor } from "@speedq/tensors"
+import type * as Schema from "effect/Schema"
+
+/** One tensor that a quantized weight is stored as. `bits` is the size of an element; below 8 it is packed (BitPacking.ts). */
+export interface StoredTensor {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: Shape
+  readonly bits: number
+  readonly meaning: string
+}
+
+/** A quantized weight before bit packing: tensors under the names of `stored`. */
+export type QuantizedWeight = { readonly [name: string]: Tensor }
+
+/**
+ * A quantizer of matrices [out, in]. `fakeQuantize`, `dequantize(quantize(w))` and what is exported are one function:
+ * the same bits, whichever way they are reached.
+ */
+export interface Quantizer<C extends object = object> {
+  readonly id: string
+  /** Raised when the meaning of stored numbers changes. */
+  readonly version: number
+  readonly Config: Schema.Codec<C, unknown>
+  /** Bits an element costs on average, scales and zero points included. */
+  bitsPerWeight(config: C): number
+  /** Why a weight of this shape cannot be quantized, or undefined. */
+  obstacle(config: C, shape: Shape): string | undefined
+  /** Weight [out, in] as it will be after dequantization; its gradient is the straight-through one. */
+  fakeQuantize(config: C, weight: Tensor): Tensor
+  /** What a weight of this shape is stored as. */
+  stored(config: C, shape: Shape): readonly StoredTensor[]
+  quantize(config: C, weight: Tensor): QuantizedWeight
+  dequantize(config: C, quantized: QuantizedWeight, shape: Shape): Tensor
+}
+
+/** A quantizer with its options. */
+export interface QuantizerChoice<C extends object = object> {
+  readonly quantizer: Quantizer<C>
+  readonly config: C
+}
+
+/** Bytes that a weight of this shape takes in the packed container: each stored tensor rounded up to whole bytes. */
+export const storedBytes = ({ quantizer, config }: QuantizerChoice, shape: Shape): number =>
+  quantizer
+    .stored(config, shape)
+    .reduce((bytes, { shape, bits }) => bytes + Math.ceil((shape.reduce((a, b) => a * b, 1) * bits) / 8), 0)

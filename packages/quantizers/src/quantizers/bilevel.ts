@@ -1,0 +1,94 @@
+/**
+ * SPEED-Q's bilevel quantizer (arXiv:2511.08914 §3; internvl3.md 6.1-6.6): b-bit codes and zero points in groups of g
+ * input columns; their scales are 4-bit codes that share a 16-bit step and origin over qq output rows.
+ */
+import { type BilevelAttributes, bilevelCodes, bilevelDecode, fakeQuantBilevel, type Shape } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { Quantizer, QuantizerChoice } from "../Quantizer.ts"
+
+const withDefault = <S extends Schema.Top>(schema: S, value: S["Encoded"]) =>
+  schema.pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)))
+
+const groupSize = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4096 }))
+
+export const BilevelConfig = Schema.Struct({
+  bits: Schema.Literals([2, 3, 4]),
+  /** g: input columns that share a scale and a zero point. */
+  group: groupSize,
+  /** qq: output rows whose scales share a step and an origin. */
+  scaleGroup: groupSize,
+  /** "f16" is the stored format; "f32" computes as the reference does and stores 32 bits more per second-level group. */
+  secondLevel: withDefault(Schema.Literals(["f16", "f32"]), "f16"),
+  /** What equal scales become under "f32": themselves, or 0.0667 as in the reference (quirk 10). */
+  commonScale: withDefault(Schema.Literals(["exact", "reference"]), "exact"),
+  /** Format every operation is rounded to; the reference runs in bf16 (quirk 5). */
+  arithmetic: withDefault(Schema.Literals(["f32", "bf16"]), "f32")
+})
+export type BilevelConfig = typeof BilevelConfig.Type
+
+const scaleCodeBits = 4
+
+const attributesOf = (config: BilevelConfig): BilevelAttributes => config
+
+/** Extents of the stored tensors of a weight [out, in]. */
+const extents = ({ group, scaleGroup }: BilevelConfig, shape: Shape) => {
+  const [rows, columns] = shape as readonly [number, number]
+  const groups = columns / group
+  return { rows, groups, scaleGroups: (groups * rows) / scaleGroup }
+}
+
+export const bilevelQuantizer: Quantizer<BilevelConfig> = {
+  id: "bilevel",
+  version: 1,
+  Config: BilevelConfig,
+  // b for the code, b / g for the zero point, 4 / g for the scale code, two second-level numbers per g * qq weights.
+  bitsPerWeight: ({ bits, group, scaleGroup, secondLevel }) =>
+    bits + bits / group + scaleCodeBits / group + (secondLevel === "f16" ? 32 : 64) / (group * scaleGroup),
+  obstacle: ({ group, scaleGroup }, shape) => {
+    const [rows = 0, columns = 0] = shape
+    if (columns % group !== 0) return `${columns} input columns are not a multiple of group ${group}`
+    if (((columns / group) * rows) % scaleGroup !== 0) {
+      return `${columns / group} groups of ${rows} rows are not a multiple of scaleGroup ${scaleGroup}`
+    }
+    return undefined
+  },
+  fakeQuantize: (config, weight) => fakeQuantBilevel(weight, attributesOf(config)),
+  stored: (config, shape) => {
+    const { rows, groups, scaleGroups } = extents(config, shape)
+    const second =
+      config.secondLevel === "f16" ? ({ dtype: "f16", bits: 16 } as const) : ({ dtype: "f32", bits: 32 } as const)
+    return [
+      { name: "codes", dtype: "u8", shape, bits: config.bits, meaning: "code of every weight, row-major" },
+      {
+        name: "zeros",
+        dtype: "u8",
+        shape: [groups, rows],
+        bits: config.bits,
+        meaning: "zero point of group j of row o at [j, o]"
+      },
+      { name: "scaleCodes", dtype: "u8", shape: [groups, rows], bits: scaleCodeBits, meaning: "scale code at [j, o]" },
+      { name: "step", ...second, shape: [scaleGroups], meaning: "second-level step, qq consecutive scale codes each" },
+      {
+        name: "origin",
+        ...second,
+        shape: [scaleGroups],
+        meaning: "f16: scale of code 0; f32: zero point of the scale codes"
+      }
+    ]
+  },
+  quantize: (config, weight) => bilevelCodes(weight, attributesOf(config)),
+  dequantize: (config, { codes, zeros, scaleCodes, step, origin }) =>
+    bilevelDecode(
+      { codes: codes!, zeros: zeros!, scaleCodes: scaleCodes!, step: step!, origin: origin! },
+      attributesOf(config)
+    )
+}
+
+/** The bilevel quantizer with options, for recipes in code. 2 bits: g 16, qq 16; 4 bits: g 32, qq 128. */
+export const bilevel = (
+  options: Pick<BilevelConfig, "bits" | "group" | "scaleGroup"> & Partial<BilevelConfig>
+): QuantizerChoice<BilevelConfig> => ({
+  quantizer: bilevelQuantizer,
+  config: Schema.decodeUnknownSync(BilevelConfig)(options)
+})

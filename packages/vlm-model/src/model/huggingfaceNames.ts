@@ -1,0 +1,76 @@
+/** Names of the transformers-native ("-hf") layout and the original ones they stand for (internvl3.md 2.2). */
+
+/** Where the bytes of an original tensor come from: rows of stored tensors, one after the other. */
+export type Pieces = readonly string[]
+
+const renamedVision: readonly (readonly [string, string])[] = [
+  ["vision_model.", "vision_tower."],
+  [".layers.", ".layer."],
+  ["class_embedding", "cls_token"],
+  ["position_embedding", "position_embeddings"],
+  ["patch_embedding.", "patch_embeddings.projection."],
+  [".ls1", ".lambda_1"],
+  [".ls2", ".lambda_2"],
+  [".attn.proj.", ".attention.projection_layer."],
+  [".attn.", ".attention."],
+  [".norm1.", ".layernorm_before."],
+  [".norm2.", ".layernorm_after."]
+]
+
+const renamedProjector: readonly (readonly [string, string])[] = [
+  ["mlp1.0.", "multi_modal_projector.layer_norm."],
+  ["mlp1.1.", "multi_modal_projector.linear_1."],
+  ["mlp1.3.", "multi_modal_projector.linear_2."]
+]
+
+const substitute = (name: string, pairs: readonly (readonly [string, string])[]): string =>
+  pairs.reduce((renamed, [from, to]) => renamed.replace(from, to), name)
+
+/** The -hf tensors that an original tensor is made of: one, or three for the fused qkv. */
+const huggingfacePieces = (name: string): Pieces => {
+  if (!name.startsWith("vision_model.")) return [substitute(name, renamedProjector)]
+  const renamed = substitute(name, renamedVision)
+  return renamed.includes(".attention.qkv.")
+    ? ["q_proj", "k_proj", "v_proj"].map((part) => renamed.replace(".qkv.", `.${part}.`))
+    : [renamed]
+}
+
+/** One spelling for the prefixes that versions of transformers differ in. */
+const canonical = (name: string): string =>
+  name
+    .replace(/^model\.(?=vision_tower|multi_modal_projector|language_model)/, "")
+    .replace(/^lm_head\./, "language_model.lm_head.")
+    .replace(/^language_model\.(?!model\.|lm_head\.)/, "language_model.model.")
+
+/** Buffers of SPEED-Q's own training checkpoints: not weights. */
+const isQuantizerBuffer = (name: string): boolean => name.includes(".weight_quantizer.")
+
+export interface ResolvedNames {
+  /** Stored tensors for each original name that was found. */
+  readonly pieces: ReadonlyMap<string, Pieces>
+  readonly missing: readonly string[]
+  readonly unexpected: readonly string[]
+}
+
+/** Finds every expected tensor among the stored names, in either layout. */
+export const resolveNames = (expected: Iterable<string>, stored: Iterable<string>): ResolvedNames => {
+  const byCanonical = new Map<string, string>()
+  for (const name of stored) if (!isQuantizerBuffer(name)) byCanonical.set(canonical(name), name)
+  const pieces = new Map<string, Pieces>()
+  const missing: string[] = []
+  const used = new Set<string>()
+  for (const name of expected) {
+    const choice = [[name], huggingfacePieces(name)].find((parts) => parts.every((part) => byCanonical.has(part)))
+    if (choice === undefined) {
+      missing.push(name)
+      continue
+    }
+    for (const part of choice) used.add(part)
+    pieces.set(
+      name,
+      choice.map((part) => byCanonical.get(part)!)
+    )
+  }
+  const unexpected = [...byCanonical].flatMap(([name, original]) => (used.has(name) ? [] : [original]))
+  return { pieces, missing, unexpected }
+}

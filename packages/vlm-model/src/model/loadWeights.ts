@@ -1,0 +1,138 @@
+/** Reads the weights of a model directory into tensors, straight into the backend's memory. */
+import { type TensorStore, typedView } from "@speedq/formats"
+import {
+  type Backend,
+  type DType,
+  elementBytes,
+  formatShape,
+  fromBfloat16,
+  fromFloat16,
+  generate,
+  type Shape,
+  sameShape,
+  sizeOf,
+  type Tensor
+} from "@speedq/tensors"
+import { WeightShapeMismatch, WeightsMismatch } from "../Errors.ts"
+import { type Pieces, resolveNames } from "./huggingfaceNames.ts"
+import type { ModelConfig } from "./ModelConfig.ts"
+import { patchGrid } from "./ModelConfig.ts"
+import { modelTensors, positionsFit } from "./modelLayout.ts"
+import { resizePositions } from "./resizePositions.ts"
+
+export interface LoadOptions {
+  /**
+   * "stored" keeps 16-bit matrices (frozen weights, half the memory); "f32" widens everything (training).
+   * Vectors (norms, biases) are always f32. Default "stored".
+   */
+  readonly matrices?: "stored" | "f32"
+  /** Only tensors whose name passes; default all. */
+  readonly select?: (name: string) => boolean
+}
+
+const dtypeOf: { readonly [stored: string]: DType | undefined } = { F32: "f32", BF16: "bf16", F16: "f16" }
+const positionName = "vision_model.embeddings.position_embedding"
+const widenedAtOnce = 1 << 20
+
+/** Widens stored 16-bit patterns into f32 `target`, a megabyte at a time: no second copy of the tensor. */
+const widenInto = (store: TensorStore, name: string, stored: "BF16" | "F16", target: Uint8Array): void => {
+  const decode = stored === "BF16" ? fromBfloat16 : fromFloat16
+  const floats = new Float32Array(target.buffer, target.byteOffset, target.byteLength / 4)
+  for (let start = 0; start < floats.length; start += widenedAtOnce) {
+    const end = Math.min(floats.length, start + widenedAtOnce)
+    const patterns = typedView(stored, store.read(name, { bytes: [2 * start, 2 * end] }))
+    for (let i = 0; i < patterns.length; i++) floats[start + i] = decode(patterns[i]!)
+  }
+}
+
+interface Source {
+  readonly store: TensorStore
+  readonly pieces: Pieces
+}
+
+const loadTensor = (backend: Backend, source: Source, shape: Shape, dtype: DType): Tensor =>
+  generate(backend, { shape, dtype }, (bytes) => {
+    let offset = 0
+    for (const piece of source.pieces) {
+      const info = source.store.tensors.get(piece)!
+      const length = sizeOf(info.shape) * elementBytes(dtype)
+      const target = bytes.subarray(offset, offset + length)
+      const stored = info.dtype
+      if (dtypeOf[stored] === dtype) source.store.readInto(piece, target)
+      else widenInto(source.store, piece, stored as "BF16" | "F16", target)
+      offset += length
+    }
+  })
+
+const storedShape = (source: Source): Shape => {
+  const shapes = source.pieces.map((piece) => source.store.tensors.get(piece)!.shape)
+  const [first = [], ...rest] = shapes
+  return rest.length === 0 ? first : [shapes.reduce((rows, shape) => rows + shape[0]!, 0), ...first.slice(1)]
+}
+
+/** The position table for the model's tile size: read whole, since it is resized. */
+const loadPositions = (backend: Backend, config: ModelConfig, source: Source, stored: Shape): Tensor => {
+  const [, rows, columns] = stored as readonly [number, number, number]
+  const side = config.vision_config.image_size / config.vision_config.patch_size
+  const grid = patchGrid(config)
+  const table = new Float32Array(rows * columns)
+  const [name] = source.pieces
+  const info = source.store.tensors.get(name!)!
+  if (info.dtype === "F32") source.store.readInto(name!, new Uint8Array(table.buffer))
+  else widenInto(source.store, name!, info.dtype as "BF16" | "F16", new Uint8Array(table.buffer))
+  const resized = resizePositions(table, columns, [side, side], [grid, grid])
+  return generate(backend, { shape: [1, grid * grid + 1, columns], dtype: "f32" }, (bytes) =>
+    bytes.set(new Uint8Array(resized.buffer))
+  )
+}
+
+/**
+ * Loads the tensors of `config` from `store`, in either layout. Raises WeightsMismatch (all missing and all unexpected
+ * names at once), WeightShapeMismatch, and the read errors of formats.
+ */
+export const loadWeights = (
+  backend: Backend,
+  config: ModelConfig,
+  store: TensorStore,
+  { matrices = "stored", select = () => true }: LoadOptions = {}
+): { readonly [name: string]: Tensor } => {
+  const expected = modelTensors(config)
+  const { pieces, missing, unexpected } = resolveNames(expected.keys(), store.tensors.keys())
+  if (missing.length + unexpected.length > 0) throw new WeightsMismatch({ file: store.path, missing, unexpected })
+  for (const [name, shape] of expected) {
+    const stored = storedShape({ store, pieces: pieces.get(name)! })
+    if (!sameShape(stored, shape)) {
+      throw new WeightShapeMismatch({
+        file: store.path,
+        name,
+        expected: formatShape(shape),
+        actual: formatShape(stored)
+      })
+    }
+    for (const piece of pieces.get(name)!) {
+      const { dtype } = store.tensors.get(piece)!
+      if (dtypeOf[dtype] === undefined) {
+        throw new WeightShapeMismatch({ file: store.path, name, expected: "F32, BF16 or F16", actual: dtype })
+      }
+    }
+  }
+  const loaded: { [name: string]: Tensor } = {}
+  try {
+    for (const [name, shape] of expected) {
+      if (!select(name)) continue
+      const source = { store, pieces: pieces.get(name)! }
+      if (name === positionName && !positionsFit(config)) {
+        loaded[name] = loadPositions(backend, config, source, shape)
+        continue
+      }
+      const stored = dtypeOf[store.tensors.get(source.pieces[0]!)!.dtype]!
+      // The patch embedding is used once a tile as a matrix; norms and biases take no room: all of these are f32.
+      const keepsDtype = matrices === "stored" && shape.length === 2
+      loaded[name] = loadTensor(backend, source, shape, keepsDtype ? stored : "f32")
+    }
+    return loaded
+  } catch (error) {
+    for (const tensor of Object.values(loaded)) tensor.release()
+    throw error
+  }
+}
