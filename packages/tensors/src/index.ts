@@ -17,6 +17,7 @@ export {
   DTypeMismatch,
   ForeignTensor,
   InvalidAttribute,
+  InvalidIndex,
   MissingOperand,
   NotDifferentiable,
   OutOfMemory,
@@ -26,11 +27,20 @@ export {
 } from "./Errors.ts"
 export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "./halfPrecision.ts"
 export type { AnyKernel, Cost, Geometry, Gradient, Kernel, Sample, Tolerance } from "./Kernel.ts"
+export { type AdamStepAttributes, adamStep } from "./kernels/adamStep/definition.ts"
+export { type AdaroundPenaltyAttributes, adaroundPenalty } from "./kernels/adaroundPenalty/definition.ts"
 export { type AdaroundScalesAttributes, adaroundScales } from "./kernels/adaroundScales/definition.ts"
+export { type AdaroundWeightAttributes, adaroundWeight } from "./kernels/adaroundWeight/definition.ts"
 export { add } from "./kernels/add/definition.ts"
+export { addBroadcast, addBroadcast, columnSums, columnSums } from "./kernels/addBroadcast/definition.ts"
 export { addInto } from "./kernels/addInto/definition.ts"
+export { type AttentionOptions, attention, attention } from "./kernels/attention/definition.ts"
+export { type CastTarget, cast, cast } from "./kernels/cast/definition.ts"
 export { clampGroups } from "./kernels/clampGroups/definition.ts"
+export { clipFactor, clipFactor } from "./kernels/clipFactor/definition.ts"
 export { type ClipSearchAttributes, clipSearch, gram } from "./kernels/clipSearch/definition.ts"
+export { confidenceRows } from "./kernels/confidenceRows/definition.ts"
+export { type CrossEntropyAttributes, crossEntropyRows } from "./kernels/crossEntropyRows/definition.ts"
 export {
   type BilevelAttributes,
   bilevelCodes,
@@ -38,12 +48,33 @@ export {
   bilevelParameters,
   fakeQuantBilevel
 } from "./kernels/fakeQuantBilevel/definition.ts"
+export { gatherRows, gatherRows, scatterAddRows, scatterAddRows } from "./kernels/gatherRows/definition.ts"
 export { gelu } from "./kernels/gelu/definition.ts"
+export { type KlAttributes, klRows } from "./kernels/klRows/definition.ts"
+export { layerNorm, layerNorm } from "./kernels/layerNorm/definition.ts"
+export { layerScaleAdd, layerScaleAdd } from "./kernels/layerScaleAdd/definition.ts"
+export { linear, linear } from "./kernels/linear/definition.ts"
 export { kernels } from "./kernels/list.ts"
 export { matmul } from "./kernels/matmul/definition.ts"
+export { matmulInto, matmulInto } from "./kernels/matmulInto/definition.ts"
+export { multiply, multiply } from "./kernels/multiply/definition.ts"
+export { patches, patches } from "./kernels/patches/definition.ts"
+export { pixelShuffle, pixelShuffle } from "./kernels/pixelShuffle/definition.ts"
+export { dropFirstRow, dropFirstRow, prependRow, prependRow } from "./kernels/prependRow/definition.ts"
+export { replaceRows, replaceRows, zeroRows, zeroRows } from "./kernels/replaceRows/definition.ts"
+export { rmsNorm, rmsNorm } from "./kernels/rmsNorm/definition.ts"
+export { rotary, rotary } from "./kernels/rotary/definition.ts"
+export { scale, scale } from "./kernels/scale/definition.ts"
+export { scaleRows, scaleRows } from "./kernels/scaleRows/definition.ts"
+export { siluTimes, siluTimes } from "./kernels/siluTimes/definition.ts"
+export { softmax, softmax } from "./kernels/softmax/definition.ts"
+export { joinColumns, joinColumns, splitColumns, splitColumns } from "./kernels/splitColumns/definition.ts"
+export { squaredError } from "./kernels/squaredError/definition.ts"
+export { sum, sum } from "./kernels/sum/definition.ts"
+export { sumSquaresInto, sumSquaresInto } from "./kernels/sumSquaresInto/definition.ts"
 export { writeRows } from "./kernels/writeRows/definition.ts"
 export { keep, scope, tensorsIn, unscoped } from "./memory/scope.ts"
 export { Random, type RandomState } from "./random/Random.ts"
 export { leadingRows, reshape } from "./reshape.ts"
-export { formatShape, type Shape, sizeOf } from "./Shape.ts"
+export { formatShape, type Shape, sameShape, sizeOf } from "./Shape.ts"
 export { generate, Tensor, tensor, zeros } from "./Tensor.ts"

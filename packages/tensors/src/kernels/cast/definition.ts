@@ -13,6 +13,8 @@ import { reference } from "./reference.ts"
 
 const targets: readonly CastTarget[] = ["f32", "bf16", "f16"]
 
+export type { CastTarget } from "./geometry.ts"
+
 export const castKernel = defineKernel<"x", "y", CastAttributes>({
   name: "cast",
   inputs: { x: { dtypes: ["f32", "bf16", "f16"] } },

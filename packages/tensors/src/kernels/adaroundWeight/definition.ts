@@ -1,0 +1,107 @@
+/**
+ * AdaRound's weight (arXiv:2004.10568 eq. 21-23): y = scale (clamp(floor(w / scale) + h(alpha) + zero, 0, 2^b - 1) - zero),
+ * h(alpha) = clamp(1.2 sigmoid(alpha) - 0.1, 0, 1). weight and alpha [N, K], scale and zero [N, K / g] -> y [N, K].
+ * Only alpha has a gradient; `hard` decides for up where alpha >= 0.
+ */
+import { apply } from "../../apply.ts"
+import { NotDifferentiable } from "../../Errors.ts"
+import { defineKernel } from "../../Kernel.ts"
+import { type Shape, sizeOf } from "../../Shape.ts"
+import type { Tensor } from "../../Tensor.ts"
+import { normals, type SampleRandom, uniforms } from "../samples.ts"
+import { expectSame } from "../shapeRules.ts"
+import { type AdaroundWeightAttributes, checkAdaround } from "./geometry.ts"
+import { reference, referenceGradient } from "./reference.ts"
+
+export type { AdaroundWeightAttributes } from "./geometry.ts"
+
+const cases: readonly { readonly shape: Shape; readonly group: number; readonly bits: number }[] = [
+  { shape: [1, 1], group: 1, bits: 2 },
+  { shape: [3, 21], group: 7, bits: 3 },
+  { shape: [5, 32], group: 16, bits: 2 },
+  { shape: [0, 4], group: 2, bits: 4 },
+  { shape: [35, 96], group: 32, bits: 4 }
+]
+
+const operands = (random: SampleRandom, { shape, group, bits }: (typeof cases)[number]) => {
+  const scales = [shape[0]!, shape[1]! / group]
+  const zero = uniforms(random, scales, 0, 2 ** bits)
+  return {
+    weight: normals(random, shape),
+    scale: uniforms(random, scales, 0.3, 1),
+    zero: { shape: scales, values: Float32Array.from(zero.values).map(Math.floor) },
+    // Past +-2.4 h is clamped; between, its slope is smooth.
+    alpha: normals(random, shape, 2)
+  }
+}
+
+const nameOf = ({ shape, group, bits }: (typeof cases)[number]): string => `${shape.join("x")} b${bits} g${group}`
+
+export const adaroundWeightKernel = defineKernel<"weight" | "scale" | "zero" | "alpha", "y", AdaroundWeightAttributes>({
+  name: "adaroundWeight",
+  inputs: {
+    weight: { dtypes: ["f32"], constant: true },
+    scale: { dtypes: ["f32"], constant: true },
+    zero: { dtypes: ["f32"], constant: true },
+    alpha: { dtypes: ["f32"] }
+  },
+  outputs: ["y"],
+  infer: (shapes, attributes) => {
+    checkAdaround("adaroundWeight", shapes, attributes)
+    return { y: { shape: shapes.weight } }
+  },
+  gradient: {
+    saves: { inputs: ["weight", "scale", "zero", "alpha"] },
+    backward: ({ saved: { weight, scale, zero, alpha }, cotangents: { y: dy }, attributes }) => {
+      if (attributes.hard)
+        throw new NotDifferentiable("adaroundWeight", "hard rounding has no gradient; use hard: false")
+      return { alpha: apply(adaroundWeightGradientKernel, { dy, weight, scale, zero, alpha }, attributes).dalpha }
+    }
+  },
+  reference,
+  cost: ({ inputs }) => ({ flops: 16 * sizeOf(inputs.weight), bytes: 12 * sizeOf(inputs.weight) }),
+  samples: (random) =>
+    cases.flatMap((at) =>
+      [false, true].map((hard) => ({
+        name: `${nameOf(at)}${hard ? " hard" : ""}`,
+        inputs: operands(random, at),
+        attributes: { bits: at.bits, group: at.group, hard },
+        differentiable: !hard
+      }))
+    )
+})
+
+export const adaroundWeightGradientKernel = defineKernel<
+  "dy" | "weight" | "scale" | "zero" | "alpha",
+  "dalpha",
+  AdaroundWeightAttributes
+>({
+  name: "adaroundWeightGradient",
+  inputs: {
+    dy: { dtypes: ["f32"] },
+    weight: { dtypes: ["f32"] },
+    scale: { dtypes: ["f32"] },
+    zero: { dtypes: ["f32"] },
+    alpha: { dtypes: ["f32"] }
+  },
+  outputs: ["dalpha"],
+  infer: (shapes, attributes) => {
+    checkAdaround("adaroundWeightGradient", shapes, attributes)
+    expectSame("adaroundWeightGradient", "dy", shapes.dy, "weight", shapes.weight)
+    return { dalpha: { shape: shapes.weight } }
+  },
+  reference: referenceGradient,
+  cost: ({ inputs }) => ({ flops: 20 * sizeOf(inputs.weight), bytes: 16 * sizeOf(inputs.weight) }),
+  samples: (random) =>
+    cases.map((at) => ({
+      name: nameOf(at),
+      inputs: { dy: normals(random, at.shape), ...operands(random, at) },
+      attributes: { bits: at.bits, group: at.group, hard: false }
+    }))
+})
+
+/** AdaRound's quantized weight [N, K] from weight and alpha [N, K], scale and zero [N, K / g]; differentiable by alpha. */
+export const adaroundWeight = (
+  operands: { readonly weight: Tensor; readonly scale: Tensor; readonly zero: Tensor; readonly alpha: Tensor },
+  attributes: AdaroundWeightAttributes
+): Tensor => apply(adaroundWeightKernel, operands, attributes).y
