@@ -28,6 +28,7 @@ export {
 export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "./halfPrecision.ts"
 export type { AnyKernel, Cost, Geometry, Gradient, Kernel, Sample, Tolerance } from "./Kernel.ts"
 export { type AdamStepAttributes, adamStep } from "./kernels/adamStep/definition.ts"
+export { adaroundInitial } from "./kernels/adaroundInitial/definition.ts"
 export { type AdaroundPenaltyAttributes, adaroundPenalty } from "./kernels/adaroundPenalty/definition.ts"
 export { type AdaroundScalesAttributes, adaroundScales } from "./kernels/adaroundScales/definition.ts"
 export { type AdaroundWeightAttributes, adaroundWeight } from "./kernels/adaroundWeight/definition.ts"

@@ -1,6 +1,7 @@
 /** Every kernel. The conformance suite, the benchmarks and FEATURES.md walk this list. */
 import type { AnyKernel } from "../Kernel.ts"
 import { adamStepKernel } from "./adamStep/definition.ts"
+import { adaroundInitialKernel } from "./adaroundInitial/definition.ts"
 import { adaroundPenaltyGradientKernel, adaroundPenaltyKernel } from "./adaroundPenalty/definition.ts"
 import { adaroundScalesKernel } from "./adaroundScales/definition.ts"
 import { adaroundWeightGradientKernel, adaroundWeightKernel } from "./adaroundWeight/definition.ts"
@@ -103,5 +104,6 @@ export const kernels: readonly AnyKernel[] = [
   squaredErrorGradientKernel,
   sumKernel,
   sumSquaresIntoKernel,
-  writeRowsKernel
+  writeRowsKernel,
+  adaroundInitialKernel
 ]

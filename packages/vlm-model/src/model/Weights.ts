@@ -1,6 +1,6 @@
 /** Where a network gets its weights: the one seam for quantizers, adapters, packed storage and observers. */
 import { linear, type Parameters, type Tensor } from "@speedq/tensors"
-import { WeightMissing } from "../Errors.ts"
+import { WeightMissing } from "./ModelErrors.ts"
 
 /**
  * Tensors by checkpoint name (internvl3.md 2.1). `get` may compute what it returns, for example fake-quantize or unpack a
@@ -21,7 +21,7 @@ export const weightsFrom = (...records: readonly Parameters[]): Weights => {
     find,
     get: (name) => {
       const tensor = find(name)
-      if (tensor === undefined) throw new WeightMissing({ names: [name], directory: "memory" })
+      if (tensor === undefined) throw new WeightMissing({ name })
       return tensor
     }
   }

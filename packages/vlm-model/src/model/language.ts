@@ -47,14 +47,14 @@ const selfAttention = (
   const width = headWidth(config)
   const heads = (name: string, count: number) =>
     reshape(linearLayer(weights, `${layer}.${name}`, x), [batch, length, count, width])
-  const rotated = (part: Tensor) => rotary(part, positions.ids, { theta: config.rope_theta, inverse: false })
+  const rotated = (part: Tensor) => rotary(part, positions.ids, config.rope_theta)
   const q = rotated(heads("q_proj", config.num_attention_heads))
   const k = rotated(heads("k_proj", config.num_key_value_heads))
   const v = heads("v_proj", config.num_key_value_heads)
   const scale = width ** -0.5
   const mixed =
     cache === undefined
-      ? attention(q, k, v, { causal: true, scale }, positions.keyMask)
+      ? attention(q, k, v, { causal: true, scale, keyMask: positions.keyMask })
       : cache.attend(index, q, k, v, scale)
   return linearLayer(weights, `${layer}.o_proj`, reshape(mixed, [batch, length, config.num_attention_heads * width]))
 }

@@ -13,10 +13,10 @@ import {
   sizeOf,
   type Tensor
 } from "@speedq/tensors"
-import { WeightShapeMismatch, WeightsMismatch } from "../Errors.ts"
 import { type Pieces, resolveNames } from "./huggingfaceNames.ts"
 import type { ModelConfig } from "./ModelConfig.ts"
 import { patchGrid } from "./ModelConfig.ts"
+import { WeightShapeMismatch, WeightsMismatch } from "./ModelErrors.ts"
 import { modelTensors, positionsFit } from "./modelLayout.ts"
 import { resizePositions } from "./resizePositions.ts"
 

@@ -1,7 +1,7 @@
 /** Text and pictures in one sequence: visual tokens take the places of the image tokens (internvl3.md 3.3). */
 import { replaceRows, reshape, type Tensor, tensor } from "@speedq/tensors"
-import { ImageTokenMismatch } from "../Errors.ts"
 import { embedTokens } from "./language.ts"
+import { ImageTokenMismatch } from "./ModelErrors.ts"
 import type { Weights } from "./Weights.ts"
 
 /** Flat places of the image tokens in a batch of ids [B * T]. */

@@ -44,9 +44,9 @@ export const visionEmbeddings = (weights: Weights, config: VisionConfig, pixels:
 const visionAttention = (weights: Weights, block: string, config: VisionConfig, x: Tensor): Tensor => {
   const [tiles, tokens, width] = x.shape as readonly [number, number, number]
   const heads = config.num_attention_heads
-  const split = splitColumns(linearLayer(weights, `${block}.attn.qkv`, x), [width, width, width])
+  const [q, k, v] = splitColumns(linearLayer(weights, `${block}.attn.qkv`, x), [width, width, width])
   const perHead = (part: Tensor) => reshape(part, [tiles, tokens, heads, width / heads])
-  const mixed = attention(perHead(split.first), perHead(split.second), perHead(split.third), {
+  const mixed = attention(perHead(q), perHead(k), perHead(v), {
     causal: false,
     scale: (width / heads) ** -0.5
   })
@@ -108,7 +108,7 @@ export const shuffledFeatures = (config: ModelConfig, hidden: Tensor): Tensor =>
   const grid = patchGrid(config)
   const [tiles, , width] = hidden.shape as readonly [number, number, number]
   const square = reshape(dropFirstRow(hidden), [tiles, grid, grid, width])
-  const shuffled = pixelShuffle(square, { factor: 2, version: config.ps_version, inverse: false })
+  const shuffled = pixelShuffle(square, 2, config.ps_version)
   return reshape(shuffled, [tiles, (grid / 2) ** 2, 4 * width])
 }
 

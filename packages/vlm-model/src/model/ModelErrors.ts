@@ -1,0 +1,54 @@
+/** What can go wrong between a model directory and its network. */
+import * as Schema from "effect/Schema"
+
+const few = (names: ReadonlyArray<string>): string => (names.length === 0 ? "none" : `\n  ${names.join("\n  ")}`)
+
+/** The network asked for a weight that was not given. */
+export class WeightMissing extends Schema.TaggedError<WeightMissing>()("WeightMissing", { name: Schema.String }) {
+  override get message(): string {
+    return `the network needs the weight "${this.name}", which was not loaded; check the selection of tensors`
+  }
+}
+
+/** A checkpoint whose tensors are not those of its config. */
+export class WeightsMismatch extends Schema.TaggedError<WeightsMismatch>()("WeightsMismatch", {
+  file: Schema.String,
+  missing: Schema.Array(Schema.String),
+  unexpected: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    return `${this.file}: ${this.missing.length} tensors are missing, ${this.unexpected.length} are unexpected; is config.json that of this checkpoint?\nmissing: ${few(this.missing)}\nunexpected: ${few(this.unexpected)}`
+  }
+}
+
+/** A tensor of another shape or element type than the config says. */
+export class WeightShapeMismatch extends Schema.TaggedError<WeightShapeMismatch>()("WeightShapeMismatch", {
+  file: Schema.String,
+  name: Schema.String,
+  expected: Schema.String,
+  actual: Schema.String
+}) {
+  override get message(): string {
+    return `${this.file}: tensor "${this.name}" is ${this.actual}, config.json makes it ${this.expected}`
+  }
+}
+
+/** config.json that is missing, no JSON, or not that of an InternVL3. */
+export class ModelConfigInvalid extends Schema.TaggedError<ModelConfigInvalid>()("ModelConfigInvalid", {
+  file: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `${this.file}: ${this.reason}`
+  }
+}
+
+/** A prompt with more or fewer image tokens than its pictures give. */
+export class ImageTokenMismatch extends Schema.TaggedError<ImageTokenMismatch>()("ImageTokenMismatch", {
+  placeholders: Schema.Number,
+  visualTokens: Schema.Number
+}) {
+  override get message(): string {
+    return `the text has ${this.placeholders} image tokens, the pictures give ${this.visualTokens}; each <image> stands for one picture`
+  }
+}

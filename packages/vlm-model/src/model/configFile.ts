@@ -1,0 +1,53 @@
+/** Reads config.json of a model directory, in either layout. */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import * as Schema from "effect/Schema"
+import { ModelConfig } from "./ModelConfig.ts"
+import { ModelConfigInvalid } from "./ModelErrors.ts"
+
+type Json = { readonly [key: string]: unknown }
+
+const isRecord = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
+
+const first = (value: unknown): unknown => (Array.isArray(value) ? value[0] : value)
+
+/**
+ * The transformers-native config says the same in other words: `text_config`, sizes as [height, width] pairs, and other
+ * names for eps and biases. Defaults of that library are filled in where it writes only what differs from them.
+ */
+const fromHuggingface = (raw: Json): Json => {
+  if (!isRecord(raw["text_config"]) || !isRecord(raw["vision_config"])) return raw
+  const vision = raw["vision_config"]
+  return {
+    ...raw,
+    llm_config: raw["text_config"],
+    vision_config: {
+      ...vision,
+      image_size: first(vision["image_size"]),
+      patch_size: first(vision["patch_size"]),
+      qk_normalization: vision["use_qk_norm"] ?? false,
+      qkv_bias: vision["attention_bias"] ?? true
+    },
+    force_image_size: null
+  }
+}
+
+/** Decodes config.json of `directory`. Raises ModelConfigInvalid, which names missing keys. */
+export const readModelConfig = (directory: string): ModelConfig => {
+  const file = join(directory, "config.json")
+  const fail = (reason: string): never => {
+    throw new ModelConfigInvalid({ file, reason })
+  }
+  let raw: unknown
+  try {
+    raw = JSON.parse(readFileSync(file, "utf8"))
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error))
+  }
+  if (!isRecord(raw)) return fail("it is not a JSON object")
+  try {
+    return Schema.decodeUnknownSync(ModelConfig)(fromHuggingface(raw))
+  } catch (error) {
+    return fail(`not an InternVL3 config: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
