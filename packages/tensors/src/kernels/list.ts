@@ -44,6 +44,7 @@ import { joinColumnsKernel, splitColumnsKernel } from "./splitColumns/definition
 import { squaredErrorGradientKernel, squaredErrorKernel } from "./squaredError/definition.ts"
 import { sumKernel } from "./sum/definition.ts"
 import { sumSquaresIntoKernel } from "./sumSquaresInto/definition.ts"
+import { transposeKernel } from "./transpose/definition.ts"
 import { writeRowsKernel } from "./writeRows/definition.ts"
 
 export const kernels: readonly AnyKernel[] = [
@@ -105,5 +106,6 @@ export const kernels: readonly AnyKernel[] = [
   sumKernel,
   sumSquaresIntoKernel,
   writeRowsKernel,
-  adaroundInitialKernel
+  adaroundInitialKernel,
+  transposeKernel
 ]

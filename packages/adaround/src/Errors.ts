@@ -1,0 +1,43 @@
+/** What can go wrong in block reconstruction. */
+
+abstract class AdaRoundError extends Error {
+  abstract readonly _tag: string
+  override get name(): string {
+    return this._tag
+  }
+}
+
+/** The spill file of cached activations cannot be used. */
+export class CacheFailed extends AdaRoundError {
+  readonly _tag = "CacheFailed"
+  readonly file: string
+  constructor(details: { file: string; operation: "open" | "read" | "write"; reason: string; bytes: number }) {
+    const { file, operation, reason, bytes } = details
+    super(
+      `activation cache: cannot ${operation} ${file}, which holds up to ${bytes} bytes: ${reason}; free disk space, choose another directory, or raise the memory budget`
+    )
+    this.file = file
+  }
+}
+
+/** The reconstruction loss is NaN or infinite. */
+export class NonFiniteReconstruction extends AdaRoundError {
+  readonly _tag = "NonFiniteReconstruction"
+  readonly block: string
+  readonly iteration: number
+  constructor(block: string, iteration: number, loss: number) {
+    super(
+      `${block}: reconstruction loss is ${loss} at iteration ${iteration}; lower the learning rate or check the weights`
+    )
+    this.block = block
+    this.iteration = iteration
+  }
+}
+
+/** A block has no layer to round. */
+export class NothingToRound extends AdaRoundError {
+  readonly _tag = "NothingToRound"
+  constructor(block: string) {
+    super(`${block}: no layer is to be rounded; check the rules of the recipe`)
+  }
+}
