@@ -1,1 +1,28 @@
-export {}
+/** Tensor files: safetensors, single or sharded, read by ranges and written streamed; 16-bit floats. */
+export * as AtomicFile from "./AtomicFile.ts"
+export { bf16ToF32, f32ToBf16 } from "./bfloat16.ts"
+export {
+  bytesOf,
+  type DType,
+  dtypes,
+  elementBytes,
+  isDType,
+  type TypedArrayOf,
+  tensorBytes,
+  typedView
+} from "./DType.ts"
+export {
+  FileFailed,
+  ModelIncomplete,
+  type OpenError,
+  type ReadError,
+  ReadRefused,
+  SafetensorsInvalid,
+  TensorMissing,
+  type WriteError
+} from "./Errors.ts"
+export { f16ToF32, f32ToF16 } from "./float16.ts"
+export { decodeFloats, encodeFloats, type FloatDType, isFloatDType } from "./floats.ts"
+export type { TensorSpec } from "./internal/header.ts"
+export * as Safetensors from "./Safetensors.ts"
+export type { Range, TensorInfo, TensorStore } from "./TensorStore.ts"
