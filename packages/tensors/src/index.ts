@@ -49,8 +49,15 @@ export {
   bilevelParameters,
   fakeQuantBilevel
 } from "./kernels/fakeQuantBilevel/definition.ts"
+export {
+  type CodebookAttributes,
+  codebookParameters,
+  fakeQuantCodebook
+} from "./kernels/fakeQuantCodebook/definition.ts"
+export { fakeQuantUniform, type UniformAttributes, uniformParameters } from "./kernels/fakeQuantUniform/definition.ts"
 export { gatherRows, scatterAddRows } from "./kernels/gatherRows/definition.ts"
 export { gelu } from "./kernels/gelu/definition.ts"
+export { gridCodes, gridDecode } from "./kernels/gridCodes/definition.ts"
 export { type KlAttributes, klRows } from "./kernels/klRows/definition.ts"
 export { layerNorm } from "./kernels/layerNorm/definition.ts"
 export { layerScaleAdd } from "./kernels/layerScaleAdd/definition.ts"

@@ -21,8 +21,11 @@ import {
   fakeQuantBilevelGradientKernel,
   fakeQuantBilevelKernel
 } from "./fakeQuantBilevel/definition.ts"
+import { fakeQuantCodebookGradientKernel, fakeQuantCodebookKernel } from "./fakeQuantCodebook/definition.ts"
+import { fakeQuantUniformGradientKernel, fakeQuantUniformKernel } from "./fakeQuantUniform/definition.ts"
 import { gatherRowsKernel, scatterAddRowsKernel } from "./gatherRows/definition.ts"
 import { geluGradientKernel, geluKernel } from "./gelu/definition.ts"
+import { gridCodesKernel, gridDecodeKernel } from "./gridCodes/definition.ts"
 import { klRowsKernel } from "./klRows/definition.ts"
 import { layerNormGradientKernel, layerNormKernel } from "./layerNorm/definition.ts"
 import { layerScaleAddGradientKernel, layerScaleAddKernel } from "./layerScaleAdd/definition.ts"
@@ -49,6 +52,7 @@ import { writeRowsKernel } from "./writeRows/definition.ts"
 
 export const kernels: readonly AnyKernel[] = [
   adamStepKernel,
+  adaroundInitialKernel,
   adaroundPenaltyKernel,
   adaroundPenaltyGradientKernel,
   adaroundScalesKernel,
@@ -71,6 +75,10 @@ export const kernels: readonly AnyKernel[] = [
   fakeQuantBilevelGradientKernel,
   bilevelCodesKernel,
   bilevelDecodeKernel,
+  fakeQuantCodebookKernel,
+  fakeQuantCodebookGradientKernel,
+  fakeQuantUniformKernel,
+  fakeQuantUniformGradientKernel,
   gatherRowsKernel,
   scatterAddRowsKernel,
   geluKernel,
@@ -105,7 +113,8 @@ export const kernels: readonly AnyKernel[] = [
   squaredErrorGradientKernel,
   sumKernel,
   sumSquaresIntoKernel,
+  transposeKernel,
   writeRowsKernel,
-  adaroundInitialKernel,
-  transposeKernel
+  gridCodesKernel,
+  gridDecodeKernel
 ]

@@ -1,0 +1,132 @@
+/**
+ * Fake quantization to a fixed codebook, positive and negative weights of a group scaled apart (N2F3 of internvl3.md 6.4):
+ * positive = max(max w, 0), negative = max(-min w, 0), y = level(w / s) s with s the scale of w's side.
+ * weight [N, K] -> y [N, K], negative and positive [N, K / g]. Every operation is rounded to f32; straight-through gradient,
+ * with the scales' share at the extremes.
+ */
+import { apply } from "../../apply.ts"
+import { defineKernel } from "../../Kernel.ts"
+import { type Shape, sizeOf } from "../../Shape.ts"
+import type { Tensor } from "../../Tensor.ts"
+import { groupExtents } from "../fakeQuantUniform/geometry.ts"
+import { normals, type SampleRandom } from "../samples.ts"
+import { expectSame, expectShape } from "../shapeRules.ts"
+import { type CodebookAttributes, codebook } from "./geometry.ts"
+import { reference, referenceGradient } from "./reference.ts"
+
+export type { CodebookAttributes } from "./geometry.ts"
+
+const eight = [-1, -0.5, -0.25, 0, 0.2, 0.4, 0.6, 1]
+
+const cases: readonly (readonly [Shape, CodebookAttributes])[] = [
+  [[1, 1], { group: 1, levels: [-1, 0, 1] }],
+  [[3, 21], { group: 7, levels: eight }],
+  [[5, 32], { group: 16, levels: [-0.75, 0.75] }],
+  [[0, 4], { group: 2, levels: eight }],
+  [[67, 96], { group: 32, levels: eight }]
+]
+
+const nameOf = (shape: Shape, { group, levels }: CodebookAttributes): string =>
+  `${shape.join("x")} g${group} ${levels.length} levels`
+
+/** Normal weights, the second group positive, the third negative, the fourth zero where there is room. */
+const weights = (random: SampleRandom, shape: Shape, group: number) => {
+  const { values } = normals(random, shape, 0.05)
+  const kinds = [Math.abs, (value: number) => -Math.abs(value), () => 0]
+  return {
+    shape,
+    values: Float32Array.from(values, (value, i) => {
+      const index = Math.floor(i / group)
+      return index > 0 ? (kinds[index - 1]?.(value) ?? value) : value
+    })
+  }
+}
+
+export const fakeQuantCodebookKernel = defineKernel<"weight", "y" | "negative" | "positive", CodebookAttributes>({
+  name: "fakeQuantCodebook",
+  inputs: { weight: { dtypes: ["f32"] } },
+  outputs: ["y", "negative", "positive"],
+  infer: ({ weight }, attributes) => {
+    const { rows, groups } = groupExtents("fakeQuantCodebook", weight, attributes.group)
+    codebook("fakeQuantCodebook", attributes)
+    const scales = { shape: [rows, groups] }
+    return { y: { shape: weight }, negative: scales, positive: scales }
+  },
+  gradient: {
+    saves: { inputs: ["weight"], outputs: ["negative", "positive"] },
+    auxiliary: ["negative", "positive"],
+    backward: ({ saved: { weight, negative, positive }, cotangents: { y: dy }, attributes }) => ({
+      weight: apply(fakeQuantCodebookGradientKernel, { dy, weight, negative, positive }, attributes).dweight
+    })
+  },
+  reference,
+  cost: ({ inputs }) => ({ flops: 12 * sizeOf(inputs.weight), bytes: 8 * sizeOf(inputs.weight) }),
+  samples: (random) =>
+    cases.map(([shape, attributes]) => ({
+      name: nameOf(shape, attributes),
+      inputs: { weight: weights(random, shape, attributes.group) },
+      attributes,
+      differentiable: false
+    })),
+  tolerance: { relative: 0, absolute: 0 }
+})
+
+export const fakeQuantCodebookGradientKernel = defineKernel<
+  "dy" | "weight" | "negative" | "positive",
+  "dweight",
+  CodebookAttributes
+>({
+  name: "fakeQuantCodebookGradient",
+  inputs: {
+    dy: { dtypes: ["f32"] },
+    weight: { dtypes: ["f32"] },
+    negative: { dtypes: ["f32"] },
+    positive: { dtypes: ["f32"] }
+  },
+  outputs: ["dweight"],
+  infer: ({ dy, weight, negative, positive }, attributes) => {
+    const { rows, groups } = groupExtents("fakeQuantCodebookGradient", weight, attributes.group)
+    codebook("fakeQuantCodebookGradient", attributes)
+    expectSame("fakeQuantCodebookGradient", "dy", dy, "weight", weight)
+    expectShape("fakeQuantCodebookGradient", "negative", negative, [rows, groups])
+    expectShape("fakeQuantCodebookGradient", "positive", positive, [rows, groups])
+    return { dweight: { shape: weight } }
+  },
+  reference: referenceGradient,
+  cost: ({ inputs }) => ({ flops: 14 * sizeOf(inputs.weight), bytes: 12 * sizeOf(inputs.weight) }),
+  samples: (random) =>
+    cases.map(([shape, attributes]) => {
+      const { group } = attributes
+      const weight = weights(random, shape, group)
+      const scales = [shape[0]!, shape[1]! / group]
+      const outputs = {
+        y: new Float64Array(sizeOf(shape)),
+        negative: new Float64Array(sizeOf(scales)),
+        positive: new Float64Array(sizeOf(scales))
+      }
+      const geometry = { inputs: { weight: shape }, outputs: { y: shape, negative: scales, positive: scales } }
+      reference({ weight: Float64Array.from(weight.values) }, outputs, geometry, attributes)
+      return {
+        name: nameOf(shape, attributes),
+        inputs: {
+          dy: normals(random, shape),
+          weight,
+          negative: { shape: scales, values: outputs.negative },
+          positive: { shape: scales, values: outputs.positive }
+        },
+        attributes
+      }
+    }),
+  tolerance: { relative: 1e-4, absolute: 1e-5 }
+})
+
+/** Weight [N, K] with every entry replaced by the nearest scaled level; differentiable straight-through. */
+export const fakeQuantCodebook = (weight: Tensor, attributes: CodebookAttributes): Tensor =>
+  apply(fakeQuantCodebookKernel, { weight }, attributes).y
+
+/** The same with the scales of the negative and positive side [N, K / g]. */
+export const codebookParameters = (
+  weight: Tensor,
+  attributes: CodebookAttributes
+): { readonly y: Tensor; readonly negative: Tensor; readonly positive: Tensor } =>
+  apply(fakeQuantCodebookKernel, { weight }, attributes)
