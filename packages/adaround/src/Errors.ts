@@ -41,3 +41,11 @@ export class NothingToRound extends AdaRoundError {
     super(`${block}: no layer is to be rounded; check the rules of the recipe`)
   }
 }
+
+/** A quantizer that fixes its codes itself cannot be combined with AdaRound. */
+export class NoGrid extends AdaRoundError {
+  readonly _tag = "NoGrid"
+  constructor(layer: string, quantizer: string) {
+    super(`${layer}: quantizer "${quantizer}" has no grid to round on; use bilevel or uniform`)
+  }
+}

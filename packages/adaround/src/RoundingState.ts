@@ -1,5 +1,6 @@
 /** What AdaRound optimizes and must remember to be continued: one alpha a weight, Adam's moments, the iteration, the random stream. */
-import type { RandomState, Tensor } from "@speedq/tensors"
+import { type Random, type RandomState, type Tensor, zeros } from "@speedq/tensors"
+import type { LayerGrid } from "./LayerGrid.ts"
 
 /** Optimization state of one Linear; all tensors [N, K]. */
 export interface LayerRounding {
@@ -9,10 +10,28 @@ export interface LayerRounding {
   readonly v: Tensor
 }
 
+/** Everything an interrupted optimization needs; tensors are updated in place by `roundingStep`. */
 export interface RoundingState {
   /** Iterations done. */
   readonly iteration: number
   readonly layers: { readonly [layer: string]: LayerRounding }
-  /** Draws the mini-batches. */
+  /** Stream that draws the mini-batches. */
   readonly random: RandomState
+}
+
+/** The state before the first iteration: soft weights equal the weights. */
+export const initialRounding = (grids: { readonly [layer: string]: LayerGrid }, random: Random): RoundingState => ({
+  iteration: 0,
+  layers: Object.fromEntries(
+    Object.entries(grids).map(([layer, { weight, initialAlpha }]) => [
+      layer,
+      { alpha: initialAlpha(), m: zeros(weight.backend, weight.shape), v: zeros(weight.backend, weight.shape) }
+    ])
+  ),
+  random: random.save()
+})
+
+/** Releases the tensors of a state. */
+export const releaseRounding = ({ layers }: RoundingState): void => {
+  for (const { alpha, m, v } of Object.values(layers)) for (const tensor of [alpha, m, v]) tensor.release()
 }

@@ -33,6 +33,24 @@ export interface Quantizer<C extends object = object> {
   stored(config: C, shape: Shape): readonly StoredTensor[]
   quantize(config: C, weight: Tensor): QuantizedWeight
   dequantize(config: C, quantized: QuantizedWeight, shape: Shape): Tensor
+  /** Present where codes can be chosen freely on a fixed grid; `codes` u8 [out, in] completes `stored`. */
+  readonly grid?: CodeGrid<C>
+}
+
+/** The fixed part of a grid of codes: what rounding may not change. */
+export interface GridParameters {
+  /** Scale and zero point of every group, [out, in / g]: a code c stands for scale (c - zero). */
+  readonly scale: Tensor
+  readonly zero: Tensor
+  /** Stored tensors other than the codes. */
+  readonly stored: QuantizedWeight
+}
+
+/** Quantizers whose codes are whole numbers on a grid with a scale and a zero point a group: AdaRound chooses the codes itself. */
+export interface CodeGrid<C> {
+  /** Bits of a code and input columns of a group. */
+  extents(config: C): { readonly bits: number; readonly group: number }
+  parameters(config: C, weight: Tensor): GridParameters
 }
 
 /** A quantizer with its options. */

@@ -2,7 +2,15 @@
  * SPEED-Q's bilevel quantizer (arXiv:2511.08914 §3; internvl3.md 6.1-6.6): b-bit codes and zero points in groups of g
  * input columns; their scales are 4-bit codes that share a 16-bit step and origin over qq output rows.
  */
-import { type BilevelAttributes, bilevelCodes, bilevelDecode, fakeQuantBilevel, type Shape } from "@speedq/tensors"
+import {
+  type BilevelAttributes,
+  bilevelCodes,
+  bilevelDecode,
+  bilevelParameters,
+  fakeQuantBilevel,
+  type Shape,
+  transpose
+} from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Quantizer, QuantizerChoice } from "../Quantizer.ts"
@@ -82,7 +90,15 @@ export const bilevelQuantizer: Quantizer<BilevelConfig> = {
     bilevelDecode(
       { codes: codes!, zeros: zeros!, scaleCodes: scaleCodes!, step: step!, origin: origin! },
       attributesOf(config)
-    )
+    ),
+  grid: {
+    extents: ({ bits, group }) => ({ bits, group }),
+    parameters: (config, weight) => {
+      const { scale, zero } = bilevelParameters(weight, attributesOf(config))
+      const { zeros, scaleCodes, step, origin } = bilevelCodes(weight, attributesOf(config))
+      return { scale: transpose(scale), zero: transpose(zero), stored: { zeros, scaleCodes, step, origin } }
+    }
+  }
 }
 
 /** The bilevel quantizer with options, for recipes in code. 2 bits: g 16, qq 16; 4 bits: g 32, qq 128. */

@@ -1,0 +1,81 @@
+/** Codes of a weight on a given grid, and the weight that codes stand for: scale (code - zero), one scale a group of columns. */
+import { apply } from "../../apply.ts"
+import { defineKernel } from "../../Kernel.ts"
+import { sizeOf } from "../../Shape.ts"
+import type { Tensor } from "../../Tensor.ts"
+import { normals, type SampleRandom } from "../samples.ts"
+import { type GridAttributes, gridGroup } from "./geometry.ts"
+import { reference, referenceDecode } from "./reference.ts"
+
+const cases = [
+  { rows: 5, columns: 32, group: 16, bits: 2 },
+  { rows: 3, columns: 21, group: 7, bits: 3 },
+  { rows: 1, columns: 1, group: 1, bits: 8 }
+]
+
+const grid = (random: SampleRandom, { rows, columns, group, bits }: (typeof cases)[number]) => {
+  const shape = [rows, columns / group]
+  const uniform = (low: number, high: number) => low + (high - low) * random.nextUniform()
+  return {
+    scale: { shape, values: Float32Array.from({ length: sizeOf(shape) }, () => uniform(0.01, 0.02)) },
+    zero: { shape, values: Float32Array.from({ length: sizeOf(shape) }, () => Math.floor(uniform(0, 2 ** bits))) }
+  }
+}
+
+const nameOf = ({ rows, columns, group, bits }: (typeof cases)[number]): string =>
+  `${rows}x${columns} g${group} b${bits}`
+
+export const gridCodesKernel = defineKernel<"weight" | "scale" | "zero", "codes", GridAttributes>({
+  name: "gridCodes",
+  inputs: { weight: { dtypes: ["f32"] }, scale: { dtypes: ["f32"] }, zero: { dtypes: ["f32"] } },
+  outputs: ["codes"],
+  infer: ({ weight, scale, zero }, attributes) => {
+    gridGroup("gridCodes", weight, scale, zero, attributes)
+    return { codes: { shape: weight, dtype: "u8" } }
+  },
+  reference,
+  cost: ({ inputs }) => ({ flops: 5 * sizeOf(inputs.weight), bytes: 5 * sizeOf(inputs.weight) }),
+  samples: (random) =>
+    cases.map((sample) => ({
+      name: nameOf(sample),
+      inputs: { weight: normals(random, [sample.rows, sample.columns], 0.02), ...grid(random, sample) },
+      attributes: { bits: sample.bits }
+    })),
+  tolerance: { relative: 0, absolute: 0 }
+})
+
+export const gridDecodeKernel = defineKernel<"codes" | "scale" | "zero", "y", GridAttributes>({
+  name: "gridDecode",
+  inputs: { codes: { dtypes: ["u8"] }, scale: { dtypes: ["f32"] }, zero: { dtypes: ["f32"] } },
+  outputs: ["y"],
+  infer: ({ codes, scale, zero }, attributes) => {
+    gridGroup("gridDecode", codes, scale, zero, attributes)
+    return { y: { shape: codes } }
+  },
+  reference: referenceDecode,
+  cost: ({ outputs }) => ({ flops: 2 * sizeOf(outputs.y), bytes: 5 * sizeOf(outputs.y) }),
+  samples: (random) =>
+    cases.map((sample) => ({
+      name: nameOf(sample),
+      inputs: {
+        codes: {
+          shape: [sample.rows, sample.columns],
+          dtype: "u8",
+          values: Uint8Array.from({ length: sample.rows * sample.columns }, () =>
+            Math.floor(random.nextUniform() * 2 ** sample.bits)
+          )
+        },
+        ...grid(random, sample)
+      },
+      attributes: { bits: sample.bits }
+    })),
+  tolerance: { relative: 0, absolute: 0 }
+})
+
+/** Codes u8 [N, K] of a weight on the grid of `scale` and `zero` [N, K / g]: the nearest, ties to even. */
+export const gridCodes = (weight: Tensor, scale: Tensor, zero: Tensor, bits: number): Tensor =>
+  apply(gridCodesKernel, { weight, scale, zero }, { bits }).codes
+
+/** The weight [N, K] that codes stand for on a grid [N, K / g]. */
+export const gridDecode = (codes: Tensor, scale: Tensor, zero: Tensor, bits: number): Tensor =>
+  apply(gridDecodeKernel, { codes, scale, zero }, { bits }).y

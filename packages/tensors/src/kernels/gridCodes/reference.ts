@@ -1,0 +1,33 @@
+import type { Arrays, Geometry } from "../../Kernel.ts"
+import { roundHalfEven } from "../../roundHalfEven.ts"
+import type { GridAttributes } from "./geometry.ts"
+
+const f = Math.fround
+
+/** code = clamp(rne(w / scale + zero), 0, 2^b - 1), each operation in f32. */
+export const reference = (
+  { weight, scale, zero }: Arrays<"weight" | "scale" | "zero">,
+  { codes }: Arrays<"codes">,
+  { inputs }: Geometry<"weight" | "scale" | "zero", "codes">,
+  { bits }: GridAttributes
+): void => {
+  const group = inputs.weight[1]! / inputs.scale[1]!
+  for (let i = 0; i < codes.length; i++) {
+    const at = Math.floor(i / group)
+    const code = roundHalfEven(f(f(weight[i]! / scale[at]!) + zero[at]!))
+    codes[i] = Math.min(Math.max(code, 0), 2 ** bits - 1)
+  }
+}
+
+/** y = scale (code - zero), each operation in f32. */
+export const referenceDecode = (
+  { codes, scale, zero }: Arrays<"codes" | "scale" | "zero">,
+  { y }: Arrays<"y">,
+  { inputs }: Geometry<"codes" | "scale" | "zero", "y">
+): void => {
+  const group = inputs.codes[1]! / inputs.scale[1]!
+  for (let i = 0; i < y.length; i++) {
+    const at = Math.floor(i / group)
+    y[i] = f(scale[at]! * f(codes[i]! - zero[at]!))
+  }
+}
