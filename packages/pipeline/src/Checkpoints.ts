@@ -1,0 +1,116 @@
+/** Finds the place of each stage in a run directory: by its key, so that a result is reused exactly when it is the same result. */
+import { AtomicFile } from "@speedq/formats"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import { SavedFileDamaged } from "./Errors.ts"
+import { emit } from "./Events.ts"
+import { isLeftover, RunDirectory, stagesName, supersededName } from "./RunDirectory.ts"
+import { CheckpointDamaged, StageSuperseded } from "./runEvents.ts"
+import { openStageFiles } from "./StageFiles.ts"
+import { keyChanges, type StageKey } from "./StageKey.ts"
+import { manifestName, readManifest, writeManifest } from "./StageManifest.ts"
+import { whileDoing } from "./storage.ts"
+
+/**
+ * Claims the directory `stages/<place>` for the stage of `key`. What the run has under this key is moved there from wherever it is;
+ * what is there under another key is kept in `superseded/`, and an event says which fields of the key changed.
+ */
+export const claim = Effect.fn("Checkpoints.claim")(function* (place: string, key: StageKey) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const run = yield* RunDirectory
+  const stages = path.join(run.path, stagesName)
+  const superseded = path.join(run.path, supersededName)
+  const directory = path.join(stages, place)
+  const arranging = whileDoing("arrange the stages", directory)
+
+  const move = (from: string, to: string) =>
+    arranging(
+      Effect.gen(function* () {
+        yield* fs.makeDirectory(path.dirname(to), { recursive: true })
+        yield* fs.rename(from, to)
+        yield* AtomicFile.flushDirectory(path.dirname(from))
+        yield* AtomicFile.flushDirectory(path.dirname(to))
+      })
+    )
+
+  const keyIn = (candidate: string) =>
+    Effect.map(
+      readManifest(candidate),
+      Option.map(({ manifest }) => manifest.key)
+    )
+
+  /** Where else this run keeps the stage of this key. */
+  const elsewhere = Effect.gen(function* () {
+    for (const parent of [stages, superseded]) {
+      const names = (yield* fs.exists(parent)) ? yield* fs.readDirectory(parent) : []
+      for (const name of names.sort()) {
+        const candidate = path.join(parent, name)
+        if (candidate !== directory && Option.contains(yield* keyIn(candidate), key.id)) return candidate
+      }
+    }
+    return undefined
+  }).pipe(arranging)
+
+  // A process killed while it made the directory may have left it empty, or with a half-written manifest.
+  const isOccupied = Effect.gen(function* () {
+    const names = (yield* fs.exists(directory)) ? yield* fs.readDirectory(directory) : []
+    return names.some((name) => !isLeftover(name))
+  })
+
+  const freeName = Effect.fnUntraced(function* (name: string) {
+    let candidate = path.join(superseded, name)
+    for (let count = 2; yield* fs.exists(candidate); count++) candidate = path.join(superseded, `${name}-${count}`)
+    return candidate
+  })
+
+  const here = yield* readManifest(directory)
+  if (
+    !Option.contains(
+      Option.map(here, ({ manifest }) => manifest.key),
+      key.id
+    )
+  ) {
+    if (yield* arranging(isOccupied)) {
+      const old = Option.map(here, ({ manifest }) => manifest)
+      const mark = Option.match(old, { onNone: () => "unreadable", onSome: (manifest) => manifest.key.slice(0, 8) })
+      const keptAt = yield* arranging(freeName(`${place}-${mark}`))
+      yield* move(directory, keptAt)
+      const changes = Option.match(old, {
+        onNone: () => [{ field: "manifest", before: "unreadable", after: "new" }],
+        onSome: (manifest) => keyChanges(manifest.parts, key.parts)
+      })
+      yield* emit(StageSuperseded, { changes, keptAt: path.relative(run.path, keptAt) })
+    }
+    yield* arranging(fs.remove(directory, { recursive: true, force: true }))
+    const found = yield* elsewhere
+    if (found !== undefined) {
+      yield* move(found, directory)
+    } else {
+      yield* arranging(fs.makeDirectory(directory, { recursive: true }))
+      yield* writeManifest(directory, {
+        format: 1,
+        key: key.id,
+        parts: key.parts,
+        steps: null,
+        checkpoints: [],
+        finished: null
+      })
+      yield* arranging(AtomicFile.flushDirectory(stages))
+    }
+  }
+
+  const current = yield* readManifest(directory)
+  if (Option.isNone(current)) {
+    return yield* new SavedFileDamaged({ file: path.join(directory, manifestName), detail: "it cannot be read back" })
+  }
+  const { manifest, damage } = current.value
+  if (Option.isSome(damage)) {
+    const { file, detail } = damage.value
+    yield* emit(CheckpointDamaged, { file: path.relative(run.path, file), detail, fallback: "its copy is used" })
+    yield* writeManifest(directory, manifest)
+  }
+  return yield* openStageFiles(directory, manifest)
+})

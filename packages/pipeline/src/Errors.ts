@@ -1,0 +1,126 @@
+/** Everything that can go wrong in a run, one class each: what happened, where, with which numbers, and what to do. */
+import type { SafetensorsInvalid } from "@speedq/formats"
+import * as Schema from "effect/Schema"
+
+/** The file system refused: the disk is full, the directory is read-only, a file vanished. */
+export class StorageFailed extends Schema.TaggedError<StorageFailed>()("StorageFailed", {
+  doing: Schema.String,
+  path: Schema.String,
+  reason: Schema.Literals(["disk-full", "not-permitted", "missing", "other"]),
+  detail: Schema.String
+}) {
+  override get message() {
+    const advice = {
+      "disk-full": "the disk is full; free some space and run the same command again",
+      "not-permitted": "not permitted; make the directory writable for this user, or choose another one",
+      missing: "no such file or directory; restore it, or run with --fresh to begin anew",
+      other: this.detail
+    }
+    return `could not ${this.doing} (${this.path}): ${advice[this.reason]}. What was saved before is intact.`
+  }
+}
+
+/** Another process writes this run directory. */
+export class RunLocked extends Schema.TaggedError<RunLocked>()("RunLocked", {
+  directory: Schema.String,
+  lockFile: Schema.String,
+  pid: Schema.Int,
+  host: Schema.String,
+  since: Schema.String,
+  command: Schema.String,
+  thisHost: Schema.Boolean
+}) {
+  override get message() {
+    const owner = `process ${this.pid} on ${this.host} since ${this.since} (${this.command})`
+    const advice = this.thisHost
+      ? `stop it with "kill -INT ${this.pid}" and run again, or choose another directory`
+      : `it cannot be checked from here; if that machine no longer runs it, delete ${this.lockFile} and run again`
+    return `${this.directory} is being written by ${owner}: ${advice}`
+  }
+}
+
+/** The lock of this run was taken away while the run was writing. */
+export class LockLost extends Schema.TaggedError<LockLost>()("LockLost", {
+  directory: Schema.String,
+  owner: Schema.String
+}) {
+  override get message() {
+    return `${this.directory} no longer belongs to this process (its lock now says: ${this.owner}); nothing more is written. Run one process on a directory at a time.`
+  }
+}
+
+/** The directory holds something that is not a run. */
+export class NotARunDirectory extends Schema.TaggedError<NotARunDirectory>()("NotARunDirectory", {
+  directory: Schema.String,
+  found: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    const listed = this.found.slice(0, 5).join(", ") + (this.found.length > 5 ? ", ..." : "")
+    return `${this.directory} is not empty and holds no run.json (it has ${listed}); give a new or empty directory`
+  }
+}
+
+/** A saved file is not what was written: cut, changed, or not readable as what it should be. */
+export class SavedFileDamaged extends Schema.TaggedError<SavedFileDamaged>()("SavedFileDamaged", {
+  file: Schema.String,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `${this.file} is damaged: ${this.detail}`
+  }
+}
+
+export const RecipeProblem = Schema.Struct({ path: Schema.String, issue: Schema.String })
+export type RecipeProblem = typeof RecipeProblem.Type
+
+/** A recipe does not decode, or its stages are in an order that cannot work. All problems at once. */
+export class RecipeInvalid extends Schema.TaggedError<RecipeInvalid>()("RecipeInvalid", {
+  problems: Schema.Array(RecipeProblem)
+}) {
+  override get message() {
+    return ["the recipe is not valid:", ...this.problems.map(({ path, issue }) => `  ${path}: ${issue}`)].join("\n")
+  }
+}
+
+export const PreflightProblem = Schema.Struct({ stage: Schema.String, issue: Schema.String, fix: Schema.String })
+export type PreflightProblem = typeof PreflightProblem.Type
+
+/** The run cannot succeed on this machine as it is. All problems at once, before any work. */
+export class PreflightFailed extends Schema.TaggedError<PreflightFailed>()("PreflightFailed", {
+  problems: Schema.Array(PreflightProblem)
+}) {
+  override get message() {
+    const lines = this.problems.map(({ stage, issue, fix }) => `  ${stage}: ${issue}; ${fix}`)
+    return ["the run cannot start:", ...lines].join("\n")
+  }
+}
+
+/** A number that a stage reports for a step is NaN or infinite. */
+export class NonFiniteMetric extends Schema.TaggedError<NonFiniteMetric>()("NonFiniteMetric", {
+  step: Schema.Int,
+  metric: Schema.String,
+  value: Schema.String
+}) {
+  override get message() {
+    return `${this.metric} is ${this.value} after step ${this.step}; lower the learning rate or look at the data of this step`
+  }
+}
+
+/** A stage stopped. `cause` is the stage's own error, unchanged. */
+export class StageFailed extends Schema.TaggedError<StageFailed>()("StageFailed", {
+  stage: Schema.String,
+  step: Schema.Int,
+  steps: Schema.Int,
+  cause: Schema.Unknown
+}) {
+  override get message() {
+    const detail = this.cause instanceof Error ? this.cause.message : String(this.cause)
+    return `stage ${this.stage} stopped at step ${this.step} of ${this.steps}: ${detail}`
+  }
+}
+
+/** What can stop any stage, besides errors of its own. */
+export type StageFault = NonFiniteMetric | SavedFileDamaged | StorageFailed | LockLost | SafetensorsInvalid
+
+/** `StageFailed` whose cause is known: an error of the stage itself, or one that any stage can have. */
+export type StageFailedWith<E> = StageFailed & { readonly cause: E | StageFault }

@@ -1,0 +1,57 @@
+/** What a stage expects before any work: what stands in its way, and what it will take. */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+
+/** Something that would make the stage fail, and what to do about it. */
+export interface Obstacle {
+  readonly issue: string
+  readonly fix: string
+}
+
+export interface Forecast {
+  readonly obstacles: ReadonlyArray<Obstacle>
+  /** Most memory in use at one time, in bytes. */
+  readonly memoryBytes: number
+  /** Size of one saved state. Three of them exist at the worst moment: previous, newest, and the one being written. */
+  readonly checkpointBytes: number
+  /** What the finished stage keeps on disk, in bytes. */
+  readonly outputBytes: number
+  /** Expected time, undefined when unknown. */
+  readonly seconds: number | undefined
+  /** Lines for a person: layers, rules, bits. */
+  readonly lines: ReadonlyArray<string>
+}
+
+/** A forecast from the parts that are known. */
+export const make = (parts: Partial<Forecast>): Forecast => ({
+  obstacles: [],
+  memoryBytes: 0,
+  checkpointBytes: 0,
+  outputBytes: 0,
+  seconds: undefined,
+  lines: [],
+  ...parts
+})
+
+/** An obstacle for each file or directory that is not there. */
+export const missingFiles = (paths: ReadonlyArray<string>, fix: string) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const missing = yield* Effect.filter(paths, (path) =>
+      Effect.match(fs.exists(path), { onSuccess: (exists) => !exists, onFailure: () => true })
+    )
+    return missing.map((path): Obstacle => ({ issue: `${path} does not exist or cannot be read`, fix }))
+  })
+
+/** An obstacle for each size that `divisor` does not divide, for example the columns of every layer by the group. */
+export const indivisible = (
+  what: string,
+  divisor: number,
+  sizes: ReadonlyArray<{ readonly name: string; readonly size: number }>
+): ReadonlyArray<Obstacle> =>
+  sizes
+    .filter(({ size }) => size % divisor !== 0)
+    .map(({ name, size }) => ({
+      issue: `${name} has ${size}, which ${what} ${divisor} does not divide (${size % divisor} left over)`,
+      fix: `choose a ${what} that divides ${size}, or another rule for ${name}`
+    }))

@@ -1,0 +1,132 @@
+/** Before any work: everything that stands in a run's way, all at once, and what the run will take. */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Path from "effect/Path"
+import { PreflightFailed, type PreflightProblem } from "./Errors.ts"
+import * as Forecast from "./Forecast.ts"
+import { formatBytes, formatDuration } from "./format.ts"
+import { Machine } from "./Machine.ts"
+import type { RecipeSettings } from "./RecipeSettings.ts"
+import { type AnyRecipe, labelled } from "./recipeValue.ts"
+
+/** What a recipe will take on this machine. */
+export interface Plan {
+  readonly stages: ReadonlyArray<{ readonly label: string; readonly forecast: Forecast.Forecast }>
+  readonly problems: ReadonlyArray<PreflightProblem>
+  /** Of the stage that needs most. */
+  readonly memoryBytes: number
+  readonly memoryLimitBytes: number
+  /** All results, and three states of the stage with the largest. */
+  readonly diskBytes: number
+  readonly diskFreeBytes: number | undefined
+  /** Sum of the stages that know theirs. */
+  readonly seconds: number
+}
+
+/** Asks every stage and the machine; nothing fails here, problems are listed. `directory` is the run's, if there is one yet. */
+export const plan = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
+  Effect.gen(function* () {
+    const machine = yield* Machine
+    const stages = yield* Effect.forEach(labelled(recipe.stages), ({ stage, label }) =>
+      Effect.map(forecastOf(stage.forecast(recipe.settings)), (forecast) => ({ label, forecast }))
+    )
+    const forecasts = stages.map(({ forecast }) => forecast)
+    const memoryLimitBytes = yield* limitOf(recipe.settings)
+    const memoryBytes = Math.max(0, ...forecasts.map((forecast) => forecast.memoryBytes))
+    const states = Math.max(0, ...forecasts.map(({ checkpointBytes }) => checkpointBytes))
+    const results = forecasts.reduce((sum, { outputBytes }) => sum + outputBytes, 0)
+    const diskBytes = results + 3 * states
+    const free = yield* machine.diskFreeBytes(yield* nearestDirectory(directory))
+    const problems: ReadonlyArray<PreflightProblem> = [
+      ...stages.flatMap(({ label, forecast }) =>
+        forecast.obstacles.map(({ issue, fix }) => ({ stage: label, issue, fix }))
+      ),
+      ...stages.filter(({ forecast }) => forecast.memoryBytes > memoryLimitBytes).map(tooLarge(memoryLimitBytes)),
+      ...diskProblems(diskBytes - (yield* usedBytes(directory)), free, directory)
+    ]
+    const seconds = forecasts.reduce((sum, forecast) => sum + (forecast.seconds ?? 0), 0)
+    const result: Plan = { stages, problems, memoryBytes, memoryLimitBytes, diskBytes, diskFreeBytes: free, seconds }
+    return result
+  })
+
+/** `plan`, failing with PreflightFailed when there is any problem. */
+export const check = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
+  Effect.flatMap(plan(recipe, directory), (planned) =>
+    planned.problems.length > 0 ? new PreflightFailed({ problems: planned.problems }) : Effect.succeed(planned)
+  )
+
+/** A plan in lines for a person. */
+export const describe = (planned: Plan): ReadonlyArray<string> => [
+  ...planned.stages.flatMap(({ label, forecast }) => [
+    `${label}: ${[
+      forecast.memoryBytes > 0 ? `${formatBytes(forecast.memoryBytes)} of memory` : undefined,
+      forecast.outputBytes > 0 ? `${formatBytes(forecast.outputBytes)} kept` : undefined,
+      forecast.seconds === undefined ? "time unknown" : `about ${formatDuration(forecast.seconds * 1000)}`
+    ]
+      .filter((part) => part !== undefined)
+      .join(", ")}`,
+    ...forecast.lines.map((line) => `  ${line}`)
+  ]),
+  `memory: ${formatBytes(planned.memoryBytes)} of ${formatBytes(planned.memoryLimitBytes)}`,
+  `disk: ${formatBytes(planned.diskBytes)} of ${planned.diskFreeBytes === undefined ? "unknown" : formatBytes(planned.diskFreeBytes)} free`,
+  `time: about ${formatDuration(planned.seconds * 1000)}`
+]
+
+/** A stage that cannot even look at its files has an obstacle, not a crash. */
+const forecastOf = <E, R>(forecast: Effect.Effect<Forecast.Forecast, E, R>) =>
+  Effect.catch(forecast, (error) =>
+    Effect.succeed(
+      Forecast.make({
+        obstacles: [
+          { issue: error instanceof Error ? error.message : String(error), fix: "correct that and run again" }
+        ]
+      })
+    )
+  )
+
+const limitOf = Effect.fnUntraced(function* ({ memory }: RecipeSettings) {
+  const machine = yield* Machine
+  return memory === undefined ? yield* machine.memoryBytes : Number(memory.limit)
+})
+
+const tooLarge =
+  (limit: number) =>
+  ({ label, forecast }: Plan["stages"][number]): PreflightProblem => ({
+    stage: label,
+    issue: `it needs ${formatBytes(forecast.memoryBytes)} of memory, ${formatBytes(limit)} may be used`,
+    fix: "use smaller batches or shorter sequences, free memory, or raise memory.limit"
+  })
+
+const diskProblems = (needed: number, free: number | undefined, directory: string): ReadonlyArray<PreflightProblem> =>
+  free === undefined || needed <= free
+    ? []
+    : [
+        {
+          stage: "all",
+          issue: `results and saved states need ${formatBytes(needed)} more in ${directory}, ${formatBytes(free)} are free`,
+          fix: "free some space or choose a directory on another disk"
+        }
+      ]
+
+/** The directory itself, or the nearest one above it that exists. */
+const nearestDirectory = Effect.fnUntraced(function* (directory: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  let current = path.resolve(directory)
+  while (!(yield* Effect.orElseSucceed(fs.exists(current), () => false)) && path.dirname(current) !== current) {
+    current = path.dirname(current)
+  }
+  return current
+})
+
+/** Bytes of all files below a directory; 0 when it is not there. */
+const usedBytes = Effect.fnUntraced(
+  function* (directory: string) {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const names = yield* fs.readDirectory(directory, { recursive: true })
+    const infos = yield* Effect.forEach(names, (name) => fs.stat(path.join(directory, name)))
+    return infos.reduce((sum, { type, size }) => sum + (type === "File" ? Number(size) : 0), 0)
+  },
+  Effect.orElseSucceed(() => 0)
+)

@@ -1,0 +1,65 @@
+/** A report as one HTML page: no script, no font, no image from elsewhere. */
+import { formatNumber } from "../format.ts"
+import type { Gallery, Report, Section, Table, Text } from "../Report.ts"
+import { renderBarChart } from "./barChart.ts"
+import { empty, Html, html } from "./html.ts"
+import { renderLineChart } from "./lineChart.ts"
+import { style } from "./style.ts"
+
+export const renderReport = (report: Report): string => {
+  const links = report.chapters.map(({ title }, index) => html`<li><a href="#c${index}">${title}</a></li>`)
+  const chapters = report.chapters.map(
+    ({ title, sections }, index) =>
+      html`<section><h2 id="c${index}">${title}</h2>${sections.map((section, place) => renderSection(section, `c${index}-${place}`))}</section>\n`
+  )
+  return html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${report.title}</title><style>${new Html(style)}</style></head>
+<body><header><h1>${report.title}</h1><p class="subtitle">${report.subtitle}</p>
+<nav aria-label="Chapters"><ul>${links}</ul></nav></header>
+<main>${chapters}</main></body></html>
+`.text
+}
+
+const renderSection = (section: Section, id: string): Html => {
+  switch (section._tag) {
+    case "Text":
+      return renderText(section)
+    case "Table":
+      return renderTable(section)
+    case "LineChart":
+      return renderLineChart(section, id)
+    case "BarChart":
+      return renderBarChart(section, id)
+    case "Gallery":
+      return renderGallery(section)
+  }
+}
+
+const heading = (title: string): Html => (title === "" ? empty : html`<h3>${title}</h3>`)
+
+const renderText = ({ title, paragraphs }: typeof Text.Type): Html =>
+  html`${heading(title)}${paragraphs.map((paragraph) => html`<p>${paragraph}</p>`)}`
+
+const renderTable = ({ title, columns, rows }: typeof Table.Type): Html => {
+  const isNumeric = columns.map((_, column) => rows.some((row) => typeof row[column] === "number"))
+  const cell = (value: string | number, column: number) =>
+    html`<td${numberClass(isNumeric[column])}>${typeof value === "number" ? formatNumber(value) : value}</td>`
+  return html`${heading(title)}<div class="scroll" tabindex="0" role="group" aria-label="${title}"><table>
+<thead><tr>${columns.map((column, index) => html`<th scope="col"${numberClass(isNumeric[index])}>${column}</th>`)}</tr></thead>
+<tbody>${rows.map((row) => html`<tr>${row.map(cell)}</tr>`)}</tbody></table></div>`
+}
+
+const numberClass = (numeric: boolean | undefined): Html => (numeric ? new Html(' class="number"') : empty)
+
+const renderGallery = ({ title, items }: typeof Gallery.Type): Html =>
+  html`${heading(title)}<ul class="gallery">${items.map(
+    ({ images, question, answers }) =>
+      html`<li>${images.map(({ mediaType, base64, description }) => html`<img src="data:${mediaType};base64,${base64}" alt="${description}">`)}<strong>${question}</strong>
+<dl>${answers.map(({ by, text, correct }) => html`<dt>${by}</dt><dd>${text}${mark(correct)}</dd>`)}</dl></li>`
+  )}</ul>`
+
+const mark = (correct: boolean | undefined): Html => {
+  if (correct === undefined) return empty
+  return correct ? html` <span class="right">✓ right</span>` : html` <span class="wrong">✗ wrong</span>`
+}

@@ -1,0 +1,70 @@
+/** The first chapter: what ran, how far it is, and every warning. */
+import { formatBytes, formatDuration, formatTime } from "../format.ts"
+import type { Section } from "../Report.ts"
+import { eventsOf, type LoggedEvent } from "../readEvents.ts"
+import * as RunEvents from "../runEvents.ts"
+import type { StageHistory } from "../stageHistory.ts"
+import { ending, type RunStatus } from "../status.ts"
+
+export const runSections = (
+  run: RunStatus,
+  events: ReadonlyArray<LoggedEvent>,
+  historyOf: (key: string | undefined) => StageHistory | undefined
+): ReadonlyArray<Section> => [stageTable(run, historyOf), factTable(run, events), ...noticeTables(events)]
+
+const stageTable = (run: RunStatus, historyOf: (key: string | undefined) => StageHistory | undefined): Section => ({
+  _tag: "Table",
+  title: "Stages",
+  columns: ["stage", "state", "steps", "last loss", "time", "kept"],
+  rows: run.stages.map(({ place, state, step, steps, key, keptBytes }) => {
+    const history = historyOf(key)
+    const last = eventsOf(RunEvents.StepDone, history?.events ?? []).at(-1)?.event.metrics.loss
+    return [
+      place,
+      state,
+      steps === undefined ? "-" : `${step}/${steps}`,
+      last ?? "-",
+      history === undefined ? "-" : formatDuration(history.milliseconds),
+      state === "finished" ? formatBytes(keptBytes) : "-"
+    ]
+  })
+})
+
+const factTable = ({ record, stages }: RunStatus, events: ReadonlyArray<LoggedEvent>): Section => {
+  const { state, message } = ending(stages, events)
+  return {
+    _tag: "Table",
+    title: "What it rests on",
+    columns: ["what", "value"],
+    rows: [
+      ["state", message === undefined ? state : `${state}: ${message}`],
+      ["started", formatTime(Date.parse(record.startedAt))],
+      ["continued", record.continuedAt.length],
+      ["speedq", record.code],
+      ...Object.entries(record.surroundings)
+    ]
+  }
+}
+
+/** Warnings in the order they came; replaced samples are only counted, for there may be thousands. */
+const noticeTables = (events: ReadonlyArray<LoggedEvent>): ReadonlyArray<Section> => {
+  const substituted = new Map<string, number>()
+  for (const { event, stage = "" } of eventsOf(RunEvents.DataSubstituted, events)) {
+    const where = `${stage}\n${event.source}`
+    substituted.set(where, (substituted.get(where) ?? 0) + 1)
+  }
+  const notices = events.flatMap(({ at, stage = "", tag, warning }) =>
+    warning === undefined || tag === RunEvents.DataSubstituted.tag ? [] : [[formatTime(at), stage, warning]]
+  )
+  const counts = [...substituted].map(([where, count]) => [...where.split("\n"), count])
+  return [
+    ...table("Warnings", ["time (UTC)", "stage", "what"], notices),
+    ...table("Samples that were replaced", ["stage", "source", "count"], counts)
+  ]
+}
+
+const table = (
+  title: string,
+  columns: ReadonlyArray<string>,
+  rows: ReadonlyArray<ReadonlyArray<string | number>>
+): ReadonlyArray<Section> => (rows.length === 0 ? [] : [{ _tag: "Table", title, columns, rows }])

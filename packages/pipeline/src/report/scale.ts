@@ -1,0 +1,56 @@
+/** Axes: from numbers to pixels, with round tick marks. */
+
+export interface Scale {
+  readonly at: (value: number) => number
+  readonly ticks: ReadonlyArray<number>
+}
+
+/** 1, 2 or 5 times a power of ten, at least `step`. */
+const roundStep = (step: number): number => {
+  const power = 10 ** Math.floor(Math.log10(step))
+  const factor = [1, 2, 5, 10].find((candidate) => candidate * power >= step * 0.999) ?? 10
+  return factor * power
+}
+
+/** A linear axis over [low, high], drawn from pixel `from` to pixel `to`. */
+export const linearScale = (low: number, high: number, from: number, to: number, count = 5): Scale => {
+  const width = high - low || Math.abs(high) || 1
+  const step = roundStep(width / count)
+  const first = Math.floor(low / step) * step
+  const last = Math.max(Math.ceil(high / step), Math.floor(low / step) + 1) * step
+  const ticks = Array.from({ length: Math.round((last - first) / step) + 1 }, (_, index) => {
+    const value = first + index * step
+    // Sums of steps such as 0.1 are cleaned of their last bits.
+    return Number(value.toPrecision(12))
+  })
+  return { at: (value) => from + ((value - first) / (last - first)) * (to - from), ticks }
+}
+
+/** A logarithmic axis over positive numbers, in whole powers of ten. */
+export const logScale = (low: number, high: number, from: number, to: number): Scale => {
+  const first = Math.floor(Math.log10(low))
+  const last = Math.max(Math.ceil(Math.log10(high)), first + 1)
+  const every = Math.ceil((last - first) / 8)
+  const ticks = Array.from(
+    { length: Math.floor((last - first) / every) + 1 },
+    (_, index) => 10 ** (first + index * every)
+  )
+  const at = (value: number) =>
+    from + ((Math.log10(Math.max(value, 10 ** first)) - first) / (last - first)) * (to - from)
+  return { at, ticks }
+}
+
+/** An axis over `values`; logarithmic ones ignore what is not positive. Without any value it is [0, 1]. */
+export const scaleFor = (
+  values: ReadonlyArray<number>,
+  logarithmic: boolean,
+  from: number,
+  to: number,
+  includeZero = false
+): Scale => {
+  const usable = values.filter((value) => Number.isFinite(value) && (!logarithmic || value > 0))
+  if (usable.length === 0) return linearScale(0, 1, from, to)
+  const low = usable.reduce((a, b) => Math.min(a, b), includeZero && !logarithmic ? 0 : Number.POSITIVE_INFINITY)
+  const high = usable.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
+  return logarithmic ? logScale(low, high, from, to) : linearScale(low, high, from, to)
+}

@@ -1,0 +1,45 @@
+/** Runs a program as the process: signals interrupt it once and kill it the second time, failures are one message, exit codes are fixed. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Runtime from "effect/Runtime"
+
+/** Exit codes: 0 done, 1 failed, 130 interrupted and saved; an error may carry another one (`Runtime.errorExitCode`). */
+const run = Runtime.makeRunMain(({ fiber, teardown }) => {
+  let interrupted = false
+  const onSignal = () => {
+    if (interrupted) process.exit(130)
+    interrupted = true
+    process.stderr.write("\nfinishing the step and saving; once more to quit at once\n")
+    fiber.interruptUnsafe(fiber.id)
+  }
+  process.on("SIGINT", onSignal)
+  process.on("SIGTERM", onSignal)
+  fiber.addObserver((exit) => {
+    process.off("SIGINT", onSignal)
+    process.off("SIGTERM", onSignal)
+    teardown(exit, (code) => {
+      // Nothing may outlive the program: a worker or a timer left over must not keep the process.
+      if (interrupted || Exit.isFailure(exit)) process.exit(code)
+      process.exitCode = code
+    })
+  })
+})
+
+/** Runs `program` as the process. With `debug` a failure is printed with its stack and causes. */
+export const runMain = <A, E>(program: Effect.Effect<A, E>, options: { readonly debug?: boolean } = {}): void =>
+  run(
+    Effect.tapCause(program, (cause) =>
+      Effect.sync(() => {
+        if (!Cause.hasInterruptsOnly(cause)) process.stderr.write(`${describeFailure(cause, options.debug ?? false)}\n`)
+      })
+    ),
+    { disableErrorReporting: true }
+  )
+
+/** A failure is its message; a defect, which is a mistake in the program, always has its stack. */
+const describeFailure = (cause: Cause.Cause<unknown>, debug: boolean): string => {
+  const error = Cause.squash(cause)
+  if (debug || Cause.hasDies(cause)) return Cause.pretty(cause)
+  return `error: ${error instanceof Error ? error.message : String(error)}`
+}

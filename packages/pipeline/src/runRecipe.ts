@@ -1,0 +1,187 @@
+/** Runs a recipe in a run directory: reuses what is finished, continues what was begun, does the rest. */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import * as Scope from "effect/Scope"
+import type { AnyArtefact } from "./Artefact.ts"
+import * as Checkpoints from "./Checkpoints.ts"
+import {
+  type LockLost,
+  type PreflightFailed,
+  type SavedFileDamaged,
+  StageFailed,
+  type StageFailedWith,
+  type StorageFailed
+} from "./Errors.ts"
+import { CurrentStage, Events, emit } from "./Events.ts"
+import { Machine, Surroundings } from "./Machine.ts"
+import * as Preflight from "./Preflight.ts"
+import { RunDirectory, reportFileName, stagesName } from "./RunDirectory.ts"
+import { toJson } from "./recipeJson.ts"
+import { type AnyRecipe, labelled, type Recipe } from "./recipeValue.ts"
+import * as RunEvents from "./runEvents.ts"
+import { type Progress, runStage, stageSeed } from "./runStage.ts"
+import type { AnyStage } from "./Stage.ts"
+import type { StageFiles } from "./StageFiles.ts"
+import { codeVersion, jsonChanges, makeKey } from "./StageKey.ts"
+import { writeReport } from "./writeReport.ts"
+
+/** What can end a run besides a stage's own errors, which come inside StageFailed. */
+export type RunError = PreflightFailed | StorageFailed | LockLost | SavedFileDamaged
+
+/** Where an artefact is: the finished stage that gives it, and under which key. */
+interface Source {
+  readonly artefact: AnyArtefact
+  readonly files: StageFiles
+  readonly key: string
+}
+type Sources = ReadonlyMap<string, Source>
+
+/** The stage that runs now, for what is said when the run ends early. */
+interface Current extends Progress {
+  place: string | undefined
+}
+
+/**
+ * Runs a recipe and returns what its last stage gives. Finished stages with the same key are reused, a stage that was begun is
+ * continued after its newest saved step, and the rest is run. An interruption finishes the step, saves, and ends; the same call
+ * continues. What is returned may read its tensors lazily until the run directory is left.
+ */
+export const run = <A, L, E, R>(
+  recipe: Recipe<A, L, E, R>
+): Effect.Effect<
+  L,
+  RunError | StageFailedWith<E>,
+  Exclude<R, Scope.Scope> | RunDirectory | Events | FileSystem.FileSystem | Path.Path
+> =>
+  Effect.suspend(() => {
+    const current: Current = { place: undefined, done: 0, steps: 0 }
+    return runStages(recipe, current).pipe(
+      Effect.map((output) => output as L),
+      Effect.onError((cause) => endEarly(current, cause)),
+      Effect.scoped
+    )
+  })
+
+const runStages = Effect.fn("Recipe.run")(function* <E, R>(recipe: AnyRecipe<E, R>, current: Current) {
+  const directory = yield* RunDirectory
+  const path = yield* Path.Path
+  const startedAt = yield* Clock.currentTimeMillis
+  yield* Preflight.check(recipe, directory.path)
+  yield* recordRun(recipe)
+
+  const sources = new Map<string, Source>()
+  for (const { stage, label, place } of labelled(recipe.stages)) {
+    Object.assign(current, { place, done: 0, steps: 0 })
+    const made = yield* runOrReuse(recipe, stage, label, place, sources, current).pipe(
+      Effect.provideService(CurrentStage, place),
+      Effect.scoped
+    )
+    for (const source of made) sources.set(source.artefact.name, source)
+  }
+  current.place = undefined
+
+  const { gives = [], name = "" } = recipe.stages.at(-1) ?? {}
+  const output = yield* Effect.provideService(load(gives, sources, name), Scope.Scope, directory.scope)
+  yield* (yield* Events).flush
+  yield* writeReport(directory.path)
+  const milliseconds = (yield* Clock.currentTimeMillis) - startedAt
+  yield* emit(RunEvents.RunFinished, { milliseconds, report: path.join(directory.path, reportFileName) })
+  return output
+})
+
+/** Brings one stage to its end, by whatever is left to do, and tells where its artefacts are. */
+const runOrReuse = Effect.fnUntraced(function* <E, R>(
+  recipe: AnyRecipe<E, R>,
+  stage: AnyStage<E, R>,
+  label: string,
+  place: string,
+  sources: Sources,
+  progress: Progress
+) {
+  const directory = yield* RunDirectory
+  const path = yield* Path.Path
+  const inputs = [...stage.needs, ...stage.uses].filter(({ name }) => sources.has(name))
+  const data = yield* Effect.mapError(stage.fingerprint(recipe.settings), notStarted<E>(label))
+  const key = makeKey({
+    stage: label,
+    version: stage.version,
+    config: stage.config,
+    code: codeVersion,
+    seed: recipe.settings.seed,
+    inputs: Object.fromEntries(inputs.map(({ name }) => [name, sources.get(name)?.key ?? ""])),
+    data
+  })
+  const files = yield* Checkpoints.claim(place, key)
+  if (Option.isSome(yield* files.finished)) {
+    yield* emit(RunEvents.StageReused, { key: key.id })
+  } else {
+    const context = {
+      recipe: recipe.settings,
+      label,
+      seed: stageSeed(recipe.settings.seed, label),
+      directory: path.join(directory.path, stagesName, place),
+      runDirectory: directory.path
+    }
+    yield* runStage(stage, yield* load(inputs, sources, label), context, files, progress)
+  }
+  return stage.gives.map((artefact): Source => ({ artefact, files, key: key.id }))
+})
+
+/** The values of some artefacts by name, always as they were written to the disk: a continued run sees the same as an uninterrupted one. */
+const load = Effect.fnUntraced(function* <E, R>(
+  artefacts: ReadonlyArray<AnyArtefact<E, R>>,
+  sources: Sources,
+  label: string
+) {
+  const values: { [name: string]: unknown } = {}
+  for (const { name, codec } of artefacts) {
+    const source = sources.get(name)
+    if (source === undefined) continue
+    const stored = yield* source.files.artefact(name)
+    values[name] = yield* Effect.mapError(codec.load(stored), notStarted<E>(label))
+  }
+  return values
+})
+
+const notStarted =
+  <E>(stage: string) =>
+  (cause: E | SavedFileDamaged) =>
+    new StageFailed({ stage, step: 0, steps: 0, cause }) as StageFailedWith<E>
+
+// Facts about a machine that cannot change a bit of a result.
+const harmless = new Set(["host", "memory"])
+
+/** Writes run.json, and tells what is not as it was when this directory was last written. */
+const recordRun = Effect.fnUntraced(function* (recipe: AnyRecipe) {
+  const directory = yield* RunDirectory
+  const surroundings = { ...(yield* Machine).description, ...(yield* Surroundings) }
+  const now = { recipe: toJson(recipe), code: codeVersion, surroundings }
+  const before = yield* directory.record(now)
+  yield* emit(RunEvents.RunStarted, {
+    name: recipe.settings.name,
+    stages: labelled(recipe.stages).map(({ label }) => label),
+    continued: Option.isSome(before)
+  })
+  if (Option.isNone(before)) return
+  const recipeChanges = jsonChanges(before.value.recipe, now.recipe)
+  if (recipeChanges.length > 0) yield* emit(RunEvents.RecipeChanged, { changes: recipeChanges })
+  const otherChanges = jsonChanges(before.value.surroundings, surroundings).filter(({ field }) => !harmless.has(field))
+  if (otherChanges.length > 0) yield* emit(RunEvents.SurroundingsChanged, { changes: otherChanges })
+})
+
+/** Says why the run ended, and writes the report of what there is. Whatever fails here must not hide the reason. */
+const endEarly = ({ place, done, steps }: Current, cause: Cause.Cause<unknown>) =>
+  Effect.gen(function* () {
+    if (Cause.hasInterruptsOnly(cause)) {
+      yield* emit(RunEvents.Interrupted, { step: done, steps })
+    } else {
+      const error = Cause.squash(cause)
+      yield* emit(RunEvents.RunFailed, { message: error instanceof Error ? error.message : String(error) })
+    }
+    yield* (yield* Events).flush
+    yield* writeReport((yield* RunDirectory).path)
+  }).pipe(Effect.provideService(CurrentStage, place), Effect.ignore)

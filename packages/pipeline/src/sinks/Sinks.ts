@@ -1,0 +1,27 @@
+/** Sinks as layers on top of a run's events. The log file events.jsonl needs none of them: every run has it. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Events, type Sink } from "../Events.ts"
+import { type Output, standardError } from "./Output.ts"
+import { plainLinesSink } from "./plainLines.ts"
+import { progressBarsSink } from "./progressBars.ts"
+import { tensorBoardSink } from "./tensorBoard.ts"
+
+const listen = (sink: Sink) => Effect.flatMap(Events, (events) => events.subscribe(sink))
+
+/** Progress bars on a terminal, plain lines otherwise. */
+export const terminal = (output: Output = standardError): Layer.Layer<never, never, Events> =>
+  Layer.effectDiscard(
+    Effect.suspend(() => listen(output.isTerminal ? progressBarsSink(output) : plainLinesSink(output)))
+  )
+
+/** Plain lines wherever they go. */
+export const plainLines = (output: Output = standardError): Layer.Layer<never, never, Events> =>
+  Layer.effectDiscard(Effect.suspend(() => listen(plainLinesSink(output))))
+
+/** TensorBoard event files in `directory`. */
+export const tensorBoard = (directory: string) =>
+  Layer.effectDiscard(Effect.flatMap(tensorBoardSink(directory), listen))
+
+/** Shows nothing. */
+export const silent: Layer.Layer<never, never, Events> = Layer.empty

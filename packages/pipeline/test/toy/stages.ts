@@ -1,0 +1,193 @@
+/** Toy stages with real states: weights and moments in typed arrays, a random stream, a data cursor. */
+import { AtomicFile, bytesOf, type ReadError, typedView } from "@speedq/formats"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Path from "effect/Path"
+import * as Schema from "effect/Schema"
+import * as Artefact from "../../src/Artefact.ts"
+import * as Codec from "../../src/Codec.ts"
+import { emit } from "../../src/Events.ts"
+import * as Forecast from "../../src/Forecast.ts"
+import { LayerQuantized } from "../../src/runEvents.ts"
+import { define, once, type Program, type StageContext } from "../../src/Stage.ts"
+import { type Lcg, nextUniform } from "./Lcg.ts"
+
+export interface Weights {
+  readonly values: Float32Array
+}
+
+const arrayCodec = Codec.make({
+  data: Schema.Struct({ length: Schema.Int }),
+  save: ({ values }: Weights) => ({
+    data: { length: values.length },
+    tensors: [{ name: "values", dtype: "F32", shape: [values.length], data: Effect.succeed(bytesOf(values)) }]
+  }),
+  load: (_data, tensors) =>
+    Effect.map(tensors.read("values"), (bytes): Weights => ({ values: typedView("F32", bytes) }))
+})
+
+export const Vit = Artefact.make("vit", "a quantized vision tower", arrayCodec)
+export const Projector = Artefact.make("projector", "a projector trained for the quantized vision tower", arrayCodec)
+export const Exported = Artefact.make(
+  "exported",
+  "an exported model",
+  Codec.json(Schema.Struct({ file: Schema.String, sum: Schema.Number }))
+)
+
+interface State {
+  readonly values: Float32Array
+  readonly moments: Float32Array
+  readonly random: Lcg
+  readonly losses: Array<number>
+}
+
+const stateCodec = Codec.make({
+  data: Schema.Struct({ random: Schema.Number, losses: Schema.Array(Schema.Number) }),
+  save: ({ values, moments, random, losses }: State) => ({
+    data: { random: random.state, losses },
+    tensors: [
+      { name: "values", dtype: "F32", shape: [values.length], data: Effect.succeed(bytesOf(values)) },
+      // In chunks, as a state too large for one more copy would be.
+      { name: "moments", dtype: "F32", shape: [moments.length], data: Effect.sync(() => chunks(bytesOf(moments))) }
+    ]
+  }),
+  load: ({ random, losses }, tensors) =>
+    Effect.gen(function* () {
+      const values = typedView("F32", yield* tensors.read("values"))
+      const moments = typedView("F32", yield* tensors.read("moments"))
+      return { values, moments, random: { state: random }, losses: [...losses] } satisfies State
+    })
+})
+
+function* chunks(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 65536) yield bytes.subarray(at, at + 65536)
+}
+
+export class ToyFailed extends Schema.TaggedError<ToyFailed>()("ToyFailed", { step: Schema.Int }) {
+  override get message() {
+    return `the toy was told to fail at step ${this.step}`
+  }
+}
+
+const Training = Schema.Struct({
+  steps: Schema.Int.pipe(Schema.withDecodingDefaultKey(Effect.succeed(10))),
+  floats: Schema.Int.pipe(Schema.withDecodingDefaultKey(Effect.succeed(1000))),
+  rate: Schema.Number.check(Schema.isGreaterThan(0)).pipe(Schema.withDecodingDefaultKey(Effect.succeed(0.1))),
+  /** Milliseconds that a step takes besides its arithmetic. */
+  pause: Schema.Number.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
+  failAt: Schema.optionalKey(Schema.Int),
+  nanAt: Schema.optionalKey(Schema.Int)
+})
+type Training = typeof Training.Type
+
+/** Momentum descent towards random targets: every bit of the result depends on every step and every random number. */
+const train = <Out, R>(
+  { steps, floats, rate, pause, failAt, nanAt }: Training,
+  start: (index: number) => number,
+  context: StageContext,
+  finish: (state: State) => Effect.Effect<Out, never, R>
+): Program<State, Out, ToyFailed | ReadError, R> => ({
+  steps,
+  state: stateCodec,
+  initial: Effect.sync(() => ({
+    values: Float32Array.from({ length: floats }, (_, index) => start(index)),
+    moments: new Float32Array(floats),
+    random: { state: context.seed },
+    losses: []
+  })),
+  step: (state, done) =>
+    Effect.gen(function* () {
+      if (failAt === done + 1) return yield* new ToyFailed({ step: failAt })
+      if (pause > 0) yield* Effect.sleep(pause)
+      const { values, moments, random, losses } = state
+      const target = nextUniform(random)
+      let loss = 0
+      for (let index = 0; index < values.length; index++) {
+        const error = values[index]! - target
+        moments[index] = moments[index]! * 0.9 + error
+        values[index] = values[index]! - rate * moments[index]!
+        loss += error * error
+      }
+      loss = nanAt === done + 1 ? Number.NaN : loss / values.length
+      losses.push(loss)
+      return { state, metrics: { loss } }
+    }),
+  finish: (state) => Effect.map(finish(state), (output) => ({ output }))
+})
+
+export const ToyVit = define({
+  name: "toy-vit",
+  version: 1,
+  config: Training,
+  gives: [Vit],
+  forecast: ({ floats }) =>
+    Effect.succeed(
+      Forecast.make({
+        obstacles: Forecast.indivisible("group", 4, [{ name: "values", size: floats }]),
+        memoryBytes: 8 * floats,
+        checkpointBytes: 8 * floats,
+        outputBytes: 4 * floats,
+        seconds: 1
+      })
+    ),
+  begin: (config, _input, context) =>
+    Effect.succeed(
+      train(
+        config,
+        (index) => (index % 7) / 7,
+        context,
+        ({ values }) =>
+          emit(LayerQuantized, {
+            layer: "values",
+            quantizer: "toy",
+            bits: 2,
+            errorBefore: 1,
+            errorAfter: 0.5,
+            bytes: values.byteLength
+          }).pipe(Effect.as({ vit: { values } }))
+      )
+    )
+})
+
+export const ToyProjector = define({
+  name: "toy-projector",
+  version: 1,
+  config: Training,
+  needs: [Vit],
+  gives: [Projector],
+  begin: (config, { vit }, context) =>
+    Effect.succeed(
+      train(
+        config,
+        (index) => vit.values[index % vit.values.length]!,
+        context,
+        ({ values }) => Effect.succeed({ projector: { values } })
+      )
+    )
+})
+
+/** Writes `model/weights.bin`; has no steps. */
+export const ToyExport = define({
+  name: "toy-export",
+  version: 1,
+  config: Schema.Struct({ name: Schema.String.pipe(Schema.withDecodingDefaultKey(Effect.succeed("weights"))) }),
+  needs: [Projector],
+  uses: [Vit],
+  gives: [Exported],
+  begin: ({ name }, { projector, vit }, { runDirectory }) =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const file = path.join(runDirectory, "model", `${name}.bin`)
+      return once(
+        Effect.gen(function* () {
+          yield* fs.makeDirectory(path.dirname(file), { recursive: true })
+          yield* AtomicFile.writeWhole(file, bytesOf(projector.values))
+          const sum = projector.values.reduce((total, value) => total + value, vit?.values[0] ?? 0)
+          return { output: { exported: { file: `model/${name}.bin`, sum } }, files: [file] }
+        })
+      )
+    })
+})
+
+export const toyStages = [ToyVit, ToyProjector, ToyExport] as const
