@@ -24,7 +24,7 @@ export interface WriteOptions {
  *
  * @example Safetensors.write("out.safetensors", [{ name: "w", dtype: "F32", shape: [2], data: Effect.succeed(bytesOf(new Float32Array(2))) }])
  */
-export const write: <E, R>(
+export const write: <E = never, R = never>(
   path: string,
   tensors: ReadonlyArray<TensorSource<E, R>>,
   options?: WriteOptions

@@ -21,7 +21,7 @@ export interface WriteModelOptions extends WriteOptions {
  * until then the previous model is untouched. A power cut in the instant of the renames can leave shards without an index:
  * an error on opening, never a mixture.
  */
-export const writeModel: <E, R>(
+export const writeModel: <E = never, R = never>(
   directory: string,
   tensors: ReadonlyArray<TensorSource<E, R>>,
   options?: WriteModelOptions

@@ -124,7 +124,11 @@ export const layoutOf = <T extends TensorSpec>(
     const { name, dtype, shape } = tensor
     const byteLength = tensorBytes(dtype, shape)
     if (byteLength === undefined || !Number.isSafeInteger(begin + byteLength)) {
-      throw new SafetensorsInvalid({ file, tensor: name, reason: "the file would take more than 2^53 - 1 bytes" })
+      throw new SafetensorsInvalid({
+        file,
+        tensor: name,
+        reason: `shape [${shape.join(", ")}] is not of whole numbers, or the file would pass 2^53 - 1 bytes`
+      })
     }
     fields.push(
       `${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, begin + byteLength] })}`
