@@ -1,5 +1,6 @@
 /** Quantizers of weight matrices, rules that choose them, and how their numbers are stored. */
 export { packBits, packedBytes, unpackBits } from "./BitPacking.ts"
+export { referenceQuirks, withReferenceQuirks } from "./compatibility.ts"
 export {
   CalibrationEmpty,
   GroupSizeIndivisible,
@@ -20,5 +21,16 @@ export {
   storedBytes
 } from "./Quantizer.ts"
 export { BilevelConfig, bilevel, bilevelQuantizer } from "./quantizers/bilevel.ts"
+export { EmbeddingSym4Config, embeddingSym4, embeddingSym4Quantizer } from "./quantizers/embeddingSym4.ts"
+export {
+  FlatAsymmetricConfig,
+  flatAsymmetric,
+  int2AsymQuantizer,
+  int3AsymQuantizer
+} from "./quantizers/flatAsymmetric.ts"
+export { N2f3Config, n2f3, n2f3Quantizer } from "./quantizers/n2f3.ts"
 export { NoneConfig, none, noneQuantizer } from "./quantizers/none.ts"
+export { UniformConfig, uniform, uniformQuantizer } from "./quantizers/uniform.ts"
 export { choicesOf, type Layer, type LayerKind, type Plan, type PlannedLayer, planLayers, type Rule } from "./Rules.ts"
+export { decodeChoice, encodeChoice, quantizers } from "./registry.ts"
+export { type SizePart, type SizeReport, sizeReport } from "./sizeReport.ts"

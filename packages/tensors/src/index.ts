@@ -10,6 +10,12 @@ export {
   valueAndGrad
 } from "./autodiff/valueAndGrad.ts"
 export type { Backend, Handle, KernelCall, Operand, Source, TensorSpec, Usage } from "./Backend.ts"
+export {
+  makeNativeBackend,
+  type NativeBackend,
+  type NativeDescription,
+  type NativeOptions
+} from "./backends/native/NativeBackend.ts"
 export { doubleValues, makeReferenceBackend } from "./backends/reference/ReferenceBackend.ts"
 export { type DType, elementBytes, type HostArray, viewAs } from "./DType.ts"
 export {
@@ -18,6 +24,7 @@ export {
   ForeignTensor,
   InvalidAttribute,
   InvalidIndex,
+  KernelFailure,
   MissingOperand,
   NotDifferentiable,
   OutOfMemory,
@@ -51,10 +58,17 @@ export {
 } from "./kernels/fakeQuantBilevel/definition.ts"
 export {
   type CodebookAttributes,
+  codebookCodes,
+  codebookDecode,
   codebookParameters,
   fakeQuantCodebook
 } from "./kernels/fakeQuantCodebook/definition.ts"
-export { fakeQuantUniform, type UniformAttributes, uniformParameters } from "./kernels/fakeQuantUniform/definition.ts"
+export {
+  fakeQuantUniform,
+  type UniformAttributes,
+  uniformParameters,
+  uniformStraightThrough
+} from "./kernels/fakeQuantUniform/definition.ts"
 export { gatherRows, scatterAddRows } from "./kernels/gatherRows/definition.ts"
 export { gelu } from "./kernels/gelu/definition.ts"
 export { gridCodes, gridDecode } from "./kernels/gridCodes/definition.ts"

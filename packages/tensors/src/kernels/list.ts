@@ -21,8 +21,14 @@ import {
   fakeQuantBilevelGradientKernel,
   fakeQuantBilevelKernel
 } from "./fakeQuantBilevel/definition.ts"
-import { fakeQuantCodebookGradientKernel, fakeQuantCodebookKernel } from "./fakeQuantCodebook/definition.ts"
+import {
+  codebookCodesKernel,
+  codebookDecodeKernel,
+  fakeQuantCodebookGradientKernel,
+  fakeQuantCodebookKernel
+} from "./fakeQuantCodebook/definition.ts"
 import { fakeQuantUniformGradientKernel, fakeQuantUniformKernel } from "./fakeQuantUniform/definition.ts"
+
 import { gatherRowsKernel, scatterAddRowsKernel } from "./gatherRows/definition.ts"
 import { geluGradientKernel, geluKernel } from "./gelu/definition.ts"
 import { gridCodesKernel, gridDecodeKernel } from "./gridCodes/definition.ts"
@@ -77,12 +83,16 @@ export const kernels: readonly AnyKernel[] = [
   bilevelDecodeKernel,
   fakeQuantCodebookKernel,
   fakeQuantCodebookGradientKernel,
+  codebookCodesKernel,
+  codebookDecodeKernel,
   fakeQuantUniformKernel,
   fakeQuantUniformGradientKernel,
   gatherRowsKernel,
   scatterAddRowsKernel,
   geluKernel,
   geluGradientKernel,
+  gridCodesKernel,
+  gridDecodeKernel,
   klRowsKernel,
   layerNormKernel,
   layerNormGradientKernel,
@@ -114,7 +124,5 @@ export const kernels: readonly AnyKernel[] = [
   sumKernel,
   sumSquaresIntoKernel,
   transposeKernel,
-  writeRowsKernel,
-  gridCodesKernel,
-  gridDecodeKernel
+  writeRowsKernel
 ]

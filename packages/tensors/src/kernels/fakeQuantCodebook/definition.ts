@@ -12,7 +12,7 @@ import { groupExtents } from "../fakeQuantUniform/geometry.ts"
 import { normals, type SampleRandom } from "../samples.ts"
 import { expectSame, expectShape } from "../shapeRules.ts"
 import { type CodebookAttributes, codebook } from "./geometry.ts"
-import { reference, referenceGradient } from "./reference.ts"
+import { reference, referenceCodes, referenceDecode, referenceGradient } from "./reference.ts"
 
 export type { CodebookAttributes } from "./geometry.ts"
 
@@ -120,6 +120,72 @@ export const fakeQuantCodebookGradientKernel = defineKernel<
   tolerance: { relative: 1e-4, absolute: 1e-5 }
 })
 
+/** Scales of both sides for samples, as the forward kernel gives them. */
+const sides = (random: SampleRandom, shape: Shape, { group }: CodebookAttributes) => {
+  const extents = [shape[0]!, shape[1]! / group]
+  const positive = () => Float32Array.from({ length: sizeOf(extents) }, () => 0.1 + random.nextUniform())
+  return { negative: { shape: extents, values: positive() }, positive: { shape: extents, values: positive() } }
+}
+
+const expectSides = (
+  kernel: string,
+  shapes: { readonly negative: Shape; readonly positive: Shape },
+  weight: Shape,
+  attributes: CodebookAttributes
+): void => {
+  const { rows, groups } = groupExtents(kernel, weight, attributes.group)
+  codebook(kernel, attributes)
+  expectShape(kernel, "negative", shapes.negative, [rows, groups])
+  expectShape(kernel, "positive", shapes.positive, [rows, groups])
+}
+
+export const codebookCodesKernel = defineKernel<"weight" | "negative" | "positive", "codes", CodebookAttributes>({
+  name: "codebookCodes",
+  inputs: { weight: { dtypes: ["f32"] }, negative: { dtypes: ["f32"] }, positive: { dtypes: ["f32"] } },
+  outputs: ["codes"],
+  infer: ({ weight, ...scales }, attributes) => {
+    expectSides("codebookCodes", scales, weight, attributes)
+    return { codes: { shape: weight, dtype: "u8" } }
+  },
+  reference: referenceCodes,
+  cost: ({ inputs }) => ({ flops: 10 * sizeOf(inputs.weight), bytes: 5 * sizeOf(inputs.weight) }),
+  samples: (random) =>
+    cases.map(([shape, attributes]) => ({
+      name: nameOf(shape, attributes),
+      inputs: { weight: weights(random, shape, attributes.group), ...sides(random, shape, attributes) },
+      attributes
+    })),
+  tolerance: { relative: 0, absolute: 0 }
+})
+
+export const codebookDecodeKernel = defineKernel<"codes" | "negative" | "positive", "y", CodebookAttributes>({
+  name: "codebookDecode",
+  inputs: { codes: { dtypes: ["u8"] }, negative: { dtypes: ["f32"] }, positive: { dtypes: ["f32"] } },
+  outputs: ["y"],
+  infer: ({ codes, ...scales }, attributes) => {
+    expectSides("codebookDecode", scales, codes, attributes)
+    return { y: { shape: codes } }
+  },
+  reference: referenceDecode,
+  cost: ({ outputs }) => ({ flops: 2 * sizeOf(outputs.y), bytes: 5 * sizeOf(outputs.y) }),
+  samples: (random) =>
+    cases.map(([shape, attributes]) => ({
+      name: nameOf(shape, attributes),
+      inputs: {
+        codes: {
+          shape,
+          dtype: "u8",
+          values: Uint8Array.from({ length: sizeOf(shape) }, () =>
+            Math.floor(random.nextUniform() * attributes.levels.length)
+          )
+        },
+        ...sides(random, shape, attributes)
+      },
+      attributes
+    })),
+  tolerance: { relative: 0, absolute: 0 }
+})
+
 /** Weight [N, K] with every entry replaced by the nearest scaled level; differentiable straight-through. */
 export const fakeQuantCodebook = (weight: Tensor, attributes: CodebookAttributes): Tensor =>
   apply(fakeQuantCodebookKernel, { weight }, attributes).y
@@ -130,3 +196,19 @@ export const codebookParameters = (
   attributes: CodebookAttributes
 ): { readonly y: Tensor; readonly negative: Tensor; readonly positive: Tensor } =>
   apply(fakeQuantCodebookKernel, { weight }, attributes)
+
+/** Index u8 [N, K] of the level that each weight takes, given the scales of both sides [N, K / g]. */
+export const codebookCodes = (
+  weight: Tensor,
+  negative: Tensor,
+  positive: Tensor,
+  attributes: CodebookAttributes
+): Tensor => apply(codebookCodesKernel, { weight, negative, positive }, attributes).codes
+
+/** The weight [N, K] that level indices stand for. */
+export const codebookDecode = (
+  codes: Tensor,
+  negative: Tensor,
+  positive: Tensor,
+  attributes: CodebookAttributes
+): Tensor => apply(codebookDecodeKernel, { codes, negative, positive }, attributes).y

@@ -36,6 +36,42 @@ export const reference = (
   }
 }
 
+/** Index of the level of every weight; a side without weights takes the level nearest to 0. */
+export const referenceCodes = (
+  { weight, negative, positive }: Arrays<"weight" | "negative" | "positive">,
+  { codes }: Arrays<"codes">,
+  _geometry: Geometry<"weight" | "negative" | "positive", "codes">,
+  attributes: CodebookAttributes
+): void => {
+  const { group } = attributes
+  const { levels, thresholds } = codebook("codebookCodes", attributes)
+  for (const [i, w] of weight.entries()) {
+    const index = Math.floor(i / group)
+    const scale = w >= 0 ? positive[index]! : negative[index]!
+    const quotient = scale === 0 ? 0 : f(w / scale)
+    codes[i] = Math.min(
+      thresholds.reduce((count, threshold) => count + Number(quotient >= threshold), 0),
+      levels.length - 1
+    )
+  }
+}
+
+/** y = level(code) s with s the scale of the level's side. */
+export const referenceDecode = (
+  { codes, negative, positive }: Arrays<"codes" | "negative" | "positive">,
+  { y }: Arrays<"y">,
+  _geometry: Geometry<"codes" | "negative" | "positive", "y">,
+  attributes: CodebookAttributes
+): void => {
+  const { group } = attributes
+  const { levels } = codebook("codebookDecode", attributes)
+  for (const [i, code] of codes.entries()) {
+    const level = levels[code]!
+    const index = Math.floor(i / group)
+    y[i] = f(level * (level >= 0 ? positive[index]! : negative[index]!))
+  }
+}
+
 /** Adds `gradient` to the entries of a group that equal its extreme, in equal parts. */
 const spread = (target: Float64Array, group: Float64Array, extreme: number, gradient: number): void => {
   const count = group.reduce((sum, value) => sum + Number(value === extreme), 0)

@@ -136,3 +136,9 @@ export const uniformParameters = (
   attributes: UniformAttributes
 ): { readonly y: Tensor; readonly scale: Tensor; readonly zero: Tensor } =>
   apply(fakeQuantUniformKernel, { weight }, attributes)
+
+/** Straight-through gradient of a weight [N, K] on a grid [N, K / g] that was found by other means. */
+export const uniformStraightThrough = (
+  operands: { readonly dy: Tensor; readonly weight: Tensor; readonly scale: Tensor; readonly zero: Tensor },
+  attributes: UniformAttributes
+): Tensor => apply(fakeQuantUniformGradientKernel, operands, attributes).dweight

@@ -1,0 +1,18 @@
+/** The reference's quirks that concern quantization (internvl3.md 6.13), as options of the quantizers. */
+
+/**
+ * What `compat: "reference"` sets where a recipe does not: quirks 3, 5 and 10. (Quirk 4, the grid of the embedding, is
+ * kept by default; quirk 11, zero points that are not computed again, is part of the format.)
+ */
+export const referenceQuirks: { readonly [quantizer: string]: object } = {
+  bilevel: { secondLevel: "f32", commonScale: "reference", arithmetic: "bf16" },
+  "embedding-sym4": { grid: "reference", requantizePasses: 3, scale: "f16" }
+}
+
+/** A recipe's choice with the reference's behaviour for every option that it leaves open. */
+export const withReferenceQuirks = <C extends { readonly use: string; readonly with?: object | undefined }>(
+  choice: C
+): C => ({
+  ...choice,
+  with: { ...referenceQuirks[choice.use], ...choice.with }
+})

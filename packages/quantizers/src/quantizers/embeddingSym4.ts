@@ -1,0 +1,90 @@
+/**
+ * 4-bit symmetric groups for the embedding and the head (internvl3.md 6.7): weights rounded to half precision, then
+ * codes around zero point 7. Quantized once from the original weights and not trained.
+ */
+import {
+  cast,
+  gridCodes,
+  gridDecode,
+  noGrad,
+  scale as scaleBy,
+  type Tensor,
+  tensor,
+  uniformParameters
+} from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { Quantizer, QuantizerChoice } from "../Quantizer.ts"
+
+const withDefault = <S extends Schema.Top>(schema: S, value: S["Encoded"]) =>
+  schema.pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)))
+
+export const EmbeddingSym4Config = Schema.Struct({
+  group: withDefault(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4096 })), 32),
+  /** "reference": scale = 2 a / 15, whose code 15 is never used (quirk 4); "absmax7": scale = a / 7, which keeps the largest weight. */
+  grid: withDefault(Schema.Literals(["reference", "absmax7"]), "reference"),
+  /** Times the reference quantizes its own result again, shrinking it by 14/15 each time (quirk 3). */
+  requantizePasses: withDefault(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10 })), 1),
+  /** What a scale is rounded to and stored as. */
+  scale: withDefault(Schema.Literals(["f16", "f32"]), "f16")
+})
+export type EmbeddingSym4Config = typeof EmbeddingSym4Config.Type
+
+const bits = 4
+const zeroPoint = 7
+
+const zeroPoints = (scale: Tensor): Tensor =>
+  tensor(scale.backend, new Float32Array(scale.size).fill(zeroPoint), scale.shape)
+
+/** Codes and scale after one pass. */
+const quantizeOnce = ({ group, grid, scale: stored }: EmbeddingSym4Config, weight: Tensor) => {
+  const halved = cast(cast(weight, "f16"), "f32")
+  const range = { bits, group, symmetric: true, rounding: "sum", roundZero: true, rangeGradient: false } as const
+  const found = uniformParameters(halved, range).scale
+  const wanted = grid === "reference" ? found : scaleBy(found, 15 / 14)
+  const scale = stored === "f16" ? cast(cast(wanted, "f16"), "f32") : wanted
+  return { codes: gridCodes(halved, scale, zeroPoints(scale), bits), scale }
+}
+
+const decode = (codes: Tensor, scale: Tensor): Tensor => gridDecode(codes, scale, zeroPoints(scale), bits)
+
+/** Codes and scale after all passes. */
+const quantizeFully = (config: EmbeddingSym4Config, weight: Tensor) => {
+  let result = quantizeOnce(config, weight)
+  for (let pass = 1; pass < config.requantizePasses; pass++) {
+    result = quantizeOnce(config, decode(result.codes, result.scale))
+  }
+  return result
+}
+
+export const embeddingSym4Quantizer: Quantizer<EmbeddingSym4Config> = {
+  id: "embedding-sym4",
+  version: 1,
+  Config: EmbeddingSym4Config,
+  bitsPerWeight: ({ group, scale }) => bits + (scale === "f16" ? 16 : 32) / group,
+  obstacle: ({ group }, [, columns = 0]) =>
+    columns % group === 0 ? undefined : `${columns} columns are not a multiple of group ${group}`,
+  fakeQuantize: (config, weight) =>
+    noGrad(() => {
+      const { codes, scale } = quantizeFully(config, weight)
+      return decode(codes, scale)
+    }),
+  stored: ({ group, scale }, shape) => [
+    { name: "codes", dtype: "u8", shape, bits, meaning: "code of every weight, row-major; zero point 7" },
+    {
+      name: "scale",
+      dtype: scale,
+      shape: [shape[0]!, shape[1]! / group],
+      bits: scale === "f16" ? 16 : 32,
+      meaning: "scale of group j of row o at [o, j]"
+    }
+  ],
+  quantize: quantizeFully,
+  dequantize: (_, { codes, scale }) => decode(codes!, scale!)
+}
+
+/** The embedding quantizer with options, for recipes in code. */
+export const embeddingSym4 = (options: Partial<EmbeddingSym4Config> = {}): QuantizerChoice<EmbeddingSym4Config> => ({
+  quantizer: embeddingSym4Quantizer,
+  config: Schema.decodeUnknownSync(EmbeddingSym4Config)(options)
+})

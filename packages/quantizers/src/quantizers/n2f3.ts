@@ -1,0 +1,48 @@
+/**
+ * N2F3 (internvl3.md 6.4): 3-bit codes of a fixed codebook, the quantiles of a normal distribution, with one scale for
+ * the negative and one for the positive side of each group.
+ */
+import { codebookCodes, codebookDecode, codebookParameters, fakeQuantCodebook } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { Quantizer, QuantizerChoice } from "../Quantizer.ts"
+
+export const N2f3Config = Schema.Struct({
+  group: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4096 })).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed(64))
+  )
+})
+export type N2f3Config = typeof N2f3Config.Type
+
+/** Normal-float levels of 3 bits: as many below 0 as fit, 0, and one more above. */
+const levels = [
+  -1, -0.5350227355957031, -0.246931403875351, 0, 0.1833375245332718, 0.3819939494132996, 0.6229856610298157, 1
+]
+const bits = 3
+
+export const n2f3Quantizer: Quantizer<N2f3Config> = {
+  id: "n2f3",
+  version: 1,
+  Config: N2f3Config,
+  bitsPerWeight: ({ group }) => bits + 64 / group,
+  obstacle: ({ group }, [, columns = 0]) =>
+    columns % group === 0 ? undefined : `${columns} input columns are not a multiple of group ${group}`,
+  fakeQuantize: ({ group }, weight) => fakeQuantCodebook(weight, { group, levels }),
+  stored: ({ group }, shape) => {
+    const groups = [shape[0]!, shape[1]! / group]
+    return [
+      { name: "codes", dtype: "u8", shape, bits, meaning: "index of every weight's level, row-major" },
+      { name: "negative", dtype: "f32", shape: groups, bits: 32, meaning: "scale of the levels below 0" },
+      { name: "positive", dtype: "f32", shape: groups, bits: 32, meaning: "scale of the levels from 0 on" }
+    ]
+  },
+  quantize: ({ group }, weight) => {
+    const { negative, positive } = codebookParameters(weight, { group, levels })
+    return { codes: codebookCodes(weight, negative, positive, { group, levels }), negative, positive }
+  },
+  dequantize: ({ group }, { codes, negative, positive }) =>
+    codebookDecode(codes!, negative!, positive!, { group, levels })
+}
+
+/** N2F3 with options, for recipes in code. */
+export const n2f3 = (group = 64): QuantizerChoice<N2f3Config> => ({ quantizer: n2f3Quantizer, config: { group } })
