@@ -155,6 +155,16 @@ export class OutOfMemory extends TensorError {
   }
 }
 
+/** A kernel failed while it ran: a defect of this package or of the machine, never of the operands. */
+export class KernelFailure extends TensorError {
+  readonly _tag = "KernelFailure"
+  readonly kernel: string
+  constructor(kernel: string, reason: string) {
+    super(`${kernel}: failed while running: ${reason}; please report it with the shapes of its operands`)
+    this.kernel = kernel
+  }
+}
+
 /** Automatic differentiation was asked for something that has no gradient. */
 export class NotDifferentiable extends TensorError {
   readonly _tag = "NotDifferentiable"

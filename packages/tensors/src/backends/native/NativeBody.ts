@@ -1,4 +1,106 @@
-/** How a kernel runs on the native backend. */
-import type { KernelCall } from "../../Backend.ts"
+/** How a kernel runs on the native backend: what its body asks of the engine for one call. */
+import type { KernelCall, Operand } from "../../Backend.ts"
+import { sizeOf } from "../../Shape.ts"
 
-export type NativeBody = (call: KernelCall) => void
+/** How rows of an operand are handed to an entry of the WebAssembly kernels. */
+export interface RowOperand {
+  readonly operand: Operand
+  /** Bytes the pointer moves with each row; 0: the entry gets the start, whatever the row. */
+  readonly rowBytes: number
+  readonly reads: boolean
+  readonly writes: boolean
+}
+
+/** Sums that every part keeps for itself, added up in the order of the parts when all are done. */
+export interface PartialSums {
+  /** Zeroed bytes of one part; the pointer follows those of the operands. */
+  readonly bytes: number
+  /** Export that adds up: combine(0, 1, parts, bytes, pointer, target, ...scalars); no parts means no rows. */
+  readonly combine: string
+  readonly target: RowOperand
+  readonly scalars?: readonly number[]
+}
+
+export interface RowsCall {
+  /** Export of the WebAssembly module: entry(first, count, ...pointers, ...scalars). */
+  readonly entry: string
+  readonly rows: number
+  /** The pointer of an operand that is absent is 0. */
+  readonly operands: readonly (RowOperand | undefined)[]
+  readonly partials?: readonly PartialSums[]
+  readonly scalars?: readonly number[]
+  /** Bytes of memory traffic that a row stands for when rows are grouped into parts. Default: what its operands move. */
+  readonly workPerRow?: number
+  /** Rows that must stay in one part. Default 1. */
+  readonly together?: number
+}
+
+/** A matrix operand of a product: [..., rows, columns] in storage, taken transposed if so said. */
+export interface ProductOperand {
+  readonly operand: Operand
+  readonly transposed: boolean
+}
+
+/** c = op(a) op(b) (+ c) (+ bias), for each matrix of the batch; b may be one matrix for all. */
+export interface ProductCall {
+  readonly batch: number
+  readonly m: number
+  readonly n: number
+  readonly k: number
+  readonly a: ProductOperand
+  readonly b: ProductOperand & { readonly sharedByBatch: boolean }
+  readonly c: Operand
+  readonly accumulate?: boolean
+  readonly bias?: Operand | undefined
+}
+
+/** What a body may ask for. */
+export interface NativeEngine {
+  /** Runs an entry over rows on all threads. */
+  rows(call: RowsCall): void
+  /** A matrix product on all threads. */
+  product(call: ProductCall): void
+  /** The bytes of an operand on the host: index tensors. */
+  bytes(operand: Operand): Uint8Array
+}
+
+export type NativeBody = (engine: NativeEngine, call: KernelCall) => void
+
+/** An operand read row by row. */
+export const reading = (operand: Operand | undefined, rowBytes: number): RowOperand | undefined =>
+  operand && { operand, rowBytes, reads: true, writes: false }
+
+/** An operand written row by row. */
+export const writing = (operand: Operand | undefined, rowBytes: number): RowOperand | undefined =>
+  operand && { operand, rowBytes, reads: false, writes: true }
+
+/** An operand overwritten row by row, from what it holds. */
+export const updating = (operand: Operand | undefined, rowBytes: number): RowOperand | undefined =>
+  operand && { operand, rowBytes, reads: true, writes: true }
+
+/** An operand that every row may read. */
+export const shared = (operand: Operand | undefined): RowOperand | undefined => reading(operand, 0)
+
+/** An operand that rows write where they like, never two of them the same element; every element is written. */
+export const scattered = (operand: Operand | undefined): RowOperand | undefined => writing(operand, 0)
+
+/** A kernel that computes each element from the elements at the same place: f32 operands of one size. */
+export const elementwise =
+  <A extends object = object>(
+    entry: string,
+    names: {
+      readonly updates?: readonly string[]
+      readonly reads?: readonly string[]
+      readonly writes?: readonly string[]
+    },
+    scalarsOf: (attributes: A) => readonly number[] = () => []
+  ): NativeBody =>
+  (engine, { inputs, outputs, attributes }) => {
+    const operands = [
+      ...(names.updates ?? []).map((name) => updating(inputs[name], 4)),
+      ...(names.reads ?? []).map((name) => reading(inputs[name], 4)),
+      ...(names.writes ?? []).map((name) => writing(outputs[name], 4))
+    ]
+    const rows = Math.max(...operands.map((item) => (item ? sizeOf(item.operand.shape) : 0)))
+    engine.rows({ entry, rows, operands, scalars: scalarsOf(attributes as A) })
+  }

@@ -1,0 +1,69 @@
+/** Moving and widening storage. Row entries take (first row, number of rows, pointers to the first row, scalars). */
+
+/** Zeros `count` bytes. */
+export function clear(_first: i32, count: i32, y: usize): void {
+  memory.fill(y, 0, <usize>count)
+}
+
+/** Copies rows of `bytes` bytes. */
+export function copyRows(_first: i32, count: i32, x: usize, y: usize, bytes: i32): void {
+  memory.copy(y, x, <usize>count * <usize>bytes)
+}
+
+/** Zeros a block of rows `stride` floats apart. */
+export function clearRows(rows: i32, columns: i32, y: usize, stride: i32): void {
+  for (let row = 0; row < rows; row++) memory.fill(y + <usize>row * <usize>stride * 4, 0, <usize>columns * 4)
+}
+
+/** Fills rows `stride` floats apart with one row. */
+export function fillRows(rows: i32, columns: i32, x: usize, y: usize, stride: i32): void {
+  for (let row = 0; row < rows; row++) memory.copy(y + <usize>row * <usize>stride * 4, x, <usize>columns * 4)
+}
+
+/** The four numbers that 16-bit patterns at `p` mean: bfloat16 is the upper half of an f32. */
+export function loadBfloat16(p: usize): v128 {
+  return i32x4.shl(v128.load16x4_u(p), 16)
+}
+
+/**
+ * The four numbers that half patterns at `p` mean: exponent and fraction moved into place and multiplied by 2^112, which
+ * rebases normal and subnormal halves alike; infinity and NaN get the largest exponent again.
+ */
+export function loadFloat16(p: usize): v128 {
+  const h = v128.load16x4_u(p)
+  const magnitude = i32x4.shl(v128.and(h, i32x4.splat(0x7fff)), 13)
+  const sign = i32x4.shl(v128.and(h, i32x4.splat(0x8000)), 16)
+  const finite = f32x4.mul(magnitude, f32x4.splat(reinterpret<f32>(0x77800000)))
+  const special = i32x4.ge_s(magnitude, i32x4.splat(0x0f800000))
+  const exponent = v128.and(special, i32x4.splat(0x7f800000))
+  return v128.or(v128.or(finite, exponent), sign)
+}
+
+/** One weight. */
+export function weight(p: usize, i: i32, type: i32): f32 {
+  if (type === 0) return load<f32>(p + ((<usize>i) << 2))
+  const pattern = <u32>load<u16>(p + ((<usize>i) << 1))
+  if (type === 1) return reinterpret<f32>(pattern << 16)
+  const magnitude = (pattern & 0x7fff) << 13
+  const finite = reinterpret<u32>(reinterpret<f32>(magnitude) * reinterpret<f32>(0x77800000))
+  const exponent: u32 = magnitude >= 0x0f800000 ? 0x7f800000 : 0
+  return reinterpret<f32>(finite | exponent | ((pattern & 0x8000) << 16))
+}
+
+/** Widens a block of rows of 16-bit patterns, `strideX` and `strideY` elements apart. */
+export function widenRows(rows: i32, columns: i32, x: usize, strideX: i32, y: usize, strideY: i32, type: i32): void {
+  for (let row = 0; row < rows; row++) {
+    widen(0, columns, x + ((<usize>row * <usize>strideX) << 1), y + ((<usize>row * <usize>strideY) << 2), type)
+  }
+}
+
+/** Widens `count` patterns. */
+export function widen(_first: i32, count: i32, x: usize, y: usize, type: i32): void {
+  const whole = count & ~3
+  if (type === 1) {
+    for (let i = 0; i < whole; i += 4) v128.store(y + ((<usize>i) << 2), loadBfloat16(x + ((<usize>i) << 1)))
+  } else {
+    for (let i = 0; i < whole; i += 4) v128.store(y + ((<usize>i) << 2), loadFloat16(x + ((<usize>i) << 1)))
+  }
+  for (let i = whole; i < count; i++) store<f32>(y + ((<usize>i) << 2), weight(x, i, type))
+}

@@ -1,0 +1,114 @@
+/** The fast backend of machines without a GPU: SIMD kernels in WebAssembly on all cores, products by the system's BLAS. */
+import { availableParallelism, totalmem } from "node:os"
+import type { Backend, Handle } from "../../Backend.ts"
+import { elementBytes } from "../../DType.ts"
+import { BackendUnavailable, OutOfMemory, UnsupportedKernel } from "../../Errors.ts"
+import { sizeOf } from "../../Shape.ts"
+import { Engine, type Stored } from "./Engine.ts"
+import { findBlas } from "./findBlas.ts"
+import { loadKernels, type SimdBuild } from "./loadKernels.ts"
+import { Memories } from "./Memories.ts"
+import { Pool } from "./Pool.ts"
+import { scratchBytes, Thread } from "./thread/Thread.ts"
+
+export interface NativeOptions {
+  /** Threads, the caller's included. Default: one a core. */
+  readonly threads?: number
+  /** "auto": the first library found; "none": the WebAssembly product; otherwise the path of a library. Default: SPEEDQ_BLAS, or auto. */
+  readonly blas?: string
+  /** Bytes of all tensors together. Default: nine tenths of what this machine or its container has. */
+  readonly memoryLimit?: number
+  /** Bytes of one WebAssembly memory, at most 4 GiB (the default). */
+  readonly memoryBytes?: number
+  /** Build of the kernels. Default: relaxed SIMD where the engine has it. */
+  readonly simd?: SimdBuild | "auto"
+}
+
+/** What a native backend runs on, for `speedq doctor` and run records. */
+export interface NativeDescription {
+  readonly threads: number
+  readonly cores: number
+  readonly simd: SimdBuild
+  /** Name and version of the BLAS; undefined when products are WebAssembly's. */
+  readonly blas: { readonly name: string; readonly path: string; readonly configuration: string } | undefined
+  /** Why there is no BLAS, or that it was found or chosen. */
+  readonly blasReason: string
+  readonly memoryLimit: number
+}
+
+export interface NativeBackend extends Backend {
+  readonly description: NativeDescription
+}
+
+const greatestMemory = 2 ** 32
+
+const defaultLimit = (): number => {
+  const constrained = process.constrainedMemory() || Number.POSITIVE_INFINITY
+  return Math.floor(0.9 * Math.min(totalmem(), constrained))
+}
+
+const checked = (name: string, value: number, least: number, most: number): number => {
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  throw new BackendUnavailable("native", `${name} is ${value}, expected a whole number from ${least} to ${most}`)
+}
+
+/** Starts the native backend. Raises BackendUnavailable when an option cannot be met. */
+export const makeNativeBackend = async (options: NativeOptions = {}): Promise<NativeBackend> => {
+  const cores = availableParallelism()
+  const threads = checked("threads", options.threads ?? cores, 1, 256)
+  const memoryLimit = checked("memoryLimit", options.memoryLimit ?? defaultLimit(), 0, Number.MAX_SAFE_INTEGER)
+  const least = 2 * threads * scratchBytes
+  const capacity = checked("memoryBytes", options.memoryBytes ?? greatestMemory, least, greatestMemory)
+  const { blas, reason } = findBlas(options.blas ?? process.env.SPEEDQ_BLAS ?? "auto")
+  const { module, build, flags } = await loadKernels(options.simd ?? "auto")
+  const own = new Thread(0, module, blas?.library.sgemm)
+  const pool = await Pool.start(threads, own, { module, flags, blas: blas?.path })
+  const memories = new Memories({ limit: memoryLimit, capacity, threads }, (memory) => pool.addMemory(memory))
+  const engine = new Engine(memories, pool)
+  const description: NativeDescription = {
+    threads,
+    cores,
+    simd: build,
+    blas: blas && { name: blas.name, path: blas.path, configuration: blas.configuration },
+    blasReason: reason,
+    memoryLimit
+  }
+  const products = blas?.name ?? `WebAssembly ${build} SIMD`
+  let buffers = 0
+  let bytes = 0
+  let peakBytes = 0
+  return {
+    name: `native (${products}, ${threads} ${threads === 1 ? "thread" : "threads"})`,
+    kind: "native",
+    description,
+    allocate: ({ dtype, shape }, { zero = false } = {}): Stored => {
+      const size = sizeOf(shape) * elementBytes(dtype)
+      if (bytes + size > memoryLimit) throw new OutOfMemory("native", size, bytes, memoryLimit)
+      const stored: Stored = { dtype, shape, bytes: size, room: undefined }
+      if (zero) engine.clear(stored)
+      buffers++
+      bytes += size
+      peakBytes = Math.max(peakBytes, bytes)
+      return stored
+    },
+    fill: (handle, write) => {
+      const place = engine.place({ handle }, { resident: true })
+      write(memories.view(place, handle.bytes))
+    },
+    read: async (handle) => memories.view(engine.place({ handle }), handle.bytes),
+    release: (handle: Handle) => {
+      const stored = handle as Stored
+      if (stored.room !== undefined) memories.release(stored.room)
+      stored.room = undefined
+      buffers--
+      bytes -= stored.bytes
+    },
+    run: (kernel, call) => {
+      if (kernel.native === undefined) throw new UnsupportedKernel(kernel.name, "native", "it has no native body")
+      engine.kernel = kernel.name
+      kernel.native(engine, call)
+    },
+    usage: () => ({ buffers, bytes, peakBytes }),
+    close: () => pool.close()
+  }
+}

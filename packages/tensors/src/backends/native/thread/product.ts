@@ -1,0 +1,47 @@
+/** Slices of products: by the BLAS where there is one, by the WebAssembly kernels otherwise. */
+import { type Factor, multiply } from "./multiply.ts"
+import type { Thread } from "./Thread.ts"
+import type { Matrix, ProductTask } from "./tasks.ts"
+
+const typeCode = { f32: 0, bf16: 1, f16: 2 } as const
+
+/** The part of op(X) that starts at (row, column). */
+const at = (x: Matrix, item: number, row: number, column: number, bytes: number): Factor => ({
+  memory: x.memory,
+  offset: x.offset + item * x.batchBytes + bytes * (x.transposed ? column * x.stride + row : row * x.stride + column),
+  stride: x.stride,
+  transposed: x.transposed
+})
+
+export const runProduct = (thread: Thread, task: ProductTask, part: number): void => {
+  const { m, n, k, a, b, c, sliceM, sliceN, bias } = task
+  const slicesN = Math.ceil(n / sliceN)
+  const slicesM = Math.ceil(m / sliceM)
+  const column = (part % slicesN) * sliceN
+  const row = (Math.floor(part / slicesN) % slicesM) * sliceM
+  const item = Math.floor(part / (slicesN * slicesM))
+  const rows = Math.min(sliceM, m - row)
+  const columns = Math.min(sliceN, n - column)
+  const target = at(c, item, row, column, 4)
+  if (bias !== undefined) {
+    thread.entry(c.memory, "fillRows")(rows, columns, bias + 4 * column, target.offset, c.stride)
+  }
+  const accumulate = task.accumulate || bias !== undefined
+  const left = at(a, item, row, 0, 4)
+  if (b.type === "f32") {
+    multiply(thread, rows, columns, k, left, at(b, item, 0, column, 4), target, accumulate)
+    return
+  }
+  // Weights of 16 bits are widened into scratch a block of output columns at a time: never a second copy of the matrix.
+  const widen = thread.entry(b.memory, "widenRows")
+  const most = Math.max(1, Math.floor(thread.scratchBytes / (4 * Math.max(1, k))))
+  for (let first = 0; first < columns; first += most) {
+    const count = Math.min(most, columns - first)
+    const block = at(b, item, 0, column + first, 2)
+    const [height, width] = b.transposed ? [count, k] : [k, count]
+    widen(height, width, block.offset, b.stride, thread.scratch, width, typeCode[b.type])
+    const widened = { memory: b.memory, offset: thread.scratch, stride: width, transposed: b.transposed }
+    const part = { ...target, offset: target.offset + 4 * first }
+    multiply(thread, rows, count, k, left, widened, part, accumulate)
+  }
+}

@@ -1,0 +1,62 @@
+/** What threads are asked to do. Plain data: a task is copied to every thread, which runs the parts that it takes. */
+import type { Place } from "./Thread.ts"
+
+/** An operand of a row task; the pointer handed to the kernel moves with the row or with the part, or stays. */
+export interface TaskOperand extends Place {
+  readonly rowBytes: number
+  readonly partBytes: number
+  readonly reads: boolean
+  readonly writes: boolean
+}
+
+/**
+ * entry(first, count, ...pointers, ...scalars) over rows: row operands may live in any memory and go through scratch,
+ * the others are in memory `home`.
+ */
+export interface RowsTask {
+  readonly kind: "rows"
+  readonly entry: string
+  readonly home: number
+  readonly rows: number
+  readonly partRows: number
+  readonly operands: readonly TaskOperand[]
+  readonly scalars: readonly number[]
+}
+
+/** A matrix of a product: rows `stride` elements apart; transposed means that the product takes it so. */
+export interface Matrix extends Place {
+  readonly stride: number
+  readonly transposed: boolean
+  /** Bytes from one matrix of a batch to the next. */
+  readonly batchBytes: number
+}
+
+export type WeightType = "f32" | "bf16" | "f16"
+
+/** C = op(A) op(B) (+ C) (+ bias), batch by batch, in slices of C. */
+export interface ProductTask {
+  readonly kind: "product"
+  readonly batch: number
+  readonly m: number
+  readonly n: number
+  readonly k: number
+  readonly a: Matrix
+  readonly b: Matrix & { readonly type: WeightType }
+  readonly c: Matrix
+  readonly accumulate: boolean
+  /** [N], in the memory of C. */
+  readonly bias?: number
+  readonly sliceM: number
+  readonly sliceN: number
+}
+
+export type Task = RowsTask | ProductTask
+
+export const partsOf = (task: Task): number => {
+  switch (task.kind) {
+    case "rows":
+      return Math.ceil(task.rows / task.partRows)
+    case "product":
+      return task.batch * Math.ceil(task.m / task.sliceM) * Math.ceil(task.n / task.sliceN)
+  }
+}

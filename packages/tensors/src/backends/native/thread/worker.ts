@@ -1,0 +1,49 @@
+/** A thread of the pool: sleeps until a task is opened, takes parts of it, sleeps again. */
+import { deserialize, setFlagsFromString } from "node:v8"
+import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads"
+import { loadBlas, withoutLibraryThreads } from "./blas.ts"
+import { Control, word } from "./control.ts"
+import { execute } from "./execute.ts"
+import { Thread } from "./Thread.ts"
+import type { Task } from "./tasks.ts"
+import type { WasmMemory, WasmModule } from "./wasm.ts"
+
+export interface WorkerData {
+  readonly index: number
+  readonly control: SharedArrayBuffer
+  readonly module: WasmModule
+  readonly flags: string | undefined
+  readonly blas: string | undefined
+  /** Brings new memories, in order. */
+  readonly port: MessagePort
+}
+
+const { index, control: buffer, module, flags, blas, port } = workerData as WorkerData
+if (flags !== undefined) setFlagsFromString(flags)
+
+const control = new Control(buffer)
+const { words } = control
+const sgemm = blas === undefined ? undefined : withoutLibraryThreads(() => loadBlas(blas).sgemm)
+const thread = new Thread(index, module, sgemm)
+
+const takePart = (): void => {
+  for (let message = receiveMessageOnPort(port); message !== undefined; message = receiveMessageOnPort(port)) {
+    thread.addMemory(message.message as WasmMemory)
+  }
+  const task = deserialize(control.readTask()) as Task
+  control.drain((part) => execute(thread, task, part))
+}
+
+port.postMessage("ready")
+for (let epoch = 0; Atomics.load(words, word.stop) === 0; ) {
+  Atomics.wait(words, word.epoch, epoch)
+  epoch = Atomics.load(words, word.epoch)
+  Atomics.add(words, word.inside, 1)
+  try {
+    if (Atomics.load(words, word.open) === 1) takePart()
+  } catch (error) {
+    control.fail(-1, error)
+  }
+  if (Atomics.sub(words, word.inside, 1) === 1) Atomics.notify(words, word.inside)
+}
+process.exit(0)
