@@ -2,14 +2,23 @@
 import type { Check } from "./Check.ts"
 import { adaroundBlockCheck, adaroundScalesCheck, temperatureCheck } from "./checks/adaround.ts"
 import { bilevelCheck } from "./checks/bilevel.ts"
+import { clippingCheck } from "./checks/clipping.ts"
+import { embeddingCheck, flatCheck, n2f3Check, uniformCheck } from "./checks/flatQuantizers.ts"
 import { forwardCheck } from "./checks/forward.ts"
 import { lossesCheck } from "./checks/losses.ts"
+import { traceCheck } from "./checks/trace.ts"
 
 export const checks: readonly Check[] = [
-  forwardCheck,
   bilevelCheck,
+  uniformCheck,
+  flatCheck,
+  n2f3Check,
+  embeddingCheck,
+  clippingCheck,
   lossesCheck,
   adaroundScalesCheck,
   temperatureCheck,
-  adaroundBlockCheck
+  adaroundBlockCheck,
+  forwardCheck,
+  traceCheck
 ]

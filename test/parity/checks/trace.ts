@@ -1,0 +1,177 @@
+/** Whole training runs of stage 2 and stage 3 on the tiny checkpoint (fixtures/internvl3/trace-*). */
+import { dirname, join } from "node:path"
+import { cakld, crossEntropy, type RowLoss, vocabularyLoss } from "@speedq/distillation"
+import { bilevel, embeddingSym4, type QuantizerChoice } from "@speedq/quantizers"
+import {
+  adamStep,
+  type Backend,
+  clipFactor,
+  noGrad,
+  type Parameters,
+  scope,
+  sumSquaresInto,
+  type Tensor,
+  tensor,
+  valueAndGrad,
+  zeros
+} from "@speedq/tensors"
+import type { ModelConfig } from "@speedq/vlm-model/model/ModelConfig"
+import { projector, visionFeatures } from "@speedq/vlm-model/model/vision"
+import { mapWeights, type Weights, weightsFrom } from "@speedq/vlm-model/model/Weights"
+import type { Check } from "../Check.ts"
+import { type Comparison, compare } from "../compare.ts"
+import { type Fixture, readFixture } from "../Fixture.ts"
+import { flaggedPixels, hiddenStates, loadTinyCheckpoint } from "./forward.ts"
+
+const head = "language_model.lm_head.weight"
+const embedding = "language_model.model.embed_tokens.weight"
+const wideAttention = /(q_proj|k_proj|v_proj|o_proj|down_proj)\.weight$/
+const decoderLinear = /language_model\.model\.layers\.\d+\..*_proj\.weight$/
+
+/** Quantizer of each decoder Linear under the trace's settings; undefined for everything else. */
+const quantizerOf = (fixture: Fixture): ((name: string) => QuantizerChoice | undefined) => {
+  if (fixture.meta["stage"] === "2") return () => undefined
+  const scaleGroup = Number(fixture.meta["scale_group"])
+  const reference = { scaleGroup, secondLevel: "f32", commonScale: "reference" } as const
+  const bits = Number(fixture.meta["bits"]) as 2 | 4
+  const narrow = bilevel({ bits, group: Number(fixture.meta["group"]), ...reference })
+  const wide = bilevel({ bits: 4, group: 32, ...reference })
+  const mixed = fixture.name.includes("-mixed-")
+  return (name) => (decoderLinear.test(name) ? (mixed && wideAttention.test(name) ? wide : narrow) : undefined)
+}
+
+const batchesOf = (fixture: Fixture): readonly Fixture[] =>
+  ["forward-single-tile", "forward-padded-batch", "forward-text-only-row"].map((name) =>
+    readFixture(join(dirname(fixture.path), `${name}.safetensors`))
+  )
+
+const lossesOf = (fixture: Fixture): readonly RowLoss[] => {
+  if (fixture.meta["stage"] === "2") return [crossEntropy()]
+  const mask = fixture.meta["kl_mask"] === "unshifted" ? "unshifted" : "shifted"
+  return [
+    cakld({ confidence: Number(fixture.meta["beta"]), mask }),
+    crossEntropy({ labelSmoothing: Number(fixture.meta["label_smoothing"]) })
+  ]
+}
+
+interface Evaluation {
+  readonly backend: Backend
+  readonly config: ModelConfig
+  readonly trace: Fixture
+  readonly batch: Fixture
+  /** Features of the batch's tiles before the projector. */
+  readonly features: Tensor
+  readonly frozen: Parameters
+  readonly teacher: Weights
+}
+
+/** The trace's loss of student and teacher on a batch, as a function of the trained parameters. */
+const lossOf = ({ backend, config, trace, batch, features, frozen, teacher }: Evaluation) => {
+  const losses = lossesOf(trace)
+  const quantizer = quantizerOf(trace)
+  const [rows = 0, length = 0] = batch.shape("input_ids")
+  const labels = { values: batch.integers("labels"), batch: rows, length }
+  const teacherHead = losses.some(({ needsTeacher }) => needsTeacher)
+    ? {
+        hidden: noGrad(() => hiddenStates(backend, batch, config, teacher, projector(teacher, features))),
+        weight: teacher.get(head)
+      }
+    : undefined
+  return (trained: Parameters) => {
+    const weights = mapWeights(weightsFrom(trained, frozen), (name, tensor) => {
+      const choice = quantizer(name)
+      return choice ? choice.quantizer.fakeQuantize(choice.config, tensor) : tensor
+    })
+    const hidden = hiddenStates(backend, batch, config, weights, projector(weights, features))
+    const student = { hidden, weight: weights.get(head) }
+    const { loss, parts } = vocabularyLoss({ losses, labels, student, teacher: teacherHead, chunkRows: 7 })
+    return { loss, auxiliary: parts }
+  }
+}
+
+export const traceCheck: Check = {
+  matches: /internvl3\/trace-/,
+  run: async (fixture, backend) => {
+    const { config, parameters } = loadTinyCheckpoint(backend, fixture)
+    const teacher = weightsFrom(parameters)
+    const { quantizer, config: grid } = embeddingSym4({ scale: "f32" })
+    const quantized = {
+      [head]: quantizer.fakeQuantize(grid, parameters[head]!),
+      [embedding]: quantizer.fakeQuantize(grid, parameters[embedding]!)
+    }
+    const trains = (name: string) =>
+      fixture.meta["stage"] === "2"
+        ? name.startsWith("mlp1.")
+        : name.startsWith("mlp1.") || (name.startsWith("language_model.") && !(name in quantized))
+    const trained = Object.fromEntries(
+      await Promise.all(
+        Object.entries(parameters)
+          .filter(([name]) => trains(name))
+          .map(async ([name, parameter]) => [name, tensor(backend, await parameter.read(), parameter.shape)] as const)
+      )
+    )
+    const frozen: Parameters = { ...parameters, ...quantized }
+    const moments = Object.fromEntries(
+      Object.entries(trained).map(([name, { shape }]) => [name, { m: zeros(backend, shape), v: zeros(backend, shape) }])
+    )
+    const batches = batchesOf(fixture).map((batch) => ({
+      batch,
+      features: noGrad(() => visionFeatures(teacher, config, flaggedPixels(backend, batch)))
+    }))
+
+    const steps = Number(fixture.meta["steps"])
+    const log: number[][] = []
+    for (let step = 0; step < steps; step++) {
+      const { batch, features } = batches[step % batches.length]!
+      const result = scope(() => {
+        const { value, gradients, auxiliary } = valueAndGrad(
+          lossOf({ backend, config, trace: fixture, batch, features, frozen, teacher })
+        )(trained)
+        const total = zeros(backend, [1])
+        for (const gradient of Object.values(gradients)) sumSquaresInto(total, gradient)
+        const factor = clipFactor(total, Number(fixture.meta["max_grad_norm"]))
+        for (const [name, parameter] of Object.entries(trained)) {
+          adamStep(
+            { parameter, ...moments[name]!, gradient: gradients[name]!, factor },
+            {
+              learningRate: Number(fixture.meta["lr"]),
+              beta1: 0.9,
+              beta2: 0.999,
+              epsilon: 1e-8,
+              weightDecay: Number(fixture.meta["weight_decay"]),
+              decoupled: true,
+              step: step + 1
+            }
+          )
+        }
+        return { value, total, ...auxiliary }
+      })
+      const kd = "kd" in result ? await (result.kd as Tensor).item() : 0
+      log.push([await result.value.item(), kd, await result["ce"]!.item(), Math.sqrt(await result.total.item())])
+    }
+    return compareLog(fixture, log)
+  }
+}
+
+const compareLog = (fixture: Fixture, log: readonly (readonly number[])[]): readonly Comparison[] => {
+  const expected = fixture.numbers("log")
+  const columns = fixture.shape("log")[1]!
+  return log.flatMap((row, step) => {
+    const relative = step === log.length - 1 ? 5e-3 : 2e-3
+    return [
+      compare(`loss of step ${step + 1}`, row.slice(0, 1), expected.slice(step * columns, step * columns + 1), {
+        relative,
+        absolute: 0
+      }),
+      compare(
+        `kd and ce of step ${step + 1}`,
+        row.slice(1, 3),
+        expected.slice(step * columns + 1, step * columns + 3),
+        {
+          relative: 5e-3,
+          absolute: 1e-5
+        }
+      )
+    ]
+  })
+}
