@@ -17,6 +17,9 @@ const place = (): { readonly directory: string; readonly path: string } => {
   mkdirSync(directory)
   return { directory, path: join(directory, "file.bin") }
 }
+const argumentsOf = (script: string, path: string): ReadonlyArray<string> => {
+  return ["--import", "tsx", "-C", "@speedq/source", join(import.meta.dirname, script), path]
+}
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
 
 describe("AtomicFile", () => {
@@ -93,9 +96,7 @@ describe("AtomicFile", () => {
     Effect.gen(function* () {
       const { directory, path } = place()
       yield* AtomicFile.writeWhole(path, counting(10))
-      const script = join(import.meta.dirname, "killedWriter.ts")
-      const options = ["--import", "tsx", "-C", "@speedq/source"]
-      const killed = spawnSync(process.execPath, [...options, script, path], { encoding: "utf8" })
+      const killed = spawnSync(process.execPath, argumentsOf("killedWriter.ts", path), { encoding: "utf8" })
       assert.strictEqual(killed.signal, "SIGKILL", killed.stderr)
       assert.deepEqual([...readFileSync(path)], [...counting(10)])
       const leftovers = readdirSync(directory).filter((name) => name !== "file.bin")
@@ -112,6 +113,30 @@ describe("AtomicFile", () => {
       yield* AtomicFile.writeWhole(path, counting(20))
       assert.sameMembers(readdirSync(directory), ["file.bin", ...kept])
       assert.deepEqual([...readFileSync(path)], [...counting(20)])
+    })
+  )
+
+  it.effect("leaves the previous file and nothing else when the system takes no more bytes", () =>
+    Effect.gen(function* () {
+      const { directory, path } = place()
+      yield* AtomicFile.writeWhole(path, counting(10))
+      // A limit of file size stands in for a full disk: the last write falls short, the next one fails.
+      const limited = [
+        "-c",
+        'ulimit -f 2048; exec "$@"',
+        "sh",
+        process.execPath,
+        ...argumentsOf("limitedWriter.ts", path)
+      ]
+      const { stdout, stderr } = spawnSync("sh", limited, { encoding: "utf8" })
+      assert.include(JSON.parse(stdout || `{"stderr":${JSON.stringify(stderr)}}`), {
+        _tag: "FileFailed",
+        file: path,
+        operation: "write",
+        code: "EFBIG"
+      })
+      assert.deepEqual([...readFileSync(path)], [...counting(10)])
+      assert.deepEqual(readdirSync(directory), ["file.bin"])
     })
   )
 
