@@ -76,3 +76,13 @@ export class CalibrationEmpty extends Schema.TaggedError<CalibrationEmpty>()("Ca
     return `${this.source} gives ${this.tokens} tokens of calibration text, ${this.needed} are needed; give a longer file or lower the number of samples`
   }
 }
+
+/** A packed container that this program cannot read. */
+export class PackedInvalid extends Schema.TaggedError<PackedInvalid>()("PackedInvalid", {
+  file: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `${this.file}: ${this.reason}`
+  }
+}

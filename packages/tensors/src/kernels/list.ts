@@ -54,6 +54,7 @@ import { squaredErrorGradientKernel, squaredErrorKernel } from "./squaredError/d
 import { sumKernel } from "./sum/definition.ts"
 import { sumSquaresIntoKernel } from "./sumSquaresInto/definition.ts"
 import { transposeKernel } from "./transpose/definition.ts"
+import { unpackCodesKernel } from "./unpackCodes/definition.ts"
 import { writeRowsKernel } from "./writeRows/definition.ts"
 
 export const kernels: readonly AnyKernel[] = [
@@ -124,5 +125,6 @@ export const kernels: readonly AnyKernel[] = [
   sumKernel,
   sumSquaresIntoKernel,
   transposeKernel,
-  writeRowsKernel
+  writeRowsKernel,
+  unpackCodesKernel
 ]
