@@ -23,7 +23,9 @@ export const adaroundInitialKernel = defineKernel<"weight" | "scale", "alpha", o
   samples: (random) =>
     [
       { rows: 3, columns: 32, groups: 2 },
-      { rows: 1, columns: 17, groups: 1 }
+      { rows: 1, columns: 17, groups: 1 },
+      { rows: 0, columns: 8, groups: 2 },
+      { rows: 67, columns: 96, groups: 3 }
     ].map(({ rows, columns, groups }) => ({
       name: `${rows}x${columns} in ${groups}`,
       inputs: {

@@ -39,7 +39,9 @@ export const adaroundScalesKernel = defineKernel<"weight", "scale" | "zero", Ada
       [
         { shape: [5, 32], bits: 2, group: 16 },
         { shape: [3, 64], bits: 4, group: 32 },
-        { shape: [2, 21], bits: 3, group: 7 }
+        { shape: [2, 21], bits: 3, group: 7 },
+        { shape: [0, 8], bits: 2, group: 4 },
+        { shape: [33, 96], bits: 4, group: 32 }
       ].map(({ shape, bits, group }) => ({
         name: `${method} ${shape.join("x")} b${bits} g${group}`,
         inputs: { weight: normals(random, shape, 0.02) },

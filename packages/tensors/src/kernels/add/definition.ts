@@ -3,8 +3,9 @@ import { apply } from "../../apply.ts"
 import { defineKernel } from "../../Kernel.ts"
 import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
-import { normals } from "../samples.ts"
+import { elementwiseShapes, normals } from "../samples.ts"
 import { expectSame } from "../shapeRules.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export const addKernel = defineKernel<"a" | "b", "y", object>({
@@ -17,9 +18,10 @@ export const addKernel = defineKernel<"a" | "b", "y", object>({
   },
   gradient: { saves: {}, backward: ({ cotangents: { y } }) => ({ a: y, b: y }) },
   reference,
+  native,
   cost: ({ outputs }) => ({ flops: sizeOf(outputs.y), bytes: 12 * sizeOf(outputs.y) }),
   samples: (random) =>
-    [[1], [3, 17], [2, 5, 8], [0]].map((shape) => ({
+    elementwiseShapes.map((shape) => ({
       name: shape.join("x"),
       inputs: { a: normals(random, shape), b: normals(random, shape) },
       attributes: {}

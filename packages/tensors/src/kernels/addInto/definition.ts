@@ -3,8 +3,9 @@ import { apply } from "../../apply.ts"
 import { defineKernel } from "../../Kernel.ts"
 import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
-import { normals } from "../samples.ts"
+import { elementwiseShapes, normals } from "../samples.ts"
 import { expectSame } from "../shapeRules.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export const addIntoKernel = defineKernel<"target" | "x", never, object>({
@@ -16,9 +17,10 @@ export const addIntoKernel = defineKernel<"target" | "x", never, object>({
     return {}
   },
   reference,
+  native,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 12 * sizeOf(inputs.x) }),
   samples: (random) =>
-    [[1], [3, 17], [1025]].map((shape) => ({
+    elementwiseShapes.map((shape) => ({
       name: shape.join("x"),
       inputs: { target: normals(random, shape), x: normals(random, shape) },
       attributes: {}

@@ -26,7 +26,8 @@ const cases: readonly Case[] = [
   { b: 1, t: 4, s: 2, h: 1, g: 1, d: 3, causal: true },
   { b: 1, t: 0, s: 3, h: 2, g: 1, d: 4, causal: true },
   { b: 1, t: 17, s: 17, h: 4, g: 2, d: 16, causal: true },
-  { b: 2, t: 33, s: 65, h: 2, g: 1, d: 8, causal: false }
+  { b: 2, t: 33, s: 65, h: 2, g: 1, d: 8, causal: false },
+  { b: 1, t: 67, s: 131, h: 3, g: 1, d: 16, causal: true }
 ]
 
 const nameOf = ({ b, t, s, h, g, d, causal, mask }: Case): string =>

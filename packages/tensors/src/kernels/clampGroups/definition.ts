@@ -26,7 +26,9 @@ export const clampGroupsKernel = defineKernel<"weight" | "low" | "high", "y", ob
   samples: (random) =>
     [
       { rows: 3, columns: 20, groups: 4 },
-      { rows: 1, columns: 17, groups: 1 }
+      { rows: 1, columns: 17, groups: 1 },
+      { rows: 0, columns: 8, groups: 2 },
+      { rows: 67, columns: 96, groups: 3 }
     ].map(({ rows, columns, groups }) => ({
       name: `${rows}x${columns} in ${groups}`,
       inputs: {

@@ -35,7 +35,9 @@ export const gramKernel = defineKernel<"x", "gram", GramAttributes>({
     [
       { tokens: 1, columns: 16, group: 16 },
       { tokens: 37, columns: 64, group: 16 },
-      { tokens: 5, columns: 21, group: 7 }
+      { tokens: 5, columns: 21, group: 7 },
+      { tokens: 3, columns: 0, group: 4 },
+      { tokens: 67, columns: 96, group: 32 }
     ].map(({ tokens, columns, group }) => ({
       name: `${tokens}x${columns} g${group}`,
       inputs: { x: normals(random, [tokens, columns]) },
@@ -66,7 +68,9 @@ export const clipSearchKernel = defineKernel<
     [
       { rows: 5, columns: 32, bits: 2, group: 16 },
       { rows: 3, columns: 64, bits: 4, group: 32 },
-      { rows: 2, columns: 21, bits: 3, group: 7 }
+      { rows: 2, columns: 21, bits: 3, group: 7 },
+      { rows: 0, columns: 8, bits: 2, group: 4 },
+      { rows: 33, columns: 64, bits: 2, group: 16 }
     ].map(({ rows, columns, bits, group }) => {
       const tokens = Array.from({ length: 40 }, () => Array.from({ length: columns }, () => random.nextNormal()))
       const gram = Float32Array.from({ length: columns * group }, (_, index) => {

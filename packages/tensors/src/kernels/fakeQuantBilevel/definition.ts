@@ -25,7 +25,9 @@ const sampleCases: readonly (readonly [Shape, BilevelAttributes])[] = [
   [[48, 80], { bits: 2, group: 16, scaleGroup: 16, secondLevel: "f32", commonScale: "reference", arithmetic: "f32" }],
   [[33, 64], { bits: 4, group: 32, scaleGroup: 6, secondLevel: "f16", commonScale: "exact", arithmetic: "f32" }],
   [[6, 21], { bits: 3, group: 7, scaleGroup: 3, secondLevel: "f32", commonScale: "exact", arithmetic: "f32" }],
-  [[16, 32], { bits: 2, group: 16, scaleGroup: 16, secondLevel: "f32", commonScale: "reference", arithmetic: "bf16" }]
+  [[16, 32], { bits: 2, group: 16, scaleGroup: 16, secondLevel: "f32", commonScale: "reference", arithmetic: "bf16" }],
+  [[0, 32], { bits: 2, group: 16, scaleGroup: 16, secondLevel: "f32", commonScale: "exact", arithmetic: "f32" }],
+  [[67, 96], { bits: 4, group: 32, scaleGroup: 67, secondLevel: "f32", commonScale: "exact", arithmetic: "f32" }]
 ]
 
 const nameOf = (shape: Shape, { bits, group, scaleGroup, secondLevel, arithmetic }: BilevelAttributes): string =>
@@ -139,7 +141,7 @@ export const bilevelDecodeKernel = defineKernel<CodeName, "y", BilevelAttributes
   inputs: codeInputs,
   outputs: ["y"],
   infer: ({ codes, zeros, scaleCodes, step, origin }, attributes) => {
-    const { groups, rows, scaleGroups } = bilevelExtents("bilevelDecode", codes, attributes)
+    const { groups, rows, scaleGroups } = bilevelExtents("bilevelDecode", codes, attributes, "codes")
     expectShape("bilevelDecode", "zeros", zeros, [groups, rows])
     expectShape("bilevelDecode", "scaleCodes", scaleCodes, [groups, rows])
     expectShape("bilevelDecode", "step", step, [scaleGroups])

@@ -32,8 +32,13 @@ export interface BilevelExtents {
   readonly scaleGroups: number
 }
 
-/** Extents for a weight [N, K]. Raises ShapeMismatch and InvalidAttribute. */
-export const bilevelExtents = (kernel: string, weight: Shape, attributes: BilevelAttributes): BilevelExtents => {
+/** Extents for a weight, or its codes, [N, K]. Raises ShapeMismatch and InvalidAttribute. */
+export const bilevelExtents = (
+  kernel: string,
+  weight: Shape,
+  attributes: BilevelAttributes,
+  operand = "weight"
+): BilevelExtents => {
   const { bits, group, scaleGroup } = attributes
   expectInteger(kernel, "bits", bits, 2)
   if (bits > 8) throw new InvalidAttribute(kernel, "bits", bits, "at most 8")
@@ -41,16 +46,11 @@ export const bilevelExtents = (kernel: string, weight: Shape, attributes: Bileve
   expectInteger(kernel, "scaleGroup", scaleGroup, 1)
   const [rows, columns] = weight
   if (rows === undefined || columns === undefined || weight.length !== 2 || columns % group !== 0) {
-    throw new ShapeMismatch(kernel, "weight", `[out, in] with in a multiple of group ${group}`, weight)
+    throw new ShapeMismatch(kernel, operand, `[out, in] with in a multiple of group ${group}`, weight)
   }
   const groups = columns / group
   if ((groups * rows) % scaleGroup !== 0) {
-    throw new ShapeMismatch(
-      kernel,
-      "weight",
-      `out * in / ${group} to be a multiple of scaleGroup ${scaleGroup}`,
-      weight
-    )
+    throw new ShapeMismatch(kernel, operand, `out * in / ${group} to be a multiple of scaleGroup ${scaleGroup}`, weight)
   }
   return { rows, columns, groups, scaleGroups: (groups * rows) / scaleGroup }
 }

@@ -131,9 +131,10 @@ const expectSides = (
   kernel: string,
   shapes: { readonly negative: Shape; readonly positive: Shape },
   weight: Shape,
-  attributes: CodebookAttributes
+  attributes: CodebookAttributes,
+  operand = "weight"
 ): void => {
-  const { rows, groups } = groupExtents(kernel, weight, attributes.group)
+  const { rows, groups } = groupExtents(kernel, weight, attributes.group, operand)
   codebook(kernel, attributes)
   expectShape(kernel, "negative", shapes.negative, [rows, groups])
   expectShape(kernel, "positive", shapes.positive, [rows, groups])
@@ -163,7 +164,7 @@ export const codebookDecodeKernel = defineKernel<"codes" | "negative" | "positiv
   inputs: { codes: { dtypes: ["u8"] }, negative: { dtypes: ["f32"] }, positive: { dtypes: ["f32"] } },
   outputs: ["y"],
   infer: ({ codes, ...scales }, attributes) => {
-    expectSides("codebookDecode", scales, codes, attributes)
+    expectSides("codebookDecode", scales, codes, attributes, "codes")
     return { y: { shape: codes } }
   },
   reference: referenceDecode,

@@ -28,13 +28,13 @@ export interface GroupExtents {
   readonly groups: number
 }
 
-/** Extents of the groups of a weight [N, K]. Raises ShapeMismatch and InvalidAttribute. */
-export const groupExtents = (kernel: string, weight: Shape, group: number): GroupExtents => {
-  expectAxes(kernel, "weight", weight, 2)
+/** Extents of the groups of a weight, or its codes, [N, K]. Raises ShapeMismatch and InvalidAttribute. */
+export const groupExtents = (kernel: string, weight: Shape, group: number, operand = "weight"): GroupExtents => {
+  expectAxes(kernel, operand, weight, 2)
   expectInteger(kernel, "group", group, 1)
   const [rows, columns] = weight as readonly [number, number]
   if (columns % group !== 0) {
-    throw new InvalidAttribute(kernel, "group", group, `a divisor of the ${columns} columns of "weight"`)
+    throw new InvalidAttribute(kernel, "group", group, `a divisor of the ${columns} columns of "${operand}"`)
   }
   return { rows, groups: columns / group }
 }

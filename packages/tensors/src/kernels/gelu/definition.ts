@@ -3,7 +3,7 @@ import { apply } from "../../apply.ts"
 import { defineKernel } from "../../Kernel.ts"
 import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
-import { normals } from "../samples.ts"
+import { elementwiseShapes, normals } from "../samples.ts"
 import { expectSame } from "../shapeRules.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
@@ -20,7 +20,7 @@ export const geluKernel = defineKernel<"x", "y", object>({
   reference,
   cost: ({ inputs }) => ({ flops: 20 * sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>
-    [[1], [3, 17], [1025]].map((shape) => ({
+    elementwiseShapes.map((shape) => ({
       name: shape.join("x"),
       inputs: { x: normals(random, shape, 3) },
       attributes: {}
@@ -38,7 +38,7 @@ export const geluGradientKernel = defineKernel<"x" | "dy", "dx", object>({
   reference: referenceGradient,
   cost: ({ inputs }) => ({ flops: 30 * sizeOf(inputs.x), bytes: 12 * sizeOf(inputs.x) }),
   samples: (random) =>
-    [[1], [3, 17], [1025]].map((shape) => ({
+    elementwiseShapes.map((shape) => ({
       name: shape.join("x"),
       inputs: { x: normals(random, shape, 3), dy: normals(random, shape) },
       attributes: {}

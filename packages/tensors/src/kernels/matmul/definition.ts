@@ -8,8 +8,9 @@ import { ShapeMismatch } from "../../Errors.ts"
 import { defineKernel, type Geometry } from "../../Kernel.ts"
 import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
-import { normals } from "../samples.ts"
+import { halves, normals } from "../samples.ts"
 import { type MatmulAttributes, productSize } from "./geometry.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export const matmulKernel = defineKernel<"a" | "b", "y", MatmulAttributes>({
@@ -27,7 +28,7 @@ export const matmulKernel = defineKernel<"a" | "b", "y", MatmulAttributes>({
       if (!y) return {}
       const gradientA = (b: Tensor) => (transposeA ? matmul(b, y, transposeB, true) : matmul(y, b, false, !transposeB))
       const gradientB = (a: Tensor) => (transposeB ? matmul(y, a, true, transposeA) : matmul(a, y, !transposeA, false))
-      if (shapes.inputs.a.length > 2 && shapes.inputs.b.length === 2) {
+      if (shapes.inputs.a.length > 2 && shapes.inputs.b.length === 2 && (wanted.b || transposeA)) {
         const expected = "batch axes of its own to be differentiated (linear() shares weights)"
         throw new ShapeMismatch("matmul", "b", expected, shapes.inputs.b)
       }
@@ -35,16 +36,20 @@ export const matmulKernel = defineKernel<"a" | "b", "y", MatmulAttributes>({
     }
   },
   reference,
+  native,
   cost: ({ inputs, outputs }: Geometry<"a" | "b", "y">) => ({
     flops: 2 * sizeOf(outputs.y) * (sizeOf(inputs.a) / Math.max(1, sizeOf(outputs.y.slice(0, -1)))),
     bytes: 4 * (sizeOf(inputs.a) + sizeOf(inputs.b) + sizeOf(outputs.y))
   }),
-  samples: (random) =>
-    [
+  samples: (random) => [
+    ...[
       { m: 1, k: 1, n: 1, batch: [] },
       { m: 3, k: 17, n: 5, batch: [] },
       { m: 5, k: 4, n: 33, batch: [2] },
-      { m: 33, k: 19, n: 2, batch: [2, 3] }
+      { m: 33, k: 19, n: 2, batch: [2, 3] },
+      { m: 0, k: 3, n: 5, batch: [] },
+      { m: 3, k: 0, n: 5, batch: [] },
+      { m: 67, k: 65, n: 131, batch: [] }
     ].flatMap(({ m, k, n, batch }) =>
       [false, true].flatMap((transposeA) =>
         [false, true].map((transposeB) => ({
@@ -56,7 +61,14 @@ export const matmulKernel = defineKernel<"a" | "b", "y", MatmulAttributes>({
           attributes: { transposeA, transposeB }
         }))
       )
-    )
+    ),
+    ...(["bf16", "f16"] as const).map((dtype) => ({
+      name: `${dtype}, one for the batch`,
+      inputs: { a: normals(random, [2, 3, 17]), b: halves(random, [17, 5], dtype) },
+      attributes: { transposeA: false, transposeB: false }
+    }))
+  ],
+  tolerance: { relative: 1e-5, absolute: 1e-5 }
 })
 
 /** a b with a and b optionally transposed: [..., M, K] x [..., K, N] -> [..., M, N]. */

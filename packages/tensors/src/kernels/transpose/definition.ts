@@ -23,6 +23,7 @@ export const transposeKernel = defineKernel<"x", "y", object>({
       [1, 1],
       [3, 17],
       [33, 8],
+      [67, 131],
       [0, 5]
     ].map((shape) => ({ name: shape.join("x"), inputs: { x: normals(random, shape) }, attributes: {} })),
   tolerance: { relative: 0, absolute: 0 }

@@ -4,7 +4,7 @@ import { ShapeMismatch } from "../../Errors.ts"
 import { defineKernel } from "../../Kernel.ts"
 import { formatShape, sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
-import { normals } from "../samples.ts"
+import { distinct, normals } from "../samples.ts"
 import { expectShape } from "../shapeRules.ts"
 import { reference } from "./reference.ts"
 
@@ -28,6 +28,15 @@ export const writeRowsKernel = defineKernel<"target" | "rows" | "index", never, 
         target: normals(random, [5, 7]),
         rows: normals(random, [3, 7]),
         index: { shape: [3], dtype: "i32", values: [4, 0, 2] }
+      },
+      attributes: {}
+    },
+    {
+      name: "many",
+      inputs: {
+        target: normals(random, [131, 67]),
+        rows: normals(random, [63, 67]),
+        index: distinct(random, 63, 131)
       },
       attributes: {}
     },

@@ -1,4 +1,5 @@
 import type { Arrays, Geometry } from "../../Kernel.ts"
+import { expectDistinctRows } from "../shapeRules.ts"
 
 /** target[index[i], c] = rows[i, c] */
 export const reference = (
@@ -6,6 +7,7 @@ export const reference = (
   _outputs: Arrays<never>,
   { inputs }: Geometry<"target" | "rows" | "index", never>
 ): void => {
-  const columns = inputs.target[1]!
+  const [count, columns] = [inputs.target[0]!, inputs.target[1]!]
+  expectDistinctRows("writeRows", "index", index, count)
   for (const [i, row] of index.entries()) target.set(rows.subarray(i * columns, (i + 1) * columns), row * columns)
 }

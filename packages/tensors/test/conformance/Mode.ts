@@ -1,0 +1,36 @@
+/** One way to run kernels, as the conformance suite sees it: how to start it, or why it cannot run on this machine. */
+import { type AnyKernel, type Backend, BackendUnavailable } from "../../src/index.ts"
+import type { BackendTolerance } from "../tolerances.ts"
+
+export interface ModeOptions {
+  readonly name: string
+  readonly start: () => Backend | Promise<Backend>
+  /** What this backend runs a kernel with; a kernel without one fails the suite. */
+  readonly bodyOf: (kernel: AnyKernel) => unknown
+  readonly tolerance: BackendTolerance
+  /** Whether kernels whose own tolerance is zero (quantization) are held to it. Default true. */
+  readonly exact?: boolean
+  /** Whether NaN and infinity behave as in IEEE 754; WGSL lets an implementation assume that there are none. Default true. */
+  readonly ieee?: boolean
+  /** Whether it looks at index operands before it runs. Default false. */
+  readonly checksIndices?: boolean
+  /** Whether operands of more than 2^24 elements are tried. Default true. */
+  readonly huge?: boolean
+}
+
+export interface Mode extends ModeOptions {
+  /** Why it does not run here; absent where it does. */
+  readonly unavailable?: string
+  /** The running backend; closed by the suite. */
+  readonly backend: Backend | undefined
+}
+
+/** Starts a mode, or says why it is not there. Anything but BackendUnavailable is a failure of the suite. */
+export const startMode = async (options: ModeOptions): Promise<Mode> => {
+  try {
+    return { ...options, backend: await options.start() }
+  } catch (error) {
+    if (!(error instanceof BackendUnavailable)) throw error
+    return { ...options, backend: undefined, unavailable: error.message }
+  }
+}

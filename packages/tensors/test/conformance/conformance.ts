@@ -1,0 +1,176 @@
+/**
+ * What every backend must pass, for every kernel of the list: a body, shapes and dtypes as inferred, numbers and gradients as the
+ * reference's, the same bits twice, NaN and infinity as IEEE says, nothing left alive. One line plugs a backend in.
+ */
+import { afterAll, assert, describe, it } from "vitest"
+import { apply } from "../../src/apply.ts"
+import {
+  type AnyKernel,
+  type Backend,
+  InvalidIndex,
+  kernels,
+  makeReferenceBackend,
+  NotDifferentiable,
+  Random,
+  scope,
+  sizeOf,
+  type Tolerance
+} from "../../src/index.ts"
+import { assertClose, assertSame, wider } from "./compare.ts"
+import { hugeCases } from "./huge.ts"
+import type { Mode } from "./Mode.ts"
+import {
+  type AnySample,
+  differentiableInputs,
+  differentiableOutputs,
+  gradientSample,
+  type Named,
+  runSample,
+  samplesOf,
+  upload
+} from "./runSample.ts"
+import { specialSamples } from "./specialValues.ts"
+
+/** Random gradients of the outputs that carry one. */
+export const cotangentsOf = (kernel: AnyKernel, sample: AnySample): Named<Float32Array> => {
+  const random = Random.make(12, kernel.name)
+  const shapes = Object.fromEntries(Object.entries(sample.inputs).map(([name, { shape }]) => [name, shape]))
+  const inferred = kernel.infer(shapes, sample.attributes)
+  return Object.fromEntries(
+    differentiableOutputs(kernel).map((name) => [
+      name,
+      Float32Array.from({ length: sizeOf(inferred[name]!.shape) }, () => random.nextNormal())
+    ])
+  )
+}
+
+const toleranceOf = (mode: Mode, kernel: AnyKernel): Tolerance => {
+  const own = kernel.tolerance ?? { relative: 0, absolute: 0 }
+  const isExact = kernel.tolerance?.relative === 0 && kernel.tolerance.absolute === 0
+  return isExact && mode.exact !== false ? own : wider(own, mode.tolerance.forward)
+}
+
+const exactly: Tolerance = { relative: 0, absolute: 0 }
+const reference = makeReferenceBackend()
+
+const forward = async (mode: Mode, backend: Backend, kernel: AnyKernel, sample: AnySample): Promise<void> => {
+  const at = `${kernel.name} (${sample.name})`
+  const shapes = Object.fromEntries(Object.entries(sample.inputs).map(([name, { shape }]) => [name, shape]))
+  const inferred = kernel.infer(shapes, sample.attributes)
+  const expected = await runSample(reference, kernel, sample)
+  const actual = await runSample(backend, kernel, sample)
+  const again = await runSample(backend, kernel, sample)
+  const tolerance = toleranceOf(mode, kernel)
+  for (const name of kernel.outputs) {
+    const output = actual.outputs[name]!
+    assert.deepEqual(output.shape, inferred[name]!.shape, `${at}: shape of ${name}`)
+    assert.strictEqual(output.dtype, inferred[name]!.dtype ?? "f32", `${at}: dtype of ${name}`)
+    assertClose(`${at}: ${name}`, output.shape, output.values, expected.outputs[name]!.values, tolerance)
+    assertSame(`${at}: ${name} when run again`, output.shape, again.outputs[name]!.values, output.values)
+  }
+  for (const [name, input] of Object.entries(actual.inputs)) {
+    const { updated } = kernel.inputs[name]!
+    const wanted = expected.inputs[name]!.values
+    assertClose(`${at}: operand ${name}`, input.shape, input.values, wanted, updated ? tolerance : exactly)
+    assertSame(`${at}: operand ${name} when run again`, input.shape, again.inputs[name]!.values, input.values)
+  }
+}
+
+const gradient = async (mode: Mode, backend: Backend, kernel: AnyKernel, sample: AnySample): Promise<void> => {
+  const at = `gradient of ${kernel.name} (${sample.name})`
+  const cotangents = cotangentsOf(kernel, sample)
+  const expected = await gradientSample(reference, kernel, sample, cotangents).catch((error: unknown) => {
+    if (error instanceof NotDifferentiable) return undefined
+    throw error
+  })
+  if (expected === undefined) {
+    const refused = await gradientSample(backend, kernel, sample, cotangents).catch((error: unknown) => error)
+    assert.instanceOf(refused, NotDifferentiable, at)
+    return
+  }
+  const actual = await gradientSample(backend, kernel, sample, cotangents)
+  const again = await gradientSample(backend, kernel, sample, cotangents)
+  const tolerance = wider(kernel.tolerance ?? mode.tolerance.gradient, mode.tolerance.gradient)
+  assert.deepEqual(Object.keys(actual), Object.keys(expected), `${at}: operands`)
+  for (const [name, { shape, values }] of Object.entries(actual)) {
+    assert.deepEqual(shape, sample.inputs[name]!.shape, `${at}: shape for ${name}`)
+    assertClose(`${at}: ${name}`, shape, values, expected[name]!.values, tolerance)
+    assertSame(`${at}: ${name} when run again`, shape, again[name]!.values, values)
+  }
+}
+
+/** Registers the suite for one mode; a mode that is not there shows up as skipped, with the reason in its name. */
+export const conformance = (mode: Mode): void => {
+  const { backend, unavailable } = mode
+  const title = unavailable === undefined ? mode.name : `${mode.name} (skipped: ${unavailable})`
+  describe.skipIf(backend === undefined)(title, () => {
+    if (backend === undefined) return
+    afterAll(() => backend.close())
+
+    describe.each(kernels.map((kernel) => [kernel.name, kernel] as const))("%s", (_name, kernel) => {
+      it("has a body", () => {
+        assert.isDefined(mode.bodyOf(kernel), `kernel ${kernel.name} has no body for ${mode.name}`)
+      })
+
+      it("equals the reference, twice the same", async () => {
+        for (const sample of samplesOf(kernel)) await forward(mode, backend, kernel, sample)
+      })
+
+      if (kernel.gradient !== undefined) {
+        it("has the reference's gradient", async () => {
+          for (const sample of samplesOf(kernel)) {
+            if (differentiableInputs(kernel, sample).length > 0) await gradient(mode, backend, kernel, sample)
+          }
+        })
+      }
+
+      const special = mode.ieee === false ? [] : specialSamples(kernel, samplesOf(kernel))
+      if (special.length > 0) {
+        it("carries NaN and infinity as IEEE 754 does", async () => {
+          for (const sample of special) await forward(mode, backend, kernel, sample)
+        })
+      }
+    })
+
+    it("leaves nothing alive after 1000 calls", async () => {
+      const before = backend.usage()
+      for (let call = 0; call < 1000; call++) {
+        const kernel = kernels[call % kernels.length]!
+        const samples = samplesOf(kernel)
+        const sample = samples[Math.floor(call / kernels.length) % Math.min(samples.length, 3)]!
+        scope(() => {
+          apply(kernel, upload(backend, sample), sample.attributes)
+        })
+      }
+      const { buffers, bytes } = backend.usage()
+      assert.deepEqual({ buffers, bytes }, { buffers: before.buffers, bytes: before.bytes })
+    })
+
+    if (mode.checksIndices) {
+      it("refuses indices out of range", () => {
+        for (const kernel of kernels) {
+          const sample = samplesOf(kernel).find(
+            ({ inputs: { index } }) => index !== undefined && index.values.length > 0
+          )
+          const { index } = sample?.inputs ?? {}
+          if (sample === undefined || index === undefined) continue
+          for (const wrong of [-1, 1 << 20]) {
+            const values = Int32Array.from(index.values).fill(wrong, index.values.length - 1)
+            const broken = { ...sample, inputs: { ...sample.inputs, index: { ...index, values } } }
+            const before = backend.usage().buffers
+            assert.throws(
+              () => scope(() => void apply(kernel, upload(backend, broken), broken.attributes)),
+              InvalidIndex,
+              `${kernel.name}: operand "index" holds ${wrong} at position ${values.length - 1}`
+            )
+            assert.strictEqual(backend.usage().buffers, before)
+          }
+        }
+      })
+    }
+
+    if (mode.huge !== false) {
+      it.each(hugeCases)("$name", ({ check }) => check(backend))
+    }
+  })
+}

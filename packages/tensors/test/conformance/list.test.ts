@@ -1,0 +1,68 @@
+/** The list of kernels: complete, without duplicates, and with samples that look where kernels usually break. */
+import { readdirSync } from "node:fs"
+import { assert, describe, it } from "vitest"
+import { type AnyKernel, kernels, sizeOf } from "../../src/index.ts"
+import { samplesOf } from "./runSample.ts"
+
+const folder = new URL("../../src/kernels/", import.meta.url)
+const folders = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+  entry.isDirectory() ? [entry.name] : []
+)
+
+const isKernel = (value: unknown): value is AnyKernel =>
+  typeof value === "object" && value !== null && "infer" in value && "samples" in value
+
+describe("the list of kernels", () => {
+  it("holds every kernel of every folder", async () => {
+    const defined: string[] = []
+    for (const name of folders) {
+      const module: { readonly [name: string]: unknown } = await import(`../../src/kernels/${name}/definition.ts`)
+      defined.push(
+        ...Object.values(module)
+          .filter(isKernel)
+          .map((kernel) => kernel.name)
+      )
+    }
+    assert.sameMembers(
+      kernels.map(({ name }) => name),
+      defined
+    )
+  })
+
+  it("holds every name once", () => {
+    const names = kernels.map(({ name }) => name)
+    assert.strictEqual(new Set(names).size, names.length)
+  })
+})
+
+const largestOf = (kernel: AnyKernel): readonly number[] =>
+  samplesOf(kernel).map(({ inputs }) => Math.max(...Object.values(inputs).map(({ shape }) => sizeOf(shape))))
+
+describe.each(kernels.map((kernel) => [kernel.name, kernel] as const))("samples of %s", (name, kernel) => {
+  const samples = samplesOf(kernel)
+  const extents = samples.flatMap(({ inputs }) => Object.values(inputs).flatMap(({ shape }) => shape))
+
+  it("have different names and fit the kernel", () => {
+    assert.strictEqual(new Set(samples.map(({ name }) => name)).size, samples.length)
+    for (const { inputs, attributes } of samples) {
+      const shapes = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, shape]))
+      const inferred = kernel.infer(shapes, attributes)
+      assert.sameMembers(Object.keys(inferred), [...kernel.outputs])
+      const outputs = Object.fromEntries(Object.entries(inferred).map(([name, { shape }]) => [name, shape]))
+      const { flops, bytes } = kernel.cost({ inputs: shapes, outputs }, attributes)
+      assert.isTrue(Number.isFinite(flops) && flops >= 0 && Number.isFinite(bytes) && bytes >= 0, "cost")
+    }
+  })
+
+  // Of one number there is neither an odd extent, nor none, nor many.
+  if (name === "clipFactor") return
+
+  it("have odd extents, none at all, and many elements", () => {
+    assert.isTrue(
+      extents.some((extent) => extent > 4 && extent % 4 !== 0),
+      "an extent above 4 that 4 does not divide"
+    )
+    assert.include(extents, 0, "an empty operand")
+    assert.isAtLeast(Math.max(...largestOf(kernel)), 2048, "a large operand")
+  })
+})

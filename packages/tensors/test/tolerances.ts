@@ -1,0 +1,18 @@
+/** How near each backend must come to the reference: the one table. */
+import type { Tolerance } from "../src/index.ts"
+
+export interface BackendTolerance {
+  /** For kernels that name none of their own; a kernel's own, where it is wider, holds on f32 backends. */
+  readonly forward: Tolerance
+  readonly gradient: Tolerance
+}
+
+export const tolerances = {
+  /** Compared with itself: every bit. */
+  reference: { forward: { relative: 0, absolute: 0 }, gradient: { relative: 0, absolute: 0 } },
+  native: { forward: { relative: 1e-5, absolute: 1e-6 }, gradient: { relative: 1e-4, absolute: 1e-5 } },
+  gpujs: { forward: { relative: 1e-3, absolute: 1e-5 }, gradient: { relative: 1e-3, absolute: 1e-4 } }
+} as const satisfies { readonly [backend: string]: BackendTolerance }
+
+/** Central differences in double precision against the reference's gradients. */
+export const finiteDifferences: Tolerance = { relative: 1e-6, absolute: 1e-8 }
