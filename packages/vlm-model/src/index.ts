@@ -1,1 +1,97 @@
-export {}
+/** InternVL3: tokenizer, images, videos and conversations. */
+
+// Conversations
+export { type AnnotationFile, openAnnotations } from "./conversation/AnnotationFile.ts"
+export { ConversationRecord, type Shown, shownBy } from "./conversation/ConversationRecord.ts"
+export {
+  defaultSystemMessage,
+  messageHeader,
+  type Role,
+  renderMessage,
+  systemMessageOf
+} from "./conversation/chatTemplate.ts"
+export { type CollateOptions, collate, type TrainingBatch } from "./conversation/collate.ts"
+export { carefulData, DataQuirks, referenceData } from "./conversation/DataQuirks.ts"
+export { type Dataset, readDatasetMeta } from "./conversation/DatasetMeta.ts"
+export {
+  type EncodedConversation,
+  type EncodeOptions,
+  encodeConversation,
+  ignoredLabel,
+  type Turn
+} from "./conversation/encodeConversation.ts"
+export { generationPrompt, type PromptInput } from "./conversation/generationPrompt.ts"
+export {
+  expandPlaceholders,
+  imagePlaceholder,
+  imageTokens,
+  videoPlaceholder
+} from "./conversation/imagePlaceholders.ts"
+export { estimateLength, estimateRecordLength, referenceLengthEstimator } from "./conversation/lengthEstimate.ts"
+export { PythonRandom } from "./conversation/pythonRandom.ts"
+export {
+  type RecordOrigin,
+  referenceVideo,
+  type SampleSettings,
+  type VideoSettings
+} from "./conversation/SampleSettings.ts"
+export { selectLines } from "./conversation/selectLines.ts"
+export {
+  type DatasetPart,
+  type LoadedSample,
+  type LocatedRecord,
+  loadSample,
+  openTrainingData,
+  type TrainingData,
+  type TrainingDataOptions
+} from "./conversation/TrainingData.ts"
+export { type TrainingSample, trainingSample } from "./conversation/trainingSample.ts"
+// Errors
+export {
+  DatasetInvalid,
+  FfmpegMissing,
+  ImageInvalid,
+  ImageTooLarge,
+  PromptInvalid,
+  SampleRejected,
+  SpecialTokenMissing,
+  TokenizerInvalid,
+  TokenizerMissing,
+  VideoInvalid
+} from "./Errors.ts"
+// Images and videos
+export {
+  type DecodeImageError,
+  type DecodeImageOptions,
+  decodeImage,
+  decodePage,
+  type ImageHeader,
+  readImageHeader
+} from "./image/decodeImage.ts"
+export { jpegRoundTrip } from "./image/jpegRoundTrip.ts"
+export { imagenetStatistics, normalizeTiles, type PixelStatistics } from "./image/normalize.ts"
+export { openVideo } from "./image/openVideo.ts"
+export { padToSquare } from "./image/padToSquare.ts"
+export { type ImageSettings, imageTileCount, imageTiles, wholeTile } from "./image/preprocess.ts"
+export type { RgbImage } from "./image/RgbImage.ts"
+export { type ResizeFilter, resize } from "./image/resize.ts"
+export { clipFrames, type FrameSampling, sampleFrames } from "./image/sampleFrames.ts"
+export {
+  joinTiles,
+  type TileGrid,
+  type Tiles,
+  type TilingOptions,
+  tileCount,
+  tileGrid,
+  tileImage
+} from "./image/tiling.ts"
+export type { OpenVideoOptions, VideoError, VideoSource } from "./image/VideoSource.ts"
+export type { RandomSource } from "./RandomSource.ts"
+// Tokenizer
+export { type ChatTokens, chatTokens } from "./tokenizer/chatTokens.ts"
+export { type LoadTokenizerError, loadTokenizer } from "./tokenizer/loadTokenizer.ts"
+export { makeTokenizer, type TokenizerParts } from "./tokenizer/makeTokenizer.ts"
+export * as SpecialTokens from "./tokenizer/SpecialTokens.ts"
+export { StreamDecoder } from "./tokenizer/StreamDecoder.ts"
+export { type AddedToken, type DecodeOptions, Tokenizer } from "./tokenizer/Tokenizer.ts"
+export { tokenizerParts, writeTokenizer } from "./tokenizer/writeTokenizer.ts"

@@ -1,0 +1,83 @@
+/** A JSON Lines file of records, read line by line through an index of byte offsets: only the asked line is in memory. */
+import { type FileHandle, open } from "node:fs/promises"
+import type { FileFailed } from "@speedq/formats"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { DatasetInvalid } from "../Errors.ts"
+import { attempt, decodeJson } from "../internal/files.ts"
+import { ConversationRecord } from "./ConversationRecord.ts"
+
+export interface AnnotationFile {
+  readonly path: string
+  /** Number of lines. A last line need not end; an empty line is a line, and an error when read. */
+  readonly lines: number
+  /** The record of a line, counted from 0. Fails with DatasetInvalid, which counts lines from 1. */
+  readonly read: (line: number) => Effect.Effect<ConversationRecord, FileFailed | DatasetInvalid>
+}
+
+const chunkBytes = 4 * 2 ** 20
+// A line becomes one string; node's longest has 2^29 - 24 characters.
+const maxLineBytes = 2 ** 29 - 24
+const newline = 0x0a
+
+/** Opens a file for as long as the scope lasts. The whole file is read once, in pieces, to find its lines. */
+export const openAnnotations = Effect.fnUntraced(function* (
+  path: string
+): Effect.fn.Return<AnnotationFile, FileFailed, Scope.Scope> {
+  const file = yield* Effect.acquireRelease(
+    attempt(path, "open", () => open(path, "r")),
+    (handle) => Effect.promise(() => handle.close())
+  )
+  const starts = yield* lineStarts(path, file)
+  const lines = starts.length - 1
+
+  const read = Effect.fnUntraced(function* (
+    line: number
+  ): Effect.fn.Return<ConversationRecord, FileFailed | DatasetInvalid> {
+    if (!(Number.isInteger(line) && line >= 0 && line < lines)) {
+      throw new RangeError(`${path} has lines 0 to ${lines - 1}, not ${line}`)
+    }
+    const invalid = (reason: string) => new DatasetInvalid({ file: path, line: line + 1, reason })
+    const bytes = starts[line + 1]! - starts[line]!
+    if (bytes > maxLineBytes) return yield* invalid(`the line has ${bytes} bytes, more than ${maxLineBytes}`)
+    const buffer = new Uint8Array(bytes)
+    for (let done = 0; done < bytes; ) {
+      const position = starts[line]! + done
+      const { bytesRead } = yield* attempt(path, "read", () => file.read(buffer, done, bytes - done, position))
+      if (bytesRead === 0) return yield* invalid(`the file was cut at byte ${position} since it was opened`)
+      done += bytesRead
+    }
+    return yield* decodeJson(buffer, ConversationRecord, invalid)
+  })
+  return { path, lines, read }
+})
+
+/** Byte offset of every line, and the file's end. Doubles hold offsets beyond 4 GiB. */
+const lineStarts = Effect.fnUntraced(function* (
+  path: string,
+  file: FileHandle
+): Effect.fn.Return<Float64Array, FileFailed> {
+  const chunk = Buffer.allocUnsafe(chunkBytes)
+  let starts = new Float64Array(1024)
+  let count = 1
+  let position = 0
+  for (;;) {
+    const { bytesRead } = yield* attempt(path, "read", () => file.read(chunk, 0, chunkBytes, position))
+    if (bytesRead === 0) break
+    const filled = chunk.subarray(0, bytesRead)
+    for (let at = filled.indexOf(newline); at >= 0; at = filled.indexOf(newline, at + 1)) {
+      if (count + 1 === starts.length) {
+        const grown = new Float64Array(2 * count)
+        grown.set(starts)
+        starts = grown
+      }
+      starts[count++] = position + at + 1
+    }
+    position += bytesRead
+  }
+  const ended = starts.slice(0, count + 1)
+  // A last line without a newline ends where the file does.
+  if (starts[count - 1]! === position) return ended.subarray(0, count)
+  ended[count] = position
+  return ended
+})

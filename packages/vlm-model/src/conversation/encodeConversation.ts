@@ -1,0 +1,105 @@
+/** A training conversation as token ids, with labels on what the assistant says. */
+import * as Result from "effect/Result"
+import { endOfText } from "../tokenizer/SpecialTokens.ts"
+import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
+import { defaultSystemMessage, messageHeader, type Role, renderMessage } from "./chatTemplate.ts"
+import { expandPlaceholders } from "./imagePlaceholders.ts"
+
+/** A label that the loss skips. */
+export const ignoredLabel = -100
+
+export interface Turn {
+  readonly from: "system" | "human" | "gpt"
+  readonly value: string
+}
+
+/** All arrays are [L]. */
+export interface EncodedConversation {
+  readonly inputIds: Int32Array
+  /** The id itself where the assistant speaks, -100 elsewhere. Not shifted. */
+  readonly labels: Int32Array
+  /** 1, but 0 on a literal <|endoftext|> in the text. */
+  readonly attentionMask: Uint8Array
+  /** Counts the positions of mask 1 from 0; 1 where the mask is 0. */
+  readonly positionIds: Int32Array
+}
+
+export interface EncodeOptions {
+  readonly tokenizer: Tokenizer
+  /** Visual tokens of one tile. */
+  readonly tokensPerTile: number
+  /** Ids beyond are cut off. */
+  readonly maxLength: number
+}
+
+/**
+ * Encodes turns; images replace `<image>` in human turns. A first turn `system` replaces the template's message.
+ * Fails with a reason: a later system turn, or fewer placeholders than images.
+ */
+export const encodeConversation = (
+  turns: ReadonlyArray<Turn>,
+  tilesPerImage: ReadonlyArray<number>,
+  options: EncodeOptions
+): Result.Result<EncodedConversation, string> => {
+  const { tokenizer, tokensPerTile, maxLength } = options
+  const system = turns[0]?.from === "system" ? turns[0].value : undefined
+  const spoken = system === undefined ? turns : turns.slice(1)
+  const misplaced = spoken.findIndex((turn) => turn.from === "system")
+  if (misplaced >= 0) {
+    return Result.fail(`turn ${misplaced + (system === undefined ? 1 : 2)} is a system turn; only the first can be one`)
+  }
+  const segments: Array<Int32Array> = []
+  const labels: Array<Int32Array> = []
+  const add = (role: Role, text: string) => {
+    const ids = tokenizer.encode(renderMessage(role, text))
+    segments.push(ids)
+    labels.push(
+      role === "assistant" ? answerLabels(ids, headerLength(tokenizer)) : new Int32Array(ids.length).fill(ignoredLabel)
+    )
+  }
+  add("system", system ?? defaultSystemMessage)
+  let used = 0
+  for (const { from, value } of spoken) {
+    if (from === "gpt") add("assistant", value)
+    else {
+      const expanded = expandPlaceholders(value, tilesPerImage.slice(used), tokensPerTile)
+      used += expanded.used
+      add("user", expanded.text)
+    }
+  }
+  if (used < tilesPerImage.length) {
+    return Result.fail(`${tilesPerImage.length} images, but ${used} <image> in the human turns`)
+  }
+  const inputIds = concatenate(segments).slice(0, maxLength)
+  return Result.succeed({
+    inputIds,
+    labels: concatenate(labels).slice(0, maxLength),
+    ...maskAndPositions(inputIds, tokenizer.tokenId(endOfText))
+  })
+}
+
+// 3 for the released tokenizer: <|im_start|>, assistant, \n. An answer that merges with the newline keeps this count.
+const headerLength = (tokenizer: Tokenizer): number => tokenizer.encode(messageHeader("assistant")).length
+
+/** Everything is a label but the header and the newline after <|im_end|>. */
+const answerLabels = (ids: Int32Array, header: number): Int32Array =>
+  Int32Array.from(ids)
+    .fill(ignoredLabel, 0, header)
+    .fill(ignoredLabel, ids.length - 1)
+
+const maskAndPositions = (ids: Int32Array, padding: number | undefined) => {
+  const attentionMask = Uint8Array.from(ids, (id) => (id === padding ? 0 : 1))
+  let position = 0
+  const positionIds = Int32Array.from(attentionMask, (mask) => (mask === 1 ? position++ : 1))
+  return { attentionMask, positionIds }
+}
+
+const concatenate = (parts: ReadonlyArray<Int32Array>): Int32Array => {
+  const whole = new Int32Array(parts.reduce((length, part) => length + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}

@@ -1,0 +1,48 @@
+/** The prompt of a question, ready for the tokenizer: system turn, history, question, and the open answer. */
+import * as Effect from "effect/Effect"
+import { PromptInvalid } from "../Errors.ts"
+import { messageHeader, renderMessage, systemMessageOf } from "./chatTemplate.ts"
+import { expandPlaceholders, imagePlaceholder } from "./imagePlaceholders.ts"
+
+export interface PromptInput {
+  readonly question: string
+  /** Turns before the question, oldest first. */
+  readonly history?: ReadonlyArray<{ readonly question: string; readonly answer: string }>
+  /** Tiles of every image, history's included, in order. Default none. */
+  readonly tilesPerImage?: ReadonlyArray<number>
+  /** Visual tokens of one tile: 256 in the released models. */
+  readonly tokensPerTile: number
+  /** null or absent: the template's own. */
+  readonly systemMessage?: string | null
+}
+
+/**
+ * Renders a prompt. Without history and without `<image>` in the question, one image is put before the question as
+ * `<image>\n`, several as `Image-1: <image>\n` and so on (the reference has no rule for several).
+ * Fails with PromptInvalid when images are left without a placeholder; placeholders left over stay plain text.
+ */
+export const generationPrompt = Effect.fnUntraced(function* (
+  input: PromptInput
+): Effect.fn.Return<string, PromptInvalid> {
+  const { history = [], tilesPerImage = [], tokensPerTile } = input
+  const isBare = history.length === 0 && !input.question.includes(imagePlaceholder)
+  const question = isBare ? placeholdersFor(tilesPerImage.length) + input.question : input.question
+  const turns = history.map((turn) => renderMessage("user", turn.question) + renderMessage("assistant", turn.answer))
+  const rendered = [
+    renderMessage("system", systemMessageOf(input.systemMessage)),
+    ...turns,
+    renderMessage("user", question),
+    messageHeader("assistant")
+  ].join("")
+  const { text, used } = expandPlaceholders(rendered, tilesPerImage, tokensPerTile)
+  if (used < tilesPerImage.length) {
+    const reason = `${tilesPerImage.length} images, but only ${used} places marked ${imagePlaceholder}`
+    return yield* new PromptInvalid({ reason: `${reason}; mark every image in the question or the history` })
+  }
+  return text
+})
+
+const placeholdersFor = (images: number): string =>
+  images === 1
+    ? `${imagePlaceholder}\n`
+    : Array.from({ length: images }, (_, i) => `Image-${i + 1}: ${imagePlaceholder}\n`).join("")

@@ -1,0 +1,67 @@
+/** How long a record's sequence will be, for grouping records of like length, without decoding any pixel. */
+import * as Effect from "effect/Effect"
+import { SampleRejected } from "../Errors.ts"
+import { readImageHeader } from "../image/decodeImage.ts"
+import { imageTileCount } from "../image/preprocess.ts"
+import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
+import { type ConversationRecord, shownBy } from "./ConversationRecord.ts"
+import { recordPath } from "./recordPath.ts"
+import type { RecordOrigin, SampleSettings } from "./SampleSettings.ts"
+
+const textOf = (record: ConversationRecord): string => record.conversations.map(({ value }) => value).join("\n")
+
+/** Text tokens plus visual tokens, unless the record states its length. */
+export const estimateLength = (
+  record: ConversationRecord,
+  tiles: number,
+  options: { readonly tokenizer: Tokenizer; readonly tokensPerTile: number }
+): number => record.length ?? options.tokenizer.encode(textOf(record)).length + options.tokensPerTile * tiles
+
+/** `estimateLength` with the tiles of the record's images, from their headers; a video counts its most frames. */
+export const estimateRecordLength = Effect.fnUntraced(function* (
+  record: ConversationRecord,
+  origin: RecordOrigin,
+  settings: SampleSettings
+): Effect.fn.Return<number, SampleRejected> {
+  const shown = shownBy(record)
+  const maxTiles = origin.maxTiles ?? settings.image.maxTiles
+  const reject = (reason: string) => new SampleRejected({ file: origin.file, line: origin.line, reason })
+  const tilesOf = (path: string, most: number) =>
+    recordPath(origin.root, path).pipe(
+      Effect.flatMap((file) => readImageHeader(file, { maxPixels: settings.maxPixels })),
+      Effect.map((header) => imageTileCount(header, settings.image, most)),
+      Effect.mapError((error) => reject(typeof error === "string" ? error : error.message))
+    )
+  let tiles = 0
+  if (shown.kind === "video") tiles = settings.video.maxFrames
+  if (shown.kind === "image") tiles = yield* tilesOf(shown.path, maxTiles)
+  if (shown.kind === "images") {
+    const each = Math.max(1, Math.floor(maxTiles / shown.paths.length))
+    for (const path of shown.paths) tiles += yield* tilesOf(path, each)
+  }
+  return Math.min(settings.maxLength, estimateLength(record, tiles, settings))
+})
+
+/**
+ * The reference's estimate (`quirks.lengthByCharacters`): the first record with a given number of characters counts
+ * its text tokens, every later one that count plus the visual tokens of the largest image, whatever it shows.
+ */
+export const referenceLengthEstimator = (options: {
+  readonly tokenizer: Tokenizer
+  readonly tokensPerTile: number
+  readonly maxTiles: number
+  readonly thumbnail: boolean
+}): ((record: ConversationRecord) => number) => {
+  const imageTokens = options.tokensPerTile * (options.maxTiles + (options.thumbnail ? 1 : 0))
+  const known = new Map<number, number>()
+  return (record) => {
+    if (record.length !== undefined && record.length !== null) return record.length
+    const text = textOf(record)
+    const characters = [...text].length
+    const seen = known.get(characters)
+    if (seen !== undefined) return seen
+    const tokens = options.tokenizer.encode(text).length
+    known.set(characters, tokens + imageTokens)
+    return tokens
+  }
+}

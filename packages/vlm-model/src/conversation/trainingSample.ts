@@ -1,0 +1,112 @@
+/** Makes a training sample of a record: token ids with labels, and the tiles of its images. */
+import * as Effect from "effect/Effect"
+import { SampleRejected, type SpecialTokenMissing } from "../Errors.ts"
+import { decodePage, readImageHeader } from "../image/decodeImage.ts"
+import { imageTileCount, imageTiles } from "../image/preprocess.ts"
+import { joinTiles, type Tiles } from "../image/tiling.ts"
+import type { RandomSource } from "../RandomSource.ts"
+import { chatTokens } from "../tokenizer/chatTokens.ts"
+import { augmentImage, augmentTiles } from "./augment.ts"
+import { type ConversationRecord, shownBy } from "./ConversationRecord.ts"
+import { type EncodedConversation, encodeConversation, ignoredLabel, type Turn } from "./encodeConversation.ts"
+import { imagePlaceholder, placeholderTurn, withPlaceholder } from "./imagePlaceholders.ts"
+import { recordPath } from "./recordPath.ts"
+import type { RecordOrigin, SampleSettings } from "./SampleSettings.ts"
+import { videoSample } from "./videoSample.ts"
+
+export interface TrainingSample extends EncodedConversation {
+  /** Tiles of all images, in order. */
+  readonly tiles: Tiles
+  /** [tiles.count]: 1 where a tile's tokens are in the sequence. */
+  readonly imageFlags: Uint8Array
+  /** Labels that count. 0 when truncation left nothing of the answers: such a sample has no loss. */
+  readonly answerTokens: number
+}
+
+/** Fails with SampleRejected, which names file, line and reason, whatever is wrong with the record or its files. */
+export const trainingSample = Effect.fnUntraced(function* (
+  record: ConversationRecord,
+  origin: RecordOrigin,
+  settings: SampleSettings,
+  random: RandomSource
+): Effect.fn.Return<TrainingSample, SampleRejected | SpecialTokenMissing> {
+  const { imageEnd } = yield* chatTokens(settings.tokenizer)
+  const reject = (reason: string) => new SampleRejected({ file: origin.file, line: origin.line, reason })
+  const parts = yield* showing(record, origin, settings, random).pipe(
+    Effect.mapError((error) => reject(typeof error === "string" ? error : error.message))
+  )
+  const images = parts.encoded.inputIds.filter((id) => id === imageEnd).length
+  if (parts.images !== undefined && images !== parts.images) {
+    const cause = `after truncation to ${settings.maxLength} tokens the sequence has ${images} </img>`
+    return yield* reject(`${cause}, but the record has ${parts.images} images`)
+  }
+  const answerTokens = parts.encoded.labels.filter((label) => label !== ignoredLabel).length
+  return { ...parts.encoded, tiles: parts.tiles, imageFlags: parts.imageFlags, answerTokens }
+})
+
+/** What the kinds of records have in common. */
+export interface SampleParts {
+  readonly encoded: EncodedConversation
+  readonly tiles: Tiles
+  readonly imageFlags: Uint8Array
+  /** How many </img> the sequence must have; undefined: any number. */
+  readonly images: number | undefined
+}
+
+const showing = (record: ConversationRecord, origin: RecordOrigin, settings: SampleSettings, random: RandomSource) => {
+  const shown = shownBy(record)
+  const turns = record.conversations
+  const maxTiles = origin.maxTiles ?? settings.image.maxTiles
+  switch (shown.kind) {
+    case "image": {
+      const index = placeholderTurn(turns, settings.quirks.placeholderInFirstTurn)
+      const marked = withPlaceholder(turns, index, imagePlaceholder)
+      return imageSample(marked, [shown.path], maxTiles, origin, settings, random)
+    }
+    case "images": {
+      const each = Math.max(1, Math.floor(maxTiles / shown.paths.length))
+      return imageSample(turns, shown.paths, each, origin, settings, random)
+    }
+    case "video":
+      return videoSample(record, shown.path, origin, settings, random)
+    case "text":
+      return textSample(turns, settings)
+  }
+}
+
+const imageSample = Effect.fnUntraced(function* (
+  turns: ReadonlyArray<Turn>,
+  paths: ReadonlyArray<string>,
+  maxTiles: number,
+  origin: RecordOrigin,
+  settings: SampleSettings,
+  random: RandomSource
+) {
+  // Sizes come first: a record that is rejected costs no decoding.
+  const headers = yield* Effect.forEach(paths, (path) =>
+    recordPath(origin.root, path).pipe(
+      Effect.flatMap((file) => readImageHeader(file, { maxPixels: settings.maxPixels }))
+    )
+  )
+  const counts = headers.map((header) => imageTileCount(header, settings.image, maxTiles))
+  const encoded = yield* Effect.fromResult(encodeConversation(turns, counts, settings))
+  const parts: Array<Tiles> = []
+  for (const header of headers) {
+    const image = yield* decodePage(header, 0)
+    const { dynamic } = settings.image
+    const source = origin.dataAugment && !dynamic ? yield* augmentImage(image, random) : image
+    const tiles = imageTiles(source, settings.image, maxTiles)
+    parts.push(origin.dataAugment && dynamic ? yield* augmentTiles(tiles, random) : tiles)
+  }
+  const tiles = joinTiles(parts, settings.image.tileSize)
+  const imageFlags = new Uint8Array(tiles.count).fill(1)
+  return { encoded, tiles, imageFlags, images: paths.length } satisfies SampleParts
+})
+
+const textSample = Effect.fnUntraced(function* (turns: ReadonlyArray<Turn>, settings: SampleSettings) {
+  const encoded = yield* Effect.fromResult(encodeConversation(turns, [], settings))
+  const size = settings.image.tileSize
+  const count = settings.quirks.textOnlyTile ? 1 : 0
+  const tiles = { count, size, data: new Uint8Array(count * size * size * 3).fill(255) }
+  return { encoded, tiles, imageFlags: new Uint8Array(count), images: undefined } satisfies SampleParts
+})

@@ -1,0 +1,112 @@
+/** Training samples that show a video: frames become images of one tile each. */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import { openVideo } from "../image/openVideo.ts"
+import { wholeTile } from "../image/preprocess.ts"
+import type { RgbImage } from "../image/RgbImage.ts"
+import { clipFrames, sampleFrames } from "../image/sampleFrames.ts"
+import { joinTiles } from "../image/tiling.ts"
+import type { VideoError, VideoSource } from "../image/VideoSource.ts"
+import { type RandomSource, uniformBetween } from "../RandomSource.ts"
+import { augmentImage } from "./augment.ts"
+import type { ConversationRecord } from "./ConversationRecord.ts"
+import { type EncodedConversation, encodeConversation, type Turn } from "./encodeConversation.ts"
+import { imagePlaceholder, placeholderTurn, videoPlaceholder, withPlaceholder } from "./imagePlaceholders.ts"
+import { recordPath } from "./recordPath.ts"
+import type { RecordOrigin, SampleSettings } from "./SampleSettings.ts"
+
+/**
+ * `<video>\n` in the first turn becomes `Frame-1: <image>\n` and so on. The number of frames is drawn at random, and
+ * then lowered until the whole sequence fits (`quirks.uncappedVideo` leaves it, as the reference does).
+ */
+export const videoSample = Effect.fnUntraced(function* (
+  record: ConversationRecord,
+  path: string,
+  origin: RecordOrigin,
+  settings: SampleSettings,
+  random: RandomSource
+): Effect.fn.Return<VideoParts, VideoError | string> {
+  const { video, image, quirks } = settings
+  const opening = { maxPixels: settings.maxPixels, ffmpeg: video.ffmpeg }
+  const source = yield* openVideo(yield* recordPath(origin.root, path), opening)
+  const { first, count } = yield* shownFrames(source, record.clip ?? undefined, video.framesPerSecond)
+
+  const index = placeholderTurn(record.conversations, quirks.placeholderInFirstTurn)
+  const turns = withPlaceholder(record.conversations, index, videoPlaceholder)
+  const drawn = uniformBetween(random, video.minFrames, video.maxFrames)
+  const frames = quirks.uncappedVideo ? drawn : yield* fittingFrames(turns, index, drawn, settings)
+  const encoded = yield* Effect.fromResult(encodeFrames(turns, index, frames, settings))
+
+  const indices = sampleFrames(count, frames, video.sampling, random).map((frame) => first + frame)
+  const tiles = origin.dataAugment
+    ? yield* Effect.forEach(yield* source.read(indices, (frame) => frame), (frame) =>
+        Effect.map(augmentImage(frame, random), (augmented) => wholeTile(augmented, image))
+      )
+    : yield* source.read(indices, (frame: RgbImage) => wholeTile(frame, image))
+  return {
+    encoded,
+    tiles: joinTiles(tiles, image.tileSize),
+    imageFlags: new Uint8Array(frames).fill(1),
+    images: quirks.uncappedVideo ? undefined : frames
+  }
+})
+
+interface VideoParts {
+  readonly encoded: EncodedConversation
+  readonly tiles: ReturnType<typeof joinTiles>
+  readonly imageFlags: Uint8Array
+  readonly images: number | undefined
+}
+
+const shownFrames = (
+  source: VideoSource,
+  clip: readonly [number, number] | undefined,
+  framesPerSecond = source.framesPerSecond
+): Effect.Effect<{ readonly first: number; readonly count: number }, string> => {
+  if (clip === undefined) return Effect.succeed({ first: 0, count: source.frames })
+  const name = `the clip from ${clip[0]} to ${clip[1]} s`
+  if (framesPerSecond === undefined) {
+    return Effect.fail(`${name} needs a frame rate, which ${source.file} does not tell; set framesPerSecond`)
+  }
+  const { first, count } = clipFrames(clip, framesPerSecond)
+  const available = Math.min(count, source.frames - first)
+  return first >= 0 && available > 0
+    ? Effect.succeed({ first, count: available })
+    : Effect.fail(
+        `${name} at ${framesPerSecond} frames a second has none of the ${source.frames} frames of ${source.file}`
+      )
+}
+
+const encodeFrames = (
+  turns: ReadonlyArray<Turn>,
+  index: number,
+  frames: number,
+  settings: SampleSettings
+): Result.Result<EncodedConversation, string> => {
+  const listed = Array.from({ length: frames }, (_, i) => `Frame-${i + 1}: ${imagePlaceholder}\n`).join("")
+  const placed = turns.map((turn, i) =>
+    i === index ? { ...turn, value: turn.value.replaceAll(`${videoPlaceholder}\n`, () => listed) } : turn
+  )
+  if (placed[index]?.value === turns[index]?.value) {
+    return Result.fail(`${videoPlaceholder} must be followed by a line break, or there is no place for the frames`)
+  }
+  return encodeConversation(placed, new Array<number>(frames).fill(1), settings)
+}
+
+/** The largest number of frames, up to `drawn`, whose sequence is not longer than the settings allow. */
+const fittingFrames = Effect.fnUntraced(function* (
+  turns: ReadonlyArray<Turn>,
+  index: number,
+  drawn: number,
+  settings: SampleSettings
+): Effect.fn.Return<number, string> {
+  const unbounded = { ...settings, maxLength: Number.POSITIVE_INFINITY }
+  let [fits, tooMany, shortest] = [0, drawn + 1, 0]
+  for (let frames = drawn; fits + 1 < tooMany; frames = (fits + tooMany) >> 1) {
+    const { inputIds } = yield* Effect.fromResult(encodeFrames(turns, index, frames, unbounded))
+    if (inputIds.length <= settings.maxLength) fits = frames
+    else [tooMany, shortest] = [frames, inputIds.length]
+  }
+  if (fits > 0) return fits
+  return yield* Effect.fail(`with one frame the sequence has ${shortest} tokens, more than ${settings.maxLength}`)
+})

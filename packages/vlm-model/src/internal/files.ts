@@ -1,0 +1,42 @@
+/** Small files read whole, and JSON in them. */
+import { readFile } from "node:fs/promises"
+import { FileFailed } from "@speedq/formats"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+/** Runs an asynchronous system call on `file`. What the system refuses is a FileFailed, anything else a defect. */
+export const attempt = <A>(file: string, operation: string, call: () => Promise<A>): Effect.Effect<A, FileFailed> =>
+  Effect.tryPromise({
+    try: call,
+    catch: (error) => {
+      if (!(error instanceof Error) || !("code" in error)) throw error
+      return new FileFailed({ file, operation, code: String(error.code), reason: error.message })
+    }
+  })
+
+/** The bytes of a file. */
+export const readBytes = (file: string): Effect.Effect<Uint8Array, FileFailed> =>
+  attempt(file, "read", () => readFile(file))
+
+/** Succeeds with undefined where there is no such file. */
+export const ifPresent = <A, R>(read: Effect.Effect<A, FileFailed, R>): Effect.Effect<A | undefined, FileFailed, R> =>
+  Effect.catchIf(
+    read,
+    (error) => error.code === "ENOENT",
+    () => Effect.succeed(undefined)
+  )
+
+/** Decodes bytes as UTF-8 JSON of a schema; `invalid` makes the error out of a reason. */
+export const decodeJson = <S extends Schema.Decoder<unknown>, E>(
+  bytes: Uint8Array,
+  schema: S,
+  invalid: (reason: string) => E
+): Effect.Effect<S["Type"], E> =>
+  Effect.try({
+    try: (): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
+    catch: (error) => invalid(`not JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }).pipe(
+    Effect.flatMap((json) =>
+      Schema.decodeUnknownEffect(schema)(json).pipe(Effect.mapError((error) => invalid(error.message)))
+    )
+  )

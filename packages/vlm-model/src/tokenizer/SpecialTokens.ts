@@ -1,0 +1,21 @@
+/** The texts of the tokens that InternVL3 gives a meaning. Their ids differ between tokenizers and are looked up by text. */
+
+export const endOfText = "<|endoftext|>"
+export const messageStart = "<|im_start|>"
+export const messageEnd = "<|im_end|>"
+export const imageStart = "<img>"
+export const imageEnd = "</img>"
+export const imageContext = "<IMG_CONTEXT>"
+
+const special = (text: string) => ({ text, special: true })
+const plain = (text: string) => ({ text, special: false })
+
+/** The added tokens of InternVL3, in the order of their ids; the first follows the last token of the vocabulary. */
+export const internvlAddedTokens: ReadonlyArray<{ readonly text: string; readonly special: boolean }> = [
+  ...[endOfText, messageStart, messageEnd, "<|object_ref_start|>", "<|object_ref_end|>"].map(special),
+  ...["<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>"].map(special),
+  ...["<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"].map(special),
+  ...["<tool_call>", "</tool_call>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>"].map(plain),
+  ...["<|repo_name|>", "<|file_sep|>"].map(plain),
+  ...[imageStart, imageEnd, imageContext, "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>"].map(special)
+]
