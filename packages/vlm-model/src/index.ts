@@ -59,6 +59,10 @@ export {
   TokenizerMissing,
   VideoInvalid
 } from "./Errors.ts"
+// Generation
+export { type AnsweringModel, answer, type Question, streamAnswer } from "./generation/answer.ts"
+export { type GenerationRequest, generateTokens } from "./generation/generateTokens.ts"
+export { greedy, type NucleusOptions, nucleus, type Sampler } from "./generation/sampling.ts"
 // Images and videos
 export {
   type DecodeImageError,
@@ -86,6 +90,51 @@ export {
   tileImage
 } from "./image/tiling.ts"
 export type { OpenVideoOptions, VideoError, VideoSource } from "./image/VideoSource.ts"
+export { readModelConfig } from "./model/configFile.ts"
+// Network
+export { type KeyValueCache, makeKeyValueCache } from "./model/KeyValueCache.ts"
+export {
+  decoder,
+  decoderLayer,
+  decoderLayerName,
+  embedTokens,
+  logitsOfRows,
+  type Positions
+} from "./model/language.ts"
+export { type LoadOptions, loadWeights } from "./model/loadWeights.ts"
+export {
+  headWidth,
+  LanguageConfig,
+  ModelConfig,
+  patchGrid,
+  tileSize,
+  tokensPerTile,
+  VisionConfig
+} from "./model/ModelConfig.ts"
+export { type ModelDirectory, type OpenModelError, openModelDirectory } from "./model/ModelDirectory.ts"
+export {
+  ImageTokenMismatch,
+  ModelConfigInvalid,
+  VocabularyMismatch,
+  WeightMissing,
+  WeightShapeMismatch,
+  WeightsMismatch
+} from "./model/ModelErrors.ts"
+export { linearLayers, modelTensors, parameterCount, type Tower, towerOf } from "./model/modelLayout.ts"
+export { imageTokenRows, mergeEmbeddings } from "./model/multimodal.ts"
+export { resizePositions } from "./model/resizePositions.ts"
+export {
+  blocksUsed,
+  type DropPath,
+  projector,
+  shuffledFeatures,
+  visionBlock,
+  visionBlockName,
+  visionEmbeddings,
+  visionFeatures,
+  visionTransformer
+} from "./model/vision.ts"
+export { linearLayer, mapWeights, type Weights, weightsFrom } from "./model/Weights.ts"
 export type { RandomSource } from "./RandomSource.ts"
 // Tokenizer
 export { type ChatTokens, chatTokens } from "./tokenizer/chatTokens.ts"

@@ -62,7 +62,7 @@ export const hiddenStates = (
 ): Tensor => {
   const ids = fixture.integers("input_ids")
   const rows = imageTokenRows(ids, Number(fixture.meta["img_context_token_id"]))
-  const embeddings = mergeEmbeddings(weights, fixture.load(backend, "input_ids"), visual, rows)
+  const embeddings = mergeEmbeddings(weights, fixture.load(backend, "input_ids"), [visual], rows)
   return decoder(weights, config.llm_config, embeddings, {
     ids: fixture.load(backend, "position_ids"),
     keyMask: fixture.load(backend, "attention_mask")

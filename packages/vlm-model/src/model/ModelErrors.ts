@@ -52,3 +52,14 @@ export class ImageTokenMismatch extends Schema.TaggedError<ImageTokenMismatch>()
     return `the text has ${this.placeholders} image tokens, the pictures give ${this.visualTokens}; each <image> stands for one picture`
   }
 }
+
+/** A tokenizer with more ids than the embedding has rows. */
+export class VocabularyMismatch extends Schema.TaggedError<VocabularyMismatch>()("VocabularyMismatch", {
+  directory: Schema.String,
+  tokens: Schema.Number,
+  rows: Schema.Number
+}) {
+  override get message(): string {
+    return `${this.directory}: the tokenizer has ${this.tokens} ids, the embedding ${this.rows} rows; tokenizer and config.json are of different models`
+  }
+}

@@ -12,23 +12,29 @@ export const imageTokenRows = (ids: Int32Array, imageToken: number): Int32Array 
 }
 
 /**
- * Embeddings of a batch: ids i32 [B, T] with `imageRows` replaced by `visual` [tiles, tokens, H], in order -> [B, T, H].
- * Raises ImageTokenMismatch when the counts differ.
+ * Embeddings of a batch: ids i32 [B, T] with `imageRows` replaced by the rows of `visual`, tensors [..., H] one after the
+ * other -> [B, T, H]. Raises ImageTokenMismatch when the counts differ.
  */
 export const mergeEmbeddings = (
   weights: Weights,
   ids: Tensor,
-  visual: Tensor | undefined,
+  visual: readonly Tensor[],
   imageRows: Int32Array
 ): Tensor => {
   const text = embedTokens(weights, ids)
   const width = text.shape.at(-1)!
-  const visualCount = visual === undefined ? 0 : visual.size / width
-  if (visualCount !== imageRows.length) {
-    throw new ImageTokenMismatch({ placeholders: imageRows.length, visualTokens: visualCount })
+  const counts = visual.map((part) => part.size / width)
+  const visualTokens = counts.reduce((sum, count) => sum + count, 0)
+  if (visualTokens !== imageRows.length) {
+    throw new ImageTokenMismatch({ placeholders: imageRows.length, visualTokens })
   }
-  if (visual === undefined || visualCount === 0) return text
-  const index = tensor(ids.backend, imageRows, [visualCount], "i32")
-  const merged = replaceRows(reshape(text, [text.size / width, width]), reshape(visual, [visualCount, width]), index)
+  let merged = reshape(text, [text.size / width, width])
+  let next = 0
+  for (const [part, count] of counts.entries()) {
+    if (count === 0) continue
+    const index = tensor(ids.backend, imageRows.slice(next, next + count), [count], "i32")
+    merged = replaceRows(merged, reshape(visual[part]!, [count, width]), index)
+    next += count
+  }
   return reshape(merged, text.shape)
 }

@@ -1,0 +1,57 @@
+/** Saves and loads tensors of a backend: from and to its memory, without a second copy where the backend allows that. */
+import type { Safetensors } from "@speedq/formats"
+import { type Backend, type DType, generate, type Parameters, type Tensor } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import { SavedFileDamaged } from "./Errors.ts"
+
+const fileDtype = { f32: "F32", bf16: "BF16", f16: "F16", u8: "U8", i32: "I32" } as const
+const tensorDtype: { readonly [dtype: string]: DType | undefined } = {
+  F32: "f32",
+  BF16: "bf16",
+  F16: "f16",
+  U8: "u8",
+  I32: "i32"
+}
+
+/** A tensor as an entry of a file; its bytes are read when their turn comes. */
+export const tensorSource = (name: string, tensor: Tensor): Safetensors.TensorSource => ({
+  name,
+  dtype: fileDtype[tensor.dtype],
+  shape: tensor.shape,
+  data: Effect.promise(() => tensor.backend.read(tensor.storage.handle))
+})
+
+/** Entries of a record of tensors, as `<prefix>.<name>`. */
+export const tensorSources = (prefix: string, tensors: Parameters): readonly Safetensors.TensorSource[] =>
+  Object.entries(tensors).map(([name, tensor]) => tensorSource(`${prefix}.${name}`, tensor))
+
+/** Reads one entry into a new tensor. */
+export const loadTensor = (
+  backend: Backend,
+  file: Safetensors.Safetensors,
+  name: string
+): Effect.Effect<Tensor, SavedFileDamaged> =>
+  Effect.try({
+    try: () => {
+      const info = file.tensors.get(name)
+      const dtype = info && tensorDtype[info.dtype]
+      if (info === undefined || dtype === undefined)
+        throw new Error(`it has no tensor "${name}" of a kind this program reads`)
+      return generate(backend, { shape: info.shape, dtype }, (bytes) => file.store.readInto(name, bytes))
+    },
+    catch: (error) =>
+      new SavedFileDamaged({ file: file.path, detail: error instanceof Error ? error.message : String(error) })
+  })
+
+/** Reads every entry `<prefix>.<name>`, by name. */
+export const loadTensors = (
+  backend: Backend,
+  file: Safetensors.Safetensors,
+  prefix: string
+): Effect.Effect<Parameters, SavedFileDamaged> =>
+  Effect.gen(function* () {
+    const names = [...file.tensors.keys()].filter((name) => name.startsWith(`${prefix}.`))
+    const loaded: { [name: string]: Tensor } = {}
+    for (const name of names.sort()) loaded[name.slice(prefix.length + 1)] = yield* loadTensor(backend, file, name)
+    return loaded
+  })

@@ -1,0 +1,68 @@
+/** A model directory as everything but its weights: config, tokenizer, ids of the chat tokens, how images are prepared. */
+import { existsSync } from "node:fs"
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { SpecialTokenMissing } from "../Errors.ts"
+import { imagenetStatistics, type PixelStatistics } from "../image/normalize.ts"
+import type { ImageSettings } from "../image/preprocess.ts"
+import { type ChatTokens, chatTokens } from "../tokenizer/chatTokens.ts"
+import { type LoadTokenizerError, loadTokenizer } from "../tokenizer/loadTokenizer.ts"
+import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
+import { readModelConfig } from "./configFile.ts"
+import { type ModelConfig, tileSize } from "./ModelConfig.ts"
+import { ModelConfigInvalid, VocabularyMismatch } from "./ModelErrors.ts"
+
+export interface ModelDirectory {
+  readonly directory: string
+  readonly config: ModelConfig
+  readonly tokenizer: Tokenizer
+  readonly tokens: ChatTokens
+  readonly image: ImageSettings
+}
+
+const Statistics = Schema.Struct({
+  image_mean: Schema.Tuple([Schema.Finite, Schema.Finite, Schema.Finite]),
+  image_std: Schema.Tuple([Schema.Finite, Schema.Finite, Schema.Finite])
+})
+
+/** preprocessor_config.json where there is one (models with statistics of their own), ImageNet's else. */
+const readStatistics = (directory: string): Effect.Effect<PixelStatistics, ModelConfigInvalid> => {
+  const file = join(directory, "preprocessor_config.json")
+  if (!existsSync(file)) return Effect.succeed(imagenetStatistics)
+  return Effect.tryPromise(async () => JSON.parse(await readFile(file, "utf8")) as unknown).pipe(
+    Effect.flatMap(Schema.decodeUnknownEffect(Statistics)),
+    Effect.map(({ image_mean, image_std }) => ({ mean: image_mean, std: image_std })),
+    Effect.mapError((error) => new ModelConfigInvalid({ file, reason: error.message }))
+  )
+}
+
+export type OpenModelError = ModelConfigInvalid | LoadTokenizerError | SpecialTokenMissing | VocabularyMismatch
+
+/** Reads config.json, preprocessor_config.json and the tokenizer of a directory. The weights stay on disk. */
+export const openModelDirectory = Effect.fn("openModelDirectory")(function* (
+  directory: string
+): Effect.fn.Return<ModelDirectory, OpenModelError> {
+  const config = yield* Effect.try({
+    try: () => readModelConfig(directory),
+    catch: (error) => error as ModelConfigInvalid
+  })
+  const tokenizer = yield* loadTokenizer(directory)
+  const rows = config.llm_config.vocab_size
+  if (tokenizer.vocabSize > rows) {
+    return yield* new VocabularyMismatch({ directory, tokens: tokenizer.vocabSize, rows })
+  }
+  const tokens = yield* chatTokens(tokenizer)
+  const statistics = yield* readStatistics(directory)
+  const image: ImageSettings = {
+    tileSize: tileSize(config),
+    minTiles: config.min_dynamic_patch,
+    maxTiles: config.max_dynamic_patch,
+    thumbnail: config.use_thumbnail,
+    dynamic: config.dynamic_image_size,
+    padToSquare: false,
+    statistics
+  }
+  return { directory, config, tokenizer, tokens, image }
+})
