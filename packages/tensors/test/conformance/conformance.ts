@@ -17,6 +17,7 @@ import {
   type Tolerance
 } from "../../src/index.ts"
 import { assertClose, assertSame, wider } from "./compare.ts"
+import { golden } from "./golden.ts"
 import { hugeCases } from "./huge.ts"
 import type { Mode } from "./Mode.ts"
 import {
@@ -131,6 +132,8 @@ export const conformance = (mode: Mode): void => {
         })
       }
     })
+
+    golden(backend)
 
     it("leaves nothing alive after 1000 calls", async () => {
       const before = backend.usage()

@@ -1,0 +1,22 @@
+/** Clipping by the norm of all gradients together, without reading anything back. */
+import { MissingOperand } from "../Errors.ts"
+import { clipFactor } from "../kernels/clipFactor/definition.ts"
+import { sumSquaresInto } from "../kernels/sumSquaresInto/definition.ts"
+import { scope } from "../memory/scope.ts"
+import { type Tensor, zeros } from "../Tensor.ts"
+
+/**
+ * norm [1] of all gradients, and factor [1] = min(1, maxNorm / (norm + 1e-6)) for an optimizer's `factor`.
+ * The gradients themselves are left as they are. Raises MissingOperand when there are none.
+ */
+export const clipByGlobalNorm = (
+  gradients: { readonly [name: string]: Tensor },
+  maxNorm: number
+): { readonly norm: Tensor; readonly factor: Tensor } =>
+  scope(() => {
+    const [first, ...rest] = Object.values(gradients)
+    if (first === undefined) throw new MissingOperand("clipByGlobalNorm", "gradients")
+    const total = zeros(first.backend, [1])
+    for (const gradient of [first, ...rest]) sumSquaresInto(total, gradient)
+    return clipFactor(total, maxNorm)
+  })
