@@ -5,7 +5,10 @@ import { bilevelCheck } from "./checks/bilevel.ts"
 import { clippingCheck } from "./checks/clipping.ts"
 import { embeddingCheck, flatCheck, n2f3Check, uniformCheck } from "./checks/flatQuantizers.ts"
 import { forwardCheck } from "./checks/forward.ts"
+import { preprocessCheck, tilingCheck } from "./checks/image.ts"
 import { lossesCheck } from "./checks/losses.ts"
+import { optimizerCheck } from "./checks/optimizer.ts"
+import { shapesCheck } from "./checks/shapes.ts"
 import { traceCheck } from "./checks/trace.ts"
 
 export const checks: readonly Check[] = [
@@ -19,6 +22,10 @@ export const checks: readonly Check[] = [
   adaroundScalesCheck,
   temperatureCheck,
   adaroundBlockCheck,
+  optimizerCheck,
+  tilingCheck,
+  preprocessCheck,
+  shapesCheck,
   forwardCheck,
   traceCheck
 ]

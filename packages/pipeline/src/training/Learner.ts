@@ -1,114 +1,89 @@
 /** Trained parameters with their optimizer state, and one step of them: gradients over micro-batches, clipping, AdamW. */
 import {
-  adamStep,
+  type AdamState,
   addInto,
-  clipFactor,
+  clipByGlobalNorm,
   type GradientsOf,
   keep,
   noGrad,
+  type Optimizer,
   type Parameters,
   scale,
   scope,
-  sumSquaresInto,
   type Tensor,
-  valueAndGrad,
-  zeros
+  valueAndGrad
 } from "@speedq/tensors"
-
-export interface Moments {
-  readonly m: Tensor
-  readonly v: Tensor
-}
 
 /** Tensors are updated in place by `update`. */
 export interface Learner {
   readonly parameters: Parameters
-  readonly moments: { readonly [name: string]: Moments }
+  readonly optimizer: AdamState
 }
 
-/** Hyper-parameters of AdamW and of clipping. */
-export interface UpdateOptions {
-  readonly learningRate: number
-  readonly beta1: number
-  readonly beta2: number
-  readonly epsilon: number
-  readonly weightDecay: number
-  /** Largest norm of all gradients together. */
-  readonly maxNorm: number
-  /** Optimizer steps done, this one included. */
-  readonly step: number
+/** Puts fresh moments beside parameters; all of them pass into the learner's keeping. */
+export const makeLearner = (parameters: Parameters, optimizer: Optimizer): Learner => {
+  const state = optimizer.init(parameters)
+  for (const tensor of [parameters, state.m, state.v].flatMap(Object.values<Tensor>)) keep(tensor)
+  return { parameters, optimizer: state }
 }
 
-/** Puts fresh moments beside parameters, which pass into the learner's keeping. */
-export const makeLearner = (parameters: Parameters): Learner => ({
-  parameters: Object.fromEntries(Object.entries(parameters).map(([name, parameter]) => [name, keep(parameter)])),
-  moments: Object.fromEntries(
-    Object.entries(parameters).map(([name, { backend, shape }]) => [
-      name,
-      { m: keep(zeros(backend, shape)), v: keep(zeros(backend, shape)) }
-    ])
-  )
-})
-
-export const releaseLearner = ({ parameters, moments }: Learner): void => {
-  for (const parameter of Object.values(parameters)) parameter.release()
-  for (const { m, v } of Object.values(moments)) {
-    m.release()
-    v.release()
-  }
+export const releaseLearner = ({ parameters, optimizer }: Learner): void => {
+  for (const tensor of [parameters, optimizer.m, optimizer.v].flatMap(Object.values<Tensor>)) tensor.release()
 }
 
-/** A loss on one micro-batch, with its parts by name; `share` is the micro-batch's part of the step. */
-export type MicroBatchLoss = (
-  parameters: Parameters,
-  share: number
-) => { readonly loss: Tensor; readonly parts: { readonly [name: string]: Tensor } }
+/** A loss on one micro-batch, with its parts by name. */
+export type MicroBatchLoss = (parameters: Parameters) => {
+  readonly loss: Tensor
+  readonly parts: { readonly [name: string]: Tensor }
+}
 
 export interface StepGradients {
   readonly gradients: GradientsOf<Parameters>
-  /** Loss of the step, [1], and its parts. */
+  /** Mean loss of the micro-batches, [1], and its parts. */
   readonly loss: Tensor
   readonly parts: { readonly [name: string]: Tensor }
-  /** Sum of the squares of all gradients, [1]. */
-  readonly squares: Tensor
+  /** Norm of all gradients together, [1], and the factor that clips them. */
+  readonly norm: Tensor
+  readonly factor: Tensor
 }
 
-/** Gradients of the mean loss over micro-batches. The caller releases what is returned. */
-export const gradientsOf = (learner: Learner, microBatches: readonly MicroBatchLoss[]): StepGradients =>
+/** Gradients of the mean loss over micro-batches, accumulated in one set of tensors. The caller releases what is returned. */
+export const gradientsOf = (
+  learner: Learner,
+  microBatches: readonly MicroBatchLoss[],
+  maxNorm: number
+): StepGradients =>
   scope(() => {
     const share = 1 / microBatches.length
-    let sum: StepGradients | undefined
-    for (const loss of microBatches) {
+    let sum: Omit<StepGradients, "norm" | "factor"> | undefined
+    for (const lossOf of microBatches) {
       const { value, gradients, auxiliary } = valueAndGrad(
         (parameters: Parameters) => {
-          const result = loss(parameters, share)
-          return { loss: scale(result.loss, share), auxiliary: result.parts }
+          const { loss, parts } = lossOf(parameters)
+          return { loss: scale(loss, share), auxiliary: parts }
         },
         sum === undefined ? {} : { into: sum.gradients }
       )(learner.parameters)
       const parts = Object.fromEntries(Object.entries(auxiliary).map(([name, part]) => [name, scale(part, share)]))
       if (sum === undefined) {
-        sum = { gradients, loss: value, parts, squares: value }
+        sum = { gradients, loss: value, parts }
         continue
       }
       addInto(sum.loss, value)
       for (const [name, part] of Object.entries(parts)) addInto(sum.parts[name]!, part)
     }
     if (sum === undefined) throw new RangeError("a step needs at least one micro-batch")
-    const squares = zeros(sum.loss.backend, [1])
-    for (const gradient of Object.values(sum.gradients)) sumSquaresInto(squares, gradient)
-    return { ...sum, squares }
+    return { ...sum, ...clipByGlobalNorm(sum.gradients, maxNorm) }
   })
 
-/** Clips and applies the gradients of a step. */
-export const update = (learner: Learner, { gradients, squares }: StepGradients, options: UpdateOptions): void =>
-  noGrad(() =>
-    scope(() => {
-      const { maxNorm, ...attributes } = options
-      const factor = clipFactor(squares, maxNorm)
-      for (const [name, parameter] of Object.entries(learner.parameters)) {
-        const operands = { parameter, ...learner.moments[name]!, gradient: gradients[name]!, factor }
-        adamStep(operands, { ...attributes, decoupled: true })
-      }
-    })
-  )
+/** Applies the clipped gradients of a step; the parameters are overwritten. */
+export const update = (
+  learner: Learner,
+  { gradients, factor }: StepGradients,
+  optimizer: Optimizer,
+  learningRate: number
+): Learner =>
+  noGrad(() => ({
+    parameters: learner.parameters,
+    optimizer: optimizer.update(learner.parameters, gradients, learner.optimizer, { learningRate, factor })
+  }))
