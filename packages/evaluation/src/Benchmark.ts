@@ -47,6 +47,8 @@ export interface Benchmark {
   readonly columns: readonly string[]
   /** The split whose number is reported; without it the file's only split, or all rows. */
   readonly reportedSplit?: string
+  /** What scores count: percent unless it says points. */
+  readonly unit?: "points"
   /** Tiles per image before the limit of 64 tiles a row. */
   readonly maxTiles: number
   /** Whether a row's first image is enlarged twofold (bilinear) before tiling. */

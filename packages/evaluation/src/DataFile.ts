@@ -92,8 +92,8 @@ const checkRows = Effect.fnUntraced(function* (file: string, rows: readonly Row[
   }
 })
 
-/** The paths of an `image_path` cell, which holds one or a Python list of several. */
-const pathsOf = (file: string, { row, index, cells }: Row) =>
+/** The paths of a row's `image_path` cell, which holds one or a Python list of several; none where it is missing. */
+export const imagePathsOf = (file: string, { row, index, cells }: Row) =>
   Effect.try({
     try: () => {
       const cell = cells.get("image_path")
@@ -109,7 +109,7 @@ const withImages = Effect.fnUntraced(function* (file: string, table: RawTable, r
   for (const row of rows) {
     const own = table.images[row.row - 1]
     if (own === undefined) {
-      const paths = yield* pathsOf(file, row)
+      const paths = yield* imagePathsOf(file, row)
       result.push({ ...row, image: paths.length === 0 ? { kind: "none" } : { kind: "files", paths } })
       continue
     }
@@ -126,7 +126,7 @@ const withImages = Effect.fnUntraced(function* (file: string, table: RawTable, r
 /**
  * Reads a benchmark's TSV file.
  *
- * Fails with FileUnusable, TableInvalid (no header), ColumnMissing, and RowInvalid (a row of another width, an unclosed
+ * Fails with FileFailed, TableInvalid (no header), ColumnMissing, and RowInvalid (a row of another width, an unclosed
  * quote, text that is not UTF-8, an oversized cell, a missing or repeated index, a broken image reference).
  */
 export const readDataFile = Effect.fn("evaluation.readDataFile")(function* (

@@ -1,118 +1,135 @@
-/** What can go wrong in evaluation: every error names the file, the row where there is one, and what to do. */
+/** What can go wrong in evaluation besides the system's refusals (FileFailed of formats): every error names the file, the row where there is one, and what to do. */
 import * as Schema from "effect/Schema"
 
 const where = (file: string, row?: number, index?: string): string =>
   `${file}${row === undefined ? "" : `, row ${row}`}${index === undefined ? "" : ` (index ${index})`}`
 
 /** No benchmark has that name. */
-export class UnknownBenchmark extends Schema.TaggedError<UnknownBenchmark>()("UnknownBenchmark", {
-  benchmark: Schema.String,
-  known: Schema.Array(Schema.String)
-}) {
-  override get message() {
+export class UnknownBenchmark extends Schema.TaggedError<UnknownBenchmark>("@speedq/evaluation/UnknownBenchmark")(
+  "UnknownBenchmark",
+  {
+    benchmark: Schema.String,
+    known: Schema.Array(Schema.String)
+  }
+) {
+  override get message(): string {
     return `unknown benchmark "${this.benchmark}"; known ones: ${this.known.join(", ")}`
   }
 }
 
-/** A file cannot be opened, read or written. */
-export class FileUnusable extends Schema.TaggedError<FileUnusable>()("FileUnusable", {
-  file: Schema.String,
-  action: Schema.String,
-  reason: Schema.String
+/** A name that cannot be part of a file's name. */
+export class NameInvalid extends Schema.TaggedError<NameInvalid>("@speedq/evaluation/NameInvalid")("NameInvalid", {
+  text: Schema.String
 }) {
-  override get message() {
-    return `${this.file}: cannot ${this.action}: ${this.reason}`
+  override get message(): string {
+    return `${JSON.stringify(this.text)} cannot name files; give the model a name without slashes`
   }
 }
 
 /** A table (data file or predictions file) is not what its format says. */
-export class TableInvalid extends Schema.TaggedError<TableInvalid>()("TableInvalid", {
+export class TableInvalid extends Schema.TaggedError<TableInvalid>("@speedq/evaluation/TableInvalid")("TableInvalid", {
   file: Schema.String,
   reason: Schema.String
 }) {
-  override get message() {
+  override get message(): string {
     return `${this.file}: ${this.reason}`
   }
 }
 
 /** A table lacks a column that is needed. */
-export class ColumnMissing extends Schema.TaggedError<ColumnMissing>()("ColumnMissing", {
-  file: Schema.String,
-  column: Schema.String,
-  neededBy: Schema.String,
-  columns: Schema.Array(Schema.String)
-}) {
-  override get message() {
+export class ColumnMissing extends Schema.TaggedError<ColumnMissing>("@speedq/evaluation/ColumnMissing")(
+  "ColumnMissing",
+  {
+    file: Schema.String,
+    column: Schema.String,
+    neededBy: Schema.String,
+    columns: Schema.Array(Schema.String)
+  }
+) {
+  override get message(): string {
     return `${this.file}: no column "${this.column}", which ${this.neededBy} needs; the file has ${this.columns.join(", ")}`
   }
 }
 
 /** A row cannot be used. */
-export class RowInvalid extends Schema.TaggedError<RowInvalid>()("RowInvalid", {
+export class RowInvalid extends Schema.TaggedError<RowInvalid>("@speedq/evaluation/RowInvalid")("RowInvalid", {
   file: Schema.String,
   row: Schema.Number,
   index: Schema.optionalKey(Schema.String),
   column: Schema.optionalKey(Schema.String),
   reason: Schema.String
 }) {
-  override get message() {
+  override get message(): string {
     const column = this.column === undefined ? "" : `, column "${this.column}"`
     return `${where(this.file, this.row, this.index)}${column}: ${this.reason}`
   }
 }
 
 /** The answering function failed on a row; what was answered before is kept in the journal. */
-export class RowNotAnswered extends Schema.TaggedError<RowNotAnswered>()("RowNotAnswered", {
-  file: Schema.String,
-  row: Schema.Number,
-  index: Schema.String,
-  reason: Schema.String,
-  journal: Schema.String
-}) {
-  override get message() {
+export class RowNotAnswered extends Schema.TaggedError<RowNotAnswered>("@speedq/evaluation/RowNotAnswered")(
+  "RowNotAnswered",
+  {
+    file: Schema.String,
+    row: Schema.Number,
+    index: Schema.String,
+    reason: Schema.String,
+    journal: Schema.String
+  }
+) {
+  override get message(): string {
     return `${where(this.file, this.row, this.index)}: not answered: ${this.reason}; earlier answers are kept in ${this.journal}, run the same again to continue`
   }
 }
 
 /** Raised by an {@link Answerer}: the model could not answer. */
-export class AnswerFailed extends Schema.TaggedError<AnswerFailed>()("AnswerFailed", { reason: Schema.String }) {
-  override get message() {
+export class AnswerFailed extends Schema.TaggedError<AnswerFailed>("@speedq/evaluation/AnswerFailed")("AnswerFailed", {
+  reason: Schema.String
+}) {
+  override get message(): string {
     return this.reason
   }
 }
 
 /** A predictions file has a row that the data file does not have. */
-export class PredictionForeign extends Schema.TaggedError<PredictionForeign>()("PredictionForeign", {
-  file: Schema.String,
-  row: Schema.Number,
-  index: Schema.String,
-  benchmark: Schema.String
-}) {
-  override get message() {
+export class PredictionForeign extends Schema.TaggedError<PredictionForeign>("@speedq/evaluation/PredictionForeign")(
+  "PredictionForeign",
+  {
+    file: Schema.String,
+    row: Schema.Number,
+    index: Schema.String,
+    benchmark: Schema.String
+  }
+) {
+  override get message(): string {
     return `${where(this.file, this.row, this.index)}: the data of ${this.benchmark} has no row with this index; is this the predictions file of another data set?`
   }
 }
 
 /** A predictions file answers a row twice. */
-export class PredictionDuplicate extends Schema.TaggedError<PredictionDuplicate>()("PredictionDuplicate", {
+export class PredictionDuplicate extends Schema.TaggedError<PredictionDuplicate>(
+  "@speedq/evaluation/PredictionDuplicate"
+)("PredictionDuplicate", {
   file: Schema.String,
   row: Schema.Number,
   index: Schema.String,
   first: Schema.Number
 }) {
-  override get message() {
+  override get message(): string {
     return `${where(this.file, this.row, this.index)}: row ${this.first} already answers this index; keep one of them`
   }
 }
 
 /** A predictions file leaves rows out, and a complete one was asked for. */
-export class PredictionsMissing extends Schema.TaggedError<PredictionsMissing>()("PredictionsMissing", {
-  file: Schema.String,
-  missing: Schema.Number,
-  rows: Schema.Number,
-  first: Schema.Array(Schema.Struct({ row: Schema.Number, index: Schema.String }))
-}) {
-  override get message() {
+export class PredictionsMissing extends Schema.TaggedError<PredictionsMissing>("@speedq/evaluation/PredictionsMissing")(
+  "PredictionsMissing",
+  {
+    file: Schema.String,
+    missing: Schema.Number,
+    rows: Schema.Number,
+    first: Schema.Array(Schema.Struct({ row: Schema.Number, index: Schema.String }))
+  }
+) {
+  override get message(): string {
     const named = this.first.map(({ row, index }) => `row ${row} (index ${index})`).join(", ")
     const more = this.missing > this.first.length ? ", ..." : ""
     return `${this.file}: ${this.missing} of ${this.rows} rows of the data file have no prediction: ${named}${more}; answer them, or score the file as partial`
@@ -120,24 +137,30 @@ export class PredictionsMissing extends Schema.TaggedError<PredictionsMissing>()
 }
 
 /** The journal of an earlier run belongs to another data file, benchmark or model. */
-export class JournalMismatch extends Schema.TaggedError<JournalMismatch>()("JournalMismatch", {
-  file: Schema.String,
-  field: Schema.String,
-  expected: Schema.String,
-  actual: Schema.String
-}) {
-  override get message() {
+export class JournalMismatch extends Schema.TaggedError<JournalMismatch>("@speedq/evaluation/JournalMismatch")(
+  "JournalMismatch",
+  {
+    file: Schema.String,
+    field: Schema.String,
+    expected: Schema.String,
+    actual: Schema.String
+  }
+) {
+  override get message(): string {
     return `${this.file}: written for ${this.field} ${this.actual}, this run has ${this.expected}; use another output directory, or remove the file to start anew`
   }
 }
 
 /** A journal is damaged before its last line. */
-export class JournalDamaged extends Schema.TaggedError<JournalDamaged>()("JournalDamaged", {
-  file: Schema.String,
-  line: Schema.Number,
-  reason: Schema.String
-}) {
-  override get message() {
+export class JournalDamaged extends Schema.TaggedError<JournalDamaged>("@speedq/evaluation/JournalDamaged")(
+  "JournalDamaged",
+  {
+    file: Schema.String,
+    line: Schema.Number,
+    reason: Schema.String
+  }
+) {
+  override get message(): string {
     return `${this.file}, line ${this.line}: ${this.reason}; remove that line to answer its row again, or the file to start anew`
   }
 }

@@ -26,6 +26,7 @@ export interface ScoredRow {
 export interface Score {
   readonly benchmark: string
   readonly matcher: Matcher
+  readonly unit: "percent" | "points"
   /** The number to report: percent, or OCRBench's points out of 1000. NaN (null in JSON) when no row of its split was answered. */
   readonly overall: number
   /** The split that `overall` is of, or `all`. */
@@ -114,6 +115,7 @@ export const score = Effect.fn("evaluation.score")(function* (
   const result: Score = {
     benchmark: benchmark.name,
     matcher,
+    unit: benchmark.unit ?? "percent",
     ...report(benchmark, rows, marks),
     splits: marks.splits,
     categories: marks.categories,

@@ -52,7 +52,7 @@ describe("floatText is repr(float)", () => {
 describe("parseFloatLikePandas", () => {
   it("keeps 17 digits, leading zeros counted", () => {
     assert.strictEqual(parseFloatLikePandas("0.30000000000000004"), 0.3)
-    assert.strictEqual(parseFloatLikePandas("3.14159265358979323846"), 3.1415926535897927)
+    assert.strictEqual(parseFloatLikePandas("4.14159265358979323846"), 4.141592653589793)
     assert.strictEqual(parseFloatLikePandas("123456789.123456789"), 123456789.12345678)
   })
   it("takes what pandas takes and nothing else", () => {
@@ -82,7 +82,13 @@ describe("typeColumn", () => {
     [["inf", "1"], "float", ["inf", "1.0"]],
     [["True", "false"], "boolean", ["True", "False"]],
     [["true", "true"], "boolean", ["True", "True"]],
-    [["True", ""], "text", ["True", undefined]],
+    [["TRUE", ""], "boolean", ["True", undefined]],
+    [["-0", ""], "float", ["0.0", undefined]],
+    [["123456789012345678", ""], "float", ["1.2345678901234568e+17", undefined]],
+    [["99999999999999999999", "1.5"], "text", ["99999999999999999999", "1.5"]],
+    [["1.5", "99999999999999999999"], "float", ["1.5", "1.0000000000000002e+20"]],
+    [["-99999999999999999999", "1.5"], "float", ["-1.0000000000000002e+20", "1.5"]],
+    [["-99999999999999999999", "1"], "text", ["-99999999999999999999", "1"]],
     [["TRUE", "yes"], "text", ["TRUE", "yes"]],
     [["1", "True"], "text", ["1", "True"]],
     [["9223372036854775807", "1"], "integer", ["9223372036854775807", "1"]],

@@ -11,6 +11,7 @@ export const ocrBench: Benchmark = {
     md5: "e953d98a987cc6e26ef717b61260b778"
   },
   columns: ["index", "question", "answer", "category"],
+  unit: "points",
   maxTiles: 24,
   upscaleFirst2x: false,
   generation: greedyGeneration,

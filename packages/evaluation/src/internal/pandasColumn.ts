@@ -18,23 +18,30 @@ const booleans = new Map([
   ...["False", "FALSE", "false"].map((text) => [text, "False"] as const)
 ])
 
-const int64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n }
-const uint64 = { min: 0n, max: 2n ** 64n - 1n }
-
 type Cells = readonly (string | undefined)[]
 
-const integers = (cells: Cells): readonly string[] | "overflow" | undefined => {
-  const values: bigint[] = []
+const int64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n }
+const maxUint64 = 2n ** 64n - 1n
+
+/** Integers as far as the column has nothing else; "overflow" when 64 bits do not hold them. */
+const integers = (cells: Cells): readonly (bigint | undefined)[] | "overflow" | undefined => {
+  const values: (bigint | undefined)[] = []
+  let [signed, unsigned, tooSmall] = [false, false, false]
   for (const cell of cells) {
     const value = cell === undefined ? undefined : parseInteger(cell)
-    if (value === undefined) return undefined
+    if (cell !== undefined && value === undefined) return undefined
     values.push(value)
+    if (value === undefined) continue
+    if (value > maxUint64) return "overflow"
+    if (value < 0n) signed = true
+    if (value < int64.min) tooSmall = true
+    if (value > int64.max) unsigned = true
   }
-  const fits = [int64, uint64].some(({ min, max }) => values.every((value) => value >= min && value <= max))
-  return fits ? values.map(String) : "overflow"
+  // The unsigned type has neither negative nor missing values.
+  return tooSmall || (unsigned && (signed || values.includes(undefined))) ? "overflow" : values
 }
 
-const floats = (cells: Cells): readonly (string | undefined)[] | undefined => {
+const floats = (cells: Cells): Cells | undefined => {
   const texts: (string | undefined)[] = []
   for (const cell of cells) {
     const value = cell === undefined ? undefined : parseFloatLikePandas(cell)
@@ -45,16 +52,20 @@ const floats = (cells: Cells): readonly (string | undefined)[] | undefined => {
 }
 
 /**
- * Types a column as `read_csv` and `read_excel` do: integer, else float, else boolean, else text; a missing cell makes
- * integers floats ("1" prints as "1.0") and booleans text. Integers beyond 64 bits stay text.
+ * Types a column as `read_csv` and `read_excel` do: integer, else float, else boolean, else text. A missing cell makes
+ * integers floats ("1" prints as "1.0"); integers beyond 64 bits stay text.
  */
 export const typeColumn = (raw: readonly string[]): PandasColumn => {
   const cells: Cells = raw.map((cell) => (missingTexts.has(cell) ? undefined : cell))
-  const whole = integers(cells)
+  const whole = cells.some((cell) => cell !== undefined) ? integers(cells) : undefined
   if (whole === "overflow") return { kind: "text", cells }
-  if (whole !== undefined && whole.length > 0) return { kind: "integer", cells: whole }
+  if (whole !== undefined) {
+    if (!whole.includes(undefined)) return { kind: "integer", cells: whole.map(String) }
+    return { kind: "float", cells: whole.map((value) => (value === undefined ? value : floatText(Number(value)))) }
+  }
   const real = floats(cells)
   if (real !== undefined) return { kind: "float", cells: real }
   const logical = cells.map((cell) => (cell === undefined ? undefined : booleans.get(cell)))
-  return logical.includes(undefined) ? { kind: "text", cells } : { kind: "boolean", cells: logical }
+  const allLogical = cells.every((cell, i) => cell === undefined || logical[i] !== undefined)
+  return allLogical ? { kind: "boolean", cells: logical } : { kind: "text", cells }
 }

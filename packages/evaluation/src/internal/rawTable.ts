@@ -1,9 +1,8 @@
 /** A TSV file read in one pass: columns of raw text, byte ranges instead of images, digests. */
 import { createHash } from "node:crypto"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
-import * as Stream from "effect/Stream"
-import { FileUnusable, RowInvalid, TableInvalid } from "../Errors.ts"
+import { RowInvalid, TableInvalid } from "../Errors.ts"
+import { readPieces } from "./files.ts"
 import { codePoints } from "./pythonText.ts"
 import { type RawCell, type RawRecord, RecordError, recordReader } from "./recordReader.ts"
 
@@ -37,7 +36,6 @@ export interface CellLimits {
 /** An `image` cell of at most so many characters names another row, whose image it shares. */
 export const referenceLength = 64
 
-const chunkBytes = 2 ** 20
 // Enough for one character more than a reference has, whatever the script.
 const headBytes = 4 * (referenceLength + 1)
 
@@ -108,11 +106,10 @@ const makeCollector = (limits: CellLimits) => {
 }
 
 /**
- * Streams a file once. Fails with FileUnusable, TableInvalid (empty, or a header that is not UTF-8) and RowInvalid (a row of
+ * Streams a file once. Fails with FileFailed, TableInvalid (empty, or a header that is not UTF-8) and RowInvalid (a row of
  * another width, an unclosed quote, text that is not UTF-8, an oversized cell).
  */
 export const readRawTable = Effect.fnUntraced(function* (file: string, limits: CellLimits) {
-  const fs = yield* FileSystem.FileSystem
   const { reader, progress } = makeCollector(limits)
   const [md5, sha256] = [createHash("md5"), createHash("sha256")]
   let bytes = 0
@@ -132,19 +129,16 @@ export const readRawTable = Effect.fnUntraced(function* (file: string, limits: C
     const reason = `${error.message}; the row starts on line ${error.line}`
     return new RowInvalid({ file, row: rows + 1, reason, ...(column === undefined ? {} : { column }) })
   }
-  yield* fs.stream(file, { chunkSize: chunkBytes }).pipe(
-    Stream.mapError((error) => new FileUnusable({ file, action: "read", reason: error.message })),
-    Stream.runForEach((chunk) =>
-      Effect.try({
-        try: () => {
-          bytes += chunk.length
-          md5.update(chunk)
-          sha256.update(chunk)
-          reader.push(chunk)
-        },
-        catch: failure
-      })
-    )
+  yield* readPieces(file, (piece) =>
+    Effect.try({
+      try: () => {
+        bytes += piece.length
+        md5.update(piece)
+        sha256.update(piece)
+        reader.push(piece)
+      },
+      catch: failure
+    })
   )
   yield* Effect.try({ try: reader.end, catch: failure })
   const { header, columns, images, rows } = progress()
