@@ -4,7 +4,7 @@
  */
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
-import { openBackend } from "./backends.ts"
+import { openBackend } from "@speedq/tensors"
 import { checks } from "./checks.ts"
 import { readFixture } from "./Fixture.ts"
 

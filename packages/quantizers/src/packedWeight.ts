@@ -1,57 +1,94 @@
 /**
  * The packed form of a quantized weight: each stored tensor of its quantizer (`Quantizer.stored`) as one safetensors entry
- * `<parameter>.<name>`. Elements below 8 bits are a little-endian bit stream of U8, [ceil(count bits / 8)]; f16 and f32
- * numbers keep dtype and shape. What it was quantized with is in the file's metadata (packedContainer.ts).
+ * `<parameter>.<name>`. Elements below 8 bits are a little-endian bit stream of U8, [ceil(count bits / 8)]; f16, bf16 and
+ * f32 numbers keep dtype and shape. What it was quantized with is in the file's metadata (packedContainer.ts).
  */
 import { bytesOf, type Safetensors, type TensorStore } from "@speedq/formats"
-import { type Backend, cast, generate, type Shape, scope, type Tensor, unpackCodes } from "@speedq/tensors"
+import { type Backend, cast, generate, type Shape, scope, sizeOf, type Tensor, unpackCodes } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import { packBits, packedBytes } from "./BitPacking.ts"
 import type { QuantizedWeight, QuantizerChoice, StoredTensor } from "./Quantizer.ts"
 
+/** A quantized parameter in the backend's memory, as small as in the file: unpacked when it is asked for. */
+export interface PackedWeight {
+  /** [out, in] */
+  readonly shape: Shape
+  readonly choice: QuantizerChoice
+  /** Bytes held. */
+  readonly bytes: number
+  /** The weight [out, in] in f32, in the caller's scope: the bits of the quantizer's `fakeQuantize`. */
+  readonly unpack: () => Tensor
+  /** Entries of a file under the parameter's name. */
+  readonly entries: (parameter: string) => readonly Safetensors.TensorSource[]
+  readonly release: () => void
+}
+
 const fileDtype = { f32: "F32", bf16: "BF16", f16: "F16", u8: "U8", i32: "I32" } as const
 
-const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
-
-/** Shape of a stored tensor in the file. */
-const fileShape = ({ dtype, shape, bits }: StoredTensor): Shape =>
+/** Shape of a stored tensor in the file and in memory. */
+const packedShape = ({ dtype, shape, bits }: StoredTensor): Shape =>
   dtype === "u8" ? [packedBytes(sizeOf(shape), bits)] : shape
 
-/** Bytes of one stored tensor as the file has them. */
-const encode = async (stored: StoredTensor, tensor: Tensor): Promise<Uint8Array> => {
-  if (stored.dtype === "u8") {
-    const codes = await tensor.read()
-    return packBits(Uint8Array.from(codes), stored.bits)
+/** The stored tensor that packed bytes stand for, as the quantizer reads it. */
+const widen = (part: StoredTensor, tensor: Tensor): Tensor => {
+  if (part.dtype === "u8") return unpackCodes(tensor, part.bits, part.shape)
+  return part.dtype === "f32" ? tensor.alias() : cast(tensor, "f32")
+}
+
+/** Takes over packed tensors, one for each of the quantizer's stored ones. */
+const hold = (choice: QuantizerChoice, shape: Shape, held: readonly Tensor[]): PackedWeight => {
+  const { quantizer, config } = choice
+  const stored = quantizer.stored(config, shape)
+  return {
+    shape,
+    choice,
+    bytes: held.reduce((sum, { storage }) => sum + storage.handle.bytes, 0),
+    unpack: () =>
+      scope(() => {
+        const parts = stored.map((part, index) => [part.name, widen(part, held[index]!)] as const)
+        return quantizer.dequantize(config, Object.fromEntries(parts), shape)
+      }),
+    entries: (parameter) =>
+      stored.map((part, index) => ({
+        name: `${parameter}.${part.name}`,
+        dtype: fileDtype[part.dtype],
+        shape: packedShape(part),
+        data: Effect.promise(() => held[index]!.backend.read(held[index]!.storage.handle))
+      })),
+    release: () => {
+      for (const tensor of held) tensor.release()
+    }
   }
-  const inFile = scope(() => (tensor.dtype === stored.dtype ? tensor.alias() : cast(tensor, stored.dtype as "f16")))
+}
+
+/** Bytes of one stored tensor in packed form. */
+const packedForm = async (part: StoredTensor, tensor: Tensor): Promise<Uint8Array> => {
+  if (part.dtype === "u8") {
+    const codes = await tensor.read()
+    return packBits(codes instanceof Uint8Array ? codes : Uint8Array.from(codes), part.bits)
+  }
+  if (part.dtype === tensor.dtype || part.dtype === "i32") return bytesOf(await tensor.read())
+  const target = part.dtype
+  const inFile = scope(() => cast(tensor, target))
   const bytes = bytesOf(await inFile.read())
   inFile.release()
   return bytes
 }
 
-/** File entries of one quantized parameter; the bytes are made when they are written. */
-export const packedEntries = (
-  parameter: string,
-  { quantizer, config }: QuantizerChoice,
+/** Packs what a quantizer gave for a weight [out, in]; `quantized` stays the caller's. */
+export const packWeight = async (
+  choice: QuantizerChoice,
   shape: Shape,
   quantized: QuantizedWeight
-): readonly Safetensors.TensorSource[] =>
-  quantizer.stored(config, shape).map((stored) => ({
-    name: `${parameter}.${stored.name}`,
-    dtype: fileDtype[stored.dtype],
-    shape: fileShape(stored),
-    data: Effect.promise(() => encode(stored, quantized[stored.name]!))
-  }))
-
-/** A packed parameter in the backend's memory: as small as in the file, unpacked when it is asked for. */
-export interface PackedWeight {
-  readonly shape: Shape
-  readonly choice: QuantizerChoice
-  /** Bytes held. */
-  readonly bytes: number
-  /** The weight [out, in] in f32, in the caller's scope. */
-  readonly unpack: () => Tensor
-  readonly release: () => void
+): Promise<PackedWeight> => {
+  const held: Tensor[] = []
+  for (const part of choice.quantizer.stored(choice.config, shape)) {
+    const tensor = quantized[part.name]!
+    const packed = await packedForm(part, tensor)
+    const spec = { dtype: part.dtype, shape: packedShape(part) }
+    held.push(generate(tensor.backend, spec, (bytes) => bytes.set(packed)))
+  }
+  return hold(choice, shape, held)
 }
 
 /** Reads one packed parameter. Raises the read errors of formats. */
@@ -62,27 +99,9 @@ export const readPackedWeight = (
   choice: QuantizerChoice,
   shape: Shape
 ): PackedWeight => {
-  const { quantizer, config } = choice
-  const stored = quantizer.stored(config, shape)
-  const held = stored.map((part) => {
-    const spec = { dtype: part.dtype, shape: fileShape(part) }
+  const held = choice.quantizer.stored(choice.config, shape).map((part) => {
+    const spec = { dtype: part.dtype, shape: packedShape(part) }
     return generate(backend, spec, (bytes) => store.readInto(`${parameter}.${part.name}`, bytes))
   })
-  const widen = (part: StoredTensor, tensor: Tensor): Tensor => {
-    if (part.dtype !== "u8") return part.dtype === "f32" ? tensor.alias() : cast(tensor, "f32")
-    return unpackCodes(tensor, part.bits, part.shape)
-  }
-  return {
-    shape,
-    choice,
-    bytes: held.reduce((sum, { storage }) => sum + storage.handle.bytes, 0),
-    unpack: () =>
-      scope(() => {
-        const parts = stored.map((part, index) => [part.name, widen(part, held[index]!)] as const)
-        return quantizer.dequantize(config, Object.fromEntries(parts), shape)
-      }),
-    release: () => {
-      for (const tensor of held) tensor.release()
-    }
-  }
+  return hold(choice, shape, held)
 }

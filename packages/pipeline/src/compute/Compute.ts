@@ -1,0 +1,46 @@
+/** The backend of a run as a service: started with the run, closed with it. */
+import { type Backend, openBackend } from "@speedq/tensors"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+
+/** A backend could not be started as asked. */
+export class ComputeUnavailable extends Schema.TaggedError<ComputeUnavailable>()("ComputeUnavailable", {
+  backend: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `backend "${this.backend}": ${this.reason}`
+  }
+}
+
+export interface ComputeOptions {
+  /** As on the command line: "auto", "native", "native:none", "gpujs:webgpu", "reference". */
+  readonly backend: string
+  readonly memoryLimit?: number | undefined
+}
+
+export class Compute extends Context.Service<Compute, { readonly backend: Backend }>()("speedq/Compute") {
+  static readonly layer = ({ backend: name, memoryLimit }: ComputeOptions): Layer.Layer<Compute, ComputeUnavailable> =>
+    Layer.effect(
+      Compute,
+      Effect.map(
+        Effect.acquireRelease(
+          Effect.tryPromise({
+            try: () => openBackend(name, { memoryLimit }),
+            catch: (error) =>
+              new ComputeUnavailable({
+                backend: name,
+                reason: error instanceof Error ? error.message : String(error)
+              })
+          }),
+          (backend) => Effect.promise(() => backend.close())
+        ),
+        (backend) => ({ backend })
+      )
+    )
+
+  /** The GPU where one answers, else the processor. */
+  static readonly auto = Compute.layer({ backend: "auto" })
+}

@@ -1,0 +1,59 @@
+/** Backends by the names that the command line uses. */
+import type { Backend } from "../Backend.ts"
+import { BackendUnavailable } from "../Errors.ts"
+
+const gpujsModes = ["webgpu", "headlessgl", "webasm", "cpu"] as const
+type GpujsMode = (typeof gpujsModes)[number]
+
+const isGpujsMode = (name: string): name is GpujsMode => (gpujsModes as readonly string[]).includes(name)
+
+export interface OpenBackendOptions {
+  /** Bytes of all tensors together; the backend's own limit when absent. */
+  readonly memoryLimit?: number | undefined
+}
+
+const openGpujs = async (mode: string): Promise<Backend> => {
+  if (!isGpujsMode(mode)) {
+    throw new BackendUnavailable(`gpujs:${mode}`, `there is no such mode; known are ${gpujsModes.join(", ")}`)
+  }
+  const { makeGpujsBackend } = await import("./gpujs/GpujsBackend.ts")
+  return makeGpujsBackend({ mode })
+}
+
+const openNative = async (blas: string | undefined, { memoryLimit }: OpenBackendOptions): Promise<Backend> => {
+  const { makeNativeBackend } = await import("./native/NativeBackend.ts")
+  return makeNativeBackend({ ...(blas ? { blas } : {}), ...(memoryLimit ? { memoryLimit } : {}) })
+}
+
+/** The GPU where one answers, else the processor. What was chosen is the backend's name. */
+const openAuto = async (options: OpenBackendOptions): Promise<Backend> => {
+  try {
+    return await openGpujs("webgpu")
+  } catch (error) {
+    if (error instanceof BackendUnavailable) return openNative(undefined, options)
+    throw error
+  }
+}
+
+/**
+ * "auto", "native", "native:none" (no BLAS), "native:PATH" (that BLAS), "gpujs" (webgpu), "gpujs:MODE", "reference".
+ * Raises BackendUnavailable; nothing else is started in place of what was asked for.
+ */
+export const openBackend = async (name: string, options: OpenBackendOptions = {}): Promise<Backend> => {
+  const [kind = "", ...rest] = name.split(":")
+  const detail = rest.length === 0 ? undefined : rest.join(":")
+  switch (kind) {
+    case "auto":
+      return openAuto(options)
+    case "native":
+      return openNative(detail, options)
+    case "gpujs":
+      return openGpujs(detail ?? "webgpu")
+    case "reference": {
+      const { makeReferenceBackend } = await import("./reference/ReferenceBackend.ts")
+      return makeReferenceBackend()
+    }
+    default:
+      throw new BackendUnavailable(name, "there is no such backend; known are auto, native, gpujs and reference")
+  }
+}
