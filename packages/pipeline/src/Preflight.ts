@@ -1,22 +1,30 @@
 /** Before any work: everything that stands in a run's way, all at once, and what the run will take. */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import { PreflightFailed, type PreflightProblem } from "./Errors.ts"
 import * as Forecast from "./Forecast.ts"
 import { formatBytes, formatDuration } from "./format.ts"
 import { Machine } from "./Machine.ts"
 import type { RecipeSettings } from "./RecipeSettings.ts"
+import { stagesName } from "./RunDirectory.ts"
 import { type AnyRecipe, labelled } from "./recipeValue.ts"
+import { readManifest } from "./StageManifest.ts"
 
 /** What a recipe will take on this machine. */
 export interface Plan {
-  readonly stages: ReadonlyArray<{ readonly label: string; readonly forecast: Forecast.Forecast }>
+  readonly stages: ReadonlyArray<{
+    readonly label: string
+    readonly forecast: Forecast.Forecast
+    /** Whether the run directory has a result for it, which its key may still turn out not to fit. */
+    readonly finished: boolean
+  }>
   readonly problems: ReadonlyArray<PreflightProblem>
   /** Of the stage that needs most. */
   readonly memoryBytes: number
   readonly memoryLimitBytes: number
-  /** All results, and three states of the stage with the largest. */
+  /** Still to be written at the worst moment: results of the stages that are not finished, and three states of the largest of them. */
   readonly diskBytes: number
   readonly diskFreeBytes: number | undefined
   /** Sum of the stages that know theirs. */
@@ -27,22 +35,29 @@ export interface Plan {
 export const plan = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
   Effect.gen(function* () {
     const machine = yield* Machine
-    const stages = yield* Effect.forEach(labelled(recipe.stages), ({ stage, label }) =>
-      Effect.map(forecastOf(stage.forecast(recipe.settings)), (forecast) => ({ label, forecast }))
+    const path = yield* Path.Path
+    const stages = yield* Effect.forEach(
+      labelled(recipe.stages),
+      Effect.fnUntraced(function* ({ stage, label, place }) {
+        const forecast = yield* forecastOf(stage.forecast(recipe.settings))
+        const present = yield* presentIn(path.join(directory, stagesName, place))
+        return { label, forecast, ...present }
+      })
     )
     const forecasts = stages.map(({ forecast }) => forecast)
     const memoryLimitBytes = yield* limitOf(recipe.settings)
     const memoryBytes = Math.max(0, ...forecasts.map((forecast) => forecast.memoryBytes))
-    const states = Math.max(0, ...forecasts.map(({ checkpointBytes }) => checkpointBytes))
-    const results = forecasts.reduce((sum, { outputBytes }) => sum + outputBytes, 0)
-    const diskBytes = results + 3 * states
+    const unfinished = stages.filter(({ finished }) => !finished)
+    const states = Math.max(0, ...unfinished.map(({ forecast }) => forecast.checkpointBytes))
+    const results = unfinished.reduce((sum, { forecast, bytes }) => sum + forecast.outputBytes - bytes, 0)
+    const diskBytes = Math.max(0, results + 3 * states)
     const free = yield* machine.diskFreeBytes(yield* nearestDirectory(directory))
     const problems: ReadonlyArray<PreflightProblem> = [
       ...stages.flatMap(({ label, forecast }) =>
         forecast.obstacles.map(({ issue, fix }) => ({ stage: label, issue, fix }))
       ),
       ...stages.filter(({ forecast }) => forecast.memoryBytes > memoryLimitBytes).map(tooLarge(memoryLimitBytes)),
-      ...diskProblems(diskBytes - (yield* usedBytes(directory)), free, directory)
+      ...diskProblems(diskBytes, free, directory)
     ]
     const seconds = forecasts.reduce((sum, forecast) => sum + (forecast.seconds ?? 0), 0)
     const result: Plan = { stages, problems, memoryBytes, memoryLimitBytes, diskBytes, diskFreeBytes: free, seconds }
@@ -119,14 +134,16 @@ const nearestDirectory = Effect.fnUntraced(function* (directory: string) {
   return current
 })
 
-/** Bytes of all files below a directory; 0 when it is not there. */
-const usedBytes = Effect.fnUntraced(
-  function* (directory: string) {
-    const fs = yield* FileSystem.FileSystem
-    const path = yield* Path.Path
-    const names = yield* fs.readDirectory(directory, { recursive: true })
-    const infos = yield* Effect.forEach(names, (name) => fs.stat(path.join(directory, name)))
-    return infos.reduce((sum, { type, size }) => sum + (type === "File" ? Number(size) : 0), 0)
-  },
-  Effect.orElseSucceed(() => 0)
-)
+/** What is there of a stage: whether it is finished, and the bytes of its files. */
+const presentIn = Effect.fnUntraced(function* (directory: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const found = Option.getOrUndefined(yield* readManifest(directory))
+  if (found === undefined) return { finished: false, bytes: 0 }
+  const bytes = yield* fs.readDirectory(directory).pipe(
+    Effect.flatMap((names) => Effect.forEach(names, (name) => fs.stat(path.join(directory, name)))),
+    Effect.map((infos) => infos.reduce((sum, { size }) => sum + Number(size), 0)),
+    Effect.orElseSucceed(() => 0)
+  )
+  return { finished: found.manifest.finished !== null, bytes }
+})

@@ -1,7 +1,7 @@
 /** Events as plain lines, for logs and pipes: every text, and of the steps one every few seconds. */
 import * as Effect from "effect/Effect"
 import { isEntryOf, type Sink } from "../Events.ts"
-import { StepDone } from "../runEvents.ts"
+import { RunFailed, StepDone } from "../runEvents.ts"
 import { formatLine, type Output } from "./Output.ts"
 
 /** Prints a step at most every `stepSeconds`, and the last one of a stage always. */
@@ -9,6 +9,8 @@ export const plainLinesSink = (output: Output, stepSeconds = 10): Sink => {
   let lastStep = Number.NEGATIVE_INFINITY
   return {
     write: (entry) => {
+      // Whoever started the run says why it failed.
+      if (isEntryOf(RunFailed, entry)) return
       const { at, stage, warning } = entry
       if (isEntryOf(StepDone, entry)) {
         const { step, steps } = entry.event

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { isEntryOf, type Sink } from "../Events.ts"
 import { formatDuration, formatNumber } from "../format.ts"
-import { StageStarted, StepDone } from "../runEvents.ts"
+import { RunFailed, StageStarted, StepDone } from "../runEvents.ts"
 import { formatLine, type Output } from "./Output.ts"
 
 interface Progress {
@@ -30,6 +30,8 @@ export const progressBarsSink = (output: Output): Sink => {
   }
   return {
     write: (entry) => {
+      // Whoever started the run says why it failed.
+      if (isEntryOf(RunFailed, entry)) return
       const { at, stage = "" } = entry
       if (isEntryOf(StepDone, entry)) {
         const { step, steps, metrics } = entry.event

@@ -1,5 +1,6 @@
 /** Toy stages with real states: weights and moments in typed arrays, a random stream, a data cursor. */
 import { AtomicFile, bytesOf, type ReadError, typedView } from "@speedq/formats"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
@@ -69,20 +70,27 @@ export class ToyFailed extends Schema.TaggedError<ToyFailed>()("ToyFailed", { st
   }
 }
 
+/** Makes the stage of a label fail at a step: from outside, so that its key stays the same. */
+export const Sabotage = Context.Reference<{ readonly label: string; readonly step: number } | undefined>(
+  "toy/Sabotage",
+  {
+    defaultValue: () => undefined
+  }
+)
+
 const Training = Schema.Struct({
   steps: Schema.Int.pipe(Schema.withDecodingDefaultKey(Effect.succeed(10))),
   floats: Schema.Int.pipe(Schema.withDecodingDefaultKey(Effect.succeed(1000))),
   rate: Schema.Number.check(Schema.isGreaterThan(0)).pipe(Schema.withDecodingDefaultKey(Effect.succeed(0.1))),
   /** Milliseconds that a step takes besides its arithmetic. */
   pause: Schema.Number.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
-  failAt: Schema.optionalKey(Schema.Int),
   nanAt: Schema.optionalKey(Schema.Int)
 })
 type Training = typeof Training.Type
 
 /** Momentum descent towards random targets: every bit of the result depends on every step and every random number. */
 const train = <Out, R>(
-  { steps, floats, rate, pause, failAt, nanAt }: Training,
+  { steps, floats, rate, pause, nanAt }: Training,
   start: (index: number) => number,
   context: StageContext,
   finish: (state: State) => Effect.Effect<Out, never, R>
@@ -97,7 +105,10 @@ const train = <Out, R>(
   })),
   step: (state, done) =>
     Effect.gen(function* () {
-      if (failAt === done + 1) return yield* new ToyFailed({ step: failAt })
+      const sabotage = yield* Sabotage
+      if (sabotage?.label === context.label && sabotage.step === done + 1) {
+        return yield* new ToyFailed({ step: sabotage.step })
+      }
       if (pause > 0) yield* Effect.sleep(pause)
       const { values, moments, random, losses } = state
       const target = nextUniform(random)

@@ -1,0 +1,232 @@
+/** What is saved is checked when it is read: damage falls back with a warning, a changed recipe never reuses, and nothing is lost. */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { assert } from "vitest"
+import { NotARunDirectory, StageFailed } from "../src/Errors.ts"
+import { resultsOf, savedSteps, temporaryDirectory } from "./support/toyProcess.ts"
+import { recipeOf, runHere } from "./support/toyRun.ts"
+import { ToyFailed } from "./toy/stages.ts"
+
+const vit = { use: "toy-vit", steps: 9, floats: 400 }
+const projector = { use: "toy-projector", steps: 9, floats: 400 }
+const exporting = { use: "toy-export" }
+const recipe = recipeOf([vit, projector, exporting])
+
+const flipByte = (file: string) => {
+  const bytes = readFileSync(file)
+  bytes[bytes.length >> 1] = bytes[bytes.length >> 1]! ^ 1
+  writeFileSync(file, bytes)
+}
+const reportOf = (directory: string) => readFileSync(join(directory, "report.html"), "utf8")
+const errorOf = (exit: Exit.Exit<unknown, unknown>) => (Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined)
+
+/** A run of `recipe` that nothing disturbed. */
+const undisturbed = Effect.gen(function* () {
+  const directory = join(temporaryDirectory(), "whole")
+  const { exit } = yield* runHere(directory, recipe)
+  assert.isTrue(Exit.isSuccess(exit))
+  return resultsOf(directory)
+})
+
+/** A run that failed in its second stage at step 7, with the states of steps 4 and 6 saved. */
+const broken = Effect.gen(function* () {
+  const directory = join(temporaryDirectory(), "run")
+  const { exit } = yield* runHere(directory, recipe, { failAt: { label: "toy-projector", step: 7 } })
+  const error = errorOf(exit)
+  assert.instanceOf(error, StageFailed)
+  assert.instanceOf(error.cause, ToyFailed)
+  assert.strictEqual(error.message, "stage toy-projector stopped at step 6 of 9: the toy was told to fail at step 7")
+  assert.deepStrictEqual(savedSteps(directory), { "02-toy-projector": 6 })
+  return { directory, stage: join(directory, "stages", "02-toy-projector") }
+})
+
+describe("damage", () => {
+  it.live("a flipped byte in the newest state: the one before it is taken", () =>
+    Effect.gen(function* () {
+      const { directory, stage } = yield* broken
+      flipByte(join(stage, "step-00000006.safetensors"))
+      const { exit, printed } = yield* runHere(directory, recipe)
+      assert.isTrue(Exit.isSuccess(exit), printed)
+      assert.match(printed, /warning: 02-toy-projector: .*step-00000006.safetensors is damaged \(its SHA-256 is/)
+      assert.include(printed, "; continuing from step 4\n")
+      assert.include(printed, "02-toy-projector: continuing after step 4 of 9")
+      assert.match(reportOf(directory), /step-00000006.safetensors is damaged/)
+      assert.deepStrictEqual(resultsOf(directory), yield* undisturbed)
+    })
+  )
+
+  it.live("both states damaged, one of them cut: the stage starts again", () =>
+    Effect.gen(function* () {
+      const { directory, stage } = yield* broken
+      flipByte(join(stage, "step-00000004.safetensors"))
+      const newest = join(stage, "step-00000006.safetensors")
+      writeFileSync(newest, readFileSync(newest).subarray(0, 1000))
+      const { exit, printed } = yield* runHere(directory, recipe)
+      assert.isTrue(Exit.isSuccess(exit), printed)
+      assert.match(printed, /damaged \(it has 1000 bytes, \d+ were written\); continuing from step 4/)
+      assert.include(printed, "; the stage starts again\n")
+      assert.include(printed, "02-toy-projector: 9 steps")
+      assert.deepStrictEqual(resultsOf(directory), yield* undisturbed)
+    })
+  )
+
+  it.live("a flipped byte in the manifest: its copy is used and nothing is repeated", () =>
+    Effect.gen(function* () {
+      const { directory, stage } = yield* broken
+      flipByte(join(stage, "manifest.json"))
+      const { exit, printed } = yield* runHere(directory, recipe)
+      assert.isTrue(Exit.isSuccess(exit), printed)
+      assert.include(printed, "its copy is used")
+      assert.include(printed, "02-toy-projector: continuing after step 6 of 9")
+      assert.deepStrictEqual(resultsOf(directory), yield* undisturbed)
+    })
+  )
+
+  it.live("a manifest and its copy damaged: the stage runs again, the old files are kept aside", () =>
+    Effect.gen(function* () {
+      const { directory, stage } = yield* broken
+      for (const name of ["manifest.json", "manifest.copy.json"]) flipByte(join(stage, name))
+      const { exit, printed } = yield* runHere(directory, recipe)
+      assert.isTrue(Exit.isSuccess(exit), printed)
+      assert.include(printed, "superseded/02-toy-projector-unreadable")
+      assert.include(
+        readdirSync(join(directory, "superseded", "02-toy-projector-unreadable")),
+        "step-00000006.safetensors"
+      )
+      assert.deepStrictEqual(resultsOf(directory), yield* undisturbed)
+    })
+  )
+
+  it.live("a damaged result of a finished stage, and a vanished file of another: both run again", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      yield* runHere(directory, recipe)
+      const whole = resultsOf(directory)
+      flipByte(join(directory, "stages", "01-toy-vit", "vit.safetensors"))
+      rmSync(join(directory, "model", "weights.bin"))
+      const { exit, printed } = yield* runHere(directory, recipe)
+      assert.isTrue(Exit.isSuccess(exit), printed)
+      assert.match(printed, /01-toy-vit: .*vit.safetensors is damaged .*; the stage runs again/)
+      assert.include(printed, "02-toy-projector: finished before, reused")
+      assert.match(printed, /03-toy-export: model\/weights.bin is damaged .*; the stage runs again/)
+      assert.deepStrictEqual(resultsOf(directory), whole)
+    })
+  )
+
+  it.live("what a killed process left half written is removed", () =>
+    Effect.gen(function* () {
+      const { directory, stage } = yield* broken
+      writeFileSync(join(stage, ".step-00000008.safetensors.1-0-0.tmp"), "half")
+      writeFileSync(join(stage, "step-00000008.safetensors"), "written, but not named by the manifest")
+      writeFileSync(join(directory, ".run.json.1-0-0.tmp"), "half")
+      const { exit } = yield* runHere(directory, recipe)
+      assert.isTrue(Exit.isSuccess(exit))
+      assert.deepStrictEqual(resultsOf(directory), yield* undisturbed)
+      assert.isEmpty(readdirSync(directory).filter((name) => name.startsWith(".")))
+    })
+  )
+})
+
+describe("a changed recipe", () => {
+  it.live("runs what changed and what follows it, says which field, keeps the old result, and takes it back", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      yield* runHere(directory, recipe)
+      const before = resultsOf(directory)
+      const changed = recipeOf([vit, { ...projector, rate: 0.05 }, exporting])
+      const second = yield* runHere(directory, changed)
+      assert.isTrue(Exit.isSuccess(second.exit), second.printed)
+      assert.include(second.printed, "warning: the recipe changed since the last run here: stages[1].rate: 0.1 -> 0.05")
+      assert.include(second.printed, "01-toy-vit: finished before, reused")
+      assert.match(
+        second.printed,
+        /warning: 02-toy-projector: runs again \(config.rate: 0.1 -> 0.05\); the old result is in superseded\/02-toy-projector-[0-9a-f]{8}/
+      )
+      assert.match(second.printed, /03-toy-export: runs again \(inputs.projector: [0-9a-f]{8} -> [0-9a-f]{8}\)/)
+      const after = resultsOf(directory)
+      const same = (name: string) => assert.strictEqual(after[name], before[name])
+      same("stages/01-toy-vit/vit.safetensors")
+      assert.notStrictEqual(
+        after["stages/02-toy-projector/projector.safetensors"],
+        before["stages/02-toy-projector/projector.safetensors"]
+      )
+
+      const third = yield* runHere(directory, recipe)
+      assert.include(third.printed, "02-toy-projector: finished before, reused")
+      assert.deepStrictEqual(resultsOf(directory), before)
+    })
+  )
+
+  it.live("a begun stage is not continued with another configuration", () =>
+    Effect.gen(function* () {
+      const { directory } = yield* broken
+      const { exit, printed } = yield* runHere(directory, recipeOf([vit, { ...projector, steps: 10 }, exporting]))
+      assert.isTrue(Exit.isSuccess(exit), printed)
+      assert.match(printed, /runs again \(config.steps: 9 -> 10\)/)
+      assert.include(printed, "02-toy-projector: 10 steps")
+    })
+  )
+
+  it.live("another seed runs everything again; a stage put in between moves the results that still fit", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      yield* runHere(directory, recipe)
+      const seeded = yield* runHere(directory, recipeOf([vit, projector, exporting], { seed: 8 }))
+      assert.strictEqual([...seeded.printed.matchAll(/runs again/g)].length, 3)
+      const inserted = yield* runHere(directory, recipeOf([vit, projector, { ...exporting, name: "a" }, exporting]))
+      assert.match(inserted.printed, /01-toy-vit: finished before, reused/)
+      assert.match(inserted.printed, /02-toy-projector: finished before, reused/)
+      assert.match(inserted.printed, /04-toy-export-2: finished in/)
+    })
+  )
+
+  it.live("--fresh begins anew", () =>
+    Effect.gen(function* () {
+      const { directory } = yield* broken
+      const { printed } = yield* runHere(directory, recipe, { fresh: true })
+      assert.include(printed, "starting toy")
+      assert.include(printed, "01-toy-vit: 9 steps")
+      assert.deepStrictEqual(resultsOf(directory), yield* undisturbed)
+    })
+  )
+})
+
+describe("steps", () => {
+  it.live("a loss that is not a number stops the stage and says where", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const { exit } = yield* runHere(directory, recipeOf([{ ...vit, nanAt: 3 }]))
+      const error = errorOf(exit)
+      assert.instanceOf(error, StageFailed)
+      assert.match(error.message, /^stage toy-vit stopped at step 2 of 9: loss is NaN after step 3; lower/)
+    })
+  )
+
+  it.live("continued from every step, the result is the same", () =>
+    Effect.gen(function* () {
+      const whole = yield* undisturbed
+      for (let step = 1; step <= 9; step++) {
+        const directory = join(temporaryDirectory(), "run")
+        yield* runHere(directory, recipe, { failAt: { label: "toy-projector", step } })
+        yield* runHere(directory, recipe)
+        assert.deepStrictEqual(resultsOf(directory), whole)
+      }
+    })
+  )
+
+  it.live("a directory with other things in it is refused", () =>
+    Effect.gen(function* () {
+      const directory = temporaryDirectory()
+      mkdirSync(join(directory, "photos"))
+      const { exit } = yield* runHere(directory, recipe)
+      const error = errorOf(exit)
+      assert.instanceOf(error, NotARunDirectory)
+      assert.include(error.message, "is not empty and holds no run.json (it has photos)")
+      assert.deepStrictEqual(readdirSync(directory), ["photos"])
+    })
+  )
+})

@@ -1,0 +1,123 @@
+/** Runs the toy recipe in a child process and looks at what it leaves. */
+import { spawn } from "node:child_process"
+import { createHash } from "node:crypto"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, relative } from "node:path"
+import { fileURLToPath } from "node:url"
+import { onTestFinished } from "vitest"
+
+const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))
+
+/** A directory that is removed after the test. */
+export const temporaryDirectory = (): string => {
+  const directory = mkdtempSync(join(tmpdir(), "speedq-pipeline-"))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+export interface ToyStage {
+  readonly use: string
+  readonly [option: string]: unknown
+}
+
+/** Writes a recipe file of toy stages that saves every two steps. */
+export const writeRecipe = (file: string, stages: ReadonlyArray<ToyStage>, settings: object = {}): string => {
+  const recipe = { version: 1, name: "toy", model: "none", seed: 7, save: { everySteps: 2 }, ...settings, stages }
+  writeFileSync(file, JSON.stringify(recipe))
+  return file
+}
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stderr: string
+}
+
+export interface ToyProcess {
+  readonly pid: number
+  readonly kill: (signal: NodeJS.Signals) => void
+  /** When standard error or output holds this text. Rejects when the process ends without. */
+  readonly says: (text: string) => Promise<void>
+  readonly ended: Promise<Ended>
+}
+
+/** Starts a child. `env` sets faults; `user` runs it as another user, which only root can. */
+export const startToy = (
+  directory: string,
+  recipe: string,
+  options: { readonly env?: NodeJS.ProcessEnv; readonly user?: number; readonly fresh?: boolean } = {}
+): ToyProcess => {
+  const imports = ["tsx", here("../toy/faults.ts")].flatMap((module) => ["--import", module])
+  const args = [
+    ...imports,
+    "-C",
+    "@speedq/source",
+    here("../toy/run.ts"),
+    directory,
+    recipe,
+    options.fresh ? "fresh" : ""
+  ]
+  const child = spawn(process.execPath, args, {
+    cwd: here("../../../.."),
+    env: { ...process.env, ...options.env },
+    stdio: ["ignore", "pipe", "pipe"],
+    ...(options.user === undefined ? {} : { uid: options.user, gid: options.user })
+  })
+  let stdout = ""
+  let stderr = ""
+  const waiting = new Set<() => void>()
+  child.stdout.on("data", (data: Buffer) => {
+    stdout += data.toString()
+    for (const check of waiting) check()
+  })
+  child.stderr.on("data", (data: Buffer) => {
+    stderr += data.toString()
+    for (const check of waiting) check()
+  })
+  const ended = new Promise<Ended>((resolve) => {
+    child.on("close", (code, signal) => resolve({ code, signal, stderr }))
+  })
+  onTestFinished(() => void child.kill("SIGKILL"))
+  return {
+    pid: child.pid ?? 0,
+    kill: (signal) => void child.kill(signal),
+    ended,
+    says: (text) =>
+      new Promise((resolve, reject) => {
+        const check = () => {
+          if (!(stdout + stderr).includes(text)) return
+          waiting.delete(check)
+          resolve()
+        }
+        waiting.add(check)
+        void ended.then(() => reject(new Error(`ended without saying "${text}":\n${stdout}\n${stderr}`)))
+        check()
+      })
+  }
+}
+
+/** Runs a child to its end. */
+export const runToy = (...args: Parameters<typeof startToy>): Promise<Ended> => startToy(...args).ended
+
+/** The SHA-256 of every file below the run's results (`stages/`, `model/`), by name; other files hold times. */
+export const resultsOf = (directory: string): { readonly [file: string]: string } =>
+  Object.fromEntries(
+    ["stages", "model"]
+      .flatMap((name) => readdirSync(join(directory, name), { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .sort()
+      .map((file) => [relative(directory, file), createHash("sha256").update(readFileSync(file)).digest("hex")])
+  )
+
+/** The newest saved step of each stage that has begun and is not finished. */
+export const savedSteps = (directory: string): { readonly [place: string]: number } =>
+  Object.fromEntries(
+    readdirSync(join(directory, "stages")).flatMap((place) => {
+      const names = readdirSync(join(directory, "stages", place))
+      if (!names.includes("manifest.json")) return []
+      const { manifest } = JSON.parse(readFileSync(join(directory, "stages", place, "manifest.json"), "utf8"))
+      return manifest.finished === null ? [[place, manifest.checkpoints[0]?.step ?? 0]] : []
+    })
+  )
