@@ -31,4 +31,26 @@ export {
   readPackedWeights
 } from "./packedContainer.ts"
 export { type PackedWeight, packWeight, readPackedWeight } from "./packedWeight.ts"
+export {
+  type CodeGrid,
+  type GridParameters,
+  type QuantizedWeight,
+  type Quantizer,
+  type QuantizerChoice,
+  type StoredTensor,
+  storedBytes
+} from "./Quantizer.ts"
+export { BilevelConfig, bilevel, bilevelQuantizer } from "./quantizers/bilevel.ts"
+export { EmbeddingSym4Config, embeddingSym4, embeddingSym4Quantizer } from "./quantizers/embeddingSym4.ts"
+export {
+  FlatAsymmetricConfig,
+  flatAsymmetric,
+  int2AsymQuantizer,
+  int3AsymQuantizer
+} from "./quantizers/flatAsymmetric.ts"
+export { N2f3Config, n2f3, n2f3Quantizer } from "./quantizers/n2f3.ts"
+export { NoneConfig, none, noneQuantizer } from "./quantizers/none.ts"
+export { UniformConfig, uniform, uniformQuantizer } from "./quantizers/uniform.ts"
+export { choicesOf, type Layer, type LayerKind, type Plan, type PlannedLayer, planLayers, type Rule } from "./Rules.ts"
+export { decodeChoice, encodeChoice, quantizers } from "./registry.ts"
 export { type SizePart, type SizeReport, sizeReport } from "./sizeReport.ts"
