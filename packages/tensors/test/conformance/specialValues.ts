@@ -5,8 +5,6 @@ import type { AnySample } from "./runSample.ts"
 /** Formulas with several ways to write them, which differ at infinity (infinity times zero): NaN only. */
 const nanOnly = [
   "adamStep",
-  "attention",
-  "attentionGradient",
   "clipFactor",
   "confidenceRows",
   "crossEntropyRows",
@@ -27,8 +25,13 @@ const nanOnly = [
   "squaredErrorGradient"
 ]
 
-/** Quantizers have no meaning for NaN: whoever calls them checks the weights first. */
+/**
+ * No meaning: quantizers need finite weights, which their callers check; attention may multiply a key that is not seen by 0,
+ * and 0 times NaN is NaN.
+ */
 const withoutMeaning = [
+  "attention",
+  "attentionGradient",
   "adaroundInitial",
   "adaroundPenalty",
   "adaroundPenaltyGradient",
