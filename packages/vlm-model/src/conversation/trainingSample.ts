@@ -11,6 +11,7 @@ import { type ConversationRecord, shownBy } from "./ConversationRecord.ts"
 import { type EncodedConversation, encodeConversation, ignoredLabel, type Turn } from "./encodeConversation.ts"
 import { imagePlaceholder, placeholderTurn, withPlaceholder } from "./imagePlaceholders.ts"
 import { recordPath } from "./recordPath.ts"
+import type { SampleParts } from "./SampleParts.ts"
 import type { RecordOrigin, SampleSettings } from "./SampleSettings.ts"
 import { videoSample } from "./videoSample.ts"
 
@@ -43,15 +44,6 @@ export const trainingSample = Effect.fnUntraced(function* (
   const answerTokens = parts.encoded.labels.filter((label) => label !== ignoredLabel).length
   return { ...parts.encoded, tiles: parts.tiles, imageFlags: parts.imageFlags, answerTokens }
 })
-
-/** What the kinds of records have in common. */
-export interface SampleParts {
-  readonly encoded: EncodedConversation
-  readonly tiles: Tiles
-  readonly imageFlags: Uint8Array
-  /** How many </img> the sequence must have; undefined: any number. */
-  readonly images: number | undefined
-}
 
 const showing = (record: ConversationRecord, origin: RecordOrigin, settings: SampleSettings, random: RandomSource) => {
   const shown = shownBy(record)

@@ -13,6 +13,7 @@ import type { ConversationRecord } from "./ConversationRecord.ts"
 import { type EncodedConversation, encodeConversation, type Turn } from "./encodeConversation.ts"
 import { imagePlaceholder, placeholderTurn, videoPlaceholder, withPlaceholder } from "./imagePlaceholders.ts"
 import { recordPath } from "./recordPath.ts"
+import type { SampleParts } from "./SampleParts.ts"
 import type { RecordOrigin, SampleSettings } from "./SampleSettings.ts"
 
 /**
@@ -25,11 +26,11 @@ export const videoSample = Effect.fnUntraced(function* (
   origin: RecordOrigin,
   settings: SampleSettings,
   random: RandomSource
-): Effect.fn.Return<VideoParts, VideoError | string> {
+): Effect.fn.Return<SampleParts, VideoError | string> {
   const { video, image, quirks } = settings
   const opening = { maxPixels: settings.maxPixels, ffmpeg: video.ffmpeg }
   const source = yield* openVideo(yield* recordPath(origin.root, path), opening)
-  const { first, count } = yield* shownFrames(source, record.clip ?? undefined, video.framesPerSecond)
+  const { first, count } = yield* shownFrames(source, record.clip ?? undefined, settings)
 
   const index = placeholderTurn(record.conversations, quirks.placeholderInFirstTurn)
   const turns = withPlaceholder(record.conversations, index, videoPlaceholder)
@@ -51,19 +52,13 @@ export const videoSample = Effect.fnUntraced(function* (
   }
 })
 
-interface VideoParts {
-  readonly encoded: EncodedConversation
-  readonly tiles: ReturnType<typeof joinTiles>
-  readonly imageFlags: Uint8Array
-  readonly images: number | undefined
-}
-
 const shownFrames = (
   source: VideoSource,
   clip: readonly [number, number] | undefined,
-  framesPerSecond = source.framesPerSecond
+  { video }: SampleSettings
 ): Effect.Effect<{ readonly first: number; readonly count: number }, string> => {
   if (clip === undefined) return Effect.succeed({ first: 0, count: source.frames })
+  const framesPerSecond = source.framesPerSecond ?? video.framesPerSecond
   const name = `the clip from ${clip[0]} to ${clip[1]} s`
   if (framesPerSecond === undefined) {
     return Effect.fail(`${name} needs a frame rate, which ${source.file} does not tell; set framesPerSecond`)

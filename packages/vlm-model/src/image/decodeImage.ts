@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import sharp, { type Sharp } from "sharp"
 import { ImageInvalid, ImageTooLarge } from "../Errors.ts"
 import { readBytes } from "../internal/files.ts"
-import { gifFirstFrame } from "./gifFirstFrame.ts"
+import { gifFirstFrame, gifSize } from "./gifFirstFrame.ts"
 import type { RgbImage } from "./RgbImage.ts"
 
 export type DecodeImageError = FileFailed | ImageInvalid | ImageTooLarge
@@ -46,12 +46,13 @@ export const readImageHeader = Effect.fnUntraced(function* (
   const file = typeof source === "string" ? source : (options.name ?? "image bytes")
   const bytes = typeof source === "string" ? yield* readBytes(source) : source
   const metadata = yield* decoding(file, () => sharp(bytes, { limitInputPixels: false }).metadata())
-  const { width, height } = metadata
   const format = formats.find((name) => name === metadata.format)
   if (format === undefined) {
     const reason = `the format ${metadata.format} is not supported; convert it to ${formats.join(", ")}`
     return yield* new ImageInvalid({ file, reason })
   }
+  // sharp corrects a GIF's size when it is absurd; Pillow, and gifFirstFrame, go by what is written.
+  const { width, height } = format === "gif" ? gifSize(bytes) : metadata
   const maxPixels = options.maxPixels ?? defaultMaxPixels
   if (width * height > maxPixels) return yield* new ImageTooLarge({ file, width, height, maxPixels })
   const layout =

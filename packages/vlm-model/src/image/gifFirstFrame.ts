@@ -1,11 +1,16 @@
 /** The first frame of a GIF with every pixel's palette colour, transparent ones included, as Pillow decodes it. */
 import type { RgbImage } from "./RgbImage.ts"
 
+/** The size of a GIF's canvas. The bytes must be those of a GIF. */
+export const gifSize = (bytes: Uint8Array): { readonly width: number; readonly height: number } => ({
+  width: u16(bytes, 6),
+  height: u16(bytes, 8)
+})
+
 /** Undefined where the file breaks the format. */
 export const gifFirstFrame = (bytes: Uint8Array): RgbImage | undefined => {
   if (bytes.length < 13) return undefined
-  const width = u16(bytes, 6)
-  const height = u16(bytes, 8)
+  const { width, height } = gifSize(bytes)
   const screenFlags = bytes[10]!
   let at = 13
   const globalPalette = at

@@ -1,0 +1,128 @@
+import { truncateSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { DatasetInvalid, openAnnotations, readDatasetMeta } from "../src/index.ts"
+import { temporaryDirectory } from "./temporaryDirectory.ts"
+
+const root = temporaryDirectory()
+let made = 0
+const fileOf = (content: string | Uint8Array): string => {
+  const file = join(root, `${made++}.jsonl`)
+  writeFileSync(file, content)
+  return file
+}
+const record = (value: string) => JSON.stringify({ conversations: [{ from: "human", value }], id: 7 })
+
+describe("openAnnotations", () => {
+  it.effect("reads any line, in any order, with or without a last newline", () =>
+    Effect.gen(function* () {
+      const values = Array.from({ length: 3000 }, (_, i) => `${i} ${"é".repeat(i % 70)}`)
+      for (const [ending, last] of [
+        ["\n", ""],
+        ["\n", "\n"],
+        ["\r\n", "\r\n"]
+      ] as const) {
+        const file = yield* openAnnotations(fileOf(values.map(record).join(ending) + last))
+        assert.strictEqual(file.lines, 3000)
+        for (const line of [2999, 0, 1500, 1, 2998, 1023, 1024]) {
+          assert.deepEqual((yield* file.read(line)).conversations, [{ from: "human", value: values[line]! }])
+        }
+      }
+      assert.strictEqual((yield* openAnnotations(fileOf(""))).lines, 0)
+      assert.strictEqual((yield* openAnnotations(fileOf("\n"))).lines, 1)
+    })
+  )
+
+  it.effect("finds lines across the pieces it reads", () =>
+    Effect.gen(function* () {
+      // Lines of 1 MiB and a bit: newlines fall on both sides of the 4 MiB pieces.
+      const values = Array.from({ length: 9 }, (_, i) => String(i).repeat(2 ** 20 + i))
+      const file = yield* openAnnotations(fileOf(values.map(record).join("\n")))
+      assert.strictEqual(file.lines, 9)
+      for (const [line, value] of values.entries()) {
+        assert.strictEqual((yield* file.read(line)).conversations[0].value, value)
+      }
+    })
+  )
+
+  it.effect("names file and line of a malformed record", () =>
+    Effect.gen(function* () {
+      const turn = `{"from":"human","value":"a"}`
+      const cases: ReadonlyArray<readonly [string | Uint8Array, RegExp]> = [
+        ["{", /not JSON/],
+        ["", /not JSON/],
+        ["[]", /Expected/],
+        [Uint8Array.of(0xff, 0xfe), /not JSON/],
+        [`{"conversations":[]}`, /conversations/],
+        [`{"conversations":[{"from":"bot","value":"a"}]}`, /from/],
+        [`{"conversations":[{"from":"human"}]}`, /value/],
+        [`{"conversations":[${turn}],"image":null}`, /image/],
+        [`{"conversations":[${turn}],"image":[1]}`, /image/],
+        [`{"conversations":[${turn}],"video":"v","clip":[1]}`, /clip/]
+      ]
+      for (const [bad, message] of cases) {
+        const content = Buffer.concat([Buffer.from(`${record("fine")}\n`), Buffer.from(bad), Buffer.from("\n")])
+        const path = fileOf(content)
+        const file = yield* openAnnotations(path)
+        const error = yield* Effect.flip(file.read(1))
+        assert.instanceOf(error, DatasetInvalid)
+        assert.isTrue(error.message.startsWith(`${path}:2: `), error.message)
+        assert.match(error.message, message)
+        assert.strictEqual((yield* file.read(0)).conversations[0].value, "fine")
+      }
+    })
+  )
+
+  it.effect("notices a file that was cut since", () =>
+    Effect.gen(function* () {
+      const path = fileOf(`${record("one")}\n${record("two")}\n`)
+      const file = yield* openAnnotations(path)
+      truncateSync(path, 60)
+      assert.match((yield* Effect.flip(file.read(1))).message, /:2: the file was cut at byte 60/)
+      assert.match((yield* Effect.flip(openAnnotations(join(root, "none.jsonl")))).message, /none\.jsonl/)
+    })
+  )
+})
+
+describe("readDatasetMeta", () => {
+  const meta = (content: unknown): string => fileOf(JSON.stringify(content))
+  const entry = { root: "images", annotation: "a.jsonl", data_augment: false, repeat_time: 1, length: 12 }
+
+  it.effect("keeps the order of the file and resolves paths", () =>
+    Effect.gen(function* () {
+      const file = meta({ zebra: entry, apple: { ...entry, root: "/abs", repeat_time: 3, max_dynamic_patch: 4 } })
+      assert.deepEqual(yield* readDatasetMeta(file, "/data"), [
+        {
+          name: "zebra",
+          root: "/data/images",
+          annotation: "/data/a.jsonl",
+          dataAugment: false,
+          repeatTime: 1,
+          maxTiles: undefined
+        },
+        { name: "apple", root: "/abs", annotation: "/data/a.jsonl", dataAugment: false, repeatTime: 3, maxTiles: 4 }
+      ])
+    })
+  )
+
+  it.effect("refuses what breaks the format", () =>
+    Effect.gen(function* () {
+      const cases: ReadonlyArray<readonly [unknown, RegExp]> = [
+        [[], /Expected/],
+        [{ a: { ...entry, annotation: "a.json" } }, /ends in jsonl/],
+        [{ a: { ...entry, repeat_time: 1.5 } }, /whole number/],
+        [{ a: { ...entry, repeat_time: 0 } }, /repeat_time/],
+        [{ a: { annotation: "a.jsonl" } }, /root/],
+        [{ a: entry, 12: entry }, /"12" is a number/]
+      ]
+      for (const [content, message] of cases) {
+        const file = meta(content)
+        const error = yield* Effect.flip(readDatasetMeta(file))
+        assert.instanceOf(error, DatasetInvalid)
+        assert.isTrue(error.message.startsWith(`${file}: `))
+        assert.match(error.message, message)
+      }
+    })
+  )
+})

@@ -1,0 +1,329 @@
+import { copyFileSync, mkdirSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import {
+  type ConversationRecord,
+  carefulData,
+  collate,
+  type DataQuirks,
+  decodeImage,
+  estimateRecordLength,
+  ignoredLabel,
+  imagenetStatistics,
+  imageTiles,
+  type RecordOrigin,
+  referenceData,
+  referenceLengthEstimator,
+  referenceVideo,
+  SampleRejected,
+  type SampleSettings,
+  type Turn,
+  trainingSample
+} from "../src/index.ts"
+import { fixturePath } from "./fixture.ts"
+import { qwen } from "./qwen.ts"
+import { randomSource } from "./randomSource.ts"
+import { temporaryDirectory } from "./temporaryDirectory.ts"
+
+const settings: SampleSettings = {
+  tokenizer: qwen,
+  tokensPerTile: 4,
+  maxLength: 8192,
+  image: {
+    tileSize: 28,
+    minTiles: 1,
+    maxTiles: 6,
+    thumbnail: true,
+    dynamic: true,
+    padToSquare: false,
+    statistics: imagenetStatistics
+  },
+  video: { ...referenceVideo, minFrames: 3, maxFrames: 5 },
+  quirks: carefulData
+}
+const origin: RecordOrigin = { file: "set.jsonl", line: 12, root: fixturePath("images"), dataAugment: false }
+
+const human = (value: string): Turn => ({ from: "human", value })
+const gpt = (value: string): Turn => ({ from: "gpt", value })
+const system = (value: string): Turn => ({ from: "system", value })
+const record = (
+  turns: readonly [Turn, ...Array<Turn>],
+  shown: Partial<ConversationRecord> = {}
+): ConversationRecord => ({
+  conversations: turns,
+  ...shown
+})
+const make = (made: ConversationRecord, changed: Partial<SampleSettings> = {}, from: Partial<RecordOrigin> = {}) =>
+  trainingSample(made, { ...origin, ...from }, { ...settings, ...changed }, randomSource(1))
+const rejection = Effect.fnUntraced(function* (made: ConversationRecord, changed: Partial<SampleSettings> = {}) {
+  const error = yield* Effect.flip(make(made, changed))
+  assert.instanceOf(error, SampleRejected)
+  assert.isTrue(error.message.startsWith("set.jsonl:12: sample rejected: "))
+  return error.reason
+})
+const quirks = (on: Partial<DataQuirks>) => ({ quirks: { ...carefulData, ...on } })
+const userText = (ids: Int32Array): string => qwen.decode(ids).split("<|im_start|>user\n")[1]!
+const contexts = (ids: Int32Array): number => ids.filter((id) => id === 151667).length
+
+describe("trainingSample of one image", () => {
+  // 37 x 29 pixels: 3 x 2 tiles and the thumbnail.
+  const image = "c420.jpg"
+
+  it.effect("puts the image first, tiles it, and flags its tiles", () =>
+    Effect.gen(function* () {
+      const sample = yield* make(record([human("What is it?"), gpt("Noise.")], { image }))
+      assert.isTrue(userText(sample.inputIds).startsWith("<img><IMG_CONTEXT>"))
+      const decoded = yield* decodeImage(join(origin.root, image))
+      assert.deepEqual(sample.tiles, imageTiles(decoded, settings.image))
+      assert.deepEqual([...sample.imageFlags], new Array(sample.tiles.count).fill(1))
+      assert.strictEqual(contexts(sample.inputIds), 4 * sample.tiles.count)
+      assert.strictEqual(sample.answerTokens, qwen.encode("Noise.<|im_end|>").length)
+    })
+  )
+
+  it.effect("keeps a place that is marked, wherever it is in the first turn", () =>
+    Effect.gen(function* () {
+      const sample = yield* make(record([human("See <image> here"), gpt("ok")], { image }))
+      assert.isTrue(userText(sample.inputIds).startsWith("See <img>"))
+    })
+  )
+
+  it.effect("marks the first human turn after a system turn; the reference marks the system turn and fails", () =>
+    Effect.gen(function* () {
+      const made = record([system("Be brief."), human("What?"), gpt("ok")], { image })
+      assert.isTrue(userText((yield* make(made)).inputIds).startsWith("<img>"))
+      assert.match(yield* rejection(made, quirks({ placeholderInFirstTurn: true })), /1 images, but 0 <image>/)
+    })
+  )
+
+  it.effect("obeys the data set's own number of tiles", () =>
+    Effect.gen(function* () {
+      const sample = yield* make(record([human("?"), gpt("!")], { image }), {}, { maxTiles: 2 })
+      assert.strictEqual(sample.tiles.count, 1)
+    })
+  )
+
+  it.effect("compresses tiles on request, from the random stream", () =>
+    Effect.gen(function* () {
+      const made = record([human("?"), gpt("!")], { image: "interlaced.png" })
+      const plain = yield* make(made)
+      const first = yield* make(made, {}, { dataAugment: true })
+      assert.notDeepEqual(first.tiles.data, plain.tiles.data)
+      assert.deepEqual(yield* make(made, {}, { dataAugment: true }), first)
+      assert.deepEqual(first.inputIds, plain.inputIds)
+      const whole = { image: { ...settings.image, dynamic: false } }
+      assert.strictEqual((yield* make(made, whole, { dataAugment: true })).tiles.count, 1)
+    })
+  )
+
+  it.effect("rejects with file, line and reason", () =>
+    Effect.gen(function* () {
+      const turns = [human("?"), gpt("!")] as const
+      assert.match(yield* rejection(record([...turns], { image: "none.jpg" })), /none\.jpg: cannot read/)
+      assert.match(yield* rejection(record([...turns], { image: "s3://bucket/a.jpg" })), /remote path/)
+      assert.match(
+        yield* rejection(record([...turns], { image }), { maxPixels: 10 }),
+        /37 x 29 pixels are more than 10/
+      )
+      assert.match(
+        yield* rejection(record([...turns], { image }), { maxLength: 60 }),
+        /truncation to 60 tokens the sequence has 0 <\/img>, but the record has 1/
+      )
+      assert.match(yield* rejection(record([human("</img>"), gpt("!")], { image })), /has 2 <\/img>/)
+      assert.match(yield* rejection(record([human("?"), system("no"), gpt("!")], { image })), /turn 2 is a system turn/)
+    })
+  )
+})
+
+describe("trainingSample of several images", () => {
+  it.effect("shares the tiles among them and marks nothing", () =>
+    Effect.gen(function* () {
+      const turns = [human("<image> or <image>?"), gpt("neither")] as const
+      const sample = yield* make(record([...turns], { image: ["c420.jpg", "rgb8.png"] }))
+      const maxTiles = Math.floor(6 / 2)
+      let tiles = 0
+      for (const name of ["c420.jpg", "rgb8.png"]) {
+        tiles += imageTiles(yield* decodeImage(join(origin.root, name)), settings.image, maxTiles).count
+      }
+      assert.strictEqual(sample.tiles.count, tiles)
+      assert.strictEqual(contexts(sample.inputIds), 4 * tiles)
+      assert.match(yield* rejection(record([human("?"), gpt("!")], { image: ["c420.jpg"] })), /1 images, but 0 <image>/)
+      const many = new Array<string>(8).fill("rgb8.png")
+      const crowded = yield* make(record([human("<image>".repeat(8)), gpt("!")], { image: many }))
+      assert.strictEqual(crowded.tiles.count, 8)
+    })
+  )
+})
+
+describe("trainingSample without images", () => {
+  it.effect("is text; the reference adds a white tile that does not count", () =>
+    Effect.gen(function* () {
+      const made = record([human("<image> is a word here"), gpt("yes")], { image: [] })
+      const sample = yield* make(made)
+      assert.strictEqual(sample.tiles.count, 0)
+      assert.isTrue(userText(sample.inputIds).startsWith("<image> is a word"))
+      const reference = yield* make(made, { quirks: referenceData })
+      assert.deepEqual([...reference.imageFlags], [0])
+      assert.isTrue(reference.tiles.data.length === 28 * 28 * 3 && reference.tiles.data.every((value) => value === 255))
+      assert.deepEqual(reference.inputIds, sample.inputIds)
+    })
+  )
+
+  it.effect("says when truncation left no answer", () =>
+    Effect.gen(function* () {
+      const sample = yield* make(record([human("word ".repeat(100)), gpt("lost")]), { maxLength: 50 })
+      assert.strictEqual(sample.answerTokens, 0)
+      assert.isTrue(sample.labels.every((label) => label === ignoredLabel))
+    })
+  )
+})
+
+describe("trainingSample of a video", () => {
+  const folder = join(temporaryDirectory(), "frames")
+  mkdirSync(folder)
+  for (let i = 0; i < 40; i++) copyFileSync(fixturePath("images/interlaced.png"), join(folder, `f_${i}.png`))
+  const turns = [human("<video>\nWhat moves?"), gpt("Nothing.")] as const
+
+  it.effect("lists its frames, one tile each", () =>
+    Effect.gen(function* () {
+      const sample = yield* make(record([...turns], { video: "anim.gif" }))
+      const frames = sample.tiles.count
+      assert.isTrue(frames >= 3 && frames <= 5)
+      const listed = userText(sample.inputIds).replaceAll(/<img>(<IMG_CONTEXT>){4}<\/img>/g, "<image>")
+      const names = Array.from({ length: frames }, (_, i) => `Frame-${i + 1}: <image>\n`).join("")
+      assert.isTrue(listed.startsWith(`${names}What moves?<|im_end|>`))
+      const unmarked = yield* make(record([human("What moves?"), gpt("Nothing.")], { video: "anim.gif" }))
+      assert.deepEqual(unmarked.inputIds, sample.inputIds)
+    })
+  )
+
+  it.effect("takes as many frames as fit; the reference cuts the answer off instead", () =>
+    Effect.gen(function* () {
+      const video = { ...settings.video, minFrames: 30, maxFrames: 30 }
+      const made = record([...turns], { video: folder })
+      const whole = yield* make(made, { video })
+      assert.strictEqual(whole.tiles.count, 30)
+      for (const maxLength of [whole.inputIds.length - 2, 200, 120]) {
+        const capped = yield* make(made, { video, maxLength })
+        assert.isTrue(capped.inputIds.length <= maxLength && capped.inputIds.length > maxLength - 20)
+        assert.strictEqual(contexts(capped.inputIds), 4 * capped.tiles.count)
+        assert.strictEqual(capped.answerTokens, whole.answerTokens)
+        const reference = yield* make(made, { video, maxLength, ...quirks({ uncappedVideo: true }) })
+        assert.strictEqual(reference.tiles.count, 30)
+        assert.strictEqual(reference.inputIds.length, maxLength)
+        assert.isBelow(reference.answerTokens, whole.answerTokens)
+      }
+      assert.match(
+        yield* rejection(made, { video, maxLength: 60 }),
+        /with one frame the sequence has \d+ tokens, more than 60/
+      )
+    })
+  )
+
+  it.effect("cuts clips, which need a frame rate", () =>
+    Effect.gen(function* () {
+      const clip = (range: readonly [number, number]) => record([...turns], { video: folder, clip: range })
+      assert.match(yield* rejection(clip([0, 1])), /needs a frame rate/)
+      const video = { ...settings.video, framesPerSecond: 10 }
+      assert.strictEqual(
+        (yield* make(clip([1, 2]), { video })).imageFlags.every((flag) => flag === 1),
+        true
+      )
+      assert.match(yield* rejection(clip([9, 12]), { video }), /none of the 40 frames/)
+      assert.match(yield* rejection(clip([2, 2]), { video }), /none of the 40 frames/)
+      // Ten frames a second by its own delays: 0.2 s are two frames, of which the second repeats.
+      const animated = record([...turns], { video: "anim.gif", clip: [0, 0.2] })
+      const sample = yield* make(animated, { video: { ...video, framesPerSecond: 1000 } })
+      const bytes = 28 * 28 * 3
+      const tiles = Array.from({ length: sample.tiles.count }, (_, i) =>
+        sample.tiles.data.subarray(i * bytes, (i + 1) * bytes)
+      )
+      assert.strictEqual(new Set(tiles.map((tile) => tile.join())).size, 2)
+    })
+  )
+
+  it.effect("rejects a mark without a line break, and augments frames", () =>
+    Effect.gen(function* () {
+      const made = record([human("<video>What?"), gpt("!")], { video: folder })
+      assert.match(yield* rejection(made), /<video> must be followed by a line break/)
+      const augmented = yield* make(record([...turns], { video: folder }), {}, { dataAugment: true })
+      const plain = yield* make(record([...turns], { video: folder }))
+      assert.strictEqual(augmented.tiles.count, plain.tiles.count)
+      assert.notDeepEqual(augmented.tiles.data, plain.tiles.data)
+    })
+  )
+})
+
+describe("collate", () => {
+  it.effect("pads to the longest and joins tiles", () =>
+    Effect.gen(function* () {
+      const one = yield* make(record([human("Hi!"), gpt("Hello!!")], { image: "rgb8.png" }))
+      const two = yield* make(record([human("Short"), gpt("a")]), quirks({ textOnlyTile: true }))
+      const batch = collate([two, one], { statistics: imagenetStatistics })
+      assert.deepEqual([batch.size, batch.length], [2, one.inputIds.length])
+      const row = (array: Int32Array | Uint8Array, i: number) => [
+        ...array.subarray(i * batch.length, (i + 1) * batch.length)
+      ]
+      const padding = batch.length - two.inputIds.length
+      const filled = (value: number) => new Array<number>(padding).fill(value)
+      assert.isAbove(padding, 0)
+      assert.deepEqual(row(batch.inputIds, 0), [...two.inputIds, ...filled(0)])
+      assert.deepEqual(row(batch.labels, 0), [...two.labels, ...filled(ignoredLabel)])
+      assert.deepEqual(row(batch.positionIds, 0), [...two.positionIds, ...filled(0)])
+      assert.deepEqual(row(batch.attentionMask, 0), [...two.inputIds.map(() => 1), ...filled(0)])
+      assert.deepEqual(row(batch.inputIds, 1), [...one.inputIds])
+      assert.deepEqual([...batch.imageFlags], [0, ...one.imageFlags])
+      assert.strictEqual(batch.pixelValues.length, (1 + one.tiles.count) * 3 * 28 * 28)
+      assert.strictEqual(batch.pixelValues[0], Math.fround((1 - Math.fround(0.485)) / Math.fround(0.229)))
+    })
+  )
+
+  it.effect("hides token 0 only where the reference's mask is asked for", () =>
+    Effect.gen(function* () {
+      const sample = yield* make(record([human("Hi!"), gpt("Hello !")]))
+      const marks = sample.inputIds.filter((id) => id === 0).length
+      assert.strictEqual(marks, 1)
+      const sum = (mask: Uint8Array) => mask.reduce((total, value) => total + value, 0)
+      const length = sample.inputIds.length
+      const statistics = imagenetStatistics
+      assert.strictEqual(sum(collate([sample], { statistics }).attentionMask), length)
+      const hidden = collate([sample], { statistics, maskTokenZero: true })
+      assert.strictEqual(sum(hidden.attentionMask), length - marks)
+      assert.throws(() => collate([], { statistics }), RangeError)
+    })
+  )
+})
+
+describe("length estimates", () => {
+  it.effect("count text and visual tokens without decoding", () =>
+    Effect.gen(function* () {
+      const estimate = (made: ConversationRecord) => estimateRecordLength(made, origin, settings)
+      const turns = [human("How many?"), gpt("Three.")] as const
+      const text = qwen.encode("How many?\nThree.").length
+      const sample = yield* make(record([...turns], { image: "c420.jpg" }))
+      assert.strictEqual(yield* estimate(record([...turns])), text)
+      assert.strictEqual(yield* estimate(record([...turns], { image: "c420.jpg" })), text + 4 * sample.tiles.count)
+      assert.strictEqual(
+        yield* estimate(record([...turns], { image: ["rgb8.png", "rgb8.png", "rgb8.png"] })),
+        text + 12
+      )
+      assert.strictEqual(yield* estimate(record([...turns], { video: "anim.gif" })), text + 4 * 5)
+      assert.strictEqual(yield* estimate(record([...turns], { length: 77 })), 77)
+      assert.strictEqual(yield* estimate(record([...turns], { length: 99999 })), 8192)
+      const error = yield* Effect.flip(estimate(record([...turns], { image: "none.png" })))
+      assert.match(error.message, /set\.jsonl:12: .*none\.png/)
+    })
+  )
+
+  it("follow the reference's cache when asked", () => {
+    const estimate = referenceLengthEstimator({ tokenizer: qwen, tokensPerTile: 256, maxTiles: 6, thumbnail: true })
+    const made = (value: string, more: Partial<ConversationRecord> = {}) => record([human(value)], more)
+    const first = qwen.encode("same size").length
+    assert.strictEqual(estimate(made("same size")), first)
+    assert.strictEqual(estimate(made("9 letters")), first + 1792)
+    assert.strictEqual(estimate(made("same size", { length: 5 })), 5)
+    // Characters, not UTF-16 units.
+    assert.strictEqual(estimate(made("\u{1F9A9}".repeat(9))), first + 1792)
+  })
+})
