@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Benchmark } from "./Benchmark.ts"
-import { ColumnMissing, RowInvalid, TableInvalid } from "./Errors.ts"
+import { ColumnMissing, DataFileMissing, RowInvalid, TableInvalid } from "./Errors.ts"
 import { missingTexts, type PandasColumn, typeColumn } from "./internal/pandasColumn.ts"
 import { parseStringList } from "./internal/pythonLiteral.ts"
 import { type CellLimits, type RawTable, readRawTable, referenceLength } from "./internal/rawTable.ts"
@@ -123,10 +123,13 @@ const withImages = Effect.fnUntraced(function* (file: string, table: RawTable, r
   return result
 })
 
+const missingFile = (file: string, { name, origin }: Benchmark) =>
+  new DataFileMissing({ file, benchmark: name, ...(origin === undefined ? {} : { url: origin.url }) })
+
 /**
  * Reads a benchmark's TSV file.
  *
- * Fails with FileFailed, TableInvalid (no header), ColumnMissing, and RowInvalid (a row of another width, an unclosed
+ * Fails with DataFileMissing, FileFailed, TableInvalid (no header), ColumnMissing, and RowInvalid (a row of another width, an unclosed
  * quote, text that is not UTF-8, an oversized cell, a missing or repeated index, a broken image reference).
  */
 export const readDataFile = Effect.fn("evaluation.readDataFile")(function* (
@@ -135,7 +138,12 @@ export const readDataFile = Effect.fn("evaluation.readDataFile")(function* (
   options: ReadOptions = {}
 ) {
   const purpose = options.purpose ?? "ask"
-  const table = yield* readRawTable(file, { ...defaultLimits, ...options })
+  const table = yield* readRawTable(file, { ...defaultLimits, ...options }).pipe(
+    Effect.catchIf(
+      (error) => error._tag === "FileFailed" && error.code === "ENOENT",
+      () => Effect.fail(missingFile(file, benchmark))
+    )
+  )
   const { header, columns, bytes, md5, sha256 } = table
   yield* checkColumns(file, header, benchmark, purpose)
   const named = header.map((name, i) => [name, typeColumn(columns[i]!)] as const)

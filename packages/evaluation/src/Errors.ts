@@ -26,6 +26,17 @@ export class NameInvalid extends Schema.TaggedError<NameInvalid>("@speedq/evalua
   }
 }
 
+/** The data file of a benchmark is not there. */
+export class DataFileMissing extends Schema.TaggedError<DataFileMissing>("@speedq/evaluation/DataFileMissing")(
+  "DataFileMissing",
+  { file: Schema.String, benchmark: Schema.String, url: Schema.optionalKey(Schema.String) }
+) {
+  override get message(): string {
+    const source = this.url === undefined ? "" : `; ${this.benchmark} is published at ${this.url}`
+    return `${this.file}: no such file${source}`
+  }
+}
+
 /** A table (data file or predictions file) is not what its format says. */
 export class TableInvalid extends Schema.TaggedError<TableInvalid>("@speedq/evaluation/TableInvalid")("TableInvalid", {
   file: Schema.String,

@@ -14,6 +14,7 @@ export { type DataFile, type DataRow, type ImageSource, type ReadOptions, readDa
 export {
   AnswerFailed,
   ColumnMissing,
+  DataFileMissing,
   JournalDamaged,
   JournalMismatch,
   NameInvalid,

@@ -153,9 +153,11 @@ describe("readDataFile", () => {
       assert.match(yield* messageOf(""), /^TableInvalid: .*data\.tsv: empty; a TSV file with a header row was expected/)
       assert.match(yield* messageOf("index\tindex\n"), /column "index" appears twice/)
       assert.match(yield* messageOf(Uint8Array.of(0xff, 0xfe, 10)), /^TableInvalid: .*the header is not valid UTF-8/)
-      const missing = yield* Effect.flip(readDataFile(join(yield* temporaryDirectory, "no.tsv"), mmStar))
-      assert.strictEqual(missing._tag, "FileFailed")
-      assert.match(missing.message, /no\.tsv: cannot open: ENOENT/)
+      const directory = yield* temporaryDirectory
+      const missing = yield* Effect.flip(readDataFile(join(directory, "no.tsv"), mmStar))
+      assert.strictEqual(missing._tag, "DataFileMissing")
+      assert.match(missing.message, /no\.tsv: no such file; MMStar is published at https:.*\/VLMEval\/MMStar\.tsv$/)
+      assert.match((yield* Effect.flip(readDataFile(directory, mmStar))).message, /cannot read: EISDIR/)
     })
   )
 
