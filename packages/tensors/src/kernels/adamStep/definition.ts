@@ -11,6 +11,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, normals, uniforms } from "../samples.ts"
 import { expectAtLeast, expectInteger, expectSame, expectShape } from "../shapeRules.ts"
 import type { AdamStepAttributes } from "./geometry.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 export type { AdamStepAttributes } from "./geometry.ts"
@@ -43,6 +44,7 @@ export const adamStepKernel = defineKernel<"parameter" | "m" | "v" | "gradient" 
     return {}
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 16 * sizeOf(inputs.parameter), bytes: 28 * sizeOf(inputs.parameter) }),
   samples: (random) =>
     elementwiseShapes.flatMap((shape) =>

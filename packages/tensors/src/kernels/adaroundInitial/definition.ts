@@ -5,6 +5,7 @@ import { defineKernel } from "../../Kernel.ts"
 import { formatShape, sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 export const adaroundInitialKernel = defineKernel<"weight" | "scale", "alpha", object>({
@@ -19,6 +20,7 @@ export const adaroundInitialKernel = defineKernel<"weight" | "scale", "alpha", o
     return { alpha: { shape: weight } }
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 20 * sizeOf(inputs.weight), bytes: 8 * sizeOf(inputs.weight) }),
   samples: (random) =>
     [

@@ -9,6 +9,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, normals } from "../samples.ts"
 import { expectAtLeast, expectShape } from "../shapeRules.ts"
 import type { AdaroundPenaltyAttributes } from "./geometry.ts"
+import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export type { AdaroundPenaltyAttributes } from "./geometry.ts"
@@ -35,6 +36,7 @@ export const adaroundPenaltyKernel = defineKernel<"alpha", "loss", AdaroundPenal
     })
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 40 * sizeOf(inputs.alpha), bytes: 4 * sizeOf(inputs.alpha) }),
   samples: (random) =>
     elementwiseShapes.flatMap((shape) =>
@@ -56,6 +58,7 @@ export const adaroundPenaltyGradientKernel = defineKernel<"alpha" | "dloss", "da
     return { dalpha: { shape: alpha } }
   },
   reference: referenceGradient,
+  gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 50 * sizeOf(inputs.alpha), bytes: 8 * sizeOf(inputs.alpha) }),
   samples: (random) =>
     elementwiseShapes.flatMap((shape) =>

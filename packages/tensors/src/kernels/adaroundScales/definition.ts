@@ -6,6 +6,7 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
 import { expectInteger } from "../shapeRules.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 export interface AdaroundScalesAttributes {
@@ -30,6 +31,7 @@ export const adaroundScalesKernel = defineKernel<"weight", "scale" | "zero", Ada
     return { scale: scales, zero: scales }
   },
   reference,
+  gpujs,
   cost: ({ inputs }, { method }) => ({
     flops: (method === "max" ? 2 : 80 * 20) * sizeOf(inputs.weight),
     bytes: 4 * sizeOf(inputs.weight)

@@ -11,6 +11,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { normals, type SampleRandom, uniforms } from "../samples.ts"
 import { expectSame } from "../shapeRules.ts"
 import { type AdaroundWeightAttributes, checkAdaround } from "./geometry.ts"
+import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export type { AdaroundWeightAttributes } from "./geometry.ts"
@@ -59,6 +60,7 @@ export const adaroundWeightKernel = defineKernel<"weight" | "scale" | "zero" | "
     }
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 16 * sizeOf(inputs.weight), bytes: 12 * sizeOf(inputs.weight) }),
   samples: (random) =>
     cases.flatMap((at) =>
@@ -91,6 +93,7 @@ export const adaroundWeightGradientKernel = defineKernel<
     return { dalpha: { shape: shapes.weight } }
   },
   reference: referenceGradient,
+  gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 20 * sizeOf(inputs.weight), bytes: 16 * sizeOf(inputs.weight) }),
   samples: (random) =>
     cases.map((at) => ({

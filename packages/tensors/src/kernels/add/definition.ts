@@ -5,6 +5,7 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, normals } from "../samples.ts"
 import { expectSame } from "../shapeRules.ts"
+import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
@@ -18,6 +19,7 @@ export const addKernel = defineKernel<"a" | "b", "y", object>({
   },
   gradient: { saves: {}, backward: ({ cotangents: { y } }) => ({ a: y, b: y }) },
   reference,
+  gpujs,
   native,
   cost: ({ outputs }) => ({ flops: sizeOf(outputs.y), bytes: 12 * sizeOf(outputs.y) }),
   samples: (random) =>

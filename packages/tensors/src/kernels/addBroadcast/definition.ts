@@ -10,6 +10,7 @@ import { asMatrix, formatShape, sameShape, sizeOf } from "../../Shape.ts"
 import { type Tensor, zeros } from "../../Tensor.ts"
 import { normals, rowShapes } from "../samples.ts"
 import { expectRank } from "../shapeRules.ts"
+import { gpujs, gpujsColumnSums } from "./gpujs.ts"
 import { reference, referenceColumnSums } from "./reference.ts"
 
 export const addBroadcastKernel = defineKernel<"a" | "b", "y", object>({
@@ -32,6 +33,7 @@ export const addBroadcastKernel = defineKernel<"a" | "b", "y", object>({
     }
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.a), bytes: 8 * sizeOf(inputs.a) + 4 * sizeOf(inputs.b) }),
   samples: (random) =>
     [
@@ -66,6 +68,7 @@ export const columnSumsKernel = defineKernel<"x", "y", object>({
     }
   },
   reference: referenceColumnSums,
+  gpujs: gpujsColumnSums,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 4 * sizeOf(inputs.x) }),
   samples: (random) =>
     rowShapes.map((shape) => ({ name: shape.join("x"), inputs: { x: normals(random, shape) }, attributes: {} })),

@@ -5,6 +5,7 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, normals } from "../samples.ts"
 import { expectSame } from "../shapeRules.ts"
+import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
@@ -17,6 +18,7 @@ export const addIntoKernel = defineKernel<"target" | "x", never, object>({
     return {}
   },
   reference,
+  gpujs,
   native,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 12 * sizeOf(inputs.x) }),
   samples: (random) =>

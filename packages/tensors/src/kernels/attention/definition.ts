@@ -10,6 +10,7 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { expectSame, expectShape } from "../shapeRules.ts"
 import { type AttentionAttributes, attentionSize } from "./geometry.ts"
+import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { reference, referenceGradient } from "./reference.ts"
 import { gradientSamples, samples } from "./samples.ts"
 
@@ -37,6 +38,7 @@ export const attentionKernel = defineKernel<Operands, "y" | "logSumExp", Attenti
     }
   },
   reference,
+  gpujs,
   cost: ({ inputs: { q, k }, outputs: { y } }) => ({
     flops: 4 * sizeOf(q) * k[1]!,
     bytes: 4 * (sizeOf(q) + 2 * sizeOf(k) + sizeOf(y))
@@ -69,6 +71,7 @@ export const attentionGradientKernel = defineKernel<
     return { dq: { shape: shapes.q }, dk: { shape: shapes.k }, dv: { shape: shapes.v } }
   },
   reference: referenceGradient,
+  gpujs: gpujsGradient,
   cost: ({ inputs: { q, k } }) => ({ flops: 10 * sizeOf(q) * k[1]!, bytes: 4 * (4 * sizeOf(q) + 4 * sizeOf(k)) }),
   samples: gradientSamples,
   tolerance: { relative: 1e-5, absolute: 1e-5 }

@@ -9,6 +9,7 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, halves, normals } from "../samples.ts"
 import type { CastAttributes, CastTarget } from "./geometry.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 const targets: readonly CastTarget[] = ["f32", "bf16", "f16"]
@@ -25,6 +26,7 @@ export const castKernel = defineKernel<"x", "y", CastAttributes>({
   },
   gradient: { saves: {}, backward: ({ cotangents: { y: dy } }) => ({ x: dy }) },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 6 * sizeOf(inputs.x) }),
   samples: (random) => [
     ...targets.flatMap((to) =>

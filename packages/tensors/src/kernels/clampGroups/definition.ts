@@ -6,6 +6,7 @@ import { formatShape, sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
 import { expectShape } from "../shapeRules.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 export const clampGroupsKernel = defineKernel<"weight" | "low" | "high", "y", object>({
@@ -22,6 +23,7 @@ export const clampGroupsKernel = defineKernel<"weight" | "low" | "high", "y", ob
     return { y: { shape: weight } }
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 2 * sizeOf(inputs.weight), bytes: 8 * sizeOf(inputs.weight) }),
   samples: (random) =>
     [

@@ -4,6 +4,7 @@ import { defineKernel } from "../../Kernel.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { expectAtLeast, expectShape } from "../shapeRules.ts"
 import type { ClipFactorAttributes } from "./geometry.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 export const clipFactorKernel = defineKernel<"total", "factor" | "norm", ClipFactorAttributes>({
@@ -16,6 +17,7 @@ export const clipFactorKernel = defineKernel<"total", "factor" | "norm", ClipFac
     return { factor: { shape: [1] }, norm: { shape: [1] } }
   },
   reference,
+  gpujs,
   cost: () => ({ flops: 4, bytes: 12 }),
   samples: () =>
     [0, 1e-14, 0.25, 1, 9, 1e12].map((total) => ({

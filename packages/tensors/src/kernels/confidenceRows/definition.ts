@@ -5,6 +5,7 @@ import { type Shape, sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
 import { expectAxes } from "../shapeRules.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 const shapes: readonly Shape[] = [
@@ -23,6 +24,7 @@ export const confidenceRowsKernel = defineKernel<"logits", "confidence", object>
     return { confidence: { shape: [logits[0]!] } }
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 10 * sizeOf(inputs.logits), bytes: 4 * sizeOf(inputs.logits) }),
   samples: (random) =>
     shapes.map((shape) => ({ name: shape.join("x"), inputs: { logits: normals(random, shape, 4) }, attributes: {} }))

@@ -11,6 +11,7 @@ import { type Tensor, zeros } from "../../Tensor.ts"
 import { indices, normals } from "../samples.ts"
 import { expectAxes, expectSame, expectShape } from "../shapeRules.ts"
 import { type CrossEntropyAttributes, ignoredLabel } from "./geometry.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 export type { CrossEntropyAttributes } from "./geometry.ts"
@@ -61,6 +62,7 @@ export const crossEntropyRowsKernel = defineKernel<
     }
   },
   reference,
+  gpujs,
   cost: ({ inputs: { logits, gradient } }) => ({
     flops: (gradient ? 20 : 10) * sizeOf(logits),
     bytes: (gradient ? 12 : 4) * sizeOf(logits)

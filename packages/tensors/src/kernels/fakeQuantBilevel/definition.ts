@@ -9,6 +9,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { normals, type SampleRandom } from "../samples.ts"
 import { expectShape } from "../shapeRules.ts"
 import { type BilevelAttributes, bilevelExtents } from "./geometry.ts"
+import { gpujs, gpujsCodes, gpujsDecode, gpujsGradient } from "./gpujs.ts"
 import { reference, referenceCodes, referenceDecode, referenceGradient } from "./reference.ts"
 
 export type { BilevelAttributes } from "./geometry.ts"
@@ -57,6 +58,7 @@ export const fakeQuantBilevelKernel = defineKernel<"weight", "y" | "scale" | "ze
         : {}
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.weight), bytes: 8 * sizeOf(inputs.weight) }),
   samples: weightSamples,
   tolerance: { relative: 0, absolute: 0 }
@@ -84,6 +86,7 @@ export const fakeQuantBilevelGradientKernel = defineKernel<
     return { dweight: { shape: weight } }
   },
   reference: referenceGradient,
+  gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 2 * sizeOf(inputs.weight), bytes: 12 * sizeOf(inputs.weight) }),
   samples: (random) =>
     sampleCases.map(([shape, attributes]) => {
@@ -130,6 +133,7 @@ export const bilevelCodesKernel = defineKernel<"weight", CodeName, BilevelAttrib
     }
   },
   reference: referenceCodes,
+  gpujs: gpujsCodes,
   cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.weight), bytes: 5 * sizeOf(inputs.weight) }),
   samples: weightSamples,
   tolerance: { relative: 0, absolute: 0 }
@@ -149,6 +153,7 @@ export const bilevelDecodeKernel = defineKernel<CodeName, "y", BilevelAttributes
     return { y: { shape: codes } }
   },
   reference: referenceDecode,
+  gpujs: gpujsDecode,
   cost: ({ outputs }) => ({ flops: 2 * sizeOf(outputs.y), bytes: 5 * sizeOf(outputs.y) }),
   samples: (random) =>
     sampleCases.map(([shape, attributes]) => {

@@ -12,6 +12,7 @@ import { groupExtents } from "../fakeQuantUniform/geometry.ts"
 import { normals, type SampleRandom } from "../samples.ts"
 import { expectSame, expectShape } from "../shapeRules.ts"
 import { type CodebookAttributes, codebook } from "./geometry.ts"
+import { gpujs, gpujsCodes, gpujsDecode, gpujsGradient } from "./gpujs.ts"
 import { reference, referenceCodes, referenceDecode, referenceGradient } from "./reference.ts"
 
 export type { CodebookAttributes } from "./geometry.ts"
@@ -60,6 +61,7 @@ export const fakeQuantCodebookKernel = defineKernel<"weight", "y" | "negative" |
     })
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 12 * sizeOf(inputs.weight), bytes: 8 * sizeOf(inputs.weight) }),
   samples: (random) =>
     cases.map(([shape, attributes]) => ({
@@ -93,6 +95,7 @@ export const fakeQuantCodebookGradientKernel = defineKernel<
     return { dweight: { shape: weight } }
   },
   reference: referenceGradient,
+  gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 14 * sizeOf(inputs.weight), bytes: 12 * sizeOf(inputs.weight) }),
   samples: (random) =>
     cases.map(([shape, attributes]) => {
@@ -149,6 +152,7 @@ export const codebookCodesKernel = defineKernel<"weight" | "negative" | "positiv
     return { codes: { shape: weight, dtype: "u8" } }
   },
   reference: referenceCodes,
+  gpujs: gpujsCodes,
   cost: ({ inputs }) => ({ flops: 10 * sizeOf(inputs.weight), bytes: 5 * sizeOf(inputs.weight) }),
   samples: (random) =>
     cases.map(([shape, attributes]) => ({
@@ -168,6 +172,7 @@ export const codebookDecodeKernel = defineKernel<"codes" | "negative" | "positiv
     return { y: { shape: codes } }
   },
   reference: referenceDecode,
+  gpujs: gpujsDecode,
   cost: ({ outputs }) => ({ flops: 2 * sizeOf(outputs.y), bytes: 5 * sizeOf(outputs.y) }),
   samples: (random) =>
     cases.map(([shape, attributes]) => ({

@@ -10,6 +10,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { normals, type SampleRandom } from "../samples.ts"
 import { expectSame, expectShape } from "../shapeRules.ts"
 import { type UniformAttributes, uniformExtents } from "./geometry.ts"
+import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export type { UniformAttributes } from "./geometry.ts"
@@ -67,6 +68,7 @@ export const fakeQuantUniformKernel = defineKernel<"weight", "y" | "scale" | "ze
     })
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.weight), bytes: 8 * sizeOf(inputs.weight) }),
   samples: (random): readonly Sample<UniformAttributes>[] =>
     cases.map(([shape, attributes]) => ({
@@ -99,6 +101,7 @@ export const fakeQuantUniformGradientKernel = defineKernel<
     return { dweight: { shape: weight } }
   },
   reference: referenceGradient,
+  gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.weight), bytes: 12 * sizeOf(inputs.weight) }),
   samples: (random) =>
     cases.map(([shape, attributes]) => {

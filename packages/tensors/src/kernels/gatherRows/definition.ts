@@ -10,6 +10,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { halves, integers, normals } from "../samples.ts"
 import { expectAxes, expectInteger, expectShape } from "../shapeRules.ts"
 import type { ScatterAttributes } from "./geometry.ts"
+import { gpujsGather, gpujsScatterAdd } from "./gpujs.ts"
 import { referenceGather, referenceScatterAdd } from "./reference.ts"
 
 const cases: readonly { readonly count: number; readonly columns: number; readonly index: Shape }[] = [
@@ -34,6 +35,7 @@ export const gatherRowsKernel = defineKernel<"table" | "index", "y", object>({
       dy && index ? { table: scatterAddRows(dy, index, inputs.table[0]!) } : {}
   },
   reference: referenceGather,
+  gpujs: gpujsGather,
   cost: ({ outputs }) => ({ flops: 0, bytes: 8 * sizeOf(outputs.y) }),
   samples: (random) => [
     ...cases.map(({ count, columns, index }) => ({
@@ -64,6 +66,7 @@ export const scatterAddRowsKernel = defineKernel<"rows" | "index", "y", ScatterA
     backward: ({ saved: { index }, cotangents: { y: dy } }) => (dy && index ? { rows: gatherRows(dy, index) } : {})
   },
   reference: referenceScatterAdd,
+  gpujs: gpujsScatterAdd,
   cost: ({ inputs, outputs }) => ({
     flops: sizeOf(inputs.rows),
     bytes: 8 * sizeOf(inputs.rows) + 4 * sizeOf(outputs.y)

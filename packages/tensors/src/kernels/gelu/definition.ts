@@ -5,6 +5,7 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, normals } from "../samples.ts"
 import { expectSame } from "../shapeRules.ts"
+import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export const geluKernel = defineKernel<"x", "y", object>({
@@ -18,6 +19,7 @@ export const geluKernel = defineKernel<"x", "y", object>({
       x && dy ? { x: apply(geluGradientKernel, { x, dy }, {}).dx } : {}
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 20 * sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>
     elementwiseShapes.map((shape) => ({
@@ -36,6 +38,7 @@ export const geluGradientKernel = defineKernel<"x" | "dy", "dx", object>({
     return { dx: { shape: x } }
   },
   reference: referenceGradient,
+  gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 30 * sizeOf(inputs.x), bytes: 12 * sizeOf(inputs.x) }),
   samples: (random) =>
     elementwiseShapes.map((shape) => ({

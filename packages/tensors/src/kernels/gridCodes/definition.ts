@@ -5,6 +5,7 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { normals, type SampleRandom } from "../samples.ts"
 import { type GridAttributes, gridGroup } from "./geometry.ts"
+import { gpujsCodes, gpujsDecode } from "./gpujs.ts"
 import { reference, referenceDecode } from "./reference.ts"
 
 const cases = [
@@ -36,6 +37,7 @@ export const gridCodesKernel = defineKernel<"weight" | "scale" | "zero", "codes"
     return { codes: { shape: weight, dtype: "u8" } }
   },
   reference,
+  gpujs: gpujsCodes,
   cost: ({ inputs }) => ({ flops: 5 * sizeOf(inputs.weight), bytes: 5 * sizeOf(inputs.weight) }),
   samples: (random) =>
     cases.map((sample) => ({
@@ -55,6 +57,7 @@ export const gridDecodeKernel = defineKernel<"codes" | "scale" | "zero", "y", Gr
     return { y: { shape: codes } }
   },
   reference: referenceDecode,
+  gpujs: gpujsDecode,
   cost: ({ outputs }) => ({ flops: 2 * sizeOf(outputs.y), bytes: 5 * sizeOf(outputs.y) }),
   samples: (random) =>
     cases.map((sample) => ({

@@ -12,6 +12,7 @@ import { type Tensor, zeros } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
 import { expectAxes, expectSame, expectShape } from "../shapeRules.ts"
 import type { KlAttributes } from "./geometry.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 export type { KlAttributes } from "./geometry.ts"
@@ -65,6 +66,7 @@ export const klRowsKernel = defineKernel<
     }
   },
   reference,
+  gpujs,
   cost: ({ inputs: { student, gradient } }) => ({
     flops: (gradient ? 40 : 30) * sizeOf(student),
     bytes: (gradient ? 16 : 8) * sizeOf(student)

@@ -9,6 +9,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { normals, rowShapes } from "../samples.ts"
 import { expectAtLeast, expectRank, expectSame, expectShape } from "../shapeRules.ts"
 import type { NormAttributes } from "./geometry.ts"
+import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export const layerNormKernel = defineKernel<"x" | "weight" | "bias", "y" | "mean" | "inverseDeviation", NormAttributes>(
@@ -33,6 +34,7 @@ export const layerNormKernel = defineKernel<"x" | "weight" | "bias", "y" | "mean
       }
     },
     reference,
+    gpujs,
     cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
     samples: (random) =>
       rowShapes.map((shape) => ({
@@ -71,6 +73,7 @@ export const layerNormGradientKernel = defineKernel<
     return { dx: { shape: x }, dweight: { shape: weight }, dbias: { shape: weight } }
   },
   reference: referenceGradient,
+  gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 14 * sizeOf(inputs.x), bytes: 12 * sizeOf(inputs.x) }),
   samples: (random) =>
     rowShapes.map((shape) => {

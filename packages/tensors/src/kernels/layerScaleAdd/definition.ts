@@ -5,6 +5,7 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { normals, rowShapes } from "../samples.ts"
 import { expectRank, expectSame, expectShape } from "../shapeRules.ts"
+import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export const layerScaleAddKernel = defineKernel<"residual" | "x" | "scale", "y", object>({
@@ -26,6 +27,7 @@ export const layerScaleAddKernel = defineKernel<"residual" | "x" | "scale", "y",
     }
   },
   reference,
+  gpujs,
   cost: ({ outputs }) => ({ flops: 2 * sizeOf(outputs.y), bytes: 12 * sizeOf(outputs.y) }),
   samples: (random) =>
     rowShapes.map((shape) => ({
@@ -50,6 +52,7 @@ export const layerScaleAddGradientKernel = defineKernel<"x" | "scale" | "dy", "d
     return { dx: { shape: x }, dscale: { shape: scale } }
   },
   reference: referenceGradient,
+  gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 3 * sizeOf(inputs.x), bytes: 12 * sizeOf(inputs.x) }),
   samples: (random) =>
     rowShapes.map((shape) => ({

@@ -11,6 +11,8 @@ import { columnSums } from "../addBroadcast/definition.ts"
 import { matmul } from "../matmul/definition.ts"
 import { halves, normals, type SampleRandom } from "../samples.ts"
 import { expectAxes, expectRank, expectShape } from "../shapeRules.ts"
+import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 const asRows = (x: Tensor): Tensor => {
@@ -59,6 +61,8 @@ export const linearKernel = defineKernel<"x" | "weight" | "bias", "y", object>({
     }
   },
   reference,
+  gpujs,
+  native,
   cost: ({ inputs: { x, weight }, outputs: { y } }) => ({
     flops: 2 * sizeOf(y) * weight[1]!,
     bytes: 4 * (sizeOf(x) + sizeOf(weight) + sizeOf(y))

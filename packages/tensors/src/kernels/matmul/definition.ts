@@ -10,6 +10,7 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { halves, normals } from "../samples.ts"
 import { type MatmulAttributes, productSize } from "./geometry.ts"
+import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
@@ -36,6 +37,7 @@ export const matmulKernel = defineKernel<"a" | "b", "y", MatmulAttributes>({
     }
   },
   reference,
+  gpujs,
   native,
   cost: ({ inputs, outputs }: Geometry<"a" | "b", "y">) => ({
     flops: 2 * sizeOf(outputs.y) * (sizeOf(inputs.a) / Math.max(1, sizeOf(outputs.y.slice(0, -1)))),

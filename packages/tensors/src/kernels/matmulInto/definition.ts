@@ -9,6 +9,8 @@ import type { Tensor } from "../../Tensor.ts"
 import { type MatmulAttributes, productSize } from "../matmul/geometry.ts"
 import { halves, normals } from "../samples.ts"
 import { expectShape } from "../shapeRules.ts"
+import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export const matmulIntoKernel = defineKernel<"a" | "b" | "target", never, MatmulAttributes>({
@@ -25,6 +27,8 @@ export const matmulIntoKernel = defineKernel<"a" | "b" | "target", never, Matmul
     return {}
   },
   reference,
+  gpujs,
+  native,
   cost: ({ inputs: { a, b, target } }) => ({
     flops: 2 * sizeOf(target) * (sizeOf(a) / Math.max(1, sizeOf(target.slice(0, -1)))),
     bytes: 4 * (sizeOf(a) + sizeOf(b) + 2 * sizeOf(target))

@@ -5,6 +5,7 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, normals } from "../samples.ts"
 import { expectSame } from "../shapeRules.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 export const multiplyKernel = defineKernel<"a" | "b", "y", object>({
@@ -23,6 +24,7 @@ export const multiplyKernel = defineKernel<"a" | "b", "y", object>({
     })
   },
   reference,
+  gpujs,
   cost: ({ outputs }) => ({ flops: sizeOf(outputs.y), bytes: 12 * sizeOf(outputs.y) }),
   samples: (random) =>
     elementwiseShapes.map((shape) => ({

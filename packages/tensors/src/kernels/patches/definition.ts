@@ -8,6 +8,7 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
 import { type PatchesAttributes, patchesSize } from "./geometry.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 const cases = [
@@ -35,6 +36,7 @@ export const patchesKernel = defineKernel<"x", "y", PatchesAttributes>({
       dy ? { x: cut(dy, { patch, inverse: !inverse }) } : {}
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 0, bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>
     cases.flatMap(({ tiles, channels, grid, patch }) =>

@@ -9,6 +9,7 @@ import { type Shape, sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
 import { coarseShape, fineShape, type PixelShuffleAttributes, shuffleSize } from "./geometry.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 const cases: readonly { readonly shape: Shape; readonly factor: number }[] = [
@@ -33,6 +34,7 @@ export const pixelShuffleKernel = defineKernel<"x", "y", PixelShuffleAttributes>
       dy ? { x: shuffle(dy, { ...attributes, inverse: !attributes.inverse }) } : {}
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 0, bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>
     cases.flatMap(({ shape, factor }) =>

@@ -12,6 +12,7 @@ import { columnSums } from "../addBroadcast/definition.ts"
 import { gatherRows } from "../gatherRows/definition.ts"
 import { normals } from "../samples.ts"
 import { expectAxes, expectShape } from "../shapeRules.ts"
+import { gpujsDropFirst, gpujsPrepend } from "./gpujs.ts"
 import { referenceDropFirst, referencePrepend } from "./reference.ts"
 
 const shapes: readonly Shape[] = [
@@ -51,6 +52,7 @@ export const prependRowKernel = defineKernel<"x" | "row", "y", object>({
     }
   },
   reference: referencePrepend,
+  gpujs: gpujsPrepend,
   cost: ({ outputs }) => ({ flops: 0, bytes: 8 * sizeOf(outputs.y) }),
   samples: (random) =>
     shapes.map((shape) => ({
@@ -75,6 +77,7 @@ export const dropFirstRowKernel = defineKernel<"x", "y", object>({
       dy ? { x: prependRow(dy, zeros(dy.backend, inputs.x.slice(2))) } : {}
   },
   reference: referenceDropFirst,
+  gpujs: gpujsDropFirst,
   cost: ({ outputs }) => ({ flops: 0, bytes: 8 * sizeOf(outputs.y) }),
   samples: (random) =>
     shapes.map((shape) => ({ name: shape.join("x"), inputs: { x: normals(random, shape) }, attributes: {} }))

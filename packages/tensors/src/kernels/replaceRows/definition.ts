@@ -11,6 +11,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { gatherRows } from "../gatherRows/definition.ts"
 import { distinct, normals } from "../samples.ts"
 import { expectAxes, expectShape } from "../shapeRules.ts"
+import { gpujsReplace, gpujsZero } from "./gpujs.ts"
 import { referenceReplace, referenceZero } from "./reference.ts"
 
 const cases = [
@@ -44,6 +45,7 @@ export const replaceRowsKernel = defineKernel<"base" | "rows" | "index", "y", ob
     }
   },
   reference: referenceReplace,
+  gpujs: gpujsReplace,
   cost: ({ outputs }) => ({ flops: 0, bytes: 8 * sizeOf(outputs.y) }),
   samples: (random) =>
     cases.map(({ count, columns, replaced }) => ({
@@ -71,6 +73,7 @@ export const zeroRowsKernel = defineKernel<"x" | "index", "y", object>({
     backward: ({ saved: { index }, cotangents: { y: dy } }) => (dy && index ? { x: zeroRows(dy, index) } : {})
   },
   reference: referenceZero,
+  gpujs: gpujsZero,
   cost: ({ outputs }) => ({ flops: 0, bytes: 8 * sizeOf(outputs.y) }),
   samples: (random) =>
     cases.map(({ count, columns, replaced }) => ({

@@ -9,6 +9,7 @@ import type { Tensor } from "../../Tensor.ts"
 import type { NormAttributes } from "../layerNorm/geometry.ts"
 import { normals, rowShapes, uniforms } from "../samples.ts"
 import { expectAtLeast, expectRank, expectSame, expectShape } from "../shapeRules.ts"
+import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export const rmsNormKernel = defineKernel<"x" | "weight", "y" | "inverseRms", NormAttributes>({
@@ -30,6 +31,7 @@ export const rmsNormKernel = defineKernel<"x" | "weight", "y" | "inverseRms", No
     }
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 4 * sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>
     rowShapes.map((shape) => ({
@@ -57,6 +59,7 @@ export const rmsNormGradientKernel = defineKernel<"x" | "weight" | "inverseRms" 
     return { dx: { shape: x }, dweight: { shape: weight } }
   },
   reference: referenceGradient,
+  gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 9 * sizeOf(inputs.x), bytes: 12 * sizeOf(inputs.x) }),
   samples: (random) =>
     rowShapes.map((shape) => {

@@ -11,6 +11,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { integers, normals } from "../samples.ts"
 import { expectAxes, expectShape } from "../shapeRules.ts"
 import type { RotaryAttributes } from "./geometry.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 const shapes: readonly Shape[] = [
@@ -38,6 +39,7 @@ export const rotaryKernel = defineKernel<"x" | "positions", "y", RotaryAttribute
       dy && positions ? { x: rotate(dy, positions, { theta, inverse: !inverse }) } : {}
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 3 * sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>
     shapes.flatMap((shape) =>

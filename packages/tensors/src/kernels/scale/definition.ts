@@ -5,6 +5,7 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, normals } from "../samples.ts"
 import type { ScaleAttributes } from "./geometry.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 export const scaleKernel = defineKernel<"x", "y", ScaleAttributes>({
@@ -17,6 +18,7 @@ export const scaleKernel = defineKernel<"x", "y", ScaleAttributes>({
     backward: ({ cotangents: { y: dy }, attributes }) => (dy ? { x: scale(dy, attributes.factor) } : {})
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>
     elementwiseShapes.map((shape) => ({

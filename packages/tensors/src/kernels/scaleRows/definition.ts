@@ -7,6 +7,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { matmul } from "../matmul/definition.ts"
 import { normals } from "../samples.ts"
 import { expectRank, expectShape } from "../shapeRules.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 export const scaleRowsKernel = defineKernel<"x" | "factors", "y", object>({
@@ -34,6 +35,7 @@ export const scaleRowsKernel = defineKernel<"x" | "factors", "y", object>({
     }
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>
     [[1], [3, 17], [2, 5, 3], [0, 4], [4, 1025], [35, 67]].map((shape) => ({

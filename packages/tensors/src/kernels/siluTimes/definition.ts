@@ -5,6 +5,7 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, normals } from "../samples.ts"
 import { expectSame } from "../shapeRules.ts"
+import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export const siluTimesKernel = defineKernel<"gate" | "up", "y", object>({
@@ -23,6 +24,7 @@ export const siluTimesKernel = defineKernel<"gate" | "up", "y", object>({
     }
   },
   reference,
+  gpujs,
   cost: ({ outputs }) => ({ flops: 14 * sizeOf(outputs.y), bytes: 12 * sizeOf(outputs.y) }),
   samples: (random) =>
     elementwiseShapes.map((shape) => ({
@@ -42,6 +44,7 @@ export const siluTimesGradientKernel = defineKernel<"gate" | "up" | "dy", "dgate
     return { dgate: { shape: gate }, dup: { shape: gate } }
   },
   reference: referenceGradient,
+  gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 20 * sizeOf(inputs.gate), bytes: 20 * sizeOf(inputs.gate) }),
   samples: (random) =>
     elementwiseShapes.map((shape) => ({

@@ -5,6 +5,7 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { normals, rowShapes, uniforms } from "../samples.ts"
 import { expectRank, expectSame } from "../shapeRules.ts"
+import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export const softmaxKernel = defineKernel<"x", "y", object>({
@@ -20,6 +21,7 @@ export const softmaxKernel = defineKernel<"x", "y", object>({
     backward: ({ saved: { y }, cotangents: { y: dy } }) => ({ x: apply(softmaxGradientKernel, { y, dy }, {}).dx })
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 12 * sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) => [
     ...rowShapes.map((shape) => ({ name: shape.join("x"), inputs: { x: normals(random, shape, 3) }, attributes: {} })),
@@ -37,6 +39,7 @@ export const softmaxGradientKernel = defineKernel<"y" | "dy", "dx", object>({
     return { dx: { shape: y } }
   },
   reference: referenceGradient,
+  gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 4 * sizeOf(inputs.y), bytes: 12 * sizeOf(inputs.y) }),
   samples: (random) =>
     rowShapes.map((shape) => ({

@@ -10,6 +10,7 @@ import { type Tensor, zeros } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
 import { expectRank, expectShape } from "../shapeRules.ts"
 import { type SplitAttributes, totalWidth } from "./geometry.ts"
+import { gpujsJoin, gpujsSplit } from "./gpujs.ts"
 import { referenceJoin, referenceSplit } from "./reference.ts"
 
 type Parts = "first" | "second" | "third"
@@ -46,6 +47,7 @@ export const splitColumnsKernel = defineKernel<"x", Parts, SplitAttributes>({
     }
   },
   reference: referenceSplit,
+  gpujs: gpujsSplit,
   cost: ({ inputs }) => ({ flops: 0, bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>
     cases.map(({ leading, widths }) => ({
@@ -81,6 +83,7 @@ export const joinColumnsKernel = defineKernel<Parts, "y", object>({
     }
   },
   reference: referenceJoin,
+  gpujs: gpujsJoin,
   cost: ({ outputs }) => ({ flops: 0, bytes: 8 * sizeOf(outputs.y) }),
   samples: (random) =>
     cases.map(({ leading, widths }) => ({

@@ -10,6 +10,7 @@ import { elementwiseShapes, normals, uniforms } from "../samples.ts"
 import { scale } from "../scale/definition.ts"
 import { expectSame, expectShape } from "../shapeRules.ts"
 import type { SquaredErrorAttributes } from "./geometry.ts"
+import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export const squaredErrorKernel = defineKernel<"a" | "b" | "weight", "loss", SquaredErrorAttributes>({
@@ -33,6 +34,7 @@ export const squaredErrorKernel = defineKernel<"a" | "b" | "weight", "loss", Squ
     }
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 3 * sizeOf(inputs.a), bytes: 8 * sizeOf(inputs.a) }),
   samples: (random) =>
     elementwiseShapes.flatMap((shape) => {
@@ -62,6 +64,7 @@ export const squaredErrorGradientKernel = defineKernel<"a" | "b" | "weight" | "d
     return { da: { shape: a } }
   },
   reference: referenceGradient,
+  gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 3 * sizeOf(inputs.a), bytes: 12 * sizeOf(inputs.a) }),
   samples: (random) =>
     elementwiseShapes.flatMap((shape) => {

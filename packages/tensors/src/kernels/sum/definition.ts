@@ -6,6 +6,7 @@ import { sizeOf } from "../../Shape.ts"
 import { type Tensor, zeros } from "../../Tensor.ts"
 import { addBroadcast } from "../addBroadcast/definition.ts"
 import { elementwiseShapes, normals } from "../samples.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 export const sumKernel = defineKernel<"x", "y", object>({
@@ -19,6 +20,7 @@ export const sumKernel = defineKernel<"x", "y", object>({
       dy ? { x: reshape(addBroadcast(zeros(dy.backend, [sizeOf(inputs.x), 1]), dy), inputs.x) } : {}
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 4 * sizeOf(inputs.x) }),
   samples: (random) =>
     elementwiseShapes.map((shape) => ({

@@ -5,6 +5,7 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, normals, uniforms } from "../samples.ts"
 import { expectShape } from "../shapeRules.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 export const sumSquaresIntoKernel = defineKernel<"x" | "total", never, object>({
@@ -16,6 +17,7 @@ export const sumSquaresIntoKernel = defineKernel<"x" | "total", never, object>({
     return {}
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 2 * sizeOf(inputs.x), bytes: 4 * sizeOf(inputs.x) }),
   samples: (random) =>
     elementwiseShapes.map((shape) => ({

@@ -5,6 +5,7 @@ import { defineKernel } from "../../Kernel.ts"
 import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 export const transposeKernel = defineKernel<"x", "y", object>({
@@ -17,6 +18,7 @@ export const transposeKernel = defineKernel<"x", "y", object>({
   },
   gradient: { saves: {}, backward: ({ cotangents: { y } }) => (y ? { x: transpose(y) } : {}) },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 0, bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>
     [

@@ -5,6 +5,7 @@ import { defineKernel } from "../../Kernel.ts"
 import { type Shape, sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { expectInteger } from "../shapeRules.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 export interface UnpackCodesAttributes {
@@ -28,6 +29,7 @@ export const unpackCodesKernel = defineKernel<"packed", "codes", UnpackCodesAttr
     return { codes: { shape, dtype: "u8" } }
   },
   reference,
+  gpujs,
   cost: ({ inputs, outputs }) => ({ flops: 0, bytes: sizeOf(inputs.packed) + sizeOf(outputs.codes) }),
   samples: (random) =>
     [1, 2, 3, 4, 8].flatMap((bits) =>

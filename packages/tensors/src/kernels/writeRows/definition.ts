@@ -6,6 +6,7 @@ import { formatShape, sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { distinct, normals } from "../samples.ts"
 import { expectShape } from "../shapeRules.ts"
+import { gpujs } from "./gpujs.ts"
 import { reference } from "./reference.ts"
 
 export const writeRowsKernel = defineKernel<"target" | "rows" | "index", never, object>({
@@ -20,6 +21,7 @@ export const writeRowsKernel = defineKernel<"target" | "rows" | "index", never, 
     return {}
   },
   reference,
+  gpujs,
   cost: ({ inputs }) => ({ flops: 0, bytes: 8 * sizeOf(inputs.rows) }),
   samples: (random) => [
     {

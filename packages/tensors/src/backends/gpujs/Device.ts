@@ -1,0 +1,50 @@
+/** Memory and programs of one GPU.js mode. `S` is the mode's own storage of f32 elements. */
+import type { Usage } from "../../Backend.ts"
+import type { GpujsProgram } from "./GpujsBody.ts"
+
+export type GpujsMode = "webgpu" | "headlessgl" | "webasm" | "cpu"
+
+/** A program of fixed extents and constants, compiled on its first run. */
+export interface CompiledProgram<S> {
+  /** Raises UnsupportedKernel when it does not compile or would run elsewhere than in its mode. */
+  readonly run: (operands: readonly S[], scalars: readonly number[]) => S | Promise<S>
+  readonly destroy: () => void
+}
+
+export interface Device<S> {
+  /** The mode and the machine that runs it, for example "gpujs:webgpu (nvidia, ...)". */
+  readonly name: string
+  /** What one element takes, whatever its dtype: GPU.js has f32 and nothing else. */
+  readonly elementBytes: number
+  /** The most elements one tensor can have. */
+  readonly maxElements: number
+  readonly upload: (values: Float32Array) => S
+  readonly download: (stored: S) => Float32Array | Promise<Float32Array>
+  readonly release: (stored: S) => void
+  /** `kernel` is named in errors. */
+  readonly compile: (kernel: string, program: GpujsProgram) => CompiledProgram<S>
+  /** Storage in use, intermediates included. */
+  readonly usage: () => Usage
+  /** The error of work that failed after its call had returned, once. */
+  readonly takeFailure: () => Error | undefined
+  readonly close: () => Promise<void>
+}
+
+/** Counts storage for `Device.usage`. */
+export const makeMeter = () => {
+  let buffers = 0
+  let bytes = 0
+  let peakBytes = 0
+  return {
+    add: (amount: number) => {
+      buffers++
+      bytes += amount
+      peakBytes = Math.max(peakBytes, bytes)
+    },
+    remove: (amount: number) => {
+      buffers--
+      bytes -= amount
+    },
+    usage: (): Usage => ({ buffers, bytes, peakBytes })
+  }
+}

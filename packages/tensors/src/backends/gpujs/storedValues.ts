@@ -1,0 +1,40 @@
+/** Elements of tensors as the f32 numbers that programs compute with, and back to bytes. */
+import { bytesOfArray, type DType, viewAs } from "../../DType.ts"
+import { InvalidAttribute } from "../../Errors.ts"
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../../halfPrecision.ts"
+
+const exactIntegers = 2 ** 24
+
+/** The numbers that stored bytes mean. Raises InvalidAttribute for i32 elements that no f32 represents. */
+export const toNumbers = (dtype: DType, bytes: Uint8Array): Float32Array => {
+  const host = viewAs(dtype, bytes)
+  if (host instanceof Float32Array) return host
+  if (dtype === "bf16") return Float32Array.from(host, fromBfloat16)
+  if (dtype === "f16") return Float32Array.from(host, fromFloat16)
+  if (dtype === "i32") {
+    const outside = host.find((value) => Math.abs(value) > exactIntegers)
+    if (outside !== undefined) {
+      throw new InvalidAttribute("tensor", "i32 element", outside, "at most 2^24 in magnitude: gpujs computes in f32")
+    }
+  }
+  return Float32Array.from(host)
+}
+
+const pattern = (encode: (value: number) => number, notANumber: number) => (value: number) =>
+  Number.isNaN(value) ? notANumber : encode(value)
+
+/** The bytes of a tensor of `dtype` with these elements, which it can represent. NaN gets the usual quiet pattern. */
+export const toBytes = (dtype: DType, values: Float32Array): Uint8Array => {
+  switch (dtype) {
+    case "f32":
+      return bytesOfArray(values)
+    case "i32":
+      return bytesOfArray(Int32Array.from(values))
+    case "u8":
+      return bytesOfArray(Uint8Array.from(values))
+    case "bf16":
+      return bytesOfArray(Uint16Array.from(values, pattern(toBfloat16, 0x7fc0)))
+    case "f16":
+      return bytesOfArray(Uint16Array.from(values, pattern(toFloat16, 0x7e00)))
+  }
+}

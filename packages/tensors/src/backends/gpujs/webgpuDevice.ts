@@ -1,0 +1,190 @@
+/**
+ * Mode `webgpu`: tensors are storage buffers of the GPU, taken from a pool and handed to GPU.js as its own pipeline results.
+ * GPU.js would make a buffer for every call and keep each program's last one; here a program gets the buffer to write into.
+ */
+import { GPU } from "gpu.js"
+import { BackendUnavailable, OutOfMemory } from "../../Errors.ts"
+import { makeBufferPool } from "./bufferPool.ts"
+import { assertMode, createProgram } from "./createProgram.ts"
+import { type CompiledProgram, type Device, makeMeter } from "./Device.ts"
+import type { GpujsProgram } from "./GpujsBody.ts"
+import { provideWebgpu } from "./provideWebgpu.ts"
+
+const name = "gpujs:webgpu"
+const storageUsage = 0x80 | 0x04 | 0x08 // STORAGE, COPY_SRC, COPY_DST
+const stagingUsage = 0x01 | 0x08 // MAP_READ, COPY_DST
+
+/** GPU.js's name for a result that stays on the device; arguments are recognized by this class. */
+interface PipelineResult {
+  toArray(): Promise<Float32Array>
+  delete(): void
+}
+type PipelineResultClass = new (settings: {
+  readonly buffer: GPUBuffer
+  readonly output: readonly number[]
+  readonly context: Context
+  readonly kernel: unknown
+}) => PipelineResult
+
+interface Context {
+  readonly device: GPUDevice
+  readonly adapter: GPUAdapter
+  readonly isLost: boolean
+}
+
+/** What is used of a WebGPU kernel beyond its public face, in gpu.js 2.24. */
+interface WebgpuKernel {
+  readonly context: Context
+  readonly built: boolean
+  outputBuffer: (GPUBuffer & { _refs: number }) | null
+  bindGroupDirty: boolean
+  build(...parameters: unknown[]): Promise<void>
+  run(...parameters: unknown[]): Promise<unknown>
+}
+
+interface Stored {
+  readonly buffer: GPUBuffer
+  readonly length: number
+  readonly argument: PipelineResult
+}
+
+export interface WebgpuOptions {
+  /** Released buffers kept for the next tensors, default 1 GiB. */
+  readonly idleBytes?: number
+}
+
+/** Runs one program, which proves that the adapter computes, and takes GPU.js's device and result class from it. */
+const probe = async (gpu: GPU): Promise<{ readonly context: Context; readonly Result: PipelineResultClass }> => {
+  const shortcut = createProgram(
+    gpu,
+    "probe",
+    {
+      output: "y",
+      compute: function (this: { readonly thread: { readonly x: number } }, x: Float32Array) {
+        return x[this.thread.x]! + 1
+      },
+      reads: ["x"],
+      extent: [2]
+    },
+    { operandType: "Array", pipeline: true, immutable: false }
+  )
+  const result = (await shortcut(Float32Array.of(1, 41))) as unknown as PipelineResult
+  assertMode(shortcut, "webgpu", "probe")
+  const values = await result.toArray()
+  if (values[1] !== 42) throw new BackendUnavailable(name, `41 + 1 gave ${values[1]} on this adapter`)
+  result.delete()
+  const { context } = shortcut.kernel as unknown as WebgpuKernel
+  shortcut.destroy()
+  return { context, Result: result.constructor as PipelineResultClass }
+}
+
+/** Raises BackendUnavailable when Dawn or an adapter is missing. */
+export const makeWebgpuDevice = async ({ idleBytes = 2 ** 30 }: WebgpuOptions = {}): Promise<Device<Stored>> => {
+  await provideWebgpu()
+  if (!(await GPU.isWebGPUAvailable())) {
+    throw new BackendUnavailable(
+      name,
+      "WebGPU found no adapter; install the GPU's Vulkan driver and the loader libvulkan.so.1 (Debian: libvulkan1), or see docs/webgpu.md for a software adapter"
+    )
+  }
+  const gpu = new GPU({ mode: "webgpu" })
+  const { context, Result } = await probe(gpu)
+  const { device, adapter } = context
+  const limits = device.limits
+  const maxBytes = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize)
+  const meter = makeMeter()
+  const pool = makeBufferPool(
+    (bytes) => device.createBuffer({ size: Math.min(bytes, maxBytes), usage: storageUsage }),
+    idleBytes
+  )
+  let failure: Error | undefined
+  device.onuncapturederror = ({ error }) => {
+    const full = error.constructor.name === "GPUOutOfMemoryError"
+    const { bytes } = meter.usage()
+    failure ??= full ? new OutOfMemory(name, bytes, bytes, maxBytes) : new BackendUnavailable(name, error.message)
+  }
+
+  const wrap = (buffer: GPUBuffer, length: number): Stored => ({
+    buffer,
+    length,
+    argument: new Result({ buffer, output: [length], context, kernel: undefined })
+  })
+  const take = (length: number): Stored => {
+    const buffer = pool.take(Math.max(4, 4 * length))
+    meter.add(buffer.size)
+    return wrap(buffer, length)
+  }
+
+  const compile = (kernel: string, program: GpujsProgram): CompiledProgram<Stored> => {
+    const shortcut = createProgram(gpu, kernel, program, { operandType: "Array", pipeline: true, immutable: false })
+    const size = program.extent.reduce((product, extent) => product * extent, 1)
+    const inner = () => shortcut.kernel as unknown as WebgpuKernel
+    const build = async (parameters: readonly unknown[]) => {
+      const bindings = program.reads.length + Object.keys(program.tables ?? {}).length + 1
+      if (bindings > limits.maxStorageBuffersPerShaderStage) {
+        throw new Error(
+          `"${program.output}" needs ${bindings} buffers, the device binds ${limits.maxStorageBuffersPerShaderStage}`
+        )
+      }
+      await inner().build(...parameters)
+      assertMode(shortcut, "webgpu", kernel)
+      inner().outputBuffer?.destroy()
+    }
+    return {
+      run: async (operands, scalars) => {
+        if (context.isLost) throw new BackendUnavailable(name, "the GPU device was lost; start the backend again")
+        const parameters = [...operands.map(({ argument }) => argument), ...scalars]
+        if (!inner().built) await build(parameters)
+        const stored = take(size)
+        inner().outputBuffer = Object.assign(stored.buffer, { _refs: 1 })
+        inner().bindGroupDirty = true
+        try {
+          await inner().run(...parameters)
+        } finally {
+          inner().outputBuffer = null
+        }
+        return stored
+      },
+      destroy: () => shortcut.destroy()
+    }
+  }
+
+  return {
+    name: `${name} (${[adapter.info.vendor, adapter.info.architecture, adapter.info.description].filter(Boolean).join(", ")})`,
+    elementBytes: 4,
+    maxElements: Math.floor(maxBytes / 4),
+    upload: (values) => {
+      const stored = take(values.length)
+      device.queue.writeBuffer(stored.buffer, 0, values as Float32Array<ArrayBuffer>)
+      return stored
+    },
+    download: async ({ buffer, length }) => {
+      if (length === 0) return new Float32Array(0)
+      const staging = device.createBuffer({ size: 4 * length, usage: stagingUsage })
+      try {
+        const encoder = device.createCommandEncoder()
+        encoder.copyBufferToBuffer(buffer, 0, staging, 0, 4 * length)
+        device.queue.submit([encoder.finish()])
+        await staging.mapAsync(1)
+        return new Float32Array(staging.getMappedRange().slice(0))
+      } finally {
+        staging.destroy()
+      }
+    },
+    release: ({ buffer }) => {
+      meter.remove(buffer.size)
+      pool.give(buffer)
+    },
+    compile,
+    usage: meter.usage,
+    takeFailure: () => {
+      const taken = failure
+      failure = undefined
+      return taken
+    },
+    close: async () => {
+      await gpu.destroy()
+      pool.clear()
+    }
+  }
+}

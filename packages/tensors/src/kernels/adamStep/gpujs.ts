@@ -1,0 +1,59 @@
+import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
+import type { AdamStepAttributes } from "./geometry.ts"
+
+/** The gradient after clipping and, in Adam, decay. Without a factor its place is taken by another operand, which is not read. */
+function effective(this: Thread, gradient: Values, factor: Values, parameter: Values, decay: number) {
+  let g = gradient[this.thread.x]
+  if (this.constants.clipped === 1) {
+    g = g * factor[0]
+  }
+  return g + decay * parameter[this.thread.x]
+}
+
+function firstMoment(this: Thread, m: Values, g: Values, beta: number, rest: number) {
+  return beta * m[this.thread.x] + rest * g[this.thread.x]
+}
+
+function secondMoment(this: Thread, v: Values, g: Values, beta: number, rest: number) {
+  return beta * v[this.thread.x] + rest * g[this.thread.x] * g[this.thread.x]
+}
+
+function stepped(
+  this: Thread,
+  parameter: Values,
+  m: Values,
+  v: Values,
+  shrink: number,
+  stepSize: number,
+  correction: number,
+  epsilon: number
+) {
+  return (
+    parameter[this.thread.x] * shrink -
+    (stepSize * m[this.thread.x]) / (Math.sqrt(v[this.thread.x]) / correction + epsilon)
+  )
+}
+
+export const gpujs: GpujsBody<"parameter" | "m" | "v" | "gradient" | "factor", never, AdamStepAttributes> = {
+  programs: ({ inputs }, { learningRate, beta1, beta2, epsilon, weightDecay, decoupled, step }) => {
+    const shape = inputs.parameter
+    const clipped = "factor" in inputs
+    return [
+      elementwise("g", effective, ["gradient", clipped ? "factor" : "gradient", "parameter"], shape, {
+        scalars: [decoupled ? 0 : weightDecay],
+        constants: { clipped: Number(clipped) }
+      }),
+      elementwise("m", firstMoment, ["m", "g"], shape, { scalars: [beta1, 1 - beta1] }),
+      elementwise("v", secondMoment, ["v", "g"], shape, { scalars: [beta2, 1 - beta2] }),
+      elementwise("parameter", stepped, ["parameter", "m", "v"], shape, {
+        scalars: [
+          decoupled ? 1 - learningRate * weightDecay : 1,
+          learningRate / (1 - beta1 ** step),
+          Math.sqrt(1 - beta2 ** step),
+          epsilon
+        ]
+      })
+    ]
+  }
+}

@@ -1,0 +1,93 @@
+import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
+import { extremesOfGroups } from "../../backends/gpujs/groups.ts"
+import { divided, halfEven, limited } from "../../backends/gpujs/numbers.ts"
+import { sizeOf } from "../../Shape.ts"
+import type { AdaroundScalesAttributes } from "./definition.ts"
+
+/** Ranges tried: the plain one times 1, 0.99, ... 0.21. */
+const shrinks = 80
+
+function scaleOfRange(this: Thread, low: Values, high: Values) {
+  const range = Math.max(high[this.thread.x], 0) - Math.min(low[this.thread.x], 0)
+  return Math.max(divided(Math.fround(range), this.constants.most), Math.fround(1e-8))
+}
+
+function zeroOfRange(this: Thread, low: Values, scale: Values) {
+  return halfEven(divided(-Math.min(low[this.thread.x], 0), scale[this.thread.x]))
+}
+
+/** Step of a range shrunk `k` times. */
+function shrunkStep(low: number, high: number, k: number, most: number): number {
+  const factor = Math.fround(1 - 0.01 * k)
+  const range = Math.fround(Math.fround(high * factor) - Math.fround(low * factor))
+  return Math.max(divided(range, most), Math.fround(1e-8))
+}
+
+function shrunkZero(low: number, step: number, k: number): number {
+  return halfEven(divided(-Math.fround(low * Math.fround(1 - 0.01 * k)), step))
+}
+
+/** mean |w - q|^2.4 of group y quantized with range x. */
+function scoreOfShrink(this: Thread, weight: Values, low: Values, high: Values) {
+  const step = shrunkStep(low[this.thread.y], high[this.thread.y], this.thread.x, this.constants.most)
+  const zero = shrunkZero(low[this.thread.y], step, this.thread.x)
+  let sum = 0
+  for (let i = 0; i < this.constants.group; i++) {
+    const w = weight[this.thread.y * this.constants.group + i]
+    const code = limited(halfEven(divided(w, step)) + zero, 0, this.constants.most)
+    sum += Math.abs(Math.fround(w - Math.fround((code - zero) * step))) ** 2.4
+  }
+  return sum / this.constants.group
+}
+
+/** The first range of least score; 0 where all are NaN. */
+function bestShrink(this: Thread, score: Values) {
+  let best = 0
+  let lowest = score[this.thread.x * 80]
+  for (let k = 0; k < 80; k++) {
+    if (score[this.thread.x * 80 + k] < lowest) {
+      lowest = score[this.thread.x * 80 + k]
+      best = k
+    }
+  }
+  return best
+}
+
+function scaleOfShrink(this: Thread, low: Values, high: Values, best: Values) {
+  return shrunkStep(low[this.thread.x], high[this.thread.x], best[this.thread.x], this.constants.most)
+}
+
+function zeroOfShrink(this: Thread, low: Values, scale: Values, best: Values) {
+  return shrunkZero(low[this.thread.x], scale[this.thread.x], best[this.thread.x])
+}
+
+const helpers = [divided, halfEven, limited, shrunkStep, shrunkZero]
+
+export const gpujs: GpujsBody<"weight", "scale" | "zero", AdaroundScalesAttributes> = {
+  programs: ({ inputs, outputs }, { bits, group, method }) => {
+    const count = sizeOf(inputs.weight) / group
+    const more = { constants: { group, most: 2 ** bits - 1 }, helpers }
+    const range = extremesOfGroups("weight", count, group)
+    if (method === "max") {
+      return [
+        ...range,
+        elementwise("scale", scaleOfRange, ["low", "high"], outputs.scale, more),
+        elementwise("zero", zeroOfRange, ["low", "scale"], outputs.zero, more)
+      ]
+    }
+    return [
+      ...range,
+      {
+        output: "score",
+        compute: scoreOfShrink,
+        reads: ["weight", "low", "high"],
+        extent: [shrinks, count],
+        ...more
+      },
+      { output: "best", compute: bestShrink, reads: ["score"], extent: [count] },
+      elementwise("scale", scaleOfShrink, ["low", "high", "best"], outputs.scale, more),
+      elementwise("zero", zeroOfShrink, ["low", "scale", "best"], outputs.zero, more)
+    ]
+  }
+}

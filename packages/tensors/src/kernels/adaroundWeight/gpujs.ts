@@ -1,0 +1,88 @@
+import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
+import { divided, limited, logistic, quotient } from "../../backends/gpujs/numbers.ts"
+import type { AdaroundWeightAttributes } from "./geometry.ts"
+
+/** h(alpha) = clamp(1.2 sigmoid(alpha) - 0.1, 0, 1) */
+export function softRounding(alpha: number): number {
+  return limited(logistic(alpha) * 1.2 - 0.1, 0, 1)
+}
+
+/** dh/dalpha: 0 where h is clamped. */
+export function softRoundingSlope(alpha: number): number {
+  const s = logistic(alpha)
+  const stretched = s * 1.2 - 0.1
+  if (stretched < 0) {
+    return 0
+  }
+  if (stretched > 1) {
+    return 0
+  }
+  return s * (1 - s) * 1.2
+}
+
+export const softRoundingHelpers = [limited, logistic, softRounding, softRoundingSlope]
+
+function rounded(this: Thread, weight: Values, scale: Values, zero: Values, alpha: Values) {
+  const group = quotient(this.thread.x, this.constants.group)
+  const s = scale[this.thread.y * this.constants.groups + (group | 0)]
+  const z = zero[this.thread.y * this.constants.groups + (group | 0)]
+  const a = alpha[this.thread.y * this.constants.columns + this.thread.x]
+  let up = softRounding(a)
+  if (this.constants.hard === 1) {
+    up = 0
+    if (a >= 0) {
+      up = 1
+    }
+  }
+  const down = Math.floor(divided(weight[this.thread.y * this.constants.columns + this.thread.x], s))
+  return s * (limited(down + up + z, 0, this.constants.most) - z)
+}
+
+function slope(this: Thread, dy: Values, weight: Values, scale: Values, zero: Values, alpha: Values) {
+  const group = quotient(this.thread.x, this.constants.group)
+  const s = scale[this.thread.y * this.constants.groups + (group | 0)]
+  const a = alpha[this.thread.y * this.constants.columns + this.thread.x]
+  const down = Math.floor(divided(weight[this.thread.y * this.constants.columns + this.thread.x], s))
+  const code = down + softRounding(a) + zero[this.thread.y * this.constants.groups + (group | 0)]
+  if (code < 0) {
+    return 0
+  }
+  if (code > this.constants.most) {
+    return 0
+  }
+  return dy[this.thread.y * this.constants.columns + this.thread.x] * s * softRoundingSlope(a)
+}
+
+const helpers = [...softRoundingHelpers, divided, quotient]
+type Operands = "weight" | "scale" | "zero" | "alpha"
+
+const extents = (weight: readonly number[], { bits, group, hard }: AdaroundWeightAttributes) => {
+  const [rows, columns] = weight as readonly [number, number]
+  return {
+    constants: { columns, group, groups: columns / group, most: 2 ** bits - 1, hard: Number(hard) },
+    extent: [columns, rows],
+    helpers
+  }
+}
+
+export const gpujs: GpujsBody<Operands, "y", AdaroundWeightAttributes> = {
+  programs: ({ inputs }, attributes) => [
+    {
+      output: "y",
+      compute: rounded,
+      reads: ["weight", "scale", "zero", "alpha"],
+      ...extents(inputs.weight, attributes)
+    }
+  ]
+}
+
+export const gpujsGradient: GpujsBody<Operands | "dy", "dalpha", AdaroundWeightAttributes> = {
+  programs: ({ inputs }, attributes) => [
+    {
+      output: "dalpha",
+      compute: slope,
+      reads: ["dy", "weight", "scale", "zero", "alpha"],
+      ...extents(inputs.weight, attributes)
+    }
+  ]
+}

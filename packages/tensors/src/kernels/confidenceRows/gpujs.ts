@@ -1,0 +1,19 @@
+import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
+import { mostOfRows, sumRows } from "../../backends/gpujs/reductions.ts"
+import { sumOfPowers } from "../softmax/gpujs.ts"
+
+function inverse(this: Thread, total: Values) {
+  return 1 / total[this.thread.x]
+}
+
+export const gpujs: GpujsBody<"logits", "confidence"> = {
+  programs: ({ inputs, outputs }) => {
+    const [rows, columns] = inputs.logits as readonly [number, number]
+    return [
+      ...mostOfRows("most", "logits", rows, columns),
+      ...sumRows({ output: "total", part: sumOfPowers, reads: ["logits", "most"], rows, columns }),
+      elementwise("confidence", inverse, ["total"], outputs.confidence)
+    ]
+  }
+}
