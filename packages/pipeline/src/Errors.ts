@@ -124,3 +124,31 @@ export type StageFault = NonFiniteMetric | SavedFileDamaged | StorageFailed | Lo
 
 /** `StageFailed` whose cause is known: an error of the stage itself, or one that any stage can have. */
 export type StageFailedWith<E> = StageFailed & { readonly cause: E | StageFault }
+
+/** The model directory of a recipe cannot be used. */
+export class ModelUnreadable extends Schema.TaggedError<ModelUnreadable>()("ModelUnreadable", {
+  directory: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `model ${this.directory}: ${this.reason}`
+  }
+}
+
+/** A record or a file of the training data cannot be used. */
+export class DataUnusable extends Schema.TaggedError<DataUnusable>()("DataUnusable", { reason: Schema.String }) {
+  override get message() {
+    return `${this.reason}; correct the data, or set data.onError to "substitute"`
+  }
+}
+
+/** A step whose gradients are no numbers; nothing was updated. */
+export class NonFiniteGradient extends Schema.TaggedError<NonFiniteGradient>()("NonFiniteGradient", {
+  tensor: Schema.String,
+  loss: Schema.Number,
+  samples: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return `the gradient of ${this.tensor} is not finite (loss ${this.loss}) on ${this.samples.join(", ")}; the step was not applied: lower the learning rate, or look at these samples`
+  }
+}

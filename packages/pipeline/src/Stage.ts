@@ -3,6 +3,8 @@
  * that can be saved after each of them, and gives artefacts.
  */
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import type * as Path from "effect/Path"
 import type * as Result from "effect/Result"
 import type { Json } from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
@@ -20,6 +22,9 @@ export { define } from "./defineStage.ts"
 export interface Metrics {
   readonly [name: string]: number
 }
+
+/** All that a stage may use before any work: a plan must not need a compute device. */
+export type BeforeWork = FileSystem.FileSystem | Path.Path
 
 /** Where a stage runs. */
 export interface StageContext {
@@ -81,8 +86,8 @@ export interface Stage<in In, out Out, out E = never, out R = never> {
   readonly needs: ReadonlyArray<AnyArtefact<E, R>>
   readonly uses: ReadonlyArray<AnyArtefact<E, R>>
   readonly gives: ReadonlyArray<AnyArtefact<E, R>>
-  readonly fingerprint: (recipe: RecipeSettings) => Effect.Effect<string, E, R>
-  readonly forecast: (recipe: RecipeSettings) => Effect.Effect<Forecast.Forecast, E, R>
+  readonly fingerprint: (recipe: RecipeSettings) => Effect.Effect<string, E, BeforeWork>
+  readonly forecast: (recipe: RecipeSettings) => Effect.Effect<Forecast.Forecast, E, BeforeWork>
   readonly begin: (input: In, context: StageContext) => Effect.Effect<Session<Out, E, R>, E, R | Scope.Scope>
 }
 

@@ -8,7 +8,7 @@ import type { AnyArtefact, ErrorOf, ServicesOf, Values } from "./Artefact.ts"
 import { RecipeInvalid, type RecipeProblem } from "./Errors.ts"
 import * as Forecast from "./Forecast.ts"
 import type { RecipeSettings } from "./RecipeSettings.ts"
-import type { Definition, Program, Session, Stage, StageContext } from "./Stage.ts"
+import type { BeforeWork, Definition, Program, Session, Stage, StageContext } from "./Stage.ts"
 import { schemaProblems, strictly } from "./schemaProblems.ts"
 
 type Artefacts = ReadonlyArray<AnyArtefact>
@@ -39,7 +39,6 @@ export const define = <
   EBegin = never,
   RBegin = never,
   EBefore = never,
-  RBefore = never,
   const Needs extends Artefacts = readonly [],
   const Uses extends Artefacts = readonly [],
   const Gives extends Artefacts = readonly []
@@ -50,8 +49,8 @@ export const define = <
   readonly needs?: Needs
   readonly uses?: Uses
   readonly gives?: Gives
-  readonly fingerprint?: (config: Config, recipe: RecipeSettings) => Effect.Effect<string, EBefore, RBefore>
-  readonly forecast?: (config: Config, recipe: RecipeSettings) => Effect.Effect<Forecast.Forecast, EBefore, RBefore>
+  readonly fingerprint?: (config: Config, recipe: RecipeSettings) => Effect.Effect<string, EBefore, BeforeWork>
+  readonly forecast?: (config: Config, recipe: RecipeSettings) => Effect.Effect<Forecast.Forecast, EBefore, BeforeWork>
   readonly begin: (
     config: Config,
     input: Input<Needs, Uses>,
@@ -62,10 +61,10 @@ export const define = <
   Input<Needs, Uses>,
   Values<Gives>,
   E | EBegin | EBefore | AllErrors<Needs, Uses, Gives>,
-  R | RBegin | RBefore | AllServices<Needs, Uses, Gives>
+  R | RBegin | AllServices<Needs, Uses, Gives>
 > => {
   type Errors = E | EBegin | EBefore | AllErrors<Needs, Uses, Gives>
-  type Services = R | RBegin | RBefore | AllServices<Needs, Uses, Gives>
+  type Services = R | RBegin | AllServices<Needs, Uses, Gives>
   type Configured = Stage<Input<Needs, Uses>, Values<Gives>, Errors, Services>
   const decodeConfig = Schema.decodeUnknownResult(parts.config, strictly)
   const encodeConfig = Schema.encodeSync(parts.config)

@@ -3,7 +3,7 @@ import { formatNumber } from "../format.ts"
 import type { BarChart } from "../Report.ts"
 import { type Html, html } from "./html.ts"
 import { legend } from "./lineChart.ts"
-import { scaleFor } from "./scale.ts"
+import { isDrawable, scaleFor } from "./scale.ts"
 
 type Chart = typeof BarChart.Type
 
@@ -21,7 +21,7 @@ export const renderBarChart = (chart: Chart, id: string): Html => {
   const x = scaleFor(values, chart.logarithmic ?? false, left, width - 60, true)
   const start = x.at(x.ticks[0] ?? 0)
   const bar = (value: number, series: number, top: number) => {
-    const end = x.at(value)
+    const end = isDrawable(value) ? x.at(value) : start
     const y = top + series * barHeight
     return html`<rect class="bar s${series % 6}" x="${Math.min(start, end).toFixed(1)}" y="${y}" width="${Math.abs(end - start).toFixed(1)}" height="${barHeight - 1}"/><text class="value" x="${(Math.max(start, end) + 4).toFixed(1)}" y="${y + barHeight - 2}">${formatNumber(value)}</text>`
   }

@@ -2,7 +2,7 @@
 import { formatNumber } from "../format.ts"
 import type { LineChart } from "../Report.ts"
 import { empty, type Html, html } from "./html.ts"
-import { type Scale, scaleFor } from "./scale.ts"
+import { isDrawable, type Scale, scaleFor } from "./scale.ts"
 
 type Chart = typeof LineChart.Type
 type Points = Chart["series"][number]["points"]
@@ -25,7 +25,7 @@ export const thin = (points: Points): Points => {
 
 export const renderLineChart = (chart: Chart, id: string): Html => {
   const logarithmic = chart.logarithmic ?? false
-  const drawable = ([x, y]: Points[number]) => Number.isFinite(x) && Number.isFinite(y) && (!logarithmic || y > 0)
+  const drawable = ([x, y]: Points[number]) => isDrawable(x) && isDrawable(y) && (!logarithmic || y > 0)
   const series = chart.series.map(({ name, points }) => ({ name, points: thin(points.filter(drawable)) }))
   const all = series.flatMap(({ points }) => points)
   const bottom = size.height - size.bottom

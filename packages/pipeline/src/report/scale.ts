@@ -12,9 +12,16 @@ const roundStep = (step: number): number => {
   return factor * power
 }
 
+/** Whether a number can be drawn: NaN, infinities and what would overflow on the way to pixels cannot. */
+export const isDrawable = (value: number): boolean => Math.abs(value) < 1e100
+
+// Narrower ranges than this part of their numbers cannot be told apart by an axis.
+const finest = 1e-9
+
 /** A linear axis over [low, high], drawn from pixel `from` to pixel `to`. */
 export const linearScale = (low: number, high: number, from: number, to: number, count = 5): Scale => {
-  const width = high - low || Math.abs(high) || 1
+  const size = Math.max(Math.abs(low), Math.abs(high))
+  const width = size < 1e-100 ? 1 : Math.max(high - low, size * finest)
   const step = roundStep(width / count)
   const first = Math.floor(low / step) * step
   const last = Math.max(Math.ceil(high / step), Math.floor(low / step) + 1) * step
@@ -48,7 +55,7 @@ export const scaleFor = (
   to: number,
   includeZero = false
 ): Scale => {
-  const usable = values.filter((value) => Number.isFinite(value) && (!logarithmic || value > 0))
+  const usable = values.filter((value) => isDrawable(value) && (!logarithmic || value > 1e-100))
   if (usable.length === 0) return linearScale(0, 1, from, to)
   const low = usable.reduce((a, b) => Math.min(a, b), includeZero && !logarithmic ? 0 : Number.POSITIVE_INFINITY)
   const high = usable.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)

@@ -1,0 +1,131 @@
+/** Everything that stands in the way is told at once, before anything is written. */
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import { assert } from "vitest"
+import { PreflightFailed } from "../src/Errors.ts"
+import * as Forecast from "../src/Forecast.ts"
+import { Machine } from "../src/Machine.ts"
+import * as Preflight from "../src/Preflight.ts"
+import * as Recipe from "../src/Recipe.ts"
+import * as Stage from "../src/Stage.ts"
+import { temporaryDirectory } from "./support/toyProcess.ts"
+import { recipeOf, runHere } from "./support/toyRun.ts"
+import { ToyVit } from "./toy/stages.ts"
+
+const gib = 2 ** 30
+const machine: Machine = {
+  description: {},
+  memoryBytes: Effect.succeed(8 * gib),
+  diskFreeBytes: () => Effect.succeed(20 * gib)
+}
+
+/** A stage that needs what it is told, and files. */
+const Needy = Stage.define({
+  name: "needy",
+  version: 1,
+  config: Schema.Struct({
+    memory: Schema.Number,
+    state: Schema.Number,
+    files: Schema.Array(Schema.String),
+    broken: Schema.optionalKey(Schema.Boolean)
+  }),
+  forecast: ({ memory, state, files, broken }) =>
+    Effect.gen(function* () {
+      if (broken) return yield* Effect.fail(new Error("config.json has no hidden_size"))
+      const obstacles = yield* Forecast.missingFiles(files, "download the model")
+      return Forecast.make({
+        obstacles,
+        memoryBytes: memory,
+        checkpointBytes: state,
+        outputBytes: gib,
+        seconds: 90,
+        lines: ["mlp: 2 bits by rule 1"]
+      })
+    }),
+  begin: () => Effect.die("must not begin")
+})
+
+const small = { memory: gib, state: gib, files: [] }
+const bare = Recipe.make({ name: "needy", model: "none" })
+const onMachine = Effect.provideService(Machine, machine)
+
+describe("Preflight", () => {
+  it.effect("lists every problem of every stage, with numbers and what to do", () =>
+    Effect.gen(function* () {
+      const directory = temporaryDirectory()
+      const recipe = bare.pipe(
+        Recipe.andThen(ToyVit.stage({ floats: 1001 })),
+        Recipe.andThen(Needy.stage({ ...small, memory: 12 * gib, files: [directory, "/nowhere/a", "/nowhere/b"] })),
+        Recipe.andThen(Needy.stage({ ...small, state: 7 * gib })),
+        Recipe.andThen(Needy.stage({ ...small, broken: true }))
+      )
+      const error = yield* Effect.flip(Preflight.check(recipe, directory))
+      assert.instanceOf(error, PreflightFailed)
+      assert.deepStrictEqual(error.message.split("\n"), [
+        "the run cannot start:",
+        "  toy-vit: values has 1001, which group 4 does not divide (1 left over); choose a group that divides 1001, or another rule for values",
+        "  needy: /nowhere/a does not exist or cannot be read; download the model",
+        "  needy: /nowhere/b does not exist or cannot be read; download the model",
+        "  needy-3: config.json has no hidden_size; correct that and run again",
+        "  needy: it needs 12 GiB of memory, 8 GiB may be used; use smaller batches or shorter sequences, free memory, or raise memory.limit",
+        `  all: results and saved states need 23 GiB more in ${directory}, 20 GiB are free; free some space or choose a directory on another disk`
+      ])
+    }).pipe(onMachine, Effect.provide(NodeServices.layer))
+  )
+
+  it.effect("says what a run will take when nothing is in its way", () =>
+    Effect.gen(function* () {
+      const recipe = Recipe.make({ name: "needy", model: "none", memory: { limit: "4 GiB" } }).pipe(
+        Recipe.andThen(Needy.stage(small)),
+        Recipe.andThen(Needy.stage({ ...small, memory: 2 * gib }))
+      )
+      const plan = yield* Preflight.check(recipe, "/nowhere/yet")
+      assert.deepStrictEqual(Preflight.describe(plan), [
+        "needy: 1 GiB of memory, 1 GiB kept, about 1 min 30 s",
+        "  mlp: 2 bits by rule 1",
+        "needy-2: 2 GiB of memory, 1 GiB kept, about 1 min 30 s",
+        "  mlp: 2 bits by rule 1",
+        "memory: 2 GiB of 4 GiB",
+        "disk: 5 GiB of 20 GiB free",
+        "time: about 3 min 0 s"
+      ])
+    }).pipe(onMachine, Effect.provide(NodeServices.layer))
+  )
+
+  it.effect("a recipe's own limit on memory is kept", () =>
+    Effect.gen(function* () {
+      const recipe = Recipe.make({ name: "needy", model: "none", memory: { limit: "512 MiB" } }).pipe(
+        Recipe.andThen(Needy.stage(small))
+      )
+      const error = yield* Effect.flip(Preflight.check(recipe, temporaryDirectory()))
+      assert.include(error.message, "it needs 1 GiB of memory, 512 MiB may be used")
+    }).pipe(onMachine, Effect.provide(NodeServices.layer))
+  )
+
+  it.live("a run that fails it writes nothing but the reason", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const { exit } = yield* runHere(directory, recipeOf([{ use: "toy-vit", floats: 1001 }]))
+      assert.instanceOf(Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined, PreflightFailed)
+      assert.isFalse(existsSync(join(directory, "run.json")))
+      assert.isFalse(existsSync(join(directory, "stages", "01-toy-vit")))
+    })
+  )
+
+  it.live("what a finished stage keeps is not asked for again", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const recipe = recipeOf([{ use: "toy-vit", steps: 2, floats: 4000 }])
+      yield* runHere(directory, recipe)
+      const full = { ...machine, diskFreeBytes: () => Effect.succeed(0) }
+      const { exit } = yield* Effect.provideService(runHere(directory, recipe), Machine, full)
+      assert.isTrue(Exit.isSuccess(exit))
+    })
+  )
+})

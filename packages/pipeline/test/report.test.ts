@@ -1,0 +1,232 @@
+/** The report: one self-contained page, everything escaped, every result in it. */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import fc from "fast-check"
+import { assert } from "vitest"
+import { formatBytes, formatDuration, formatNumber } from "../src/format.ts"
+import type { Section } from "../src/Report.ts"
+import { thin } from "../src/report/lineChart.ts"
+import { renderReport } from "../src/report/renderReport.ts"
+import { scaleFor } from "../src/report/scale.ts"
+import { status } from "../src/status.ts"
+import { temporaryDirectory } from "./support/toyProcess.ts"
+import { recipeOf, runHere } from "./support/toyRun.ts"
+
+const page = (...sections: ReadonlyArray<Section>): string =>
+  renderReport({ title: "A <run>", subtitle: "model & seed", chapters: [{ title: "One", sections }] })
+
+/** Fails unless every element that is opened is closed, in order, and every attribute is quoted. */
+const assertWellFormed = (text: string) => {
+  const open: Array<string> = []
+  const empty = new Set(["meta", "img"])
+  for (const [, closing, name = "", attributes = "", selfClosing] of text.matchAll(
+    /<(\/?)([a-zA-Z][a-zA-Z0-9]*)((?:\s+[a-zA-Z-]+(?:="[^"<>]*")?)*)\s*(\/?)>/g
+  )) {
+    if (closing) assert.strictEqual(open.pop(), name)
+    else if (!selfClosing && !empty.has(name)) open.push(name)
+    assert.notMatch(attributes, /=[^"]*$/)
+  }
+  assert.isEmpty(open)
+  // What is left of the text when all tags are gone holds no angle bracket.
+  const style = text.replace(/<style>[\s\S]*<\/style>/, "").replace("<!doctype html>", "")
+  assert.notMatch(style.replaceAll(/<\/?[a-zA-Z][^<>]*>/g, ""), /[<>]/)
+}
+
+const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+const everything: ReadonlyArray<Section> = [
+  { _tag: "Text", title: "Words", paragraphs: ["<script>alert(1)</script>", "fine"] },
+  {
+    _tag: "Table",
+    title: "Numbers",
+    columns: ["name", "value"],
+    rows: [
+      ["a & b", 0.000123456],
+      ["c", "3 < 4"]
+    ]
+  },
+  {
+    _tag: "LineChart",
+    title: "loss by step",
+    xLabel: "step",
+    yLabel: "loss",
+    logarithmic: true,
+    series: [
+      {
+        name: "train",
+        points: [
+          [1, 10],
+          [2, 1],
+          [3, 0],
+          [4, Number.NaN],
+          [5, 0.1]
+        ]
+      },
+      { name: "test", points: [] }
+    ]
+  },
+  {
+    _tag: "BarChart",
+    title: "Error per layer",
+    yLabel: "error",
+    series: ["before", "after"],
+    groups: [{ label: 'language_model.model.layers.0.mlp."down"', values: [2, 0.5] }]
+  },
+  {
+    _tag: "Gallery",
+    title: "Answers",
+    items: [
+      {
+        images: [{ mediaType: "image/png", base64: pixel, description: 'a "red" pixel' }],
+        question: "What is <this>?",
+        answers: [
+          { by: "full precision", text: "a pixel", correct: true },
+          { by: "2 bits", text: "ein Pferd", correct: false },
+          { by: "reference", text: "a pixel" }
+        ]
+      }
+    ]
+  }
+]
+
+describe("renderReport", () => {
+  it("renders every kind of section, escaped and well formed", () => {
+    const text = page(...everything)
+    assertWellFormed(text)
+    assert.include(text, "&lt;script&gt;alert(1)&lt;/script&gt;")
+    assert.include(text, '<td class="number">1.235e-4</td>')
+    assert.include(text, 'alt="a &quot;red&quot; pixel"')
+    assert.include(text, `src="data:image/png;base64,${pixel}"`)
+    assert.include(text, "✓ right")
+    assert.include(text, "✗ wrong")
+    assert.include(text, "train: from 10 at step 1 to 0.1 at step 5")
+  })
+
+  it("takes nothing from elsewhere and runs nothing", () => {
+    const text = page(...everything)
+    assert.notMatch(text, /<script|<link|<iframe|@import|url\(|https?:/i)
+    assert.notMatch(text, /\son[a-z]+="/i)
+  })
+
+  it("stays well formed whatever the texts and numbers are", () => {
+    const number = fc.double()
+    fc.assert(
+      fc.property(
+        fc.string({ unit: "grapheme" }),
+        fc.array(fc.tuple(number, number), { maxLength: 30 }),
+        fc.boolean(),
+        (text, points, logarithmic) => {
+          const bars = points.map(([a, b]) => ({ label: text, values: [a, b] }))
+          assertWellFormed(
+            page(
+              { _tag: "Text", title: text, paragraphs: [text] },
+              { _tag: "Table", title: text, columns: [text, "x"], rows: points.map(([a]) => [text, a]) },
+              {
+                _tag: "LineChart",
+                title: text,
+                xLabel: text,
+                yLabel: text,
+                logarithmic,
+                series: [{ name: text, points }]
+              },
+              { _tag: "BarChart", title: text, yLabel: text, logarithmic, series: [text, "b"], groups: bars }
+            )
+          )
+        }
+      ),
+      { seed: 5, numRuns: 200 }
+    )
+  })
+})
+
+describe("charts", () => {
+  it("a long curve is thinned, and its extremes stay", () => {
+    const points = Array.from({ length: 50_000 }, (_, step) => [step, Math.sin(step / 900)] as const)
+    const spiked = points.map(([x, y]) => (x === 31_415 ? ([x, 99] as const) : ([x, y] as const)))
+    const thinned = thin(spiked)
+    assert.isAtMost(thinned.length, 600)
+    assert.deepInclude(thinned, [31_415, 99])
+    assert.isTrue(thinned.every(([x], index) => index === 0 || x > thinned[index - 1]![0]))
+  })
+
+  it("axes cover their values with round, increasing ticks", () => {
+    const value = fc.double({ min: -1e12, max: 1e12, noNaN: true })
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 1, maxLength: 20 }), (values) => {
+        const { at, ticks } = scaleFor(values, false, 0, 100)
+        assert.isTrue(ticks.every((tick, index) => index === 0 || tick > ticks[index - 1]!))
+        assert.isAtMost(ticks.length, 13)
+        for (const one of values) {
+          assert.isAtLeast(at(one), -1e-6)
+          assert.isAtMost(at(one), 100 + 1e-6)
+        }
+      }),
+      { seed: 3, numRuns: 300 }
+    )
+    assert.deepStrictEqual(scaleFor([0.02, 40], true, 0, 100).ticks, [0.01, 0.1, 1, 10, 100])
+  })
+})
+
+describe("numbers", () => {
+  it("are written for people", () => {
+    assert.deepStrictEqual([0.5, 1234.5678, 1e-5, 0, 12345678, Number.NaN].map(formatNumber), [
+      "0.5",
+      "1235",
+      "1e-5",
+      "0",
+      "1.235e+7",
+      "NaN"
+    ])
+    assert.deepStrictEqual([5, 12_345, 250_000, 7_500_000, 273_600_000].map(formatDuration), [
+      "5 ms",
+      "12.3 s",
+      "4 min 10 s",
+      "2 h 05 min",
+      "3 d 4 h"
+    ])
+    assert.deepStrictEqual([0, 1536, 4.1 * 2 ** 30].map(formatBytes), ["0 B", "1.5 KiB", "4.1 GiB"])
+  })
+})
+
+describe("the report and the status of a run", () => {
+  it.live("tell how it stands, show each step once, and say what went wrong", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const recipe = recipeOf([
+        { use: "toy-vit", steps: 9, floats: 400 },
+        { use: "toy-projector", steps: 9, floats: 400 }
+      ])
+      const current = Effect.map(Effect.provide(status(directory), NodeServices.layer), Option.getOrUndefined)
+      const told = () => readFileSync(join(directory, "report.html"), "utf8")
+      assert.isUndefined(yield* current)
+
+      yield* runHere(directory, recipe, { failAt: { label: "toy-projector", step: 8 } })
+      assertWellFormed(told())
+      assert.include(told(), "failed: stage toy-projector stopped at step 7 of 9: the toy was told to fail at step 8")
+      const half = yield* current
+      assert.strictEqual(half?.state, "failed")
+      assert.deepInclude(half?.stages[0], { place: "01-toy-vit", state: "finished", step: 9, steps: 9, savedStep: 9 })
+      assert.deepInclude(half?.stages[1], {
+        place: "02-toy-projector",
+        state: "begun",
+        step: 7,
+        steps: 9,
+        savedStep: 6
+      })
+
+      yield* runHere(directory, recipe)
+      assertWellFormed(told())
+      assert.strictEqual((yield* current)?.state, "finished")
+      assert.include(told(), "<td>9/9</td>")
+      assert.include(told(), "Error per layer")
+      const curve =
+        told()
+          .split('id="c2"')[1]
+          ?.match(/<polyline[^>]*points="([^"]*)"/)?.[1] ?? ""
+      assert.strictEqual(curve.split(" ").length, 9)
+    })
+  )
+})

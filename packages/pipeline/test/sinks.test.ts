@@ -1,0 +1,221 @@
+/** What the sinks write: log lines, plain lines, bars, TensorBoard records. */
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { TestClock } from "effect/testing"
+import { assert } from "vitest"
+import { eventKind } from "../src/EventKind.ts"
+import { CurrentStage, Events, emit } from "../src/Events.ts"
+import { crc32c } from "../src/internal/crc32c.ts"
+import { eventsOf, readEvents } from "../src/readEvents.ts"
+import { RunFailed, StageFinished, StageStarted, StepDone, Warning } from "../src/runEvents.ts"
+import { jsonLinesSink } from "../src/sinks/jsonLines.ts"
+import * as Sinks from "../src/sinks/Sinks.ts"
+import { temporaryDirectory } from "./support/toyProcess.ts"
+import { collect } from "./support/toyRun.ts"
+
+const Clipped = eventKind(
+  "Clipped",
+  { layer: Schema.String, ratio: Schema.Number },
+  { line: ({ layer, ratio }) => `${layer} clipped at ${ratio}`, scalars: ({ ratio }) => ({ ratio }) }
+)
+
+/** A stage of 100 steps, one a second. */
+const someSteps = (first: number, last: number) =>
+  Effect.gen(function* () {
+    for (let step = first; step <= last; step++) {
+      yield* TestClock.adjust(Duration.seconds(1))
+      yield* emit(StepDone, { step, steps: 100, metrics: { lr: 1e-4, loss: 1 / step } })
+    }
+  })
+const stage = Effect.provideService(CurrentStage, "01-toy")
+const withSink = (sink: Layer.Layer<never, never, Events>) => Effect.provide(Layer.provideMerge(sink, Events.layer))
+
+describe("plain lines", () => {
+  it.effect("every text, and a step every ten seconds and at the end", () => {
+    const output = collect()
+    return Effect.gen(function* () {
+      yield* emit(StageStarted, { key: "k", from: 0, steps: 100 })
+      yield* someSteps(1, 100)
+      yield* emit(Clipped, { layer: "mlp", ratio: 0.9 })
+      yield* emit(Warning, { message: "careful" })
+      yield* emit(StageFinished, { steps: 100, milliseconds: 100_000, bytes: 2048 })
+      yield* emit(RunFailed, { message: "said by whoever ran it" })
+      const lines = output.text().trim().split("\n")
+      assert.strictEqual(lines[0], "01-toy: 100 steps")
+      assert.strictEqual(lines[1], "01-toy: step 1/100  loss 1  lr 1e-4")
+      assert.strictEqual(lines[2], "01-toy: step 11/100  loss 0.09091  lr 1e-4")
+      assert.deepStrictEqual(lines.slice(-4), [
+        "01-toy: step 100/100  loss 0.01  lr 1e-4",
+        "01-toy: mlp clipped at 0.9",
+        "warning: 01-toy: careful",
+        "01-toy: finished in 1 min 40 s, 2 KiB kept"
+      ])
+    }).pipe(stage, withSink(Sinks.plainLines(output)))
+  })
+})
+
+describe("progress bars", () => {
+  it.effect("show rate and time left, and keep lines above the bar", () => {
+    const output = collect(true)
+    return Effect.gen(function* () {
+      yield* emit(StageStarted, { key: "k", from: 20, steps: 100 })
+      yield* someSteps(21, 50)
+      yield* emit(Warning, { message: "careful" })
+      const drawn = output.text().split("\r\u001b[K")
+      assert.include(drawn, "01-toy  [████████████------------]   50 %  50/100  1.0 s/step  50.0 s left  loss 0.02")
+      assert.include(drawn, "warning: 01-toy: careful\n")
+      assert.strictEqual(
+        drawn.at(-1),
+        "01-toy  [████████████------------]   50 %  50/100  1.0 s/step  50.0 s left  loss 0.02"
+      )
+      assert.isTrue(drawn.every((line) => line.length <= 100))
+    }).pipe(stage, withSink(Sinks.terminal(output)))
+  })
+})
+
+describe("events.jsonl", () => {
+  const logTo = (file: string) =>
+    Layer.effectDiscard(
+      Effect.gen(function* () {
+        const events = yield* Events
+        yield* events.subscribe(yield* jsonLinesSink(file))
+      })
+    ).pipe(Layer.provideMerge(Events.layer), Layer.provideMerge(NodeServices.layer))
+
+  it.effect("is read back as it was emitted, kinds of stages and numbers that are none included", () =>
+    Effect.gen(function* () {
+      const file = join(temporaryDirectory(), "events.jsonl")
+      yield* Effect.gen(function* () {
+        yield* emit(Clipped, { layer: "mlp", ratio: Number.NaN })
+        yield* emit(Warning, { message: "zwei\nZeilen" })
+        yield* stage(emit(StepDone, { step: 1, steps: 2, metrics: { loss: 0.1 } }))
+      }).pipe(Effect.provide(logTo(file)))
+      const { events, unreadable } = yield* Effect.provide(readEvents(file), NodeServices.layer)
+      assert.strictEqual(unreadable, 0)
+      assert.deepStrictEqual(
+        events.map(({ tag, stage: place, warning }) => [tag, place, warning]),
+        [
+          ["Clipped", undefined, undefined],
+          ["Warning", undefined, "zwei\nZeilen"],
+          ["StepDone", "01-toy", undefined]
+        ]
+      )
+      assert.deepStrictEqual(eventsOf(Clipped, events)[0]?.event, { layer: "mlp", ratio: Number.NaN })
+    })
+  )
+
+  it.effect("a torn last line is cut off when the run continues, a strange line is counted", () =>
+    Effect.gen(function* () {
+      const file = join(temporaryDirectory(), "events.jsonl")
+      const write = (message: string) => Effect.provide(emit(Warning, { message }), logTo(file))
+      yield* write("first")
+      appendFileSync(file, `${"x".repeat(200_000)}`)
+      yield* write("second")
+      appendFileSync(file, "not an event\n")
+      yield* write("third")
+      const { events, unreadable } = yield* Effect.provide(readEvents(file), NodeServices.layer)
+      assert.deepStrictEqual(
+        events.map(({ warning }) => warning),
+        ["first", "second", "third"]
+      )
+      assert.strictEqual(unreadable, 1)
+      writeFileSync(file, '{"torn":')
+      yield* write("alone")
+      assert.strictEqual((yield* Effect.provide(readEvents(file), NodeServices.layer)).events.length, 1)
+    })
+  )
+})
+
+describe("TensorBoard", () => {
+  /** Reads TFRecords and their protobuf fields back, checksums included. */
+  const records = (bytes: Buffer) => {
+    const found: Array<{ step: number; scalars: Array<[string, number]>; version: string }> = []
+    const unmask = (value: number) => {
+      const rotated = (value - 0xa282ead8) >>> 0
+      return ((rotated >>> 17) | (rotated << 15)) >>> 0
+    }
+    for (let at = 0; at < bytes.length; ) {
+      const length = Number(bytes.readBigUInt64LE(at))
+      assert.strictEqual(unmask(bytes.readUInt32LE(at + 8)), crc32c(bytes.subarray(at, at + 8)))
+      const data = bytes.subarray(at + 12, at + 12 + length)
+      assert.strictEqual(unmask(bytes.readUInt32LE(at + 12 + length)), crc32c(data))
+      found.push(parseEvent(data))
+      at += 16 + length
+    }
+    return found
+  }
+  const fields = (data: Buffer) => {
+    const found: Array<{ number: number; value: number; bytes: Buffer }> = []
+    let at = 0
+    const varint = () => {
+      let value = 0
+      for (let shift = 0; ; shift++) {
+        const byte = data[at++]!
+        value += (byte & 127) * 128 ** shift
+        if (byte < 128) return value
+      }
+    }
+    while (at < data.length) {
+      const key = varint()
+      const size = { 1: 8, 5: 4 }[key & 7]
+      const value = (key & 7) === 0 ? varint() : (size ?? varint())
+      const end = (key & 7) === 0 ? at : at + value
+      found.push({ number: key >> 3, value, bytes: data.subarray(at, end) })
+      at = end
+    }
+    return found
+  }
+  const parseEvent = (data: Buffer) => {
+    const event = { step: 0, scalars: [] as Array<[string, number]>, version: "" }
+    for (const { number, value, bytes } of fields(data)) {
+      if (number === 2) event.step = value
+      if (number === 3) event.version = bytes.toString()
+      if (number !== 5) continue
+      for (const summary of fields(bytes)) {
+        const [tag, scalar] = fields(summary.bytes)
+        event.scalars.push([tag!.bytes.toString(), scalar!.bytes.readFloatLE()])
+      }
+    }
+    return event
+  }
+
+  it("CRC-32C has its known value", () => {
+    assert.strictEqual(crc32c(new TextEncoder().encode("123456789")), 0xe3069283)
+  })
+
+  it.effect("records hold every scalar under its stage, at its step", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "tensorboard")
+      yield* Effect.gen(function* () {
+        yield* emit(StepDone, { step: 300, steps: 1000, metrics: { loss: 0.5, lr: 0.25 } })
+        yield* emit(Clipped, { layer: "mlp", ratio: 0.75 })
+      }).pipe(
+        stage,
+        Effect.provide(
+          Sinks.tensorBoard(directory).pipe(Layer.provideMerge(Events.layer), Layer.provide(NodeServices.layer))
+        )
+      )
+      const [name = "", ...others] = readdirSync(directory)
+      assert.isEmpty(others)
+      assert.match(name, /^events\.out\.tfevents\.\d{10}\./)
+      assert.deepStrictEqual(records(readFileSync(join(directory, name))), [
+        { step: 0, scalars: [], version: "brain.Event:2" },
+        {
+          step: 300,
+          scalars: [
+            ["01-toy/loss", 0.5],
+            ["01-toy/lr", 0.25]
+          ],
+          version: ""
+        },
+        { step: 300, scalars: [["01-toy/ratio", 0.75]], version: "" }
+      ])
+    })
+  )
+})
