@@ -68,7 +68,7 @@ export interface Sample<A> {
     readonly [name: string]: { readonly shape: Shape; readonly dtype?: DType; readonly values: ArrayLike<number> }
   }
   readonly attributes: A
-  /** False where the function is not differentiable at these points (rounding). Default true. */
+  /** False where central differences do not meet the gradient (rounding, which is straight-through). Default true. */
   readonly differentiable?: boolean
 }
 
@@ -95,7 +95,7 @@ export interface Kernel<I extends string, O extends string, A extends object> {
   readonly gpujs?: GpujsBody
   readonly native?: NativeBody
   cost(geometry: Geometry<I, O>, attributes: A): Cost
-  /** Small legal calls (odd extents too) from a seeded generator; `size` 0, 1, 2 grows. */
+  /** Legal calls from a seeded generator: one element, odd extents, none at all, a few thousand. */
   samples(random: { nextUniform(): number; nextNormal(): number }): readonly Sample<A>[]
   /** Forward tolerance in f32 backends; default relative 1e-5, absolute 1e-6. */
   readonly tolerance?: Tolerance

@@ -69,3 +69,16 @@ export const rowShapes: readonly Shape[] = [
   [2, 1025],
   [131, 67]
 ]
+
+/**
+ * Weights [N, K] for quantizers: normal, with a constant group, a positive, a negative and a zero one after the first, where
+ * there is room.
+ */
+export const groupedWeights = (random: SampleRandom, shape: Shape, group: number): SampleOperand => {
+  const kinds = [() => 0.25, Math.abs, (value: number) => -Math.abs(value), () => 0]
+  const values = Float32Array.from(normals(random, shape, 0.05).values, (value, i) => {
+    const index = Math.floor(i / group)
+    return index > 0 ? (kinds[index - 1]?.(value) ?? value) : value
+  })
+  return { shape, values }
+}

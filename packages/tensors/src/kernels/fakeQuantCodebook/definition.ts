@@ -9,7 +9,7 @@ import { defineKernel } from "../../Kernel.ts"
 import { type Shape, sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { groupExtents } from "../fakeQuantUniform/geometry.ts"
-import { normals, type SampleRandom } from "../samples.ts"
+import { groupedWeights, normals, type SampleRandom } from "../samples.ts"
 import { expectSame, expectShape } from "../shapeRules.ts"
 import { type CodebookAttributes, codebook } from "./geometry.ts"
 import { gpujs, gpujsCodes, gpujsDecode, gpujsGradient } from "./gpujs.ts"
@@ -29,19 +29,6 @@ const cases: readonly (readonly [Shape, CodebookAttributes])[] = [
 
 const nameOf = (shape: Shape, { group, levels }: CodebookAttributes): string =>
   `${shape.join("x")} g${group} ${levels.length} levels`
-
-/** Normal weights, the second group positive, the third negative, the fourth zero where there is room. */
-const weights = (random: SampleRandom, shape: Shape, group: number) => {
-  const { values } = normals(random, shape, 0.05)
-  const kinds = [Math.abs, (value: number) => -Math.abs(value), () => 0]
-  return {
-    shape,
-    values: Float32Array.from(values, (value, i) => {
-      const index = Math.floor(i / group)
-      return index > 0 ? (kinds[index - 1]?.(value) ?? value) : value
-    })
-  }
-}
 
 export const fakeQuantCodebookKernel = defineKernel<"weight", "y" | "negative" | "positive", CodebookAttributes>({
   name: "fakeQuantCodebook",
@@ -66,7 +53,7 @@ export const fakeQuantCodebookKernel = defineKernel<"weight", "y" | "negative" |
   samples: (random) =>
     cases.map(([shape, attributes]) => ({
       name: nameOf(shape, attributes),
-      inputs: { weight: weights(random, shape, attributes.group) },
+      inputs: { weight: groupedWeights(random, shape, attributes.group) },
       attributes,
       differentiable: false
     })),
@@ -100,7 +87,7 @@ export const fakeQuantCodebookGradientKernel = defineKernel<
   samples: (random) =>
     cases.map(([shape, attributes]) => {
       const { group } = attributes
-      const weight = weights(random, shape, group)
+      const weight = groupedWeights(random, shape, group)
       const scales = [shape[0]!, shape[1]! / group]
       const outputs = {
         y: new Float64Array(sizeOf(shape)),
@@ -157,7 +144,7 @@ export const codebookCodesKernel = defineKernel<"weight" | "negative" | "positiv
   samples: (random) =>
     cases.map(([shape, attributes]) => ({
       name: nameOf(shape, attributes),
-      inputs: { weight: weights(random, shape, attributes.group), ...sides(random, shape, attributes) },
+      inputs: { weight: groupedWeights(random, shape, attributes.group), ...sides(random, shape, attributes) },
       attributes
     })),
   tolerance: { relative: 0, absolute: 0 }

@@ -1,4 +1,5 @@
 import type { Arrays, Geometry } from "../../Kernel.ts"
+import { spreadGradient } from "../spreadGradient.ts"
 import { type CodebookAttributes, codebook } from "./geometry.ts"
 
 const f = Math.fround
@@ -72,12 +73,6 @@ export const referenceDecode = (
   }
 }
 
-/** Adds `gradient` to the entries of a group that equal its extreme, in equal parts. */
-const spread = (target: Float64Array, group: Float64Array, extreme: number, gradient: number): void => {
-  const count = group.reduce((sum, value) => sum + Number(value === extreme), 0)
-  for (const [i, value] of group.entries()) if (value === extreme) target[i]! += gradient / count
-}
-
 /**
  * dweight = dy (rounding as identity); the gradient of each side's scale, sum over the side of dy (level - w / scale),
  * goes to the weight that set it: the maximum, and negative to the minimum.
@@ -102,7 +97,7 @@ export const referenceGradient = (
       if (w >= 0) above += slope
       else below += slope
     }
-    if (positive[index]! > 0) spread(target, own, positive[index]!, above)
-    if (negative[index]! > 0) spread(target, own, -negative[index]!, -below)
+    if (positive[index]! > 0) spreadGradient(target, own, positive[index]!, above)
+    if (negative[index]! > 0) spreadGradient(target, own, -negative[index]!, -below)
   }
 }

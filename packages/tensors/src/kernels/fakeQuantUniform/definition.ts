@@ -7,7 +7,7 @@ import { apply } from "../../apply.ts"
 import { defineKernel, type Sample } from "../../Kernel.ts"
 import { type Shape, sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
-import { normals, type SampleRandom } from "../samples.ts"
+import { groupedWeights, normals } from "../samples.ts"
 import { expectSame, expectShape } from "../shapeRules.ts"
 import { type UniformAttributes, uniformExtents } from "./geometry.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
@@ -38,19 +38,6 @@ const cases: readonly (readonly [Shape, UniformAttributes])[] = [
 const nameOf = (shape: Shape, { bits, group, symmetric, rounding, rangeGradient }: UniformAttributes): string =>
   `${shape.join("x")} b${bits} g${group} ${symmetric ? "symmetric " : ""}${rounding}${rangeGradient ? " range" : ""}`
 
-/** Normal weights with a constant group, a positive and a negative one where there is room. */
-const weights = (random: SampleRandom, shape: Shape, group: number) => {
-  const { values } = normals(random, shape, 0.05)
-  const kinds = [() => 0.25, Math.abs, (value: number) => -Math.abs(value)]
-  return {
-    shape,
-    values: Float32Array.from(values, (value, i) => {
-      const index = Math.floor(i / group)
-      return index > 0 ? (kinds[index - 1]?.(value) ?? value) : value
-    })
-  }
-}
-
 export const fakeQuantUniformKernel = defineKernel<"weight", "y" | "scale" | "zero", UniformAttributes>({
   name: "fakeQuantUniform",
   inputs: { weight: { dtypes: ["f32"] } },
@@ -73,7 +60,7 @@ export const fakeQuantUniformKernel = defineKernel<"weight", "y" | "scale" | "ze
   samples: (random): readonly Sample<UniformAttributes>[] =>
     cases.map(([shape, attributes]) => ({
       name: nameOf(shape, attributes),
-      inputs: { weight: weights(random, shape, attributes.group) },
+      inputs: { weight: groupedWeights(random, shape, attributes.group) },
       attributes,
       differentiable: false
     })),
@@ -106,7 +93,7 @@ export const fakeQuantUniformGradientKernel = defineKernel<
   samples: (random) =>
     cases.map(([shape, attributes]) => {
       const { group } = attributes
-      const weight = weights(random, shape, group)
+      const weight = groupedWeights(random, shape, group)
       const outputs = {
         y: new Float64Array(sizeOf(shape)),
         scale: new Float64Array(sizeOf(shape) / group),

@@ -1,5 +1,6 @@
 import type { Arrays, Geometry } from "../../Kernel.ts"
 import { roundHalfEven } from "../../roundHalfEven.ts"
+import { spreadGradient } from "../spreadGradient.ts"
 import type { UniformAttributes } from "./geometry.ts"
 
 /** The definition fixes every rounding: each operation is rounded to f32, also in this double-precision body. */
@@ -57,12 +58,6 @@ export const reference = (
   }
 }
 
-/** Adds `gradient` to the entries of a group that equal its extreme, in equal parts. */
-const spread = (target: Float64Array, group: Float64Array, extreme: number, gradient: number): void => {
-  const count = group.reduce((sum, value) => sum + Number(value === extreme), 0)
-  for (const [i, value] of group.entries()) if (value === extreme) target[i]! += gradient / count
-}
-
 /**
  * Straight through: dweight = dy where -scale zero <= w <= scale (2^b - 1 - zero), 0 elsewhere.
  * With the range's gradient: dweight = dy where the open code is a code, and the scale's gradient
@@ -95,10 +90,11 @@ export const referenceGradient = (
     if (symmetric) {
       // The range is twice the largest magnitude, whichever end has it.
       const top = Math.abs(low) > high ? low : high
-      if (f(2 * Math.abs(top)) >= smallestRange) spread(target, own, top, (2 * Math.sign(top) * dscale) / levels)
+      if (f(2 * Math.abs(top)) >= smallestRange)
+        spreadGradient(target, own, top, (2 * Math.sign(top) * dscale) / levels)
     } else if (f(high - low) >= smallestRange) {
-      spread(target, own, high, dscale / levels)
-      spread(target, own, low, -dscale / levels)
+      spreadGradient(target, own, high, dscale / levels)
+      spreadGradient(target, own, low, -dscale / levels)
     }
   }
 }
