@@ -44,6 +44,14 @@ export const assertClose = (
 export const assertSame = (what: string, shape: Shape, actual: ArrayLike<number>, expected: ArrayLike<number>): void =>
   assertClose(what, shape, actual, expected, { relative: 0, absolute: 0 })
 
+/** The same bits, element by element (any NaN for any NaN). */
+export const assertIdentical = (what: string, actual: ArrayLike<number>, expected: ArrayLike<number>): void => {
+  assert.strictEqual(actual.length, expected.length, `${what}: elements`)
+  for (let i = 0; i < expected.length; i++) {
+    if (!Object.is(actual[i], expected[i])) assert.fail(`${what}: element ${i} is ${actual[i]}, before ${expected[i]}`)
+  }
+}
+
 /** The wider of two tolerances. */
 export const wider = (a: Tolerance, b: Tolerance): Tolerance => ({
   relative: Math.max(a.relative, b.relative),

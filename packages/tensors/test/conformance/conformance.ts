@@ -16,7 +16,7 @@ import {
   sizeOf,
   type Tolerance
 } from "../../src/index.ts"
-import { assertClose, assertSame, wider } from "./compare.ts"
+import { assertClose, assertIdentical, wider } from "./compare.ts"
 import { golden } from "./golden.ts"
 import { hugeCases } from "./huge.ts"
 import type { Mode } from "./Mode.ts"
@@ -75,13 +75,13 @@ const forward = async (mode: Mode, backend: Backend, kernel: AnyKernel, sample: 
     assert.deepEqual(output.shape, inferred[name]!.shape, `${at}: shape of ${name}`)
     assert.strictEqual(output.dtype, inferred[name]!.dtype ?? "f32", `${at}: dtype of ${name}`)
     assertClose(`${at}: ${name}`, output.shape, output.values, expected.outputs[name]!.values, tolerance)
-    assertSame(`${at}: ${name} when run again`, output.shape, again.outputs[name]!.values, output.values)
+    assertIdentical(`${at}: ${name} when run again`, again.outputs[name]!.values, output.values)
   }
   for (const [name, input] of Object.entries(actual.inputs)) {
     const { updated } = kernel.inputs[name]!
     const wanted = expected.inputs[name]!.values
     assertClose(`${at}: operand ${name}`, input.shape, input.values, wanted, updated ? tolerance : exactly)
-    assertSame(`${at}: operand ${name} when run again`, input.shape, again.inputs[name]!.values, input.values)
+    assertIdentical(`${at}: operand ${name} when run again`, again.inputs[name]!.values, input.values)
   }
 }
 
@@ -97,14 +97,16 @@ const gradient = async (mode: Mode, backend: Backend, kernel: AnyKernel, sample:
     assert.instanceOf(refused, NotDifferentiable, at)
     return
   }
+  const before = backend.usage().buffers
   const actual = await gradientSample(backend, kernel, sample, cotangents)
   const again = await gradientSample(backend, kernel, sample, cotangents)
   const tolerance = wider(kernel.tolerance ?? mode.tolerance.gradient, mode.tolerance.gradient)
+  assert.strictEqual(backend.usage().buffers, before, `${at}: buffers left behind`)
   assert.deepEqual(Object.keys(actual), Object.keys(expected), `${at}: operands`)
   for (const [name, { shape, values }] of Object.entries(actual)) {
     assert.deepEqual(shape, sample.inputs[name]!.shape, `${at}: shape for ${name}`)
     assertClose(`${at}: ${name}`, shape, values, expected[name]!.values, tolerance)
-    assertSame(`${at}: ${name} when run again`, shape, again[name]!.values, values)
+    assertIdentical(`${at}: ${name} when run again`, again[name]!.values, values)
   }
 }
 
@@ -158,24 +160,21 @@ export const conformance = (mode: Mode): void => {
     })
 
     if (mode.checksIndices) {
-      it("refuses indices out of range", () => {
+      it.each(["index", "labels"])("refuses %s out of range", (operand) => {
         for (const kernel of kernels) {
-          const sample = samplesOf(kernel).find(
-            ({ inputs: { index } }) => index !== undefined && index.values.length > 0
-          )
-          const { index } = sample?.inputs ?? {}
-          if (sample === undefined || index === undefined) continue
+          const sample = samplesOf(kernel).find(({ inputs }) => (inputs[operand]?.values.length ?? 0) > 0)
+          const given = sample?.inputs[operand]
+          if (sample === undefined || given === undefined) continue
+          const last = given.values.length - 1
           for (const wrong of [-1, 1 << 20]) {
-            const values = Int32Array.from(index.values).fill(wrong, index.values.length - 1)
-            const broken = { ...sample, inputs: { ...sample.inputs, index: { ...index, values } } }
+            const values = Int32Array.from(given.values).fill(wrong, last)
+            const inputs = { ...sample.inputs, [operand]: { ...given, values } }
             const before = backend.usage().buffers
-            const error = errorOf(() => scope(() => void apply(kernel, upload(backend, broken), broken.attributes)))
-            assert.instanceOf(error, InvalidIndex, `${kernel.name} with ${wrong} in "index"`)
-            assert.include(
-              error.message,
-              `${kernel.name}: operand "index" holds ${wrong} at position ${values.length - 1}`
-            )
-            assert.strictEqual(backend.usage().buffers, before)
+            const call = () => void apply(kernel, upload(backend, { ...sample, inputs }), sample.attributes)
+            const error = errorOf(() => scope(call))
+            assert.instanceOf(error, InvalidIndex, `${kernel.name} with ${wrong} in "${operand}"`)
+            assert.include(error.message, `${kernel.name}: operand "${operand}" holds ${wrong} at position ${last}`)
+            assert.strictEqual(backend.usage().buffers, before, `${kernel.name}: buffers left behind`)
           }
         }
       })

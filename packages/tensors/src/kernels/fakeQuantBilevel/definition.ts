@@ -52,6 +52,7 @@ export const fakeQuantBilevelKernel = defineKernel<"weight", "y" | "scale" | "ze
   },
   gradient: {
     saves: { inputs: ["weight"], outputs: ["scale", "zero"] },
+    auxiliary: ["scale", "zero"],
     backward: ({ saved: { weight, scale, zero }, cotangents: { y: dy }, attributes }) =>
       weight && scale && zero && dy
         ? { weight: apply(fakeQuantBilevelGradientKernel, { dy, weight, scale, zero }, attributes).dweight }
