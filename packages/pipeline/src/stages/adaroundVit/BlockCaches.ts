@@ -1,0 +1,83 @@
+/**
+ * Inputs and targets of the block being rounded, over the calibration tiles. The next block's are made from these by one
+ * advance of each, never from the pixels again; a continued run makes them anew from the pixels, with the same bits.
+ */
+import { type ActivationCache, makeActivationCache } from "@speedq/adaround"
+import { type Backend, noGrad, scope, type Tensor, tensor } from "@speedq/tensors"
+
+export interface BlockCachesOptions {
+  readonly backend: Backend
+  /** [tokens, C] of one tile's activations. */
+  readonly shape: readonly [number, number]
+  readonly count: number
+  /** Bytes of both caches in memory; the rest is in files of `directory`. */
+  readonly memoryBudget: number
+  readonly directory: string
+  /** "asymmetric": inputs come from the quantized blocks before; else from the full-precision ones. */
+  readonly inputs: "asymmetric" | "full-precision"
+}
+
+export type BlockFunction = (x: Tensor) => Tensor
+
+export interface BlockCaches {
+  readonly count: number
+  /** Fills the inputs of block 0 from its embeddings, and the targets with its full-precision outputs. */
+  readonly start: (embeddings: (tile: number) => Tensor, firstBlock: BlockFunction) => Promise<void>
+  /** From block k to k + 1: through the rounded block k, and through the full-precision block k + 1. */
+  readonly advance: (rounded: BlockFunction, next: BlockFunction) => Promise<void>
+  /** Inputs and targets of some tiles, [B, tokens, C], in the caller's scope. */
+  readonly batch: (tiles: ArrayLike<number>) => { readonly inputs: Tensor; readonly targets: Tensor }
+  readonly dispose: () => void
+}
+
+export const makeBlockCaches = (options: BlockCachesOptions): BlockCaches => {
+  const { backend, shape, count, memoryBudget, directory, inputs: kind } = options
+  const sampleSize = shape[0] * shape[1]
+  const make = (name: string): ActivationCache =>
+    makeActivationCache({ count, sampleSize, memoryBudget: memoryBudget / 2, spillFile: `${directory}/${name}.cache` })
+  const inputs = make("inputs")
+  const targets = make("targets")
+  const row = new Float32Array(sampleSize)
+
+  const load = (cache: ActivationCache, tile: number): Tensor => {
+    cache.read(tile, row)
+    return tensor(backend, row, [1, ...shape])
+  }
+  /** Stores f(x) of one tile. */
+  const put = async (cache: ActivationCache, tile: number, compute: () => Tensor): Promise<void> => {
+    const result = noGrad(() => scope(compute))
+    cache.write(tile, (await result.read()) as Float32Array)
+    result.release()
+  }
+  const gather = (cache: ActivationCache, tiles: ArrayLike<number>): Tensor => {
+    const joined = new Float32Array(tiles.length * sampleSize)
+    for (let i = 0; i < tiles.length; i++) {
+      cache.read(tiles[i]!, joined.subarray(i * sampleSize, (i + 1) * sampleSize))
+    }
+    return tensor(backend, joined, [tiles.length, ...shape])
+  }
+  return {
+    count,
+    start: async (embeddings, firstBlock) => {
+      for (let tile = 0; tile < count; tile++) {
+        await put(inputs, tile, () => embeddings(tile))
+        await put(targets, tile, () => firstBlock(load(inputs, tile)))
+      }
+    },
+    advance: async (rounded, next) => {
+      for (let tile = 0; tile < count; tile++) {
+        if (kind === "asymmetric") await put(inputs, tile, () => rounded(load(inputs, tile)))
+        else {
+          targets.read(tile, row)
+          inputs.write(tile, row)
+        }
+        await put(targets, tile, () => next(load(targets, tile)))
+      }
+    },
+    batch: (tiles) => ({ inputs: gather(inputs, tiles), targets: gather(targets, tiles) }),
+    dispose: () => {
+      inputs.dispose()
+      targets.dispose()
+    }
+  }
+}

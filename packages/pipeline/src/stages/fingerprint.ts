@@ -1,0 +1,55 @@
+/** Names the bytes that a stage reads from outside, so that a change of them runs it again. */
+import { createHash } from "node:crypto"
+import { createReadStream, existsSync, readdirSync, statSync } from "node:fs"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import { StorageFailed } from "../Errors.ts"
+import type { RecipeSettings } from "../RecipeSettings.ts"
+
+/** Files whose bytes are hashed up to this size; larger ones count by size and a sample of their bytes. */
+const wholeUpTo = 64 * 2 ** 20
+
+const hashFile = async (file: string): Promise<string> => {
+  const hash = createHash("sha256")
+  const { size } = statSync(file)
+  hash.update(`${size}\n`)
+  // Of a checkpoint of gigabytes: the header, and a megabyte at every 64th of the way.
+  const spans =
+    size <= wholeUpTo
+      ? [{ start: 0, end: size - 1 }]
+      : Array.from({ length: 64 }, (_, i) => {
+          const start = Math.floor((i * (size - 2 ** 20)) / 63)
+          return { start, end: start + 2 ** 20 - 1 }
+        })
+  for (const span of spans) {
+    if (span.end < span.start) continue
+    for await (const chunk of createReadStream(file, span)) hash.update(chunk as Uint8Array)
+  }
+  return hash.digest("hex")
+}
+
+/** Files that make a model: all that its directory holds at the top, in order of name. */
+const modelFiles = (directory: string): readonly string[] =>
+  readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(json|safetensors|txt)$/.test(entry.name))
+    .map(({ name }) => join(directory, name))
+    .sort()
+
+/** Digest of the recipe's model and of data files. A file that is missing is said by the preflight; here it counts as such. */
+export const fingerprintOf = (recipe: RecipeSettings, files: readonly string[]): Effect.Effect<string, StorageFailed> =>
+  Effect.tryPromise({
+    try: async () => {
+      const model = existsSync(recipe.model) ? modelFiles(recipe.model) : []
+      const digests: string[] = []
+      for (const file of [...model, ...files])
+        digests.push(existsSync(file) ? await hashFile(file) : `${file}: missing`)
+      return createHash("sha256").update(digests.join("\n")).digest("hex")
+    },
+    catch: (error) =>
+      new StorageFailed({
+        doing: "read what the stage depends on",
+        path: recipe.model,
+        reason: "other",
+        detail: error instanceof Error ? error.message : String(error)
+      })
+  })
