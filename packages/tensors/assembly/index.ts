@@ -1,5 +1,38 @@
 /** What the WebAssembly module exports: the entries that bodies of kernels name. */
+export { gelu, geluGradient, siluTimes, siluTimesGradient } from "./activation"
+export { adamStep } from "./adam"
+export {
+  adaroundInitial,
+  adaroundPenalty,
+  adaroundPenaltyGradient,
+  adaroundScales,
+  adaroundWeight,
+  adaroundWeightGradient
+} from "./adaround"
+export { bilevelDecode, bilevelGradient, bilevelGroups } from "./bilevel"
+export { bilevelBlocks } from "./bilevelBlocks"
+export { addParts, addRow, columnSums, layerScaleAdd, layerScaleAddGradient } from "./broadcast"
+export { cast } from "./cast"
+export { clipSearch } from "./clipSearch"
+export { codebookCodes, codebookDecode, codebookGradient, codebookGroups } from "./codebook"
 export { dotRows } from "./dotRows"
-export { add, addInto } from "./elementwise"
+export { add, addInto, multiply, scale, scaleRows } from "./elementwise"
+export {
+  copyColumns,
+  gatherRows,
+  patches,
+  pixelShuffle,
+  prependRow,
+  scatterAddRows,
+  transpose,
+  writeRows,
+  zeroRows
+} from "./layout"
+export { confidenceRows, crossEntropyRows, klRows } from "./losses"
+export { layerNorm, layerNormGradient, rmsNorm, rmsNormGradient } from "./norms"
 export { multiplyPanels, packColumns, packRows } from "./product"
+export { addTotals, clipFactor, squaredError, squaredErrorGradient, sum, sumSquares } from "./reductions"
+export { rotary } from "./rotary"
+export { softmax, softmaxGradient } from "./softmax"
 export { clear, clearRows, copyRows, fillRows, widen, widenRows } from "./storage"
+export { clampGroups, gridCodes, gridDecode, uniformGradient, uniformGroups, unpackCodes } from "./uniform"

@@ -7,7 +7,7 @@ import asc from "assemblyscript/asc"
 const root = join(dirname(fileURLToPath(import.meta.url)), "..")
 mkdirSync(join(root, "dist/wasm"), { recursive: true })
 
-const common = ["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--sharedMemory"]
+const common = ["-O3", "--noAssert", "--disableWarning", "112", "--runtime", "stub", "--importMemory", "--sharedMemory"]
 const memory = ["--initialMemory", "1", "--maximumMemory", "65536"]
 
 for (const [build, features] of [

@@ -16,6 +16,7 @@ export {
   type NativeDescription,
   type NativeOptions
 } from "./backends/native/NativeBackend.ts"
+export { type OpenBackendOptions, openBackend } from "./backends/openBackend.ts"
 export { doubleValues, makeReferenceBackend } from "./backends/reference/ReferenceBackend.ts"
 export { type DType, elementBytes, type HostArray, viewAs } from "./DType.ts"
 export {
@@ -105,4 +106,3 @@ export { Random, type RandomState } from "./random/Random.ts"
 export { leadingRows, reshape } from "./reshape.ts"
 export { formatShape, type Shape, sameShape, sizeOf } from "./Shape.ts"
 export { generate, Tensor, tensor, zeros } from "./Tensor.ts"
-export { type OpenBackendOptions, openBackend } from "./backends/openBackend.ts"

@@ -1,5 +1,6 @@
 /** Plans the calls of kernels: in which memory they run, what is copied there, how the work is cut into parts. */
 import type { Handle, Operand } from "../../Backend.ts"
+import { bytesOfArray, elementBytes } from "../../DType.ts"
 import { UnsupportedKernel } from "../../Errors.ts"
 import type { Memories, Room } from "./Memories.ts"
 import type { NativeEngine, PartialSums, ProductCall, ProductOperand, RowOperand, RowsCall } from "./NativeBody.ts"
@@ -20,11 +21,14 @@ const bytesPerPart = 256 * 1024
 const mostPartials = 32
 /** At and below this many rows of x, y = x W^T is bound by reading W: one pass of dot products. */
 const mostDotRows = 8
+/** Tables that are kept, the oldest goes first. */
+const mostTables = 8
 const typeCode = { f32: 0, bf16: 1, f16: 2, u8: 3, i32: 4 } as const
 
 export class Engine implements NativeEngine {
   private readonly memories: Memories
   private readonly pool: Pool
+  private readonly tables = new Map<string, Operand>()
   /** The kernel of the current call, for errors. */
   kernel = ""
 
@@ -55,6 +59,23 @@ export class Engine implements NativeEngine {
     return this.memories.view(this.place(operand), operand.handle.bytes)
   }
 
+  table(key: string, make: () => Float32Array): Operand {
+    const known = this.tables.get(key)
+    if (known !== undefined) return known
+    const [oldest] = this.tables
+    if (oldest !== undefined && this.tables.size >= mostTables) {
+      this.memories.release(this.place(oldest[1]))
+      this.tables.delete(oldest[0])
+    }
+    const values = make()
+    const shape = [values.length]
+    const handle: Stored = { dtype: "f32", shape, bytes: values.byteLength, room: undefined }
+    const operand = { handle, dtype: "f32", shape } as const
+    this.bytes(operand).set(bytesOfArray(values))
+    this.tables.set(key, operand)
+    return operand
+  }
+
   rows(call: RowsCall): void {
     const { entry, rows, partials = [], scalars = [] } = call
     if (rows === 0) {
@@ -75,6 +96,7 @@ export class Engine implements NativeEngine {
         home,
         rows,
         partRows,
+        scratch: call.scratch ?? false,
         operands: [
           ...staged,
           ...sums.map((room, index) => ({
@@ -116,12 +138,10 @@ export class Engine implements NativeEngine {
     try {
       const biasRoom = bias && this.whole(this.place(bias), bias.handle.bytes, target.memory, borrowed)
       const { sliceM, sliceN } = slices(batch, m, n, k, this.pool.threads)
-      const matrix = ({ operand, transposed }: ProductOperand, rows: number, columns: number): Matrix => ({
-        ...this.at(operand),
-        stride: transposed ? rows : columns,
-        transposed,
-        batchBytes: 4 * rows * columns
-      })
+      const matrix = (item: ProductOperand, rows: number, columns: number): Matrix => {
+        const { operand, transposed, stride = transposed ? rows : columns, batchStride = rows * columns } = item
+        return { ...this.at(operand), stride, transposed, batchBytes: elementBytes(operand.dtype) * batchStride }
+      }
       this.pool.run(this.kernel, {
         kind: "product",
         batch,
@@ -129,11 +149,7 @@ export class Engine implements NativeEngine {
         n,
         k,
         a: matrix(a, m, k),
-        b: {
-          ...matrix(b, k, n),
-          type,
-          batchBytes: b.sharedByBatch ? 0 : (type === "f32" ? 4 : 2) * k * n
-        },
+        b: { ...matrix(b.sharedByBatch ? { ...b, batchStride: 0 } : b, k, n), type },
         c: { memory: target.memory, offset: target.offset, stride: n, transposed: false, batchBytes: 4 * m * n },
         accumulate,
         ...(biasRoom === undefined ? {} : { bias: biasRoom.offset }),
@@ -148,7 +164,7 @@ export class Engine implements NativeEngine {
   /** y[m, n] = sum over k of x[m, k] w[n, k] for few m: rows of w are read once, by all threads. */
   private dotRows({ m, n, k, a, b, c, bias, accumulate = false }: ProductCall): void {
     const { operand } = b
-    const rowBytes = k * (operand.dtype === "f32" ? 4 : 2)
+    const rowBytes = k * elementBytes(operand.dtype)
     this.rows({
       entry: "dotRows",
       rows: n,
@@ -254,10 +270,10 @@ export class Engine implements NativeEngine {
   }
 
   private combine(parts: number, partials: readonly PartialSums[], sums: readonly Room[], home: number): void {
-    for (const [index, { bytes, combine, target, scalars = [] }] of partials.entries()) {
+    for (const [index, { bytes, combine, target, accumulate = false, scalars = [] }] of partials.entries()) {
       const borrowed: Room[] = []
       try {
-        const located = this.locate(target, home)
+        const located = this.locate({ operand: target, rowBytes: 0, reads: accumulate, writes: true }, home)
         const staged = this.stage(located, home, borrowed, true)
         const pointers = [sums[index]?.offset ?? 0, staged.offset]
         this.pool.run(this.kernel, {
@@ -266,6 +282,7 @@ export class Engine implements NativeEngine {
           home,
           rows: 1,
           partRows: 1,
+          scratch: false,
           operands: [],
           scalars: [parts, bytes, ...pointers, ...scalars]
         })

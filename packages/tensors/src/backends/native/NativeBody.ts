@@ -17,7 +17,9 @@ export interface PartialSums {
   readonly bytes: number
   /** Export that adds up: combine(0, 1, parts, bytes, pointer, target, ...scalars); no parts means no rows. */
   readonly combine: string
-  readonly target: RowOperand
+  readonly target: Operand
+  /** Whether the sums are added to what the target holds. */
+  readonly accumulate?: boolean
   readonly scalars?: readonly number[]
 }
 
@@ -31,6 +33,8 @@ export interface RowsCall {
   readonly scalars?: readonly number[]
   /** Bytes of memory traffic that a row stands for when rows are grouped into parts. Default: what its operands move. */
   readonly workPerRow?: number
+  /** Whether the entry wants a megabyte of its thread's scratch; that pointer comes first. */
+  readonly scratch?: boolean
   /** Rows that must stay in one part. Default 1. */
   readonly together?: number
 }
@@ -39,6 +43,9 @@ export interface RowsCall {
 export interface ProductOperand {
   readonly operand: Operand
   readonly transposed: boolean
+  /** Elements from one row in storage, and from one matrix of the batch, to the next; default: no gaps. */
+  readonly stride?: number
+  readonly batchStride?: number
 }
 
 /** c = op(a) op(b) (+ c) (+ bias), for each matrix of the batch; b may be one matrix for all. */
@@ -62,6 +69,8 @@ export interface NativeEngine {
   product(call: ProductCall): void
   /** The bytes of an operand on the host: index tensors. */
   bytes(operand: Operand): Uint8Array
+  /** Numbers that a kernel reads besides its operands. Kept for the next calls under `key`, which must tell them apart. */
+  table(key: string, make: () => Float32Array): Operand
 }
 
 export type NativeBody = (engine: NativeEngine, call: KernelCall) => void
@@ -81,8 +90,37 @@ export const updating = (operand: Operand | undefined, rowBytes: number): RowOpe
 /** An operand that every row may read. */
 export const shared = (operand: Operand | undefined): RowOperand | undefined => reading(operand, 0)
 
-/** An operand that rows write where they like, never two of them the same element; every element is written. */
+/** An operand that rows write where they like, never two of them the same element; together they write all of it. */
 export const scattered = (operand: Operand | undefined): RowOperand | undefined => writing(operand, 0)
+
+/** Like scattered, where some elements may stay as they are. */
+export const revised = (operand: Operand | undefined): RowOperand | undefined => updating(operand, 0)
+
+/** Sums over rows of `columns` floats, a row of sums a part. */
+export const rowSums = (target: Operand | undefined, columns: number): PartialSums => ({
+  bytes: 4 * columns,
+  combine: "addParts",
+  target: target!,
+  scalars: [columns]
+})
+
+/** A sum over all elements, a double a part: target = factor sum, or += when it accumulates. */
+export const total = (
+  target: Operand | undefined,
+  { factor = 1, accumulate = false }: { readonly factor?: number; readonly accumulate?: boolean } = {}
+): PartialSums => ({
+  bytes: 8,
+  combine: "addTotals",
+  target: target!,
+  accumulate,
+  scalars: [factor, accumulate ? 1 : 0]
+})
+
+/** The numbers of an index operand. */
+export const indices = (engine: NativeEngine, operand: Operand): Int32Array => {
+  const { buffer, byteOffset, byteLength } = engine.bytes(operand)
+  return new Int32Array(buffer, byteOffset, byteLength / 4)
+}
 
 /** A kernel that computes each element from the elements at the same place: f32 operands of one size. */
 export const elementwise =

@@ -12,6 +12,7 @@ import { elementwiseShapes, normals, uniforms } from "../samples.ts"
 import { expectAtLeast, expectInteger, expectSame, expectShape } from "../shapeRules.ts"
 import type { AdamStepAttributes } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export type { AdamStepAttributes } from "./geometry.ts"
@@ -44,6 +45,7 @@ export const adamStepKernel = defineKernel<"parameter" | "m" | "v" | "gradient" 
     return {}
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 16 * sizeOf(inputs.parameter), bytes: 28 * sizeOf(inputs.parameter) }),
   samples: (random) =>

@@ -6,6 +6,7 @@ import { formatShape, sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export const adaroundInitialKernel = defineKernel<"weight" | "scale", "alpha", object>({
@@ -20,6 +21,7 @@ export const adaroundInitialKernel = defineKernel<"weight" | "scale", "alpha", o
     return { alpha: { shape: weight } }
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 20 * sizeOf(inputs.weight), bytes: 8 * sizeOf(inputs.weight) }),
   samples: (random) =>

@@ -10,6 +10,7 @@ import { elementwiseShapes, normals } from "../samples.ts"
 import { expectAtLeast, expectShape } from "../shapeRules.ts"
 import type { AdaroundPenaltyAttributes } from "./geometry.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
+import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export type { AdaroundPenaltyAttributes } from "./geometry.ts"
@@ -36,6 +37,7 @@ export const adaroundPenaltyKernel = defineKernel<"alpha", "loss", AdaroundPenal
     })
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 40 * sizeOf(inputs.alpha), bytes: 4 * sizeOf(inputs.alpha) }),
   samples: (random) =>
@@ -58,6 +60,7 @@ export const adaroundPenaltyGradientKernel = defineKernel<"alpha" | "dloss", "da
     return { dalpha: { shape: alpha } }
   },
   reference: referenceGradient,
+  native: nativeGradient,
   gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 50 * sizeOf(inputs.alpha), bytes: 8 * sizeOf(inputs.alpha) }),
   samples: (random) =>

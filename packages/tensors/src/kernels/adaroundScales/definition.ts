@@ -7,6 +7,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
 import { expectInteger } from "../shapeRules.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export interface AdaroundScalesAttributes {
@@ -31,6 +32,7 @@ export const adaroundScalesKernel = defineKernel<"weight", "scale" | "zero", Ada
     return { scale: scales, zero: scales }
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }, { method }) => ({
     flops: (method === "max" ? 2 : 80 * 20) * sizeOf(inputs.weight),

@@ -12,6 +12,7 @@ import { normals, type SampleRandom, uniforms } from "../samples.ts"
 import { expectSame } from "../shapeRules.ts"
 import { type AdaroundWeightAttributes, checkAdaround } from "./geometry.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
+import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export type { AdaroundWeightAttributes } from "./geometry.ts"
@@ -60,6 +61,7 @@ export const adaroundWeightKernel = defineKernel<"weight" | "scale" | "zero" | "
     }
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 16 * sizeOf(inputs.weight), bytes: 12 * sizeOf(inputs.weight) }),
   samples: (random) =>
@@ -93,6 +95,7 @@ export const adaroundWeightGradientKernel = defineKernel<
     return { dalpha: { shape: shapes.weight } }
   },
   reference: referenceGradient,
+  native: nativeGradient,
   gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 20 * sizeOf(inputs.weight), bytes: 16 * sizeOf(inputs.weight) }),
   samples: (random) =>

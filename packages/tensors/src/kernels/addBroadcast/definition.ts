@@ -11,6 +11,7 @@ import { type Tensor, zeros } from "../../Tensor.ts"
 import { normals, rowShapes } from "../samples.ts"
 import { expectRank } from "../shapeRules.ts"
 import { gpujs, gpujsColumnSums } from "./gpujs.ts"
+import { native, nativeColumnSums } from "./native.ts"
 import { reference, referenceColumnSums } from "./reference.ts"
 
 export const addBroadcastKernel = defineKernel<"a" | "b", "y", object>({
@@ -33,6 +34,7 @@ export const addBroadcastKernel = defineKernel<"a" | "b", "y", object>({
     }
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.a), bytes: 8 * sizeOf(inputs.a) + 4 * sizeOf(inputs.b) }),
   samples: (random) =>
@@ -68,6 +70,7 @@ export const columnSumsKernel = defineKernel<"x", "y", object>({
     }
   },
   reference: referenceColumnSums,
+  native: nativeColumnSums,
   gpujs: gpujsColumnSums,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 4 * sizeOf(inputs.x) }),
   samples: (random) =>

@@ -10,6 +10,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, halves, normals } from "../samples.ts"
 import type { CastAttributes, CastTarget } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 const targets: readonly CastTarget[] = ["f32", "bf16", "f16"]
@@ -26,6 +27,7 @@ export const castKernel = defineKernel<"x", "y", CastAttributes>({
   },
   gradient: { saves: {}, backward: ({ cotangents: { y: dy } }) => ({ x: dy }) },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 6 * sizeOf(inputs.x) }),
   samples: (random) => [

@@ -7,6 +7,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
 import { expectShape } from "../shapeRules.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export const clampGroupsKernel = defineKernel<"weight" | "low" | "high", "y", object>({
@@ -23,6 +24,7 @@ export const clampGroupsKernel = defineKernel<"weight" | "low" | "high", "y", ob
     return { y: { shape: weight } }
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 2 * sizeOf(inputs.weight), bytes: 8 * sizeOf(inputs.weight) }),
   samples: (random) =>

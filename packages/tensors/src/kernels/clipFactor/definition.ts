@@ -5,6 +5,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { expectAtLeast, expectShape } from "../shapeRules.ts"
 import type { ClipFactorAttributes } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export const clipFactorKernel = defineKernel<"total", "factor" | "norm", ClipFactorAttributes>({
@@ -17,6 +18,7 @@ export const clipFactorKernel = defineKernel<"total", "factor" | "norm", ClipFac
     return { factor: { shape: [1] }, norm: { shape: [1] } }
   },
   reference,
+  native,
   gpujs,
   cost: () => ({ flops: 4, bytes: 12 }),
   samples: () =>

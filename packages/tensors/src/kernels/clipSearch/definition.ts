@@ -11,6 +11,7 @@ import { normals } from "../samples.ts"
 import { expectInteger, expectShape } from "../shapeRules.ts"
 import { type ClipSearchAttributes, candidatesPerEnd, clipGroups } from "./geometry.ts"
 import { gpujs, gpujsGram } from "./gpujs.ts"
+import { nativeGram, nativeSearch } from "./native.ts"
 import { reference, referenceGram } from "./reference.ts"
 
 export type { ClipSearchAttributes } from "./geometry.ts"
@@ -31,6 +32,7 @@ export const gramKernel = defineKernel<"x", "gram", GramAttributes>({
     return { gram: { shape: [x[1]! / group, group, group] } }
   },
   reference: referenceGram,
+  native: nativeGram,
   gpujs: gpujsGram,
   cost: ({ inputs }, { group }) => ({ flops: 2 * sizeOf(inputs.x) * group, bytes: 4 * sizeOf(inputs.x) }),
   samples: (random) =>
@@ -62,6 +64,7 @@ export const clipSearchKernel = defineKernel<
     return { max: perGroup, min: perGroup, error: perGroup, errorUnclipped: perGroup }
   },
   reference,
+  native: nativeSearch,
   gpujs,
   cost: ({ inputs }, attributes) => ({
     flops: 2 * candidatesPerEnd(attributes) ** 2 * sizeOf(inputs.weight) * attributes.group,

@@ -6,6 +6,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
 import { expectAxes } from "../shapeRules.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 const shapes: readonly Shape[] = [
@@ -24,6 +25,7 @@ export const confidenceRowsKernel = defineKernel<"logits", "confidence", object>
     return { confidence: { shape: [logits[0]!] } }
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 10 * sizeOf(inputs.logits), bytes: 4 * sizeOf(inputs.logits) }),
   samples: (random) =>

@@ -12,6 +12,7 @@ import { indices, normals } from "../samples.ts"
 import { expectAxes, expectSame, expectShape } from "../shapeRules.ts"
 import { type CrossEntropyAttributes, ignoredLabel } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export type { CrossEntropyAttributes } from "./geometry.ts"
@@ -62,6 +63,7 @@ export const crossEntropyRowsKernel = defineKernel<
     }
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs: { logits, gradient } }) => ({
     flops: (gradient ? 20 : 10) * sizeOf(logits),

@@ -10,6 +10,7 @@ import { normals, type SampleRandom } from "../samples.ts"
 import { expectShape } from "../shapeRules.ts"
 import { type BilevelAttributes, bilevelExtents } from "./geometry.ts"
 import { gpujs, gpujsCodes, gpujsDecode, gpujsGradient } from "./gpujs.ts"
+import { native, nativeCodes, nativeDecode, nativeGradient } from "./native.ts"
 import { reference, referenceCodes, referenceDecode, referenceGradient } from "./reference.ts"
 
 export type { BilevelAttributes } from "./geometry.ts"
@@ -59,6 +60,7 @@ export const fakeQuantBilevelKernel = defineKernel<"weight", "y" | "scale" | "ze
         : {}
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.weight), bytes: 8 * sizeOf(inputs.weight) }),
   samples: weightSamples,
@@ -87,6 +89,7 @@ export const fakeQuantBilevelGradientKernel = defineKernel<
     return { dweight: { shape: weight } }
   },
   reference: referenceGradient,
+  native: nativeGradient,
   gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 2 * sizeOf(inputs.weight), bytes: 12 * sizeOf(inputs.weight) }),
   samples: (random) =>
@@ -134,6 +137,7 @@ export const bilevelCodesKernel = defineKernel<"weight", CodeName, BilevelAttrib
     }
   },
   reference: referenceCodes,
+  native: nativeCodes,
   gpujs: gpujsCodes,
   cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.weight), bytes: 5 * sizeOf(inputs.weight) }),
   samples: weightSamples,
@@ -154,6 +158,7 @@ export const bilevelDecodeKernel = defineKernel<CodeName, "y", BilevelAttributes
     return { y: { shape: codes } }
   },
   reference: referenceDecode,
+  native: nativeDecode,
   gpujs: gpujsDecode,
   cost: ({ outputs }) => ({ flops: 2 * sizeOf(outputs.y), bytes: 5 * sizeOf(outputs.y) }),
   samples: (random) =>

@@ -13,6 +13,7 @@ import { groupedWeights, normals, type SampleRandom } from "../samples.ts"
 import { expectSame, expectShape } from "../shapeRules.ts"
 import { type CodebookAttributes, codebook } from "./geometry.ts"
 import { gpujs, gpujsCodes, gpujsDecode, gpujsGradient } from "./gpujs.ts"
+import { native, nativeCodes, nativeDecode, nativeGradient } from "./native.ts"
 import { reference, referenceCodes, referenceDecode, referenceGradient } from "./reference.ts"
 
 export type { CodebookAttributes } from "./geometry.ts"
@@ -48,6 +49,7 @@ export const fakeQuantCodebookKernel = defineKernel<"weight", "y" | "negative" |
     })
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 12 * sizeOf(inputs.weight), bytes: 8 * sizeOf(inputs.weight) }),
   samples: (random) =>
@@ -82,6 +84,7 @@ export const fakeQuantCodebookGradientKernel = defineKernel<
     return { dweight: { shape: weight } }
   },
   reference: referenceGradient,
+  native: nativeGradient,
   gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 14 * sizeOf(inputs.weight), bytes: 12 * sizeOf(inputs.weight) }),
   samples: (random) =>
@@ -139,6 +142,7 @@ export const codebookCodesKernel = defineKernel<"weight" | "negative" | "positiv
     return { codes: { shape: weight, dtype: "u8" } }
   },
   reference: referenceCodes,
+  native: nativeCodes,
   gpujs: gpujsCodes,
   cost: ({ inputs }) => ({ flops: 10 * sizeOf(inputs.weight), bytes: 5 * sizeOf(inputs.weight) }),
   samples: (random) =>
@@ -159,6 +163,7 @@ export const codebookDecodeKernel = defineKernel<"codes" | "negative" | "positiv
     return { y: { shape: codes } }
   },
   reference: referenceDecode,
+  native: nativeDecode,
   gpujs: gpujsDecode,
   cost: ({ outputs }) => ({ flops: 2 * sizeOf(outputs.y), bytes: 5 * sizeOf(outputs.y) }),
   samples: (random) =>

@@ -11,6 +11,7 @@ import { groupedWeights, normals } from "../samples.ts"
 import { expectSame, expectShape } from "../shapeRules.ts"
 import { type UniformAttributes, uniformExtents } from "./geometry.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
+import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export type { UniformAttributes } from "./geometry.ts"
@@ -55,6 +56,7 @@ export const fakeQuantUniformKernel = defineKernel<"weight", "y" | "scale" | "ze
     })
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.weight), bytes: 8 * sizeOf(inputs.weight) }),
   samples: (random): readonly Sample<UniformAttributes>[] =>
@@ -88,6 +90,7 @@ export const fakeQuantUniformGradientKernel = defineKernel<
     return { dweight: { shape: weight } }
   },
   reference: referenceGradient,
+  native: nativeGradient,
   gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.weight), bytes: 12 * sizeOf(inputs.weight) }),
   samples: (random) =>

@@ -11,6 +11,7 @@ import { halves, integers, normals } from "../samples.ts"
 import { expectAxes, expectInteger, expectShape } from "../shapeRules.ts"
 import type { ScatterAttributes } from "./geometry.ts"
 import { gpujsGather, gpujsScatterAdd } from "./gpujs.ts"
+import { nativeGather, nativeScatterAdd } from "./native.ts"
 import { referenceGather, referenceScatterAdd } from "./reference.ts"
 
 const cases: readonly { readonly count: number; readonly columns: number; readonly index: Shape }[] = [
@@ -35,6 +36,7 @@ export const gatherRowsKernel = defineKernel<"table" | "index", "y", object>({
       dy && index ? { table: scatterAddRows(dy, index, inputs.table[0]!) } : {}
   },
   reference: referenceGather,
+  native: nativeGather,
   gpujs: gpujsGather,
   cost: ({ outputs }) => ({ flops: 0, bytes: 8 * sizeOf(outputs.y) }),
   samples: (random) => [
@@ -66,6 +68,7 @@ export const scatterAddRowsKernel = defineKernel<"rows" | "index", "y", ScatterA
     backward: ({ saved: { index }, cotangents: { y: dy } }) => (dy && index ? { rows: gatherRows(dy, index) } : {})
   },
   reference: referenceScatterAdd,
+  native: nativeScatterAdd,
   gpujs: gpujsScatterAdd,
   cost: ({ inputs, outputs }) => ({
     flops: sizeOf(inputs.rows),

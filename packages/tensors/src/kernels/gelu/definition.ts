@@ -6,6 +6,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, normals } from "../samples.ts"
 import { expectSame } from "../shapeRules.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
+import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export const geluKernel = defineKernel<"x", "y", object>({
@@ -19,6 +20,7 @@ export const geluKernel = defineKernel<"x", "y", object>({
       x && dy ? { x: apply(geluGradientKernel, { x, dy }, {}).dx } : {}
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 20 * sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>
@@ -38,6 +40,7 @@ export const geluGradientKernel = defineKernel<"x" | "dy", "dx", object>({
     return { dx: { shape: x } }
   },
   reference: referenceGradient,
+  native: nativeGradient,
   gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 30 * sizeOf(inputs.x), bytes: 12 * sizeOf(inputs.x) }),
   samples: (random) =>

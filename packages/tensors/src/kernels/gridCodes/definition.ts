@@ -6,6 +6,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { normals, type SampleRandom } from "../samples.ts"
 import { type GridAttributes, gridGroup } from "./geometry.ts"
 import { gpujsCodes, gpujsDecode } from "./gpujs.ts"
+import { native, nativeDecode } from "./native.ts"
 import { reference, referenceDecode } from "./reference.ts"
 
 const cases = [
@@ -37,6 +38,7 @@ export const gridCodesKernel = defineKernel<"weight" | "scale" | "zero", "codes"
     return { codes: { shape: weight, dtype: "u8" } }
   },
   reference,
+  native,
   gpujs: gpujsCodes,
   cost: ({ inputs }) => ({ flops: 5 * sizeOf(inputs.weight), bytes: 5 * sizeOf(inputs.weight) }),
   samples: (random) =>
@@ -57,6 +59,7 @@ export const gridDecodeKernel = defineKernel<"codes" | "scale" | "zero", "y", Gr
     return { y: { shape: codes } }
   },
   reference: referenceDecode,
+  native: nativeDecode,
   gpujs: gpujsDecode,
   cost: ({ outputs }) => ({ flops: 2 * sizeOf(outputs.y), bytes: 5 * sizeOf(outputs.y) }),
   samples: (random) =>

@@ -13,6 +13,7 @@ import { normals } from "../samples.ts"
 import { expectAxes, expectSame, expectShape } from "../shapeRules.ts"
 import type { KlAttributes } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export type { KlAttributes } from "./geometry.ts"
@@ -66,6 +67,7 @@ export const klRowsKernel = defineKernel<
     }
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs: { student, gradient } }) => ({
     flops: (gradient ? 40 : 30) * sizeOf(student),

@@ -10,6 +10,7 @@ import { normals, rowShapes } from "../samples.ts"
 import { expectAtLeast, expectRank, expectSame, expectShape } from "../shapeRules.ts"
 import type { NormAttributes } from "./geometry.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
+import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export const layerNormKernel = defineKernel<"x" | "weight" | "bias", "y" | "mean" | "inverseDeviation", NormAttributes>(
@@ -34,6 +35,7 @@ export const layerNormKernel = defineKernel<"x" | "weight" | "bias", "y" | "mean
       }
     },
     reference,
+    native,
     gpujs,
     cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
     samples: (random) =>
@@ -73,6 +75,7 @@ export const layerNormGradientKernel = defineKernel<
     return { dx: { shape: x }, dweight: { shape: weight }, dbias: { shape: weight } }
   },
   reference: referenceGradient,
+  native: nativeGradient,
   gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 14 * sizeOf(inputs.x), bytes: 12 * sizeOf(inputs.x) }),
   samples: (random) =>

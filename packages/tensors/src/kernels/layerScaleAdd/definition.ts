@@ -6,6 +6,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { normals, rowShapes } from "../samples.ts"
 import { expectRank, expectSame, expectShape } from "../shapeRules.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
+import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export const layerScaleAddKernel = defineKernel<"residual" | "x" | "scale", "y", object>({
@@ -27,6 +28,7 @@ export const layerScaleAddKernel = defineKernel<"residual" | "x" | "scale", "y",
     }
   },
   reference,
+  native,
   gpujs,
   cost: ({ outputs }) => ({ flops: 2 * sizeOf(outputs.y), bytes: 12 * sizeOf(outputs.y) }),
   samples: (random) =>
@@ -52,6 +54,7 @@ export const layerScaleAddGradientKernel = defineKernel<"x" | "scale" | "dy", "d
     return { dx: { shape: x }, dscale: { shape: scale } }
   },
   reference: referenceGradient,
+  native: nativeGradient,
   gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 3 * sizeOf(inputs.x), bytes: 12 * sizeOf(inputs.x) }),
   samples: (random) =>

@@ -6,6 +6,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, normals } from "../samples.ts"
 import { expectSame } from "../shapeRules.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export const multiplyKernel = defineKernel<"a" | "b", "y", object>({
@@ -24,6 +25,7 @@ export const multiplyKernel = defineKernel<"a" | "b", "y", object>({
     })
   },
   reference,
+  native,
   gpujs,
   cost: ({ outputs }) => ({ flops: sizeOf(outputs.y), bytes: 12 * sizeOf(outputs.y) }),
   samples: (random) =>

@@ -9,6 +9,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
 import { type PatchesAttributes, patchesSize } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 const cases = [
@@ -36,6 +37,7 @@ export const patchesKernel = defineKernel<"x", "y", PatchesAttributes>({
       dy ? { x: cut(dy, { patch, inverse: !inverse }) } : {}
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 0, bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>

@@ -10,6 +10,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
 import { coarseShape, fineShape, type PixelShuffleAttributes, shuffleSize } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 const cases: readonly { readonly shape: Shape; readonly factor: number }[] = [
@@ -34,6 +35,7 @@ export const pixelShuffleKernel = defineKernel<"x", "y", PixelShuffleAttributes>
       dy ? { x: shuffle(dy, { ...attributes, inverse: !attributes.inverse }) } : {}
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 0, bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>

@@ -13,6 +13,7 @@ import { gatherRows } from "../gatherRows/definition.ts"
 import { normals } from "../samples.ts"
 import { expectAxes, expectShape } from "../shapeRules.ts"
 import { gpujsDropFirst, gpujsPrepend } from "./gpujs.ts"
+import { nativeDropFirst, nativePrepend } from "./native.ts"
 import { referenceDropFirst, referencePrepend } from "./reference.ts"
 
 const shapes: readonly Shape[] = [
@@ -52,6 +53,7 @@ export const prependRowKernel = defineKernel<"x" | "row", "y", object>({
     }
   },
   reference: referencePrepend,
+  native: nativePrepend,
   gpujs: gpujsPrepend,
   cost: ({ outputs }) => ({ flops: 0, bytes: 8 * sizeOf(outputs.y) }),
   samples: (random) =>
@@ -77,6 +79,7 @@ export const dropFirstRowKernel = defineKernel<"x", "y", object>({
       dy ? { x: prependRow(dy, zeros(dy.backend, inputs.x.slice(2))) } : {}
   },
   reference: referenceDropFirst,
+  native: nativeDropFirst,
   gpujs: gpujsDropFirst,
   cost: ({ outputs }) => ({ flops: 0, bytes: 8 * sizeOf(outputs.y) }),
   samples: (random) =>

@@ -12,6 +12,7 @@ import { gatherRows } from "../gatherRows/definition.ts"
 import { distinct, normals } from "../samples.ts"
 import { expectAxes, expectShape } from "../shapeRules.ts"
 import { gpujsReplace, gpujsZero } from "./gpujs.ts"
+import { nativeReplace, nativeZero } from "./native.ts"
 import { referenceReplace, referenceZero } from "./reference.ts"
 
 const cases = [
@@ -45,6 +46,7 @@ export const replaceRowsKernel = defineKernel<"base" | "rows" | "index", "y", ob
     }
   },
   reference: referenceReplace,
+  native: nativeReplace,
   gpujs: gpujsReplace,
   cost: ({ outputs }) => ({ flops: 0, bytes: 8 * sizeOf(outputs.y) }),
   samples: (random) =>
@@ -73,6 +75,7 @@ export const zeroRowsKernel = defineKernel<"x" | "index", "y", object>({
     backward: ({ saved: { index }, cotangents: { y: dy } }) => (dy && index ? { x: zeroRows(dy, index) } : {})
   },
   reference: referenceZero,
+  native: nativeZero,
   gpujs: gpujsZero,
   cost: ({ outputs }) => ({ flops: 0, bytes: 8 * sizeOf(outputs.y) }),
   samples: (random) =>

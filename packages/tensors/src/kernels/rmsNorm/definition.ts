@@ -10,6 +10,7 @@ import type { NormAttributes } from "../layerNorm/geometry.ts"
 import { normals, rowShapes, uniforms } from "../samples.ts"
 import { expectAtLeast, expectRank, expectSame, expectShape } from "../shapeRules.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
+import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export const rmsNormKernel = defineKernel<"x" | "weight", "y" | "inverseRms", NormAttributes>({
@@ -31,6 +32,7 @@ export const rmsNormKernel = defineKernel<"x" | "weight", "y" | "inverseRms", No
     }
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 4 * sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>
@@ -59,6 +61,7 @@ export const rmsNormGradientKernel = defineKernel<"x" | "weight" | "inverseRms" 
     return { dx: { shape: x }, dweight: { shape: weight } }
   },
   reference: referenceGradient,
+  native: nativeGradient,
   gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 9 * sizeOf(inputs.x), bytes: 12 * sizeOf(inputs.x) }),
   samples: (random) =>

@@ -12,6 +12,7 @@ import { integers, normals } from "../samples.ts"
 import { expectAxes, expectShape } from "../shapeRules.ts"
 import type { RotaryAttributes } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 const shapes: readonly Shape[] = [
@@ -39,6 +40,7 @@ export const rotaryKernel = defineKernel<"x" | "positions", "y", RotaryAttribute
       dy && positions ? { x: rotate(dy, positions, { theta, inverse: !inverse }) } : {}
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 3 * sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>

@@ -6,6 +6,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, normals } from "../samples.ts"
 import type { ScaleAttributes } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export const scaleKernel = defineKernel<"x", "y", ScaleAttributes>({
@@ -18,6 +19,7 @@ export const scaleKernel = defineKernel<"x", "y", ScaleAttributes>({
     backward: ({ cotangents: { y: dy }, attributes }) => (dy ? { x: scale(dy, attributes.factor) } : {})
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>

@@ -8,6 +8,7 @@ import { matmul } from "../matmul/definition.ts"
 import { normals } from "../samples.ts"
 import { expectRank, expectShape } from "../shapeRules.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export const scaleRowsKernel = defineKernel<"x" | "factors", "y", object>({
@@ -35,6 +36,7 @@ export const scaleRowsKernel = defineKernel<"x" | "factors", "y", object>({
     }
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>

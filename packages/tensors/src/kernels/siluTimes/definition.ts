@@ -6,6 +6,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, normals } from "../samples.ts"
 import { expectSame } from "../shapeRules.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
+import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export const siluTimesKernel = defineKernel<"gate" | "up", "y", object>({
@@ -24,6 +25,7 @@ export const siluTimesKernel = defineKernel<"gate" | "up", "y", object>({
     }
   },
   reference,
+  native,
   gpujs,
   cost: ({ outputs }) => ({ flops: 14 * sizeOf(outputs.y), bytes: 12 * sizeOf(outputs.y) }),
   samples: (random) =>
@@ -44,6 +46,7 @@ export const siluTimesGradientKernel = defineKernel<"gate" | "up" | "dy", "dgate
     return { dgate: { shape: gate }, dup: { shape: gate } }
   },
   reference: referenceGradient,
+  native: nativeGradient,
   gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 20 * sizeOf(inputs.gate), bytes: 20 * sizeOf(inputs.gate) }),
   samples: (random) =>

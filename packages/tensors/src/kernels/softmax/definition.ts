@@ -6,6 +6,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { normals, rowShapes, uniforms } from "../samples.ts"
 import { expectRank, expectSame } from "../shapeRules.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
+import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export const softmaxKernel = defineKernel<"x", "y", object>({
@@ -21,6 +22,7 @@ export const softmaxKernel = defineKernel<"x", "y", object>({
     backward: ({ saved: { y }, cotangents: { y: dy } }) => ({ x: apply(softmaxGradientKernel, { y, dy }, {}).dx })
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 12 * sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) => [
@@ -39,6 +41,7 @@ export const softmaxGradientKernel = defineKernel<"y" | "dy", "dx", object>({
     return { dx: { shape: y } }
   },
   reference: referenceGradient,
+  native: nativeGradient,
   gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 4 * sizeOf(inputs.y), bytes: 12 * sizeOf(inputs.y) }),
   samples: (random) =>

@@ -11,6 +11,7 @@ import { normals } from "../samples.ts"
 import { expectRank, expectShape } from "../shapeRules.ts"
 import { type SplitAttributes, totalWidth } from "./geometry.ts"
 import { gpujsJoin, gpujsSplit } from "./gpujs.ts"
+import { nativeJoin, nativeSplit } from "./native.ts"
 import { referenceJoin, referenceSplit } from "./reference.ts"
 
 type Parts = "first" | "second" | "third"
@@ -47,6 +48,7 @@ export const splitColumnsKernel = defineKernel<"x", Parts, SplitAttributes>({
     }
   },
   reference: referenceSplit,
+  native: nativeSplit,
   gpujs: gpujsSplit,
   cost: ({ inputs }) => ({ flops: 0, bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>
@@ -83,6 +85,7 @@ export const joinColumnsKernel = defineKernel<Parts, "y", object>({
     }
   },
   reference: referenceJoin,
+  native: nativeJoin,
   gpujs: gpujsJoin,
   cost: ({ outputs }) => ({ flops: 0, bytes: 8 * sizeOf(outputs.y) }),
   samples: (random) =>

@@ -11,6 +11,7 @@ import { scale } from "../scale/definition.ts"
 import { expectSame, expectShape } from "../shapeRules.ts"
 import type { SquaredErrorAttributes } from "./geometry.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
+import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"
 
 export const squaredErrorKernel = defineKernel<"a" | "b" | "weight", "loss", SquaredErrorAttributes>({
@@ -34,6 +35,7 @@ export const squaredErrorKernel = defineKernel<"a" | "b" | "weight", "loss", Squ
     }
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 3 * sizeOf(inputs.a), bytes: 8 * sizeOf(inputs.a) }),
   samples: (random) =>
@@ -64,6 +66,7 @@ export const squaredErrorGradientKernel = defineKernel<"a" | "b" | "weight" | "d
     return { da: { shape: a } }
   },
   reference: referenceGradient,
+  native: nativeGradient,
   gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 3 * sizeOf(inputs.a), bytes: 12 * sizeOf(inputs.a) }),
   samples: (random) =>

@@ -7,6 +7,7 @@ import { type Tensor, zeros } from "../../Tensor.ts"
 import { addBroadcast } from "../addBroadcast/definition.ts"
 import { elementwiseShapes, normals } from "../samples.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export const sumKernel = defineKernel<"x", "y", object>({
@@ -20,6 +21,7 @@ export const sumKernel = defineKernel<"x", "y", object>({
       dy ? { x: reshape(addBroadcast(zeros(dy.backend, [sizeOf(inputs.x), 1]), dy), inputs.x) } : {}
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 4 * sizeOf(inputs.x) }),
   samples: (random) =>

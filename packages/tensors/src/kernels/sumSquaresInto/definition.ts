@@ -6,6 +6,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, normals, uniforms } from "../samples.ts"
 import { expectShape } from "../shapeRules.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export const sumSquaresIntoKernel = defineKernel<"x" | "total", never, object>({
@@ -17,6 +18,7 @@ export const sumSquaresIntoKernel = defineKernel<"x" | "total", never, object>({
     return {}
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 2 * sizeOf(inputs.x), bytes: 4 * sizeOf(inputs.x) }),
   samples: (random) =>

@@ -6,6 +6,7 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export const transposeKernel = defineKernel<"x", "y", object>({
@@ -18,6 +19,7 @@ export const transposeKernel = defineKernel<"x", "y", object>({
   },
   gradient: { saves: {}, backward: ({ cotangents: { y } }) => (y ? { x: transpose(y) } : {}) },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 0, bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>

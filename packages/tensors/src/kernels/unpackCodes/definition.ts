@@ -6,6 +6,7 @@ import { type Shape, sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { expectInteger } from "../shapeRules.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export interface UnpackCodesAttributes {
@@ -29,6 +30,7 @@ export const unpackCodesKernel = defineKernel<"packed", "codes", UnpackCodesAttr
     return { codes: { shape, dtype: "u8" } }
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs, outputs }) => ({ flops: 0, bytes: sizeOf(inputs.packed) + sizeOf(outputs.codes) }),
   samples: (random) =>

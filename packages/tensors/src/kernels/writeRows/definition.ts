@@ -7,6 +7,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { distinct, normals } from "../samples.ts"
 import { expectShape } from "../shapeRules.ts"
 import { gpujs } from "./gpujs.ts"
+import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export const writeRowsKernel = defineKernel<"target" | "rows" | "index", never, object>({
@@ -21,6 +22,7 @@ export const writeRowsKernel = defineKernel<"target" | "rows" | "index", never, 
     return {}
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 0, bytes: 8 * sizeOf(inputs.rows) }),
   samples: (random) => [

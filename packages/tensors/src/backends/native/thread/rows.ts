@@ -22,12 +22,13 @@ export const fitsScratch = (task: RowsTask, scratchBytes: number): boolean =>
 
 export const runRows = (thread: Thread, task: RowsTask, part: number): void => {
   const { home, rows, partRows, operands, scalars } = task
+  const scratchPointer = task.scratch ? [thread.panels] : []
   const entry = thread.entry(home, task.entry)
   const start = part * partRows
   const end = Math.min(rows, start + partRows)
   if (foreignRowBytes(task) === 0) {
     const pointers = operands.map(({ offset, rowBytes, partBytes }) => offset + start * rowBytes + part * partBytes)
-    entry(start, end - start, ...pointers, ...scalars)
+    entry(start, end - start, ...scratchPointer, ...pointers, ...scalars)
     return
   }
   // Through scratch a few rows at a time, so that the copies stay in the cache.
@@ -45,7 +46,7 @@ export const runRows = (thread: Thread, task: RowsTask, part: number): void => {
       if (writes) staged.push(() => thread.copy(place, copy, count * rowBytes))
       return copy.offset
     })
-    entry(first, count, ...pointers, ...scalars)
+    entry(first, count, ...scratchPointer, ...pointers, ...scalars)
     for (const copyBack of staged) copyBack()
   }
 }

@@ -19,6 +19,8 @@ export interface RowsTask {
   readonly home: number
   readonly rows: number
   readonly partRows: number
+  /** Whether the first pointer is this thread's panels. */
+  readonly scratch: boolean
   readonly operands: readonly TaskOperand[]
   readonly scalars: readonly number[]
 }

@@ -1,0 +1,49 @@
+/** One step of Adam or AdamW in place, in the order of operations of PyTorch; no fused multiply-add. */
+import { loadPart, storePart } from "./simd"
+
+/**
+ * g = factor gradient (+ coupled p); m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g g;
+ * p = shrink p - stepSize m / (sqrt(v) / correction + epsilon)
+ */
+export function adamStep(
+  _first: i32,
+  count: i32,
+  p: usize,
+  m: usize,
+  v: usize,
+  gradient: usize,
+  factor: usize,
+  beta1: f32,
+  restOfBeta1: f32,
+  beta2: f32,
+  restOfBeta2: f32,
+  shrink: f32,
+  coupled: f32,
+  stepSize: f32,
+  correction: f32,
+  epsilon: f32
+): void {
+  const scale = f32x4.splat(factor ? load<f32>(factor) : 1)
+  for (let i = 0; i < count; i += 4, p += 16, m += 16, v += 16, gradient += 16) {
+    const rest = count - i
+    const whole = rest >= 4
+    let x = whole ? v128.load(p) : loadPart(p, rest)
+    let m1 = whole ? v128.load(m) : loadPart(m, rest)
+    let v1 = whole ? v128.load(v) : loadPart(v, rest)
+    let g = f32x4.mul(whole ? v128.load(gradient) : loadPart(gradient, rest), scale)
+    if (coupled !== 0) g = f32x4.add(g, f32x4.mul(f32x4.splat(coupled), x))
+    m1 = f32x4.add(f32x4.mul(m1, f32x4.splat(beta1)), f32x4.mul(g, f32x4.splat(restOfBeta1)))
+    v1 = f32x4.add(f32x4.mul(v1, f32x4.splat(beta2)), f32x4.mul(f32x4.mul(f32x4.splat(restOfBeta2), g), g))
+    const root = f32x4.add(f32x4.div(f32x4.sqrt(v1), f32x4.splat(correction)), f32x4.splat(epsilon))
+    x = f32x4.sub(f32x4.mul(x, f32x4.splat(shrink)), f32x4.div(f32x4.mul(f32x4.splat(stepSize), m1), root))
+    if (whole) {
+      v128.store(p, x)
+      v128.store(m, m1)
+      v128.store(v, v1)
+    } else {
+      storePart(p, x, rest)
+      storePart(m, m1, rest)
+      storePart(v, v1, rest)
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import { indices, type NativeBody, reading, updating, writing } from "../../backends/native/NativeBody.ts"
+import { expectRows } from "../shapeRules.ts"
+import { type CrossEntropyAttributes, ignoredLabel } from "./geometry.ts"
+
+export const native: NativeBody = (engine, { inputs, outputs: { loss }, attributes }) => {
+  const { logits, labels, weights, gradient } = inputs
+  const [rows, vocabulary] = logits!.shape as readonly [number, number]
+  const used = indices(engine, labels!).map((label) => (label === ignoredLabel ? 0 : label))
+  expectRows("crossEntropyRows", "labels", used, Math.max(1, vocabulary))
+  engine.rows({
+    entry: "crossEntropyRows",
+    rows,
+    operands: [
+      reading(logits, 4 * vocabulary),
+      reading(labels, 4),
+      reading(weights, 4),
+      updating(gradient, 4 * vocabulary),
+      writing(loss, 4)
+    ],
+    scalars: [vocabulary, ignoredLabel, (attributes as CrossEntropyAttributes).smoothing]
+  })
+}

@@ -1,0 +1,15 @@
+import { type NativeBody, reading, scattered, shared, writing } from "../../backends/native/NativeBody.ts"
+import { type PatchesAttributes, patchesSize } from "./geometry.ts"
+
+export const native: NativeBody = (engine, { inputs: { x }, outputs: { y }, attributes }) => {
+  const { patch, inverse } = attributes as PatchesAttributes
+  const { tiles, channels, grid } = patchesSize(x!.shape, attributes as PatchesAttributes)
+  const stripBytes = 4 * grid * channels * patch * patch
+  engine.rows({
+    entry: "patches",
+    rows: tiles * grid,
+    operands: inverse ? [scattered(y), reading(x, stripBytes)] : [shared(x), writing(y, stripBytes)],
+    scalars: [channels, grid, patch, inverse ? 1 : 0],
+    workPerRow: 2 * stripBytes
+  })
+}
