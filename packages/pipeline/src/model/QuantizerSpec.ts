@@ -13,6 +13,8 @@ export const RuleSpec = Schema.Struct({
   /** Glob over dotted names (`**.down_proj`) or /regex/. */
   match: Schema.NonEmptyString,
   tower: Schema.optionalKey(Schema.Literals(["vision", "projector", "language"])),
+  /** "embedding" for embedding and head; default Linears. */
+  layers: Schema.optionalKey(Schema.Literals(["linear", "embedding"])),
   use: Schema.NonEmptyString,
   with: Schema.optionalKey(Schema.JsonObject)
 })

@@ -1,5 +1,13 @@
 /** A recipe's rules on a model: which Linear gets which quantizer, decided before any work. */
-import { decodeChoice, type Layer, type Plan, planLayers, type Quantizer, type Rule } from "@speedq/quantizers"
+import {
+  decodeChoice,
+  type Layer,
+  type Plan,
+  planLayers,
+  type Quantizer,
+  type QuantizerChoice,
+  type Rule
+} from "@speedq/quantizers"
 import { linearLayers, type ModelConfig, modelTensors, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { RulesInvalid } from "../Errors.ts"
@@ -25,9 +33,10 @@ export const quantizableLayers = (config: ModelConfig): readonly Layer[] => {
 
 /** Rules as the quantizers package wants them. Raises UnknownQuantizer and QuantizerConfigInvalid. */
 export const rulesOf = (specs: readonly RuleSpec[], known: readonly Quantizer[]): readonly Rule[] =>
-  specs.map(({ match, tower, ...choice }) => ({
+  specs.map(({ match, tower, layers, ...choice }) => ({
     match,
     ...(tower === undefined ? {} : { tower }),
+    ...(layers === undefined ? {} : { layers }),
     choice: decodeChoice(choice, known)
   }))
 
@@ -49,3 +58,14 @@ export const decodingRules = <A>(decide: () => A): Effect.Effect<A, RulesInvalid
     try: decide,
     catch: (error) => new RulesInvalid({ reason: error instanceof Error ? error.message : String(error) })
   })
+
+/** Quantizers by parameter name for rounding to nearest: Linears of all towers by the rules, embedding and head where a rule names them. */
+export const nearestChoices = (
+  config: ModelConfig,
+  specs: readonly RuleSpec[],
+  known: readonly Quantizer[]
+): ReadonlyMap<string, QuantizerChoice> => {
+  if (specs.length === 0) return new Map()
+  const plan = planLayers(rulesOf(specs, known), quantizableLayers(config))
+  return new Map(plan.layers.map(({ name, choice }) => [`${name}.weight`, choice]))
+}

@@ -11,7 +11,7 @@ import {
   vocabularyLoss,
   weighted
 } from "@speedq/distillation"
-import { applyClipping, type QuantizerChoice } from "@speedq/quantizers"
+import { applyClipping, type PackedWeights, type QuantizerChoice } from "@speedq/quantizers"
 import { type Backend, noGrad, type Parameters, scope, type Tensor } from "@speedq/tensors"
 import { mapWeights, type Weights, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -133,6 +133,13 @@ const measureConfidence = Effect.fnUntraced(function* (
   return confidences.length === 0 ? 0 : confidences.reduce((a, b) => a + b) / confidences.length
 })
 
+/** What earlier stages may have made: without a quantized tower the original one is used, without a projector likewise. */
+interface QatInput {
+  readonly quantizedVision?: PackedWeights
+  readonly projector?: Parameters
+  readonly clipping?: Parameters
+}
+
 export const Qat = Stage.define({
   name: "qat",
   version: 1,
@@ -141,9 +148,9 @@ export const Qat = Stage.define({
   gives: [QuantizedLanguage, TrainedProjector],
   fingerprint: ({ data }, recipe) => fingerprintOf(recipe, [data.meta]),
   begin: Effect.fnUntraced(function* (
-    { data, embeddings, quantizers, loss, ...optimization },
-    { quantizedVision, projector, clipping },
-    { recipe, seed }
+    { data, embeddings, quantizers, loss, ...optimization }: typeof QatConfig.Type,
+    { quantizedVision, projector, clipping }: QatInput,
+    { recipe, seed }: Stage.StageContext
   ) {
     const { backend } = yield* Compute
     const known = yield* KnownQuantizers
@@ -158,7 +165,7 @@ export const Qat = Stage.define({
     const teacher: Teacher = {
       model,
       weights: original,
-      features: makeVisionFeatureCache(backend, config, original, optimization.featureCache)
+      features: makeVisionFeatureCache(backend, config, original, Number(optimization.featureCache))
     }
     const frozen = {
       ...quantizedEmbeddings(model.weights, embedded),
@@ -166,7 +173,7 @@ export const Qat = Stage.define({
     }
     const vision = weightsFrom(frozen, model.weights)
     const features = quantizedVision
-      ? makeVisionFeatureCache(backend, config, vision, optimization.featureCache)
+      ? makeVisionFeatureCache(backend, config, vision, Number(optimization.featureCache))
       : teacher.features
     const measured = needsTeacher(loss) && loss.confidence === "teacher"
     const confidence = measured

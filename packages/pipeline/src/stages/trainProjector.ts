@@ -1,5 +1,6 @@
 /** Stage 2 of SPEED-Q: the projector alone learns to fit the quantized, frozen vision tower (arXiv:2511.08914 §3). */
 import { crossEntropy, vocabularyLoss } from "@speedq/distillation"
+import type { PackedWeights } from "@speedq/quantizers"
 import { type Parameters, scope } from "@speedq/tensors"
 import { weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -33,7 +34,11 @@ export const TrainProjector = Stage.define({
   needs: [QuantizedVision],
   gives: [TrainedProjector],
   fingerprint: ({ data }, recipe) => fingerprintOf(recipe, [data.meta]),
-  begin: Effect.fnUntraced(function* ({ data, embeddings, ...optimization }, { quantizedVision }, { recipe, seed }) {
+  begin: Effect.fnUntraced(function* (
+    { data, embeddings, ...optimization }: typeof TrainProjectorConfig.Type,
+    { quantizedVision }: { readonly quantizedVision: PackedWeights },
+    { recipe, seed }: Stage.StageContext
+  ) {
     const { backend } = yield* Compute
     const known = yield* KnownQuantizers
     const model = yield* openSourceModel(recipe.model)
@@ -41,7 +46,7 @@ export const TrainProjector = Stage.define({
     const choices = yield* decodingRules(() => embeddingChoices(embeddings, known))
     const frozen = { ...quantizedEmbeddings(model.weights, choices), ...unpackAll(quantizedVision) }
     const vision = weightsFrom(frozen, model.weights)
-    const features = makeVisionFeatureCache(backend, model.directory.config, vision, optimization.featureCache)
+    const features = makeVisionFeatureCache(backend, model.directory.config, vision, Number(optimization.featureCache))
     return trainingProgram({
       source,
       optimization,

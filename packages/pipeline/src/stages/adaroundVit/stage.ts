@@ -214,7 +214,7 @@ export const AdaRoundVit = Stage.define({
   config: AdaRoundVitConfig,
   gives: [QuantizedVision],
   fingerprint: ({ images }, recipe) => fingerprintOf(recipe, [images]),
-  begin: Effect.fnUntraced(function* (config, _input, { recipe, seed, directory }) {
+  begin: Effect.fnUntraced(function* (config: Config, _input: object, { recipe, seed, directory }: Stage.StageContext) {
     const { backend } = yield* Compute
     const known = yield* KnownQuantizers
     const model = yield* openSourceModel(recipe.model)
@@ -227,7 +227,7 @@ export const AdaRoundVit = Stage.define({
           backend,
           shape: [patchGrid(modelConfig) ** 2 + 1, modelConfig.vision_config.hidden_size],
           count: tiles.length,
-          memoryBudget: config.cache,
+          memoryBudget: Number(config.cache),
           directory,
           inputs: config.inputs
         })
