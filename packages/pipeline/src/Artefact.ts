@@ -19,12 +19,21 @@ export interface AnyArtefact<out E = unknown, out R = unknown> {
   readonly codec: AnyCodec<E, R>
 }
 
-/** Defines an artefact. @example Artefact.make("scores", "accuracy by task", Codec.json(Scores)) */
+/**
+ * Defines an artefact. The name is also that of its file: letters, digits and hyphens. Throws an Error for any other.
+ *
+ * @example Artefact.make("scores", "accuracy by task", Codec.json(Scores))
+ */
 export const make = <const Name extends string, A, E, R>(
   name: Name,
   description: string,
   codec: Codec<A, E, R>
-): Artefact<Name, A, E, R> => ({ name, description, codec })
+): Artefact<Name, A, E, R> => {
+  if (!/^[a-z][a-z0-9-]*$/i.test(name) || /^step-\d+$/.test(name)) {
+    throw new Error(`"${name}" cannot name an artefact: use letters, digits and hyphens, and not step-NUMBER`)
+  }
+  return { name, description, codec }
+}
 
 type ValueOf<X> = X extends Artefact<string, infer A, infer _E, infer _R> ? A : never
 

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { JsonObject } from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type { StorageFailed } from "./Errors.ts"
+import type { LockLost, StorageFailed } from "./Errors.ts"
 import type { EventKind } from "./EventKind.ts"
 
 /** The directory name of the stage that is running, such as `02-qat`; set by the runner. */
@@ -32,7 +32,7 @@ export const isEntryOf = <P>(kind: EventKind<string, P>, entry: Entry): entry is
 /** Where events go. `write` must be quick: what has to reach a file is buffered and written by `flush`. */
 export interface Sink {
   readonly write: (entry: Entry) => void
-  readonly flush: Effect.Effect<void, StorageFailed>
+  readonly flush: Effect.Effect<void, StorageFailed | LockLost>
 }
 
 export class Events extends Context.Service<
@@ -41,7 +41,7 @@ export class Events extends Context.Service<
     readonly emit: <P>(kind: EventKind<string, P>, event: P) => Effect.Effect<void>
     /** Adds a sink for the life of the scope; it is flushed once more at the end. */
     readonly subscribe: (sink: Sink) => Effect.Effect<void, never, Scope.Scope>
-    readonly flush: Effect.Effect<void, StorageFailed>
+    readonly flush: Effect.Effect<void, StorageFailed | LockLost>
   }
 >()("@speedq/pipeline/Events") {
   /** Events without a sink: nothing is shown or kept. Sinks are layers on top of it. */

@@ -95,7 +95,8 @@ const open = Effect.fn("RunDirectory.open")(function* (given: string, fresh: boo
   yield* opening(fs.makeDirectory(path.join(directory, stagesName), { recursive: true }))
 
   const events = yield* Events
-  yield* events.subscribe(yield* jsonLinesSink(path.join(directory, eventsFileName)))
+  const log = yield* jsonLinesSink(path.join(directory, eventsFileName))
+  yield* events.subscribe({ write: log.write, flush: Effect.andThen(lock.verify, log.flush) })
 
   return RunDirectory.of({
     path: directory,

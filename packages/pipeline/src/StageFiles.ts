@@ -87,6 +87,7 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
   /** Saves the state after `step` of `steps` steps, unless it is saved already. */
   const save = Effect.fn("StageFiles.save")(function* <E, R>(step: number, steps: number, state: Saved<E, R>) {
     if (good?.step === step) return
+    yield* run.verify
     const startedAt = yield* Clock.currentTimeMillis
     const file = stateName(step)
     const written = yield* writeSaved(at(file), state)
@@ -103,6 +104,7 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
     artefacts: ReadonlyArray<{ readonly name: string; readonly saved: Saved<E, R> }>,
     files: ReadonlyArray<string>
   ) {
+    yield* run.verify
     const records: { [name: string]: FileRecord } = {}
     for (const { name, saved } of artefacts) {
       const { bytes, sha256 } = yield* writeSaved(at(artefactName(name)), saved)

@@ -67,3 +67,9 @@ export const eventsOf = <P>(
       ? Option.toArray(Option.map(kind.decode(logged.data), (event) => ({ ...logged, event })))
       : []
   )
+
+/** The last event of a kind that can be read, without decoding the others. */
+export const lastOf = <P>(kind: EventKind<string, P>, events: ReadonlyArray<LoggedEvent>): P | undefined => {
+  const last = events.findLast(({ tag }) => tag === kind.tag)
+  return last === undefined ? undefined : Option.getOrUndefined(kind.decode(last.data))
+}

@@ -111,12 +111,14 @@ export const StageFinished = eventKind(
   { line: ({ bytes, milliseconds }) => `finished in ${formatDuration(milliseconds)}, ${formatBytes(bytes)} kept` }
 )
 
+/** `steps` is 0 when no stage was at its steps: then there was nothing to save. */
 export const Interrupted = eventKind(
   "Interrupted",
   { step: Schema.Int, steps: Schema.Int },
   {
     warning: true,
-    line: ({ step, steps }) => `interrupted after step ${step} of ${steps}, saved; the same command continues`
+    line: ({ step, steps }) =>
+      `interrupted${steps === 0 ? "" : ` after step ${step} of ${steps}, saved`}; the same command continues`
   }
 )
 

@@ -1,5 +1,6 @@
 /** Runs a program as the process: signals interrupt it once and kill it the second time, failures are one message, exit codes are fixed. */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
@@ -26,16 +27,28 @@ const run = Runtime.makeRunMain(({ fiber, teardown }) => {
   })
 })
 
+/**
+ * What failed while a program stopped for an interruption, such as its last save. An interrupted fiber ends with nothing but its
+ * interruption, so this is where the failure is kept until the process ends.
+ */
+export const InterruptionFailure = Context.Reference<{ error: unknown }>("@speedq/pipeline/InterruptionFailure", {
+  defaultValue: () => ({ error: undefined })
+})
+
 /** Runs `program` as the process. With `debug` a failure is printed with its stack and causes. */
-export const runMain = <A, E>(program: Effect.Effect<A, E>, options: { readonly debug?: boolean } = {}): void =>
-  run(
-    Effect.tapCause(program, (cause) =>
-      Effect.sync(() => {
-        if (!Cause.hasInterruptsOnly(cause)) process.stderr.write(`${describeFailure(cause, options.debug ?? false)}\n`)
-      })
-    ),
-    { disableErrorReporting: true }
-  )
+export const runMain = <A, E>(program: Effect.Effect<A, E>, options: { readonly debug?: boolean } = {}): void => {
+  const failure: { error: unknown } = { error: undefined }
+  run(Effect.provideService(program, InterruptionFailure, failure), {
+    disableErrorReporting: true,
+    teardown: (exit, done) => {
+      const ended: Exit.Exit<unknown, unknown> = failure.error === undefined ? exit : Exit.fail(failure.error)
+      if (Exit.isFailure(ended) && !Cause.hasInterruptsOnly(ended.cause)) {
+        process.stderr.write(`${describeFailure(ended.cause, options.debug ?? false)}\n`)
+      }
+      Runtime.defaultTeardown(ended, done)
+    }
+  })
+}
 
 /** A failure is its message; a defect, which is a mistake in the program, always has its stack. */
 const describeFailure = (cause: Cause.Cause<unknown>, debug: boolean): string => {

@@ -23,6 +23,7 @@ import { RunDirectory, reportFileName, stagesName } from "./RunDirectory.ts"
 import { toJson } from "./recipeJson.ts"
 import { type AnyRecipe, labelled, type Recipe } from "./recipeValue.ts"
 import * as RunEvents from "./runEvents.ts"
+import { InterruptionFailure } from "./runMain.ts"
 import { type Progress, runStage, stageSeed } from "./runStage.ts"
 import type { AnyStage } from "./Stage.ts"
 import type { StageFiles } from "./StageFiles.ts"
@@ -43,6 +44,7 @@ type Sources = ReadonlyMap<string, Source>
 /** The stage that runs now, for what is said when the run ends early. */
 interface Current extends Progress {
   place: string | undefined
+  label: string
 }
 
 /**
@@ -58,7 +60,7 @@ export const run = <A, L, E, R>(
   Exclude<R, Scope.Scope> | RunDirectory | Events | FileSystem.FileSystem | Path.Path
 > =>
   Effect.suspend(() => {
-    const current: Current = { place: undefined, done: 0, steps: 0 }
+    const current: Current = { place: undefined, label: "", done: 0, steps: 0, failure: undefined }
     return runStages(recipe, current).pipe(
       Effect.map((output) => output as L),
       Effect.onError((cause) => endEarly(current, cause)),
@@ -75,7 +77,7 @@ const runStages = Effect.fn("Recipe.run")(function* <E, R>(recipe: AnyRecipe<E, 
 
   const sources = new Map<string, Source>()
   for (const { stage, label, place } of labelled(recipe.stages)) {
-    Object.assign(current, { place, done: 0, steps: 0 })
+    Object.assign(current, { place, label, done: 0, steps: 0 })
     const made = yield* runOrReuse(recipe, stage, label, place, sources, current).pipe(
       Effect.provideService(CurrentStage, place),
       Effect.scoped
@@ -173,15 +175,23 @@ const recordRun = Effect.fnUntraced(function* (recipe: AnyRecipe) {
   if (otherChanges.length > 0) yield* emit(RunEvents.SurroundingsChanged, { changes: otherChanges })
 })
 
-/** Says why the run ended, and writes the report of what there is. Whatever fails here must not hide the reason. */
-const endEarly = ({ place, done, steps }: Current, cause: Cause.Cause<unknown>) =>
-  Effect.gen(function* () {
-    if (Cause.hasInterruptsOnly(cause)) {
+/** Says why the run ended, and writes the report of what there is, unless the directory is another's now. */
+const endEarly = Effect.fnUntraced(
+  function* ({ label, done, steps, failure }: Current, cause: Cause.Cause<unknown>) {
+    const directory = yield* RunDirectory
+    const interrupted = Cause.hasInterruptsOnly(cause)
+    if (interrupted && failure === undefined) {
       yield* emit(RunEvents.Interrupted, { step: done, steps })
     } else {
-      const error = Cause.squash(cause)
+      const error = interrupted
+        ? new StageFailed({ stage: label, step: done, steps, cause: failure })
+        : Cause.squash(cause)
       yield* emit(RunEvents.RunFailed, { message: error instanceof Error ? error.message : String(error) })
+      if (interrupted) (yield* InterruptionFailure).error = error
     }
     yield* (yield* Events).flush
-    yield* writeReport((yield* RunDirectory).path)
-  }).pipe(Effect.provideService(CurrentStage, place), Effect.ignore)
+    yield* writeReport(directory.path)
+  },
+  // Whatever fails here must not hide the reason.
+  (self, { place }) => Effect.ignore(Effect.provideService(self, CurrentStage, place))
+)

@@ -24,10 +24,12 @@ const encodeReport = Schema.encodeSync(StageReport)
 export const stageSeed = (seed: number, label: string): number =>
   createHash("sha256").update(`${seed}/${label}`).digest().readUInt32LE()
 
-/** How far the running stage is; kept outside of it for messages. */
+/** How far the running stage is; kept outside of it for what is said when the run ends early. */
 export interface Progress {
   done: number
   steps: number
+  /** What failed in the steps or in the last save: an interrupted fiber ends with its interruption alone, whatever else failed in it. */
+  failure: unknown
 }
 
 /** Runs a stage from its newest saved state to its end. `input` was checked when the recipe was composed. */
@@ -90,7 +92,13 @@ const runSteps = <Out, E, R, E2, R2>(
         // The pause lets a signal arrive.
         yield* restore(Effect.yieldNow).pipe(Effect.onInterrupt(() => saveAll))
       }
-    })
+    }).pipe(
+      Effect.tapError((error) =>
+        Effect.sync(() => {
+          progress.failure = error
+        })
+      )
+    )
   )
 
 const isDue = ({ everySteps, everySeconds }: SavePolicy, done: number, milliseconds: number): boolean =>

@@ -4,7 +4,7 @@ import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import { eventsFileName, type RunRecord, readRunRecord, stagesName } from "./RunDirectory.ts"
 import { type LockOwner, ownerRuns, readLock } from "./RunLock.ts"
-import { eventsOf, type LoggedEvent, readEvents } from "./readEvents.ts"
+import { type LoggedEvent, lastOf, readEvents } from "./readEvents.ts"
 import { Interrupted, RunFailed, StepDone } from "./runEvents.ts"
 import { readManifest } from "./StageManifest.ts"
 import { placeName, stagesInJson } from "./stageLabels.ts"
@@ -61,7 +61,10 @@ export const status = Effect.fn("status")(function* (directory: string) {
 const stageStatus = Effect.fnUntraced(function* (stages: string, place: string, events: ReadonlyArray<LoggedEvent>) {
   const path = yield* Path.Path
   const found = Option.getOrUndefined(yield* readManifest(path.join(stages, place)))?.manifest
-  const last = eventsOf(StepDone, events).findLast(({ stage }) => stage === place)?.event
+  const last = lastOf(
+    StepDone,
+    events.filter(({ stage }) => stage === place)
+  )
   const savedStep = found?.finished?.steps ?? found?.checkpoints[0]?.step ?? 0
   const result: StageStatus = {
     place,
@@ -82,8 +85,8 @@ export const ending = (
   events: ReadonlyArray<LoggedEvent>
 ): Pick<RunStatus, "state" | "message"> => {
   if (stages.every(({ state }) => state === "finished")) return { state: "finished", message: undefined }
-  const failure = eventsOf(RunFailed, events.slice(-1))[0]
-  if (failure !== undefined) return { state: "failed", message: failure.event.message }
+  const failure = lastOf(RunFailed, events.slice(-1))
+  if (failure !== undefined) return { state: "failed", message: failure.message }
   const interrupted = events.at(-1)?.tag === Interrupted.tag
   return { state: interrupted ? "interrupted" : "stopped", message: undefined }
 }

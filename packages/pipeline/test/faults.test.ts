@@ -12,7 +12,7 @@ const slow = [
 const never = { save: { everySeconds: 1000 } }
 
 /** The lines that speak of a failure: there must be one. */
-const errorLines = (stderr: string) => stderr.split("\n").filter((line) => /error|warning|fail|stopped/i.test(line))
+const errorLines = (stderr: string) => stderr.split("\n").filter((line) => /^(error|warning)|fail/i.test(line))
 const lastStep = (directory: string) => {
   const lines = readFileSync(join(directory, "events.jsonl"), "utf8").trim().split("\n")
   return lines.map((line) => JSON.parse(line)).findLast(({ event }) => event === "StepDone").data.step
@@ -54,6 +54,24 @@ describe("signals", () => {
 })
 
 describe("storage", () => {
+  it("a disk that is full when an interrupted run saves is told, and the exit code is not that of a save", async () => {
+    const root = temporaryDirectory()
+    const recipe = writeRecipe(
+      join(root, "recipe.json"),
+      [{ use: "toy-vit", steps: 1000, floats: 40_000, pause: 15 }],
+      {
+        save: { everySeconds: 1000 }
+      }
+    )
+    const child = startToy(join(root, "run"), recipe, { env: { DISK_BYTES: "100000" } })
+    await child.says("step 1/1000")
+    child.kill("SIGINT")
+    const { code, stderr } = await child.ended
+    assert.strictEqual(code, 1, stderr)
+    assert.strictEqual(errorLines(stderr).length, 1, stderr)
+    assert.match(stderr, /error: stage toy-vit stopped at step \d+ of 1000: could not save .*: the disk is full/)
+  })
+
   it("a full disk ends in one message, and the run continues from its last save when there is room", async () => {
     const root = temporaryDirectory()
     const recipe = writeRecipe(join(root, "recipe.json"), [

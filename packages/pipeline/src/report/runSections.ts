@@ -1,7 +1,7 @@
 /** The first chapter: what ran, how far it is, and every warning. */
 import { formatBytes, formatDuration, formatTime } from "../format.ts"
 import type { Section } from "../Report.ts"
-import { eventsOf, type LoggedEvent } from "../readEvents.ts"
+import { eventsOf, type LoggedEvent, lastOf } from "../readEvents.ts"
 import * as RunEvents from "../runEvents.ts"
 import type { StageHistory } from "../stageHistory.ts"
 import { ending, type RunStatus } from "../status.ts"
@@ -18,12 +18,12 @@ const stageTable = (run: RunStatus, historyOf: (key: string | undefined) => Stag
   columns: ["stage", "state", "steps", "last loss", "time", "kept"],
   rows: run.stages.map(({ place, state, step, steps, key, keptBytes }) => {
     const history = historyOf(key)
-    const last = eventsOf(RunEvents.StepDone, history?.events ?? []).at(-1)?.event.metrics.loss
+    const last = lastOf(RunEvents.StepDone, history?.events ?? [])
     return [
       place,
       state,
       steps === undefined ? "-" : `${step}/${steps}`,
-      last ?? "-",
+      last?.metrics.loss ?? "-",
       history === undefined ? "-" : formatDuration(history.milliseconds),
       state === "finished" ? formatBytes(keptBytes) : "-"
     ]

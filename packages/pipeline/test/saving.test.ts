@@ -1,0 +1,222 @@
+/** When a stage saves, and what it keeps: by steps, by seconds, when its end fails, and never once the directory is another's. */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { TestClock } from "effect/testing"
+import { assert } from "vitest"
+import * as Artefact from "../src/Artefact.ts"
+import * as Codec from "../src/Codec.ts"
+import { LockLost, StageFailed } from "../src/Errors.ts"
+import { Surroundings } from "../src/Machine.ts"
+import * as Recipe from "../src/Recipe.ts"
+import { RunDirectory } from "../src/RunDirectory.ts"
+import * as Stage from "../src/Stage.ts"
+import * as Sinks from "../src/sinks/Sinks.ts"
+import { temporaryDirectory } from "./support/toyProcess.ts"
+import { collect } from "./support/toyRun.ts"
+
+const Count = Artefact.make("count", "how far it counted", Codec.json(Schema.Int))
+
+/** A stage that counts; what else happens in its steps and at its end is given from outside. */
+const counting = (
+  steps: number,
+  during: (done: number) => Effect.Effect<void, Error>,
+  end: Effect.Effect<void, Error> = Effect.void
+) =>
+  Stage.define({
+    name: "counting",
+    version: 1,
+    config: Schema.Struct({}),
+    gives: [Count],
+    begin: () =>
+      Effect.succeed({
+        steps,
+        state: Codec.json(Schema.Int),
+        initial: Effect.succeed(0),
+        step: (count: number, done: number) => Effect.as(during(done), { state: count + 1, metrics: { count } }),
+        finish: (count: number) => Effect.as(end, { output: { count } })
+      })
+  }).stage({})
+
+const run = (
+  directory: string,
+  stage: ReturnType<typeof counting>,
+  save: { readonly everySteps?: number; readonly everySeconds?: number }
+) =>
+  Effect.gen(function* () {
+    const output = collect()
+    const recipe = Recipe.make({ name: "counting", model: "none", save }).pipe(Recipe.andThen(stage))
+    const layer = Sinks.plainLines(output).pipe(
+      Layer.provideMerge(RunDirectory.layer(directory)),
+      Layer.provideMerge(NodeServices.layer)
+    )
+    const exit = yield* Effect.exit(Effect.provide(Recipe.run(recipe), layer))
+    const saved = [...output.text().matchAll(/saved step (\d+)/g)].map(([, step]) => Number(step))
+    return { exit, saved, printed: output.text() }
+  })
+
+const stageFiles = (directory: string) => readdirSync(join(directory, "stages", "01-counting")).sort()
+const nothing = () => Effect.void
+const errorOf = (exit: Exit.Exit<unknown, unknown>) => (Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined)
+
+describe("saving", () => {
+  it.effect("by steps, by seconds, whichever comes first; not after the last step", () =>
+    Effect.gen(function* () {
+      const second = () => TestClock.adjust(Duration.seconds(1))
+      const bySteps = yield* run(join(temporaryDirectory(), "run"), counting(10, second), { everySteps: 4 })
+      assert.deepStrictEqual(bySteps.saved, [4, 8])
+      const bySeconds = yield* run(join(temporaryDirectory(), "run"), counting(10, second), { everySeconds: 3 })
+      assert.deepStrictEqual(bySeconds.saved, [3, 6, 9])
+      const both = yield* run(join(temporaryDirectory(), "run"), counting(10, second), {
+        everySteps: 4,
+        everySeconds: 3
+      })
+      assert.deepStrictEqual(both.saved, [3, 4, 7, 8])
+      const neither = yield* run(join(temporaryDirectory(), "run"), counting(10, second), {})
+      assert.deepStrictEqual(neither.saved, [])
+      assert.deepStrictEqual(neither.exit, Exit.succeed({ count: 10 }))
+    })
+  )
+
+  it.effect("keeps the newest state and the one before it, and only them", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const seen: Array<ReadonlyArray<string>> = []
+      const look = () =>
+        Effect.sync(() => void seen.push(stageFiles(directory).filter((name) => name.startsWith("step"))))
+      yield* run(directory, counting(8, look), { everySteps: 2 })
+      const states = (...steps: ReadonlyArray<number>) => steps.map((step) => `step-0000000${step}.safetensors`)
+      assert.deepStrictEqual(seen.slice(2), [
+        states(2),
+        states(2),
+        states(2, 4),
+        states(2, 4),
+        states(4, 6),
+        states(4, 6)
+      ])
+      assert.deepStrictEqual(stageFiles(directory), [
+        "count.safetensors",
+        "manifest.copy.json",
+        "manifest.json",
+        "report.json"
+      ])
+    })
+  )
+
+  it.effect("a stage whose end fails is saved after its last step, and only its end is done again", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const broken = yield* run(directory, counting(5, nothing, Effect.fail(new Error("no room"))), {})
+      assert.instanceOf(errorOf(broken.exit), StageFailed)
+      assert.deepStrictEqual(broken.saved, [5])
+      const repaired = yield* run(
+        directory,
+        counting(5, () => Effect.die("no step is left")),
+        {}
+      )
+      assert.include(repaired.printed, "continuing after step 5 of 5")
+      assert.deepStrictEqual(repaired.exit, Exit.succeed({ count: 5 }))
+    })
+  )
+
+  it.effect("an interruption waits for the end of the step, saves, and ends as an interruption", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const finished: Array<number> = []
+      const slow = (done: number) =>
+        Effect.andThen(
+          Effect.sleep("1 minute"),
+          Effect.sync(() => void finished.push(done + 1))
+        )
+      const fiber = yield* Effect.forkChild(run(directory, counting(10, slow), {}))
+      while (finished.length < 3) {
+        yield* Effect.yieldNow
+        yield* TestClock.adjust("30 seconds")
+      }
+      fiber.interruptUnsafe()
+      yield* TestClock.adjust("2 minutes")
+      yield* Fiber.await(fiber)
+      const { manifest } = JSON.parse(readFileSync(join(directory, "stages", "01-counting", "manifest.json"), "utf8"))
+      assert.strictEqual(manifest.checkpoints[0].step, finished.length)
+      const continued = yield* run(directory, counting(10, nothing), {})
+      assert.include(continued.printed, `continuing after step ${finished.length} of 10`)
+      assert.deepStrictEqual(continued.exit, Exit.succeed({ count: 10 }))
+    })
+  )
+
+  it.effect("a step that fails after the interruption is told as a failure, not as a save", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const begun: Array<number> = []
+      const failing = (done: number) =>
+        Effect.gen(function* () {
+          begun.push(done)
+          yield* Effect.sleep("1 minute")
+          if (done === 2) yield* Effect.fail(new Error("no such image"))
+        })
+      const fiber = yield* Effect.forkChild(run(directory, counting(10, failing), {}))
+      while (begun.length < 3) {
+        yield* Effect.yieldNow
+        if (begun.length > 0) yield* TestClock.adjust("30 seconds")
+      }
+      fiber.interruptUnsafe()
+      yield* TestClock.adjust("2 minutes")
+      yield* Fiber.await(fiber)
+      const log = readFileSync(join(directory, "events.jsonl"), "utf8")
+      assert.include(log, "stage counting stopped at step 2 of 10: no such image")
+      assert.notInclude(log, '"event":"Interrupted"')
+    })
+  )
+
+  it.effect("a run whose lock is taken away stops, and writes nothing into the directory any more", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const lock = join(directory, "run.lock")
+      const steal = (done: number) =>
+        Effect.sync(() => {
+          if (done !== 5) return
+          const owner = JSON.parse(readFileSync(lock, "utf8"))
+          writeFileSync(lock, JSON.stringify({ ...owner, token: "thief", pid: 4711 }))
+        })
+      const { exit, saved } = yield* run(directory, counting(20, steal), { everySteps: 4 })
+      const error = errorOf(exit)
+      assert.instanceOf(error, StageFailed)
+      assert.instanceOf(error.cause, LockLost)
+      assert.include(error.message, "stopped at step 8 of 20")
+      assert.deepStrictEqual(saved, [4])
+      assert.deepStrictEqual(
+        stageFiles(directory).filter((name) => name.startsWith("step")),
+        ["step-00000004.safetensors"]
+      )
+      assert.strictEqual(JSON.parse(readFileSync(lock, "utf8")).token, "thief")
+      assert.notInclude(readFileSync(join(directory, "events.jsonl"), "utf8"), "RunFailed")
+      assert.notInclude(readdirSync(directory), "report.html")
+    })
+  )
+
+  it.effect("another backend than before is told when the run continues", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const on = (backend: string) =>
+        Effect.provideService(run(directory, counting(3, nothing), {}), Surroundings, { backend })
+      yield* on("native")
+      assert.notInclude((yield* on("native")).printed, "warning")
+      assert.include(
+        (yield* on("gpujs:webasm")).printed,
+        'warning: not the same surroundings as before, so bits may differ: backend: "native" -> "gpujs:webasm"'
+      )
+      assert.strictEqual(
+        JSON.parse(readFileSync(join(directory, "run.json"), "utf8")).surroundings.backend,
+        "gpujs:webasm"
+      )
+    })
+  )
+})
