@@ -9,6 +9,7 @@ export {
   adaroundWeight,
   adaroundWeightGradient
 } from "./adaround"
+export { attentionGradientRows, attentionRows, rowDots, sumHeads } from "./attention"
 export { bilevelDecode, bilevelGradient, bilevelGroups } from "./bilevel"
 export { bilevelBlocks } from "./bilevelBlocks"
 export { addParts, addRow, columnSums, layerScaleAdd, layerScaleAddGradient } from "./broadcast"

@@ -3,12 +3,23 @@ import type { Handle, Operand } from "../../Backend.ts"
 import { bytesOfArray, elementBytes } from "../../DType.ts"
 import { UnsupportedKernel } from "../../Errors.ts"
 import type { Memories, Room } from "./Memories.ts"
-import type { NativeEngine, PartialSums, ProductCall, ProductOperand, RowOperand, RowsCall } from "./NativeBody.ts"
+import type {
+  AttentionCall,
+  AttentionGradientCall,
+  NativeEngine,
+  PartialSums,
+  ProductCall,
+  ProductOperand,
+  RowOperand,
+  RowsCall
+} from "./NativeBody.ts"
 import type { Pool } from "./Pool.ts"
+import { planAttention, planAttentionGradient } from "./planAttention.ts"
 import { slices } from "./slices.ts"
 import { fitsScratch } from "./thread/rows.ts"
 import { panelBytes, scratchBytes } from "./thread/Thread.ts"
 import type { Matrix, RowsTask, TaskOperand } from "./thread/tasks.ts"
+import { type Visitor, Visits } from "./Visits.ts"
 
 /** Storage of a tensor. It gets its place when it is written first, because what writes it tells where it belongs. */
 export interface Stored extends Handle {
@@ -23,6 +34,7 @@ const mostPartials = 32
 const mostDotRows = 8
 /** Tables that are kept, the oldest goes first. */
 const mostTables = 8
+const blockBytes = scratchBytes - panelBytes
 const typeCode = { f32: 0, bf16: 1, f16: 2, u8: 3, i32: 4 } as const
 
 export class Engine implements NativeEngine {
@@ -37,7 +49,7 @@ export class Engine implements NativeEngine {
     this.pool = pool
   }
 
-  /** The place of an operand, found now if it has none: beside the other operands when it is computed from them. */
+  /** The place of an operand, found now if it has none. */
   place(
     { handle }: { readonly handle: Handle },
     use: { readonly resident?: boolean; readonly preferred?: number } = {}
@@ -77,71 +89,63 @@ export class Engine implements NativeEngine {
   }
 
   rows(call: RowsCall): void {
-    const { entry, rows, partials = [], scalars = [] } = call
-    if (rows === 0) {
-      this.combine(0, partials, [], this.homeOf(call.operands))
-      return
-    }
     const home = this.homeOf(call.operands)
-    const partRows = this.partRows(call)
-    const parts = Math.ceil(rows / partRows)
-    const borrowed: Room[] = []
-    try {
-      const present = call.operands.map((item) => this.locate(item, home))
-      const staged = present.map((item) => this.stage(item, home, borrowed, false))
-      const sums = partials.map(({ bytes }) => this.zeroed(parts * bytes, home, borrowed))
-      const task: RowsTask = {
+    Visits.during(this.kernel, this.memories, (visits) => {
+      const { entry, rows, partials = [], scalars = [] } = call
+      const partRows = this.partRows(call)
+      const parts = Math.ceil(rows / partRows)
+      const located = call.operands.map((item) => this.locate(item, home))
+      const stage = (item: TaskOperand & Visitor): TaskOperand => ({
+        ...item,
+        memory: home,
+        offset: visits.whole(item, home)
+      })
+      const sums = partials.map(({ bytes }) => visits.zeroed(parts * bytes, home))
+      const sumOperands = partials.map(
+        ({ bytes }, index): TaskOperand => ({
+          memory: home,
+          offset: sums[index]!,
+          rowBytes: 0,
+          partBytes: bytes,
+          reads: true,
+          writes: true
+        })
+      )
+      const task = (operands: readonly TaskOperand[]): RowsTask => ({
         kind: "rows",
         entry,
         home,
         rows,
         partRows,
         scratch: call.scratch ?? false,
-        operands: [
-          ...staged,
-          ...sums.map((room, index) => ({
-            memory: home,
-            offset: room.offset,
-            rowBytes: 0,
-            partBytes: partials[index]!.bytes,
-            reads: true,
-            writes: true
-          }))
-        ],
+        operands: [...operands, ...sumOperands],
         scalars
-      }
-      const fitting = fitsScratch(task, scratchBytes - panelBytes)
-        ? task
-        : { ...task, operands: task.operands.map((item) => this.stage(item, home, borrowed, true)) }
-      this.pool.run(this.kernel, fitting)
-      this.copyBack(present, fitting.operands)
-      this.combine(parts, partials, sums, home)
-    } finally {
-      for (const room of borrowed) this.memories.release(room)
-    }
+      })
+      // Rows of foreign operands go through scratch; only what does not fit there is copied as a whole.
+      const byRows = task(located.map((item) => (item.rowBytes > 0 ? item : stage(item))))
+      this.pool.run(this.kernel, fitsScratch(byRows, blockBytes) ? byRows : task(located.map(stage)))
+      for (const [index, partial] of partials.entries()) this.combine(visits, partial, parts, sums[index]!, home)
+    })
   }
 
   product(call: ProductCall): void {
     const { batch, m, n, k, a, b, c, bias, accumulate = false } = call
     const type = b.operand.dtype
     if (type === "u8" || type === "i32") throw new UnsupportedKernel(this.kernel, "native", `b is ${type}`)
-    if (batch === 1 && m <= mostDotRows && m > 0 && !a.transposed && b.transposed && k > 0) {
+    if (batch === 1 && m > 0 && m <= mostDotRows && k > 0 && !a.transposed && b.transposed) {
       this.dotRows(call)
       return
     }
-    if (4 * k > scratchBytes - panelBytes && type !== "f32") {
+    if (type !== "f32" && 4 * k > blockBytes) {
       throw new UnsupportedKernel(this.kernel, "native", `rows of ${k} ${type} weights do not fit its scratch`)
     }
-    const preferred = this.place(a.operand).memory
-    const target = this.place({ handle: c.handle }, { preferred })
-    const borrowed: Room[] = []
-    try {
-      const biasRoom = bias && this.whole(this.place(bias), bias.handle.bytes, target.memory, borrowed)
-      const { sliceM, sliceN } = slices(batch, m, n, k, this.pool.threads)
-      const matrix = (item: ProductOperand, rows: number, columns: number): Matrix => {
-        const { operand, transposed, stride = transposed ? rows : columns, batchStride = rows * columns } = item
-        return { ...this.at(operand), stride, transposed, batchBytes: elementBytes(operand.dtype) * batchStride }
-      }
+    const target = this.place(c, { preferred: this.place(a.operand).memory })
+    const matrix = (item: ProductOperand, rows: number, columns: number): Matrix => {
+      const { operand, transposed, stride = transposed ? rows : columns, batchStride = rows * columns } = item
+      const { memory, offset } = this.place(operand)
+      return { memory, offset, stride, transposed, batchBytes: elementBytes(operand.dtype) * batchStride }
+    }
+    Visits.during(this.kernel, this.memories, (visits) => {
       this.pool.run(this.kernel, {
         kind: "product",
         batch,
@@ -150,37 +154,53 @@ export class Engine implements NativeEngine {
         k,
         a: matrix(a, m, k),
         b: { ...matrix(b.sharedByBatch ? { ...b, batchStride: 0 } : b, k, n), type },
-        c: { memory: target.memory, offset: target.offset, stride: n, transposed: false, batchBytes: 4 * m * n },
+        c: matrix({ operand: c, transposed: false }, m, n),
         accumulate,
-        ...(biasRoom === undefined ? {} : { bias: biasRoom.offset }),
-        sliceM,
-        sliceN
+        ...(bias ? { bias: visits.whole(this.visitor(bias, { reads: true }), target.memory) } : {}),
+        ...slices(batch, m, n, k, this.pool.threads)
       })
-    } finally {
-      for (const room of borrowed) this.memories.release(room)
-    }
+    })
+  }
+
+  attention(call: AttentionCall): void {
+    Visits.during(this.kernel, this.memories, (visits) => {
+      this.pool.run(this.kernel, planAttention(this, visits, call))
+    })
+  }
+
+  attentionGradient(call: AttentionGradientCall): void {
+    Visits.during(this.kernel, this.memories, (visits) => {
+      const { task, reductions } = planAttentionGradient(this, visits, call)
+      this.pool.run(this.kernel, task)
+      for (const reduction of reductions) this.pool.run(this.kernel, reduction)
+    })
+  }
+
+  /** An operand as one that may have to visit another memory. */
+  visitor(
+    operand: Operand,
+    { reads = false, writes = false }: { readonly reads?: boolean; readonly writes?: boolean },
+    preferred?: number
+  ): Visitor {
+    const { memory, offset } = this.place(operand, preferred === undefined ? {} : { preferred })
+    return { memory, offset, bytes: operand.handle.bytes, reads, writes }
   }
 
   /** y[m, n] = sum over k of x[m, k] w[n, k] for few m: rows of w are read once, by all threads. */
   private dotRows({ m, n, k, a, b, c, bias, accumulate = false }: ProductCall): void {
+    const whole = (operand: Operand, reads: boolean, writes: boolean) => ({ operand, rowBytes: 0, reads, writes })
     const { operand } = b
-    const rowBytes = k * elementBytes(operand.dtype)
     this.rows({
       entry: "dotRows",
       rows: n,
       operands: [
-        { operand, rowBytes, reads: true, writes: false },
-        { operand: a.operand, rowBytes: 0, reads: true, writes: false },
-        bias && { operand: bias, rowBytes: 0, reads: true, writes: false },
-        { operand: c, rowBytes: 0, reads: accumulate, writes: true }
+        { operand, rowBytes: k * elementBytes(operand.dtype), reads: true, writes: false },
+        whole(a.operand, true, false),
+        bias && whole(bias, true, false),
+        whole(c, accumulate, true)
       ],
       scalars: [m, k, n, typeCode[operand.dtype], accumulate ? 1 : 0]
     })
-  }
-
-  private at(operand: Operand): { readonly memory: number; readonly offset: number } {
-    const { memory, offset } = this.place(operand)
-    return { memory, offset }
   }
 
   /** The memory that holds most of what the rows touch; operands without a place go there if there is room. */
@@ -207,89 +227,29 @@ export class Engine implements NativeEngine {
     return Math.max(1, Math.ceil(wanted / unit)) * unit
   }
 
-  private locate(item: RowOperand | undefined, home: number): TaskOperand & { readonly bytes: number } {
+  private locate(item: RowOperand | undefined, home: number): TaskOperand & Visitor {
     if (item === undefined) {
-      return { memory: home, offset: 0, rowBytes: 0, partBytes: 0, reads: false, writes: false, bytes: 0 }
+      return { memory: home, offset: 0, bytes: 0, rowBytes: 0, partBytes: 0, reads: false, writes: false }
     }
-    const { memory, offset } = this.place(item.operand, { preferred: home })
-    const { rowBytes, reads, writes } = item
-    return { memory, offset, rowBytes, partBytes: 0, reads, writes, bytes: item.operand.handle.bytes }
+    const { operand, rowBytes } = item
+    return { ...this.visitor(operand, item, home), rowBytes, partBytes: 0 }
   }
 
-  /** A foreign operand that entries see as a whole is copied to the home memory; rows go through scratch when they fit. */
-  private stage<T extends TaskOperand & { readonly bytes?: number }>(
-    item: T,
-    home: number,
-    borrowed: Room[],
-    rowsToo: boolean
-  ): T {
-    if (item.memory === home || item.bytes === undefined || (item.rowBytes > 0 && !rowsToo)) return item
-    const room = this.borrow(item.bytes, home)
-    borrowed.push(room)
-    if (item.reads) this.memories.view(room, item.bytes).set(this.memories.view(item, item.bytes))
-    return { ...item, memory: home, offset: room.offset }
-  }
-
-  private whole(room: Room, bytes: number, home: number, borrowed: Room[]): { readonly offset: number } {
-    const { memory, offset } = room
-    return this.stage(
-      { memory, offset, rowBytes: 0, partBytes: 0, reads: true, writes: false, bytes },
-      home,
-      borrowed,
-      false
-    )
-  }
-
-  private copyBack(
-    originals: readonly (TaskOperand & { readonly bytes: number })[],
-    staged: readonly TaskOperand[]
-  ): void {
-    for (const [index, original] of originals.entries()) {
-      const copy = staged[index]!
-      if (!original.writes || copy.memory === original.memory) continue
-      this.memories.view(original, original.bytes).set(this.memories.view(copy, original.bytes))
-    }
-  }
-
-  private zeroed(bytes: number, home: number, borrowed: Room[]): Room {
-    const room = this.borrow(bytes, home)
-    borrowed.push(room)
-    this.memories.view(room, bytes).fill(0)
-    return room
-  }
-
-  /** Memory of one call in a given memory. */
-  private borrow(bytes: number, home: number): Room {
-    const room = this.memories.borrow(home, bytes)
-    if (room !== undefined) return room
-    throw new UnsupportedKernel(
-      this.kernel,
-      "native",
-      `memory ${home} has no ${bytes} bytes left for operands that live elsewhere; use smaller operands`
-    )
-  }
-
-  private combine(parts: number, partials: readonly PartialSums[], sums: readonly Room[], home: number): void {
-    for (const [index, { bytes, combine, target, accumulate = false, scalars = [] }] of partials.entries()) {
-      const borrowed: Room[] = []
-      try {
-        const located = this.locate({ operand: target, rowBytes: 0, reads: accumulate, writes: true }, home)
-        const staged = this.stage(located, home, borrowed, true)
-        const pointers = [sums[index]?.offset ?? 0, staged.offset]
-        this.pool.run(this.kernel, {
-          kind: "rows",
-          entry: combine,
-          home,
-          rows: 1,
-          partRows: 1,
-          scratch: false,
-          operands: [],
-          scalars: [parts, bytes, ...pointers, ...scalars]
-        })
-        this.copyBack([located], [staged])
-      } finally {
-        for (const room of borrowed) this.memories.release(room)
-      }
-    }
+  private combine(visits: Visits, partial: PartialSums, parts: number, sums: number, home: number): void {
+    const { bytes, combine, target, accumulate = false, scalars = [] } = partial
+    const offset = visits.whole(this.visitor(target, { reads: accumulate, writes: true }, home), home)
+    this.pool.run(this.kernel, single(combine, home, [parts, bytes, sums, offset, ...scalars]))
   }
 }
+
+/** One call of an entry on the calling thread. */
+const single = (entry: string, home: number, scalars: readonly number[]): RowsTask => ({
+  kind: "rows",
+  entry,
+  home,
+  rows: 1,
+  partRows: 1,
+  scratch: false,
+  operands: [],
+  scalars
+})

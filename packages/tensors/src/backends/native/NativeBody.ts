@@ -61,12 +61,41 @@ export interface ProductCall {
   readonly bias?: Operand | undefined
 }
 
+/** Attention over heads: q and y [B, T, H, D], k and v [B, S, G, D], logSumExp [B, H, T], keyMask i32 [B, S]. */
+export interface AttentionCall {
+  readonly batch: number
+  readonly queries: number
+  readonly keys: number
+  readonly heads: number
+  readonly groups: number
+  readonly width: number
+  readonly causal: boolean
+  readonly scale: number
+  readonly q: Operand
+  readonly k: Operand
+  readonly v: Operand
+  readonly keyMask?: Operand | undefined
+  readonly y: Operand
+  readonly logSumExp: Operand
+}
+
+/** The gradients of attention, from what it computed and the gradient of y. */
+export interface AttentionGradientCall extends AttentionCall {
+  readonly dy: Operand
+  readonly dq: Operand
+  readonly dk: Operand
+  readonly dv: Operand
+}
+
 /** What a body may ask for. */
 export interface NativeEngine {
   /** Runs an entry over rows on all threads. */
   rows(call: RowsCall): void
   /** A matrix product on all threads. */
   product(call: ProductCall): void
+  /** Attention, head by head and block of queries by block. */
+  attention(call: AttentionCall): void
+  attentionGradient(call: AttentionGradientCall): void
   /** The bytes of an operand on the host: index tensors. */
   bytes(operand: Operand): Uint8Array
   /** Numbers that a kernel reads besides its operands. Kept for the next calls under `key`, which must tell them apart. */

@@ -11,6 +11,7 @@ import type { Tensor } from "../../Tensor.ts"
 import { expectSame, expectShape } from "../shapeRules.ts"
 import { type AttentionAttributes, attentionSize } from "./geometry.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
+import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"
 import { gradientSamples, samples } from "./samples.ts"
 
@@ -38,6 +39,7 @@ export const attentionKernel = defineKernel<Operands, "y" | "logSumExp", Attenti
     }
   },
   reference,
+  native,
   gpujs,
   cost: ({ inputs: { q, k }, outputs: { y } }) => ({
     flops: 4 * sizeOf(q) * k[1]!,
@@ -71,6 +73,7 @@ export const attentionGradientKernel = defineKernel<
     return { dq: { shape: shapes.q }, dk: { shape: shapes.k }, dv: { shape: shapes.v } }
   },
   reference: referenceGradient,
+  native: nativeGradient,
   gpujs: gpujsGradient,
   cost: ({ inputs: { q, k } }) => ({ flops: 10 * sizeOf(q) * k[1]!, bytes: 4 * (4 * sizeOf(q) + 4 * sizeOf(k)) }),
   samples: gradientSamples,

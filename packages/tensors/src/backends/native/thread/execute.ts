@@ -1,4 +1,5 @@
 /** Runs one part of a task on a thread. */
+import { runAttention, runAttentionGradient } from "./attention.ts"
 import { runProduct } from "./product.ts"
 import { runRows } from "./rows.ts"
 import type { Thread } from "./Thread.ts"
@@ -11,6 +12,12 @@ export const execute = (thread: Thread, task: Task, part: number): void => {
       break
     case "product":
       runProduct(thread, task, part)
+      break
+    case "attention":
+      runAttention(thread, task, part)
+      break
+    case "attentionGradient":
+      runAttentionGradient(thread, task, part)
       break
   }
 }

@@ -52,7 +52,46 @@ export interface ProductTask {
   readonly sliceN: number
 }
 
-export type Task = RowsTask | ProductTask
+/** Rows of heads: [item, row, head, width] with any strides, in elements. */
+export interface Heads extends Place {
+  readonly itemStride: number
+  readonly rowStride: number
+  readonly headStride: number
+}
+
+/** y = softmax(scale q k^T) v for blocks of queries of each head. Statistics and mask are in the memory of y. */
+export interface AttentionTask {
+  readonly kind: "attention"
+  readonly batch: number
+  readonly queries: number
+  readonly keys: number
+  readonly heads: number
+  /** Consecutive heads that share keys and values. */
+  readonly headsPerGroup: number
+  readonly width: number
+  readonly causal: boolean
+  readonly scale: number
+  readonly blockRows: number
+  readonly q: Heads
+  readonly k: Heads
+  readonly v: Heads
+  readonly y: Heads
+  /** Offset of logSumExp [B, H, T]. */
+  readonly statistics: number
+  /** Offset of the mask i32 [B, S]. */
+  readonly mask?: number
+}
+
+/** Gradients; dk and dv have a row for each head and key. Statistics, mask, y and dy are in the memory of dq. */
+export interface AttentionGradientTask extends Omit<AttentionTask, "kind"> {
+  readonly kind: "attentionGradient"
+  readonly dy: Heads
+  readonly dq: Heads
+  readonly dk: Heads
+  readonly dv: Heads
+}
+
+export type Task = RowsTask | ProductTask | AttentionTask | AttentionGradientTask
 
 export const partsOf = (task: Task): number => {
   switch (task.kind) {
@@ -60,5 +99,9 @@ export const partsOf = (task: Task): number => {
       return Math.ceil(task.rows / task.partRows)
     case "product":
       return task.batch * Math.ceil(task.m / task.sliceM) * Math.ceil(task.n / task.sliceN)
+    case "attention":
+      return task.batch * task.heads * Math.ceil(task.queries / task.blockRows)
+    case "attentionGradient":
+      return task.batch * task.heads
   }
 }

@@ -1,0 +1,136 @@
+/** Plans attention: blocks of queries, strides of heads, where key-value gradients are summed. */
+import type { Operand } from "../../Backend.ts"
+import { UnsupportedKernel } from "../../Errors.ts"
+import type { Engine } from "./Engine.ts"
+import type { AttentionCall, AttentionGradientCall } from "./NativeBody.ts"
+import { type Place, panelBytes, scratchBytes } from "./thread/Thread.ts"
+import type { AttentionGradientTask, AttentionTask, Heads, RowsTask } from "./thread/tasks.ts"
+import type { Visits } from "./Visits.ts"
+
+/** Bytes of scores in a block: they are written, read and written again while they are in the second-level cache. */
+const scoreBytes = 512 * 1024
+
+/** Queries of a block whose `copies` blocks of scores, and a number a row, fit the scratch of a thread. */
+const blockRows = (engine: Engine, queries: number, keys: number, copies: number): number => {
+  const rowBytes = 4 * (copies * keys + 1)
+  if (rowBytes > scratchBytes - panelBytes) {
+    throw new UnsupportedKernel(engine.kernel, "native", `scores of ${keys} keys do not fit its scratch`)
+  }
+  const fitting = Math.floor(Math.min(scoreBytes, scratchBytes - panelBytes) / rowBytes)
+  // Multiples of the product's tile, unless rows are very long.
+  return Math.min(Math.max(1, queries), fitting < 8 ? Math.max(1, fitting) : fitting - (fitting % 8))
+}
+
+/** Rows of heads without gaps: [B, rows, heads, width]. */
+const dense = ({ memory, offset }: Place, rows: number, heads: number, width: number): Heads => ({
+  memory,
+  offset,
+  itemStride: rows * heads * width,
+  rowStride: heads * width,
+  headStride: width
+})
+
+export const planAttention = (engine: Engine, visits: Visits, call: AttentionCall): AttentionTask => {
+  const { batch, queries, keys, heads, groups, width, causal, scale, q, k, v, keyMask, y, logSumExp } = call
+  const target = engine.place(y, { preferred: engine.place(q).memory })
+  const home = target.memory
+  const inHome = (operand: Operand, writes: boolean): number =>
+    visits.whole(engine.visitor(operand, { reads: !writes, writes }, home), home)
+  const shared = {
+    kind: "attention",
+    batch,
+    keys,
+    width,
+    scale,
+    k: dense(engine.place(k), keys, groups, width),
+    v: dense(engine.place(v), keys, groups, width),
+    statistics: inHome(logSumExp, true),
+    ...(keyMask ? { mask: inHome(keyMask, false) } : {})
+  } as const
+  const perGroup = heads / groups
+  if (queries === 1 && perGroup > 1) {
+    // One query: the heads that share keys are the rows of one product. It stands last, so it sees every key.
+    const asRows = (place: Place): Heads => ({
+      memory: place.memory,
+      offset: place.offset,
+      itemStride: heads * width,
+      rowStride: width,
+      headStride: perGroup * width
+    })
+    const rows = { queries: perGroup, heads: groups, headsPerGroup: 1, causal: false }
+    const block = blockRows(engine, perGroup, keys, 1)
+    return { ...shared, ...rows, blockRows: block, q: asRows(engine.place(q)), y: asRows(target) }
+  }
+  return {
+    ...shared,
+    queries,
+    heads,
+    headsPerGroup: perGroup,
+    causal,
+    blockRows: blockRows(engine, queries, keys, 1),
+    q: dense(engine.place(q), queries, heads, width),
+    y: dense(target, queries, heads, width)
+  }
+}
+
+export interface AttentionGradientPlan {
+  readonly task: AttentionGradientTask
+  /** Sums over the heads that share keys and values. */
+  readonly reductions: readonly RowsTask[]
+}
+
+export const planAttentionGradient = (
+  engine: Engine,
+  visits: Visits,
+  call: AttentionGradientCall
+): AttentionGradientPlan => {
+  const { batch, queries, keys, heads, groups, width, causal, scale } = call
+  const target = engine.place(call.dq, { preferred: engine.place(call.q).memory })
+  const home = target.memory
+  const inHome = (operand: Operand, writes = false): Place => ({
+    memory: home,
+    offset: visits.whole(engine.visitor(operand, { reads: !writes, writes }, home), home)
+  })
+  const perGroup = heads / groups
+  const perHead = 4 * batch * keys * heads * width
+  const [dkSums, dvSums] = [call.dk, call.dv].map((gradient) => inHome(gradient, true)) as [Place, Place]
+  const ofHeads = (sums: Place): Place => (perGroup === 1 ? sums : visits.borrow(perHead, home))
+  const [dk, dv] = [ofHeads(dkSums), ofHeads(dvSums)]
+  const queryRows = (place: Place): Heads => dense(place, queries, heads, width)
+  const task: AttentionGradientTask = {
+    kind: "attentionGradient",
+    batch,
+    queries,
+    keys,
+    heads,
+    headsPerGroup: perGroup,
+    width,
+    causal,
+    scale,
+    blockRows: blockRows(engine, queries, keys, 2),
+    q: queryRows(engine.place(call.q)),
+    k: dense(engine.place(call.k), keys, groups, width),
+    v: dense(engine.place(call.v), keys, groups, width),
+    y: queryRows(inHome(call.y)),
+    dy: queryRows(inHome(call.dy)),
+    dq: queryRows(target),
+    dk: dense(dk, keys, heads, width),
+    dv: dense(dv, keys, heads, width),
+    statistics: inHome(call.logSumExp).offset,
+    ...(call.keyMask ? { mask: inHome(call.keyMask).offset } : {})
+  }
+  const sum = (from: Place, to: Place): RowsTask => ({
+    kind: "rows",
+    entry: "sumHeads",
+    home,
+    rows: batch * keys * groups,
+    partRows: Math.max(1, Math.ceil((256 * 1024) / (4 * (perGroup + 1) * width))),
+    scratch: false,
+    operands: [
+      { ...from, rowBytes: 4 * perGroup * width, partBytes: 0, reads: true, writes: false },
+      { ...to, rowBytes: 4 * width, partBytes: 0, reads: false, writes: true }
+    ],
+    scalars: [perGroup, width]
+  })
+  return { task, reductions: perGroup === 1 ? [] : [sum(dk, dkSums), sum(dv, dvSums)] }
+}
