@@ -122,6 +122,7 @@ export {
 } from "./model/ModelErrors.ts"
 export { linearLayers, modelTensors, parameterCount, type Tower, towerOf } from "./model/modelLayout.ts"
 export { imageTokenRows, mergeEmbeddings } from "./model/multimodal.ts"
+export { type RandomWeightsOptions, randomTensor, randomWeights } from "./model/randomWeights.ts"
 export { resizePositions } from "./model/resizePositions.ts"
 export {
   blocksUsed,

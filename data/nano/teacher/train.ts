@@ -1,0 +1,164 @@
+/**
+ * Trains the nano teacher from scratch on fresh scenes:
+ *   node --import tsx -C @speedq/source data/nano/teacher/train.ts --out data/nano/model
+ * The curriculum goes from naming what is where to everything. Saves its state every thousand steps and continues from it.
+ */
+import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { crossEntropy, vocabularyLoss } from "@speedq/distillation"
+import { Safetensors } from "@speedq/formats"
+import { loadTensors, tensorSources } from "@speedq/pipeline/tensorCodec"
+import { gradientsOf, type Learner, makeLearner, update } from "@speedq/pipeline/training/Learner"
+import { adamW, openBackend, type Parameters, scope, type Tensor, tensor, warmupCosine } from "@speedq/tensors"
+import {
+  decoder,
+  imageTokenRows,
+  type ModelDirectory,
+  mergeEmbeddings,
+  openModelDirectory,
+  projector,
+  randomWeights,
+  type TrainingBatch,
+  visionFeatures,
+  weightsFrom
+} from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import { type Mixture, mixtures } from "../generator/index.ts"
+import { freshBatch } from "./batches.ts"
+
+const { values: flags } = parseArgs({
+  options: {
+    out: { type: "string", default: "data/nano/model" },
+    data: { type: "string", default: "data/nano" },
+    backend: { type: "string", default: "native" },
+    seed: { type: "string", default: "1" },
+    /** Steps of the three parts of the curriculum. */
+    steps: { type: "string", default: "6000,6000,18000" },
+    batch: { type: "string", default: "16" },
+    rate: { type: "string", default: "3e-3" }
+  }
+})
+
+const parts = flags.steps.split(",").map(Number)
+const totalSteps = parts.reduce((sum, steps) => sum + steps, 0)
+const phases: readonly Mixture[] = [mixtures.first, mixtures.second, mixtures.all]
+const seed = Number(flags.seed)
+const batchSize = Number(flags.batch)
+
+/** Phase of a step; from the second on, a share of the steps goes over what was learned before. */
+const mixtureOf = (step: number): Mixture => {
+  let end = 0
+  for (const [phase, steps] of parts.entries()) {
+    end += steps
+    if (step < end) return phase === 1 && step % 3 === 0 ? mixtures.first : phases[phase]!
+  }
+  return mixtures.all
+}
+
+/** Copies config and tokenizer into the model's directory, in the hub's layout. */
+const layOut = (): void => {
+  mkdirSync(flags.out, { recursive: true })
+  for (const folder of ["config", "tokenizer"]) {
+    for (const file of readdirSync(join(flags.data, folder))) {
+      copyFileSync(join(flags.data, folder, file), join(flags.out, file))
+    }
+  }
+}
+
+const backend = await openBackend(flags.backend)
+layOut()
+const directory: ModelDirectory = await Effect.runPromise(openModelDirectory(flags.out))
+const { config, tokens } = directory
+
+/** Mean cross entropy of the answers: picture and text through the whole network. */
+const lossOf = (batch: TrainingBatch) => (parameters: Parameters) =>
+  scope(() => {
+    const weights = weightsFrom(parameters)
+    const shape = [batch.size, batch.length]
+    const integers = (values: ArrayLike<number>) => tensor(backend, Int32Array.from(values), shape, "i32")
+    const pixels = tensor(backend, batch.pixelValues, [batch.size, 3, batch.tileSize, batch.tileSize])
+    const visual = projector(weights, visionFeatures(weights, config, pixels))
+    const rows = imageTokenRows(batch.inputIds, tokens.imageContext)
+    const embeddings = mergeEmbeddings(weights, integers(batch.inputIds), [visual], rows)
+    const hidden = decoder(weights, config.llm_config, embeddings, {
+      ids: integers(batch.positionIds),
+      keyMask: integers(batch.attentionMask)
+    })
+    return vocabularyLoss({
+      losses: [crossEntropy()],
+      labels: { values: batch.labels, batch: batch.size, length: batch.length },
+      student: { hidden, weight: weights.get("language_model.lm_head.weight") }
+    })
+  })
+
+const stateFile = join(flags.out, "training-state.safetensors")
+const save = (learner: Learner): Promise<unknown> =>
+  Effect.runPromise(
+    Safetensors.write(
+      stateFile,
+      [
+        ...tensorSources("parameter", learner.parameters),
+        ...tensorSources("m", learner.optimizer.m),
+        ...tensorSources("v", learner.optimizer.v)
+      ],
+      { metadata: { step: String(learner.optimizer.step), steps: flags.steps } }
+    )
+  )
+const restore = (): Promise<Learner> =>
+  Effect.runPromise(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const file = yield* Safetensors.open(stateFile)
+        const parameters = yield* loadTensors(backend, file, "parameter")
+        const m = yield* loadTensors(backend, file, "m")
+        const v = yield* loadTensors(backend, file, "v")
+        return { parameters, optimizer: { step: Number(file.metadata["step"]), m, v } }
+      })
+    )
+  )
+
+const optimizer = adamW({ beta1: 0.9, beta2: 0.98, weightDecay: 0.01 })
+let learner = existsSync(stateFile)
+  ? await restore()
+  : scope(() => makeLearner(randomWeights(backend, config, { seed, spread: "fan-in", layerScale: 1 }), optimizer))
+const rateOf = warmupCosine({ peak: Number(flags.rate), warmupSteps: 100, totalSteps })
+const began = performance.now()
+const first = learner.optimizer.step
+let smoothed = Number.NaN
+console.log(`${backend.name}: steps ${first} to ${totalSteps}, batch ${batchSize}, seed ${seed}`)
+
+for (let step = first; step < totalSteps; step++) {
+  const batch = freshBatch(directory, mixtureOf(step), seed, step, batchSize)
+  const result = gradientsOf(learner, [lossOf(batch)], 1)
+  learner = update(learner, result, optimizer, rateOf(step))
+  const loss = await result.loss.item()
+  const used: readonly Tensor[] = [
+    result.loss,
+    result.norm,
+    result.factor,
+    ...Object.values(result.parts),
+    ...Object.values(result.gradients)
+  ]
+  for (const each of used) each.release()
+  if (!Number.isFinite(loss)) throw new Error(`loss is ${loss} at step ${step}`)
+  smoothed = Number.isNaN(smoothed) ? loss : 0.99 * smoothed + 0.01 * loss
+  if ((step + 1) % 200 === 0) {
+    const seconds = (performance.now() - began) / 1000
+    const rate = (step + 1 - first) / seconds
+    console.log(
+      `step ${step + 1}/${totalSteps}  loss ${smoothed.toFixed(4)}  ${rate.toFixed(1)} steps/s  ${Math.round((totalSteps - step - 1) / rate)} s left`
+    )
+  }
+  if ((step + 1) % 1000 === 0 || step + 1 === totalSteps) await save(learner)
+}
+
+const weights = Object.entries(learner.parameters).map(([name, parameter]) => tensorSources("", { [name]: parameter })[0]!)
+await Effect.runPromise(
+  Safetensors.write(
+    join(flags.out, "model.safetensors"),
+    weights.map((source) => ({ ...source, name: source.name.replace(/^\./, "") })),
+    { metadata: { format: "pt" } }
+  )
+)
+await backend.close()
