@@ -23,7 +23,7 @@ export const metricCharts = (events: ReadonlyArray<LoggedEvent>): ReadonlyArray<
       title: `${name} by step`,
       xLabel: "step",
       yLabel: name,
-      logarithmic: spansDecades(points),
+      logarithmic: name === "loss" && spansDecades(points),
       series: [{ name, points }]
     }))
 }
