@@ -13,14 +13,25 @@ export class GroupSizeIndivisible extends Schema.TaggedError<GroupSizeIndivisibl
   }
 }
 
-/** A rule that no layer matches: a misspelt pattern must not pass silently. */
+/** A rule that decides no layer: a misspelt pattern, or a rule behind a wider one, must not pass silently. */
 export class RuleUnused extends Schema.TaggedError<RuleUnused>()("RuleUnused", {
   rule: Schema.Number,
   match: Schema.String,
+  /** Layers that the pattern matches; earlier rules have taken them all. */
+  matched: Schema.Number,
+  /** Those earlier rules. */
+  takenBy: Schema.Array(Schema.Number),
+  /** Some layers that it could have meant. */
   candidates: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    return `rule ${this.rule} ("${this.match}") matches no layer that an earlier rule has not taken; there are for example ${this.candidates.join(", ")}`
+    const rule = `rule ${this.rule} ("${this.match}")`
+    if (this.matched > 0) {
+      return `${rule} decides nothing: rule ${this.takenBy.join(", ")} comes first and takes all ${this.matched} layers that it matches; put it before`
+    }
+    const examples =
+      this.candidates.length === 0 ? "there are none of its kind" : `there are ${this.candidates.join(", ")}`
+    return `${rule} matches no layer; ${examples}`
   }
 }
 
@@ -66,6 +77,20 @@ export class NonFiniteWeight extends Schema.TaggedError<NonFiniteWeight>()("NonF
   }
 }
 
+/** A finite weight that is too large for the scales of the stored format. */
+export class WeightTooLarge extends Schema.TaggedError<WeightTooLarge>()("WeightTooLarge", {
+  layer: Schema.String,
+  use: Schema.String,
+  count: Schema.Number,
+  largest: Schema.Number,
+  limit: Schema.Number,
+  firstIndex: Schema.Array(Schema.Number)
+}) {
+  override get message(): string {
+    return `${this.layer}: ${this.count} weights are beyond +-${this.limit}, which the scales of "${this.use}" can hold, the largest ${this.largest}, the first at [${this.firstIndex.join(", ")}]; store scales in f32 or check the checkpoint`
+  }
+}
+
 /** Calibration without enough tokens. */
 export class CalibrationEmpty extends Schema.TaggedError<CalibrationEmpty>()("CalibrationEmpty", {
   source: Schema.String,
@@ -73,7 +98,18 @@ export class CalibrationEmpty extends Schema.TaggedError<CalibrationEmpty>()("Ca
   needed: Schema.Number
 }) {
   override get message(): string {
-    return `${this.source} gives ${this.tokens} tokens of calibration text, ${this.needed} are needed; give a longer file or lower the number of samples`
+    return `${this.source} gives ${this.tokens} tokens of calibration data, ${this.needed} are needed; give more of it or lower the number that is asked for`
+  }
+}
+
+/** A line of a calibration file that holds no text. */
+export class CalibrationInvalid extends Schema.TaggedError<CalibrationInvalid>()("CalibrationInvalid", {
+  source: Schema.String,
+  line: Schema.Number,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `${this.source}, line ${this.line}: ${this.reason}`
   }
 }
 

@@ -15,11 +15,14 @@ const globToRegex = (glob: string): RegExp => {
   return new RegExp(`^${source}$`)
 }
 
+/** A regular expression without memory: the flags g and y would make each test start where the last one ended. */
+const toRegex = (source: string, flags: string): RegExp => new RegExp(source, flags.replaceAll(/[gy]/g, ""))
+
 /** A test for layer names. Raises PatternInvalid. */
 export const compilePattern = (match: string): ((layer: string) => boolean) => {
-  const literal = /^\/(.*)\/([a-z]*)$/s.exec(match)
+  const [, source, flags] = /^\/(.*)\/([a-z]*)$/s.exec(match) ?? []
   try {
-    const regex = literal ? new RegExp(literal[1]!, literal[2]) : globToRegex(match)
+    const regex = source === undefined ? globToRegex(match) : toRegex(source, flags ?? "")
     return (layer) => regex.test(layer)
   } catch (error) {
     throw new PatternInvalid({ match, reason: error instanceof Error ? error.message : String(error) })

@@ -1,6 +1,7 @@
 /** What a quantizer is: configuration, cost, the map from weights to stored numbers and back, and its straight-through form. */
-import type { DType, Shape, Tensor } from "@speedq/tensors"
+import { type DType, type Shape, sizeOf, type Tensor } from "@speedq/tensors"
 import type * as Schema from "effect/Schema"
+import { packedBytes } from "./BitPacking.ts"
 
 /** One tensor that a quantized weight is stored as. `bits` is the size of an element; below 8 it is packed (BitPacking.ts). */
 export interface StoredTensor {
@@ -11,7 +12,10 @@ export interface StoredTensor {
   readonly meaning: string
 }
 
-/** A quantized weight before bit packing: tensors under the names of `stored`. */
+/**
+ * A quantized weight before bit packing: tensors under the names of `stored`. Codes are u8; 16-bit numbers may be held
+ * in f32, already rounded.
+ */
 export type QuantizedWeight = { readonly [name: string]: Tensor }
 
 /**
@@ -27,6 +31,8 @@ export interface Quantizer<C extends object = object> {
   bitsPerWeight(config: C): number
   /** Why a weight of this shape cannot be quantized, or undefined. */
   obstacle(config: C, shape: Shape): string | undefined
+  /** Largest magnitude of a weight whose scales the stored format holds; without it any finite weight will do. */
+  largestWeight?(config: C): number
   /** Weight [out, in] as it will be after dequantization; its gradient is the straight-through one. */
   fakeQuantize(config: C, weight: Tensor): Tensor
   /** What a weight of this shape is stored as. */
@@ -61,6 +67,4 @@ export interface QuantizerChoice<C extends object = object> {
 
 /** Bytes that a weight of this shape takes in the packed container: each stored tensor rounded up to whole bytes. */
 export const storedBytes = ({ quantizer, config }: QuantizerChoice, shape: Shape): number =>
-  quantizer
-    .stored(config, shape)
-    .reduce((bytes, { shape, bits }) => bytes + Math.ceil((shape.reduce((a, b) => a * b, 1) * bits) / 8), 0)
+  quantizer.stored(config, shape).reduce((bytes, part) => bytes + packedBytes(sizeOf(part.shape), part.bits), 0)

@@ -34,16 +34,43 @@ export interface PlannedLayer extends Layer {
   readonly bytes: number
 }
 
+/** Bits of a weight that no rule quantizes. */
+export const plainBits = 16
+
 export interface Plan {
   readonly layers: readonly PlannedLayer[]
   /** Layers that no rule matched; they stay as they are. */
   readonly unmatched: readonly Layer[]
 }
 
-const matcherOf = (rule: Rule): ((layer: Layer) => boolean) => {
-  const matches = compilePattern(rule.match)
-  const { layers = "linear", tower } = rule
-  return (layer) => layer.kind === layers && (tower === undefined || layer.tower === tower) && matches(layer.name)
+interface Matcher {
+  /** Whether the rule speaks of such layers at all. */
+  readonly concerns: (layer: Layer) => boolean
+  readonly matches: (layer: Layer) => boolean
+}
+
+const matcherOf = ({ match, layers = "linear", tower }: Rule): Matcher => {
+  const named = compilePattern(match)
+  const concerns = (layer: Layer) => layer.kind === layers && (tower === undefined || layer.tower === tower)
+  return { concerns, matches: (layer) => concerns(layer) && named(layer.name) }
+}
+
+interface Decision {
+  readonly layer: Layer
+  /** Index of the first rule that matches, -1 for none. */
+  readonly rule: number
+}
+
+/** Why a rule decides nothing. */
+const unused = (rule: number, match: string, { concerns, matches }: Matcher, decisions: readonly Decision[]) => {
+  const taken = decisions.filter(({ layer }) => matches(layer))
+  return new RuleUnused({
+    rule,
+    match,
+    matched: taken.length,
+    takenBy: [...new Set(taken.map((decision) => decision.rule))].sort((a, b) => a - b),
+    candidates: decisions.flatMap(({ layer }) => (concerns(layer) ? [layer.name] : [])).slice(0, 3)
+  })
 }
 
 /**
@@ -52,26 +79,27 @@ const matcherOf = (rule: Rule): ((layer: Layer) => boolean) => {
  */
 export const planLayers = (rules: readonly Rule[], layers: readonly Layer[]): Plan => {
   const matchers = rules.map(matcherOf)
-  const decided = layers.map((layer) => ({ layer, rule: matchers.findIndex((matches) => matches(layer)) }))
-  for (const [index, rule] of rules.entries()) {
-    if (decided.some((decision) => decision.rule === index)) continue
-    const free = decided.filter((decision) => decision.rule < 0 || decision.rule > index)
-    const candidates = free.slice(0, 3).map(({ layer }) => layer.name)
-    throw new RuleUnused({ rule: index, match: rule.match, candidates })
+  const decisions = layers.map(
+    (layer): Decision => ({ layer, rule: matchers.findIndex(({ matches }) => matches(layer)) })
+  )
+  for (const [index, { match }] of rules.entries()) {
+    if (!decisions.some(({ rule }) => rule === index)) throw unused(index, match, matchers[index]!, decisions)
   }
-  const planned = decided.flatMap(({ layer, rule }): readonly PlannedLayer[] => {
-    if (rule < 0) return []
-    const { choice } = rules[rule]!
-    const { quantizer, config } = choice
-    const bytes = quantizer.obstacle(config, layer.shape) === undefined ? storedBytes(choice, layer.shape) : 0
-    return [{ ...layer, choice, rule, bitsPerWeight: quantizer.bitsPerWeight(config), bytes }]
-  })
-  const offenders = planned.flatMap(({ name, shape, choice: { quantizer, config } }) => {
+  const decided = decisions.filter(({ rule }) => rule >= 0)
+  const offenders = decided.flatMap(({ layer: { name, shape }, rule }) => {
+    const { quantizer, config } = rules[rule]!.choice
     const reason = quantizer.obstacle(config, shape)
     return reason === undefined ? [] : [{ layer: name, shape: [...shape], reason }]
   })
   if (offenders.length > 0) throw new GroupSizeIndivisible({ offenders })
-  return { layers: planned, unmatched: decided.flatMap(({ layer, rule }) => (rule < 0 ? [layer] : [])) }
+  return {
+    layers: decided.map(({ layer, rule }): PlannedLayer => {
+      const { choice } = rules[rule]!
+      const bitsPerWeight = choice.quantizer.bitsPerWeight(choice.config)
+      return { ...layer, choice, rule, bitsPerWeight, bytes: storedBytes(choice, layer.shape) }
+    }),
+    unmatched: decisions.flatMap(({ layer, rule }) => (rule < 0 ? [layer] : []))
+  }
 }
 
 /** The quantizer of each planned layer, by layer name. */

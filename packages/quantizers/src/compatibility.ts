@@ -1,4 +1,8 @@
 /** The reference's quirks that concern quantization (internvl3.md 6.13), as options of the quantizers. */
+import type { ChoiceSpec } from "./registry.ts"
+
+/** How a recipe wants what it leaves open: with care, or as the reference does it. */
+export type Compatibility = "careful" | "reference"
 
 /**
  * What `compat: "reference"` sets where a recipe does not: quirks 3, 5 and 10. (Quirk 4, the grid of the embedding, is
@@ -10,9 +14,7 @@ export const referenceQuirks: { readonly [quantizer: string]: object } = {
 }
 
 /** A recipe's choice with the reference's behaviour for every option that it leaves open. */
-export const withReferenceQuirks = <C extends { readonly use: string; readonly with?: object | undefined }>(
-  choice: C
-): C => ({
+export const withReferenceQuirks = <C extends ChoiceSpec>(choice: C): C => ({
   ...choice,
   with: { ...referenceQuirks[choice.use], ...choice.with }
 })

@@ -1,26 +1,38 @@
 /** Quantizers of weight matrices, rules that choose them, and how their numbers are stored. */
 export { packBits, packedBytes, unpackBits } from "./BitPacking.ts"
 export {
+  type CalibrationOptions,
+  calibrationBlocks,
+  calibrationDefaults,
+  type DocumentFormat,
+  documentsOf
+} from "./calibration.ts"
+export {
   applyClipping,
   type ClippingOptions,
   type ClipRanges,
   clippingDefaults,
+  collectMoments,
   inputMoments,
   isClipped,
+  type MomentCollector,
   searchClipping
 } from "./clipping.ts"
-export { referenceQuirks, withReferenceQuirks } from "./compatibility.ts"
+export { type Compatibility, referenceQuirks, withReferenceQuirks } from "./compatibility.ts"
+export { configure } from "./configure.ts"
 export {
   CalibrationEmpty,
+  CalibrationInvalid,
   GroupSizeIndivisible,
   NonFiniteWeight,
   PackedInvalid,
   PatternInvalid,
   QuantizerConfigInvalid,
   RuleUnused,
-  UnknownQuantizer
+  UnknownQuantizer,
+  WeightTooLarge
 } from "./Errors.ts"
-export { assertFinite } from "./finiteWeights.ts"
+export { assertFinite, assertQuantizable } from "./finiteWeights.ts"
 export { compilePattern } from "./Pattern.ts"
 export {
   describePacked,
@@ -31,6 +43,7 @@ export {
   readPackedWeights
 } from "./packedContainer.ts"
 export { type PackedWeight, packWeight, readPackedWeight } from "./packedWeight.ts"
+export { type PlanRow, planRows, renderPlan } from "./planTable.ts"
 export {
   type CodeGrid,
   type GridParameters,
@@ -51,6 +64,7 @@ export {
 export { N2f3Config, n2f3, n2f3Quantizer } from "./quantizers/n2f3.ts"
 export { NoneConfig, none, noneQuantizer } from "./quantizers/none.ts"
 export { UniformConfig, uniform, uniformQuantizer } from "./quantizers/uniform.ts"
+export { type DecodeRulesOptions, decodeRules, mixQuant, RuleSpec } from "./RuleSpec.ts"
 export { choicesOf, type Layer, type LayerKind, type Plan, type PlannedLayer, planLayers, type Rule } from "./Rules.ts"
-export { decodeChoice, encodeChoice, quantizers } from "./registry.ts"
+export { type ChoiceSpec, decodeChoice, encodeChoice, quantizers } from "./registry.ts"
 export { type SizePart, type SizeReport, sizeReport } from "./sizeReport.ts"

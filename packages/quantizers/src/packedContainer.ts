@@ -3,7 +3,8 @@
  * are. Metadata: `format` = "speedq-packed", `version` = "1", `quantized` = JSON { parameter: { use, version, with, shape } }.
  */
 import type { Safetensors, TensorStore } from "@speedq/formats"
-import type { Backend, Shape } from "@speedq/tensors"
+import type { Backend } from "@speedq/tensors"
+import * as Schema from "effect/Schema"
 import { PackedInvalid } from "./Errors.ts"
 import { type PackedWeight, readPackedWeight } from "./packedWeight.ts"
 import type { Quantizer, QuantizerChoice } from "./Quantizer.ts"
@@ -33,21 +34,45 @@ export const packedContainer = (
 /** Whether a safetensors file is a packed container. */
 export const isPackedContainer = ({ metadata }: Pick<TensorStore, "metadata">): boolean => metadata["format"] === format
 
-interface Described {
-  readonly use: string
-  readonly version: number
-  readonly with: object
-  readonly shape: Shape
-}
+/** How one parameter was quantized. */
+const Described = Schema.Struct({
+  use: Schema.String,
+  version: Schema.Number,
+  with: Schema.JsonObject,
+  shape: Schema.Array(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))).check(
+    Schema.isMinLength(2),
+    Schema.isMaxLength(2)
+  )
+})
+const Description = Schema.Record(Schema.String, Described)
 
-const choiceOf = (file: string, name: string, described: Described, known: readonly Quantizer[]): QuantizerChoice => {
+const choiceOf = (
+  file: string,
+  name: string,
+  described: typeof Described.Type,
+  known: readonly Quantizer[]
+): QuantizerChoice => {
   const choice = decodeChoice(described, known)
-  if (choice.quantizer.version === described.version) return choice
-  const reason = `${name} was packed by version ${described.version} of "${described.use}", this program has ${choice.quantizer.version}`
-  throw new PackedInvalid({ file, reason })
+  const { quantizer, config } = choice
+  const fail = (reason: string) => new PackedInvalid({ file, reason: `${name}: ${reason}` })
+  if (quantizer.version !== described.version) {
+    throw fail(`packed by version ${described.version} of "${described.use}", this program has ${quantizer.version}`)
+  }
+  const obstacle = quantizer.obstacle(config, described.shape)
+  if (obstacle !== undefined) throw fail(obstacle)
+  return choice
 }
 
-/** Reads the parameters that a description names. Raises PackedInvalid, UnknownQuantizer and read errors; nothing stays allocated then. */
+const decodeDescription = (file: string, description: unknown): typeof Description.Type => {
+  try {
+    return Schema.decodeUnknownSync(Description)(description)
+  } catch (error) {
+    if (!Schema.isSchemaError(error)) throw error
+    throw new PackedInvalid({ file, reason: `its description of the weights is damaged: ${error.message}` })
+  }
+}
+
+/** Reads the parameters that a description names. Raises PackedInvalid, UnknownQuantizer, QuantizerConfigInvalid and read errors; nothing stays allocated then. */
 export const readPackedWeights = (
   backend: Backend,
   store: TensorStore,
@@ -56,7 +81,7 @@ export const readPackedWeights = (
 ): PackedWeights => {
   const weights = new Map<string, PackedWeight>()
   try {
-    for (const [name, described] of Object.entries(description as { readonly [name: string]: Described })) {
+    for (const [name, described] of Object.entries(decodeDescription(store.path, description))) {
       const choice = choiceOf(store.path, name, described, known)
       weights.set(name, readPackedWeight(backend, store, name, choice, described.shape))
     }
@@ -79,11 +104,14 @@ export const readPackedContainer = (
   if (!isPackedContainer(store)) return fail(`it is no ${format} container`)
   const written = store.metadata["version"]
   if (written !== version) return fail(`version ${written}, this program reads ${version}`)
-  let description: { readonly [parameter: string]: object }
+  return readPackedWeights(backend, store, parseDescription(store), known)
+}
+
+const parseDescription = ({ path, metadata }: TensorStore): { readonly [parameter: string]: object } => {
   try {
-    description = JSON.parse(store.metadata["quantized"] ?? "") as typeof description
+    return JSON.parse(metadata["quantized"] ?? "") as { readonly [parameter: string]: object }
   } catch (error) {
-    return fail(`its description is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+    const reason = `its description is not JSON: ${error instanceof Error ? error.message : String(error)}`
+    throw new PackedInvalid({ file: path, reason })
   }
-  return readPackedWeights(backend, store, description, known)
 }

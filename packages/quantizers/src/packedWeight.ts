@@ -4,9 +4,22 @@
  * f32 numbers keep dtype and shape. What it was quantized with is in the file's metadata (packedContainer.ts).
  */
 import { bytesOf, type Safetensors, type TensorStore } from "@speedq/formats"
-import { type Backend, cast, generate, type Shape, scope, sizeOf, type Tensor, unpackCodes } from "@speedq/tensors"
+import {
+  type Backend,
+  cast,
+  formatShape,
+  generate,
+  keep,
+  type Shape,
+  sameShape,
+  scope,
+  sizeOf,
+  type Tensor,
+  unpackCodes
+} from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import { packBits, packedBytes } from "./BitPacking.ts"
+import { PackedInvalid } from "./Errors.ts"
 import type { QuantizedWeight, QuantizerChoice, StoredTensor } from "./Quantizer.ts"
 
 /** A quantized parameter in the backend's memory, as small as in the file: unpacked when it is asked for. */
@@ -82,16 +95,31 @@ export const packWeight = async (
   quantized: QuantizedWeight
 ): Promise<PackedWeight> => {
   const held: Tensor[] = []
-  for (const part of choice.quantizer.stored(choice.config, shape)) {
-    const tensor = quantized[part.name]!
-    const packed = await packedForm(part, tensor)
-    const spec = { dtype: part.dtype, shape: packedShape(part) }
-    held.push(generate(tensor.backend, spec, (bytes) => bytes.set(packed)))
+  try {
+    for (const part of choice.quantizer.stored(choice.config, shape)) {
+      const tensor = quantized[part.name]!
+      const packed = await packedForm(part, tensor)
+      const spec = { dtype: part.dtype, shape: packedShape(part) }
+      held.push(generate(tensor.backend, spec, (bytes) => bytes.set(packed)))
+    }
+    return hold(choice, shape, held)
+  } catch (error) {
+    for (const tensor of held) tensor.release()
+    throw error
   }
-  return hold(choice, shape, held)
 }
 
-/** Reads one packed parameter. Raises the read errors of formats. */
+/** Raises PackedInvalid when an entry is not what the quantizer stores. A missing one is found by reading. */
+const checkEntry = ({ path, tensors }: TensorStore, entry: string, part: StoredTensor): void => {
+  const found = tensors.get(entry)
+  const dtype = fileDtype[part.dtype]
+  const shape = packedShape(part)
+  if (found === undefined || (found.dtype === dtype && sameShape(found.shape, shape))) return
+  const reason = `${entry} is ${found.dtype} ${formatShape(found.shape)}, it must be ${dtype} ${formatShape(shape)}`
+  throw new PackedInvalid({ file: path, reason })
+}
+
+/** Reads one packed parameter. Raises PackedInvalid and the read errors of formats; nothing stays allocated then. */
 export const readPackedWeight = (
   backend: Backend,
   store: TensorStore,
@@ -99,9 +127,13 @@ export const readPackedWeight = (
   choice: QuantizerChoice,
   shape: Shape
 ): PackedWeight => {
-  const held = choice.quantizer.stored(choice.config, shape).map((part) => {
-    const spec = { dtype: part.dtype, shape: packedShape(part) }
-    return generate(backend, spec, (bytes) => store.readInto(`${parameter}.${part.name}`, bytes))
-  })
-  return hold(choice, shape, held)
+  const held = scope(() =>
+    choice.quantizer.stored(choice.config, shape).map((part) => {
+      const entry = `${parameter}.${part.name}`
+      checkEntry(store, entry, part)
+      const spec = { dtype: part.dtype, shape: packedShape(part) }
+      return generate(backend, spec, (bytes) => store.readInto(entry, bytes))
+    })
+  )
+  return hold(choice, shape, held.map(keep))
 }

@@ -1,6 +1,7 @@
 /** Every quantizer by its id. A new one is one file and one line here. */
 import * as Schema from "effect/Schema"
-import { QuantizerConfigInvalid, UnknownQuantizer } from "./Errors.ts"
+import { configure } from "./configure.ts"
+import { UnknownQuantizer } from "./Errors.ts"
 import type { Quantizer, QuantizerChoice } from "./Quantizer.ts"
 import { bilevelQuantizer } from "./quantizers/bilevel.ts"
 import { embeddingSym4Quantizer } from "./quantizers/embeddingSym4.ts"
@@ -19,21 +20,20 @@ export const quantizers: readonly Quantizer[] = [
   noneQuantizer
 ]
 
-/**
- * A quantizer as recipes in JSON name it: `{ use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }`.
- * `known` adds a user's own. Raises UnknownQuantizer and QuantizerConfigInvalid.
- */
+/** A quantizer as recipes in JSON name it: `{ use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }`. */
+export interface ChoiceSpec {
+  readonly use: string
+  readonly with?: object | undefined
+}
+
+/** The choice that a recipe means; `known` adds a user's own quantizers. Raises UnknownQuantizer and QuantizerConfigInvalid. */
 export const decodeChoice = (
-  { use, with: options = {} }: { readonly use: string; readonly with?: object | undefined },
+  { use, with: options = {} }: ChoiceSpec,
   known: readonly Quantizer[] = quantizers
 ): QuantizerChoice => {
   const quantizer = known.find(({ id }) => id === use)
   if (quantizer === undefined) throw new UnknownQuantizer({ use, known: known.map(({ id }) => id) })
-  try {
-    return { quantizer, config: Schema.decodeUnknownSync(quantizer.Config)(options) }
-  } catch (error) {
-    throw new QuantizerConfigInvalid({ use, issue: error instanceof Error ? error.message : String(error) })
-  }
+  return configure(quantizer, options)
 }
 
 /** A choice as recipes and manifests write it down; the inverse of `decodeChoice`. */

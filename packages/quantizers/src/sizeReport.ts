@@ -1,6 +1,6 @@
 /** Size of a quantized model, part by part (internvl3.md 2.4). */
 import { sizeOf } from "@speedq/tensors"
-import type { Plan } from "./Rules.ts"
+import { type Layer, type Plan, plainBits } from "./Rules.ts"
 
 export interface SizePart {
   readonly name: string
@@ -15,38 +15,35 @@ export interface SizeReport {
   readonly bitsPerParameter: number
 }
 
-/** Bytes of a parameter that is not quantized: 16 bits. */
-const plainBytes = 2
+const partOf = ({ kind, tower }: Layer): string => (kind === "embedding" ? "embeddings" : `${tower} linears`)
+
+/** Several parts as one. */
+const together = (name: string, parts: readonly SizePart[]): SizePart => ({
+  name,
+  parameters: parts.reduce((sum, { parameters }) => sum + parameters, 0),
+  bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0)
+})
 
 /**
  * Parts "embeddings" (embedding and head), one "<tower> linears" each, and "everything else" in 16 bits.
- * `parameters` counts the whole model. Bytes follow from bits a weight, as formats with scattered padding would take.
+ * `parameters` counts the whole model. Bytes follow from bits a weight, without a file's padding and names.
  */
 export const sizeReport = (plan: Plan, parameters: number): SizeReport => {
-  const quantized = [
-    ...plan.layers.map(({ kind, tower, shape, bitsPerWeight }) => ({
-      kind,
-      tower,
-      size: sizeOf(shape),
-      bitsPerWeight
-    })),
-    ...plan.unmatched.map(({ kind, tower, shape }) => ({ kind, tower, size: sizeOf(shape), bitsPerWeight: 16 }))
-  ]
-  const names = quantized.map(({ kind, tower }) => (kind === "embedding" ? "embeddings" : `${tower} linears`))
-  const parts = [...new Set(names)].map((name): SizePart => {
-    const members = quantized.filter((_, index) => names[index] === name)
-    return {
-      name,
-      parameters: members.reduce((sum, { size }) => sum + size, 0),
-      bytes: members.reduce((sum, { size, bitsPerWeight }) => sum + (size * bitsPerWeight) / 8, 0)
+  const layers = [...plan.layers, ...plan.unmatched.map((layer) => ({ ...layer, bitsPerWeight: plainBits }))].map(
+    (layer): SizePart => {
+      const size = sizeOf(layer.shape)
+      return { name: partOf(layer), parameters: size, bytes: (size * layer.bitsPerWeight) / 8 }
     }
-  })
-  const counted = parts.reduce((sum, part) => sum + part.parameters, 0)
-  const rest = { name: "everything else", parameters: parameters - counted, bytes: plainBytes * (parameters - counted) }
-  const bytes = [...parts, rest].reduce((sum, part) => sum + part.bytes, 0)
-  return {
-    parts: [...parts, rest],
-    total: { name: "total", parameters, bytes },
-    bitsPerParameter: (8 * bytes) / parameters
-  }
+  )
+  const names = [...new Set(layers.map(({ name }) => name))]
+  const parts = names.map((name) =>
+    together(
+      name,
+      layers.filter((layer) => layer.name === name)
+    )
+  )
+  const rest = parameters - together("", parts).parameters
+  const all = [...parts, { name: "everything else", parameters: rest, bytes: (rest * plainBits) / 8 }]
+  const total = together("total", all)
+  return { parts: all, total, bitsPerParameter: (8 * total.bytes) / parameters }
 }

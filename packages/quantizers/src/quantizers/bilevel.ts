@@ -1,6 +1,10 @@
 /**
  * SPEED-Q's bilevel quantizer (arXiv:2511.08914 §3; internvl3.md 6.1-6.6): b-bit codes and zero points in groups of g
- * input columns; their scales are 4-bit codes that share a 16-bit step and origin over qq output rows.
+ * input columns; the groups' scales are 4-bit codes that share a step and an origin over qq output rows.
+ *
+ *   first level    s = (max w - min w) / (2^b - 1),  z = clamp(rne(-min w / s), 0, 2^b - 1)
+ *   second level   s' = origin + step c,  c in 0..15, step = (max s - min s) / 15, origin = min s
+ *   weight         w' = s' (clamp(rne(w / s' + z), 0, 2^b - 1) - z)
  */
 import {
   type BilevelAttributes,
@@ -9,16 +13,14 @@ import {
   bilevelParameters,
   fakeQuantBilevel,
   type Shape,
+  scope,
   transpose
 } from "@speedq/tensors"
-import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { configure } from "../configure.ts"
+import { columnObstacle, groupSize, withDefault } from "../optionSchemas.ts"
 import type { Quantizer, QuantizerChoice } from "../Quantizer.ts"
-
-const withDefault = <S extends Schema.Top>(schema: S, value: S["Encoded"]) =>
-  schema.pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)))
-
-const groupSize = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4096 }))
+import { largestHalf, largestSingle } from "./largest.ts"
 
 export const BilevelConfig = Schema.Struct({
   bits: Schema.Literals([2, 3, 4]),
@@ -55,34 +57,25 @@ export const bilevelQuantizer: Quantizer<BilevelConfig> = {
     bits + bits / group + scaleCodeBits / group + (secondLevel === "f16" ? 32 : 64) / (group * scaleGroup),
   obstacle: ({ group, scaleGroup }, shape) => {
     const [rows = 0, columns = 0] = shape
-    if (columns % group !== 0) return `${columns} input columns are not a multiple of group ${group}`
-    if (((columns / group) * rows) % scaleGroup !== 0) {
-      return `${columns / group} groups of ${rows} rows are not a multiple of scaleGroup ${scaleGroup}`
-    }
-    return undefined
+    const obstacle = columnObstacle(group, shape)
+    if (obstacle !== undefined) return obstacle
+    const groups = columns / group
+    if ((groups * rows) % scaleGroup === 0) return undefined
+    return `${groups} groups of ${rows} rows are not a multiple of scaleGroup ${scaleGroup}`
   },
+  largestWeight: ({ secondLevel }) => (secondLevel === "f16" ? largestHalf : largestSingle),
   fakeQuantize: (config, weight) => fakeQuantBilevel(weight, attributesOf(config)),
   stored: (config, shape) => {
     const { rows, groups, scaleGroups } = extents(config, shape)
-    const second =
-      config.secondLevel === "f16" ? ({ dtype: "f16", bits: 16 } as const) : ({ dtype: "f32", bits: 32 } as const)
+    const perGroup = { dtype: "u8", shape: [groups, rows] } as const
+    const second = { dtype: config.secondLevel, bits: config.secondLevel === "f16" ? 16 : 32, shape: [scaleGroups] }
+    const origin = config.secondLevel === "f16" ? "scale of code 0" : "zero point of the scale codes"
     return [
       { name: "codes", dtype: "u8", shape, bits: config.bits, meaning: "code of every weight, row-major" },
-      {
-        name: "zeros",
-        dtype: "u8",
-        shape: [groups, rows],
-        bits: config.bits,
-        meaning: "zero point of group j of row o at [j, o]"
-      },
-      { name: "scaleCodes", dtype: "u8", shape: [groups, rows], bits: scaleCodeBits, meaning: "scale code at [j, o]" },
-      { name: "step", ...second, shape: [scaleGroups], meaning: "second-level step, qq consecutive scale codes each" },
-      {
-        name: "origin",
-        ...second,
-        shape: [scaleGroups],
-        meaning: "f16: scale of code 0; f32: zero point of the scale codes"
-      }
+      { name: "zeros", ...perGroup, bits: config.bits, meaning: "zero point of group j of row o at [j, o]" },
+      { name: "scaleCodes", ...perGroup, bits: scaleCodeBits, meaning: "scale code at [j, o]" },
+      { name: "step", ...second, meaning: "second-level step, qq consecutive scale codes each" },
+      { name: "origin", ...second, meaning: origin }
     ]
   },
   quantize: (config, weight) => bilevelCodes(weight, attributesOf(config)),
@@ -93,18 +86,16 @@ export const bilevelQuantizer: Quantizer<BilevelConfig> = {
     ),
   grid: {
     extents: ({ bits, group }) => ({ bits, group }),
-    parameters: (config, weight) => {
-      const { scale, zero } = bilevelParameters(weight, attributesOf(config))
-      const { zeros, scaleCodes, step, origin } = bilevelCodes(weight, attributesOf(config))
-      return { scale: transpose(scale), zero: transpose(zero), stored: { zeros, scaleCodes, step, origin } }
-    }
+    parameters: (config, weight) =>
+      scope(() => {
+        const { scale, zero } = bilevelParameters(weight, attributesOf(config))
+        const { zeros, scaleCodes, step, origin } = bilevelCodes(weight, attributesOf(config))
+        return { scale: transpose(scale), zero: transpose(zero), stored: { zeros, scaleCodes, step, origin } }
+      })
   }
 }
 
-/** The bilevel quantizer with options, for recipes in code. 2 bits: g 16, qq 16; 4 bits: g 32, qq 128. */
+/** The bilevel quantizer with options, for recipes in code. 2 bits: g 16, qq 16; 4 bits: g 32, qq 128. Raises QuantizerConfigInvalid. */
 export const bilevel = (
   options: Pick<BilevelConfig, "bits" | "group" | "scaleGroup"> & Partial<BilevelConfig>
-): QuantizerChoice<BilevelConfig> => ({
-  quantizer: bilevelQuantizer,
-  config: Schema.decodeUnknownSync(BilevelConfig)(options)
-})
+): QuantizerChoice<BilevelConfig> => configure(bilevelQuantizer, options)

@@ -1,6 +1,8 @@
 /**
  * 4-bit symmetric groups for the embedding and the head (internvl3.md 6.7): weights rounded to half precision, then
  * codes around zero point 7. Quantized once from the original weights and not trained.
+ *
+ *   s = 2 max|w| / 15,  w' = s (clamp(rne(w / s + 7), 0, 15) - 7)
  */
 import {
   cast,
@@ -8,19 +10,19 @@ import {
   gridDecode,
   noGrad,
   scale as scaleBy,
+  scope,
   type Tensor,
   tensor,
   uniformParameters
 } from "@speedq/tensors"
-import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { configure } from "../configure.ts"
+import { columnObstacle, groupSize, withDefault } from "../optionSchemas.ts"
 import type { Quantizer, QuantizerChoice } from "../Quantizer.ts"
-
-const withDefault = <S extends Schema.Top>(schema: S, value: S["Encoded"]) =>
-  schema.pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)))
+import { largestHalf } from "./largest.ts"
 
 export const EmbeddingSym4Config = Schema.Struct({
-  group: withDefault(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4096 })), 32),
+  group: withDefault(groupSize, 32),
   /** "reference": scale = 2 a / 15, whose code 15 is never used (quirk 4); "absmax7": scale = a / 7, which keeps the largest weight. */
   grid: withDefault(Schema.Literals(["reference", "absmax7"]), "reference"),
   /** Times the reference quantizes its own result again, shrinking it by 14/15 each time (quirk 3). */
@@ -37,45 +39,51 @@ const zeroPoints = (scale: Tensor): Tensor =>
   tensor(scale.backend, new Float32Array(scale.size).fill(zeroPoint), scale.shape)
 
 /** Codes and scale after one pass. */
-const quantizeOnce = ({ group, grid, scale: stored }: EmbeddingSym4Config, weight: Tensor) => {
-  const halved = cast(cast(weight, "f16"), "f32")
-  const range = { bits, group, symmetric: true, rounding: "sum", roundZero: true, rangeGradient: false } as const
-  const found = uniformParameters(halved, range).scale
-  const wanted = grid === "reference" ? found : scaleBy(found, 15 / 14)
-  const scale = stored === "f16" ? cast(cast(wanted, "f16"), "f32") : wanted
-  return { codes: gridCodes(halved, scale, zeroPoints(scale), bits), scale }
-}
+const quantizeOnce = ({ group, grid, scale: stored }: EmbeddingSym4Config, weight: Tensor) =>
+  scope(() => {
+    const halved = cast(cast(weight, "f16"), "f32")
+    const range = { bits, group, symmetric: true, rounding: "sum", roundZero: true, rangeGradient: false } as const
+    const found = uniformParameters(halved, range).scale
+    const wanted = grid === "reference" ? found : scaleBy(found, 15 / 14)
+    const scale = stored === "f16" ? cast(cast(wanted, "f16"), "f32") : wanted
+    return { codes: gridCodes(halved, scale, zeroPoints(scale), bits), scale }
+  })
 
-const decode = (codes: Tensor, scale: Tensor): Tensor => gridDecode(codes, scale, zeroPoints(scale), bits)
+const decode = (codes: Tensor, scale: Tensor): Tensor => scope(() => gridDecode(codes, scale, zeroPoints(scale), bits))
 
 /** Codes and scale after all passes. */
-const quantizeFully = (config: EmbeddingSym4Config, weight: Tensor) => {
-  let result = quantizeOnce(config, weight)
-  for (let pass = 1; pass < config.requantizePasses; pass++) {
-    result = quantizeOnce(config, decode(result.codes, result.scale))
-  }
-  return result
-}
+const quantizeFully = (config: EmbeddingSym4Config, weight: Tensor) =>
+  scope(() => {
+    let result = quantizeOnce(config, weight)
+    for (let pass = 1; pass < config.requantizePasses; pass++) {
+      result = quantizeOnce(config, decode(result.codes, result.scale))
+    }
+    return result
+  })
+
+const scaleBits = ({ scale }: EmbeddingSym4Config): number => (scale === "f16" ? 16 : 32)
 
 export const embeddingSym4Quantizer: Quantizer<EmbeddingSym4Config> = {
   id: "embedding-sym4",
   version: 1,
   Config: EmbeddingSym4Config,
-  bitsPerWeight: ({ group, scale }) => bits + (scale === "f16" ? 16 : 32) / group,
-  obstacle: ({ group }, [, columns = 0]) =>
-    columns % group === 0 ? undefined : `${columns} columns are not a multiple of group ${group}`,
+  bitsPerWeight: (config) => bits + scaleBits(config) / config.group,
+  obstacle: ({ group }, shape) => columnObstacle(group, shape),
+  largestWeight: () => largestHalf,
   fakeQuantize: (config, weight) =>
-    noGrad(() => {
-      const { codes, scale } = quantizeFully(config, weight)
-      return decode(codes, scale)
-    }),
-  stored: ({ group, scale }, shape) => [
+    noGrad(() =>
+      scope(() => {
+        const { codes, scale } = quantizeFully(config, weight)
+        return decode(codes, scale)
+      })
+    ),
+  stored: (config, shape) => [
     { name: "codes", dtype: "u8", shape, bits, meaning: "code of every weight, row-major; zero point 7" },
     {
       name: "scale",
-      dtype: scale,
-      shape: [shape[0]!, shape[1]! / group],
-      bits: scale === "f16" ? 16 : 32,
+      dtype: config.scale,
+      shape: [shape[0]!, shape[1]! / config.group],
+      bits: scaleBits(config),
       meaning: "scale of group j of row o at [o, j]"
     }
   ],
@@ -83,8 +91,6 @@ export const embeddingSym4Quantizer: Quantizer<EmbeddingSym4Config> = {
   dequantize: (_, { codes, scale }) => decode(codes!, scale!)
 }
 
-/** The embedding quantizer with options, for recipes in code. */
-export const embeddingSym4 = (options: Partial<EmbeddingSym4Config> = {}): QuantizerChoice<EmbeddingSym4Config> => ({
-  quantizer: embeddingSym4Quantizer,
-  config: Schema.decodeUnknownSync(EmbeddingSym4Config)(options)
-})
+/** The embedding quantizer with options, for recipes in code. Raises QuantizerConfigInvalid. */
+export const embeddingSym4 = (options: Partial<EmbeddingSym4Config> = {}): QuantizerChoice<EmbeddingSym4Config> =>
+  configure(embeddingSym4Quantizer, options)

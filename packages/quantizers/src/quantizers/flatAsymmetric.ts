@@ -1,17 +1,25 @@
 /**
  * The reference's flat straight-through quantizers int2-asym and int3-asym (internvl3.md 6.4): one scale and zero point a
  * group, halves rounded away from zero, and a gradient that also flows through the range, as autograd gives it.
+ *
+ *   s = (max w - min w) / (2^b - 1),  z = clamp(-rne(min w / s), 0, 2^b - 1),  w' = s (clamp(rha(w / s) + z, 0, 2^b - 1) - z)
  */
-import { fakeQuantUniform, gridCodes, gridDecode, type UniformAttributes, uniformParameters } from "@speedq/tensors"
-import * as Effect from "effect/Effect"
+import {
+  fakeQuantUniform,
+  gridCodes,
+  gridDecode,
+  scope,
+  type UniformAttributes,
+  uniformParameters
+} from "@speedq/tensors"
 import * as Schema from "effect/Schema"
+import { configure } from "../configure.ts"
+import { columnObstacle, groupSize, withDefault } from "../optionSchemas.ts"
 import type { Quantizer, QuantizerChoice } from "../Quantizer.ts"
+import { largestSingle } from "./largest.ts"
+import { fromStored, toStored } from "./wholeNumbers.ts"
 
-export const FlatAsymmetricConfig = Schema.Struct({
-  group: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4096 })).pipe(
-    Schema.withDecodingDefaultKey(Effect.succeed(64))
-  )
-})
+export const FlatAsymmetricConfig = Schema.Struct({ group: withDefault(groupSize, 64) })
 export type FlatAsymmetricConfig = typeof FlatAsymmetricConfig.Type
 
 const makeFlatAsymmetric = (bits: 2 | 3): Quantizer<FlatAsymmetricConfig> => {
@@ -28,8 +36,8 @@ const makeFlatAsymmetric = (bits: 2 | 3): Quantizer<FlatAsymmetricConfig> => {
     version: 1,
     Config: FlatAsymmetricConfig,
     bitsPerWeight: ({ group }) => bits + (bits + 32) / group,
-    obstacle: ({ group }, [, columns = 0]) =>
-      columns % group === 0 ? undefined : `${columns} input columns are not a multiple of group ${group}`,
+    obstacle: ({ group }, shape) => columnObstacle(group, shape),
+    largestWeight: () => largestSingle,
     fakeQuantize: (config, weight) => fakeQuantUniform(weight, attributesOf(config)),
     stored: ({ group }, shape) => {
       const groups = [shape[0]!, shape[1]! / group]
@@ -39,19 +47,19 @@ const makeFlatAsymmetric = (bits: 2 | 3): Quantizer<FlatAsymmetricConfig> => {
         { name: "zeros", dtype: "u8", shape: groups, bits, meaning: "zero point at [o, j]" }
       ]
     },
-    quantize: (config, weight) => {
-      const { y, scale, zero } = uniformParameters(weight, attributesOf(config))
-      return { codes: gridCodes(y, scale, zero, bits), scale, zeros: zero }
-    },
-    dequantize: (_, { codes, scale, zeros }) => gridDecode(codes!, scale!, zeros!, bits)
+    quantize: (config, weight) =>
+      scope(() => {
+        const { y, scale, zero } = uniformParameters(weight, attributesOf(config))
+        // Dequantized weights sit on the grid: the nearest code, whatever ties do, is the one that they came from.
+        return { codes: gridCodes(y, scale, zero, bits), scale, zeros: toStored(zero, bits) }
+      }),
+    dequantize: (_, { codes, scale, zeros }) => scope(() => gridDecode(codes!, scale!, fromStored(zeros!), bits))
   }
 }
 
 export const int2AsymQuantizer = makeFlatAsymmetric(2)
 export const int3AsymQuantizer = makeFlatAsymmetric(3)
 
-/** Flat asymmetric quantizer of 2 or 3 bits with options, for recipes in code. */
-export const flatAsymmetric = (bits: 2 | 3, group = 64): QuantizerChoice<FlatAsymmetricConfig> => ({
-  quantizer: bits === 2 ? int2AsymQuantizer : int3AsymQuantizer,
-  config: { group }
-})
+/** Flat asymmetric quantizer of 2 or 3 bits, for recipes in code. Raises QuantizerConfigInvalid. */
+export const flatAsymmetric = (bits: 2 | 3, group = 64): QuantizerChoice<FlatAsymmetricConfig> =>
+  configure(bits === 2 ? int2AsymQuantizer : int3AsymQuantizer, { group })

@@ -1,17 +1,16 @@
 /**
  * N2F3 (internvl3.md 6.4): 3-bit codes of a fixed codebook, the quantiles of a normal distribution, with one scale for
  * the negative and one for the positive side of each group.
+ *
+ *   s- = max(-min w, 0),  s+ = max(max w, 0),  w' = s level(w / s), s the scale of w's side
  */
-import { codebookCodes, codebookDecode, codebookParameters, fakeQuantCodebook } from "@speedq/tensors"
-import * as Effect from "effect/Effect"
+import { codebookCodes, codebookDecode, codebookParameters, fakeQuantCodebook, scope } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
+import { configure } from "../configure.ts"
+import { columnObstacle, groupSize, withDefault } from "../optionSchemas.ts"
 import type { Quantizer, QuantizerChoice } from "../Quantizer.ts"
 
-export const N2f3Config = Schema.Struct({
-  group: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4096 })).pipe(
-    Schema.withDecodingDefaultKey(Effect.succeed(64))
-  )
-})
+export const N2f3Config = Schema.Struct({ group: withDefault(groupSize, 64) })
 export type N2f3Config = typeof N2f3Config.Type
 
 /** Normal-float levels of 3 bits: as many below 0 as fit, 0, and one more above. */
@@ -25,8 +24,7 @@ export const n2f3Quantizer: Quantizer<N2f3Config> = {
   version: 1,
   Config: N2f3Config,
   bitsPerWeight: ({ group }) => bits + 64 / group,
-  obstacle: ({ group }, [, columns = 0]) =>
-    columns % group === 0 ? undefined : `${columns} input columns are not a multiple of group ${group}`,
+  obstacle: ({ group }, shape) => columnObstacle(group, shape),
   fakeQuantize: ({ group }, weight) => fakeQuantCodebook(weight, { group, levels }),
   stored: ({ group }, shape) => {
     const groups = [shape[0]!, shape[1]! / group]
@@ -36,13 +34,14 @@ export const n2f3Quantizer: Quantizer<N2f3Config> = {
       { name: "positive", dtype: "f32", shape: groups, bits: 32, meaning: "scale of the levels from 0 on" }
     ]
   },
-  quantize: ({ group }, weight) => {
-    const { negative, positive } = codebookParameters(weight, { group, levels })
-    return { codes: codebookCodes(weight, negative, positive, { group, levels }), negative, positive }
-  },
+  quantize: ({ group }, weight) =>
+    scope(() => {
+      const { negative, positive } = codebookParameters(weight, { group, levels })
+      return { codes: codebookCodes(weight, negative, positive, { group, levels }), negative, positive }
+    }),
   dequantize: ({ group }, { codes, negative, positive }) =>
     codebookDecode(codes!, negative!, positive!, { group, levels })
 }
 
-/** N2F3 with options, for recipes in code. */
-export const n2f3 = (group = 64): QuantizerChoice<N2f3Config> => ({ quantizer: n2f3Quantizer, config: { group } })
+/** N2F3, for recipes in code. Raises QuantizerConfigInvalid. */
+export const n2f3 = (group = 64): QuantizerChoice<N2f3Config> => configure(n2f3Quantizer, { group })

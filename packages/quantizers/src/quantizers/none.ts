@@ -1,4 +1,7 @@
-/** No quantization: the weight stays as it is and is stored in bfloat16, as released checkpoints are. */
+/**
+ * No quantization: weights in bfloat16, as released checkpoints have them. A weight that trains is rounded to bfloat16
+ * in every forward pass and the gradient passes, so that what is stored is what was trained.
+ */
 import { cast } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
 import type { Quantizer, QuantizerChoice } from "../Quantizer.ts"
@@ -12,13 +15,14 @@ export const noneQuantizer: Quantizer<NoneConfig> = {
   Config: NoneConfig,
   bitsPerWeight: () => 16,
   obstacle: () => undefined,
-  fakeQuantize: (_, weight) => weight,
+  fakeQuantize: (_, weight) => cast(cast(weight, "bf16"), "f32"),
   stored: (_, shape) => [
     { name: "values", dtype: "bf16", shape, bits: 16, meaning: "the weight, rounded to bfloat16" }
   ],
   quantize: (_, weight) => ({ values: cast(weight, "bf16") }),
+  // Read from a file, the values are f32 already.
   dequantize: (_, { values }) => cast(values!, "f32")
 }
 
-/** Leaves a layer as it is. */
+/** Leaves a layer in bfloat16. */
 export const none: QuantizerChoice<NoneConfig> = { quantizer: noneQuantizer, config: {} }

@@ -2,34 +2,38 @@
 import {
   adaroundScales,
   cast,
+  clampGroups,
   customGradient,
   gridCodes,
   gridDecode,
   type Shape,
+  scope,
   type Tensor,
   tensor,
   type UniformAttributes,
   uniformParameters,
   uniformStraightThrough
 } from "@speedq/tensors"
-import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { Quantizer, QuantizerChoice } from "../Quantizer.ts"
-
-const withDefault = <S extends Schema.Top>(schema: S, value: S["Encoded"]) =>
-  schema.pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)))
+import { configure } from "../configure.ts"
+import { columnObstacle, groupSize, withDefault } from "../optionSchemas.ts"
+import type { Quantizer, QuantizerChoice, StoredTensor } from "../Quantizer.ts"
+import { largestHalf, largestSingle } from "./largest.ts"
+import { fromStored, toStored } from "./wholeNumbers.ts"
 
 export const UniformConfig = Schema.Struct({
   bits: Schema.Literals([2, 3, 4, 8]),
   /** Input columns that share a scale and a zero point. */
-  group: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4096 })),
-  /** Zero point (2^b - 1) / 2 rounded down for every group, which is then not stored. */
+  group: groupSize,
+  /** Range [-a, a]; the zero point is (2^b - 1) / 2 rounded down for every group and not stored. */
   symmetric: withDefault(Schema.Boolean, false),
-  /** "minmax": from the smallest to the largest weight; "zero": the same with 0 inside; "mse": BRECQ's search (asymmetric only). */
+  /** "minmax": from the smallest to the largest weight; "zero": the same with 0 inside; "mse": BRECQ's search (adaround.md 2). */
   range: withDefault(Schema.Literals(["minmax", "zero", "mse"]), "minmax"),
   /** What a scale is rounded to and stored as. */
   scale: withDefault(Schema.Literals(["f16", "f32"]), "f16")
-})
+}).check(
+  Schema.makeFilter(({ symmetric, range }) => !symmetric || range === "minmax" || `range "${range}" is asymmetric`)
+)
 export type UniformConfig = typeof UniformConfig.Type
 
 const attributesOf = ({ bits, group, symmetric }: UniformConfig): UniformAttributes => ({
@@ -41,29 +45,53 @@ const attributesOf = ({ bits, group, symmetric }: UniformConfig): UniformAttribu
   rangeGradient: false
 })
 
+const filled = ({ backend, shape, size }: Tensor, value: number): Tensor =>
+  tensor(backend, new Float32Array(size).fill(value), shape)
+
+/** Scales as halves, none of them 0: a group of almost nothing must not divide by its scale's rounding error. */
+const halved = (scale: Tensor): Tensor => {
+  const inside = clampGroups(scale, filled(scale, 2 ** -24), filled(scale, largestHalf))
+  return cast(cast(inside, "f16"), "f32")
+}
+
 /** Scale and zero point [N, K / g], the scale as it will be stored. */
 const parameters = (config: UniformConfig, weight: Tensor): { readonly scale: Tensor; readonly zero: Tensor } => {
   const { bits, group, range } = config
-  const found =
-    range === "minmax" || config.symmetric
+  const { scale, zero } =
+    range === "minmax"
       ? uniformParameters(weight, attributesOf(config))
       : adaroundScales(weight, { bits, group, method: range === "zero" ? "max" : "mse" })
-  const { scale, zero } = found
-  return { scale: config.scale === "f16" ? cast(cast(scale, "f16"), "f32") : scale, zero }
+  return { scale: config.scale === "f16" ? halved(scale) : scale, zero }
 }
 
-/** Bits a zero point is stored with: the search of "mse" may put it outside of the codes. */
-const zeroBits = ({ bits, symmetric, range }: UniformConfig): number => (symmetric ? 0 : range === "mse" ? 32 : bits)
-
 const scaleBits = ({ scale }: UniformConfig): number => (scale === "f16" ? 16 : 32)
+
+/** How zero points are stored: not at all where they are the same everywhere; the search of "mse" may leave the codes' range. */
+const zeroFormat = ({ bits, symmetric, range }: UniformConfig): Pick<StoredTensor, "dtype" | "bits"> => {
+  if (symmetric) return { dtype: "u8", bits: 0 }
+  return range === "mse" ? { dtype: "f32", bits: 32 } : { dtype: "u8", bits }
+}
+
+/** Zero points in stored form, under their name. */
+const storedZeros = (config: UniformConfig, zero: Tensor): { readonly zeros?: Tensor } => {
+  const { dtype, bits } = zeroFormat(config)
+  if (bits === 0) return {}
+  return { zeros: dtype === "u8" ? toStored(zero, bits) : zero.alias() }
+}
+
+/** Zero points to compute with, out of their stored form or, for a symmetric grid, out of nothing. */
+const zerosOf = (config: UniformConfig, scale: Tensor, zeros: Tensor | undefined): Tensor => {
+  if (zeros === undefined) return filled(scale, 2 ** (config.bits - 1) - 1)
+  return zeros.dtype === "u8" ? fromStored(zeros) : zeros
+}
 
 export const uniformQuantizer: Quantizer<UniformConfig> = {
   id: "uniform",
   version: 1,
   Config: UniformConfig,
-  bitsPerWeight: (config) => config.bits + (zeroBits(config) + scaleBits(config)) / config.group,
-  obstacle: ({ group }, [, columns = 0]) =>
-    columns % group === 0 ? undefined : `${columns} input columns are not a multiple of group ${group}`,
+  bitsPerWeight: (config) => config.bits + (zeroFormat(config).bits + scaleBits(config)) / config.group,
+  obstacle: ({ group }, shape) => columnObstacle(group, shape),
+  largestWeight: ({ scale }) => (scale === "f16" ? largestHalf : largestSingle),
   fakeQuantize: (config, weight) => {
     const [y] = customGradient("uniform", [weight], () => {
       const { scale, zero } = parameters(config, weight)
@@ -81,44 +109,36 @@ export const uniformQuantizer: Quantizer<UniformConfig> = {
   stored: (config, shape) => {
     const [rows, columns] = shape as readonly [number, number]
     const groups: Shape = [rows, columns / config.group]
-    const { symmetric, range, scale, bits } = config
     const zeros = {
       name: "zeros",
+      ...zeroFormat(config),
       shape: groups,
-      bits: zeroBits(config),
       meaning: "zero point of group j of row o at [o, j]"
     }
     return [
-      { name: "codes", dtype: "u8", shape, bits, meaning: "code of every weight, row-major" },
-      { name: "scale", dtype: scale, shape: groups, bits: scaleBits(config), meaning: "scale at [o, j]" },
-      ...(symmetric ? [] : [{ ...zeros, dtype: range === "mse" ? ("f32" as const) : ("u8" as const) }])
+      { name: "codes", dtype: "u8", shape, bits: config.bits, meaning: "code of every weight, row-major" },
+      { name: "scale", dtype: config.scale, shape: groups, bits: scaleBits(config), meaning: "scale at [o, j]" },
+      ...(config.symmetric ? [] : [zeros])
     ]
   },
-  quantize: (config, weight) => {
-    const { scale, zero } = parameters(config, weight)
-    const codes = gridCodes(weight, scale, zero, config.bits)
-    return config.symmetric ? { codes, scale } : { codes, scale, zeros: zero }
-  },
+  quantize: (config, weight) =>
+    scope(() => {
+      const { scale, zero } = parameters(config, weight)
+      return { codes: gridCodes(weight, scale, zero, config.bits), scale, ...storedZeros(config, zero) }
+    }),
   dequantize: (config, { codes, scale, zeros }) =>
-    gridDecode(codes!, scale!, zeros ?? symmetricZeros(config, scale!), config.bits),
+    scope(() => gridDecode(codes!, scale!, zerosOf(config, scale!, zeros), config.bits)),
   grid: {
     extents: ({ bits, group }) => ({ bits, group }),
-    parameters: (config, weight) => {
-      const { scale, zero } = parameters(config, weight)
-      const shared = { scale: scale.alias() }
-      return { scale, zero, stored: config.symmetric ? shared : { ...shared, zeros: zero.alias() } }
-    }
+    parameters: (config, weight) =>
+      scope(() => {
+        const { scale, zero } = parameters(config, weight)
+        return { scale, zero, stored: { scale: scale.alias(), ...storedZeros(config, zero) } }
+      })
   }
 }
 
-/** The zero point of every group of a symmetric grid, in the shape of its scales. */
-const symmetricZeros = ({ bits }: UniformConfig, scale: Tensor): Tensor =>
-  tensor(scale.backend, new Float32Array(scale.size).fill(2 ** (bits - 1) - 1), scale.shape)
-
-/** The uniform quantizer with options, for recipes in code. */
+/** The uniform quantizer with options, for recipes in code. Raises QuantizerConfigInvalid. */
 export const uniform = (
   options: Pick<UniformConfig, "bits" | "group"> & Partial<UniformConfig>
-): QuantizerChoice<UniformConfig> => ({
-  quantizer: uniformQuantizer,
-  config: Schema.decodeUnknownSync(UniformConfig)(options)
-})
+): QuantizerChoice<UniformConfig> => configure(uniformQuantizer, options)
