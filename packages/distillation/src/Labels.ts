@@ -17,10 +17,13 @@ export type RowWeights = ReadonlyMap<number, number>
 export const predictedLabel = ({ values, length }: Labels, row: number): number =>
   (row + 1) % length === 0 ? ignoredLabel : values[row + 1]!
 
+/** Every row: prompt, image and padding included. */
+export const allRows = ({ values }: Labels): readonly number[] => [...values.keys()]
+
 /** Rows whose prediction has a label. */
 export const predictingRows = (labels: Labels): readonly number[] =>
-  Array.from(labels.values.keys()).filter((row) => predictedLabel(labels, row) !== ignoredLabel)
+  allRows(labels).filter((row) => predictedLabel(labels, row) !== ignoredLabel)
 
 /** Rows that carry a label themselves: the reference's unshifted mask (internvl3.md 6.13, quirk 1). */
-export const labelledRows = ({ values }: Labels): readonly number[] =>
-  Array.from(values.keys()).filter((row) => values[row] !== ignoredLabel)
+export const labelledRows = (labels: Labels): readonly number[] =>
+  allRows(labels).filter((row) => labels.values[row] !== ignoredLabel)

@@ -6,17 +6,18 @@ import type { Labels, RowWeights } from "./Labels.ts"
 export interface RowBatch {
   /** Student logits [R, V]. */
   readonly student: Tensor
-  /** Teacher logits [R, V], present when the loss needs them. */
+  /** Teacher logits [R, V]; present when the loss says that it needs them. */
   readonly teacher: Tensor | undefined
   /** i32 [R]: the label each row predicts, -100 for none. */
   readonly labels: Tensor
-  /** [R]: factor of each row in the total loss. */
+  /** [R]: factor of each row in the total loss, 0 for rows that only other losses read. */
   readonly weights: Tensor
   /** [R, V]: the loss adds its weighted gradient by the student logits here; absent when none is wanted. */
   readonly gradient: Tensor | undefined
 }
 
 export interface RowLoss {
+  /** Name of its part of the total; losses of one name are one part. */
   readonly name: string
   readonly needsTeacher: boolean
   /** The rows it reads, and each one's factor: 1/n for a mean over n rows. */

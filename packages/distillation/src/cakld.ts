@@ -1,9 +1,12 @@
 /**
  * Confidence-aware Kullback-Leibler divergence (arXiv:2511.08914, stage 3; internvl3.md 6.10):
- * k = beta KL(student || teacher) + (1 - beta) KL(teacher || student), beta the teacher's mean confidence.
+ *
+ *   k = beta KL(student || teacher) + (1 - beta) KL(teacher || student),  beta the teacher's mean confidence
+ *
  * A sure teacher is followed into its modes (reverse), an unsure one is covered (forward).
  */
 import { add, klRows, scale } from "@speedq/tensors"
+import { TeacherMissing } from "./Errors.ts"
 import { labelledRows, predictingRows } from "./Labels.ts"
 import type { RowLoss } from "./RowLoss.ts"
 
@@ -18,8 +21,10 @@ export interface CakldOptions {
   readonly reduction?: "sum" | "mean"
 }
 
+const name = "kd"
+
 export const cakld = ({ confidence, temperature = 1, mask = "shifted", reduction = "sum" }: CakldOptions): RowLoss => ({
-  name: "kd",
+  name,
   needsTeacher: true,
   rowWeights: (labels) => {
     const rows = mask === "shifted" ? predictingRows(labels) : labelledRows(labels)
@@ -27,7 +32,7 @@ export const cakld = ({ confidence, temperature = 1, mask = "shifted", reduction
     return new Map(rows.map((row) => [row, weight]))
   },
   rows: ({ student, teacher, weights, gradient }) => {
-    if (teacher === undefined) throw new TypeError("cakld: needs teacher logits")
+    if (teacher === undefined) throw new TeacherMissing(name)
     const { forward, reverse } = klRows(student, teacher, weights, { beta: confidence, temperature }, gradient)
     return add(scale(reverse, confidence), scale(forward, 1 - confidence))
   }

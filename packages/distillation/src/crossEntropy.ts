@@ -1,4 +1,8 @@
-/** Cross entropy of the labels, optionally smoothed (internvl3.md 3.4, 6.10). */
+/**
+ * Cross entropy of the labels, optionally smoothed (internvl3.md 3.4, 6.10):
+ *
+ *   mean over labelled tokens of (1 - e) (-log p[label]) + e mean_v(-log p[v])
+ */
 import { crossEntropyRows } from "@speedq/tensors"
 import { predictingRows } from "./Labels.ts"
 import type { RowLoss } from "./RowLoss.ts"
@@ -8,7 +12,7 @@ export interface CrossEntropyOptions {
   readonly labelSmoothing?: number
 }
 
-/** mean over labelled tokens of (1 - e) (-log p[label]) + e mean_v(-log p[v]); nothing labelled: 0 with gradient 0. */
+/** Nothing labelled: 0 with gradient 0. */
 export const crossEntropy = ({ labelSmoothing = 0 }: CrossEntropyOptions = {}): RowLoss => ({
   name: "ce",
   needsTeacher: false,

@@ -1,4 +1,7 @@
-/** The teacher's confidence: mean over rows of its largest probability; averaged over batches it is CAKLD's beta (internvl3.md 6.9). */
+/**
+ * The teacher's confidence, CAKLD's beta (internvl3.md 6.9): mean over rows of its largest probability, and the mean of
+ * that over batches.
+ */
 import {
   addInto,
   confidenceRows,
@@ -31,3 +34,10 @@ export const teacherConfidence = (teacher: LanguageHead, rows: readonly number[]
     }
     return total
   })
+
+/**
+ * beta of some batches' confidences: their mean, 0 without any. `divideBy` divides by another number than that of the
+ * batches, as the reference does, which sums 101 and divides by 100 (quirk 2).
+ */
+export const meanConfidence = (batches: readonly number[], divideBy = batches.length): number =>
+  batches.length === 0 ? 0 : batches.reduce((sum, confidence) => sum + confidence, 0) / divideBy

@@ -20,6 +20,7 @@ import {
   writeRows,
   zeros
 } from "@speedq/tensors"
+import { LabelsMismatch, TeacherMissing } from "./Errors.ts"
 import { type Labels, predictedLabel } from "./Labels.ts"
 import type { RowLoss } from "./RowLoss.ts"
 
@@ -57,17 +58,33 @@ const flatten = (hidden: Tensor): Tensor => {
 const chunksOf = (rows: readonly number[], size: number): readonly (readonly number[])[] =>
   Array.from({ length: Math.ceil(rows.length / size) }, (_, index) => rows.slice(index * size, (index + 1) * size))
 
+const checkLabels = ({ values, batch, length }: Labels, hidden: Tensor): void => {
+  const rows = flatten(hidden).shape[0]!
+  if (values.length === batch * length && rows === values.length) return
+  throw new LabelsMismatch({ labels: values.length, batch, length, rows })
+}
+
+/** The teacher, where some loss reads it. */
+const neededTeacher = (losses: readonly RowLoss[], teacher: LanguageHead | undefined): LanguageHead | undefined => {
+  const reader = losses.find(({ needsTeacher }) => needsTeacher)
+  if (reader === undefined) return undefined
+  if (teacher === undefined) throw new TeacherMissing(reader.name)
+  return teacher
+}
+
 /**
  * Weighted sum of `losses`, differentiable by the student's hidden states and, where it is a variable, its head.
- * A batch in which no loss reads any row gives 0 with zero gradients.
+ * A batch in which no loss reads any row gives 0 with zero gradients. Raises TeacherMissing and LabelsMismatch.
  */
 export const vocabularyLoss = ({
   losses,
   labels,
   student,
-  teacher,
-  chunkRows
+  chunkRows,
+  ...options
 }: VocabularyLossOptions): VocabularyLoss => {
+  checkLabels(labels, student.hidden)
+  const teacher = neededTeacher(losses, options.teacher)
   const { backend } = student.hidden
   const vocabulary = student.weight.shape[0]!
   const selections = losses.map((loss) => loss.rowWeights(labels))
@@ -104,8 +121,7 @@ export const vocabularyLoss = ({
           }
           if (batch.gradient === undefined) return
           if (gradientHidden) writeRows(gradientHidden, matmul(batch.gradient, student.weight), index)
-          if (gradientWeight)
-            matmulInto(gradientWeight, batch.gradient, inputs, { transposeA: true, transposeB: false })
+          if (gradientWeight) matmulInto(gradientWeight, batch.gradient, inputs, true)
         })
       }
 

@@ -1,0 +1,31 @@
+/** What can go wrong when losses are computed. */
+
+/** A loss reads teacher logits and no teacher was given. */
+export class TeacherMissing extends Error {
+  readonly _tag = "TeacherMissing"
+  readonly loss: string
+  constructor(loss: string) {
+    super(
+      `loss "${loss}" compares with a teacher, and none was given; give vocabularyLoss a teacher or leave the loss out`
+    )
+    this.name = this._tag
+    this.loss = loss
+  }
+}
+
+/** Labels and hidden states do not have the same positions. */
+export class LabelsMismatch extends Error {
+  readonly _tag = "LabelsMismatch"
+  constructor(details: {
+    readonly labels: number
+    readonly batch: number
+    readonly length: number
+    readonly rows: number
+  }) {
+    const { labels, batch, length, rows } = details
+    super(
+      `${labels} labels for ${batch} sequences of ${length} positions, and hidden states of ${rows}; all three must agree`
+    )
+    this.name = this._tag
+  }
+}
