@@ -38,6 +38,9 @@ export const decode = <const Registry extends ReadonlyArray<Registered>>(
 ): Effect.Effect<AnyRecipe<ErrorOf<Registry[number]>, ServicesOf<Registry[number]>>, RecipeInvalid> =>
   Effect.suspend(() => {
     const known = registry as ReadonlyArray<Registered<ErrorOf<Registry[number]>, ServicesOf<Registry[number]>>>
+    const names = known.map(({ name }) => name)
+    const twice = names.filter((name, index) => names.indexOf(name) !== index)
+    if (twice.length > 0) throw new Error(`two kinds of stages are called ${twice.join(", ")}; rename one of each`)
     const document = decodeDocument(json)
     const outer = Result.isFailure(document) ? schemaProblems(document.failure) : []
     const entries = stageEntries(json)
