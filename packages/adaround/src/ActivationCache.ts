@@ -14,7 +14,7 @@ export interface ActivationCache {
   readonly memoryBytes: number
   readonly fileBytes: number
   readonly write: (sample: number, values: Float32Array) => void
-  /** Copies a sample into `target`. */
+  /** Copies a sample that was written into `target`. */
   readonly read: (sample: number, target: Float32Array) => void
   /** Closes and deletes the file. */
   readonly dispose: () => void
@@ -32,7 +32,10 @@ export interface ActivationCacheOptions {
 const bytesOf = (values: Float32Array): Uint8Array =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 
-/** Makes a cache of zeros. Reading and writing raise CacheFailed when the file fails. */
+/**
+ * Makes an empty cache. Reading and writing raise CacheFailed when the file fails, and RangeError for samples that do not
+ * exist, have another size, or were not written.
+ */
 export const makeActivationCache = (options: ActivationCacheOptions): ActivationCache => {
   const { count, sampleSize, memoryBudget, spillFile } = options
   const sampleBytes = 4 * sampleSize
@@ -46,6 +49,7 @@ export const makeActivationCache = (options: ActivationCacheOptions): Activation
       throw new CacheFailed({ file: spillFile, operation, reason, bytes: (count - inMemory) * sampleBytes })
     }
   }
+  const written = new Uint8Array(count)
   let descriptor: number | undefined
   const file = (): number => {
     descriptor ??= attempt("open", () => openSync(spillFile, "w+"))
@@ -63,6 +67,7 @@ export const makeActivationCache = (options: ActivationCacheOptions): Activation
     fileBytes: (count - inMemory) * sampleBytes,
     write: (sample, values) => {
       checkSample(sample, values.length)
+      written[sample] = 1
       const held = memory[sample]
       if (held) held.set(values)
       else {
@@ -77,6 +82,7 @@ export const makeActivationCache = (options: ActivationCacheOptions): Activation
     },
     read: (sample, target) => {
       checkSample(sample, target.length)
+      if (written[sample] === 0) throw new RangeError(`sample ${sample} was not written`)
       const held = memory[sample]
       if (held) target.set(held)
       else {
@@ -85,7 +91,7 @@ export const makeActivationCache = (options: ActivationCacheOptions): Activation
         attempt("read", () => {
           for (let done = 0; done < bytes.length; ) {
             const read = readSync(file(), bytes, done, bytes.length - done, position + done)
-            if (read === 0) throw new Error(`sample ${sample} was not written`)
+            if (read === 0) throw new Error(`it ends before sample ${sample}`)
             done += read
           }
         })

@@ -1,42 +1,58 @@
-/** One Linear on its fixed grid: weights as functions of the rounding variable alpha (adaround.md 3). */
-import type { GridParameters, QuantizedWeight, QuantizerChoice } from "@speedq/quantizers"
-import { adaroundInitial, adaroundWeight, gridCodes, scope, type Tensor } from "@speedq/tensors"
-import { NoGrid } from "./Errors.ts"
+/**
+ * One Linear on its fixed grid (adaround.md 3): weights as functions of the rounding variable alpha.
+ *
+ *   soft   w' = (clamp(floor(w / s) + h(alpha) + z, 0, 2^b - 1) - z) s,  h(alpha) = clamp(1.2 sigmoid(alpha) - 0.1, 0, 1)
+ *   hard   the same with [alpha >= 0] in place of h(alpha)
+ */
+import { type GridParameters, noneQuantizer, type QuantizedWeight, type QuantizerChoice } from "@speedq/quantizers"
+import { adaroundInitial, adaroundWeight, gridCodes, gridDecode, scope, type Tensor } from "@speedq/tensors"
+import { NoGrid, NothingToRound } from "./Errors.ts"
 
 export interface LayerGrid {
   /** The full-precision weight, [N, K]. */
   readonly weight: Tensor
   readonly parameters: GridParameters
-  /** alpha at which the soft weight equals the weight. */
+  /** alpha at which the soft weight equals the weight, where the grid reaches it. */
   readonly initialAlpha: () => Tensor
-  /** (clamp(floor(w / s) + h(alpha) + z, 0, 2^b - 1) - z) s, differentiable by alpha. */
+  /** What is optimized; differentiable by alpha. */
   readonly soft: (alpha: Tensor) => Tensor
-  /** The same with alpha >= 0 in place of h(alpha): what is kept. */
+  /** What is kept: the bits that the stored form dequantizes to. */
   readonly hard: (alpha: Tensor) => Tensor
+  /** The weight rounded to nearest on the same grid: what AdaRound must beat. */
+  readonly nearest: () => Tensor
   /** The hard weight in the quantizer's stored form. */
   readonly stored: (alpha: Tensor) => QuantizedWeight
   readonly release: () => void
 }
 
-/** Weights on a given grid of `bits`-bit codes in groups of `group` input columns. */
+/** The grids of a block, by the names of its Linears. */
+export type LayerGrids = { readonly [layer: string]: LayerGrid }
+
+/** Weight [N, K] of codes u8 [N, K]. */
+type Decode = (codes: Tensor) => Tensor
+
+/** Weights on a given grid of `bits`-bit codes in groups of `group` input columns; `decode` defaults to scale (code - zero). */
 export const layerOnGrid = (
   weight: Tensor,
   parameters: GridParameters,
-  { bits, group }: { readonly bits: number; readonly group: number }
+  { bits, group }: { readonly bits: number; readonly group: number },
+  decode: Decode = (codes) => gridDecode(codes, parameters.scale, parameters.zero, bits)
 ): LayerGrid => {
   const { scale, zero, stored } = parameters
   const at = (alpha: Tensor, hard: boolean) => adaroundWeight({ weight, scale, zero, alpha }, { bits, group, hard })
+  // The hard weight lies on the grid: its nearest code is the one that was chosen.
+  const hardCodes = (alpha: Tensor) => scope(() => gridCodes(at(alpha, true), scale, zero, bits))
   return {
     weight,
     parameters,
     initialAlpha: () => adaroundInitial(weight, scale),
     soft: (alpha) => at(alpha, false),
-    hard: (alpha) => at(alpha, true),
+    hard: (alpha) => scope(() => decode(hardCodes(alpha))),
+    nearest: () => scope(() => decode(gridCodes(weight, scale, zero, bits))),
     stored: (alpha) =>
       scope(() => {
-        const codes = gridCodes(at(alpha, true), scale, zero, bits)
         const kept = Object.entries(stored).map(([name, tensor]) => [name, tensor.alias()] as const)
-        return { codes, ...Object.fromEntries(kept) }
+        return { codes: hardCodes(alpha), ...Object.fromEntries(kept) }
       }),
     release: () => {
       for (const tensor of [scale, zero, ...Object.values(stored)]) tensor.release()
@@ -48,9 +64,24 @@ export const layerOnGrid = (
 export const makeLayerGrid = (layer: string, { quantizer, config }: QuantizerChoice, weight: Tensor): LayerGrid => {
   const { grid } = quantizer
   if (grid === undefined) throw new NoGrid(layer, quantizer.id)
-  return layerOnGrid(
-    weight,
-    scope(() => grid.parameters(config, weight)),
-    grid.extents(config)
+  const parameters = scope(() => grid.parameters(config, weight))
+  const decode = (codes: Tensor) => quantizer.dequantize(config, { codes, ...parameters.stored }, weight.shape)
+  return layerOnGrid(weight, parameters, grid.extents(config), decode)
+}
+
+/** A Linear of a block: its full-precision weight and what it is to be quantized with. */
+export interface RoundedLayer {
+  readonly weight: Tensor
+  readonly choice: QuantizerChoice
+}
+
+/** Grids of a block's Linears; those that stay as they are ("none") have no grid and are left out. Raises NoGrid and NothingToRound. */
+export const makeLayerGrids = (block: string, layers: { readonly [layer: string]: RoundedLayer }): LayerGrids => {
+  const rounded = Object.entries(layers).filter(([, { choice }]) => choice.quantizer.id !== noneQuantizer.id)
+  if (rounded.length === 0) throw new NothingToRound(block)
+  return scope(() =>
+    Object.fromEntries(
+      rounded.map(([layer, { weight, choice }]) => [layer, makeLayerGrid(layer, choice, weight)] as const)
+    )
   )
 }

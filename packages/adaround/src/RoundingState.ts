@@ -1,6 +1,6 @@
 /** What AdaRound optimizes and must remember to be continued: one alpha a weight, Adam's moments, the iteration, the random stream. */
-import { type Random, type RandomState, type Tensor, zeros } from "@speedq/tensors"
-import type { LayerGrid } from "./LayerGrid.ts"
+import { type Parameters, type Random, type RandomState, type Tensor, zeros } from "@speedq/tensors"
+import type { LayerGrids } from "./LayerGrid.ts"
 
 /** Optimization state of one Linear; all tensors [N, K]. */
 export interface LayerRounding {
@@ -20,7 +20,7 @@ export interface RoundingState {
 }
 
 /** The state before the first iteration: soft weights equal the weights. */
-export const initialRounding = (grids: { readonly [layer: string]: LayerGrid }, random: Random): RoundingState => ({
+export const initialRounding = (grids: LayerGrids, random: Random): RoundingState => ({
   iteration: 0,
   layers: Object.fromEntries(
     Object.entries(grids).map(([layer, { weight, initialAlpha }]) => [
@@ -30,6 +30,10 @@ export const initialRounding = (grids: { readonly [layer: string]: LayerGrid }, 
   ),
   random: random.save()
 })
+
+/** The rounding variables by layer. */
+export const alphasOf = ({ layers }: RoundingState): Parameters =>
+  Object.fromEntries(Object.entries(layers).map(([layer, { alpha }]) => [layer, alpha]))
 
 /** Releases the tensors of a state. */
 export const releaseRounding = ({ layers }: RoundingState): void => {

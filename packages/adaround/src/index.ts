@@ -1,17 +1,26 @@
 /** Block-wise AdaRound: soft rounding, reconstruction, cached activations. */
 export { type ActivationCache, type ActivationCacheOptions, makeActivationCache } from "./ActivationCache.ts"
 export { CacheFailed, NoGrid, NonFiniteReconstruction, NothingToRound } from "./Errors.ts"
-export { type LayerGrid, layerOnGrid, makeLayerGrid } from "./LayerGrid.ts"
-export { initialRounding, type LayerRounding, type RoundingState, releaseRounding } from "./RoundingState.ts"
+export {
+  type LayerGrid,
+  type LayerGrids,
+  layerOnGrid,
+  makeLayerGrid,
+  makeLayerGrids,
+  type RoundedLayer
+} from "./LayerGrid.ts"
+export { alphasOf, initialRounding, type LayerRounding, type RoundingState, releaseRounding } from "./RoundingState.ts"
 export {
   type Block,
   blockError,
   brecqDefaults,
   drawBatch,
+  fisherImportance,
   type ReconstructionBatch,
   type ReconstructionLosses,
   type ReconstructionOptions,
+  readLosses,
   roundingStep
 } from "./reconstruct.ts"
-export { type BlockReport, countUndecided } from "./report.ts"
+export { type BlockReport, type BlockSamples, countUndecided, meanBlockError, reportBlock } from "./report.ts"
 export { type AnnealingOptions, annealedExponent, isAnnealing } from "./schedule.ts"

@@ -1,4 +1,9 @@
-/** Block-wise reconstruction (BRECQ, arXiv:2102.05426; AdaRound, arXiv:2004.10568): one iteration, and what it is measured by. */
+/**
+ * Block-wise reconstruction (BRECQ, arXiv:2102.05426; AdaRound, arXiv:2004.10568; adaround.md 4): one iteration, and what it
+ * is measured by.
+ *
+ *   loss = mean over tokens of sum over channels of (y_q - y)^2 + lambda sum over weights of (1 - |2 h(alpha) - 1|^beta_t)
+ */
 import {
   adamStep,
   adaroundPenalty,
@@ -10,15 +15,16 @@ import {
   type Tensor,
   valueAndGrad
 } from "@speedq/tensors"
-import type { LayerGrid } from "./LayerGrid.ts"
-import type { RoundingState } from "./RoundingState.ts"
+import { NonFiniteReconstruction, NothingToRound } from "./Errors.ts"
+import type { LayerGrids } from "./LayerGrid.ts"
+import { alphasOf, type RoundingState } from "./RoundingState.ts"
 import { annealedExponent, isAnnealing } from "./schedule.ts"
 
 /** A block of the network as a function of the weights of its Linears. */
 export interface Block {
   readonly name: string
   /** Linears to be rounded, each on its grid. */
-  readonly grids: { readonly [layer: string]: LayerGrid }
+  readonly grids: LayerGrids
   /** Runs the block on inputs [B, ..., C] with the given weights [N, K] in place of its own. */
   readonly forward: (weights: Parameters, inputs: Tensor) => Tensor
 }
@@ -51,7 +57,7 @@ export const brecqDefaults: ReconstructionOptions = {
 export interface ReconstructionBatch {
   readonly inputs: Tensor
   readonly targets: Tensor
-  /** (|g| + 1)^2 with g the task loss's gradient at the block's output: Fisher weighting. */
+  /** Fisher weighting: `fisherImportance`. */
   readonly importance?: Tensor | undefined
 }
 
@@ -61,6 +67,9 @@ export interface ReconstructionLosses {
   /** Zero during warm-up. */
   readonly rounding: Tensor | undefined
 }
+
+/** Factors of the squared errors out of the task loss's gradient at the block's output: (|g| + 1)^2. */
+export const fisherImportance = (gradient: Float32Array): Float32Array => gradient.map((g) => (Math.abs(g) + 1) ** 2)
 
 /** Squared error summed over the channels (last axis) and averaged over the rest. */
 const reconstructionError = (output: Tensor, { targets, importance }: ReconstructionBatch): Tensor =>
@@ -75,7 +84,7 @@ export const drawBatch = (state: RoundingState, samples: number, batch: number) 
 
 /**
  * One Adam step on every alpha of the block: minimizes reconstruction + lambda sum(1 - |2 h(alpha) - 1|^beta_t).
- * Alphas and moments are updated in place; the returned state has the next iteration number.
+ * Alphas and moments are updated in place; the returned state has the next iteration number. Raises NothingToRound.
  */
 export const roundingStep = (
   block: Block,
@@ -84,11 +93,11 @@ export const roundingStep = (
   options: ReconstructionOptions
 ): { readonly state: RoundingState; readonly losses: ReconstructionLosses } =>
   scope(() => {
+    if (Object.keys(state.layers).length === 0) throw new NothingToRound(block.name)
     const { iterations, warmup, betaStart, betaEnd, lambda, learningRate } = options
     const t = state.iteration + 1
     const annealing = { iterations, warmup, start: betaStart, end: betaEnd }
     const beta = annealedExponent(annealing, t)
-    const alphas = Object.fromEntries(Object.entries(state.layers).map(([layer, { alpha }]) => [layer, alpha]))
 
     const { gradients, auxiliary } = valueAndGrad((variables: Parameters) => {
       const weights = Object.fromEntries(
@@ -103,7 +112,7 @@ export const roundingStep = (
         loss: rounding === undefined ? reconstruction : add(reconstruction, rounding),
         auxiliary: { reconstruction, rounding }
       }
-    })(alphas)
+    })(alphasOf(state))
 
     for (const [layer, { alpha, m, v }] of Object.entries(state.layers)) {
       adamStep(
@@ -113,6 +122,20 @@ export const roundingStep = (
     }
     return { state: { ...state, iteration: t }, losses: auxiliary }
   })
+
+/** The losses of the iteration that led to `state`, as numbers; releases them. Raises NonFiniteReconstruction. */
+export const readLosses = async (
+  block: Block,
+  { iteration }: RoundingState,
+  { reconstruction, rounding }: ReconstructionLosses
+): Promise<{ readonly reconstruction: number; readonly rounding: number }> => {
+  const numbers = { reconstruction: await reconstruction.item(), rounding: rounding ? await rounding.item() : 0 }
+  reconstruction.release()
+  rounding?.release()
+  const total = numbers.reconstruction + numbers.rounding
+  if (!Number.isFinite(total)) throw new NonFiniteReconstruction(block.name, iteration, total)
+  return numbers
+}
 
 /** Error of the block with the given weights on one batch, [1]: sum over channels, mean over the rest. */
 export const blockError = (block: Block, weights: Parameters, batch: ReconstructionBatch): Tensor =>
