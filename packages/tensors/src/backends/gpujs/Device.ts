@@ -4,10 +4,13 @@ import type { GpujsProgram } from "./GpujsBody.ts"
 
 export type GpujsMode = "webgpu" | "headlessgl" | "webasm" | "cpu"
 
-/** A program of fixed extents and constants, compiled on its first run. */
+/** A program, compiled on its first run. */
 export interface CompiledProgram<S> {
-  /** Raises UnsupportedKernel when it does not compile or would run elsewhere than in its mode. */
-  readonly run: (operands: readonly S[], scalars: readonly number[]) => S | Promise<S>
+  /**
+   * `program` is the one it was compiled from, or one that differs in scalars, and in extents and constants unless they are
+   * `fixed`. Raises UnsupportedKernel when it would run elsewhere than in its mode.
+   */
+  readonly run: (program: GpujsProgram, operands: readonly S[]) => Promise<S>
   readonly destroy: () => void
 }
 
@@ -18,6 +21,8 @@ export interface Device<S> {
   readonly elementBytes: number
   /** The most elements one tensor can have. */
   readonly maxElements: number
+  /** Whether extents and constants are compiled in; else they are arguments, and a new length compiles nothing. */
+  readonly fixed: boolean
   readonly upload: (values: Float32Array) => S
   readonly download: (stored: S) => Float32Array | Promise<Float32Array>
   readonly release: (stored: S) => void

@@ -22,8 +22,12 @@ interface Stored<S> extends Handle {
   values: S | undefined
   /** Queued work reads or writes it. */
   queued: boolean
+  /** What an i32 tensor was filled with; kernels compute none. */
+  integers: Int32Array
   failure: Error | undefined
 }
+
+const none = new Int32Array(0)
 
 const shapesOf = (operands: KernelCall["inputs"]): { [name: string]: Shape } =>
   Object.fromEntries(Object.entries(operands).flatMap(([name, operand]) => (operand ? [[name, operand.shape]] : [])))
@@ -46,6 +50,12 @@ const over = <S>(device: Device<S>): Backend => {
     tail = tail.then(work)
   }
   const storedOf = ({ handle }: Operand) => handle as Stored<S>
+  const integersOf = (operands: KernelCall["inputs"]): { readonly [name: string]: Int32Array } =>
+    Object.fromEntries(
+      Object.entries(operands).flatMap(([name, operand]) =>
+        operand?.dtype === "i32" ? [[name, storedOf(operand).integers.subarray(0, sizeOf(operand.shape))]] : []
+      )
+    )
   const valuesOf = (stored: Stored<S>): S => {
     if (stored.failure) throw stored.failure
     stored.values ??= device.upload(new Float32Array(Math.max(1, sizeOf(stored.shape))))
@@ -106,13 +116,21 @@ const over = <S>(device: Device<S>): Backend => {
       buffers++
       bytes += device.elementBytes * size
       // What is not written yet reads as zeros, asked for or not.
-      return { ...spec, bytes: size * elementBytes(spec.dtype), values: undefined, queued: false, failure: undefined }
+      return {
+        ...spec,
+        bytes: size * elementBytes(spec.dtype),
+        values: undefined,
+        queued: false,
+        integers: none,
+        failure: undefined
+      }
     },
     fill: (handle, write) => {
       const stored = handle as Stored<S>
       const buffer = new Uint8Array(handle.bytes)
       write(buffer)
       const numbers = toNumbers(handle.dtype, buffer)
+      if (handle.dtype === "i32") stored.integers = Int32Array.from(numbers)
       const store = () => {
         stored.failure = undefined
         if (numbers.length > 0) replace(stored, device.upload(numbers))
@@ -145,6 +163,7 @@ const over = <S>(device: Device<S>): Backend => {
         throw new UnsupportedKernel(kernel.name, device.name, "it has no GPU.js body; use the native backend")
       }
       const geometry = { inputs: shapesOf(call.inputs), outputs: shapesOf(call.outputs) }
+      if (kernel.gpujs.check) kernel.gpujs.check(integersOf(call.inputs), geometry, call.attributes)
       const body = kernel.gpujs.programs(geometry, call.attributes)
       for (const operand of [...Object.values(call.inputs), ...Object.values(call.outputs)]) {
         if (operand) storedOf(operand).queued = true

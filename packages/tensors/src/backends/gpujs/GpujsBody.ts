@@ -17,6 +17,8 @@ export type Values = Float32Array
  * JavaScript, WebAssembly, WGSL and GLSL have in common:
  * - a whole number kept in a variable becomes a float there, exact below 2^24 only. Positions in operands are therefore
  *   written inside the index, from threads, constants, loop counters and `(variable | 0)`;
+ * - an element that is itself a position is read into a constant first;
+ * - a parameter of a helper has another name than every constant and table;
  * - loops run from a literal 0 to a constant, and an `if` skips what lies beyond the end;
  * - both arms of `c ? a : b` are evaluated, so neither may read outside of an operand.
  */

@@ -6,14 +6,17 @@ export interface DeviceBuffer {
   destroy(): void
 }
 
-/** Sizes are rounded up to a quarter of a power of two, so that lengths that vary a little share buffers. */
-export const pooledSize = (bytes: number): number => {
-  const grain = 2 ** Math.max(8, Math.floor(Math.log2(Math.max(1, bytes))) - 2)
-  return Math.ceil(bytes / grain) * grain
+/** Sizes are rounded up to an eighth of a power of two, so that lengths that vary a little share buffers. */
+export const pooledSize = (bytes: number, most: number): number => {
+  const grain = 2 ** Math.max(8, Math.floor(Math.log2(Math.max(1, bytes))) - 3)
+  return Math.min(most, Math.ceil(bytes / grain) * grain)
 }
 
-/** Buffers beyond `idleBytes` of unused ones are destroyed, the longest unused first. */
-export const makeBufferPool = <B extends DeviceBuffer>(create: (bytes: number) => B, idleBytes: number) => {
+/** Buffers beyond `idleBytes` of unused ones are destroyed, the longest unused first. No buffer is larger than `most`. */
+export const makeBufferPool = <B extends DeviceBuffer>(
+  create: (bytes: number) => B,
+  { idleBytes, most }: { readonly idleBytes: number; readonly most: number }
+) => {
   const idle = new Set<B>()
   let idleTotal = 0
   const drop = (buffer: B) => {
@@ -22,7 +25,7 @@ export const makeBufferPool = <B extends DeviceBuffer>(create: (bytes: number) =
   }
   return {
     take: (bytes: number): B => {
-      const size = pooledSize(bytes)
+      const size = pooledSize(bytes, most)
       for (const buffer of idle) {
         if (buffer.size !== size) continue
         drop(buffer)
@@ -39,6 +42,7 @@ export const makeBufferPool = <B extends DeviceBuffer>(create: (bytes: number) =
         oldest.destroy()
       }
     },
+    idleBytes: (): number => idleTotal,
     clear: (): void => {
       for (const buffer of idle) buffer.destroy()
       idle.clear()

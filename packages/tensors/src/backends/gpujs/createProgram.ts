@@ -2,8 +2,18 @@
 import type { GPU, IGPUKernelSettings, IKernelRunShortcut } from "gpu.js"
 import { UnsupportedKernel } from "../../Errors.ts"
 import type { GpujsMode } from "./Device.ts"
-import { functionText } from "./functionText.ts"
+import { functionText, withParameters } from "./functionText.ts"
 import type { GpujsProgram, HelperFunction } from "./GpujsBody.ts"
+
+export interface ProgramSettings {
+  /** GPU.js's name for the type of operands. */
+  readonly operandType: "Array" | "ArrayTexture(1)"
+  /** Constants are compiled in; else they are further parameters. */
+  readonly fixed: boolean
+  readonly more?: IGPUKernelSettings
+  /** Text before the functions: GLSL wants a function declared before its use, and GPU.js does not always see to it. */
+  readonly declare?: (helper: HelperFunction) => string
+}
 
 /** A helper with its types stated: GPU.js would take them from the first call that it meets. */
 const helperOf = (helper: HelperFunction) => ({
@@ -18,33 +28,33 @@ const named = <T>(names: readonly string[], value: T): { [name: string]: T } =>
 export const createProgram = (
   gpu: GPU,
   kernel: string,
-  program: GpujsProgram,
-  settings: { readonly operandType: string; readonly pipeline: boolean; readonly immutable: boolean }
+  { compute, reads, scalars = [], constants = {}, tables = {}, helpers = [], extent, output }: GpujsProgram,
+  { operandType, fixed, more, declare }: ProgramSettings
 ): IKernelRunShortcut => {
-  const { compute, reads, scalars = [], constants = {}, tables = {}, helpers = [], extent, output } = program
   if (compute.length !== reads.length + scalars.length) {
     const given = `${reads.length} operands and ${scalars.length} scalars`
-    throw new UnsupportedKernel(
-      kernel,
-      `gpujs:${gpu.mode}`,
-      `"${output}" takes ${compute.length} parameters, got ${given}`
-    )
+    const reason = `"${output}" takes ${compute.length} parameters, got ${given}`
+    throw new UnsupportedKernel(kernel, `gpujs:${gpu.mode}`, reason)
   }
-  const complete: IGPUKernelSettings & { readonly [setting: string]: unknown } = {
+  const names = Object.keys(constants)
+  const text = functionText(compute)
+  const parameters = [...reads.map(() => operandType), ...scalars.map(() => "Float"), ...names.map(() => "Integer")]
+  const settings: IGPUKernelSettings & { readonly [setting: string]: unknown } = {
     output: [...extent],
-    argumentTypes: [...reads.map(() => settings.operandType), ...scalars.map(() => "Float")] as never,
-    returnType: "Number",
-    constants: { ...constants, ...tables },
-    constantTypes: { ...named(Object.keys(constants), "Integer"), ...named(Object.keys(tables), "Array") },
+    dynamicOutput: !fixed,
+    argumentTypes: (fixed ? parameters.slice(0, compute.length) : parameters) as never,
     dynamicArguments: true, // operands of one length may lie in storage of another
+    returnType: "Number",
+    constants: fixed ? { ...constants, ...tables } : tables,
+    constantTypes: { ...named(fixed ? names : [], "Integer"), ...named(Object.keys(tables), "Array") },
     functions: helpers.map(helperOf) as never[],
     loopMaxIterations: 2 ** 31 - 1,
     precision: "single",
     tactic: "precision",
-    pipeline: settings.pipeline,
-    immutable: settings.immutable
+    ...more,
+    ...(declare ? { injectedNative: helpers.map(declare).join("\n") } : {})
   }
-  return gpu.createKernel(functionText(compute), complete)
+  return gpu.createKernel(fixed ? text : withParameters(text, names), settings)
 }
 
 /** Raises UnsupportedKernel when GPU.js fell back to another mode, as it does without an error. */

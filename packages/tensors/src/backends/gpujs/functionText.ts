@@ -4,5 +4,22 @@
 const importedCall = /\(0,\s*[\w$.]+\.([\w$]+)\)\s*\(/g
 
 /** Source text of a flat function. */
-export const functionText = (fn: (...parameters: never[]) => number): string =>
+export const functionText = (fn: (this: never, ...parameters: never[]) => number): string =>
   Function.prototype.toString.call(fn).replace(importedCall, "$1(")
+
+/** The text with `this.constants.name` turned into more parameters, in the order of `names`. */
+export const withParameters = (text: string, names: readonly string[]): string => {
+  const parameter = (name: string) => `given_${name}`
+  const open = text.indexOf("(") + 1
+  const close = text.indexOf(")")
+  const given = text
+    .slice(open, close)
+    .split(",")
+    .filter((name) => name.trim() !== "")
+  const body = text
+    .slice(close)
+    .replace(/this\.constants\.(\w+)/g, (whole: string, name: string) =>
+      names.includes(name) ? parameter(name) : whole
+    )
+  return `${text.slice(0, open)}${[...given, ...names.map(parameter)].join(", ")}${body}`
+}

@@ -7,8 +7,7 @@ import { BackendUnavailable, UnsupportedKernel } from "../../Errors.ts"
 import { sizeOf } from "../../Shape.ts"
 import { assertMode, createProgram } from "./createProgram.ts"
 import { type CompiledProgram, type Device, makeMeter } from "./Device.ts"
-import { flatten, type Nested } from "./flatten.ts"
-import type { GpujsProgram, Thread, Values } from "./GpujsBody.ts"
+import type { GpujsProgram, HelperFunction, Thread, Values } from "./GpujsBody.ts"
 
 const name = "gpujs:headlessgl"
 /** One element is one RGBA texel of floats. */
@@ -18,10 +17,19 @@ const maxElements = 2 ** 24
 /** Programs that upload, one for each length, beyond which the longest unused goes. */
 const mostUploads = 64
 
+/** Results stay textures, and every run gets one of its own. */
+const more = { pipeline: true, immutable: true }
+
 interface Stored {
   readonly texture: Texture
   readonly length: number
 }
+
+/** What is used of the class of one-dimensional results, in gpu.js 2.24. */
+type FlatTexture = new (settings: object) => Texture
+
+const declare = ({ name, length }: HelperFunction): string =>
+  `float ${name}(${Array.from({ length }, () => "float").join(", ")});`
 
 function copy(this: Thread, x: Values) {
   return x[this.thread.x]!
@@ -37,18 +45,28 @@ export const makeHeadlessglDevice = (): Device<Stored> => {
   }
   const gpu = new GPU({ mode: "headlessgl" })
   const meter = makeMeter()
-  const hold = (texture: Texture, length: number): Stored => {
-    meter.add(texelBytes * length)
-    return { texture, length }
-  }
   const launch = (shortcut: IKernelRunShortcut, parameters: readonly unknown[]) =>
     shortcut(...(parameters as never[])) as unknown as Texture
+  const uploading = (length: number): IKernelRunShortcut => {
+    const program: GpujsProgram = { output: "y", compute: copy, reads: ["x"], extent: [length] }
+    return createProgram(gpu, "upload", program, { operandType: "Array", fixed: true, more })
+  }
+  // One kernel that outlives the others reads all textures, so that framebuffers are made for it alone.
+  const reader = uploading(1)
+  const { constructor: Flat } = launch(reader, [new Float32Array(1)]) as Texture & { readonly constructor: FlatTexture }
+  assertMode(reader, "headlessgl", "probe")
+  /** The same texture seen as one row: programs tell textures of one, two and three axes apart. */
+  const hold = (texture: Texture, length: number): Stored => {
+    const seen = { ...texture, kernel: reader.kernel, dimensions: [length, 1, 1], output: [length] }
+    const flat = new Flat(seen)
+    texture.delete()
+    meter.add(texelBytes * length)
+    return { texture: flat, length }
+  }
   const uploads = new Map<number, IKernelRunShortcut>()
   const uploadOf = (length: number): IKernelRunShortcut => {
-    const program: GpujsProgram = { output: "y", compute: copy, reads: ["x"], extent: [length] }
-    const shortcut =
-      uploads.get(length) ??
-      createProgram(gpu, "upload", program, { operandType: "Array", pipeline: true, immutable: true })
+    if (length === 1) return reader
+    const shortcut = uploads.get(length) ?? uploading(length)
     uploads.delete(length) // the order of the map is that of use
     uploads.set(length, shortcut)
     for (const [oldest, unused] of uploads) {
@@ -68,13 +86,9 @@ export const makeHeadlessglDevice = (): Device<Stored> => {
         `"${program.output}" has [${program.extent}] elements, textures end at ${limit} a side`
       )
     }
-    const shortcut = createProgram(gpu, kernel, program, {
-      operandType: "ArrayTexture(1)",
-      pipeline: true,
-      immutable: true
-    })
+    const shortcut = createProgram(gpu, kernel, program, { operandType: "ArrayTexture(1)", fixed: true, more, declare })
     return {
-      run: async (operands, scalars) => {
+      run: async ({ scalars = [] }, operands) => {
         const texture = await launch(shortcut, [...operands.map((operand) => operand.texture), ...scalars])
         assertMode(shortcut, "headlessgl", kernel)
         return hold(texture, sizeOf(program.extent))
@@ -85,9 +99,10 @@ export const makeHeadlessglDevice = (): Device<Stored> => {
   return {
     name,
     elementBytes: texelBytes,
+    fixed: true,
     maxElements,
     upload: (values) => hold(launch(uploadOf(values.length), [values]), values.length),
-    download: ({ texture, length }) => flatten(texture.toArray() as unknown as Nested, length),
+    download: ({ texture }) => Float32Array.from(texture.toArray() as unknown as Float32Array),
     release: ({ texture, length }) => {
       meter.remove(texelBytes * length)
       texture.delete()

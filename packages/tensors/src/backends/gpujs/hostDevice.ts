@@ -1,5 +1,6 @@
 /** Modes `webasm` and `cpu`: tensors are arrays of this process, programs return new ones. */
 import { GPU, type IKernelRunShortcut } from "gpu.js"
+import { sizeOf } from "../../Shape.ts"
 import { assertMode, createProgram } from "./createProgram.ts"
 import { type CompiledProgram, type Device, makeMeter } from "./Device.ts"
 import { flatten, type Nested } from "./flatten.ts"
@@ -21,16 +22,13 @@ export const makeHostDevice = (mode: "webasm" | "cpu"): Device<Float32Array> => 
     return values
   }
   const compile = (kernel: string, program: GpujsProgram): CompiledProgram<Float32Array> => {
-    const shortcut = createProgram(gpu, kernel, program, { operandType: "Array", pipeline: false, immutable: false })
-    const size = program.extent.reduce((product, extent) => product * extent, 1)
-    let checked = false
+    const shortcut = createProgram(gpu, kernel, program, { operandType: "Array", fixed: true })
     return {
-      run: async (operands, scalars) => {
+      run: async ({ scalars = [], extent }, operands) => {
         // These modes answer at once today; GPU.js 3 returns a promise from every call.
         const result = (await shortcut(...([...operands, ...scalars] as never[]))) as unknown as Nested
-        if (!checked) assertMode(shortcut, mode, kernel)
-        checked = true
-        return hold(flatten(result, size))
+        assertMode(shortcut, mode, kernel)
+        return hold(flatten(result, sizeOf(extent)))
       },
       destroy: () => forget(gpu, shortcut)
     }
@@ -38,8 +36,9 @@ export const makeHostDevice = (mode: "webasm" | "cpu"): Device<Float32Array> => 
   return {
     name: `gpujs:${mode}`,
     elementBytes: 4,
-    // A WebAssembly memory ends at 4 GiB, and a program's operands and result share one.
-    maxElements: mode === "webasm" ? 2 ** 29 : 2 ** 31 - 1,
+    fixed: true,
+    // In webasm GPU.js 2.24 keeps loop counters in f32, so positions computed from them are exact up to here only.
+    maxElements: mode === "webasm" ? 2 ** 24 : 2 ** 31 - 1,
     upload: (values) => hold(values),
     download: (values) => values,
     release: (values) => meter.remove(values.byteLength),

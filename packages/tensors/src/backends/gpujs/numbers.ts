@@ -57,6 +57,22 @@ export function limited(value: number, low: number, high: number): number {
   return value
 }
 
+/** exp(x), and NaN for NaN, which some GPUs would turn into a number. */
+export function power(x: number): number {
+  if (x < 1e30) {
+    return Math.exp(x)
+  }
+  return x
+}
+
+/** log(x) of a sum of powers: -infinity for 0, and NaN for NaN, which some GPUs would turn into numbers. */
+export function logarithm(x: number): number {
+  if (x > 0) {
+    return Math.log(x)
+  }
+  return x * 1e38 - (1 - x) * 1e38 * 1e38
+}
+
 /** 1 / (1 + exp(-x)) */
 export function logistic(x: number): number {
   return 1 / (1 + Math.exp(-x))

@@ -1,18 +1,30 @@
-/** Compiled programs by kernel, extents and constants; the longest unused are destroyed beyond a bound. */
+/** Compiled programs; the longest unused are destroyed beyond a bound. */
 import { UnsupportedKernel } from "../../Errors.ts"
 import { sizeOf } from "../../Shape.ts"
 import type { CompiledProgram, Device } from "./Device.ts"
-import type { GpujsProgram } from "./GpujsBody.ts"
+import type { GpujsProgram, ProgramFunction } from "./GpujsBody.ts"
 
-/** Programs kept: a model's kernels at a few sequence lengths. */
+/** Programs kept: a model's kernels, at a few sequence lengths where these are compiled in. */
 const mostPrograms = 512
-/** Elements of their results together: a webasm program keeps a memory for its operands and result. */
+/** Elements of their results together, where they are compiled in: such a program may keep memory for its result. */
 const mostElements = 2 ** 27
 
-/** Two programs of one text and these numbers compute the same. */
-const keyOf = (kernel: string, { compute, constants, tables, extent }: GpujsProgram): string => {
-  const entries = Object.entries(tables ?? {}).map(([name, values]) => `${name}=${values.join()}`)
-  return `${kernel} ${compute.name} ${extent.join("x")} ${JSON.stringify(constants ?? {})} ${entries.join(" ")}`
+/** A number for every function: names need not be unique. */
+const numbers = new WeakMap<ProgramFunction, number>()
+let functions = 0
+const numberOf = (compute: ProgramFunction): number => {
+  const number = numbers.get(compute) ?? functions++
+  numbers.set(compute, number)
+  return number
+}
+
+/** Two programs with one key are one compiled program. */
+const keyOf = (kernel: string, fixed: boolean, program: GpujsProgram): string => {
+  const { compute, reads, constants = {}, tables = {}, extent } = program
+  const tableKeys = Object.entries(tables).map(([name, values]) => `${name}=${values.join()}`)
+  const extents = fixed ? extent.join("x") : extent.length
+  const constantsKey = fixed ? JSON.stringify(constants) : Object.keys(constants).join()
+  return `${kernel} ${numberOf(compute)} ${reads.length} ${extents} ${constantsKey} ${tableKeys.join(" ")}`
 }
 
 const isTyped = (error: unknown): error is Error => error instanceof Error && "_tag" in error
@@ -29,7 +41,10 @@ export const makeProgramCache = <S>(device: Device<S>) => {
   }
   const compiledFor = (kernel: string, program: GpujsProgram, key: string): CompiledProgram<S> => {
     const known = programs.get(key)
-    const entry = known ?? { compiled: device.compile(kernel, program), elements: sizeOf(program.extent) }
+    const entry = known ?? {
+      compiled: device.compile(kernel, program),
+      elements: device.fixed ? sizeOf(program.extent) : 0
+    }
     if (known === undefined) elements += entry.elements
     programs.delete(key) // the order of the map is that of use
     programs.set(key, entry)
@@ -42,15 +57,22 @@ export const makeProgramCache = <S>(device: Device<S>) => {
   return {
     /** Raises UnsupportedKernel for whatever GPU.js has against the program. */
     run: async (kernel: string, program: GpujsProgram, operands: readonly S[]): Promise<S> => {
-      const key = keyOf(kernel, program)
+      const size = sizeOf(program.extent)
+      if (size > device.maxElements) {
+        const reason = `"${program.output}" has ${size} elements, this mode ends at ${device.maxElements}`
+        throw new UnsupportedKernel(kernel, device.name, reason)
+      }
+      const key = keyOf(kernel, device.fixed, program)
       try {
-        return await compiledFor(kernel, program, key).run(operands, program.scalars ?? [])
+        return await compiledFor(kernel, program, key).run(program, operands)
       } catch (error) {
         drop(key)
         if (isTyped(error)) throw error
         throw new UnsupportedKernel(kernel, device.name, `program "${program.output}": ${String(error)}`)
       }
     },
+    /** How many programs are compiled. */
+    size: (): number => programs.size,
     clear: (): void => {
       for (const key of [...programs.keys()]) drop(key)
     }

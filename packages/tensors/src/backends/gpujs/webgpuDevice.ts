@@ -4,15 +4,19 @@
  */
 import { GPU } from "gpu.js"
 import { BackendUnavailable, OutOfMemory } from "../../Errors.ts"
+import { sizeOf } from "../../Shape.ts"
 import { makeBufferPool } from "./bufferPool.ts"
 import { assertMode, createProgram } from "./createProgram.ts"
 import { type CompiledProgram, type Device, makeMeter } from "./Device.ts"
-import type { GpujsProgram } from "./GpujsBody.ts"
+import type { GpujsProgram, Thread, Values } from "./GpujsBody.ts"
 import { provideWebgpu } from "./provideWebgpu.ts"
 
 const name = "gpujs:webgpu"
 const storageUsage = 0x80 | 0x04 | 0x08 // STORAGE, COPY_SRC, COPY_DST
 const stagingUsage = 0x01 | 0x08 // MAP_READ, COPY_DST
+
+/** A program writes into the buffer that it is given, so GPU.js must not replace that as it would for immutable results. */
+const settings = { operandType: "Array", fixed: false, more: { pipeline: true, immutable: false } } as const
 
 /** GPU.js's name for a result that stays on the device; arguments are recognized by this class. */
 interface PipelineResult {
@@ -39,6 +43,7 @@ interface WebgpuKernel {
   outputBuffer: (GPUBuffer & { _refs: number }) | null
   bindGroupDirty: boolean
   build(...parameters: unknown[]): Promise<void>
+  setOutput(extent: number[]): void
   run(...parameters: unknown[]): Promise<unknown>
 }
 
@@ -53,21 +58,14 @@ export interface WebgpuOptions {
   readonly idleBytes?: number
 }
 
+function increment(this: Thread, x: Values) {
+  return x[this.thread.x] + 1
+}
+
 /** Runs one program, which proves that the adapter computes, and takes GPU.js's device and result class from it. */
 const probe = async (gpu: GPU): Promise<{ readonly context: Context; readonly Result: PipelineResultClass }> => {
-  const shortcut = createProgram(
-    gpu,
-    "probe",
-    {
-      output: "y",
-      compute: function (this: { readonly thread: { readonly x: number } }, x: Float32Array) {
-        return x[this.thread.x]! + 1
-      },
-      reads: ["x"],
-      extent: [2]
-    },
-    { operandType: "Array", pipeline: true, immutable: false }
-  )
+  const program: GpujsProgram = { output: "y", compute: increment, reads: ["x"], extent: [2] }
+  const shortcut = createProgram(gpu, "probe", program, settings)
   const result = (await shortcut(Float32Array.of(1, 41))) as unknown as PipelineResult
   assertMode(shortcut, "webgpu", "probe")
   const values = await result.toArray()
@@ -93,16 +91,18 @@ export const makeWebgpuDevice = async ({ idleBytes = 2 ** 30 }: WebgpuOptions = 
   const limits = device.limits
   const maxBytes = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize)
   const meter = makeMeter()
-  const pool = makeBufferPool(
-    (bytes) => device.createBuffer({ size: Math.min(bytes, maxBytes), usage: storageUsage }),
-    idleBytes
-  )
+  const pool = makeBufferPool((size) => device.createBuffer({ size, usage: storageUsage }), {
+    idleBytes,
+    most: maxBytes
+  })
   let failure: Error | undefined
-  device.onuncapturederror = ({ error }) => {
+  const onError = ({ error }: GPUUncapturedErrorEvent) => {
     const full = error.constructor.name === "GPUOutOfMemoryError"
     const { bytes } = meter.usage()
     failure ??= full ? new OutOfMemory(name, bytes, bytes, maxBytes) : new BackendUnavailable(name, error.message)
   }
+  device.onuncapturederror = null // GPU.js would only print it
+  device.addEventListener("uncapturederror", onError)
 
   const wrap = (buffer: GPUBuffer, length: number): Stored => ({
     buffer,
@@ -115,35 +115,39 @@ export const makeWebgpuDevice = async ({ idleBytes = 2 ** 30 }: WebgpuOptions = 
     return wrap(buffer, length)
   }
 
+  const release = ({ buffer }: Stored) => {
+    meter.remove(buffer.size)
+    pool.give(buffer)
+  }
+
   const compile = (kernel: string, program: GpujsProgram): CompiledProgram<Stored> => {
-    const shortcut = createProgram(gpu, kernel, program, { operandType: "Array", pipeline: true, immutable: false })
-    const size = program.extent.reduce((product, extent) => product * extent, 1)
-    const inner = () => shortcut.kernel as unknown as WebgpuKernel
-    const build = async (parameters: readonly unknown[]) => {
-      const bindings = program.reads.length + Object.keys(program.tables ?? {}).length + 1
-      if (bindings > limits.maxStorageBuffersPerShaderStage) {
-        throw new Error(
-          `"${program.output}" needs ${bindings} buffers, the device binds ${limits.maxStorageBuffersPerShaderStage}`
-        )
-      }
-      await inner().build(...parameters)
-      assertMode(shortcut, "webgpu", kernel)
-      inner().outputBuffer?.destroy()
-    }
+    const bindings = program.reads.length + Object.keys(program.tables ?? {}).length + 1
+    const most = limits.maxStorageBuffersPerShaderStage
+    if (bindings > most) throw new Error(`it needs ${bindings} storage buffers, the device binds ${most}`)
+    const shortcut = createProgram(gpu, kernel, program, settings)
+    const inner = shortcut.kernel as unknown as WebgpuKernel
     return {
-      run: async (operands, scalars) => {
+      run: async ({ scalars = [], constants = {}, extent }, operands) => {
         if (context.isLost) throw new BackendUnavailable(name, "the GPU device was lost; start the backend again")
-        const parameters = [...operands.map(({ argument }) => argument), ...scalars]
-        if (!inner().built) await build(parameters)
-        const stored = take(size)
-        inner().outputBuffer = Object.assign(stored.buffer, { _refs: 1 })
-        inner().bindGroupDirty = true
-        try {
-          await inner().run(...parameters)
-        } finally {
-          inner().outputBuffer = null
+        const parameters = [...operands.map(({ argument }) => argument), ...scalars, ...Object.values(constants)]
+        if (!inner.built) {
+          await inner.build(...parameters)
+          assertMode(shortcut, "webgpu", kernel)
+          inner.outputBuffer?.destroy()
         }
-        return stored
+        const stored = take(sizeOf(extent))
+        inner.setOutput([...extent])
+        inner.outputBuffer = Object.assign(stored.buffer, { _refs: 1 })
+        inner.bindGroupDirty = true
+        try {
+          await inner.run(...parameters)
+          return stored
+        } catch (error) {
+          release(stored)
+          throw error
+        } finally {
+          inner.outputBuffer = null
+        }
       },
       destroy: () => shortcut.destroy()
     }
@@ -152,7 +156,8 @@ export const makeWebgpuDevice = async ({ idleBytes = 2 ** 30 }: WebgpuOptions = 
   return {
     name: `${name} (${[adapter.info.vendor, adapter.info.architecture, adapter.info.description].filter(Boolean).join(", ")})`,
     elementBytes: 4,
-    maxElements: Math.floor(maxBytes / 4),
+    maxElements: Math.min(2 ** 31 - 1, Math.floor(maxBytes / 4)),
+    fixed: false,
     upload: (values) => {
       const stored = take(values.length)
       device.queue.writeBuffer(stored.buffer, 0, values as Float32Array<ArrayBuffer>)
@@ -171,10 +176,7 @@ export const makeWebgpuDevice = async ({ idleBytes = 2 ** 30 }: WebgpuOptions = 
         staging.destroy()
       }
     },
-    release: ({ buffer }) => {
-      meter.remove(buffer.size)
-      pool.give(buffer)
-    },
+    release,
     compile,
     usage: meter.usage,
     takeFailure: () => {
@@ -183,6 +185,7 @@ export const makeWebgpuDevice = async ({ idleBytes = 2 ** 30 }: WebgpuOptions = 
       return taken
     },
     close: async () => {
+      device.removeEventListener("uncapturederror", onError)
       await gpu.destroy()
       pool.clear()
     }

@@ -8,7 +8,10 @@ function effective(this: Thread, gradient: Values, factor: Values, parameter: Va
   if (this.constants.clipped === 1) {
     g = g * factor[0]
   }
-  return g + decay * parameter[this.thread.x]
+  if (this.constants.decayed === 1) {
+    g = g + decay * parameter[this.thread.x]
+  }
+  return g
 }
 
 function firstMoment(this: Thread, m: Values, g: Values, beta: number, rest: number) {
@@ -41,8 +44,8 @@ export const gpujs: GpujsBody<"parameter" | "m" | "v" | "gradient" | "factor", n
     const clipped = "factor" in inputs
     return [
       elementwise("g", effective, ["gradient", clipped ? "factor" : "gradient", "parameter"], shape, {
-        scalars: [decoupled ? 0 : weightDecay],
-        constants: { clipped: Number(clipped) }
+        scalars: [weightDecay],
+        constants: { clipped: Number(clipped), decayed: Number(!decoupled && weightDecay > 0) }
       }),
       elementwise("m", firstMoment, ["m", "g"], shape, { scalars: [beta1, 1 - beta1] }),
       elementwise("v", secondMoment, ["v", "g"], shape, { scalars: [beta2, 1 - beta2] }),

@@ -1,5 +1,5 @@
 import type { GpujsBody, GpujsProgram, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
-import { quotient } from "../../backends/gpujs/numbers.ts"
+import { logarithm, power, quotient } from "../../backends/gpujs/numbers.ts"
 import { mostOfRows, plainSumRows } from "../../backends/gpujs/reductions.ts"
 import { type AttentionAttributes, type AttentionSize, attentionSize } from "./geometry.ts"
 
@@ -7,7 +7,7 @@ import { type AttentionAttributes, type AttentionSize, attentionSize } from "./g
 const mostScores = 2 ** 24
 
 /** What stands for the score of a key that a query does not see: below every finite score, and finite. */
-const helpers = [quotient]
+const helpers = [logarithm, power, quotient]
 
 /** 1 where query t of item `item` sees key s. */
 function scoreOf(this: Thread, q: Values, k: Values, keyMask: Values, scale: number) {
@@ -47,23 +47,16 @@ function powerOf(this: Thread, scores: Values, most: Values) {
   if (scores[this.thread.y * this.constants.keys + this.thread.x] < -3e38) {
     return 0
   }
-  return Math.exp(scores[this.thread.y * this.constants.keys + this.thread.x] - most[this.thread.y])
+  return power(scores[this.thread.y * this.constants.keys + this.thread.x] - most[this.thread.y])
 }
 
 /** log of the sum of exp of query x of head y, or what is there already outside of the block. */
 function logSumExpOf(this: Thread, most: Values, total: Values, before: Values) {
   if (this.thread.x >= this.constants.first) {
     if (this.thread.x < this.constants.first + this.constants.rows) {
-      if (total[this.thread.y * this.constants.rows + this.thread.x - this.constants.first] === 0) {
-        // Not all modes know the logarithm of 0: overflow makes the infinity.
-        return (
-          -3.4028234663852886e38 -
-          Math.abs(most[this.thread.y * this.constants.rows + this.thread.x - this.constants.first])
-        )
-      }
       return (
         most[this.thread.y * this.constants.rows + this.thread.x - this.constants.first] +
-        Math.log(total[this.thread.y * this.constants.rows + this.thread.x - this.constants.first])
+        logarithm(total[this.thread.y * this.constants.rows + this.thread.x - this.constants.first])
       )
     }
   }
@@ -114,7 +107,7 @@ function probabilityOf(this: Thread, scores: Values, logSumExp: Values) {
   if (scores[(this.thread.z * this.constants.rows + this.thread.y) * this.constants.keys + this.thread.x] < -3e38) {
     return 0
   }
-  return Math.exp(
+  return power(
     scores[(this.thread.z * this.constants.rows + this.thread.y) * this.constants.keys + this.thread.x] -
       logSumExp[this.thread.z * this.constants.queries + this.constants.first + this.thread.y]
   )
@@ -267,7 +260,8 @@ export const gpujs: GpujsBody<Operands, "y" | "logSumExp", AttentionAttributes> 
           compute: powerOf,
           reads: ["scores", "most"],
           constants: { keys },
-          extent: [keys, allRows]
+          extent: [keys, allRows],
+          helpers
         },
         ...plainSumRows("total", "scores", allRows, keys),
         {
@@ -275,7 +269,8 @@ export const gpujs: GpujsBody<Operands, "y" | "logSumExp", AttentionAttributes> 
           compute: logSumExpOf,
           reads: ["most", "total", first === 0 ? "most" : "logSumExp"],
           constants,
-          extent: [queries, batch * heads]
+          extent: [queries, batch * heads],
+          helpers
         },
         {
           output: "y",

@@ -4,10 +4,13 @@ import type { ClipFactorAttributes } from "./geometry.ts"
 
 function factorOf(this: Thread, total: Values, maxNorm: number) {
   const factor = maxNorm / (Math.sqrt(total[this.thread.x]) + 1e-6)
-  if (factor > 1) {
+  if (factor < 1) {
+    return factor
+  }
+  if (factor >= 1) {
     return 1
   }
-  return factor
+  return factor // NaN
 }
 
 function normOf(this: Thread, total: Values) {

@@ -86,10 +86,8 @@ function lowOfBest(this: Thread, low: Values, best: Values) {
 }
 
 function errorOfBest(this: Thread, errors: Values, best: Values) {
-  return errors[
-    (this.thread.x * this.constants.rows + this.thread.y) * this.constants.count +
-      (best[this.thread.y * this.constants.groups + this.thread.x] | 0)
-  ]
+  const candidate = best[this.thread.y * this.constants.groups + this.thread.x]
+  return errors[(this.thread.x * this.constants.rows + this.thread.y) * this.constants.count + (candidate | 0)]
 }
 
 function errorOfFirst(this: Thread, errors: Values) {

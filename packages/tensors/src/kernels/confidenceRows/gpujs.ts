@@ -1,5 +1,6 @@
 import { elementwise } from "../../backends/gpujs/elementwise.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
+import { power } from "../../backends/gpujs/numbers.ts"
 import { mostOfRows, sumRows } from "../../backends/gpujs/reductions.ts"
 import { sumOfPowers } from "../softmax/gpujs.ts"
 
@@ -12,7 +13,7 @@ export const gpujs: GpujsBody<"logits", "confidence"> = {
     const [rows, columns] = inputs.logits as readonly [number, number]
     return [
       ...mostOfRows("most", "logits", rows, columns),
-      ...sumRows({ output: "total", part: sumOfPowers, reads: ["logits", "most"], rows, columns }),
+      ...sumRows({ output: "total", part: sumOfPowers, reads: ["logits", "most"], rows, columns, helpers: [power] }),
       elementwise("confidence", inverse, ["total"], outputs.confidence)
     ]
   }

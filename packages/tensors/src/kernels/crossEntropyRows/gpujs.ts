@@ -1,5 +1,6 @@
 import { elementwise } from "../../backends/gpujs/elementwise.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
+import { logarithm, power } from "../../backends/gpujs/numbers.ts"
 import { mostOfRows, plainSumRows, sumRows } from "../../backends/gpujs/reductions.ts"
 import { expectRows } from "../shapeRules.ts"
 import { sumOfPowers } from "../softmax/gpujs.ts"
@@ -7,7 +8,7 @@ import { type CrossEntropyAttributes, ignoredLabel } from "./geometry.ts"
 
 /** most + log(total): the logarithm of the sum of exp(logits). */
 export function normalizer(this: Thread, most: Values, total: Values) {
-  return most[this.thread.x] + Math.log(total[this.thread.x])
+  return most[this.thread.x] + logarithm(total[this.thread.x])
 }
 
 function lossOfRow(this: Thread, logits: Values, labels: Values, normalizer: Values, mean: Values, smoothing: number) {
@@ -36,7 +37,7 @@ function accumulated(
   let slope = 0
   if (labels[this.thread.y] >= 0) {
     slope =
-      Math.exp(logits[this.thread.y * this.constants.columns + this.thread.x] - most[this.thread.y]) /
+      power(logits[this.thread.y * this.constants.columns + this.thread.x] - most[this.thread.y]) /
         total[this.thread.y] -
       share
     if (labels[this.thread.y] === this.thread.x) {
@@ -45,6 +46,8 @@ function accumulated(
   }
   return gradient[this.thread.y * this.constants.columns + this.thread.x] + weights[this.thread.y] * slope
 }
+
+const helpers = [logarithm, power]
 
 export const gpujs: GpujsBody<"logits" | "labels" | "weights" | "gradient", "loss", CrossEntropyAttributes> = {
   check: ({ labels }, { inputs }) => {
@@ -56,8 +59,8 @@ export const gpujs: GpujsBody<"logits" | "labels" | "weights" | "gradient", "los
     const smoothed = smoothing > 0
     return [
       ...mostOfRows("most", "logits", rows, columns),
-      ...sumRows({ output: "total", part: sumOfPowers, reads: ["logits", "most"], rows, columns }),
-      elementwise("normalizer", normalizer, ["most", "total"], outputs.loss),
+      ...sumRows({ output: "total", part: sumOfPowers, reads: ["logits", "most"], rows, columns, helpers }),
+      elementwise("normalizer", normalizer, ["most", "total"], outputs.loss, { helpers }),
       ...(smoothed ? plainSumRows("mean", "logits", rows, columns, 1 / columns) : []),
       elementwise("loss", lossOfRow, ["logits", "labels", "normalizer", smoothed ? "mean" : "most"], outputs.loss, {
         scalars: [smoothing],
@@ -71,7 +74,8 @@ export const gpujs: GpujsBody<"logits" | "labels" | "weights" | "gradient", "los
               reads: ["gradient", "logits", "labels", "weights", "most", "total"],
               scalars: [smoothing, smoothing / columns],
               constants: { columns },
-              extent: [columns, rows]
+              extent: [columns, rows],
+              helpers
             }
           ]
         : [])

@@ -109,7 +109,8 @@ function scaled(this: Thread, weight: Values, level: Values, negative: Values, p
 
 function decoded(this: Book, codes: Values, negative: Values, positive: Values) {
   const group = quotient(this.thread.x, this.constants.group)
-  const level = this.constants.levels[codes[this.thread.y * this.constants.columns + this.thread.x] | 0]
+  const code = codes[this.thread.y * this.constants.columns + this.thread.x]
+  const level = this.constants.levels[code | 0]
   return (
     level *
     sideOf(

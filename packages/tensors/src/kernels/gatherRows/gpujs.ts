@@ -5,7 +5,8 @@ import { expectRows } from "../shapeRules.ts"
 import type { ScatterAttributes } from "./geometry.ts"
 
 function gathered(this: Thread, table: Values, index: Values) {
-  return table[(index[this.thread.y] | 0) * this.constants.columns + this.thread.x]
+  const row = index[this.thread.y]
+  return table[(row | 0) * this.constants.columns + this.thread.x]
 }
 
 /** Only rows that the index names, from the first entry that does, have anything to add up. */

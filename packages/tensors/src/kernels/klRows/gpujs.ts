@@ -1,5 +1,6 @@
 import { elementwise } from "../../backends/gpujs/elementwise.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
+import { logarithm, power } from "../../backends/gpujs/numbers.ts"
 import { mostOfRows, sumRows } from "../../backends/gpujs/reductions.ts"
 import type { KlAttributes } from "./geometry.ts"
 
@@ -8,7 +9,7 @@ function sumOfPowers(this: Thread, x: Values, most: Values, sharpness: number) {
   let sum = 0
   for (let i = 0; i < this.constants.steps; i++) {
     if (i * this.constants.parts + this.thread.x < this.constants.columns) {
-      sum += Math.exp(
+      sum += power(
         (x[this.thread.y * this.constants.columns + i * this.constants.parts + this.thread.x] - most[this.thread.y]) *
           sharpness
       )
@@ -19,7 +20,7 @@ function sumOfPowers(this: Thread, x: Values, most: Values, sharpness: number) {
 
 /** log of the sum of exp(x / T): log p = x / T - this. */
 function normalizerOf(this: Thread, most: Values, total: Values, sharpness: number) {
-  return most[this.thread.x] * sharpness + Math.log(total[this.thread.x])
+  return most[this.thread.x] * sharpness + logarithm(total[this.thread.x])
 }
 
 /** Sum of p (log p - log q) over part of a row. */
@@ -40,7 +41,7 @@ function divergence(
       const logQ =
         q[this.thread.y * this.constants.columns + i * this.constants.parts + this.thread.x] * sharpness -
         normalizerOfQ[this.thread.y]
-      sum += Math.exp(logP) * (logP - logQ)
+      sum += power(logP) * (logP - logQ)
     }
   }
   return sum
@@ -62,10 +63,12 @@ function accumulated(
     student[this.thread.y * this.constants.columns + this.thread.x] * sharpness - normalizerOfStudent[this.thread.y]
   const logT =
     teacher[this.thread.y * this.constants.columns + this.thread.x] * sharpness - normalizerOfTeacher[this.thread.y]
-  const ps = Math.exp(logS)
-  const slope = (1 - beta) * (ps - Math.exp(logT)) + beta * ps * (logS - logT - reverse[this.thread.y])
+  const ps = power(logS)
+  const slope = (1 - beta) * (ps - power(logT)) + beta * ps * (logS - logT - reverse[this.thread.y])
   return gradient[this.thread.y * this.constants.columns + this.thread.x] + weights[this.thread.y] * slope * sharpness
 }
+
+const helpers = [logarithm, power]
 
 export const gpujs: GpujsBody<"student" | "teacher" | "weights" | "gradient", "forward" | "reverse", KlAttributes> = {
   programs: ({ inputs, outputs }, { beta, temperature }) => {
@@ -73,8 +76,8 @@ export const gpujs: GpujsBody<"student" | "teacher" | "weights" | "gradient", "f
     const scalars = [1 / temperature]
     const normalizer = (x: "student" | "teacher") => [
       ...mostOfRows("most", x, rows, columns),
-      ...sumRows({ output: "total", part: sumOfPowers, reads: [x, "most"], rows, columns, scalars }),
-      elementwise(`normalizer of ${x}`, normalizerOf, ["most", "total"], outputs.forward, { scalars })
+      ...sumRows({ output: "total", part: sumOfPowers, reads: [x, "most"], rows, columns, scalars, helpers }),
+      elementwise(`normalizer of ${x}`, normalizerOf, ["most", "total"], outputs.forward, { scalars, helpers })
     ]
     const between = (output: string, p: string, q: string) =>
       sumRows({
@@ -83,7 +86,8 @@ export const gpujs: GpujsBody<"student" | "teacher" | "weights" | "gradient", "f
         reads: [p, `normalizer of ${p}`, q, `normalizer of ${q}`],
         rows,
         columns,
-        scalars
+        scalars,
+        helpers
       })
     return [
       ...normalizer("student"),
@@ -106,7 +110,8 @@ export const gpujs: GpujsBody<"student" | "teacher" | "weights" | "gradient", "f
               ],
               scalars: [beta, 1 / temperature],
               constants: { columns },
-              extent: [columns, rows]
+              extent: [columns, rows],
+              helpers
             }
           ]
         : [])

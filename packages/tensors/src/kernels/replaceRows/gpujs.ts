@@ -14,10 +14,11 @@ export function sourceOfRow(this: Thread, index: Values) {
 
 /** A row of `rows` where one replaces it, of `base` elsewhere. */
 export function replaced(this: Thread, base: Values, rows: Values, source: Values) {
-  if (source[this.thread.y] < 0) {
+  const row = source[this.thread.y]
+  if (row < 0) {
     return base[this.thread.y * this.constants.columns + this.thread.x]
   }
-  return rows[(source[this.thread.y] | 0) * this.constants.columns + this.thread.x]
+  return rows[(row | 0) * this.constants.columns + this.thread.x]
 }
 
 function cleared(this: Thread, x: Values, source: Values) {

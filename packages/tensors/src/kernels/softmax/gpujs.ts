@@ -1,4 +1,5 @@
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
+import { power } from "../../backends/gpujs/numbers.ts"
 import { mostOfRows, sumRows } from "../../backends/gpujs/reductions.ts"
 import { asMatrix } from "../../Shape.ts"
 
@@ -7,7 +8,7 @@ export function sumOfPowers(this: Thread, x: Values, most: Values) {
   let sum = 0
   for (let i = 0; i < this.constants.steps; i++) {
     if (i * this.constants.parts + this.thread.x < this.constants.columns) {
-      sum += Math.exp(
+      sum += power(
         x[this.thread.y * this.constants.columns + i * this.constants.parts + this.thread.x] - most[this.thread.y]
       )
     }
@@ -16,9 +17,7 @@ export function sumOfPowers(this: Thread, x: Values, most: Values) {
 }
 
 function probability(this: Thread, x: Values, most: Values, total: Values) {
-  return (
-    Math.exp(x[this.thread.y * this.constants.columns + this.thread.x] - most[this.thread.y]) / total[this.thread.y]
-  )
+  return power(x[this.thread.y * this.constants.columns + this.thread.x] - most[this.thread.y]) / total[this.thread.y]
 }
 
 function sumOfProducts(this: Thread, y: Values, dy: Values) {
@@ -45,13 +44,14 @@ export const gpujs: GpujsBody<"x", "y"> = {
     const { rows, columns } = asMatrix(inputs.x)
     return [
       ...mostOfRows("most", "x", rows, columns),
-      ...sumRows({ output: "total", part: sumOfPowers, reads: ["x", "most"], rows, columns }),
+      ...sumRows({ output: "total", part: sumOfPowers, reads: ["x", "most"], rows, columns, helpers: [power] }),
       {
         output: "y",
         compute: probability,
         reads: ["x", "most", "total"],
         constants: { columns },
-        extent: [columns, rows]
+        extent: [columns, rows],
+        helpers: [power]
       }
     ]
   }
