@@ -120,7 +120,7 @@ describe("AtomicFile", () => {
     Effect.gen(function* () {
       const { directory, path } = place()
       yield* AtomicFile.writeWhole(path, counting(10))
-      // A limit of file size stands in for a full disk: the last write falls short, the next one fails.
+      // A limit of file size, 1 MiB, stands in for a full disk: the last write falls a header short, and what is left of it fails.
       const limited = [
         "-c",
         'ulimit -f 2048; exec "$@"',

@@ -294,6 +294,16 @@ describe("hostile and cut files", () => {
     })
   })
 
+  it("takes empty tensors wherever the header lists them", () => {
+    const entry = (shape: string, offsets: string) => `{"dtype":"U8","shape":${shape},"data_offsets":${offsets}}`
+    const json = `{"a":${entry("[4]", "[0,4]")},"b":${entry("[0]", "[4,4]")},"c":${entry("[0]", "[0,0]")}}`
+    using(saved(rawFile(json, counting(4))), (store) => {
+      assert.deepEqual([...store.tensors.keys()], ["c", "a", "b"])
+      assert.deepEqual([...store.read("a")], [0, 1, 2, 3])
+    })
+    refuses(rawFile(`{"a":${entry("[4]", "[0,4]")},"b":${entry("[0]", "[2,2]")}}`, counting(4)), "overlap", "b")
+  })
+
   it("keeps messages short when names and shapes are not", () => {
     const long = "n".repeat(1e6)
     refuses(rawFile(`{"${long}":{}}`), "needs dtype", long)

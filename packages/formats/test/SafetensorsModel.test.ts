@@ -101,6 +101,7 @@ describe("openModelSync", () => {
       assert.include(error.reason, reason)
     }
     refuses("", "expected '{'")
+    refuses(`\ufeff${weightMap({ a: one })}`, "expected '{'")
     refuses("{}", "it has no weight_map")
     refuses('{"weight_map":[]}', "expected '{'")
     refuses('{"weight_map":{"a":1}}', "expected a string")

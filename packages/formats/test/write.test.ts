@@ -56,7 +56,7 @@ describe("Safetensors.write", () => {
           }).pipe(Effect.scoped)
         )
       ),
-      { seed: 5, numRuns: 150 }
+      { seed: 5, numRuns: 60 }
     ))
 
   it.effect("writes the bytes that the official library writes", () =>
@@ -236,6 +236,20 @@ describe("Safetensors.writeModel", () => {
       yield* check(3, ["model.safetensors"])
       yield* Safetensors.writeModel(directory, model(4), { maxShardBytes: 8 })
       yield* check(4, [shard(1, 2), shard(2, 2), index])
+    })
+  )
+
+  it.effect("leaves no index over shards that could not all be replaced", () =>
+    Effect.gen(function* () {
+      const directory = newDirectory()
+      const tensors = [u8("a", 4), u8("b", 4)]
+      yield* Safetensors.writeModel(directory, tensors, { maxShardBytes: 4 })
+      rmSync(join(directory, shard(2, 2)))
+      mkdirSync(join(directory, shard(2, 2)))
+      const error = yield* Effect.flip(Safetensors.writeModel(directory, tensors, { maxShardBytes: 4 }))
+      assert.include(error.message, "cannot rename")
+      assert.deepEqual(files(directory), [shard(1, 2), shard(2, 2)])
+      assert.strictEqual((yield* Effect.flip(Safetensors.openModel(directory)))._tag, "FileFailed")
     })
   )
 
