@@ -10,7 +10,7 @@ import { isLeftover, RunDirectory, stagesName, supersededName } from "./RunDirec
 import { CheckpointDamaged, StageSuperseded } from "./runEvents.ts"
 import { openStageFiles } from "./StageFiles.ts"
 import { keyChanges, type StageKey } from "./StageKey.ts"
-import { manifestName, readManifest, writeManifest } from "./StageManifest.ts"
+import { manifestName, readManifest, type StageManifest, writeManifest } from "./StageManifest.ts"
 import { whileDoing } from "./storage.ts"
 
 /**
@@ -36,11 +36,8 @@ export const claim = Effect.fn("Checkpoints.claim")(function* (place: string, ke
       })
     )
 
-  const keyIn = (candidate: string) =>
-    Effect.map(
-      readManifest(candidate),
-      Option.map(({ manifest }) => manifest.key)
-    )
+  const isOfKey = (found: Option.Option<{ readonly manifest: StageManifest }>) =>
+    Option.exists(found, ({ manifest }) => manifest.key === key.id)
 
   /** Where else this run keeps the stage of this key. */
   const elsewhere = Effect.gen(function* () {
@@ -48,7 +45,7 @@ export const claim = Effect.fn("Checkpoints.claim")(function* (place: string, ke
       const names = (yield* fs.exists(parent)) ? yield* fs.readDirectory(parent) : []
       for (const name of names.sort()) {
         const candidate = path.join(parent, name)
-        if (candidate !== directory && Option.contains(yield* keyIn(candidate), key.id)) return candidate
+        if (candidate !== directory && isOfKey(yield* readManifest(candidate))) return candidate
       }
     }
     return undefined
@@ -67,21 +64,15 @@ export const claim = Effect.fn("Checkpoints.claim")(function* (place: string, ke
   })
 
   const here = yield* readManifest(directory)
-  if (
-    !Option.contains(
-      Option.map(here, ({ manifest }) => manifest.key),
-      key.id
-    )
-  ) {
+  if (!isOfKey(here)) {
     if (yield* arranging(isOccupied)) {
-      const old = Option.map(here, ({ manifest }) => manifest)
-      const mark = Option.match(old, { onNone: () => "unreadable", onSome: (manifest) => manifest.key.slice(0, 8) })
-      const keptAt = yield* arranging(freeName(`${place}-${mark}`))
+      const old = Option.getOrUndefined(here)?.manifest
+      const keptAt = yield* arranging(freeName(`${place}-${old?.key.slice(0, 8) ?? "unreadable"}`))
       yield* move(directory, keptAt)
-      const changes = Option.match(old, {
-        onNone: () => [{ field: "manifest", before: "unreadable", after: "new" }],
-        onSome: (manifest) => keyChanges(manifest.parts, key.parts)
-      })
+      const changes =
+        old === undefined
+          ? [{ field: "manifest", before: "unreadable", after: "new" }]
+          : keyChanges(old.parts, key.parts)
       yield* emit(StageSuperseded, { changes, keptAt: path.relative(run.path, keptAt) })
     }
     yield* arranging(fs.remove(directory, { recursive: true, force: true }))

@@ -38,7 +38,8 @@ export const define = <
   R = never,
   EBegin = never,
   RBegin = never,
-  EBefore = never,
+  EFingerprint = never,
+  EForecast = never,
   const Needs extends Artefacts = readonly [],
   const Uses extends Artefacts = readonly [],
   const Gives extends Artefacts = readonly []
@@ -49,8 +50,11 @@ export const define = <
   readonly needs?: Needs
   readonly uses?: Uses
   readonly gives?: Gives
-  readonly fingerprint?: (config: Config, recipe: RecipeSettings) => Effect.Effect<string, EBefore, BeforeWork>
-  readonly forecast?: (config: Config, recipe: RecipeSettings) => Effect.Effect<Forecast.Forecast, EBefore, BeforeWork>
+  readonly fingerprint?: (config: Config, recipe: RecipeSettings) => Effect.Effect<string, EFingerprint, BeforeWork>
+  readonly forecast?: (
+    config: Config,
+    recipe: RecipeSettings
+  ) => Effect.Effect<Forecast.Forecast, EForecast, BeforeWork>
   readonly begin: (
     config: Config,
     input: Input<Needs, Uses>,
@@ -60,10 +64,10 @@ export const define = <
   Encoded,
   Input<Needs, Uses>,
   Values<Gives>,
-  E | EBegin | EBefore | AllErrors<Needs, Uses, Gives>,
+  E | EBegin | EFingerprint | EForecast | AllErrors<Needs, Uses, Gives>,
   R | RBegin | AllServices<Needs, Uses, Gives>
 > => {
-  type Errors = E | EBegin | EBefore | AllErrors<Needs, Uses, Gives>
+  type Errors = E | EBegin | EFingerprint | EForecast | AllErrors<Needs, Uses, Gives>
   type Services = R | RBegin | AllServices<Needs, Uses, Gives>
   type Configured = Stage<Input<Needs, Uses>, Values<Gives>, Errors, Services>
   const decodeConfig = Schema.decodeUnknownResult(parts.config, strictly)
