@@ -17,7 +17,7 @@ import type { ModelConfig } from "@speedq/vlm-model/model/ModelConfig"
 import { projector, visionFeatures } from "@speedq/vlm-model/model/vision"
 import { mapWeights, type Weights, weightsFrom } from "@speedq/vlm-model/model/Weights"
 import type { Check } from "../Check.ts"
-import { type Comparison, compare } from "../compare.ts"
+import { type Comparison, compare, compareShare } from "../compare.ts"
 import { type Fixture, readFixture } from "../Fixture.ts"
 import { flaggedPixels, hiddenStates, loadTinyCheckpoint } from "./forward.ts"
 
@@ -137,8 +137,27 @@ export const traceCheck: Check = {
       const { kd, ce } = result.parts
       log.push([await result.value.item(), kd ? await kd.item() : 0, await ce!.item(), await result.norm.item()])
     }
-    return compareLog(fixture, log)
+    return [...compareLog(fixture, log), ...(await compareFinal(fixture, trained))]
   }
+}
+
+const finalPrefix = "final."
+
+/**
+ * Trained parameters after the last step: 99 % of each tensor's entries within a tenth of the learning rate. Adam's steps
+ * have the learning rate's size however small the gradient, so an entry whose gradient is rounding noise may go elsewhere.
+ */
+const compareFinal = async (fixture: Fixture, trained: Parameters): Promise<readonly Comparison[]> => {
+  const tolerance = { relative: 0, absolute: Number(fixture.meta["lr"]) / 10 }
+  const comparisons: Comparison[] = []
+  for (const name of fixture.names.filter((name) => name.startsWith(finalPrefix))) {
+    const parameter = trained[name.slice(finalPrefix.length)]
+    if (parameter === undefined) throw new Error(`${name} was not trained`)
+    const actual = await parameter.read()
+    const expected = fixture.numbers(name)
+    comparisons.push(compareShare(name, actual, expected, tolerance, 0.99))
+  }
+  return comparisons
 }
 
 const compareLog = (fixture: Fixture, log: readonly (readonly number[])[]): readonly Comparison[] => {

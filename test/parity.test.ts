@@ -1,0 +1,35 @@
+/** Every fixture of test/fixtures on the backends that are always there: what PyTorch computed is what they compute. */
+import { makeReferenceBackend, openBackend } from "@speedq/tensors"
+import { afterAll, assert, describe, it } from "vitest"
+import { checkFixture, describeOutcome, fixtureNames, passed } from "./parity/run.ts"
+
+const directory = "test/fixtures"
+const names = fixtureNames(directory)
+const backends = [makeReferenceBackend(), await openBackend("native"), await openBackend("native:none")]
+
+it("finds the fixtures", () => {
+  assert.isAtLeast(names.length, 68)
+})
+
+describe.each(backends)("parity on $name", (backend) => {
+  afterAll(() => backend.close())
+
+  it.each(names)("%s", async (name) => {
+    const outcome = await checkFixture(directory, name, backend)
+    assert.isTrue(passed(outcome), describeOutcome(outcome))
+  })
+})
+
+describe("a parity check", () => {
+  it("misses a fixture that it does not know", async () => {
+    const outcome = await checkFixture(directory, "somewhere/unknown", backends[0]!)
+    assert.isFalse(passed(outcome))
+    assert.strictEqual(describeOutcome(outcome), "MISS somewhere/unknown: no check knows this fixture")
+  })
+
+  it("misses a fixture that cannot be read, and says why", async () => {
+    const outcome = await checkFixture(directory, "quantizers/n2f3-missing", backends[0]!)
+    assert.isFalse(passed(outcome))
+    assert.include(describeOutcome(outcome), "n2f3-missing.safetensors")
+  })
+})
