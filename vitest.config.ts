@@ -1,6 +1,19 @@
 import { existsSync, readdirSync } from "node:fs"
 import { defineConfig } from "vitest/config"
 
+/** What vitest 5 prints failures with; Node 20 does not have it. */
+const groupBy = <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K): Map<K, T[]> => {
+  const groups = new Map<K, T[]>()
+  let index = 0
+  for (const item of items) {
+    const key = keyOf(item, index++)
+    groups.set(key, [...(groups.get(key) ?? []), item])
+  }
+  return groups
+}
+const map: { groupBy?: typeof groupBy } = Map
+map.groupBy ??= groupBy
+
 // Packages resolve to their sources (condition @speedq/source), so tests need no build except for WebAssembly modules.
 const conditions = ["@speedq/source"]
 const packages = readdirSync("packages").filter((name) => existsSync(`packages/${name}/package.json`))
