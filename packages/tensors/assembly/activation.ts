@@ -1,18 +1,8 @@
 /** GELU and gated SiLU with their gradients: entries take (first element, number of elements, pointers). */
-import { centredNormal, exp, sigmoid } from "./math"
+import { gelu as geluOf, geluSlope, sigmoid } from "./math"
 import { fma, loadPart, storePart } from "./simd"
 
-/** x Phi(x) */
-function geluOf(x: v128): v128 {
-  return f32x4.mul(x, f32x4.add(f32x4.splat(0.5), centredNormal(x)))
-}
-
-/** Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi) */
-function geluSlope(x: v128): v128 {
-  const density = f32x4.mul(exp(f32x4.mul(f32x4.mul(x, x), f32x4.splat(-0.5))), f32x4.splat(0.3989422804014327))
-  return fma(x, density, f32x4.add(f32x4.splat(0.5), centredNormal(x)))
-}
-
+/** y = x Phi(x) */
 export function gelu(_first: i32, count: i32, x: usize, y: usize): void {
   const end = y + ((<usize>(count & ~3)) << 2)
   for (; y < end; y += 16, x += 16) v128.store(y, geluOf(v128.load(x)))
@@ -20,6 +10,7 @@ export function gelu(_first: i32, count: i32, x: usize, y: usize): void {
   if (rest) storePart(y, geluOf(loadPart(x, rest)), rest)
 }
 
+/** dx = dy (Phi(x) + x phi(x)) */
 export function geluGradient(_first: i32, count: i32, x: usize, dy: usize, dx: usize): void {
   const end = dx + ((<usize>(count & ~3)) << 2)
   for (; dx < end; dx += 16, dy += 16, x += 16) v128.store(dx, f32x4.mul(v128.load(dy), geluSlope(v128.load(x))))
@@ -27,6 +18,7 @@ export function geluGradient(_first: i32, count: i32, x: usize, dy: usize, dx: u
   if (rest) storePart(dx, f32x4.mul(loadPart(dy, rest), geluSlope(loadPart(x, rest))), rest)
 }
 
+/** y = gate sigmoid(gate) up */
 export function siluTimes(_first: i32, count: i32, gate: usize, up: usize, y: usize): void {
   const end = y + ((<usize>(count & ~3)) << 2)
   for (; y < end; y += 16, gate += 16, up += 16) {
@@ -40,12 +32,12 @@ export function siluTimes(_first: i32, count: i32, gate: usize, up: usize, y: us
   }
 }
 
-/** dy up s (1 + gate (1 - s)) */
-function gateGradient(g: v128, s: v128, up: v128, dy: v128): v128 {
-  const slope = f32x4.mul(s, fma(g, f32x4.sub(f32x4.splat(1.0), s), f32x4.splat(1.0)))
-  return f32x4.mul(f32x4.mul(dy, up), slope)
+/** s (1 + gate (1 - s)) */
+function siluSlope(g: v128, s: v128): v128 {
+  return f32x4.mul(s, fma(g, f32x4.sub(f32x4.splat(1.0), s), f32x4.splat(1.0)))
 }
 
+/** With s = sigmoid(gate): dgate = dy up s (1 + gate (1 - s)), dup = dy gate s */
 export function siluTimesGradient(
   _first: i32,
   count: i32,
@@ -60,7 +52,7 @@ export function siluTimesGradient(
     const g = v128.load(gate)
     const s = sigmoid(g)
     const d = v128.load(dy)
-    v128.store(dgate, gateGradient(g, s, v128.load(up), d))
+    v128.store(dgate, f32x4.mul(f32x4.mul(d, v128.load(up)), siluSlope(g, s)))
     v128.store(dup, f32x4.mul(f32x4.mul(d, g), s))
   }
   const rest = count & 3
@@ -68,7 +60,7 @@ export function siluTimesGradient(
     const g = loadPart(gate, rest)
     const s = sigmoid(g)
     const d = loadPart(dy, rest)
-    storePart(dgate, gateGradient(g, s, loadPart(up, rest), d), rest)
+    storePart(dgate, f32x4.mul(f32x4.mul(d, loadPart(up, rest)), siluSlope(g, s)), rest)
     storePart(dup, f32x4.mul(f32x4.mul(d, g), s), rest)
   }
 }

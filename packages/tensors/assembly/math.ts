@@ -1,86 +1,127 @@
-/** Exponential, logarithm and normal distribution of four f32 at a time, to a few units in the last place. */
+/**
+ * Exponential, logarithm and normal distribution of four f32 at a time, to a few units in the last place.
+ * Inlined into the loops that use them, with constants loaded from a table: V8 builds a constant vector anew by three
+ * instructions at each use, and calls keep loops from overlapping.
+ */
 import { fma } from "./simd"
 
-/** Adding 1.5 * 2^23 rounds to a whole number, which is then in the low bits. */
-const rounder: f32 = 12582912.0
+const table = memory.data<f32>([
+  // 0: 1/2, 1, 2
+  0.5, 1.0, 2.0,
+  // 3: of exp: largest argument, smallest argument, log2(e), 1.5 * 2^23, ln 2 in two parts, the first of few bits
+  89.0, -87.0, 1.44269504, 12582912.0, -0.693359375, 2.1219444e-4,
+  // 9: minimax coefficients of e^r, from r^6 down to r^2
+  0.0013843466294929385, 0.008374316617846489, 0.041668012738227844, 0.16666428744792938, 0.4999999403953552,
+  // 14: minimax coefficients P of ln(1 + f) = f - f^2/2 + f^3 P(f), from f^6 down to f^0
+  0.08700430393218994, -0.14267486333847046, 0.14914768934249878, -0.1657758504152298, 0.19963063299655914,
+  -0.2500133812427521, 0.3333390951156616,
+  // 21: numerator and denominator of (Phi(x) - 1/2) / x in x^2, highest power first, without the denominator's 1
+  2.223021e-8, 6.3107486e-6, 0.00017065635, 0.004687988, 0.03408812, 0.39894226,
+  1.1792448e-6, 7.394529e-5, 0.0018952462, 0.028770871, 0.25211248,
+  // 32: where Phi is cut off, beyond which it is 0 or 1, 1 / sqrt(2 pi), smallest normal number
+  5.6, 5.5, 0.3989422804014327, 1.17549435e-38
+])
+
+@inline
+function constant(index: usize): v128 {
+  return v128.load32_splat(table + (index << 2))
+}
 
 /**
  * e^x: x = n ln 2 + r with |r| <= ln 2 / 2, e^r a minimax polynomial (relative error 2e-9), times 2^n.
  * Results below 1.6e-38 are 0, above the largest f32 infinity; NaN stays NaN.
  */
+@inline
 export function exp(x: v128): v128 {
   // pmin keeps a NaN in its first operand.
-  const most = f32x4.pmin(x, f32x4.splat(89.0))
-  const shifted = fma(most, f32x4.splat(Mathf.LOG2E), f32x4.splat(rounder))
-  const n = f32x4.sub(shifted, f32x4.splat(rounder))
-  // ln 2 in two parts, the first of so few bits that n times it is exact.
-  let r = fma(n, f32x4.splat(-0.693359375), most)
-  r = fma(n, f32x4.splat(2.1219444e-4), r)
-  let p = fma(r, f32x4.splat(0.0013843466294929385), f32x4.splat(0.008374316617846489))
-  p = fma(p, r, f32x4.splat(0.041668012738227844))
-  p = fma(p, r, f32x4.splat(0.16666428744792938))
-  p = fma(p, r, f32x4.splat(0.4999999403953552))
-  p = fma(p, r, f32x4.splat(1.0))
-  p = fma(p, r, f32x4.splat(1.0))
-  // 2^(n-1), doubled afterwards: 2^128 itself is no f32.
-  const power = i32x4.add(i32x4.shl(shifted, 23), i32x4.splat(126 << 23))
-  const y = f32x4.mul(f32x4.mul(p, power), f32x4.splat(2.0))
-  return v128.andnot(y, f32x4.lt(x, f32x4.splat(-87.0)))
+  const most = f32x4.pmin(x, constant(3))
+  // Adding 1.5 * 2^23 rounds to a whole number, which is then in the low bits.
+  const shifted = fma(most, constant(5), constant(6))
+  const n = f32x4.sub(shifted, constant(6))
+  let r = fma(n, constant(7), most)
+  r = fma(n, constant(8), r)
+  let p = fma(r, constant(9), constant(10))
+  p = fma(p, r, constant(11))
+  p = fma(p, r, constant(12))
+  p = fma(p, r, constant(13))
+  p = fma(p, r, constant(1))
+  p = fma(p, r, constant(1))
+  // 2^(n-1) by its exponent field, above that of 1/2; doubled afterwards: 2^128 itself is no f32.
+  const power = i32x4.add(i32x4.shl(shifted, 23), constant(0))
+  const y = f32x4.mul(f32x4.mul(p, power), constant(2))
+  return v128.andnot(y, f32x4.lt(x, constant(4)))
 }
 
 /** 1 / (1 + e^-x) */
+@inline
 export function sigmoid(x: v128): v128 {
-  return f32x4.div(f32x4.splat(1.0), f32x4.add(f32x4.splat(1.0), exp(f32x4.neg(x))))
+  return f32x4.div(constant(1), f32x4.add(constant(1), exp(f32x4.neg(x))))
 }
 
 /**
  * ln x of positive normal numbers: x = m 2^e with m in [sqrt(1/2), sqrt(2)), ln m = f - f^2/2 + f^3 P(f), f = m - 1
  * (relative error 3e-8). Other x give no meaningful result.
  */
+@inline
 export function log(x: v128): v128 {
   // Subtracting the pattern of sqrt(1/2) makes the exponent field e, rounded down.
-  const offset = i32x4.sub(x, i32x4.splat(0x3f3504f3))
+  const root = i32x4.splat(0x3f3504f3)
+  const offset = i32x4.sub(x, root)
   const e = i32x4.shr_s(offset, 23)
-  const m = i32x4.add(v128.and(offset, i32x4.splat(0x007fffff)), i32x4.splat(0x3f3504f3))
-  const f = f32x4.sub(m, f32x4.splat(1.0))
-  let p = fma(f, f32x4.splat(0.08700430393218994), f32x4.splat(-0.14267486333847046))
-  p = fma(p, f, f32x4.splat(0.14914768934249878))
-  p = fma(p, f, f32x4.splat(-0.1657758504152298))
-  p = fma(p, f, f32x4.splat(0.19963063299655914))
-  p = fma(p, f, f32x4.splat(-0.2500133812427521))
-  p = fma(p, f, f32x4.splat(0.3333390951156616))
+  const m = i32x4.add(v128.and(offset, i32x4.splat(0x007fffff)), root)
+  const f = f32x4.sub(m, constant(1))
+  let p = fma(f, constant(14), constant(15))
+  p = fma(p, f, constant(16))
+  p = fma(p, f, constant(17))
+  p = fma(p, f, constant(18))
+  p = fma(p, f, constant(19))
+  p = fma(p, f, constant(20))
   const square = f32x4.mul(f, f)
   const n = f32x4.convert_i32x4_s(e)
-  let y = fma(f32x4.mul(square, f), p, f32x4.mul(n, f32x4.splat(-2.1219444e-4)))
-  y = fma(square, f32x4.splat(-0.5), y)
-  return fma(n, f32x4.splat(0.693359375), f32x4.add(f, y))
+  let y = f32x4.sub(f32x4.mul(f32x4.mul(square, f), p), f32x4.mul(n, constant(8)))
+  y = f32x4.sub(y, f32x4.mul(square, constant(0)))
+  return f32x4.sub(f32x4.add(f, y), f32x4.mul(n, constant(7)))
 }
 
-/** x^exponent for x in [0, infinity): 0 for x = 0, 1 for an exponent of 0. */
-export function pow(x: v128, exponent: f32): v128 {
-  if (exponent === 0) return f32x4.splat(1.0)
-  const y = exp(f32x4.mul(log(x), f32x4.splat(exponent)))
-  return v128.andnot(y, f32x4.lt(x, f32x4.splat(1.17549435e-38)))
+/** x^exponent for x in [0, infinity) and an exponent above 0. */
+@inline
+export function pow(x: v128, exponent: v128): v128 {
+  return v128.andnot(exp(f32x4.mul(log(x), exponent)), f32x4.lt(x, constant(35)))
 }
 
 /**
- * Phi(x) - 1/2 = x P(x^2) / Q(x^2) for |x| <= 5.6 (absolute error 1e-8), and +-1/2 beyond: the distribution of the standard
+ * Phi(x) - 1/2 = x P(x^2) / Q(x^2) for |x| <= 5.5 (absolute error 1e-8), and +-1/2 beyond: the distribution of the standard
  * normal. NaN stays NaN.
  */
-export function centredNormal(x: v128): v128 {
-  const bounded = f32x4.pmax(f32x4.pmin(x, f32x4.splat(5.6)), f32x4.splat(-5.6))
+@inline
+function centredNormal(x: v128): v128 {
+  const bounded = f32x4.pmax(f32x4.pmin(x, constant(32)), f32x4.neg(constant(32)))
   const t = f32x4.mul(bounded, bounded)
-  let p = fma(t, f32x4.splat(2.223021e-8), f32x4.splat(6.3107486e-6))
-  p = fma(p, t, f32x4.splat(0.00017065635))
-  p = fma(p, t, f32x4.splat(0.004687988))
-  p = fma(p, t, f32x4.splat(0.03408812))
-  p = fma(p, t, f32x4.splat(0.39894226))
-  let q = fma(t, f32x4.splat(1.1792448e-6), f32x4.splat(7.394529e-5))
-  q = fma(q, t, f32x4.splat(0.0018952462))
-  q = fma(q, t, f32x4.splat(0.028770871))
-  q = fma(q, t, f32x4.splat(0.25211248))
-  q = fma(q, t, f32x4.splat(1.0))
+  let p = fma(t, constant(21), constant(22))
+  p = fma(p, t, constant(23))
+  p = fma(p, t, constant(24))
+  p = fma(p, t, constant(25))
+  p = fma(p, t, constant(26))
+  let q = fma(t, constant(27), constant(28))
+  q = fma(q, t, constant(29))
+  q = fma(q, t, constant(30))
+  q = fma(q, t, constant(31))
+  q = fma(q, t, constant(1))
   const y = f32x4.div(f32x4.mul(bounded, p), q)
-  const tail = f32x4.gt(f32x4.abs(x), f32x4.splat(5.5))
-  return v128.bitselect(v128.or(f32x4.splat(0.5), v128.and(x, f32x4.splat(-0.0))), y, tail)
+  // sign(x) / 2 in the tails
+  const sign = v128.andnot(x, f32x4.abs(x))
+  return v128.bitselect(v128.or(constant(0), sign), y, f32x4.gt(f32x4.abs(x), constant(33)))
+}
+
+/** x Phi(x) */
+@inline
+export function gelu(x: v128): v128 {
+  return f32x4.mul(x, f32x4.add(constant(0), centredNormal(x)))
+}
+
+/** Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi) */
+@inline
+export function geluSlope(x: v128): v128 {
+  const density = f32x4.mul(exp(f32x4.neg(f32x4.mul(f32x4.mul(x, x), constant(0)))), constant(34))
+  return fma(x, density, f32x4.add(constant(0), centredNormal(x)))
 }

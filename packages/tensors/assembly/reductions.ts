@@ -2,7 +2,7 @@
 import { loadPart, storePart } from "./simd"
 
 /** Adds the four lanes to two doubles. */
-function addDoubles(sum: v128, x: v128): v128 {
+export function addDoubles(sum: v128, x: v128): v128 {
   const high = v128.shuffle<f32>(x, x, 2, 3, 2, 3)
   return f64x2.add(sum, f64x2.add(f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(high)))
 }

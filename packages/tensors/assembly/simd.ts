@@ -1,6 +1,7 @@
 /** Four f32 at a time: fused multiply-add where the engine has relaxed SIMD, ends of rows, sums across lanes. */
 
 /** a b + c; rounded once in the relaxed build, twice in the plain one. Not for what a definition fixes bit for bit. */
+@inline
 export function fma(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c)
   return f32x4.add(f32x4.mul(a, b), c)
@@ -22,11 +23,13 @@ export function storePart(p: usize, v: v128, count: i32): void {
 }
 
 /** Sum of the lanes, always in the same order. */
+@inline
 export function sumLanes(v: v128): f32 {
   return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3))
 }
 
 /** Largest lane; NaN when a lane is NaN. */
+@inline
 export function maxLanes(v: v128): f32 {
   return max(
     max(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)),

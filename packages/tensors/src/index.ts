@@ -10,6 +10,8 @@ export {
   valueAndGrad
 } from "./autodiff/valueAndGrad.ts"
 export type { Backend, Handle, KernelCall, Operand, Source, TensorSpec, Usage } from "./Backend.ts"
+export type { GpujsMode } from "./backends/gpujs/Device.ts"
+export { type GpujsOptions, makeGpujsBackend } from "./backends/gpujs/GpujsBackend.ts"
 export {
   makeNativeBackend,
   type NativeBackend,
