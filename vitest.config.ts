@@ -11,7 +11,7 @@ const groupBy = <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K)
   }
   return groups
 }
-const map: { groupBy?: typeof groupBy } = Map
+const map: typeof Map & { groupBy?: typeof groupBy } = Map
 map.groupBy ??= groupBy
 
 // Packages resolve to their sources (condition @speedq/source), so tests need no build except for WebAssembly modules.

@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { crossEntropy, vocabularyLoss } from "@speedq/distillation"
 import { Safetensors } from "@speedq/formats"
-import { loadTensors, tensorSources } from "@speedq/pipeline/tensorCodec"
+import { loadTensors, tensorSource, tensorSources } from "@speedq/pipeline/tensorCodec"
 import { gradientsOf, type Learner, makeLearner, update } from "@speedq/pipeline/training/Learner"
 import { adamW, openBackend, type Parameters, scope, type Tensor, tensor, warmupCosine } from "@speedq/tensors"
 import {
@@ -153,12 +153,8 @@ for (let step = first; step < totalSteps; step++) {
   if ((step + 1) % 1000 === 0 || step + 1 === totalSteps) await save(learner)
 }
 
-const weights = Object.entries(learner.parameters).map(([name, parameter]) => tensorSources("", { [name]: parameter })[0]!)
+const weights = Object.entries(learner.parameters).map(([name, parameter]) => tensorSource(name, parameter))
 await Effect.runPromise(
-  Safetensors.write(
-    join(flags.out, "model.safetensors"),
-    weights.map((source) => ({ ...source, name: source.name.replace(/^\./, "") })),
-    { metadata: { format: "pt" } }
-  )
+  Safetensors.write(join(flags.out, "model.safetensors"), weights, { metadata: { format: "pt" } })
 )
 await backend.close()
