@@ -11,7 +11,7 @@ export {
 } from "./autodiff/valueAndGrad.ts"
 export type { Backend, Handle, KernelCall, Operand, Source, TensorSpec, Usage } from "./Backend.ts"
 export type { GpujsMode } from "./backends/gpujs/Device.ts"
-export { type GpujsOptions, makeGpujsBackend } from "./backends/gpujs/GpujsBackend.ts"
+export type { GpujsOptions } from "./backends/gpujs/GpujsBackend.ts"
 export {
   makeNativeBackend,
   type NativeBackend,

@@ -12,12 +12,12 @@ export interface OpenBackendOptions {
   readonly memoryLimit?: number | undefined
 }
 
-const openGpujs = async (mode: string): Promise<Backend> => {
+const openGpujs = async (mode: string, software: boolean): Promise<Backend> => {
   if (!isGpujsMode(mode)) {
     throw new BackendUnavailable(`gpujs:${mode}`, `there is no such mode; known are ${gpujsModes.join(", ")}`)
   }
   const { makeGpujsBackend } = await import("./gpujs/GpujsBackend.ts")
-  return makeGpujsBackend({ mode })
+  return makeGpujsBackend({ mode, software })
 }
 
 const openNative = async (blas: string | undefined, { memoryLimit }: OpenBackendOptions): Promise<Backend> => {
@@ -28,7 +28,7 @@ const openNative = async (blas: string | undefined, { memoryLimit }: OpenBackend
 /** The GPU where one answers, else the processor. What was chosen is the backend's name. */
 const openAuto = async (options: OpenBackendOptions): Promise<Backend> => {
   try {
-    return await openGpujs("webgpu")
+    return await openGpujs("webgpu", false)
   } catch (error) {
     if (error instanceof BackendUnavailable) return openNative(undefined, options)
     throw error
@@ -48,7 +48,7 @@ export const openBackend = async (name: string, options: OpenBackendOptions = {}
     case "native":
       return openNative(detail, options)
     case "gpujs":
-      return openGpujs(detail ?? "webgpu")
+      return openGpujs(detail ?? "webgpu", true)
     case "reference": {
       const { makeReferenceBackend } = await import("./reference/ReferenceBackend.ts")
       return makeReferenceBackend()

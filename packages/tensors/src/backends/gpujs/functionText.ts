@@ -15,11 +15,11 @@ export const withParameters = (text: string, names: readonly string[]): string =
   const given = text
     .slice(open, close)
     .split(",")
-    .filter((name) => name.trim() !== "")
+    .map((name) => name.trim())
   const body = text
     .slice(close)
     .replace(/this\.constants\.(\w+)/g, (whole: string, name: string) =>
       names.includes(name) ? parameter(name) : whole
     )
-  return `${text.slice(0, open)}${[...given, ...names.map(parameter)].join(", ")}${body}`
+  return `${text.slice(0, open)}${[...given, ...names.map(parameter)].filter((name) => name !== "").join(", ")}${body}`
 }

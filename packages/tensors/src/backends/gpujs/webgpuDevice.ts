@@ -54,6 +54,8 @@ interface Stored {
 }
 
 export interface WebgpuOptions {
+  /** Whether an adapter that is a program rather than a GPU will do. */
+  readonly software: boolean
   /** Released buffers kept for the next tensors, default 1 GiB. */
   readonly idleBytes?: number
 }
@@ -77,7 +79,7 @@ const probe = async (gpu: GPU): Promise<{ readonly context: Context; readonly Re
 }
 
 /** Raises BackendUnavailable when Dawn or an adapter is missing. */
-export const makeWebgpuDevice = async ({ idleBytes = 2 ** 30 }: WebgpuOptions = {}): Promise<Device<Stored>> => {
+export const makeWebgpuDevice = async ({ software, idleBytes = 2 ** 30 }: WebgpuOptions): Promise<Device<Stored>> => {
   await provideWebgpu()
   if (!(await GPU.isWebGPUAvailable())) {
     throw new BackendUnavailable(
@@ -88,6 +90,12 @@ export const makeWebgpuDevice = async ({ idleBytes = 2 ** 30 }: WebgpuOptions = 
   const gpu = new GPU({ mode: "webgpu" })
   const { context, Result } = await probe(gpu)
   const { device, adapter } = context
+  const { info } = adapter
+  const adapterName = [info.vendor, info.architecture, info.description].filter(Boolean).join(", ")
+  if (info.isFallbackAdapter && !software) {
+    await gpu.destroy()
+    throw new BackendUnavailable(name, `the adapter (${adapterName}) is software, slower than the native backend`)
+  }
   const limits = device.limits
   const maxBytes = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize)
   const meter = makeMeter()
@@ -154,7 +162,7 @@ export const makeWebgpuDevice = async ({ idleBytes = 2 ** 30 }: WebgpuOptions = 
   }
 
   return {
-    name: `${name} (${[adapter.info.vendor, adapter.info.architecture, adapter.info.description].filter(Boolean).join(", ")})`,
+    name: `${name} (${adapterName})`,
     elementBytes: 4,
     maxElements: Math.min(2 ** 31 - 1, Math.floor(maxBytes / 4)),
     fixed: false,
