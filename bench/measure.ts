@@ -1,6 +1,6 @@
 /** What the cases share: flags, medians, random tensors, and a description of the machine. */
 import { cpus } from "node:os"
-import { type Backend, generate, Random, type Shape, type Tensor } from "@speedq/tensors"
+import { type Backend, generate, Random, type Shape, type Tensor, toBfloat16, viewAs } from "@speedq/tensors"
 
 /** `--name value` and `--name`. */
 export class Flags {
@@ -51,13 +51,20 @@ export const alternate = async (
 }
 
 /** A tensor of normal numbers. */
-export const normal = (backend: Backend, shape: Shape, spread = 1, seed = 1): Tensor => {
+export const normal = (
+  backend: Backend,
+  shape: Shape,
+  spread = 1,
+  seed = 1,
+  dtype: "f32" | "bf16" = "f32"
+): Tensor => {
   const random = Random.make(seed, shape.join("x"))
   // A thousand different numbers, over and over: drawing them is not what is measured.
-  const some = Float32Array.from({ length: 1021 }, () => spread * random.nextNormal())
-  return generate(backend, { shape, dtype: "f32" }, (bytes) => {
-    const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
-    for (let i = 0; i < values.length; i++) values[i] = some[i % some.length]!
+  const some = Array.from({ length: 1021 }, () => spread * random.nextNormal())
+  const stored = dtype === "f32" ? Float32Array.from(some) : Uint16Array.from(some, toBfloat16)
+  return generate(backend, { shape, dtype }, (bytes) => {
+    const values = viewAs(dtype, bytes)
+    for (let i = 0; i < values.length; i++) values[i] = stored[i % stored.length]!
   })
 }
 

@@ -2,7 +2,7 @@
  * AdaRound (adaround.md): h(alpha) = clamp(1.2 sigmoid(alpha) - 0.1, 0, 1). Weights [N, K] in groups of consecutive
  * columns; entries run over groups, or over elements where there are no scales.
  */
-import { log, pow, sigmoid } from "./math"
+import { exp, log, sigmoid } from "./math"
 import { addDoubles } from "./reductions"
 import { loadPart, storePart } from "./simd"
 
@@ -129,39 +129,78 @@ export function adaroundWeightGradient(
   }
 }
 
-/** 1 - |2 h - 1|^beta */
-function penaltyOf(alpha: v128, beta: v128): v128 {
-  const h = unit(stretched(sigmoid(alpha)))
-  return f32x4.sub(f32x4.splat(1), pow(f32x4.abs(f32x4.sub(f32x4.add(h, h), f32x4.splat(1))), beta))
-}
+/** Elements that go through the steps of the penalty together, from the cache: one step alone keeps the processor busy. */
+const block = 1024
 
-/** total += sum of 1 - |2 h - 1|^beta, in double precision */
-export function adaroundPenalty(_first: i32, count: i32, alpha: usize, total: usize, beta: f32): void {
-  const exponent = f32x4.splat(beta)
-  let sum = f64x2.splat(0)
-  let i = 0
-  for (; i + 4 <= count; i += 4, alpha += 16) sum = addDoubles(sum, penaltyOf(v128.load(alpha), exponent))
-  let rest: f64 = f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1)
-  for (; i < count; i++, alpha += 4) rest += <f64>f32x4.extract_lane(penaltyOf(v128.load32_zero(alpha), exponent), 0)
-  store<f64>(total, load<f64>(total) + rest)
-}
-
-/** factor |u|^power sign(u) dh/dalpha, u = 2 h - 1 */
-function penaltySlope(alpha: v128, factor: v128, power: f32): v128 {
-  const s = sigmoid(alpha)
+/** u = 2 h - 1, in [-1, 1] */
+function distanceOf(s: v128): v128 {
   const h = unit(stretched(s))
-  const u = f32x4.sub(f32x4.add(h, h), f32x4.splat(1))
-  const size = f32x4.abs(u)
-  const sign = v128.andnot(u, size)
-  // u^0 is 1, and sign(0) is 0.
-  const raised = power > 0 ? pow(size, f32x4.splat(power)) : v128.and(f32x4.splat(1), f32x4.gt(size, f32x4.splat(0)))
-  return f32x4.mul(f32x4.mul(factor, v128.or(raised, sign)), slopeOf(s))
+  return f32x4.sub(f32x4.add(h, h), f32x4.splat(1))
 }
 
-/** With u = 2 h - 1: dalpha = -dloss lambda beta |u|^(beta - 1) sign(u) 2 dh/dalpha */
+/** x^exponent in place, for x in [0, 1]: the logarithm of 0 is -88 here, whose power is 0 as well. */
+function raise(x: usize, count: i32, exponent: f32): void {
+  const e = f32x4.splat(exponent)
+  const end = x + ((<usize>count) << 2)
+  do {
+    v128.store(x, exp(f32x4.mul(log(v128.load(x)), e)))
+    x += 16
+  } while (x < end)
+}
+
+/** |u| of `count` elements, and ones up to the next four. */
+function distances(alpha: usize, count: i32, sizes: usize): void {
+  const end = alpha + ((<usize>(count & ~3)) << 2)
+  for (; alpha < end; alpha += 16, sizes += 16) v128.store(sizes, f32x4.abs(distanceOf(sigmoid(v128.load(alpha)))))
+  const rest = count & 3
+  if (!rest) return
+  v128.store(sizes, f32x4.splat(1))
+  storePart(sizes, f32x4.abs(distanceOf(sigmoid(loadPart(alpha, rest)))), rest)
+}
+
+/** total += sum of 1 - |u|^beta, in double precision */
+export function adaroundPenalty(_first: i32, count: i32, scratch: usize, alpha: usize, total: usize, beta: f32): void {
+  let sum = f64x2.splat(0)
+  for (let at = 0; at < count; at += block) {
+    const some = min(block, count - at)
+    distances(alpha + ((<usize>at) << 2), some, scratch)
+    raise(scratch, some, beta)
+    const end = scratch + ((<usize>some) << 2)
+    for (let p = scratch; p < end; p += 16) {
+      sum = addDoubles(sum, f32x4.sub(f32x4.splat(1), v128.load(p)))
+    }
+  }
+  store<f64>(total, load<f64>(total) + (f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1)))
+}
+
+/** sign(u) dh/dalpha */
+function signedSlope(s: v128, u: v128): v128 {
+  const slope = v128.xor(slopeOf(s), v128.and(u, f32x4.splat(-0.0)))
+  return v128.and(slope, f32x4.ne(u, f32x4.splat(0)))
+}
+
+/** |u|, and sign(u) dh/dalpha, of `count` elements. */
+function slopes(alpha: usize, count: i32, sizes: usize, slopes: usize): void {
+  const end = alpha + ((<usize>(count & ~3)) << 2)
+  for (; alpha < end; alpha += 16, sizes += 16, slopes += 16) {
+    const s = sigmoid(v128.load(alpha))
+    const u = distanceOf(s)
+    v128.store(sizes, f32x4.abs(u))
+    v128.store(slopes, signedSlope(s, u))
+  }
+  const rest = count & 3
+  if (!rest) return
+  const s = sigmoid(loadPart(alpha, rest))
+  const u = distanceOf(s)
+  v128.store(sizes, f32x4.abs(u))
+  storePart(slopes, signedSlope(s, u), rest)
+}
+
+/** dalpha = -dloss lambda beta |u|^(beta - 1) sign(u) 2 dh/dalpha */
 export function adaroundPenaltyGradient(
   _first: i32,
   count: i32,
+  scratch: usize,
   alpha: usize,
   dloss: usize,
   dalpha: usize,
@@ -169,12 +208,18 @@ export function adaroundPenaltyGradient(
   lambda: f32
 ): void {
   const factor = f32x4.splat(load<f32>(dloss) * lambda * beta * -2)
-  const end = dalpha + ((<usize>(count & ~3)) << 2)
-  for (; dalpha < end; dalpha += 16, alpha += 16) {
-    v128.store(dalpha, penaltySlope(v128.load(alpha), factor, beta - 1))
+  for (let at = 0; at < count; at += block) {
+    const some = min(block, count - at)
+    const start = (<usize>at) << 2
+    slopes(alpha + start, some, scratch, dalpha + start)
+    raise(scratch, some, beta - 1)
+    let p = scratch
+    let y = dalpha + start
+    const end = y + ((<usize>(some & ~3)) << 2)
+    for (; y < end; y += 16, p += 16) v128.store(y, f32x4.mul(f32x4.mul(factor, v128.load(p)), v128.load(y)))
+    const rest = some & 3
+    if (rest) storePart(y, f32x4.mul(f32x4.mul(factor, v128.load(p)), loadPart(y, rest)), rest)
   }
-  const rest = count & 3
-  if (rest) storePart(dalpha, penaltySlope(loadPart(alpha, rest), factor, beta - 1), rest)
 }
 
 /** alpha = -ln(1.2 / (rest + 0.1) - 1), rest = w / scale - floor(w / scale) */
@@ -195,68 +240,4 @@ export function adaroundInitial(_first: i32, count: i32, weight: usize, scales: 
       alpha += bytes
     }
   }
-}
-
-/** Scale and zero point of each group: by its range (`search` 0), or the best of 80 shrinks by mean |w - q|^2.4. */
-export function adaroundScales(
-  _first: i32,
-  count: i32,
-  weight: usize,
-  scales: usize,
-  zeros: usize,
-  group: i32,
-  levels: f32,
-  search: i32
-): void {
-  const bytes = (<usize>group) << 2
-  const smallest: f32 = 1e-8
-  for (let index = 0; index < count; index++, weight += bytes, scales += 4, zeros += 4) {
-    let low: f32 = Infinity
-    let high: f32 = -Infinity
-    for (let at: usize = 0; at < bytes; at += 4) {
-      low = min(low, load<f32>(weight + at))
-      high = max(high, load<f32>(weight + at))
-    }
-    if (!search) {
-      low = min(low, <f32>0)
-      const scale = max((max(high, <f32>0) - low) / levels, smallest)
-      store<f32>(scales, scale)
-      store<f32>(zeros, nearest(-low / scale))
-      continue
-    }
-    let best: f64 = Infinity
-    for (let k = 0; k < 80; k++) {
-      const factor = <f32>(1 - 0.01 * <f64>k)
-      const shrunk = low * factor
-      const delta = max((high * factor - shrunk) / levels, smallest)
-      const zero = nearest(-shrunk / delta)
-      const candidate = score(weight, group, delta, zero, levels)
-      if (candidate < best) {
-        best = candidate
-        store<f32>(scales, delta)
-        store<f32>(zeros, zero)
-      }
-    }
-  }
-}
-
-/** Sum of |w - q|^2.4 over a group. */
-function score(weight: usize, group: i32, delta: f32, zero: f32, levels: f32): f64 {
-  const d = f32x4.splat(delta)
-  const z = f32x4.splat(zero)
-  const top = f32x4.splat(levels)
-  let total: f64 = 0
-  for (let i = 0; i < group; i += 4, weight += 16) {
-    const rest = min(4, group - i)
-    const w = rest === 4 ? v128.load(weight) : loadPart(weight, rest)
-    const open = f32x4.add(f32x4.nearest(f32x4.div(w, d)), z)
-    const code = f32x4.pmin(f32x4.pmax(open, f32x4.splat(0)), top)
-    const error = f32x4.abs(f32x4.sub(w, f32x4.mul(f32x4.sub(code, z), d)))
-    const power = pow(error, f32x4.splat(2.4))
-    total += <f64>f32x4.extract_lane(power, 0)
-    if (rest > 1) total += <f64>f32x4.extract_lane(power, 1)
-    if (rest > 2) total += <f64>f32x4.extract_lane(power, 2)
-    if (rest > 3) total += <f64>f32x4.extract_lane(power, 3)
-  }
-  return total
 }

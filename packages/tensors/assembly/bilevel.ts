@@ -4,6 +4,7 @@
  * scales. This file has the general bodies, group by group; bilevelBlocks.ts the fast one.
  */
 import { roundToBfloat16, roundToHalf } from "./cast"
+import { loadBytes } from "./storage"
 
 /** Second-level formats. */
 export const formatHalf = 0
@@ -179,6 +180,7 @@ export function bilevelDecode(
   format: i32,
   coarse: i32
 ): void {
+  const whole = coarse ? 0 : group & ~3
   for (let o = first; o < first + count; o++) {
     for (let j = 0; j < columns / group; j++) {
       const row = j * rows + o
@@ -186,7 +188,12 @@ export function bilevelDecode(
       const code = <f32>load<u8>(scaleCodes + <usize>row)
       const scale = decodeScale(code, load<f32>(steps + member), load<f32>(origins + member), format, coarse)
       const zero = <f32>load<u8>(zeros + <usize>row)
-      for (let i = 0; i < group; i++, codes++, y += 4) {
+      let i = 0
+      for (; i < whole; i += 4, codes += 4, y += 16) {
+        const code = f32x4.convert_i32x4_s(loadBytes(codes))
+        v128.store(y, f32x4.mul(f32x4.splat(scale), f32x4.sub(code, f32x4.splat(zero))))
+      }
+      for (; i < group; i++, codes++, y += 4) {
         store<f32>(y, decodeWeight(<f32>load<u8>(codes), scale, zero, coarse))
       }
     }

@@ -5,10 +5,10 @@ export {
   adaroundInitial,
   adaroundPenalty,
   adaroundPenaltyGradient,
-  adaroundScales,
   adaroundWeight,
   adaroundWeightGradient
 } from "./adaround"
+export { adaroundScales } from "./adaroundScales"
 export { attentionGradientRows, attentionRows, rowDots, sumHeads } from "./attention"
 export { bilevelDecode, bilevelGradient, bilevelGroups } from "./bilevel"
 export { bilevelBlocks } from "./bilevelBlocks"

@@ -67,3 +67,15 @@ export function widen(_first: i32, count: i32, x: usize, y: usize, type: i32): v
   }
   for (let i = whole; i < count; i++) store<f32>(y + ((<usize>i) << 2), weight(x, i, type))
 }
+
+/** Four bytes as whole numbers. */
+export function loadBytes(p: usize): v128 {
+  return i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(p)))
+}
+
+/** Stores four whole numbers from 0 to 255, held as f32, as bytes. */
+export function storeBytes(p: usize, x: v128): void {
+  // Past 2^23 the last bits of an f32 are those of the whole number.
+  const bytes = f32x4.add(x, f32x4.splat(8388608.0))
+  v128.store32_lane(p, v128.swizzle(bytes, i8x16(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)), 0)
+}

@@ -6,7 +6,10 @@
 /** Blocks start at and are multiples of a cache line, so that rows of 16 floats never straddle one. */
 export const alignment = 64
 
-export const aligned = (bytes: number): number => Math.max(1, Math.ceil(bytes / alignment)) * alignment
+const upTo = (bytes: number): number => Math.ceil(bytes / alignment) * alignment
+
+/** Bytes that a block for `bytes` takes; an empty tensor has a place too. */
+export const aligned = (bytes: number): number => Math.max(alignment, upTo(bytes))
 
 interface Block {
   offset: number
@@ -31,7 +34,7 @@ export class FreeList {
 
   /** Manages the bytes from `start` to `end`. */
   constructor(start: number, end: number) {
-    const offset = aligned(start)
+    const offset = upTo(start)
     const size = Math.floor((end - offset) / alignment) * alignment
     this.capacity = size
     if (size > 0) this.push(this.block(offset, size, undefined, undefined))

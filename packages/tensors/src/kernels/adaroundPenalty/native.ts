@@ -7,6 +7,7 @@ export const native: NativeBody = (engine, { inputs: { alpha }, outputs: { loss 
   engine.rows({
     entry: "adaroundPenalty",
     rows: sizeOf(alpha!.shape),
+    scratch: true,
     operands: [reading(alpha, 4)],
     partials: [total(loss, { factor: lambda })],
     scalars: [beta]
@@ -18,6 +19,7 @@ export const nativeGradient: NativeBody = (engine, { inputs: { alpha, dloss }, o
   engine.rows({
     entry: "adaroundPenaltyGradient",
     rows: sizeOf(alpha!.shape),
+    scratch: true,
     operands: [reading(alpha, 4), shared(dloss), writing(dalpha, 4)],
     scalars: [beta, lambda]
   })

@@ -1,6 +1,7 @@
+import type { KernelCall, Operand } from "../../Backend.ts"
 import {
   type NativeBody,
-  type RowOperand,
+  type NativeEngine,
   reading,
   scattered,
   shared,
@@ -13,48 +14,50 @@ const format = ({ secondLevel, commonScale }: BilevelAttributes): number =>
 
 const coarse = ({ arithmetic }: BilevelAttributes): number => (arithmetic === "bf16" ? 1 : 0)
 
-/** Second-level group by second-level group: any extents and arithmetic. Operands: values, scales, zeros, steps, origins. */
-const byGroups = (
-  [engine, { inputs, attributes }]: Parameters<NativeBody>,
-  written: readonly (RowOperand | undefined)[],
+/** Second-level groups whose scales, zero points and codes fit the scratch of a thread. */
+const mostScales = 2 ** 14
+
+/** Quantizes to values or codes: block by block where groups and rows are even, second-level group by group otherwise. */
+const quantize = (
+  engine: NativeEngine,
+  { inputs: { weight }, attributes }: KernelCall,
+  outputs: readonly [values: Operand | undefined, ...more: readonly (Operand | undefined)[]],
   codes: boolean
 ): void => {
   const settings = attributes as BilevelAttributes
-  const { rows, columns, scaleGroups } = bilevelExtents("bilevel", inputs.weight!.shape, settings)
-  const { bits, group, scaleGroup } = settings
+  const { bits, group, scaleGroup, arithmetic } = settings
+  const { rows, columns, scaleGroups } = bilevelExtents("bilevel", weight!.shape, settings)
+  const [values, ...more] = outputs
+  const scalars = [rows, columns, group, scaleGroup, 2 ** bits - 1, format(settings)]
+  if (arithmetic === "f32" && group % 4 === 0 && rows % scaleGroup === 0 && scaleGroup <= mostScales) {
+    engine.rows({
+      entry: "bilevelBlocks",
+      rows,
+      together: scaleGroup,
+      scratch: true,
+      operands: [reading(weight, 4 * columns), writing(values, (codes ? 1 : 4) * columns), ...more.map(scattered)],
+      scalars: [...scalars, codes ? 1 : 0]
+    })
+    return
+  }
   engine.rows({
     entry: "bilevelGroups",
     rows: scaleGroups,
-    operands: [shared(inputs.weight), ...written],
-    scalars: [rows, columns, group, scaleGroup, 2 ** bits - 1, format(settings), coarse(settings), codes ? 1 : 0],
+    operands: [shared(weight), scattered(values), ...more.map(scattered)],
+    scalars: [...scalars, coarse(settings), codes ? 1 : 0],
     workPerRow: 32 * group * scaleGroup
   })
 }
 
 export const native: NativeBody = (engine, call) => {
-  const { inputs, outputs, attributes } = call
-  const settings = attributes as BilevelAttributes
-  const { bits, group, scaleGroup, arithmetic } = settings
-  const { rows, columns } = bilevelExtents("fakeQuantBilevel", inputs.weight!.shape, settings)
-  if (arithmetic !== "f32" || group % 4 !== 0 || rows % scaleGroup !== 0) {
-    const { y, scale, zero } = outputs
-    byGroups([engine, call], [scattered(y), scattered(scale), scattered(zero), undefined, undefined], false)
-    return
-  }
-  engine.rows({
-    entry: "bilevelBlocks",
-    rows,
-    operands: [
-      reading(inputs.weight, 4 * columns),
-      writing(outputs.y, 4 * columns),
-      scattered(outputs.scale),
-      scattered(outputs.zero)
-    ],
-    scalars: [rows, columns, group, scaleGroup, 2 ** bits - 1, format(settings)],
-    together: scaleGroup
-  })
+  const { y, scale, zero } = call.outputs
+  quantize(engine, call, [y, scale, zero, undefined, undefined], false)
 }
 
+export const nativeCodes: NativeBody = (engine, call) => {
+  const { codes, zeros, scaleCodes, step, origin } = call.outputs
+  quantize(engine, call, [codes, scaleCodes, zeros, step, origin], true)
+}
 export const nativeGradient: NativeBody = (engine, { inputs, outputs: { dweight }, attributes }) => {
   const { dy, weight, scale, zero } = inputs
   const settings = attributes as BilevelAttributes
@@ -71,11 +74,6 @@ export const nativeGradient: NativeBody = (engine, { inputs, outputs: { dweight 
     ],
     scalars: [rows, columns, settings.group, 2 ** settings.bits - 1, coarse(settings)]
   })
-}
-
-export const nativeCodes: NativeBody = (engine, call) => {
-  const { codes, zeros, scaleCodes, step, origin } = call.outputs
-  byGroups([engine, call], [codes, scaleCodes, zeros, step, origin].map(scattered), true)
 }
 
 export const nativeDecode: NativeBody = (engine, { inputs, outputs: { y }, attributes }) => {

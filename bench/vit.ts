@@ -1,0 +1,40 @@
+/** Tiles through real-size blocks of the vision transformer: the case `vit` of torch_reference.py. */
+import { makeNativeBackend, noGrad, scope, type Tensor } from "@speedq/tensors"
+import { visionBlock, visionBlockName, weightsFrom } from "@speedq/vlm-model"
+import { type Flags, machine, median, normal, timed } from "./measure.ts"
+import { peakGib, realConfig, realWeights } from "./realModel.ts"
+
+export const vit = async (flags: Flags) => {
+  const backend = await makeNativeBackend(flags.has("threads") ? { threads: flags.number("threads", 1) } : {})
+  const [tiles, blocks, steps] = [flags.number("tiles", 1), flags.number("blocks", 24), flags.number("steps", 3)]
+  const config = realConfig()
+  const names = Array.from({ length: blocks }, (_, index) => visionBlockName(index))
+  const stored = flags.has("bf16") ? "bf16" : "f32"
+  const weights = weightsFrom(
+    realWeights(backend, config, stored, (name) => names.some((block) => name.startsWith(`${block}.`)))
+  )
+  const x = normal(backend, [tiles, 1025, 1024])
+  const forward = (): Tensor =>
+    scope(() => {
+      let hidden = x.alias()
+      for (const block of names) {
+        const next = visionBlock(weights, config.vision_config, block, hidden)
+        hidden.release()
+        hidden = next
+      }
+      return hidden
+    })
+  const steps_s = Array.from({ length: steps }, () => timed(() => noGrad(forward).release()) / 1000)
+  await backend.close()
+  return {
+    case: "vit",
+    ...machine(),
+    backend: backend.name,
+    tiles,
+    blocks,
+    weights: stored,
+    step_s: median(steps_s),
+    steps_s,
+    peak_gib: peakGib()
+  }
+}
