@@ -152,3 +152,20 @@ export class NonFiniteGradient extends Schema.TaggedError<NonFiniteGradient>()("
     return `the gradient of ${this.tensor} is not finite (loss ${this.loss}) on ${this.samples.join(", ")}; the step was not applied: lower the learning rate, or look at these samples`
   }
 }
+
+/** Rules or quantizers of a recipe do not fit the model. */
+export class RulesInvalid extends Schema.TaggedError<RulesInvalid>()("RulesInvalid", { reason: Schema.String }) {
+  override get message() {
+    return this.reason
+  }
+}
+
+/** A benchmark could not be run or scored. */
+export class EvaluationFailed extends Schema.TaggedError<EvaluationFailed>()("EvaluationFailed", {
+  title: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `evaluation "${this.title}": ${this.reason}`
+  }
+}

@@ -37,13 +37,15 @@ export {
 } from "./conversation/SampleSettings.ts"
 export { selectLines } from "./conversation/selectLines.ts"
 export {
+  attachTrainingData,
   type DatasetPart,
   type LoadedSample,
   type LocatedRecord,
   loadSample,
   openTrainingData,
   type TrainingData,
-  type TrainingDataOptions
+  type TrainingDataOptions,
+  type TrainingIndex
 } from "./conversation/TrainingData.ts"
 export { type TrainingSample, trainingSample } from "./conversation/trainingSample.ts"
 // Errors

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import {
+  attachTrainingData,
   carefulData,
   type DataQuirks,
   DatasetInvalid,
@@ -92,6 +93,21 @@ describe("openTrainingData", () => {
       assert.strictEqual((yield* data.record(51)).record.conversations[0].value, "a1")
       const error = yield* Effect.flip(openTrainingData({ meta: mixture, percent: 101 }))
       assert.match(error.message, /101 percent/)
+    })
+  )
+})
+
+describe("attachTrainingData", () => {
+  it.effect("opens the same mixture from its index, as another thread gets it", () =>
+    Effect.gen(function* () {
+      const data = yield* openTrainingData({ meta: mixture, base: root, percent: 10 })
+      const attached = yield* attachTrainingData(structuredClone(data.index))
+      assert.strictEqual(attached.count, data.count)
+      assert.strictEqual(attached.parts[1]!.selected.buffer instanceof SharedArrayBuffer, true)
+      for (let index = 0; index < data.count; index++) {
+        assert.deepEqual(yield* attached.record(index), yield* data.record(index))
+        assert.deepEqual(attached.origin(index), (yield* data.record(index)).origin)
+      }
     })
   )
 })

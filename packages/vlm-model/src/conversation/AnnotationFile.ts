@@ -11,6 +11,8 @@ export interface AnnotationFile {
   readonly path: string
   /** Number of lines. A last line need not end; an empty line is a line, and an error when read. */
   readonly lines: number
+  /** Byte offset of every line, then the end, in memory that threads can share: what `openAnnotations` need not find again. */
+  readonly starts: Float64Array<SharedArrayBuffer>
   /** The record of a line, counted from 0. Fails with DatasetInvalid, which counts lines from 1. */
   readonly read: (line: number) => Effect.Effect<ConversationRecord, FileFailed | DatasetInvalid>
 }
@@ -20,15 +22,19 @@ const chunkBytes = 4 * 2 ** 20
 const maxLineBytes = 2 ** 29 - 24
 const newline = 0x0a
 
-/** Opens a file for as long as the scope lasts. The whole file is read once, in pieces, to find its lines. */
+/**
+ * Opens a file for as long as the scope lasts. The whole file is read once, in pieces, to find its lines, unless their
+ * `starts` are known from another thread.
+ */
 export const openAnnotations = Effect.fnUntraced(function* (
-  path: string
+  path: string,
+  known?: Float64Array<SharedArrayBuffer>
 ): Effect.fn.Return<AnnotationFile, FileFailed, Scope.Scope> {
   const file = yield* Effect.acquireRelease(
     attempt(path, "open", () => open(path, "r")),
     (handle) => Effect.promise(() => handle.close())
   )
-  const starts = yield* lineStarts(path, file)
+  const starts = known ?? shared(yield* lineStarts(path, file))
   const lines = starts.length - 1
 
   const read = Effect.fnUntraced(function* (
@@ -49,8 +55,14 @@ export const openAnnotations = Effect.fnUntraced(function* (
     }
     return yield* decodeJson(buffer, ConversationRecord, invalid)
   })
-  return { path, lines, read }
+  return { path, lines, starts, read }
 })
+
+const shared = (offsets: Float64Array): Float64Array<SharedArrayBuffer> => {
+  const copy = new Float64Array(new SharedArrayBuffer(offsets.byteLength))
+  copy.set(offsets)
+  return copy
+}
 
 /** Byte offset of every line, and the file's end. Doubles hold offsets beyond 4 GiB. */
 const lineStarts = Effect.fnUntraced(function* (

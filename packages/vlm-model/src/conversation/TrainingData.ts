@@ -28,10 +28,17 @@ export interface DatasetPart {
   readonly dataset: Dataset
   readonly file: AnnotationFile
   /** Lines of the file, counted from 0, in training order. */
-  readonly selected: Uint32Array
+  readonly selected: Uint32Array<SharedArrayBuffer>
   /** Index of its first sample in the mixture. */
   readonly first: number
 }
+
+/** A mixture as it passes between threads: nothing but plain values and shared memory. */
+export type TrainingIndex = ReadonlyArray<{
+  readonly dataset: Dataset
+  readonly starts: Float64Array<SharedArrayBuffer>
+  readonly selected: Uint32Array<SharedArrayBuffer>
+}>
 
 export interface LocatedRecord {
   readonly record: ConversationRecord
@@ -41,7 +48,11 @@ export interface LocatedRecord {
 export interface TrainingData {
   readonly count: number
   readonly parts: ReadonlyArray<DatasetPart>
-  /** The record of a sample, from 0 to count - 1. */
+  /** What `attachTrainingData` needs to open the same mixture on another thread, without reading the files again. */
+  readonly index: TrainingIndex
+  /** Where a sample, from 0 to count - 1, comes from; reads nothing. */
+  readonly origin: (index: number) => RecordOrigin
+  /** The record of a sample. */
   readonly record: (index: number) => Effect.Effect<LocatedRecord, FileFailed | DatasetInvalid>
 }
 
@@ -55,27 +66,52 @@ export const openTrainingData = Effect.fnUntraced(function* (
   }
   const random = new PythonRandom(options.seed ?? 42)
   const parts: Array<DatasetPart> = []
-  let count = 0
   for (const dataset of yield* readDatasetMeta(meta, options.base)) {
     const file = yield* openAnnotations(dataset.annotation)
-    const selected = selectLines(file.lines, dataset.repeatTime, percent, random)
-    parts.push({ dataset, file, selected, first: count })
-    count += selected.length
+    const selected = shared(selectLines(file.lines, dataset.repeatTime, percent, random))
+    parts.push({ dataset, file, selected, first: endOf(parts) })
   }
-  const record = Effect.fnUntraced(function* (index: number) {
+  return mixture(parts)
+})
+
+/** Opens a mixture that another thread has opened, for as long as the scope lasts. */
+export const attachTrainingData = Effect.fnUntraced(function* (
+  index: TrainingIndex
+): Effect.fn.Return<TrainingData, FileFailed, Scope.Scope> {
+  const parts: Array<DatasetPart> = []
+  for (const { dataset, starts, selected } of index) {
+    const file = yield* openAnnotations(dataset.annotation, starts)
+    parts.push({ dataset, file, selected, first: endOf(parts) })
+  }
+  return mixture(parts)
+})
+
+const endOf = (parts: ReadonlyArray<DatasetPart>): number => {
+  const last = parts.at(-1)
+  return last === undefined ? 0 : last.first + last.selected.length
+}
+
+const shared = (lines: Uint32Array): Uint32Array<SharedArrayBuffer> => {
+  const copy = new Uint32Array(new SharedArrayBuffer(lines.byteLength))
+  copy.set(lines)
+  return copy
+}
+
+const mixture = (parts: ReadonlyArray<DatasetPart>): TrainingData => {
+  const lineOf = (index: number) => {
     const { dataset, file, selected, first } = partOf(parts, index)
     const line = selected[index - first]!
-    const origin = {
-      file: file.path,
-      line: line + 1,
-      root: dataset.root,
-      dataAugment: dataset.dataAugment,
-      maxTiles: dataset.maxTiles
-    }
-    return { record: yield* file.read(line), origin }
-  })
-  return { count, parts, record }
-})
+    const { root, dataAugment, maxTiles } = dataset
+    const origin: RecordOrigin = { file: file.path, line: line + 1, root, dataAugment, maxTiles }
+    return { file, line, origin }
+  }
+  const record = (index: number) => {
+    const { file, line, origin } = lineOf(index)
+    return Effect.map(file.read(line), (read): LocatedRecord => ({ record: read, origin }))
+  }
+  const index = parts.map(({ dataset, file: { starts }, selected }) => ({ dataset, starts, selected }))
+  return { count: endOf(parts), parts, index, origin: (index) => lineOf(index).origin, record }
+}
 
 const partOf = (parts: ReadonlyArray<DatasetPart>, index: number): DatasetPart => {
   const part = parts.find(({ first, selected }) => index >= first && index < first + selected.length)
