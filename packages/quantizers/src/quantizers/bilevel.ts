@@ -64,7 +64,7 @@ export const bilevelQuantizer: Quantizer<BilevelConfig> = {
     return `${groups} groups of ${rows} rows are not a multiple of scaleGroup ${scaleGroup}`
   },
   largestWeight: ({ secondLevel }) => (secondLevel === "f16" ? largestHalf : largestSingle),
-  fakeQuantize: (config, weight) => fakeQuantBilevel(weight, attributesOf(config)),
+  fakeQuantize: (config, weight) => scope(() => fakeQuantBilevel(weight, attributesOf(config))),
   stored: (config, shape) => {
     const { rows, groups, scaleGroups } = extents(config, shape)
     const perGroup = { dtype: "u8", shape: [groups, rows] } as const

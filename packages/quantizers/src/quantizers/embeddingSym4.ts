@@ -38,15 +38,26 @@ const zeroPoint = 7
 const zeroPoints = (scale: Tensor): Tensor =>
   tensor(scale.backend, new Float32Array(scale.size).fill(zeroPoint), scale.shape)
 
-/** Codes and scale after one pass. */
-const quantizeOnce = ({ group, grid, scale: stored }: EmbeddingSym4Config, weight: Tensor) =>
+const symmetric = { symmetric: true, rounding: "sum", roundZero: true, rangeGradient: false } as const
+
+/** 2 a / 15, or a / 7 as half of 2 a / 7: the range over the steps of 4 and of 3 bits. */
+const scales = ({ group, grid }: EmbeddingSym4Config, weight: Tensor): Tensor =>
+  grid === "reference"
+    ? uniformParameters(weight, { ...symmetric, bits, group }).scale
+    : scaleBy(uniformParameters(weight, { ...symmetric, bits: 3, group }).scale, 0.5)
+
+/**
+ * Codes and stored scale after one pass. Codes are found with the scale before it is rounded to half precision: the
+ * largest weight is then 7.5 steps and takes code 14 by the rule of ties, never 15, as in the reference (quirk 4).
+ */
+const quantizeOnce = (config: EmbeddingSym4Config, weight: Tensor) =>
   scope(() => {
     const halved = cast(cast(weight, "f16"), "f32")
-    const range = { bits, group, symmetric: true, rounding: "sum", roundZero: true, rangeGradient: false } as const
-    const found = uniformParameters(halved, range).scale
-    const wanted = grid === "reference" ? found : scaleBy(found, 15 / 14)
-    const scale = stored === "f16" ? cast(cast(wanted, "f16"), "f32") : wanted
-    return { codes: gridCodes(halved, scale, zeroPoints(scale), bits), scale }
+    const scale = scales(config, halved)
+    return {
+      codes: gridCodes(halved, scale, zeroPoints(scale), bits),
+      scale: config.scale === "f16" ? cast(cast(scale, "f16"), "f32") : scale
+    }
   })
 
 const decode = (codes: Tensor, scale: Tensor): Tensor => scope(() => gridDecode(codes, scale, zeroPoints(scale), bits))

@@ -38,7 +38,7 @@ const makeFlatAsymmetric = (bits: 2 | 3): Quantizer<FlatAsymmetricConfig> => {
     bitsPerWeight: ({ group }) => bits + (bits + 32) / group,
     obstacle: ({ group }, shape) => columnObstacle(group, shape),
     largestWeight: () => largestSingle,
-    fakeQuantize: (config, weight) => fakeQuantUniform(weight, attributesOf(config)),
+    fakeQuantize: (config, weight) => scope(() => fakeQuantUniform(weight, attributesOf(config))),
     stored: ({ group }, shape) => {
       const groups = [shape[0]!, shape[1]! / group]
       return [

@@ -3,5 +3,5 @@
 /** The largest number in half precision. A range of twice that over at least 3 steps is below it. */
 export const largestHalf = 65504
 
-/** Half of the largest number in single precision: the difference of two such weights is finite. */
-export const largestSingle = 1.7014117e38
+/** Nearly half of the largest number in single precision and in bfloat16: the difference of two such weights is finite. */
+export const largestSingle = 1.6e38

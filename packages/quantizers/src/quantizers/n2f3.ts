@@ -25,7 +25,7 @@ export const n2f3Quantizer: Quantizer<N2f3Config> = {
   Config: N2f3Config,
   bitsPerWeight: ({ group }) => bits + 64 / group,
   obstacle: ({ group }, shape) => columnObstacle(group, shape),
-  fakeQuantize: ({ group }, weight) => fakeQuantCodebook(weight, { group, levels }),
+  fakeQuantize: ({ group }, weight) => scope(() => fakeQuantCodebook(weight, { group, levels })),
   stored: ({ group }, shape) => {
     const groups = [shape[0]!, shape[1]! / group]
     return [

@@ -2,11 +2,12 @@
  * No quantization: weights in bfloat16, as released checkpoints have them. A weight that trains is rounded to bfloat16
  * in every forward pass and the gradient passes, so that what is stored is what was trained.
  */
-import { cast } from "@speedq/tensors"
+import { cast, scope } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
 import type { Quantizer, QuantizerChoice } from "../Quantizer.ts"
 
-export const NoneConfig = Schema.Struct({})
+/** No options: a record of nothing, as an empty struct would take anything. */
+export const NoneConfig = Schema.Record(Schema.String, Schema.Never)
 export type NoneConfig = typeof NoneConfig.Type
 
 export const noneQuantizer: Quantizer<NoneConfig> = {
@@ -15,7 +16,7 @@ export const noneQuantizer: Quantizer<NoneConfig> = {
   Config: NoneConfig,
   bitsPerWeight: () => 16,
   obstacle: () => undefined,
-  fakeQuantize: (_, weight) => cast(cast(weight, "bf16"), "f32"),
+  fakeQuantize: (_, weight) => scope(() => cast(cast(weight, "bf16"), "f32")),
   stored: (_, shape) => [
     { name: "values", dtype: "bf16", shape, bits: 16, meaning: "the weight, rounded to bfloat16" }
   ],

@@ -92,20 +92,21 @@ export const uniformQuantizer: Quantizer<UniformConfig> = {
   bitsPerWeight: (config) => config.bits + (zeroFormat(config).bits + scaleBits(config)) / config.group,
   obstacle: ({ group }, shape) => columnObstacle(group, shape),
   largestWeight: ({ scale }) => (scale === "f16" ? largestHalf : largestSingle),
-  fakeQuantize: (config, weight) => {
-    const [y] = customGradient("uniform", [weight], () => {
-      const { scale, zero } = parameters(config, weight)
-      return {
-        outputs: [gridDecode(gridCodes(weight, scale, zero, config.bits), scale, zero, config.bits)] as const,
-        saved: [weight, scale, zero],
-        backward: ([dy], [saved, savedScale, savedZero]) => [
-          dy &&
-            uniformStraightThrough({ dy, weight: saved!, scale: savedScale!, zero: savedZero! }, attributesOf(config))
-        ]
-      }
-    })
-    return y
-  },
+  fakeQuantize: (config, weight) =>
+    scope(() => {
+      const [y] = customGradient("uniform", [weight], () => {
+        const { scale, zero } = parameters(config, weight)
+        return {
+          outputs: [gridDecode(gridCodes(weight, scale, zero, config.bits), scale, zero, config.bits)] as const,
+          saved: [weight, scale, zero],
+          backward: ([dy], [saved, savedScale, savedZero]) => [
+            dy &&
+              uniformStraightThrough({ dy, weight: saved!, scale: savedScale!, zero: savedZero! }, attributesOf(config))
+          ]
+        }
+      })
+      return y
+    }),
   stored: (config, shape) => {
     const [rows, columns] = shape as readonly [number, number]
     const groups: Shape = [rows, columns / config.group]

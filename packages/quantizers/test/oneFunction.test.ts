@@ -1,0 +1,94 @@
+/** fakeQuantize, dequantize(quantize) and the packed form are one function, for every quantizer and any weight. */
+import { type Tensor, tensor } from "@speedq/tensors"
+import fc from "fast-check"
+import { assert, describe, it } from "vitest"
+import { packWeight, type QuantizedWeight, storedBytes } from "../src/index.ts"
+import { arbitraryWeight, type Candidate, candidates } from "./support/arbitraryWeight.ts"
+import { bitsOf, numbersOf } from "./support/numbers.ts"
+import { onEveryBackend } from "./support/onEveryBackend.ts"
+
+const releaseAll = (tensors: QuantizedWeight): void => {
+  for (const part of Object.values(tensors)) part.release()
+}
+
+onEveryBackend("every quantizer", (backend) => {
+  const forWeights = (candidate: Candidate, law: (weight: Tensor) => Promise<void>) =>
+    fc.assert(
+      fc.asyncProperty(arbitraryWeight(candidate), async ({ rows, columns, values }) => {
+        const weight = tensor(backend, values, [rows, columns])
+        await law(weight)
+        weight.release()
+      }),
+      { seed: 7, numRuns: 40 }
+    )
+
+  describe.each(candidates)("$name", (candidate) => {
+    const { choice } = candidate
+    const { quantizer, config } = choice
+
+    it("gives the same bits on each way", () =>
+      forWeights(candidate, async (weight) => {
+        const fake = bitsOf(await numbersOf(() => quantizer.fakeQuantize(config, weight)))
+        const quantized = quantizer.quantize(config, weight)
+        const decoded = await numbersOf(() => quantizer.dequantize(config, quantized, weight.shape))
+        const packed = await packWeight(choice, weight.shape, quantized)
+        assert.deepEqual(bitsOf(decoded), fake)
+        assert.deepEqual(bitsOf(await numbersOf(packed.unpack)), fake)
+        packed.release()
+        releaseAll(quantized)
+      }))
+
+    it("gives numbers, stored in the shapes, types and ranges that it declares", () =>
+      forWeights(candidate, async (weight) => {
+        assert.isTrue((await numbersOf(() => quantizer.fakeQuantize(config, weight))).every(Number.isFinite))
+        const quantized = quantizer.quantize(config, weight)
+        const stored = quantizer.stored(config, weight.shape)
+        assert.sameMembers(
+          Object.keys(quantized),
+          stored.map(({ name }) => name)
+        )
+        for (const { name, dtype, shape, bits } of stored) {
+          const part = quantized[name]!
+          assert.deepEqual(part.shape, shape, name)
+          if (dtype !== "u8") continue
+          assert.strictEqual(part.dtype, "u8", name)
+          assert.isBelow(Math.max(...(await part.read())), 2 ** bits, name)
+        }
+        releaseAll(quantized)
+      }))
+
+    it("takes the bytes that it says", () =>
+      forWeights(candidate, async (weight) => {
+        const quantized = quantizer.quantize(config, weight)
+        const packed = await packWeight(choice, weight.shape, quantized)
+        assert.strictEqual(packed.bytes, storedBytes(choice, weight.shape))
+        const exact = (weight.size * quantizer.bitsPerWeight(config)) / 8
+        const parts = quantizer.stored(config, weight.shape).length
+        assert.isAtLeast(packed.bytes, exact - 1e-6)
+        assert.isBelow(packed.bytes, exact + parts)
+        packed.release()
+        releaseAll(quantized)
+      }))
+
+    it("leaves nothing behind", async () => {
+      const weight = tensor(backend, new Float32Array(candidate.rowUnit * candidate.group).fill(0.25), [
+        candidate.rowUnit,
+        candidate.group
+      ])
+      const before = backend.usage().buffers
+      const quantized = quantizer.quantize(config, weight)
+      const packed = await packWeight(choice, weight.shape, quantized)
+      for (const made of [
+        quantizer.fakeQuantize(config, weight),
+        quantizer.dequantize(config, quantized, weight.shape),
+        packed.unpack()
+      ]) {
+        made.release()
+      }
+      releaseAll(quantized)
+      packed.release()
+      assert.strictEqual(backend.usage().buffers, before)
+      weight.release()
+    })
+  })
+})

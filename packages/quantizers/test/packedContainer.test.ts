@@ -1,0 +1,215 @@
+/** The packed container: written, read back, and refused where it is damaged. */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { bytesOf, Safetensors, type TensorStore } from "@speedq/formats"
+import { makeReferenceBackend, Random, tensor } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import { afterAll, assert, describe, it } from "vitest"
+import {
+  bilevel,
+  embeddingSym4,
+  flatAsymmetric,
+  isPackedContainer,
+  n2f3,
+  noneQuantizer,
+  type PackedWeight,
+  packedContainer,
+  packWeight,
+  type QuantizerChoice,
+  quantizers,
+  readPackedContainer,
+  storedBytes,
+  uniform
+} from "../src/index.ts"
+import { bitsOf, numbersOf } from "./support/numbers.ts"
+import { raisedBy } from "./support/raisedBy.ts"
+
+const backend = makeReferenceBackend()
+const directory = mkdtempSync(join(tmpdir(), "speedq-packed-"))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+const shape = [32, 96]
+const choices: { readonly [parameter: string]: QuantizerChoice } = {
+  "layers.0.q_proj.weight": bilevel({ bits: 2, group: 16, scaleGroup: 16 }),
+  "layers.0.k_proj.weight": bilevel({ bits: 4, group: 32, scaleGroup: 32 }),
+  "layers.0.v_proj.weight": uniform({ bits: 3, group: 8 }),
+  "layers.0.o_proj.weight": flatAsymmetric(2, 48),
+  "layers.0.up_proj.weight": n2f3(24),
+  "embed_tokens.weight": embeddingSym4()
+}
+
+const weightOf = (seed: number) => {
+  const random = Random.make(seed)
+  return tensor(
+    backend,
+    Float32Array.from({ length: 32 * 96 }, () => 0.02 * random.nextNormal()),
+    shape
+  )
+}
+const names = Object.keys(choices)
+const bias = Float32Array.of(1, 2, 3)
+
+const packed = async (): Promise<ReadonlyMap<string, PackedWeight>> => {
+  const weights = new Map<string, PackedWeight>()
+  for (const [index, name] of names.entries()) {
+    const choice = choices[name]!
+    const quantized = choice.quantizer.quantize(choice.config, weightOf(index))
+    weights.set(name, await packWeight(choice, shape, quantized))
+  }
+  return weights
+}
+
+const write = async (
+  file: string,
+  change: (container: ReturnType<typeof packedContainer>) => ReturnType<typeof packedContainer> = (same) => same
+): Promise<string> => {
+  const others = [{ name: "bias", dtype: "F32" as const, shape: [3], data: Effect.succeed(bytesOf(bias)) }]
+  const { entries, metadata } = change(packedContainer(await packed(), others))
+  const path = join(directory, file)
+  await Effect.runPromise(Safetensors.write(path, entries, { metadata }))
+  return path
+}
+
+const withStore = <T>(path: string, use: (store: TensorStore) => T): T => {
+  const store = Safetensors.openSync(path)
+  try {
+    return use(store)
+  } finally {
+    store.close()
+  }
+}
+
+describe("a packed container", () => {
+  it("gives every weight back, bit for bit, and everything else as it was", async () => {
+    const path = await write("whole.safetensors")
+    const weights = withStore(path, (store) => {
+      assert.isTrue(isPackedContainer(store))
+      assert.deepEqual(store.read("bias"), bytesOf(bias))
+      return readPackedContainer(backend, store)
+    })
+    assert.sameMembers([...weights.keys()], names)
+    for (const [index, name] of names.entries()) {
+      const { quantizer, config } = choices[name]!
+      const expected = await numbersOf(() => quantizer.fakeQuantize(config, weightOf(index)))
+      assert.deepEqual(bitsOf(await numbersOf(weights.get(name)!.unpack)), bitsOf(expected), name)
+      assert.deepEqual(weights.get(name)!.choice, choices[name], name)
+    }
+  })
+
+  it("holds each weight in the bytes that the quantizer says", async () => {
+    const path = await write("bytes.safetensors")
+    withStore(path, (store) => {
+      for (const name of names) {
+        const parts = [...store.tensors].filter(([entry]) => entry.startsWith(`${name}.`))
+        const bytes = parts.reduce((sum, [, { byteLength }]) => sum + byteLength, 0)
+        assert.strictEqual(bytes, storedBytes(choices[name]!, shape), name)
+      }
+    })
+  })
+
+  it("is written again, byte for byte, from what was read", async () => {
+    const path = await write("first.safetensors")
+    const again = join(directory, "second.safetensors")
+    const first = Safetensors.openSync(path)
+    const { entries, metadata } = packedContainer(readPackedContainer(backend, first), [])
+    await Effect.runPromise(Safetensors.write(again, entries, { metadata }))
+    withStore(again, (second) => {
+      for (const name of second.tensors.keys()) assert.deepEqual(second.read(name), first.read(name), name)
+      assert.strictEqual(second.tensors.size, first.tensors.size - 1)
+    })
+    first.close()
+  })
+
+  const [name] = names as [string]
+  const describing =
+    (change: (described: { [key: string]: unknown }) => object) => (container: ReturnType<typeof packedContainer>) => {
+      const description = JSON.parse(container.metadata["quantized"]!)
+      const changed = { ...description, [name]: change(description[name]) }
+      return { ...container, metadata: { ...container.metadata, quantized: JSON.stringify(changed) } }
+    }
+  const setting = (key: string, value: string) => (container: ReturnType<typeof packedContainer>) => ({
+    ...container,
+    metadata: { ...container.metadata, [key]: value }
+  })
+
+  it.each([
+    {
+      what: "another format",
+      change: setting("format", "pt"),
+      error: "PackedInvalid",
+      says: "no speedq-packed container"
+    },
+    { what: "another version", change: setting("version", "9"), error: "PackedInvalid", says: "version 9" },
+    { what: "no JSON", change: setting("quantized", "{"), error: "PackedInvalid", says: "not JSON" },
+    { what: "a list", change: setting("quantized", "[1]"), error: "PackedInvalid", says: "damaged" },
+    {
+      what: "a shape that is none",
+      change: describing((described) => ({ ...described, shape: [32, -1] })),
+      error: "PackedInvalid",
+      says: "damaged"
+    },
+    {
+      what: "a shape that the group does not divide",
+      change: describing((described) => ({ ...described, shape: [32, 97] })),
+      error: "PackedInvalid",
+      says: "97 input columns are not a multiple of group 16"
+    },
+    {
+      what: "a shape of another size",
+      change: describing((described) => ({ ...described, shape: [16, 96] })),
+      error: "PackedInvalid",
+      says: `${name}.codes is U8 [768], it must be U8 [384]`
+    },
+    {
+      what: "another quantizer version",
+      change: describing((described) => ({ ...described, version: 2 })),
+      error: "PackedInvalid",
+      says: 'packed by version 2 of "bilevel"'
+    },
+    {
+      what: "an unknown quantizer",
+      change: describing((described) => ({ ...described, use: "trilevel" })),
+      error: "UnknownQuantizer",
+      says: "trilevel"
+    },
+    {
+      what: "bits out of range",
+      change: describing((described) => ({ ...described, with: { bits: 9, group: 16, scaleGroup: 16 } })),
+      error: "QuantizerConfigInvalid",
+      says: "bits"
+    }
+  ])("with $what is refused and leaves nothing allocated", async ({ change, error, says }) => {
+    const path = await write("damaged.safetensors", change)
+    const before = backend.usage().buffers
+    withStore(path, (store) => {
+      const raised = raisedBy(() => readPackedContainer(backend, store))
+      assert.strictEqual(raised._tag, error)
+      assert.include(raised.message, says)
+    })
+    assert.strictEqual(backend.usage().buffers, before)
+  })
+
+  it("with a weight's part missing says which", async () => {
+    const path = await write("partial.safetensors", (container) => ({
+      ...container,
+      entries: container.entries.filter((entry) => entry.name !== `${name}.step`)
+    }))
+    const before = backend.usage().buffers
+    withStore(path, (store) => assert.throws(() => readPackedContainer(backend, store), `${name}.step`))
+    assert.strictEqual(backend.usage().buffers, before)
+  })
+
+  it("is read with a user's own quantizers", async () => {
+    const own = { ...noneQuantizer, id: "mine" }
+    const weight = weightOf(0)
+    const held = await packWeight({ quantizer: own, config: {} }, shape, own.quantize({}, weight))
+    const { entries, metadata } = packedContainer(new Map([["w", held]]), [])
+    const path = join(directory, "own.safetensors")
+    await Effect.runPromise(Safetensors.write(path, entries, { metadata }))
+    withStore(path, (store) => {
+      assert.throws(() => readPackedContainer(backend, store), "mine")
+      assert.strictEqual(readPackedContainer(backend, store, [...quantizers, own]).get("w")!.choice.quantizer, own)
+    })
+  })
+})
