@@ -1,13 +1,8 @@
 /** What the WebAssembly module exports: the entries that bodies of kernels name. */
 export { gelu, geluGradient, siluTimes, siluTimesGradient } from "./activation"
 export { adamStep } from "./adam"
-export {
-  adaroundInitial,
-  adaroundPenalty,
-  adaroundPenaltyGradient,
-  adaroundWeight,
-  adaroundWeightGradient
-} from "./adaround"
+export { adaroundInitial, adaroundWeight, adaroundWeightGradient } from "./adaround"
+export { adaroundPenalty, adaroundPenaltyGradient } from "./adaroundPenalty"
 export { adaroundScales } from "./adaroundScales"
 export { attentionGradientRows, attentionRows, rowDots, sumHeads } from "./attention"
 export { bilevelDecode, bilevelGradient, bilevelGroups } from "./bilevel"
