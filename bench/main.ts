@@ -3,12 +3,13 @@ import { fakequant } from "./fakequant.ts"
 import { gemm } from "./gemm.ts"
 import { kernels } from "./kernels.ts"
 import { Flags } from "./measure.ts"
+import { qat } from "./qat.ts"
 import { vit } from "./vit.ts"
 
 /** A case returns its report: plain data, printed as it is with --json. */
 type Case = (flags: Flags) => Promise<{ readonly [name: string]: unknown }>
 
-const cases: { readonly [name: string]: Case } = { fakequant, gemm, kernels, vit }
+const cases: { readonly [name: string]: Case } = { fakequant, gemm, kernels, qat, vit }
 
 const [name = "", ...rest] = process.argv.slice(2)
 const run = cases[name]

@@ -25,18 +25,18 @@ export function loadBfloat16(p: usize): v128 {
   return i32x4.shl(v128.load16x4_u(p), 16)
 }
 
+/** Patterns for widening halves: sign and magnitude in place; 2^112; the greatest exponent of halves, and of floats. */
+const halves = memory.data<u32>([0x8fffe000, 0x77800000, 0x0f800000, 0x7f800000])
+
 /**
- * The four numbers that half patterns at `p` mean: exponent and fraction moved into place and multiplied by 2^112, which
- * rebases normal and subnormal halves alike; infinity and NaN get the largest exponent again.
+ * The four numbers that half patterns at `p` mean: sign, exponent and fraction moved into place and multiplied by 2^112,
+ * which rebases normal and subnormal halves alike; infinity and NaN get the largest exponent again.
  */
 export function loadFloat16(p: usize): v128 {
-  const h = v128.load16x4_u(p)
-  const magnitude = i32x4.shl(v128.and(h, i32x4.splat(0x7fff)), 13)
-  const sign = i32x4.shl(v128.and(h, i32x4.splat(0x8000)), 16)
-  const finite = f32x4.mul(magnitude, f32x4.splat(reinterpret<f32>(0x77800000)))
-  const special = i32x4.ge_s(magnitude, i32x4.splat(0x0f800000))
-  const exponent = v128.and(special, i32x4.splat(0x7f800000))
-  return v128.or(v128.or(finite, exponent), sign)
+  const most = v128.load32_splat(halves, 8)
+  const x = v128.and(i32x4.shl(v128.load16x4_s(p), 13), v128.load32_splat(halves))
+  const special = i32x4.eq(v128.and(x, most), most)
+  return v128.or(f32x4.mul(x, v128.load32_splat(halves, 4)), v128.and(special, v128.load32_splat(halves, 12)))
 }
 
 /** One weight. */

@@ -26,12 +26,14 @@ export interface Stored extends Handle {
   room: Room | undefined
 }
 
+type Located = TaskOperand & Visitor
+
 /** Memory traffic of one part of a row task: enough to outweigh handing it out, little enough to balance the threads. */
 const bytesPerPart = 256 * 1024
 /** Parts that keep sums of their own are fewer, so that adding up costs little. */
 const mostPartials = 32
 /** At and below this many rows of x, y = x W^T is bound by reading W: one pass of dot products. */
-const mostDotRows = 8
+const mostDotRows = 4
 /** Tables that are kept, the oldest goes first. */
 const mostTables = 8
 const blockBytes = scratchBytes - panelBytes
@@ -90,41 +92,37 @@ export class Engine implements NativeEngine {
 
   rows(call: RowsCall): void {
     const home = this.homeOf(call.operands)
+    const partRows = this.partRows(call)
+    const operands = call.operands.map((item) => this.locate(item, home))
+    const task = (withSums: readonly TaskOperand[]): RowsTask => ({
+      kind: "rows",
+      entry: call.entry,
+      home,
+      rows: call.rows,
+      partRows,
+      scratch: call.scratch ?? false,
+      operands: withSums,
+      scalars: call.scalars ?? []
+    })
+    if (call.partials === undefined && operands.every(({ memory }) => memory === home)) {
+      this.pool.run(this.kernel, task(operands))
+      return
+    }
     Visits.during(this.kernel, this.memories, (visits) => {
-      const { entry, rows, partials = [], scalars = [] } = call
-      const partRows = this.partRows(call)
-      const parts = Math.ceil(rows / partRows)
-      const located = call.operands.map((item) => this.locate(item, home))
-      const stage = (item: TaskOperand & Visitor): TaskOperand => ({
-        ...item,
-        memory: home,
-        offset: visits.whole(item, home)
+      const parts = Math.ceil(call.rows / partRows)
+      const sums = (call.partials ?? []).map(({ bytes }) => visits.zeroed(parts * bytes, home))
+      const sumOperands = sums.map((offset, index): TaskOperand => {
+        const partBytes = call.partials![index]!.bytes
+        return { memory: home, offset, rowBytes: 0, partBytes, reads: true, writes: true }
       })
-      const sums = partials.map(({ bytes }) => visits.zeroed(parts * bytes, home))
-      const sumOperands = partials.map(
-        ({ bytes }, index): TaskOperand => ({
-          memory: home,
-          offset: sums[index]!,
-          rowBytes: 0,
-          partBytes: bytes,
-          reads: true,
-          writes: true
-        })
-      )
-      const task = (operands: readonly TaskOperand[]): RowsTask => ({
-        kind: "rows",
-        entry,
-        home,
-        rows,
-        partRows,
-        scratch: call.scratch ?? false,
-        operands: [...operands, ...sumOperands],
-        scalars
-      })
+      const stage = (item: Located): Located => ({ ...item, memory: home, offset: visits.whole(item, home) })
       // Rows of foreign operands go through scratch; only what does not fit there is copied as a whole.
-      const byRows = task(located.map((item) => (item.rowBytes > 0 ? item : stage(item))))
-      this.pool.run(this.kernel, fitsScratch(byRows, blockBytes) ? byRows : task(located.map(stage)))
-      for (const [index, partial] of partials.entries()) this.combine(visits, partial, parts, sums[index]!, home)
+      const byRows = task([...operands.map((item) => (item.rowBytes > 0 ? item : stage(item))), ...sumOperands])
+      const fits = fitsScratch(byRows, blockBytes)
+      this.pool.run(this.kernel, fits ? byRows : task([...operands.map(stage), ...sumOperands]))
+      for (const [index, partial] of (call.partials ?? []).entries()) {
+        this.combine(visits, partial, parts, sums[index]!, home)
+      }
     })
   }
 
@@ -227,12 +225,13 @@ export class Engine implements NativeEngine {
     return Math.max(1, Math.ceil(wanted / unit)) * unit
   }
 
-  private locate(item: RowOperand | undefined, home: number): TaskOperand & Visitor {
+  private locate(item: RowOperand | undefined, home: number): Located {
     if (item === undefined) {
       return { memory: home, offset: 0, bytes: 0, rowBytes: 0, partBytes: 0, reads: false, writes: false }
     }
-    const { operand, rowBytes } = item
-    return { ...this.visitor(operand, item, home), rowBytes, partBytes: 0 }
+    const { operand, rowBytes, reads, writes } = item
+    const { memory, offset } = (operand.handle as Stored).room ?? this.place(operand, { preferred: home })
+    return { memory, offset, bytes: operand.handle.bytes, rowBytes, partBytes: 0, reads, writes }
   }
 
   private combine(visits: Visits, partial: PartialSums, parts: number, sums: number, home: number): void {
