@@ -69,7 +69,7 @@ onEveryBackend("a second pass", (backend) => {
       [rows, columns]
     )
 
-  it.each([none, n2f3(group)])("of $quantizer.id changes nothing", ({ quantizer, config }) =>
+  it.each<QuantizerChoice>([none, n2f3(group)])("of $quantizer.id changes nothing", ({ quantizer, config }) =>
     forSeeds(async (random) => {
       const weight = normal(random)
       const once = quantizer.fakeQuantize(config, weight)
