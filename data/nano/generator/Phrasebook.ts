@@ -1,0 +1,42 @@
+/** What one language needs to ask and answer every task. */
+import type { Color, Shape, Size } from "./Scene.ts"
+
+export type Language = "en" | "zh"
+export type Direction = "left" | "right" | "above" | "below"
+export type Attribute = "color" | "shape"
+
+/**
+ * Phrases separate words by spaces. `write` turns them into text as it is written: Chinese drops the spaces, which the tokenizer's
+ * construction needs to know where its words end.
+ */
+export interface Phrasebook {
+  readonly language: Language
+  readonly write: (words: string) => string
+  /** Names of the nine cells in reading order. */
+  readonly places: ReadonlyArray<string>
+  readonly colors: Readonly<Record<Color, string>>
+  readonly shapes: Readonly<Record<Shape, string>>
+  readonly sizes: Readonly<Record<Size, string>>
+  readonly yes: string
+  readonly no: string
+  /** A thing named by its colour alone, or by its shape alone. */
+  readonly colored: (color: Color) => string
+  readonly shaped: (shape: Shape) => string
+  readonly askAttribute: (attribute: Attribute, place: number) => string
+  readonly askSize: (place: number) => string
+  readonly askPlace: (thing: string) => string
+  readonly countColor: (color: Color) => string
+  readonly countShape: (shape: Shape) => string
+  readonly askExists: (thing: string) => string
+  readonly verifyColor: (place: number, color: Color) => string
+  readonly verifyShape: (place: number, shape: Shape) => string
+  readonly compare: (attribute: Attribute, first: number, second: number) => string
+  readonly relation: (first: string, direction: Direction, second: string) => string
+  readonly askSign: (place: number) => string
+  readonly askRow: (kind: "word" | "number", row: number) => string
+  readonly askCaption: string
+  /** The caption of a picture from the names of what is in it, each already with its place. */
+  readonly caption: (parts: ReadonlyArray<string>) => string
+  readonly captionPart: (place: number, thing: string) => string
+  readonly figure: (size: Size, color: Color, shape: Shape) => string
+}

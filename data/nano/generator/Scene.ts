@@ -1,0 +1,131 @@
+/** A picture's content: a 3x3 grid whose cells hold a coloured shape, a written character, or nothing. */
+import type { Random } from "@speedq/tensors/random/Random"
+import { chance, pick, shuffle, weighted } from "./draws.ts"
+
+export const shapes = ["circle", "square", "triangle", "star", "cross", "ring"] as const
+export const colors = ["red", "green", "blue", "yellow", "purple", "orange"] as const
+export const sizes = ["big", "small"] as const
+export const letters = ["A", "C", "E", "H", "K", "L", "M", "N", "P", "R", "T", "X"] as const
+export const digits = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"] as const
+export const hanzi = ["山", "口", "日", "木", "人", "王"] as const
+/** Words of three letters that a whole row of the grid can spell. */
+export const rowWords = [
+  ...["CAT", "HAT", "RAT", "MAT", "CAP", "MAP", "LAP", "TAP", "CAN", "MAN", "PAN", "HEN"],
+  ...["PEN", "TEN", "NET", "PET", "HAM", "RAM", "ARM", "EAR", "TEA", "AXE", "ELK", "TAX"]
+] as const
+
+export type Shape = (typeof shapes)[number]
+export type Color = (typeof colors)[number]
+export type Size = (typeof sizes)[number]
+export type Glyph = (typeof letters)[number] | (typeof digits)[number] | (typeof hanzi)[number]
+
+export interface Figure {
+  readonly kind: "figure"
+  readonly shape: Shape
+  readonly color: Color
+  readonly size: Size
+}
+export interface Sign {
+  readonly kind: "sign"
+  readonly glyph: Glyph
+}
+export type Cell = Figure | Sign | undefined
+
+/** A row of the grid that spells something, read from left to right. */
+export interface Writing {
+  readonly kind: "word" | "number"
+  readonly row: number
+  readonly text: string
+}
+
+export interface Scene {
+  /** Nine cells in reading order: cell `3 * row + column`. */
+  readonly cells: ReadonlyArray<Cell>
+  readonly writing: Writing | undefined
+  /** What varies without changing any answer: background, and per cell an offset in pixels and a change of brightness. */
+  readonly look: {
+    readonly background: readonly [number, number, number]
+    readonly shifts: ReadonlyArray<{ readonly dx: number; readonly dy: number; readonly brightness: number }>
+  }
+}
+
+export type Split = "train" | "evaluation"
+
+const cellKey = (cell: Cell): string =>
+  cell === undefined ? "-" : cell.kind === "sign" ? cell.glyph : `${cell.size} ${cell.color} ${cell.shape}`
+
+/** The scene's content as text; two scenes with the same key have the same answer to every question. */
+export const sceneKey = (scene: Pick<Scene, "cells">): string => scene.cells.map(cellKey).join("|")
+
+/** 32-bit FNV-1a of a key. */
+const hash = (key: string): number => {
+  let value = 0x811c9dc5
+  for (const byte of new TextEncoder().encode(key)) value = Math.imul(value ^ byte, 0x01000193)
+  return value >>> 0
+}
+
+/** One content in eight belongs to evaluation, decided by its hash alone, so no training scene can ever be an evaluation scene. */
+export const splitOf = (scene: Pick<Scene, "cells">): Split =>
+  hash(sceneKey(scene)) % 8 === 0 ? "evaluation" : "train"
+
+const drawGlyph = (random: Random): Glyph => {
+  const kind = weighted(random, [12, 10, 6])
+  return kind === 0 ? pick(random, letters) : kind === 1 ? pick(random, digits) : pick(random, hanzi)
+}
+
+const drawWriting = (random: Random): Writing => {
+  const row = random.nextInteger(3)
+  return chance(random, 1, 2)
+    ? { kind: "word", row, text: pick(random, rowWords) }
+    : { kind: "number", row, text: pick(random, digits) + pick(random, digits) + pick(random, digits) }
+}
+
+const drawScene = (random: Random): Scene => {
+  const cells: Array<Cell> = new Array(9).fill(undefined)
+  const style = weighted(random, [6, 7, 7])
+  const writing = style === 2 ? drawWriting(random) : undefined
+  if (writing !== undefined) {
+    for (const [column, glyph] of [...writing.text].entries())
+      cells[3 * writing.row + column] = { kind: "sign", glyph: glyph as Glyph }
+  }
+  const free = shuffle(
+    random,
+    [0, 1, 2, 3, 4, 5, 6, 7, 8].filter((place) => cells[place] === undefined)
+  )
+  if (style === 1) {
+    const signs = 1 + random.nextInteger(2)
+    for (let i = 0; i < signs; i++) cells[free.pop()!] = { kind: "sign", glyph: drawGlyph(random) }
+  }
+  // Few colours and shapes in a scene make equal attributes, and so counts above one, common.
+  const palette = shuffle(random, colors).slice(0, 2 + random.nextInteger(4))
+  const forms = shuffle(random, shapes).slice(0, 2 + random.nextInteger(4))
+  const figures = style === 0 ? 3 + random.nextInteger(4) : 2 + random.nextInteger(4)
+  for (let i = 0; i < figures; i++) {
+    cells[free.pop()!] = {
+      kind: "figure",
+      shape: pick(random, forms),
+      color: pick(random, palette),
+      size: pick(random, sizes)
+    }
+  }
+  const light = (): number => 228 + random.nextInteger(25)
+  return {
+    cells,
+    writing,
+    look: {
+      background: [light(), light(), light()],
+      shifts: cells.map(() => ({
+        dx: random.nextInteger(5) - 2,
+        dy: random.nextInteger(5) - 2,
+        brightness: random.nextInteger(33) - 16
+      }))
+    }
+  }
+}
+
+/** Draws scenes until one falls into `split`. */
+export const makeScene = (random: Random, split: Split = "train"): Scene => {
+  let scene = drawScene(random)
+  while (splitOf(scene) !== split) scene = drawScene(random)
+  return scene
+}
