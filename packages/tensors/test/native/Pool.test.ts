@@ -15,7 +15,7 @@ const startPool = async (blas?: string) => {
   const { module, flags } = await loadKernels("auto")
   const own = new Thread(0, module, blas === undefined ? undefined : findBlas(blas).blas?.library.sgemm)
   const pool = await Pool.start(threads, own, { module, flags, blas })
-  const memory = makeMemory(Math.ceil(memoryBytes / pageBytes))
+  const memory = makeMemory(Math.ceil(memoryBytes / pageBytes))!
   pool.addMemory(memory)
   return { pool, floats: new Float32Array(memory.buffer, first, 1000) }
 }
@@ -72,7 +72,7 @@ describe("Pool", () => {
   it("shows memories that are added later to all threads", async () => {
     const { pool } = await startPool()
     for (let index = 1; index < 4; index++) {
-      const memory = makeMemory(Math.ceil(memoryBytes / pageBytes))
+      const memory = makeMemory(Math.ceil(memoryBytes / pageBytes))!
       pool.addMemory(memory)
       const floats = new Float32Array(memory.buffer, first, 1000).fill(index)
       const task = doubling(first, floats.length)

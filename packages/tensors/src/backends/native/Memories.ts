@@ -3,7 +3,7 @@
  * What stays (weights, optimizer state) goes to the upper end of a memory and takes at most half of the first one, what
  * kernels compute goes to the lower end, so that the two neither fragment each other nor drive each other out.
  */
-import { OutOfMemory } from "../../Errors.ts"
+import { BackendUnavailable, OutOfMemory } from "../../Errors.ts"
 import { FreeList } from "./FreeList.ts"
 import { type Place, reservedBytes, scratchBytes } from "./thread/Thread.ts"
 import { makeMemory, pageBytes, type WasmMemory } from "./thread/wasm.ts"
@@ -41,7 +41,12 @@ export class Memories {
   constructor(options: MemoryOptions, announce: (memory: WasmMemory) => void) {
     this.options = options
     this.announce = announce
-    this.grow(0)
+    if (!this.grow(0)) {
+      throw new BackendUnavailable(
+        "native",
+        "this process may not reserve the addresses of a WebAssembly memory; raise its limit (ulimit -v), V8 takes 10 GiB for each"
+      )
+    }
   }
 
   get count(): number {
@@ -53,14 +58,12 @@ export class Memories {
     const resident = use.resident === true && bytes >= smallBytes
     const { preferred } = use
     const found =
-      (preferred === undefined ? undefined : this.placeIn(preferred, bytes, false)) ??
+      (preferred === undefined ? undefined : this.placeIn(preferred, bytes)) ??
       this.firstOf(bytes, resident) ??
-      (resident ? this.firstOf(bytes, false) : undefined)
+      (this.grow(bytes) ? this.placeIn(this.count - 1, bytes, resident) : this.firstOf(bytes, false))
     if (found !== undefined) return found
-    this.grow(bytes)
-    const fresh = this.placeIn(this.count - 1, bytes, resident)
-    if (fresh === undefined) throw this.outOfMemory(bytes)
-    return fresh
+    const used = this.lists.reduce((sum, list) => sum + list.usedBytes, 0)
+    throw new OutOfMemory("native", bytes, used, this.options.limit)
   }
 
   /** Room in one memory only; undefined when it has none. */
@@ -97,22 +100,20 @@ export class Memories {
     return undefined
   }
 
-  private grow(bytes: number): void {
+  /** Adds a memory, if the limit and the machine allow one and it could hold the bytes. */
+  private grow(bytes: number): boolean {
     const { limit, capacity, threads } = this.options
     const start = reservedBytes + threads * scratchBytes
     const end = Math.min(capacity, greatestEnd)
     const all = this.lists.reduce((sum, list) => sum + list.capacity, 0)
     // One memory more than the limit needs: the last bytes of each may be too few for the next tensor.
-    if (bytes > (end - start) * sharedPart || all > limit + capacity) throw this.outOfMemory(bytes)
+    if (bytes > (end - start) * sharedPart || all > limit + capacity) return false
     const memory = makeMemory(Math.ceil(capacity / pageBytes))
+    if (memory === undefined) return false
     this.announce(memory)
     this.lists.push(new FreeList(start, end))
     this.buffers.push(new Uint8Array(memory.buffer))
     this.residentBytes.push(0)
-  }
-
-  private outOfMemory(bytes: number): OutOfMemory {
-    const used = this.lists.reduce((sum, list) => sum + list.usedBytes, 0)
-    return new OutOfMemory("native", bytes, used, this.options.limit)
+    return true
   }
 }

@@ -30,9 +30,17 @@ declare const WebAssembly: WebAssemblyApi
 
 export const pageBytes = 65536
 
-/** A shared memory of `pages` pages from the start: pages cost nothing until they are touched, and views never go stale. */
-export const makeMemory = (pages: number): WasmMemory =>
-  new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
+/**
+ * A shared memory of `pages` pages from the start: pages cost nothing until they are touched, and views never go stale.
+ * Undefined where the system does not give that many addresses.
+ */
+export const makeMemory = (pages: number): WasmMemory | undefined => {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
+  } catch {
+    return undefined
+  }
+}
 
 export const instantiate = (module: WasmModule, memory: WasmMemory): { readonly [name: string]: Entry } =>
   new WebAssembly.Instance(module, {
