@@ -13,6 +13,7 @@ export { clipSearch } from "./clipSearch"
 export { codebookCodes, codebookDecode, codebookGradient, codebookGroups } from "./codebook"
 export { dotRows } from "./dotRows"
 export { add, addInto, multiply, scale, scaleRows } from "./elementwise"
+export { clampGroups, gridCodes, gridDecode, unpackCodes } from "./grid"
 export {
   copyColumns,
   gatherRows,
@@ -31,4 +32,4 @@ export { addTotals, clipFactor, squaredError, squaredErrorGradient, sum, sumSqua
 export { rotary } from "./rotary"
 export { softmax, softmaxGradient } from "./softmax"
 export { clear, clearRows, copyRows, fillRows, widen, widenRows } from "./storage"
-export { clampGroups, gridCodes, gridDecode, uniformGradient, uniformGroups, unpackCodes } from "./uniform"
+export { uniformGradient, uniformGroups, uniformRangeGradient } from "./uniform"

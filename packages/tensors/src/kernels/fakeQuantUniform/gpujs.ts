@@ -61,9 +61,9 @@ function openCode(weight: number, scale: number, zero: number, rounding: number)
     return Math.fround(halfEven(steps) + zero)
   }
   if (steps < 0) {
-    return Math.fround(-Math.floor(-steps + 0.5) + zero)
+    return Math.fround(-Math.floor(Math.fround(-steps + 0.5)) + zero)
   }
-  return Math.fround(Math.floor(steps + 0.5) + zero)
+  return Math.fround(Math.floor(Math.fround(steps + 0.5)) + zero)
 }
 
 function quantized(this: Thread, weight: Values, scale: Values, zero: Values) {

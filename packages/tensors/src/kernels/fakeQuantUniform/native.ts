@@ -17,8 +17,7 @@ export const native: NativeBody = (engine, { inputs: { weight }, outputs: { y, s
 export const nativeGradient: NativeBody = (engine, { inputs, outputs: { dweight }, attributes }) => {
   const { dy, weight, scale, zero } = inputs
   const { bits, group, symmetric, rounding, rangeGradient } = attributes as UniformAttributes
-  engine.rows({
-    entry: "uniformGradient",
+  const call = {
     rows: sizeOf(scale!.shape),
     operands: [
       reading(dy, 4 * group),
@@ -26,7 +25,12 @@ export const nativeGradient: NativeBody = (engine, { inputs, outputs: { dweight 
       reading(scale, 4),
       reading(zero, 4),
       writing(dweight, 4 * group)
-    ],
-    scalars: [group, 2 ** bits - 1, symmetric ? 1 : 0, roundings.indexOf(rounding), rangeGradient ? 1 : 0]
-  })
+    ]
+  }
+  const levels = 2 ** bits - 1
+  if (!rangeGradient) engine.rows({ ...call, entry: "uniformGradient", scalars: [group, levels] })
+  else {
+    const scalars = [group, levels, symmetric ? 1 : 0, roundings.indexOf(rounding)]
+    engine.rows({ ...call, entry: "uniformRangeGradient", scratch: true, scalars })
+  }
 }

@@ -8,7 +8,7 @@ const f = Math.fround
 const smallestRange = f(1e-5)
 const smallestDivisor = f(1e-9)
 const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high)
-const roundHalfAway = (value: number): number => Math.sign(value) * Math.floor(Math.abs(value) + 0.5)
+const roundHalfAway = (value: number): number => Math.sign(value) * Math.floor(f(Math.abs(value) + 0.5))
 
 /** Scale and zero point of one group. */
 const parameters = (
