@@ -7,7 +7,7 @@ export type GpujsMode = "webgpu" | "headlessgl" | "webasm" | "cpu"
 /** A program, compiled on its first run. */
 export interface CompiledProgram<S> {
   /**
-   * `program` is the one it was compiled from, or one that differs in scalars, and in extents and constants unless they are
+   * `program` is the one it was compiled from, or one that differs in scalars, and in extents and sizes unless they are
    * `fixed`. Raises UnsupportedKernel when it would run elsewhere than in its mode.
    */
   readonly run: (program: GpujsProgram, operands: readonly S[]) => Promise<S>
@@ -21,7 +21,7 @@ export interface Device<S> {
   readonly elementBytes: number
   /** The most elements one tensor can have. */
   readonly maxElements: number
-  /** Whether extents and constants are compiled in; else they are arguments, and a new length compiles nothing. */
+  /** Whether extents and sizes are compiled in like constants; else they are arguments. */
   readonly fixed: boolean
   readonly upload: (values: Float32Array) => S
   readonly download: (stored: S) => Float32Array | Promise<Float32Array>

@@ -5,7 +5,7 @@ import type { Geometry } from "../../Kernel.ts"
 export interface Thread {
   /** The element that this call computes: x is the last axis of `extent`'s row-major order. */
   readonly thread: { readonly x: number; readonly y: number; readonly z: number }
-  /** The whole numbers of `GpujsProgram.constants`. */
+  /** The whole numbers of `GpujsProgram.constants` and `sizes`. */
   readonly constants: { readonly [name: string]: number }
 }
 
@@ -39,8 +39,10 @@ export interface GpujsProgram {
   readonly reads: readonly string[]
   /** Numbers for the remaining parameters; they may change from call to call without a new compilation. */
   readonly scalars?: readonly number[]
-  /** Whole numbers: `this.constants`. */
+  /** Whole numbers that are compiled in: widths, choices. `this.constants` in the function. */
   readonly constants?: { readonly [name: string]: number }
+  /** Whole numbers that change from call to call: lengths. `this.constants` too, but a new one compiles nothing where that is dear. */
+  readonly sizes?: { readonly [name: string]: number }
   /** Arrays computed on the host, `this.constants` too; they are part of the compiled program. */
   readonly tables?: { readonly [name: string]: Float32Array }
   /** [x], [x, y] or [x, y, z] threads: their product is the number of elements of `output`. */

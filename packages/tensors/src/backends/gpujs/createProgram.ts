@@ -8,7 +8,7 @@ import type { GpujsProgram, HelperFunction } from "./GpujsBody.ts"
 export interface ProgramSettings {
   /** GPU.js's name for the type of operands. */
   readonly operandType: "Array" | "ArrayTexture(1)"
-  /** Constants are compiled in; else they are further parameters. */
+  /** Sizes are compiled in like constants; else they are further parameters. */
   readonly fixed: boolean
   readonly more?: IGPUKernelSettings
   /** Text before the functions: GLSL wants a function declared before its use, and GPU.js does not always see to it. */
@@ -28,7 +28,7 @@ const named = <T>(names: readonly string[], value: T): { [name: string]: T } =>
 export const createProgram = (
   gpu: GPU,
   kernel: string,
-  { compute, reads, scalars = [], constants = {}, tables = {}, helpers = [], extent, output }: GpujsProgram,
+  { compute, reads, scalars = [], constants = {}, sizes = {}, tables = {}, helpers = [], extent, output }: GpujsProgram,
   { operandType, fixed, more, declare }: ProgramSettings
 ): IKernelRunShortcut => {
   if (compute.length !== reads.length + scalars.length) {
@@ -36,17 +36,18 @@ export const createProgram = (
     const reason = `"${output}" takes ${compute.length} parameters, got ${given}`
     throw new UnsupportedKernel(kernel, `gpujs:${gpu.mode}`, reason)
   }
-  const names = Object.keys(constants)
+  const names = fixed ? [] : Object.keys(sizes)
+  const whole = fixed ? { ...constants, ...sizes } : constants
   const text = functionText(compute)
   const parameters = [...reads.map(() => operandType), ...scalars.map(() => "Float"), ...names.map(() => "Integer")]
   const settings: IGPUKernelSettings & { readonly [setting: string]: unknown } = {
     output: [...extent],
     dynamicOutput: !fixed,
-    argumentTypes: (fixed ? parameters.slice(0, compute.length) : parameters) as never,
+    argumentTypes: parameters as never,
     dynamicArguments: true, // operands of one length may lie in storage of another
     returnType: "Number",
-    constants: fixed ? { ...constants, ...tables } : tables,
-    constantTypes: { ...named(fixed ? names : [], "Integer"), ...named(Object.keys(tables), "Array") },
+    constants: { ...whole, ...tables },
+    constantTypes: { ...named(Object.keys(whole), "Integer"), ...named(Object.keys(tables), "Array") },
     functions: helpers.map(helperOf) as never[],
     loopMaxIterations: 2 ** 31 - 1,
     precision: "single",
@@ -54,7 +55,7 @@ export const createProgram = (
     ...more,
     ...(declare ? { injectedNative: helpers.map(declare).join("\n") } : {})
   }
-  return gpu.createKernel(fixed ? text : withParameters(text, names), settings)
+  return gpu.createKernel(withParameters(text, names), settings)
 }
 
 /** Raises UnsupportedKernel when GPU.js fell back to another mode, as it does without an error. */

@@ -20,11 +20,10 @@ const numberOf = (compute: ProgramFunction): number => {
 
 /** Two programs with one key are one compiled program. */
 const keyOf = (kernel: string, fixed: boolean, program: GpujsProgram): string => {
-  const { compute, reads, constants = {}, tables = {}, extent } = program
+  const { compute, reads, constants = {}, sizes = {}, tables = {}, extent } = program
   const tableKeys = Object.entries(tables).map(([name, values]) => `${name}=${values.join()}`)
-  const extents = fixed ? extent.join("x") : extent.length
-  const constantsKey = fixed ? JSON.stringify(constants) : Object.keys(constants).join()
-  return `${kernel} ${numberOf(compute)} ${reads.length} ${extents} ${constantsKey} ${tableKeys.join(" ")}`
+  const lengths = fixed ? [...extent, sizes] : [extent.length, Object.keys(sizes)]
+  return `${kernel} ${JSON.stringify([numberOf(compute), reads.length, constants, ...lengths])} ${tableKeys.join(" ")}`
 }
 
 const isTyped = (error: unknown): error is Error => error instanceof Error && "_tag" in error

@@ -60,18 +60,24 @@ export interface RowReduction {
   readonly columns: number
   readonly scalars?: readonly number[]
   readonly constants?: { readonly [name: string]: number }
+  /** The rows are as long as a sequence: their length changes from call to call. */
+  readonly ofLength?: boolean
   readonly helpers?: readonly HelperFunction[]
   /** Of the sum: 1 / columns for a mean. */
   readonly factor?: number
 }
 
+export type RowShape = Pick<RowReduction, "rows" | "columns" | "ofLength">
+
 const split = (reduction: RowReduction, parts: number): GpujsProgram => {
-  const { output, part, reads, rows, columns, scalars, constants, helpers } = reduction
+  const { output, part, reads, rows, columns, scalars, constants, ofLength, helpers } = reduction
+  const row = { columns, parts, steps: Math.ceil(columns / parts) }
   return {
     output: `${output} in parts`,
     compute: part,
     reads,
-    constants: { columns, parts, steps: Math.ceil(columns / parts), ...constants },
+    constants: ofLength ? { ...constants } : { ...row, ...constants },
+    ...(ofLength ? { sizes: row } : {}),
     extent: [parts, rows],
     ...(scalars ? { scalars } : {}),
     ...(helpers ? { helpers } : {})
@@ -89,22 +95,22 @@ export const sumRows = (reduction: RowReduction): readonly GpujsProgram[] => {
       compute: sumOfParts,
       reads: [`${output} in parts`],
       scalars: [factor],
-      constants: { parts },
+      sizes: { parts },
       extent: [rows]
     }
   ]
 }
 
 /** Sums of the elements along every row. */
-export const plainSumRows = (output: string, x: string, rows: number, columns: number, factor = 1) =>
-  sumRows({ output, part: sumOfRow, reads: [x], rows, columns, factor })
+export const plainSumRows = (output: string, x: string, shape: RowShape, factor = 1) =>
+  sumRows({ output, part: sumOfRow, reads: [x], factor, ...shape })
 
 /** The largest element of every row; the least f32 where none is larger. NaN is passed over. */
-export const mostOfRows = (output: string, x: string, rows: number, columns: number): readonly GpujsProgram[] => {
-  const parts = partsOf(columns)
+export const mostOfRows = (output: string, x: string, shape: RowShape): readonly GpujsProgram[] => {
+  const parts = partsOf(shape.columns)
   return [
-    split({ output, part: mostOfRow, reads: [x], rows, columns }, parts),
-    { output, compute: mostOfParts, reads: [`${output} in parts`], constants: { parts }, extent: [rows] }
+    split({ output, part: mostOfRow, reads: [x], ...shape }, parts),
+    { output, compute: mostOfParts, reads: [`${output} in parts`], sizes: { parts }, extent: [shape.rows] }
   ]
 }
 
@@ -119,19 +125,16 @@ export const sumAll = (reduction: Omit<RowReduction, "rows" | "columns">, size: 
   const { output, factor = 1, ...first } = reduction
   const programs: GpujsProgram[] = []
   let parts = Math.max(1, Math.ceil(size / chunk))
-  programs.push(split({ ...first, output: `${output} 0`, rows: 1, columns: size }, parts))
+  programs.push(split({ ...first, output: `${output} 0`, rows: 1, columns: size, ofLength: true }, parts))
   while (parts > chunk) {
     const columns = parts
     parts = Math.ceil(columns / chunk)
     const from = programs.at(-1)!.output
     const name = `${output} ${programs.length}`
-    programs.push(split({ output: name, part: sumOfRow, reads: [from], rows: 1, columns }, parts))
+    programs.push(split({ output: name, part: sumOfRow, reads: [from], rows: 1, columns, ofLength: true }, parts))
   }
   const from = programs.at(-1)!.output
-  return [
-    ...programs,
-    { output, compute: sumOfParts, reads: [from], scalars: [factor], constants: { parts }, extent: [1] }
-  ]
+  return [...programs, { output, compute: sumOfParts, reads: [from], scalars: [factor], sizes: { parts }, extent: [1] }]
 }
 
 /** The sum of all elements of an operand. */

@@ -135,9 +135,9 @@ export const makeWebgpuDevice = async ({ software, idleBytes = 2 ** 30 }: Webgpu
     const shortcut = createProgram(gpu, kernel, program, settings)
     const inner = shortcut.kernel as unknown as WebgpuKernel
     return {
-      run: async ({ scalars = [], constants = {}, extent }, operands) => {
+      run: async ({ scalars = [], sizes = {}, extent }, operands) => {
         if (context.isLost) throw new BackendUnavailable(name, "the GPU device was lost; start the backend again")
-        const parameters = [...operands.map(({ argument }) => argument), ...scalars, ...Object.values(constants)]
+        const parameters = [...operands.map(({ argument }) => argument), ...scalars, ...Object.values(sizes)]
         if (!inner.built) {
           await inner.build(...parameters)
           assertMode(shortcut, "webgpu", kernel)

@@ -31,6 +31,15 @@ export const gpujsColumnSums: GpujsBody<"x", "y"> = {
   programs: ({ inputs }) => {
     const { rows, columns } = asMatrix(inputs.x)
     const chunks = Math.ceil(rows / 64)
-    return [{ output: "y", compute: columnSum, reads: ["x"], constants: { rows, columns, chunks }, extent: [columns] }]
+    return [
+      {
+        output: "y",
+        compute: columnSum,
+        reads: ["x"],
+        constants: { columns },
+        sizes: { rows, chunks },
+        extent: [columns]
+      }
+    ]
   }
 }

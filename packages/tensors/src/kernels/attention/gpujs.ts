@@ -224,11 +224,11 @@ const blocksOf = ({ batch, heads, queries, keys }: AttentionSize): readonly (rea
   return blocks
 }
 
-/** Extents as constants, of the block of `rows` queries from `first`. */
-const constantsOf = (size: AttentionSize, first: number, rows: number) => {
-  const { queries, keys, heads, groups, width } = size
-  return { queries, keys, heads, groups, width, share: heads / groups, first, rows }
-}
+/** Extents for the programs of the block of `rows` queries from `first`. */
+const extentsOf = ({ queries, keys, heads, groups, width }: AttentionSize, first: number, rows: number) => ({
+  constants: { heads, groups, width, share: heads / groups },
+  sizes: { queries, keys, first, rows }
+})
 
 const scoresProgram = (
   size: AttentionSize,
@@ -240,7 +240,8 @@ const scoresProgram = (
   compute: scoreOf,
   reads: ["q", "k", masked ? "keyMask" : "q"],
   scalars: [scale],
-  constants: { ...constantsOf(size, first, rows), causal: Number(causal), masked: Number(masked) },
+  sizes: extentsOf(size, first, rows).sizes,
+  constants: { ...extentsOf(size, first, rows).constants, causal: Number(causal), masked: Number(masked) },
   extent: [size.keys, rows, size.batch * size.heads],
   helpers
 })
@@ -250,25 +251,25 @@ export const gpujs: GpujsBody<Operands, "y" | "logSumExp", AttentionAttributes> 
     const size = attentionSize("attention", inputs, attributes)
     const { batch, heads, queries, keys, width } = size
     return blocksOf(size).flatMap(([first, rows]) => {
-      const constants = constantsOf(size, first, rows)
+      const extents = extentsOf(size, first, rows)
       const allRows = batch * heads * rows
       return [
         scoresProgram(size, "keyMask" in inputs, attributes, [first, rows]),
-        ...mostOfRows("most", "scores", allRows, keys),
+        ...mostOfRows("most", "scores", { rows: allRows, columns: keys, ofLength: true }),
         {
           output: "scores",
           compute: powerOf,
           reads: ["scores", "most"],
-          constants: { keys },
+          sizes: { keys },
           extent: [keys, allRows],
           helpers
         },
-        ...plainSumRows("total", "scores", allRows, keys),
+        ...plainSumRows("total", "scores", { rows: allRows, columns: keys, ofLength: true }),
         {
           output: "logSumExp",
           compute: logSumExpOf,
           reads: ["most", "total", first === 0 ? "most" : "logSumExp"],
-          constants,
+          ...extents,
           extent: [queries, batch * heads],
           helpers
         },
@@ -276,7 +277,7 @@ export const gpujs: GpujsBody<Operands, "y" | "logSumExp", AttentionAttributes> 
           output: "y",
           compute: mixed,
           reads: ["scores", "total", "v", first === 0 ? "v" : "y"],
-          constants,
+          ...extents,
           extent: [width, heads, batch * queries],
           helpers
         }
@@ -297,10 +298,10 @@ export const gpujsGradient: GpujsBody<Operands | "y" | "logSumExp" | "dy", "dq" 
       extent: [heads, batch * queries]
     }
     const blocks = blocksOf(size).flatMap(([first, rows]) => {
-      const constants = constantsOf(size, first, rows)
-      const byScore = { constants, extent: [keys, rows, batch * heads], helpers }
-      const byQuery = { constants, extent: [width, heads, batch * queries], helpers }
-      const byKey = { constants, extent: [width, groups, batch * keys], helpers }
+      const extents = extentsOf(size, first, rows)
+      const byScore = { ...extents, extent: [keys, rows, batch * heads], helpers }
+      const byQuery = { ...extents, extent: [width, heads, batch * queries], helpers }
+      const byKey = { ...extents, extent: [width, groups, batch * keys], helpers }
       const before = (name: string, other: string) => (first === 0 ? other : name)
       return [
         scoresProgram(size, "keyMask" in inputs, attributes, [first, rows]),

@@ -105,7 +105,8 @@ export const gpujsGram: GpujsBody<"x", "gram", { readonly group: number }> = {
         compute: moment,
         reads: ["x"],
         scalars: [1 / Math.max(1, tokens)],
-        constants: { tokens, columns, group },
+        constants: { columns, group },
+        sizes: { tokens },
         extent: [group, group, columns / group]
       }
     ]

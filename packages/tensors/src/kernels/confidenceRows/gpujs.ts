@@ -12,7 +12,7 @@ export const gpujs: GpujsBody<"logits", "confidence"> = {
   programs: ({ inputs, outputs }) => {
     const [rows, columns] = inputs.logits as readonly [number, number]
     return [
-      ...mostOfRows("most", "logits", rows, columns),
+      ...mostOfRows("most", "logits", { rows, columns }),
       ...sumRows({ output: "total", part: sumOfPowers, reads: ["logits", "most"], rows, columns, helpers: [power] }),
       elementwise("confidence", inverse, ["total"], outputs.confidence)
     ]

@@ -58,10 +58,10 @@ export const gpujs: GpujsBody<"logits" | "labels" | "weights" | "gradient", "los
     const [rows, columns] = inputs.logits as readonly [number, number]
     const smoothed = smoothing > 0
     return [
-      ...mostOfRows("most", "logits", rows, columns),
+      ...mostOfRows("most", "logits", { rows, columns }),
       ...sumRows({ output: "total", part: sumOfPowers, reads: ["logits", "most"], rows, columns, helpers }),
       elementwise("normalizer", normalizer, ["most", "total"], outputs.loss, { helpers }),
-      ...(smoothed ? plainSumRows("mean", "logits", rows, columns, 1 / columns) : []),
+      ...(smoothed ? plainSumRows("mean", "logits", { rows, columns }, 1 / columns) : []),
       elementwise("loss", lossOfRow, ["logits", "labels", "normalizer", smoothed ? "mean" : "most"], outputs.loss, {
         scalars: [smoothing],
         constants: { columns, smoothed: Number(smoothed) }

@@ -49,7 +49,8 @@ export const gpujsScatterAdd: GpujsBody<"rows" | "index", "y", ScatterAttributes
         output: "y",
         compute: scattered,
         reads: ["rows", "index", "source"],
-        constants: { count, columns },
+        constants: { columns },
+        sizes: { count },
         extent: [columns, rows]
       }
     ]

@@ -75,7 +75,7 @@ export const gpujs: GpujsBody<"student" | "teacher" | "weights" | "gradient", "f
     const [rows, columns] = inputs.student as readonly [number, number]
     const scalars = [1 / temperature]
     const normalizer = (x: "student" | "teacher") => [
-      ...mostOfRows("most", x, rows, columns),
+      ...mostOfRows("most", x, { rows, columns }),
       ...sumRows({ output: "total", part: sumOfPowers, reads: [x, "most"], rows, columns, scalars, helpers }),
       elementwise(`normalizer of ${x}`, normalizerOf, ["most", "total"], outputs.forward, { scalars, helpers })
     ]

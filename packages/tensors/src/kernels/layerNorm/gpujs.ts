@@ -97,7 +97,7 @@ export const gpujs: GpujsBody<"x" | "weight" | "bias", "y" | "mean" | "inverseDe
   programs: ({ inputs, outputs }, { epsilon }) => {
     const { rows, columns } = asMatrix(inputs.x)
     return [
-      ...plainSumRows("mean", "x", rows, columns, 1 / columns),
+      ...plainSumRows("mean", "x", { rows, columns }, 1 / columns),
       ...sumRows({
         output: "variance",
         part: squaredDeviations,
@@ -124,7 +124,8 @@ export const gpujsGradient: GpujsBody<"x" | "weight" | "mean" | "inverseDeviatio
       const { rows, columns } = asMatrix(inputs.x)
       const mean = { rows, columns, factor: 1 / columns }
       const statistics = ["x", "mean", "inverseDeviation"]
-      const constants = { rows, columns }
+      const constants = { columns }
+      const sizes = { rows }
       return [
         ...sumRows({ output: "meanG", part: sumOfG, reads: ["dy", "weight"], ...mean }),
         ...sumRows({ output: "meanGN", part: sumOfGN, reads: ["dy", "weight", ...statistics], ...mean }),
@@ -135,8 +136,15 @@ export const gpujsGradient: GpujsBody<"x" | "weight" | "mean" | "inverseDeviatio
           constants,
           extent: [columns, rows]
         },
-        { output: "dweight", compute: slopeByWeight, reads: ["dy", ...statistics], constants, extent: [columns] },
-        { output: "dbias", compute: slopeByBias, reads: ["dy"], constants, extent: [columns] }
+        {
+          output: "dweight",
+          compute: slopeByWeight,
+          reads: ["dy", ...statistics],
+          constants,
+          sizes,
+          extent: [columns]
+        },
+        { output: "dbias", compute: slopeByBias, reads: ["dy"], constants, sizes, extent: [columns] }
       ]
     }
   }

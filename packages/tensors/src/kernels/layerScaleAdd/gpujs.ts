@@ -44,7 +44,8 @@ export const gpujsGradient: GpujsBody<"x" | "scale" | "dy", "dx" | "dscale"> = {
         output: "dscale",
         compute: columnSumOfProducts,
         reads: ["dy", "x"],
-        constants: { rows, columns },
+        constants: { columns },
+        sizes: { rows },
         extent: [columns]
       }
     ]

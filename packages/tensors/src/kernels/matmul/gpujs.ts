@@ -12,7 +12,10 @@ function product(this: Thread, a: Values, b: Values) {
   return sum
 }
 
-/** The program of a b, for whatever output. */
+/**
+ * The program of a b, for whatever output. Widths are compiled in; a transposed a is the gradient of a weight, which sums over
+ * as many rows as there are tokens.
+ */
 export const productProgram = (
   output: string,
   { batch, sharedB, m, k, n }: ProductSize,
@@ -22,14 +25,13 @@ export const productProgram = (
   compute: product,
   reads: ["a", "b"],
   constants: {
-    k,
-    batchA: m * k,
     rowA: transposeA ? 1 : k,
     columnA: transposeA ? m : 1,
-    batchB: sharedB ? 0 : k * n,
     rowB: transposeB ? 1 : n,
-    columnB: transposeB ? k : 1
+    columnB: transposeB ? k : 1,
+    ...(transposeA ? {} : { k })
   },
+  sizes: { batchA: m * k, batchB: sharedB ? 0 : k * n, ...(transposeA ? { k } : {}) },
   extent: [n, m, batch]
 })
 

@@ -33,7 +33,7 @@ export const sourceProgram = (rows: number, count: number) => ({
   output: "source",
   compute: sourceOfRow,
   reads: ["index"],
-  constants: { count },
+  sizes: { count },
   extent: [rows]
 })
 

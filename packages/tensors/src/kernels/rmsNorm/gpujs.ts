@@ -71,7 +71,7 @@ export const gpujsGradient: GpujsBody<"x" | "weight" | "inverseRms" | "dy", "dx"
   programs: ({ inputs }) => {
     const { rows, columns } = asMatrix(inputs.x)
     const reads = ["dy", "weight", "x", "inverseRms"]
-    const constants = { rows, columns }
+    const constants = { columns }
     return [
       ...sumRows({ output: "meanGN", part: sumOfGN, reads, rows, columns, factor: 1 / columns }),
       { output: "dx", compute: slope, reads: [...reads, "meanGN"], constants, extent: [columns, rows] },
@@ -80,6 +80,7 @@ export const gpujsGradient: GpujsBody<"x" | "weight" | "inverseRms" | "dy", "dx"
         compute: slopeByWeight,
         reads: ["dy", "x", "inverseRms"],
         constants,
+        sizes: { rows },
         extent: [columns]
       }
     ]

@@ -43,7 +43,7 @@ export const gpujs: GpujsBody<"x", "y"> = {
   programs: ({ inputs }) => {
     const { rows, columns } = asMatrix(inputs.x)
     return [
-      ...mostOfRows("most", "x", rows, columns),
+      ...mostOfRows("most", "x", { rows, columns }),
       ...sumRows({ output: "total", part: sumOfPowers, reads: ["x", "most"], rows, columns, helpers: [power] }),
       {
         output: "y",

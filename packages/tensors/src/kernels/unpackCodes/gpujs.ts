@@ -15,7 +15,8 @@ function unpacked(this: Thread, packed: Values) {
 export const gpujs: GpujsBody<"packed", "codes", UnpackCodesAttributes> = {
   programs: ({ inputs }, { bits, shape }) => [
     elementwise("codes", unpacked, ["packed"], shape, {
-      constants: { bits, mask: 2 ** bits - 1, bytes: inputs.packed[0]! }
+      constants: { bits, mask: 2 ** bits - 1 },
+      sizes: { bytes: inputs.packed[0]! }
     })
   ]
 }
