@@ -32,16 +32,28 @@ const operands = (backend: NativeBackend, { m, k, n, transA, transB }: Product):
   normal(backend, transB ? [n, k] : [k, n])
 ]
 
+/** Threads of an OpenBLAS that was left alone spin for a while after a product: they must not do so into our turn. */
+const settleMs = 60
+
 /** Asks the other process for the milliseconds of one product. */
 const startDirect = (path: string) => {
   const child = fork(new URL("./directGemm.ts", import.meta.url), [path])
-  const ask = (product: Product): Promise<number> =>
-    new Promise((resolve, reject) => {
-      child.once("message", (ms) => resolve(ms as number))
-      child.once("error", reject)
-      child.send(product)
+  const failed = new Promise<never>((_, reject) => {
+    child.once("error", reject)
+    child.once("exit", (code) => reject(new Error(`the process of direct products exited with ${code}`)))
+  })
+  const ask = (product: Product): Promise<number> => {
+    const answer = new Promise<number>((resolve) => {
+      child.once("message", (ms) => setTimeout(resolve, settleMs, ms))
     })
-  return { ask, stop: () => child.kill() }
+    child.send(product)
+    return Promise.race([answer, failed])
+  }
+  const stop = () => {
+    failed.catch(() => {})
+    child.kill()
+  }
+  return { ask, stop }
 }
 
 export const gemm = async (flags: Flags) => {

@@ -1,7 +1,7 @@
 /** A thread of the pool: sleeps until a task is opened, takes parts of it, sleeps again. */
 import { deserialize, setFlagsFromString } from "node:v8"
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads"
-import { loadBlas, withoutLibraryThreads } from "./blas.ts"
+import { loadBlas } from "./blas.ts"
 import { Control, word } from "./control.ts"
 import { execute } from "./execute.ts"
 import { Thread } from "./Thread.ts"
@@ -23,7 +23,8 @@ if (flags !== undefined) setFlagsFromString(flags)
 
 const control = new Control(buffer)
 const { words } = control
-const sgemm = blas === undefined ? undefined : withoutLibraryThreads(() => loadBlas(blas).sgemm)
+// The caller has loaded it before, without threads of its own.
+const sgemm = blas === undefined ? undefined : loadBlas(blas).sgemm
 const thread = new Thread(index, module, sgemm)
 
 const takePart = (): void => {
