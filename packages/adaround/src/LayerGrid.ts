@@ -5,7 +5,7 @@
  *   hard   the same with [alpha >= 0] in place of h(alpha)
  */
 import { type GridParameters, noneQuantizer, type QuantizedWeight, type QuantizerChoice } from "@speedq/quantizers"
-import { adaroundInitial, adaroundWeight, gridCodes, gridDecode, scope, type Tensor } from "@speedq/tensors"
+import { adaroundInitial, adaroundWeight, gridCodes, gridDecode, noGrad, scope, type Tensor } from "@speedq/tensors"
 import { NoGrid, NothingToRound } from "./Errors.ts"
 
 export interface LayerGrid {
@@ -28,15 +28,24 @@ export interface LayerGrid {
 /** The grids of a block, by the names of its Linears. */
 export type LayerGrids = { readonly [layer: string]: LayerGrid }
 
-/** Weight [N, K] of codes u8 [N, K]. */
-type Decode = (codes: Tensor) => Tensor
+/** How a quantizer makes weights: of codes u8 [N, K], and of the weight itself. */
+interface Rounding {
+  readonly decode: (codes: Tensor) => Tensor
+  readonly nearest: () => Tensor
+}
 
-/** Weights on a given grid of `bits`-bit codes in groups of `group` input columns; `decode` defaults to scale (code - zero). */
+/** scale (code - zero), and the nearest such. */
+const plainRounding = (weight: Tensor, { scale, zero }: GridParameters, bits: number): Rounding => ({
+  decode: (codes) => gridDecode(codes, scale, zero, bits),
+  nearest: () => scope(() => gridDecode(gridCodes(weight, scale, zero, bits), scale, zero, bits))
+})
+
+/** Weights on a given grid of `bits`-bit codes in groups of `group` input columns. */
 export const layerOnGrid = (
   weight: Tensor,
   parameters: GridParameters,
   { bits, group }: { readonly bits: number; readonly group: number },
-  decode: Decode = (codes) => gridDecode(codes, parameters.scale, parameters.zero, bits)
+  { decode, nearest }: Rounding = plainRounding(weight, parameters, bits)
 ): LayerGrid => {
   const { scale, zero, stored } = parameters
   const at = (alpha: Tensor, hard: boolean) => adaroundWeight({ weight, scale, zero, alpha }, { bits, group, hard })
@@ -48,7 +57,7 @@ export const layerOnGrid = (
     initialAlpha: () => adaroundInitial(weight, scale),
     soft: (alpha) => at(alpha, false),
     hard: (alpha) => scope(() => decode(hardCodes(alpha))),
-    nearest: () => scope(() => decode(gridCodes(weight, scale, zero, bits))),
+    nearest,
     stored: (alpha) =>
       scope(() => {
         const kept = Object.entries(stored).map(([name, tensor]) => [name, tensor.alias()] as const)
@@ -65,8 +74,10 @@ export const makeLayerGrid = (layer: string, { quantizer, config }: QuantizerCho
   const { grid } = quantizer
   if (grid === undefined) throw new NoGrid(layer, quantizer.id)
   const parameters = scope(() => grid.parameters(config, weight))
-  const decode = (codes: Tensor) => quantizer.dequantize(config, { codes, ...parameters.stored }, weight.shape)
-  return layerOnGrid(weight, parameters, grid.extents(config), decode)
+  return layerOnGrid(weight, parameters, grid.extents(config), {
+    decode: (codes) => quantizer.dequantize(config, { codes, ...parameters.stored }, weight.shape),
+    nearest: () => noGrad(() => quantizer.fakeQuantize(config, weight))
+  })
 }
 
 /** A Linear of a block: its full-precision weight and what it is to be quantized with. */
