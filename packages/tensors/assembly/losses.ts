@@ -45,6 +45,11 @@ function sumOf(x: usize, count: i32): f64 {
   return total
 }
 
+/** Whether a row has weight 0: it is not looked at, for 0 times infinity would be NaN. */
+function uncounted(weights: usize, at: usize): bool {
+  return weights !== 0 && load<f32>(weights + at) === 0
+}
+
 /** confidence = 1 / sum of exp(x - max) */
 export function confidenceRows(_first: i32, count: i32, logits: usize, confidence: usize, vocabulary: i32): void {
   for (let row = 0; row < count; row++, logits += (<usize>vocabulary) << 2, confidence += 4) {
@@ -54,7 +59,7 @@ export function confidenceRows(_first: i32, count: i32, logits: usize, confidenc
 
 /**
  * loss = (1 - s) (logSumExp - x[label]) + s (logSumExp - mean(x)); gradient += weight (p - (1 - s) [label] - s / V)
- * when there is one. Rows of label `ignored` have loss 0 and gradient 0.
+ * when there is one. Rows of label `ignored` or weight 0 have loss 0 and gradient 0.
  */
 export function crossEntropyRows(
   _first: i32,
@@ -72,7 +77,7 @@ export function crossEntropyRows(
   for (let row = 0; row < count; row++, logits += rowBytes, loss += 4) {
     const at = (<usize>row) << 2
     const label = load<i32>(labels + at)
-    if (label === ignored) {
+    if (label === ignored || uncounted(weights, at)) {
       store<f32>(loss, 0)
       continue
     }
@@ -120,7 +125,7 @@ function addProbabilities(x: usize, y: usize, count: i32, shift: f32, factor: f3
 /**
  * With s and t the logits over T less their largest, d = t - s, Zs and Zt the sums of their exponentials and
  * c = ln Zt - ln Zs: forward = sum(e^t d) / Zt - c, reverse = c - sum(e^s d) / Zs,
- * gradient += weight / T ((1 - beta) (ps - pt) + beta ps (c - d - reverse)) when there is one.
+ * gradient += weight / T ((1 - beta) (ps - pt) + beta ps (c - d - reverse)) when there is one. Rows of weight 0 give 0.
  */
 export function klRows(
   _first: i32,
@@ -140,6 +145,11 @@ export function klRows(
   const f = f32x4.splat(inverse)
   for (let row = 0; row < count; row++, student += rowBytes, teacher += rowBytes) {
     const at = (<usize>row) << 2
+    if (uncounted(weights, at)) {
+      store<f32>(forward + at, 0)
+      store<f32>(reverse + at, 0)
+      continue
+    }
     const mostS = rowMax(student, vocabulary)
     const mostT = rowMax(teacher, vocabulary)
     const ms = f32x4.splat(mostS)

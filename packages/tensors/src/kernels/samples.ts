@@ -82,3 +82,11 @@ export const groupedWeights = (random: SampleRandom, shape: Shape, group: number
   })
   return { shape, values }
 }
+
+/** The operand [R, C] with NaN and infinities in one row: what nobody may look at. */
+export const spoiledRow = ({ shape, values }: SampleOperand, row: number): SampleOperand => {
+  const specials = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  const columns = shape[1]!
+  const inRow = (i: number) => Math.floor(i / columns) === row
+  return { shape, values: Float32Array.from(values, (value, i) => (inRow(i) ? specials[i % 3]! : value)) }
+}

@@ -1,14 +1,15 @@
 /**
  * Cross entropy of rows of logits against labels, smoothed: loss[r] = (1 - s) (-log p[r, label]) + s mean_v(-log p[r, v]).
- * logits [R, V], labels i32 [R] (-100: loss and gradient 0) -> loss [R], unweighted. With `gradient` [R, V] given, adds
- * weights[r] dloss[r]/dlogits to it in the same pass: no other [R, V] exists. Equal to softmax, log and a sum.
+ * logits [R, V], labels i32 [R] -> loss [R], unweighted; 0 for rows of label -100 or weight 0, whose logits are not looked
+ * at. With `gradient` [R, V] given, adds weights[r] dloss[r]/dlogits to it in the same pass: no other [R, V] exists. Equal
+ * to softmax, log and a sum.
  */
 import { apply } from "../../apply.ts"
 import { InvalidAttribute, MissingOperand } from "../../Errors.ts"
 import { defineKernel } from "../../Kernel.ts"
 import { sizeOf } from "../../Shape.ts"
 import { type Tensor, zeros } from "../../Tensor.ts"
-import { indices, normals } from "../samples.ts"
+import { indices, normals, spoiledRow } from "../samples.ts"
 import { expectAxes, expectSame, expectShape } from "../shapeRules.ts"
 import { type CrossEntropyAttributes, ignoredLabel } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
@@ -69,8 +70,8 @@ export const crossEntropyRowsKernel = defineKernel<
     flops: (gradient ? 20 : 10) * sizeOf(logits),
     bytes: (gradient ? 12 : 4) * sizeOf(logits)
   }),
-  samples: (random) =>
-    cases.flatMap(({ rows, vocabulary, smoothing }) => {
+  samples: (random) => [
+    ...cases.flatMap(({ rows, vocabulary, smoothing }) => {
       const label = (row: number) => (row === 1 ? ignoredLabel : Math.floor(random.nextUniform() * vocabulary))
       const inputs = () => ({
         logits: normals(random, [rows, vocabulary], 4),
@@ -90,7 +91,19 @@ export const crossEntropyRowsKernel = defineKernel<
           attributes
         }
       ]
-    })
+    }),
+    {
+      name: "3x17, the second row of weight 0",
+      inputs: {
+        logits: spoiledRow(normals(random, [3, 17]), 1),
+        labels: indices([3, 4, 5]),
+        weights: { shape: [3], values: [0.5, 0, -2] },
+        gradient: normals(random, [3, 17])
+      },
+      attributes: { smoothing: 0.1 },
+      differentiable: false
+    }
+  ]
 })
 
 /**

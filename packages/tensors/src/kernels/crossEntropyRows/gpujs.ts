@@ -2,6 +2,7 @@ import { elementwise } from "../../backends/gpujs/elementwise.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { logarithm, power } from "../../backends/gpujs/numbers.ts"
 import { mostOfRows, plainSumRows, sumRows } from "../../backends/gpujs/reductions.ts"
+import { counted } from "../klRows/gpujs.ts"
 import { expectRows } from "../shapeRules.ts"
 import { sumOfPowers } from "../softmax/gpujs.ts"
 import { type CrossEntropyAttributes, ignoredLabel } from "./geometry.ts"
@@ -34,6 +35,9 @@ function accumulated(
   smoothing: number,
   share: number
 ) {
+  if (weights[this.thread.y] === 0) {
+    return gradient[this.thread.y * this.constants.columns + this.thread.x]
+  }
   let slope = 0
   if (labels[this.thread.y] >= 0) {
     slope =
@@ -78,7 +82,8 @@ export const gpujs: GpujsBody<"logits" | "labels" | "weights" | "gradient", "los
               helpers
             }
           ]
-        : [])
+        : []),
+      ...("weights" in inputs ? [elementwise("loss", counted, ["loss", "weights"], outputs.loss)] : [])
     ]
   }
 }

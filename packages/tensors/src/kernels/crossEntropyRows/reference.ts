@@ -24,7 +24,7 @@ export const reference = (
   const used = labels.map((label) => (label === ignoredLabel ? 0 : label))
   expectRows("crossEntropyRows", "labels", used, Math.max(1, vocabulary))
   for (const [row, label] of labels.entries()) {
-    if (label === ignoredLabel) {
+    if (label === ignoredLabel || weights?.[row] === 0) {
       loss[row] = 0
       continue
     }

@@ -1,15 +1,16 @@
 /**
  * Kullback-Leibler divergences of rows of logits, both ways (arXiv:2511.08914, CAKLD):
  * forward[r] = sum_v pt (log pt - log ps), reverse[r] = sum_v ps (log ps - log pt), p = softmax(logits / temperature).
- * student and teacher [R, V] -> forward [R], reverse [R], unweighted. With `gradient` [R, V] given, adds
- * weights[r] d(beta reverse[r] + (1 - beta) forward[r])/dstudent to it. The teacher is a constant.
+ * student and teacher [R, V] -> forward [R], reverse [R], unweighted; 0 for rows of weight 0, whose logits are not looked
+ * at. With `gradient` [R, V] given, adds weights[r] d(beta reverse[r] + (1 - beta) forward[r])/dstudent to it. The teacher
+ * is a constant.
  */
 import { apply } from "../../apply.ts"
 import { InvalidAttribute, MissingOperand } from "../../Errors.ts"
 import { defineKernel } from "../../Kernel.ts"
 import { sizeOf } from "../../Shape.ts"
 import { type Tensor, zeros } from "../../Tensor.ts"
-import { normals } from "../samples.ts"
+import { normals, spoiledRow } from "../samples.ts"
 import { expectAxes, expectSame, expectShape } from "../shapeRules.ts"
 import type { KlAttributes } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
@@ -73,8 +74,8 @@ export const klRowsKernel = defineKernel<
     flops: (gradient ? 40 : 30) * sizeOf(student),
     bytes: (gradient ? 16 : 8) * sizeOf(student)
   }),
-  samples: (random) =>
-    cases.flatMap(({ rows, vocabulary, beta, temperature }) => {
+  samples: (random) => [
+    ...cases.flatMap(({ rows, vocabulary, beta, temperature }) => {
       const name = `${rows}x${vocabulary} beta ${beta} temperature ${temperature}`
       const attributes = { beta, temperature }
       const inputs = () => ({
@@ -90,13 +91,25 @@ export const klRowsKernel = defineKernel<
         }
       ]
     }),
+    {
+      name: "3x17, the second row of weight 0",
+      inputs: {
+        student: spoiledRow(normals(random, [3, 17]), 1),
+        teacher: spoiledRow(normals(random, [3, 17]), 1),
+        weights: { shape: [3], values: [0.5, 0, -2] },
+        gradient: normals(random, [3, 17])
+      },
+      attributes: { beta: 0.5, temperature: 1 },
+      differentiable: false
+    }
+  ],
   // Differences of logarithms near each other cancel.
   tolerance: { relative: 1e-5, absolute: 1e-5 }
 })
 
 /**
- * KL(teacher || student) and KL(student || teacher) of logits [R, V], each [R], unweighted. With `gradient` [R, V], adds to it
- * the gradient of the sum of weights[r] (beta reverse[r] + (1 - beta) forward[r]). Differentiable by student.
+ * KL(teacher || student) and KL(student || teacher) of logits [R, V], each [R], unweighted but 0 where the weight is 0,
+ * whatever the logits. With `gradient` [R, V], adds to it the gradient of the sum of weights[r] (beta reverse[r] + (1 - beta) forward[r]). Differentiable by student.
  */
 export const klRows = (
   student: Tensor,

@@ -59,6 +59,9 @@ function accumulated(
   beta: number,
   sharpness: number
 ) {
+  if (weights[this.thread.y] === 0) {
+    return gradient[this.thread.y * this.constants.columns + this.thread.x]
+  }
   const logS =
     student[this.thread.y * this.constants.columns + this.thread.x] * sharpness - normalizerOfStudent[this.thread.y]
   const logT =
@@ -66,6 +69,14 @@ function accumulated(
   const ps = power(logS)
   const slope = (1 - beta) * (ps - power(logT)) + beta * ps * (logS - logT - reverse[this.thread.y])
   return gradient[this.thread.y * this.constants.columns + this.thread.x] + weights[this.thread.y] * slope * sharpness
+}
+
+/** 0 for a row of weight 0, whatever was computed for it. */
+export function counted(this: Thread, loss: Values, weights: Values) {
+  if (weights[this.thread.x] === 0) {
+    return 0
+  }
+  return loss[this.thread.x]
 }
 
 const helpers = [logarithm, power]
@@ -114,6 +125,9 @@ export const gpujs: GpujsBody<"student" | "teacher" | "weights" | "gradient", "f
               helpers
             }
           ]
+        : []),
+      ...("weights" in inputs
+        ? ["forward", "reverse"].map((name) => elementwise(name, counted, [name, "weights"], outputs.forward))
         : [])
     ]
   }

@@ -21,6 +21,12 @@ export const reference = (
     return x.map((value) => value - normalizer)
   }
   for (let row = 0; row < forward.length; row++) {
+    // A row that does not count is not looked at: 0 times infinity would be NaN.
+    if (weights?.[row] === 0) {
+      forward[row] = 0
+      reverse[row] = 0
+      continue
+    }
     const s = logProbabilities(student, row)
     const t = logProbabilities(teacher, row)
     forward[row] = t.reduce((sum, logT, v) => sum + Math.exp(logT) * (logT - s[v]!), 0)
