@@ -134,9 +134,6 @@ export class Engine implements NativeEngine {
       this.dotRows(call)
       return
     }
-    if (type !== "f32" && 4 * k > blockBytes) {
-      throw new UnsupportedKernel(this.kernel, "native", `rows of ${k} ${type} weights do not fit its scratch`)
-    }
     const target = this.place(c, { preferred: this.place(a.operand).memory })
     const matrix = (item: ProductOperand, rows: number, columns: number): Matrix => {
       const { operand, transposed, stride = transposed ? rows : columns, batchStride = rows * columns } = item

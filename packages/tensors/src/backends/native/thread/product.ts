@@ -5,6 +5,9 @@ import type { Matrix, ProductTask } from "./tasks.ts"
 
 const typeCode = { f32: 0, bf16: 1, f16: 2 } as const
 
+/** Columns of a block of widened weights; it is as deep as scratch allows then, a thousand rows or more. */
+const widestBlock = 768
+
 /** The part of op(X) that starts at (row, column). */
 const at = (x: Matrix, item: number, row: number, column: number, bytes: number): Factor => ({
   memory: x.memory,
@@ -32,16 +35,21 @@ export const runProduct = (thread: Thread, task: ProductTask, part: number): voi
     multiply(thread, rows, columns, k, left, at(b, item, 0, column, 4), target, accumulate)
     return
   }
-  // Weights of 16 bits are widened into scratch a block of output columns at a time: never a second copy of the matrix.
+  // Weights of 16 bits are widened into scratch block by block: never a second copy of the matrix.
   const widen = thread.entry(b.memory, "widenRows")
-  const most = Math.max(1, Math.floor(thread.scratchBytes / (4 * Math.max(1, k))))
-  for (let first = 0; first < columns; first += most) {
-    const count = Math.min(most, columns - first)
-    const block = at(b, item, 0, column + first, 2)
-    const [height, width] = b.transposed ? [count, k] : [k, count]
-    widen(height, width, block.offset, b.stride, thread.scratch, width, typeCode[b.type])
-    const widened = { memory: b.memory, offset: thread.scratch, stride: width, transposed: b.transposed }
-    const part = { ...target, offset: target.offset + 4 * first }
-    multiply(thread, rows, count, k, left, widened, part, accumulate)
+  const wide = Math.min(columns, widestBlock)
+  const deep = Math.min(k, Math.floor(thread.scratchBytes / (4 * wide)))
+  if (k === 0) multiply(thread, rows, columns, 0, left, left, target, accumulate)
+  for (let first = 0; first < columns; first += wide) {
+    const count = Math.min(wide, columns - first)
+    const slice = { ...target, offset: target.offset + 4 * first }
+    for (let inner = 0; inner < k; inner += deep) {
+      const depth = Math.min(deep, k - inner)
+      const [height, width] = b.transposed ? [count, depth] : [depth, count]
+      const block = at(b, item, inner, column + first, 2)
+      widen(height, width, block.offset, b.stride, thread.scratch, width, typeCode[b.type])
+      const widened = { memory: b.memory, offset: thread.scratch, stride: width, transposed: b.transposed }
+      multiply(thread, rows, count, depth, at(a, item, row, inner, 4), widened, slice, accumulate || inner > 0)
+    }
   }
 }
