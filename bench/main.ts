@@ -1,6 +1,9 @@
 /** `npm run bench -- CASE [--json] [flags]`: measures one case and prints lines, or one JSON document. */
+import { adaround } from "./adaround.ts"
+import { clipsearch } from "./clipsearch.ts"
 import { fakequant } from "./fakequant.ts"
 import { gemm } from "./gemm.ts"
+import { generate } from "./generate.ts"
 import { kernels } from "./kernels.ts"
 import { Flags } from "./measure.ts"
 import { qat } from "./qat.ts"
@@ -9,7 +12,7 @@ import { vit } from "./vit.ts"
 /** A case returns its report: plain data, printed as it is with --json. */
 type Case = (flags: Flags) => Promise<{ readonly [name: string]: unknown }>
 
-const cases: { readonly [name: string]: Case } = { fakequant, gemm, kernels, qat, vit }
+const cases: { readonly [name: string]: Case } = { adaround, clipsearch, fakequant, gemm, generate, kernels, qat, vit }
 
 const [name = "", ...rest] = process.argv.slice(2)
 const run = cases[name]
