@@ -1,5 +1,6 @@
 /**
- * Losses over rows of logits [R, V]: a row is read twice or three times, from the cache, and never written elsewhere.
+ * Losses over rows of logits [R, V]: a row is read for its maximum, for its sums, and for its gradient, and never written
+ * elsewhere.
  * Sums are formed in f32 over runs of 1024 logits and added up in double precision.
  */
 import { exp } from "./math"
@@ -16,32 +17,34 @@ function sumSome(v: v128, count: i32): f32 {
   return sum
 }
 
+/** Sum of the numbers that `sumExp` has read last. */
+let sumRead: f64 = 0
+
 /** Sum of exp(x - shift). */
 function sumExp(x: usize, count: i32, shift: f32): f64 {
   const s = f32x4.splat(shift)
   let total: f64 = 0
+  let totalRead: f64 = 0
   let i = 0
   while (i + 4 <= count) {
     const end = min(i + run, count & ~3)
     let sum = f32x4.splat(0)
-    for (; i < end; i += 4, x += 16) sum = f32x4.add(sum, exp(f32x4.sub(v128.load(x), s)))
+    let read = sum
+    for (; i < end; i += 4, x += 16) {
+      const v = v128.load(x)
+      read = f32x4.add(read, v)
+      sum = f32x4.add(sum, exp(f32x4.sub(v, s)))
+    }
     total += <f64>sumLanes(sum)
+    totalRead += <f64>sumLanes(read)
   }
-  if (i < count) total += <f64>sumSome(exp(f32x4.sub(loadPart(x, count - i), s)), count - i)
-  return total
-}
-
-/** Sum of x in double precision. */
-function sumOf(x: usize, count: i32): f64 {
-  let total: f64 = 0
-  let i = 0
-  while (i + 4 <= count) {
-    const end = min(i + run, count & ~3)
-    let sum = f32x4.splat(0)
-    for (; i < end; i += 4, x += 16) sum = f32x4.add(sum, v128.load(x))
-    total += <f64>sumLanes(sum)
+  const rest = count - i
+  if (rest) {
+    const v = loadPart(x, rest)
+    total += <f64>sumSome(exp(f32x4.sub(v, s)), rest)
+    totalRead += <f64>sumSome(v, rest)
   }
-  for (; i < count; i++, x += 4) total += <f64>load<f32>(x)
+  sumRead = totalRead
   return total
 }
 
@@ -85,8 +88,8 @@ export function crossEntropyRows(
     const sum = sumExp(logits, vocabulary, most)
     const normalizer = <f64>most + Math.log(sum)
     let value = (1 - smoothing) * (normalizer - <f64>load<f32>(logits + ((<usize>label) << 2)))
-    // Without smoothing the mean is not formed: a logit of -infinity is a legal "never".
-    if (smoothing > 0) value += smoothing * (normalizer - sumOf(logits, vocabulary) / <f64>vocabulary)
+    // Without smoothing the mean does not count: a logit of -infinity is a legal "never".
+    if (smoothing > 0) value += smoothing * (normalizer - sumRead / <f64>vocabulary)
     store<f32>(loss, <f32>value)
     if (gradient) {
       const weight = <f64>load<f32>(weights + at)
