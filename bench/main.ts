@@ -7,12 +7,23 @@ import { generate } from "./generate.ts"
 import { kernels } from "./kernels.ts"
 import { Flags } from "./measure.ts"
 import { qat } from "./qat.ts"
+import { quantization } from "./quantization.ts"
 import { vit } from "./vit.ts"
 
 /** A case returns its report: plain data, printed as it is with --json. */
 type Case = (flags: Flags) => Promise<{ readonly [name: string]: unknown }>
 
-const cases: { readonly [name: string]: Case } = { adaround, clipsearch, fakequant, gemm, generate, kernels, qat, vit }
+const cases: { readonly [name: string]: Case } = {
+  adaround,
+  clipsearch,
+  fakequant,
+  gemm,
+  generate,
+  kernels,
+  qat,
+  quantization,
+  vit
+}
 
 const [name = "", ...rest] = process.argv.slice(2)
 const run = cases[name]
