@@ -4,7 +4,7 @@
  *
  *   node --import tsx -C @speedq/source bench/gpujsProducts.ts [--mode webgpu] [--repeat 10] [--largest GFLOP] [--skip-check]
  *   npx esbuild bench/gpujsProducts.ts --bundle --platform=node --format=esm --conditions=@speedq/source \
- *     --external:webgpu --external:gl --external:koffi --external:@webgpu/types --outfile=gpujsProducts.mjs
+ *     --external:webgpu --external:gl --external:koffi --outfile=gpujsProducts.mjs
  */
 import { arch, cpus, release } from "node:os"
 import { parseArgs } from "node:util"
