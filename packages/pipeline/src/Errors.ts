@@ -142,14 +142,14 @@ export class DataUnusable extends Schema.TaggedError<DataUnusable>()("DataUnusab
   }
 }
 
-/** A step whose gradients are no numbers; nothing was updated. */
+/** A step with a parameter, gradient or loss that is NaN or infinite; nothing was updated. */
 export class NonFiniteGradient extends Schema.TaggedError<NonFiniteGradient>()("NonFiniteGradient", {
   tensor: Schema.String,
   loss: Schema.Number,
   samples: Schema.Array(Schema.String)
 }) {
   override get message() {
-    return `the gradient of ${this.tensor} is not finite (loss ${this.loss}) on ${this.samples.join(", ")}; the step was not applied: lower the learning rate, or look at these samples`
+    return `${this.tensor} is not finite (loss ${this.loss}) on ${this.samples.join(", ")}; the step was not applied: lower the learning rate, or look at these samples`
   }
 }
 

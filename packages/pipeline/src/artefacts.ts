@@ -17,6 +17,7 @@ import * as Artefact from "./Artefact.ts"
 import * as Codec from "./Codec.ts"
 import { Compute } from "./compute/Compute.ts"
 import { SavedFileDamaged } from "./Errors.ts"
+import { owned, releasePacked, releaseParameters } from "./model/stageMemory.ts"
 import { loadTensors, tensorSources } from "./tensorCodec.ts"
 
 /** Quantizers that recipes and files may name; provide it with more to add one's own. */
@@ -34,7 +35,11 @@ const reading = <A>(file: string, read: () => A): Effect.Effect<A, SavedFileDama
 const parametersCodec = Codec.make({
   data: Schema.Struct({}),
   save: (parameters: Parameters) => ({ data: {}, tensors: tensorSources("parameter", parameters) }),
-  load: (_, tensors) => Effect.flatMap(Compute, ({ backend }) => loadTensors(backend, tensors, "parameter"))
+  load: (_, tensors) =>
+    owned(
+      Effect.flatMap(Compute, ({ backend }) => loadTensors(backend, tensors, "parameter")),
+      releaseParameters
+    )
 })
 
 const Described = Schema.Record(Schema.String, Schema.JsonObject)
@@ -53,7 +58,10 @@ export const QuantizedVision = Artefact.make(
       Effect.gen(function* () {
         const { backend } = yield* Compute
         const known = yield* KnownQuantizers
-        return yield* reading(path, () => readPackedWeights(backend, store, weights, known))
+        return yield* owned(
+          reading(path, () => readPackedWeights(backend, store, weights, known)),
+          releasePacked
+        )
       })
   })
 )
@@ -107,7 +115,8 @@ export const QuantizedLanguage = Artefact.make(
               ])
             )
         )
-        return { parameters: yield* loadTensors(backend, tensors, "parameter"), choices: decoded } as LanguageModel
+        const parameters = yield* owned(loadTensors(backend, tensors, "parameter"), releaseParameters)
+        return { parameters, choices: decoded } satisfies LanguageModel
       })
   })
 )

@@ -43,15 +43,25 @@ export const loadTensor = (
       new SavedFileDamaged({ file: file.path, detail: error instanceof Error ? error.message : String(error) })
   })
 
-/** Reads every entry `<prefix>.<name>`, by name. */
+/** Reads every entry `<prefix>.<name>`, by name; when one fails, nothing stays allocated. */
 export const loadTensors = (
   backend: Backend,
   file: Safetensors.Safetensors,
   prefix: string
 ): Effect.Effect<Parameters, SavedFileDamaged> =>
-  Effect.gen(function* () {
+  Effect.suspend(() => {
     const names = [...file.tensors.keys()].filter((name) => name.startsWith(`${prefix}.`))
     const loaded: { [name: string]: Tensor } = {}
-    for (const name of names.sort()) loaded[name.slice(prefix.length + 1)] = yield* loadTensor(backend, file, name)
-    return loaded
+    return Effect.forEach(names.sort(), (name) =>
+      Effect.map(loadTensor(backend, file, name), (tensor) => {
+        loaded[name.slice(prefix.length + 1)] = tensor
+      })
+    ).pipe(
+      Effect.as<Parameters>(loaded),
+      Effect.onError(() =>
+        Effect.sync(() => {
+          for (const tensor of Object.values(loaded)) tensor.release()
+        })
+      )
+    )
   })

@@ -1,15 +1,19 @@
 /** The full-precision model that a recipe starts from: config, tokenizer and weights in the backend's memory. */
 import { Safetensors } from "@speedq/formats"
-import type { Parameters, Tensor } from "@speedq/tensors"
-import { type LoadOptions, loadWeights, type ModelDirectory, openModelDirectory } from "@speedq/vlm-model"
+import type { Parameters } from "@speedq/tensors"
+import { type LoadOptions, loadWeights, type ModelDirectory, modelTensors, openModelDirectory } from "@speedq/vlm-model"
+import { resolveNames } from "@speedq/vlm-model/model/huggingfaceNames"
 import * as Effect from "effect/Effect"
 import { Compute } from "../compute/Compute.ts"
 import { ModelUnreadable } from "../Errors.ts"
+import { owned, releaseParameters } from "./stageMemory.ts"
 
 export interface SourceModel {
   readonly directory: ModelDirectory
   /** Weights as stored: matrices may be in 16 bits. Frozen; stages make their own copies of what they train. */
   readonly weights: Parameters
+  /** Under which names the checkpoint stores each parameter: its own, or those of the transformers-native layout. */
+  readonly stored: ReadonlyMap<string, readonly string[]>
 }
 
 /** Opens the model of `directory` for the life of the scope. Fails with ModelUnreadable, whatever is wrong. */
@@ -17,21 +21,20 @@ export const openSourceModel = Effect.fn("openSourceModel")(function* (path: str
   const { backend } = yield* Compute
   const unreadable = (error: { readonly message: string }) =>
     new ModelUnreadable({ directory: path, reason: error.message })
-  const directory = yield* openModelDirectory(path).pipe(Effect.mapError(unreadable))
-  const weights = yield* Effect.acquireRelease(
+  const directory = yield* Effect.mapError(openModelDirectory(path), unreadable)
+  const { weights, stored } = yield* owned(
     Effect.scoped(
       Effect.gen(function* () {
-        const file = yield* Safetensors.openModel(path).pipe(Effect.mapError(unreadable))
-        return yield* Effect.try({
-          try: () => loadWeights(backend, directory.config, file.store, options),
+        const { store } = yield* Effect.mapError(Safetensors.openModel(path), unreadable)
+        const loaded = yield* Effect.try({
+          try: () => loadWeights(backend, directory.config, store, options),
           catch: (error) => unreadable(error instanceof Error ? error : new Error(String(error)))
         })
+        const { pieces } = resolveNames(modelTensors(directory.config).keys(), store.tensors.keys())
+        return { weights: loaded as Parameters, stored: pieces }
       })
     ),
-    (loaded: { readonly [name: string]: Tensor }) =>
-      Effect.sync(() => {
-        for (const tensor of Object.values(loaded)) tensor.release()
-      })
+    (opened) => releaseParameters(opened.weights)
   )
-  return { directory, weights } satisfies SourceModel
+  return { directory, weights, stored } satisfies SourceModel
 })

@@ -1,9 +1,14 @@
-/** A model as it will be shipped: quantized weights in packed form, everything else as it is. */
+/** A model as it will be shipped: quantized weights in packed form, everything else in 16 bits. */
 import { type PackedWeight, type PackedWeights, packWeight, type QuantizerChoice } from "@speedq/quantizers"
-import { cast, noGrad, type Parameters, scope, type Tensor } from "@speedq/tensors"
-import { type Weights, weightsFrom } from "@speedq/vlm-model"
+import { cast, noGrad, type Parameters, scope, sizeOf, type Tensor } from "@speedq/tensors"
+import * as Schema from "effect/Schema"
 import type { LanguageModel } from "../artefacts.ts"
+import { withDefault } from "../options.ts"
 import type { SourceModel } from "./SourceModel.ts"
+
+/** Numbers of what is not quantized: bf16 as released models have them, f16, or f32. */
+export const Rest = withDefault(Schema.Literals(["bf16", "f16", "f32"]), "bf16")
+export type Rest = typeof Rest.Type
 
 /** Artefacts that replace parts of the source model; without one, that part stays the original. */
 export interface ModelParts {
@@ -12,53 +17,84 @@ export interface ModelParts {
   readonly quantizedLanguage?: LanguageModel | undefined
 }
 
+export interface DeployOptions {
+  readonly rest: Rest
+  /** Quantizers, to nearest, by parameter name, for what no stage has quantized. */
+  readonly nearest?: ReadonlyMap<string, QuantizerChoice>
+}
+
+/** The bits of its numbers are final: every evaluation and every export of it computes the same. */
 export interface DeployedModel {
   /** By parameter name. */
   readonly packed: PackedWeights
-  /** All other parameters; tensors of the source model and of its parts. */
+  /** All other parameters, their numbers rounded to `restBits`; held as f32, or as the source model holds them. */
   readonly others: Parameters
+  readonly restBits: 16 | 32
   /** Releases what this made, not what it was given. */
   readonly release: () => void
 }
 
+/** Rounds numbers of f32 tensors to 16 bits and widens them again; tensors of 16 bits stay as they are. */
+const rounded = (tensor: Tensor, rest: Rest): Tensor =>
+  rest === "f32" || tensor.dtype !== "f32" ? tensor.alias() : noGrad(() => scope(() => cast(cast(tensor, rest), "f32")))
+
+const isStoredIn32Bits = (weights: Parameters): boolean =>
+  Object.values(weights).some(({ dtype, shape }) => shape.length === 2 && dtype === "f32")
+
+/** Packs one weight, rounded to nearest. */
+const packNearest = async (choice: QuantizerChoice, weight: Tensor): Promise<PackedWeight> => {
+  const quantized = noGrad(() => scope(() => choice.quantizer.quantize(choice.config, cast(weight, "f32"))))
+  try {
+    return await packWeight(choice, weight.shape, quantized)
+  } finally {
+    for (const tensor of Object.values<Tensor>(quantized)) tensor.release()
+  }
+}
+
 /**
  * Puts the parts together and quantizes what they leave open: weights by the choices of the language model, then by
- * `nearest` (rounding to nearest, for comparison).
+ * `nearest`. A model of which nothing is quantized is the source model itself.
  */
 export const deployModel = async (
   source: SourceModel,
   { quantizedVision, projector, quantizedLanguage }: ModelParts,
-  nearest: ReadonlyMap<string, QuantizerChoice> = new Map()
+  { rest, nearest = new Map() }: DeployOptions
 ): Promise<DeployedModel> => {
   const parameters: Parameters = { ...source.weights, ...projector, ...quantizedLanguage?.parameters }
   const choices = new Map([...nearest, ...(quantizedLanguage?.choices ?? [])])
   const packed = new Map<string, PackedWeight>(quantizedVision)
-  const made: PackedWeight[] = []
-  for (const [name, choice] of choices) {
-    if (packed.has(name)) continue
-    const weight = parameters[name]!
-    const quantized = noGrad(() =>
-      scope(() => choice.quantizer.quantize(choice.config, weight.dtype === "f32" ? weight : cast(weight, "f32")))
-    )
-    const held = await packWeight(choice, weight.shape, quantized)
-    for (const tensor of Object.values<Tensor>(quantized)) tensor.release()
-    packed.set(name, held)
-    made.push(held)
+  const made: { readonly release: () => void }[] = []
+  const release = () => {
+    for (const each of made) each.release()
   }
-  return {
-    packed,
-    others: Object.fromEntries(Object.entries(parameters).filter(([name]) => !packed.has(name))),
-    release: () => {
-      for (const weight of made) weight.release()
+  try {
+    for (const [name, choice] of choices) {
+      if (packed.has(name)) continue
+      const weight = await packNearest(choice, parameters[name]!)
+      packed.set(name, weight)
+      made.push(weight)
     }
+    const plain = Object.entries(parameters).filter(([name]) => !packed.has(name))
+    const kept: Rest = packed.size === 0 ? "f32" : rest
+    const others = Object.fromEntries(plain.map(([name, tensor]) => [name, rounded(tensor, kept)]))
+    made.push(...Object.values(others))
+    const wide = kept === "f32" && isStoredIn32Bits(source.weights)
+    return { packed, others, restBits: wide ? 32 : 16, release }
+  } catch (error) {
+    release()
+    throw error
   }
 }
 
-/** Weights that unpack a layer when it is used, for as long as it is: as little memory as the packed form. */
-export const packedWeights = ({ packed, others }: Pick<DeployedModel, "packed" | "others">): Weights => {
-  const plain = weightsFrom(others)
-  return {
-    find: (name) => packed.get(name)?.unpack() ?? plain.find(name),
-    get: (name) => packed.get(name)?.unpack() ?? plain.get(name)
-  }
+/** Size of a model as it is shipped, and what that is a parameter. */
+export const modelSize = ({
+  packed,
+  others,
+  restBits
+}: DeployedModel): { readonly bytes: number; readonly bitsPerParameter: number } => {
+  const quantized = [...packed.values()]
+  const plain = Object.values(others).reduce((sum, { size }) => sum + size, 0)
+  const bytes = quantized.reduce((sum, weight) => sum + weight.bytes, (restBits / 8) * plain)
+  const parameters = quantized.reduce((sum, { shape }) => sum + sizeOf(shape), plain)
+  return { bytes, bitsPerParameter: (8 * bytes) / parameters }
 }

@@ -1,35 +1,45 @@
-/** How far a model's predictions are from the full-precision model's: Kullback-Leibler divergence per answer token. */
+/** How far a model's predictions are from another's: Kullback-Leibler divergence over the tokens of an answer. */
 import { predictingRows } from "@speedq/distillation"
 import { gatherRows, klRows, linear, noGrad, reshape, scope, sum, type Tensor, tensor } from "@speedq/tensors"
 import type { Weights } from "@speedq/vlm-model"
-import type { MicroBatch } from "../training/SampleSource.ts"
-import { headName } from "./quantizedEmbeddings.ts"
+import type { MicroBatch } from "../data/SampleLoader.ts"
+import { headName } from "./plannedLayers.ts"
 
+/** Final hidden states [B, T, H] of a batch, and the weights they came from. */
+export interface Seen {
+  readonly hidden: Tensor
+  readonly weights: Weights
+}
+
+/** Divergences summed over tokens. */
 export interface Divergence {
-  /** Mean KL(full precision || model), nats a token. */
-  readonly perToken: number
+  /** KL(teacher || student), nats. */
+  readonly sum: number
   readonly tokens: number
 }
 
-/** Sum over the answer tokens of a batch of KL(teacher || student), and their number. */
+/** Logits of some rows, [R, V]. */
+const logitsOf = ({ hidden, weights }: Seen, rows: readonly number[]): Tensor => {
+  const width = hidden.shape.at(-1)!
+  const index = tensor(hidden.backend, rows, [rows.length], "i32")
+  return linear(gatherRows(reshape(hidden, [hidden.size / width, width]), index), weights.get(headName))
+}
+
+/** Sum over the answer tokens of a batch; `chunkRows` pass the head together. */
 export const batchDivergence = async (
-  batch: MicroBatch,
-  teacher: { readonly hidden: Tensor; readonly weights: Weights },
-  student: { readonly hidden: Tensor; readonly weights: Weights },
+  { labels, size, length }: Pick<MicroBatch, "labels" | "size" | "length">,
+  teacher: Seen,
+  student: Seen,
   chunkRows = 32
-): Promise<{ readonly sum: number; readonly tokens: number }> => {
-  const rows = predictingRows({ values: batch.labels, batch: batch.size, length: batch.length })
+): Promise<Divergence> => {
+  const rows = predictingRows({ values: labels, batch: size, length })
   let total = 0
   for (let start = 0; start < rows.length; start += chunkRows) {
     const chunk = rows.slice(start, start + chunkRows)
     const divergence = noGrad(() =>
       scope(() => {
-        const logits = ({ hidden, weights }: typeof teacher) => {
-          const width = hidden.shape.at(-1)!
-          const index = tensor(hidden.backend, chunk, [chunk.length], "i32")
-          return linear(gatherRows(reshape(hidden, [hidden.size / width, width]), index), weights.get(headName))
-        }
-        return sum(klRows(logits(student), logits(teacher), undefined, { beta: 0, temperature: 1 }).forward)
+        const options = { beta: 0, temperature: 1 }
+        return sum(klRows(logitsOf(student, chunk), logitsOf(teacher, chunk), undefined, options).forward)
       })
     )
     total += await divergence.item()

@@ -1,25 +1,31 @@
 /** A model as the evaluation asks it: images and a prompt in, an answer out. */
 import { Answerer, AnswerFailed, type AnswerRequest } from "@speedq/evaluation"
 import { Random } from "@speedq/tensors"
-import { type AnsweringModel, answer, greedy, imageTiles, nucleus, resize } from "@speedq/vlm-model"
+import { type AnsweringModel, answer, greedy, imageTiles, nucleus, resize, type Tiles } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 
 /** Enlarges twofold, bilinear: what the evaluation of MMMU does to a question's first image. */
 const doubled = (image: AnswerRequest["images"][number]) => resize(image, 2 * image.width, 2 * image.height, "bilinear")
 
+/** Tiles of every image of a request, as the model sees them. */
+export const tilesOf = (
+  { directory }: AnsweringModel,
+  { images, maxTiles, upscaleFirst2x }: AnswerRequest
+): readonly Tiles[] =>
+  images.map((image, i) => imageTiles(upscaleFirst2x && i === 0 ? doubled(image) : image, directory.image, maxTiles))
+
 /** Answers with `model`; `identity` names its weights, so that predictions of two models are never mixed. */
 export const modelAnswerer = (model: AnsweringModel, identity: string): (typeof Answerer)["Service"] =>
   Answerer.of({
     model: identity,
-    answer: ({ index, images, prompt, maxTiles, upscaleFirst2x, generation }) =>
-      answer(model, {
+    answer: (request) => {
+      const { index, prompt, generation } = request
+      const { temperature, topP } = generation
+      return answer(model, {
         question: prompt,
-        images: images.map((image, i) =>
-          imageTiles(upscaleFirst2x && i === 0 ? doubled(image) : image, model.directory.image, maxTiles)
-        ),
+        images: tilesOf(model, request),
         maxNewTokens: generation.maxNewTokens,
-        sampler: generation.sample
-          ? nucleus({ temperature: generation.temperature, topP: generation.topP, random: Random.make(0, index) })
-          : greedy
+        sampler: generation.sample ? nucleus({ temperature, topP, random: Random.make(0, index) }) : greedy
       }).pipe(Effect.mapError((error) => new AnswerFailed({ reason: error.message })))
+    }
   })

@@ -1,7 +1,8 @@
 /** Names the bytes that a stage reads from outside, so that a change of them runs it again. */
 import { createHash } from "node:crypto"
 import { createReadStream, existsSync, readdirSync, statSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
+import { readDatasetMeta } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { StorageFailed } from "../Errors.ts"
 import type { RecipeSettings } from "../RecipeSettings.ts"
@@ -35,14 +36,35 @@ const modelFiles = (directory: string): readonly string[] =>
     .map(({ name }) => join(directory, name))
     .sort()
 
+/** What a stage reads besides the model. */
+export interface Reading {
+  readonly files?: readonly string[]
+  /** A training mixture: its meta file and every annotation file. Images count by their names in those. */
+  readonly meta?: string
+}
+
+/** Annotation files of a mixture; a meta file that cannot be read is met again when the stage opens it. */
+const annotationsOf = (meta: string | undefined): Effect.Effect<readonly string[]> => {
+  if (meta === undefined) return Effect.succeed([])
+  return readDatasetMeta(meta, dirname(meta)).pipe(
+    Effect.map((datasets) => [meta, ...datasets.map(({ annotation }) => annotation)]),
+    Effect.catch(() => Effect.succeed([meta]))
+  )
+}
+
 /** Digest of the recipe's model and of data files. A file that is missing is said by the preflight; here it counts as such. */
-export const fingerprintOf = (recipe: RecipeSettings, files: readonly string[]): Effect.Effect<string, StorageFailed> =>
-  Effect.tryPromise({
+export const fingerprintOf = Effect.fnUntraced(function* (
+  recipe: RecipeSettings,
+  { files = [], meta }: Reading
+): Effect.fn.Return<string, StorageFailed> {
+  const data = [...files, ...(yield* annotationsOf(meta))]
+  return yield* Effect.tryPromise({
     try: async () => {
       const model = existsSync(recipe.model) ? modelFiles(recipe.model) : []
       const digests: string[] = []
-      for (const file of [...model, ...files])
+      for (const file of [...model, ...data]) {
         digests.push(existsSync(file) ? await hashFile(file) : `${file}: missing`)
+      }
       return createHash("sha256").update(digests.join("\n")).digest("hex")
     },
     catch: (error) =>
@@ -53,3 +75,4 @@ export const fingerprintOf = (recipe: RecipeSettings, files: readonly string[]):
         detail: error instanceof Error ? error.message : String(error)
       })
   })
+})

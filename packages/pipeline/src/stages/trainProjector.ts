@@ -5,19 +5,20 @@ import { type Parameters, scope } from "@speedq/tensors"
 import { weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { KnownQuantizers, QuantizedVision, TrainedProjector } from "../artefacts.ts"
+import { QuantizedVision, TrainedProjector } from "../artefacts.ts"
 import { Compute } from "../compute/Compute.ts"
+import { openSampleSource } from "../data/SampleSource.ts"
 import { copyParameters } from "../model/copyParameters.ts"
-import { EmbeddingConfig, embeddingChoices, headName, quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
-import { decodingRules } from "../model/rules.ts"
+import { packedWeights } from "../model/packedWeights.ts"
+import { EmbeddingConfig, headName, planEmbeddings } from "../model/plannedLayers.ts"
+import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
-import { unpackAll } from "../model/unpackAll.ts"
+import { owned, releaseParameters } from "../model/stageMemory.ts"
 import * as Stage from "../Stage.ts"
 import { hiddenStates } from "../training/hiddenStates.ts"
-import { openSampleSource } from "../training/SampleSource.ts"
-import { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
+import { DataConfig, dropPathOf, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { trainingProgram } from "../training/trainingProgram.ts"
-import { makeVisionFeatureCache } from "../training/VisionFeatures.ts"
+import { makeVisionFeatures } from "../training/VisionFeatures.ts"
 import { fingerprintOf } from "./fingerprint.ts"
 
 export const TrainProjectorConfig = Schema.Struct({
@@ -33,31 +34,43 @@ export const TrainProjector = Stage.define({
   config: TrainProjectorConfig,
   needs: [QuantizedVision],
   gives: [TrainedProjector],
-  fingerprint: ({ data }, recipe) => fingerprintOf(recipe, [data.meta]),
+  fingerprint: ({ data }, recipe) => fingerprintOf(recipe, { meta: data.meta }),
   begin: Effect.fnUntraced(function* (
     { data, embeddings, ...optimization }: typeof TrainProjectorConfig.Type,
     { quantizedVision }: { readonly quantizedVision: PackedWeights },
     { recipe, seed }: Stage.StageContext
   ) {
     const { backend } = yield* Compute
-    const known = yield* KnownQuantizers
     const model = yield* openSourceModel(recipe.model)
-    const source = yield* openSampleSource(model, { data, optimization, seed })
-    const choices = yield* decodingRules(() => embeddingChoices(embeddings, known))
-    const frozen = { ...quantizedEmbeddings(model.weights, choices), ...unpackAll(quantizedVision) }
-    const vision = weightsFrom(frozen, model.weights)
-    const features = makeVisionFeatureCache(backend, model.directory.config, vision, Number(optimization.featureCache))
-    return trainingProgram({
+    const { directory, weights: original } = model
+    const seeds = { selection: recipe.seed, order: seed }
+    const source = yield* openSampleSource({ model: recipe.model, data, optimization, seed: seeds })
+    const { choices } = yield* planEmbeddings(directory.config, embeddings, optimization.compat)
+    const frozen = yield* owned(
+      Effect.sync(() => quantizedEmbeddings(original, choices)),
+      releaseParameters
+    )
+    const features = makeVisionFeatures({
+      backend,
+      config: directory.config,
+      weights: packedWeights(quantizedVision, original),
+      budget: Number(optimization.featureCache),
+      dropPath: { rate: dropPathOf(optimization), seed }
+    })
+    const weightsOf = (parameters: Parameters) => weightsFrom(parameters, frozen, original)
+    return yield* trainingProgram({
+      meta: data.meta,
       source,
       optimization,
-      initial: () => copyParameters(model.weights, (name) => name.startsWith("mlp1.")),
-      prepare: async (batch) => {
-        const seen = await features.of(batch)
+      initial: () => copyParameters(original, (name) => name.startsWith("mlp1.")),
+      prepare: async (batch, index) => {
+        const seen = await features.of(batch, index)
         return {
-          lossOf: (parameters: Parameters) =>
+          lossOf: (parameters) =>
             scope(() => {
-              const weights = weightsFrom(parameters, frozen, model.weights)
-              const hidden = hiddenStates(backend, model.directory, weights, batch, seen)
+              const weights = weightsOf(parameters)
+              const rematerialize = optimization.rematerialize ? { parameters, weightsOf } : undefined
+              const hidden = hiddenStates({ backend, directory, weights, batch, features: seen, rematerialize })
               return vocabularyLoss({
                 losses: [crossEntropy()],
                 labels: { values: batch.labels, batch: batch.size, length: batch.length },
@@ -67,7 +80,7 @@ export const TrainProjector = Stage.define({
           release: () => seen?.release()
         }
       },
-      finish: (parameters) => Effect.succeed({ output: { projector: parameters } })
+      finish: (projector) => Effect.succeed({ output: { projector } })
     })
   })
 })

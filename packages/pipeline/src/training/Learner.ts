@@ -37,44 +37,61 @@ export type MicroBatchLoss = (parameters: Parameters) => {
   readonly parts: { readonly [name: string]: Tensor }
 }
 
-export interface StepGradients {
+/** What the micro-batches of a step have given so far, each counted with its share. */
+export interface Accumulated {
   readonly gradients: GradientsOf<Parameters>
-  /** Mean loss of the micro-batches, [1], and its parts. */
+  /** Loss, [1], and its parts. */
   readonly loss: Tensor
   readonly parts: { readonly [name: string]: Tensor }
+}
+
+export interface StepGradients extends Accumulated {
   /** Norm of all gradients together, [1], and the factor that clips them. */
   readonly norm: Tensor
   readonly factor: Tensor
 }
 
-/** Gradients of the mean loss over micro-batches, accumulated in one set of tensors. The caller releases what is returned. */
+/** Adds loss and gradients of one more micro-batch, in the tensors of `sum` where there is one. The caller releases them. */
+export const accumulate = (learner: Learner, lossOf: MicroBatchLoss, share: number, sum?: Accumulated): Accumulated =>
+  scope(() => {
+    const { value, gradients, auxiliary } = valueAndGrad(
+      (parameters: Parameters) => {
+        const { loss, parts } = lossOf(parameters)
+        return { loss: scale(loss, share), auxiliary: parts }
+      },
+      sum === undefined ? {} : { into: sum.gradients }
+    )(learner.parameters)
+    const parts = Object.fromEntries(Object.entries(auxiliary).map(([name, part]) => [name, scale(part, share)]))
+    if (sum === undefined) return { gradients, loss: value, parts }
+    addInto(sum.loss, value)
+    for (const [name, part] of Object.entries(parts)) addInto(sum.parts[name]!, part)
+    return sum
+  })
+
+/** The gradients of a step with the factor that clips them. */
+export const clipped = (sum: Accumulated, maxNorm: number): StepGradients => ({
+  ...sum,
+  ...clipByGlobalNorm(sum.gradients, maxNorm)
+})
+
+/** Gradients of the mean loss over micro-batches. The caller releases what is returned. */
 export const gradientsOf = (
   learner: Learner,
   microBatches: readonly MicroBatchLoss[],
   maxNorm: number
 ): StepGradients =>
   scope(() => {
-    const share = 1 / microBatches.length
-    let sum: Omit<StepGradients, "norm" | "factor"> | undefined
-    for (const lossOf of microBatches) {
-      const { value, gradients, auxiliary } = valueAndGrad(
-        (parameters: Parameters) => {
-          const { loss, parts } = lossOf(parameters)
-          return { loss: scale(loss, share), auxiliary: parts }
-        },
-        sum === undefined ? {} : { into: sum.gradients }
-      )(learner.parameters)
-      const parts = Object.fromEntries(Object.entries(auxiliary).map(([name, part]) => [name, scale(part, share)]))
-      if (sum === undefined) {
-        sum = { gradients, loss: value, parts }
-        continue
-      }
-      addInto(sum.loss, value)
-      for (const [name, part] of Object.entries(parts)) addInto(sum.parts[name]!, part)
-    }
+    let sum: Accumulated | undefined
+    for (const lossOf of microBatches) sum = accumulate(learner, lossOf, 1 / microBatches.length, sum)
     if (sum === undefined) throw new RangeError("a step needs at least one micro-batch")
-    return { ...sum, ...clipByGlobalNorm(sum.gradients, maxNorm) }
+    return clipped(sum, maxNorm)
   })
+
+export const releaseGradients = ({ gradients, loss, parts, ...rest }: Accumulated & Partial<StepGradients>): void => {
+  for (const tensor of [...Object.values(gradients), loss, ...Object.values(parts), rest.norm, rest.factor]) {
+    tensor?.release()
+  }
+}
 
 /** Applies the clipped gradients of a step; the parameters are overwritten. */
 export const update = (

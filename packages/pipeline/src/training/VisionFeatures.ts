@@ -1,34 +1,67 @@
-/** Features of a frozen vision tower, computed once a sample and kept up to a budget. */
-import { type Backend, noGrad, scope, type Tensor, tensor } from "@speedq/tensors"
-import { type ModelConfig, tokensPerTile, visionFeatures, type Weights } from "@speedq/vlm-model"
-import type { MicroBatch } from "./SampleSource.ts"
+/** Features of a frozen vision tower: computed once a tile, kept on the host up to a budget. */
+import { type Backend, noGrad, Random, scope, type Tensor, tensor } from "@speedq/tensors"
+import {
+  blocksUsed,
+  type DropPath,
+  type ModelConfig,
+  tokensPerTile,
+  visionFeatures,
+  type Weights
+} from "@speedq/vlm-model"
+import type { MicroBatch } from "../data/SampleLoader.ts"
 
-export interface VisionFeatureCache {
+export interface VisionFeatures {
   /** Features [tiles, tokens, 4 C] of all tiles of a micro-batch, undefined when it has none. The caller releases them. */
-  readonly of: (batch: MicroBatch) => Promise<Tensor | undefined>
+  readonly of: (batch: MicroBatch, index: number) => Promise<Tensor | undefined>
   /** Bytes kept. */
   readonly bytes: () => number
 }
 
-/** Features of `weights`' tower; kept on the host while they take no more than `budget` bytes. */
-export const makeVisionFeatureCache = (
-  backend: Backend,
-  config: ModelConfig,
-  weights: Weights,
-  budget: number
-): VisionFeatureCache => {
-  const kept = new Map<number, Float32Array>()
-  const floatsOfTile = tokensPerTile(config) * 4 * config.vision_config.hidden_size
+export interface VisionFeaturesOptions {
+  readonly backend: Backend
+  readonly config: ModelConfig
+  readonly weights: Weights
+  /** Bytes of features that may be kept. */
+  readonly budget: number
+  /** Stochastic depth of the last block, falling to 0 at the first; features are then drawn anew every time. */
+  readonly dropPath?: { readonly rate: number; readonly seed: number }
+}
+
+/** Factors of a tile's two branches in each block: 0 with the block's rate, else 1 / (1 - rate). */
+const drawDropPath = (
+  { backend, config, dropPath }: VisionFeaturesOptions,
+  stream: string
+): ((block: number) => DropPath) | undefined => {
+  if (dropPath === undefined || dropPath.rate === 0) return undefined
+  const random = Random.make(dropPath.seed, `stochastic depth of ${stream}`)
+  const last = Math.max(1, config.vision_config.num_hidden_layers - 1)
+  const factors = Array.from({ length: blocksUsed(config) }, (_, block) => {
+    const rate = (dropPath.rate * block) / last
+    const draw = () => (random.nextUniform() < rate ? 0 : 1 / (1 - rate))
+    return { attention: draw(), mlp: draw() }
+  })
+  const factor = (value: number) => tensor(backend, [value], [1])
+  return (block) => {
+    const { attention, mlp } = factors[block]!
+    return { attention: factor(attention), mlp: factor(mlp) }
+  }
+}
+
+/** Tiles are seen one by one, so that what a tile becomes does not depend on its neighbours, nor on what is kept. */
+export const makeVisionFeatures = (options: VisionFeaturesOptions): VisionFeatures => {
+  const { backend, config, weights, budget, dropPath } = options
+  const random = dropPath !== undefined && dropPath.rate > 0
+  const kept = new Map<string, Float32Array>()
+  const tokens = tokensPerTile(config)
+  const floats = tokens * 4 * config.vision_config.hidden_size
   let bytes = 0
 
-  /** Features of the tiles [first, first + count) of a batch. */
-  const compute = async (batch: MicroBatch, first: number, count: number): Promise<Float32Array> => {
-    const { tileSize, pixelValues } = batch
-    const pixelsOfTile = 3 * tileSize ** 2
+  const compute = async ({ pixelValues, tileSize }: MicroBatch, tile: number, stream: string) => {
+    const size = 3 * tileSize ** 2
     const features = noGrad(() =>
       scope(() => {
-        const pixels = pixelValues.subarray(first * pixelsOfTile, (first + count) * pixelsOfTile)
-        return visionFeatures(weights, config, tensor(backend, pixels, [count, 3, tileSize, tileSize]))
+        const pixels = tensor(backend, pixelValues.subarray(tile * size, (tile + 1) * size), [1, 3, tileSize, tileSize])
+        return visionFeatures(weights, config, pixels, drawDropPath(options, stream))
       })
     )
     const values = (await features.read()) as Float32Array
@@ -36,25 +69,27 @@ export const makeVisionFeatureCache = (
     return values
   }
 
+  const featuresOf = async (batch: MicroBatch, index: number, tile: number): Promise<Float32Array> => {
+    if (random) return compute(batch, tile, `tile ${tile} of micro-batch ${index}`)
+    const key = batch.tileKeys[tile]!
+    const known = kept.get(key)
+    if (known !== undefined) return known
+    const values = await compute(batch, tile, "")
+    if (bytes + values.byteLength <= budget) {
+      kept.set(key, values)
+      bytes += values.byteLength
+    }
+    return values
+  }
+
   return {
     bytes: () => bytes,
-    of: async (batch) => {
-      const total = batch.tilesOf.reduce((sum, count) => sum + count, 0)
-      if (total === 0) return undefined
-      const joined = new Float32Array(total * floatsOfTile)
-      let first = 0
-      for (const [row, sample] of batch.samples.entries()) {
-        const count = batch.tilesOf[row]!
-        if (count === 0) continue
-        const features = kept.get(sample) ?? (await compute(batch, first, count))
-        if (!kept.has(sample) && bytes + features.byteLength <= budget) {
-          kept.set(sample, features)
-          bytes += features.byteLength
-        }
-        joined.set(features, first * floatsOfTile)
-        first += count
-      }
-      return tensor(backend, joined, [total, tokensPerTile(config), floatsOfTile / tokensPerTile(config)])
+    of: async (batch, index) => {
+      const count = batch.tileKeys.length
+      if (count === 0) return undefined
+      const joined = new Float32Array(count * floats)
+      for (let tile = 0; tile < count; tile++) joined.set(await featuresOf(batch, index, tile), tile * floats)
+      return tensor(backend, joined, [count, tokens, floats / tokens])
     }
   }
 }

@@ -1,31 +1,72 @@
 /** A batch through projector and decoder: features and token ids to final hidden states. */
-import { type Backend, type Tensor, tensor } from "@speedq/tensors"
+import { type Backend, checkpoint, type Parameters, type Tensor, tensor } from "@speedq/tensors"
 import {
   decoder,
+  decoderLayer,
+  decoderLayerName,
   imageTokenRows,
+  type LanguageConfig,
   type ModelDirectory,
   mergeEmbeddings,
+  type Positions,
   projector,
   type Weights
 } from "@speedq/vlm-model"
-import type { MicroBatch } from "./SampleSource.ts"
+import type { MicroBatch } from "../data/SampleLoader.ts"
 
-/** Hidden states [B, T, H] of a micro-batch; `features` are its tiles' (VisionFeatures.ts). Everything is in the caller's scope. */
-export const hiddenStates = (
-  backend: Backend,
-  { config, tokens }: ModelDirectory,
-  weights: Weights,
-  batch: MicroBatch,
-  features: Tensor | undefined
-): Tensor => {
+/** A network as a function of the parameters that are trained. */
+export interface TrainedNetwork {
+  readonly parameters: Parameters
+  /** The weights that the network uses, out of those parameters and whatever is frozen. */
+  readonly weightsOf: (parameters: Parameters) => Weights
+}
+
+export interface HiddenStatesOptions {
+  readonly backend: Backend
+  readonly directory: ModelDirectory
+  readonly weights: Weights
+  readonly batch: MicroBatch
+  /** Features of the batch's tiles (VisionFeatures.ts), undefined when it has none. */
+  readonly features: Tensor | undefined
+  /** Keeps nothing of a decoder layer but its input, and computes the rest again in the backward pass. */
+  readonly rematerialize?: TrainedNetwork | undefined
+}
+
+type LayerRunner = (index: number, x: Tensor) => Tensor
+
+/** Decoder layers as functions of their input and their own parameters alone. */
+const rematerialized =
+  (config: LanguageConfig, { parameters, weightsOf }: TrainedNetwork, { ids, keyMask }: Positions): LayerRunner =>
+  (index, x) => {
+    const prefix = `${decoderLayerName(index)}.`
+    const own = Object.fromEntries(Object.entries(parameters).filter(([name]) => name.startsWith(prefix)))
+    const inputs: Parameters = { ...own, x, ids, ...(keyMask ? { keyMask } : {}) }
+    return checkpoint((again) => {
+      const { x: input, ids: positions, keyMask: mask, ...layer } = again
+      return decoderLayer(weightsOf(layer), config, index, input!, { ids: positions!, keyMask: mask })
+    }, inputs)
+  }
+
+/** Hidden states [B, T, H] of a micro-batch. Everything is in the caller's scope. */
+export const hiddenStates = ({
+  backend,
+  directory: { config, tokens },
+  weights,
+  batch,
+  features,
+  rematerialize
+}: HiddenStatesOptions): Tensor => {
   const shape = [batch.size, batch.length]
   const integers = (values: ArrayLike<number>) => tensor(backend, Int32Array.from(values), shape, "i32")
   const visual = features === undefined ? [] : [projector(weights, features)]
   const rows = imageTokenRows(batch.inputIds, tokens.imageContext)
   const embeddings = mergeEmbeddings(weights, integers(batch.inputIds), visual, rows)
   const masked = batch.attentionMask.includes(0)
-  return decoder(weights, config.llm_config, embeddings, {
+  const positions: Positions = {
     ids: integers(batch.positionIds),
     ...(masked ? { keyMask: integers(batch.attentionMask) } : {})
-  })
+  }
+  const language = config.llm_config
+  const run = rematerialize && rematerialized(language, rematerialize, positions)
+  return decoder(weights, language, embeddings, positions, undefined, run)
 }

@@ -1,16 +1,33 @@
 /** The steps of a training stage: samples in, gradients over micro-batches, one AdamW update; all state in the learner. */
-import { adamW, type Parameters, scope, type Tensor, warmupCosine } from "@speedq/tensors"
+import { adamW, type Optimizer, type Parameters, type Schedule, scope, warmupCosine } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Codec from "../Codec.ts"
 import { Compute } from "../compute/Compute.ts"
+import { type ComputeFailed, computing } from "../compute/computing.ts"
+import type { MicroBatch } from "../data/SampleLoader.ts"
+import type { SampleSource } from "../data/SampleSource.ts"
+import type { SampleWorkerFailed } from "../data/SampleWorkers.ts"
 import { type DataUnusable, NonFiniteGradient, type SavedFileDamaged } from "../Errors.ts"
-import type { Events } from "../Events.ts"
-import type { Outcome, Program } from "../Stage.ts"
+import { type Events, emit } from "../Events.ts"
+import { owningState } from "../model/stageMemory.ts"
+import { DataSubstituted } from "../runEvents.ts"
+import type { Metrics, Outcome, Program } from "../Stage.ts"
 import { loadTensors, tensorSources } from "../tensorCodec.ts"
-import { gradientsOf, type Learner, type MicroBatchLoss, makeLearner, type StepGradients, update } from "./Learner.ts"
-import type { MicroBatch, SampleSource } from "./SampleSource.ts"
+import {
+  type Accumulated,
+  accumulate,
+  clipped,
+  type Learner,
+  type MicroBatchLoss,
+  makeLearner,
+  releaseGradients,
+  releaseLearner,
+  type StepGradients,
+  update
+} from "./Learner.ts"
+import { firstNonFinite } from "./nonFinite.ts"
 import type { OptimizationConfig } from "./TrainingConfig.ts"
 
 /** A micro-batch with what does not depend on the trained parameters computed; `release` gives it back. */
@@ -19,104 +36,164 @@ export interface PreparedBatch {
   readonly release: () => void
 }
 
+/** A number of every micro-batch that is known before training, one a step: the teacher's confidence. */
+export interface Measurement {
+  readonly batches: number
+  /** Undefined for a batch that has none. */
+  readonly of: (batch: MicroBatch, index: number) => Promise<number | undefined>
+}
+
 export interface Training<Out, E, R> {
+  /** The data's name in events. */
+  readonly meta: string
   readonly source: SampleSource
   readonly optimization: OptimizationConfig
   /** New tensors that training starts from. */
   readonly initial: () => Parameters
-  readonly prepare: (batch: MicroBatch) => Promise<PreparedBatch>
-  readonly finish: (parameters: Parameters) => Effect.Effect<Outcome<Out>, E, R>
+  readonly measurement?: Measurement | undefined
+  readonly prepare: (batch: MicroBatch, index: number, measured: readonly number[]) => Promise<PreparedBatch>
+  readonly finish: (parameters: Parameters, measured: readonly number[]) => Effect.Effect<Outcome<Out>, E, R>
 }
 
-const learnerCodec = Codec.make({
-  data: Schema.Struct({ step: Schema.Int }),
-  save: ({ parameters, optimizer }: Learner) => ({
-    data: { step: optimizer.step },
+/** The learner, what was measured before, and how many samples were replaced. */
+export interface TrainingState {
+  readonly learner: Learner
+  readonly measured: readonly number[]
+  readonly substituted: number
+}
+
+const stateCodec = Codec.make({
+  data: Schema.Struct({ step: Schema.Int, measured: Schema.Array(Schema.Number), substituted: Schema.Int }),
+  save: ({ learner: { parameters, optimizer }, measured, substituted }: TrainingState) => ({
+    data: { step: optimizer.step, measured, substituted },
     tensors: [
       ...tensorSources("parameter", parameters),
       ...tensorSources("m", optimizer.m),
       ...tensorSources("v", optimizer.v)
     ]
   }),
-  load: ({ step }, file) =>
+  load: ({ step, measured, substituted }, file) =>
     Effect.gen(function* () {
       const { backend } = yield* Compute
       const parameters = yield* loadTensors(backend, file, "parameter")
       const m = yield* loadTensors(backend, file, "m")
       const v = yield* loadTensors(backend, file, "v")
-      return { parameters, optimizer: { step, m, v } } satisfies Learner
+      return { learner: { parameters, optimizer: { step, m, v } }, measured, substituted } satisfies TrainingState
     })
 })
 
-/** Name of the first gradient with a number that is none. */
-const firstNonFinite = async (gradients: StepGradients["gradients"]): Promise<string> => {
-  for (const [name, gradient] of Object.entries(gradients)) {
-    if (!(await gradient.read()).every(Number.isFinite)) return name
-  }
-  return "all parameters together (their norm overflows)"
-}
-
 /** Learning rate of every step: warm-up, then half a cosine to 0. */
-const scheduleOf = ({ learningRate, warmupRatio }: OptimizationConfig, steps: number) =>
+const scheduleOf = ({ learningRate, warmupRatio }: OptimizationConfig, steps: number): Schedule =>
   warmupCosine({ peak: learningRate, warmupSteps: Math.min(steps, Math.ceil(warmupRatio * steps)), totalSteps: steps })
 
-/** A program over the learner. A step whose gradients are not finite fails with NonFiniteGradient and changes nothing. */
-export const trainingProgram = <Out, E, R>({
-  source,
-  optimization,
-  initial,
-  prepare,
-  finish
-}: Training<Out, E, R>): Program<
-  Learner,
-  Out,
-  E | DataUnusable | NonFiniteGradient | SavedFileDamaged,
-  R | Compute | Events | Scope.Scope
-> => {
-  const optimizer = adamW(optimization)
-  const rateOf = scheduleOf(optimization, source.steps)
+const optimizerOf = ({ decays, ...options }: OptimizationConfig, initial: Parameters): Optimizer =>
+  adamW({ ...options, decays: (name) => decays === "all" || initial[name]!.shape.length > 1 })
 
-  const step = Effect.fnUntraced(function* (learner: Learner, done: number) {
-    const batches = yield* source.take(done)
-    const prepared = yield* Effect.promise(() => Promise.all(batches.map(prepare)))
-    const result = gradientsOf(
-      learner,
-      prepared.map(({ lossOf }) => lossOf),
-      optimization.maxNorm
-    )
-    for (const { release } of prepared) release()
-    const read = (tensor: Tensor) => Effect.promise(() => tensor.item())
-    const loss = yield* read(result.loss)
-    const norm = yield* read(result.norm)
-    if (!Number.isFinite(norm) || !Number.isFinite(loss)) {
-      const tensor = yield* Effect.promise(() => firstNonFinite(result.gradients))
-      const samples = yield* Effect.forEach(
-        batches.flatMap((batch) => batch.samples),
-        source.describe
-      )
-      return yield* new NonFiniteGradient({ tensor, loss, samples })
-    }
-    const learningRate = rateOf(done)
-    const state = update(learner, result, optimizer, learningRate)
-    const parts: { [name: string]: number } = {}
-    for (const [name, part] of Object.entries(result.parts)) parts[name] = yield* read(part)
-    for (const tensor of [
-      result.loss,
-      result.norm,
-      result.factor,
-      ...Object.values(result.parts),
-      ...Object.values(result.gradients)
-    ]) {
-      tensor.release()
-    }
-    return { state, metrics: { loss, ...parts, gradientNorm: norm, learningRate } }
+type StepFailure = DataUnusable | SampleWorkerFailed | NonFiniteGradient | ComputeFailed
+type StepServices = Events | Scope.Scope
+
+/**
+ * A program over the learner: measurements first, then training. A step whose loss or gradients are not finite fails with
+ * NonFiniteGradient and changes nothing.
+ */
+export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
+  const { source, optimization, measurement, initial } = training
+  const rateOf = scheduleOf(optimization, source.steps)
+  const measuring = measurement?.batches ?? 0
+
+  const measure = Effect.fnUntraced(function* (state: TrainingState, index: number) {
+    const batch = yield* source.take(index)
+    const value = yield* computing(() => measurement?.of(batch, index))
+    const metrics: Metrics = value === undefined ? {} : { confidence: value }
+    return { state: value === undefined ? state : { ...state, measured: [...state.measured, value] }, metrics }
   })
 
-  return {
-    steps: source.steps,
-    state: learnerCodec,
-    initial: Effect.sync(() => scope(() => makeLearner(initial(), optimizer))),
-    step,
-    finish: ({ parameters }) => finish(parameters)
+  /** Gradients of one micro-batch, added to `sum`. */
+  const add = Effect.fnUntraced(function* (
+    { learner, measured }: TrainingState,
+    batch: MicroBatch,
+    index: number,
+    share: number,
+    sum: Accumulated | undefined
+  ) {
+    const prepared = yield* computing(() => training.prepare(batch, index, measured))
+    return yield* computing(() => accumulate(learner, prepared.lossOf, share, sum)).pipe(
+      Effect.ensuring(Effect.sync(prepared.release))
+    )
+  })
+
+  /** The failure of a step that a number ruined: which one, and on which samples. Each micro-batch is looked at alone. */
+  const blame = Effect.fnUntraced(function* (state: TrainingState, step: number, loss: number) {
+    for (const index of source.microBatchesOf(step)) {
+      const batch = yield* source.take(index)
+      const alone = yield* add(state, batch, index, 1, undefined)
+      const tensor = yield* computing(() => firstNonFinite(state.learner, alone))
+      releaseGradients(alone)
+      const samples = batch.samples.map(source.describe)
+      if (tensor !== undefined) return yield* new NonFiniteGradient({ tensor, loss, samples })
+    }
+    return yield* new NonFiniteGradient({ tensor: "the sum over all samples", loss, samples: [`step ${step + 1}`] })
+  })
+
+  const train = Effect.fnUntraced(function* (state: TrainingState, step: number) {
+    const { learner } = state
+    const indices = source.microBatchesOf(step)
+    let sum: Accumulated | undefined
+    let substituted = state.substituted
+    for (const index of indices) {
+      const batch = yield* source.take(index)
+      substituted += batch.substituted.length
+      yield* tellSubstituted(training, batch)
+      sum = yield* add(state, batch, index, 1 / indices.length, sum)
+    }
+    const result = scope(() => clipped(sum!, optimization.maxNorm))
+    const { loss, gradientNorm, parts } = yield* computing(() => readNumbers(result))
+    if (!Number.isFinite(gradientNorm) || !Number.isFinite(loss)) {
+      releaseGradients(result)
+      return yield* blame(state, step, loss)
+    }
+    const learningRate = rateOf(step)
+    const next = update(learner, result, optimizerOf(optimization, learner.parameters), learningRate)
+    releaseGradients(result)
+    const metrics: Metrics = { loss, ...parts, gradientNorm, learningRate }
+    return { state: { ...state, learner: next, substituted }, metrics }
+  })
+
+  const finish = ({ learner, measured, substituted }: TrainingState) =>
+    Effect.map(training.finish(learner.parameters, measured), (outcome): Outcome<Out> => {
+      if (substituted === 0) return outcome
+      const paragraphs = [`${substituted} records of ${training.meta} could not be used and were replaced by others.`]
+      return { ...outcome, report: [...(outcome.report ?? []), { _tag: "Text", title: "Data", paragraphs }] }
+    })
+
+  const program: Program<TrainingState, Out, E | StepFailure | SavedFileDamaged, R | Compute | StepServices> = {
+    steps: measuring + source.steps,
+    state: stateCodec,
+    initial: computing(() => {
+      const learner = scope(() => {
+        const parameters = initial()
+        return makeLearner(parameters, optimizerOf(optimization, parameters))
+      })
+      return { learner, measured: [], substituted: 0 }
+    }),
+    step: (state, done) => (done < measuring ? measure(state, done) : train(state, done - measuring)),
+    finish
   }
+  return owningState(program, ({ learner }) => releaseLearner(learner))
 }
+
+const tellSubstituted = ({ meta, source }: Pick<Training<never, never, never>, "meta" | "source">, batch: MicroBatch) =>
+  Effect.forEach(
+    batch.substituted,
+    ({ sample, reason: detail }) =>
+      emit(DataSubstituted, { source: meta, sample: source.describe(sample), detail, by: "another of its data set" }),
+    { discard: true }
+  )
+
+const readNumbers = async ({ loss, norm, parts }: StepGradients) => ({
+  loss: await loss.item(),
+  gradientNorm: await norm.item(),
+  parts: Object.fromEntries(
+    await Promise.all(Object.entries(parts).map(async ([name, part]) => [name, await part.item()] as const))
+  )
+})

@@ -2,7 +2,7 @@
  * Inputs and targets of the block being rounded, over the calibration tiles. The next block's are made from these by one
  * advance of each, never from the pixels again; a continued run makes them anew from the pixels, with the same bits.
  */
-import { type ActivationCache, makeActivationCache } from "@speedq/adaround"
+import { type ActivationCache, type BlockSamples, makeActivationCache } from "@speedq/adaround"
 import { type Backend, noGrad, scope, type Tensor, tensor } from "@speedq/tensors"
 
 export interface BlockCachesOptions {
@@ -17,16 +17,14 @@ export interface BlockCachesOptions {
   readonly inputs: "asymmetric" | "full-precision"
 }
 
+/** A block of the network, [B, tokens, C] -> [B, tokens, C]. */
 export type BlockFunction = (x: Tensor) => Tensor
 
-export interface BlockCaches {
-  readonly count: number
-  /** Fills the inputs of block 0 from its embeddings, and the targets with its full-precision outputs. */
-  readonly start: (embeddings: (tile: number) => Tensor, firstBlock: BlockFunction) => Promise<void>
-  /** From block k to k + 1: through the rounded block k, and through the full-precision block k + 1. */
-  readonly advance: (rounded: BlockFunction, next: BlockFunction) => Promise<void>
-  /** Inputs and targets of some tiles, [B, tokens, C], in the caller's scope. */
-  readonly batch: (tiles: ArrayLike<number>) => { readonly inputs: Tensor; readonly targets: Tensor }
+export interface BlockCaches extends BlockSamples {
+  /** One tile's input of block 0, its embeddings, and target, the block's full-precision output. */
+  readonly start: (tile: number, embeddings: () => Tensor, first: BlockFunction) => Promise<void>
+  /** One tile from block k to k + 1: through the rounded block k, and through the full-precision block k + 1. */
+  readonly advance: (tile: number, rounded: BlockFunction, next: BlockFunction) => Promise<void>
   readonly dispose: () => void
 }
 
@@ -58,21 +56,17 @@ export const makeBlockCaches = (options: BlockCachesOptions): BlockCaches => {
   }
   return {
     count,
-    start: async (embeddings, firstBlock) => {
-      for (let tile = 0; tile < count; tile++) {
-        await put(inputs, tile, () => embeddings(tile))
-        await put(targets, tile, () => firstBlock(load(inputs, tile)))
-      }
+    start: async (tile, embeddings, first) => {
+      await put(inputs, tile, embeddings)
+      await put(targets, tile, () => first(load(inputs, tile)))
     },
-    advance: async (rounded, next) => {
-      for (let tile = 0; tile < count; tile++) {
-        if (kind === "asymmetric") await put(inputs, tile, () => rounded(load(inputs, tile)))
-        else {
-          targets.read(tile, row)
-          inputs.write(tile, row)
-        }
-        await put(targets, tile, () => next(load(targets, tile)))
+    advance: async (tile, rounded, next) => {
+      if (kind === "asymmetric") await put(inputs, tile, () => rounded(load(inputs, tile)))
+      else {
+        targets.read(tile, row)
+        inputs.write(tile, row)
       }
+      await put(targets, tile, () => next(load(targets, tile)))
     },
     batch: (tiles) => ({ inputs: gather(inputs, tiles), targets: gather(targets, tiles) }),
     dispose: () => {

@@ -10,10 +10,15 @@ import { Compute } from "../../compute/Compute.ts"
 import { SavedFileDamaged } from "../../Errors.ts"
 import { loadTensor, tensorSource } from "../../tensorCodec.ts"
 
+/** What was measured of a finished block, and which rounding it has. */
+export interface RoundedBlock extends BlockReport {
+  readonly kept: "AdaRound" | "nearest"
+}
+
 export interface VisionRounding {
   /** Weights of the blocks before, by parameter name. */
   readonly done: ReadonlyMap<string, PackedWeight>
-  readonly reports: readonly BlockReport[]
+  readonly reports: readonly RoundedBlock[]
   /** Rounding of the current block; undefined before its first step. */
   readonly current: RoundingState | undefined
 }
@@ -23,7 +28,8 @@ export const BlockReportData = Schema.Struct({
   errorBefore: Schema.Number,
   errorNearest: Schema.Number,
   errorAdaround: Schema.Number,
-  undecided: Schema.Number
+  undecided: Schema.Number,
+  kept: Schema.Literals(["AdaRound", "nearest"])
 })
 
 const RandomData = Schema.Struct({

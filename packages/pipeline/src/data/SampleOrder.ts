@@ -8,27 +8,37 @@ export interface SampleOrderOptions {
   readonly accumulation: number
   readonly seed: number
   /** Length of a sample in tokens; without it samples are not grouped. */
-  readonly lengthOf?: (sample: number) => number
+  readonly lengthOf?: LengthOf
 }
 
 /** Optimizer steps of an epoch; the last may have fewer samples. */
 export const stepsPerEpoch = ({ count, batch, accumulation }: SampleOrderOptions): number =>
   Math.ceil(count / (batch * accumulation))
 
+/** Micro-batches of an epoch; the last may have fewer samples. */
+export const microBatchesPerEpoch = ({ count, batch }: SampleOrderOptions): number => Math.ceil(count / batch)
+
+type LengthOf = (sample: number) => number
+
 /**
- * Longest samples first, each to the micro-batch that is shortest so far, until that is full: micro-batches of nearly
- * equal length, with little padding (the reference's length-grouped sampler, internvl3.md 5.8).
+ * The order of one step's samples, by length (the reference's sampler, internvl3.md 5.8): longest first, each to the part
+ * that is shortest so far, until that is full; a number of samples that the parts do not divide is dealt out instead.
  */
-const balance = (samples: readonly number[], batch: number, lengthOf: (sample: number) => number): number[][] => {
+const balanced = (samples: readonly number[], parts: number, lengthOf: LengthOf): readonly number[] => {
   const sorted = [...samples].sort((a, b) => lengthOf(b) - lengthOf(a))
-  const chunks = Array.from({ length: Math.ceil(samples.length / batch) }, () => ({ members: [] as number[], sum: 0 }))
+  const chunks = Array.from({ length: parts }, () => ({ members: [] as number[], sum: 0 }))
+  if (samples.length % parts !== 0) {
+    for (const [place, sample] of sorted.entries()) chunks[place % parts]!.members.push(sample)
+    return chunks.flatMap(({ members }) => members)
+  }
+  const capacity = samples.length / parts
   for (const sample of sorted) {
-    const open = chunks.filter(({ members }) => members.length < batch)
+    const open = chunks.filter(({ members }) => members.length < capacity)
     const shortest = open.reduce((best, chunk) => (chunk.sum < best.sum ? chunk : best))
     shortest.members.push(sample)
     shortest.sum += lengthOf(sample)
   }
-  return chunks.map(({ members }) => members)
+  return chunks.flatMap(({ members }) => members)
 }
 
 /** Micro-batches of every optimizer step of an epoch. */
@@ -37,8 +47,8 @@ export const epochOrder = (options: SampleOrderOptions, epoch: number): readonly
   const shuffled = [...Random.make(seed, `samples of epoch ${epoch}`).permutation(count)]
   const perStep = batch * accumulation
   return Array.from({ length: stepsPerEpoch(options) }, (_, step) => {
-    const samples = shuffled.slice(step * perStep, (step + 1) * perStep)
-    if (lengthOf !== undefined) return balance(samples, batch, lengthOf)
+    const drawn = shuffled.slice(step * perStep, (step + 1) * perStep)
+    const samples = lengthOf === undefined ? drawn : balanced(drawn, accumulation, lengthOf)
     return Array.from({ length: Math.ceil(samples.length / batch) }, (_, i) =>
       samples.slice(i * batch, (i + 1) * batch)
     )

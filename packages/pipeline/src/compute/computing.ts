@@ -1,0 +1,33 @@
+/** Numeric work as an effect: what backends and numeric code raise becomes one typed failure. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+/** Memory, a kernel, or numbers that a computation cannot go on with. The message is the numeric code's own. */
+export class ComputeFailed extends Schema.TaggedError<ComputeFailed>()("ComputeFailed", {
+  /** The error's name: OutOfMemory, KernelFailure, NonFiniteWeight, ... */
+  kind: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** Errors that numeric code raises on purpose carry a tag; any other is a mistake of the program and stays a defect. */
+const isRaised = (error: unknown): error is Error & { readonly _tag: string } =>
+  error instanceof Error && "_tag" in error && typeof error._tag === "string"
+
+type Outcome<A> = { readonly value: A } | { readonly failure: ComputeFailed }
+
+/** Runs numeric code, synchronous or not. */
+export const computing = <A>(work: () => A | Promise<A>): Effect.Effect<A, ComputeFailed> =>
+  Effect.promise(async (): Promise<Outcome<A>> => {
+    try {
+      return { value: await work() }
+    } catch (error) {
+      if (!isRaised(error)) throw error
+      return { failure: new ComputeFailed({ kind: error._tag, reason: error.message }) }
+    }
+  }).pipe(
+    Effect.flatMap((outcome) => ("failure" in outcome ? Effect.fail(outcome.failure) : Effect.succeed(outcome.value)))
+  )

@@ -1,0 +1,139 @@
+/** Worker threads that prepare samples while the run computes: started when first needed, ended with the run. */
+import { availableParallelism } from "node:os"
+import { Worker } from "node:worker_threads"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import { DataUnusable } from "../Errors.ts"
+import type { LoadingPlan, SampleLoader } from "./SampleLoader.ts"
+import { type Reply, type Request, type Results, ready, stop } from "./workerProtocol.ts"
+
+/** A thread that prepares samples did not start, or ended. Nothing is prepared in its place. */
+export class SampleWorkerFailed extends Schema.TaggedError<SampleWorkerFailed>()("SampleWorkerFailed", {
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `a worker thread that prepares samples failed: ${this.reason}`
+  }
+}
+
+type Failure = DataUnusable | SampleWorkerFailed
+
+/** A loader whose work is done elsewhere. */
+export interface RemoteLoader {
+  readonly batch: (...args: Parameters<SampleLoader["batch"]>) => Effect.Effect<Results["batch"], Failure>
+  readonly lengths: (...args: Parameters<SampleLoader["lengths"]>) => Effect.Effect<Results["lengths"], Failure>
+}
+
+export class SampleWorkers extends Context.Service<
+  SampleWorkers,
+  {
+    /** Number of threads. */
+    readonly count: number
+    /** Opens a mixture on every thread for the life of the scope; each request goes to the thread with the fewest. */
+    readonly open: (plan: LoadingPlan) => Effect.Effect<RemoteLoader, Failure, Scope.Scope>
+  }
+>()("speedq/SampleWorkers") {
+  /** All processors but one prepare samples, at most 4: a thread prepares images faster than a step needs them. */
+  static readonly layer = ({ count = Math.min(4, Math.max(1, availableParallelism() - 1)) } = {}) =>
+    Layer.effect(SampleWorkers, makeWorkers(count))
+}
+
+/** A request without the number that pairs it with its reply. */
+type Unnumbered<R> = R extends Request ? Omit<R, "id"> : never
+
+interface Thread {
+  readonly send: <T extends Request["_tag"]>(
+    request: Extract<Unnumbered<Request>, { readonly _tag: T }>
+  ) => Effect.Effect<Results[T], Failure>
+  /** Requests without a reply yet. */
+  readonly pending: () => number
+  readonly end: Effect.Effect<void>
+}
+
+/** From TypeScript sources the thread needs a loader first; compiled, it is the compiled module. */
+const entry = import.meta.url.endsWith(".ts") ? "./sourceWorker.mjs" : "./sampleWorker.js"
+const execArgv = import.meta.url.endsWith(".ts") ? ["-C", "@speedq/source"] : []
+
+const startThread = Effect.callback<Thread, SampleWorkerFailed>((resume) => {
+  const worker = new Worker(new URL(entry, import.meta.url), { execArgv })
+  const waiting = new Map<number, (outcome: Effect.Effect<Results[keyof Results], Failure>) => void>()
+  let requests = 0
+  let ended: SampleWorkerFailed | undefined
+
+  const fail = (reason: string): void => {
+    ended ??= new SampleWorkerFailed({ reason })
+    for (const settle of waiting.values()) settle(Effect.fail(ended))
+    waiting.clear()
+    resume(Effect.fail(ended))
+  }
+  const outcomeOf = (reply: Reply): Effect.Effect<Results[keyof Results], Failure> => {
+    if (reply._tag === "done") return Effect.succeed(reply.result)
+    const { reason } = reply
+    return Effect.fail(reply._tag === "unusable" ? new DataUnusable({ reason }) : new SampleWorkerFailed({ reason }))
+  }
+  const thread: Thread = {
+    pending: () => waiting.size,
+    send: <T extends Request["_tag"]>(request: Extract<Unnumbered<Request>, { readonly _tag: T }>) =>
+      Effect.callback<Results[T], Failure>((settle) => {
+        if (ended !== undefined) return settle(Effect.fail(ended))
+        const id = requests++
+        worker.ref()
+        waiting.set(id, (outcome) => settle(outcome as Effect.Effect<Results[T], Failure>))
+        worker.postMessage({ ...request, id })
+        return Effect.sync(() => waiting.delete(id))
+      }),
+    end: Effect.callback<void>((done) => {
+      if (ended !== undefined) return done(Effect.void)
+      worker.ref()
+      worker.once("exit", () => done(Effect.void))
+      worker.postMessage(stop)
+    })
+  }
+  worker.once("error", (error) => fail(error instanceof Error ? error.message : String(error)))
+  worker.once("exit", (code) => fail(`it ended with code ${code}`))
+  worker.on("message", (message: Reply | typeof ready) => {
+    if (message === ready) {
+      // Without a request it must not keep a program alive that has nothing else to do.
+      worker.unref()
+      return resume(Effect.succeed(thread))
+    }
+    const settle = waiting.get(message.id)
+    waiting.delete(message.id)
+    if (waiting.size === 0) worker.unref()
+    settle?.(outcomeOf(message))
+  })
+  return Effect.promise(() => worker.terminate())
+})
+
+const makeWorkers = Effect.fn("SampleWorkers.make")(function* (count: number) {
+  const scope = yield* Effect.scope
+  const threads = yield* Effect.cached(
+    Effect.forEach(Array.from({ length: count }), () => Effect.acquireRelease(startThread, ({ end }) => end), {
+      concurrency: "unbounded"
+    }).pipe(Effect.provideService(Scope.Scope, scope))
+  )
+  let loaders = 0
+  return SampleWorkers.of({
+    count,
+    open: Effect.fnUntraced(function* (plan) {
+      const started = yield* threads
+      const loader = loaders++
+      yield* Effect.forEach(
+        started,
+        (thread) =>
+          Effect.acquireRelease(thread.send({ _tag: "open", loader, plan }), () =>
+            Effect.ignore(thread.send({ _tag: "close", loader }))
+          ),
+        { concurrency: "unbounded" }
+      )
+      const idlest = () => started.reduce((best, thread) => (thread.pending() < best.pending() ? thread : best))
+      return {
+        batch: (samples, epoch) => Effect.suspend(() => idlest().send({ _tag: "batch", loader, samples, epoch })),
+        lengths: (from, to) => Effect.suspend(() => idlest().send({ _tag: "lengths", loader, from, to }))
+      } satisfies RemoteLoader
+    })
+  })
+})

@@ -1,0 +1,21 @@
+/** Weights of a network that are kept packed: a layer is unpacked when it is used, for as long as it is. */
+import type { PackedWeights } from "@speedq/quantizers"
+import { noGrad, type Parameters } from "@speedq/tensors"
+import { type Weights, weightsFrom } from "@speedq/vlm-model"
+
+/** As little memory as the packed form and one layer. What is not packed is looked for in `others`, in order. */
+export const packedWeights = (packed: PackedWeights, ...others: readonly Parameters[]): Weights => {
+  const plain = weightsFrom(...others)
+  const unpacked = (name: string) => {
+    const weight = packed.get(name)
+    return weight && noGrad(() => weight.unpack())
+  }
+  return {
+    find: (name) => unpacked(name) ?? plain.find(name),
+    get: (name) => unpacked(name) ?? plain.get(name)
+  }
+}
+
+/** All packed weights at once, in f32, in the caller's scope: faster for a model that answers much. */
+export const unpackAll = (packed: PackedWeights): Parameters =>
+  noGrad(() => Object.fromEntries([...packed].map(([name, weight]) => [name, weight.unpack()])))

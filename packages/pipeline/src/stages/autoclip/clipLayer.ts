@@ -1,0 +1,111 @@
+/** One decoder layer of the clipping search: calibration text through it, and the best ranges of its Linears. */
+import {
+  type ClippingOptions,
+  collectMoments,
+  isClipped,
+  type QuantizerChoice,
+  searchClipping
+} from "@speedq/quantizers"
+import {
+  type Backend,
+  cast,
+  gatherRows,
+  noGrad,
+  reshape,
+  scope,
+  sum,
+  type Tensor,
+  tensor,
+  writeRows,
+  zeros
+} from "@speedq/tensors"
+import { decoderLayer, type LanguageConfig, type Weights } from "@speedq/vlm-model"
+
+export interface ClippingSearch {
+  readonly backend: Backend
+  readonly language: LanguageConfig
+  readonly weights: Weights
+  /** By parameter name. */
+  readonly choices: ReadonlyMap<string, QuantizerChoice>
+  /** The calibration text's name, for messages. */
+  readonly source: string
+  readonly options: Pick<ClippingOptions, "gridSize" | "maxShrink" | "sampleTokens">
+}
+
+/** A Linear with its ranges, [out, in / g], and its mean squared output error without and with clipping. */
+export interface ClippedLayer {
+  readonly layer: string
+  readonly min: Tensor
+  readonly max: Tensor
+  readonly errorBefore: number
+  readonly errorAfter: number
+}
+
+/** Bits and groups of a Linear whose weights are clipped; undefined for the others. */
+const clippingOf = ({ choices, options }: ClippingSearch, layer: string): ClippingOptions | undefined => {
+  const choice = choices.get(`${layer}.weight`)
+  const grid = choice?.quantizer.grid
+  if (choice === undefined || grid === undefined || !isClipped(layer)) return undefined
+  return { ...grid.extents(choice.config), ...options }
+}
+
+const integers = (backend: Backend, first: number, count: number, shape: readonly number[]): Tensor =>
+  tensor(
+    backend,
+    Int32Array.from({ length: count }, (_, i) => first + i),
+    shape,
+    "i32"
+  )
+
+/**
+ * Runs layer `index` on hidden states [blocks, tokens, H], one block at a time. Inputs of its Linears come from layers that
+ * are not clipped. Returns the new hidden states and the ranges; the caller releases them. Raises CalibrationEmpty.
+ */
+export const clipLayer = async (search: ClippingSearch, index: number, hidden: Tensor) => {
+  const { backend, language, weights, source, options } = search
+  const [blocks, length, width] = hidden.shape as readonly [number, number, number]
+  const groupOf = (layer: string) => clippingOf(search, layer)?.group
+  const collector = collectMoments(source, blocks * length, groupOf, options.sampleTokens)
+  try {
+    const next = noGrad(() =>
+      scope(() => {
+        const before = reshape(hidden, [blocks * length, width])
+        const after = zeros(backend, before.shape)
+        const positions = { ids: integers(backend, 0, length, [1, length]) }
+        const observing = { ...weights, observe: collector.observe }
+        for (let block = 0; block < blocks; block++) {
+          scope(() => {
+            const rows = integers(backend, block * length, length, [length])
+            const input = reshape(gatherRows(before, rows), [1, length, width])
+            const output = decoderLayer(observing, language, index, input, positions)
+            writeRows(after, reshape(output, [length, width]), rows)
+          })
+        }
+        return reshape(after, hidden.shape)
+      })
+    )
+    const layers: ClippedLayer[] = []
+    for (const [layer, moments] of collector.moments) layers.push(await searchLayer(search, layer, moments))
+    return { hidden: next, layers }
+  } finally {
+    collector.release()
+  }
+}
+
+const searchLayer = async (search: ClippingSearch, layer: string, moments: Tensor): Promise<ClippedLayer> => {
+  const { min, max, errors, outputs } = noGrad(() =>
+    scope(() => {
+      const weight = cast(search.weights.get(`${layer}.weight`), "f32")
+      const found = searchClipping(weight, moments, clippingOf(search, layer)!)
+      return {
+        min: found.min,
+        max: found.max,
+        errors: [sum(found.errorUnclipped), sum(found.error)],
+        outputs: weight.shape[0]!
+      }
+    })
+  )
+  const [before, after] = await Promise.all(errors.map((error) => error.item()))
+  for (const error of errors) error.release()
+  return { layer, min, max, errorBefore: before! / outputs, errorAfter: after! / outputs }
+}

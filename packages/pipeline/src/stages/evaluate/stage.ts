@@ -1,0 +1,192 @@
+/** Scores the model as it stands after the stages before: benchmarks, and its divergence from the full-precision model. A step is a row. */
+import { basename, join } from "node:path"
+import {
+  Answerer,
+  benchmarkNamed,
+  type DataFile,
+  type DataRow,
+  readDataFile,
+  readPredictions,
+  score,
+  writePredictions
+} from "@speedq/evaluation"
+import { AtomicFile } from "@speedq/formats"
+import { type PackedWeights, RuleSpec } from "@speedq/quantizers"
+import type { Parameters } from "@speedq/tensors"
+import { weightsFrom } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { type LanguageModel, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../../artefacts.ts"
+import * as Codec from "../../Codec.ts"
+import { Compute } from "../../compute/Compute.ts"
+import { computing } from "../../compute/computing.ts"
+import { EvaluationFailed } from "../../Errors.ts"
+import { deployModel, modelSize, Rest } from "../../model/deployedModel.ts"
+import type { Divergence } from "../../model/divergence.ts"
+import { modelAnswerer } from "../../model/modelAnswerer.ts"
+import { unpackAll } from "../../model/packedWeights.ts"
+import { planTowers } from "../../model/plannedLayers.ts"
+import { openSourceModel } from "../../model/SourceModel.ts"
+import { owned, releaseParameters } from "../../model/stageMemory.ts"
+import { Count, CountOrNone, withDefault } from "../../options.ts"
+import * as Stage from "../../Stage.ts"
+import { fingerprintOf } from "../fingerprint.ts"
+import { askRow, type Question, rowDivergence } from "./askRow.ts"
+import { type BenchmarkScore, type Evaluation, Evaluations, evaluationTable, marksOf } from "./Evaluation.ts"
+import { galleries, isSample } from "./gallery.ts"
+
+export const EvaluateConfig = Schema.Struct({
+  /** What the row is called in tables. */
+  title: Schema.NonEmptyString,
+  benchmarks: Schema.NonEmptyArray(
+    Schema.Struct({
+      name: Schema.NonEmptyString,
+      data: Schema.NonEmptyString,
+      /** Rows that are asked, the first of the file; all without it. */
+      limit: Schema.optionalKey(Count)
+    })
+  ),
+  /** Rows of each benchmark whose expected answers the divergence is measured on. */
+  divergence: withDefault(CountOrNone, 0),
+  /** Quantizers, to nearest, for what no stage has quantized yet; none leaves it in full precision. */
+  nearest: withDefault(Schema.Array(RuleSpec), []),
+  rest: Rest,
+  /** Shows sample answers of all evaluations so far, with their images. */
+  gallery: withDefault(Schema.Boolean, false)
+})
+type Config = typeof EvaluateConfig.Type
+
+/** Artefacts that may be there. */
+interface EvaluateInput {
+  readonly quantizedVision?: PackedWeights
+  readonly projector?: Parameters
+  readonly quantizedLanguage?: LanguageModel
+  readonly evaluations?: readonly Evaluation[]
+}
+
+/** What was answered, and the summed divergence, of each benchmark. */
+const Answering = Schema.Array(
+  Schema.Struct({
+    answers: Schema.Array(Schema.Tuple([Schema.String, Schema.String])),
+    divergence: Schema.Struct({ sum: Schema.Number, tokens: Schema.Int })
+  })
+)
+type Answering = typeof Answering.Type
+
+/** A benchmark with the rows that are asked. */
+interface Asked {
+  readonly benchmark: Question["benchmark"]
+  readonly data: DataFile
+  readonly rows: readonly DataRow[]
+  /** File name, which tables and artefacts know it by. */
+  readonly name: string
+}
+
+const openBenchmark = Effect.fnUntraced(function* ({ name, data: file, limit }: Config["benchmarks"][number]) {
+  const benchmark = yield* benchmarkNamed(name)
+  const data = yield* readDataFile(file, benchmark)
+  const rows = data.rows.slice(0, limit ?? data.rows.length)
+  return { benchmark, data, rows, name: basename(file) } satisfies Asked
+})
+
+/** Writes predictions and score of one benchmark and sums them up. */
+const scoreBenchmark = Effect.fnUntraced(function* (
+  { benchmark, data, rows, name }: Asked,
+  { answers, divergence }: Answering[number],
+  directory: string
+) {
+  const stem = join(directory, `${basename(name, ".tsv")}_${benchmark.name}`)
+  const predictions = `${stem}.tsv`
+  yield* writePredictions(predictions, data, rows, new Map(answers))
+  const found = yield* score(benchmark, data.rows, yield* readPredictions(predictions), { file: predictions })
+  yield* AtomicFile.writeWhole(`${stem}_score.json`, Buffer.from(`${JSON.stringify(found, null, 2)}\n`))
+  const hits = new Map(found.rows.map(({ index, hit }) => [index, hit]))
+  const samples = answers
+    .filter((_, place) => isSample(place, rows.length))
+    .map(([index, answer]) => {
+      const correct = hits.get(index)
+      return { index, answer, ...(correct === undefined ? {} : { correct }) }
+    })
+  const summary: BenchmarkScore = {
+    benchmark: found.benchmark,
+    data: name,
+    overall: found.overall,
+    categories: marksOf(found),
+    divergence: divergence.tokens === 0 ? null : divergence.sum / divergence.tokens,
+    divergenceTokens: divergence.tokens,
+    samples
+  }
+  return { summary, files: [predictions, `${stem}_score.json`] }
+})
+
+export const Evaluate = Stage.define({
+  name: "evaluate",
+  version: 1,
+  config: EvaluateConfig,
+  uses: [QuantizedVision, TrainedProjector, QuantizedLanguage, Evaluations],
+  gives: [Evaluations],
+  fingerprint: ({ benchmarks }, recipe) => fingerprintOf(recipe, { files: benchmarks.map(({ data }) => data) }),
+  begin: Effect.fnUntraced(function* (config: Config, input: EvaluateInput, context: Stage.StageContext) {
+    const { backend } = yield* Compute
+    const failed = (error: { readonly message: string }) =>
+      new EvaluationFailed({ title: config.title, reason: error.message })
+    const source = yield* openSourceModel(context.recipe.model)
+    const { directory } = source
+    const towers = ["vision", "projector", "language"] as const
+    const { choices: nearest } = yield* planTowers(directory.config, towers, config.nearest)
+    const deployed = yield* owned(
+      computing(() => deployModel(source, input, { rest: config.rest, nearest })),
+      ({ release }) => release()
+    )
+    const unpacked = yield* owned(
+      computing(() => unpackAll(deployed.packed)),
+      releaseParameters
+    )
+    const original = weightsFrom(source.weights)
+    const model = { backend, directory, weights: weightsFrom(unpacked, deployed.others) }
+    const answerer = modelAnswerer(model, `${context.label}/${config.title}`)
+    const asked: readonly Asked[] = yield* Effect.mapError(Effect.forEach(config.benchmarks, openBenchmark), failed)
+    const places = asked.flatMap(({ rows }, benchmark) => rows.map((_, row) => ({ benchmark, row })))
+
+    const step = Effect.fnUntraced(
+      function* (state: Answering, done: number) {
+        const place = places[done]!
+        const { benchmark, data, rows } = asked[place.benchmark]!
+        const row = rows[place.row]!
+        const question: Question = { benchmark, data, row }
+        const answer = yield* Effect.provideService(askRow(question), Answerer, answerer)
+        const measured: Divergence =
+          place.row < config.divergence ? yield* rowDivergence(model, original, question) : { sum: 0, tokens: 0 }
+        const next = state.map(({ answers, divergence }, at) =>
+          at !== place.benchmark
+            ? { answers, divergence }
+            : {
+                answers: [...answers, [row.index, answer] as const],
+                divergence: { sum: divergence.sum + measured.sum, tokens: divergence.tokens + measured.tokens }
+              }
+        )
+        return { state: next, metrics: {} }
+      },
+      (self) => Effect.mapError(self, failed)
+    )
+    const finish = Effect.fnUntraced(
+      function* (state: Answering) {
+        const scored = yield* Effect.forEach(asked, (each, at) => scoreBenchmark(each, state[at]!, context.directory))
+        const scores = scored.map(({ summary }) => summary)
+        const evaluation: Evaluation = { title: config.title, scores, ...modelSize(deployed) }
+        const evaluations = [...(input.evaluations ?? []), evaluation]
+        const shown = config.gallery ? yield* galleries(asked, evaluations) : []
+        const files = scored.flatMap((each) => each.files)
+        return { output: { evaluations }, report: [evaluationTable(evaluations), ...shown], files }
+      },
+      (self) => Effect.mapError(self, failed)
+    )
+    return Stage.program({
+      steps: places.length,
+      state: Codec.json(Answering),
+      initial: Effect.succeed<Answering>(asked.map(() => ({ answers: [], divergence: { sum: 0, tokens: 0 } }))),
+      step,
+      finish
+    })
+  })
+})

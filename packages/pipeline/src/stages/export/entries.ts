@@ -1,0 +1,119 @@
+/** The tensors of an exported model, each made when its turn to be written comes. */
+import type { Safetensors, TensorStore } from "@speedq/formats"
+import { packedContainer } from "@speedq/quantizers"
+import { cast, noGrad, type Shape, sizeOf, type Tensor } from "@speedq/tensors"
+import { modelTensors } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import type { DeployedModel, Rest } from "../../model/deployedModel.ts"
+import type { SourceModel } from "../../model/SourceModel.ts"
+
+export interface Entries {
+  readonly sources: readonly Safetensors.TensorSource[]
+  readonly metadata: Readonly<Record<string, string>>
+  /** Largest difference of a number as written; known when everything is. */
+  readonly maxAbsErr: () => number
+}
+
+const fileDtype = { bf16: "BF16", f16: "F16", f32: "F32" } as const
+
+/** Largest difference between two tensors of f32. */
+const differenceOf = async (a: Tensor, b: Tensor): Promise<number> => {
+  const [before, after] = [await a.read(), await b.read()]
+  let largest = 0
+  for (let i = 0; i < before.length; i++) largest = Math.max(largest, Math.abs(before[i]! - after[i]!))
+  return largest
+}
+
+/** The tensor's bytes in another format, and the largest difference that makes. Releases the tensor. */
+const writtenAs = async (tensor: Tensor, dtype: Rest): Promise<{ bytes: Uint8Array; difference: number }> => {
+  const [written, before, after] = noGrad(() => {
+    const converted = tensor.dtype === dtype ? tensor.alias() : cast(tensor, dtype)
+    return [converted, cast(tensor, "f32"), cast(converted, "f32")] as const
+  })
+  const difference = await differenceOf(before, after)
+  const bytes = Uint8Array.from(await written.backend.read(written.storage.handle))
+  for (const each of [tensor, written, before, after]) each.release()
+  return { bytes, difference }
+}
+
+interface Part {
+  readonly name: string
+  readonly shape: Shape
+  /** Which of `parts` equal runs of rows this is. */
+  readonly part: number
+  readonly parts: number
+}
+
+/** Rows [part / parts, (part + 1) / parts) of a parameter under the names that the source stores it by. */
+const partsOf = (names: readonly string[], [rows = 1, ...rest]: Shape): readonly Part[] =>
+  names.length === 1
+    ? [{ name: names[0]!, shape: [rows, ...rest], part: 0, parts: 1 }]
+    : names.map((name, part) => ({ name, shape: [rows / names.length, ...rest], part, parts: names.length }))
+
+/** What entries are made of. */
+export interface Exported {
+  readonly source: SourceModel
+  /** The checkpoint that the source was loaded from. */
+  readonly store: TensorStore
+  readonly deployed: DeployedModel
+}
+
+/**
+ * Positions that were resized for another tile size when they were loaded are written as the checkpoint has them; undefined
+ * for everything else.
+ */
+const asStored = ({ source, store }: Exported, parameter: string, shape: Shape, name: string) => {
+  if (sizeOf(source.weights[parameter]!.shape) === sizeOf(shape)) return undefined
+  const stored = source.stored.get(parameter)![0]!
+  const { dtype } = store.tensors.get(stored)!
+  return { name, dtype, shape, data: Effect.sync(() => store.read(stored)) } satisfies Safetensors.TensorSource
+}
+
+/** Dequantized weights under the names of the checkpoint that the run started from, everything in `dtype`. */
+export const fakeQuantEntries = (exported: Exported, dtype: Rest): Entries => {
+  const { source, deployed } = exported
+  let largest = 0
+  const sources = [...modelTensors(source.directory.config)].flatMap(([parameter, shape]) =>
+    partsOf(source.stored.get(parameter) ?? [parameter], shape).map(
+      ({ name, shape: own, part, parts }): Safetensors.TensorSource =>
+        asStored(exported, parameter, shape, name) ?? {
+          name,
+          dtype: fileDtype[dtype],
+          shape: own,
+          data: Effect.promise(async () => {
+            const weight = deployed.packed.get(parameter)
+            const tensor = weight ? noGrad(() => weight.unpack()) : deployed.others[parameter]!.alias()
+            const { bytes, difference } = await writtenAs(tensor, dtype)
+            largest = Math.max(largest, difference)
+            return bytes.subarray((part * bytes.length) / parts, ((part + 1) * bytes.length) / parts)
+          })
+        }
+    )
+  )
+  return { sources, metadata: { format: "pt" }, maxAbsErr: () => largest }
+}
+
+/** Packed weights as they are, everything else in the format that its numbers were rounded to. */
+export const packedEntries = (exported: Exported, rest: Rest): Entries => {
+  const { packed, others } = exported.deployed
+  const shapes = modelTensors(exported.source.directory.config)
+  let largest = 0
+  const plain = Object.entries(others).map(([name, tensor]): Safetensors.TensorSource => {
+    const shape = shapes.get(name)!
+    const dtype = tensor.dtype === "f32" ? rest : (tensor.dtype as Rest)
+    return (
+      asStored(exported, name, shape, name) ?? {
+        name,
+        dtype: fileDtype[dtype],
+        shape,
+        data: Effect.promise(async () => {
+          const { bytes, difference } = await writtenAs(tensor.alias(), dtype)
+          largest = Math.max(largest, difference)
+          return bytes
+        })
+      }
+    )
+  })
+  const { entries, metadata } = packedContainer(packed, plain)
+  return { sources: entries, metadata, maxAbsErr: () => largest }
+}

@@ -1,0 +1,120 @@
+/** Writes a deployed model as a directory: tensors, everything else of the source's directory, and what was done to it. */
+import { copyFile, mkdir, readdir } from "node:fs/promises"
+import { join } from "node:path"
+import { AtomicFile, Safetensors } from "@speedq/formats"
+import { encodeChoice } from "@speedq/quantizers"
+import { parameterCount } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { StorageFailed } from "../../Errors.ts"
+import { type DeployedModel, Rest } from "../../model/deployedModel.ts"
+import type { SourceModel } from "../../model/SourceModel.ts"
+import { withDefault } from "../../options.ts"
+import { codeVersion } from "../../StageKey.ts"
+import { fakeQuantEntries, packedEntries } from "./entries.ts"
+
+export const ExportConfig = Schema.Struct({
+  /** "fake-quant": dequantized weights in the source's layout; "packed": codes and scales, at the size that `plan` promised. */
+  format: Schema.Literals(["fake-quant", "packed"]),
+  /** Numbers of a fake-quant export: bf16 as released, or f32, which keeps every bit. */
+  dtype: withDefault(Schema.Literals(["bf16", "f32"]), "bf16"),
+  rest: Rest
+})
+export type ExportConfig = typeof ExportConfig.Type
+
+/** What was written. */
+export const Exported = Schema.Struct({
+  /** Relative to the run's directory, where a run wrote it. */
+  directory: Schema.String,
+  format: Schema.String,
+  /** Whether everything loads with the bits that the run computes with. */
+  exact: Schema.Boolean,
+  /** Largest difference of a number that loads differently. */
+  maxAbsErr: Schema.Number,
+  /** Bits a parameter of the whole model. */
+  bitsPerWeight: Schema.Number,
+  bytes: Schema.Int,
+  /** Layers that this format cannot hold as they are quantized, and that were written dequantized. */
+  layersFallenBack: Schema.Array(Schema.String)
+})
+export type Exported = typeof Exported.Type
+
+/** Files that an export has besides the tensors. */
+export const tensorsName = "model.safetensors"
+export const descriptionName = "quantization.json"
+
+/** What of a model's directory holds, or lists, weights. */
+const isWeights = (name: string): boolean =>
+  /\.(safetensors|bin|pth|pt|gguf|onnx|msgpack|h5|ot)$|\.index\.json$/.test(name) || name === descriptionName
+
+/** Config, tokenizer, remote code, licence: everything of a model directory but its weights. */
+const copyCompanions = async (from: string, to: string): Promise<void> => {
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    if (entry.isFile() && !isWeights(entry.name)) await copyFile(join(from, entry.name), join(to, entry.name))
+  }
+}
+
+/** quantization.json: what was done to which layer, and by what. */
+const describe = (recipe: string, { packed }: DeployedModel, { directory: _directory, ...exported }: Exported) => ({
+  tool: "speedq",
+  version: codeVersion,
+  recipe,
+  ...exported,
+  layers: Object.fromEntries(
+    [...packed].map(([name, { choice, shape, bytes }]) => [
+      name,
+      { ...encodeChoice(choice), bits: choice.quantizer.bitsPerWeight(choice.config), shape, bytes }
+    ])
+  )
+})
+
+export interface WriteModelOptions extends ExportConfig {
+  readonly directory: string
+  /** Name of the recipe, for the description. */
+  readonly recipe: string
+}
+
+/** Writes `deployed`, made of `source`, into `directory`. The caller releases the model. Fails with StorageFailed. */
+export const writeModel = Effect.fn("writeModel")(function* (
+  source: SourceModel,
+  deployed: DeployedModel,
+  { format, dtype, rest, directory, recipe }: WriteModelOptions
+) {
+  const failed = (error: unknown) =>
+    new StorageFailed({
+      doing: "write the exported model",
+      path: directory,
+      reason: "other",
+      detail: error instanceof Error ? error.message : String(error)
+    })
+  const from = source.directory.directory
+  yield* Effect.tryPromise({
+    try: async () => {
+      await mkdir(directory, { recursive: true })
+      await copyCompanions(from, directory)
+    },
+    catch: failed
+  })
+  const { written, maxAbsErr } = yield* Effect.scoped(
+    Effect.gen(function* () {
+      const { store } = yield* Safetensors.openModel(from)
+      const parts = { source, store, deployed }
+      const entries = format === "packed" ? packedEntries(parts, rest) : fakeQuantEntries(parts, dtype)
+      const file = join(directory, tensorsName)
+      const bytes = yield* Safetensors.write(file, entries.sources, { metadata: entries.metadata })
+      return { written: bytes, maxAbsErr: entries.maxAbsErr() }
+    })
+  ).pipe(Effect.mapError(failed))
+  const exported: Exported = {
+    directory,
+    format,
+    exact: maxAbsErr === 0,
+    maxAbsErr,
+    bitsPerWeight: (8 * written.bytes) / parameterCount(source.directory.config),
+    bytes: written.bytes,
+    layersFallenBack: []
+  }
+  const description = new TextEncoder().encode(`${JSON.stringify(describe(recipe, deployed, exported), null, 2)}\n`)
+  yield* Effect.mapError(AtomicFile.writeWhole(join(directory, descriptionName), description), failed)
+  return exported
+})

@@ -1,0 +1,122 @@
+/**
+ * Stage 3 of SPEED-Q: projector and language model learn under fake quantization, from the labels and from the
+ * full-precision teacher (arXiv:2511.08914 §3; internvl3.md 6.5, 6.9, 6.10).
+ */
+import { applyClipping, type PackedWeights, RuleSpec } from "@speedq/quantizers"
+import type { Parameters } from "@speedq/tensors"
+import { weightsFrom } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { ClippingRanges, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../../artefacts.ts"
+import { Compute } from "../../compute/Compute.ts"
+import { openSampleSource } from "../../data/SampleSource.ts"
+import { copyParameters } from "../../model/copyParameters.ts"
+import { packedWeights } from "../../model/packedWeights.ts"
+import { EmbeddingConfig, planEmbeddings, planTowers } from "../../model/plannedLayers.ts"
+import { quantizedEmbeddings } from "../../model/quantizedEmbeddings.ts"
+import { openSourceModel } from "../../model/SourceModel.ts"
+import { owned, releaseParameters } from "../../model/stageMemory.ts"
+import { withDefault } from "../../options.ts"
+import * as Stage from "../../Stage.ts"
+import { DataConfig, dropPathOf, OptimizationConfig } from "../../training/TrainingConfig.ts"
+import { makeVisionFeatures } from "../../training/VisionFeatures.ts"
+import { fingerprintOf } from "../fingerprint.ts"
+import { distillationProgram, fakeQuantized } from "./distillation.ts"
+import { decideLosses, LossConfig, measuresConfidence, needsTeacher } from "./LossConfig.ts"
+
+export const QatConfig = Schema.Struct({
+  data: DataConfig,
+  ...OptimizationConfig.fields,
+  /** Quantizers of the decoder's Linears. */
+  quantizers: Schema.NonEmptyArray(RuleSpec),
+  embeddings: EmbeddingConfig,
+  loss: withDefault(LossConfig, {})
+})
+
+/** Trained weights clamped to the ranges that the search found, once, before training (internvl3.md 6.8). */
+const clipped = (parameters: Parameters, ranges: Parameters | undefined): Parameters => {
+  if (ranges === undefined) return parameters
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, parameter]) => {
+      const layer = name.replace(/\.weight$/, "")
+      const [min, max] = [ranges[`${layer}.min`], ranges[`${layer}.max`]]
+      return [name, min && max ? applyClipping(parameter, { min, max }) : parameter]
+    })
+  )
+}
+
+/** What earlier stages may have made: without a quantized tower the original one is used, without a projector likewise. */
+interface QatInput {
+  readonly quantizedVision?: PackedWeights
+  readonly projector?: Parameters
+  readonly clipping?: Parameters
+}
+
+export const Qat = Stage.define({
+  name: "qat",
+  version: 1,
+  config: QatConfig,
+  uses: [QuantizedVision, TrainedProjector, ClippingRanges],
+  gives: [QuantizedLanguage, TrainedProjector],
+  fingerprint: ({ data }, recipe) => fingerprintOf(recipe, { meta: data.meta }),
+  begin: Effect.fnUntraced(function* (
+    { data, embeddings, quantizers, loss, ...optimization }: typeof QatConfig.Type,
+    { quantizedVision, projector, clipping }: QatInput,
+    { recipe, seed }: Stage.StageContext
+  ) {
+    const { backend } = yield* Compute
+    const model = yield* openSourceModel(recipe.model)
+    const { config } = model.directory
+    const { compat } = optimization
+    const { choices } = yield* planTowers(config, ["language"], quantizers, compat)
+    const embedded = yield* planEmbeddings(config, embeddings, compat)
+    const seeds = { selection: recipe.seed, order: seed }
+    const source = yield* openSampleSource({ model: recipe.model, data, optimization, seed: seeds })
+    const frozen = yield* owned(
+      Effect.sync(() => quantizedEmbeddings(model.weights, embedded.choices)),
+      releaseParameters
+    )
+    const losses = decideLosses(loss, compat)
+    const budget = Number(optimization.featureCache)
+    const original = { backend, config, weights: weightsFrom(model.weights), budget }
+    const teacherFeatures = makeVisionFeatures(original)
+    const rate = dropPathOf(optimization)
+    const tower = quantizedVision ? packedWeights(quantizedVision, model.weights) : original.weights
+    const studentFeatures =
+      quantizedVision === undefined && rate === 0
+        ? teacherFeatures
+        : makeVisionFeatures({ ...original, weights: tower, dropPath: { rate, seed } })
+    const isTrained = (name: string) =>
+      name.startsWith("mlp1.") || (name.startsWith("language_model.") && !embedded.choices.has(name))
+
+    return yield* distillationProgram({
+      backend,
+      model,
+      meta: data.meta,
+      source,
+      optimization,
+      losses,
+      initial: () => clipped(copyParameters({ ...model.weights, ...projector }, isTrained), clipping),
+      weightsOf: (parameters) => fakeQuantized(weightsFrom(parameters, frozen, model.weights), choices),
+      teacherFeatures,
+      studentFeatures,
+      finish: (parameters, confidence) => {
+        const trained = Object.entries(parameters)
+        const named = (prefix: string) => Object.fromEntries(trained.filter(([name]) => name.startsWith(prefix)))
+        const beta = confidence.toFixed(4)
+        const measured = measuresConfidence(losses) ? ", the teacher's mean confidence" : ""
+        const told = needsTeacher(losses) ? `CAKLD with beta = ${beta}${measured}.` : "Without teacher."
+        return Effect.succeed({
+          output: {
+            projector: named("mlp1."),
+            quantizedLanguage: {
+              parameters: named("language_model."),
+              choices: new Map([...choices, ...embedded.choices])
+            }
+          },
+          report: [{ _tag: "Text" as const, title: "Losses", paragraphs: [told] }]
+        })
+      }
+    })
+  })
+})
