@@ -1,5 +1,6 @@
 /** Memory-bound kernels on tensors past the cache, beside a plain copy on all threads in the same run. */
-import { type AnyKernel, type Backend, makeNativeBackend, type Shape, type Tensor } from "@speedq/tensors"
+import { type Backend, makeNativeBackend, type Shape, type Tensor } from "@speedq/tensors"
+import { copyKernel } from "./copyKernel.ts"
 import { kernelCall, kernelNamed } from "./kernelCall.ts"
 import { alternate, type Flags, machine, normal } from "./measure.ts"
 
@@ -31,25 +32,6 @@ const contests: readonly Contest[] = [
   { kernel: "siluTimesGradient", inputs: { gate: rows, up: rows, dy: rows }, attributes: {} },
   { kernel: "adamStep", inputs: { parameter: rows, m: rows, v: rows, gradient: rows }, attributes: adam }
 ]
-
-/** y = x: what every other kernel is compared with. */
-const copyKernel: AnyKernel = {
-  name: "copy",
-  inputs: { x: { dtypes: ["f32"] } },
-  outputs: ["y"],
-  infer: ({ x }) => ({ y: { shape: x! } }),
-  reference: ({ x }, { y }) => y!.set(x!),
-  native: (engine, { inputs: { x }, outputs: { y } }) => {
-    const rowBytes = 4 * x!.shape.at(-1)!
-    const operands = [
-      { operand: x!, rowBytes, reads: true, writes: false },
-      { operand: y!, rowBytes, reads: false, writes: true }
-    ]
-    engine.rows({ entry: "copyRows", rows: x!.handle.bytes / rowBytes, operands, scalars: [rowBytes] })
-  },
-  cost: ({ inputs }) => ({ flops: 0, bytes: 8 * inputs.x!.reduce((size, extent) => size * extent, 1) }),
-  samples: () => []
-}
 
 const positive = (backend: Backend, name: string, shape: Shape): Tensor => {
   const x = normal(backend, shape, name === "v" ? 1e-3 : 1)

@@ -51,13 +51,7 @@ export const alternate = async (
 }
 
 /** A tensor of normal numbers. */
-export const normal = (
-  backend: Backend,
-  shape: Shape,
-  spread = 1,
-  seed = 1,
-  dtype: "f32" | "bf16" = "f32"
-): Tensor => {
+export const normal = (backend: Backend, shape: Shape, spread = 1, seed = 1, dtype: "f32" | "bf16" = "f32"): Tensor => {
   const random = Random.make(seed, shape.join("x"))
   // A thousand different numbers, over and over: drawing them is not what is measured.
   const some = Array.from({ length: 1021 }, () => spread * random.nextNormal())
