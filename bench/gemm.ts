@@ -44,7 +44,7 @@ const startDirect = (path: string) => {
   })
   const ask = (product: Product): Promise<number> => {
     const answer = new Promise<number>((resolve) => {
-      child.once("message", (ms) => setTimeout(resolve, settleMs, ms))
+      child.once("message", (ms) => setTimeout(() => resolve(Number(ms)), settleMs))
     })
     child.send(product)
     return Promise.race([answer, failed])
