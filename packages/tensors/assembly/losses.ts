@@ -3,7 +3,7 @@
  * elsewhere.
  * Sums are formed in f32 over runs of 1024 logits and added up in double precision.
  */
-import { exp } from "./math"
+import { expNegative } from "./math"
 import { loadPart, storePart, sumLanes } from "./simd"
 import { rowMax } from "./softmax"
 
@@ -33,7 +33,7 @@ function sumExp(x: usize, count: i32, shift: f32): f64 {
     for (; i < end; i += 4, x += 16) {
       const v = v128.load(x)
       read = f32x4.add(read, v)
-      sum = f32x4.add(sum, exp(f32x4.sub(v, s)))
+      sum = f32x4.add(sum, expNegative(f32x4.sub(v, s)))
     }
     total += <f64>sumLanes(sum)
     totalRead += <f64>sumLanes(read)
@@ -41,7 +41,7 @@ function sumExp(x: usize, count: i32, shift: f32): f64 {
   const rest = count - i
   if (rest) {
     const v = loadPart(x, rest)
-    total += <f64>sumSome(exp(f32x4.sub(v, s)), rest)
+    total += <f64>sumSome(expNegative(f32x4.sub(v, s)), rest)
     totalRead += <f64>sumSome(v, rest)
   }
   sumRead = totalRead
@@ -115,12 +115,12 @@ function addProbabilities(x: usize, y: usize, count: i32, shift: f32, factor: f3
   const r = f32x4.splat(rest)
   const end = y + ((<usize>(count & ~3)) << 2)
   for (; y < end; y += 16, x += 16) {
-    const p = f32x4.mul(exp(f32x4.sub(v128.load(x), s)), f)
+    const p = f32x4.mul(expNegative(f32x4.sub(v128.load(x), s)), f)
     v128.store(y, f32x4.add(v128.load(y), f32x4.sub(p, r)))
   }
   const last = count & 3
   if (last) {
-    const p = f32x4.mul(exp(f32x4.sub(loadPart(x, last), s)), f)
+    const p = f32x4.mul(expNegative(f32x4.sub(loadPart(x, last), s)), f)
     storePart(y, f32x4.add(loadPart(y, last), f32x4.sub(p, r)), last)
   }
 }
@@ -172,8 +172,8 @@ export function klRows(
         const s = f32x4.mul(f32x4.sub(v128.load(student + ((<usize>i) << 2)), ms), f)
         const t = f32x4.mul(f32x4.sub(v128.load(teacher + ((<usize>i) << 2)), mt), f)
         const d = f32x4.sub(t, s)
-        const es = exp(s)
-        const et = exp(t)
+        const es = expNegative(s)
+        const et = expNegative(t)
         sumS = f32x4.add(sumS, es)
         sumT = f32x4.add(sumT, et)
         sumSD = f32x4.add(sumSD, f32x4.mul(es, d))
@@ -189,8 +189,8 @@ export function klRows(
           const s = f32x4.mul(f32x4.sub(loadPart(student + ((<usize>i) << 2), rest), ms), f)
           const t = f32x4.mul(f32x4.sub(loadPart(teacher + ((<usize>i) << 2), rest), mt), f)
           const d = f32x4.sub(t, s)
-          const es = exp(s)
-          const et = exp(t)
+          const es = expNegative(s)
+          const et = expNegative(t)
           totalS += <f64>sumSome(es, rest)
           totalT += <f64>sumSome(et, rest)
           totalSD += <f64>sumSome(f32x4.mul(es, d), rest)
@@ -236,8 +236,8 @@ function addSlopes(
     const s = f32x4.mul(f32x4.sub(whole ? v128.load(student) : loadPart(student, rest), ms), f)
     const t = f32x4.mul(f32x4.sub(whole ? v128.load(teacher) : loadPart(teacher, rest), mt), f)
     const d = f32x4.sub(t, s)
-    const ps = f32x4.mul(exp(s), f32x4.splat(factorS))
-    const pt = f32x4.mul(exp(t), f32x4.splat(factorT))
+    const ps = f32x4.mul(expNegative(s), f32x4.splat(factorS))
+    const pt = f32x4.mul(expNegative(t), f32x4.splat(factorT))
     const bend = f32x4.mul(f32x4.splat(beta), f32x4.sub(f32x4.splat(offset), d))
     const slope = f32x4.sub(f32x4.mul(ps, f32x4.add(f32x4.splat(<f32>1 - beta), bend)), pt)
     if (whole) v128.store(y, f32x4.add(v128.load(y), slope))

@@ -8,18 +8,18 @@ import { fma } from "./simd"
 const table = memory.data<f32>([
   // 0: 1/2, 1, 2
   0.5, 1.0, 2.0,
-  // 3: of exp: largest argument, smallest argument, log2(e), 1.5 * 2^23, ln 2 in two parts, the first of few bits
-  89.0, -87.0, 1.44269504, 12582912.0, -0.693359375, 2.1219444e-4,
-  // 9: minimax coefficients of e^r, from r^6 down to r^2
-  0.0013843466294929385, 0.008374316617846489, 0.041668012738227844, 0.16666428744792938, 0.4999999403953552,
-  // 14: minimax coefficients P of ln(1 + f) = f - f^2/2 + f^3 P(f), from f^6 down to f^0
+  // 3: of exp: largest argument, smallest argument, log2(e), 1.5 * 2^23, -ln 2 in two parts, the first of few bits; -ln 2
+  89.0, -87.0, 1.44269504, 12582912.0, -0.693359375, 2.1219444e-4, -0.6931471806,
+  // 10: minimax coefficients of e^r, from r^5 down to r^1
+  0.00829014182, 0.0418988549, 0.166676446, 0.499991417, 0.999999702,
+  // 15: minimax coefficients P of ln(1 + f) = f - f^2/2 + f^3 P(f), from f^6 down to f^0
   0.08700430393218994, -0.14267486333847046, 0.14914768934249878, -0.1657758504152298, 0.19963063299655914,
   -0.2500133812427521, 0.3333390951156616,
-  // 21: numerator and denominator of (Phi(x) - 1/2) / x in x^2, highest power first, without the denominator's 1
+  // 22: numerator and denominator of (Phi(x) - 1/2) / x in x^2, highest power first, without the denominator's 1
   2.223021e-8, 6.3107486e-6, 0.00017065635, 0.004687988, 0.03408812, 0.39894226,
   1.1792448e-6, 7.394529e-5, 0.0018952462, 0.028770871, 0.25211248,
-  // 32: where Phi is cut off, beyond which it is 0 or 1, 1 / sqrt(2 pi), smallest normal number
-  5.6, 5.5, 0.3989422804014327, 1.17549435e-38
+  // 33: where this quotient is 1/2 to the last bit, fused or not, and its negative; 1 / sqrt(2 pi), smallest normal number
+  5.547, -5.547, 0.3989422804014327, 1.17549435e-38
 ])
 
 @inline
@@ -27,29 +27,44 @@ function constant(index: usize): v128 {
   return v128.load32_splat(table + (index << 2))
 }
 
-/**
- * e^x: x = n ln 2 + r with |r| <= ln 2 / 2, e^r a minimax polynomial (relative error 2e-9), times 2^n.
- * Results below 1.6e-38 are 0, above the largest f32 infinity; NaN stays NaN.
- */
+/** x - n ln 2. The product is exact when it is fused; else ln 2 is taken in two parts, the first of so few bits that it is. */
+@inline
+function remainder(x: v128, n: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return fma(n, constant(9), x)
+  return fma(n, constant(8), fma(n, constant(7), x))
+}
+
+/** e^r for |r| <= ln 2 / 2 (relative error 1e-7). */
+@inline
+function expPolynomial(r: v128): v128 {
+  let p = fma(r, constant(10), constant(11))
+  p = fma(p, r, constant(12))
+  p = fma(p, r, constant(13))
+  p = fma(p, r, constant(14))
+  return fma(p, r, constant(1))
+}
+
+/** e^x = 2^n e^r with x = n ln 2 + r. Results below 1.6e-38 are 0, above the largest f32 infinity; NaN stays NaN. */
 @inline
 export function exp(x: v128): v128 {
   // pmin keeps a NaN in its first operand.
   const most = f32x4.pmin(x, constant(3))
   // Adding 1.5 * 2^23 rounds to a whole number, which is then in the low bits.
   const shifted = fma(most, constant(5), constant(6))
-  const n = f32x4.sub(shifted, constant(6))
-  let r = fma(n, constant(7), most)
-  r = fma(n, constant(8), r)
-  let p = fma(r, constant(9), constant(10))
-  p = fma(p, r, constant(11))
-  p = fma(p, r, constant(12))
-  p = fma(p, r, constant(13))
-  p = fma(p, r, constant(1))
-  p = fma(p, r, constant(1))
+  const p = expPolynomial(remainder(most, f32x4.sub(shifted, constant(6))))
   // 2^(n-1) by its exponent field, above that of 1/2; doubled afterwards: 2^128 itself is no f32.
   const power = i32x4.add(i32x4.shl(shifted, 23), constant(0))
   const y = f32x4.mul(f32x4.mul(p, power), constant(2))
   return v128.andnot(y, f32x4.lt(x, constant(4)))
+}
+
+/** e^x for x <= 0, as after a largest value was taken away; the rest as in exp. */
+@inline
+export function expNegative(x: v128): v128 {
+  const shifted = fma(x, constant(5), constant(6))
+  const p = expPolynomial(remainder(x, f32x4.sub(shifted, constant(6))))
+  const power = i32x4.add(i32x4.shl(shifted, 23), constant(1))
+  return v128.andnot(f32x4.mul(p, power), f32x4.lt(x, constant(4)))
 }
 
 /** 1 / (1 + e^-x) */
@@ -70,12 +85,12 @@ export function log(x: v128): v128 {
   const e = i32x4.shr_s(offset, 23)
   const m = i32x4.add(v128.and(offset, i32x4.splat(0x007fffff)), root)
   const f = f32x4.sub(m, constant(1))
-  let p = fma(f, constant(14), constant(15))
-  p = fma(p, f, constant(16))
+  let p = fma(f, constant(15), constant(16))
   p = fma(p, f, constant(17))
   p = fma(p, f, constant(18))
   p = fma(p, f, constant(19))
   p = fma(p, f, constant(20))
+  p = fma(p, f, constant(21))
   const square = f32x4.mul(f, f)
   const n = f32x4.convert_i32x4_s(e)
   let y = f32x4.sub(f32x4.mul(f32x4.mul(square, f), p), f32x4.mul(n, constant(8)))
@@ -86,31 +101,28 @@ export function log(x: v128): v128 {
 /** x^exponent for x in [0, infinity) and an exponent above 0. */
 @inline
 export function pow(x: v128, exponent: v128): v128 {
-  return v128.andnot(exp(f32x4.mul(log(x), exponent)), f32x4.lt(x, constant(35)))
+  return v128.andnot(exp(f32x4.mul(log(x), exponent)), f32x4.lt(x, constant(36)))
 }
 
 /**
- * Phi(x) - 1/2 = x P(x^2) / Q(x^2) for |x| <= 5.5 (absolute error 1e-8), and +-1/2 beyond: the distribution of the standard
- * normal. NaN stays NaN.
+ * Phi(x) - 1/2 = x P(x^2) / Q(x^2), the distribution of the standard normal (absolute error 1e-7); exactly +-1/2 from
+ * |x| = 5.547 on. NaN stays NaN.
  */
 @inline
 function centredNormal(x: v128): v128 {
-  const bounded = f32x4.pmax(f32x4.pmin(x, constant(32)), f32x4.neg(constant(32)))
+  const bounded = f32x4.pmax(f32x4.pmin(x, constant(33)), constant(34))
   const t = f32x4.mul(bounded, bounded)
-  let p = fma(t, constant(21), constant(22))
-  p = fma(p, t, constant(23))
+  let p = fma(t, constant(22), constant(23))
   p = fma(p, t, constant(24))
   p = fma(p, t, constant(25))
   p = fma(p, t, constant(26))
-  let q = fma(t, constant(27), constant(28))
-  q = fma(q, t, constant(29))
+  p = fma(p, t, constant(27))
+  let q = fma(t, constant(28), constant(29))
   q = fma(q, t, constant(30))
   q = fma(q, t, constant(31))
+  q = fma(q, t, constant(32))
   q = fma(q, t, constant(1))
-  const y = f32x4.div(f32x4.mul(bounded, p), q)
-  // sign(x) / 2 in the tails
-  const sign = v128.andnot(x, f32x4.abs(x))
-  return v128.bitselect(v128.or(constant(0), sign), y, f32x4.gt(f32x4.abs(x), constant(33)))
+  return f32x4.div(f32x4.mul(bounded, p), q)
 }
 
 /** x Phi(x) */
@@ -122,6 +134,6 @@ export function gelu(x: v128): v128 {
 /** Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi) */
 @inline
 export function geluSlope(x: v128): v128 {
-  const density = f32x4.mul(exp(f32x4.neg(f32x4.mul(f32x4.mul(x, x), constant(0)))), constant(34))
+  const density = f32x4.mul(expNegative(f32x4.neg(f32x4.mul(f32x4.mul(x, x), constant(0)))), constant(35))
   return fma(x, density, f32x4.add(constant(0), centredNormal(x)))
 }

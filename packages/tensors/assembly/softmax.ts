@@ -1,5 +1,5 @@
 /** Softmax over rows of `columns`, and its gradient. */
-import { exp } from "./math"
+import { expNegative } from "./math"
 import { fma, loadPart, maxLanes, storePart, sumLanes } from "./simd"
 
 /** Largest of `count` floats; NaN may be passed over: the exponentials carry it. -infinity for none. */
@@ -26,14 +26,14 @@ export function expRow(x: usize, y: usize, count: i32, factor: f32, shift: f32):
   let sum = f32x4.splat(0)
   const end = y + ((<usize>(count & ~3)) << 2)
   for (; y < end; y += 16, x += 16) {
-    const e = exp(fma(v128.load(x), f, s))
+    const e = expNegative(fma(v128.load(x), f, s))
     v128.store(y, e)
     sum = f32x4.add(sum, e)
   }
   const rest = count & 3
   let total = sumLanes(sum)
   if (rest) {
-    const e = exp(fma(loadPart(x, rest), f, s))
+    const e = expNegative(fma(loadPart(x, rest), f, s))
     storePart(y, e, rest)
     total += f32x4.extract_lane(e, 0)
     if (rest > 1) total += f32x4.extract_lane(e, 1)
