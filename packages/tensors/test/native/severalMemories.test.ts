@@ -78,6 +78,27 @@ describe("native, several memories", async () => {
   })
 })
 
+describe("native, the upper end of 4 GiB", async () => {
+  const low = await makeNativeBackend({ threads: 2, blas: "none" })
+  const high = await makeNativeBackend({ threads: 2, blas: "none", memoryLimit: 2 ** 36 })
+  // Placed but never touched: it costs addresses only.
+  const below = high.allocate({ dtype: "u8", shape: [4.1e9] })
+  await high.read(below)
+  afterAll(async () => {
+    await low.close()
+    await high.close()
+  })
+
+  it.each(kernels)("$name gives the same bits where offsets need 32 bits", async (kernel) => {
+    for (const sample of kernel.samples(Random.make(5, kernel.name)).filter((_, index) => index % 4 === 2)) {
+      const expected = await runApart(low, kernel, sample, false)
+      const actual = await runApart(high, kernel, sample, false)
+      assert.deepStrictEqual(actual.results, expected.results, sample.name)
+    }
+    assert.isAbove((below as Stored).room!.offset + 4.1e9, 2 ** 31)
+  })
+})
+
 describe("native, memory limits", () => {
   it("refuses what passes the limit, with the numbers, and works on", async () => {
     const backend = await makeNativeBackend({ threads: 1, memoryLimit: 1000, memoryBytes })
