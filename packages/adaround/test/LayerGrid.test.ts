@@ -23,7 +23,7 @@ const choices: readonly { readonly name: string; readonly choice: QuantizerChoic
   {
     name: "bilevel as the reference",
     choice: bilevel({
-      bits: 2,
+      bits: 4,
       group,
       scaleGroup: 4,
       secondLevel: "f32",
@@ -93,6 +93,19 @@ onEveryBackend("a layer's grid", (backend) => {
     const grid = makeLayerGrid("w", choice, weight)
     const fake = choice.quantizer.fakeQuantize(choice.config, weight)
     assert.deepEqual(await bitsOf(grid.nearest()), await bitsOf(fake))
+  })
+
+  it.each(choices)("begins with numbers on groups of nothing and next to nothing: $name", async ({ choice }) => {
+    const values = Float32Array.from(
+      { length: rows * columns },
+      (_, i) => (Math.floor(i / group) % 2) * 1e-12 * (i % 5)
+    )
+    const grid = makeLayerGrid("w", choice, tensor(backend, values, [rows, columns]))
+    const initial = grid.initialAlpha()
+    assert.isTrue((await initial.read()).every(Number.isFinite))
+    for (const weights of [grid.soft(initial), grid.hard(initial), grid.nearest()]) {
+      for (const value of await weights.read()) assert.isTrue(Number.isFinite(value))
+    }
   })
 
   it.each(choices)("leaves nothing behind: $name", ({ choice }) => {

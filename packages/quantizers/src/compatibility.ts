@@ -6,7 +6,9 @@ export type Compatibility = "careful" | "reference"
 
 /**
  * What `compat: "reference"` sets where a recipe does not: quirks 3, 5 and 10. (Quirk 4, the grid of the embedding, is
- * kept by default; quirk 11, zero points that are not computed again, is part of the format.)
+ * kept by default; quirk 11, zero points that are not computed again, is part of the format.) Of quirk 5, arithmetic in
+ * 16 bits, the bilevel quantizer reproduces every operation and the embedding its rounded weights and scales; the
+ * clipping search compares errors in single precision, as sums in bfloat16 depend on the order that a device adds in.
  */
 export const referenceQuirks: { readonly [quantizer: string]: object } = {
   bilevel: { secondLevel: "f32", commonScale: "reference", arithmetic: "bf16" },
