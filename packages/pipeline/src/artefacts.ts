@@ -18,7 +18,7 @@ import * as Codec from "./Codec.ts"
 import { Compute } from "./compute/Compute.ts"
 import { SavedFileDamaged } from "./Errors.ts"
 import { owned, releasePacked, releaseParameters } from "./model/stageMemory.ts"
-import { loadTensors, tensorSources } from "./tensorCodec.ts"
+import { loadTensors, packedSources, tensorSources } from "./tensorCodec.ts"
 
 /** Quantizers that recipes and files may name; provide it with more to add one's own. */
 export const KnownQuantizers = Context.Reference<readonly Quantizer[]>("speedq/KnownQuantizers", {
@@ -52,7 +52,7 @@ export const QuantizedVision = Artefact.make(
     data: Schema.Struct({ weights: Described }),
     save: (weights: PackedWeights) => ({
       data: { weights: describePacked(weights) as typeof Described.Type },
-      tensors: [...weights].flatMap(([name, weight]) => weight.entries(name))
+      tensors: packedSources(weights)
     }),
     load: ({ weights }, { path, store }) =>
       Effect.gen(function* () {

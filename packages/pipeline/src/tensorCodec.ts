@@ -1,5 +1,6 @@
 /** Saves and loads tensors of a backend: from and to its memory, without a second copy where the backend allows that. */
 import type { Safetensors } from "@speedq/formats"
+import type { PackedWeights } from "@speedq/quantizers"
 import { type Backend, type DType, generate, type Parameters, type Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import { SavedFileDamaged } from "./Errors.ts"
@@ -21,9 +22,19 @@ export const tensorSource = (name: string, tensor: Tensor): Safetensors.TensorSo
   data: Effect.promise(() => tensor.backend.read(tensor.storage.handle))
 })
 
-/** Entries of a record of tensors, as `<prefix>.<name>`. */
+/** Order of names in files and in loaded records, whatever order they were made in. */
+export const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
+  a < b ? -1 : a > b ? 1 : 0
+
+/** Entries of a record of tensors, as `<prefix>.<name>`, in order of name. */
 export const tensorSources = (prefix: string, tensors: Parameters): readonly Safetensors.TensorSource[] =>
-  Object.entries(tensors).map(([name, tensor]) => tensorSource(`${prefix}.${name}`, tensor))
+  Object.entries(tensors)
+    .sort(byName)
+    .map(([name, tensor]) => tensorSource(`${prefix}.${name}`, tensor))
+
+/** Entries of packed weights, in order of name. */
+export const packedSources = (weights: PackedWeights): readonly Safetensors.TensorSource[] =>
+  [...weights].sort(byName).flatMap(([name, weight]) => weight.entries(name))
 
 /** Reads one entry into a new tensor. */
 export const loadTensor = (

@@ -8,7 +8,7 @@ import { KnownQuantizers } from "../../artefacts.ts"
 import * as Codec from "../../Codec.ts"
 import { Compute } from "../../compute/Compute.ts"
 import { SavedFileDamaged } from "../../Errors.ts"
-import { loadTensor, tensorSource } from "../../tensorCodec.ts"
+import { loadTensor, packedSources, tensorSource } from "../../tensorCodec.ts"
 
 /** What was measured of a finished block, and which rounding it has. */
 export interface RoundedBlock extends BlockReport {
@@ -58,7 +58,7 @@ export const visionRoundingCodec = Codec.make({
         : null
     },
     tensors: [
-      ...[...done].flatMap(([name, weight]) => weight.entries(name)),
+      ...packedSources(done),
       ...Object.entries(current?.layers ?? {}).flatMap(([layer, rounding]) =>
         parts.map((part) => tensorSource(`${part}.${layer}`, rounding[part]))
       )
