@@ -27,6 +27,13 @@ export interface RemoteLoader {
   readonly lengths: (...args: Parameters<SampleLoader["lengths"]>) => Effect.Effect<Results["lengths"], Failure>
 }
 
+export interface SampleWorkersOptions {
+  /** Default: all processors but one, at most 4; a thread prepares images faster than a step needs them. */
+  readonly count?: number
+  /** Largest JavaScript heap of a thread. Default: Node's own. */
+  readonly heapMegabytes?: number
+}
+
 export class SampleWorkers extends Context.Service<
   SampleWorkers,
   {
@@ -36,9 +43,7 @@ export class SampleWorkers extends Context.Service<
     readonly open: (plan: LoadingPlan) => Effect.Effect<RemoteLoader, Failure, Scope.Scope>
   }
 >()("speedq/SampleWorkers") {
-  /** All processors but one prepare samples, at most 4: a thread prepares images faster than a step needs them. */
-  static readonly layer = ({ count = Math.min(4, Math.max(1, availableParallelism() - 1)) } = {}) =>
-    Layer.effect(SampleWorkers, makeWorkers(count))
+  static readonly layer = (options: SampleWorkersOptions = {}) => Layer.effect(SampleWorkers, makeWorkers(options))
 }
 
 /** A request without the number that pairs it with its reply. */
@@ -57,63 +62,72 @@ interface Thread {
 const entry = import.meta.url.endsWith(".ts") ? "./sourceWorker.mjs" : "./sampleWorker.js"
 const execArgv = import.meta.url.endsWith(".ts") ? ["-C", "@speedq/source"] : []
 
-const startThread = Effect.callback<Thread, SampleWorkerFailed>((resume) => {
-  const worker = new Worker(new URL(entry, import.meta.url), { execArgv })
-  const waiting = new Map<number, (outcome: Effect.Effect<Results[keyof Results], Failure>) => void>()
-  let requests = 0
-  let ended: SampleWorkerFailed | undefined
+const startThread = (heapMegabytes: number | undefined) =>
+  Effect.callback<Thread, SampleWorkerFailed>((resume) => {
+    const resourceLimits = heapMegabytes === undefined ? {} : { maxOldGenerationSizeMb: heapMegabytes }
+    const worker = new Worker(new URL(entry, import.meta.url), { execArgv, resourceLimits })
+    const waiting = new Map<number, (outcome: Effect.Effect<Results[keyof Results], Failure>) => void>()
+    let requests = 0
+    let ended: SampleWorkerFailed | undefined
 
-  const fail = (reason: string): void => {
-    ended ??= new SampleWorkerFailed({ reason })
-    for (const settle of waiting.values()) settle(Effect.fail(ended))
-    waiting.clear()
-    resume(Effect.fail(ended))
-  }
-  const outcomeOf = (reply: Reply): Effect.Effect<Results[keyof Results], Failure> => {
-    if (reply._tag === "done") return Effect.succeed(reply.result)
-    const { reason } = reply
-    return Effect.fail(reply._tag === "unusable" ? new DataUnusable({ reason }) : new SampleWorkerFailed({ reason }))
-  }
-  const thread: Thread = {
-    pending: () => waiting.size,
-    send: <T extends Request["_tag"]>(request: Extract<Unnumbered<Request>, { readonly _tag: T }>) =>
-      Effect.callback<Results[T], Failure>((settle) => {
-        if (ended !== undefined) return settle(Effect.fail(ended))
-        const id = requests++
-        worker.ref()
-        waiting.set(id, (outcome) => settle(outcome as Effect.Effect<Results[T], Failure>))
-        worker.postMessage({ ...request, id })
-        return Effect.sync(() => waiting.delete(id))
-      }),
-    end: Effect.callback<void>((done) => {
-      if (ended !== undefined) return done(Effect.void)
-      worker.ref()
-      worker.once("exit", () => done(Effect.void))
-      worker.postMessage(stop)
-    })
-  }
-  worker.once("error", (error) => fail(error instanceof Error ? error.message : String(error)))
-  worker.once("exit", (code) => fail(`it ended with code ${code}`))
-  worker.on("message", (message: Reply | typeof ready) => {
-    if (message === ready) {
-      // Without a request it must not keep a program alive that has nothing else to do.
-      worker.unref()
-      return resume(Effect.succeed(thread))
+    const fail = (reason: string): void => {
+      ended ??= new SampleWorkerFailed({ reason })
+      for (const settle of waiting.values()) settle(Effect.fail(ended))
+      waiting.clear()
+      resume(Effect.fail(ended))
     }
-    const settle = waiting.get(message.id)
-    waiting.delete(message.id)
-    if (waiting.size === 0) worker.unref()
-    settle?.(outcomeOf(message))
+    const outcomeOf = (reply: Reply): Effect.Effect<Results[keyof Results], Failure> => {
+      if (reply._tag === "done") return Effect.succeed(reply.result)
+      const { reason } = reply
+      return Effect.fail(reply._tag === "unusable" ? new DataUnusable({ reason }) : new SampleWorkerFailed({ reason }))
+    }
+    const thread: Thread = {
+      pending: () => waiting.size,
+      send: <T extends Request["_tag"]>(request: Extract<Unnumbered<Request>, { readonly _tag: T }>) =>
+        Effect.callback<Results[T], Failure>((settle) => {
+          if (ended !== undefined) return settle(Effect.fail(ended))
+          const id = requests++
+          worker.ref()
+          waiting.set(id, (outcome) => settle(outcome as Effect.Effect<Results[T], Failure>))
+          worker.postMessage({ ...request, id })
+          return Effect.sync(() => waiting.delete(id))
+        }),
+      end: Effect.callback<void>((done) => {
+        if (ended !== undefined) return done(Effect.void)
+        worker.ref()
+        worker.once("exit", () => done(Effect.void))
+        worker.postMessage(stop)
+      })
+    }
+    worker.once("error", (error) => fail(error instanceof Error ? error.message : String(error)))
+    worker.once("exit", (code) => fail(`it ended with code ${code}`))
+    worker.on("message", (message: Reply | typeof ready) => {
+      if (message === ready) {
+        // Without a request it must not keep a program alive that has nothing else to do.
+        worker.unref()
+        return resume(Effect.succeed(thread))
+      }
+      const settle = waiting.get(message.id)
+      waiting.delete(message.id)
+      if (waiting.size === 0) worker.unref()
+      settle?.(outcomeOf(message))
+    })
+    return Effect.promise(() => worker.terminate())
   })
-  return Effect.promise(() => worker.terminate())
-})
 
-const makeWorkers = Effect.fn("SampleWorkers.make")(function* (count: number) {
+const makeWorkers = Effect.fn("SampleWorkers.make")(function* ({
+  count = Math.min(4, Math.max(1, availableParallelism() - 1)),
+  heapMegabytes
+}: SampleWorkersOptions) {
   const scope = yield* Effect.scope
   const threads = yield* Effect.cached(
-    Effect.forEach(Array.from({ length: count }), () => Effect.acquireRelease(startThread, ({ end }) => end), {
-      concurrency: "unbounded"
-    }).pipe(Effect.provideService(Scope.Scope, scope))
+    Effect.forEach(
+      Array.from({ length: count }),
+      () => Effect.acquireRelease(startThread(heapMegabytes), ({ end }) => end),
+      {
+        concurrency: "unbounded"
+      }
+    ).pipe(Effect.provideService(Scope.Scope, scope))
   )
   let loaders = 0
   return SampleWorkers.of({

@@ -121,11 +121,12 @@ export const makeNanoRuns = () => {
   const runtime = ManagedRuntime.make(
     Layer.mergeAll(Compute.layer({ backend: "native" }), SampleWorkers.layer({ count: 1 }), NodeServices.layer)
   )
-  /** Runs a recipe in JSON; `stopAfter` interrupts it when a stage has done a step. */
+  /** Runs a recipe in JSON; `stopAfter` interrupts it when a stage has done a step; `watch` sees events as they come. */
   const run = async (
     recipe: object,
     directory: string,
-    stopAfter?: { readonly stage: string; readonly step: number }
+    stopAfter?: { readonly stage: string; readonly step: number },
+    watch: (entry: Entry) => void = () => {}
   ): Promise<Recording> => {
     const entries: Entry[] = []
     const fiber = runtime.runFork(
@@ -133,6 +134,7 @@ export const makeNanoRuns = () => {
         const events = yield* Events
         const write = (entry: Entry) => {
           entries.push(entry)
+          watch(entry)
           if (stopAfter === undefined || entry.stage !== stopAfter.stage) return
           if (isEntryOf(RunEvents.StepDone, entry) && entry.event.step === stopAfter.step) fiber.interruptUnsafe()
         }

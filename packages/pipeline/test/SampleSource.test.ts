@@ -1,0 +1,187 @@
+/** Samples prepared on worker threads: the same bits in the same order as without, and every way they can fail. */
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { carefulData, openTrainingData } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Schema from "effect/Schema"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { type LoadingPlan, type MicroBatch, openSampleLoader } from "../src/data/SampleLoader.ts"
+import { openSampleSource, type SampleSourceOptions } from "../src/data/SampleSource.ts"
+import { SampleWorkerFailed, SampleWorkers } from "../src/data/SampleWorkers.ts"
+import { DataUnusable } from "../src/Errors.ts"
+import { DataConfig, OptimizationConfig } from "../src/training/TrainingConfig.ts"
+import { type MiniRecord, pictureRecord, writeMiniData } from "./support/miniData.ts"
+import { writeNanoModel } from "./support/nano.ts"
+
+const root = mkdtempSync(join(tmpdir(), "speedq-samples-"))
+const runtime = ManagedRuntime.make(SampleWorkers.layer({ count: 2 }))
+let model: string
+beforeAll(async () => {
+  model = await writeNanoModel(join(root, "model"))
+})
+afterAll(async () => {
+  await runtime.dispose()
+  rmSync(root, { recursive: true, force: true })
+})
+
+const records: readonly MiniRecord[] = [
+  ...Array.from({ length: 9 }, (_, i) => pictureRecord(i, "red ".repeat(i + 1).trim())),
+  { question: "Say it.", answer: "a text without a picture" }
+]
+const data = (name: string, lines: ReadonlyArray<MiniRecord | string>): string => {
+  mkdirSync(join(root, name), { recursive: true })
+  return writeMiniData(join(root, name), lines)
+}
+
+const optionsOf = (meta: string, more: object = {}, training: object = {}): SampleSourceOptions => ({
+  model,
+  data: Schema.decodeUnknownSync(DataConfig)({ meta, ...more }),
+  optimization: Schema.decodeUnknownSync(OptimizationConfig)({ batch: 2, accumulation: 2, epochs: 2, ...training }),
+  seed: { selection: 42, order: 5 }
+})
+
+/** Every micro-batch of a source. */
+const takeAll = (options: SampleSourceOptions) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const source = yield* openSampleSource(options)
+      const indices = Array.from({ length: source.steps }, (_, step) => source.microBatchesOf(step)).flat()
+      const batches = yield* Effect.forEach(indices, source.take)
+      return { source, indices, batches }
+    })
+  )
+
+describe("openSampleSource", () => {
+  it("gives the bits that one thread gives, in order, and starts anywhere", async () => {
+    const meta = data("plain", records)
+    const { source, indices, batches } = await runtime.runPromise(takeAll(optionsOf(meta)))
+    assert.strictEqual(source.steps, 6)
+    assert.deepStrictEqual(
+      indices,
+      Array.from({ length: 10 }, (_, i) => i)
+    )
+    assert.deepStrictEqual(
+      [0, 1, 2, 3].map((step) => source.microBatchesOf(step)),
+      [[0, 1], [2, 3], [4], [5, 6]]
+    )
+    const alone = await Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const mixture = yield* openTrainingData({ meta, base: join(root, "plain"), percent: 100, seed: 42 })
+          const plan: LoadingPlan = {
+            model,
+            index: mixture.index,
+            maxLength: 8192,
+            maxTiles: 6,
+            quirks: carefulData,
+            seed: 5
+          }
+          const loader = yield* openSampleLoader(plan)
+          return yield* Effect.forEach(batches, ({ samples }, index) => loader.batch(samples, index < 5 ? 0 : 1))
+        })
+      )
+    )
+    assert.deepStrictEqual(batches, alone)
+    const [third] = await runtime.runPromise(
+      Effect.scoped(Effect.flatMap(openSampleSource(optionsOf(meta)), ({ take }) => Effect.forEach([7], take)))
+    )
+    assert.deepStrictEqual(third, batches[7])
+  })
+
+  it("knows equal pictures by their tiles", async () => {
+    const meta = data("twice", [pictureRecord(3), pictureRecord(4), pictureRecord(3)])
+    const { batches } = await runtime.runPromise(takeAll(optionsOf(meta, {}, { epochs: 1 })))
+    const keyOf = new Map<number, string>()
+    for (const { samples, tileKeys } of batches)
+      for (const [row, sample] of samples.entries()) keyOf.set(sample, tileKeys[row]!)
+    const keys = [...keyOf.values()]
+    assert.strictEqual(new Set(keys).size, 2)
+  })
+
+  it("groups samples of like length", async () => {
+    const lengths = [5, 90, 4, 80, 1, 70, 3, 60]
+    const meta = data(
+      "lengths",
+      lengths.map((length, i) => ({ ...pictureRecord(i), length }))
+    )
+    const order = async (groupByLength: boolean) => {
+      const { source, batches } = await runtime.runPromise(
+        takeAll(optionsOf(meta, {}, { epochs: 1, batch: 1, accumulation: 8, groupByLength }))
+      )
+      return batches.flatMap(({ samples }: MicroBatch) =>
+        samples.map((sample) => lengths[Number(source.describe(sample).split(":").at(-1)) - 1]!)
+      )
+    }
+    assert.deepStrictEqual(await order(true), [90, 80, 70, 60, 5, 4, 3, 1])
+    assert.notDeepEqual(await order(false), [90, 80, 70, 60, 5, 4, 3, 1])
+  })
+
+  it("stops at a malformed line and at an image that vanished, with file and line", async () => {
+    const malformed = data("malformed", [...records, "{ not json"])
+    const first = await runtime.runPromise(Effect.flip(takeAll(optionsOf(malformed))))
+    assert.instanceOf(first, DataUnusable)
+    assert.match(first.message, /malformed\/mini\.jsonl:11: not JSON.*data\.onError to "substitute"/s)
+    const vanished = data("vanished", [...records, pictureRecord(99_999)])
+    const second = await runtime.runPromise(Effect.flip(takeAll(optionsOf(vanished))))
+    assert.match(second.message, /vanished\/mini\.jsonl:11: sample rejected: .*99999\.png/)
+  })
+
+  it("replaces records that cannot be used where that is wanted, and says which", async () => {
+    const meta = data("substituted", [...records, "{ not json", pictureRecord(99_999)])
+    const options = optionsOf(meta, { onError: "substitute" }, { epochs: 1 })
+    const { source, batches } = await runtime.runPromise(takeAll(options))
+    const told = batches.flatMap(({ substituted }) => substituted)
+    assert.isAtLeast(told.length, 2)
+    assert.deepStrictEqual([...new Set(told.map(({ sample }) => source.describe(sample).split(":").at(-1)))].sort(), [
+      "11",
+      "12"
+    ])
+    assert.strictEqual(batches.flatMap(({ samples }) => samples).length, 12)
+    const again = await runtime.runPromise(takeAll(options))
+    assert.deepStrictEqual(again.batches, batches)
+  })
+
+  it("refuses a mixture without a sample, and a meta file that is not there", async () => {
+    const empty = await runtime.runPromise(Effect.flip(takeAll(optionsOf(data("few", records), { percent: 1 }))))
+    assert.match(empty.message, /selects no sample/)
+    const missing = await runtime.runPromise(Effect.flip(takeAll(optionsOf(join(root, "none.json")))))
+    assert.match(missing.message, /none\.json/)
+  })
+
+  it("reads the lines that were there when it was opened", async () => {
+    const meta = data("grown", records)
+    const count = await runtime.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const source = yield* openSampleSource(optionsOf(meta, {}, { groupByLength: false }))
+          appendFileSync(join(root, "grown/mini.jsonl"), "\nmore")
+          yield* Effect.forEach([0, 1, 2, 3, 4], source.take)
+          return source.count
+        })
+      )
+    )
+    assert.strictEqual(count, records.length)
+  })
+})
+
+describe("SampleWorkers", () => {
+  it("end with their scope, and a model that cannot be opened is told", async () => {
+    const meta = data("model", records)
+    const own = ManagedRuntime.make(Layer.fresh(SampleWorkers.layer({ count: 1 })))
+    const error = await own.runPromise(Effect.flip(takeAll({ ...optionsOf(meta), model: join(root, "nowhere") })))
+    assert.match(error.message, /nowhere/)
+    await own.dispose()
+  })
+
+  it("that cannot live fail what waits for them, and nothing takes their place", async () => {
+    const meta = data("heap", records)
+    const own = ManagedRuntime.make(Layer.fresh(SampleWorkers.layer({ count: 1, heapMegabytes: 2 })))
+    const error = await own.runPromise(Effect.flip(takeAll(optionsOf(meta))))
+    assert.instanceOf(error, SampleWorkerFailed)
+    assert.match(error.message, /worker thread.*memory/s)
+    await own.dispose()
+  })
+})
