@@ -1,0 +1,71 @@
+/** What the command itself can find wrong; everything else comes from the packages below. */
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+
+/** The command line is not one that speedq understands: exit 2. */
+export class WrongUsage extends Schema.TaggedError<WrongUsage>()("WrongUsage", {
+  problems: Schema.Array(Schema.String),
+  /** Where to read more, such as "speedq plan --help". */
+  help: Schema.String
+}) {
+  override readonly [Runtime.errorExitCode] = 2
+  override get message() {
+    return `${this.problems.join("\n")}\n"${this.help}" says more`
+  }
+}
+
+/** A recipe file that is not there. */
+export class RecipeMissing extends Schema.TaggedError<RecipeMissing>()("RecipeMissing", {
+  file: Schema.String,
+  near: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    const advice = this.near.length === 0 ? "give the path of a recipe in JSON" : `near it are ${this.near.join(", ")}`
+    return `no recipe ${this.file}; ${advice}`
+  }
+}
+
+/** A recipe file that is no JSON, or cannot be read. */
+export class RecipeUnreadable extends Schema.TaggedError<RecipeUnreadable>()("RecipeUnreadable", {
+  file: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `recipe ${this.file}: ${this.reason}`
+  }
+}
+
+/** A directory that holds no run. */
+export class NoRun extends Schema.TaggedError<NoRun>()("NoRun", { directory: Schema.String }) {
+  override get message() {
+    return `${this.directory} holds no run (it has no run.json); give the directory that "speedq run --out" was given`
+  }
+}
+
+/** A directory that would be overwritten. */
+export class OutputExists extends Schema.TaggedError<OutputExists>()("OutputExists", {
+  directory: Schema.String,
+  found: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    const listed = this.found.slice(0, 5).join(", ") + (this.found.length > 5 ? ", ..." : "")
+    return `${this.directory} is not empty (it has ${listed}); give a new or empty directory with --out`
+  }
+}
+
+/** A model or run from which nothing can be exported. */
+export class NotExportable extends Schema.TaggedError<NotExportable>()("NotExportable", {
+  path: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `${this.path} cannot be exported: ${this.reason}`
+  }
+}
+
+/** The shipped nano model is not there. */
+export class NanoMissing extends Schema.TaggedError<NanoMissing>()("NanoMissing", { directory: Schema.String }) {
+  override get message() {
+    return `the nano model is missing (${this.directory}); check it out again, or train it as data/nano/README.md says`
+  }
+}

@@ -1,0 +1,30 @@
+/** `speedq status`: how far a run is. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { NoRun } from "../Errors.ts"
+import { json } from "../flags.ts"
+import { print, printJson } from "../output.ts"
+
+export const status = Command.make(
+  "status",
+  {
+    directory: Argument.String("run").pipe(Argument.withDescription('directory that "speedq run --out" was given')),
+    json
+  },
+  Effect.fn("speedq status")(function* ({ directory, json }) {
+    const { status: statusOf } = yield* Effect.promise(() => import("@speedq/pipeline/status"))
+    const found = yield* statusOf(directory)
+    if (Option.isNone(found)) return yield* new NoRun({ directory })
+    if (json) return yield* printJson(found.value)
+    const { describeStatus } = yield* Effect.promise(() => import("../recipes/describeStatus.ts"))
+    yield* print(describeStatus(found.value))
+  })
+).pipe(
+  Command.withShortDescription("Show how far a run is"),
+  Command.withDescription(
+    "Shows the stages of a run, its newest step and loss, and how it ended. Reads only: also while another process runs it."
+  ),
+  Command.withExamples([{ command: "speedq status runs/nano" }, { command: "speedq status runs/nano --json" }])
+)

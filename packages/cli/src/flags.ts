@@ -1,0 +1,45 @@
+/** Flags that several commands share. */
+import * as Flag from "effect/cli/Flag"
+
+const backendNames = "auto, native[:none|:PATH of a BLAS], gpujs[:webgpu|headlessgl|webasm|cpu], reference"
+const isBackend = /^(auto|reference|native(:.+)?|gpujs(:(webgpu|headlessgl|webasm|cpu))?)$/
+
+export const backend = Flag.String("backend").pipe(
+  Flag.withMetavar("NAME"),
+  Flag.withDescription(backendNames),
+  Flag.filter(
+    (name) => isBackend.test(name),
+    () => backendNames
+  ),
+  Flag.withDefault("auto")
+)
+
+/** A switch that is off unless it is given. */
+export const off = (name: string, description: string) =>
+  Flag.Boolean(name).pipe(Flag.withoutNegation, Flag.withDescription(description), Flag.withDefault(false))
+
+export const json = off("json", "print one JSON document on standard output, and nothing else there")
+
+export const settings = Flag.String("set").pipe(
+  Flag.withMetavar("PATH=VALUE"),
+  Flag.withDescription("change a value of the recipe, for example model=DIR, qat.maxSteps=3; may be repeated"),
+  Flag.atLeast(0)
+)
+
+/** A whole number above 0. */
+export const count = (name: string) =>
+  Flag.Int(name).pipe(
+    Flag.withMetavar("N"),
+    Flag.filter(
+      (value) => value > 0,
+      () => "a whole number above 0"
+    )
+  )
+
+export const seed = Flag.Int("seed").pipe(
+  Flag.withMetavar("N"),
+  Flag.filter(
+    (value) => value >= 0 && value <= Number.MAX_SAFE_INTEGER,
+    () => "a whole number from 0 on"
+  )
+)

@@ -1,0 +1,110 @@
+/** Writes a model directory of real shapes with seeded random weights, for trying a machine. */
+import { copyFile, mkdir, readdir, readFile } from "node:fs/promises"
+import { basename, join } from "node:path"
+import { AtomicFile, FileFailed, Safetensors } from "@speedq/formats"
+import { CurrentStage, emit, RunEvents } from "@speedq/pipeline"
+import {
+  imagenetStatistics,
+  ModelConfig,
+  modelTensors,
+  parameterCount,
+  tileSize,
+  writeTokenizer
+} from "@speedq/vlm-model"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { OutputExists } from "../Errors.ts"
+import { byteTokenizer } from "./byteTokenizer.ts"
+import { type Preset, type PresetName, presets } from "./presets.ts"
+import { randomTensors } from "./randomTensors.ts"
+
+export interface RandomModel {
+  readonly directory: string
+  readonly config: PresetName
+  readonly seed: number
+  readonly parameters: number
+  /** Of all weight files. */
+  readonly bytes: number
+  readonly dtype: "bf16"
+  /** Every weight file with its SHA-256: the same seed gives the same. */
+  readonly files: readonly { readonly file: string; readonly sha256: string; readonly bytes: number }[]
+  readonly tokenizer: Preset["tokenizer"]
+  readonly seconds: number
+}
+
+const attempt = <A>(file: string, operation: string, run: () => Promise<A>): Effect.Effect<A, FileFailed> =>
+  Effect.tryPromise({
+    try: run,
+    catch: (error) => {
+      const { code = "", message } = error as NodeJS.ErrnoException
+      return new FileFailed({ file, operation, code, reason: message })
+    }
+  })
+
+/** Makes the directory; what is in it already is not overwritten. */
+const makeEmpty = Effect.fnUntraced(function* (directory: string) {
+  yield* attempt(directory, "create", () => mkdir(directory, { recursive: true }))
+  const found = yield* attempt(directory, "list", () => readdir(directory))
+  if (found.length > 0) return yield* new OutputExists({ directory, found })
+})
+
+const writeJson = (file: string, value: unknown) =>
+  AtomicFile.writeWhole(file, new TextEncoder().encode(`${JSON.stringify(value, undefined, 2)}\n`))
+
+/** As the released models have it. */
+const preprocessor = (size: number) => ({
+  crop_size: size,
+  do_center_crop: true,
+  do_normalize: true,
+  do_resize: true,
+  feature_extractor_type: "CLIPFeatureExtractor",
+  image_mean: imagenetStatistics.mean,
+  image_std: imagenetStatistics.std,
+  resample: 3,
+  size
+})
+
+/** Everything besides the weights. */
+const writeCompanions = Effect.fnUntraced(function* (directory: string, preset: Preset, config: ModelConfig) {
+  for (const file of [preset.config, ...preset.files]) {
+    const name = file === preset.config ? "config.json" : basename(file)
+    yield* attempt(file, "copy", () => copyFile(file, join(directory, name)))
+  }
+  if (preset.tokenizer === "shipped") return
+  yield* writeJson(join(directory, "preprocessor_config.json"), preprocessor(tileSize(config)))
+  yield* writeTokenizer(directory, byteTokenizer(config.llm_config.vocab_size))
+})
+
+/**
+ * Writes config, tokenizer, preprocessor_config and weights in bf16. Emits a step for every tensor. Fails with OutputExists,
+ * FileFailed; nothing that is there is overwritten.
+ */
+export const writeRandomModel = Effect.fn("writeRandomModel")(function* (
+  name: PresetName,
+  { seed, directory }: { readonly seed: number; readonly directory: string }
+) {
+  const preset = presets[name]
+  const text = yield* attempt(preset.config, "read", () => readFile(preset.config, "utf8"))
+  const config = Schema.decodeUnknownSync(Schema.fromJsonString(ModelConfig))(text)
+  yield* makeEmpty(directory)
+  const begun = yield* Clock.currentTimeMillis
+  const steps = modelTensors(config).size
+  let step = 0
+  const tell = () => Effect.suspend(() => emit(RunEvents.StepDone, { step: ++step, steps, metrics: {} }))
+  const sources = randomTensors(config, { seed, ...preset.weights }, tell)
+  const files = yield* Safetensors.writeModel(directory, sources).pipe(Effect.provideService(CurrentStage, name))
+  yield* writeCompanions(directory, preset, config)
+  const result: RandomModel = {
+    directory,
+    config: name,
+    seed,
+    parameters: parameterCount(config),
+    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    dtype: "bf16",
+    files,
+    tokenizer: preset.tokenizer,
+    seconds: ((yield* Clock.currentTimeMillis) - begun) / 1000
+  }
+  return result
+})

@@ -1,0 +1,110 @@
+/** What can be exported: a run, or a packed model. */
+import { existsSync, readFileSync } from "node:fs"
+import { basename, join, resolve } from "node:path"
+import { Safetensors } from "@speedq/formats"
+import { KnownQuantizers } from "@speedq/pipeline/artefacts"
+import { Compute } from "@speedq/pipeline/compute/Compute"
+import { computing } from "@speedq/pipeline/compute/computing"
+import { type DeployedModel, deployModel, type Rest } from "@speedq/pipeline/model/deployedModel"
+import { readPackedModel } from "@speedq/pipeline/model/packedDirectory"
+import { unpackAll } from "@speedq/pipeline/model/packedWeights"
+import { openSourceModel, type SourceModel } from "@speedq/pipeline/model/SourceModel"
+import { owned, releasePacked, releaseParameters } from "@speedq/pipeline/model/stageMemory"
+import { type RunRecord, readRunRecord } from "@speedq/pipeline/RunDirectory"
+import { descriptionName } from "@speedq/pipeline/stages/export/writeModel"
+import { isPackedContainer } from "@speedq/quantizers"
+import type { Parameters } from "@speedq/tensors"
+import { openModelDirectory } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { NotExportable } from "../Errors.ts"
+import { runParts } from "./runParts.ts"
+
+export interface Exportable {
+  readonly source: SourceModel
+  readonly deployed: DeployedModel
+  /** Name of the recipe that it was made by. */
+  readonly recipe: string
+  readonly rest: Rest
+  /** Where it is exported to by itself. */
+  readonly directory: (format: string) => string
+}
+
+const RecipeNames = Schema.Struct({
+  name: Schema.String,
+  model: Schema.String,
+  stages: Schema.Array(Schema.StructWithRest(Schema.Struct({}), [Schema.Record(Schema.String, Schema.Json)]))
+})
+const decodeNames = Schema.decodeUnknownSync(RecipeNames)
+const isRest = Schema.is(Schema.Literals(["bf16", "f16", "f32"]))
+
+/** The model that a run's stages made, its unquantized numbers as its recipe wants them. */
+const fromRun = Effect.fnUntraced(function* (path: string, record: RunRecord) {
+  const { name, model, stages } = decodeNames(record.recipe)
+  const rest = stages.map((stage) => stage["rest"]).find(isRest) ?? "bf16"
+  const parts = yield* runParts(path, record)
+  const source = yield* openSourceModel(model)
+  const deployed = yield* owned(
+    computing(() => deployModel(source, parts, { rest })),
+    ({ release }) => release()
+  )
+  const directory = (format: string) => join(path, "model", format)
+  return { source, deployed, recipe: name, rest, directory } satisfies Exportable
+})
+
+/** quantization.json, as far as an export needs it. */
+const Description = Schema.Struct({ recipe: Schema.String })
+const decodeDescription = Schema.decodeUnknownSync(Schema.fromJsonString(Description))
+
+/** The recipe that a packed model says it was made by; its own name where it says nothing. */
+const recipeOf = (path: string) =>
+  Effect.try({
+    try: () => {
+      const file = join(path, descriptionName)
+      return existsSync(file) ? decodeDescription(readFileSync(file, "utf8")).recipe : basename(resolve(path))
+    },
+    catch: (error) =>
+      new NotExportable({ path, reason: `its ${descriptionName} is damaged: ${(error as Error).message}` })
+  })
+
+/** A packed model, its weights unpacked: what is written may be either form. */
+const fromPacked = Effect.fnUntraced(function* (path: string) {
+  const { backend } = yield* Compute
+  const known = yield* KnownQuantizers
+  const directory = yield* openModelDirectory(path)
+  const { store } = yield* Safetensors.openModel(path)
+  const { packed, others } = yield* owned(
+    computing(() => readPackedModel(backend, directory.config, store, known)),
+    (model) => {
+      releasePacked(model.packed)
+      releaseParameters(model.others)
+    }
+  )
+  const unpacked = yield* owned(
+    computing(() => unpackAll(packed)),
+    releaseParameters
+  )
+  const weights: Parameters = { ...others, ...unpacked }
+  const source: SourceModel = {
+    directory,
+    weights,
+    stored: new Map(Object.keys(weights).map((name) => [name, [name]]))
+  }
+  const deployed: DeployedModel = { packed, others, restBits: 16, release: () => {} }
+  const directoryOf = (format: string) => `${resolve(path)}-${format}`
+  return { source, deployed, recipe: yield* recipeOf(path), rest: "bf16", directory: directoryOf } satisfies Exportable
+})
+
+/** Opens what `path` holds, for the life of the scope. Fails with NotExportable, and with what reading a model fails with. */
+export const openExportable = Effect.fn("openExportable")(function* (path: string) {
+  const record = yield* readRunRecord(path)
+  if (Option.isSome(record)) return yield* fromRun(path, record.value)
+  const isPacked = yield* Effect.scoped(
+    Effect.map(Safetensors.openModel(path), ({ store }) => isPackedContainer(store))
+  )
+  if (isPacked) return yield* fromPacked(path)
+  // Quantizing dequantized weights again would move their grids: that is another model.
+  const reason = `it is no run and no packed model; give the run that made it, or quantize it with "speedq run"`
+  return yield* new NotExportable({ path, reason })
+})

@@ -1,0 +1,49 @@
+/**
+ * `npm run quickstart`: quantizes the shipped nano model to 2 and to 4 bits, all stages and evaluation included, and prints
+ * the table of what each stage did. Interrupted, it continues.
+ */
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { runMain } from "@speedq/pipeline/runMain"
+import * as Effect from "effect/Effect"
+import { NanoMissing } from "./Errors.ts"
+import { print, remark } from "./output.ts"
+import { loadRecipe } from "./recipes/loadRecipe.ts"
+import { type RunResult, runRecipe } from "./recipes/runRecipe.ts"
+import { repository, shippedNano } from "./shipped.ts"
+import { textTable } from "./textTable.ts"
+
+const recipes = ["nano-2bit", "nano-4bit"]
+
+/** The evaluations of several runs as one table: a row that an earlier run has, such as full precision, is not repeated. */
+const together = (runs: readonly RunResult[]): string => {
+  const tables = runs.flatMap(({ tables }) => tables.filter(({ title }) => title === "Evaluation"))
+  const rows = tables.flatMap((table) => table.rows)
+  const first = rows.filter((row, index) => rows.findIndex(([title]) => title === row[0]) === index)
+  return textTable(tables[0]?.columns ?? [], first)
+}
+
+const quickstart = Effect.gen(function* () {
+  const model = join(shippedNano, "model")
+  if (!existsSync(join(model, "model.safetensors"))) return yield* new NanoMissing({ directory: model })
+  // Paths in the recipes are relative to the repository.
+  process.chdir(repository)
+  const runs = yield* Effect.forEach(
+    recipes,
+    Effect.fnUntraced(function* (name) {
+      const file = join("configs", `${name}.json`)
+      yield* remark(`speedq run ${file}`)
+      const recipe = yield* loadRecipe(file, [], "npm run quickstart")
+      return yield* runRecipe(recipe, {
+        directory: join("runs", name),
+        backend: "auto",
+        fresh: false,
+        tensorBoard: undefined
+      })
+    })
+  )
+  yield* print(["", together(runs), "", ...runs.map(({ report }) => `report: ${report}`)].join("\n"))
+})
+
+runMain(quickstart.pipe(Effect.provide(NodeServices.layer)), { debug: process.argv.includes("--debug") })

@@ -1,0 +1,36 @@
+/** How far a run is, as a person reads it. */
+import type { RunStatus, StageStatus } from "@speedq/pipeline"
+import { formatBytes, formatNumber } from "@speedq/pipeline/format"
+import { type Cell, textTable } from "../textTable.ts"
+
+const row = ({ place, state, step, savedStep, steps, loss, keptBytes }: StageStatus): readonly Cell[] => [
+  place,
+  state,
+  steps === undefined ? "" : `${step}/${steps}`,
+  state === "begun" ? savedStep : "",
+  loss === undefined ? "" : formatNumber(loss),
+  keptBytes === 0 ? "" : formatBytes(keptBytes)
+]
+
+const stateLine = ({ state, message, owner }: RunStatus): string => {
+  switch (state) {
+    case "running":
+      return `running, process ${owner?.pid} on ${owner?.host} since ${owner?.since}`
+    case "finished":
+      return "finished"
+    case "interrupted":
+      return "interrupted and saved; the same command continues"
+    case "failed":
+      return `failed: ${message}`
+    case "stopped":
+      return "stopped without a word (killed, or the machine went down); the same command continues after the last saved step"
+  }
+}
+
+/** State and stages. */
+export const describeStatus = (run: RunStatus): string =>
+  [
+    `${run.directory}: ${stateLine(run)}`,
+    "",
+    textTable(["stage", "state", "steps", "saved", "loss", "kept"], run.stages.map(row))
+  ].join("\n")

@@ -1,0 +1,51 @@
+/** Reads a recipe file, with the settings of the command line applied. */
+import { readdirSync } from "node:fs"
+import { basename, dirname, join, relative } from "node:path"
+import { applyOverrides, Recipe } from "@speedq/pipeline"
+import { nearest } from "@speedq/pipeline/nearest"
+import { stages } from "@speedq/pipeline/stages/registry"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Schema from "effect/Schema"
+import { RecipeMissing, RecipeUnreadable, WrongUsage } from "../Errors.ts"
+import { shippedRecipes } from "../shipped.ts"
+
+/** Recipes whose names are like the one that is not there: beside it, in ./configs, and those of the repository. */
+const nearRecipes = (file: string): readonly string[] => {
+  const files = [...new Set([dirname(file), "configs", relative("", shippedRecipes)])].flatMap((directory) => {
+    try {
+      return readdirSync(directory).flatMap((name) => (name.endsWith(".json") ? [join(directory, name)] : []))
+    } catch {
+      return [] // No such directory, no candidates.
+    }
+  })
+  const names = new Map(files.map((path) => [basename(path, ".json"), path]))
+  return nearest(basename(file, ".json"), [...names.keys()]).flatMap((name) => names.get(name) ?? [])
+}
+
+const readJson = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const text = yield* fs.readFileString(file).pipe(
+    Effect.catchReason("PlatformError", "NotFound", () => new RecipeMissing({ file, near: nearRecipes(file) })),
+    Effect.catchTag("PlatformError", ({ message }) => new RecipeUnreadable({ file, reason: message }))
+  )
+  return yield* Effect.try({
+    try: () => Schema.decodeUnknownSync(Schema.Json)(JSON.parse(text)),
+    catch: (error) => new RecipeUnreadable({ file, reason: error instanceof Error ? error.message : String(error) })
+  })
+})
+
+/** A recipe ready to be planned or run. Fails with RecipeMissing, RecipeUnreadable, RecipeInvalid, and WrongUsage for a setting. */
+export const loadRecipe = Effect.fn("loadRecipe")(function* (file: string, settings: readonly string[], help: string) {
+  const json = yield* readJson(file)
+  const changed = yield* applyOverrides(stages, json, settings).pipe(
+    Effect.mapError(
+      ({ problems }) => new WrongUsage({ problems: problems.map(({ path, issue }) => `${path}: ${issue}`), help })
+    )
+  )
+  return yield* Recipe.decode(stages, changed)
+})
+
+/** Directory of a run that was given none. */
+export const defaultDirectory = ({ settings }: Recipe.AnyRecipe): string =>
+  join("runs", settings.name.replaceAll(/[^\p{L}\p{N}._-]+/gu, "-"))

@@ -1,0 +1,19 @@
+/** Tables for a terminal. */
+import { displayWidth } from "effect/cli/CliOutput"
+
+export type Cell = string | number
+
+const textOf = (cell: Cell): string => (typeof cell === "number" ? String(Number(cell.toPrecision(6))) : cell)
+
+/** Columns of equal width, two spaces between; columns of numbers flush right. */
+export const textTable = (columns: readonly string[], rows: readonly (readonly Cell[])[]): string => {
+  const lines = [columns, ...rows].map((row) => columns.map((_, at) => textOf(row[at] ?? "")))
+  const widths = columns.map((_, at) => Math.max(...lines.map((line) => displayWidth(line[at]!))))
+  // A cell that begins with a digit is a number here, its unit or error after it.
+  const numeric = columns.map((_, at) => at > 0 && rows.every((row) => /^(|[-+]?\d.*)$/.test(textOf(row[at] ?? ""))))
+  const cell = (text: string, at: number) => {
+    const space = " ".repeat(widths[at]! - displayWidth(text))
+    return numeric[at] ? space + text : text + space
+  }
+  return lines.map((line) => line.map(cell).join("  ").trimEnd()).join("\n")
+}

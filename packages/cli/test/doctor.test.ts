@@ -1,0 +1,45 @@
+import { assert, describe, it } from "vitest"
+import type { Examination } from "../src/doctor/examine.ts"
+import { speedqJson, temporaryDirectory } from "./support/speedq.ts"
+
+describe("speedq doctor", () => {
+  it("reports the machine and every backend as one JSON document, from any directory", async () => {
+    const report = (await speedqJson(["doctor"], { cwd: temporaryDirectory() })) as Examination
+    assert.isAbove(report.cores, 0)
+    assert.isAbove(report.memory.usableBytes, 0)
+    assert.isTrue(report.node.supported)
+    const backends = new Map(report.backends.map((each) => [each.name, each]))
+    assert.includeMembers(
+      [...backends.keys()],
+      ["native", "gpujs:webgpu", "gpujs:headlessgl", "gpujs:webasm", "reference"]
+    )
+    for (const name of ["native", "reference"]) {
+      const found = backends.get(name)!
+      assert.isTrue(found.answers, JSON.stringify(found))
+      if (found.answers) assert.isAbove(found.speed.gflops, 0)
+    }
+    for (const found of backends.values()) if (!found.answers) assert.isNotEmpty(found.reason)
+    const advised = report.advice.map(({ what }) => what)
+    assert.strictEqual(advised.includes("ffmpeg"), report.ffmpeg === null)
+    const native = backends.get("native")!
+    assert.strictEqual(
+      advised.includes("a BLAS for matrix products"),
+      native.answers && native.native?.blas === undefined
+    )
+  })
+
+  it("survives a backend that takes its process down, and goes on", async () => {
+    const crash = `
+      const send = process.send
+      if (process.argv[1]?.includes("probe")) process.send = (report, sent) =>
+        report.name === "gpujs:webasm" ? process.kill(process.pid, "SIGKILL") : send.call(process, report, sent)`
+    const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(crash)}` }
+    const { backends } = (await speedqJson(["doctor"], { env })) as Examination
+    const answered = new Map(backends.map((each) => [each.name, each.answers]))
+    assert.isFalse(answered.get("gpujs:webasm"))
+    assert.isTrue(answered.get("native"))
+    assert.isTrue(answered.get("reference"))
+    const crashed = backends.find(({ name }) => name === "gpujs:webasm")!
+    if (!crashed.answers) assert.match(crashed.reason, /^its process ended with SIGKILL/)
+  })
+})

@@ -1,0 +1,86 @@
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import type { RunStatus } from "@speedq/pipeline"
+import { assert, describe, it } from "vitest"
+import type { RunResult } from "../src/recipes/runRecipe.ts"
+import { evaluateStage, randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
+import { speedq, speedqJson, temporaryDirectory } from "./support/speedq.ts"
+
+const native = ["--backend", "native:none"]
+
+describe("speedq run", () => {
+  it("runs a recipe, reuses what is finished, and prints one document", async () => {
+    const directory = temporaryDirectory()
+    const model = await randomNano(directory)
+    const out = join(directory, "run")
+    const stages = [...speedqStages(2), evaluateStage("SPEED-Q")]
+    const args = ["run", writeRecipe(model, stages), "--out", out, ...native]
+    const first = (await speedqJson(args)) as RunResult
+    assert.strictEqual(first.report, join(out, "report.html"))
+    assert.isTrue(existsSync(first.report))
+    assert.match(first.backend, /^native \(WebAssembly/)
+    const [evaluation] = first.tables
+    assert.strictEqual(evaluation?.title, "Evaluation")
+    assert.strictEqual(evaluation?.rows[0]?.[0], "SPEED-Q")
+
+    const again = await speedq([...args, "--set", "evaluate.title=again"])
+    assert.strictEqual(again.code, 0, again.stderr)
+    assert.match(again.stderr, /03-qat: finished before, reused/)
+    assert.match(again.stdout, /^Evaluation\nmodel +.*\nagain +\d/)
+
+    const status = (await speedqJson(["status", out])) as RunStatus
+    assert.strictEqual(status.state, "finished")
+    assert.deepStrictEqual(
+      status.stages.map(({ place, state }) => [place, state]),
+      [
+        ["01-adaround-vit", "finished"],
+        ["02-train-projector", "finished"],
+        ["03-qat", "finished"],
+        ["04-evaluate", "finished"]
+      ]
+    )
+  }, 180_000)
+
+  it("saves and exits with 130 when interrupted, and continues to the same bytes", async () => {
+    const directory = temporaryDirectory()
+    const recipe = writeRecipe(await randomNano(directory), speedqStages(30))
+    const [whole, broken] = [join(directory, "whole"), join(directory, "broken")]
+    const args = (out: string) => ["run", recipe, "--out", out, ...native]
+    assert.strictEqual((await speedq(args(whole))).code, 0)
+
+    let told = false
+    const interrupted = await speedq(args(broken), {
+      onStderr: (text, kill) => {
+        if (!told && text.includes("03-qat: saved step 3:")) kill("SIGINT")
+        told ||= text.includes("03-qat: saved step 3:")
+      }
+    })
+    assert.strictEqual(interrupted.code, 130, interrupted.stderr)
+    assert.match(interrupted.stderr, /interrupted after step \d+ of \d+, saved; the same command continues/)
+    const status = await speedq(["status", broken])
+    assert.match(status.stdout, /interrupted and saved/)
+    assert.match(status.stdout, /03-qat +begun +\d+\/\d+/)
+
+    const continued = await speedq(args(broken))
+    assert.strictEqual(continued.code, 0, continued.stderr)
+    assert.match(continued.stderr, /03-qat: continuing after step \d+ of \d+/)
+    const result = (out: string) => readFileSync(join(out, "stages", "03-qat", "quantizedLanguage.safetensors"))
+    assert.isTrue(result(broken).equals(result(whole)))
+  }, 180_000)
+
+  it("refuses a model that is not there before it does anything", async () => {
+    const directory = temporaryDirectory()
+    const recipe = writeRecipe(join(directory, "missing"), speedqStages(2))
+    const { code, stdout, stderr } = await speedq(["run", recipe, "--out", join(directory, "run"), ...native])
+    assert.strictEqual(code, 1)
+    assert.strictEqual(stdout, "")
+    assert.match(stderr, /missing/)
+    assert.notMatch(stderr, /\n {4}at /)
+  })
+
+  it("says that a directory holds no run", async () => {
+    const { code, stderr } = await speedq(["status", temporaryDirectory()])
+    assert.strictEqual(code, 1)
+    assert.match(stderr, /holds no run \(it has no run\.json\)/)
+  })
+})
