@@ -62,7 +62,7 @@ export {
   VideoInvalid
 } from "./Errors.ts"
 // Generation
-export { type AnsweringModel, answer, type Question, streamAnswer } from "./generation/answer.ts"
+export { type AnswerError, type AnsweringModel, answer, type Question, streamAnswer } from "./generation/answer.ts"
 export { type GenerationRequest, generateTokens } from "./generation/generateTokens.ts"
 export { greedy, type NucleusOptions, nucleus, type Sampler } from "./generation/sampling.ts"
 // Images and videos
@@ -117,6 +117,7 @@ export { type ModelDirectory, type OpenModelError, openModelDirectory } from "./
 export {
   ImageTokenMismatch,
   ModelConfigInvalid,
+  PromptTooLong,
   VocabularyMismatch,
   WeightMissing,
   WeightShapeMismatch,

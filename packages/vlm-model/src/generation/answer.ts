@@ -3,14 +3,16 @@ import { type Backend, noGrad, scope, type Tensor, tensor } from "@speedq/tensor
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { generationPrompt, type PromptInput } from "../conversation/generationPrompt.ts"
-import type { PromptInvalid } from "../Errors.ts"
+import { PromptInvalid } from "../Errors.ts"
 import { normalizeTiles } from "../image/normalize.ts"
 import type { Tiles } from "../image/tiling.ts"
-import { tokensPerTile } from "../model/ModelConfig.ts"
+import { type ModelConfig, tokensPerTile } from "../model/ModelConfig.ts"
 import type { ModelDirectory } from "../model/ModelDirectory.ts"
+import { ImageTokenMismatch, PromptTooLong } from "../model/ModelErrors.ts"
 import { imageTokenRows, mergeEmbeddings } from "../model/multimodal.ts"
 import { projector, visionFeatures } from "../model/vision.ts"
 import type { Weights } from "../model/Weights.ts"
+import { messageEnd } from "../tokenizer/SpecialTokens.ts"
 import { generateTokens } from "./generateTokens.ts"
 import type { Sampler } from "./sampling.ts"
 
@@ -28,13 +30,34 @@ export interface AnsweringModel {
   readonly weights: Weights
 }
 
-/** Visual tokens of all tiles, [tiles, tokens, H]; one tile at a time, since memory is dear and tiles do not meet before the decoder. */
+/** What is wrong with a question. */
+export type AnswerError = PromptInvalid | ImageTokenMismatch | PromptTooLong
+
+const isAnswerError = (error: unknown): error is AnswerError =>
+  [PromptInvalid, ImageTokenMismatch, PromptTooLong].some((type) => error instanceof type)
+
+/** Visual tokens of every tile, [1, tokens, H]: one at a time, for tiles do not meet before the decoder and memory is dear. */
 const visualTokens = ({ backend, directory, weights }: AnsweringModel, images: readonly Tiles[]): readonly Tensor[] => {
   const { config, image } = directory
-  return images.map((tiles) => {
-    const pixels = tensor(backend, normalizeTiles(tiles, image.statistics), [tiles.count, 3, tiles.size, tiles.size])
-    return projector(weights, visionFeatures(weights, config, pixels))
+  return images.flatMap((tiles) => {
+    const { count, size } = tiles
+    const pixels = normalizeTiles(tiles, image.statistics)
+    const tileLength = pixels.length / count
+    return Array.from({ length: count }, (_, tile) =>
+      scope(() => {
+        const values = pixels.subarray(tile * tileLength, (tile + 1) * tileLength)
+        return projector(weights, visionFeatures(weights, config, tensor(backend, values, [1, 3, size, size])))
+      })
+    )
   })
+}
+
+/** What can be told before the pictures are looked at. */
+const checkLengths = (config: ModelConfig, tokens: number, placeholders: number, images: readonly Tiles[]): void => {
+  const visualTokens = tokensPerTile(config) * images.reduce((sum, { count }) => sum + count, 0)
+  if (placeholders !== visualTokens) throw new ImageTokenMismatch({ placeholders, visualTokens })
+  const limit = config.llm_config.max_position_embeddings
+  if (tokens >= limit) throw new PromptTooLong({ tokens, limit })
 }
 
 /** Embeddings [1, T, H] of a rendered prompt. */
@@ -45,12 +68,13 @@ const promptEmbeddings = (model: AnsweringModel, prompt: string, images: readonl
       const ids = directory.tokenizer.encode(prompt)
       const index = tensor(backend, ids, [1, ids.length], "i32")
       const rows = imageTokenRows(ids, directory.tokens.imageContext)
+      checkLengths(directory.config, ids.length, rows.length, images)
       return mergeEmbeddings(weights, index, visualTokens(model, images), rows)
     })
   )
 
-/** Pieces of the answer's text as they are generated, specials left out, never a part of a character. Fails with PromptInvalid. */
-export const streamAnswer = (model: AnsweringModel, question: Question): Stream.Stream<string, PromptInvalid> => {
+/** Pieces of the answer's text as they are generated, specials left out, never a part of a character. */
+export const streamAnswer = (model: AnsweringModel, question: Question): Stream.Stream<string, AnswerError> => {
   const { backend, directory, weights } = model
   const prepare = generationPrompt({
     question: question.question,
@@ -59,9 +83,11 @@ export const streamAnswer = (model: AnsweringModel, question: Question): Stream.
     tokensPerTile: tokensPerTile(directory.config),
     systemMessage: directory.config.system_message
   })
-  return Stream.unwrap(
-    Effect.map(prepare, (text) => Stream.fromAsyncIterable(pieces(text), (error) => error).pipe(Stream.orDie))
-  )
+  const generated = (text: string): Stream.Stream<string, AnswerError> =>
+    Stream.fromAsyncIterable(pieces(text), (error) => error).pipe(
+      Stream.catch((error) => (isAnswerError(error) ? Stream.fail(error) : Stream.die(error)))
+    )
+  return Stream.unwrap(Effect.map(prepare, generated))
   async function* pieces(text: string): AsyncGenerator<string> {
     const prompt = promptEmbeddings(model, text, question.images)
     const decoder = directory.tokenizer.stream({ skipSpecial: true })
@@ -87,10 +113,10 @@ export const streamAnswer = (model: AnsweringModel, question: Question): Stream.
   }
 }
 
-/** The whole answer, white space around it stripped. */
-export const answer = (model: AnsweringModel, question: Question): Effect.Effect<string, PromptInvalid> =>
+/** The whole answer up to a spelled-out end of message, white space around it stripped. */
+export const answer = (model: AnsweringModel, question: Question): Effect.Effect<string, AnswerError> =>
   Stream.runFold(
     streamAnswer(model, question),
     () => "",
     (text, piece) => text + piece
-  ).pipe(Effect.map((text) => text.trim()))
+  ).pipe(Effect.map((text) => text.split(messageEnd, 1)[0]!.trim()))

@@ -12,6 +12,10 @@ import {
 } from "@speedq/tensors"
 import { headWidth, type LanguageConfig } from "./ModelConfig.ts"
 
+/** Whole numbers from `first` on. */
+export const countFrom = (first: number, count: number): Int32Array =>
+  Int32Array.from({ length: count }, (_, i) => first + i)
+
 export interface KeyValueCache {
   /** Tokens stored. */
   readonly length: number
@@ -30,6 +34,16 @@ export const makeKeyValueCache = (backend: Backend, config: LanguageConfig, capa
   const reserve = () => keep(zeros(backend, [capacity, rowWidth]))
   const layers = Array.from({ length: config.num_hidden_layers }, () => ({ k: reserve(), v: reserve() }))
   let length = 0
+  /** Places of the new tokens, for all layers of a step. */
+  let places: Tensor | undefined
+  const placesOf = (count: number): Tensor => {
+    places ??= keep(tensor(backend, countFrom(length, count), [count], "i32"))
+    return places
+  }
+  const forgetPlaces = () => {
+    places?.release()
+    places = undefined
+  }
   return {
     get length() {
       return length
@@ -37,12 +51,7 @@ export const makeKeyValueCache = (backend: Backend, config: LanguageConfig, capa
     attend: (layer, q, k, v, scale) => {
       const stored = layers[layer]!
       const count = q.shape[1]!
-      const index = tensor(
-        backend,
-        Int32Array.from({ length: count }, (_, i) => length + i),
-        [count],
-        "i32"
-      )
+      const index = placesOf(count)
       writeRows(stored.k, reshape(k, [count, rowWidth]), index)
       writeRows(stored.v, reshape(v, [count, rowWidth]), index)
       // Query i of the new tokens sits at position length + i: causal attention aligns the ends.
@@ -51,8 +60,10 @@ export const makeKeyValueCache = (backend: Backend, config: LanguageConfig, capa
     },
     advance: (tokens) => {
       length += tokens
+      forgetPlaces()
     },
     release: () => {
+      forgetPlaces()
       for (const { k, v } of layers) {
         k.release()
         v.release()

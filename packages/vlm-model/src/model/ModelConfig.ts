@@ -6,6 +6,15 @@ const positiveInteger = Schema.Int.check(Schema.isGreaterThan(0))
 const withDefault = <S extends Schema.Top>(schema: S, value: S["Encoded"]) =>
   schema.pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)))
 
+/** Passes when no rule is broken; a rule is a condition and what to say when it does not hold. */
+const rules = <T>(broken: (config: T) => readonly (readonly [holds: boolean, message: string])[]) =>
+  Schema.makeFilter((config: T) => broken(config).flatMap(([holds, message]) => (holds ? [] : [message])))
+
+const divides = (divisor: number, what: string, number: number, whole: string): readonly [boolean, string] => [
+  number % divisor === 0,
+  `${what} ${divisor} does not divide ${whole} ${number}`
+]
+
 /** InternViT: 448 px, patch 14, width 1024, 24 blocks in the released models. */
 export const VisionConfig = Schema.Struct({
   hidden_size: positiveInteger,
@@ -21,10 +30,18 @@ export const VisionConfig = Schema.Struct({
   qkv_bias: withDefault(Schema.Literal(true), true),
   qk_normalization: withDefault(Schema.Literal(false), false),
   drop_path_rate: withDefault(Schema.Finite, 0)
-})
+}).check(
+  rules(({ hidden_size, num_attention_heads, image_size, patch_size }) => [
+    divides(num_attention_heads, "num_attention_heads", hidden_size, "hidden_size"),
+    divides(patch_size, "patch_size", image_size, "image_size")
+  ])
+)
 export type VisionConfig = typeof VisionConfig.Type
 
-/** Qwen2 decoder. `rope_scaling: dynamic` has no effect up to `max_position_embeddings` and is ignored. */
+/** Dynamic scaling changes nothing up to `max_position_embeddings`; other kinds would be another network. */
+const ropeKind = Schema.optionalKey(Schema.Literals(["default", "dynamic"]))
+
+/** Qwen2 decoder. */
 export const LanguageConfig = Schema.Struct({
   hidden_size: positiveInteger,
   num_hidden_layers: positiveInteger,
@@ -35,8 +52,16 @@ export const LanguageConfig = Schema.Struct({
   rope_theta: withDefault(Schema.Finite, 1e6),
   rms_norm_eps: withDefault(Schema.Finite, 1e-6),
   max_position_embeddings: withDefault(positiveInteger, 32768),
-  hidden_act: withDefault(Schema.Literal("silu"), "silu")
-})
+  hidden_act: withDefault(Schema.Literal("silu"), "silu"),
+  rope_scaling: Schema.optionalKey(Schema.NullOr(Schema.Struct({ type: ropeKind, rope_type: ropeKind }))),
+  use_sliding_window: withDefault(Schema.Literal(false), false)
+}).check(
+  rules(({ hidden_size, num_attention_heads, num_key_value_heads }) => [
+    divides(num_key_value_heads, "num_key_value_heads", num_attention_heads, "num_attention_heads"),
+    // Rotary embedding pairs the two halves of a head.
+    divides(2 * num_attention_heads, "twice num_attention_heads", hidden_size, "hidden_size")
+  ])
+)
 export type LanguageConfig = typeof LanguageConfig.Type
 
 /** The whole model. Keys that are not listed are ignored, missing ones are named by the decoder. */
@@ -53,8 +78,19 @@ export const ModelConfig = Schema.Struct({
   min_dynamic_patch: withDefault(positiveInteger, 1),
   max_dynamic_patch: withDefault(positiveInteger, 12),
   use_thumbnail: withDefault(Schema.Boolean, true),
+  pad2square: withDefault(Schema.Boolean, false),
   force_image_size: Schema.optionalKey(Schema.NullOr(positiveInteger))
-})
+}).check(
+  rules(({ vision_config: { patch_size, image_size, num_hidden_layers: blocks }, ...config }) => [
+    // The pixel shuffle folds 2 x 2 patches into one.
+    divides(2 * patch_size, "twice patch_size", config.force_image_size ?? image_size, "the tile size"),
+    [config.select_layer >= -blocks - 1, `select_layer ${config.select_layer} of ${blocks} blocks and their input`],
+    [
+      config.min_dynamic_patch <= config.max_dynamic_patch,
+      `min_dynamic_patch ${config.min_dynamic_patch} above max_dynamic_patch ${config.max_dynamic_patch}`
+    ]
+  ])
+)
 export type ModelConfig = typeof ModelConfig.Type
 
 /** Side of one tile in pixels. */

@@ -61,7 +61,7 @@ export const openModelDirectory = Effect.fn("openModelDirectory")(function* (
     maxTiles: config.max_dynamic_patch,
     thumbnail: config.use_thumbnail,
     dynamic: config.dynamic_image_size,
-    padToSquare: false,
+    padToSquare: config.pad2square,
     statistics
   }
   return { directory, config, tokenizer, tokens, image }

@@ -63,3 +63,13 @@ export class VocabularyMismatch extends Schema.TaggedError<VocabularyMismatch>()
     return `${this.directory}: the tokenizer has ${this.tokens} ids, the embedding ${this.rows} rows; tokenizer and config.json are of different models`
   }
 }
+
+/** A prompt that leaves no room for an answer in the model's context. */
+export class PromptTooLong extends Schema.TaggedError<PromptTooLong>()("PromptTooLong", {
+  tokens: Schema.Number,
+  limit: Schema.Number
+}) {
+  override get message(): string {
+    return `the prompt has ${this.tokens} tokens, the model holds ${this.limit} with the answer (max_position_embeddings); use fewer or smaller pictures, or a shorter history`
+  }
+}

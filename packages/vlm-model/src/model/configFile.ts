@@ -12,27 +12,29 @@ const isRecord = (value: unknown): value is Json => typeof value === "object" &&
 const first = (value: unknown): unknown => (Array.isArray(value) ? value[0] : value)
 
 /**
- * The transformers-native config says the same in other words: `text_config`, sizes as [height, width] pairs, and other
- * names for eps and biases. Defaults of that library are filled in where it writes only what differs from them.
+ * The transformers-native config says the same in other words: `text_config`, sizes as [height, width] pairs, other names
+ * for biases, norms and the chosen layer, since version 5 `rope_parameters`. Absent keys mean that library's defaults.
  */
 const fromHuggingface = (raw: Json): Json => {
   if (!isRecord(raw["text_config"]) || !isRecord(raw["vision_config"])) return raw
-  const vision = raw["vision_config"]
+  const [text, vision] = [raw["text_config"], raw["vision_config"]]
+  const rope = isRecord(text["rope_parameters"]) ? text["rope_parameters"] : undefined
   return {
     ...raw,
-    llm_config: raw["text_config"],
+    llm_config: rope ? { ...text, rope_theta: rope["rope_theta"], rope_scaling: rope } : text,
     vision_config: {
       ...vision,
       image_size: first(vision["image_size"]),
       patch_size: first(vision["patch_size"]),
       qk_normalization: vision["use_qk_norm"] ?? false,
-      qkv_bias: vision["attention_bias"] ?? true
+      qkv_bias: vision["attention_bias"] ?? false
     },
+    select_layer: raw["vision_feature_layer"] ?? -1,
     force_image_size: null
   }
 }
 
-/** Decodes config.json of `directory`. Raises ModelConfigInvalid, which names missing keys. */
+/** Decodes config.json of `directory`. Raises ModelConfigInvalid, which names every missing and every wrong key. */
 export const readModelConfig = (directory: string): ModelConfig => {
   const file = join(directory, "config.json")
   const fail = (reason: string): never => {
@@ -46,7 +48,7 @@ export const readModelConfig = (directory: string): ModelConfig => {
   }
   if (!isRecord(raw)) return fail("it is not a JSON object")
   try {
-    return Schema.decodeUnknownSync(ModelConfig)(fromHuggingface(raw))
+    return Schema.decodeUnknownSync(ModelConfig)(fromHuggingface(raw), { errors: "all", reportInput: true })
   } catch (error) {
     return fail(`not an InternVL3 config: ${error instanceof Error ? error.message : String(error)}`)
   }

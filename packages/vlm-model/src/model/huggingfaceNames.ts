@@ -55,7 +55,13 @@ export interface ResolvedNames {
 /** Finds every expected tensor among the stored names, in either layout. */
 export const resolveNames = (expected: Iterable<string>, stored: Iterable<string>): ResolvedNames => {
   const byCanonical = new Map<string, string>()
-  for (const name of stored) if (!isQuantizerBuffer(name)) byCanonical.set(canonical(name), name)
+  const unexpected: string[] = []
+  for (const name of stored) {
+    if (isQuantizerBuffer(name)) continue
+    // The same tensor under two spellings: which one is meant?
+    if (byCanonical.has(canonical(name))) unexpected.push(name)
+    else byCanonical.set(canonical(name), name)
+  }
   const pieces = new Map<string, Pieces>()
   const missing: string[] = []
   const used = new Set<string>()
@@ -71,6 +77,6 @@ export const resolveNames = (expected: Iterable<string>, stored: Iterable<string
       choice.map((part) => byCanonical.get(part)!)
     )
   }
-  const unexpected = [...byCanonical].flatMap(([name, original]) => (used.has(name) ? [] : [original]))
+  for (const [name, original] of byCanonical) if (!used.has(name)) unexpected.push(original)
   return { pieces, missing, unexpected }
 }

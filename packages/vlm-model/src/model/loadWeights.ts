@@ -1,12 +1,10 @@
 /** Reads the weights of a model directory into tensors, straight into the backend's memory. */
-import { type TensorStore, typedView } from "@speedq/formats"
+import { bf16ToF32, f16ToF32, type TensorStore } from "@speedq/formats"
 import {
   type Backend,
   type DType,
   elementBytes,
   formatShape,
-  fromBfloat16,
-  fromFloat16,
   generate,
   type Shape,
   sameShape,
@@ -32,16 +30,19 @@ export interface LoadOptions {
 
 const dtypeOf: { readonly [stored: string]: DType | undefined } = { F32: "f32", BF16: "bf16", F16: "f16" }
 const positionName = "vision_model.embeddings.position_embedding"
-const widenedAtOnce = 1 << 20
+/** Patterns widened at a time: they stay in the cache between reading and widening. */
+const widenedAtOnce = 1 << 17
+const patterns = new Uint16Array(widenedAtOnce)
 
-/** Widens stored 16-bit patterns into f32 `target`, a megabyte at a time: no second copy of the tensor. */
+/** Widens stored 16-bit patterns into f32 `target` as they are read: no second copy of the tensor. */
 const widenInto = (store: TensorStore, name: string, stored: "BF16" | "F16", target: Uint8Array): void => {
-  const decode = stored === "BF16" ? fromBfloat16 : fromFloat16
+  const widen = stored === "BF16" ? bf16ToF32 : f16ToF32
   const floats = new Float32Array(target.buffer, target.byteOffset, target.byteLength / 4)
   for (let start = 0; start < floats.length; start += widenedAtOnce) {
     const end = Math.min(floats.length, start + widenedAtOnce)
-    const patterns = typedView(stored, store.read(name, { bytes: [2 * start, 2 * end] }))
-    for (let i = 0; i < patterns.length; i++) floats[start + i] = decode(patterns[i]!)
+    const part = patterns.subarray(0, end - start)
+    store.readInto(name, new Uint8Array(part.buffer, 0, part.byteLength), { bytes: [2 * start, 2 * end] })
+    widen(part, floats.subarray(start, end))
   }
 }
 

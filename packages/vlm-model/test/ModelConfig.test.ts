@@ -1,0 +1,223 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "vitest"
+import { headWidth, ModelConfigInvalid, patchGrid, readModelConfig, tileSize, tokensPerTile } from "../src/index.ts"
+import { temporaryDirectory } from "./temporaryDirectory.ts"
+
+type Json = { [key: string]: unknown }
+
+/** config.json as the hub has it. */
+const published = (size: "1b" | "2b"): Json & { vision_config: Json; llm_config: Json } =>
+  JSON.parse(readFileSync(new URL(`../../../configs/models/internvl3-${size}.json`, import.meta.url), "utf8"))
+
+const root = temporaryDirectory()
+let made = 0
+const directoryOf = (config: unknown): string => {
+  const directory = join(root, `${made++}`)
+  mkdirSync(directory)
+  writeFileSync(join(directory, "config.json"), typeof config === "string" ? config : JSON.stringify(config))
+  return directory
+}
+const decoded = (config: unknown) => readModelConfig(directoryOf(config))
+const reasonOf = (config: unknown): string => {
+  try {
+    decoded(config)
+  } catch (error) {
+    assert.instanceOf(error, ModelConfigInvalid)
+    assert.include(error.message, "config.json")
+    return error.message
+  }
+  return assert.fail("the config was accepted")
+}
+
+/** The same model as transformers writes it. */
+const huggingface = (): Json & { vision_config: Json; text_config: Json } => {
+  const { vision_config: vision, llm_config: text } = published("1b")
+  return {
+    architectures: ["InternVLForConditionalGeneration"],
+    model_type: "internvl",
+    downsample_ratio: 0.5,
+    image_seq_length: 256,
+    image_token_id: 151667,
+    projector_hidden_act: "gelu",
+    text_config: { ...text, eos_token_id: 151645, layer_types: ["full_attention"] },
+    vision_config: {
+      model_type: "internvl_vision",
+      attention_bias: true,
+      hidden_act: "gelu",
+      hidden_size: vision["hidden_size"],
+      image_size: [448, 448],
+      intermediate_size: vision["intermediate_size"],
+      layer_norm_eps: 1e-6,
+      layer_scale_init_value: 0.1,
+      norm_type: "layer_norm",
+      num_attention_heads: 16,
+      num_channels: 3,
+      num_hidden_layers: 24,
+      patch_size: [14, 14],
+      use_absolute_position_embeddings: true,
+      use_mean_pooling: true,
+      use_qk_norm: false
+    },
+    vision_feature_layer: -1,
+    vision_feature_select_strategy: "default"
+  }
+}
+
+describe("readModelConfig", () => {
+  it("decodes every field of the published 1B config", () => {
+    assert.deepStrictEqual(decoded(published("1b")), {
+      vision_config: {
+        hidden_size: 1024,
+        image_size: 448,
+        patch_size: 14,
+        num_hidden_layers: 24,
+        num_attention_heads: 16,
+        intermediate_size: 4096,
+        num_channels: 3,
+        layer_norm_eps: 1e-6,
+        hidden_act: "gelu",
+        norm_type: "layer_norm",
+        qkv_bias: true,
+        qk_normalization: false,
+        drop_path_rate: 0.1
+      },
+      llm_config: {
+        hidden_size: 896,
+        num_hidden_layers: 24,
+        num_attention_heads: 14,
+        num_key_value_heads: 2,
+        intermediate_size: 4864,
+        vocab_size: 151674,
+        rope_theta: 1e6,
+        rms_norm_eps: 1e-6,
+        max_position_embeddings: 32768,
+        hidden_act: "silu",
+        rope_scaling: { type: "dynamic" },
+        use_sliding_window: false
+      },
+      downsample_ratio: 0.5,
+      ps_version: "v2",
+      select_layer: -1,
+      template: "internvl2_5",
+      system_message: null,
+      dynamic_image_size: true,
+      min_dynamic_patch: 1,
+      max_dynamic_patch: 12,
+      use_thumbnail: true,
+      pad2square: false,
+      force_image_size: 448
+    })
+  })
+
+  it("decodes the 2B config", () => {
+    const { llm_config: language } = decoded(published("2b"))
+    const { hidden_size, num_hidden_layers, num_attention_heads, num_key_value_heads, intermediate_size } = language
+    assert.deepStrictEqual(
+      [
+        hidden_size,
+        num_hidden_layers,
+        num_attention_heads,
+        num_key_value_heads,
+        intermediate_size,
+        headWidth(language)
+      ],
+      [1536, 28, 12, 2, 8960, 128]
+    )
+  })
+
+  it("knows the sizes of a tile", () => {
+    const config = decoded(published("1b"))
+    assert.deepStrictEqual([tileSize(config), patchGrid(config), tokensPerTile(config)], [448, 32, 256])
+    const small = decoded({ ...published("1b"), force_image_size: 224 })
+    assert.deepStrictEqual([tileSize(small), patchGrid(small), tokensPerTile(small)], [224, 16, 64])
+  })
+
+  it("keeps a system message, and takes null and none alike", () => {
+    assert.strictEqual(decoded({ ...published("1b"), system_message: "Be brief." }).system_message, "Be brief.")
+    const { system_message: _, ...without } = published("1b")
+    assert.isNull(decoded(without).system_message)
+  })
+
+  it("reads the transformers layout to the same config", () => {
+    const original = decoded(published("1b"))
+    const { vision_config, force_image_size, ...rest } = decoded(huggingface())
+    const { vision_config: vision, force_image_size: _, ...expected } = original
+    assert.deepStrictEqual(rest, expected)
+    assert.deepStrictEqual(vision_config, { ...vision, drop_path_rate: 0 })
+    assert.isNull(force_image_size)
+    assert.strictEqual(tileSize(decoded(huggingface())), 448)
+  })
+
+  it("reads the rope parameters of transformers 5, and the chosen layer", () => {
+    const config = huggingface()
+    const { rope_theta: _, rope_scaling: __, ...text } = config.text_config
+    const rope = { rope_theta: 5e5, rope_type: "dynamic", factor: 2 }
+    const { llm_config, select_layer } = decoded({
+      ...config,
+      text_config: { ...text, rope_parameters: rope },
+      vision_feature_layer: -2
+    })
+    assert.strictEqual(llm_config.rope_theta, 5e5)
+    assert.strictEqual(select_layer, -2)
+  })
+
+  it("names every missing key at once", () => {
+    const config = published("1b")
+    const { hidden_size: _, ...language } = config.llm_config
+    const { patch_size: __, num_attention_heads: ___, ...vision } = config.vision_config
+    const reason = reasonOf({ ...config, llm_config: language, vision_config: vision })
+    for (const path of [
+      '["llm_config"]["hidden_size"]',
+      '["vision_config"]["patch_size"]',
+      '["num_attention_heads"]'
+    ]) {
+      assert.include(reason, path)
+    }
+    const { llm_config: ____, ...noLanguage } = config
+    assert.include(reasonOf(noLanguage), '["llm_config"]')
+  })
+
+  const change = (part: "vision_config" | "llm_config", changes: Json) => {
+    const config = published("1b")
+    return { ...config, [part]: { ...config[part], ...changes } }
+  }
+
+  it.each([
+    ["another activation", change("vision_config", { hidden_act: "gelu_tanh" }), "gelu_tanh"],
+    ["normalized queries", change("vision_config", { qk_normalization: true }), "qk_normalization"],
+    ["another scaling of positions", change("llm_config", { rope_scaling: { type: "yarn" } }), "yarn"],
+    ["a sliding window", change("llm_config", { use_sliding_window: true }), "use_sliding_window"],
+    ["a fraction", change("llm_config", { num_hidden_layers: 1.5 }), "num_hidden_layers"],
+    ["no layers", change("llm_config", { num_hidden_layers: 0 }), "num_hidden_layers"],
+    ["heads that do not divide", change("llm_config", { num_attention_heads: 15 }), "does not divide hidden_size 896"],
+    [
+      "groups that do not divide",
+      change("llm_config", { num_key_value_heads: 4 }),
+      "does not divide num_attention_heads 14"
+    ],
+    ["heads of the tower", change("vision_config", { num_attention_heads: 10 }), "does not divide hidden_size 1024"],
+    [
+      "a grid that is odd",
+      { ...published("1b"), force_image_size: 434 },
+      "twice patch_size 28 does not divide the tile size 434"
+    ],
+    ["a layer that is not there", { ...published("1b"), select_layer: -26 }, "select_layer -26 of 24 blocks"],
+    ["a layer counted from the front", { ...published("1b"), select_layer: 0 }, "select_layer"],
+    ["tiles the wrong way round", { ...published("1b"), min_dynamic_patch: 13 }, "min_dynamic_patch 13"],
+    ["another template", { ...published("1b"), template: "internlm2-chat" }, "template"],
+    [
+      "a tower without biases",
+      { ...huggingface(), vision_config: { ...huggingface().vision_config, attention_bias: false } },
+      "qkv_bias"
+    ],
+    ["no object", "[]", "not a JSON object"],
+    ["no JSON", "{", "JSON"]
+  ])("refuses %s", (_, config, expected) => {
+    assert.include(reasonOf(config), expected)
+  })
+
+  it("says which file is missing", () => {
+    assert.throws(() => readModelConfig(join(root, "nowhere")), /nowhere.*config\.json/)
+  })
+})
