@@ -1,5 +1,6 @@
 /** Finds the system's BLAS and checks that it multiplies. */
 import { BackendUnavailable } from "../../Errors.ts"
+import { chooseOpenblasCore } from "./openblasCore.ts"
 import { type Library, loadBlas, withoutLibraryThreads } from "./thread/blas.ts"
 
 export interface Blas {
@@ -25,6 +26,7 @@ const reasonOf = (error: unknown): string => (error instanceof Error ? error.mes
 
 /** Loads one library. Throws what is wrong with it. */
 const open = (path: string): Blas => {
+  chooseOpenblasCore()
   const library = withoutLibraryThreads(() => {
     const loaded = loadBlas(path)
     // A library that was loaded before, with threads, is told now.
