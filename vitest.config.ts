@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
 /** What vitest 5 prints failures with; Node 20 does not have it. */
@@ -16,7 +17,8 @@ map.groupBy ??= groupBy
 
 // Packages resolve to their sources (condition @speedq/source), so tests need no build except for WebAssembly modules.
 const conditions = ["@speedq/source"]
-const packages = readdirSync("packages").filter((name) => existsSync(`packages/${name}/package.json`))
+const folder = fileURLToPath(new URL("./packages", import.meta.url))
+const packages = readdirSync(folder).filter((name) => existsSync(`${folder}/${name}/package.json`))
 const project = (name: string, include: string) => ({
   extends: true as const,
   test: { name, include: [include] }
