@@ -1,54 +1,23 @@
-/** Opens any model directory for asking: a checkpoint of the hub in either layout, a fake-quant export, or a packed container. */
+/**
+ * Opens any model directory for asking: a checkpoint of the hub in either layout, a fake-quant export, a packed container, or
+ * what the reference wrote.
+ */
 import { Safetensors } from "@speedq/formats"
 import { isPackedContainer } from "@speedq/quantizers"
-import type { Parameters } from "@speedq/tensors"
-import { type AnsweringModel, loadWeights, openModelDirectory, type Weights, weightsFrom } from "@speedq/vlm-model"
+import { loadWeights, openModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { KnownQuantizers } from "../artefacts.ts"
 import { Compute } from "../compute/Compute.ts"
 import { ModelUnreadable } from "../Errors.ts"
-import { type PackedModel, readPackedModel } from "./packedDirectory.ts"
-import { packedWeights } from "./packedWeights.ts"
-import { owned, releasePacked, releaseParameters } from "./stageMemory.ts"
-
-export interface OpenedModel extends AnsweringModel {
-  /** "packed": weights are unpacked layer by layer while they are used, and take no more memory than in the file. */
-  readonly storage: "whole" | "packed"
-  /** Bytes of the weights in the backend's memory. */
-  readonly bytes: number
-}
-
-/** What is loaded of a directory, and how the network reads it. */
-interface Loaded {
-  readonly storage: OpenedModel["storage"]
-  readonly weights: Weights
-  readonly bytes: number
-  readonly release: () => void
-}
-
-const bytesOf = (parameters: Parameters): number =>
-  Object.values(parameters).reduce((sum, { storage }) => sum + storage.handle.bytes, 0)
-
-const fromWhole = (parameters: Parameters): Loaded => ({
-  storage: "whole",
-  weights: weightsFrom(parameters),
-  bytes: bytesOf(parameters),
-  release: () => releaseParameters(parameters)
-})
-
-/** A model whose quantized weights are in packed form. */
-export const fromPacked = ({ packed, others }: PackedModel): Loaded => ({
-  storage: "packed",
-  weights: packedWeights(packed, others),
-  bytes: [...packed.values()].reduce((sum, weight) => sum + weight.bytes, bytesOf(others)),
-  release: () => {
-    releasePacked(packed)
-    releaseParameters(others)
-  }
-})
+import { openReferenceModel } from "../reference/openReferenceModel.ts"
+import { detailsDirectory } from "../reference/QuantDetails.ts"
+import { type OpenedModel, packedModel, wholeModel } from "./OpenedModel.ts"
+import { readPackedModel } from "./packedDirectory.ts"
+import { owned } from "./stageMemory.ts"
 
 /** Opens the model of a directory for the life of the scope. Fails with ModelUnreadable, whatever is wrong with it. */
 export const openAnsweringModel = Effect.fn("openAnsweringModel")(function* (path: string) {
+  if (detailsDirectory(path) !== undefined) return (yield* openReferenceModel(path)) as OpenedModel
   const { backend } = yield* Compute
   const known = yield* KnownQuantizers
   const unreadable = (error: unknown) =>
@@ -62,14 +31,14 @@ export const openAnsweringModel = Effect.fn("openAnsweringModel")(function* (pat
         return yield* Effect.try({
           try: () =>
             isPackedContainer(store)
-              ? fromPacked(readPackedModel(backend, config, store, known))
-              : fromWhole(loadWeights(backend, config, store)),
+              ? packedModel(readPackedModel(backend, config, store, known))
+              : wholeModel(loadWeights(backend, config, store)),
           catch: unreadable
         })
       })
     ),
     ({ release }) => release()
   )
-  const { storage, weights, bytes } = loaded
-  return { backend, directory, weights, storage, bytes } satisfies OpenedModel
+  const opened: OpenedModel = { backend, directory, ...loaded }
+  return opened
 })

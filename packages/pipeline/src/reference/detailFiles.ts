@@ -1,0 +1,60 @@
+/** One artefact of the reference's save_fake_quant: a torch pickle or a safetensors file with the same entries. */
+import { closeSync, openSync, readSync } from "node:fs"
+import { decodeFloats, isFloatDType, Safetensors, typedView } from "@speedq/formats"
+import type { Shape } from "@speedq/tensors"
+import { openTorchFile } from "../torch/TorchFile.ts"
+import { TorchFileInvalid } from "../torch/TorchFileInvalid.ts"
+
+/** Numbers of one entry, row-major. */
+export interface DetailTensor {
+  readonly shape: Shape
+  readonly dtype: string
+  readonly read: () => ArrayLike<number>
+}
+
+export interface DetailFile {
+  readonly path: string
+  readonly tensors: ReadonlyMap<string, DetailTensor>
+  readonly close: () => void
+}
+
+/** Zip archives begin so. */
+const zipMagic = "PK\u0003\u0004"
+
+const beginsWith = (path: string, text: string): boolean => {
+  const descriptor = openSync(path, "r")
+  try {
+    const start = Buffer.alloc(text.length)
+    return readSync(descriptor, start, 0, text.length, 0) === text.length && start.toString("latin1") === text
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+const openSafetensors = (path: string): DetailFile => {
+  const store = Safetensors.openSync(path)
+  const tensors = [...store.tensors].map(([name, { dtype, shape }]) => {
+    const read = (): ArrayLike<number> => {
+      const bytes = store.read(name)
+      if (isFloatDType(dtype)) return decodeFloats(dtype, bytes)
+      if (dtype === "I8" || dtype === "U8" || dtype === "I32") return typedView(dtype, bytes)
+      throw new TorchFileInvalid({ file: path, reason: `its entry ${name} is of ${dtype}` })
+    }
+    return [name, { shape, dtype, read }] as const
+  })
+  return { path, tensors: new Map(tensors), close: () => store.close() }
+}
+
+/** Opens a file by what it is, whatever its name. Throws TorchFileInvalid, SafetensorsInvalid, FileFailed and the errors of node:fs. */
+export const openDetailFile = (path: string): DetailFile =>
+  beginsWith(path, zipMagic) ? openTorchFile(path) : openSafetensors(path)
+
+/** Opens a file for as long as `body` runs. */
+export const using = <A>(path: string, body: (file: DetailFile) => A): A => {
+  const file = openDetailFile(path)
+  try {
+    return body(file)
+  } finally {
+    file.close()
+  }
+}
