@@ -116,6 +116,7 @@ export {
 export { type ModelDirectory, type OpenModelError, openModelDirectory } from "./model/ModelDirectory.ts"
 export {
   ImageTokenMismatch,
+  LogitsNotFinite,
   ModelConfigInvalid,
   PromptTooLong,
   VocabularyMismatch,

@@ -8,7 +8,7 @@ import { normalizeTiles } from "../image/normalize.ts"
 import type { Tiles } from "../image/tiling.ts"
 import { type ModelConfig, tokensPerTile } from "../model/ModelConfig.ts"
 import type { ModelDirectory } from "../model/ModelDirectory.ts"
-import { ImageTokenMismatch, PromptTooLong } from "../model/ModelErrors.ts"
+import { ImageTokenMismatch, LogitsNotFinite, PromptTooLong } from "../model/ModelErrors.ts"
 import { imageTokenRows, mergeEmbeddings } from "../model/multimodal.ts"
 import { projector, visionFeatures } from "../model/vision.ts"
 import type { Weights } from "../model/Weights.ts"
@@ -30,11 +30,11 @@ export interface AnsweringModel {
   readonly weights: Weights
 }
 
-/** What is wrong with a question. */
-export type AnswerError = PromptInvalid | ImageTokenMismatch | PromptTooLong
+/** What is wrong with a question, or with the model. */
+export type AnswerError = PromptInvalid | ImageTokenMismatch | PromptTooLong | LogitsNotFinite
 
 const isAnswerError = (error: unknown): error is AnswerError =>
-  [PromptInvalid, ImageTokenMismatch, PromptTooLong].some((type) => error instanceof type)
+  [PromptInvalid, ImageTokenMismatch, PromptTooLong, LogitsNotFinite].some((type) => error instanceof type)
 
 /** Visual tokens of every tile, [1, tokens, H]: one at a time, for tiles do not meet before the decoder and memory is dear. */
 const visualTokens = ({ backend, directory, weights }: AnsweringModel, images: readonly Tiles[]): readonly Tensor[] => {

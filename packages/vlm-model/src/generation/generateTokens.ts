@@ -3,7 +3,7 @@ import { type Backend, noGrad, scope, type Tensor, tensor } from "@speedq/tensor
 import { countFrom, makeKeyValueCache } from "../model/KeyValueCache.ts"
 import { decoder, embedTokens, logitsOfRows } from "../model/language.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
-import { PromptTooLong } from "../model/ModelErrors.ts"
+import { LogitsNotFinite, PromptTooLong } from "../model/ModelErrors.ts"
 import type { Weights } from "../model/Weights.ts"
 import type { Sampler } from "./sampling.ts"
 
@@ -22,7 +22,7 @@ export interface GenerationRequest {
 
 /**
  * Yields new token ids until a stop id or `maxNewTokens`. Memory of one token's step is released before the next;
- * the cache when the generator ends, also when it is abandoned by `return`. Raises PromptTooLong.
+ * the cache when the generator ends, also when it is abandoned by `return`. Raises PromptTooLong and LogitsNotFinite.
  */
 export async function* generateTokens(request: GenerationRequest): AsyncGenerator<number, void, void> {
   const { backend, config, weights, prompt, stopIds, sampler } = request
@@ -46,7 +46,9 @@ export async function* generateTokens(request: GenerationRequest): AsyncGenerato
   let next = () => prompt.alias()
   try {
     for (let produced = 0; produced < maxNewTokens; produced++) {
-      const id = sampler(await readOnce(step(next)))
+      const logits = await readOnce(step(next))
+      const id = sampler(logits)
+      if (!Number.isFinite(logits[id])) throw new LogitsNotFinite({ position: cache.length, value: `${logits[id]}` })
       if (stopIds.has(id)) return
       yield id
       next = () => embedTokens(weights, tensor(backend, [id], [1, 1], "i32"))

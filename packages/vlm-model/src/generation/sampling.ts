@@ -25,17 +25,35 @@ export const nucleus = ({ temperature, topP, random }: NucleusOptions): Sampler 
   if (!(topP > 0 && topP <= 1)) throw new RangeError(`topP is ${topP}; it must be above 0 and at most 1`)
   return (logits) => {
     const peak = logits[greedy(logits)]!
-    const weights = Float64Array.from(logits, (logit) => Math.exp((logit - peak) / temperature))
-    const total = weights.reduce((sum, weight) => sum + weight, 0)
-    const order = Int32Array.from(weights.keys()).sort((a, b) => weights[b]! - weights[a]! || a - b)
-    let kept = 0
-    let mass = 0
-    while (kept < order.length && mass < topP * total) mass += weights[order[kept++]!]!
-    let left = random.nextUniform() * mass
-    for (let i = 0; i < kept; i++) {
-      left -= weights[order[i]!]!
-      if (left < 0) return order[i]!
+    const weights = new Float64Array(logits.length)
+    let total = 0
+    for (let id = 0; id < logits.length; id++) {
+      weights[id] = Math.exp((logits[id]! - peak) / temperature)
+      total += weights[id]!
     }
-    return order[Math.max(0, kept - 1)]!
+    const { ids, mass } = mostLikely(weights, total, topP)
+    let left = random.nextUniform() * mass
+    for (const id of ids) {
+      left -= weights[id]!
+      if (left < 0) return id
+    }
+    return ids[ids.length - 1]!
   }
+}
+
+/** The smallest set of most likely ids that holds the share `topP` of `total`, and what it holds. */
+const mostLikely = (
+  weights: Float64Array,
+  total: number,
+  topP: number
+): { readonly ids: readonly number[]; readonly mass: number } => {
+  // All ids lighter than this hold less than what may be left out, so none of them is needed: few are sorted.
+  const least = ((1 - topP) * total) / weights.length
+  const candidates: number[] = []
+  for (let id = 0; id < weights.length; id++) if (weights[id]! >= least) candidates.push(id)
+  if (topP < 1) candidates.sort((a, b) => weights[b]! - weights[a]! || a - b)
+  let kept = 0
+  let mass = 0
+  while (kept < candidates.length && mass < topP * total) mass += weights[candidates[kept++]!]!
+  return { ids: candidates.slice(0, kept), mass }
 }

@@ -73,3 +73,13 @@ export class PromptTooLong extends Schema.TaggedError<PromptTooLong>()("PromptTo
     return `the prompt has ${this.tokens} tokens, the model holds ${this.limit} with the answer (max_position_embeddings); use fewer or smaller pictures, or a shorter history`
   }
 }
+
+/** A network that computed no number. */
+export class LogitsNotFinite extends Schema.TaggedError<LogitsNotFinite>()("LogitsNotFinite", {
+  position: Schema.Number,
+  value: Schema.String
+}) {
+  override get message(): string {
+    return `the logit of the token chosen at position ${this.position} is ${this.value}; the weights are damaged, or their numbers overflow`
+  }
+}
