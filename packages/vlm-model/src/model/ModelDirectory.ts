@@ -22,16 +22,19 @@ export interface ModelDirectory {
   readonly image: ImageSettings
 }
 
-const Statistics = Schema.Struct({
-  image_mean: Schema.Tuple([Schema.Finite, Schema.Finite, Schema.Finite]),
-  image_std: Schema.Tuple([Schema.Finite, Schema.Finite, Schema.Finite])
-})
+const deviation = Schema.Finite.check(Schema.isGreaterThan(0))
+const Statistics = Schema.fromJsonString(
+  Schema.Struct({
+    image_mean: Schema.Tuple([Schema.Finite, Schema.Finite, Schema.Finite]),
+    image_std: Schema.Tuple([deviation, deviation, deviation])
+  })
+)
 
 /** preprocessor_config.json where there is one (models with statistics of their own), ImageNet's else. */
 const readStatistics = (directory: string): Effect.Effect<PixelStatistics, ModelConfigInvalid> => {
   const file = join(directory, "preprocessor_config.json")
   if (!existsSync(file)) return Effect.succeed(imagenetStatistics)
-  return Effect.tryPromise(async () => JSON.parse(await readFile(file, "utf8")) as unknown).pipe(
+  return Effect.tryPromise(() => readFile(file, "utf8")).pipe(
     Effect.flatMap(Schema.decodeUnknownEffect(Statistics)),
     Effect.map(({ image_mean, image_std }) => ({ mean: image_mean, std: image_std })),
     Effect.mapError((error) => new ModelConfigInvalid({ file, reason: error.message }))

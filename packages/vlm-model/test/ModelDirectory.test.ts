@@ -1,0 +1,99 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import {
+  imagenetStatistics,
+  ModelConfigInvalid,
+  openModelDirectory,
+  SpecialTokenMissing,
+  TokenizerMissing,
+  tokenizerParts,
+  VocabularyMismatch,
+  writeTokenizer
+} from "../src/index.ts"
+import { temporaryDirectory } from "./temporaryDirectory.ts"
+import { tinyDirectory } from "./tinyModel.ts"
+
+const tiny = JSON.parse(readFileSync(join(tinyDirectory, "config.json"), "utf8"))
+const config = { ...tiny, llm_config: { ...tiny.llm_config, vocab_size: 300 } }
+const parts = tokenizerParts([["h", "e"]])
+
+const root = temporaryDirectory()
+let made = 0
+const directoryOf = Effect.fnUntraced(function* (files: { readonly [name: string]: unknown }, tokenizer = parts) {
+  const directory = join(root, `${made++}`)
+  mkdirSync(directory)
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(directory, name), JSON.stringify(content))
+  yield* writeTokenizer(directory, tokenizer)
+  return directory
+})
+
+describe("openModelDirectory", () => {
+  it.effect("reads config, tokenizer and how pictures are prepared", () =>
+    Effect.gen(function* () {
+      const directory = yield* directoryOf({
+        "config.json": { ...config, max_dynamic_patch: 6, use_thumbnail: false, pad2square: true }
+      })
+      const model = yield* openModelDirectory(directory)
+      assert.strictEqual(model.directory, directory)
+      assert.strictEqual(model.config.llm_config.vocab_size, 300)
+      assert.strictEqual(model.tokens.imageContext, model.tokenizer.tokenId("<IMG_CONTEXT>"))
+      assert.deepStrictEqual(model.image, {
+        tileSize: 56,
+        minTiles: 1,
+        maxTiles: 6,
+        thumbnail: false,
+        dynamic: true,
+        padToSquare: true,
+        statistics: imagenetStatistics
+      })
+    })
+  )
+
+  it.effect("takes the statistics of preprocessor_config.json, whatever else it says", () =>
+    Effect.gen(function* () {
+      const statistics = { image_mean: [0.5, 0.4, 0.3], image_std: [0.1, 0.2, 0.3], crop_size: 448, do_resize: true }
+      const directory = yield* directoryOf({ "config.json": config, "preprocessor_config.json": statistics })
+      const { image } = yield* openModelDirectory(directory)
+      assert.deepStrictEqual(image.statistics, { mean: [0.5, 0.4, 0.3], std: [0.1, 0.2, 0.3] })
+    })
+  )
+
+  it.effect("refuses statistics of another form", () =>
+    Effect.gen(function* () {
+      const files = { "config.json": config, "preprocessor_config.json": { image_mean: [0.5], image_std: [1, 1, 1] } }
+      const error = yield* Effect.flip(openModelDirectory(yield* directoryOf(files)))
+      assert.instanceOf(error, ModelConfigInvalid)
+      assert.match(error.message, /preprocessor_config\.json.*image_mean/s)
+    })
+  )
+
+  it.effect("refuses a tokenizer with more ids than the embedding has rows", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(openModelDirectory(yield* directoryOf({ "config.json": tiny })))
+      assert.instanceOf(error, VocabularyMismatch)
+      assert.deepStrictEqual([error.tokens, error.rows], [257 + 31, 160])
+      assert.include(error.message, "288 ids")
+    })
+  )
+
+  it.effect("refuses a tokenizer without the tokens of a conversation", () =>
+    Effect.gen(function* () {
+      const bare = tokenizerParts([], [{ text: "<|endoftext|>", special: true }])
+      const error = yield* Effect.flip(openModelDirectory(yield* directoryOf({ "config.json": config }, bare)))
+      assert.instanceOf(error, SpecialTokenMissing)
+      assert.include(error.message, "<IMG_CONTEXT>")
+    })
+  )
+
+  it.effect("says what is missing", () =>
+    Effect.gen(function* () {
+      const noConfig = yield* Effect.flip(openModelDirectory(yield* directoryOf({})))
+      assert.instanceOf(noConfig, ModelConfigInvalid)
+      assert.include(noConfig.message, "config.json")
+      const noTokenizer = yield* Effect.flip(openModelDirectory(tinyDirectory))
+      assert.instanceOf(noTokenizer, TokenizerMissing)
+    })
+  )
+})
