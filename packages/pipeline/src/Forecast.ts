@@ -16,6 +16,8 @@ export interface Forecast {
   readonly checkpointBytes: number
   /** What the finished stage keeps on disk, in bytes. */
   readonly outputBytes: number
+  /** Files that exist only while the stage works, in bytes. */
+  readonly scratchBytes: number
   /** Expected time, undefined when unknown. */
   readonly seconds: number | undefined
   /** Lines for a person: layers, rules, bits. */
@@ -28,6 +30,7 @@ export const make = (parts: Partial<Forecast>): Forecast => ({
   memoryBytes: 0,
   checkpointBytes: 0,
   outputBytes: 0,
+  scratchBytes: 0,
   seconds: undefined,
   lines: [],
   ...parts

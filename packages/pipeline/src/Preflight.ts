@@ -24,7 +24,7 @@ export interface Plan {
   /** Of the stage that needs most. */
   readonly memoryBytes: number
   readonly memoryLimitBytes: number
-  /** Still to be written at the worst moment: results of the stages that are not finished, and three states of the largest of them. */
+  /** Still to be written at the worst moment: results of the stages that are not finished, and what the largest of them needs besides: three states and its scratch files. */
   readonly diskBytes: number
   readonly diskFreeBytes: number | undefined
   /** Sum of the stages that know theirs. */
@@ -48,9 +48,12 @@ export const plan = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
     const memoryLimitBytes = yield* limitOf(recipe.settings)
     const memoryBytes = Math.max(0, ...forecasts.map((forecast) => forecast.memoryBytes))
     const unfinished = stages.filter(({ finished }) => !finished)
-    const states = Math.max(0, ...unfinished.map(({ forecast }) => forecast.checkpointBytes))
+    const besides = Math.max(
+      0,
+      ...unfinished.map(({ forecast }) => 3 * forecast.checkpointBytes + forecast.scratchBytes)
+    )
     const results = unfinished.reduce((sum, { forecast, bytes }) => sum + forecast.outputBytes - bytes, 0)
-    const diskBytes = Math.max(0, results + 3 * states)
+    const diskBytes = Math.max(0, results + besides)
     const free = yield* machine.diskFreeBytes(yield* nearestDirectory(directory))
     const problems: ReadonlyArray<PreflightProblem> = [
       ...stages.flatMap(({ label, forecast }) =>

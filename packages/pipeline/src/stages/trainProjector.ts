@@ -14,6 +14,9 @@ import { EmbeddingConfig, headName, planEmbeddings } from "../model/plannedLayer
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
 import { owned, releaseParameters } from "../model/stageMemory.ts"
+import { planModel } from "../planning/plannedModel.ts"
+import { ruleLines } from "../planning/ruleLines.ts"
+import { trainingForecast } from "../planning/trainingForecast.ts"
 import * as Stage from "../Stage.ts"
 import { hiddenStates } from "../training/hiddenStates.ts"
 import { DataConfig, dropPathOf, OptimizationConfig } from "../training/TrainingConfig.ts"
@@ -28,6 +31,8 @@ export const TrainProjectorConfig = Schema.Struct({
   embeddings: EmbeddingConfig
 })
 
+const isProjector = (name: string): boolean => name.startsWith("mlp1.")
+
 export const TrainProjector = Stage.define({
   name: "train-projector",
   version: 1,
@@ -35,6 +40,19 @@ export const TrainProjector = Stage.define({
   needs: [QuantizedVision],
   gives: [TrainedProjector],
   fingerprint: ({ data }, recipe) => fingerprintOf(recipe, { meta: data.meta }),
+  forecast: Effect.fnUntraced(function* ({ data, embeddings, ...optimization }, recipe) {
+    const model = yield* planModel(recipe)
+    const embedded = yield* planEmbeddings(model.config, embeddings, optimization.compat)
+    return yield* trainingForecast({
+      model,
+      data,
+      optimization,
+      trains: isProjector,
+      fakeQuantized: false,
+      teacher: false,
+      lines: ruleLines(embedded)
+    })
+  }),
   begin: Effect.fnUntraced(function* (
     { data, embeddings, ...optimization }: typeof TrainProjectorConfig.Type,
     { quantizedVision }: { readonly quantizedVision: PackedWeights },
@@ -62,7 +80,7 @@ export const TrainProjector = Stage.define({
       meta: data.meta,
       source,
       optimization,
-      initial: () => copyParameters(original, (name) => name.startsWith("mlp1.")),
+      initial: () => copyParameters(original, isProjector),
       prepare: async (batch, index) => {
         const seen = await features.of(batch, index)
         return {

@@ -1,7 +1,6 @@
 /** Stage 1 of SPEED-Q: block-wise AdaRound of the vision tower, on images only (arXiv:2511.08914 §3; adaround.md). */
 import {
   type Block,
-  brecqDefaults,
   drawBatch,
   initialRounding,
   type RoundingState,
@@ -10,71 +9,28 @@ import {
   reportBlock,
   roundingStep
 } from "@speedq/adaround"
-import { noneQuantizer, type PackedWeights, packWeight, RuleSpec } from "@speedq/quantizers"
+import { type PackedWeights, packWeight } from "@speedq/quantizers"
 import { noGrad, Random, scope, type Tensor } from "@speedq/tensors"
 import { blocksUsed, patchGrid } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import { QuantizedVision } from "../../artefacts.ts"
 import { Compute } from "../../compute/Compute.ts"
 import { computing } from "../../compute/computing.ts"
 import { calibrationImages, openCalibrationTiles } from "../../data/CalibrationTiles.ts"
-import { RulesInvalid } from "../../Errors.ts"
 import { emit } from "../../Events.ts"
 import { formatNumber } from "../../format.ts"
 import { type PlannedLayers, planTowers } from "../../model/plannedLayers.ts"
 import { openSourceModel } from "../../model/SourceModel.ts"
 import { owned, owningState, releasePacked } from "../../model/stageMemory.ts"
-import { Compat, Count, CountOrNone, Positive, Rate, Share, withDefault } from "../../options.ts"
 import { LayerQuantized, Warning } from "../../runEvents.ts"
 import * as Stage from "../../Stage.ts"
 import { fingerprintOf } from "../fingerprint.ts"
+import { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
 import { type BlockCaches, makeBlockCaches } from "./BlockCaches.ts"
 import { blockSections, keptError } from "./blockSections.ts"
+import { forecastAdaRound, requireGrids } from "./forecastAdaRound.ts"
 import { type VisionRounding, visionRoundingCodec } from "./VisionRounding.ts"
 import { choicesOfBlock, isRounded, makeVisionSession } from "./VisionSession.ts"
-
-export const AdaRoundVitConfig = Schema.Struct({
-  compat: Compat,
-  /** Directory of calibration images, or a text file that lists them. */
-  images: Schema.NonEmptyString,
-  /** Tiles that are used, 1024 in BRECQ, and tiles of an image at most. */
-  count: withDefault(Count, 1024),
-  maxTiles: withDefault(Count, 1),
-  /** Quantizers of the tower's Linears; grids only (bilevel, uniform). */
-  quantizers: Schema.NonEmptyArray(RuleSpec),
-  /** Iterations a block; 0 rounds to nearest. */
-  iterations: withDefault(CountOrNone, brecqDefaults.iterations),
-  batch: withDefault(Count, brecqDefaults.batch),
-  learningRate: withDefault(Positive, brecqDefaults.learningRate),
-  lambda: withDefault(Rate, brecqDefaults.lambda),
-  warmup: withDefault(Share, brecqDefaults.warmup),
-  betaStart: withDefault(Schema.Finite, brecqDefaults.betaStart),
-  betaEnd: withDefault(Schema.Finite, brecqDefaults.betaEnd),
-  inputs: withDefault(Schema.Literals(["asymmetric", "full-precision"]), "asymmetric"),
-  /** A block whose error AdaRound left larger than rounding to nearest is rounded to nearest, with a warning; "keep" does not look. */
-  worse: withDefault(Schema.Literals(["nearest", "keep"]), "nearest"),
-  /** Memory for cached activations; what does not fit is in files of the stage's directory. */
-  cache: withDefault(Schema.ByteSizeFromString, "2 GiB")
-})
-type Config = typeof AdaRoundVitConfig.Type
-
-/** Fails with RulesInvalid when a quantizer has no grid to round on: now, and not when its block is reached. */
-const requireGrids = ({ choices }: PlannedLayers): Effect.Effect<void, RulesInvalid> => {
-  const without = [...choices].filter(
-    ([
-      ,
-      {
-        quantizer: { id, grid }
-      }
-    ]) => grid === undefined && id !== noneQuantizer.id
-  )
-  if (without.length === 0) return Effect.void
-  const named = without.map(([name, { quantizer }]) => `${name} (${quantizer.id})`).join(", ")
-  return Effect.fail(
-    new RulesInvalid({ reason: `AdaRound needs a quantizer with a grid, bilevel or uniform: ${named}` })
-  )
-}
 
 interface Hardening {
   readonly block: Block
@@ -82,7 +38,7 @@ interface Hardening {
   readonly state: VisionRounding
   readonly choices: PlannedLayers["choices"]
   readonly caches: BlockCaches
-  readonly config: Config
+  readonly config: AdaRoundVitConfig
 }
 
 /** Makes the rounding of a finished block permanent: packs its weights and measures what was won. */
@@ -115,7 +71,12 @@ export const AdaRoundVit = Stage.define({
       Effect.catch(() => Effect.succeed([images])),
       Effect.flatMap((files) => fingerprintOf(recipe, { files }))
     ),
-  begin: Effect.fnUntraced(function* (config: Config, _input: object, { recipe, seed, directory }: Stage.StageContext) {
+  forecast: forecastAdaRound,
+  begin: Effect.fnUntraced(function* (
+    config: AdaRoundVitConfig,
+    _input: object,
+    { recipe, seed, directory }: Stage.StageContext
+  ) {
     const { backend } = yield* Compute
     const model = yield* openSourceModel(recipe.model)
     const { config: modelConfig, image } = model.directory

@@ -15,12 +15,16 @@ import { computing } from "../../compute/computing.ts"
 import { DataUnusable } from "../../Errors.ts"
 import { eventKind } from "../../EventKind.ts"
 import { emit } from "../../Events.ts"
+import { make, missingFiles } from "../../Forecast.ts"
 import { formatNumber } from "../../format.ts"
 import { EmbeddingConfig, planEmbeddings, planTowers } from "../../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../../model/quantizedEmbeddings.ts"
 import { openSourceModel } from "../../model/SourceModel.ts"
 import { owned, owningState, releaseParameters } from "../../model/stageMemory.ts"
 import { Compat, Count, Positive, withDefault } from "../../options.ts"
+import { callsPerLayer, languageFlops, secondsFor } from "../../planning/cost.ts"
+import { planModel } from "../../planning/plannedModel.ts"
+import { ruleLines } from "../../planning/ruleLines.ts"
 import * as Stage from "../../Stage.ts"
 import { loadTensor, loadTensors, tensorSource, tensorSources } from "../../tensorCodec.ts"
 import { fingerprintOf } from "../fingerprint.ts"
@@ -93,6 +97,29 @@ export const Autoclip = Stage.define({
   config: AutoclipConfig,
   gives: [ClippingRanges],
   fingerprint: ({ calibration }, recipe) => fingerprintOf(recipe, { files: [calibration] }),
+  forecast: Effect.fnUntraced(function* (config: Config, recipe) {
+    const model = yield* planModel(recipe)
+    const { llm_config: language } = model.config
+    const planned = yield* planTowers(model.config, ["language"], config.quantizers, config.compat)
+    const missing = yield* missingFiles([config.calibration], "give a file of calibration text")
+    const tokens = config.documents * config.longest
+    const hidden = 4 * tokens * language.hidden_size
+    const embeddings = 8 * language.vocab_size * language.hidden_size
+    // Two ranges a group of the clipped weights, which are at most all of them.
+    const ranges = planned.plan.layers.reduce((sum, { shape, choice }) => {
+      const group = choice.quantizer.grid?.extents(choice.config).group
+      return group === undefined ? sum : sum + (8 * shape[0]! * shape[1]!) / group
+    }, 0)
+    const flops = languageFlops(model.config, config.block, 0) * (tokens / config.block)
+    return make({
+      obstacles: [...model.obstacles, ...missing],
+      memoryBytes: model.weightBytes + embeddings + 3 * hidden + ranges,
+      checkpointBytes: hidden + ranges,
+      outputBytes: ranges,
+      seconds: secondsFor(flops, language.num_hidden_layers * (tokens / config.block) * callsPerLayer),
+      lines: ruleLines(planned)
+    })
+  }),
   begin: Effect.fnUntraced(function* (config: Config, _input: object, { recipe }: Stage.StageContext) {
     const { backend } = yield* Compute
     const model = yield* openSourceModel(recipe.model)

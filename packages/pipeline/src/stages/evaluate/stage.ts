@@ -13,7 +13,7 @@ import {
 import { AtomicFile } from "@speedq/formats"
 import { type PackedWeights, RuleSpec } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
-import { weightsFrom } from "@speedq/vlm-model"
+import { parameterCount, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type LanguageModel, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../../artefacts.ts"
@@ -21,6 +21,7 @@ import * as Codec from "../../Codec.ts"
 import { Compute } from "../../compute/Compute.ts"
 import { computing } from "../../compute/computing.ts"
 import { EvaluationFailed } from "../../Errors.ts"
+import { make, missingFiles } from "../../Forecast.ts"
 import { deployModel, modelSize, Rest } from "../../model/deployedModel.ts"
 import type { Divergence } from "../../model/divergence.ts"
 import { modelAnswerer } from "../../model/modelAnswerer.ts"
@@ -29,6 +30,8 @@ import { planTowers } from "../../model/plannedLayers.ts"
 import { openSourceModel } from "../../model/SourceModel.ts"
 import { owned, releaseParameters } from "../../model/stageMemory.ts"
 import { Count, CountOrNone, withDefault } from "../../options.ts"
+import { planModel } from "../../planning/plannedModel.ts"
+import { quantizedBytes, ruleLines } from "../../planning/ruleLines.ts"
 import * as Stage from "../../Stage.ts"
 import { fingerprintOf } from "../fingerprint.ts"
 import { askRow, type Question, rowDivergence } from "./askRow.ts"
@@ -119,6 +122,8 @@ const scoreBenchmark = Effect.fnUntraced(function* (
   return { summary, files: [predictions, `${stem}_score.json`] }
 })
 
+const towers = ["vision", "projector", "language"] as const
+
 export const Evaluate = Stage.define({
   name: "evaluate",
   version: 1,
@@ -126,13 +131,24 @@ export const Evaluate = Stage.define({
   uses: [QuantizedVision, TrainedProjector, QuantizedLanguage, Evaluations],
   gives: [Evaluations],
   fingerprint: ({ benchmarks }, recipe) => fingerprintOf(recipe, { files: benchmarks.map(({ data }) => data) }),
+  forecast: Effect.fnUntraced(function* ({ benchmarks, nearest }: Config, recipe) {
+    const model = yield* planModel(recipe)
+    const planned = yield* planTowers(model.config, towers, nearest)
+    const files = benchmarks.map(({ data }) => data)
+    const missing = yield* missingFiles(
+      files,
+      "get the benchmark's TSV file; `speedq evaluate` says where it comes from"
+    )
+    // The source, packed weights, and everything unpacked in f32.
+    const memoryBytes = model.weightBytes + quantizedBytes(planned) + 4 * parameterCount(model.config)
+    return make({ obstacles: [...model.obstacles, ...missing], memoryBytes, lines: ruleLines(planned) })
+  }),
   begin: Effect.fnUntraced(function* (config: Config, input: EvaluateInput, context: Stage.StageContext) {
     const { backend } = yield* Compute
     const failed = (error: { readonly message: string }) =>
       new EvaluationFailed({ title: config.title, reason: error.message })
     const source = yield* openSourceModel(context.recipe.model)
     const { directory } = source
-    const towers = ["vision", "projector", "language"] as const
     const { choices: nearest } = yield* planTowers(directory.config, towers, config.nearest)
     const deployed = yield* owned(
       computing(() => deployModel(source, input, { rest: config.rest, nearest })),

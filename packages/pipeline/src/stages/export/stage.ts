@@ -1,15 +1,19 @@
 /** Writes the quantized model as a directory that loads elsewhere (fake-quant) or as the packed container. */
 import { join } from "node:path"
 import type { PackedWeights } from "@speedq/quantizers"
-import type { Parameters } from "@speedq/tensors"
+import { type Parameters, sizeOf } from "@speedq/tensors"
+import { modelTensors, parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Artefact from "../../Artefact.ts"
 import { type LanguageModel, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../../artefacts.ts"
 import * as Codec from "../../Codec.ts"
 import { computing } from "../../compute/computing.ts"
+import { make } from "../../Forecast.ts"
+import { formatBytes } from "../../format.ts"
 import { deployModel } from "../../model/deployedModel.ts"
 import { openSourceModel } from "../../model/SourceModel.ts"
 import { owned } from "../../model/stageMemory.ts"
+import { planModel } from "../../planning/plannedModel.ts"
 import type { Section } from "../../Report.ts"
 import * as Stage from "../../Stage.ts"
 import { fingerprintOf } from "../fingerprint.ts"
@@ -25,7 +29,7 @@ interface ExportInput {
 }
 
 /** Below the run's directory; formats do not overwrite each other. */
-const directoryOf = ({ format, dtype }: ExportConfig): string =>
+const directoryOf = ({ format, dtype }: Pick<ExportConfig, "format" | "dtype">): string =>
   join("model", format === "fake-quant" && dtype === "f32" ? "fake-quant-f32" : format)
 
 export const Export = Stage.define({
@@ -36,6 +40,19 @@ export const Export = Stage.define({
   uses: [QuantizedVision, TrainedProjector],
   gives: [ExportedModel],
   fingerprint: (_, recipe) => fingerprintOf(recipe, {}),
+  forecast: Effect.fnUntraced(function* ({ format, dtype }: ExportConfig, recipe) {
+    const model = yield* planModel(recipe)
+    const parameters = parameterCount(model.config)
+    // What is packed is not decided here: at most what the source takes.
+    const written = format === "packed" ? model.weightBytes : (dtype === "bf16" ? 2 : 4) * parameters
+    const largest = Math.max(...[...modelTensors(model.config).values()].map(sizeOf))
+    return make({
+      obstacles: model.obstacles,
+      memoryBytes: 2 * model.weightBytes + 12 * largest,
+      outputBytes: written,
+      lines: [`writes ${directoryOf({ format, dtype })}, at most ${formatBytes(written)}`]
+    })
+  }),
   begin: Effect.fnUntraced(function* (
     config: ExportConfig,
     input: ExportInput,

@@ -12,11 +12,14 @@ import { Compute } from "../../compute/Compute.ts"
 import { openSampleSource } from "../../data/SampleSource.ts"
 import { copyParameters } from "../../model/copyParameters.ts"
 import { packedWeights } from "../../model/packedWeights.ts"
-import { EmbeddingConfig, planEmbeddings, planTowers } from "../../model/plannedLayers.ts"
+import { EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "../../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../../model/quantizedEmbeddings.ts"
 import { openSourceModel } from "../../model/SourceModel.ts"
 import { owned, releaseParameters } from "../../model/stageMemory.ts"
 import { withDefault } from "../../options.ts"
+import { planModel } from "../../planning/plannedModel.ts"
+import { ruleLines } from "../../planning/ruleLines.ts"
+import { trainingForecast } from "../../planning/trainingForecast.ts"
 import * as Stage from "../../Stage.ts"
 import { DataConfig, dropPathOf, OptimizationConfig } from "../../training/TrainingConfig.ts"
 import { makeVisionFeatures } from "../../training/VisionFeatures.ts"
@@ -45,6 +48,12 @@ const clipped = (parameters: Parameters, ranges: Parameters | undefined): Parame
   )
 }
 
+/** The projector, and the language model without embedding and head. */
+const trainedBy =
+  ({ choices }: PlannedLayers) =>
+  (name: string): boolean =>
+    name.startsWith("mlp1.") || (name.startsWith("language_model.") && !choices.has(name))
+
 /** What earlier stages may have made: without a quantized tower the original one is used, without a projector likewise. */
 interface QatInput {
   readonly quantizedVision?: PackedWeights
@@ -59,6 +68,20 @@ export const Qat = Stage.define({
   uses: [QuantizedVision, TrainedProjector, ClippingRanges],
   gives: [QuantizedLanguage, TrainedProjector],
   fingerprint: ({ data }, recipe) => fingerprintOf(recipe, { meta: data.meta }),
+  forecast: Effect.fnUntraced(function* ({ data, embeddings, quantizers, loss, ...optimization }, recipe) {
+    const model = yield* planModel(recipe)
+    const planned = yield* planTowers(model.config, ["language"], quantizers, optimization.compat)
+    const embedded = yield* planEmbeddings(model.config, embeddings, optimization.compat)
+    return yield* trainingForecast({
+      model,
+      data,
+      optimization,
+      trains: trainedBy(embedded),
+      fakeQuantized: true,
+      teacher: loss.cakld > 0,
+      lines: [...ruleLines(planned), ...ruleLines(embedded)]
+    })
+  }),
   begin: Effect.fnUntraced(function* (
     { data, embeddings, quantizers, loss, ...optimization }: typeof QatConfig.Type,
     { quantizedVision, projector, clipping }: QatInput,
@@ -86,8 +109,7 @@ export const Qat = Stage.define({
       quantizedVision === undefined && rate === 0
         ? teacherFeatures
         : makeVisionFeatures({ ...original, weights: tower, dropPath: { rate, seed } })
-    const isTrained = (name: string) =>
-      name.startsWith("mlp1.") || (name.startsWith("language_model.") && !embedded.choices.has(name))
+    const isTrained = trainedBy(embedded)
 
     return yield* distillationProgram({
       backend,

@@ -1,0 +1,54 @@
+/**
+ * What a model costs to run, from its config alone: floating-point operations (two a multiplication with addition), and
+ * floats that a forward pass keeps for the backward pass.
+ */
+import { availableParallelism } from "node:os"
+import { sizeOf } from "@speedq/tensors"
+import { headWidth, linearLayers, type ModelConfig, patchGrid, type Tower, towerOf } from "@speedq/vlm-model"
+
+/** Weights of a tower's Linears. */
+export const linearWeights = (config: ModelConfig, tower: Tower): number =>
+  [...linearLayers(config)].reduce((sum, [name, shape]) => (towerOf(name) === tower ? sum + sizeOf(shape) : sum), 0)
+
+/** Tokens of one tile in the vision tower, class token included. */
+export const visionTokens = (config: ModelConfig): number => patchGrid(config) ** 2 + 1
+
+/** One tile through one vision block, forward. */
+export const visionBlockFlops = (config: ModelConfig): number => {
+  const { num_hidden_layers, hidden_size } = config.vision_config
+  const tokens = visionTokens(config)
+  return (2 * linearWeights(config, "vision") * tokens) / num_hidden_layers + 4 * tokens ** 2 * hidden_size
+}
+
+/** One tile through the vision tower, forward. */
+export const visionFlops = (config: ModelConfig): number =>
+  config.vision_config.num_hidden_layers * visionBlockFlops(config)
+
+/** A sequence through the decoder, forward, with logits of some of its tokens. */
+export const languageFlops = (config: ModelConfig, tokens: number, logits: number): number => {
+  const { num_hidden_layers, hidden_size, vocab_size } = config.llm_config
+  const attention = 2 * tokens ** 2 * hidden_size * num_hidden_layers
+  return 2 * linearWeights(config, "language") * tokens + attention + 2 * logits * hidden_size * vocab_size
+}
+
+/** Floats that a decoder layer keeps for each token. */
+export const languageLayerFloats = ({ llm_config }: ModelConfig): number => {
+  const { hidden_size, num_key_value_heads, intermediate_size } = llm_config
+  return 10 * hidden_size + 4 * num_key_value_heads * headWidth(llm_config) + 4 * intermediate_size
+}
+
+/** Floats that a vision block keeps for each token. */
+export const visionBlockFloats = ({ vision_config: { hidden_size, intermediate_size } }: ModelConfig): number =>
+  14 * hidden_size + 2 * intermediate_size
+
+/** Operations that a processor core does in a second, all in all: a half of what products alone reach (bench/). */
+const flopsPerCore = 30e9
+/** Seconds that a call of a kernel takes however small it is. */
+const secondsPerCall = 1e-5
+
+/** Seconds that work is likely to take here; of the right order, no more. */
+export const secondsFor = (flops: number, kernelCalls: number): number =>
+  flops / (flopsPerCore * availableParallelism()) + kernelCalls * secondsPerCall
+
+/** Kernel calls of a layer or block, forward. */
+export const callsPerLayer = 25
