@@ -1,9 +1,10 @@
 /** A model as it will be shipped: quantized weights in packed form, everything else in 16 bits. */
-import { type PackedWeight, type PackedWeights, packWeight, type QuantizerChoice } from "@speedq/quantizers"
+import type { PackedWeight, PackedWeights, QuantizerChoice } from "@speedq/quantizers"
 import { cast, noGrad, type Parameters, scope, sizeOf, type Tensor } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
 import type { LanguageModel } from "../artefacts.ts"
 import { withDefault } from "../options.ts"
+import { packNearest } from "./packNearest.ts"
 import type { SourceModel } from "./SourceModel.ts"
 
 /** Numbers of what is not quantized: bf16 as released models have them, f16, or f32. */
@@ -40,16 +41,6 @@ const rounded = (tensor: Tensor, rest: Rest): Tensor =>
 
 const isStoredIn32Bits = (weights: Parameters): boolean =>
   Object.values(weights).some(({ dtype, shape }) => shape.length === 2 && dtype === "f32")
-
-/** Packs one weight, rounded to nearest. */
-const packNearest = async (choice: QuantizerChoice, weight: Tensor): Promise<PackedWeight> => {
-  const quantized = noGrad(() => scope(() => choice.quantizer.quantize(choice.config, cast(weight, "f32"))))
-  try {
-    return await packWeight(choice, weight.shape, quantized)
-  } finally {
-    for (const tensor of Object.values<Tensor>(quantized)) tensor.release()
-  }
-}
 
 /**
  * Puts the parts together and quantizes what they leave open: weights by the choices of the language model, then by

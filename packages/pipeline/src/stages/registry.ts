@@ -3,7 +3,8 @@ import { AdaRoundVit } from "./adaroundVit/stage.ts"
 import { Autoclip } from "./autoclip/stage.ts"
 import { Evaluate } from "./evaluate/stage.ts"
 import { Export } from "./export/stage.ts"
+import { JointQat } from "./qat/jointStage.ts"
 import { Qat } from "./qat/stage.ts"
 import { TrainProjector } from "./trainProjector.ts"
 
-export const stages = [AdaRoundVit, TrainProjector, Autoclip, Qat, Export, Evaluate] as const
+export const stages = [AdaRoundVit, TrainProjector, Autoclip, Qat, JointQat, Export, Evaluate] as const

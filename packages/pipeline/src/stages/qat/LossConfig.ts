@@ -2,6 +2,7 @@
 import { cakld, crossEntropy, meanConfidence, type RowLoss, weighted } from "@speedq/distillation"
 import * as Schema from "effect/Schema"
 import { type Compat, Count, Positive, Rate, Share, withDefault } from "../../options.ts"
+import type { Section } from "../../Report.ts"
 
 /** Factors and forms; a factor of 0 leaves a loss out, and the teacher with it. */
 export const LossConfig = Schema.Struct({
@@ -59,3 +60,10 @@ export const rowLosses = (losses: Losses, confidence: number): readonly RowLoss[
   ...(losses.crossEntropy > 0 ? [weighted(losses.crossEntropy, crossEntropy(losses))] : []),
   ...(losses.cakld > 0 ? [weighted(losses.cakld, cakld({ ...losses, confidence }))] : [])
 ]
+
+/** What the report says of the losses. */
+export const lossSection = (losses: Losses, confidence: number): Section => {
+  const measured = measuresConfidence(losses) ? ", the teacher's mean confidence" : ""
+  const told = needsTeacher(losses) ? `CAKLD with beta = ${confidence.toFixed(4)}${measured}.` : "Without teacher."
+  return { _tag: "Text", title: "Losses", paragraphs: [told] }
+}

@@ -2,7 +2,7 @@
  * Stage 3 of SPEED-Q: projector and language model learn under fake quantization, from the labels and from the
  * full-precision teacher (arXiv:2511.08914 §3; internvl3.md 6.5, 6.9, 6.10).
  */
-import { applyClipping, type PackedWeights, RuleSpec } from "@speedq/quantizers"
+import { type PackedWeights, RuleSpec } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import { weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,6 @@ import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../../artefacts.ts"
 import { Compute } from "../../compute/Compute.ts"
 import { openSampleSource } from "../../data/SampleSource.ts"
-import { copyParameters } from "../../model/copyParameters.ts"
 import { packedWeights } from "../../model/packedWeights.ts"
 import { EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "../../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../../model/quantizedEmbeddings.ts"
@@ -24,8 +23,9 @@ import * as Stage from "../../Stage.ts"
 import { DataConfig, dropPathOf, OptimizationConfig } from "../../training/TrainingConfig.ts"
 import { makeVisionFeatures } from "../../training/VisionFeatures.ts"
 import { fingerprintOf } from "../fingerprint.ts"
+import { clippedStart } from "./clippedStart.ts"
 import { distillationProgram, fakeQuantized } from "./distillation.ts"
-import { decideLosses, LossConfig, measuresConfidence, needsTeacher } from "./LossConfig.ts"
+import { decideLosses, LossConfig, lossSection } from "./LossConfig.ts"
 
 export const QatConfig = Schema.Struct({
   data: DataConfig,
@@ -35,18 +35,6 @@ export const QatConfig = Schema.Struct({
   embeddings: EmbeddingConfig,
   loss: withDefault(LossConfig, {})
 })
-
-/** Trained weights clamped to the ranges that the search found, once, before training (internvl3.md 6.8). */
-const clipped = (parameters: Parameters, ranges: Parameters | undefined): Parameters => {
-  if (ranges === undefined) return parameters
-  return Object.fromEntries(
-    Object.entries(parameters).map(([name, parameter]) => {
-      const layer = name.replace(/\.weight$/, "")
-      const [min, max] = [ranges[`${layer}.min`], ranges[`${layer}.max`]]
-      return [name, min && max ? applyClipping(parameter, { min, max }) : parameter]
-    })
-  )
-}
 
 /** The projector, and the language model without embedding and head. */
 const trainedBy =
@@ -118,16 +106,13 @@ export const Qat = Stage.define({
       source,
       optimization,
       losses,
-      initial: () => clipped(copyParameters({ ...model.weights, ...projector }, isTrained), clipping),
+      initial: () => clippedStart({ ...model.weights, ...projector }, isTrained, clipping),
       weightsOf: (parameters) => fakeQuantized(weightsFrom(parameters, frozen, model.weights), choices),
       teacherFeatures,
       studentFeatures,
       finish: (parameters, confidence) => {
         const trained = Object.entries(parameters)
         const named = (prefix: string) => Object.fromEntries(trained.filter(([name]) => name.startsWith(prefix)))
-        const beta = confidence.toFixed(4)
-        const measured = measuresConfidence(losses) ? ", the teacher's mean confidence" : ""
-        const told = needsTeacher(losses) ? `CAKLD with beta = ${beta}${measured}.` : "Without teacher."
         return Effect.succeed({
           output: {
             projector: named("mlp1."),
@@ -136,7 +121,7 @@ export const Qat = Stage.define({
               choices: new Map([...choices, ...embedded.choices])
             }
           },
-          report: [{ _tag: "Text" as const, title: "Losses", paragraphs: [told] }]
+          report: [lossSection(losses, confidence)]
         })
       }
     })
