@@ -1,5 +1,6 @@
 /** Finds the place of each stage in a run directory: by its key, so that a result is reused exactly when it is the same result. */
 import { AtomicFile } from "@speedq/formats"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -12,6 +13,14 @@ import { openStageFiles } from "./StageFiles.ts"
 import { keyChanges, type StageKey } from "./StageKey.ts"
 import { manifestName, readManifest, type StageManifest, writeManifest } from "./StageManifest.ts"
 import { whileDoing } from "./storage.ts"
+
+/**
+ * Directories of other runs whose finished stages may be copied where their key is the same: of an ablation, the variants that
+ * share a stage.
+ */
+export const OtherRuns = Context.Reference<readonly string[]>("@speedq/pipeline/OtherRuns", {
+  defaultValue: () => []
+})
 
 /**
  * Claims the directory `stages/<place>` for the stage of `key`. What the run has under this key is moved there from wherever it is;
@@ -43,13 +52,41 @@ export const claim = Effect.fn("Checkpoints.claim")(function* (place: string, ke
   const elsewhere = Effect.gen(function* () {
     for (const parent of [stages, superseded]) {
       const names = (yield* fs.exists(parent)) ? yield* fs.readDirectory(parent) : []
-      for (const name of names.sort()) {
+      for (const name of names.filter((each) => !isLeftover(each)).sort()) {
         const candidate = path.join(parent, name)
         if (candidate !== directory && isOfKey(yield* readManifest(candidate))) return candidate
       }
     }
     return undefined
   }).pipe(arranging)
+
+  /** A finished stage of this key in another run, all of whose files are in its directory. */
+  const inOtherRuns = Effect.gen(function* () {
+    for (const other of yield* OtherRuns) {
+      const parent = path.join(other, stagesName)
+      const names = (yield* fs.exists(parent)) ? yield* fs.readDirectory(parent) : []
+      for (const name of names.filter((each) => !isLeftover(each)).sort()) {
+        const found = yield* readManifest(path.join(parent, name))
+        if (!isOfKey(found) || Option.isNone(found)) continue
+        const { finished } = found.value.manifest
+        const own = finished?.files.every(({ file }) => !file.startsWith(".."))
+        if (own) return path.join(parent, name)
+      }
+    }
+    return undefined
+  }).pipe(arranging)
+
+  /** Copies a stage so that `directory` is there whole or not at all. */
+  const copy = (from: string) =>
+    arranging(
+      Effect.gen(function* () {
+        const aside = path.join(stages, `.${place}.tmp`)
+        yield* fs.remove(aside, { recursive: true, force: true })
+        yield* fs.copy(from, aside)
+        yield* fs.rename(aside, directory)
+        yield* AtomicFile.flushDirectory(stages)
+      })
+    )
 
   // A process killed while it made the directory may have left it empty, or with a half-written manifest.
   const isOccupied = Effect.gen(function* () {
@@ -77,8 +114,11 @@ export const claim = Effect.fn("Checkpoints.claim")(function* (place: string, ke
     }
     yield* arranging(fs.remove(directory, { recursive: true, force: true }))
     const found = yield* elsewhere
+    const shared = found === undefined ? yield* inOtherRuns : undefined
     if (found !== undefined) {
       yield* move(found, directory)
+    } else if (shared !== undefined) {
+      yield* copy(shared)
     } else {
       yield* arranging(fs.makeDirectory(directory, { recursive: true }))
       yield* writeManifest(directory, {

@@ -1,0 +1,128 @@
+/**
+ * Several variants of one recipe, each with several seeds:
+ * `{ "version": 1, "name": ..., "base": "nano-2bit.json", "seeds": [1, 2, 3], "variants": [{ "name": "CE only", "set": ["qat.loss.cakld=0"] }] }`.
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { Json } from "effect/Schema"
+import * as Schema from "effect/Schema"
+import { isJsonObject } from "../canonicalJson.ts"
+import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
+import { withDefault } from "../options.ts"
+import { applyOverrides } from "../overrides.ts"
+import { decode } from "../recipeJson.ts"
+import type { AnyRecipe } from "../recipeValue.ts"
+import type { Registered } from "../Stage.ts"
+import { schemaProblems, strictly } from "../schemaProblems.ts"
+import { stagesInJson } from "../stageLabels.ts"
+
+const Changes = {
+  /** Settings as on the command line, `qat.loss.cakld=0`; stages go by their names in the base recipe. */
+  set: withDefault(Schema.Array(Schema.String), []),
+  /** Stages of the base recipe that are left out. */
+  without: withDefault(Schema.Array(Schema.String), []),
+  /** Stages of the base recipe with what takes their place. */
+  replace: withDefault(Schema.Record(Schema.String, Schema.JsonObject), {})
+}
+
+export const AblationDocument = Schema.Struct({
+  version: Schema.Literal(1),
+  name: Schema.NonEmptyString,
+  /** Recipe file that the variants change, relative to this one. */
+  base: Schema.NonEmptyString,
+  seeds: Schema.NonEmptyArray(Schema.Int),
+  /** Changes for all variants, made before their own. */
+  ...Changes,
+  /** The first is what the others are compared with. */
+  variants: Schema.NonEmptyArray(Schema.Struct({ name: Schema.NonEmptyString, ...Changes }))
+})
+export type AblationDocument = typeof AblationDocument.Type
+
+/** One run of an ablation. */
+export interface AblationRun<out E = unknown, out R = unknown> {
+  readonly variant: string
+  readonly seed: number
+  readonly recipe: AnyRecipe<E, R>
+}
+
+/** An ablation with its recipes decoded: seed by seed, the variants in their order. */
+export interface Ablation<out E = unknown, out R = unknown> {
+  readonly name: string
+  readonly variants: readonly string[]
+  readonly seeds: readonly number[]
+  readonly runs: ReadonlyArray<AblationRun<E, R>>
+}
+
+type ErrorOf<D> = D extends Registered<infer E, infer _R> ? E : never
+type ServicesOf<D> = D extends Registered<infer _E, infer R> ? R : never
+
+/** Whether a file that `speedq run` is given is an ablation and not a recipe. */
+export const isAblation = (json: unknown): boolean => isJsonObject(json as Json) && "variants" in (json as object)
+
+const decodeDocument = Schema.decodeUnknownResult(AblationDocument, strictly)
+
+/** The base recipe's file, which the caller reads. Fails with RecipeInvalid. */
+export const decodeAblationDocument = (json: unknown): Effect.Effect<AblationDocument, RecipeInvalid> => {
+  const document = decodeDocument(json)
+  return Result.isFailure(document)
+    ? Effect.fail(new RecipeInvalid({ problems: schemaProblems(document.failure) }))
+    : Effect.succeed(document.success)
+}
+
+type Changed = Pick<AblationDocument, "set" | "without" | "replace">
+
+/** Stages that are to be left out or replaced and that the base recipe does not have. */
+const unknownStages = (base: Json, { without, replace }: Changed, path: string): readonly RecipeProblem[] => {
+  const labels = stagesInJson(base).map(({ label }) => label)
+  return [...without, ...Object.keys(replace)]
+    .filter((name) => !labels.includes(name))
+    .map((name) => ({ path, issue: `the base recipe has no stage "${name}"; it has ${labels.join(", ")}` }))
+}
+
+/** Replaces and leaves out stages, which are named as they are in `json`. */
+const rearranged = (json: Json, changes: readonly Changed[]): Json => {
+  if (!isJsonObject(json) || !Array.isArray(json.stages)) return json
+  const labels = stagesInJson(json).map(({ label }) => label)
+  const without = new Set(changes.flatMap((change) => change.without))
+  const replaced = new Map(changes.flatMap((change) => Object.entries(change.replace)))
+  const stages = (json.stages as readonly Json[]).flatMap((stage, index) => {
+    const label = labels[index] ?? ""
+    return without.has(label) ? [] : [replaced.get(label) ?? stage]
+  })
+  return { ...json, stages }
+}
+
+/** The recipes of an ablation of `base`. Fails with RecipeInvalid, which names the variant. */
+export const decodeAblation = <const Registry extends ReadonlyArray<Registered>>(
+  registry: Registry,
+  document: AblationDocument,
+  base: Json
+): Effect.Effect<Ablation<ErrorOf<Registry[number]>, ServicesOf<Registry[number]>>, RecipeInvalid> =>
+  Effect.gen(function* () {
+    const { name, variants, seeds } = document
+    const names = variants.map((variant) => variant.name)
+    const twice = names.filter((each, index) => names.indexOf(each) !== index)
+    const problems = [
+      ...twice.map((each) => ({ path: "variants", issue: `two are called "${each}"` })),
+      ...unknownStages(base, document, "the ablation"),
+      ...variants.flatMap((variant) => unknownStages(base, variant, `variant "${variant.name}"`))
+    ]
+    if (problems.length > 0) return yield* new RecipeInvalid({ problems })
+    const runs: Array<AblationRun<ErrorOf<Registry[number]>, ServicesOf<Registry[number]>>> = []
+    for (const seed of seeds) {
+      for (const variant of variants) {
+        const told = Effect.mapError(
+          ({ problems: found }: RecipeInvalid) =>
+            new RecipeInvalid({
+              problems: found.map(({ path, issue }) => ({ path: `variant "${variant.name}": ${path}`, issue }))
+            })
+        )
+        const settings = [...document.set, ...variant.set, `seed=${seed}`]
+        const set = yield* told(applyOverrides(registry, base, settings))
+        const named = rearranged(set, [document, variant])
+        const titled = isJsonObject(named) ? { ...named, name: `${name}: ${variant.name}` } : named
+        runs.push({ variant: variant.name, seed, recipe: yield* told(decode(registry, titled)) })
+      }
+    }
+    return { name, variants: names, seeds, runs }
+  })

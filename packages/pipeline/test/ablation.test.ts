@@ -1,0 +1,136 @@
+/** Variants of one recipe over several seeds, run by one call and compared with standard errors. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { decodeAblation, decodeAblationDocument, isAblation } from "../src/ablation/Ablation.ts"
+import { comparisonTable, estimate, type Scored } from "../src/ablation/comparison.ts"
+import { runAblation } from "../src/ablation/runAblation.ts"
+import { Sinks } from "../src/index.ts"
+import type { Evaluation } from "../src/stages/evaluate/Evaluation.ts"
+import { stages } from "../src/stages/registry.ts"
+import { makeNanoRuns, nanoData, nearest, shortStages, writeNanoModel } from "./support/nano.ts"
+
+const root = mkdtempSync(join(tmpdir(), "speedq-ablation-"))
+const { runtime, dispose } = makeNanoRuns()
+let model: string
+beforeAll(async () => {
+  model = await writeNanoModel(join(root, "model"))
+})
+afterAll(async () => {
+  await dispose()
+  rmSync(root, { recursive: true, force: true })
+})
+
+const base = () => ({
+  version: 1,
+  name: "base",
+  model,
+  stages: [
+    { use: "evaluate", title: "left out", benchmarks: [{ name: "nano", data: "none.tsv" }] },
+    { ...shortStages.adaround, iterations: 3 },
+    { ...shortStages.projector, maxSteps: 3 },
+    shortStages.autoclip,
+    { ...shortStages.qat, maxSteps: 3 },
+    {
+      use: "evaluate",
+      title: "SPEED-Q",
+      benchmarks: [{ name: "nano", data: join(nanoData, "evaluation/caption.tsv"), limit: 2 }],
+      divergence: 2
+    }
+  ]
+})
+const document = (more: object = {}) => ({
+  version: 1,
+  name: "nano ablation",
+  base: "base.json",
+  seeds: [1, 2],
+  without: ["evaluate"],
+  set: ["qat.learningRate=1e-3"],
+  variants: [
+    { name: "SPEED-Q" },
+    { name: "CE only", set: ["qat.loss.cakld=0"] },
+    {
+      name: "all at once",
+      without: ["adaround-vit", "train-projector", "autoclip"],
+      replace: { qat: { ...shortStages.qat, use: "joint-qat", maxSteps: 3, quantizers: nearest.slice(0, 2) } }
+    }
+  ],
+  ...more
+})
+
+const decoded = (json: object) =>
+  Effect.flatMap(decodeAblationDocument(json), (ablation) => decodeAblation(stages, ablation, base()))
+
+describe("an ablation", () => {
+  it("runs every variant with every seed, shares what they have in common, and compares them", async () => {
+    assert.isTrue(isAblation(document()))
+    assert.isFalse(isAblation(base()))
+    const directory = join(root, "runs")
+    const run = () =>
+      runtime.runPromise(
+        Effect.flatMap(decoded(document()), (ablation) => runAblation(ablation, { directory, sinks: Sinks.silent }))
+      )
+    const { scored, table } = await run()
+    assert.strictEqual(scored.length, 6)
+    const eventsOf = (variant: string) => readFileSync(join(directory, variant, "seed-2/events.jsonl"), "utf8")
+    const reused = (variant: string) => eventsOf(variant).split("StageReused").length - 1
+    assert.deepStrictEqual(["SPEED-Q", "CE-only", "all-at-once"].map(reused), [0, 3, 0])
+    assert.deepStrictEqual(readdirSync(join(directory, "all-at-once/seed-1/stages")), ["01-joint-qat", "02-evaluate"])
+    const divergences = new Set(scored.map(({ evaluation }) => evaluation.scores[0]!.divergence))
+    assert.strictEqual(divergences.size, 6)
+    assert.strictEqual(table._tag, "Table")
+    assert.deepStrictEqual((await run()).scored, scored)
+    assert.strictEqual(reused("all-at-once"), 2)
+    assert.deepStrictEqual(JSON.parse(readFileSync(join(directory, "ablation.json"), "utf8")), scored)
+    assert.include(readFileSync(join(directory, "report.html"), "utf8"), "KL / token against SPEED-Q")
+  }, 120_000)
+
+  it("says which variant is wrong, and what the base recipe has", async () => {
+    const problems = (json: object) =>
+      runtime.runPromise(Effect.map(Effect.flip(decoded(json)), ({ message }) => message))
+    const unknown = await problems(document({ variants: [{ name: "x", without: ["qatt"] }] }))
+    assert.match(unknown, /variant "x": the base recipe has no stage "qatt"; it has evaluate, adaround-vit/)
+    const setting = await problems(document({ variants: [{ name: "x", set: ["qat.los.cakld=0"] }] }))
+    assert.match(setting, /variant "x": .*no "qat\.los\.cakld" to set; near it are qat\.loss\.cakld/)
+    const order = await problems(document({ variants: [{ name: "x", without: ["adaround-vit"] }] }))
+    assert.match(order, /variant "x": .*train-projector needs "quantizedVision"/)
+    assert.match(await problems(document({ variants: [{ name: "x" }, { name: "x" }] })), /two are called "x"/)
+    assert.match(await problems(document({ seeds: [] })), /seeds/)
+  })
+})
+
+describe("comparisonTable", () => {
+  const evaluation = (overall: number, divergence: number): Evaluation => ({
+    title: "",
+    bytes: 0,
+    bitsPerParameter: 0,
+    scores: [
+      { benchmark: "nano", data: "caption.tsv", overall, categories: {}, divergence, divergenceTokens: 10, samples: [] }
+    ]
+  })
+
+  it("gives means with standard errors, differences seed by seed, and says what does not separate", () => {
+    const scored: readonly Scored[] = [
+      { variant: "a", seed: 1, evaluation: evaluation(90, 0.25) },
+      { variant: "a", seed: 2, evaluation: evaluation(80, 0.75) },
+      { variant: "b", seed: 1, evaluation: evaluation(89, 0.5) },
+      { variant: "b", seed: 2, evaluation: evaluation(79, 1) },
+      { variant: "c", seed: 2, evaluation: evaluation(60, 0.75) }
+    ]
+    const table = comparisonTable("compared", ["a", "b", "c"], scored)
+    assert.deepStrictEqual(table._tag === "Table" && table.rows, [
+      ["a", 2, "85.0 ± 5.0", "0.500 ± 0.250", "", ""],
+      ["b", 2, "84.0 ± 5.0", "0.750 ± 0.250", "-1.0 ± 0.0", "+0.250 ± 0.00"],
+      ["c", 1, "60.0", "0.750", "-20.0", "0.00"]
+    ])
+  })
+
+  it("estimates like a textbook", () => {
+    assert.deepStrictEqual(estimate([4]), { mean: 4, standardError: undefined })
+    // Sample deviation of 2, 4, 6 is 2; over the root of 3.
+    assert.strictEqual(estimate([2, 4, 6]).mean, 4)
+    assert.closeTo(estimate([2, 4, 6]).standardError!, 2 / Math.sqrt(3), 1e-12)
+  })
+})
