@@ -1,6 +1,6 @@
 /**
  * `npm run quickstart`: quantizes the shipped nano model to 2 and to 4 bits, all stages and evaluation included, and prints
- * the table of what each stage did. Interrupted, it continues.
+ * the table of what each stage did. Interrupted, it continues. Paths are those of the repository, where npm runs scripts.
  */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
@@ -11,10 +11,18 @@ import { NanoMissing } from "./Errors.ts"
 import { print, remark } from "./output.ts"
 import { loadRecipe } from "./recipes/loadRecipe.ts"
 import { type RunResult, runRecipe } from "./recipes/runRecipe.ts"
-import { repository, shippedNano } from "./shipped.ts"
 import { textTable } from "./textTable.ts"
 
+const model = join("data", "nano", "model")
 const recipes = ["nano-2bit", "nano-4bit"]
+
+const runOne = Effect.fnUntraced(function* (name: string) {
+  const file = join("configs", `${name}.json`)
+  yield* remark(`speedq run ${file}`)
+  const recipe = yield* loadRecipe(file, [], "npm run quickstart")
+  const directory = join("runs", name)
+  return yield* runRecipe(recipe, { directory, backend: "auto", fresh: false, tensorBoard: undefined })
+})
 
 /** The evaluations of several runs as one table: a row that an earlier run has, such as full precision, is not repeated. */
 const together = (runs: readonly RunResult[]): string => {
@@ -25,24 +33,8 @@ const together = (runs: readonly RunResult[]): string => {
 }
 
 const quickstart = Effect.gen(function* () {
-  const model = join(shippedNano, "model")
   if (!existsSync(join(model, "model.safetensors"))) return yield* new NanoMissing({ directory: model })
-  // Paths in the recipes are relative to the repository.
-  process.chdir(repository)
-  const runs = yield* Effect.forEach(
-    recipes,
-    Effect.fnUntraced(function* (name) {
-      const file = join("configs", `${name}.json`)
-      yield* remark(`speedq run ${file}`)
-      const recipe = yield* loadRecipe(file, [], "npm run quickstart")
-      return yield* runRecipe(recipe, {
-        directory: join("runs", name),
-        backend: "auto",
-        fresh: false,
-        tensorBoard: undefined
-      })
-    })
-  )
+  const runs = yield* Effect.forEach(recipes, runOne)
   yield* print(["", together(runs), "", ...runs.map(({ report }) => `report: ${report}`)].join("\n"))
 })
 

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 /** The same from `src` and from `dist`. */
-export const repository = fileURLToPath(new URL("../../../", import.meta.url))
+const repository = fileURLToPath(new URL("../../../", import.meta.url))
 
 export const shippedRecipes = join(repository, "configs")
 export const shippedModels = join(repository, "configs", "models")

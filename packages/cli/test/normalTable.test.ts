@@ -1,5 +1,4 @@
-import { bf16ToF32 } from "@speedq/formats"
-import { Random } from "@speedq/tensors"
+import { bf16ToF32, Random } from "@speedq/tensors"
 import { assert, describe, it } from "vitest"
 import { drawFrom, normalTable, standardQuantiles } from "../src/init/normalTable.ts"
 

@@ -2,8 +2,9 @@
  * Normal numbers in bfloat16, fast: 16 random bits choose one of 65,536 equally likely quantiles, so one random word gives
  * two numbers. A bfloat16 has 8 significant bits; finer quantiles would round to the same patterns nearly everywhere.
  */
-import { f32ToBf16 } from "@speedq/formats"
+
 import type { Random } from "@speedq/tensors"
+import { f32ToBf16 } from "@speedq/tensors/halfPrecision"
 
 const size = 2 ** 16
 const substeps = 8

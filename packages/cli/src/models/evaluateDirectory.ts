@@ -9,11 +9,12 @@ import {
   type PredictionFormat,
   renderScore
 } from "@speedq/evaluation"
+import { emit } from "@speedq/pipeline"
 import { Compute } from "@speedq/pipeline/compute/Compute"
 import { modelAnswerer } from "@speedq/pipeline/model/modelAnswerer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { progress } from "../progress.ts"
+import { Note, progress } from "../progress.ts"
 import { evaluationProgress } from "./evaluationProgress.ts"
 import { openModel } from "./openModel.ts"
 import { scoreJson } from "./scoreFile.ts"
@@ -34,12 +35,16 @@ export const evaluateDirectory = Effect.fn("evaluateDirectory")(
   function* (model: string, { benchmark, limit, name, ...request }: EvaluationRequest, _backend: string) {
     const chosen = yield* benchmarkNamed(benchmark)
     const { answering, identity } = yield* openModel(model)
-    return yield* evaluate(chosen, {
+    const evaluated = yield* evaluate(chosen, {
       ...request,
       name: name ?? basename(resolve(model)),
       onProgress: yield* evaluationProgress(chosen.name),
       ...(limit === undefined ? {} : { limit })
     }).pipe(Effect.provideService(Answerer, modelAnswerer(answering, identity)))
+    yield* emit(Note, {
+      message: `predictions are in ${evaluated.predictionsFile}, the score is in ${evaluated.scoreFile}`
+    })
+    return evaluated
   },
   (self, _model, _request, backend) =>
     self.pipe(Effect.scoped, Effect.provide(Layer.mergeAll(Compute.layer({ backend }), progress)))

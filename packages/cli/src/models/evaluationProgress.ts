@@ -2,7 +2,6 @@
 import type { Progress } from "@speedq/evaluation"
 import { CurrentStage, Events, emit, RunEvents } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
-import { Note } from "../progress.ts"
 
 const tell = (told: Progress): Effect.Effect<void, never, Events> => {
   switch (told._tag) {
@@ -25,7 +24,7 @@ const tell = (told: Progress): Effect.Effect<void, never, Events> => {
       return emit(RunEvents.Warning, { message })
     }
     case "Written":
-      return emit(Note, { message: `predictions are in ${told.file}` })
+      return Effect.void
   }
 }
 

@@ -37,9 +37,9 @@ export const speedqStages = (qatSteps: number) => [
   { use: "qat", data: training, accumulation: 1, maxSteps: qatSteps, quantizers }
 ]
 
-/** Writes a recipe file beside the model; it saves after every step. */
-export const writeRecipe = (model: string, stages: readonly object[], name = "small"): string => {
+/** Writes a recipe file beside the model; it saves after every step. `named` is what the recipe calls the model. */
+export const writeRecipe = (model: string, stages: readonly object[], name = "small", named = model): string => {
   const file = join(model, "..", `${name}.json`)
-  writeFileSync(file, JSON.stringify({ version: 1, name, model, seed: 3, save: { everySteps: 1 }, stages }))
+  writeFileSync(file, JSON.stringify({ version: 1, name, model: named, seed: 3, save: { everySteps: 1 }, stages }))
   return file
 }

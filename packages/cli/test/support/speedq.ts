@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, onTestFinished } from "vitest"
 
-const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
+const source = (file: string) => fileURLToPath(new URL(`../../src/${file}`, import.meta.url))
 const loader = ["--import", fileURLToPath(import.meta.resolve("tsx")), "-C", "@speedq/source"]
 
 /** The repository. */
@@ -27,14 +27,14 @@ export interface Options {
   readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void
 }
 
-/** Starts `speedq`, hands the process to `started`, and gives how it ended. */
+/** Starts node, hands the process to `started`, and gives how it ended. */
 const start = (
   args: readonly string[],
   { cwd = root, env = {}, onStderr }: Options,
   started: (child: ChildProcess) => void
 ): Promise<Ended> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...loader, main, ...args], {
+    const child = spawn(process.execPath, args, {
       cwd,
       env: { ...process.env, NO_COLOR: "1", ...env },
       stdio: ["ignore", "pipe", "pipe"]
@@ -52,13 +52,21 @@ const start = (
     child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }))
   })
 
-/** Runs `speedq` to its end; outside of a test. */
-export const runSpeedq = (args: readonly string[], options: Options = {}): Promise<Ended> =>
-  start(args, options, () => {})
-
-/** Runs `speedq` to its end, or that of the test. */
-export const speedq = (args: readonly string[], options: Options = {}): Promise<Ended> =>
+/** Runs node to its end, or that of the test. */
+export const runNode = (args: readonly string[], options: Options = {}): Promise<Ended> =>
   start(args, options, (child) => onTestFinished(() => void child.kill("SIGKILL")))
+
+/** Runs a module of this package. */
+export const runSource = (file: string, args: readonly string[], options: Options = {}): Promise<Ended> =>
+  runNode([...loader, source(file), ...args], options)
+
+/** Runs `speedq`. */
+export const speedq = (args: readonly string[], options: Options = {}): Promise<Ended> =>
+  runSource("main.ts", args, options)
+
+/** Runs `speedq` outside of a test. */
+export const runSpeedq = (args: readonly string[], options: Options = {}): Promise<Ended> =>
+  start([...loader, source("main.ts"), ...args], options, () => {})
 
 /** Runs `speedq` with `--json` and gives its one document; fails where there is anything else on standard output. */
 export const speedqJson = async (args: readonly string[], options?: Options): Promise<unknown> => {
