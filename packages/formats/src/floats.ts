@@ -1,7 +1,6 @@
 /** Float tensors of any stored precision as float32 and back. */
-import { bf16ToF32, f32ToBf16 } from "./bfloat16.ts"
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "@speedq/tensors/halfPrecision"
 import { bytesOf, type DType, typedView } from "./DType.ts"
-import { f16ToF32, f32ToF16 } from "./float16.ts"
 
 /** The element types that hold real numbers. */
 export type FloatDType = Extract<DType, "F64" | "F32" | "F16" | "BF16">

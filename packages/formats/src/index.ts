@@ -1,6 +1,5 @@
-/** Tensor files: safetensors, single or sharded, read by ranges and written streamed; 16-bit floats. */
+/** Tensor files: safetensors, single or sharded, read by ranges and written streamed. */
 export * as AtomicFile from "./AtomicFile.ts"
-export { bf16ToF32, f32ToBf16 } from "./bfloat16.ts"
 export {
   bytesOf,
   type DType,
@@ -21,7 +20,6 @@ export {
   TensorMissing,
   type WriteError
 } from "./Errors.ts"
-export { f16ToF32, f32ToF16 } from "./float16.ts"
 export { decodeFloats, encodeFloats, type FloatDType, isFloatDType } from "./floats.ts"
 export type { TensorSpec } from "./internal/header.ts"
 export * as Safetensors from "./Safetensors.ts"

@@ -35,7 +35,16 @@ export {
   ShapeMismatch,
   UnsupportedKernel
 } from "./Errors.ts"
-export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "./halfPrecision.ts"
+export {
+  bf16ToF32,
+  f16ToF32,
+  f32ToBf16,
+  f32ToF16,
+  fromBfloat16,
+  fromFloat16,
+  toBfloat16,
+  toFloat16
+} from "./halfPrecision.ts"
 export type { AnyKernel, Cost, Geometry, Gradient, Kernel, Sample, Tolerance } from "./Kernel.ts"
 export { type AdamStepAttributes, adamStep } from "./kernels/adamStep/definition.ts"
 export { adaroundInitial } from "./kernels/adaroundInitial/definition.ts"

@@ -1,9 +1,11 @@
 /** Reads the weights of a model directory into tensors, straight into the backend's memory. */
-import { bf16ToF32, f16ToF32, type TensorStore } from "@speedq/formats"
+import type { TensorStore } from "@speedq/formats"
 import {
   type Backend,
+  bf16ToF32,
   type DType,
   elementBytes,
+  f16ToF32,
   formatShape,
   generate,
   type Shape,
