@@ -5,6 +5,7 @@ import { fakequant } from "./fakequant.ts"
 import { gemm } from "./gemm.ts"
 import { generate } from "./generate.ts"
 import { kernels } from "./kernels.ts"
+import { load } from "./load.ts"
 import { Flags } from "./measure.ts"
 import { qat } from "./qat.ts"
 import { quantization } from "./quantization.ts"
@@ -20,6 +21,7 @@ const cases: { readonly [name: string]: Case } = {
   gemm,
   generate,
   kernels,
+  load,
   qat,
   quantization,
   vit

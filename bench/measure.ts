@@ -13,9 +13,13 @@ export class Flags {
     return this.words.includes(`--${name}`)
   }
 
-  number(name: string, otherwise: number): number {
+  text(name: string): string | undefined {
     const at = this.words.indexOf(`--${name}`)
-    const value = at < 0 ? otherwise : Number(this.words[at + 1])
+    return at < 0 ? undefined : this.words[at + 1]
+  }
+
+  number(name: string, otherwise: number): number {
+    const value = this.has(name) ? Number(this.text(name)) : otherwise
     if (!Number.isFinite(value)) throw new Error(`--${name} needs a number`)
     return value
   }
