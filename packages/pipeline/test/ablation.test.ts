@@ -5,7 +5,8 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { decodeAblation, decodeAblationDocument, isAblation } from "../src/ablation/Ablation.ts"
-import { comparisonTable, estimate, type Scored } from "../src/ablation/comparison.ts"
+import { compare, type Scored } from "../src/ablation/comparison.ts"
+import { confidence95, differsFromZero, estimate } from "../src/ablation/estimate.ts"
 import { runAblation } from "../src/ablation/runAblation.ts"
 import { Sinks } from "../src/index.ts"
 import type { Evaluation } from "../src/stages/evaluate/Evaluation.ts"
@@ -54,7 +55,7 @@ const document = (more: object = {}) => ({
     {
       name: "all at once",
       without: ["adaround-vit", "train-projector", "autoclip"],
-      replace: { qat: { ...shortStages.qat, use: "joint-qat", maxSteps: 3, quantizers: nearest.slice(0, 2) } }
+      replace: { qat: { use: "joint-qat", quantizers: nearest.slice(0, 2) } }
     }
   ],
   ...more
@@ -68,11 +69,13 @@ describe("an ablation", () => {
     assert.isTrue(isAblation(document()))
     assert.isFalse(isAblation(base()))
     const directory = join(root, "runs")
-    const run = () =>
+    const run = (more: object = {}) =>
       runtime.runPromise(
-        Effect.flatMap(decoded(document()), (ablation) => runAblation(ablation, { directory, sinks: Sinks.silent }))
+        Effect.flatMap(decoded(document()), (ablation) =>
+          runAblation(ablation, { directory, sinks: () => Sinks.silent, ...more })
+        )
       )
-    const { scored, table } = await run()
+    const { scored, comparison } = await run()
     assert.strictEqual(scored.length, 6)
     const eventsOf = (variant: string) => readFileSync(join(directory, variant, "seed-2/events.jsonl"), "utf8")
     const reused = (variant: string) => eventsOf(variant).split("StageReused").length - 1
@@ -80,11 +83,21 @@ describe("an ablation", () => {
     assert.deepStrictEqual(readdirSync(join(directory, "all-at-once/seed-1/stages")), ["01-joint-qat", "02-evaluate"])
     const divergences = new Set(scored.map(({ evaluation }) => evaluation.scores[0]!.divergence))
     assert.strictEqual(divergences.size, 6)
-    assert.strictEqual(table._tag, "Table")
+    assert.strictEqual(comparison.table.rows.length, 3)
     assert.deepStrictEqual((await run()).scored, scored)
     assert.strictEqual(reused("all-at-once"), 2)
     assert.deepStrictEqual(JSON.parse(readFileSync(join(directory, "ablation.json"), "utf8")), scored)
-    assert.include(readFileSync(join(directory, "report.html"), "utf8"), "KL / token against SPEED-Q")
+    const report = readFileSync(join(directory, "report.html"), "utf8")
+    assert.include(report, "KL / token against SPEED-Q")
+    assert.match(report, /What separates/)
+    const told: number[] = []
+    const fresh = await run({
+      fresh: true,
+      onRun: (done: number, runs: number) => Effect.sync(() => told.push(done / runs))
+    })
+    assert.deepStrictEqual(fresh.scored, scored)
+    assert.deepStrictEqual(["SPEED-Q", "CE-only", "all-at-once"].map(reused), [0, 3, 0])
+    assert.deepStrictEqual(told, [1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
   }, 120_000)
 
   it("says which variant is wrong, and what the base recipe has", async () => {
@@ -101,7 +114,7 @@ describe("an ablation", () => {
   })
 })
 
-describe("comparisonTable", () => {
+describe("compare", () => {
   const evaluation = (overall: number, divergence: number): Evaluation => ({
     title: "",
     bytes: 0,
@@ -116,21 +129,33 @@ describe("comparisonTable", () => {
       { variant: "a", seed: 1, evaluation: evaluation(90, 0.25) },
       { variant: "a", seed: 2, evaluation: evaluation(80, 0.75) },
       { variant: "b", seed: 1, evaluation: evaluation(89, 0.5) },
-      { variant: "b", seed: 2, evaluation: evaluation(79, 1) },
+      { variant: "b", seed: 2, evaluation: evaluation(77, 1) },
       { variant: "c", seed: 2, evaluation: evaluation(60, 0.75) }
     ]
-    const table = comparisonTable("compared", ["a", "b", "c"], scored)
-    assert.deepStrictEqual(table._tag === "Table" && table.rows, [
+    const { table, separation } = compare("compared", ["a", "b", "c"], scored)
+    assert.deepStrictEqual(table.rows, [
       ["a", 2, "85.0 ± 5.0", "0.500 ± 0.250", "", ""],
-      ["b", 2, "84.0 ± 5.0", "0.750 ± 0.250", "-1.0 ± 0.0", "+0.250 ± 0.00"],
+      ["b", 2, "83.0 ± 6.0", "0.750 ± 0.250", "-2.0 ± 1.0", "+0.250 ± 0.00"],
       ["c", 1, "60.0", "0.750", "-20.0", "0.00"]
     ])
+    assert.deepStrictEqual(separation.paragraphs.slice(1), [
+      "Separates from a: b (KL / token).",
+      "Does not separate from a: b (caption.tsv); c (caption.tsv, KL / token)."
+    ])
+    const same = compare("compared", ["a", "b"], [...scored.slice(0, 2), { ...scored[0]!, variant: "b" }])
+    assert.include(same.separation.paragraphs[1], "Nothing separates from a")
   })
 
   it("estimates like a textbook", () => {
-    assert.deepStrictEqual(estimate([4]), { mean: 4, standardError: undefined })
+    assert.deepStrictEqual(estimate([4]), { mean: 4, standardError: undefined, count: 1 })
+    assert.isFalse(differsFromZero(estimate([4])))
     // Sample deviation of 2, 4, 6 is 2; over the root of 3.
-    assert.strictEqual(estimate([2, 4, 6]).mean, 4)
-    assert.closeTo(estimate([2, 4, 6]).standardError!, 2 / Math.sqrt(3), 1e-12)
+    const three = estimate([2, 4, 6])
+    assert.strictEqual(three.mean, 4)
+    assert.closeTo(three.standardError!, 2 / Math.sqrt(3), 1e-12)
+    // Two degrees of freedom: 4.303 standard errors are 4.97, so 4 may be chance, and 5 is not.
+    assert.closeTo(confidence95(three)!, 4.9687, 1e-3)
+    assert.isFalse(differsFromZero(three))
+    assert.isTrue(differsFromZero(estimate([3, 5, 7])))
   })
 })

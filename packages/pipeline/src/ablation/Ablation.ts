@@ -21,7 +21,7 @@ const Changes = {
   set: withDefault(Schema.Array(Schema.String), []),
   /** Stages of the base recipe that are left out. */
   without: withDefault(Schema.Array(Schema.String), []),
-  /** Stages of the base recipe with what takes their place. */
+  /** Stages of the base recipe with what changes in them, their kind (`use`) included; fields that are not named stay. */
   replace: withDefault(Schema.Record(Schema.String, Schema.JsonObject), {})
 }
 
@@ -87,7 +87,7 @@ const rearranged = (json: Json, changes: readonly Changed[]): Json => {
   const replaced = new Map(changes.flatMap((change) => Object.entries(change.replace)))
   const stages = (json.stages as readonly Json[]).flatMap((stage, index) => {
     const label = labels[index] ?? ""
-    return without.has(label) ? [] : [replaced.get(label) ?? stage]
+    return without.has(label) ? [] : [isJsonObject(stage) ? { ...stage, ...replaced.get(label) } : stage]
   })
   return { ...json, stages }
 }
@@ -120,7 +120,7 @@ export const decodeAblation = <const Registry extends ReadonlyArray<Registered>>
         const settings = [...document.set, ...variant.set, `seed=${seed}`]
         const set = yield* told(applyOverrides(registry, base, settings))
         const named = rearranged(set, [document, variant])
-        const titled = isJsonObject(named) ? { ...named, name: `${name}: ${variant.name}` } : named
+        const titled = isJsonObject(named) ? { ...named, name: `${name}: ${variant.name}, seed ${seed}` } : named
         runs.push({ variant: variant.name, seed, recipe: yield* told(decode(registry, titled)) })
       }
     }

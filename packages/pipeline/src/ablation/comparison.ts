@@ -1,25 +1,13 @@
-/** Scores of several variants over several seeds: means, standard errors, and differences from the first variant. */
-import type { Section } from "../Report.ts"
+/** What an ablation found, as a table: variants, their scores over the seeds, and their differences from the first variant. */
+import type { Table, Text } from "../Report.ts"
 import { divergenceOf, type Evaluation } from "../stages/evaluate/Evaluation.ts"
+import { differsFromZero, type Estimate, estimate } from "./estimate.ts"
 
 /** What one run scored. */
 export interface Scored {
   readonly variant: string
   readonly seed: number
   readonly evaluation: Evaluation
-}
-
-/** A mean over seeds; its standard error is undefined for a single seed. */
-export interface Estimate {
-  readonly mean: number
-  readonly standardError: number | undefined
-}
-
-export const estimate = (values: readonly number[]): Estimate => {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-  if (values.length < 2) return { mean, standardError: undefined }
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1)
-  return { mean, standardError: Math.sqrt(variance / values.length) }
 }
 
 /** A number that every run has: its name, how it reads, and how it is written. */
@@ -40,54 +28,109 @@ const measuresOf = ({ scores }: Evaluation): readonly Measure[] => [
   { name: "KL / token", of: divergenceOf, write: (value) => value.toPrecision(3) }
 ]
 
-const written = ({ mean, standardError }: Estimate, { write }: Measure): string =>
-  standardError === undefined ? write(mean) : `${write(mean)} ± ${write(standardError)}`
+const valuesOf = (scored: readonly Scored[], variant: string, { of }: Measure): ReadonlyMap<number, number> =>
+  new Map(
+    scored.flatMap((run) => {
+      const value = run.variant === variant ? of(run.evaluation) : null
+      return value === null ? [] : [[run.seed, value] as const]
+    })
+  )
 
-/** A difference is taken seed by seed; one of less than two standard errors separates nothing. */
-const difference = (found: Estimate, measure: Measure): string => {
-  const sign = found.mean > 0 ? "+" : ""
-  if (found.standardError === undefined) return `${sign}${measure.write(found.mean)}`
-  const separates = Math.abs(found.mean) > 2 * found.standardError
-  return `${sign}${written(found, measure)}${separates ? "" : " (does not separate)"}`
+const estimateOf = (values: readonly number[]): Estimate | undefined =>
+  values.length === 0 ? undefined : estimate(values)
+
+/** A variant's difference from the first one, taken seed by seed; undefined where no seed has both. */
+interface Difference {
+  readonly variant: string
+  readonly measure: Measure
+  readonly found: Estimate | undefined
 }
 
-/** The table of an ablation: a row a variant, means over seeds with their standard errors, then differences from the first. */
-export const comparisonTable = (name: string, variants: readonly string[], scored: readonly Scored[]): Section => {
-  const [first] = variants
-  const measures = scored[0] === undefined ? [] : measuresOf(scored[0].evaluation)
-  const runsOf = (variant: string | undefined) => scored.filter((run) => run.variant === variant)
-  const valuesOf = (variant: string | undefined, { of }: Measure) =>
-    new Map(
-      runsOf(variant).flatMap(({ seed, evaluation }) => {
-        const value = of(evaluation)
-        return value === null ? [] : [[seed, value] as const]
+const differencesOf = (
+  scored: readonly Scored[],
+  first: string,
+  others: readonly string[],
+  measures: readonly Measure[]
+): readonly Difference[] =>
+  others.flatMap((variant) =>
+    measures.map((measure) => {
+      const base = valuesOf(scored, first, measure)
+      const values = [...valuesOf(scored, variant, measure)].flatMap(([seed, value]) => {
+        const other = base.get(seed)
+        return other === undefined ? [] : [value - other]
       })
-    )
-  const differences = (variant: string, measure: Measure): readonly number[] => {
-    const base = valuesOf(first, measure)
-    return [...valuesOf(variant, measure)].flatMap(([seed, value]) => {
-      const other = base.get(seed)
-      return other === undefined ? [] : [value - other]
+      return { variant, measure, found: estimateOf(values) }
     })
-  }
-  const cell = (values: readonly number[], text: (found: Estimate) => string) =>
-    values.length === 0 ? "" : text(estimate(values))
+  )
+
+const written = (found: Estimate | undefined, { write }: Measure, sign = ""): string => {
+  if (found === undefined) return ""
+  const mean = `${found.mean > 0 ? sign : ""}${write(found.mean)}`
+  return found.standardError === undefined ? mean : `${mean} ± ${write(found.standardError)}`
+}
+
+/** One row a variant: means over seeds with their standard errors, then its differences from the first one. */
+const comparisonTable = (
+  title: string,
+  variants: readonly string[],
+  scored: readonly Scored[],
+  measures: readonly Measure[],
+  differences: readonly Difference[]
+): typeof Table.Type => ({
+  _tag: "Table",
+  title,
+  columns: [
+    "variant",
+    "seeds",
+    ...measures.map(({ name }) => name),
+    ...measures.map(({ name }) => `${name} against ${variants[0]}`)
+  ],
+  rows: variants.map((variant) => [
+    variant,
+    scored.filter((run) => run.variant === variant).length,
+    ...measures.map((measure) => written(estimateOf([...valuesOf(scored, variant, measure).values()]), measure)),
+    ...measures.map((measure) => {
+      const difference = differences.find((each) => each.variant === variant && each.measure === measure)
+      return written(difference?.found, measure, "+")
+    })
+  ])
+})
+
+/** Which differences are larger than chance explains, and which are not. */
+const separation = (first: string, differences: readonly Difference[]): typeof Text.Type => {
+  const listed = (chosen: readonly Difference[]) =>
+    [...new Set(chosen.map(({ variant }) => variant))]
+      .map((variant) => {
+        const names = chosen.flatMap((each) => (each.variant === variant ? [each.measure.name] : []))
+        return `${variant} (${names.join(", ")})`
+      })
+      .join("; ")
+  const known = differences.flatMap(({ found, ...rest }) => (found === undefined ? [] : [{ ...rest, found }]))
+  const apart = known.filter(({ found }) => differsFromZero(found))
+  const close = known.filter(({ found }) => !differsFromZero(found))
   return {
-    _tag: "Table",
-    title: name,
-    columns: [
-      "variant",
-      "seeds",
-      ...measures.map((measure) => measure.name),
-      ...measures.map((measure) => `${measure.name} against ${first}`)
-    ],
-    rows: variants.map((variant) => [
-      variant,
-      runsOf(variant).length,
-      ...measures.map((measure) => cell([...valuesOf(variant, measure).values()], (found) => written(found, measure))),
-      ...measures.map((measure) =>
-        variant === first ? "" : cell(differences(variant, measure), (found) => difference(found, measure))
-      )
-    ])
+    _tag: "Text",
+    title: "What separates",
+    paragraphs: [
+      `A difference from ${first} counts where zero is outside of its 95 % confidence interval (Student's t over the seeds, differences taken seed by seed).`,
+      apart.length === 0 ? `Nothing separates from ${first}.` : `Separates from ${first}: ${listed(apart)}.`,
+      ...(close.length === 0 ? [] : [`Does not separate from ${first}: ${listed(close)}.`])
+    ]
+  }
+}
+
+export interface Comparison {
+  readonly table: typeof Table.Type
+  readonly separation: typeof Text.Type
+}
+
+/** Compares the variants with the first of them. */
+export const compare = (title: string, variants: readonly string[], scored: readonly Scored[]): Comparison => {
+  const [first = "", ...others] = variants
+  const measures = scored[0] === undefined ? [] : measuresOf(scored[0].evaluation)
+  const differences = differencesOf(scored, first, others, measures)
+  return {
+    table: comparisonTable(title, variants, scored, measures, differences),
+    separation: separation(first, differences)
   }
 }
