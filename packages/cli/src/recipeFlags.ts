@@ -3,11 +3,11 @@ import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
 
 export const recipe = Argument.String("recipe").pipe(
-  Argument.withDescription("a recipe in JSON; its paths are relative to the current directory")
+  Argument.withDescription("a recipe in JSON, or an ablation; its paths are relative to the current directory")
 )
 
 export const directory = Flag.String("out").pipe(
   Flag.withMetavar("DIR"),
-  Flag.withDescription("directory of the run, default runs/NAME of the recipe"),
+  Flag.withDescription("directory of the run, default runs/NAME, by the name in the recipe"),
   Flag.optional
 )

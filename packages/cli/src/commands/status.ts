@@ -15,16 +15,21 @@ export const status = Command.make(
   },
   Effect.fn("speedq status")(function* ({ directory, json }) {
     const { status: statusOf } = yield* Effect.promise(() => import("@speedq/pipeline/status"))
+    const { describeRuns, describeStatus } = yield* Effect.promise(() => import("../recipes/describeStatus.ts"))
     const found = yield* statusOf(directory)
-    if (Option.isNone(found)) return yield* new NoRun({ directory })
-    if (json) return yield* printJson(found.value)
-    const { describeStatus } = yield* Effect.promise(() => import("../recipes/describeStatus.ts"))
-    yield* print(describeStatus(found.value))
+    if (Option.isSome(found)) return yield* json ? printJson(found.value) : print(describeStatus(found.value))
+    const { runsBelow } = yield* Effect.promise(() => import("@speedq/pipeline/ablation/runsBelow"))
+    const runs = yield* runsBelow(directory)
+    if (runs.length === 0) return yield* new NoRun({ directory })
+    yield* json ? printJson({ directory, runs }) : print(describeRuns(runs))
   })
 ).pipe(
   Command.withShortDescription("Show how far a run is"),
   Command.withDescription(
-    "Shows the stages of a run, its newest step and loss, and how it ended. Reads only: also while another process runs it."
+    "Shows the stages of a run, its newest step and loss, and how it ended; of an ablation, how far each of its runs is. Reads only: also while another process runs it."
   ),
-  Command.withExamples([{ command: "speedq status runs/nano" }, { command: "speedq status runs/nano --json" }])
+  Command.withExamples([
+    { command: "speedq status runs/nano-2bit" },
+    { command: "speedq status runs/nano-2bit --json" }
+  ])
 )

@@ -34,3 +34,13 @@ export const describeStatus = (run: RunStatus): string =>
     "",
     textTable(["stage", "state", "steps", "saved", "loss", "kept"], run.stages.map(row))
   ].join("\n")
+
+/** The runs of an ablation, a line each. */
+export const describeRuns = (runs: readonly RunStatus[]): string =>
+  textTable(
+    ["run", "stages", ""],
+    runs.map((run) => {
+      const finished = run.stages.filter(({ state }) => state === "finished").length
+      return [run.directory, `${finished}/${run.stages.length}`, stateLine(run)]
+    })
+  )

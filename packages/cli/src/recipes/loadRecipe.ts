@@ -6,6 +6,7 @@ import { nearest } from "@speedq/pipeline/nearest"
 import { stages } from "@speedq/pipeline/stages/registry"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import type { Json } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import { RecipeMissing, RecipeUnreadable, WrongUsage } from "../Errors.ts"
 import { shippedRecipes } from "../shipped.ts"
@@ -23,7 +24,7 @@ const nearRecipes = (file: string): readonly string[] => {
   return nearest(basename(file, ".json"), [...names.keys()]).flatMap((name) => names.get(name) ?? [])
 }
 
-const readJson = Effect.fnUntraced(function* (file: string) {
+export const readJson = Effect.fnUntraced(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
   const text = yield* fs.readFileString(file).pipe(
     Effect.catchReason("PlatformError", "NotFound", () => new RecipeMissing({ file, near: nearRecipes(file) })),
@@ -35,17 +36,22 @@ const readJson = Effect.fnUntraced(function* (file: string) {
   })
 })
 
-/** A recipe ready to be planned or run. Fails with RecipeMissing, RecipeUnreadable, RecipeInvalid, and WrongUsage for a setting. */
-export const loadRecipe = Effect.fn("loadRecipe")(function* (file: string, settings: readonly string[], help: string) {
-  const json = yield* readJson(file)
-  const changed = yield* applyOverrides(stages, json, settings).pipe(
+/** Settings of the command line, applied; what is wrong with them is wrong usage. */
+export const applySettings = (json: Json, settings: readonly string[], help: string) =>
+  applyOverrides(stages, json, settings).pipe(
     Effect.mapError(
       ({ problems }) => new WrongUsage({ problems: problems.map(({ path, issue }) => `${path}: ${issue}`), help })
     )
   )
-  return yield* Recipe.decode(stages, changed)
+
+/** A recipe ready to be planned or run. Fails with RecipeMissing, RecipeUnreadable, RecipeInvalid, and WrongUsage for a setting. */
+export const loadRecipe = Effect.fn("loadRecipe")(function* (file: string, settings: readonly string[], help: string) {
+  return yield* decodeRecipe(yield* readJson(file), settings, help)
+})
+
+export const decodeRecipe = Effect.fnUntraced(function* (json: Json, settings: readonly string[], help: string) {
+  return yield* Recipe.decode(stages, yield* applySettings(json, settings, help))
 })
 
 /** Directory of a run that was given none. */
-export const defaultDirectory = ({ settings }: Recipe.AnyRecipe): string =>
-  join("runs", settings.name.replaceAll(/[^\p{L}\p{N}._-]+/gu, "-"))
+export const defaultDirectory = (name: string): string => join("runs", name.replaceAll(/[^\p{L}\p{N}._-]+/gu, "-"))

@@ -34,10 +34,15 @@ export interface RunResult {
   readonly tables: ReadonlyArray<typeof Table.Type>
 }
 
+/** The backend, within the recipe's limit of memory. */
+export const computeFor = ({ settings }: Recipe.AnyRecipe, backend: string) => {
+  const limit = settings.memory?.limit
+  return Compute.layer({ backend, memoryLimit: limit === undefined ? undefined : Number(limit) })
+}
+
 /** Runs to the end, or continues what the directory holds. Interrupted, it saves first. */
 export const runRecipe = Effect.fn("runRecipe")(function* (recipe: Loaded, options: RunOptions) {
   const path = yield* Path.Path
-  const limit = recipe.settings.memory?.limit
   const backend = yield* Effect.gen(function* () {
     const { backend } = yield* Compute
     yield* Recipe.run(recipe).pipe(Effect.provideService(Surroundings, { backend: backend.name }))
@@ -50,7 +55,7 @@ export const runRecipe = Effect.fn("runRecipe")(function* (recipe: Loaded, optio
       Layer.mergeAll(
         RunDirectory.layer(options.directory, { fresh: options.fresh }),
         SampleWorkers.layer(),
-        Compute.layer({ backend: options.backend, memoryLimit: limit === undefined ? undefined : Number(limit) })
+        computeFor(recipe, options.backend)
       )
     )
   )

@@ -1,0 +1,107 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "vitest"
+import type { AblationPlan } from "../src/recipes/planAblation.ts"
+import type { AblationOutcome } from "../src/recipes/runAblation.ts"
+import { evaluateStage, randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
+import { speedq, speedqJson, temporaryDirectory } from "./support/speedq.ts"
+
+/** Writes a base recipe and an ablation of it beside the model. */
+const writeAblation = (model: string): string => {
+  writeRecipe(model, [evaluateStage("before"), ...speedqStages(3), evaluateStage("after")], "base")
+  const file = join(model, "..", "ablation.json")
+  const document = {
+    version: 1,
+    name: "small ablation",
+    base: "base.json",
+    seeds: [1, 2],
+    without: ["evaluate"],
+    set: ["evaluate-2.divergence=2"],
+    variants: [
+      { name: "SPEED-Q" },
+      { name: "CE only", set: ["qat.loss.cakld=0"] },
+      { name: "all at once", without: ["adaround-vit", "train-projector"], replace: { qat: { use: "joint-qat" } } }
+    ]
+  }
+  writeFileSync(file, JSON.stringify(document))
+  return file
+}
+
+describe("an ablation on the command line", () => {
+  it("runs every variant and seed, says what does not separate, and continues", async () => {
+    const directory = temporaryDirectory()
+    const out = join(directory, "ablation")
+    const file = writeAblation(await randomNano(directory))
+    const args = ["run", file, "--out", out, "--backend", "native:none", "--set", "qat.maxSteps=2"]
+    const { code, stdout, stderr } = await speedq(args)
+    assert.strictEqual(code, 0, stderr)
+    assert.match(stderr, /starting small ablation: SPEED-Q, seed 1:/)
+    assert.match(stderr, /run 5 of 6 is done, about .* left\n/)
+    // One of the shared stages: of the three variants of a seed, only the first rounds the tower and trains the projector.
+    assert.strictEqual(stderr.split("02-train-projector: finished before, reused").length - 1, 2)
+    // Of the teacher, the mean confidence is measured first: a step a batch.
+    assert.match(stderr, /03-qat: 2 steps/)
+    assert.match(stderr, /01-joint-qat: 4 steps/)
+    const lines = stdout.split("\n")
+    assert.strictEqual(lines[0], "small ablation")
+    assert.match(lines[1]!, /^variant +seeds +short\.tsv +KL \/ token +short\.tsv against SPEED-Q +KL/)
+    assert.match(lines[2]!, /^SPEED-Q +2 +\d+\.\d ± \d+\.\d +\d\S* ± \d\S*$/)
+    assert.match(lines[4]!, /^all at once +2 /)
+    assert.match(stdout, /\nDoes not separate from SPEED-Q: .*\n\nreport: .*report\.html\n$/)
+    assert.include(readFileSync(join(out, "report.html"), "utf8"), "Does not separate from SPEED-Q")
+
+    const again = (await speedqJson(args)) as AblationOutcome
+    assert.deepStrictEqual(again.seeds, [1, 2])
+    assert.strictEqual(again.runs.length, 6)
+    assert.isTrue(again.runs.every((run) => existsSync(join(run.directory, "report.html"))))
+    assert.strictEqual(again.tables[0]?.rows.length, 3)
+    assert.match(again.separation.join("\n"), /95 % confidence/)
+
+    const status = await speedq(["status", out])
+    assert.match(status.stdout, /CE-only\/seed-2 +4\/4 +finished/)
+    const runs = (await speedqJson(["status", out])) as { readonly runs: readonly { readonly state: string }[] }
+    assert.deepStrictEqual(
+      runs.runs.map(({ state }) => state),
+      Array.from({ length: 6 }, () => "finished")
+    )
+  }, 240_000)
+
+  it("is planned variant by variant, stages in common counted once", async () => {
+    const file = writeAblation(await randomNano(temporaryDirectory()))
+    const planned = (await speedqJson(["plan", file, "--set", "seeds=4,5,6"])) as AblationPlan
+    assert.deepStrictEqual(planned.seeds, [4, 5, 6])
+    assert.deepStrictEqual(
+      planned.variants.map(({ variant, forecast }) => [variant, forecast.stages.length]),
+      [
+        ["SPEED-Q", 4],
+        ["CE only", 4],
+        ["all at once", 2]
+      ]
+    )
+    // A seed: rounding and projector once; qat, qat, joint-qat; an evaluation each.
+    assert.strictEqual(planned.stages.runs, 3 * 8)
+    assert.isTrue(planned.fits)
+    const { code, stdout } = await speedq(["plan", file])
+    assert.strictEqual(code, 0)
+    assert.match(stdout, /^all at once +joint-qat, evaluate +\d/m)
+    assert.match(stdout, /^stages: 16 to run/m)
+  })
+
+  it("takes wrong settings for wrong usage, and names a base that is not there", async () => {
+    const directory = temporaryDirectory()
+    const file = writeAblation(join(directory, "model"))
+    const seed = await speedq(["run", file, "--set", "seed=3"])
+    assert.strictEqual(seed.code, 2)
+    assert.match(seed.stderr, /an ablation has several seeds; --set seeds=1,2,3/)
+    const unknown = await speedq(["plan", file, "--set", "qat.maxStep=3"])
+    assert.strictEqual(unknown.code, 2)
+    assert.match(unknown.stderr, /near it are .*qat\.maxSteps/)
+    const seeds = await speedq(["plan", file, "--set", "seeds=one"])
+    assert.strictEqual(seeds.code, 1)
+    assert.match(seeds.stderr, /seeds/)
+    writeFileSync(file, readFileSync(file, "utf8").replace("base.json", "bass.json"))
+    const missing = await speedq(["run", file])
+    assert.strictEqual(missing.code, 1)
+    assert.match(missing.stderr, /^error: no recipe .*bass\.json; near it are .*base\.json/)
+  })
+})
