@@ -2,6 +2,7 @@
 import type { Matcher } from "./matching/inferOption.ts"
 import type { Row } from "./Row.ts"
 import type { Marks } from "./scoring/Marks.ts"
+import type { ScoreFile } from "./scoring/ScoreFile.ts"
 
 /** How text is generated. Greedy decoding leaves temperature and topP unused. */
 export interface GenerationSettings {
@@ -58,6 +59,8 @@ export interface Benchmark {
   readonly prompt: (row: Row) => string
   /** Marks of the answered rows; must not depend on their order. Throws {@link UnscorableRow}. */
   readonly mark: (rows: readonly AnsweredRow[], matcher: Matcher) => Marks
+  /** The marks as VLMEvalKit writes them. */
+  readonly scoreFile: (marks: Marks) => ScoreFile
 }
 
 /** All images of a row share 64 tiles: max(1, min(maxTiles, floor(64 / images))). */

@@ -79,13 +79,8 @@ const report = (benchmark: Benchmark, rows: readonly Row[], marks: Marks): { rep
   return { reported: splits.size === 1 ? only! : "all", overall: marks.whole.score }
 }
 
-/**
- * Scores predictions, whose order does not matter, against the rows of the data file; answers and options come from there.
- *
- * Fails with PredictionForeign, PredictionDuplicate, PredictionsMissing (only with `complete`), and RowInvalid for a row of
- * the data file that cannot be scored.
- */
-export const score = Effect.fn("evaluation.score")(function* (
+/** Score and marks of predictions; see {@link score}. */
+export const scoreWithMarks = Effect.fn("evaluation.score")(function* (
   benchmark: Benchmark,
   rows: readonly Row[],
   predictions: readonly Prediction[],
@@ -126,5 +121,14 @@ export const score = Effect.fn("evaluation.score")(function* (
       return { index: row.index, split: splitOf(row), ...(category === undefined ? {} : { category }), ...mark }
     })
   }
-  return result
+  return { score: result, marks }
 })
+
+/**
+ * Scores predictions, whose order does not matter, against the rows of the data file; answers and options come from there.
+ *
+ * Fails with PredictionForeign, PredictionDuplicate, PredictionsMissing (only with `complete`), and RowInvalid for a row of
+ * the data file that cannot be scored.
+ */
+export const score = (...of: Parameters<typeof scoreWithMarks>) =>
+  Effect.map(scoreWithMarks(...of), ({ score }) => score)

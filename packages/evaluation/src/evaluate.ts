@@ -13,7 +13,7 @@ import type { Progress } from "./Progress.ts"
 import { withImageMarks } from "./prompts.ts"
 import { readPredictions } from "./readPredictions.ts"
 import { type RowImageOptions, rowImages } from "./rowImages.ts"
-import { type Score, score } from "./Score.ts"
+import { type Score, scoreWithMarks } from "./Score.ts"
 import { type PredictionFormat, writePredictions } from "./writePredictions.ts"
 
 export interface EvaluateOptions extends RowImageOptions, Omit<ReadOptions, "purpose"> {
@@ -35,7 +35,10 @@ export interface EvaluateOptions extends RowImageOptions, Omit<ReadOptions, "pur
 export interface Evaluated {
   readonly score: Score
   readonly predictionsFile: string
+  /** What VLMEvalKit writes: `..._acc.csv`, `..._score.csv` or `..._score.json`. */
   readonly scoreFile: string
+  /** The whole {@link Score}, its rows included, as JSON. */
+  readonly resultFile: string
   readonly journalFile: string
   /** Whether the data file is the published one; undefined for a benchmark without one. */
   readonly published: boolean | undefined
@@ -123,9 +126,9 @@ export const evaluate = Effect.fn("evaluation.evaluate")(function* (benchmark: B
     return yield* new NameInvalid({ text: options.name })
   }
   const stem = join(options.out, `${options.name}_${benchmark.name}`)
-  const [predictionsFile, scoreFile, journalFile] = [
+  const [predictionsFile, resultFile, journalFile] = [
     `${stem}.${options.format ?? "xlsx"}`,
-    `${stem}_score.json`,
+    `${stem}_result.json`,
     `${stem}.journal.jsonl`
   ]
   const { model } = yield* Answerer
@@ -148,12 +151,15 @@ export const evaluate = Effect.fn("evaluation.evaluate")(function* (benchmark: B
   const cells = yield* writePredictions(predictionsFile, data, rows, answers)
   if (cells.length > 0) yield* tell({ _tag: "CellsCut", file: predictionsFile, cells })
   yield* tell({ _tag: "Written", file: predictionsFile })
-  const result = yield* score(benchmark, data.rows, yield* readPredictions(predictionsFile), {
+  const { score, marks } = yield* scoreWithMarks(benchmark, data.rows, yield* readPredictions(predictionsFile), {
     file: predictionsFile,
     dataFile: data.file,
     ...(options.matcher === undefined ? {} : { matcher: options.matcher })
   })
-  yield* writeWhole(scoreFile, Buffer.from(`${JSON.stringify(result, null, 2)}\n`))
-  const evaluated: Evaluated = { score: result, predictionsFile, scoreFile, journalFile, published }
+  yield* writeWhole(resultFile, Buffer.from(`${JSON.stringify(score, null, 2)}\n`))
+  const { ending, text } = benchmark.scoreFile(marks)
+  const scoreFile = `${stem}_${ending}`
+  yield* writeWhole(scoreFile, Buffer.from(text))
+  const evaluated: Evaluated = { score, predictionsFile, scoreFile, resultFile, journalFile, published }
   return evaluated
 })

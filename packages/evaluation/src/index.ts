@@ -46,6 +46,7 @@ export { renderScore } from "./renderScore.ts"
 export { type RowImageOptions, rowImages } from "./rowImages.ts"
 export { type Prediction, type Score, type ScoredRow, type ScoreOptions, score } from "./Score.ts"
 export type { Mark, Marks, RowMark } from "./scoring/Marks.ts"
+export { accuracyFile, type ScoreFile } from "./scoring/ScoreFile.ts"
 export {
   type CutCell,
   type PredictionFormat,

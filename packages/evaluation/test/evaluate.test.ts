@@ -99,7 +99,7 @@ describe("evaluate", () => {
       assert.strictEqual(answered.at(-1)!.left, 0)
       assert.match(result.predictionsFile, /out\/m_MMStar\.xlsx$/)
       assert.deepStrictEqual((yield* readPredictions(result.predictionsFile)).length, count)
-      assert.strictEqual(JSON.parse(readFileSync(result.scoreFile, "utf8")).overall, 50)
+      assert.strictEqual(JSON.parse(readFileSync(result.resultFile, "utf8")).overall, 50)
     })
   )
 

@@ -1,7 +1,7 @@
 /** HallusionBench: yes/no questions on illusions and charts; mean of accuracy per question, per figure and per question group */
 import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
 import { yesNoPrompt } from "../prompts.ts"
-import { markHallusions } from "../scoring/markHallusions.ts"
+import { hallusionsFile, markHallusions } from "../scoring/markHallusions.ts"
 
 export const hallusionBench: Benchmark = {
   name: "HallusionBench",
@@ -15,5 +15,6 @@ export const hallusionBench: Benchmark = {
   upscaleFirst2x: false,
   generation: greedyGeneration,
   prompt: yesNoPrompt,
-  mark: markHallusions
+  mark: markHallusions,
+  scoreFile: hallusionsFile
 }

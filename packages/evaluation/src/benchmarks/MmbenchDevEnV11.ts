@@ -2,6 +2,7 @@
 import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
 import { multipleChoicePrompt } from "../prompts.ts"
 import { markCircular } from "../scoring/markCircular.ts"
+import { accuracyFile } from "../scoring/ScoreFile.ts"
 
 export const mmbenchDevEnV11: Benchmark = {
   name: "MMBench_DEV_EN_V11",
@@ -16,5 +17,6 @@ export const mmbenchDevEnV11: Benchmark = {
   upscaleFirst2x: false,
   generation: greedyGeneration,
   prompt: multipleChoicePrompt,
-  mark: markCircular
+  mark: markCircular,
+  scoreFile: accuracyFile
 }

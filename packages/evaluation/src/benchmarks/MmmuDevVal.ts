@@ -3,6 +3,7 @@ import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
 import { multipleChoicePrompt } from "../prompts.ts"
 import { markChoices } from "../scoring/markChoices.ts"
 import { openChoice } from "../scoring/openChoice.ts"
+import { accuracyFile } from "../scoring/ScoreFile.ts"
 
 export const mmmuDevVal: Benchmark = {
   name: "MMMU_DEV_VAL",
@@ -17,5 +18,6 @@ export const mmmuDevVal: Benchmark = {
   upscaleFirst2x: true,
   generation: greedyGeneration,
   prompt: multipleChoicePrompt,
-  mark: (rows, matcher) => markChoices(rows, matcher, openChoice)
+  mark: (rows, matcher) => markChoices(rows, matcher, openChoice),
+  scoreFile: accuracyFile
 }

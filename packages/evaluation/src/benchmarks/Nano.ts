@@ -2,6 +2,7 @@
 import type { Benchmark } from "../Benchmark.ts"
 import { questionWithOptions } from "../prompts.ts"
 import { markNano } from "../scoring/markNano.ts"
+import { accuracyFile } from "../scoring/ScoreFile.ts"
 
 export const nano: Benchmark = {
   name: "nano",
@@ -12,5 +13,6 @@ export const nano: Benchmark = {
   // Its captions are the longest answers, well under a hundred tokens.
   generation: { sample: false, maxNewTokens: 128, temperature: 1, topP: 1 },
   prompt: questionWithOptions,
-  mark: markNano
+  mark: markNano,
+  scoreFile: accuracyFile
 }

@@ -1,7 +1,7 @@
 /** OCRBench: reading text in 1000 images; points out of 1000 */
 import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
 import { shortAnswerPrompt } from "../prompts.ts"
-import { markTexts } from "../scoring/markTexts.ts"
+import { markTexts, textsFile } from "../scoring/markTexts.ts"
 
 export const ocrBench: Benchmark = {
   name: "OCRBench",
@@ -16,5 +16,6 @@ export const ocrBench: Benchmark = {
   upscaleFirst2x: false,
   generation: greedyGeneration,
   prompt: shortAnswerPrompt,
-  mark: markTexts
+  mark: markTexts,
+  scoreFile: textsFile
 }

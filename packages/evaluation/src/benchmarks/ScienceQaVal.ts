@@ -2,6 +2,7 @@
 import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
 import { multipleChoicePrompt } from "../prompts.ts"
 import { markChoices } from "../scoring/markChoices.ts"
+import { accuracyFile } from "../scoring/ScoreFile.ts"
 
 export const scienceQaVal: Benchmark = {
   name: "ScienceQA_VAL",
@@ -15,5 +16,6 @@ export const scienceQaVal: Benchmark = {
   upscaleFirst2x: false,
   generation: greedyGeneration,
   prompt: multipleChoicePrompt,
-  mark: markChoices
+  mark: markChoices,
+  scoreFile: accuracyFile
 }

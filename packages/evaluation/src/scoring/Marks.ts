@@ -45,6 +45,9 @@ const abbreviations = new Map([
   ["attribute_reasoning", "AR"]
 ])
 
+/** A category's name in tables. */
+export const abbreviated = (category: string): string => abbreviations.get(category) ?? category
+
 // Code point order, as Python sorts; UTF-16 order differs above U+FFFF.
 const byCodePoint = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
@@ -69,9 +72,7 @@ export const summarize = (rows: readonly RowMark[], mark: (rows: readonly RowMar
   const splits = groupBy(rows, splitOf)
   const categoriesOf = (members: readonly RowMark[]) =>
     ["l2-category", "category"].flatMap((column) =>
-      groupBy(members, (row) => row.cells.get(column)).map(
-        ([name, group]) => [abbreviations.get(name) ?? name, mark(group)] as const
-      )
+      groupBy(members, (row) => row.cells.get(column)).map(([name, group]) => [abbreviated(name), mark(group)] as const)
     )
   return {
     whole: mark(rows),

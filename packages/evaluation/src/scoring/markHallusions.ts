@@ -4,6 +4,7 @@ import { extractYesNo } from "../matching/yesNo.ts"
 import type { Row } from "../Row.ts"
 import { expectedAnswer } from "./expectedAnswer.ts"
 import { groupBy, type Mark, type Marks, type RowMark, summarize } from "./Marks.ts"
+import { csvText, type ScoreFile } from "./ScoreFile.ts"
 
 /** Position of an id in the index `{VD|VS}_{subcategory}_{visual input}_{set}_{figure}_{question}`. */
 const position = { set: 3, figure: 4, question: 5 }
@@ -22,13 +23,19 @@ const groupKey =
     return `${row.cells.get("l2-category") ?? "nan"}_${ids[position.set]}_${ids[position[part]]}`
   }
 
+// The share before the percent: the other order differs in the last digit from VLMEvalKit's.
 const percentAllHit = (groups: readonly (readonly RowMark[])[]): number =>
-  (100 * groups.filter((group) => group.every((row) => row.hit)).length) / groups.length
+  100 * (groups.filter((group) => group.every((row) => row.hit)).length / groups.length)
+
+const accuracies = (rows: readonly RowMark[]) => {
+  const per = (part: "figure" | "question") => percentAllHit(groupBy(rows, groupKey(part)).map(([, group]) => group))
+  return { aAcc: percentAllHit(rows.map((row) => [row])), fAcc: per("figure"), qAcc: per("question") }
+}
 
 const mark = (rows: readonly RowMark[]): Mark => {
-  const per = (part: "figure" | "question") => percentAllHit(groupBy(rows, groupKey(part)).map(([, group]) => group))
-  const [aAcc, fAcc, qAcc] = [percentAllHit(rows.map((row) => [row])), per("figure"), per("question")]
-  return { score: (aAcc + fAcc + qAcc) / 3, rows: rows.length, parts: { aAcc, fAcc, qAcc } }
+  const parts = accuracies(rows)
+  const { aAcc, fAcc, qAcc } = parts
+  return { score: (aAcc + fAcc + qAcc) / 3, rows: rows.length, parts }
 }
 
 /** The score is the mean of the three accuracies. */
@@ -39,4 +46,14 @@ export const markHallusions = (rows: readonly AnsweredRow[]): Marks => {
     return { row, prediction, extracted, expected, hit: extracted === expected }
   })
   return summarize(marks, mark)
+}
+
+/** `score.csv`: a row for all, for each category, for each level-2 category; percent. */
+export const hallusionsFile = ({ rows }: Marks): ScoreFile => {
+  const groups = ["category", "l2-category"].flatMap((column) => groupBy(rows, (row) => row.cells.get(column)))
+  const lines = [["Overall", rows] as const, ...groups].map(([name, group]) => {
+    const { aAcc, fAcc, qAcc } = accuracies(group)
+    return [name, aAcc, fAcc, qAcc] as const
+  })
+  return { ending: "score.csv", text: csvText(["split", "aAcc", "fAcc", "qAcc"], lines) }
 }

@@ -1,10 +1,12 @@
 /** OCRBench: a point for every prediction that contains one of the expected texts. */
 import { type AnsweredRow, UnscorableRow } from "../Benchmark.ts"
 import { parseStringList } from "../internal/pythonLiteral.ts"
+import { floatText } from "../internal/pythonNumber.ts"
 import { formulaCategory, readsText } from "../matching/readsText.ts"
 import type { Row } from "../Row.ts"
 import { expectedAnswer } from "./expectedAnswer.ts"
 import { groupBy, type Mark, type Marks, type RowMark } from "./Marks.ts"
+import type { ScoreFile } from "./ScoreFile.ts"
 
 const recognition = [
   "Regular Text Recognition",
@@ -61,4 +63,19 @@ export const markTexts = (rows: readonly AnsweredRow[]): Marks => {
     .filter(([, group]) => group.length > 0)
     .map(([name, group]) => [name, points(group)] as const)
   return { whole, splits: { none: whole }, categories: { none: Object.fromEntries(categories) }, rows: marks }
+}
+
+/** `score.json`: points by group, `Final Score` of 1000, and its tenth. */
+export const textsFile = ({ rows }: Marks): ScoreFile => {
+  const pointsOf = (categories: readonly string[]): number =>
+    rows.filter(({ row, hit }) => hit && categories.includes(categoryOf(row))).length
+  const byGroup = [["Text Recognition", recognition] as const, ...groups.map((name) => [name, [name]] as const)]
+  const total = pointsOf(ocrCategories)
+  const fields = [
+    ...byGroup.map(([name, categories]) => [name, String(pointsOf(categories))]),
+    ["Final Score", String(total)],
+    ["Final Score Norm", floatText(total / 10)]
+  ]
+  const lines = fields.map(([name, value]) => `    ${JSON.stringify(name)}: ${value}`)
+  return { ending: "score.json", text: `{\n${lines.join(",\n")}\n}` }
 }
