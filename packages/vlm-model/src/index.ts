@@ -62,8 +62,11 @@ export {
   VideoInvalid
 } from "./Errors.ts"
 // Generation
-export { type AnswerError, type AnsweringModel, answer, type Question, streamAnswer } from "./generation/answer.ts"
+export { type AnswerError, answer, type Question, streamAnswer } from "./generation/answer.ts"
+export { answerTogether, type JointQuestion } from "./generation/answerTogether.ts"
+export { generateTogether, type JointRequest } from "./generation/generateTogether.ts"
 export { type GenerationRequest, generateTokens } from "./generation/generateTokens.ts"
+export type { AnsweringModel, Asked } from "./generation/prompts.ts"
 export { greedy, type NucleusOptions, nucleus, type Sampler } from "./generation/sampling.ts"
 // Images and videos
 export {

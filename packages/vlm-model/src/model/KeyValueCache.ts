@@ -1,4 +1,7 @@
-/** Keys and values of earlier tokens, so that generation reads each of them once. One sequence at a time. */
+/**
+ * Keys and values of earlier tokens, so that generation reads each of them once. Sequences of equal length can go together:
+ * their tokens are stored side by side, and attention sees them as further heads with groups of their own.
+ */
 import {
   attention,
   type Backend,
@@ -19,16 +22,25 @@ export const countFrom = (first: number, count: number): Int32Array =>
 export interface KeyValueCache {
   /** Tokens stored. */
   readonly length: number
-  /** Appends k, v [1, T, G, D] of a layer and attends q [1, T, H, D] over all stored: -> [1, T, H, D]. */
+  /**
+   * Appends k, v [T, B, G, D] of a layer, B sequences, and attends q [T, B, H, D] over all stored of each: -> [T, B, H, D].
+   * A single sequence may also come as [1, T, ...].
+   */
   readonly attend: (layer: number, q: Tensor, k: Tensor, v: Tensor, scale: number) => Tensor
   /** Call once a token batch has passed all layers. */
   readonly advance: (tokens: number) => void
   readonly release: () => void
 }
 
-/** A cache for up to `capacity` tokens, on `backend`. */
-export const makeKeyValueCache = (backend: Backend, config: LanguageConfig, capacity: number): KeyValueCache => {
-  const groups = config.num_key_value_heads
+/** A cache for up to `capacity` tokens of each of some sequences, on `backend`. */
+export const makeKeyValueCache = (
+  backend: Backend,
+  config: LanguageConfig,
+  capacity: number,
+  sequences = 1
+): KeyValueCache => {
+  const groups = sequences * config.num_key_value_heads
+  const heads = sequences * config.num_attention_heads
   const width = headWidth(config)
   const rowWidth = groups * width
   const reserve = () => keep(zeros(backend, [capacity, rowWidth]))
@@ -50,13 +62,14 @@ export const makeKeyValueCache = (backend: Backend, config: LanguageConfig, capa
     },
     attend: (layer, q, k, v, scale) => {
       const stored = layers[layer]!
-      const count = q.shape[1]!
+      const count = k.size / rowWidth
       const index = placesOf(count)
       writeRows(stored.k, reshape(k, [count, rowWidth]), index)
       writeRows(stored.v, reshape(v, [count, rowWidth]), index)
       // Query i of the new tokens sits at position length + i: causal attention aligns the ends.
       const seen = (rowsOf: Tensor) => reshape(leadingRows(rowsOf, length + count), [1, length + count, groups, width])
-      return attention(q, seen(stored.k), seen(stored.v), { causal: true, scale })
+      const queries = reshape(q, [1, count, heads, width])
+      return reshape(attention(queries, seen(stored.k), seen(stored.v), { causal: true, scale }), q.shape)
     },
     advance: (tokens) => {
       length += tokens

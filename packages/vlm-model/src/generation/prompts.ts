@@ -1,0 +1,96 @@
+/** Questions as the decoder reads them: rendered text, visual tokens, embeddings of several prompts side by side. */
+import { type Backend, noGrad, scope, type Tensor, tensor } from "@speedq/tensors"
+import { generationPrompt, type PromptInput } from "../conversation/generationPrompt.ts"
+import { normalizeTiles } from "../image/normalize.ts"
+import { joinTiles, type Tiles } from "../image/tiling.ts"
+import { type ModelConfig, tokensPerTile } from "../model/ModelConfig.ts"
+import type { ModelDirectory } from "../model/ModelDirectory.ts"
+import { ImageTokenMismatch, PromptTooLong } from "../model/ModelErrors.ts"
+import { imageTokenRows, mergeEmbeddings } from "../model/multimodal.ts"
+import { projector, visionFeatures } from "../model/vision.ts"
+import type { Weights } from "../model/Weights.ts"
+
+/** What is asked: a question with the tiles of its pictures, in order. */
+export interface Asked extends Pick<PromptInput, "question" | "history"> {
+  readonly images: readonly Tiles[]
+}
+
+/** A model that is ready to be asked. */
+export interface AnsweringModel {
+  readonly backend: Backend
+  readonly directory: ModelDirectory
+  readonly weights: Weights
+}
+
+/** The prompt as text. Fails with PromptInvalid. */
+export const renderQuestion = ({ config }: ModelDirectory, { question, history, images }: Asked) =>
+  generationPrompt({
+    question,
+    ...(history ? { history } : {}),
+    tilesPerImage: images.map(({ count }) => count),
+    tokensPerTile: tokensPerTile(config),
+    systemMessage: config.system_message
+  })
+
+/** What can be told before the pictures are looked at. Raises ImageTokenMismatch, PromptTooLong. */
+const checkLengths = (config: ModelConfig, tokens: number, placeholders: number, images: readonly Tiles[]): void => {
+  const visualTokens = tokensPerTile(config) * images.reduce((sum, { count }) => sum + count, 0)
+  if (placeholders !== visualTokens) throw new ImageTokenMismatch({ placeholders, visualTokens })
+  const limit = config.llm_config.max_position_embeddings
+  if (tokens >= limit) throw new PromptTooLong({ tokens, limit })
+}
+
+// One tile of a real model, 1025 patches and class, fills a product; of a small model, many do.
+const patchesTogether = 2048
+
+/** Visual tokens of all tiles, [tiles, tokens, H] each: few at a time, for tiles do not meet before the decoder and memory is dear. */
+const visualTokens = ({ backend, directory, weights }: AnsweringModel, images: readonly Tiles[]): readonly Tensor[] => {
+  const { config, image } = directory
+  const [first] = images
+  if (first === undefined) return []
+  const tiles = joinTiles(images, first.size)
+  const { count, size } = tiles
+  const pixels = normalizeTiles(tiles, image.statistics)
+  const tileLength = pixels.length / count
+  const patches = 1 + (size / config.vision_config.patch_size) ** 2
+  const together = Math.max(1, Math.floor(patchesTogether / patches))
+  return Array.from({ length: Math.ceil(count / together) }, (_, chunk) => {
+    const begin = chunk * together
+    const taken = Math.min(together, count - begin)
+    return scope(() => {
+      const values = pixels.subarray(begin * tileLength, (begin + taken) * tileLength)
+      return projector(weights, visionFeatures(weights, config, tensor(backend, values, [taken, 3, size, size])))
+    })
+  })
+}
+
+/** A rendered prompt with its token ids. */
+export interface Prompt {
+  readonly ids: Int32Array
+  readonly images: readonly Tiles[]
+}
+
+/**
+ * Embeddings of prompts of equal length, token by token of all: [T, B, H]. Raises ImageTokenMismatch, PromptTooLong.
+ */
+export const promptEmbeddings = (model: AnsweringModel, prompts: readonly Prompt[]): Tensor =>
+  noGrad(() =>
+    scope(() => {
+      const { backend, directory, weights } = model
+      const count = prompts.length
+      const length = prompts[0]!.ids.length
+      const ids = new Int32Array(length * count)
+      const places: number[] = []
+      for (const [at, prompt] of prompts.entries()) {
+        for (const [token, id] of prompt.ids.entries()) ids[token * count + at] = id
+        const rows = imageTokenRows(prompt.ids, directory.tokens.imageContext)
+        checkLengths(directory.config, length, rows.length, prompt.images)
+        for (const row of rows) places.push(row * count + at)
+      }
+      const visual = visualTokens(
+        model,
+        prompts.flatMap(({ images }) => images)
+      )
+      return mergeEmbeddings(weights, tensor(backend, ids, [length, count], "i32"), visual, Int32Array.from(places))
+    })
+  )
