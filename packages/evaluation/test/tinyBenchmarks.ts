@@ -117,12 +117,13 @@ export const tinyBenchmarks: readonly TinyBenchmark[] = [
   { name: "nano", rows: nanoRows, right: letter, wrong: "no", full: 100 }
 ]
 
-/** The data file: every row shows the same image, the later ones by reference; MMMU's first row shows it twice. */
-export const tinyTsv = ({ name, rows }: TinyBenchmark, image: string): string => {
+/** The data file: its first rows show these images, the later ones refer to them; MMMU's first row shows two, its others their own. */
+export const tinyTsv = ({ name, rows }: TinyBenchmark, ...images: readonly [string, ...string[]]): string => {
   const columns = Object.keys(rows[0]!)
+  const shown = (i: number): string => images[i % images.length]!
   const cell = (i: number): string => {
-    if (name === "MMMU_DEV_VAL") return i === 0 ? `['${image}', '${image}']` : image
-    return i === 0 ? image : rows[0]!.index!
+    if (name === "MMMU_DEV_VAL") return i === 0 ? `['${shown(0)}', '${shown(1)}']` : shown(i)
+    return i < images.length ? shown(i) : rows[i % images.length]!.index!
   }
   return tsvOf(
     [...columns, "image"],
