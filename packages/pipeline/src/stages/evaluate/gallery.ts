@@ -9,9 +9,13 @@ import type { Evaluation } from "./Evaluation.ts"
 /** Answers of a benchmark that are kept for the report, spread evenly over its rows. */
 export const sampleCount = 6
 
+/** Whether row `place` of `rows` is one of `count` that are spread evenly over them. */
+export const isSpread = (place: number, rows: number, count: number): boolean =>
+  // The shares of `count` before and after the row lie on two sides of a whole number.
+  count >= rows || Math.ceil(((place + 1) * count) / rows) > Math.ceil((place * count) / rows)
+
 /** Whether row `place` of `rows` is one of the samples. */
-export const isSample = (place: number, rows: number): boolean =>
-  Array.from({ length: sampleCount }, (_, i) => Math.floor((i * rows) / sampleCount)).includes(place)
+export const isSample = (place: number, rows: number): boolean => isSpread(place, rows, sampleCount)
 
 /** Longest side in the report, in pixels. */
 const side = 320

@@ -1,7 +1,7 @@
-/** Scores the model as it stands after the stages before: benchmarks, and its divergence from the full-precision model. A step is a row. */
+/** Scores the model as it stands after the stages before: benchmarks, and its divergence from the full-precision model. A step is some rows. */
 import { basename, join } from "node:path"
 import {
-  Answerer,
+  type Benchmark,
   benchmarkNamed,
   type DataFile,
   type DataRow,
@@ -24,7 +24,6 @@ import { EvaluationFailed } from "../../Errors.ts"
 import { make, missingFiles } from "../../Forecast.ts"
 import { deployModel, modelSize, Rest } from "../../model/deployedModel.ts"
 import type { Divergence } from "../../model/divergence.ts"
-import { modelAnswerer } from "../../model/modelAnswerer.ts"
 import { unpackAll } from "../../model/packedWeights.ts"
 import { planTowers } from "../../model/plannedLayers.ts"
 import { openSourceModel } from "../../model/SourceModel.ts"
@@ -33,10 +32,11 @@ import { Count, CountOrNone, withDefault } from "../../options.ts"
 import { planModel } from "../../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../../planning/ruleLines.ts"
 import * as Stage from "../../Stage.ts"
+import { whileDoing, whileStoring } from "../../storage.ts"
 import { fingerprintOf } from "../fingerprint.ts"
-import { askRow, type Question, rowDivergence } from "./askRow.ts"
+import { askRows, divergenceOver } from "./askRows.ts"
 import { type BenchmarkScore, type Evaluation, Evaluations, evaluationTable, marksOf } from "./Evaluation.ts"
-import { galleries, isSample } from "./gallery.ts"
+import { galleries, isSample, isSpread } from "./gallery.ts"
 
 export const EvaluateConfig = Schema.Struct({
   /** What the row is called in tables. */
@@ -49,7 +49,9 @@ export const EvaluateConfig = Schema.Struct({
       limit: Schema.optionalKey(Count)
     })
   ),
-  /** Rows of each benchmark whose expected answers the divergence is measured on. */
+  /** Rows that are asked at once: faster on a small model, the answers stay the same. A step is as many rows. */
+  batch: withDefault(Count, 1),
+  /** Rows of each benchmark, spread evenly over it, whose expected answers the divergence is measured on. */
   divergence: withDefault(CountOrNone, 0),
   /** Quantizers, to nearest, for what no stage has quantized yet; none leaves it in full precision. */
   nearest: withDefault(Schema.Array(RuleSpec), []),
@@ -78,7 +80,7 @@ type Answering = typeof Answering.Type
 
 /** A benchmark with the rows that are asked. */
 interface Asked {
-  readonly benchmark: Question["benchmark"]
+  readonly benchmark: Benchmark
   readonly data: DataFile
   readonly rows: readonly DataRow[]
   /** File name, which tables and artefacts know it by. */
@@ -100,9 +102,11 @@ const scoreBenchmark = Effect.fnUntraced(function* (
 ) {
   const stem = join(directory, `${basename(name, ".tsv")}_${benchmark.name}`)
   const predictions = `${stem}.tsv`
-  yield* writePredictions(predictions, data, rows, new Map(answers))
+  yield* whileStoring("write the predictions", predictions)(writePredictions(predictions, data, rows, new Map(answers)))
   const found = yield* score(benchmark, data.rows, yield* readPredictions(predictions), { file: predictions })
-  yield* AtomicFile.writeWhole(`${stem}_score.json`, Buffer.from(`${JSON.stringify(found, null, 2)}\n`))
+  const scoreFile = `${stem}_score.json`
+  const bytes = Buffer.from(`${JSON.stringify(found, null, 2)}\n`)
+  yield* whileDoing("write the score", scoreFile)(AtomicFile.writeWhole(scoreFile, bytes))
   const hits = new Map(found.rows.map(({ index, hit }) => [index, hit]))
   const samples = answers
     .filter((_, place) => isSample(place, rows.length))
@@ -119,14 +123,14 @@ const scoreBenchmark = Effect.fnUntraced(function* (
     divergenceTokens: divergence.tokens,
     samples
   }
-  return { summary, files: [predictions, `${stem}_score.json`] }
+  return { summary, files: [predictions, scoreFile] }
 })
 
 const towers = ["vision", "projector", "language"] as const
 
 export const Evaluate = Stage.define({
   name: "evaluate",
-  version: 1,
+  version: 2,
   config: EvaluateConfig,
   uses: [QuantizedVision, TrainedProjector, QuantizedLanguage, Evaluations],
   gives: [Evaluations],
@@ -160,24 +164,30 @@ export const Evaluate = Stage.define({
     )
     const original = weightsFrom(source.weights)
     const model = { backend, directory, weights: weightsFrom(unpacked, deployed.others) }
-    const answerer = modelAnswerer(model, `${context.label}/${config.title}`)
     const asked: readonly Asked[] = yield* Effect.mapError(Effect.forEach(config.benchmarks, openBenchmark), failed)
-    const places = asked.flatMap(({ rows }, benchmark) => rows.map((_, row) => ({ benchmark, row })))
+    const steps = asked.flatMap(({ rows }, benchmark) =>
+      Array.from({ length: Math.ceil(rows.length / config.batch) }, (_, at) => {
+        const first = at * config.batch
+        return { benchmark, first, end: Math.min(first + config.batch, rows.length) }
+      })
+    )
 
     const step = Effect.fnUntraced(
       function* (state: Answering, done: number) {
-        const place = places[done]!
+        const place = steps[done]!
         const { benchmark, data, rows } = asked[place.benchmark]!
-        const row = rows[place.row]!
-        const question: Question = { benchmark, data, row }
-        const answer = yield* Effect.provideService(askRow(question), Answerer, answerer)
-        const measured: Divergence =
-          place.row < config.divergence ? yield* rowDivergence(model, original, question) : { sum: 0, tokens: 0 }
+        const questions = rows.slice(place.first, place.end).map((row) => ({ benchmark, data, row }))
+        const given = yield* askRows(model, questions)
+        const measured: Divergence = yield* divergenceOver(
+          model,
+          original,
+          questions.filter((_, at) => isSpread(place.first + at, rows.length, config.divergence))
+        )
         const next = state.map(({ answers, divergence }, at) =>
           at !== place.benchmark
             ? { answers, divergence }
             : {
-                answers: [...answers, [row.index, answer] as const],
+                answers: [...answers, ...questions.map(({ row }, i) => [row.index, given[i]!] as const)],
                 divergence: { sum: divergence.sum + measured.sum, tokens: divergence.tokens + measured.tokens }
               }
         )
@@ -198,7 +208,7 @@ export const Evaluate = Stage.define({
       (self) => Effect.mapError(self, failed)
     )
     return Stage.program({
-      steps: places.length,
+      steps: steps.length,
       state: Codec.json(Answering),
       initial: Effect.succeed<Answering>(asked.map(() => ({ answers: [], divergence: { sum: 0, tokens: 0 } }))),
       step,

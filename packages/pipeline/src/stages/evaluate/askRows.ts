@@ -1,18 +1,12 @@
-/** What a model is asked about one row of a benchmark: its answer, and how far its predictions are from full precision. */
-import {
-  Answerer,
-  type AnswerRequest,
-  type Benchmark,
-  type DataFile,
-  type DataRow,
-  requestOf
-} from "@speedq/evaluation"
+/** What a model is asked about rows of a benchmark: its answers, and how far its predictions are from full precision. */
+import { type AnswerRequest, type Benchmark, type DataFile, type DataRow, requestOf } from "@speedq/evaluation"
 import { noGrad, scope } from "@speedq/tensors"
 import {
   type AnsweringModel,
   collate,
   encodeConversation,
   joinTiles,
+  type TrainingSample,
   type Turn,
   tokensPerTile,
   type Weights
@@ -22,7 +16,7 @@ import * as Result from "effect/Result"
 import { computing } from "../../compute/computing.ts"
 import { type MicroBatch, tileKeysOf } from "../../data/SampleLoader.ts"
 import { batchDivergence, type Divergence } from "../../model/divergence.ts"
-import { tilesOf } from "../../model/modelAnswerer.ts"
+import { answerRequests, tilesOf } from "../../model/modelAnswerer.ts"
 import { hiddenStates } from "../../training/hiddenStates.ts"
 import { makeVisionFeatures } from "../../training/VisionFeatures.ts"
 
@@ -32,14 +26,19 @@ export interface Question {
   readonly row: DataRow
 }
 
-/** The answer to a row. */
-export const askRow = Effect.fnUntraced(function* ({ benchmark, data, row }: Question) {
-  const { answer } = yield* Answerer
-  return yield* answer(yield* requestOf(benchmark, data, row))
+/** The answers to some rows. */
+export const askRows = Effect.fnUntraced(function* (model: AnsweringModel, questions: readonly Question[]) {
+  return yield* answerRequests(model, yield* Effect.forEach(questions, requestFor))
 })
 
-/** Question and expected answer as a batch of one; undefined where the sequence is too long to be one. */
-const expectedBatch = (model: AnsweringModel, request: AnswerRequest, expected: string): MicroBatch | undefined => {
+const requestFor = ({ benchmark, data, row }: Question) => requestOf(benchmark, data, row)
+
+/** A question and its expected answer; undefined where the sequence is too long. */
+const expectedSample = (
+  model: AnsweringModel,
+  request: AnswerRequest,
+  expected: string
+): TrainingSample | undefined => {
   const { config, image, tokenizer } = model.directory
   const cut = tilesOf(model, request)
   const system = config.system_message
@@ -58,21 +57,38 @@ const expectedBatch = (model: AnsweringModel, request: AnswerRequest, expected: 
   if (Result.isFailure(encoded)) return undefined
   const tiles = joinTiles(cut, image.tileSize)
   const imageFlags = new Uint8Array(tiles.count).fill(1)
-  const batch = collate([{ ...encoded.success, tiles, imageFlags, answerTokens: 0 }], { statistics: image.statistics })
-  return { ...batch, samples: [0], tilesOf: [tiles.count], tileKeys: tileKeysOf(tiles), substituted: [] }
+  return { ...encoded.success, tiles, imageFlags, answerTokens: 0 }
 }
 
-/** Divergence of `model` from the weights `original` over the expected answer of a row. */
-export const rowDivergence = Effect.fnUntraced(function* (
+const batchOf = ({ image }: AnsweringModel["directory"], samples: readonly TrainingSample[]): MicroBatch => {
+  const batch = collate(samples, { statistics: image.statistics })
+  const tiles = samples.map((sample) => sample.tiles)
+  return {
+    ...batch,
+    samples: [...samples.keys()],
+    tilesOf: tiles.map(({ count }) => count),
+    tileKeys: tiles.flatMap(tileKeysOf),
+    substituted: []
+  }
+}
+
+/** Divergence of `model` from the weights `original`, summed over the expected answers of some rows. */
+export const divergenceOver = Effect.fnUntraced(function* (
   model: AnsweringModel,
   original: Weights,
-  { benchmark, data, row }: Question
+  questions: readonly Question[]
 ) {
   const none: Divergence = { sum: 0, tokens: 0 }
-  const expected = row.cells.get("answer")
-  if (expected === undefined) return none
-  const batch = expectedBatch(model, yield* requestOf(benchmark, data, row), expected)
-  if (batch === undefined) return none
+  const samples = yield* Effect.forEach(
+    questions,
+    Effect.fnUntraced(function* (question) {
+      const expected = question.row.cells.get("answer")
+      return expected === undefined ? undefined : expectedSample(model, yield* requestFor(question), expected)
+    })
+  )
+  const usable = samples.filter((sample) => sample !== undefined)
+  if (usable.length === 0) return none
+  const batch = batchOf(model.directory, usable)
   const { backend, directory } = model
   return yield* computing(async () => {
     const see = async (weights: Weights) => {

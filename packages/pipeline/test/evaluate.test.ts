@@ -1,0 +1,69 @@
+/** Rows that are asked together get the answers and the divergence that they get one by one. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import type { Evaluation } from "../src/stages/evaluate/Evaluation.ts"
+import { isSpread } from "../src/stages/evaluate/gallery.ts"
+import { makeNanoRuns, nanoData, nearest, writeNanoModel } from "./support/nano.ts"
+
+const root = mkdtempSync(join(tmpdir(), "speedq-evaluate-"))
+const runs = makeNanoRuns()
+let model: string
+beforeAll(async () => {
+  model = await writeNanoModel(join(root, "model"))
+})
+afterAll(async () => {
+  await runs.dispose()
+  rmSync(root, { recursive: true, force: true })
+})
+
+/** Evaluates the model, rounded to nearest, asking `batch` rows at once. */
+const evaluated = async (batch: number) => {
+  const directory = join(root, `batch-${batch}`)
+  const benchmarks = ["caption", "short"].map((name) => ({
+    name: "nano",
+    data: join(nanoData, `evaluation/${name}.tsv`),
+    limit: 8
+  }))
+  const stage = { use: "evaluate", title: "nearest", benchmarks, divergence: 6, nearest, batch }
+  const recipe = { version: 1, name: "together", model, seed: 1, save: { everySteps: 1 }, stages: [stage] }
+  const interrupted = await runs.run(recipe, directory, { stage: "01-evaluate", step: 1 })
+  assert.isTrue(Exit.isFailure(interrupted.exit))
+  const { exit } = await runs.run(recipe, directory)
+  if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
+  const { evaluations } = exit.value as { readonly evaluations: readonly Evaluation[] }
+  const files = readdirSync(join(directory, "stages/01-evaluate")).filter((name) => name.endsWith(".tsv"))
+  const predictions = files.map((name) => readFileSync(join(directory, "stages/01-evaluate", name), "utf8"))
+  return { scores: evaluations[0]!.scores, predictions }
+}
+
+describe("evaluate", () => {
+  it("gives the same answers and divergence however many rows go together", async () => {
+    const [alone, together] = [await evaluated(1), await evaluated(5)]
+    assert.strictEqual(alone.predictions.length, 2)
+    assert.isAbove(new Set(alone.predictions[0]!.split("\n")).size, 8)
+    assert.deepStrictEqual(together.predictions, alone.predictions)
+    for (const [at, { divergence, divergenceTokens }] of alone.scores.entries()) {
+      assert.isAbove(divergence!, 0)
+      assert.strictEqual(together.scores[at]!.divergenceTokens, divergenceTokens)
+      assert.closeTo(together.scores[at]!.divergence!, divergence!, 1e-4 * divergence!)
+    }
+  }, 120_000)
+
+  it("spreads chosen rows evenly", () => {
+    const chosen = (rows: number, count: number) => [...Array(rows).keys()].filter((row) => isSpread(row, rows, count))
+    assert.deepStrictEqual(chosen(10, 3), [0, 3, 6])
+    assert.deepStrictEqual(chosen(3, 5), [0, 1, 2])
+    assert.deepStrictEqual(chosen(4, 0), [])
+    for (const [rows, count] of [
+      [1040, 300],
+      [7, 6],
+      [300, 1]
+    ] as const) {
+      assert.strictEqual(chosen(rows, count).length, count)
+    }
+  })
+})
