@@ -1,5 +1,6 @@
 /**
- * Checks that packages import only downwards (`allowed` below) and declare what they import. Exit 1 with a line a violation.
+ * Checks that packages import only downwards (`allowed` below) and declare what they import, and that examples import packages as
+ * a user's code would, by name. Exit 1 with a line a violation.
  */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -44,7 +45,16 @@ const violationsOf = (name: string): readonly string[] => {
     })
 }
 
-const violations = Object.keys(allowed).flatMap(violationsOf)
+const examples = readdirSync("examples").filter((file) => file.endsWith(".ts"))
+const relativeImports = examples.flatMap((file) =>
+  [...readFileSync(join("examples", file), "utf8").matchAll(importPattern)].flatMap(([, specifier = "", used]) =>
+    used === undefined ? [`examples/${file}: "${specifier}" is not a package; import "@speedq/..." instead`] : []
+  )
+)
+
+const violations = [...Object.keys(allowed).flatMap(violationsOf), ...relativeImports]
 for (const violation of violations) console.error(violation)
-console.log(`${Object.keys(allowed).length} packages, ${violations.length} imports in the wrong direction`)
+console.log(
+  `${Object.keys(allowed).length} packages, ${examples.length} examples, ${violations.length} imports in the wrong direction`
+)
 process.exit(violations.length === 0 ? 0 : 1)

@@ -1,0 +1,94 @@
+/**
+ * A recipe with a stage of its own: the trained projector is rounded to 16 bits, as a released checkpoint holds it, and the
+ * report says how far each tensor moved.
+ *
+ *   node --import tsx -C @speedq/source examples/customStage.ts [MODEL] [RUN]
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Recipe, RunDirectory, runMain, Sinks, Stage } from "@speedq/pipeline"
+import { TrainedProjector } from "@speedq/pipeline/artefacts"
+import { Compute } from "@speedq/pipeline/compute/Compute"
+import { computing } from "@speedq/pipeline/compute/computing"
+import { SampleWorkers } from "@speedq/pipeline/data/SampleWorkers"
+import { owningState, releaseParameters } from "@speedq/pipeline/model/stageMemory"
+import { withDefault } from "@speedq/pipeline/options"
+import { AdaRoundVit } from "@speedq/pipeline/stages/adaroundVit/stage"
+import { Export } from "@speedq/pipeline/stages/export/stage"
+import { Qat } from "@speedq/pipeline/stages/qat/stage"
+import { cast, type Parameters, scope, type Tensor } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+
+/** Largest distance between two f32 tensors of one shape. */
+const distance = async (a: Tensor, b: Tensor): Promise<number> => {
+  const left = (await a.read()) as Float32Array
+  const right = (await b.read()) as Float32Array
+  return left.reduce((most, value, index) => Math.max(most, Math.abs(value - right[index]!)), 0)
+}
+
+// One step a tensor. The state is what an interrupted run continues from: here an artefact's codec already saves it.
+const RoundProjector = Stage.define({
+  name: "round-projector",
+  version: 1,
+  config: Schema.Struct({ dtype: withDefault(Schema.Literals(["bf16", "f16"]), "bf16") }),
+  needs: [TrainedProjector],
+  gives: [TrainedProjector],
+  begin: ({ dtype }, { projector }) => {
+    const names = Object.keys(projector).sort()
+    const step = (rounded: Parameters, done: number) =>
+      computing(async () => {
+        const name = names[done]!
+        const before = projector[name]!
+        const after = scope(() => cast(cast(before, dtype), "f32"))
+        return { state: { ...rounded, [name]: after }, metrics: { change: await distance(before, after) } }
+      })
+    const program = Stage.program({
+      steps: names.length,
+      state: TrainedProjector.codec,
+      initial: Effect.succeed<Parameters>({}),
+      step,
+      finish: (rounded) =>
+        Effect.succeed({
+          output: { projector: rounded },
+          report: [{ _tag: "Text", title: "", paragraphs: [`${names.length} tensors were rounded to ${dtype}.`] }]
+        })
+    })
+    // The backend's memory is given back when the stage ends, however it ends.
+    return owningState(program, releaseParameters)
+  }
+})
+
+const [model = "data/nano/model", directory = "runs/custom-stage"] = process.argv.slice(2)
+const twoBits = { match: "**", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } } as const
+
+// Move the new stage before Qat, which gives the projector, and this does not compile.
+const recipe = Recipe.make({ name: "custom stage", model, seed: 7 }).pipe(
+  Recipe.andThen(
+    AdaRoundVit.stage({
+      images: "data/nano/calibration-images.txt",
+      count: 8,
+      batch: 4,
+      iterations: 10,
+      quantizers: [twoBits]
+    })
+  ),
+  Recipe.andThen(
+    Qat.stage({
+      data: { meta: "data/nano/datasets.json", percent: 1 },
+      quantizers: [twoBits],
+      batch: 2,
+      accumulation: 2,
+      maxSteps: 3
+    })
+  ),
+  Recipe.andThen(RoundProjector.stage({ dtype: "bf16" })),
+  Recipe.andThen(Export.stage({ format: "fake-quant" }))
+)
+
+const program = Effect.gen(function* () {
+  const { exported } = yield* Recipe.run(recipe)
+  console.log(`${exported.directory}: ${exported.bytes} bytes`)
+})
+const live = Layer.mergeAll(RunDirectory.layer(directory), Compute.auto, SampleWorkers.layer())
+runMain(program.pipe(Effect.provide(Sinks.terminal()), Effect.provide(live), Effect.provide(NodeServices.layer)))

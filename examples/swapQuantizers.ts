@@ -1,0 +1,74 @@
+/**
+ * Other quantizers for some layers: the same recipe with 2 bits everywhere, and with 4 bits where it hurts most and 3-bit normal
+ * floats in one block. Prints what the Linears of two blocks got, and what the whole model takes.
+ *
+ *   node --import tsx -C @speedq/source examples/swapQuantizers.ts [MODEL] [RUNS]
+ */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Recipe, RunDirectory, runMain, Sinks } from "@speedq/pipeline"
+import { Compute } from "@speedq/pipeline/compute/Compute"
+import { SampleWorkers } from "@speedq/pipeline/data/SampleWorkers"
+import { Export } from "@speedq/pipeline/stages/export/stage"
+import { descriptionName } from "@speedq/pipeline/stages/export/writeModel"
+import { Qat } from "@speedq/pipeline/stages/qat/stage"
+import type { RuleSpec } from "@speedq/quantizers"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+
+const [model = "data/nano/model", directory = "runs/swap-quantizers"] = process.argv.slice(2)
+
+const twoBits: RuleSpec = { match: "**", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }
+// The first rule that matches decides: globs over the checkpoint's own names, or /regular expressions/.
+const mixed: readonly [RuleSpec, ...RuleSpec[]] = [
+  { match: "**.down_proj", use: "bilevel", with: { bits: 4, group: 32, scaleGroup: 128 } },
+  { match: "/layers\\.0\\.self_attn\\.[qkvo]_proj$/", use: "n2f3", with: { group: 64 } },
+  twoBits
+]
+
+const recipe = (name: string, quantizers: readonly [RuleSpec, ...RuleSpec[]]) =>
+  Recipe.make({ name, model, seed: 7 }).pipe(
+    Recipe.andThen(
+      Qat.stage({
+        data: { meta: "data/nano/datasets.json", percent: 1 },
+        quantizers,
+        batch: 2,
+        accumulation: 2,
+        maxSteps: 2
+      })
+    ),
+    Recipe.andThen(Export.stage({ format: "packed" }))
+  )
+
+/** What quantization.json says of a layer. */
+interface Described {
+  readonly use: string
+  readonly bits: number
+}
+
+const runOne = Effect.fnUntraced(function* (name: string, quantizers: readonly [RuleSpec, ...RuleSpec[]]) {
+  const { exported } = yield* Recipe.run(recipe(name, quantizers))
+  console.log(`${name}: ${exported.bytes} bytes, ${exported.bitsPerWeight.toFixed(2)} bits a parameter`)
+  const file = join(directory, name, exported.directory, descriptionName)
+  const { layers } = JSON.parse(readFileSync(file, "utf8")) as { readonly layers: Readonly<Record<string, Described>> }
+  const block = /^language_model\.model\.layers\.([01])\./
+  for (const [layer, { use, bits }] of Object.entries(layers)) {
+    if (block.test(layer)) console.log(`  ${layer}: ${use}, ${bits} bits`)
+  }
+})
+
+const program = Effect.forEach(
+  [
+    ["two-bits", [twoBits]],
+    ["mixed", mixed]
+  ] as const,
+  ([name, quantizers]) =>
+    runOne(name, quantizers).pipe(
+      Effect.provide(Sinks.terminal()),
+      Effect.provide(RunDirectory.layer(join(directory, name)))
+    ),
+  { discard: true }
+)
+const live = Layer.mergeAll(Compute.auto, SampleWorkers.layer())
+runMain(program.pipe(Effect.provide(live), Effect.provide(NodeServices.layer)))
