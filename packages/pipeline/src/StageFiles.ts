@@ -14,7 +14,7 @@ import { SavedFileDamaged } from "./Errors.ts"
 import { emit } from "./Events.ts"
 import { isLeftover, RunDirectory } from "./RunDirectory.ts"
 import { CheckpointDamaged, CheckpointSaved } from "./runEvents.ts"
-import { type Checkpoint, type Finished, type StageManifest, writeManifest } from "./StageManifest.ts"
+import { type Checkpoint, completeManifest, type Finished, type StageManifest, writeManifest } from "./StageManifest.ts"
 import { type FileRecord, openSaved, recordOf, verifyFile, writeSaved } from "./savedFile.ts"
 import { whileDoing } from "./storage.ts"
 
@@ -23,7 +23,7 @@ const isStateName = (name: string) => /^step-\d+\.safetensors$/.test(name)
 const artefactName = (name: string) => `${name}.safetensors`
 const isDamage = (error: unknown): error is SavedFileDamaged => error instanceof SavedFileDamaged
 
-/** The files of the stage in `directory`, whose manifest is `initial`. Removes what a killed process left half done. */
+/** The files of the stage in `directory`, whose manifest is `initial`. Completes or removes what a killed process left half done. */
 export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: string, initial: StageManifest) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -118,6 +118,7 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
     return record
   })
 
+  yield* completeManifest(directory, manifest)
   yield* removeUnnamed
   return {
     directory,

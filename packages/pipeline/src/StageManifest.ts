@@ -43,6 +43,7 @@ export const manifestCopyName = "manifest.copy.json"
 const Sealed = Schema.fromJsonString(Schema.Struct({ sha256: Schema.String, manifest: Schema.Json }))
 const decodeSealed = Schema.decodeUnknownEffect(Sealed)
 const decodeManifest = Schema.decodeUnknownEffect(StageManifest)
+const encode = Schema.encodeSync(StageManifest)
 const digest = (manifest: Schema.Json) => createHash("sha256").update(canonicalJson(manifest)).digest("hex")
 
 /** Reads one manifest file. Fails with SavedFileDamaged when it is not there or not what was written. */
@@ -73,7 +74,7 @@ export const readManifest = Effect.fn("StageManifest.read")(function* (directory
 /** Makes `manifest` the truth about a directory, proves that it can be read, and copies it. */
 export const writeManifest = Effect.fn("StageManifest.write")(function* (directory: string, manifest: StageManifest) {
   const path = yield* Path.Path
-  const json = Schema.encodeSync(StageManifest)(manifest)
+  const json = encode(manifest)
   const text = `${JSON.stringify({ sha256: digest(json), manifest: json }, null, 2)}\n`
   const write = (name: string) =>
     whileDoing(
@@ -83,4 +84,15 @@ export const writeManifest = Effect.fn("StageManifest.write")(function* (directo
   yield* write(manifestName)
   yield* readFile(path.join(directory, manifestName))
   yield* write(manifestCopyName)
+})
+
+/** Writes `manifest` again unless its copy says the same: a process killed between the two leaves a copy of what was before. */
+export const completeManifest = Effect.fn("StageManifest.complete")(function* (
+  directory: string,
+  manifest: StageManifest
+) {
+  const path = yield* Path.Path
+  const copy = yield* Effect.option(readFile(path.join(directory, manifestCopyName)))
+  if (Option.exists(copy, (copied) => digest(encode(copied)) === digest(encode(manifest)))) return
+  yield* writeManifest(directory, manifest)
 })

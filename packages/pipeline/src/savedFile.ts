@@ -1,13 +1,13 @@
 /** One saved value in one safetensors file: its tensors, and its JSON part in the header. Checked against its digest when opened. */
 import { createHash } from "node:crypto"
-import { FileFailed, Safetensors, type SafetensorsInvalid } from "@speedq/formats"
+import { Safetensors, type SafetensorsInvalid } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import type { Saved, Stored } from "./Codec.ts"
 import { canonicalJson } from "./canonicalJson.ts"
 import { SavedFileDamaged, type StorageFailed } from "./Errors.ts"
-import { whileDoing } from "./storage.ts"
+import { whileStoring } from "./storage.ts"
 
 /** What a manifest remembers of a file. */
 export const FileRecord = Schema.Struct({ file: Schema.String, bytes: Schema.Int, sha256: Schema.String })
@@ -21,12 +21,7 @@ export const writeSaved = <E, R>(
   path: string,
   { data, tensors }: Saved<E, R>
 ): Effect.Effect<Omit<FileRecord, "file">, E | StorageFailed | SafetensorsInvalid, R> =>
-  Safetensors.write(path, tensors, { metadata: { [dataKey]: canonicalJson(data) } }).pipe(
-    Effect.catchIf(
-      (error): error is FileFailed => error instanceof FileFailed,
-      (error) => whileDoing("save", path)(Effect.fail(error))
-    )
-  )
+  whileStoring("save", path)(Safetensors.write(path, tensors, { metadata: { [dataKey]: canonicalJson(data) } }))
 
 const blockBytes = 2 ** 22
 

@@ -1,8 +1,7 @@
 /** Turns what the file system says into one clear, typed failure. */
-
 import { FileFailed } from "@speedq/formats"
 import * as Effect from "effect/Effect"
-import type { PlatformError } from "effect/PlatformError"
+import { PlatformError } from "effect/PlatformError"
 import { StorageFailed } from "./Errors.ts"
 
 const reasons: { readonly [code: string]: StorageFailed["reason"] } = {
@@ -14,17 +13,34 @@ const reasons: { readonly [code: string]: StorageFailed["reason"] } = {
   ENOENT: "missing"
 }
 
-const codeOf = (error: PlatformError | FileFailed): string => {
+/** The system's code for what went wrong: ENOSPC, EACCES, ... */
+const codeOf = (error: unknown): string => {
   if (error instanceof FileFailed) return error.code
-  const { cause } = error.reason
-  return cause instanceof Error && "code" in cause ? String(cause.code) : error.reason._tag
+  if (error instanceof PlatformError) return codeOf(error.reason.cause) || error.reason._tag
+  return error instanceof Error && "code" in error ? String(error.code) : ""
 }
+
+/** A `StorageFailed` for anything that was raised while `doing` something with `path`. */
+export const storageFailed = (doing: string, path: string, error: unknown): StorageFailed =>
+  new StorageFailed({
+    doing,
+    path,
+    reason: reasons[codeOf(error)] ?? "other",
+    detail: error instanceof Error ? error.message : String(error)
+  })
 
 /** Replaces what the file system raised by a `StorageFailed` that says what was being done with which path. */
 export const whileDoing =
   (doing: string, path: string) =>
   <A, R>(self: Effect.Effect<A, PlatformError | FileFailed, R>): Effect.Effect<A, StorageFailed, R> =>
-    Effect.mapError(
+    Effect.mapError(self, (error) => storageFailed(doing, path, error))
+
+/** The same where other things than the file system can fail too; they stay as they are. */
+export const whileStoring =
+  (doing: string, path: string) =>
+  <A, E, R>(self: Effect.Effect<A, E | FileFailed, R>) =>
+    Effect.catchIf(
       self,
-      (error) => new StorageFailed({ doing, path, reason: reasons[codeOf(error)] ?? "other", detail: error.message })
+      (error): error is FileFailed => error instanceof FileFailed,
+      (error) => Effect.fail(storageFailed(doing, path, error))
     )

@@ -46,7 +46,7 @@ export const nearestLanguage = [
 ]
 export const nearest = [{ match: "**", tower: "vision", ...bilevel }, ...nearestLanguage]
 
-const evaluation = (title: string, more: object = {}) => ({
+export const evaluation = (title: string, more: object = {}) => ({
   use: "evaluate",
   title,
   benchmarks: [
@@ -88,7 +88,25 @@ export const shortStages = {
   qat: { use: "qat", ...training, quantizers: [{ match: "**", ...bilevel }], loss: { confidenceBatches: 3 } }
 } as const
 
-/** Every stage, briefly. */
+/** Each kind of stage once, saved after every second step. */
+export const eachStage = (model: string) => ({
+  version: 1,
+  name: "nano",
+  model,
+  seed: 7,
+  save: { everySteps: 2 },
+  stages: [
+    { ...shortStages.adaround, iterations: 10 },
+    shortStages.projector,
+    shortStages.autoclip,
+    shortStages.qat,
+    { use: "export", format: "fake-quant" },
+    { use: "export", format: "packed" },
+    evaluation("SPEED-Q 2-bit", { gallery: true })
+  ]
+})
+
+/** Every stage, briefly, and an evaluation after each. */
 export const wholeRecipe = (model: string) => ({
   version: 1,
   name: "nano",

@@ -1,4 +1,4 @@
-/** Runs a recipe of real stages in a child process, which can be killed when it says that it has done a step. */
+/** Runs a recipe of real stages in a child process, with faults: killed or signalled at a moment, short of disk. */
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
@@ -11,22 +11,40 @@ export interface NanoEnded {
   readonly stderr: string
 }
 
-/** Runs to the end, or to the step `kill` (such as `05-qat 3`), at which the child gets `signal`. */
+/** What happens to the child. */
+export interface NanoFaults {
+  /** A signal some milliseconds (0 by default) after the line, such as `05-qat 3`, was said. */
+  readonly kill?: { readonly at: RegExp; readonly signal: NodeJS.Signals; readonly after?: number }
+  /** Environment for `toy/faults.ts` and `nanoRun.ts`. */
+  readonly env?: NodeJS.ProcessEnv
+  /** A command that the child's own follows as arguments. */
+  readonly within?: readonly string[]
+}
+
+const imports = ["tsx", here("../toy/faults.ts")].flatMap((module) => ["--import", module])
+
+/** Runs to the end, or to what the faults make of it. */
 export const runNano = (
   directory: string,
   recipe: string,
-  kill?: { readonly at: string; readonly signal: NodeJS.Signals }
+  { kill, env = {}, within = [] }: NanoFaults = {}
 ): Promise<NanoEnded> => {
-  const args = ["--import", "tsx", "-C", "@speedq/source", here("nanoRun.ts"), directory, recipe]
-  const child = spawn(process.execPath, args, { cwd: here("../../../.."), stdio: ["ignore", "pipe", "pipe"] })
+  const own = [process.execPath, ...imports, "-C", "@speedq/source", here("nanoRun.ts"), directory, recipe]
+  const [command = "", ...args] = [...within, ...own]
+  const child = spawn(command, args, {
+    cwd: here("../../../.."),
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"]
+  })
   let stdout = ""
   let stderr = ""
+  let reached = false
   child.stdout.on("data", (data: Buffer) => {
-    const reached = (text: string) => kill !== undefined && text.includes(`${kill.at}\n`)
-    const before = stdout
     stdout += data.toString()
     // Once: a second signal would end the child without saving.
-    if (kill !== undefined && reached(stdout) && !reached(before)) child.kill(kill.signal)
+    if (kill === undefined || reached || !kill.at.test(stdout)) return
+    reached = true
+    setTimeout(() => child.kill(kill.signal), kill.after ?? 0)
   })
   child.stderr.on("data", (data: Buffer) => {
     stderr += data.toString()

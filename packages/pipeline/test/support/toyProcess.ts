@@ -1,7 +1,7 @@
 /** Runs the toy recipe in a child process and looks at what it leaves. */
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -104,6 +104,7 @@ export const runToy = (...args: Parameters<typeof startToy>): Promise<Ended> => 
 export const resultsOf = (directory: string): { readonly [file: string]: string } =>
   Object.fromEntries(
     ["stages", "model"]
+      .filter((name) => existsSync(join(directory, name)))
       .flatMap((name) => readdirSync(join(directory, name), { recursive: true, withFileTypes: true }))
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name))

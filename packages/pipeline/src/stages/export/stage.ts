@@ -17,7 +17,7 @@ import { planModel } from "../../planning/plannedModel.ts"
 import type { Section } from "../../Report.ts"
 import * as Stage from "../../Stage.ts"
 import { fingerprintOf } from "../fingerprint.ts"
-import { descriptionName, ExportConfig, Exported, tensorsName, writeModel } from "./writeModel.ts"
+import { companionsOf, descriptionName, ExportConfig, Exported, tensorsName, writeModel } from "./writeModel.ts"
 
 export const ExportedModel = Artefact.make("exported", "a model directory that was written", Codec.json(Exported))
 
@@ -69,7 +69,9 @@ export const Export = Stage.define({
       const exported = yield* writeModel(source, deployed, { ...config, directory, recipe: recipe.name })
       return {
         output: { exported: { ...exported, directory: relative } },
-        files: [join(directory, tensorsName), join(directory, descriptionName)],
+        files: [tensorsName, descriptionName, ...companionsOf(source.directory.directory)].map((name) =>
+          join(directory, name)
+        ),
         report: [exportTable(exported)]
       }
     }).pipe(Effect.scoped)

@@ -1,16 +1,17 @@
 /** Writes a deployed model as a directory: tensors, everything else of the source's directory, and what was done to it. */
-import { copyFile, mkdir, readdir } from "node:fs/promises"
+import { readdirSync } from "node:fs"
+import { mkdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { AtomicFile, Safetensors } from "@speedq/formats"
 import { encodeChoice } from "@speedq/quantizers"
 import { parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { StorageFailed } from "../../Errors.ts"
 import { type DeployedModel, Rest } from "../../model/deployedModel.ts"
 import type { SourceModel } from "../../model/SourceModel.ts"
 import { withDefault } from "../../options.ts"
 import { codeVersion } from "../../StageKey.ts"
+import { storageFailed } from "../../storage.ts"
 import { fakeQuantEntries, packedEntries } from "./entries.ts"
 
 export const ExportConfig = Schema.Struct({
@@ -47,12 +48,12 @@ export const descriptionName = "quantization.json"
 const isWeights = (name: string): boolean =>
   /\.(safetensors|bin|pth|pt|gguf|onnx|msgpack|h5|ot)$|\.index\.json$/.test(name) || name === descriptionName
 
-/** Config, tokenizer, remote code, licence: everything of a model directory but its weights. */
-const copyCompanions = async (from: string, to: string): Promise<void> => {
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    if (entry.isFile() && !isWeights(entry.name)) await copyFile(join(from, entry.name), join(to, entry.name))
-  }
-}
+/** Config, tokenizer, remote code, licence: names of all files of a model directory but its weights. */
+export const companionsOf = (directory: string): readonly string[] =>
+  readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && !isWeights(entry.name))
+    .map(({ name }) => name)
+    .sort()
 
 /** quantization.json: what was done to which layer, and by what. */
 const describe = (recipe: string, { packed }: DeployedModel, { directory: _directory, ...exported }: Exported) => ({
@@ -80,21 +81,14 @@ export const writeModel = Effect.fn("writeModel")(function* (
   deployed: DeployedModel,
   { format, dtype, rest, directory, recipe }: WriteModelOptions
 ) {
-  const failed = (error: unknown) =>
-    new StorageFailed({
-      doing: "write the exported model",
-      path: directory,
-      reason: "other",
-      detail: error instanceof Error ? error.message : String(error)
-    })
+  const failed = (error: unknown) => storageFailed("write the exported model", directory, error)
   const from = source.directory.directory
-  yield* Effect.tryPromise({
-    try: async () => {
-      await mkdir(directory, { recursive: true })
-      await copyCompanions(from, directory)
-    },
-    catch: failed
-  })
+  const attempt = <A>(work: () => Promise<A>) => Effect.tryPromise({ try: work, catch: failed })
+  yield* attempt(() => mkdir(directory, { recursive: true }))
+  for (const name of companionsOf(from)) {
+    const bytes = yield* attempt(() => readFile(join(from, name)))
+    yield* Effect.mapError(AtomicFile.writeWhole(join(directory, name), bytes), failed)
+  }
   const { written, maxAbsErr } = yield* Effect.scoped(
     Effect.gen(function* () {
       const { store } = yield* Safetensors.openModel(from)
