@@ -1,5 +1,5 @@
 /** What is saved is checked when it is read: damage falls back with a warning, a changed recipe never reuses, and nothing is lost. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
@@ -83,6 +83,23 @@ describe("damage", () => {
       assert.include(printed, "its copy is used")
       assert.include(printed, "02-toy-projector: continuing after step 6 of 9")
       assert.deepStrictEqual(resultsOf(directory), yield* undisturbed)
+    })
+  )
+
+  it.live("a manifest that was killed before its copy: the copy is made, nothing is repeated", () =>
+    Effect.gen(function* () {
+      const { directory, stage } = yield* broken
+      const manifest = readFileSync(join(stage, "manifest.json"))
+      // What was true before the newest save.
+      const { sha256: _, ...older } = JSON.parse(
+        readFileSync(join(directory, "stages/01-toy-vit/manifest.json"), "utf8")
+      )
+      writeFileSync(join(stage, "manifest.copy.json"), JSON.stringify(older))
+      rmSync(join(directory, "stages/01-toy-vit/manifest.copy.json"))
+      const { printed } = yield* runHere(directory, recipe, { failAt: { label: "toy-projector", step: 7 } })
+      assert.include(printed, "02-toy-projector: continuing after step 6 of 9")
+      assert.deepStrictEqual(readFileSync(join(stage, "manifest.copy.json")), manifest)
+      assert.isTrue(existsSync(join(directory, "stages/01-toy-vit/manifest.copy.json")))
     })
   )
 
