@@ -5,12 +5,22 @@ import { expRow, rowMax, scaleRow } from "./softmax"
 
 /** Sets the scores of hidden keys to `value`; returns how many are seen. */
 function hide(scores: usize, mask: usize, count: i32, value: f32): i32 {
-  let seen = count
-  for (let key = 0; key < count; key++) {
-    if (load<i32>(mask + ((<usize>key) << 2)) === 0) {
-      store<f32>(scores + ((<usize>key) << 2), value)
-      seen--
-    }
+  const hidden = f32x4.splat(value)
+  let lanes = i32x4.splat(0)
+  let key = 0
+  for (; key + 4 <= count; key += 4) {
+    const at = (<usize>key) << 2
+    const off = i32x4.eq(v128.load(mask + at), i32x4.splat(0))
+    if (!v128.any_true(off)) continue
+    v128.store(scores + at, v128.bitselect(hidden, v128.load(scores + at), off))
+    lanes = i32x4.add(lanes, off)
+  }
+  let seen = count + i32x4.extract_lane(lanes, 0) + i32x4.extract_lane(lanes, 1)
+  seen += i32x4.extract_lane(lanes, 2) + i32x4.extract_lane(lanes, 3)
+  for (; key < count; key++) {
+    if (load<i32>(mask + ((<usize>key) << 2)) !== 0) continue
+    store<f32>(scores + ((<usize>key) << 2), value)
+    seen--
   }
   return seen
 }
@@ -77,21 +87,19 @@ export function attentionGradientRows(
     const count = normalizer === -Infinity ? 0 : visible(first, row, keys)
     const shift = f32x4.splat(-normalizer)
     const dot = f32x4.splat(load<f32>(dots))
-    for (let i = 0; i < count; i += 4) {
-      const at = (<usize>i) << 2
-      const rest = count - i
-      const whole = rest >= 4
-      const s = whole ? v128.load(scores + at) : loadPart(scores + at, rest)
-      const d = whole ? v128.load(slopes + at) : loadPart(slopes + at, rest)
-      const p = exp(fma(s, factor, shift))
-      const slope = f32x4.mul(f32x4.mul(factor, p), f32x4.sub(d, dot))
-      if (whole) {
-        v128.store(scores + at, p)
-        v128.store(slopes + at, slope)
-      } else {
-        storePart(scores + at, p, rest)
-        storePart(slopes + at, slope, rest)
-      }
+    const end = (<usize>(count & ~3)) << 2
+    let at: usize = 0
+    for (; at < end; at += 16) {
+      const p = exp(fma(v128.load(scores + at), factor, shift))
+      v128.store(scores + at, p)
+      v128.store(slopes + at, f32x4.mul(f32x4.mul(factor, p), f32x4.sub(v128.load(slopes + at), dot)))
+    }
+    const rest = count & 3
+    if (rest) {
+      const p = exp(fma(loadPart(scores + at, rest), factor, shift))
+      const slope = f32x4.mul(f32x4.mul(factor, p), f32x4.sub(loadPart(slopes + at, rest), dot))
+      storePart(scores + at, p, rest)
+      storePart(slopes + at, slope, rest)
     }
     if (mask) {
       hide(scores, mask, count, 0)

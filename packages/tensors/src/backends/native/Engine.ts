@@ -30,6 +30,8 @@ type Located = TaskOperand & Visitor
 
 /** Memory traffic of one part of a row task: enough to outweigh handing it out, little enough to balance the threads. */
 const bytesPerPart = 256 * 1024
+/** Memory traffic of a row task below which waking another thread costs more than it brings. */
+const bytesAlone = 96 * 1024
 /** Parts that keep sums of their own are fewer, so that adding up costs little. */
 const mostPartials = 32
 /** At and below this many rows of x, y = x W^T is bound by reading W: one pass of dot products. */
@@ -216,7 +218,11 @@ export class Engine implements NativeEngine {
       0
     )
     const perRow = Math.max(1, workPerRow ?? moved)
-    const wanted = Math.max(bytesPerPart / perRow, partials === undefined ? 1 : rows / mostPartials)
+    const { threads } = this.pool
+    // As many parts for one thread as for another, so that none waits at the end.
+    const rounds = rows * perRow < bytesAlone ? 0 : Math.ceil((rows * perRow) / (bytesPerPart * threads))
+    const even = rounds === 0 ? rows : rows / (rounds * threads)
+    const wanted = Math.max(even, partials === undefined ? 1 : rows / mostPartials)
     // Elements are cut at cache lines.
     const unit = together * (perRow <= 64 ? 16 : 1)
     return Math.max(1, Math.ceil(wanted / unit)) * unit

@@ -1,14 +1,14 @@
 /** The threads of the native backend: workers that sleep between tasks, and the calling thread, which takes its share. */
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { serialize } from "node:v8"
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads"
 import { BackendUnavailable, KernelFailure } from "../../Errors.ts"
 import { Control, word } from "./thread/control.ts"
 import { execute } from "./thread/execute.ts"
 import type { Thread } from "./thread/Thread.ts"
+import { writeTask } from "./thread/taskCodec.ts"
 import { partsOf, type Task } from "./thread/tasks.ts"
-import type { WasmMemory } from "./thread/wasm.ts"
+import { exportNames, type WasmMemory } from "./thread/wasm.ts"
 import type { WorkerData } from "./thread/worker.ts"
 
 /** Workers run compiled code also when this module runs from source: `npm run build` makes it, with the WebAssembly. */
@@ -24,12 +24,15 @@ export class Pool {
   private readonly own: Thread
   private readonly control: Control
   private readonly members: readonly Member[]
+  /** Places of the kernels' entries in the list of exports. */
+  private readonly entries: ReadonlyMap<string, number>
   private closed = false
 
-  private constructor(own: Thread, control: Control, members: readonly Member[]) {
+  private constructor(own: Thread, control: Control, members: readonly Member[], entries: readonly string[]) {
     this.own = own
     this.control = control
     this.members = members
+    this.entries = new Map(entries.map((name, index) => [name, index]))
     this.threads = members.length + 1
   }
 
@@ -50,7 +53,7 @@ export class Pool {
       worker.unref()
       port.unref()
     }
-    return new Pool(own, control, members)
+    return new Pool(own, control, members, exportNames(data.module))
   }
 
   /** Lets every thread see a new memory, before the next task. */
@@ -76,14 +79,15 @@ export class Pool {
   private share(task: Task, parts: number): void {
     const { control, members, own } = this
     const { words } = control
-    control.writeTask(serialize(task), parts)
+    writeTask(task, control.task, this.entries)
+    control.reset(parts)
     Atomics.store(words, word.open, 1)
     Atomics.add(words, word.epoch, 1)
     Atomics.notify(words, word.epoch, Math.min(members.length, parts - 1))
     control.drain((part) => execute(own, task, part))
     Atomics.store(words, word.open, 0)
     for (let inside = Atomics.load(words, word.inside); inside > 0; inside = Atomics.load(words, word.inside)) {
-      Atomics.wait(words, word.inside, inside)
+      control.awaitChange(word.inside, inside)
     }
     const failure = control.failure()
     if (failure !== undefined) throw new Error(failure)

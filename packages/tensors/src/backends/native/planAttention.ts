@@ -10,14 +10,22 @@ import type { Visits } from "./Visits.ts"
 /** Bytes of scores in a block: they are written, read and written again while they are in the second-level cache. */
 const scoreBytes = 512 * 1024
 
+/** Queries of a block where later keys are hidden: a block computes all scores up to what its last query sees. */
+const causalRows = 64
+
 /** Queries of a block whose `copies` blocks of scores, and a number a row, fit the scratch of a thread. */
-const blockRows = (engine: Engine, queries: number, keys: number, copies: number): number => {
+const blockRows = (
+  engine: Engine,
+  { queries, keys, causal }: Pick<AttentionCall, "queries" | "keys" | "causal">,
+  copies: number
+): number => {
   const rowBytes = 4 * (copies * keys + 1)
   if (rowBytes > scratchBytes - panelBytes) {
     throw new UnsupportedKernel(engine.kernel, "native", `scores of ${keys} keys do not fit its scratch`)
   }
   const fitting = Math.floor(Math.min(scoreBytes, scratchBytes - panelBytes) / rowBytes)
   // Multiples of the product's tile, unless rows are very long.
+  if (causal && fitting > causalRows) return Math.min(Math.max(1, queries), causalRows)
   return Math.min(Math.max(1, queries), fitting < 8 ? Math.max(1, fitting) : fitting - (fitting % 8))
 }
 
@@ -58,7 +66,7 @@ export const planAttention = (engine: Engine, visits: Visits, call: AttentionCal
       headStride: perGroup * width
     })
     const rows = { queries: perGroup, heads: groups, headsPerGroup: 1, causal: false }
-    const block = blockRows(engine, perGroup, keys, 1)
+    const block = blockRows(engine, { queries: perGroup, keys, causal: false }, 1)
     return { ...shared, ...rows, blockRows: block, q: asRows(engine.place(q)), y: asRows(target) }
   }
   return {
@@ -67,7 +75,7 @@ export const planAttention = (engine: Engine, visits: Visits, call: AttentionCal
     heads,
     headsPerGroup: perGroup,
     causal,
-    blockRows: blockRows(engine, queries, keys, 1),
+    blockRows: blockRows(engine, call, 1),
     q: dense(engine.place(q), queries, heads, width),
     y: dense(target, queries, heads, width)
   }
@@ -107,7 +115,7 @@ export const planAttentionGradient = (
     width,
     causal,
     scale,
-    blockRows: blockRows(engine, queries, keys, 2),
+    blockRows: blockRows(engine, call, 2),
     q: queryRows(engine.place(call.q)),
     k: dense(engine.place(call.k), keys, groups, width),
     v: dense(engine.place(call.v), keys, groups, width),

@@ -2,8 +2,9 @@
 
 /** Floating-point operations below which a product is not worth waking threads for. */
 const flopsPerSlice = 2e6
-/** Slices a thread: more balance the threads better, but each packs its operands again. */
+/** Slices a thread: more balance the threads better, but each packs its operands again, which small products do not repay. */
 const slicesPerThread = 3
+const flopsToBalance = 24e6
 
 const upTo = (multiple: number, extent: number): number => Math.ceil(extent / multiple) * multiple
 
@@ -17,7 +18,8 @@ export const slices = (
 ): { readonly sliceM: number; readonly sliceN: number } => {
   const whole = { sliceM: Math.max(1, m), sliceN: Math.max(1, n) }
   const flops = 2 * batch * m * n * k
-  const wanted = threads === 1 ? 1 : Math.min(slicesPerThread * threads, Math.floor(flops / flopsPerSlice))
+  const most = flops < flopsToBalance * threads ? threads : slicesPerThread * threads
+  const wanted = threads === 1 ? 1 : Math.min(most, Math.floor(flops / flopsPerSlice))
   const perMatrix = Math.ceil(wanted / Math.max(1, batch))
   if (perMatrix <= 1) return whole
   const across = Math.min(perMatrix, Math.max(1, Math.round(Math.sqrt((perMatrix * n) / m))))

@@ -4,7 +4,13 @@
  * A task may be looked at only by threads that counted themselves in while it was open, and changes only when nobody is in.
  */
 
-export const word = { epoch: 0, open: 1, next: 2, parts: 3, inside: 4, stop: 5, failed: 6, length: 7 } as const
+export const word = { epoch: 0, open: 1, next: 2, parts: 3, inside: 4, stop: 5, failed: 6 } as const
+
+/**
+ * Looks at a word before a thread goes to sleep: some tens of microseconds, what waking costs. Kernels of a small model
+ * follow each other within that time.
+ */
+const looks = 4000
 
 const headBytes = 64
 const messageBytes = 4096
@@ -14,26 +20,27 @@ export class Control {
   readonly buffer: SharedArrayBuffer
   readonly words: Int32Array
   private readonly message: Uint8Array
-  private readonly task: Uint8Array
+  /** The task that is open, as numbers. */
+  readonly task: Float64Array
 
   constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(controlBytes)) {
     this.buffer = buffer
     this.words = new Int32Array(buffer, 0, headBytes / 4)
     this.message = new Uint8Array(buffer, headBytes, messageBytes)
-    this.task = new Uint8Array(buffer, headBytes + messageBytes)
+    this.task = new Float64Array(buffer, headBytes + messageBytes)
   }
 
-  writeTask(bytes: Uint8Array, parts: number): void {
-    if (bytes.length > this.task.length) throw new RangeError(`a task of ${bytes.length} bytes is too long`)
-    this.task.set(bytes)
-    this.words[word.length] = bytes.length
+  /** Waits until the word at `index` is no longer `value`: awake for a moment, then asleep. */
+  awaitChange(index: number, value: number): void {
+    for (let look = 0; look < looks; look++) if (Atomics.load(this.words, index) !== value) return
+    Atomics.wait(this.words, index, value)
+  }
+
+  /** Readies the words for a task of `parts` parts. */
+  reset(parts: number): void {
     this.words[word.parts] = parts
     this.words[word.next] = 0
     this.words[word.failed] = 0
-  }
-
-  readTask(): Uint8Array {
-    return Uint8Array.from(this.task.subarray(0, this.words[word.length]))
   }
 
   /** Runs parts until none is left or one has failed. The first failure is written down for the caller. */

@@ -22,6 +22,7 @@ interface WebAssemblyApi {
     module: WasmModule,
     imports: { readonly env: { readonly memory: WasmMemory; readonly abort: () => never } }
   ) => { readonly exports: { readonly [name: string]: Entry } }
+  readonly Module: { readonly exports: (module: WasmModule) => readonly { readonly name: string }[] }
   readonly compile: (bytes: Uint8Array) => Promise<WasmModule>
   readonly validate: (bytes: Uint8Array) => boolean
 }
@@ -51,6 +52,10 @@ export const instantiate = (module: WasmModule, memory: WasmMemory): { readonly 
       }
     }
   }).exports
+
+/** Names of what a module exports, in the module's order. */
+export const exportNames = (module: WasmModule): readonly string[] =>
+  WebAssembly.Module.exports(module).map(({ name }) => name)
 
 export const compile = (bytes: Uint8Array): Promise<WasmModule> => WebAssembly.compile(bytes)
 export const validate = (bytes: Uint8Array): boolean => WebAssembly.validate(bytes)

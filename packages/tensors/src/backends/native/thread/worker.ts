@@ -1,12 +1,12 @@
 /** A thread of the pool: sleeps until a task is opened, takes parts of it, sleeps again. */
-import { deserialize, setFlagsFromString } from "node:v8"
+import { setFlagsFromString } from "node:v8"
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads"
 import { loadBlas } from "./blas.ts"
 import { Control, word } from "./control.ts"
 import { execute } from "./execute.ts"
 import { Thread } from "./Thread.ts"
-import type { Task } from "./tasks.ts"
-import type { WasmMemory, WasmModule } from "./wasm.ts"
+import { readTask } from "./taskCodec.ts"
+import { exportNames, type WasmMemory, type WasmModule } from "./wasm.ts"
 
 export interface WorkerData {
   readonly index: number
@@ -26,18 +26,19 @@ const { words } = control
 // The caller has loaded it before, without threads of its own.
 const sgemm = blas === undefined ? undefined : loadBlas(blas).sgemm
 const thread = new Thread(index, module, sgemm)
+const entries = exportNames(module)
 
 const takePart = (): void => {
   for (let message = receiveMessageOnPort(port); message !== undefined; message = receiveMessageOnPort(port)) {
     thread.addMemory(message.message as WasmMemory)
   }
-  const task = deserialize(control.readTask()) as Task
+  const task = readTask(control.task, entries)
   control.drain((part) => execute(thread, task, part))
 }
 
 port.postMessage("ready")
 for (let epoch = 0; Atomics.load(words, word.stop) === 0; ) {
-  Atomics.wait(words, word.epoch, epoch)
+  control.awaitChange(word.epoch, epoch)
   epoch = Atomics.load(words, word.epoch)
   Atomics.add(words, word.inside, 1)
   try {
