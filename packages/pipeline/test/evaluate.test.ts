@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import type { Evaluation } from "../src/stages/evaluate/Evaluation.ts"
 import { isSpread } from "../src/stages/evaluate/gallery.ts"
-import { makeNanoRuns, nanoData, nearest, writeNanoModel } from "./support/nano.ts"
+import { makeNanoRuns, nanoData, nearest, shortStages, writeNanoModel } from "./support/nano.ts"
 
 const root = mkdtempSync(join(tmpdir(), "speedq-evaluate-"))
 const runs = makeNanoRuns()
@@ -51,6 +51,19 @@ describe("evaluate", () => {
       assert.strictEqual(together.scores[at]!.divergenceTokens, divergenceTokens)
       assert.closeTo(together.scores[at]!.divergence!, divergence!, 1e-4 * divergence!)
     }
+  }, 120_000)
+
+  it("clamps to the ranges of the clipping search where that is asked for", async () => {
+    const benchmarks = [{ name: "nano", data: join(nanoData, "evaluation/short.tsv"), limit: 2 }]
+    const stage = { use: "evaluate", title: "nearest", benchmarks, divergence: 2, nearest, batch: 2 }
+    const stages = [stage, shortStages.autoclip, stage, { ...stage, clipped: true }]
+    const { exit } = await runs.run({ version: 1, name: "clipped", model, stages }, join(root, "clipped"))
+    if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
+    const { evaluations } = exit.value as { readonly evaluations: readonly Evaluation[] }
+    const [before, after, clipped] = evaluations.map(({ scores }) => scores[0]!.divergence!)
+    assert.strictEqual(after, before)
+    assert.notStrictEqual(clipped, before)
+    assert.isAbove(clipped!, 0)
   }, 120_000)
 
   it("spreads chosen rows evenly", () => {

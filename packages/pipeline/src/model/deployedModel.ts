@@ -4,6 +4,7 @@ import { cast, noGrad, type Parameters, scope, sizeOf, type Tensor } from "@spee
 import * as Schema from "effect/Schema"
 import type { LanguageModel } from "../artefacts.ts"
 import { withDefault } from "../options.ts"
+import { clampedWeight } from "./clampedWeight.ts"
 import { packNearest } from "./packNearest.ts"
 import type { SourceModel } from "./SourceModel.ts"
 
@@ -16,6 +17,8 @@ export interface ModelParts {
   readonly quantizedVision?: PackedWeights | undefined
   readonly projector?: Parameters | undefined
   readonly quantizedLanguage?: LanguageModel | undefined
+  /** Ranges (`LAYER.min`, `LAYER.max`) that weights are clamped to before they are rounded to nearest; trained ones are not. */
+  readonly clipping?: Parameters | undefined
 }
 
 export interface DeployOptions {
@@ -42,16 +45,27 @@ const rounded = (tensor: Tensor, rest: Rest): Tensor =>
 const isStoredIn32Bits = (weights: Parameters): boolean =>
   Object.values(weights).some(({ dtype, shape }) => shape.length === 2 && dtype === "f32")
 
+/** Clamps one weight, where there are ranges for it, and rounds it to nearest. */
+const packClamped = async (name: string, choice: QuantizerChoice, weight: Tensor, ranges: Parameters | undefined) => {
+  const clamped = noGrad(() => scope(() => clampedWeight(name, cast(weight, "f32"), ranges)))
+  try {
+    return await packNearest(choice, clamped ?? weight)
+  } finally {
+    clamped?.release()
+  }
+}
+
 /**
  * Puts the parts together and quantizes what they leave open: weights by the choices of the language model, then by
  * `nearest`. A model of which nothing is quantized is the source model itself.
  */
 export const deployModel = async (
   source: SourceModel,
-  { quantizedVision, projector, quantizedLanguage }: ModelParts,
+  { quantizedVision, projector, quantizedLanguage, clipping }: ModelParts,
   { rest, nearest = new Map() }: DeployOptions
 ): Promise<DeployedModel> => {
   const parameters: Parameters = { ...source.weights, ...projector, ...quantizedLanguage?.parameters }
+  const isTrained = (name: string) => quantizedLanguage?.choices.has(name) ?? false
   const choices = new Map([...nearest, ...(quantizedLanguage?.choices ?? [])])
   const packed = new Map<string, PackedWeight>(quantizedVision)
   const made: { readonly release: () => void }[] = []
@@ -61,7 +75,7 @@ export const deployModel = async (
   try {
     for (const [name, choice] of choices) {
       if (packed.has(name)) continue
-      const weight = await packNearest(choice, parameters[name]!)
+      const weight = await packClamped(name, choice, parameters[name]!, isTrained(name) ? undefined : clipping)
       packed.set(name, weight)
       made.push(weight)
     }

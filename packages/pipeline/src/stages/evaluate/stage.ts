@@ -16,7 +16,13 @@ import type { Parameters } from "@speedq/tensors"
 import { parameterCount, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { type LanguageModel, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../../artefacts.ts"
+import {
+  ClippingRanges,
+  type LanguageModel,
+  QuantizedLanguage,
+  QuantizedVision,
+  TrainedProjector
+} from "../../artefacts.ts"
 import * as Codec from "../../Codec.ts"
 import { Compute } from "../../compute/Compute.ts"
 import { computing } from "../../compute/computing.ts"
@@ -55,6 +61,8 @@ export const EvaluateConfig = Schema.Struct({
   divergence: withDefault(CountOrNone, 0),
   /** Quantizers, to nearest, for what no stage has quantized yet; none leaves it in full precision. */
   nearest: withDefault(Schema.Array(RuleSpec), []),
+  /** Clamps what `nearest` rounds to the ranges that the clipping search found; its quantizers must have the same groups. */
+  clipped: withDefault(Schema.Boolean, false),
   rest: Rest,
   /** Shows sample answers of all evaluations so far, with their images. */
   gallery: withDefault(Schema.Boolean, false)
@@ -66,6 +74,7 @@ interface EvaluateInput {
   readonly quantizedVision?: PackedWeights
   readonly projector?: Parameters
   readonly quantizedLanguage?: LanguageModel
+  readonly clipping?: Parameters
   readonly evaluations?: readonly Evaluation[]
 }
 
@@ -132,7 +141,7 @@ export const Evaluate = Stage.define({
   name: "evaluate",
   version: 2,
   config: EvaluateConfig,
-  uses: [QuantizedVision, TrainedProjector, QuantizedLanguage, Evaluations],
+  uses: [QuantizedVision, TrainedProjector, QuantizedLanguage, ClippingRanges, Evaluations],
   gives: [Evaluations],
   fingerprint: ({ benchmarks }, recipe) => fingerprintOf(recipe, { files: benchmarks.map(({ data }) => data) }),
   forecast: Effect.fnUntraced(function* ({ benchmarks, nearest }: Config, recipe) {
@@ -154,8 +163,9 @@ export const Evaluate = Stage.define({
     const source = yield* openSourceModel(context.recipe.model)
     const { directory } = source
     const { choices: nearest } = yield* planTowers(directory.config, towers, config.nearest)
+    const parts = { ...input, clipping: config.clipped ? input.clipping : undefined }
     const deployed = yield* owned(
-      computing(() => deployModel(source, input, { rest: config.rest, nearest })),
+      computing(() => deployModel(source, parts, { rest: config.rest, nearest })),
       ({ release }) => release()
     )
     const unpacked = yield* owned(

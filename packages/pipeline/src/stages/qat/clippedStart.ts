@@ -1,6 +1,6 @@
 /** Where training starts: copies of the weights, clamped to the ranges that the clipping search found (internvl3.md 6.8). */
-import { applyClipping } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
+import { clampedWeight } from "../../model/clampedWeight.ts"
 import { copyParameters } from "../../model/copyParameters.ts"
 
 /** Trained weights clamped to their ranges, once, before training; all of them new tensors. */
@@ -10,9 +10,8 @@ export const clippedStart = (
   ranges: Parameters | undefined
 ): Parameters =>
   Object.fromEntries(
-    Object.entries(copyParameters(weights, select)).map(([name, parameter]) => {
-      const layer = name.replace(/\.weight$/, "")
-      const [min, max] = [ranges?.[`${layer}.min`], ranges?.[`${layer}.max`]]
-      return [name, min && max ? applyClipping(parameter, { min, max }) : parameter]
-    })
+    Object.entries(copyParameters(weights, select)).map(([name, parameter]) => [
+      name,
+      clampedWeight(name, parameter, ranges) ?? parameter
+    ])
   )
