@@ -3,15 +3,16 @@
  * the table of what each stage did. Interrupted, it continues. Paths are those of the repository, where npm runs scripts.
  */
 import { existsSync } from "node:fs"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import { OtherRuns } from "@speedq/pipeline/Checkpoints"
 import { runMain } from "@speedq/pipeline/runMain"
 import * as Effect from "effect/Effect"
 import { NanoMissing } from "./Errors.ts"
 import { print, remark } from "./output.ts"
 import { loadRecipe } from "./recipes/loadRecipe.ts"
 import { type RunResult, runRecipe } from "./recipes/runRecipe.ts"
-import { textTable } from "./textTable.ts"
+import { fittingTable } from "./textTable.ts"
 
 const model = join("data", "nano", "model")
 const recipes = ["nano-2bit", "nano-4bit"]
@@ -20,8 +21,14 @@ const runOne = Effect.fnUntraced(function* (name: string) {
   const file = join("configs", `${name}.json`)
   yield* remark(`speedq run ${file}`)
   const recipe = yield* loadRecipe(file, [], "npm run quickstart")
-  const directory = join("runs", name)
-  return yield* runRecipe(recipe, { directory, backend: "auto", fresh: false, tensorBoard: undefined })
+  // What the recipes have in common, such as the scores of full precision, is computed once.
+  const others = recipes.filter((other) => other !== name).map((other) => resolve("runs", other))
+  return yield* runRecipe(recipe, {
+    directory: join("runs", name),
+    backend: "auto",
+    fresh: false,
+    tensorBoard: undefined
+  }).pipe(Effect.provideService(OtherRuns, others))
 })
 
 /** The evaluations of several runs as one table: a row that an earlier run has, such as full precision, is not repeated. */
@@ -29,7 +36,7 @@ const together = (runs: readonly RunResult[]): string => {
   const tables = runs.flatMap(({ tables }) => tables.filter(({ title }) => title === "Evaluation"))
   const rows = tables.flatMap((table) => table.rows)
   const first = rows.filter((row, index) => rows.findIndex(([title]) => title === row[0]) === index)
-  return textTable(tables[0]?.columns ?? [], first)
+  return fittingTable(tables[0]?.columns ?? [], first)
 }
 
 const quickstart = Effect.gen(function* () {

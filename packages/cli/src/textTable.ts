@@ -17,3 +17,21 @@ export const textTable = (columns: readonly string[], rows: readonly (readonly C
   }
   return lines.map((line) => line.map(cell).join("  ").trimEnd()).join("\n")
 }
+
+const widthOf = (text: string): number => Math.max(...text.split("\n").map(displayWidth))
+
+/** The table, or with rows and columns exchanged where that is what fits into `width` better. */
+export const fittingTable = (
+  columns: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  width = process.stdout.columns ?? 120
+): string => {
+  const upright = textTable(columns, rows)
+  if (widthOf(upright) <= width) return upright
+  const [corner = "", ...names] = columns
+  const turned = textTable(
+    [corner, ...rows.map((row) => textOf(row[0] ?? ""))],
+    names.map((name, at) => [name, ...rows.map((row) => row[at + 1] ?? "")])
+  )
+  return widthOf(turned) < widthOf(upright) ? turned : upright
+}

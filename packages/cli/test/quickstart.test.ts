@@ -32,6 +32,7 @@ describe("npm run quickstart", () => {
 
     const { code, stdout, stderr } = await quickstart(directory)
     assert.strictEqual(code, 0, stderr)
+    assert.match(stderr, /01-evaluate: finished before, reused/)
     const lines = stdout.trim().split("\n")
     const titles = lines.slice(1, 4).map((line) => line.split(/ {2,}/)[0])
     assert.deepStrictEqual(titles, ["full precision", "SPEED-Q 2", "SPEED-Q 4"])

@@ -10,7 +10,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { remark } from "../output.ts"
-import { textTable } from "../textTable.ts"
+import { fittingTable } from "../textTable.ts"
 import type { LoadedAblation } from "./loadWork.ts"
 import { computeFor, type RunOptions } from "./runRecipe.ts"
 
@@ -67,7 +67,7 @@ export const runAblation = Effect.fn("runAblation")(
 /** The outcome as a person reads it. */
 export const describeAblation = ({ tables, separation, report }: AblationOutcome): string =>
   [
-    ...tables.flatMap(({ title, columns, rows }) => [title, textTable(columns, rows), ""]),
+    ...tables.flatMap(({ title, columns, rows }) => [title, fittingTable(columns, rows), ""]),
     ...separation,
     "",
     `report: ${report}`

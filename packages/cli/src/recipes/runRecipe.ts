@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
-import { textTable } from "../textTable.ts"
+import { fittingTable } from "../textTable.ts"
 import type { loadRecipe } from "./loadRecipe.ts"
 
 export interface RunOptions {
@@ -83,6 +83,6 @@ export const tablesOf = Effect.fnUntraced(function* (directory: string) {
 
 /** The result as a person reads it. */
 export const describeRun = ({ tables, report }: RunResult): string =>
-  [...tables.flatMap(({ title, columns, rows }) => [title, textTable(columns, rows), ""]), `report: ${report}`].join(
+  [...tables.flatMap(({ title, columns, rows }) => [title, fittingTable(columns, rows), ""]), `report: ${report}`].join(
     "\n"
   )
