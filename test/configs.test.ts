@@ -1,6 +1,7 @@
 /** Every recipe in configs/ decodes with the stages that there are, and quantizes what the paper's does. */
 import { readdirSync, readFileSync } from "node:fs"
 import { Recipe } from "@speedq/pipeline"
+import { decodeAblation, decodeAblationDocument } from "@speedq/pipeline/ablation/Ablation"
 import { stages } from "@speedq/pipeline/stages/registry"
 import { readDatasetMeta } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -25,6 +26,43 @@ describe("configs", () => {
       assert.strictEqual(recipe.settings.seed, 42)
     })
   }
+})
+
+describe("nano's configs", () => {
+  const read = (name: string) => JSON.parse(readFileSync(`configs/${name}.json`, "utf8")) as never
+  const kinds = async (name: string) =>
+    (await Effect.runPromise(Recipe.decode(stages, read(name)))).stages.map((stage) => stage.name)
+
+  it("evaluate full precision, nearest, and what each stage gives", async () => {
+    assert.deepEqual(
+      await kinds("nano-2bit"),
+      "evaluate evaluate adaround-vit evaluate train-projector evaluate autoclip evaluate qat export export evaluate".split(
+        " "
+      )
+    )
+    for (const name of ["nano-4bit", "nano-2bit-long"]) {
+      assert.deepEqual(
+        await kinds(name),
+        "evaluate evaluate adaround-vit train-projector autoclip qat export export evaluate".split(" ")
+      )
+    }
+  })
+
+  it("take the ablations of the paper, three seeds each", async () => {
+    const document = await Effect.runPromise(decodeAblationDocument(read("nano-ablation")))
+    const { runs } = await Effect.runPromise(decodeAblation(stages, document, read("nano-2bit")))
+    assert.isAtLeast(new Set(runs.map(({ seed }) => seed)).size, 3)
+    const stagesOf = (variant: string) => {
+      const { recipe } = runs.find((run) => run.variant === variant)!
+      return recipe.stages.map((stage) => stage.name).join(" ")
+    }
+    const all = "adaround-vit train-projector autoclip qat evaluate"
+    for (const variant of ["SPEED-Q", "without AdaRound", "CE only", "KD only"])
+      assert.strictEqual(stagesOf(variant), all)
+    assert.strictEqual(stagesOf("without stage 2"), "adaround-vit autoclip qat evaluate")
+    assert.strictEqual(stagesOf("without clipping"), "adaround-vit train-projector qat evaluate")
+    assert.strictEqual(stagesOf("all at once"), "joint-qat evaluate")
+  })
 })
 
 describe("data/training_datasets.json", () => {
