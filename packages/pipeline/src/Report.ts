@@ -7,7 +7,7 @@ const Point = Schema.Tuple([Schema.Number, Schema.Number])
 /** Paragraphs of plain text. */
 export const Text = Schema.TaggedStruct("Text", { title: Schema.String, paragraphs: Schema.Array(Schema.String) })
 
-/** A table; numbers are aligned to the right. */
+/** A table; columns of numbers, with or without a unit, are aligned to the right. */
 export const Table = Schema.TaggedStruct("Table", {
   title: Schema.String,
   columns: Schema.Array(Schema.String),
@@ -20,6 +20,8 @@ export const LineChart = Schema.TaggedStruct("LineChart", {
   xLabel: Schema.String,
   yLabel: Schema.String,
   logarithmic: Schema.optionalKey(Schema.Boolean),
+  /** A small chart: those that follow each other stand side by side. */
+  compact: Schema.optionalKey(Schema.Boolean),
   series: Schema.Array(Schema.Struct({ name: Schema.String, points: Schema.Array(Point) }))
 })
 

@@ -97,12 +97,41 @@ describe("renderReport", () => {
     const text = page(...everything)
     assertWellFormed(text)
     assert.include(text, "&lt;script&gt;alert(1)&lt;/script&gt;")
-    assert.include(text, '<td class="number">1.235e-4</td>')
+    assert.include(text, "<td>1.235e-4</td>")
     assert.include(text, 'alt="a &quot;red&quot; pixel"')
     assert.include(text, `src="data:image/png;base64,${pixel}"`)
     assert.include(text, "✓ right")
     assert.include(text, "✗ wrong")
     assert.include(text, "train: from 10 at step 1 to 0.1 at step 5")
+  })
+
+  it("aligns columns of numbers to the right, with units and spreads, and no others", () => {
+    const rows = [
+      ["a", 1234567, "3.8 KiB", "0.5 ± 0.1", "7/9", "2"],
+      ["b", 0.5, "-", "12.0", "4 min 10 s", "native"]
+    ]
+    const text = page({ _tag: "Table", title: "t", columns: ["1", "2", "3", "4", "5", "6"], rows })
+    assert.include(
+      text,
+      '<tr><td>a</td><td class="number">1,234,567</td><td class="number">3.8 KiB</td><td class="number">0.5 ± 0.1</td><td class="number">7/9</td><td>2</td></tr>'
+    )
+  })
+
+  it("puts small charts side by side", () => {
+    const chart = (title: string, compact: boolean): Section => ({
+      _tag: "LineChart",
+      title,
+      xLabel: "step",
+      yLabel: "y",
+      compact,
+      series: [{ name: "y", points: [[1, 1]] }]
+    })
+    const text = page(chart("a", false), chart("b", true), chart("c", true), chart("d", false), chart("e", true))
+    assertWellFormed(text)
+    const groups = [...text.matchAll(/<div class="pairs">([\s\S]*?)<\/div>/g)].map(([, group = ""]) =>
+      [...group.matchAll(/<figcaption>(.)/g)].map(([, title]) => title)
+    )
+    assert.deepStrictEqual(groups, [["b", "c"], ["e"]])
   })
 
   it("takes nothing from elsewhere and runs nothing", () => {
@@ -220,7 +249,7 @@ describe("the report and the status of a run", () => {
       yield* runHere(directory, recipe)
       assertWellFormed(told())
       assert.strictEqual((yield* current)?.state, "finished")
-      assert.include(told(), "<td>9/9</td>")
+      assert.include(told(), '<td class="number">9/9</td>')
       assert.include(told(), "Error per layer")
       const curve =
         told()

@@ -101,6 +101,31 @@ describe("a whole recipe", () => {
   })
 })
 
+describe("the report", () => {
+  it("shows curves, layers, sizes and answers with their images, once each, and needs nothing but itself", () => {
+    const page = readFileSync(join(whole, "report.html"), "utf8")
+    assert.notMatch(page, /<script|<link|<iframe|@import|url\(|https?:|src="(?!data:image\/png;base64,)/i)
+    const chapters = page.split(/<h2 [^>]*>/).slice(1)
+    const chapter = (title: string) => chapters.find((text) => text.startsWith(`${title}</h2>`)) ?? assert.fail(title)
+    for (const { title } of evaluations()) {
+      assert.include(chapter("The run").split("Stages</h3>")[0]!, `<td>${title}</td>`)
+    }
+    assert.include(chapter("03-adaround-vit"), "Reconstruction error of each vision block")
+    assert.include(chapter("03-adaround-vit"), "Error per layer")
+    assert.include(chapter("05-train-projector"), '<title id="c5-0-title">loss</title>')
+    assert.include(chapter("07-autoclip"), "Output error of clipped layers")
+    assert.include(chapter("08-qat"), "CAKLD, distance from the teacher")
+    assert.include(chapter("09-export"), "Bits per layer")
+    assert.notInclude(chapter("11-export-3"), "Bits per layer")
+    assert.include(chapter("11-export-3"), "Export (packed)")
+    const answers = chapter("12-evaluate-5: SPEED-Q 2-bit")
+    // Three captions and four questions were asked of each model: all of them are among the samples.
+    assert.strictEqual(answers.match(/<img src="data:image/g)?.length, 7)
+    assert.strictEqual(answers.match(/<dt>full precision<\/dt>/g)?.length, 7)
+    assert.strictEqual(answers.match(/<dt>SPEED-Q 2-bit<\/dt>/g)?.length, 7)
+  })
+})
+
 /** Logits of the whole prompt of a question about a picture, and the answer's tokens. */
 const ask = (model: AnsweringModel) =>
   Effect.gen(function* () {

@@ -11,6 +11,8 @@ const width = 760
 const barHeight = 9
 const gap = 7
 const axisHeight = 22
+/** More groups than these are not shown at once. */
+const mostWhole = 60
 
 export const renderBarChart = (chart: Chart, id: string): Html => {
   const longest = chart.groups.reduce((length, { label }) => Math.max(length, label.length), 0)
@@ -34,14 +36,16 @@ export const renderBarChart = (chart: Chart, id: string): Html => {
     const at = x.at(tick).toFixed(1)
     return html`<line class="grid" x1="${at}" x2="${at}" y1="${axisHeight - 4}" y2="${height}"/><text class="tick" x="${at}" y="12" text-anchor="middle">${formatNumber(tick)}</text>`
   })
+  // A model of hundreds of layers is looked at through a window.
+  const frame = chart.groups.length > mostWhole ? "scroll tall" : "scroll"
   return html`<figure>
-<div class="scroll" tabindex="0" role="group" aria-label="${chart.title}">
+<figcaption>${chart.title} <small>${chart.yLabel}${chart.logarithmic ? ", logarithmic" : ""}</small></figcaption>
+${legend(chart.series)}
+<div class="${frame}" tabindex="0" role="group" aria-label="${chart.title}">
 <svg viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${id}-title ${id}-text">
 <title id="${id}-title">${chart.title}</title>
 <desc id="${id}-text">${chart.groups.length} groups of ${chart.series.join(", ")}; the values stand beside the bars.</desc>
-${ticks}${rows}</svg></div>
-${legend(chart.series)}
-<figcaption>${chart.title}: ${chart.yLabel}${chart.logarithmic ? ", logarithmic" : ""}</figcaption></figure>`
+${ticks}${rows}</svg></div></figure>`
 }
 
 /** The end of a long name, which is what tells layers apart. */

@@ -2,12 +2,15 @@
 import { formatNumber } from "../format.ts"
 import type { LineChart } from "../Report.ts"
 import { empty, type Html, html } from "./html.ts"
-import { isDrawable, type Scale, scaleFor } from "./scale.ts"
+import { isDrawable, type Scale, scaleFor, tightScale } from "./scale.ts"
 
 type Chart = typeof LineChart.Type
 type Points = Chart["series"][number]["points"]
 
-const size = { width: 760, height: 300, left: 64, right: 14, top: 12, bottom: 44 }
+const margins = { left: 64, right: 20, top: 12, bottom: 44 }
+const full = { ...margins, width: 760, height: 300 }
+// Half as wide, so that its letters are as large where two stand side by side.
+const half = { ...margins, width: 370, height: 210 }
 /** More points than this are thinned. */
 const mostPoints = 600
 
@@ -25,17 +28,14 @@ export const thin = (points: Points): Points => {
 
 export const renderLineChart = (chart: Chart, id: string): Html => {
   const logarithmic = chart.logarithmic ?? false
+  const size = chart.compact ? half : full
   const drawable = ([x, y]: Points[number]) => isDrawable(x) && isDrawable(y) && (!logarithmic || y > 0)
   const series = chart.series.map(({ name, points }) => ({ name, points: thin(points.filter(drawable)) }))
   const all = series.flatMap(({ points }) => points)
   const bottom = size.height - size.bottom
   const right = size.width - size.right
-  const x = scaleFor(
-    all.map(([value]) => value),
-    false,
-    size.left,
-    right
-  )
+  const steps = all.map(([value]) => value)
+  const x = tightScale(least(steps), most(steps), size.left, right)
   const y = scaleFor(
     all.map(([, value]) => value),
     logarithmic,
@@ -47,15 +47,18 @@ export const renderLineChart = (chart: Chart, id: string): Html => {
       html`<polyline class="line s${index % 6}" points="${points.map(([a, b]) => `${x.at(a).toFixed(1)},${y.at(b).toFixed(1)}`).join(" ")}"/>`
   )
   return html`<figure>
+<figcaption>${chart.title}${logarithmic ? html` <small>logarithmic</small>` : empty}</figcaption>
 <svg viewBox="0 0 ${size.width} ${size.height}" role="img" aria-labelledby="${id}-title ${id}-text">
 <title id="${id}-title">${chart.title}</title><desc id="${id}-text">${describe(chart)}</desc>
 ${yAxis(y, size.left, right)}${xAxis(x, bottom)}
 <text class="axis" x="${(size.left + right) / 2}" y="${size.height - 6}" text-anchor="middle">${chart.xLabel}</text>
 <text class="axis" transform="translate(14 ${bottom / 2}) rotate(-90)" text-anchor="middle">${chart.yLabel}</text>
 ${lines}</svg>
-${legend(chart.series.map(({ name }) => name))}
-<figcaption>${chart.title}${logarithmic ? ", logarithmic" : ""}</figcaption></figure>`
+${legend(chart.series.map(({ name }) => name))}</figure>`
 }
+
+const least = (values: ReadonlyArray<number>): number => values.reduce((a, b) => Math.min(a, b), values[0] ?? 0)
+const most = (values: ReadonlyArray<number>): number => values.reduce((a, b) => Math.max(a, b), values[0] ?? 1)
 
 /** Grid lines with their values at the left. */
 export const yAxis = (scale: Scale, left: number, right: number): ReadonlyArray<Html> =>

@@ -10,7 +10,7 @@ export const renderReport = (report: Report): string => {
   const links = report.chapters.map(({ title }, index) => html`<li><a href="#c${index}">${title}</a></li>`)
   const chapters = report.chapters.map(
     ({ title, sections }, index) =>
-      html`<section><h2 id="c${index}">${title}</h2>${sections.map((section, place) => renderSection(section, `c${index}-${place}`))}</section>\n`
+      html`<section><h2 id="c${index}">${title}</h2>${renderSections(sections, `c${index}`)}</section>\n`
   )
   return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -19,6 +19,18 @@ export const renderReport = (report: Report): string => {
 <nav aria-label="Chapters"><ul>${links}</ul></nav></header>
 <main>${chapters}</main></body></html>
 `.text
+}
+
+/** Sections one below the other; small charts that follow each other in pairs. */
+const renderSections = (sections: ReadonlyArray<Section>, id: string): ReadonlyArray<Html> => {
+  const isCompact = (section: Section | undefined) => section?._tag === "LineChart" && section.compact === true
+  return sections.map((section, place) => {
+    const rendered = renderSection(section, `${id}-${place}`)
+    if (!isCompact(section)) return rendered
+    const opening = isCompact(sections[place - 1]) ? empty : new Html('<div class="pairs">')
+    const closing = isCompact(sections[place + 1]) ? empty : new Html("</div>")
+    return html`${opening}${rendered}${closing}`
+  })
 }
 
 const renderSection = (section: Section, id: string): Html => {
@@ -41,11 +53,23 @@ const heading = (title: string): Html => (title === "" ? empty : html`<h3>${titl
 const renderText = ({ title, paragraphs }: typeof Text.Type): Html =>
   html`${heading(title)}${paragraphs.map((paragraph) => html`<p>${paragraph}</p>`)}`
 
+/** `12`, `0.5 ± 0.1`, `3.8 KiB`, `1.6 s`, `7/9`, `-`: what is compared down a column. */
+const isQuantity = (value: string | number): boolean =>
+  typeof value === "number" ||
+  /^(-?\d[\d.,/]*(e[+-]?\d+)?( ?(±|%|[KMGT]?i?B|ms|s|min|h|d)\b.*| ?± .*)?|-?)$/.test(value)
+
+/** Whole numbers to the last digit, in groups of three; others to four significant digits. */
+const cellText = (value: string | number): string => {
+  if (typeof value === "string") return value
+  return Number.isSafeInteger(value) ? value.toLocaleString("en-US") : formatNumber(value)
+}
+
 const renderTable = ({ title, columns, rows }: typeof Table.Type): Html => {
-  const isNumeric = columns.map((_, column) => rows.some((row) => typeof row[column] === "number"))
+  const isNumeric = columns.map((_, column) => rows.length > 0 && rows.every((row) => isQuantity(row[column] ?? "")))
   const cell = (value: string | number, column: number) =>
-    html`<td${numberClass(isNumeric[column])}>${typeof value === "number" ? formatNumber(value) : value}</td>`
-  return html`${heading(title)}<div class="scroll" tabindex="0" role="group" aria-label="${title}"><table>
+    html`<td${numberClass(isNumeric[column])}>${cellText(value)}</td>`
+  const shape = ["scroll", ...(rows.length > 30 ? ["tall"] : []), ...(columns.length > 8 ? ["wide"] : [])].join(" ")
+  return html`${heading(title)}<div class="${shape}" tabindex="0" role="group" aria-label="${title}"><table>
 <thead><tr>${columns.map((column, index) => html`<th scope="col"${numberClass(isNumeric[index])}>${column}</th>`)}</tr></thead>
 <tbody>${rows.map((row) => html`<tr>${row.map(cell)}</tr>`)}</tbody></table></div>`
 }

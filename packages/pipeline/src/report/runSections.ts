@@ -22,7 +22,7 @@ const stageTable = (run: RunStatus, historyOf: (key: string | undefined) => Stag
     return [
       place,
       state,
-      steps === undefined ? "-" : `${step}/${steps}`,
+      steps === undefined || steps === 0 ? "-" : `${step}/${steps}`,
       last?.metrics.loss ?? "-",
       history === undefined ? "-" : formatDuration(history.milliseconds),
       state === "finished" ? formatBytes(keptBytes) : "-"

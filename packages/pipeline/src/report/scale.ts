@@ -33,6 +33,14 @@ export const linearScale = (low: number, high: number, from: number, to: number,
   return { at: (value) => from + ((value - first) / (last - first)) * (to - from), ticks }
 }
 
+/** The same without room at its ends: it begins at `low` and ends at `high`, with the round numbers between them. */
+export const tightScale = (low: number, high: number, from: number, to: number): Scale => {
+  const { ticks } = linearScale(low, high, from, to)
+  const within = ticks.filter((tick) => tick >= low && tick <= high)
+  if (!(high > low) || within.length < 2) return linearScale(low, high, from, to)
+  return { at: (value) => from + ((value - low) / (high - low)) * (to - from), ticks: within }
+}
+
 /** A logarithmic axis over positive numbers, in whole powers of ten. */
 export const logScale = (low: number, high: number, from: number, to: number): Scale => {
   const first = Math.floor(Math.log10(low))

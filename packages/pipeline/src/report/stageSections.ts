@@ -6,10 +6,21 @@ import { LayerQuantized, StepDone } from "../runEvents.ts"
 
 type Point = readonly [number, number]
 
-/** One chart for each metric, the loss first. */
+/** What shipped stages call the numbers of their steps, in words. */
+const words: { readonly [metric: string]: string } = {
+  ce: "cross entropy",
+  kd: "CAKLD, distance from the teacher",
+  gradientNorm: "norm of the gradient",
+  learningRate: "learning rate",
+  regularizer: "rounding regularizer",
+  confidence: "the teacher's confidence"
+}
+
+/** One chart for each metric, the loss first and large. A number that is told once in many steps has no curve. */
 export const metricCharts = (events: ReadonlyArray<LoggedEvent>): ReadonlyArray<Section> => {
   const curves = new Map<string, Array<Point>>([["loss", []]])
-  for (const { event } of eventsOf(StepDone, events)) {
+  const done = eventsOf(StepDone, events)
+  for (const { event } of done) {
     for (const [name, value] of Object.entries(event.metrics)) {
       const points = curves.get(name) ?? []
       points.push([event.step, value])
@@ -17,12 +28,13 @@ export const metricCharts = (events: ReadonlyArray<LoggedEvent>): ReadonlyArray<
     }
   }
   return [...curves]
-    .filter(([, points]) => points.length > 1)
+    .filter(([, points]) => points.length > 1 && points.length > done.length / 10)
     .map(([name, points]) => ({
       _tag: "LineChart",
-      title: `${name} by step`,
+      title: words[name] ?? name,
       xLabel: "step",
       yLabel: name,
+      ...(name === "loss" ? {} : { compact: true }),
       logarithmic: name === "loss" && spansDecades(points),
       series: [{ name, points }]
     }))

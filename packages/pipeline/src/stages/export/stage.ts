@@ -72,7 +72,7 @@ export const Export = Stage.define({
         files: [tensorsName, descriptionName, ...companionsOf(source.directory.directory)].map((name) =>
           join(directory, name)
         ),
-        report: [exportTable(exported)]
+        report: [exportTable(exported), ...layerSections(deployed.packed)]
       }
     }).pipe(Effect.scoped)
     return Stage.once(work)
@@ -85,3 +85,36 @@ const exportTable = ({ format, bytes, bitsPerWeight, exact, maxAbsErr, layersFal
   columns: ["bytes", "bits / parameter", "exact", "largest difference", "layers fallen back"],
   rows: [[bytes, bitsPerWeight.toFixed(3), exact ? "yes" : "no", maxAbsErr, layersFallenBack.length]]
 })
+
+/** What every quantized weight costs. */
+const layerSections = (packed: PackedWeights): readonly Section[] => {
+  const layers = [...packed].map(([name, { choice, shape, bytes }]) => ({
+    layer: name.replace(/\.weight$/, ""),
+    use: choice.quantizer.id,
+    bits: choice.quantizer.bitsPerWeight(choice.config),
+    parameters: sizeOf(shape),
+    bytes
+  }))
+  const bytes = layers.reduce((sum, layer) => sum + layer.bytes, 0)
+  return [
+    {
+      _tag: "BarChart",
+      title: "Bits per layer",
+      yLabel: "bits a weight, scales and zero points included",
+      series: ["bits"],
+      groups: layers.map(({ layer, bits }) => ({ label: layer, values: [bits] }))
+    },
+    {
+      _tag: "Table",
+      title: `Quantized layers: ${layers.length}, ${formatBytes(bytes)} together`,
+      columns: ["layer", "quantizer", "bits", "parameters", "size"],
+      rows: layers.map(({ layer, use, bits, parameters, bytes: size }) => [
+        layer,
+        use,
+        bits,
+        parameters,
+        formatBytes(size)
+      ])
+    }
+  ]
+}
