@@ -16,7 +16,7 @@ import {
   score
 } from "@speedq/evaluation"
 import { openAnsweringModel } from "@speedq/pipeline/model/answeringModel"
-import { modelAnswerer } from "@speedq/pipeline/model/modelAnswerer"
+import { answerRequests, modelAnswerer } from "@speedq/pipeline/model/modelAnswerer"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
@@ -46,11 +46,12 @@ const deciding =
   (inner: (typeof Answerer)["Service"], { rows, right, wrong }: TinyBenchmark) =>
   (stopAfter = Number.POSITIVE_INFINITY) => {
     const byIndex = new Map(rows.map((row) => [row.index, row]))
-    const said = new Map<string, string>()
-    const answer = Effect.fnUntraced(function* (request: AnswerRequest) {
+    const said = new Map<AnswerRequest, string>()
+    const answer = Effect.fnUntraced(function* (asked: AnswerRequest) {
       if (said.size >= stopAfter) return yield* new AnswerFailed({ reason: "stopped" })
-      const text = yield* inner.answer({ ...request, generation: { ...request.generation, maxNewTokens: 6 } })
-      said.set(request.index, text)
+      const request = { ...asked, generation: { ...asked.generation, maxNewTokens: 6 } }
+      const text = yield* inner.answer(request)
+      said.set(request, text)
       const sum = Array.from(text).reduce((all, character) => all + character.codePointAt(0)!, 0)
       return sum % 3 === 0 ? wrong : right(byIndex.get(request.index)!)
     })
@@ -83,7 +84,8 @@ describe("every benchmark on a nano model", () => {
     it(`${tiny.name}: the same score however the rows are ordered, stopped at, asked together, and stored`, async () => {
       const program = Effect.gen(function* () {
         const benchmark = yield* benchmarkNamed(tiny.name)
-        const answerer = deciding(modelAnswerer(yield* openAnsweringModel(model), "nano"), tiny)
+        const opened = yield* openAnsweringModel(model)
+        const answerer = deciding(modelAnswerer(opened, "nano"), tiny)
         const inOrder = tiny.rows.map((_, i) => i)
         const run = (
           place: string,
@@ -110,6 +112,9 @@ describe("every benchmark on a nano model", () => {
         assert.strictEqual(straight.said.size, tiny.rows.length)
         // A model that says the same to everything would prove nothing about what it was shown.
         assert.isAbove(new Set(straight.said.values()).size, 1)
+        // A batch of all rows, as a recipe's evaluation asks them, gives every row the answer that it gets alone.
+        const together = yield* answerRequests(opened, [...straight.said.keys()])
+        assert.deepStrictEqual(together, [...straight.said.values()])
         assert.strictEqual(straight.score.counts.answered, tiny.rows.length)
         assert.isTrue(existsSync(straight.scoreFile))
 
