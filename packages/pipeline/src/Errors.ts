@@ -1,4 +1,5 @@
 /** Everything that can go wrong in a run, one class each: what happened, where, with which numbers, and what to do. */
+import { inspect } from "node:util"
 import type { SafetensorsInvalid } from "@speedq/formats"
 import * as Schema from "effect/Schema"
 
@@ -106,6 +107,10 @@ export class NonFiniteMetric extends Schema.TaggedError<NonFiniteMetric>()("NonF
   }
 }
 
+/** The message of whatever was raised; an error that came through a copy, from a worker or a test runner, is a plain object. */
+const messageOf = (cause: unknown): string =>
+  typeof cause === "object" && cause !== null && "message" in cause ? String(cause.message) : inspect(cause)
+
 /** A stage stopped. `cause` is the stage's own error, unchanged. */
 export class StageFailed extends Schema.TaggedError<StageFailed>()("StageFailed", {
   stage: Schema.String,
@@ -114,8 +119,7 @@ export class StageFailed extends Schema.TaggedError<StageFailed>()("StageFailed"
   cause: Schema.Unknown
 }) {
   override get message() {
-    const detail = this.cause instanceof Error ? this.cause.message : String(this.cause)
-    return `stage ${this.stage} stopped at step ${this.step} of ${this.steps}: ${detail}`
+    return `stage ${this.stage} stopped at step ${this.step} of ${this.steps}: ${messageOf(this.cause)}`
   }
 }
 

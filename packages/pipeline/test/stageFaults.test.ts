@@ -59,7 +59,7 @@ beforeAll(async () => {
   model = await writeNanoModel(join(root, "model"))
   succeeded(await runs.run(eachStage(model), join(root, "whole")))
   finished = resultsOf(join(root, "whole"))
-}, 120_000)
+}, 300_000)
 afterAll(async () => {
   await runs.dispose()
   rmSync(root, { recursive: true, force: true })
@@ -88,7 +88,7 @@ describe("a flipped byte", () => {
     }
     succeeded(await runs.run(eachStage(model), directory))
     assert.deepStrictEqual(resultsOf(directory), finished)
-  }, 120_000)
+  }, 300_000)
 
   it("or a missing file in what is finished: that stage runs again, the others are reused", async () => {
     const directory = join(root, "flipped-results")
@@ -111,7 +111,7 @@ describe("a flipped byte", () => {
     )
     assert.strictEqual(eventsOfKind(RunEvents.StageReused, recording.entries).length, 4)
     assert.deepStrictEqual(resultsOf(directory), finished)
-  }, 120_000)
+  }, 300_000)
 })
 
 /** A copy of some pictures and a training set on them, of whose files one can vanish. */
@@ -154,7 +154,7 @@ describe("data", () => {
     succeeded(continued)
     assert.strictEqual(eventsOfKind(RunEvents.StageReused, continued.entries).length, 1)
     assert.deepStrictEqual(resultsOf(directory), resultsOf(whole))
-  }, 60_000)
+  }, 300_000)
 
   it("a malformed line is named with its file; corrected, nothing before that stage is done again", async () => {
     const { directory: data, meta, annotation } = ownData("malformed", ["{ not json"])
@@ -171,7 +171,7 @@ describe("data", () => {
       superseded?.changes.map(({ field }) => field),
       ["data"]
     )
-  }, 60_000)
+  }, 300_000)
 
   it("a calibration image that vanished is named; back again, the begun stage goes on where it was", async () => {
     const { directory: data } = ownData("calibration")
@@ -191,7 +191,7 @@ describe("data", () => {
     const continued = await runs.run(recipe, directory)
     succeeded(continued)
     assert.strictEqual(eventsOfKind(RunEvents.StageStarted, continued.entries)[0]?.from, 15)
-  }, 60_000)
+  }, 300_000)
 })
 
 /** A command in a mount namespace of its own, which a user may have where the kernel lets him. */
@@ -237,6 +237,6 @@ describe("a disk", () => {
       succeeded(await runs.run({ ...eachStage(model), stages }, join(root, "roomy")))
       assert.deepStrictEqual(resultsOf(join(kept, "run")), resultsOf(join(root, "roomy")))
     },
-    300_000
+    600_000
   )
 })

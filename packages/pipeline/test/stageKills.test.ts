@@ -47,7 +47,7 @@ beforeAll(async () => {
   assert.strictEqual(code, 0, stderr)
   extents = extentsOf(stdout, directory)
   undisturbed = resultsOf(directory)
-}, 120_000)
+}, 300_000)
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 /** Moments in every stage, two in each and a third in one of them; at a random part of the half of it that is still to do. */
