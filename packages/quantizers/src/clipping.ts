@@ -32,6 +32,8 @@ export interface ClippingOptions {
   readonly maxShrink: number
   /** Tokens that a Linear's inputs are thinned to. */
   readonly sampleTokens: number
+  /** "bf16" rounds operations and errors as the reference does (quirk 5); "f32" by default. */
+  readonly arithmetic?: "f32" | "bf16"
 }
 
 export const clippingDefaults = { gridSize: 20, maxShrink: 0.5, sampleTokens: 512 } as const
@@ -122,8 +124,8 @@ export const collectMoments = (
 
 /** Best ranges for a weight [out, in] given its inputs' second moments. */
 export const searchClipping = (weight: Tensor, moments: Tensor, options: ClippingOptions): ClipRanges => {
-  const { bits, group, gridSize, maxShrink } = options
-  return clipSearch(weight, moments, { bits, group, gridSize, maxShrink })
+  const { bits, group, gridSize, maxShrink, arithmetic = "f32" } = options
+  return clipSearch(weight, moments, { bits, group, gridSize, maxShrink, arithmetic })
 }
 
 /** The weight with every group clamped to its range: applied once, before training. */

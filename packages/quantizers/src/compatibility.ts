@@ -6,14 +6,15 @@ export type Compatibility = "careful" | "reference"
 
 /**
  * What `compat: "reference"` sets where a recipe does not: quirks 3, 5 and 10. (Quirk 4, the grid of the embedding, is
- * kept by default; quirk 11, zero points that are not computed again, is part of the format.) Of quirk 5, arithmetic in
- * 16 bits, the bilevel quantizer reproduces every operation and the embedding its rounded weights and scales; the
- * clipping search compares errors in single precision, as sums in bfloat16 depend on the order that a device adds in.
+ * kept by default; quirk 11, zero points that are not computed again, is part of the format.)
  */
 export const referenceQuirks: { readonly [quantizer: string]: object } = {
   bilevel: { secondLevel: "f32", commonScale: "reference", arithmetic: "bf16" },
-  "embedding-sym4": { grid: "reference", requantizePasses: 3, scale: "f16" }
+  "embedding-sym4": { grid: "reference", requantizePasses: 3, scale: "f16", arithmetic: "f16" }
 }
+
+/** The same for the clipping search: quirk 5, errors that are rounded to bfloat16 before they are compared. */
+export const referenceClipping = { arithmetic: "bf16" } as const
 
 /** A recipe's choice with the reference's behaviour for every option that it leaves open. */
 export const withReferenceQuirks = <C extends ChoiceSpec>(choice: C): C => ({

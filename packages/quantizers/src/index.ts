@@ -18,7 +18,7 @@ export {
   type MomentCollector,
   searchClipping
 } from "./clipping.ts"
-export { type Compatibility, referenceQuirks, withReferenceQuirks } from "./compatibility.ts"
+export { type Compatibility, referenceClipping, referenceQuirks, withReferenceQuirks } from "./compatibility.ts"
 export { configure } from "./configure.ts"
 export {
   CalibrationEmpty,

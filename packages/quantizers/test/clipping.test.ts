@@ -1,5 +1,5 @@
 /** The clipping search: golden vector, what it may not do, moments collected in parts (internvl3.md 6.8). */
-import { leadingRows, Random, reshape, scope, tensor } from "@speedq/tensors"
+import { fromBfloat16, leadingRows, Random, reshape, scope, tensor, toBfloat16 } from "@speedq/tensors"
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import {
@@ -9,6 +9,7 @@ import {
   collectMoments,
   inputMoments,
   isClipped,
+  referenceClipping,
   searchClipping
 } from "../src/index.ts"
 import { onEveryBackend } from "./support/onEveryBackend.ts"
@@ -48,6 +49,22 @@ onEveryBackend("the clipping search", (backend) => {
     assert.closeTo(await ranges.error.item(), 0.025266007, 1e-7)
     const clipped = await applyClipping(weight, ranges).read()
     for (const [i, value] of [0.855, -0.1, 0.2, -0.35].entries()) assert.closeTo(clipped[i]!, value, 1e-6)
+  })
+
+  it("rounds ranges and errors to bfloat16 as the reference does (quirk 5)", async () => {
+    const [rows, columns, group] = [16, 32, 8]
+    const random = Random.make(11)
+    const weight = normals(random, rows, columns, 0.05)
+    const moments = inputMoments("w", normals(random, 30, columns), options(group, 20))
+    const careful = searchClipping(weight, moments, options(group, 20))
+    const coarse = searchClipping(weight, moments, { ...options(group, 20), ...referenceClipping })
+    const [errors, coarseErrors] = [await careful.error.read(), await coarse.error.read()]
+    const numbers = [coarseErrors, await coarse.max.read(), await coarse.min.read(), await coarse.errorUnclipped.read()]
+    for (const values of numbers) for (const value of values) assert.strictEqual(value, fromBfloat16(toBfloat16(value)))
+    // The same search: its weights and scales have 8 bits, which moves the error of all groups together by a few percent.
+    const sum = (values: ArrayLike<number>) => Array.from(values).reduce((total, value) => total + value, 0)
+    assert.closeTo(sum(coarseErrors) / sum(errors), 1, 0.1)
+    assert.notDeepEqual([...coarseErrors], [...errors])
   })
 
   it("never does worse than not clipping, nor leaves the weight's range", () =>

@@ -1,5 +1,5 @@
 /** The embedding's grid and its quirks (internvl3.md 6.7). */
-import { tensor } from "@speedq/tensors"
+import { fromFloat16, Random, tensor, toFloat16 } from "@speedq/tensors"
 import { assert, it } from "vitest"
 import { embeddingSym4 } from "../src/index.ts"
 import { numbersOf } from "./support/numbers.ts"
@@ -31,5 +31,31 @@ onEveryBackend("embedding-sym4", (backend) => {
     for (const requantizePasses of [1, 2, 3]) {
       assert.closeTo(await largest({ requantizePasses }), absmax * (14 / 15) ** requantizePasses, 1e-3)
     }
+  })
+
+  it("rounds every operation to half precision as the reference does (quirk 5)", async () => {
+    const [rows, group] = [400, 32]
+    const random = Random.make(5)
+    const half = (value: number) => fromFloat16(toFloat16(value))
+    const halfEven = (value: number) => {
+      const floor = Math.floor(value)
+      const rest = value - floor
+      return floor + (rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? 1 : 0)
+    }
+    const values = Float32Array.from({ length: rows * group }, () => 0.02 * random.nextNormal())
+    const run = (arithmetic: "f32" | "f16") => {
+      const { quantizer, config } = embeddingSym4({ group, arithmetic })
+      return numbersOf(() => quantizer.fakeQuantize(config, tensor(backend, values, [rows, group])))
+    }
+    const found = await run("f16")
+    for (let row = 0; row < rows; row++) {
+      const w = [...values.subarray(row * group, (row + 1) * group)].map(half)
+      const scale = half((2 * Math.max(...w.map(Math.abs))) / 15)
+      for (const [i, value] of w.entries()) {
+        const code = Math.min(Math.max(halfEven(half(half(value / scale) + 7)), 0), 15)
+        assert.strictEqual(found[row * group + i], half(scale * (code - 7)))
+      }
+    }
+    assert.notDeepEqual(found, await run("f32"))
   })
 })

@@ -32,6 +32,13 @@ export function roundToHalf(x: f32): f32 {
   return reinterpret<f32>(finite | exponent | ((pattern & 0x8000) << 16))
 }
 
+/** Four numbers rounded to the bfloat16 nearest to each; NaN stays NaN. */
+export function roundLanesToBfloat16(x: v128): v128 {
+  const odd = v128.and(i32x4.shr_u(x, 16), i32x4.splat(1))
+  const up = i32x4.add(i32x4.add(x, i32x4.splat(0x7fff)), odd)
+  return v128.bitselect(v128.and(up, i32x4.splat(<i32>0xffff0000)), x, f32x4.eq(x, x))
+}
+
 /** x rounded to the bfloat16 nearest to it. */
 export function roundToBfloat16(x: f32): f32 {
   return reinterpret<f32>(toBfloat16(x) << 16)

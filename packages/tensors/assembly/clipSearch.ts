@@ -2,6 +2,7 @@
  * The asymmetric clipping search (internvl3.md 6.8): every pair of shrinks of both ends of a group's range, scored by
  * d^T gram d with d = quantized - w. Eight candidates go through at a time, in the lanes of two vectors.
  */
+import { roundLanesToBfloat16, roundToBfloat16 } from "./cast"
 import { largest, smallest } from "./extremes"
 import { fma } from "./simd"
 
@@ -80,6 +81,27 @@ function quadraticForms(gram: usize, packed: usize, d: usize, group: i32, padded
   v128.store(errors, total1, 16)
 }
 
+/** What each operation is rounded to: bfloat16, or f32 as it is. */
+function rounded(x: v128, coarse: i32): v128 {
+  return coarse ? roundLanesToBfloat16(x) : x
+}
+
+/** d as in `deviations` with every operation rounded to bfloat16: the reference's arithmetic. */
+function coarseDeviations(weight: usize, end: usize, low: v128, high: v128, top: v128, d: usize): void {
+  const nothing = f32x4.splat(0)
+  const range = f32x4.pmax(roundLanesToBfloat16(f32x4.sub(high, low)), f32x4.splat(smallestRange))
+  const scale = roundLanesToBfloat16(f32x4.div(roundLanesToBfloat16(range), top))
+  const origin = f32x4.nearest(roundLanesToBfloat16(f32x4.div(low, scale)))
+  const zero = f32x4.pmin(f32x4.pmax(f32x4.neg(origin), nothing), top)
+  for (; weight < end; weight += 4, d += 32) {
+    const w = roundLanesToBfloat16(v128.load32_splat(weight))
+    const clipped = f32x4.pmin(f32x4.pmax(w, low), high)
+    const open = f32x4.add(f32x4.nearest(roundLanesToBfloat16(f32x4.div(clipped, scale))), zero)
+    const code = f32x4.pmin(f32x4.pmax(open, nothing), top)
+    v128.store(d, f32x4.sub(roundLanesToBfloat16(f32x4.mul(f32x4.sub(code, zero), scale)), w))
+  }
+}
+
 /** d of a group for the ranges [low, high] of four candidates, 32 bytes from one weight to the next. */
 function deviations(weight: usize, end: usize, low: v128, high: v128, top: v128, d: usize): void {
   const nothing = f32x4.splat(0)
@@ -115,7 +137,8 @@ export function clipSearch(
   group: i32,
   levels: f32,
   candidates: i32,
-  packs: i32
+  packs: i32,
+  coarse: i32
 ): void {
   const padded = (group + 3) & ~3
   const groupBytes = (<usize>group) << 2
@@ -134,7 +157,21 @@ export function clipSearch(
     for (let row = 0; row < count; row++) {
       const own = weight + <usize>row * rowBytes + <usize>j * groupBytes
       const at = (<usize>(row * groups + j)) << 2
-      searchRange(own, group, padded, d, direct, packed, scratch, factors, levels, candidates, highs + at, lows + at)
+      searchRange(
+        own,
+        group,
+        padded,
+        d,
+        direct,
+        packed,
+        scratch,
+        factors,
+        levels,
+        candidates,
+        coarse,
+        highs + at,
+        lows + at
+      )
       store<f32>(errors + at, load<f32>(scratch))
       store<f32>(unclipped + at, load<f32>(scratch + 4))
     }
@@ -153,30 +190,40 @@ function searchRange(
   factors: usize,
   levels: f32,
   candidates: i32,
+  coarse: i32,
   highest: usize,
   lowest: usize
 ): void {
   const end = weight + ((<usize>group) << 2)
-  const low = f32x4.splat(smallest(weight, group))
-  const high = f32x4.splat(largest(weight, group))
+  const low = rounded(f32x4.splat(smallest(weight, group)), coarse)
+  const high = rounded(f32x4.splat(largest(weight, group)), coarse)
   const top = f32x4.splat(levels)
   const half = (<usize>candidates) << 2
   let best: f32 = Infinity
   let first: f32 = 0
   for (let at: usize = 0; at < half; at += 32) {
     const from = factors + at
-    deviations(weight, end, f32x4.mul(low, v128.load(from + half)), f32x4.mul(high, v128.load(from)), top, d)
-    const more = from + 16
-    deviations(weight, end, f32x4.mul(low, v128.load(more + half)), f32x4.mul(high, v128.load(more)), top, d + 16)
+    for (let part: usize = 0; part < 32; part += 16) {
+      const most = rounded(f32x4.mul(high, v128.load(from + part)), coarse)
+      const least = rounded(f32x4.mul(low, v128.load(from + half + part)), coarse)
+      if (coarse) coarseDeviations(weight, end, least, most, top, d + part)
+      else deviations(weight, end, least, most, top, d + part)
+    }
     quadraticForms(gram, packed, d, group, padded, scores)
+    if (coarse) {
+      v128.store(scores, roundLanesToBfloat16(v128.load(scores)))
+      v128.store(scores, roundLanesToBfloat16(v128.load(scores, 16)), 16)
+    }
     if (at === 0) first = load<f32>(scores)
     // Of equal errors the first one stays.
     for (let i: usize = 0; i < 32; i += 4) {
       const error = load<f32>(scores + i)
       if (error >= best) continue
       best = error
-      store<f32>(highest, f32x4.extract_lane(high, 0) * load<f32>(from + i))
-      store<f32>(lowest, f32x4.extract_lane(low, 0) * load<f32>(from + half + i))
+      const most = f32x4.extract_lane(high, 0) * load<f32>(from + i)
+      const least = f32x4.extract_lane(low, 0) * load<f32>(from + half + i)
+      store<f32>(highest, coarse ? roundToBfloat16(most) : most)
+      store<f32>(lowest, coarse ? roundToBfloat16(least) : least)
     }
   }
   store<f32>(scores, best)

@@ -1,4 +1,5 @@
 /** Codes on a given grid of scales and zero points, one a group of columns; entries run over groups. Codes out of bits. */
+import { roundToHalf } from "./cast"
 import { loadPart, storePart } from "./simd"
 import { loadBytes, storeBytes } from "./storage"
 
@@ -6,6 +7,11 @@ import { loadBytes, storeBytes } from "./storage"
 function codesOf(w: v128, scale: v128, zero: v128, top: v128): v128 {
   const open = f32x4.nearest(f32x4.add(f32x4.div(w, scale), zero))
   return f32x4.pmin(top, f32x4.pmax(f32x4.splat(0), open))
+}
+
+/** The same with quotient and sum rounded to half precision. */
+function coarseCode(w: f32, scale: f32, zero: f32, top: f32): f32 {
+  return min(top, max<f32>(0, nearest<f32>(roundToHalf(roundToHalf(w / scale) + zero))))
 }
 
 /** Codes as bytes. */
@@ -17,17 +23,19 @@ export function gridCodes(
   zeros: usize,
   codes: usize,
   group: i32,
-  levels: f32
+  levels: f32,
+  coarse: i32
 ): void {
   const top = f32x4.splat(levels)
-  const whole = group & ~3
+  const whole = coarse ? 0 : group & ~3
   for (let index = 0; index < count; index++, scales += 4, zeros += 4) {
     const scale = v128.load32_splat(scales)
     const zero = v128.load32_splat(zeros)
     let i = 0
     for (; i < whole; i += 4, weight += 16, codes += 4) storeBytes(codes, codesOf(v128.load(weight), scale, zero, top))
     for (; i < group; i++, weight += 4, codes++) {
-      store<u8>(codes, <u8>f32x4.extract_lane(codesOf(v128.load32_zero(weight), scale, zero, top), 0))
+      if (coarse) store<u8>(codes, <u8>coarseCode(load<f32>(weight), load<f32>(scales), load<f32>(zeros), levels))
+      else store<u8>(codes, <u8>f32x4.extract_lane(codesOf(v128.load32_zero(weight), scale, zero, top), 0))
     }
   }
 }

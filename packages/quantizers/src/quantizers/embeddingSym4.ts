@@ -28,7 +28,9 @@ export const EmbeddingSym4Config = Schema.Struct({
   /** Times the reference quantizes its own result again, shrinking it by 14/15 each time (quirk 3). */
   requantizePasses: withDefault(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10 })), 1),
   /** What a scale is rounded to and stored as. */
-  scale: withDefault(Schema.Literals(["f16", "f32"]), "f16")
+  scale: withDefault(Schema.Literals(["f16", "f32"]), "f16"),
+  /** "f16" rounds every operation to half precision, the scale before it finds codes too, as the reference does (quirk 5). */
+  arithmetic: withDefault(Schema.Literals(["f32", "f16"]), "f32")
 })
 export type EmbeddingSym4Config = typeof EmbeddingSym4Config.Type
 
@@ -46,28 +48,37 @@ const scales = ({ group, grid }: EmbeddingSym4Config, weight: Tensor): Tensor =>
     ? uniformParameters(weight, { ...symmetric, bits, group }).scale
     : scaleBy(uniformParameters(weight, { ...symmetric, bits: 3, group }).scale, 0.5)
 
+const toHalf = (x: Tensor): Tensor => cast(cast(x, "f16"), "f32")
+
 /**
- * Codes and stored scale after one pass. Codes are found with the scale before it is rounded to half precision: the
- * largest weight is then 7.5 steps and takes code 14 by the rule of ties, never 15, as in the reference (quirk 4).
+ * Codes and stored scale after one pass. In single precision, codes are found with the scale before it is rounded to half
+ * precision: the largest weight is then 7.5 steps and takes code 14 by the rule of ties, never 15 (quirk 4).
  */
 const quantizeOnce = (config: EmbeddingSym4Config, weight: Tensor) =>
   scope(() => {
-    const halved = cast(cast(weight, "f16"), "f32")
-    const scale = scales(config, halved)
+    const { arithmetic } = config
+    const halved = toHalf(weight)
+    const single = scales(config, halved)
+    // Rounding the f32 quotient again is what dividing halves gives: 24 bits are enough for that.
+    const scale = arithmetic === "f16" ? toHalf(single) : single
     return {
-      codes: gridCodes(halved, scale, zeroPoints(scale), bits),
-      scale: config.scale === "f16" ? cast(cast(scale, "f16"), "f32") : scale
+      codes: gridCodes(halved, scale, zeroPoints(scale), bits, arithmetic),
+      scale: config.scale === "f16" ? toHalf(scale) : scale
     }
   })
 
-const decode = (codes: Tensor, scale: Tensor): Tensor => scope(() => gridDecode(codes, scale, zeroPoints(scale), bits))
+const decode = ({ arithmetic }: EmbeddingSym4Config, codes: Tensor, scale: Tensor): Tensor =>
+  scope(() => {
+    const exact = gridDecode(codes, scale, zeroPoints(scale), bits)
+    return arithmetic === "f16" ? toHalf(exact) : exact
+  })
 
 /** Codes and scale after all passes. */
 const quantizeFully = (config: EmbeddingSym4Config, weight: Tensor) =>
   scope(() => {
     let result = quantizeOnce(config, weight)
     for (let pass = 1; pass < config.requantizePasses; pass++) {
-      result = quantizeOnce(config, decode(result.codes, result.scale))
+      result = quantizeOnce(config, decode(config, result.codes, result.scale))
     }
     return result
   })
@@ -85,7 +96,7 @@ export const embeddingSym4Quantizer: Quantizer<EmbeddingSym4Config> = {
     noGrad(() =>
       scope(() => {
         const { codes, scale } = quantizeFully(config, weight)
-        return decode(codes, scale)
+        return decode(config, codes, scale)
       })
     ),
   stored: (config, shape) => [
@@ -99,7 +110,7 @@ export const embeddingSym4Quantizer: Quantizer<EmbeddingSym4Config> = {
     }
   ],
   quantize: quantizeFully,
-  dequantize: (_, { codes, scale }) => decode(codes!, scale!)
+  dequantize: (config, { codes, scale }) => decode(config, codes!, scale!)
 }
 
 /** The embedding quantizer with options, for recipes in code. Raises QuantizerConfigInvalid. */

@@ -49,6 +49,21 @@ export const gramKernel = defineKernel<"x", "gram", GramAttributes>({
     }))
 })
 
+interface SearchCase extends Pick<ClipSearchAttributes, "bits" | "group" | "arithmetic"> {
+  readonly rows: number
+  readonly columns: number
+}
+
+const searchCases: readonly SearchCase[] = [
+  { rows: 5, columns: 32, bits: 2, group: 16 },
+  { rows: 3, columns: 64, bits: 4, group: 32 },
+  { rows: 2, columns: 21, bits: 3, group: 7 },
+  { rows: 0, columns: 8, bits: 2, group: 4 },
+  { rows: 33, columns: 64, bits: 2, group: 16 },
+  { rows: 5, columns: 32, bits: 2, group: 16, arithmetic: "bf16" },
+  { rows: 7, columns: 42, bits: 4, group: 21, arithmetic: "bf16" }
+]
+
 export const clipSearchKernel = defineKernel<
   "weight" | "gram",
   "max" | "min" | "error" | "errorUnclipped",
@@ -71,25 +86,19 @@ export const clipSearchKernel = defineKernel<
     bytes: 4 * sizeOf(inputs.weight)
   }),
   samples: (random) =>
-    [
-      { rows: 5, columns: 32, bits: 2, group: 16 },
-      { rows: 3, columns: 64, bits: 4, group: 32 },
-      { rows: 2, columns: 21, bits: 3, group: 7 },
-      { rows: 0, columns: 8, bits: 2, group: 4 },
-      { rows: 33, columns: 64, bits: 2, group: 16 }
-    ].map(({ rows, columns, bits, group }) => {
+    searchCases.map(({ rows, columns, bits, group, arithmetic = "f32" }) => {
       const tokens = Array.from({ length: 40 }, () => Array.from({ length: columns }, () => random.nextNormal()))
       const gram = Float32Array.from({ length: columns * group }, (_, index) => {
         const [j, a, b] = [Math.floor(index / group ** 2), Math.floor(index / group) % group, index % group]
         return tokens.reduce((sum, x) => sum + x[j * group + a]! * x[j * group + b]!, 0) / tokens.length
       })
       return {
-        name: `${rows}x${columns} b${bits} g${group}`,
+        name: `${rows}x${columns} b${bits} g${group} ${arithmetic}`,
         inputs: {
           weight: normals(random, [rows, columns], 0.02),
           gram: { shape: [columns / group, group, group], values: gram }
         },
-        attributes: { bits, group, gridSize: 20, maxShrink: 0.5 }
+        attributes: { bits, group, gridSize: 20, maxShrink: 0.5, arithmetic }
       }
     }),
   // Errors are differences of near-equal numbers: their relative accuracy in f32 is that of the quadratic form.

@@ -1,7 +1,7 @@
 import { elementwise } from "../../backends/gpujs/elementwise.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { extremesOfGroups } from "../../backends/gpujs/groups.ts"
-import { divided, halfEven, limited, quotient } from "../../backends/gpujs/numbers.ts"
+import { divided, halfEven, limited, quotient, rounded, roundingHelpers } from "../../backends/gpujs/numbers.ts"
 import { type ClipSearchAttributes, candidatesPerEnd } from "./geometry.ts"
 
 /** Entry [y, x] of the second moments of column group z. */
@@ -16,24 +16,35 @@ function moment(this: Thread, x: Values, share: number) {
 }
 
 /** An end of the range after `k` of `steps` shrinks. */
-function shrunk(end: number, k: number, steps: number): number {
-  return Math.fround(end * Math.fround(1 - divided(k, steps)))
+function shrunk(end: number, k: number, steps: number, bf16: number): number {
+  return rounded(rounded(end, bf16) * Math.fround(1 - divided(k, steps)), bf16)
 }
 
 /** w clipped to [low, high] and quantized to the nearest of levels that `scale` apart start at `zero`, minus w. */
-function change(w: number, low: number, high: number, scale: number, zero: number, most: number): number {
-  const code = limited(halfEven(divided(limited(w, low, high), scale)) + zero, 0, most)
-  return Math.fround((code - zero) * scale) - w
+function change(
+  weight: number,
+  low: number,
+  high: number,
+  scale: number,
+  zero: number,
+  most: number,
+  bf16: number
+): number {
+  const w = rounded(weight, bf16)
+  const code = limited(halfEven(rounded(divided(limited(w, low, high), scale), bf16)) + zero, 0, most)
+  return rounded((code - zero) * scale, bf16) - w
 }
 
 /** d^T gram d for the changes d of group z of row y under candidate x. */
 function errorOfCandidate(this: Thread, weight: Values, gram: Values, low: Values, high: Values) {
   const p = quotient(this.thread.x, this.constants.candidates)
   const n = this.thread.x - p * this.constants.candidates
-  const from = shrunk(low[this.thread.y * this.constants.groups + this.thread.z], n, this.constants.steps)
-  const to = shrunk(high[this.thread.y * this.constants.groups + this.thread.z], p, this.constants.steps)
-  const scale = divided(Math.max(Math.fround(to - from), Math.fround(1e-5)), this.constants.most)
-  const zero = limited(-halfEven(divided(from, scale)), 0, this.constants.most)
+  const at = this.thread.y * this.constants.groups + this.thread.z
+  const from = shrunk(low[at | 0], n, this.constants.steps, this.constants.bf16)
+  const to = shrunk(high[at | 0], p, this.constants.steps, this.constants.bf16)
+  const range = Math.max(rounded(to - from, this.constants.bf16), Math.fround(1e-5))
+  const scale = rounded(divided(rounded(range, this.constants.bf16), this.constants.most), this.constants.bf16)
+  const zero = limited(-halfEven(rounded(divided(from, scale), this.constants.bf16)), 0, this.constants.most)
   let sum = 0
   for (let a = 0; a < this.constants.group; a++) {
     let line = 0
@@ -46,7 +57,8 @@ function errorOfCandidate(this: Thread, weight: Values, gram: Values, low: Value
           to,
           scale,
           zero,
-          this.constants.most
+          this.constants.most,
+          this.constants.bf16
         )
     }
     sum +=
@@ -57,10 +69,11 @@ function errorOfCandidate(this: Thread, weight: Values, gram: Values, low: Value
         to,
         scale,
         zero,
-        this.constants.most
+        this.constants.most,
+        this.constants.bf16
       )
   }
-  return sum
+  return rounded(sum, this.constants.bf16)
 }
 
 /** The first candidate of least error; errors are [groups, rows, candidates]. */
@@ -77,12 +90,14 @@ function bestCandidate(this: Thread, errors: Values) {
 }
 
 function highOfBest(this: Thread, high: Values, best: Values) {
-  return shrunk(high[this.thread.x], quotient(best[this.thread.x], this.constants.candidates), this.constants.steps)
+  const p = quotient(best[this.thread.x], this.constants.candidates)
+  return shrunk(high[this.thread.x], p, this.constants.steps, this.constants.bf16)
 }
 
 function lowOfBest(this: Thread, low: Values, best: Values) {
   const p = quotient(best[this.thread.x], this.constants.candidates)
-  return shrunk(low[this.thread.x], best[this.thread.x] - p * this.constants.candidates, this.constants.steps)
+  const n = best[this.thread.x] - p * this.constants.candidates
+  return shrunk(low[this.thread.x], n, this.constants.steps, this.constants.bf16)
 }
 
 function errorOfBest(this: Thread, errors: Values, best: Values) {
@@ -94,7 +109,7 @@ function errorOfFirst(this: Thread, errors: Values) {
   return errors[(this.thread.x * this.constants.rows + this.thread.y) * this.constants.count]
 }
 
-const helpers = [divided, halfEven, limited, quotient, shrunk, change]
+const helpers = [...roundingHelpers, limited, quotient, shrunk, change]
 
 export const gpujsGram: GpujsBody<"x", "gram", { readonly group: number }> = {
   programs: ({ inputs }, { group }) => {
@@ -116,11 +131,12 @@ export const gpujsGram: GpujsBody<"x", "gram", { readonly group: number }> = {
 export const gpujs: GpujsBody<"weight" | "gram", "max" | "min" | "error" | "errorUnclipped", ClipSearchAttributes> = {
   programs: ({ inputs, outputs }, attributes) => {
     const [rows, columns] = inputs.weight as readonly [number, number]
-    const { group, bits, gridSize: steps } = attributes
+    const { group, bits, gridSize: steps, arithmetic = "f32" } = attributes
+    const bf16 = arithmetic === "bf16" ? 1 : 0
     const groups = columns / group
     const candidates = candidatesPerEnd(attributes)
     const count = candidates ** 2
-    const more = { constants: { group, groups, rows, candidates, count, steps, most: 2 ** bits - 1 }, helpers }
+    const more = { constants: { group, groups, rows, candidates, count, steps, most: 2 ** bits - 1, bf16 }, helpers }
     const extent = [groups, rows]
     return [
       ...extremesOfGroups("weight", rows * groups, group),

@@ -44,7 +44,7 @@ const widestPacked = 512
 const widest = 16384
 
 export const nativeSearch: NativeBody = (engine, { inputs: { weight, gram }, outputs, attributes }) => {
-  const { bits, group, gridSize } = attributes as ClipSearchAttributes
+  const { bits, group, gridSize, arithmetic = "f32" } = attributes as ClipSearchAttributes
   const [rows, columns] = weight!.shape as readonly [number, number]
   const groups = columns / group
   if (group > widest)
@@ -63,7 +63,14 @@ export const nativeSearch: NativeBody = (engine, { inputs: { weight, gram }, out
       writing(outputs.error, 4 * groups),
       writing(outputs.errorUnclipped, 4 * groups)
     ],
-    scalars: [groups, group, 2 ** bits - 1, sizeOf(factors.shape) / 2, group > widestPacked ? 0 : 1],
+    scalars: [
+      groups,
+      group,
+      2 ** bits - 1,
+      sizeOf(factors.shape) / 2,
+      group > widestPacked ? 0 : 1,
+      arithmetic === "bf16" ? 1 : 0
+    ],
     scratch: true,
     workPerRow
   })

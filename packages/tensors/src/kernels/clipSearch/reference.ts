@@ -1,3 +1,4 @@
+import { fromBfloat16, toBfloat16 } from "../../halfPrecision.ts"
 import type { Arrays, Geometry } from "../../Kernel.ts"
 import { roundHalfEven } from "../../roundHalfEven.ts"
 import { type ClipSearchAttributes, candidatesPerEnd, clipGroups } from "./geometry.ts"
@@ -23,13 +24,18 @@ export const referenceGram = (
   }
 }
 
-/** w clipped to [low, high] and quantized to nearest, each operation in f32: clamp(rne(w / scale) + zero) - zero, times scale. */
-const quantize = (w: number, low: number, high: number, levels: number): number => {
-  const scale = f(Math.max(f(high - low), f(1e-5)) / levels)
-  const zero = Math.min(Math.max(-roundHalfEven(f(low / scale)), 0), levels)
+type Rounding = (value: number) => number
+
+const rounding = ({ arithmetic = "f32" }: ClipSearchAttributes): Rounding =>
+  arithmetic === "f32" ? f : (value) => fromBfloat16(toBfloat16(value))
+
+/** w clipped to [low, high] and quantized to nearest, each operation rounded: clamp(rne(w / scale) + zero) - zero, times scale. */
+const quantize = (w: number, low: number, high: number, levels: number, r: Rounding): number => {
+  const scale = r(r(Math.max(r(high - low), f(1e-5))) / levels)
+  const zero = Math.min(Math.max(-roundHalfEven(r(low / scale)), 0), levels)
   const clipped = Math.min(Math.max(w, low), high)
-  const code = Math.min(Math.max(roundHalfEven(f(clipped / scale)) + zero, 0), levels)
-  return f((code - zero) * scale)
+  const code = Math.min(Math.max(roundHalfEven(r(clipped / scale)) + zero, 0), levels)
+  return r((code - zero) * scale)
 }
 
 /** d^T gram d */
@@ -62,9 +68,11 @@ export const reference = (
   const levels = 2 ** bits - 1
   const candidates = candidatesPerEnd(attributes)
   const d = new Float64Array(group)
+  const r = rounding(attributes)
+  const coarse = attributes.arithmetic === "bf16"
   for (let row = 0; row < rows; row++) {
     for (let j = 0; j < groups; j++) {
-      const w = weight.subarray((row * groups + j) * group, (row * groups + j + 1) * group)
+      const w = weight.subarray((row * groups + j) * group, (row * groups + j + 1) * group).map(r)
       const gramOfGroup = gram.subarray(j * group * group, (j + 1) * group * group)
       const high = Math.max(...w)
       const low = Math.min(...w)
@@ -72,10 +80,11 @@ export const reference = (
       error[at] = Number.POSITIVE_INFINITY
       for (let p = 0; p < candidates; p++) {
         for (let n = 0; n < candidates; n++) {
-          const shrunkHigh = f(high * f(1 - p / gridSize))
-          const shrunkLow = f(low * f(1 - n / gridSize))
-          for (let i = 0; i < group; i++) d[i] = quantize(w[i]!, shrunkLow, shrunkHigh, levels) - w[i]!
-          const candidate = quadraticForm(gramOfGroup, d)
+          const shrunkHigh = r(high * f(1 - p / gridSize))
+          const shrunkLow = r(low * f(1 - n / gridSize))
+          for (let i = 0; i < group; i++) d[i] = quantize(w[i]!, shrunkLow, shrunkHigh, levels, r) - w[i]!
+          const exact = quadraticForm(gramOfGroup, d)
+          const candidate = coarse ? r(exact) : exact
           if (p === 0 && n === 0) errorUnclipped[at] = candidate
           if (candidate >= error[at]!) continue
           error[at] = candidate

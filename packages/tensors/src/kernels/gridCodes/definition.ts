@@ -4,7 +4,7 @@ import { defineKernel } from "../../Kernel.ts"
 import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { normals, type SampleRandom } from "../samples.ts"
-import { type GridAttributes, gridGroup } from "./geometry.ts"
+import { type GridAttributes, type GridCodesAttributes, gridGroup } from "./geometry.ts"
 import { gpujsCodes, gpujsDecode } from "./gpujs.ts"
 import { native, nativeDecode } from "./native.ts"
 import { reference, referenceDecode } from "./reference.ts"
@@ -29,7 +29,7 @@ const grid = (random: SampleRandom, { rows, columns, group, bits }: (typeof case
 const nameOf = ({ rows, columns, group, bits }: (typeof cases)[number]): string =>
   `${rows}x${columns} g${group} b${bits}`
 
-export const gridCodesKernel = defineKernel<"weight" | "scale" | "zero", "codes", GridAttributes>({
+export const gridCodesKernel = defineKernel<"weight" | "scale" | "zero", "codes", GridCodesAttributes>({
   name: "gridCodes",
   inputs: { weight: { dtypes: ["f32"] }, scale: { dtypes: ["f32"] }, zero: { dtypes: ["f32"] } },
   outputs: ["codes"],
@@ -42,11 +42,13 @@ export const gridCodesKernel = defineKernel<"weight" | "scale" | "zero", "codes"
   gpujs: gpujsCodes,
   cost: ({ inputs }) => ({ flops: 5 * sizeOf(inputs.weight), bytes: 5 * sizeOf(inputs.weight) }),
   samples: (random) =>
-    cases.map((sample) => ({
-      name: nameOf(sample),
-      inputs: { weight: normals(random, [sample.rows, sample.columns], 0.02), ...grid(random, sample) },
-      attributes: { bits: sample.bits }
-    })),
+    cases.flatMap((sample) =>
+      (["f32", "f16"] as const).map((arithmetic) => ({
+        name: `${nameOf(sample)} ${arithmetic}`,
+        inputs: { weight: normals(random, [sample.rows, sample.columns], 0.02), ...grid(random, sample) },
+        attributes: { bits: sample.bits, arithmetic }
+      }))
+    ),
   tolerance: { relative: 0, absolute: 0 }
 })
 
@@ -81,8 +83,13 @@ export const gridDecodeKernel = defineKernel<"codes" | "scale" | "zero", "y", Gr
 })
 
 /** Codes u8 [N, K] of a weight on the grid of `scale` and `zero` [N, K / g]: the nearest, ties to even. */
-export const gridCodes = (weight: Tensor, scale: Tensor, zero: Tensor, bits: number): Tensor =>
-  apply(gridCodesKernel, { weight, scale, zero }, { bits }).codes
+export const gridCodes = (
+  weight: Tensor,
+  scale: Tensor,
+  zero: Tensor,
+  bits: number,
+  arithmetic: "f32" | "f16" = "f32"
+): Tensor => apply(gridCodesKernel, { weight, scale, zero }, { bits, arithmetic }).codes
 
 /** The weight [N, K] that codes stand for on a grid [N, K / g]. */
 export const gridDecode = (codes: Tensor, scale: Tensor, zero: Tensor, bits: number): Tensor =>

@@ -8,6 +8,11 @@ export interface GridAttributes {
   readonly bits: number
 }
 
+export interface GridCodesAttributes extends GridAttributes {
+  /** "f16" rounds quotient and sum to half precision, as the reference does for the embedding (quirk 5). Default "f32". */
+  readonly arithmetic?: "f32" | "f16"
+}
+
 /** Columns of a group, for a weight [N, K] and scales [N, K / g]. Raises ShapeMismatch and InvalidAttribute. */
 export const gridGroup = (
   kernel: string,

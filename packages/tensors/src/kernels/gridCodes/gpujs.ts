@@ -1,6 +1,6 @@
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
-import { divided, halfEven, limited, quotient } from "../../backends/gpujs/numbers.ts"
-import { type GridAttributes, gridGroup } from "./geometry.ts"
+import { divided, halfEven, limited, quotient, roundFloat16, roundSignificand } from "../../backends/gpujs/numbers.ts"
+import { type GridAttributes, type GridCodesAttributes, gridGroup } from "./geometry.ts"
 
 function codeOf(this: Thread, weight: Values, scale: Values, zero: Values) {
   const group = quotient(this.thread.x, this.constants.group)
@@ -8,11 +8,12 @@ function codeOf(this: Thread, weight: Values, scale: Values, zero: Values) {
     weight[this.thread.y * this.constants.columns + this.thread.x],
     scale[this.thread.y * this.constants.groups + (group | 0)]
   )
-  return limited(
-    halfEven(Math.fround(steps + zero[this.thread.y * this.constants.groups + (group | 0)])),
-    0,
-    this.constants.most
-  )
+  const origin = zero[this.thread.y * this.constants.groups + (group | 0)]
+  let open = Math.fround(steps + origin)
+  if (this.constants.half > 0.5) {
+    open = roundFloat16(roundFloat16(steps) + origin)
+  }
+  return limited(halfEven(open), 0, this.constants.most)
 }
 
 function weightOf(this: Thread, codes: Values, scale: Values, zero: Values) {
@@ -26,18 +27,19 @@ function weightOf(this: Thread, codes: Values, scale: Values, zero: Values) {
   )
 }
 
-const helpers = [divided, halfEven, limited, quotient]
+const helpers = [divided, halfEven, roundSignificand, roundFloat16, limited, quotient]
 
-export const gpujsCodes: GpujsBody<"weight" | "scale" | "zero", "codes", GridAttributes> = {
+export const gpujsCodes: GpujsBody<"weight" | "scale" | "zero", "codes", GridCodesAttributes> = {
   programs: ({ inputs: { weight, scale, zero } }, attributes) => {
     const group = gridGroup("gridCodes", weight, scale, zero, attributes)
     const [rows, columns] = weight as readonly [number, number]
+    const half = attributes.arithmetic === "f16" ? 1 : 0
     return [
       {
         output: "codes",
         compute: codeOf,
         reads: ["weight", "scale", "zero"],
-        constants: { group, columns, groups: columns / group, most: 2 ** attributes.bits - 1 },
+        constants: { group, columns, groups: columns / group, most: 2 ** attributes.bits - 1, half },
         extent: [columns, rows],
         helpers
       }

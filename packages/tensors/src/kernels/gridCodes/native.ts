@@ -1,14 +1,15 @@
 import { type NativeBody, reading, writing } from "../../backends/native/NativeBody.ts"
 import { sizeOf } from "../../Shape.ts"
-import type { GridAttributes } from "./geometry.ts"
+import type { GridCodesAttributes } from "./geometry.ts"
 
 export const native: NativeBody = (engine, { inputs: { weight, scale, zero }, outputs: { codes }, attributes }) => {
   const group = weight!.shape[1]! / scale!.shape[1]!
+  const { bits, arithmetic = "f32" } = attributes as GridCodesAttributes
   engine.rows({
     entry: "gridCodes",
     rows: sizeOf(scale!.shape),
     operands: [reading(weight, 4 * group), reading(scale, 4), reading(zero, 4), writing(codes, group)],
-    scalars: [group, 2 ** (attributes as GridAttributes).bits - 1]
+    scalars: [group, 2 ** bits - 1, arithmetic === "f16" ? 1 : 0]
   })
 }
 

@@ -1,20 +1,22 @@
+import { fromFloat16, toFloat16 } from "../../halfPrecision.ts"
 import type { Arrays, Geometry } from "../../Kernel.ts"
 import { roundHalfEven } from "../../roundHalfEven.ts"
-import type { GridAttributes } from "./geometry.ts"
+import type { GridCodesAttributes } from "./geometry.ts"
 
 const f = Math.fround
 
-/** code = clamp(rne(w / scale + zero), 0, 2^b - 1), each operation in f32. */
+/** code = clamp(rne(w / scale + zero), 0, 2^b - 1), each operation rounded. */
 export const reference = (
   { weight, scale, zero }: Arrays<"weight" | "scale" | "zero">,
   { codes }: Arrays<"codes">,
   { inputs }: Geometry<"weight" | "scale" | "zero", "codes">,
-  { bits }: GridAttributes
+  { bits, arithmetic = "f32" }: GridCodesAttributes
 ): void => {
   const group = inputs.weight[1]! / inputs.scale[1]!
+  const r = arithmetic === "f32" ? f : (value: number) => fromFloat16(toFloat16(value))
   for (let i = 0; i < codes.length; i++) {
     const at = Math.floor(i / group)
-    const code = roundHalfEven(f(f(weight[i]! / scale[at]!) + zero[at]!))
+    const code = roundHalfEven(r(r(weight[i]! / scale[at]!) + zero[at]!))
     codes[i] = Math.min(Math.max(code, 0), 2 ** bits - 1)
   }
 }
