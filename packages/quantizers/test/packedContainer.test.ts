@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import { afterAll, assert, describe, it } from "vitest"
 import {
   bilevel,
+  decodeChoice,
   embeddingSym4,
   flatAsymmetric,
   isPackedContainer,
@@ -20,7 +21,8 @@ import {
   quantizers,
   readPackedContainer,
   storedBytes,
-  uniform
+  uniform,
+  withReferenceQuirks
 } from "../src/index.ts"
 import { bitsOf, numbersOf } from "./support/numbers.ts"
 import { raisedBy } from "./support/raisedBy.ts"
@@ -36,7 +38,12 @@ const choices: { readonly [parameter: string]: QuantizerChoice } = {
   "layers.0.v_proj.weight": uniform({ bits: 3, group: 8 }),
   "layers.0.o_proj.weight": flatAsymmetric(2, 48),
   "layers.0.up_proj.weight": n2f3(24),
-  "embed_tokens.weight": embeddingSym4()
+  "embed_tokens.weight": embeddingSym4(),
+  // The reference's second level is in single precision, its arithmetic in 16 bits.
+  "layers.1.q_proj.weight": decodeChoice(
+    withReferenceQuirks({ use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } })
+  ),
+  "lm_head.weight": decodeChoice(withReferenceQuirks({ use: "embedding-sym4" }))
 }
 
 const weightOf = (seed: number) => {
