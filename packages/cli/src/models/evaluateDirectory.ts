@@ -51,10 +51,11 @@ export const evaluateDirectory = Effect.fn("evaluateDirectory")(
 )
 
 /** The document of `--json`: that of `speedq score`, and the files. `published` is null for a benchmark without an origin. */
-export const evaluationJson = ({ score, predictionsFile, scoreFile, published }: Evaluated) => ({
+export const evaluationJson = ({ score, predictionsFile, scoreFile, resultFile, published }: Evaluated) => ({
   ...scoreJson(score),
   predictionsFile,
   scoreFile,
+  resultFile,
   published: published ?? null
 })
 

@@ -45,5 +45,5 @@ export const describeExport = ({
   [
     `${directory}: ${format}, ${formatBytes(bytes)}, ${bitsPerWeight.toFixed(3)} bits a parameter`,
     exact ? "Every number loads as it was." : `Numbers differ by ${maxAbsErr} at most.`,
-    ...(layersFallenBack.length === 0 ? [] : [`not in this format: ${layersFallenBack.join(", ")}`])
+    `Layers that this format cannot hold as they are: ${layersFallenBack.length === 0 ? "none" : layersFallenBack.join(", ")}.`
   ].join("\n")

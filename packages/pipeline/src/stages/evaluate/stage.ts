@@ -113,7 +113,7 @@ const scoreBenchmark = Effect.fnUntraced(function* (
   const predictions = `${stem}.tsv`
   yield* whileStoring("write the predictions", predictions)(writePredictions(predictions, data, rows, new Map(answers)))
   const found = yield* score(benchmark, data.rows, yield* readPredictions(predictions), { file: predictions })
-  const scoreFile = `${stem}_score.json`
+  const scoreFile = `${stem}_result.json`
   const bytes = Buffer.from(`${JSON.stringify(found, null, 2)}\n`)
   yield* whileDoing("write the score", scoreFile)(AtomicFile.writeWhole(scoreFile, bytes))
   const hits = new Map(found.rows.map(({ index, hit }) => [index, hit]))
