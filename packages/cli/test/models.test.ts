@@ -84,7 +84,10 @@ describe("speedq export", () => {
     const args = ["export", shared.run, "--format", "fake-quant", ...native]
     const { code, stdout, stderr } = await speedq(args)
     assert.strictEqual(code, 0, stderr)
-    assert.match(stdout, /run\/model\/fake-quant: fake-quant, .* bits a parameter\nNumbers differ by \d.*\nLayers .*: none\./)
+    assert.match(
+      stdout,
+      /run\/model\/fake-quant: fake-quant, .* bits a parameter\nNumbers differ by \d.*\nLayers .*: none\./
+    )
     assert.isTrue(existsSync(join(shared.run, "model", "fake-quant", "quantization.json")))
     const second = await speedq(args)
     assert.strictEqual(second.code, 1)
