@@ -20,9 +20,7 @@ const dictionary: ReadonlyArray<readonly [string, string]> = Object.entries({
     三角形: "triangle",
     星形: "star",
     十字形: "cross",
-    环形: "ring",
-    大: "big",
-    小: "small"
+    环形: "ring"
   }
 }).sort(([a], [b]) => b.length - a.length)
 
@@ -75,8 +73,7 @@ const freeAnswer = (text: string, scene: Scene): string => {
   if (found) return say(at(found[0]!).color)
   found = match(/^<(\w+)>的图形是什么形状？$/)
   if (found) return say(at(found[0]!).shape)
-  found = match(/^Is the (\w+) object big or small\?$/, /^<(\w+)>的图形是<big>还是<small>？$/)
-  if (found) return say(at(found[0]!).size)
+
   // A thing is a sign, or a figure that its colour or its shape alone names.
   const thing = (word: string): number => {
     const signs = places((cell) => cell?.kind === "sign" && cell.glyph === word)
@@ -123,12 +120,22 @@ const freeAnswer = (text: string, scene: Scene): string => {
     const row = "top middle bottom".split(" ").indexOf(found[0]!) + "一二三".indexOf(found[0]!) + 1
     return [0, 1, 2].map((column) => sign(3 * row + column)).join("")
   }
+  found = match(/^List the objects by (color|shape)\.$/, /^请按(颜色|形状)列出图形。$/)
+  if (found) {
+    const byColor = found[0] === "color" || found[0] === "颜色"
+    const order = byColor ? "red green blue yellow purple orange" : "circle square triangle star cross ring"
+    const groups = order.split(" ").flatMap((word) => {
+      const words = [word, ...figures(word).map((i) => grid[i]!)]
+      return words.length === 1 ? [] : [chinese ? words.map(toChinese).join("") : words.join(" ")]
+    })
+    return chinese ? `${groups.join("，")}。` : `${groups.join(", ")}.`
+  }
   if (text !== "Describe the image." && text !== "请描述图片。") throw new Error(`unknown question: ${text}`)
   const parts: Array<string> = []
   for (let i = 0; i < 9; i++) {
     const cell = scene.cells[i]
     if (cell === undefined) continue
-    const things = cell.kind === "sign" ? [cell.glyph] : [cell.size, cell.color, cell.shape]
+    const things = cell.kind === "sign" ? [cell.glyph] : [cell.color, cell.shape]
     if (chinese) parts.push(say(grid[i]!) + things.map((thing) => (cell.kind === "sign" ? thing : say(thing))).join(""))
     else parts.push([grid[i]!, ...things].join(" "))
   }

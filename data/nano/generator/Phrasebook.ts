@@ -1,5 +1,5 @@
 /** What one language needs to ask and answer every task. */
-import type { Color, Shape, Size } from "./Scene.ts"
+import type { Color, Shape } from "./Scene.ts"
 
 export type Language = "en" | "zh"
 export type Direction = "left" | "right" | "above" | "below"
@@ -16,14 +16,12 @@ export interface Phrasebook {
   readonly places: ReadonlyArray<string>
   readonly colors: Readonly<Record<Color, string>>
   readonly shapes: Readonly<Record<Shape, string>>
-  readonly sizes: Readonly<Record<Size, string>>
   readonly yes: string
   readonly no: string
   /** A thing named by its colour alone, or by its shape alone. */
   readonly colored: (color: Color) => string
   readonly shaped: (shape: Shape) => string
   readonly askAttribute: (attribute: Attribute, place: number) => string
-  readonly askSize: (place: number) => string
   readonly askPlace: (thing: string) => string
   readonly countColor: (color: Color) => string
   readonly countShape: (shape: Shape) => string
@@ -34,9 +32,16 @@ export interface Phrasebook {
   readonly relation: (first: string, direction: Direction, second: string) => string
   readonly askSign: (place: number) => string
   readonly askRow: (kind: "word" | "number", row: number) => string
+  /** Asks for an answer that names what it follows from. */
+  readonly explain: string
+  readonly explained: (evidence: string, answer: string) => string
+  readonly list: (items: ReadonlyArray<string>) => string
+  /** A colour, a shape or a sign with the places that have it. */
+  readonly foundAt: (name: string, places: ReadonlyArray<number>) => string
+  readonly askSorted: (attribute: Attribute) => string
   readonly askCaption: string
   /** The caption of a picture from the names of what is in it, each already with its place. */
   readonly caption: (parts: ReadonlyArray<string>) => string
   readonly captionPart: (place: number, thing: string) => string
-  readonly figure: (size: Size, color: Color, shape: Shape) => string
+  readonly figure: (color: Color, shape: Shape) => string
 }

@@ -4,7 +4,6 @@ import { chance, pick, shuffle, weighted } from "./draws.ts"
 
 export const shapes = ["circle", "square", "triangle", "star", "cross", "ring"] as const
 export const colors = ["red", "green", "blue", "yellow", "purple", "orange"] as const
-export const sizes = ["big", "small"] as const
 export const letters = ["A", "C", "E", "H", "K", "L", "M", "N", "P", "R", "T", "X"] as const
 export const digits = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"] as const
 export const hanzi = ["山", "口", "日", "木", "人", "王"] as const
@@ -16,14 +15,12 @@ export const rowWords = [
 
 export type Shape = (typeof shapes)[number]
 export type Color = (typeof colors)[number]
-export type Size = (typeof sizes)[number]
 export type Glyph = (typeof letters)[number] | (typeof digits)[number] | (typeof hanzi)[number]
 
 export interface Figure {
   readonly kind: "figure"
   readonly shape: Shape
   readonly color: Color
-  readonly size: Size
 }
 export interface Sign {
   readonly kind: "sign"
@@ -52,7 +49,7 @@ export interface Scene {
 export type Split = "train" | "evaluation"
 
 const cellKey = (cell: Cell): string =>
-  cell === undefined ? "-" : cell.kind === "sign" ? cell.glyph : `${cell.size} ${cell.color} ${cell.shape}`
+  cell === undefined ? "-" : cell.kind === "sign" ? cell.glyph : `${cell.color} ${cell.shape}`
 
 /** The scene's content as text; two scenes with the same key have the same answer to every question. */
 export const sceneKey = (scene: Pick<Scene, "cells">): string => scene.cells.map(cellKey).join("|")
@@ -104,20 +101,19 @@ const drawScene = (random: Random): Scene => {
     cells[free.pop()!] = {
       kind: "figure",
       shape: pick(random, forms),
-      color: pick(random, palette),
-      size: pick(random, sizes)
+      color: pick(random, palette)
     }
   }
-  const light = (): number => 228 + random.nextInteger(25)
+  const light = (): number => 236 + random.nextInteger(17)
   return {
     cells,
     writing,
     look: {
       background: [light(), light(), light()],
       shifts: cells.map(() => ({
-        dx: random.nextInteger(5) - 2,
-        dy: random.nextInteger(5) - 2,
-        brightness: random.nextInteger(33) - 16
+        dx: random.nextInteger(3) - 1,
+        dy: random.nextInteger(3) - 1,
+        brightness: random.nextInteger(17) - 8
       }))
     }
   }

@@ -7,7 +7,6 @@ const directions = { left: "左侧", right: "右侧", above: "上面", below: "�
 const attributes = { color: "颜色", shape: "形状" }
 const colors = { red: "红色", green: "绿色", blue: "蓝色", yellow: "黄色", purple: "紫色", orange: "橙色" }
 const shapes = { circle: "圆形", square: "方形", triangle: "三角形", star: "星形", cross: "十字形", ring: "环形" }
-const sizes = { big: "大", small: "小" }
 
 export const chinese: Phrasebook = {
   language: "zh",
@@ -15,13 +14,11 @@ export const chinese: Phrasebook = {
   places,
   colors,
   shapes,
-  sizes,
   yes: "是",
   no: "否",
   colored: (color) => `${colors[color]} 图形`,
   shaped: (shape) => shapes[shape],
   askAttribute: (attribute, place) => `${places[place]} 的 图形 是 什么 ${attributes[attribute]} ？`,
-  askSize: (place) => `${places[place]} 的 图形 是 大 还是 小 ？`,
   askPlace: (thing) => `${thing} 在 哪里 ？`,
   countColor: (color) => `有 几个 ${colors[color]} 图形 ？`,
   countShape: (shape) => `有 几个 ${shapes[shape]} ？`,
@@ -33,8 +30,13 @@ export const chinese: Phrasebook = {
   relation: (first, direction, second) => `${first} 在 ${second} 的 ${directions[direction]} 吗 ？`,
   askSign: (place) => `${places[place]} 写着 什么 ？`,
   askRow: (kind, row) => `${rows[row]} 写着 什么 ${kind === "word" ? "单词" : "数字"} ？`,
+  explain: "请 说明 。",
+  explained: (evidence, answer) => `${evidence} ： ${answer}`,
+  list: (items) => items.join(" ， "),
+  foundAt: (name, found) => [name, ...(found.length === 0 ? ["没有"] : found.map((place) => places[place]))].join(" "),
+  askSorted: (attribute) => `请 按 ${attributes[attribute]} 列出 图形 。`,
   askCaption: "请 描述 图片 。",
   caption: (parts) => `${parts.join(" ， ")} 。`,
   captionPart: (place, thing) => `${places[place]} ${thing}`,
-  figure: (size, color, shape) => `${sizes[size]} ${colors[color]} ${shapes[shape]}`
+  figure: (color, shape) => `${colors[color]} ${shapes[shape]}`
 }

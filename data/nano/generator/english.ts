@@ -13,13 +13,11 @@ export const english: Phrasebook = {
   places,
   colors: { red: "red", green: "green", blue: "blue", yellow: "yellow", purple: "purple", orange: "orange" },
   shapes: { circle: "circle", square: "square", triangle: "triangle", star: "star", cross: "cross", ring: "ring" },
-  sizes: { big: "big", small: "small" },
   yes: "Yes",
   no: "No",
   colored: (color) => `${color} object`,
   shaped: (shape) => shape,
   askAttribute: (attribute, place) => `What ${attribute} is the ${places[place]} object?`,
-  askSize: (place) => `Is the ${places[place]} object big or small?`,
   askPlace: (thing) => `Where is the ${thing}?`,
   countColor: (color) => `How many ${color} objects are there?`,
   countShape: (shape) => `How many ${plural(shape)} are there?`,
@@ -31,8 +29,14 @@ export const english: Phrasebook = {
   relation: (first, direction, second) => `Is the ${first} ${directions[direction]} the ${second}?`,
   askSign: (place) => `What is written in the ${places[place]}?`,
   askRow: (kind, row) => `What ${kind} is in the ${rows[row]} row?`,
+  explain: "Explain.",
+  explained: (evidence, answer) => `${evidence}: ${answer}`,
+  list: (items) => items.join(", "),
+  foundAt: (name, found) =>
+    [name, ...(found.length === 0 ? ["nowhere"] : found.map((place) => places[place]))].join(" "),
+  askSorted: (attribute) => `List the objects by ${attribute}.`,
   askCaption: "Describe the image.",
   caption: (parts) => `${parts.join(", ")}.`,
   captionPart: (place, thing) => `${places[place]} ${thing}`,
-  figure: (size, color, shape) => `${size} ${color} ${shape}`
+  figure: (color, shape) => `${color} ${shape}`
 }

@@ -3,7 +3,7 @@ import type { Random } from "@speedq/tensors/random/Random"
 import type { Language } from "./Phrasebook.ts"
 import { type Question, question } from "./questions.ts"
 import { makeScene, type Scene } from "./Scene.ts"
-import { choiceLetters, type TaskType, tasks, taskTypes } from "./tasks.ts"
+import { choiceLetters, evaluatedTypes, type TaskType, tasks } from "./tasks.ts"
 
 export interface EvaluationItem {
   readonly scene: Scene
@@ -31,11 +31,11 @@ const balancedItems = (
 
 const languages: ReadonlyArray<Language> = ["en", "zh"]
 
-/** Every short-answer type in both languages. */
+/** Every evaluated type of short answers in both languages. */
 export const shortItems = (random: Random, perTypeAndLanguage: number): ReadonlyArray<EvaluationItem> =>
-  taskTypes
-    .filter((type) => type !== "caption")
-    .flatMap((type) => languages.flatMap((language) => balancedItems(random, type, language, perTypeAndLanguage)))
+  evaluatedTypes.flatMap((type) =>
+    languages.flatMap((language) => balancedItems(random, type, language, perTypeAndLanguage))
+  )
 
 /** Captions in both languages. */
 export const captionItems = (random: Random, perLanguage: number): ReadonlyArray<EvaluationItem> =>

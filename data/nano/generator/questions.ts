@@ -5,16 +5,7 @@ import { pick, shuffle } from "./draws.ts"
 import { english } from "./english.ts"
 import type { Language, Phrasebook } from "./Phrasebook.ts"
 import type { Scene } from "./Scene.ts"
-import {
-  type Candidate,
-  choiceLetters,
-  choiceSources,
-  type Step,
-  type Task,
-  type TaskType,
-  tasks,
-  yesNoKeys
-} from "./tasks.ts"
+import { type Candidate, choiceLetters, choiceSources, type Task, type TaskType, tasks, yesNoKeys } from "./tasks.ts"
 
 export interface Question {
   readonly type: TaskType
@@ -23,8 +14,8 @@ export interface Question {
   readonly answer: string
   /** Texts of the options A, B, ... of a multiple choice question; empty otherwise. */
   readonly options: ReadonlyArray<string>
-  /** Simpler questions whose answers lead to this one's. */
-  readonly steps: ReadonlyArray<Question>
+  /** The answer with what it follows from, for prompts that ask to explain; the plain answer where there is nothing to say. */
+  readonly explained: string
   /** Question, answer and options with their words separated by spaces, for the tokenizer's construction. */
   readonly words: ReadonlyArray<string>
 }
@@ -47,12 +38,14 @@ const draw = (task: Task, scene: Scene, random: Random, key?: string): Candidate
 }
 
 /** A question without options in the words of a language. */
-const phrase = (type: TaskType, { ask, reply }: Pick<Candidate, "ask" | "reply">, book: Phrasebook): Question => {
-  const words = [ask(book), reply(book)] as const
-  const [text, answer] = [book.write(words[0]), book.write(words[1])]
-  return { type, language: book.language, text, answer, options: [], steps: [], words }
+const phrase = (type: TaskType, { ask, reply, evidence }: Candidate, book: Phrasebook): Question => {
+  const reason = evidence?.(book)
+  const answer = reply(book)
+  const explained = reason === undefined ? answer : book.explained(reason, answer)
+  const words = [ask(book), explained, answer, book.explain]
+  const [text, full, short] = words.map(book.write)
+  return { type, language: book.language, text: text!, answer: short!, explained: full!, options: [], words }
 }
-const phraseStep = (step: Step, book: Phrasebook): Question => phrase(step.type, step, book)
 
 const choiceQuestion = (
   scene: Scene,
@@ -76,9 +69,9 @@ const choiceQuestion = (
     ...open,
     type: "choice",
     answer: choiceLetters[at]!,
+    explained: book.write(book.explained(right, choiceLetters[at]!)),
     options: offered.map(book.write),
-    steps: [open],
-    words: [...open.words, ...offered]
+    words: [...open.words, book.explained(right, choiceLetters[at]!), ...offered]
   }
 }
 
@@ -101,11 +94,14 @@ export const question = (
   if (type === "choice") return choiceQuestion(scene, random, book, wanted.options ?? 4, wanted.key)
   const found = draw(tasks[type], scene, random, wanted.key)
   if (found === undefined) return undefined
-  return { ...phrase(type, found, book), steps: (found.steps ?? []).map((step) => phraseStep(step, book)) }
+  return phrase(type, found, book)
 }
 
-/** `plain` is the bare question; `benchmark` adds the instruction that VLMEvalKit appends for the data set of that kind. */
-export type PromptStyle = "plain" | "benchmark"
+/**
+ * `plain` is the bare question; `benchmark` adds the instruction that VLMEvalKit appends for the data set of that kind; `explain` asks
+ * for the reason before the answer.
+ */
+export type PromptStyle = "plain" | "benchmark" | "explain"
 
 const shortAnswer = "Answer the question using a single word or phrase."
 const yesNoTypes: ReadonlySet<TaskType> = new Set<TaskType>(["exist", "verify", "compare", "relation"])
@@ -114,10 +110,16 @@ const chooseLetter = {
   zh: "请直接回答选项字母。"
 }
 
-/** The user's text without its image marker: the question, its options one a line, and the instruction of a benchmark. */
+/** The user's text without its image marker: the question, its options one a line, and an instruction. */
 export const promptText = ({ type, language, text, options }: Question, style: PromptStyle): string => {
   const asked = text + options.map((option, i) => `\n${choiceLetters[i]}. ${option}`).join("")
-  if (style === "plain" || type === "caption") return asked
+  const { explain, write } = phrasebooks[language]
+  if (style === "explain") return `${asked}\n${write(explain)}`
+  if (style === "plain" || type === "caption" || type === "sort") return asked
   if (options.length > 0) return `${asked}\n${chooseLetter[language]}`
   return yesNoTypes.has(type) ? `${asked} Please answer yes or no. ${shortAnswer}` : `${asked}\n${shortAnswer}`
 }
+
+/** What the model should answer to that prompt. */
+export const answerText = ({ answer, explained }: Question, style: PromptStyle): string =>
+  style === "explain" ? explained : answer

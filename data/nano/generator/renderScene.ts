@@ -1,6 +1,6 @@
 /** Draws a scene as 84x84 RGB pixels. A cell is 28x28: the 2x2 patches of 14 that become one visual token. */
 import { glyphRows } from "./glyphs.ts"
-import type { Cell, Color, Figure, Glyph, Scene, Shape, Size } from "./Scene.ts"
+import type { Cell, Color, Figure, Glyph, Scene, Shape } from "./Scene.ts"
 
 export const imageSize = 84
 const cellSize = 28
@@ -17,7 +17,7 @@ const paint: Record<Color, readonly [number, number, number]> = {
   orange: [242, 128, 24]
 }
 const ink = [40, 40, 48] as const
-const radius: Record<Size, number> = { big: 11, small: 6.5 }
+const radius = 11.5
 
 const starCorners = Array.from({ length: 10 }, (_, i) => {
   const angle = (Math.PI * i) / 5
@@ -48,7 +48,7 @@ const inside: Record<Shape, (x: number, y: number) => boolean> = {
 /** Coverage of each pixel of a cell, 0..1, row-major. */
 type Mask = Float64Array
 
-const figureMask = (shape: Shape, size: Size): Mask => {
+const figureMask = (shape: Shape): Mask => {
   const mask = new Float64Array(cellSize * cellSize)
   const test = inside[shape]
   for (let y = 0; y < cellSize; y++) {
@@ -58,7 +58,7 @@ const figureMask = (shape: Shape, size: Size): Mask => {
         for (let sx = 0; sx < samples; sx++) {
           const px = x + (sx + 0.5) / samples - cellSize / 2
           const py = y + (sy + 0.5) / samples - cellSize / 2
-          if (test(px / radius[size], py / radius[size])) hits++
+          if (test(px / radius, py / radius)) hits++
         }
       }
       mask[y * cellSize + x] = hits / (samples * samples)
@@ -82,10 +82,10 @@ const signMask = (glyph: Glyph): Mask => {
 
 const masks = new Map<string, Mask>()
 const maskOf = (cell: Exclude<Cell, undefined>): Mask => {
-  const key = cell.kind === "sign" ? cell.glyph : cell.shape + cell.size
+  const key = cell.kind === "sign" ? cell.glyph : cell.shape
   let mask = masks.get(key)
   if (mask === undefined) {
-    mask = cell.kind === "sign" ? signMask(cell.glyph) : figureMask(cell.shape, cell.size)
+    mask = cell.kind === "sign" ? signMask(cell.glyph) : figureMask(cell.shape)
     masks.set(key, mask)
   }
   return mask

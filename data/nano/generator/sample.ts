@@ -2,7 +2,7 @@
 import type { Random } from "@speedq/tensors/random/Random"
 import { chance, weighted } from "./draws.ts"
 import type { Language } from "./Phrasebook.ts"
-import { type PromptStyle, promptText, type Question, question } from "./questions.ts"
+import { answerText, type PromptStyle, promptText, type Question, question } from "./questions.ts"
 import { makeScene, type Scene } from "./Scene.ts"
 import type { TaskType } from "./tasks.ts"
 
@@ -21,62 +21,54 @@ export interface Mixture {
   readonly mostQuestions: number
   /** Share of the conversations that end with a caption, in percent. */
   readonly captionPercent: number
-  /** Share of the questions that the steps towards them precede, in percent. */
-  readonly stepPercent: number
+  /** Share of the questions that ask for an explanation where there is one, in percent. */
+  readonly explainPercent: number
 }
 
-/**
- * The curriculum. Naming what is where comes first: everything else is built on it, and trained from the start the other types
- * hold it back. What needs several looks then comes after its single looks, and at last mostly alone.
- */
+/** `everything` has all types and forms; `shipped` is what the data set asks. A teacher's curriculum adds its own. */
 export const mixtures = {
-  first: {
-    weights: { color: 3, shape: 3, size: 2, locate: 8, read: 2, word: 3, number: 3 },
-    mostQuestions: 3,
-    captionPercent: 70,
-    stepPercent: 0
-  },
-  second: {
-    weights: { locate: 4, exist: 4, count: 3, verify: 4, compare: 3, choice: 4, relation: 3 },
-    mostQuestions: 4,
-    captionPercent: 10,
-    stepPercent: 40
-  },
-  all: {
+  everything: {
     weights: {
-      ...{ color: 2, shape: 2, size: 1, locate: 3, read: 3, word: 4, number: 4 },
-      ...{ count: 4, exist: 4, verify: 3, compare: 3, relation: 4, choice: 5 }
+      ...{ color: 1, shape: 1, locate: 3, read: 2, word: 3, number: 3, sort: 2 },
+      ...{ count: 5, exist: 4, verify: 4, compare: 4, relation: 4, choice: 5 }
+    },
+    mostQuestions: 12,
+    captionPercent: 30,
+    explainPercent: 40
+  },
+  shipped: {
+    weights: {
+      ...{ color: 2, shape: 2, locate: 3, read: 3, word: 4, number: 4 },
+      ...{ count: 4, exist: 4, verify: 3, choice: 5 }
     },
     mostQuestions: 3,
     captionPercent: 50,
-    stepPercent: 15
+    explainPercent: 0
   }
 } as const satisfies Record<string, Mixture>
 
 /** A quarter of the first questions carry the instruction of the benchmarks, as their prompts will. */
-const firstStyle = (random: Random): PromptStyle => (chance(random, 1, 4) ? "benchmark" : "plain")
+const styleOf = (question: Question, first: boolean, mixture: Mixture, random: Random): PromptStyle => {
+  if (question.explained !== question.answer && chance(random, mixture.explainPercent, 100)) return "explain"
+  return first && chance(random, 1, 4) ? "benchmark" : "plain"
+}
 
-export const makeSample = (random: Random, mixture: Mixture = mixtures.all): Sample => {
+export const makeSample = (random: Random, mixture: Mixture = mixtures.shipped): Sample => {
   const scene = makeScene(random)
   const language: Language = chance(random, 1, 2) ? "en" : "zh"
   const types = Object.keys(mixture.weights) as Array<TaskType>
   const weights = types.map((type) => mixture.weights[type] ?? 0)
   const wanted = 1 + random.nextInteger(mixture.mostQuestions)
   const asked: Array<Question> = []
-  const texts = new Set<string>()
   // A scene without writing has no word to read: what cannot be asked is drawn again, a bounded number of times.
   for (let tries = 0; asked.length < wanted && tries < 20; tries++) {
     const type = types[weighted(random, weights)]!
     const found = question(scene, type, language, random, { options: 2 + weighted(random, [1, 1, 2]) })
-    if (found === undefined || texts.has(found.text)) continue
-    for (const next of chance(random, mixture.stepPercent, 100) ? [...found.steps, found] : [found]) {
-      if (next === found || !texts.has(next.text)) asked.push(next)
-      texts.add(next.text)
-    }
+    if (found !== undefined && asked.every(({ text }) => text !== found.text)) asked.push(found)
   }
   if (asked.length === 0 || chance(random, mixture.captionPercent, 100))
     asked.push(question(scene, "caption", language, random)!)
-  return { scene, turns: asked.map((each, i) => ({ question: each, style: i === 0 ? firstStyle(random) : "plain" })) }
+  return { scene, turns: asked.map((each, i) => ({ question: each, style: styleOf(each, i === 0, mixture, random) })) }
 }
 
 /** One message of a LLaVA-style conversation. */
@@ -89,6 +81,6 @@ export const conversation = ({ turns }: Sample): ReadonlyArray<Message> =>
   turns.flatMap(
     (turn, i): Array<Message> => [
       { from: "human", value: (i === 0 ? "<image>\n" : "") + promptText(turn.question, turn.style) },
-      { from: "gpt", value: turn.question.answer }
+      { from: "gpt", value: answerText(turn.question, turn.style) }
     ]
   )

@@ -1,6 +1,6 @@
 /** The task types: every question that a scene allows, with its answer, before a language is chosen. */
 import type { Attribute, Phrasebook } from "./Phrasebook.ts"
-import { colors, digits, type Figure, hanzi, letters, rowWords, type Scene, type Sign, shapes, sizes } from "./Scene.ts"
+import { colors, digits, type Figure, hanzi, letters, rowWords, type Scene, type Sign, shapes } from "./Scene.ts"
 
 /** One question about a scene. `key` names its answer in no language; answers of a type are balanced over keys. */
 export interface Candidate {
@@ -9,13 +9,8 @@ export interface Candidate {
   readonly reply: (book: Phrasebook) => string
   /** Every answer that could be offered as an option, for the questions that multiple choice is made of. */
   readonly domain?: (book: Phrasebook) => ReadonlyArray<string>
-  /** Simpler questions whose answers lead to this one's. */
-  readonly steps?: ReadonlyArray<Step>
-}
-
-/** A question on the way to another one. */
-export interface Step extends Pick<Candidate, "ask" | "reply"> {
-  readonly type: "color" | "shape" | "locate"
+  /** What the answer follows from, for answers that explain themselves. */
+  readonly evidence?: (book: Phrasebook) => string
 }
 
 export interface Task {
@@ -58,102 +53,95 @@ const namedSigns = (scene: Scene): ReadonlyArray<Named> => {
   return once.map(({ place, cell }) => ({ place, name: () => cell.glyph }))
 }
 
-const yesOrNo = (truth: boolean, ask: Candidate["ask"], steps: ReadonlyArray<Step> = []): Candidate => ({
+const yesOrNo = (truth: boolean, ask: Candidate["ask"], evidence: (book: Phrasebook) => string): Candidate => ({
   key: truth ? "yes" : "no",
   ask,
   reply: (book) => (truth ? book.yes : book.no),
-  steps
+  evidence
 })
 
-const attributeStep = (attribute: Attribute, { place, cell }: Placed<Figure>): Step => ({
-  type: attribute,
-  ask: (book) => book.askAttribute(attribute, place),
-  reply: (book) => (attribute === "color" ? book.colors[cell.color] : book.shapes[cell.shape])
-})
-const placeStep = ({ place, name }: Named): Step => ({
-  type: "locate",
-  ask: (book) => book.askPlace(name(book)),
-  reply: (book) => book.places[place]!
-})
+const attributeName = (attribute: Attribute, { cell }: Placed<Figure>, book: Phrasebook): string =>
+  attribute === "color" ? book.colors[cell.color] : book.shapes[cell.shape]
+
+const placedName = (attribute: Attribute, figure: Placed<Figure>, book: Phrasebook): string =>
+  book.captionPart(figure.place, attributeName(attribute, figure, book))
+
+const placesOf = (found: ReadonlyArray<{ readonly place: number }>): ReadonlyArray<number> =>
+  found.map(({ place }) => place)
 
 /** The keys of every task that is answered by yes or no. */
 export const yesNoKeys: ReadonlyArray<string> = ["yes", "no"]
 const placeKeys = Array.from({ length: 9 }, (_, place) => String(place))
 
-const color: Task = {
-  keys: colors,
+const attributeTask = (attribute: Attribute, keys: ReadonlyArray<string>): Task => ({
+  keys,
   candidates: (scene) =>
     figuresOf(scene).map((figure) => ({
-      ...attributeStep("color", figure),
-      key: figure.cell.color,
-      domain: (book) => Object.values(book.colors)
+      key: figure.cell[attribute],
+      ask: (book) => book.askAttribute(attribute, figure.place),
+      reply: (book) => attributeName(attribute, figure, book),
+      domain: (book) => Object.values(attribute === "color" ? book.colors : book.shapes)
     }))
-}
-
-const shape: Task = {
-  keys: shapes,
-  candidates: (scene) =>
-    figuresOf(scene).map((figure) => ({
-      ...attributeStep("shape", figure),
-      key: figure.cell.shape,
-      domain: (book) => Object.values(book.shapes)
-    }))
-}
-
-const size: Task = {
-  keys: sizes,
-  candidates: (scene) =>
-    figuresOf(scene).map(({ place, cell }) => ({
-      key: cell.size,
-      ask: (book) => book.askSize(place),
-      reply: (book) => book.sizes[cell.size]
-    }))
-}
+})
+const color = attributeTask("color", colors)
+const shape = attributeTask("shape", shapes)
 
 const locate: Task = {
   keys: placeKeys,
   candidates: (scene) =>
-    [...namedFigures(scene), ...namedSigns(scene)].map((thing) => ({
-      ...placeStep(thing),
-      key: String(thing.place),
+    [...namedFigures(scene), ...namedSigns(scene)].map(({ place, name }) => ({
+      key: String(place),
+      ask: (book) => book.askPlace(name(book)),
+      reply: (book) => book.places[place]!,
       domain: (book) => book.places
     }))
+}
+
+/** Every colour and every shape with the figures that have it, none included. */
+const kinds = (scene: Scene) => {
+  const figures = figuresOf(scene)
+  return [
+    ...colors.map((c) => ({
+      attribute: "color" as const,
+      found: figures.filter(({ cell }) => cell.color === c),
+      name: (book: Phrasebook) => book.colors[c],
+      count: (book: Phrasebook) => book.countColor(c),
+      one: (book: Phrasebook) => book.colored(c)
+    })),
+    ...shapes.map((s) => ({
+      attribute: "shape" as const,
+      found: figures.filter(({ cell }) => cell.shape === s),
+      name: (book: Phrasebook) => book.shapes[s],
+      count: (book: Phrasebook) => book.countShape(s),
+      one: (book: Phrasebook) => book.shaped(s)
+    }))
+  ]
 }
 
 const mostCounted = 4
 const count: Task = {
   keys: Array.from({ length: mostCounted + 1 }, (_, n) => String(n)),
-  candidates: (scene) => {
-    const figures = figuresOf(scene)
-    const counted = (n: number, ask: Candidate["ask"]): Candidate => ({ key: String(n), ask, reply: () => String(n) })
-    return [
-      ...colors.map((c) =>
-        counted(figures.filter(({ cell }) => cell.color === c).length, (book) => book.countColor(c))
-      ),
-      ...shapes.map((s) => counted(figures.filter(({ cell }) => cell.shape === s).length, (book) => book.countShape(s)))
-    ].filter(({ key }) => Number(key) <= mostCounted)
-  }
+  candidates: (scene) =>
+    kinds(scene)
+      .filter(({ found }) => found.length <= mostCounted)
+      .map(({ found, name, count: ask }) => ({
+        key: String(found.length),
+        ask,
+        reply: () => String(found.length),
+        evidence: (book) => book.foundAt(name(book), placesOf(found))
+      }))
 }
 
 const exist: Task = {
   keys: yesNoKeys,
-  candidates: (scene) => {
-    const figures = figuresOf(scene).map(({ cell }) => cell)
-    return [
-      ...colors.map((c) =>
-        yesOrNo(
-          figures.some((figure) => figure.color === c),
-          (book) => book.askExists(book.colored(c))
-        )
-      ),
-      ...shapes.map((s) =>
-        yesOrNo(
-          figures.some((figure) => figure.shape === s),
-          (book) => book.askExists(book.shaped(s))
-        )
+  candidates: (scene) =>
+    kinds(scene).map(({ found, name, one }) =>
+      yesOrNo(
+        found.length > 0,
+        (book) => book.askExists(one(book)),
+        (book) => book.foundAt(name(book), placesOf(found))
       )
-    ]
-  }
+    )
 }
 
 const verify: Task = {
@@ -161,10 +149,21 @@ const verify: Task = {
   candidates: (scene) =>
     figuresOf(scene).flatMap((figure) => {
       const { place, cell } = figure
-      const seen = { color: [attributeStep("color", figure)], shape: [attributeStep("shape", figure)] }
       return [
-        ...colors.map((c) => yesOrNo(c === cell.color, (book) => book.verifyColor(place, c), seen.color)),
-        ...shapes.map((s) => yesOrNo(s === cell.shape, (book) => book.verifyShape(place, s), seen.shape))
+        ...colors.map((c) =>
+          yesOrNo(
+            c === cell.color,
+            (book) => book.verifyColor(place, c),
+            (book) => placedName("color", figure, book)
+          )
+        ),
+        ...shapes.map((s) =>
+          yesOrNo(
+            s === cell.shape,
+            (book) => book.verifyShape(place, s),
+            (book) => placedName("shape", figure, book)
+          )
+        )
       ]
     })
 }
@@ -173,17 +172,15 @@ const compare: Task = {
   keys: yesNoKeys,
   candidates: (scene) => {
     const figures = figuresOf(scene)
-    return figures.flatMap((a) =>
-      figures
-        .filter((b) => b.place !== a.place)
-        .flatMap((b) =>
-          (["color", "shape"] as const).map((attribute) =>
-            yesOrNo(a.cell[attribute] === b.cell[attribute], (book) => book.compare(attribute, a.place, b.place), [
-              attributeStep(attribute, a),
-              attributeStep(attribute, b)
-            ])
-          )
+    const pairs = figures.flatMap((a) => figures.filter((b) => b !== a).map((b) => [a, b] as const))
+    return pairs.flatMap(([a, b]) =>
+      (["color", "shape"] as const).map((attribute) =>
+        yesOrNo(
+          a.cell[attribute] === b.cell[attribute],
+          (book) => book.compare(attribute, a.place, b.place),
+          (book) => book.list([placedName(attribute, a, book), placedName(attribute, b, book)])
         )
+      )
     )
   }
 }
@@ -206,14 +203,34 @@ const relation: Task = {
         return asked
           .filter(({ offset }) => offset !== 0)
           .map(({ direction, offset }) =>
-            yesOrNo(offset > 0, (book) => book.relation(a.name(book), direction, b.name(book)), [
-              placeStep(a),
-              placeStep(b)
-            ])
+            yesOrNo(
+              offset > 0,
+              (book) => book.relation(a.name(book), direction, b.name(book)),
+              (book) => book.list([a, b].map(({ name, place }) => book.foundAt(name(book), [place])))
+            )
           )
       })
     )
   }
+}
+
+/**
+ * What is where by colour or by shape: each one that occurs, in a fixed order, with the places that have it. The counterpart of a
+ * caption: there a place is followed by what is in it, here a thing by where it is.
+ */
+const sort: Task = {
+  keys: [],
+  candidates: (scene) =>
+    (["color", "shape"] as const).map((attribute) => ({
+      key: attribute,
+      ask: (book) => book.askSorted(attribute),
+      reply: (book) =>
+        book.caption(
+          kinds(scene)
+            .filter((kind) => kind.attribute === attribute && kind.found.length > 0)
+            .map(({ name, found }) => book.foundAt(name(book), placesOf(found)))
+        )
+    }))
 }
 
 const read: Task = {
@@ -245,10 +262,7 @@ const caption: Task = {
           [...figuresOf(scene), ...signsOf(scene)]
             .sort((a, b) => a.place - b.place)
             .map(({ place, cell }) =>
-              book.captionPart(
-                place,
-                cell.kind === "sign" ? cell.glyph : book.figure(cell.size, cell.color, cell.shape)
-              )
+              book.captionPart(place, cell.kind === "sign" ? cell.glyph : book.figure(cell.color, cell.shape))
             )
         )
     }
@@ -262,7 +276,6 @@ export const choiceLetters: ReadonlyArray<string> = ["A", "B", "C", "D"]
 export const tasks = {
   color,
   shape,
-  size,
   locate,
   count,
   exist,
@@ -272,12 +285,21 @@ export const tasks = {
   read,
   word: row("word", rowWords),
   number: row("number", []),
+  sort,
   caption
 }
 
 /** `choice` is made of other tasks; every other type is a task of its own. */
 export type TaskType = keyof typeof tasks | "choice"
 export const taskTypes: ReadonlyArray<TaskType> = [
-  ...(["color", "shape", "size", "locate", "count", "exist", "verify", "compare", "relation"] as const),
-  ...(["choice", "read", "word", "number", "caption"] as const)
+  ...(["color", "shape", "locate", "count", "exist", "verify", "compare", "relation"] as const),
+  ...(["choice", "read", "word", "number", "sort", "caption"] as const)
+]
+
+/**
+ * Types of short answers that the evaluation set asks: those that the shipped teacher has learned. What two things have in common
+ * (`compare`), how they lie to each other (`relation`) and lists (`sort`) occur in its training alone.
+ */
+export const evaluatedTypes: ReadonlyArray<TaskType> = [
+  ...(["color", "shape", "locate", "count", "exist", "verify", "choice", "read", "word", "number"] as const)
 ]

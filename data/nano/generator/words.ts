@@ -33,13 +33,13 @@ const piecesOf = (text: string): ReadonlyArray<string> => {
 }
 
 /** Enough conversations that every phrase of both languages occurs many times. */
-const sampled = 20_000
+const sampled = 6_000
 
 export const dataSetWords = (): ReadonlyArray<string> => {
   const random = Random.make(1, "words")
   const words = new Set<string>([...templateWords, ...instructionWords, ...choiceLetters])
   for (let i = 0; i < sampled; i++) {
-    const sample = makeSample(random, mixtures.all)
+    const sample = makeSample(random, mixtures.everything)
     for (const { question } of sample.turns) {
       if (question.language === "en") continue
       for (const word of question.words.flatMap((text) => text.split(" "))) {

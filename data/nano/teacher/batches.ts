@@ -2,23 +2,34 @@
 import { Random } from "@speedq/tensors"
 import { collate, encodeConversation, type ModelDirectory, type TrainingBatch, tokensPerTile } from "@speedq/vlm-model"
 import * as Result from "effect/Result"
-import { conversation, type Mixture, makeSample, renderScene } from "../generator/index.ts"
+import { conversation, type Mixture, makeSample, renderScene, type Sample } from "../generator/index.ts"
+
+/** Samples as the network takes them. */
+export const batchOf = (
+  { config, tokenizer, image }: ModelDirectory,
+  samples: ReadonlyArray<Sample>
+): TrainingBatch => {
+  const options = { tokenizer, tokensPerTile: tokensPerTile(config), maxLength: 1024 }
+  const encoded = samples.map((sample) => ({
+    ...Result.getOrThrow(encodeConversation(conversation(sample), [1], options)),
+    tiles: { count: 1, size: image.tileSize, data: renderScene(sample.scene) },
+    imageFlags: Uint8Array.of(1),
+    answerTokens: 1
+  }))
+  return collate(encoded, { statistics: image.statistics })
+}
 
 /** Batch `step` of a seed: the same whatever came before, so that a continued training sees the same scenes. */
 export const freshBatch = (
-  { config, tokenizer, image }: ModelDirectory,
+  directory: ModelDirectory,
   mixture: Mixture,
   seed: number,
   step: number,
   size: number
 ): TrainingBatch => {
   const random = Random.make(seed, `teacher batch ${step}`)
-  const samples = Array.from({ length: size }, () => {
-    const sample = makeSample(random, mixture)
-    const options = { tokenizer, tokensPerTile: tokensPerTile(config), maxLength: 1024 }
-    const encoded = Result.getOrThrow(encodeConversation(conversation(sample), [1], options))
-    const tiles = { count: 1, size: image.tileSize, data: renderScene(sample.scene) }
-    return { ...encoded, tiles, imageFlags: Uint8Array.of(1), answerTokens: 1 }
-  })
-  return collate(samples, { statistics: image.statistics })
+  return batchOf(
+    directory,
+    Array.from({ length: size }, () => makeSample(random, mixture))
+  )
 }

@@ -1,7 +1,7 @@
 /**
  * Trains the nano teacher from scratch on fresh scenes:
  *   node --import tsx -C @speedq/source data/nano/teacher/train.ts --out data/nano/model
- * The curriculum goes from naming what is where to everything. Saves its state every thousand steps and continues from it.
+ * Saves its state every thousand steps and continues from it.
  */
 import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs"
 import { join } from "node:path"
@@ -10,22 +10,19 @@ import { crossEntropy, vocabularyLoss } from "@speedq/distillation"
 import { Safetensors } from "@speedq/formats"
 import { loadTensors, tensorSource, tensorSources } from "@speedq/pipeline/tensorCodec"
 import { gradientsOf, type Learner, makeLearner, update } from "@speedq/pipeline/training/Learner"
-import { adamW, openBackend, type Parameters, scope, type Tensor, tensor, warmupCosine } from "@speedq/tensors"
+import { adamW, openBackend, type Parameters, scope, type Tensor, warmupCosine } from "@speedq/tensors"
 import {
-  decoder,
-  imageTokenRows,
   type ModelDirectory,
-  mergeEmbeddings,
   openModelDirectory,
-  projector,
   randomWeights,
   type TrainingBatch,
-  visionFeatures,
   weightsFrom
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import { type Mixture, mixtures } from "../generator/index.ts"
 import { freshBatch } from "./batches.ts"
+import { mixtureOf, totalSteps } from "./curriculum.ts"
+import { hiddenStates } from "./forward.ts"
+import { accuracies } from "./probe.ts"
 
 const { values: flags } = parseArgs({
   options: {
@@ -33,29 +30,13 @@ const { values: flags } = parseArgs({
     data: { type: "string", default: "data/nano" },
     backend: { type: "string", default: "native" },
     seed: { type: "string", default: "1" },
-    /** Steps of the three parts of the curriculum. */
-    steps: { type: "string", default: "6000,6000,18000" },
     batch: { type: "string", default: "16" },
     rate: { type: "string", default: "3e-3" }
   }
 })
 
-const parts = flags.steps.split(",").map(Number)
-const totalSteps = parts.reduce((sum, steps) => sum + steps, 0)
-const phases: readonly Mixture[] = [mixtures.first, mixtures.second, mixtures.all]
 const seed = Number(flags.seed)
 const batchSize = Number(flags.batch)
-
-/** Phase of a step; from the second on, a share of the steps goes over what was learned before. */
-const mixtureOf = (step: number): Mixture => {
-  let end = 0
-  for (const [phase, steps] of parts.entries()) {
-    end += steps
-    if (step < end) return phase === 1 && step % 3 === 0 ? mixtures.first : phases[phase]!
-  }
-  return mixtures.all
-}
-
 /** Copies config and tokenizer into the model's directory, in the hub's layout. */
 const layOut = (): void => {
   mkdirSync(flags.out, { recursive: true })
@@ -69,26 +50,16 @@ const layOut = (): void => {
 const backend = await openBackend(flags.backend)
 layOut()
 const directory: ModelDirectory = await Effect.runPromise(openModelDirectory(flags.out))
-const { config, tokens } = directory
+const { config } = directory
 
-/** Mean cross entropy of the answers: picture and text through the whole network. */
+/** Mean cross entropy of the answers. */
 const lossOf = (batch: TrainingBatch) => (parameters: Parameters) =>
   scope(() => {
     const weights = weightsFrom(parameters)
-    const shape = [batch.size, batch.length]
-    const integers = (values: ArrayLike<number>) => tensor(backend, Int32Array.from(values), shape, "i32")
-    const pixels = tensor(backend, batch.pixelValues, [batch.size, 3, batch.tileSize, batch.tileSize])
-    const visual = projector(weights, visionFeatures(weights, config, pixels))
-    const rows = imageTokenRows(batch.inputIds, tokens.imageContext)
-    const embeddings = mergeEmbeddings(weights, integers(batch.inputIds), [visual], rows)
-    const hidden = decoder(weights, config.llm_config, embeddings, {
-      ids: integers(batch.positionIds),
-      keyMask: integers(batch.attentionMask)
-    })
     return vocabularyLoss({
       losses: [crossEntropy()],
       labels: { values: batch.labels, batch: batch.size, length: batch.length },
-      student: { hidden, weight: weights.get("language_model.lm_head.weight") }
+      student: { hidden: hiddenStates(directory, weights, batch), weight: weights.get("language_model.lm_head.weight") }
     })
   })
 
@@ -102,7 +73,7 @@ const save = (learner: Learner): Promise<unknown> =>
         ...tensorSources("m", learner.optimizer.m),
         ...tensorSources("v", learner.optimizer.v)
       ],
-      { metadata: { step: String(learner.optimizer.step), steps: flags.steps } }
+      { metadata: { step: String(learner.optimizer.step) } }
     )
   )
 const restore = (): Promise<Learner> =>
@@ -150,7 +121,11 @@ for (let step = first; step < totalSteps; step++) {
       `step ${step + 1}/${totalSteps}  loss ${smoothed.toFixed(4)}  ${rate.toFixed(1)} steps/s  ${Math.round((totalSteps - step - 1) / rate)} s left`
     )
   }
-  if ((step + 1) % 1000 === 0 || step + 1 === totalSteps) await save(learner)
+  if ((step + 1) % 1000 === 0 || step + 1 === totalSteps) {
+    await save(learner)
+    const learned = Object.entries(await accuracies(directory, weightsFrom(learner.parameters), 100))
+    console.log(learned.map(([type, share]) => `${type} ${Math.round(100 * share)}`).join("  "))
+  }
 }
 
 const weights = Object.entries(learner.parameters).map(([name, parameter]) => tensorSource(name, parameter))
