@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it } from "@effect/vitest"
@@ -100,6 +101,25 @@ describe("evaluate", () => {
       assert.match(result.predictionsFile, /out\/m_MMStar\.xlsx$/)
       assert.deepStrictEqual((yield* readPredictions(result.predictionsFile)).length, count)
       assert.strictEqual(JSON.parse(readFileSync(result.resultFile, "utf8")).overall, 50)
+    })
+  )
+
+  it.effect("a file with the published md5 is told from any other", () =>
+    Effect.gen(function* () {
+      const { options } = yield* setUp
+      const md5 = createHash("md5").update(readFileSync(options.data)).digest("hex")
+      const events: Progress[] = []
+      const run = (published: string) => {
+        const own = { ...mmStar, origin: { url: "https://example.org/MMStar.tsv", md5: published } }
+        const onProgress = (event: Progress) => Effect.sync(() => void events.push(event))
+        return evaluate(own, { ...options, onProgress }).pipe(Effect.provideService(Answerer, model([])))
+      }
+      assert.strictEqual((yield* run(md5)).published, true)
+      assert.isFalse(events.some((event) => event._tag === "NotThePublishedFile"))
+      const other = "0".repeat(32)
+      assert.strictEqual((yield* run(other)).published, false)
+      const told = events.find((event) => event._tag === "NotThePublishedFile")
+      assert.deepInclude(told, { file: options.data, md5, published: other, url: "https://example.org/MMStar.tsv" })
     })
   )
 

@@ -1,4 +1,5 @@
 import { describe, it } from "@effect/vitest"
+import { generationPrompt } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
 import { tilesPerImage } from "../src/Benchmark.ts"
@@ -24,6 +25,31 @@ describe("prompts", () => {
     const prompt = named("MMStar").prompt(rowOf({ question: "What is shown?", A: "cat", B: "dog" }))
     assert.strictEqual(withImageMarks(prompt, 1), `<image>\nWhat is shown?\nA. cat\nB. dog${letterPlease}`)
   })
+
+  it.effect("multiple choice: the worked example as the model reads it", () =>
+    Effect.gen(function* () {
+      const prompt = named("MMStar").prompt(rowOf({ question: "What is shown?", A: "cat", B: "dog" }))
+      const question = withImageMarks(prompt, 1)
+      const text = yield* generationPrompt({ question, tilesPerImage: [1], tokensPerTile: 2 })
+      const system =
+        "你是书生·万象，英文名是InternVL，是由上海人工智能实验室、清华大学及多家合作单位联合开发的多模态大语言模型。"
+      assert.strictEqual(
+        text,
+        [
+          "<|im_start|>system",
+          `${system}<|im_end|>`,
+          "<|im_start|>user",
+          "<img><IMG_CONTEXT><IMG_CONTEXT></img>",
+          "What is shown?",
+          "A. cat",
+          "B. dog",
+          "Answer with the option's letter from the given choices directly.<|im_end|>",
+          "<|im_start|>assistant",
+          ""
+        ].join("\n")
+      )
+    })
+  )
 
   it("a hint comes first, and only options that are there, in the alphabet's order", () => {
     const prompt = named("AI2D_TEST").prompt(rowOf({ question: "q", hint: "h", D: "1.0", B: "x" }))
