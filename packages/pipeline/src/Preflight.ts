@@ -7,7 +7,7 @@ import { PreflightFailed, type PreflightProblem } from "./Errors.ts"
 import * as Forecast from "./Forecast.ts"
 import { formatBytes, formatDuration } from "./format.ts"
 import { Machine } from "./Machine.ts"
-import type { RecipeSettings } from "./RecipeSettings.ts"
+import { memoryLimit } from "./planning/memoryLimit.ts"
 import { stagesName } from "./RunDirectory.ts"
 import { type AnyRecipe, labelled } from "./recipeValue.ts"
 import { readManifest } from "./StageManifest.ts"
@@ -45,7 +45,7 @@ export const plan = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
       })
     )
     const forecasts = stages.map(({ forecast }) => forecast)
-    const memoryLimitBytes = yield* limitOf(recipe.settings)
+    const memoryLimitBytes = yield* memoryLimit(recipe.settings)
     const memoryBytes = Math.max(0, ...forecasts.map((forecast) => forecast.memoryBytes))
     const unfinished = stages.filter(({ finished }) => !finished)
     const besides = Math.max(
@@ -55,13 +55,13 @@ export const plan = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
     const results = unfinished.reduce((sum, { forecast, bytes }) => sum + forecast.outputBytes - bytes, 0)
     const diskBytes = Math.max(0, results + besides)
     const free = yield* machine.diskFreeBytes(yield* nearestDirectory(directory))
-    const problems: ReadonlyArray<PreflightProblem> = [
+    const problems = together(stages.length, [
       ...stages.flatMap(({ label, forecast }) =>
         forecast.obstacles.map(({ issue, fix }) => ({ stage: label, issue, fix }))
       ),
       ...stages.filter(({ forecast }) => forecast.memoryBytes > memoryLimitBytes).map(tooLarge(memoryLimitBytes)),
       ...diskProblems(diskBytes, free, directory)
-    ]
+    ])
     const seconds = forecasts.reduce((sum, forecast) => sum + (forecast.seconds ?? 0), 0)
     const result: Plan = { stages, problems, memoryBytes, memoryLimitBytes, diskBytes, diskFreeBytes: free, seconds }
     return result
@@ -102,10 +102,18 @@ const forecastOf = <E, R>(forecast: Effect.Effect<Forecast.Forecast, E, R>) =>
     )
   )
 
-const limitOf = Effect.fnUntraced(function* ({ memory }: RecipeSettings) {
-  const machine = yield* Machine
-  return memory === undefined ? yield* machine.memoryBytes : Number(memory.limit)
-})
+/** Problems that several stages share, told once. */
+const together = (count: number, problems: ReadonlyArray<PreflightProblem>): ReadonlyArray<PreflightProblem> => {
+  const stagesOf = new Map<string, string[]>()
+  for (const { stage, issue, fix } of problems) {
+    const key = JSON.stringify([issue, fix])
+    stagesOf.set(key, [...(stagesOf.get(key) ?? []), stage])
+  }
+  return [...stagesOf].map(([key, stages]) => {
+    const [issue, fix] = JSON.parse(key) as [string, string]
+    return { stage: stages.length > 1 && stages.length === count ? "all" : stages.join(", "), issue, fix }
+  })
+}
 
 const tooLarge =
   (limit: number) =>

@@ -1,16 +1,17 @@
 /** What a recipe does to every layer of a model, from configs alone: the rule that decides, bits, bytes, and the size of all. */
-import { existsSync, readFileSync } from "node:fs"
-import { basename, join } from "node:path"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 import { Recipe } from "@speedq/pipeline"
 import { QuantizedLanguage, QuantizedVision } from "@speedq/pipeline/artefacts"
 import { EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "@speedq/pipeline/model/plannedLayers"
 import { Compat } from "@speedq/pipeline/options"
+import { configOf } from "@speedq/pipeline/planning/plannedModel"
 import { type Plan, type PlanRow, planRows, RuleSpec, type SizeReport, sizeReport } from "@speedq/quantizers"
-import { ModelConfig, type ModelConfigInvalid, parameterCount, readModelConfig } from "@speedq/vlm-model"
+import { type ModelConfig, parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { shippedModels } from "../shipped.ts"
+import { releasedFile } from "../shipped.ts"
 
 /** One layer, and the stage whose rule decided about it; null where none did. */
 export interface LayerRow extends PlanRow {
@@ -24,21 +25,6 @@ export interface LayerPlan {
   readonly layers: readonly LayerRow[]
   readonly size: SizeReport
 }
-
-const decodeConfig = Schema.decodeUnknownSync(Schema.fromJsonString(ModelConfig))
-
-/** Shapes of the recipe's model; of the released one of that name while it is not downloaded. */
-const shapesOf = (model: string) =>
-  Effect.try({
-    try: () => {
-      const file = join(model, "config.json")
-      const shipped = join(shippedModels, `${basename(model).toLowerCase()}.json`)
-      return existsSync(file) || !existsSync(shipped)
-        ? { file, config: readModelConfig(model) }
-        : { file: shipped, config: decodeConfig(readFileSync(shipped, "utf8")) }
-    },
-    catch: (error) => error as ModelConfigInvalid
-  })
 
 /** The part of a stage's configuration that decides quantizers. */
 const Deciding = Schema.Struct({
@@ -83,9 +69,12 @@ const planLanguage = Effect.fnUntraced(function* (recipe: Recipe.AnyRecipe, conf
   ] satisfies readonly Part[]
 })
 
-/** Plans all layers, without touching weights. Fails with ModelConfigInvalid, and RulesInvalid where rules do not fit. */
+/** Plans all layers, without touching weights. Fails with ModelUnreadable, and RulesInvalid where rules do not fit. */
 export const layerPlan = Effect.fn("layerPlan")(function* (recipe: Recipe.AnyRecipe) {
-  const { file, config } = yield* shapesOf(recipe.settings.model)
+  const { model } = recipe.settings
+  const config = yield* configOf(model)
+  const own = join(model, "config.json")
+  const shapesFrom = existsSync(own) ? own : releasedFile(model)
   const projector = yield* planTowers(config, ["projector"], [])
   const parts: readonly Part[] = [
     yield* planVision(recipe, config),
@@ -98,7 +87,7 @@ export const layerPlan = Effect.fn("layerPlan")(function* (recipe: Recipe.AnyRec
   }
   const parameters = parameterCount(config)
   const result: LayerPlan = {
-    shapesFrom: file,
+    shapesFrom,
     parameters,
     layers: parts.flatMap(({ stage, rules, plan }) =>
       planRows(plan, rules).map((row) => ({ stage: row.rule === null ? null : stage, ...row }))

@@ -1,9 +1,11 @@
 /** Everything that can be said of a recipe before it does anything, as data and as text. */
 import { Preflight, type Recipe } from "@speedq/pipeline"
 import { formatBytes, formatDuration } from "@speedq/pipeline/format"
+import { ReleasedConfigs } from "@speedq/pipeline/planning/plannedModel"
 import { renderPlan } from "@speedq/quantizers"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import { releasedConfig } from "../shipped.ts"
 import { textTable } from "../textTable.ts"
 import { type LayerPlan, layerPlan } from "./layerPlan.ts"
 
@@ -21,8 +23,9 @@ export interface RecipePlan {
 
 /** Plans `recipe` for a run in `directory`. Nothing fails: what stands in the way is among the problems. */
 export const planRecipe = Effect.fn("planRecipe")(function* <E, R>(recipe: Recipe.AnyRecipe<E, R>, directory: string) {
-  const layers = yield* Effect.result(layerPlan(recipe))
-  const forecast = yield* Preflight.plan(recipe, directory)
+  const known = Effect.provideService(ReleasedConfigs, releasedConfig)
+  const layers = yield* Effect.result(layerPlan(recipe).pipe(known))
+  const forecast = yield* Preflight.plan(recipe, directory).pipe(known)
   const unplanned = Result.isFailure(layers)
     ? [{ stage: "all", issue: layers.failure.message, fix: "correct the recipe, or --set model=DIR" }]
     : []

@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import { processBytes } from "../planning/memoryLimit.ts"
 
 /** A backend could not be started as asked. */
 export class ComputeUnavailable extends Schema.TaggedError<ComputeUnavailable>()("ComputeUnavailable", {
@@ -18,8 +19,13 @@ export class ComputeUnavailable extends Schema.TaggedError<ComputeUnavailable>()
 export interface ComputeOptions {
   /** As on the command line: "auto", "native", "native:none", "gpujs:webgpu", "reference". */
   readonly backend: string
+  /** Bytes of this process; what it takes for itself is not the tensors'. */
   readonly memoryLimit?: number | undefined
 }
+
+/** Bytes for tensors within a process of `limit` bytes: none, or at least one, which no tensor fits in. */
+const tensorBytes = (limit: number | undefined): number | undefined =>
+  limit === undefined ? undefined : Math.max(1, limit - processBytes)
 
 export class Compute extends Context.Service<Compute, { readonly backend: Backend }>()("speedq/Compute") {
   static readonly layer = ({ backend: name, memoryLimit }: ComputeOptions): Layer.Layer<Compute, ComputeUnavailable> =>
@@ -28,7 +34,7 @@ export class Compute extends Context.Service<Compute, { readonly backend: Backen
       Effect.map(
         Effect.acquireRelease(
           Effect.tryPromise({
-            try: () => openBackend(name, { memoryLimit }),
+            try: () => openBackend(name, { memoryLimit: tensorBytes(memoryLimit) }),
             catch: (error) =>
               new ComputeUnavailable({
                 backend: name,

@@ -4,7 +4,15 @@
  */
 import { availableParallelism } from "node:os"
 import { sizeOf } from "@speedq/tensors"
-import { headWidth, linearLayers, type ModelConfig, patchGrid, type Tower, towerOf } from "@speedq/vlm-model"
+import {
+  blocksUsed,
+  headWidth,
+  linearLayers,
+  type ModelConfig,
+  patchGrid,
+  type Tower,
+  towerOf
+} from "@speedq/vlm-model"
 
 /** Weights of a tower's Linears. */
 export const linearWeights = (config: ModelConfig, tower: Tower): number =>
@@ -40,6 +48,30 @@ export const languageLayerFloats = ({ llm_config }: ModelConfig): number => {
 /** Floats that a vision block keeps for each token. */
 export const visionBlockFloats = ({ vision_config: { hidden_size, intermediate_size } }: ModelConfig): number =>
   14 * hidden_size + 2 * intermediate_size
+
+/** Bytes of logits, of student, teacher and their gradient, that pass the head together. */
+const logitBytes = 3 * 64 * 2 ** 20
+
+export interface KeptOptions {
+  /** Of all sequences together. */
+  readonly tokens: number
+  /** Whether the Linears are fake-quantized: their copies are kept too. */
+  readonly fakeQuantized: boolean
+  readonly rematerialize: boolean
+}
+
+/** Bytes that the decoder's forward pass keeps for its backward pass, with the largest of what either needs for a moment. */
+export const keptBytes = (config: ModelConfig, { tokens, fakeQuantized, rematerialize }: KeptOptions): number => {
+  const { num_hidden_layers: layers, hidden_size } = config.llm_config
+  const inner = tokens * languageLayerFloats(config)
+  const activations = rematerialize ? inner + layers * tokens * hidden_size : layers * inner
+  const quantized = fakeQuantized ? linearWeights(config, "language") / (rematerialize ? layers : 1) : 0
+  return 4 * (activations + quantized) + logitBytes
+}
+
+/** Bytes that the vision tower keeps for its backward pass, where it is trained under fake quantization. */
+export const keptTowerBytes = (config: ModelConfig, tiles: number): number =>
+  4 * (blocksUsed(config) * tiles * visionTokens(config) * visionBlockFloats(config) + linearWeights(config, "vision"))
 
 /** Operations that a processor core does in a second, all in all: a half of what products alone reach (bench/). */
 const flopsPerCore = 30e9

@@ -8,11 +8,14 @@ import * as Schema from "effect/Schema"
 import * as Forecast from "../Forecast.ts"
 import { formatBytes } from "../format.ts"
 import { embeddingName, headName } from "../model/plannedLayers.ts"
+import type { RecipeSettings } from "../RecipeSettings.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
-import { callsPerLayer, languageFlops, languageLayerFloats, linearWeights, secondsFor, visionFlops } from "./cost.ts"
+import { callsPerLayer, keptBytes, keptTowerBytes, languageFlops, secondsFor, visionFlops } from "./cost.ts"
+import { memoryLimit } from "./memoryLimit.ts"
 import type { PlannedModel } from "./plannedModel.ts"
 
 export interface TrainingForecastOptions {
+  readonly recipe: RecipeSettings
   readonly model: PlannedModel
   readonly data: DataConfig
   readonly optimization: OptimizationConfig
@@ -47,7 +50,6 @@ const selectedSamples = (meta: typeof Meta.Type, percent: number): number | unde
 /** Text tokens that a typical conversation is taken to have, and how many of them are answers. */
 const typicalText = 256
 const typicalAnswer = 96
-const logitChunks = 3 * 64 * 2 ** 20
 
 /** Tiles of a typical picture. */
 const tilesOf = ({ maxTiles }: DataConfig): number => maxTiles + (maxTiles > 1 ? 1 : 0)
@@ -65,64 +67,97 @@ const featureBytes = ({ model: { config }, data, optimization }: TrainingForecas
   return Math.min(Number(optimization.featureCache), samples * tilesOf(data) * bytes)
 }
 
-const memoryOf = (options: TrainingForecastOptions, samples: number): number => {
+const trainsTower = ({ model: { config }, trains }: TrainingForecastOptions): boolean =>
+  parametersOf(config, (name) => trains(name) && name.startsWith("vision_model.")) > 0
+
+/** With every inner value of the decoder kept, and with all computed again. */
+const memoryOf = (options: TrainingForecastOptions, samples: number) => {
   const { model, data, optimization, trains, fakeQuantized } = options
-  const { config, weightBytes } = model
-  const trained = parametersOf(config, trains)
+  const { config, loadedBytes } = model
   const embeddings = parametersOf(config, (name) => name === embeddingName || name === headName)
   const tokens = optimization.batch * sequenceTokens(config, data)
-  const layers = config.llm_config.num_hidden_layers
-  const inner = tokens * languageLayerFloats(config)
-  const kept = optimization.rematerialize ? inner + layers * tokens * config.llm_config.hidden_size : layers * inner
-  const quantized = fakeQuantized ? linearWeights(config, "language") / (optimization.rematerialize ? layers : 1) : 0
+  const tower = trainsTower(options) ? keptTowerBytes(config, optimization.batch * tilesOf(data)) : 0
   // Parameters, gradients and two moments; frozen embeddings in f32.
-  const floats = 4 * trained + embeddings + kept + quantized
-  return weightBytes + 4 * floats + logitChunks + featureBytes(options, samples)
+  const floats = 4 * parametersOf(config, trains) + embeddings
+  const stays = loadedBytes + 4 * floats + tower + featureBytes(options, samples)
+  const withKept = (rematerialize: boolean) => stays + keptBytes(config, { tokens, fakeQuantized, rematerialize })
+  return { keeping: withKept(false), rematerializing: withKept(true) }
 }
 
-const secondsOf = ({ model, data, optimization, teacher }: TrainingForecastOptions, samples: number): number => {
+/** What stages will do about the decoder's inner values, the memory that it takes, and how to say it. */
+const decideMemory = (options: TrainingForecastOptions, samples: number, limit: number) => {
+  const { rematerialize: wanted } = options.optimization
+  const { keeping, rematerializing } = memoryOf(options, samples)
+  const rematerialize = wanted === "auto" ? keeping > limit : wanted
+  const memoryBytes = rematerialize ? rematerializing : keeping
+  const other = formatBytes(rematerialize ? keeping : rematerializing)
+  const line = rematerialize
+    ? `computes decoder layers again in the backward pass; keeping their inner values would take ${other}`
+    : `keeps the inner values of decoder layers; computing them again would take ${other}`
+  return { rematerialize, memoryBytes, line }
+}
+
+const secondsOf = (
+  { model, data, optimization, teacher }: TrainingForecastOptions,
+  samples: number,
+  rematerialize: boolean
+): number => {
   const { config } = model
   const tokens = sequenceTokens(config, data)
   const forward = languageFlops(config, tokens, typicalAnswer)
-  const passes = 3 + (optimization.rematerialize ? 1 : 0) + (teacher ? 1 : 0)
+  const passes = 3 + (rematerialize ? 1 : 0) + (teacher ? 1 : 0)
   const towers = teacher ? 2 : 1
   const flops = samples * (passes * forward + towers * tilesOf(data) * visionFlops(config))
   const layers = passes * config.llm_config.num_hidden_layers + towers * config.vision_config.num_hidden_layers
   return secondsFor(flops, (samples / optimization.batch) * layers * callsPerLayer)
 }
 
+const mostNamed = 3
+
+/** Annotation files that are not there: each by name, or the first of many. */
+const absentFiles = (meta: string, files: readonly string[]): readonly Forecast.Obstacle[] => {
+  const fix = "get the data set, or take it out of the meta file"
+  if (files.length <= mostNamed) {
+    return files.map((file) => ({ issue: `${file}, named in ${meta}, does not exist`, fix }))
+  }
+  const issue = `${files.length} annotation files named in ${meta} do not exist, the first of them ${files[0]}`
+  return [{ issue, fix: "get the data sets, or take them out of the meta file" }]
+}
+
 /** The forecast of a stage that trains. */
 export const trainingForecast = Effect.fnUntraced(function* (options: TrainingForecastOptions) {
-  const { model, data, optimization, trains } = options
+  const { recipe, model, data, optimization, trains } = options
   const missing = yield* Forecast.missingFiles([data.meta], "give the meta file of the training data")
   const trained = parametersOf(model.config, trains)
-  const bytesFor = (samples = Number.POSITIVE_INFINITY) => ({
-    memoryBytes: memoryOf(options, samples),
-    checkpointBytes: 12 * trained,
-    outputBytes: 4 * trained
-  })
+  const limit = yield* memoryLimit(recipe)
   const tokens = sequenceTokens(model.config, data)
-  const lines = [...options.lines, `memory is for sequences of ${tokens} tokens; longer ones take more`]
-  if (missing.length > 0) return Forecast.make({ obstacles: [...model.obstacles, ...missing], ...bytesFor(), lines })
+  const partsFor = (samples: number) => {
+    const { rematerialize, memoryBytes, line } = decideMemory(options, samples, limit)
+    const lines = [...options.lines, `memory is for sequences of ${tokens} tokens; longer ones take more`, line]
+    return { rematerialize, parts: { memoryBytes, checkpointBytes: 12 * trained, outputBytes: 4 * trained, lines } }
+  }
+  if (missing.length > 0) {
+    const { parts } = partsFor(Number.POSITIVE_INFINITY)
+    return Forecast.make({ ...parts, obstacles: [...model.obstacles, ...missing] })
+  }
 
   const meta = decodeMeta(readFileSync(data.meta, "utf8"))
-  const absent = Object.values(meta)
-    .map(({ annotation }) => resolve(dirname(data.meta), annotation))
-    .filter((file) => !existsSync(file))
-  const obstacles = absent.map((file) => ({
-    issue: `${file}, named in ${data.meta}, does not exist`,
-    fix: "get the data set, or take it out of the meta file"
-  }))
+  const annotations = Object.values(meta).map(({ annotation }) => resolve(dirname(data.meta), annotation))
+  const obstacles = absentFiles(
+    data.meta,
+    annotations.filter((file) => !existsSync(file))
+  )
   const selected = selectedSamples(meta, data.percent)
   const perStep = optimization.batch * optimization.accumulation
   const most = optimization.maxSteps === undefined ? Number.POSITIVE_INFINITY : optimization.maxSteps * perStep
   const samples = selected === undefined ? undefined : Math.min(most, selected * optimization.epochs)
+  const { rematerialize, parts } = partsFor(samples ?? Number.POSITIVE_INFINITY)
   return Forecast.make({
+    ...parts,
     obstacles: [...model.obstacles, ...obstacles],
-    ...bytesFor(samples),
-    seconds: samples === undefined ? undefined : secondsOf(options, samples),
+    seconds: samples === undefined ? undefined : secondsOf(options, samples, rematerialize),
     lines: [
-      ...lines,
+      ...parts.lines,
       samples === undefined
         ? `${Object.keys(meta).length} data sets, not all of which state their length`
         : `${samples} samples of ${Object.keys(meta).length} data sets in ${Math.ceil(samples / perStep)} steps of ${perStep}; saved states of ${formatBytes(12 * trained)}`

@@ -14,11 +14,13 @@ import { EmbeddingConfig, headName, planEmbeddings } from "../model/plannedLayer
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
 import { owned, releaseParameters } from "../model/stageMemory.ts"
+import { memoryBudget } from "../planning/memoryLimit.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import { trainingForecast } from "../planning/trainingForecast.ts"
 import * as Stage from "../Stage.ts"
 import { hiddenStates } from "../training/hiddenStates.ts"
+import { decideRematerialization } from "../training/Rematerialization.ts"
 import { DataConfig, dropPathOf, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { trainingProgram } from "../training/trainingProgram.ts"
 import { makeVisionFeatures } from "../training/VisionFeatures.ts"
@@ -44,6 +46,7 @@ export const TrainProjector = Stage.define({
     const model = yield* planModel(recipe)
     const embedded = yield* planEmbeddings(model.config, embeddings, optimization.compat)
     return yield* trainingForecast({
+      recipe,
       model,
       data,
       optimization,
@@ -75,20 +78,29 @@ export const TrainProjector = Stage.define({
       budget: Number(optimization.featureCache),
       dropPath: { rate: dropPathOf(optimization), seed }
     })
+    const rematerialization = decideRematerialization({
+      backend,
+      config: directory.config,
+      optimization,
+      fakeQuantized: false,
+      budget: yield* memoryBudget(recipe),
+      features: [features]
+    })
     const weightsOf = (parameters: Parameters) => weightsFrom(parameters, frozen, original)
     return yield* trainingProgram({
       meta: data.meta,
       source,
       optimization,
       initial: () => copyParameters(original, isProjector),
-      prepare: async (batch, index) => {
+      rematerialization,
+      prepare: async (batch, index, { rematerialize }) => {
         const seen = await features.of(batch, index)
         return {
           lossOf: (parameters) =>
             scope(() => {
               const weights = weightsOf(parameters)
-              const rematerialize = optimization.rematerialize ? { parameters, weightsOf } : undefined
-              const hidden = hiddenStates({ backend, directory, weights, batch, features: seen, rematerialize })
+              const again = rematerialize ? { parameters, weightsOf } : undefined
+              const hidden = hiddenStates({ backend, directory, weights, batch, features: seen, rematerialize: again })
               return vocabularyLoss({
                 losses: [crossEntropy()],
                 labels: { values: batch.labels, batch: batch.size, length: batch.length },

@@ -41,8 +41,11 @@ export const OptimizationConfig = Schema.Struct({
   /** Largest norm of all gradients together. */
   maxNorm: withDefault(Rate, 1),
   groupByLength: withDefault(Schema.Boolean, true),
-  /** Computes decoder layers again in the backward pass instead of keeping their inner values: less memory, a forward pass more. */
-  rematerialize: withDefault(Schema.Boolean, false),
+  /**
+   * Computes decoder layers again in the backward pass instead of keeping their inner values: less memory, a forward pass more.
+   * "auto": for micro-batches that would not fit otherwise.
+   */
+  rematerialize: withDefault(Schema.Union([Schema.Literal("auto"), Schema.Boolean]), "auto"),
   /** Stochastic depth of the student's frozen vision tower, 0.1 under "reference" (quirk 7); none by default. */
   dropPath: Schema.optionalKey(Share),
   /** Memory for features of the frozen vision tower, kept for images that come again. */

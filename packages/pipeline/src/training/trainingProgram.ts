@@ -12,7 +12,7 @@ import type { SampleWorkerFailed } from "../data/SampleWorkers.ts"
 import { type DataUnusable, NonFiniteGradient, type SavedFileDamaged } from "../Errors.ts"
 import { type Events, emit } from "../Events.ts"
 import { owningState } from "../model/stageMemory.ts"
-import { DataSubstituted } from "../runEvents.ts"
+import { DataSubstituted, Warning } from "../runEvents.ts"
 import type { Metrics, Outcome, Program } from "../Stage.ts"
 import { loadTensors, tensorSources } from "../tensorCodec.ts"
 import {
@@ -28,6 +28,7 @@ import {
   update
 } from "./Learner.ts"
 import { firstNonFinite } from "./nonFinite.ts"
+import type { Rematerialization } from "./Rematerialization.ts"
 import type { OptimizationConfig } from "./TrainingConfig.ts"
 
 /** A micro-batch with what does not depend on the trained parameters computed; `release` gives it back. */
@@ -43,6 +44,13 @@ export interface Measurement {
   readonly of: (batch: MicroBatch, index: number) => Promise<number | undefined>
 }
 
+/** What a micro-batch is prepared for. */
+export interface StepContext {
+  readonly measured: readonly number[]
+  /** Computes decoder layers again in the backward pass. */
+  readonly rematerialize: boolean
+}
+
 export interface Training<Out, E, R> {
   /** The data's name in events. */
   readonly meta: string
@@ -51,7 +59,8 @@ export interface Training<Out, E, R> {
   /** New tensors that training starts from. */
   readonly initial: () => Parameters
   readonly measurement?: Measurement | undefined
-  readonly prepare: (batch: MicroBatch, index: number, measured: readonly number[]) => Promise<PreparedBatch>
+  readonly rematerialization: Rematerialization
+  readonly prepare: (batch: MicroBatch, index: number, context: StepContext) => Promise<PreparedBatch>
   readonly finish: (parameters: Parameters, measured: readonly number[]) => Effect.Effect<Outcome<Out>, E, R>
 }
 
@@ -108,6 +117,14 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
     return { state: value === undefined ? state : { ...state, measured: [...state.measured, value] }, metrics }
   })
 
+  let told = optimization.rematerialize !== "auto"
+  const tellRematerialization = Effect.fnUntraced(function* ({ size, length }: MicroBatch) {
+    if (told) return
+    told = true
+    const message = `what ${size} x ${length} tokens keep for the backward pass does not fit into memory: decoder layers are computed again, which takes a forward pass more; free memory, raise memory.limit, or use shorter sequences`
+    yield* emit(Warning, { message })
+  })
+
   /** Gradients of one micro-batch, added to `sum`. */
   const add = Effect.fnUntraced(function* (
     { learner, measured }: TrainingState,
@@ -116,7 +133,9 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
     share: number,
     sum: Accumulated | undefined
   ) {
-    const prepared = yield* computing(() => training.prepare(batch, index, measured))
+    const rematerialize = training.rematerialization(batch, sum === undefined ? learner.parameters : {})
+    if (rematerialize) yield* tellRematerialization(batch)
+    const prepared = yield* computing(() => training.prepare(batch, index, { measured, rematerialize }))
     return yield* computing(() => accumulate(learner, prepared.lossOf, share, sum)).pipe(
       Effect.ensuring(Effect.sync(prepared.release))
     )

@@ -2,7 +2,15 @@
 import { type Block, type LayerGrids, makeLayerGrids } from "@speedq/adaround"
 import { noneQuantizer, type PackedWeights, type QuantizerChoice } from "@speedq/quantizers"
 import { type Backend, cast, keep, noGrad, type Parameters, scope, tensor } from "@speedq/tensors"
-import { tileSize, visionBlock, visionBlockName, visionEmbeddings, weightsFrom } from "@speedq/vlm-model"
+import {
+  blocksUsed,
+  type ModelConfig,
+  tileSize,
+  visionBlock,
+  visionBlockName,
+  visionEmbeddings,
+  weightsFrom
+} from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { type ComputeFailed, computing } from "../../compute/computing.ts"
 import type { CalibrationTiles } from "../../data/CalibrationTiles.ts"
@@ -30,9 +38,11 @@ export interface VisionSession {
 export const choicesOfBlock = (choices: VisionSessionOptions["choices"], index: number) =>
   [...choices].filter(([name]) => name.startsWith(`${visionBlockName(index)}.`))
 
-/** Whether a block has anything to round. */
-export const isRounded = (choices: VisionSessionOptions["choices"], index: number): boolean =>
-  choicesOfBlock(choices, index).some(([, { quantizer }]) => quantizer.id !== noneQuantizer.id)
+/** The blocks that have anything to round, in order. */
+export const roundedBlocks = (choices: VisionSessionOptions["choices"], config: ModelConfig): readonly number[] =>
+  Array.from({ length: blocksUsed(config) }, (_, index) => index).filter((index) =>
+    choicesOfBlock(choices, index).some(([, { quantizer }]) => quantizer.id !== noneQuantizer.id)
+  )
 
 export const makeVisionSession = (options: VisionSessionOptions): VisionSession => {
   const { backend, model, choices, caches, tiles } = options

@@ -11,7 +11,7 @@ import {
 } from "@speedq/adaround"
 import { type PackedWeights, packWeight } from "@speedq/quantizers"
 import { noGrad, Random, scope, type Tensor } from "@speedq/tensors"
-import { blocksUsed, patchGrid } from "@speedq/vlm-model"
+import { patchGrid } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { QuantizedVision } from "../../artefacts.ts"
 import { Compute } from "../../compute/Compute.ts"
@@ -30,7 +30,7 @@ import { type BlockCaches, makeBlockCaches } from "./BlockCaches.ts"
 import { blockSections, keptError } from "./blockSections.ts"
 import { forecastAdaRound, requireGrids } from "./forecastAdaRound.ts"
 import { type VisionRounding, visionRoundingCodec } from "./VisionRounding.ts"
-import { choicesOfBlock, isRounded, makeVisionSession } from "./VisionSession.ts"
+import { choicesOfBlock, makeVisionSession, roundedBlocks } from "./VisionSession.ts"
 
 interface Hardening {
   readonly block: Block
@@ -96,9 +96,7 @@ export const AdaRoundVit = Stage.define({
       Effect.sync(() => makeVisionSession({ backend, model, choices, caches, tiles })),
       ({ close }) => close()
     )
-    const blocks = Array.from({ length: blocksUsed(modelConfig) }, (_, index) => index).filter((index) =>
-      isRounded(choices, index)
-    )
+    const blocks = roundedBlocks(choices, modelConfig)
     const stepsPerBlock = config.iterations + 1
 
     /** One iteration of the current block; after the last, the step that makes its rounding permanent. */

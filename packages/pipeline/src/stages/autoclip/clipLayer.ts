@@ -19,7 +19,7 @@ import {
   writeRows,
   zeros
 } from "@speedq/tensors"
-import { decoderLayer, type LanguageConfig, type Weights } from "@speedq/vlm-model"
+import { decoderLayer, decoderLayerName, type LanguageConfig, type Weights } from "@speedq/vlm-model"
 
 export interface ClippingSearch {
   readonly backend: Backend
@@ -29,7 +29,7 @@ export interface ClippingSearch {
   readonly choices: ReadonlyMap<string, QuantizerChoice>
   /** The calibration text's name, for messages. */
   readonly source: string
-  readonly options: Pick<ClippingOptions, "gridSize" | "maxShrink" | "sampleTokens">
+  readonly options: Pick<ClippingOptions, "gridSize" | "maxShrink" | "sampleTokens" | "arithmetic">
 }
 
 /** A Linear with its ranges, [out, in / g], and its mean squared output error without and with clipping. */
@@ -42,11 +42,28 @@ export interface ClippedLayer {
 }
 
 /** Bits and groups of a Linear whose weights are clipped; undefined for the others. */
-const clippingOf = ({ choices, options }: ClippingSearch, layer: string): ClippingOptions | undefined => {
+const clippingOf = (
+  { choices, options }: Pick<ClippingSearch, "choices" | "options">,
+  layer: string
+): ClippingOptions | undefined => {
   const choice = choices.get(`${layer}.weight`)
   const grid = choice?.quantizer.grid
   if (choice === undefined || grid === undefined || !isClipped(layer)) return undefined
   return { ...grid.extents(choice.config), ...options }
+}
+
+/** Decoder layers up to the last one that has anything to clip: what comes after need not be looked at. */
+export const layersToSearch = (
+  search: Pick<ClippingSearch, "choices" | "options">,
+  language: LanguageConfig
+): number => {
+  const clipped = [...search.choices.keys()]
+    .map((name) => name.replace(/\.weight$/, ""))
+    .filter((layer) => clippingOf(search, layer) !== undefined)
+  const within = (index: number) => clipped.some((layer) => layer.startsWith(`${decoderLayerName(index)}.`))
+  let count = language.num_hidden_layers
+  while (count > 0 && !within(count - 1)) count--
+  return count
 }
 
 const integers = (backend: Backend, first: number, count: number, shape: readonly number[]): Tensor =>

@@ -1,9 +1,17 @@
 /**
  * The clipping search before stage 3 of SPEED-Q (arXiv:2511.08914 §3; internvl3.md 6.8): for every group of the decoder's
- * weights, the range whose nearest quantization changes the layer's output least on calibration text. A step is a layer.
+ * weights, the range whose nearest quantization changes the layer's output least on calibration text. A step is a layer, the
+ * last one that rules name the last step.
  */
 import { readFile } from "node:fs/promises"
-import { calibrationBlocks, calibrationDefaults, clippingDefaults, documentsOf, RuleSpec } from "@speedq/quantizers"
+import {
+  calibrationBlocks,
+  calibrationDefaults,
+  clippingDefaults,
+  documentsOf,
+  RuleSpec,
+  referenceClipping
+} from "@speedq/quantizers"
 import { noGrad, type Parameters, scope, type Tensor, tensor } from "@speedq/tensors"
 import { embedTokens, type Tokenizer, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -28,7 +36,7 @@ import { ruleLines } from "../../planning/ruleLines.ts"
 import * as Stage from "../../Stage.ts"
 import { loadTensor, loadTensors, tensorSource, tensorSources } from "../../tensorCodec.ts"
 import { fingerprintOf } from "../fingerprint.ts"
-import { type ClippingSearch, clipLayer } from "./clipLayer.ts"
+import { type ClippingSearch, clipLayer, layersToSearch } from "./clipLayer.ts"
 
 export const AutoclipConfig = Schema.Struct({
   compat: Compat,
@@ -40,6 +48,8 @@ export const AutoclipConfig = Schema.Struct({
   sampleTokens: withDefault(Count, clippingDefaults.sampleTokens),
   gridSize: withDefault(Count, clippingDefaults.gridSize),
   maxShrink: withDefault(Positive, clippingDefaults.maxShrink),
+  /** "bf16" rounds as the reference's search does; left open, `compat` decides. */
+  arithmetic: Schema.optionalKey(Schema.Literals(["f32", "bf16"])),
   /** Quantizers of stage 3: bits and groups are theirs. */
   quantizers: Schema.NonEmptyArray(RuleSpec),
   embeddings: EmbeddingConfig
@@ -110,13 +120,15 @@ export const Autoclip = Stage.define({
       const group = choice.quantizer.grid?.extents(choice.config).group
       return group === undefined ? sum : sum + (8 * shape[0]! * shape[1]!) / group
     }, 0)
-    const flops = languageFlops(model.config, config.block, 0) * (tokens / config.block)
+    const layers = layersToSearch({ choices: planned.choices, options: config }, language)
+    const share = layers / language.num_hidden_layers
+    const flops = share * languageFlops(model.config, config.block, 0) * (tokens / config.block)
     return make({
       obstacles: [...model.obstacles, ...missing],
-      memoryBytes: model.weightBytes + embeddings + 3 * hidden + ranges,
+      memoryBytes: model.loadedBytes + embeddings + 3 * hidden + ranges,
       checkpointBytes: hidden + ranges,
       outputBytes: ranges,
-      seconds: secondsFor(flops, language.num_hidden_layers * (tokens / config.block) * callsPerLayer),
+      seconds: secondsFor(flops, layers * (tokens / config.block) * callsPerLayer),
       lines: ruleLines(planned)
     })
   }),
@@ -133,7 +145,8 @@ export const Autoclip = Stage.define({
       releaseParameters
     )
     const weights = weightsFrom(frozen, model.weights)
-    const search: ClippingSearch = { backend, language, weights, choices, source: config.calibration, options: config }
+    const options = config.compat === "reference" ? { ...referenceClipping, ...config } : config
+    const search: ClippingSearch = { backend, language, weights, choices, source: config.calibration, options }
 
     /** Embeddings of the calibration text, [blocks, tokens, H]. */
     const embeddings = (): Tensor =>
@@ -170,7 +183,7 @@ export const Autoclip = Stage.define({
       return { state: next, metrics: { loss: rows.reduce((total, { after }) => total + after, 0) } }
     })
     const program = Stage.program({
-      steps: language.num_hidden_layers,
+      steps: layersToSearch(search, language),
       state: searchingCodec,
       initial: Effect.succeed<Searching>({ hidden: undefined, ranges: {}, rows: [] }),
       step,

@@ -10,6 +10,7 @@ import { headName } from "../../model/plannedLayers.ts"
 import type { SourceModel } from "../../model/SourceModel.ts"
 import type { Outcome } from "../../Stage.ts"
 import { hiddenStates, type TrainedNetwork } from "../../training/hiddenStates.ts"
+import type { Rematerialization } from "../../training/Rematerialization.ts"
 import type { OptimizationConfig } from "../../training/TrainingConfig.ts"
 import { trainingProgram } from "../../training/trainingProgram.ts"
 import type { VisionFeatures } from "../../training/VisionFeatures.ts"
@@ -29,6 +30,7 @@ export interface Distillation<Out, E, R> {
   readonly source: SampleSource
   readonly optimization: OptimizationConfig
   readonly losses: Losses
+  readonly rematerialization: Rematerialization
   /** New tensors that training starts from. */
   readonly initial: () => Parameters
   /** The student's weights out of the trained parameters. */
@@ -87,7 +89,8 @@ export const distillationProgram = <Out, E, R>(options: Distillation<Out, E, R>)
     measurement: measuresConfidence(losses)
       ? { batches: measuredBatches(losses, available), of: measureConfidence }
       : undefined,
-    prepare: async (batch, index, measured) => {
+    rematerialization: options.rematerialization,
+    prepare: async (batch, index, { measured, rematerialize }) => {
       const rows = rowLosses(losses, confidenceOf(losses, measured))
       const taught = needsTeacher(losses) ? await teach(batch, index) : undefined
       const shared = studentFeatures === teacherFeatures ? taught?.features : undefined
@@ -97,8 +100,8 @@ export const distillationProgram = <Out, E, R>(options: Distillation<Out, E, R>)
           scope(() => {
             const weights = weightsOf(parameters)
             const features = studentFeatures ? frozen : trainedFeatures(weights, batch)
-            const rematerialize = optimization.rematerialize ? { parameters, weightsOf } : undefined
-            const hidden = hiddenStates({ backend, directory, weights, batch, features, rematerialize })
+            const again = rematerialize ? { parameters, weightsOf } : undefined
+            const hidden = hiddenStates({ backend, directory, weights, batch, features, rematerialize: again })
             return vocabularyLoss({
               losses: rows,
               labels: labelsOf(batch),

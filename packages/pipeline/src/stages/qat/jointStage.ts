@@ -18,10 +18,12 @@ import { quantizedEmbeddings } from "../../model/quantizedEmbeddings.ts"
 import { openSourceModel } from "../../model/SourceModel.ts"
 import { owned, releasePacked, releaseParameters } from "../../model/stageMemory.ts"
 import { withDefault } from "../../options.ts"
+import { memoryBudget } from "../../planning/memoryLimit.ts"
 import { planModel } from "../../planning/plannedModel.ts"
 import { ruleLines } from "../../planning/ruleLines.ts"
 import { trainingForecast } from "../../planning/trainingForecast.ts"
 import * as Stage from "../../Stage.ts"
+import { decideRematerialization } from "../../training/Rematerialization.ts"
 import { DataConfig, OptimizationConfig } from "../../training/TrainingConfig.ts"
 import { makeVisionFeatures } from "../../training/VisionFeatures.ts"
 import { fingerprintOf } from "../fingerprint.ts"
@@ -76,6 +78,7 @@ export const JointQat = Stage.define({
     const planned = yield* planTowers(model.config, ["vision", "language"], quantizers, optimization.compat)
     const embedded = yield* planEmbeddings(model.config, embeddings, optimization.compat)
     return yield* trainingForecast({
+      recipe,
       model,
       data,
       optimization,
@@ -105,6 +108,16 @@ export const JointQat = Stage.define({
     const original = weightsFrom(model.weights)
     const budget = Number(optimization.featureCache)
     const stageScope = yield* Effect.scope
+    const teacherFeatures = makeVisionFeatures({ backend, config, weights: original, budget })
+    const rematerialization = decideRematerialization({
+      backend,
+      config,
+      optimization,
+      fakeQuantized: true,
+      trainsTower: true,
+      budget: yield* memoryBudget(recipe),
+      features: [teacherFeatures]
+    })
     return yield* distillationProgram({
       backend,
       model,
@@ -112,9 +125,10 @@ export const JointQat = Stage.define({
       source,
       optimization,
       losses,
+      rematerialization,
       initial: () => clippedStart(model.weights, trainedBy(planned, embedded), clipping),
       weightsOf: (parameters) => fakeQuantized(weightsFrom(parameters, frozen, model.weights), planned.choices),
-      teacherFeatures: makeVisionFeatures({ backend, config, weights: original, budget }),
+      teacherFeatures,
       studentFeatures: undefined,
       finish: Effect.fnUntraced(function* (parameters: Parameters, confidence: number) {
         const tower = owned(

@@ -16,10 +16,12 @@ import { quantizedEmbeddings } from "../../model/quantizedEmbeddings.ts"
 import { openSourceModel } from "../../model/SourceModel.ts"
 import { owned, releaseParameters } from "../../model/stageMemory.ts"
 import { withDefault } from "../../options.ts"
+import { memoryBudget } from "../../planning/memoryLimit.ts"
 import { planModel } from "../../planning/plannedModel.ts"
 import { ruleLines } from "../../planning/ruleLines.ts"
 import { trainingForecast } from "../../planning/trainingForecast.ts"
 import * as Stage from "../../Stage.ts"
+import { decideRematerialization } from "../../training/Rematerialization.ts"
 import { DataConfig, dropPathOf, OptimizationConfig } from "../../training/TrainingConfig.ts"
 import { makeVisionFeatures } from "../../training/VisionFeatures.ts"
 import { fingerprintOf } from "../fingerprint.ts"
@@ -61,6 +63,7 @@ export const Qat = Stage.define({
     const planned = yield* planTowers(model.config, ["language"], quantizers, optimization.compat)
     const embedded = yield* planEmbeddings(model.config, embeddings, optimization.compat)
     return yield* trainingForecast({
+      recipe,
       model,
       data,
       optimization,
@@ -98,6 +101,14 @@ export const Qat = Stage.define({
         ? teacherFeatures
         : makeVisionFeatures({ ...original, weights: tower, dropPath: { rate, seed } })
     const isTrained = trainedBy(embedded)
+    const rematerialization = decideRematerialization({
+      backend,
+      config,
+      optimization,
+      fakeQuantized: true,
+      budget: yield* memoryBudget(recipe),
+      features: [teacherFeatures, studentFeatures]
+    })
 
     return yield* distillationProgram({
       backend,
@@ -106,6 +117,7 @@ export const Qat = Stage.define({
       source,
       optimization,
       losses,
+      rematerialization,
       initial: () => clippedStart({ ...model.weights, ...projector }, isTrained, clipping),
       weightsOf: (parameters) => fakeQuantized(weightsFrom(parameters, frozen, model.weights), choices),
       teacherFeatures,
