@@ -12,7 +12,7 @@ import { uniform } from "@speedq/quantizers"
 import { noGrad, openBackend, type Parameters, Random, scope, type Tensor } from "@speedq/tensors"
 import { visionBlock, visionBlockName, weightsFrom } from "@speedq/vlm-model"
 import { type Flags, machine, median, normal } from "./measure.ts"
-import { profiled } from "./profiledBackend.ts"
+import { byKernel, profiled, secondsOf } from "./profiledBackend.ts"
 import { peakGib, realConfig, realWeights } from "./realModel.ts"
 
 const tokens = 1025
@@ -25,7 +25,7 @@ const middle = 600
 
 export const adaround = async (flags: Flags) => {
   const [tiles, bits, iters] = [flags.number("tiles", 1), flags.number("bits", 2) as 2 | 4, flags.number("iters", 3)]
-  const { backend, times, reset } = profiled(await openBackend("native"))
+  const { backend, spent, reset } = profiled(await openBackend("native"))
   const config = realConfig()
   const vision = config.vision_config
   const parameters = realWeights(backend, config, "f32", (weight) => weight.startsWith(`${name}.`))
@@ -47,7 +47,7 @@ export const adaround = async (flags: Flags) => {
     losses = await readLosses(block, state, result.losses)
     iterations.push((performance.now() - start) / 1000)
   }
-  const inKernels = [...times.values()].reduce((sum, { ms }) => sum + ms, 0) / 1000
+  const kernels = spent()
   const report = {
     case: "adaround",
     ...machine(),
@@ -58,15 +58,8 @@ export const adaround = async (flags: Flags) => {
     iters_s: iterations,
     peak_gib: peakGib(),
     ...losses,
-    outsideKernels_s: iterations.at(-1)! - inKernels,
-    kernels: Object.fromEntries(
-      [...times]
-        .sort((a, b) => b[1].ms - a[1].ms)
-        .map(([kernel, { ms, calls, flops }]) => [
-          kernel,
-          { ms: Math.round(10 * ms) / 10, calls, gflops: Math.round(flops / 1e6 / ms) }
-        ])
-    )
+    outsideKernels_s: iterations.at(-1)! - secondsOf(kernels),
+    kernels: byKernel(kernels)
   }
   await backend.close()
   return report

@@ -9,6 +9,7 @@ import { load } from "./load.ts"
 import { Flags } from "./measure.ts"
 import { qat } from "./qat.ts"
 import { quantization } from "./quantization.ts"
+import { soak } from "./soak.ts"
 import { vit } from "./vit.ts"
 
 /** A case returns its report: plain data, printed as it is with --json. */
@@ -24,6 +25,7 @@ const cases: { readonly [name: string]: Case } = {
   load,
   qat,
   quantization,
+  soak,
   vit
 }
 
