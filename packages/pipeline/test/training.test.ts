@@ -14,6 +14,7 @@ import { NonFiniteGradient } from "../src/Errors.ts"
 import { type Entry, isEntryOf, RunEvents, StageFailed } from "../src/index.ts"
 import { openSourceModel } from "../src/model/SourceModel.ts"
 import { openSaved } from "../src/savedFile.ts"
+import { LayerClipped } from "../src/stages/autoclip/stage.ts"
 import { pictureRecord, writeMiniData } from "./support/miniData.ts"
 import { eventsOfKind, makeNanoRuns, type Recording, shortStages, training, writeNanoModel } from "./support/nano.ts"
 
@@ -196,6 +197,20 @@ describe("what can be left out or replaced", () => {
     const rules = [{ match: "**.no_such_layer", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }]
     const unused = await runs.run(recipe({ ...qat, quantizers: rules }), join(root, "unused"))
     assert.match(String(Exit.isFailure(unused.exit) && Cause.squash(unused.exit.cause)), /matches no layer/)
+  })
+
+  it("all but some blocks and layers: rules name them, and the stages end after the last of them", async () => {
+    const of = (pattern: string) => adaround.quantizers.map((rule) => ({ ...rule, match: pattern }))
+    const { recording } = await succeed(
+      { ...adaround, iterations: 3, quantizers: of("/encoder\\.layers\\.1\\./") },
+      { ...autoclip, quantizers: of("/model\\.layers\\.[01]\\.mlp\\./") },
+      { ...qat, maxSteps: 1 }
+    )
+    assert.lengthOf(metricsOf(recording, "01-adaround-vit"), 3 + 1)
+    assert.lengthOf(metricsOf(recording, "02-autoclip"), 2)
+    const clipped = eventsOfKind(LayerClipped, recording.entries).map(({ layer }) => layer)
+    assert.lengthOf(clipped, 2 * 3)
+    assert.isTrue(clipped.every((layer) => /layers\.[01]\.mlp\./.test(layer)))
   })
 
   it("careful defaults: the reference's quirks, all at once", async () => {
