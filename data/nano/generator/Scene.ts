@@ -77,9 +77,9 @@ const drawWriting = (random: Random): Writing => {
     : { kind: "number", row, text: pick(random, digits) + pick(random, digits) + pick(random, digits) }
 }
 
-const drawScene = (random: Random): Scene => {
+const drawScene = (random: Random, alike: boolean): Scene => {
   const cells: Array<Cell> = new Array(9).fill(undefined)
-  const style = weighted(random, [6, 7, 7])
+  const style = alike ? 0 : weighted(random, [6, 7, 7])
   const writing = style === 2 ? drawWriting(random) : undefined
   if (writing !== undefined) {
     for (const [column, glyph] of [...writing.text].entries())
@@ -94,9 +94,10 @@ const drawScene = (random: Random): Scene => {
     for (let i = 0; i < signs; i++) cells[free.pop()!] = { kind: "sign", glyph: drawGlyph(random) }
   }
   // Few colours and shapes in a scene make equal attributes, and so counts above one, common.
-  const palette = shuffle(random, colors).slice(0, 2 + random.nextInteger(4))
-  const forms = shuffle(random, shapes).slice(0, 2 + random.nextInteger(4))
-  const figures = style === 0 ? 3 + random.nextInteger(4) : 2 + random.nextInteger(4)
+  const kinds = () => (alike ? 1 + random.nextInteger(3) : 2 + random.nextInteger(4))
+  const palette = shuffle(random, colors).slice(0, kinds())
+  const forms = shuffle(random, shapes).slice(0, kinds())
+  const figures = (alike ? 4 : style === 0 ? 3 : 2) + random.nextInteger(4)
   for (let i = 0; i < figures; i++) {
     cells[free.pop()!] = {
       kind: "figure",
@@ -119,9 +120,9 @@ const drawScene = (random: Random): Scene => {
   }
 }
 
-/** Draws scenes until one falls into `split`. */
-export const makeScene = (random: Random, split: Split = "train"): Scene => {
-  let scene = drawScene(random)
-  while (splitOf(scene) !== split) scene = drawScene(random)
+/** Draws scenes until one falls into `split`. Where figures are `alike` there are many of them and few kinds, so counts are high. */
+export const makeScene = (random: Random, split: Split = "train", alike = false): Scene => {
+  let scene = drawScene(random, alike)
+  while (splitOf(scene) !== split) scene = drawScene(random, alike)
   return scene
 }

@@ -23,6 +23,8 @@ export interface Mixture {
   readonly captionPercent: number
   /** Share of the questions that ask for an explanation where there is one, in percent. */
   readonly explainPercent: number
+  /** Share of the scenes whose figures are alike, in percent; 0 when absent. */
+  readonly alikePercent?: number
 }
 
 /** `everything` has all types and forms; `shipped` is what the data set asks. A teacher's curriculum adds its own. */
@@ -54,7 +56,9 @@ const styleOf = (question: Question, first: boolean, mixture: Mixture, random: R
 }
 
 export const makeSample = (random: Random, mixture: Mixture = mixtures.shipped): Sample => {
-  const scene = makeScene(random)
+  // Without a share no number is drawn: the streams of other mixtures stay what they were.
+  const alike = mixture.alikePercent !== undefined && chance(random, mixture.alikePercent, 100)
+  const scene = makeScene(random, "train", alike)
   const language: Language = chance(random, 1, 2) ? "en" : "zh"
   const types = Object.keys(mixture.weights) as Array<TaskType>
   const weights = types.map((type) => mixture.weights[type] ?? 0)

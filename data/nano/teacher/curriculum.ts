@@ -3,6 +3,7 @@
  * a question of one word is one token of the loss beside a caption's thirty. Each part of the curriculum therefore asks much of what is
  * next, and a little of everything that was learned before.
  */
+import { warmupCosine } from "@speedq/tensors"
 import { type Mixture, mixtures } from "../generator/index.ts"
 
 interface Part {
@@ -79,9 +80,9 @@ export const curriculum: ReadonlyArray<Part> = [
       explainPercent: 30
     }
   },
-  // All that was learned, for good.
+  // All that was learned.
   {
-    steps: 5000,
+    steps: 2000,
     mixture: {
       weights: {
         ...{ color: 2, shape: 2, locate: 3, read: 3, word: 2, number: 2, exist: 3, verify: 3 },
@@ -90,6 +91,20 @@ export const curriculum: ReadonlyArray<Part> = [
       mostQuestions: 8,
       captionPercent: 50,
       explainPercent: 5
+    }
+  },
+  // High counts, which few scenes have, and all the rest for good.
+  {
+    steps: 3000,
+    mixture: {
+      weights: {
+        ...{ color: 1, shape: 1, locate: 4, read: 2, word: 2, number: 2, exist: 3, verify: 2 },
+        ...{ count: 10, choice: 5 }
+      },
+      mostQuestions: 8,
+      captionPercent: 40,
+      explainPercent: 5,
+      alikePercent: 40
     }
   }
 ]
@@ -102,4 +117,15 @@ export const mixtureOf = (step: number): Mixture => {
   const part = curriculum.find(({ steps }) => step < (end += steps))
   if (part === undefined) throw new RangeError(`the curriculum has ${totalSteps} steps, not ${step + 1}`)
   return part.mixture
+}
+
+/** Steps of the last part, which has a warm-up and a decay of its own: what is new in it needs a rate that moves weights. */
+const lastSteps = curriculum.at(-1)!.steps
+const longRate = warmupCosine({ peak: 3e-3, warmupSteps: 100, totalSteps })
+const lastRate = warmupCosine({ peak: 1e-3, warmupSteps: 100, totalSteps: lastSteps })
+
+/** Learning rate of step `step`. */
+export const rateOf = (step: number): number => {
+  const first = totalSteps - lastSteps
+  return step < first ? longRate(step) : lastRate(step - first)
 }

@@ -10,7 +10,7 @@ import { crossEntropy, vocabularyLoss } from "@speedq/distillation"
 import { Safetensors } from "@speedq/formats"
 import { loadTensors, tensorSource, tensorSources } from "@speedq/pipeline/tensorCodec"
 import { gradientsOf, type Learner, makeLearner, update } from "@speedq/pipeline/training/Learner"
-import { adamW, openBackend, type Parameters, scope, type Tensor, warmupCosine } from "@speedq/tensors"
+import { adamW, openBackend, type Parameters, scope, type Tensor } from "@speedq/tensors"
 import {
   type ModelDirectory,
   openModelDirectory,
@@ -20,7 +20,7 @@ import {
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { freshBatch } from "./batches.ts"
-import { mixtureOf, totalSteps } from "./curriculum.ts"
+import { mixtureOf, rateOf, totalSteps } from "./curriculum.ts"
 import { hiddenStates } from "./forward.ts"
 import { accuracies } from "./probe.ts"
 
@@ -30,8 +30,7 @@ const { values: flags } = parseArgs({
     data: { type: "string", default: "data/nano" },
     backend: { type: "string", default: "native" },
     seed: { type: "string", default: "1" },
-    batch: { type: "string", default: "16" },
-    rate: { type: "string", default: "3e-3" }
+    batch: { type: "string", default: "16" }
   }
 })
 
@@ -93,7 +92,6 @@ const optimizer = adamW({ beta1: 0.9, beta2: 0.98, weightDecay: 0.01 })
 let learner = existsSync(stateFile)
   ? await restore()
   : scope(() => makeLearner(randomWeights(backend, config, { seed, spread: "fan-in", layerScale: 1 }), optimizer))
-const rateOf = warmupCosine({ peak: Number(flags.rate), warmupSteps: 100, totalSteps })
 const began = performance.now()
 const first = learner.optimizer.step
 let smoothed = Number.NaN
