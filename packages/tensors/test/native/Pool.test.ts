@@ -36,6 +36,7 @@ const doubling = (offset: number, rows: number, entry = "addInto"): RowsTask => 
   home: 0,
   rows,
   partRows: 1,
+  together: 1,
   scratch: false,
   operands: [operand(offset), operand(offset)],
   scalars: []

@@ -78,6 +78,33 @@ describe("native, several memories", async () => {
   })
 })
 
+describe("native, rows that belong together", async () => {
+  const apart = await makeNativeBackend({ threads: 1, memoryBytes, blas: "none" })
+  const together = await makeNativeBackend({ threads: 1, blas: "none" })
+  afterAll(async () => {
+    await apart.close()
+    await together.close()
+  })
+
+  // Rows so wide that fewer than belong together go through scratch at a time, unless they are kept together.
+  it.each([
+    { rows: 32, columns: 4864, scaleGroup: 16 },
+    { rows: 96, columns: 1200, scaleGroup: 48 },
+    { rows: 64, columns: 2048, scaleGroup: 64 }
+  ])("are quantized to the same bits when they lie apart: %o", async ({ rows, columns, scaleGroup }) => {
+    const random = Random.make(7, "wide rows")
+    const values = Array.from({ length: rows * columns }, () => random.nextNormal())
+    for (const name of ["fakeQuantBilevel", "bilevelCodes"]) {
+      const kernel = kernels.find((each) => each.name === name)!
+      const settings = { bits: 2, group: 16, scaleGroup, secondLevel: "f16", commonScale: "exact", arithmetic: "f32" }
+      const sample = { name, inputs: { weight: { shape: [rows, columns], values } }, attributes: settings }
+      const expected = await runApart(together, kernel, sample, false)
+      const actual = await runApart(apart, kernel, sample, true)
+      assert.deepStrictEqual(actual.results, expected.results)
+    }
+  })
+})
+
 describe("native, the upper end of 4 GiB", async () => {
   const low = await makeNativeBackend({ threads: 2, blas: "none" })
   const high = await makeNativeBackend({ threads: 2, blas: "none", memoryLimit: 2 ** 36 })

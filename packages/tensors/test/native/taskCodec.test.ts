@@ -37,7 +37,15 @@ const attention = {
   y: heads(4)
 } as const
 const product = { kind: "product", batch: 2, m: 3, n: 5, k: 7, accumulate: true, sliceM: 8, sliceN: 16 } as const
-const rows = { kind: "rows", entry: "softmax", home: 3, rows: 2 ** 33, partRows: 4096, scratch: true } as const
+const rows = {
+  kind: "rows",
+  entry: "softmax",
+  home: 3,
+  rows: 2 ** 33,
+  partRows: 4096,
+  together: 16,
+  scratch: true
+} as const
 
 const tasks: readonly (readonly [string, Task])[] = [
   ["rows of nothing", { ...rows, operands: [], scalars: [] }],
@@ -85,7 +93,7 @@ describe("tasks in shared memory", () => {
 
   it("refuses a task that does not fit, and an entry that the kernels lack", () => {
     const task: Task = { ...rows, operands: [], scalars: Array.from({ length: 100 }, (_, i) => i) }
-    assert.throws(() => writeTask(task, new Float64Array(100), places), RangeError, /108 numbers is too long/)
+    assert.throws(() => writeTask(task, new Float64Array(100), places), RangeError, /109 numbers is too long/)
     assert.throws(() => writeTask({ ...task, entry: "none" }, new Float64Array(256), places), RangeError, /"none"/)
   })
 })

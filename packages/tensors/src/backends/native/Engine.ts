@@ -102,6 +102,7 @@ export class Engine implements NativeEngine {
       home,
       rows: call.rows,
       partRows,
+      together: call.together ?? 1,
       scratch: call.scratch ?? false,
       operands: withSums,
       scalars: call.scalars ?? []
@@ -251,6 +252,7 @@ const single = (entry: string, home: number, scalars: readonly number[]): RowsTa
   home,
   rows: 1,
   partRows: 1,
+  together: 1,
   scratch: false,
   operands: [],
   scalars

@@ -35,7 +35,7 @@ export interface RowsCall {
   readonly workPerRow?: number
   /** Whether the entry wants a megabyte of its thread's scratch; that pointer comes first. */
   readonly scratch?: boolean
-  /** Rows that must stay in one part. Default 1. */
+  /** Rows that must stay in one call of the entry. Default 1. */
   readonly together?: number
 }
 

@@ -133,6 +133,7 @@ export const planAttentionGradient = (
     home,
     rows: batch * keys * groups,
     partRows: Math.max(1, Math.ceil((256 * 1024) / (4 * (perGroup + 1) * width))),
+    together: 1,
     scratch: false,
     operands: [
       { ...from, rowBytes: 4 * perGroup * width, partBytes: 0, reads: true, writes: false },

@@ -10,15 +10,16 @@ const cacheLine = 64
 export const foreignRowBytes = ({ operands, home }: Pick<RowsTask, "operands" | "home">): number =>
   operands.reduce((sum, { memory, rowBytes }) => sum + (memory === home ? 0 : rowBytes), 0)
 
-/** Rows that fit `bytes` of scratch; whole cache lines of f32 where that many fit. */
+/** Rows that fit `bytes` of scratch, as many as belong together; whole cache lines of f32 where that many fit. */
 const rowsIn = (bytes: number, task: RowsTask): number => {
   const rows = Math.floor((bytes - cacheLine * task.operands.length) / foreignRowBytes(task))
-  return rows < 16 ? rows : rows - (rows % 16)
+  const lines = 16 * task.together
+  return rows - (rows % (rows < lines ? task.together : lines))
 }
 
-/** Whether the foreign operands of a row fit the scratch of a thread. */
+/** Whether the foreign operands of as many rows as belong together fit the scratch of a thread. */
 export const fitsScratch = (task: RowsTask, scratchBytes: number): boolean =>
-  foreignRowBytes(task) === 0 || rowsIn(scratchBytes, task) >= 1
+  foreignRowBytes(task) === 0 || rowsIn(scratchBytes, task) >= task.together
 
 export const runRows = (thread: Thread, task: RowsTask, part: number): void => {
   const { home, rows, partRows, operands, scalars } = task
@@ -32,7 +33,7 @@ export const runRows = (thread: Thread, task: RowsTask, part: number): void => {
     return
   }
   // Through scratch a few rows at a time, so that the copies stay in the cache.
-  const most = Math.max(1, rowsIn(stagedBytes, task))
+  const most = Math.max(task.together, rowsIn(stagedBytes, task))
   for (let first = start; first < end; first += most) {
     const count = Math.min(most, end - first)
     let scratch = thread.scratch

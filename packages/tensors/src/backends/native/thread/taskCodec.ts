@@ -8,7 +8,7 @@ const kinds = ["rows", "product", "attention", "attentionGradient"] as const
 const weightTypes: readonly WeightType[] = ["f32", "bf16", "f16"]
 const absent = -1
 /** Numbers of a row task besides its operands and scalars, and of one operand. */
-const [headNumbers, operandNumbers] = [8, 5]
+const [headNumbers, operandNumbers] = [9, 5]
 
 /** Writes numbers one after the other. */
 class Writer {
@@ -149,6 +149,7 @@ export const writeTask = (task: Task, numbers: Float64Array, entries: ReadonlyMa
       writer.put(task.home)
       writer.put(task.rows)
       writer.put(task.partRows)
+      writer.put(task.together)
       writer.flag(task.scratch)
       writer.put(operands.length)
       for (const { memory, offset, rowBytes, partBytes, reads, writes } of operands) {
@@ -198,6 +199,7 @@ export const readTask = (numbers: Float64Array, entries: readonly string[]): Tas
         home: reader.take(),
         rows: reader.take(),
         partRows: reader.take(),
+        together: reader.take(),
         scratch: reader.flag(),
         operands: Array.from({ length: reader.take() }, () => reader.operand()),
         scalars: Array.from({ length: reader.take() }, () => reader.take())

@@ -19,6 +19,8 @@ export interface RowsTask {
   readonly home: number
   readonly rows: number
   readonly partRows: number
+  /** Rows that one call of the entry must get, or a multiple of them; parts are multiples too. */
+  readonly together: number
   /** Whether the first pointer is this thread's panels. */
   readonly scratch: boolean
   readonly operands: readonly TaskOperand[]
