@@ -88,11 +88,32 @@ export function clampGroups(
 
 /** Codes `first` to `first + count` of a little-endian stream of `bits` bits each, in `bytes` bytes. */
 export function unpackCodes(first: i32, count: i32, packed: usize, codes: usize, bits: i32, bytes: i32): void {
+  unpackFrom(<u64>first, count, packed, codes, bits, bytes)
+}
+
+/** codes[n] = row index[n] of a stream that holds rows of `columns` codes. */
+export function gatherCodes(
+  _first: i32,
+  count: i32,
+  packed: usize,
+  index: usize,
+  codes: usize,
+  columns: i32,
+  bits: i32,
+  bytes: i32
+): void {
+  for (let n = 0; n < count; n++, index += 4, codes += <usize>columns) {
+    unpackFrom(<u64>load<i32>(index) * <u64>columns, columns, packed, codes, bits, bytes)
+  }
+}
+
+function unpackFrom(first: u64, count: i32, packed: usize, codes: usize, bits: i32, bytes: i32): void {
   let i = 0
   while (i < count) {
-    const bit = <u64>(first + i) * <u64>bits
+    const bit = (first + <u64>i) * <u64>bits
     const at = <usize>(bit >> 3)
-    if ((first + i) & 7 || i + 8 > count || at + 8 > <usize>bytes) {
+    // Eight codes begin with a byte where those before them fill whole ones.
+    if (bit & 7 || i + 8 > count || at + 8 > <usize>bytes) {
       let pair = <u32>load<u8>(packed + at)
       if (at + 1 < <usize>bytes) pair |= (<u32>load<u8>(packed + at + 1)) << 8
       store<u8>(codes + <usize>i, <u8>((pair >> <u32>(bit & 7)) & ((1 << bits) - 1)))

@@ -13,7 +13,7 @@ export { clipSearch } from "./clipSearch"
 export { codebookCodes, codebookDecode, codebookGradient, codebookGroups } from "./codebook"
 export { dotRows } from "./dotRows"
 export { add, addInto, multiply, scale, scaleRows } from "./elementwise"
-export { clampGroups, gridCodes, gridDecode, unpackCodes } from "./grid"
+export { clampGroups, gatherCodes, gridCodes, gridDecode, unpackCodes } from "./grid"
 export {
   copyColumns,
   gatherRows,

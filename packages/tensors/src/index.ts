@@ -81,6 +81,7 @@ export {
   uniformParameters,
   uniformStraightThrough
 } from "./kernels/fakeQuantUniform/definition.ts"
+export { gatherCodes } from "./kernels/gatherCodes/definition.ts"
 export { gatherRows, scatterAddRows } from "./kernels/gatherRows/definition.ts"
 export { gelu } from "./kernels/gelu/definition.ts"
 export { gridCodes, gridDecode } from "./kernels/gridCodes/definition.ts"

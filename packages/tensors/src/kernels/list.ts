@@ -28,7 +28,7 @@ import {
   fakeQuantCodebookKernel
 } from "./fakeQuantCodebook/definition.ts"
 import { fakeQuantUniformGradientKernel, fakeQuantUniformKernel } from "./fakeQuantUniform/definition.ts"
-
+import { gatherCodesKernel } from "./gatherCodes/definition.ts"
 import { gatherRowsKernel, scatterAddRowsKernel } from "./gatherRows/definition.ts"
 import { geluGradientKernel, geluKernel } from "./gelu/definition.ts"
 import { gridCodesKernel, gridDecodeKernel } from "./gridCodes/definition.ts"
@@ -88,6 +88,7 @@ export const kernels: readonly AnyKernel[] = [
   codebookDecodeKernel,
   fakeQuantUniformKernel,
   fakeQuantUniformGradientKernel,
+  gatherCodesKernel,
   gatherRowsKernel,
   scatterAddRowsKernel,
   geluKernel,

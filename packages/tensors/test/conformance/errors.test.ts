@@ -61,6 +61,7 @@ const anyShape = (kernel: AnyKernel, operand: string): boolean => {
   const free: { readonly [kernel: string]: readonly string[] } = {
     adaroundPenaltyGradient: ["alpha"],
     cast: ["x"],
+    gatherCodes: ["index"],
     gatherRows: ["index"],
     sumSquaresInto: ["x"]
   }
