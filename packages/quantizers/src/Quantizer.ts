@@ -26,6 +26,8 @@ export interface Quantizer<C extends object = object> {
   readonly id: string
   /** Raised when the meaning of stored numbers changes. */
   readonly version: number
+  /** Whether a row of every stored tensor, [out, ...], and nothing else makes a row of the weight: it can be unpacked alone. */
+  readonly rowwise?: boolean
   readonly Config: Schema.Codec<C, unknown>
   /** Bits an element costs on average, scales and zero points included. */
   bitsPerWeight(config: C): number

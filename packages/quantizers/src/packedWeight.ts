@@ -8,6 +8,8 @@ import {
   type Backend,
   cast,
   formatShape,
+  gatherCodes,
+  gatherRows,
   generate,
   keep,
   type Shape,
@@ -31,6 +33,8 @@ export interface PackedWeight {
   readonly bytes: number
   /** The weight [out, in] in f32, in the caller's scope: the bits of the quantizer's `fakeQuantize`. */
   readonly unpack: () => Tensor
+  /** Rows of it alone, where its quantizer is rowwise: index i32 [n] -> f32 [n, in], in the caller's scope. */
+  readonly unpackRows: ((index: Tensor) => Tensor) | undefined
   /** Entries of a file under the parameter's name. */
   readonly entries: (parameter: string) => readonly Safetensors.TensorSource[]
   readonly release: () => void
@@ -48,19 +52,29 @@ const widen = (part: StoredTensor, tensor: Tensor): Tensor => {
   return part.dtype === "f32" ? tensor.alias() : cast(tensor, "f32")
 }
 
+/** Rows of a stored tensor, as the quantizer reads them. */
+const gather = ({ dtype, shape, bits }: StoredTensor, tensor: Tensor, index: Tensor): Tensor => {
+  const [rows, columns] = shape as readonly [number, number]
+  return dtype === "u8" ? gatherCodes(tensor, index, { bits, rows, columns }) : gatherRows(tensor, index)
+}
+
 /** Takes over packed tensors, one for each of the quantizer's stored ones. */
 const hold = (choice: QuantizerChoice, shape: Shape, held: readonly Tensor[]): PackedWeight => {
   const { quantizer, config } = choice
   const stored = quantizer.stored(config, shape)
+  const decode = (read: (part: StoredTensor, tensor: Tensor) => Tensor, decoded: Shape) =>
+    scope(() => {
+      const parts = stored.map((part, index) => [part.name, read(part, held[index]!)] as const)
+      return quantizer.dequantize(config, Object.fromEntries(parts), decoded)
+    })
   return {
     shape,
     choice,
     bytes: held.reduce((sum, { storage }) => sum + storage.handle.bytes, 0),
-    unpack: () =>
-      scope(() => {
-        const parts = stored.map((part, index) => [part.name, widen(part, held[index]!)] as const)
-        return quantizer.dequantize(config, Object.fromEntries(parts), shape)
-      }),
+    unpack: () => decode(widen, shape),
+    unpackRows: quantizer.rowwise
+      ? (index) => decode((part, tensor) => gather(part, tensor, index), [index.size, shape[1]!])
+      : undefined,
     entries: (parameter) =>
       stored.map((part, index) => ({
         name: `${parameter}.${part.name}`,

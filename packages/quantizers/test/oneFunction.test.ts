@@ -38,6 +38,26 @@ onEveryBackend("every quantizer", (backend) => {
         releaseAll(quantized)
       }))
 
+    it("unpacks rows alone to the same bits, where it is rowwise", () =>
+      forWeights(candidate, async (weight) => {
+        const [rows, columns] = weight.shape as readonly [number, number]
+        const quantized = quantizer.quantize(config, weight)
+        const packed = await packWeight(choice, weight.shape, quantized)
+        const whole = bitsOf(await numbersOf(packed.unpack))
+        const chosen = [rows - 1, 0, rows - 1, Math.floor(rows / 2)]
+        const index = tensor(backend, chosen, [chosen.length], "i32")
+        const unpackRows = packed.unpackRows
+        assert.strictEqual(unpackRows !== undefined, quantizer.id !== "bilevel")
+        if (unpackRows !== undefined) {
+          const expected = chosen.flatMap((row) => [...whole.slice(row * columns, (row + 1) * columns)])
+          assert.deepEqual([...bitsOf(await numbersOf(() => unpackRows(index)))], expected)
+          assert.isTrue(quantizer.stored(config, weight.shape).every(({ shape }) => shape[0] === rows))
+        }
+        index.release()
+        packed.release()
+        releaseAll(quantized)
+      }))
+
     it("gives numbers, stored in the shapes, types and ranges that it declares", () =>
       forWeights(candidate, async (weight) => {
         assert.isTrue((await numbersOf(() => quantizer.fakeQuantize(config, weight))).every(Number.isFinite))

@@ -88,6 +88,7 @@ const scaleBits = ({ scale }: EmbeddingSym4Config): number => (scale === "f16" ?
 export const embeddingSym4Quantizer: Quantizer<EmbeddingSym4Config> = {
   id: "embedding-sym4",
   version: 1,
+  rowwise: true,
   Config: EmbeddingSym4Config,
   bitsPerWeight: (config) => bits + scaleBits(config) / config.group,
   obstacle: ({ group }, shape) => columnObstacle(group, shape),

@@ -34,6 +34,7 @@ const makeFlatAsymmetric = (bits: 2 | 3): Quantizer<FlatAsymmetricConfig> => {
   return {
     id: `int${bits}-asym`,
     version: 1,
+    rowwise: true,
     Config: FlatAsymmetricConfig,
     bitsPerWeight: ({ group }) => bits + (bits + 32) / group,
     obstacle: ({ group }, shape) => columnObstacle(group, shape),

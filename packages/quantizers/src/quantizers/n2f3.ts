@@ -22,6 +22,7 @@ const bits = 3
 export const n2f3Quantizer: Quantizer<N2f3Config> = {
   id: "n2f3",
   version: 1,
+  rowwise: true,
   Config: N2f3Config,
   bitsPerWeight: ({ group }) => bits + 64 / group,
   obstacle: ({ group }, shape) => columnObstacle(group, shape),

@@ -13,6 +13,7 @@ export type NoneConfig = typeof NoneConfig.Type
 export const noneQuantizer: Quantizer<NoneConfig> = {
   id: "none",
   version: 1,
+  rowwise: true,
   Config: NoneConfig,
   bitsPerWeight: () => 16,
   obstacle: () => undefined,

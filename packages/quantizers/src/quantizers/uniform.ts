@@ -88,6 +88,7 @@ const zerosOf = (config: UniformConfig, scale: Tensor, zeros: Tensor | undefined
 export const uniformQuantizer: Quantizer<UniformConfig> = {
   id: "uniform",
   version: 1,
+  rowwise: true,
   Config: UniformConfig,
   bitsPerWeight: (config) => config.bits + (zeroFormat(config).bits + scaleBits(config)) / config.group,
   obstacle: ({ group }, shape) => columnObstacle(group, shape),
