@@ -53,6 +53,8 @@ const recipeOf = (model: string, steps: number, evaluations: number) => {
     data: { meta: join(nano, "datasets.json") },
     accumulation: 2,
     maxSteps: steps,
+    // Features of new pictures are kept on purpose, up to a limit; here they would look like a leak.
+    featureCache: "0 B",
     quantizers: [bilevel],
     loss: { confidence: 0.5 }
   }

@@ -114,7 +114,8 @@ export const Autoclip = Stage.define({
     const missing = yield* missingFiles([config.calibration], "give a file of calibration text")
     const tokens = config.documents * config.longest
     const hidden = 4 * tokens * language.hidden_size
-    const embeddings = 8 * language.vocab_size * language.hidden_size
+    // Both matrices in f32, and what quantizing the second needs for a moment: its codes, scales and two more copies.
+    const embeddings = (2 * 4 + 10) * language.vocab_size * language.hidden_size
     // Two ranges a group of the clipped weights, which are at most all of them.
     const ranges = planned.plan.layers.reduce((sum, { shape, choice }) => {
       const group = choice.quantizer.grid?.extents(choice.config).group
