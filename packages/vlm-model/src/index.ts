@@ -142,7 +142,7 @@ export {
   visionFeatures,
   visionTransformer
 } from "./model/vision.ts"
-export { linearLayer, mapWeights, type Weights, weightsFrom } from "./model/Weights.ts"
+export { linearLayer, type MatrixRows, mapWeights, type Weights, weightsFrom } from "./model/Weights.ts"
 export type { RandomSource } from "./RandomSource.ts"
 // Tokenizer
 export { type ChatTokens, chatTokens } from "./tokenizer/chatTokens.ts"

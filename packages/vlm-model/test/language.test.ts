@@ -1,8 +1,9 @@
 import { Safetensors } from "@speedq/formats"
-import { type Backend, linear, makeReferenceBackend, scope, tensor } from "@speedq/tensors"
+import { type Backend, gatherRows, linear, makeReferenceBackend, scope, type Tensor, tensor } from "@speedq/tensors"
 import { afterAll, assert, describe, it } from "vitest"
 import {
   decoder,
+  embedTokens,
   ImageTokenMismatch,
   imageTokenRows,
   linearLayer,
@@ -13,6 +14,7 @@ import {
   WeightMissing,
   weightsFrom
 } from "../src/index.ts"
+import { headProduct } from "../src/model/Weights.ts"
 import {
   largestDifference,
   loadDirectory,
@@ -178,5 +180,47 @@ describe("Weights", () => {
     const name = "language_model.model.layers.0.self_attn.o_proj"
     const plain = linear(x, parameters[`${name}.weight`]!)
     assert.deepStrictEqual(await linearLayer(weights, name, x).read(), await plain.read())
+  })
+
+  it("give embeddings and logits out of rows that are computed, a few at a time, each row once", async () => {
+    const [count, width] = [23, 4]
+    const table = tensor(
+      backend,
+      Float32Array.from({ length: count * width }, (_, i) => Math.sin(i)),
+      [count, width]
+    )
+    const taken: number[] = []
+    const take = (index: Tensor) => {
+      taken.push(index.size)
+      return gatherRows(table, index)
+    }
+    const byRow = { ...weightsFrom({}), byRows: () => ({ count, take }) }
+    const ids = tensor(backend, [3, 22, 3, 0, 7, 1], [2, 3], "i32")
+    const embedded = embedTokens(byRow, ids)
+    assert.deepStrictEqual(embedded.shape, [2, 3, width])
+    assert.deepStrictEqual(await embedded.read(), await gatherRows(table, ids).read())
+    assert.deepStrictEqual(taken.splice(0), [6])
+    const x = tensor(backend, [0.5, -1, 2, 0.25, 1, 1, -3, 0], [2, width])
+    const expected = await linear(x, table).read()
+    for (const most of [1, 2, 3, 5, 8, 22, 23, 100]) {
+      const before = backend.usage().buffers
+      const logits = headProduct(byRow, "head", x, most * width)
+      assert.deepStrictEqual(await logits.read(), expected, `${most} rows together`)
+      logits.release()
+      assert.strictEqual(backend.usage().buffers, before)
+      assert.isAtMost(Math.max(...taken), Math.max(2, most))
+      const all = taken.splice(0).reduce((sum, rows) => sum + rows, 0)
+      assert.strictEqual(all, count)
+    }
+  })
+
+  it("that are replaced are not taken by rows from those before", async () => {
+    const name = "language_model.model.embed_tokens.weight"
+    const embedding = parameters[name]!
+    const zero = tensor(backend, new Float32Array(embedding.size), embedding.shape)
+    const byRow = { ...weights, byRows: () => ({ count: columns, take: (i: Tensor) => gatherRows(embedding, i) }) }
+    const replaced = mapWeights(byRow, (each, weight) => (each === name ? zero : weight))
+    const row = await embedTokens(replaced, tensor(backend, [5], [1], "i32")).read()
+    assert.isTrue(row.every((number) => number === 0))
   })
 })

@@ -1,6 +1,14 @@
 /** Where a network gets its weights: the one seam for quantizers, adapters, packed storage and observers. */
-import { linear, type Parameters, type Tensor } from "@speedq/tensors"
+import { gatherRows, joinColumns, linear, type Parameters, reshape, scope, type Tensor, tensor } from "@speedq/tensors"
 import { WeightMissing } from "./ModelErrors.ts"
+
+/** A matrix [V, C] whose rows are computed when they are asked for, as it is too large to be computed as a whole. */
+export interface MatrixRows {
+  /** V */
+  readonly count: number
+  /** Index i32 [n] -> f32 [n, C], in the caller's scope. */
+  readonly take: (index: Tensor) => Tensor
+}
 
 /**
  * Tensors by checkpoint name (internvl3.md 2.1). `get` may compute what it returns, for example fake-quantize or unpack a
@@ -10,6 +18,8 @@ export interface Weights {
   readonly get: (name: string) => Tensor
   /** Undefined where the checkpoint has no such tensor (a Linear without bias). */
   readonly find: (name: string) => Tensor | undefined
+  /** A matrix of which `get` would make more than is needed; undefined for one that `get` gives as well. */
+  readonly byRows?: (name: string) => MatrixRows | undefined
   /** Sees the input of every Linear before it is used: calibration. */
   readonly observe?: (layer: string, input: Tensor) => void
 }
@@ -28,10 +38,48 @@ export const weightsFrom = (...records: readonly Parameters[]): Weights => {
 }
 
 /** The same weights, some of them replaced as they are read: `replace(name, tensor)`. */
-export const mapWeights = (weights: Weights, replace: (name: string, tensor: Tensor) => Tensor): Weights => ({
+export const mapWeights = (
+  { byRows: _, ...weights }: Weights,
+  replace: (name: string, tensor: Tensor) => Tensor
+): Weights => ({
   ...weights,
   get: (name) => replace(name, weights.get(name))
 })
+
+/** Rows of the matrix `name` [V, C]: ids i32 [n...] -> [n..., C]. */
+export const weightRows = (weights: Weights, name: string, ids: Tensor): Tensor => {
+  const rows = weights.byRows?.(name)
+  if (rows === undefined) return gatherRows(weights.get(name), ids)
+  return scope(() => {
+    const taken = rows.take(reshape(ids, [ids.size]))
+    return reshape(taken, [...ids.shape, taken.shape[1]!])
+  })
+}
+
+/** Numbers of a matrix that are computed together: 16 MiB in f32, and its codes beside them. */
+const numbersTogether = 2 ** 22
+
+/** x W^T with the matrix `name` [V, C], block by block of its rows where they are computed: [R, C] -> [R, V]. */
+export const headProduct = (weights: Weights, name: string, x: Tensor, numbers = numbersTogether): Tensor => {
+  const rows = weights.byRows?.(name)
+  if (rows === undefined) return linear(x, weights.get(name))
+  // Blocks are joined three at a time, so at least three rows are split.
+  const together = Math.max(2, Math.floor(numbers / x.shape.at(-1)!))
+  const product = (first: number, count: number): Tensor =>
+    scope(() => {
+      if (count <= together) {
+        const index = Int32Array.from({ length: count }, (_, row) => first + row)
+        return linear(x, rows.take(tensor(x.backend, index, [count], "i32")))
+      }
+      const [second, third] = [Math.floor((count + 1) / 3), Math.floor((2 * count + 1) / 3)]
+      return joinColumns(
+        product(first, second),
+        product(first + second, third - second),
+        product(first + third, count - third)
+      )
+    })
+  return product(0, rows.count)
+}
 
 /** y = x W^T + b with the weight and bias of the Linear `layer`: [..., K] -> [..., N]. */
 export const linearLayer = (weights: Weights, layer: string, x: Tensor): Tensor => {

@@ -1,19 +1,8 @@
 /** The Qwen2 decoder: embeddings to final hidden states, and logits for the rows that are asked for (internvl3.md 3.3). */
-import {
-  add,
-  attention,
-  gatherRows,
-  linear,
-  reshape,
-  rmsNorm,
-  rotary,
-  scope,
-  siluTimes,
-  type Tensor
-} from "@speedq/tensors"
+import { add, attention, gatherRows, reshape, rmsNorm, rotary, scope, siluTimes, type Tensor } from "@speedq/tensors"
 import type { KeyValueCache } from "./KeyValueCache.ts"
 import { headWidth, type LanguageConfig } from "./ModelConfig.ts"
-import { linearLayer, type Weights } from "./Weights.ts"
+import { headProduct, linearLayer, type Weights, weightRows } from "./Weights.ts"
 
 /** What the decoder needs to know about a batch besides its embeddings. */
 export interface Positions {
@@ -31,7 +20,7 @@ const norm = (weights: Weights, name: string, x: Tensor, config: LanguageConfig)
 
 /** Rows of the embedding table: ids i32 [B, T] -> [B, T, H]. */
 export const embedTokens = (weights: Weights, ids: Tensor): Tensor =>
-  gatherRows(weights.get("language_model.model.embed_tokens.weight"), ids)
+  weightRows(weights, "language_model.model.embed_tokens.weight", ids)
 
 /** Causal grouped-query attention with rotary positions: [B, T, H] -> [B, T, H]. */
 const selfAttention = (
@@ -109,5 +98,5 @@ export const decoder = (
 export const logitsOfRows = (weights: Weights, hidden: Tensor, rows: Tensor): Tensor =>
   scope(() => {
     const flat = reshape(hidden, [hidden.size / hidden.shape.at(-1)!, hidden.shape.at(-1)!])
-    return linear(gatherRows(flat, rows), weights.get("language_model.lm_head.weight"))
+    return headProduct(weights, "language_model.lm_head.weight", gatherRows(flat, rows))
   })
