@@ -1,6 +1,5 @@
 /** Evaluating a model on a benchmark: asking row by row, keeping every answer, then predictions file and score. */
 import { join } from "node:path"
-import { writeWhole } from "@speedq/formats/AtomicFile"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Answerer, type AnswerRequest } from "./Answerer.ts"
@@ -15,6 +14,7 @@ import { readPredictions } from "./readPredictions.ts"
 import { type RowImageOptions, rowImages } from "./rowImages.ts"
 import { type Score, scoreWithMarks } from "./Score.ts"
 import { type PredictionFormat, writePredictions } from "./writePredictions.ts"
+import { type ScoreFiles, writeScore } from "./writeScore.ts"
 
 export interface EvaluateOptions extends RowImageOptions, Omit<ReadOptions, "purpose"> {
   /** The TSV file. */
@@ -32,13 +32,9 @@ export interface EvaluateOptions extends RowImageOptions, Omit<ReadOptions, "pur
   readonly onProgress?: (progress: Progress) => Effect.Effect<void>
 }
 
-export interface Evaluated {
+export interface Evaluated extends ScoreFiles {
   readonly score: Score
   readonly predictionsFile: string
-  /** What VLMEvalKit writes: `..._acc.csv`, `..._score.csv` or `..._score.json`. */
-  readonly scoreFile: string
-  /** The whole {@link Score}, its rows included, as JSON. */
-  readonly resultFile: string
   readonly journalFile: string
   /** Whether the data file is the published one; undefined for a benchmark without one. */
   readonly published: boolean | undefined
@@ -126,11 +122,7 @@ export const evaluate = Effect.fn("evaluation.evaluate")(function* (benchmark: B
     return yield* new NameInvalid({ text: options.name })
   }
   const stem = join(options.out, `${options.name}_${benchmark.name}`)
-  const [predictionsFile, resultFile, journalFile] = [
-    `${stem}.${options.format ?? "xlsx"}`,
-    `${stem}_result.json`,
-    `${stem}.journal.jsonl`
-  ]
+  const [predictionsFile, journalFile] = [`${stem}.${options.format ?? "xlsx"}`, `${stem}.journal.jsonl`]
   const { model } = yield* Answerer
   const data = yield* readDataFile(options.data, benchmark, { ...options, purpose: "ask" })
   const published = isPublished(benchmark, data)
@@ -151,15 +143,12 @@ export const evaluate = Effect.fn("evaluation.evaluate")(function* (benchmark: B
   const cells = yield* writePredictions(predictionsFile, data, rows, answers)
   if (cells.length > 0) yield* tell({ _tag: "CellsCut", file: predictionsFile, cells })
   yield* tell({ _tag: "Written", file: predictionsFile })
-  const { score, marks } = yield* scoreWithMarks(benchmark, data.rows, yield* readPredictions(predictionsFile), {
+  const scored = yield* scoreWithMarks(benchmark, data.rows, yield* readPredictions(predictionsFile), {
     file: predictionsFile,
     dataFile: data.file,
     ...(options.matcher === undefined ? {} : { matcher: options.matcher })
   })
-  yield* writeWhole(resultFile, Buffer.from(`${JSON.stringify(score, null, 2)}\n`))
-  const { ending, text } = benchmark.scoreFile(marks)
-  const scoreFile = `${stem}_${ending}`
-  yield* writeWhole(scoreFile, Buffer.from(text))
-  const evaluated: Evaluated = { score, predictionsFile, scoreFile, resultFile, journalFile, published }
+  const files = yield* writeScore(benchmark, stem, scored)
+  const evaluated: Evaluated = { score: scored.score, predictionsFile, ...files, journalFile, published }
   return evaluated
 })

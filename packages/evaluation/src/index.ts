@@ -44,7 +44,7 @@ export { readPredictions } from "./readPredictions.ts"
 export { benchmarkNamed, benchmarks } from "./registry.ts"
 export { renderScore } from "./renderScore.ts"
 export { type RowImageOptions, rowImages } from "./rowImages.ts"
-export { type Prediction, type Score, type ScoredRow, type ScoreOptions, score } from "./Score.ts"
+export { type Prediction, type Score, type ScoredRow, type ScoreOptions, score, scoreWithMarks } from "./Score.ts"
 export type { Mark, Marks, RowMark } from "./scoring/Marks.ts"
 export { accuracyFile, type ScoreFile } from "./scoring/ScoreFile.ts"
 export {
@@ -55,3 +55,4 @@ export {
   writePredictions,
   xlsxCellLimit
 } from "./writePredictions.ts"
+export { type ScoreFiles, writeScore } from "./writeScore.ts"

@@ -53,6 +53,28 @@ describe("evaluate", () => {
     }
   }, 120_000)
 
+  it("leaves the score files of `speedq evaluate` beside the predictions", async () => {
+    const benchmarks = [{ name: "nano", data: join(nanoData, "evaluation/short.tsv"), limit: 3 }]
+    const stage = { use: "evaluate", title: "nearest", benchmarks, nearest, batch: 3 }
+    const directory = join(root, "files")
+    const { exit } = await runs.run({ version: 1, name: "files", model, stages: [stage] }, directory)
+    if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
+    const { evaluations } = exit.value as { readonly evaluations: readonly Evaluation[] }
+    const { overall, categories } = evaluations[0]!.scores[0]!
+    const written = (name: string) => readFileSync(join(directory, "stages/01-evaluate", name), "utf8")
+    assert.strictEqual(written("short_nano.tsv").trim().split("\n").length, 4)
+    assert.deepInclude(JSON.parse(written("short_nano_result.json")), { benchmark: "nano", overall })
+    const [header, line, ...more] = written("short_nano_acc.csv").trim().split("\n")
+    const [, ...names] = JSON.parse(`[${header}]`) as readonly string[]
+    const [, ...shares] = JSON.parse(`[${line}]`) as readonly string[]
+    assert.sameMembers([...names], ["Overall", ...Object.keys(categories)])
+    for (const [at, name] of names.entries()) {
+      const expected = name === "Overall" ? overall : categories[name]!.score
+      assert.closeTo(100 * Number(shares[at]), expected, 1e-9, name)
+    }
+    assert.deepStrictEqual(more, [])
+  }, 120_000)
+
   it("clamps to the ranges of the clipping search where that is asked for", async () => {
     const benchmarks = [{ name: "nano", data: join(nanoData, "evaluation/short.tsv"), limit: 2 }]
     const stage = { use: "evaluate", title: "nearest", benchmarks, divergence: 2, nearest, batch: 2 }

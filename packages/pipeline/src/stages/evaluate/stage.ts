@@ -7,10 +7,10 @@ import {
   type DataRow,
   readDataFile,
   readPredictions,
-  score,
-  writePredictions
+  scoreWithMarks,
+  writePredictions,
+  writeScore
 } from "@speedq/evaluation"
-import { AtomicFile } from "@speedq/formats"
 import { type PackedWeights, RuleSpec } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import { parameterCount, weightsFrom } from "@speedq/vlm-model"
@@ -112,10 +112,9 @@ const scoreBenchmark = Effect.fnUntraced(function* (
   const stem = join(directory, `${basename(name, ".tsv")}_${benchmark.name}`)
   const predictions = `${stem}.tsv`
   yield* whileStoring("write the predictions", predictions)(writePredictions(predictions, data, rows, new Map(answers)))
-  const found = yield* score(benchmark, data.rows, yield* readPredictions(predictions), { file: predictions })
-  const scoreFile = `${stem}_result.json`
-  const bytes = Buffer.from(`${JSON.stringify(found, null, 2)}\n`)
-  yield* whileDoing("write the score", scoreFile)(AtomicFile.writeWhole(scoreFile, bytes))
+  const scored = yield* scoreWithMarks(benchmark, data.rows, yield* readPredictions(predictions), { file: predictions })
+  const { scoreFile, resultFile } = yield* whileDoing("write the score", stem)(writeScore(benchmark, stem, scored))
+  const found = scored.score
   const hits = new Map(found.rows.map(({ index, hit }) => [index, hit]))
   const samples = answers
     .filter((_, place) => isSample(place, rows.length))
@@ -132,7 +131,7 @@ const scoreBenchmark = Effect.fnUntraced(function* (
     divergenceTokens: divergence.tokens,
     samples
   }
-  return { summary, files: [predictions, scoreFile] }
+  return { summary, files: [predictions, resultFile, scoreFile] }
 })
 
 const towers = ["vision", "projector", "language"] as const
