@@ -1,6 +1,7 @@
 /** The other process of the gemm case: calls the BLAS through koffi as anyone would, and answers with milliseconds. */
 import { createRequire } from "node:module"
 import type { Product } from "./gemm.ts"
+import { sustained, timed } from "./measure.ts"
 
 const require = createRequire(new URL("../packages/tensors/package.json", import.meta.url))
 const koffi = require("koffi") as typeof import("koffi")
@@ -20,7 +21,6 @@ process.on("message", (product: Product) => {
   if (key !== last.key) last = { key, a: numbers(m * k), b: numbers(k * n), c: new Float32Array(m * n) }
   const { a, b, c } = last
   const [opA, opB] = [transA ? transposed : asIs, transB ? transposed : asIs]
-  const start = performance.now()
-  sgemm(rowMajor, opA, opB, m, n, k, 1, a, transA ? m : k, b, transB ? k : n, 0, c, n)
-  process.send?.(performance.now() - start)
+  const once = () => timed(() => sgemm(rowMajor, opA, opB, m, n, k, 1, a, transA ? m : k, b, transB ? k : n, 0, c, n))
+  process.send?.(sustained(once))
 })

@@ -4,7 +4,7 @@
  */
 import { fork } from "node:child_process"
 import { makeNativeBackend, matmul, type NativeBackend, type Tensor } from "@speedq/tensors"
-import { alternate, type Flags, machine, normal, timed } from "./measure.ts"
+import { alternate, type Flags, machine, normal, sustained, timed } from "./measure.ts"
 
 export interface Product {
   readonly m: number
@@ -33,7 +33,7 @@ const operands = (backend: NativeBackend, { m, k, n, transA, transB }: Product):
 ]
 
 /** Threads of an OpenBLAS that was left alone spin for a while after a product: they must not do so into our turn. */
-const settleMs = 60
+const settleMs = 150
 
 /** Asks the other process for the milliseconds of one product. */
 const startDirect = (path: string) => {
@@ -67,7 +67,7 @@ export const gemm = async (flags: Flags) => {
     const { m, k, n, transA, transB } = shape
     const time = (backend: NativeBackend) => {
       const [a, b] = operands(backend, shape)
-      const run = () => {
+      const once = () => {
         let y: Tensor | undefined
         const ms = timed(() => {
           y = matmul(a, b, transA, transB)
@@ -75,6 +75,7 @@ export const gemm = async (flags: Flags) => {
         y?.release()
         return ms
       }
+      const run = () => sustained(once)
       const release = () => {
         a.release()
         b.release()

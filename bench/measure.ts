@@ -54,6 +54,18 @@ export const alternate = async (
   return samples.map(median)
 }
 
+const sustainedMs = 40
+
+/**
+ * Milliseconds of one run among runs in a row, as in a training step: the median of the later half. The first ones wake threads and find
+ * the caches full of other numbers.
+ */
+export const sustained = (once: () => number): number => {
+  const samples: number[] = []
+  for (let total = 0; total < sustainedMs || samples.length < 2; total += samples.at(-1)!) samples.push(once())
+  return median(samples.slice(Math.floor(samples.length / 2)))
+}
+
 /** A tensor of normal numbers. */
 export const normal = (backend: Backend, shape: Shape, spread = 1, seed = 1, dtype: "f32" | "bf16" = "f32"): Tensor => {
   const random = Random.make(seed, shape.join("x"))

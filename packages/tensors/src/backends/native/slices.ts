@@ -4,7 +4,7 @@
 const flopsPerSlice = 2e6
 /** Slices a thread: more balance the threads better, but each packs its operands again, which small products do not repay. */
 const slicesPerThread = 3
-const flopsToBalance = 24e6
+const flopsToBalance = 512e6
 
 const upTo = (multiple: number, extent: number): number => Math.ceil(extent / multiple) * multiple
 
