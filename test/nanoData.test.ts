@@ -202,10 +202,7 @@ describe("answers", () => {
 
   it("of a type and language are never more than 55 % the same in the evaluation sets, options included", () => {
     const rows = readTsv(text("evaluation/short.tsv"))
-    assert.deepEqual(
-      [...new Set(rows.map((row) => row.category))].sort(),
-      [...evaluatedTypes].sort()
-    )
+    assert.deepEqual([...new Set(rows.map((row) => row.category))].sort(), [...evaluatedTypes].sort())
     for (const { type, share, count } of shares(
       rows.map((row) => [`${row.category} ${row["l2-category"]}`, row.answer!])
     )) {
