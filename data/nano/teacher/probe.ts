@@ -2,21 +2,17 @@
 import { noGrad, scope, type Tensor, tensor } from "@speedq/tensors"
 import { Random } from "@speedq/tensors/random/Random"
 import { logitsOfRows, type ModelDirectory, type Weights } from "@speedq/vlm-model"
-import { makeScene, type Question, question, type TaskType, taskTypes } from "../generator/index.ts"
+import { makeScene, question, type Sample, type TaskType, taskTypes } from "../generator/index.ts"
 import { batchOf } from "./batches.ts"
 import { hiddenStates } from "./forward.ts"
 
-/** Fresh questions of one type, in both languages. */
-const questionsOf = (
-  type: TaskType,
-  count: number,
-  random: Random
-): ReadonlyArray<readonly [Question, ReturnType<typeof makeScene>]> => {
-  const found: Array<readonly [Question, ReturnType<typeof makeScene>]> = []
+/** Fresh questions of one type, in both languages, each with a scene of its own. */
+const samplesOf = (type: TaskType, count: number, random: Random): ReadonlyArray<Sample> => {
+  const found: Array<Sample> = []
   while (found.length < count) {
     const scene = makeScene(random)
     const asked = question(scene, type, found.length % 2 === 0 ? "en" : "zh", random)
-    if (asked !== undefined) found.push([asked, scene])
+    if (asked !== undefined) found.push({ scene, turns: [{ question: asked, style: "plain" }] })
   }
   return found
 }
@@ -41,11 +37,7 @@ export const accuracies = async (
   const random = Random.make(1, "teacher probe")
   const result: Record<string, number> = {}
   for (const type of taskTypes) {
-    const samples = questionsOf(type, count, random).map(([asked, scene]) => ({
-      scene,
-      turns: [{ question: asked, style: "plain" as const }]
-    }))
-    const batch = batchOf(directory, samples)
+    const batch = batchOf(directory, samplesOf(type, count, random))
     const rows = answerRows(batch.labels, batch.length)
     const logits: Tensor = noGrad(() =>
       scope(() => {

@@ -9,8 +9,8 @@ import { parseArgs } from "node:util"
 import { crossEntropy, vocabularyLoss } from "@speedq/distillation"
 import { Safetensors } from "@speedq/formats"
 import { loadTensors, tensorSource, tensorSources } from "@speedq/pipeline/tensorCodec"
-import { gradientsOf, type Learner, makeLearner, update } from "@speedq/pipeline/training/Learner"
-import { adamW, openBackend, type Parameters, scope, type Tensor } from "@speedq/tensors"
+import { gradientsOf, type Learner, makeLearner, releaseGradients, update } from "@speedq/pipeline/training/Learner"
+import { adamW, openBackend, type Parameters, scope } from "@speedq/tensors"
 import {
   type ModelDirectory,
   openModelDirectory,
@@ -36,6 +36,7 @@ const { values: flags } = parseArgs({
 
 const seed = Number(flags.seed)
 const batchSize = Number(flags.batch)
+
 /** Copies config and tokenizer into the model's directory, in the hub's layout. */
 const layOut = (): void => {
   mkdirSync(flags.out, { recursive: true })
@@ -102,14 +103,7 @@ for (let step = first; step < totalSteps; step++) {
   const result = gradientsOf(learner, [lossOf(batch)], 1)
   learner = update(learner, result, optimizer, rateOf(step))
   const loss = await result.loss.item()
-  const used: readonly Tensor[] = [
-    result.loss,
-    result.norm,
-    result.factor,
-    ...Object.values(result.parts),
-    ...Object.values(result.gradients)
-  ]
-  for (const each of used) each.release()
+  releaseGradients(result)
   if (!Number.isFinite(loss)) throw new Error(`loss is ${loss} at step ${step}`)
   smoothed = Number.isNaN(smoothed) ? loss : 0.99 * smoothed + 0.01 * loss
   if ((step + 1) % 200 === 0) {

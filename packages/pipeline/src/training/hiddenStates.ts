@@ -10,9 +10,10 @@ import {
   mergeEmbeddings,
   type Positions,
   projector,
+  type TrainingBatch,
   type Weights
 } from "@speedq/vlm-model"
-import type { MicroBatch } from "../data/SampleLoader.ts"
+import { parametersBelow } from "../model/parametersBelow.ts"
 
 /** A network as a function of the parameters that are trained. */
 export interface TrainedNetwork {
@@ -25,7 +26,7 @@ export interface HiddenStatesOptions {
   readonly backend: Backend
   readonly directory: ModelDirectory
   readonly weights: Weights
-  readonly batch: MicroBatch
+  readonly batch: TrainingBatch
   /** Features of the batch's tiles (VisionFeatures.ts), undefined when it has none. */
   readonly features: Tensor | undefined
   /** Keeps nothing of a decoder layer but its input, and computes the rest again in the backward pass. */
@@ -39,8 +40,7 @@ const rematerialized =
   (config: LanguageConfig, { parameters, weightsOf }: TrainedNetwork, { ids, keyMask }: Positions): LayerRunner =>
   (index, x) => {
     const prefix = `${decoderLayerName(index)}.`
-    const own = Object.fromEntries(Object.entries(parameters).filter(([name]) => name.startsWith(prefix)))
-    const inputs: Parameters = { ...own, x, ids, ...(keyMask ? { keyMask } : {}) }
+    const inputs: Parameters = { ...parametersBelow(prefix, parameters), x, ids, ...(keyMask ? { keyMask } : {}) }
     return checkpoint((again) => {
       const { x: input, ids: positions, keyMask: mask, ...layer } = again
       return decoderLayer(weightsOf(layer), config, index, input!, { ids: positions!, keyMask: mask })

@@ -13,6 +13,7 @@ import { Compute } from "../../compute/Compute.ts"
 import { computing } from "../../compute/computing.ts"
 import { openSampleSource } from "../../data/SampleSource.ts"
 import { packNearest } from "../../model/packNearest.ts"
+import { parametersBelow } from "../../model/parametersBelow.ts"
 import { EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "../../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../../model/quantizedEmbeddings.ts"
 import { openSourceModel } from "../../model/SourceModel.ts"
@@ -135,15 +136,13 @@ export const JointQat = Stage.define({
           computing(() => packTower(parameters, planned.choices)),
           releasePacked
         )
-        const named = (prefix: string) =>
-          Object.fromEntries(Object.entries(parameters).filter(([name]) => name.startsWith(prefix)))
         const language = [...planned.choices].filter(([name]) => !isVision(name))
         return {
           output: {
             quantizedVision: yield* Effect.provideService(tower, Scope.Scope, stageScope),
-            projector: named("mlp1."),
+            projector: parametersBelow("mlp1.", parameters),
             quantizedLanguage: {
-              parameters: named("language_model."),
+              parameters: parametersBelow("language_model.", parameters),
               choices: new Map([...language, ...embedded.choices])
             }
           },

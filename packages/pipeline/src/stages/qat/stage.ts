@@ -11,6 +11,7 @@ import { ClippingRanges, QuantizedLanguage, QuantizedVision, TrainedProjector } 
 import { Compute } from "../../compute/Compute.ts"
 import { openSampleSource } from "../../data/SampleSource.ts"
 import { packedWeights } from "../../model/packedWeights.ts"
+import { parametersBelow } from "../../model/parametersBelow.ts"
 import { EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "../../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../../model/quantizedEmbeddings.ts"
 import { openSourceModel } from "../../model/SourceModel.ts"
@@ -123,13 +124,11 @@ export const Qat = Stage.define({
       teacherFeatures,
       studentFeatures,
       finish: (parameters, confidence) => {
-        const trained = Object.entries(parameters)
-        const named = (prefix: string) => Object.fromEntries(trained.filter(([name]) => name.startsWith(prefix)))
         return Effect.succeed({
           output: {
-            projector: named("mlp1."),
+            projector: parametersBelow("mlp1.", parameters),
             quantizedLanguage: {
-              parameters: named("language_model."),
+              parameters: parametersBelow("language_model.", parameters),
               choices: new Map([...choices, ...embedded.choices])
             }
           },
