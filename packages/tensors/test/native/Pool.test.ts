@@ -13,7 +13,7 @@ const memoryBytes = first + 2 ** 20
 
 const startPool = async (blas?: string) => {
   const { module, flags } = await loadKernels("auto")
-  const own = new Thread(0, module, blas === undefined ? undefined : findBlas(blas).blas?.library.sgemm)
+  const own = new Thread(0, module, blas === undefined ? undefined : findBlas(blas).blas?.products)
   const pool = await Pool.start(threads, own, { module, flags, blas })
   const memory = makeMemory(Math.ceil(memoryBytes / pageBytes))!
   pool.addMemory(memory)

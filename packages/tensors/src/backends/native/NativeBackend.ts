@@ -61,7 +61,7 @@ export const makeNativeBackend = async (options: NativeOptions = {}): Promise<Na
   const capacity = checked("memoryBytes", options.memoryBytes ?? greatestMemory, least, greatestMemory)
   const { blas, reason } = findBlas(options.blas ?? process.env.SPEEDQ_BLAS ?? "auto")
   const { module, build, flags } = await loadKernels(options.simd ?? "auto")
-  const own = new Thread(0, module, blas?.library.sgemm)
+  const own = new Thread(0, module, blas?.products)
   const pool = await Pool.start(threads, own, { module, flags, blas: blas?.path })
   const memories = new Memories({ limit: memoryLimit, capacity, threads }, (memory) => pool.addMemory(memory))
   const engine = new Engine(memories, pool)

@@ -1,25 +1,36 @@
-/** Finds the system's BLAS and checks that it multiplies. */
+/** Finds the system's library of matrix products and checks that it multiplies. */
+import { elementBytes } from "../../DType.ts"
 import { BackendUnavailable } from "../../Errors.ts"
-import { chooseOpenblasCore } from "./openblasCore.ts"
-import { type Library, loadBlas, withoutLibraryThreads } from "./thread/blas.ts"
+import { toBfloat16 } from "../../halfPrecision.ts"
+import type { Gemm, Library, Products } from "./thread/library/Library.ts"
+import { loadLibrary, withoutLibraryThreads } from "./thread/library/loadLibrary.ts"
+import { chooseOpenblasCore } from "./thread/library/openblasCore.ts"
+import { multipliesTiles, readProcessor } from "./thread/processor.ts"
 
-export interface Blas {
+export interface Blas extends Library {
   readonly path: string
-  /** Such as "OpenBLAS 0.3.21". */
-  readonly name: string
-  /** What the library says of itself: version, processor, build. */
-  readonly configuration: string
-  readonly library: Library
+  readonly products: Products
 }
 
-const candidates: { readonly [platform: string]: readonly string[] } = {
-  linux: ["libopenblas.so.0", "libopenblas.so", "libmkl_rt.so.2", "libmkl_rt.so", "libblis.so.4", "libblis.so"],
-  darwin: [
-    "/System/Library/Frameworks/Accelerate.framework/Accelerate",
-    "/opt/homebrew/opt/openblas/lib/libopenblas.dylib",
-    "/usr/local/opt/openblas/lib/libopenblas.dylib"
-  ],
-  win32: ["mkl_rt.2.dll", "libopenblas.dll", "openblas.dll"]
+const onednn = ["libdnnl.so.3", "libdnnl.so.2", "libdnnl.so"]
+const linux = ["libopenblas.so.0", "libopenblas.so", "libmkl_rt.so.2", "libmkl_rt.so", "libblis.so.4", "libblis.so"]
+
+/** Names to try on this machine, the best first: oneDNN is where the processor has tiles, the last resort elsewhere. */
+const candidates = (): readonly string[] => {
+  switch (process.platform) {
+    case "linux":
+      return multipliesTiles(readProcessor()) ? [...onednn, ...linux] : [...linux, ...onednn]
+    case "darwin":
+      return [
+        "/System/Library/Frameworks/Accelerate.framework/Accelerate",
+        "/opt/homebrew/opt/openblas/lib/libopenblas.dylib",
+        "/usr/local/opt/openblas/lib/libopenblas.dylib"
+      ]
+    case "win32":
+      return ["mkl_rt.2.dll", "libopenblas.dll", "openblas.dll"]
+    default:
+      return []
+  }
 }
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split("\n")[0]!
@@ -27,40 +38,25 @@ const reasonOf = (error: unknown): string => (error instanceof Error ? error.mes
 /** Loads one library. Throws what is wrong with it. */
 const open = (path: string): Blas => {
   chooseOpenblasCore()
-  const library = withoutLibraryThreads(() => {
-    const loaded = loadBlas(path)
-    // A library that was loaded before, with threads, is told now.
-    loaded.ask("void openblas_set_num_threads(int threads)", 1)
-    loaded.ask("void MKL_Set_Num_Threads(int threads)", 1)
-    loaded.ask("void bli_thread_set_num_threads(int64_t threads)", 1)
-    multiplyOnce(loaded)
-    return loaded
+  return withoutLibraryThreads(() => {
+    const library = loadLibrary(path)
+    const { f32, bf16, addressOf } = library.products
+    multiplyOnce(f32, addressOf, "f32")
+    if (bf16 !== undefined) multiplyOnce(bf16, addressOf, "bf16")
+    return { path, ...library }
   })
-  return { path, library, ...identify(path, library) }
 }
 
 /** [1 2; 3 4] [5 6; 7 8] = [19 22; 43 50]: a library with another interface (64-bit integers) would not give that. */
-const multiplyOnce = ({ sgemm }: Library): void => {
+const multiplyOnce = (gemm: Gemm, addressOf: Products["addressOf"], dtype: "f32" | "bf16"): void => {
   const buffer = new SharedArrayBuffer(48)
-  const values = new Float32Array(buffer)
-  values.set([1, 2, 3, 4, 5, 6, 7, 8])
-  const address = sgemm.addressOf(buffer)
-  sgemm.call(2, 2, 2, address, 2, false, address + 16, 2, false, 0, address + 32, 2)
-  const product = Array.from(values.subarray(8))
-  if (product.join() !== "19,22,43,50") throw new Error(`its cblas_sgemm computed [${product}] for [19,22,43,50]`)
-}
-
-const identify = (path: string, library: Library): { readonly name: string; readonly configuration: string } => {
-  const openblas = library.ask("str openblas_get_config()")
-  if (typeof openblas === "string") {
-    const configuration = openblas.trim()
-    return { name: configuration.split(" ").slice(0, 2).join(" "), configuration }
-  }
-  const blis = library.ask("str bli_info_get_version_str()")
-  if (typeof blis === "string") return { name: `BLIS ${blis}`, configuration: `BLIS ${blis}` }
-  if (/mkl/i.test(path)) return { name: "MKL", configuration: path }
-  if (/Accelerate/.test(path)) return { name: "Accelerate", configuration: path }
-  return { name: path, configuration: path }
+  const factors = [1, 2, 3, 4, 5, 6, 7, 8]
+  if (dtype === "f32") new Float32Array(buffer).set(factors)
+  else new Uint16Array(buffer).set(factors.map(toBfloat16))
+  const address = addressOf(buffer)
+  gemm(2, 2, 2, address, 2, false, address + 4 * elementBytes(dtype), 2, false, 0, address + 32, 2)
+  const product = Array.from(new Float32Array(buffer, 32, 4))
+  if (product.join() !== "19,22,43,50") throw new Error(`its product in ${dtype} is [${product}] for [19,22,43,50]`)
 }
 
 /**
@@ -75,11 +71,11 @@ export const findBlas = (choice: string): { readonly blas?: Blas; readonly reaso
     } catch (error) {
       throw new BackendUnavailable(
         "native",
-        `the BLAS ${choice} cannot be used (${reasonOf(error)}); give the path of a library with cblas_sgemm in SPEEDQ_BLAS, or none`
+        `the BLAS ${choice} cannot be used (${reasonOf(error)}); give the path of a library with cblas_sgemm or dnnl_sgemm in SPEEDQ_BLAS, or none`
       )
     }
   }
-  const names = candidates[process.platform] ?? []
+  const names = candidates()
   for (const name of names) {
     try {
       return { blas: open(name), reason: "found" }

@@ -1,5 +1,5 @@
-/** What one thread computes with: its view of every memory, its scratch, and the products of the BLAS. */
-import type { Sgemm } from "./blas.ts"
+/** What one thread computes with: its view of every memory, its scratch, and the products of the system's library. */
+import type { Products } from "./library/Library.ts"
 import { type Entry, instantiate, type WasmMemory, type WasmModule } from "./wasm.ts"
 
 /** One WebAssembly memory as a thread sees it. */
@@ -7,7 +7,7 @@ export interface Home {
   readonly memory: WasmMemory
   readonly bytes: Uint8Array
   readonly entries: { readonly [name: string]: Entry }
-  /** Address of byte 0 for the BLAS; 0 without one. */
+  /** Address of byte 0 for the library; 0 without one. */
   readonly address: number
 }
 
@@ -25,12 +25,13 @@ export class Thread {
   /** Offset and size of this thread's block scratch. */
   readonly scratch: number
   readonly scratchBytes = scratchBytes - panelBytes
-  readonly sgemm: Sgemm | undefined
+  /** Products of the system's library, if there is one. */
+  readonly products: Products | undefined
   private readonly module: WasmModule
 
-  constructor(index: number, module: WasmModule, sgemm: Sgemm | undefined) {
+  constructor(index: number, module: WasmModule, products: Products | undefined) {
     this.module = module
-    this.sgemm = sgemm
+    this.products = products
     this.panels = reservedBytes + index * scratchBytes
     this.scratch = this.panels + panelBytes
   }
@@ -41,7 +42,7 @@ export class Thread {
       memory,
       bytes: new Uint8Array(memory.buffer),
       entries: instantiate(this.module, memory),
-      address: this.sgemm?.addressOf(memory.buffer) ?? 0
+      address: this.products?.addressOf(memory.buffer) ?? 0
     })
   }
 

@@ -36,12 +36,12 @@ export const multiply = (
     if (!accumulate) home.entries.clearRows!(m, n, c.offset, c.stride)
     return
   }
-  const { sgemm } = thread
-  if (sgemm !== undefined) {
+  const { products } = thread
+  if (products !== undefined) {
     const left = thread.home(a.memory).address + a.offset
     const right = thread.home(b.memory).address + b.offset
     const beta = accumulate ? 1 : 0
-    sgemm.call(
+    products.f32(
       m,
       n,
       k,

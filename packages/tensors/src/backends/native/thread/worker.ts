@@ -1,9 +1,9 @@
 /** A thread of the pool: sleeps until a task is opened, takes parts of it, sleeps again. */
 import { setFlagsFromString } from "node:v8"
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads"
-import { loadBlas } from "./blas.ts"
 import { Control, word } from "./control.ts"
 import { execute } from "./execute.ts"
+import { loadLibrary } from "./library/loadLibrary.ts"
 import { Thread } from "./Thread.ts"
 import { readTask } from "./taskCodec.ts"
 import { exportNames, type WasmMemory, type WasmModule } from "./wasm.ts"
@@ -24,8 +24,8 @@ if (flags !== undefined) setFlagsFromString(flags)
 const control = new Control(buffer)
 const { words } = control
 // The caller has loaded it before, without threads of its own.
-const sgemm = blas === undefined ? undefined : loadBlas(blas).sgemm
-const thread = new Thread(index, module, sgemm)
+const products = blas === undefined ? undefined : loadLibrary(blas).products
+const thread = new Thread(index, module, products)
 const entries = exportNames(module)
 
 const takePart = (): void => {
