@@ -2,6 +2,7 @@
 import { assert, describe, it } from "vitest"
 import {
   add,
+  type Backend,
   checkpoint,
   doubleValues,
   gelu,
@@ -12,6 +13,7 @@ import {
   Random,
   ReleasedTensor,
   reshape,
+  ShapeMismatch,
   scope,
   type Tensor,
   tensor,
@@ -20,16 +22,16 @@ import {
 
 const backend = makeReferenceBackend()
 const random = Random.make(7, "autodiff")
-const normal = (shape: readonly number[]): Tensor =>
+const normal = (shape: readonly number[], on: Backend = backend): Tensor =>
   tensor(
-    backend,
+    on,
     Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.nextNormal()),
     shape
   )
-const ones = (n: number) => tensor(backend, new Array<number>(n).fill(1), [n, 1])
+const ones = (n: number, on: Backend) => tensor(on, new Array<number>(n).fill(1), [n, 1])
 
 /** Sum of all elements, through a product with ones. */
-const total = (x: Tensor): Tensor => reshape(matmul(reshape(x, [1, x.size]), ones(x.size)), [1])
+const total = (x: Tensor): Tensor => reshape(matmul(reshape(x, [1, x.size]), ones(x.size, x.backend)), [1])
 
 const layer = ({ x, w }: { readonly x: Tensor; readonly w: Tensor }) => scope(() => add(gelu(matmul(x, w)), x))
 const loss = (p: { readonly x: Tensor; readonly w: Tensor }) => ({
@@ -85,6 +87,55 @@ describe("valueAndGrad", () => {
       })(parameters)
     )
     assert.strictEqual(backend.usage().buffers, before)
+  })
+
+  it.each([
+    ["kept", loss],
+    ["rematerialized", rematerialized]
+  ])("releases everything wherever memory or a kernel fails, values %s", (_, step) => {
+    for (const failing of ["allocate", "run"] as const) {
+      let left = Number.POSITIVE_INFINITY
+      const fail = () => {
+        if (--left < 0) throw new Error(`no more ${failing}`)
+      }
+      const limited: Backend = {
+        ...backend,
+        allocate: (spec, options) => {
+          if (failing === "allocate") fail()
+          return backend.allocate(spec, options)
+        },
+        run: (kernel, call) => {
+          if (failing === "run") fail()
+          backend.run(kernel, call)
+        }
+      }
+      const parameters = { x: normal([3, 4], limited), w: normal([4, 4], limited), unused: normal([2], limited) }
+      const before = backend.usage().buffers
+      let failures = 0
+      for (let allowed = 0; ; allowed++) {
+        left = allowed
+        try {
+          scope(() => void valueAndGrad(step)(parameters))
+          break
+        } catch (error) {
+          assert.strictEqual((error as Error).message, `no more ${failing}`)
+          failures++
+          assert.strictEqual(backend.usage().buffers, before, `after ${allowed} calls of ${failing}`)
+        }
+      }
+      assert.isAbove(failures, 10)
+      assert.strictEqual(backend.usage().buffers, before)
+    }
+  })
+
+  it("releases everything when gradients do not fit what they are added to", () => {
+    const parameters = { x: normal([3, 4]), w: normal([4, 4]) }
+    const into = { x: normal([3, 4]), w: normal([4, 5]) }
+    const before = backend.usage().buffers
+    for (const step of [loss, rematerialized]) {
+      assert.throws(() => valueAndGrad(step, { into })(parameters), ShapeMismatch)
+      assert.strictEqual(backend.usage().buffers, before)
+    }
   })
 
   it("accumulates into given gradients", () => {

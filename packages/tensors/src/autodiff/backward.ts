@@ -54,8 +54,24 @@ export const backward = (
           gradient.release()
         }
       }
+      /** Hands gradients over; when one cannot be summed, all of them are given back. */
+      const putAll = (variables: readonly (Variable | undefined)[], produced: readonly (Tensor | undefined)[]) => {
+        try {
+          for (const [index, variable] of variables.entries()) {
+            const gradient = produced[index]
+            if (variable === undefined) gradient?.release()
+            else if (gradient !== undefined) put(variable, gradient)
+          }
+        } catch (error) {
+          for (const gradient of produced) gradient?.release()
+          throw error
+        }
+      }
       try {
-        for (const [variable, gradient] of seeds) put(variable, gradient)
+        putAll(
+          seeds.map(([variable]) => variable),
+          seeds.map(([, gradient]) => gradient)
+        )
         for (let node = tape.nodes.pop(); node !== undefined; node = tape.nodes.pop()) {
           const { inputs, outputs, saved } = node
           try {
@@ -65,12 +81,7 @@ export const backward = (
               scope(() => node.backward(cotangents)),
               cotangents
             )
-            for (const [index, input] of inputs.entries()) {
-              const gradient = produced[index]
-              if (gradient === undefined) continue
-              if (input === undefined) gradient.release()
-              else put(input, gradient)
-            }
+            putAll(inputs, produced)
           } finally {
             for (const tensor of saved) tensor.release()
             for (const output of outputs) {

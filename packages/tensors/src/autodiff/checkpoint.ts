@@ -21,16 +21,21 @@ export const checkpoint = <I extends { readonly [name: string]: Tensor }>(
   tape.record("checkpoint", operands, [output], operands, ([cotangent], saved) => {
     if (cotangent === undefined) return []
     const inner = new Tape()
-    const views = saved as readonly Tensor[]
-    const variables = views.map((view, index) => (tracked[index] ? inner.watch(view) : undefined))
-    const again = Object.fromEntries(names.map((name, index) => [name, views[index]!])) as I
-    const result = withTape(inner, () => scope(() => body(again)))
-    const root = inner.variableOf(result)
-    const targets = variables.filter((variable) => variable !== undefined)
-    if (root === undefined) return []
-    const seed = unscoped(() => cotangent.alias())
-    const found = [...backward(inner, [[root, seed]], targets)]
-    return variables.map((variable) => (variable === undefined ? undefined : found.shift()))
+    try {
+      const views = saved as readonly Tensor[]
+      const variables = views.map((view, index) => (tracked[index] ? inner.watch(view) : undefined))
+      const again = Object.fromEntries(names.map((name, index) => [name, views[index]!])) as I
+      const result = withTape(inner, () => scope(() => body(again)))
+      const root = inner.variableOf(result)
+      const targets = variables.filter((variable) => variable !== undefined)
+      if (root === undefined) return []
+      const seed = unscoped(() => cotangent.alias())
+      const found = [...backward(inner, [[root, seed]], targets)]
+      return variables.map((variable) => (variable === undefined ? undefined : found.shift()))
+    } finally {
+      // The body may fail half way the second time: memory was free the first time.
+      inner.clear()
+    }
   })
   return output
 }

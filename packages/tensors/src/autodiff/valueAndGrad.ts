@@ -48,11 +48,11 @@ export const valueAndGrad =
         const { into } = options
         const accumulators = new Map(into ? names.map((name, index) => [variables[index]!, into[name]!] as const) : [])
         const seed = unscoped(() => tensor(value.backend, [1], value.shape))
-        const found = backward(tape, [[root, seed]], variables, accumulators)
+        const found = backward(tape, [[root, seed]], variables, accumulators).map(adopted)
         const gradients = Object.fromEntries(
           names.map((name, index) => {
             const parameter = parameters[name]!
-            return [name, into?.[name] ?? adopted(found[index]) ?? zeros(parameter.backend, parameter.shape)]
+            return [name, into?.[name] ?? found[index] ?? zeros(parameter.backend, parameter.shape)]
           })
         ) as GradientsOf<P>
         return { value: keepIfOutside(value, parameters), gradients, auxiliary }
