@@ -32,12 +32,16 @@ export class DTypeMismatch extends TensorError {
   readonly operand: string
   readonly expected: readonly DType[]
   readonly actual: DType
-  constructor(kernel: string, operand: string, expected: readonly DType[], actual: DType) {
-    super(`${kernel}: operand "${operand}" is ${actual}, expected ${expected.join(" or ")}; convert it with cast()`)
+  readonly shape: Shape
+  constructor(kernel: string, operand: string, expected: readonly DType[], actual: DType, shape: Shape) {
+    super(
+      `${kernel}: operand "${operand}" ${formatShape(shape)} is ${actual}, expected ${expected.join(" or ")}; convert it with cast()`
+    )
     this.kernel = kernel
     this.operand = operand
     this.expected = expected
     this.actual = actual
+    this.shape = shape
   }
 }
 
@@ -69,19 +73,26 @@ export class ReleasedTensor extends TensorError {
   }
 }
 
+/** An operand, and where it lives. */
+export interface PlacedOperand {
+  readonly operand: string
+  readonly shape: Shape
+  readonly backend: string
+}
+
 /** Operands live on different backends. */
 export class ForeignTensor extends TensorError {
   readonly _tag = "ForeignTensor"
   readonly kernel: string
   readonly operand: string
-  readonly expected: string
-  readonly actual: string
-  constructor(kernel: string, operand: string, expected: string, actual: string, shape: Shape) {
-    super(
-      `${kernel}: operand "${operand}" ${formatShape(shape)} lives on backend ${actual}, the others on ${expected}; move it with read and upload`
-    )
+  readonly expected: PlacedOperand
+  readonly actual: PlacedOperand
+  constructor(kernel: string, expected: PlacedOperand, actual: PlacedOperand) {
+    const place = ({ operand, shape, backend }: PlacedOperand) =>
+      `"${operand}" ${formatShape(shape)} lives on backend ${backend}`
+    super(`${kernel}: operand ${place(actual)}, but ${place(expected)}; move it with read and upload`)
     this.kernel = kernel
-    this.operand = operand
+    this.operand = actual.operand
     this.expected = expected
     this.actual = actual
   }

@@ -1,17 +1,24 @@
 /** Calls a kernel: checks operands, allocates outputs, runs, and records the call for differentiation. */
 import { currentTape } from "./autodiff/Tape.ts"
-import type { Backend, Operand } from "./Backend.ts"
+import type { Operand } from "./Backend.ts"
 import { DTypeMismatch, ForeignTensor, MissingOperand } from "./Errors.ts"
 import type { AnyKernel, InputSpec, Kernel, Shapes, Tensors } from "./Kernel.ts"
 import type { Shape } from "./Shape.ts"
 import { Tensor } from "./Tensor.ts"
 
-const checkOperand = (kernel: AnyKernel, name: string, spec: InputSpec, tensor: Tensor, backend: Backend): Operand => {
+type Named = readonly [name: string, tensor: Tensor]
+
+const placeOf = ([operand, { shape, backend }]: Named) => ({ operand, shape, backend: backend.name })
+
+/** Checks one operand; all live where the first of them does. */
+const checkOperand = (kernel: AnyKernel, spec: InputSpec, [name, tensor]: Named, first: Named): Operand => {
   tensor.assertLive(kernel.name, name)
-  if (tensor.backend !== backend) {
-    throw new ForeignTensor(kernel.name, name, backend.name, tensor.backend.name, tensor.shape)
+  if (tensor.backend !== first[1].backend) {
+    throw new ForeignTensor(kernel.name, placeOf(first), placeOf([name, tensor]))
   }
-  if (!spec.dtypes.includes(tensor.dtype)) throw new DTypeMismatch(kernel.name, name, spec.dtypes, tensor.dtype)
+  if (!spec.dtypes.includes(tensor.dtype)) {
+    throw new DTypeMismatch(kernel.name, name, spec.dtypes, tensor.dtype, tensor.shape)
+  }
   return { handle: tensor.storage.handle, dtype: tensor.dtype, shape: tensor.shape }
 }
 
@@ -24,20 +31,23 @@ export const apply = <I extends string, O extends string, A extends object>(
   inputs: Tensors<I>,
   attributes: A
 ): { readonly [K in O]: Tensor } => {
-  const backend = (Object.values(inputs) as (Tensor | undefined)[]).find((tensor) => tensor)?.backend
+  const first = (Object.entries(inputs) as [string, Tensor | undefined][]).find((entry): entry is [string, Tensor] =>
+    Boolean(entry[1])
+  )
   const operands: { [name: string]: Operand } = {}
   const shapes: { [name: string]: Shape } = {}
   for (const name of Object.keys(kernel.inputs) as I[]) {
     const tensor = inputs[name]
     const spec: InputSpec = kernel.inputs[name]
-    if (tensor === undefined || backend === undefined) {
+    if (tensor === undefined || first === undefined) {
       if (spec.optional) continue
       throw new MissingOperand(kernel.name, name)
     }
-    operands[name] = checkOperand(kernel, name, spec, tensor, backend)
+    operands[name] = checkOperand(kernel, spec, [name, tensor], first)
     shapes[name] = tensor.shape
   }
-  if (backend === undefined) throw new MissingOperand(kernel.name, Object.keys(kernel.inputs).join(", "))
+  if (first === undefined) throw new MissingOperand(kernel.name, Object.keys(kernel.inputs).join(", "))
+  const { backend } = first[1]
 
   const inferred = kernel.infer(shapes as Shapes<I>, attributes)
   const outputs: { [name: string]: Tensor } = {}

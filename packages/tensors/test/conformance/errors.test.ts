@@ -101,16 +101,18 @@ describe.each(kernels.map((kernel) => [kernel.name, kernel] as const))("%s", (na
   it("names the operand whose dtype it does not read", () => {
     for (const operand of operands) {
       const accepted = kernel.inputs[operand]!.dtypes
+      const { shape } = sample.inputs[operand]!
       for (const dtype of dtypes.filter((other) => !accepted.includes(other))) {
         const error = errorOf(() => {
-          const { shape } = sample.inputs[operand]!
           const wrong = tensor(backend, new Array<number>(sizeOf(shape)).fill(0), shape, dtype)
           return apply(kernel, { ...upload(backend, sample), [operand]: wrong }, sample.attributes)
         })
         assert.instanceOf(error, DTypeMismatch)
         assert.strictEqual(error.kernel, name)
         assert.strictEqual(error.operand, operand)
-        assert.include(error.message, `operand "${operand}" is ${dtype}, expected ${accepted.join(" or ")}`)
+        assert.deepEqual(error.shape, shape)
+        const said = `operand "${operand}" ${formatShape(shape)} is ${dtype}, expected ${accepted.join(" or ")}`
+        assert.include(error.message, said)
       }
     }
   })
@@ -153,7 +155,11 @@ describe.each(kernels.map((kernel) => [kernel.name, kernel] as const))("%s", (na
       // Where the first operand is the foreign one, the second is the first to differ from it.
       const blamed = operand === Object.keys(kernel.inputs)[0] ? error.operand : operand
       assert.strictEqual(error.operand, blamed)
-      assert.include(error.message, formatShape(sample.inputs[blamed]!.shape))
+      for (const { operand, shape } of [error.actual, error.expected]) {
+        assert.deepEqual(shape, sample.inputs[operand]!.shape)
+        assert.include(error.message, `"${operand}" ${formatShape(shape)} lives on backend `)
+      }
+      assert.notStrictEqual(error.expected.operand, error.operand)
     }
   })
 })
