@@ -8,6 +8,8 @@ export interface ModeOptions {
   /** What this backend runs a kernel with; a kernel without one fails the suite. */
   readonly bodyOf: (kernel: AnyKernel) => unknown
   readonly tolerance: BackendTolerance
+  /** Whether some machines lack it. Where not, a start that fails is a failure of the suite, never a skip. Default false. */
+  readonly optional?: boolean
   /** Whether kernels whose own tolerance is zero (quantization) are held to it. Default true. */
   readonly exact?: boolean
   /** Whether NaN and infinity behave as in IEEE 754; WGSL lets an implementation assume that there are none. Default true. */
@@ -25,12 +27,12 @@ export interface Mode extends ModeOptions {
   readonly backend: Backend | undefined
 }
 
-/** Starts a mode, or says why it is not there. Anything but BackendUnavailable is a failure of the suite. */
+/** Starts a mode, or says why an optional one is not there. Anything but its BackendUnavailable is a failure of the suite. */
 export const startMode = async (options: ModeOptions): Promise<Mode> => {
   try {
     return { ...options, backend: await options.start() }
   } catch (error) {
-    if (!(error instanceof BackendUnavailable)) throw error
+    if (!(options.optional && error instanceof BackendUnavailable)) throw error
     return { ...options, backend: undefined, unavailable: error.message }
   }
 }

@@ -11,6 +11,7 @@ for (const mode of ["cpu", "webasm", "headlessgl", "webgpu"] as const) {
       start: () => makeGpujsBackend({ mode }),
       bodyOf: (kernel) => kernel.gpujs,
       tolerance: tolerances.gpujs,
+      optional: mode === "headlessgl" || mode === "webgpu",
       checksIndices: true,
       // GLSL ES 1.00 promises no NaN: Mesa takes NaN >= 1 for true.
       ieee: mode !== "headlessgl",

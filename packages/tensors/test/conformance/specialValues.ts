@@ -2,36 +2,8 @@
 import type { AnyKernel } from "../../src/index.ts"
 import type { AnySample } from "./runSample.ts"
 
-/** Formulas with several ways to write them, which differ at infinity (infinity times zero): NaN only. */
-const nanOnly = [
-  "adamStep",
-  "clipFactor",
-  "confidenceRows",
-  "crossEntropyRows",
-  "gelu",
-  "geluGradient",
-  "klRows",
-  "layerNorm",
-  "layerNormGradient",
-  "layerScaleAddGradient",
-  "rmsNorm",
-  "rmsNormGradient",
-  "rotary",
-  "scatterAddRows",
-  "siluTimes",
-  "siluTimesGradient",
-  "softmaxGradient",
-  "squaredError",
-  "squaredErrorGradient"
-]
-
-/**
- * No meaning: quantizers need finite weights, which their callers check; attention may multiply a key that is not seen by 0,
- * and 0 times NaN is NaN.
- */
+/** No meaning: rounding to a grid needs finite weights, which the callers of these check. */
 const withoutMeaning = [
-  "attention",
-  "attentionGradient",
   "adaroundInitial",
   "adaroundPenalty",
   "adaroundPenaltyGradient",
@@ -55,12 +27,29 @@ const withoutMeaning = [
   "gridDecode"
 ]
 
-/** Two samples of several elements, with one special number planted in each f32 operand in turn. */
-export const specialSamples = (kernel: AnyKernel, samples: readonly AnySample[]): readonly AnySample[] => {
+/** Operands whose infinity says something of its own: of a query that sees no key, the sum of exponentials is 0. */
+const infinityMeans: { readonly [kernel: string]: readonly string[] } = { attentionGradient: ["logSumExp"] }
+
+/**
+ * Operands that a body may multiply by 0 where the definition leaves them out: keys that a query does not see, the weight of
+ * a row times a smoothing of 0. 0 times NaN or infinity is NaN, so more of them may come out.
+ */
+const timesZero: { readonly [kernel: string]: readonly string[] } = {
+  attention: ["q", "k", "v"],
+  attentionGradient: ["q", "k", "v", "y", "logSumExp", "dy"],
+  crossEntropyRows: ["weights"],
+  klRows: ["weights"]
+}
+
+export interface SpecialSample {
+  readonly sample: AnySample
+  /** Whether NaN may also come out where the definition has none. */
+  readonly mayAdd: boolean
+}
+
+/** Two samples of several elements, with NaN and both infinities planted in each f32 operand in turn. */
+export const specialSamples = (kernel: AnyKernel, samples: readonly AnySample[]): readonly SpecialSample[] => {
   if (withoutMeaning.includes(kernel.name)) return []
-  const specials = nanOnly.includes(kernel.name)
-    ? [Number.NaN]
-    : [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   const small = samples.filter(({ inputs }) => {
     const sizes = Object.values(inputs).map(({ values }) => values.length)
     return Math.min(...sizes) > 0 && Math.max(...sizes) < 1000
@@ -68,14 +57,18 @@ export const specialSamples = (kernel: AnyKernel, samples: readonly AnySample[])
   return small.slice(-2).flatMap((sample) =>
     Object.entries(sample.inputs).flatMap(([name, operand]) => {
       if ((operand.dtype ?? "f32") !== "f32") return []
+      const mayAdd = timesZero[kernel.name]?.includes(name) ?? false
+      const nanOnly = infinityMeans[kernel.name]?.includes(name)
+      const specials = nanOnly ? [Number.NaN] : [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
       return specials.map((special) => {
         const values = Float32Array.from(operand.values)
         values[Math.floor(values.length / 2)] = special
-        return {
+        const planted = {
           ...sample,
           name: `${sample.name}, ${special} in ${name}`,
           inputs: { ...sample.inputs, [name]: { ...operand, values } }
         }
+        return { sample: planted, mayAdd }
       })
     })
   )

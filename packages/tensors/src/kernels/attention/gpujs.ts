@@ -6,10 +6,9 @@ import { type AttentionAttributes, type AttentionSize, attentionSize } from "./g
 /** Elements of a block of scores [B H, rows, S]: 64 MiB. */
 const mostScores = 2 ** 24
 
-/** What stands for the score of a key that a query does not see: below every finite score, and finite. */
 const helpers = [logarithm, power, quotient]
 
-/** 1 where query t of item `item` sees key s. */
+/** scale q k of query y and key x; the least f32 stands for a key that is not seen: below every score, and finite. */
 function scoreOf(this: Thread, q: Values, k: Values, keyMask: Values, scale: number) {
   const item = quotient(this.thread.z, this.constants.heads)
   const head = this.thread.z - item * this.constants.heads
@@ -42,9 +41,20 @@ function scoreOf(this: Thread, q: Values, k: Values, keyMask: Values, scale: num
   return sum * scale
 }
 
-/** exp(score - most) of a key that is seen, 0 of one that is not; all three are per row of the block. */
+/**
+ * exp(score - most) of a key that is seen, 0 of one that is not; NaN where nothing but scores of -infinity is seen. All
+ * three are per row of the block.
+ */
 function powerOf(this: Thread, scores: Values, most: Values) {
   if (scores[this.thread.y * this.constants.keys + this.thread.x] < -3e38) {
+    if (scores[this.thread.y * this.constants.keys + this.thread.x] < -3.4028234663852886e38) {
+      if (most[this.thread.y] < -3e38) {
+        return (
+          scores[this.thread.y * this.constants.keys + this.thread.x] -
+          scores[this.thread.y * this.constants.keys + this.thread.x]
+        )
+      }
+    }
     return 0
   }
   return power(scores[this.thread.y * this.constants.keys + this.thread.x] - most[this.thread.y])

@@ -4,8 +4,9 @@ import { power } from "../../backends/gpujs/numbers.ts"
 import { mostOfRows, sumRows } from "../../backends/gpujs/reductions.ts"
 import { sumOfPowers } from "../softmax/gpujs.ts"
 
+/** 1 / total, and NaN where the total is 0: of a row of -infinity. */
 function inverse(this: Thread, total: Values) {
-  return 1 / total[this.thread.x]
+  return total[this.thread.x] / (total[this.thread.x] * total[this.thread.x])
 }
 
 export const gpujs: GpujsBody<"logits", "confidence"> = {
