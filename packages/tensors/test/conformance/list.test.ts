@@ -40,12 +40,15 @@ const largestOf = (kernel: AnyKernel): readonly number[] =>
 
 describe.each(kernels.map((kernel) => [kernel.name, kernel] as const))("samples of %s", (name, kernel) => {
   const samples = samplesOf(kernel)
-  const extents = samples.flatMap(({ inputs }) => Object.values(inputs).flatMap(({ shape }) => shape))
+  const shapesOf = ({ inputs }: (typeof samples)[number]) =>
+    Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, shape]))
+  const extents = samples.flatMap((sample) => Object.values(shapesOf(sample)).flat())
 
   it("have different names and fit the kernel", () => {
     assert.strictEqual(new Set(samples.map(({ name }) => name)).size, samples.length)
-    for (const { inputs, attributes } of samples) {
-      const shapes = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, shape]))
+    for (const sample of samples) {
+      const { attributes } = sample
+      const shapes = shapesOf(sample)
       const inferred = kernel.infer(shapes, attributes)
       assert.sameMembers(Object.keys(inferred), [...kernel.outputs])
       const outputs = Object.fromEntries(Object.entries(inferred).map(([name, { shape }]) => [name, shape]))
@@ -62,6 +65,10 @@ describe.each(kernels.map((kernel) => [kernel.name, kernel] as const))("samples 
       extents.some((extent) => extent > 4 && extent % 4 !== 0),
       "an extent above 4 that 4 does not divide"
     )
+    const results = samples.flatMap((sample) =>
+      Object.values(kernel.infer(shapesOf(sample), sample.attributes)).flatMap(({ shape }) => shape)
+    )
+    assert.includeMembers([...extents, ...results], [1, 3, 17])
     assert.include(extents, 0, "an empty operand")
     assert.isAtLeast(Math.max(...largestOf(kernel)), 2048, "a large operand")
   })

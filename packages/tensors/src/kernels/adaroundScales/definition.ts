@@ -45,7 +45,8 @@ export const adaroundScalesKernel = defineKernel<"weight", "scale" | "zero", Ada
         { shape: [3, 64], bits: 4, group: 32 },
         { shape: [2, 21], bits: 3, group: 7 },
         { shape: [0, 8], bits: 2, group: 4 },
-        { shape: [33, 96], bits: 4, group: 32 }
+        { shape: [33, 96], bits: 4, group: 32 },
+        { shape: [1, 17], bits: 2, group: 17 }
       ].map(({ shape, bits, group }) => ({
         name: `${method} ${shape.join("x")} b${bits} g${group}`,
         inputs: { weight: normals(random, shape, 0.02) },

@@ -22,7 +22,8 @@ const cases: readonly { readonly shape: Shape; readonly group: number; readonly 
   { shape: [3, 21], group: 7, bits: 3 },
   { shape: [5, 32], group: 16, bits: 2 },
   { shape: [0, 4], group: 2, bits: 4 },
-  { shape: [35, 96], group: 32, bits: 4 }
+  { shape: [35, 96], group: 32, bits: 4 },
+  { shape: [17, 3], group: 3, bits: 2 }
 ]
 
 const operands = (random: SampleRandom, { shape, group, bits }: (typeof cases)[number]) => {

@@ -41,7 +41,8 @@ export const gramKernel = defineKernel<"x", "gram", GramAttributes>({
       { tokens: 37, columns: 64, group: 16 },
       { tokens: 5, columns: 21, group: 7 },
       { tokens: 3, columns: 0, group: 4 },
-      { tokens: 67, columns: 96, group: 32 }
+      { tokens: 67, columns: 96, group: 32 },
+      { tokens: 17, columns: 17, group: 17 }
     ].map(({ tokens, columns, group }) => ({
       name: `${tokens}x${columns} g${group}`,
       inputs: { x: normals(random, [tokens, columns]) },
@@ -61,7 +62,8 @@ const searchCases: readonly SearchCase[] = [
   { rows: 0, columns: 8, bits: 2, group: 4 },
   { rows: 33, columns: 64, bits: 2, group: 16 },
   { rows: 5, columns: 32, bits: 2, group: 16, arithmetic: "bf16" },
-  { rows: 7, columns: 42, bits: 4, group: 21, arithmetic: "bf16" }
+  { rows: 7, columns: 42, bits: 4, group: 21, arithmetic: "bf16" },
+  { rows: 1, columns: 17, bits: 2, group: 17 }
 ]
 
 export const clipSearchKernel = defineKernel<

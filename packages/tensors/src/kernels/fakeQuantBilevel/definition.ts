@@ -29,7 +29,9 @@ const sampleCases: readonly (readonly [Shape, BilevelAttributes])[] = [
   [[6, 21], { bits: 3, group: 7, scaleGroup: 3, secondLevel: "f32", commonScale: "exact", arithmetic: "f32" }],
   [[16, 32], { bits: 2, group: 16, scaleGroup: 16, secondLevel: "f32", commonScale: "reference", arithmetic: "bf16" }],
   [[0, 32], { bits: 2, group: 16, scaleGroup: 16, secondLevel: "f32", commonScale: "exact", arithmetic: "f32" }],
-  [[67, 96], { bits: 4, group: 32, scaleGroup: 67, secondLevel: "f32", commonScale: "exact", arithmetic: "f32" }]
+  [[67, 96], { bits: 4, group: 32, scaleGroup: 67, secondLevel: "f32", commonScale: "exact", arithmetic: "f32" }],
+  [[17, 3], { bits: 2, group: 3, scaleGroup: 17, secondLevel: "f16", commonScale: "exact", arithmetic: "f32" }],
+  [[1, 51], { bits: 3, group: 17, scaleGroup: 3, secondLevel: "f32", commonScale: "exact", arithmetic: "f32" }]
 ]
 
 const nameOf = (shape: Shape, { bits, group, scaleGroup, secondLevel, arithmetic }: BilevelAttributes): string =>

@@ -25,7 +25,8 @@ const cases: readonly (readonly [Shape, CodebookAttributes])[] = [
   [[3, 21], { group: 7, levels: eight }],
   [[5, 32], { group: 16, levels: [-0.75, 0.75] }],
   [[0, 4], { group: 2, levels: eight }],
-  [[67, 96], { group: 32, levels: eight }]
+  [[67, 96], { group: 32, levels: eight }],
+  [[17, 3], { group: 3, levels: eight }]
 ]
 
 const nameOf = (shape: Shape, { group, levels }: CodebookAttributes): string =>

@@ -33,7 +33,8 @@ const cases: readonly (readonly [Shape, UniformAttributes])[] = [
   [
     [67, 192],
     { bits: 4, group: 64, symmetric: false, rounding: "nearestThenZero", roundZero: true, rangeGradient: true }
-  ]
+  ],
+  [[17, 3], { bits: 2, group: 3, symmetric: false, rounding: "sum", roundZero: true, rangeGradient: false }]
 ]
 
 const nameOf = (shape: Shape, { bits, group, symmetric, rounding, rangeGradient }: UniformAttributes): string =>

@@ -14,7 +14,8 @@ const cases = [
   { rows: 3, columns: 21, group: 7, bits: 3 },
   { rows: 1, columns: 1, group: 1, bits: 8 },
   { rows: 0, columns: 8, group: 4, bits: 2 },
-  { rows: 67, columns: 96, group: 32, bits: 4 }
+  { rows: 67, columns: 96, group: 32, bits: 4 },
+  { rows: 17, columns: 3, group: 3, bits: 2 }
 ]
 
 const grid = (random: SampleRandom, { rows, columns, group, bits }: (typeof cases)[number]) => {

@@ -16,7 +16,8 @@ const cases = [
   { tiles: 1, channels: 1, grid: 1, patch: 1 },
   { tiles: 2, channels: 3, grid: 2, patch: 3 },
   { tiles: 0, channels: 3, grid: 2, patch: 2 },
-  { tiles: 1, channels: 3, grid: 5, patch: 7 }
+  { tiles: 1, channels: 3, grid: 5, patch: 7 },
+  { tiles: 1, channels: 1, grid: 17, patch: 1 }
 ]
 
 export const patchesKernel = defineKernel<"x", "y", PatchesAttributes>({

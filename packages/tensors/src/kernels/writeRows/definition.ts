@@ -45,6 +45,15 @@ export const writeRowsKernel = defineKernel<"target" | "rows" | "index", never, 
       attributes: {}
     },
     {
+      name: "one of seventeen",
+      inputs: {
+        target: normals(random, [17, 3]),
+        rows: normals(random, [1, 3]),
+        index: { shape: [1], dtype: "i32", values: [16] }
+      },
+      attributes: {}
+    },
+    {
       name: "none",
       inputs: {
         target: normals(random, [2, 3]),
