@@ -1,7 +1,6 @@
 /** Plans the calls of kernels: in which memory they run, what is copied there, how the work is cut into parts. */
 import type { Handle, Operand } from "../../Backend.ts"
 import { bytesOfArray, elementBytes } from "../../DType.ts"
-import { UnsupportedKernel } from "../../Errors.ts"
 import type { Memories, Room } from "./Memories.ts"
 import type {
   AttentionCall,
@@ -9,16 +8,15 @@ import type {
   NativeEngine,
   PartialSums,
   ProductCall,
-  ProductOperand,
   RowOperand,
   RowsCall
 } from "./NativeBody.ts"
 import type { Pool } from "./Pool.ts"
 import { planAttention, planAttentionGradient } from "./planAttention.ts"
-import { slices } from "./slices.ts"
+import { planProduct } from "./planProduct.ts"
 import { fitsScratch } from "./thread/rows.ts"
 import { panelBytes, scratchBytes } from "./thread/Thread.ts"
-import type { Matrix, RowsTask, TaskOperand } from "./thread/tasks.ts"
+import type { RowsTask, TaskOperand } from "./thread/tasks.ts"
 import { type Visitor, Visits } from "./Visits.ts"
 
 /** Storage of a tensor. It gets its place when it is written first, because what writes it tells where it belongs. */
@@ -36,6 +34,8 @@ const bytesAlone = 96 * 1024
 const mostPartials = 32
 /** At and below this many rows of x, y = x W^T is bound by reading W: one pass of dot products. */
 const mostDotRows = 4
+/** Rows of W that a pass reads at once: parts of as many or a multiple leave none over to be read alone. */
+const dotStreams = 8
 /** Tables that are kept, the oldest goes first. */
 const mostTables = 8
 const blockBytes = scratchBytes - panelBytes
@@ -130,33 +130,13 @@ export class Engine implements NativeEngine {
   }
 
   product(call: ProductCall): void {
-    const { batch, m, n, k, a, b, c, bias, accumulate = false } = call
-    const type = b.operand.dtype
-    if (type === "u8" || type === "i32") throw new UnsupportedKernel(this.kernel, "native", `b is ${type}`)
+    const { batch, m, k, a, b } = call
     if (batch === 1 && m > 0 && m <= mostDotRows && k > 0 && !a.transposed && b.transposed) {
       this.dotRows(call)
       return
     }
-    const target = this.place(c, { preferred: this.place(a.operand).memory })
-    const matrix = (item: ProductOperand, rows: number, columns: number): Matrix => {
-      const { operand, transposed, stride = transposed ? rows : columns, batchStride = rows * columns } = item
-      const { memory, offset } = this.place(operand)
-      return { memory, offset, stride, transposed, batchBytes: elementBytes(operand.dtype) * batchStride }
-    }
     Visits.during(this.kernel, this.memories, (visits) => {
-      this.pool.run(this.kernel, {
-        kind: "product",
-        batch,
-        m,
-        n,
-        k,
-        a: matrix(a, m, k),
-        b: { ...matrix(b.sharedByBatch ? { ...b, batchStride: 0 } : b, k, n), type },
-        c: matrix({ operand: c, transposed: false }, m, n),
-        accumulate,
-        ...(bias ? { bias: visits.whole(this.visitor(bias, { reads: true }), target.memory) } : {}),
-        ...slices(batch, m, n, k, this.pool.threads)
-      })
+      for (const task of planProduct(this, visits, this.pool, call)) this.pool.run(this.kernel, task)
     })
   }
 
@@ -191,6 +171,7 @@ export class Engine implements NativeEngine {
     this.rows({
       entry: "dotRows",
       rows: n,
+      together: dotStreams,
       operands: [
         { operand, rowBytes: k * elementBytes(operand.dtype), reads: true, writes: false },
         whole(a.operand, true, false),

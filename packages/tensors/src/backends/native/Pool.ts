@@ -21,6 +21,8 @@ interface Member {
 
 export class Pool {
   readonly threads: number
+  /** Whether the library multiplies bf16 faster than f32. */
+  readonly multipliesBfloat16: boolean
   private readonly own: Thread
   private readonly control: Control
   private readonly members: readonly Member[]
@@ -30,6 +32,7 @@ export class Pool {
 
   private constructor(own: Thread, control: Control, members: readonly Member[], entries: readonly string[]) {
     this.own = own
+    this.multipliesBfloat16 = own.products?.bf16 !== undefined
     this.control = control
     this.members = members
     this.entries = new Map(entries.map((name, index) => [name, index]))

@@ -2,9 +2,10 @@
 
 /** Floating-point operations below which a product is not worth waking threads for. */
 const flopsPerSlice = 2e6
-/** Slices a thread: more balance the threads better, but each packs its operands again, which small products do not repay. */
+/** Slices a thread: more balance the threads better, but each packs its operands again, which only large ones repay. */
 const slicesPerThread = 3
-const flopsToBalance = 512e6
+/** Elements of C below which a slice is not cut further, unless a thread would have none. */
+const elementsToBalance = 1.5 * 2 ** 20
 
 const upTo = (multiple: number, extent: number): number => Math.ceil(extent / multiple) * multiple
 
@@ -18,7 +19,8 @@ export const slices = (
 ): { readonly sliceM: number; readonly sliceN: number } => {
   const whole = { sliceM: Math.max(1, m), sliceN: Math.max(1, n) }
   const flops = 2 * batch * m * n * k
-  const most = flops < flopsToBalance * threads ? threads : slicesPerThread * threads
+  const large = Math.floor((batch * m * n) / elementsToBalance)
+  const most = Math.min(slicesPerThread * threads, Math.max(threads, large - (large % threads)))
   const wanted = threads === 1 ? 1 : Math.min(most, Math.floor(flops / flopsPerSlice))
   const perMatrix = Math.ceil(wanted / Math.max(1, batch))
   if (perMatrix <= 1) return whole

@@ -16,6 +16,14 @@ const at = (x: Matrix, item: number, row: number, column: number, bytes: number)
   transposed: x.transposed
 })
 
+/** A rectangle of C. */
+interface Slice {
+  readonly row: number
+  readonly rows: number
+  readonly column: number
+  readonly columns: number
+}
+
 export const runProduct = (thread: Thread, task: ProductTask, part: number): void => {
   const { m, n, k, a, b, c, sliceM, sliceN, bias } = task
   const slicesN = Math.ceil(n / sliceN)
@@ -26,6 +34,7 @@ export const runProduct = (thread: Thread, task: ProductTask, part: number): voi
   const rows = Math.min(sliceM, m - row)
   const columns = Math.min(sliceN, n - column)
   const target = at(c, item, row, column, 4)
+  if (task.parts !== undefined && multiplyParts(thread, task, task.parts, { row, rows, column, columns })) return
   if (bias !== undefined) {
     thread.entry(c.memory, "fillRows")(rows, columns, bias + 4 * column, target.offset, c.stride)
   }
@@ -52,4 +61,41 @@ export const runProduct = (thread: Thread, task: ProductTask, part: number): voi
       multiply(thread, rows, count, depth, at(a, item, row, inner, 4), widened, slice, accumulate || inner > 0)
     }
   }
+}
+
+/**
+ * A slice of a product by its parts, the lowest first. False where it is not finite: an infinite weight times a part that is
+ * 0 gives NaN, in every row, for which the whole number has infinity; the slice has to be computed again then.
+ */
+const multiplyParts = (
+  thread: Thread,
+  { m, k, a, b, c, bias }: ProductTask,
+  parts: number,
+  { row, rows, column, columns }: Slice
+): boolean => {
+  const target = at(c, 0, row, column, 4)
+  if (bias !== undefined) {
+    thread.entry(c.memory, "fillRows")(rows, columns, bias + 4 * column, target.offset, c.stride)
+  }
+  const [left, right] = [thread.home(a.memory).address, thread.home(b.memory).address]
+  const weights = at(b, 0, 0, column, 2)
+  for (let part = 0; part < 3; part++) {
+    const offset = parts + 2 * (part * m * k + row * k)
+    const beta = part > 0 || bias !== undefined ? 1 : 0
+    thread.products!.bf16!(
+      rows,
+      columns,
+      k,
+      left + offset,
+      k,
+      false,
+      right + weights.offset,
+      weights.stride,
+      weights.transposed,
+      beta,
+      thread.home(c.memory).address + target.offset,
+      c.stride
+    )
+  }
+  return new Float32Array(thread.home(c.memory).memory.buffer, target.offset, columns).every(Number.isFinite)
 }

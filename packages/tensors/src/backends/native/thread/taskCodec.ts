@@ -174,6 +174,7 @@ export const writeTask = (task: Task, numbers: Float64Array, entries: ReadonlyMa
       writer.matrix(task.c)
       writer.flag(task.accumulate)
       writer.put(task.bias ?? absent)
+      writer.put(task.parts ?? absent)
       writer.put(task.sliceM)
       writer.put(task.sliceN)
       break
@@ -208,9 +209,11 @@ export const readTask = (numbers: Float64Array, entries: readonly string[]): Tas
       const [batch, m, n, k] = [reader.take(), reader.take(), reader.take(), reader.take()]
       const a = reader.matrix()
       const b = { ...reader.matrix(), type: weightTypes[reader.take()]! }
-      const [c, accumulate, bias] = [reader.matrix(), reader.flag(), reader.optional()]
+      const [c, accumulate] = [reader.matrix(), reader.flag()]
+      const [bias, parts] = [reader.optional(), reader.optional()]
       const cut = { sliceM: reader.take(), sliceN: reader.take() }
-      return { kind, batch, m, n, k, a, b, c, accumulate, ...(bias === undefined ? {} : { bias }), ...cut }
+      const product = { kind, batch, m, n, k, a, b, c, accumulate, ...cut }
+      return { ...product, ...(bias === undefined ? {} : { bias }), ...(parts === undefined ? {} : { parts }) }
     }
     case "attention":
       return { kind, ...readAttention(reader) }

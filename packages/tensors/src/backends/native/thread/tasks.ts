@@ -50,6 +50,8 @@ export interface ProductTask {
   readonly accumulate: boolean
   /** [N], in the memory of C. */
   readonly bias?: number
+  /** Three bf16 matrices [3, M, K] that add up to A, in its memory: then B is bf16 too, and the library multiplies those. */
+  readonly parts?: number
   readonly sliceM: number
   readonly sliceN: number
 }
