@@ -1,11 +1,13 @@
 /** Names the bytes that a stage reads from outside, so that a change of them runs it again. */
 import { createHash } from "node:crypto"
-import { createReadStream, existsSync, readdirSync, statSync } from "node:fs"
+import { createReadStream, existsSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { readDatasetMeta } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { StorageFailed } from "../Errors.ts"
+import { allFilesOf, filesOf } from "../model/directoryFiles.ts"
 import type { RecipeSettings } from "../RecipeSettings.ts"
+import { detailsDirectory } from "../reference/QuantDetails.ts"
 
 /** Files whose bytes are hashed up to this size; larger ones count by size and a sample of their bytes. */
 const wholeUpTo = 64 * 2 ** 20
@@ -29,12 +31,15 @@ const hashFile = async (file: string): Promise<string> => {
   return hash.digest("hex")
 }
 
-/** Files that make a model: all that its directory holds at the top, in order of name. */
-const modelFiles = (directory: string): readonly string[] =>
-  readdirSync(directory, { withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.(json|safetensors|txt)$/.test(entry.name))
-    .map(({ name }) => join(directory, name))
-    .sort()
+/** Files that make a model: all that its directory holds at the top, in order of name, and what the reference wrote below it. */
+const modelFiles = (directory: string): readonly string[] => {
+  const own = filesOf(directory).filter((name) => /\.(json|safetensors|txt|bin)$/.test(name))
+  const details = detailsDirectory(directory)
+  return [
+    ...own.map((name) => join(directory, name)),
+    ...(details === undefined ? [] : allFilesOf(details).map((name) => join(details, name)))
+  ]
+}
 
 /** What a stage reads besides the model. */
 export interface Reading {

@@ -1,5 +1,4 @@
 /** Writes a deployed model as a directory: tensors, everything else of the source's directory, and what was done to it. */
-import { readdirSync } from "node:fs"
 import { mkdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { AtomicFile, Safetensors } from "@speedq/formats"
@@ -8,6 +7,7 @@ import { parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type DeployedModel, Rest } from "../../model/deployedModel.ts"
+import { filesOf } from "../../model/directoryFiles.ts"
 import type { SourceModel } from "../../model/SourceModel.ts"
 import { withDefault } from "../../options.ts"
 import { codeVersion } from "../../StageKey.ts"
@@ -50,10 +50,19 @@ const isWeights = (name: string): boolean =>
 
 /** Config, tokenizer, remote code, licence: names of all files of a model directory but its weights. */
 export const companionsOf = (directory: string): readonly string[] =>
-  readdirSync(directory, { withFileTypes: true })
-    .filter((entry) => entry.isFile() && !isWeights(entry.name))
-    .map(({ name }) => name)
-    .sort()
+  filesOf(directory).filter((name) => !isWeights(name))
+
+const configName = "config.json"
+
+/**
+ * A companion as the export has it: its own bytes, but for the type of numbers that config.json names. transformers loads
+ * weights in that type, so bf16 there would round away what an export in f32 keeps.
+ */
+const companion = (name: string, bytes: Uint8Array, keepsEveryBit: boolean): Uint8Array => {
+  if (name !== configName || !keepsEveryBit) return bytes
+  const text = new TextDecoder().decode(bytes)
+  return new TextEncoder().encode(text.replace(/("(?:torch_)?dtype"\s*:\s*)"(?:bfloat16|float16)"/g, '$1"float32"'))
+}
 
 /** quantization.json: what was done to which layer, and by what. */
 const describe = (recipe: string, { packed }: DeployedModel, { directory: _directory, ...exported }: Exported) => ({
@@ -87,7 +96,8 @@ export const writeModel = Effect.fn("writeModel")(function* (
   yield* attempt(() => mkdir(directory, { recursive: true }))
   for (const name of companionsOf(from)) {
     const bytes = yield* attempt(() => readFile(join(from, name)))
-    yield* Effect.mapError(AtomicFile.writeWhole(join(directory, name), bytes), failed)
+    const written = companion(name, bytes, format === "fake-quant" && dtype === "f32")
+    yield* Effect.mapError(AtomicFile.writeWhole(join(directory, name), written), failed)
   }
   const { written, maxAbsErr } = yield* Effect.scoped(
     Effect.gen(function* () {
