@@ -15,6 +15,8 @@ import { descriptionName } from "@speedq/pipeline/stages/export/writeModel"
 import { isPackedContainer } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import { openModelDirectory } from "@speedq/vlm-model"
+import { readLayout } from "@speedq/vlm-model/model/configFile"
+import { storedNames } from "@speedq/vlm-model/model/huggingfaceNames"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -89,7 +91,7 @@ const fromPacked = Effect.fnUntraced(function* (path: string) {
   const source: SourceModel = {
     directory,
     weights,
-    stored: new Map(Object.keys(weights).map((name) => [name, [name]]))
+    stored: storedNames(Object.keys(weights), readLayout(path))
   }
   const deployed: DeployedModel = { packed, others, restBits: 16, release: () => {} }
   const directoryOf = (format: string) => `${resolve(path)}-${format}`

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Schema from "effect/Schema"
+import type { Layout } from "./huggingfaceNames.ts"
 import { ModelConfig } from "./ModelConfig.ts"
 import { ModelConfigInvalid } from "./ModelErrors.ts"
 
@@ -11,13 +12,17 @@ const isRecord = (value: unknown): value is Json => typeof value === "object" &&
 
 const first = (value: unknown): unknown => (Array.isArray(value) ? value[0] : value)
 
+/** The transformers-native config keeps the language model's part under another name. */
+const isHuggingface = (raw: unknown): raw is Json & { readonly text_config: Json; readonly vision_config: Json } =>
+  isRecord(raw) && isRecord(raw["text_config"]) && isRecord(raw["vision_config"])
+
 /**
  * The transformers-native config says the same in other words: `text_config`, sizes as [height, width] pairs, other names
  * for biases, norms and the chosen layer, since version 5 `rope_parameters`. Absent keys mean that library's defaults.
  */
 const fromHuggingface = (raw: Json): Json => {
-  if (!isRecord(raw["text_config"]) || !isRecord(raw["vision_config"])) return raw
-  const [text, vision] = [raw["text_config"], raw["vision_config"]]
+  if (!isHuggingface(raw)) return raw
+  const [text, vision] = [raw.text_config, raw.vision_config]
   const rope = isRecord(text["rope_parameters"]) ? text["rope_parameters"] : undefined
   return {
     ...raw,
@@ -34,22 +39,31 @@ const fromHuggingface = (raw: Json): Json => {
   }
 }
 
-/** Decodes config.json of `directory`. Raises ModelConfigInvalid, which names every missing and every wrong key. */
-export const readModelConfig = (directory: string): ModelConfig => {
-  const file = join(directory, "config.json")
-  const fail = (reason: string): never => {
-    throw new ModelConfigInvalid({ file, reason })
-  }
+const fileIn = (directory: string): string => join(directory, "config.json")
+
+const readRaw = (file: string): Json => {
   let raw: unknown
   try {
     raw = JSON.parse(readFileSync(file, "utf8"))
   } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error))
+    throw new ModelConfigInvalid({ file, reason: error instanceof Error ? error.message : String(error) })
   }
-  if (!isRecord(raw)) return fail("it is not a JSON object")
+  if (isRecord(raw)) return raw
+  throw new ModelConfigInvalid({ file, reason: "it is not a JSON object" })
+}
+
+/** Whose words config.json is in, and so whose names the code that it is for gives to tensors. Raises ModelConfigInvalid. */
+export const readLayout = (directory: string): Layout =>
+  isHuggingface(readRaw(fileIn(directory))) ? "huggingface" : "original"
+
+/** Decodes config.json of `directory`. Raises ModelConfigInvalid, which names every missing and every wrong key. */
+export const readModelConfig = (directory: string): ModelConfig => {
+  const file = fileIn(directory)
+  const raw = readRaw(file)
   try {
     return Schema.decodeUnknownSync(ModelConfig)(fromHuggingface(raw), { errors: "all", reportInput: true })
   } catch (error) {
-    return fail(`not an InternVL3 config: ${error instanceof Error ? error.message : String(error)}`)
+    const reason = `not an InternVL3 config: ${error instanceof Error ? error.message : String(error)}`
+    throw new ModelConfigInvalid({ file, reason })
   }
 }

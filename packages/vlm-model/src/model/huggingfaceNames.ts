@@ -3,6 +3,9 @@
 /** Where the bytes of an original tensor come from: rows of stored tensors, one after the other. */
 export type Pieces = readonly string[]
 
+/** The hub's original layout, or the transformers-native one. */
+export type Layout = "original" | "huggingface"
+
 const renamedVision: readonly (readonly [string, string])[] = [
   ["vision_model.", "vision_tower."],
   [".layers.", ".layer."],
@@ -34,6 +37,10 @@ const huggingfacePieces = (name: string): Pieces => {
     ? ["q_proj", "k_proj", "v_proj"].map((part) => renamed.replace(".qkv.", `.${part}.`))
     : [renamed]
 }
+
+/** Under which names a layout stores each tensor. */
+export const storedNames = (names: Iterable<string>, layout: Layout): ReadonlyMap<string, Pieces> =>
+  new Map(Array.from(names, (name) => [name, layout === "original" ? [name] : huggingfacePieces(name)] as const))
 
 /** One spelling for the prefixes that versions of transformers differ in. */
 const canonical = (name: string): string =>

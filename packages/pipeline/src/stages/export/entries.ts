@@ -64,7 +64,8 @@ export interface Exported {
  */
 const asStored = ({ source, store }: Exported, parameter: string, shape: Shape, name: string) => {
   if (sizeOf(source.weights[parameter]!.shape) === sizeOf(shape)) return undefined
-  const stored = source.stored.get(parameter)![0]!
+  // A packed container has the parameter's own name, whatever its model calls it elsewhere.
+  const stored = [...(source.stored.get(parameter) ?? []), parameter].find((known) => store.tensors.has(known))!
   const { dtype } = store.tensors.get(stored)!
   return { name, dtype, shape, data: Effect.sync(() => store.read(stored)) } satisfies Safetensors.TensorSource
 }
