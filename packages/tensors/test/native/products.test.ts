@@ -110,6 +110,22 @@ describe("native products", () => {
     }
   )
 
+  it.each(["f32", "bf16", "f16"] as const)(
+    "few rows give the same bits on any number of threads: %s",
+    async (dtype) => {
+      const [rows, k, n] = [2, 301, 1031]
+      const random = Random.make(29)
+      const numbers = (count: number) => Float32Array.from({ length: count }, () => random.nextNormal())
+      const [valuesX, valuesW] = [numbers(rows * k), numbers(n * k)]
+      const run = (backend: Backend) => {
+        const x = tensor(backend, valuesX, [rows, k])
+        const weight = tensor(backend, stored(valuesW, dtype), [n, k], dtype)
+        return on(backend, [x, weight], () => linear(x, weight))
+      }
+      assert.deepStrictEqual(Array.from(await run(several)), Array.from(await run(single)))
+    }
+  )
+
   it("a weight of 16 bits that is wider than a thread's scratch holds at once", async () => {
     const [m, k, n] = [9, 5000, 400]
     const random = Random.make(11)
