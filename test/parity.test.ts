@@ -20,6 +20,23 @@ describe.each(backends)("parity on $name", (backend) => {
   })
 })
 
+/** GPU.js has the network too: its WebAssembly mode, which is always there. */
+describe("parity on gpujs:webasm", async () => {
+  const gpujs = await openBackend("gpujs:webasm")
+  afterAll(() => gpujs.close())
+  const network = names.filter((name) => /^internvl3\/(forward|pixel)-/.test(name))
+
+  it("finds the fixtures of the network", () => {
+    assert.strictEqual(gpujs.name, "gpujs:webasm")
+    assert.isAtLeast(network.length, 4)
+  })
+
+  it.each(network)("%s", async (name) => {
+    const outcome = await checkFixture(directory, name, gpujs)
+    assert.isTrue(passed(outcome), describeOutcome(outcome))
+  })
+})
+
 describe("a parity check", () => {
   it("misses a fixture that it does not know", async () => {
     const outcome = await checkFixture(directory, "somewhere/unknown", backends[0]!)
