@@ -31,8 +31,8 @@ function visible(first: i32, row: i32, keys: i32): i32 {
 }
 
 /**
- * Scores [rows, keys] in place: p = exp(scale s - logSumExp), 0 where nothing is seen; logSumExp [rows] is written,
- * -infinity for a row that sees no key. mask i32 [keys], or no pointer.
+ * Scores [rows, keys] in place: e = exp(scale s - most), 0 where nothing is seen. Written too: logSumExp [rows], -infinity
+ * for a row that sees no key, and the factors 1 / sum of e that rows of probabilities lack. mask i32 [keys], or no pointer.
  */
 export function attentionRows(
   rows: i32,
@@ -40,10 +40,11 @@ export function attentionRows(
   scores: usize,
   mask: usize,
   statistics: usize,
+  normalizers: usize,
   first: i32,
   scale: f32
 ): void {
-  for (let row = 0; row < rows; row++, scores += (<usize>keys) << 2, statistics += 4) {
+  for (let row = 0; row < rows; row++, scores += (<usize>keys) << 2, statistics += 4, normalizers += 4) {
     const count = visible(first, row, keys)
     let seen = count
     let factor = scale
@@ -55,11 +56,12 @@ export function attentionRows(
     if (seen === 0) {
       memory.fill(scores, 0, (<usize>keys) << 2)
       store<f32>(statistics, -Infinity)
+      store<f32>(normalizers, 1)
       continue
     }
     const most = rowMax(scores, count) * factor
     const sum = expRow(scores, scores, count, factor, most)
-    scaleRow(scores, count, <f32>1 / sum)
+    store<f32>(normalizers, <f32>1 / sum)
     memory.fill(scores + ((<usize>count) << 2), 0, (<usize>(keys - count)) << 2)
     store<f32>(statistics, <f32>(<f64>most + Math.log(<f64>sum)))
   }
@@ -108,6 +110,13 @@ export function attentionGradientRows(
     const tail = (<usize>count) << 2
     memory.fill(scores + tail, 0, rowBytes - tail)
     memory.fill(slopes + tail, 0, rowBytes - tail)
+  }
+}
+
+/** y[r] *= factors[r] for rows `stride` floats apart. */
+export function scaleRowsBy(rows: i32, columns: i32, y: usize, stride: i32, factors: usize): void {
+  for (let row = 0; row < rows; row++, y += (<usize>stride) << 2, factors += 4) {
+    scaleRow(y, columns, load<f32>(factors))
   }
 }
 

@@ -7,8 +7,8 @@ import { type Place, panelBytes, scratchBytes } from "./thread/Thread.ts"
 import type { AttentionGradientTask, AttentionTask, Heads, RowsTask } from "./thread/tasks.ts"
 import type { Visits } from "./Visits.ts"
 
-/** Bytes of scores in a block: they are written, read and written again while they are in the second-level cache. */
-const scoreBytes = 512 * 1024
+/** Bytes of scores in a block. Keys and values are packed anew for each block, which costs more than leaving the cache. */
+const scoreBytes = 2 * 2 ** 20
 
 /** Queries of a block where later keys are hidden: a block computes all scores up to what its last query sees. */
 const causalRows = 64

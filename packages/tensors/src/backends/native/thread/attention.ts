@@ -29,8 +29,10 @@ export const runAttention = (thread: Thread, task: AttentionTask, part: number):
   const group = Math.floor(head / headsPerGroup)
   const rows = Math.min(blockRows, queries - query)
   const seen = Math.max(0, Math.min(keys, firstVisible(task, query) + rows - 1))
-  const scores = { memory: y.memory, offset: thread.scratch, stride: seen, transposed: false }
+  const normalizers = thread.scratch
+  const scores = { memory: y.memory, offset: normalizers + 4 * rows, stride: seen, transposed: false }
   const values = rowsOf(v, item, group, 0)
+  const result = rowsOf(y, item, head, query)
   multiply(
     thread,
     rows,
@@ -47,10 +49,13 @@ export const runAttention = (thread: Thread, task: AttentionTask, part: number):
     scores.offset,
     mask === undefined ? 0 : mask + 4 * item * keys,
     statistics + 4 * ((item * heads + head) * queries + query),
+    normalizers,
     firstVisible(task, query),
     scale
   )
-  multiply(thread, rows, width, seen, scores, values, rowsOf(y, item, head, query), false)
+  multiply(thread, rows, width, seen, scores, values, result, false)
+  // The width of a head is less than the number of keys: dividing here is less work than dividing the exponentials.
+  thread.entry(y.memory, "scaleRowsBy")(rows, width, result.offset, result.stride, normalizers)
 }
 
 /** The gradients of one head: of its queries, and of keys and values as far as this head uses them. */
