@@ -1,16 +1,18 @@
 /**
  * The language model of InternVL3-1B with bf16 weights: prefill of a prompt beside the plain products of its layers, and
- * tokens from the cache beside a plain copy of memory, all in turns.
+ * tokens from the cache beside a plain read and a plain copy of as much memory, all in turns.
  */
-import { makeNativeBackend, matmul, type NativeBackend, type Shape, sizeOf } from "@speedq/tensors"
+import { type Backend, makeNativeBackend, matmul, type Shape, sizeOf } from "@speedq/tensors"
 import { generateTokens, headWidth, type LanguageConfig, linearLayers, towerOf, weightsFrom } from "@speedq/vlm-model"
 import { copyKernel } from "./copyKernel.ts"
 import { kernelCall } from "./kernelCall.ts"
-import { alternate, type Flags, machine, median, normal, timed } from "./measure.ts"
+import { alternate, type Flags, machine, median, normal, sustained, timed } from "./measure.ts"
+import { profiled, sumBy } from "./profiledBackend.ts"
+import { readKernel } from "./readKernel.ts"
 import { bytesOfWeights, peakGib, realConfig, realWeights } from "./realModel.ts"
 
 /** The products of one decoder layer over `rows` rows of f32 operands: the speed of the machine. */
-const plainProducts = (backend: NativeBackend, weights: readonly Shape[], rows: number) => {
+const plainProducts = (backend: Backend, weights: readonly Shape[], rows: number) => {
   const operands = weights.map((shape) => ({
     x: normal(backend, [rows, shape[1]!]),
     weight: normal(backend, shape, 0.02)
@@ -25,8 +27,12 @@ const plainProducts = (backend: NativeBackend, weights: readonly Shape[], rows: 
 const attentionFlops = (config: LanguageConfig, tokens: number): number =>
   2 * tokens * (tokens + 1) * config.num_attention_heads * headWidth(config) * config.num_hidden_layers
 
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+
 export const generate = async (flags: Flags) => {
-  const backend = await makeNativeBackend(flags.has("threads") ? { threads: flags.number("threads", 1) } : {})
+  const native = await makeNativeBackend(flags.has("threads") ? { threads: flags.number("threads", 1) } : {})
+  const { backend, enter, spent } = profiled(native)
+  enter(undefined)
   const [prompted, produced] = [flags.number("prompt", 512), flags.number("tokens", 16)]
   const config = realConfig()
   const language = config.llm_config
@@ -35,41 +41,68 @@ export const generate = async (flags: Flags) => {
   const prompt = normal(backend, [1, prompted, language.hidden_size])
   const tokenMs: number[] = []
 
-  /** Generates, collects the time of every token, and returns that of the prefill. */
-  const generateOnce = async (): Promise<number> => {
-    let last = performance.now()
+  /** Generates, and returns the times of the prefill and of every token. `began` is called between them. */
+  const generateOnce = async (began?: () => void): Promise<readonly [number, ...number[]]> => {
     const times: number[] = []
+    let last = performance.now()
     const sampler = () => {
       const now = performance.now()
       times.push(now - last)
-      last = now
+      if (times.length === 1) began?.()
+      last = performance.now()
       return times.length
     }
     const stopIds = new Set<number>()
     const tokens = generateTokens({ backend, config, weights, prompt, maxNewTokens: produced + 1, stopIds, sampler })
     while (!(await tokens.next()).done);
-    tokenMs.push(...times.slice(1))
-    return times[0]!
+    return times as [number, ...number[]]
+  }
+  const contestant = async (): Promise<number> => {
+    const [prefill, ...rest] = await generateOnce()
+    tokenMs.push(...rest)
+    return prefill
   }
 
   const layerShapes = [...linearLayers(config)].flatMap(([name, shape]) =>
     name.startsWith("language_model.model.layers.0.") ? [shape] : []
   )
   const layerFlops = layerShapes.reduce((sum, shape) => sum + 2 * prompted * sizeOf(shape), 0)
-  const copy = kernelCall(backend, copyKernel, { x: normal(backend, [8192, 4096]) }, {})
-  const [prefillMs = 0, layerMs = 0, copyMs = 0] = await alternate(
-    [generateOnce, plainProducts(backend, layerShapes, prompted), copy.run],
-    flags.number("rounds", 3),
-    1
-  )
-
-  const prefillFlops = language.num_hidden_layers * layerFlops + attentionFlops(language, prompted)
-  const [prefillGflops, productGflops] = [prefillFlops / prefillMs / 1e6, layerFlops / layerMs / 1e6]
   // Every weight once but the embedding, of which a row, and the cache as far as it is filled.
   const embedding = parameters["language_model.model.embed_tokens.weight"]!
   const cacheRow = 8 * language.num_key_value_heads * headWidth(language) * language.num_hidden_layers
   const bytesPerToken = bytesOfWeights(parameters) - 2 * sizeOf(embedding.shape) + cacheRow * (prompted + produced / 2)
+
+  await contestant()
+  const peak = peakGib()
+  tokenMs.length = 0
+  const readRows = Math.round(bytesPerToken / 2 / language.hidden_size)
+  const read = kernelCall(
+    backend,
+    readKernel,
+    { x: normal(backend, [readRows, language.hidden_size], 1, 1, "bf16") },
+    {}
+  )
+  const copy = kernelCall(backend, copyKernel, { x: normal(backend, [8192, 4096]) }, {})
+  const [prefillMs = 0, layerMs = 0, readMs = 0, copyMs = 0] = await alternate(
+    [contestant, plainProducts(backend, layerShapes, prompted), () => sustained(read.run), copy.run],
+    flags.number("rounds", 3),
+    1
+  )
+  const counted = (await generateOnce(() => enter("decode"))).slice(1)
+  enter(undefined)
+
+  const prefillFlops = language.num_hidden_layers * layerFlops + attentionFlops(language, prompted)
+  const [prefillGflops, productGflops] = [prefillFlops / prefillMs / 1e6, layerFlops / layerMs / 1e6]
   const tokenMilliseconds = median(tokenMs)
+  const decodeGbPerSecond = bytesPerToken / tokenMilliseconds / 1e6
+  const readGbPerSecond = read.bytes / readMs / 1e6
+  // Of the generation that was counted: the sum of its tokens, which is a little more than without counting.
+  const kernelMs = sumBy(
+    spent(),
+    ({ kernel }) => kernel,
+    (group) => group.reduce((sum, { ms }) => sum + ms, 0) / counted.length
+  )
+  const outsideMs = [...Object.values(kernelMs)].reduce((left, ms) => left - ms, mean(counted))
   await backend.close()
   return {
     case: "generate",
@@ -83,8 +116,11 @@ export const generate = async (flags: Flags) => {
     prefillOfProduct: prefillGflops / productGflops,
     decodeTokensPerSecond: 1000 / tokenMilliseconds,
     bytesPerToken,
-    decodeGbPerSecond: bytesPerToken / tokenMilliseconds / 1e6,
+    decodeGbPerSecond,
+    readGbPerSecond,
+    decodeOfRead: decodeGbPerSecond / readGbPerSecond,
     copyGbPerSecond: copy.bytes / copyMs / 1e6,
-    peak_gib: peakGib()
+    msPerToken: { ...kernelMs, outsideKernels: outsideMs },
+    peak_gib: peak
   }
 }

@@ -12,8 +12,8 @@ export interface Spent {
 
 export interface Profile {
   readonly backend: Backend
-  /** What follows belongs to this phase. */
-  readonly enter: (phase: string) => void
+  /** What follows belongs to this phase; to none: it is not counted. */
+  readonly enter: (phase: string | undefined) => void
   /** Since the last reset, one entry a phase and kernel. */
   readonly spent: () => readonly Spent[]
   readonly reset: () => void
@@ -24,23 +24,25 @@ export const isProduct = ({ kernel }: Spent): boolean => /^(linear|matmul|matmul
 
 export const profiled = (inner: Backend): Profile => {
   const entries = new Map<string, Spent>()
-  let current = "other"
+  let current: string | undefined = "other"
   const shapesOf = (operands: { readonly [name: string]: { readonly shape: readonly number[] } | undefined }) =>
     Object.fromEntries(Object.entries(operands).flatMap(([name, operand]) => (operand ? [[name, operand.shape]] : [])))
-  const entryOf = (kernel: string): Spent => {
-    const key = `${current}/${kernel}`
-    const entry = entries.get(key) ?? { phase: current, kernel, ms: 0, calls: 0, flops: 0 }
+  const entryOf = (phase: string, kernel: string): Spent => {
+    const key = `${phase}/${kernel}`
+    const entry = entries.get(key) ?? { phase, kernel, ms: 0, calls: 0, flops: 0 }
     entries.set(key, entry)
     return entry
   }
   const backend: Backend = {
     ...inner,
     run: (kernel, call) => {
+      const phase = current
+      if (phase === undefined) return inner.run(kernel, call)
       const start = performance.now()
       inner.run(kernel, call)
       const ms = performance.now() - start
       const geometry = { inputs: shapesOf(call.inputs), outputs: shapesOf(call.outputs) }
-      const entry = entryOf(kernel.name)
+      const entry = entryOf(phase, kernel.name)
       entry.ms += ms
       entry.calls++
       entry.flops += kernel.cost(geometry, call.attributes).flops

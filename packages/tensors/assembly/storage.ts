@@ -10,6 +10,29 @@ export function copyRows(_first: i32, count: i32, x: usize, y: usize, bytes: i32
   memory.copy(y, x, <usize>count * <usize>bytes)
 }
 
+/**
+ * Reads rows of `bytes` bytes and keeps only which bits were set: as fast as memory can be read, so that what reads it for
+ * a purpose can be compared. An eighth of the rows apart, as dotRows does it; `bytes` in whole lanes.
+ */
+export function readRows(_first: i32, count: i32, x: usize, bytes: i32): i32 {
+  const apart = ((<usize>count * <usize>bytes) >> 3) & ~15
+  let bits = i32x4.splat(0)
+  let more = bits
+  const end = x + apart
+  while (x < end) {
+    bits = v128.or(bits, v128.load(x))
+    more = v128.or(more, v128.load(x + apart))
+    bits = v128.or(bits, v128.load(x + 2 * apart))
+    more = v128.or(more, v128.load(x + 3 * apart))
+    bits = v128.or(bits, v128.load(x + 4 * apart))
+    more = v128.or(more, v128.load(x + 5 * apart))
+    bits = v128.or(bits, v128.load(x + 6 * apart))
+    more = v128.or(more, v128.load(x + 7 * apart))
+    x += 16
+  }
+  return v128.any_true(v128.or(bits, more)) ? 1 : 0
+}
+
 /** Zeros a block of rows `stride` floats apart. */
 export function clearRows(rows: i32, columns: i32, y: usize, stride: i32): void {
   for (let row = 0; row < rows; row++) memory.fill(y + <usize>row * <usize>stride * 4, 0, <usize>columns * 4)
