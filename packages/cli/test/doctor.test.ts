@@ -26,6 +26,10 @@ describe("speedq doctor", () => {
       advised.includes("a BLAS for matrix products"),
       native.answers && native.native?.blas === undefined
     )
+    assert.strictEqual(
+      advised.includes("oneDNN for matrix products"),
+      native.answers && native.native?.tiles === true && native.native.blas?.bf16 !== true
+    )
   })
 
   it("survives a backend that takes its process down, and goes on", async () => {

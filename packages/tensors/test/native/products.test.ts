@@ -144,6 +144,58 @@ describe("native products", () => {
     }
   })
 
+  it("numbers times a bf16 identity keep every bit", async () => {
+    const [m, k] = [9, 64]
+    const random = Random.make(5)
+    const scales = [1, 1e30, 1e-25, 3e38, -1]
+    const numbers = Float32Array.from({ length: m * k }, (_, i) => random.nextUniform() * scales[i % scales.length]!)
+    numbers.set([Number.POSITIVE_INFINITY], 70)
+    const identity = Float32Array.from({ length: k * k }, (_, i) => (i % (k + 1) === 0 ? 1 : 0))
+    // Zeros times infinity: all of that row is NaN but the infinite element.
+    const expected = numbers.map((value, i) => (Math.floor(i / k) === 1 && i !== 70 ? Number.NaN : value))
+    for (const backend of backends) {
+      const x = tensor(backend, numbers, [m, k])
+      const weight = tensor(backend, stored(identity, "bf16"), [k, k], "bf16")
+      assert.deepStrictEqual(Array.from(await on(backend, [x, weight], () => linear(x, weight))), Array.from(expected))
+    }
+  })
+
+  it("infinite bf16 weights give infinity, with and without a bias", async () => {
+    const [m, k, n] = [9, 33, 70]
+    const random = Random.make(6)
+    const [valuesX, valuesW, valuesB] = [exact(random, [m, k]), exact(random, [n, k]), exact(random, [n])]
+    valuesX.forEach((value, i) => {
+      if (value === 0) valuesX[i] = 1
+    })
+    valuesW[3 * k + 7] = Number.POSITIVE_INFINITY
+    valuesW[66 * k] = Number.NEGATIVE_INFINITY
+    valuesW[67 * k] = Number.NaN
+    const run = (backend: Backend, withBias: boolean) => {
+      const x = tensor(backend, valuesX, [m, k])
+      const weight = tensor(backend, stored(valuesW, "bf16"), [n, k], "bf16")
+      const bias = tensor(backend, valuesB, [n])
+      return on(backend, [x, weight, bias], () => linear(x, weight, withBias ? bias : undefined))
+    }
+    for (const withBias of [true, false]) {
+      const expected = Array.from(await run(reference, withBias))
+      assert.strictEqual(expected.filter((value) => Math.abs(value) === Number.POSITIVE_INFINITY).length, 2 * m)
+      for (const backend of backends) assert.deepStrictEqual(Array.from(await run(backend, withBias)), expected)
+    }
+  })
+
+  it("more rows than are split at once", async () => {
+    const [m, k, n] = [130, 50_000, 3]
+    const random = Random.make(8)
+    const [valuesX, valuesW] = [exact(random, [m, k]), exact(random, [n, k])]
+    const run = (backend: Backend) => {
+      const x = tensor(backend, valuesX, [m, k])
+      const weight = tensor(backend, stored(valuesW, "bf16"), [n, k], "bf16")
+      return on(backend, [x, weight], () => linear(x, weight))
+    }
+    const expected = Array.from(await run(reference))
+    for (const backend of backends) assert.deepStrictEqual(Array.from(await run(backend)), expected)
+  })
+
   it("a batch shares one matrix or brings its own", async () => {
     const random = Random.make(3)
     const [valuesA, valuesB] = [exact(random, [3, 17, 20]), exact(random, [3, 20, 11])]

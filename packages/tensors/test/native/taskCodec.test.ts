@@ -63,6 +63,16 @@ const tasks: readonly (readonly [string, Task])[] = [
   ],
   ["product", { ...product, a: matrix(1, true), b: { ...matrix(2, false), type: "f32" }, c: matrix(3, false) }],
   [
+    "product by parts",
+    {
+      ...product,
+      a: matrix(1, false),
+      b: { ...matrix(2, true), type: "bf16" },
+      c: matrix(3, false),
+      parts: 2 ** 32 - 64
+    }
+  ],
+  [
     "product with bias and 16-bit weights",
     { ...product, a: matrix(1, false), b: { ...matrix(2, true), type: "f16" }, c: matrix(3, false), bias: 0 }
   ],

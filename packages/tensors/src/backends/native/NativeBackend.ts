@@ -9,6 +9,7 @@ import { findBlas } from "./findBlas.ts"
 import { loadKernels, type SimdBuild } from "./loadKernels.ts"
 import { Memories } from "./Memories.ts"
 import { Pool } from "./Pool.ts"
+import { multipliesTiles, readProcessor } from "./thread/processor.ts"
 import { scratchBytes, Thread } from "./thread/Thread.ts"
 
 export interface NativeOptions {
@@ -30,7 +31,17 @@ export interface NativeDescription {
   readonly cores: number
   readonly simd: SimdBuild
   /** Name and version of the BLAS; undefined when products are WebAssembly's. */
-  readonly blas: { readonly name: string; readonly path: string; readonly configuration: string } | undefined
+  readonly blas:
+    | {
+        readonly name: string
+        readonly path: string
+        readonly configuration: string
+        /** Whether it multiplies by weights stored as bf16 without widening them. */
+        readonly bf16: boolean
+      }
+    | undefined
+  /** Whether the processor multiplies tiles of bf16; oneDNN uses them. */
+  readonly tiles: boolean
   /** Why there is no BLAS, or that it was found or chosen. */
   readonly blasReason: string
   readonly memoryLimit: number
@@ -69,7 +80,13 @@ export const makeNativeBackend = async (options: NativeOptions = {}): Promise<Na
     threads,
     cores,
     simd: build,
-    blas: blas && { name: blas.name, path: blas.path, configuration: blas.configuration },
+    blas: blas && {
+      name: blas.name,
+      path: blas.path,
+      configuration: blas.configuration,
+      bf16: blas.products.bf16 !== undefined
+    },
+    tiles: multipliesTiles(readProcessor()),
     blasReason: reason,
     memoryLimit
   }
