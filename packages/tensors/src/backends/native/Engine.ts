@@ -36,6 +36,8 @@ const mostPartials = 32
 const mostDotRows = 4
 /** Rows of W that a pass reads at once: parts of as many or a multiple leave none over to be read alone. */
 const dotStreams = 8
+/** Memory traffic of one part of them: the longer a stream, the less often it begins. */
+const dotPartBytes = 2 ** 20
 /** Tables that are kept, the oldest goes first. */
 const mostTables = 8
 const blockBytes = scratchBytes - panelBytes
@@ -172,6 +174,7 @@ export class Engine implements NativeEngine {
       entry: "dotRows",
       rows: n,
       together: dotStreams,
+      partBytes: dotPartBytes,
       operands: [
         { operand, rowBytes: k * elementBytes(operand.dtype), reads: true, writes: false },
         whole(a.operand, true, false),
@@ -194,7 +197,7 @@ export class Engine implements NativeEngine {
     return home
   }
 
-  private partRows({ rows, operands, partials, workPerRow, together = 1 }: RowsCall): number {
+  private partRows({ rows, operands, partials, workPerRow, partBytes = bytesPerPart, together = 1 }: RowsCall): number {
     const moved = operands.reduce(
       (sum, item) => sum + (item ? item.rowBytes * ((item.reads ? 1 : 0) + (item.writes ? 1 : 0)) : 0),
       0
@@ -202,7 +205,7 @@ export class Engine implements NativeEngine {
     const perRow = Math.max(1, workPerRow ?? moved)
     const { threads } = this.pool
     // As many parts for one thread as for another, so that none waits at the end.
-    const rounds = rows * perRow < bytesAlone ? 0 : Math.ceil((rows * perRow) / (bytesPerPart * threads))
+    const rounds = rows * perRow < bytesAlone ? 0 : Math.ceil((rows * perRow) / (partBytes * threads))
     const even = rounds === 0 ? rows : rows / (rounds * threads)
     const wanted = Math.max(even, partials === undefined ? 1 : rows / mostPartials)
     // Elements are cut at cache lines.

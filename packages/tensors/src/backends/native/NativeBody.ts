@@ -33,6 +33,8 @@ export interface RowsCall {
   readonly scalars?: readonly number[]
   /** Bytes of memory traffic that a row stands for when rows are grouped into parts. Default: what its operands move. */
   readonly workPerRow?: number
+  /** Memory traffic of one part, roughly. Default: a quarter of a megabyte. */
+  readonly partBytes?: number
   /** Whether the entry wants a megabyte of its thread's scratch; that pointer comes first. */
   readonly scratch?: boolean
   /** Rows that must stay in one call of the entry. Default 1. */

@@ -7,10 +7,10 @@
 export const word = { epoch: 0, open: 1, next: 2, parts: 3, inside: 4, stop: 5, failed: 6 } as const
 
 /**
- * Looks at a word before a thread goes to sleep: some tens of microseconds, what waking costs. Kernels of a small model
- * follow each other within that time.
+ * Looks at a word before a thread goes to sleep: a third of a millisecond. Waking a thread takes some tens of microseconds
+ * of both; the products of a token follow each other within that time, and would all wake it.
  */
-const looks = 4000
+const looks = 40_000
 
 const headBytes = 64
 const messageBytes = 4096
