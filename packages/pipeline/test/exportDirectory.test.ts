@@ -79,15 +79,17 @@ describe("a fake-quant export of a model in the hub's cache", () => {
     }
   })
 
-  it("has the checkpoint's tensors and no others, of its shapes, in one type, marked as PyTorch's", async () => {
+  it("has the checkpoint's tensors and no others, of its shapes, marked as PyTorch's", async () => {
     const source = Safetensors.openSync(join(blobs, "model.safetensors"))
-    for (const [dtype, stored] of [["bf16", "BF16"] as const, ["f32", "F32"] as const]) {
+    for (const dtype of ["bf16", "f32"] as const) {
       const store = Safetensors.openSync(join(await exported("fake-quant", dtype), "model.safetensors"))
       assert.strictEqual(store.metadata["format"], "pt")
       assert.sameMembers([...store.tensors.keys()], [...source.tensors.keys()])
       for (const [name, tensor] of store.tensors) {
         assert.deepEqual(tensor.shape, source.tensors.get(name)!.shape, name)
-        assert.strictEqual(tensor.dtype, stored, name)
+        // Matrices that were rounded to 16 bits stay in them.
+        const wide = dtype === "f32" && (name === weight || tensor.shape.length !== 2)
+        assert.strictEqual(tensor.dtype, wide ? "F32" : "BF16", name)
       }
       store.close()
     }

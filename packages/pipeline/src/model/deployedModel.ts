@@ -31,16 +31,22 @@ export interface DeployOptions {
 export interface DeployedModel {
   /** By parameter name. */
   readonly packed: PackedWeights
-  /** All other parameters, their numbers rounded to `restBits`; held as f32, or as the source model holds them. */
+  /** All other parameters, their numbers rounded to `restBits`; matrices held in those, or as the source model holds them. */
   readonly others: Parameters
   readonly restBits: 16 | 32
   /** Releases what this made, not what it was given. */
   readonly release: () => void
 }
 
-/** Rounds numbers of f32 tensors to 16 bits and widens them again; tensors of 16 bits stay as they are. */
-const rounded = (tensor: Tensor, rest: Rest): Tensor =>
-  rest === "f32" || tensor.dtype !== "f32" ? tensor.alias() : noGrad(() => scope(() => cast(cast(tensor, rest), "f32")))
+/**
+ * Rounds numbers of f32 tensors to 16 bits. Matrices stay in them, all others are widened again, as in a model that was
+ * loaded: a product with 16-bit weights may sum in another order, and an export must compute what the run did.
+ */
+const rounded = (tensor: Tensor, rest: Rest): Tensor => {
+  if (rest === "f32" || tensor.dtype !== "f32") return tensor.alias()
+  const isMatrix = tensor.shape.length === 2
+  return noGrad(() => scope(() => (isMatrix ? cast(tensor, rest) : cast(cast(tensor, rest), "f32"))))
+}
 
 const isStoredIn32Bits = (weights: Parameters): boolean =>
   Object.values(weights).some(({ dtype, shape }) => shape.length === 2 && dtype === "f32")

@@ -70,27 +70,35 @@ const asStored = ({ source, store }: Exported, parameter: string, shape: Shape, 
   return { name, dtype, shape, data: Effect.sync(() => store.read(stored)) } satisfies Safetensors.TensorSource
 }
 
-/** Dequantized weights under the names of the checkpoint that the run started from, everything in `dtype`. */
+/** What a parameter that is not quantized is written in: f32 has no bit for numbers of 16 bits to gain. */
+const plainDtype = (tensor: Tensor, dtype: Rest): Rest =>
+  dtype === "f32" && tensor.dtype !== "f32" ? (tensor.dtype as Rest) : dtype
+
+/**
+ * Dequantized weights under the names of the checkpoint that the run started from, in `dtype`; but matrices of 16 bits stay
+ * in those where `dtype` is f32, so that they are loaded, and multiplied, as those of the packed form are.
+ */
 export const fakeQuantEntries = (exported: Exported, dtype: Rest): Entries => {
   const { source, deployed } = exported
   let largest = 0
-  const sources = [...modelTensors(source.directory.config)].flatMap(([parameter, shape]) =>
-    partsOf(source.stored.get(parameter) ?? [parameter], shape).map(
+  const sources = [...modelTensors(source.directory.config)].flatMap(([parameter, shape]) => {
+    const weight = deployed.packed.get(parameter)
+    const written = weight ? dtype : plainDtype(deployed.others[parameter]!, dtype)
+    return partsOf(source.stored.get(parameter) ?? [parameter], shape).map(
       ({ name, shape: own, part, parts }): Safetensors.TensorSource =>
         asStored(exported, parameter, shape, name) ?? {
           name,
-          dtype: fileDtype[dtype],
+          dtype: fileDtype[written],
           shape: own,
           data: Effect.promise(async () => {
-            const weight = deployed.packed.get(parameter)
             const tensor = weight ? noGrad(() => weight.unpack()) : deployed.others[parameter]!.alias()
-            const { bytes, difference } = await writtenAs(tensor, dtype)
+            const { bytes, difference } = await writtenAs(tensor, written)
             largest = Math.max(largest, difference)
             return bytes.subarray((part * bytes.length) / parts, ((part + 1) * bytes.length) / parts)
           })
         }
     )
-  )
+  })
   return { sources, metadata: { format: "pt" }, maxAbsErr: () => largest }
 }
 
