@@ -25,7 +25,8 @@ type AllServices<Needs extends Artefacts, Uses extends Artefacts, Gives extends 
 /**
  * Defines a kind of stage.
  *
- * `needs` are artefacts of earlier stages that must be there, `uses` those that it takes if they are. `config` is a schema whose
+ * `needs` are artefacts of earlier stages that must be there, `uses` those that it takes if they are and `takes` does not say that
+ * a configuration has no use for them: what is not taken is no part of the stage's key. `config` is a schema whose
  * encoded side is JSON; give options defaults with `Schema.withDecodingDefaultKey`. Raise `version` when the same configuration
  * gives another result. `fingerprint` names the bytes that the stage reads from outside (model, data): a change of it runs the
  * stage again. `forecast` looks at them before any work. `begin` acquires what the steps need, for the life of the stage.
@@ -49,6 +50,7 @@ export const define = <
   readonly config: Schema.Codec<Config, Encoded>
   readonly needs?: Needs
   readonly uses?: Uses
+  readonly takes?: (config: Config) => boolean
   readonly gives?: Gives
   readonly fingerprint?: (config: Config, recipe: RecipeSettings) => Effect.Effect<string, EFingerprint, BeforeWork>
   readonly forecast?: (
@@ -82,7 +84,7 @@ export const define = <
     version,
     config: asJson(encodeConfig(config)),
     needs: list(parts.needs),
-    uses: list(parts.uses),
+    uses: parts.takes?.(config) === false ? [] : list(parts.uses),
     gives,
     fingerprint: (recipe) => fingerprint?.(config, recipe) ?? Effect.succeed(""),
     forecast: (recipe) => forecast?.(config, recipe) ?? Effect.succeed(Forecast.make({})),

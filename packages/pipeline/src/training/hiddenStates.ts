@@ -47,26 +47,36 @@ const rematerialized =
     }, inputs)
   }
 
-/** Hidden states [B, T, H] of a micro-batch. Everything is in the caller's scope. */
-export const hiddenStates = ({
+/** i32 [B, T] of a micro-batch. */
+const integersOf =
+  (backend: Backend, { size, length }: TrainingBatch) =>
+  (values: ArrayLike<number>): Tensor =>
+    tensor(backend, Int32Array.from(values), [size, length], "i32")
+
+/** What the decoder gets of a micro-batch, [B, T, H]: embeddings, and projected features where images are. In the caller's scope. */
+export const inputEmbeddings = ({
   backend,
-  directory: { config, tokens },
+  directory: { tokens },
   weights,
   batch,
-  features,
-  rematerialize
-}: HiddenStatesOptions): Tensor => {
-  const shape = [batch.size, batch.length]
-  const integers = (values: ArrayLike<number>) => tensor(backend, Int32Array.from(values), shape, "i32")
+  features
+}: Omit<HiddenStatesOptions, "rematerialize">): Tensor => {
   const visual = features === undefined ? [] : [projector(weights, features)]
   const rows = imageTokenRows(batch.inputIds, tokens.imageContext)
-  const embeddings = mergeEmbeddings(weights, integers(batch.inputIds), visual, rows)
+  return mergeEmbeddings(weights, integersOf(backend, batch)(batch.inputIds), visual, rows)
+}
+
+/** Hidden states [B, T, H] of a micro-batch. Everything is in the caller's scope. */
+export const hiddenStates = ({ rematerialize, ...options }: HiddenStatesOptions): Tensor => {
+  const { backend, directory, weights, batch } = options
+  const integers = integersOf(backend, batch)
+  const embeddings = inputEmbeddings(options)
   const masked = batch.attentionMask.includes(0)
   const positions: Positions = {
     ids: integers(batch.positionIds),
     ...(masked ? { keyMask: integers(batch.attentionMask) } : {})
   }
-  const language = config.llm_config
+  const language = directory.config.llm_config
   const run = rematerialize && rematerialized(language, rematerialize, positions)
   return decoder(weights, language, embeddings, positions, undefined, run)
 }

@@ -1,4 +1,4 @@
-/** One decoder layer of the clipping search: calibration text through it, and the best ranges of its Linears. */
+/** One decoder layer of the clipping search: calibration data through it, and the best ranges of its Linears. */
 import {
   type ClippingOptions,
   collectMoments,
@@ -20,6 +20,7 @@ import {
   zeros
 } from "@speedq/tensors"
 import { decoderLayer, decoderLayerName, type LanguageConfig, type Weights } from "@speedq/vlm-model"
+import type { Sequences } from "./calibration.ts"
 
 export interface ClippingSearch {
   readonly backend: Backend
@@ -27,7 +28,7 @@ export interface ClippingSearch {
   readonly weights: Weights
   /** By parameter name. */
   readonly choices: ReadonlyMap<string, QuantizerChoice>
-  /** The calibration text's name, for messages. */
+  /** The calibration data's name, for messages. */
   readonly source: string
   readonly options: Pick<ClippingOptions, "gridSize" | "maxShrink" | "sampleTokens" | "arithmetic">
 }
@@ -75,30 +76,31 @@ const integers = (backend: Backend, first: number, count: number, shape: readonl
   )
 
 /**
- * Runs layer `index` on hidden states [blocks, tokens, H], one block at a time. Inputs of its Linears come from layers that
+ * Runs layer `index` on hidden states [rows, H], one sequence at a time. Inputs of its Linears come from layers that
  * are not clipped. Returns the new hidden states and the ranges; the caller releases them. Raises CalibrationEmpty.
  */
-export const clipLayer = async (search: ClippingSearch, index: number, hidden: Tensor) => {
+export const clipLayer = async (search: ClippingSearch, index: number, { hidden, lengths }: Sequences) => {
   const { backend, language, weights, source, options } = search
-  const [blocks, length, width] = hidden.shape as readonly [number, number, number]
+  const [tokens, width] = hidden.shape as readonly [number, number]
   const groupOf = (layer: string) => clippingOf(search, layer)?.group
-  const collector = collectMoments(source, blocks * length, groupOf, options.sampleTokens)
+  const collector = collectMoments(source, tokens, groupOf, options.sampleTokens)
   try {
     const next = noGrad(() =>
       scope(() => {
-        const before = reshape(hidden, [blocks * length, width])
-        const after = zeros(backend, before.shape)
-        const positions = { ids: integers(backend, 0, length, [1, length]) }
+        const after = zeros(backend, hidden.shape)
         const observing = { ...weights, observe: collector.observe }
-        for (let block = 0; block < blocks; block++) {
+        let first = 0
+        for (const length of lengths) {
           scope(() => {
-            const rows = integers(backend, block * length, length, [length])
-            const input = reshape(gatherRows(before, rows), [1, length, width])
+            const positions = { ids: integers(backend, 0, length, [1, length]) }
+            const rows = integers(backend, first, length, [length])
+            const input = reshape(gatherRows(hidden, rows), [1, length, width])
             const output = decoderLayer(observing, language, index, input, positions)
             writeRows(after, reshape(output, [length, width]), rows)
           })
+          first += length
         }
-        return reshape(after, hidden.shape)
+        return after
       })
     )
     const layers: ClippedLayer[] = []

@@ -1,48 +1,57 @@
 /**
  * The clipping search before stage 3 of SPEED-Q (arXiv:2511.08914 §3; internvl3.md 6.8): for every group of the decoder's
- * weights, the range whose nearest quantization changes the layer's output least on calibration text. A step is a layer, the
+ * weights, the range whose nearest quantization changes the layer's output least on calibration data. A step is a layer, the
  * last one that rules name the last step.
  */
-import { readFile } from "node:fs/promises"
 import {
-  calibrationBlocks,
   calibrationDefaults,
   clippingDefaults,
-  documentsOf,
+  type PackedWeights,
   RuleSpec,
   referenceClipping
 } from "@speedq/quantizers"
-import { noGrad, type Parameters, scope, type Tensor, tensor } from "@speedq/tensors"
-import { embedTokens, type Tokenizer, weightsFrom } from "@speedq/vlm-model"
+import type { Parameters } from "@speedq/tensors"
+import { tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { ClippingRanges } from "../../artefacts.ts"
+import { ClippingRanges, QuantizedVision, TrainedProjector } from "../../artefacts.ts"
 import * as Codec from "../../Codec.ts"
 import { Compute } from "../../compute/Compute.ts"
 import { computing } from "../../compute/computing.ts"
-import { DataUnusable } from "../../Errors.ts"
 import { eventKind } from "../../EventKind.ts"
 import { emit } from "../../Events.ts"
 import { make, missingFiles } from "../../Forecast.ts"
 import { formatNumber } from "../../format.ts"
+import { packedWeights } from "../../model/packedWeights.ts"
 import { EmbeddingConfig, planEmbeddings, planTowers } from "../../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../../model/quantizedEmbeddings.ts"
 import { openSourceModel } from "../../model/SourceModel.ts"
 import { owned, owningState, releaseParameters } from "../../model/stageMemory.ts"
 import { Compat, Count, Positive, withDefault } from "../../options.ts"
-import { callsPerLayer, languageFlops, secondsFor } from "../../planning/cost.ts"
+import { callsPerLayer, languageFlops, secondsFor, visionFlops } from "../../planning/cost.ts"
 import { planModel } from "../../planning/plannedModel.ts"
 import { ruleLines } from "../../planning/ruleLines.ts"
 import * as Stage from "../../Stage.ts"
 import { loadTensor, loadTensors, tensorSource, tensorSources } from "../../tensorCodec.ts"
 import { fingerprintOf } from "../fingerprint.ts"
+import {
+  Calibration,
+  embedBlocks,
+  embedRecords,
+  readBlocks,
+  type Sequences,
+  seesImages,
+  sourceOf
+} from "./calibration.ts"
 import { type ClippingSearch, clipLayer, layersToSearch } from "./clipLayer.ts"
 
 export const AutoclipConfig = Schema.Struct({
   compat: Compat,
-  /** Text: JSONL with `text` or `conversations`, or paragraphs. */
-  calibration: Schema.NonEmptyString,
+  /** Text: JSONL with `text` or `conversations`, or paragraphs. Or `{ meta, ... }` as training has it: records with images. */
+  calibration: Calibration,
+  /** Documents, or records, that are looked at. */
   documents: withDefault(Count, calibrationDefaults.documents),
+  /** Of text: tokens beyond which a document is passed over, and tokens of a block; a record is a sequence of its own. */
   longest: withDefault(Count, calibrationDefaults.longest),
   block: withDefault(Count, calibrationDefaults.block),
   sampleTokens: withDefault(Count, clippingDefaults.sampleTokens),
@@ -68,51 +77,62 @@ export const LayerClipped = eventKind(
 
 const Row = Schema.Struct({ layer: Schema.String, before: Schema.Number, after: Schema.Number })
 
-/** What the search remembers: the calibration text before the next layer, and the ranges found so far. */
+/** What the search remembers: the calibration data before the next layer, and the ranges found so far. */
 interface Searching {
-  /** Hidden states [blocks, tokens, H]; undefined before the first layer. */
-  readonly hidden: Tensor | undefined
+  /** Undefined before the first layer. */
+  readonly sequences: Sequences | undefined
   readonly ranges: Parameters
   readonly rows: readonly (typeof Row.Type)[]
 }
 
 const searchingCodec = Codec.make({
-  data: Schema.Struct({ rows: Schema.Array(Row), begun: Schema.Boolean }),
-  save: ({ hidden, ranges, rows }: Searching) => ({
-    data: { rows, begun: hidden !== undefined },
-    tensors: [...(hidden ? [tensorSource("hidden", hidden)] : []), ...tensorSources("range", ranges)]
+  data: Schema.Struct({ rows: Schema.Array(Row), lengths: Schema.NullOr(Schema.Array(Schema.Int)) }),
+  save: ({ sequences, ranges, rows }: Searching) => ({
+    data: { rows, lengths: sequences?.lengths ?? null },
+    tensors: [...(sequences ? [tensorSource("hidden", sequences.hidden)] : []), ...tensorSources("range", ranges)]
   }),
-  load: ({ rows, begun }, file) =>
+  load: ({ rows, lengths }, file) =>
     Effect.gen(function* () {
       const { backend } = yield* Compute
-      const hidden = begun ? yield* loadTensor(backend, file, "hidden") : undefined
-      return { hidden, ranges: yield* loadTensors(backend, file, "range"), rows } satisfies Searching
+      const sequences = lengths === null ? undefined : { hidden: yield* loadTensor(backend, file, "hidden"), lengths }
+      return { sequences, ranges: yield* loadTensors(backend, file, "range"), rows } satisfies Searching
     })
 })
 
-/** Blocks of calibration tokens. Fails with DataUnusable, which names file and line. */
-const readBlocks = (config: Config, tokenizer: Tokenizer) =>
-  Effect.tryPromise({
-    try: async () => {
-      const { calibration: file } = config
-      const documents = documentsOf(file, await readFile(file, "utf8"), file.endsWith(".jsonl") ? "jsonl" : "text")
-      return calibrationBlocks(file, documents, (text) => tokenizer.encode(text), config)
-    },
-    catch: (error) => new DataUnusable({ reason: error instanceof Error ? error.message : String(error) })
-  })
+/** Tokens of a record of images and text beside its tiles: most are shorter. */
+const typicalText = 512
+
+/** Sequences that the search looks at, tokens of one, and tiles of one, as far as they are known without the data. */
+const extentOf = ({ calibration, documents, longest, block }: Config, perTile: number) => {
+  if (!seesImages(calibration)) return { count: (documents * longest) / block, length: block, tiles: 0 }
+  const { maxTiles, maxLength } = calibration
+  const tiles = maxTiles + (maxTiles > 1 ? 1 : 0)
+  return { count: documents, length: Math.min(maxLength, tiles * perTile + typicalText), tiles }
+}
+
+/** What stages before made of what images pass through. */
+interface AutoclipInput {
+  readonly quantizedVision?: PackedWeights
+  readonly projector?: Parameters
+}
 
 export const Autoclip = Stage.define({
   name: "autoclip",
   version: 1,
   config: AutoclipConfig,
+  uses: [QuantizedVision, TrainedProjector],
+  // Text passes through neither tower nor projector: what becomes of them does not change its search.
+  takes: ({ calibration }) => seesImages(calibration),
   gives: [ClippingRanges],
-  fingerprint: ({ calibration }, recipe) => fingerprintOf(recipe, { files: [calibration] }),
+  fingerprint: ({ calibration }, recipe) =>
+    fingerprintOf(recipe, seesImages(calibration) ? { meta: calibration.meta } : { files: [calibration] }),
   forecast: Effect.fnUntraced(function* (config: Config, recipe) {
     const model = yield* planModel(recipe)
     const { llm_config: language } = model.config
     const planned = yield* planTowers(model.config, ["language"], config.quantizers, config.compat)
-    const missing = yield* missingFiles([config.calibration], "give a file of calibration text")
-    const tokens = config.documents * config.longest
+    const missing = yield* missingFiles([sourceOf(config.calibration)], "give a file of calibration data")
+    const { count, length, tiles } = extentOf(config, tokensPerTile(model.config))
+    const tokens = count * length
     const hidden = 4 * tokens * language.hidden_size
     // Both matrices in f32, and what quantizing the second needs for a moment: its codes, scales and two more copies.
     const embeddings = (2 * 4 + 10) * language.vocab_size * language.hidden_size
@@ -123,47 +143,47 @@ export const Autoclip = Stage.define({
     }, 0)
     const layers = layersToSearch({ choices: planned.choices, options: config }, language)
     const share = layers / language.num_hidden_layers
-    const flops = share * languageFlops(model.config, config.block, 0) * (tokens / config.block)
+    const flops = count * (share * languageFlops(model.config, length, 0) + tiles * visionFlops(model.config))
     return make({
       obstacles: [...model.obstacles, ...missing],
       memoryBytes: model.loadedBytes + embeddings + 3 * hidden + ranges,
       checkpointBytes: hidden + ranges,
       outputBytes: ranges,
-      seconds: secondsFor(flops, layers * (tokens / config.block) * callsPerLayer),
+      seconds: secondsFor(flops, layers * count * callsPerLayer),
       lines: ruleLines(planned)
     })
   }),
-  begin: Effect.fnUntraced(function* (config: Config, _input: object, { recipe }: Stage.StageContext) {
+  begin: Effect.fnUntraced(function* (config: Config, input: AutoclipInput, { recipe, seed }: Stage.StageContext) {
     const { backend } = yield* Compute
     const model = yield* openSourceModel(recipe.model)
-    const { config: modelConfig, tokenizer } = model.directory
-    const language = modelConfig.llm_config
-    const { choices } = yield* planTowers(modelConfig, ["language"], config.quantizers, config.compat)
-    const embedded = yield* planEmbeddings(modelConfig, config.embeddings, config.compat)
-    const blocks = yield* readBlocks(config, tokenizer)
+    const { directory } = model
+    const language = directory.config.llm_config
+    const { choices } = yield* planTowers(directory.config, ["language"], config.quantizers, config.compat)
+    const embedded = yield* planEmbeddings(directory.config, config.embeddings, config.compat)
+    const { calibration } = config
+    const blocks = seesImages(calibration) ? [] : yield* readBlocks(calibration, directory.tokenizer, config)
     const frozen = yield* owned(
       Effect.sync(() => quantizedEmbeddings(model.weights, embedded.choices)),
       releaseParameters
     )
-    const weights = weightsFrom(frozen, model.weights)
+    const weights = packedWeights(input.quantizedVision ?? new Map(), { ...input.projector }, frozen, model.weights)
     const options = config.compat === "reference" ? { ...referenceClipping, ...config } : config
-    const search: ClippingSearch = { backend, language, weights, choices, source: config.calibration, options }
+    const search: ClippingSearch = { backend, language, weights, choices, source: sourceOf(calibration), options }
 
-    /** Embeddings of the calibration text, [blocks, tokens, H]. */
-    const embeddings = (): Tensor =>
-      noGrad(() =>
-        scope(() => {
-          const ids = Int32Array.from(blocks.flatMap((block) => [...block]))
-          return embedTokens(weights, tensor(backend, ids, [blocks.length, config.block], "i32"))
+    const start = seesImages(calibration)
+      ? embedRecords({
+          ...{ backend, directory, weights, data: calibration },
+          ...{ documents: config.documents, compat: config.compat },
+          seed: { selection: recipe.seed, order: seed }
         })
-      )
+      : computing(() => embedBlocks(backend, weights, blocks))
     const step = Effect.fnUntraced(function* (state: Searching, index: number) {
-      const { hidden, layers } = yield* computing(async () => {
-        const before = state.hidden ?? embeddings()
-        const clipped = await clipLayer(search, index, before)
-        before.release()
-        return clipped
-      })
+      const before = state.sequences ?? (yield* start)
+      const release = Effect.sync(() => before.hidden.release())
+      const { hidden, layers } = yield* computing(() => clipLayer(search, index, before)).pipe(
+        Effect.tapError(() => (state.sequences === undefined ? release : Effect.void))
+      )
+      yield* release
       for (const { layer, errorBefore, errorAfter } of layers) {
         yield* emit(LayerClipped, { layer, errorBefore, errorAfter })
       }
@@ -177,7 +197,7 @@ export const Autoclip = Stage.define({
         after: errorAfter
       }))
       const next: Searching = {
-        hidden,
+        sequences: { hidden, lengths: before.lengths },
         ranges: { ...state.ranges, ...Object.fromEntries(found) },
         rows: [...state.rows, ...rows]
       }
@@ -186,13 +206,13 @@ export const Autoclip = Stage.define({
     const program = Stage.program({
       steps: layersToSearch(search, language),
       state: searchingCodec,
-      initial: Effect.succeed<Searching>({ hidden: undefined, ranges: {}, rows: [] }),
+      initial: Effect.succeed<Searching>({ sequences: undefined, ranges: {}, rows: [] }),
       step,
       finish: ({ ranges, rows }: Searching) =>
         Effect.succeed({ output: { clipping: ranges }, report: [errorChart(rows)] })
     })
-    return yield* owningState(program, ({ hidden, ranges }) => {
-      hidden?.release()
+    return yield* owningState(program, ({ sequences, ranges }) => {
+      sequences?.hidden.release()
       releaseParameters(ranges)
     })
   })
