@@ -8,6 +8,7 @@ import * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
 import type { AnyArtefact } from "./Artefact.ts"
 import * as Checkpoints from "./Checkpoints.ts"
+import { trimMemory } from "./compute/Compute.ts"
 import {
   type LockLost,
   type PreflightFailed,
@@ -128,6 +129,7 @@ const runOrReuse = Effect.fnUntraced(function* <E, R>(
       directory: path.join(directory.path, stagesName, place),
       runDirectory: directory.path
     }
+    yield* trimMemory
     yield* runStage(stage, yield* load(inputs, sources, label), context, files, progress)
   }
   return stage.gives.map((artefact): Source => ({ artefact, files, key: key.id }))

@@ -48,6 +48,8 @@ export interface Backend {
   readonly release: (handle: Handle) => void
   readonly run: (kernel: AnyKernel, call: KernelCall) => void
   readonly usage: () => Usage
+  /** Gives memory that no tensor uses back to the system, as far as it is kept for the next ones: after a stage, not a step. */
+  readonly trim: () => void
   /** Ends threads and devices and frees all memory. */
   readonly close: () => Promise<void>
 }

@@ -3,6 +3,7 @@ import { type Backend, openBackend } from "@speedq/tensors"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { processBytes } from "../planning/memoryLimit.ts"
 
@@ -50,3 +51,9 @@ export class Compute extends Context.Service<Compute, { readonly backend: Backen
   /** The GPU where one answers, else the processor. */
   static readonly auto = Compute.layer({ backend: "auto" })
 }
+
+/** Memory that earlier stages have left free goes back to the system; nothing where a recipe runs without a backend. */
+export const trimMemory: Effect.Effect<void> = Effect.map(
+  Effect.serviceOption(Compute),
+  Option.match({ onNone: () => {}, onSome: ({ backend }) => backend.trim() })
+)

@@ -179,6 +179,7 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
       }
       enqueue(() => execute(kernel, call, body))
     },
+    trim: () => {},
     usage: () => ({ buffers, bytes, peakBytes: Math.max(bytes, device.usage().peakBytes) }),
     close: async () => {
       closed = true

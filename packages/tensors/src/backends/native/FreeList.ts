@@ -87,6 +87,11 @@ export class FreeList {
     return 0
   }
 
+  /** What is free, in no particular order. */
+  *freeBlocks(): Generator<{ readonly offset: number; readonly size: number }> {
+    for (const bin of this.bins) for (let block = bin; block !== undefined; block = block.older) yield block
+  }
+
   private find(size: number): Block | undefined {
     // A block of the very size first, then the first that fits, then any of a larger bin.
     const bin = binOf(size)

@@ -5,6 +5,7 @@
  */
 import { BackendUnavailable, OutOfMemory } from "../../Errors.ts"
 import { FreeList } from "./FreeList.ts"
+import { openGivePagesBack } from "./givePagesBack.ts"
 import { type Place, reservedBytes, scratchBytes } from "./thread/Thread.ts"
 import { makeMemory, pageBytes, type WasmMemory } from "./thread/wasm.ts"
 
@@ -37,6 +38,7 @@ export class Memories {
   private readonly lists: FreeList[] = []
   private readonly buffers: Uint8Array[] = []
   private readonly residentBytes: number[] = []
+  private givePagesBack: ReturnType<typeof openGivePagesBack>
 
   constructor(options: MemoryOptions, announce: (memory: WasmMemory) => void) {
     this.options = options
@@ -85,6 +87,14 @@ export class Memories {
   release({ memory, offset, bytes, resident }: Room): void {
     this.lists[memory]!.free(offset)
     if (resident) this.residentBytes[memory]! -= bytes
+  }
+
+  /** Gives what is free back to the system, where it takes it; stored tensors stay where they are. */
+  trim(): void {
+    this.givePagesBack ??= openGivePagesBack()
+    for (const [memory, list] of this.lists.entries()) {
+      for (const { offset, size } of list.freeBlocks()) this.givePagesBack?.(this.buffers[memory]!, offset, size)
+    }
   }
 
   view({ memory, offset }: Place, bytes: number): Uint8Array {

@@ -125,6 +125,7 @@ export const makeNativeBackend = async (options: NativeOptions = {}): Promise<Na
       engine.kernel = kernel.name
       kernel.native(engine, call)
     },
+    trim: () => memories.trim(),
     usage: () => ({ buffers, bytes, peakBytes }),
     close: () => pool.close()
   }

@@ -79,6 +79,7 @@ export const makeReferenceBackend = (): Backend => {
         if (handle.dtype !== "f32") fromHost(handle, bytesOfArray(toHost(handle as Stored)), (handle as Stored).values)
       }
     },
+    trim: () => {},
     usage: () => ({ buffers, bytes, peakBytes }),
     close: async () => {}
   }
