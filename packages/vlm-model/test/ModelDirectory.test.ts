@@ -69,12 +69,32 @@ describe("openModelDirectory", () => {
     })
   )
 
+  it.effect("takes an added token without a row in the embedding for text", () =>
+    Effect.gen(function* () {
+      const rows = 257 + parts.addedTokens.length
+      const fits = { ...config, llm_config: { ...config.llm_config, vocab_size: rows } }
+      const video = { id: rows, text: "<video>", special: true }
+      const tokenizer = { ...parts, addedTokens: [...parts.addedTokens, video] }
+      const model = yield* openModelDirectory(yield* directoryOf({ "config.json": fits }, tokenizer))
+      assert.strictEqual(model.tokenizer.vocabSize, rows)
+      assert.strictEqual(model.tokenizer.tokenId("</box>"), rows - 1)
+      const ids = model.tokenizer.encode("<video></box>")
+      assert.deepStrictEqual([ids.length, ids.at(-1)], ["<video>".length + 1, rows - 1])
+      assert.strictEqual(model.tokenizer.decode(ids), "<video></box>")
+    })
+  )
+
   it.effect("refuses a tokenizer with more ids than the embedding has rows", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(openModelDirectory(yield* directoryOf({ "config.json": tiny })))
       assert.instanceOf(error, VocabularyMismatch)
       assert.deepStrictEqual([error.tokens, error.rows], [257 + 31, 160])
       assert.include(error.message, "288 ids")
+      // The bytes fit here, and the token of a picture does not.
+      const short = { ...config, llm_config: { ...config.llm_config, vocab_size: 280 } }
+      const picture = yield* Effect.flip(openModelDirectory(yield* directoryOf({ "config.json": short })))
+      assert.instanceOf(picture, VocabularyMismatch)
+      assert.deepStrictEqual([picture.tokens, picture.rows], [288, 280])
     })
   )
 

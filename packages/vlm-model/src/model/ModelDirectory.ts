@@ -51,12 +51,14 @@ export const openModelDirectory = Effect.fn("openModelDirectory")(function* (
     try: () => readModelConfig(directory),
     catch: (error) => error as ModelConfigInvalid
   })
-  const tokenizer = yield* loadTokenizer(directory)
+  const loaded = yield* loadTokenizer(directory)
+  const tokens = yield* chatTokens(loaded)
   const rows = config.llm_config.vocab_size
-  if (tokenizer.vocabSize > rows) {
-    return yield* new VocabularyMismatch({ directory, tokens: tokenizer.vocabSize, rows })
+  // Some conversions to the transformers layout add "<video>", which never reaches the model: the embedding has no row for it.
+  const tokenizer = loaded.vocabSize > rows ? loaded.fitting(rows) : loaded
+  if (tokenizer.vocabSize > rows || Object.values(tokens).some((id) => id >= rows)) {
+    return yield* new VocabularyMismatch({ directory, tokens: loaded.vocabSize, rows })
   }
-  const tokens = yield* chatTokens(tokenizer)
   const statistics = yield* readStatistics(directory)
   const image: ImageSettings = {
     tileSize: tileSize(config),

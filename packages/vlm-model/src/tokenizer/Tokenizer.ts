@@ -64,6 +64,11 @@ export class Tokenizer {
     this.byteIds = Int32Array.from(byteCharacters, (character) => tables.vocabulary.get(character)!)
   }
 
+  /** The same without the added tokens whose id is not below `rows`: their text is encoded like any other. */
+  fitting(rows: number): Tokenizer {
+    return new Tokenizer({ ...this.tables, addedTokens: this.addedTokens.filter(({ id }) => id < rows) })
+  }
+
   /** Token ids of a text. No token is added at its ends. Halves of surrogate pairs become U+FFFD. */
   encode(text: string): Int32Array {
     const ids = new IdBuffer()
