@@ -1,11 +1,11 @@
 /** Weights that the reference quantized: read to the bits that PyTorch computes, asked, and exported again. */
-import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { bytesOf, Safetensors, typedView } from "@speedq/formats"
 import { bilevel, embeddingSym4, type QuantizerChoice } from "@speedq/quantizers"
-import type { Backend, Tensor } from "@speedq/tensors"
+import { type Backend, cast, fromBfloat16, type Tensor, toBfloat16 } from "@speedq/tensors"
 import { answer, greedy, modelTensors, readModelConfig } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
@@ -18,6 +18,7 @@ import { openSourceModel, type SourceModel } from "../src/model/SourceModel.ts"
 import { releasePacked, releaseParameters } from "../src/model/stageMemory.ts"
 import { openReferenceModel } from "../src/reference/openReferenceModel.ts"
 import { readQuantDetails } from "../src/reference/QuantDetails.ts"
+import { loadTorchCheckpoint } from "../src/reference/torchCheckpoint.ts"
 import { writeModel } from "../src/stages/export/writeModel.ts"
 import { TorchFileInvalid } from "../src/torch/TorchFileInvalid.ts"
 import { makeNanoRuns, writeNanoModel } from "./support/nano.ts"
@@ -81,6 +82,43 @@ describe("readQuantDetails", () => {
     cpSync(join(directory, "0/self_attn.k_proj"), join(directory, "0/mlp.up_proj"))
     const other = await readQuantDetails(backend, tiny, directory).catch((error: unknown) => error)
     assert.match(String(other), /0\/mlp\.up_proj.*config\.json makes the matrix \[96, 64\]/)
+    assert.strictEqual(backend.usage().buffers, 0)
+  })
+})
+
+describe("loadTorchCheckpoint", () => {
+  const shapes = modelTensors(tiny)
+  const linears = [...shapes.keys()].filter((name) => /^vision_model\.encoder\..*(qkv|proj|fc\d)\.weight$/.test(name))
+
+  it("finds parameters in the shards that save_pretrained wrote, in bfloat16, and leaves the rest alone", async () => {
+    const original = Safetensors.openSync(here("../../../test/fixtures/internvl3/checkpoint/model.safetensors"))
+    const names = new Set(linears.slice(1))
+    const loaded = loadTorchCheckpoint(backend, fixtures, shapes, names)!
+    assert.sameMembers(Object.keys(loaded), [...names])
+    for (const [name, parameter] of Object.entries(loaded)) {
+      assert.strictEqual(parameter.dtype, "bf16")
+      const wide = cast(parameter, "f32")
+      const expected = typedView("F32", original.read(name)).map((value) => fromBfloat16(toBfloat16(value)))
+      assert.deepStrictEqual(Float32Array.from(await wide.read()), Float32Array.from(expected), name)
+      wide.release()
+    }
+    releaseParameters(loaded)
+    original.close()
+  })
+
+  it("is not there, or lacks a parameter, or lists what is no neighbour", () => {
+    assert.isUndefined(loadTorchCheckpoint(backend, join(fixtures, "quant_details"), shapes, new Set(linears)))
+    const lacking = new Set([...linears, "mlp1.1.weight"])
+    assert.throws(() => loadTorchCheckpoint(backend, fixtures, shapes, lacking), TorchFileInvalid, /no mlp1\.1\.weight/)
+    const directory = join(root, "outside")
+    mkdirSync(directory)
+    for (const [index, says] of [
+      ['{"weight_map": {"a": "../a.bin"}}', /"\.\.\/a\.bin" is not the name of a file beside it/],
+      ["{}", /no weight_map/]
+    ] as const) {
+      writeFileSync(join(directory, "pytorch_model.bin.index.json"), index)
+      assert.throws(() => loadTorchCheckpoint(backend, directory, shapes, new Set()), TorchFileInvalid, says)
+    }
     assert.strictEqual(backend.usage().buffers, 0)
   })
 })

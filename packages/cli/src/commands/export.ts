@@ -10,7 +10,9 @@ import { print, printJson } from "../output.ts"
 export const exportCommand = Command.make(
   "export",
   {
-    path: Argument.String("model-or-run").pipe(Argument.withDescription("directory of a run, or of a packed model")),
+    path: Argument.String("model-or-run").pipe(
+      Argument.withDescription("directory of a run, of a packed model, or of the reference's quant_details")
+    ),
     format: Flag.Literals("format", ["fake-quant", "packed"]).pipe(
       Flag.withDescription("fake-quant loads wherever the original does; packed is small, for chat and evaluate")
     ),
@@ -33,7 +35,9 @@ export const exportCommand = Command.make(
   })
 ).pipe(
   Command.withShortDescription("Write a quantized model in a format"),
-  Command.withDescription("Writes what a run has made, or unpacks a packed model, and says what the format kept."),
+  Command.withDescription(
+    "Writes what a run or the reference has made, or unpacks a packed model, and says what the format kept."
+  ),
   Command.withExamples([
     { command: "speedq export runs/1b --format packed" },
     { command: "speedq export runs/1b/model/packed --format fake-quant --dtype f32 --out models/1b-2bit" }

@@ -1,4 +1,4 @@
-/** What can be exported: a run, or a packed model. */
+/** What can be exported: a run, a packed model, or what the reference wrote. */
 import { existsSync, readFileSync } from "node:fs"
 import { basename, join, resolve } from "node:path"
 import { Safetensors } from "@speedq/formats"
@@ -6,15 +6,17 @@ import { KnownQuantizers } from "@speedq/pipeline/artefacts"
 import { Compute } from "@speedq/pipeline/compute/Compute"
 import { computing } from "@speedq/pipeline/compute/computing"
 import { type DeployedModel, deployModel, type Rest } from "@speedq/pipeline/model/deployedModel"
-import { readPackedModel } from "@speedq/pipeline/model/packedDirectory"
+import { type PackedModel, readPackedModel } from "@speedq/pipeline/model/packedDirectory"
 import { unpackAll } from "@speedq/pipeline/model/packedWeights"
 import { openSourceModel, type SourceModel } from "@speedq/pipeline/model/SourceModel"
 import { owned, releasePacked, releaseParameters } from "@speedq/pipeline/model/stageMemory"
 import { type RunRecord, readRunRecord } from "@speedq/pipeline/RunDirectory"
+import { openReferenceModel } from "@speedq/pipeline/reference/openReferenceModel"
+import { detailsDirectory } from "@speedq/pipeline/reference/QuantDetails"
 import { descriptionName } from "@speedq/pipeline/stages/export/writeModel"
 import { isPackedContainer } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
-import { openModelDirectory } from "@speedq/vlm-model"
+import { type ModelDirectory, openModelDirectory } from "@speedq/vlm-model"
 import { readLayout } from "@speedq/vlm-model/model/configFile"
 import { storedNames } from "@speedq/vlm-model/model/huggingfaceNames"
 import * as Effect from "effect/Effect"
@@ -70,19 +72,8 @@ const recipeOf = (path: string) =>
       new NotExportable({ path, reason: `its ${descriptionName} is damaged: ${(error as Error).message}` })
   })
 
-/** A packed model, its weights unpacked: what is written may be either form. */
-const fromPacked = Effect.fnUntraced(function* (path: string) {
-  const { backend } = yield* Compute
-  const known = yield* KnownQuantizers
-  const directory = yield* openModelDirectory(path)
-  const { store } = yield* Safetensors.openModel(path)
-  const { packed, others } = yield* owned(
-    computing(() => readPackedModel(backend, directory.config, store, known)),
-    (model) => {
-      releasePacked(model.packed)
-      releaseParameters(model.others)
-    }
-  )
+/** Weights that are quantized already, as a model that a run made of its source: the source has them unpacked. */
+const asMade = Effect.fnUntraced(function* (path: string, directory: ModelDirectory, { packed, others }: PackedModel) {
   const unpacked = yield* owned(
     computing(() => unpackAll(packed)),
     releaseParameters
@@ -91,22 +82,45 @@ const fromPacked = Effect.fnUntraced(function* (path: string) {
   const source: SourceModel = {
     directory,
     weights,
-    stored: storedNames(Object.keys(weights), readLayout(path))
+    stored: storedNames(Object.keys(weights), readLayout(directory.directory))
   }
   const deployed: DeployedModel = { packed, others, restBits: 16, release: () => {} }
   const directoryOf = (format: string) => `${resolve(path)}-${format}`
   return { source, deployed, recipe: yield* recipeOf(path), rest: "bf16", directory: directoryOf } satisfies Exportable
 })
 
+/** A packed model: what is written may be either form. */
+const fromPacked = Effect.fnUntraced(function* (path: string) {
+  const { backend } = yield* Compute
+  const known = yield* KnownQuantizers
+  const directory = yield* openModelDirectory(path)
+  const { store } = yield* Safetensors.openModel(path)
+  const model = yield* owned(
+    computing(() => readPackedModel(backend, directory.config, store, known)),
+    ({ packed, others }) => {
+      releasePacked(packed)
+      releaseParameters(others)
+    }
+  )
+  return yield* asMade(path, directory, model)
+})
+
+/** The artefacts of the reference's save_fake_quant. */
+const fromReference = Effect.fnUntraced(function* (path: string) {
+  const { directory, deployed } = yield* openReferenceModel(path)
+  return yield* asMade(path, directory, deployed)
+})
+
 /** Opens what `path` holds, for the life of the scope. Fails with NotExportable, and with what reading a model fails with. */
 export const openExportable = Effect.fn("openExportable")(function* (path: string) {
   const record = yield* readRunRecord(path)
   if (Option.isSome(record)) return yield* fromRun(path, record.value)
+  if (detailsDirectory(path) !== undefined) return yield* fromReference(path)
   const isPacked = yield* Effect.scoped(
     Effect.map(Safetensors.openModel(path), ({ store }) => isPackedContainer(store))
   )
   if (isPacked) return yield* fromPacked(path)
   // Quantizing dequantized weights again would move their grids: that is another model.
-  const reason = `it is no run and no packed model; give the run that made it, or quantize it with "speedq run"`
+  const reason = `it is no run and no packed model, nor are the reference's artefacts in it; give the run that made it, or quantize it with "speedq run"`
   return yield* new NotExportable({ path, reason })
 })

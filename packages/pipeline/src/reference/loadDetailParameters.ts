@@ -25,6 +25,13 @@ const load = (backend: Backend, { shape, dtype, read }: DetailTensor): Tensor =>
   }
 }
 
+export interface DetailSelection {
+  /** What names lack in the file. */
+  readonly prefix?: string
+  /** Only parameters whose name passes; default all. */
+  readonly select?: (name: string) => boolean
+}
+
 /**
  * Every tensor of a file, as the parameter `prefix` + its name. Raises TorchFileInvalid for one that the model does not
  * have, or has in another shape; nothing stays allocated then.
@@ -33,7 +40,7 @@ export const loadDetailParameters = (
   backend: Backend,
   file: DetailFile,
   shapes: ReadonlyMap<string, Shape>,
-  prefix = ""
+  { prefix = "", select = () => true }: DetailSelection = {}
 ): Parameters => {
   const loaded: { [name: string]: Tensor } = {}
   const fail = (reason: string): never => {
@@ -42,6 +49,7 @@ export const loadDetailParameters = (
   try {
     for (const [stored, tensor] of file.tensors) {
       const name = stored.startsWith(prefix) ? stored : prefix + stored
+      if (!select(name)) continue
       const expected = shapes.get(name) ?? fail(`the model has no parameter "${name}"`)
       if (!sameShape(tensor.shape, expected)) {
         fail(`${name} is ${formatShape(tensor.shape)}, config.json makes it ${formatShape(expected)}`)

@@ -13,6 +13,7 @@ import { owned, releasePacked, releaseParameters } from "../model/stageMemory.ts
 import { using } from "./detailFiles.ts"
 import { loadDetailParameters } from "./loadDetailParameters.ts"
 import { detailsDirectory, type ReadDetailsOptions, readQuantDetails } from "./QuantDetails.ts"
+import { loadTorchCheckpoint } from "./torchCheckpoint.ts"
 
 export interface OpenReferenceOptions extends ReadDetailsOptions {
   /** Directory with config and tokenizer, and with weights that the artefacts do not hold. Default: where the artefacts are. */
@@ -59,7 +60,8 @@ export const openReferenceModel = Effect.fn("openReferenceModel")(function* (
       ? {}
       : yield* owned(
           Effect.try({
-            try: () => using(vision, (file) => loadDetailParameters(backend, file, shapes, "vision_model.")),
+            try: () =>
+              using(vision, (file) => loadDetailParameters(backend, file, shapes, { prefix: "vision_model." })),
             catch: unreadable
           }),
           releaseParameters
@@ -73,7 +75,7 @@ export const openReferenceModel = Effect.fn("openReferenceModel")(function* (
   return opened
 })
 
-/** Parameters that only the original checkpoint has. */
+/** Parameters that only a checkpoint has: the one that the reference wrote beside its artefacts, as pickles, or the original. */
 const fromCheckpoint = Effect.fnUntraced(function* (
   { directory: from, config }: ModelDirectory,
   names: ReadonlySet<string>,
@@ -83,6 +85,11 @@ const fromCheckpoint = Effect.fnUntraced(function* (
   const listed = [...names].slice(0, 3).join(", ")
   const reason = `${names.size} parameters are not among the artefacts (${listed}, ...), and ${from} has no checkpoint to take them from`
   const load = Effect.gen(function* () {
+    const pickled = yield* Effect.try({
+      try: () => loadTorchCheckpoint(backend, from, modelTensors(config), names),
+      catch: unreadable
+    })
+    if (pickled !== undefined) return pickled
     const { store } = yield* Effect.mapError(Safetensors.openModel(from), () => unreadable(new Error(reason)))
     const select = (name: string) => names.has(name)
     return yield* Effect.try({

@@ -53,17 +53,21 @@ const partsOf = (names: readonly string[], [rows = 1, ...rest]: Shape): readonly
 /** What entries are made of. */
 export interface Exported {
   readonly source: SourceModel
-  /** The checkpoint that the source was loaded from. */
-  readonly store: TensorStore
+  /** The checkpoint that the source was loaded from, where something of it is written as it was stored. */
+  readonly store: TensorStore | undefined
   readonly deployed: DeployedModel
 }
 
-/**
- * Positions that were resized for another tile size when they were loaded are written as the checkpoint has them; undefined
- * for everything else.
- */
+const isResized = ({ weights }: SourceModel, parameter: string, shape: Shape): boolean =>
+  sizeOf(weights[parameter]!.shape) !== sizeOf(shape)
+
+/** Whether a parameter was resized for another tile size when it was loaded, as positions are. */
+export const hasResized = (source: SourceModel): boolean =>
+  [...modelTensors(source.directory.config)].some(([parameter, shape]) => isResized(source, parameter, shape))
+
+/** What was resized is written as the checkpoint has it; undefined for everything else. */
 const asStored = ({ source, store }: Exported, parameter: string, shape: Shape, name: string) => {
-  if (sizeOf(source.weights[parameter]!.shape) === sizeOf(shape)) return undefined
+  if (store === undefined || !isResized(source, parameter, shape)) return undefined
   // A packed container has the parameter's own name, whatever its model calls it elsewhere.
   const stored = [...(source.stored.get(parameter) ?? []), parameter].find((known) => store.tensors.has(known))!
   const { dtype } = store.tensors.get(stored)!

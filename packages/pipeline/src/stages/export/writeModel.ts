@@ -12,7 +12,7 @@ import type { SourceModel } from "../../model/SourceModel.ts"
 import { withDefault } from "../../options.ts"
 import { codeVersion } from "../../StageKey.ts"
 import { storageFailed } from "../../storage.ts"
-import { fakeQuantEntries, packedEntries } from "./entries.ts"
+import { fakeQuantEntries, hasResized, packedEntries } from "./entries.ts"
 
 export const ExportConfig = Schema.Struct({
   /** "fake-quant": dequantized weights in the source's layout; "packed": codes and scales, at the size that `plan` promised. */
@@ -101,7 +101,7 @@ export const writeModel = Effect.fn("writeModel")(function* (
   }
   const { written, maxAbsErr } = yield* Effect.scoped(
     Effect.gen(function* () {
-      const { store } = yield* Safetensors.openModel(from)
+      const store = hasResized(source) ? (yield* Safetensors.openModel(from)).store : undefined
       const parts = { source, store, deployed }
       const entries = format === "packed" ? packedEntries(parts, rest) : fakeQuantEntries(parts, dtype)
       const file = join(directory, tensorsName)
