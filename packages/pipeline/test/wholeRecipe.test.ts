@@ -207,7 +207,12 @@ describe("exports", () => {
 
   it("take the bytes that the size report promises, and less memory packed than whole", async () => {
     const described = JSON.parse(readFileSync(join(exported("packed"), "quantization.json"), "utf8"))
-    assert.deepInclude(described, { exact: true, maxAbsErr: 0, layersFallenBack: [], format: "packed" })
+    assert.deepInclude(described, { exact: true, maxAbsErr: 0, layersFallenBack: [], format: "packed", tool: "speedq" })
+    assert.match(described.version, /^\d+\.\d+\.\d+$/)
+    const { recipe } = JSON.parse(readFileSync(join(whole, "run.json"), "utf8"))
+    assert.deepStrictEqual(described.recipe, recipe)
+    const layer = described.layers["language_model.model.layers.0.mlp.up_proj.weight"]
+    assert.deepInclude(layer, { use: "bilevel", bits: 2.5, shape: [128, 64], bytes: (128 * 64 * 2.5) / 8 })
     const promised = evaluations().at(-1)!.bytes
     const header = described.bytes - promised
     assert.isAbove(header, 0)

@@ -28,24 +28,24 @@ import { runParts } from "./runParts.ts"
 export interface Exportable {
   readonly source: SourceModel
   readonly deployed: DeployedModel
-  /** Name of the recipe that it was made by. */
-  readonly recipe: string
+  /** The recipe that it was made by, or a name where there is none. */
+  readonly recipe: Schema.Json
   readonly rest: Rest
   /** Where it is exported to by itself. */
   readonly directory: (format: string) => string
 }
 
-const RecipeNames = Schema.Struct({
-  name: Schema.String,
+/** A recipe, as far as an export needs it. */
+const RecipeParts = Schema.Struct({
   model: Schema.String,
   stages: Schema.Array(Schema.StructWithRest(Schema.Struct({}), [Schema.Record(Schema.String, Schema.Json)]))
 })
-const decodeNames = Schema.decodeUnknownSync(RecipeNames)
+const decodeRecipe = Schema.decodeUnknownSync(RecipeParts)
 const isRest = Schema.is(Schema.Literals(["bf16", "f16", "f32"]))
 
 /** The model that a run's stages made, its unquantized numbers as its recipe wants them. */
 const fromRun = Effect.fnUntraced(function* (path: string, record: RunRecord) {
-  const { name, model, stages } = decodeNames(record.recipe)
+  const { model, stages } = decodeRecipe(record.recipe)
   const rest = stages.map((stage) => stage["rest"]).find(isRest) ?? "bf16"
   const parts = yield* runParts(path, record)
   const source = yield* openSourceModel(model)
@@ -54,11 +54,11 @@ const fromRun = Effect.fnUntraced(function* (path: string, record: RunRecord) {
     ({ release }) => release()
   )
   const directory = (format: string) => join(path, "model", format)
-  return { source, deployed, recipe: name, rest, directory } satisfies Exportable
+  return { source, deployed, recipe: record.recipe, rest, directory } satisfies Exportable
 })
 
 /** quantization.json, as far as an export needs it. */
-const Description = Schema.Struct({ recipe: Schema.String })
+const Description = Schema.Struct({ recipe: Schema.Json })
 const decodeDescription = Schema.decodeUnknownSync(Schema.fromJsonString(Description))
 
 /** The recipe that a packed model says it was made by; its own name where it says nothing. */

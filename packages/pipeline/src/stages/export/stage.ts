@@ -4,6 +4,7 @@ import type { PackedWeights } from "@speedq/quantizers"
 import { type Parameters, sizeOf } from "@speedq/tensors"
 import { modelTensors, parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Artefact from "../../Artefact.ts"
 import { type LanguageModel, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../../artefacts.ts"
 import * as Codec from "../../Codec.ts"
@@ -15,6 +16,7 @@ import { openSourceModel } from "../../model/SourceModel.ts"
 import { owned } from "../../model/stageMemory.ts"
 import { planModel } from "../../planning/plannedModel.ts"
 import type { Section } from "../../Report.ts"
+import { type RunRecord, readRunRecord } from "../../RunDirectory.ts"
 import * as Stage from "../../Stage.ts"
 import { fingerprintOf } from "../fingerprint.ts"
 import { companionsOf, descriptionName, ExportConfig, Exported, tensorsName, writeModel } from "./writeModel.ts"
@@ -66,7 +68,9 @@ export const Export = Stage.define({
         computing(() => deployModel(source, input, { rest: config.rest })),
         ({ release }) => release()
       )
-      const exported = yield* writeModel(source, deployed, { ...config, directory, recipe: recipe.name })
+      const record = yield* Effect.orElseSucceed(readRunRecord(runDirectory), () => Option.none<RunRecord>())
+      const made = Option.match(record, { onNone: () => recipe.name, onSome: ({ recipe: whole }) => whole })
+      const exported = yield* writeModel(source, deployed, { ...config, directory, recipe: made })
       return {
         output: { exported: { ...exported, directory: relative } },
         files: [tensorsName, descriptionName, ...companionsOf(source.directory.directory)].map((name) =>

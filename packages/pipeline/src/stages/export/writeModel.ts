@@ -65,7 +65,11 @@ const companion = (name: string, bytes: Uint8Array, keepsEveryBit: boolean): Uin
 }
 
 /** quantization.json: what was done to which layer, and by what. */
-const describe = (recipe: string, { packed }: DeployedModel, { directory: _directory, ...exported }: Exported) => ({
+const describe = (
+  recipe: Schema.Json,
+  { packed }: DeployedModel,
+  { directory: _directory, ...exported }: Exported
+) => ({
   tool: "speedq",
   version: codeVersion,
   recipe,
@@ -80,8 +84,8 @@ const describe = (recipe: string, { packed }: DeployedModel, { directory: _direc
 
 export interface WriteModelOptions extends ExportConfig {
   readonly directory: string
-  /** Name of the recipe, for the description. */
-  readonly recipe: string
+  /** For the description: the recipe that made the model, or a name where there is none. */
+  readonly recipe: Schema.Json
 }
 
 /** Writes `deployed`, made of `source`, into `directory`. The caller releases the model. Fails with StorageFailed. */
