@@ -11,6 +11,8 @@ export type Progress =
       /** Rows of the file without an image, which are not asked. */
       readonly dropped: number
     }
+  /** The data file is the published one, byte for byte. */
+  | { readonly _tag: "PublishedFile"; readonly file: string; readonly md5: string; readonly url: string }
   /** The data file is not the published one: its scores compare with nobody's. */
   | {
       readonly _tag: "NotThePublishedFile"

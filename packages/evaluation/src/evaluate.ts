@@ -126,9 +126,12 @@ export const evaluate = Effect.fn("evaluation.evaluate")(function* (benchmark: B
   const { model } = yield* Answerer
   const data = yield* readDataFile(options.data, benchmark, { ...options, purpose: "ask" })
   const published = isPublished(benchmark, data)
-  if (published === false) {
+  if (published !== undefined) {
     const { url, md5 } = benchmark.origin!
-    yield* tell({ _tag: "NotThePublishedFile", file: data.file, md5: data.md5, published: md5, url })
+    const found = { file: data.file, md5: data.md5, url }
+    yield* tell(
+      published ? { _tag: "PublishedFile", ...found } : { _tag: "NotThePublishedFile", ...found, published: md5 }
+    )
   }
   const rows = data.rows.slice(0, options.limit ?? data.rows.length)
   const key = { benchmark: benchmark.name, data: data.sha256, model, settings: settingsOf(benchmark, options) }

@@ -116,6 +116,8 @@ describe("evaluate", () => {
       }
       assert.strictEqual((yield* run(md5)).published, true)
       assert.isFalse(events.some((event) => event._tag === "NotThePublishedFile"))
+      const found = events.find((event) => event._tag === "PublishedFile")
+      assert.deepInclude(found, { file: options.data, md5, url: "https://example.org/MMStar.tsv" })
       const other = "0".repeat(32)
       assert.strictEqual((yield* run(other)).published, false)
       const told = events.find((event) => event._tag === "NotThePublishedFile")

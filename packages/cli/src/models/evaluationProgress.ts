@@ -2,6 +2,7 @@
 import type { Progress } from "@speedq/evaluation"
 import { CurrentStage, Events, emit, RunEvents } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
+import { Note } from "../progress.ts"
 
 const tell = (told: Progress): Effect.Effect<void, never, Events> => {
   switch (told._tag) {
@@ -10,6 +11,10 @@ const tell = (told: Progress): Effect.Effect<void, never, Events> => {
       const started = emit(RunEvents.StageStarted, { key: "", from: answered, steps: rows })
       const message = `${dropped} rows of the file have no image and are not asked`
       return dropped === 0 ? started : Effect.andThen(emit(RunEvents.Warning, { message }), started)
+    }
+    case "PublishedFile": {
+      const { file, md5, url } = told
+      return emit(Note, { message: `${file} is the published file, ${url} (md5 ${md5})` })
     }
     case "NotThePublishedFile": {
       const { file, md5, published, url } = told
