@@ -97,7 +97,10 @@ describe("speedq export", () => {
   it("says why there is nothing to export", async () => {
     const { code, stderr } = await speedq(["export", shared.model, "--format", "packed", ...native])
     assert.strictEqual(code, 1)
-    assert.match(stderr, /cannot be exported: it is no run and no packed model, nor are the reference's artefacts in it/)
+    assert.match(
+      stderr,
+      /cannot be exported: it is no run and no packed model, nor are the reference's artefacts in it/
+    )
   })
 })
 
