@@ -71,24 +71,14 @@ const adaround = (backend: Backend): readonly Contest[] => {
   const alpha = adaroundInitial(weight, scale)
   const operands = { weight, scale, zero, alpha }
   const soft = { bits: 2, group: 16, hard: false }
-  const penalty = { lambda: 0.01, beta: 11 }
-  const adam = {
-    learningRate: 1e-3,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-    weightDecay: 0,
-    decoupled: false,
-    step: 10
-  }
+  const adam = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step: 10 }
+  const step = { ...adam, bits: 2, group: 16, lambda: 0.01, exponent: 11 }
   const [m, v] = [normal(backend, block, 0), normal(backend, block, 0)]
   return [
     { kernel: "adaroundScales", tensors: { weight }, attributes: search },
     { kernel: "adaroundWeight", tensors: operands, attributes: soft },
     { kernel: "adaroundWeightGradient", tensors: { dy, ...operands }, attributes: soft },
-    { kernel: "adaroundPenalty", tensors: { alpha }, attributes: penalty },
-    { kernel: "adaroundPenaltyGradient", tensors: { alpha, dloss: tensor(backend, [1], [1]) }, attributes: penalty },
-    { kernel: "adamStep", tensors: { parameter: normal(backend, block), m, v, gradient: dy }, attributes: adam }
+    { kernel: "adaroundStep", tensors: { ...operands, m, v, dy }, attributes: step }
   ]
 }
 

@@ -5,7 +5,17 @@
  *   hard   the same with [alpha >= 0] in place of h(alpha)
  */
 import { type GridParameters, noneQuantizer, type QuantizedWeight, type QuantizerChoice } from "@speedq/quantizers"
-import { adaroundInitial, adaroundWeight, gridCodes, gridDecode, noGrad, scope, type Tensor } from "@speedq/tensors"
+import {
+  type AdaroundStepAttributes,
+  adaroundInitial,
+  adaroundStep,
+  adaroundWeight,
+  gridCodes,
+  gridDecode,
+  noGrad,
+  scope,
+  type Tensor
+} from "@speedq/tensors"
 import { NoGrid, NothingToRound } from "./Errors.ts"
 
 export interface LayerGrid {
@@ -16,6 +26,11 @@ export interface LayerGrid {
   readonly initialAlpha: () => Tensor
   /** What is optimized; differentiable by alpha. */
   readonly soft: (alpha: Tensor) => Tensor
+  /**
+   * A step of Adam on alpha, in place, from the gradient of the loss by the soft weight; returns the rounding penalty before
+   * it, [1].
+   */
+  readonly step: (rounding: LayerRounding, gradient: Tensor, options: RoundingStepOptions) => Tensor
   /** What is kept: the bits that the stored form dequantizes to. */
   readonly hard: (alpha: Tensor) => Tensor
   /** The weight rounded to nearest on the same grid: what AdaRound must beat. */
@@ -23,6 +38,17 @@ export interface LayerGrid {
   /** The hard weight in the quantizer's stored form. */
   readonly stored: (alpha: Tensor) => QuantizedWeight
   readonly release: () => void
+}
+
+/** The penalty and Adam's settings of one step. */
+export type RoundingStepOptions = Omit<AdaroundStepAttributes, "bits" | "group">
+
+/** Optimization state of one Linear; all tensors [N, K]. */
+export interface LayerRounding {
+  readonly alpha: Tensor
+  /** Adam's running means of the gradient and of its square. */
+  readonly m: Tensor
+  readonly v: Tensor
 }
 
 /** The grids of a block, by the names of its Linears. */
@@ -56,6 +82,8 @@ export const layerOnGrid = (
     parameters,
     initialAlpha: () => adaroundInitial(weight, scale),
     soft: (alpha) => at(alpha, false),
+    step: (rounding, gradient, options) =>
+      adaroundStep({ ...rounding, dy: gradient, weight, scale, zero }, { ...options, bits, group }),
     hard: (alpha) => scope(() => decode(hardCodes(alpha))),
     nearest,
     stored: (alpha) =>

@@ -1,14 +1,6 @@
 /** What AdaRound optimizes and must remember to be continued: one alpha a weight, Adam's moments, the iteration, the random stream. */
-import { type Parameters, type Random, type RandomState, type Tensor, zeros } from "@speedq/tensors"
-import type { LayerGrids } from "./LayerGrid.ts"
-
-/** Optimization state of one Linear; all tensors [N, K]. */
-export interface LayerRounding {
-  readonly alpha: Tensor
-  /** Adam's running means of the gradient and of its square. */
-  readonly m: Tensor
-  readonly v: Tensor
-}
+import { type Parameters, type Random, type RandomState, zeros } from "@speedq/tensors"
+import type { LayerGrids, LayerRounding } from "./LayerGrid.ts"
 
 /** Everything an interrupted optimization needs; tensors are updated in place by `roundingStep`. */
 export interface RoundingState {

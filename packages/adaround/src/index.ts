@@ -4,12 +4,14 @@ export { CacheFailed, NoGrid, NonFiniteReconstruction, NothingToRound } from "./
 export {
   type LayerGrid,
   type LayerGrids,
+  type LayerRounding,
   layerOnGrid,
   makeLayerGrid,
   makeLayerGrids,
-  type RoundedLayer
+  type RoundedLayer,
+  type RoundingStepOptions
 } from "./LayerGrid.ts"
-export { alphasOf, initialRounding, type LayerRounding, type RoundingState, releaseRounding } from "./RoundingState.ts"
+export { alphasOf, initialRounding, type RoundingState, releaseRounding } from "./RoundingState.ts"
 export {
   type Block,
   blockError,

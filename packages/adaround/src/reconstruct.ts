@@ -4,20 +4,10 @@
  *
  *   loss = mean over tokens of sum over channels of (y_q - y)^2 + lambda sum over weights of (1 - |2 h(alpha) - 1|^beta_t)
  */
-import {
-  adamStep,
-  adaroundPenalty,
-  add,
-  type Parameters,
-  Random,
-  scope,
-  squaredError,
-  type Tensor,
-  valueAndGrad
-} from "@speedq/tensors"
+import { add, type Parameters, Random, scope, squaredError, type Tensor, valueAndGrad } from "@speedq/tensors"
 import { NonFiniteReconstruction, NothingToRound } from "./Errors.ts"
 import type { LayerGrids } from "./LayerGrid.ts"
-import { alphasOf, type RoundingState } from "./RoundingState.ts"
+import type { RoundingState } from "./RoundingState.ts"
 import { annealedExponent, isAnnealing } from "./schedule.ts"
 
 /** A block of the network as a function of the weights of its Linears. */
@@ -52,6 +42,9 @@ export const brecqDefaults: ReconstructionOptions = {
   betaStart: 20,
   betaEnd: 2
 }
+
+/** Adam's own settings (adaround.md 4). */
+const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
 
 /** Inputs and full-precision targets of a mini-batch, [B, ..., C]; optional factor of each squared error. */
 export interface ReconstructionBatch {
@@ -97,30 +90,21 @@ export const roundingStep = (
     const { iterations, warmup, betaStart, betaEnd, lambda, learningRate } = options
     const t = state.iteration + 1
     const annealing = { iterations, warmup, start: betaStart, end: betaEnd }
-    const beta = annealedExponent(annealing, t)
+    const penalized = isAnnealing(annealing, t)
 
-    const { gradients, auxiliary } = valueAndGrad((variables: Parameters) => {
-      const weights = Object.fromEntries(
-        Object.entries(variables).map(([layer, alpha]) => [layer, block.grids[layer]!.soft(alpha)])
-      )
-      const reconstruction = reconstructionError(block.forward(weights, batch.inputs), batch)
-      const penalties = isAnnealing(annealing, t)
-        ? Object.values(variables).map((alpha) => adaroundPenalty(alpha, { lambda, beta }))
-        : []
-      const rounding = penalties.length === 0 ? undefined : penalties.reduce(add)
-      return {
-        loss: rounding === undefined ? reconstruction : add(reconstruction, rounding),
-        auxiliary: { reconstruction, rounding }
-      }
-    })(alphasOf(state))
+    const layers = Object.entries(state.layers)
+    const soft = Object.fromEntries(layers.map(([layer, { alpha }]) => [layer, block.grids[layer]!.soft(alpha)]))
+    const { value: reconstruction, gradients } = valueAndGrad((weights: Parameters) => ({
+      loss: reconstructionError(block.forward(weights, batch.inputs), batch),
+      auxiliary: undefined
+    }))(soft)
 
-    for (const [layer, { alpha, m, v }] of Object.entries(state.layers)) {
-      adamStep(
-        { parameter: alpha, m, v, gradient: gradients[layer]! },
-        { learningRate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, decoupled: false, step: t }
-      )
-    }
-    return { state: { ...state, iteration: t }, losses: auxiliary }
+    const penalty = { lambda: penalized ? lambda : 0, exponent: annealedExponent(annealing, t) }
+    const roundings = layers.map(([layer, rounding]) =>
+      block.grids[layer]!.step(rounding, gradients[layer]!, { ...penalty, ...adam, learningRate, step: t })
+    )
+    const losses = { reconstruction, rounding: penalized ? roundings.reduce(add) : undefined }
+    return { state: { ...state, iteration: t }, losses }
   })
 
 /** The losses of the iteration that led to `state`, as numbers; releases them. Raises NonFiniteReconstruction. */

@@ -1,6 +1,28 @@
 /** One step of Adam or AdamW in place, in the order of operations of PyTorch; no fused multiply-add. */
 import { loadPart, storePart } from "./simd"
 
+const smallestMean: f32 = 1e-30
+
+/**
+ * b m + (1 - b) g, 0 below 1e-30: without gradients a mean shrinks into the subnormal numbers and stays there, where each
+ * product takes the processor a hundred times as long; a parameter is not moved by either.
+ */
+export function meanOf(m: v128, g: v128, beta: v128, rest: v128): v128 {
+  const mean = f32x4.add(f32x4.mul(m, beta), f32x4.mul(g, rest))
+  return v128.andnot(mean, f32x4.lt(f32x4.abs(mean), f32x4.splat(smallestMean)))
+}
+
+/** b v + (1 - b) g g */
+export function meanSquareOf(v: v128, g: v128, beta: v128, rest: v128): v128 {
+  return f32x4.add(f32x4.mul(v, beta), f32x4.mul(f32x4.mul(rest, g), g))
+}
+
+/** p - stepSize m / (sqrt(v) / correction + epsilon) */
+export function moved(p: v128, m: v128, v: v128, stepSize: v128, correction: v128, epsilon: v128): v128 {
+  const root = f32x4.add(f32x4.div(f32x4.sqrt(v), correction), epsilon)
+  return f32x4.sub(p, f32x4.div(f32x4.mul(stepSize, m), root))
+}
+
 /**
  * g = factor gradient (+ coupled p); m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g g;
  * p = shrink p - stepSize m / (sqrt(v) / correction + epsilon)
@@ -32,10 +54,10 @@ export function adamStep(
     let v1 = whole ? v128.load(v) : loadPart(v, rest)
     let g = f32x4.mul(whole ? v128.load(gradient) : loadPart(gradient, rest), scale)
     if (coupled !== 0) g = f32x4.add(g, f32x4.mul(f32x4.splat(coupled), x))
-    m1 = f32x4.add(f32x4.mul(m1, f32x4.splat(beta1)), f32x4.mul(g, f32x4.splat(restOfBeta1)))
-    v1 = f32x4.add(f32x4.mul(v1, f32x4.splat(beta2)), f32x4.mul(f32x4.mul(f32x4.splat(restOfBeta2), g), g))
-    const root = f32x4.add(f32x4.div(f32x4.sqrt(v1), f32x4.splat(correction)), f32x4.splat(epsilon))
-    x = f32x4.sub(f32x4.mul(x, f32x4.splat(shrink)), f32x4.div(f32x4.mul(f32x4.splat(stepSize), m1), root))
+    m1 = meanOf(m1, g, f32x4.splat(beta1), f32x4.splat(restOfBeta1))
+    v1 = meanSquareOf(v1, g, f32x4.splat(beta2), f32x4.splat(restOfBeta2))
+    x = f32x4.mul(x, f32x4.splat(shrink))
+    x = moved(x, m1, v1, f32x4.splat(stepSize), f32x4.splat(correction), f32x4.splat(epsilon))
     if (whole) {
       v128.store(p, x)
       v128.store(m, m1)

@@ -9,13 +9,13 @@ const gamma: f32 = -0.1
 const range: f32 = 1.2
 
 /** 1.2 s - 0.1 before it is clamped. */
-export function stretched(s: v128): v128 {
+function stretched(s: v128): v128 {
   return f32x4.add(f32x4.mul(s, f32x4.splat(range)), f32x4.splat(gamma))
 }
 
-/** Clamped to [0, 1]. */
-export function unit(x: v128): v128 {
-  return f32x4.pmin(f32x4.pmax(x, f32x4.splat(0)), f32x4.splat(1))
+/** h(alpha) of s = sigmoid(alpha), how far a weight is rounded up from floor. */
+export function softUp(s: v128): v128 {
+  return f32x4.pmin(f32x4.pmax(stretched(s), f32x4.splat(0)), f32x4.splat(1))
 }
 
 /** dh/dalpha = 1.2 s (1 - s) where h is not clamped, 0 elsewhere. */
@@ -26,19 +26,24 @@ export function slopeOf(s: v128): v128 {
   return v128.andnot(slope, clamped)
 }
 
-/** h(alpha), how far a weight is rounded up from floor. */
-function softUp(alpha: v128): v128 {
-  return unit(stretched(sigmoid(alpha)))
-}
-
 /** [alpha >= 0], the decision afterwards. */
 function hardUp(alpha: v128): v128 {
   return v128.and(f32x4.splat(1), f32x4.ge(alpha, f32x4.splat(0)))
 }
 
+/** floor(w / scale) */
+export function steps(w: v128, scale: v128): v128 {
+  return f32x4.floor(f32x4.div(w, scale))
+}
+
+/** Whether the code lies outside of the grid. */
+export function isClamped(code: v128, top: v128): v128 {
+  return v128.or(f32x4.lt(code, f32x4.splat(0)), f32x4.gt(code, top))
+}
+
 /** scale (clamp(floor(w / scale) + up + zero, 0, levels) - zero) */
 function quantized(w: v128, up: v128, scale: v128, zero: v128, top: v128): v128 {
-  const open = f32x4.add(f32x4.add(f32x4.floor(f32x4.div(w, scale)), up), zero)
+  const open = f32x4.add(f32x4.add(steps(w, scale), up), zero)
   const code = f32x4.pmin(f32x4.pmax(open, f32x4.splat(0)), top)
   return f32x4.mul(scale, f32x4.sub(code, zero))
 }
@@ -70,12 +75,16 @@ export function adaroundWeight(
       }
     } else {
       for (; at < end; at += 16) {
-        v128.store(y + at, quantized(v128.load(weight + at), softUp(v128.load(alpha + at)), scale, zero, top))
+        v128.store(y + at, quantized(v128.load(weight + at), softUp(sigmoid(v128.load(alpha + at))), scale, zero, top))
       }
     }
     if (rest) {
       const a = loadPart(alpha + at, rest)
-      storePart(y + at, quantized(loadPart(weight + at, rest), hard ? hardUp(a) : softUp(a), scale, zero, top), rest)
+      storePart(
+        y + at,
+        quantized(loadPart(weight + at, rest), hard ? hardUp(a) : softUp(sigmoid(a)), scale, zero, top),
+        rest
+      )
     }
     weight += bytes
     alpha += bytes
@@ -86,9 +95,8 @@ export function adaroundWeight(
 /** dy scale dh/dalpha where the code is not clamped, 0 elsewhere */
 function alphaSlope(w: v128, alpha: v128, dy: v128, scale: v128, zero: v128, top: v128): v128 {
   const s = sigmoid(alpha)
-  const code = f32x4.add(f32x4.add(f32x4.floor(f32x4.div(w, scale)), unit(stretched(s))), zero)
-  const clamped = v128.or(f32x4.lt(code, f32x4.splat(0)), f32x4.gt(code, top))
-  return v128.andnot(f32x4.mul(f32x4.mul(dy, scale), slopeOf(s)), clamped)
+  const code = f32x4.add(f32x4.add(steps(w, scale), softUp(s)), zero)
+  return v128.andnot(f32x4.mul(f32x4.mul(dy, scale), slopeOf(s)), isClamped(code, top))
 }
 
 /** dalpha = dy scale dh/dalpha where the code is not clamped, 0 elsewhere */

@@ -2,7 +2,6 @@
 export { gelu, geluGradient, siluTimes, siluTimesGradient } from "./activation"
 export { adamStep } from "./adam"
 export { adaroundInitial, adaroundWeight, adaroundWeightGradient } from "./adaround"
-export { adaroundPenalty, adaroundPenaltyGradient } from "./adaroundPenalty"
 export { adaroundScales } from "./adaroundScales"
 export { adaroundStep } from "./adaroundStep"
 export { attentionGradientRows, attentionRows, rowDots, scaleRowsBy, sumHeads } from "./attention"

@@ -18,8 +18,14 @@ const table = memory.data<f32>([
   // 22: numerator and denominator of (Phi(x) - 1/2) / x in x^2, highest power first, without the denominator's 1
   2.223021e-8, 6.3107486e-6, 0.00017065635, 0.004687988, 0.03408812, 0.39894226,
   1.1792448e-6, 7.394529e-5, 0.0018952462, 0.028770871, 0.25211248,
-  // 33: where this quotient is 1/2 to the last bit, fused or not, and its negative; 1 / sqrt(2 pi), smallest normal number
-  5.547, -5.547, 0.3989422804014327, 1.17549435e-38
+  // 33: where this quotient is 1/2 to the last bit, fused or not, and its negative; 1 / sqrt(2 pi)
+  5.547, -5.547, 0.3989422804014327,
+  // 36: minimax coefficients P of log2 m = z P(z^2), highest power first
+  0.5989757, 0.96147073, 2.88539129,
+  // 39: minimax coefficients of 2^r, from r^5 down to r^1; exponent below which a power of a share is 0
+  0.00132647, 0.00967151, 0.05550734, 0.24022242, 0.69314698, -64.0,
+  // 45: the sign bit; of log: sqrt(1/2) and the bits of a fraction, as patterns; an |x| whose e^-|x| is nothing beside 1
+  -0.0, 0.70710677, 1.1754942e-38, 64.0
 ])
 
 @inline
@@ -73,6 +79,30 @@ export function sigmoid(x: v128): v128 {
   return f32x4.div(constant(1), f32x4.add(constant(1), exp(f32x4.neg(x))))
 }
 
+/** |x| */
+@inline
+export function magnitude(x: v128): v128 {
+  return v128.andnot(x, constant(45))
+}
+
+/** The sign bit of x. */
+@inline
+export function signOf(x: v128): v128 {
+  return v128.and(x, constant(45))
+}
+
+/** 1 / (1 + e^-|x|), in [1/2, 1]. */
+@inline
+export function upperSigmoid(x: v128): v128 {
+  // pmin keeps a NaN in its first operand.
+  const most = f32x4.pmin(magnitude(x), constant(48))
+  const shifted = f32x4.sub(constant(6), f32x4.mul(most, constant(5)))
+  const n = f32x4.sub(shifted, constant(6))
+  const p = expPolynomial(remainder(f32x4.neg(most), n))
+  const power = i32x4.add(i32x4.shl(shifted, 23), constant(1))
+  return f32x4.div(constant(1), fma(p, power, constant(1)))
+}
+
 /**
  * ln x of positive normal numbers: x = m 2^e with m in [sqrt(1/2), sqrt(2)), ln m = f - f^2/2 + f^3 P(f), f = m - 1
  * (relative error 3e-8). Other x give no meaningful result.
@@ -98,10 +128,28 @@ export function log(x: v128): v128 {
   return f32x4.sub(f32x4.add(f, y), f32x4.mul(n, constant(7)))
 }
 
-/** x^exponent for x in [0, infinity) and an exponent above 0. */
+/**
+ * x^exponent for x in [0, 1], 0 below 2^-64 (relative error 3e-6): x = m 2^e with m in [sqrt(1/2), sqrt(2)),
+ * log2 m = z P(z^2), z = (m - 1) / (m + 1); then 2^t = 2^n 2^r with t = n + r. NaN gives a number.
+ */
 @inline
-export function pow(x: v128, exponent: v128): v128 {
-  return v128.andnot(exp(f32x4.mul(log(x), exponent)), f32x4.lt(x, constant(36)))
+export function powerOfShare(x: v128, exponent: v128): v128 {
+  const offset = i32x4.sub(x, constant(46))
+  const e = f32x4.convert_i32x4_s(i32x4.shr_s(offset, 23))
+  const m = i32x4.add(v128.and(offset, constant(47)), constant(46))
+  const z = f32x4.div(f32x4.sub(m, constant(1)), f32x4.add(m, constant(1)))
+  const square = f32x4.mul(z, z)
+  const p = fma(fma(square, constant(36), constant(37)), square, constant(38))
+  const t = f32x4.mul(fma(p, z, e), exponent)
+  const shifted = f32x4.add(t, constant(6))
+  const r = f32x4.sub(t, f32x4.sub(shifted, constant(6)))
+  let q = fma(r, constant(39), constant(40))
+  q = fma(q, r, constant(41))
+  q = fma(q, r, constant(42))
+  q = fma(q, r, constant(43))
+  q = fma(q, r, constant(1))
+  const power = i32x4.add(i32x4.shl(shifted, 23), constant(1))
+  return v128.andnot(f32x4.mul(q, power), f32x4.lt(t, constant(44)))
 }
 
 /**

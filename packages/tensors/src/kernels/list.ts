@@ -2,8 +2,8 @@
 import type { AnyKernel } from "../Kernel.ts"
 import { adamStepKernel } from "./adamStep/definition.ts"
 import { adaroundInitialKernel } from "./adaroundInitial/definition.ts"
-import { adaroundPenaltyGradientKernel, adaroundPenaltyKernel } from "./adaroundPenalty/definition.ts"
 import { adaroundScalesKernel } from "./adaroundScales/definition.ts"
+import { adaroundStepKernel } from "./adaroundStep/definition.ts"
 import { adaroundWeightGradientKernel, adaroundWeightKernel } from "./adaroundWeight/definition.ts"
 import { addKernel } from "./add/definition.ts"
 import { addBroadcastKernel, columnSumsKernel } from "./addBroadcast/definition.ts"
@@ -60,9 +60,8 @@ import { writeRowsKernel } from "./writeRows/definition.ts"
 export const kernels: readonly AnyKernel[] = [
   adamStepKernel,
   adaroundInitialKernel,
-  adaroundPenaltyKernel,
-  adaroundPenaltyGradientKernel,
   adaroundScalesKernel,
+  adaroundStepKernel,
   adaroundWeightKernel,
   adaroundWeightGradientKernel,
   addKernel,

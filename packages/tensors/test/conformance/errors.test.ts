@@ -59,7 +59,6 @@ const neighbours = (shape: Shape): readonly Shape[] => [
 const anyShape = (kernel: AnyKernel, operand: string): boolean => {
   const one = Object.keys(kernel.inputs).length === 1
   const free: { readonly [kernel: string]: readonly string[] } = {
-    adaroundPenaltyGradient: ["alpha"],
     cast: ["x"],
     gatherCodes: ["index"],
     gatherRows: ["index"],

@@ -5,9 +5,8 @@ import type { AnySample } from "./runSample.ts"
 /** No meaning: rounding to a grid needs finite weights, which the callers of these check. */
 const withoutMeaning = [
   "adaroundInitial",
-  "adaroundPenalty",
-  "adaroundPenaltyGradient",
   "adaroundScales",
+  "adaroundStep",
   "adaroundWeight",
   "adaroundWeightGradient",
   "bilevelCodes",

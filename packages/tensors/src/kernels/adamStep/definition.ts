@@ -4,22 +4,17 @@
  * m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; p -= lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + epsilon).
  */
 import { apply } from "../../apply.ts"
-import { InvalidAttribute } from "../../Errors.ts"
 import { defineKernel } from "../../Kernel.ts"
 import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { elementwiseShapes, normals, uniforms } from "../samples.ts"
-import { expectAtLeast, expectInteger, expectSame, expectShape } from "../shapeRules.ts"
-import type { AdamStepAttributes } from "./geometry.ts"
+import { expectAtLeast, expectSame, expectShape } from "../shapeRules.ts"
+import { type AdamStepAttributes, checkAdam } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
 export type { AdamStepAttributes } from "./geometry.ts"
-
-const expectDecay = (attribute: string, value: number): void => {
-  if (!(value >= 0 && value < 1)) throw new InvalidAttribute("adamStep", attribute, value, "a number in [0, 1)")
-}
 
 export const adamStepKernel = defineKernel<"parameter" | "m" | "v" | "gradient" | "factor", never, AdamStepAttributes>({
   name: "adamStep",
@@ -31,17 +26,13 @@ export const adamStepKernel = defineKernel<"parameter" | "m" | "v" | "gradient" 
     factor: { dtypes: ["f32"], optional: true }
   },
   outputs: [],
-  infer: ({ parameter, m, v, gradient, factor }, { learningRate, beta1, beta2, epsilon, weightDecay, step }) => {
+  infer: ({ parameter, m, v, gradient, factor }, attributes) => {
     expectSame("adamStep", "m", m, "parameter", parameter)
     expectSame("adamStep", "v", v, "parameter", parameter)
     expectSame("adamStep", "gradient", gradient, "parameter", parameter)
     if (factor !== undefined) expectShape("adamStep", "factor", factor, [1])
-    expectAtLeast("adamStep", "learningRate", learningRate, 0)
-    expectDecay("beta1", beta1)
-    expectDecay("beta2", beta2)
-    expectAtLeast("adamStep", "epsilon", epsilon, 0)
-    expectAtLeast("adamStep", "weightDecay", weightDecay, 0)
-    expectInteger("adamStep", "step", step, 1)
+    checkAdam("adamStep", attributes)
+    expectAtLeast("adamStep", "weightDecay", attributes.weightDecay, 0)
     return {}
   },
   reference,

@@ -1,4 +1,7 @@
 /** Attributes of one step of Adam. */
+import { InvalidAttribute } from "../../Errors.ts"
+import { expectAtLeast, expectInteger } from "../shapeRules.ts"
+
 export interface AdamStepAttributes {
   readonly learningRate: number
   /** Decay of the first moment. */
@@ -12,4 +15,23 @@ export interface AdamStepAttributes {
   readonly decoupled: boolean
   /** Which step this is, from 1. */
   readonly step: number
+}
+
+/** Checks what every step of Adam needs. Raises InvalidAttribute. */
+export const checkAdam = (
+  kernel: string,
+  {
+    learningRate,
+    beta1,
+    beta2,
+    epsilon,
+    step
+  }: Pick<AdamStepAttributes, "learningRate" | "beta1" | "beta2" | "epsilon" | "step">
+): void => {
+  expectAtLeast(kernel, "learningRate", learningRate, 0)
+  for (const [name, value] of Object.entries({ beta1, beta2 })) {
+    if (!(value >= 0 && value < 1)) throw new InvalidAttribute(kernel, name, value, "a number in [0, 1)")
+  }
+  expectAtLeast(kernel, "epsilon", epsilon, 0)
+  expectInteger(kernel, "step", step, 1)
 }

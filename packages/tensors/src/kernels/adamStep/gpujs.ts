@@ -1,5 +1,6 @@
 import { elementwise } from "../../backends/gpujs/elementwise.ts"
-import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
+import type { GpujsBody, GpujsProgram, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
+import type { Shape } from "../../Shape.ts"
 import type { AdamStepAttributes } from "./geometry.ts"
 
 /** The gradient after clipping and, in Adam, decay. Without a factor its place is taken by another operand, which is not read. */
@@ -38,8 +39,22 @@ function stepped(
   )
 }
 
+/** Moments `m` and `v` and the parameter of this name after a step with the gradient `g`. */
+export const adamPrograms = (
+  parameter: string,
+  shape: Shape,
+  { learningRate, beta1, beta2, epsilon, step }: Omit<AdamStepAttributes, "weightDecay" | "decoupled">,
+  shrink: number
+): readonly GpujsProgram[] => [
+  elementwise("m", firstMoment, ["m", "g"], shape, { scalars: [beta1, 1 - beta1] }),
+  elementwise("v", secondMoment, ["v", "g"], shape, { scalars: [beta2, 1 - beta2] }),
+  elementwise(parameter, stepped, [parameter, "m", "v"], shape, {
+    scalars: [shrink, learningRate / (1 - beta1 ** step), Math.sqrt(1 - beta2 ** step), epsilon]
+  })
+]
+
 export const gpujs: GpujsBody<"parameter" | "m" | "v" | "gradient" | "factor", never, AdamStepAttributes> = {
-  programs: ({ inputs }, { learningRate, beta1, beta2, epsilon, weightDecay, decoupled, step }) => {
+  programs: ({ inputs }, { weightDecay, decoupled, ...options }) => {
     const shape = inputs.parameter
     const clipped = "factor" in inputs
     return [
@@ -47,16 +62,7 @@ export const gpujs: GpujsBody<"parameter" | "m" | "v" | "gradient" | "factor", n
         scalars: [weightDecay],
         constants: { clipped: Number(clipped), decayed: Number(!decoupled && weightDecay > 0) }
       }),
-      elementwise("m", firstMoment, ["m", "g"], shape, { scalars: [beta1, 1 - beta1] }),
-      elementwise("v", secondMoment, ["v", "g"], shape, { scalars: [beta2, 1 - beta2] }),
-      elementwise("parameter", stepped, ["parameter", "m", "v"], shape, {
-        scalars: [
-          decoupled ? 1 - learningRate * weightDecay : 1,
-          learningRate / (1 - beta1 ** step),
-          Math.sqrt(1 - beta2 ** step),
-          epsilon
-        ]
-      })
+      ...adamPrograms("parameter", shape, options, decoupled ? 1 - options.learningRate * weightDecay : 1)
     ]
   }
 }

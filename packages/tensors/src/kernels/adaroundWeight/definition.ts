@@ -6,39 +6,17 @@
 import { apply } from "../../apply.ts"
 import { NotDifferentiable } from "../../Errors.ts"
 import { defineKernel } from "../../Kernel.ts"
-import { type Shape, sizeOf } from "../../Shape.ts"
+import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
-import { normals, type SampleRandom, uniforms } from "../samples.ts"
+import { normals } from "../samples.ts"
 import { expectSame } from "../shapeRules.ts"
 import { type AdaroundWeightAttributes, checkAdaround } from "./geometry.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"
+import { roundingCases, roundingOperands } from "./samples.ts"
 
 export type { AdaroundWeightAttributes } from "./geometry.ts"
-
-const cases: readonly { readonly shape: Shape; readonly group: number; readonly bits: number }[] = [
-  { shape: [1, 1], group: 1, bits: 2 },
-  { shape: [3, 21], group: 7, bits: 3 },
-  { shape: [5, 32], group: 16, bits: 2 },
-  { shape: [0, 4], group: 2, bits: 4 },
-  { shape: [35, 96], group: 32, bits: 4 },
-  { shape: [17, 3], group: 3, bits: 2 }
-]
-
-const operands = (random: SampleRandom, { shape, group, bits }: (typeof cases)[number]) => {
-  const scales = [shape[0]!, shape[1]! / group]
-  const zero = uniforms(random, scales, 0, 2 ** bits)
-  return {
-    weight: normals(random, shape),
-    scale: uniforms(random, scales, 0.3, 1),
-    zero: { shape: scales, values: Float32Array.from(zero.values).map(Math.floor) },
-    // Past +-2.4 h is clamped; between, its slope is smooth.
-    alpha: normals(random, shape, 2)
-  }
-}
-
-const nameOf = ({ shape, group, bits }: (typeof cases)[number]): string => `${shape.join("x")} b${bits} g${group}`
 
 export const adaroundWeightKernel = defineKernel<"weight" | "scale" | "zero" | "alpha", "y", AdaroundWeightAttributes>({
   name: "adaroundWeight",
@@ -66,10 +44,10 @@ export const adaroundWeightKernel = defineKernel<"weight" | "scale" | "zero" | "
   gpujs,
   cost: ({ inputs }) => ({ flops: 16 * sizeOf(inputs.weight), bytes: 12 * sizeOf(inputs.weight) }),
   samples: (random) =>
-    cases.flatMap((at) =>
+    roundingCases.flatMap((at) =>
       [false, true].map((hard) => ({
-        name: `${nameOf(at)}${hard ? " hard" : ""}`,
-        inputs: operands(random, at),
+        name: `${at.name}${hard ? " hard" : ""}`,
+        inputs: roundingOperands(random, at),
         attributes: { bits: at.bits, group: at.group, hard },
         differentiable: !hard
       }))
@@ -100,9 +78,9 @@ export const adaroundWeightGradientKernel = defineKernel<
   gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 20 * sizeOf(inputs.weight), bytes: 16 * sizeOf(inputs.weight) }),
   samples: (random) =>
-    cases.map((at) => ({
-      name: nameOf(at),
-      inputs: { dy: normals(random, at.shape), ...operands(random, at) },
+    roundingCases.map((at) => ({
+      name: at.name,
+      inputs: { dy: normals(random, at.shape), ...roundingOperands(random, at) },
       attributes: { bits: at.bits, group: at.group, hard: false }
     }))
 })

@@ -24,7 +24,7 @@ export const checkAdaround = (
     zero,
     alpha
   }: { readonly weight: Shape; readonly scale: Shape; readonly zero: Shape; readonly alpha: Shape },
-  { bits, group }: AdaroundWeightAttributes
+  { bits, group }: Pick<AdaroundWeightAttributes, "bits" | "group">
 ): void => {
   expectInteger(kernel, "bits", bits, 1)
   if (bits > 16) throw new InvalidAttribute(kernel, "bits", bits, "at most 16")

@@ -1,0 +1,54 @@
+import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
+import { sumAll } from "../../backends/gpujs/reductions.ts"
+import { sizeOf } from "../../Shape.ts"
+import { adamPrograms } from "../adamStep/gpujs.ts"
+import { gpujsGradient, softRounding, softRoundingHelpers, softRoundingSlope } from "../adaroundWeight/gpujs.ts"
+import type { AdaroundStepAttributes } from "./geometry.ts"
+
+/** Sum of 1 - |2 h - 1|^exponent over one part. */
+function penaltyOfPart(this: Thread, alpha: Values, exponent: number) {
+  let sum = 0
+  for (let i = 0; i < this.constants.steps; i++) {
+    if (i * this.constants.parts + this.thread.x < this.constants.columns) {
+      const u = 2 * softRounding(alpha[i * this.constants.parts + this.thread.x]) - 1
+      sum += 1 - Math.abs(u) ** exponent
+    }
+  }
+  return sum
+}
+
+/** The gradient by the soft weights, and that of the penalty. */
+function together(this: Thread, alpha: Values, dalpha: Values, steepness: number, exponent: number) {
+  const u = 2 * softRounding(alpha[this.thread.x]) - 1
+  const slope = steepness * Math.abs(u) ** exponent * softRoundingSlope(alpha[this.thread.x])
+  if (u < 0) {
+    return dalpha[this.thread.x] + slope
+  }
+  return dalpha[this.thread.x] - slope
+}
+
+type Operands = "alpha" | "m" | "v" | "dy" | "weight" | "scale" | "zero"
+
+export const gpujs: GpujsBody<Operands, "rounding", AdaroundStepAttributes> = {
+  programs: ({ inputs }, { bits, group, lambda, exponent, ...options }) => {
+    const shape = inputs.alpha
+    const helpers = softRoundingHelpers
+    const sum = {
+      output: "rounding",
+      part: penaltyOfPart,
+      reads: ["alpha"],
+      scalars: [exponent],
+      factor: lambda,
+      helpers
+    }
+    const byWeights = gpujsGradient.programs({ inputs, outputs: { dalpha: shape } }, { bits, group, hard: false })
+    const scalars = [2 * lambda * exponent, exponent - 1]
+    return [
+      ...sumAll(sum, sizeOf(shape)),
+      ...byWeights,
+      elementwise("g", together, ["alpha", "dalpha"], shape, { scalars, helpers }),
+      ...adamPrograms("alpha", shape, options, 1)
+    ]
+  }
+}
