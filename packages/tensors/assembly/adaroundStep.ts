@@ -94,8 +94,8 @@ function advance(
 }
 
 /**
- * dalpha = dy scale dh/dalpha - lambda d |2 h - 1|^exponent / dalpha, then a step of Adam with it;
- * total += sum of 1 - |2 h - 1|^exponent. A lambda of 0 leaves the powers out.
+ * dalpha = dh/dalpha (dy scale - sign(alpha) steepness |2 h - 1|^exponent), dy only where the code may move; then a step of
+ * Adam with it. total += sum of 1 - |2 h - 1|^(exponent + 1). A steepness of 0 leaves the powers out.
  */
 export function adaroundStep(
   _first: i32,
