@@ -27,8 +27,8 @@ describe("speedq doctor", () => {
       native.answers && native.native?.blas === undefined
     )
     assert.strictEqual(
-      advised.includes("oneDNN for matrix products"),
-      native.answers && native.native?.tiles === true && native.native.blas?.bf16 !== true
+      advised.includes("oneDNN for products with bf16 weights"),
+      native.answers && native.native?.tiles === true && native.native.onednn === undefined
     )
   })
 

@@ -72,12 +72,11 @@ const adviceFor = (backends: readonly BackendReport[], ffmpeg: string | null): r
       brings: `faster products than the ${native.speed.gflops.toFixed(0)} GFLOP/s of WebAssembly: all of training and answering; 40 MB of disk`
     })
   }
-  if (native?.native?.tiles === true && native.native.blas?.bf16 !== true) {
+  if (native?.native?.tiles === true && native.native.onednn === undefined) {
     advice.push({
-      what: "oneDNN for matrix products",
+      what: "oneDNN for products with bf16 weights",
       command: "apt-get install libdnnl-dev",
-      brings:
-        "the processor's tiles (AMX): products with bf16 weights, those of teachers and frozen towers, 1.4 times as fast"
+      brings: "the processor's tiles (AMX): products of teachers, frozen towers and answers 1.4 times as fast"
     })
   }
   if (find(backends, "gpujs:webgpu") === undefined) {

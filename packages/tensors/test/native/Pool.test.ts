@@ -1,7 +1,8 @@
 import { assert, describe, it } from "vitest"
-import { findBlas } from "../../src/backends/native/findBlas.ts"
+import { findBlas } from "../../src/backends/native/findLibraries.ts"
 import { loadKernels } from "../../src/backends/native/loadKernels.ts"
 import { Pool } from "../../src/backends/native/Pool.ts"
+import { loadProducts } from "../../src/backends/native/thread/library/loadLibrary.ts"
 import { reservedBytes, scratchBytes, Thread } from "../../src/backends/native/thread/Thread.ts"
 import type { RowsTask, TaskOperand } from "../../src/backends/native/thread/tasks.ts"
 import { makeMemory, pageBytes } from "../../src/backends/native/thread/wasm.ts"
@@ -13,8 +14,9 @@ const memoryBytes = first + 2 ** 20
 
 const startPool = async (blas?: string) => {
   const { module, flags } = await loadKernels("auto")
-  const own = new Thread(0, module, blas === undefined ? undefined : findBlas(blas).blas?.products)
-  const pool = await Pool.start(threads, own, { module, flags, blas })
+  const libraries = { cblas: blas === undefined ? undefined : findBlas(blas).library?.path, onednn: undefined }
+  const own = new Thread(0, module, loadProducts(libraries))
+  const pool = await Pool.start(threads, own, { module, flags, libraries })
   const memory = makeMemory(Math.ceil(memoryBytes / pageBytes))!
   pool.addMemory(memory)
   return { pool, floats: new Float32Array(memory.buffer, first, 1000) }
@@ -96,11 +98,13 @@ describe("Pool", () => {
   it("reports a thread that cannot start", async () => {
     const { module, flags } = await loadKernels("auto")
     let message = ""
-    await Pool.start(2, new Thread(0, module, undefined), { module, flags, blas: "/no/such/library.so" }).catch(
-      (error: Error) => {
-        message = error.message
-      }
-    )
+    await Pool.start(2, new Thread(0, module, undefined), {
+      module,
+      flags,
+      libraries: { cblas: "/no/such/library.so", onednn: undefined }
+    }).catch((error: Error) => {
+      message = error.message
+    })
     assert.match(message, /backend native is not available: a thread did not start: .*library/)
   })
 })

@@ -32,6 +32,7 @@ describe("choice of the BLAS", () => {
     assert.match(name, /^native \(WebAssembly (relaxed|plain) SIMD, 2 threads\)$/)
     assert.isUndefined(description.blas)
     assert.strictEqual(description.blasReason, "not wanted")
+    assert.isUndefined(description.onednn)
   })
 
   it("auto: the first library of the platform, or why there is none", async () => {
@@ -40,7 +41,9 @@ describe("choice of the BLAS", () => {
     assert.deepStrictEqual(values, [7, 10, 15, 22])
     if (description.blas === undefined) assert.match(description.blasReason, /could be loaded/)
     else {
-      assert.strictEqual(name, `native (${description.blas.name}, 2 threads)`)
+      const { blas, onednn } = description
+      const both = onednn === undefined ? blas.name : `${blas.name} and ${onednn.name}`
+      assert.strictEqual(name, `native (${both}, 2 threads)`)
       assert.notStrictEqual(description.blas.configuration, "")
     }
   })
@@ -53,6 +56,21 @@ describe("choice of the BLAS", () => {
     assert.instanceOf(error, BackendUnavailable)
     assert.match(error.message, /the BLAS \/no\/such\/libblas\.so cannot be used .*SPEEDQ_BLAS/)
     assert.isUndefined((await product({ blas: "none" })).description.blas)
+  })
+
+  it("oneDNN: where the processor has tiles for it, or why not; SPEEDQ_ONEDNN decides", async () => {
+    delete process.env.SPEEDQ_BLAS
+    delete process.env.SPEEDQ_ONEDNN
+    const { onednn, onednnReason, tiles } = (await product({})).description
+    if (onednn !== undefined) assert.isTrue(tiles)
+    else assert.match(onednnReason, tiles ? /could be loaded/ : /nothing that this machine would gain by/)
+    process.env.SPEEDQ_ONEDNN = "none"
+    assert.isUndefined((await product({})).description.onednn)
+    process.env.SPEEDQ_ONEDNN = "/no/such/libdnnl.so"
+    const error = await failure({})
+    delete process.env.SPEEDQ_ONEDNN
+    assert.instanceOf(error, BackendUnavailable)
+    assert.match(error.message, /the oneDNN \/no\/such\/libdnnl\.so cannot be used .*SPEEDQ_ONEDNN/)
   })
 
   it("refuses a library that is no BLAS", async () => {

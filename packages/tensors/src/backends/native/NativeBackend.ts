@@ -5,10 +5,11 @@ import { elementBytes } from "../../DType.ts"
 import { BackendUnavailable, OutOfMemory, UnsupportedKernel } from "../../Errors.ts"
 import { sizeOf } from "../../Shape.ts"
 import { Engine, type Stored } from "./Engine.ts"
-import { findBlas } from "./findBlas.ts"
+import { type Found, findBlas, findOnednn } from "./findLibraries.ts"
 import { loadKernels, type SimdBuild } from "./loadKernels.ts"
 import { Memories } from "./Memories.ts"
 import { Pool } from "./Pool.ts"
+import { loadProducts } from "./thread/library/loadLibrary.ts"
 import { multipliesTiles, readProcessor } from "./thread/processor.ts"
 import { scratchBytes, Thread } from "./thread/Thread.ts"
 
@@ -17,6 +18,8 @@ export interface NativeOptions {
   readonly threads?: number
   /** "auto": the first library found; "none": the WebAssembly product; otherwise the path of a library. Default: SPEEDQ_BLAS, or auto. */
   readonly blas?: string
+  /** "auto": oneDNN where the processor's tiles make its products of bf16 worth it; "none"; otherwise a path. Default: SPEEDQ_ONEDNN, or auto where there may be a BLAS. */
+  readonly onednn?: string
   /** Bytes of all tensors together. Default: nine tenths of what this machine or its container has. */
   readonly memoryLimit?: number
   /** Bytes of one WebAssembly memory, at most 4 GiB (the default). */
@@ -25,31 +28,35 @@ export interface NativeOptions {
   readonly simd?: SimdBuild | "auto"
 }
 
+export interface DescribedLibrary {
+  readonly name: string
+  readonly path: string
+  readonly configuration: string
+}
+
 /** What a native backend runs on, for `speedq doctor` and run records. */
 export interface NativeDescription {
   readonly threads: number
   readonly cores: number
   readonly simd: SimdBuild
   /** Name and version of the BLAS; undefined when products are WebAssembly's. */
-  readonly blas:
-    | {
-        readonly name: string
-        readonly path: string
-        readonly configuration: string
-        /** Whether it multiplies by weights stored as bf16 without widening them. */
-        readonly bf16: boolean
-      }
-    | undefined
-  /** Whether the processor multiplies tiles of bf16; oneDNN uses them. */
-  readonly tiles: boolean
+  readonly blas: DescribedLibrary | undefined
   /** Why there is no BLAS, or that it was found or chosen. */
   readonly blasReason: string
+  /** Multiplies by weights stored as bf16 without widening them; undefined when they are widened. */
+  readonly onednn: DescribedLibrary | undefined
+  readonly onednnReason: string
+  /** Whether the processor multiplies tiles of bf16, which oneDNN uses. */
+  readonly tiles: boolean
   readonly memoryLimit: number
 }
 
 export interface NativeBackend extends Backend {
   readonly description: NativeDescription
 }
+
+const described = (library: Found | undefined): DescribedLibrary | undefined =>
+  library && { name: library.name, path: library.path, configuration: library.configuration }
 
 const greatestMemory = 2 ** 32
 
@@ -70,27 +77,29 @@ export const makeNativeBackend = async (options: NativeOptions = {}): Promise<Na
   const memoryLimit = checked("memoryLimit", options.memoryLimit ?? defaultLimit(), 0, Number.MAX_SAFE_INTEGER)
   const least = 2 * threads * scratchBytes
   const capacity = checked("memoryBytes", options.memoryBytes ?? greatestMemory, least, greatestMemory)
-  const { blas, reason } = findBlas(options.blas ?? process.env.SPEEDQ_BLAS ?? "auto")
+  const choice = options.blas ?? process.env.SPEEDQ_BLAS ?? "auto"
+  const blas = findBlas(choice)
+  // Who wants no BLAS wants WebAssembly's products.
+  const onednn = findOnednn(options.onednn ?? (choice === "none" ? "none" : (process.env.SPEEDQ_ONEDNN ?? "auto")))
+  const libraries = { cblas: blas.library?.path, onednn: onednn.library?.path }
   const { module, build, flags } = await loadKernels(options.simd ?? "auto")
-  const own = new Thread(0, module, blas?.products)
-  const pool = await Pool.start(threads, own, { module, flags, blas: blas?.path })
+  const own = new Thread(0, module, loadProducts(libraries))
+  const pool = await Pool.start(threads, own, { module, flags, libraries })
   const memories = new Memories({ limit: memoryLimit, capacity, threads }, (memory) => pool.addMemory(memory))
   const engine = new Engine(memories, pool)
   const description: NativeDescription = {
     threads,
     cores,
     simd: build,
-    blas: blas && {
-      name: blas.name,
-      path: blas.path,
-      configuration: blas.configuration,
-      bf16: blas.products.bf16 !== undefined
-    },
+    blas: described(blas.library),
     tiles: multipliesTiles(readProcessor()),
-    blasReason: reason,
+    blasReason: blas.reason,
+    onednn: described(onednn.library),
+    onednnReason: onednn.reason,
     memoryLimit
   }
-  const products = blas?.name ?? `WebAssembly ${build} SIMD`
+  const f32 = blas.library?.name ?? `WebAssembly ${build} SIMD`
+  const products = onednn.library === undefined ? f32 : `${f32} and ${onednn.library.name}`
   let buffers = 0
   let bytes = 0
   let peakBytes = 0

@@ -21,7 +21,7 @@ interface Member {
 
 export class Pool {
   readonly threads: number
-  /** Whether the library multiplies bf16 faster than f32. */
+  /** Whether a library multiplies bf16 faster than f32. */
   readonly multipliesBfloat16: boolean
   private readonly own: Thread
   private readonly control: Control
@@ -40,7 +40,11 @@ export class Pool {
   }
 
   /** Starts `threads - 1` workers beside the calling thread and waits until they are ready. Raises BackendUnavailable. */
-  static async start(threads: number, own: Thread, data: Pick<WorkerData, "module" | "flags" | "blas">): Promise<Pool> {
+  static async start(
+    threads: number,
+    own: Thread,
+    data: Pick<WorkerData, "module" | "flags" | "libraries">
+  ): Promise<Pool> {
     const control = new Control()
     if (threads > 1 && !existsSync(workerPath)) {
       throw new BackendUnavailable("native", `its threads are not built (${workerPath} is missing): run npm run build`)
@@ -111,7 +115,11 @@ export class Pool {
   }
 }
 
-const startWorker = (index: number, control: Control, data: Pick<WorkerData, "module" | "flags" | "blas">): Member => {
+const startWorker = (
+  index: number,
+  control: Control,
+  data: Pick<WorkerData, "module" | "flags" | "libraries">
+): Member => {
   const { port1, port2 } = new MessageChannel()
   const workerData: WorkerData = { index, control: control.buffer, port: port2, ...data }
   // No flags of the parent: its loaders are for TypeScript, which the worker is not.

@@ -1,5 +1,5 @@
-/** What one thread computes with: its view of every memory, its scratch, and the products of the system's library. */
-import type { Products } from "./library/Library.ts"
+/** What one thread computes with: its view of every memory, its scratch, and the products of the system's libraries. */
+import type { Products } from "./library/Products.ts"
 import { type Entry, instantiate, type WasmMemory, type WasmModule } from "./wasm.ts"
 
 /** One WebAssembly memory as a thread sees it. */
@@ -7,7 +7,7 @@ export interface Home {
   readonly memory: WasmMemory
   readonly bytes: Uint8Array
   readonly entries: { readonly [name: string]: Entry }
-  /** Address of byte 0 for the library; 0 without one. */
+  /** Address of byte 0 for the libraries; 0 without one. */
   readonly address: number
 }
 
@@ -25,7 +25,7 @@ export class Thread {
   /** Offset and size of this thread's block scratch. */
   readonly scratch: number
   readonly scratchBytes = scratchBytes - panelBytes
-  /** Products of the system's library, if there is one. */
+  /** Products of the system's libraries, if there are any. */
   readonly products: Products | undefined
   private readonly module: WasmModule
 

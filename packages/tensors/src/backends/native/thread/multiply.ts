@@ -36,25 +36,12 @@ export const multiply = (
     if (!accumulate) home.entries.clearRows!(m, n, c.offset, c.stride)
     return
   }
-  const { products } = thread
-  if (products !== undefined) {
+  const f32 = thread.products?.f32
+  if (f32 !== undefined) {
     const left = thread.home(a.memory).address + a.offset
     const right = thread.home(b.memory).address + b.offset
     const beta = accumulate ? 1 : 0
-    products.f32(
-      m,
-      n,
-      k,
-      left,
-      a.stride,
-      a.transposed,
-      right,
-      b.stride,
-      b.transposed,
-      beta,
-      home.address + c.offset,
-      c.stride
-    )
+    f32(m, n, k, left, a.stride, a.transposed, right, b.stride, b.transposed, beta, home.address + c.offset, c.stride)
     return
   }
   const packedB = thread.panels

@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8"
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads"
 import { Control, word } from "./control.ts"
 import { execute } from "./execute.ts"
-import { loadLibrary } from "./library/loadLibrary.ts"
+import { type LibraryPaths, loadProducts } from "./library/loadLibrary.ts"
 import { Thread } from "./Thread.ts"
 import { readTask } from "./taskCodec.ts"
 import { exportNames, type WasmMemory, type WasmModule } from "./wasm.ts"
@@ -13,19 +13,18 @@ export interface WorkerData {
   readonly control: SharedArrayBuffer
   readonly module: WasmModule
   readonly flags: string | undefined
-  readonly blas: string | undefined
+  readonly libraries: LibraryPaths
   /** Brings new memories, in order. */
   readonly port: MessagePort
 }
 
-const { index, control: buffer, module, flags, blas, port } = workerData as WorkerData
+const { index, control: buffer, module, flags, libraries, port } = workerData as WorkerData
 if (flags !== undefined) setFlagsFromString(flags)
 
 const control = new Control(buffer)
 const { words } = control
 // The caller has loaded it before, without threads of its own.
-const products = blas === undefined ? undefined : loadLibrary(blas).products
-const thread = new Thread(index, module, products)
+const thread = new Thread(index, module, loadProducts(libraries))
 const entries = exportNames(module)
 
 const takePart = (): void => {

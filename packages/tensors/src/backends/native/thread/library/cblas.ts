@@ -1,5 +1,5 @@
 /** The C interface of BLAS: OpenBLAS, MKL, BLIS, Accelerate. */
-import { ask, type Interface } from "./Library.ts"
+import { ask, type Interface } from "./Products.ts"
 
 const [rowMajor, asIs, transposed] = [101, 111, 112]
 
@@ -13,12 +13,9 @@ export const cblas: Interface = (library, path) => {
   ask(library, "void bli_thread_set_num_threads(int64_t threads)", 1)
   return {
     ...identify(path, (signature) => ask(library, signature)),
-    products: {
-      f32: (m, n, k, a, lda, transposeA, b, ldb, transposeB, beta, c, ldc) => {
-        const [opA, opB] = [transposeA ? transposed : asIs, transposeB ? transposed : asIs]
-        sgemm(rowMajor, opA, opB, m, n, k, 1, a, lda, b, ldb, beta, c, ldc)
-      },
-      bf16: undefined
+    gemm: (m, n, k, a, lda, transposeA, b, ldb, transposeB, beta, c, ldc) => {
+      const [opA, opB] = [transposeA ? transposed : asIs, transposeB ? transposed : asIs]
+      sgemm(rowMajor, opA, opB, m, n, k, 1, a, lda, b, ldb, beta, c, ldc)
     }
   }
 }

@@ -1,11 +1,16 @@
-/** Loads a library of matrix products, in every thread that will call it. */
+/** Loads libraries of matrix products, in every thread that will call them. */
 import { createRequire } from "node:module"
 import { cblas } from "./cblas.ts"
-import type { Interface, Library, Products } from "./Library.ts"
 import { onednn } from "./onednn.ts"
+import type { Library, Products } from "./Products.ts"
 
-/** Tried in this order. */
-const interfaces: readonly Interface[] = [onednn, cblas]
+const interfaces = { cblas, onednn } as const
+
+/** Paths or names of the libraries in use. */
+export interface LibraryPaths {
+  readonly cblas: string | undefined
+  readonly onednn: string | undefined
+}
 
 /** Variables that keep a library from starting threads of its own, read when it is loaded or called first. */
 const single = [
@@ -30,15 +35,20 @@ export const withoutLibraryThreads = <T>(body: () => T): T => {
   }
 }
 
-/** Loads a library by path or name. Throws what the loader said. */
-export const loadLibrary = (path: string): Library & { readonly products: Products } => {
-  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi")
-  const handle = koffi.load(path)
-  for (const open of interfaces) {
-    const library = open(handle, path)
-    if (library === undefined) continue
-    const addressOf = (buffer: SharedArrayBuffer) => Number(koffi.address(new Uint8Array(buffer)))
-    return { ...library, products: { ...library.products, addressOf } }
+const openKoffi = () => createRequire(import.meta.url)("koffi") as typeof import("koffi")
+
+export const loadLibrary = (kind: keyof LibraryPaths, path: string): Library =>
+  interfaces[kind](openKoffi().load(path), path)
+
+/** Address of a shared buffer's first byte. */
+export const addressOf = (buffer: SharedArrayBuffer): number => Number(openKoffi().address(new Uint8Array(buffer)))
+
+/** Undefined where there are no libraries. Throws what the loader said. */
+export const loadProducts = (paths: LibraryPaths): Products | undefined => {
+  const gemm = (kind: keyof LibraryPaths) => {
+    const path = paths[kind]
+    return path === undefined ? undefined : loadLibrary(kind, path).gemm
   }
-  throw new Error(`${path} has neither cblas_sgemm nor dnnl_sgemm`)
+  const [f32, bf16] = [gemm("cblas"), gemm("onednn")]
+  return f32 === undefined && bf16 === undefined ? undefined : { addressOf, f32, bf16 }
 }

@@ -1,4 +1,4 @@
-/** A system library that multiplies matrices. Every thread calls it on a slice of its own, so the library runs none. */
+/** Products of system libraries. Every thread calls them on a slice of its own, so the libraries run no threads themselves. */
 import type { LibraryHandle } from "koffi"
 
 /** C = op(A) op(B) + beta C, row-major, on addresses; C is f32, strides are in elements. */
@@ -20,21 +20,22 @@ export type Gemm = (
 export interface Products {
   readonly addressOf: (buffer: SharedArrayBuffer) => number
   /** f32 times f32. */
-  readonly f32: Gemm
+  readonly f32: Gemm | undefined
   /** bf16 times bf16, summed in f32; only where three of them take less time than one of f32. */
   readonly bf16: Gemm | undefined
 }
 
+/** A library that was loaded. */
 export interface Library {
   /** Such as "OpenBLAS 0.3.21". */
   readonly name: string
   /** What the library says of itself: version, processor, build. */
   readonly configuration: string
-  readonly products: Omit<Products, "addressOf">
+  readonly gemm: Gemm
 }
 
-/** Looks for an interface in a library; undefined where the library has another one. */
-export type Interface = (library: LibraryHandle, path: string) => Library | undefined
+/** Takes a library's interface into use. Throws where the library has another one. */
+export type Interface = (library: LibraryHandle, path: string) => Library
 
 /** Calls a function of the library; undefined where it has none of that name. */
 export const ask = (library: LibraryHandle, signature: string, ...parameters: number[]): unknown => {
