@@ -2,10 +2,13 @@
 import { makeNativeBackend, noGrad, scope, type Tensor } from "@speedq/tensors"
 import { visionBlock, visionBlockName, weightsFrom } from "@speedq/vlm-model"
 import { type Flags, machine, median, normal, timed } from "./measure.ts"
+import { byKernel, profiled } from "./profiledBackend.ts"
 import { peakGib, realConfig, realWeights } from "./realModel.ts"
 
 export const vit = async (flags: Flags) => {
-  const backend = await makeNativeBackend(flags.has("threads") ? { threads: flags.number("threads", 1) } : {})
+  const { backend, spent, reset } = profiled(
+    await makeNativeBackend(flags.has("threads") ? { threads: flags.number("threads", 1) } : {})
+  )
   const [tiles, blocks, steps] = [flags.number("tiles", 1), flags.number("blocks", 24), flags.number("steps", 3)]
   const config = realConfig()
   const names = Array.from({ length: blocks }, (_, index) => visionBlockName(index))
@@ -24,7 +27,10 @@ export const vit = async (flags: Flags) => {
       }
       return hidden
     })
-  const steps_s = Array.from({ length: steps }, () => timed(() => noGrad(forward).release()) / 1000)
+  const steps_s = Array.from({ length: steps }, () => {
+    reset()
+    return timed(() => noGrad(forward).release()) / 1000
+  })
   await backend.close()
   return {
     case: "vit",
@@ -35,6 +41,8 @@ export const vit = async (flags: Flags) => {
     weights: stored,
     step_s: median(steps_s),
     steps_s,
-    peak_gib: peakGib()
+    peak_gib: peakGib(),
+    // Of the last step.
+    kernels: byKernel(spent())
   }
 }
