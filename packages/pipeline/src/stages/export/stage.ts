@@ -50,7 +50,8 @@ export const Export = Stage.define({
     const largest = Math.max(...[...modelTensors(model.config).values()].map(sizeOf))
     return make({
       obstacles: model.obstacles,
-      memoryBytes: 2 * model.weightBytes + 12 * largest,
+      // The source, the trained matrices and their codes; of the largest one f32, clamped, quantized and as it is written.
+      memoryBytes: 2 * model.weightBytes + 24 * largest,
       outputBytes: written,
       lines: [`writes ${directoryOf({ format, dtype })}, at most ${formatBytes(written)}`]
     })
