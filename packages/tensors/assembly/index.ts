@@ -5,6 +5,7 @@ export { adaroundInitial, adaroundWeight, adaroundWeightGradient } from "./adaro
 export { adaroundScales } from "./adaroundScales"
 export { adaroundStep } from "./adaroundStep"
 export { attentionGradientRows, attentionRows, rowDots, scaleRowsBy, sumHeads } from "./attention"
+export { attentionQuery } from "./attentionQuery"
 export { bilevelDecode, bilevelGradient, bilevelGroups } from "./bilevel"
 export { bilevelBlocks } from "./bilevelBlocks"
 export { addParts, addRow, columnSums, layerScaleAdd, layerScaleAddGradient } from "./broadcast"

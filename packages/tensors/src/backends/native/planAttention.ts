@@ -4,7 +4,7 @@ import { UnsupportedKernel } from "../../Errors.ts"
 import type { Engine } from "./Engine.ts"
 import type { AttentionCall, AttentionGradientCall } from "./NativeBody.ts"
 import { type Place, panelBytes, scratchBytes } from "./thread/Thread.ts"
-import type { AttentionGradientTask, AttentionTask, Heads, RowsTask } from "./thread/tasks.ts"
+import type { AttentionGradientTask, AttentionTask, Heads, RowsTask, TaskOperand } from "./thread/tasks.ts"
 import type { Visits } from "./Visits.ts"
 
 /** Bytes of scores in a block. Keys and values are packed anew for each block, which costs more than leaving the cache. */
@@ -38,7 +38,50 @@ const dense = ({ memory, offset }: Place, rows: number, heads: number, width: nu
   headStride: width
 })
 
-export const planAttention = (engine: Engine, visits: Visits, call: AttentionCall): AttentionTask => {
+/** Bytes of keys and values below which one thread attends alone: waking another costs more than it brings. */
+const bytesAlone = 64 * 1024
+
+/**
+ * One query of each item, which stands last and sees every key: the heads that share keys together, without products.
+ * Runs where the keys are, as they are most of it, and the values beside them; undefined where the scores are too long.
+ */
+const planQuery = (engine: Engine, visits: Visits, call: AttentionCall): RowsTask | undefined => {
+  const { batch, keys, heads, groups, width, scale } = call
+  const perGroup = heads / groups
+  const home = engine.place(call.k).memory
+  if (4 * perGroup * (keys + 1) > panelBytes) return undefined
+  const operand = (item: Operand | undefined, writes = false): TaskOperand => {
+    const uses = { reads: !writes, writes }
+    const offset = item ? visits.whole(engine.visitor(item, uses, home), home) : 0
+    return { memory: home, offset, rowBytes: 0, partBytes: 0, ...uses }
+  }
+  const rows = batch * groups
+  return {
+    kind: "rows",
+    entry: "attentionQuery",
+    home,
+    rows,
+    partRows: 8 * rows * keys * width < bytesAlone ? Math.max(1, rows) : 1,
+    together: 1,
+    scratch: true,
+    operands: [
+      operand(call.q),
+      operand(call.k),
+      operand(call.v),
+      operand(call.keyMask),
+      operand(call.y, true),
+      operand(call.logSumExp, true)
+    ],
+    scalars: [keys, groups, perGroup, width, scale]
+  }
+}
+
+export const planAttention = (engine: Engine, visits: Visits, call: AttentionCall): AttentionTask | RowsTask => {
+  const alone = call.queries === 1 ? planQuery(engine, visits, call) : undefined
+  return alone ?? planBlocks(engine, visits, call)
+}
+
+const planBlocks = (engine: Engine, visits: Visits, call: AttentionCall): AttentionTask => {
   const { batch, queries, keys, heads, groups, width, causal, scale, q, k, v, keyMask, y, logSumExp } = call
   const target = engine.place(y, { preferred: engine.place(q).memory })
   const home = target.memory
@@ -55,25 +98,11 @@ export const planAttention = (engine: Engine, visits: Visits, call: AttentionCal
     statistics: inHome(logSumExp, true),
     ...(keyMask ? { mask: inHome(keyMask, false) } : {})
   } as const
-  const perGroup = heads / groups
-  if (queries === 1 && perGroup > 1) {
-    // One query: the heads that share keys are the rows of one product. It stands last, so it sees every key.
-    const asRows = (place: Place): Heads => ({
-      memory: place.memory,
-      offset: place.offset,
-      itemStride: heads * width,
-      rowStride: width,
-      headStride: perGroup * width
-    })
-    const rows = { queries: perGroup, heads: groups, headsPerGroup: 1, causal: false }
-    const block = blockRows(engine, { queries: perGroup, keys, causal: false }, 1)
-    return { ...shared, ...rows, blockRows: block, q: asRows(engine.place(q)), y: asRows(target) }
-  }
   return {
     ...shared,
     queries,
     heads,
-    headsPerGroup: perGroup,
+    headsPerGroup: heads / groups,
     causal,
     blockRows: blockRows(engine, call, 1),
     q: dense(engine.place(q), queries, heads, width),

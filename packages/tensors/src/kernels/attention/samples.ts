@@ -25,6 +25,9 @@ const cases: readonly Case[] = [
   { b: 2, t: 4, s: 4, h: 2, g: 1, d: 2, causal: true, mask: [0, 1, 1, 1, 0, 0, 0, 0] },
   { b: 1, t: 4, s: 2, h: 1, g: 1, d: 3, causal: true },
   { b: 1, t: 0, s: 3, h: 2, g: 1, d: 4, causal: true },
+  { b: 1, t: 1, s: 131, h: 7, g: 1, d: 16, causal: true },
+  { b: 2, t: 1, s: 66, h: 6, g: 2, d: 13, causal: true },
+  { b: 2, t: 1, s: 7, h: 4, g: 2, d: 5, causal: false, mask: [1, 1, 0, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0] },
   { b: 1, t: 17, s: 17, h: 4, g: 2, d: 16, causal: true },
   { b: 2, t: 33, s: 65, h: 2, g: 1, d: 8, causal: false },
   { b: 1, t: 67, s: 131, h: 3, g: 1, d: 16, causal: true }
