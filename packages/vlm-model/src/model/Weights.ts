@@ -26,7 +26,13 @@ export interface Weights {
 
 /** Weights out of records of tensors; earlier records win. Raises WeightMissing. */
 export const weightsFrom = (...records: readonly Parameters[]): Weights => {
-  const find = (name: string): Tensor | undefined => records.find((record) => record[name] !== undefined)?.[name]
+  const find = (name: string): Tensor | undefined => {
+    for (const record of records) {
+      const tensor = record[name]
+      if (tensor !== undefined) return tensor
+    }
+    return undefined
+  }
   return {
     find,
     get: (name) => {
@@ -81,8 +87,20 @@ export const headProduct = (weights: Weights, name: string, x: Tensor, numbers =
   return product(0, rows.count)
 }
 
+const namesOfLayers = new Map<string, { readonly weight: string; readonly bias: string }>()
+
+/** Names of the weight and the bias of a layer. Kept: composing and hashing them costs more than a small kernel. */
+export const weightNames = (layer: string): { readonly weight: string; readonly bias: string } => {
+  const known = namesOfLayers.get(layer)
+  if (known !== undefined) return known
+  const names = { weight: `${layer}.weight`, bias: `${layer}.bias` }
+  namesOfLayers.set(layer, names)
+  return names
+}
+
 /** y = x W^T + b with the weight and bias of the Linear `layer`: [..., K] -> [..., N]. */
 export const linearLayer = (weights: Weights, layer: string, x: Tensor): Tensor => {
   weights.observe?.(layer, x)
-  return linear(x, weights.get(`${layer}.weight`), weights.find(`${layer}.bias`))
+  const names = weightNames(layer)
+  return linear(x, weights.get(names.weight), weights.find(names.bias))
 }

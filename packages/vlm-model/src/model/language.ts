@@ -2,7 +2,7 @@
 import { add, attention, gatherRows, reshape, rmsNorm, rotary, scope, siluTimes, type Tensor } from "@speedq/tensors"
 import type { KeyValueCache } from "./KeyValueCache.ts"
 import { headWidth, type LanguageConfig } from "./ModelConfig.ts"
-import { headProduct, linearLayer, type Weights, weightRows } from "./Weights.ts"
+import { headProduct, linearLayer, type Weights, weightNames, weightRows } from "./Weights.ts"
 
 /** What the decoder needs to know about a batch besides its embeddings. */
 export interface Positions {
@@ -15,8 +15,27 @@ export interface Positions {
 /** Name of decoder layer `index` in the checkpoint. */
 export const decoderLayerName = (index: number): string => `language_model.model.layers.${index}`
 
+const composeNames = (layer: string) => ({
+  inputNorm: `${layer}.input_layernorm`,
+  q: `${layer}.self_attn.q_proj`,
+  k: `${layer}.self_attn.k_proj`,
+  v: `${layer}.self_attn.v_proj`,
+  o: `${layer}.self_attn.o_proj`,
+  attentionNorm: `${layer}.post_attention_layernorm`,
+  gate: `${layer}.mlp.gate_proj`,
+  up: `${layer}.mlp.up_proj`,
+  down: `${layer}.mlp.down_proj`
+})
+
+type LayerNames = ReturnType<typeof composeNames>
+
+const composed: LayerNames[] = []
+
+/** Names of the parts of decoder layer `index`: composed once, as a token asks for all of them. */
+const layerNames = (index: number): LayerNames => (composed[index] ??= composeNames(decoderLayerName(index)))
+
 const norm = (weights: Weights, name: string, x: Tensor, config: LanguageConfig): Tensor =>
-  rmsNorm(x, weights.get(`${name}.weight`), config.rms_norm_eps)
+  rmsNorm(x, weights.get(weightNames(name).weight), config.rms_norm_eps)
 
 /** Rows of the embedding table: ids i32 [B, T] -> [B, T, H]. */
 export const embedTokens = (weights: Weights, ids: Tensor): Tensor =>
@@ -31,21 +50,20 @@ const selfAttention = (
   positions: Positions,
   cache: KeyValueCache | undefined
 ): Tensor => {
-  const layer = `${decoderLayerName(index)}.self_attn`
+  const names = layerNames(index)
   const [batch, length] = x.shape as readonly [number, number, number]
   const width = headWidth(config)
-  const heads = (name: string, count: number) =>
-    reshape(linearLayer(weights, `${layer}.${name}`, x), [batch, length, count, width])
+  const heads = (name: string, count: number) => reshape(linearLayer(weights, name, x), [batch, length, count, width])
   const rotated = (part: Tensor) => rotary(part, positions.ids, config.rope_theta)
-  const q = rotated(heads("q_proj", config.num_attention_heads))
-  const k = rotated(heads("k_proj", config.num_key_value_heads))
-  const v = heads("v_proj", config.num_key_value_heads)
+  const q = rotated(heads(names.q, config.num_attention_heads))
+  const k = rotated(heads(names.k, config.num_key_value_heads))
+  const v = heads(names.v, config.num_key_value_heads)
   const scale = width ** -0.5
   const mixed =
     cache === undefined
       ? attention(q, k, v, { causal: true, scale, keyMask: positions.keyMask })
       : cache.attend(index, q, k, v, scale)
-  return linearLayer(weights, `${layer}.o_proj`, reshape(mixed, [batch, length, config.num_attention_heads * width]))
+  return linearLayer(weights, names.o, reshape(mixed, [batch, length, config.num_attention_heads * width]))
 }
 
 /** One decoder layer: h = x + attn(RMS1(x)); y = h + down(silu(gate(RMS2(h))) up(RMS2(h))). [B, T, H] -> [B, T, H]. */
@@ -58,21 +76,15 @@ export const decoderLayer = (
   cache?: KeyValueCache
 ): Tensor =>
   scope(() => {
-    const layer = decoderLayerName(index)
+    const names = layerNames(index)
     const h = scope(() =>
-      add(
-        x,
-        selfAttention(weights, config, index, norm(weights, `${layer}.input_layernorm`, x, config), positions, cache)
-      )
+      add(x, selfAttention(weights, config, index, norm(weights, names.inputNorm, x, config), positions, cache))
     )
     const activated = scope(() => {
-      const normed = norm(weights, `${layer}.post_attention_layernorm`, h, config)
-      return siluTimes(
-        linearLayer(weights, `${layer}.mlp.gate_proj`, normed),
-        linearLayer(weights, `${layer}.mlp.up_proj`, normed)
-      )
+      const normed = norm(weights, names.attentionNorm, h, config)
+      return siluTimes(linearLayer(weights, names.gate, normed), linearLayer(weights, names.up, normed))
     })
-    return add(h, linearLayer(weights, `${layer}.mlp.down_proj`, activated))
+    return add(h, linearLayer(weights, names.down, activated))
   })
 
 /** All layers and the final norm: embeddings [B, T, H] -> hidden states [B, T, H]. `runLayer` may rematerialize. */
