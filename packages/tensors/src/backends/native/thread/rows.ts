@@ -23,15 +23,21 @@ export const fitsScratch = (task: RowsTask, scratchBytes: number): boolean =>
 
 export const runRows = (thread: Thread, task: RowsTask, part: number): void => {
   const { home, rows, partRows, operands, scalars } = task
-  const scratchPointer = task.scratch ? [thread.panels] : []
   const entry = thread.entry(home, task.entry)
   const start = part * partRows
   const end = Math.min(rows, start + partRows)
-  if (foreignRowBytes(task) === 0) {
-    const pointers = operands.map(({ offset, rowBytes, partBytes }) => offset + start * rowBytes + part * partBytes)
-    entry(start, end - start, ...scratchPointer, ...pointers, ...scalars)
+  if (operands.every(({ memory, rowBytes }) => memory === home || rowBytes === 0)) {
+    // One list, as a call that spreads several of them goes through their iterators.
+    const parameters = [start, end - start]
+    if (task.scratch) parameters.push(thread.panels)
+    for (const { offset, rowBytes, partBytes } of operands) {
+      parameters.push(offset + start * rowBytes + part * partBytes)
+    }
+    for (const scalar of scalars) parameters.push(scalar)
+    entry(...parameters)
     return
   }
+  const scratchPointer = task.scratch ? [thread.panels] : []
   // Through scratch a few rows at a time, so that the copies stay in the cache.
   const most = Math.max(task.together, rowsIn(stagedBytes, task))
   for (let first = start; first < end; first += most) {
