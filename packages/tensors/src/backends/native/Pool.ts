@@ -90,7 +90,7 @@ export class Pool {
     control.reset(parts)
     Atomics.store(words, word.open, 1)
     Atomics.add(words, word.epoch, 1)
-    control.wake(word.epoch, Math.min(members.length, parts - 1))
+    Atomics.notify(words, word.epoch, Math.min(members.length, parts - 1))
     control.drain((part) => execute(own, task, part))
     Atomics.store(words, word.open, 0)
     for (let inside = Atomics.load(words, word.inside); inside > 0; inside = Atomics.load(words, word.inside)) {
@@ -109,7 +109,7 @@ export class Pool {
     for (const { worker } of this.members) worker.ref()
     Atomics.store(words, word.stop, 1)
     Atomics.add(words, word.epoch, 1)
-    this.control.wake(word.epoch, this.members.length)
+    Atomics.notify(words, word.epoch)
     await Promise.all(exits)
     for (const { port } of this.members) port.close()
   }

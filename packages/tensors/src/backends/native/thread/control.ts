@@ -4,7 +4,7 @@
  * A task may be looked at only by threads that counted themselves in while it was open, and changes only when nobody is in.
  */
 
-export const word = { epoch: 0, open: 1, next: 2, parts: 3, inside: 4, stop: 5, failed: 6, asleep: 7 } as const
+export const word = { epoch: 0, open: 1, next: 2, parts: 3, inside: 4, stop: 5, failed: 6 } as const
 
 /**
  * Looks at a word before a thread goes to sleep: a third of a millisecond. Waking a thread takes some tens of microseconds
@@ -32,19 +32,8 @@ export class Control {
 
   /** Waits until the word at `index` is no longer `value`: awake for a moment, then asleep. */
   awaitChange(index: number, value: number): void {
-    const { words } = this
-    for (let look = 0; look < looks; look++) if (Atomics.load(words, index) !== value) return
-    Atomics.add(words, word.asleep, 1)
-    Atomics.wait(words, index, value)
-    Atomics.sub(words, word.asleep, 1)
-  }
-
-  /**
-   * Wakes up to `count` threads that wait for the word at `index`, which has been changed before. Costs nothing where all
-   * are awake: who counts itself asleep after this look sees the change, and stays awake.
-   */
-  wake(index: number, count: number): void {
-    if (Atomics.load(this.words, word.asleep) > 0) Atomics.notify(this.words, index, count)
+    for (let look = 0; look < looks; look++) if (Atomics.load(this.words, index) !== value) return
+    Atomics.wait(this.words, index, value)
   }
 
   /** Readies the words for a task of `parts` parts. */

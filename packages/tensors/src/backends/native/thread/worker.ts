@@ -45,6 +45,6 @@ for (let epoch = 0; Atomics.load(words, word.stop) === 0; ) {
   } catch (error) {
     control.fail(-1, error)
   }
-  if (Atomics.sub(words, word.inside, 1) === 1) control.wake(word.inside, 1)
+  if (Atomics.sub(words, word.inside, 1) === 1) Atomics.notify(words, word.inside)
 }
 process.exit(0)
