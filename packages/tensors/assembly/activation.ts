@@ -2,20 +2,41 @@
 import { gelu as geluOf, geluSlope, sigmoid } from "./math"
 import { fma, loadPart, storePart } from "./simd"
 
-/** y = x Phi(x) */
+/** y = x Phi(x), two runs of numbers at once: memory is read faster in two places than in one. */
 export function gelu(_first: i32, count: i32, x: usize, y: usize): void {
-  const end = y + ((<usize>(count & ~3)) << 2)
-  for (; y < end; y += 16, x += 16) v128.store(y, geluOf(v128.load(x)))
-  const rest = count & 3
-  if (rest) storePart(y, geluOf(loadPart(x, rest)), rest)
+  const run = (<usize>(count & ~7)) << 1
+  const end = y + run
+  for (; y < end; y += 16, x += 16) {
+    const a = v128.load(x)
+    const b = v128.load(x + run)
+    v128.store(y, geluOf(a))
+    v128.store(y + run, geluOf(b))
+  }
+  x += run
+  y += run
+  for (let rest = count & 7; rest > 0; rest -= 4, x += 16, y += 16) {
+    if (rest >= 4) v128.store(y, geluOf(v128.load(x)))
+    else storePart(y, geluOf(loadPart(x, rest)), rest)
+  }
 }
 
-/** dx = dy (Phi(x) + x phi(x)) */
+/** dx = dy (Phi(x) + x phi(x)), two runs at once */
 export function geluGradient(_first: i32, count: i32, x: usize, dy: usize, dx: usize): void {
-  const end = dx + ((<usize>(count & ~3)) << 2)
-  for (; dx < end; dx += 16, dy += 16, x += 16) v128.store(dx, f32x4.mul(v128.load(dy), geluSlope(v128.load(x))))
-  const rest = count & 3
-  if (rest) storePart(dx, f32x4.mul(loadPart(dy, rest), geluSlope(loadPart(x, rest))), rest)
+  const run = (<usize>(count & ~7)) << 1
+  const end = dx + run
+  for (; dx < end; dx += 16, dy += 16, x += 16) {
+    const a = f32x4.mul(v128.load(dy), geluSlope(v128.load(x)))
+    const b = f32x4.mul(v128.load(dy + run), geluSlope(v128.load(x + run)))
+    v128.store(dx, a)
+    v128.store(dx + run, b)
+  }
+  x += run
+  dy += run
+  dx += run
+  for (let rest = count & 7; rest > 0; rest -= 4, x += 16, dy += 16, dx += 16) {
+    if (rest >= 4) v128.store(dx, f32x4.mul(v128.load(dy), geluSlope(v128.load(x))))
+    else storePart(dx, f32x4.mul(loadPart(dy, rest), geluSlope(loadPart(x, rest))), rest)
+  }
 }
 
 /** y = gate sigmoid(gate) up */
