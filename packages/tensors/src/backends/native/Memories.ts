@@ -5,7 +5,7 @@
  */
 import { BackendUnavailable, OutOfMemory } from "../../Errors.ts"
 import { FreeList } from "./FreeList.ts"
-import { openPageAdvice } from "./pages.ts"
+import { openGivePagesBack } from "./givePagesBack.ts"
 import { type Place, reservedBytes, scratchBytes } from "./thread/Thread.ts"
 import { makeMemory, pageBytes, type WasmMemory } from "./thread/wasm.ts"
 
@@ -38,7 +38,7 @@ export class Memories {
   private readonly lists: FreeList[] = []
   private readonly buffers: Uint8Array[] = []
   private readonly residentBytes: number[] = []
-  private readonly pages = openPageAdvice()
+  private readonly givePagesBack = openGivePagesBack()
 
   constructor(options: MemoryOptions, announce: (memory: WasmMemory) => void) {
     this.options = options
@@ -92,7 +92,7 @@ export class Memories {
   /** Gives what is free back to the system, where it takes it; stored tensors stay where they are. */
   trim(): void {
     for (const [memory, list] of this.lists.entries()) {
-      for (const { offset, size } of list.freeBlocks()) this.pages?.giveBack(this.buffers[memory]!, offset, size)
+      for (const { offset, size } of list.freeBlocks()) this.givePagesBack?.(this.buffers[memory]!, offset, size)
     }
   }
 
@@ -119,11 +119,9 @@ export class Memories {
     if (bytes > (end - start) * sharedPart || all > limit + capacity) return false
     const memory = makeMemory(Math.ceil(capacity / pageBytes))
     if (memory === undefined) return false
-    const bytesOfMemory = new Uint8Array(memory.buffer)
-    this.pages?.useHugePages(bytesOfMemory)
     this.announce(memory)
     this.lists.push(new FreeList(start, end))
-    this.buffers.push(bytesOfMemory)
+    this.buffers.push(new Uint8Array(memory.buffer))
     this.residentBytes.push(0)
     return true
   }

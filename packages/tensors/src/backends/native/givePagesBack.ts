@@ -1,0 +1,22 @@
+/** Gives pages of a WebAssembly memory back to the system, which WebAssembly itself has no way to do. */
+import { createRequire } from "node:module"
+
+const dontNeed = 4
+const systemPage = 4096
+
+type Give = (memory: Uint8Array, offset: number, bytes: number) => void
+
+/**
+ * The pages that lie wholly in the range hold zeros afterwards and take no memory until they are written again.
+ * Undefined where the system has no such call: elsewhere than on Linux `madvise` keeps the pages.
+ */
+export const openGivePagesBack = (): Give | undefined => {
+  if (process.platform !== "linux") return undefined
+  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi")
+  const madvise = koffi.load(null).func("int madvise(void *address, size_t bytes, int advice)")
+  return (memory, offset, bytes) => {
+    const start = Math.ceil(offset / systemPage) * systemPage
+    const end = Math.floor((offset + bytes) / systemPage) * systemPage
+    if (end > start) madvise(Number(koffi.address(memory)) + start, end - start, dontNeed)
+  }
+}
