@@ -24,25 +24,33 @@ function rest(x: v128, high: v128): v128 {
   return v128.andnot(f32x4.sub(x, high), special)
 }
 
-/** Splits `count` numbers. */
+/** Splits eight numbers. */
+@inline
+function splitEight(x: usize, high: usize, middle: usize, low: usize): void {
+  const a = v128.load(x)
+  const b = v128.load(x, 16)
+  const highA = cut(a)
+  const highB = cut(b)
+  const restA = rest(a, highA)
+  const restB = rest(b, highB)
+  const middleA = cut(restA)
+  const middleB = cut(restB)
+  v128.store(high, upperHalves(highA, highB))
+  v128.store(middle, upperHalves(middleA, middleB))
+  v128.store(low, upperHalves(f32x4.sub(restA, middleA), f32x4.sub(restB, middleB)))
+}
+
+/** Splits `count` numbers, two runs of them at once: memory is read faster in two places than in one. */
 export function splitBfloat16(_first: i32, count: i32, x: usize, high: usize, middle: usize, low: usize): void {
-  const whole = count & ~7
-  for (let i = 0; i < whole; i += 8) {
-    const at = (<usize>i) << 1
-    const a = v128.load(x + (at << 1))
-    const b = v128.load(x + (at << 1), 16)
-    const highA = cut(a)
-    const highB = cut(b)
-    const restA = rest(a, highA)
-    const restB = rest(b, highB)
-    const middleA = cut(restA)
-    const middleB = cut(restB)
-    v128.store(high + at, upperHalves(highA, highB))
-    v128.store(middle + at, upperHalves(middleA, middleB))
-    v128.store(low + at, upperHalves(f32x4.sub(restA, middleA), f32x4.sub(restB, middleB)))
+  const run = <usize>((count >> 4) << 3)
+  for (let i: usize = 0; i < run; i += 8) {
+    const at = i << 1
+    const far = (i + run) << 1
+    splitEight(x + (at << 1), high + at, middle + at, low + at)
+    splitEight(x + (far << 1), high + far, middle + far, low + far)
   }
-  for (let i = whole; i < count; i++) {
-    const at = (<usize>i) << 1
+  for (let i: usize = 2 * run; i < <usize>count; i++) {
+    const at = i << 1
     const a = v128.load32_zero(x + (at << 1))
     const highA = cut(a)
     const restA = rest(a, highA)
