@@ -1,5 +1,5 @@
 /** Gives pages of a WebAssembly memory back to the system, which WebAssembly itself has no way to do. */
-import { createRequire } from "node:module"
+import { openKoffi } from "./thread/library/openKoffi.ts"
 
 const dontNeed = 4
 const systemPage = 4096
@@ -12,7 +12,7 @@ type Give = (memory: Uint8Array, offset: number, bytes: number) => void
  */
 export const openGivePagesBack = (): Give | undefined => {
   if (process.platform !== "linux") return undefined
-  const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi")
+  const koffi = openKoffi()
   const madvise = koffi.load(null).func("int madvise(void *address, size_t bytes, int advice)")
   return (memory, offset, bytes) => {
     const start = Math.ceil(offset / systemPage) * systemPage

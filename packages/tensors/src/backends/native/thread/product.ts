@@ -25,7 +25,7 @@ interface Slice {
 }
 
 export const runProduct = (thread: Thread, task: ProductTask, part: number): void => {
-  const { m, n, k, a, b, c, sliceM, sliceN, bias } = task
+  const { m, n, k, a, b, c, sliceM, sliceN } = task
   const slicesN = Math.ceil(n / sliceN)
   const slicesM = Math.ceil(m / sliceM)
   const column = (part % slicesN) * sliceN
@@ -34,11 +34,9 @@ export const runProduct = (thread: Thread, task: ProductTask, part: number): voi
   const rows = Math.min(sliceM, m - row)
   const columns = Math.min(sliceN, n - column)
   const target = at(c, item, row, column, 4)
-  if (task.parts !== undefined && multiplyParts(thread, task, task.parts, { row, rows, column, columns })) return
-  if (bias !== undefined) {
-    thread.entry(c.memory, "fillRows")(rows, columns, bias + 4 * column, target.offset, c.stride)
-  }
-  const accumulate = task.accumulate || bias !== undefined
+  const slice = { row, rows, column, columns }
+  if (task.parts !== undefined && multiplyParts(thread, task, task.parts, slice, target)) return
+  const accumulate = fillBias(thread, task, slice, target) || task.accumulate
   const left = at(a, item, row, 0, 4)
   if (b.type === "f32") {
     multiply(thread, rows, columns, k, left, at(b, item, 0, column, 4), target, accumulate)
@@ -51,37 +49,43 @@ export const runProduct = (thread: Thread, task: ProductTask, part: number): voi
   if (k === 0) multiply(thread, rows, columns, 0, left, left, target, accumulate)
   for (let first = 0; first < columns; first += wide) {
     const count = Math.min(wide, columns - first)
-    const slice = { ...target, offset: target.offset + 4 * first }
+    const wanted = { ...target, offset: target.offset + 4 * first }
     for (let inner = 0; inner < k; inner += deep) {
       const depth = Math.min(deep, k - inner)
       const [height, width] = b.transposed ? [count, depth] : [depth, count]
       const block = at(b, item, inner, column + first, 2)
       widen(height, width, block.offset, b.stride, thread.scratch, width, typeCode[b.type])
       const widened = { memory: b.memory, offset: thread.scratch, stride: width, transposed: b.transposed }
-      multiply(thread, rows, count, depth, at(a, item, row, inner, 4), widened, slice, accumulate || inner > 0)
+      multiply(thread, rows, count, depth, at(a, item, row, inner, 4), widened, wanted, accumulate || inner > 0)
     }
   }
+}
+
+/** Starts the rows of a slice from the bias, if the product has one; whether it has. */
+const fillBias = (
+  thread: Thread,
+  { c, bias }: ProductTask,
+  { rows, column, columns }: Slice,
+  target: Factor
+): boolean => {
+  if (bias === undefined) return false
+  thread.entry(c.memory, "fillRows")(rows, columns, bias + 4 * column, target.offset, c.stride)
+  return true
 }
 
 /**
  * A slice of a product by its parts, the lowest first. False where it is not finite: an infinite weight times a part that is
  * 0 gives NaN, in every row, for which the whole number has infinity; the slice has to be computed again then.
  */
-const multiplyParts = (
-  thread: Thread,
-  { m, k, a, b, c, bias }: ProductTask,
-  parts: number,
-  { row, rows, column, columns }: Slice
-): boolean => {
-  const target = at(c, 0, row, column, 4)
-  if (bias !== undefined) {
-    thread.entry(c.memory, "fillRows")(rows, columns, bias + 4 * column, target.offset, c.stride)
-  }
+const multiplyParts = (thread: Thread, task: ProductTask, parts: number, slice: Slice, target: Factor): boolean => {
+  const { m, k, a, b, c } = task
+  const { row, rows, column, columns } = slice
+  const biased = fillBias(thread, task, slice, target)
   const [left, right] = [thread.home(a.memory).address, thread.home(b.memory).address]
   const weights = at(b, 0, 0, column, 2)
   for (let part = 0; part < 3; part++) {
     const offset = parts + 2 * (part * m * k + row * k)
-    const beta = part > 0 || bias !== undefined ? 1 : 0
+    const beta = part > 0 || biased ? 1 : 0
     thread.products!.bf16!(
       rows,
       columns,

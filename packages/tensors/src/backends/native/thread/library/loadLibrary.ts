@@ -1,7 +1,7 @@
 /** Loads libraries of matrix products, in every thread that will call them. */
-import { createRequire } from "node:module"
 import { cblas } from "./cblas.ts"
 import { onednn } from "./onednn.ts"
+import { openKoffi } from "./openKoffi.ts"
 import type { Library, Products } from "./Products.ts"
 
 const interfaces = { cblas, onednn } as const
@@ -34,8 +34,6 @@ export const withoutLibraryThreads = <T>(body: () => T): T => {
     }
   }
 }
-
-const openKoffi = () => createRequire(import.meta.url)("koffi") as typeof import("koffi")
 
 export const loadLibrary = (kind: keyof LibraryPaths, path: string): Library =>
   interfaces[kind](openKoffi().load(path), path)
