@@ -33,5 +33,5 @@ export { addTotals, clipFactor, squaredError, squaredErrorGradient, sum, sumSqua
 export { rotary } from "./rotary"
 export { softmax, softmaxGradient } from "./softmax"
 export { splitBfloat16 } from "./split"
-export { clear, clearRows, copyRows, fillRows, readRows, widen, widenRows } from "./storage"
+export { clear, clearRows, copyRows, fillRows, readRows, storeRows, widen, widenRows } from "./storage"
 export { uniformGradient, uniformGroups, uniformRangeGradient } from "./uniform"

@@ -43,6 +43,21 @@ export function fillRows(rows: i32, columns: i32, x: usize, y: usize, stride: i3
   for (let row = 0; row < rows; row++) memory.copy(y + <usize>row * <usize>stride * 4, x, <usize>columns * 4)
 }
 
+/** y = x + bias for rows x `from` floats apart and y `stride` apart; without a bias (0) y = x. */
+export function storeRows(rows: i32, columns: i32, x: usize, from: i32, bias: usize, y: usize, stride: i32): void {
+  const bytes = <usize>columns * 4
+  const lanes = bytes & ~15
+  for (let row = 0; row < rows; row++) {
+    if (bias === 0) memory.copy(y, x, bytes)
+    else {
+      for (let i: usize = 0; i < lanes; i += 16) v128.store(y + i, f32x4.add(v128.load(x + i), v128.load(bias + i)))
+      for (let i = lanes; i < bytes; i += 4) store<f32>(y + i, load<f32>(x + i) + load<f32>(bias + i))
+    }
+    x += <usize>from * 4
+    y += <usize>stride * 4
+  }
+}
+
 /** The four numbers that 16-bit patterns at `p` mean: bfloat16 is the upper half of an f32. */
 export function loadBfloat16(p: usize): v128 {
   return i32x4.shl(v128.load16x4_u(p), 16)

@@ -19,13 +19,14 @@ import {
 import { assertClose } from "../conformance/compare.ts"
 
 const reference = makeReferenceBackend()
-const [single, plain, several, automatic] = await Promise.all([
+const [single, plain, several, automatic, alone] = await Promise.all([
   makeNativeBackend({ threads: 1, blas: "none" }),
   makeNativeBackend({ threads: 2, blas: "none", simd: "plain" }),
   makeNativeBackend({ threads: 3, blas: "none" }),
-  makeNativeBackend({ threads: 3 })
+  makeNativeBackend({ threads: 3 }),
+  makeNativeBackend({ threads: 1 })
 ])
-const backends = [single, plain, several, automatic]
+const backends = [single, plain, several, automatic, alone]
 afterAll(async () => {
   for (const backend of backends) await backend.close()
 })
@@ -194,6 +195,24 @@ describe("native products", () => {
     }
     const expected = Array.from(await run(reference))
     for (const backend of backends) assert.deepStrictEqual(Array.from(await run(backend)), expected)
+  })
+
+  it("more rows and columns than sums fit scratch at once", async () => {
+    const [m, k, n] = [1050, 5, 2003]
+    const random = Random.make(12)
+    const [valuesX, valuesW, valuesB] = [exact(random, [m, k]), exact(random, [n, k]), exact(random, [n])]
+    const run = (backend: Backend, withBias: boolean) => {
+      const x = tensor(backend, valuesX, [m, k])
+      const weight = tensor(backend, stored(valuesW, "bf16"), [n, k], "bf16")
+      const bias = tensor(backend, valuesB, [n])
+      return on(backend, [x, weight, bias], () => linear(x, weight, withBias ? bias : undefined))
+    }
+    for (const withBias of [true, false]) {
+      const expected = await run(reference, withBias)
+      for (const backend of [alone, automatic]) {
+        assertClose(backend.name, [m, n], await run(backend, withBias), expected, { relative: 0, absolute: 0 })
+      }
+    }
   })
 
   it("a batch shares one matrix or brings its own", async () => {
