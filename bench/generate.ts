@@ -1,12 +1,13 @@
 /**
- * The language model of InternVL3-1B with bf16 weights: prefill of a prompt beside the plain products of its layers, and
- * tokens from the cache beside a plain read and a plain copy of as much memory, all in turns.
+ * The language model of InternVL3-1B, in bf16 or packed (--packed): prefill of a prompt beside the plain products of its layers,
+ * and tokens from the cache beside a plain read and a plain copy of as much memory, all in turns.
  */
-import { type Backend, makeNativeBackend, matmul, type Shape, sizeOf } from "@speedq/tensors"
+import { type Backend, makeNativeBackend, matmul, type Parameters, type Shape, sizeOf } from "@speedq/tensors"
 import { generateTokens, headWidth, type LanguageConfig, linearLayers, towerOf, weightsFrom } from "@speedq/vlm-model"
 import { copyKernel } from "./copyKernel.ts"
 import { kernelCall } from "./kernelCall.ts"
 import { alternate, type Flags, machine, median, normal, sustained, timed } from "./measure.ts"
+import { packedLanguage } from "./packedLanguage.ts"
 import { profiled, sumBy } from "./profiledBackend.ts"
 import { readKernel } from "./readKernel.ts"
 import { bytesOfWeights, peakGib, realConfig, realWeights } from "./realModel.ts"
@@ -29,6 +30,12 @@ const attentionFlops = (config: LanguageConfig, tokens: number): number =>
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 
+const wholeLanguage = (parameters: Parameters) => ({
+  weights: weightsFrom(parameters),
+  bytesOf: (name: string): number => bytesOfWeights({ [name]: parameters[name]! }),
+  bytes: bytesOfWeights(parameters)
+})
+
 export const generate = async (flags: Flags) => {
   const native = await makeNativeBackend(flags.has("threads") ? { threads: flags.number("threads", 1) } : {})
   const { backend, enter, spent } = profiled(native)
@@ -37,7 +44,7 @@ export const generate = async (flags: Flags) => {
   const config = realConfig()
   const language = config.llm_config
   const parameters = realWeights(backend, config, "bf16", (name) => towerOf(name) === "language")
-  const weights = weightsFrom(parameters)
+  const { weights, bytesOf, bytes } = flags.has("packed") ? await packedLanguage(parameters) : wholeLanguage(parameters)
   const prompt = normal(backend, [1, prompted, language.hidden_size])
   const tokenMs: number[] = []
 
@@ -68,9 +75,9 @@ export const generate = async (flags: Flags) => {
   )
   const layerFlops = layerShapes.reduce((sum, shape) => sum + 2 * prompted * sizeOf(shape), 0)
   // Every weight once but the embedding, of which a row, and the cache as far as it is filled.
-  const embedding = parameters["language_model.model.embed_tokens.weight"]!
   const cacheRow = 8 * language.num_key_value_heads * headWidth(language) * language.num_hidden_layers
-  const bytesPerToken = bytesOfWeights(parameters) - 2 * sizeOf(embedding.shape) + cacheRow * (prompted + produced / 2)
+  const bytesPerToken =
+    bytes - bytesOf("language_model.model.embed_tokens.weight") + cacheRow * (prompted + produced / 2)
 
   await contestant()
   const peak = peakGib()
@@ -106,6 +113,7 @@ export const generate = async (flags: Flags) => {
   await backend.close()
   return {
     case: "generate",
+    weights: flags.has("packed") ? "packed" : "bf16",
     ...machine(),
     backend: backend.name,
     prompt: prompted,

@@ -41,8 +41,18 @@ export interface Quantizer<C extends object = object> {
   stored(config: C, shape: Shape): readonly StoredTensor[]
   quantize(config: C, weight: Tensor): QuantizedWeight
   dequantize(config: C, quantized: QuantizedWeight, shape: Shape): Tensor
+  /** Present where the stored codes can be multiplied without making the weight. */
+  readonly affine?: AffineCodes<C>
   /** Present where codes can be chosen freely on a fixed grid; `codes` u8 [out, in] completes `stored`. */
   readonly grid?: CodeGrid<C>
+}
+
+/** Quantizers whose stored codes c stand for scale (c - zero), each operation in f32, to the last bit. */
+export interface AffineCodes<C> {
+  /** Bits of a code and input columns of a group; undefined under options with which codes stand for something else. */
+  extents(config: C): { readonly bits: number; readonly group: number } | undefined
+  /** [out, in / g] in f32, from the stored tensors other than the codes. */
+  decoder(config: C, quantized: QuantizedWeight, shape: Shape): { readonly scale: Tensor; readonly zero: Tensor }
 }
 
 /** The fixed part of a grid of codes: what rounding may not change. */

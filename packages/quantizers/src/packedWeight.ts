@@ -20,6 +20,7 @@ import {
   unpackCodes
 } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
+import { affineProduct } from "./affineProduct.ts"
 import { packBits, packedBytes } from "./BitPacking.ts"
 import { PackedInvalid } from "./Errors.ts"
 import type { QuantizedWeight, QuantizerChoice, StoredTensor } from "./Quantizer.ts"
@@ -35,6 +36,11 @@ export interface PackedWeight {
   readonly unpack: () => Tensor
   /** Rows of it alone, where its quantizer is rowwise: index i32 [n] -> f32 [n, in], in the caller's scope. */
   readonly unpackRows: ((index: Tensor) => Tensor) | undefined
+  /**
+   * x W^T + bias by the codes themselves, where that is less work than unpacking them: `fewRows` rows of x at most, and a
+   * quantizer whose codes are affine. The bits of `linear` with the unpacked weight, on the native backend; otherwise undefined.
+   */
+  readonly linear: (x: Tensor, bias: Tensor | undefined) => Tensor | undefined
   /** Entries of a file under the parameter's name. */
   readonly entries: (parameter: string) => readonly Safetensors.TensorSource[]
   readonly release: () => void
@@ -46,43 +52,56 @@ const fileDtype = { f32: "F32", bf16: "BF16", f16: "F16", u8: "U8", i32: "I32" }
 const packedShape = ({ dtype, shape, bits }: StoredTensor): Shape =>
   dtype === "u8" ? [packedBytes(sizeOf(shape), bits)] : shape
 
+/** A stored tensor, packed. */
+interface Part {
+  readonly part: StoredTensor
+  readonly tensor: Tensor
+}
+
+type Read = (part: Part) => Tensor
+
 /** The stored tensor that packed bytes stand for, as the quantizer reads it. */
-const widen = (part: StoredTensor, tensor: Tensor): Tensor => {
+const widen: Read = ({ part, tensor }) => {
   if (part.dtype === "u8") return unpackCodes(tensor, part.bits, part.shape)
   return part.dtype === "f32" ? tensor.alias() : cast(tensor, "f32")
 }
 
 /** Rows of a stored tensor, as the quantizer reads them. */
-const gather = ({ dtype, shape, bits }: StoredTensor, tensor: Tensor, index: Tensor): Tensor => {
+const gather = ({ part: { dtype, shape, bits }, tensor }: Part, index: Tensor): Tensor => {
   const [rows, columns] = shape as readonly [number, number]
   return dtype === "u8" ? gatherCodes(tensor, index, { bits, rows, columns }) : gatherRows(tensor, index)
 }
 
+const readParts = (parts: readonly Part[], read: Read): QuantizedWeight =>
+  Object.fromEntries(parts.map((each) => [each.part.name, read(each)] as const))
+
 /** Takes over packed tensors, one for each of the quantizer's stored ones. */
 const hold = (choice: QuantizerChoice, shape: Shape, held: readonly Tensor[]): PackedWeight => {
   const { quantizer, config } = choice
-  const stored = quantizer.stored(config, shape)
-  const decode = (read: (part: StoredTensor, tensor: Tensor) => Tensor, decoded: Shape) =>
-    scope(() => {
-      const parts = stored.map((part, index) => [part.name, read(part, held[index]!)] as const)
-      return quantizer.dequantize(config, Object.fromEntries(parts), decoded)
-    })
+  const parts = quantizer.stored(config, shape).map((part, index): Part => ({ part, tensor: held[index]! }))
+  const decode = (read: Read, decoded: Shape) =>
+    scope(() => quantizer.dequantize(config, readParts(parts, read), decoded))
+  const codes = parts.find(({ part }) => part.name === "codes")
+  const others = parts.filter((each) => each !== codes)
+  const product = codes && affineProduct(choice, shape, codes.tensor, () => readParts(others, widen))
   return {
     shape,
     choice,
+    linear: (x, bias) => product?.linear(x, bias),
     bytes: held.reduce((sum, { storage }) => sum + storage.handle.bytes, 0),
     unpack: () => decode(widen, shape),
     unpackRows: quantizer.rowwise
-      ? (index) => decode((part, tensor) => gather(part, tensor, index), [index.size, shape[1]!])
+      ? (index) => decode((each) => gather(each, index), [index.size, shape[1]!])
       : undefined,
     entries: (parameter) =>
-      stored.map((part, index) => ({
+      parts.map(({ part, tensor }) => ({
         name: `${parameter}.${part.name}`,
         dtype: fileDtype[part.dtype],
         shape: packedShape(part),
-        data: Effect.promise(() => held[index]!.backend.read(held[index]!.storage.handle))
+        data: Effect.promise(() => tensor.backend.read(tensor.storage.handle))
       })),
     release: () => {
+      product?.release()
       for (const tensor of held) tensor.release()
     }
   }

@@ -1,5 +1,5 @@
 /** fakeQuantize, dequantize(quantize) and the packed form are one function, for every quantizer and any weight. */
-import { type Tensor, tensor } from "@speedq/tensors"
+import { fewRows, linear, Random, type Shape, scope, sizeOf, type Tensor, tensor } from "@speedq/tensors"
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { packWeight, type QuantizedWeight, storedBytes } from "../src/index.ts"
@@ -54,6 +54,33 @@ onEveryBackend("every quantizer", (backend) => {
           assert.isTrue(quantizer.stored(config, weight.shape).every(({ shape }) => shape[0] === rows))
         }
         index.release()
+        packed.release()
+        releaseAll(quantized)
+      }))
+
+    it("multiplies few rows by its codes, where they are affine, to the bits of the unpacked weight", () =>
+      forWeights(candidate, async (weight) => {
+        const [rows, columns] = weight.shape as readonly [number, number]
+        const quantized = quantizer.quantize(config, weight)
+        const packed = await packWeight(choice, weight.shape, quantized)
+        const few = 1 + (rows % fewRows)
+        const random = Random.make(rows)
+        const operand = (shape: Shape) =>
+          tensor(
+            backend,
+            Float32Array.from({ length: sizeOf(shape) }, () => random.nextNormal()),
+            shape
+          )
+        const [x, more, bias] = [operand([1, few, columns]), operand([fewRows + 1, columns]), operand([rows])]
+        for (const added of [bias, undefined]) {
+          const y = packed.linear(x, added)
+          assert.strictEqual(y !== undefined, candidate.affine)
+          if (y === undefined) continue
+          const expected = await numbersOf(() => scope(() => linear(x, packed.unpack(), added)))
+          assert.deepEqual(bitsOf(await numbersOf(() => y)), bitsOf(expected))
+        }
+        assert.isUndefined(packed.linear(more, bias))
+        for (const each of [x, more, bias]) each.release()
         packed.release()
         releaseAll(quantized)
       }))

@@ -161,7 +161,7 @@ function finish<T>(chain: v128, w: usize, x: usize, rest: i32): f32 {
 }
 
 /** Stores or adds the result of a row. */
-function put(row: i32, sum: f32, bias: usize, y: usize, add: i32): void {
+export function put(row: i32, sum: f32, bias: usize, y: usize, add: i32): void {
   const at = (<usize>row) << 2
   if (bias) sum += load<f32>(bias + at)
   store<f32>(y + at, add ? load<f32>(y + at) + sum : sum)

@@ -12,6 +12,7 @@ export { addParts, addRow, columnSums, layerScaleAdd, layerScaleAddGradient } fr
 export { cast } from "./cast"
 export { clipSearch } from "./clipSearch"
 export { codebookCodes, codebookDecode, codebookGradient, codebookGroups } from "./codebook"
+export { dotCodes } from "./dotCodes"
 export { dotRows } from "./dotRows"
 export { add, addInto, multiply, scale, scaleRows } from "./elementwise"
 export { clampGroups, gatherCodes, gridCodes, gridDecode, unpackCodes } from "./grid"

@@ -7,6 +7,13 @@ export function fma(a: v128, b: v128, c: v128): v128 {
   return f32x4.add(f32x4.mul(a, b), c)
 }
 
+/** The bytes of `table` at the 16 places, each below 16; 0 at places below 0. */
+@inline
+export function pick(table: v128, places: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i8x16.relaxed_swizzle(table, places)
+  return i8x16.swizzle(table, places)
+}
+
 /** The first `count` (1 to 3) floats at `p`, zeros after them: the same code then serves ends and middles. */
 export function loadPart(p: usize, count: i32): v128 {
   let v = v128.load32_zero(p)

@@ -35,6 +35,7 @@ export {
   ShapeMismatch,
   UnsupportedKernel
 } from "./Errors.ts"
+export { fewRows } from "./fewRows.ts"
 export {
   bf16ToF32,
   f16ToF32,
@@ -89,6 +90,7 @@ export { type KlAttributes, klRows } from "./kernels/klRows/definition.ts"
 export { layerNorm } from "./kernels/layerNorm/definition.ts"
 export { layerScaleAdd } from "./kernels/layerScaleAdd/definition.ts"
 export { linear } from "./kernels/linear/definition.ts"
+export { linearCodes, multipliesCodes, type PackedCodes } from "./kernels/linearCodes/definition.ts"
 export { kernels } from "./kernels/list.ts"
 export { matmul } from "./kernels/matmul/definition.ts"
 export { matmulInto } from "./kernels/matmulInto/definition.ts"

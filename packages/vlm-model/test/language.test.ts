@@ -14,7 +14,7 @@ import {
   WeightMissing,
   weightsFrom
 } from "../src/index.ts"
-import { headProduct } from "../src/model/Weights.ts"
+import { headProduct, type Weights } from "../src/model/Weights.ts"
 import {
   largestDifference,
   loadDirectory,
@@ -212,6 +212,30 @@ describe("Weights", () => {
       const all = taken.splice(0).reduce((sum, rows) => sum + rows, 0)
       assert.strictEqual(all, count)
     }
+  })
+
+  it("multiply without being made, where they can", async () => {
+    const x = tensor(backend, [1, 2, 3, 4], [1, 4])
+    const [weight, bias, doubled] = [
+      tensor(backend, [1, 0, -1, 0.5, 2, 1, 0, 0], [2, 4]),
+      tensor(backend, [10, 20], [2]),
+      tensor(backend, [2, 0, -2, 1, 4, 2, 0, 0], [2, 4])
+    ]
+    const asked: string[] = []
+    const product: Weights["linear"] = (name, input, added) => {
+      asked.push(name)
+      return name.startsWith("codes") ? linear(input, doubled, added) : undefined
+    }
+    const record = { "codes.weight": weight, "codes.bias": bias, "whole.weight": weight, "whole.bias": bias }
+    const codes: Weights = { ...weightsFrom(record), linear: product }
+    assert.deepStrictEqual(Array.from(await linearLayer(codes, "codes", x).read()), [10, 28])
+    assert.deepStrictEqual(Array.from(await linearLayer(codes, "whole", x).read()), [10, 24])
+    assert.deepStrictEqual(Array.from(await headProduct(codes, "codes.weight", x).read()), [0, 8])
+    assert.deepStrictEqual(Array.from(await headProduct(codes, "whole.weight", x).read()), [0, 4])
+    const replaced = mapWeights(codes, (_, tensor) => tensor)
+    assert.deepStrictEqual(Array.from(await linearLayer(replaced, "codes", x).read()), [10, 24])
+    assert.deepStrictEqual(asked, ["codes.weight", "whole.weight", "codes.weight", "whole.weight"])
+    for (const each of [x, weight, bias, doubled]) each.release()
   })
 
   it("that are replaced are not taken by rows from those before", async () => {

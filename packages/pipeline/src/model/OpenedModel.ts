@@ -6,7 +6,7 @@ import { packedWeights } from "./packedWeights.ts"
 import { releasePacked, releaseParameters } from "./stageMemory.ts"
 
 export interface OpenedModel extends AnsweringModel {
-  /** "packed": weights are unpacked layer by layer while they are used, and take no more memory than in the file. */
+  /** "packed": weights are multiplied as codes where rows are few, else unpacked layer by layer while they are used. */
   readonly storage: "whole" | "packed"
   /** Bytes of the weights in the backend's memory. */
   readonly bytes: number

@@ -1,4 +1,7 @@
-/** Weights of a network that are kept packed: a layer is unpacked when it is used, for as long as it is; embedding and head by rows. */
+/**
+ * Weights of a network that are kept packed: a layer multiplies a few rows by its codes, is unpacked when it is used for more,
+ * for as long as it is; embedding and head by rows.
+ */
 import type { PackedWeights } from "@speedq/quantizers"
 import { noGrad, type Parameters } from "@speedq/tensors"
 import { type Weights, weightsFrom } from "@speedq/vlm-model"
@@ -13,6 +16,7 @@ export const packedWeights = (packed: PackedWeights, ...others: readonly Paramet
   return {
     find: (name) => unpacked(name) ?? plain.find(name),
     get: (name) => unpacked(name) ?? plain.get(name),
+    linear: (name, x, bias) => packed.get(name)?.linear(x, bias),
     byRows: (name) => {
       const { shape, unpackRows } = packed.get(name) ?? {}
       return unpackRows && shape && { count: shape[0]!, take: (index) => noGrad(() => unpackRows(index)) }

@@ -14,13 +14,16 @@ import {
   fakeQuantBilevel,
   type Shape,
   scope,
+  type Tensor,
+  tensor,
   transpose
 } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
 import { configure } from "../configure.ts"
 import { columnObstacle, groupSize, withDefault } from "../optionSchemas.ts"
-import type { Quantizer, QuantizerChoice } from "../Quantizer.ts"
+import type { QuantizedWeight, Quantizer, QuantizerChoice } from "../Quantizer.ts"
 import { largestHalf, largestSingle } from "./largest.ts"
+import { fromStored } from "./wholeNumbers.ts"
 
 export const BilevelConfig = Schema.Struct({
   bits: Schema.Literals([2, 3, 4]),
@@ -46,6 +49,20 @@ const extents = ({ group, scaleGroup }: BilevelConfig, shape: Shape) => {
   const [rows, columns] = shape as readonly [number, number]
   const groups = columns / group
   return { rows, groups, scaleGroups: (groups * rows) / scaleGroup }
+}
+
+/** The second-level scales [out, in / g]: what code 1 around zero point 0 stands for in groups of one column. */
+const scalesOf = (
+  config: BilevelConfig,
+  { zeros, scaleCodes, step, origin }: QuantizedWeight,
+  shape: Shape
+): Tensor => {
+  const { rows, groups } = extents(config, shape)
+  const { backend } = zeros!
+  const ones = tensor(backend, new Uint8Array(rows * groups).fill(1), [rows, groups], "u8")
+  const nothing = tensor(backend, new Uint8Array(rows * groups), [groups, rows], "u8")
+  const quantized = { codes: ones, zeros: nothing, scaleCodes: scaleCodes!, step: step!, origin: origin! }
+  return bilevelDecode(quantized, { ...attributesOf(config), group: 1 })
 }
 
 export const bilevelQuantizer: Quantizer<BilevelConfig> = {
@@ -84,6 +101,11 @@ export const bilevelQuantizer: Quantizer<BilevelConfig> = {
       { codes: codes!, zeros: zeros!, scaleCodes: scaleCodes!, step: step!, origin: origin! },
       attributesOf(config)
     ),
+  affine: {
+    extents: ({ arithmetic, bits, group }) => (arithmetic === "f32" ? { bits, group } : undefined),
+    decoder: (config, quantized, shape) =>
+      scope(() => ({ scale: scalesOf(config, quantized, shape), zero: transpose(fromStored(quantized.zeros!)) }))
+  },
   grid: {
     extents: ({ bits, group }) => ({ bits, group }),
     parameters: (config, weight) =>

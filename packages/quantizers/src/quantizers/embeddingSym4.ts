@@ -111,6 +111,10 @@ export const embeddingSym4Quantizer: Quantizer<EmbeddingSym4Config> = {
     }
   ],
   quantize: quantizeFully,
+  affine: {
+    extents: ({ arithmetic, group }) => (arithmetic === "f32" ? { bits, group } : undefined),
+    decoder: (_, { scale }) => ({ scale: scale!.alias(), zero: zeroPoints(scale!) })
+  },
   dequantize: (config, { codes, scale }) => decode(config, codes!, scale!)
 }
 

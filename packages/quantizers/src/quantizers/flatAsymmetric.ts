@@ -54,6 +54,10 @@ const makeFlatAsymmetric = (bits: 2 | 3): Quantizer<FlatAsymmetricConfig> => {
         // Dequantized weights sit on the grid: the nearest code, whatever ties do, is the one that they came from.
         return { codes: gridCodes(y, scale, zero, bits), scale, zeros: toStored(zero, bits) }
       }),
+    affine: {
+      extents: ({ group }) => ({ bits, group }),
+      decoder: (_, { scale, zeros }) => ({ scale: scale!.alias(), zero: fromStored(zeros!) })
+    },
     dequantize: (_, { codes, scale, zeros }) => scope(() => gridDecode(codes!, scale!, fromStored(zeros!), bits))
   }
 }

@@ -130,6 +130,10 @@ export const uniformQuantizer: Quantizer<UniformConfig> = {
     }),
   dequantize: (config, { codes, scale, zeros }) =>
     scope(() => gridDecode(codes!, scale!, zerosOf(config, scale!, zeros), config.bits)),
+  affine: {
+    extents: ({ bits, group }) => ({ bits, group }),
+    decoder: (config, { scale, zeros }) => ({ scale: scale!.alias(), zero: zerosOf(config, scale!, zeros) })
+  },
   grid: {
     extents: ({ bits, group }) => ({ bits, group }),
     parameters: (config, weight) =>

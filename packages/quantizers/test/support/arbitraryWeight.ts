@@ -10,20 +10,29 @@ export interface Candidate {
   readonly group: number
   /** Numbers of rows that the quantizer takes are multiples of this. */
   readonly rowUnit: number
+  /** Whether few rows are multiplied by its codes. */
+  readonly affine: boolean
 }
 
 const candidate = (name: string, choice: QuantizerChoice, group: number, rowUnit = 1): Candidate => ({
   name,
   choice,
   group,
-  rowUnit
+  rowUnit,
+  affine: false
+})
+
+/** One whose codes of 2 or 4 bits, in groups of a multiple of 8, stand for scale (code - zero). */
+const affine = (...parameters: Parameters<typeof candidate>): Candidate => ({
+  ...candidate(...parameters),
+  affine: true
 })
 
 /** Every quantizer of the registry with every option at least once, many with odd groups. */
 export const candidates: readonly Candidate[] = [
-  candidate("bilevel 2 bits", bilevel({ bits: 2, group: 16, scaleGroup: 16 }), 16, 16),
+  affine("bilevel 2 bits", bilevel({ bits: 2, group: 16, scaleGroup: 16 }), 16, 16),
   candidate("bilevel 3 bits", bilevel({ bits: 3, group: 7, scaleGroup: 3 }), 7, 3),
-  candidate("bilevel 4 bits", bilevel({ bits: 4, group: 32, scaleGroup: 128 }), 32, 128),
+  affine("bilevel 4 bits", bilevel({ bits: 4, group: 32, scaleGroup: 128 }), 32, 128),
   candidate("bilevel f32", bilevel({ bits: 2, group: 5, scaleGroup: 2, secondLevel: "f32" }), 5, 2),
   candidate(
     "bilevel as the reference",
@@ -38,17 +47,18 @@ export const candidates: readonly Candidate[] = [
     16,
     4
   ),
-  candidate("uniform 2 bits", uniform({ bits: 2, group: 16 }), 16),
+  affine("uniform 2 bits", uniform({ bits: 2, group: 16 }), 16),
   candidate("uniform 3 bits, 0 inside", uniform({ bits: 3, group: 9, range: "zero" }), 9),
-  candidate("uniform 4 bits, searched", uniform({ bits: 4, group: 8, range: "mse" }), 8),
+  affine("uniform 4 bits, searched", uniform({ bits: 4, group: 8, range: "mse" }), 8),
   candidate("uniform 4 bits, symmetric", uniform({ bits: 4, group: 11, symmetric: true }), 11),
   candidate("uniform 8 bits, f32 scales", uniform({ bits: 8, group: 13, scale: "f32" }), 13),
   candidate("int2-asym", flatAsymmetric(2, 10), 10),
+  affine("int2-asym, even groups", flatAsymmetric(2, 24), 24),
   candidate("int3-asym", flatAsymmetric(3, 16), 16),
   candidate("n2f3", n2f3(9), 9),
-  candidate("embedding-sym4", embeddingSym4(), 32),
+  affine("embedding-sym4", embeddingSym4(), 32),
   candidate("embedding-sym4, own grid", embeddingSym4({ group: 7, grid: "absmax7", scale: "f32" }), 7),
-  candidate("embedding-sym4, three passes", embeddingSym4({ group: 16, requantizePasses: 3 }), 16),
+  affine("embedding-sym4, three passes", embeddingSym4({ group: 16, requantizePasses: 3 }), 16),
   candidate("none", none, 5)
 ]
 

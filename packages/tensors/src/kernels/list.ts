@@ -36,6 +36,7 @@ import { klRowsKernel } from "./klRows/definition.ts"
 import { layerNormGradientKernel, layerNormKernel } from "./layerNorm/definition.ts"
 import { layerScaleAddGradientKernel, layerScaleAddKernel } from "./layerScaleAdd/definition.ts"
 import { linearKernel } from "./linear/definition.ts"
+import { linearCodesKernel } from "./linearCodes/definition.ts"
 import { matmulKernel } from "./matmul/definition.ts"
 import { matmulIntoKernel } from "./matmulInto/definition.ts"
 import { multiplyKernel } from "./multiply/definition.ts"
@@ -100,6 +101,7 @@ export const kernels: readonly AnyKernel[] = [
   layerScaleAddKernel,
   layerScaleAddGradientKernel,
   linearKernel,
+  linearCodesKernel,
   matmulKernel,
   matmulIntoKernel,
   multiplyKernel,

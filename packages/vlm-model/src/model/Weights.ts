@@ -20,6 +20,8 @@ export interface Weights {
   readonly find: (name: string) => Tensor | undefined
   /** A matrix of which `get` would make more than is needed; undefined for one that `get` gives as well. */
   readonly byRows?: (name: string) => MatrixRows | undefined
+  /** x W^T + bias with a matrix that `get` would have to make, where that can be had for less; else undefined. */
+  readonly linear?: (name: string, x: Tensor, bias: Tensor | undefined) => Tensor | undefined
   /** Sees the input of every Linear before it is used: calibration. */
   readonly observe?: (layer: string, input: Tensor) => void
 }
@@ -45,7 +47,7 @@ export const weightsFrom = (...records: readonly Parameters[]): Weights => {
 
 /** The same weights, some of them replaced as they are read: `replace(name, tensor)`. */
 export const mapWeights = (
-  { byRows: _, ...weights }: Weights,
+  { byRows: _, linear: __, ...weights }: Weights,
   replace: (name: string, tensor: Tensor) => Tensor
 ): Weights => ({
   ...weights,
@@ -67,6 +69,8 @@ const numbersTogether = 2 ** 22
 
 /** x W^T with the matrix `name` [V, C], block by block of its rows where they are computed: [R, C] -> [R, V]. */
 export const headProduct = (weights: Weights, name: string, x: Tensor, numbers = numbersTogether): Tensor => {
+  const made = weights.linear?.(name, x, undefined)
+  if (made !== undefined) return made
   const rows = weights.byRows?.(name)
   if (rows === undefined) return linear(x, weights.get(name))
   // Blocks are joined three at a time, so at least three rows are split.
@@ -102,5 +106,6 @@ export const weightNames = (layer: string): { readonly weight: string; readonly 
 export const linearLayer = (weights: Weights, layer: string, x: Tensor): Tensor => {
   weights.observe?.(layer, x)
   const names = weightNames(layer)
-  return linear(x, weights.get(names.weight), weights.find(names.bias))
+  const bias = weights.find(names.bias)
+  return weights.linear?.(names.weight, x, bias) ?? linear(x, weights.get(names.weight), bias)
 }

@@ -1,6 +1,7 @@
 /** Plans the calls of kernels: in which memory they run, what is copied there, how the work is cut into parts. */
 import type { Handle, Operand } from "../../Backend.ts"
 import { bytesOfArray, elementBytes } from "../../DType.ts"
+import { fewRows } from "../../fewRows.ts"
 import type { Memories, Room } from "./Memories.ts"
 import type {
   AttentionCall,
@@ -32,8 +33,6 @@ const bytesPerPart = 256 * 1024
 const bytesAlone = 96 * 1024
 /** Parts that keep sums of their own are fewer, so that adding up costs little. */
 const mostPartials = 32
-/** At and below this many rows of x, y = x W^T is bound by reading W: one pass of dot products. */
-const mostDotRows = 4
 /** Rows of W that a pass reads at once: parts of as many or a multiple leave none over to be read alone. */
 const dotStreams = 8
 /** Memory traffic of one part of them: the longer a stream, the less often it begins. */
@@ -133,7 +132,7 @@ export class Engine implements NativeEngine {
 
   product(call: ProductCall): void {
     const { batch, m, k, a, b } = call
-    if (batch === 1 && m > 0 && m <= mostDotRows && k > 0 && !a.transposed && b.transposed) {
+    if (batch === 1 && m > 0 && m <= fewRows && k > 0 && !a.transposed && b.transposed) {
       this.dotRows(call)
       return
     }

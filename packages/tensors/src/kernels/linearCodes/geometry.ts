@@ -1,0 +1,44 @@
+/** Attributes and extents of a product with a weight that is held as codes. */
+import { InvalidAttribute, ShapeMismatch } from "../../Errors.ts"
+import { asMatrix, type Shape } from "../../Shape.ts"
+import { expectAxes, expectRank, expectShape } from "../shapeRules.ts"
+
+export interface LinearCodesAttributes {
+  /** Bits of a code: 2 or 4, so that none crosses a byte. */
+  readonly bits: number
+}
+
+/** Codes that one step decodes; groups are multiples of it. */
+export const codesTogether = 8
+
+export interface LinearCodesExtents {
+  /** Rows of x. */
+  readonly m: number
+  /** Outputs. */
+  readonly n: number
+  /** Inputs. */
+  readonly k: number
+  /** Inputs that share a scale. */
+  readonly group: number
+}
+
+/** x [..., K], codes u8 [N K bits / 8], scale and zero [N, K / g]. Raises ShapeMismatch and InvalidAttribute. */
+export const linearCodesExtents = (
+  { x, codes, scale, zero }: { readonly [K in "x" | "codes" | "scale" | "zero"]: Shape },
+  { bits }: LinearCodesAttributes
+): LinearCodesExtents => {
+  const kernel = "linearCodes"
+  if (bits !== 2 && bits !== 4) throw new InvalidAttribute(kernel, "bits", bits, "2 or 4")
+  expectRank(kernel, "x", x, 1)
+  expectAxes(kernel, "scale", scale, 2)
+  expectShape(kernel, "zero", zero, scale)
+  const { rows: m, columns: k } = asMatrix(x)
+  const [n, groups] = scale as readonly [number, number]
+  const group = k / groups
+  if (!Number.isInteger(group) || group % codesTogether !== 0) {
+    const wanted = `[N, G] with ${k} inputs in G groups of a multiple of ${codesTogether}`
+    throw new ShapeMismatch(kernel, "scale", wanted, scale)
+  }
+  expectShape(kernel, "codes", codes, [(n * k * bits) / 8])
+  return { m, n, k, group }
+}
