@@ -2,7 +2,6 @@
  * What a model costs to run, from its config alone: floating-point operations (two a multiplication with addition), and
  * floats that a forward pass keeps for the backward pass.
  */
-import { availableParallelism } from "node:os"
 import { sizeOf } from "@speedq/tensors"
 import {
   blocksUsed,
@@ -13,6 +12,8 @@ import {
   type Tower,
   towerOf
 } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import { productSpeed } from "./productSpeed.ts"
 
 /** Weights of a tower's Linears. */
 export const linearWeights = (config: ModelConfig, tower: Tower): number =>
@@ -73,14 +74,14 @@ export const keptBytes = (config: ModelConfig, { tokens, fakeQuantized, remateri
 export const keptTowerBytes = (config: ModelConfig, tiles: number): number =>
   4 * (blocksUsed(config) * tiles * visionTokens(config) * visionBlockFloats(config) + linearWeights(config, "vision"))
 
-/** Operations that a processor core does in a second, all in all: a half of what products alone reach (bench/). */
-const flopsPerCore = 30e9
+/** What training reaches of the speed of products alone, all in all (`npm run bench -- qat`: stepOfMachine). */
+const shareOfProducts = 0.6
 /** Seconds that a call of a kernel takes however small it is. */
 const secondsPerCall = 1e-5
 
-/** Seconds that work is likely to take here; of the right order, no more. */
-export const secondsFor = (flops: number, kernelCalls: number): number =>
-  flops / (flopsPerCore * availableParallelism()) + kernelCalls * secondsPerCall
+/** Seconds that work is likely to take here; of the right order, no more. Undefined where no product can be timed. */
+export const secondsFor = (flops: number, kernelCalls: number): Effect.Effect<number | undefined> =>
+  Effect.map(productSpeed, (speed) => speed && flops / (shareOfProducts * speed) + kernelCalls * secondsPerCall)
 
 /** Kernel calls of a layer or block, forward. */
 export const callsPerLayer = 25

@@ -101,7 +101,7 @@ const secondsOf = (
   { model, data, optimization, teacher }: TrainingForecastOptions,
   samples: number,
   rematerialize: boolean
-): number => {
+): Effect.Effect<number | undefined> => {
   const { config } = model
   const tokens = sequenceTokens(config, data)
   const forward = languageFlops(config, tokens, typicalAnswer)
@@ -155,7 +155,7 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
   return Forecast.make({
     ...parts,
     obstacles: [...model.obstacles, ...obstacles],
-    seconds: samples === undefined ? undefined : secondsOf(options, samples, rematerialize),
+    seconds: samples === undefined ? undefined : yield* secondsOf(options, samples, rematerialize),
     lines: [
       ...parts.lines,
       samples === undefined

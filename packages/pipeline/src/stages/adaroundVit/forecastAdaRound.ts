@@ -63,7 +63,7 @@ export const forecastAdaRound = Effect.fnUntraced(function* (config: AdaRoundVit
     checkpointBytes: 12 * blockWeights + packed,
     outputBytes: packed,
     scratchBytes: Math.max(0, cached - Number(config.cache)),
-    seconds: secondsFor(flops, calls),
+    seconds: yield* secondsFor(flops, calls),
     lines: [
       ...ruleLines(planned),
       `${blocks.length} blocks, ${config.iterations} iterations each, up to ${config.count} tiles of ${formatBytes(tileBytes)}`

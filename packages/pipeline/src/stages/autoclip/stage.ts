@@ -149,7 +149,7 @@ export const Autoclip = Stage.define({
       memoryBytes: model.loadedBytes + embeddings + 3 * hidden + ranges,
       checkpointBytes: hidden + ranges,
       outputBytes: ranges,
-      seconds: secondsFor(flops, layers * count * callsPerLayer),
+      seconds: yield* secondsFor(flops, layers * count * callsPerLayer),
       lines: ruleLines(planned)
     })
   }),
