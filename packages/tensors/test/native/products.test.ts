@@ -49,6 +49,20 @@ const on = async (backend: Backend, tensors: readonly Tensor[], body: () => Tens
   return values
 }
 
+/** x W^T, with or without the bias, the weight stored as `dtype`. */
+const biased =
+  (
+    values: { readonly x: Float32Array; readonly weight: Float32Array; readonly bias: Float32Array },
+    [m, k, n]: readonly [number, number, number],
+    dtype: DType
+  ) =>
+  (backend: Backend, withBias: boolean) => {
+    const x = tensor(backend, values.x, [m, k])
+    const weight = tensor(backend, stored(values.weight, dtype), [n, k], dtype)
+    const bias = tensor(backend, values.bias, [n])
+    return on(backend, [x, weight, bias], () => linear(x, weight, withBias ? bias : undefined))
+  }
+
 const extents = [
   { m: 1, k: 1, n: 1 },
   { m: 9, k: 7, n: 5 },
@@ -95,12 +109,7 @@ describe("native products", () => {
       const [k, n] = [301, 1031]
       const random = Random.make(rows)
       const [valuesX, valuesW, valuesB] = [exact(random, [rows, k]), exact(random, [n, k]), exact(random, [n])]
-      const run = (backend: Backend, withBias: boolean) => {
-        const x = tensor(backend, valuesX, [rows, k])
-        const weight = tensor(backend, stored(valuesW, dtype), [n, k], dtype)
-        const bias = tensor(backend, valuesB, [n])
-        return on(backend, [x, weight, bias], () => linear(x, weight, withBias ? bias : undefined))
-      }
+      const run = biased({ x: valuesX, weight: valuesW, bias: valuesB }, [rows, k, n], dtype)
       for (const withBias of [true, false]) {
         const expected = await run(reference, withBias)
         for (const backend of backends) {
@@ -171,12 +180,7 @@ describe("native products", () => {
     valuesW[3 * k + 7] = Number.POSITIVE_INFINITY
     valuesW[66 * k] = Number.NEGATIVE_INFINITY
     valuesW[67 * k] = Number.NaN
-    const run = (backend: Backend, withBias: boolean) => {
-      const x = tensor(backend, valuesX, [m, k])
-      const weight = tensor(backend, stored(valuesW, "bf16"), [n, k], "bf16")
-      const bias = tensor(backend, valuesB, [n])
-      return on(backend, [x, weight, bias], () => linear(x, weight, withBias ? bias : undefined))
-    }
+    const run = biased({ x: valuesX, weight: valuesW, bias: valuesB }, [m, k, n], "bf16")
     for (const withBias of [true, false]) {
       const expected = Array.from(await run(reference, withBias))
       assert.strictEqual(expected.filter((value) => Math.abs(value) === Number.POSITIVE_INFINITY).length, 2 * m)
@@ -201,12 +205,7 @@ describe("native products", () => {
     const [m, k, n] = [1050, 5, 2003]
     const random = Random.make(12)
     const [valuesX, valuesW, valuesB] = [exact(random, [m, k]), exact(random, [n, k]), exact(random, [n])]
-    const run = (backend: Backend, withBias: boolean) => {
-      const x = tensor(backend, valuesX, [m, k])
-      const weight = tensor(backend, stored(valuesW, "bf16"), [n, k], "bf16")
-      const bias = tensor(backend, valuesB, [n])
-      return on(backend, [x, weight, bias], () => linear(x, weight, withBias ? bias : undefined))
-    }
+    const run = biased({ x: valuesX, weight: valuesW, bias: valuesB }, [m, k, n], "bf16")
     for (const withBias of [true, false]) {
       const expected = await run(reference, withBias)
       for (const backend of [alone, automatic]) {
