@@ -10,9 +10,6 @@ import { fma, pick, sumLanes } from "./simd"
 /** Rows that are computed at once. */
 const together = 4
 
-/** For a byte of four codes of 2 bits, the bytes of the four f32 of a table that they name. */
-const places = memory.data(256 * 16, 16)
-
 /**
  * Constant vectors: V8 builds one that is written in place anew at each use. Places that put each of the first two bytes into
  * two words, the same of the next two; the lower and the upper half of a byte, and factors that move both to the units; 0 to 3.
@@ -22,21 +19,10 @@ const constants = memory.data<u32>([
   0xf0, 0x3f800000, 0x3d800000, 0x3f800000, 0x3d800000, 0, 0x3f800000, 0x40000000, 0x40400000
 ])
 
-/** Of this thread, as memory is shared and globals are not: it sees what it wrote itself, and others write the same. */
-let filled = false
-
-function fillPlaces(): void {
-  if (filled) return
-  filled = true
-  for (let byte = 0; byte < 256; byte++) {
-    for (let lane = 0; lane < 4; lane++) {
-      const code = (byte >> (2 * lane)) & 3
-      store<u32>(places + ((((<usize>byte) << 2) + lane) << 2), 0x03020100 + 0x04040404 * code)
-    }
-  }
-}
-
-/** Rows `first` to `first + count`; the pointers of codes, scale and zero are at row `first`; x, bias and y are whole. */
+/**
+ * Rows `first` to `first + count`; the pointers of codes, scale and zero are at row `first`; x, bias and y are whole. `places`:
+ * for each byte of four codes of 2 bits, the bytes of the four f32 of a table that they name.
+ */
 export function dotCodes(
   first: i32,
   count: i32,
@@ -46,16 +32,15 @@ export function dotCodes(
   x: usize,
   bias: usize,
   y: usize,
+  places: usize,
   m: i32,
   k: i32,
   n: i32,
   group: i32,
   bits: i32
 ): void {
-  if (bits === 2) {
-    fillPlaces()
-    dotAll<u16>(first, count, codes, scale, zero, x, bias, y, m, k, n, group)
-  } else dotAll<u32>(first, count, codes, scale, zero, x, bias, y, m, k, n, group)
+  if (bits === 2) dotAll<u16>(first, count, codes, scale, zero, x, bias, y, places, m, k, n, group)
+  else dotAll<u32>(first, count, codes, scale, zero, x, bias, y, places, m, k, n, group)
 }
 
 /** T holds eight codes: u16 those of 2 bits, u32 those of 4. */
@@ -68,6 +53,7 @@ function dotAll<T>(
   x: usize,
   bias: usize,
   y: usize,
+  places: usize,
   m: i32,
   k: i32,
   n: i32,
@@ -91,6 +77,7 @@ function dotAll<T>(
         from,
         bias,
         target,
+        places,
         k,
         group
       )
@@ -103,7 +90,7 @@ function dotAll<T>(
       const from = x + ((<usize>i * <usize>k) << 2)
       put(
         first + row,
-        dotOne<T>(codes + <usize>row * codeBytes, scale + grid, zero + grid, from, k, group),
+        dotOne<T>(codes + <usize>row * codeBytes, scale + grid, zero + grid, from, places, k, group),
         bias,
         target,
         0
@@ -120,11 +107,11 @@ function decoderOf<T>(scale: usize, zero: usize): v128 {
 }
 
 /** Eight weights times eight numbers of x, added to a chain. */
-function step<T>(codes: usize, decoder: v128, zero: usize, low: v128, high: v128, sum: v128): v128 {
+function step<T>(codes: usize, places: usize, decoder: v128, zero: usize, low: v128, high: v128, sum: v128): v128 {
   if (sizeof<T>() === 2) {
     const eight = <usize>load<u16>(codes)
-    const a = pick(decoder, v128.load((eight << 4) & 0xff0, places))
-    const b = pick(decoder, v128.load((eight >> 4) & 0xff0, places))
+    const a = pick(decoder, v128.load(places + ((eight << 4) & 0xff0)))
+    const b = pick(decoder, v128.load(places + ((eight >> 4) & 0xff0)))
     return fma(b, high, fma(a, low, sum))
   }
   const origin = v128.load32_splat(zero)
@@ -152,6 +139,7 @@ function dotFour<T>(
   x: usize,
   bias: usize,
   y: usize,
+  places: usize,
   k: i32,
   group: i32
 ): void {
@@ -169,10 +157,10 @@ function dotFour<T>(
     for (; x < last; x += 32, codes += sizeof<T>()) {
       const low = v128.load(x)
       const high = v128.load(x, 16)
-      s0 = step<T>(codes, d0, zero, low, high, s0)
-      s1 = step<T>(codes + codeBytes, d1, zero + gridBytes, low, high, s1)
-      s2 = step<T>(codes + 2 * codeBytes, d2, zero + 2 * gridBytes, low, high, s2)
-      s3 = step<T>(codes + 3 * codeBytes, d3, zero + 3 * gridBytes, low, high, s3)
+      s0 = step<T>(codes, places, d0, zero, low, high, s0)
+      s1 = step<T>(codes + codeBytes, places, d1, zero + gridBytes, low, high, s1)
+      s2 = step<T>(codes + 2 * codeBytes, places, d2, zero + 2 * gridBytes, low, high, s2)
+      s3 = step<T>(codes + 3 * codeBytes, places, d3, zero + 3 * gridBytes, low, high, s3)
     }
     scale += 4
     zero += 4
@@ -184,14 +172,14 @@ function dotFour<T>(
 }
 
 /** One row with one row. */
-function dotOne<T>(codes: usize, scale: usize, zero: usize, x: usize, k: i32, group: i32): f32 {
+function dotOne<T>(codes: usize, scale: usize, zero: usize, x: usize, places: usize, k: i32, group: i32): f32 {
   let sum = f32x4.splat(0)
   const end = x + ((<usize>k) << 2)
   while (x < end) {
     const decoder = decoderOf<T>(scale, zero)
     const last = x + ((<usize>group) << 2)
     for (; x < last; x += 32, codes += sizeof<T>()) {
-      sum = step<T>(codes, decoder, zero, v128.load(x), v128.load(x, 16), sum)
+      sum = step<T>(codes, places, decoder, zero, v128.load(x), v128.load(x, 16), sum)
     }
     scale += 4
     zero += 4
