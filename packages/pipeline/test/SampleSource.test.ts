@@ -178,7 +178,7 @@ describe("SampleWorkers", () => {
 
   it("that cannot live fail what waits for them, and nothing takes their place", async () => {
     const meta = data("heap", records)
-    const own = ManagedRuntime.make(Layer.fresh(SampleWorkers.layer({ count: 1, heapMegabytes: 2 })))
+    const own = ManagedRuntime.make(Layer.fresh(SampleWorkers.layer({ count: 1, heapMegabytes: 12 })))
     const error = await own.runPromise(Effect.flip(takeAll(optionsOf(meta))))
     assert.instanceOf(error, SampleWorkerFailed)
     assert.match(error.message, /worker thread.*memory/s)
