@@ -178,6 +178,7 @@ describe("SampleWorkers", () => {
 
   it("that cannot live fail what waits for them, and nothing takes their place", async () => {
     const meta = data("heap", records)
+    // Too little for the thread's modules, enough for V8 to begin: it ends the process where a heap is smaller.
     const own = ManagedRuntime.make(Layer.fresh(SampleWorkers.layer({ count: 1, heapMegabytes: 12 })))
     const error = await own.runPromise(Effect.flip(takeAll(optionsOf(meta))))
     assert.instanceOf(error, SampleWorkerFailed)

@@ -3,7 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Compute } from "../src/compute/Compute.ts"
 import { secondsFor } from "../src/planning/cost.ts"
+import { processBytes } from "../src/planning/memoryLimit.ts"
 import { productSpeed } from "../src/planning/productSpeed.ts"
+
+/** Bytes that hold the first factor of the smallest product that is timed, and not the second. */
+const oneFactor = 20 * 1024
 
 describe("speed of products", () => {
   it.effect("is that of the processor where no backend runs, and measured once", () =>
@@ -25,6 +29,15 @@ describe("speed of products", () => {
         assert.strictEqual(yield* productSpeed, slow)
       }).pipe(Effect.provide(Compute.layer({ backend: "reference" })))
     })
+  )
+
+  it.effect("is unknown where not even a product fits", () =>
+    Effect.gen(function* () {
+      assert.isUndefined(yield* productSpeed)
+      assert.isUndefined(yield* secondsFor(1e12, 0))
+      const { backend } = yield* Compute
+      assert.strictEqual(backend.usage().buffers, 0)
+    }).pipe(Effect.provide(Compute.layer({ backend: "native:none", memoryLimit: processBytes + oneFactor })))
   )
 
   it.effect("makes seconds out of operations and calls", () =>

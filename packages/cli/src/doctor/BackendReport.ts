@@ -1,6 +1,6 @@
 /** What trying a backend found. */
 import type { NativeDescription } from "@speedq/tensors"
-import type { ProductSpeed } from "./productSpeed.ts"
+import type { ProductSpeed } from "@speedq/tensors/backends/measureProducts"
 
 export type BackendReport =
   | {

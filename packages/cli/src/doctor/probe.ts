@@ -3,14 +3,17 @@
  * In a process of its own, because a driver that crashes takes its process with it, and some print what is no result.
  */
 import { makeNativeBackend, openBackend } from "@speedq/tensors"
+import { measureProducts } from "@speedq/tensors/backends/measureProducts"
 import type { BackendReport } from "./BackendReport.ts"
-import { productSpeed } from "./productSpeed.ts"
+
+/** Milliseconds that each product is repeated for: half a second a backend. */
+const enough = 150
 
 const probe = async (name: string): Promise<BackendReport> => {
   try {
     const native = name === "native" ? await makeNativeBackend() : undefined
     const backend = native ?? (await openBackend(name))
-    const speed = await productSpeed(backend)
+    const speed = await measureProducts(backend, enough)
     await backend.close()
     return { name, answers: true, what: backend.name, speed, ...(native ? { native: native.description } : {}) }
   } catch (error) {

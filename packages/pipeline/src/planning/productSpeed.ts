@@ -1,52 +1,18 @@
 /** How fast matrices are multiplied here: what forecasts of time rest on. Measured, as it differs by a hundred times. */
-import { type Backend, matmul, openBackend, zeros } from "@speedq/tensors"
+import { type Backend, openBackend } from "@speedq/tensors"
+import { measureProducts } from "@speedq/tensors/backends/measureProducts"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Compute } from "../compute/Compute.ts"
+import { computing } from "../compute/computing.ts"
 
-/** A product that takes less than this says little; of larger ones, matrices of this size say all. */
-const longEnough = 5
-const largest = 1024
-/** Times that a product is repeated: the fastest counts. */
-const repetitions = 5
+/** Milliseconds that each product is repeated for: a tenth of a second in all, for a number of the right order. */
+const enough = 20
 
-/** Milliseconds of a product of square matrices. */
-const timeOf = async (backend: Backend, size: number): Promise<number> => {
-  const x = zeros(backend, [size, size])
-  try {
-    const started = performance.now()
-    const y = matmul(x, x)
-    await y.read()
-    y.release()
-    return performance.now() - started
-  } finally {
-    x.release()
-  }
-}
+const measure = async (backend: Backend): Promise<number> => 1e9 * (await measureProducts(backend, enough)).gflops
 
-/** Floating-point operations a second of the backend's products in f32. */
-const measure = async (backend: Backend): Promise<number> => {
-  for (let size = largest / 8; ; size *= 2) {
-    const times: number[] = []
-    for (let i = 0; i < repetitions; i++) times.push(await timeOf(backend, size))
-    const fastest = Math.min(...times)
-    if (fastest >= longEnough || size === largest) return (2000 * size ** 3) / fastest
-  }
-}
-
-const measured = new WeakMap<Backend, Promise<number>>()
-
-const speedOf = (backend: Backend): Promise<number> => {
-  const known = measured.get(backend) ?? measure(backend)
-  measured.set(backend, known)
-  return known
-}
-
-/** The processor's, measured once in a process; undefined where its backend cannot be started. */
-let processor: Promise<number | undefined> | undefined
-const speedOfProcessor = async (): Promise<number | undefined> => {
-  const backend = await openBackend("native").catch(() => undefined)
-  if (backend === undefined) return undefined
+const measureProcessor = async (): Promise<number> => {
+  const backend = await openBackend("native")
   try {
     return await measure(backend)
   } finally {
@@ -54,15 +20,25 @@ const speedOfProcessor = async (): Promise<number | undefined> => {
   }
 }
 
-/** Operations a second on the backend that a run computes with, and on the processor where there is none yet: a plan. */
+/** Stands for the processor's own backend among those that were measured. */
+const processor = {}
+/** Measured once in a process. */
+const measured = new WeakMap<object, Promise<number>>()
+
+/**
+ * Operations a second on the backend that a run computes with, and on the processor where there is none yet: a plan. Undefined
+ * where the backend does not start, or has no memory for a product: the forecast of memory says more of that.
+ */
 export const productSpeed: Effect.Effect<number | undefined> = Effect.flatMap(
   Effect.serviceOption(Compute),
-  Option.match({
-    onNone: () =>
-      Effect.promise(() => {
-        processor ??= speedOfProcessor()
-        return processor
-      }),
-    onSome: ({ backend }) => Effect.promise((): Promise<number | undefined> => speedOf(backend))
-  })
+  (compute) => {
+    const backend = Option.getOrUndefined(compute)?.backend
+    const key = backend ?? processor
+    const speed = measured.get(key) ?? (backend === undefined ? measureProcessor() : measure(backend))
+    measured.set(key, speed)
+    return Effect.orElseSucceed(
+      computing(() => speed),
+      () => undefined
+    )
+  }
 )

@@ -1,5 +1,8 @@
 /** How fast a backend multiplies matrices: what nearly all the time of training goes to. */
-import { type Backend, generate, matmul, noGrad, type Tensor } from "@speedq/tensors"
+import { noGrad } from "../autodiff/Tape.ts"
+import type { Backend } from "../Backend.ts"
+import { matmul } from "../kernels/matmul/definition.ts"
+import { generate, type Tensor } from "../Tensor.ts"
 
 export interface ProductSpeed {
   readonly gflops: number
@@ -17,8 +20,7 @@ const shapes = [
   [512, 896, 4864]
 ] as const
 
-/** Milliseconds that a shape is measured for, and the time of a product above which no larger one is tried. */
-const enough = 150
+/** Milliseconds of a product above which no larger one is tried. */
 const slow = 25
 
 const filled = (backend: Backend, rows: number, columns: number): Tensor =>
@@ -28,11 +30,10 @@ const filled = (backend: Backend, rows: number, columns: number): Tensor =>
   })
 
 /** Milliseconds of one product; the first, which may compile or wake threads, is not counted. */
-const timeOf = async (a: Tensor, b: Tensor): Promise<number> => {
+const timeOf = async (a: Tensor, b: Tensor, enough: number): Promise<number> => {
   const once = async () => {
     const product = noGrad(() => matmul(a, b))
-    await product.read()
-    product.release()
+    await product.read().finally(() => product.release())
   }
   await once()
   let best = Number.POSITIVE_INFINITY
@@ -46,15 +47,25 @@ const timeOf = async (a: Tensor, b: Tensor): Promise<number> => {
   return best
 }
 
-/** Measures in about half a second; the result of the largest product that did not take too long. */
-export const productSpeed = async (backend: Backend): Promise<ProductSpeed> => {
+const timeOfShape = async (backend: Backend, m: number, k: number, n: number, enough: number): Promise<number> => {
+  const held: Tensor[] = []
+  try {
+    held.push(filled(backend, m, k))
+    held.push(filled(backend, k, n))
+    return await timeOf(held[0]!, held[1]!, enough)
+  } finally {
+    for (const tensor of held) tensor.release()
+  }
+}
+
+/**
+ * Measures a few shapes for `enough` milliseconds each; the result of the largest product that did not take too long. Raises
+ * what the backend raises, OutOfMemory before others: the largest takes 28 MB.
+ */
+export const measureProducts = async (backend: Backend, enough: number): Promise<ProductSpeed> => {
   let result: ProductSpeed | undefined
   for (const [m, k, n] of shapes) {
-    const a = filled(backend, m, k)
-    const b = filled(backend, k, n)
-    const time = await timeOf(a, b)
-    a.release()
-    b.release()
+    const time = await timeOfShape(backend, m, k, n, enough)
     result = { gflops: (2 * m * k * n) / (1e6 * time), m, k, n }
     if (time > slow) break
   }
