@@ -8,10 +8,12 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { normals, type SampleRandom, uniforms } from "../samples.ts"
 import { expectShape } from "../shapeRules.ts"
-import { codesTogether, type LinearCodesAttributes, linearCodesExtents } from "./geometry.ts"
+import { type LinearCodesAttributes, linearCodesExtents } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"
 import { reference } from "./reference.ts"
+
+export { multipliesCodes } from "./geometry.ts"
 
 type Inputs = "x" | "codes" | "scale" | "zero" | "bias"
 
@@ -85,10 +87,6 @@ export interface PackedCodes extends LinearCodesAttributes {
   readonly scale: Tensor
   readonly zero: Tensor
 }
-
-/** Whether weights of `bits` bits and groups of `group` inputs can stay codes in a product. */
-export const multipliesCodes = (bits: number, group: number): boolean =>
-  (bits === 2 || bits === 4) && group % codesTogether === 0
 
 /**
  * x W^T + bias: x [..., K], bias [N] -> [..., N]. On the native backend, for `fewRows` or less, the bits of `linear` with the

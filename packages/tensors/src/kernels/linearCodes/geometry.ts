@@ -9,7 +9,13 @@ export interface LinearCodesAttributes {
 }
 
 /** Codes that one step decodes; groups are multiples of it. */
-export const codesTogether = 8
+const codesTogether = 8
+
+const isBits = (bits: number): boolean => bits === 2 || bits === 4
+const isGroup = (group: number): boolean => group > 0 && group % codesTogether === 0
+
+/** Whether weights of `bits` bits and groups of `group` inputs can stay codes in a product. */
+export const multipliesCodes = (bits: number, group: number): boolean => isBits(bits) && isGroup(group)
 
 export interface LinearCodesExtents {
   /** Rows of x. */
@@ -28,14 +34,14 @@ export const linearCodesExtents = (
   { bits }: LinearCodesAttributes
 ): LinearCodesExtents => {
   const kernel = "linearCodes"
-  if (bits !== 2 && bits !== 4) throw new InvalidAttribute(kernel, "bits", bits, "2 or 4")
+  if (!isBits(bits)) throw new InvalidAttribute(kernel, "bits", bits, "2 or 4")
   expectRank(kernel, "x", x, 1)
   expectAxes(kernel, "scale", scale, 2)
   expectShape(kernel, "zero", zero, scale)
   const { rows: m, columns: k } = asMatrix(x)
   const [n, groups] = scale as readonly [number, number]
   const group = k / groups
-  if (!Number.isInteger(group) || group % codesTogether !== 0) {
+  if (!isGroup(group)) {
     const wanted = `[N, G] with ${k} inputs in G groups of a multiple of ${codesTogether}`
     throw new ShapeMismatch(kernel, "scale", wanted, scale)
   }
