@@ -6,18 +6,14 @@ import { type Parameters, sizeOf } from "@speedq/tensors"
 import type { Weights } from "@speedq/vlm-model"
 import { bytesOfWeights } from "./realModel.ts"
 
-const isEnd = (name: string): boolean => /embed_tokens|lm_head/.test(name)
+const decoder = bilevel({ bits: 2, group: 16, scaleGroup: 16 })
+const ends = embeddingSym4({ group: 32 })
 
-const choices = {
-  decoder: { choice: bilevel({ bits: 2, group: 16, scaleGroup: 16 }), bits: 2, group: 16 },
-  end: { choice: embeddingSym4({ group: 32 }), bits: 4, group: 32 }
-} as const satisfies { readonly [part: string]: { choice: QuantizerChoice; bits: number; group: number } }
-
-const choiceOf = (name: string) => (isEnd(name) ? choices.end : choices.decoder)
+const choiceOf = (name: string): QuantizerChoice => (/embed_tokens|lm_head/.test(name) ? ends : decoder)
 
 /** What a product of few rows reads of a packed weight: its codes, and a scale and a zero point in f32 a group. */
-const bytesRead = (name: string, { shape }: PackedWeight): number => {
-  const { bits, group } = choiceOf(name)
+const bytesRead = ({ shape, choice: { quantizer, config } }: PackedWeight): number => {
+  const { bits, group } = quantizer.affine!.extents(config)!
   return sizeOf(shape) * (bits / 8 + 8 / group)
 }
 
@@ -28,11 +24,11 @@ export const packedLanguage = async (
   const [packed, others] = [new Map<string, PackedWeight>(), { ...parameters }]
   for (const [name, weight] of Object.entries(parameters)) {
     if (weight.shape.length !== 2) continue
-    packed.set(name, await packNearest(choiceOf(name).choice, weight))
+    packed.set(name, await packNearest(choiceOf(name), weight))
     weight.release()
     delete others[name]
   }
-  const bytesOf = (name: string): number => bytesRead(name, packed.get(name)!)
+  const bytesOf = (name: string): number => bytesRead(packed.get(name)!)
   const bytes = [...packed.keys()].reduce((sum, name) => sum + bytesOf(name), bytesOfWeights(others))
   return { weights: packedWeights(packed, others), bytesOf, bytes }
 }
