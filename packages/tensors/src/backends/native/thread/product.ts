@@ -30,7 +30,7 @@ interface Slice {
 }
 
 export const runProduct = (thread: Thread, task: ProductTask, part: number): void => {
-  const { m, n, k, a, b, c, sliceM, sliceN } = task
+  const { m, n, k, a, b, c, bias, sliceM, sliceN } = task
   const slicesN = Math.ceil(n / sliceN)
   const slicesM = Math.ceil(m / sliceM)
   const column = (part % slicesN) * sliceN
@@ -39,9 +39,11 @@ export const runProduct = (thread: Thread, task: ProductTask, part: number): voi
   const rows = Math.min(sliceM, m - row)
   const columns = Math.min(sliceN, n - column)
   const target = at(c, item, row, column, 4)
-  const slice = { row, rows, column, columns }
-  if (task.parts !== undefined && multiplyParts(thread, task, task.parts, slice, target)) return
-  const accumulate = fillBias(thread, task, slice, target) || task.accumulate
+  if (task.parts !== undefined && multiplyParts(thread, task, task.parts, { row, rows, column, columns })) return
+  if (bias !== undefined) {
+    thread.entry(c.memory, "fillRows")(rows, columns, bias + 4 * column, target.offset, c.stride)
+  }
+  const accumulate = task.accumulate || bias !== undefined
   const left = at(a, item, row, 0, 4)
   if (b.type === "f32") {
     multiply(thread, rows, columns, k, left, at(b, item, 0, column, 4), target, accumulate)
@@ -66,18 +68,6 @@ export const runProduct = (thread: Thread, task: ProductTask, part: number): voi
   }
 }
 
-/** Starts the rows of a slice from the bias, if the product has one; whether it has. */
-const fillBias = (
-  thread: Thread,
-  { c, bias }: ProductTask,
-  { rows, column, columns }: Slice,
-  target: Factor
-): boolean => {
-  if (bias === undefined) return false
-  thread.entry(c.memory, "fillRows")(rows, columns, bias + 4 * column, target.offset, c.stride)
-  return true
-}
-
 /**
  * A slice of a product by its parts, the lowest first, tile by tile in scratch: the sums stay in the cache, and their rows are
  * an odd number of cache lines apart. Rows of a model's width are multiples of 4096 bytes apart, which all map to the same
@@ -86,9 +76,12 @@ const fillBias = (
  * False where a tile is not finite: an infinite weight times a part that is 0 gives NaN, in every row, for which the whole
  * number has infinity; the slice has to be computed again then.
  */
-const multiplyParts = (thread: Thread, task: ProductTask, parts: number, slice: Slice, target: Factor): boolean => {
-  const { m, k, a, b, c, bias = 0 } = task
-  const { row, rows, column, columns } = slice
+const multiplyParts = (
+  thread: Thread,
+  { m, k, a, b, c, bias = 0 }: ProductTask,
+  parts: number,
+  { row, rows, column, columns }: Slice
+): boolean => {
   const [left, right, home] = [thread.home(a.memory).address, thread.home(b.memory).address, thread.home(c.memory)]
   const store = thread.entry(c.memory, "storeRows")
   const tile = tileOf(rows, columns)
@@ -115,9 +108,9 @@ const multiplyParts = (thread: Thread, task: ProductTask, parts: number, slice: 
         )
       }
       if (!new Float32Array(home.memory.buffer, thread.panels, width).every(Number.isFinite)) return false
-      const place = target.offset + 4 * (down * c.stride + across)
+      const target = at(c, 0, row + down, column + across, 4)
       const from = bias === 0 ? 0 : bias + 4 * (column + across)
-      store(height, width, thread.panels, tile.stride, from, place, c.stride)
+      store(height, width, thread.panels, tile.stride, from, target.offset, c.stride)
     }
   }
   return true
