@@ -6,8 +6,8 @@ import * as Option from "effect/Option"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 
-/** Milliseconds that each product is repeated for: a tenth of a second in all, for a number of the right order. */
-const enough = 20
+/** Milliseconds that each product is repeated for, a quarter of a second in all: with less the largest is not up to speed. */
+const enough = 60
 
 const measure = async (backend: Backend): Promise<number> => 1e9 * (await measureProducts(backend, enough)).gflops
 
