@@ -1,6 +1,7 @@
 /** Every kernel's samples on a backend against the reference, without a test runner: for machines that have none. */
 import {
   type AnyKernel,
+  apply,
   type Backend,
   kernels,
   makeReferenceBackend,
@@ -9,7 +10,6 @@ import {
   type Tensor,
   tensor
 } from "@speedq/tensors"
-import { apply } from "@speedq/tensors/apply"
 
 /** Tolerance where a kernel names none, or a narrower one that is not exact. */
 const usual = { relative: 1e-3, absolute: 1e-5 }

@@ -15,6 +15,7 @@ import {
   fakeQuantBilevel,
   gatherRows,
   gelu,
+  makeGpujsBackend,
   matmul,
   Random,
   rmsNorm,
@@ -25,7 +26,6 @@ import {
   tensor,
   zeros
 } from "@speedq/tensors"
-import { makeGpujsBackend } from "@speedq/tensors/backends/gpujs/GpujsBackend"
 import { checkKernels } from "./gpujsCheck.ts"
 
 const { values: flags } = parseArgs({

@@ -1,6 +1,5 @@
 /** The language model of the cases as it is shipped: decoder in 2 bits, embedding and head in 4. */
-import { packedWeights } from "@speedq/pipeline/model/packedWeights"
-import { packNearest } from "@speedq/pipeline/model/packNearest"
+import { packedWeights, packNearest } from "@speedq/exports"
 import { bilevel, embeddingSym4, type PackedWeight, type QuantizerChoice } from "@speedq/quantizers"
 import { type Parameters, sizeOf } from "@speedq/tensors"
 import type { Weights } from "@speedq/vlm-model"

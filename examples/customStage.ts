@@ -4,17 +4,21 @@
  *
  *   node --import tsx -C @speedq/source examples/customStage.ts [MODEL] [RUN]
  */
+
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import { releaseParameters } from "@speedq/exports"
+import { withDefault } from "@speedq/formats"
 import { Recipe, RunDirectory, runMain, Sinks, Stage } from "@speedq/pipeline"
-import { TrainedProjector } from "@speedq/pipeline/artefacts"
-import { Compute } from "@speedq/pipeline/compute/Compute"
-import { computing } from "@speedq/pipeline/compute/computing"
-import { SampleWorkers } from "@speedq/pipeline/data/SampleWorkers"
-import { owningState, releaseParameters } from "@speedq/pipeline/model/stageMemory"
-import { withDefault } from "@speedq/pipeline/options"
-import { AdaRoundVit } from "@speedq/pipeline/stages/adaroundVit/stage"
-import { Export } from "@speedq/pipeline/stages/export/stage"
-import { Qat } from "@speedq/pipeline/stages/qat/stage"
+import {
+  AdaRoundVit,
+  Compute,
+  computing,
+  Export,
+  owningState,
+  Qat,
+  SampleWorkers,
+  TrainedProjector
+} from "@speedq/stages"
 import { cast, type Parameters, scope, type Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

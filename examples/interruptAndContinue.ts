@@ -4,16 +4,14 @@
  *
  *   node --import tsx -C @speedq/source examples/interruptAndContinue.ts [MODEL] [RUNS]
  */
+
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import { tensorsName } from "@speedq/exports"
 import { Events, isEntryOf, Recipe, RunDirectory, RunEvents, runMain, Sinks, status } from "@speedq/pipeline"
-import { Compute } from "@speedq/pipeline/compute/Compute"
-import { SampleWorkers } from "@speedq/pipeline/data/SampleWorkers"
-import { Export } from "@speedq/pipeline/stages/export/stage"
-import { tensorsName } from "@speedq/pipeline/stages/export/writeModel"
-import { Qat } from "@speedq/pipeline/stages/qat/stage"
+import { Compute, Export, Qat, SampleWorkers } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"

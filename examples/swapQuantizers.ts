@@ -4,16 +4,14 @@
  *
  *   node --import tsx -C @speedq/source examples/swapQuantizers.ts [MODEL] [RUNS]
  */
+
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import { descriptionName } from "@speedq/exports"
 import { Recipe, RunDirectory, runMain, Sinks } from "@speedq/pipeline"
-import { Compute } from "@speedq/pipeline/compute/Compute"
-import { SampleWorkers } from "@speedq/pipeline/data/SampleWorkers"
-import { Export } from "@speedq/pipeline/stages/export/stage"
-import { descriptionName } from "@speedq/pipeline/stages/export/writeModel"
-import { Qat } from "@speedq/pipeline/stages/qat/stage"
 import type { RuleSpec } from "@speedq/quantizers"
+import { Compute, Export, Qat, SampleWorkers } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
-/** Direct and indirect ingredients of each package (design: imports go up this list only). */
+/** Direct and indirect ingredients of each package (imports go up this list only). */
 const allowed: { readonly [name: string]: readonly string[] } = {
   tensors: [],
   formats: ["tensors"],
@@ -14,8 +14,17 @@ const allowed: { readonly [name: string]: readonly string[] } = {
   adaround: ["tensors", "quantizers"],
   "vlm-model": ["tensors", "formats"],
   evaluation: ["tensors", "formats", "vlm-model"],
-  pipeline: ["tensors", "formats", "quantizers", "distillation", "adaround", "vlm-model", "evaluation"],
-  cli: ["tensors", "formats", "quantizers", "distillation", "adaround", "vlm-model", "evaluation", "pipeline"]
+  exports: ["tensors", "formats", "quantizers", "vlm-model"],
+  // The engine knows no model.
+  pipeline: ["formats"],
+  stages: [
+    ...["tensors", "formats", "quantizers", "distillation", "adaround", "vlm-model", "evaluation", "exports"],
+    "pipeline"
+  ],
+  speedq: [
+    ...["tensors", "formats", "quantizers", "distillation", "adaround", "vlm-model", "evaluation", "exports"],
+    ...["pipeline", "stages"]
+  ]
 }
 
 const importPattern = /(?:from|import)\s*\(?\s*"(@speedq\/([a-z-]+)[^"]*|\.[^"]*)"/g

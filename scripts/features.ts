@@ -3,10 +3,11 @@
  *   node --import tsx -C @speedq/source scripts/features.ts [--check]
  * With --check nothing is written; exit 1 when the file is out of date.
  */
+
 import { readFileSync, writeFileSync } from "node:fs"
 import { benchmarks } from "@speedq/evaluation"
-import { stages } from "@speedq/pipeline/stages/registry"
 import { quantizers } from "@speedq/quantizers"
+import { stages } from "@speedq/stages"
 import { kernels } from "@speedq/tensors"
 
 const file = "FEATURES.md"

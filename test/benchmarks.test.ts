@@ -15,13 +15,12 @@ import {
   type Score,
   score
 } from "@speedq/evaluation"
-import { openAnsweringModel } from "@speedq/pipeline/model/answeringModel"
-import { answerRequests, modelAnswerer } from "@speedq/pipeline/model/modelAnswerer"
+import { answerRequests, modelAnswerer, openAnsweringModel } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { type TinyBenchmark, tinyBenchmarks, tinyTsv } from "../packages/evaluation/test/tinyBenchmarks.ts"
-import { makeNanoRuns, nanoData, writeNanoModel } from "../packages/pipeline/test/support/nano.ts"
+import { makeNanoRuns, nanoData, writeNanoModel } from "../packages/stages/test/support/nano.ts"
 
 const root = mkdtempSync(join(tmpdir(), "speedq-benchmarks-"))
 const { runtime, dispose } = makeNanoRuns()

@@ -1,8 +1,7 @@
 /** Every recipe in configs/ decodes with the stages that there are, and quantizes what the paper's does. */
 import { readdirSync, readFileSync } from "node:fs"
-import { Recipe } from "@speedq/pipeline"
-import { decodeAblation, decodeAblationDocument } from "@speedq/pipeline/ablation/Ablation"
-import { stages } from "@speedq/pipeline/stages/registry"
+import { decodeAblation, decodeAblationDocument, Recipe } from "@speedq/pipeline"
+import { stages } from "@speedq/stages"
 import { readDatasetMeta } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"

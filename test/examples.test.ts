@@ -3,9 +3,9 @@ import { spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { writeRandomModel } from "@speedq/cli/init/writeRandomModel"
 import { Events } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
+import { writeRandomModel } from "speedq"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 
 const root = mkdtempSync(join(tmpdir(), "speedq-examples-"))

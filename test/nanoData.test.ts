@@ -2,9 +2,8 @@
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { Random } from "@speedq/tensors/random/Random"
-import { loadTokenizer } from "@speedq/vlm-model/tokenizer/loadTokenizer"
-import { pieceEnd } from "@speedq/vlm-model/tokenizer/preTokenize"
+import { Random } from "@speedq/tensors"
+import { loadTokenizer, pieceEnd } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import sharp from "sharp"
 import {

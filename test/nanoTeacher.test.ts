@@ -3,14 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Answerer, benchmarkNamed, evaluate, readDataFile } from "@speedq/evaluation"
-import { openAnsweringModel } from "@speedq/pipeline/model/answeringModel"
-import { modelAnswerer } from "@speedq/pipeline/model/modelAnswerer"
-import { askRows } from "@speedq/pipeline/stages/evaluate/askRows"
+import { askRows, modelAnswerer, openAnsweringModel } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import { afterAll, assert, describe, it } from "vitest"
 import { evaluatedTypes } from "../data/nano/generator/index.ts"
 import { tinyBenchmarks, tinyTsv } from "../packages/evaluation/test/tinyBenchmarks.ts"
-import { makeNanoRuns, nanoData } from "../packages/pipeline/test/support/nano.ts"
+import { makeNanoRuns, nanoData } from "../packages/stages/test/support/nano.ts"
 
 const { runtime, dispose } = makeNanoRuns()
 const root = mkdtempSync(join(tmpdir(), "speedq-teacher-"))

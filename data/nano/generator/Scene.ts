@@ -1,5 +1,5 @@
 /** A picture's content: a 3x3 grid whose cells hold a coloured shape, a written character, or nothing. */
-import type { Random } from "@speedq/tensors/random/Random"
+import type { Random } from "@speedq/tensors"
 import { chance, pick, shuffle, weighted } from "./draws.ts"
 
 export const shapes = ["circle", "square", "triangle", "star", "cross", "ring"] as const

@@ -1,5 +1,5 @@
 /** What the shipped files contain, as functions of the seed. */
-import { Random } from "@speedq/tensors/random/Random"
+import { Random } from "@speedq/tensors"
 import { captionItems, type EvaluationItem, shortItems } from "./evaluation.ts"
 import { conversation, makeSample, type Sample } from "./sample.ts"
 

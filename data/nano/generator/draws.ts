@@ -1,5 +1,5 @@
 /** Draws from lists, made of the whole numbers of a seeded stream. */
-import type { Random } from "@speedq/tensors/random/Random"
+import type { Random } from "@speedq/tensors"
 
 /** True with probability `numerator / denominator`. */
 export const chance = (random: Random, numerator: number, denominator: number): boolean =>

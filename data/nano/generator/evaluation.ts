@@ -1,5 +1,5 @@
 /** Evaluation rows in VLMEvalKit's TSV format, from scenes that no training record can have, their answers balanced. */
-import type { Random } from "@speedq/tensors/random/Random"
+import type { Random } from "@speedq/tensors"
 import type { Language } from "./Phrasebook.ts"
 import { type Question, question } from "./questions.ts"
 import { makeScene, type Scene } from "./Scene.ts"

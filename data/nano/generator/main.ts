@@ -2,7 +2,7 @@
 import { mkdir, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { writeTokenizer } from "@speedq/vlm-model/tokenizer/writeTokenizer"
+import { writeTokenizer } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import {
   calibrationImageNames,

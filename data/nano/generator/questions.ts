@@ -1,5 +1,5 @@
 /** Questions in a language: balanced draws from a scene, and the prompts that VLMEvalKit would make of them. */
-import type { Random } from "@speedq/tensors/random/Random"
+import type { Random } from "@speedq/tensors"
 import { chinese } from "./chinese.ts"
 import { pick, shuffle } from "./draws.ts"
 import { english } from "./english.ts"

@@ -1,5 +1,5 @@
 /** Training samples: a scene with a conversation of several questions about it, captions last. */
-import type { Random } from "@speedq/tensors/random/Random"
+import type { Random } from "@speedq/tensors"
 import { chance, weighted } from "./draws.ts"
 import type { Language } from "./Phrasebook.ts"
 import { answerText, type PromptStyle, promptText, type Question, question } from "./questions.ts"

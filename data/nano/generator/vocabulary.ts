@@ -5,9 +5,9 @@
  * ranks to every word, which is what encoding does too, so encoding a word gives back its token. Chinese text has no spaces between
  * words: characters are completed first, and words are built of whole characters.
  */
-import { bytesToTokenText } from "@speedq/vlm-model/tokenizer/byteAlphabet"
-import type { TokenizerParts } from "@speedq/vlm-model/tokenizer/makeTokenizer"
-import { tokenizerParts } from "@speedq/vlm-model/tokenizer/writeTokenizer"
+
+import type { TokenizerParts } from "@speedq/vlm-model"
+import { bytesToTokenText, tokenizerParts } from "@speedq/vlm-model"
 
 type Pair = readonly [left: string, right: string]
 

@@ -1,7 +1,7 @@
 /** Every word that the data set can say: what the vocabulary must hold. */
 
-import { Random } from "@speedq/tensors/random/Random"
-import { pieceEnd } from "@speedq/vlm-model/tokenizer/preTokenize"
+import { Random } from "@speedq/tensors"
+import { pieceEnd } from "@speedq/vlm-model"
 import { conversation, makeSample, mixtures } from "./sample.ts"
 import { choiceLetters } from "./tasks.ts"
 

@@ -1,6 +1,5 @@
 /** What the teacher has learned so far: exact answers by type of question, to fresh training scenes that evaluation never sees. */
-import { noGrad, scope, type Tensor, tensor } from "@speedq/tensors"
-import { Random } from "@speedq/tensors/random/Random"
+import { noGrad, Random, scope, type Tensor, tensor } from "@speedq/tensors"
 import { logitsOfRows, type ModelDirectory, type Weights } from "@speedq/vlm-model"
 import { makeScene, question, type Sample, type TaskType, taskTypes } from "../generator/index.ts"
 import { batchOf } from "./batches.ts"

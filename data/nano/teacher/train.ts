@@ -3,13 +3,22 @@
  *   node --import tsx -C @speedq/source data/nano/teacher/train.ts --out data/nano/model
  * Saves its state every thousand steps and continues from it.
  */
+
 import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { crossEntropy, vocabularyLoss } from "@speedq/distillation"
 import { Safetensors } from "@speedq/formats"
-import { loadTensors, tensorSource, tensorSources } from "@speedq/pipeline/tensorCodec"
-import { gradientsOf, type Learner, makeLearner, releaseGradients, update } from "@speedq/pipeline/training/Learner"
+import {
+  gradientsOf,
+  type Learner,
+  loadTensors,
+  makeLearner,
+  releaseGradients,
+  tensorSource,
+  tensorSources,
+  update
+} from "@speedq/stages"
 import { adamW, openBackend, type Parameters, scope } from "@speedq/tensors"
 import {
   type ModelDirectory,

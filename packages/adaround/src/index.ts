@@ -1,17 +1,11 @@
 /** Block-wise AdaRound: soft rounding, reconstruction, cached activations. */
-export { type ActivationCache, type ActivationCacheOptions, makeActivationCache } from "./ActivationCache.ts"
+
 export { CacheFailed, NoGrid, NonFiniteReconstruction, NothingToRound } from "./Errors.ts"
 export {
-  type LayerGrid,
-  type LayerGrids,
-  type LayerRounding,
-  layerOnGrid,
-  makeLayerGrid,
-  makeLayerGrids,
-  type RoundedLayer,
-  type RoundingStepOptions
-} from "./LayerGrid.ts"
-export { alphasOf, initialRounding, type RoundingState, releaseRounding } from "./RoundingState.ts"
+  type ActivationCache,
+  type ActivationCacheOptions,
+  makeActivationCache
+} from "./reconstruction/ActivationCache.ts"
 export {
   type Block,
   blockError,
@@ -23,6 +17,23 @@ export {
   type ReconstructionOptions,
   readLosses,
   roundingStep
-} from "./reconstruct.ts"
-export { type BlockReport, type BlockSamples, countUndecided, meanBlockError, reportBlock } from "./report.ts"
-export { type AnnealingOptions, annealedExponent, isAnnealing } from "./schedule.ts"
+} from "./reconstruction/reconstruct.ts"
+export {
+  type BlockReport,
+  type BlockSamples,
+  countUndecided,
+  meanBlockError,
+  reportBlock
+} from "./reconstruction/report.ts"
+export {
+  type LayerGrid,
+  type LayerGrids,
+  type LayerRounding,
+  layerOnGrid,
+  makeLayerGrid,
+  makeLayerGrids,
+  type RoundedLayer,
+  type RoundingStepOptions
+} from "./rounding/LayerGrid.ts"
+export { alphasOf, initialRounding, type RoundingState, releaseRounding } from "./rounding/RoundingState.ts"
+export { type AnnealingOptions, annealedExponent, isAnnealing } from "./rounding/schedule.ts"

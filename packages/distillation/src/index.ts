@@ -1,7 +1,9 @@
 /** Distillation: losses over the vocabulary, composed by addition. */
-export { type CakldOptions, cakld } from "./cakld.ts"
-export { type CrossEntropyOptions, crossEntropy } from "./crossEntropy.ts"
+
 export { LabelsMismatch, TeacherMissing } from "./Errors.ts"
+export { type CakldOptions, cakld } from "./losses/cakld.ts"
+export { type CrossEntropyOptions, crossEntropy } from "./losses/crossEntropy.ts"
+export { type RowBatch, type RowLoss, weighted } from "./losses/RowLoss.ts"
 export {
   allRows,
   ignoredLabel,
@@ -10,7 +12,11 @@ export {
   predictedLabel,
   predictingRows,
   type RowWeights
-} from "./Labels.ts"
-export { type RowBatch, type RowLoss, weighted } from "./RowLoss.ts"
-export { meanConfidence, teacherConfidence } from "./teacherConfidence.ts"
-export { type LanguageHead, type VocabularyLoss, type VocabularyLossOptions, vocabularyLoss } from "./vocabularyLoss.ts"
+} from "./vocabulary/Labels.ts"
+export { meanConfidence, teacherConfidence } from "./vocabulary/teacherConfidence.ts"
+export {
+  type LanguageHead,
+  type VocabularyLoss,
+  type VocabularyLossOptions,
+  vocabularyLoss
+} from "./vocabulary/vocabularyLoss.ts"

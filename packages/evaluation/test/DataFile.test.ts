@@ -7,7 +7,7 @@ import { assert } from "vitest"
 import { mmbenchDevEnV11 } from "../src/benchmarks/MmbenchDevEnV11.ts"
 import { mmStar } from "../src/benchmarks/MmStar.ts"
 import { ocrBench } from "../src/benchmarks/OcrBench.ts"
-import { type ReadOptions, readDataFile } from "../src/DataFile.ts"
+import { type ReadOptions, readDataFile } from "../src/data/DataFile.ts"
 import { fileIn, temporaryDirectory, tsvOf } from "./dataFiles.ts"
 
 const header = ["index", "image", "question", "A", "B", "answer"]

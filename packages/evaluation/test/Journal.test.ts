@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
-import { type JournalKey, openJournal } from "../src/Journal.ts"
+import { type JournalKey, openJournal } from "../src/run/Journal.ts"
 import { temporaryDirectory } from "./dataFiles.ts"
 
 const key: JournalKey = { benchmark: "MMStar", data: "d1", model: "m1", settings: "{}" }

@@ -6,9 +6,9 @@ import * as fc from "fast-check"
 import { readXlsx, writeXlsx } from "hucre/xlsx"
 import { assert } from "vitest"
 import { mmStar } from "../src/benchmarks/MmStar.ts"
-import { readDataFile } from "../src/DataFile.ts"
-import { readPredictions } from "../src/readPredictions.ts"
-import { predictionFormats, writePredictions } from "../src/writePredictions.ts"
+import { readDataFile } from "../src/data/DataFile.ts"
+import { readPredictions } from "../src/predictions/readPredictions.ts"
+import { predictionFormats, writePredictions } from "../src/predictions/writePredictions.ts"
 import { fileIn, temporaryDirectory, tsvOf } from "./dataFiles.ts"
 
 const header = ["index", "image", "question", "A", "B", "answer", "weight"]

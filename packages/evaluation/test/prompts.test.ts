@@ -2,9 +2,9 @@ import { describe, it } from "@effect/vitest"
 import { generationPrompt } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
-import { tilesPerImage } from "../src/Benchmark.ts"
-import { withImageMarks } from "../src/prompts.ts"
-import { benchmarkNamed, benchmarks } from "../src/registry.ts"
+import { tilesPerImage } from "../src/benchmarks/Benchmark.ts"
+import { withImageMarks } from "../src/benchmarks/prompts.ts"
+import { benchmarkNamed, benchmarks } from "../src/benchmarks/registry.ts"
 import { rowOf } from "./rows.ts"
 
 const named = (name: string) => benchmarks.find((benchmark) => benchmark.name === name)!

@@ -5,8 +5,8 @@ import { hallusionBench } from "../src/benchmarks/HallusionBench.ts"
 import { mmmuDevVal } from "../src/benchmarks/MmmuDevVal.ts"
 import { nano } from "../src/benchmarks/Nano.ts"
 import { ocrBench } from "../src/benchmarks/OcrBench.ts"
-import { renderScore } from "../src/renderScore.ts"
-import { score } from "../src/Score.ts"
+import { renderScore } from "../src/scoring/renderScore.ts"
+import { score } from "../src/scoring/Score.ts"
 import { rowOf } from "./rows.ts"
 
 describe("renderScore", () => {

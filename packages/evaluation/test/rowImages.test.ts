@@ -3,8 +3,8 @@ import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
 import { mmStar } from "../src/benchmarks/MmStar.ts"
-import { readDataFile } from "../src/DataFile.ts"
-import { type RowImageOptions, rowImages } from "../src/rowImages.ts"
+import { readDataFile } from "../src/data/DataFile.ts"
+import { type RowImageOptions, rowImages } from "../src/data/rowImages.ts"
 import { fileIn, noise, pngBase64, temporaryDirectory, tsvOf } from "./dataFiles.ts"
 
 const header = ["index", "image", "question", "A", "B", "answer"]

@@ -1,5 +1,5 @@
 /** Rows made by hand for the tests. */
-import type { Row } from "../src/Row.ts"
+import type { Row } from "../src/data/Row.ts"
 
 let made = 0
 

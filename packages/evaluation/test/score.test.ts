@@ -1,8 +1,8 @@
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
-import type { Benchmark } from "../src/Benchmark.ts"
 import { ai2dTest } from "../src/benchmarks/Ai2dTest.ts"
+import type { Benchmark } from "../src/benchmarks/Benchmark.ts"
 import { hallusionBench } from "../src/benchmarks/HallusionBench.ts"
 import { mmbenchDevCnV11 } from "../src/benchmarks/MmbenchDevCnV11.ts"
 import { mmbenchDevEnV11 } from "../src/benchmarks/MmbenchDevEnV11.ts"
@@ -12,7 +12,7 @@ import { nano } from "../src/benchmarks/Nano.ts"
 import { ocrBench } from "../src/benchmarks/OcrBench.ts"
 import { scienceQaVal } from "../src/benchmarks/ScienceQaVal.ts"
 import { formulaCategory } from "../src/matching/readsText.ts"
-import { score } from "../src/Score.ts"
+import { score } from "../src/scoring/Score.ts"
 import { rowOf } from "./rows.ts"
 
 type Cells = Readonly<Record<string, string>>

@@ -1,15 +1,5 @@
 /** Tensor files: safetensors, single or sharded, read by ranges and written streamed. */
-export * as AtomicFile from "./AtomicFile.ts"
-export {
-  bytesOf,
-  type DType,
-  dtypes,
-  elementBytes,
-  isDType,
-  type TypedArrayOf,
-  tensorBytes,
-  typedView
-} from "./DType.ts"
+
 export {
   FileFailed,
   ModelIncomplete,
@@ -20,7 +10,19 @@ export {
   TensorMissing,
   type WriteError
 } from "./Errors.ts"
-export { decodeFloats, encodeFloats, type FloatDType, isFloatDType } from "./floats.ts"
+export * as AtomicFile from "./files/AtomicFile.ts"
 export type { TensorSpec } from "./internal/header.ts"
-export * as Safetensors from "./Safetensors.ts"
-export type { Range, TensorInfo, TensorStore } from "./TensorStore.ts"
+export {
+  bytesOf,
+  type DType,
+  dtypes,
+  elementBytes,
+  isDType,
+  type TypedArrayOf,
+  tensorBytes,
+  typedView
+} from "./numbers/DType.ts"
+export { decodeFloats, encodeFloats, type FloatDType, isFloatDType } from "./numbers/floats.ts"
+export { type OptionInfo, option, optionalOption, requiredOption, withDefault } from "./options/option.ts"
+export * as Safetensors from "./safetensors/Safetensors.ts"
+export type { Range, TensorInfo, TensorStore } from "./safetensors/TensorStore.ts"

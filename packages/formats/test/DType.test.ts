@@ -1,6 +1,6 @@
 import { assert, describe, it } from "vitest"
-import { bytesOf, dtypes, elementBytes, isDType, tensorBytes, typedView } from "../src/DType.ts"
-import { decodeFloats, encodeFloats, isFloatDType } from "../src/floats.ts"
+import { bytesOf, dtypes, elementBytes, isDType, tensorBytes, typedView } from "../src/numbers/DType.ts"
+import { decodeFloats, encodeFloats, isFloatDType } from "../src/numbers/floats.ts"
 import { counting } from "./rawFile.ts"
 
 describe("typedView", () => {

@@ -12,8 +12,8 @@ import {
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import { FileFailed, ReadRefused, SafetensorsInvalid, TensorMissing } from "../src/Errors.ts"
-import { openFileSync } from "../src/SafetensorsFile.ts"
-import type { TensorStore } from "../src/TensorStore.ts"
+import { openFileSync } from "../src/safetensors/SafetensorsFile.ts"
+import type { TensorStore } from "../src/safetensors/TensorStore.ts"
 import { counting, rawFile } from "./rawFile.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
 

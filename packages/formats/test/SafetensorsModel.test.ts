@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import { FileFailed, ModelIncomplete, SafetensorsInvalid, TensorMissing } from "../src/Errors.ts"
-import { openModelSync } from "../src/SafetensorsModel.ts"
+import { openModelSync } from "../src/safetensors/SafetensorsModel.ts"
 import { rawFile } from "./rawFile.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
 

@@ -1,6 +1,6 @@
 /** Lists of tensors with names of every kind, random shapes, and bytes to match. */
 import fc from "fast-check"
-import { type DType, dtypes, tensorBytes } from "../src/DType.ts"
+import { type DType, dtypes, tensorBytes } from "../src/numbers/DType.ts"
 
 export interface Example {
   readonly name: string

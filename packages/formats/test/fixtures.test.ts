@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
-import { typedView } from "../src/DType.ts"
-import { decodeFloats, isFloatDType } from "../src/floats.ts"
-import { openFileSync } from "../src/SafetensorsFile.ts"
-import { openModelSync } from "../src/SafetensorsModel.ts"
+import { typedView } from "../src/numbers/DType.ts"
+import { decodeFloats, isFloatDType } from "../src/numbers/floats.ts"
+import { openFileSync } from "../src/safetensors/SafetensorsFile.ts"
+import { openModelSync } from "../src/safetensors/SafetensorsModel.ts"
 
 const root = fileURLToPath(new URL("../../../test/fixtures", import.meta.url))
 const fixtures = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) =>

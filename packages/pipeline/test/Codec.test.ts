@@ -6,10 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import fc from "fast-check"
 import { assert } from "vitest"
-import * as Codec from "../src/Codec.ts"
-import { canonicalJson } from "../src/canonicalJson.ts"
+import { openSaved, writeSaved } from "../src/checkpoints/savedFile.ts"
 import { SavedFileDamaged } from "../src/Errors.ts"
-import { openSaved, writeSaved } from "../src/savedFile.ts"
+import { canonicalJson } from "../src/json/canonicalJson.ts"
+import * as Codec from "../src/stage/Codec.ts"
 import { temporaryDirectory } from "./support/toyProcess.ts"
 
 interface Value {

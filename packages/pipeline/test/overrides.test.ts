@@ -2,8 +2,8 @@
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
-import { applyOverrides } from "../src/overrides.ts"
-import * as Recipe from "../src/Recipe.ts"
+import { applyOverrides } from "../src/recipe/overrides.ts"
+import * as Recipe from "../src/recipe/Recipe.ts"
 import { toyStages } from "./toy/stages.ts"
 
 const recipe = {

@@ -1,12 +1,12 @@
 /** Quantizers of weight matrices, rules that choose them, and how their numbers are stored. */
-export { packBits, packedBytes, unpackBits } from "./BitPacking.ts"
+
 export {
   type CalibrationOptions,
   calibrationBlocks,
   calibrationDefaults,
   type DocumentFormat,
   documentsOf
-} from "./calibration.ts"
+} from "./clipping/calibration.ts"
 export {
   applyClipping,
   type ClippingOptions,
@@ -17,9 +17,7 @@ export {
   isClipped,
   type MomentCollector,
   searchClipping
-} from "./clipping.ts"
-export { type Compatibility, referenceClipping, referenceQuirks, withReferenceQuirks } from "./compatibility.ts"
-export { configure } from "./configure.ts"
+} from "./clipping/clipping.ts"
 export {
   CalibrationEmpty,
   CalibrationInvalid,
@@ -32,8 +30,7 @@ export {
   UnknownQuantizer,
   WeightTooLarge
 } from "./Errors.ts"
-export { assertFinite, assertQuantizable } from "./finiteWeights.ts"
-export { compilePattern } from "./Pattern.ts"
+export { packBits, packedBytes, unpackBits } from "./packing/BitPacking.ts"
 export {
   describePacked,
   isPackedContainer,
@@ -41,9 +38,15 @@ export {
   packedContainer,
   readPackedContainer,
   readPackedWeights
-} from "./packedContainer.ts"
-export { type PackedWeight, packWeight, readPackedWeight } from "./packedWeight.ts"
-export { type PlanRow, planRows, renderPlan } from "./planTable.ts"
+} from "./packing/packedContainer.ts"
+export { type PackedWeight, packWeight, readPackedWeight } from "./packing/packedWeight.ts"
+export {
+  type Compatibility,
+  referenceClipping,
+  referenceQuirks,
+  withReferenceQuirks
+} from "./quantizer/compatibility.ts"
+export { configure } from "./quantizer/configure.ts"
 export {
   type CodeGrid,
   type GridParameters,
@@ -52,7 +55,8 @@ export {
   type QuantizerChoice,
   type StoredTensor,
   storedBytes
-} from "./Quantizer.ts"
+} from "./quantizer/Quantizer.ts"
+export { type ChoiceSpec, decodeChoice, encodeChoice, quantizers } from "./quantizer/registry.ts"
 export { BilevelConfig, bilevel, bilevelQuantizer } from "./quantizers/bilevel.ts"
 export { EmbeddingSym4Config, embeddingSym4, embeddingSym4Quantizer } from "./quantizers/embeddingSym4.ts"
 export {
@@ -64,7 +68,17 @@ export {
 export { N2f3Config, n2f3, n2f3Quantizer } from "./quantizers/n2f3.ts"
 export { NoneConfig, none, noneQuantizer } from "./quantizers/none.ts"
 export { UniformConfig, uniform, uniformQuantizer } from "./quantizers/uniform.ts"
-export { type DecodeRulesOptions, decodeRules, mixQuant, RuleSpec } from "./RuleSpec.ts"
-export { choicesOf, type Layer, type LayerKind, type Plan, type PlannedLayer, planLayers, type Rule } from "./Rules.ts"
-export { type ChoiceSpec, decodeChoice, encodeChoice, quantizers } from "./registry.ts"
-export { type SizePart, type SizeReport, sizeReport } from "./sizeReport.ts"
+export { compilePattern } from "./rules/Pattern.ts"
+export { type PlanRow, planRows, renderPlan } from "./rules/planTable.ts"
+export { type DecodeRulesOptions, decodeRules, mixQuant, RuleSpec } from "./rules/RuleSpec.ts"
+export {
+  choicesOf,
+  type Layer,
+  type LayerKind,
+  type Plan,
+  type PlannedLayer,
+  planLayers,
+  type Rule
+} from "./rules/Rules.ts"
+export { type SizePart, type SizeReport, sizeReport } from "./rules/sizeReport.ts"
+export { assertFinite, assertQuantizable } from "./weights/finiteWeights.ts"

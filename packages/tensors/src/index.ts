@@ -1,4 +1,6 @@
 /** Tensors, kernels, backends, differentiation and optimizers. */
+
+export { apply } from "./apply.ts"
 export { checkpoint } from "./autodiff/checkpoint.ts"
 export { type CustomResult, customGradient } from "./autodiff/customGradient.ts"
 export { noGrad } from "./autodiff/Tape.ts"
@@ -12,6 +14,8 @@ export {
 export type { Backend, Handle, KernelCall, Operand, Source, TensorSpec, Usage } from "./Backend.ts"
 export type { GpujsMode } from "./backends/gpujs/Device.ts"
 export type { GpujsOptions } from "./backends/gpujs/GpujsBackend.ts"
+export { makeGpujsBackend } from "./backends/gpujs/GpujsBackend.ts"
+export { measureProducts, type ProductSpeed } from "./backends/measureProducts.ts"
 export {
   makeNativeBackend,
   type NativeBackend,

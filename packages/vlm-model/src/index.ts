@@ -95,7 +95,8 @@ export {
   tileImage
 } from "./image/tiling.ts"
 export type { OpenVideoOptions, VideoError, VideoSource } from "./image/VideoSource.ts"
-export { readModelConfig } from "./model/configFile.ts"
+export { readLayout, readModelConfig } from "./model/configFile.ts"
+export { type Pieces, resolveNames, storedNames } from "./model/huggingfaceNames.ts"
 // Network
 export { type KeyValueCache, makeKeyValueCache } from "./model/KeyValueCache.ts"
 export {
@@ -129,6 +130,7 @@ export {
 } from "./model/ModelErrors.ts"
 export { linearLayers, modelTensors, parameterCount, type Tower, towerOf } from "./model/modelLayout.ts"
 export { imageTokenRows, mergeEmbeddings } from "./model/multimodal.ts"
+export type { RandomSource } from "./model/RandomSource.ts"
 export { type RandomWeightsOptions, randomTensor, randomWeights } from "./model/randomWeights.ts"
 export { resizePositions } from "./model/resizePositions.ts"
 export {
@@ -143,11 +145,12 @@ export {
   visionTransformer
 } from "./model/vision.ts"
 export { linearLayer, type MatrixRows, mapWeights, type Weights, weightsFrom } from "./model/Weights.ts"
-export type { RandomSource } from "./RandomSource.ts"
+export { bytesToTokenText } from "./tokenizer/byteAlphabet.ts"
 // Tokenizer
 export { type ChatTokens, chatTokens } from "./tokenizer/chatTokens.ts"
 export { type LoadTokenizerError, loadTokenizer } from "./tokenizer/loadTokenizer.ts"
 export { makeTokenizer, type TokenizerParts } from "./tokenizer/makeTokenizer.ts"
+export { pieceEnd } from "./tokenizer/preTokenize.ts"
 export * as SpecialTokens from "./tokenizer/SpecialTokens.ts"
 export { StreamDecoder } from "./tokenizer/StreamDecoder.ts"
 export { type AddedToken, type DecodeOptions, Tokenizer } from "./tokenizer/Tokenizer.ts"

@@ -1,5 +1,4 @@
 /** The tokenizer's definition written for clarity: a RegExp for the pieces, merges by trying every pair. */
-
 import type { TokenizerParts } from "../src/index.ts"
 import { byteCharacters } from "../src/tokenizer/byteAlphabet.ts"
 

@@ -1,7 +1,7 @@
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { clipFrames, sampleFrames } from "../src/index.ts"
-import { uniformBelow, uniformBetween } from "../src/RandomSource.ts"
+import { uniformBelow, uniformBetween } from "../src/model/RandomSource.ts"
 import { randomSource } from "./randomSource.ts"
 
 describe("sampleFrames", () => {

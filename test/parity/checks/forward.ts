@@ -12,18 +12,20 @@ import {
   tensor,
   valueAndGrad
 } from "@speedq/tensors"
-import { readModelConfig } from "@speedq/vlm-model/model/configFile"
-import { decoder } from "@speedq/vlm-model/model/language"
-import { loadWeights } from "@speedq/vlm-model/model/loadWeights"
-import { imageTokenRows, mergeEmbeddings } from "@speedq/vlm-model/model/multimodal"
 import {
+  decoder,
+  imageTokenRows,
+  loadWeights,
+  mergeEmbeddings,
   projector,
+  readModelConfig,
   shuffledFeatures,
   visionBlock,
   visionBlockName,
-  visionEmbeddings
-} from "@speedq/vlm-model/model/vision"
-import { type Weights, weightsFrom } from "@speedq/vlm-model/model/Weights"
+  visionEmbeddings,
+  type Weights,
+  weightsFrom
+} from "@speedq/vlm-model"
 import type { Check } from "../Check.ts"
 import { compare } from "../compare.ts"
 import type { Fixture } from "../Fixture.ts"

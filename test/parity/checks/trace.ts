@@ -13,9 +13,8 @@ import {
   tensor,
   valueAndGrad
 } from "@speedq/tensors"
-import type { ModelConfig } from "@speedq/vlm-model/model/ModelConfig"
-import { projector, visionFeatures } from "@speedq/vlm-model/model/vision"
-import { mapWeights, type Weights, weightsFrom } from "@speedq/vlm-model/model/Weights"
+import type { ModelConfig } from "@speedq/vlm-model"
+import { mapWeights, projector, visionFeatures, type Weights, weightsFrom } from "@speedq/vlm-model"
 import type { Check } from "../Check.ts"
 import { type Comparison, compare, compareShare } from "../compare.ts"
 import { type Fixture, readFixture } from "../Fixture.ts"

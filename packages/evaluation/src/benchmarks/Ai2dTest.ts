@@ -1,8 +1,9 @@
 /** AI2D_TEST: multiple choice on science diagrams with masked labels; accuracy */
-import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
-import { multipleChoicePrompt } from "../prompts.ts"
+
 import { markChoices } from "../scoring/markChoices.ts"
 import { accuracyFile } from "../scoring/ScoreFile.ts"
+import { type Benchmark, greedyGeneration } from "./Benchmark.ts"
+import { multipleChoicePrompt } from "./prompts.ts"
 
 export const ai2dTest: Benchmark = {
   name: "AI2D_TEST",

@@ -1,7 +1,8 @@
 /** HallusionBench: yes/no questions on illusions and charts; mean of accuracy per question, per figure and per question group */
-import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
-import { yesNoPrompt } from "../prompts.ts"
+
 import { hallusionsFile, markHallusions } from "../scoring/markHallusions.ts"
+import { type Benchmark, greedyGeneration } from "./Benchmark.ts"
+import { yesNoPrompt } from "./prompts.ts"
 
 export const hallusionBench: Benchmark = {
   name: "HallusionBench",

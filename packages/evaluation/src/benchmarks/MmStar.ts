@@ -1,8 +1,9 @@
 /** MMStar: multiple choice that needs the image; accuracy */
-import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
-import { multipleChoicePrompt } from "../prompts.ts"
+
 import { markChoices } from "../scoring/markChoices.ts"
 import { accuracyFile } from "../scoring/ScoreFile.ts"
+import { type Benchmark, greedyGeneration } from "./Benchmark.ts"
+import { multipleChoicePrompt } from "./prompts.ts"
 
 export const mmStar: Benchmark = {
   name: "MMStar",

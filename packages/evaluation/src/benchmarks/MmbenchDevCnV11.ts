@@ -1,8 +1,9 @@
 /** MMBench_DEV_CN_V11: multiple choice under every rotation of the options, Chinese; accuracy of questions */
-import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
-import { multipleChoicePrompt } from "../prompts.ts"
+
 import { markCircular } from "../scoring/markCircular.ts"
 import { accuracyFile } from "../scoring/ScoreFile.ts"
+import { type Benchmark, greedyGeneration } from "./Benchmark.ts"
+import { multipleChoicePrompt } from "./prompts.ts"
 
 export const mmbenchDevCnV11: Benchmark = {
   name: "MMBench_DEV_CN_V11",

@@ -1,8 +1,9 @@
 /** MMBench_DEV_EN_V11: multiple choice under every rotation of the options, English; accuracy of questions */
-import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
-import { multipleChoicePrompt } from "../prompts.ts"
+
 import { markCircular } from "../scoring/markCircular.ts"
 import { accuracyFile } from "../scoring/ScoreFile.ts"
+import { type Benchmark, greedyGeneration } from "./Benchmark.ts"
+import { multipleChoicePrompt } from "./prompts.ts"
 
 export const mmbenchDevEnV11: Benchmark = {
   name: "MMBench_DEV_EN_V11",

@@ -1,9 +1,10 @@
 /** MMMU_DEV_VAL: college questions with one or several images, choices and open answers; accuracy of split validation */
-import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
-import { multipleChoicePrompt } from "../prompts.ts"
+
 import { markChoices } from "../scoring/markChoices.ts"
 import { openChoice } from "../scoring/openChoice.ts"
 import { accuracyFile } from "../scoring/ScoreFile.ts"
+import { type Benchmark, greedyGeneration } from "./Benchmark.ts"
+import { multipleChoicePrompt } from "./prompts.ts"
 
 export const mmmuDevVal: Benchmark = {
   name: "MMMU_DEV_VAL",

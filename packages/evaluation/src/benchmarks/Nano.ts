@@ -1,8 +1,9 @@
 /** nano: this repository's own generated picture questions, the kind of task as category. */
-import type { Benchmark } from "../Benchmark.ts"
-import { questionWithOptions } from "../prompts.ts"
+
 import { markNano } from "../scoring/markNano.ts"
 import { accuracyFile } from "../scoring/ScoreFile.ts"
+import type { Benchmark } from "./Benchmark.ts"
+import { questionWithOptions } from "./prompts.ts"
 
 export const nano: Benchmark = {
   name: "nano",

@@ -1,7 +1,8 @@
 /** OCRBench: reading text in 1000 images; points out of 1000 */
-import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
-import { shortAnswerPrompt } from "../prompts.ts"
+
 import { markTexts, textsFile } from "../scoring/markTexts.ts"
+import { type Benchmark, greedyGeneration } from "./Benchmark.ts"
+import { shortAnswerPrompt } from "./prompts.ts"
 
 export const ocrBench: Benchmark = {
   name: "OCRBench",

@@ -1,8 +1,9 @@
 /** ScienceQA_VAL: multiple choice on school science; accuracy */
-import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
-import { multipleChoicePrompt } from "../prompts.ts"
+
 import { markChoices } from "../scoring/markChoices.ts"
 import { accuracyFile } from "../scoring/ScoreFile.ts"
+import { type Benchmark, greedyGeneration } from "./Benchmark.ts"
+import { multipleChoicePrompt } from "./prompts.ts"
 
 export const scienceQaVal: Benchmark = {
   name: "ScienceQA_VAL",

@@ -1,8 +1,9 @@
 /** SEEDBench_IMG: multiple choice on scenes, instances and relations; accuracy */
-import { type Benchmark, greedyGeneration } from "../Benchmark.ts"
-import { multipleChoicePrompt } from "../prompts.ts"
+
 import { markChoices } from "../scoring/markChoices.ts"
 import { accuracyFile } from "../scoring/ScoreFile.ts"
+import { type Benchmark, greedyGeneration } from "./Benchmark.ts"
+import { multipleChoicePrompt } from "./prompts.ts"
 
 export const seedBenchImg: Benchmark = {
   name: "SEEDBench_IMG",

@@ -1,6 +1,6 @@
 /** Reading files by ranges and in pieces, with typed failures. */
 import { open } from "node:fs/promises"
-import { FileFailed } from "@speedq/formats/Errors"
+import { FileFailed } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 
 /** Runs a system call on `file`. What the system refuses is a FileFailed, anything else a defect. */

@@ -1,5 +1,5 @@
 /** The result of marking rows: one mark per row, and their summaries by split and category. */
-import { type Row, splitOf } from "../Row.ts"
+import { type Row, splitOf } from "../data/Row.ts"
 
 /** A summary of rows. */
 export interface Mark {

@@ -1,6 +1,7 @@
 /** The score files that VLMEvalKit writes beside the predictions, to the byte but for the order of splits, which it leaves to chance. */
+
+import { type Row, splitOf } from "../data/Row.ts"
 import { floatText } from "../internal/pythonNumber.ts"
-import { type Row, splitOf } from "../Row.ts"
 import { abbreviated, groupBy, type Marks, type RowMark } from "./Marks.ts"
 
 export interface ScoreFile {

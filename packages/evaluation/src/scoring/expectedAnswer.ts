@@ -1,6 +1,6 @@
 /** The answer that the data file expects. */
-import { UnscorableRow } from "../Benchmark.ts"
-import type { Row } from "../Row.ts"
+import { UnscorableRow } from "../benchmarks/Benchmark.ts"
+import type { Row } from "../data/Row.ts"
 
 /** The row's `answer` cell. Throws {@link UnscorableRow} where it is missing. */
 export const expectedAnswer = (row: Row): string => {

@@ -1,7 +1,7 @@
 /** Multiple choice, every row on its own. */
-import type { AnsweredRow } from "../Benchmark.ts"
+import type { AnsweredRow } from "../benchmarks/Benchmark.ts"
+import { optionsOf, type Row } from "../data/Row.ts"
 import { inferOption, type Matcher, type Options } from "../matching/inferOption.ts"
-import { optionsOf, type Row } from "../Row.ts"
 import { expectedAnswer } from "./expectedAnswer.ts"
 import { accuracy, type Marks, summarize } from "./Marks.ts"
 

@@ -1,7 +1,7 @@
 /** Circular evaluation: a question counts when the model is right under every rotation of its options. */
-import { type AnsweredRow, UnscorableRow } from "../Benchmark.ts"
+import { type AnsweredRow, UnscorableRow } from "../benchmarks/Benchmark.ts"
+import type { Row } from "../data/Row.ts"
 import { inferOption, type Matcher } from "../matching/inferOption.ts"
-import type { Row } from "../Row.ts"
 import { accuracy, type Marks, summarize } from "./Marks.ts"
 import { statedChoice } from "./markChoices.ts"
 

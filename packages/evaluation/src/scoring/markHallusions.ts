@@ -1,7 +1,7 @@
 /** HallusionBench: yes/no answers, right per question (aAcc), per figure (fAcc) and per question over figures (qAcc). */
-import { type AnsweredRow, UnscorableRow } from "../Benchmark.ts"
+import { type AnsweredRow, UnscorableRow } from "../benchmarks/Benchmark.ts"
+import type { Row } from "../data/Row.ts"
 import { extractYesNo } from "../matching/yesNo.ts"
-import type { Row } from "../Row.ts"
 import { expectedAnswer } from "./expectedAnswer.ts"
 import { groupBy, type Mark, type Marks, type RowMark, summarize } from "./Marks.ts"
 import { csvText, type ScoreFile } from "./ScoreFile.ts"

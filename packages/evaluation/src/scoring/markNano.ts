@@ -1,9 +1,9 @@
 /** nano's sets: choices by letter, yes/no by word, anything else by exact match. */
-import type { AnsweredRow } from "../Benchmark.ts"
+import type { AnsweredRow } from "../benchmarks/Benchmark.ts"
+import { optionsOf, type Row } from "../data/Row.ts"
 import { strip } from "../internal/pythonText.ts"
 import { inferOption, type Matcher } from "../matching/inferOption.ts"
 import { extractYesNo } from "../matching/yesNo.ts"
-import { optionsOf, type Row } from "../Row.ts"
 import { expectedAnswer } from "./expectedAnswer.ts"
 import { accuracy, type Marks, summarize } from "./Marks.ts"
 

@@ -1,9 +1,9 @@
 /** OCRBench: a point for every prediction that contains one of the expected texts. */
-import { type AnsweredRow, UnscorableRow } from "../Benchmark.ts"
+import { type AnsweredRow, UnscorableRow } from "../benchmarks/Benchmark.ts"
+import type { Row } from "../data/Row.ts"
 import { parseStringList } from "../internal/pythonLiteral.ts"
 import { floatText } from "../internal/pythonNumber.ts"
 import { formulaCategory, readsText } from "../matching/readsText.ts"
-import type { Row } from "../Row.ts"
 import { expectedAnswer } from "./expectedAnswer.ts"
 import { groupBy, type Mark, type Marks, type RowMark } from "./Marks.ts"
 import type { ScoreFile } from "./ScoreFile.ts"

@@ -1,5 +1,5 @@
 /** MMMU's rewriting of open questions as choices. */
-import { optionLetters, optionsOf, type Row } from "../Row.ts"
+import { optionLetters, optionsOf, type Row } from "../data/Row.ts"
 import type { Choice } from "./markChoices.ts"
 
 /**

@@ -2,8 +2,9 @@
  * The header of a safetensors file: u64 length N, then N bytes of JSON, then the tensors' bytes without holes.
  * { "__metadata__": { key: string }, name: { "dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end] } }, offsets from the end of the header.
  */
-import { type DType, dtypes, elementBytes, isDType, tensorBytes } from "../DType.ts"
+
 import { SafetensorsInvalid } from "../Errors.ts"
+import { type DType, dtypes, elementBytes, isDType, tensorBytes } from "../numbers/DType.ts"
 import { JsonCursor, JsonUnexpected } from "./JsonCursor.ts"
 
 /** Bytes of JSON past which a header is refused unread, as the official implementation does. */

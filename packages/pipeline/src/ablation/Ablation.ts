@@ -2,19 +2,19 @@
  * Several variants of one recipe, each with several seeds:
  * `{ "version": 1, "name": ..., "base": "nano-2bit.json", "seeds": [1, 2, 3], "variants": [{ "name": "CE only", "set": ["qat.loss.cakld=0"] }] }`.
  */
+import { withDefault } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Json } from "effect/Schema"
 import * as Schema from "effect/Schema"
-import { isJsonObject } from "../canonicalJson.ts"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
-import { withDefault } from "../options.ts"
-import { applyOverrides } from "../overrides.ts"
-import { decode } from "../recipeJson.ts"
-import type { AnyRecipe } from "../recipeValue.ts"
-import type { Registered } from "../Stage.ts"
-import { schemaProblems, strictly } from "../schemaProblems.ts"
-import { stagesInJson } from "../stageLabels.ts"
+import { isJsonObject } from "../json/canonicalJson.ts"
+import { schemaProblems, strictly } from "../json/schemaProblems.ts"
+import { applyOverrides } from "../recipe/overrides.ts"
+import { decode } from "../recipe/recipeJson.ts"
+import type { AnyRecipe } from "../recipe/recipeValue.ts"
+import { stagesInJson } from "../recipe/stageLabels.ts"
+import type { Registered } from "../stage/Stage.ts"
 
 const Changes = {
   /** Settings as on the command line, `qat.loss.cakld=0`; stages go by their names in the base recipe. */

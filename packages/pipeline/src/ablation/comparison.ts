@@ -1,37 +1,29 @@
 /** What an ablation found, as a table: variants, their scores over the seeds, and their differences from the first variant. */
-import type { Table, Text } from "../Report.ts"
-import { divergenceOf, type Evaluation } from "../stages/evaluate/Evaluation.ts"
+import type { Table, Text } from "../report/Report.ts"
 import { differsFromZero, type Estimate, estimate } from "./estimate.ts"
 
-/** What one run scored. */
-export interface Scored {
+/** What one run gave. */
+export interface Scored<Result> {
   readonly variant: string
   readonly seed: number
-  readonly evaluation: Evaluation
+  readonly result: Result
 }
 
-/** A number that every run has: its name, how it reads, and how it is written. */
-interface Measure {
+/** A number that every run has: its name, how it is read, and how it is written. */
+export interface Measure<Result> {
   readonly name: string
-  readonly of: (evaluation: Evaluation) => number | null
+  readonly of: (result: Result) => number | null
   readonly write: (value: number) => string
 }
 
-const measuresOf = ({ scores }: Evaluation): readonly Measure[] => [
-  ...scores.map(
-    ({ data }): Measure => ({
-      name: data,
-      of: (evaluation) => evaluation.scores.find((score) => score.data === data)?.overall ?? null,
-      write: (value) => value.toFixed(1)
-    })
-  ),
-  { name: "KL / token", of: divergenceOf, write: (value) => value.toPrecision(3) }
-]
-
-const valuesOf = (scored: readonly Scored[], variant: string, { of }: Measure): ReadonlyMap<number, number> =>
+const valuesOf = <Result>(
+  scored: readonly Scored<Result>[],
+  variant: string,
+  { of }: Measure<Result>
+): ReadonlyMap<number, number> =>
   new Map(
     scored.flatMap((run) => {
-      const value = run.variant === variant ? of(run.evaluation) : null
+      const value = run.variant === variant ? of(run.result) : null
       return value === null ? [] : [[run.seed, value] as const]
     })
   )
@@ -40,18 +32,18 @@ const estimateOf = (values: readonly number[]): Estimate | undefined =>
   values.length === 0 ? undefined : estimate(values)
 
 /** A variant's difference from the first one, taken seed by seed; undefined where no seed has both. */
-interface Difference {
+interface Difference<Result> {
   readonly variant: string
-  readonly measure: Measure
+  readonly measure: Measure<Result>
   readonly found: Estimate | undefined
 }
 
-const differencesOf = (
-  scored: readonly Scored[],
+const differencesOf = <Result>(
+  scored: readonly Scored<Result>[],
   first: string,
   others: readonly string[],
-  measures: readonly Measure[]
-): readonly Difference[] =>
+  measures: readonly Measure<Result>[]
+): readonly Difference<Result>[] =>
   others.flatMap((variant) =>
     measures.map((measure) => {
       const base = valuesOf(scored, first, measure)
@@ -63,19 +55,19 @@ const differencesOf = (
     })
   )
 
-const written = (found: Estimate | undefined, { write }: Measure, sign = ""): string => {
+const written = (found: Estimate | undefined, { write }: Pick<Measure<never>, "write">, sign = ""): string => {
   if (found === undefined) return ""
   const mean = `${found.mean > 0 ? sign : ""}${write(found.mean)}`
   return found.standardError === undefined ? mean : `${mean} ± ${write(found.standardError)}`
 }
 
 /** One row a variant: means over seeds with their standard errors, then its differences from the first one. */
-const comparisonTable = (
+const comparisonTable = <Result>(
   title: string,
   variants: readonly string[],
-  scored: readonly Scored[],
-  measures: readonly Measure[],
-  differences: readonly Difference[]
+  scored: readonly Scored<Result>[],
+  measures: readonly Measure<Result>[],
+  differences: readonly Difference<Result>[]
 ): typeof Table.Type => ({
   _tag: "Table",
   title,
@@ -97,8 +89,8 @@ const comparisonTable = (
 })
 
 /** Which differences are larger than chance explains, and which are not. */
-const separation = (first: string, differences: readonly Difference[]): typeof Text.Type => {
-  const listed = (chosen: readonly Difference[]) =>
+const separation = <Result>(first: string, differences: readonly Difference<Result>[]): typeof Text.Type => {
+  const listed = (chosen: readonly Difference<Result>[]) =>
     [...new Set(chosen.map(({ variant }) => variant))]
       .map((variant) => {
         const names = chosen.flatMap((each) => (each.variant === variant ? [each.measure.name] : []))
@@ -125,9 +117,13 @@ export interface Comparison {
 }
 
 /** Compares the variants with the first of them. */
-export const compare = (title: string, variants: readonly string[], scored: readonly Scored[]): Comparison => {
+export const compare = <Result>(
+  title: string,
+  variants: readonly string[],
+  scored: readonly Scored<Result>[],
+  measures: readonly Measure<Result>[]
+): Comparison => {
   const [first = "", ...others] = variants
-  const measures = scored[0] === undefined ? [] : measuresOf(scored[0].evaluation)
   const differences = differencesOf(scored, first, others, measures)
   return {
     table: comparisonTable(title, variants, scored, measures, differences),

@@ -1,7 +1,7 @@
 /** Which stages of recipes come to the same: same kind, same options, same inputs. */
 import { createHash } from "node:crypto"
-import { canonicalJson } from "../canonicalJson.ts"
-import type { AnyRecipe } from "../recipeValue.ts"
+import { canonicalJson } from "../json/canonicalJson.ts"
+import type { AnyRecipe } from "../recipe/recipeValue.ts"
 
 /** An id for every stage of a recipe; two recipes with the same seed and an id in common compute that stage once. */
 export const distinctStages = ({ stages }: AnyRecipe): readonly string[] => {

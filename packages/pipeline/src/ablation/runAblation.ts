@@ -3,28 +3,38 @@ import { AtomicFile } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
-import { OtherRuns } from "../Checkpoints.ts"
+import { OtherRuns } from "../checkpoints/Checkpoints.ts"
 import { RecipeInvalid } from "../Errors.ts"
-import { RunDirectory } from "../RunDirectory.ts"
+import { whileDoing } from "../files/storage.ts"
 import { renderReport } from "../report/renderReport.ts"
-import { run } from "../runRecipe.ts"
-import type { Evaluation } from "../stages/evaluate/Evaluation.ts"
-import { whileDoing } from "../storage.ts"
+import { RunDirectory } from "../run/RunDirectory.ts"
+import { run } from "../run/runRecipe.ts"
 import type { Ablation, AblationRun } from "./Ablation.ts"
-import { type Comparison, compare, type Scored } from "./comparison.ts"
+import { type Comparison, compare, type Measure, type Scored } from "./comparison.ts"
 
-export interface AblationOptions<E = never, R = never> {
+/** What the runs of an ablation are compared by. */
+export interface Judgement<Result> {
+  /** The result of a run, from what its last stage gave; undefined where that stage gives none. */
+  readonly resultOf: (output: unknown) => Result | undefined
+  /** The numbers to compare, named after the first run's result. */
+  readonly measuresOf: (result: Result) => readonly Measure<Result>[]
+  /** What a variant without a result has to do: "its last stage must be evaluate". */
+  readonly otherwise: string
+}
+
+export interface AblationOptions<Result, E = never, R = never> {
   readonly directory: string
   /** Begins anew: what earlier runs left in their directories is removed. */
   readonly fresh?: boolean
+  readonly judgement: Judgement<Result>
   /** Sinks for the events of each run. */
   readonly sinks: (run: AblationRun) => Layer.Layer<never, E, R>
   /** Called after each run. */
   readonly onRun?: (done: number, runs: number) => Effect.Effect<void>
 }
 
-export interface AblationResult {
-  readonly scored: readonly Scored[]
+export interface AblationResult<Result> {
+  readonly scored: readonly Scored<Result>[]
   readonly comparison: Comparison
   readonly report: string
 }
@@ -33,23 +43,19 @@ export interface AblationResult {
 export const runPlace = ({ variant, seed }: Pick<AblationRun, "variant" | "seed">): string =>
   `${variant.replaceAll(/[^\p{L}\p{N}._-]+/gu, "-")}/seed-${seed}`
 
-/** The last evaluation that a run's last stage gave. */
-const lastEvaluation = (output: unknown): Evaluation | undefined =>
-  (output as { readonly evaluations?: readonly Evaluation[] } | undefined)?.evaluations?.at(-1)
-
 /**
  * Runs an ablation, or continues it. A stage that several variants have in common is computed once a seed. Fails with what a
- * run fails with, and with RecipeInvalid for a variant that does not end with an evaluation.
+ * run fails with, and with RecipeInvalid for a variant without a result.
  */
-export const runAblation = Effect.fn("runAblation")(function* <E, R, E2, R2>(
+export const runAblation = Effect.fn("runAblation")(function* <Result, E, R, E2, R2>(
   { name, variants, seeds, runs }: Ablation<E, R>,
-  { directory, fresh = false, sinks, onRun = () => Effect.void }: AblationOptions<E2, R2>
+  { directory, fresh = false, judgement, sinks, onRun = () => Effect.void }: AblationOptions<Result, E2, R2>
 ) {
   const path = yield* Path.Path
   const places = runs.map((each) => path.resolve(directory, runPlace(each)))
   // All of them before the first run, which would copy stages from those that are still there.
   if (fresh) yield* Effect.forEach(places, (place) => Effect.scoped(Layer.build(RunDirectory.layer(place, { fresh }))))
-  const scored: Scored[] = []
+  const scored: Scored<Result>[] = []
   for (const [at, each] of runs.entries()) {
     const { variant, seed, recipe } = each
     const output = yield* run(recipe).pipe(
@@ -60,15 +66,16 @@ export const runAblation = Effect.fn("runAblation")(function* <E, R, E2, R2>(
         places.filter((place) => place !== places[at])
       )
     )
-    const evaluation = lastEvaluation(output)
-    if (evaluation === undefined) {
-      const problems = [{ path: `variant "${variant}"`, issue: "its last stage must be evaluate" }]
+    const result = judgement.resultOf(output)
+    if (result === undefined) {
+      const problems = [{ path: `variant "${variant}"`, issue: judgement.otherwise }]
       return yield* new RecipeInvalid({ problems })
     }
-    scored.push({ variant, seed, evaluation })
+    scored.push({ variant, seed, result })
     yield* onRun(at + 1, runs.length)
   }
-  const comparison = compare(name, variants, scored)
+  const measures = scored[0] === undefined ? [] : judgement.measuresOf(scored[0].result)
+  const comparison = compare(name, variants, scored, measures)
   const write = (file: string, text: string) =>
     whileDoing(
       "write the comparison",
@@ -84,6 +91,6 @@ export const runAblation = Effect.fn("runAblation")(function* <E, R, E2, R2>(
       chapters: [{ title: "Comparison", sections: [comparison.table, comparison.separation] }]
     })
   )
-  const result: AblationResult = { scored, comparison, report: path.resolve(directory, "report.html") }
+  const result: AblationResult<Result> = { scored, comparison, report: path.resolve(directory, "report.html") }
   return result
 })

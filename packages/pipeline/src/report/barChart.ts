@@ -1,8 +1,8 @@
 /** Groups of horizontal bars as inline SVG, one group a row, so that the long names of layers can be read. */
-import { formatNumber } from "../format.ts"
-import type { BarChart } from "../Report.ts"
+import { formatNumber } from "../text/format.ts"
 import { type Html, html } from "./html.ts"
 import { legend } from "./lineChart.ts"
+import type { BarChart } from "./Report.ts"
 import { isDrawable, scaleFor } from "./scale.ts"
 
 type Chart = typeof BarChart.Type

@@ -1,7 +1,7 @@
 /** Lines over a common axis as inline SVG. */
-import { formatNumber } from "../format.ts"
-import type { LineChart } from "../Report.ts"
+import { formatNumber } from "../text/format.ts"
 import { empty, type Html, html } from "./html.ts"
+import type { LineChart } from "./Report.ts"
 import { isDrawable, type Scale, scaleFor, tightScale } from "./scale.ts"
 
 type Chart = typeof LineChart.Type

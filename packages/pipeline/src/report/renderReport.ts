@@ -1,9 +1,9 @@
 /** A report as one HTML page: no script, no font, no image from elsewhere. */
-import { formatNumber } from "../format.ts"
-import type { Gallery, Report, Section, Table, Text } from "../Report.ts"
+import { formatNumber } from "../text/format.ts"
 import { renderBarChart } from "./barChart.ts"
 import { empty, Html, html } from "./html.ts"
 import { renderLineChart } from "./lineChart.ts"
+import type { Gallery, Report, Section, Table, Text } from "./Report.ts"
 import { style } from "./style.ts"
 
 export const renderReport = (report: Report): string => {

@@ -1,8 +1,8 @@
 /** The sections that every stage gets from its events: a curve for each number of its steps, and its layers. */
-import { formatBytes, formatNumber } from "../format.ts"
-import type { Section } from "../Report.ts"
-import { eventsOf, type LoggedEvent } from "../readEvents.ts"
-import { LayerQuantized, StepDone } from "../runEvents.ts"
+import { eventsOf, type LoggedEvent } from "../events/readEvents.ts"
+import { LayerQuantized, StepDone } from "../events/runEvents.ts"
+import { formatBytes, formatNumber } from "../text/format.ts"
+import type { Section } from "./Report.ts"
 
 type Point = readonly [number, number]
 

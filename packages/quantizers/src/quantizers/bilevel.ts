@@ -6,6 +6,7 @@
  *   second level   s' = origin + step c,  c in 0..15, step = (max s - min s) / 15, origin = min s
  *   weight         w' = s' (clamp(rne(w / s' + z), 0, 2^b - 1) - z)
  */
+import { withDefault } from "@speedq/formats"
 import {
   type BilevelAttributes,
   bilevelCodes,
@@ -19,9 +20,9 @@ import {
   transpose
 } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
-import { configure } from "../configure.ts"
-import { columnObstacle, groupSize, withDefault } from "../optionSchemas.ts"
-import type { QuantizedWeight, Quantizer, QuantizerChoice } from "../Quantizer.ts"
+import { configure } from "../quantizer/configure.ts"
+import { columnObstacle, groupSize } from "../quantizer/optionSchemas.ts"
+import type { QuantizedWeight, Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
 import { largestHalf, largestSingle } from "./largest.ts"
 import { fromStored } from "./wholeNumbers.ts"
 

@@ -4,6 +4,7 @@
  *
  *   s = 2 max|w| / 15,  w' = s (clamp(rne(w / s + 7), 0, 15) - 7)
  */
+import { withDefault } from "@speedq/formats"
 import {
   cast,
   gridCodes,
@@ -16,9 +17,9 @@ import {
   uniformParameters
 } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
-import { configure } from "../configure.ts"
-import { columnObstacle, groupSize, withDefault } from "../optionSchemas.ts"
-import type { Quantizer, QuantizerChoice } from "../Quantizer.ts"
+import { configure } from "../quantizer/configure.ts"
+import { columnObstacle, groupSize } from "../quantizer/optionSchemas.ts"
+import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
 import { largestHalf } from "./largest.ts"
 
 export const EmbeddingSym4Config = Schema.Struct({

@@ -4,6 +4,7 @@
  *
  *   s = (max w - min w) / (2^b - 1),  z = clamp(-rne(min w / s), 0, 2^b - 1),  w' = s (clamp(rha(w / s) + z, 0, 2^b - 1) - z)
  */
+import { withDefault } from "@speedq/formats"
 import {
   fakeQuantUniform,
   gridCodes,
@@ -13,9 +14,9 @@ import {
   uniformParameters
 } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
-import { configure } from "../configure.ts"
-import { columnObstacle, groupSize, withDefault } from "../optionSchemas.ts"
-import type { Quantizer, QuantizerChoice } from "../Quantizer.ts"
+import { configure } from "../quantizer/configure.ts"
+import { columnObstacle, groupSize } from "../quantizer/optionSchemas.ts"
+import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
 import { largestSingle } from "./largest.ts"
 import { fromStored, toStored } from "./wholeNumbers.ts"
 

@@ -4,11 +4,12 @@
  *
  *   s- = max(-min w, 0),  s+ = max(max w, 0),  w' = s level(w / s), s the scale of w's side
  */
+import { withDefault } from "@speedq/formats"
 import { codebookCodes, codebookDecode, codebookParameters, fakeQuantCodebook, scope } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
-import { configure } from "../configure.ts"
-import { columnObstacle, groupSize, withDefault } from "../optionSchemas.ts"
-import type { Quantizer, QuantizerChoice } from "../Quantizer.ts"
+import { configure } from "../quantizer/configure.ts"
+import { columnObstacle, groupSize } from "../quantizer/optionSchemas.ts"
+import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
 
 export const N2f3Config = Schema.Struct({ group: withDefault(groupSize, 64) })
 export type N2f3Config = typeof N2f3Config.Type

@@ -4,7 +4,7 @@
  */
 import { cast, scope } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
-import type { Quantizer, QuantizerChoice } from "../Quantizer.ts"
+import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
 
 /** No options: a record of nothing, as an empty struct would take anything. */
 export const NoneConfig = Schema.Record(Schema.String, Schema.Never)

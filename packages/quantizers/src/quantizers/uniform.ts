@@ -1,4 +1,5 @@
 /** One level of scales: codes of b bits in groups of g input columns, asymmetric or symmetric, rounded to nearest. */
+import { withDefault } from "@speedq/formats"
 import {
   adaroundScales,
   cast,
@@ -15,9 +16,9 @@ import {
   uniformStraightThrough
 } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
-import { configure } from "../configure.ts"
-import { columnObstacle, groupSize, withDefault } from "../optionSchemas.ts"
-import type { Quantizer, QuantizerChoice, StoredTensor } from "../Quantizer.ts"
+import { configure } from "../quantizer/configure.ts"
+import { columnObstacle, groupSize } from "../quantizer/optionSchemas.ts"
+import type { Quantizer, QuantizerChoice, StoredTensor } from "../quantizer/Quantizer.ts"
 import { largestHalf, largestSingle } from "./largest.ts"
 import { fromStored, toStored } from "./wholeNumbers.ts"
 

@@ -1,5 +1,4 @@
 /** The backward pass over a tape: gradients flow from outputs to variables, each freed as soon as it has been used. */
-
 import { add } from "../kernels/add/definition.ts"
 import { addInto } from "../kernels/addInto/definition.ts"
 import { scope, unscoped } from "../memory/scope.ts"

@@ -4,7 +4,7 @@ import type { DecodeImageError } from "../image/decodeImage.ts"
 import { jpegRoundTrip } from "../image/jpegRoundTrip.ts"
 import type { RgbImage } from "../image/RgbImage.ts"
 import type { Tiles } from "../image/tiling.ts"
-import { type RandomSource, uniformBetween } from "../RandomSource.ts"
+import { type RandomSource, uniformBetween } from "../model/RandomSource.ts"
 
 const lowestQuality = 75
 const highestQuality = 100

@@ -1,5 +1,5 @@
 /** Which frames of a video are shown to the model. */
-import { type RandomSource, uniformBelow } from "../RandomSource.ts"
+import { type RandomSource, uniformBelow } from "../model/RandomSource.ts"
 
 /** `rand` takes a random frame of each interval, `middle` the one in its middle. */
 export type FrameSampling = "rand" | "middle"

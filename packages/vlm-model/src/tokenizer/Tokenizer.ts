@@ -5,7 +5,6 @@
  * instead of after ("<img>" + U+0338 must become "<img" + U+226F, no token), it does not see the contraction "'" +
  * U+017F, it takes 850 MB for the Qwen2.5 vocabulary, and 11 s for a megabyte of one character.
  */
-
 import { BytePairMerges, type MergeRanks } from "./BytePairMerges.ts"
 import { byteCharacters, bytesToTokenText, tokenTextToBytes } from "./byteAlphabet.ts"
 import { PieceCache } from "./PieceCache.ts"

@@ -1,0 +1,126 @@
+/**
+ * Block-wise reconstruction (BRECQ, arXiv:2102.05426; AdaRound, arXiv:2004.10568; adaround.md 4): one iteration, and what it
+ * is measured by.
+ *
+ *   loss = mean over tokens of sum over channels of (y_q - y)^2 + lambda sum over weights of (1 - |2 h(alpha) - 1|^beta_t)
+ */
+import { add, type Parameters, Random, scope, squaredError, type Tensor, valueAndGrad } from "@speedq/tensors"
+import { NonFiniteReconstruction, NothingToRound } from "../Errors.ts"
+import type { LayerGrids } from "../rounding/LayerGrid.ts"
+import type { RoundingState } from "../rounding/RoundingState.ts"
+import { annealedExponent, isAnnealing } from "../rounding/schedule.ts"
+
+/** A block of the network as a function of the weights of its Linears. */
+export interface Block {
+  readonly name: string
+  /** Linears to be rounded, each on its grid. */
+  readonly grids: LayerGrids
+  /** Runs the block on inputs [B, ..., C] with the given weights [N, K] in place of its own. */
+  readonly forward: (weights: Parameters, inputs: Tensor) => Tensor
+}
+
+export interface ReconstructionOptions {
+  /** T; BRECQ uses 20000. */
+  readonly iterations: number
+  /** Samples of a mini-batch. */
+  readonly batch: number
+  readonly learningRate: number
+  /** lambda: weight of the rounding regularizer. */
+  readonly lambda: number
+  readonly warmup: number
+  readonly betaStart: number
+  readonly betaEnd: number
+}
+
+/** BRECQ's settings for weights (adaround.md 4). */
+export const brecqDefaults: ReconstructionOptions = {
+  iterations: 20_000,
+  batch: 32,
+  learningRate: 1e-3,
+  lambda: 0.01,
+  warmup: 0.2,
+  betaStart: 20,
+  betaEnd: 2
+}
+
+/** Adam's own settings (adaround.md 4). */
+const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+
+/** Inputs and full-precision targets of a mini-batch, [B, ..., C]; optional factor of each squared error. */
+export interface ReconstructionBatch {
+  readonly inputs: Tensor
+  readonly targets: Tensor
+  /** Fisher weighting: `fisherImportance`. */
+  readonly importance?: Tensor | undefined
+}
+
+/** Losses of an iteration, one element each. */
+export interface ReconstructionLosses {
+  readonly reconstruction: Tensor
+  /** Zero during warm-up. */
+  readonly rounding: Tensor | undefined
+}
+
+/** Factors of the squared errors out of the task loss's gradient at the block's output: (|g| + 1)^2. */
+export const fisherImportance = (gradient: Float32Array): Float32Array => gradient.map((g) => (Math.abs(g) + 1) ** 2)
+
+/** Squared error summed over the channels (last axis) and averaged over the rest. */
+const reconstructionError = (output: Tensor, { targets, importance }: ReconstructionBatch): Tensor =>
+  squaredError(output, targets, targets.shape.at(-1)! / Math.max(1, targets.size), importance)
+
+/** Draws the samples of the next mini-batch, without repetition, and the stream's state after it. */
+export const drawBatch = (state: RoundingState, samples: number, batch: number) => {
+  const random = Random.restore(state.random)
+  const chosen = random.permutation(samples).subarray(0, Math.min(batch, samples))
+  return { chosen, random: random.save() }
+}
+
+/**
+ * One Adam step on every alpha of the block: minimizes reconstruction + lambda sum(1 - |2 h(alpha) - 1|^beta_t).
+ * Alphas and moments are updated in place; the returned state has the next iteration number. Raises NothingToRound.
+ */
+export const roundingStep = (
+  block: Block,
+  state: RoundingState,
+  batch: ReconstructionBatch,
+  options: ReconstructionOptions
+): { readonly state: RoundingState; readonly losses: ReconstructionLosses } =>
+  scope(() => {
+    if (Object.keys(state.layers).length === 0) throw new NothingToRound(block.name)
+    const { iterations, warmup, betaStart, betaEnd, lambda, learningRate } = options
+    const t = state.iteration + 1
+    const annealing = { iterations, warmup, start: betaStart, end: betaEnd }
+    const penalized = isAnnealing(annealing, t)
+
+    const layers = Object.entries(state.layers)
+    const soft = Object.fromEntries(layers.map(([layer, { alpha }]) => [layer, block.grids[layer]!.soft(alpha)]))
+    const { value: reconstruction, gradients } = valueAndGrad((weights: Parameters) => ({
+      loss: reconstructionError(block.forward(weights, batch.inputs), batch),
+      auxiliary: undefined
+    }))(soft)
+
+    const penalty = { lambda: penalized ? lambda : 0, exponent: annealedExponent(annealing, t) }
+    const roundings = layers.map(([layer, rounding]) =>
+      block.grids[layer]!.step(rounding, gradients[layer]!, { ...penalty, ...adam, learningRate, step: t })
+    )
+    const losses = { reconstruction, rounding: penalized ? roundings.reduce(add) : undefined }
+    return { state: { ...state, iteration: t }, losses }
+  })
+
+/** The losses of the iteration that led to `state`, as numbers; releases them. Raises NonFiniteReconstruction. */
+export const readLosses = async (
+  block: Block,
+  { iteration }: RoundingState,
+  { reconstruction, rounding }: ReconstructionLosses
+): Promise<{ readonly reconstruction: number; readonly rounding: number }> => {
+  const numbers = { reconstruction: await reconstruction.item(), rounding: rounding ? await rounding.item() : 0 }
+  reconstruction.release()
+  rounding?.release()
+  const total = numbers.reconstruction + numbers.rounding
+  if (!Number.isFinite(total)) throw new NonFiniteReconstruction(block.name, iteration, total)
+  return numbers
+}
+
+/** Error of the block with the given weights on one batch, [1]: sum over channels, mean over the rest. */
+export const blockError = (block: Block, weights: Parameters, batch: ReconstructionBatch): Tensor =>
+  scope(() => reconstructionError(block.forward(weights, batch.inputs), batch))

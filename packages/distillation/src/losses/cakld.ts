@@ -1,0 +1,39 @@
+/**
+ * Confidence-aware Kullback-Leibler divergence (arXiv:2511.08914, stage 3; internvl3.md 6.10):
+ *
+ *   k = beta KL(student || teacher) + (1 - beta) KL(teacher || student),  beta the teacher's mean confidence
+ *
+ * A sure teacher is followed into its modes (reverse), an unsure one is covered (forward).
+ */
+import { add, klRows, scale } from "@speedq/tensors"
+import { TeacherMissing } from "../Errors.ts"
+import { labelledRows, predictingRows } from "../vocabulary/Labels.ts"
+import type { RowLoss } from "./RowLoss.ts"
+
+export interface CakldOptions {
+  /** beta in [0, 1]: share of the reverse divergence. */
+  readonly confidence: number
+  /** Logits are divided by it; the loss is not multiplied by its square. Default 1. */
+  readonly temperature?: number
+  /** "shifted": rows that predict a label. "unshifted": rows that carry one, as the reference does (quirk 1). */
+  readonly mask?: "shifted" | "unshifted"
+  /** "sum" over tokens and mean over the batch, as the recipe's ratio of KD to CE wants; or mean over tokens. */
+  readonly reduction?: "sum" | "mean"
+}
+
+const name = "kd"
+
+export const cakld = ({ confidence, temperature = 1, mask = "shifted", reduction = "sum" }: CakldOptions): RowLoss => ({
+  name,
+  needsTeacher: true,
+  rowWeights: (labels) => {
+    const rows = mask === "shifted" ? predictingRows(labels) : labelledRows(labels)
+    const weight = 1 / (reduction === "sum" ? labels.batch : rows.length)
+    return new Map(rows.map((row) => [row, weight]))
+  },
+  rows: ({ student, teacher, weights, gradient }) => {
+    if (teacher === undefined) throw new TeacherMissing(name)
+    const { forward, reverse } = klRows(student, teacher, weights, { beta: confidence, temperature }, gradient)
+    return add(scale(reverse, confidence), scale(forward, 1 - confidence))
+  }
+})

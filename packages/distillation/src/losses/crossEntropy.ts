@@ -1,0 +1,25 @@
+/**
+ * Cross entropy of the labels, optionally smoothed (internvl3.md 3.4, 6.10):
+ *
+ *   mean over labelled tokens of (1 - e) (-log p[label]) + e mean_v(-log p[v])
+ */
+import { crossEntropyRows } from "@speedq/tensors"
+import { predictingRows } from "../vocabulary/Labels.ts"
+import type { RowLoss } from "./RowLoss.ts"
+
+export interface CrossEntropyOptions {
+  /** Share e of the target spread over the vocabulary; 0.1 in stage 3, 0 for plain cross entropy. */
+  readonly labelSmoothing?: number
+}
+
+/** Nothing labelled: 0 with gradient 0. */
+export const crossEntropy = ({ labelSmoothing = 0 }: CrossEntropyOptions = {}): RowLoss => ({
+  name: "ce",
+  needsTeacher: false,
+  rowWeights: (labels) => {
+    const rows = predictingRows(labels)
+    return new Map(rows.map((row) => [row, 1 / rows.length]))
+  },
+  rows: ({ student, labels, weights, gradient }) =>
+    crossEntropyRows(student, labels, weights, { smoothing: labelSmoothing }, gradient)
+})

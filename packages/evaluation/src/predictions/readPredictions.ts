@@ -1,0 +1,122 @@
+/** Reading predictions files as pandas would: numbers printed as Python does, missing predictions become `nan`. */
+import { readFile } from "node:fs/promises"
+import * as Effect from "effect/Effect"
+import { readXlsx } from "hucre/xlsx"
+import { ColumnMissing, RowInvalid, TableInvalid } from "../Errors.ts"
+import { attempt } from "../internal/files.ts"
+import { jsonTable, numberMark } from "../internal/jsonRecords.ts"
+import { typeColumn } from "../internal/pandasColumn.ts"
+import { floatText } from "../internal/pythonNumber.ts"
+import { readRawTable } from "../internal/rawTable.ts"
+import type { Prediction } from "../scoring/Score.ts"
+import { predictionFormatOf } from "./writePredictions.ts"
+
+/** Two columns of a table, cell by cell. */
+interface Columns {
+  readonly names: readonly string[]
+  readonly column: (name: string) => readonly (string | undefined)[] | undefined
+}
+
+/** Text cells, typed column by column; names are lower-cased unless they are single capital letters. */
+const typed = (names: readonly string[], cellsOf: (column: number) => readonly string[]): Columns => {
+  const normal = names.map((name) => (/^[A-Z]$/.test(name) ? name : name.toLowerCase()))
+  return {
+    names: normal,
+    column: (name) => {
+      const at = normal.indexOf(name)
+      return at < 0 ? undefined : typeColumn(cellsOf(at)).cells
+    }
+  }
+}
+
+const fromTsv = (file: string) =>
+  readRawTable(file, { maxCell: 2 ** 26, maxImageCell: 2 ** 30 }).pipe(
+    Effect.map(({ header, columns }) => typed(header, (column) => columns[column]!))
+  )
+
+// openpyxl leaves "_x000D_" as it is, where the library decodes it; pandas sees the escape.
+const escapeControls = (text: string): string =>
+  text.replace(
+    /[\0-\x08\x0b-\x1f]/g,
+    (control) => `_x${control.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}_`
+  )
+
+const sheetText = (value: unknown): string => {
+  if (value === null || value === undefined) return ""
+  if (typeof value === "string") return escapeControls(value)
+  if (typeof value === "boolean") return value ? "True" : "False"
+  // pandas makes whole floats of a sheet integers.
+  if (typeof value === "number") return Number.isInteger(value) ? BigInt(value).toString() : floatText(value)
+  throw new SyntaxError(`a cell holds ${value instanceof Date ? "a date" : "neither text nor a number"}`)
+}
+
+const fromXlsx = Effect.fnUntraced(function* (file: string) {
+  const bytes = yield* attempt(file, "read", () => readFile(file))
+  const invalid = (error: unknown) =>
+    new TableInvalid({ file, reason: `not an xlsx sheet that can be read: ${(error as Error).message}` })
+  const book = yield* Effect.tryPromise({ try: () => readXlsx(bytes), catch: invalid })
+  const rows = yield* Effect.try({
+    try: () => (book.sheets[0]?.rows ?? []).map((row) => row.map(sheetText)),
+    catch: invalid
+  })
+  while (rows.length > 0 && rows.at(-1)!.every((cell) => cell === "")) rows.pop()
+  const header = rows[0]
+  if (header === undefined) return yield* new TableInvalid({ file, reason: "the first sheet is empty" })
+  return typed(header, (column) => rows.slice(1).map((row) => row[column] ?? ""))
+})
+
+const jsonText = (value: unknown): string | undefined => {
+  if (typeof value === "string") {
+    if (!value.startsWith(numberMark)) return value
+    const number = value.slice(numberMark.length)
+    return /^-?\d+$/.test(number) ? number : floatText(Number(number))
+  }
+  if (value === undefined) return undefined
+  if (value === null) return "None"
+  if (typeof value === "boolean") return value ? "True" : "False"
+  return JSON.stringify(value)
+}
+
+/** JSON keeps its types: nothing is read again as a number or as missing. */
+const fromJson = Effect.fnUntraced(function* (file: string) {
+  const bytes = yield* attempt(file, "read", () => readFile(file))
+  const table = yield* Effect.try({
+    try: () => jsonTable(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
+    catch: (error) => new TableInvalid({ file, reason: `not a table in JSON: ${(error as Error).message}` })
+  })
+  const names = table.columns.map((name) => name.toLowerCase())
+  const columns: Columns = {
+    names,
+    column: (name) => {
+      const at = names.indexOf(name)
+      return at < 0 ? undefined : table.rows.map((row) => jsonText(row[at]))
+    }
+  }
+  return columns
+})
+
+const readers = { xlsx: fromXlsx, tsv: fromTsv, json: fromJson }
+
+/**
+ * Reads index and prediction of every row of an xlsx, tsv or json file.
+ *
+ * Fails with FileFailed, TableInvalid (another ending, or not what the ending says), ColumnMissing, and RowInvalid (a row
+ * without an index, or one that TSV cannot cut into cells).
+ */
+export const readPredictions = Effect.fn("evaluation.readPredictions")(function* (file: string) {
+  const format = yield* predictionFormatOf(file)
+  const table = yield* readers[format](file)
+  const columnOf = (column: string) => {
+    const cells = table.column(column)
+    const missing = new ColumnMissing({ file, column, neededBy: "scoring", columns: table.names })
+    return cells === undefined ? Effect.fail(missing) : Effect.succeed(cells)
+  }
+  const [indexes, texts] = [yield* columnOf("index"), yield* columnOf("prediction")]
+  const predictions: Prediction[] = []
+  for (const [i, index] of indexes.entries()) {
+    if (index === undefined)
+      return yield* new RowInvalid({ file, row: i + 1, column: "index", reason: "the cell is missing" })
+    predictions.push({ index, prediction: texts[i] ?? "nan" })
+  }
+  return predictions as readonly Prediction[]
+})

@@ -1,0 +1,157 @@
+/** Evaluating a model on a benchmark: asking row by row, keeping every answer, then predictions file and score. */
+import { join } from "node:path"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { type Benchmark, tilesPerImage } from "../benchmarks/Benchmark.ts"
+import { withImageMarks } from "../benchmarks/prompts.ts"
+import { type DataFile, type DataRow, type ReadOptions, readDataFile } from "../data/DataFile.ts"
+import { type RowImageOptions, rowImages } from "../data/rowImages.ts"
+import { NameInvalid, RowNotAnswered } from "../Errors.ts"
+import type { Matcher } from "../matching/inferOption.ts"
+import { readPredictions } from "../predictions/readPredictions.ts"
+import { type PredictionFormat, writePredictions } from "../predictions/writePredictions.ts"
+import { type Score, scoreWithMarks } from "../scoring/Score.ts"
+import { type ScoreFiles, writeScore } from "../scoring/writeScore.ts"
+import { Answerer, type AnswerRequest } from "./Answerer.ts"
+import { type Journal, openJournal } from "./Journal.ts"
+import type { Progress } from "./Progress.ts"
+
+export interface EvaluateOptions extends RowImageOptions, Omit<ReadOptions, "purpose"> {
+  /** The TSV file. */
+  readonly data: string
+  /** Directory for journal, predictions and score; made when it is not there. */
+  readonly out: string
+  /** Name of the model in file names: `{name}_{benchmark}.xlsx`. */
+  readonly name: string
+  readonly format?: PredictionFormat
+  readonly matcher?: Matcher
+  /** Ask only so many rows, the first of the file. */
+  readonly limit?: number
+  /** How many rows are asked at the same time; 1 unless the model can do several. */
+  readonly concurrency?: number
+  readonly onProgress?: (progress: Progress) => Effect.Effect<void>
+}
+
+export interface Evaluated extends ScoreFiles {
+  readonly score: Score
+  readonly predictionsFile: string
+  readonly journalFile: string
+  /** Whether the data file is the published one; undefined for a benchmark without one. */
+  readonly published: boolean | undefined
+}
+
+/** Whether the file is the one that the benchmark's origin publishes; undefined for a benchmark without an origin. */
+export const isPublished = (benchmark: Benchmark, data: DataFile): boolean | undefined =>
+  benchmark.origin === undefined ? undefined : data.md5 === benchmark.origin.md5
+
+const silent = (_: Progress): Effect.Effect<void> => Effect.void
+
+/** What is asked about a row. Fails with FileFailed and RowInvalid where its images cannot be read. */
+export const requestOf = Effect.fnUntraced(function* (
+  benchmark: Benchmark,
+  data: DataFile,
+  row: DataRow,
+  options: RowImageOptions = {}
+) {
+  const images = yield* rowImages(data, row, options)
+  const request: AnswerRequest = {
+    index: row.index,
+    images,
+    prompt: withImageMarks(benchmark.prompt(row), images.length),
+    maxTiles: tilesPerImage(benchmark, images.length),
+    upscaleFirst2x: benchmark.upscaleFirst2x,
+    generation: benchmark.generation
+  }
+  return request
+})
+
+/** Asks the rows that the journal does not have yet; gives all answers. */
+const answerRows = Effect.fnUntraced(function* (
+  benchmark: Benchmark,
+  data: DataFile,
+  rows: readonly DataRow[],
+  journal: Journal,
+  journalFile: string,
+  options: EvaluateOptions
+) {
+  const { answer } = yield* Answerer
+  const tell = options.onProgress ?? silent
+  const answers = new Map(journal.answered)
+  const open = rows.filter((row) => !answers.has(row.index))
+  const begun = yield* Clock.currentTimeMillis
+  let done = rows.length - open.length
+  const ask = Effect.fnUntraced(function* (row: DataRow) {
+    const request = yield* requestOf(benchmark, data, row, options)
+    const failed = (error: { readonly reason: string }) =>
+      new RowNotAnswered({
+        file: data.file,
+        row: row.row,
+        index: row.index,
+        reason: error.reason,
+        journal: journalFile
+      })
+    const prediction = yield* Effect.mapError(answer(request), failed)
+    yield* journal.append(row.index, prediction)
+    answers.set(row.index, prediction)
+    done++
+    const elapsed = (yield* Clock.currentTimeMillis) - begun
+    const left = (elapsed / (done - (rows.length - open.length))) * (rows.length - done)
+    yield* tell({ _tag: "Answered", index: row.index, done, total: rows.length, elapsed, left })
+  })
+  yield* Effect.forEach(open, ask, { concurrency: options.concurrency ?? 1, discard: true })
+  return answers as ReadonlyMap<string, string>
+})
+
+const settingsOf = (
+  { maxTiles, upscaleFirst2x, generation }: Benchmark,
+  { imageStore = "lossless" }: EvaluateOptions
+): string => JSON.stringify({ maxTiles, upscaleFirst2x, generation, imageStore })
+
+/**
+ * Evaluates the {@link Answerer} on a benchmark.
+ *
+ * Every answer is in the journal as soon as it is there: a run that was stopped, however, continues with the rows that are
+ * left. The score is that of the predictions file as pandas would read it back, so `score` of that file gives the same.
+ *
+ * Fails with what {@link readDataFile}, {@link openJournal}, {@link rowImages}, {@link writePredictions} and {@link score}
+ * fail with, and with RowNotAnswered and NameInvalid.
+ */
+export const evaluate = Effect.fn("evaluation.evaluate")(function* (benchmark: Benchmark, options: EvaluateOptions) {
+  const tell = options.onProgress ?? silent
+  if (!/^[^/\\\0]+$/.test(options.name)) {
+    return yield* new NameInvalid({ text: options.name })
+  }
+  const stem = join(options.out, `${options.name}_${benchmark.name}`)
+  const [predictionsFile, journalFile] = [`${stem}.${options.format ?? "xlsx"}`, `${stem}.journal.jsonl`]
+  const { model } = yield* Answerer
+  const data = yield* readDataFile(options.data, benchmark, { ...options, purpose: "ask" })
+  const published = isPublished(benchmark, data)
+  if (published !== undefined) {
+    const { url, md5 } = benchmark.origin!
+    const found = { file: data.file, md5: data.md5, url }
+    yield* tell(
+      published ? { _tag: "PublishedFile", ...found } : { _tag: "NotThePublishedFile", ...found, published: md5 }
+    )
+  }
+  const rows = data.rows.slice(0, options.limit ?? data.rows.length)
+  const key = { benchmark: benchmark.name, data: data.sha256, model, settings: settingsOf(benchmark, options) }
+  const answers = yield* Effect.scoped(
+    Effect.gen(function* () {
+      const journal = yield* openJournal(journalFile, key)
+      const answered = rows.filter((row) => journal.answered.has(row.index)).length
+      yield* tell({ _tag: "Started", benchmark: benchmark.name, rows: rows.length, answered, dropped: data.dropped })
+      return yield* answerRows(benchmark, data, rows, journal, journalFile, options)
+    })
+  )
+  const cells = yield* writePredictions(predictionsFile, data, rows, answers)
+  if (cells.length > 0) yield* tell({ _tag: "CellsCut", file: predictionsFile, cells })
+  yield* tell({ _tag: "Written", file: predictionsFile })
+  const scored = yield* scoreWithMarks(benchmark, data.rows, yield* readPredictions(predictionsFile), {
+    file: predictionsFile,
+    dataFile: data.file,
+    ...(options.matcher === undefined ? {} : { matcher: options.matcher })
+  })
+  const files = yield* writeScore(benchmark, stem, scored)
+  const evaluated: Evaluated = { score: scored.score, predictionsFile, ...files, journalFile, published }
+  return evaluated
+})

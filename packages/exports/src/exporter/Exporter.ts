@@ -1,0 +1,61 @@
+/**
+ * What an export format is: a name, options, and how it writes a model. Ours and those from outside are values of this one
+ * interface (design: a new format is one file and one line in exporter/registry.ts, or an extension of the run).
+ */
+import type * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
+import type { ExportNotWritten } from "../Errors.ts"
+import type { DeployedModel } from "../model/deployedModel.ts"
+import type { SourceModel } from "../model/SourceModel.ts"
+
+/** What a plan knows of a model before any work. */
+export interface ModelFacts {
+  readonly parameters: number
+  /** Bytes of the checkpoint that the run starts from. */
+  readonly checkpointBytes: number
+}
+
+/** A model to be written. */
+export interface ModelToExport {
+  /** The model that the run started from: names, shapes, tokenizer, config. */
+  readonly source: SourceModel
+  /** Its weights as they are shipped. */
+  readonly deployed: DeployedModel
+  /** A directory that exists. Everything that is written goes below it. */
+  readonly directory: string
+}
+
+/** What a format wrote. */
+export interface Written {
+  /** Names of files, relative to the directory. */
+  readonly files: readonly string[]
+  /** Bytes of the weights. */
+  readonly bytes: number
+  /** Largest difference of a number that loads differently from what the run computes with; 0 is exact. */
+  readonly maxAbsErr: number
+  /** Layers that this format cannot hold as they are quantized, and that it holds dequantized. */
+  readonly layersFallenBack: readonly string[]
+}
+
+export interface Exporter<C extends object = object> {
+  /** What recipes and `--format` call it. */
+  readonly id: string
+  /** Raised when the same model is written differently. */
+  readonly version: number
+  /** One sentence for help and plans. */
+  readonly description: string
+  /** Options; the encoded side is JSON. */
+  readonly Config: Schema.Codec<C, unknown>
+  /** Name of the directory below `model/` of a run; configurations that may stand beside each other differ. */
+  directoryName(config: C): string
+  /** At most so many bytes are written. */
+  bytes(config: C, model: ModelFacts): number
+  /** Writes the model. The caller owns model and directory. */
+  write(config: C, model: ModelToExport): Effect.Effect<Written, ExportNotWritten>
+}
+
+/** An exporter with its options. */
+export interface ExportChoice<C extends object = object> {
+  readonly exporter: Exporter<C>
+  readonly config: C
+}

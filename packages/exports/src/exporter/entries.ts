@@ -1,0 +1,65 @@
+/** The tensors of an exported model, each made when its turn to be written comes. */
+import type { Safetensors, TensorStore } from "@speedq/formats"
+import { cast, noGrad, type Shape, sizeOf, type Tensor } from "@speedq/tensors"
+import { modelTensors } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import type { DeployedModel, Rest } from "../model/deployedModel.ts"
+import type { SourceModel } from "../model/SourceModel.ts"
+
+export interface Entries {
+  readonly sources: readonly Safetensors.TensorSource[]
+  readonly metadata: Readonly<Record<string, string>>
+  /** Largest difference of a number as written; known when everything is. */
+  readonly maxAbsErr: () => number
+}
+
+export const fileDtype = { bf16: "BF16", f16: "F16", f32: "F32" } as const
+
+/** Largest difference between two tensors of f32. */
+const differenceOf = async (a: Tensor, b: Tensor): Promise<number> => {
+  const [before, after] = [await a.read(), await b.read()]
+  let largest = 0
+  for (let i = 0; i < before.length; i++) largest = Math.max(largest, Math.abs(before[i]! - after[i]!))
+  return largest
+}
+
+/** The tensor's bytes in another format, and the largest difference that makes. Releases the tensor. */
+export const writtenAs = async (tensor: Tensor, dtype: Rest): Promise<{ bytes: Uint8Array; difference: number }> => {
+  const [written, before, after] = noGrad(() => {
+    const converted = tensor.dtype === dtype ? tensor.alias() : cast(tensor, dtype)
+    return [converted, cast(tensor, "f32"), cast(converted, "f32")] as const
+  })
+  const difference = await differenceOf(before, after)
+  const bytes = Uint8Array.from(await written.backend.read(written.storage.handle))
+  for (const each of [tensor, written, before, after]) each.release()
+  return { bytes, difference }
+}
+
+/** What entries are made of. */
+export interface ExportParts {
+  readonly source: SourceModel
+  /** The checkpoint that the source was loaded from, where something of it is written as it was stored. */
+  readonly store: TensorStore | undefined
+  readonly deployed: DeployedModel
+}
+
+const isResized = ({ weights }: SourceModel, parameter: string, shape: Shape): boolean =>
+  sizeOf(weights[parameter]!.shape) !== sizeOf(shape)
+
+/** Whether a parameter was resized for another tile size when it was loaded, as positions are. */
+export const hasResized = (source: SourceModel): boolean =>
+  [...modelTensors(source.directory.config)].some(([parameter, shape]) => isResized(source, parameter, shape))
+
+/** What was resized is written as the checkpoint has it; undefined for everything else. */
+export const asStored = (
+  { source, store }: ExportParts,
+  parameter: string,
+  shape: Shape,
+  name: string
+): Safetensors.TensorSource | undefined => {
+  if (store === undefined || !isResized(source, parameter, shape)) return undefined
+  // A packed container has the parameter's own name, whatever its model calls it elsewhere.
+  const stored = [...(source.stored.get(parameter) ?? []), parameter].find((known) => store.tensors.has(known))!
+  const { dtype } = store.tensors.get(stored)!
+  return { name, dtype, shape, data: Effect.sync(() => store.read(stored)) }
+}

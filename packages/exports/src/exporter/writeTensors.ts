@@ -1,0 +1,24 @@
+/** Writes the tensors of an export as one safetensors file. */
+import { join } from "node:path"
+import { Safetensors } from "@speedq/formats"
+import * as Effect from "effect/Effect"
+import { ExportNotWritten } from "../Errors.ts"
+import type { ModelToExport } from "./Exporter.ts"
+import { type Entries, type ExportParts, hasResized } from "./entries.ts"
+
+export const tensorsName = "model.safetensors"
+
+/** Writes what `entriesOf` makes of the model; the checkpoint is open where something is written as it was stored. */
+export const writeTensors = Effect.fnUntraced(
+  function* ({ source, deployed, directory }: ModelToExport, entriesOf: (parts: ExportParts) => Entries) {
+    const store = hasResized(source) ? (yield* Safetensors.openModel(source.directory.directory)).store : undefined
+    const { sources, metadata, maxAbsErr } = entriesOf({ source, store, deployed })
+    const { bytes } = yield* Safetensors.write(join(directory, tensorsName), sources, { metadata })
+    return { bytes, maxAbsErr: maxAbsErr() }
+  },
+  (self, { directory }) =>
+    self.pipe(
+      Effect.scoped,
+      Effect.mapError((cause) => new ExportNotWritten({ directory, cause }))
+    )
+)

@@ -1,0 +1,53 @@
+/** The tensors of a fake-quant export: dequantized weights under the names that the checkpoint had. */
+import type { Safetensors } from "@speedq/formats"
+import { noGrad, type Shape, type Tensor } from "@speedq/tensors"
+import { modelTensors } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import { asStored, type Entries, type ExportParts, fileDtype, writtenAs } from "../exporter/entries.ts"
+import type { Rest } from "../model/deployedModel.ts"
+
+interface Part {
+  readonly name: string
+  readonly shape: Shape
+  /** Which of `parts` equal runs of rows this is. */
+  readonly part: number
+  readonly parts: number
+}
+
+/** Rows [part / parts, (part + 1) / parts) of a parameter under the names that the source stores it by. */
+const partsOf = (names: readonly string[], [rows = 1, ...rest]: Shape): readonly Part[] =>
+  names.length === 1
+    ? [{ name: names[0]!, shape: [rows, ...rest], part: 0, parts: 1 }]
+    : names.map((name, part) => ({ name, shape: [rows / names.length, ...rest], part, parts: names.length }))
+
+/** What a parameter that is not quantized is written in: f32 has no bit for numbers of 16 bits to gain. */
+const plainDtype = (tensor: Tensor, dtype: Rest): Rest =>
+  dtype === "f32" && tensor.dtype !== "f32" ? (tensor.dtype as Rest) : dtype
+
+/**
+ * Dequantized weights under the names of the checkpoint that the run started from, in `dtype`; but matrices of 16 bits stay
+ * in those where `dtype` is f32, so that they are loaded, and multiplied, as those of the packed form are.
+ */
+export const fakeQuantEntries = (exported: ExportParts, dtype: Rest): Entries => {
+  const { source, deployed } = exported
+  let largest = 0
+  const sources = [...modelTensors(source.directory.config)].flatMap(([parameter, shape]) => {
+    const weight = deployed.packed.get(parameter)
+    const written = weight ? dtype : plainDtype(deployed.others[parameter]!, dtype)
+    return partsOf(source.stored.get(parameter) ?? [parameter], shape).map(
+      ({ name, shape: own, part, parts }): Safetensors.TensorSource =>
+        asStored(exported, parameter, shape, name) ?? {
+          name,
+          dtype: fileDtype[written],
+          shape: own,
+          data: Effect.promise(async () => {
+            const tensor = weight ? noGrad(() => weight.unpack()) : deployed.others[parameter]!.alias()
+            const { bytes, difference } = await writtenAs(tensor, written)
+            largest = Math.max(largest, difference)
+            return bytes.subarray((part * bytes.length) / parts, ((part + 1) * bytes.length) / parts)
+          })
+        }
+    )
+  })
+  return { sources, metadata: { format: "pt" }, maxAbsErr: () => largest }
+}

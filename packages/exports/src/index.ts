@@ -1,0 +1,26 @@
+/** A quantized model on disk: what it is made of, the formats it is written in, and how the packed one is read again. */
+export { ExportNotWritten, ExportOptionsInvalid, UnknownExporter } from "./Errors.ts"
+export { companionsOf, copyCompanions, descriptionName } from "./exporter/companions.ts"
+export { allFilesOf, filesOf } from "./exporter/directoryFiles.ts"
+export type { ExportChoice, Exporter, ModelFacts, ModelToExport, Written } from "./exporter/Exporter.ts"
+export type { Entries, ExportParts } from "./exporter/entries.ts"
+export { decodeExport, exporters } from "./exporter/registry.ts"
+export { Exported, type ExportRequest, writeExport } from "./exporter/writeExport.ts"
+export { tensorsName, writeTensors } from "./exporter/writeTensors.ts"
+export { FakeQuantConfig, fakeQuantExporter } from "./fakeQuant/fakeQuant.ts"
+export { clampedWeight } from "./model/clampedWeight.ts"
+export {
+  type DeployedModel,
+  type DeployOptions,
+  deployModel,
+  type LanguageModel,
+  type ModelParts,
+  modelSize,
+  Rest
+} from "./model/deployedModel.ts"
+export { packNearest } from "./model/packNearest.ts"
+export { releasePacked, releaseParameters } from "./model/releases.ts"
+export type { SourceModel } from "./model/SourceModel.ts"
+export { PackedConfig, packedExporter } from "./packed/packed.ts"
+export { packedWeights, unpackAll } from "./packed/packedWeights.ts"
+export { type PackedModel, readPackedModel } from "./packed/readPackedModel.ts"

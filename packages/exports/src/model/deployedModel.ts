@@ -1,0 +1,120 @@
+/** A model as it will be shipped: quantized weights in packed form, everything else in 16 bits. */
+import { withDefault } from "@speedq/formats"
+import type { PackedWeight, PackedWeights, QuantizerChoice } from "@speedq/quantizers"
+import { cast, noGrad, type Parameters, scope, sizeOf, type Tensor } from "@speedq/tensors"
+import * as Schema from "effect/Schema"
+import { clampedWeight } from "./clampedWeight.ts"
+import { packNearest } from "./packNearest.ts"
+import type { SourceModel } from "./SourceModel.ts"
+
+/** Numbers of what is not quantized: bf16 as released models have them, f16, or f32. */
+export const Rest = withDefault(Schema.Literals(["bf16", "f16", "f32"]), "bf16")
+export type Rest = typeof Rest.Type
+
+/** A language model trained under quantization: full-precision parameters, and what each weight is quantized with. */
+export interface LanguageModel {
+  /** Trained parameters by name, f32; embedding and head are not among them. */
+  readonly parameters: Parameters
+  /** Quantizer of each weight, embedding and head included, by parameter name; the others stay as they are. */
+  readonly choices: ReadonlyMap<string, QuantizerChoice>
+}
+
+/** Artefacts that replace parts of the source model; without one, that part stays the original. */
+export interface ModelParts {
+  readonly quantizedVision?: PackedWeights | undefined
+  readonly projector?: Parameters | undefined
+  readonly quantizedLanguage?: LanguageModel | undefined
+  /** Ranges (`LAYER.min`, `LAYER.max`) that weights are clamped to before they are rounded to nearest; trained ones are not. */
+  readonly clipping?: Parameters | undefined
+}
+
+export interface DeployOptions {
+  readonly rest: Rest
+  /** Quantizers, to nearest, by parameter name, for what no stage has quantized. */
+  readonly nearest?: ReadonlyMap<string, QuantizerChoice>
+}
+
+/** The bits of its numbers are final: every evaluation and every export of it computes the same. */
+export interface DeployedModel {
+  /** By parameter name. */
+  readonly packed: PackedWeights
+  /** All other parameters, their numbers rounded to `restBits`; matrices held in those, or as the source model holds them. */
+  readonly others: Parameters
+  readonly restBits: 16 | 32
+  /** What numbers that are still in f32, but rounded, are written in. */
+  readonly rest: Rest
+  /** Releases what this made, not what it was given. */
+  readonly release: () => void
+}
+
+/**
+ * Rounds numbers of f32 tensors to 16 bits. Matrices stay in them, all others are widened again, as in a model that was
+ * loaded: a product with 16-bit weights may sum in another order, and an export must compute what the run did.
+ */
+const rounded = (tensor: Tensor, rest: Rest): Tensor => {
+  if (rest === "f32" || tensor.dtype !== "f32") return tensor.alias()
+  const isMatrix = tensor.shape.length === 2
+  return noGrad(() => scope(() => (isMatrix ? cast(tensor, rest) : cast(cast(tensor, rest), "f32"))))
+}
+
+const isStoredIn32Bits = (weights: Parameters): boolean =>
+  Object.values(weights).some(({ dtype, shape }) => shape.length === 2 && dtype === "f32")
+
+/** Clamps one weight, where there are ranges for it, and rounds it to nearest. */
+const packClamped = async (name: string, choice: QuantizerChoice, weight: Tensor, ranges: Parameters | undefined) => {
+  const clamped = noGrad(() => scope(() => clampedWeight(name, cast(weight, "f32"), ranges)))
+  try {
+    return await packNearest(choice, clamped ?? weight)
+  } finally {
+    clamped?.release()
+  }
+}
+
+/**
+ * Puts the parts together and quantizes what they leave open: weights by the choices of the language model, then by
+ * `nearest`. A model of which nothing is quantized is the source model itself.
+ */
+export const deployModel = async (
+  source: SourceModel,
+  { quantizedVision, projector, quantizedLanguage, clipping }: ModelParts,
+  { rest, nearest = new Map() }: DeployOptions
+): Promise<DeployedModel> => {
+  const parameters: Parameters = { ...source.weights, ...projector, ...quantizedLanguage?.parameters }
+  const isTrained = (name: string) => quantizedLanguage?.choices.has(name) ?? false
+  const choices = new Map([...nearest, ...(quantizedLanguage?.choices ?? [])])
+  const packed = new Map<string, PackedWeight>(quantizedVision)
+  const made: { readonly release: () => void }[] = []
+  const release = () => {
+    for (const each of made) each.release()
+  }
+  try {
+    for (const [name, choice] of choices) {
+      if (packed.has(name)) continue
+      const weight = await packClamped(name, choice, parameters[name]!, isTrained(name) ? undefined : clipping)
+      packed.set(name, weight)
+      made.push(weight)
+    }
+    const plain = Object.entries(parameters).filter(([name]) => !packed.has(name))
+    const kept: Rest = packed.size === 0 ? "f32" : rest
+    const others = Object.fromEntries(plain.map(([name, tensor]) => [name, rounded(tensor, kept)]))
+    made.push(...Object.values(others))
+    const wide = kept === "f32" && isStoredIn32Bits(source.weights)
+    return { packed, others, restBits: wide ? 32 : 16, rest, release }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+/** Size of a model as it is shipped, and what that is a parameter. */
+export const modelSize = ({
+  packed,
+  others,
+  restBits
+}: DeployedModel): { readonly bytes: number; readonly bitsPerParameter: number } => {
+  const quantized = [...packed.values()]
+  const plain = Object.values(others).reduce((sum, { size }) => sum + size, 0)
+  const bytes = quantized.reduce((sum, weight) => sum + weight.bytes, (restBits / 8) * plain)
+  const parameters = quantized.reduce((sum, { shape }) => sum + sizeOf(shape), plain)
+  return { bytes, bitsPerParameter: (8 * bytes) / parameters }
+}

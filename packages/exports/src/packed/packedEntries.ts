@@ -1,0 +1,32 @@
+/** The tensors of the packed container: codes and scales as they are, everything else in 16 bits. */
+import type { Safetensors } from "@speedq/formats"
+import { packedContainer } from "@speedq/quantizers"
+import { modelTensors } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import { asStored, type Entries, type ExportParts, fileDtype, writtenAs } from "../exporter/entries.ts"
+import type { Rest } from "../model/deployedModel.ts"
+
+/** Packed weights as they are, everything else in the format that its numbers were rounded to. */
+export const packedEntries = (exported: ExportParts, rest: Rest): Entries => {
+  const { packed, others } = exported.deployed
+  const shapes = modelTensors(exported.source.directory.config)
+  let largest = 0
+  const plain = Object.entries(others).map(([name, tensor]): Safetensors.TensorSource => {
+    const shape = shapes.get(name)!
+    const dtype = tensor.dtype === "f32" ? rest : (tensor.dtype as Rest)
+    return (
+      asStored(exported, name, shape, name) ?? {
+        name,
+        dtype: fileDtype[dtype],
+        shape,
+        data: Effect.promise(async () => {
+          const { bytes, difference } = await writtenAs(tensor.alias(), dtype)
+          largest = Math.max(largest, difference)
+          return bytes
+        })
+      }
+    )
+  })
+  const { entries, metadata } = packedContainer(packed, plain)
+  return { sources: entries, metadata, maxAbsErr: () => largest }
+}

@@ -1,0 +1,48 @@
+/** A packed container as a checkpoint: packed parameters stay packed, all others are loaded like those of any model. */
+import type { TensorStore } from "@speedq/formats"
+import { type PackedWeights, type Quantizer, readPackedContainer } from "@speedq/quantizers"
+import type { Backend, Parameters } from "@speedq/tensors"
+import { loadWeights, type ModelConfig } from "@speedq/vlm-model"
+import { releasePacked } from "../model/releases.ts"
+
+export interface PackedModel {
+  readonly packed: PackedWeights
+  readonly others: Parameters
+}
+
+/** The container seen as if packed parameters were whole: their entries out of sight, their names with the shapes that the config wants. */
+const asCheckpoint = (store: TensorStore, packed: PackedWeights): TensorStore => {
+  const hidden = new Set([...packed].flatMap(([name, weight]) => weight.entries(name).map((entry) => entry.name)))
+  const plain = [...store.tensors].filter(([name]) => !hidden.has(name))
+  const whole = [...packed].map(
+    ([name, { shape }]) => [name, { dtype: "F32", shape, byteOffset: 0, byteLength: 0 }] as const
+  )
+  return {
+    path: store.path,
+    metadata: store.metadata,
+    tensors: new Map([...plain, ...whole]),
+    read: (name, range) => store.read(name, range),
+    readInto: (name, target, range) => store.readInto(name, target, range),
+    close: () => store.close()
+  }
+}
+
+/**
+ * Reads a packed container of `config`'s model. Raises PackedInvalid, UnknownQuantizer, WeightsMismatch,
+ * WeightShapeMismatch and the read errors of formats; nothing stays allocated then.
+ */
+export const readPackedModel = (
+  backend: Backend,
+  config: ModelConfig,
+  store: TensorStore,
+  known: readonly Quantizer[]
+): PackedModel => {
+  const packed = readPackedContainer(backend, store, known)
+  try {
+    const select = (name: string) => !packed.has(name)
+    return { packed, others: loadWeights(backend, config, asCheckpoint(store, packed), { select }) }
+  } catch (error) {
+    releasePacked(packed)
+    throw error
+  }
+}

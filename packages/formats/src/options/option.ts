@@ -1,0 +1,37 @@
+/**
+ * Options that people write in JSON: of stages, quantizers, export formats. What an option means is said once, where it is
+ * defined; help, hover texts, docs/options.md and the JSON Schema of recipes are made from it.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+/** What a person wants to know of an option. */
+export interface OptionInfo {
+  /** What it does, in one or two sentences. */
+  readonly description: string
+  /** What its number counts: "steps", "bytes", "bits", "tokens". */
+  readonly unit?: string
+  /** Where its default comes from: a section of the paper, the reference, a measurement of ours. */
+  readonly source?: string
+  /**
+   * How a run is carried out, not what it computes: caches, workers, what becomes of bad records. Such an option may be changed at
+   * any time and is no part of a stage's key.
+   */
+  readonly policy?: boolean
+}
+
+/** An option that may be left out: `value`, on the JSON side, stands for it then. */
+export const option = <S extends Schema.Top>(schema: S, value: S["Encoded"], info: OptionInfo) =>
+  withDefault(schema.annotate({ ...info, default: value as never }) as S, value)
+
+/** An option without a default that may be left out. */
+export const optionalOption = <S extends Schema.Top>(schema: S, info: OptionInfo) =>
+  Schema.optionalKey(schema.annotate({ ...info }) as S)
+
+/** An option that must be given. */
+export const requiredOption = <S extends Schema.Top>(schema: S, info: OptionInfo): S =>
+  schema.annotate({ ...info }) as S
+
+/** A default without a description, for the parts of an option that its own description covers. */
+export const withDefault = <S extends Schema.Top>(schema: S, value: S["Encoded"]) =>
+  schema.pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)))

@@ -1,0 +1,147 @@
+/** Finds the place of each stage in a run directory: by its key, so that a result is reused exactly when it is the same result. */
+import { AtomicFile } from "@speedq/formats"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import { SavedFileDamaged } from "../Errors.ts"
+import { emit } from "../events/Events.ts"
+import { CheckpointDamaged, StageSuperseded } from "../events/runEvents.ts"
+import { whileDoing } from "../files/storage.ts"
+import { isLeftover, RunDirectory, stagesName, supersededName } from "../run/RunDirectory.ts"
+import { openStageFiles } from "./StageFiles.ts"
+import { keyChanges, type StageKey } from "./StageKey.ts"
+import { manifestName, readManifest, type StageManifest, writeManifest } from "./StageManifest.ts"
+
+/**
+ * Directories of other runs whose finished stages may be copied where their key is the same: of an ablation, the variants that
+ * share a stage.
+ */
+export const OtherRuns = Context.Reference<readonly string[]>("@speedq/pipeline/OtherRuns", {
+  defaultValue: () => []
+})
+
+/**
+ * Claims the directory `stages/<place>` for the stage of `key`. What the run has under this key is moved there from wherever it is;
+ * what is there under another key is kept in `superseded/`, and an event says which fields of the key changed.
+ */
+export const claim = Effect.fn("Checkpoints.claim")(function* (place: string, key: StageKey) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const run = yield* RunDirectory
+  const stages = path.join(run.path, stagesName)
+  const superseded = path.join(run.path, supersededName)
+  const directory = path.join(stages, place)
+  const arranging = whileDoing("arrange the stages", directory)
+
+  const move = (from: string, to: string) =>
+    arranging(
+      Effect.gen(function* () {
+        yield* fs.makeDirectory(path.dirname(to), { recursive: true })
+        yield* fs.rename(from, to)
+        yield* AtomicFile.flushDirectory(path.dirname(from))
+        yield* AtomicFile.flushDirectory(path.dirname(to))
+      })
+    )
+
+  const isOfKey = (found: Option.Option<{ readonly manifest: StageManifest }>) =>
+    Option.exists(found, ({ manifest }) => manifest.key === key.id)
+
+  /** Where else this run keeps the stage of this key. */
+  const elsewhere = Effect.gen(function* () {
+    for (const parent of [stages, superseded]) {
+      const names = (yield* fs.exists(parent)) ? yield* fs.readDirectory(parent) : []
+      for (const name of names.filter((each) => !isLeftover(each)).sort()) {
+        const candidate = path.join(parent, name)
+        if (candidate !== directory && isOfKey(yield* readManifest(candidate))) return candidate
+      }
+    }
+    return undefined
+  }).pipe(arranging)
+
+  /** A finished stage of this key in another run, all of whose files are in its directory. */
+  const inOtherRuns = Effect.gen(function* () {
+    for (const other of yield* OtherRuns) {
+      const parent = path.join(other, stagesName)
+      const names = (yield* fs.exists(parent)) ? yield* fs.readDirectory(parent) : []
+      for (const name of names.filter((each) => !isLeftover(each)).sort()) {
+        const found = yield* readManifest(path.join(parent, name))
+        if (!isOfKey(found) || Option.isNone(found)) continue
+        const { finished } = found.value.manifest
+        const own = finished?.files.every(({ file }) => !file.startsWith(".."))
+        if (own) return path.join(parent, name)
+      }
+    }
+    return undefined
+  }).pipe(arranging)
+
+  /** Copies a stage so that `directory` is there whole or not at all. */
+  const copy = (from: string) =>
+    arranging(
+      Effect.gen(function* () {
+        const aside = path.join(stages, `.${place}.tmp`)
+        yield* fs.remove(aside, { recursive: true, force: true })
+        yield* fs.copy(from, aside)
+        yield* fs.rename(aside, directory)
+        yield* AtomicFile.flushDirectory(stages)
+      })
+    )
+
+  // A process killed while it made the directory may have left it empty, or with a half-written manifest.
+  const isOccupied = Effect.gen(function* () {
+    const names = (yield* fs.exists(directory)) ? yield* fs.readDirectory(directory) : []
+    return names.some((name) => !isLeftover(name))
+  })
+
+  const freeName = Effect.fnUntraced(function* (name: string) {
+    let candidate = path.join(superseded, name)
+    for (let count = 2; yield* fs.exists(candidate); count++) candidate = path.join(superseded, `${name}-${count}`)
+    return candidate
+  })
+
+  const here = yield* readManifest(directory)
+  if (!isOfKey(here)) {
+    if (yield* arranging(isOccupied)) {
+      const old = Option.getOrUndefined(here)?.manifest
+      const keptAt = yield* arranging(freeName(`${place}-${old?.key.slice(0, 8) ?? "unreadable"}`))
+      yield* move(directory, keptAt)
+      const changes =
+        old === undefined
+          ? [{ field: "manifest", before: "unreadable", after: "new" }]
+          : keyChanges(old.parts, key.parts)
+      yield* emit(StageSuperseded, { changes, keptAt: path.relative(run.path, keptAt) })
+    }
+    yield* arranging(fs.remove(directory, { recursive: true, force: true }))
+    const found = yield* elsewhere
+    const shared = found === undefined ? yield* inOtherRuns : undefined
+    if (found !== undefined) {
+      yield* move(found, directory)
+    } else if (shared !== undefined) {
+      yield* copy(shared)
+    } else {
+      yield* arranging(fs.makeDirectory(directory, { recursive: true }))
+      yield* writeManifest(directory, {
+        format: 1,
+        key: key.id,
+        parts: key.parts,
+        steps: null,
+        checkpoints: [],
+        finished: null
+      })
+      yield* arranging(AtomicFile.flushDirectory(stages))
+    }
+  }
+
+  const current = yield* readManifest(directory)
+  if (Option.isNone(current)) {
+    return yield* new SavedFileDamaged({ file: path.join(directory, manifestName), detail: "it cannot be read back" })
+  }
+  const { manifest, damage } = current.value
+  if (Option.isSome(damage)) {
+    const { file, detail } = damage.value
+    yield* emit(CheckpointDamaged, { file: path.relative(run.path, file), detail, fallback: "its copy is used" })
+    yield* writeManifest(directory, manifest)
+  }
+  return yield* openStageFiles(directory, manifest)
+})

@@ -1,0 +1,136 @@
+/**
+ * The directory of one stage: its saved states while it runs, its artefacts when it is finished.
+ *
+ * A save goes: state file (written aside, flushed, renamed), manifest (likewise), manifest read back, and only then is anything
+ * older removed. So the manifest always names whole files, and the state before the newest is there if the newest is damaged.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import { SavedFileDamaged } from "../Errors.ts"
+import { emit } from "../events/Events.ts"
+import { CheckpointDamaged, CheckpointSaved } from "../events/runEvents.ts"
+import { whileDoing } from "../files/storage.ts"
+import { isLeftover, RunDirectory } from "../run/RunDirectory.ts"
+import type { Saved, Stored } from "../stage/Codec.ts"
+import { type Checkpoint, completeManifest, type Finished, type StageManifest, writeManifest } from "./StageManifest.ts"
+import { type FileRecord, openSaved, recordOf, verifyFile, writeSaved } from "./savedFile.ts"
+
+const stateName = (step: number) => `step-${String(step).padStart(8, "0")}.safetensors`
+const isStateName = (name: string) => /^step-\d+\.safetensors$/.test(name)
+const artefactName = (name: string) => `${name}.safetensors`
+const isDamage = (error: unknown): error is SavedFileDamaged => error instanceof SavedFileDamaged
+
+/** The files of the stage in `directory`, whose manifest is `initial`. Completes or removes what a killed process left half done. */
+export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: string, initial: StageManifest) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const run = yield* RunDirectory
+  let manifest = initial
+  // The newest state known to be good: the one that was loaded, or the last one written by this process.
+  let good: Checkpoint | undefined
+
+  const at = (name: string) => path.join(directory, name)
+  const fromRun = (file: string) => path.relative(run.path, file)
+
+  const removeUnnamed = Effect.gen(function* () {
+    const named = new Set(manifest.checkpoints.map(({ file }) => file))
+    const names = yield* fs.readDirectory(directory)
+    const unnamed = names.filter((name) => isLeftover(name) || (isStateName(name) && !named.has(name)))
+    yield* Effect.forEach(unnamed, (name) => fs.remove(at(name), { force: true }), { discard: true })
+  }).pipe(whileDoing("remove old states", directory))
+
+  const commit = Effect.fnUntraced(function* (next: StageManifest) {
+    yield* run.verify
+    yield* writeManifest(directory, next)
+    manifest = next
+    yield* removeUnnamed
+  })
+
+  const damaged = (error: SavedFileDamaged, fallback: string) =>
+    emit(CheckpointDamaged, { file: fromRun(error.file), detail: error.detail, fallback })
+
+  /** The finished stage, every file of it checked; none when it is not finished or a file is damaged. */
+  const finished = Effect.gen(function* () {
+    const record = manifest.finished
+    if (record === null) return Option.none<Finished>()
+    const files = [...Object.values(record.artefacts), ...record.files]
+    return yield* Effect.forEach(files, (file) => verifyFile(at(file.file), file), { discard: true }).pipe(
+      Effect.as(Option.some(record)),
+      Effect.catchIf(isDamage, (error) => Effect.as(damaged(error, "the stage runs again"), Option.none()))
+    )
+  })
+
+  /** Restores the newest good state and gives its step; 0 when there is none. A damaged one is told and the one before it taken. */
+  const resume = Effect.fn("StageFiles.resume")(function* <E, R>(
+    restore: (stored: Stored) => Effect.Effect<void, E | SavedFileDamaged, R>
+  ) {
+    const states = manifest.checkpoints
+    for (const [index, checkpoint] of states.entries()) {
+      const earlier = states[index + 1]
+      const fallback = earlier === undefined ? "the stage starts again" : `continuing from step ${earlier.step}`
+      const restored = yield* verifyFile(at(checkpoint.file), checkpoint).pipe(
+        Effect.andThen(openSaved(at(checkpoint.file))),
+        Effect.flatMap(restore),
+        Effect.as(true),
+        Effect.catchIf(isDamage, (error) => Effect.as(damaged(error, fallback), false))
+      )
+      if (!restored) continue
+      good = checkpoint
+      return checkpoint.step
+    }
+    return 0
+  })
+
+  /** Saves the state after `step` of `steps` steps, unless it is saved already. */
+  const save = Effect.fn("StageFiles.save")(function* <E, R>(step: number, steps: number, state: Saved<E, R>) {
+    if (good?.step === step) return
+    yield* run.verify
+    const startedAt = yield* Clock.currentTimeMillis
+    const file = stateName(step)
+    const written = yield* writeSaved(at(file), state)
+    const checkpoint = { step, file, bytes: written.bytes, sha256: written.sha256 }
+    yield* commit({ ...manifest, steps, checkpoints: good === undefined ? [checkpoint] : [checkpoint, good] })
+    good = checkpoint
+    const milliseconds = (yield* Clock.currentTimeMillis) - startedAt
+    yield* emit(CheckpointSaved, { step, bytes: written.bytes, milliseconds })
+  })
+
+  /** Makes the stage finished: writes its artefacts, records `files` (paths of what else it wrote), removes its states. */
+  const finish = Effect.fn("StageFiles.finish")(function* <E, R>(
+    steps: number,
+    artefacts: ReadonlyArray<{ readonly name: string; readonly saved: Saved<E, R> }>,
+    files: ReadonlyArray<string>
+  ) {
+    yield* run.verify
+    const records: { [name: string]: FileRecord } = {}
+    for (const { name, saved } of artefacts) {
+      const { bytes, sha256 } = yield* writeSaved(at(artefactName(name)), saved)
+      records[name] = { file: artefactName(name), bytes, sha256 }
+    }
+    const others = yield* Effect.forEach(files, (file) =>
+      whileDoing("read what the stage wrote", file)(recordOf(file, path.relative(directory, file)))
+    )
+    const record: Finished = { steps, artefacts: records, files: others }
+    yield* commit({ ...manifest, steps, checkpoints: [], finished: record })
+    return record
+  })
+
+  yield* completeManifest(directory, manifest)
+  yield* removeUnnamed
+  return {
+    directory,
+    key: initial.key,
+    finished,
+    resume,
+    save,
+    finish,
+    /** Opens an artefact of the finished stage, for as long as the scope is. */
+    artefact: (name: string) => openSaved(at(artefactName(name)))
+  }
+})
+
+/** See `openStageFiles`. */
+export type StageFiles = Effect.Success<ReturnType<typeof openStageFiles>>

@@ -1,0 +1,72 @@
+/** The identity of a stage's result: everything that could change a bit of it, and the digest of that. */
+import { createHash } from "node:crypto"
+import { createRequire } from "node:module"
+import type { Json } from "effect/Schema"
+import * as Schema from "effect/Schema"
+import { canonicalJson, isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
+
+/** What a key is made of. `inputs` maps each artefact that the stage reads to the key of the stage that made it. */
+export const KeyParts = Schema.Struct({
+  stage: Schema.String,
+  version: Schema.Int,
+  config: Schema.Json,
+  code: Schema.String,
+  seed: Schema.Int,
+  inputs: Schema.Record(Schema.String, Schema.String),
+  data: Schema.String
+})
+export interface KeyParts extends Schema.Schema.Type<typeof KeyParts> {}
+
+/** A key: the SHA-256 of its parts in canonical JSON, in hexadecimal, with the parts kept to explain a difference. */
+export interface StageKey {
+  readonly id: string
+  readonly parts: KeyParts
+}
+
+const packageVersion: { readonly version: string } = createRequire(import.meta.url)("../../package.json")
+
+/** Version of the code that computes results; a part of every key. */
+export const codeVersion: string = packageVersion.version
+
+export const makeKey = (parts: KeyParts): StageKey => ({
+  id: createHash("sha256")
+    .update(canonicalJson({ ...parts }))
+    .digest("hex"),
+  parts
+})
+
+/** One field that differs between two keys, for example `config.steps: 100 -> 200`. */
+export interface KeyChange {
+  readonly field: string
+  readonly before: string
+  readonly after: string
+}
+
+// Digests are cut to what tells them apart.
+const show = (value: Json | undefined): string => {
+  if (value === undefined) return "nothing"
+  return typeof value === "string" && /^[0-9a-f]{64}$/.test(value) ? value.slice(0, 8) : canonicalJson(value)
+}
+
+/** The fields in which two JSON values differ, deepest path each. */
+export const jsonChanges = (
+  before: Json | undefined,
+  after: Json | undefined,
+  field = ""
+): ReadonlyArray<KeyChange> => {
+  if (isJsonObject(before) && isJsonObject(after)) {
+    const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()
+    return names.flatMap((name) => jsonChanges(before[name], after[name], field === "" ? name : `${field}.${name}`))
+  }
+  if (isJsonArray(before) && isJsonArray(after)) {
+    const longer = Array.from({ length: Math.max(before.length, after.length) }, (_, index) => index)
+    return longer.flatMap((index) => jsonChanges(before[index], after[index], `${field}[${index}]`))
+  }
+  return before !== undefined && after !== undefined && canonicalJson(before) === canonicalJson(after)
+    ? []
+    : [{ field, before: show(before), after: show(after) }]
+}
+
+/** The fields that make two keys differ, deepest path each. */
+export const keyChanges = (before: KeyParts, after: KeyParts): ReadonlyArray<KeyChange> =>
+  jsonChanges({ ...before }, { ...after })

@@ -1,0 +1,98 @@
+/** The manifest of a stage's directory: whose result it is, and which files hold it. It is renamed into place last, so what it names is whole. */
+import { createHash } from "node:crypto"
+import { AtomicFile } from "@speedq/formats"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import * as Schema from "effect/Schema"
+import { SavedFileDamaged } from "../Errors.ts"
+import { whileDoing } from "../files/storage.ts"
+import { canonicalJson } from "../json/canonicalJson.ts"
+import { KeyParts } from "./StageKey.ts"
+import { FileRecord } from "./savedFile.ts"
+
+/** A saved state. */
+export const Checkpoint = Schema.Struct({ step: Schema.Int, ...FileRecord.fields })
+export interface Checkpoint extends Schema.Schema.Type<typeof Checkpoint> {}
+
+/** A finished stage: its artefacts by name, and the other files it wrote, named from the run directory. */
+export const Finished = Schema.Struct({
+  steps: Schema.Int,
+  artefacts: Schema.Record(Schema.String, FileRecord),
+  files: Schema.Array(FileRecord)
+})
+export interface Finished extends Schema.Schema.Type<typeof Finished> {}
+
+/** `checkpoints` is newest first. Nothing in a manifest depends on when it was written: equal results have equal manifests. */
+export const StageManifest = Schema.Struct({
+  format: Schema.Literal(1),
+  key: Schema.String,
+  parts: KeyParts,
+  steps: Schema.NullOr(Schema.Int),
+  checkpoints: Schema.Array(Checkpoint),
+  finished: Schema.NullOr(Finished)
+})
+export interface StageManifest extends Schema.Schema.Type<typeof StageManifest> {}
+
+export const manifestName = "manifest.json"
+/** The same again: a damaged manifest costs nothing. */
+export const manifestCopyName = "manifest.copy.json"
+
+// A manifest carries the digest of itself, so that a flipped bit is not taken for another step or file.
+const Sealed = Schema.fromJsonString(Schema.Struct({ sha256: Schema.String, manifest: Schema.Json }))
+const decodeSealed = Schema.decodeUnknownEffect(Sealed)
+const decodeManifest = Schema.decodeUnknownEffect(StageManifest)
+const encode = Schema.encodeSync(StageManifest)
+const digest = (manifest: Schema.Json) => createHash("sha256").update(canonicalJson(manifest)).digest("hex")
+
+/** Reads one manifest file. Fails with SavedFileDamaged when it is not there or not what was written. */
+const readFile = Effect.fnUntraced(
+  function* (file: string) {
+    const fs = yield* FileSystem.FileSystem
+    const { sha256, manifest } = yield* decodeSealed(yield* fs.readFileString(file))
+    if (digest(manifest) !== sha256) return yield* new SavedFileDamaged({ file, detail: "its digest does not fit" })
+    return yield* decodeManifest(manifest)
+  },
+  (self, file) => Effect.mapError(self, (error) => new SavedFileDamaged({ file, detail: error.message }))
+)
+
+/** The manifest of a directory, with what was wrong if only its copy could be read; none when neither can be. */
+export const readManifest = Effect.fn("StageManifest.read")(function* (directory: string) {
+  const path = yield* Path.Path
+  const read = (name: string) => readFile(path.join(directory, name))
+  return yield* read(manifestName).pipe(
+    Effect.map((manifest) => Option.some({ manifest, damage: Option.none<SavedFileDamaged>() })),
+    Effect.catch((damage) =>
+      Effect.map(Effect.option(read(manifestCopyName)), (copy) =>
+        Option.map(copy, (manifest) => ({ manifest, damage: Option.some(damage) }))
+      )
+    )
+  )
+})
+
+/** Makes `manifest` the truth about a directory, proves that it can be read, and copies it. */
+export const writeManifest = Effect.fn("StageManifest.write")(function* (directory: string, manifest: StageManifest) {
+  const path = yield* Path.Path
+  const json = encode(manifest)
+  const text = `${JSON.stringify({ sha256: digest(json), manifest: json }, null, 2)}\n`
+  const write = (name: string) =>
+    whileDoing(
+      "write the manifest",
+      path.join(directory, name)
+    )(AtomicFile.writeWhole(path.join(directory, name), new TextEncoder().encode(text)))
+  yield* write(manifestName)
+  yield* readFile(path.join(directory, manifestName))
+  yield* write(manifestCopyName)
+})
+
+/** Writes `manifest` again unless its copy says the same: a process killed between the two leaves a copy of what was before. */
+export const completeManifest = Effect.fn("StageManifest.complete")(function* (
+  directory: string,
+  manifest: StageManifest
+) {
+  const path = yield* Path.Path
+  const copy = yield* Effect.option(readFile(path.join(directory, manifestCopyName)))
+  if (Option.exists(copy, (copied) => digest(encode(copied)) === digest(encode(manifest)))) return
+  yield* writeManifest(directory, manifest)
+})

@@ -1,0 +1,75 @@
+/** Reads events.jsonl back: what a report and `status` are made of. Lines that cannot be read are counted, not fatal. */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { whileDoing } from "../files/storage.ts"
+import type { EventKind } from "./EventKind.ts"
+
+const Line = Schema.fromJsonString(
+  Schema.Struct({
+    at: Schema.String,
+    event: Schema.String,
+    stage: Schema.optionalKey(Schema.String),
+    warning: Schema.optionalKey(Schema.String),
+    data: Schema.Json
+  })
+)
+const decodeLine = Schema.decodeUnknownOption(Line)
+
+/** One line of the log; `at` is in milliseconds since 1970. */
+export interface LoggedEvent {
+  readonly at: number
+  readonly stage: string | undefined
+  readonly tag: string
+  /** The words of a warning; undefined for other events. */
+  readonly warning: string | undefined
+  readonly data: Schema.Json
+}
+
+/** All events of a log, in order; of its last `tailBytes` when given. A log that does not exist has none. */
+export const readEvents = (file: string, tailBytes?: number) =>
+  whileDoing("read the event log", file)(Effect.scoped(readLog(file, tailBytes)))
+
+const readLog = Effect.fnUntraced(function* (file: string, tailBytes: number | undefined) {
+  const fs = yield* FileSystem.FileSystem
+  if (!(yield* fs.exists(file))) return { events: [], unreadable: 0 }
+  const log = yield* fs.open(file)
+  const size = Number((yield* log.stat).size)
+  const start = Math.max(0, size - (tailBytes ?? size))
+  const bytes = new Uint8Array(size - start)
+  for (let filled = 0, read = 1; filled < bytes.length && read > 0; filled += read) {
+    read = yield* log.read(bytes.subarray(filled), { position: BigInt(start + filled) })
+  }
+  // The first line of a tail is cut, and so is the last one while a run writes it.
+  const lines = new TextDecoder()
+    .decode(bytes)
+    .split("\n")
+    .slice(start === 0 ? 0 : 1, -1)
+  const events = lines.map(parseLine).filter((event) => event !== undefined)
+  return { events, unreadable: lines.length - events.length }
+})
+
+const parseLine = (line: string): LoggedEvent | undefined => {
+  const decoded = Option.getOrUndefined(decodeLine(line))
+  if (decoded === undefined) return undefined
+  const { at, stage, event, warning, data } = decoded
+  return { at: Date.parse(at), stage, tag: event, warning, data }
+}
+
+/** The events of one kind. */
+export const eventsOf = <P>(
+  kind: EventKind<string, P>,
+  events: ReadonlyArray<LoggedEvent>
+): ReadonlyArray<LoggedEvent & { readonly event: P }> =>
+  events.flatMap((logged) =>
+    logged.tag === kind.tag
+      ? Option.toArray(Option.map(kind.decode(logged.data), (event) => ({ ...logged, event })))
+      : []
+  )
+
+/** The last event of a kind that can be read, without decoding the others. */
+export const lastOf = <P>(kind: EventKind<string, P>, events: ReadonlyArray<LoggedEvent>): P | undefined => {
+  const last = events.findLast(({ tag }) => tag === kind.tag)
+  return last === undefined ? undefined : Option.getOrUndefined(kind.decode(last.data))
+}

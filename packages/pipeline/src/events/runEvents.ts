@@ -1,0 +1,141 @@
+/** The events that every run has, and those that quantization stages share. */
+import * as Schema from "effect/Schema"
+import { formatBytes, formatDuration, formatNumber } from "../text/format.ts"
+import { eventKind } from "./EventKind.ts"
+
+const Metrics = Schema.Record(Schema.String, Schema.Number)
+const Change = Schema.Struct({ field: Schema.String, before: Schema.String, after: Schema.String })
+const listChanges = (changes: ReadonlyArray<typeof Change.Type>) =>
+  changes.map(({ field, before, after }) => `${field}: ${before} -> ${after}`).join("; ")
+
+export const RunStarted = eventKind(
+  "RunStarted",
+  { name: Schema.String, stages: Schema.Array(Schema.String), continued: Schema.Boolean },
+  { line: ({ name, stages, continued }) => `${continued ? "continuing" : "starting"} ${name}: ${stages.join(", ")}` }
+)
+
+/** The directory held a run of another recipe; results that still fit are reused, the others are kept aside. */
+export const RecipeChanged = eventKind(
+  "RecipeChanged",
+  { changes: Schema.Array(Change) },
+  { warning: true, line: ({ changes }) => `the recipe changed since the last run here: ${listChanges(changes)}` }
+)
+
+/** What the run rests on (backend, versions, machine) differs from when it was last continued. */
+export const SurroundingsChanged = eventKind(
+  "SurroundingsChanged",
+  { changes: Schema.Array(Change) },
+  {
+    warning: true,
+    line: ({ changes }) => `not the same surroundings as before, so bits may differ: ${listChanges(changes)}`
+  }
+)
+
+/** `from` is the step that a saved state was continued at, 0 for a fresh start. What a stage emits until its next start belongs to `key`. */
+export const StageStarted = eventKind(
+  "StageStarted",
+  { key: Schema.String, from: Schema.Int, steps: Schema.Int },
+  { line: ({ from, steps }) => (from === 0 ? `${steps} steps` : `continuing after step ${from} of ${steps}`) }
+)
+
+export const StageReused = eventKind("StageReused", { key: Schema.String }, { line: () => "finished before, reused" })
+
+/** An earlier result of this place does not fit the recipe any more; `changes` says why, `keptAt` where it is now. */
+export const StageSuperseded = eventKind(
+  "StageSuperseded",
+  { changes: Schema.Array(Change), keptAt: Schema.String },
+  {
+    warning: true,
+    line: ({ changes, keptAt }) => `runs again (${listChanges(changes)}); the old result is in ${keptAt}`
+  }
+)
+
+export const StepDone = eventKind(
+  "StepDone",
+  { step: Schema.Int, steps: Schema.Int, metrics: Metrics },
+  {
+    line: ({ step, steps, metrics }) => [`step ${step}/${steps}`, ...formatMetrics(metrics)].join("  "),
+    scalars: ({ metrics }) => metrics
+  }
+)
+
+/** One layer got its final values: error of its output (or weights) before, by rounding to nearest, and after. */
+export const LayerQuantized = eventKind(
+  "LayerQuantized",
+  {
+    layer: Schema.String,
+    quantizer: Schema.String,
+    bits: Schema.Number,
+    errorBefore: Schema.Number,
+    errorAfter: Schema.Number,
+    bytes: Schema.Int
+  },
+  {
+    line: ({ layer, quantizer, bits, errorBefore, errorAfter }) =>
+      `${layer}: ${quantizer}, ${formatNumber(bits)} bits, error ${formatNumber(errorBefore)} -> ${formatNumber(errorAfter)}`
+  }
+)
+
+export const CheckpointSaved = eventKind(
+  "CheckpointSaved",
+  { step: Schema.Int, bytes: Schema.Int, milliseconds: Schema.Number },
+  {
+    line: ({ step, bytes, milliseconds }) =>
+      `saved step ${step}: ${formatBytes(bytes)} in ${formatDuration(milliseconds)}`
+  }
+)
+
+/** A saved file failed its check on loading. `fallback` says what is used instead. */
+export const CheckpointDamaged = eventKind(
+  "CheckpointDamaged",
+  { file: Schema.String, detail: Schema.String, fallback: Schema.String },
+  { warning: true, line: ({ file, detail, fallback }) => `${file} is damaged (${detail}); ${fallback}` }
+)
+
+/** A sample that could not be used was replaced by another, as the recipe allows. */
+export const DataSubstituted = eventKind(
+  "DataSubstituted",
+  { source: Schema.String, sample: Schema.String, detail: Schema.String, by: Schema.String },
+  { warning: true, line: ({ source, sample, detail, by }) => `${source}: ${sample} replaced by ${by}: ${detail}` }
+)
+
+export const Warning = eventKind(
+  "Warning",
+  { message: Schema.String },
+  { warning: true, line: ({ message }) => message }
+)
+
+export const StageFinished = eventKind(
+  "StageFinished",
+  { steps: Schema.Int, milliseconds: Schema.Number, bytes: Schema.Int },
+  { line: ({ bytes, milliseconds }) => `finished in ${formatDuration(milliseconds)}, ${formatBytes(bytes)} kept` }
+)
+
+/** `steps` is 0 when no stage was at its steps: then there was nothing to save. */
+export const Interrupted = eventKind(
+  "Interrupted",
+  { step: Schema.Int, steps: Schema.Int },
+  {
+    warning: true,
+    line: ({ step, steps }) =>
+      `interrupted${steps === 0 ? "" : ` after step ${step} of ${steps}, saved`}; the same command continues`
+  }
+)
+
+export const RunFinished = eventKind(
+  "RunFinished",
+  { milliseconds: Schema.Number, report: Schema.String },
+  { line: ({ milliseconds, report }) => `finished in ${formatDuration(milliseconds)}; report: ${report}` }
+)
+
+export const RunFailed = eventKind(
+  "RunFailed",
+  { message: Schema.String },
+  { warning: true, line: ({ message }) => message }
+)
+
+/** `loss 1.234` and so on, the loss first. */
+const formatMetrics = (metrics: typeof Metrics.Type): ReadonlyArray<string> =>
+  Object.entries(metrics)
+    .sort(([a], [b]) => Number(b === "loss") - Number(a === "loss"))
+    .map(([name, value]) => `${name} ${formatNumber(value)}`)

@@ -1,0 +1,160 @@
+/** Before any work: everything that stands in a run's way, all at once, and what the run will take. */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import { readManifest } from "../checkpoints/StageManifest.ts"
+import { PreflightFailed, type PreflightProblem } from "../Errors.ts"
+import { type AnyRecipe, labelled } from "../recipe/recipeValue.ts"
+import { Machine } from "../run/Machine.ts"
+import { stagesName } from "../run/RunDirectory.ts"
+import * as Forecast from "../stage/Forecast.ts"
+import { formatBytes, formatDuration } from "../text/format.ts"
+import { memoryLimit } from "./memoryLimit.ts"
+
+/** What a recipe will take on this machine. */
+export interface Plan {
+  readonly stages: ReadonlyArray<{
+    readonly label: string
+    readonly forecast: Forecast.Forecast
+    /** Whether the run directory has a result for it, which its key may still turn out not to fit. */
+    readonly finished: boolean
+  }>
+  readonly problems: ReadonlyArray<PreflightProblem>
+  /** Of the stage that needs most. */
+  readonly memoryBytes: number
+  readonly memoryLimitBytes: number
+  /** Still to be written at the worst moment: results of the stages that are not finished, and what the largest of them needs besides: three states and its scratch files. */
+  readonly diskBytes: number
+  readonly diskFreeBytes: number | undefined
+  /** Sum of the stages that know theirs. */
+  readonly seconds: number
+}
+
+/** Asks every stage and the machine; nothing fails here, problems are listed. `directory` is the run's, if there is one yet. */
+export const plan = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
+  Effect.gen(function* () {
+    const machine = yield* Machine
+    const path = yield* Path.Path
+    const stages = yield* Effect.forEach(
+      labelled(recipe.stages),
+      Effect.fnUntraced(function* ({ stage, label, place }) {
+        const forecast = yield* forecastOf(stage.forecast(recipe.settings))
+        const present = yield* presentIn(path.join(directory, stagesName, place))
+        return { label, forecast, ...present }
+      })
+    )
+    const forecasts = stages.map(({ forecast }) => forecast)
+    const memoryLimitBytes = yield* memoryLimit(recipe.settings)
+    const memoryBytes = Math.max(0, ...forecasts.map((forecast) => forecast.memoryBytes))
+    const unfinished = stages.filter(({ finished }) => !finished)
+    const besides = Math.max(
+      0,
+      ...unfinished.map(({ forecast }) => 3 * forecast.checkpointBytes + forecast.scratchBytes)
+    )
+    const results = unfinished.reduce((sum, { forecast, bytes }) => sum + forecast.outputBytes - bytes, 0)
+    const diskBytes = Math.max(0, results + besides)
+    const free = yield* machine.diskFreeBytes(yield* nearestDirectory(directory))
+    const problems = together(stages.length, [
+      ...stages.flatMap(({ label, forecast }) =>
+        forecast.obstacles.map(({ issue, fix }) => ({ stage: label, issue, fix }))
+      ),
+      ...stages.filter(({ forecast }) => forecast.memoryBytes > memoryLimitBytes).map(tooLarge(memoryLimitBytes)),
+      ...diskProblems(diskBytes, free, directory)
+    ])
+    const seconds = forecasts.reduce((sum, forecast) => sum + (forecast.seconds ?? 0), 0)
+    const result: Plan = { stages, problems, memoryBytes, memoryLimitBytes, diskBytes, diskFreeBytes: free, seconds }
+    return result
+  })
+
+/** `plan`, failing with PreflightFailed when there is any problem. */
+export const check = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
+  Effect.flatMap(plan(recipe, directory), (planned) =>
+    planned.problems.length > 0 ? new PreflightFailed({ problems: planned.problems }) : Effect.succeed(planned)
+  )
+
+/** A plan in lines for a person. */
+export const describe = (planned: Plan): ReadonlyArray<string> => [
+  ...planned.stages.flatMap(({ label, forecast }) => [
+    `${label}: ${[
+      forecast.memoryBytes > 0 ? `${formatBytes(forecast.memoryBytes)} of memory` : undefined,
+      forecast.outputBytes > 0 ? `${formatBytes(forecast.outputBytes)} kept` : undefined,
+      forecast.seconds === undefined ? "time unknown" : `about ${formatDuration(forecast.seconds * 1000)}`
+    ]
+      .filter((part) => part !== undefined)
+      .join(", ")}`,
+    ...forecast.lines.map((line) => `  ${line}`)
+  ]),
+  `memory: ${formatBytes(planned.memoryBytes)} of ${formatBytes(planned.memoryLimitBytes)}`,
+  `disk: ${formatBytes(planned.diskBytes)} of ${planned.diskFreeBytes === undefined ? "unknown" : formatBytes(planned.diskFreeBytes)} free`,
+  `time: about ${formatDuration(planned.seconds * 1000)}`
+]
+
+/** A stage that cannot even look at its files has an obstacle, not a crash. */
+const forecastOf = <E, R>(forecast: Effect.Effect<Forecast.Forecast, E, R>) =>
+  Effect.catch(forecast, (error) =>
+    Effect.succeed(
+      Forecast.make({
+        obstacles: [
+          { issue: error instanceof Error ? error.message : String(error), fix: "correct that and run again" }
+        ]
+      })
+    )
+  )
+
+/** Problems that several stages share, told once. */
+const together = (count: number, problems: ReadonlyArray<PreflightProblem>): ReadonlyArray<PreflightProblem> => {
+  const stagesOf = new Map<string, string[]>()
+  for (const { stage, issue, fix } of problems) {
+    const key = JSON.stringify([issue, fix])
+    stagesOf.set(key, [...(stagesOf.get(key) ?? []), stage])
+  }
+  return [...stagesOf].map(([key, stages]) => {
+    const [issue, fix] = JSON.parse(key) as [string, string]
+    return { stage: stages.length > 1 && stages.length === count ? "all" : stages.join(", "), issue, fix }
+  })
+}
+
+const tooLarge =
+  (limit: number) =>
+  ({ label, forecast }: Plan["stages"][number]): PreflightProblem => ({
+    stage: label,
+    issue: `it needs ${formatBytes(forecast.memoryBytes)} of memory, ${formatBytes(limit)} may be used`,
+    fix: "use smaller batches or shorter sequences, free memory, or raise memory.limit"
+  })
+
+const diskProblems = (needed: number, free: number | undefined, directory: string): ReadonlyArray<PreflightProblem> =>
+  free === undefined || needed <= free
+    ? []
+    : [
+        {
+          stage: "all",
+          issue: `results and saved states need ${formatBytes(needed)} more in ${directory}, ${formatBytes(free)} are free`,
+          fix: "free some space or choose a directory on another disk"
+        }
+      ]
+
+/** The directory itself, or the nearest one above it that exists. */
+const nearestDirectory = Effect.fnUntraced(function* (directory: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  let current = path.resolve(directory)
+  while (!(yield* Effect.orElseSucceed(fs.exists(current), () => false)) && path.dirname(current) !== current) {
+    current = path.dirname(current)
+  }
+  return current
+})
+
+/** What is there of a stage: whether it is finished, and the bytes of its files. */
+const presentIn = Effect.fnUntraced(function* (directory: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const found = Option.getOrUndefined(yield* readManifest(directory))
+  if (found === undefined) return { finished: false, bytes: 0 }
+  const bytes = yield* fs.readDirectory(directory).pipe(
+    Effect.flatMap((names) => Effect.forEach(names, (name) => fs.stat(path.join(directory, name)))),
+    Effect.map((infos) => infos.reduce((sum, { size }) => sum + Number(size), 0)),
+    Effect.orElseSucceed(() => 0)
+  )
+  return { finished: found.manifest.finished !== null, bytes }
+})

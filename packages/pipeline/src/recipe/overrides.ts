@@ -1,0 +1,141 @@
+/** `--set path=value`: changes single values of a recipe in JSON, checked against the schemas of its stages. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Json } from "effect/Schema"
+import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
+import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
+import { formatPath } from "../json/schemaProblems.ts"
+import type { Registered } from "../stage/Stage.ts"
+import { nearest } from "../text/nearest.ts"
+import { RecipeDocument } from "./recipeJson.ts"
+import { stagesInJson } from "./stageLabels.ts"
+
+type Segment = string | number
+
+/** A place in the recipe that can be set: how to write it, and what it holds on the JSON side. */
+interface Field {
+  readonly path: ReadonlyArray<Segment>
+  readonly ast: SchemaAST.AST
+}
+
+/**
+ * Applies settings such as `model=DIR`, `memory.limit=4GiB`, `qat.steps=3` or `stages[2].steps=3`, later ones last.
+ * A stage is named by its place or by its name (`evaluate-2` is the second `evaluate`). Fails with RecipeInvalid that lists every
+ * unknown path with the paths most like it; whether a value fits is decided when the recipe is decoded.
+ */
+export const applyOverrides = (
+  registry: ReadonlyArray<Registered>,
+  recipe: Json,
+  settings: ReadonlyArray<string>
+): Effect.Effect<Json, RecipeInvalid> =>
+  Effect.suspend(() => {
+    const problems: Array<RecipeProblem> = []
+    const result = settings.reduce<Json>((current, setting) => {
+      const problem = (issue: string) => {
+        problems.push({ path: `--set ${setting}`, issue })
+        return current
+      }
+      const at = setting.indexOf("=")
+      if (at <= 0) return problem("expected path=value, for example model=models/InternVL3-1B")
+      const written = setting.slice(0, at)
+      const roots = rootFields(registry, current)
+      const fields = resolve(roots, parsePath(written))
+      if (fields.length === 0) {
+        const near = nearest(written, roots.flatMap((root) => pathsBelow(root, 4)).map(formatPath), 5)
+        return problem(`there is no "${written}" to set${near.length > 0 ? `; near it are ${near.join(", ")}` : ""}`)
+      }
+      return replaceAt(current, placeOf(current, fields[0]!.path), parseValue(fields, setting.slice(at + 1)))
+    }, recipe)
+    return problems.length > 0 ? Effect.fail(new RecipeInvalid({ problems })) : Effect.succeed(result)
+  })
+
+/** `qat.rules[0].with` as ["qat", "rules", 0, "with"]. */
+const parsePath = (text: string): ReadonlyArray<Segment> =>
+  text
+    .replaceAll(/\[(\d+)\]/g, ".$1")
+    .split(".")
+    .map((segment) => (/^\d+$/.test(segment) ? Number(segment) : segment))
+
+/** The recipe's own fields, and each stage under its name and under its place. */
+const rootFields = (registry: ReadonlyArray<Registered>, recipe: Json): ReadonlyArray<Field> => {
+  const { stages: _stages, ...own } = RecipeDocument.fields
+  const top = properties(SchemaAST.toEncoded(Schema.Struct(own).ast), [])
+  const stages = stagesInJson(recipe).flatMap(({ use, label }, index) => {
+    const ast = registry.find(({ name }) => name === use)?.configAst
+    return ast === undefined
+      ? []
+      : [
+          { path: [label], ast },
+          { path: ["stages", index], ast }
+        ]
+  })
+  return [...top, ...stages]
+}
+
+const isPrefix = (prefix: ReadonlyArray<Segment>, path: ReadonlyArray<Segment>) =>
+  prefix.length <= path.length && prefix.every((segment, index) => segment === path[index])
+
+/** The fields that a written path means: several where a schema allows several forms, none where it knows no such path. */
+const resolve = (roots: ReadonlyArray<Field>, path: ReadonlyArray<Segment>): ReadonlyArray<Field> => {
+  const root = roots.find((candidate) => isPrefix(candidate.path, path))
+  if (root === undefined || (root.path.length === path.length && SchemaAST.isObjects(root.ast))) return []
+  return path
+    .slice(root.path.length)
+    .reduce<ReadonlyArray<Field>>((fields, segment) => fields.flatMap((field) => step(field, segment)), [root])
+}
+
+const step = ({ ast, path }: Field, segment: Segment): ReadonlyArray<Field> => {
+  const next = [...path, segment]
+  if (SchemaAST.isUnion(ast)) return ast.types.flatMap((type) => step({ ast: type, path }, segment))
+  if (SchemaAST.isSuspend(ast)) return step({ ast: ast.thunk(), path }, segment)
+  if (SchemaAST.isArrays(ast)) {
+    const element = typeof segment === "number" ? (ast.elements[segment] ?? ast.rest[0]) : undefined
+    return element === undefined ? [] : [{ path: next, ast: element }]
+  }
+  if (!SchemaAST.isObjects(ast)) return []
+  const named = ast.propertySignatures.find(({ name }) => name === String(segment))
+  const type = named?.type ?? ast.indexSignatures[0]?.type
+  return type === undefined ? [] : [{ path: next, ast: type }]
+}
+
+const properties = (ast: SchemaAST.AST, path: ReadonlyArray<Segment>): ReadonlyArray<Field> => {
+  if (SchemaAST.isUnion(ast)) return ast.types.flatMap((type) => properties(type, path))
+  if (!SchemaAST.isObjects(ast)) return []
+  return ast.propertySignatures.flatMap(({ name, type }) =>
+    typeof name === "string" ? [{ path: [...path, name], ast: type }] : []
+  )
+}
+
+/** All paths at and below a field, for messages. */
+const pathsBelow = ({ ast, path }: Field, depth: number): ReadonlyArray<ReadonlyArray<Segment>> => {
+  const below = depth === 0 ? [] : properties(ast, path).flatMap((field) => pathsBelow(field, depth - 1))
+  return below.length === 0 ? [path] : below
+}
+
+/** JSON where that is what the field takes, otherwise the text itself: `name=3` is a text, `steps=3` a number. */
+const parseValue = (fields: ReadonlyArray<Field>, text: string): Json => {
+  const accepted = (value: Json) => fields.some(({ ast }) => Schema.is(Schema.make<Schema.Codec<unknown>>(ast))(value))
+  const json = Option.getOrUndefined(decodeJson(text))
+  if (json !== undefined && accepted(json)) return json
+  return accepted(text) || json === undefined ? text : json
+}
+const decodeJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
+
+/** Where a field is in the JSON: a stage named by its label is at its place. */
+const placeOf = (recipe: Json, [first, ...rest]: ReadonlyArray<Segment>): ReadonlyArray<Segment> => {
+  const index = stagesInJson(recipe).findIndex(({ label }) => label === first)
+  return index < 0 ? [first ?? "", ...rest] : ["stages", index, ...rest]
+}
+
+const replaceAt = (json: Json | undefined, [first, ...rest]: ReadonlyArray<Segment>, value: Json): Json => {
+  if (first === undefined) return value
+  if (isJsonArray(json) && typeof first === "number") {
+    const copy = [...json]
+    copy[first] = replaceAt(json[first], rest, value)
+    return copy
+  }
+  const object = isJsonObject(json) ? json : {}
+  return { ...object, [first]: replaceAt(object[first], rest, value) }
+}

@@ -1,0 +1,92 @@
+/** Recipes in JSON: `{ "version": 1, "name": ..., "model": ..., "stages": [{ "use": "adaround-vit", ... }] }`. */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { Json, JsonObject } from "effect/Schema"
+import * as Schema from "effect/Schema"
+import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
+import { isJsonObject } from "../json/canonicalJson.ts"
+import { formatPath, schemaProblems, strictly } from "../json/schemaProblems.ts"
+import type { AnyStage, Registered } from "../stage/Stage.ts"
+import { nearest } from "../text/nearest.ts"
+import { RecipeSettings } from "./RecipeSettings.ts"
+import { type AnyRecipe, fromStages, orderProblems } from "./recipeValue.ts"
+
+const StageEntry = Schema.StructWithRest(Schema.Struct({ use: Schema.String }), [
+  Schema.Record(Schema.String, Schema.Json)
+])
+
+/** A recipe file before its stages are decoded. */
+export const RecipeDocument = Schema.Struct({
+  version: Schema.Literal(1),
+  ...RecipeSettings.fields,
+  stages: Schema.NonEmptyArray(StageEntry)
+})
+
+const decodeDocument = Schema.decodeUnknownResult(RecipeDocument, strictly)
+const encodeSettings = Schema.encodeSync(RecipeSettings)
+
+type ErrorOf<D> = D extends Registered<infer E, infer _R> ? E : never
+type ServicesOf<D> = D extends Registered<infer _E, infer R> ? R : never
+
+/**
+ * Decodes a recipe with the stages of `registry`. Fails with RecipeInvalid that lists every problem with its path in the JSON:
+ * wrong or unknown fields, unknown stages, stages in an order that cannot work.
+ */
+export const decode = <const Registry extends ReadonlyArray<Registered>>(
+  registry: Registry,
+  json: unknown
+): Effect.Effect<AnyRecipe<ErrorOf<Registry[number]>, ServicesOf<Registry[number]>>, RecipeInvalid> =>
+  Effect.suspend(() => {
+    const known = registry as ReadonlyArray<Registered<ErrorOf<Registry[number]>, ServicesOf<Registry[number]>>>
+    const names = known.map(({ name }) => name)
+    const twice = names.filter((name, index) => names.indexOf(name) !== index)
+    if (twice.length > 0) throw new Error(`two kinds of stages are called ${twice.join(", ")}; rename one of each`)
+    const document = decodeDocument(json)
+    const outer = Result.isFailure(document) ? schemaProblems(document.failure) : []
+    const entries = stageEntries(json)
+    const stages = entries.map((entry, index) => decodeEntry(known, entry, index))
+    const inner = stages.flatMap((stage) => (Result.isFailure(stage) ? stage.failure : []))
+    const decoded = stages.flatMap((stage) => (Result.isSuccess(stage) ? [stage.success] : []))
+    // Order is only judged when every stage is known: otherwise one wrong name would make all that follow it wrong.
+    const order =
+      inner.length > 0
+        ? []
+        : decoded.flatMap((stage, index) =>
+            orderProblems(decoded.slice(0, index), stage, formatPath(["stages", index]), known)
+          )
+    const problems = [...outer, ...inner, ...order]
+    if (Result.isFailure(document) || problems.length > 0) return Effect.fail(new RecipeInvalid({ problems }))
+    const { version: _version, stages: _stages, ...settings } = document.success
+    return Effect.succeed(fromStages(settings, decoded))
+  })
+
+/** The entries that look like stages; what does not is reported by the document's own schema. */
+const stageEntries = (json: unknown): ReadonlyArray<{ readonly use: string } & JsonObject> => {
+  const decoded = decodeEntries(json)
+  return Result.isSuccess(decoded) ? decoded.success.stages : []
+}
+const decodeEntries = Schema.decodeUnknownResult(Schema.Struct({ stages: Schema.Array(StageEntry) }))
+
+const decodeEntry = <E, R>(
+  registry: ReadonlyArray<Registered<E, R>>,
+  { use, ...config }: { readonly use: string } & JsonObject,
+  index: number
+): Result.Result<AnyStage<E, R>, ReadonlyArray<RecipeProblem>> => {
+  const base = formatPath(["stages", index])
+  const definition = registry.find(({ name }) => name === use)
+  if (definition === undefined) {
+    const names = registry.map(({ name }) => name)
+    const near = nearest(use, names)
+    const issue = `there is no stage "${use}"; ${near.length > 0 ? `did you mean ${near.join(", ")}?` : `there are ${names.join(", ")}`}`
+    return Result.fail([{ path: `${base}.use`, issue }])
+  }
+  const below = ({ path, issue }: RecipeProblem) => ({ path: path === "" ? base : `${base}.${path}`, issue })
+  return Result.mapError(definition.decode(config), (problems) => problems.map(below))
+}
+
+/** The recipe as it would stand in a file, defaults written out. `decode(registry, toJson(recipe))` is the same recipe. */
+export const toJson = (recipe: AnyRecipe): Json => ({
+  version: 1,
+  ...encodeSettings(recipe.settings),
+  stages: recipe.stages.map(({ name, config }) => ({ use: name, ...(isJsonObject(config) ? config : {}) }))
+})

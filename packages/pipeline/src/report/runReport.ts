@@ -1,0 +1,84 @@
+/** What a run's report says: its stages and warnings, what steps and layers told, and what the stages add themselves. */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import type { Json } from "effect/Schema"
+import * as Schema from "effect/Schema"
+import { readEvents } from "../events/readEvents.ts"
+import { stageHistories } from "../events/stageHistory.ts"
+import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
+import { eventsFileName, stagesName } from "../run/RunDirectory.ts"
+import { reportName, StageReport } from "../run/runStage.ts"
+import { status } from "../run/status.ts"
+import type { Report, Section } from "./Report.ts"
+import { runSections } from "./runSections.ts"
+import { layerSections, metricCharts } from "./stageSections.ts"
+
+/** The report of the run in `directory` as it stands; none where there is no run. */
+export const runReport = Effect.fn("runReport")(function* (directory: string) {
+  const path = yield* Path.Path
+  const found = yield* status(directory)
+  if (Option.isNone(found)) return Option.none<Report>()
+  const run = found.value
+  const { events } = yield* readEvents(path.join(directory, eventsFileName))
+  const histories = stageHistories(events)
+  const historyOf = (key: string | undefined) => histories.get(key ?? "")
+  const { name, model, seed, stages: configs } = isJsonObject(run.record.recipe) ? run.record.recipe : {}
+  const stages = yield* Effect.forEach(run.stages, ({ place, key }, index) => {
+    const told = historyOf(key)?.events ?? []
+    const title = titleOf(isJsonArray(configs) ? configs[index] : undefined)
+    return Effect.map(ownSections(path.join(directory, stagesName, place, reportName)), (own) => ({
+      title: title === undefined ? place : `${place}: ${title}`,
+      sections: [...own, ...metricCharts(told), ...layerSections(told)]
+    }))
+  })
+  const chapters = sayOnce(stages)
+  return Option.some<Report>({
+    title: String(name),
+    subtitle: `model ${String(model)}, seed ${String(seed)}`,
+    chapters: [
+      { title: "The run", sections: [...results(stages), ...runSections(run, events, historyOf)] },
+      ...chapters.filter(({ sections }) => sections.length > 0)
+    ]
+  })
+})
+
+/** What a recipe calls a stage, where it does. */
+const titleOf = (config: Json | undefined): string | undefined =>
+  isJsonObject(config) && typeof config.title === "string" ? config.title : undefined
+
+/** What a reader looks for first: the scores of all models that were asked. */
+const results = (stages: Report["chapters"]): ReadonlyArray<Section> => {
+  const tables = stages.flatMap(({ sections }) => sections.flatMap((each) => (each._tag === "Table" ? [each] : [])))
+  const scores = tables.findLast(({ title }) => title === "Evaluation")
+  return scores === undefined ? [] : [{ ...scores, title: "Scores" }]
+}
+
+/** Leaves out what an earlier chapter says in the same words: several exports of one model have the same layers. */
+const sayOnce = (chapters: Report["chapters"]): Report["chapters"] => {
+  const said = new Set<string>()
+  const isNew = (section: Section) => {
+    // Curves and small tables may agree by chance.
+    if (section._tag !== "BarChart" && !(section._tag === "Table" && section.rows.length > 5)) return true
+    const words = JSON.stringify(section)
+    return !said.has(words) && said.add(words)
+  }
+  return chapters.map(({ title, sections }) => ({ title, sections: sections.filter(isNew) }))
+}
+
+const decodeSections = Schema.decodeUnknownEffect(StageReport)
+
+/** What a stage contributed; a file that is damaged is said to be, since the rest of the report is still worth having. */
+const ownSections = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  if (!(yield* Effect.orElseSucceed(fs.exists(file), () => false))) return []
+  return yield* fs.readFileString(file).pipe(
+    Effect.flatMap(decodeSections),
+    Effect.catch((error) =>
+      Effect.succeed<ReadonlyArray<Section>>([
+        { _tag: "Text", title: "", paragraphs: [`${file} cannot be read: ${error.message}`] }
+      ])
+    )
+  )
+})

@@ -1,0 +1,20 @@
+/** Writes report.html of a run. */
+import { AtomicFile } from "@speedq/formats"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import { whileDoing } from "../files/storage.ts"
+import { reportFileName } from "../run/RunDirectory.ts"
+import { renderReport } from "./renderReport.ts"
+import { runReport } from "./runReport.ts"
+
+/** Writes the report of the run in `directory` and returns its path; none where there is no run. */
+export const writeReport = Effect.fn("writeReport")(function* (directory: string) {
+  const path = yield* Path.Path
+  const report = yield* runReport(directory)
+  if (Option.isNone(report)) return Option.none<string>()
+  const file = path.join(directory, reportFileName)
+  const page = new TextEncoder().encode(renderReport(report.value))
+  yield* whileDoing("write the report", file)(AtomicFile.writeWhole(file, page))
+  return Option.some(file)
+})

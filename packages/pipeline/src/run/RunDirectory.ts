@@ -1,0 +1,124 @@
+/**
+ * A run's directory, held by one process for the life of a scope:
+ * `run.json`, `events.jsonl`, `stages/NN-name/`, `superseded/` (results that a changed recipe left behind), `model/`, `report.html`.
+ */
+import { AtomicFile } from "@speedq/formats"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import { type LockLost, NotARunDirectory, type StorageFailed } from "../Errors.ts"
+import { Events } from "../events/Events.ts"
+import { jsonLinesSink } from "../events/sinks/jsonLines.ts"
+import { whileDoing } from "../files/storage.ts"
+import { acquireLock, lockFileName } from "./RunLock.ts"
+
+/** What `run.json` holds: everything that the run rests on. */
+export const RunRecord = Schema.Struct({
+  format: Schema.Literal(1),
+  recipe: Schema.Json,
+  code: Schema.String,
+  surroundings: Schema.Record(Schema.String, Schema.String),
+  startedAt: Schema.String,
+  continuedAt: Schema.Array(Schema.String)
+})
+export interface RunRecord extends Schema.Schema.Type<typeof RunRecord> {}
+
+export const runFileName = "run.json"
+export const eventsFileName = "events.jsonl"
+export const reportFileName = "report.html"
+export const stagesName = "stages"
+export const supersededName = "superseded"
+const ours = [runFileName, eventsFileName, reportFileName, stagesName, supersededName, "model", "tensorboard"]
+const isLock = (name: string) => name.startsWith(lockFileName)
+/** A file that a killed process left half written. */
+export const isLeftover = (name: string) => name.startsWith(".") && name.endsWith(".tmp")
+
+const RunFile = Schema.fromJsonString(RunRecord, { space: 2 })
+const decodeRunFile = Schema.decodeUnknownOption(RunFile)
+const encodeRunFile = Schema.encodeSync(RunFile)
+
+/** The record of the run in `directory`; none where there is no run, or its record is unreadable. */
+export const readRunRecord = Effect.fn("readRunRecord")(function* (directory: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  return yield* fs.readFileString(path.join(directory, runFileName)).pipe(
+    Effect.map(decodeRunFile),
+    Effect.catchReason("PlatformError", "NotFound", () => Effect.succeedNone)
+  )
+})
+
+export class RunDirectory extends Context.Service<
+  RunDirectory,
+  {
+    readonly path: string
+    /** Lives as long as the directory is held. */
+    readonly scope: Scope.Scope
+    /** Fails when another process took the directory over; asked before anything is made final. */
+    readonly verify: Effect.Effect<void, LockLost | StorageFailed>
+    /** Writes run.json and returns what it said before. */
+    readonly record: (
+      now: Pick<RunRecord, "recipe" | "code" | "surroundings">
+    ) => Effect.Effect<Option.Option<RunRecord>, StorageFailed>
+  }
+>()("@speedq/pipeline/RunDirectory") {
+  /**
+   * Holds `directory`, which is made when it does not exist. With `fresh`, what an earlier run left in it is removed first.
+   * Fails with RunLocked, NotARunDirectory, StorageFailed.
+   */
+  static readonly layer = (directory: string, options: { readonly fresh?: boolean } = {}) =>
+    Layer.effect(RunDirectory, open(directory, options.fresh ?? false)).pipe(Layer.provideMerge(Events.layer))
+}
+
+const open = Effect.fn("RunDirectory.open")(function* (given: string, fresh: boolean) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const scope = yield* Scope.Scope
+  const directory = path.resolve(given)
+  const opening = whileDoing("open the run directory", directory)
+
+  yield* opening(fs.makeDirectory(directory, { recursive: true }))
+  const names = yield* opening(fs.readDirectory(directory))
+  const foreign = names.filter((name) => !ours.includes(name) && !isLock(name) && !isLeftover(name))
+  if (foreign.length > 0 && !names.includes(runFileName)) {
+    return yield* new NotARunDirectory({ directory, found: foreign })
+  }
+
+  const lock = yield* acquireLock(directory)
+  const obsolete = names.filter((name) => isLeftover(name) || (fresh && ours.includes(name)))
+  yield* opening(Effect.forEach(obsolete, (name) => fs.remove(path.join(directory, name), { recursive: true })))
+  yield* opening(fs.makeDirectory(path.join(directory, stagesName), { recursive: true }))
+
+  const events = yield* Events
+  const log = yield* jsonLinesSink(path.join(directory, eventsFileName))
+  yield* events.subscribe({ write: log.write, flush: Effect.andThen(lock.verify, log.flush) })
+
+  return RunDirectory.of({
+    path: directory,
+    scope,
+    verify: lock.verify,
+    record: Effect.fn("RunDirectory.record")(
+      function* (now) {
+        const before = yield* Effect.provideService(
+          Effect.provideService(readRunRecord(directory), FileSystem.FileSystem, fs),
+          Path.Path,
+          path
+        )
+        const time = new Date(yield* Clock.currentTimeMillis).toISOString()
+        const history = Option.match(before, {
+          onNone: () => ({ startedAt: time, continuedAt: [] }),
+          onSome: ({ startedAt, continuedAt }) => ({ startedAt, continuedAt: [...continuedAt, time] })
+        })
+        const text = `${encodeRunFile({ format: 1, ...now, ...history })}\n`
+        yield* AtomicFile.writeWhole(path.join(directory, runFileName), new TextEncoder().encode(text))
+        return before
+      },
+      whileDoing("write the run's record", path.join(directory, runFileName))
+    )
+  })
+})

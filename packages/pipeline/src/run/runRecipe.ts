@@ -1,0 +1,199 @@
+/** Runs a recipe in a run directory: reuses what is finished, continues what was begun, does the rest. */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import * as Scope from "effect/Scope"
+import * as Checkpoints from "../checkpoints/Checkpoints.ts"
+import type { StageFiles } from "../checkpoints/StageFiles.ts"
+import { codeVersion, jsonChanges, makeKey } from "../checkpoints/StageKey.ts"
+import {
+  type LockLost,
+  type PreflightFailed,
+  type SavedFileDamaged,
+  StageFailed,
+  type StageFailedWith,
+  type StorageFailed
+} from "../Errors.ts"
+import { CurrentStage, Events, emit } from "../events/Events.ts"
+import * as RunEvents from "../events/runEvents.ts"
+import * as Preflight from "../plan/Preflight.ts"
+import { toJson } from "../recipe/recipeJson.ts"
+import { type AnyRecipe, labelled, type Recipe } from "../recipe/recipeValue.ts"
+import { writeReport } from "../report/writeReport.ts"
+import type { AnyArtefact } from "../stage/Artefact.ts"
+import type { AnyStage } from "../stage/Stage.ts"
+import { BetweenStages } from "./BetweenStages.ts"
+import { Machine, Surroundings } from "./Machine.ts"
+import { RunDirectory, reportFileName, stagesName } from "./RunDirectory.ts"
+import { InterruptionFailure } from "./runMain.ts"
+import { type Progress, runStage, stageSeed } from "./runStage.ts"
+
+/** What can end a run besides a stage's own errors, which come inside StageFailed. */
+export type RunError = PreflightFailed | StorageFailed | LockLost | SavedFileDamaged
+
+/** Where an artefact is: the finished stage that gives it, and under which key. */
+interface Source {
+  readonly artefact: AnyArtefact
+  readonly files: StageFiles
+  readonly key: string
+}
+type Sources = ReadonlyMap<string, Source>
+
+/** The stage that runs now, for what is said when the run ends early. */
+interface Current extends Progress {
+  place: string | undefined
+  label: string
+}
+
+/**
+ * Runs a recipe and returns what its last stage gives. Finished stages with the same key are reused, a stage that was begun is
+ * continued after its newest saved step, and the rest is run. An interruption finishes the step, saves, and ends; the same call
+ * continues. What is returned may read its tensors lazily until the run directory is left.
+ */
+export const run = <A, L, E, R>(
+  recipe: Recipe<A, L, E, R>
+): Effect.Effect<
+  L,
+  RunError | StageFailedWith<E>,
+  Exclude<R, Scope.Scope> | RunDirectory | Events | FileSystem.FileSystem | Path.Path
+> =>
+  Effect.suspend(() => {
+    const current: Current = { place: undefined, label: "", done: 0, steps: 0, failure: undefined }
+    return runStages(recipe, current).pipe(
+      Effect.map((output) => output as L),
+      Effect.onError((cause) => endEarly(current, cause)),
+      Effect.scoped
+    )
+  })
+
+const runStages = Effect.fn("Recipe.run")(function* <E, R>(recipe: AnyRecipe<E, R>, current: Current) {
+  const directory = yield* RunDirectory
+  const path = yield* Path.Path
+  const startedAt = yield* Clock.currentTimeMillis
+  yield* Preflight.check(recipe, directory.path)
+  yield* recordRun(recipe)
+
+  const sources = new Map<string, Source>()
+  for (const { stage, label, place } of labelled(recipe.stages)) {
+    Object.assign(current, { place, label, done: 0, steps: 0 })
+    const made = yield* runOrReuse(recipe, stage, label, place, sources, current).pipe(
+      Effect.provideService(CurrentStage, place),
+      Effect.scoped
+    )
+    for (const source of made) sources.set(source.artefact.name, source)
+  }
+  current.place = undefined
+
+  const { gives = [], name = "" } = recipe.stages.at(-1) ?? {}
+  const output = yield* Effect.provideService(load(gives, sources, name), Scope.Scope, directory.scope)
+  yield* (yield* Events).flush
+  yield* writeReport(directory.path)
+  const milliseconds = (yield* Clock.currentTimeMillis) - startedAt
+  yield* emit(RunEvents.RunFinished, { milliseconds, report: path.join(directory.path, reportFileName) })
+  return output
+})
+
+/** Brings one stage to its end, by whatever is left to do, and tells where its artefacts are. */
+const runOrReuse = Effect.fnUntraced(function* <E, R>(
+  recipe: AnyRecipe<E, R>,
+  stage: AnyStage<E, R>,
+  label: string,
+  place: string,
+  sources: Sources,
+  progress: Progress
+) {
+  const directory = yield* RunDirectory
+  const path = yield* Path.Path
+  const inputs = [...stage.needs, ...stage.uses].filter(({ name }) => sources.has(name))
+  const data = yield* Effect.mapError(stage.fingerprint(recipe.settings), notStarted<E>(label))
+  const key = makeKey({
+    stage: label,
+    version: stage.version,
+    config: stage.config,
+    code: codeVersion,
+    seed: recipe.settings.seed,
+    inputs: Object.fromEntries(inputs.map(({ name }) => [name, sources.get(name)?.key ?? ""])),
+    data
+  })
+  const files = yield* Checkpoints.claim(place, key)
+  if (Option.isSome(yield* files.finished)) {
+    yield* emit(RunEvents.StageReused, { key: key.id })
+  } else {
+    const context = {
+      recipe: recipe.settings,
+      label,
+      seed: stageSeed(recipe.settings.seed, label),
+      directory: path.join(directory.path, stagesName, place),
+      runDirectory: directory.path
+    }
+    yield* yield* BetweenStages
+    yield* runStage(stage, yield* load(inputs, sources, label), context, files, progress)
+  }
+  return stage.gives.map((artefact): Source => ({ artefact, files, key: key.id }))
+})
+
+/** The values of some artefacts by name, always as they were written to the disk: a continued run sees the same as an uninterrupted one. */
+const load = Effect.fnUntraced(function* <E, R>(
+  artefacts: ReadonlyArray<AnyArtefact<E, R>>,
+  sources: Sources,
+  label: string
+) {
+  const values: { [name: string]: unknown } = {}
+  for (const { name, codec } of artefacts) {
+    const source = sources.get(name)
+    if (source === undefined) continue
+    const stored = yield* source.files.artefact(name)
+    values[name] = yield* Effect.mapError(codec.load(stored), notStarted<E>(label))
+  }
+  return values
+})
+
+const notStarted =
+  <E>(stage: string) =>
+  (cause: E | SavedFileDamaged) =>
+    new StageFailed({ stage, step: 0, steps: 0, cause }) as StageFailedWith<E>
+
+// Facts about a machine that cannot change a bit of a result.
+const harmless = new Set(["host", "memory"])
+
+/** Writes run.json, and tells what is not as it was when this directory was last written. */
+const recordRun = Effect.fnUntraced(function* (recipe: AnyRecipe) {
+  const directory = yield* RunDirectory
+  const surroundings = { ...(yield* Machine).description, ...(yield* Surroundings) }
+  const now = { recipe: toJson(recipe), code: codeVersion, surroundings }
+  const before = yield* directory.record(now)
+  yield* emit(RunEvents.RunStarted, {
+    name: recipe.settings.name,
+    stages: labelled(recipe.stages).map(({ label }) => label),
+    continued: Option.isSome(before)
+  })
+  if (Option.isNone(before)) return
+  const recipeChanges = jsonChanges(before.value.recipe, now.recipe)
+  if (recipeChanges.length > 0) yield* emit(RunEvents.RecipeChanged, { changes: recipeChanges })
+  const otherChanges = jsonChanges(before.value.surroundings, surroundings).filter(({ field }) => !harmless.has(field))
+  if (otherChanges.length > 0) yield* emit(RunEvents.SurroundingsChanged, { changes: otherChanges })
+})
+
+/** Says why the run ended, and writes the report of what there is, unless the directory is another's now. */
+const endEarly = Effect.fnUntraced(
+  function* ({ label, done, steps, failure }: Current, cause: Cause.Cause<unknown>) {
+    const directory = yield* RunDirectory
+    const interrupted = Cause.hasInterruptsOnly(cause)
+    if (interrupted && failure === undefined) {
+      yield* emit(RunEvents.Interrupted, { step: done, steps })
+    } else {
+      const error = interrupted
+        ? new StageFailed({ stage: label, step: done, steps, cause: failure })
+        : Cause.squash(cause)
+      yield* emit(RunEvents.RunFailed, { message: error instanceof Error ? error.message : String(error) })
+      if (interrupted) (yield* InterruptionFailure).error = error
+    }
+    yield* (yield* Events).flush
+    yield* writeReport(directory.path)
+  },
+  // Whatever fails here must not hide the reason.
+  (self, { place }) => Effect.ignore(Effect.provideService(self, CurrentStage, place))
+)

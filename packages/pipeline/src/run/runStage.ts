@@ -1,0 +1,130 @@
+/** Runs one stage: its steps, the saves between them, the stop at a step's end when the run is interrupted. */
+import { createHash } from "node:crypto"
+import { AtomicFile } from "@speedq/formats"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Path from "effect/Path"
+import * as Schema from "effect/Schema"
+import type { StageFiles } from "../checkpoints/StageFiles.ts"
+import { NonFiniteMetric, StageFailed, type StageFailedWith } from "../Errors.ts"
+import { Events, emit } from "../events/Events.ts"
+import { StageFinished, StageStarted, StepDone } from "../events/runEvents.ts"
+import { whileDoing } from "../files/storage.ts"
+import type { SavePolicy } from "../recipe/RecipeSettings.ts"
+import { Section } from "../report/Report.ts"
+import type { AnyArtefact } from "../stage/Artefact.ts"
+import type { AnyStage, Metrics, Outcome, Session, StageContext } from "../stage/Stage.ts"
+
+/** A stage's report sections, one of its files. */
+export const reportName = "report.json"
+export const StageReport = Schema.fromJsonString(Schema.Array(Section))
+const encodeReport = Schema.encodeSync(StageReport)
+
+/** The seed of one stage: the same for the same recipe seed and label, unrelated for others. */
+export const stageSeed = (seed: number, label: string): number =>
+  createHash("sha256").update(`${seed}/${label}`).digest().readUInt32LE()
+
+/** How far the running stage is; kept outside of it for what is said when the run ends early. */
+export interface Progress {
+  done: number
+  steps: number
+  /** What failed in the steps or in the last save: an interrupted fiber ends with its interruption alone, whatever else failed in it. */
+  failure: unknown
+}
+
+/** Runs a stage from its newest saved state to its end. `input` was checked when the recipe was composed. */
+export const runStage = Effect.fn("runStage")(function* <E, R>(
+  stage: AnyStage<E, R>,
+  input: unknown,
+  context: StageContext,
+  files: StageFiles,
+  progress: Progress
+) {
+  const startedAt = yield* Clock.currentTimeMillis
+  const failed = (cause: unknown) =>
+    new StageFailed({ stage: context.label, step: progress.done, steps: progress.steps, cause }) as StageFailedWith<E>
+  const record = yield* Effect.gen(function* () {
+    const session = yield* stage.begin(input as never, context)
+    progress.steps = session.steps
+    progress.done = yield* files.resume(session.restore)
+    if (progress.done === 0) yield* session.start
+    yield* emit(StageStarted, { key: files.key, from: progress.done, steps: session.steps })
+    const save = Effect.suspend(() => files.save(progress.done, session.steps, session.saved()))
+    yield* runSteps(session, save, context.recipe.save, progress)
+    return yield* finish(stage.gives, session, context, files).pipe(
+      Effect.onError(() => Effect.ignore(save)),
+      Effect.uninterruptible
+    )
+  }).pipe(Effect.mapError(failed))
+  const bytes = Object.values(record.artefacts).reduce((sum, file) => sum + file.bytes, 0)
+  const milliseconds = (yield* Clock.currentTimeMillis) - startedAt
+  yield* emit(StageFinished, { steps: record.steps, milliseconds, bytes })
+}, Effect.scoped)
+
+/** Steps until the last. A run can only be interrupted at the border between two steps, and saves there first. */
+const runSteps = <Out, E, R, E2, R2>(
+  session: Session<Out, E, R>,
+  save: Effect.Effect<void, E2, R2>,
+  policy: SavePolicy,
+  progress: Progress
+) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const events = yield* Events
+      const { steps } = session
+      const saveAll = Effect.andThen(events.flush, save)
+      let savedAt = yield* Clock.currentTimeMillis
+      let flushedAt = savedAt
+      while (progress.done < steps) {
+        const metrics = yield* session.step(progress.done)
+        yield* requireFinite(progress.done + 1, metrics)
+        progress.done += 1
+        yield* emit(StepDone, { step: progress.done, steps, metrics })
+
+        const now = yield* Clock.currentTimeMillis
+        if (progress.done < steps && isDue(policy, progress.done, now - savedAt)) {
+          yield* saveAll
+          savedAt = flushedAt = yield* Clock.currentTimeMillis
+        } else if (now - flushedAt >= 1000) {
+          yield* events.flush
+          flushedAt = now
+        }
+        // The pause lets a signal arrive.
+        yield* restore(Effect.yieldNow).pipe(Effect.onInterrupt(() => saveAll))
+      }
+    }).pipe(
+      Effect.tapError((error) =>
+        Effect.sync(() => {
+          progress.failure = error
+        })
+      )
+    )
+  )
+
+const isDue = ({ everySteps, everySeconds }: SavePolicy, done: number, milliseconds: number): boolean =>
+  (everySteps !== undefined && done % everySteps === 0) || milliseconds >= everySeconds * 1000
+
+const requireFinite = (step: number, metrics: Metrics) =>
+  Effect.forEach(
+    Object.entries(metrics),
+    ([metric, value]) =>
+      Number.isFinite(value) ? Effect.void : new NonFiniteMetric({ step, metric, value: String(value) }),
+    { discard: true }
+  )
+
+/** Ends the stage: its outcome, its report, its artefacts, and last the manifest that makes it finished. */
+const finish = Effect.fnUntraced(function* <E, R>(
+  gives: ReadonlyArray<AnyArtefact<E, R>>,
+  session: Session<unknown, E, R>,
+  context: StageContext,
+  files: StageFiles
+) {
+  const path = yield* Path.Path
+  const { output, report = [], files: others = [] }: Outcome<unknown> = yield* session.finish
+  const reportFile = path.join(context.directory, reportName)
+  const text = new TextEncoder().encode(encodeReport(report))
+  yield* whileDoing("write the stage's report", reportFile)(AtomicFile.writeWhole(reportFile, text))
+  const values = output as { readonly [name: string]: never }
+  const artefacts = gives.map(({ name, codec }) => ({ name, saved: codec.save(values[name]!) }))
+  return yield* files.finish(session.steps, artefacts, [reportFile, ...others])
+})

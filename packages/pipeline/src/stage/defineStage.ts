@@ -1,0 +1,135 @@
+/** Makes a kind of stage from its parts; the stages of this package and a user's own are made here alike. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
+import { schemaProblems, strictly } from "../json/schemaProblems.ts"
+import type { RecipeSettings } from "../recipe/RecipeSettings.ts"
+import type { AnyArtefact, ErrorOf, ServicesOf, Values } from "./Artefact.ts"
+import * as Forecast from "./Forecast.ts"
+import type { BeforeWork, Definition, Program, Session, Stage, StageContext } from "./Stage.ts"
+
+type Artefacts = ReadonlyArray<AnyArtefact>
+type Input<Needs extends Artefacts, Uses extends Artefacts> = Values<Needs> & Partial<Values<Uses>>
+type AllErrors<Needs extends Artefacts, Uses extends Artefacts, Gives extends Artefacts> =
+  | ErrorOf<Needs>
+  | ErrorOf<Uses>
+  | ErrorOf<Gives>
+type AllServices<Needs extends Artefacts, Uses extends Artefacts, Gives extends Artefacts> =
+  | ServicesOf<Needs>
+  | ServicesOf<Uses>
+  | ServicesOf<Gives>
+
+/**
+ * Defines a kind of stage.
+ *
+ * `needs` are artefacts of earlier stages that must be there, `uses` those that it takes if they are and `takes` does not say that
+ * a configuration has no use for them: what is not taken is no part of the stage's key. `config` is a schema whose
+ * encoded side is JSON; give options defaults with `Schema.withDecodingDefaultKey`. Raise `version` when the same configuration
+ * gives another result. `fingerprint` names the bytes that the stage reads from outside (model, data): a change of it runs the
+ * stage again. `forecast` looks at them before any work. `begin` acquires what the steps need, for the life of the stage.
+ */
+export const define = <
+  Config,
+  Encoded,
+  S,
+  E = never,
+  R = never,
+  EBegin = never,
+  RBegin = never,
+  EFingerprint = never,
+  EForecast = never,
+  const Needs extends Artefacts = readonly [],
+  const Uses extends Artefacts = readonly [],
+  const Gives extends Artefacts = readonly []
+>(parts: {
+  readonly name: string
+  readonly version: number
+  readonly config: Schema.Codec<Config, Encoded>
+  readonly needs?: Needs
+  readonly uses?: Uses
+  readonly takes?: (config: Config) => boolean
+  readonly gives?: Gives
+  readonly fingerprint?: (config: Config, recipe: RecipeSettings) => Effect.Effect<string, EFingerprint, BeforeWork>
+  readonly forecast?: (
+    config: Config,
+    recipe: RecipeSettings
+  ) => Effect.Effect<Forecast.Forecast, EForecast, BeforeWork>
+  readonly begin: (
+    config: Config,
+    input: Input<Needs, Uses>,
+    context: StageContext
+  ) => Effect.Effect<Program<S, Values<Gives>, E, R>, EBegin, RBegin>
+}): Definition<
+  Encoded,
+  Input<Needs, Uses>,
+  Values<Gives>,
+  E | EBegin | EFingerprint | EForecast | AllErrors<Needs, Uses, Gives>,
+  R | RBegin | AllServices<Needs, Uses, Gives>
+> => {
+  type Errors = E | EBegin | EFingerprint | EForecast | AllErrors<Needs, Uses, Gives>
+  type Services = R | RBegin | AllServices<Needs, Uses, Gives>
+  type Configured = Stage<Input<Needs, Uses>, Values<Gives>, Errors, Services>
+  const decodeConfig = Schema.decodeUnknownResult(parts.config, strictly)
+  const encodeConfig = Schema.encodeSync(parts.config)
+  const asJson = Schema.decodeUnknownSync(Schema.Json)
+  const list = (artefacts: Artefacts = []) => artefacts as ReadonlyArray<AnyArtefact<Errors, Services>>
+  const { name, version, fingerprint, forecast } = parts
+  const gives = list(parts.gives)
+
+  const configure = (config: Config): Configured => ({
+    name,
+    version,
+    config: asJson(encodeConfig(config)),
+    needs: list(parts.needs),
+    uses: parts.takes?.(config) === false ? [] : list(parts.uses),
+    gives,
+    fingerprint: (recipe) => fingerprint?.(config, recipe) ?? Effect.succeed(""),
+    forecast: (recipe) => forecast?.(config, recipe) ?? Effect.succeed(Forecast.make({})),
+    begin: (input, context) => Effect.map(parts.begin(config, input, context), openSession)
+  })
+  const decode = (config: unknown) =>
+    Result.mapBoth(decodeConfig(config), { onSuccess: configure, onFailure: (error) => schemaProblems(error) })
+  return {
+    name,
+    version,
+    gives,
+    configAst: SchemaAST.toEncoded(parts.config.ast),
+    decode,
+    stage: (config) => {
+      const stage = decode(config)
+      if (Result.isFailure(stage)) throw new RecipeInvalid({ problems: stage.failure.map(below(name)) })
+      return stage.success
+    }
+  }
+}
+
+const below =
+  (base: string) =>
+  ({ path, issue }: RecipeProblem): RecipeProblem => ({ path: path === "" ? base : `${base}.${path}`, issue })
+
+/** Keeps a program's state inside, so that stages of different states can be in one list. */
+const openSession = <S, Out, E, R>(program: Program<S, Out, E, R>): Session<Out, E, R> => {
+  let state: Option.Option<S> = Option.none()
+  const keep = (next: S) => {
+    state = Option.some(next)
+  }
+  const current = () => Option.getOrThrowWith(state, () => new Error("a stage was stepped before it was started"))
+  return {
+    steps: program.steps,
+    start: Effect.map(program.initial, keep),
+    restore: (stored) => Effect.map(program.state.load(stored), keep),
+    step: (done) =>
+      Effect.map(
+        Effect.suspend(() => program.step(current(), done)),
+        ({ state: next, metrics }) => {
+          keep(next)
+          return metrics
+        }
+      ),
+    saved: () => program.state.save(current()),
+    finish: Effect.suspend(() => program.finish(current()))
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * The packed container: one safetensors file with quantized parameters packed (packedWeight.ts) and all others as they
+ * are. Metadata: `format` = "speedq-packed", `version` = "1", `quantized` = JSON { parameter: { use, version, with, shape } }.
+ */
+import type { Safetensors, TensorStore } from "@speedq/formats"
+import type { Backend } from "@speedq/tensors"
+import * as Schema from "effect/Schema"
+import { PackedInvalid } from "../Errors.ts"
+import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
+import { decodeChoice, encodeChoice, quantizers } from "../quantizer/registry.ts"
+import { type PackedWeight, readPackedWeight } from "./packedWeight.ts"
+
+const format = "speedq-packed"
+const version = "1"
+
+export type PackedWeights = ReadonlyMap<string, PackedWeight>
+
+/** How packed parameters were quantized, by name: JSON that `readPackedWeights` understands. */
+export const describePacked = (weights: PackedWeights): { readonly [parameter: string]: object } =>
+  Object.fromEntries([...weights].map(([name, { choice, shape }]) => [name, { ...encodeChoice(choice), shape }]))
+
+/** Entries and metadata of a container, for `Safetensors.write`: packed parameters, then `others` as they are. */
+export const packedContainer = (
+  weights: PackedWeights,
+  others: readonly Safetensors.TensorSource[]
+): {
+  readonly entries: readonly Safetensors.TensorSource[]
+  readonly metadata: Readonly<Record<string, string>>
+} => ({
+  entries: [...[...weights].flatMap(([name, weight]) => weight.entries(name)), ...others],
+  metadata: { format, version, quantized: JSON.stringify(describePacked(weights)) }
+})
+
+/** Whether a safetensors file is a packed container. */
+export const isPackedContainer = ({ metadata }: Pick<TensorStore, "metadata">): boolean => metadata["format"] === format
+
+/** How one parameter was quantized. */
+const Described = Schema.Struct({
+  use: Schema.String,
+  version: Schema.Number,
+  with: Schema.JsonObject,
+  shape: Schema.Array(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))).check(
+    Schema.isMinLength(2),
+    Schema.isMaxLength(2)
+  )
+})
+const Description = Schema.Record(Schema.String, Described)
+
+const choiceOf = (
+  file: string,
+  name: string,
+  described: typeof Described.Type,
+  known: readonly Quantizer[]
+): QuantizerChoice => {
+  const choice = decodeChoice(described, known)
+  const { quantizer, config } = choice
+  const fail = (reason: string) => new PackedInvalid({ file, reason: `${name}: ${reason}` })
+  if (quantizer.version !== described.version) {
+    throw fail(`packed by version ${described.version} of "${described.use}", this program has ${quantizer.version}`)
+  }
+  const obstacle = quantizer.obstacle(config, described.shape)
+  if (obstacle !== undefined) throw fail(obstacle)
+  return choice
+}
+
+const decodeDescription = (file: string, description: unknown): typeof Description.Type => {
+  try {
+    return Schema.decodeUnknownSync(Description)(description)
+  } catch (error) {
+    if (!Schema.isSchemaError(error)) throw error
+    throw new PackedInvalid({ file, reason: `its description of the weights is damaged: ${error.message}` })
+  }
+}
+
+/** Reads the parameters that a description names. Raises PackedInvalid, UnknownQuantizer, QuantizerConfigInvalid and read errors; nothing stays allocated then. */
+export const readPackedWeights = (
+  backend: Backend,
+  store: TensorStore,
+  description: { readonly [parameter: string]: object },
+  known: readonly Quantizer[] = quantizers
+): PackedWeights => {
+  const weights = new Map<string, PackedWeight>()
+  try {
+    for (const [name, described] of Object.entries(decodeDescription(store.path, description))) {
+      const choice = choiceOf(store.path, name, described, known)
+      weights.set(name, readPackedWeight(backend, store, name, choice, described.shape))
+    }
+    return weights
+  } catch (error) {
+    for (const weight of weights.values()) weight.release()
+    throw error
+  }
+}
+
+/** The packed parameters of a container; `known` adds a user's own quantizers. Raises PackedInvalid, UnknownQuantizer and read errors. */
+export const readPackedContainer = (
+  backend: Backend,
+  store: TensorStore,
+  known: readonly Quantizer[] = quantizers
+): PackedWeights => {
+  const fail = (reason: string): never => {
+    throw new PackedInvalid({ file: store.path, reason })
+  }
+  if (!isPackedContainer(store)) return fail(`it is no ${format} container`)
+  const written = store.metadata["version"]
+  if (written !== version) return fail(`version ${written}, this program reads ${version}`)
+  return readPackedWeights(backend, store, parseDescription(store), known)
+}
+
+const parseDescription = ({ path, metadata }: TensorStore): { readonly [parameter: string]: object } => {
+  try {
+    return JSON.parse(metadata["quantized"] ?? "") as { readonly [parameter: string]: object }
+  } catch (error) {
+    const reason = `its description is not JSON: ${error instanceof Error ? error.message : String(error)}`
+    throw new PackedInvalid({ file: path, reason })
+  }
+}

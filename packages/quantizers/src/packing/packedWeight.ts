@@ -1,0 +1,172 @@
+/**
+ * The packed form of a quantized weight: each stored tensor of its quantizer (`Quantizer.stored`) as one safetensors entry
+ * `<parameter>.<name>`. Elements below 8 bits are a little-endian bit stream of U8, [ceil(count bits / 8)]; f16, bf16 and
+ * f32 numbers keep dtype and shape. What it was quantized with is in the file's metadata (packedContainer.ts).
+ */
+import { bytesOf, type Safetensors, type TensorStore } from "@speedq/formats"
+import {
+  type Backend,
+  cast,
+  formatShape,
+  gatherCodes,
+  gatherRows,
+  generate,
+  keep,
+  type Shape,
+  sameShape,
+  scope,
+  sizeOf,
+  type Tensor,
+  unpackCodes
+} from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import { PackedInvalid } from "../Errors.ts"
+import type { QuantizedWeight, QuantizerChoice, StoredTensor } from "../quantizer/Quantizer.ts"
+import { affineProduct } from "./affineProduct.ts"
+import { packBits, packedBytes } from "./BitPacking.ts"
+
+/** A quantized parameter in the backend's memory, as small as in the file: unpacked when it is asked for. */
+export interface PackedWeight {
+  /** [out, in] */
+  readonly shape: Shape
+  readonly choice: QuantizerChoice
+  /** Bytes held. */
+  readonly bytes: number
+  /** The weight [out, in] in f32, in the caller's scope: the bits of the quantizer's `fakeQuantize`. */
+  readonly unpack: () => Tensor
+  /** Rows of it alone, where its quantizer is rowwise: index i32 [n] -> f32 [n, in], in the caller's scope. */
+  readonly unpackRows: ((index: Tensor) => Tensor) | undefined
+  /**
+   * x W^T + bias by the codes themselves, where that is less work than unpacking them: `fewRows` rows of x at most, and a
+   * quantizer whose codes are affine. The bits of `linear` with the unpacked weight, on the native backend; otherwise undefined.
+   */
+  readonly linear: (x: Tensor, bias: Tensor | undefined) => Tensor | undefined
+  /** Entries of a file under the parameter's name. */
+  readonly entries: (parameter: string) => readonly Safetensors.TensorSource[]
+  readonly release: () => void
+}
+
+const fileDtype = { f32: "F32", bf16: "BF16", f16: "F16", u8: "U8", i32: "I32" } as const
+
+/** Shape of a stored tensor in the file and in memory. */
+const packedShape = ({ dtype, shape, bits }: StoredTensor): Shape =>
+  dtype === "u8" ? [packedBytes(sizeOf(shape), bits)] : shape
+
+/** A stored tensor, packed. */
+interface Part {
+  readonly part: StoredTensor
+  readonly tensor: Tensor
+}
+
+type Read = (part: Part) => Tensor
+
+/** The stored tensor that packed bytes stand for, as the quantizer reads it. */
+const widen: Read = ({ part, tensor }) => {
+  if (part.dtype === "u8") return unpackCodes(tensor, part.bits, part.shape)
+  return part.dtype === "f32" ? tensor.alias() : cast(tensor, "f32")
+}
+
+/** Rows of a stored tensor, as the quantizer reads them. */
+const gather = ({ part: { dtype, shape, bits }, tensor }: Part, index: Tensor): Tensor => {
+  const [rows, columns] = shape as readonly [number, number]
+  return dtype === "u8" ? gatherCodes(tensor, index, { bits, rows, columns }) : gatherRows(tensor, index)
+}
+
+const readParts = (parts: readonly Part[], read: Read): QuantizedWeight =>
+  Object.fromEntries(parts.map((each) => [each.part.name, read(each)] as const))
+
+/** Takes over packed tensors, one for each of the quantizer's stored ones. */
+const hold = (choice: QuantizerChoice, shape: Shape, held: readonly Tensor[]): PackedWeight => {
+  const { quantizer, config } = choice
+  const parts = quantizer.stored(config, shape).map((part, index): Part => ({ part, tensor: held[index]! }))
+  const decode = (read: Read, decoded: Shape) =>
+    scope(() => quantizer.dequantize(config, readParts(parts, read), decoded))
+  const codes = parts.find(({ part }) => part.name === "codes")
+  const others = parts.filter((each) => each !== codes)
+  const product = codes && affineProduct(choice, shape, codes.tensor, () => readParts(others, widen))
+  return {
+    shape,
+    choice,
+    linear: (x, bias) => product?.linear(x, bias),
+    bytes: held.reduce((sum, { storage }) => sum + storage.handle.bytes, 0),
+    unpack: () => decode(widen, shape),
+    unpackRows: quantizer.rowwise
+      ? (index) => decode((each) => gather(each, index), [index.size, shape[1]!])
+      : undefined,
+    entries: (parameter) =>
+      parts.map(({ part, tensor }) => ({
+        name: `${parameter}.${part.name}`,
+        dtype: fileDtype[part.dtype],
+        shape: packedShape(part),
+        data: Effect.promise(() => tensor.backend.read(tensor.storage.handle))
+      })),
+    release: () => {
+      product?.release()
+      for (const tensor of held) tensor.release()
+    }
+  }
+}
+
+/** Bytes of one stored tensor in packed form. */
+const packedForm = async (part: StoredTensor, tensor: Tensor): Promise<Uint8Array> => {
+  if (part.dtype === "u8") {
+    const codes = await tensor.read()
+    return packBits(codes instanceof Uint8Array ? codes : Uint8Array.from(codes), part.bits)
+  }
+  if (part.dtype === tensor.dtype || part.dtype === "i32") return bytesOf(await tensor.read())
+  const target = part.dtype
+  const inFile = scope(() => cast(tensor, target))
+  const bytes = bytesOf(await inFile.read())
+  inFile.release()
+  return bytes
+}
+
+/** Packs what a quantizer gave for a weight [out, in]; `quantized` stays the caller's. */
+export const packWeight = async (
+  choice: QuantizerChoice,
+  shape: Shape,
+  quantized: QuantizedWeight
+): Promise<PackedWeight> => {
+  const held: Tensor[] = []
+  try {
+    for (const part of choice.quantizer.stored(choice.config, shape)) {
+      const tensor = quantized[part.name]!
+      const packed = await packedForm(part, tensor)
+      const spec = { dtype: part.dtype, shape: packedShape(part) }
+      held.push(generate(tensor.backend, spec, (bytes) => bytes.set(packed)))
+    }
+    return hold(choice, shape, held)
+  } catch (error) {
+    for (const tensor of held) tensor.release()
+    throw error
+  }
+}
+
+/** Raises PackedInvalid when an entry is not what the quantizer stores. A missing one is found by reading. */
+const checkEntry = ({ path, tensors }: TensorStore, entry: string, part: StoredTensor): void => {
+  const found = tensors.get(entry)
+  const dtype = fileDtype[part.dtype]
+  const shape = packedShape(part)
+  if (found === undefined || (found.dtype === dtype && sameShape(found.shape, shape))) return
+  const reason = `${entry} is ${found.dtype} ${formatShape(found.shape)}, it must be ${dtype} ${formatShape(shape)}`
+  throw new PackedInvalid({ file: path, reason })
+}
+
+/** Reads one packed parameter. Raises PackedInvalid and the read errors of formats; nothing stays allocated then. */
+export const readPackedWeight = (
+  backend: Backend,
+  store: TensorStore,
+  parameter: string,
+  choice: QuantizerChoice,
+  shape: Shape
+): PackedWeight => {
+  const held = scope(() =>
+    choice.quantizer.stored(choice.config, shape).map((part) => {
+      const entry = `${parameter}.${part.name}`
+      checkEntry(store, entry, part)
+      const spec = { dtype: part.dtype, shape: packedShape(part) }
+      return generate(backend, spec, (bytes) => store.readInto(entry, bytes))
+    })
+  )
+  return hold(choice, shape, held.map(keep))
+}

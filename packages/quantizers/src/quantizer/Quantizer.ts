@@ -1,0 +1,82 @@
+/** What a quantizer is: configuration, cost, the map from weights to stored numbers and back, and its straight-through form. */
+import { type DType, type Shape, sizeOf, type Tensor } from "@speedq/tensors"
+import type * as Schema from "effect/Schema"
+import { packedBytes } from "../packing/BitPacking.ts"
+
+/** One tensor that a quantized weight is stored as. `bits` is the size of an element; below 8 it is packed (BitPacking.ts). */
+export interface StoredTensor {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: Shape
+  readonly bits: number
+  readonly meaning: string
+}
+
+/**
+ * A quantized weight before bit packing: tensors under the names of `stored`. Codes are u8; 16-bit numbers may be held
+ * in f32, already rounded.
+ */
+export type QuantizedWeight = { readonly [name: string]: Tensor }
+
+/**
+ * A quantizer of matrices [out, in]. `fakeQuantize`, `dequantize(quantize(w))` and what is exported are one function:
+ * the same bits, whichever way they are reached.
+ */
+export interface Quantizer<C extends object = object> {
+  readonly id: string
+  /** Raised when the meaning of stored numbers changes. */
+  readonly version: number
+  /** Whether a row of every stored tensor, [out, ...], and nothing else makes a row of the weight: it can be unpacked alone. */
+  readonly rowwise?: boolean
+  readonly Config: Schema.Codec<C, unknown>
+  /** Bits an element costs on average, scales and zero points included. */
+  bitsPerWeight(config: C): number
+  /** Why a weight of this shape cannot be quantized, or undefined. */
+  obstacle(config: C, shape: Shape): string | undefined
+  /** Largest magnitude of a weight whose scales the stored format holds; without it any finite weight will do. */
+  largestWeight?(config: C): number
+  /** Weight [out, in] as it will be after dequantization; its gradient is the straight-through one. */
+  fakeQuantize(config: C, weight: Tensor): Tensor
+  /** What a weight of this shape is stored as. */
+  stored(config: C, shape: Shape): readonly StoredTensor[]
+  quantize(config: C, weight: Tensor): QuantizedWeight
+  dequantize(config: C, quantized: QuantizedWeight, shape: Shape): Tensor
+  /** Present where the stored codes can be multiplied without making the weight. */
+  readonly affine?: AffineCodes<C>
+  /** Present where codes can be chosen freely on a fixed grid; `codes` u8 [out, in] completes `stored`. */
+  readonly grid?: CodeGrid<C>
+}
+
+/** Quantizers whose stored codes c stand for scale (c - zero), each operation in f32, to the last bit. */
+export interface AffineCodes<C> {
+  /** Bits of a code and input columns of a group; undefined under options with which codes stand for something else. */
+  extents(config: C): { readonly bits: number; readonly group: number } | undefined
+  /** [out, in / g] in f32, from the stored tensors other than the codes. */
+  decoder(config: C, quantized: QuantizedWeight, shape: Shape): { readonly scale: Tensor; readonly zero: Tensor }
+}
+
+/** The fixed part of a grid of codes: what rounding may not change. */
+export interface GridParameters {
+  /** Scale and zero point of every group, [out, in / g]: a code c stands for scale (c - zero). */
+  readonly scale: Tensor
+  readonly zero: Tensor
+  /** Stored tensors other than the codes. */
+  readonly stored: QuantizedWeight
+}
+
+/** Quantizers whose codes are whole numbers on a grid with a scale and a zero point a group: AdaRound chooses the codes itself. */
+export interface CodeGrid<C> {
+  /** Bits of a code and input columns of a group. */
+  extents(config: C): { readonly bits: number; readonly group: number }
+  parameters(config: C, weight: Tensor): GridParameters
+}
+
+/** A quantizer with its options. */
+export interface QuantizerChoice<C extends object = object> {
+  readonly quantizer: Quantizer<C>
+  readonly config: C
+}
+
+/** Bytes that a weight of this shape takes in the packed container: each stored tensor rounded up to whole bytes. */
+export const storedBytes = ({ quantizer, config }: QuantizerChoice, shape: Shape): number =>
+  quantizer.stored(config, shape).reduce((bytes, part) => bytes + packedBytes(sizeOf(part.shape), part.bits), 0)

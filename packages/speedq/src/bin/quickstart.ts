@@ -1,0 +1,47 @@
+/**
+ * `npm run quickstart`: quantizes the shipped nano model to 2 and to 4 bits, all stages and evaluation included, and prints
+ * the table of what each stage did. Interrupted, it continues. Paths are those of the repository, where npm runs scripts.
+ */
+import { existsSync } from "node:fs"
+import { join, resolve } from "node:path"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { OtherRuns, runMain } from "@speedq/pipeline"
+import * as Effect from "effect/Effect"
+import { print, remark } from "../command/output.ts"
+import { fittingTable } from "../command/textTable.ts"
+import { NanoMissing } from "../Errors.ts"
+import { loadRecipe } from "../recipes/loadRecipe.ts"
+import { type RunResult, runRecipe } from "../recipes/runRecipe.ts"
+
+const model = join("data", "nano", "model")
+const recipes = ["nano-2bit", "nano-4bit"]
+
+const runOne = Effect.fnUntraced(function* (name: string) {
+  const file = join("configs", `${name}.json`)
+  yield* remark(`speedq run ${file}`)
+  const recipe = yield* loadRecipe(file, [], "npm run quickstart")
+  // What the recipes have in common, such as the scores of full precision, is computed once.
+  const others = recipes.filter((other) => other !== name).map((other) => resolve("runs", other))
+  return yield* runRecipe(recipe, {
+    directory: join("runs", name),
+    backend: "auto",
+    fresh: false,
+    tensorBoard: undefined
+  }).pipe(Effect.provideService(OtherRuns, others))
+})
+
+/** The evaluations of several runs as one table: a row that an earlier run has, such as full precision, is not repeated. */
+const together = (runs: readonly RunResult[]): string => {
+  const tables = runs.flatMap(({ tables }) => tables.filter(({ title }) => title === "Evaluation"))
+  const rows = tables.flatMap((table) => table.rows)
+  const first = rows.filter((row, index) => rows.findIndex(([title]) => title === row[0]) === index)
+  return fittingTable(tables[0]?.columns ?? [], first)
+}
+
+const quickstart = Effect.gen(function* () {
+  if (!existsSync(join(model, "model.safetensors"))) return yield* new NanoMissing({ directory: model })
+  const runs = yield* Effect.forEach(recipes, runOne)
+  yield* print(["", together(runs), "", ...runs.map(({ report }) => `report: ${report}`)].join("\n"))
+})
+
+runMain(quickstart.pipe(Effect.provide(NodeServices.layer)), { debug: process.argv.includes("--debug") })

@@ -1,0 +1,58 @@
+/** `speedq chat`: asks a model one question about pictures. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { backend, count, json, seed } from "../flags.ts"
+import { print, printJson, printPiece } from "../output.ts"
+
+export const chat = Command.make(
+  "chat",
+  {
+    model: Argument.String("model").pipe(
+      Argument.withDescription("model directory: full precision, fake-quant or packed")
+    ),
+    question: Argument.String("question"),
+    images: Flag.String("image").pipe(
+      Flag.withMetavar("FILE"),
+      Flag.withDescription("PNG, JPEG, WebP or GIF; may be repeated, in order"),
+      Flag.atLeast(0)
+    ),
+    maxNewTokens: count("max-new-tokens").pipe(Flag.withDescription("ends the answer"), Flag.withDefault(1024)),
+    maxTiles: count("max-tiles").pipe(Flag.withDescription("tiles of an image, default the model's"), Flag.optional),
+    temperature: Flag.Finite("temperature").pipe(
+      Flag.withDescription("draw tokens; without it, the most likely one is taken"),
+      Flag.filter(
+        (value) => value > 0,
+        () => "a number above 0"
+      ),
+      Flag.optional
+    ),
+    topP: Flag.Finite("top-p").pipe(
+      Flag.withDescription("draw from the most likely tokens of this probability together"),
+      Flag.filter(
+        (value) => value > 0 && value <= 1,
+        () => "a number above 0 and at most 1"
+      ),
+      Flag.withDefault(0.95)
+    ),
+    seed: seed.pipe(Flag.withDescription("of what is drawn"), Flag.withDefault(0)),
+    backend,
+    json
+  },
+  Effect.fn("speedq chat")(function* ({ backend, json, ...request }) {
+    const { ask } = yield* Effect.promise(() => import("../../models/ask.ts"))
+    const maxTiles = Option.getOrUndefined(request.maxTiles)
+    const temperature = Option.getOrUndefined(request.temperature)
+    const answered = yield* ask({ ...request, maxTiles, temperature }, backend, json ? () => Effect.void : printPiece)
+    yield* json ? printJson(answered) : print("")
+  })
+).pipe(
+  Command.withShortDescription("Ask a model about pictures"),
+  Command.withDescription("Asks one question about any number of pictures and prints the answer as it is generated."),
+  Command.withExamples([
+    { command: 'speedq chat models/InternVL3-1B --image cat.jpg "What is this?"' },
+    { command: 'speedq chat runs/1b/model/packed --image a.png --image b.png "What differs?" --max-tiles 6' }
+  ])
+)

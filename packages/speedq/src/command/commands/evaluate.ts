@@ -1,0 +1,69 @@
+/** `speedq evaluate`: asks a model the questions of a benchmark, and scores its answers. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { benchmark, data, matcher } from "../benchmarkFlags.ts"
+import { backend, count, json } from "../flags.ts"
+import { print, printJson } from "../output.ts"
+
+export const evaluate = Command.make(
+  "evaluate",
+  {
+    model: Argument.String("model").pipe(
+      Argument.withDescription("model directory: full precision, fake-quant or packed")
+    ),
+    data,
+    benchmark,
+    matcher,
+    limit: count("limit").pipe(Flag.withDescription("ask only the first N rows"), Flag.optional),
+    out: Flag.String("out").pipe(
+      Flag.withMetavar("DIR"),
+      Flag.withDescription("directory of answers, predictions and score"),
+      Flag.withDefault("evaluations")
+    ),
+    name: Flag.String("name").pipe(
+      Flag.withMetavar("NAME"),
+      Flag.withDescription("name of the model in file names, default that of its directory"),
+      Flag.optional
+    ),
+    format: Flag.Literals("format", ["xlsx", "tsv", "json"]).pipe(
+      Flag.withDescription("of the predictions file"),
+      Flag.withDefault("xlsx")
+    ),
+    backend,
+    json
+  },
+  Effect.fn("speedq evaluate")(function* ({
+    model,
+    data,
+    benchmark,
+    matcher,
+    limit,
+    out,
+    name,
+    format,
+    backend,
+    json
+  }) {
+    const { describeEvaluation, evaluateDirectory, evaluationJson } = yield* Effect.promise(
+      () => import("../../models/evaluateDirectory.ts")
+    )
+    const evaluated = yield* evaluateDirectory(
+      model,
+      { data, benchmark, matcher, limit: Option.getOrUndefined(limit), out, name: Option.getOrUndefined(name), format },
+      backend
+    )
+    yield* json ? printJson(evaluationJson(evaluated)) : print(describeEvaluation(evaluated))
+  })
+).pipe(
+  Command.withShortDescription("Ask a model a benchmark, and score its answers"),
+  Command.withDescription(
+    "Asks every row with InternVL3's prompts and settings, keeps each answer at once, writes the predictions file that VLMEvalKit reads, and scores it. The same command continues where it stopped."
+  ),
+  Command.withExamples([
+    { command: "speedq evaluate models/InternVL3-1B --data MMStar.tsv --benchmark MMStar --limit 20" },
+    { command: "speedq evaluate runs/nano/model/packed --data data/nano/evaluation/short.tsv --benchmark nano --json" }
+  ])
+)

@@ -1,0 +1,49 @@
+/** `speedq export`: writes a quantized model in a format. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { backend, json } from "../flags.ts"
+import { print, printJson } from "../output.ts"
+
+export const exportCommand = Command.make(
+  "export",
+  {
+    path: Argument.String("model-or-run").pipe(
+      Argument.withDescription("directory of a run, of a packed model, or of the reference's quant_details")
+    ),
+    format: Flag.String("format").pipe(
+      Flag.withMetavar("NAME"),
+      Flag.withDescription(
+        "fake-quant loads wherever the original does; packed is small, for chat and evaluate; or one of a plugin"
+      )
+    ),
+    dtype: Flag.Literals("dtype", ["bf16", "f32"]).pipe(
+      Flag.withDescription("numbers of a fake-quant model, default bf16; f32 keeps every bit"),
+      Flag.optional
+    ),
+    out: Flag.String("out").pipe(
+      Flag.withMetavar("DIR"),
+      Flag.withDescription("a new or empty directory, default RUN/model/FORMAT or MODEL-FORMAT"),
+      Flag.optional
+    ),
+    backend,
+    json
+  },
+  Effect.fn("speedq export")(function* ({ path, format, dtype, out, backend, json }) {
+    const { describeExport, exportModel } = yield* Effect.promise(() => import("../../models/exportModel.ts"))
+    const options = Option.match(dtype, { onNone: () => ({}), onSome: (chosen) => ({ dtype: chosen }) })
+    const exported = yield* exportModel(path, { format, with: options, out: Option.getOrUndefined(out) }, backend)
+    yield* json ? printJson(exported) : print(describeExport(exported))
+  })
+).pipe(
+  Command.withShortDescription("Write a quantized model in a format"),
+  Command.withDescription(
+    "Writes what a run or the reference has made, or unpacks a packed model, and says what the format kept."
+  ),
+  Command.withExamples([
+    { command: "speedq export runs/1b --format packed" },
+    { command: "speedq export runs/1b/model/packed --format fake-quant --dtype f32 --out models/1b-2bit" }
+  ])
+)

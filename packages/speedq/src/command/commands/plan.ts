@@ -1,0 +1,38 @@
+/** `speedq plan`: what a recipe will do and take, before it does anything. */
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { json, settings } from "../flags.ts"
+import { print, printJson } from "../output.ts"
+import { directory, recipe } from "../recipeFlags.ts"
+
+export const plan = Command.make(
+  "plan",
+  { recipe, out: directory, set: settings, json },
+  Effect.fn("speedq plan")(function* ({ recipe, out, set, json }) {
+    const { defaultDirectory } = yield* Effect.promise(() => import("../../recipes/loadRecipe.ts"))
+    const { loadWork } = yield* Effect.promise(() => import("../../recipes/loadWork.ts"))
+    const work = yield* loadWork(recipe, set, "speedq plan --help")
+    const directoryOf = (name: string) => Option.getOrElse(out, () => defaultDirectory(name))
+    if (work._tag === "Ablation") {
+      const { describeAblationPlan, planAblation } = yield* Effect.promise(
+        () => import("../../recipes/planAblation.ts")
+      )
+      const planned = yield* planAblation(work.ablation, directoryOf(work.ablation.name))
+      return yield* json ? printJson({ recipe, ...planned }) : print(describeAblationPlan(planned))
+    }
+    const { describePlan, planRecipe } = yield* Effect.promise(() => import("../../recipes/planRecipe.ts"))
+    const planned = yield* planRecipe(work.recipe, directoryOf(work.recipe.settings.name))
+    yield* json ? printJson({ recipe, ...planned }) : print(describePlan(planned))
+  })
+).pipe(
+  Command.withShortDescription("Show what a recipe will do and take"),
+  Command.withDescription(
+    "Shows which layer gets which quantizer by which rule, bits and bytes, what each stage takes of memory, disk and time, and whether it fits this machine. Weights are not touched; a model that is not downloaded yet is planned by the shipped config of its name. Of an ablation it shows each variant, and counts stages in common once."
+  ),
+  Command.withExamples([
+    { command: "speedq plan configs/internvl3-1b-2bit.json --set model=models/InternVL3-1B" },
+    { command: "speedq plan configs/nano-2bit.json --json" },
+    { command: "speedq plan configs/nano-ablation.json" }
+  ])
+)

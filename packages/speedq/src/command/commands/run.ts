@@ -1,0 +1,61 @@
+/** `speedq run`: runs a recipe or an ablation, or continues it. */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { backend, json, off, settings } from "../flags.ts"
+import { print, printJson } from "../output.ts"
+import { directory, recipe } from "../recipeFlags.ts"
+
+export const run = Command.make(
+  "run",
+  {
+    recipe,
+    out: directory,
+    set: settings,
+    backend,
+    fresh: off("fresh", "begin anew: what an earlier run left in the directory is removed"),
+    tensorboard: Flag.String("tensorboard").pipe(
+      Flag.withMetavar("DIR"),
+      Flag.withDescription("also write TensorBoard event files there"),
+      Flag.optional
+    ),
+    json
+  },
+  Effect.fn("speedq run")(function* ({ recipe, out, set, backend, fresh, tensorboard, json }) {
+    const { defaultDirectory } = yield* Effect.promise(() => import("../../recipes/loadRecipe.ts"))
+    const { loadWork } = yield* Effect.promise(() => import("../../recipes/loadWork.ts"))
+    const work = yield* loadWork(recipe, set, "speedq run --help")
+    const optionsOf = (name: string) => ({
+      directory: Option.getOrElse(out, () => defaultDirectory(name)),
+      backend,
+      fresh,
+      tensorBoard: Option.getOrUndefined(tensorboard)
+    })
+    if (work._tag === "Ablation") {
+      const { describeAblation, runAblation } = yield* Effect.promise(() => import("../../recipes/runAblation.ts"))
+      const outcome = yield* runAblation(work.ablation, optionsOf(work.ablation.name))
+      return yield* json ? printJson(outcome) : print(describeAblation(outcome))
+    }
+    const { describeRun, runRecipe } = yield* Effect.promise(() => import("../../recipes/runRecipe.ts"))
+    const result = yield* runRecipe(work.recipe, optionsOf(work.recipe.settings.name))
+    yield* json ? printJson(result) : print(describeRun(result))
+  })
+).pipe(
+  Command.withShortDescription("Run a recipe, or continue it"),
+  Command.withDescription(
+    "Runs the stages of a recipe, or of every variant and seed of an ablation. A directory that holds the same run is continued after its last saved step; finished stages that still fit are reused. Ctrl-C finishes the step, saves, and exits with 130."
+  ),
+  Command.withExamples([
+    { command: "speedq run configs/nano-2bit.json" },
+    {
+      command: "speedq run configs/internvl3-1b-2bit.json --set model=models/InternVL3-1B --out runs/1b",
+      description: "the real thing; the same command continues after an interruption"
+    },
+    { command: "speedq run configs/nano-2bit.json --set qat.maxSteps=3 --set seed=7 --backend native:none --fresh" },
+    {
+      command: "speedq run configs/nano-ablation.json --set seeds=1,2,3",
+      description: "variants of a recipe over several seeds, compared with standard errors"
+    }
+  ])
+)

@@ -1,0 +1,35 @@
+/** `speedq status`: how far a run is. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { NoRun } from "../../Errors.ts"
+import { json } from "../flags.ts"
+import { print, printJson } from "../output.ts"
+
+export const status = Command.make(
+  "status",
+  {
+    directory: Argument.String("run").pipe(Argument.withDescription('directory that "speedq run --out" was given')),
+    json
+  },
+  Effect.fn("speedq status")(function* ({ directory, json }) {
+    const { status: statusOf } = yield* Effect.promise(() => import("@speedq/pipeline"))
+    const { describeRuns, describeStatus } = yield* Effect.promise(() => import("../../recipes/describeStatus.ts"))
+    const found = yield* statusOf(directory)
+    if (Option.isSome(found)) return yield* json ? printJson(found.value) : print(describeStatus(found.value))
+    const { runsBelow } = yield* Effect.promise(() => import("@speedq/pipeline"))
+    const runs = yield* runsBelow(directory)
+    if (runs.length === 0) return yield* new NoRun({ directory })
+    yield* json ? printJson({ directory, runs }) : print(describeRuns(runs))
+  })
+).pipe(
+  Command.withShortDescription("Show how far a run is"),
+  Command.withDescription(
+    "Shows the stages of a run, its newest step and loss, and how it ended; of an ablation, how far each of its runs is. Reads only: also while another process runs it."
+  ),
+  Command.withExamples([
+    { command: "speedq status runs/nano-2bit" },
+    { command: "speedq status runs/nano-2bit --json" }
+  ])
+)

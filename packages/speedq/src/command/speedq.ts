@@ -1,0 +1,62 @@
+/** The `speedq` command: its subcommands, and how a command line becomes an effect. */
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliError from "effect/cli/CliError"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Effect from "effect/Effect"
+import { WrongUsage } from "../Errors.ts"
+import { chat } from "./commands/chat.ts"
+import { doctor } from "./commands/doctor.ts"
+import { evaluate } from "./commands/evaluate.ts"
+import { exportCommand } from "./commands/export.ts"
+import { init } from "./commands/init.ts"
+import { plan } from "./commands/plan.ts"
+import { run } from "./commands/run.ts"
+import { score } from "./commands/score.ts"
+import { status } from "./commands/status.ts"
+import { off } from "./flags.ts"
+import { presenter } from "./presenter.ts"
+import { version } from "./version.ts"
+
+/** Read by `main` before anything else, since a command line can be wrong; declared here for help and completions. */
+const Debug = GlobalFlag.Setting("debug")({ flag: off("debug", "print stacks and causes of a failure") })
+
+export const speedq = Command.make("speedq").pipe(
+  Command.withDescription(
+    "SPEED-Q: quantizes InternVL3 models of 1 to 2 billion parameters to 2 or 4 bits, in stages that can be interrupted and continued."
+  ),
+  Command.withExamples([
+    { command: "speedq doctor", description: "what this machine offers" },
+    { command: "speedq plan configs/nano-2bit.json", description: "what a recipe will do, before it does anything" },
+    { command: "speedq run configs/nano-2bit.json --out runs/nano", description: "do it; the same command continues" },
+    { command: 'eval "$(speedq --completions bash)"', description: "completions for this shell" }
+  ]),
+  Command.withSubcommands([
+    { group: "Quantize", commands: [run, plan, status, exportCommand] },
+    { group: "Use and judge models", commands: [chat, evaluate, score] },
+    { group: "Try a machine", commands: [doctor, init] }
+  ]),
+  Command.withGlobalFlags([Debug])
+)
+
+/** What is wrong with a command line, as one failure with exit code 2; undefined when help was asked for. */
+const misuse = ({ commandPath, errors }: CliError.ShowHelp): WrongUsage =>
+  new WrongUsage({
+    problems: errors.length === 0 ? ["which command?"] : errors.map(({ message }) => message),
+    help: `${commandPath.join(" ")} --help`
+  })
+
+/** Runs a command line, `process.argv` without node and script. Fails with WrongUsage and with what the command fails with. */
+export const runCommandLine = (args: readonly string[]) =>
+  Command.runWith(speedq, { version })(args).pipe(
+    Effect.catchIf(
+      (error): error is CliError.ShowHelp => error instanceof CliError.ShowHelp,
+      (error) => misuse(error)
+    ),
+    Effect.provideService(CliOutput.Presenter, presenter),
+    Effect.provideService(
+      CliConfig.CliConfig,
+      CliConfig.make({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })
+    )
+  )

@@ -1,0 +1,41 @@
+/** An examination as a person reads it. */
+import { formatBytes } from "@speedq/pipeline"
+import { textTable } from "../command/textTable.ts"
+import type { BackendReport } from "./BackendReport.ts"
+import type { Examination } from "./examine.ts"
+
+const backendRow = (report: BackendReport): readonly string[] => {
+  if (!report.answers) return [report.name, "no", report.reason]
+  const { gflops, m, k, n } = report.speed
+  const rate = gflops >= 10 ? gflops.toFixed(0) : gflops.toPrecision(2)
+  return [report.name, `${rate} GFLOP/s`, `${report.what}, measured on [${m}, ${k}] x [${k}, ${n}]`]
+}
+
+/** The machine, its backends, and what could be installed. */
+export const describeMachine = ({
+  system,
+  processor,
+  cores,
+  memory,
+  disk,
+  node,
+  backends,
+  ffmpeg,
+  advice
+}: Examination): string =>
+  [
+    textTable(
+      ["machine", ""],
+      [
+        ["system", system],
+        ["processor", `${cores} x ${processor}`],
+        ["memory", `${formatBytes(memory.availableBytes)} available of ${formatBytes(memory.usableBytes)}`],
+        ["disk", disk.freeBytes === null ? "unknown" : `${formatBytes(disk.freeBytes)} free in ${disk.directory}`],
+        ["node", `${node.version}${node.supported ? "" : `, ${node.needed} is needed`}`],
+        ["ffmpeg", ffmpeg ?? "none"]
+      ]
+    ),
+    "",
+    textTable(["backend", "products", ""], backends.map(backendRow)),
+    ...advice.flatMap(({ what, command, brings }) => ["", `${what}: ${command}`, `  brings ${brings}`])
+  ].join("\n")

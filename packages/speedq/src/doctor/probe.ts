@@ -1,0 +1,27 @@
+/**
+ * A child process that tries backends, named by its arguments, one after the other, and sends what it finds.
+ * In a process of its own, because a driver that crashes takes its process with it, and some print what is no result.
+ */
+import { makeNativeBackend, measureProducts, openBackend } from "@speedq/tensors"
+import type { BackendReport } from "./BackendReport.ts"
+
+/** Milliseconds that each product is repeated for: half a second a backend. */
+const enough = 150
+
+const probe = async (name: string): Promise<BackendReport> => {
+  try {
+    const native = name === "native" ? await makeNativeBackend() : undefined
+    const backend = native ?? (await openBackend(name))
+    const speed = await measureProducts(backend, enough)
+    await backend.close()
+    return { name, answers: true, what: backend.name, speed, ...(native ? { native: native.description } : {}) }
+  } catch (error) {
+    return { name, answers: false, reason: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+for (const name of process.argv.slice(2)) {
+  const report = await probe(name)
+  await new Promise((sent) => process.send?.(report, sent))
+}
+process.disconnect()

@@ -1,0 +1,79 @@
+/** One question about pictures, its answer as it comes. */
+import { Compute, openAnsweringModel } from "@speedq/stages"
+import { Random } from "@speedq/tensors"
+import { decodeImage, greedy, imageTiles, nucleus, type RgbImage, streamAnswer } from "@speedq/vlm-model"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+
+export interface AskRequest {
+  readonly model: string
+  readonly question: string
+  /** Files, in the order in which the question means them. */
+  readonly images: readonly string[]
+  readonly maxNewTokens: number
+  /** Of each image; the model's own number when absent. */
+  readonly maxTiles: number | undefined
+  /** Greedy when absent. */
+  readonly temperature: number | undefined
+  readonly topP: number
+  readonly seed: number
+}
+
+export interface Answered {
+  readonly model: string
+  readonly backend: string
+  readonly question: string
+  readonly images: readonly { readonly file: string; readonly tiles: number }[]
+  readonly answer: string
+  /** From the prompt to the last token. */
+  readonly seconds: number
+}
+
+/** Asks with pictures that are read already. */
+const askAbout = Effect.fn("ask")(
+  function* (
+    pictures: readonly RgbImage[],
+    { model, question, images, maxNewTokens, maxTiles, temperature, topP, seed }: AskRequest,
+    _backend: string,
+    show: (piece: string) => Effect.Effect<void>
+  ) {
+    const { backend } = yield* Compute
+    const answering = yield* openAnsweringModel(model)
+    const settings = answering.directory.image
+    const tiled = pictures.map((picture) => imageTiles(picture, settings, maxTiles ?? settings.maxTiles))
+    const sampler =
+      temperature === undefined ? greedy : nucleus({ temperature, topP, random: Random.make(seed, "chat") })
+    const begun = yield* Clock.currentTimeMillis
+    const answer = yield* streamAnswer(answering, { question, images: tiled, maxNewTokens, sampler }).pipe(
+      Stream.tap(show),
+      Stream.runFold(
+        () => "",
+        (text, piece) => text + piece
+      )
+    )
+    const answered: Answered = {
+      model,
+      backend: backend.name,
+      question,
+      images: images.map((file, index) => ({ file, tiles: tiled[index]!.count })),
+      answer: answer.trim(),
+      seconds: ((yield* Clock.currentTimeMillis) - begun) / 1000
+    }
+    return answered
+  },
+  (self, _pictures, _request, backend) => self.pipe(Effect.scoped, Effect.provide(Compute.layer({ backend })))
+)
+
+/**
+ * Asks on a backend, and gives every piece of the answer to `show` when it is there. Pictures are read before the model,
+ * which takes its time: one that cannot be read is told at once.
+ */
+export const ask = Effect.fnUntraced(function* (
+  request: AskRequest,
+  backend: string,
+  show: (piece: string) => Effect.Effect<void>
+) {
+  const pictures = yield* Effect.forEach(request.images, (file) => decodeImage(file))
+  return yield* askAbout(pictures, request, backend, show)
+})

@@ -1,0 +1,61 @@
+/** Evaluates the model of a directory on a benchmark, its progress shown on standard error. */
+import { basename, resolve } from "node:path"
+import {
+  Answerer,
+  benchmarkNamed,
+  type Evaluated,
+  evaluate,
+  type Matcher,
+  type PredictionFormat,
+  renderScore
+} from "@speedq/evaluation"
+import { emit } from "@speedq/pipeline"
+import { Compute, modelAnswerer } from "@speedq/stages"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Note, progress } from "../command/progress.ts"
+import { evaluationProgress } from "./evaluationProgress.ts"
+import { openModel } from "./openModel.ts"
+import { scoreJson } from "./scoreFile.ts"
+
+export interface EvaluationRequest {
+  readonly data: string
+  readonly benchmark: string
+  readonly matcher: Matcher
+  readonly limit: number | undefined
+  readonly out: string
+  /** Of the model in file names; that of its directory when absent. */
+  readonly name: string | undefined
+  readonly format: PredictionFormat
+}
+
+/** Asks every row, writes predictions and score, continues where it stopped. */
+export const evaluateDirectory = Effect.fn("evaluateDirectory")(
+  function* (model: string, { benchmark, limit, name, ...request }: EvaluationRequest, _backend: string) {
+    const chosen = yield* benchmarkNamed(benchmark)
+    const { answering, identity } = yield* openModel(model)
+    const evaluated = yield* evaluate(chosen, {
+      ...request,
+      name: name ?? basename(resolve(model)),
+      onProgress: yield* evaluationProgress(chosen.name),
+      ...(limit === undefined ? {} : { limit })
+    }).pipe(Effect.provideService(Answerer, modelAnswerer(answering, identity)))
+    yield* emit(Note, {
+      message: `predictions are in ${evaluated.predictionsFile}, the score is in ${evaluated.scoreFile}`
+    })
+    return evaluated
+  },
+  (self, _model, _request, backend) =>
+    self.pipe(Effect.scoped, Effect.provide(Layer.mergeAll(Compute.layer({ backend }), progress)))
+)
+
+/** The document of `--json`: that of `speedq score`, and the files. `published` is null for a benchmark without an origin. */
+export const evaluationJson = ({ score, predictionsFile, scoreFile, resultFile, published }: Evaluated) => ({
+  ...scoreJson(score),
+  predictionsFile,
+  scoreFile,
+  resultFile,
+  published: published ?? null
+})
+
+export const describeEvaluation = ({ score }: Evaluated): string => renderScore(score)

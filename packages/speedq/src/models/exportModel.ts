@@ -1,0 +1,54 @@
+/** Exports a run or a model, and says what the format kept. */
+import { readdir } from "node:fs/promises"
+import { decodeExport, type Exported, writeExport } from "@speedq/exports"
+import { formatBytes } from "@speedq/pipeline"
+import { Compute, computing, Extensions } from "@speedq/stages"
+import * as Effect from "effect/Effect"
+import type { JsonObject } from "effect/Schema"
+import { OutputExists } from "../Errors.ts"
+import { openExportable } from "./exportable.ts"
+
+export interface ExportRequest {
+  readonly format: string
+  /** Options of the format, as a recipe has them. */
+  readonly with: JsonObject
+  /** A new or empty directory; a run's own, or one beside the model, when absent. */
+  readonly out: string | undefined
+}
+
+const refuseFull = Effect.fnUntraced(function* (directory: string) {
+  const found = yield* Effect.promise(() => readdir(directory).catch(() => []))
+  if (found.length > 0) return yield* new OutputExists({ directory, found })
+})
+
+/** Writes the export. Fails with OutputExists, NotExportable, and with what reading and writing models fails with. */
+export const exportModel = Effect.fn("exportModel")(
+  function* (path: string, request: ExportRequest, _backend: string) {
+    const { out } = request
+    const { exporters } = yield* Extensions
+    const choice = yield* computing(() => decodeExport(request, exporters))
+    if (out !== undefined) yield* refuseFull(out)
+    const { source, deployed, recipe, directory: itsOwn } = yield* openExportable(path)
+    const directory = out ?? itsOwn(choice.exporter.directoryName(choice.config))
+    yield* refuseFull(directory)
+    const { exported } = yield* writeExport(choice, { source, deployed, directory, recipe })
+    return exported
+  },
+  (self, _path, _request, backend) => self.pipe(Effect.scoped, Effect.provide(Compute.layer({ backend })))
+)
+
+/** What was written, in lines. */
+export const describeExport = ({
+  directory,
+  format,
+  bytes,
+  bitsPerWeight,
+  exact,
+  maxAbsErr,
+  layersFallenBack
+}: Exported) =>
+  [
+    `${directory}: ${format}, ${formatBytes(bytes)}, ${bitsPerWeight.toFixed(3)} bits a parameter`,
+    exact ? "Every number loads as it was." : `Numbers differ by ${maxAbsErr} at most.`,
+    `Layers that this format cannot hold as they are: ${layersFallenBack.length === 0 ? "none" : layersFallenBack.join(", ")}.`
+  ].join("\n")

@@ -1,0 +1,45 @@
+/** How far a run is, as a person reads it. */
+import { formatBytes, formatNumber, type RunStatus, type StageStatus } from "@speedq/pipeline"
+import { type Cell, textTable } from "../command/textTable.ts"
+
+const row = ({ place, state, step, savedStep, steps, loss, keptBytes }: StageStatus): readonly Cell[] => [
+  place,
+  state,
+  steps === undefined ? "" : `${step}/${steps}`,
+  state === "begun" ? savedStep : "",
+  loss === undefined ? "" : formatNumber(loss),
+  keptBytes === 0 ? "" : formatBytes(keptBytes)
+]
+
+const stateLine = ({ state, message, owner }: RunStatus): string => {
+  switch (state) {
+    case "running":
+      return `running, process ${owner?.pid} on ${owner?.host} since ${owner?.since}`
+    case "finished":
+      return "finished"
+    case "interrupted":
+      return "interrupted and saved; the same command continues"
+    case "failed":
+      return `failed: ${message}`
+    case "stopped":
+      return "stopped without a word (killed, or the machine went down); the same command continues after the last saved step"
+  }
+}
+
+/** State and stages. */
+export const describeStatus = (run: RunStatus): string =>
+  [
+    `${run.directory}: ${stateLine(run)}`,
+    "",
+    textTable(["stage", "state", "steps", "saved", "loss", "kept"], run.stages.map(row))
+  ].join("\n")
+
+/** The runs of an ablation, a line each. */
+export const describeRuns = (runs: readonly RunStatus[]): string =>
+  textTable(
+    ["run", "stages", ""],
+    runs.map((run) => {
+      const finished = run.stages.filter(({ state }) => state === "finished").length
+      return [run.directory, `${finished}/${run.stages.length}`, stateLine(run)]
+    })
+  )

@@ -1,0 +1,56 @@
+/** Reads a recipe file, with the settings of the command line applied. */
+import { readdirSync } from "node:fs"
+import { basename, dirname, join, relative } from "node:path"
+import { applyOverrides, nearest, Recipe } from "@speedq/pipeline"
+import { stages } from "@speedq/stages"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import type { Json } from "effect/Schema"
+import * as Schema from "effect/Schema"
+import { RecipeMissing, RecipeUnreadable, WrongUsage } from "../Errors.ts"
+import { shippedRecipes } from "../shipped/shipped.ts"
+
+/** Recipes whose names are like the one that is not there: beside it, in ./configs, and those of the repository. */
+const nearRecipes = (file: string): readonly string[] => {
+  const files = [...new Set([dirname(file), "configs", relative("", shippedRecipes)])].flatMap((directory) => {
+    try {
+      return readdirSync(directory).flatMap((name) => (name.endsWith(".json") ? [join(directory, name)] : []))
+    } catch {
+      return [] // No such directory, no candidates.
+    }
+  })
+  const names = new Map(files.map((path) => [basename(path, ".json"), path]))
+  return nearest(basename(file, ".json"), [...names.keys()]).flatMap((name) => names.get(name) ?? [])
+}
+
+export const readJson = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const text = yield* fs.readFileString(file).pipe(
+    Effect.catchReason("PlatformError", "NotFound", () => new RecipeMissing({ file, near: nearRecipes(file) })),
+    Effect.catchTag("PlatformError", ({ message }) => new RecipeUnreadable({ file, reason: message }))
+  )
+  return yield* Effect.try({
+    try: () => Schema.decodeUnknownSync(Schema.Json)(JSON.parse(text)),
+    catch: (error) => new RecipeUnreadable({ file, reason: error instanceof Error ? error.message : String(error) })
+  })
+})
+
+/** Settings of the command line, applied; what is wrong with them is wrong usage. */
+export const applySettings = (json: Json, settings: readonly string[], help: string) =>
+  applyOverrides(stages, json, settings).pipe(
+    Effect.mapError(
+      ({ problems }) => new WrongUsage({ problems: problems.map(({ path, issue }) => `${path}: ${issue}`), help })
+    )
+  )
+
+/** A recipe ready to be planned or run. Fails with RecipeMissing, RecipeUnreadable, RecipeInvalid, and WrongUsage for a setting. */
+export const loadRecipe = Effect.fn("loadRecipe")(function* (file: string, settings: readonly string[], help: string) {
+  return yield* decodeRecipe(yield* readJson(file), settings, help)
+})
+
+export const decodeRecipe = Effect.fnUntraced(function* (json: Json, settings: readonly string[], help: string) {
+  return yield* Recipe.decode(stages, yield* applySettings(json, settings, help))
+})
+
+/** Directory of a run that was given none. */
+export const defaultDirectory = (name: string): string => join("runs", name.replaceAll(/[^\p{L}\p{N}._-]+/gu, "-"))

@@ -1,0 +1,51 @@
+/** What `run` and `plan` are given: a recipe, or an ablation, which is several variants of one over several seeds. */
+import { dirname, resolve } from "node:path"
+import { decodeAblation, decodeAblationDocument, isAblation } from "@speedq/pipeline"
+import { stages } from "@speedq/stages"
+import * as Effect from "effect/Effect"
+import type { Json } from "effect/Schema"
+import { WrongUsage } from "../Errors.ts"
+import { applySettings, decodeRecipe, readJson } from "./loadRecipe.ts"
+
+export type LoadedAblation = Effect.Success<ReturnType<typeof loadAblation>>
+
+const seedsSetting = /^seeds=(.*)$/s
+
+/** Seeds of the command line, `seeds=1,2` or `seeds=[1,2]`, in place of the ablation's own. */
+const withSeeds = (json: Json, settings: readonly string[]): Json => {
+  const written = settings.flatMap((setting) => seedsSetting.exec(setting)?.[1] ?? []).at(-1)
+  if (written === undefined) return json
+  const seeds = written
+    .replaceAll(/[[\]\s]/g, "")
+    .split(",")
+    .map(Number)
+  return {
+    ...(json as { readonly [name: string]: Json }),
+    seeds: seeds.map((seed) => (Number.isInteger(seed) ? seed : written))
+  }
+}
+
+const loadAblation = Effect.fn("loadAblation")(function* (
+  file: string,
+  json: Json,
+  settings: readonly string[],
+  help: string
+) {
+  if (settings.some((setting) => /^seed=/.test(setting))) {
+    return yield* new WrongUsage({ problems: ["an ablation has several seeds; --set seeds=1,2,3"], help })
+  }
+  const document = yield* decodeAblationDocument(withSeeds(json, settings))
+  const base = yield* readJson(resolve(dirname(file), document.base))
+  const own = settings.filter((setting) => !seedsSetting.test(setting))
+  yield* applySettings(base, own, help)
+  // After what the ablation sets for all variants, before what makes a variant one.
+  return yield* decodeAblation(stages, { ...document, set: [...document.set, ...own] }, base)
+})
+
+/** Fails with what reading, decoding and the settings fail with. */
+export const loadWork = Effect.fn("loadWork")(function* (file: string, settings: readonly string[], help: string) {
+  const json = yield* readJson(file)
+  return isAblation(json)
+    ? { _tag: "Ablation" as const, ablation: yield* loadAblation(file, json, settings, help) }
+    : { _tag: "Recipe" as const, recipe: yield* decodeRecipe(json, settings, help) }
+})

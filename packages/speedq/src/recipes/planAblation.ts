@@ -1,0 +1,85 @@
+/** What an ablation will do and take before it does anything: every variant's plan, stages that they share counted once. */
+import { join } from "node:path"
+import { distinctStages, formatBytes, formatDuration, type Preflight, runPlace } from "@speedq/pipeline"
+import * as Effect from "effect/Effect"
+import { textTable } from "../command/textTable.ts"
+import type { LoadedAblation } from "./loadWork.ts"
+import { planRecipe, type RecipePlan } from "./planRecipe.ts"
+
+export interface AblationPlan {
+  readonly name: string
+  readonly directory: string
+  readonly seeds: readonly number[]
+  /** Every variant with the first seed; the others take the same. */
+  readonly variants: ReadonlyArray<RecipePlan & { readonly variant: string }>
+  /** Stages that are run, those in common once a seed, and the seconds of those that know theirs. */
+  readonly stages: { readonly runs: number; readonly timed: number; readonly seconds: number }
+  readonly problems: ReadonlyArray<Preflight.Plan["problems"][number] & { readonly variant: string }>
+  readonly fits: boolean
+}
+
+/** Plans an ablation for runs below `directory`. Nothing fails: what stands in the way is among the problems. */
+export const planAblation = Effect.fn("planAblation")(function* (ablation: LoadedAblation, directory: string) {
+  const { name, seeds } = ablation
+  const first = ablation.runs.filter(({ seed }) => seed === seeds[0])
+  const variants = yield* Effect.forEach(first, (run) =>
+    Effect.map(planRecipe(run.recipe, join(directory, runPlace(run))), (planned) => ({
+      variant: run.variant,
+      ...planned
+    }))
+  )
+  const distinct = new Map(
+    first.flatMap(({ recipe }, at) =>
+      distinctStages(recipe).map((id, stage) => [id, variants[at]!.forecast.stages[stage]!.forecast.seconds] as const)
+    )
+  )
+  const timed = [...distinct.values()].flatMap((seconds) => seconds ?? [])
+  const problems = variants.flatMap(({ variant, problems: own }) => own.map((problem) => ({ variant, ...problem })))
+  const planned: AblationPlan = {
+    name,
+    directory,
+    seeds,
+    variants,
+    stages: {
+      runs: distinct.size * seeds.length,
+      timed: timed.length * seeds.length,
+      seconds: timed.reduce((sum, seconds) => sum + seconds, 0) * seeds.length
+    },
+    problems,
+    fits: problems.length === 0
+  }
+  return planned
+})
+
+const variantRow = ({ variant, forecast, layers }: AblationPlan["variants"][number]) => [
+  variant,
+  forecast.stages.map(({ label }) => label).join(", "),
+  layers === null ? "" : layers.size.bitsPerParameter.toFixed(3),
+  formatBytes(forecast.memoryBytes)
+]
+
+/** The plan as a person reads it. `speedq plan` of the base recipe shows its layers. */
+export const describeAblationPlan = ({
+  name,
+  directory,
+  seeds,
+  variants,
+  stages,
+  problems,
+  fits
+}: AblationPlan): string =>
+  [
+    `${name}: ${variants.length} variants, seeds ${seeds.join(", ")}, into ${directory}`,
+    "",
+    textTable(["variant", "stages", "bits/parameter", "memory"], variants.map(variantRow)),
+    "",
+    `stages: ${stages.runs} to run, those that variants share once a seed`,
+    `time:   ${stages.timed === 0 ? "unknown" : `more than ${formatDuration(1000 * stages.seconds)}`}`,
+    "",
+    ...(fits
+      ? ["It fits: nothing stands in the way."]
+      : [
+          "It cannot run here:",
+          ...problems.map(({ variant, stage, issue, fix }) => `  ${variant}, ${stage}: ${issue}; ${fix}`)
+        ])
+  ].join("\n")

@@ -1,0 +1,107 @@
+/** Everything that can be said of a recipe before it does anything, as data and as text. */
+import { formatBytes, formatDuration, Preflight, type Recipe } from "@speedq/pipeline"
+import { renderPlan } from "@speedq/quantizers"
+import { ReleasedConfigs } from "@speedq/stages"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import { textTable } from "../command/textTable.ts"
+import { releasedConfig } from "../shipped/shipped.ts"
+import { type LayerPlan, layerPlan } from "./layerPlan.ts"
+
+export interface RecipePlan {
+  readonly name: string
+  readonly model: string
+  readonly seed: number
+  readonly directory: string
+  /** Null where the layers cannot be told; then `problems` says why. */
+  readonly layers: LayerPlan | null
+  readonly forecast: Preflight.Plan
+  readonly problems: Preflight.Plan["problems"]
+  readonly fits: boolean
+}
+
+/** Plans `recipe` for a run in `directory`. Nothing fails: what stands in the way is among the problems. */
+export const planRecipe = Effect.fn("planRecipe")(function* <E, R>(recipe: Recipe.AnyRecipe<E, R>, directory: string) {
+  const known = Effect.provideService(ReleasedConfigs, releasedConfig)
+  const layers = yield* Effect.result(layerPlan(recipe).pipe(known))
+  const forecast = yield* Preflight.plan(recipe, directory).pipe(known)
+  const unplanned = Result.isFailure(layers)
+    ? [{ stage: "all", issue: layers.failure.message, fix: "correct the recipe, or --set model=DIR" }]
+    : []
+  const problems = [...unplanned, ...forecast.problems]
+  const { name, model, seed } = recipe.settings
+  const planned: RecipePlan = {
+    name,
+    model,
+    seed,
+    directory,
+    layers: Result.isSuccess(layers) ? layers.success : null,
+    forecast,
+    problems,
+    fits: problems.length === 0
+  }
+  return planned
+})
+
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(bytes < 1e7 ? 3 : 1)
+
+const sizeTable = ({ size, parameters }: LayerPlan): string => {
+  const bits = (bytes: number, count: number) => (count === 0 ? "" : ((8 * bytes) / count).toFixed(3))
+  const line = (part: LayerPlan["size"]["total"]) => [
+    part.name,
+    part.parameters.toLocaleString("en-US"),
+    megabytes(part.bytes),
+    bits(part.bytes, part.parameters)
+  ]
+  const plain = ["now (16 bits)", parameters.toLocaleString("en-US"), megabytes(2 * parameters), "16.000"]
+  return textTable(["size", "parameters", "MB", "bits/parameter"], [...size.parts.map(line), line(size.total), plain])
+}
+
+const stageTable = ({ forecast }: RecipePlan): string =>
+  textTable(
+    ["stage", "memory", "saved state", "kept", "time", ""],
+    forecast.stages.map(({ label, forecast: stage, finished }) => [
+      label,
+      stage.memoryBytes === 0 ? "" : formatBytes(stage.memoryBytes),
+      stage.checkpointBytes === 0 ? "" : formatBytes(stage.checkpointBytes),
+      stage.outputBytes === 0 ? "" : formatBytes(stage.outputBytes),
+      stage.seconds === undefined ? "unknown" : formatDuration(1000 * stage.seconds),
+      finished ? "finished before" : ""
+    ])
+  )
+
+const verdict = ({ problems, fits }: RecipePlan): readonly string[] =>
+  fits
+    ? ["It fits: nothing stands in the way."]
+    : ["It cannot run here:", ...problems.map(({ stage, issue, fix }) => `  ${stage}: ${issue}; ${fix}`)]
+
+/** Bytes that stages expect; none of them expects nothing. */
+const known = (bytes: number): string => (bytes === 0 ? "an unknown part" : formatBytes(bytes))
+
+const totalTime = ({ stages, seconds }: Preflight.Plan): string => {
+  const timed = stages.filter(({ forecast }) => forecast.seconds !== undefined).length
+  if (timed === 0) return "unknown"
+  return `${timed === stages.length ? "about" : "more than"} ${formatDuration(1000 * seconds)}`
+}
+
+/** The plan as a person reads it: layers, sizes, stages, and whether it fits. */
+export const describePlan = (planned: RecipePlan): string => {
+  const { layers, forecast } = planned
+  const free = forecast.diskFreeBytes === undefined ? "an unknown number" : formatBytes(forecast.diskFreeBytes)
+  const notes = forecast.stages.flatMap(({ label, forecast: { lines } }) => lines.map((line) => `  ${label}: ${line}`))
+  return [
+    `${planned.name}: model ${planned.model}, seed ${planned.seed}, into ${planned.directory}`,
+    ...(layers === null
+      ? []
+      : [`shapes from ${layers.shapesFrom}`, "", renderPlan(layers.layers), "", sizeTable(layers)]),
+    "",
+    stageTable(planned),
+    ...notes,
+    "",
+    `memory: ${known(forecast.memoryBytes)} of ${formatBytes(forecast.memoryLimitBytes)}`,
+    `disk:   ${known(forecast.diskBytes)} of ${free} free`,
+    `time:   ${totalTime(forecast)}`,
+    "",
+    ...verdict(planned)
+  ].join("\n")
+}

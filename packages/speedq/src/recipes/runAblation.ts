@@ -1,0 +1,71 @@
+/** Runs every variant and seed of an ablation with everything that they need around them, and compares them. */
+import { join } from "node:path"
+import { formatDuration, type Report, runAblation as runAll, runPlace, Sinks, Surroundings } from "@speedq/pipeline"
+import { byLastEvaluation, Compute, SampleWorkers } from "@speedq/stages"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { remark } from "../command/output.ts"
+import { fittingTable } from "../command/textTable.ts"
+import type { LoadedAblation } from "./loadWork.ts"
+import { computeFor, type RunOptions } from "./runRecipe.ts"
+
+/** What a finished ablation has to show. */
+export interface AblationOutcome {
+  readonly directory: string
+  readonly backend: string
+  readonly report: string
+  readonly seeds: readonly number[]
+  readonly runs: ReadonlyArray<{ readonly variant: string; readonly seed: number; readonly directory: string }>
+  readonly tables: ReadonlyArray<typeof Report.Table.Type>
+  /** What separates, and what does not. */
+  readonly separation: readonly string[]
+}
+
+/** Runs to the end, or continues what the directory holds; several runs, one backend. */
+export const runAblation = Effect.fn("runAblation")(
+  function* (ablation: LoadedAblation, { directory, fresh, tensorBoard }: RunOptions) {
+    const { backend } = yield* Compute
+    const startedAt = yield* Clock.currentTimeMillis
+    const onRun = Effect.fnUntraced(function* (done: number, runs: number) {
+      const spent = (yield* Clock.currentTimeMillis) - startedAt
+      const left = done === runs ? "" : `, about ${formatDuration((spent / done) * (runs - done))} left`
+      yield* remark(`run ${done} of ${runs} is done${left}`)
+    })
+    const { comparison, report } = yield* runAll(ablation, {
+      directory,
+      fresh,
+      onRun,
+      judgement: byLastEvaluation,
+      sinks: (run) =>
+        tensorBoard === undefined
+          ? Sinks.terminal()
+          : Layer.merge(Sinks.terminal(), Sinks.tensorBoard(join(tensorBoard, runPlace(run))))
+    }).pipe(Effect.provideService(Surroundings, { backend: backend.name }))
+    const outcome: AblationOutcome = {
+      directory,
+      backend: backend.name,
+      report,
+      seeds: ablation.seeds,
+      runs: ablation.runs.map((run) => ({
+        variant: run.variant,
+        seed: run.seed,
+        directory: join(directory, runPlace(run))
+      })),
+      tables: [comparison.table],
+      separation: comparison.separation.paragraphs
+    }
+    return outcome
+  },
+  (self, { runs }, { backend }) =>
+    Effect.provide(Effect.scoped(self), Layer.merge(SampleWorkers.layer(), computeFor(runs[0]!.recipe, backend)))
+)
+
+/** The outcome as a person reads it. */
+export const describeAblation = ({ tables, separation, report }: AblationOutcome): string =>
+  [
+    ...tables.flatMap(({ title, columns, rows }) => [title, fittingTable(columns, rows), ""]),
+    ...separation,
+    "",
+    `report: ${report}`
+  ].join("\n")

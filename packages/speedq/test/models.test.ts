@@ -1,0 +1,168 @@
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Exported } from "@speedq/exports"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import type { Answered } from "../src/models/ask.ts"
+import { shippedNano } from "../src/shipped/shipped.ts"
+import { randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
+import { runSpeedq, speedq, speedqJson, temporaryDirectory } from "./support/speedq.ts"
+
+const native = ["--backend", "native:none"]
+const image = (index: number) => join(shippedNano, "images", `${String(index).padStart(4, "0")}.png`)
+const short = join(shippedNano, "evaluation", "short.tsv")
+
+/** A random nano model, and a run that quantized it. */
+const shared = { directory: "", model: "", run: "" }
+beforeAll(async () => {
+  shared.directory = mkdtempSync(join(tmpdir(), "speedq-cli-"))
+  shared.model = await randomNano(shared.directory)
+  shared.run = join(shared.directory, "run")
+  const { code, stderr } = await runSpeedq([
+    "run",
+    writeRecipe(shared.model, speedqStages(2)),
+    "--out",
+    shared.run,
+    ...native
+  ])
+  assert.strictEqual(code, 0, stderr)
+}, 120_000)
+afterAll(() => rmSync(shared.directory, { recursive: true, force: true }))
+
+describe("speedq chat", () => {
+  const ask = async (model: string, ...more: string[]) =>
+    (await speedqJson(["chat", model, "What differs?", "--max-new-tokens", "12", ...native, ...more])) as Answered
+
+  it("answers about several images, as text or as one document", async () => {
+    const images = ["--image", image(1), "--image", image(2)]
+    const answered = await ask(shared.model, ...images)
+    assert.deepStrictEqual(answered.images, [
+      { file: image(1), tiles: 1 },
+      { file: image(2), tiles: 1 }
+    ])
+    assert.isNotEmpty(answered.answer)
+    const text = await speedq(["chat", shared.model, "What differs?", "--max-new-tokens", "12", ...native, ...images])
+    assert.strictEqual(text.code, 0, text.stderr)
+    assert.strictEqual(text.stdout.trim(), answered.answer)
+    const drawn = ["--temperature", "5", "--seed", "4"]
+    const [once, again] = [await ask(shared.model, ...drawn), await ask(shared.model, ...drawn)]
+    assert.strictEqual(once.answer, again.answer)
+    assert.notStrictEqual(once.answer, (await ask(shared.model)).answer)
+  }, 180_000)
+
+  it("names what cannot be used", async () => {
+    const broken = join(temporaryDirectory(), "broken.png")
+    writeFileSync(broken, "no image")
+    const { code, stdout, stderr } = await speedq(["chat", shared.model, "?", "--image", broken, "--json"])
+    assert.strictEqual(code, 1)
+    assert.strictEqual(stdout, "")
+    assert.match(stderr, /^error: .*broken\.png/)
+    assert.match(
+      (await speedq(["chat", join(shared.directory, "nothing"), "?", ...native])).stderr,
+      /^error: .*nothing/
+    )
+  })
+})
+
+describe("speedq export", () => {
+  it("writes what a run made, and unpacks it again without a change", async () => {
+    const [packed, whole] = [join(shared.directory, "packed"), join(shared.directory, "whole")]
+    const convert = async (from: string, format: string, out: string) =>
+      (await speedqJson(["export", from, "--format", format, "--dtype", "f32", "--out", out, ...native])) as Exported
+    const first = await convert(shared.run, "packed", packed)
+    assert.deepInclude(first, { format: "packed", exact: true, maxAbsErr: 0, layersFallenBack: [] })
+    assert.isBelow(first.bitsPerWeight, 8)
+    assert.deepInclude(await convert(packed, "fake-quant", whole), { exact: true, maxAbsErr: 0 })
+    const answers = [packed, whole].map(
+      async (model) =>
+        (await speedqJson(["chat", model, "?", "--image", image(3), "--max-new-tokens", "8", ...native])) as Answered
+    )
+    assert.strictEqual((await answers[0]!).answer, (await answers[1]!).answer)
+  }, 180_000)
+
+  it("writes into a run's own directory, once", async () => {
+    const args = ["export", shared.run, "--format", "fake-quant", ...native]
+    const { code, stdout, stderr } = await speedq(args)
+    assert.strictEqual(code, 0, stderr)
+    assert.match(
+      stdout,
+      /run\/model\/fake-quant: fake-quant, .* bits a parameter\nNumbers differ by \d.*\nLayers .*: none\./
+    )
+    assert.isTrue(existsSync(join(shared.run, "model", "fake-quant", "quantization.json")))
+    const second = await speedq(args)
+    assert.strictEqual(second.code, 1)
+    assert.match(second.stderr, /is not empty/)
+  }, 120_000)
+
+  it("says why there is nothing to export", async () => {
+    const { code, stderr } = await speedq(["export", shared.model, "--format", "packed", ...native])
+    assert.strictEqual(code, 1)
+    assert.match(
+      stderr,
+      /cannot be exported: it is no run and no packed model, nor are the reference's artefacts in it/
+    )
+  })
+})
+
+describe("speedq evaluate", () => {
+  it("asks, writes, scores, and continues with the rows that are left", async () => {
+    const out = join(temporaryDirectory(), "out")
+    const args = [
+      "evaluate",
+      shared.model,
+      "--data",
+      short,
+      "--benchmark",
+      "nano",
+      "--out",
+      out,
+      "--name",
+      "m",
+      ...native
+    ]
+    const two = (await speedqJson([...args, "--limit", "2", "--format", "tsv"])) as {
+      readonly rows: readonly unknown[]
+      readonly predictionsFile: string
+      readonly published: boolean | null
+    }
+    assert.lengthOf(two.rows, 2)
+    assert.strictEqual(two.predictionsFile, join(out, "m_nano.tsv"))
+    assert.isNull(two.published)
+
+    const four = await speedq([...args, "--limit", "4", "--format", "tsv"])
+    assert.strictEqual(four.code, 0, four.stderr)
+    assert.match(four.stderr, /nano: continuing after step 2 of 4/)
+    assert.match(four.stdout, /^nano {2}\d+\.\d\d % /)
+
+    const scored = await speedq(["score", two.predictionsFile, "--data", short, "--benchmark", "nano", "--partial"])
+    assert.strictEqual(scored.stdout, four.stdout)
+  }, 120_000)
+
+  it("stops at a row that cannot be read, and keeps what was answered", async () => {
+    const directory = temporaryDirectory()
+    const data = join(directory, "data.tsv")
+    const [header = "", first = ""] = readFileSync(short, "utf8").split("\n")
+    writeFileSync(data, `${header}\n${first}\n`)
+    const broken = first.split("\t")
+    broken[0] = "999"
+    broken[broken.length - 1] = Buffer.from("x".repeat(100)).toString("base64")
+    appendFileSync(data, `${broken.join("\t")}\n`)
+    const out = join(directory, "out")
+    const { code, stderr } = await speedq([
+      "evaluate",
+      shared.model,
+      "--data",
+      data,
+      "--benchmark",
+      "nano",
+      "--out",
+      out,
+      "--name",
+      "m",
+      ...native
+    ])
+    assert.strictEqual(code, 1)
+    assert.match(stderr, /data\.tsv, row 2 \(index 999\)/)
+    assert.match(readFileSync(join(out, "m_nano.journal.jsonl"), "utf8"), /"index":"0"/)
+  })
+})

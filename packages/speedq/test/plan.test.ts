@@ -1,0 +1,105 @@
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "vitest"
+import type { RecipePlan } from "../src/recipes/planRecipe.ts"
+import { shippedModels } from "../src/shipped/shipped.ts"
+import { evaluateStage, randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
+import { speedq, speedqJson, temporaryDirectory } from "./support/speedq.ts"
+
+const plan = async (args: readonly string[]) => (await speedqJson(["plan", ...args])) as RecipePlan
+
+describe("speedq plan", () => {
+  it("says which rule gives which layer how many bits, and sums up", async () => {
+    const model = await randomNano(temporaryDirectory())
+    const planned = await plan([writeRecipe(model, [evaluateStage("full"), ...speedqStages(3)])])
+    const layers = new Map(planned.layers!.layers.map((row) => [row.layer, row]))
+    const qkv = layers.get("vision_model.encoder.layers.0.attn.qkv")!
+    assert.deepInclude(qkv, { stage: "adaround-vit", match: "**", quantizer: "bilevel", bitsPerWeight: 2.875 })
+    assert.strictEqual(qkv.bytes, (192 * 64 * 2.875) / 8)
+    assert.deepInclude(layers.get("language_model.lm_head")!, {
+      stage: "qat",
+      quantizer: "embedding-sym4",
+      bitsPerWeight: 4.5
+    })
+    assert.deepInclude(layers.get("mlp1.1")!, { stage: null, quantizer: null, bitsPerWeight: 16 })
+    const { parts, total } = planned.layers!.size
+    assert.strictEqual(
+      total.bytes,
+      parts.reduce((sum, { bytes }) => sum + bytes, 0)
+    )
+    assert.strictEqual(total.parameters, planned.layers!.parameters)
+    assert.deepStrictEqual(
+      planned.forecast.stages.map(({ label }) => label),
+      ["evaluate", "adaround-vit", "train-projector", "qat"]
+    )
+    assert.isTrue(planned.fits, JSON.stringify(planned.problems))
+  })
+
+  it("gives InternVL3-1B the sizes of internvl3.md 2.4, from the config alone", async () => {
+    const directory = temporaryDirectory()
+    const model = join(directory, "model")
+    mkdirSync(model)
+    copyFileSync(join(shippedModels, "internvl3-1b.json"), join(model, "config.json"))
+    const quantizers = [{ match: "**", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }]
+    const stages = speedqStages(3).map((stage) => ("quantizers" in stage ? { ...stage, quantizers } : stage))
+    const planned = await plan([writeRecipe(model, stages)])
+    const megabytes = (name: string) => {
+      const { parts, total } = planned.layers!.size
+      return [...parts, total].find((part) => part.name === name)!.bytes / 1e6
+    }
+    assert.approximately(megabytes("total"), 372.2, 0.05)
+    assert.approximately(megabytes("vision linears"), 94.4, 0.05)
+    assert.approximately(megabytes("language linears"), 111.8, 0.05)
+    assert.approximately(megabytes("embeddings"), 152.9, 0.05)
+    assert.strictEqual(planned.layers!.parameters, 938_193_024)
+  })
+
+  it("takes the shapes of a model that is not downloaded yet from the shipped config, and says what is missing", async () => {
+    const file = writeRecipe(join(temporaryDirectory(), "InternVL3-2B"), speedqStages(3))
+    const planned = await plan([file])
+    assert.strictEqual(planned.layers!.shapesFrom, join(shippedModels, "internvl3-2b.json"))
+    assert.strictEqual(planned.layers!.parameters, 2_088_957_440)
+  })
+
+  it("lists a rule that fits no layer among the problems", async () => {
+    const model = await randomNano(temporaryDirectory())
+    const [vision, ...others] = speedqStages(3)
+    const quantizers = [{ match: "**.fc3", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 4 } }]
+    const file = writeRecipe(model, [{ ...vision, quantizers }, ...others])
+    const planned = await plan([file])
+    assert.isFalse(planned.fits)
+    assert.match(planned.problems.map(({ issue }) => issue).join("\n"), /\*\*\.fc3/)
+    const { code, stdout } = await speedq(["plan", file])
+    assert.strictEqual(code, 0)
+    assert.match(stdout, /It cannot run here:\n.*\*\*\.fc3/)
+  })
+})
+
+describe("a recipe that cannot be read", () => {
+  it("names the recipes near a path that is not there", async () => {
+    const directory = temporaryDirectory()
+    writeFileSync(join(directory, "nano-2bit.json"), "{}")
+    const { code, stdout, stderr } = await speedq(["plan", "nano-2bits.json"], { cwd: directory })
+    assert.strictEqual(code, 1)
+    assert.strictEqual(stdout, "")
+    assert.match(stderr, /^error: no recipe nano-2bits\.json; near it are .*nano-2bit\.json/)
+  })
+
+  it("says where it is no JSON, and lists all that is wrong in it", async () => {
+    const directory = temporaryDirectory()
+    const file = join(directory, "r.json")
+    writeFileSync(file, "{ version: 1 }")
+    assert.match((await speedq(["plan", file])).stderr, /^error: recipe .*r\.json: .*JSON/)
+    writeFileSync(file, JSON.stringify({ version: 1, name: "r", model: "m", stages: [{ use: "qatt" }] }))
+    const { code, stderr } = await speedq(["run", file])
+    assert.strictEqual(code, 1)
+    assert.match(stderr, /stages\[0\]\.use: there is no stage "qatt"; did you mean qat\?/)
+  })
+
+  it("takes an unknown --set for wrong usage and names the near paths", async () => {
+    const file = writeRecipe(join(temporaryDirectory(), "m"), speedqStages(3))
+    const { code, stderr } = await speedq(["plan", file, "--set", "qat.maxStep=3"])
+    assert.strictEqual(code, 2)
+    assert.match(stderr, /--set qat\.maxStep=3: there is no "qat\.maxStep" to set; near it are .*qat\.maxSteps/)
+  })
+})

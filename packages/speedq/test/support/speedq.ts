@@ -1,0 +1,83 @@
+/** Runs the command in a child process, from its sources. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { assert, onTestFinished } from "vitest"
+
+const source = (file: string) => fileURLToPath(new URL(`../../src/${file}`, import.meta.url))
+const loader = ["--import", fileURLToPath(import.meta.resolve("tsx")), "-C", "@speedq/source"]
+
+/** The repository. */
+export const root = fileURLToPath(new URL("../../../../", import.meta.url))
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Options {
+  /** Default: the repository's root. */
+  readonly cwd?: string
+  readonly env?: NodeJS.ProcessEnv
+  /** Called whenever standard error grew. */
+  readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void
+}
+
+/** Starts node, hands the process to `started`, and gives how it ended. */
+const start = (
+  args: readonly string[],
+  { cwd = root, env = {}, onStderr }: Options,
+  started: (child: ChildProcess) => void
+): Promise<Ended> =>
+  new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, {
+      cwd,
+      env: { ...process.env, NO_COLOR: "1", ...env },
+      stdio: ["ignore", "pipe", "pipe"]
+    })
+    started(child)
+    let [stdout, stderr] = ["", ""]
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text
+    })
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text
+      onStderr?.(stderr, (signal) => void child.kill(signal))
+    })
+    child.on("error", reject)
+    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }))
+  })
+
+/** Runs node to its end, or that of the test. */
+export const runNode = (args: readonly string[], options: Options = {}): Promise<Ended> =>
+  start(args, options, (child) => onTestFinished(() => void child.kill("SIGKILL")))
+
+/** Runs a module of this package. */
+export const runSource = (file: string, args: readonly string[], options: Options = {}): Promise<Ended> =>
+  runNode([...loader, source(file), ...args], options)
+
+/** Runs `speedq`. */
+export const speedq = (args: readonly string[], options: Options = {}): Promise<Ended> =>
+  runSource("main.ts", args, options)
+
+/** Runs `speedq` outside of a test. */
+export const runSpeedq = (args: readonly string[], options: Options = {}): Promise<Ended> =>
+  start([...loader, source("bin/main.ts"), ...args], options, () => {})
+
+/** Runs `speedq` with `--json` and gives its one document; fails where there is anything else on standard output. */
+export const speedqJson = async (args: readonly string[], options?: Options): Promise<unknown> => {
+  const { code, stdout, stderr } = await speedq([...args, "--json"], options)
+  assert.strictEqual(code, 0, stderr)
+  return JSON.parse(stdout)
+}
+
+/** A directory that is removed after the test. */
+export const temporaryDirectory = (): string => {
+  const directory = mkdtempSync(join(tmpdir(), "speedq-cli-"))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}

@@ -1,0 +1,79 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
+import { assert, describe, it, vi } from "vitest"
+import { runCommandLine } from "../src/command/speedq.ts"
+import { WrongUsage } from "../src/Errors.ts"
+import { speedq } from "./support/speedq.ts"
+
+const names = ["run", "plan", "status", "evaluate", "score", "export", "chat", "init", "doctor"]
+
+const run = (args: readonly string[]) => runCommandLine(args).pipe(Effect.provide(NodeServices.layer))
+
+/** The message of a wrong command line. */
+const refused = async (...args: string[]): Promise<string> => {
+  const error = await Effect.runPromise(Effect.flip(run(args)))
+  assert.instanceOf(error, WrongUsage)
+  assert.strictEqual(Runtime.getErrorExitCode(error), 2)
+  return error.message
+}
+
+/** What goes to a stream while `work` runs. */
+const written = async (stream: NodeJS.WriteStream, work: () => Promise<unknown>): Promise<string> => {
+  const write = vi.spyOn(stream, "write").mockReturnValue(true)
+  try {
+    await work()
+    return write.mock.calls.map(([text]) => String(text)).join("")
+  } finally {
+    write.mockRestore()
+  }
+}
+
+describe("wrong usage", () => {
+  it("names a flag or command like the unknown one, and where to read more", async () => {
+    const message = await refused("plan", "x.json", "--jsn")
+    assert.match(message, /^Unrecognized flag: --jsn.*--json\n"speedq plan --help" says more$/s)
+    assert.match(await refused("pln"), /\bplan\b/)
+  })
+
+  it("names what is missing", async () => {
+    assert.match(await refused("run"), /Missing required argument: recipe/)
+    assert.match(await refused("init", "--config", "nano"), /--out/)
+  })
+
+  it("names the values that a flag takes", async () => {
+    assert.match(await refused("chat", "model", "hello", "--backend", "cuda"), /gpujs\[:webgpu/)
+    assert.match(await refused("score", "p.xlsx", "--data", "d.tsv", "--benchmark", "MMStarr"), /one of .*MMStar/)
+    assert.match(await refused("chat", "model", "hello", "--max-tiles", "0"), /a whole number above 0/)
+  })
+
+  it("shows the commands on standard error when none is given", async () => {
+    const text = await written(process.stderr, () => refused())
+    for (const name of names) assert.match(text, new RegExp(`^  ${name} +\\w`, "m"))
+  })
+
+  it("ends the process with 2 and one message without a stack", async () => {
+    const { code, stdout, stderr } = await speedq(["plan", "--jsn"])
+    assert.strictEqual(code, 2)
+    assert.strictEqual(stdout, "")
+    assert.match(stderr, /^error: Unrecognized flag: --jsn/)
+    assert.notMatch(stderr, /\n {4}at /)
+  })
+})
+
+describe("help", () => {
+  it("is on standard output, with an example for every command", async () => {
+    for (const name of names) {
+      const text = await written(process.stdout, () => Effect.runPromise(run([name, "--help"])))
+      assert.match(text, new RegExp(`USAGE\n {2}speedq ${name} .*EXAMPLES\n.*speedq ${name}`, "s"))
+    }
+  })
+
+  it("prints completions for shells, and the version", async () => {
+    const { code, stdout } = await speedq(["--completions", "bash"])
+    assert.strictEqual(code, 0)
+    for (const word of ["evaluate", "--benchmark", "--tensorboard"]) assert.include(stdout, word)
+    const version = await written(process.stdout, () => Effect.runPromise(run(["--version"])))
+    assert.match(version, /^speedq \d+\.\d+\.\d+\n$/)
+  })
+})

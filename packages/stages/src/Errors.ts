@@ -1,0 +1,47 @@
+/** What can go wrong with the models, the data and the numbers of a quantization run. */
+import * as Schema from "effect/Schema"
+
+/** The model directory of a recipe cannot be used. */
+export class ModelUnreadable extends Schema.TaggedError<ModelUnreadable>()("ModelUnreadable", {
+  directory: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `model ${this.directory}: ${this.reason}`
+  }
+}
+
+/** A record or a file of the training data cannot be used. */
+export class DataUnusable extends Schema.TaggedError<DataUnusable>()("DataUnusable", { reason: Schema.String }) {
+  override get message() {
+    return `${this.reason}; correct the data, or set data.onError to "substitute"`
+  }
+}
+
+/** A step with a parameter, gradient or loss that is NaN or infinite; nothing was updated. */
+export class NonFiniteGradient extends Schema.TaggedError<NonFiniteGradient>()("NonFiniteGradient", {
+  tensor: Schema.String,
+  loss: Schema.Number,
+  samples: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return `${this.tensor} is not finite (loss ${this.loss}) on ${this.samples.join(", ")}; the step was not applied: lower the learning rate, or look at these samples`
+  }
+}
+
+/** Rules or quantizers of a recipe do not fit the model. */
+export class RulesInvalid extends Schema.TaggedError<RulesInvalid>()("RulesInvalid", { reason: Schema.String }) {
+  override get message() {
+    return this.reason
+  }
+}
+
+/** A benchmark could not be run or scored. */
+export class EvaluationFailed extends Schema.TaggedError<EvaluationFailed>()("EvaluationFailed", {
+  title: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `evaluation "${this.title}": ${this.reason}`
+  }
+}

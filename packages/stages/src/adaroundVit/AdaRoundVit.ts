@@ -1,0 +1,161 @@
+/** Stage 1 of SPEED-Q: block-wise AdaRound of the vision tower, on images only (arXiv:2511.08914 §3; adaround.md). */
+import {
+  type Block,
+  drawBatch,
+  initialRounding,
+  type RoundingState,
+  readLosses,
+  releaseRounding,
+  reportBlock,
+  roundingStep
+} from "@speedq/adaround"
+import { releasePacked } from "@speedq/exports"
+import { emit, formatNumber, RunEvents, Stage } from "@speedq/pipeline"
+import { type PackedWeights, packWeight } from "@speedq/quantizers"
+import { noGrad, Random, scope, type Tensor } from "@speedq/tensors"
+import { patchGrid } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import { QuantizedVision } from "../artefacts/artefacts.ts"
+import { Compute } from "../compute/Compute.ts"
+import { computing } from "../compute/computing.ts"
+import { calibrationImages, openCalibrationTiles } from "../data/CalibrationTiles.ts"
+import { fingerprintOf } from "../data/fingerprint.ts"
+import { type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
+import { openSourceModel } from "../model/SourceModel.ts"
+import { owned, owningState } from "../model/stageMemory.ts"
+import { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
+import { type BlockCaches, makeBlockCaches } from "./BlockCaches.ts"
+import { blockSections, keptError } from "./blockSections.ts"
+import { forecastAdaRound, requireGrids } from "./forecastAdaRound.ts"
+import { type VisionRounding, visionRoundingCodec } from "./VisionRounding.ts"
+import { choicesOfBlock, makeVisionSession, roundedBlocks } from "./VisionSession.ts"
+
+interface Hardening {
+  readonly block: Block
+  readonly rounding: RoundingState
+  readonly state: VisionRounding
+  readonly choices: PlannedLayers["choices"]
+  readonly caches: BlockCaches
+  readonly config: AdaRoundVitConfig
+}
+
+/** Makes the rounding of a finished block permanent: packs its weights and measures what was won. */
+const harden = async ({ block, rounding, state, choices, caches, config }: Hardening): Promise<VisionRounding> => {
+  const done = new Map(state.done)
+  const measured = await reportBlock(block, rounding, caches, config.batch)
+  const { errorNearest, errorAdaround } = measured
+  const backToNearest = config.worse === "nearest" && errorAdaround > errorNearest
+  for (const [name, { alpha }] of Object.entries(rounding.layers)) {
+    const grid = block.grids[name]!
+    // The sign of an alpha that was not optimized is that of rounding to nearest.
+    const stored = noGrad(() => scope(() => grid.stored(backToNearest ? grid.initialAlpha() : alpha)))
+    done.set(name, await packWeight(choices.get(name)!, alpha.shape, stored))
+    for (const tensor of Object.values<Tensor>(stored)) tensor.release()
+  }
+  releaseRounding(rounding)
+  const report = { ...measured, kept: backToNearest ? ("nearest" as const) : ("AdaRound" as const) }
+  return { done, reports: [...state.reports, report], current: undefined }
+}
+
+export const AdaRoundVit = Stage.define({
+  name: "adaround-vit",
+  version: 1,
+  config: AdaRoundVitConfig,
+  gives: [QuantizedVision],
+  fingerprint: ({ images, count }, recipe) =>
+    calibrationImages(images).pipe(
+      Effect.map((paths) => paths.slice(0, count)),
+      // A source that cannot be read is an obstacle of the forecast, and an error of the stage.
+      Effect.catch(() => Effect.succeed([images])),
+      Effect.flatMap((files) => fingerprintOf(recipe, { files }))
+    ),
+  forecast: forecastAdaRound,
+  begin: Effect.fnUntraced(function* (
+    config: AdaRoundVitConfig,
+    _input: object,
+    { recipe, seed, directory }: Stage.StageContext
+  ) {
+    const { backend } = yield* Compute
+    const model = yield* openSourceModel(recipe.model)
+    const { config: modelConfig, image } = model.directory
+    const planned = yield* planTowers(modelConfig, ["vision"], config.quantizers, config.compat)
+    const { choices } = planned
+    yield* requireGrids(planned)
+    const tiles = yield* openCalibrationTiles(config.images, image, config)
+    const shape = [patchGrid(modelConfig) ** 2 + 1, modelConfig.vision_config.hidden_size] as const
+    const { cache, inputs } = config
+    const caches = yield* owned(
+      Effect.sync(() =>
+        makeBlockCaches({ backend, shape, count: tiles.count, memoryBudget: Number(cache), directory, inputs })
+      ),
+      ({ dispose }) => dispose()
+    )
+    const session = yield* owned(
+      Effect.sync(() => makeVisionSession({ backend, model, choices, caches, tiles })),
+      ({ close }) => close()
+    )
+    const blocks = roundedBlocks(choices, modelConfig)
+    const stepsPerBlock = config.iterations + 1
+
+    /** One iteration of the current block; after the last, the step that makes its rounding permanent. */
+    const step = Effect.fnUntraced(function* (state: VisionRounding, done: number) {
+      const index = blocks[Math.floor(done / stepsPerBlock)]!
+      const block = yield* session.enter(state.done, index)
+      const random = Random.make(seed, `mini-batches of block ${index}`)
+      const rounding =
+        state.current ?? (yield* computing(() => noGrad(() => scope(() => initialRounding(block.grids, random)))))
+      if (done % stepsPerBlock === config.iterations) {
+        const next = yield* computing(() => harden({ block, rounding, state, choices, caches, config }))
+        const report = next.reports.at(-1)!
+        yield* announce(report, next.done, choicesOfBlock(choices, index))
+        return { state: next, metrics: { loss: keptError(report), nearest: report.errorNearest } }
+      }
+      const drawn = drawBatch(rounding, caches.count, config.batch)
+      const { next, losses } = yield* computing(async () => {
+        const result = scope(() =>
+          roundingStep(block, { ...rounding, random: drawn.random }, caches.batch(drawn.chosen), config)
+        )
+        return { next: result.state, losses: await readLosses(block, result.state, result.losses) }
+      })
+      const metrics = { loss: losses.reconstruction, regularizer: losses.rounding }
+      return { state: { ...state, current: next }, metrics }
+    })
+
+    const program = Stage.program({
+      steps: blocks.length * stepsPerBlock,
+      state: visionRoundingCodec,
+      initial: Effect.succeed<VisionRounding>({ done: new Map(), reports: [], current: undefined }),
+      step,
+      finish: ({ done, reports }: VisionRounding) =>
+        Effect.succeed({ output: { quantizedVision: done as PackedWeights }, report: blockSections(reports) })
+    })
+    return yield* owningState(program, ({ done, current }) => {
+      releasePacked(done)
+      if (current) releaseRounding(current)
+    })
+  })
+})
+
+const announce = Effect.fnUntraced(function* (
+  report: VisionRounding["reports"][number],
+  done: PackedWeights,
+  choices: ReturnType<typeof choicesOfBlock>
+) {
+  const { block, errorNearest, errorAdaround, kept } = report
+  if (kept === "nearest") {
+    const message = `${block}: error ${formatNumber(errorAdaround)} after AdaRound, ${formatNumber(errorNearest)} rounded to nearest, which was kept; more iterations or a higher learning rate may help`
+    yield* emit(RunEvents.Warning, { message })
+  }
+  for (const [name, { quantizer, config }] of choices) {
+    const weight = done.get(name)
+    if (weight === undefined) continue
+    yield* emit(RunEvents.LayerQuantized, {
+      layer: name.replace(/\.weight$/, ""),
+      quantizer: quantizer.id,
+      bits: quantizer.bitsPerWeight(config),
+      errorBefore: errorNearest,
+      errorAfter: keptError(report),
+      bytes: weight.bytes
+    })
+  }
+})

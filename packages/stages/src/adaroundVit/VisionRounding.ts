@@ -1,0 +1,88 @@
+/** What the stage remembers between its steps: blocks that are done, and the rounding of the one it is in. */
+import type { BlockReport, LayerRounding, RoundingState } from "@speedq/adaround"
+import { Codec, SavedFileDamaged } from "@speedq/pipeline"
+import { describePacked, type PackedWeight, readPackedWeights } from "@speedq/quantizers"
+import type { Tensor } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { loadTensor, packedSources, tensorSource } from "../artefacts/tensorCodec.ts"
+import { Compute } from "../compute/Compute.ts"
+import { Extensions } from "../extensions/Extensions.ts"
+
+/** What was measured of a finished block, and which rounding it has. */
+export interface RoundedBlock extends BlockReport {
+  readonly kept: "AdaRound" | "nearest"
+}
+
+export interface VisionRounding {
+  /** Weights of the blocks before, by parameter name. */
+  readonly done: ReadonlyMap<string, PackedWeight>
+  readonly reports: readonly RoundedBlock[]
+  /** Rounding of the current block; undefined before its first step. */
+  readonly current: RoundingState | undefined
+}
+
+export const BlockReportData = Schema.Struct({
+  block: Schema.String,
+  errorBefore: Schema.Number,
+  errorNearest: Schema.Number,
+  errorAdaround: Schema.Number,
+  undecided: Schema.Number,
+  kept: Schema.Literals(["AdaRound", "nearest"])
+})
+
+const RandomData = Schema.Struct({
+  words: Schema.Tuple([Schema.Number, Schema.Number, Schema.Number, Schema.Number]),
+  spare: Schema.NullOr(Schema.Number)
+})
+
+const Data = Schema.Struct({
+  done: Schema.Record(Schema.String, Schema.JsonObject),
+  reports: Schema.Array(BlockReportData),
+  current: Schema.NullOr(
+    Schema.Struct({ iteration: Schema.Int, layers: Schema.Array(Schema.String), random: RandomData })
+  )
+})
+
+const parts = ["alpha", "m", "v"] as const
+
+export const visionRoundingCodec = Codec.make({
+  data: Data,
+  save: ({ done, reports, current }: VisionRounding) => ({
+    data: {
+      done: describePacked(done) as (typeof Data.Type)["done"],
+      reports,
+      current: current
+        ? { iteration: current.iteration, layers: Object.keys(current.layers), random: current.random }
+        : null
+    },
+    tensors: [
+      ...packedSources(done),
+      ...Object.entries(current?.layers ?? {}).flatMap(([layer, rounding]) =>
+        parts.map((part) => tensorSource(`${part}.${layer}`, rounding[part]))
+      )
+    ]
+  }),
+  load: ({ done, reports, current }, file) =>
+    Effect.gen(function* () {
+      const { backend } = yield* Compute
+      const known = (yield* Extensions).quantizers
+      const weights = yield* Effect.try({
+        try: () => readPackedWeights(backend, file.store, done, known),
+        catch: (error) =>
+          new SavedFileDamaged({ file: file.path, detail: error instanceof Error ? error.message : String(error) })
+      })
+      const layers: { [layer: string]: LayerRounding } = {}
+      for (const layer of current?.layers ?? []) {
+        const tensors: Tensor[] = []
+        for (const part of parts) tensors.push(yield* loadTensor(backend, file, `${part}.${layer}`))
+        const [alpha, m, v] = tensors as [Tensor, Tensor, Tensor]
+        layers[layer] = { alpha, m, v }
+      }
+      return {
+        done: weights,
+        reports,
+        current: current ? { iteration: current.iteration, random: current.random, layers } : undefined
+      } satisfies VisionRounding
+    })
+})

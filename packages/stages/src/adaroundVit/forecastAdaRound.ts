@@ -1,0 +1,70 @@
+/** What block-wise AdaRound will take, and whether its quantizers can be used. */
+import { Forecast, formatBytes, type RecipeSettings } from "@speedq/pipeline"
+import { noneQuantizer } from "@speedq/quantizers"
+import * as Effect from "effect/Effect"
+import { RulesInvalid } from "../Errors.ts"
+import { type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
+import {
+  callsPerLayer,
+  linearWeights,
+  secondsFor,
+  visionBlockFloats,
+  visionBlockFlops,
+  visionTokens
+} from "../planning/cost.ts"
+import { planModel } from "../planning/plannedModel.ts"
+import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
+import type { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
+import { roundedBlocks } from "./VisionSession.ts"
+
+/** Fails with RulesInvalid when a quantizer has no grid to round on: now, and not when its block is reached. */
+export const requireGrids = ({ choices }: PlannedLayers): Effect.Effect<void, RulesInvalid> => {
+  const without = [...choices].filter(
+    ([
+      ,
+      {
+        quantizer: { id, grid }
+      }
+    ]) => grid === undefined && id !== noneQuantizer.id
+  )
+  if (without.length === 0) return Effect.void
+  const named = without.map(([name, { quantizer }]) => `${name} (${quantizer.id})`).join(", ")
+  const reason = `AdaRound needs a quantizer with a grid, bilevel or uniform: ${named}`
+  return Effect.fail(new RulesInvalid({ reason }))
+}
+
+/** Tensors of a Linear's size that its optimization holds: weight, soft weight, rounding variable, two moments, gradient. */
+const copies = 6
+
+export const forecastAdaRound = Effect.fnUntraced(function* (config: AdaRoundVitConfig, recipe: RecipeSettings) {
+  const model = yield* planModel(recipe)
+  const planned = yield* planTowers(model.config, ["vision"], config.quantizers, config.compat)
+  yield* requireGrids(planned)
+  const missing = yield* Forecast.missingFiles([config.images], "give a directory of images, or a file that lists them")
+  const blocks = roundedBlocks(planned.choices, model.config)
+  // Tiles pass every block before the last one that is rounded, whether it is rounded or not.
+  const passed = blocks.length === 0 ? 0 : blocks.at(-1)! + 1
+  const blockWeights = linearWeights(model.config, "vision") / model.config.vision_config.num_hidden_layers
+  const tileBytes = 4 * visionTokens(model.config) * model.config.vision_config.hidden_size
+  const cached = 2 * config.count * tileBytes
+  const kept = 4 * config.batch * visionTokens(model.config) * visionBlockFloats(model.config)
+  const forward = visionBlockFlops(model.config)
+  // Forward and backward of an iteration; three looks at the error when a block is done.
+  const flops =
+    (3 * blocks.length * (config.iterations * config.batch + config.count) + 2 * passed * config.count) * forward
+  const iterations = config.iterations + config.count / config.batch
+  const calls = (3 * blocks.length * iterations + 2 * passed * config.count) * callsPerLayer
+  const packed = quantizedBytes(planned)
+  return Forecast.make({
+    obstacles: [...model.obstacles, ...missing],
+    memoryBytes: model.loadedBytes + 4 * copies * blockWeights + kept + Math.min(cached, Number(config.cache)),
+    checkpointBytes: 12 * blockWeights + packed,
+    outputBytes: packed,
+    scratchBytes: Math.max(0, cached - Number(config.cache)),
+    seconds: yield* secondsFor(flops, calls),
+    lines: [
+      ...ruleLines(planned),
+      `${blocks.length} blocks, ${config.iterations} iterations each, up to ${config.count} tiles of ${formatBytes(tileBytes)}`
+    ]
+  })
+})

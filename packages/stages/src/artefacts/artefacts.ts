@@ -1,0 +1,99 @@
+/** What SPEED-Q's stages hand to each other: a quantized vision tower, a trained projector, clipping ranges, a language model. */
+import { type LanguageModel, releasePacked, releaseParameters } from "@speedq/exports"
+import { Artefact, Codec, SavedFileDamaged } from "@speedq/pipeline"
+import { decodeChoice, describePacked, encodeChoice, type PackedWeights, readPackedWeights } from "@speedq/quantizers"
+import type { Parameters } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Compute } from "../compute/Compute.ts"
+import { Extensions } from "../extensions/Extensions.ts"
+import { owned } from "../model/stageMemory.ts"
+import { loadTensors, packedSources, tensorSources } from "./tensorCodec.ts"
+
+/** Runs code that throws on a damaged file. */
+const reading = <A>(file: string, read: () => A): Effect.Effect<A, SavedFileDamaged> =>
+  Effect.try({
+    try: read,
+    catch: (error) => new SavedFileDamaged({ file, detail: error instanceof Error ? error.message : String(error) })
+  })
+
+const parametersCodec = Codec.make({
+  data: Schema.Struct({}),
+  save: (parameters: Parameters) => ({ data: {}, tensors: tensorSources("parameter", parameters) }),
+  load: (_, tensors) =>
+    owned(
+      Effect.flatMap(Compute, ({ backend }) => loadTensors(backend, tensors, "parameter")),
+      releaseParameters
+    )
+})
+
+const Described = Schema.Record(Schema.String, Schema.JsonObject)
+
+/** Weights of the ViT's Linears, packed, by parameter name. */
+export const QuantizedVision = Artefact.make(
+  "quantizedVision",
+  "a vision tower with quantized weights",
+  Codec.make({
+    data: Schema.Struct({ weights: Described }),
+    save: (weights: PackedWeights) => ({
+      data: { weights: describePacked(weights) as typeof Described.Type },
+      tensors: packedSources(weights)
+    }),
+    load: ({ weights }, { path, store }) =>
+      Effect.gen(function* () {
+        const { backend } = yield* Compute
+        const known = (yield* Extensions).quantizers
+        return yield* owned(
+          reading(path, () => readPackedWeights(backend, store, weights, known)),
+          releasePacked
+        )
+      })
+  })
+)
+
+/** Full-precision parameters of the projector (mlp1), trained. */
+export const TrainedProjector = Artefact.make(
+  "projector",
+  "a projector trained for the quantized vision tower",
+  parametersCodec
+)
+
+/** Ranges [out, in / g] that the language model's weights are clamped to before training: `<layer>.min` and `<layer>.max`. */
+export const ClippingRanges = Artefact.make(
+  "clipping",
+  "clipping ranges of the language model's Linears",
+  parametersCodec
+)
+
+export const QuantizedLanguage = Artefact.make(
+  "quantizedLanguage",
+  "a language model trained under quantization",
+  Codec.make({
+    data: Schema.Struct({ choices: Described }),
+    save: ({ parameters, choices }: LanguageModel) => ({
+      data: {
+        choices: Object.fromEntries(
+          [...choices].map(([name, choice]) => [name, encodeChoice(choice)])
+        ) as typeof Described.Type
+      },
+      tensors: tensorSources("parameter", parameters)
+    }),
+    load: ({ choices }, tensors) =>
+      Effect.gen(function* () {
+        const { backend } = yield* Compute
+        const known = (yield* Extensions).quantizers
+        const decoded = yield* reading(
+          tensors.path,
+          () =>
+            new Map(
+              Object.entries(choices).map(([name, choice]) => [
+                name,
+                decodeChoice(choice as unknown as { use: string }, known)
+              ])
+            )
+        )
+        const parameters = yield* owned(loadTensors(backend, tensors, "parameter"), releaseParameters)
+        return { parameters, choices: decoded } satisfies LanguageModel
+      })
+  })
+)

@@ -1,0 +1,78 @@
+/** Saves and loads tensors of a backend: from and to its memory, without a second copy where the backend allows that. */
+import type { Safetensors } from "@speedq/formats"
+import { SavedFileDamaged } from "@speedq/pipeline"
+import type { PackedWeights } from "@speedq/quantizers"
+import { type Backend, type DType, generate, type Parameters, type Tensor } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+
+const fileDtype = { f32: "F32", bf16: "BF16", f16: "F16", u8: "U8", i32: "I32" } as const
+const tensorDtype: { readonly [dtype: string]: DType | undefined } = {
+  F32: "f32",
+  BF16: "bf16",
+  F16: "f16",
+  U8: "u8",
+  I32: "i32"
+}
+
+/** A tensor as an entry of a file; its bytes are read when their turn comes. */
+export const tensorSource = (name: string, tensor: Tensor): Safetensors.TensorSource => ({
+  name,
+  dtype: fileDtype[tensor.dtype],
+  shape: tensor.shape,
+  data: Effect.promise(() => tensor.backend.read(tensor.storage.handle))
+})
+
+/** Order of names in files and in loaded records, whatever order they were made in. */
+export const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
+  a < b ? -1 : a > b ? 1 : 0
+
+/** Entries of a record of tensors, as `<prefix>.<name>`, in order of name. */
+export const tensorSources = (prefix: string, tensors: Parameters): readonly Safetensors.TensorSource[] =>
+  Object.entries(tensors)
+    .sort(byName)
+    .map(([name, tensor]) => tensorSource(`${prefix}.${name}`, tensor))
+
+/** Entries of packed weights, in order of name. */
+export const packedSources = (weights: PackedWeights): readonly Safetensors.TensorSource[] =>
+  [...weights].sort(byName).flatMap(([name, weight]) => weight.entries(name))
+
+/** Reads one entry into a new tensor. */
+export const loadTensor = (
+  backend: Backend,
+  file: Safetensors.Safetensors,
+  name: string
+): Effect.Effect<Tensor, SavedFileDamaged> =>
+  Effect.try({
+    try: () => {
+      const info = file.tensors.get(name)
+      const dtype = info && tensorDtype[info.dtype]
+      if (info === undefined || dtype === undefined)
+        throw new Error(`it has no tensor "${name}" of a kind this program reads`)
+      return generate(backend, { shape: info.shape, dtype }, (bytes) => file.store.readInto(name, bytes))
+    },
+    catch: (error) =>
+      new SavedFileDamaged({ file: file.path, detail: error instanceof Error ? error.message : String(error) })
+  })
+
+/** Reads every entry `<prefix>.<name>`, by name; when one fails, nothing stays allocated. */
+export const loadTensors = (
+  backend: Backend,
+  file: Safetensors.Safetensors,
+  prefix: string
+): Effect.Effect<Parameters, SavedFileDamaged> =>
+  Effect.suspend(() => {
+    const names = [...file.tensors.keys()].filter((name) => name.startsWith(`${prefix}.`))
+    const loaded: { [name: string]: Tensor } = {}
+    return Effect.forEach(names.sort(), (name) =>
+      Effect.map(loadTensor(backend, file, name), (tensor) => {
+        loaded[name.slice(prefix.length + 1)] = tensor
+      })
+    ).pipe(
+      Effect.as<Parameters>(loaded),
+      Effect.onError(() =>
+        Effect.sync(() => {
+          for (const tensor of Object.values(loaded)) tensor.release()
+        })
+      )
+    )
+  })

@@ -1,0 +1,226 @@
+/**
+ * The clipping search before stage 3 of SPEED-Q (arXiv:2511.08914 §3; internvl3.md 6.8): for every group of the decoder's
+ * weights, the range whose nearest quantization changes the layer's output least on calibration data. A step is a layer, the
+ * last one that rules name the last step.
+ */
+import { packedWeights, releaseParameters } from "@speedq/exports"
+import { withDefault } from "@speedq/formats"
+import { Codec, Compat, Count, emit, eventKind, Forecast, formatNumber, Positive, Stage } from "@speedq/pipeline"
+import {
+  calibrationDefaults,
+  clippingDefaults,
+  type PackedWeights,
+  RuleSpec,
+  referenceClipping
+} from "@speedq/quantizers"
+import type { Parameters } from "@speedq/tensors"
+import { tokensPerTile } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { ClippingRanges, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
+import { loadTensor, loadTensors, tensorSource, tensorSources } from "../artefacts/tensorCodec.ts"
+import { Compute } from "../compute/Compute.ts"
+import { computing } from "../compute/computing.ts"
+import { fingerprintOf } from "../data/fingerprint.ts"
+import { EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
+import { openSourceModel } from "../model/SourceModel.ts"
+import { owned, owningState } from "../model/stageMemory.ts"
+import { callsPerLayer, languageFlops, secondsFor, visionFlops } from "../planning/cost.ts"
+import { planModel } from "../planning/plannedModel.ts"
+import { ruleLines } from "../planning/ruleLines.ts"
+import {
+  Calibration,
+  embedBlocks,
+  embedRecords,
+  readBlocks,
+  type Sequences,
+  seesImages,
+  sourceOf
+} from "./calibration.ts"
+import { type ClippingSearch, clipLayer, layersToSearch } from "./clipLayer.ts"
+
+export const AutoclipConfig = Schema.Struct({
+  compat: Compat,
+  /** Text: JSONL with `text` or `conversations`, or paragraphs. Or `{ meta, ... }` as training has it: records with images. */
+  calibration: Calibration,
+  /** Documents, or records, that are looked at. */
+  documents: withDefault(Count, calibrationDefaults.documents),
+  /** Of text: tokens beyond which a document is passed over, and tokens of a block; a record is a sequence of its own. */
+  longest: withDefault(Count, calibrationDefaults.longest),
+  block: withDefault(Count, calibrationDefaults.block),
+  sampleTokens: withDefault(Count, clippingDefaults.sampleTokens),
+  gridSize: withDefault(Count, clippingDefaults.gridSize),
+  maxShrink: withDefault(Positive, clippingDefaults.maxShrink),
+  /** "bf16" rounds as the reference's search does; left open, `compat` decides. */
+  arithmetic: Schema.optionalKey(Schema.Literals(["f32", "bf16"])),
+  /** Quantizers of stage 3: bits and groups are theirs. */
+  quantizers: Schema.NonEmptyArray(RuleSpec),
+  embeddings: EmbeddingConfig
+})
+type Config = typeof AutoclipConfig.Type
+
+/** One layer has its ranges: mean squared error of its output, rounded to nearest, without and with clipping. */
+export const LayerClipped = eventKind(
+  "LayerClipped",
+  { layer: Schema.String, errorBefore: Schema.Number, errorAfter: Schema.Number },
+  {
+    line: ({ layer, errorBefore, errorAfter }) =>
+      `${layer}: clipped, error ${formatNumber(errorBefore)} -> ${formatNumber(errorAfter)}`
+  }
+)
+
+const Row = Schema.Struct({ layer: Schema.String, before: Schema.Number, after: Schema.Number })
+
+/** What the search remembers: the calibration data before the next layer, and the ranges found so far. */
+interface Searching {
+  /** Undefined before the first layer. */
+  readonly sequences: Sequences | undefined
+  readonly ranges: Parameters
+  readonly rows: readonly (typeof Row.Type)[]
+}
+
+const searchingCodec = Codec.make({
+  data: Schema.Struct({ rows: Schema.Array(Row), lengths: Schema.NullOr(Schema.Array(Schema.Int)) }),
+  save: ({ sequences, ranges, rows }: Searching) => ({
+    data: { rows, lengths: sequences?.lengths ?? null },
+    tensors: [...(sequences ? [tensorSource("hidden", sequences.hidden)] : []), ...tensorSources("range", ranges)]
+  }),
+  load: ({ rows, lengths }, file) =>
+    Effect.gen(function* () {
+      const { backend } = yield* Compute
+      const sequences = lengths === null ? undefined : { hidden: yield* loadTensor(backend, file, "hidden"), lengths }
+      return { sequences, ranges: yield* loadTensors(backend, file, "range"), rows } satisfies Searching
+    })
+})
+
+/** Tokens of a record of images and text beside its tiles: most are shorter. */
+const typicalText = 512
+
+/** Sequences that the search looks at, tokens of one, and tiles of one, as far as they are known without the data. */
+const extentOf = ({ calibration, documents, longest, block }: Config, perTile: number) => {
+  if (!seesImages(calibration)) return { count: (documents * longest) / block, length: block, tiles: 0 }
+  const { maxTiles, maxLength } = calibration
+  const tiles = maxTiles + (maxTiles > 1 ? 1 : 0)
+  return { count: documents, length: Math.min(maxLength, tiles * perTile + typicalText), tiles }
+}
+
+/** What stages before made of what images pass through. */
+interface AutoclipInput {
+  readonly quantizedVision?: PackedWeights
+  readonly projector?: Parameters
+}
+
+export const Autoclip = Stage.define({
+  name: "autoclip",
+  version: 1,
+  config: AutoclipConfig,
+  uses: [QuantizedVision, TrainedProjector],
+  // Text passes through neither tower nor projector: what becomes of them does not change its search.
+  takes: ({ calibration }) => seesImages(calibration),
+  gives: [ClippingRanges],
+  fingerprint: ({ calibration }, recipe) =>
+    fingerprintOf(recipe, seesImages(calibration) ? { meta: calibration.meta } : { files: [calibration] }),
+  forecast: Effect.fnUntraced(function* (config: Config, recipe) {
+    const model = yield* planModel(recipe)
+    const { llm_config: language } = model.config
+    const planned = yield* planTowers(model.config, ["language"], config.quantizers, config.compat)
+    const missing = yield* Forecast.missingFiles([sourceOf(config.calibration)], "give a file of calibration data")
+    const { count, length, tiles } = extentOf(config, tokensPerTile(model.config))
+    const tokens = count * length
+    const hidden = 4 * tokens * language.hidden_size
+    // Both matrices in f32, and what quantizing the second needs for a moment: its codes, scales and two more copies.
+    const embeddings = (2 * 4 + 10) * language.vocab_size * language.hidden_size
+    // Two ranges a group of the clipped weights, which are at most all of them.
+    const ranges = planned.plan.layers.reduce((sum, { shape, choice }) => {
+      const group = choice.quantizer.grid?.extents(choice.config).group
+      return group === undefined ? sum : sum + (8 * shape[0]! * shape[1]!) / group
+    }, 0)
+    const layers = layersToSearch({ choices: planned.choices, options: config }, language)
+    const share = layers / language.num_hidden_layers
+    const flops = count * (share * languageFlops(model.config, length, 0) + tiles * visionFlops(model.config))
+    return Forecast.make({
+      obstacles: [...model.obstacles, ...missing],
+      memoryBytes: model.loadedBytes + embeddings + 3 * hidden + ranges,
+      checkpointBytes: hidden + ranges,
+      outputBytes: ranges,
+      seconds: yield* secondsFor(flops, layers * count * callsPerLayer),
+      lines: ruleLines(planned)
+    })
+  }),
+  begin: Effect.fnUntraced(function* (config: Config, input: AutoclipInput, { recipe, seed }: Stage.StageContext) {
+    const { backend } = yield* Compute
+    const model = yield* openSourceModel(recipe.model)
+    const { directory } = model
+    const language = directory.config.llm_config
+    const { choices } = yield* planTowers(directory.config, ["language"], config.quantizers, config.compat)
+    const embedded = yield* planEmbeddings(directory.config, config.embeddings, config.compat)
+    const { calibration } = config
+    const blocks = seesImages(calibration) ? [] : yield* readBlocks(calibration, directory.tokenizer, config)
+    const frozen = yield* owned(
+      Effect.sync(() => quantizedEmbeddings(model.weights, embedded.choices)),
+      releaseParameters
+    )
+    const weights = packedWeights(input.quantizedVision ?? new Map(), { ...input.projector }, frozen, model.weights)
+    const options = config.compat === "reference" ? { ...referenceClipping, ...config } : config
+    const search: ClippingSearch = { backend, language, weights, choices, source: sourceOf(calibration), options }
+
+    const start = seesImages(calibration)
+      ? embedRecords({
+          ...{ backend, directory, weights, data: calibration },
+          ...{ documents: config.documents, compat: config.compat },
+          seed: { selection: recipe.seed, order: seed }
+        })
+      : computing(() => embedBlocks(backend, weights, blocks))
+    const step = Effect.fnUntraced(function* (state: Searching, index: number) {
+      const before = state.sequences ?? (yield* start)
+      const release = Effect.sync(() => before.hidden.release())
+      const { hidden, layers } = yield* computing(() => clipLayer(search, index, before)).pipe(
+        Effect.tapError(() => (state.sequences === undefined ? release : Effect.void))
+      )
+      yield* release
+      for (const { layer, errorBefore, errorAfter } of layers) {
+        yield* emit(LayerClipped, { layer, errorBefore, errorAfter })
+      }
+      const found = layers.flatMap(({ layer, min, max }) => [
+        [`${layer}.min`, min] as const,
+        [`${layer}.max`, max] as const
+      ])
+      const rows = layers.map(({ layer, errorBefore, errorAfter }) => ({
+        layer,
+        before: errorBefore,
+        after: errorAfter
+      }))
+      const next: Searching = {
+        sequences: { hidden, lengths: before.lengths },
+        ranges: { ...state.ranges, ...Object.fromEntries(found) },
+        rows: [...state.rows, ...rows]
+      }
+      return { state: next, metrics: { loss: rows.reduce((total, { after }) => total + after, 0) } }
+    })
+    const program = Stage.program({
+      steps: layersToSearch(search, language),
+      state: searchingCodec,
+      initial: Effect.succeed<Searching>({ sequences: undefined, ranges: {}, rows: [] }),
+      step,
+      finish: ({ ranges, rows }: Searching) =>
+        Effect.succeed({ output: { clipping: ranges }, report: [errorChart(rows)] })
+    })
+    return yield* owningState(program, ({ sequences, ranges }) => {
+      sequences?.hidden.release()
+      releaseParameters(ranges)
+    })
+  })
+})
+
+const errorChart = (rows: Searching["rows"]) => ({
+  _tag: "BarChart" as const,
+  title: "Output error of clipped layers",
+  yLabel: "mean squared error of an output, rounded to nearest",
+  logarithmic: true,
+  series: ["not clipped", "clipped"],
+  groups: rows.map(({ layer, before, after }) => ({
+    label: layer.replace(/^language_model\.model\.layers\./, ""),
+    values: [before, after]
+  }))
+})

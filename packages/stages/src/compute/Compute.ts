@@ -1,0 +1,58 @@
+/** The backend of a run as a service: started with the run, closed with it. */
+import { BetweenStages, processBytes } from "@speedq/pipeline"
+import { type Backend, openBackend } from "@speedq/tensors"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+
+/** A backend could not be started as asked. */
+export class ComputeUnavailable extends Schema.TaggedError<ComputeUnavailable>()("ComputeUnavailable", {
+  backend: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `backend "${this.backend}": ${this.reason}`
+  }
+}
+
+export interface ComputeOptions {
+  /** As on the command line: "auto", "native", "native:none", "gpujs:webgpu", "reference". */
+  readonly backend: string
+  /** Bytes of this process; what it takes for itself is not the tensors'. */
+  readonly memoryLimit?: number | undefined
+}
+
+/** Bytes for tensors within a process of `limit` bytes: none, or at least one, which no tensor fits in. */
+const tensorBytes = (limit: number | undefined): number | undefined =>
+  limit === undefined ? undefined : Math.max(1, limit - processBytes)
+
+export class Compute extends Context.Service<Compute, { readonly backend: Backend }>()("speedq/Compute") {
+  /** Between two stages, memory that the one before has left free goes back to the system. */
+  static readonly layer = ({ backend: name, memoryLimit }: ComputeOptions): Layer.Layer<Compute, ComputeUnavailable> =>
+    Layer.effectContext(
+      Effect.map(
+        Effect.acquireRelease(
+          Effect.tryPromise({
+            try: () => openBackend(name, { memoryLimit: tensorBytes(memoryLimit) }),
+            catch: (error) =>
+              new ComputeUnavailable({
+                backend: name,
+                reason: error instanceof Error ? error.message : String(error)
+              })
+          }),
+          (backend) => Effect.promise(() => backend.close())
+        ),
+        (backend) =>
+          Context.make(Compute, { backend }).pipe(
+            Context.add(
+              BetweenStages,
+              Effect.sync(() => backend.trim())
+            )
+          )
+      )
+    )
+
+  /** The GPU where one answers, else the processor. */
+  static readonly auto = Compute.layer({ backend: "auto" })
+}

@@ -1,0 +1,118 @@
+/** The samples of a training stage in their order, prepared ahead of the step that takes them. */
+import { dirname } from "node:path"
+import type { Compat } from "@speedq/pipeline"
+import { carefulData, openTrainingData, referenceData, type SampleSettings, type TrainingData } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import { DataUnusable } from "../Errors.ts"
+import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
+import type { MicroBatch } from "./SampleLoader.ts"
+import { epochOrder, microBatchesPerEpoch, type SampleOrderOptions, stepsPerEpoch } from "./SampleOrder.ts"
+import { type RemoteLoader, type SampleWorkerFailed, SampleWorkers } from "./SampleWorkers.ts"
+
+export interface SampleSource {
+  /** Samples of the mixture. */
+  readonly count: number
+  readonly steps: number
+  /** Numbers of a step's micro-batches, counted from 0 through all epochs. */
+  readonly microBatchesOf: (step: number) => readonly number[]
+  /** A micro-batch; the ones after it are prepared meanwhile. */
+  readonly take: (index: number) => Effect.Effect<MicroBatch, DataUnusable | SampleWorkerFailed, Scope.Scope>
+  /** File and line of a sample, for messages. */
+  readonly describe: (sample: number) => string
+}
+
+export interface SampleSourceOptions {
+  /** Directory of the model that is to see the samples. */
+  readonly model: string
+  readonly data: DataConfig
+  readonly optimization: OptimizationConfig
+  /** Seed of the recipe, which decides what `percent` takes, and of the stage, which decides the order. */
+  readonly seed: { readonly selection: number; readonly order: number }
+}
+
+/** Substitutions that "substitute" allows before it gives up; the reference's number. */
+const substitutions = 10
+
+const quirksOf = ({ quirks, onError }: DataConfig, compat: typeof Compat.Type): SampleSettings["quirks"] => {
+  const wanted = quirks ?? (compat === "reference" ? referenceData : carefulData)
+  return {
+    ...wanted,
+    // The white tile of a text-only record reaches no token: leaving it out changes nothing but the time.
+    textOnlyTile: false,
+    substitutions: onError === "substitute" ? Math.max(substitutions, wanted.substitutions) : wanted.substitutions
+  }
+}
+
+/** Samples whose lengths are estimated by one request. */
+const measuredTogether = 4096
+
+/** Estimated tokens of every sample. The reference's estimate looks at what came before: it is made in one go. */
+const measureLengths = Effect.fnUntraced(function* (loader: RemoteLoader, count: number, inOneGo: boolean) {
+  const share = inOneGo ? count : measuredTogether
+  const starts = Array.from({ length: Math.ceil(count / share) }, (_, part) => part * share)
+  const parts = yield* Effect.forEach(starts, (from) => loader.lengths(from, Math.min(count, from + share)), {
+    concurrency: 16
+  })
+  return parts.flatMap((part) => [...part])
+})
+
+/** Opens the mixture for the life of the scope. Fails with DataUnusable, which names file and line, and SampleWorkerFailed. */
+export const openSampleSource = Effect.fn("openSampleSource")(function* ({
+  model,
+  data: config,
+  optimization,
+  seed
+}: SampleSourceOptions) {
+  const workers = yield* SampleWorkers
+  const { meta, percent, maxLength, maxTiles } = config
+  const data: TrainingData = yield* openTrainingData({ meta, base: dirname(meta), percent, seed: seed.selection }).pipe(
+    Effect.mapError(({ message }) => new DataUnusable({ reason: message }))
+  )
+  const { count } = data
+  if (count === 0) return yield* new DataUnusable({ reason: `${meta} selects no sample` })
+  const quirks = quirksOf(config, optimization.compat)
+  const loader = yield* workers.open({ model, index: data.index, maxLength, maxTiles, quirks, seed: seed.order })
+  const lengths = optimization.groupByLength
+    ? yield* measureLengths(loader, count, quirks.lengthByCharacters)
+    : undefined
+  const order: SampleOrderOptions = {
+    count,
+    batch: optimization.batch,
+    accumulation: optimization.accumulation,
+    seed: seed.order,
+    ...(lengths ? { lengthOf: (sample: number) => lengths[sample]! } : {})
+  }
+  const [perEpoch, microBatches] = [stepsPerEpoch(order), microBatchesPerEpoch(order)]
+  const steps = Math.min(optimization.maxSteps ?? Number.POSITIVE_INFINITY, perEpoch * optimization.epochs)
+
+  const microBatchesOf = (step: number): readonly number[] => {
+    const first = Math.floor(step / perEpoch) * microBatches + (step % perEpoch) * order.accumulation
+    const length = Math.min(order.accumulation, microBatches - (step % perEpoch) * order.accumulation)
+    return Array.from({ length }, (_, i) => first + i)
+  }
+  const end = microBatchesOf(steps - 1).at(-1)! + 1
+
+  let ordered: { readonly epoch: number; readonly batches: readonly (readonly number[])[] } | undefined
+  const load = Effect.fnUntraced(function* (index: number) {
+    const epoch = Math.floor(index / microBatches)
+    if (ordered?.epoch !== epoch) ordered = { epoch, batches: epochOrder(order, epoch).flat() }
+    return yield* loader.batch(ordered.batches[index % microBatches]!, epoch)
+  })
+  const ahead = new Map<number, Fiber.Fiber<MicroBatch, DataUnusable | SampleWorkerFailed>>()
+  const start = Effect.fnUntraced(function* (index: number) {
+    if (index < end && !ahead.has(index)) ahead.set(index, yield* Effect.forkScoped(load(index)))
+  })
+  const take = Effect.fnUntraced(function* (index: number) {
+    for (let next = index; next <= index + 2 * workers.count; next++) yield* start(next)
+    const fiber = ahead.get(index)!
+    ahead.delete(index)
+    return yield* Fiber.join(fiber)
+  })
+  const describe = (sample: number): string => {
+    const { file, line } = data.origin(sample)
+    return `${file}:${line}`
+  }
+  return { count, steps, microBatchesOf, take, describe } satisfies SampleSource
+})

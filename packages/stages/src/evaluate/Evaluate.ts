@@ -1,0 +1,217 @@
+/** Scores the model as it stands after the stages before: benchmarks, and its divergence from the full-precision model. A step is some rows. */
+import { basename, join } from "node:path"
+import {
+  type Benchmark,
+  benchmarkNamed,
+  type DataFile,
+  type DataRow,
+  readDataFile,
+  readPredictions,
+  scoreWithMarks,
+  writePredictions,
+  writeScore
+} from "@speedq/evaluation"
+import { deployModel, type LanguageModel, modelSize, Rest, releaseParameters, unpackAll } from "@speedq/exports"
+import { withDefault } from "@speedq/formats"
+import { Codec, Count, CountOrNone, Forecast, Stage, whileDoing, whileStoring } from "@speedq/pipeline"
+import { type PackedWeights, RuleSpec } from "@speedq/quantizers"
+import type { Parameters } from "@speedq/tensors"
+import { parameterCount, weightsFrom } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { ClippingRanges, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
+import { Compute } from "../compute/Compute.ts"
+import { computing } from "../compute/computing.ts"
+import { fingerprintOf } from "../data/fingerprint.ts"
+import { EvaluationFailed } from "../Errors.ts"
+import type { Divergence } from "../model/divergence.ts"
+import { planTowers } from "../model/plannedLayers.ts"
+import { openSourceModel } from "../model/SourceModel.ts"
+import { owned } from "../model/stageMemory.ts"
+import { planModel } from "../planning/plannedModel.ts"
+import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
+import { askRows, divergenceOver } from "./askRows.ts"
+import { type BenchmarkScore, type Evaluation, Evaluations, evaluationTable, marksOf } from "./Evaluation.ts"
+import { galleries, isSample, isSpread } from "./gallery.ts"
+
+export const EvaluateConfig = Schema.Struct({
+  /** What the row is called in tables. */
+  title: Schema.NonEmptyString,
+  benchmarks: Schema.NonEmptyArray(
+    Schema.Struct({
+      name: Schema.NonEmptyString,
+      data: Schema.NonEmptyString,
+      /** Rows that are asked, the first of the file; all without it. */
+      limit: Schema.optionalKey(Count)
+    })
+  ),
+  /** Rows that are asked at once: faster on a small model, the answers stay the same. A step is as many rows. */
+  batch: withDefault(Count, 1),
+  /** Rows of each benchmark, spread evenly over it, whose expected answers the divergence is measured on. */
+  divergence: withDefault(CountOrNone, 0),
+  /** Quantizers, to nearest, for what no stage has quantized yet; none leaves it in full precision. */
+  nearest: withDefault(Schema.Array(RuleSpec), []),
+  /** Clamps what `nearest` rounds to the ranges that the clipping search found; its quantizers must have the same groups. */
+  clipped: withDefault(Schema.Boolean, false),
+  rest: Rest,
+  /** Shows sample answers of all evaluations so far, with their images. */
+  gallery: withDefault(Schema.Boolean, false)
+})
+type Config = typeof EvaluateConfig.Type
+
+/** Artefacts that may be there. */
+interface EvaluateInput {
+  readonly quantizedVision?: PackedWeights
+  readonly projector?: Parameters
+  readonly quantizedLanguage?: LanguageModel
+  readonly clipping?: Parameters
+  readonly evaluations?: readonly Evaluation[]
+}
+
+/** What was answered, and the summed divergence, of each benchmark. */
+const Answering = Schema.Array(
+  Schema.Struct({
+    answers: Schema.Array(Schema.Tuple([Schema.String, Schema.String])),
+    divergence: Schema.Struct({ sum: Schema.Number, tokens: Schema.Int })
+  })
+)
+type Answering = typeof Answering.Type
+
+/** A benchmark with the rows that are asked. */
+interface Asked {
+  readonly benchmark: Benchmark
+  readonly data: DataFile
+  readonly rows: readonly DataRow[]
+  /** File name, which tables and artefacts know it by. */
+  readonly name: string
+}
+
+const openBenchmark = Effect.fnUntraced(function* ({ name, data: file, limit }: Config["benchmarks"][number]) {
+  const benchmark = yield* benchmarkNamed(name)
+  const data = yield* readDataFile(file, benchmark)
+  const rows = data.rows.slice(0, limit ?? data.rows.length)
+  return { benchmark, data, rows, name: basename(file) } satisfies Asked
+})
+
+/** Writes predictions and score of one benchmark and sums them up. */
+const scoreBenchmark = Effect.fnUntraced(function* (
+  { benchmark, data, rows, name }: Asked,
+  { answers, divergence }: Answering[number],
+  directory: string
+) {
+  const stem = join(directory, `${basename(name, ".tsv")}_${benchmark.name}`)
+  const predictions = `${stem}.tsv`
+  yield* whileStoring("write the predictions", predictions)(writePredictions(predictions, data, rows, new Map(answers)))
+  const scored = yield* scoreWithMarks(benchmark, data.rows, yield* readPredictions(predictions), { file: predictions })
+  const { scoreFile, resultFile } = yield* whileDoing("write the score", stem)(writeScore(benchmark, stem, scored))
+  const found = scored.score
+  const hits = new Map(found.rows.map(({ index, hit }) => [index, hit]))
+  const samples = answers
+    .filter((_, place) => isSample(place, rows.length))
+    .map(([index, answer]) => {
+      const correct = hits.get(index)
+      return { index, answer, ...(correct === undefined ? {} : { correct }) }
+    })
+  const summary: BenchmarkScore = {
+    benchmark: found.benchmark,
+    data: name,
+    overall: found.overall,
+    categories: marksOf(found),
+    divergence: divergence.tokens === 0 ? null : divergence.sum / divergence.tokens,
+    divergenceTokens: divergence.tokens,
+    samples
+  }
+  return { summary, files: [predictions, resultFile, scoreFile] }
+})
+
+const towers = ["vision", "projector", "language"] as const
+
+export const Evaluate = Stage.define({
+  name: "evaluate",
+  version: 2,
+  config: EvaluateConfig,
+  uses: [QuantizedVision, TrainedProjector, QuantizedLanguage, ClippingRanges, Evaluations],
+  gives: [Evaluations],
+  fingerprint: ({ benchmarks }, recipe) => fingerprintOf(recipe, { files: benchmarks.map(({ data }) => data) }),
+  forecast: Effect.fnUntraced(function* ({ benchmarks, nearest }: Config, recipe) {
+    const model = yield* planModel(recipe)
+    const planned = yield* planTowers(model.config, towers, nearest)
+    const files = benchmarks.map(({ data }) => data)
+    const missing = yield* Forecast.missingFiles(
+      files,
+      "get the benchmark's TSV file; `speedq evaluate` says where it comes from"
+    )
+    // The source, packed weights, and everything unpacked in f32.
+    const memoryBytes = model.weightBytes + quantizedBytes(planned) + 4 * parameterCount(model.config)
+    return Forecast.make({ obstacles: [...model.obstacles, ...missing], memoryBytes, lines: ruleLines(planned) })
+  }),
+  begin: Effect.fnUntraced(function* (config: Config, input: EvaluateInput, context: Stage.StageContext) {
+    const { backend } = yield* Compute
+    const failed = (error: { readonly message: string }) =>
+      new EvaluationFailed({ title: config.title, reason: error.message })
+    const source = yield* openSourceModel(context.recipe.model)
+    const { directory } = source
+    const { choices: nearest } = yield* planTowers(directory.config, towers, config.nearest)
+    const parts = { ...input, clipping: config.clipped ? input.clipping : undefined }
+    const deployed = yield* owned(
+      computing(() => deployModel(source, parts, { rest: config.rest, nearest })),
+      ({ release }) => release()
+    )
+    const unpacked = yield* owned(
+      computing(() => unpackAll(deployed.packed)),
+      releaseParameters
+    )
+    const original = weightsFrom(source.weights)
+    const model = { backend, directory, weights: weightsFrom(unpacked, deployed.others) }
+    const asked: readonly Asked[] = yield* Effect.mapError(Effect.forEach(config.benchmarks, openBenchmark), failed)
+    const steps = asked.flatMap(({ rows }, benchmark) =>
+      Array.from({ length: Math.ceil(rows.length / config.batch) }, (_, at) => {
+        const first = at * config.batch
+        return { benchmark, first, end: Math.min(first + config.batch, rows.length) }
+      })
+    )
+
+    const step = Effect.fnUntraced(
+      function* (state: Answering, done: number) {
+        const place = steps[done]!
+        const { benchmark, data, rows } = asked[place.benchmark]!
+        const questions = rows.slice(place.first, place.end).map((row) => ({ benchmark, data, row }))
+        const given = yield* askRows(model, questions)
+        const measured: Divergence = yield* divergenceOver(
+          model,
+          original,
+          questions.filter((_, at) => isSpread(place.first + at, rows.length, config.divergence))
+        )
+        const next = state.map(({ answers, divergence }, at) =>
+          at !== place.benchmark
+            ? { answers, divergence }
+            : {
+                answers: [...answers, ...questions.map(({ row }, i) => [row.index, given[i]!] as const)],
+                divergence: { sum: divergence.sum + measured.sum, tokens: divergence.tokens + measured.tokens }
+              }
+        )
+        return { state: next, metrics: {} }
+      },
+      (self) => Effect.mapError(self, failed)
+    )
+    const finish = Effect.fnUntraced(
+      function* (state: Answering) {
+        const scored = yield* Effect.forEach(asked, (each, at) => scoreBenchmark(each, state[at]!, context.directory))
+        const scores = scored.map(({ summary }) => summary)
+        const evaluation: Evaluation = { title: config.title, scores, ...modelSize(deployed) }
+        const evaluations = [...(input.evaluations ?? []), evaluation]
+        const shown = config.gallery ? yield* galleries(asked, evaluations) : []
+        const files = scored.flatMap((each) => each.files)
+        return { output: { evaluations }, report: [evaluationTable(evaluations), ...shown], files }
+      },
+      (self) => Effect.mapError(self, failed)
+    )
+    return Stage.program({
+      steps: steps.length,
+      state: Codec.json(Answering),
+      initial: Effect.succeed<Answering>(asked.map(() => ({ answers: [], divergence: { sum: 0, tokens: 0 } }))),
+      step,
+      finish
+    })
+  })
+})

@@ -1,0 +1,98 @@
+/** What an evaluation found: a row of the final table. */
+import type { Score } from "@speedq/evaluation"
+import { Artefact, Codec, type Report } from "@speedq/pipeline"
+import * as Schema from "effect/Schema"
+
+const Mark = Schema.Struct({ score: Schema.Number, rows: Schema.Int, standardError: Schema.optionalKey(Schema.Number) })
+
+/** One of the answers that the report shows. */
+const Sample = Schema.Struct({
+  /** Row of the data file. */
+  index: Schema.String,
+  answer: Schema.String,
+  correct: Schema.optionalKey(Schema.Boolean)
+})
+
+export const BenchmarkScore = Schema.Struct({
+  benchmark: Schema.String,
+  data: Schema.String,
+  overall: Schema.Number,
+  /** Splits, then categories of a single split. */
+  categories: Schema.Record(Schema.String, Mark),
+  /** KL a token of the expected answers from the full-precision model, in nats; null where it was not measured. */
+  divergence: Schema.NullOr(Schema.Number),
+  divergenceTokens: Schema.Int,
+  samples: Schema.Array(Sample)
+})
+export type BenchmarkScore = typeof BenchmarkScore.Type
+
+export const Evaluation = Schema.Struct({
+  title: Schema.String,
+  scores: Schema.Array(BenchmarkScore),
+  /** Size of the whole model and bits a parameter, everything included. */
+  bytes: Schema.Number,
+  bitsPerParameter: Schema.Number
+})
+export type Evaluation = typeof Evaluation.Type
+
+/** All evaluations so far, in order. */
+export const Evaluations = Artefact.make(
+  "evaluations",
+  "scores of the model at several points",
+  Codec.json(Schema.Array(Evaluation))
+)
+
+/** Marks by category; of several splits, by split. */
+export const marksOf = ({ splits, categories }: Score): BenchmarkScore["categories"] => {
+  const names = Object.keys(splits)
+  const [only] = names
+  const chosen = names.length === 1 && only !== undefined ? (categories[only] ?? {}) : splits
+  return Object.fromEntries(
+    Object.entries(chosen).map(([name, { score, rows, standardError }]) => [
+      name,
+      { score, rows, ...(standardError === undefined ? {} : { standardError }) }
+    ])
+  )
+}
+
+/** Divergence a token over all benchmarks; null where none was measured. */
+export const divergenceOf = ({ scores }: Evaluation): number | null => {
+  const measured = scores.filter(({ divergence }) => divergence !== null)
+  const tokens = measured.reduce((sum, { divergenceTokens }) => sum + divergenceTokens, 0)
+  if (tokens === 0) return null
+  return measured.reduce((sum, { divergence, divergenceTokens }) => sum + divergence! * divergenceTokens, 0) / tokens
+}
+
+const percent = ({ score, standardError }: typeof Mark.Type): string =>
+  standardError === undefined ? score.toFixed(1) : `${score.toFixed(1)} ± ${standardError.toFixed(1)}`
+
+/** One row an evaluation: overall numbers, each category with its standard error, divergence, size. */
+export const evaluationTable = (evaluations: readonly Evaluation[]): Report.Section => {
+  const columns = new Map<string, { readonly data: string; readonly category?: string }>()
+  for (const { data, categories } of evaluations.flatMap(({ scores }) => scores)) {
+    columns.set(data, { data })
+    for (const category of Object.keys(categories)) columns.set(`${data} ${category}`, { data, category })
+  }
+  const cell = (
+    { scores }: Evaluation,
+    { data, category }: { readonly data: string; readonly category?: string }
+  ): string => {
+    const found = scores.find((score) => score.data === data)
+    if (found === undefined) return ""
+    if (category === undefined) return found.overall.toFixed(1)
+    const mark = found.categories[category]
+    return mark === undefined ? "" : percent(mark)
+  }
+  return {
+    _tag: "Table",
+    title: "Evaluation",
+    columns: ["model", ...columns.keys(), "KL / token", "MB", "bits / parameter"],
+    rows: evaluations.map((evaluation) => [
+      evaluation.title,
+      ...[...columns.values()].map((column) => cell(evaluation, column)),
+      divergenceOf(evaluation)?.toPrecision(3) ?? "",
+      (evaluation.bytes / 1e6).toFixed(3),
+      evaluation.bitsPerParameter.toFixed(2)
+    ])
+  }
+}

@@ -1,0 +1,20 @@
+/** How the runs of an ablation are compared: by the scores of their last evaluation, and its divergence from the full-precision model. */
+import type { Judgement, Measure } from "@speedq/pipeline"
+import { divergenceOf, type Evaluation } from "./Evaluation.ts"
+
+const measuresOf = ({ scores }: Evaluation): readonly Measure<Evaluation>[] => [
+  ...scores.map(
+    ({ data }): Measure<Evaluation> => ({
+      name: data,
+      of: (evaluation) => evaluation.scores.find((score) => score.data === data)?.overall ?? null,
+      write: (value) => value.toFixed(1)
+    })
+  ),
+  { name: "KL / token", of: divergenceOf, write: (value) => value.toPrecision(3) }
+]
+
+export const byLastEvaluation: Judgement<Evaluation> = {
+  resultOf: (output) => (output as { readonly evaluations?: readonly Evaluation[] } | undefined)?.evaluations?.at(-1),
+  measuresOf,
+  otherwise: "its last stage must be evaluate"
+}

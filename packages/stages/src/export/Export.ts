@@ -1,0 +1,172 @@
+/** Writes the quantized model in a format: one of ours, or one that the run's extensions bring. */
+import { join } from "node:path"
+import {
+  decodeExport,
+  deployModel,
+  type ExportChoice,
+  Exported,
+  type ExportNotWritten,
+  type LanguageModel,
+  Rest,
+  writeExport
+} from "@speedq/exports"
+import { optionalOption, requiredOption } from "@speedq/formats"
+import {
+  Artefact,
+  Codec,
+  Forecast,
+  formatBytes,
+  type Report,
+  type RunRecord,
+  readRunRecord,
+  Stage,
+  storageFailed
+} from "@speedq/pipeline"
+import type { PackedWeights } from "@speedq/quantizers"
+import { type Parameters, sizeOf } from "@speedq/tensors"
+import { modelTensors, parameterCount } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
+import { computing } from "../compute/computing.ts"
+import { fingerprintOf } from "../data/fingerprint.ts"
+import { RulesInvalid } from "../Errors.ts"
+import { Extensions } from "../extensions/Extensions.ts"
+import { openSourceModel } from "../model/SourceModel.ts"
+import { owned } from "../model/stageMemory.ts"
+import { planModel } from "../planning/plannedModel.ts"
+
+export const ExportConfig = Schema.Struct({
+  format: requiredOption(Schema.NonEmptyString, {
+    description: 'Format to write: "packed", "fake-quant", or one of an extension.'
+  }),
+  with: optionalOption(Schema.JsonObject, {
+    description: 'Options of the format, for example { "dtype": "f32" } of fake-quant.'
+  }),
+  rest: Rest
+})
+export type ExportConfig = typeof ExportConfig.Type
+
+export const ExportedModel = Artefact.make("exported", "a model directory that was written", Codec.json(Exported))
+
+/** Artefacts that make the model; parts that no stage changed stay the original. */
+interface ExportInput {
+  readonly quantizedLanguage: LanguageModel
+  readonly quantizedVision?: PackedWeights
+  readonly projector?: Parameters
+}
+
+/** The exporter that a recipe means. Fails with RulesInvalid where there is none, or its options are wrong. */
+const chosen = Effect.fnUntraced(function* (config: ExportConfig) {
+  const { exporters } = yield* Extensions
+  return yield* Effect.try({
+    try: () => decodeExport(config, exporters),
+    catch: (error) => new RulesInvalid({ reason: error instanceof Error ? error.message : String(error) })
+  })
+})
+
+/** Below the run's directory; formats do not overwrite each other. */
+const directoryOf = ({ exporter, config }: ExportChoice): string => join("model", exporter.directoryName(config))
+
+const asStorageFailed = ({ directory, cause }: ExportNotWritten) =>
+  storageFailed("write the exported model", directory, cause)
+
+export const Export = Stage.define({
+  name: "export",
+  version: 1,
+  config: ExportConfig,
+  needs: [QuantizedLanguage],
+  uses: [QuantizedVision, TrainedProjector],
+  gives: [ExportedModel],
+  fingerprint: (_, recipe) => fingerprintOf(recipe, {}),
+  forecast: Effect.fnUntraced(function* (config: ExportConfig, recipe) {
+    const choice = yield* chosen(config)
+    const model = yield* planModel(recipe)
+    const facts = { parameters: parameterCount(model.config), checkpointBytes: model.weightBytes }
+    const written = choice.exporter.bytes(choice.config, facts)
+    const largest = Math.max(...[...modelTensors(model.config).values()].map(sizeOf))
+    return Forecast.make({
+      obstacles: model.obstacles,
+      // The source, the trained matrices and their codes; of the largest one f32, clamped, quantized and as it is written.
+      memoryBytes: 2 * model.weightBytes + 24 * largest,
+      outputBytes: written,
+      lines: [`writes ${directoryOf(choice)}, at most ${formatBytes(written)}`]
+    })
+  }),
+  begin: Effect.fnUntraced(function* (
+    config: ExportConfig,
+    input: ExportInput,
+    { recipe, runDirectory }: Stage.StageContext
+  ) {
+    const choice = yield* chosen(config)
+    const source = yield* openSourceModel(recipe.model)
+    const relative = directoryOf(choice)
+    const directory = join(runDirectory, relative)
+    const work = Effect.gen(function* () {
+      const deployed = yield* owned(
+        computing(() => deployModel(source, input, { rest: config.rest })),
+        ({ release }) => release()
+      )
+      const record = yield* Effect.orElseSucceed(readRunRecord(runDirectory), () => Option.none<RunRecord>())
+      const made = Option.match(record, { onNone: () => recipe.name, onSome: ({ recipe: whole }) => whole })
+      const { exported, files } = yield* Effect.mapError(
+        writeExport(choice, { source, deployed, directory, recipe: made }),
+        asStorageFailed
+      )
+      return {
+        output: { exported: { ...exported, directory: relative } },
+        files: files.map((name) => join(directory, name)),
+        report: [exportTable(exported), ...layerSections(deployed.packed)]
+      }
+    }).pipe(Effect.scoped)
+    return Stage.once(work)
+  })
+})
+
+const exportTable = ({
+  format,
+  bytes,
+  bitsPerWeight,
+  exact,
+  maxAbsErr,
+  layersFallenBack
+}: Exported): Report.Section => ({
+  _tag: "Table",
+  title: `Export (${format})`,
+  columns: ["bytes", "bits / parameter", "exact", "largest difference", "layers fallen back"],
+  rows: [[bytes, bitsPerWeight.toFixed(3), exact ? "yes" : "no", maxAbsErr, layersFallenBack.length]]
+})
+
+/** What every quantized weight costs. */
+const layerSections = (packed: PackedWeights): readonly Report.Section[] => {
+  const layers = [...packed].map(([name, { choice, shape, bytes }]) => ({
+    layer: name.replace(/\.weight$/, ""),
+    use: choice.quantizer.id,
+    bits: choice.quantizer.bitsPerWeight(choice.config),
+    parameters: sizeOf(shape),
+    bytes
+  }))
+  const bytes = layers.reduce((sum, layer) => sum + layer.bytes, 0)
+  return [
+    {
+      _tag: "BarChart",
+      title: "Bits per layer",
+      yLabel: "bits a weight, scales and zero points included",
+      series: ["bits"],
+      groups: layers.map(({ layer, bits }) => ({ label: layer, values: [bits] }))
+    },
+    {
+      _tag: "Table",
+      title: `Quantized layers: ${layers.length}, ${formatBytes(bytes)} together`,
+      columns: ["layer", "quantizer", "bits", "parameters", "size"],
+      rows: layers.map(({ layer, use, bits, parameters, bytes: size }) => [
+        layer,
+        use,
+        bits,
+        parameters,
+        formatBytes(size)
+      ])
+    }
+  ]
+}

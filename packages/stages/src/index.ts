@@ -1,0 +1,36 @@
+/** SPEED-Q: its stages, the artefacts that they hand to each other, and what they run on. */
+export { AdaRoundVit } from "./adaroundVit/AdaRoundVit.ts"
+export {
+  ClippingRanges,
+  QuantizedLanguage,
+  QuantizedVision,
+  TrainedProjector
+} from "./artefacts/artefacts.ts"
+export { loadTensors, tensorSource, tensorSources } from "./artefacts/tensorCodec.ts"
+export { Autoclip } from "./autoclip/Autoclip.ts"
+export { Compute, ComputeUnavailable } from "./compute/Compute.ts"
+export { ComputeFailed, computing } from "./compute/computing.ts"
+export { fingerprintOf } from "./data/fingerprint.ts"
+export { SampleWorkerFailed, SampleWorkers } from "./data/SampleWorkers.ts"
+export { DataUnusable, EvaluationFailed, ModelUnreadable, NonFiniteGradient, RulesInvalid } from "./Errors.ts"
+export { askRows } from "./evaluate/askRows.ts"
+export { Evaluate } from "./evaluate/Evaluate.ts"
+export type { Evaluation } from "./evaluate/Evaluation.ts"
+export { byLastEvaluation } from "./evaluate/judgement.ts"
+export { Export, ExportedModel } from "./export/Export.ts"
+export { builtIn, type ExtensionLists, Extensions } from "./extensions/Extensions.ts"
+export { openAnsweringModel } from "./model/answeringModel.ts"
+export { answerRequests, modelAnswerer } from "./model/modelAnswerer.ts"
+export type { OpenedModel } from "./model/OpenedModel.ts"
+export { EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "./model/plannedLayers.ts"
+export { openSourceModel } from "./model/SourceModel.ts"
+export { owned, owningState } from "./model/stageMemory.ts"
+export { configOf, ReleasedConfigs } from "./planning/plannedModel.ts"
+export { JointQat } from "./qat/JointQat.ts"
+export { Qat } from "./qat/Qat.ts"
+export { openReferenceModel } from "./reference/openReferenceModel.ts"
+export { detailsDirectory } from "./reference/QuantDetails.ts"
+export { stages } from "./registry/stages.ts"
+export { hiddenStates } from "./training/hiddenStates.ts"
+export { gradientsOf, type Learner, makeLearner, releaseGradients, update } from "./training/Learner.ts"
+export { TrainProjector } from "./trainProjector/TrainProjector.ts"

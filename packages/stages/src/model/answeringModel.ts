@@ -1,0 +1,44 @@
+/**
+ * Opens any model directory for asking: a checkpoint of the hub in either layout, a fake-quant export, a packed container, or
+ * what the reference wrote.
+ */
+import { readPackedModel } from "@speedq/exports"
+import { Safetensors } from "@speedq/formats"
+import { isPackedContainer } from "@speedq/quantizers"
+import { loadWeights, openModelDirectory } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import { Compute } from "../compute/Compute.ts"
+import { ModelUnreadable } from "../Errors.ts"
+import { Extensions } from "../extensions/Extensions.ts"
+import { openReferenceModel } from "../reference/openReferenceModel.ts"
+import { detailsDirectory } from "../reference/QuantDetails.ts"
+import { type OpenedModel, packedModel, wholeModel } from "./OpenedModel.ts"
+import { owned } from "./stageMemory.ts"
+
+/** Opens the model of a directory for the life of the scope. Fails with ModelUnreadable, whatever is wrong with it. */
+export const openAnsweringModel = Effect.fn("openAnsweringModel")(function* (path: string) {
+  if (detailsDirectory(path) !== undefined) return (yield* openReferenceModel(path)) as OpenedModel
+  const { backend } = yield* Compute
+  const known = (yield* Extensions).quantizers
+  const unreadable = (error: unknown) =>
+    new ModelUnreadable({ directory: path, reason: error instanceof Error ? error.message : String(error) })
+  const directory = yield* Effect.mapError(openModelDirectory(path), unreadable)
+  const { config } = directory
+  const loaded = yield* owned(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { store } = yield* Effect.mapError(Safetensors.openModel(path), unreadable)
+        return yield* Effect.try({
+          try: () =>
+            isPackedContainer(store)
+              ? packedModel(readPackedModel(backend, config, store, known))
+              : wholeModel(loadWeights(backend, config, store)),
+          catch: unreadable
+        })
+      })
+    ),
+    ({ release }) => release()
+  )
+  const opened: OpenedModel = { backend, directory, ...loaded }
+  return opened
+})

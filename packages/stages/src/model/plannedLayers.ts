@@ -1,0 +1,94 @@
+/** A recipe's rules on a model: which matrix gets which quantizer, decided before any work and without the weights. */
+import { withDefault } from "@speedq/formats"
+import {
+  type Compatibility,
+  decodeChoice,
+  decodeRules,
+  type Layer,
+  type Plan,
+  planLayers,
+  type QuantizerChoice,
+  type Rule,
+  type RuleSpec,
+  withReferenceQuirks
+} from "@speedq/quantizers"
+import { linearLayers, type ModelConfig, modelTensors, type Tower, towerOf } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { RulesInvalid } from "../Errors.ts"
+import { Extensions } from "../extensions/Extensions.ts"
+
+/** Parameter names of the token embedding and the head. */
+export const embeddingName = "language_model.model.embed_tokens.weight"
+export const headName = "language_model.lm_head.weight"
+
+/** Everything of a model that rules may speak of: its Linears, embedding and head. */
+export const quantizableLayers = (config: ModelConfig): readonly Layer[] => {
+  const shapes = modelTensors(config)
+  const linears = [...linearLayers(config)].map(
+    ([name, shape]): Layer => ({ name, shape, kind: "linear", tower: towerOf(name) })
+  )
+  const embeddings = [embeddingName, headName].map(
+    (name): Layer => ({
+      name: name.replace(/\.weight$/, ""),
+      shape: shapes.get(name)!,
+      kind: "embedding",
+      tower: "language"
+    })
+  )
+  return [...linears, ...embeddings]
+}
+
+/** Rules with what they decide. */
+export interface PlannedLayers {
+  readonly rules: readonly Rule[]
+  readonly plan: Plan
+  /** By parameter name, `.weight` included; what no rule names is not in it. */
+  readonly choices: ReadonlyMap<string, QuantizerChoice>
+}
+
+const planned = (rules: readonly Rule[], layers: readonly Layer[]): PlannedLayers => {
+  const plan = planLayers(rules, layers)
+  return { rules, plan, choices: new Map(plan.layers.map(({ name, choice }) => [`${name}.weight`, choice])) }
+}
+
+const deciding = <A>(decide: () => A): Effect.Effect<A, RulesInvalid> =>
+  Effect.try({
+    try: decide,
+    catch: (error) => new RulesInvalid({ reason: error instanceof Error ? error.message : String(error) })
+  })
+
+/** Plans the layers of some towers. Fails with RulesInvalid: whatever is wrong with the rules, or does not fit the shapes. */
+export const planTowers = Effect.fnUntraced(function* (
+  config: ModelConfig,
+  towers: readonly Tower[],
+  specs: readonly RuleSpec[],
+  compat: Compatibility = "careful"
+) {
+  const known = (yield* Extensions).quantizers
+  return yield* deciding(() => {
+    const layers = quantizableLayers(config).filter(({ tower }) => towers.some((name) => name === tower))
+    return planned(decodeRules(specs, { compat, known }), layers)
+  })
+})
+
+/** Quantizer of embedding and head, frozen from stage 2 on (internvl3.md 6.7); null leaves both as they are. */
+export const EmbeddingConfig = withDefault(
+  Schema.NullOr(Schema.Struct({ use: Schema.NonEmptyString, with: Schema.optionalKey(Schema.JsonObject) })),
+  { use: "embedding-sym4" }
+)
+
+/** Plans embedding and head. Fails with RulesInvalid. */
+export const planEmbeddings = Effect.fnUntraced(function* (
+  config: ModelConfig,
+  spec: typeof EmbeddingConfig.Type,
+  compat: Compatibility = "careful"
+) {
+  const known = (yield* Extensions).quantizers
+  return yield* deciding(() => {
+    if (spec === null) return planned([], [])
+    const choice = decodeChoice(compat === "reference" ? withReferenceQuirks(spec) : spec, known)
+    const layers = quantizableLayers(config).filter(({ kind }) => kind === "embedding")
+    return planned([{ match: "**", layers: "embedding", choice }], layers)
+  })
+})

@@ -1,0 +1,70 @@
+/** The model of a recipe before any work: its config, the size of its checkpoint, and what is missing of both. */
+import { existsSync, readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { type Forecast, processBytes, type RecipeSettings } from "@speedq/pipeline"
+import { type ModelConfig, parameterCount, readModelConfig } from "@speedq/vlm-model"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { ModelUnreadable } from "../Errors.ts"
+
+export interface PlannedModel {
+  readonly config: ModelConfig
+  /** Bytes of the checkpoint; while it is not there, of one in 16 bits. */
+  readonly weightBytes: number
+  /** Bytes of a process that has the checkpoint in memory, as every stage has while it works. */
+  readonly loadedBytes: number
+  readonly obstacles: readonly Forecast.Obstacle[]
+}
+
+const bytesIn16Bits = 2
+const fix = "give a directory of an InternVL3 model with config.json, tokenizer and safetensors"
+
+/** Files of the checkpoint in a directory: the one file, or the shards of its index. */
+const checkpointFiles = (directory: string): readonly string[] => {
+  const single = join(directory, "model.safetensors")
+  if (existsSync(single)) return [single]
+  const index = join(directory, "model.safetensors.index.json")
+  if (!existsSync(index)) return []
+  const { weight_map = {} } = JSON.parse(readFileSync(index, "utf8")) as { readonly weight_map?: object }
+  return [...new Set(Object.values(weight_map))].map((file) => join(directory, String(file)))
+}
+
+/** Config of a model that is not there yet, by the path where it will be: known models have known shapes. */
+export const ReleasedConfigs = Context.Reference<(model: string) => ModelConfig | undefined>(
+  "@speedq/pipeline/ReleasedConfigs",
+  { defaultValue: () => () => undefined }
+)
+
+/** The config of a model directory, or of the released model that has its name while there is no directory. */
+export const configOf = (model: string): Effect.Effect<ModelConfig, ModelUnreadable> =>
+  Effect.flatMap(ReleasedConfigs, (released) =>
+    Effect.try({
+      try: () => (existsSync(join(model, "config.json")) ? undefined : released(model)) ?? readModelConfig(model),
+      catch: (error) => unreadable(model, error)
+    })
+  )
+
+const unreadable = (directory: string, error: unknown): ModelUnreadable =>
+  new ModelUnreadable({ directory, reason: error instanceof Error ? error.message : String(error) })
+
+/** Looks at a recipe's model without opening its weights. Fails with ModelUnreadable when there is no config to plan with. */
+export const planModel = Effect.fnUntraced(function* ({ model }: RecipeSettings) {
+  const config = yield* configOf(model)
+  const { files, missing } = yield* Effect.try({
+    try: () => {
+      const names = checkpointFiles(model)
+      return { files: names, missing: names.filter((file) => !existsSync(file)) }
+    },
+    catch: (error) => unreadable(model, error)
+  })
+  const obstacles = [
+    ...(files.length === 0 ? [{ issue: `${model} has no model.safetensors, nor an index of shards`, fix }] : []),
+    ...missing.map((file) => ({ issue: `${file}, a shard of the checkpoint, is missing`, fix }))
+  ]
+  const whole = files.length > 0 && missing.length === 0
+  const weightBytes = whole
+    ? files.reduce((sum, file) => sum + statSync(file).size, 0)
+    : bytesIn16Bits * parameterCount(config)
+  const planned: PlannedModel = { config, weightBytes, loadedBytes: weightBytes + processBytes, obstacles }
+  return planned
+})

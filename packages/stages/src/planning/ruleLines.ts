@@ -1,0 +1,26 @@
+/** What each rule of a recipe decides, in a line. */
+import { formatBytes } from "@speedq/pipeline"
+import { encodeChoice } from "@speedq/quantizers"
+import { sizeOf } from "@speedq/tensors"
+import type { PlannedLayers } from "../model/plannedLayers.ts"
+
+const millions = (count: number): string => (count / 1e6).toFixed(count < 1e7 ? 2 : 1)
+
+/** `bilevel bits=2 group=16 (rule 1, "**"): 168 layers, 357.8 M weights, 106.6 MiB, 2.500 bits a weight`. */
+export const ruleLines = ({ rules, plan }: PlannedLayers): readonly string[] => {
+  const lines = rules.map(({ match, choice }, rule) => {
+    const layers = plan.layers.filter((layer) => layer.rule === rule)
+    const weights = layers.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+    const bytes = layers.reduce((sum, layer) => sum + layer.bytes, 0)
+    const { use, with: options } = encodeChoice(choice)
+    const told = Object.entries(options as object).map(([name, value]) => ` ${name}=${value}`)
+    const bits = choice.quantizer.bitsPerWeight(choice.config).toFixed(3)
+    return `${use}${told.join("")} (rule ${rule + 1}, "${match}"): ${layers.length} layers, ${millions(weights)} M weights, ${formatBytes(bytes)}, ${bits} bits a weight`
+  })
+  const linears = plan.unmatched.filter(({ kind }) => kind === "linear").length
+  return linears === 0 ? lines : [...lines, `no rule names ${linears} other layers: they stay as they are`]
+}
+
+/** Bytes of everything that rules quantize. */
+export const quantizedBytes = ({ plan }: PlannedLayers): number =>
+  plan.layers.reduce((sum, { bytes }) => sum + bytes, 0)

@@ -1,0 +1,64 @@
+/** Whole parameters out of a file of tensors, checked against the model's shapes. */
+import { releaseParameters } from "@speedq/exports"
+import {
+  type Backend,
+  cast,
+  formatShape,
+  type Parameters,
+  type Shape,
+  sameShape,
+  type Tensor,
+  tensor
+} from "@speedq/tensors"
+import { TorchFileInvalid } from "../torch/TorchFileInvalid.ts"
+import type { DetailFile, DetailTensor } from "./detailFiles.ts"
+
+const load = (backend: Backend, { shape, dtype, read }: DetailTensor): Tensor => {
+  const wide = tensor(backend, Float32Array.from(read()), shape)
+  const stored = dtype.toLowerCase()
+  // Matrices stay as they are stored, as those of a checkpoint do; everything else is small.
+  if (shape.length !== 2 || (stored !== "bf16" && stored !== "f16")) return wide
+  try {
+    return cast(wide, stored)
+  } finally {
+    wide.release()
+  }
+}
+
+export interface DetailSelection {
+  /** What names lack in the file. */
+  readonly prefix?: string
+  /** Only parameters whose name passes; default all. */
+  readonly select?: (name: string) => boolean
+}
+
+/**
+ * Every tensor of a file, as the parameter `prefix` + its name. Raises TorchFileInvalid for one that the model does not
+ * have, or has in another shape; nothing stays allocated then.
+ */
+export const loadDetailParameters = (
+  backend: Backend,
+  file: DetailFile,
+  shapes: ReadonlyMap<string, Shape>,
+  { prefix = "", select = () => true }: DetailSelection = {}
+): Parameters => {
+  const loaded: { [name: string]: Tensor } = {}
+  const fail = (reason: string): never => {
+    throw new TorchFileInvalid({ file: file.path, reason })
+  }
+  try {
+    for (const [stored, tensor] of file.tensors) {
+      const name = stored.startsWith(prefix) ? stored : prefix + stored
+      if (!select(name)) continue
+      const expected = shapes.get(name) ?? fail(`the model has no parameter "${name}"`)
+      if (!sameShape(tensor.shape, expected)) {
+        fail(`${name} is ${formatShape(tensor.shape)}, config.json makes it ${formatShape(expected)}`)
+      }
+      loaded[name] = load(backend, tensor)
+    }
+    return loaded
+  } catch (error) {
+    releaseParameters(loaded)
+    throw error
+  }
+}

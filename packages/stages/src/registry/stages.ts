@@ -1,0 +1,10 @@
+/** Every stage by the name that recipes in JSON use. A new one is one file and one line here. */
+import { AdaRoundVit } from "../adaroundVit/AdaRoundVit.ts"
+import { Autoclip } from "../autoclip/Autoclip.ts"
+import { Evaluate } from "../evaluate/Evaluate.ts"
+import { Export } from "../export/Export.ts"
+import { JointQat } from "../qat/JointQat.ts"
+import { Qat } from "../qat/Qat.ts"
+import { TrainProjector } from "../trainProjector/TrainProjector.ts"
+
+export const stages = [AdaRoundVit, TrainProjector, Autoclip, Qat, JointQat, Export, Evaluate] as const

@@ -1,0 +1,220 @@
+/** The steps of a training stage: samples in, gradients over micro-batches, one AdamW update; all state in the learner. */
+import { Codec, type Events, emit, RunEvents, type SavedFileDamaged, type Stage } from "@speedq/pipeline"
+import { adamW, type Optimizer, type Parameters, type Schedule, scope, warmupCosine } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { loadTensors, tensorSources } from "../artefacts/tensorCodec.ts"
+import { Compute } from "../compute/Compute.ts"
+import { type ComputeFailed, computing } from "../compute/computing.ts"
+import type { MicroBatch } from "../data/SampleLoader.ts"
+import type { SampleSource } from "../data/SampleSource.ts"
+import type { SampleWorkerFailed } from "../data/SampleWorkers.ts"
+import { type DataUnusable, NonFiniteGradient } from "../Errors.ts"
+import { owningState } from "../model/stageMemory.ts"
+import {
+  type Accumulated,
+  accumulate,
+  clipped,
+  type Learner,
+  type MicroBatchLoss,
+  makeLearner,
+  releaseGradients,
+  releaseLearner,
+  type StepGradients,
+  update
+} from "./Learner.ts"
+import { firstNonFinite } from "./nonFinite.ts"
+import type { Rematerialization } from "./Rematerialization.ts"
+import type { OptimizationConfig } from "./TrainingConfig.ts"
+
+/** A micro-batch with what does not depend on the trained parameters computed; `release` gives it back. */
+export interface PreparedBatch {
+  readonly lossOf: MicroBatchLoss
+  readonly release: () => void
+}
+
+/** A number of every micro-batch that is known before training, one a step: the teacher's confidence. */
+export interface Measurement {
+  readonly batches: number
+  /** Undefined for a batch that has none. */
+  readonly of: (batch: MicroBatch, index: number) => Promise<number | undefined>
+}
+
+/** What a micro-batch is prepared for. */
+export interface StepContext {
+  readonly measured: readonly number[]
+  /** Computes decoder layers again in the backward pass. */
+  readonly rematerialize: boolean
+}
+
+export interface Training<Out, E, R> {
+  /** The data's name in events. */
+  readonly meta: string
+  readonly source: SampleSource
+  readonly optimization: OptimizationConfig
+  /** New tensors that training starts from. */
+  readonly initial: () => Parameters
+  readonly measurement?: Measurement | undefined
+  readonly rematerialization: Rematerialization
+  readonly prepare: (batch: MicroBatch, index: number, context: StepContext) => Promise<PreparedBatch>
+  readonly finish: (parameters: Parameters, measured: readonly number[]) => Effect.Effect<Stage.Outcome<Out>, E, R>
+}
+
+/** The learner, what was measured before, and how many samples were replaced. */
+export interface TrainingState {
+  readonly learner: Learner
+  readonly measured: readonly number[]
+  readonly substituted: number
+}
+
+const stateCodec = Codec.make({
+  data: Schema.Struct({ step: Schema.Int, measured: Schema.Array(Schema.Number), substituted: Schema.Int }),
+  save: ({ learner: { parameters, optimizer }, measured, substituted }: TrainingState) => ({
+    data: { step: optimizer.step, measured, substituted },
+    tensors: [
+      ...tensorSources("parameter", parameters),
+      ...tensorSources("m", optimizer.m),
+      ...tensorSources("v", optimizer.v)
+    ]
+  }),
+  load: ({ step, measured, substituted }, file) =>
+    Effect.gen(function* () {
+      const { backend } = yield* Compute
+      const parameters = yield* loadTensors(backend, file, "parameter")
+      const m = yield* loadTensors(backend, file, "m")
+      const v = yield* loadTensors(backend, file, "v")
+      return { learner: { parameters, optimizer: { step, m, v } }, measured, substituted } satisfies TrainingState
+    })
+})
+
+/** Learning rate of every step: warm-up, then half a cosine to 0. */
+const scheduleOf = ({ learningRate, warmupRatio }: OptimizationConfig, steps: number): Schedule =>
+  warmupCosine({ peak: learningRate, warmupSteps: Math.min(steps, Math.ceil(warmupRatio * steps)), totalSteps: steps })
+
+const optimizerOf = ({ decays, ...options }: OptimizationConfig, initial: Parameters): Optimizer =>
+  adamW({ ...options, decays: (name) => decays === "all" || initial[name]!.shape.length > 1 })
+
+type StepFailure = DataUnusable | SampleWorkerFailed | NonFiniteGradient | ComputeFailed
+type StepServices = Events | Scope.Scope
+
+/**
+ * A program over the learner: measurements first, then training. A step whose loss or gradients are not finite fails with
+ * NonFiniteGradient and changes nothing.
+ */
+export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
+  const { source, optimization, measurement, initial } = training
+  const rateOf = scheduleOf(optimization, source.steps)
+  const measuring = measurement?.batches ?? 0
+
+  const measure = Effect.fnUntraced(function* (state: TrainingState, index: number) {
+    const batch = yield* source.take(index)
+    const value = yield* computing(() => measurement?.of(batch, index))
+    const metrics: Stage.Metrics = value === undefined ? {} : { confidence: value }
+    return { state: value === undefined ? state : { ...state, measured: [...state.measured, value] }, metrics }
+  })
+
+  let told = optimization.rematerialize !== "auto"
+  const tellRematerialization = Effect.fnUntraced(function* ({ size, length }: MicroBatch) {
+    if (told) return
+    told = true
+    const message = `what ${size} x ${length} tokens keep for the backward pass does not fit into memory: decoder layers are computed again, which takes a forward pass more; free memory, raise memory.limit, or use shorter sequences`
+    yield* emit(RunEvents.Warning, { message })
+  })
+
+  /** Gradients of one micro-batch, added to `sum`. */
+  const add = Effect.fnUntraced(function* (
+    { learner, measured }: TrainingState,
+    batch: MicroBatch,
+    index: number,
+    share: number,
+    sum: Accumulated | undefined
+  ) {
+    const rematerialize = training.rematerialization(batch, sum === undefined ? learner.parameters : {})
+    if (rematerialize) yield* tellRematerialization(batch)
+    const prepared = yield* computing(() => training.prepare(batch, index, { measured, rematerialize }))
+    return yield* computing(() => accumulate(learner, prepared.lossOf, share, sum)).pipe(
+      Effect.ensuring(Effect.sync(prepared.release))
+    )
+  })
+
+  /** The failure of a step that a number ruined: which one, and on which samples. Each micro-batch is looked at alone. */
+  const blame = Effect.fnUntraced(function* (state: TrainingState, step: number, loss: number) {
+    for (const index of source.microBatchesOf(step)) {
+      const batch = yield* source.take(index)
+      const alone = yield* add(state, batch, index, 1, undefined)
+      const tensor = yield* computing(() => firstNonFinite(state.learner, alone))
+      releaseGradients(alone)
+      const samples = batch.samples.map(source.describe)
+      if (tensor !== undefined) return yield* new NonFiniteGradient({ tensor, loss, samples })
+    }
+    return yield* new NonFiniteGradient({ tensor: "the sum over all samples", loss, samples: [`step ${step + 1}`] })
+  })
+
+  const train = Effect.fnUntraced(function* (state: TrainingState, step: number) {
+    const { learner } = state
+    const indices = source.microBatchesOf(step)
+    let sum: Accumulated | undefined
+    let substituted = state.substituted
+    for (const index of indices) {
+      const batch = yield* source.take(index)
+      substituted += batch.substituted.length
+      yield* tellSubstituted(training, batch)
+      sum = yield* add(state, batch, index, 1 / indices.length, sum)
+    }
+    const result = scope(() => clipped(sum!, optimization.maxNorm))
+    const { loss, gradientNorm, parts } = yield* computing(() => readNumbers(result))
+    if (!Number.isFinite(gradientNorm) || !Number.isFinite(loss)) {
+      releaseGradients(result)
+      return yield* blame(state, step, loss)
+    }
+    const learningRate = rateOf(step)
+    const next = update(learner, result, optimizerOf(optimization, learner.parameters), learningRate)
+    releaseGradients(result)
+    const metrics: Stage.Metrics = { loss, ...parts, gradientNorm, learningRate }
+    return { state: { ...state, learner: next, substituted }, metrics }
+  })
+
+  const finish = ({ learner, measured, substituted }: TrainingState) =>
+    Effect.map(training.finish(learner.parameters, measured), (outcome): Stage.Outcome<Out> => {
+      if (substituted === 0) return outcome
+      const paragraphs = [`${substituted} records of ${training.meta} could not be used and were replaced by others.`]
+      return { ...outcome, report: [...(outcome.report ?? []), { _tag: "Text", title: "Data", paragraphs }] }
+    })
+
+  const program: Stage.Program<TrainingState, Out, E | StepFailure | SavedFileDamaged, R | Compute | StepServices> = {
+    steps: measuring + source.steps,
+    state: stateCodec,
+    initial: computing(() => {
+      const learner = scope(() => {
+        const parameters = initial()
+        return makeLearner(parameters, optimizerOf(optimization, parameters))
+      })
+      return { learner, measured: [], substituted: 0 }
+    }),
+    step: (state, done) => (done < measuring ? measure(state, done) : train(state, done - measuring)),
+    finish
+  }
+  return owningState(program, ({ learner }) => releaseLearner(learner))
+}
+
+const tellSubstituted = ({ meta, source }: Pick<Training<never, never, never>, "meta" | "source">, batch: MicroBatch) =>
+  Effect.forEach(
+    batch.substituted,
+    ({ sample, reason: detail }) =>
+      emit(RunEvents.DataSubstituted, {
+        source: meta,
+        sample: source.describe(sample),
+        detail,
+        by: "another of its data set"
+      }),
+    { discard: true }
+  )
+
+const readNumbers = async ({ loss, norm, parts }: StepGradients) => ({
+  loss: await loss.item(),
+  gradientNorm: await norm.item(),
+  parts: Object.fromEntries(
+    await Promise.all(Object.entries(parts).map(async ([name, part]) => [name, await part.item()] as const))
+  )
+})

@@ -1,0 +1,95 @@
+/** The clipping search on records with images: what they show counts, and stages before it that images pass through. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { resultsOf } from "../../pipeline/test/support/toyProcess.ts"
+import { writeMiniData } from "./support/miniData.ts"
+import { makeNanoRuns, shortStages, writeNanoModel } from "./support/nano.ts"
+
+const root = mkdtempSync(join(tmpdir(), "speedq-autoclip-"))
+const runs = makeNanoRuns()
+let model: string
+beforeAll(async () => {
+  model = await writeNanoModel(join(root, "model"))
+})
+afterAll(async () => {
+  await runs.dispose()
+  rmSync(root, { recursive: true, force: true })
+})
+
+/** A meta file of records that say the same about these pictures. */
+const records = (name: string, pictures: readonly number[]): string => {
+  mkdirSync(join(root, name))
+  const record = (number: number) => ({
+    image: `images/${String(number).padStart(4, "0")}.png`,
+    question: "What color is the north object?",
+    answer: "red"
+  })
+  return writeMiniData(join(root, name), pictures.map(record))
+}
+
+const { adaround, projector, autoclip } = shortStages
+const on = (meta: string) => ({ ...autoclip, calibration: { meta }, documents: 4, sampleTokens: 64 })
+const recipe = (...stages: readonly object[]) => ({ version: 1, name: "autoclip", model, seed: 3, stages })
+
+let directories = 0
+const succeed = async (...stages: readonly object[]): Promise<string> => {
+  const directory = join(root, `run-${directories++}`)
+  const { exit } = await runs.run(recipe(...stages), directory)
+  if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
+  return directory
+}
+const rangesOf = (directory: string, place: string): string =>
+  readFileSync(join(directory, "stages", place, "clipping.safetensors")).toString("base64")
+const inputsOf = (directory: string, place: string): readonly string[] =>
+  Object.keys(JSON.parse(readFileSync(join(directory, "stages", place, "manifest.json"), "utf8")).manifest.parts.inputs)
+
+describe("the clipping search on image-text records", () => {
+  it("looks at the images: the same words about other pictures give other ranges", async () => {
+    const [one, again, other] = [
+      await succeed(on(records("one", [1, 2, 3, 4]))),
+      await succeed(on(records("again", [1, 2, 3, 4]))),
+      await succeed(on(records("other", [11, 12, 13, 14])))
+    ].map((directory) => rangesOf(directory, "01-autoclip"))
+    assert.strictEqual(again, one)
+    assert.notStrictEqual(other, one)
+  })
+
+  it("sees them as the stages before left tower and projector; text asks for neither", async () => {
+    const meta = records("towers", [1, 2, 3, 4])
+    const [plain, staged] = [
+      await succeed(on(meta)),
+      await succeed({ ...adaround, iterations: 0 }, projector, on(meta))
+    ]
+    assert.notStrictEqual(rangesOf(staged, "03-autoclip"), rangesOf(plain, "01-autoclip"))
+    assert.sameMembers([...inputsOf(staged, "03-autoclip")], ["quantizedVision", "projector"])
+    const text = await succeed({ ...adaround, iterations: 0 }, projector, autoclip)
+    assert.deepStrictEqual(inputsOf(text, "03-autoclip"), [])
+  })
+
+  it("goes on after an interruption with the same bytes", async () => {
+    const stage = on(records("continued", [1, 2, 3, 4]))
+    const whole = resultsOf(await succeed(stage))
+    const directory = join(root, "interrupted")
+    for (const step of [1, 3]) {
+      const { exit } = await runs.run(recipe(stage), directory, { stage: "01-autoclip", step })
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+    }
+    const { exit } = await runs.run(recipe(stage), directory)
+    assert.isTrue(Exit.isSuccess(exit))
+    assert.deepStrictEqual(resultsOf(directory), whole)
+  })
+
+  it("names the record that cannot be used, and says when there is too little of them", async () => {
+    const failure = async (stage: object) => {
+      const { exit } = await runs.run(recipe(stage), join(root, `run-${directories++}`))
+      return Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : assert.fail("it succeeded")
+    }
+    assert.match(await failure(on(records("missing", [1, 99_999]))), /mini\.jsonl.*99999\.png/s)
+    const few = { ...on(records("few", [1])), sampleTokens: 512 }
+    assert.match(await failure(few), /mini\.json gives \d+ tokens of calibration data, 512 are needed/)
+  })
+})

@@ -1,0 +1,139 @@
+/** What an export's directory has beside its tensors, for the code that was published with the model and for transformers. */
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { decodeExport, deployModel, type FakeQuantConfig, writeExport } from "@speedq/exports"
+import { Safetensors } from "@speedq/formats"
+import { Recipe } from "@speedq/pipeline"
+import { bilevel } from "@speedq/quantizers"
+import * as Effect from "effect/Effect"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { fingerprintOf } from "../src/data/fingerprint.ts"
+import { openSourceModel } from "../src/model/SourceModel.ts"
+import { makeNanoRuns, writeNanoModel } from "./support/nano.ts"
+
+const root = mkdtempSync(join(tmpdir(), "speedq-export-"))
+const { runtime, dispose } = makeNanoRuns()
+/** Files as the hub's cache keeps them: blobs, and a directory of symbolic links. */
+const [blobs, snapshot] = [join(root, "blobs"), join(root, "snapshot")]
+
+const published = {
+  "generation_config.json": '{ "transformers_version": "4.37.2" }',
+  "modeling_internvl_chat.py": "class InternVLChatModel: ...",
+  "configuration_internvl_chat.py": "class InternVLChatConfig: ...",
+  "conversation.py": "def get_conv_template(name): ..."
+}
+
+beforeAll(async () => {
+  await writeNanoModel(blobs)
+  for (const [name, text] of Object.entries(published)) writeFileSync(join(blobs, name), text)
+  const config = JSON.parse(readFileSync(join(blobs, "config.json"), "utf8"))
+  const auto_map = { AutoModel: "modeling_internvl_chat.InternVLChatModel" }
+  const llm_config = { ...config.llm_config, torch_dtype: "bfloat16" }
+  writeFileSync(
+    join(blobs, "config.json"),
+    JSON.stringify({ ...config, auto_map, llm_config, torch_dtype: "bfloat16" }, null, 2)
+  )
+  mkdirSync(snapshot)
+  for (const name of readdirSync(blobs)) symlinkSync(join("..", "blobs", name), join(snapshot, name))
+})
+afterAll(async () => {
+  await dispose()
+  rmSync(root, { recursive: true, force: true })
+})
+
+const weight = "language_model.model.layers.0.mlp.up_proj.weight"
+const nearest = new Map([[weight, bilevel({ bits: 2, group: 16, scaleGroup: 16 })]])
+
+const exported = async (format: "fake-quant" | "packed", dtype: FakeQuantConfig["dtype"]) => {
+  const directory = join(root, `${format}-${dtype}`)
+  await runtime.runPromise(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const source = yield* openSourceModel(snapshot)
+        const deployed = yield* Effect.promise(() => deployModel(source, {}, { rest: "bf16", nearest }))
+        const choice = decodeExport({ format, with: format === "fake-quant" ? { dtype } : {} })
+        yield* writeExport(choice, { source, deployed, directory, recipe: "nearest" })
+        deployed.release()
+      })
+    )
+  )
+  return directory
+}
+
+describe("a fake-quant export of a model in the hub's cache", () => {
+  it("has config, tokenizer, generation config and remote code as they were, and no weights but its own", async () => {
+    const directory = await exported("fake-quant", "bf16")
+    assert.sameMembers(readdirSync(directory), [...readdirSync(blobs), "quantization.json"])
+    for (const name of readdirSync(blobs).filter((file) => file !== "model.safetensors")) {
+      assert.deepEqual(readFileSync(join(directory, name)), readFileSync(join(blobs, name)), name)
+    }
+  })
+
+  it("has the checkpoint's tensors and no others, of its shapes, marked as PyTorch's", async () => {
+    const source = Safetensors.openSync(join(blobs, "model.safetensors"))
+    for (const dtype of ["bf16", "f32"] as const) {
+      const store = Safetensors.openSync(join(await exported("fake-quant", dtype), "model.safetensors"))
+      assert.strictEqual(store.metadata["format"], "pt")
+      assert.sameMembers([...store.tensors.keys()], [...source.tensors.keys()])
+      for (const [name, tensor] of store.tensors) {
+        assert.deepEqual(tensor.shape, source.tensors.get(name)!.shape, name)
+        // Matrices that were rounded to 16 bits stay in them.
+        const wide = dtype === "f32" && (name === weight || tensor.shape.length !== 2)
+        assert.strictEqual(tensor.dtype, wide ? "F32" : "BF16", name)
+      }
+      store.close()
+    }
+    source.close()
+  })
+
+  it("says float32 in config.json where the tensors are: transformers would round them to what it says there", async () => {
+    const directory = await exported("fake-quant", "f32")
+    const [before, after] = [blobs, directory].map((from) => readFileSync(join(from, "config.json"), "utf8"))
+    const config = JSON.parse(after!)
+    assert.deepEqual([config.torch_dtype, config.llm_config.torch_dtype], ["float32", "float32"])
+    assert.strictEqual(after, before!.replaceAll('"bfloat16"', '"float32"'))
+  })
+
+  it("packed, keeps config.json as it was", async () => {
+    const directory = await exported("packed", "f32")
+    assert.deepEqual(readFileSync(join(directory, "config.json")), readFileSync(join(blobs, "config.json")))
+  })
+})
+
+describe("the fingerprint of a model in the hub's cache", () => {
+  const of = (model: string) => runtime.runPromise(fingerprintOf(Recipe.make({ name: "f", model }).settings, {}))
+
+  it("is that of the files that its links lead to", async () => {
+    assert.strictEqual(await of(snapshot), await of(blobs))
+    const other = join(root, "other")
+    mkdirSync(other)
+    for (const name of readdirSync(blobs)) copyFileSync(join(blobs, name), join(other, name))
+    writeFileSync(join(other, "config.json"), `${readFileSync(join(other, "config.json"), "utf8")}\n`)
+    const links = join(root, "links")
+    mkdirSync(links)
+    for (const name of readdirSync(other)) symlinkSync(join("..", "other", name), join(links, name))
+    assert.notStrictEqual(await of(links), await of(snapshot))
+  })
+
+  it("covers what the reference wrote below it", async () => {
+    const directory = join(root, "reference")
+    mkdirSync(join(directory, "quant_details", "0"), { recursive: true })
+    writeFileSync(join(directory, "quant_details", "not_quantized_weights.pt"), "")
+    const seen = new Set([await of(directory)])
+    for (const content of ["a", "b"]) {
+      writeFileSync(join(directory, "quant_details", "0", "mlp.up_proj"), content)
+      seen.add(await of(directory))
+    }
+    assert.strictEqual(seen.size, 3)
+  })
+})

@@ -1,0 +1,146 @@
+/** What a limit of memory does: plans say what fits and how, runs keep to it or are refused before they begin. */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Machine, Preflight, PreflightFailed, processBytes, Recipe } from "@speedq/pipeline"
+import { type Backend, Random, tensor } from "@speedq/tensors"
+import { readModelConfig } from "@speedq/vlm-model"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { Compute } from "../src/compute/Compute.ts"
+import { keptBytes } from "../src/planning/cost.ts"
+import { ReleasedConfigs } from "../src/planning/plannedModel.ts"
+import { stages } from "../src/registry/stages.ts"
+import { decideRematerialization } from "../src/training/Rematerialization.ts"
+import { makeNanoRuns, shortStages, writeNanoModel } from "./support/nano.ts"
+
+const root = mkdtempSync(join(tmpdir(), "speedq-limit-"))
+const runs = makeNanoRuns()
+let model: string
+beforeAll(async () => {
+  model = await writeNanoModel(join(root, "model"))
+})
+afterAll(async () => {
+  await runs.dispose()
+  rmSync(root, { recursive: true, force: true })
+})
+
+const recipeOf = (qat: object, limit?: number) => ({
+  version: 1,
+  name: "limited",
+  model,
+  stages: [{ ...shortStages.qat, ...qat }],
+  ...(limit === undefined ? {} : { memory: { limit: `${limit} B` } })
+})
+
+const planOf = (recipe: object, machine: Partial<Machine> = {}) =>
+  Effect.runPromise(
+    Effect.gen(function* () {
+      const offered = yield* Machine
+      return yield* Preflight.plan(yield* Recipe.decode(stages, recipe), join(root, "none")).pipe(
+        Effect.provideService(Machine, { ...offered, ...machine })
+      )
+    }).pipe(Effect.provide(NodeServices.layer))
+  )
+
+const linesOf = ({ stages: [stage] }: Preflight.Plan): string => stage!.forecast.lines.join("\n")
+
+describe("a plan", () => {
+  it("computes decoder layers again where keeping them would not fit, and says which and what that saves", async () => {
+    const [keeping, again] = await Promise.all(
+      [false, true].map(async (rematerialize) => (await planOf(recipeOf({ rematerialize }))).memoryBytes)
+    )
+    assert.isBelow(again!, keeping!)
+    const [enough, short, tooShort] = await Promise.all(
+      [keeping!, keeping! - 1, again! - 1].map((limit) => planOf(recipeOf({}, limit)))
+    )
+    assert.strictEqual(enough!.memoryBytes, keeping)
+    assert.match(linesOf(enough!), /keeps the inner values of decoder layers; computing them again would take/)
+    assert.deepStrictEqual(enough!.problems, [])
+    assert.strictEqual(short!.memoryBytes, again)
+    assert.match(linesOf(short!), /computes decoder layers again in the backward pass; keeping .* would take/)
+    assert.deepStrictEqual(short!.problems, [])
+    assert.match(tooShort!.problems[0]!.issue, /^it needs .* of memory, .* may be used$/)
+  })
+
+  it("asks the machine where the recipe sets no limit", async () => {
+    const { memoryLimitBytes, problems } = await planOf(recipeOf({}), { memoryBytes: Effect.succeed(2 ** 20) })
+    assert.strictEqual(memoryLimitBytes, 2 ** 20)
+    assert.match(problems[0]!.issue, /1 MiB may be used/)
+  })
+
+  it("knows what a released model needs before it is there, and tells once that it is not", async () => {
+    const absent = join(root, "absent")
+    const recipe = { ...recipeOf({}), model: absent, stages: [shortStages.qat, { use: "export", format: "packed" }] }
+    const plan = (config: boolean) =>
+      Effect.runPromise(
+        Effect.gen(function* () {
+          return yield* Preflight.plan(yield* Recipe.decode(stages, recipe), join(root, "none"))
+        }).pipe(
+          Effect.provideService(ReleasedConfigs, () => (config ? readModelConfig(model) : undefined)),
+          Effect.provide(NodeServices.layer)
+        )
+      )
+    const known = await plan(true)
+    assert.isAbove(known.memoryBytes, processBytes)
+    assert.deepStrictEqual(
+      known.problems.map(({ stage, issue }) => [stage, issue]),
+      [["all", `${absent} has no model.safetensors, nor an index of shards`]]
+    )
+    assert.match((await plan(false)).problems[0]!.issue, /config\.json/)
+  })
+})
+
+describe("a run", () => {
+  it("is refused before it begins, with the numbers", async () => {
+    const { exit, entries } = await runs.run(recipeOf({}, 2 ** 27), join(root, "refused"))
+    const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+    assert.instanceOf(error, PreflightFailed)
+    assert.match(error.message, /qat: it needs .* MiB of memory, 128 MiB may be used/)
+    assert.deepStrictEqual(
+      entries.map(({ tag }) => tag),
+      ["RunFailed"]
+    )
+  })
+
+  it("keeps its tensors to what the process leaves of the limit", async () => {
+    const spare = 2 ** 20
+    const compute = Compute.layer({ backend: "native", memoryLimit: processBytes + spare })
+    const allocate = (bytes: number) =>
+      Effect.gen(function* () {
+        const { backend } = yield* Compute
+        return tensor(backend, new Float32Array(bytes / 4), [bytes / 4]).release()
+      }).pipe(Effect.provide(Layer.fresh(compute)), Effect.scoped)
+    await Effect.runPromise(allocate(spare))
+    const exit = await Effect.runPromiseExit(allocate(spare + 4))
+    assert.match(Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "", /cannot allocate 1048580 bytes/)
+  })
+
+  it("decides for each micro-batch by its tokens and by what is live", () => {
+    const config = readModelConfig(model)
+    const random = Random.make(5)
+    for (let i = 0; i < 50; i++) {
+      const [live, size, length] = [random.nextInteger(2 ** 28), 1 + random.nextInteger(4), 1 + random.nextInteger(900)]
+      const backend = { usage: () => ({ buffers: 0, bytes: live, peakBytes: live }) } as Backend
+      const kept = keptBytes(config, { tokens: size * length, fakeQuantized: true, rematerialize: false })
+      const needed = live + kept + processBytes + 1000
+      const decide = (budget: number, rematerialize: boolean | "auto" = "auto") =>
+        decideRematerialization({
+          backend,
+          config,
+          optimization: { rematerialize },
+          fakeQuantized: true,
+          budget,
+          features: [{ bytes: () => 1000, of: async () => undefined }, undefined]
+        })({ size, length, tileKeys: [] }, {})
+      assert.isFalse(decide(needed))
+      assert.isTrue(decide(needed - 1))
+      assert.isFalse(decide(0, false))
+      assert.isTrue(decide(needed, true))
+    }
+  })
+})

@@ -1,0 +1,170 @@
+/** A nano model with random weights, a recipe of every stage on it, and a run of it in this process. */
+import { copyFileSync, mkdirSync, readdirSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Safetensors } from "@speedq/formats"
+import { type Entry, Events, isEntryOf, Recipe, RunDirectory, RunEvents } from "@speedq/pipeline"
+import { openBackend } from "@speedq/tensors"
+import { randomWeights, readModelConfig } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import { tensorSource } from "../../src/artefacts/tensorCodec.ts"
+import { Compute } from "../../src/compute/Compute.ts"
+import { SampleWorkers } from "../../src/data/SampleWorkers.ts"
+import { stages } from "../../src/registry/stages.ts"
+
+/** data/nano of the repository. */
+export const nanoData = fileURLToPath(new URL("../../../../data/nano", import.meta.url))
+
+/** Writes a model directory with nano's config and tokenizer and random weights of f32. */
+export const writeNanoModel = async (directory: string, seed = 1): Promise<string> => {
+  mkdirSync(directory, { recursive: true })
+  for (const folder of ["config", "tokenizer"]) {
+    for (const file of readdirSync(join(nanoData, folder))) {
+      copyFileSync(join(nanoData, folder, file), join(directory, file))
+    }
+  }
+  const backend = await openBackend("native")
+  const weights = randomWeights(backend, readModelConfig(directory), { seed, spread: "fan-in", layerScale: 1 })
+  const sources = Object.entries(weights).map(([name, tensor]) => tensorSource(name, tensor))
+  await Effect.runPromise(
+    Safetensors.write(join(directory, "model.safetensors"), sources, { metadata: { format: "pt" } })
+  )
+  await backend.close()
+  return directory
+}
+
+const bilevel = { use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }
+/** Rounding to nearest at 2 bits, of all that the paper's 2-bit recipe quantizes. */
+export const nearestLanguage = [
+  { match: "**", tower: "language", ...bilevel },
+  { match: "**", layers: "embedding", use: "embedding-sym4" }
+]
+export const nearest = [{ match: "**", tower: "vision", ...bilevel }, ...nearestLanguage]
+
+export const evaluation = (title: string, more: object = {}) => ({
+  use: "evaluate",
+  title,
+  benchmarks: [
+    { name: "nano", data: join(nanoData, "evaluation/caption.tsv"), limit: 3 },
+    { name: "nano", data: join(nanoData, "evaluation/short.tsv"), limit: 4 }
+  ],
+  divergence: 2,
+  ...more
+})
+
+/** Options of a short training. */
+export const training = {
+  data: { meta: join(nanoData, "datasets.json"), percent: 2 },
+  batch: 3,
+  accumulation: 2,
+  maxSteps: 4,
+  learningRate: 1e-3
+}
+
+/** Short stages by the name of what they do. */
+export const shortStages = {
+  adaround: {
+    use: "adaround-vit",
+    images: join(nanoData, "calibration-images.txt"),
+    count: 12,
+    iterations: 20,
+    batch: 4,
+    learningRate: 0.02,
+    quantizers: [{ match: "**", ...bilevel }]
+  },
+  projector: { use: "train-projector", ...training },
+  autoclip: {
+    use: "autoclip",
+    calibration: join(nanoData, "calibration.jsonl"),
+    block: 256,
+    documents: 24,
+    quantizers: [{ match: "**", ...bilevel }]
+  },
+  qat: { use: "qat", ...training, quantizers: [{ match: "**", ...bilevel }], loss: { confidenceBatches: 3 } }
+} as const
+
+/** Each kind of stage once, saved after every second step. */
+export const eachStage = (model: string) => ({
+  version: 1,
+  name: "nano",
+  model,
+  seed: 7,
+  save: { everySteps: 2 },
+  stages: [
+    { ...shortStages.adaround, iterations: 10 },
+    shortStages.projector,
+    shortStages.autoclip,
+    shortStages.qat,
+    { use: "export", format: "fake-quant" },
+    { use: "export", format: "packed" },
+    evaluation("SPEED-Q 2-bit", { gallery: true })
+  ]
+})
+
+/** Every stage, briefly, and an evaluation after each. */
+export const wholeRecipe = (model: string) => ({
+  version: 1,
+  name: "nano",
+  model,
+  seed: 7,
+  save: { everySteps: 3 },
+  stages: [
+    evaluation("full precision"),
+    evaluation("nearest 2-bit", { nearest }),
+    shortStages.adaround,
+    evaluation("after AdaRound", { nearest: nearestLanguage }),
+    shortStages.projector,
+    evaluation("after the projector", { nearest: nearestLanguage }),
+    shortStages.autoclip,
+    shortStages.qat,
+    { use: "export", format: "fake-quant" },
+    { use: "export", format: "fake-quant", with: { dtype: "f32" } },
+    { use: "export", format: "packed" },
+    evaluation("SPEED-Q 2-bit", { gallery: true })
+  ]
+})
+
+export interface Recording {
+  readonly exit: Exit.Exit<unknown, unknown>
+  readonly entries: readonly Entry[]
+}
+
+/** A backend and worker threads for the runs of one test file. */
+export const makeNanoRuns = () => {
+  const runtime = ManagedRuntime.make(
+    Layer.mergeAll(Compute.layer({ backend: "native" }), SampleWorkers.layer({ count: 1 }), NodeServices.layer)
+  )
+  /** Runs a recipe in JSON; `stopAfter` interrupts it when a stage has done a step; `watch` sees events as they come. */
+  const run = async (
+    recipe: object,
+    directory: string,
+    stopAfter?: { readonly stage: string; readonly step: number },
+    watch: (entry: Entry) => void = () => {}
+  ): Promise<Recording> => {
+    const entries: Entry[] = []
+    const fiber = runtime.runFork(
+      Effect.gen(function* () {
+        const events = yield* Events
+        const write = (entry: Entry) => {
+          entries.push(entry)
+          watch(entry)
+          if (stopAfter === undefined || entry.stage !== stopAfter.stage) return
+          if (isEntryOf(RunEvents.StepDone, entry) && entry.event.step === stopAfter.step) fiber.interruptUnsafe()
+        }
+        yield* events.subscribe({ write, flush: Effect.void })
+        return yield* Recipe.run(yield* Recipe.decode(stages, recipe))
+      }).pipe(Effect.scoped, Effect.provide(RunDirectory.layer(directory)))
+    )
+    return { exit: await Effect.runPromise(Fiber.await(fiber)), entries }
+  }
+  return { run, runtime, dispose: () => runtime.dispose() }
+}
+
+/** The events of one kind. */
+export const eventsOfKind = <P>(kind: Parameters<typeof isEntryOf<P>>[0], entries: readonly Entry[]): readonly P[] =>
+  entries.flatMap((entry) => (isEntryOf(kind, entry) ? [entry.event] : []))
