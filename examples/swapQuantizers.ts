@@ -10,22 +10,22 @@ import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { descriptionName } from "@speedq/exports"
 import { Recipe, RunDirectory, runMain, Sinks } from "@speedq/pipeline"
-import type { RuleSpec } from "@speedq/quantizers"
+import { bilevel, n2f3, type RuleInput, rule } from "@speedq/quantizers"
 import { Compute, Export, Qat, SampleWorkers } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
 const [model = "data/nano/model", directory = "runs/swap-quantizers"] = process.argv.slice(2)
 
-const twoBits: RuleSpec = { match: "**", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }
+const twoBits = rule("**", bilevel({ bits: 2, group: 16, scaleGroup: 16 }))
 // The first rule that matches decides: globs over the checkpoint's own names, or /regular expressions/.
-const mixed: readonly [RuleSpec, ...RuleSpec[]] = [
-  { match: "**.down_proj", use: "bilevel", with: { bits: 4, group: 32, scaleGroup: 128 } },
-  { match: "/layers\\.0\\.self_attn\\.[qkvo]_proj$/", use: "n2f3", with: { group: 64 } },
+const mixed = [
+  rule("**.down_proj", bilevel({ bits: 4, group: 32, scaleGroup: 128 })),
+  rule("/layers\\.0\\.self_attn\\.[qkvo]_proj$/", n2f3({ group: 64 })),
   twoBits
 ]
 
-const recipe = (name: string, quantizers: readonly [RuleSpec, ...RuleSpec[]]) =>
+const recipe = (name: string, quantizers: readonly RuleInput[]) =>
   Recipe.make({ name, model, seed: 7 }).pipe(
     Recipe.andThen(
       Qat.stage({
@@ -45,7 +45,7 @@ interface Described {
   readonly bits: number
 }
 
-const runOne = Effect.fnUntraced(function* (name: string, quantizers: readonly [RuleSpec, ...RuleSpec[]]) {
+const runOne = Effect.fnUntraced(function* (name: string, quantizers: readonly RuleInput[]) {
   const { exported } = yield* Recipe.run(recipe(name, quantizers))
   console.log(`${name}: ${exported.bytes} bytes, ${exported.bitsPerWeight.toFixed(2)} bits a parameter`)
   const file = join(directory, name, exported.directory, descriptionName)

@@ -117,7 +117,7 @@ onEveryBackend("a layer's grid", (backend) => {
     assert.strictEqual(backend.usage().buffers, before)
   })
 
-  it.each([flatAsymmetric(2, group), n2f3(group), embeddingSym4({ group })])(
+  it.each([flatAsymmetric(2, { group }), n2f3({ group }), embeddingSym4({ group })])(
     "is not there for $quantizer.id",
     (choice) => {
       const make = () => makeLayerGrid("blocks.3.attn.qkv", choice, weight)
@@ -139,7 +139,7 @@ onEveryBackend("a layer's grid", (backend) => {
 
   it("of a block is given back when one layer has none", () => {
     const before = backend.usage().buffers
-    const layers = { qkv: { weight, choice: uniform({ bits: 2, group }) }, proj: { weight, choice: n2f3(group) } }
+    const layers = { qkv: { weight, choice: uniform({ bits: 2, group }) }, proj: { weight, choice: n2f3({ group }) } }
     assert.throws(() => makeLayerGrids("blocks.0", layers), NoGrid)
     assert.strictEqual(backend.usage().buffers, before)
   })

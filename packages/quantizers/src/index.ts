@@ -70,7 +70,23 @@ export { NoneConfig, none, noneQuantizer } from "./quantizers/none.ts"
 export { UniformConfig, uniform, uniformQuantizer } from "./quantizers/uniform.ts"
 export { compilePattern } from "./rules/Pattern.ts"
 export { type PlanRow, planRows, renderPlan } from "./rules/planTable.ts"
-export { type DecodeRulesOptions, decodeRules, mixQuant, RuleSpec } from "./rules/RuleSpec.ts"
+export {
+  type CheckedChoice,
+  type ChoiceInput,
+  choice,
+  type DecodeRulesOptions,
+  decodeRules,
+  type KnownChoice,
+  mixQuant,
+  OptionalRules,
+  type QuantizerOptions,
+  QuantizerSpec,
+  type RuleInput,
+  RuleList,
+  type RuleScope,
+  RuleSpec,
+  rule
+} from "./rules/RuleSpec.ts"
 export {
   choicesOf,
   type Layer,

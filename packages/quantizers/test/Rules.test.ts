@@ -189,10 +189,13 @@ describe("refused before any work", () => {
     assert.notInclude(message, "b [")
   })
 
-  it.each([uniform({ bits: 2, group: 7 }), n2f3(7), embeddingSym4({ group: 7 })])("by $quantizer.id too", (choice) => {
-    const { _tag } = raisedBy(() => plan([{ match: "**", tower: "vision", choice }]))
-    assert.strictEqual(_tag, "GroupSizeIndivisible")
-  })
+  it.each([uniform({ bits: 2, group: 7 }), n2f3({ group: 7 }), embeddingSym4({ group: 7 })])(
+    "by $quantizer.id too",
+    (choice) => {
+      const { _tag } = raisedBy(() => plan([{ match: "**", tower: "vision", choice }]))
+      assert.strictEqual(_tag, "GroupSizeIndivisible")
+    }
+  )
 })
 
 describe("a plan", () => {

@@ -25,7 +25,7 @@ onEveryBackend("a weight", (backend) => {
   it("of numbers passes", async () => {
     await assertFinite("w", matrix([0, -0, 1e-40, 3e38]))
     await assertQuantizable("w", matrix([0, -0, 1e-40, 65504]), bilevel({ bits: 2, group: 2, scaleGroup: 1 }))
-    await assertQuantizable("w", matrix([0, -0, 1e-40, 3e38]), n2f3(2))
+    await assertQuantizable("w", matrix([0, -0, 1e-40, 3e38]), n2f3({ group: 2 }))
   })
 
   it("too large for its scales is refused", async () => {

@@ -69,7 +69,7 @@ onEveryBackend("a second pass", (backend) => {
       [rows, columns]
     )
 
-  it.each<QuantizerChoice>([none, n2f3(group)])("of $quantizer.id changes nothing", ({ quantizer, config }) =>
+  it.each<QuantizerChoice>([none, n2f3({ group })])("of $quantizer.id changes nothing", ({ quantizer, config }) =>
     forSeeds(async (random) => {
       const weight = normal(random)
       const once = quantizer.fakeQuantize(config, weight)
@@ -110,7 +110,7 @@ onEveryBackend("a second pass", (backend) => {
 
   it.each([2, 3] as const)("of int%i-asym keeps codes that span their range", (bits) =>
     forSeeds(async (random) => {
-      const { quantizer, config } = flatAsymmetric(bits, group)
+      const { quantizer, config } = flatAsymmetric(bits, { group })
       const largest = 2 ** bits - 1
       const own = spanningCodes(random, rows * columns, group, largest)
       const zeros = Uint8Array.from({ length: rows * groups }, () => random.nextInteger(largest + 1))

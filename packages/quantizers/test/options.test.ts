@@ -76,8 +76,8 @@ describe("refused options", () => {
       () => bilevel({ bits: 2, group: 0, scaleGroup: 16 }),
       () => uniform({ bits: 2, group: 8, symmetric: true, range: "zero" }),
       () => embeddingSym4({ requantizePasses: 11 }),
-      () => flatAsymmetric(2, 0),
-      () => n2f3(1.5),
+      () => flatAsymmetric(2, { group: 0 }),
+      () => n2f3({ group: 1.5 }),
       () => configure(noneQuantizer, { bits: 2 })
     ]) {
       assert.strictEqual(raisedBy(make)._tag, "QuantizerConfigInvalid")

@@ -36,8 +36,8 @@ const choices: { readonly [parameter: string]: QuantizerChoice } = {
   "layers.0.q_proj.weight": bilevel({ bits: 2, group: 16, scaleGroup: 16 }),
   "layers.0.k_proj.weight": bilevel({ bits: 4, group: 32, scaleGroup: 32 }),
   "layers.0.v_proj.weight": uniform({ bits: 3, group: 8 }),
-  "layers.0.o_proj.weight": flatAsymmetric(2, 48),
-  "layers.0.up_proj.weight": n2f3(24),
+  "layers.0.o_proj.weight": flatAsymmetric(2, { group: 48 }),
+  "layers.0.up_proj.weight": n2f3({ group: 24 }),
   "embed_tokens.weight": embeddingSym4(),
   // The reference's second level is in single precision, its arithmetic in 16 bits.
   "layers.1.q_proj.weight": decodeChoice(

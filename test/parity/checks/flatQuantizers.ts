@@ -30,12 +30,12 @@ const groupOf = (fixture: Fixture): number => Number(fixture.meta["group"])
 export const flatCheck: Check = {
   matches: /quantizers\/int[23]-asym-/,
   run: (fixture, backend) =>
-    trained(fixture, backend, flatAsymmetric(fixture.meta["op"] === "int2-asym" ? 2 : 3, groupOf(fixture)))
+    trained(fixture, backend, flatAsymmetric(fixture.meta["op"] === "int2-asym" ? 2 : 3, { group: groupOf(fixture) }))
 }
 
 export const n2f3Check: Check = {
   matches: /quantizers\/n2f3-/,
-  run: (fixture, backend) => trained(fixture, backend, n2f3(groupOf(fixture)))
+  run: (fixture, backend) => trained(fixture, backend, n2f3({ group: groupOf(fixture) }))
 }
 
 export const uniformCheck: Check = {

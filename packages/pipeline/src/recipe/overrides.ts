@@ -119,7 +119,8 @@ const parseValue = (fields: ReadonlyArray<Field>, text: string): Json => {
   const accepted = (value: Json) => fields.some(({ ast }) => Schema.is(Schema.make<Schema.Codec<unknown>>(ast))(value))
   const json = Option.getOrUndefined(decodeJson(text))
   if (json !== undefined && accepted(json)) return json
-  return accepted(text) || json === undefined ? text : json
+  const namesScheme = fields.some(({ ast }) => ast.annotations?.schemes === true)
+  return accepted(text) || json === undefined || (namesScheme && typeof json === "number") ? text : json
 }
 const decodeJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
 

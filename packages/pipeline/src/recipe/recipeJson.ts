@@ -1,4 +1,5 @@
 /** Recipes in JSON: `{ "version": 1, "name": ..., "model": ..., "stages": [{ "use": "adaround-vit", ... }] }`. */
+import { withDefault } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Json, JsonObject } from "effect/Schema"
@@ -10,6 +11,7 @@ import type { AnyStage, Registered } from "../stage/Stage.ts"
 import { nearest } from "../text/nearest.ts"
 import { RecipeSettings } from "./RecipeSettings.ts"
 import { type AnyRecipe, fromStages, orderProblems } from "./recipeValue.ts"
+import { expandSchemes, Schemes } from "./schemes.ts"
 
 const StageEntry = Schema.StructWithRest(Schema.Struct({ use: Schema.String }), [
   Schema.Record(Schema.String, Schema.Json)
@@ -18,7 +20,10 @@ const StageEntry = Schema.StructWithRest(Schema.Struct({ use: Schema.String }), 
 /** A recipe file before its stages are decoded. */
 export const RecipeDocument = Schema.Struct({
   version: Schema.Literal(1),
+  /** For editors: where the JSON Schema of recipes is. */
+  $schema: Schema.optionalKey(Schema.String),
   ...RecipeSettings.fields,
+  schemes: Schema.optionalKey(Schemes),
   stages: Schema.NonEmptyArray(StageEntry)
 })
 
@@ -44,7 +49,8 @@ export const decode = <const Registry extends ReadonlyArray<Registered>>(
     const document = decodeDocument(json)
     const outer = Result.isFailure(document) ? schemaProblems(document.failure) : []
     const entries = stageEntries(json)
-    const stages = entries.map((entry, index) => decodeEntry(known, entry, index))
+    const schemes = schemesOf(json)
+    const stages = entries.map((entry, index) => decodeEntry(known, schemes, entry, index))
     const inner = stages.flatMap((stage) => (Result.isFailure(stage) ? stage.failure : []))
     const decoded = stages.flatMap((stage) => (Result.isSuccess(stage) ? [stage.success] : []))
     // Order is only judged when every stage is known: otherwise one wrong name would make all that follow it wrong.
@@ -56,7 +62,7 @@ export const decode = <const Registry extends ReadonlyArray<Registered>>(
           )
     const problems = [...outer, ...inner, ...order]
     if (Result.isFailure(document) || problems.length > 0) return Effect.fail(new RecipeInvalid({ problems }))
-    const { version: _version, stages: _stages, ...settings } = document.success
+    const { version: _version, $schema: _schema, schemes: _schemes, stages: _stages, ...settings } = document.success
     return Effect.succeed(fromStages(settings, decoded))
   })
 
@@ -67,8 +73,13 @@ const stageEntries = (json: unknown): ReadonlyArray<{ readonly use: string } & J
 }
 const decodeEntries = Schema.decodeUnknownResult(Schema.Struct({ stages: Schema.Array(StageEntry) }))
 
+/** Schemes of a recipe; what is wrong with them is reported by the document's own schema. */
+const schemesOf = (json: unknown): Schemes => Result.getOrElse(decodeSchemes(json), () => ({ schemes: {} })).schemes
+const decodeSchemes = Schema.decodeUnknownResult(Schema.Struct({ schemes: withDefault(Schemes, {}) }))
+
 const decodeEntry = <E, R>(
   registry: ReadonlyArray<Registered<E, R>>,
+  schemes: Schemes,
   { use, ...config }: { readonly use: string } & JsonObject,
   index: number
 ): Result.Result<AnyStage<E, R>, ReadonlyArray<RecipeProblem>> => {
@@ -81,7 +92,9 @@ const decodeEntry = <E, R>(
     return Result.fail([{ path: `${base}.use`, issue }])
   }
   const below = ({ path, issue }: RecipeProblem) => ({ path: path === "" ? base : `${base}.${path}`, issue })
-  return Result.mapError(definition.decode(config), (problems) => problems.map(below))
+  const expanded = expandSchemes(definition.configAst, config, schemes)
+  if (expanded.problems.length > 0) return Result.fail(expanded.problems.map(below))
+  return Result.mapError(definition.decode(expanded.config), (problems) => problems.map(below))
 }
 
 /** The recipe as it would stand in a file, defaults written out. `decode(registry, toJson(recipe))` is the same recipe. */

@@ -75,6 +75,8 @@ export interface CodeGrid<C> {
 export interface QuantizerChoice<C extends object = object> {
   readonly quantizer: Quantizer<C>
   readonly config: C
+  /** The options as a person wrote them, JSON without the defaults; absent where the choice was not written by one. */
+  readonly written?: object
 }
 
 /** Bytes that a weight of this shape takes in the packed container: each stored tensor rounded up to whole bytes. */

@@ -7,9 +7,9 @@ import type { Quantizer, QuantizerChoice } from "./Quantizer.ts"
 const strictly = { errors: "all", onExcessProperty: "error", reportInput: true } as const
 
 /** Raises QuantizerConfigInvalid. */
-export const configure = <C extends object>(quantizer: Quantizer<C>, options: unknown): QuantizerChoice<C> => {
+export const configure = <C extends object>(quantizer: Quantizer<C>, options: object): QuantizerChoice<C> => {
   try {
-    return { quantizer, config: Schema.decodeUnknownSync(quantizer.Config)(options, strictly) }
+    return { quantizer, config: Schema.decodeUnknownSync(quantizer.Config)(options, strictly), written: options }
   } catch (error) {
     if (!Schema.isSchemaError(error)) throw error
     throw new QuantizerConfigInvalid({ use: quantizer.id, issue: error.message.replaceAll(/\n\s+at/g, " at") })

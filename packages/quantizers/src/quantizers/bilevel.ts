@@ -119,6 +119,5 @@ export const bilevelQuantizer: Quantizer<BilevelConfig> = {
 }
 
 /** The bilevel quantizer with options, for recipes in code. 2 bits: g 16, qq 16; 4 bits: g 32, qq 128. Raises QuantizerConfigInvalid. */
-export const bilevel = (
-  options: Pick<BilevelConfig, "bits" | "group" | "scaleGroup"> & Partial<BilevelConfig>
-): QuantizerChoice<BilevelConfig> => configure(bilevelQuantizer, options)
+export const bilevel = (options: typeof BilevelConfig.Encoded): QuantizerChoice<BilevelConfig> =>
+  configure(bilevelQuantizer, options)

@@ -120,5 +120,5 @@ export const embeddingSym4Quantizer: Quantizer<EmbeddingSym4Config> = {
 }
 
 /** The embedding quantizer with options, for recipes in code. Raises QuantizerConfigInvalid. */
-export const embeddingSym4 = (options: Partial<EmbeddingSym4Config> = {}): QuantizerChoice<EmbeddingSym4Config> =>
+export const embeddingSym4 = (options: typeof EmbeddingSym4Config.Encoded = {}): QuantizerChoice<EmbeddingSym4Config> =>
   configure(embeddingSym4Quantizer, options)

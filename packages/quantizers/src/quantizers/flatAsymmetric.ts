@@ -67,5 +67,7 @@ export const int2AsymQuantizer = makeFlatAsymmetric(2)
 export const int3AsymQuantizer = makeFlatAsymmetric(3)
 
 /** Flat asymmetric quantizer of 2 or 3 bits, for recipes in code. Raises QuantizerConfigInvalid. */
-export const flatAsymmetric = (bits: 2 | 3, group = 64): QuantizerChoice<FlatAsymmetricConfig> =>
-  configure(bits === 2 ? int2AsymQuantizer : int3AsymQuantizer, { group })
+export const flatAsymmetric = (
+  bits: 2 | 3,
+  options: typeof FlatAsymmetricConfig.Encoded = {}
+): QuantizerChoice<FlatAsymmetricConfig> => configure(bits === 2 ? int2AsymQuantizer : int3AsymQuantizer, options)

@@ -46,4 +46,5 @@ export const n2f3Quantizer: Quantizer<N2f3Config> = {
 }
 
 /** N2F3, for recipes in code. Raises QuantizerConfigInvalid. */
-export const n2f3 = (group = 64): QuantizerChoice<N2f3Config> => configure(n2f3Quantizer, { group })
+export const n2f3 = (options: typeof N2f3Config.Encoded = {}): QuantizerChoice<N2f3Config> =>
+  configure(n2f3Quantizer, options)

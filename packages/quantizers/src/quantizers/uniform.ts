@@ -146,6 +146,5 @@ export const uniformQuantizer: Quantizer<UniformConfig> = {
 }
 
 /** The uniform quantizer with options, for recipes in code. Raises QuantizerConfigInvalid. */
-export const uniform = (
-  options: Pick<UniformConfig, "bits" | "group"> & Partial<UniformConfig>
-): QuantizerChoice<UniformConfig> => configure(uniformQuantizer, options)
+export const uniform = (options: typeof UniformConfig.Encoded): QuantizerChoice<UniformConfig> =>
+  configure(uniformQuantizer, options)

@@ -1,20 +1,118 @@
-/** Rules as recipes write them in JSON, and the reference's mixed precision as one list of them. */
+/** Rules as recipes write them: in JSON, and in code as values whose options the compiler checks. */
 import * as Schema from "effect/Schema"
 import { type Compatibility, withReferenceQuirks } from "../quantizer/compatibility.ts"
-import type { Quantizer } from "../quantizer/Quantizer.ts"
-import { decodeChoice, quantizers } from "../quantizer/registry.ts"
+import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
+import { decodeChoice, encodeChoice, quantizers } from "../quantizer/registry.ts"
+import type { BilevelConfig } from "../quantizers/bilevel.ts"
+import type { EmbeddingSym4Config } from "../quantizers/embeddingSym4.ts"
+import type { FlatAsymmetricConfig } from "../quantizers/flatAsymmetric.ts"
+import type { N2f3Config } from "../quantizers/n2f3.ts"
+import type { UniformConfig } from "../quantizers/uniform.ts"
 import type { Rule } from "./Rules.ts"
 
-/** `{ match: "**.down_proj", use: "bilevel", with: { bits: 4, group: 32, scaleGroup: 128 } }` */
-export const RuleSpec = Schema.Struct({
-  /** Glob over dotted names, or /regex/. */
-  match: Schema.NonEmptyString,
-  tower: Schema.optionalKey(Schema.Literals(["vision", "projector", "language"])),
-  layers: Schema.optionalKey(Schema.Literals(["linear", "embedding"])),
-  use: Schema.NonEmptyString,
-  with: Schema.optionalKey(Schema.JsonObject)
+/**
+ * The options of each quantizer by its id, as JSON has them. A quantizer from outside adds its own by declaration merging:
+ * `declare module "@speedq/quantizers" { interface QuantizerOptions { mine: { bits: 2 } } }`.
+ */
+export interface QuantizerOptions {
+  bilevel: typeof BilevelConfig.Encoded
+  uniform: typeof UniformConfig.Encoded
+  "int2-asym": typeof FlatAsymmetricConfig.Encoded
+  "int3-asym": typeof FlatAsymmetricConfig.Encoded
+  n2f3: typeof N2f3Config.Encoded
+  "embedding-sym4": typeof EmbeddingSym4Config.Encoded
+  none: Readonly<Record<never, never>>
+}
+
+/** `with` may be left out where every option has a default. */
+type Named<Id, Options> = object extends Options
+  ? { readonly use: Id; readonly with?: Options }
+  : { readonly use: Id; readonly with: Options }
+
+/** A quantizer that this build knows, with its options. */
+export type KnownChoice = { [Id in keyof QuantizerOptions]: Named<Id, QuantizerOptions[Id]> }[keyof QuantizerOptions]
+
+declare const checked: unique symbol
+
+/** A quantizer with its options from a value of the quantizer: what `rule` and `choice` make. */
+export interface CheckedChoice {
+  readonly [checked]: true
+}
+
+/** A quantizer as code names it: a misspelt name or option does not compile. */
+export type ChoiceInput = KnownChoice | CheckedChoice
+
+/** Which layers a rule speaks of, besides its pattern. */
+export interface RuleScope {
+  readonly tower?: "vision" | "projector" | "language"
+  /** Default "linear": embedding and head are quantized only by rules that ask for "embedding". */
+  readonly layers?: "linear" | "embedding"
+}
+
+/** A rule as code writes it: pattern, layers, quantizer, options. */
+export type RuleInput = ChoiceInput & RuleScope & { readonly match: string }
+
+const choiceFields = { use: Schema.NonEmptyString, with: Schema.optionalKey(Schema.JsonObject) }
+const ChoiceFields = Schema.Struct(choiceFields)
+
+/** `{ use: "bilevel", with: { bits: 4, group: 32, scaleGroup: 128 } }` */
+export type QuantizerSpec = typeof ChoiceFields.Type
+export const QuantizerSpec = ChoiceFields as unknown as Schema.Codec<QuantizerSpec, ChoiceInput>
+
+const RuleFields = Schema.Struct({
+  match: Schema.NonEmptyString.annotate({
+    description: "Layers that the rule is for: a glob over dotted names, as **.down_proj, or /a regular expression/."
+  }),
+  tower: Schema.optionalKey(
+    Schema.Literals(["vision", "projector", "language"]).annotate({
+      description: "Only layers of this part of the model."
+    })
+  ),
+  layers: Schema.optionalKey(
+    Schema.Literals(["linear", "embedding"]).annotate({
+      description: 'Linears, the default, or embedding and head, which only rules that say "embedding" quantize.'
+    })
+  ),
+  ...choiceFields
 })
-export type RuleSpec = typeof RuleSpec.Type
+
+/** `{ match: "**.down_proj", use: "bilevel", with: { bits: 4, group: 32, scaleGroup: 128 } }` */
+export type RuleSpec = typeof RuleFields.Type
+export const RuleSpec = RuleFields as unknown as Schema.Codec<RuleSpec, RuleInput>
+
+/** Rules of a stage, the first that matches a layer decides. In JSON they may stand as schemes of the recipe, by name. */
+export const RuleList = Schema.NonEmptyArray(RuleFields).annotate({ schemes: true }) as unknown as Schema.Codec<
+  readonly RuleSpec[],
+  readonly RuleInput[]
+>
+
+/** Rules that may be none. */
+export const OptionalRules = Schema.Array(RuleFields).annotate({ schemes: true }) as unknown as Schema.Codec<
+  readonly RuleSpec[],
+  readonly RuleInput[]
+>
+
+/**
+ * A quantizer as stages take it, out of a value such as `bilevel({ bits: 2, group: 16, scaleGroup: 16 })`, or
+ * `configure(mine, options)` of a quantizer from outside. Options that were left open stay open, for `compat` to decide.
+ */
+export const choice = <C extends object>(value: QuantizerChoice<C>): CheckedChoice => {
+  const { use, with: all } = encodeChoice(value as unknown as QuantizerChoice)
+  const options = (value.written ?? all) as Schema.JsonObject
+  return (Object.keys(options).length === 0 ? { use } : { use, with: options }) as object as CheckedChoice
+}
+
+/**
+ * A rule: layers that match get the quantizer.
+ *
+ * @example
+ * const scheme = [rule("**.down_proj", bilevel({ bits: 4, group: 32, scaleGroup: 128 })), rule("**", bilevel({ bits: 2, group: 16, scaleGroup: 16 }))]
+ */
+export const rule = <C extends object>(match: string, value: QuantizerChoice<C>, scope: RuleScope = {}): RuleInput => ({
+  match,
+  ...scope,
+  ...choice(value)
+})
 
 export interface DecodeRulesOptions {
   /** "reference" fills every option that a rule leaves open with the reference's quirk. Default "careful". */
@@ -29,8 +127,8 @@ export const decodeRules = (
   { compat = "careful", known = quantizers }: DecodeRulesOptions = {}
 ): readonly Rule[] =>
   specs.map(({ use, with: options = {}, ...where }) => {
-    const choice = { use, with: options }
-    return { ...where, choice: decodeChoice(compat === "reference" ? withReferenceQuirks(choice) : choice, known) }
+    const spec = { use, with: options }
+    return { ...where, choice: decodeChoice(compat === "reference" ? withReferenceQuirks(spec) : spec, known) }
   })
 
 /**
@@ -38,9 +136,9 @@ export const decodeRules = (
  * decoder Linears (gate, up) as `rest` says, which also gives the second-level group of both.
  */
 export const mixQuant = (rest: { readonly bits: 2 | 3; readonly group: number; readonly scaleGroup: number }) => {
-  const wide = { bits: 4, group: 32, scaleGroup: rest.scaleGroup }
+  const wide = { bits: 4, group: 32, scaleGroup: rest.scaleGroup } as const
   return [
     { match: "/\\.(q_proj|k_proj|v_proj|o_proj|down_proj)$/", tower: "language", use: "bilevel", with: wide },
     { match: "**", tower: "language", use: "bilevel", with: { ...rest } }
-  ] as const satisfies readonly RuleSpec[]
+  ] as const satisfies readonly RuleInput[]
 }

@@ -2,7 +2,7 @@
 import { brecqDefaults } from "@speedq/adaround"
 import { withDefault } from "@speedq/formats"
 import { Compat, Count, CountOrNone, Positive, Rate, Share } from "@speedq/pipeline"
-import { RuleSpec } from "@speedq/quantizers"
+import { RuleList } from "@speedq/quantizers"
 import * as Schema from "effect/Schema"
 
 export const AdaRoundVitConfig = Schema.Struct({
@@ -13,7 +13,7 @@ export const AdaRoundVitConfig = Schema.Struct({
   count: withDefault(Count, 1024),
   maxTiles: withDefault(Count, 1),
   /** Quantizers of the tower's Linears; grids only (bilevel, uniform). */
-  quantizers: Schema.NonEmptyArray(RuleSpec),
+  quantizers: RuleList,
   /** Iterations a block; 0 rounds to nearest. */
   iterations: withDefault(CountOrNone, brecqDefaults.iterations),
   batch: withDefault(Count, brecqDefaults.batch),

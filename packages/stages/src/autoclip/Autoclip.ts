@@ -10,7 +10,7 @@ import {
   calibrationDefaults,
   clippingDefaults,
   type PackedWeights,
-  RuleSpec,
+  RuleList,
   referenceClipping
 } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
@@ -55,7 +55,7 @@ export const AutoclipConfig = Schema.Struct({
   /** "bf16" rounds as the reference's search does; left open, `compat` decides. */
   arithmetic: Schema.optionalKey(Schema.Literals(["f32", "bf16"])),
   /** Quantizers of stage 3: bits and groups are theirs. */
-  quantizers: Schema.NonEmptyArray(RuleSpec),
+  quantizers: RuleList,
   embeddings: EmbeddingConfig
 })
 type Config = typeof AutoclipConfig.Type

@@ -14,7 +14,7 @@ import {
 import { deployModel, type LanguageModel, modelSize, Rest, releaseParameters, unpackAll } from "@speedq/exports"
 import { withDefault } from "@speedq/formats"
 import { Codec, Count, CountOrNone, Forecast, Stage, whileDoing, whileStoring } from "@speedq/pipeline"
-import { type PackedWeights, RuleSpec } from "@speedq/quantizers"
+import { OptionalRules, type PackedWeights } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import { parameterCount, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -50,7 +50,7 @@ export const EvaluateConfig = Schema.Struct({
   /** Rows of each benchmark, spread evenly over it, whose expected answers the divergence is measured on. */
   divergence: withDefault(CountOrNone, 0),
   /** Quantizers, to nearest, for what no stage has quantized yet; none leaves it in full precision. */
-  nearest: withDefault(Schema.Array(RuleSpec), []),
+  nearest: withDefault(OptionalRules, []),
   /** Clamps what `nearest` rounds to the ranges that the clipping search found; its quantizers must have the same groups. */
   clipped: withDefault(Schema.Boolean, false),
   rest: Rest,

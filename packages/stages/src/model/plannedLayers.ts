@@ -8,6 +8,7 @@ import {
   type Plan,
   planLayers,
   type QuantizerChoice,
+  QuantizerSpec,
   type Rule,
   type RuleSpec,
   withReferenceQuirks
@@ -73,10 +74,7 @@ export const planTowers = Effect.fnUntraced(function* (
 })
 
 /** Quantizer of embedding and head, frozen from stage 2 on (internvl3.md 6.7); null leaves both as they are. */
-export const EmbeddingConfig = withDefault(
-  Schema.NullOr(Schema.Struct({ use: Schema.NonEmptyString, with: Schema.optionalKey(Schema.JsonObject) })),
-  { use: "embedding-sym4" }
-)
+export const EmbeddingConfig = withDefault(Schema.NullOr(QuantizerSpec), { use: "embedding-sym4" })
 
 /** Plans embedding and head. Fails with RulesInvalid. */
 export const planEmbeddings = Effect.fnUntraced(function* (

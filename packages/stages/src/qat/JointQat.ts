@@ -5,7 +5,7 @@
 import { packNearest, releasePacked, releaseParameters } from "@speedq/exports"
 import { withDefault } from "@speedq/formats"
 import { memoryBudget, Stage } from "@speedq/pipeline"
-import { type PackedWeight, type PackedWeights, type QuantizerChoice, RuleSpec } from "@speedq/quantizers"
+import { type PackedWeight, type PackedWeights, type QuantizerChoice, RuleList } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import { weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -35,7 +35,7 @@ export const JointQatConfig = Schema.Struct({
   data: DataConfig,
   ...OptimizationConfig.fields,
   /** Quantizers of the tower's and the decoder's Linears. */
-  quantizers: Schema.NonEmptyArray(RuleSpec),
+  quantizers: RuleList,
   embeddings: EmbeddingConfig,
   loss: withDefault(LossConfig, {})
 })

@@ -5,7 +5,7 @@
 import { packedWeights, releaseParameters } from "@speedq/exports"
 import { withDefault } from "@speedq/formats"
 import { memoryBudget, Stage } from "@speedq/pipeline"
-import { type PackedWeights, RuleSpec } from "@speedq/quantizers"
+import { type PackedWeights, RuleList } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import { weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -33,7 +33,7 @@ export const QatConfig = Schema.Struct({
   data: DataConfig,
   ...OptimizationConfig.fields,
   /** Quantizers of the decoder's Linears. */
-  quantizers: Schema.NonEmptyArray(RuleSpec),
+  quantizers: RuleList,
   embeddings: EmbeddingConfig,
   loss: withDefault(LossConfig, {})
 })

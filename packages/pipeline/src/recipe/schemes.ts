@@ -1,0 +1,84 @@
+/**
+ * Schemes: lists that a recipe in JSON names once and stages use by name. Options that take them carry the annotation
+ * `schemes: true`; what is in the lists is the stages' business.
+ *
+ *   "schemes": { "w2g16": [{ "match": "**", "use": "bilevel", "with": { "bits": 2, "group": 16, "scaleGroup": 16 } }] }
+ *   "quantizers": "w2g16"
+ *   "quantizers": ["w2g16", ...]                              joined with other entries
+ *   "quantizers": [{ "scheme": "w2g16", "tower": "vision" }]  each entry with these fields besides its own
+ */
+import type { Json, JsonObject } from "effect/Schema"
+import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+import type { RecipeProblem } from "../Errors.ts"
+import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
+import { formatPath } from "../json/schemaProblems.ts"
+import { nearest } from "../text/nearest.ts"
+
+export const Schemes = Schema.Record(Schema.String, Schema.Array(Schema.Json)).annotate({
+  description: "Lists of rules by name, for the options of stages that take rules."
+})
+export type Schemes = typeof Schemes.Type
+
+type Expanded = { readonly entries: ReadonlyArray<Json> } | { readonly issue: string }
+
+const unknown = (name: string, schemes: Schemes): Expanded => {
+  const names = Object.keys(schemes)
+  const near = nearest(name, names)
+  const advice =
+    near.length > 0 ? `did you mean ${near.join(", ")}?` : `there are ${names.length === 0 ? "none" : names.join(", ")}`
+  return { issue: `there is no scheme "${name}"; ${advice}` }
+}
+
+/** The entries of a scheme, those of the schemes that it names among them. `within` are the names that led here. */
+const named = (name: string, schemes: Schemes, within: ReadonlyArray<string>): Expanded => {
+  if (within.includes(name)) return { issue: `scheme "${name}" names itself: ${[...within, name].join(" -> ")}` }
+  const list = schemes[name]
+  return list === undefined ? unknown(name, schemes) : expandList(list, schemes, [...within, name])
+}
+
+const expandEntry = (entry: Json, schemes: Schemes, within: ReadonlyArray<string>): Expanded => {
+  if (typeof entry === "string") return named(entry, schemes, within)
+  if (!isJsonObject(entry) || typeof entry.scheme !== "string") return { entries: [entry] }
+  const { scheme, ...besides } = entry
+  const expanded = named(scheme, schemes, within)
+  if ("issue" in expanded) return expanded
+  return { entries: expanded.entries.map((each) => (isJsonObject(each) ? { ...each, ...besides } : each)) }
+}
+
+const expandList = (list: ReadonlyArray<Json>, schemes: Schemes, within: ReadonlyArray<string>): Expanded => {
+  const parts = list.map((entry) => expandEntry(entry, schemes, within))
+  return (
+    parts.find((part) => "issue" in part) ?? {
+      entries: parts.flatMap((part) => ("entries" in part ? part.entries : []))
+    }
+  )
+}
+
+/** Names of the options that take schemes. */
+const acceptingOptions = (ast: SchemaAST.AST): ReadonlyArray<string> => {
+  if (SchemaAST.isUnion(ast)) return ast.types.flatMap(acceptingOptions)
+  if (!SchemaAST.isObjects(ast)) return []
+  return ast.propertySignatures.flatMap(({ name, type }) =>
+    typeof name === "string" && type.annotations?.schemes === true ? [name] : []
+  )
+}
+
+/** The options of a stage with the lists that it names put in their place, and what is wrong with the names. */
+export const expandSchemes = (
+  configAst: SchemaAST.AST,
+  config: JsonObject,
+  schemes: Schemes
+): { readonly config: JsonObject; readonly problems: ReadonlyArray<RecipeProblem> } => {
+  const problems: Array<RecipeProblem> = []
+  const result: { [name: string]: Json } = { ...config }
+  for (const option of acceptingOptions(configAst)) {
+    const value = config[option]
+    const list = typeof value === "string" ? [value] : value
+    if (!isJsonArray(list)) continue
+    const expanded = expandList(list, schemes, [])
+    if ("issue" in expanded) problems.push({ path: formatPath([option]), issue: expanded.issue })
+    else result[option] = expanded.entries
+  }
+  return { config: result, problems }
+}

@@ -1,0 +1,54 @@
+/** Schemes of a recipe: lists named once, used by name, joined, narrowed. */
+import * as Schema from "effect/Schema"
+import { assert, describe, it } from "vitest"
+import { expandSchemes, type Schemes } from "../src/recipe/schemes.ts"
+
+const Config = Schema.Struct({
+  title: Schema.String,
+  rules: Schema.Array(Schema.Json).annotate({ schemes: true })
+})
+const schemes: Schemes = {
+  two: [{ match: "**", bits: 2 }],
+  mixed: [{ match: "a", bits: 4 }, "two"],
+  round: ["about"],
+  about: [{ scheme: "round" }]
+}
+const expand = (rules: Schema.Json) => expandSchemes(Config.ast, { title: "two", rules }, schemes)
+
+describe("a scheme", () => {
+  it("stands for its list, alone or among other entries", () => {
+    assert.deepStrictEqual(expand("two").config, { title: "two", rules: [{ match: "**", bits: 2 }] })
+    assert.deepStrictEqual(expand(["two", { match: "b" }]).config.rules, [{ match: "**", bits: 2 }, { match: "b" }])
+  })
+
+  it("may name others", () => {
+    assert.deepStrictEqual(expand("mixed").config.rules, [
+      { match: "a", bits: 4 },
+      { match: "**", bits: 2 }
+    ])
+  })
+
+  it("is narrowed by the fields beside its name", () => {
+    assert.deepStrictEqual(expand([{ scheme: "mixed", tower: "vision" }]).config.rules, [
+      { match: "a", bits: 4, tower: "vision" },
+      { match: "**", bits: 2, tower: "vision" }
+    ])
+  })
+
+  it("that is not there is told, with those like it", () => {
+    assert.deepStrictEqual(expand(["mixd"]).problems, [
+      { path: "rules", issue: 'there is no scheme "mixd"; did you mean mixed?' }
+    ])
+  })
+
+  it("that names itself is told with the way round", () => {
+    assert.deepStrictEqual(expand("round").problems, [
+      { path: "rules", issue: 'scheme "round" names itself: round -> about -> round' }
+    ])
+  })
+
+  it("leaves lists without names, and texts elsewhere, as they are", () => {
+    const config = { title: "two", rules: [{ match: "x" }] }
+    assert.deepStrictEqual(expandSchemes(Config.ast, config, schemes), { config, problems: [] })
+  })
+})
