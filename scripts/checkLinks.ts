@@ -84,20 +84,22 @@ const pageProblems = (file: string): readonly Problem[] => {
 /** A citation, and a heading in it, may go on in the next line of a comment. */
 const lineBreak = String.raw`(?:\s*\n\s*(?:\*|\/\/|#)?\s*|\s+)`
 const joined = (text: string): string => text.replace(new RegExp(lineBreak, "g"), " ")
-const citation = new RegExp(String.raw`(?<![\w/])(docs/[\w-]+\.md)(?:#([\w-]+)|,?${lineBreak}"([^"]{1,60})")?`, "g")
+const quoted = `(?:,?${lineBreak}(?:and${lineBreak})?"[^"]{1,60}")`
+const citation = new RegExp(String.raw`(?<![\w/])(docs/[\w-]+\.md)(?:#([\w-]+)|(${quoted}+))?`, "g")
 
 const citationProblems = (file: string): readonly Problem[] => {
   const text = readFileSync(file, "utf8")
   return [...text.matchAll(citation)].flatMap((match) => {
-    const [, page = "", anchor, quoted] = match
-    const heading = quoted && joined(quoted)
-    const problem = (what: string) => [{ file, line: lineOf(text, match.index), what }]
-    if (!existsSync(page)) return problem(`there is no ${page}`)
-    if (anchor !== undefined && !pageOf(page).anchors.has(anchor))
-      return problem(`${page} has no heading for #${anchor}`)
-    if (heading !== undefined && !pageOf(page).headings.has(heading))
-      return problem(`${page} has no heading "${heading}"`)
-    return []
+    const [, page = "", anchor, cited = ""] = match
+    const line = lineOf(text, match.index)
+    if (!existsSync(page)) return [{ file, line, what: `there is no ${page}` }]
+    const { anchors, headings } = pageOf(page)
+    if (anchor !== undefined && !anchors.has(anchor))
+      return [{ file, line, what: `${page} has no heading for #${anchor}` }]
+    const named = [...joined(cited).matchAll(/"([^"]+)"/g)].map((name) => name[1]!)
+    return named
+      .filter((heading) => !headings.has(heading))
+      .map((heading) => ({ file, line, what: `${page} has no heading "${heading}"` }))
   })
 }
 
