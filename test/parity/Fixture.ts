@@ -8,12 +8,22 @@ export interface Fixture {
   readonly path: string
   readonly names: readonly string[]
   readonly meta: Readonly<Record<string, string>>
+  /** A number of the metadata; `otherwise` where the fixture does not say. Raises an Error when there is neither. */
+  readonly number: (key: string, otherwise?: number) => number
   readonly shape: (name: string) => Shape
   /** Numbers of a tensor; 64-bit integers become doubles. */
   readonly numbers: (name: string) => Float32Array | Float64Array | Uint8Array
   readonly integers: (name: string) => Int32Array
   /** A tensor of the fixture on a backend: floats as f32, integers as i32. */
   readonly load: (backend: Backend, name: string) => Tensor
+}
+
+const metadataNumber = (path: string, meta: Fixture["meta"], key: string, otherwise?: number): number => {
+  const value = meta[key] === undefined ? otherwise : Number(meta[key])
+  if (value === undefined || Number.isNaN(value)) {
+    throw new Error(`${path}: metadata "${key}" is ${meta[key] ?? "missing"}, not a number`)
+  }
+  return value
 }
 
 export const readFixture = (path: string): Fixture => {
@@ -38,6 +48,7 @@ export const readFixture = (path: string): Fixture => {
       path,
       names: [...tensors.keys()],
       meta: store.metadata,
+      number: (key, otherwise) => metadataNumber(path, store.metadata, key, otherwise),
       shape,
       numbers,
       integers,

@@ -47,7 +47,10 @@ export const compare = (
 export const compareExactly = (what: string, actual: ArrayLike<number>, expected: ArrayLike<number>): Comparison =>
   compare(what, actual, expected, { relative: 0, absolute: Number.MIN_VALUE })
 
-/** At least `share` of the numbers within the tolerance. */
+/** How many of `size` may be off where a share of them must be near: one always, as fewer than 100 have no 1 %. */
+export const strays = (size: number, share: number): number => Math.max(size > 1 ? 1 : 0, (1 - share) * size)
+
+/** At least `share` of the numbers, or all but one, within the tolerance. */
 export const compareShare = (
   what: string,
   actual: ArrayLike<number>,
@@ -62,12 +65,12 @@ export const compareShare = (
     difference = Math.max(difference, distance)
     if (distance <= tolerance.absolute + tolerance.relative * Math.abs(expected[i]!)) near++
   }
-  const missed = 1 - near / expected.length
-  const ok = actual.length === expected.length && missed <= 1 - share
+  const missed = expected.length - near
+  const allowed = strays(expected.length, share)
   return {
-    what: `${what} (${(100 * (1 - missed)).toFixed(2)} % near)`,
-    error: missed / (1 - share || 1),
+    what: `${what} (${((100 * near) / expected.length).toFixed(2)} % near)`,
+    error: missed / (allowed || 1),
     difference,
-    ok
+    ok: actual.length === expected.length && missed <= allowed
   }
 }

@@ -19,11 +19,10 @@ const near = { relative: 1e-5, absolute: 1e-6 }
 export const bilevelCheck: Check = {
   matches: /quantizers\/bilevel-/,
   run: async (fixture, backend) => {
-    const { bits, group, scale_group } = fixture.meta
     const attributes: BilevelAttributes = {
-      bits: Number(bits),
-      group: Number(group),
-      scaleGroup: Number(scale_group),
+      bits: fixture.number("bits"),
+      group: fixture.number("group"),
+      scaleGroup: fixture.number("scale_group"),
       secondLevel: "f32",
       commonScale: "reference",
       arithmetic: "f32"

@@ -25,7 +25,7 @@ const trained = async (fixture: Fixture, backend: Backend, choice: QuantizerChoi
   ]
 }
 
-const groupOf = (fixture: Fixture): number => Number(fixture.meta["group"])
+const groupOf = (fixture: Fixture): number => fixture.number("group")
 
 export const flatCheck: Check = {
   matches: /quantizers\/int[23]-asym-/,
@@ -42,7 +42,7 @@ export const uniformCheck: Check = {
   matches: /quantizers\/uniform-asym-/,
   run: async (fixture, backend) => {
     const { y, scale, zero } = uniformParameters(fixture.load(backend, "weight"), {
-      bits: Number(fixture.meta["bits"]),
+      bits: fixture.number("bits"),
       group: groupOf(fixture),
       symmetric: false,
       rounding: "nearestThenZero",

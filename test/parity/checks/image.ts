@@ -22,7 +22,7 @@ export const tilingCheck: Check = {
   run: async (fixture) => {
     const expected = fixture.integers("rows")
     const columns = fixture.shape("rows")[1]!
-    const tileSize = Number(fixture.meta["image_size"])
+    const tileSize = fixture.number("image_size")
     const actual = Array.from({ length: expected.length / columns }, (_, row) => {
       const [width = 0, height = 0, maxTiles = 0] = expected.subarray(row * columns)
       const options = tilingOf(tileSize, maxTiles)
@@ -38,7 +38,7 @@ export const preprocessCheck: Check = {
   run: async (fixture) => {
     const [height = 0, width = 0] = fixture.shape("image")
     const image = { width, height, data: fixture.numbers("image") as Uint8Array }
-    const options = tilingOf(Number(fixture.meta["image_size"]), Number(fixture.meta["max_tiles"]))
+    const options = tilingOf(fixture.number("image_size"), fixture.number("max_tiles"))
     const tiles = tileImage(image, options)
     const near = { relative: 1e-5, absolute: 1e-6 }
     const pixels = normalizeTiles(tiles, imagenetStatistics)

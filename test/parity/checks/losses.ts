@@ -31,8 +31,8 @@ export const lossesCheck: Check = {
       })({ student: fixture.load(backend, "student_logits") })
       return { value: [await value.item()], gradient: await gradients.student.read() }
     }
-    const kd = await evaluate(cakld({ confidence: Number(fixture.meta["beta"]), mask: "unshifted" }))
-    const ce = await evaluate(crossEntropy({ labelSmoothing: Number(fixture.meta["smoothing"]) }))
+    const kd = await evaluate(cakld({ confidence: fixture.number("beta"), mask: "unshifted" }))
+    const ce = await evaluate(crossEntropy({ labelSmoothing: fixture.number("smoothing") }))
     const everyRow = Array.from({ length: batch * length }, (_, row) => row)
     const confidence = await teacherConfidence(teacher, everyRow, 5).item()
     return [

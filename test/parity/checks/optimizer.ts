@@ -6,7 +6,7 @@ import { compare } from "../compare.ts"
 export const optimizerCheck: Check = {
   matches: /train\/adamw-/,
   run: async (fixture, backend) => {
-    const number = (name: string) => Number(fixture.meta[name])
+    const { number } = fixture
     const [steps = 0, size = 0] = fixture.shape("grads")
     const parameters = { p: fixture.load(backend, "initial") }
     const optimizer = adamW({

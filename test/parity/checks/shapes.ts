@@ -3,23 +3,27 @@ import { dirname, join } from "node:path"
 import { pixelShuffle } from "@speedq/tensors"
 import { resizePositions } from "@speedq/vlm-model"
 import type { Check } from "../Check.ts"
-import { compare, compareExactly } from "../compare.ts"
-import { readFixture } from "../Fixture.ts"
+import { type Comparison, compare, compareExactly } from "../compare.ts"
+import { type Fixture, readFixture } from "../Fixture.ts"
 
 export const shapesCheck: Check = {
   matches: /internvl3\/pixel-shuffle-and-position-resize/,
   run: async (fixture, backend) => {
     const shuffled = pixelShuffle(fixture.load(backend, "input"))
-    const checkpoint = readFixture(join(dirname(fixture.path), "checkpoint", "model.safetensors"))
-    const table = checkpoint.numbers("vision_model.embeddings.position_embedding") as Float32Array
-    const columns = fixture.shape("position_5x7")[2]!
-    const resized = resizePositions(table, columns, [4, 4], [5, 7])
     return [
       compareExactly("shuffled", await shuffled.read(), fixture.numbers("shuffled")),
-      compare("position_5x7", resized.subarray(columns), fixture.numbers("position_5x7"), {
-        relative: 1e-5,
-        absolute: 1e-6
-      })
+      ...fixture.names.filter((name) => name.startsWith("position_")).map((name) => comparePositions(fixture, name))
     ]
   }
+}
+
+/** The checkpoint's grid of positions, which is square, resized to the grid that a name like "position_5x7" states. */
+const comparePositions = (fixture: Fixture, name: string): Comparison => {
+  const checkpoint = readFixture(join(dirname(fixture.path), "checkpoint", "model.safetensors"))
+  const table = "vision_model.embeddings.position_embedding"
+  const [, tokens = 0, columns = 0] = checkpoint.shape(table)
+  const side = Math.sqrt(tokens - 1)
+  const [rows = 0, across = 0] = (name.match(/\d+/g) ?? []).map(Number)
+  const resized = resizePositions(checkpoint.numbers(table) as Float32Array, columns, [side, side], [rows, across])
+  return compare(name, resized.subarray(columns), fixture.numbers(name), { relative: 1e-5, absolute: 1e-6 })
 }

@@ -13,8 +13,7 @@ import {
   tensor,
   valueAndGrad
 } from "@speedq/tensors"
-import type { ModelConfig } from "@speedq/vlm-model"
-import { mapWeights, projector, visionFeatures, type Weights, weightsFrom } from "@speedq/vlm-model"
+import { type ModelConfig, mapWeights, visionFeatures, type Weights, weightsFrom } from "@speedq/vlm-model"
 import type { Check } from "../Check.ts"
 import { type Comparison, compare, compareShare } from "../compare.ts"
 import { type Fixture, readFixture } from "../Fixture.ts"
@@ -23,22 +22,25 @@ import { flaggedPixels, hiddenStates, loadTinyCheckpoint } from "./forward.ts"
 const head = "language_model.lm_head.weight"
 const embedding = "language_model.model.embed_tokens.weight"
 const wideAttention = /(q_proj|k_proj|v_proj|o_proj|down_proj)\.weight$/
+/** The reference widens its "mixed" matrices to this. */
+const mixQuant = { bits: 4, group: 32 }
 const decoderLinear = /language_model\.model\.layers\.\d+\..*_proj\.weight$/
 
 /** Quantizer of each decoder Linear under the trace's settings; undefined for everything else. */
 const quantizerOf = (fixture: Fixture): ((name: string) => QuantizerChoice | undefined) => {
   if (fixture.meta["stage"] === "2") return () => undefined
-  const scaleGroup = Number(fixture.meta["scale_group"])
+  const scaleGroup = fixture.number("scale_group")
   const reference = { scaleGroup, secondLevel: "f32", commonScale: "reference" } as const
-  const bits = Number(fixture.meta["bits"]) as 2 | 4
-  const narrow = bilevel({ bits, group: Number(fixture.meta["group"]), ...reference })
-  const wide = bilevel({ bits: 4, group: 32, ...reference })
+  const grid = (bits: number, group: number) => bilevel({ bits: bits as 2 | 3 | 4, group, ...reference })
+  const narrow = grid(fixture.number("bits"), fixture.number("group"))
+  const wide = grid(fixture.number("wide_bits", mixQuant.bits), fixture.number("wide_group", mixQuant.group))
   const mixed = fixture.name.includes("-mixed-")
   return (name) => (decoderLinear.test(name) ? (mixed && wideAttention.test(name) ? wide : narrow) : undefined)
 }
 
+/** The fixtures beside this one that its metadata names: "forward-a, forward-b, in turn". */
 const batchesOf = (fixture: Fixture): readonly Fixture[] =>
-  ["forward-single-tile", "forward-padded-batch", "forward-text-only-row"].map((name) =>
+  (fixture.meta["batches"]?.match(/forward-[\w-]+/g) ?? []).map((name) =>
     readFixture(join(dirname(fixture.path), `${name}.safetensors`))
   )
 
@@ -46,8 +48,8 @@ const lossesOf = (fixture: Fixture): readonly RowLoss[] => {
   if (fixture.meta["stage"] === "2") return [crossEntropy()]
   const mask = fixture.meta["kl_mask"] === "unshifted" ? "unshifted" : "shifted"
   return [
-    cakld({ confidence: Number(fixture.meta["beta"]), mask }),
-    crossEntropy({ labelSmoothing: Number(fixture.meta["label_smoothing"]) })
+    cakld({ confidence: fixture.number("beta"), mask }),
+    crossEntropy({ labelSmoothing: fixture.number("label_smoothing") })
   ]
 }
 
@@ -56,8 +58,8 @@ interface Evaluation {
   readonly config: ModelConfig
   readonly trace: Fixture
   readonly batch: Fixture
-  /** Features of the batch's tiles before the projector. */
-  readonly features: Tensor
+  /** Features of the batch's tiles before the projector; undefined where it shows none. */
+  readonly features: Tensor | undefined
   readonly frozen: Parameters
   readonly teacher: Weights
 }
@@ -70,7 +72,7 @@ const lossOf = ({ backend, config, trace, batch, features, frozen, teacher }: Ev
   const labels = { values: batch.integers("labels"), batch: rows, length }
   const teacherHead = losses.some(({ needsTeacher }) => needsTeacher)
     ? {
-        hidden: noGrad(() => hiddenStates(backend, batch, config, teacher, projector(teacher, features))),
+        hidden: noGrad(() => hiddenStates(backend, batch, config, teacher, features)),
         weight: teacher.get(head)
       }
     : undefined
@@ -79,7 +81,7 @@ const lossOf = ({ backend, config, trace, batch, features, frozen, teacher }: Ev
       const choice = quantizer(name)
       return choice ? choice.quantizer.fakeQuantize(choice.config, tensor) : tensor
     })
-    const hidden = hiddenStates(backend, batch, config, weights, projector(weights, features))
+    const hidden = hiddenStates(backend, batch, config, weights, features)
     const student = { hidden, weight: weights.get(head) }
     const { loss, parts } = vocabularyLoss({ losses, labels, student, teacher: teacherHead, chunkRows: 7 })
     return { loss, auxiliary: parts }
@@ -91,7 +93,7 @@ export const traceCheck: Check = {
   run: async (fixture, backend) => {
     const { config, parameters } = loadTinyCheckpoint(backend, fixture)
     const teacher = weightsFrom(parameters)
-    const { quantizer, config: grid } = embeddingSym4({ scale: "f32" })
+    const { quantizer, config: grid } = embeddingSym4({ group: fixture.number("embedding_group", 32), scale: "f32" })
     const quantized = {
       [head]: quantizer.fakeQuantize(grid, parameters[head]!),
       [embedding]: quantizer.fakeQuantize(grid, parameters[embedding]!)
@@ -108,14 +110,14 @@ export const traceCheck: Check = {
       )
     )
     const frozen: Parameters = { ...parameters, ...quantized }
-    const optimizer = adamW({ weightDecay: Number(fixture.meta["weight_decay"]) })
+    const optimizer = adamW({ weightDecay: fixture.number("weight_decay") })
     let state = optimizer.init(trained)
-    const batches = batchesOf(fixture).map((batch) => ({
-      batch,
-      features: noGrad(() => visionFeatures(teacher, config, flaggedPixels(backend, batch)))
-    }))
+    const batches = batchesOf(fixture).map((batch) => {
+      const pixels = flaggedPixels(backend, batch)
+      return { batch, features: pixels && noGrad(() => visionFeatures(teacher, config, pixels)) }
+    })
 
-    const steps = Number(fixture.meta["steps"])
+    const steps = fixture.number("steps")
     const log: number[][] = []
     for (let step = 0; step < steps; step++) {
       const { batch, features } = batches[step % batches.length]!
@@ -123,8 +125,8 @@ export const traceCheck: Check = {
         const { value, gradients, auxiliary } = valueAndGrad(
           lossOf({ backend, config, trace: fixture, batch, features, frozen, teacher })
         )(trained)
-        const { norm, factor } = clipByGlobalNorm(gradients, Number(fixture.meta["max_grad_norm"]))
-        const learningRate = Number(fixture.meta["lr"])
+        const { norm, factor } = clipByGlobalNorm(gradients, fixture.number("max_grad_norm"))
+        const learningRate = fixture.number("lr")
         return {
           value,
           norm,
@@ -144,10 +146,11 @@ const finalPrefix = "final."
 
 /**
  * Trained parameters after the last step: 99 % of each tensor's entries within a tenth of the learning rate. Adam's steps
- * have the learning rate's size however small the gradient, so an entry whose gradient is rounding noise may go elsewhere.
+ * have the learning rate's size however small the gradient, so an entry whose gradient is rounding noise may go elsewhere;
+ * that of a key's bias is little else.
  */
 const compareFinal = async (fixture: Fixture, trained: Parameters): Promise<readonly Comparison[]> => {
-  const tolerance = { relative: 0, absolute: Number(fixture.meta["lr"]) / 10 }
+  const tolerance = { relative: 0, absolute: fixture.number("lr") / 10 }
   const comparisons: Comparison[] = []
   for (const name of fixture.names.filter((name) => name.startsWith(finalPrefix))) {
     const parameter = trained[name.slice(finalPrefix.length)]
