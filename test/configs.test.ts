@@ -72,7 +72,7 @@ describe("data/training_datasets.json", () => {
     const lengths = datasets.map(({ name }) => entries[name]!.length)
     const drawn = (percent: number) => lengths.reduce((sum, length) => sum + Math.floor((length * percent) / 100), 0)
     assert.strictEqual(datasets.length, 50)
-    // internvl3.md 5: one and ten percent of 6,816,594 records.
+    // docs/method.md, "Data sets": one and ten percent of 6,816,594 records.
     assert.deepStrictEqual([drawn(100), drawn(1), drawn(10)], [6_816_594, 68_142, 681_637])
     for (const recipe of recipes) assert.include(readFileSync(`configs/${recipe}`, "utf8"), `"meta": "${file}"`)
   })

@@ -1,4 +1,7 @@
-/** Parameters and bytes of InternVL3-1B and 2B under the recipes' rules: the tables of internvl3.md 2.3 and 2.4, to the decimal. */
+/**
+ * Parameters and bytes of InternVL3-1B and 2B under the recipes' rules: the tables of docs/method.md,
+ * "Parameters and bytes", to the decimal.
+ */
 import { readFileSync } from "node:fs"
 import {
   bilevel,

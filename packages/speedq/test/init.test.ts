@@ -92,7 +92,7 @@ describe("InternVL3-1B", () => {
     const { llm_config } = readModelConfig(directory())
     const tokenizer = await Effect.runPromise(makeTokenizer(byteTokenizer(llm_config.vocab_size), "test"))
     assert.strictEqual(tokenizer.vocabSize, 151674)
-    // internvl3.md: <|endoftext|>, <|im_start|>, <|im_end|>, <img>, </img>, <IMG_CONTEXT>
+    // docs/method.md, "Tokenizer": <|endoftext|>, <|im_start|>, <|im_end|>, <img>, </img>, <IMG_CONTEXT>
     const texts = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>"]
     assert.deepStrictEqual(
       texts.map((text) => tokenizer.tokenId(text)),

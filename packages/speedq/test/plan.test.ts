@@ -35,7 +35,7 @@ describe("speedq plan", () => {
     assert.isTrue(planned.fits, JSON.stringify(planned.problems))
   })
 
-  it("gives InternVL3-1B the sizes of internvl3.md 2.4, from the config alone", async () => {
+  it("gives InternVL3-1B the sizes of docs/method.md#parameters-and-bytes, from the config alone", async () => {
     const directory = temporaryDirectory()
     const model = join(directory, "model")
     mkdirSync(model)

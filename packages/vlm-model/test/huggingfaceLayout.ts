@@ -1,4 +1,7 @@
-/** A checkpoint renamed as transformers does it (internvl3.md 2.2), written down on its own: substitutions in their order. */
+/**
+ * A checkpoint renamed as transformers does it (docs/method.md, "The transformers layout"), written down on its own:
+ * substitutions in their order.
+ */
 import type { StoredTensor } from "./tinyModel.ts"
 
 const vision: readonly (readonly [RegExp, string])[] = [

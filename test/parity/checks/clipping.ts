@@ -1,4 +1,4 @@
-/** The asymmetric clipping search (fixtures/quantizers/autoclip-*; internvl3.md 6.8). */
+/** The asymmetric clipping search (fixtures/quantizers/autoclip-*; docs/method.md, "Clipping search"). */
 import { applyClipping, type ClippingOptions, inputMoments, searchClipping } from "@speedq/quantizers"
 import type { Check } from "../Check.ts"
 import { type Comparison, compare, strays } from "../compare.ts"

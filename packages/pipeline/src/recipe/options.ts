@@ -13,5 +13,7 @@ export const Rate = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
 /** A part of a whole. */
 export const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
 
-/** What becomes of options that a recipe leaves open: the careful choice, or what the reference does (internvl3.md 6.13). */
+/**
+ * What becomes of options that a recipe leaves open: the careful choice, or what the reference does (docs/quirks.md).
+ */
 export const Compat = withDefault(Schema.Literals(["careful", "reference"]), "careful")

@@ -11,8 +11,8 @@ export interface MatrixRows {
 }
 
 /**
- * Tensors by checkpoint name (internvl3.md 2.1). `get` may compute what it returns, for example fake-quantize or unpack a
- * layer; then the tensor belongs to the scope of the caller.
+ * Tensors by checkpoint name (docs/method.md, "Tensor names"). `get` may compute what it returns, for example
+ * fake-quantize or unpack a layer; then the tensor belongs to the scope of the caller.
  */
 export interface Weights {
   readonly get: (name: string) => Tensor

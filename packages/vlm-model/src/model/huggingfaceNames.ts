@@ -1,4 +1,7 @@
-/** Names of the transformers-native ("-hf") layout and the original ones they stand for (internvl3.md 2.2). */
+/**
+ * Names of the transformers-native ("-hf") layout and the original ones they stand for (docs/method.md,
+ * "The transformers layout").
+ */
 
 /** Where the bytes of an original tensor come from: rows of stored tensors, one after the other. */
 export type Pieces = readonly string[]

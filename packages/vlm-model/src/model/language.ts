@@ -1,4 +1,7 @@
-/** The Qwen2 decoder: embeddings to final hidden states, and logits for the rows that are asked for (internvl3.md 3.3). */
+/**
+ * The Qwen2 decoder: embeddings to final hidden states, and logits for the rows that are asked for (docs/method.md,
+ * "Decoder").
+ */
 import { add, attention, gatherRows, reshape, rmsNorm, rotary, scope, siluTimes, type Tensor } from "@speedq/tensors"
 import type { KeyValueCache } from "./KeyValueCache.ts"
 import { headWidth, type LanguageConfig } from "./ModelConfig.ts"

@@ -1,4 +1,7 @@
-/** Every tensor that a model of a given config has: names and shapes of the hub's original layout (internvl3.md 2.1). */
+/**
+ * Every tensor that a model of a given config has: names and shapes of the hub's original layout (docs/method.md,
+ * "Tensor names").
+ */
 import { type Shape, sizeOf } from "@speedq/tensors"
 import { decoderLayerName } from "./language.ts"
 import { headWidth, type LanguageConfig, type ModelConfig, patchGrid, type VisionConfig } from "./ModelConfig.ts"

@@ -1,4 +1,7 @@
-/** Text and pictures in one sequence: visual tokens take the places of the image tokens (internvl3.md 3.3). */
+/**
+ * Text and pictures in one sequence: visual tokens take the places of the image tokens (docs/method.md,
+ * "Visual tokens").
+ */
 import { replaceRows, reshape, type Tensor, tensor } from "@speedq/tensors"
 import { embedTokens } from "./language.ts"
 import { ImageTokenMismatch } from "./ModelErrors.ts"

@@ -1,4 +1,4 @@
-/** InternViT and the pixel shuffle: tiles to patch features (internvl3.md 3.1, 3.2). */
+/** InternViT and the pixel shuffle: tiles to patch features (docs/method.md, "Vision tower" and "Pixel shuffle"). */
 import {
   addBroadcast,
   attention,
