@@ -1,5 +1,98 @@
-/** The `speedq` command as a value, for programs that embed it. */
+/**
+ * speedq: SPEED-Q (arXiv:2511.08914) in code. Recipes of typed stages, run in a directory, interrupted and continued; quantizers,
+ * losses, export formats and benchmarks of your own beside ours.
+ *
+ * @example
+ * import { AdaRoundVit, bilevel, Export, Qat, Recipe, rule, Run, TrainProjector } from "speedq"
+ *
+ * const w2 = [rule("**", bilevel({ bits: 2, group: 16, scaleGroup: 16 }))]
+ * const recipe = Recipe.make({ name: "mine", model: "models/InternVL3-1B" }).pipe(
+ *   Recipe.andThen(AdaRoundVit.stage({ images: "images.txt", quantizers: w2 })),
+ *   Recipe.andThen(TrainProjector.stage({ data: { meta: "datasets.json" } })),
+ *   Recipe.andThen(Qat.stage({ data: { meta: "datasets.json" }, quantizers: w2 })),
+ *   Recipe.andThen(Export.stage({ format: "packed" }))
+ * )
+ * Run.main(Run.start(recipe, { directory: "runs/mine" }))
+ */
 
-export { runCommandLine, speedq } from "./command/speedq.ts"
+// Export formats and benchmarks
+export { type Benchmark, benchmarks } from "@speedq/evaluation"
+export { type Exporter, exporters } from "@speedq/exports"
+// Options of one's own stages, quantizers and formats
+export { option, optionalOption, requiredOption } from "@speedq/formats"
+// Recipes and runs
+export {
+  Artefact,
+  Codec,
+  type Entry,
+  Events,
+  emit,
+  eventKind,
+  Forecast,
+  isEntryOf,
+  NotARunDirectory,
+  PreflightFailed,
+  Recipe,
+  RecipeInvalid,
+  Report,
+  RunEvents,
+  RunLocked,
+  SavedFileDamaged,
+  Sinks,
+  Stage,
+  StageFailed,
+  StorageFailed
+} from "@speedq/pipeline"
+
+// Quantizers and rules
+export {
+  bilevel,
+  choice,
+  configure,
+  embeddingSym4,
+  flatAsymmetric,
+  mixQuant,
+  n2f3,
+  none,
+  type Quantizer,
+  type QuantizerChoice,
+  quantizers,
+  type RuleInput,
+  rule,
+  uniform
+} from "@speedq/quantizers"
+// Stages, and what they hand to each other
+export {
+  AdaRoundVit,
+  Autoclip,
+  ClippingRanges,
+  Compute,
+  ComputeFailed,
+  ComputeUnavailable,
+  computing,
+  DataUnusable,
+  Evaluate,
+  EvaluationFailed,
+  Export,
+  ExportedModel,
+  type ExtensionLists,
+  Extensions,
+  JointQat,
+  ModelUnreadable,
+  NonFiniteGradient,
+  owned,
+  owningState,
+  Qat,
+  QuantizedLanguage,
+  QuantizedVision,
+  RulesInvalid,
+  SampleWorkers,
+  stages,
+  TrainedProjector,
+  TrainProjector
+} from "@speedq/stages"
+export { runCommandLine } from "./command/speedq.ts"
+// Models
 export { NoRun, OutputExists, RecipeMissing, RecipeUnreadable, WrongUsage } from "./Errors.ts"
 export { type RandomModel, writeRandomModel } from "./init/writeRandomModel.ts"
+export * as Run from "./run/Run.ts"

@@ -7,8 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { remark } from "../command/output.ts"
 import { fittingTable } from "../command/textTable.ts"
+import { computeFor } from "../run/Run.ts"
 import type { LoadedAblation } from "./loadWork.ts"
-import { computeFor, type RunOptions } from "./runRecipe.ts"
+import type { RunOptions } from "./runRecipe.ts"
 
 /** What a finished ablation has to show. */
 export interface AblationOutcome {

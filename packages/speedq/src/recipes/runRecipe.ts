@@ -1,11 +1,10 @@
 /** Runs a recipe in a directory with everything that it needs around it. */
-import { Recipe, type Report, RunDirectory, runReport, Sinks, Surroundings, status } from "@speedq/pipeline"
-import { Compute, SampleWorkers } from "@speedq/stages"
+import { type Report, runReport, status } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import { fittingTable } from "../command/textTable.ts"
+import * as Run from "../run/Run.ts"
 import type { loadRecipe } from "./loadRecipe.ts"
 
 export interface RunOptions {
@@ -32,35 +31,14 @@ export interface RunResult {
   readonly tables: ReadonlyArray<typeof Report.Table.Type>
 }
 
-/** The backend, within the recipe's limit of memory. */
-export const computeFor = ({ settings }: Recipe.AnyRecipe, backend: string) => {
-  const limit = settings.memory?.limit
-  return Compute.layer({ backend, memoryLimit: limit === undefined ? undefined : Number(limit) })
-}
-
 /** Runs to the end, or continues what the directory holds. Interrupted, it saves first. */
-export const runRecipe = Effect.fn("runRecipe")(function* (recipe: Loaded, options: RunOptions) {
+export const runRecipe = Effect.fn("runRecipe")(function* (recipe: Loaded, { tensorBoard, ...options }: RunOptions) {
   const path = yield* Path.Path
-  const backend = yield* Effect.gen(function* () {
-    const { backend } = yield* Compute
-    yield* Recipe.run(recipe).pipe(Effect.provideService(Surroundings, { backend: backend.name }))
-    return backend.name
-  }).pipe(
-    Effect.scoped,
-    Effect.provide(options.tensorBoard === undefined ? Layer.empty : Sinks.tensorBoard(options.tensorBoard)),
-    Effect.provide(Sinks.terminal()),
-    Effect.provide(
-      Layer.mergeAll(
-        RunDirectory.layer(options.directory, { fresh: options.fresh }),
-        SampleWorkers.layer(),
-        computeFor(recipe, options.backend)
-      )
-    )
-  )
+  yield* Run.start(recipe, { ...options, ...(tensorBoard === undefined ? {} : { tensorBoard }) })
   const run = Option.getOrUndefined(yield* status(options.directory))
   const result: RunResult = {
     directory: options.directory,
-    backend,
+    backend: run?.record.surroundings["backend"] ?? options.backend,
     report: path.resolve(options.directory, "report.html"),
     stages: run?.stages.map(({ place, steps, keptBytes }) => ({ place, steps, keptBytes })) ?? [],
     tables: yield* tablesOf(options.directory)

@@ -1,0 +1,129 @@
+/**
+ * A run in code: a recipe in a directory, with everything that it needs around it.
+ *
+ * `start` does the run, `events` is the same run seen as a stream of what happens. Both save when their fiber is interrupted, and
+ * both continue what the directory holds.
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import {
+  type Entry,
+  Events,
+  Recipe,
+  RunDirectory,
+  type RunStatus,
+  Sinks,
+  Surroundings,
+  status as statusOf
+} from "@speedq/pipeline"
+import { Compute, type ExtensionLists, Extensions, SampleWorkers } from "@speedq/stages"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
+
+/** Where progress is shown: bars on a terminal and lines elsewhere, lines always, or nowhere. */
+export type Progress = "terminal" | "lines" | "silent"
+
+export interface RunSettings {
+  /** Directory of the run. What it holds of the same recipe is continued; it is made where it does not exist. */
+  readonly directory: string
+  /**
+   * What computes: "auto" (the default: a GPU where one answers through WebGPU, else the processor), "native", "native:none",
+   * "gpujs:webgpu", "reference". What was asked for is what runs, or the run fails.
+   */
+  readonly backend?: string
+  /** Begins anew: what an earlier run left in the directory is removed. */
+  readonly fresh?: boolean
+  /** Default "terminal". `events.jsonl` in the directory is always written. */
+  readonly progress?: Progress
+  /** Directory for TensorBoard's event files. */
+  readonly tensorBoard?: string
+  /** Quantizers, losses, export formats, benchmarks and stages of your own that the recipe names. */
+  readonly extensions?: Partial<ExtensionLists>
+  /** Called for every event, at once; it must be quick. */
+  readonly onEvent?: (entry: Entry) => void
+}
+
+const joined = (known: ExtensionLists, more: Partial<ExtensionLists>): ExtensionLists => ({
+  quantizers: [...known.quantizers, ...(more.quantizers ?? [])],
+  exporters: [...known.exporters, ...(more.exporters ?? [])],
+  benchmarks: [...known.benchmarks, ...(more.benchmarks ?? [])]
+})
+
+const progressSink = (progress: Progress) =>
+  progress === "silent" ? Sinks.silent : progress === "lines" ? Sinks.plainLines() : Sinks.terminal()
+
+const listener = (write: (entry: Entry) => void) =>
+  Layer.effectDiscard(Effect.flatMap(Events, (events) => events.subscribe({ write, flush: Effect.void })))
+
+/** The backend, within the recipe's limit of memory. */
+export const computeFor = ({ settings }: Recipe.AnyRecipe, backend: string) => {
+  const limit = settings.memory?.limit
+  return Compute.layer({ backend, memoryLimit: limit === undefined ? undefined : Number(limit) })
+}
+
+/**
+ * Runs a recipe to its end, or continues it, and gives what its last stage gives. Interrupting the fiber finishes the step, saves,
+ * and ends.
+ *
+ * @example
+ * const { exported } = await Effect.runPromise(Run.start(recipe, { directory: "runs/mine" }))
+ */
+export const start = Effect.fn("Run.start")(function* <A, L, E, R>(
+  recipe: Recipe.Recipe<A, L, E, R>,
+  { directory, backend = "auto", fresh = false, progress = "terminal", ...settings }: RunSettings
+) {
+  const { tensorBoard, extensions = {}, onEvent } = settings
+  const sinks = Layer.mergeAll(
+    progressSink(progress),
+    tensorBoard === undefined ? Layer.empty : Sinks.tensorBoard(tensorBoard),
+    onEvent === undefined ? Layer.empty : listener(onEvent)
+  )
+  const lists = joined(yield* Extensions, extensions)
+  return yield* Effect.gen(function* () {
+    const compute = yield* Compute
+    return yield* Recipe.run(recipe).pipe(Effect.provideService(Surroundings, { backend: compute.backend.name }))
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(sinks),
+    Effect.provide(
+      Layer.mergeAll(RunDirectory.layer(directory, { fresh }), SampleWorkers.layer(), computeFor(recipe, backend))
+    ),
+    Effect.provideService(Extensions, lists),
+    Effect.provide(NodeServices.layer)
+  )
+})
+
+/**
+ * A run as the stream of its events: running the stream runs the recipe, and the stream ends, or fails, as the run does. An
+ * interrupted stream interrupts the run, which saves.
+ *
+ * @example
+ * Run.events(recipe, { directory: "runs/mine" }).pipe(Stream.runForEach((entry) => Effect.log(entry.line())))
+ */
+export const events = <A, L, E, R>(recipe: Recipe.Recipe<A, L, E, R>, settings: RunSettings) => {
+  type Running = ReturnType<typeof start<A, L, E, R>>
+  return Stream.callback<Entry, Effect.Error<Running>, Effect.Services<Running>>((queue) => {
+    const onEvent = (entry: Entry) => {
+      settings.onEvent?.(entry)
+      Queue.offerUnsafe(queue, entry)
+    }
+    return start(recipe, { progress: "silent", ...settings, onEvent }).pipe(
+      Effect.matchCauseEffect({
+        onSuccess: () => Queue.end(queue),
+        onFailure: (cause) => Queue.failCause(queue, cause)
+      })
+    )
+  })
+}
+
+/**
+ * Runs a program as the process: Ctrl-C or SIGTERM interrupts it once, so that a run saves, and ends it the second time; a failure
+ * is one message; exit codes are 0, 1, or 130 when it was interrupted and saved.
+ */
+export { runMain as main } from "@speedq/pipeline"
+
+/** How far the run in a directory is, also while another process runs it; none where there is no run. */
+export const status = (directory: string) => Effect.provide(statusOf(directory), NodeServices.layer)
+
+export type { Entry, RunStatus }
