@@ -51,7 +51,39 @@ export class UnknownQuantizer extends Schema.TaggedError<UnknownQuantizer>()("Un
   known: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    return `there is no quantizer "${this.use}"; known are ${this.known.join(", ")}`
+    return `there is no quantizer "${this.use}"; known are ${this.known.join(", ")}; one of your own comes with --plugin FILE, or as an extension of the run`
+  }
+}
+
+/** Which plugin a file speaks of, as far as it says so. */
+const ofPlugin = (plugin: string | undefined): string => (plugin === undefined ? "" : ` of the plugin ${plugin}`)
+
+/** A file of quantized weights whose quantizer this program was not given. The file itself is whole. */
+export class QuantizerMissing extends Schema.TaggedError<QuantizerMissing>()("QuantizerMissing", {
+  file: Schema.String,
+  use: Schema.String,
+  version: Schema.Number,
+  plugin: Schema.optionalKey(Schema.String),
+  known: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const made = `made with quantizer "${this.use}" (version ${this.version})${ofPlugin(this.plugin)}`
+    const given = `here are ${this.known.join(", ")}`
+    return `${this.file}: ${made}, which is not given; ${given}; add --plugin ${this.plugin ?? "FILE"}, or pass it as an extension`
+  }
+}
+
+/** A file of quantized weights made by another version of a quantizer: its numbers would be taken for something else. */
+export class QuantizerVersionDiffers extends Schema.TaggedError<QuantizerVersionDiffers>()("QuantizerVersionDiffers", {
+  file: Schema.String,
+  use: Schema.String,
+  written: Schema.Number,
+  known: Schema.Number,
+  plugin: Schema.optionalKey(Schema.String)
+}) {
+  override get message(): string {
+    const made = `made by version ${this.written} of quantizer "${this.use}"${ofPlugin(this.plugin)}`
+    return `${this.file}: ${made}, but this is version ${this.known}, to which stored numbers mean something else; use version ${this.written}, or quantize the model again`
   }
 }
 

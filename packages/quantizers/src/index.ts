@@ -26,6 +26,8 @@ export {
   PackedInvalid,
   PatternInvalid,
   QuantizerConfigInvalid,
+  QuantizerMissing,
+  QuantizerVersionDiffers,
   RuleUnused,
   UnknownQuantizer,
   WeightTooLarge
@@ -56,6 +58,7 @@ export {
   type StoredTensor,
   storedBytes
 } from "./quantizer/Quantizer.ts"
+export { isForeign, readChoice, WrittenChoice } from "./quantizer/readChoice.ts"
 export { type ChoiceSpec, decodeChoice, encodeChoice, quantizers } from "./quantizer/registry.ts"
 export { BilevelConfig, bilevel, bilevelQuantizer } from "./quantizers/bilevel.ts"
 export { EmbeddingSym4Config, embeddingSym4, embeddingSym4Quantizer } from "./quantizers/embeddingSym4.ts"

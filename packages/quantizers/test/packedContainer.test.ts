@@ -171,14 +171,14 @@ describe("a packed container", () => {
     {
       what: "another quantizer version",
       change: describing((described) => ({ ...described, version: 2 })),
-      error: "PackedInvalid",
-      says: 'packed by version 2 of "bilevel"'
+      error: "QuantizerVersionDiffers",
+      says: 'made by version 2 of quantizer "bilevel", but this is version 1'
     },
     {
       what: "an unknown quantizer",
       change: describing((described) => ({ ...described, use: "trilevel" })),
-      error: "UnknownQuantizer",
-      says: "trilevel"
+      error: "QuantizerMissing",
+      says: 'made with quantizer "trilevel" (version 1), which is not given; here are bilevel, uniform'
     },
     {
       what: "bits out of range",
@@ -208,14 +208,20 @@ describe("a packed container", () => {
   })
 
   it("is read with a user's own quantizers", async () => {
-    const own = { ...noneQuantizer, id: "mine" }
+    const own = { ...noneQuantizer, id: "mine", version: 3, plugin: "mine.ts" }
     const weight = weightOf(0)
     const held = await packWeight({ quantizer: own, config: {} }, shape, own.quantize({}, weight))
     const { entries, metadata } = packedContainer(new Map([["w", held]]), [])
     const path = join(directory, "own.safetensors")
     await Effect.runPromise(Safetensors.write(path, entries, { metadata }))
     withStore(path, (store) => {
-      assert.throws(() => readPackedContainer(backend, store), "mine")
+      const { _tag, message } = raisedBy(() => readPackedContainer(backend, store))
+      assert.strictEqual(_tag, "QuantizerMissing")
+      assert.include(
+        message,
+        `${path}: made with quantizer "mine" (version 3) of the plugin mine.ts, which is not given`
+      )
+      assert.include(message, "add --plugin mine.ts")
       assert.strictEqual(readPackedContainer(backend, store, [...quantizers, own]).get("w")!.choice.quantizer, own)
     })
   })

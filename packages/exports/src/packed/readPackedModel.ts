@@ -28,7 +28,7 @@ const asCheckpoint = (store: TensorStore, packed: PackedWeights): TensorStore =>
 }
 
 /**
- * Reads a packed container of `config`'s model. Raises PackedInvalid, UnknownQuantizer, WeightsMismatch,
+ * Reads a packed container of `config`'s model. Raises PackedInvalid, QuantizerMissing, QuantizerVersionDiffers, WeightsMismatch,
  * WeightShapeMismatch and the read errors of formats; nothing stays allocated then.
  */
 export const readPackedModel = (

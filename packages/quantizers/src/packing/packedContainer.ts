@@ -1,13 +1,14 @@
 /**
  * The packed container: one safetensors file with quantized parameters packed (packedWeight.ts) and all others as they
- * are. Metadata: `format` = "speedq-packed", `version` = "1", `quantized` = JSON { parameter: { use, version, with, shape } }.
+ * are. Metadata: `format` = "speedq-packed", `version` = "1", `quantized` = JSON { parameter: { use, version, plugin?, with, shape } }.
  */
 import type { Safetensors, TensorStore } from "@speedq/formats"
 import type { Backend } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
 import { PackedInvalid } from "../Errors.ts"
 import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
-import { decodeChoice, encodeChoice, quantizers } from "../quantizer/registry.ts"
+import { readChoice, WrittenChoice } from "../quantizer/readChoice.ts"
+import { encodeChoice, quantizers } from "../quantizer/registry.ts"
 import { type PackedWeight, readPackedWeight } from "./packedWeight.ts"
 
 const format = "speedq-packed"
@@ -36,9 +37,7 @@ export const isPackedContainer = ({ metadata }: Pick<TensorStore, "metadata">): 
 
 /** How one parameter was quantized. */
 const Described = Schema.Struct({
-  use: Schema.String,
-  version: Schema.Number,
-  with: Schema.JsonObject,
+  ...WrittenChoice.fields,
   shape: Schema.Array(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))).check(
     Schema.isMinLength(2),
     Schema.isMaxLength(2)
@@ -52,14 +51,9 @@ const choiceOf = (
   described: typeof Described.Type,
   known: readonly Quantizer[]
 ): QuantizerChoice => {
-  const choice = decodeChoice(described, known)
-  const { quantizer, config } = choice
-  const fail = (reason: string) => new PackedInvalid({ file, reason: `${name}: ${reason}` })
-  if (quantizer.version !== described.version) {
-    throw fail(`packed by version ${described.version} of "${described.use}", this program has ${quantizer.version}`)
-  }
-  const obstacle = quantizer.obstacle(config, described.shape)
-  if (obstacle !== undefined) throw fail(obstacle)
+  const choice = readChoice(file, described, known)
+  const obstacle = choice.quantizer.obstacle(choice.config, described.shape)
+  if (obstacle !== undefined) throw new PackedInvalid({ file, reason: `${name}: ${obstacle}` })
   return choice
 }
 
@@ -72,7 +66,10 @@ const decodeDescription = (file: string, description: unknown): typeof Descripti
   }
 }
 
-/** Reads the parameters that a description names. Raises PackedInvalid, UnknownQuantizer, QuantizerConfigInvalid and read errors; nothing stays allocated then. */
+/**
+ * Reads the parameters that a description names. Raises PackedInvalid, what `readChoice` raises, and read errors; nothing stays
+ * allocated then.
+ */
 export const readPackedWeights = (
   backend: Backend,
   store: TensorStore,
@@ -92,7 +89,7 @@ export const readPackedWeights = (
   }
 }
 
-/** The packed parameters of a container; `known` adds a user's own quantizers. Raises PackedInvalid, UnknownQuantizer and read errors. */
+/** The packed parameters of a container; `known` adds a user's own quantizers. Raises what `readPackedWeights` raises. */
 export const readPackedContainer = (
   backend: Backend,
   store: TensorStore,

@@ -26,6 +26,8 @@ export interface Quantizer<C extends object = object> {
   readonly id: string
   /** Raised when the meaning of stored numbers changes. */
   readonly version: number
+  /** What brings a quantizer that is not ours: files that are made with it name this, for whoever reads them without it. */
+  readonly plugin?: string
   /** Whether a row of every stored tensor, [out, ...], and nothing else makes a row of the weight: it can be unpacked alone. */
   readonly rowwise?: boolean
   readonly Config: Schema.Codec<C, unknown>

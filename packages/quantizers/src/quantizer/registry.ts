@@ -36,9 +36,10 @@ export const decodeChoice = (
   return configure(quantizer, options)
 }
 
-/** A choice as recipes and manifests write it down; the inverse of `decodeChoice`. */
-export const encodeChoice = ({ quantizer, config }: QuantizerChoice) => ({
-  use: quantizer.id,
-  version: quantizer.version,
-  with: Schema.encodeUnknownSync(quantizer.Config)(config)
+/** A choice as files write it down, `readChoice` reads it. */
+export const encodeChoice = ({ quantizer: { id, version, plugin, Config }, config }: QuantizerChoice) => ({
+  use: id,
+  version,
+  ...(plugin === undefined ? {} : { plugin }),
+  with: Schema.encodeUnknownSync(Config)(config)
 })
