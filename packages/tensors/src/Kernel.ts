@@ -1,6 +1,7 @@
 /**
  * What a kernel is: operands, shape rule, gradient, cost, samples for its tests, and a body for each backend.
- * A kernel lives in one folder of kernels/ and has one line in kernels/list.ts; the conformance suite walks that list.
+ * A kernel lives in one file of kernels/, or in a folder where its bodies need room, and has one line in kernels/list.ts; the
+ * conformance suite walks that list.
  */
 import type { GpujsBody } from "./backends/gpujs/GpujsBody.ts"
 import type { NativeBody } from "./backends/native/NativeBody.ts"

@@ -1,7 +1,7 @@
 /** The backward pass over a tape: gradients flow from outputs to variables, each freed as soon as it has been used. */
 
-import { add } from "../kernels/add/definition.ts"
-import { addInto } from "../kernels/addInto/definition.ts"
+import { add } from "../kernels/add.ts"
+import { addInto } from "../kernels/addInto.ts"
 import { scope, unscoped } from "../memory/scope.ts"
 import type { Tensor } from "../Tensor.ts"
 import { noGrad, type Tape, type Variable } from "./Tape.ts"

@@ -1,7 +1,7 @@
 /** Clipping by the norm of all gradients together, without reading anything back. */
 import { MissingOperand } from "../Errors.ts"
-import { clipFactor } from "../kernels/clipFactor/definition.ts"
-import { sumSquaresInto } from "../kernels/sumSquaresInto/definition.ts"
+import { clipFactor } from "../kernels/clipFactor.ts"
+import { sumSquaresInto } from "../kernels/sumSquaresInto.ts"
 import { scope } from "../memory/scope.ts"
 import { type Tensor, zeros } from "../Tensor.ts"
 

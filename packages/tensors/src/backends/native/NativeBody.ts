@@ -148,13 +148,13 @@ export const total = (
 })
 
 /** The numbers of an index operand. */
-export const indices = (engine: NativeEngine, operand: Operand): Int32Array => {
+export const indexNumbers = (engine: NativeEngine, operand: Operand): Int32Array => {
   const { buffer, byteOffset, byteLength } = engine.bytes(operand)
   return new Int32Array(buffer, byteOffset, byteLength / 4)
 }
 
 /** A kernel that computes each element from the elements at the same place: f32 operands of one size. */
-export const elementwise =
+export const elementwiseBody =
   <A extends object = object>(
     entry: string,
     names: {

@@ -1,4 +1,4 @@
-import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { sumAll } from "../../backends/gpujs/reductions.ts"
 import { sizeOf } from "../../Shape.ts"
@@ -47,7 +47,7 @@ export const gpujs: GpujsBody<Operands, "rounding", AdaroundStepAttributes> = {
     return [
       ...sumAll(sum, sizeOf(shape)),
       ...byWeights,
-      elementwise("g", together, ["alpha", "dalpha"], shape, { scalars, helpers }),
+      elementwiseProgram("g", together, ["alpha", "dalpha"], shape, { scalars, helpers }),
       ...adamPrograms("alpha", shape, options, 1)
     ]
   }

@@ -1,4 +1,4 @@
-import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { extremesOfGroups } from "../../backends/gpujs/groups.ts"
 import { divided, halfEven, limited, quotient, rounded, roundingHelpers } from "../../backends/gpujs/numbers.ts"
@@ -148,8 +148,8 @@ export const gpujs: GpujsBody<"weight" | "gram", "max" | "min" | "error" | "erro
         ...more
       },
       { output: "best", compute: bestCandidate, reads: ["errors"], extent, ...more },
-      elementwise("max", highOfBest, ["high", "best"], outputs.max, more),
-      elementwise("min", lowOfBest, ["low", "best"], outputs.min, more),
+      elementwiseProgram("max", highOfBest, ["high", "best"], outputs.max, more),
+      elementwiseProgram("min", lowOfBest, ["low", "best"], outputs.min, more),
       { output: "error", compute: errorOfBest, reads: ["errors", "best"], extent, ...more },
       { output: "errorUnclipped", compute: errorOfFirst, reads: ["errors"], extent, ...more }
     ]

@@ -1,11 +1,11 @@
-import { indices, type NativeBody, reading, updating, writing } from "../../backends/native/NativeBody.ts"
+import { indexNumbers, type NativeBody, reading, updating, writing } from "../../backends/native/NativeBody.ts"
 import { expectRows } from "../shapeRules.ts"
 import { type CrossEntropyAttributes, ignoredLabel } from "./geometry.ts"
 
 export const native: NativeBody = (engine, { inputs, outputs: { loss }, attributes }) => {
   const { logits, labels, weights, gradient } = inputs
   const [rows, vocabulary] = logits!.shape as readonly [number, number]
-  const used = indices(engine, labels!).map((label) => (label === ignoredLabel ? 0 : label))
+  const used = indexNumbers(engine, labels!).map((label) => (label === ignoredLabel ? 0 : label))
   expectRows("crossEntropyRows", "labels", used, Math.max(1, vocabulary))
   engine.rows({
     entry: "crossEntropyRows",

@@ -1,4 +1,4 @@
-import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, GpujsProgram, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { extremesOfGroups } from "../../backends/gpujs/groups.ts"
 import { divided, quotient } from "../../backends/gpujs/numbers.ts"
@@ -211,8 +211,8 @@ type Scales = "negative" | "positive"
 export const gpujs: GpujsBody<"weight", "y" | Scales, CodebookAttributes> = {
   programs: ({ inputs, outputs }, attributes) => [
     ...extremesOfGroups("weight", sizeOf(outputs.negative), attributes.group),
-    elementwise("positive", above, ["high"], outputs.positive),
-    elementwise("negative", below, ["low"], outputs.negative),
+    elementwiseProgram("positive", above, ["high"], outputs.positive),
+    elementwiseProgram("negative", below, ["low"], outputs.negative),
     levelProgram(inputs.weight, attributes),
     {
       ...setting(inputs.weight, attributes).plain,
@@ -226,7 +226,7 @@ export const gpujs: GpujsBody<"weight", "y" | Scales, CodebookAttributes> = {
 export const gpujsGradient: GpujsBody<"dy" | "weight" | Scales, "dweight", CodebookAttributes> = {
   programs: ({ inputs }, attributes) => {
     const share = (side: Scales) =>
-      elementwise(`share of ${side}`, shareOfExtreme, ["dy", "weight", "level", side], inputs[side], {
+      elementwiseProgram(`share of ${side}`, shareOfExtreme, ["dy", "weight", "level", side], inputs[side], {
         helpers,
         constants: { group: attributes.group, negative: Number(side === "negative") }
       })

@@ -1,4 +1,4 @@
-import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { extremesOfGroups } from "../../backends/gpujs/groups.ts"
 import { divided, halfEven, limited, quotient } from "../../backends/gpujs/numbers.ts"
@@ -225,8 +225,8 @@ export const gpujs: GpujsBody<"weight", "y" | "scale" | "zero", UniformAttribute
     const { extent, ...more } = setting(inputs.weight, attributes)
     return [
       ...extremesOfGroups("weight", sizeOf(outputs.scale), attributes.group),
-      elementwise("scale", scaleOf, ["low", "high"], outputs.scale, more),
-      elementwise("zero", zeroOf, ["low", "high", "scale"], outputs.zero, {
+      elementwiseProgram("scale", scaleOf, ["low", "high"], outputs.scale, more),
+      elementwiseProgram("zero", zeroOf, ["low", "high", "scale"], outputs.zero, {
         ...more,
         scalars: [(more.constants.most - 1) / 2]
       }),
@@ -245,9 +245,9 @@ export const gpujsGradient: GpujsBody<"dy" | "weight" | "scale" | "zero", "dweig
     return [
       straight,
       ...extremesOfGroups("weight", sizeOf(inputs.scale), attributes.group),
-      elementwise("dscale", slopeByScale, reads, inputs.scale, more),
-      elementwise("share of high", shareOfHigh, shares, inputs.scale, more),
-      elementwise("share of low", shareOfLow, shares, inputs.scale, more),
+      elementwiseProgram("dscale", slopeByScale, reads, inputs.scale, more),
+      elementwiseProgram("share of high", shareOfHigh, shares, inputs.scale, more),
+      elementwiseProgram("share of low", shareOfLow, shares, inputs.scale, more),
       {
         output: "dweight",
         compute: withShares,

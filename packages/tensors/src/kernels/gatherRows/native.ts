@@ -1,4 +1,4 @@
-import { indices, type NativeBody, reading, shared, writing } from "../../backends/native/NativeBody.ts"
+import { indexNumbers, type NativeBody, reading, shared, writing } from "../../backends/native/NativeBody.ts"
 import { sizeOf } from "../../Shape.ts"
 import { expectRows } from "../shapeRules.ts"
 
@@ -6,7 +6,7 @@ const codes: { readonly [dtype: string]: number } = { f32: 0, bf16: 1, f16: 2 }
 
 export const nativeGather: NativeBody = (engine, { inputs: { table, index }, outputs: { y } }) => {
   const [count, columns] = table!.shape as readonly [number, number]
-  expectRows("gatherRows", "index", indices(engine, index!), count)
+  expectRows("gatherRows", "index", indexNumbers(engine, index!), count)
   engine.rows({
     entry: "gatherRows",
     rows: sizeOf(index!.shape),
@@ -17,7 +17,7 @@ export const nativeGather: NativeBody = (engine, { inputs: { table, index }, out
 
 export const nativeScatterAdd: NativeBody = (engine, { inputs: { rows, index }, outputs: { y } }) => {
   const [count, columns] = y!.shape as readonly [number, number]
-  expectRows("scatterAddRows", "index", indices(engine, index!), count)
+  expectRows("scatterAddRows", "index", indexNumbers(engine, index!), count)
   engine.rows({
     entry: "scatterAddRows",
     rows: count,

@@ -1,9 +1,9 @@
-import { indices, type NativeBody, reading, revised, writing } from "../../backends/native/NativeBody.ts"
+import { indexNumbers, type NativeBody, reading, revised, writing } from "../../backends/native/NativeBody.ts"
 import { expectDistinctRows, expectRows } from "../shapeRules.ts"
 
 export const nativeReplace: NativeBody = (engine, { inputs: { base, rows, index }, outputs: { y } }) => {
   const [count, columns] = base!.shape as readonly [number, number]
-  expectDistinctRows("replaceRows", "index", indices(engine, index!), count)
+  expectDistinctRows("replaceRows", "index", indexNumbers(engine, index!), count)
   const whole = [reading(base, 4 * columns), writing(y, 4 * columns)]
   engine.rows({ entry: "copyRows", rows: count, operands: whole, scalars: [4 * columns] })
   const operands = [reading(rows, 4 * columns), reading(index, 4), revised(y)]
@@ -12,7 +12,7 @@ export const nativeReplace: NativeBody = (engine, { inputs: { base, rows, index 
 
 export const nativeZero: NativeBody = (engine, { inputs: { x, index }, outputs: { y } }) => {
   const [count, columns] = x!.shape as readonly [number, number]
-  expectRows("zeroRows", "index", indices(engine, index!), count)
+  expectRows("zeroRows", "index", indexNumbers(engine, index!), count)
   const whole = [reading(x, 4 * columns), writing(y, 4 * columns)]
   engine.rows({ entry: "copyRows", rows: count, operands: whole, scalars: [4 * columns] })
   const operands = [reading(index, 4), revised(y)]

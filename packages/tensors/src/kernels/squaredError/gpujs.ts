@@ -1,4 +1,4 @@
-import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { sumAll } from "../../backends/gpujs/reductions.ts"
 import { sizeOf } from "../../Shape.ts"
@@ -43,6 +43,6 @@ export const gpujs: GpujsBody<"a" | "b" | "weight", "loss", SquaredErrorAttribut
 export const gpujsGradient: GpujsBody<"a" | "b" | "weight" | "dloss", "da", SquaredErrorAttributes> = {
   programs: ({ inputs, outputs }, { factor }) => {
     const { reads, constants } = weights(inputs)
-    return [elementwise("da", slope, ["a", "b", "dloss", reads], outputs.da, { scalars: [factor], constants })]
+    return [elementwiseProgram("da", slope, ["a", "b", "dloss", reads], outputs.da, { scalars: [factor], constants })]
   }
 }

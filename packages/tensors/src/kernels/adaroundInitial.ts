@@ -1,0 +1,102 @@
+/** Start of AdaRound (adaround.md 3): alpha at which the soft rounding h(alpha) equals the fraction that rounding down drops. */
+import { apply } from "../apply.ts"
+import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
+import { divided, quotient } from "../backends/gpujs/numbers.ts"
+import { type NativeBody, reading, writing } from "../backends/native/NativeBody.ts"
+import { ShapeMismatch } from "../Errors.ts"
+import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
+import { formatShape, sizeOf } from "../Shape.ts"
+import type { Tensor } from "../Tensor.ts"
+import { normals } from "./samples.ts"
+
+const f = Math.fround
+const gamma = -0.1
+const zeta = 1.1
+
+/** alpha = -ln((zeta - gamma) / (rest - gamma) - 1), rest = w / scale - floor(w / scale), the quotient in f32. */
+const reference = (
+  { weight, scale }: Arrays<"weight" | "scale">,
+  { alpha }: Arrays<"alpha">,
+  { inputs }: Geometry<"weight" | "scale", "alpha">
+): void => {
+  const group = inputs.weight[1]! / inputs.scale[1]!
+  for (let i = 0; i < alpha.length; i++) {
+    const quotient = f(weight[i]! / scale[Math.floor(i / group)]!)
+    const rest = quotient - Math.floor(quotient)
+    alpha[i] = -Math.log((zeta - gamma) / (rest - gamma) - 1)
+  }
+}
+
+/** alpha = -ln(1.2 / (rest + 0.1) - 1), rest = w / scale - floor(w / scale). */
+function alphaOf(this: Thread, weight: Values, scale: Values) {
+  const group = quotient(this.thread.x, this.constants.group)
+  const steps = divided(
+    weight[this.thread.y * this.constants.columns + this.thread.x],
+    scale[this.thread.y * this.constants.groups + (group | 0)]
+  )
+  const rest = steps - Math.floor(steps)
+  return -Math.log(1.2 / (rest + 0.1) - 1)
+}
+
+const gpujs: GpujsBody<"weight" | "scale", "alpha"> = {
+  programs: ({ inputs }) => {
+    const [rows, columns] = inputs.weight as readonly [number, number]
+    const groups = inputs.scale[1]!
+    return [
+      {
+        output: "alpha",
+        compute: alphaOf,
+        reads: ["weight", "scale"],
+        constants: { columns, groups, group: columns / groups },
+        extent: [columns, rows],
+        helpers: [divided, quotient]
+      }
+    ]
+  }
+}
+
+const native: NativeBody = (engine, { inputs: { weight, scale }, outputs: { alpha } }) => {
+  const group = weight!.shape[1]! / scale!.shape[1]!
+  const operands = [reading(weight, 4 * group), reading(scale, 4), writing(alpha, 4 * group)]
+  engine.rows({ entry: "adaroundInitial", rows: sizeOf(scale!.shape), operands, scalars: [group] })
+}
+
+export const adaroundInitialKernel = defineKernel<"weight" | "scale", "alpha", object>({
+  name: "adaroundInitial",
+  inputs: { weight: { dtypes: ["f32"] }, scale: { dtypes: ["f32"] } },
+  outputs: ["alpha"],
+  infer: ({ weight, scale }) => {
+    const [rows, columns] = weight
+    if (weight.length !== 2 || scale.length !== 2 || scale[0] !== rows || !scale[1] || columns! % scale[1] !== 0) {
+      throw new ShapeMismatch("adaroundInitial", "scale", `[N, groups] for "weight" ${formatShape(weight)}`, scale)
+    }
+    return { alpha: { shape: weight } }
+  },
+  reference,
+  native,
+  gpujs,
+  cost: ({ inputs }) => ({ flops: 20 * sizeOf(inputs.weight), bytes: 8 * sizeOf(inputs.weight) }),
+  samples: (random) =>
+    [
+      { rows: 3, columns: 32, groups: 2 },
+      { rows: 1, columns: 17, groups: 1 },
+      { rows: 0, columns: 8, groups: 2 },
+      { rows: 67, columns: 96, groups: 3 }
+    ].map(({ rows, columns, groups }) => ({
+      name: `${rows}x${columns} in ${groups}`,
+      inputs: {
+        weight: normals(random, [rows, columns], 0.02),
+        scale: {
+          shape: [rows, groups],
+          values: Float32Array.from({ length: rows * groups }, () => 0.01 * (1 + random.nextUniform()))
+        }
+      },
+      attributes: {}
+    })),
+  // Near a whole w / scale the fraction loses digits in f32.
+  tolerance: { relative: 1e-3, absolute: 1e-3 }
+})
+
+/** alpha [N, K] with h(alpha) = w / scale - floor(w / scale), for a weight [N, K] and scales [N, K / g]. */
+export const adaroundInitial = (weight: Tensor, scale: Tensor): Tensor =>
+  apply(adaroundInitialKernel, { weight, scale }, {}).alpha
