@@ -1,12 +1,14 @@
 /** Start of AdaRound (adaround.md 3): alpha at which the soft rounding h(alpha) equals the fraction that rounding down drops. */
 import { apply } from "../apply.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
+import { perWeight } from "../backends/gpujs/groups.ts"
 import { divided, quotient } from "../backends/gpujs/numbers.ts"
-import { type NativeBody, reading, writing } from "../backends/native/NativeBody.ts"
-import { ShapeMismatch } from "../Errors.ts"
+import type { NativeBody } from "../backends/native/NativeBody.ts"
 import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
-import { formatShape, sizeOf } from "../Shape.ts"
+import { sizeOf } from "../Shape.ts"
 import type { Tensor } from "../Tensor.ts"
+import { groupWidth } from "./groups/extents.ts"
+import { groupOperands } from "./groups/groupOperands.ts"
 import { normals } from "./samples.ts"
 
 const f = Math.fround
@@ -40,15 +42,13 @@ function alphaOf(this: Thread, weight: Values, scale: Values) {
 
 const gpujs: GpujsBody<"weight" | "scale", "alpha"> = {
   programs: ({ inputs }) => {
-    const [rows, columns] = inputs.weight as readonly [number, number]
-    const groups = inputs.scale[1]!
+    const group = inputs.weight[1]! / inputs.scale[1]!
     return [
       {
         output: "alpha",
         compute: alphaOf,
         reads: ["weight", "scale"],
-        constants: { columns, groups, group: columns / groups },
-        extent: [columns, rows],
+        ...perWeight(inputs.weight, group),
         helpers: [divided, quotient]
       }
     ]
@@ -57,8 +57,9 @@ const gpujs: GpujsBody<"weight" | "scale", "alpha"> = {
 
 const native: NativeBody = (engine, { inputs: { weight, scale }, outputs: { alpha } }) => {
   const group = weight!.shape[1]! / scale!.shape[1]!
-  const operands = [reading(weight, 4 * group), reading(scale, 4), writing(alpha, 4 * group)]
-  engine.rows({ entry: "adaroundInitial", rows: sizeOf(scale!.shape), operands, scalars: [group] })
+  const { rows, read, write } = groupOperands(scale!, group)
+  const operands = [read(weight!), read(scale!), write(alpha!)]
+  engine.rows({ entry: "adaroundInitial", rows, operands, scalars: [group] })
 }
 
 export const adaroundInitialKernel = defineKernel<"weight" | "scale", "alpha", object>({
@@ -66,10 +67,7 @@ export const adaroundInitialKernel = defineKernel<"weight" | "scale", "alpha", o
   inputs: { weight: { dtypes: ["f32"] }, scale: { dtypes: ["f32"] } },
   outputs: ["alpha"],
   infer: ({ weight, scale }) => {
-    const [rows, columns] = weight
-    if (weight.length !== 2 || scale.length !== 2 || scale[0] !== rows || !scale[1] || columns! % scale[1] !== 0) {
-      throw new ShapeMismatch("adaroundInitial", "scale", `[N, groups] for "weight" ${formatShape(weight)}`, scale)
-    }
+    groupWidth("adaroundInitial", ["weight", weight], ["scale", scale])
     return { alpha: { shape: weight } }
   },
   reference,

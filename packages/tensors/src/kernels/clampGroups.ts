@@ -1,12 +1,14 @@
 /** y = min(max(w, low), high) with one range a group of columns: applies the result of the clipping search. */
 import { apply } from "../apply.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
+import { perWeight } from "../backends/gpujs/groups.ts"
 import { limited, quotient } from "../backends/gpujs/numbers.ts"
-import { type NativeBody, reading, writing } from "../backends/native/NativeBody.ts"
-import { ShapeMismatch } from "../Errors.ts"
+import type { NativeBody } from "../backends/native/NativeBody.ts"
 import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
-import { formatShape, sizeOf } from "../Shape.ts"
+import { sizeOf } from "../Shape.ts"
 import type { Tensor } from "../Tensor.ts"
+import { groupWidth } from "./groups/extents.ts"
+import { groupOperands } from "./groups/groupOperands.ts"
 import { normals } from "./samples.ts"
 import { expectShape } from "./shapeRules.ts"
 
@@ -34,15 +36,13 @@ function clamped(this: Thread, weight: Values, low: Values, high: Values) {
 
 const gpujs: GpujsBody<"weight" | "low" | "high", "y"> = {
   programs: ({ inputs }) => {
-    const [rows, columns] = inputs.weight as readonly [number, number]
-    const groups = inputs.low[1]!
+    const group = inputs.weight[1]! / inputs.low[1]!
     return [
       {
         output: "y",
         compute: clamped,
         reads: ["weight", "low", "high"],
-        constants: { columns, groups, group: columns / groups },
-        extent: [columns, rows],
+        ...perWeight(inputs.weight, group),
         helpers: [limited, quotient]
       }
     ]
@@ -51,12 +51,9 @@ const gpujs: GpujsBody<"weight" | "low" | "high", "y"> = {
 
 const native: NativeBody = (engine, { inputs: { weight, low, high }, outputs: { y } }) => {
   const group = weight!.shape[1]! / low!.shape[1]!
-  engine.rows({
-    entry: "clampGroups",
-    rows: sizeOf(low!.shape),
-    operands: [reading(weight, 4 * group), reading(low, 4), reading(high, 4), writing(y, 4 * group)],
-    scalars: [group]
-  })
+  const { rows, read, write } = groupOperands(low!, group)
+  const operands = [read(weight!), read(low!), read(high!), write(y!)]
+  engine.rows({ entry: "clampGroups", rows, operands, scalars: [group] })
 }
 
 export const clampGroupsKernel = defineKernel<"weight" | "low" | "high", "y", object>({
@@ -64,11 +61,7 @@ export const clampGroupsKernel = defineKernel<"weight" | "low" | "high", "y", ob
   inputs: { weight: { dtypes: ["f32"] }, low: { dtypes: ["f32"] }, high: { dtypes: ["f32"] } },
   outputs: ["y"],
   infer: ({ weight, low, high }) => {
-    const [rows, columns] = weight
-    const groups = low[1]
-    if (weight.length !== 2 || low.length !== 2 || low[0] !== rows || !groups || columns! % groups !== 0) {
-      throw new ShapeMismatch("clampGroups", "low", `[N, groups] for "weight" ${formatShape(weight)}`, low)
-    }
+    groupWidth("clampGroups", ["weight", weight], ["low", low])
     expectShape("clampGroups", "high", high, low)
     return { y: { shape: weight } }
   },

@@ -5,12 +5,12 @@
 import { apply } from "../apply.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { indexNumbers, type NativeBody, reading, shared, writing } from "../backends/native/NativeBody.ts"
-import { InvalidAttribute, ShapeMismatch } from "../Errors.ts"
+import { ShapeMismatch } from "../Errors.ts"
 import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
 import { type Shape, sizeOf } from "../Shape.ts"
 import type { Tensor } from "../Tensor.ts"
 import { integers } from "./samples.ts"
-import { expectInteger, expectRows } from "./shapeRules.ts"
+import { expectBits, expectRows } from "./shapeRules.ts"
 
 /** How codes are packed. */
 export interface GatherCodesAttributes {
@@ -91,8 +91,7 @@ export const gatherCodesKernel = defineKernel<"packed" | "index", "codes", Gathe
   inputs: { packed: { dtypes: ["u8"] }, index: { dtypes: ["i32"] } },
   outputs: ["codes"],
   infer: ({ packed, index }, { bits, rows, columns }) => {
-    expectInteger("gatherCodes", "bits", bits, 1)
-    if (bits > 8) throw new InvalidAttribute("gatherCodes", "bits", bits, "at most 8")
+    expectBits("gatherCodes", bits)
     const bytes = Math.ceil((rows * columns * bits) / 8)
     if (packed.length !== 1 || packed[0] !== bytes) {
       throw new ShapeMismatch("gatherCodes", "packed", `[${bytes}] for ${rows} x ${columns} of ${bits} bits`, packed)

@@ -30,6 +30,12 @@ export const expectInteger = (kernel: string, attribute: string, value: number, 
   }
 }
 
+/** An attribute "bits" must be a whole number from 1, or `least`, to `most`. */
+export const expectBits = (kernel: string, bits: number, { least = 1, most = 8 } = {}): void => {
+  expectInteger(kernel, "bits", bits, least)
+  if (bits > most) throw new InvalidAttribute(kernel, "bits", bits, `at most ${most}`)
+}
+
 /** An attribute must be a finite number of at least `least`. */
 export const expectAtLeast = (kernel: string, attribute: string, value: number, least: number): void => {
   if (!(value >= least && value < Number.POSITIVE_INFINITY)) {

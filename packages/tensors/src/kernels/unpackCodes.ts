@@ -3,11 +3,11 @@ import { apply } from "../apply.ts"
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { type NativeBody, shared, writing } from "../backends/native/NativeBody.ts"
-import { InvalidAttribute, ShapeMismatch } from "../Errors.ts"
+import { ShapeMismatch } from "../Errors.ts"
 import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
 import { type Shape, sizeOf } from "../Shape.ts"
 import type { Tensor } from "../Tensor.ts"
-import { expectInteger } from "./shapeRules.ts"
+import { expectBits } from "./shapeRules.ts"
 
 /** codes[i] = bits [i b, (i + 1) b) of the stream, lowest bit first. */
 const reference = (
@@ -60,8 +60,7 @@ export const unpackCodesKernel = defineKernel<"packed", "codes", UnpackCodesAttr
   inputs: { packed: { dtypes: ["u8"] } },
   outputs: ["codes"],
   infer: ({ packed }, { bits, shape }) => {
-    expectInteger("unpackCodes", "bits", bits, 1)
-    if (bits > 8) throw new InvalidAttribute("unpackCodes", "bits", bits, "at most 8")
+    expectBits("unpackCodes", bits)
     const bytes = Math.ceil((sizeOf(shape) * bits) / 8)
     if (packed.length !== 1 || packed[0] !== bytes) {
       throw new ShapeMismatch("unpackCodes", "packed", `[${bytes}] for ${sizeOf(shape)} codes of ${bits} bits`, packed)

@@ -1,9 +1,9 @@
 /** Scale and zero point of every group before AdaRound (adaround.md 2): from the range, or by least |w - q|^2.4 over shrunk ranges. */
 import { apply } from "../../apply.ts"
-import { ShapeMismatch } from "../../Errors.ts"
 import { defineKernel } from "../../Kernel.ts"
 import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
+import { groupExtents } from "../groups/extents.ts"
 import { normals } from "../samples.ts"
 import { expectInteger } from "../shapeRules.ts"
 import { gpujs } from "./gpujs.ts"
@@ -24,11 +24,8 @@ export const adaroundScalesKernel = defineKernel<"weight", "scale" | "zero", Ada
   outputs: ["scale", "zero"],
   infer: ({ weight }, { bits, group }) => {
     expectInteger("adaroundScales", "bits", bits, 1)
-    expectInteger("adaroundScales", "group", group, 1)
-    if (weight.length !== 2 || weight[1]! % group !== 0) {
-      throw new ShapeMismatch("adaroundScales", "weight", `[out, in] with in a multiple of group ${group}`, weight)
-    }
-    const scales = { shape: [weight[0]!, weight[1]! / group] }
+    const { rows, groups } = groupExtents("adaroundScales", weight, group)
+    const scales = { shape: [rows, groups] }
     return { scale: scales, zero: scales }
   },
   reference,

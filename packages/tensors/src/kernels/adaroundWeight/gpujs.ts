@@ -1,4 +1,5 @@
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
+import { perWeight } from "../../backends/gpujs/groups.ts"
 import { divided, limited, logistic, quotient } from "../../backends/gpujs/numbers.ts"
 import type { AdaroundWeightAttributes } from "./geometry.ts"
 
@@ -57,12 +58,8 @@ const helpers = [...softRoundingHelpers, divided, quotient]
 type Operands = "weight" | "scale" | "zero" | "alpha"
 
 const extents = (weight: readonly number[], { bits, group, hard }: AdaroundWeightAttributes) => {
-  const [rows, columns] = weight as readonly [number, number]
-  return {
-    constants: { columns, group, groups: columns / group, most: 2 ** bits - 1, hard: Number(hard) },
-    extent: [columns, rows],
-    helpers
-  }
+  const { constants, extent } = perWeight(weight, group)
+  return { constants: { ...constants, most: 2 ** bits - 1, hard: Number(hard) }, extent, helpers }
 }
 
 export const gpujs: GpujsBody<Operands, "y", AdaroundWeightAttributes> = {

@@ -1,6 +1,7 @@
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../../halfPrecision.ts"
 import type { Arrays, Geometry } from "../../Kernel.ts"
 import { roundHalfEven } from "../../roundHalfEven.ts"
+import { clamp, passingRange, smallestDivisor, smallestScale } from "../groups/roundings.ts"
 import { type BilevelAttributes, bilevelExtents } from "./geometry.ts"
 
 /** The definition fixes every rounding: each operation is rounded to f32 (or bf16), also in this double-precision body. */
@@ -8,9 +9,6 @@ const rounding = ({ arithmetic }: BilevelAttributes): ((value: number) => number
   arithmetic === "f32" ? Math.fround : (value) => fromBfloat16(toBfloat16(value))
 
 const half = (value: number): number => fromFloat16(toFloat16(value))
-const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high)
-const smallestScale = Math.fround(1e-5)
-const smallestDivisor = Math.fround(1e-9)
 
 export interface ScaleCode {
   readonly step: number
@@ -130,8 +128,7 @@ export const referenceGradient = (
   const f = rounding(attributes)
   const levels = 2 ** attributes.bits - 1
   for (let row = 0; row < groups * rows; row++) {
-    const low = f(-f(scale[row]! * zero[row]!))
-    const high = f(scale[row]! * (levels - zero[row]!))
+    const [low, high] = passingRange(scale[row]!, zero[row]!, levels, f)
     const start = startOf(row, rows, columns, attributes.group)
     for (let i = start; i < start + attributes.group; i++) {
       const inside = f(weight[i]!) >= low && f(weight[i]!) <= high

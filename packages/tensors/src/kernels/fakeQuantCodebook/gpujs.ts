@@ -1,6 +1,6 @@
 import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, GpujsProgram, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
-import { extremesOfGroups } from "../../backends/gpujs/groups.ts"
+import { extremesOfGroups, perWeight } from "../../backends/gpujs/groups.ts"
 import { divided, quotient } from "../../backends/gpujs/numbers.ts"
 import { type Shape, sizeOf } from "../../Shape.ts"
 import { type CodebookAttributes, codebook } from "./geometry.ts"
@@ -185,16 +185,14 @@ function slope(
 const helpers = [divided, quotient, sideOf, quotientOf]
 
 const setting = (weight: Shape, attributes: CodebookAttributes) => {
-  const [rows, columns] = weight as readonly [number, number]
   const { levels, thresholds } = codebook("fakeQuantCodebook", attributes)
-  const { group } = attributes
+  const plain = { ...perWeight(weight, attributes.group), helpers }
   return {
-    plain: { constants: { columns, group, groups: columns / group }, extent: [columns, rows], helpers },
+    plain,
     book: {
-      constants: { columns, group, groups: columns / group, count: thresholds.length },
-      tables: { levels: Float32Array.from(levels), thresholds: Float32Array.from(thresholds) },
-      extent: [columns, rows],
-      helpers
+      ...plain,
+      constants: { ...plain.constants, count: thresholds.length },
+      tables: { levels: Float32Array.from(levels), thresholds: Float32Array.from(thresholds) }
     }
   }
 }

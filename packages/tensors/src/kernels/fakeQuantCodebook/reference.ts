@@ -1,5 +1,5 @@
 import type { Arrays, Geometry } from "../../Kernel.ts"
-import { spreadGradient } from "../spreadGradient.ts"
+import { spreadGradient } from "../groups/spreadGradient.ts"
 import { type CodebookAttributes, codebook } from "./geometry.ts"
 
 const f = Math.fround

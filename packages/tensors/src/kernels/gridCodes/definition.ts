@@ -58,7 +58,7 @@ export const gridDecodeKernel = defineKernel<"codes" | "scale" | "zero", "y", Gr
   inputs: { codes: { dtypes: ["u8"] }, scale: { dtypes: ["f32"] }, zero: { dtypes: ["f32"] } },
   outputs: ["y"],
   infer: ({ codes, scale, zero }, attributes) => {
-    gridGroup("gridDecode", codes, scale, zero, attributes)
+    gridGroup("gridDecode", codes, scale, zero, attributes, "codes")
     return { y: { shape: codes } }
   },
   reference: referenceDecode,
