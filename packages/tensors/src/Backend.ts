@@ -18,9 +18,9 @@ export interface Operand extends TensorSpec {
   readonly handle: Handle
 }
 
-/** One kernel call: operands by name (absent optional ones are missing), outputs already allocated. */
+/** One kernel call: operands by name (absent optional ones have no entry), outputs already allocated. */
 export interface KernelCall {
-  readonly inputs: { readonly [name: string]: Operand | undefined }
+  readonly inputs: { readonly [name: string]: Operand }
   readonly outputs: { readonly [name: string]: Operand }
   readonly attributes: object
 }

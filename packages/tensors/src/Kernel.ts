@@ -93,8 +93,8 @@ export interface Kernel<I extends string, O extends string, A extends object> {
   readonly gradient?: Gradient<I, O, A>
   /** The definition in double precision, written to be read. Absent operands are undefined; updated ones are overwritten. */
   reference(inputs: Arrays<I>, outputs: Arrays<O>, geometry: Geometry<I, O>, attributes: A): void
-  readonly gpujs?: GpujsBody
-  readonly native?: NativeBody
+  readonly gpujs?: GpujsBody<I, O, A>
+  readonly native?: NativeBody<I, O, A>
   cost(geometry: Geometry<I, O>, attributes: A): Cost
   /** Legal calls from a seeded generator: one element, odd extents, none at all, a few thousand. */
   samples(random: { nextUniform(): number; nextNormal(): number }): readonly Sample<A>[]

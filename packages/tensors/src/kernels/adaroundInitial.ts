@@ -55,10 +55,10 @@ const gpujs: GpujsBody<"weight" | "scale", "alpha"> = {
   }
 }
 
-const native: NativeBody = (engine, { inputs: { weight, scale }, outputs: { alpha } }) => {
-  const group = weight!.shape[1]! / scale!.shape[1]!
-  const { rows, read, write } = groupOperands(scale!, group)
-  const operands = [read(weight!), read(scale!), write(alpha!)]
+const native: NativeBody<"weight" | "scale", "alpha"> = (engine, { inputs: { weight, scale }, outputs: { alpha } }) => {
+  const group = weight.shape[1]! / scale.shape[1]!
+  const { rows, read, write } = groupOperands(scale, group)
+  const operands = [read(weight), read(scale), write(alpha)]
   engine.rows({ entry: "adaroundInitial", rows, operands, scalars: [group] })
 }
 

@@ -67,14 +67,14 @@ const gpujsColumnSums: GpujsBody<"x", "y"> = {
   }
 }
 
-const native: NativeBody = (engine, { inputs: { a, b }, outputs: { y } }) => {
-  const columns = sizeOf(b!.shape)
+const native: NativeBody<"a" | "b", "y"> = (engine, { inputs: { a, b }, outputs: { y } }) => {
+  const columns = sizeOf(b.shape)
   const operands = [reading(a, 4 * columns), shared(b), writing(y, 4 * columns)]
-  engine.rows({ entry: "addRow", rows: a!.shape[0]!, operands, scalars: [columns] })
+  engine.rows({ entry: "addRow", rows: a.shape[0]!, operands, scalars: [columns] })
 }
 
-const nativeColumnSums: NativeBody = (engine, { inputs: { x }, outputs: { y } }) => {
-  const { rows, columns } = asMatrix(x!.shape)
+const nativeColumnSums: NativeBody<"x", "y"> = (engine, { inputs: { x }, outputs: { y } }) => {
+  const { rows, columns } = asMatrix(x.shape)
   engine.rows({
     entry: "columnSums",
     rows,

@@ -58,12 +58,12 @@ const gpujs: GpujsBody<"x", "y", CastAttributes> = {
 
 const codes: { readonly [dtype: string]: number } = { f32: 0, bf16: 1, f16: 2 }
 
-const native: NativeBody = (engine, { inputs: { x }, outputs: { y } }) => {
+const native: NativeBody<"x", "y", CastAttributes> = (engine, { inputs: { x }, outputs: { y } }) => {
   engine.rows({
     entry: "cast",
-    rows: sizeOf(x!.shape),
-    operands: [reading(x, elementBytes(x!.dtype)), writing(y, elementBytes(y!.dtype))],
-    scalars: [codes[x!.dtype]!, codes[y!.dtype]!]
+    rows: sizeOf(x.shape),
+    operands: [reading(x, elementBytes(x.dtype)), writing(y, elementBytes(y.dtype))],
+    scalars: [codes[x.dtype]!, codes[y.dtype]!]
   })
 }
 

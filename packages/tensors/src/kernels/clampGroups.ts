@@ -49,10 +49,13 @@ const gpujs: GpujsBody<"weight" | "low" | "high", "y"> = {
   }
 }
 
-const native: NativeBody = (engine, { inputs: { weight, low, high }, outputs: { y } }) => {
-  const group = weight!.shape[1]! / low!.shape[1]!
-  const { rows, read, write } = groupOperands(low!, group)
-  const operands = [read(weight!), read(low!), read(high!), write(y!)]
+const native: NativeBody<"weight" | "low" | "high", "y"> = (
+  engine,
+  { inputs: { weight, low, high }, outputs: { y } }
+) => {
+  const group = weight.shape[1]! / low.shape[1]!
+  const { rows, read, write } = groupOperands(low, group)
+  const operands = [read(weight), read(low), read(high), write(y)]
   engine.rows({ entry: "clampGroups", rows, operands, scalars: [group] })
 }
 

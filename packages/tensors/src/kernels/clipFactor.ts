@@ -44,8 +44,11 @@ const gpujs: GpujsBody<"total", "factor" | "norm", ClipFactorAttributes> = {
   ]
 }
 
-const native: NativeBody = (engine, { inputs: { total }, outputs: { factor, norm }, attributes }) => {
-  const { maxNorm } = attributes as ClipFactorAttributes
+const native: NativeBody<"total", "factor" | "norm", ClipFactorAttributes> = (
+  engine,
+  { inputs: { total }, outputs: { factor, norm }, attributes }
+) => {
+  const { maxNorm } = attributes
   const operands = [reading(total, 4), writing(factor, 4), writing(norm, 4)]
   engine.rows({ entry: "clipFactor", rows: 1, operands, scalars: [maxNorm] })
 }

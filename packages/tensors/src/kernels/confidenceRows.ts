@@ -42,8 +42,8 @@ const gpujs: GpujsBody<"logits", "confidence"> = {
   }
 }
 
-const native: NativeBody = (engine, { inputs: { logits }, outputs: { confidence } }) => {
-  const [rows, vocabulary] = logits!.shape as readonly [number, number]
+const native: NativeBody<"logits", "confidence"> = (engine, { inputs: { logits }, outputs: { confidence } }) => {
+  const [rows, vocabulary] = logits.shape as readonly [number, number]
   const operands = [reading(logits, 4 * vocabulary), writing(confidence, 4)]
   engine.rows({ entry: "confidenceRows", rows, operands, scalars: [vocabulary] })
 }

@@ -67,14 +67,17 @@ const gpujs: GpujsBody<"packed" | "index", "codes", GatherCodesAttributes> = {
   ]
 }
 
-const native: NativeBody = (engine, { inputs: { packed, index }, outputs: { codes }, attributes }) => {
-  const { bits, rows, columns } = attributes as GatherCodesAttributes
-  expectRows("gatherCodes", "index", indexNumbers(engine, index!), rows)
+const native: NativeBody<"packed" | "index", "codes", GatherCodesAttributes> = (
+  engine,
+  { inputs: { packed, index }, outputs: { codes }, attributes }
+) => {
+  const { bits, rows, columns } = attributes
+  expectRows("gatherCodes", "index", indexNumbers(engine, index), rows)
   engine.rows({
     entry: "gatherCodes",
-    rows: sizeOf(index!.shape),
+    rows: sizeOf(index.shape),
     operands: [shared(packed), reading(index, 4), writing(codes, columns)],
-    scalars: [columns, bits, sizeOf(packed!.shape)]
+    scalars: [columns, bits, sizeOf(packed.shape)]
   })
 }
 

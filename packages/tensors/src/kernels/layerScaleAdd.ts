@@ -77,8 +77,11 @@ const gpujsGradient: GpujsBody<"x" | "scale" | "dy", "dx" | "dscale"> = {
   }
 }
 
-const native: NativeBody = (engine, { inputs: { residual, x, scale }, outputs: { y } }) => {
-  const { rows, columns } = asMatrix(x!.shape)
+const native: NativeBody<"residual" | "x" | "scale", "y"> = (
+  engine,
+  { inputs: { residual, x, scale }, outputs: { y } }
+) => {
+  const { rows, columns } = asMatrix(x.shape)
   engine.rows({
     entry: "layerScaleAdd",
     rows,
@@ -87,8 +90,11 @@ const native: NativeBody = (engine, { inputs: { residual, x, scale }, outputs: {
   })
 }
 
-const nativeGradient: NativeBody = (engine, { inputs: { x, scale, dy }, outputs: { dx, dscale } }) => {
-  const { rows, columns } = asMatrix(x!.shape)
+const nativeGradient: NativeBody<"x" | "scale" | "dy", "dx" | "dscale"> = (
+  engine,
+  { inputs: { x, scale, dy }, outputs: { dx, dscale } }
+) => {
+  const { rows, columns } = asMatrix(x.shape)
   engine.rows({
     entry: "layerScaleAddGradient",
     rows,

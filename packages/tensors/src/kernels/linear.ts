@@ -57,16 +57,19 @@ const gpujs: GpujsBody<"x" | "weight" | "bias", "y"> = {
   }
 }
 
-const native: NativeBody = (engine, { inputs: { x, weight, bias }, outputs: { y } }) => {
-  const { rows: m, columns: k } = asMatrix(x!.shape)
+const native: NativeBody<"x" | "weight", "y", object, "bias"> = (
+  engine,
+  { inputs: { x, weight, bias }, outputs: { y } }
+) => {
+  const { rows: m, columns: k } = asMatrix(x.shape)
   engine.product({
     batch: 1,
     m,
-    n: weight!.shape[0]!,
+    n: weight.shape[0]!,
     k,
-    a: { operand: x!, transposed: false },
-    b: { operand: weight!, transposed: true, sharedByBatch: true },
-    c: y!,
+    a: { operand: x, transposed: false },
+    b: { operand: weight, transposed: true, sharedByBatch: true },
+    c: y,
     bias
   })
 }

@@ -38,14 +38,17 @@ const gpujs: GpujsBody<"a" | "b" | "target", never, MatmulAttributes> = {
   ]
 }
 
-const native: NativeBody = (engine, { inputs: { a, b, target }, attributes }) => {
-  const { transposeA, transposeB } = attributes as MatmulAttributes
-  const { sharedB, ...size } = productSize("matmulInto", a!.shape, b!.shape, attributes as MatmulAttributes)
+const native: NativeBody<"a" | "b" | "target", never, MatmulAttributes> = (
+  engine,
+  { inputs: { a, b, target }, attributes }
+) => {
+  const { transposeA, transposeB } = attributes
+  const { sharedB, ...size } = productSize("matmulInto", a.shape, b.shape, attributes)
   engine.product({
     ...size,
-    a: { operand: a!, transposed: transposeA },
-    b: { operand: b!, transposed: transposeB, sharedByBatch: sharedB },
-    c: target!,
+    a: { operand: a, transposed: transposeA },
+    b: { operand: b, transposed: transposeB, sharedByBatch: sharedB },
+    c: target,
     accumulate: true
   })
 }

@@ -30,7 +30,7 @@ const gpujs: GpujsBody<"x", "y", ScaleAttributes> = {
   programs: ({ outputs }, { factor }) => [elementwiseProgram("y", scaled, ["x"], outputs.y, { scalars: [factor] })]
 }
 
-const native = elementwiseBody<ScaleAttributes>("scale", { reads: ["x"], writes: ["y"] }, ({ factor }) => [factor])
+const native = elementwiseBody("scale", { reads: ["x"], writes: ["y"] }, ({ factor }: ScaleAttributes) => [factor])
 
 export const scaleKernel = defineKernel<"x", "y", ScaleAttributes>({
   name: "scale",

@@ -100,14 +100,14 @@ const gpujsGradient: GpujsBody<"y" | "dy", "dx"> = {
   }
 }
 
-const native: NativeBody = (engine, { inputs: { x }, outputs: { y } }) => {
-  const { rows, columns } = asMatrix(x!.shape)
+const native: NativeBody<"x", "y"> = (engine, { inputs: { x }, outputs: { y } }) => {
+  const { rows, columns } = asMatrix(x.shape)
   const operands = [reading(x, 4 * columns), writing(y, 4 * columns)]
   engine.rows({ entry: "softmax", rows, operands, scalars: [columns] })
 }
 
-const nativeGradient: NativeBody = (engine, { inputs: { y, dy }, outputs: { dx } }) => {
-  const { rows, columns } = asMatrix(y!.shape)
+const nativeGradient: NativeBody<"y" | "dy", "dx"> = (engine, { inputs: { y, dy }, outputs: { dx } }) => {
+  const { rows, columns } = asMatrix(y.shape)
   const operands = [reading(y, 4 * columns), reading(dy, 4 * columns), writing(dx, 4 * columns)]
   engine.rows({ entry: "softmaxGradient", rows, operands, scalars: [columns] })
 }

@@ -21,8 +21,8 @@ const gpujs: GpujsBody<"x", "y"> = {
   programs: ({ inputs }) => plainSumAll("y", "x", sizeOf(inputs.x))
 }
 
-const native: NativeBody = (engine, { inputs: { x }, outputs: { y } }) => {
-  engine.rows({ entry: "sum", rows: sizeOf(x!.shape), operands: [reading(x, 4)], partials: [total(y)] })
+const native: NativeBody<"x", "y"> = (engine, { inputs: { x }, outputs: { y } }) => {
+  engine.rows({ entry: "sum", rows: sizeOf(x.shape), operands: [reading(x, 4)], partials: [total(y)] })
 }
 
 export const sumKernel = defineKernel<"x", "y", object>({

@@ -38,10 +38,10 @@ const gpujs: GpujsBody<"x" | "total", never> = {
   ]
 }
 
-const native: NativeBody = (engine, { inputs }) => {
+const native: NativeBody<"x" | "total", never> = (engine, { inputs }) => {
   const { x } = inputs
   const partials = [total(inputs.total, { accumulate: true })]
-  engine.rows({ entry: "sumSquares", rows: sizeOf(x!.shape), operands: [reading(x, 4)], partials })
+  engine.rows({ entry: "sumSquares", rows: sizeOf(x.shape), operands: [reading(x, 4)], partials })
 }
 
 export const sumSquaresIntoKernel = defineKernel<"x" | "total", never, object>({

@@ -42,10 +42,13 @@ const gpujs: GpujsBody<"packed", "codes", UnpackCodesAttributes> = {
   ]
 }
 
-const native: NativeBody = (engine, { inputs: { packed }, outputs: { codes }, attributes }) => {
-  const { bits } = attributes as UnpackCodesAttributes
+const native: NativeBody<"packed", "codes", UnpackCodesAttributes> = (
+  engine,
+  { inputs: { packed }, outputs: { codes }, attributes }
+) => {
+  const { bits } = attributes
   const operands = [shared(packed), writing(codes, 1)]
-  engine.rows({ entry: "unpackCodes", rows: sizeOf(codes!.shape), operands, scalars: [bits, sizeOf(packed!.shape)] })
+  engine.rows({ entry: "unpackCodes", rows: sizeOf(codes.shape), operands, scalars: [bits, sizeOf(packed.shape)] })
 }
 
 export interface UnpackCodesAttributes {

@@ -38,11 +38,11 @@ const gpujs: GpujsBody<"target" | "rows" | "index", never> = {
   }
 }
 
-const native: NativeBody = (engine, { inputs: { target, rows, index } }) => {
-  const [count, columns] = target!.shape as readonly [number, number]
-  expectDistinctRows("writeRows", "index", indexNumbers(engine, index!), count)
+const native: NativeBody<"target" | "rows" | "index", never> = (engine, { inputs: { target, rows, index } }) => {
+  const [count, columns] = target.shape as readonly [number, number]
+  expectDistinctRows("writeRows", "index", indexNumbers(engine, index), count)
   const operands = [reading(rows, 4 * columns), reading(index, 4), revised(target)]
-  engine.rows({ entry: "writeRows", rows: rows!.shape[0]!, operands, scalars: [columns] })
+  engine.rows({ entry: "writeRows", rows: rows.shape[0]!, operands, scalars: [columns] })
 }
 
 export const writeRowsKernel = defineKernel<"target" | "rows" | "index", never, object>({

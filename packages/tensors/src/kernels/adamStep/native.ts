@@ -2,12 +2,15 @@ import { type NativeBody, reading, shared, updating } from "../../backends/nativ
 import { sizeOf } from "../../Shape.ts"
 import type { AdamStepAttributes } from "./geometry.ts"
 
-export const native: NativeBody = (engine, { inputs: { parameter, m, v, gradient, factor }, attributes }) => {
-  const { learningRate, beta1, beta2, epsilon, weightDecay, decoupled, step } = attributes as AdamStepAttributes
+export const native: NativeBody<"parameter" | "m" | "v" | "gradient", never, AdamStepAttributes, "factor"> = (
+  engine,
+  { inputs: { parameter, m, v, gradient, factor }, attributes }
+) => {
+  const { learningRate, beta1, beta2, epsilon, weightDecay, decoupled, step } = attributes
   engine.rows({
     entry: "adamStep",
-    rows: sizeOf(parameter!.shape),
-    operands: [updating(parameter, 4), updating(m, 4), updating(v, 4), reading(gradient, 4), shared(factor)],
+    rows: sizeOf(parameter.shape),
+    operands: [updating(parameter, 4), updating(m, 4), updating(v, 4), reading(gradient, 4), factor && shared(factor)],
     scalars: [
       beta1,
       1 - beta1,

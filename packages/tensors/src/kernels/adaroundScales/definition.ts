@@ -6,17 +6,12 @@ import type { Tensor } from "../../Tensor.ts"
 import { groupExtents } from "../groups/extents.ts"
 import { normals } from "../samples.ts"
 import { expectInteger } from "../shapeRules.ts"
+import type { AdaroundScalesAttributes } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
-export interface AdaroundScalesAttributes {
-  readonly bits: number
-  /** Input columns that share a scale. */
-  readonly group: number
-  /** "max": the range, with 0 inside it. "mse": BRECQ's search over 80 shrinks of the plain range. */
-  readonly method: "max" | "mse"
-}
+export type { AdaroundScalesAttributes } from "./geometry.ts"
 
 export const adaroundScalesKernel = defineKernel<"weight", "scale" | "zero", AdaroundScalesAttributes>({
   name: "adaroundScales",

@@ -3,7 +3,7 @@ import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.t
 import { extremesOfGroups } from "../../backends/gpujs/groups.ts"
 import { divided, halfEven, limited } from "../../backends/gpujs/numbers.ts"
 import { sizeOf } from "../../Shape.ts"
-import type { AdaroundScalesAttributes } from "./definition.ts"
+import type { AdaroundScalesAttributes } from "./geometry.ts"
 
 /** Ranges tried: the plain one times 1, 0.99, ... 0.21. */
 const shrinks = 80

@@ -1,6 +1,6 @@
 import type { Arrays, Geometry } from "../../Kernel.ts"
 import { roundHalfEven } from "../../roundHalfEven.ts"
-import type { AdaroundScalesAttributes } from "./definition.ts"
+import type { AdaroundScalesAttributes } from "./geometry.ts"
 
 const f = Math.fround
 const shrinks = 80

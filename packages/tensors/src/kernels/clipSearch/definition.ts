@@ -9,16 +9,12 @@ import { sizeOf } from "../../Shape.ts"
 import type { Tensor } from "../../Tensor.ts"
 import { normals } from "../samples.ts"
 import { expectInteger, expectShape } from "../shapeRules.ts"
-import { type ClipSearchAttributes, candidatesPerEnd, clipGroups } from "./geometry.ts"
+import { type ClipSearchAttributes, candidatesPerEnd, clipGroups, type GramAttributes } from "./geometry.ts"
 import { gpujs, gpujsGram } from "./gpujs.ts"
 import { nativeGram, nativeSearch } from "./native.ts"
 import { reference, referenceGram } from "./reference.ts"
 
 export type { ClipSearchAttributes } from "./geometry.ts"
-
-export interface GramAttributes {
-  readonly group: number
-}
 
 export const gramKernel = defineKernel<"x", "gram", GramAttributes>({
   name: "gram",

@@ -3,6 +3,11 @@ import { InvalidAttribute, ShapeMismatch } from "../../Errors.ts"
 import type { Shape } from "../../Shape.ts"
 import { expectInteger } from "../shapeRules.ts"
 
+export interface GramAttributes {
+  /** Input columns that share a range. */
+  readonly group: number
+}
+
 export interface ClipSearchAttributes {
   readonly bits: number
   /** Input columns that share a range. */

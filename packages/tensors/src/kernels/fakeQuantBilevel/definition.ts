@@ -9,14 +9,12 @@ import type { Tensor } from "../../Tensor.ts"
 import { defineFakeQuant } from "../groups/defineFakeQuant.ts"
 import { normals, type SampleOperand, type SampleRandom } from "../samples.ts"
 import { expectShape } from "../shapeRules.ts"
-import { type BilevelAttributes, bilevelExtents } from "./geometry.ts"
+import { type BilevelAttributes, bilevelExtents, type CodeName } from "./geometry.ts"
 import { gpujs, gpujsCodes, gpujsDecode, gpujsGradient } from "./gpujs.ts"
 import { native, nativeCodes, nativeDecode, nativeGradient } from "./native.ts"
 import { reference, referenceCodes, referenceDecode, referenceGradient } from "./reference.ts"
 
 export type { BilevelAttributes } from "./geometry.ts"
-
-type CodeName = "codes" | "zeros" | "scaleCodes" | "step" | "origin"
 
 const cases: readonly (readonly [Shape, BilevelAttributes])[] = [
   [[16, 32], { bits: 2, group: 16, scaleGroup: 16, secondLevel: "f16", commonScale: "exact", arithmetic: "f32" }],

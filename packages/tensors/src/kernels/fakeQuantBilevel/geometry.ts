@@ -22,6 +22,9 @@ export interface BilevelAttributes {
   readonly arithmetic: "f32" | "bf16"
 }
 
+/** What stands for a weight: codes [N, K], zeros and scale codes [K / g, N], step and origin of every second-level group. */
+export type CodeName = "codes" | "zeros" | "scaleCodes" | "step" | "origin"
+
 /** Scales and zeros are [K / g, N]: row j N + o is group j of output o. */
 export interface BilevelExtents extends GroupExtents {
   /** Second-level groups: K / g * N / qq. */

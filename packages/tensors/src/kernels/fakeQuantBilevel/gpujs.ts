@@ -2,7 +2,7 @@ import type { GpujsBody, GpujsProgram, Thread, Values } from "../../backends/gpu
 import { extremesOfGroups, rangeHelpers, withinRange } from "../../backends/gpujs/groups.ts"
 import { divided, halfEven, limited, quotient, rounded, roundFloat16 } from "../../backends/gpujs/numbers.ts"
 import type { Shape } from "../../Shape.ts"
-import { type BilevelAttributes, bilevelExtents } from "./geometry.ts"
+import { type BilevelAttributes, bilevelExtents, type CodeName } from "./geometry.ts"
 
 /** The ends of a group's range: [-1, 1] in place of a range of nothing. `low` and `high` are [N, K / g]. */
 function endOf(own: number, other: number, replacement: number, bf16: number): number {
@@ -232,8 +232,6 @@ const byWeight = (
   const { more, byWeight: extent } = setting(weight, attributes)
   return { output, compute, reads, extent, ...more }
 }
-
-type CodeName = "codes" | "zeros" | "scaleCodes" | "step" | "origin"
 
 export const gpujs: GpujsBody<"weight", "y" | "scale" | "zero", BilevelAttributes> = {
   programs: ({ inputs: { weight } }, attributes) => [

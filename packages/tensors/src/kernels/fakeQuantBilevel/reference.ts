@@ -2,7 +2,7 @@ import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../../halfPrec
 import type { Arrays, Geometry } from "../../Kernel.ts"
 import { roundHalfEven } from "../../roundHalfEven.ts"
 import { clamp, passingRange, smallestDivisor, smallestScale } from "../groups/roundings.ts"
-import { type BilevelAttributes, bilevelExtents } from "./geometry.ts"
+import { type BilevelAttributes, bilevelExtents, type CodeName } from "./geometry.ts"
 
 /** The definition fixes every rounding: each operation is rounded to f32 (or bf16), also in this double-precision body. */
 const rounding = ({ arithmetic }: BilevelAttributes): ((value: number) => number) =>
@@ -137,13 +137,11 @@ export const referenceGradient = (
   }
 }
 
-type CodeOutputs = "codes" | "zeros" | "scaleCodes" | "step" | "origin"
-
 /** The integers and second-level numbers that stand for a weight. */
 export const referenceCodes = (
   { weight }: Arrays<"weight">,
-  { codes, zeros, scaleCodes, step, origin }: Arrays<CodeOutputs>,
-  { inputs }: Geometry<"weight", CodeOutputs>,
+  { codes, zeros, scaleCodes, step, origin }: Arrays<CodeName>,
+  { inputs }: Geometry<"weight", CodeName>,
   attributes: BilevelAttributes
 ): void => {
   const [rows, columns] = inputs.weight as readonly [number, number]
@@ -164,9 +162,9 @@ export const referenceCodes = (
 
 /** The weight that codes stand for: the same bits as `reference` gives. */
 export const referenceDecode = (
-  { codes, zeros, scaleCodes, step, origin }: Arrays<CodeOutputs>,
+  { codes, zeros, scaleCodes, step, origin }: Arrays<CodeName>,
   { y }: Arrays<"y">,
-  { outputs }: Geometry<CodeOutputs, "y">,
+  { outputs }: Geometry<CodeName, "y">,
   attributes: BilevelAttributes
 ): void => {
   const { rows, columns, groups } = bilevelExtents("bilevel", outputs.y, attributes)

@@ -7,9 +7,9 @@ import { sizeOf } from "../../Shape.ts"
 export interface GroupOperands {
   /** Groups of the whole weight. */
   readonly rows: number
-  readonly read: (operand: Operand) => RowOperand | undefined
-  readonly write: (operand: Operand) => RowOperand | undefined
-  readonly update: (operand: Operand) => RowOperand | undefined
+  readonly read: (operand: Operand) => RowOperand
+  readonly write: (operand: Operand) => RowOperand
+  readonly update: (operand: Operand) => RowOperand
 }
 
 /** Of a weight [N, K] and all of its shape a call gets `group` elements, of a parameter [N, K / g] one. */
