@@ -9,7 +9,7 @@ import {
   type Tensor,
   tensor
 } from "@speedq/tensors"
-import { apply } from "@speedq/tensors/apply"
+import { apply } from "@speedq/tensors/core/apply"
 
 /** Tolerance where a kernel names none, or a narrower one that is not exact. */
 const usual = { relative: 1e-3, absolute: 1e-5 }

@@ -21,7 +21,7 @@ const token =
   /\/\/[^\n]*|\/\*[\s\S]*?\*\/|\b(?:from|import)\s*\(?\s*(["'])(?<specifier>[^"'\n]+)\1|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'/g
 
 /** Relative specifiers that a text imports, exports from, or loads when it runs. */
-export const specifiersOf = (text: string): readonly string[] =>
+const specifiersOf = (text: string): readonly string[] =>
   Array.from(text.matchAll(token), ({ groups }) => groups?.specifier).filter(
     (specifier): specifier is string => specifier?.startsWith(".") ?? false
   )
@@ -37,7 +37,7 @@ const graphOf = (folder: string): Graph => {
 }
 
 /** Tarjan's algorithm: files that reach each other, and files that import themselves. */
-export const cyclesOf = (graph: Graph): readonly (readonly string[])[] => {
+const cyclesOf = (graph: Graph): readonly (readonly string[])[] => {
   const order = new Map<string, number>()
   const lowest = new Map<string, number>()
   const open: string[] = []

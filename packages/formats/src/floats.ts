@@ -1,5 +1,5 @@
 /** Float tensors of any stored precision as float32 and back. */
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "@speedq/tensors/halfPrecision"
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "@speedq/tensors/numbers/halfPrecision"
 import { bytesOf, type DType, typedView } from "./DType.ts"
 
 /** The element types that hold real numbers. */

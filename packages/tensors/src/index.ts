@@ -9,9 +9,9 @@ export {
   type ValueAndGradOptions,
   valueAndGrad
 } from "./autodiff/valueAndGrad.ts"
-export type { Backend, Handle, KernelCall, Operand, Source, TensorSpec, Usage } from "./Backend.ts"
 export type { GpujsMode } from "./backends/gpujs/Device.ts"
 export type { GpujsOptions } from "./backends/gpujs/GpujsBackend.ts"
+export { fewRows } from "./backends/native/fewRows.ts"
 export {
   makeNativeBackend,
   type NativeBackend,
@@ -20,7 +20,9 @@ export {
 } from "./backends/native/NativeBackend.ts"
 export { type OpenBackendOptions, openBackend } from "./backends/openBackend.ts"
 export { doubleValues, makeReferenceBackend } from "./backends/reference/ReferenceBackend.ts"
-export { type DType, elementBytes, type HostArray, viewAs } from "./DType.ts"
+export type { Backend, Source, Usage } from "./core/Backend.ts"
+export type { AnyComputation, Computation, Cost } from "./core/Computation.ts"
+export { type DType, elementBytes, type HostArray, viewAs } from "./core/DType.ts"
 export {
   BackendUnavailable,
   DTypeMismatch,
@@ -34,19 +36,13 @@ export {
   ReleasedTensor,
   ShapeMismatch,
   UnsupportedKernel
-} from "./Errors.ts"
-export { fewRows } from "./fewRows.ts"
-export {
-  bf16ToF32,
-  f16ToF32,
-  f32ToBf16,
-  f32ToF16,
-  fromBfloat16,
-  fromFloat16,
-  toBfloat16,
-  toFloat16
-} from "./halfPrecision.ts"
-export type { AnyKernel, Cost, Geometry, Gradient, Kernel, Sample, Tolerance } from "./Kernel.ts"
+} from "./core/Errors.ts"
+export type { Geometry } from "./core/Geometry.ts"
+export type { AnyKernel, Gradient, Kernel, Sample, Tolerance } from "./core/Kernel.ts"
+export type { Handle, KernelCall, Operand, TensorSpec } from "./core/Operand.ts"
+export { leadingRows, reshape } from "./core/reshape.ts"
+export { formatShape, type Shape, sameShape, sizeOf } from "./core/Shape.ts"
+export { generate, Tensor, tensor, zeros } from "./core/Tensor.ts"
 export { type AdamStepAttributes, adamStep } from "./kernels/adamStep/definition.ts"
 export { adaroundInitial } from "./kernels/adaroundInitial.ts"
 export { type AdaroundScalesAttributes, adaroundScales } from "./kernels/adaroundScales/definition.ts"
@@ -113,10 +109,17 @@ export { transpose } from "./kernels/transpose.ts"
 export { unpackCodes } from "./kernels/unpackCodes.ts"
 export { writeRows } from "./kernels/writeRows.ts"
 export { keep, scope, tensorsIn, unscoped } from "./memory/scope.ts"
+export {
+  bf16ToF32,
+  f16ToF32,
+  f32ToBf16,
+  f32ToF16,
+  fromBfloat16,
+  fromFloat16,
+  toBfloat16,
+  toFloat16
+} from "./numbers/halfPrecision.ts"
 export { type AdamOptions, type AdamState, adam, adamW, type Optimizer, type StepOptions } from "./optim/adam.ts"
 export { clipByGlobalNorm } from "./optim/clipByGlobalNorm.ts"
 export { constantRate, type Schedule, type WarmupCosineOptions, warmupCosine } from "./optim/schedule.ts"
 export { Random, type RandomState } from "./random/Random.ts"
-export { leadingRows, reshape } from "./reshape.ts"
-export { formatShape, type Shape, sameShape, sizeOf } from "./Shape.ts"
-export { generate, Tensor, tensor, zeros } from "./Tensor.ts"

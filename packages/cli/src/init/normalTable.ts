@@ -4,7 +4,7 @@
  */
 
 import type { Random } from "@speedq/tensors"
-import { f32ToBf16 } from "@speedq/tensors/halfPrecision"
+import { f32ToBf16 } from "@speedq/tensors/numbers/halfPrecision"
 
 const size = 2 ** 16
 const substeps = 8

@@ -1,7 +1,7 @@
 /** Random weights as a stream of bfloat16, tensor by tensor: never more than a chunk of the model is in memory. */
 import { bytesOf, type Safetensors } from "@speedq/formats"
 import { Random, type Shape, sizeOf } from "@speedq/tensors"
-import { f32ToBf16 } from "@speedq/tensors/halfPrecision"
+import { f32ToBf16 } from "@speedq/tensors/numbers/halfPrecision"
 import { type ModelConfig, modelTensors, type RandomWeightsOptions, randomTensor } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { drawFrom, normalTable } from "./normalTable.ts"

@@ -1,15 +1,18 @@
 /** Start of AdaRound (adaround.md 3): alpha at which the soft rounding h(alpha) equals the fraction that rounding down drops. */
-import { apply } from "../apply.ts"
+
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { perWeight } from "../backends/gpujs/groups.ts"
 import { divided, quotient } from "../backends/gpujs/numbers.ts"
 import type { NativeBody } from "../backends/native/NativeBody.ts"
-import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
-import { sizeOf } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import type { Geometry } from "../core/Geometry.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { sizeOf } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
 import { groupWidth } from "./groups/extents.ts"
 import { groupOperands } from "./groups/groupOperands.ts"
-import { normals } from "./samples.ts"
+import { normals } from "./operands/samples.ts"
 
 const f = Math.fround
 const gamma = -0.1

@@ -2,16 +2,18 @@
  * addBroadcast: y[t] = a[t] + b for every t, a [T, ...rest], b [...rest]: position embeddings, spreading a row over rows.
  * columnSums: y[c] = sum over rows of x[r, c]: the gradient of a bias. Each is the other's gradient.
  */
-import { apply } from "../apply.ts"
+
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { type NativeBody, reading, rowSums, shared, writing } from "../backends/native/NativeBody.ts"
-import { ShapeMismatch } from "../Errors.ts"
-import { type Arrays, defineKernel } from "../Kernel.ts"
-import { reshape } from "../reshape.ts"
-import { asMatrix, formatShape, sameShape, sizeOf } from "../Shape.ts"
-import { type Tensor, zeros } from "../Tensor.ts"
-import { normals, rowShapes } from "./samples.ts"
-import { expectRank } from "./shapeRules.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import { ShapeMismatch } from "../core/Errors.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { reshape } from "../core/reshape.ts"
+import { asMatrix, formatShape, sameShape, sizeOf } from "../core/Shape.ts"
+import { type Tensor, zeros } from "../core/Tensor.ts"
+import { normals, rowShapes } from "./operands/samples.ts"
+import { expectRank } from "./operands/shapeRules.ts"
 
 /** y[t, i] = a[t, i] + b[i] */
 const reference = ({ a, b }: Arrays<"a" | "b">, { y }: Arrays<"y">): void => {

@@ -1,13 +1,15 @@
 /** target += x, in place: gradient accumulation. */
-import { apply } from "../apply.ts"
+
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { elementwiseBody } from "../backends/native/NativeBody.ts"
-import { type Arrays, defineKernel } from "../Kernel.ts"
-import { sizeOf } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
-import { elementwiseShapes, normals } from "./samples.ts"
-import { expectSame } from "./shapeRules.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { sizeOf } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
+import { elementwiseShapes, normals } from "./operands/samples.ts"
+import { expectSame } from "./operands/shapeRules.ts"
 
 /** target[i] += x[i] */
 const reference = ({ target, x }: Arrays<"target" | "x">): void => {

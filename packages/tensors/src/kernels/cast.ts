@@ -2,18 +2,21 @@
  * Converts between f32, bf16 and f16, rounding to nearest even. Widening is exact.
  * The gradient passes unchanged: exact where nothing is rounded, straight-through where something is.
  */
-import { apply } from "../apply.ts"
+
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { roundBfloat16, roundFloat16, roundingHelpers } from "../backends/gpujs/numbers.ts"
 import { type NativeBody, reading, writing } from "../backends/native/NativeBody.ts"
-import { elementBytes } from "../DType.ts"
-import { InvalidAttribute } from "../Errors.ts"
-import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../halfPrecision.ts"
-import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
-import { sizeOf } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
-import { elementwiseShapes, halves, normals } from "./samples.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import { elementBytes } from "../core/DType.ts"
+import { InvalidAttribute } from "../core/Errors.ts"
+import type { Geometry } from "../core/Geometry.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { sizeOf } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../numbers/halfPrecision.ts"
+import { elementwiseShapes, halves, normals } from "./operands/samples.ts"
 
 export type CastTarget = "f32" | "bf16" | "f16"
 

@@ -1,16 +1,19 @@
 /** y = min(max(w, low), high) with one range a group of columns: applies the result of the clipping search. */
-import { apply } from "../apply.ts"
+
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { perWeight } from "../backends/gpujs/groups.ts"
 import { limited, quotient } from "../backends/gpujs/numbers.ts"
 import type { NativeBody } from "../backends/native/NativeBody.ts"
-import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
-import { sizeOf } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import type { Geometry } from "../core/Geometry.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { sizeOf } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
 import { groupWidth } from "./groups/extents.ts"
 import { groupOperands } from "./groups/groupOperands.ts"
-import { normals } from "./samples.ts"
-import { expectShape } from "./shapeRules.ts"
+import { normals } from "./operands/samples.ts"
+import { expectShape } from "./operands/shapeRules.ts"
 
 /** y[o, k] = clamp(weight[o, k], low[o, k div g], high[o, k div g]) */
 const reference = (

@@ -1,11 +1,14 @@
 /** norm = sqrt(total), factor = min(1, maxNorm / (norm + 1e-6)): clipping by global norm, from the sum of squares of all gradients. */
-import { apply } from "../apply.ts"
+
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { type NativeBody, reading, writing } from "../backends/native/NativeBody.ts"
-import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
-import type { Tensor } from "../Tensor.ts"
-import { expectAtLeast, expectShape } from "./shapeRules.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import type { Geometry } from "../core/Geometry.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import type { Tensor } from "../core/Tensor.ts"
+import { expectAtLeast, expectShape } from "./operands/shapeRules.ts"
 
 export interface ClipFactorAttributes {
   readonly maxNorm: number

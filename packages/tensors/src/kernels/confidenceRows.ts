@@ -1,15 +1,18 @@
 /** The largest probability of every row: confidence[r] = max_v softmax(logits[r])[v]. logits [R, V] -> [R]. */
-import { apply } from "../apply.ts"
+
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { power } from "../backends/gpujs/numbers.ts"
 import { mostOfRows, sumRows } from "../backends/gpujs/reductions.ts"
 import { type NativeBody, reading, writing } from "../backends/native/NativeBody.ts"
-import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
-import { type Shape, sizeOf } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
-import { normals } from "./samples.ts"
-import { expectAxes } from "./shapeRules.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import type { Geometry } from "../core/Geometry.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { type Shape, sizeOf } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
+import { normals } from "./operands/samples.ts"
+import { expectAxes } from "./operands/shapeRules.ts"
 import { sumOfPowers } from "./softmax.ts"
 
 /** confidence = 1 / sum_v exp(logits[v] - max): the numerator of the largest is 1 */

@@ -2,15 +2,18 @@
  * y[n] = row index[n] of a matrix of codes [rows, columns] in a little-endian bit stream (unpackCodes): packed embeddings.
  * A row may begin within a byte.
  */
-import { apply } from "../apply.ts"
+
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { indexNumbers, type NativeBody, reading, shared, writing } from "../backends/native/NativeBody.ts"
-import { ShapeMismatch } from "../Errors.ts"
-import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
-import { type Shape, sizeOf } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
-import { integers } from "./samples.ts"
-import { expectBits, expectRows } from "./shapeRules.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import { ShapeMismatch } from "../core/Errors.ts"
+import type { Geometry } from "../core/Geometry.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { type Shape, sizeOf } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
+import { integers } from "./operands/samples.ts"
+import { expectBits, expectRows } from "./operands/shapeRules.ts"
 
 /** How codes are packed. */
 export interface GatherCodesAttributes {

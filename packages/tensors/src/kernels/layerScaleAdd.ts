@@ -1,12 +1,14 @@
 /** y = residual + x scale: residual [..., C], x [..., C], scale [C]. The residual stream of a ViT block with layer scale. */
-import { apply } from "../apply.ts"
+
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { type NativeBody, reading, rowSums, shared, writing } from "../backends/native/NativeBody.ts"
-import { type Arrays, defineKernel } from "../Kernel.ts"
-import { asMatrix, sizeOf } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
-import { normals, rowShapes } from "./samples.ts"
-import { expectRank, expectSame, expectShape } from "./shapeRules.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { asMatrix, sizeOf } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
+import { normals, rowShapes } from "./operands/samples.ts"
+import { expectRank, expectSame, expectShape } from "./operands/shapeRules.ts"
 
 /** y[r, c] = residual[r, c] + x[r, c] scale[c] */
 const reference = ({ residual, x, scale }: Arrays<"residual" | "x" | "scale">, { y }: Arrays<"y">): void => {

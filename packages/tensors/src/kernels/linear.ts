@@ -2,17 +2,20 @@
  * y = x W^T + bias: x [..., K], weight [N, K], bias [N] -> y [..., N]. The weight may be stored as bf16 or f16 (frozen),
  * which is widened as it is read. Equal to matmul over the rows of x plus addBroadcast.
  */
-import { apply } from "../apply.ts"
+
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import type { NativeBody } from "../backends/native/NativeBody.ts"
-import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
-import { reshape } from "../reshape.ts"
-import { asMatrix, type Shape, sizeOf } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import type { Geometry } from "../core/Geometry.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { reshape } from "../core/reshape.ts"
+import { asMatrix, type Shape, sizeOf } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
 import { columnSums } from "./addBroadcast.ts"
 import { matmul } from "./matmul/definition.ts"
-import { halves, normals, type SampleRandom } from "./samples.ts"
-import { expectAxes, expectRank, expectShape } from "./shapeRules.ts"
+import { halves, normals, type SampleRandom } from "./operands/samples.ts"
+import { expectAxes, expectRank, expectShape } from "./operands/shapeRules.ts"
 
 /** y[r, n] = bias[n] + sum over k of x[r, k] weight[n, k] */
 const reference = (

@@ -1,5 +1,5 @@
 /** Every kernel. The conformance suite, the benchmarks and FEATURES.md walk this list. */
-import type { AnyKernel } from "../Kernel.ts"
+import type { AnyKernel } from "../core/Kernel.ts"
 import { adamStepKernel } from "./adamStep/definition.ts"
 import { adaroundInitialKernel } from "./adaroundInitial.ts"
 import { adaroundScalesKernel } from "./adaroundScales/definition.ts"

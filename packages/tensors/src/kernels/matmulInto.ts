@@ -2,18 +2,21 @@
  * target += a b, or with either operand transposed: the gradient of a weight summed over chunks of rows.
  * Shapes as in matmul; equal to addInto(target, matmul(a, b)) without the product in between.
  */
-import { apply } from "../apply.ts"
+
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import type { NativeBody } from "../backends/native/NativeBody.ts"
-import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
-import { sizeOf } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import type { Geometry } from "../core/Geometry.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { sizeOf } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
 import { type MatmulAttributes, productSize } from "./matmul/geometry.ts"
 import { productProgram } from "./matmul/gpujs.ts"
 import { reference as product } from "./matmul/reference.ts"
-import { halves, normals } from "./samples.ts"
-import { expectShape } from "./shapeRules.ts"
+import { halves, normals } from "./operands/samples.ts"
+import { expectShape } from "./operands/shapeRules.ts"
 
 /** target[m, n] += sum over k of a[m, k] b[k, n] */
 const reference = (

@@ -1,13 +1,15 @@
 /** y = a b, elementwise, of one shape. */
-import { apply } from "../apply.ts"
+
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { elementwiseBody } from "../backends/native/NativeBody.ts"
-import { type Arrays, defineKernel } from "../Kernel.ts"
-import { sizeOf } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
-import { elementwiseShapes, normals } from "./samples.ts"
-import { expectSame } from "./shapeRules.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { sizeOf } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
+import { elementwiseShapes, normals } from "./operands/samples.ts"
+import { expectSame } from "./operands/shapeRules.ts"
 
 /** y[i] = a[i] b[i] */
 const reference = ({ a, b }: Arrays<"a" | "b">, { y }: Arrays<"y">): void => {

@@ -2,18 +2,21 @@
  * prependRow: y[t] = row, then x[t]: the class token before the patches. x [T, N, C], row [C] -> [T, N+1, C].
  * dropFirstRow: x[t] without its first row, [T, N, C] -> [T, N-1, C]. The gradient of each uses the other.
  */
-import { apply } from "../apply.ts"
+
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { type NativeBody, reading, shared, writing } from "../backends/native/NativeBody.ts"
-import { ShapeMismatch } from "../Errors.ts"
-import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
-import { reshape } from "../reshape.ts"
-import { type Shape, sizeOf } from "../Shape.ts"
-import { type Tensor, tensor, zeros } from "../Tensor.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import { ShapeMismatch } from "../core/Errors.ts"
+import type { Geometry } from "../core/Geometry.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { reshape } from "../core/reshape.ts"
+import { type Shape, sizeOf } from "../core/Shape.ts"
+import { type Tensor, tensor, zeros } from "../core/Tensor.ts"
 import { columnSums } from "./addBroadcast.ts"
 import { gatherRows } from "./gatherRows/definition.ts"
-import { normals } from "./samples.ts"
-import { expectAxes, expectShape } from "./shapeRules.ts"
+import { normals } from "./operands/samples.ts"
+import { expectAxes, expectShape } from "./operands/shapeRules.ts"
 
 /** y[t, 0] = row, y[t, n + 1] = x[t, n] */
 const referencePrepend = (

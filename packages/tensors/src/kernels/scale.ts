@@ -1,12 +1,15 @@
 /** y = factor x. */
-import { apply } from "../apply.ts"
+
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { elementwiseBody } from "../backends/native/NativeBody.ts"
-import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
-import { sizeOf } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
-import { elementwiseShapes, normals } from "./samples.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import type { Geometry } from "../core/Geometry.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { sizeOf } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
+import { elementwiseShapes, normals } from "./operands/samples.ts"
 
 export interface ScaleAttributes {
   readonly factor: number

@@ -1,14 +1,16 @@
 /** y[n] = factors[n] x[n]: x [N, ...rest], factors [N]. Stochastic depth of a tile, weights of samples. */
-import { apply } from "../apply.ts"
+
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { type NativeBody, reading, writing } from "../backends/native/NativeBody.ts"
-import { type Arrays, defineKernel } from "../Kernel.ts"
-import { reshape } from "../reshape.ts"
-import { sizeOf } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { reshape } from "../core/reshape.ts"
+import { sizeOf } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
 import { matmul } from "./matmul/definition.ts"
-import { normals } from "./samples.ts"
-import { expectRank, expectShape } from "./shapeRules.ts"
+import { normals } from "./operands/samples.ts"
+import { expectRank, expectShape } from "./operands/shapeRules.ts"
 
 /** y[n, i] = factors[n] x[n, i] */
 const reference = ({ x, factors }: Arrays<"x" | "factors">, { y }: Arrays<"y">): void => {

@@ -1,14 +1,17 @@
 /** Softmax over the last axis: y = exp(x - max) / sum of exp(x - max). */
-import { apply } from "../apply.ts"
+
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { power } from "../backends/gpujs/numbers.ts"
 import { mostOfRows, sumRows } from "../backends/gpujs/reductions.ts"
 import { type NativeBody, reading, writing } from "../backends/native/NativeBody.ts"
-import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
-import { asMatrix, sizeOf } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
-import { normals, rowShapes, uniforms } from "./samples.ts"
-import { expectRank, expectSame } from "./shapeRules.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import type { Geometry } from "../core/Geometry.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { asMatrix, sizeOf } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
+import { normals, rowShapes, uniforms } from "./operands/samples.ts"
+import { expectRank, expectSame } from "./operands/shapeRules.ts"
 
 /** y = exp(x - max) / sum exp(x - max), row by row */
 const reference = ({ x }: Arrays<"x">, { y }: Arrays<"y">, { inputs }: Geometry<"x", "y">): void => {

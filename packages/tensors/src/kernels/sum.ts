@@ -1,14 +1,16 @@
 /** y = sum of all elements of x, accumulated in double precision: [...] -> [1]. */
-import { apply } from "../apply.ts"
+
 import type { GpujsBody } from "../backends/gpujs/GpujsBody.ts"
 import { plainSumAll } from "../backends/gpujs/reductions.ts"
 import { type NativeBody, reading, total } from "../backends/native/NativeBody.ts"
-import { type Arrays, defineKernel } from "../Kernel.ts"
-import { reshape } from "../reshape.ts"
-import { sizeOf } from "../Shape.ts"
-import { type Tensor, zeros } from "../Tensor.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { reshape } from "../core/reshape.ts"
+import { sizeOf } from "../core/Shape.ts"
+import { type Tensor, zeros } from "../core/Tensor.ts"
 import { addBroadcast } from "./addBroadcast.ts"
-import { elementwiseShapes, normals } from "./samples.ts"
+import { elementwiseShapes, normals } from "./operands/samples.ts"
 
 /** y = sum of x[i] */
 const reference = ({ x }: Arrays<"x">, { y }: Arrays<"y">): void => {

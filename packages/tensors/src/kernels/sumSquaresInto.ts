@@ -1,14 +1,16 @@
 /** total += sum of x^2, accumulated in double precision: the norm of all gradients, one tensor after the other. */
-import { apply } from "../apply.ts"
+
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { sumAll } from "../backends/gpujs/reductions.ts"
 import { type NativeBody, reading, total } from "../backends/native/NativeBody.ts"
-import { type Arrays, defineKernel } from "../Kernel.ts"
-import { sizeOf } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
-import { elementwiseShapes, normals, uniforms } from "./samples.ts"
-import { expectShape } from "./shapeRules.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { sizeOf } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
+import { elementwiseShapes, normals, uniforms } from "./operands/samples.ts"
+import { expectShape } from "./operands/shapeRules.ts"
 
 /** total += sum of x[i]^2 */
 const reference = ({ x, total }: Arrays<"x" | "total">): void => {

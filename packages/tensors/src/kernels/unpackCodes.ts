@@ -1,13 +1,16 @@
 /** Codes of 1 to 8 bits out of a little-endian bit stream: code i is in bits [i b, (i + 1) b). Packed weights are read with it. */
-import { apply } from "../apply.ts"
+
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { type NativeBody, shared, writing } from "../backends/native/NativeBody.ts"
-import { ShapeMismatch } from "../Errors.ts"
-import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
-import { type Shape, sizeOf } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
-import { expectBits } from "./shapeRules.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import { ShapeMismatch } from "../core/Errors.ts"
+import type { Geometry } from "../core/Geometry.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { type Shape, sizeOf } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
+import { expectBits } from "./operands/shapeRules.ts"
 
 /** codes[i] = bits [i b, (i + 1) b) of the stream, lowest bit first. */
 const reference = (

@@ -1,14 +1,17 @@
 /** target[index[i]] = rows[i], in place: the key-value cache. */
-import { apply } from "../apply.ts"
+
 import type { GpujsBody } from "../backends/gpujs/GpujsBody.ts"
 import { indexNumbers, type NativeBody, reading, revised } from "../backends/native/NativeBody.ts"
-import { ShapeMismatch } from "../Errors.ts"
-import { type Arrays, defineKernel, type Geometry } from "../Kernel.ts"
-import { formatShape, sizeOf } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
+import { apply } from "../core/apply.ts"
+import type { Arrays } from "../core/Computation.ts"
+import { ShapeMismatch } from "../core/Errors.ts"
+import type { Geometry } from "../core/Geometry.ts"
+import { defineKernel } from "../core/Kernel.ts"
+import { formatShape, sizeOf } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
+import { distinct, normals } from "./operands/samples.ts"
+import { expectDistinctRows, expectShape } from "./operands/shapeRules.ts"
 import { replaced, sourceProgram } from "./replaceRows/gpujs.ts"
-import { distinct, normals } from "./samples.ts"
-import { expectDistinctRows, expectShape } from "./shapeRules.ts"
 
 /** target[index[i], c] = rows[i, c] */
 const reference = (

@@ -1,5 +1,5 @@
 /** Programs whose threads are the elements of one flat array. */
-import { type Shape, sizeOf } from "../../Shape.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
 import type { GpujsProgram, ProgramFunction } from "./GpujsBody.ts"
 
 /** One thread for each element of `shape`, in row-major order: `this.thread.x`. */

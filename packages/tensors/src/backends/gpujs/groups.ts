@@ -1,5 +1,5 @@
 /** Programs over groups of consecutive elements: what quantizers start from. */
-import type { Shape } from "../../Shape.ts"
+import type { Shape } from "../../core/Shape.ts"
 import type { GpujsProgram, Thread, Values } from "./GpujsBody.ts"
 import { rounded, roundingHelpers } from "./numbers.ts"
 

@@ -1,6 +1,6 @@
 /** How a kernel runs on the native backend: what its body asks of the engine for one call. */
-import type { Operand } from "../../Backend.ts"
-import { sizeOf } from "../../Shape.ts"
+import type { Operand } from "../../core/Operand.ts"
+import { sizeOf } from "../../core/Shape.ts"
 
 /** How rows of an operand are handed to an entry of the WebAssembly kernels. */
 export interface RowOperand {

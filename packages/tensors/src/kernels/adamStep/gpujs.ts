@@ -1,6 +1,6 @@
 import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, GpujsProgram, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
-import type { Shape } from "../../Shape.ts"
+import type { Shape } from "../../core/Shape.ts"
 import type { AdamStepAttributes } from "./geometry.ts"
 
 /** The gradient after clipping and, in Adam, decay. Without a factor its place is taken by another operand, which is not read. */

@@ -1,5 +1,5 @@
 import { type NativeBody, reading, shared, updating } from "../../backends/native/NativeBody.ts"
-import { sizeOf } from "../../Shape.ts"
+import { sizeOf } from "../../core/Shape.ts"
 import type { AdamStepAttributes } from "./geometry.ts"
 
 export const native: NativeBody<"parameter" | "m" | "v" | "gradient", never, AdamStepAttributes, "factor"> = (

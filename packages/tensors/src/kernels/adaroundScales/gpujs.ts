@@ -2,7 +2,7 @@ import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { extremesOfGroups } from "../../backends/gpujs/groups.ts"
 import { divided, halfEven, limited } from "../../backends/gpujs/numbers.ts"
-import { sizeOf } from "../../Shape.ts"
+import { sizeOf } from "../../core/Shape.ts"
 import type { AdaroundScalesAttributes } from "./geometry.ts"
 
 /** Ranges tried: the plain one times 1, 0.99, ... 0.21. */

@@ -1,7 +1,7 @@
 /** Attributes and extents of AdaRound's soft rounding (arXiv:2004.10568; arXiv:2102.05426). */
-import type { Shape } from "../../Shape.ts"
+import type { Shape } from "../../core/Shape.ts"
 import { groupExtents } from "../groups/extents.ts"
-import { expectBits, expectSame, expectShape } from "../shapeRules.ts"
+import { expectBits, expectSame, expectShape } from "../operands/shapeRules.ts"
 
 export interface AdaroundWeightAttributes {
   /** Bits of a weight code. */

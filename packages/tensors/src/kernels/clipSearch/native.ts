@@ -1,6 +1,6 @@
 import { type NativeBody, reading, shared, writing } from "../../backends/native/NativeBody.ts"
-import { UnsupportedKernel } from "../../Errors.ts"
-import { sizeOf } from "../../Shape.ts"
+import { UnsupportedKernel } from "../../core/Errors.ts"
+import { sizeOf } from "../../core/Shape.ts"
 import { type ClipSearchAttributes, candidatesPerEnd, type GramAttributes } from "./geometry.ts"
 
 /** Group by group X^T X, then the mean over tokens. */

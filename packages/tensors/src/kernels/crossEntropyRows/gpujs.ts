@@ -3,7 +3,7 @@ import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.t
 import { logarithm, power } from "../../backends/gpujs/numbers.ts"
 import { mostOfRows, plainSumRows, sumRows } from "../../backends/gpujs/reductions.ts"
 import { counted } from "../klRows/gpujs.ts"
-import { expectRows } from "../shapeRules.ts"
+import { expectRows } from "../operands/shapeRules.ts"
 import { sumOfPowers } from "../softmax.ts"
 import { type CrossEntropyAttributes, ignoredLabel } from "./geometry.ts"
 

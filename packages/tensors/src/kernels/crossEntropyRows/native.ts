@@ -1,5 +1,5 @@
 import { indexNumbers, type NativeBody, reading, updating, writing } from "../../backends/native/NativeBody.ts"
-import { expectRows } from "../shapeRules.ts"
+import { expectRows } from "../operands/shapeRules.ts"
 import { type CrossEntropyAttributes, ignoredLabel } from "./geometry.ts"
 
 export const native: NativeBody<"logits" | "labels", "loss", CrossEntropyAttributes, "weights" | "gradient"> = (

@@ -2,13 +2,13 @@
  * SPEED-Q's bilevel quantizer as kernels (arXiv:2511.08914 §3; internvl3.md 6.1-6.5): asymmetric groups of g columns
  * with b-bit codes and b-bit zero points, whose scales are themselves 4-bit codes over qq rows.
  */
-import { apply } from "../../apply.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { type Shape, sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
 import { defineFakeQuant } from "../groups/defineFakeQuant.ts"
-import { normals, type SampleOperand, type SampleRandom } from "../samples.ts"
-import { expectShape } from "../shapeRules.ts"
+import { normals, type SampleOperand, type SampleRandom } from "../operands/samples.ts"
+import { expectShape } from "../operands/shapeRules.ts"
 import { type BilevelAttributes, bilevelExtents, type CodeName } from "./geometry.ts"
 import { gpujs, gpujsCodes, gpujsDecode, gpujsGradient } from "./gpujs.ts"
 import { native, nativeCodes, nativeDecode, nativeGradient } from "./native.ts"

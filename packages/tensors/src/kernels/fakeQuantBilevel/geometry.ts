@@ -1,8 +1,8 @@
 /** Attributes and extents of bilevel quantization (arXiv:2511.08914 §3; internvl3.md 6.1-6.5). */
-import { ShapeMismatch } from "../../Errors.ts"
-import type { Shape } from "../../Shape.ts"
+import { ShapeMismatch } from "../../core/Errors.ts"
+import type { Shape } from "../../core/Shape.ts"
 import { type GroupExtents, groupExtents } from "../groups/extents.ts"
-import { expectBits, expectInteger } from "../shapeRules.ts"
+import { expectBits, expectInteger } from "../operands/shapeRules.ts"
 
 export interface BilevelAttributes {
   /** Bits of a weight code, 2 to 8. */

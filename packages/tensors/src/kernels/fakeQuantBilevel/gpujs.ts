@@ -1,7 +1,7 @@
 import type { GpujsBody, GpujsProgram, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { extremesOfGroups, rangeHelpers, withinRange } from "../../backends/gpujs/groups.ts"
 import { divided, halfEven, limited, quotient, rounded, roundFloat16 } from "../../backends/gpujs/numbers.ts"
-import type { Shape } from "../../Shape.ts"
+import type { Shape } from "../../core/Shape.ts"
 import { type BilevelAttributes, bilevelExtents, type CodeName } from "./geometry.ts"
 
 /** The ends of a group's range: [-1, 1] in place of a range of nothing. `low` and `high` are [N, K / g]. */

@@ -1,4 +1,3 @@
-import type { Operand } from "../../Backend.ts"
 import {
   type NativeBody,
   type NativeEngine,
@@ -7,6 +6,7 @@ import {
   shared,
   writing
 } from "../../backends/native/NativeBody.ts"
+import type { Operand } from "../../core/Operand.ts"
 import { type BilevelAttributes, bilevelExtents, type CodeName } from "./geometry.ts"
 
 const format = ({ secondLevel, commonScale }: BilevelAttributes): number =>

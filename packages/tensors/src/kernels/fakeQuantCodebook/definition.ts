@@ -4,14 +4,14 @@
  * weight [N, K] -> y [N, K], negative and positive [N, K / g]. Every operation is rounded to f32; straight-through gradient,
  * with the scales' share at the extremes.
  */
-import { apply } from "../../apply.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { type Shape, sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
 import { defineFakeQuant } from "../groups/defineFakeQuant.ts"
 import { groupExtents } from "../groups/extents.ts"
-import { groupedWeights, type SampleRandom } from "../samples.ts"
-import { expectShape } from "../shapeRules.ts"
+import { groupedWeights, type SampleRandom } from "../operands/samples.ts"
+import { expectShape } from "../operands/shapeRules.ts"
 import { type CodebookAttributes, codebook } from "./geometry.ts"
 import { gpujs, gpujsCodes, gpujsDecode, gpujsGradient } from "./gpujs.ts"
 import { native, nativeCodes, nativeDecode, nativeGradient } from "./native.ts"

@@ -2,7 +2,7 @@ import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, GpujsProgram, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { extremesOfGroups, perWeight } from "../../backends/gpujs/groups.ts"
 import { divided, quotient } from "../../backends/gpujs/numbers.ts"
-import { type Shape, sizeOf } from "../../Shape.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
 import { type CodebookAttributes, codebook } from "./geometry.ts"
 
 interface Book {

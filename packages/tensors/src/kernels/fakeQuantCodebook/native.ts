@@ -1,5 +1,5 @@
-import type { Operand } from "../../Backend.ts"
 import { type NativeBody, type NativeEngine, shared } from "../../backends/native/NativeBody.ts"
+import type { Operand } from "../../core/Operand.ts"
 import { groupOperands } from "../groups/groupOperands.ts"
 import { type CodebookAttributes, codebook } from "./geometry.ts"
 

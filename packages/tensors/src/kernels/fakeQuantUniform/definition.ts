@@ -3,11 +3,11 @@
  * scale = range / (2^b - 1), y = scale (clamp(code(w), 0, 2^b - 1) - zero). weight [N, K] -> y [N, K], scale and zero [N, K / g].
  * Every operation is rounded to f32, so that all backends give the same bits. The gradient is straight-through.
  */
-import { apply } from "../../apply.ts"
-import type { Shape } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
+import { apply } from "../../core/apply.ts"
+import type { Shape } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
 import { defineFakeQuant } from "../groups/defineFakeQuant.ts"
-import { groupedWeights } from "../samples.ts"
+import { groupedWeights } from "../operands/samples.ts"
 import { type UniformAttributes, uniformParameterShape } from "./geometry.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { native, nativeGradient } from "./native.ts"

@@ -1,7 +1,7 @@
 /** Attributes and extents of single-level group quantization (internvl3.md 6.1, 6.4, 6.7, 6.8). */
-import type { Shape } from "../../Shape.ts"
+import type { Shape } from "../../core/Shape.ts"
 import { groupExtents } from "../groups/extents.ts"
-import { expectBits } from "../shapeRules.ts"
+import { expectBits } from "../operands/shapeRules.ts"
 
 export interface UniformAttributes {
   /** Bits of a code, 1 to 8. */

@@ -2,7 +2,7 @@ import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { extremesOfGroups, perWeight, rangeHelpers, withinRange } from "../../backends/gpujs/groups.ts"
 import { divided, halfEven, limited, quotient } from "../../backends/gpujs/numbers.ts"
-import { type Shape, sizeOf } from "../../Shape.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
 import type { UniformAttributes } from "./geometry.ts"
 
 /** Ends of the range of a group, which symmetry and emptiness may move. */

@@ -1,5 +1,6 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
-import { roundHalfEven } from "../../roundHalfEven.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
+import { roundHalfEven } from "../../numbers/roundHalfEven.ts"
 import { clamp, passingRange, smallestDivisor, smallestScale } from "../groups/roundings.ts"
 import { spreadGradient } from "../groups/spreadGradient.ts"
 import type { UniformAttributes } from "./geometry.ts"

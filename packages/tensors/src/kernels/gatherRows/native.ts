@@ -1,6 +1,6 @@
 import { indexNumbers, type NativeBody, reading, shared, writing } from "../../backends/native/NativeBody.ts"
-import { sizeOf } from "../../Shape.ts"
-import { expectRows } from "../shapeRules.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import { expectRows } from "../operands/shapeRules.ts"
 import type { ScatterAttributes } from "./geometry.ts"
 
 const codes: { readonly [dtype: string]: number } = { f32: 0, bf16: 1, f16: 2 }

@@ -1,7 +1,7 @@
 /** Extents of a grid of codes: one scale and zero point for each group of input columns. */
-import type { Shape } from "../../Shape.ts"
+import type { Shape } from "../../core/Shape.ts"
 import { groupWidth } from "../groups/extents.ts"
-import { expectBits, expectShape } from "../shapeRules.ts"
+import { expectBits, expectShape } from "../operands/shapeRules.ts"
 
 export interface GridAttributes {
   /** Bits of a code: 1 to 8. */

@@ -2,11 +2,11 @@
  * Defines a fake quantization by groups as two kernels: y [N, K] and the parameters of the groups from a weight [N, K], and
  * the weight's gradient from that of y, which passes straight through the rounding. Parameters carry no gradient.
  */
-import { apply } from "../../apply.ts"
-import { defineKernel, type Kernel, type Tolerance } from "../../Kernel.ts"
-import { type Shape, sizeOf } from "../../Shape.ts"
-import { normals, type SampleOperand, type SampleRandom } from "../samples.ts"
-import { expectSame, expectShape } from "../shapeRules.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel, type Kernel, type Tolerance } from "../../core/Kernel.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
+import { normals, type SampleOperand, type SampleRandom } from "../operands/samples.ts"
+import { expectSame, expectShape } from "../operands/shapeRules.ts"
 
 type Bodies<I extends string, O extends string, A extends object> = Pick<
   Kernel<I, O, A>,

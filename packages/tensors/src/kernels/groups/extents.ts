@@ -1,7 +1,7 @@
 /** Extents of weights [N, K] whose rows are cut into groups of columns. */
-import { InvalidAttribute, ShapeMismatch } from "../../Errors.ts"
-import { formatShape, type Shape } from "../../Shape.ts"
-import { expectAxes, expectInteger } from "../shapeRules.ts"
+import { InvalidAttribute, ShapeMismatch } from "../../core/Errors.ts"
+import { formatShape, type Shape } from "../../core/Shape.ts"
+import { expectAxes, expectInteger } from "../operands/shapeRules.ts"
 
 export interface GroupExtents {
   /** N: output rows. */

@@ -1,8 +1,9 @@
 /** Operands of entries of the WebAssembly kernels that take one group of a weight at a time. */
-import type { Operand } from "../../Backend.ts"
+
 import { type RowOperand, reading, updating, writing } from "../../backends/native/NativeBody.ts"
-import { elementBytes } from "../../DType.ts"
-import { sizeOf } from "../../Shape.ts"
+import { elementBytes } from "../../core/DType.ts"
+import type { Operand } from "../../core/Operand.ts"
+import { sizeOf } from "../../core/Shape.ts"
 
 export interface GroupOperands {
   /** Groups of the whole weight. */

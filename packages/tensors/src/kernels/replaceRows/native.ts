@@ -1,5 +1,5 @@
 import { indexNumbers, type NativeBody, reading, revised, writing } from "../../backends/native/NativeBody.ts"
-import { expectDistinctRows, expectRows } from "../shapeRules.ts"
+import { expectDistinctRows, expectRows } from "../operands/shapeRules.ts"
 
 export const nativeReplace: NativeBody<"base" | "rows" | "index", "y"> = (
   engine,

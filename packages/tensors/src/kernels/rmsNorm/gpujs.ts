@@ -1,7 +1,7 @@
 import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { sumRows } from "../../backends/gpujs/reductions.ts"
-import { asMatrix } from "../../Shape.ts"
+import { asMatrix } from "../../core/Shape.ts"
 import type { NormAttributes } from "../layerNorm/geometry.ts"
 import { inverseRoot } from "../layerNorm/gpujs.ts"
 

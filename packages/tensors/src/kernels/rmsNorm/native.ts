@@ -1,5 +1,5 @@
 import { type NativeBody, reading, rowSums, shared, writing } from "../../backends/native/NativeBody.ts"
-import { asMatrix } from "../../Shape.ts"
+import { asMatrix } from "../../core/Shape.ts"
 import type { NormAttributes } from "../layerNorm/geometry.ts"
 
 export const native: NativeBody<"x" | "weight", "y" | "inverseRms", NormAttributes> = (

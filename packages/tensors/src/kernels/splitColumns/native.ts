@@ -1,5 +1,5 @@
 import { type NativeBody, reading, updating, writing } from "../../backends/native/NativeBody.ts"
-import { asMatrix } from "../../Shape.ts"
+import { asMatrix } from "../../core/Shape.ts"
 import type { SplitAttributes } from "./geometry.ts"
 
 const parts = ["first", "second", "third"] as const

@@ -1,7 +1,7 @@
 import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { sumAll } from "../../backends/gpujs/reductions.ts"
-import { sizeOf } from "../../Shape.ts"
+import { sizeOf } from "../../core/Shape.ts"
 import type { SquaredErrorAttributes } from "./geometry.ts"
 
 /** Without weights their place is taken by another operand, which is not read. */

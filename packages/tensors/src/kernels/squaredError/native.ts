@@ -1,5 +1,5 @@
 import { type NativeBody, reading, shared, total, writing } from "../../backends/native/NativeBody.ts"
-import { sizeOf } from "../../Shape.ts"
+import { sizeOf } from "../../core/Shape.ts"
 import type { SquaredErrorAttributes } from "./geometry.ts"
 
 export const native: NativeBody<"a" | "b", "loss", SquaredErrorAttributes, "weight"> = (

@@ -1,29 +1,7 @@
 /** The contract of a compute backend: memory and kernels, nothing about models. */
-import type { DType, HostArray } from "./DType.ts"
-import type { AnyKernel } from "./Kernel.ts"
-import type { Shape } from "./Shape.ts"
-
-export interface TensorSpec {
-  readonly dtype: DType
-  readonly shape: Shape
-}
-
-/** A backend's own name for a piece of its memory. Opaque outside the backend that made it. */
-export interface Handle extends TensorSpec {
-  readonly bytes: number
-}
-
-/** One operand of a kernel call: storage, seen under a shape that may differ from the storage's own. */
-export interface Operand extends TensorSpec {
-  readonly handle: Handle
-}
-
-/** One kernel call: operands by name (absent optional ones have no entry), outputs already allocated. */
-export interface KernelCall {
-  readonly inputs: { readonly [name: string]: Operand }
-  readonly outputs: { readonly [name: string]: Operand }
-  readonly attributes: object
-}
+import type { AnyComputation } from "./Computation.ts"
+import type { HostArray } from "./DType.ts"
+import type { Handle, KernelCall, TensorSpec } from "./Operand.ts"
 
 export interface Usage {
   readonly buffers: number
@@ -46,7 +24,7 @@ export interface Backend {
   /** The stored bytes once all earlier calls are done: a view of the storage where possible (valid until the next call), a copy elsewhere. */
   readonly read: (handle: Handle) => Promise<Uint8Array>
   readonly release: (handle: Handle) => void
-  readonly run: (kernel: AnyKernel, call: KernelCall) => void
+  readonly run: (kernel: AnyComputation, call: KernelCall) => void
   readonly usage: () => Usage
   /** Gives memory that no tensor uses back to the system, as far as it is kept for the next ones: after a stage, not a step. */
   readonly trim: () => void

@@ -1,8 +1,10 @@
 /** Calls a kernel: checks operands, allocates outputs, runs, and records the call for differentiation. */
-import { currentTape } from "./autodiff/Tape.ts"
-import type { Operand } from "./Backend.ts"
+import { currentTape } from "../autodiff/Tape.ts"
+import type { InputSpec } from "./Computation.ts"
 import { DTypeMismatch, ForeignTensor, MissingOperand } from "./Errors.ts"
-import type { AnyKernel, InputSpec, Kernel, Shapes, Tensors } from "./Kernel.ts"
+import type { Shapes } from "./Geometry.ts"
+import type { AnyKernel, Kernel, Tensors } from "./Kernel.ts"
+import type { Operand } from "./Operand.ts"
 import type { Shape } from "./Shape.ts"
 import { Tensor } from "./Tensor.ts"
 

@@ -1,5 +1,5 @@
 /** Another shape over the same elements: a view, never a copy. */
-import { currentTape } from "./autodiff/Tape.ts"
+import { currentTape } from "../autodiff/Tape.ts"
 import { NotDifferentiable, ShapeMismatch } from "./Errors.ts"
 import { formatShape, type Shape, sizeOf } from "./Shape.ts"
 import { Tensor } from "./Tensor.ts"

@@ -1,6 +1,6 @@
 /** Checks that several kernels' shape rules share. */
-import { InvalidAttribute, InvalidIndex, ShapeMismatch } from "../Errors.ts"
-import { formatShape, type Shape, sameShape } from "../Shape.ts"
+import { InvalidAttribute, InvalidIndex, ShapeMismatch } from "../../core/Errors.ts"
+import { formatShape, type Shape, sameShape } from "../../core/Shape.ts"
 
 /** Two operands must have one shape. */
 export const expectSame = (kernel: string, operand: string, shape: Shape, other: string, expected: Shape): void => {

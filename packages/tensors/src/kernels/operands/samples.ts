@@ -1,7 +1,7 @@
 /** Random operands for the samples of kernels. */
-import type { DType } from "../DType.ts"
-import { toBfloat16, toFloat16 } from "../halfPrecision.ts"
-import { type Shape, sizeOf } from "../Shape.ts"
+import type { DType } from "../../core/DType.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
+import { toBfloat16, toFloat16 } from "../../numbers/halfPrecision.ts"
 
 export interface SampleRandom {
   nextUniform(): number

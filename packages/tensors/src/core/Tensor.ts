@@ -1,8 +1,10 @@
 /** Tensors: a shape over reference-counted storage of one backend. Row-major; reshaping is a view. */
-import type { Backend, Handle, Source } from "./Backend.ts"
+
+import { adopt } from "../memory/owner.ts"
+import type { Backend, Source } from "./Backend.ts"
 import { bytesOfArray, type DType, elementBytes, type HostArray, viewAs } from "./DType.ts"
 import { ReleasedTensor, ShapeMismatch } from "./Errors.ts"
-import { adopt } from "./memory/scope.ts"
+import type { Handle } from "./Operand.ts"
 import { type Shape, sizeOf } from "./Shape.ts"
 
 /** Storage shared by the tensors that view it; freed when the last of them is released. */
