@@ -48,6 +48,7 @@ export { adaroundInitial } from "./kernels/adaroundInitial.ts"
 export { type AdaroundScalesAttributes, adaroundScales } from "./kernels/adaroundScales/definition.ts"
 export { type AdaroundStepAttributes, adaroundStep } from "./kernels/adaroundStep/definition.ts"
 export { type AdaroundWeightAttributes, adaroundWeight } from "./kernels/adaroundWeight/definition.ts"
+export { adaroundStretch } from "./kernels/adaroundWeight/geometry.ts"
 export { add } from "./kernels/add.ts"
 export { addBroadcast, columnSums } from "./kernels/addBroadcast.ts"
 export { addInto } from "./kernels/addInto.ts"
@@ -58,6 +59,7 @@ export { clipFactor } from "./kernels/clipFactor.ts"
 export { type ClipSearchAttributes, clipSearch, gram } from "./kernels/clipSearch/definition.ts"
 export { confidenceRows } from "./kernels/confidenceRows.ts"
 export { type CrossEntropyAttributes, crossEntropyRows } from "./kernels/crossEntropyRows/definition.ts"
+export { ignoredLabel } from "./kernels/crossEntropyRows/geometry.ts"
 export {
   type BilevelAttributes,
   bilevelCodes,

@@ -2,7 +2,6 @@
  * The tape of reverse-mode differentiation: which call made which tensor, and what its gradient needs.
  * Saved tensors are aliases owned by the tape, so the forward pass may release everything else as it goes.
  */
-
 import type { InputSpec } from "../core/Computation.ts"
 import { NotDifferentiable } from "../core/Errors.ts"
 import type { Kernel, Tensors, Wanted } from "../core/Kernel.ts"

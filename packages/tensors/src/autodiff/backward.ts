@@ -1,5 +1,4 @@
 /** The backward pass over a tape: gradients flow from outputs to variables, each freed as soon as it has been used. */
-
 import type { Tensor } from "../core/Tensor.ts"
 import { add } from "../kernels/add.ts"
 import { addInto } from "../kernels/addInto.ts"

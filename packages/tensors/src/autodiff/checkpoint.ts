@@ -1,5 +1,4 @@
 /** Rematerialization: a function whose inner values are not kept but computed again when its gradient is needed. */
-
 import type { Tensor } from "../core/Tensor.ts"
 import { scope, unscoped } from "../memory/scope.ts"
 import { backward } from "./backward.ts"

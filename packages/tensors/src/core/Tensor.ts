@@ -1,5 +1,4 @@
 /** Tensors: a shape over reference-counted storage of one backend. Row-major; reshaping is a view. */
-
 import { adopt } from "../memory/owner.ts"
 import type { Backend, Source } from "./Backend.ts"
 import { bytesOfArray, type DType, elementBytes, type HostArray, viewAs } from "./DType.ts"

@@ -1,5 +1,4 @@
 /** Start of AdaRound (adaround.md 3): alpha at which the soft rounding h(alpha) equals the fraction that rounding down drops. */
-
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { perWeight } from "../backends/gpujs/groups.ts"
 import { divided, quotient } from "../backends/gpujs/numbers.ts"
@@ -10,13 +9,13 @@ import type { Geometry } from "../core/Geometry.ts"
 import { defineKernel } from "../core/Kernel.ts"
 import { sizeOf } from "../core/Shape.ts"
 import type { Tensor } from "../core/Tensor.ts"
+import { adaroundStretch } from "./adaroundWeight/geometry.ts"
 import { groupWidth } from "./groups/extents.ts"
 import { groupOperands } from "./groups/groupOperands.ts"
 import { normals } from "./operands/samples.ts"
 
 const f = Math.fround
-const gamma = -0.1
-const zeta = 1.1
+const { gamma, zeta } = adaroundStretch
 
 /** alpha = -ln((zeta - gamma) / (rest - gamma) - 1), rest = w / scale - floor(w / scale), the quotient in f32. */
 const reference = (
@@ -32,15 +31,15 @@ const reference = (
   }
 }
 
-/** alpha = -ln(1.2 / (rest + 0.1) - 1), rest = w / scale - floor(w / scale). */
-function alphaOf(this: Thread, weight: Values, scale: Values) {
+/** alpha = -ln(range / (rest - least) - 1), rest = w / scale - floor(w / scale). */
+function alphaOf(this: Thread, weight: Values, scale: Values, least: number, range: number) {
   const group = quotient(this.thread.x, this.constants.group)
   const steps = divided(
     weight[this.thread.y * this.constants.columns + this.thread.x],
     scale[this.thread.y * this.constants.groups + (group | 0)]
   )
   const rest = steps - Math.floor(steps)
-  return -Math.log(1.2 / (rest + 0.1) - 1)
+  return -Math.log(range / (rest - least) - 1)
 }
 
 const gpujs: GpujsBody<"weight" | "scale", "alpha"> = {
@@ -51,6 +50,7 @@ const gpujs: GpujsBody<"weight" | "scale", "alpha"> = {
         output: "alpha",
         compute: alphaOf,
         reads: ["weight", "scale"],
+        scalars: [gamma, zeta - gamma],
         ...perWeight(inputs.weight, group),
         helpers: [divided, quotient]
       }

@@ -2,7 +2,6 @@
  * addBroadcast: y[t] = a[t] + b for every t, a [T, ...rest], b [...rest]: position embeddings, spreading a row over rows.
  * columnSums: y[c] = sum over rows of x[r, c]: the gradient of a bias. Each is the other's gradient.
  */
-
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { type NativeBody, reading, rowSums, shared, writing } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"

@@ -2,7 +2,6 @@
  * Converts between f32, bf16 and f16, rounding to nearest even. Widening is exact.
  * The gradient passes unchanged: exact where nothing is rounded, straight-through where something is.
  */
-
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { roundBfloat16, roundFloat16, roundingHelpers } from "../backends/gpujs/numbers.ts"

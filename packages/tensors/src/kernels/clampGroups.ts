@@ -1,5 +1,4 @@
 /** y = min(max(w, low), high) with one range a group of columns: applies the result of the clipping search. */
-
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { perWeight } from "../backends/gpujs/groups.ts"
 import { limited, quotient } from "../backends/gpujs/numbers.ts"

@@ -1,5 +1,4 @@
 /** The largest probability of every row: confidence[r] = max_v softmax(logits[r])[v]. logits [R, V] -> [R]. */
-
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { power } from "../backends/gpujs/numbers.ts"

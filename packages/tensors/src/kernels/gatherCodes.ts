@@ -2,7 +2,6 @@
  * y[n] = row index[n] of a matrix of codes [rows, columns] in a little-endian bit stream (unpackCodes): packed embeddings.
  * A row may begin within a byte.
  */
-
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { indexNumbers, type NativeBody, reading, shared, writing } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"

@@ -1,5 +1,4 @@
 /** GELU with the exact error function: y = x Phi(x) = x (1 + erf(x / sqrt 2)) / 2. */
-
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { normalCdf } from "../backends/gpujs/numbers.ts"

@@ -1,5 +1,4 @@
 /** y = residual + x scale: residual [..., C], x [..., C], scale [C]. The residual stream of a ViT block with layer scale. */
-
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { type NativeBody, reading, rowSums, shared, writing } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"

@@ -2,7 +2,6 @@
  * y = x W^T + bias: x [..., K], weight [N, K], bias [N] -> y [..., N]. The weight may be stored as bf16 or f16 (frozen),
  * which is widened as it is read. Equal to matmul over the rows of x plus addBroadcast.
  */
-
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import type { NativeBody } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"

@@ -2,7 +2,6 @@
  * target += a b, or with either operand transposed: the gradient of a weight summed over chunks of rows.
  * Shapes as in matmul; equal to addInto(target, matmul(a, b)) without the product in between.
  */
-
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import type { NativeBody } from "../backends/native/NativeBody.ts"

@@ -2,7 +2,6 @@
  * prependRow: y[t] = row, then x[t]: the class token before the patches. x [T, N, C], row [C] -> [T, N+1, C].
  * dropFirstRow: x[t] without its first row, [T, N, C] -> [T, N-1, C]. The gradient of each uses the other.
  */
-
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { type NativeBody, reading, shared, writing } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"

@@ -1,5 +1,4 @@
 /** y = factor x. */
-
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { elementwiseBody } from "../backends/native/NativeBody.ts"

@@ -1,5 +1,4 @@
 /** y[n] = factors[n] x[n]: x [N, ...rest], factors [N]. Stochastic depth of a tile, weights of samples. */
-
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { type NativeBody, reading, writing } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"

@@ -1,5 +1,4 @@
 /** y = silu(gate) up = gate / (1 + exp(-gate)) up, elementwise: the gate of the decoder's MLP. */
-
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { logistic } from "../backends/gpujs/numbers.ts"

@@ -1,5 +1,4 @@
 /** Softmax over the last axis: y = exp(x - max) / sum of exp(x - max). */
-
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { power } from "../backends/gpujs/numbers.ts"
 import { mostOfRows, sumRows } from "../backends/gpujs/reductions.ts"

@@ -1,5 +1,4 @@
 /** y = sum of all elements of x, accumulated in double precision: [...] -> [1]. */
-
 import type { GpujsBody } from "../backends/gpujs/GpujsBody.ts"
 import { plainSumAll } from "../backends/gpujs/reductions.ts"
 import { type NativeBody, reading, total } from "../backends/native/NativeBody.ts"

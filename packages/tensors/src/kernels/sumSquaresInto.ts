@@ -1,5 +1,4 @@
 /** total += sum of x^2, accumulated in double precision: the norm of all gradients, one tensor after the other. */
-
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { sumAll } from "../backends/gpujs/reductions.ts"

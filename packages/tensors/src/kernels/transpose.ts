@@ -1,5 +1,4 @@
 /** y[c, r] = x[r, c]: for small matrices; products transpose their operands for free. */
-
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { type NativeBody, shared, writing } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"

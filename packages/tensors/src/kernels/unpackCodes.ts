@@ -1,5 +1,4 @@
 /** Codes of 1 to 8 bits out of a little-endian bit stream: code i is in bits [i b, (i + 1) b). Packed weights are read with it. */
-
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { type NativeBody, shared, writing } from "../backends/native/NativeBody.ts"

@@ -1,5 +1,4 @@
 /** target[index[i]] = rows[i], in place: the key-value cache. */
-
 import type { GpujsBody } from "../backends/gpujs/GpujsBody.ts"
 import { indexNumbers, type NativeBody, reading, revised } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"

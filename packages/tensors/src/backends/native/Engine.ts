@@ -1,5 +1,4 @@
 /** Plans the calls of kernels: in which memory they run, what is copied there, how the work is cut into parts. */
-
 import { bytesOfArray, elementBytes } from "../../core/DType.ts"
 import type { Handle, Operand } from "../../core/Operand.ts"
 import { fewRows } from "./fewRows.ts"

@@ -1,5 +1,4 @@
 /** Plans attention: blocks of queries, strides of heads, where key-value gradients are summed. */
-
 import { UnsupportedKernel } from "../../core/Errors.ts"
 import type { Operand } from "../../core/Operand.ts"
 import type { AttentionCall, AttentionGradientCall } from "./NativeBody.ts"

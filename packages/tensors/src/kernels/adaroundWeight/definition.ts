@@ -1,6 +1,6 @@
 /**
  * AdaRound's weight (arXiv:2004.10568 eq. 21-23): y = scale (clamp(floor(w / scale) + h(alpha) + zero, 0, 2^b - 1) - zero),
- * h(alpha) = clamp(1.2 sigmoid(alpha) - 0.1, 0, 1). weight and alpha [N, K], scale and zero [N, K / g] -> y [N, K].
+ * h(alpha) = clamp((zeta - gamma) sigmoid(alpha) + gamma, 0, 1), zeta 1.1 and gamma -0.1. weight and alpha [N, K], scale and zero [N, K / g] -> y [N, K].
  * Only alpha has a gradient; `hard` decides for up where alpha >= 0.
  */
 import { apply } from "../../core/apply.ts"

@@ -13,7 +13,7 @@ export interface AdaroundWeightAttributes {
 }
 
 /** h(alpha) = clamp(sigmoid(alpha) (zeta - gamma) + gamma, 0, 1): a sigmoid stretched past 0 and 1, so that both are reached. */
-export const stretch = { gamma: -0.1, zeta: 1.1 } as const
+export const adaroundStretch = { gamma: -0.1, zeta: 1.1 } as const
 
 /** Checks weight [N, K], scale and zero [N, K / group], alpha [N, K]. Raises ShapeMismatch and InvalidAttribute. */
 export const checkAdaround = (

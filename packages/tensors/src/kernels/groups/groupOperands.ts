@@ -1,5 +1,4 @@
 /** Operands of entries of the WebAssembly kernels that take one group of a weight at a time. */
-
 import { type RowOperand, reading, updating, writing } from "../../backends/native/NativeBody.ts"
 import { elementBytes } from "../../core/DType.ts"
 import type { Operand } from "../../core/Operand.ts"
