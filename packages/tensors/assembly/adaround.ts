@@ -1,14 +1,18 @@
 /**
- * AdaRound (adaround.md): h(alpha) = clamp(1.2 sigmoid(alpha) - 0.1, 0, 1). Weights [N, K] in groups of consecutive
+ * AdaRound (adaround.md): h(alpha) = clamp(range sigmoid(alpha) + gamma, 0, 1). Weights [N, K] in groups of consecutive
  * columns; entries run over groups, or over elements where there are no scales.
  */
 import { log, sigmoid } from "./math"
 import { loadPart, storePart } from "./simd"
 
+/**
+ * The stretch of the sigmoid, adaroundStretch in TypeScript: h runs over `range` from gamma to zeta = 1.1 before it is clamped.
+ * As gamma and zeta lie alike around 1/2, 2 h - 1 = range (2 sigmoid(alpha) - 1).
+ */
 const gamma: f32 = -0.1
-const range: f32 = 1.2
+export const range: f32 = 1.2
 
-/** 1.2 s - 0.1 before it is clamped. */
+/** range s + gamma, before it is clamped. */
 function stretched(s: v128): v128 {
   return f32x4.add(f32x4.mul(s, f32x4.splat(range)), f32x4.splat(gamma))
 }
@@ -18,7 +22,7 @@ export function softUp(s: v128): v128 {
   return f32x4.pmin(f32x4.pmax(stretched(s), f32x4.splat(0)), f32x4.splat(1))
 }
 
-/** dh/dalpha = 1.2 s (1 - s) where h is not clamped, 0 elsewhere. */
+/** dh/dalpha = range s (1 - s) where h is not clamped, 0 elsewhere. */
 export function slopeOf(s: v128): v128 {
   const x = stretched(s)
   const slope = f32x4.mul(f32x4.mul(s, f32x4.sub(f32x4.splat(1), s)), f32x4.splat(range))
@@ -136,7 +140,7 @@ export function adaroundWeightGradient(
   }
 }
 
-/** alpha = -ln(1.2 / (rest + 0.1) - 1), rest = w / scale - floor(w / scale) */
+/** alpha = -ln(range / (rest - gamma) - 1), rest = w / scale - floor(w / scale) */
 export function adaroundInitial(_first: i32, count: i32, weight: usize, scales: usize, alpha: usize, group: i32): void {
   for (let index = 0; index < count; index++, scales += 4) {
     const scale = f32x4.splat(load<f32>(scales))

@@ -1,9 +1,10 @@
 /**
  * One step of AdaRound in place: gradient by alpha, rounding penalty and Adam in one pass over alpha, m and v. With
- * d = 1 / (1 + e^-|alpha|) and r = 1.2 (2 d - 1), |2 h - 1| is min(r, 1) and dh/dalpha = 1.2 d (1 - d) = 0.3 - r^2 / 4.8.
+ * d = 1 / (1 + e^-|alpha|) and r = range (2 d - 1), |2 h - 1| is min(r, 1) and
+ * dh/dalpha = range d (1 - d) = range / 4 - r^2 / (4 range).
  */
 import { meanOf, meanSquareOf, moved } from "./adam"
-import { steps } from "./adaround"
+import { range, steps } from "./adaround"
 import { powerOfShare, signOf, upperSigmoid } from "./math"
 import { addDoubles } from "./reductions"
 import { fma, loadPart, storePart } from "./simd"
@@ -25,8 +26,8 @@ function prepare(scratch: usize, alpha: v128, w: v128, dy: v128, scale: v128, lo
   const down = steps(w, scale)
   const inside = v128.and(f32x4.le(low, down), f32x4.lt(down, high))
   v128.store(scratch, v128.and(f32x4.mul(dy, scale), inside))
-  const r = fma(upperSigmoid(alpha), f32x4.splat(2.4), f32x4.splat(-1.2))
-  const slope = fma(f32x4.mul(r, r), f32x4.splat(-1 / 4.8), f32x4.splat(0.3))
+  const r = fma(upperSigmoid(alpha), f32x4.splat(2 * range), f32x4.splat(-range))
+  const slope = fma(f32x4.mul(r, r), f32x4.splat(-1 / (4 * range)), f32x4.splat(range / 4))
   v128.store(scratch + slopes, v128.and(slope, f32x4.lt(r, f32x4.splat(1))))
   v128.store(scratch + sizes, f32x4.pmin(r, f32x4.splat(1)))
 }

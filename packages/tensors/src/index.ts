@@ -1,6 +1,5 @@
 /** Tensors, kernels, backends, differentiation and optimizers. */
 
-export { apply } from "./apply.ts"
 export { checkpoint } from "./autodiff/checkpoint.ts"
 export { type CustomResult, customGradient } from "./autodiff/customGradient.ts"
 export { noGrad } from "./autodiff/Tape.ts"
@@ -11,11 +10,11 @@ export {
   type ValueAndGradOptions,
   valueAndGrad
 } from "./autodiff/valueAndGrad.ts"
-export type { Backend, Handle, KernelCall, Operand, Source, TensorSpec, Usage } from "./Backend.ts"
 export type { GpujsMode } from "./backends/gpujs/Device.ts"
 export type { GpujsOptions } from "./backends/gpujs/GpujsBackend.ts"
 export { makeGpujsBackend } from "./backends/gpujs/GpujsBackend.ts"
 export { measureProducts, type ProductSpeed } from "./backends/measureProducts.ts"
+export { fewRows } from "./backends/native/fewRows.ts"
 export {
   makeNativeBackend,
   type NativeBackend,
@@ -24,7 +23,10 @@ export {
 } from "./backends/native/NativeBackend.ts"
 export { type OpenBackendOptions, openBackend } from "./backends/openBackend.ts"
 export { doubleValues, makeReferenceBackend } from "./backends/reference/ReferenceBackend.ts"
-export { type DType, elementBytes, type HostArray, viewAs } from "./DType.ts"
+export { apply } from "./core/apply.ts"
+export type { Backend, Source, Usage } from "./core/Backend.ts"
+export type { AnyComputation, Computation, Cost } from "./core/Computation.ts"
+export { type DType, elementBytes, type HostArray, viewAs } from "./core/DType.ts"
 export {
   BackendUnavailable,
   DTypeMismatch,
@@ -38,34 +40,30 @@ export {
   ReleasedTensor,
   ShapeMismatch,
   UnsupportedKernel
-} from "./Errors.ts"
-export { fewRows } from "./fewRows.ts"
-export {
-  bf16ToF32,
-  f16ToF32,
-  f32ToBf16,
-  f32ToF16,
-  fromBfloat16,
-  fromFloat16,
-  toBfloat16,
-  toFloat16
-} from "./halfPrecision.ts"
-export type { AnyKernel, Cost, Geometry, Gradient, Kernel, Sample, Tolerance } from "./Kernel.ts"
+} from "./core/Errors.ts"
+export type { Geometry } from "./core/Geometry.ts"
+export type { AnyKernel, Gradient, Kernel, Sample, Tolerance } from "./core/Kernel.ts"
+export type { Handle, KernelCall, Operand, TensorSpec } from "./core/Operand.ts"
+export { leadingRows, reshape } from "./core/reshape.ts"
+export { formatShape, type Shape, sameShape, sizeOf } from "./core/Shape.ts"
+export { generate, Tensor, tensor, zeros } from "./core/Tensor.ts"
 export { type AdamStepAttributes, adamStep } from "./kernels/adamStep/definition.ts"
-export { adaroundInitial } from "./kernels/adaroundInitial/definition.ts"
+export { adaroundInitial } from "./kernels/adaroundInitial.ts"
 export { type AdaroundScalesAttributes, adaroundScales } from "./kernels/adaroundScales/definition.ts"
 export { type AdaroundStepAttributes, adaroundStep } from "./kernels/adaroundStep/definition.ts"
 export { type AdaroundWeightAttributes, adaroundWeight } from "./kernels/adaroundWeight/definition.ts"
-export { add } from "./kernels/add/definition.ts"
-export { addBroadcast, columnSums } from "./kernels/addBroadcast/definition.ts"
-export { addInto } from "./kernels/addInto/definition.ts"
+export { adaroundStretch } from "./kernels/adaroundWeight/geometry.ts"
+export { add } from "./kernels/add.ts"
+export { addBroadcast, columnSums } from "./kernels/addBroadcast.ts"
+export { addInto } from "./kernels/addInto.ts"
 export { type AttentionOptions, attention } from "./kernels/attention/definition.ts"
-export { type CastTarget, cast } from "./kernels/cast/definition.ts"
-export { clampGroups } from "./kernels/clampGroups/definition.ts"
-export { clipFactor } from "./kernels/clipFactor/definition.ts"
+export { type CastTarget, cast } from "./kernels/cast.ts"
+export { clampGroups } from "./kernels/clampGroups.ts"
+export { clipFactor } from "./kernels/clipFactor.ts"
 export { type ClipSearchAttributes, clipSearch, gram } from "./kernels/clipSearch/definition.ts"
-export { confidenceRows } from "./kernels/confidenceRows/definition.ts"
+export { confidenceRows } from "./kernels/confidenceRows.ts"
 export { type CrossEntropyAttributes, crossEntropyRows } from "./kernels/crossEntropyRows/definition.ts"
+export { ignoredLabel } from "./kernels/crossEntropyRows/geometry.ts"
 export {
   type BilevelAttributes,
   bilevelCodes,
@@ -86,41 +84,48 @@ export {
   uniformParameters,
   uniformStraightThrough
 } from "./kernels/fakeQuantUniform/definition.ts"
-export { gatherCodes } from "./kernels/gatherCodes/definition.ts"
+export { gatherCodes } from "./kernels/gatherCodes.ts"
 export { gatherRows, scatterAddRows } from "./kernels/gatherRows/definition.ts"
-export { gelu } from "./kernels/gelu/definition.ts"
+export { gelu } from "./kernels/gelu.ts"
 export { gridCodes, gridDecode } from "./kernels/gridCodes/definition.ts"
 export { type KlAttributes, klRows } from "./kernels/klRows/definition.ts"
 export { layerNorm } from "./kernels/layerNorm/definition.ts"
-export { layerScaleAdd } from "./kernels/layerScaleAdd/definition.ts"
-export { linear } from "./kernels/linear/definition.ts"
+export { layerScaleAdd } from "./kernels/layerScaleAdd.ts"
+export { linear } from "./kernels/linear.ts"
 export { linearCodes, multipliesCodes, type PackedCodes } from "./kernels/linearCodes/definition.ts"
 export { kernels } from "./kernels/list.ts"
 export { matmul } from "./kernels/matmul/definition.ts"
-export { matmulInto } from "./kernels/matmulInto/definition.ts"
-export { multiply } from "./kernels/multiply/definition.ts"
+export { matmulInto } from "./kernels/matmulInto.ts"
+export { multiply } from "./kernels/multiply.ts"
 export { patches } from "./kernels/patches/definition.ts"
 export { pixelShuffle } from "./kernels/pixelShuffle/definition.ts"
-export { dropFirstRow, prependRow } from "./kernels/prependRow/definition.ts"
+export { dropFirstRow, prependRow } from "./kernels/prependRow.ts"
 export { replaceRows, zeroRows } from "./kernels/replaceRows/definition.ts"
 export { rmsNorm } from "./kernels/rmsNorm/definition.ts"
 export { rotary } from "./kernels/rotary/definition.ts"
-export { scale } from "./kernels/scale/definition.ts"
-export { scaleRows } from "./kernels/scaleRows/definition.ts"
-export { siluTimes } from "./kernels/siluTimes/definition.ts"
-export { softmax } from "./kernels/softmax/definition.ts"
+export { scale } from "./kernels/scale.ts"
+export { scaleRows } from "./kernels/scaleRows.ts"
+export { siluTimes } from "./kernels/siluTimes.ts"
+export { softmax } from "./kernels/softmax.ts"
 export { joinColumns, splitColumns } from "./kernels/splitColumns/definition.ts"
 export { squaredError } from "./kernels/squaredError/definition.ts"
-export { sum } from "./kernels/sum/definition.ts"
-export { sumSquaresInto } from "./kernels/sumSquaresInto/definition.ts"
-export { transpose } from "./kernels/transpose/definition.ts"
-export { unpackCodes } from "./kernels/unpackCodes/definition.ts"
-export { writeRows } from "./kernels/writeRows/definition.ts"
+export { sum } from "./kernels/sum.ts"
+export { sumSquaresInto } from "./kernels/sumSquaresInto.ts"
+export { transpose } from "./kernels/transpose.ts"
+export { unpackCodes } from "./kernels/unpackCodes.ts"
+export { writeRows } from "./kernels/writeRows.ts"
 export { keep, scope, tensorsIn, unscoped } from "./memory/scope.ts"
+export {
+  bf16ToF32,
+  f16ToF32,
+  f32ToBf16,
+  f32ToF16,
+  fromBfloat16,
+  fromFloat16,
+  toBfloat16,
+  toFloat16
+} from "./numbers/halfPrecision.ts"
 export { type AdamOptions, type AdamState, adam, adamW, type Optimizer, type StepOptions } from "./optim/adam.ts"
 export { clipByGlobalNorm } from "./optim/clipByGlobalNorm.ts"
 export { constantRate, type Schedule, type WarmupCosineOptions, warmupCosine } from "./optim/schedule.ts"
 export { Random, type RandomState } from "./random/Random.ts"
-export { leadingRows, reshape } from "./reshape.ts"
-export { formatShape, type Shape, sameShape, sizeOf } from "./Shape.ts"
-export { generate, Tensor, tensor, zeros } from "./Tensor.ts"

@@ -1,8 +1,8 @@
 /** What the tape keeps, what it refuses, and functions with a gradient of their own. */
 import { assert, describe, it } from "vitest"
-import { apply } from "../src/apply.ts"
 import { backward } from "../src/autodiff/backward.ts"
 import { Tape, withTape } from "../src/autodiff/Tape.ts"
+import { apply } from "../src/core/apply.ts"
 import {
   crossEntropyRows,
   customGradient,

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
-import { bf16ToF32, f32ToBf16 } from "../src/halfPrecision.ts"
+import { bf16ToF32, f32ToBf16 } from "../src/numbers/halfPrecision.ts"
 
 const all = Uint16Array.from({ length: 65536 }, (_, i) => i)
 const widened = bf16ToF32(all)

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
-import { f16ToF32, f32ToF16 } from "../src/halfPrecision.ts"
+import { f16ToF32, f32ToF16 } from "../src/numbers/halfPrecision.ts"
 
 const all = Uint16Array.from({ length: 65536 }, (_, i) => i)
 const widened = f16ToF32(all)

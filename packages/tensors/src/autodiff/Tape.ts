@@ -2,11 +2,12 @@
  * The tape of reverse-mode differentiation: which call made which tensor, and what its gradient needs.
  * Saved tensors are aliases owned by the tape, so the forward pass may release everything else as it goes.
  */
-import { NotDifferentiable } from "../Errors.ts"
-import type { InputSpec, Kernel, Tensors, Wanted } from "../Kernel.ts"
+import type { InputSpec } from "../core/Computation.ts"
+import { NotDifferentiable } from "../core/Errors.ts"
+import type { Kernel, Tensors, Wanted } from "../core/Kernel.ts"
+import type { Shape } from "../core/Shape.ts"
+import type { Tensor } from "../core/Tensor.ts"
 import { unscoped } from "../memory/scope.ts"
-import type { Shape } from "../Shape.ts"
-import type { Tensor } from "../Tensor.ts"
 
 /** A value on the tape; gradients are summed under it. */
 export interface Variable {

@@ -1,8 +1,8 @@
 /** The backward pass over a tape: gradients flow from outputs to variables, each freed as soon as it has been used. */
-import { add } from "../kernels/add/definition.ts"
-import { addInto } from "../kernels/addInto/definition.ts"
+import type { Tensor } from "../core/Tensor.ts"
+import { add } from "../kernels/add.ts"
+import { addInto } from "../kernels/addInto.ts"
 import { scope, unscoped } from "../memory/scope.ts"
-import type { Tensor } from "../Tensor.ts"
 import { noGrad, type Tape, type Variable } from "./Tape.ts"
 
 /** Sums a new gradient into what a variable has. In place only where nobody else views the sum's storage. */

@@ -1,6 +1,6 @@
 /** Rematerialization: a function whose inner values are not kept but computed again when its gradient is needed. */
+import type { Tensor } from "../core/Tensor.ts"
 import { scope, unscoped } from "../memory/scope.ts"
-import type { Tensor } from "../Tensor.ts"
 import { backward } from "./backward.ts"
 import { currentTape, noGrad, Tape, withTape } from "./Tape.ts"
 

@@ -1,5 +1,5 @@
 /** A function with a gradient of its own, for what is computed better in one pass than by the chain rule over kernels. */
-import type { Tensor } from "../Tensor.ts"
+import type { Tensor } from "../core/Tensor.ts"
 import { currentTape, noGrad } from "./Tape.ts"
 
 export interface CustomResult<T extends readonly Tensor[]> {

@@ -1,7 +1,7 @@
 /** Functional differentiation: a loss of named parameters becomes a function that returns its value and gradients. */
-import { NotDifferentiable, ShapeMismatch } from "../Errors.ts"
+import { NotDifferentiable, ShapeMismatch } from "../core/Errors.ts"
+import { type Tensor, tensor, zeros } from "../core/Tensor.ts"
 import { scope, unscoped } from "../memory/scope.ts"
-import { type Tensor, tensor, zeros } from "../Tensor.ts"
 import { backward } from "./backward.ts"
 import { Tape, withTape } from "./Tape.ts"
 

@@ -1,8 +1,8 @@
 /** How fast a backend multiplies matrices: what nearly all the time of training goes to. */
 import { noGrad } from "../autodiff/Tape.ts"
-import type { Backend } from "../Backend.ts"
+import type { Backend } from "../core/Backend.ts"
+import { generate, type Tensor } from "../core/Tensor.ts"
 import { matmul } from "../kernels/matmul/definition.ts"
-import { generate, type Tensor } from "../Tensor.ts"
 
 export interface ProductSpeed {
   readonly gflops: number

@@ -1,6 +1,6 @@
 /** Backends by the names that the command line uses. */
-import type { Backend } from "../Backend.ts"
-import { BackendUnavailable } from "../Errors.ts"
+import type { Backend } from "../core/Backend.ts"
+import { BackendUnavailable } from "../core/Errors.ts"
 
 const gpujsModes = ["webgpu", "headlessgl", "webasm", "cpu"] as const
 type GpujsMode = (typeof gpujsModes)[number]

@@ -2,31 +2,17 @@
  * Scoped memory: what is allocated inside a scope and not returned from it is released at its end, also when it throws.
  * What the autodiff tape saved lives on through the tape's own aliases until the backward pass has used it.
  */
-import type { Tensor } from "../Tensor.ts"
-
-let current: Set<Tensor> | undefined
-
-/** Registers a new tensor with the innermost scope. */
-export const adopt = (tensor: Tensor): void => {
-  current?.add(tensor)
-}
+import type { Tensor } from "../core/Tensor.ts"
+import { disown, type Owner, ownedBy } from "./owner.ts"
 
 /** Takes a tensor out of its scope: the caller releases it. */
 export const keep = <T extends Tensor>(tensor: T): T => {
-  current?.delete(tensor)
+  disown(tensor)
   return tensor
 }
 
 /** Runs `body` outside of every scope: what it allocates belongs to the caller. */
-export const unscoped = <T>(body: () => T): T => {
-  const outer = current
-  current = undefined
-  try {
-    return body()
-  } finally {
-    current = outer
-  }
-}
+export const unscoped = <T>(body: () => T): T => ownedBy(undefined, body)
 
 /** Calls `visit` on every tensor inside arrays, records and maps. */
 const visitTensors = (
@@ -51,19 +37,18 @@ export const tensorsIn = (value: unknown): readonly Tensor[] => {
 
 /** Runs `body`; afterwards releases every tensor allocated in it, except those in its result, which pass to the outer scope. */
 export const scope = <T>(body: () => T): T => {
-  const outer = current
-  const own = new Set<Tensor>()
-  current = own
+  const own: Owner = new Set()
   try {
-    const result = body()
-    if (result instanceof Promise)
-      throw new TypeError("scope: the body must be synchronous; read results outside of it")
-    for (const tensor of tensorsIn(result)) {
-      if (own.delete(tensor)) outer?.add(tensor)
-    }
-    return result
+    return ownedBy(own, (outer) => {
+      const result = body()
+      if (result instanceof Promise)
+        throw new TypeError("scope: the body must be synchronous; read results outside of it")
+      for (const tensor of tensorsIn(result)) {
+        if (own.delete(tensor)) outer?.add(tensor)
+      }
+      return result
+    })
   } finally {
-    current = outer
     for (const tensor of own) tensor.release()
   }
 }

@@ -1,8 +1,8 @@
 /** Adam and AdamW (arXiv:1412.6980, 1711.05101) over a named tree of parameters. */
 import type { GradientsOf, Parameters } from "../autodiff/valueAndGrad.ts"
-import { MissingOperand } from "../Errors.ts"
+import { MissingOperand } from "../core/Errors.ts"
+import { type Tensor, zeros } from "../core/Tensor.ts"
 import { adamStep } from "../kernels/adamStep/definition.ts"
-import { type Tensor, zeros } from "../Tensor.ts"
 
 /** What has to be saved to continue: moments by parameter name, and how many steps were taken. */
 export interface AdamState {

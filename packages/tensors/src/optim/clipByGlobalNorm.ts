@@ -1,9 +1,9 @@
 /** Clipping by the norm of all gradients together, without reading anything back. */
-import { MissingOperand } from "../Errors.ts"
-import { clipFactor } from "../kernels/clipFactor/definition.ts"
-import { sumSquaresInto } from "../kernels/sumSquaresInto/definition.ts"
+import { MissingOperand } from "../core/Errors.ts"
+import { type Tensor, zeros } from "../core/Tensor.ts"
+import { clipFactor } from "../kernels/clipFactor.ts"
+import { sumSquaresInto } from "../kernels/sumSquaresInto.ts"
 import { scope } from "../memory/scope.ts"
-import { type Tensor, zeros } from "../Tensor.ts"
 
 /**
  * norm [1] of all gradients, and factor [1] = min(1, maxNorm / (norm + 1e-6)) for an optimizer's `factor`.

@@ -1,5 +1,5 @@
 /** Learning rates as functions of the step. */
-import { InvalidAttribute } from "../Errors.ts"
+import { InvalidAttribute } from "../core/Errors.ts"
 
 /** The learning rate of step `step`, counted from 0. */
 export type Schedule = (step: number) => number

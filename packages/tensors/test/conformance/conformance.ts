@@ -3,7 +3,7 @@
  * reference's, the same bits twice, NaN and infinity as IEEE says, nothing left alive. One line plugs a backend in.
  */
 import { afterAll, assert, describe, it } from "vitest"
-import { apply } from "../../src/apply.ts"
+import { apply } from "../../src/core/apply.ts"
 import {
   type AnyKernel,
   type Backend,

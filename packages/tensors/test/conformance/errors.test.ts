@@ -1,6 +1,6 @@
 /** What is wrong with a call is said before any work: kernel, operand, both shapes or dtypes. Every operand of every kernel. */
 import { assert, describe, it } from "vitest"
-import { apply } from "../../src/apply.ts"
+import { apply } from "../../src/core/apply.ts"
 import {
   type AnyKernel,
   type DType,

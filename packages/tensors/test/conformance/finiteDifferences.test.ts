@@ -1,6 +1,6 @@
 /** Every gradient against central differences of the double-precision definition. */
 import { assert, describe, it } from "vitest"
-import { apply } from "../../src/apply.ts"
+import { apply } from "../../src/core/apply.ts"
 import {
   type AnyKernel,
   doubleValues,

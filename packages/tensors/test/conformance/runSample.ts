@@ -1,7 +1,7 @@
 /** Runs one sample of a kernel on a backend and brings everything back to the host. */
-import { apply } from "../../src/apply.ts"
 import { backward } from "../../src/autodiff/backward.ts"
 import { Tape, withTape } from "../../src/autodiff/Tape.ts"
+import { apply } from "../../src/core/apply.ts"
 import {
   type AnyKernel,
   type Backend,

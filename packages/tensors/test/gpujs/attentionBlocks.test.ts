@@ -1,7 +1,7 @@
 /** Attention over more queries than a block of scores holds, on GPU.js. */
 import { assert, describe, it } from "vitest"
-import { apply } from "../../src/apply.ts"
 import { makeGpujsBackend } from "../../src/backends/gpujs/GpujsBackend.ts"
+import { apply } from "../../src/core/apply.ts"
 import { type Backend, makeReferenceBackend, Random, type Shape, sizeOf, tensor } from "../../src/index.ts"
 import { attentionGradientKernel, attentionKernel } from "../../src/kernels/attention/definition.ts"
 

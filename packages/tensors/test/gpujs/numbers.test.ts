@@ -13,8 +13,8 @@ import {
   roundFloat16
 } from "../../src/backends/gpujs/numbers.ts"
 import { fromBfloat16, fromFloat16, Random, toBfloat16, toFloat16 } from "../../src/index.ts"
-import { erf } from "../../src/kernels/gelu/reference.ts"
-import { roundHalfEven } from "../../src/roundHalfEven.ts"
+import { erf } from "../../src/kernels/gelu.ts"
+import { roundHalfEven } from "../../src/numbers/roundHalfEven.ts"
 
 const random = Random.make(5, "gpujs numbers")
 /** Numbers of every magnitude that f32 has. */

@@ -1,9 +1,10 @@
 /** The queue of the GPU.js backend: order, storage, and errors of work that runs later. */
 import { assert, describe, it } from "vitest"
-import { apply } from "../../src/apply.ts"
 import type { GpujsProgram, Thread, Values } from "../../src/backends/gpujs/GpujsBody.ts"
 import { makeHostDevice } from "../../src/backends/gpujs/hostDevice.ts"
 import { makeQueuedBackend } from "../../src/backends/gpujs/queuedBackend.ts"
+import { apply } from "../../src/core/apply.ts"
+import { defineKernel } from "../../src/core/Kernel.ts"
 import {
   addInto,
   BackendUnavailable,
@@ -19,7 +20,6 @@ import {
   UnsupportedKernel,
   zeros
 } from "../../src/index.ts"
-import { defineKernel } from "../../src/Kernel.ts"
 
 const start = (mode: "webasm" | "cpu" = "cpu") => {
   const device = makeHostDevice(mode)

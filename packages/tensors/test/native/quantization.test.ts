@@ -1,6 +1,6 @@
 /** Quantization where its fast bodies give way to general ones: wide groups, long second-level groups, unusual values. */
 import { afterAll, assert, describe, it } from "vitest"
-import { apply } from "../../src/apply.ts"
+import { apply } from "../../src/core/apply.ts"
 import {
   type AnyKernel,
   type Backend,

@@ -1,8 +1,8 @@
 /** Tensors that together pass one memory: each operand of a kernel in another one. */
 import { afterAll, assert, describe, it } from "vitest"
-import { apply } from "../../src/apply.ts"
 import type { Stored } from "../../src/backends/native/Engine.ts"
 import { scratchBytes } from "../../src/backends/native/thread/Thread.ts"
+import { apply } from "../../src/core/apply.ts"
 import {
   type AnyKernel,
   add,

@@ -1,5 +1,5 @@
 /** Memory and programs of one GPU.js mode. `S` is the mode's own storage of f32 elements. */
-import type { Usage } from "../../Backend.ts"
+import type { Usage } from "../../core/Backend.ts"
 import type { GpujsProgram } from "./GpujsBody.ts"
 
 export type GpujsMode = "webgpu" | "headlessgl" | "webasm" | "cpu"

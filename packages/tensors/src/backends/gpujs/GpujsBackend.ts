@@ -1,5 +1,5 @@
 /** The GPU.js backend: every kernel of the list in one of GPU.js's modes. */
-import type { Backend } from "../../Backend.ts"
+import type { Backend } from "../../core/Backend.ts"
 import type { GpujsMode } from "./Device.ts"
 import { makeHeadlessglDevice } from "./headlessglDevice.ts"
 import { makeHostDevice } from "./hostDevice.ts"

@@ -1,5 +1,5 @@
 /** How a kernel runs as GPU.js programs: flat functions that compute one element a thread. */
-import type { Geometry } from "../../Kernel.ts"
+import type { Geometry } from "../../core/Geometry.ts"
 
 /** What `this` is inside a program. */
 export interface Thread {

@@ -1,6 +1,6 @@
 /** Hands a program to GPU.js, with everything about it stated rather than inferred, and checks where it really runs. */
 import type { GPU, IGPUKernelSettings, IKernelRunShortcut } from "gpu.js"
-import { UnsupportedKernel } from "../../Errors.ts"
+import { UnsupportedKernel } from "../../core/Errors.ts"
 import type { GpujsMode } from "./Device.ts"
 import { functionText, withParameters } from "./functionText.ts"
 import type { GpujsProgram, HelperFunction } from "./GpujsBody.ts"

@@ -3,8 +3,8 @@
  * GPU.js keeps the last texture of every program, which its next run writes again; the rest is deleted on release.
  */
 import { GPU, type IKernelRunShortcut, type Texture } from "gpu.js"
-import { BackendUnavailable, UnsupportedKernel } from "../../Errors.ts"
-import { sizeOf } from "../../Shape.ts"
+import { BackendUnavailable, UnsupportedKernel } from "../../core/Errors.ts"
+import { sizeOf } from "../../core/Shape.ts"
 import { assertMode, createProgram } from "./createProgram.ts"
 import { type CompiledProgram, type Device, makeMeter } from "./Device.ts"
 import type { GpujsProgram, HelperFunction, Thread, Values } from "./GpujsBody.ts"

@@ -1,6 +1,6 @@
 /** Modes `webasm` and `cpu`: tensors are arrays of this process, programs return new ones. */
 import { GPU, type IKernelRunShortcut } from "gpu.js"
-import { sizeOf } from "../../Shape.ts"
+import { sizeOf } from "../../core/Shape.ts"
 import { assertMode, createProgram } from "./createProgram.ts"
 import { type CompiledProgram, type Device, makeMeter } from "./Device.ts"
 import { flatten, type Nested } from "./flatten.ts"

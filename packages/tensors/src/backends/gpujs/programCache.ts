@@ -1,6 +1,6 @@
 /** Compiled programs; the longest unused are destroyed beyond a bound. */
-import { UnsupportedKernel } from "../../Errors.ts"
-import { sizeOf } from "../../Shape.ts"
+import { UnsupportedKernel } from "../../core/Errors.ts"
+import { sizeOf } from "../../core/Shape.ts"
 import type { CompiledProgram, Device } from "./Device.ts"
 import type { GpujsProgram, ProgramFunction } from "./GpujsBody.ts"
 

@@ -1,5 +1,5 @@
 /** Gives GPU.js what it looks for in `navigator.gpu` where the runtime has no WebGPU of its own. */
-import { BackendUnavailable } from "../../Errors.ts"
+import { BackendUnavailable } from "../../core/Errors.ts"
 
 /** Dawn crashes when the object behind its adapters is collected while they live: it stays reachable from here. */
 let provided: unknown

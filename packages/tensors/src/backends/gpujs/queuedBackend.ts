@@ -2,12 +2,12 @@
  * Kernels as programs of one GPU.js mode. Calls are queued and run in order, because the modes with a GPU answer later; what
  * fails there is raised by the next `run` or `read`, and again by every use of a tensor that was not computed.
  */
-import type { Backend, Handle, KernelCall, Operand } from "../../Backend.ts"
-import { elementBytes } from "../../DType.ts"
-import { BackendUnavailable, OutOfMemory, UnsupportedKernel } from "../../Errors.ts"
-import type { AnyKernel } from "../../Kernel.ts"
-import type { Shape } from "../../Shape.ts"
-import { sizeOf } from "../../Shape.ts"
+import type { Backend } from "../../core/Backend.ts"
+import type { AnyComputation } from "../../core/Computation.ts"
+import { elementBytes } from "../../core/DType.ts"
+import { BackendUnavailable, OutOfMemory, UnsupportedKernel } from "../../core/Errors.ts"
+import type { Handle, KernelCall, Operand } from "../../core/Operand.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
 import type { Device } from "./Device.ts"
 import type { GpujsProgram } from "./GpujsBody.ts"
 import { makeProgramCache } from "./programCache.ts"
@@ -68,7 +68,7 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
   }
 
   /** Runs the programs of one call; a name stands for what was computed last under it. */
-  const execute = async (kernel: AnyKernel, call: KernelCall, body: readonly GpujsProgram[]) => {
+  const execute = async (kernel: AnyComputation, call: KernelCall, body: readonly GpujsProgram[]) => {
     const results: readonly Operand[] = Object.values(call.outputs)
     const updated = Object.entries(kernel.inputs).flatMap(([name, spec]) => {
       const operand = call.inputs[name]

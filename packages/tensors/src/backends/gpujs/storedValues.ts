@@ -1,7 +1,7 @@
 /** Elements of tensors as the f32 numbers that programs compute with, and back to bytes. */
-import { bytesOfArray, type DType, viewAs } from "../../DType.ts"
-import { InvalidAttribute } from "../../Errors.ts"
-import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../../halfPrecision.ts"
+import { bytesOfArray, type DType, viewAs } from "../../core/DType.ts"
+import { InvalidAttribute } from "../../core/Errors.ts"
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../../numbers/halfPrecision.ts"
 
 const exactIntegers = 2 ** 24
 

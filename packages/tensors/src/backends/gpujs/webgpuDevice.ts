@@ -3,8 +3,8 @@
  * GPU.js would make a buffer for every call and keep each program's last one; here a program gets the buffer to write into.
  */
 import { GPU } from "gpu.js"
-import { BackendUnavailable, OutOfMemory } from "../../Errors.ts"
-import { sizeOf } from "../../Shape.ts"
+import { BackendUnavailable, OutOfMemory } from "../../core/Errors.ts"
+import { sizeOf } from "../../core/Shape.ts"
 import { makeBufferPool } from "./bufferPool.ts"
 import { assertMode, createProgram } from "./createProgram.ts"
 import { type CompiledProgram, type Device, makeMeter } from "./Device.ts"

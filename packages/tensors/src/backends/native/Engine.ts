@@ -1,7 +1,7 @@
 /** Plans the calls of kernels: in which memory they run, what is copied there, how the work is cut into parts. */
-import type { Handle, Operand } from "../../Backend.ts"
-import { bytesOfArray, elementBytes } from "../../DType.ts"
-import { fewRows } from "../../fewRows.ts"
+import { bytesOfArray, elementBytes } from "../../core/DType.ts"
+import type { Handle, Operand } from "../../core/Operand.ts"
+import { fewRows } from "./fewRows.ts"
 import type { Memories, Room } from "./Memories.ts"
 import type {
   AttentionCall,
@@ -12,6 +12,7 @@ import type {
   RowOperand,
   RowsCall
 } from "./NativeBody.ts"
+import type { Placing } from "./Placing.ts"
 import type { Pool } from "./Pool.ts"
 import { planAttention, planAttentionGradient } from "./planAttention.ts"
 import { planProduct } from "./planProduct.ts"
@@ -42,7 +43,7 @@ const mostTables = 8
 const blockBytes = scratchBytes - panelBytes
 const typeCode = { f32: 0, bf16: 1, f16: 2, u8: 3, i32: 4 } as const
 
-export class Engine implements NativeEngine {
+export class Engine implements NativeEngine, Placing {
   private readonly memories: Memories
   private readonly pool: Pool
   private readonly tables = new Map<string, Operand>()

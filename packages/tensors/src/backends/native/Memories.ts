@@ -3,7 +3,7 @@
  * What stays (weights, optimizer state) goes to the upper end of a memory and takes at most half of the first one, what
  * kernels compute goes to the lower end, so that the two neither fragment each other nor drive each other out.
  */
-import { BackendUnavailable, OutOfMemory } from "../../Errors.ts"
+import { BackendUnavailable, OutOfMemory } from "../../core/Errors.ts"
 import { FreeList } from "./FreeList.ts"
 import { openGivePagesBack } from "./givePagesBack.ts"
 import { type Place, reservedBytes, scratchBytes } from "./thread/Thread.ts"

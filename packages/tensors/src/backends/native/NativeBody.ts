@@ -1,6 +1,6 @@
 /** How a kernel runs on the native backend: what its body asks of the engine for one call. */
-import type { KernelCall, Operand } from "../../Backend.ts"
-import { sizeOf } from "../../Shape.ts"
+import type { Operand } from "../../core/Operand.ts"
+import { sizeOf } from "../../core/Shape.ts"
 
 /** How rows of an operand are handed to an entry of the WebAssembly kernels. */
 export interface RowOperand {
@@ -104,72 +104,100 @@ export interface NativeEngine {
   table(key: string, make: () => Float32Array): Operand
 }
 
-export type NativeBody = (engine: NativeEngine, call: KernelCall) => void
+/** One call of a kernel: its operands by name, of which optional ones may be absent. */
+export interface NativeCall<I extends string, O extends string, A extends object, Optional extends string = never> {
+  readonly inputs: { readonly [K in I]: Operand } & { readonly [K in Optional]?: Operand | undefined }
+  readonly outputs: { readonly [K in O]: Operand }
+  readonly attributes: A
+}
+
+/**
+ * Runs a kernel whose operands `I` are always given and whose operands `Optional` may be absent. Typed as a method, like the
+ * other bodies, so that the body of every kernel is one of any kernel.
+ */
+export type NativeBody<
+  I extends string = string,
+  O extends string = string,
+  A extends object = object,
+  Optional extends string = never
+> = { run(engine: NativeEngine, call: NativeCall<I, O, A, Optional>): void }["run"]
 
 /** An operand read row by row. */
-export const reading = (operand: Operand | undefined, rowBytes: number): RowOperand | undefined =>
-  operand && { operand, rowBytes, reads: true, writes: false }
+export const reading = (operand: Operand, rowBytes: number): RowOperand => ({
+  operand,
+  rowBytes,
+  reads: true,
+  writes: false
+})
 
 /** An operand written row by row. */
-export const writing = (operand: Operand | undefined, rowBytes: number): RowOperand | undefined =>
-  operand && { operand, rowBytes, reads: false, writes: true }
+export const writing = (operand: Operand, rowBytes: number): RowOperand => ({
+  operand,
+  rowBytes,
+  reads: false,
+  writes: true
+})
 
 /** An operand overwritten row by row, from what it holds. */
-export const updating = (operand: Operand | undefined, rowBytes: number): RowOperand | undefined =>
-  operand && { operand, rowBytes, reads: true, writes: true }
+export const updating = (operand: Operand, rowBytes: number): RowOperand => ({
+  operand,
+  rowBytes,
+  reads: true,
+  writes: true
+})
 
 /** An operand that every row may read. */
-export const shared = (operand: Operand | undefined): RowOperand | undefined => reading(operand, 0)
+export const shared = (operand: Operand): RowOperand => reading(operand, 0)
 
 /** An operand that rows write where they like, never two of them the same element; together they write all of it. */
-export const scattered = (operand: Operand | undefined): RowOperand | undefined => writing(operand, 0)
+export const scattered = (operand: Operand): RowOperand => writing(operand, 0)
 
 /** Like scattered, where some elements may stay as they are. */
-export const revised = (operand: Operand | undefined): RowOperand | undefined => updating(operand, 0)
+export const revised = (operand: Operand): RowOperand => updating(operand, 0)
 
 /** Sums over rows of `columns` floats, a row of sums a part. */
-export const rowSums = (target: Operand | undefined, columns: number): PartialSums => ({
+export const rowSums = (target: Operand, columns: number): PartialSums => ({
   bytes: 4 * columns,
   combine: "addParts",
-  target: target!,
+  target,
   scalars: [columns]
 })
 
 /** A sum over all elements, a double a part: target = factor sum, or += when it accumulates. */
 export const total = (
-  target: Operand | undefined,
+  target: Operand,
   { factor = 1, accumulate = false }: { readonly factor?: number; readonly accumulate?: boolean } = {}
 ): PartialSums => ({
   bytes: 8,
   combine: "addTotals",
-  target: target!,
+  target,
   accumulate,
   scalars: [factor, accumulate ? 1 : 0]
 })
 
 /** The numbers of an index operand. */
-export const indices = (engine: NativeEngine, operand: Operand): Int32Array => {
+export const indexNumbers = (engine: NativeEngine, operand: Operand): Int32Array => {
   const { buffer, byteOffset, byteLength } = engine.bytes(operand)
   return new Int32Array(buffer, byteOffset, byteLength / 4)
 }
 
 /** A kernel that computes each element from the elements at the same place: f32 operands of one size. */
-export const elementwise =
-  <A extends object = object>(
+export const elementwiseBody =
+  <I extends string, O extends string, A extends object = object>(
     entry: string,
     names: {
-      readonly updates?: readonly string[]
-      readonly reads?: readonly string[]
-      readonly writes?: readonly string[]
+      readonly updates?: readonly I[]
+      readonly reads?: readonly I[]
+      readonly writes?: readonly O[]
     },
     scalarsOf: (attributes: A) => readonly number[] = () => []
-  ): NativeBody =>
+  ): NativeBody<I, O, A> =>
   (engine, { inputs, outputs, attributes }) => {
     const operands = [
       ...(names.updates ?? []).map((name) => updating(inputs[name], 4)),
       ...(names.reads ?? []).map((name) => reading(inputs[name], 4)),
       ...(names.writes ?? []).map((name) => writing(outputs[name], 4))
     ]
-    const rows = Math.max(...operands.map((item) => (item ? sizeOf(item.operand.shape) : 0)))
-    engine.rows({ entry, rows, operands, scalars: scalarsOf(attributes as A) })
+    const rows = Math.max(...operands.map(({ operand }) => sizeOf(operand.shape)))
+    engine.rows({ entry, rows, operands, scalars: scalarsOf(attributes) })
   }

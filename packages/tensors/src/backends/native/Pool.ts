@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads"
-import { BackendUnavailable, KernelFailure } from "../../Errors.ts"
+import { BackendUnavailable, KernelFailure } from "../../core/Errors.ts"
 import { Control, word } from "./thread/control.ts"
 import { execute } from "./thread/execute.ts"
 import type { Thread } from "./thread/Thread.ts"

@@ -1,5 +1,5 @@
 /** Memory of one kernel call: copies of operands that live in another memory than the one it runs in, and partial sums. */
-import { UnsupportedKernel } from "../../Errors.ts"
+import { UnsupportedKernel } from "../../core/Errors.ts"
 import type { Memories, Room } from "./Memories.ts"
 import type { Place } from "./thread/Thread.ts"
 

@@ -1,7 +1,7 @@
 /** Finds the system's libraries of matrix products and checks that they multiply. */
-import { elementBytes } from "../../DType.ts"
-import { BackendUnavailable } from "../../Errors.ts"
-import { toBfloat16 } from "../../halfPrecision.ts"
+import { elementBytes } from "../../core/DType.ts"
+import { BackendUnavailable } from "../../core/Errors.ts"
+import { toBfloat16 } from "../../numbers/halfPrecision.ts"
 import { addressOf, type LibraryPaths, loadLibrary, withoutLibraryThreads } from "./thread/library/loadLibrary.ts"
 import { chooseOpenblasCore } from "./thread/library/openblasCore.ts"
 import type { Gemm, Library } from "./thread/library/Products.ts"

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { setFlagsFromString } from "node:v8"
-import { BackendUnavailable } from "../../Errors.ts"
+import { BackendUnavailable } from "../../core/Errors.ts"
 import { compile, validate, type WasmModule } from "./thread/wasm.ts"
 
 export type SimdBuild = "relaxed" | "plain"

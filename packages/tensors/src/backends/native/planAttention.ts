@@ -1,8 +1,8 @@
 /** Plans attention: blocks of queries, strides of heads, where key-value gradients are summed. */
-import type { Operand } from "../../Backend.ts"
-import { UnsupportedKernel } from "../../Errors.ts"
-import type { Engine } from "./Engine.ts"
+import { UnsupportedKernel } from "../../core/Errors.ts"
+import type { Operand } from "../../core/Operand.ts"
 import type { AttentionCall, AttentionGradientCall } from "./NativeBody.ts"
+import type { Placing } from "./Placing.ts"
 import { type Place, panelBytes, scratchBytes } from "./thread/Thread.ts"
 import type { AttentionGradientTask, AttentionTask, Heads, RowsTask, TaskOperand } from "./thread/tasks.ts"
 import type { Visits } from "./Visits.ts"
@@ -15,7 +15,7 @@ const causalRows = 64
 
 /** Queries of a block whose `copies` blocks of scores, and a number a row, fit the scratch of a thread. */
 const blockRows = (
-  engine: Engine,
+  engine: Placing,
   { queries, keys, causal }: Pick<AttentionCall, "queries" | "keys" | "causal">,
   copies: number
 ): number => {
@@ -45,7 +45,7 @@ const bytesAlone = 64 * 1024
  * One query of each item, which stands last and sees every key: the heads that share keys together, without products.
  * Runs where the keys are, as they are most of it, and the values beside them; undefined where the scores are too long.
  */
-const planQuery = (engine: Engine, visits: Visits, call: AttentionCall): RowsTask | undefined => {
+const planQuery = (engine: Placing, visits: Visits, call: AttentionCall): RowsTask | undefined => {
   const { batch, keys, heads, groups, width, scale } = call
   const perGroup = heads / groups
   const home = engine.place(call.k).memory
@@ -76,12 +76,12 @@ const planQuery = (engine: Engine, visits: Visits, call: AttentionCall): RowsTas
   }
 }
 
-export const planAttention = (engine: Engine, visits: Visits, call: AttentionCall): AttentionTask | RowsTask => {
+export const planAttention = (engine: Placing, visits: Visits, call: AttentionCall): AttentionTask | RowsTask => {
   const alone = call.queries === 1 ? planQuery(engine, visits, call) : undefined
   return alone ?? planBlocks(engine, visits, call)
 }
 
-const planBlocks = (engine: Engine, visits: Visits, call: AttentionCall): AttentionTask => {
+const planBlocks = (engine: Placing, visits: Visits, call: AttentionCall): AttentionTask => {
   const { batch, queries, keys, heads, groups, width, causal, scale, q, k, v, keyMask, y, logSumExp } = call
   const target = engine.place(y, { preferred: engine.place(q).memory })
   const home = target.memory
@@ -117,7 +117,7 @@ export interface AttentionGradientPlan {
 }
 
 export const planAttentionGradient = (
-  engine: Engine,
+  engine: Placing,
   visits: Visits,
   call: AttentionGradientCall
 ): AttentionGradientPlan => {

@@ -1,8 +1,8 @@
 /** Plans a product: where its matrices are, its slices, and whether its left factor is split into parts of bf16. */
-import { elementBytes } from "../../DType.ts"
-import { UnsupportedKernel } from "../../Errors.ts"
-import type { Engine } from "./Engine.ts"
+import { elementBytes } from "../../core/DType.ts"
+import { UnsupportedKernel } from "../../core/Errors.ts"
 import type { ProductCall, ProductOperand } from "./NativeBody.ts"
+import type { Placing } from "./Placing.ts"
 import { slices } from "./slices.ts"
 import type { Matrix, ProductTask, RowsTask, Task, TaskOperand } from "./thread/tasks.ts"
 import type { Visits } from "./Visits.ts"
@@ -20,7 +20,7 @@ export interface Multipliers {
   readonly multipliesBfloat16: boolean
 }
 
-const matrixOf = (engine: Engine, item: ProductOperand, rows: number, columns: number): Matrix => {
+const matrixOf = (engine: Placing, item: ProductOperand, rows: number, columns: number): Matrix => {
   const { operand, transposed, stride = transposed ? rows : columns, batchStride = rows * columns } = item
   const { memory, offset } = engine.place(operand)
   return { memory, offset, stride, transposed, batchBytes: elementBytes(operand.dtype) * batchStride }
@@ -28,7 +28,7 @@ const matrixOf = (engine: Engine, item: ProductOperand, rows: number, columns: n
 
 /** Tasks to run one after the other. */
 export const planProduct = (
-  engine: Engine,
+  engine: Placing,
   visits: Visits,
   { threads, multipliesBfloat16 }: Multipliers,
   { batch, m, n, k, a, b, c, bias, accumulate = false }: ProductCall

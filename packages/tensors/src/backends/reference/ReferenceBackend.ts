@@ -1,11 +1,12 @@
 /** The backend that defines what is right: plain loops, one after the other, f32 tensors held in double precision. */
-import type { Backend, Handle, Operand } from "../../Backend.ts"
-import { bytesOfArray, elementBytes, type HostArray, viewAs } from "../../DType.ts"
-import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../../halfPrecision.ts"
-import type { AnyKernel, Arrays, Geometry } from "../../Kernel.ts"
-import type { Shape } from "../../Shape.ts"
-import { sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
+import type { Backend } from "../../core/Backend.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import { bytesOfArray, elementBytes, type HostArray, viewAs } from "../../core/DType.ts"
+import type { Geometry } from "../../core/Geometry.ts"
+import type { Handle, Operand } from "../../core/Operand.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../../numbers/halfPrecision.ts"
 
 /** Values in double precision whatever the dtype; 16-bit kinds hold the numbers that their patterns mean. */
 interface Stored extends Handle {
@@ -64,7 +65,7 @@ export const makeReferenceBackend = (): Backend => {
       buffers--
       bytes -= handle.bytes
     },
-    run: (kernel: AnyKernel, { inputs, outputs, attributes }) => {
+    run: (kernel, { inputs, outputs, attributes }) => {
       // A view of leading rows sees less than its storage holds.
       const values = ({ handle, shape }: Operand): Float64Array => (handle as Stored).values.subarray(0, sizeOf(shape))
       const shapeOf = (operand: Operand): Shape => operand.shape

@@ -3,12 +3,12 @@
  * g = factor gradient; AdamW: p *= 1 - lr wd, Adam: g += wd p;
  * m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; p -= lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + epsilon).
  */
-import { apply } from "../../apply.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { elementwiseShapes, normals, uniforms } from "../samples.ts"
-import { expectAtLeast, expectSame, expectShape } from "../shapeRules.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { elementwiseShapes, normals, uniforms } from "../operands/samples.ts"
+import { expectAtLeast, expectSame, expectShape } from "../operands/shapeRules.ts"
 import { type AdamStepAttributes, checkAdam } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"

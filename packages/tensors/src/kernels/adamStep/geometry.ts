@@ -1,6 +1,6 @@
 /** Attributes of one step of Adam. */
-import { InvalidAttribute } from "../../Errors.ts"
-import { expectAtLeast, expectInteger } from "../shapeRules.ts"
+import { InvalidAttribute } from "../../core/Errors.ts"
+import { expectAtLeast, expectInteger } from "../operands/shapeRules.ts"
 
 export interface AdamStepAttributes {
   readonly learningRate: number

@@ -1,6 +1,6 @@
-import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, GpujsProgram, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
-import type { Shape } from "../../Shape.ts"
+import type { Shape } from "../../core/Shape.ts"
 import type { AdamStepAttributes } from "./geometry.ts"
 
 /** The gradient after clipping and, in Adam, decay. Without a factor its place is taken by another operand, which is not read. */
@@ -46,9 +46,9 @@ export const adamPrograms = (
   { learningRate, beta1, beta2, epsilon, step }: Omit<AdamStepAttributes, "weightDecay" | "decoupled">,
   shrink: number
 ): readonly GpujsProgram[] => [
-  elementwise("m", firstMoment, ["m", "g"], shape, { scalars: [beta1, 1 - beta1] }),
-  elementwise("v", secondMoment, ["v", "g"], shape, { scalars: [beta2, 1 - beta2] }),
-  elementwise(parameter, stepped, [parameter, "m", "v"], shape, {
+  elementwiseProgram("m", firstMoment, ["m", "g"], shape, { scalars: [beta1, 1 - beta1] }),
+  elementwiseProgram("v", secondMoment, ["v", "g"], shape, { scalars: [beta2, 1 - beta2] }),
+  elementwiseProgram(parameter, stepped, [parameter, "m", "v"], shape, {
     scalars: [shrink, learningRate / (1 - beta1 ** step), Math.sqrt(1 - beta2 ** step), epsilon]
   })
 ]
@@ -58,7 +58,7 @@ export const gpujs: GpujsBody<"parameter" | "m" | "v" | "gradient" | "factor", n
     const shape = inputs.parameter
     const clipped = "factor" in inputs
     return [
-      elementwise("g", effective, ["gradient", clipped ? "factor" : "gradient", "parameter"], shape, {
+      elementwiseProgram("g", effective, ["gradient", clipped ? "factor" : "gradient", "parameter"], shape, {
         scalars: [weightDecay],
         constants: { clipped: Number(clipped), decayed: Number(!decoupled && weightDecay > 0) }
       }),

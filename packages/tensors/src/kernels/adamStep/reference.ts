@@ -1,4 +1,5 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
 import type { AdamStepAttributes } from "./geometry.ts"
 
 /** p, m and v after one step; the formulas are in definition.ts */

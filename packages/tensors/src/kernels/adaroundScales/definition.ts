@@ -1,22 +1,17 @@
 /** Scale and zero point of every group before AdaRound (adaround.md 2): from the range, or by least |w - q|^2.4 over shrunk ranges. */
-import { apply } from "../../apply.ts"
-import { ShapeMismatch } from "../../Errors.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { normals } from "../samples.ts"
-import { expectInteger } from "../shapeRules.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { groupExtents } from "../groups/extents.ts"
+import { normals } from "../operands/samples.ts"
+import { expectInteger } from "../operands/shapeRules.ts"
+import type { AdaroundScalesAttributes } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 
-export interface AdaroundScalesAttributes {
-  readonly bits: number
-  /** Input columns that share a scale. */
-  readonly group: number
-  /** "max": the range, with 0 inside it. "mse": BRECQ's search over 80 shrinks of the plain range. */
-  readonly method: "max" | "mse"
-}
+export type { AdaroundScalesAttributes } from "./geometry.ts"
 
 export const adaroundScalesKernel = defineKernel<"weight", "scale" | "zero", AdaroundScalesAttributes>({
   name: "adaroundScales",
@@ -24,11 +19,8 @@ export const adaroundScalesKernel = defineKernel<"weight", "scale" | "zero", Ada
   outputs: ["scale", "zero"],
   infer: ({ weight }, { bits, group }) => {
     expectInteger("adaroundScales", "bits", bits, 1)
-    expectInteger("adaroundScales", "group", group, 1)
-    if (weight.length !== 2 || weight[1]! % group !== 0) {
-      throw new ShapeMismatch("adaroundScales", "weight", `[out, in] with in a multiple of group ${group}`, weight)
-    }
-    const scales = { shape: [weight[0]!, weight[1]! / group] }
+    const { rows, groups } = groupExtents("adaroundScales", weight, group)
+    const scales = { shape: [rows, groups] }
     return { scale: scales, zero: scales }
   },
   reference,

@@ -1,9 +1,9 @@
-import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { extremesOfGroups } from "../../backends/gpujs/groups.ts"
 import { divided, halfEven, limited } from "../../backends/gpujs/numbers.ts"
-import { sizeOf } from "../../Shape.ts"
-import type { AdaroundScalesAttributes } from "./definition.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import type { AdaroundScalesAttributes } from "./geometry.ts"
 
 /** Ranges tried: the plain one times 1, 0.99, ... 0.21. */
 const shrinks = 80
@@ -72,8 +72,8 @@ export const gpujs: GpujsBody<"weight", "scale" | "zero", AdaroundScalesAttribut
     if (method === "max") {
       return [
         ...range,
-        elementwise("scale", scaleOfRange, ["low", "high"], outputs.scale, more),
-        elementwise("zero", zeroOfRange, ["low", "scale"], outputs.zero, more)
+        elementwiseProgram("scale", scaleOfRange, ["low", "high"], outputs.scale, more),
+        elementwiseProgram("zero", zeroOfRange, ["low", "scale"], outputs.zero, more)
       ]
     }
     return [
@@ -86,8 +86,8 @@ export const gpujs: GpujsBody<"weight", "scale" | "zero", AdaroundScalesAttribut
         ...more
       },
       { output: "best", compute: bestShrink, reads: ["score"], extent: [count] },
-      elementwise("scale", scaleOfShrink, ["low", "high", "best"], outputs.scale, more),
-      elementwise("zero", zeroOfShrink, ["low", "scale", "best"], outputs.zero, more)
+      elementwiseProgram("scale", scaleOfShrink, ["low", "high", "best"], outputs.scale, more),
+      elementwiseProgram("zero", zeroOfShrink, ["low", "scale", "best"], outputs.zero, more)
     ]
   }
 }

@@ -1,6 +1,7 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
-import { roundHalfEven } from "../../roundHalfEven.ts"
-import type { AdaroundScalesAttributes } from "./definition.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
+import { roundHalfEven } from "../../numbers/roundHalfEven.ts"
+import type { AdaroundScalesAttributes } from "./geometry.ts"
 
 const f = Math.fround
 const shrinks = 80

@@ -6,15 +6,15 @@
  *
  * alpha, m, v, dy and weight [N, K], scale and zero (whole numbers) [N, K / g] -> rounding [1], that before the step.
  */
-import { apply } from "../../apply.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
 import { checkAdam } from "../adamStep/geometry.ts"
 import { checkAdaround } from "../adaroundWeight/geometry.ts"
 import { roundingCases, roundingOperands } from "../adaroundWeight/samples.ts"
-import { normals, uniforms } from "../samples.ts"
-import { expectAtLeast, expectSame } from "../shapeRules.ts"
+import { normals, uniforms } from "../operands/samples.ts"
+import { expectAtLeast, expectSame } from "../operands/shapeRules.ts"
 import type { AdaroundStepAttributes } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"

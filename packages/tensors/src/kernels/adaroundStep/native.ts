@@ -1,24 +1,21 @@
-import { type NativeBody, reading, total, updating } from "../../backends/native/NativeBody.ts"
-import { sizeOf } from "../../Shape.ts"
+import { type NativeBody, total } from "../../backends/native/NativeBody.ts"
+import { groupOperands } from "../groups/groupOperands.ts"
 import type { AdaroundStepAttributes } from "./geometry.ts"
 
-export const native: NativeBody = (engine, { inputs, outputs: { rounding }, attributes }) => {
+export const native: NativeBody<
+  "alpha" | "m" | "v" | "dy" | "weight" | "scale" | "zero",
+  "rounding",
+  AdaroundStepAttributes
+> = (engine, { inputs, outputs: { rounding }, attributes }) => {
   const { alpha, m, v, dy, weight, scale, zero } = inputs
-  const { bits, group, lambda, exponent, ...options } = attributes as AdaroundStepAttributes
+  const { bits, group, lambda, exponent, ...options } = attributes
   const { learningRate, beta1, beta2, epsilon, step } = options
+  const { rows, read, update } = groupOperands(scale, group)
   engine.rows({
     entry: "adaroundStep",
-    rows: sizeOf(scale!.shape),
+    rows,
     scratch: true,
-    operands: [
-      updating(alpha, 4 * group),
-      updating(m, 4 * group),
-      updating(v, 4 * group),
-      reading(dy, 4 * group),
-      reading(weight, 4 * group),
-      reading(scale, 4),
-      reading(zero, 4)
-    ],
+    operands: [update(alpha), update(m), update(v), read(dy), read(weight), read(scale), read(zero)],
     partials: [total(rounding, { factor: lambda })],
     scalars: [
       group,

@@ -1,4 +1,5 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
 import { reference as adam } from "../adamStep/reference.ts"
 import { softRounding, softRoundingSlope, referenceGradient as weightGradient } from "../adaroundWeight/reference.ts"
 import type { AdaroundStepAttributes } from "./geometry.ts"

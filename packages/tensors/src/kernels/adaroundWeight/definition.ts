@@ -1,15 +1,15 @@
 /**
  * AdaRound's weight (arXiv:2004.10568 eq. 21-23): y = scale (clamp(floor(w / scale) + h(alpha) + zero, 0, 2^b - 1) - zero),
- * h(alpha) = clamp(1.2 sigmoid(alpha) - 0.1, 0, 1). weight and alpha [N, K], scale and zero [N, K / g] -> y [N, K].
+ * h(alpha) = clamp((zeta - gamma) sigmoid(alpha) + gamma, 0, 1), zeta 1.1 and gamma -0.1. weight and alpha [N, K], scale and zero [N, K / g] -> y [N, K].
  * Only alpha has a gradient; `hard` decides for up where alpha >= 0.
  */
-import { apply } from "../../apply.ts"
-import { NotDifferentiable } from "../../Errors.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { normals } from "../samples.ts"
-import { expectSame } from "../shapeRules.ts"
+import { apply } from "../../core/apply.ts"
+import { NotDifferentiable } from "../../core/Errors.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { normals } from "../operands/samples.ts"
+import { expectSame } from "../operands/shapeRules.ts"
 import { type AdaroundWeightAttributes, checkAdaround } from "./geometry.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { native, nativeGradient } from "./native.ts"

@@ -1,33 +1,45 @@
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
+import { perWeight } from "../../backends/gpujs/groups.ts"
 import { divided, limited, logistic, quotient } from "../../backends/gpujs/numbers.ts"
-import type { AdaroundWeightAttributes } from "./geometry.ts"
+import { type AdaroundWeightAttributes, adaroundStretch } from "./geometry.ts"
 
-/** h(alpha) = clamp(1.2 sigmoid(alpha) - 0.1, 0, 1) */
-export function softRounding(alpha: number): number {
-  return limited(logistic(alpha) * 1.2 - 0.1, 0, 1)
+/** h(alpha) = clamp(range sigmoid(alpha) + gamma, 0, 1) */
+export function softRounding(alpha: number, gamma: number, range: number): number {
+  return limited(logistic(alpha) * range + gamma, 0, 1)
 }
 
 /** dh/dalpha: 0 where h is clamped. */
-export function softRoundingSlope(alpha: number): number {
+export function softRoundingSlope(alpha: number, gamma: number, range: number): number {
   const s = logistic(alpha)
-  const stretched = s * 1.2 - 0.1
+  const stretched = s * range + gamma
   if (stretched < 0) {
     return 0
   }
   if (stretched > 1) {
     return 0
   }
-  return s * (1 - s) * 1.2
+  return s * (1 - s) * range
 }
+
+/** The last scalars of programs that call them: gamma, and zeta - gamma. */
+export const stretchScalars = [adaroundStretch.gamma, adaroundStretch.zeta - adaroundStretch.gamma] as const
 
 export const softRoundingHelpers = [limited, logistic, softRounding, softRoundingSlope]
 
-function rounded(this: Thread, weight: Values, scale: Values, zero: Values, alpha: Values) {
+function rounded(
+  this: Thread,
+  weight: Values,
+  scale: Values,
+  zero: Values,
+  alpha: Values,
+  gamma: number,
+  range: number
+) {
   const group = quotient(this.thread.x, this.constants.group)
   const s = scale[this.thread.y * this.constants.groups + (group | 0)]
   const z = zero[this.thread.y * this.constants.groups + (group | 0)]
   const a = alpha[this.thread.y * this.constants.columns + this.thread.x]
-  let up = softRounding(a)
+  let up = softRounding(a, gamma, range)
   if (this.constants.hard === 1) {
     up = 0
     if (a >= 0) {
@@ -38,29 +50,39 @@ function rounded(this: Thread, weight: Values, scale: Values, zero: Values, alph
   return s * (limited(down + up + z, 0, this.constants.most) - z)
 }
 
-function slope(this: Thread, dy: Values, weight: Values, scale: Values, zero: Values, alpha: Values) {
+function slope(
+  this: Thread,
+  dy: Values,
+  weight: Values,
+  scale: Values,
+  zero: Values,
+  alpha: Values,
+  gamma: number,
+  range: number
+) {
   const group = quotient(this.thread.x, this.constants.group)
   const s = scale[this.thread.y * this.constants.groups + (group | 0)]
   const a = alpha[this.thread.y * this.constants.columns + this.thread.x]
   const down = Math.floor(divided(weight[this.thread.y * this.constants.columns + this.thread.x], s))
-  const code = down + softRounding(a) + zero[this.thread.y * this.constants.groups + (group | 0)]
+  const code = down + softRounding(a, gamma, range) + zero[this.thread.y * this.constants.groups + (group | 0)]
   if (code < 0) {
     return 0
   }
   if (code > this.constants.most) {
     return 0
   }
-  return dy[this.thread.y * this.constants.columns + this.thread.x] * s * softRoundingSlope(a)
+  return dy[this.thread.y * this.constants.columns + this.thread.x] * s * softRoundingSlope(a, gamma, range)
 }
 
 const helpers = [...softRoundingHelpers, divided, quotient]
 type Operands = "weight" | "scale" | "zero" | "alpha"
 
 const extents = (weight: readonly number[], { bits, group, hard }: AdaroundWeightAttributes) => {
-  const [rows, columns] = weight as readonly [number, number]
+  const { constants, extent } = perWeight(weight, group)
   return {
-    constants: { columns, group, groups: columns / group, most: 2 ** bits - 1, hard: Number(hard) },
-    extent: [columns, rows],
+    constants: { ...constants, most: 2 ** bits - 1, hard: Number(hard) },
+    scalars: stretchScalars,
+    extent,
     helpers
   }
 }

@@ -1,10 +1,11 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
-import { type AdaroundWeightAttributes, stretch } from "./geometry.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
+import { type AdaroundWeightAttributes, adaroundStretch } from "./geometry.ts"
 
 type Operands = "weight" | "scale" | "zero" | "alpha"
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))
-const { gamma, zeta } = stretch
+const { gamma, zeta } = adaroundStretch
 
 /** h(alpha), in [0, 1] */
 export const softRounding = (alpha: number): number => Math.min(1, Math.max(0, sigmoid(alpha) * (zeta - gamma) + gamma))

@@ -1,6 +1,6 @@
 /** Weights on grids, for the samples of AdaRound's kernels. */
-import type { Shape } from "../../Shape.ts"
-import { normals, type SampleRandom, uniforms } from "../samples.ts"
+import type { Shape } from "../../core/Shape.ts"
+import { normals, type SampleRandom, uniforms } from "../operands/samples.ts"
 
 interface RoundingCase {
   readonly name: string

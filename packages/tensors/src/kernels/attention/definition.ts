@@ -4,11 +4,11 @@
  * for the gradient. Head h uses key-value head floor(h G / H). A query that sees no key gets y = 0.
  * Equal to products, softmax and products, but no T x S matrix is stored (arXiv 2205.14135).
  */
-import { apply } from "../../apply.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { expectSame, expectShape } from "../shapeRules.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { expectSame, expectShape } from "../operands/shapeRules.ts"
 import { type AttentionAttributes, attentionSize } from "./geometry.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { native, nativeGradient } from "./native.ts"

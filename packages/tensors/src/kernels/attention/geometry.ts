@@ -1,7 +1,7 @@
 /** Extents of attention, and which keys a query sees. */
-import { InvalidAttribute, ShapeMismatch } from "../../Errors.ts"
-import { formatShape, type Shape } from "../../Shape.ts"
-import { expectAxes, expectShape } from "../shapeRules.ts"
+import { InvalidAttribute, ShapeMismatch } from "../../core/Errors.ts"
+import { formatShape, type Shape } from "../../core/Shape.ts"
+import { expectAxes, expectShape } from "../operands/shapeRules.ts"
 
 export interface AttentionAttributes {
   /** Query i, which sits at key position i + (keys - queries), sees no later key. */

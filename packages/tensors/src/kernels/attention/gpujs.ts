@@ -8,35 +8,32 @@ const mostScores = 2 ** 24
 
 const helpers = [logarithm, power, quotient]
 
+// Numbers of rows have names: `query` and `key` count over all items, as `quotient` wants them below 2^20, and `row` counts
+// the rows of scores of a block, of which there are fewer than `mostScores`. Positions of elements, which may be larger, are
+// written inside the index.
+
 /** scale q k of query y and key x; the least f32 stands for a key that is not seen: below every score, and finite. */
 function scoreOf(this: Thread, q: Values, k: Values, keyMask: Values, scale: number) {
   const item = quotient(this.thread.z, this.constants.heads)
   const head = this.thread.z - item * this.constants.heads
   const group = quotient(head, this.constants.share)
+  const query = item * this.constants.queries + this.constants.first + this.thread.y
+  const key = item * this.constants.keys + this.thread.x
   if (this.constants.causal === 1) {
     if (this.thread.x > this.constants.first + this.thread.y + this.constants.keys - this.constants.queries) {
       return -3.4028234663852886e38
     }
   }
   if (this.constants.masked === 1) {
-    if (keyMask[(item | 0) * this.constants.keys + this.thread.x] === 0) {
+    if (keyMask[key | 0] === 0) {
       return -3.4028234663852886e38
     }
   }
   let sum = 0
   for (let i = 0; i < this.constants.width; i++) {
     sum +=
-      q[
-        (((item | 0) * this.constants.queries + this.constants.first + this.thread.y) * this.constants.heads +
-          (head | 0)) *
-          this.constants.width +
-          i
-      ] *
-      k[
-        (((item | 0) * this.constants.keys + this.thread.x) * this.constants.groups + (group | 0)) *
-          this.constants.width +
-          i
-      ]
+      q[((query | 0) * this.constants.heads + (head | 0)) * this.constants.width + i] *
+      k[((key | 0) * this.constants.groups + (group | 0)) * this.constants.width + i]
   }
   return sum * scale
 }
@@ -46,28 +43,24 @@ function scoreOf(this: Thread, q: Values, k: Values, keyMask: Values, scale: num
  * three are per row of the block.
  */
 function powerOf(this: Thread, scores: Values, most: Values) {
-  if (scores[this.thread.y * this.constants.keys + this.thread.x] < -3e38) {
-    if (scores[this.thread.y * this.constants.keys + this.thread.x] < -3.4028234663852886e38) {
+  const score = scores[this.thread.y * this.constants.keys + this.thread.x]
+  if (score < -3e38) {
+    if (score < -3.4028234663852886e38) {
       if (most[this.thread.y] < -3e38) {
-        return (
-          scores[this.thread.y * this.constants.keys + this.thread.x] -
-          scores[this.thread.y * this.constants.keys + this.thread.x]
-        )
+        return score - score
       }
     }
     return 0
   }
-  return power(scores[this.thread.y * this.constants.keys + this.thread.x] - most[this.thread.y])
+  return power(score - most[this.thread.y])
 }
 
 /** log of the sum of exp of query x of head y, or what is there already outside of the block. */
 function logSumExpOf(this: Thread, most: Values, total: Values, before: Values) {
   if (this.thread.x >= this.constants.first) {
     if (this.thread.x < this.constants.first + this.constants.rows) {
-      return (
-        most[this.thread.y * this.constants.rows + this.thread.x - this.constants.first] +
-        logarithm(total[this.thread.y * this.constants.rows + this.thread.x - this.constants.first])
-      )
+      const row = this.thread.y * this.constants.rows + this.thread.x - this.constants.first
+      return most[row | 0] + logarithm(total[row | 0])
     }
   }
   if (this.constants.first === 0) {
@@ -87,40 +80,28 @@ function mixed(this: Thread, powers: Values, total: Values, v: Values, before: V
   if (query >= this.constants.first + this.constants.rows) {
     return 0
   }
-  const whole =
-    total[
-      ((item | 0) * this.constants.heads + this.thread.y) * this.constants.rows + (query | 0) - this.constants.first
-    ]
+  const row = (item * this.constants.heads + this.thread.y) * this.constants.rows + query - this.constants.first
+  const key = item * this.constants.keys
+  const whole = total[row | 0]
   if (whole === 0) {
     return 0
   }
   let sum = 0
   for (let i = 0; i < this.constants.keys; i++) {
     sum +=
-      powers[
-        (((item | 0) * this.constants.heads + this.thread.y) * this.constants.rows +
-          (query | 0) -
-          this.constants.first) *
-          this.constants.keys +
-          i
-      ] *
-      v[
-        (((item | 0) * this.constants.keys + i) * this.constants.groups + (group | 0)) * this.constants.width +
-          this.thread.x
-      ]
+      powers[(row | 0) * this.constants.keys + i] *
+      v[(((key | 0) + i) * this.constants.groups + (group | 0)) * this.constants.width + this.thread.x]
   }
   return sum / whole
 }
 
 /** exp(score - logSumExp): the probabilities of the block, [B H, rows, S]. */
 function probabilityOf(this: Thread, scores: Values, logSumExp: Values) {
-  if (scores[(this.thread.z * this.constants.rows + this.thread.y) * this.constants.keys + this.thread.x] < -3e38) {
+  const score = scores[(this.thread.z * this.constants.rows + this.thread.y) * this.constants.keys + this.thread.x]
+  if (score < -3e38) {
     return 0
   }
-  return power(
-    scores[(this.thread.z * this.constants.rows + this.thread.y) * this.constants.keys + this.thread.x] -
-      logSumExp[this.thread.z * this.constants.queries + this.constants.first + this.thread.y]
-  )
+  return power(score - logSumExp[this.thread.z * this.constants.queries + this.constants.first + this.thread.y])
 }
 
 /** Inner product of dy and y for head x of token y. */
@@ -139,28 +120,18 @@ function scoreSlope(this: Thread, p: Values, dy: Values, v: Values, across: Valu
   const item = quotient(this.thread.z, this.constants.heads)
   const head = this.thread.z - item * this.constants.heads
   const group = quotient(head, this.constants.share)
+  const query = item * this.constants.queries + this.constants.first + this.thread.y
+  const key = item * this.constants.keys + this.thread.x
   let sum = 0
   for (let i = 0; i < this.constants.width; i++) {
     sum +=
-      dy[
-        (((item | 0) * this.constants.queries + this.constants.first + this.thread.y) * this.constants.heads +
-          (head | 0)) *
-          this.constants.width +
-          i
-      ] *
-      v[
-        (((item | 0) * this.constants.keys + this.thread.x) * this.constants.groups + (group | 0)) *
-          this.constants.width +
-          i
-      ]
+      dy[((query | 0) * this.constants.heads + (head | 0)) * this.constants.width + i] *
+      v[((key | 0) * this.constants.groups + (group | 0)) * this.constants.width + i]
   }
   return (
     scale *
     p[(this.thread.z * this.constants.rows + this.thread.y) * this.constants.keys + this.thread.x] *
-    (sum -
-      across[
-        ((item | 0) * this.constants.queries + this.constants.first + this.thread.y) * this.constants.heads + (head | 0)
-      ])
+    (sum - across[(query | 0) * this.constants.heads + (head | 0)])
   )
 }
 
@@ -175,20 +146,13 @@ function querySlope(this: Thread, dscores: Values, k: Values, before: Values) {
   if (query >= this.constants.first + this.constants.rows) {
     return 0
   }
+  const row = (item * this.constants.heads + this.thread.y) * this.constants.rows + query - this.constants.first
+  const key = item * this.constants.keys
   let sum = 0
   for (let i = 0; i < this.constants.keys; i++) {
     sum +=
-      dscores[
-        (((item | 0) * this.constants.heads + this.thread.y) * this.constants.rows +
-          (query | 0) -
-          this.constants.first) *
-          this.constants.keys +
-          i
-      ] *
-      k[
-        (((item | 0) * this.constants.keys + i) * this.constants.groups + (group | 0)) * this.constants.width +
-          this.thread.x
-      ]
+      dscores[(row | 0) * this.constants.keys + i] *
+      k[(((key | 0) + i) * this.constants.groups + (group | 0)) * this.constants.width + this.thread.x]
   }
   return sum
 }
@@ -200,6 +164,9 @@ function querySlope(this: Thread, dscores: Values, k: Values, before: Values) {
 function keySlope(this: Thread, factors: Values, source: Values, before: Values) {
   const item = quotient(this.thread.z, this.constants.keys)
   const key = this.thread.z - item * this.constants.keys
+  const head = this.thread.y * this.constants.share
+  const row = (item * this.constants.heads + head) * this.constants.rows
+  const query = item * this.constants.queries + this.constants.first
   let sum = 0
   if (this.constants.first > 0) {
     sum = before[(this.thread.z * this.constants.groups + this.thread.y) * this.constants.width + this.thread.x]
@@ -207,18 +174,8 @@ function keySlope(this: Thread, factors: Values, source: Values, before: Values)
   for (let h = 0; h < this.constants.share; h++) {
     for (let i = 0; i < this.constants.rows; i++) {
       sum +=
-        factors[
-          (((item | 0) * this.constants.heads + this.thread.y * this.constants.share + h) * this.constants.rows + i) *
-            this.constants.keys +
-            (key | 0)
-        ] *
-        source[
-          (((item | 0) * this.constants.queries + this.constants.first + i) * this.constants.heads +
-            this.thread.y * this.constants.share +
-            h) *
-            this.constants.width +
-            this.thread.x
-        ]
+        factors[((row | 0) + h * this.constants.rows + i) * this.constants.keys + (key | 0)] *
+        source[(((query | 0) + i) * this.constants.heads + (head | 0) + h) * this.constants.width + this.thread.x]
     }
   }
   return sum

@@ -1,4 +1,5 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
 import { type AttentionAttributes, type AttentionSize, attentionSize, visibleKeys } from "./geometry.ts"
 
 type Operands = "q" | "k" | "v" | "keyMask"

@@ -1,7 +1,7 @@
 /** Samples of attention: one or several key-value heads, more keys than queries, padding, nothing to see. */
-import type { Sample } from "../../Kernel.ts"
-import { sizeOf } from "../../Shape.ts"
-import { indices, normals, type SampleOperand, type SampleRandom } from "../samples.ts"
+import type { Sample } from "../../core/Kernel.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import { indices, normals, type SampleOperand, type SampleRandom } from "../operands/samples.ts"
 import { type AttentionAttributes, attentionSize } from "./geometry.ts"
 import { reference } from "./reference.ts"
 

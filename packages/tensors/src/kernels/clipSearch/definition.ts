@@ -2,23 +2,19 @@
  * Asymmetric clipping search before quantization-aware training (arXiv:2511.08914 §3; internvl3.md 6.8), and the
  * second moments of a Linear's inputs that it needs.
  */
-import { apply } from "../../apply.ts"
-import { ShapeMismatch } from "../../Errors.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { normals } from "../samples.ts"
-import { expectInteger, expectShape } from "../shapeRules.ts"
-import { type ClipSearchAttributes, candidatesPerEnd, clipGroups } from "./geometry.ts"
+import { apply } from "../../core/apply.ts"
+import { ShapeMismatch } from "../../core/Errors.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { normals } from "../operands/samples.ts"
+import { expectInteger, expectShape } from "../operands/shapeRules.ts"
+import { type ClipSearchAttributes, candidatesPerEnd, clipGroups, type GramAttributes } from "./geometry.ts"
 import { gpujs, gpujsGram } from "./gpujs.ts"
 import { nativeGram, nativeSearch } from "./native.ts"
 import { reference, referenceGram } from "./reference.ts"
 
 export type { ClipSearchAttributes } from "./geometry.ts"
-
-export interface GramAttributes {
-  readonly group: number
-}
 
 export const gramKernel = defineKernel<"x", "gram", GramAttributes>({
   name: "gram",

@@ -1,7 +1,12 @@
 /** Attributes and extents of the asymmetric clipping search (internvl3.md 6.8). */
-import { InvalidAttribute, ShapeMismatch } from "../../Errors.ts"
-import type { Shape } from "../../Shape.ts"
-import { expectInteger } from "../shapeRules.ts"
+import { InvalidAttribute, ShapeMismatch } from "../../core/Errors.ts"
+import type { Shape } from "../../core/Shape.ts"
+import { expectInteger } from "../operands/shapeRules.ts"
+
+export interface GramAttributes {
+  /** Input columns that share a range. */
+  readonly group: number
+}
 
 export interface ClipSearchAttributes {
   readonly bits: number

@@ -1,8 +1,8 @@
-import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { extremesOfGroups } from "../../backends/gpujs/groups.ts"
 import { divided, halfEven, limited, quotient, rounded, roundingHelpers } from "../../backends/gpujs/numbers.ts"
-import { type ClipSearchAttributes, candidatesPerEnd } from "./geometry.ts"
+import { type ClipSearchAttributes, candidatesPerEnd, type GramAttributes } from "./geometry.ts"
 
 /** Entry [y, x] of the second moments of column group z. */
 function moment(this: Thread, x: Values, share: number) {
@@ -111,7 +111,7 @@ function errorOfFirst(this: Thread, errors: Values) {
 
 const helpers = [...roundingHelpers, limited, quotient, shrunk, change]
 
-export const gpujsGram: GpujsBody<"x", "gram", { readonly group: number }> = {
+export const gpujsGram: GpujsBody<"x", "gram", GramAttributes> = {
   programs: ({ inputs }, { group }) => {
     const [tokens, columns] = inputs.x as readonly [number, number]
     return [
@@ -148,8 +148,8 @@ export const gpujs: GpujsBody<"weight" | "gram", "max" | "min" | "error" | "erro
         ...more
       },
       { output: "best", compute: bestCandidate, reads: ["errors"], extent, ...more },
-      elementwise("max", highOfBest, ["high", "best"], outputs.max, more),
-      elementwise("min", lowOfBest, ["low", "best"], outputs.min, more),
+      elementwiseProgram("max", highOfBest, ["high", "best"], outputs.max, more),
+      elementwiseProgram("min", lowOfBest, ["low", "best"], outputs.min, more),
       { output: "error", compute: errorOfBest, reads: ["errors", "best"], extent, ...more },
       { output: "errorUnclipped", compute: errorOfFirst, reads: ["errors"], extent, ...more }
     ]

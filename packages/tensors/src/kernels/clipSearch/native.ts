@@ -1,14 +1,16 @@
 import { type NativeBody, reading, shared, writing } from "../../backends/native/NativeBody.ts"
-import { UnsupportedKernel } from "../../Errors.ts"
-import { sizeOf } from "../../Shape.ts"
-import type { GramAttributes } from "./definition.ts"
-import { type ClipSearchAttributes, candidatesPerEnd } from "./geometry.ts"
+import { UnsupportedKernel } from "../../core/Errors.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import { type ClipSearchAttributes, candidatesPerEnd, type GramAttributes } from "./geometry.ts"
 
 /** Group by group X^T X, then the mean over tokens. */
-export const nativeGram: NativeBody = (engine, { inputs: { x }, outputs: { gram }, attributes }) => {
-  const { group } = attributes as GramAttributes
-  const [tokens, columns] = x!.shape as readonly [number, number]
-  const slices = { operand: x!, stride: columns, batchStride: group }
+export const nativeGram: NativeBody<"x", "gram", GramAttributes> = (
+  engine,
+  { inputs: { x }, outputs: { gram }, attributes }
+) => {
+  const { group } = attributes
+  const [tokens, columns] = x.shape as readonly [number, number]
+  const slices = { operand: x, stride: columns, batchStride: group }
   engine.product({
     batch: columns / group,
     m: group,
@@ -16,10 +18,10 @@ export const nativeGram: NativeBody = (engine, { inputs: { x }, outputs: { gram 
     k: tokens,
     a: { ...slices, transposed: true },
     b: { ...slices, transposed: false, sharedByBatch: false },
-    c: gram!
+    c: gram
   })
   const operands = [reading(gram, 4), writing(gram, 4)]
-  engine.rows({ entry: "scale", rows: sizeOf(gram!.shape), operands, scalars: [1 / Math.max(1, tokens)] })
+  engine.rows({ entry: "scale", rows: sizeOf(gram.shape), operands, scalars: [1 / Math.max(1, tokens)] })
 }
 
 /** Candidates that are scored together. */
@@ -43,13 +45,17 @@ const widestPacked = 512
 /** Errors of eight candidates and four rows of gram take the whole scratch. */
 const widest = 16384
 
-export const nativeSearch: NativeBody = (engine, { inputs: { weight, gram }, outputs, attributes }) => {
-  const { bits, group, gridSize, arithmetic = "f32" } = attributes as ClipSearchAttributes
-  const [rows, columns] = weight!.shape as readonly [number, number]
+export const nativeSearch: NativeBody<
+  "weight" | "gram",
+  "max" | "min" | "error" | "errorUnclipped",
+  ClipSearchAttributes
+> = (engine, { inputs: { weight, gram }, outputs, attributes }) => {
+  const { bits, group, gridSize, arithmetic = "f32" } = attributes
+  const [rows, columns] = weight.shape as readonly [number, number]
   const groups = columns / group
   if (group > widest)
     throw new UnsupportedKernel("clipSearch", "native", `group ${group} is more than ${widest} columns`)
-  const perEnd = candidatesPerEnd(attributes as ClipSearchAttributes)
+  const perEnd = candidatesPerEnd(attributes)
   const factors = engine.table(`clipSearch ${perEnd} of ${gridSize}`, () => factorsOf(perEnd, gridSize))
   engine.rows({
     entry: "clipSearch",

@@ -1,6 +1,7 @@
-import { fromBfloat16, toBfloat16 } from "../../halfPrecision.ts"
-import type { Arrays, Geometry } from "../../Kernel.ts"
-import { roundHalfEven } from "../../roundHalfEven.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
+import { fromBfloat16, toBfloat16 } from "../../numbers/halfPrecision.ts"
+import { roundHalfEven } from "../../numbers/roundHalfEven.ts"
 import { type ClipSearchAttributes, candidatesPerEnd, clipGroups } from "./geometry.ts"
 
 const f = Math.fround

@@ -4,13 +4,13 @@
  * at. With `gradient` [R, V] given, adds weights[r] dloss[r]/dlogits to it in the same pass: no other [R, V] exists. Equal
  * to softmax, log and a sum.
  */
-import { apply } from "../../apply.ts"
-import { InvalidAttribute, MissingOperand } from "../../Errors.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { sizeOf } from "../../Shape.ts"
-import { type Tensor, zeros } from "../../Tensor.ts"
-import { indices, normals, spoiledRow } from "../samples.ts"
-import { expectAxes, expectSame, expectShape } from "../shapeRules.ts"
+import { apply } from "../../core/apply.ts"
+import { InvalidAttribute, MissingOperand } from "../../core/Errors.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import { type Tensor, zeros } from "../../core/Tensor.ts"
+import { indices, normals, spoiledRow } from "../operands/samples.ts"
+import { expectAxes, expectSame, expectShape } from "../operands/shapeRules.ts"
 import { type CrossEntropyAttributes, ignoredLabel } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"

@@ -1,10 +1,10 @@
-import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { logarithm, power } from "../../backends/gpujs/numbers.ts"
 import { mostOfRows, plainSumRows, sumRows } from "../../backends/gpujs/reductions.ts"
 import { counted } from "../klRows/gpujs.ts"
-import { expectRows } from "../shapeRules.ts"
-import { sumOfPowers } from "../softmax/gpujs.ts"
+import { expectRows } from "../operands/shapeRules.ts"
+import { sumOfPowers } from "../softmax.ts"
 import { type CrossEntropyAttributes, ignoredLabel } from "./geometry.ts"
 
 /** most + log(total): the logarithm of the sum of exp(logits). */
@@ -64,12 +64,18 @@ export const gpujs: GpujsBody<"logits" | "labels" | "weights" | "gradient", "los
     return [
       ...mostOfRows("most", "logits", { rows, columns }),
       ...sumRows({ output: "total", part: sumOfPowers, reads: ["logits", "most"], rows, columns, helpers }),
-      elementwise("normalizer", normalizer, ["most", "total"], outputs.loss, { helpers }),
+      elementwiseProgram("normalizer", normalizer, ["most", "total"], outputs.loss, { helpers }),
       ...(smoothed ? plainSumRows("mean", "logits", { rows, columns }, 1 / columns) : []),
-      elementwise("loss", lossOfRow, ["logits", "labels", "normalizer", smoothed ? "mean" : "most"], outputs.loss, {
-        scalars: [smoothing],
-        constants: { columns, smoothed: Number(smoothed) }
-      }),
+      elementwiseProgram(
+        "loss",
+        lossOfRow,
+        ["logits", "labels", "normalizer", smoothed ? "mean" : "most"],
+        outputs.loss,
+        {
+          scalars: [smoothing],
+          constants: { columns, smoothed: Number(smoothed) }
+        }
+      ),
       ...("gradient" in inputs
         ? [
             {
@@ -83,7 +89,7 @@ export const gpujs: GpujsBody<"logits" | "labels" | "weights" | "gradient", "los
             }
           ]
         : []),
-      ...("weights" in inputs ? [elementwise("loss", counted, ["loss", "weights"], outputs.loss)] : [])
+      ...("weights" in inputs ? [elementwiseProgram("loss", counted, ["loss", "weights"], outputs.loss)] : [])
     ]
   }
 }

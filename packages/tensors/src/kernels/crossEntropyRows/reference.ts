@@ -1,5 +1,6 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
-import { expectRows } from "../shapeRules.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
+import { expectRows } from "../operands/shapeRules.ts"
 import { type CrossEntropyAttributes, ignoredLabel } from "./geometry.ts"
 
 type Operands = "logits" | "labels" | "weights" | "gradient"

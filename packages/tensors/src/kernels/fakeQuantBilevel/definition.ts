@@ -2,27 +2,21 @@
  * SPEED-Q's bilevel quantizer as kernels (arXiv:2511.08914 §3; internvl3.md 6.1-6.5): asymmetric groups of g columns
  * with b-bit codes and b-bit zero points, whose scales are themselves 4-bit codes over qq rows.
  */
-import { apply } from "../../apply.ts"
-import { defineKernel, type Sample } from "../../Kernel.ts"
-import { type Shape, sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { normals, type SampleRandom } from "../samples.ts"
-import { expectShape } from "../shapeRules.ts"
-import { type BilevelAttributes, bilevelExtents } from "./geometry.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { defineFakeQuant } from "../groups/defineFakeQuant.ts"
+import { normals, type SampleOperand, type SampleRandom } from "../operands/samples.ts"
+import { expectShape } from "../operands/shapeRules.ts"
+import { type BilevelAttributes, bilevelExtents, type CodeName } from "./geometry.ts"
 import { gpujs, gpujsCodes, gpujsDecode, gpujsGradient } from "./gpujs.ts"
 import { native, nativeCodes, nativeDecode, nativeGradient } from "./native.ts"
 import { reference, referenceCodes, referenceDecode, referenceGradient } from "./reference.ts"
 
 export type { BilevelAttributes } from "./geometry.ts"
 
-type CodeName = "codes" | "zeros" | "scaleCodes" | "step" | "origin"
-
-const shapeOfScales = (kernel: string, weight: Shape, attributes: BilevelAttributes): Shape => {
-  const { groups, rows } = bilevelExtents(kernel, weight, attributes)
-  return [groups, rows]
-}
-
-const sampleCases: readonly (readonly [Shape, BilevelAttributes])[] = [
+const cases: readonly (readonly [Shape, BilevelAttributes])[] = [
   [[16, 32], { bits: 2, group: 16, scaleGroup: 16, secondLevel: "f16", commonScale: "exact", arithmetic: "f32" }],
   [[48, 80], { bits: 2, group: 16, scaleGroup: 16, secondLevel: "f32", commonScale: "reference", arithmetic: "f32" }],
   [[33, 64], { bits: 4, group: 32, scaleGroup: 6, secondLevel: "f16", commonScale: "exact", arithmetic: "f32" }],
@@ -34,84 +28,37 @@ const sampleCases: readonly (readonly [Shape, BilevelAttributes])[] = [
   [[1, 51], { bits: 3, group: 17, scaleGroup: 3, secondLevel: "f32", commonScale: "exact", arithmetic: "f32" }]
 ]
 
-const nameOf = (shape: Shape, { bits, group, scaleGroup, secondLevel, arithmetic }: BilevelAttributes): string =>
+const caseName = (shape: Shape, { bits, group, scaleGroup, secondLevel, arithmetic }: BilevelAttributes): string =>
   `${shape.join("x")} b${bits} g${group} qq${scaleGroup} ${secondLevel} ${arithmetic}`
 
-const weightSamples = (random: SampleRandom): readonly Sample<BilevelAttributes>[] =>
-  sampleCases.map(([shape, attributes]) => {
-    const weight = normals(random, shape, 0.02)
-    const values = Float32Array.from(weight.values)
-    values.fill(0.5, 0, attributes.group) // one constant group
-    return { name: nameOf(shape, attributes), inputs: { weight: { shape, values } }, attributes, differentiable: false }
-  })
+/** Normal weights with one constant group. */
+const sampleWeight = (random: SampleRandom, shape: Shape, { group }: BilevelAttributes): SampleOperand => {
+  const values = Float32Array.from(normals(random, shape, 0.02).values)
+  values.fill(0.5, 0, group)
+  return { shape, values }
+}
 
-export const fakeQuantBilevelKernel = defineKernel<"weight", "y" | "scale" | "zero", BilevelAttributes>({
-  name: "fakeQuantBilevel",
-  inputs: { weight: { dtypes: ["f32"] } },
-  outputs: ["y", "scale", "zero"],
-  infer: ({ weight }, attributes) => {
-    const scales = shapeOfScales("fakeQuantBilevel", weight, attributes)
-    return { y: { shape: weight }, scale: { shape: scales }, zero: { shape: scales } }
-  },
-  gradient: {
-    saves: { inputs: ["weight"], outputs: ["scale", "zero"] },
-    auxiliary: ["scale", "zero"],
-    backward: ({ saved: { weight, scale, zero }, cotangents: { y: dy }, attributes }) =>
-      weight && scale && zero && dy
-        ? { weight: apply(fakeQuantBilevelGradientKernel, { dy, weight, scale, zero }, attributes).dweight }
-        : {}
-  },
-  reference,
-  native,
-  gpujs,
-  cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.weight), bytes: 8 * sizeOf(inputs.weight) }),
-  samples: weightSamples,
-  tolerance: { relative: 0, absolute: 0 }
-})
-
-export const fakeQuantBilevelGradientKernel = defineKernel<
-  "dy" | "weight" | "scale" | "zero",
-  "dweight",
+export const { kernel: fakeQuantBilevelKernel, gradientKernel: fakeQuantBilevelGradientKernel } = defineFakeQuant<
+  "scale" | "zero",
   BilevelAttributes
 >({
-  name: "fakeQuantBilevelGradient",
-  inputs: {
-    dy: { dtypes: ["f32"] },
-    weight: { dtypes: ["f32"] },
-    scale: { dtypes: ["f32"] },
-    zero: { dtypes: ["f32"] }
+  name: "fakeQuantBilevel",
+  parameters: ["scale", "zero"],
+  parameterShape: (kernel, weight, attributes) => {
+    const { groups, rows } = bilevelExtents(kernel, weight, attributes)
+    return [groups, rows]
   },
-  outputs: ["dweight"],
-  infer: ({ dy, weight, scale, zero }, attributes) => {
-    const name = "fakeQuantBilevelGradient"
-    const scales = shapeOfScales(name, weight, attributes)
-    expectShape(name, "dy", dy, weight)
-    expectShape(name, "scale", scale, scales)
-    expectShape(name, "zero", zero, scales)
-    return { dweight: { shape: weight } }
-  },
-  reference: referenceGradient,
-  native: nativeGradient,
-  gpujs: gpujsGradient,
-  cost: ({ inputs }) => ({ flops: 2 * sizeOf(inputs.weight), bytes: 12 * sizeOf(inputs.weight) }),
-  samples: (random) =>
-    sampleCases.map(([shape, attributes]) => {
-      const scales = shapeOfScales("sample", shape, attributes)
-      const levels = 2 ** attributes.bits - 1
-      const between = (low: number, high: number) =>
-        Float32Array.from({ length: sizeOf(scales) }, () => low + (high - low) * random.nextUniform())
-      return {
-        name: nameOf(shape, attributes),
-        inputs: {
-          dy: normals(random, shape),
-          weight: normals(random, shape, 0.02),
-          scale: { shape: scales, values: between(0.005, 0.02) },
-          zero: { shape: scales, values: between(0, levels).map(Math.round) }
-        },
-        attributes
-      }
-    }),
-  tolerance: { relative: 0, absolute: 0 }
+  cases,
+  caseName,
+  weight: sampleWeight,
+  forward: { reference, native, gpujs, flops: 8 },
+  backward: {
+    reference: referenceGradient,
+    native: nativeGradient,
+    gpujs: gpujsGradient,
+    flops: 2,
+    tolerance: { relative: 0, absolute: 0 }
+  }
 })
 
 const codeInputs = {
@@ -142,7 +89,12 @@ export const bilevelCodesKernel = defineKernel<"weight", CodeName, BilevelAttrib
   native: nativeCodes,
   gpujs: gpujsCodes,
   cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.weight), bytes: 5 * sizeOf(inputs.weight) }),
-  samples: weightSamples,
+  samples: (random) =>
+    cases.map(([shape, attributes]) => ({
+      name: caseName(shape, attributes),
+      inputs: { weight: sampleWeight(random, shape, attributes) },
+      attributes
+    })),
   tolerance: { relative: 0, absolute: 0 }
 })
 
@@ -164,7 +116,7 @@ export const bilevelDecodeKernel = defineKernel<CodeName, "y", BilevelAttributes
   gpujs: gpujsDecode,
   cost: ({ outputs }) => ({ flops: 2 * sizeOf(outputs.y), bytes: 5 * sizeOf(outputs.y) }),
   samples: (random) =>
-    sampleCases.map(([shape, attributes]) => {
+    cases.map(([shape, attributes]) => {
       const { groups, rows, scaleGroups } = bilevelExtents("sample", shape, attributes)
       const levels = 2 ** attributes.bits
       const below = (extents: Shape, limit: number) => ({
@@ -177,7 +129,7 @@ export const bilevelDecodeKernel = defineKernel<CodeName, "y", BilevelAttributes
         values: Float32Array.from({ length: scaleGroups }, () => from * (1 + random.nextUniform()))
       })
       return {
-        name: nameOf(shape, attributes),
+        name: caseName(shape, attributes),
         inputs: {
           codes: below(shape, levels),
           zeros: below([groups, rows], levels),

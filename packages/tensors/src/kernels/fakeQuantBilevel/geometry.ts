@@ -1,7 +1,8 @@
 /** Attributes and extents of bilevel quantization (arXiv:2511.08914 §3; internvl3.md 6.1-6.5). */
-import { InvalidAttribute, ShapeMismatch } from "../../Errors.ts"
-import type { Shape } from "../../Shape.ts"
-import { expectInteger } from "../shapeRules.ts"
+import { ShapeMismatch } from "../../core/Errors.ts"
+import type { Shape } from "../../core/Shape.ts"
+import { type GroupExtents, groupExtents } from "../groups/extents.ts"
+import { expectBits, expectInteger } from "../operands/shapeRules.ts"
 
 export interface BilevelAttributes {
   /** Bits of a weight code, 2 to 8. */
@@ -21,13 +22,11 @@ export interface BilevelAttributes {
   readonly arithmetic: "f32" | "bf16"
 }
 
-export interface BilevelExtents {
-  /** N: output rows. */
-  readonly rows: number
-  /** K: input columns. */
-  readonly columns: number
-  /** K / g: column groups. Scales and zeros are [K / g, N]: row j N + o is group j of output o. */
-  readonly groups: number
+/** What stands for a weight: codes [N, K], zeros and scale codes [K / g, N], step and origin of every second-level group. */
+export type CodeName = "codes" | "zeros" | "scaleCodes" | "step" | "origin"
+
+/** Scales and zeros are [K / g, N]: row j N + o is group j of output o. */
+export interface BilevelExtents extends GroupExtents {
   /** Second-level groups: K / g * N / qq. */
   readonly scaleGroups: number
 }
@@ -40,15 +39,9 @@ export const bilevelExtents = (
   operand = "weight"
 ): BilevelExtents => {
   const { bits, group, scaleGroup } = attributes
-  expectInteger(kernel, "bits", bits, 2)
-  if (bits > 8) throw new InvalidAttribute(kernel, "bits", bits, "at most 8")
-  expectInteger(kernel, "group", group, 1)
+  expectBits(kernel, bits, { least: 2 })
   expectInteger(kernel, "scaleGroup", scaleGroup, 1)
-  const [rows, columns] = weight
-  if (rows === undefined || columns === undefined || weight.length !== 2 || columns % group !== 0) {
-    throw new ShapeMismatch(kernel, operand, `[out, in] with in a multiple of group ${group}`, weight)
-  }
-  const groups = columns / group
+  const { rows, columns, groups } = groupExtents(kernel, weight, group, operand)
   if ((groups * rows) % scaleGroup !== 0) {
     throw new ShapeMismatch(kernel, operand, `out * in / ${group} to be a multiple of scaleGroup ${scaleGroup}`, weight)
   }

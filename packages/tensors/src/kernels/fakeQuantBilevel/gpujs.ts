@@ -1,16 +1,8 @@
 import type { GpujsBody, GpujsProgram, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
-import { extremesOfGroups } from "../../backends/gpujs/groups.ts"
-import {
-  divided,
-  halfEven,
-  limited,
-  quotient,
-  rounded,
-  roundFloat16,
-  roundingHelpers
-} from "../../backends/gpujs/numbers.ts"
-import type { Shape } from "../../Shape.ts"
-import { type BilevelAttributes, bilevelExtents } from "./geometry.ts"
+import { extremesOfGroups, rangeHelpers, withinRange } from "../../backends/gpujs/groups.ts"
+import { divided, halfEven, limited, quotient, rounded, roundFloat16 } from "../../backends/gpujs/numbers.ts"
+import type { Shape } from "../../core/Shape.ts"
+import { type BilevelAttributes, bilevelExtents, type CodeName } from "./geometry.ts"
 
 /** The ends of a group's range: [-1, 1] in place of a range of nothing. `low` and `high` are [N, K / g]. */
 function endOf(own: number, other: number, replacement: number, bf16: number): number {
@@ -160,18 +152,20 @@ function weightOfCode(this: Thread, codes: Values, scale: Values, zero: Values) 
 /** dy where -scale zero <= w <= scale (2^b - 1 - zero), 0 elsewhere. */
 function slope(this: Thread, dy: Values, weight: Values, scale: Values, zero: Values) {
   const group = quotient(this.thread.x, this.constants.group)
-  const s = scale[(group | 0) * this.constants.rows + this.thread.y]
-  const z = zero[(group | 0) * this.constants.rows + this.thread.y]
-  const w = rounded(weight[this.thread.y * this.constants.columns + this.thread.x], this.constants.bf16)
-  if (w >= -rounded(s * z, this.constants.bf16)) {
-    if (w <= rounded(s * (this.constants.most - z), this.constants.bf16)) {
-      return dy[this.thread.y * this.constants.columns + this.thread.x]
-    }
+  const passes = withinRange(
+    rounded(weight[this.thread.y * this.constants.columns + this.thread.x], this.constants.bf16),
+    scale[(group | 0) * this.constants.rows + this.thread.y],
+    zero[(group | 0) * this.constants.rows + this.thread.y],
+    this.constants.most,
+    this.constants.bf16
+  )
+  if (passes > 0.5) {
+    return dy[this.thread.y * this.constants.columns + this.thread.x]
   }
   return 0
 }
 
-const helpers = [...roundingHelpers, limited, quotient, endOf]
+const helpers = [...rangeHelpers, limited, quotient, endOf]
 
 /** What all programs of one quantization share, and their extents. */
 const setting = (weight: Shape, attributes: BilevelAttributes) => {
@@ -238,8 +232,6 @@ const byWeight = (
   const { more, byWeight: extent } = setting(weight, attributes)
   return { output, compute, reads, extent, ...more }
 }
-
-type CodeName = "codes" | "zeros" | "scaleCodes" | "step" | "origin"
 
 export const gpujs: GpujsBody<"weight", "y" | "scale" | "zero", BilevelAttributes> = {
   programs: ({ inputs: { weight } }, attributes) => [

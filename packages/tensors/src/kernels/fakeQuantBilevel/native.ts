@@ -1,4 +1,3 @@
-import type { KernelCall, Operand } from "../../Backend.ts"
 import {
   type NativeBody,
   type NativeEngine,
@@ -7,7 +6,8 @@ import {
   shared,
   writing
 } from "../../backends/native/NativeBody.ts"
-import { type BilevelAttributes, bilevelExtents } from "./geometry.ts"
+import type { Operand } from "../../core/Operand.ts"
+import { type BilevelAttributes, bilevelExtents, type CodeName } from "./geometry.ts"
 
 const format = ({ secondLevel, commonScale }: BilevelAttributes): number =>
   secondLevel === "f16" ? 0 : commonScale === "exact" ? 1 : 2
@@ -20,22 +20,22 @@ const mostScales = 2 ** 14
 /** Quantizes to values or codes: block by block where groups and rows are even, second-level group by group otherwise. */
 const quantize = (
   engine: NativeEngine,
-  { inputs: { weight }, attributes }: KernelCall,
-  outputs: readonly [values: Operand | undefined, ...more: readonly (Operand | undefined)[]],
+  weight: Operand,
+  [values, ...others]: readonly [values: Operand, ...others: readonly (Operand | undefined)[]],
+  attributes: BilevelAttributes,
   codes: boolean
 ): void => {
-  const settings = attributes as BilevelAttributes
-  const { bits, group, scaleGroup, arithmetic } = settings
-  const { rows, columns, scaleGroups } = bilevelExtents("bilevel", weight!.shape, settings)
-  const [values, ...more] = outputs
-  const scalars = [rows, columns, group, scaleGroup, 2 ** bits - 1, format(settings)]
+  const { bits, group, scaleGroup, arithmetic } = attributes
+  const { rows, columns, scaleGroups } = bilevelExtents("bilevel", weight.shape, attributes)
+  const more = others.map((operand) => operand && scattered(operand))
+  const scalars = [rows, columns, group, scaleGroup, 2 ** bits - 1, format(attributes)]
   if (arithmetic === "f32" && group % 4 === 0 && rows % scaleGroup === 0 && scaleGroup <= mostScales) {
     engine.rows({
       entry: "bilevelBlocks",
       rows,
       together: scaleGroup,
       scratch: true,
-      operands: [reading(weight, 4 * columns), writing(values, (codes ? 1 : 4) * columns), ...more.map(scattered)],
+      operands: [reading(weight, 4 * columns), writing(values, (codes ? 1 : 4) * columns), ...more],
       scalars: [...scalars, codes ? 1 : 0]
     })
     return
@@ -43,25 +43,28 @@ const quantize = (
   engine.rows({
     entry: "bilevelGroups",
     rows: scaleGroups,
-    operands: [shared(weight), scattered(values), ...more.map(scattered)],
-    scalars: [...scalars, coarse(settings), codes ? 1 : 0],
+    operands: [shared(weight), scattered(values), ...more],
+    scalars: [...scalars, coarse(attributes), codes ? 1 : 0],
     workPerRow: 32 * group * scaleGroup
   })
 }
 
-export const native: NativeBody = (engine, call) => {
-  const { y, scale, zero } = call.outputs
-  quantize(engine, call, [y, scale, zero, undefined, undefined], false)
-}
+export const native: NativeBody<"weight", "y" | "scale" | "zero", BilevelAttributes> = (
+  engine,
+  { inputs: { weight }, outputs: { y, scale, zero }, attributes }
+) => quantize(engine, weight, [y, scale, zero, undefined, undefined], attributes, false)
 
-export const nativeCodes: NativeBody = (engine, call) => {
-  const { codes, zeros, scaleCodes, step, origin } = call.outputs
-  quantize(engine, call, [codes, scaleCodes, zeros, step, origin], true)
-}
-export const nativeGradient: NativeBody = (engine, { inputs, outputs: { dweight }, attributes }) => {
+export const nativeCodes: NativeBody<"weight", CodeName, BilevelAttributes> = (
+  engine,
+  { inputs: { weight }, outputs: { codes, zeros, scaleCodes, step, origin }, attributes }
+) => quantize(engine, weight, [codes, scaleCodes, zeros, step, origin], attributes, true)
+
+export const nativeGradient: NativeBody<"dy" | "weight" | "scale" | "zero", "dweight", BilevelAttributes> = (
+  engine,
+  { inputs, outputs: { dweight }, attributes }
+) => {
   const { dy, weight, scale, zero } = inputs
-  const settings = attributes as BilevelAttributes
-  const { rows, columns } = bilevelExtents("fakeQuantBilevelGradient", weight!.shape, settings)
+  const { rows, columns } = bilevelExtents("fakeQuantBilevelGradient", weight.shape, attributes)
   engine.rows({
     entry: "bilevelGradient",
     rows,
@@ -72,14 +75,16 @@ export const nativeGradient: NativeBody = (engine, { inputs, outputs: { dweight 
       shared(zero),
       writing(dweight, 4 * columns)
     ],
-    scalars: [rows, columns, settings.group, 2 ** settings.bits - 1, coarse(settings)]
+    scalars: [rows, columns, attributes.group, 2 ** attributes.bits - 1, coarse(attributes)]
   })
 }
 
-export const nativeDecode: NativeBody = (engine, { inputs, outputs: { y }, attributes }) => {
+export const nativeDecode: NativeBody<CodeName, "y", BilevelAttributes> = (
+  engine,
+  { inputs, outputs: { y }, attributes }
+) => {
   const { codes, zeros, scaleCodes, step, origin } = inputs
-  const settings = attributes as BilevelAttributes
-  const { rows, columns } = bilevelExtents("bilevelDecode", codes!.shape, settings, "codes")
+  const { rows, columns } = bilevelExtents("bilevelDecode", codes.shape, attributes, "codes")
   engine.rows({
     entry: "bilevelDecode",
     rows,
@@ -91,6 +96,6 @@ export const nativeDecode: NativeBody = (engine, { inputs, outputs: { y }, attri
       shared(origin),
       writing(y, 4 * columns)
     ],
-    scalars: [rows, columns, settings.group, settings.scaleGroup, format(settings), coarse(settings)]
+    scalars: [rows, columns, attributes.group, attributes.scaleGroup, format(attributes), coarse(attributes)]
   })
 }

@@ -1,16 +1,15 @@
-import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../../halfPrecision.ts"
-import type { Arrays, Geometry } from "../../Kernel.ts"
-import { roundHalfEven } from "../../roundHalfEven.ts"
-import { type BilevelAttributes, bilevelExtents } from "./geometry.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../../numbers/halfPrecision.ts"
+import { roundHalfEven } from "../../numbers/roundHalfEven.ts"
+import { clamp, passingRange, smallestDivisor, smallestScale } from "../groups/roundings.ts"
+import { type BilevelAttributes, bilevelExtents, type CodeName } from "./geometry.ts"
 
 /** The definition fixes every rounding: each operation is rounded to f32 (or bf16), also in this double-precision body. */
 const rounding = ({ arithmetic }: BilevelAttributes): ((value: number) => number) =>
   arithmetic === "f32" ? Math.fround : (value) => fromBfloat16(toBfloat16(value))
 
 const half = (value: number): number => fromFloat16(toFloat16(value))
-const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high)
-const smallestScale = Math.fround(1e-5)
-const smallestDivisor = Math.fround(1e-9)
 
 export interface ScaleCode {
   readonly step: number
@@ -130,8 +129,7 @@ export const referenceGradient = (
   const f = rounding(attributes)
   const levels = 2 ** attributes.bits - 1
   for (let row = 0; row < groups * rows; row++) {
-    const low = f(-f(scale[row]! * zero[row]!))
-    const high = f(scale[row]! * (levels - zero[row]!))
+    const [low, high] = passingRange(scale[row]!, zero[row]!, levels, f)
     const start = startOf(row, rows, columns, attributes.group)
     for (let i = start; i < start + attributes.group; i++) {
       const inside = f(weight[i]!) >= low && f(weight[i]!) <= high
@@ -140,13 +138,11 @@ export const referenceGradient = (
   }
 }
 
-type CodeOutputs = "codes" | "zeros" | "scaleCodes" | "step" | "origin"
-
 /** The integers and second-level numbers that stand for a weight. */
 export const referenceCodes = (
   { weight }: Arrays<"weight">,
-  { codes, zeros, scaleCodes, step, origin }: Arrays<CodeOutputs>,
-  { inputs }: Geometry<"weight", CodeOutputs>,
+  { codes, zeros, scaleCodes, step, origin }: Arrays<CodeName>,
+  { inputs }: Geometry<"weight", CodeName>,
   attributes: BilevelAttributes
 ): void => {
   const [rows, columns] = inputs.weight as readonly [number, number]
@@ -167,9 +163,9 @@ export const referenceCodes = (
 
 /** The weight that codes stand for: the same bits as `reference` gives. */
 export const referenceDecode = (
-  { codes, zeros, scaleCodes, step, origin }: Arrays<CodeOutputs>,
+  { codes, zeros, scaleCodes, step, origin }: Arrays<CodeName>,
   { y }: Arrays<"y">,
-  { outputs }: Geometry<CodeOutputs, "y">,
+  { outputs }: Geometry<CodeName, "y">,
   attributes: BilevelAttributes
 ): void => {
   const { rows, columns, groups } = bilevelExtents("bilevel", outputs.y, attributes)

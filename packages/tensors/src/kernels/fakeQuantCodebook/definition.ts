@@ -4,13 +4,14 @@
  * weight [N, K] -> y [N, K], negative and positive [N, K / g]. Every operation is rounded to f32; straight-through gradient,
  * with the scales' share at the extremes.
  */
-import { apply } from "../../apply.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { type Shape, sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { groupExtents } from "../fakeQuantUniform/geometry.ts"
-import { groupedWeights, normals, type SampleRandom } from "../samples.ts"
-import { expectSame, expectShape } from "../shapeRules.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { defineFakeQuant } from "../groups/defineFakeQuant.ts"
+import { groupExtents } from "../groups/extents.ts"
+import { groupedWeights, type SampleRandom } from "../operands/samples.ts"
+import { expectShape } from "../operands/shapeRules.ts"
 import { type CodebookAttributes, codebook } from "./geometry.ts"
 import { gpujs, gpujsCodes, gpujsDecode, gpujsGradient } from "./gpujs.ts"
 import { native, nativeCodes, nativeDecode, nativeGradient } from "./native.ts"
@@ -29,89 +30,34 @@ const cases: readonly (readonly [Shape, CodebookAttributes])[] = [
   [[17, 3], { group: 3, levels: eight }]
 ]
 
-const nameOf = (shape: Shape, { group, levels }: CodebookAttributes): string =>
+const caseName = (shape: Shape, { group, levels }: CodebookAttributes): string =>
   `${shape.join("x")} g${group} ${levels.length} levels`
 
-export const fakeQuantCodebookKernel = defineKernel<"weight", "y" | "negative" | "positive", CodebookAttributes>({
-  name: "fakeQuantCodebook",
-  inputs: { weight: { dtypes: ["f32"] } },
-  outputs: ["y", "negative", "positive"],
-  infer: ({ weight }, attributes) => {
-    const { rows, groups } = groupExtents("fakeQuantCodebook", weight, attributes.group)
-    codebook("fakeQuantCodebook", attributes)
-    const scales = { shape: [rows, groups] }
-    return { y: { shape: weight }, negative: scales, positive: scales }
-  },
-  gradient: {
-    saves: { inputs: ["weight"], outputs: ["negative", "positive"] },
-    auxiliary: ["negative", "positive"],
-    backward: ({ saved: { weight, negative, positive }, cotangents: { y: dy }, attributes }) => ({
-      weight: apply(fakeQuantCodebookGradientKernel, { dy, weight, negative, positive }, attributes).dweight
-    })
-  },
-  reference,
-  native,
-  gpujs,
-  cost: ({ inputs }) => ({ flops: 12 * sizeOf(inputs.weight), bytes: 8 * sizeOf(inputs.weight) }),
-  samples: (random) =>
-    cases.map(([shape, attributes]) => ({
-      name: nameOf(shape, attributes),
-      inputs: { weight: groupedWeights(random, shape, attributes.group) },
-      attributes,
-      differentiable: false
-    })),
-  tolerance: { relative: 0, absolute: 0 }
-})
+/** Shape [N, K / g] of the scales of both sides, after a check of all attributes. Raises ShapeMismatch and InvalidAttribute. */
+const parameterShape = (kernel: string, weight: Shape, attributes: CodebookAttributes, operand = "weight"): Shape => {
+  const { rows, groups } = groupExtents(kernel, weight, attributes.group, operand)
+  codebook(kernel, attributes)
+  return [rows, groups]
+}
 
-export const fakeQuantCodebookGradientKernel = defineKernel<
-  "dy" | "weight" | "negative" | "positive",
-  "dweight",
+export const { kernel: fakeQuantCodebookKernel, gradientKernel: fakeQuantCodebookGradientKernel } = defineFakeQuant<
+  "negative" | "positive",
   CodebookAttributes
 >({
-  name: "fakeQuantCodebookGradient",
-  inputs: {
-    dy: { dtypes: ["f32"] },
-    weight: { dtypes: ["f32"] },
-    negative: { dtypes: ["f32"] },
-    positive: { dtypes: ["f32"] }
-  },
-  outputs: ["dweight"],
-  infer: ({ dy, weight, negative, positive }, attributes) => {
-    const { rows, groups } = groupExtents("fakeQuantCodebookGradient", weight, attributes.group)
-    codebook("fakeQuantCodebookGradient", attributes)
-    expectSame("fakeQuantCodebookGradient", "dy", dy, "weight", weight)
-    expectShape("fakeQuantCodebookGradient", "negative", negative, [rows, groups])
-    expectShape("fakeQuantCodebookGradient", "positive", positive, [rows, groups])
-    return { dweight: { shape: weight } }
-  },
-  reference: referenceGradient,
-  native: nativeGradient,
-  gpujs: gpujsGradient,
-  cost: ({ inputs }) => ({ flops: 14 * sizeOf(inputs.weight), bytes: 12 * sizeOf(inputs.weight) }),
-  samples: (random) =>
-    cases.map(([shape, attributes]) => {
-      const { group } = attributes
-      const weight = groupedWeights(random, shape, group)
-      const scales = [shape[0]!, shape[1]! / group]
-      const outputs = {
-        y: new Float64Array(sizeOf(shape)),
-        negative: new Float64Array(sizeOf(scales)),
-        positive: new Float64Array(sizeOf(scales))
-      }
-      const geometry = { inputs: { weight: shape }, outputs: { y: shape, negative: scales, positive: scales } }
-      reference({ weight: Float64Array.from(weight.values) }, outputs, geometry, attributes)
-      return {
-        name: nameOf(shape, attributes),
-        inputs: {
-          dy: normals(random, shape),
-          weight,
-          negative: { shape: scales, values: outputs.negative },
-          positive: { shape: scales, values: outputs.positive }
-        },
-        attributes
-      }
-    }),
-  tolerance: { relative: 1e-4, absolute: 1e-5 }
+  name: "fakeQuantCodebook",
+  parameters: ["negative", "positive"],
+  parameterShape,
+  cases,
+  caseName,
+  weight: (random, shape, { group }) => groupedWeights(random, shape, group),
+  forward: { reference, native, gpujs, flops: 12 },
+  backward: {
+    reference: referenceGradient,
+    native: nativeGradient,
+    gpujs: gpujsGradient,
+    flops: 14,
+    tolerance: { relative: 1e-4, absolute: 1e-5 }
+  }
 })
 
 /** Scales of both sides for samples, as the forward kernel gives them. */
@@ -128,10 +74,9 @@ const expectSides = (
   attributes: CodebookAttributes,
   operand = "weight"
 ): void => {
-  const { rows, groups } = groupExtents(kernel, weight, attributes.group, operand)
-  codebook(kernel, attributes)
-  expectShape(kernel, "negative", shapes.negative, [rows, groups])
-  expectShape(kernel, "positive", shapes.positive, [rows, groups])
+  const extents = parameterShape(kernel, weight, attributes, operand)
+  expectShape(kernel, "negative", shapes.negative, extents)
+  expectShape(kernel, "positive", shapes.positive, extents)
 }
 
 export const codebookCodesKernel = defineKernel<"weight" | "negative" | "positive", "codes", CodebookAttributes>({
@@ -148,7 +93,7 @@ export const codebookCodesKernel = defineKernel<"weight" | "negative" | "positiv
   cost: ({ inputs }) => ({ flops: 10 * sizeOf(inputs.weight), bytes: 5 * sizeOf(inputs.weight) }),
   samples: (random) =>
     cases.map(([shape, attributes]) => ({
-      name: nameOf(shape, attributes),
+      name: caseName(shape, attributes),
       inputs: { weight: groupedWeights(random, shape, attributes.group), ...sides(random, shape, attributes) },
       attributes
     })),
@@ -169,7 +114,7 @@ export const codebookDecodeKernel = defineKernel<"codes" | "negative" | "positiv
   cost: ({ outputs }) => ({ flops: 2 * sizeOf(outputs.y), bytes: 5 * sizeOf(outputs.y) }),
   samples: (random) =>
     cases.map(([shape, attributes]) => ({
-      name: nameOf(shape, attributes),
+      name: caseName(shape, attributes),
       inputs: {
         codes: {
           shape,

@@ -1,5 +1,5 @@
 /** A codebook and what decides between its levels. */
-import { InvalidAttribute } from "../../Errors.ts"
+import { InvalidAttribute } from "../../core/Errors.ts"
 
 export interface CodebookAttributes {
   /** Input columns that share their two scales. */

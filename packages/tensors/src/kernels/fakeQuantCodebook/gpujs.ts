@@ -1,8 +1,8 @@
-import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, GpujsProgram, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
-import { extremesOfGroups } from "../../backends/gpujs/groups.ts"
+import { extremesOfGroups, perWeight } from "../../backends/gpujs/groups.ts"
 import { divided, quotient } from "../../backends/gpujs/numbers.ts"
-import { type Shape, sizeOf } from "../../Shape.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
 import { type CodebookAttributes, codebook } from "./geometry.ts"
 
 interface Book {
@@ -185,16 +185,14 @@ function slope(
 const helpers = [divided, quotient, sideOf, quotientOf]
 
 const setting = (weight: Shape, attributes: CodebookAttributes) => {
-  const [rows, columns] = weight as readonly [number, number]
   const { levels, thresholds } = codebook("fakeQuantCodebook", attributes)
-  const { group } = attributes
+  const plain = { ...perWeight(weight, attributes.group), helpers }
   return {
-    plain: { constants: { columns, group, groups: columns / group }, extent: [columns, rows], helpers },
+    plain,
     book: {
-      constants: { columns, group, groups: columns / group, count: thresholds.length },
-      tables: { levels: Float32Array.from(levels), thresholds: Float32Array.from(thresholds) },
-      extent: [columns, rows],
-      helpers
+      ...plain,
+      constants: { ...plain.constants, count: thresholds.length },
+      tables: { levels: Float32Array.from(levels), thresholds: Float32Array.from(thresholds) }
     }
   }
 }
@@ -211,8 +209,8 @@ type Scales = "negative" | "positive"
 export const gpujs: GpujsBody<"weight", "y" | Scales, CodebookAttributes> = {
   programs: ({ inputs, outputs }, attributes) => [
     ...extremesOfGroups("weight", sizeOf(outputs.negative), attributes.group),
-    elementwise("positive", above, ["high"], outputs.positive),
-    elementwise("negative", below, ["low"], outputs.negative),
+    elementwiseProgram("positive", above, ["high"], outputs.positive),
+    elementwiseProgram("negative", below, ["low"], outputs.negative),
     levelProgram(inputs.weight, attributes),
     {
       ...setting(inputs.weight, attributes).plain,
@@ -226,7 +224,7 @@ export const gpujs: GpujsBody<"weight", "y" | Scales, CodebookAttributes> = {
 export const gpujsGradient: GpujsBody<"dy" | "weight" | Scales, "dweight", CodebookAttributes> = {
   programs: ({ inputs }, attributes) => {
     const share = (side: Scales) =>
-      elementwise(`share of ${side}`, shareOfExtreme, ["dy", "weight", "level", side], inputs[side], {
+      elementwiseProgram(`share of ${side}`, shareOfExtreme, ["dy", "weight", "level", side], inputs[side], {
         helpers,
         constants: { group: attributes.group, negative: Number(side === "negative") }
       })

@@ -1,6 +1,6 @@
-import type { Operand } from "../../Backend.ts"
-import { type NativeBody, type NativeEngine, reading, shared, writing } from "../../backends/native/NativeBody.ts"
-import { sizeOf } from "../../Shape.ts"
+import { type NativeBody, type NativeEngine, shared } from "../../backends/native/NativeBody.ts"
+import type { Operand } from "../../core/Operand.ts"
+import { groupOperands } from "../groups/groupOperands.ts"
 import { type CodebookAttributes, codebook } from "./geometry.ts"
 
 /** Levels, then thresholds. */
@@ -10,72 +10,58 @@ const bookOf = (engine: NativeEngine, attributes: CodebookAttributes): Operand =
     return Float32Array.from([...levels, ...thresholds])
   })
 
-export const native: NativeBody = (engine, { inputs: { weight }, outputs: { y, negative, positive }, attributes }) => {
-  const { group, levels } = attributes as CodebookAttributes
+export const native: NativeBody<"weight", "y" | "negative" | "positive", CodebookAttributes> = (
+  engine,
+  { inputs: { weight }, outputs: { y, negative, positive }, attributes }
+) => {
+  const { rows, read, write } = groupOperands(positive, attributes.group)
   engine.rows({
     entry: "codebookGroups",
-    rows: sizeOf(positive!.shape),
-    operands: [
-      reading(weight, 4 * group),
-      shared(bookOf(engine, attributes as CodebookAttributes)),
-      writing(y, 4 * group),
-      writing(negative, 4),
-      writing(positive, 4)
-    ],
-    scalars: [group, levels.length]
+    rows,
+    operands: [read(weight), shared(bookOf(engine, attributes)), write(y), write(negative), write(positive)],
+    scalars: [attributes.group, attributes.levels.length]
   })
 }
 
-export const nativeGradient: NativeBody = (engine, { inputs, outputs: { dweight }, attributes }) => {
+export const nativeGradient: NativeBody<"dy" | "weight" | "negative" | "positive", "dweight", CodebookAttributes> = (
+  engine,
+  { inputs, outputs: { dweight }, attributes }
+) => {
   const { dy, weight, negative, positive } = inputs
-  const { group, levels } = attributes as CodebookAttributes
+  const { rows, read, write } = groupOperands(positive, attributes.group)
+  const book = shared(bookOf(engine, attributes))
   engine.rows({
     entry: "codebookGradient",
-    rows: sizeOf(positive!.shape),
-    operands: [
-      reading(dy, 4 * group),
-      reading(weight, 4 * group),
-      reading(negative, 4),
-      reading(positive, 4),
-      shared(bookOf(engine, attributes as CodebookAttributes)),
-      writing(dweight, 4 * group)
-    ],
-    scalars: [group, levels.length]
+    rows,
+    operands: [read(dy), read(weight), read(negative), read(positive), book, write(dweight)],
+    scalars: [attributes.group, attributes.levels.length]
   })
 }
 
-export const nativeCodes: NativeBody = (engine, { inputs, outputs: { codes }, attributes }) => {
+export const nativeCodes: NativeBody<"weight" | "negative" | "positive", "codes", CodebookAttributes> = (
+  engine,
+  { inputs, outputs: { codes }, attributes }
+) => {
   const { weight, negative, positive } = inputs
-  const { group, levels } = attributes as CodebookAttributes
+  const { rows, read, write } = groupOperands(positive, attributes.group)
   engine.rows({
     entry: "codebookCodes",
-    rows: sizeOf(positive!.shape),
-    operands: [
-      reading(weight, 4 * group),
-      reading(negative, 4),
-      reading(positive, 4),
-      shared(bookOf(engine, attributes as CodebookAttributes)),
-      writing(codes, group)
-    ],
-    scalars: [group, levels.length]
+    rows,
+    operands: [read(weight), read(negative), read(positive), shared(bookOf(engine, attributes)), write(codes)],
+    scalars: [attributes.group, attributes.levels.length]
   })
 }
 
-export const nativeDecode: NativeBody = (
+export const nativeDecode: NativeBody<"codes" | "negative" | "positive", "y", CodebookAttributes> = (
   engine,
-  { inputs: { codes, negative, positive }, outputs: { y }, attributes }
+  { inputs, outputs: { y }, attributes }
 ) => {
-  const { group } = attributes as CodebookAttributes
+  const { codes, negative, positive } = inputs
+  const { rows, read, write } = groupOperands(positive, attributes.group)
   engine.rows({
     entry: "codebookDecode",
-    rows: sizeOf(positive!.shape),
-    operands: [
-      reading(codes, group),
-      reading(negative, 4),
-      reading(positive, 4),
-      shared(bookOf(engine, attributes as CodebookAttributes)),
-      writing(y, 4 * group)
-    ],
-    scalars: [group]
+    rows,
+    operands: [read(codes), read(negative), read(positive), shared(bookOf(engine, attributes)), write(y)],
+    scalars: [attributes.group]
   })
 }

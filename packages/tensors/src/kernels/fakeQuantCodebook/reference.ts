@@ -1,5 +1,6 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
-import { spreadGradient } from "../spreadGradient.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
+import { spreadGradient } from "../groups/spreadGradient.ts"
 import { type CodebookAttributes, codebook } from "./geometry.ts"
 
 const f = Math.fround

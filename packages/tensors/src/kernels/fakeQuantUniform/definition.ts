@@ -3,13 +3,12 @@
  * scale = range / (2^b - 1), y = scale (clamp(code(w), 0, 2^b - 1) - zero). weight [N, K] -> y [N, K], scale and zero [N, K / g].
  * Every operation is rounded to f32, so that all backends give the same bits. The gradient is straight-through.
  */
-import { apply } from "../../apply.ts"
-import { defineKernel, type Sample } from "../../Kernel.ts"
-import { type Shape, sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { groupedWeights, normals } from "../samples.ts"
-import { expectSame, expectShape } from "../shapeRules.ts"
-import { type UniformAttributes, uniformExtents } from "./geometry.ts"
+import { apply } from "../../core/apply.ts"
+import type { Shape } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { defineFakeQuant } from "../groups/defineFakeQuant.ts"
+import { groupedWeights } from "../operands/samples.ts"
+import { type UniformAttributes, uniformParameterShape } from "./geometry.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"
@@ -37,87 +36,27 @@ const cases: readonly (readonly [Shape, UniformAttributes])[] = [
   [[17, 3], { bits: 2, group: 3, symmetric: false, rounding: "sum", roundZero: true, rangeGradient: false }]
 ]
 
-const nameOf = (shape: Shape, { bits, group, symmetric, rounding, rangeGradient }: UniformAttributes): string =>
+const caseName = (shape: Shape, { bits, group, symmetric, rounding, rangeGradient }: UniformAttributes): string =>
   `${shape.join("x")} b${bits} g${group} ${symmetric ? "symmetric " : ""}${rounding}${rangeGradient ? " range" : ""}`
 
-export const fakeQuantUniformKernel = defineKernel<"weight", "y" | "scale" | "zero", UniformAttributes>({
-  name: "fakeQuantUniform",
-  inputs: { weight: { dtypes: ["f32"] } },
-  outputs: ["y", "scale", "zero"],
-  infer: ({ weight }, attributes) => {
-    const { rows, groups } = uniformExtents("fakeQuantUniform", weight, attributes)
-    const parameters = { shape: [rows, groups] }
-    return { y: { shape: weight }, scale: parameters, zero: parameters }
-  },
-  gradient: {
-    saves: { inputs: ["weight"], outputs: ["scale", "zero"] },
-    auxiliary: ["scale", "zero"],
-    backward: ({ saved: { weight, scale, zero }, cotangents: { y: dy }, attributes }) => ({
-      weight: apply(fakeQuantUniformGradientKernel, { dy, weight, scale, zero }, attributes).dweight
-    })
-  },
-  reference,
-  native,
-  gpujs,
-  cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.weight), bytes: 8 * sizeOf(inputs.weight) }),
-  samples: (random): readonly Sample<UniformAttributes>[] =>
-    cases.map(([shape, attributes]) => ({
-      name: nameOf(shape, attributes),
-      inputs: { weight: groupedWeights(random, shape, attributes.group) },
-      attributes,
-      differentiable: false
-    })),
-  tolerance: { relative: 0, absolute: 0 }
-})
-
-export const fakeQuantUniformGradientKernel = defineKernel<
-  "dy" | "weight" | "scale" | "zero",
-  "dweight",
+export const { kernel: fakeQuantUniformKernel, gradientKernel: fakeQuantUniformGradientKernel } = defineFakeQuant<
+  "scale" | "zero",
   UniformAttributes
 >({
-  name: "fakeQuantUniformGradient",
-  inputs: {
-    dy: { dtypes: ["f32"] },
-    weight: { dtypes: ["f32"] },
-    scale: { dtypes: ["f32"] },
-    zero: { dtypes: ["f32"] }
-  },
-  outputs: ["dweight"],
-  infer: ({ dy, weight, scale, zero }, attributes) => {
-    const { rows, groups } = uniformExtents("fakeQuantUniformGradient", weight, attributes)
-    expectSame("fakeQuantUniformGradient", "dy", dy, "weight", weight)
-    expectShape("fakeQuantUniformGradient", "scale", scale, [rows, groups])
-    expectShape("fakeQuantUniformGradient", "zero", zero, [rows, groups])
-    return { dweight: { shape: weight } }
-  },
-  reference: referenceGradient,
-  native: nativeGradient,
-  gpujs: gpujsGradient,
-  cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.weight), bytes: 12 * sizeOf(inputs.weight) }),
-  samples: (random) =>
-    cases.map(([shape, attributes]) => {
-      const { group } = attributes
-      const weight = groupedWeights(random, shape, group)
-      const outputs = {
-        y: new Float64Array(sizeOf(shape)),
-        scale: new Float64Array(sizeOf(shape) / group),
-        zero: new Float64Array(sizeOf(shape) / group)
-      }
-      const parameters = [shape[0]!, shape[1]! / group]
-      const geometry = { inputs: { weight: shape }, outputs: { y: shape, scale: parameters, zero: parameters } }
-      reference({ weight: Float64Array.from(weight.values) }, outputs, geometry, attributes)
-      return {
-        name: nameOf(shape, attributes),
-        inputs: {
-          dy: normals(random, shape),
-          weight,
-          scale: { shape: parameters, values: outputs.scale },
-          zero: { shape: parameters, values: outputs.zero }
-        },
-        attributes
-      }
-    }),
-  tolerance: { relative: 1e-4, absolute: 1e-5 }
+  name: "fakeQuantUniform",
+  parameters: ["scale", "zero"],
+  parameterShape: uniformParameterShape,
+  cases,
+  caseName,
+  weight: (random, shape, { group }) => groupedWeights(random, shape, group),
+  forward: { reference, native, gpujs, flops: 8 },
+  backward: {
+    reference: referenceGradient,
+    native: nativeGradient,
+    gpujs: gpujsGradient,
+    flops: 8,
+    tolerance: { relative: 1e-4, absolute: 1e-5 }
+  }
 })
 
 /** Weight [N, K] after quantization in groups of columns and back; differentiable straight-through. */

@@ -1,7 +1,7 @@
 /** Attributes and extents of single-level group quantization (internvl3.md 6.1, 6.4, 6.7, 6.8). */
-import { InvalidAttribute } from "../../Errors.ts"
-import type { Shape } from "../../Shape.ts"
-import { expectAxes, expectInteger } from "../shapeRules.ts"
+import type { Shape } from "../../core/Shape.ts"
+import { groupExtents } from "../groups/extents.ts"
+import { expectBits } from "../operands/shapeRules.ts"
 
 export interface UniformAttributes {
   /** Bits of a code, 1 to 8. */
@@ -21,27 +21,9 @@ export interface UniformAttributes {
   readonly rangeGradient: boolean
 }
 
-export interface GroupExtents {
-  /** N: output rows. */
-  readonly rows: number
-  /** K / g: groups of a row. Scales and zero points are [N, K / g]. */
-  readonly groups: number
-}
-
-/** Extents of the groups of a weight, or its codes, [N, K]. Raises ShapeMismatch and InvalidAttribute. */
-export const groupExtents = (kernel: string, weight: Shape, group: number, operand = "weight"): GroupExtents => {
-  expectAxes(kernel, operand, weight, 2)
-  expectInteger(kernel, "group", group, 1)
-  const [rows, columns] = weight as readonly [number, number]
-  if (columns % group !== 0) {
-    throw new InvalidAttribute(kernel, "group", group, `a divisor of the ${columns} columns of "${operand}"`)
-  }
-  return { rows, groups: columns / group }
-}
-
-/** Extents after a check of all attributes. Raises ShapeMismatch and InvalidAttribute. */
-export const uniformExtents = (kernel: string, weight: Shape, { bits, group }: UniformAttributes): GroupExtents => {
-  expectInteger(kernel, "bits", bits, 1)
-  if (bits > 8) throw new InvalidAttribute(kernel, "bits", bits, "at most 8")
-  return groupExtents(kernel, weight, group)
+/** Shape [N, K / g] of scales and zero points, after a check of all attributes. Raises ShapeMismatch and InvalidAttribute. */
+export const uniformParameterShape = (kernel: string, weight: Shape, { bits, group }: UniformAttributes): Shape => {
+  expectBits(kernel, bits)
+  const { rows, groups } = groupExtents(kernel, weight, group)
+  return [rows, groups]
 }

@@ -1,9 +1,9 @@
-import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
-import { extremesOfGroups } from "../../backends/gpujs/groups.ts"
+import { extremesOfGroups, perWeight, rangeHelpers, withinRange } from "../../backends/gpujs/groups.ts"
 import { divided, halfEven, limited, quotient } from "../../backends/gpujs/numbers.ts"
-import { sizeOf } from "../../Shape.ts"
-import { type UniformAttributes, uniformExtents } from "./geometry.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
+import type { UniformAttributes } from "./geometry.ts"
 
 /** Ends of the range of a group, which symmetry and emptiness may move. */
 function lowEnd(low: number, high: number, symmetric: number, widen: number): number {
@@ -86,13 +86,7 @@ function passes(weight: number, scale: number, zero: number, most: number, round
     }
     return 1
   }
-  if (weight < -Math.fround(scale * zero)) {
-    return 0
-  }
-  if (weight > Math.fround(scale * Math.fround(most - zero))) {
-    return 0
-  }
-  return 1
+  return withinRange(weight, scale, zero, most, 0)
 }
 
 /** Gradient of the scale of group x: sum of dy (code - zero - [inside] w / scale). */
@@ -110,53 +104,37 @@ function slopeByScale(this: Thread, dy: Values, weight: Values, scale: Values, z
 }
 
 /**
- * What each entry of group x that equals its maximum gets of the scale's gradient; those at the minimum the negative, over
- * their own number. In symmetric quantization the range is twice the largest magnitude, whichever end has it.
+ * What each entry of group x that equals its extreme gets of the scale's gradient: the extreme is the minimum where `least` is 1,
+ * which gets the negative, else the maximum. In symmetric quantization the range is twice the largest magnitude,
+ * whichever end has it.
  */
-function shareOfHigh(this: Thread, weight: Values, low: Values, high: Values, dscale: Values) {
+function shareOfExtreme(this: Thread, weight: Values, extreme: Values, low: Values, high: Values, dscale: Values) {
   let count = 0
   for (let i = 0; i < this.constants.group; i++) {
-    if (weight[this.thread.x * this.constants.group + i] === high[this.thread.x]) {
+    if (weight[this.thread.x * this.constants.group + i] === extreme[this.thread.x]) {
       count += 1
     }
   }
   let share = dscale[this.thread.x] / this.constants.most / count
+  if (this.constants.least === 1) {
+    share = -share
+  }
+  let range = high[this.thread.x] - low[this.thread.x]
   if (this.constants.symmetric === 1) {
     share = 2 * share
+    range = 2 * Math.abs(extreme[this.thread.x])
     if (Math.abs(low[this.thread.x]) > high[this.thread.x]) {
-      share = 0
-    }
-    if (Math.fround(2 * Math.abs(high[this.thread.x])) < Math.fround(1e-5)) {
-      share = 0
-    }
-  } else {
-    if (Math.fround(high[this.thread.x] - low[this.thread.x]) < Math.fround(1e-5)) {
-      share = 0
-    }
-  }
-  return share
-}
-
-function shareOfLow(this: Thread, weight: Values, low: Values, high: Values, dscale: Values) {
-  let count = 0
-  for (let i = 0; i < this.constants.group; i++) {
-    if (weight[this.thread.x * this.constants.group + i] === low[this.thread.x]) {
-      count += 1
+      if (this.constants.least === 0) {
+        share = 0
+      }
+    } else {
+      if (this.constants.least === 1) {
+        share = 0
+      }
     }
   }
-  let share = -dscale[this.thread.x] / this.constants.most / count
-  if (this.constants.symmetric === 1) {
-    share = 2 * share
-    if (Math.abs(low[this.thread.x]) <= high[this.thread.x]) {
-      share = 0
-    }
-    if (Math.fround(2 * Math.abs(low[this.thread.x])) < Math.fround(1e-5)) {
-      share = 0
-    }
-  } else {
-    if (Math.fround(high[this.thread.x] - low[this.thread.x]) < Math.fround(1e-5)) {
-      share = 0
-    }
+  if (Math.fround(range) < Math.fround(1e-5)) {
+    share = 0
   }
   return share
 }
@@ -198,16 +176,14 @@ function withShares(
 }
 
 const roundings = { sum: 0, nearestThenZero: 1, halfAwayThenZero: 2 }
-const helpers = [divided, halfEven, limited, quotient, lowEnd, highEnd, openCode, passes]
+const helpers = [...rangeHelpers, limited, quotient, lowEnd, highEnd, openCode, passes]
 
-const setting = (weight: readonly number[], attributes: UniformAttributes) => {
-  const { rows, groups } = uniformExtents("fakeQuantUniform", weight, attributes)
+const setting = (weight: Shape, attributes: UniformAttributes) => {
   const { bits, group, symmetric, rounding, roundZero, rangeGradient } = attributes
+  const { constants, extent } = perWeight(weight, group)
   return {
     constants: {
-      columns: groups * group,
-      group,
-      groups,
+      ...constants,
       most: 2 ** bits - 1,
       symmetric: Number(symmetric),
       sum: Number(rounding === "sum"),
@@ -215,7 +191,7 @@ const setting = (weight: readonly number[], attributes: UniformAttributes) => {
       roundZero: Number(roundZero),
       byCode: Number(rangeGradient)
     },
-    extent: [groups * group, rows],
+    extent,
     helpers
   }
 }
@@ -225,8 +201,8 @@ export const gpujs: GpujsBody<"weight", "y" | "scale" | "zero", UniformAttribute
     const { extent, ...more } = setting(inputs.weight, attributes)
     return [
       ...extremesOfGroups("weight", sizeOf(outputs.scale), attributes.group),
-      elementwise("scale", scaleOf, ["low", "high"], outputs.scale, more),
-      elementwise("zero", zeroOf, ["low", "high", "scale"], outputs.zero, {
+      elementwiseProgram("scale", scaleOf, ["low", "high"], outputs.scale, more),
+      elementwiseProgram("zero", zeroOf, ["low", "high", "scale"], outputs.zero, {
         ...more,
         scalars: [(more.constants.most - 1) / 2]
       }),
@@ -241,13 +217,17 @@ export const gpujsGradient: GpujsBody<"dy" | "weight" | "scale" | "zero", "dweig
     const reads = ["dy", "weight", "scale", "zero"]
     const straight = { output: "dweight", compute: slope, reads, extent, ...more }
     if (!attributes.rangeGradient) return [straight]
-    const shares = ["weight", "low", "high", "dscale"]
+    const share = (output: string, extreme: "low" | "high") =>
+      elementwiseProgram(output, shareOfExtreme, ["weight", extreme, "low", "high", "dscale"], inputs.scale, {
+        ...more,
+        constants: { ...more.constants, least: Number(extreme === "low") }
+      })
     return [
       straight,
       ...extremesOfGroups("weight", sizeOf(inputs.scale), attributes.group),
-      elementwise("dscale", slopeByScale, reads, inputs.scale, more),
-      elementwise("share of high", shareOfHigh, shares, inputs.scale, more),
-      elementwise("share of low", shareOfLow, shares, inputs.scale, more),
+      elementwiseProgram("dscale", slopeByScale, reads, inputs.scale, more),
+      share("share of high", "high"),
+      share("share of low", "low"),
       {
         output: "dweight",
         compute: withShares,

@@ -1,36 +1,35 @@
-import { type NativeBody, reading, writing } from "../../backends/native/NativeBody.ts"
-import { sizeOf } from "../../Shape.ts"
+import type { NativeBody } from "../../backends/native/NativeBody.ts"
+import { groupOperands } from "../groups/groupOperands.ts"
 import type { UniformAttributes } from "./geometry.ts"
 
 const roundings = ["sum", "nearestThenZero", "halfAwayThenZero"] as const
 
-export const native: NativeBody = (engine, { inputs: { weight }, outputs: { y, scale, zero }, attributes }) => {
-  const { bits, group, symmetric, rounding, roundZero } = attributes as UniformAttributes
+export const native: NativeBody<"weight", "y" | "scale" | "zero", UniformAttributes> = (
+  engine,
+  { inputs: { weight }, outputs: { y, scale, zero }, attributes }
+) => {
+  const { bits, group, symmetric, rounding, roundZero } = attributes
+  const { rows, read, write } = groupOperands(scale, group)
   engine.rows({
     entry: "uniformGroups",
-    rows: sizeOf(scale!.shape),
-    operands: [reading(weight, 4 * group), writing(y, 4 * group), writing(scale, 4), writing(zero, 4)],
+    rows,
+    operands: [read(weight), write(y), write(scale), write(zero)],
     scalars: [group, 2 ** bits - 1, symmetric ? 1 : 0, roundings.indexOf(rounding), roundZero ? 1 : 0]
   })
 }
 
-export const nativeGradient: NativeBody = (engine, { inputs, outputs: { dweight }, attributes }) => {
+export const nativeGradient: NativeBody<"dy" | "weight" | "scale" | "zero", "dweight", UniformAttributes> = (
+  engine,
+  { inputs, outputs: { dweight }, attributes }
+) => {
   const { dy, weight, scale, zero } = inputs
-  const { bits, group, symmetric, rounding, rangeGradient } = attributes as UniformAttributes
-  const call = {
-    rows: sizeOf(scale!.shape),
-    operands: [
-      reading(dy, 4 * group),
-      reading(weight, 4 * group),
-      reading(scale, 4),
-      reading(zero, 4),
-      writing(dweight, 4 * group)
-    ]
-  }
-  const levels = 2 ** bits - 1
-  if (!rangeGradient) engine.rows({ ...call, entry: "uniformGradient", scalars: [group, levels] })
+  const { bits, group, symmetric, rounding, rangeGradient } = attributes
+  const { rows, read, write } = groupOperands(scale, group)
+  const operands = [read(dy), read(weight), read(scale), read(zero), write(dweight)]
+  const scalars = [group, 2 ** bits - 1]
+  if (!rangeGradient) engine.rows({ entry: "uniformGradient", rows, operands, scalars })
   else {
-    const scalars = [group, levels, symmetric ? 1 : 0, roundings.indexOf(rounding)]
-    engine.rows({ ...call, entry: "uniformRangeGradient", scratch: true, scalars })
+    const more = [symmetric ? 1 : 0, roundings.indexOf(rounding)]
+    engine.rows({ entry: "uniformRangeGradient", rows, operands, scratch: true, scalars: [...scalars, ...more] })
   }
 }

@@ -1,13 +1,12 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
-import { roundHalfEven } from "../../roundHalfEven.ts"
-import { spreadGradient } from "../spreadGradient.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
+import { roundHalfEven } from "../../numbers/roundHalfEven.ts"
+import { clamp, passingRange, smallestDivisor, smallestScale } from "../groups/roundings.ts"
+import { spreadGradient } from "../groups/spreadGradient.ts"
 import type { UniformAttributes } from "./geometry.ts"
 
 /** The definition fixes every rounding: each operation is rounded to f32, also in this double-precision body. */
 const f = Math.fround
-const smallestRange = f(1e-5)
-const smallestDivisor = f(1e-9)
-const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high)
 const roundHalfAway = (value: number): number => Math.sign(value) * Math.floor(f(Math.abs(value) + 0.5))
 
 /** Scale and zero point of one group. */
@@ -26,8 +25,8 @@ const parameters = (
   // SPEED-Q bounds the scale, the flat quantizers bound the range.
   const scale =
     rounding === "sum"
-      ? Math.max(f(f(high - low) / levels), smallestRange)
-      : f(Math.max(f(high - low), smallestRange) / levels)
+      ? Math.max(f(f(high - low) / levels), smallestScale)
+      : f(Math.max(f(high - low), smallestScale) / levels)
   if (symmetric) return [scale, (levels - 1) / 2]
   const zero = f(-low / scale)
   return [scale, roundZero ? clamp(roundHalfEven(zero), 0, levels) : zero]
@@ -76,7 +75,7 @@ export const referenceGradient = (
     const [s, z] = [scale[index]!, zero[index]!]
     const own = weight.subarray(index * group, (index + 1) * group)
     const target = dweight.subarray(index * group, (index + 1) * group)
-    const [from, to] = [f(-f(s * z)), f(s * f(levels - z))]
+    const [from, to] = passingRange(s, z, levels, f)
     let dscale = 0
     for (const [i, w] of own.entries()) {
       const code = openCode(w, s, z, attributes)
@@ -90,9 +89,9 @@ export const referenceGradient = (
     if (symmetric) {
       // The range is twice the largest magnitude, whichever end has it.
       const top = Math.abs(low) > high ? low : high
-      if (f(2 * Math.abs(top)) >= smallestRange)
+      if (f(2 * Math.abs(top)) >= smallestScale)
         spreadGradient(target, own, top, (2 * Math.sign(top) * dscale) / levels)
-    } else if (f(high - low) >= smallestRange) {
+    } else if (f(high - low) >= smallestScale) {
       spreadGradient(target, own, high, dscale / levels)
       spreadGradient(target, own, low, -dscale / levels)
     }

@@ -3,12 +3,12 @@
  * scatterAddRows: y[v] = sum over n with index[n] = v of rows[n], n in order, so that two runs agree to the bit.
  * table [V, C] (f32, bf16 or f16), index i32 [n...], rows [n..., C]. Each is the other's gradient.
  */
-import { apply } from "../../apply.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { type Shape, sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { halves, integers, normals } from "../samples.ts"
-import { expectAxes, expectInteger, expectShape } from "../shapeRules.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { halves, integers, normals } from "../operands/samples.ts"
+import { expectAxes, expectInteger, expectShape } from "../operands/shapeRules.ts"
 import type { ScatterAttributes } from "./geometry.ts"
 import { gpujsGather, gpujsScatterAdd } from "./gpujs.ts"
 import { nativeGather, nativeScatterAdd } from "./native.ts"

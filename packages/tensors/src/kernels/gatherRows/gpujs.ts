@@ -1,7 +1,7 @@
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
-import { sizeOf } from "../../Shape.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import { expectRows } from "../operands/shapeRules.ts"
 import { sourceProgram } from "../replaceRows/gpujs.ts"
-import { expectRows } from "../shapeRules.ts"
 import type { ScatterAttributes } from "./geometry.ts"
 
 function gathered(this: Thread, table: Values, index: Values) {

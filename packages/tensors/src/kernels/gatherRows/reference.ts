@@ -1,5 +1,6 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
-import { expectRows } from "../shapeRules.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
+import { expectRows } from "../operands/shapeRules.ts"
 
 /** y[n, c] = table[index[n], c] */
 export const referenceGather = (

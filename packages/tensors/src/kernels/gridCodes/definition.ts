@@ -1,9 +1,9 @@
 /** Codes of a weight on a given grid, and the weight that codes stand for: scale (code - zero), one scale a group of columns. */
-import { apply } from "../../apply.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { normals, type SampleRandom } from "../samples.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { normals, type SampleRandom } from "../operands/samples.ts"
 import { type GridAttributes, type GridCodesAttributes, gridGroup } from "./geometry.ts"
 import { gpujsCodes, gpujsDecode } from "./gpujs.ts"
 import { native, nativeDecode } from "./native.ts"
@@ -58,7 +58,7 @@ export const gridDecodeKernel = defineKernel<"codes" | "scale" | "zero", "y", Gr
   inputs: { codes: { dtypes: ["u8"] }, scale: { dtypes: ["f32"] }, zero: { dtypes: ["f32"] } },
   outputs: ["y"],
   infer: ({ codes, scale, zero }, attributes) => {
-    gridGroup("gridDecode", codes, scale, zero, attributes)
+    gridGroup("gridDecode", codes, scale, zero, attributes, "codes")
     return { y: { shape: codes } }
   },
   reference: referenceDecode,

@@ -1,7 +1,7 @@
 /** Extents of a grid of codes: one scale and zero point for each group of input columns. */
-import { InvalidAttribute, ShapeMismatch } from "../../Errors.ts"
-import { formatShape, type Shape } from "../../Shape.ts"
-import { expectInteger, expectShape } from "../shapeRules.ts"
+import type { Shape } from "../../core/Shape.ts"
+import { groupWidth } from "../groups/extents.ts"
+import { expectBits, expectShape } from "../operands/shapeRules.ts"
 
 export interface GridAttributes {
   /** Bits of a code: 1 to 8. */
@@ -19,15 +19,11 @@ export const gridGroup = (
   weight: Shape,
   scale: Shape,
   zero: Shape,
-  { bits }: GridAttributes
+  { bits }: GridAttributes,
+  operand = "weight"
 ): number => {
-  expectInteger(kernel, "bits", bits, 1)
-  if (bits > 8) throw new InvalidAttribute(kernel, "bits", bits, "at most 8")
-  const [rows, columns] = weight
-  const groups = scale[1]
-  if (weight.length !== 2 || scale.length !== 2 || scale[0] !== rows || !groups || columns! % groups !== 0) {
-    throw new ShapeMismatch(kernel, "scale", `[N, groups] for [N, K] = ${formatShape(weight)}`, scale)
-  }
+  expectBits(kernel, bits)
+  const group = groupWidth(kernel, [operand, weight], ["scale", scale])
   expectShape(kernel, "zero", zero, scale)
-  return columns! / groups
+  return group
 }

@@ -1,4 +1,5 @@
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
+import { perWeight } from "../../backends/gpujs/groups.ts"
 import { divided, halfEven, limited, quotient, roundFloat16, roundSignificand } from "../../backends/gpujs/numbers.ts"
 import { type GridAttributes, type GridCodesAttributes, gridGroup } from "./geometry.ts"
 
@@ -32,15 +33,15 @@ const helpers = [divided, halfEven, roundSignificand, roundFloat16, limited, quo
 export const gpujsCodes: GpujsBody<"weight" | "scale" | "zero", "codes", GridCodesAttributes> = {
   programs: ({ inputs: { weight, scale, zero } }, attributes) => {
     const group = gridGroup("gridCodes", weight, scale, zero, attributes)
-    const [rows, columns] = weight as readonly [number, number]
+    const { constants, extent } = perWeight(weight, group)
     const half = attributes.arithmetic === "f16" ? 1 : 0
     return [
       {
         output: "codes",
         compute: codeOf,
         reads: ["weight", "scale", "zero"],
-        constants: { group, columns, groups: columns / group, most: 2 ** attributes.bits - 1, half },
-        extent: [columns, rows],
+        constants: { ...constants, most: 2 ** attributes.bits - 1, half },
+        extent,
         helpers
       }
     ]
@@ -49,15 +50,13 @@ export const gpujsCodes: GpujsBody<"weight" | "scale" | "zero", "codes", GridCod
 
 export const gpujsDecode: GpujsBody<"codes" | "scale" | "zero", "y", GridAttributes> = {
   programs: ({ inputs: { codes, scale, zero } }, attributes) => {
-    const group = gridGroup("gridDecode", codes, scale, zero, attributes)
-    const [rows, columns] = codes as readonly [number, number]
+    const group = gridGroup("gridDecode", codes, scale, zero, attributes, "codes")
     return [
       {
         output: "y",
         compute: weightOf,
         reads: ["codes", "scale", "zero"],
-        constants: { group, columns, groups: columns / group },
-        extent: [columns, rows],
+        ...perWeight(codes, group),
         helpers
       }
     ]

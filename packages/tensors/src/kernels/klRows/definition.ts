@@ -5,13 +5,13 @@
  * at. With `gradient` [R, V] given, adds weights[r] d(beta reverse[r] + (1 - beta) forward[r])/dstudent to it. The teacher
  * is a constant.
  */
-import { apply } from "../../apply.ts"
-import { InvalidAttribute, MissingOperand } from "../../Errors.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { sizeOf } from "../../Shape.ts"
-import { type Tensor, zeros } from "../../Tensor.ts"
-import { normals, spoiledRow } from "../samples.ts"
-import { expectAxes, expectSame, expectShape } from "../shapeRules.ts"
+import { apply } from "../../core/apply.ts"
+import { InvalidAttribute, MissingOperand } from "../../core/Errors.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import { type Tensor, zeros } from "../../core/Tensor.ts"
+import { normals, spoiledRow } from "../operands/samples.ts"
+import { expectAxes, expectSame, expectShape } from "../operands/shapeRules.ts"
 import type { KlAttributes } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"

@@ -1,4 +1,4 @@
-import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { logarithm, power } from "../../backends/gpujs/numbers.ts"
 import { mostOfRows, sumRows } from "../../backends/gpujs/reductions.ts"
@@ -88,7 +88,7 @@ export const gpujs: GpujsBody<"student" | "teacher" | "weights" | "gradient", "f
     const normalizer = (x: "student" | "teacher") => [
       ...mostOfRows("most", x, { rows, columns }),
       ...sumRows({ output: "total", part: sumOfPowers, reads: [x, "most"], rows, columns, scalars, helpers }),
-      elementwise(`normalizer of ${x}`, normalizerOf, ["most", "total"], outputs.forward, { scalars, helpers })
+      elementwiseProgram(`normalizer of ${x}`, normalizerOf, ["most", "total"], outputs.forward, { scalars, helpers })
     ]
     const between = (output: string, p: string, q: string) =>
       sumRows({
@@ -127,7 +127,7 @@ export const gpujs: GpujsBody<"student" | "teacher" | "weights" | "gradient", "f
           ]
         : []),
       ...("weights" in inputs
-        ? ["forward", "reverse"].map((name) => elementwise(name, counted, [name, "weights"], outputs.forward))
+        ? ["forward", "reverse"].map((name) => elementwiseProgram(name, counted, [name, "weights"], outputs.forward))
         : [])
     ]
   }

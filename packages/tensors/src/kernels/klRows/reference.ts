@@ -1,4 +1,5 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
 import { logSumExp } from "../crossEntropyRows/reference.ts"
 import type { KlAttributes } from "./geometry.ts"
 

@@ -2,12 +2,12 @@
  * Layer norm over the last axis: y = weight (x - mean) / sqrt(variance + epsilon) + bias, the variance biased.
  * x [..., C], weight [C], bias [C] -> y [..., C]; mean and inverseDeviation [R] are kept for the gradient.
  */
-import { apply } from "../../apply.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { asMatrix, sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { normals, rowShapes } from "../samples.ts"
-import { expectAtLeast, expectRank, expectSame, expectShape } from "../shapeRules.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { asMatrix, sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { normals, rowShapes } from "../operands/samples.ts"
+import { expectAtLeast, expectRank, expectSame, expectShape } from "../operands/shapeRules.ts"
 import type { NormAttributes } from "./geometry.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { native, nativeGradient } from "./native.ts"

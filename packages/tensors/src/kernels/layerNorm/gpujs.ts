@@ -1,7 +1,7 @@
-import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { plainSumRows, sumRows } from "../../backends/gpujs/reductions.ts"
-import { asMatrix } from "../../Shape.ts"
+import { asMatrix } from "../../core/Shape.ts"
 import type { NormAttributes } from "./geometry.ts"
 
 function squaredDeviations(this: Thread, x: Values, mean: Values) {
@@ -106,7 +106,7 @@ export const gpujs: GpujsBody<"x" | "weight" | "bias", "y" | "mean" | "inverseDe
         columns,
         factor: 1 / columns
       }),
-      elementwise("inverseDeviation", inverseRoot, ["variance"], outputs.mean, { scalars: [epsilon] }),
+      elementwiseProgram("inverseDeviation", inverseRoot, ["variance"], outputs.mean, { scalars: [epsilon] }),
       {
         output: "y",
         compute: normalized,

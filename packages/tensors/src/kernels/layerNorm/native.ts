@@ -1,9 +1,12 @@
 import { type NativeBody, reading, rowSums, shared, writing } from "../../backends/native/NativeBody.ts"
-import { asMatrix } from "../../Shape.ts"
+import { asMatrix } from "../../core/Shape.ts"
 import type { NormAttributes } from "./geometry.ts"
 
-export const native: NativeBody = (engine, { inputs: { x, weight, bias }, outputs, attributes }) => {
-  const { rows, columns } = asMatrix(x!.shape)
+export const native: NativeBody<"x" | "weight" | "bias", "y" | "mean" | "inverseDeviation", NormAttributes> = (
+  engine,
+  { inputs: { x, weight, bias }, outputs, attributes }
+) => {
+  const { rows, columns } = asMatrix(x.shape)
   engine.rows({
     entry: "layerNorm",
     rows,
@@ -15,13 +18,16 @@ export const native: NativeBody = (engine, { inputs: { x, weight, bias }, output
       writing(outputs.mean, 4),
       writing(outputs.inverseDeviation, 4)
     ],
-    scalars: [columns, (attributes as NormAttributes).epsilon]
+    scalars: [columns, attributes.epsilon]
   })
 }
 
-export const nativeGradient: NativeBody = (engine, { inputs, outputs: { dx, dweight, dbias } }) => {
+export const nativeGradient: NativeBody<
+  "x" | "weight" | "mean" | "inverseDeviation" | "dy",
+  "dx" | "dweight" | "dbias"
+> = (engine, { inputs, outputs: { dx, dweight, dbias } }) => {
   const { x, weight, mean, inverseDeviation, dy } = inputs
-  const { rows, columns } = asMatrix(x!.shape)
+  const { rows, columns } = asMatrix(x.shape)
   engine.rows({
     entry: "layerNormGradient",
     rows,

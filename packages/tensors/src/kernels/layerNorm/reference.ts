@@ -1,4 +1,5 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
 import type { NormAttributes } from "./geometry.ts"
 
 /** y = weight (x - mean) / sqrt(variance + epsilon) + bias, row by row */

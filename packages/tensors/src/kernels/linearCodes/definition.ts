@@ -2,12 +2,12 @@
  * y = x W^T + bias with the weight as codes: w[o, i] = scale[o, i / g] (code[o, i] - zero[o, i / g]). The codes stay packed, so a
  * product of few rows reads no more than they take. Of many rows, unpack once and multiply: each row decodes all codes.
  */
-import { apply } from "../../apply.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { normals, type SampleRandom, uniforms } from "../samples.ts"
-import { expectShape } from "../shapeRules.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { normals, type SampleRandom, uniforms } from "../operands/samples.ts"
+import { expectShape } from "../operands/shapeRules.ts"
 import { type LinearCodesAttributes, linearCodesExtents } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"

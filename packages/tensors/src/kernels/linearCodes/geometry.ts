@@ -1,7 +1,7 @@
 /** Attributes and extents of a product with a weight that is held as codes. */
-import { InvalidAttribute, ShapeMismatch } from "../../Errors.ts"
-import { asMatrix, type Shape } from "../../Shape.ts"
-import { expectAxes, expectRank, expectShape } from "../shapeRules.ts"
+import { InvalidAttribute, ShapeMismatch } from "../../core/Errors.ts"
+import { asMatrix, type Shape } from "../../core/Shape.ts"
+import { expectAxes, expectRank, expectShape } from "../operands/shapeRules.ts"
 
 export interface LinearCodesAttributes {
   /** Bits of a code: 2 or 4, so that none crosses a byte. */

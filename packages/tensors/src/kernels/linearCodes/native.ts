@@ -15,10 +15,13 @@ const places = (): Float32Array => {
   )
 }
 
-export const native: NativeBody = (engine, { inputs, outputs: { y }, attributes }) => {
+export const native: NativeBody<"x" | "codes" | "scale" | "zero", "y", LinearCodesAttributes, "bias"> = (
+  engine,
+  { inputs, outputs: { y }, attributes }
+) => {
   const { x, codes, scale, zero, bias } = inputs
-  const { bits } = attributes as LinearCodesAttributes
-  const shapes = { x: x!.shape, codes: codes!.shape, scale: scale!.shape, zero: zero!.shape }
+  const { bits } = attributes
+  const shapes = { x: x.shape, codes: codes.shape, scale: scale.shape, zero: zero.shape }
   const { m, n, k, group } = linearCodesExtents(shapes, { bits })
   const gridBytes = (4 * k) / group
   engine.rows({
@@ -32,7 +35,7 @@ export const native: NativeBody = (engine, { inputs, outputs: { y }, attributes 
       reading(scale, gridBytes),
       reading(zero, gridBytes),
       shared(x),
-      shared(bias),
+      bias && shared(bias),
       scattered(y),
       bits === 2 ? shared(engine.table("linearCodes", places)) : undefined
     ],

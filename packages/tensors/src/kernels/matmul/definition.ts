@@ -3,12 +3,13 @@
  * a [..., M, K] (or [..., K, M]), b [..., K, N] (or [..., N, K]) -> y [..., M, N]. b may have no batch axes of its own
  * and may be stored as bf16 or f16 (frozen weights), which is widened as it is read.
  */
-import { apply } from "../../apply.ts"
-import { ShapeMismatch } from "../../Errors.ts"
-import { defineKernel, type Geometry } from "../../Kernel.ts"
-import { sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { halves, normals } from "../samples.ts"
+import { apply } from "../../core/apply.ts"
+import { ShapeMismatch } from "../../core/Errors.ts"
+import type { Geometry } from "../../core/Geometry.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { halves, normals } from "../operands/samples.ts"
 import { type MatmulAttributes, productSize } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"

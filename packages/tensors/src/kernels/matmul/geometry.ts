@@ -1,7 +1,7 @@
 /** Extents of a product. */
-import { ShapeMismatch } from "../../Errors.ts"
-import { formatShape, type Shape, sameShape, sizeOf } from "../../Shape.ts"
-import { expectRank } from "../shapeRules.ts"
+import { ShapeMismatch } from "../../core/Errors.ts"
+import { formatShape, type Shape, sameShape, sizeOf } from "../../core/Shape.ts"
+import { expectRank } from "../operands/shapeRules.ts"
 
 export interface MatmulAttributes {
   readonly transposeA: boolean

@@ -1,13 +1,16 @@
 import type { NativeBody } from "../../backends/native/NativeBody.ts"
 import { type MatmulAttributes, productSize } from "./geometry.ts"
 
-export const native: NativeBody = (engine, { inputs: { a, b }, outputs: { y }, attributes }) => {
-  const { transposeA, transposeB } = attributes as MatmulAttributes
-  const { sharedB, ...size } = productSize("matmul", a!.shape, b!.shape, attributes as MatmulAttributes)
+export const native: NativeBody<"a" | "b", "y", MatmulAttributes> = (
+  engine,
+  { inputs: { a, b }, outputs: { y }, attributes }
+) => {
+  const { transposeA, transposeB } = attributes
+  const { sharedB, ...size } = productSize("matmul", a.shape, b.shape, attributes)
   engine.product({
     ...size,
-    a: { operand: a!, transposed: transposeA },
-    b: { operand: b!, transposed: transposeB, sharedByBatch: sharedB },
-    c: y!
+    a: { operand: a, transposed: transposeA },
+    b: { operand: b, transposed: transposeB, sharedByBatch: sharedB },
+    c: y
   })
 }

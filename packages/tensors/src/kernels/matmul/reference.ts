@@ -1,4 +1,5 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
 import { type MatmulAttributes, productSize } from "./geometry.ts"
 
 /** y[m, n] = sum over k of a[m, k] b[k, n], batch by batch. */

@@ -2,11 +2,11 @@
  * Images cut into patches, each a row in the order (channel, y, x) in which a convolution's weight [out, C, p, p] flattens:
  * with linear() this is the patch embedding. x [T, C, S, S] -> [T, (S/p)^2, C p p]. Its gradient is its inverse.
  */
-import { apply } from "../../apply.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { normals } from "../samples.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { normals } from "../operands/samples.ts"
 import { type PatchesAttributes, patchesSize } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"

@@ -1,7 +1,7 @@
 /** Extents of square images cut into square patches. */
-import { ShapeMismatch } from "../../Errors.ts"
-import type { Shape } from "../../Shape.ts"
-import { expectAxes, expectInteger } from "../shapeRules.ts"
+import { ShapeMismatch } from "../../core/Errors.ts"
+import type { Shape } from "../../core/Shape.ts"
+import { expectAxes, expectInteger } from "../operands/shapeRules.ts"
 
 export interface PatchesAttributes {
   /** Pixels along a side of a patch. */

@@ -1,9 +1,12 @@
 import { type NativeBody, reading, scattered, shared, writing } from "../../backends/native/NativeBody.ts"
 import { type PatchesAttributes, patchesSize } from "./geometry.ts"
 
-export const native: NativeBody = (engine, { inputs: { x }, outputs: { y }, attributes }) => {
-  const { patch, inverse } = attributes as PatchesAttributes
-  const { tiles, channels, grid } = patchesSize(x!.shape, attributes as PatchesAttributes)
+export const native: NativeBody<"x", "y", PatchesAttributes> = (
+  engine,
+  { inputs: { x }, outputs: { y }, attributes }
+) => {
+  const { patch, inverse } = attributes
+  const { tiles, channels, grid } = patchesSize(x.shape, attributes)
   const stripBytes = 4 * grid * channels * patch * patch
   engine.rows({
     entry: "patches",

@@ -1,4 +1,5 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
 import { type PatchesAttributes, patchesSize } from "./geometry.ts"
 
 /** patches[t, i n + j, (c p + di) p + dj] = images[t, c, p i + di, p j + dj], or the other way when inverse */

@@ -3,11 +3,11 @@
  * v2: y[t, i, j, (f di + dj) C + c] = x[t, f i + di, f j + dj, c]; v1: y[t, j, i, ...] of the same.
  * x [T, h, w, C] -> [T, h/f, w/f, f f C]. A permutation: its gradient is its inverse.
  */
-import { apply } from "../../apply.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { type Shape, sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { normals } from "../samples.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { normals } from "../operands/samples.ts"
 import { coarseShape, fineShape, type PixelShuffleAttributes, shuffleSize } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"

@@ -1,7 +1,7 @@
 /** Where pixel shuffle puts things. */
-import { InvalidAttribute, ShapeMismatch } from "../../Errors.ts"
-import type { Shape } from "../../Shape.ts"
-import { expectAxes, expectInteger } from "../shapeRules.ts"
+import { InvalidAttribute, ShapeMismatch } from "../../core/Errors.ts"
+import type { Shape } from "../../core/Shape.ts"
+import { expectAxes, expectInteger } from "../operands/shapeRules.ts"
 
 export interface PixelShuffleAttributes {
   /** How many neighbours along each side become one. */

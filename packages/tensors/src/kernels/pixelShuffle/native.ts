@@ -1,9 +1,12 @@
 import { type NativeBody, reading, scattered, shared, writing } from "../../backends/native/NativeBody.ts"
 import { type PixelShuffleAttributes, shuffleSize } from "./geometry.ts"
 
-export const native: NativeBody = (engine, { inputs: { x }, outputs: { y }, attributes }) => {
-  const { factor, version, inverse } = attributes as PixelShuffleAttributes
-  const { tiles, height, width, channels } = shuffleSize(x!.shape, attributes as PixelShuffleAttributes)
+export const native: NativeBody<"x", "y", PixelShuffleAttributes> = (
+  engine,
+  { inputs: { x }, outputs: { y }, attributes }
+) => {
+  const { factor, version, inverse } = attributes
+  const { tiles, height, width, channels } = shuffleSize(x.shape, attributes)
   const cellBytes = 4 * factor * factor * channels
   engine.rows({
     entry: "pixelShuffle",

@@ -1,4 +1,5 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
 import { type PixelShuffleAttributes, shuffleSize } from "./geometry.ts"
 
 /** coarse[t, i, j, (f di + dj) C + c] = fine[t, f i + di, f j + dj, c], or the other way when inverse */

@@ -3,14 +3,14 @@
  * zeroRows: a copy of x with y[index[n]] = 0: what is left of the gradient for the base.
  * base and x [R, C], rows [n, C], index i32 [n]; no row may be named twice in replaceRows.
  */
-import { apply } from "../../apply.ts"
-import { ShapeMismatch } from "../../Errors.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { formatShape, sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
+import { apply } from "../../core/apply.ts"
+import { ShapeMismatch } from "../../core/Errors.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { formatShape, sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
 import { gatherRows } from "../gatherRows/definition.ts"
-import { distinct, normals } from "../samples.ts"
-import { expectAxes, expectShape } from "../shapeRules.ts"
+import { distinct, normals } from "../operands/samples.ts"
+import { expectAxes, expectShape } from "../operands/shapeRules.ts"
 import { gpujsReplace, gpujsZero } from "./gpujs.ts"
 import { nativeReplace, nativeZero } from "./native.ts"
 import { referenceReplace, referenceZero } from "./reference.ts"

@@ -1,5 +1,5 @@
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
-import { expectDistinctRows, expectRows } from "../shapeRules.ts"
+import { expectDistinctRows, expectRows } from "../operands/shapeRules.ts"
 
 /** Which entry of the index names this row, -1 where none does; the first, of several. */
 export function sourceOfRow(this: Thread, index: Values) {

@@ -1,5 +1,6 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
-import { expectDistinctRows, expectRows } from "../shapeRules.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
+import { expectDistinctRows, expectRows } from "../operands/shapeRules.ts"
 
 /** y = base, then y[index[n], c] = rows[n, c] */
 export const referenceReplace = (

@@ -2,13 +2,13 @@
  * RMS norm over the last axis: y = weight (x / sqrt(mean(x^2) + epsilon)).
  * x [..., C], weight [C] -> y [..., C]; inverseRms [R] is kept for the gradient.
  */
-import { apply } from "../../apply.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { asMatrix, sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { asMatrix, sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
 import type { NormAttributes } from "../layerNorm/geometry.ts"
-import { normals, rowShapes, uniforms } from "../samples.ts"
-import { expectAtLeast, expectRank, expectSame, expectShape } from "../shapeRules.ts"
+import { normals, rowShapes, uniforms } from "../operands/samples.ts"
+import { expectAtLeast, expectRank, expectSame, expectShape } from "../operands/shapeRules.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"

@@ -1,7 +1,7 @@
-import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { sumRows } from "../../backends/gpujs/reductions.ts"
-import { asMatrix } from "../../Shape.ts"
+import { asMatrix } from "../../core/Shape.ts"
 import type { NormAttributes } from "../layerNorm/geometry.ts"
 import { inverseRoot } from "../layerNorm/gpujs.ts"
 
@@ -55,7 +55,7 @@ export const gpujs: GpujsBody<"x" | "weight", "y" | "inverseRms", NormAttributes
     const { rows, columns } = asMatrix(inputs.x)
     return [
       ...sumRows({ output: "meanSquare", part: sumOfSquares, reads: ["x"], rows, columns, factor: 1 / columns }),
-      elementwise("inverseRms", inverseRoot, ["meanSquare"], outputs.inverseRms, { scalars: [epsilon] }),
+      elementwiseProgram("inverseRms", inverseRoot, ["meanSquare"], outputs.inverseRms, { scalars: [epsilon] }),
       {
         output: "y",
         compute: normalized,

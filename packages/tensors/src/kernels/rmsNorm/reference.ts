@@ -1,4 +1,5 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
 import type { NormAttributes } from "../layerNorm/geometry.ts"
 
 /** y = weight (x / sqrt(mean(x^2) + epsilon)), row by row */

@@ -3,13 +3,13 @@
  * y[j] = x[j] cos f[j] - x[j + D/2] sin f[j], y[j + D/2] = x[j + D/2] cos f[j] + x[j] sin f[j].
  * x [B, T, H, D], positions i32 [B, T] -> y [B, T, H, D]. The gradient is the rotation backwards.
  */
-import { apply } from "../../apply.ts"
-import { InvalidAttribute, ShapeMismatch } from "../../Errors.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { type Shape, sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { integers, normals } from "../samples.ts"
-import { expectAxes, expectShape } from "../shapeRules.ts"
+import { apply } from "../../core/apply.ts"
+import { InvalidAttribute, ShapeMismatch } from "../../core/Errors.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { integers, normals } from "../operands/samples.ts"
+import { expectAxes, expectShape } from "../operands/shapeRules.ts"
 import type { RotaryAttributes } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"

@@ -1,11 +1,14 @@
-import { indices, type NativeBody, reading, writing } from "../../backends/native/NativeBody.ts"
+import { indexNumbers, type NativeBody, reading, writing } from "../../backends/native/NativeBody.ts"
 import { type RotaryAttributes, rotation } from "./geometry.ts"
 
-export const native: NativeBody = (engine, { inputs: { x, positions }, outputs: { y }, attributes }) => {
-  const { theta, inverse } = attributes as RotaryAttributes
-  const [batch, tokens, heads, width] = x!.shape as readonly [number, number, number, number]
+export const native: NativeBody<"x" | "positions", "y", RotaryAttributes> = (
+  engine,
+  { inputs: { x, positions }, outputs: { y }, attributes }
+) => {
+  const { theta, inverse } = attributes
+  const [batch, tokens, heads, width] = x.shape as readonly [number, number, number, number]
   const half = width / 2
-  const places = indices(engine, positions!)
+  const places = indexNumbers(engine, positions)
   const make = () => {
     const table = new Float32Array(places.length * width)
     for (const [token, position] of places.entries()) {

@@ -1,4 +1,5 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
 import { type RotaryAttributes, rotation } from "./geometry.ts"
 
 /** Each pair (x[j], x[j + D/2]) turned by position theta^(-2 j / D) */

@@ -2,13 +2,13 @@
  * splitColumns: the last axis cut in three (fused q, k, v): x [..., a+b+c] -> [..., a], [..., b], [..., c].
  * joinColumns puts three together; each is the other's gradient.
  */
-import { apply } from "../../apply.ts"
-import { ShapeMismatch } from "../../Errors.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { type Shape, sizeOf } from "../../Shape.ts"
-import { type Tensor, zeros } from "../../Tensor.ts"
-import { normals } from "../samples.ts"
-import { expectRank, expectShape } from "../shapeRules.ts"
+import { apply } from "../../core/apply.ts"
+import { ShapeMismatch } from "../../core/Errors.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
+import { type Tensor, zeros } from "../../core/Tensor.ts"
+import { normals } from "../operands/samples.ts"
+import { expectRank, expectShape } from "../operands/shapeRules.ts"
 import { type SplitAttributes, totalWidth } from "./geometry.ts"
 import { gpujsJoin, gpujsSplit } from "./gpujs.ts"
 import { nativeJoin, nativeSplit } from "./native.ts"

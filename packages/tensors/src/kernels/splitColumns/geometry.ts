@@ -1,6 +1,6 @@
 /** The three parts of fused columns. */
-import { InvalidAttribute } from "../../Errors.ts"
-import { expectInteger } from "../shapeRules.ts"
+import { InvalidAttribute } from "../../core/Errors.ts"
+import { expectInteger } from "../operands/shapeRules.ts"
 
 export interface SplitAttributes {
   /** Columns of the first, second and third part. */

@@ -1,5 +1,5 @@
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
-import { asMatrix } from "../../Shape.ts"
+import { asMatrix } from "../../core/Shape.ts"
 import type { SplitAttributes } from "./geometry.ts"
 
 function part(this: Thread, x: Values) {

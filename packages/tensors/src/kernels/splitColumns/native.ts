@@ -1,10 +1,14 @@
 import { type NativeBody, reading, updating, writing } from "../../backends/native/NativeBody.ts"
-import { asMatrix } from "../../Shape.ts"
+import { asMatrix } from "../../core/Shape.ts"
+import type { SplitAttributes } from "./geometry.ts"
 
 const parts = ["first", "second", "third"] as const
 
-export const nativeSplit: NativeBody = (engine, { inputs: { x }, outputs }) => {
-  const { rows, columns } = asMatrix(x!.shape)
+export const nativeSplit: NativeBody<"x", "first" | "second" | "third", SplitAttributes> = (
+  engine,
+  { inputs: { x }, outputs }
+) => {
+  const { rows, columns } = asMatrix(x.shape)
   let offset = 0
   for (const name of parts) {
     const part = outputs[name]!
@@ -17,8 +21,8 @@ export const nativeSplit: NativeBody = (engine, { inputs: { x }, outputs }) => {
   }
 }
 
-export const nativeJoin: NativeBody = (engine, { inputs, outputs: { y } }) => {
-  const { rows, columns } = asMatrix(y!.shape)
+export const nativeJoin: NativeBody<"first" | "second" | "third", "y"> = (engine, { inputs, outputs: { y } }) => {
+  const { rows, columns } = asMatrix(y.shape)
   let offset = 0
   for (const name of parts) {
     const part = inputs[name]!

@@ -1,5 +1,6 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
-import { asMatrix } from "../../Shape.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
+import { asMatrix } from "../../core/Shape.ts"
 
 type Parts = "first" | "second" | "third"
 

@@ -2,13 +2,13 @@
  * loss = factor sum of weight (a - b)^2, accumulated in double precision: a, b and weight of one shape -> [1].
  * The reconstruction loss of AdaRound, weighted for Fisher information. The weight is a constant.
  */
-import { apply } from "../../apply.ts"
-import { defineKernel } from "../../Kernel.ts"
-import { sizeOf } from "../../Shape.ts"
-import type { Tensor } from "../../Tensor.ts"
-import { elementwiseShapes, normals, uniforms } from "../samples.ts"
-import { scale } from "../scale/definition.ts"
-import { expectSame, expectShape } from "../shapeRules.ts"
+import { apply } from "../../core/apply.ts"
+import { defineKernel } from "../../core/Kernel.ts"
+import { sizeOf } from "../../core/Shape.ts"
+import type { Tensor } from "../../core/Tensor.ts"
+import { elementwiseShapes, normals, uniforms } from "../operands/samples.ts"
+import { expectSame, expectShape } from "../operands/shapeRules.ts"
+import { scale } from "../scale.ts"
 import type { SquaredErrorAttributes } from "./geometry.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { native, nativeGradient } from "./native.ts"

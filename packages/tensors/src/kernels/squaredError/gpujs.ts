@@ -1,7 +1,7 @@
-import { elementwise } from "../../backends/gpujs/elementwise.ts"
+import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { sumAll } from "../../backends/gpujs/reductions.ts"
-import { sizeOf } from "../../Shape.ts"
+import { sizeOf } from "../../core/Shape.ts"
 import type { SquaredErrorAttributes } from "./geometry.ts"
 
 /** Without weights their place is taken by another operand, which is not read. */
@@ -43,6 +43,6 @@ export const gpujs: GpujsBody<"a" | "b" | "weight", "loss", SquaredErrorAttribut
 export const gpujsGradient: GpujsBody<"a" | "b" | "weight" | "dloss", "da", SquaredErrorAttributes> = {
   programs: ({ inputs, outputs }, { factor }) => {
     const { reads, constants } = weights(inputs)
-    return [elementwise("da", slope, ["a", "b", "dloss", reads], outputs.da, { scalars: [factor], constants })]
+    return [elementwiseProgram("da", slope, ["a", "b", "dloss", reads], outputs.da, { scalars: [factor], constants })]
   }
 }

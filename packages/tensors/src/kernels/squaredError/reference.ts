@@ -1,4 +1,5 @@
-import type { Arrays, Geometry } from "../../Kernel.ts"
+import type { Arrays } from "../../core/Computation.ts"
+import type { Geometry } from "../../core/Geometry.ts"
 import type { SquaredErrorAttributes } from "./geometry.ts"
 
 /** loss = factor sum of weight (a - b)^2 */

@@ -1,0 +1,36 @@
+/** The contract of a compute backend: memory and kernels, nothing about models. */
+import type { AnyComputation } from "./Computation.ts"
+import type { HostArray } from "./DType.ts"
+import type { Handle, KernelCall, TensorSpec } from "./Operand.ts"
+
+export interface Usage {
+  readonly buffers: number
+  readonly bytes: number
+  readonly peakBytes: number
+}
+
+/**
+ * Runs kernels in the order of the calls. `run` returns at once or after the work, as the backend likes;
+ * `read` waits for everything before it. Two runs of one program give the same bits.
+ */
+export interface Backend {
+  /** What really runs, for example "native (OpenBLAS 0.3.21, 2 threads)" or "gpujs:webasm". */
+  readonly name: string
+  readonly kind: "native" | "gpujs" | "reference"
+  /** Reserves storage. Contents are undefined unless `zero`. Raises OutOfMemory. */
+  readonly allocate: (spec: TensorSpec, options?: { readonly zero?: boolean }) => Handle
+  /** Writes the tensor's bytes: `write` gets a buffer of exactly `handle.bytes`, the storage itself where that is possible. */
+  readonly fill: (handle: Handle, write: (bytes: Uint8Array) => void) => void
+  /** The stored bytes once all earlier calls are done: a view of the storage where possible (valid until the next call), a copy elsewhere. */
+  readonly read: (handle: Handle) => Promise<Uint8Array>
+  readonly release: (handle: Handle) => void
+  readonly run: (kernel: AnyComputation, call: KernelCall) => void
+  readonly usage: () => Usage
+  /** Gives memory that no tensor uses back to the system, as far as it is kept for the next ones: after a stage, not a step. */
+  readonly trim: () => void
+  /** Ends threads and devices and frees all memory. */
+  readonly close: () => Promise<void>
+}
+
+/** Data for a new tensor: numbers for f32 and i32, raw patterns for the rest. */
+export type Source = HostArray | readonly number[]

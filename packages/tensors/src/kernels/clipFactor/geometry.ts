@@ -1,5 +1,0 @@
-/** Attributes of clipping. */
-
-export interface ClipFactorAttributes {
-  readonly maxNorm: number
-}

@@ -1,5 +1,0 @@
-/** Attributes of scaling. */
-
-export interface ScaleAttributes {
-  readonly factor: number
-}
