@@ -42,6 +42,16 @@ export class ImageInvalid extends Schema.TaggedError<ImageInvalid>("@speedq/vlm-
   }
 }
 
+/** sharp, which decodes and encodes pictures, is not installed or does not run here. */
+export class ImageCodecMissing extends Schema.TaggedError<ImageCodecMissing>("@speedq/vlm-model/ImageCodecMissing")(
+  "ImageCodecMissing",
+  { install: Schema.String, reason: Schema.String }
+) {
+  override get message(): string {
+    return `pictures need the package sharp, which cannot be loaded (${this.reason}); ${this.install}`
+  }
+}
+
 /** An image with so many pixels that it is more likely an attack than a picture. */
 export class ImageTooLarge extends Schema.TaggedError<ImageTooLarge>("@speedq/vlm-model/ImageTooLarge")(
   "ImageTooLarge",

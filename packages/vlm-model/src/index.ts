@@ -43,6 +43,7 @@ export {
   type LocatedRecord,
   loadSample,
   openTrainingData,
+  type SampleError,
   type TrainingData,
   type TrainingDataOptions,
   type TrainingIndex
@@ -52,6 +53,7 @@ export { type TrainingSample, trainingSample } from "./conversation/trainingSamp
 export {
   DatasetInvalid,
   FfmpegMissing,
+  ImageCodecMissing,
   ImageInvalid,
   ImageTooLarge,
   PromptInvalid,
@@ -77,6 +79,7 @@ export {
   type ImageHeader,
   readImageHeader
 } from "./image/decodeImage.ts"
+export { encodeJpeg, encodePng } from "./image/encodeImage.ts"
 export { jpegRoundTrip } from "./image/jpegRoundTrip.ts"
 export { imagenetStatistics, normalizeTiles, type PixelStatistics } from "./image/normalize.ts"
 export { openVideo } from "./image/openVideo.ts"

@@ -1,9 +1,8 @@
 /** The decoded images of a row: out of its cell, of the cell it refers to, or of files. */
 import { dirname, extname, resolve } from "node:path"
 import type { RgbImage } from "@speedq/vlm-model"
-import { decodeImage } from "@speedq/vlm-model"
+import { decodeImage, encodeJpeg } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import sharp from "sharp"
 import { RowInvalid } from "../Errors.ts"
 import { readRange } from "../internal/files.ts"
 import { parseStringList } from "../internal/pythonLiteral.ts"
@@ -58,12 +57,7 @@ const storedAsJpeg = (images: number, paths: readonly string[]): readonly boolea
   return Array.from({ length: images }, (_, i) => /^\.jpe?g$/i.test(extname(paths[i] ?? "")))
 }
 
-const throughJpeg = ({ data, width, height }: RgbImage) =>
-  Effect.promise(() =>
-    sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false })
-      .jpeg({ quality: 75, chromaSubsampling: "4:2:0" })
-      .toBuffer()
-  ).pipe(Effect.flatMap((bytes) => decodeImage(bytes)))
+const throughJpeg = (image: RgbImage) => Effect.flatMap(encodeJpeg(image, 75), (bytes) => decodeImage(bytes))
 
 const fromCell = Effect.fnUntraced(function* (
   data: DataFile,

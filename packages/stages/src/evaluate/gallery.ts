@@ -1,9 +1,8 @@
 /** Sample answers with their images, as the report shows them. */
 import { type DataFile, rowImages } from "@speedq/evaluation"
 import type { Report } from "@speedq/pipeline"
-import type { RgbImage } from "@speedq/vlm-model"
+import { encodePng, type RgbImage } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import sharp from "sharp"
 import type { Evaluation } from "./Evaluation.ts"
 
 /** Answers of a benchmark that are kept for the report, spread evenly over its rows. */
@@ -22,15 +21,11 @@ const side = 320
 
 /** A small copy, lossless: a drawing of a few colours is smaller so than as JPEG. */
 const embedded = (description: string) => (image: RgbImage) =>
-  Effect.promise(async () => {
-    const { data, width, height } = image
-    const small = sharp(data, { raw: { width, height, channels: 3 } }).resize(side, side, {
-      fit: "inside",
-      withoutEnlargement: true
-    })
-    const base64 = (await small.png().toBuffer()).toString("base64")
-    return { mediaType: "image/png" as const, base64, description }
-  })
+  Effect.map(encodePng(image, side), (png) => ({
+    mediaType: "image/png" as const,
+    base64: Buffer.from(png).toString("base64"),
+    description
+  }))
 
 /** One section a benchmark: image, question, and what every evaluated model answered. */
 export const galleries = Effect.fnUntraced(function* (

@@ -2,7 +2,7 @@
 import type { FileFailed } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { DatasetInvalid, SampleRejected, type SpecialTokenMissing } from "../Errors.ts"
+import { DatasetInvalid, type ImageCodecMissing, SampleRejected, type SpecialTokenMissing } from "../Errors.ts"
 import { type RandomSource, uniformBelow } from "../model/RandomSource.ts"
 import { type AnnotationFile, openAnnotations } from "./AnnotationFile.ts"
 import type { ConversationRecord } from "./ConversationRecord.ts"
@@ -119,6 +119,8 @@ const partOf = (parts: ReadonlyArray<DatasetPart>, index: number): DatasetPart =
   return part
 }
 
+export type SampleError = FileFailed | DatasetInvalid | ImageCodecMissing | SampleRejected | SpecialTokenMissing
+
 export interface LoadedSample {
   readonly sample: TrainingSample
   /** Why records before this one were passed over; empty unless `quirks.substitutions` allows it. */
@@ -134,7 +136,7 @@ export const loadSample = Effect.fnUntraced(function* (
   index: number,
   settings: SampleSettings,
   random: RandomSource
-): Effect.fn.Return<LoadedSample, FileFailed | DatasetInvalid | SampleRejected | SpecialTokenMissing> {
+): Effect.fn.Return<LoadedSample, SampleError> {
   const { first, selected } = partOf(data.parts, index)
   const substituted: Array<SampleRejected | DatasetInvalid> = []
   for (let at = index; ; at = first + uniformBelow(random, selected.length)) {

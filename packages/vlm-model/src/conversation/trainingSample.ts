@@ -1,6 +1,6 @@
 /** Makes a training sample of a record: token ids with labels, and the tiles of its images. */
 import * as Effect from "effect/Effect"
-import { SampleRejected, type SpecialTokenMissing } from "../Errors.ts"
+import { ImageCodecMissing, SampleRejected, type SpecialTokenMissing } from "../Errors.ts"
 import { decodePage, readImageHeader } from "../image/decodeImage.ts"
 import { imageTileCount, imageTiles } from "../image/preprocess.ts"
 import { joinTiles, type Tiles } from "../image/tiling.ts"
@@ -24,17 +24,23 @@ export interface TrainingSample extends EncodedConversation {
   readonly answerTokens: number
 }
 
-/** Fails with SampleRejected, which names file, line and reason, whatever is wrong with the record or its files. */
+/**
+ * Fails with SampleRejected, which names file, line and reason, whatever is wrong with the record or its files. A codec that is
+ * missing is no fault of a record: replacing it by another one would not help.
+ */
 export const trainingSample = Effect.fnUntraced(function* (
   record: ConversationRecord,
   origin: RecordOrigin,
   settings: SampleSettings,
   random: RandomSource
-): Effect.fn.Return<TrainingSample, SampleRejected | SpecialTokenMissing> {
+): Effect.fn.Return<TrainingSample, ImageCodecMissing | SampleRejected | SpecialTokenMissing> {
   const { imageEnd } = yield* chatTokens(settings.tokenizer)
   const reject = (reason: string) => new SampleRejected({ file: origin.file, line: origin.line, reason })
   const parts = yield* showing(record, origin, settings, random).pipe(
-    Effect.mapError((error) => reject(typeof error === "string" ? error : error.message))
+    Effect.mapError((error) => {
+      if (error instanceof ImageCodecMissing) return error
+      return reject(typeof error === "string" ? error : error.message)
+    })
   )
   const images = parts.encoded.inputIds.filter((id) => id === imageEnd).length
   if (parts.images !== undefined && images !== parts.images) {

@@ -1,10 +1,10 @@
 /** A video as numbered frames, wherever they come from. */
-import type { FileFailed } from "@speedq/formats"
 import type * as Effect from "effect/Effect"
-import type { FfmpegMissing, ImageInvalid, ImageTooLarge, VideoInvalid } from "../Errors.ts"
+import type { FfmpegMissing, VideoInvalid } from "../Errors.ts"
+import type { DecodeImageError } from "./decodeImage.ts"
 import type { RgbImage } from "./RgbImage.ts"
 
-export type VideoError = FileFailed | ImageInvalid | ImageTooLarge | VideoInvalid | FfmpegMissing
+export type VideoError = DecodeImageError | VideoInvalid | FfmpegMissing
 
 export interface VideoSource {
   readonly file: string

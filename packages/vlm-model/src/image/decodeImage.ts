@@ -4,13 +4,14 @@
  */
 import type { FileFailed } from "@speedq/formats"
 import * as Effect from "effect/Effect"
-import sharp, { type Sharp } from "sharp"
-import { ImageInvalid, ImageTooLarge } from "../Errors.ts"
+import type { Sharp } from "sharp"
+import { type ImageCodecMissing, ImageInvalid, ImageTooLarge } from "../Errors.ts"
 import { readBytes } from "../internal/files.ts"
 import { gifFirstFrame, gifSize } from "./gifFirstFrame.ts"
+import { loadSharp } from "./loadSharp.ts"
 import type { RgbImage } from "./RgbImage.ts"
 
-export type DecodeImageError = FileFailed | ImageInvalid | ImageTooLarge
+export type DecodeImageError = FileFailed | ImageCodecMissing | ImageInvalid | ImageTooLarge
 
 export interface DecodeImageOptions {
   /** Images with more pixels are refused before they are decoded. Default 178,956,970. */
@@ -45,6 +46,7 @@ export const readImageHeader = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ImageHeader, DecodeImageError> {
   const file = typeof source === "string" ? source : (options.name ?? "image bytes")
   const bytes = typeof source === "string" ? yield* readBytes(source) : source
+  const sharp = yield* loadSharp
   const metadata = yield* decoding(file, () => sharp(bytes, { limitInputPixels: false }).metadata())
   const format = formats.find((name) => name === metadata.format)
   if (format === undefined) {
@@ -72,13 +74,14 @@ export const decodeImage = Effect.fnUntraced(function* (
 export const decodePage = Effect.fnUntraced(function* (
   header: ImageHeader,
   page: number
-): Effect.fn.Return<RgbImage, ImageInvalid> {
+): Effect.fn.Return<RgbImage, ImageCodecMissing | ImageInvalid> {
   const { file, bytes, width, height } = header
   if (header.format === "gif" && page === 0) {
     // sharp leaves black where a frame is transparent or absent; Pillow shows the palette's colour.
     const frame = gifFirstFrame(bytes)
     return frame ?? (yield* new ImageInvalid({ file, reason: "damaged GIF: its first frame cannot be decoded" }))
   }
+  const sharp = yield* loadSharp
   const paged = header.pages > 1 ? { page, pages: 1 } : {}
   const input = () => sharp(bytes, { limitInputPixels: false, failOn: "error", ignoreIcc: true, ...paged })
   const raw = yield* decoding(file, () => inLayout(input(), header.layout).toBuffer({ resolveWithObject: true }))

@@ -1,0 +1,24 @@
+/** The codec of pictures. sharp is loaded when the first one is decoded or encoded, since text and tensors work without it. */
+import { createRequire } from "node:module"
+import * as Effect from "effect/Effect"
+import type SharpModule from "sharp"
+import { ImageCodecMissing } from "../Errors.ts"
+
+const manifest: { readonly peerDependencies: { readonly sharp: string } } = createRequire(import.meta.url)(
+  "../../package.json"
+)
+
+/** The module that `load` imports; what keeps it from loading is an ImageCodecMissing that says how to install it. */
+export const codecFrom = <A>(load: () => Promise<{ readonly default: A }>): Effect.Effect<A, ImageCodecMissing> =>
+  Effect.tryPromise({
+    try: async () => (await load()).default,
+    catch: (error) => {
+      const said = error instanceof Error ? error.message : String(error)
+      return new ImageCodecMissing({
+        install: `npm install sharp@${manifest.peerDependencies.sharp}`,
+        reason: said.trim().split("\n")[0] ?? ""
+      })
+    }
+  })
+
+export const loadSharp: Effect.Effect<typeof SharpModule, ImageCodecMissing> = codecFrom(() => import("sharp"))
