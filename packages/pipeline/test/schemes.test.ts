@@ -1,6 +1,8 @@
 /** Schemes of a recipe: lists named once, used by name, joined, narrowed. */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { assert, describe, it } from "vitest"
+import { applyOverrides } from "../src/recipe/overrides.ts"
 import { expandSchemes, type Schemes } from "../src/recipe/schemes.ts"
 
 const Config = Schema.Struct({
@@ -50,5 +52,36 @@ describe("a scheme", () => {
   it("leaves lists without names, and texts elsewhere, as they are", () => {
     const config = { title: "two", rules: [{ match: "x" }] }
     assert.deepStrictEqual(expandSchemes(Config.ast, config, schemes), { config, problems: [] })
+  })
+})
+
+describe("settings of the command line", () => {
+  const configAst = Schema.Struct({ rules: Schema.Array(Schema.JsonObject).annotate({ schemes: true }) }).ast
+  const stage = (json: Schema.Json) => (json as unknown as { readonly stages: readonly [object] }).stages[0]
+  const set = (...settings: readonly string[]) =>
+    Effect.runPromise(
+      Effect.map(
+        applyOverrides(
+          [{ name: "x", configAst } as never],
+          { name: "n", schemes: { two: [{ match: "**", bits: 2 }] }, stages: [{ use: "x", rules: "two" }] },
+          settings
+        ),
+        stage
+      )
+    )
+
+  it("reach into what a scheme stands for, of one stage", async () => {
+    assert.deepStrictEqual<object>(await set("x.rules[0].match=a"), { use: "x", rules: [{ match: "a", bits: 2 }] })
+  })
+
+  it("change a scheme for all stages", async () => {
+    assert.deepStrictEqual<object>(await set("schemes.two[0].bits=3", "x.rules[0].match=a"), {
+      use: "x",
+      rules: [{ match: "a", bits: 3 }]
+    })
+  })
+
+  it("name another scheme", async () => {
+    assert.deepStrictEqual<object>(await set("x.rules=three"), { use: "x", rules: "three" })
   })
 })

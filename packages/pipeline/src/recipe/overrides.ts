@@ -10,6 +10,7 @@ import { formatPath } from "../json/schemaProblems.ts"
 import type { Registered } from "../stage/Stage.ts"
 import { nearest } from "../text/nearest.ts"
 import { RecipeDocument } from "./recipeJson.ts"
+import { expandSchemes, schemesOf } from "./schemes.ts"
 import { stagesInJson } from "./stageLabels.ts"
 
 type Segment = string | number
@@ -22,8 +23,9 @@ interface Field {
 
 /**
  * Applies settings such as `model=DIR`, `memory.limit=4GiB`, `qat.steps=3` or `stages[2].steps=3`, later ones last.
- * A stage is named by its place or by its name (`evaluate-2` is the second `evaluate`). Fails with RecipeInvalid that lists every
- * unknown path with the paths most like it; whether a value fits is decided when the recipe is decoded.
+ * A stage is named by its place or by its name (`evaluate-2` is the second `evaluate`). Settings of schemes count before all others,
+ * which see the lists that the schemes stand for. Fails with RecipeInvalid that lists every unknown path with the paths most like
+ * it; whether a value fits is decided when the recipe is decoded.
  */
 export const applyOverrides = (
   registry: ReadonlyArray<Registered>,
@@ -32,24 +34,66 @@ export const applyOverrides = (
 ): Effect.Effect<Json, RecipeInvalid> =>
   Effect.suspend(() => {
     const problems: Array<RecipeProblem> = []
-    const result = settings.reduce<Json>((current, setting) => {
-      const problem = (issue: string) => {
-        problems.push({ path: `--set ${setting}`, issue })
-        return current
-      }
-      const at = setting.indexOf("=")
-      if (at <= 0) return problem("expected path=value, for example model=models/InternVL3-1B")
-      const written = setting.slice(0, at)
-      const roots = rootFields(registry, current)
-      const fields = resolve(roots, parsePath(written))
-      if (fields.length === 0) {
-        const near = nearest(written, roots.flatMap((root) => pathsBelow(root, 4)).map(formatPath), 5)
-        return problem(`there is no "${written}" to set${near.length > 0 ? `; near it are ${near.join(", ")}` : ""}`)
-      }
-      return replaceAt(current, placeOf(current, fields[0]!.path), parseValue(fields, setting.slice(at + 1)))
-    }, recipe)
+    const apply = (json: Json, chosen: ReadonlyArray<string>) =>
+      chosen.reduce<Json>((current, setting) => {
+        const changed = applySetting(registry, current, setting)
+        if ("issue" in changed) problems.push({ path: `--set ${setting}`, issue: changed.issue })
+        return "issue" in changed ? current : changed.json
+      }, json)
+    const isOfSchemes = (setting: string) => /^schemes[.=[]/.test(setting)
+    const own = settings.filter((setting) => !isOfSchemes(setting))
+    const named = apply(recipe, settings.filter(isOfSchemes))
+    const result = apply(own.length === 0 ? named : withSchemesExpanded(registry, named), own)
     return problems.length > 0 ? Effect.fail(new RecipeInvalid({ problems })) : Effect.succeed(result)
   })
+
+const applySetting = (
+  registry: ReadonlyArray<Registered>,
+  recipe: Json,
+  setting: string
+): { readonly json: Json } | { readonly issue: string } => {
+  const at = setting.indexOf("=")
+  if (at <= 0) return { issue: "expected path=value, for example model=models/InternVL3-1B" }
+  const written = setting.slice(0, at)
+  if (written.startsWith("schemes")) return setInScheme(recipe, parsePath(written), setting.slice(at + 1))
+  const roots = rootFields(registry, recipe)
+  const fields = resolve(roots, parsePath(written))
+  if (fields.length === 0) {
+    const near = nearest(written, roots.flatMap((root) => pathsBelow(root, 4)).map(formatPath), 5)
+    return { issue: `there is no "${written}" to set${near.length > 0 ? `; near it are ${near.join(", ")}` : ""}` }
+  }
+  return { json: replaceAt(recipe, placeOf(recipe, fields[0]!.path), parseValue(fields, setting.slice(at + 1))) }
+}
+
+/** Entries of schemes are what stages make of them, so no schema tells their fields: what is there can be changed. */
+const setInScheme = (recipe: Json, path: ReadonlyArray<Segment>, text: string) => {
+  const at = (json: Json | undefined, segment: Segment): Json | undefined =>
+    isJsonArray(json) ? json[Number(segment)] : isJsonObject(json) ? json[String(segment)] : undefined
+  const within = path.slice(0, -1).reduce<Json | undefined>(at, recipe)
+  if (within === undefined) {
+    return {
+      issue: `there is no ${formatPath(path.slice(0, -1))}; schemes are ${Object.keys(schemesOf(recipe)).join(", ")}`
+    }
+  }
+  return {
+    json: replaceAt(
+      recipe,
+      path,
+      Option.getOrElse(decodeJson(text), () => text)
+    )
+  }
+}
+
+/** The recipe with lists in place of the names of schemes; what is wrong with a name stays, for decoding to tell. */
+const withSchemesExpanded = (registry: ReadonlyArray<Registered>, recipe: Json): Json => {
+  if (!isJsonObject(recipe) || !isJsonArray(recipe.stages)) return recipe
+  const schemes = schemesOf(recipe)
+  const stages = recipe.stages.map((stage) => {
+    const kind = isJsonObject(stage) ? registry.find(({ name }) => name === stage.use) : undefined
+    return kind === undefined || !isJsonObject(stage) ? stage : expandSchemes(kind.configAst, stage, schemes).config
+  })
+  return { ...recipe, stages }
+}
 
 /** `qat.rules[0].with` as ["qat", "rules", 0, "with"]. */
 const parsePath = (text: string): ReadonlyArray<Segment> =>

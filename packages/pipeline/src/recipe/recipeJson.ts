@@ -1,5 +1,4 @@
 /** Recipes in JSON: `{ "version": 1, "name": ..., "model": ..., "stages": [{ "use": "adaround-vit", ... }] }`. */
-import { withDefault } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Json, JsonObject } from "effect/Schema"
@@ -11,7 +10,7 @@ import type { AnyStage, Registered } from "../stage/Stage.ts"
 import { nearest } from "../text/nearest.ts"
 import { RecipeSettings } from "./RecipeSettings.ts"
 import { type AnyRecipe, fromStages, orderProblems } from "./recipeValue.ts"
-import { expandSchemes, Schemes } from "./schemes.ts"
+import { expandSchemes, Schemes, schemesOf } from "./schemes.ts"
 
 const StageEntry = Schema.StructWithRest(Schema.Struct({ use: Schema.String }), [
   Schema.Record(Schema.String, Schema.Json)
@@ -72,10 +71,6 @@ const stageEntries = (json: unknown): ReadonlyArray<{ readonly use: string } & J
   return Result.isSuccess(decoded) ? decoded.success.stages : []
 }
 const decodeEntries = Schema.decodeUnknownResult(Schema.Struct({ stages: Schema.Array(StageEntry) }))
-
-/** Schemes of a recipe; what is wrong with them is reported by the document's own schema. */
-const schemesOf = (json: unknown): Schemes => Result.getOrElse(decodeSchemes(json), () => ({ schemes: {} })).schemes
-const decodeSchemes = Schema.decodeUnknownResult(Schema.Struct({ schemes: withDefault(Schemes, {}) }))
 
 const decodeEntry = <E, R>(
   registry: ReadonlyArray<Registered<E, R>>,

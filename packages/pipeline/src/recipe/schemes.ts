@@ -7,6 +7,8 @@
  *   "quantizers": ["w2g16", ...]                              joined with other entries
  *   "quantizers": [{ "scheme": "w2g16", "tower": "vision" }]  each entry with these fields besides its own
  */
+import { withDefault } from "@speedq/formats"
+import * as Result from "effect/Result"
 import type { Json, JsonObject } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -19,6 +21,11 @@ export const Schemes = Schema.Record(Schema.String, Schema.Array(Schema.Json)).a
   description: "Lists of rules by name, for the options of stages that take rules."
 })
 export type Schemes = typeof Schemes.Type
+
+/** Schemes of a recipe in JSON; what is wrong with them is reported by the recipe's own schema. */
+export const schemesOf = (recipe: unknown): Schemes =>
+  Result.getOrElse(decodeSchemes(recipe), () => ({ schemes: {} })).schemes
+const decodeSchemes = Schema.decodeUnknownResult(Schema.Struct({ schemes: withDefault(Schemes, {}) }))
 
 type Expanded = { readonly entries: ReadonlyArray<Json> } | { readonly issue: string }
 
