@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -19,6 +19,8 @@ map.groupBy ??= groupBy
 const conditions = ["@speedq/source"]
 const folder = fileURLToPath(new URL("./packages", import.meta.url))
 const packages = readdirSync(folder).filter((name) => existsSync(`${folder}/${name}/package.json`))
+const nameOf = (folderName: string): string =>
+  (JSON.parse(readFileSync(`${folder}/${folderName}/package.json`, "utf8")) as { readonly name: string }).name
 const project = (name: string, include: string) => ({
   extends: true as const,
   test: { name, include: [include] }
@@ -32,7 +34,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     maxWorkers: 2,
     projects: [
-      ...packages.map((name) => project(`@speedq/${name}`, `packages/${name}/test/**/*.test.ts`)),
+      ...packages.map((name) => project(nameOf(name), `packages/${name}/test/**/*.test.ts`)),
       project("repository", "test/**/*.test.ts")
     ]
   }
