@@ -75,8 +75,15 @@ const bringsOf = (plugin: Plugin): AddedPlugin["brings"] =>
     })
   )
 
-/** What is known, with one plugin more. `file` is what messages call it. Raises PluginInvalid. */
-const extend = (known: ExtensionLists, plugin: Plugin, file: string): ExtensionLists => {
+/**
+ * `known`, with a user's own added to it; `file` is what messages call the plugin. Raises PluginInvalid: a value that is not of
+ * its interface, or an id that is taken.
+ */
+export const extendedBy = (
+  known: ExtensionLists,
+  plugin: Plugin,
+  file: string = plugin.name ?? "in code"
+): ExtensionLists => {
   checkFields(plugin, file)
   const more = <V extends Value>(list: ListName, values: readonly V[] = []) =>
     checkedList(known, list, values, file) as readonly V[]
@@ -93,12 +100,9 @@ const extend = (known: ExtensionLists, plugin: Plugin, file: string): ExtensionL
   }
 }
 
-/** `known` and a user's own together. Raises PluginInvalid: a value that is not of its interface, or an id that is taken. */
-export const extendedBy = (known: ExtensionLists, plugins: readonly Plugin[]): ExtensionLists =>
-  plugins.reduce((lists, plugin) => extend(lists, plugin, plugin.name ?? "in code"), known)
-
 /** Ours and a user's own together. Raises PluginInvalid. */
-export const extended = (...plugins: readonly Plugin[]): ExtensionLists => extendedBy(builtIn, plugins)
+export const extended = (...plugins: readonly Plugin[]): ExtensionLists =>
+  plugins.reduce((known, plugin) => extendedBy(known, plugin), builtIn)
 
 /**
  * What recipes may name, with a user's own added to it. Fails with PluginInvalid.
@@ -110,7 +114,7 @@ export const withExtensions = (...plugins: readonly Plugin[]): Layer.Layer<never
     Extensions,
     Effect.flatMap(Extensions, (known) =>
       Effect.try({
-        try: () => extendedBy(known, plugins),
+        try: () => plugins.reduce((lists, plugin) => extendedBy(lists, plugin), known),
         catch: (error) => {
           if (error instanceof PluginInvalid) return error
           throw error
