@@ -13,7 +13,7 @@ export class UnknownBenchmark extends Schema.TaggedError<UnknownBenchmark>("@spe
   }
 ) {
   override get message(): string {
-    return `unknown benchmark "${this.benchmark}"; known ones: ${this.known.join(", ")}`
+    return `unknown benchmark "${this.benchmark}"; known ones: ${this.known.join(", ")}; one of your own comes with --plugin FILE, or as an extension of the run`
   }
 }
 

@@ -52,7 +52,9 @@ export { Answerer, type AnswerRequest } from "./run/Answerer.ts"
 export { type Evaluated, type EvaluateOptions, evaluate, isPublished, requestOf } from "./run/evaluate.ts"
 export { type Journal, type JournalKey, openJournal } from "./run/Journal.ts"
 export type { Progress } from "./run/Progress.ts"
-export type { Mark, Marks, RowMark } from "./scoring/Marks.ts"
+export { expectedAnswer } from "./scoring/expectedAnswer.ts"
+export { accuracy, type Mark, type Marks, type RowMark, summarize } from "./scoring/Marks.ts"
+export { markChoices } from "./scoring/markChoices.ts"
 export { renderScore } from "./scoring/renderScore.ts"
 export {
   type Prediction,

@@ -137,4 +137,13 @@ describe("registry", () => {
       assert.match(error.message, /^unknown benchmark "MMVet"; known ones: HallusionBench, AI2D_TEST, /)
     })
   )
+
+  it.effect("finds a user's own among those that are known", () =>
+    Effect.gen(function* () {
+      const mine = { ...named("nano"), name: "MMVet" }
+      assert.strictEqual(yield* benchmarkNamed("mmvet", [...benchmarks, mine]), mine)
+      const error = yield* Effect.flip(benchmarkNamed("nano", [mine]))
+      assert.deepStrictEqual([error.benchmark, error.known], ["nano", ["MMVet"]])
+    })
+  )
 })

@@ -42,6 +42,19 @@ export class NoRun extends Schema.TaggedError<NoRun>()("NoRun", { directory: Sch
   }
 }
 
+/** A run that was made with plugins which are not given, and that cannot go on without. */
+export class PluginsMissing extends Schema.TaggedError<PluginsMissing>()("PluginsMissing", {
+  directory: Schema.String,
+  plugins: Schema.Array(Schema.Struct({ name: Schema.String, brought: Schema.String })),
+  reason: Schema.String
+}) {
+  override get message() {
+    const named = this.plugins.map(({ name, brought }) => `${name} (${brought})`).join(", ")
+    const flags = this.plugins.map(({ name }) => `--plugin ${name}`).join(" ")
+    return `${this.directory} was made with ${named}; add ${flags}, with the paths of the files\n${this.reason}`
+  }
+}
+
 /** A directory that would be overwritten. */
 export class OutputExists extends Schema.TaggedError<OutputExists>()("OutputExists", {
   directory: Schema.String,

@@ -18,7 +18,18 @@ export { Evaluate } from "./evaluate/Evaluate.ts"
 export type { Evaluation } from "./evaluate/Evaluation.ts"
 export { byLastEvaluation } from "./evaluate/judgement.ts"
 export { Export, ExportedModel } from "./export/Export.ts"
-export { builtIn, type ExtensionLists, Extensions } from "./extensions/Extensions.ts"
+export {
+  type AddedPlugin,
+  builtIn,
+  type ExtensionLists,
+  Extensions,
+  type OwnStage,
+  type StageServices
+} from "./extensions/Extensions.ts"
+export { extended, extendedBy, withExtensions } from "./extensions/extended.ts"
+export { definePlugin, type Plugin } from "./extensions/Plugin.ts"
+export { PluginInvalid } from "./extensions/PluginInvalid.ts"
+export { missingPlugins, pluginSurroundings, recordedPlugins } from "./extensions/pluginRecord.ts"
 export { openAnsweringModel } from "./model/answeringModel.ts"
 export { answerRequests, modelAnswerer } from "./model/modelAnswerer.ts"
 export type { OpenedModel } from "./model/OpenedModel.ts"
@@ -30,6 +41,7 @@ export { JointQat } from "./qat/JointQat.ts"
 export { Qat } from "./qat/Qat.ts"
 export { openReferenceModel } from "./reference/openReferenceModel.ts"
 export { detailsDirectory } from "./reference/QuantDetails.ts"
+export { knownStages } from "./registry/knownStages.ts"
 export { stages } from "./registry/stages.ts"
 export { hiddenStates } from "./training/hiddenStates.ts"
 export { gradientsOf, type Learner, makeLearner, releaseGradients, update } from "./training/Learner.ts"

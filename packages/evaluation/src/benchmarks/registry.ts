@@ -27,10 +27,13 @@ export const benchmarks: readonly Benchmark[] = [
   nano
 ]
 
-/** The benchmark of that name, upper and lower case alike. */
-export const benchmarkNamed = (name: string): Effect.Effect<Benchmark, UnknownBenchmark> => {
-  const found = benchmarks.find((benchmark) => benchmark.name.toLowerCase() === name.toLowerCase())
+/** The benchmark of that name, upper and lower case alike; `known` adds a user's own. */
+export const benchmarkNamed = (
+  name: string,
+  known: readonly Benchmark[] = benchmarks
+): Effect.Effect<Benchmark, UnknownBenchmark> => {
+  const found = known.find((benchmark) => benchmark.name.toLowerCase() === name.toLowerCase())
   return found === undefined
-    ? Effect.fail(new UnknownBenchmark({ benchmark: name, known: benchmarks.map((benchmark) => benchmark.name) }))
+    ? Effect.fail(new UnknownBenchmark({ benchmark: name, known: known.map((benchmark) => benchmark.name) }))
     : Effect.succeed(found)
 }

@@ -5,8 +5,8 @@ import { floatText } from "../internal/pythonNumber.ts"
 import { abbreviated, groupBy, type Marks, type RowMark } from "./Marks.ts"
 
 export interface ScoreFile {
-  /** `{model}_{benchmark}_{ending}`. */
-  readonly ending: "acc.csv" | "score.csv" | "score.json"
+  /** Name of the file after `{model}_{benchmark}_`: VLMEvalKit has `acc.csv`, `score.csv` and `score.json`. */
+  readonly ending: string
   readonly text: string
 }
 

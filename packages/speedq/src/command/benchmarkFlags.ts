@@ -1,22 +1,29 @@
 /** Flags of the commands that judge models. */
 import { benchmarks } from "@speedq/evaluation/benchmarks"
 import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import { WrongUsage } from "../Errors.ts"
 
 export const data = Flag.String("data").pipe(
   Flag.withMetavar("FILE.tsv"),
   Flag.withDescription("the benchmark's questions, as VLMEvalKit publishes them")
 )
 
-const names = benchmarks.map(({ name }) => name)
+const shipped = benchmarks.map(({ name }) => name).join(", ")
 
 export const benchmark = Flag.String("benchmark").pipe(
   Flag.withMetavar("NAME"),
-  Flag.withDescription(`one of ${names.join(", ")}`),
-  Flag.filter(
-    (name) => names.some((known) => known.toLowerCase() === name.toLowerCase()),
-    () => `one of ${names.join(", ")}`
-  )
+  Flag.withDescription(`one of ${shipped}, or of a plugin`)
 )
+
+/** Fails with WrongUsage where no benchmark has the name: which there are is known when plugins are loaded. */
+export const checkBenchmark = Effect.fnUntraced(function* (name: string, help: string) {
+  const { Extensions } = yield* Effect.promise(() => import("@speedq/stages"))
+  const known = (yield* Extensions).benchmarks.map((each) => each.name)
+  if (known.some((each) => each.toLowerCase() === name.toLowerCase())) return
+  const problem = `--benchmark ${name}: one of ${known.join(", ")}, or of a plugin (--plugin FILE)`
+  return yield* new WrongUsage({ problems: [problem], help })
+})
 
 export const matcher = Flag.Literals("matcher", ["2025-08", "head"]).pipe(
   Flag.withDescription("how answers are read"),

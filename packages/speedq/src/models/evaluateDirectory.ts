@@ -10,7 +10,7 @@ import {
   renderScore
 } from "@speedq/evaluation"
 import { emit } from "@speedq/pipeline"
-import { Compute, modelAnswerer } from "@speedq/stages"
+import { Compute, Extensions, modelAnswerer } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Note, progress } from "../command/progress.ts"
@@ -32,7 +32,7 @@ export interface EvaluationRequest {
 /** Asks every row, writes predictions and score, continues where it stopped. */
 export const evaluateDirectory = Effect.fn("evaluateDirectory")(
   function* (model: string, { benchmark, limit, name, ...request }: EvaluationRequest, _backend: string) {
-    const chosen = yield* benchmarkNamed(benchmark)
+    const chosen = yield* benchmarkNamed(benchmark, (yield* Extensions).benchmarks)
     const { answering, identity } = yield* openModel(model)
     const evaluated = yield* evaluate(chosen, {
       ...request,

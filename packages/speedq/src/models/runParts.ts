@@ -7,21 +7,41 @@ import {
   placeName,
   type RunRecord,
   readManifest,
+  type Stage,
   stagesInJson,
   stagesName,
   verifyFile
 } from "@speedq/pipeline"
-import { QuantizedLanguage, QuantizedVision, stages, TrainedProjector } from "@speedq/stages"
+import { knownStages, QuantizedLanguage, QuantizedVision, TrainedProjector } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { NotExportable } from "../Errors.ts"
+import { orMissing } from "../plugins/tellMissing.ts"
 
 /** Directory name of the last stage that gives an artefact; undefined where none does. */
-const placeOf = (recipe: RunRecord["recipe"], artefact: Artefact.AnyArtefact): string | undefined =>
+const placeOf = (
+  recipe: RunRecord["recipe"],
+  known: readonly Stage.Registered[],
+  artefact: Artefact.AnyArtefact
+): string | undefined =>
   stagesInJson(recipe)
-    .map(({ use, label }, index) => ({ place: placeName(index, label), kind: stages.find(({ name }) => name === use) }))
+    .map(({ use, label }, index) => ({ place: placeName(index, label), kind: known.find(({ name }) => name === use) }))
     .filter(({ kind }) => kind?.gives.some(({ name }) => name === artefact.name))
     .at(-1)?.place
+
+/** Fails where the recipe has a kind of stage that is not known: it may have given a part of the model. */
+const requireKnown = Effect.fnUntraced(function* (
+  directory: string,
+  recipe: RunRecord["recipe"],
+  known: readonly Stage.Registered[]
+) {
+  const unknown = stagesInJson(recipe).flatMap(({ use }) =>
+    known.some(({ name }) => name === use) ? [] : [`"${use}"`]
+  )
+  if (unknown.length === 0) return
+  const reason = `what its stage ${unknown.join(", ")} gives is not known here; add the --plugin FILE that brings it`
+  return yield* orMissing(directory, new NotExportable({ path: directory, reason }))
+})
 
 /** Loads an artefact of a run for the life of the scope; undefined where its recipe makes none. */
 const load = Effect.fnUntraced(function* <Name extends string, A, E, R>(
@@ -29,7 +49,7 @@ const load = Effect.fnUntraced(function* <Name extends string, A, E, R>(
   recipe: RunRecord["recipe"],
   artefact: Artefact.Artefact<Name, A, E, R>
 ) {
-  const place = placeOf(recipe, artefact)
+  const place = placeOf(recipe, yield* knownStages, artefact)
   if (place === undefined) return undefined
   const stage = join(directory, stagesName, place)
   const manifest = Option.getOrUndefined(yield* readManifest(stage))?.manifest
@@ -45,6 +65,7 @@ const load = Effect.fnUntraced(function* <Name extends string, A, E, R>(
 
 /** The parts that a run's stages give in the end. Fails with NotExportable while one of them is missing, or where there are none. */
 export const runParts = Effect.fn("runParts")(function* (directory: string, { recipe }: RunRecord) {
+  yield* requireKnown(directory, recipe, yield* knownStages)
   const parts: ModelParts = {
     quantizedVision: yield* load(directory, recipe, QuantizedVision),
     projector: yield* load(directory, recipe, TrainedProjector),

@@ -1,5 +1,6 @@
 /** Scores a predictions file. */
 import { benchmarkNamed, type Matcher, readDataFile, readPredictions, type Score, score } from "@speedq/evaluation"
+import { Extensions } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 
 export { renderScore } from "@speedq/evaluation"
@@ -17,7 +18,7 @@ export const scoreFile = Effect.fn("scoreFile")(function* (
   predictions: string,
   { data, benchmark, matcher, complete }: ScoreRequest
 ) {
-  const chosen = yield* benchmarkNamed(benchmark)
+  const chosen = yield* benchmarkNamed(benchmark, (yield* Extensions).benchmarks)
   const { rows } = yield* readDataFile(data, chosen, { purpose: "score" })
   const answers = yield* readPredictions(predictions)
   return yield* score(chosen, rows, answers, { matcher, file: predictions, dataFile: data, complete })

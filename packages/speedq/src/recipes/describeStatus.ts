@@ -1,5 +1,6 @@
 /** How far a run is, as a person reads it. */
 import { formatBytes, formatNumber, type RunStatus, type StageStatus } from "@speedq/pipeline"
+import { recordedPlugins } from "@speedq/stages"
 import { type Cell, textTable } from "../command/textTable.ts"
 
 const row = ({ place, state, step, savedStep, steps, loss, keptBytes }: StageStatus): readonly Cell[] => [
@@ -26,10 +27,15 @@ const stateLine = ({ state, message, owner }: RunStatus): string => {
   }
 }
 
+/** The plugins that the run was made with, and needs to go on. */
+const pluginLines = ({ record }: RunStatus): readonly string[] =>
+  recordedPlugins(record.surroundings).map(({ name, brought }) => `made with --plugin ${name}: ${brought}`)
+
 /** State and stages. */
 export const describeStatus = (run: RunStatus): string =>
   [
     `${run.directory}: ${stateLine(run)}`,
+    ...pluginLines(run),
     "",
     textTable(["stage", "state", "steps", "saved", "loss", "kept"], run.stages.map(row))
   ].join("\n")

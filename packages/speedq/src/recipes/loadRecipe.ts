@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs"
 import { basename, dirname, join, relative } from "node:path"
 import { applyOverrides, nearest, Recipe } from "@speedq/pipeline"
-import { stages } from "@speedq/stages"
+import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import type { Json } from "effect/Schema"
@@ -37,7 +37,7 @@ export const readJson = Effect.fnUntraced(function* (file: string) {
 
 /** Settings of the command line, applied; what is wrong with them is wrong usage. */
 export const applySettings = (json: Json, settings: readonly string[], help: string) =>
-  applyOverrides(stages, json, settings).pipe(
+  Effect.flatMap(knownStages, (stages) => applyOverrides(stages, json, settings)).pipe(
     Effect.mapError(
       ({ problems }) => new WrongUsage({ problems: problems.map(({ path, issue }) => `${path}: ${issue}`), help })
     )
@@ -49,7 +49,7 @@ export const loadRecipe = Effect.fn("loadRecipe")(function* (file: string, setti
 })
 
 export const decodeRecipe = Effect.fnUntraced(function* (json: Json, settings: readonly string[], help: string) {
-  return yield* Recipe.decode(stages, yield* applySettings(json, settings, help))
+  return yield* Recipe.decode(yield* knownStages, yield* applySettings(json, settings, help))
 })
 
 /** Directory of a run that was given none. */

@@ -1,7 +1,7 @@
 /** What `run` and `plan` are given: a recipe, or an ablation, which is several variants of one over several seeds. */
 import { dirname, resolve } from "node:path"
 import { decodeAblation, decodeAblationDocument, isAblation } from "@speedq/pipeline"
-import { stages } from "@speedq/stages"
+import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import type { Json } from "effect/Schema"
 import { WrongUsage } from "../Errors.ts"
@@ -39,7 +39,7 @@ const loadAblation = Effect.fn("loadAblation")(function* (
   const own = settings.filter((setting) => !seedsSetting.test(setting))
   yield* applySettings(base, own, help)
   // After what the ablation sets for all variants, before what makes a variant one.
-  return yield* decodeAblation(stages, { ...document, set: [...document.set, ...own] }, base)
+  return yield* decodeAblation(yield* knownStages, { ...document, set: [...document.set, ...own] }, base)
 })
 
 /** Fails with what reading, decoding and the settings fail with. */

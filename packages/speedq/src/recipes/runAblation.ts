@@ -1,7 +1,7 @@
 /** Runs every variant and seed of an ablation with everything that they need around them, and compares them. */
 import { join } from "node:path"
 import { formatDuration, type Report, runAblation as runAll, runPlace, Sinks, Surroundings } from "@speedq/pipeline"
-import { byLastEvaluation, Compute, SampleWorkers } from "@speedq/stages"
+import { byLastEvaluation, Compute, Extensions, pluginSurroundings, SampleWorkers } from "@speedq/stages"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -42,7 +42,7 @@ export const runAblation = Effect.fn("runAblation")(
         tensorBoard === undefined
           ? Sinks.terminal()
           : Layer.merge(Sinks.terminal(), Sinks.tensorBoard(join(tensorBoard, runPlace(run))))
-    }).pipe(Effect.provideService(Surroundings, { backend: backend.name }))
+    }).pipe(Effect.provideService(Surroundings, { backend: backend.name, ...pluginSurroundings(yield* Extensions) }))
     const outcome: AblationOutcome = {
       directory,
       backend: backend.name,

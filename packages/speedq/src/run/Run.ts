@@ -15,7 +15,7 @@ import {
   Surroundings,
   status as statusOf
 } from "@speedq/pipeline"
-import { Compute, type ExtensionLists, Extensions, SampleWorkers } from "@speedq/stages"
+import { Compute, Extensions, type Plugin, pluginSurroundings, SampleWorkers, withExtensions } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
@@ -38,17 +38,11 @@ export interface RunSettings {
   readonly progress?: Progress
   /** Directory for TensorBoard's event files. */
   readonly tensorBoard?: string
-  /** Quantizers, losses, export formats, benchmarks and stages of your own that the recipe names. */
-  readonly extensions?: Partial<ExtensionLists>
+  /** Quantizers, losses, export formats, benchmarks and stages of your own that the recipe names. Its `name` is for messages. */
+  readonly extensions?: Plugin
   /** Called for every event, at once; it must be quick. */
   readonly onEvent?: (entry: Entry) => void
 }
-
-const joined = (known: ExtensionLists, more: Partial<ExtensionLists>): ExtensionLists => ({
-  quantizers: [...known.quantizers, ...(more.quantizers ?? [])],
-  exporters: [...known.exporters, ...(more.exporters ?? [])],
-  benchmarks: [...known.benchmarks, ...(more.benchmarks ?? [])]
-})
 
 const progressSink = (progress: Progress) =>
   progress === "silent" ? Sinks.silent : progress === "lines" ? Sinks.plainLines() : Sinks.terminal()
@@ -79,17 +73,17 @@ export const start = Effect.fn("Run.start")(function* <A, L, E, R>(
     tensorBoard === undefined ? Layer.empty : Sinks.tensorBoard(tensorBoard),
     onEvent === undefined ? Layer.empty : listener(onEvent)
   )
-  const lists = joined(yield* Extensions, extensions)
   return yield* Effect.gen(function* () {
-    const compute = yield* Compute
-    return yield* Recipe.run(recipe).pipe(Effect.provideService(Surroundings, { backend: compute.backend.name }))
+    const { backend } = yield* Compute
+    const surroundings = { backend: backend.name, ...pluginSurroundings(yield* Extensions) }
+    return yield* Recipe.run(recipe).pipe(Effect.provideService(Surroundings, surroundings))
   }).pipe(
     Effect.scoped,
     Effect.provide(sinks),
     Effect.provide(
       Layer.mergeAll(RunDirectory.layer(directory, { fresh }), SampleWorkers.layer(), computeFor(recipe, backend))
     ),
-    Effect.provideService(Extensions, lists),
+    Effect.provide(withExtensions(extensions)),
     Effect.provide(NodeServices.layer)
   )
 })

@@ -1,10 +1,11 @@
 /** What the stage remembers between its steps: blocks that are done, and the rounding of the one it is in. */
 import type { BlockReport, LayerRounding, RoundingState } from "@speedq/adaround"
-import { Codec, SavedFileDamaged } from "@speedq/pipeline"
+import { Codec } from "@speedq/pipeline"
 import { describePacked, type PackedWeight, readPackedWeights } from "@speedq/quantizers"
 import type { Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { readingSaved } from "../artefacts/readingSaved.ts"
 import { loadTensor, packedSources, tensorSource } from "../artefacts/tensorCodec.ts"
 import { Compute } from "../compute/Compute.ts"
 import { Extensions } from "../extensions/Extensions.ts"
@@ -67,11 +68,7 @@ export const visionRoundingCodec = Codec.make({
     Effect.gen(function* () {
       const { backend } = yield* Compute
       const known = (yield* Extensions).quantizers
-      const weights = yield* Effect.try({
-        try: () => readPackedWeights(backend, file.store, done, known),
-        catch: (error) =>
-          new SavedFileDamaged({ file: file.path, detail: error instanceof Error ? error.message : String(error) })
-      })
+      const weights = yield* readingSaved(file.path, () => readPackedWeights(backend, file.store, done, known))
       const layers: { [layer: string]: LayerRounding } = {}
       for (const layer of current?.layers ?? []) {
         const tensors: Tensor[] = []

@@ -1,21 +1,22 @@
 /** What SPEED-Q's stages hand to each other: a quantized vision tower, a trained projector, clipping ranges, a language model. */
 import { type LanguageModel, releasePacked, releaseParameters } from "@speedq/exports"
-import { Artefact, Codec, SavedFileDamaged } from "@speedq/pipeline"
-import { decodeChoice, describePacked, encodeChoice, type PackedWeights, readPackedWeights } from "@speedq/quantizers"
+import { Artefact, Codec } from "@speedq/pipeline"
+import {
+  describePacked,
+  encodeChoice,
+  type PackedWeights,
+  readChoice,
+  readPackedWeights,
+  WrittenChoice
+} from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Compute } from "../compute/Compute.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { owned } from "../model/stageMemory.ts"
+import { readingSaved } from "./readingSaved.ts"
 import { loadTensors, packedSources, tensorSources } from "./tensorCodec.ts"
-
-/** Runs code that throws on a damaged file. */
-const reading = <A>(file: string, read: () => A): Effect.Effect<A, SavedFileDamaged> =>
-  Effect.try({
-    try: read,
-    catch: (error) => new SavedFileDamaged({ file, detail: error instanceof Error ? error.message : String(error) })
-  })
 
 const parametersCodec = Codec.make({
   data: Schema.Struct({}),
@@ -44,7 +45,7 @@ export const QuantizedVision = Artefact.make(
         const { backend } = yield* Compute
         const known = (yield* Extensions).quantizers
         return yield* owned(
-          reading(path, () => readPackedWeights(backend, store, weights, known)),
+          readingSaved(path, () => readPackedWeights(backend, store, weights, known)),
           releasePacked
         )
       })
@@ -69,12 +70,10 @@ export const QuantizedLanguage = Artefact.make(
   "quantizedLanguage",
   "a language model trained under quantization",
   Codec.make({
-    data: Schema.Struct({ choices: Described }),
+    data: Schema.Struct({ choices: Schema.Record(Schema.String, WrittenChoice) }),
     save: ({ parameters, choices }: LanguageModel) => ({
       data: {
-        choices: Object.fromEntries(
-          [...choices].map(([name, choice]) => [name, encodeChoice(choice)])
-        ) as typeof Described.Type
+        choices: Object.fromEntries([...choices].map(([name, choice]) => [name, encodeChoice(choice) as WrittenChoice]))
       },
       tensors: tensorSources("parameter", parameters)
     }),
@@ -82,15 +81,10 @@ export const QuantizedLanguage = Artefact.make(
       Effect.gen(function* () {
         const { backend } = yield* Compute
         const known = (yield* Extensions).quantizers
-        const decoded = yield* reading(
+        const decoded = yield* readingSaved(
           tensors.path,
           () =>
-            new Map(
-              Object.entries(choices).map(([name, choice]) => [
-                name,
-                decodeChoice(choice as unknown as { use: string }, known)
-              ])
-            )
+            new Map(Object.entries(choices).map(([name, written]) => [name, readChoice(tensors.path, written, known)]))
         )
         const parameters = yield* owned(loadTensors(backend, tensors, "parameter"), releaseParameters)
         return { parameters, choices: decoded } satisfies LanguageModel

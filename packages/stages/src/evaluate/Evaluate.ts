@@ -24,6 +24,7 @@ import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { EvaluationFailed } from "../Errors.ts"
+import { Extensions } from "../extensions/Extensions.ts"
 import type { Divergence } from "../model/divergence.ts"
 import { planTowers } from "../model/plannedLayers.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
@@ -87,10 +88,22 @@ interface Asked {
 }
 
 const openBenchmark = Effect.fnUntraced(function* ({ name, data: file, limit }: Config["benchmarks"][number]) {
-  const benchmark = yield* benchmarkNamed(name)
+  const benchmark = yield* benchmarkNamed(name, (yield* Extensions).benchmarks)
   const data = yield* readDataFile(file, benchmark)
   const rows = data.rows.slice(0, limit ?? data.rows.length)
   return { benchmark, data, rows, name: basename(file) } satisfies Asked
+})
+
+/** An obstacle for each benchmark that no one brings. */
+const unknownBenchmarks = Effect.fnUntraced(function* (benchmarks: Config["benchmarks"]) {
+  const known = (yield* Extensions).benchmarks
+  const found = yield* Effect.forEach(benchmarks, ({ name }) =>
+    Effect.match(benchmarkNamed(name, known), {
+      onSuccess: () => undefined,
+      onFailure: ({ message }): Forecast.Obstacle => ({ issue: message, fix: "correct the name, or give the plugin" })
+    })
+  )
+  return found.filter((obstacle) => obstacle !== undefined)
 })
 
 /** Writes predictions and score of one benchmark and sums them up. */
@@ -141,9 +154,14 @@ export const Evaluate = Stage.define({
       files,
       "get the benchmark's TSV file; `speedq evaluate` says where it comes from"
     )
+    const unknown = yield* unknownBenchmarks(benchmarks)
     // The source, packed weights, and everything unpacked in f32.
     const memoryBytes = model.weightBytes + quantizedBytes(planned) + 4 * parameterCount(model.config)
-    return Forecast.make({ obstacles: [...model.obstacles, ...missing], memoryBytes, lines: ruleLines(planned) })
+    return Forecast.make({
+      obstacles: [...model.obstacles, ...missing, ...unknown],
+      memoryBytes,
+      lines: ruleLines(planned)
+    })
   }),
   begin: Effect.fnUntraced(function* (config: Config, input: EvaluateInput, context: Stage.StageContext) {
     const { backend } = yield* Compute

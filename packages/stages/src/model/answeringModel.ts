@@ -4,7 +4,7 @@
  */
 import { readPackedModel } from "@speedq/exports"
 import { Safetensors } from "@speedq/formats"
-import { isPackedContainer } from "@speedq/quantizers"
+import { isForeign, isPackedContainer } from "@speedq/quantizers"
 import { loadWeights, openModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { Compute } from "../compute/Compute.ts"
@@ -15,7 +15,10 @@ import { detailsDirectory } from "../reference/QuantDetails.ts"
 import { type OpenedModel, packedModel, wholeModel } from "./OpenedModel.ts"
 import { owned } from "./stageMemory.ts"
 
-/** Opens the model of a directory for the life of the scope. Fails with ModelUnreadable, whatever is wrong with it. */
+/**
+ * Opens the model of a directory for the life of the scope. Fails with ModelUnreadable, whatever is wrong with it; with
+ * QuantizerMissing or QuantizerVersionDiffers where only a quantizer is wanting.
+ */
 export const openAnsweringModel = Effect.fn("openAnsweringModel")(function* (path: string) {
   if (detailsDirectory(path) !== undefined) return (yield* openReferenceModel(path)) as OpenedModel
   const { backend } = yield* Compute
@@ -33,7 +36,7 @@ export const openAnsweringModel = Effect.fn("openAnsweringModel")(function* (pat
             isPackedContainer(store)
               ? packedModel(readPackedModel(backend, config, store, known))
               : wholeModel(loadWeights(backend, config, store)),
-          catch: unreadable
+          catch: (error) => (isForeign(error) ? error : unreadable(error))
         })
       })
     ),

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { backend, count, json, seed } from "../flags.ts"
 import { print, printJson, printPiece } from "../output.ts"
+import { plugins, withPlugins } from "../pluginFlag.ts"
 
 export const chat = Command.make(
   "chat",
@@ -39,6 +40,7 @@ export const chat = Command.make(
     ),
     seed: seed.pipe(Flag.withDescription("of what is drawn"), Flag.withDefault(0)),
     backend,
+    plugins,
     json
   },
   Effect.fn("speedq chat")(function* ({ backend, json, ...request }) {
@@ -47,7 +49,7 @@ export const chat = Command.make(
     const temperature = Option.getOrUndefined(request.temperature)
     const answered = yield* ask({ ...request, maxTiles, temperature }, backend, json ? () => Effect.void : printPiece)
     yield* json ? printJson(answered) : print("")
-  })
+  }, withPlugins)
 ).pipe(
   Command.withShortDescription("Ask a model about pictures"),
   Command.withDescription("Asks one question about any number of pictures and prints the answer as it is generated."),

@@ -4,9 +4,10 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { benchmark, data, matcher } from "../benchmarkFlags.ts"
+import { benchmark, checkBenchmark, data, matcher } from "../benchmarkFlags.ts"
 import { backend, count, json } from "../flags.ts"
 import { print, printJson } from "../output.ts"
+import { plugins, withPlugins } from "../pluginFlag.ts"
 
 export const evaluate = Command.make(
   "evaluate",
@@ -33,6 +34,7 @@ export const evaluate = Command.make(
       Flag.withDefault("xlsx")
     ),
     backend,
+    plugins,
     json
   },
   Effect.fn("speedq evaluate")(function* ({
@@ -47,6 +49,7 @@ export const evaluate = Command.make(
     backend,
     json
   }) {
+    yield* checkBenchmark(benchmark, "speedq evaluate --help")
     const { describeEvaluation, evaluateDirectory, evaluationJson } = yield* Effect.promise(
       () => import("../../models/evaluateDirectory.ts")
     )
@@ -56,7 +59,7 @@ export const evaluate = Command.make(
       backend
     )
     yield* json ? printJson(evaluationJson(evaluated)) : print(describeEvaluation(evaluated))
-  })
+  }, withPlugins)
 ).pipe(
   Command.withShortDescription("Ask a model a benchmark, and score its answers"),
   Command.withDescription(

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { backend, json } from "../flags.ts"
 import { print, printJson } from "../output.ts"
+import { plugins, withPlugins } from "../pluginFlag.ts"
 
 export const exportCommand = Command.make(
   "export",
@@ -29,6 +30,7 @@ export const exportCommand = Command.make(
       Flag.optional
     ),
     backend,
+    plugins,
     json
   },
   Effect.fn("speedq export")(function* ({ path, format, dtype, out, backend, json }) {
@@ -36,7 +38,7 @@ export const exportCommand = Command.make(
     const options = Option.match(dtype, { onNone: () => ({}), onSome: (chosen) => ({ dtype: chosen }) })
     const exported = yield* exportModel(path, { format, with: options, out: Option.getOrUndefined(out) }, backend)
     yield* json ? printJson(exported) : print(describeExport(exported))
-  })
+  }, withPlugins)
 ).pipe(
   Command.withShortDescription("Write a quantized model in a format"),
   Command.withDescription(

@@ -4,15 +4,19 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { json, settings } from "../flags.ts"
 import { print, printJson } from "../output.ts"
+import { plugins, withPlugins } from "../pluginFlag.ts"
 import { directory, recipe } from "../recipeFlags.ts"
 
 export const plan = Command.make(
   "plan",
-  { recipe, out: directory, set: settings, json },
+  { recipe, out: directory, set: settings, plugins, json },
   Effect.fn("speedq plan")(function* ({ recipe, out, set, json }) {
     const { defaultDirectory } = yield* Effect.promise(() => import("../../recipes/loadRecipe.ts"))
     const { loadWork } = yield* Effect.promise(() => import("../../recipes/loadWork.ts"))
-    const work = yield* loadWork(recipe, set, "speedq plan --help")
+    const { recipeOrMissing } = yield* Effect.promise(() => import("../../plugins/tellMissing.ts"))
+    const work = yield* loadWork(recipe, set, "speedq plan --help").pipe(
+      Effect.catchTag("RecipeInvalid", (error) => recipeOrMissing(recipe, out, error))
+    )
     const directoryOf = (name: string) => Option.getOrElse(out, () => defaultDirectory(name))
     if (work._tag === "Ablation") {
       const { describeAblationPlan, planAblation } = yield* Effect.promise(
@@ -24,7 +28,7 @@ export const plan = Command.make(
     const { describePlan, planRecipe } = yield* Effect.promise(() => import("../../recipes/planRecipe.ts"))
     const planned = yield* planRecipe(work.recipe, directoryOf(work.recipe.settings.name))
     yield* json ? printJson({ recipe, ...planned }) : print(describePlan(planned))
-  })
+  }, withPlugins)
 ).pipe(
   Command.withShortDescription("Show what a recipe will do and take"),
   Command.withDescription(

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { backend, json, off, settings } from "../flags.ts"
 import { print, printJson } from "../output.ts"
+import { plugins, withPlugins } from "../pluginFlag.ts"
 import { directory, recipe } from "../recipeFlags.ts"
 
 export const run = Command.make(
@@ -20,12 +21,16 @@ export const run = Command.make(
       Flag.withDescription("also write TensorBoard event files there"),
       Flag.optional
     ),
+    plugins,
     json
   },
   Effect.fn("speedq run")(function* ({ recipe, out, set, backend, fresh, tensorboard, json }) {
     const { defaultDirectory } = yield* Effect.promise(() => import("../../recipes/loadRecipe.ts"))
     const { loadWork } = yield* Effect.promise(() => import("../../recipes/loadWork.ts"))
-    const work = yield* loadWork(recipe, set, "speedq run --help")
+    const { orMissing, recipeOrMissing } = yield* Effect.promise(() => import("../../plugins/tellMissing.ts"))
+    const work = yield* loadWork(recipe, set, "speedq run --help").pipe(
+      Effect.catchTag("RecipeInvalid", (error) => recipeOrMissing(recipe, out, error))
+    )
     const optionsOf = (name: string) => ({
       directory: Option.getOrElse(out, () => defaultDirectory(name)),
       backend,
@@ -38,9 +43,12 @@ export const run = Command.make(
       return yield* json ? printJson(outcome) : print(describeAblation(outcome))
     }
     const { describeRun, runRecipe } = yield* Effect.promise(() => import("../../recipes/runRecipe.ts"))
-    const result = yield* runRecipe(work.recipe, optionsOf(work.recipe.settings.name))
+    const options = optionsOf(work.recipe.settings.name)
+    const result = yield* runRecipe(work.recipe, options).pipe(
+      Effect.catchTag("PreflightFailed", (error) => orMissing(options.directory, error))
+    )
     yield* json ? printJson(result) : print(describeRun(result))
-  })
+  }, withPlugins)
 ).pipe(
   Command.withShortDescription("Run a recipe, or continue it"),
   Command.withDescription(

@@ -2,9 +2,10 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import { benchmark, data, matcher } from "../benchmarkFlags.ts"
+import { benchmark, checkBenchmark, data, matcher } from "../benchmarkFlags.ts"
 import { json, off } from "../flags.ts"
 import { print, printJson } from "../output.ts"
+import { plugins, withPlugins } from "../pluginFlag.ts"
 
 export const score = Command.make(
   "score",
@@ -16,13 +17,15 @@ export const score = Command.make(
     benchmark,
     matcher,
     partial: off("partial", "allow rows without a prediction; they are in no denominator"),
+    plugins,
     json
   },
   Effect.fn("speedq score")(function* ({ predictions, data, benchmark, matcher, partial, json }) {
+    yield* checkBenchmark(benchmark, "speedq score --help")
     const { renderScore, scoreFile, scoreJson } = yield* Effect.promise(() => import("../../models/scoreFile.ts"))
     const result = yield* scoreFile(predictions, { data, benchmark, matcher, complete: !partial })
     yield* json ? printJson(scoreJson(result)) : print(renderScore(result))
-  })
+  }, withPlugins)
 ).pipe(
   Command.withShortDescription("Score predictions made here or elsewhere"),
   Command.withDescription(

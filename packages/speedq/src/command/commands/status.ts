@@ -6,11 +6,13 @@ import * as Option from "effect/Option"
 import { NoRun } from "../../Errors.ts"
 import { json } from "../flags.ts"
 import { print, printJson } from "../output.ts"
+import { plugins, withPlugins } from "../pluginFlag.ts"
 
 export const status = Command.make(
   "status",
   {
     directory: Argument.String("run").pipe(Argument.withDescription('directory that "speedq run --out" was given')),
+    plugins,
     json
   },
   Effect.fn("speedq status")(function* ({ directory, json }) {
@@ -22,7 +24,7 @@ export const status = Command.make(
     const runs = yield* runsBelow(directory)
     if (runs.length === 0) return yield* new NoRun({ directory })
     yield* json ? printJson({ directory, runs }) : print(describeRuns(runs))
-  })
+  }, withPlugins)
 ).pipe(
   Command.withShortDescription("Show how far a run is"),
   Command.withDescription(

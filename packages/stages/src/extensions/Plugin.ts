@@ -1,0 +1,14 @@
+/** What a user adds: a value in code, or what a file of `--plugin` exports. */
+import type { ExtensionLists } from "./Extensions.ts"
+
+export interface Plugin extends Partial<Omit<ExtensionLists, "plugins">> {
+  /** What files that are made with it call it; of a file of `--plugin`, the file's name without this. */
+  readonly name?: string
+}
+
+/**
+ * A plugin with its type checked where it is written.
+ *
+ * @example export const plugin = definePlugin({ quantizers: [ternary] })
+ */
+export const definePlugin = (plugin: Plugin): Plugin => plugin

@@ -1,0 +1,124 @@
+/** Adds what a user brings to what is known: every value is looked at, and no id may mean two things. */
+import type { Benchmark } from "@speedq/evaluation"
+import type { Exporter } from "@speedq/exports"
+import { nearest } from "@speedq/pipeline"
+import type { Quantizer } from "@speedq/quantizers"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { stages as ours } from "../registry/stages.ts"
+import { type AddedPlugin, builtIn, type ExtensionLists, Extensions, type OwnStage } from "./Extensions.ts"
+import { type AnyKind, extensionKinds, type ListName, problemsOf, titleOf } from "./extensionKinds.ts"
+import type { Plugin } from "./Plugin.ts"
+import { PluginInvalid } from "./PluginInvalid.ts"
+
+const listNames = Object.keys(extensionKinds) as readonly ListName[]
+
+/** A value of any kind, as far as lists are concerned. */
+type Value = Quantizer | Exporter | Benchmark | OwnStage
+const idOf = (value: Value): string => ("id" in value ? value.id : value.name)
+const isSameId = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()
+
+/** Raises PluginInvalid where the plugin has a field that is none, or a list that is none. */
+const checkFields = (plugin: Plugin, file: string): void => {
+  for (const [field, list] of Object.entries(plugin)) {
+    if (field === "name") continue
+    const fail = (reason: string) => new PluginInvalid({ file, what: `"${field}"`, reason })
+    if (!listNames.some((name) => name === field)) {
+      const [near] = nearest(field, listNames, 1)
+      throw fail(near === undefined ? `a plugin has ${listNames.join(", ")}` : `did you mean "${near}"?`)
+    }
+    if (!Array.isArray(list)) throw fail("it must be a list")
+  }
+}
+
+/** Where an id that is taken comes from. */
+const ownerOf = (taken: string, { plugins }: ExtensionLists, title: string): string => {
+  const owner = plugins.find(({ brings }) => brings.some((each) => each.toLowerCase().startsWith(title.toLowerCase())))
+  return owner === undefined ? `"${taken}" of speedq` : `"${taken}" of the plugin ${owner.name}`
+}
+
+/** The new values of one list. Raises PluginInvalid. */
+const checkedList = (
+  known: ExtensionLists,
+  list: ListName,
+  values: readonly Value[],
+  file: string
+): readonly Value[] => {
+  const kind: AnyKind = extensionKinds[list]
+  const others: readonly Value[] = list === "stages" ? [...ours, ...known.stages] : known[list]
+  const seen: string[] = []
+  for (const [place, value] of values.entries()) {
+    const what = titleOf(kind, value, place)
+    const fail = (reason: string) => new PluginInvalid({ file, what, reason })
+    const problems = problemsOf(kind, value)
+    if (problems.length > 0) throw fail(problems.join("; "))
+    const id = idOf(value)
+    const taken = others.map(idOf).find((each) => isSameId(each, id))
+    if (taken !== undefined)
+      throw fail(`there is ${ownerOf(taken, known, what)} already; give yours another ${kind.id}`)
+    if (seen.some((each) => isSameId(each, id)))
+      throw fail(`it is twice in the list; give one of them another ${kind.id}`)
+    seen.push(id)
+  }
+  return values
+}
+
+/** A quantizer that says what brings it; methods of its class stay reachable. */
+const fromPlugin = (quantizer: Quantizer, name: string): Quantizer =>
+  quantizer.plugin === undefined ? Object.create(quantizer, { plugin: { value: name, enumerable: true } }) : quantizer
+
+const bringsOf = (plugin: Plugin): AddedPlugin["brings"] =>
+  listNames.flatMap((list) =>
+    (plugin[list] ?? []).map((value: Value, place) => {
+      const title = titleOf(extensionKinds[list], value, place)
+      return "version" in value ? `${title} (version ${value.version})` : title
+    })
+  )
+
+/**
+ * `known`, with a user's own added to it; `file` is what messages call the plugin. Raises PluginInvalid: a value that is not of
+ * its interface, or an id that is taken.
+ */
+export const extendedBy = (
+  known: ExtensionLists,
+  plugin: Plugin,
+  file: string = plugin.name ?? "in code"
+): ExtensionLists => {
+  checkFields(plugin, file)
+  const more = <V extends Value>(list: ListName, values: readonly V[] = []) =>
+    checkedList(known, list, values, file) as readonly V[]
+  const own = more("quantizers", plugin.quantizers).map((quantizer) =>
+    plugin.name === undefined ? quantizer : fromPlugin(quantizer, plugin.name)
+  )
+  return {
+    quantizers: [...known.quantizers, ...own],
+    exporters: [...known.exporters, ...more("exporters", plugin.exporters)],
+    benchmarks: [...known.benchmarks, ...more("benchmarks", plugin.benchmarks)],
+    stages: [...known.stages, ...more("stages", plugin.stages)],
+    plugins:
+      plugin.name === undefined ? known.plugins : [...known.plugins, { name: plugin.name, brings: bringsOf(plugin) }]
+  }
+}
+
+/** Ours and a user's own together. Raises PluginInvalid. */
+export const extended = (...plugins: readonly Plugin[]): ExtensionLists =>
+  plugins.reduce((known, plugin) => extendedBy(known, plugin), builtIn)
+
+/**
+ * What recipes may name, with a user's own added to it. Fails with PluginInvalid.
+ *
+ * @example Recipe.run(recipe).pipe(Effect.provide(withExtensions({ quantizers: [ternary] })))
+ */
+export const withExtensions = (...plugins: readonly Plugin[]): Layer.Layer<never, PluginInvalid> =>
+  Layer.effect(
+    Extensions,
+    Effect.flatMap(Extensions, (known) =>
+      Effect.try({
+        try: () => plugins.reduce((lists, plugin) => extendedBy(lists, plugin), known),
+        catch: (error) => {
+          if (error instanceof PluginInvalid) return error
+          throw error
+        }
+      })
+    )
+  )
