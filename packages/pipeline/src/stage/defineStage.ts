@@ -8,8 +8,8 @@ import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
 import { schemaProblems, strictly } from "../json/schemaProblems.ts"
 import type { RecipeSettings } from "../recipe/RecipeSettings.ts"
 import type { AnyArtefact, ErrorOf, ServicesOf, Values } from "./Artefact.ts"
+import type { BeforeWork, Definition, Program, Session, Stage, StageContext } from "./contract.ts"
 import * as Forecast from "./Forecast.ts"
-import type { BeforeWork, Definition, Program, Session, Stage, StageContext } from "./Stage.ts"
 
 type Artefacts = ReadonlyArray<AnyArtefact>
 type Input<Needs extends Artefacts, Uses extends Artefacts> = Values<Needs> & Partial<Values<Uses>>
