@@ -9,7 +9,8 @@ export type {
   Registered,
   Session,
   Stage,
-  StageContext
+  StageContext,
+  Versions
 } from "./contract.ts"
 export { define } from "./defineStage.ts"
 export { once, program } from "./program.ts"

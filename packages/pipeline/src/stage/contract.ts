@@ -24,6 +24,11 @@ export interface Metrics {
 /** All that a stage may use before any work: a plan must not need a compute device. */
 export type BeforeWork = FileSystem.FileSystem | Path.Path
 
+/** Versions of what a stage computes with besides its own code, by name: `{ "quantizer bilevel": 1, kernels: 3 }`. */
+export interface Versions {
+  readonly [name: string]: number | string
+}
+
 /** Where a stage runs. */
 export interface StageContext {
   readonly recipe: RecipeSettings
@@ -70,12 +75,15 @@ export interface Session<out Out, out E, out R> {
 export interface Stage<in In, out Out, out E = never, out R = never> {
   readonly name: string
   readonly version: number
-  /** The configuration with its defaults, as JSON; a part of the stage's key. */
+  /** The configuration with its defaults, as JSON. */
   readonly config: Json
+  /** The same without policy options: a part of the stage's key. */
+  readonly keyConfig: Json
   readonly needs: ReadonlyArray<AnyArtefact<E, R>>
   readonly uses: ReadonlyArray<AnyArtefact<E, R>>
   readonly gives: ReadonlyArray<AnyArtefact<E, R>>
   readonly fingerprint: (recipe: RecipeSettings) => Effect.Effect<string, E, BeforeWork>
+  readonly versions: (recipe: RecipeSettings) => Effect.Effect<Versions, E, BeforeWork>
   readonly forecast: (recipe: RecipeSettings) => Effect.Effect<Forecast.Forecast, E, BeforeWork>
   readonly begin: (input: In, context: StageContext) => Effect.Effect<Session<Out, E, R>, E, R | Scope.Scope>
 }
