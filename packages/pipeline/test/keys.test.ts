@@ -90,10 +90,10 @@ const Adding = Stage.define({
     })
 })
 
-const runIn = (directory: string, stages: ReadonlyArray<object>) =>
+const runIn = (directory: string, stages: ReadonlyArray<object>, settings: object = {}) =>
   Effect.gen(function* () {
     const output = collect()
-    const json = { version: 1, name: "keys", model: "none", save: { everySteps: 1 }, stages }
+    const json = { version: 1, name: "keys", model: "none", save: { everySteps: 1 }, ...settings, stages }
     const exit = yield* Recipe.decode([Counting, Adding], json).pipe(
       Effect.flatMap(Recipe.run),
       Effect.provide(
@@ -165,6 +165,19 @@ describe("policy options", () => {
       assert.strictEqual([...second.printed.matchAll(/warning: 01-count: new/g)].length, 2)
       const third = yield* runIn(directory, [{ use: "count", says: "again" }])
       assert.include(third.printed, "01-count: finished before, reused")
+    })
+  )
+})
+
+describe("of a recipe's settings", () => {
+  it.live("the seed alone is part of a key", () =>
+    Effect.gen(function* () {
+      const { directory, file } = yield* whole
+      const stages = [{ use: "count" }, { use: "add", file }]
+      const others = { name: "other", model: "elsewhere", save: { everySteps: 3 }, memory: { limit: "1 GiB" } }
+      const { printed } = yield* runIn(directory, stages, others)
+      assert.strictEqual([...printed.matchAll(/finished before, reused/g)].length, 2)
+      assert.include((yield* runIn(directory, stages, { seed: 8 })).printed, "01-count: runs again (seed: 42 -> 8)")
     })
   )
 })

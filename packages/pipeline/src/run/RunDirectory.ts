@@ -132,7 +132,7 @@ const open = Effect.fn("RunDirectory.open")(function* (given: string, fresh: boo
     }),
     expect: Effect.fn("RunDirectory.expect")(function* (keys) {
       if (written === undefined) return
-      written = { ...written, keys: { ...written.keys, ...keys } }
+      written = { ...written, keys }
       yield* write(written)
     })
   })
