@@ -113,6 +113,7 @@ export { sum } from "./kernels/sum.ts"
 export { sumSquaresInto } from "./kernels/sumSquaresInto.ts"
 export { transpose } from "./kernels/transpose.ts"
 export { unpackCodes } from "./kernels/unpackCodes.ts"
+export { kernelSetVersion } from "./kernels/version.ts"
 export { writeRows } from "./kernels/writeRows.ts"
 export { keep, scope, tensorsIn, unscoped } from "./memory/scope.ts"
 export {

@@ -19,6 +19,8 @@ export interface RowBatch {
 export interface RowLoss {
   /** Name of its part of the total; losses of one name are one part. */
   readonly name: string
+  /** Raised when the same options give other numbers; a part of the key of what is trained with it. */
+  readonly version: number
   readonly needsTeacher: boolean
   /** The rows it reads, and each one's factor: 1/n for a mean over n rows. */
   readonly rowWeights: (labels: Labels) => RowWeights

@@ -25,6 +25,7 @@ const name = "kd"
 
 export const cakld = ({ confidence, temperature = 1, mask = "shifted", reduction = "sum" }: CakldOptions): RowLoss => ({
   name,
+  version: 1,
   needsTeacher: true,
   rowWeights: (labels) => {
     const rows = mask === "shifted" ? predictingRows(labels) : labelledRows(labels)

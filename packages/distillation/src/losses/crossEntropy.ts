@@ -15,6 +15,7 @@ export interface CrossEntropyOptions {
 /** Nothing labelled: 0 with gradient 0. */
 export const crossEntropy = ({ labelSmoothing = 0 }: CrossEntropyOptions = {}): RowLoss => ({
   name: "ce",
+  version: 1,
   needsTeacher: false,
   rowWeights: (labels) => {
     const rows = predictingRows(labels)

@@ -7,6 +7,7 @@ import { multipleChoicePrompt } from "./prompts.ts"
 
 export const ai2dTest: Benchmark = {
   name: "AI2D_TEST",
+  version: 1,
   about: "multiple choice on science diagrams with masked labels; accuracy",
   origin: {
     url: "https://opencompass.openxlab.space/utils/VLMEval/AI2D_TEST.tsv",

@@ -42,6 +42,8 @@ export class UnscorableRow extends Error {
 
 export interface Benchmark {
   readonly name: string
+  /** Raised when the same answers are asked or scored otherwise; a part of the key of an evaluation. */
+  readonly version: number
   /** One line for a person: what is asked and how it is scored. */
   readonly about: string
   readonly origin?: Origin

@@ -6,6 +6,7 @@ import { yesNoPrompt } from "./prompts.ts"
 
 export const hallusionBench: Benchmark = {
   name: "HallusionBench",
+  version: 1,
   about: "yes/no questions on illusions and charts; mean of accuracy per question, per figure and per question group",
   origin: {
     url: "https://opencompass.openxlab.space/utils/VLMEval/HallusionBench.tsv",

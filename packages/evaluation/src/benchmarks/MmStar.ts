@@ -7,6 +7,7 @@ import { multipleChoicePrompt } from "./prompts.ts"
 
 export const mmStar: Benchmark = {
   name: "MMStar",
+  version: 1,
   about: "multiple choice that needs the image; accuracy",
   origin: {
     url: "https://opencompass.openxlab.space/utils/VLMEval/MMStar.tsv",

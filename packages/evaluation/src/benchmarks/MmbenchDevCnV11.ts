@@ -7,6 +7,7 @@ import { multipleChoicePrompt } from "./prompts.ts"
 
 export const mmbenchDevCnV11: Benchmark = {
   name: "MMBench_DEV_CN_V11",
+  version: 1,
   about: "multiple choice under every rotation of the options, Chinese; accuracy of questions",
   origin: {
     url: "https://opencompass.openxlab.space/utils/benchmarks/MMBench/MMBench_DEV_CN_V11.tsv",

@@ -8,6 +8,7 @@ import { multipleChoicePrompt } from "./prompts.ts"
 
 export const mmmuDevVal: Benchmark = {
   name: "MMMU_DEV_VAL",
+  version: 1,
   about: "college questions with one or several images, choices and open answers; accuracy of split validation",
   origin: {
     url: "https://opencompass.openxlab.space/utils/VLMEval/MMMU_DEV_VAL.tsv",

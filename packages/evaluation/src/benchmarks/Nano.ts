@@ -7,6 +7,7 @@ import { questionWithOptions } from "./prompts.ts"
 
 export const nano: Benchmark = {
   name: "nano",
+  version: 1,
   about: "generated questions on shapes, colours, numbers and words; accuracy by kind of task",
   columns: ["index", "question", "answer", "category"],
   maxTiles: 6,

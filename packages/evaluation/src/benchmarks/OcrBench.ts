@@ -6,6 +6,7 @@ import { shortAnswerPrompt } from "./prompts.ts"
 
 export const ocrBench: Benchmark = {
   name: "OCRBench",
+  version: 1,
   about: "reading text in 1000 images; points out of 1000",
   origin: {
     url: "https://opencompass.openxlab.space/utils/VLMEval/OCRBench.tsv",

@@ -7,6 +7,7 @@ import { multipleChoicePrompt } from "./prompts.ts"
 
 export const scienceQaVal: Benchmark = {
   name: "ScienceQA_VAL",
+  version: 1,
   about: "multiple choice on school science; accuracy",
   origin: {
     url: "https://opencompass.openxlab.space/utils/benchmarks/ScienceQA/ScienceQA_VAL.tsv",

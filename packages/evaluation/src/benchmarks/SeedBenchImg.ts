@@ -7,6 +7,7 @@ import { multipleChoicePrompt } from "./prompts.ts"
 
 export const seedBenchImg: Benchmark = {
   name: "SEEDBench_IMG",
+  version: 1,
   about: "multiple choice on scenes, instances and relations; accuracy",
   origin: {
     url: "https://opencompass.openxlab.space/utils/benchmarks/SEEDBench/SEEDBench_IMG.tsv",

@@ -14,7 +14,7 @@ import { applyOverrides } from "../recipe/overrides.ts"
 import { decode } from "../recipe/recipeJson.ts"
 import type { AnyRecipe } from "../recipe/recipeValue.ts"
 import { stagesInJson } from "../recipe/stageLabels.ts"
-import type { Registered } from "../stage/Stage.ts"
+import type { Registered } from "../stage/contract.ts"
 
 const Changes = {
   /** Settings as on the command line, `qat.loss.cakld=0`; stages go by their names in the base recipe. */

@@ -7,12 +7,20 @@ import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import { SavedFileDamaged } from "../Errors.ts"
 import { emit } from "../events/Events.ts"
-import { CheckpointDamaged, StageSuperseded } from "../events/runEvents.ts"
+import { BuildChanged, CheckpointDamaged, StageSuperseded } from "../events/runEvents.ts"
 import { whileDoing } from "../files/storage.ts"
+import { Build } from "../run/Build.ts"
 import { isLeftover, RunDirectory, stagesName, supersededName } from "../run/RunDirectory.ts"
 import { openStageFiles } from "./StageFiles.ts"
 import { keyChanges, type StageKey } from "./StageKey.ts"
-import { manifestName, readManifest, type StageManifest, writeManifest } from "./StageManifest.ts"
+import {
+  formatOf,
+  manifestFormat,
+  manifestName,
+  readManifest,
+  type StageManifest,
+  writeManifest
+} from "./StageManifest.ts"
 
 /**
  * Directories of other runs whose finished stages may be copied where their key is the same: of an ablation, the variants that
@@ -104,12 +112,11 @@ export const claim = Effect.fn("Checkpoints.claim")(function* (place: string, ke
   if (!isOfKey(here)) {
     if (yield* arranging(isOccupied)) {
       const old = Option.getOrUndefined(here)?.manifest
-      const keptAt = yield* arranging(freeName(`${place}-${old?.key.slice(0, 8) ?? "unreadable"}`))
+      const format = yield* formatOf(directory)
+      const named = Option.match(format, { onNone: () => "unreadable", onSome: (number) => `format-${number}` })
+      const keptAt = yield* arranging(freeName(`${place}-${old?.key.slice(0, 8) ?? named}`))
       yield* move(directory, keptAt)
-      const changes =
-        old === undefined
-          ? [{ field: "manifest", before: "unreadable", after: "new" }]
-          : keyChanges(old.parts, key.parts)
+      const changes = old === undefined ? [unreadable(format)] : keyChanges(old.parts, key.parts)
       yield* emit(StageSuperseded, { changes, keptAt: path.relative(run.path, keptAt) })
     }
     yield* arranging(fs.remove(directory, { recursive: true, force: true }))
@@ -122,9 +129,10 @@ export const claim = Effect.fn("Checkpoints.claim")(function* (place: string, ke
     } else {
       yield* arranging(fs.makeDirectory(directory, { recursive: true }))
       yield* writeManifest(directory, {
-        format: 1,
+        format: manifestFormat,
         key: key.id,
         parts: key.parts,
+        builds: [],
         steps: null,
         checkpoints: [],
         finished: null
@@ -143,5 +151,15 @@ export const claim = Effect.fn("Checkpoints.claim")(function* (place: string, ke
     yield* emit(CheckpointDamaged, { file: path.relative(run.path, file), detail, fallback: "its copy is used" })
     yield* writeManifest(directory, manifest)
   }
+  const build = yield* Build
+  const before = manifest.builds.at(-1)
+  if (before !== undefined && before !== build) yield* emit(BuildChanged, { before, after: build })
   return yield* openStageFiles(directory, manifest)
 })
+
+/** Why a directory without a manifest that can be read holds nothing for the stage. */
+const unreadable = (format: Option.Option<number>) =>
+  Option.match(format, {
+    onNone: () => ({ field: "manifest", before: "unreadable", after: "new" }),
+    onSome: (number) => ({ field: "manifest.format", before: String(number), after: String(manifestFormat) })
+  })

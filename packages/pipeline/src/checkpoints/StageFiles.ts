@@ -13,6 +13,7 @@ import { SavedFileDamaged } from "../Errors.ts"
 import { emit } from "../events/Events.ts"
 import { CheckpointDamaged, CheckpointSaved } from "../events/runEvents.ts"
 import { whileDoing } from "../files/storage.ts"
+import { Build } from "../run/Build.ts"
 import { isLeftover, RunDirectory } from "../run/RunDirectory.ts"
 import type { Saved, Stored } from "../stage/Codec.ts"
 import { type Checkpoint, completeManifest, type Finished, type StageManifest, writeManifest } from "./StageManifest.ts"
@@ -28,12 +29,16 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const run = yield* RunDirectory
+  const build = yield* Build
   let manifest = initial
   // The newest state known to be good: the one that was loaded, or the last one written by this process.
   let good: Checkpoint | undefined
 
   const at = (name: string) => path.join(directory, name)
   const fromRun = (file: string) => path.relative(run.path, file)
+
+  /** Who computed what is saved next: this build, and before it those of the state that was continued. */
+  const builds = () => (good === undefined ? [build] : [...new Set([...manifest.builds, build])])
 
   const removeUnnamed = Effect.gen(function* () {
     const named = new Set(manifest.checkpoints.map(({ file }) => file))
@@ -92,7 +97,8 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
     const file = stateName(step)
     const written = yield* writeSaved(at(file), state)
     const checkpoint = { step, file, bytes: written.bytes, sha256: written.sha256 }
-    yield* commit({ ...manifest, steps, checkpoints: good === undefined ? [checkpoint] : [checkpoint, good] })
+    const checkpoints = good === undefined ? [checkpoint] : [checkpoint, good]
+    yield* commit({ ...manifest, builds: builds(), steps, checkpoints })
     good = checkpoint
     const milliseconds = (yield* Clock.currentTimeMillis) - startedAt
     yield* emit(CheckpointSaved, { step, bytes: written.bytes, milliseconds })
@@ -114,7 +120,7 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
       whileDoing("read what the stage wrote", file)(recordOf(file, path.relative(directory, file)))
     )
     const record: Finished = { steps, artefacts: records, files: others }
-    yield* commit({ ...manifest, steps, checkpoints: [], finished: record })
+    yield* commit({ ...manifest, builds: builds(), steps, checkpoints: [], finished: record })
     return record
   })
 

@@ -1,16 +1,21 @@
-/** The identity of a stage's result: everything that could change a bit of it, and the digest of that. */
+/**
+ * The identity of a stage's result: everything that is meant to change it, and the digest of that. A build of this program is not
+ * in it (run/Build.ts): whatever computes a result has a version of its own, which is raised when its numbers change.
+ */
 import { createHash } from "node:crypto"
-import { createRequire } from "node:module"
 import type { Json } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import { canonicalJson, isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
 
-/** What a key is made of. `inputs` maps each artefact that the stage reads to the key of the stage that made it. */
+/**
+ * What a key is made of. `config` is without policy options; `versions` are those of what the stage computes with; `inputs` maps
+ * each artefact that it reads to the key of the stage that made it.
+ */
 export const KeyParts = Schema.Struct({
   stage: Schema.String,
   version: Schema.Int,
   config: Schema.Json,
-  code: Schema.String,
+  versions: Schema.Record(Schema.String, Schema.Union([Schema.Number, Schema.String])),
   seed: Schema.Int,
   inputs: Schema.Record(Schema.String, Schema.String),
   data: Schema.String
@@ -22,11 +27,6 @@ export interface StageKey {
   readonly id: string
   readonly parts: KeyParts
 }
-
-const packageVersion: { readonly version: string } = createRequire(import.meta.url)("../../package.json")
-
-/** Version of the code that computes results; a part of every key. */
-export const codeVersion: string = packageVersion.version
 
 export const makeKey = (parts: KeyParts): StageKey => ({
   id: createHash("sha256")

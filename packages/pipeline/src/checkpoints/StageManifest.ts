@@ -8,7 +8,7 @@ import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import { SavedFileDamaged } from "../Errors.ts"
 import { whileDoing } from "../files/storage.ts"
-import { canonicalJson } from "../json/canonicalJson.ts"
+import { canonicalJson, isJsonObject } from "../json/canonicalJson.ts"
 import { KeyParts } from "./StageKey.ts"
 import { FileRecord } from "./savedFile.ts"
 
@@ -24,11 +24,18 @@ export const Finished = Schema.Struct({
 })
 export interface Finished extends Schema.Schema.Type<typeof Finished> {}
 
-/** `checkpoints` is newest first. Nothing in a manifest depends on when it was written: equal results have equal manifests. */
+/** Of what is written now; a directory of an earlier format is not read, its stage runs again. */
+export const manifestFormat = 2
+
+/**
+ * `checkpoints` is newest first; `builds` are those that computed what is saved, oldest first. Nothing in a manifest depends on when
+ * it was written: equal results of one build have equal manifests.
+ */
 export const StageManifest = Schema.Struct({
-  format: Schema.Literal(1),
+  format: Schema.Literal(manifestFormat),
   key: Schema.String,
   parts: KeyParts,
+  builds: Schema.Array(Schema.String),
   steps: Schema.NullOr(Schema.Int),
   checkpoints: Schema.Array(Checkpoint),
   finished: Schema.NullOr(Finished)
@@ -46,16 +53,31 @@ const decodeManifest = Schema.decodeUnknownEffect(StageManifest)
 const encode = Schema.encodeSync(StageManifest)
 const digest = (manifest: Schema.Json) => createHash("sha256").update(canonicalJson(manifest)).digest("hex")
 
-/** Reads one manifest file. Fails with SavedFileDamaged when it is not there or not what was written. */
-const readFile = Effect.fnUntraced(
+/** What a manifest file says, in whatever format. Fails with SavedFileDamaged when it is not there or not what was written. */
+const readSealed = Effect.fnUntraced(
   function* (file: string) {
     const fs = yield* FileSystem.FileSystem
     const { sha256, manifest } = yield* decodeSealed(yield* fs.readFileString(file))
     if (digest(manifest) !== sha256) return yield* new SavedFileDamaged({ file, detail: "its digest does not fit" })
-    return yield* decodeManifest(manifest)
+    return manifest
   },
   (self, file) => Effect.mapError(self, (error) => new SavedFileDamaged({ file, detail: error.message }))
 )
+
+/** Reads one manifest file. Fails with SavedFileDamaged. */
+const readFile = (file: string) =>
+  Effect.flatMap(readSealed(file), (manifest) =>
+    Effect.mapError(decodeManifest(manifest), (error) => new SavedFileDamaged({ file, detail: error.message }))
+  )
+
+/** The format of a manifest that is whole; none when there is no such manifest. */
+export const formatOf = Effect.fn("StageManifest.formatOf")(function* (directory: string) {
+  const path = yield* Path.Path
+  const manifest = yield* Effect.option(readSealed(path.join(directory, manifestName)))
+  return Option.flatMap(manifest, (json) =>
+    isJsonObject(json) && typeof json.format === "number" ? Option.some(json.format) : Option.none<number>()
+  )
+})
 
 /** The manifest of a directory, with what was wrong if only its copy could be read; none when neither can be. */
 export const readManifest = Effect.fn("StageManifest.read")(function* (directory: string) {

@@ -50,6 +50,16 @@ export const StageSuperseded = eventKind(
   }
 )
 
+/** What is saved of the stage was computed by another build of the same versions; it is used as it is. */
+export const BuildChanged = eventKind(
+  "BuildChanged",
+  { before: Schema.String, after: Schema.String },
+  {
+    warning: true,
+    line: ({ before, after }) => `made by another build of the same versions (${before}; this is ${after})`
+  }
+)
+
 export const StepDone = eventKind(
   "StepDone",
   { step: Schema.Int, steps: Schema.Int, metrics: Metrics },

@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
 import { schemaProblems, strictly } from "../json/schemaProblems.ts"
 import type { AnyArtefact } from "../stage/Artefact.ts"
-import type { AnyStage, Stage } from "../stage/Stage.ts"
+import type { AnyStage, Stage } from "../stage/contract.ts"
 import { RecipeSettings } from "./RecipeSettings.ts"
 import { placeName, uniqueLabels } from "./stageLabels.ts"
 

@@ -11,7 +11,9 @@ export const Text = Schema.TaggedStruct("Text", { title: Schema.String, paragrap
 export const Table = Schema.TaggedStruct("Table", {
   title: Schema.String,
   columns: Schema.Array(Schema.String),
-  rows: Schema.Array(Schema.Array(Cell))
+  rows: Schema.Array(Schema.Array(Cell)),
+  /** Rows, counted from 0, that no longer hold: they are shown in grey. */
+  stale: Schema.optionalKey(Schema.Array(Schema.Int))
 })
 
 /** Lines over a common axis, for example the loss over steps. Long lines are thinned when drawn, their extremes kept. */
@@ -58,10 +60,18 @@ export const Gallery = Schema.TaggedStruct("Gallery", {
 export const Section = Schema.Union([Text, Table, LineChart, BarChart, Gallery])
 export type Section = typeof Section.Type
 
-/** A page: a heading, what it is about in a line, and sections under the heading of their stage. */
+/** Sections under the heading of their stage. A stale chapter no longer holds and is shown in grey. */
+export const Chapter = Schema.Struct({
+  title: Schema.String,
+  sections: Schema.Array(Section),
+  stale: Schema.optionalKey(Schema.Boolean)
+})
+export interface Chapter extends Schema.Schema.Type<typeof Chapter> {}
+
+/** A page: a heading, what it is about in a line, and chapters. */
 export const Report = Schema.Struct({
   title: Schema.String,
   subtitle: Schema.String,
-  chapters: Schema.Array(Schema.Struct({ title: Schema.String, sections: Schema.Array(Section) }))
+  chapters: Schema.Array(Chapter)
 })
 export interface Report extends Schema.Schema.Type<typeof Report> {}

@@ -9,8 +9,8 @@ import { style } from "./style.ts"
 export const renderReport = (report: Report): string => {
   const links = report.chapters.map(({ title }, index) => html`<li><a href="#c${index}">${title}</a></li>`)
   const chapters = report.chapters.map(
-    ({ title, sections }, index) =>
-      html`<section><h2 id="c${index}">${title}</h2>${renderSections(sections, `c${index}`)}</section>\n`
+    ({ title, sections, stale }, index) =>
+      html`<section${staleClass(stale)}><h2 id="c${index}">${title}</h2>${renderSections(sections, `c${index}`)}</section>\n`
   )
   return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -20,6 +20,8 @@ export const renderReport = (report: Report): string => {
 <main>${chapters}</main></body></html>
 `.text
 }
+
+const staleClass = (stale: boolean | undefined): Html => (stale ? new Html(' class="stale"') : empty)
 
 /** Sections one below the other; small charts that follow each other in pairs. */
 const renderSections = (sections: ReadonlyArray<Section>, id: string): ReadonlyArray<Html> => {
@@ -64,14 +66,14 @@ const cellText = (value: string | number): string => {
   return Number.isSafeInteger(value) ? value.toLocaleString("en-US") : formatNumber(value)
 }
 
-const renderTable = ({ title, columns, rows }: typeof Table.Type): Html => {
+const renderTable = ({ title, columns, rows, stale = [] }: typeof Table.Type): Html => {
   const isNumeric = columns.map((_, column) => rows.length > 0 && rows.every((row) => isQuantity(row[column] ?? "")))
   const cell = (value: string | number, column: number) =>
     html`<td${numberClass(isNumeric[column])}>${cellText(value)}</td>`
   const shape = ["scroll", ...(rows.length > 30 ? ["tall"] : []), ...(columns.length > 8 ? ["wide"] : [])].join(" ")
   return html`${heading(title)}<div class="${shape}" tabindex="0" role="group" aria-label="${title}"><table>
 <thead><tr>${columns.map((column, index) => html`<th scope="col"${numberClass(isNumeric[index])}>${column}</th>`)}</tr></thead>
-<tbody>${rows.map((row) => html`<tr>${row.map(cell)}</tr>`)}</tbody></table></div>`
+<tbody>${rows.map((row, index) => html`<tr${staleClass(stale.includes(index))}>${row.map(cell)}</tr>`)}</tbody></table></div>`
 }
 
 const numberClass = (numeric: boolean | undefined): Html => (numeric ? new Html(' class="number"') : empty)

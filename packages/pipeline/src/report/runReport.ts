@@ -11,7 +11,7 @@ import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
 import { eventsFileName, stagesName } from "../run/RunDirectory.ts"
 import { reportName, StageReport } from "../run/runStage.ts"
 import { status } from "../run/status.ts"
-import type { Report, Section } from "./Report.ts"
+import type { Chapter, Report, Section } from "./Report.ts"
 import { runSections } from "./runSections.ts"
 import { layerSections, metricCharts } from "./stageSections.ts"
 
@@ -25,13 +25,15 @@ export const runReport = Effect.fn("runReport")(function* (directory: string) {
   const histories = stageHistories(events)
   const historyOf = (key: string | undefined) => histories.get(key ?? "")
   const { name, model, seed, stages: configs } = isJsonObject(run.record.recipe) ? run.record.recipe : {}
-  const stages = yield* Effect.forEach(run.stages, ({ place, key }, index) => {
+  const stages = yield* Effect.forEach(run.stages, ({ place, key, state }, index) => {
     const told = historyOf(key)?.events ?? []
     const title = titleOf(isJsonArray(configs) ? configs[index] : undefined)
-    return Effect.map(ownSections(path.join(directory, stagesName, place, reportName)), (own) => ({
+    const chapter = (own: ReadonlyArray<Section>): Chapter => ({
       title: title === undefined ? place : `${place}: ${title}`,
       sections: [...own, ...metricCharts(told), ...layerSections(told)]
-    }))
+    })
+    const chapters = Effect.map(ownSections(path.join(directory, stagesName, place, reportName)), chapter)
+    return state === "stale" ? Effect.map(chapters, asStale) : chapters
   })
   const chapters = sayOnce(stages)
   return Option.some<Report>({
@@ -48,15 +50,40 @@ export const runReport = Effect.fn("runReport")(function* (directory: string) {
 const titleOf = (config: Json | undefined): string | undefined =>
   isJsonObject(config) && typeof config.title === "string" ? config.title : undefined
 
-/** What a reader looks for first: the scores of all models that were asked. */
-const results = (stages: Report["chapters"]): ReadonlyArray<Section> => {
-  const tables = stages.flatMap(({ sections }) => sections.flatMap((each) => (each._tag === "Table" ? [each] : [])))
-  const scores = tables.findLast(({ title }) => title === "Evaluation")
-  return scores === undefined ? [] : [{ ...scores, title: "Scores" }]
+const asStale = ({ title, sections }: Chapter): Chapter => ({
+  title: `${title} (stale)`,
+  sections: sections.length === 0 ? [] : [staleNotice, ...sections],
+  stale: true
+})
+
+const staleNotice: Section = {
+  _tag: "Text",
+  title: "",
+  paragraphs: [
+    "Stale: this was made before the recipe, its data or an earlier stage changed. It will be made anew when its turn comes."
+  ]
 }
 
-/** Leaves out what an earlier chapter says in the same words: several exports of one model have the same layers. */
-const sayOnce = (chapters: Report["chapters"]): Report["chapters"] => {
+/** What a reader looks for first: the scores of all models that were asked. Newer ones that are stale stand below them, and say so. */
+const results = (stages: ReadonlyArray<Chapter>): ReadonlyArray<Section> => {
+  const scores = stages.flatMap(({ title, sections, stale = false }) =>
+    sections.flatMap((each) =>
+      each._tag === "Table" && each.title === "Evaluation" ? [{ title, table: each, stale }] : []
+    )
+  )
+  const valid = scores.findLast(({ stale }) => !stale)
+  const last = scores.at(-1)
+  return [
+    ...(valid === undefined ? [] : [{ ...valid.table, title: "Scores" }]),
+    ...(last?.stale ? [{ ...last.table, title: `Scores of ${last.title}`, stale: [...last.table.rows.keys()] }] : [])
+  ]
+}
+
+/**
+ * Leaves out what an earlier chapter says in the same words: several exports of one model have the same layers. A stale chapter
+ * stands for itself.
+ */
+const sayOnce = (chapters: ReadonlyArray<Chapter>): ReadonlyArray<Chapter> => {
   const said = new Set<string>()
   const isNew = (section: Section) => {
     // Curves and small tables may agree by chance.
@@ -64,7 +91,7 @@ const sayOnce = (chapters: Report["chapters"]): Report["chapters"] => {
     const words = JSON.stringify(section)
     return !said.has(words) && said.add(words)
   }
-  return chapters.map(({ title, sections }) => ({ title, sections: sections.filter(isNew) }))
+  return chapters.map((chapter) => (chapter.stale ? chapter : { ...chapter, sections: chapter.sections.filter(isNew) }))
 }
 
 const decodeSections = Schema.decodeUnknownEffect(StageReport)

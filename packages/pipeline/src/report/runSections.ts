@@ -12,11 +12,10 @@ export const runSections = (
   historyOf: (key: string | undefined) => StageHistory | undefined
 ): ReadonlyArray<Section> => [stageTable(run, historyOf), factTable(run, events), ...noticeTables(events)]
 
-const stageTable = (run: RunStatus, historyOf: (key: string | undefined) => StageHistory | undefined): Section => ({
-  _tag: "Table",
-  title: "Stages",
-  columns: ["stage", "state", "steps", "last loss", "time", "kept"],
-  rows: run.stages.map(({ place, state, step, steps, key, keptBytes }) => {
+const stageTable = (run: RunStatus, historyOf: (key: string | undefined) => StageHistory | undefined): Section => {
+  // Where all is by one build, the facts below name it.
+  const byOthers = run.stages.some(({ builds }) => builds.some((build) => build !== run.record.build))
+  const rows = run.stages.map(({ place, state, step, steps, key, keptBytes, builds }) => {
     const history = historyOf(key)
     const last = lastOf(RunEvents.StepDone, history?.events ?? [])
     return [
@@ -25,10 +24,18 @@ const stageTable = (run: RunStatus, historyOf: (key: string | undefined) => Stag
       steps === undefined || steps === 0 ? "-" : `${step}/${steps}`,
       last?.metrics.loss ?? "-",
       history === undefined ? "-" : formatDuration(history.milliseconds),
-      state === "finished" ? formatBytes(keptBytes) : "-"
+      keptBytes > 0 ? formatBytes(keptBytes) : "-",
+      ...(byOthers ? [builds.join(", then ")] : [])
     ]
   })
-})
+  return {
+    _tag: "Table",
+    title: "Stages",
+    columns: ["stage", "state", "steps", "last loss", "time", "kept", ...(byOthers ? ["made by"] : [])],
+    rows,
+    stale: run.stages.flatMap(({ state }, index) => (state === "stale" ? [index] : []))
+  }
+}
 
 const factTable = ({ record, stages }: RunStatus, events: ReadonlyArray<LoggedEvent>): Section => {
   const { state, message } = ending(stages, events)
@@ -40,7 +47,7 @@ const factTable = ({ record, stages }: RunStatus, events: ReadonlyArray<LoggedEv
       ["state", message === undefined ? state : `${state}: ${message}`],
       ["started", formatTime(Date.parse(record.startedAt))],
       ["continued", record.continuedAt.length],
-      ["speedq", record.code],
+      ["build", record.build],
       ...Object.entries(record.surroundings)
     ]
   }

@@ -44,6 +44,7 @@ th{background:var(--card);position:sticky;top:0}
 .gallery>li{background:var(--card);border:1px solid var(--rule);border-radius:.5rem;padding:.75rem;overflow-wrap:anywhere}
 .gallery img{max-width:100%;max-height:14rem;border-radius:.25rem;display:block;margin:0 auto .5rem;image-rendering:auto}
 .gallery dl{margin:.5rem 0 0;font-size:.92rem}.gallery dt{color:var(--soft)}.gallery dd{margin:0 0 .4rem;max-height:6.2em;overflow:auto}
+.stale,.stale .right,.stale .wrong,.stale a{color:var(--soft)}.stale figure,.stale img{opacity:.5;filter:grayscale(1)}
 .right{color:var(--good)}.wrong{color:var(--bad)}
 :focus-visible{outline:2px solid var(--s0);outline-offset:2px}
 @media print{body{max-width:none}.tall{max-height:none}.scroll{overflow:visible}.gallery dd{max-height:none}}

@@ -20,8 +20,7 @@ export const Machine = Context.Reference<Machine>("@speedq/pipeline/Machine", {
       host: hostname(),
       system: `${platform()} ${arch()}`,
       processor: `${cpus().length} x ${cpus()[0]?.model ?? "unknown"}`,
-      memory: formatBytes(totalmem()),
-      node: process.version
+      memory: formatBytes(totalmem())
     },
     memoryBytes: Effect.sync(() => process.availableMemory()),
     diskFreeBytes: (directory) =>

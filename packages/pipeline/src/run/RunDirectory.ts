@@ -18,11 +18,15 @@ import { jsonLinesSink } from "../events/sinks/jsonLines.ts"
 import { whileDoing } from "../files/storage.ts"
 import { acquireLock, lockFileName } from "./RunLock.ts"
 
-/** What `run.json` holds: everything that the run rests on. */
+/**
+ * What `run.json` holds: everything that the run rests on. `keys` are those that its stages have, or will have when they run, by
+ * place: a result under another key is stale. One that cannot be known yet is not there.
+ */
 export const RunRecord = Schema.Struct({
-  format: Schema.Literal(1),
+  format: Schema.Literal(2),
   recipe: Schema.Json,
-  code: Schema.String,
+  keys: Schema.Record(Schema.String, Schema.String),
+  build: Schema.String,
   surroundings: Schema.Record(Schema.String, Schema.String),
   startedAt: Schema.String,
   continuedAt: Schema.Array(Schema.String)
@@ -63,8 +67,10 @@ export class RunDirectory extends Context.Service<
     readonly verify: Effect.Effect<void, LockLost | StorageFailed>
     /** Writes run.json and returns what it said before. */
     readonly record: (
-      now: Pick<RunRecord, "recipe" | "code" | "surroundings">
+      now: Pick<RunRecord, "recipe" | "keys" | "build" | "surroundings">
     ) => Effect.Effect<Option.Option<RunRecord>, StorageFailed>
+    /** Corrects the keys in the run.json that this process wrote. */
+    readonly expect: (keys: RunRecord["keys"]) => Effect.Effect<void, StorageFailed>
   }
 >()("@speedq/pipeline/RunDirectory") {
   /**
@@ -98,27 +104,36 @@ const open = Effect.fn("RunDirectory.open")(function* (given: string, fresh: boo
   const log = yield* jsonLinesSink(path.join(directory, eventsFileName))
   yield* events.subscribe({ write: log.write, flush: Effect.andThen(lock.verify, log.flush) })
 
+  const recordFile = path.join(directory, runFileName)
+  const write = (record: RunRecord) =>
+    AtomicFile.writeWhole(recordFile, new TextEncoder().encode(`${encodeRunFile(record)}\n`)).pipe(
+      whileDoing("write the run's record", recordFile)
+    )
+  let written: RunRecord | undefined
+
   return RunDirectory.of({
     path: directory,
     scope,
     verify: lock.verify,
-    record: Effect.fn("RunDirectory.record")(
-      function* (now) {
-        const before = yield* Effect.provideService(
-          Effect.provideService(readRunRecord(directory), FileSystem.FileSystem, fs),
-          Path.Path,
-          path
-        )
-        const time = new Date(yield* Clock.currentTimeMillis).toISOString()
-        const history = Option.match(before, {
-          onNone: () => ({ startedAt: time, continuedAt: [] }),
-          onSome: ({ startedAt, continuedAt }) => ({ startedAt, continuedAt: [...continuedAt, time] })
-        })
-        const text = `${encodeRunFile({ format: 1, ...now, ...history })}\n`
-        yield* AtomicFile.writeWhole(path.join(directory, runFileName), new TextEncoder().encode(text))
-        return before
-      },
-      whileDoing("write the run's record", path.join(directory, runFileName))
-    )
+    record: Effect.fn("RunDirectory.record")(function* (now) {
+      const before = yield* readRunRecord(directory).pipe(
+        Effect.provideService(FileSystem.FileSystem, fs),
+        Effect.provideService(Path.Path, path),
+        whileDoing("read the run's record", recordFile)
+      )
+      const time = new Date(yield* Clock.currentTimeMillis).toISOString()
+      const history = Option.match(before, {
+        onNone: () => ({ startedAt: time, continuedAt: [] }),
+        onSome: ({ startedAt, continuedAt }) => ({ startedAt, continuedAt: [...continuedAt, time] })
+      })
+      written = { format: 2, ...now, ...history }
+      yield* write(written)
+      return before
+    }),
+    expect: Effect.fn("RunDirectory.expect")(function* (keys) {
+      if (written === undefined) return
+      written = { ...written, keys }
+      yield* write(written)
+    })
   })
 })

@@ -8,7 +8,7 @@ import * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
 import * as Checkpoints from "../checkpoints/Checkpoints.ts"
 import type { StageFiles } from "../checkpoints/StageFiles.ts"
-import { codeVersion, jsonChanges, makeKey } from "../checkpoints/StageKey.ts"
+import { jsonChanges, type StageKey } from "../checkpoints/StageKey.ts"
 import {
   type LockLost,
   type PreflightFailed,
@@ -24,12 +24,14 @@ import { toJson } from "../recipe/recipeJson.ts"
 import { type AnyRecipe, labelled, type Recipe } from "../recipe/recipeValue.ts"
 import { writeReport } from "../report/writeReport.ts"
 import type { AnyArtefact } from "../stage/Artefact.ts"
-import type { AnyStage } from "../stage/Stage.ts"
+import type { AnyStage } from "../stage/contract.ts"
 import { BetweenStages } from "./BetweenStages.ts"
+import { Build } from "./Build.ts"
 import { Machine, Surroundings } from "./Machine.ts"
-import { RunDirectory, reportFileName, stagesName } from "./RunDirectory.ts"
+import { RunDirectory, type RunRecord, reportFileName, stagesName } from "./RunDirectory.ts"
 import { InterruptionFailure } from "./runMain.ts"
 import { type Progress, runStage, stageSeed } from "./runStage.ts"
+import { expectedKeys, inputsOf, keyOf } from "./stageKeys.ts"
 
 /** What can end a run besides a stage's own errors, which come inside StageFailed. */
 export type RunError = PreflightFailed | StorageFailed | LockLost | SavedFileDamaged
@@ -74,15 +76,23 @@ const runStages = Effect.fn("Recipe.run")(function* <E, R>(recipe: AnyRecipe<E, 
   const path = yield* Path.Path
   const startedAt = yield* Clock.currentTimeMillis
   yield* Preflight.check(recipe, directory.path)
-  yield* recordRun(recipe)
+  let keys = yield* expectedKeys(recipe)
+  yield* recordRun(recipe, keys)
 
   const sources = new Map<string, Source>()
-  for (const { stage, label, place } of labelled(recipe.stages)) {
+  for (const [index, each] of labelled(recipe.stages).entries()) {
+    const { label, place } = each
     Object.assign(current, { place, label, done: 0, steps: 0 })
-    const made = yield* runOrReuse(recipe, stage, label, place, sources, current).pipe(
-      Effect.provideService(CurrentStage, place),
-      Effect.scoped
-    )
+    const made = yield* Effect.gen(function* () {
+      const given = new Map([...sources].map(([name, source]) => [name, source.key]))
+      const key = yield* Effect.mapError(keyOf(recipe, each, given), notStarted<E>(label))
+      if (key.id !== keys[place]) {
+        // Its data changed since the run began.
+        keys = { ...firstOf(keys, index), ...(yield* expectedKeys(recipe, index, given)) }
+        yield* directory.expect(keys)
+      }
+      return yield* runOrReuse(recipe, each, key, sources, current)
+    }).pipe(Effect.provideService(CurrentStage, place), Effect.scoped)
     for (const source of made) sources.set(source.artefact.name, source)
   }
   current.place = undefined
@@ -96,28 +106,20 @@ const runStages = Effect.fn("Recipe.run")(function* <E, R>(recipe: AnyRecipe<E, 
   return output
 })
 
+/** The first `count` fields of a record. */
+const firstOf = <A>(record: { readonly [name: string]: A }, count: number): { readonly [name: string]: A } =>
+  Object.fromEntries(Object.entries(record).slice(0, count))
+
 /** Brings one stage to its end, by whatever is left to do, and tells where its artefacts are. */
 const runOrReuse = Effect.fnUntraced(function* <E, R>(
   recipe: AnyRecipe<E, R>,
-  stage: AnyStage<E, R>,
-  label: string,
-  place: string,
+  { stage, label, place }: { readonly stage: AnyStage<E, R>; readonly label: string; readonly place: string },
+  key: StageKey,
   sources: Sources,
   progress: Progress
 ) {
   const directory = yield* RunDirectory
   const path = yield* Path.Path
-  const inputs = [...stage.needs, ...stage.uses].filter(({ name }) => sources.has(name))
-  const data = yield* Effect.mapError(stage.fingerprint(recipe.settings), notStarted<E>(label))
-  const key = makeKey({
-    stage: label,
-    version: stage.version,
-    config: stage.config,
-    code: codeVersion,
-    seed: recipe.settings.seed,
-    inputs: Object.fromEntries(inputs.map(({ name }) => [name, sources.get(name)?.key ?? ""])),
-    data
-  })
   const files = yield* Checkpoints.claim(place, key)
   if (Option.isSome(yield* files.finished)) {
     yield* emit(RunEvents.StageReused, { key: key.id })
@@ -130,7 +132,7 @@ const runOrReuse = Effect.fnUntraced(function* <E, R>(
       runDirectory: directory.path
     }
     yield* yield* BetweenStages
-    yield* runStage(stage, yield* load(inputs, sources, label), context, files, progress)
+    yield* runStage(stage, yield* load(inputsOf(stage, sources), sources, label), context, files, progress)
   }
   return stage.gives.map((artefact): Source => ({ artefact, files, key: key.id }))
 })
@@ -160,10 +162,10 @@ const notStarted =
 const harmless = new Set(["host", "memory"])
 
 /** Writes run.json, and tells what is not as it was when this directory was last written. */
-const recordRun = Effect.fnUntraced(function* (recipe: AnyRecipe) {
+const recordRun = Effect.fnUntraced(function* (recipe: AnyRecipe, keys: RunRecord["keys"]) {
   const directory = yield* RunDirectory
   const surroundings = { ...(yield* Machine).description, ...(yield* Surroundings) }
-  const now = { recipe: toJson(recipe), code: codeVersion, surroundings }
+  const now = { recipe: toJson(recipe), keys, build: yield* Build, surroundings }
   const before = yield* directory.record(now)
   yield* emit(RunEvents.RunStarted, {
     name: recipe.settings.name,

@@ -13,7 +13,7 @@ import { whileDoing } from "../files/storage.ts"
 import type { SavePolicy } from "../recipe/RecipeSettings.ts"
 import { Section } from "../report/Report.ts"
 import type { AnyArtefact } from "../stage/Artefact.ts"
-import type { AnyStage, Metrics, Outcome, Session, StageContext } from "../stage/Stage.ts"
+import type { AnyStage, Metrics, Outcome, Session, StageContext } from "../stage/contract.ts"
 
 /** A stage's report sections, one of its files. */
 export const reportName = "report.json"

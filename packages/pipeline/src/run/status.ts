@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
-import { readManifest } from "../checkpoints/StageManifest.ts"
+import { readManifest, type StageManifest } from "../checkpoints/StageManifest.ts"
 import { type LoggedEvent, lastOf, readEvents } from "../events/readEvents.ts"
 import { Interrupted, RunFailed, StepDone } from "../events/runEvents.ts"
 import { whileDoing } from "../files/storage.ts"
@@ -12,13 +12,16 @@ import { type LockOwner, ownerRuns, readLock } from "./RunLock.ts"
 
 export interface StageStatus {
   readonly place: string
-  readonly state: "finished" | "begun" | "waiting"
+  /** `stale`: what is there was made under another key than the stage has in this run by now; it will be made anew. */
+  readonly state: "finished" | "begun" | "waiting" | "stale"
   /** Steps done according to the log, which is ahead of what is saved. */
   readonly step: number
   readonly savedStep: number
   readonly steps: number | undefined
   readonly loss: number | undefined
   readonly key: string | undefined
+  /** Builds of this program that computed what is saved, oldest first. */
+  readonly builds: ReadonlyArray<string>
   /** Bytes of the finished stage's artefacts. */
   readonly keptBytes: number
 }
@@ -45,7 +48,7 @@ export const status = Effect.fn("status")(function* (directory: string) {
   const record = found.value
   const { events } = yield* readEvents(path.join(directory, eventsFileName), tailBytes)
   const stages = yield* Effect.forEach(stagesInJson(record.recipe), ({ label }, index) =>
-    stageStatus(path.join(directory, stagesName), placeName(index, label), events)
+    stageStatus(path.join(directory, stagesName), placeName(index, label), record, events)
   )
   const owner = Option.getOrUndefined(yield* reading(readLock(directory)))
   const running = owner !== undefined && ownerRuns(owner) !== false
@@ -58,7 +61,12 @@ export const status = Effect.fn("status")(function* (directory: string) {
   })
 })
 
-const stageStatus = Effect.fnUntraced(function* (stages: string, place: string, events: ReadonlyArray<LoggedEvent>) {
+const stageStatus = Effect.fnUntraced(function* (
+  stages: string,
+  place: string,
+  { keys }: RunRecord,
+  events: ReadonlyArray<LoggedEvent>
+) {
   const path = yield* Path.Path
   const found = Option.getOrUndefined(yield* readManifest(path.join(stages, place)))?.manifest
   const last = lastOf(
@@ -68,16 +76,23 @@ const stageStatus = Effect.fnUntraced(function* (stages: string, place: string, 
   const savedStep = found?.finished?.steps ?? found?.checkpoints[0]?.step ?? 0
   const result: StageStatus = {
     place,
-    state: found === undefined ? "waiting" : found.finished === null ? "begun" : "finished",
+    state: stateOf(found, keys[place]),
     step: found?.finished?.steps ?? Math.max(last?.step ?? 0, savedStep),
     savedStep,
     steps: found?.steps ?? last?.steps,
     loss: last?.metrics.loss,
     key: found?.key,
+    builds: found?.builds ?? [],
     keptBytes: Object.values(found?.finished?.artefacts ?? {}).reduce((sum, { bytes }) => sum + bytes, 0)
   }
   return result
 })
+
+const stateOf = (found: StageManifest | undefined, key: string | undefined): StageStatus["state"] => {
+  if (found === undefined) return "waiting"
+  if (found.key !== key) return "stale"
+  return found.finished === null ? "begun" : "finished"
+}
 
 /** How a run that no process works on any more came to its end, by its last event. */
 export const ending = (

@@ -8,8 +8,9 @@ import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
 import { schemaProblems, strictly } from "../json/schemaProblems.ts"
 import type { RecipeSettings } from "../recipe/RecipeSettings.ts"
 import type { AnyArtefact, ErrorOf, ServicesOf, Values } from "./Artefact.ts"
+import type { BeforeWork, Definition, Program, Session, Stage, StageContext, Versions } from "./contract.ts"
 import * as Forecast from "./Forecast.ts"
-import type { BeforeWork, Definition, Program, Session, Stage, StageContext } from "./Stage.ts"
+import { withoutPolicy } from "./policy.ts"
 
 type Artefacts = ReadonlyArray<AnyArtefact>
 type Input<Needs extends Artefacts, Uses extends Artefacts> = Values<Needs> & Partial<Values<Uses>>
@@ -26,10 +27,13 @@ type AllServices<Needs extends Artefacts, Uses extends Artefacts, Gives extends 
  * Defines a kind of stage.
  *
  * `needs` are artefacts of earlier stages that must be there, `uses` those that it takes if they are and `takes` does not say that
- * a configuration has no use for them: what is not taken is no part of the stage's key. `config` is a schema whose
- * encoded side is JSON; give options defaults with `Schema.withDecodingDefaultKey`. Raise `version` when the same configuration
- * gives another result. `fingerprint` names the bytes that the stage reads from outside (model, data): a change of it runs the
- * stage again. `forecast` looks at them before any work. `begin` acquires what the steps need, for the life of the stage.
+ * a configuration has no use for them. `config` is a schema whose encoded side is JSON; give options defaults with `option` of
+ * @speedq/formats, which also marks those that are policy. `forecast` looks at data and model before any work. `begin` acquires
+ * what the steps need, for the life of the stage.
+ *
+ * A result is reused while its key is the same. The key holds `version`, to be raised when the same configuration gives another
+ * result; `config` without policy options; `versions`, those of what else computes the result: quantizers, losses, kernels;
+ * `fingerprint`, which names the bytes that the stage reads from outside; and the keys of the artefacts that it takes.
  */
 export const define = <
   Config,
@@ -40,6 +44,7 @@ export const define = <
   EBegin = never,
   RBegin = never,
   EFingerprint = never,
+  EVersions = never,
   EForecast = never,
   const Needs extends Artefacts = readonly [],
   const Uses extends Artefacts = readonly [],
@@ -53,6 +58,7 @@ export const define = <
   readonly takes?: (config: Config) => boolean
   readonly gives?: Gives
   readonly fingerprint?: (config: Config, recipe: RecipeSettings) => Effect.Effect<string, EFingerprint, BeforeWork>
+  readonly versions?: (config: Config, recipe: RecipeSettings) => Effect.Effect<Versions, EVersions, BeforeWork>
   readonly forecast?: (
     config: Config,
     recipe: RecipeSettings
@@ -66,37 +72,43 @@ export const define = <
   Encoded,
   Input<Needs, Uses>,
   Values<Gives>,
-  E | EBegin | EFingerprint | EForecast | AllErrors<Needs, Uses, Gives>,
+  E | EBegin | EFingerprint | EVersions | EForecast | AllErrors<Needs, Uses, Gives>,
   R | RBegin | AllServices<Needs, Uses, Gives>
 > => {
-  type Errors = E | EBegin | EFingerprint | EForecast | AllErrors<Needs, Uses, Gives>
+  type Errors = E | EBegin | EFingerprint | EVersions | EForecast | AllErrors<Needs, Uses, Gives>
   type Services = R | RBegin | AllServices<Needs, Uses, Gives>
   type Configured = Stage<Input<Needs, Uses>, Values<Gives>, Errors, Services>
   const decodeConfig = Schema.decodeUnknownResult(parts.config, strictly)
   const encodeConfig = Schema.encodeSync(parts.config)
   const asJson = Schema.decodeUnknownSync(Schema.Json)
   const list = (artefacts: Artefacts = []) => artefacts as ReadonlyArray<AnyArtefact<Errors, Services>>
-  const { name, version, fingerprint, forecast } = parts
+  const { name, version, fingerprint, versions, forecast } = parts
   const gives = list(parts.gives)
+  const configAst = SchemaAST.toEncoded(parts.config.ast)
 
-  const configure = (config: Config): Configured => ({
-    name,
-    version,
-    config: asJson(encodeConfig(config)),
-    needs: list(parts.needs),
-    uses: parts.takes?.(config) === false ? [] : list(parts.uses),
-    gives,
-    fingerprint: (recipe) => fingerprint?.(config, recipe) ?? Effect.succeed(""),
-    forecast: (recipe) => forecast?.(config, recipe) ?? Effect.succeed(Forecast.make({})),
-    begin: (input, context) => Effect.map(parts.begin(config, input, context), openSession)
-  })
+  const configure = (config: Config): Configured => {
+    const json = asJson(encodeConfig(config))
+    return {
+      name,
+      version,
+      config: json,
+      keyConfig: withoutPolicy(configAst, json),
+      needs: list(parts.needs),
+      uses: parts.takes?.(config) === false ? [] : list(parts.uses),
+      gives,
+      fingerprint: (recipe) => fingerprint?.(config, recipe) ?? Effect.succeed(""),
+      versions: (recipe) => versions?.(config, recipe) ?? Effect.succeed({}),
+      forecast: (recipe) => forecast?.(config, recipe) ?? Effect.succeed(Forecast.make({})),
+      begin: (input, context) => Effect.map(parts.begin(config, input, context), openSession)
+    }
+  }
   const decode = (config: unknown) =>
     Result.mapBoth(decodeConfig(config), { onSuccess: configure, onFailure: (error) => schemaProblems(error) })
   return {
     name,
     version,
     gives,
-    configAst: SchemaAST.toEncoded(parts.config.ast),
+    configAst,
     decode,
     stage: (config) => {
       const stage = decode(config)

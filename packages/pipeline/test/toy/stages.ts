@@ -1,5 +1,5 @@
 /** Toy stages with real states: weights and moments in typed arrays, a random stream, a data cursor. */
-import { AtomicFile, bytesOf, type ReadError, typedView } from "@speedq/formats"
+import { AtomicFile, bytesOf, option, type ReadError, typedView } from "@speedq/formats"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -82,8 +82,10 @@ const Training = Schema.Struct({
   steps: Schema.Int.pipe(Schema.withDecodingDefaultKey(Effect.succeed(10))),
   floats: Schema.Int.pipe(Schema.withDecodingDefaultKey(Effect.succeed(1000))),
   rate: Schema.Number.check(Schema.isGreaterThan(0)).pipe(Schema.withDecodingDefaultKey(Effect.succeed(0.1))),
-  /** Milliseconds that a step takes besides its arithmetic. */
-  pause: Schema.Number.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
+  pause: option(Schema.Number, 0, {
+    description: "Milliseconds that a step takes besides its arithmetic.",
+    policy: true
+  }),
   nanAt: Schema.optionalKey(Schema.Int)
 })
 type Training = typeof Training.Type

@@ -24,7 +24,7 @@ export type QuantizedWeight = { readonly [name: string]: Tensor }
  */
 export interface Quantizer<C extends object = object> {
   readonly id: string
-  /** Raised when the meaning of stored numbers changes. */
+  /** Raised when the same weight is quantized to other numbers, or stored numbers get another meaning; a part of keys of results. */
   readonly version: number
   /** What brings a quantizer that is not ours: files that are made with it name this, for whoever reads them without it. */
   readonly plugin?: string

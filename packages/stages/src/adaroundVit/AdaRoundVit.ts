@@ -20,6 +20,7 @@ import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { calibrationImages, openCalibrationTiles } from "../data/CalibrationTiles.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
+import { versionsOf } from "../extensions/versions.ts"
 import { type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
@@ -69,6 +70,7 @@ export const AdaRoundVit = Stage.define({
       Effect.catch(() => Effect.succeed([images])),
       Effect.flatMap((files) => fingerprintOf(recipe, { files }))
     ),
+  versions: ({ quantizers }) => versionsOf({ quantizers }),
   forecast: forecastAdaRound,
   begin: Effect.fnUntraced(function* (
     config: AdaRoundVitConfig,

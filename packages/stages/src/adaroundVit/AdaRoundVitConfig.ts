@@ -1,6 +1,6 @@
 /** Options of stage 1; defaults are BRECQ's (adaround.md). */
 import { brecqDefaults } from "@speedq/adaround"
-import { withDefault } from "@speedq/formats"
+import { option, withDefault } from "@speedq/formats"
 import { Compat, Count, CountOrNone, Positive, Rate, Share } from "@speedq/pipeline"
 import { RuleList } from "@speedq/quantizers"
 import * as Schema from "effect/Schema"
@@ -25,7 +25,9 @@ export const AdaRoundVitConfig = Schema.Struct({
   inputs: withDefault(Schema.Literals(["asymmetric", "full-precision"]), "asymmetric"),
   /** A block whose error AdaRound left larger than rounding to nearest is rounded to nearest, with a warning; "keep" does not look. */
   worse: withDefault(Schema.Literals(["nearest", "keep"]), "nearest"),
-  /** Memory for cached activations; what does not fit is in files of the stage's directory. */
-  cache: withDefault(Schema.ByteSizeFromString, "2 GiB")
+  cache: option(Schema.ByteSizeFromString, "2 GiB", {
+    description: "Memory for cached activations; what does not fit is in files of the stage's directory.",
+    policy: true
+  })
 })
 export type AdaRoundVitConfig = typeof AdaRoundVitConfig.Type

@@ -22,6 +22,7 @@ import { loadTensor, loadTensors, tensorSource, tensorSources } from "../artefac
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
+import { versionsOf } from "../extensions/versions.ts"
 import { EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
@@ -121,6 +122,7 @@ export const Autoclip = Stage.define({
   gives: [ClippingRanges],
   fingerprint: ({ calibration }, recipe) =>
     fingerprintOf(recipe, seesImages(calibration) ? { meta: calibration.meta } : { files: [calibration] }),
+  versions: ({ quantizers, embeddings }) => versionsOf({ quantizers: [...quantizers, embeddings] }),
   forecast: Effect.fnUntraced(function* (config: Config, recipe) {
     const model = yield* planModel(recipe)
     const { llm_config: language } = model.config

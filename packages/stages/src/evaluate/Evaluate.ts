@@ -25,6 +25,7 @@ import { computing } from "../compute/computing.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { EvaluationFailed } from "../Errors.ts"
 import { Extensions } from "../extensions/Extensions.ts"
+import { versionsOf } from "../extensions/versions.ts"
 import type { Divergence } from "../model/divergence.ts"
 import { planTowers } from "../model/plannedLayers.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
@@ -146,6 +147,8 @@ export const Evaluate = Stage.define({
   uses: [QuantizedVision, TrainedProjector, QuantizedLanguage, ClippingRanges, Evaluations],
   gives: [Evaluations],
   fingerprint: ({ benchmarks }, recipe) => fingerprintOf(recipe, { files: benchmarks.map(({ data }) => data) }),
+  versions: ({ nearest, benchmarks }) =>
+    versionsOf({ quantizers: nearest, benchmarks: benchmarks.map(({ name }) => name) }),
   forecast: Effect.fnUntraced(function* ({ benchmarks, nearest }: Config, recipe) {
     const model = yield* planModel(recipe)
     const planned = yield* planTowers(model.config, towers, nearest)

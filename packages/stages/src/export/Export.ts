@@ -33,6 +33,7 @@ import { computing } from "../compute/computing.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { RulesInvalid } from "../Errors.ts"
 import { Extensions } from "../extensions/Extensions.ts"
+import { versionsOf } from "../extensions/versions.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { planModel } from "../planning/plannedModel.ts"
@@ -80,6 +81,7 @@ export const Export = Stage.define({
   uses: [QuantizedVision, TrainedProjector],
   gives: [ExportedModel],
   fingerprint: (_, recipe) => fingerprintOf(recipe, {}),
+  versions: ({ format }) => versionsOf({ exporters: [format] }),
   forecast: Effect.fnUntraced(function* (config: ExportConfig, recipe) {
     const choice = yield* chosen(config)
     const model = yield* planModel(recipe)

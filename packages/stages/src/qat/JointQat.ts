@@ -16,6 +16,7 @@ import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { openSampleSource } from "../data/SampleSource.ts"
+import { versionsOf } from "../extensions/versions.ts"
 import { parametersBelow } from "../model/parametersBelow.ts"
 import { EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
@@ -29,7 +30,7 @@ import { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { makeVisionFeatures } from "../training/VisionFeatures.ts"
 import { clippedStart } from "./clippedStart.ts"
 import { distillationProgram, fakeQuantized } from "./distillation.ts"
-import { decideLosses, LossConfig, lossSection } from "./LossConfig.ts"
+import { decideLosses, LossConfig, lossSection, rowLosses } from "./LossConfig.ts"
 
 export const JointQatConfig = Schema.Struct({
   data: DataConfig,
@@ -73,6 +74,8 @@ export const JointQat = Stage.define({
   uses: [ClippingRanges],
   gives: [QuantizedVision, TrainedProjector, QuantizedLanguage],
   fingerprint: ({ data }, recipe) => fingerprintOf(recipe, { meta: data.meta }),
+  versions: ({ quantizers, embeddings, loss, compat }) =>
+    versionsOf({ quantizers: [...quantizers, embeddings], losses: rowLosses(decideLosses(loss, compat), 0) }),
   forecast: Effect.fnUntraced(function* ({ data, embeddings, quantizers, loss, ...optimization }, recipe) {
     const model = yield* planModel(recipe)
     const planned = yield* planTowers(model.config, ["vision", "language"], quantizers, optimization.compat)

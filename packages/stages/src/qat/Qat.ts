@@ -14,6 +14,7 @@ import { ClippingRanges, QuantizedLanguage, QuantizedVision, TrainedProjector } 
 import { Compute } from "../compute/Compute.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { openSampleSource } from "../data/SampleSource.ts"
+import { versionsOf } from "../extensions/versions.ts"
 import { parametersBelow } from "../model/parametersBelow.ts"
 import { EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
@@ -27,7 +28,7 @@ import { DataConfig, dropPathOf, OptimizationConfig } from "../training/Training
 import { makeVisionFeatures } from "../training/VisionFeatures.ts"
 import { clippedStart } from "./clippedStart.ts"
 import { distillationProgram, fakeQuantized } from "./distillation.ts"
-import { decideLosses, LossConfig, lossSection } from "./LossConfig.ts"
+import { decideLosses, LossConfig, lossSection, rowLosses } from "./LossConfig.ts"
 
 export const QatConfig = Schema.Struct({
   data: DataConfig,
@@ -58,6 +59,8 @@ export const Qat = Stage.define({
   uses: [QuantizedVision, TrainedProjector, ClippingRanges],
   gives: [QuantizedLanguage, TrainedProjector],
   fingerprint: ({ data }, recipe) => fingerprintOf(recipe, { meta: data.meta }),
+  versions: ({ quantizers, embeddings, loss, compat }) =>
+    versionsOf({ quantizers: [...quantizers, embeddings], losses: rowLosses(decideLosses(loss, compat), 0) }),
   forecast: Effect.fnUntraced(function* ({ data, embeddings, quantizers, loss, ...optimization }, recipe) {
     const model = yield* planModel(recipe)
     const planned = yield* planTowers(model.config, ["language"], quantizers, optimization.compat)

@@ -11,6 +11,7 @@ import { QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { Compute } from "../compute/Compute.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { openSampleSource } from "../data/SampleSource.ts"
+import { versionsOf } from "../extensions/versions.ts"
 import { copyParameters } from "../model/copyParameters.ts"
 import { EmbeddingConfig, headName, planEmbeddings } from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
@@ -41,6 +42,7 @@ export const TrainProjector = Stage.define({
   needs: [QuantizedVision],
   gives: [TrainedProjector],
   fingerprint: ({ data }, recipe) => fingerprintOf(recipe, { meta: data.meta }),
+  versions: ({ embeddings }) => versionsOf({ quantizers: [embeddings], losses: [crossEntropy()] }),
   forecast: Effect.fnUntraced(function* ({ data, embeddings, ...optimization }, recipe) {
     const model = yield* planModel(recipe)
     const embedded = yield* planEmbeddings(model.config, embeddings, optimization.compat)

@@ -1,5 +1,5 @@
 /** Options that training stages share; defaults are those of the paper's scripts (internvl3.md 6.11). */
-import { withDefault } from "@speedq/formats"
+import { option, withDefault } from "@speedq/formats"
 import { Compat, Count, Rate, Share } from "@speedq/pipeline"
 import { DataQuirks } from "@speedq/vlm-model"
 import * as Schema from "effect/Schema"
@@ -14,8 +14,11 @@ export const DataConfig = Schema.Struct({
   maxLength: withDefault(Count, 8192),
   /** Tiles of an image; 6 in SPEED-Q. */
   maxTiles: withDefault(Count, 6),
-  /** What a record that cannot be used does: end the stage, or be replaced by another one and counted in the report. */
-  onError: withDefault(Schema.Literals(["fail", "substitute"]), "fail"),
+  onError: option(Schema.Literals(["fail", "substitute"]), "fail", {
+    description:
+      "What a record that cannot be used does: end the stage, or be replaced by another one and counted in the report.",
+    policy: true
+  }),
   /** Departures from careful data handling; what is left out is as `compat` says. */
   quirks: Schema.optionalKey(DataQuirks)
 })
@@ -42,15 +45,17 @@ export const OptimizationConfig = Schema.Struct({
   /** Largest norm of all gradients together. */
   maxNorm: withDefault(Rate, 1),
   groupByLength: withDefault(Schema.Boolean, true),
-  /**
-   * Computes decoder layers again in the backward pass instead of keeping their inner values: less memory, a forward pass more.
-   * "auto": for micro-batches that would not fit otherwise.
-   */
-  rematerialize: withDefault(Schema.Union([Schema.Literal("auto"), Schema.Boolean]), "auto"),
+  rematerialize: option(Schema.Union([Schema.Literal("auto"), Schema.Boolean]), "auto", {
+    description:
+      "Computes decoder layers again in the backward pass instead of keeping their inner values: less memory, a forward pass more, the same bits. `auto`: for micro-batches that would not fit otherwise.",
+    policy: true
+  }),
   /** Stochastic depth of the student's frozen vision tower, 0.1 under "reference" (quirk 7); none by default. */
   dropPath: Schema.optionalKey(Share),
-  /** Memory for features of the frozen vision tower, kept for images that come again. */
-  featureCache: withDefault(Schema.ByteSizeFromString, "1 GiB")
+  featureCache: option(Schema.ByteSizeFromString, "1 GiB", {
+    description: "Memory for features of the frozen vision tower, kept for images that come again.",
+    policy: true
+  })
 })
 export type OptimizationConfig = typeof OptimizationConfig.Type
 

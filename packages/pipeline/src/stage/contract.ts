@@ -1,0 +1,108 @@
+/**
+ * What a stage is to the engine: one resumable piece of a recipe. It takes artefacts of earlier stages, goes through a known number
+ * of steps over a state that can be saved after each of them, and gives artefacts.
+ */
+import type * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import type * as Path from "effect/Path"
+import type * as Result from "effect/Result"
+import type { Json } from "effect/Schema"
+import type * as SchemaAST from "effect/SchemaAST"
+import type * as Scope from "effect/Scope"
+import type { RecipeProblem, SavedFileDamaged } from "../Errors.ts"
+import type { RecipeSettings } from "../recipe/RecipeSettings.ts"
+import type { Section } from "../report/Report.ts"
+import type { AnyArtefact } from "./Artefact.ts"
+import type { Codec, Saved, Stored } from "./Codec.ts"
+import type * as Forecast from "./Forecast.ts"
+
+/** Numbers of one step, `loss` first among them where there is one. A NaN or infinite one stops the stage. */
+export interface Metrics {
+  readonly [name: string]: number
+}
+
+/** All that a stage may use before any work: a plan must not need a compute device. */
+export type BeforeWork = FileSystem.FileSystem | Path.Path
+
+/** Versions of what a stage computes with besides its own code, by name: `{ "quantizer bilevel": 1, kernels: 3 }`. */
+export interface Versions {
+  readonly [name: string]: number | string
+}
+
+/** Where a stage runs. */
+export interface StageContext {
+  readonly recipe: RecipeSettings
+  /** The stage's name, made unique in the recipe: `evaluate`, `evaluate-2`. */
+  readonly label: string
+  /** Derived from the recipe's seed and the label; whole, in [0, 2^32). */
+  readonly seed: number
+  /** The stage's own directory, for files beside its artefacts. */
+  readonly directory: string
+  readonly runDirectory: string
+}
+
+/** What a stage gives when its steps are done. */
+export interface Outcome<out Out> {
+  readonly output: Out
+  /** Sections for the report. */
+  readonly report?: ReadonlyArray<Section>
+  /** Files that the stage wrote besides its artefacts, below the run directory; a reused stage must still have them. */
+  readonly files?: ReadonlyArray<string>
+}
+
+/** The work of a stage, with what it needs acquired: the model, the data, the teacher. */
+export interface Program<in out S, out Out, out E = never, out R = never> {
+  readonly steps: number
+  readonly state: Codec<S, E, R>
+  readonly initial: Effect.Effect<S, E, R>
+  /** One step; `done` steps came before it. It may change the state in place. Never interrupted in the middle. */
+  readonly step: (state: S, done: number) => Effect.Effect<{ readonly state: S; readonly metrics: Metrics }, E, R>
+  /** Must leave the state as it is: it is saved again if this fails. */
+  readonly finish: (state: S) => Effect.Effect<Outcome<Out>, E, R>
+}
+
+/** A running stage, its state kept inside. */
+export interface Session<out Out, out E, out R> {
+  readonly steps: number
+  readonly start: Effect.Effect<void, E, R>
+  readonly restore: (stored: Stored) => Effect.Effect<void, E | SavedFileDamaged, R | Scope.Scope>
+  readonly step: (done: number) => Effect.Effect<Metrics, E, R>
+  readonly saved: () => Saved<E, R>
+  readonly finish: Effect.Effect<Outcome<Out>, E, R>
+}
+
+/** A stage with its configuration: what a recipe is made of. `In` and `Out` are records of artefacts by name. */
+export interface Stage<in In, out Out, out E = never, out R = never> {
+  readonly name: string
+  readonly version: number
+  /** The configuration with its defaults, as JSON. */
+  readonly config: Json
+  /** The same without policy options: a part of the stage's key. */
+  readonly keyConfig: Json
+  readonly needs: ReadonlyArray<AnyArtefact<E, R>>
+  readonly uses: ReadonlyArray<AnyArtefact<E, R>>
+  readonly gives: ReadonlyArray<AnyArtefact<E, R>>
+  readonly fingerprint: (recipe: RecipeSettings) => Effect.Effect<string, E, BeforeWork>
+  readonly versions: (recipe: RecipeSettings) => Effect.Effect<Versions, E, BeforeWork>
+  readonly forecast: (recipe: RecipeSettings) => Effect.Effect<Forecast.Forecast, E, BeforeWork>
+  readonly begin: (input: In, context: StageContext) => Effect.Effect<Session<Out, E, R>, E, R | Scope.Scope>
+}
+
+/** A stage in a list of stages: its types were checked when the list was made. */
+export interface AnyStage<out E = unknown, out R = unknown> extends Stage<never, unknown, E, R> {}
+
+/** What a registry of stages needs to know: enough to decode a recipe in JSON. */
+export interface Registered<out E = unknown, out R = unknown> {
+  readonly name: string
+  readonly gives: ReadonlyArray<AnyArtefact<E, R>>
+  /** The configuration's JSON side, for `--set` and for messages. */
+  readonly configAst: SchemaAST.AST
+  readonly decode: (config: unknown) => Result.Result<AnyStage<E, R>, ReadonlyArray<RecipeProblem>>
+}
+
+/** A kind of stage. `stage(config)` makes one; `config` is the JSON that a recipe file would have, defaults left out. */
+export interface Definition<in Config, in In, out Out, out E = never, out R = never> extends Registered<E, R> {
+  readonly version: number
+  /** Throws RecipeInvalid. */
+  readonly stage: (config: Config) => Stage<In, Out, E, R>
+}

@@ -1,0 +1,158 @@
+/** Every option of every stage decides its key, or is policy and does not; and the key has the versions of all that computes. */
+import type { Stage } from "@speedq/pipeline"
+import { bilevelQuantizer } from "@speedq/quantizers"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { Json } from "effect/Schema"
+import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+import { assert, describe, it } from "vitest"
+import { builtIn, Extensions } from "../src/extensions/Extensions.ts"
+import { stages } from "../src/registry/stages.ts"
+import { evaluation, nearest, shortStages } from "./support/nano.ts"
+
+type Path = ReadonlyArray<string | number>
+type Config = { readonly [option: string]: Json }
+
+/** A configuration of each kind of stage, with everything in it that has options of its own. */
+const configs: { readonly [use: string]: ReadonlyArray<object> } = {
+  "adaround-vit": [shortStages.adaround],
+  "train-projector": [shortStages.projector],
+  autoclip: [shortStages.autoclip, { ...shortStages.autoclip, calibration: { meta: "data.json" } }],
+  qat: [shortStages.qat],
+  "joint-qat": [shortStages.qat],
+  export: [{ format: "fake-quant", with: { dtype: "f32" } }],
+  evaluate: [evaluation("scores", { nearest })]
+}
+
+const definitionOf = (use: string): Stage.Registered => stages.find(({ name }) => name === use)!
+
+const configured = (use: string, config: object): Stage.AnyStage => {
+  const { use: _use, ...options } = { use: "", ...config }
+  return Result.getOrThrow(definitionOf(use).decode(options))
+}
+
+interface Field {
+  readonly path: Path
+  readonly ast: SchemaAST.AST
+  readonly policy: boolean
+}
+
+const isObject = (value: unknown): value is Config =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+const accepts = (ast: SchemaAST.AST, value: unknown) => Schema.is(Schema.make<Schema.Codec<unknown>>(ast))(value)
+
+/** Every option at and below `path`, also those that are left out; of one that has options itself, these. */
+const fieldsOf = (ast: SchemaAST.AST, value: Json | undefined, path: Path): ReadonlyArray<Field> => {
+  const policy = SchemaAST.resolveAt<boolean>("policy")(ast) === true
+  if (policy || value === undefined) return [{ path, ast, policy }]
+  if (SchemaAST.isUnion(ast)) {
+    const form = ast.types.find((type) => accepts(type, value))!
+    return isObject(value) ? fieldsOf(form, value, path) : [{ path, ast, policy }]
+  }
+  if (SchemaAST.isArrays(ast) && Array.isArray(value)) {
+    return value.flatMap((each, index) => fieldsOf(ast.elements[index] ?? ast.rest[0]!, each, [...path, index]))
+  }
+  if (!SchemaAST.isObjects(ast) || !isObject(value) || ast.propertySignatures.length === 0)
+    return [{ path, ast, policy }]
+  return ast.propertySignatures.flatMap(({ name, type }) =>
+    fieldsOf(type, value[String(name)], [...path, String(name)])
+  )
+}
+
+/** The literals of a schema, with values of every kind. */
+const candidatesFor = (ast: SchemaAST.AST): ReadonlyArray<Json> => [
+  ...(SchemaAST.isUnion(ast) ? ast.types : [ast]).flatMap((type) =>
+    SchemaAST.isLiteral(type) && typeof type.literal !== "bigint" ? [type.literal] : []
+  ),
+  ...[true, false, 1, 2, 3, 0.25, 0.5, "3 GiB", "other", {}, { other: 1 }, ["other"], [{ match: "other", use: "none" }]]
+]
+
+const replaced = (json: Json | undefined, [first, ...rest]: Path, value: Json): Json => {
+  if (first === undefined) return value
+  if (Array.isArray(json)) return json.map((each, index) => (index === first ? replaced(each, rest, value) : each))
+  const object = isObject(json) ? json : {}
+  return { ...object, [first]: replaced(object[String(first)], rest, value) }
+}
+
+/** The same stage with another value of one option. */
+const changed = (stage: Stage.AnyStage, { path, ast }: Field): Stage.AnyStage => {
+  for (const candidate of candidatesFor(ast)) {
+    const decoded = definitionOf(stage.name).decode(replaced(stage.config, path, candidate))
+    if (Result.isFailure(decoded)) continue
+    if (JSON.stringify(decoded.success.config) !== JSON.stringify(stage.config)) return decoded.success
+  }
+  return assert.fail(`found no other value for ${stage.name}.${path.join(".")}: add one to the candidates`)
+}
+
+const cases = Object.entries(configs).flatMap(([use, each]) => each.map((config) => configured(use, config)))
+const fieldsOfStage = (stage: Stage.AnyStage) => fieldsOf(definitionOf(stage.name).configAst, stage.config, [])
+
+describe("an option", () => {
+  it("is looked at here for every kind of stage", () => {
+    assert.deepStrictEqual(Object.keys(configs).sort(), stages.map(({ name }) => name).sort())
+  })
+
+  for (const stage of cases) {
+    it(`of ${stage.name} changes the key unless it is policy`, () => {
+      const fields = fieldsOfStage(stage)
+      assert.isAbove(fields.length, 2)
+      for (const field of fields) {
+        const other = changed(stage, field)
+        const same = JSON.stringify(other.keyConfig) === JSON.stringify(stage.keyConfig)
+        assert.strictEqual(same, field.policy, `${stage.name}.${field.path.join(".")}`)
+      }
+    })
+  }
+
+  it("is policy only where it cannot change what is computed", () => {
+    const policies = cases.flatMap((stage) =>
+      fieldsOfStage(stage).flatMap(({ path, policy }) => (policy ? [`${stage.name}.${path.join(".")}`] : []))
+    )
+    const training = ["data.onError", "rematerialize", "featureCache"]
+    assert.sameMembers(policies, [
+      "adaround-vit.cache",
+      "autoclip.calibration.onError",
+      ...["train-projector", "qat", "joint-qat"].flatMap((name) => training.map((option) => `${name}.${option}`))
+    ])
+  })
+})
+
+describe("versions in a key", () => {
+  const recipe = { name: "versions", model: "none", seed: 1, save: { everySeconds: 300 } }
+  const versionsOf = (use: string, config: object, lists = builtIn) =>
+    Effect.runSync(
+      Effect.provideService(
+        configured(use, config).versions(recipe) as Effect.Effect<Stage.Versions>,
+        Extensions,
+        lists
+      )
+    )
+
+  it("are those of quantizers, losses, exporters, benchmarks and kernels", () => {
+    const [adaround, projector, autoclip, qat, exported, evaluate] = [
+      versionsOf("adaround-vit", shortStages.adaround),
+      versionsOf("train-projector", shortStages.projector),
+      versionsOf("autoclip", shortStages.autoclip),
+      versionsOf("qat", shortStages.qat),
+      versionsOf("export", { format: "packed" }),
+      versionsOf("evaluate", evaluation("scores", { nearest }))
+    ].map((versions) => Object.keys(versions!).sort())
+    assert.deepStrictEqual(adaround, ["kernels", "quantizer bilevel"])
+    assert.deepStrictEqual(projector, ["kernels", "loss ce", "quantizer embedding-sym4"])
+    assert.deepStrictEqual(autoclip, ["kernels", "quantizer bilevel", "quantizer embedding-sym4"])
+    assert.deepStrictEqual(qat, ["kernels", "loss ce", "loss kd", "quantizer bilevel", "quantizer embedding-sym4"])
+    assert.deepStrictEqual(exported, ["exporter packed", "kernels"])
+    assert.deepStrictEqual(evaluate, ["benchmark nano", "kernels", "quantizer bilevel", "quantizer embedding-sym4"])
+  })
+
+  it("leave out a loss without a factor, and embeddings that stay", () => {
+    const versions = versionsOf("qat", { ...shortStages.qat, embeddings: null, loss: { cakld: 0 } })
+    assert.deepStrictEqual(Object.keys(versions).sort(), ["kernels", "loss ce", "quantizer bilevel"])
+  })
+
+  it("are those of the run's own extensions", () => {
+    const raised = { ...builtIn, quantizers: [{ ...bilevelQuantizer, version: 7 }] as never }
+    assert.strictEqual(versionsOf("adaround-vit", shortStages.adaround, raised)["quantizer bilevel"], 7)
+  })
+})
