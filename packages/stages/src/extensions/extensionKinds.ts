@@ -78,6 +78,7 @@ export const extensionKinds: { readonly [List in ListName]: Kind<ValueOf[List]> 
     id: "name",
     needs: {
       name: "file name",
+      version: "number",
       about: "text",
       columns: "list",
       maxTiles: "number",

@@ -3,7 +3,7 @@ import { AdaRoundVit } from "../adaroundVit/AdaRoundVit.ts"
 import { Autoclip } from "../autoclip/Autoclip.ts"
 import { Evaluate } from "../evaluate/Evaluate.ts"
 import { Export } from "../export/Export.ts"
-import { JointQat } from "../qat/JointQat.ts"
+import { JointQat } from "../jointQat/JointQat.ts"
 import { Qat } from "../qat/Qat.ts"
 import { TrainProjector } from "../trainProjector/TrainProjector.ts"
 

@@ -1,4 +1,4 @@
-/** The losses of quantization-aware training: which, how strong, over which rows (arXiv:2511.08914 §3; internvl3.md 6.9, 6.10). */
+/** The losses of a training stage: which, how strong, over which rows (arXiv:2511.08914 §3; internvl3.md 6.9, 6.10). */
 import { cakld, crossEntropy, meanConfidence, type RowLoss, weighted } from "@speedq/distillation"
 import { withDefault } from "@speedq/formats"
 import { type Compat, Count, Positive, Rate, type Report, Share } from "@speedq/pipeline"
@@ -26,16 +26,23 @@ export const LossConfig = Schema.Struct({
       crossEntropy + cakld > 0 || "crossEntropy and cakld are both 0: nothing would be learned"
   )
 )
+export type LossConfig = typeof LossConfig.Type
 
 /** The same with nothing left open. */
-export interface Losses extends Required<typeof LossConfig.Type> {}
+export interface Losses extends Required<LossConfig> {}
 
-export const decideLosses = (config: typeof LossConfig.Type, compat: typeof Compat.Type): Losses => ({
+export const decideLosses = (config: LossConfig, compat: typeof Compat.Type): Losses => ({
   mask: compat === "reference" ? "unshifted" : "shifted",
   confidenceRows: compat === "reference" ? "all" : "answers",
   confidenceMean: compat === "reference" ? "reference" : "exact",
   ...config
 })
+
+/** Cross entropy of the labels, as they are, and no teacher. */
+export const crossEntropyAlone: Losses = decideLosses(
+  Schema.decodeSync(LossConfig)({ labelSmoothing: 0, cakld: 0 }),
+  "careful"
+)
 
 export const needsTeacher = ({ cakld }: Losses): boolean => cakld > 0
 

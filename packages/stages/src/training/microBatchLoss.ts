@@ -1,0 +1,104 @@
+/**
+ * What a micro-batch costs a student: its losses over the vocabulary, beside a full-precision teacher where one of them compares
+ * with it (arXiv:2511.08914 §3; internvl3.md 6.9, 6.10).
+ */
+import { allRows, predictingRows, teacherConfidence, vocabularyLoss } from "@speedq/distillation"
+import { type Backend, noGrad, type Parameters, scope, type Tensor, tensor } from "@speedq/tensors"
+import { type ModelDirectory, visionFeatures, type Weights } from "@speedq/vlm-model"
+import type { MicroBatch } from "../data/SampleLoader.ts"
+import type { SampleSource } from "../data/SampleSource.ts"
+import { headName } from "../model/plannedLayers.ts"
+import { hiddenStates, type TrainedNetwork } from "./hiddenStates.ts"
+import {
+  confidenceOf,
+  type Losses,
+  measuredBatches,
+  measuresConfidence,
+  needsTeacher,
+  rowLosses
+} from "./LossConfig.ts"
+import type { Measurement, Training } from "./trainingProgram.ts"
+import type { VisionFeatures } from "./VisionFeatures.ts"
+
+export interface StudentAndTeacher {
+  readonly backend: Backend
+  readonly directory: ModelDirectory
+  readonly losses: Losses
+  /** Full-precision weights. */
+  readonly teacher: Weights
+  /** The student's weights out of the trained parameters. */
+  readonly weightsOf: TrainedNetwork["weightsOf"]
+  /** Features of the teacher's tower. */
+  readonly teacherFeatures: VisionFeatures
+  /** Features of the student's frozen tower; without them its tower is a part of what is trained. */
+  readonly studentFeatures: VisionFeatures | undefined
+}
+
+const labelsOf = ({ labels, size, length }: MicroBatch) => ({ values: labels, batch: size, length })
+
+/** Final hidden states of the teacher, and the features it saw, which a student with the same tower shares. */
+const teach = async (
+  { backend, directory, teacher, teacherFeatures }: StudentAndTeacher,
+  batch: MicroBatch,
+  index: number
+) => {
+  const features = await teacherFeatures.of(batch, index)
+  const hidden = noGrad(() => scope(() => hiddenStates({ backend, directory, weights: teacher, batch, features })))
+  return { features, hidden }
+}
+
+/** How sure the teacher is, measured before training; undefined where no loss asks for it. */
+export const confidenceMeasurement = (pair: StudentAndTeacher, source: SampleSource): Measurement | undefined => {
+  const { teacher, losses } = pair
+  if (!measuresConfidence(losses)) return undefined
+  const available = source.microBatchesOf(source.steps - 1).at(-1)! + 1
+  return {
+    batches: measuredBatches(losses, available),
+    of: async (batch, index) => {
+      const rows = losses.confidenceRows === "all" ? allRows(labelsOf(batch)) : predictingRows(labelsOf(batch))
+      if (rows.length === 0) return undefined
+      const { features, hidden } = await teach(pair, batch, index)
+      const confidence = teacherConfidence({ hidden, weight: teacher.get(headName) }, rows)
+      for (const tensor of [features, hidden]) tensor?.release()
+      const value = await confidence.item()
+      confidence.release()
+      return value
+    }
+  }
+}
+
+/** Prepares micro-batches: teacher and frozen tower have run, what is left is a function of the trained parameters. */
+export const microBatchLosses = (pair: StudentAndTeacher): Training<never, never, never>["prepare"] => {
+  const { backend, directory, losses, teacher, weightsOf, teacherFeatures, studentFeatures } = pair
+  const pixelsOf = ({ pixelValues, tileSize, tileKeys }: MicroBatch): Tensor =>
+    tensor(backend, pixelValues, [tileKeys.length, 3, tileSize, tileSize])
+
+  /** Features as the student sees them, where its tower trains: inside what is differentiated. */
+  const trainedFeatures = (weights: Weights, batch: MicroBatch): Tensor | undefined =>
+    batch.tileKeys.length === 0 ? undefined : visionFeatures(weights, directory.config, pixelsOf(batch))
+
+  return async (batch, index, { measured, rematerialize }) => {
+    const rows = rowLosses(losses, confidenceOf(losses, measured))
+    const taught = needsTeacher(losses) ? await teach(pair, batch, index) : undefined
+    const shared = studentFeatures === teacherFeatures ? taught?.features : undefined
+    const frozen = shared ?? (await studentFeatures?.of(batch, index))
+    return {
+      lossOf: (parameters: Parameters) =>
+        scope(() => {
+          const weights = weightsOf(parameters)
+          const features = studentFeatures ? frozen : trainedFeatures(weights, batch)
+          const again = rematerialize ? { parameters, weightsOf } : undefined
+          const hidden = hiddenStates({ backend, directory, weights, batch, features, rematerialize: again })
+          return vocabularyLoss({
+            losses: rows,
+            labels: labelsOf(batch),
+            student: { hidden, weight: weights.get(headName) },
+            teacher: taught && { hidden: taught.hidden, weight: teacher.get(headName) }
+          })
+        }),
+      release: () => {
+        for (const tensor of [taught?.features, taught?.hidden, frozen]) tensor?.release()
+      }
+    }
+  }
+}

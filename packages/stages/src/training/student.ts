@@ -1,0 +1,48 @@
+/** The network that is trained: where it starts, and how its weights are made of the trained parameters. */
+import { releaseParameters, type SourceModel } from "@speedq/exports"
+import type { QuantizerChoice } from "@speedq/quantizers"
+import type { Parameters } from "@speedq/tensors"
+import { mapWeights, type Weights, weightsFrom } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
+import { owned } from "../model/stageMemory.ts"
+import { clippedStart } from "./clippedStart.ts"
+import type { TrainedNetwork } from "./hiddenStates.ts"
+import type { Quantized, TrainingInput } from "./TrainingMethod.ts"
+
+export interface StudentOptions {
+  readonly model: SourceModel
+  readonly input: TrainingInput
+  readonly quantized: Quantized
+  readonly trains: (name: string) => boolean
+}
+
+export interface Student {
+  /** New tensors that training starts from. */
+  readonly initial: () => Parameters
+  readonly weightsOf: TrainedNetwork["weightsOf"]
+}
+
+/** Weights as training sees them: quantized by the choice of their name, everything else as it is. */
+const fakeQuantized = (weights: Weights, choices: ReadonlyMap<string, QuantizerChoice>): Weights =>
+  mapWeights(weights, (name, tensor) => {
+    const choice = choices.get(name)
+    return choice === undefined ? tensor : choice.quantizer.fakeQuantize(choice.config, tensor)
+  })
+
+/**
+ * The student of a training stage, for the life of the scope: trained weights start as the earlier stages left them, embedding
+ * and head are quantized once, from the original, and Linears with a quantizer are fake-quantized whenever they are read.
+ */
+export const makeStudent = Effect.fnUntraced(function* ({ model, input, quantized, trains }: StudentOptions) {
+  const { linears, embeddings } = quantized
+  const frozen = yield* owned(
+    Effect.sync(() => quantizedEmbeddings(model.weights, embeddings.choices)),
+    releaseParameters
+  )
+  const student: Student = {
+    initial: () => clippedStart({ ...model.weights, ...input.projector }, trains, input.clipping),
+    weightsOf: (parameters) => fakeQuantized(weightsFrom(parameters, frozen, model.weights), linears.choices)
+  }
+  return student
+})
