@@ -52,6 +52,25 @@ export class ReadRefused extends Schema.TaggedError<ReadRefused>("@speedq/format
   }
 }
 
+/** A tensor of weights with NaN or infinite entries. */
+export class TensorNotFinite extends Schema.TaggedError<TensorNotFinite>("@speedq/formats/TensorNotFinite")(
+  "TensorNotFinite",
+  {
+    file: Schema.String,
+    tensor: Schema.String,
+    elements: Schema.Number,
+    nan: Schema.Number,
+    infinite: Schema.Number,
+    /** Of the first of them: one number a dimension. */
+    firstIndex: Schema.Array(Schema.Number)
+  }
+) {
+  override get message(): string {
+    const numbers = `${this.nan} NaN and ${this.infinite} infinite of its ${this.elements} numbers`
+    return `${this.file}: tensor ${quote(this.tensor)} has ${numbers}, the first at [${this.firstIndex.join(", ")}]; the checkpoint is damaged: copy or download it again, or look at the program that wrote it`
+  }
+}
+
 /** A sharded model whose index and shards do not fit: every missing shard, every tensor missing from its shard, every tensor not in the index. */
 export class ModelIncomplete extends Schema.TaggedError<ModelIncomplete>("@speedq/formats/ModelIncomplete")(
   "ModelIncomplete",
@@ -77,7 +96,7 @@ const isOneOf =
 export type OpenError = FileFailed | SafetensorsInvalid | ModelIncomplete
 export const isOpenError = isOneOf(FileFailed, SafetensorsInvalid, ModelIncomplete)
 
-/** What reading a tensor can raise; SafetensorsInvalid when the file was cut after it was opened. */
+/** What reading a tensor can raise; SafetensorsInvalid when the file was cut after it was opened. `readFiniteInto` adds TensorNotFinite. */
 export type ReadError = FileFailed | SafetensorsInvalid | TensorMissing | ReadRefused
 export const isReadError = isOneOf(FileFailed, SafetensorsInvalid, TensorMissing, ReadRefused)
 

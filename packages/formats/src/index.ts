@@ -8,6 +8,7 @@ export {
   ReadRefused,
   SafetensorsInvalid,
   TensorMissing,
+  TensorNotFinite,
   type WriteError
 } from "./Errors.ts"
 export * as AtomicFile from "./files/AtomicFile.ts"
@@ -23,6 +24,7 @@ export {
   typedView
 } from "./numbers/DType.ts"
 export { decodeFloats, encodeFloats, type FloatDType, isFloatDType } from "./numbers/floats.ts"
+export { countNonFinite, indexIn, largestMagnitude, type NonFinite } from "./numbers/magnitude.ts"
 export { type OptionInfo, option, optionalOption, requiredOption, withDefault } from "./options/option.ts"
 export * as Safetensors from "./safetensors/Safetensors.ts"
 export type { Range, TensorInfo, TensorStore } from "./safetensors/TensorStore.ts"

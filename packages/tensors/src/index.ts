@@ -126,6 +126,7 @@ export {
   toBfloat16,
   toFloat16
 } from "./numbers/halfPrecision.ts"
+export { type MagnitudeRoom, magnitudeRoom } from "./numbers/magnitude.ts"
 export { type AdamOptions, type AdamState, adam, adamW, type Optimizer, type StepOptions } from "./optim/adam.ts"
 export { clipByGlobalNorm } from "./optim/clipByGlobalNorm.ts"
 export { constantRate, type Schedule, type WarmupCosineOptions, warmupCosine } from "./optim/schedule.ts"

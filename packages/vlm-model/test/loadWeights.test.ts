@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { ReadRefused, Safetensors } from "@speedq/formats"
+import { ReadRefused, Safetensors, TensorNotFinite } from "@speedq/formats"
 import { type Backend, makeNativeBackend, makeReferenceBackend } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import { afterAll, assert, describe, it } from "vitest"
@@ -86,6 +86,59 @@ describe("layouts", () => {
   })
 })
 
+const failureOf = (directory: string, matrices?: "stored" | "f32"): unknown => {
+  const { bytes } = native.usage()
+  try {
+    loadDirectory(native, directory, matrices)
+  } catch (error) {
+    assert.strictEqual(native.usage().bytes, bytes, "nothing stays loaded")
+    return error
+  }
+  return assert.fail("it was loaded")
+}
+
+describe("a damaged number", () => {
+  const places = [
+    ["vision_model.encoder.layers.1.mlp.fc1.weight", [3, 2]],
+    // Of no token that any text of the tests has.
+    ["language_model.model.embed_tokens.weight", [77, 5]],
+    ["language_model.model.layers.0.self_attn.q_proj.bias", [1]],
+    ["vision_model.embeddings.position_embedding", [0, 4, 3]],
+    ["mlp1.0.weight", [0]]
+  ] as const
+  const damaged = (name: string, index: readonly number[], value: number) => {
+    const { shape, values } = tinyTensors.get(name)!
+    const copy = Float32Array.from(values)
+    copy[index.reduce((at, place, axis) => at * shape[axis]! + place, 0)] = value
+    return new Map([...tinyTensors, [name, { shape, values: copy }] as const])
+  }
+
+  it.each(places)("in %s is refused, in every format and layout", async (name, index) => {
+    for (const dtype of ["F32", "BF16", "F16"] as const) {
+      for (const matrices of ["stored", "f32"] as const) {
+        for (const value of [Number.NaN, Number.NEGATIVE_INFINITY]) {
+          const directory = await written(damaged(name, index, value), { dtype })
+          const error = failureOf(directory, matrices)
+          assert.instanceOf(error, TensorNotFinite)
+          assert.strictEqual(error.tensor, name)
+          assert.strictEqual(error.file, join(directory, "model.safetensors"))
+          assert.deepStrictEqual([error.nan, error.infinite], Number.isNaN(value) ? [1, 0] : [0, 1])
+          assert.deepStrictEqual(error.firstIndex, index)
+        }
+      }
+    }
+  })
+
+  it("is named by its file's own name for it, and by its shard", async () => {
+    const tensors = toHuggingface(damaged("mlp1.1.weight", [0, 0], Number.NaN), "5")
+    const directory = await written(tensors, { config: huggingfaceConfig, maxShardBytes: 200_000 })
+    const error = failureOf(directory)
+    assert.instanceOf(error, TensorNotFinite)
+    assert.strictEqual(error.tensor, "model.multi_modal_projector.linear_1.weight")
+    assert.match(error.file, /model-0000\d-of-0000\d\.safetensors$/)
+  })
+})
+
 describe("storage", () => {
   it.each(["BF16", "F16"] as const)("%s: stored matrices give the logits of widened ones", async (dtype) => {
     const directory = await written(tinyTensors, { dtype })
@@ -150,17 +203,6 @@ describe("position embeddings", () => {
     assert.deepStrictEqual(resized.slice(0, 64), table.slice(0, 64))
   })
 })
-
-const failureOf = (directory: string): unknown => {
-  const { bytes } = native.usage()
-  try {
-    loadDirectory(native, directory)
-  } catch (error) {
-    assert.strictEqual(native.usage().bytes, bytes, "nothing stays loaded")
-    return error
-  }
-  return assert.fail("it was loaded")
-}
 
 describe("errors", () => {
   it("lists all missing and all unexpected tensors, in the checkpoint's own spelling", async () => {

@@ -23,6 +23,7 @@ const asCheckpoint = (store: TensorStore, packed: PackedWeights): TensorStore =>
     tensors: new Map([...plain, ...whole]),
     read: (name, range) => store.read(name, range),
     readInto: (name, target, range) => store.readInto(name, target, range),
+    readFiniteInto: (name, target, range) => store.readFiniteInto(name, target, range),
     close: () => store.close()
   }
 }

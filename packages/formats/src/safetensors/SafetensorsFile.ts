@@ -1,7 +1,10 @@
 /** One safetensors file, opened: its header checked, its tensors read by ranges. */
-import { ReadRefused, SafetensorsInvalid, TensorMissing } from "../Errors.ts"
+import { ReadRefused, SafetensorsInvalid, TensorMissing, TensorNotFinite } from "../Errors.ts"
 import { closeFile, type OpenFile, openFile, readFully } from "../internal/files.ts"
 import { type Header, maxHeaderBytes, parseHeader } from "../internal/header.ts"
+import { elementBytes } from "../numbers/DType.ts"
+import { decodeFloats, type FloatDType, isFloatDType } from "../numbers/floats.ts"
+import { countNonFinite, readFloats } from "../numbers/magnitude.ts"
 import { mostAlike, type Range, type TensorInfo, type TensorStore } from "./TensorStore.ts"
 
 /** Opens a safetensors file and checks its whole header. Throws FileFailed, SafetensorsInvalid. */
@@ -13,6 +16,13 @@ export const openFileSync = (path: string): TensorStore => {
     closeFile(file)
     throw error
   }
+}
+
+/** A range of a tensor, in bytes from the tensor's beginning. */
+interface Found {
+  readonly info: TensorInfo
+  readonly begin: number
+  readonly end: number
 }
 
 class SafetensorsFile implements TensorStore {
@@ -44,11 +54,18 @@ class SafetensorsFile implements TensorStore {
   }
 
   readInto(name: string, target: Uint8Array, range?: Range): void {
-    const { info, begin, end } = this.#find(name, range)
-    if (target.byteLength !== end - begin) {
-      throw this.#refuse(name, `the target holds ${target.byteLength} bytes, the range ${end - begin}`)
-    }
+    const { info, begin } = this.#findFor(name, target, range)
     readFully(this.#file, target, info.byteOffset + begin, name)
+  }
+
+  readFiniteInto(name: string, target: Uint8Array, range?: Range): void {
+    const { info, begin, end } = this.#findFor(name, target, range)
+    const { dtype, byteOffset } = info
+    const read = (piece: Uint8Array, offset: number) => readFully(this.#file, piece, byteOffset + begin + offset, name)
+    if (!isFloatDType(dtype)) read(target, 0)
+    else if (begin % elementBytes(dtype) !== 0 || end % elementBytes(dtype) !== 0) {
+      throw this.#refuse(name, `bytes [${begin}, ${end}) are not whole numbers of ${dtype}`)
+    } else if (!readFloats(dtype, target, read)) throw this.#notFinite(name, info, dtype)
   }
 
   close(): void {
@@ -57,7 +74,7 @@ class SafetensorsFile implements TensorStore {
     this.#open = false
   }
 
-  #find(name: string, range: Range | undefined): { info: TensorInfo; begin: number; end: number } {
+  #find(name: string, range: Range | undefined): Found {
     const info = this.tensors.get(name)
     if (info === undefined) {
       throw new TensorMissing({ file: this.path, tensor: name, candidates: mostAlike(name, this.tensors.keys()) })
@@ -74,6 +91,27 @@ class SafetensorsFile implements TensorStore {
     }
     const unit = inRows && limit > 0 ? info.byteLength / limit : 1
     return { info, begin: begin * unit, end: end * unit }
+  }
+
+  /** Where a read of this range goes in the file; `target` must be of its size. */
+  #findFor(name: string, target: Uint8Array, range: Range | undefined): Found {
+    const found = this.#find(name, range)
+    const length = found.end - found.begin
+    if (target.byteLength === length) return found
+    throw this.#refuse(name, `the target holds ${target.byteLength} bytes, the range ${length}`)
+  }
+
+  /** Counts over the whole tensor, whatever part of it was read. */
+  #notFinite(tensor: string, { shape, byteLength }: TensorInfo, dtype: FloatDType): TensorNotFinite {
+    const found = countNonFinite(shape, this.#parts(tensor, dtype, byteLength))!
+    return new TensorNotFinite({ file: this.path, tensor, elements: byteLength / elementBytes(dtype), ...found })
+  }
+
+  *#parts(name: string, dtype: FloatDType, length: number): Iterable<Float32Array> {
+    const step = 2 ** 20
+    for (let begin = 0; begin < length; begin += step) {
+      yield decodeFloats(dtype, this.read(name, { bytes: [begin, Math.min(length, begin + step)] }))
+    }
   }
 
   #refuse(tensor: string, reason: string): ReadRefused {

@@ -68,6 +68,7 @@ const openShards = (index: string): TensorStore => {
     tensors,
     read: (name, range) => shardWith(name).read(name, range),
     readInto: (name, target, range) => shardWith(name).readInto(name, target, range),
+    readFiniteInto: (name, target, range) => shardWith(name).readFiniteInto(name, target, range),
     close
   }
 }

@@ -25,6 +25,8 @@ export interface TensorStore {
   read(name: string, range?: Range): Uint8Array
   /** Reads a tensor, or a part of it, into `target`, which must be of that size and may lie in shared or WebAssembly memory. */
   readInto(name: string, target: Uint8Array, range?: Range): void
+  /** `readInto` for weights: throws TensorNotFinite where a float is NaN or infinite. It takes no longer. */
+  readFiniteInto(name: string, target: Uint8Array, range?: Range): void
   /** Closes the files; reading afterwards is refused. */
   close(): void
 }

@@ -152,7 +152,7 @@ const checkEntry = ({ path, tensors }: TensorStore, entry: string, part: StoredT
   throw new PackedInvalid({ file: path, reason })
 }
 
-/** Reads one packed parameter. Raises PackedInvalid and the read errors of formats; nothing stays allocated then. */
+/** Reads one packed parameter. Raises PackedInvalid, TensorNotFinite and the read errors of formats; nothing stays allocated then. */
 export const readPackedWeight = (
   backend: Backend,
   store: TensorStore,
@@ -165,7 +165,7 @@ export const readPackedWeight = (
       const entry = `${parameter}.${part.name}`
       checkEntry(store, entry, part)
       const spec = { dtype: part.dtype, shape: packedShape(part) }
-      return generate(backend, spec, (bytes) => store.readInto(entry, bytes))
+      return generate(backend, spec, (bytes) => store.readFiniteInto(entry, bytes))
     })
   )
   return hold(choice, shape, held.map(keep))

@@ -1,55 +1,56 @@
 /** Refuses weights that would spoil scales before they do. */
-import { cast, type HostArray, keep, type Tensor } from "@speedq/tensors"
+import { countNonFinite, decodeFloats, indexIn, largestMagnitude } from "@speedq/formats"
+import type { Tensor } from "@speedq/tensors"
 import { NonFiniteWeight, WeightTooLarge } from "../Errors.ts"
 import type { QuantizerChoice } from "../quantizer/Quantizer.ts"
 
-/** The weight's numbers, whatever it is stored in. */
-const numbersOf = async (weight: Tensor): Promise<HostArray> => {
-  if (weight.dtype === "f32") return weight.read()
-  const wide = keep(cast(weight, "f32"))
-  const values = await wide.read()
-  wide.release()
-  return values
+const storedAs = { f32: "F32", bf16: "BF16", f16: "F16" } as const
+
+/** A weight's bytes, where they lie if the backend allows that, and how they are to be read. */
+const bytesOf = async (weight: Tensor) => {
+  const { dtype, size } = weight
+  if (dtype !== "f32" && dtype !== "bf16" && dtype !== "f16") throw new RangeError(`a weight of ${dtype}`)
+  weight.assertLive("check", "weight")
+  const bytes = await weight.backend.read(weight.storage.handle)
+  return { dtype: storedAs[dtype], bytes: bytes.subarray(0, size * (dtype === "f32" ? 4 : 2)) }
 }
 
-/** [row, column] of element `index` of a matrix. */
-const placeOf = (weight: Tensor, index: number): readonly [number, number] => {
-  const columns = weight.shape.at(-1) ?? 1
-  return [Math.floor(index / columns), index % columns]
-}
+type Bytes = Awaited<ReturnType<typeof bytesOf>>
 
-const checkFinite = (layer: string, weight: Tensor, values: HostArray): void => {
-  let nan = 0
-  let infinite = 0
-  let first = -1
-  for (const [index, value] of values.entries()) {
-    if (Number.isFinite(value)) continue
-    if (first < 0) first = index
-    if (Number.isNaN(value)) nan++
-    else infinite++
+/** Why weights that hold no number, or one beyond the limit, are refused: the slow look at each of them. */
+const faultOf = (layer: string, { shape }: Tensor, { dtype, bytes }: Bytes, use: string, limit: number) => {
+  const values = decodeFloats(dtype, bytes)
+  const found = countNonFinite(shape, [values])
+  if (found !== undefined) return new NonFiniteWeight({ layer, ...found })
+  const beyond = (value: number) => Math.abs(value) > limit
+  const firstIndex = indexIn(shape, values.findIndex(beyond))
+  let [count, largest] = [0, 0]
+  for (const value of values) {
+    if (beyond(value)) count++
+    if (Math.abs(value) > Math.abs(largest)) largest = value
   }
-  if (first >= 0) throw new NonFiniteWeight({ layer, nan, infinite, firstIndex: placeOf(weight, first) })
+  return new WeightTooLarge({ layer, use, count, largest, limit, firstIndex })
 }
+
+const largestFinite = Number.MAX_VALUE
 
 /** Raises NonFiniteWeight, with counts and the first place, when a weight has NaN or infinite entries. */
-export const assertFinite = async (layer: string, weight: Tensor): Promise<void> =>
-  checkFinite(layer, weight, await numbersOf(weight))
+export const assertFinite = async (layer: string, weight: Tensor): Promise<void> => {
+  const stored = await bytesOf(weight)
+  if (!Number.isFinite(largestMagnitude(stored.dtype, stored.bytes))) {
+    throw faultOf(layer, weight, stored, "", largestFinite)
+  }
+}
 
 /** Raises NonFiniteWeight, or WeightTooLarge where the scales that the choice stores would overflow. */
-export const assertQuantizable = async (layer: string, weight: Tensor, choice: QuantizerChoice): Promise<void> => {
-  const values = await numbersOf(weight)
-  checkFinite(layer, weight, values)
-  const { quantizer, config } = choice
-  const limit = quantizer.largestWeight?.(config) ?? Number.POSITIVE_INFINITY
-  let count = 0
-  let largest = 0
-  let first = -1
-  for (const [index, value] of values.entries()) {
-    if (Math.abs(value) <= limit) continue
-    if (first < 0) first = index
-    if (Math.abs(value) > Math.abs(largest)) largest = value
-    count++
-  }
-  if (count === 0) return
-  throw new WeightTooLarge({ layer, use: quantizer.id, count, largest, limit, firstIndex: placeOf(weight, first) })
+export const assertQuantizable = async (
+  layer: string,
+  weight: Tensor,
+  { quantizer, config }: QuantizerChoice
+): Promise<void> => {
+  const stored = await bytesOf(weight)
+  const limit = quantizer.largestWeight?.(config) ?? largestFinite
+  // NaN is not within any limit.
+  if (largestMagnitude(stored.dtype, stored.bytes) <= limit) return
+  throw faultOf(layer, weight, stored, quantizer.id, limit)
 }

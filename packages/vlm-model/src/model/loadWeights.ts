@@ -43,7 +43,7 @@ const widenInto = (store: TensorStore, name: string, stored: "BF16" | "F16", tar
   for (let start = 0; start < floats.length; start += widenedAtOnce) {
     const end = Math.min(floats.length, start + widenedAtOnce)
     const part = patterns.subarray(0, end - start)
-    store.readInto(name, new Uint8Array(part.buffer, 0, part.byteLength), { bytes: [2 * start, 2 * end] })
+    store.readFiniteInto(name, new Uint8Array(part.buffer, 0, part.byteLength), { bytes: [2 * start, 2 * end] })
     widen(part, floats.subarray(start, end))
   }
 }
@@ -61,7 +61,7 @@ const loadTensor = (backend: Backend, source: Source, shape: Shape, dtype: DType
       const length = sizeOf(info.shape) * elementBytes(dtype)
       const target = bytes.subarray(offset, offset + length)
       const stored = info.dtype
-      if (dtypeOf[stored] === dtype) source.store.readInto(piece, target)
+      if (dtypeOf[stored] === dtype) source.store.readFiniteInto(piece, target)
       else widenInto(source.store, piece, stored as "BF16" | "F16", target)
       offset += length
     }
@@ -81,7 +81,7 @@ const loadPositions = (backend: Backend, config: ModelConfig, source: Source, st
   const table = new Float32Array(rows * columns)
   const [name] = source.pieces
   const info = source.store.tensors.get(name!)!
-  if (info.dtype === "F32") source.store.readInto(name!, new Uint8Array(table.buffer))
+  if (info.dtype === "F32") source.store.readFiniteInto(name!, new Uint8Array(table.buffer))
   else widenInto(source.store, name!, info.dtype as "BF16" | "F16", new Uint8Array(table.buffer))
   const resized = resizePositions(table, columns, [side, side], [grid, grid])
   return generate(backend, { shape: [1, grid * grid + 1, columns], dtype: "f32" }, (bytes) =>
@@ -91,7 +91,7 @@ const loadPositions = (backend: Backend, config: ModelConfig, source: Source, st
 
 /**
  * Loads the tensors of `config` from `store`, in either layout. Raises WeightsMismatch (all missing and all unexpected
- * names at once), WeightShapeMismatch, and the read errors of formats.
+ * names at once), WeightShapeMismatch, TensorNotFinite, and the read errors of formats.
  */
 export const loadWeights = (
   backend: Backend,
