@@ -22,16 +22,19 @@ export interface OptionInfo {
 
 /** An option that may be left out: `value`, on the JSON side, stands for it then. */
 export const option = <S extends Schema.Top>(schema: S, value: S["Encoded"], info: OptionInfo) =>
-  withDefault(schema.annotate({ ...info, default: value as never }) as S, value)
+  withDefault(described(schema, { ...info, default: value }), value)
 
 /** An option without a default that may be left out. */
 export const optionalOption = <S extends Schema.Top>(schema: S, info: OptionInfo) =>
-  Schema.optionalKey(schema.annotate({ ...info }) as S)
+  Schema.optionalKey(described(schema, info))
 
 /** An option that must be given. */
-export const requiredOption = <S extends Schema.Top>(schema: S, info: OptionInfo): S =>
-  schema.annotate({ ...info }) as S
+export const requiredOption = <S extends Schema.Top>(schema: S, info: OptionInfo): S => described(schema, info)
 
 /** A default without a description, for the parts of an option that its own description covers. */
 export const withDefault = <S extends Schema.Top>(schema: S, value: S["Encoded"]) =>
   schema.pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)))
+
+/** The JSON side carries what is known of an option: that is what recipes are written in, "1 GiB" and not bytes. */
+const described = <S extends Schema.Top>(schema: S, info: OptionInfo & { readonly default?: S["Encoded"] }): S =>
+  schema.pipe(Schema.annotateEncoded({ ...info })) as S

@@ -15,9 +15,7 @@ import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
 import { formatPath } from "../json/schemaProblems.ts"
 import { nearest } from "../text/nearest.ts"
 
-export const Schemes = Schema.Record(Schema.String, Schema.Array(Schema.Json)).annotate({
-  description: "Lists of rules by name, for the options of stages that take rules."
-})
+export const Schemes = Schema.Record(Schema.String, Schema.Array(Schema.Json))
 export type Schemes = typeof Schemes.Type
 
 type Expanded = { readonly entries: ReadonlyArray<Json> } | { readonly issue: string }

@@ -3,7 +3,7 @@
  * quantization. Of the tower the Linears are trained, the weights that stage 1 would round.
  */
 import { packNearest, releasePacked, releaseParameters } from "@speedq/exports"
-import { withDefault } from "@speedq/formats"
+import { option, requiredOption } from "@speedq/formats"
 import { memoryBudget, Stage } from "@speedq/pipeline"
 import { type PackedWeight, type PackedWeights, type QuantizerChoice, RuleList } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
@@ -32,12 +32,14 @@ import { distillationProgram, fakeQuantized } from "./distillation.ts"
 import { decideLosses, LossConfig, lossSection } from "./LossConfig.ts"
 
 export const JointQatConfig = Schema.Struct({
-  data: DataConfig,
+  data: requiredOption(DataConfig, { description: "What is trained on." }),
   ...OptimizationConfig.fields,
-  /** Quantizers of the tower's and the decoder's Linears. */
-  quantizers: RuleList,
+  quantizers: requiredOption(RuleList, {
+    description:
+      "Rules that give the vision tower's and the decoder's Linears their quantizers; the first that matches decides."
+  }),
   embeddings: EmbeddingConfig,
-  loss: withDefault(LossConfig, {})
+  loss: option(LossConfig, {}, { description: "The losses: which, how strong, over which tokens." })
 })
 
 const isVision = (name: string): boolean => name.startsWith("vision_model.")

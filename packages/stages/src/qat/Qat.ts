@@ -3,7 +3,7 @@
  * full-precision teacher (arXiv:2511.08914 §3; internvl3.md 6.5, 6.9, 6.10).
  */
 import { packedWeights, releaseParameters } from "@speedq/exports"
-import { withDefault } from "@speedq/formats"
+import { option, requiredOption } from "@speedq/formats"
 import { memoryBudget, Stage } from "@speedq/pipeline"
 import { type PackedWeights, RuleList } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
@@ -30,12 +30,13 @@ import { distillationProgram, fakeQuantized } from "./distillation.ts"
 import { decideLosses, LossConfig, lossSection } from "./LossConfig.ts"
 
 export const QatConfig = Schema.Struct({
-  data: DataConfig,
+  data: requiredOption(DataConfig, { description: "What is trained on." }),
   ...OptimizationConfig.fields,
-  /** Quantizers of the decoder's Linears. */
-  quantizers: RuleList,
+  quantizers: requiredOption(RuleList, {
+    description: "Rules that give the decoder's Linears their quantizers; the first that matches decides."
+  }),
   embeddings: EmbeddingConfig,
-  loss: withDefault(LossConfig, {})
+  loss: option(LossConfig, {}, { description: "The losses: which, how strong, over which tokens." })
 })
 
 /** The projector, and the language model without embedding and head. */

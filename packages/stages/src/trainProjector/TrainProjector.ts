@@ -1,6 +1,7 @@
 /** Stage 2 of SPEED-Q: the projector alone learns to fit the quantized, frozen vision tower (arXiv:2511.08914 §3). */
 import { crossEntropy, vocabularyLoss } from "@speedq/distillation"
 import { packedWeights, releaseParameters } from "@speedq/exports"
+import { requiredOption } from "@speedq/formats"
 import { memoryBudget, Stage } from "@speedq/pipeline"
 import type { PackedWeights } from "@speedq/quantizers"
 import { type Parameters, scope } from "@speedq/tensors"
@@ -26,9 +27,8 @@ import { trainingProgram } from "../training/trainingProgram.ts"
 import { makeVisionFeatures } from "../training/VisionFeatures.ts"
 
 export const TrainProjectorConfig = Schema.Struct({
-  data: DataConfig,
+  data: requiredOption(DataConfig, { description: "What is trained on." }),
   ...OptimizationConfig.fields,
-  /** Embedding and head are quantized from here on, as in the reference; null leaves them. */
   embeddings: EmbeddingConfig
 })
 
