@@ -12,7 +12,9 @@ import { fakeQuantEntries } from "./fakeQuantEntries.ts"
 
 export const FakeQuantConfig = Schema.Struct({
   dtype: option(Schema.Literals(["bf16", "f32"]), "bf16", {
-    description: "Format of the numbers: bf16 as released models have them, or f32, which keeps every bit."
+    description:
+      "Format of the numbers. `bf16` rounds dequantized weights, `f32` keeps every bit and takes twice the space.",
+    source: "released InternVL3 models"
   })
 })
 export type FakeQuantConfig = typeof FakeQuantConfig.Type

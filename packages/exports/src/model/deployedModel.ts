@@ -1,5 +1,5 @@
 /** A model as it will be shipped: quantized weights in packed form, everything else in 16 bits. */
-import { withDefault } from "@speedq/formats"
+import { option } from "@speedq/formats"
 import type { PackedWeight, PackedWeights, QuantizerChoice } from "@speedq/quantizers"
 import { cast, noGrad, type Parameters, scope, sizeOf, type Tensor } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
@@ -7,8 +7,10 @@ import { clampedWeight } from "./clampedWeight.ts"
 import { packNearest } from "./packNearest.ts"
 import type { SourceModel } from "./SourceModel.ts"
 
-/** Numbers of what is not quantized: bf16 as released models have them, f16, or f32. */
-export const Rest = withDefault(Schema.Literals(["bf16", "f16", "f32"]), "bf16")
+export const Rest = option(Schema.Literals(["bf16", "f16", "f32"]), "bf16", {
+  description: "Format of all numbers that are not quantized: norms, biases, the projector.",
+  source: "released InternVL3 models"
+})
 export type Rest = typeof Rest.Type
 
 /** A language model trained under quantization: full-precision parameters, and what each weight is quantized with. */

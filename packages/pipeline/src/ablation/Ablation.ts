@@ -2,7 +2,7 @@
  * Several variants of one recipe, each with several seeds:
  * `{ "version": 1, "name": ..., "base": "nano-2bit.json", "seeds": [1, 2, 3], "variants": [{ "name": "CE only", "set": ["qat.loss.cakld=0"] }] }`.
  */
-import { withDefault } from "@speedq/formats"
+import { option, requiredOption } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Json } from "effect/Schema"
@@ -17,24 +17,43 @@ import { stagesInJson } from "../recipe/stageLabels.ts"
 import type { Registered } from "../stage/contract.ts"
 
 const Changes = {
-  /** Settings as on the command line, `qat.loss.cakld=0`; stages go by their names in the base recipe. */
-  set: withDefault(Schema.Array(Schema.String), []),
-  /** Stages of the base recipe that are left out. */
-  without: withDefault(Schema.Array(Schema.String), []),
-  /** Stages of the base recipe with what changes in them, their kind (`use`) included; fields that are not named stay. */
-  replace: withDefault(Schema.Record(Schema.String, Schema.JsonObject), {})
+  set: option(Schema.Array(Schema.String), [], {
+    description:
+      "Settings as `--set` takes them, for example `qat.loss.cakld=0`; stages go by their names in the base recipe."
+  }),
+  without: option(Schema.Array(Schema.String), [], { description: "Stages of the base recipe that are left out." }),
+  replace: option(
+    Schema.Record(Schema.String, Schema.JsonObject),
+    {},
+    {
+      description:
+        "Stages of the base recipe by name, with the options that change in them; `use` changes the kind of stage. Options that are not named stay."
+    }
+  )
 }
 
 export const AblationDocument = Schema.Struct({
-  version: Schema.Literal(1),
-  name: Schema.NonEmptyString,
-  /** Recipe file that the variants change, relative to this one. */
-  base: Schema.NonEmptyString,
-  seeds: Schema.NonEmptyArray(Schema.Int),
+  version: requiredOption(Schema.Literal(1), { description: "Version of this format." }),
+  name: requiredOption(Schema.NonEmptyString, {
+    description: "Name of the ablation, for run directories and reports."
+  }),
+  base: requiredOption(Schema.NonEmptyString, {
+    description: "Recipe that the variants change: a file, relative to this one."
+  }),
+  seeds: requiredOption(Schema.NonEmptyArray(Schema.Int), {
+    description: "Every variant is run with each of these seeds."
+  }),
   /** Changes for all variants, made before their own. */
   ...Changes,
-  /** The first is what the others are compared with. */
-  variants: Schema.NonEmptyArray(Schema.Struct({ name: Schema.NonEmptyString, ...Changes }))
+  variants: requiredOption(
+    Schema.NonEmptyArray(
+      Schema.Struct({
+        name: requiredOption(Schema.NonEmptyString, { description: "Name of the variant in tables." }),
+        ...Changes
+      })
+    ),
+    { description: "What is compared, each with its changes. The first is what the others are compared with." }
+  )
 })
 export type AblationDocument = typeof AblationDocument.Type
 

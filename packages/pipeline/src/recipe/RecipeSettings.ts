@@ -1,23 +1,39 @@
 /** The part of a recipe that is not its stages. Only `seed` can change results; the model's bytes count by their fingerprint. */
-import * as Effect from "effect/Effect"
+import { option, optionalOption, requiredOption } from "@speedq/formats"
 import * as Schema from "effect/Schema"
+import { Count, Positive } from "./options.ts"
 
-const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
-
-/** When a running stage saves its state: every so many steps, every so many seconds, whichever comes first. */
+/** When a running stage saves its state. */
 export const SavePolicy = Schema.Struct({
-  everySteps: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0))),
-  everySeconds: Positive.pipe(Schema.withDecodingDefaultKey(Effect.succeed(300)))
+  everySteps: optionalOption(Count, { description: "Saves after so many steps.", unit: "steps" }),
+  everySeconds: option(Positive, 300, {
+    description: "Saves after so many seconds.",
+    unit: "seconds",
+    source: "chosen here: a stop without warning costs five minutes at most"
+  })
 })
 export interface SavePolicy extends Schema.Schema.Type<typeof SavePolicy> {}
 
 export const RecipeSettings = Schema.Struct({
-  name: Schema.NonEmptyString,
-  /** Directory of the model to start from. */
-  model: Schema.String,
-  seed: Schema.Int.pipe(Schema.withDecodingDefaultKey(Effect.succeed(42))),
-  save: SavePolicy.pipe(Schema.withDecodingDefaultKey(Effect.succeed({}))),
-  /** `{ "limit": "4 GiB" }`: a run that would need more is refused. Without it, the machine's memory is the limit. */
-  memory: Schema.optionalKey(Schema.Struct({ limit: Schema.ByteSizeFromString }))
+  name: requiredOption(Schema.NonEmptyString, { description: "Name of the recipe, for run directories and reports." }),
+  model: requiredOption(Schema.String, { description: "Directory of the model to start from." }),
+  seed: option(Schema.Int, 42, {
+    description: "Seed of everything that is drawn at random; each stage derives its own from it.",
+    source: "the reference's scripts"
+  }),
+  save: option(
+    SavePolicy,
+    {},
+    { description: "When a running stage saves its state: at whichever of these comes first." }
+  ),
+  memory: optionalOption(
+    Schema.Struct({
+      limit: requiredOption(Schema.ByteSizeFromString, {
+        description: "Most memory that a run may take, as in `4 GiB`.",
+        unit: "bytes"
+      })
+    }),
+    { description: "A run that would need more memory is refused before it starts.", source: "the machine's memory" }
+  )
 })
 export interface RecipeSettings extends Schema.Schema.Type<typeof RecipeSettings> {}

@@ -1,5 +1,5 @@
 /** Pieces that options of stages are made of. */
-import { withDefault } from "@speedq/formats"
+import { option } from "@speedq/formats"
 import * as Schema from "effect/Schema"
 
 /** A whole number above 0, or from 0. */
@@ -13,7 +13,8 @@ export const Rate = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
 /** A part of a whole. */
 export const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
 
-/**
- * What becomes of options that a recipe leaves open: the careful choice, or what the reference does (docs/quirks.md).
- */
-export const Compat = withDefault(Schema.Literals(["careful", "reference"]), "careful")
+export const Compat = option(Schema.Literals(["careful", "reference"]), "careful", {
+  description:
+    "What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the reference quirk by quirk.",
+  source: "docs/quirks.md"
+})

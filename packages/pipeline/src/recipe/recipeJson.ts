@@ -1,4 +1,5 @@
 /** Recipes in JSON: `{ "version": 1, "name": ..., "model": ..., "stages": [{ "use": "adaround-vit", ... }] }`. */
+import { optionalOption, requiredOption } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Json, JsonObject } from "effect/Schema"
@@ -18,12 +19,15 @@ const StageEntry = Schema.StructWithRest(Schema.Struct({ use: Schema.String }), 
 
 /** A recipe file before its stages are decoded. */
 export const RecipeDocument = Schema.Struct({
-  version: Schema.Literal(1),
-  /** For editors: where the JSON Schema of recipes is. */
-  $schema: Schema.optionalKey(Schema.String),
+  version: requiredOption(Schema.Literal(1), { description: "Version of this format." }),
+  $schema: optionalOption(Schema.String, { description: "For editors: where the JSON Schema of recipes is." }),
   ...RecipeSettings.fields,
-  schemes: Schema.optionalKey(Schemes),
-  stages: Schema.NonEmptyArray(StageEntry)
+  schemes: optionalOption(Schemes, {
+    description: "Lists of rules by name, which the options of stages that take rules may name."
+  }),
+  stages: requiredOption(Schema.NonEmptyArray(StageEntry), {
+    description: "Stages in the order in which they run; `use` names the kind of stage, its options stand beside it."
+  })
 })
 
 const decodeDocument = Schema.decodeUnknownResult(RecipeDocument, strictly)

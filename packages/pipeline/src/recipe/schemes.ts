@@ -17,9 +17,7 @@ import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
 import { formatPath } from "../json/schemaProblems.ts"
 import { nearest } from "../text/nearest.ts"
 
-export const Schemes = Schema.Record(Schema.String, Schema.Array(Schema.Json)).annotate({
-  description: "Lists of rules by name, for the options of stages that take rules."
-})
+export const Schemes = Schema.Record(Schema.String, Schema.Array(Schema.Json))
 export type Schemes = typeof Schemes.Type
 
 /** Schemes of a recipe in JSON; what is wrong with them is reported by the recipe's own schema. */

@@ -6,7 +6,7 @@
  *   second level   s' = origin + step c,  c in 0..15, step = (max s - min s) / 15, origin = min s
  *   weight         w' = s' (clamp(rne(w / s' + z), 0, 2^b - 1) - z)
  */
-import { withDefault } from "@speedq/formats"
+import { option, requiredOption } from "@speedq/formats"
 import {
   type BilevelAttributes,
   bilevelCodes,
@@ -27,17 +27,29 @@ import { largestHalf, largestSingle } from "./largest.ts"
 import { fromStored } from "./wholeNumbers.ts"
 
 export const BilevelConfig = Schema.Struct({
-  bits: Schema.Literals([2, 3, 4]),
-  /** g: input columns that share a scale and a zero point. */
-  group: groupSize,
-  /** qq: output rows whose scales share a step and an origin. */
-  scaleGroup: groupSize,
-  /** "f16" is the stored format; "f32" computes as the reference does and stores 32 bits more per second-level group. */
-  secondLevel: withDefault(Schema.Literals(["f16", "f32"]), "f16"),
-  /** What equal scales become under "f32": themselves, or 0.0667 as in the reference (quirk 10). */
-  commonScale: withDefault(Schema.Literals(["exact", "reference"]), "exact"),
-  /** Format every operation is rounded to; the reference runs in bf16 (quirk 5). */
-  arithmetic: withDefault(Schema.Literals(["f32", "bf16"]), "f32")
+  bits: requiredOption(Schema.Literals([2, 3, 4]), { description: "Bits of a weight's code.", unit: "bits" }),
+  group: requiredOption(groupSize, {
+    description: "Input columns that share a scale and a zero point. The paper takes 16 at 2 bits and 32 at 4 bits.",
+    unit: "columns"
+  }),
+  scaleGroup: requiredOption(groupSize, {
+    description:
+      "Output rows whose scales share a step and an origin. The reference's scripts take 16 at 2 bits and 128 at 4 bits.",
+    unit: "rows"
+  }),
+  secondLevel: option(Schema.Literals(["f16", "f32"]), "f16", {
+    description:
+      "Format of step and origin. `f32` computes as the reference does and stores 32 bits more for each pair.",
+    source: "the smallest that is exact in storage; f32 under `compat` reference: docs/quirks.md#quirk-5"
+  }),
+  commonScale: option(Schema.Literals(["exact", "reference"]), "exact", {
+    description: "What equal scales become with `secondLevel` f32: themselves, or 0.0667 as in the reference.",
+    source: "docs/quirks.md#quirk-10"
+  }),
+  arithmetic: option(Schema.Literals(["f32", "bf16"]), "f32", {
+    description: "Format that every operation of the quantizer is rounded to.",
+    source: "f32; bf16 under `compat` reference: docs/quirks.md#quirk-5"
+  })
 })
 export type BilevelConfig = typeof BilevelConfig.Type
 

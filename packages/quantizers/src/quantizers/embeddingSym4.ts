@@ -4,7 +4,7 @@
  *
  *   s = 2 max|w| / 15,  w' = s (clamp(rne(w / s + 7), 0, 15) - 7)
  */
-import { withDefault } from "@speedq/formats"
+import { option } from "@speedq/formats"
 import {
   cast,
   gridCodes,
@@ -23,15 +23,30 @@ import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
 import { largestHalf } from "./largest.ts"
 
 export const EmbeddingSym4Config = Schema.Struct({
-  group: withDefault(groupSize, 32),
-  /** "reference": scale = 2 a / 15, whose code 15 is never used (quirk 4); "absmax7": scale = a / 7, which keeps the largest weight. */
-  grid: withDefault(Schema.Literals(["reference", "absmax7"]), "reference"),
-  /** Times the reference quantizes its own result again, shrinking it by 14/15 each time (quirk 3). */
-  requantizePasses: withDefault(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10 })), 1),
-  /** What a scale is rounded to and stored as. */
-  scale: withDefault(Schema.Literals(["f16", "f32"]), "f16"),
-  /** "f16" rounds every operation to half precision, the scale before it finds codes too, as the reference does (quirk 5). */
-  arithmetic: withDefault(Schema.Literals(["f32", "f16"]), "f32")
+  group: option(groupSize, 32, {
+    description: "Input columns that share a scale.",
+    unit: "columns",
+    source: "the reference"
+  }),
+  grid: option(Schema.Literals(["reference", "absmax7"]), "reference", {
+    description:
+      "Scale of a group with largest weight a: `reference` takes 2 a / 15, whose code 15 is never used; `absmax7` takes a / 7, which keeps the largest weight.",
+    source: "docs/quirks.md#quirk-4"
+  }),
+  requantizePasses: option(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10 })), 1, {
+    description: "How often the result is quantized again, as the reference does; each pass shrinks it by 14/15.",
+    unit: "passes",
+    source: "1; 3 under `compat` reference: docs/quirks.md#quirk-3"
+  }),
+  scale: option(Schema.Literals(["f16", "f32"]), "f16", {
+    description: "Format that scales are rounded to and stored in.",
+    source: "the reference"
+  }),
+  arithmetic: option(Schema.Literals(["f32", "f16"]), "f32", {
+    description:
+      "Format that every operation of the quantizer is rounded to, the scale before it finds codes included.",
+    source: "f32; f16 under `compat` reference: docs/quirks.md#quirk-5"
+  })
 })
 export type EmbeddingSym4Config = typeof EmbeddingSym4Config.Type
 

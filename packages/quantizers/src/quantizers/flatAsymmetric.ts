@@ -4,7 +4,7 @@
  *
  *   s = (max w - min w) / (2^b - 1),  z = clamp(-rne(min w / s), 0, 2^b - 1),  w' = s (clamp(rha(w / s) + z, 0, 2^b - 1) - z)
  */
-import { withDefault } from "@speedq/formats"
+import { option } from "@speedq/formats"
 import {
   fakeQuantUniform,
   gridCodes,
@@ -20,7 +20,13 @@ import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
 import { largestSingle } from "./largest.ts"
 import { fromStored, toStored } from "./wholeNumbers.ts"
 
-export const FlatAsymmetricConfig = Schema.Struct({ group: withDefault(groupSize, 64) })
+export const FlatAsymmetricConfig = Schema.Struct({
+  group: option(groupSize, 64, {
+    description: "Input columns that share a scale and a zero point.",
+    unit: "columns",
+    source: "the reference"
+  })
+})
 export type FlatAsymmetricConfig = typeof FlatAsymmetricConfig.Type
 
 const makeFlatAsymmetric = (bits: 2 | 3): Quantizer<FlatAsymmetricConfig> => {

@@ -4,14 +4,20 @@
  *
  *   s- = max(-min w, 0),  s+ = max(max w, 0),  w' = s level(w / s), s the scale of w's side
  */
-import { withDefault } from "@speedq/formats"
+import { option } from "@speedq/formats"
 import { codebookCodes, codebookDecode, codebookParameters, fakeQuantCodebook, scope } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
 import { configure } from "../quantizer/configure.ts"
 import { columnObstacle, groupSize } from "../quantizer/optionSchemas.ts"
 import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
 
-export const N2f3Config = Schema.Struct({ group: withDefault(groupSize, 64) })
+export const N2f3Config = Schema.Struct({
+  group: option(groupSize, 64, {
+    description: "Input columns that share a scale for each sign.",
+    unit: "columns",
+    source: "the reference"
+  })
+})
 export type N2f3Config = typeof N2f3Config.Type
 
 /** Normal-float levels of 3 bits: as many below 0 as fit, 0, and one more above. */

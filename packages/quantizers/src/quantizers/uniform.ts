@@ -1,5 +1,5 @@
 /** One level of scales: codes of b bits in groups of g input columns, asymmetric or symmetric, rounded to nearest. */
-import { withDefault } from "@speedq/formats"
+import { option, requiredOption } from "@speedq/formats"
 import {
   adaroundScales,
   cast,
@@ -23,15 +23,25 @@ import { largestHalf, largestSingle } from "./largest.ts"
 import { fromStored, toStored } from "./wholeNumbers.ts"
 
 export const UniformConfig = Schema.Struct({
-  bits: Schema.Literals([2, 3, 4, 8]),
-  /** Input columns that share a scale and a zero point. */
-  group: groupSize,
-  /** Range [-a, a]; the zero point is (2^b - 1) / 2 rounded down for every group and not stored. */
-  symmetric: withDefault(Schema.Boolean, false),
-  /** "minmax": from the smallest to the largest weight; "zero": the same with 0 inside; "mse": BRECQ's search (adaround.md 2). */
-  range: withDefault(Schema.Literals(["minmax", "zero", "mse"]), "minmax"),
-  /** What a scale is rounded to and stored as. */
-  scale: withDefault(Schema.Literals(["f16", "f32"]), "f16")
+  bits: requiredOption(Schema.Literals([2, 3, 4, 8]), { description: "Bits of a weight's code.", unit: "bits" }),
+  group: requiredOption(groupSize, {
+    description: "Input columns that share a scale and a zero point.",
+    unit: "columns"
+  }),
+  symmetric: option(Schema.Boolean, false, {
+    description:
+      "Takes the range [-a, a] with one zero point for all groups, which is not stored. Needs `range` minmax.",
+    source: "off: an asymmetric range wastes no codes"
+  }),
+  range: option(Schema.Literals(["minmax", "zero", "mse"]), "minmax", {
+    description:
+      "Range of a group's grid: `minmax` from the smallest to the largest weight, `zero` the same with 0 inside, `mse` searched for the smallest error.",
+    source: "minmax as the first level of `bilevel`; mse is BRECQ's choice (arXiv:2102.05426)"
+  }),
+  scale: option(Schema.Literals(["f16", "f32"]), "f16", {
+    description: "Format that scales are rounded to and stored in.",
+    source: "chosen here: half the bytes"
+  })
 }).check(
   Schema.makeFilter(({ symmetric, range }) => !symmetric || range === "minmax" || `range "${range}" is asymmetric`)
 )

@@ -1,4 +1,5 @@
 /** Rules as recipes write them: in JSON, and in code as values whose options the compiler checks. */
+import { optionalOption, requiredOption } from "@speedq/formats"
 import * as Schema from "effect/Schema"
 import { type Compatibility, withReferenceQuirks } from "../quantizer/compatibility.ts"
 import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
@@ -52,7 +53,10 @@ export interface RuleScope {
 /** A rule as code writes it: pattern, layers, quantizer, options. */
 export type RuleInput = ChoiceInput & RuleScope & { readonly match: string }
 
-const choiceFields = { use: Schema.NonEmptyString, with: Schema.optionalKey(Schema.JsonObject) }
+const choiceFields = {
+  use: requiredOption(Schema.NonEmptyString, { description: "Name of the quantizer." }),
+  with: optionalOption(Schema.JsonObject, { description: "Options of the quantizer." })
+}
 const ChoiceFields = Schema.Struct(choiceFields)
 
 /** `{ use: "bilevel", with: { bits: 4, group: 32, scaleGroup: 128 } }` */
@@ -60,19 +64,17 @@ export type QuantizerSpec = typeof ChoiceFields.Type
 export const QuantizerSpec = ChoiceFields as unknown as Schema.Codec<QuantizerSpec, ChoiceInput>
 
 const RuleFields = Schema.Struct({
-  match: Schema.NonEmptyString.annotate({
-    description: "Layers that the rule is for: a glob over dotted names, as **.down_proj, or /a regular expression/."
+  match: requiredOption(Schema.NonEmptyString, {
+    description:
+      "Layers that the rule is for: a glob over dotted names, as `**.down_proj`, or a regular expression between slashes, as `/q_proj$/`."
   }),
-  tower: Schema.optionalKey(
-    Schema.Literals(["vision", "projector", "language"]).annotate({
-      description: "Only layers of this part of the model."
-    })
-  ),
-  layers: Schema.optionalKey(
-    Schema.Literals(["linear", "embedding"]).annotate({
-      description: 'Linears, the default, or embedding and head, which only rules that say "embedding" quantize.'
-    })
-  ),
+  tower: optionalOption(Schema.Literals(["vision", "projector", "language"]), {
+    description: "Only layers of this part of the model."
+  }),
+  layers: optionalOption(Schema.Literals(["linear", "embedding"]), {
+    description:
+      "`linear`, the default, or `embedding`: the token embedding and the output head, which only rules that say so quantize."
+  }),
   ...choiceFields
 })
 

@@ -4,7 +4,7 @@
  * last one that rules name the last step.
  */
 import { packedWeights, releaseParameters } from "@speedq/exports"
-import { withDefault } from "@speedq/formats"
+import { option, optionalOption, requiredOption } from "@speedq/formats"
 import { Codec, Compat, Count, emit, eventKind, Forecast, formatNumber, Positive, Stage } from "@speedq/pipeline"
 import {
   calibrationDefaults,
@@ -43,20 +43,48 @@ import { type ClippingSearch, clipLayer, layersToSearch } from "./clipLayer.ts"
 
 export const AutoclipConfig = Schema.Struct({
   compat: Compat,
-  /** Text: JSONL with `text` or `conversations`, or paragraphs. Or `{ meta, ... }` as training has it: records with images. */
-  calibration: Calibration,
-  /** Documents, or records, that are looked at. */
-  documents: withDefault(Count, calibrationDefaults.documents),
-  /** Of text: tokens beyond which a document is passed over, and tokens of a block; a record is a sequence of its own. */
-  longest: withDefault(Count, calibrationDefaults.longest),
-  block: withDefault(Count, calibrationDefaults.block),
-  sampleTokens: withDefault(Count, clippingDefaults.sampleTokens),
-  gridSize: withDefault(Count, clippingDefaults.gridSize),
-  maxShrink: withDefault(Positive, clippingDefaults.maxShrink),
-  /** "bf16" rounds as the reference's search does; left open, `compat` decides. */
-  arithmetic: Schema.optionalKey(Schema.Literals(["f32", "bf16"])),
-  /** Quantizers of stage 3: bits and groups are theirs. */
-  quantizers: RuleList,
+  calibration: requiredOption(Calibration, {
+    description:
+      "Text that the search runs on: JSONL with `text` or `conversations`, or paragraphs. Or `{ meta, ... }` as in training: records with their images."
+  }),
+  documents: option(Count, calibrationDefaults.documents, {
+    description: "Documents of the text, or records, that are used.",
+    unit: "documents",
+    source: "the reference"
+  }),
+  longest: option(Count, calibrationDefaults.longest, {
+    description: "Documents of text with more tokens are passed over. Records are not.",
+    unit: "tokens",
+    source: "the reference"
+  }),
+  block: option(Count, calibrationDefaults.block, {
+    description: "Text is joined and cut into sequences of this length; a record is a sequence of its own.",
+    unit: "tokens",
+    source: "the reference"
+  }),
+  sampleTokens: option(Count, clippingDefaults.sampleTokens, {
+    description: "Tokens, evenly spread over all sequences, on which the error of a layer is measured.",
+    unit: "tokens",
+    source: "the reference"
+  }),
+  gridSize: option(Count, clippingDefaults.gridSize, {
+    description:
+      "Steps that the way from the full range to 0 is cut into; `maxShrink` says how many of them are tried.",
+    unit: "steps",
+    source: "the reference"
+  }),
+  maxShrink: option(Positive, clippingDefaults.maxShrink, {
+    description: "How far each end of the range may shrink. All pairs of steps below it are tried.",
+    unit: "share of the range",
+    source: "the reference"
+  }),
+  arithmetic: optionalOption(Schema.Literals(["f32", "bf16"]), {
+    description: "Format that errors are rounded to before they are compared.",
+    source: "f32, or bf16 under `compat` reference: docs/quirks.md#quirk-5"
+  }),
+  quantizers: requiredOption(RuleList, {
+    description: "Rules of the stage that trains afterwards: the search takes bits and groups from their quantizers."
+  }),
   embeddings: EmbeddingConfig
 })
 type Config = typeof AutoclipConfig.Type

@@ -12,7 +12,7 @@ import {
   writeScore
 } from "@speedq/evaluation"
 import { deployModel, type LanguageModel, modelSize, Rest, releaseParameters, unpackAll } from "@speedq/exports"
-import { withDefault } from "@speedq/formats"
+import { option, optionalOption, requiredOption } from "@speedq/formats"
 import { Codec, Count, CountOrNone, Forecast, Stage, whileDoing, whileStoring } from "@speedq/pipeline"
 import { OptionalRules, type PackedWeights } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
@@ -37,27 +37,44 @@ import { type BenchmarkScore, type Evaluation, Evaluations, evaluationTable, mar
 import { galleries, isSample, isSpread } from "./gallery.ts"
 
 export const EvaluateConfig = Schema.Struct({
-  /** What the row is called in tables. */
-  title: Schema.NonEmptyString,
-  benchmarks: Schema.NonEmptyArray(
-    Schema.Struct({
-      name: Schema.NonEmptyString,
-      data: Schema.NonEmptyString,
-      /** Rows that are asked, the first of the file; all without it. */
-      limit: Schema.optionalKey(Count)
-    })
+  title: requiredOption(Schema.NonEmptyString, { description: "Name of this evaluation in tables and reports." }),
+  benchmarks: requiredOption(
+    Schema.NonEmptyArray(
+      Schema.Struct({
+        name: requiredOption(Schema.NonEmptyString, { description: "Name of the benchmark, as `AI2D_TEST`." }),
+        data: requiredOption(Schema.NonEmptyString, { description: "TSV file of its questions." }),
+        limit: optionalOption(Count, { description: "Asks only the first rows of the file.", unit: "rows" })
+      })
+    ),
+    { description: "Benchmarks that the model answers." }
   ),
-  /** Rows that are asked at once: faster on a small model, the answers stay the same. A step is as many rows. */
-  batch: withDefault(Count, 1),
-  /** Rows of each benchmark, spread evenly over it, whose expected answers the divergence is measured on. */
-  divergence: withDefault(CountOrNone, 0),
-  /** Quantizers, to nearest, for what no stage has quantized yet; none leaves it in full precision. */
-  nearest: withDefault(OptionalRules, []),
-  /** Clamps what `nearest` rounds to the ranges that the clipping search found; its quantizers must have the same groups. */
-  clipped: withDefault(Schema.Boolean, false),
+  batch: option(Count, 1, {
+    description:
+      "Rows that are answered together: faster on a small model, the answers stay the same. A step of the stage is as many rows.",
+    unit: "rows",
+    source: "chosen here: the least memory"
+  }),
+  divergence: option(CountOrNone, 0, {
+    description:
+      "Rows of each benchmark, spread evenly over it, on whose expected answers the divergence from the full-precision model is measured. 0 measures none.",
+    unit: "rows",
+    source: "off: it runs the full-precision model too"
+  }),
+  nearest: option(OptionalRules, [], {
+    description:
+      "Rules for weights that no stage has quantized yet: their quantizers round them to nearest. Other weights stay in full precision.",
+    source: "none: evaluates what the stages before have made"
+  }),
+  clipped: option(Schema.Boolean, false, {
+    description:
+      "Clamps weights that `nearest` rounds to the ranges that the clipping search found. Its quantizers must have the same groups.",
+    source: "off: `nearest` alone is the usual baseline"
+  }),
   rest: Rest,
-  /** Shows sample answers of all evaluations so far, with their images. */
-  gallery: withDefault(Schema.Boolean, false)
+  gallery: option(Schema.Boolean, false, {
+    description: "Adds sample answers of all evaluations so far to the report, with their images.",
+    source: "off: images make the report large"
+  })
 })
 type Config = typeof EvaluateConfig.Type
 

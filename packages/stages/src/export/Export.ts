@@ -40,10 +40,10 @@ import { planModel } from "../planning/plannedModel.ts"
 
 export const ExportConfig = Schema.Struct({
   format: requiredOption(Schema.NonEmptyString, {
-    description: 'Format to write: "packed", "fake-quant", or one of an extension.'
+    description: "Format to write: `packed`, `fake-quant`, or one of an extension."
   }),
   with: optionalOption(Schema.JsonObject, {
-    description: 'Options of the format, for example { "dtype": "f32" } of fake-quant.'
+    description: 'Options of the format, for example `{ "dtype": "f32" }` of `fake-quant`.'
   }),
   rest: Rest
 })

@@ -3,6 +3,7 @@
  * quantization. Of the tower the Linears are trained, the weights that stage 1 would round.
  */
 import { releasePacked } from "@speedq/exports"
+import { requiredOption } from "@speedq/formats"
 import { Stage } from "@speedq/pipeline"
 import { RuleList } from "@speedq/quantizers"
 import { towerOf } from "@speedq/vlm-model"
@@ -19,8 +20,10 @@ import { packTower } from "./packTower.ts"
 
 export const JointQatConfig = Schema.Struct({
   ...QatConfig.fields,
-  /** Quantizers of the tower's and the decoder's Linears. */
-  quantizers: RuleList
+  quantizers: requiredOption(RuleList, {
+    description:
+      "Rules that give the vision tower's and the decoder's Linears their quantizers; the first that matches decides."
+  })
 })
 
 export const JointQat = Stage.define({

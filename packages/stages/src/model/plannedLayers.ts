@@ -1,5 +1,5 @@
 /** A recipe's rules on a model: which matrix gets which quantizer, decided before any work and without the weights. */
-import { withDefault } from "@speedq/formats"
+import { option } from "@speedq/formats"
 import {
   type Compatibility,
   decodeChoice,
@@ -73,8 +73,16 @@ export const planTowers = Effect.fnUntraced(function* (
   })
 })
 
-/** Quantizer of embedding and head, frozen from stage 2 on (internvl3.md 6.7); null leaves both as they are. */
-export const EmbeddingConfig = withDefault(Schema.NullOr(QuantizerSpec), { use: "embedding-sym4" })
+/** Quantizer of embedding and head. */
+export const EmbeddingConfig = option(
+  Schema.NullOr(QuantizerSpec),
+  { use: "embedding-sym4" },
+  {
+    description:
+      "Quantizer of token embedding and output head, which are frozen from stage 2 on. `null` leaves both in full precision. Name the same in every stage of a recipe.",
+    source: "docs/quirks.md#quirk-3"
+  }
+)
 
 /** Plans embedding and head. Fails with RulesInvalid. */
 export const planEmbeddings = Effect.fnUntraced(function* (

@@ -2,7 +2,7 @@
  * Stage 3 of SPEED-Q: projector and language model learn under fake quantization, from the labels and from the
  * full-precision teacher (arXiv:2511.08914 §3; internvl3.md 6.5, 6.9, 6.10).
  */
-import { withDefault } from "@speedq/formats"
+import { option, requiredOption } from "@speedq/formats"
 import { Stage } from "@speedq/pipeline"
 import { RuleList } from "@speedq/quantizers"
 import { towerOf } from "@speedq/vlm-model"
@@ -16,12 +16,13 @@ import { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { trainingStage } from "../training/trainingStage.ts"
 
 export const QatConfig = Schema.Struct({
-  data: DataConfig,
+  data: requiredOption(DataConfig, { description: "What is trained on." }),
   ...OptimizationConfig.fields,
-  /** Quantizers of the decoder's Linears. */
-  quantizers: RuleList,
+  quantizers: requiredOption(RuleList, {
+    description: "Rules that give the decoder's Linears their quantizers; the first that matches decides."
+  }),
   embeddings: EmbeddingConfig,
-  loss: withDefault(LossConfig, {})
+  loss: option(LossConfig, {}, { description: "The losses: which, how strong, over which tokens." })
 })
 
 export const Qat = Stage.define({

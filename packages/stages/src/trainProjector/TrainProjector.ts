@@ -1,4 +1,5 @@
 /** Stage 2 of SPEED-Q: the projector alone learns to fit the quantized, frozen vision tower (arXiv:2511.08914 §3). */
+import { requiredOption } from "@speedq/formats"
 import { Stage } from "@speedq/pipeline"
 import { towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -10,9 +11,8 @@ import { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { trainingStage } from "../training/trainingStage.ts"
 
 export const TrainProjectorConfig = Schema.Struct({
-  data: DataConfig,
+  data: requiredOption(DataConfig, { description: "What is trained on." }),
   ...OptimizationConfig.fields,
-  /** Embedding and head are quantized from here on, as in the reference; null leaves them. */
   embeddings: EmbeddingConfig
 })
 

@@ -1,25 +1,59 @@
 /** The losses of a training stage: which, how strong, over which rows (arXiv:2511.08914 §3; internvl3.md 6.9, 6.10). */
 import { cakld, crossEntropy, meanConfidence, type RowLoss, weighted } from "@speedq/distillation"
-import { withDefault } from "@speedq/formats"
+import { option, optionalOption } from "@speedq/formats"
 import { type Compat, Count, Positive, Rate, type Report, Share } from "@speedq/pipeline"
 import * as Schema from "effect/Schema"
 
 /** Factors and forms; a factor of 0 leaves a loss out, and the teacher with it. */
 export const LossConfig = Schema.Struct({
-  crossEntropy: withDefault(Rate, 1),
-  labelSmoothing: withDefault(Share, 0.1),
-  cakld: withDefault(Rate, 1),
-  temperature: withDefault(Positive, 1),
-  /** "shifted": rows that predict a label, the default. "unshifted": rows that carry one, as the reference masks (quirk 1). */
-  mask: Schema.optionalKey(Schema.Literals(["shifted", "unshifted"])),
-  reduction: withDefault(Schema.Literals(["sum", "mean"]), "sum"),
-  /** Share of the reverse divergence; "teacher": its mean confidence over `confidenceBatches` micro-batches. */
-  confidence: withDefault(Schema.Union([Schema.Literal("teacher"), Share]), "teacher"),
-  confidenceBatches: withDefault(Count, 100),
-  /** Rows the confidence is a mean over: "answers", those that predict one, the default, or "all", as in the reference. */
-  confidenceRows: Schema.optionalKey(Schema.Literals(["answers", "all"])),
-  /** "exact", the default: a mean. "reference": one batch more than `confidenceBatches`, divided by that number (quirk 2). */
-  confidenceMean: Schema.optionalKey(Schema.Literals(["exact", "reference"]))
+  crossEntropy: option(Rate, 1, {
+    description: "Factor of the cross entropy with the labels; 0 leaves it out.",
+    source: "arXiv:2511.08914 §3"
+  }),
+  labelSmoothing: option(Share, 0.1, {
+    description: "Share of the cross entropy that is spread evenly over the vocabulary.",
+    source: "the reference's scripts"
+  }),
+  cakld: option(Rate, 1, {
+    description:
+      "Factor of the distillation loss (CAKLD) towards the full-precision teacher; 0 leaves it out, and the teacher with it.",
+    source: "arXiv:2511.08914 §3"
+  }),
+  temperature: option(Positive, 1, {
+    description:
+      "Logits of student and teacher are divided by it in the distillation loss. Above 1, rare tokens count more.",
+    source: "the reference has none"
+  }),
+  mask: optionalOption(Schema.Literals(["shifted", "unshifted"]), {
+    description:
+      "Rows that the distillation loss looks at: `shifted` takes those that predict a label, `unshifted` those that carry one.",
+    source: "shifted, or unshifted under `compat` reference: docs/quirks.md#quirk-1"
+  }),
+  reduction: option(Schema.Literals(["sum", "mean"]), "sum", {
+    description:
+      "The distillation loss is the `sum` over a sample's tokens, so that long answers count more, or the `mean` over all tokens.",
+    source: "the reference"
+  }),
+  confidence: option(Schema.Union([Schema.Literal("teacher"), Share]), "teacher", {
+    description:
+      "Share of the reverse divergence in CAKLD, from 0 to 1. `teacher` measures it before training: the teacher's mean confidence.",
+    source: "arXiv:2511.08914 §3"
+  }),
+  confidenceBatches: option(Count, 100, {
+    description: "Micro-batches on which the teacher's confidence is measured.",
+    unit: "micro-batches",
+    source: "the reference's scripts"
+  }),
+  confidenceRows: optionalOption(Schema.Literals(["answers", "all"]), {
+    description:
+      "Rows that the teacher's confidence is a mean over: those that predict an answer, or `all`, prompt and padding included.",
+    source: "answers, or all under `compat` reference: docs/quirks.md#quirk-2"
+  }),
+  confidenceMean: optionalOption(Schema.Literals(["exact", "reference"]), {
+    description:
+      "`exact` is a mean; `reference` measures one batch more than `confidenceBatches` and divides by that number.",
+    source: "exact, or reference under `compat` reference: docs/quirks.md#quirk-2"
+  })
 }).check(
   Schema.makeFilter(
     ({ crossEntropy, cakld }) =>

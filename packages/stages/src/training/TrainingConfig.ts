@@ -1,59 +1,106 @@
-/** Options that training stages share; defaults are those of the paper's scripts (internvl3.md 6.11). */
-import { option, withDefault } from "@speedq/formats"
+/** Options that training stages share; defaults are those of the reference's scripts. */
+import { option, optionalOption, requiredOption } from "@speedq/formats"
 import { Compat, Count, Rate, Share } from "@speedq/pipeline"
 import { DataQuirks } from "@speedq/vlm-model"
 import * as Schema from "effect/Schema"
 
+const scripts = "the reference's scripts"
+
 /** What is trained on. */
 export const DataConfig = Schema.Struct({
-  /** Meta file: data sets with root, annotation (JSONL) and repetition, their paths relative to the file's directory. */
-  meta: Schema.NonEmptyString,
-  /** Percentage of every data set; 0 takes everything in file order. */
-  percent: withDefault(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 100 })), 100),
-  /** Tokens beyond are cut off. */
-  maxLength: withDefault(Count, 8192),
-  /** Tiles of an image; 6 in SPEED-Q. */
-  maxTiles: withDefault(Count, 6),
+  meta: requiredOption(Schema.NonEmptyString, {
+    description:
+      "JSON file that lists the data sets: root, annotation (JSONL), repetition. Paths in it are relative to its directory."
+  }),
+  percent: option(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 100 })), 100, {
+    description:
+      "Share of every data set that is drawn at random, with the recipe's seed. 0 takes all records in the order of the file.",
+    unit: "percent",
+    source: "all of the data; the reference's scripts draw 1 in stage 2 and 10 in stage 3"
+  }),
+  maxLength: option(Count, 8192, {
+    description: "Longest sample; tokens beyond are cut off. Lower it to save memory.",
+    unit: "tokens",
+    source: scripts
+  }),
+  maxTiles: option(Count, 6, {
+    description: "Most tiles that one image is cut into. Each costs the tokens of a whole tile (256 in InternVL3).",
+    unit: "tiles",
+    source: scripts
+  }),
   onError: option(Schema.Literals(["fail", "substitute"]), "fail", {
     description:
-      "What a record that cannot be used does: end the stage, or be replaced by another one and counted in the report.",
+      "What a record that cannot be used does: `fail` ends the stage and names the line, `substitute` takes another record of the same data set and counts it in the report.",
+    source: "docs/quirks.md#quirk-8",
     policy: true
   }),
-  /** Departures from careful data handling; what is left out is as `compat` says. */
-  quirks: Schema.optionalKey(DataQuirks)
+  quirks: optionalOption(DataQuirks, {
+    description:
+      "Switches of the reference's data pipeline, one by one. When given, it decides all of them: those left out are off, whatever `compat` says.",
+    source: "without it, none, or all under `compat` reference"
+  })
 })
 export type DataConfig = typeof DataConfig.Type
 
 /** How it is trained. */
 export const OptimizationConfig = Schema.Struct({
   compat: Compat,
-  epochs: withDefault(Count, 1),
-  /** Ends earlier; the schedule is that of the steps that are made. */
-  maxSteps: Schema.optionalKey(Count),
-  /** Samples of a micro-batch, and micro-batches of a step; 8 GPUs x 1 x 8 in the scripts. */
-  batch: withDefault(Count, 1),
-  accumulation: withDefault(Count, 64),
-  learningRate: withDefault(Rate, 8e-6),
-  /** Share of the steps in which the rate rises; the rest is half a cosine down to 0. */
-  warmupRatio: withDefault(Share, 0.03),
-  weightDecay: withDefault(Rate, 0.01),
-  /** What decays: everything, as in the reference (quirk 12), or matrices alone, which spares norms and biases. */
-  decays: withDefault(Schema.Literals(["all", "matrices"]), "all"),
-  beta1: withDefault(Rate, 0.9),
-  beta2: withDefault(Rate, 0.999),
-  epsilon: withDefault(Rate, 1e-8),
-  /** Largest norm of all gradients together. */
-  maxNorm: withDefault(Rate, 1),
-  groupByLength: withDefault(Schema.Boolean, true),
+  epochs: option(Count, 1, { description: "Passes over the selected data.", unit: "epochs", source: scripts }),
+  maxSteps: optionalOption(Count, {
+    description: "Stops after so many steps. The learning rate's schedule is fitted to the steps that are made.",
+    unit: "steps"
+  }),
+  batch: option(Count, 1, {
+    description: "Samples that go through the model together. Raise it for small models; it costs memory.",
+    unit: "samples",
+    source: scripts
+  }),
+  accumulation: option(Count, 64, {
+    description: "Micro-batches whose gradients are summed for one step of the optimizer.",
+    unit: "micro-batches",
+    source: "the reference's scripts: 8 GPUs with 8 each"
+  }),
+  learningRate: option(Rate, 8e-6, {
+    description: "Highest learning rate, reached at the end of the warm-up. Small models need a larger one.",
+    source: scripts
+  }),
+  warmupRatio: option(Share, 0.03, {
+    description:
+      "Share of the steps in which the learning rate rises from 0; afterwards it falls to 0 over half a cosine.",
+    unit: "share of the steps",
+    source: scripts
+  }),
+  weightDecay: option(Rate, 0.01, { description: "AdamW's weight decay.", source: scripts }),
+  decays: option(Schema.Literals(["all", "matrices"]), "all", {
+    description: "What the weight decay acts on: `all` parameters, or `matrices` alone, which spares norms and biases.",
+    source: "docs/quirks.md#quirk-12"
+  }),
+  beta1: option(Rate, 0.9, { description: "AdamW's decay of the mean of gradients.", source: scripts }),
+  beta2: option(Rate, 0.999, { description: "AdamW's decay of the mean of squared gradients.", source: scripts }),
+  epsilon: option(Rate, 1e-8, { description: "AdamW's number against division by 0.", source: scripts }),
+  maxNorm: option(Rate, 1, {
+    description: "Gradients whose norm, over all parameters together, is larger are scaled down to it.",
+    source: "the default of Hugging Face's Trainer, which the reference keeps"
+  }),
+  groupByLength: option(Schema.Boolean, true, {
+    description: "Puts samples of similar length into the same micro-batch, which wastes less padding.",
+    source: scripts
+  }),
   rematerialize: option(Schema.Union([Schema.Literal("auto"), Schema.Boolean]), "auto", {
     description:
-      "Computes decoder layers again in the backward pass instead of keeping their inner values: less memory, a forward pass more, the same bits. `auto`: for micro-batches that would not fit otherwise.",
+      "Computes decoder layers again in the backward pass instead of keeping their inner values: less memory for one more forward pass. `auto` does it for micro-batches that would not fit otherwise.",
+    source: "the reference always does; results are the same",
     policy: true
   }),
-  /** Stochastic depth of the student's frozen vision tower, 0.1 under "reference" (quirk 7); none by default. */
-  dropPath: Schema.optionalKey(Share),
+  dropPath: optionalOption(Share, {
+    description: "Stochastic depth of the student's frozen vision tower: how often a block is skipped.",
+    unit: "probability",
+    source: "0, or 0.1 under `compat` reference: docs/quirks.md#quirk-7"
+  }),
   featureCache: option(Schema.ByteSizeFromString, "1 GiB", {
     description: "Memory for features of the frozen vision tower, kept for images that come again.",
+    unit: "bytes, as in 512 MiB",
+    source: "chosen here for a laptop; results do not depend on it",
     policy: true
   })
 })

@@ -1,24 +1,37 @@
 /** What the reference's data pipeline does that a careful one does not, each as a switch. */
-import * as Effect from "effect/Effect"
+import { option } from "@speedq/formats"
 import * as Schema from "effect/Schema"
 
-const off = Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false)))
+const quirk = (number: number, description: string) =>
+  option(Schema.Boolean, false, { description, source: `docs/quirks.md#quirk-${number}` })
 
 export const DataQuirks = Schema.Struct({
-  /** Collation hides every token of id 0 ("!" in the released tokenizer) from attention, as if it were padding. */
-  maskTokenZero: off,
-  /** A rejected record is replaced by a random one of its data set, at most this often (10 in the reference); 0 fails. */
-  substitutions: Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)).pipe(
-    Schema.withDecodingDefaultKey(Effect.succeed(0))
+  maskTokenZero: quirk(
+    6,
+    "Hides every token of id 0 (`!` in the released tokenizer) from attention, as if it were padding."
   ),
-  /** Videos keep all their frames when the sequence is full, so that answers, or images, are cut off. */
-  uncappedVideo: off,
-  /** A missing `<image>` or `<video>` is put into the first turn even if that is the system turn, which then fails. */
-  placeholderInFirstTurn: off,
-  /** Text-only records carry a white tile of flag 0 through the vision tower. */
-  textOnlyTile: off,
-  /** Length estimates look at the number of characters, and count image tokens only when that number was seen before. */
-  lengthByCharacters: off
+  substitutions: option(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)), 0, {
+    description:
+      "Times that a rejected record is replaced by a random one of its data set before the stage fails; the reference tries 10 times.",
+    unit: "records",
+    source: "docs/quirks.md#quirk-8"
+  }),
+  uncappedVideo: quirk(
+    9,
+    "Videos keep all their frames when the sequence is full, so that answers or images are cut off."
+  ),
+  placeholderInFirstTurn: quirk(
+    18,
+    "Puts a missing `<image>` or `<video>` into the first turn even if that is the system turn; the record then fails."
+  ),
+  textOnlyTile: quirk(
+    19,
+    "Text-only records carry a white tile through the vision tower. Training leaves it out in any case: the result is the same."
+  ),
+  lengthByCharacters: quirk(
+    20,
+    "Estimates lengths by the number of characters, and counts image tokens only when that number was seen before."
+  )
 })
 export type DataQuirks = typeof DataQuirks.Type
 
