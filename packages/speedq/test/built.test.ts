@@ -4,7 +4,7 @@ import { assert, describe, it } from "vitest"
 import type { Answered } from "../src/models/ask.ts"
 import { root, runNode, temporaryDirectory } from "./support/speedq.ts"
 
-const bin = join(root, "packages", "cli", "bin", "speedq.js")
+const bin = join(root, "packages", "speedq", "bin", "speedq.js")
 
 describe("the built command", () => {
   it("works from any directory", async () => {

@@ -1,10 +1,12 @@
 /** Flags of the commands that judge models. */
 import { benchmarks } from "@speedq/evaluation/benchmarks"
 import * as Flag from "effect/cli/Flag"
+import { shippedPath } from "../shipped/shipped.ts"
 
 export const data = Flag.String("data").pipe(
   Flag.withMetavar("FILE.tsv"),
-  Flag.withDescription("the benchmark's questions, as VLMEvalKit publishes them")
+  Flag.withDescription("the benchmark's questions, as VLMEvalKit publishes them"),
+  Flag.map(shippedPath)
 )
 
 const names = benchmarks.map(({ name }) => name)

@@ -62,7 +62,7 @@ export const runSource = (file: string, args: readonly string[], options: Option
 
 /** Runs `speedq`. */
 export const speedq = (args: readonly string[], options: Options = {}): Promise<Ended> =>
-  runSource("main.ts", args, options)
+  runSource("bin/main.ts", args, options)
 
 /** Runs `speedq` outside of a test. */
 export const runSpeedq = (args: readonly string[], options: Options = {}): Promise<Ended> =>
