@@ -3,10 +3,12 @@ import { benchmarks } from "@speedq/evaluation/benchmarks"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { WrongUsage } from "../Errors.ts"
+import { shippedPath } from "../shipped/shipped.ts"
 
 export const data = Flag.String("data").pipe(
   Flag.withMetavar("FILE.tsv"),
-  Flag.withDescription("the benchmark's questions, as VLMEvalKit publishes them")
+  Flag.withDescription("the benchmark's questions, as VLMEvalKit publishes them"),
+  Flag.map(shippedPath)
 )
 
 const shipped = benchmarks.map(({ name }) => name).join(", ")

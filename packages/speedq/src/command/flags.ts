@@ -1,5 +1,7 @@
 /** Flags that several commands share. */
+import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
+import { shippedPath } from "../shipped/shipped.ts"
 
 const backendNames = "auto, native[:none|:PATH of a BLAS], gpujs[:webgpu|headlessgl|webasm|cpu], reference"
 const isBackend = /^(auto|reference|native(:.+)?|gpujs(:(webgpu|headlessgl|webasm|cpu))?)$/
@@ -42,4 +44,10 @@ export const seed = Flag.Int("seed").pipe(
     (value) => value >= 0 && value <= Number.MAX_SAFE_INTEGER,
     () => "a whole number from 0 on"
   )
+)
+
+/** A model that answers; `speedq:` paths are those of shipped files. */
+export const model = Argument.String("model").pipe(
+  Argument.withDescription("model directory: full precision, fake-quant or packed"),
+  Argument.map(shippedPath)
 )

@@ -3,7 +3,9 @@ import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
 
 export const recipe = Argument.String("recipe").pipe(
-  Argument.withDescription("a recipe in JSON, or an ablation; its paths are relative to the current directory")
+  Argument.withDescription(
+    "a recipe or an ablation: the name of a shipped one, or a JSON file; its paths are relative to the current directory"
+  )
 )
 
 export const directory = Flag.String("out").pipe(

@@ -28,8 +28,8 @@ export const speedq = Command.make("speedq").pipe(
   ),
   Command.withExamples([
     { command: "speedq doctor", description: "what this machine offers" },
-    { command: "speedq plan configs/nano-2bit.json", description: "what a recipe will do, before it does anything" },
-    { command: "speedq run configs/nano-2bit.json --out runs/nano", description: "do it; the same command continues" },
+    { command: "speedq plan nano-2bit", description: "what a recipe will do, before it does anything" },
+    { command: "speedq run nano-2bit --out runs/nano", description: "do it; the same command continues" },
     { command: 'eval "$(speedq --completions bash)"', description: "completions for this shell" }
   ]),
   Command.withSubcommands([

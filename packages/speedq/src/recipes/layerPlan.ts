@@ -16,7 +16,7 @@ import { type ModelConfig, parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { releasedFile } from "../shipped/shipped.ts"
+import { releasedFile } from "../shipped/released.ts"
 
 /** One layer, and the stage whose rule decided about it; null where none did. */
 export interface LayerRow extends PlanRow {

@@ -1,6 +1,6 @@
 /** Reads a recipe file, with the settings of the command line applied. */
 import { readdirSync } from "node:fs"
-import { basename, dirname, join, relative } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { applyOverrides, nearest, Recipe } from "@speedq/pipeline"
 import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
@@ -8,18 +8,19 @@ import * as FileSystem from "effect/FileSystem"
 import type { Json } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import { RecipeMissing, RecipeUnreadable, WrongUsage } from "../Errors.ts"
-import { shippedRecipes } from "../shipped/shipped.ts"
+import { recipeFile, shippedRecipeNames, withShippedPaths } from "../shipped/shipped.ts"
 
-/** Recipes whose names are like the one that is not there: beside it, in ./configs, and those of the repository. */
+/** Recipes whose names are like the one that is not there: shipped ones by their names, those beside it and in ./configs by their paths. */
 const nearRecipes = (file: string): readonly string[] => {
-  const files = [...new Set([dirname(file), "configs", relative("", shippedRecipes)])].flatMap((directory) => {
+  const files = [...new Set([dirname(file), "configs"])].flatMap((directory) => {
     try {
       return readdirSync(directory).flatMap((name) => (name.endsWith(".json") ? [join(directory, name)] : []))
     } catch {
       return [] // No such directory, no candidates.
     }
   })
-  const names = new Map(files.map((path) => [basename(path, ".json"), path]))
+  const shipped = shippedRecipeNames().map((name) => [name, name] as const)
+  const names = new Map([...shipped, ...files.map((path) => [basename(path, ".json"), path] as const)])
   return nearest(basename(file, ".json"), [...names.keys()]).flatMap((name) => names.get(name) ?? [])
 }
 
@@ -45,11 +46,11 @@ export const applySettings = (json: Json, settings: readonly string[], help: str
 
 /** A recipe ready to be planned or run. Fails with RecipeMissing, RecipeUnreadable, RecipeInvalid, and WrongUsage for a setting. */
 export const loadRecipe = Effect.fn("loadRecipe")(function* (file: string, settings: readonly string[], help: string) {
-  return yield* decodeRecipe(yield* readJson(file), settings, help)
+  return yield* decodeRecipe(yield* readJson(recipeFile(file)), settings, help)
 })
 
 export const decodeRecipe = Effect.fnUntraced(function* (json: Json, settings: readonly string[], help: string) {
-  return yield* Recipe.decode(yield* knownStages, yield* applySettings(json, settings, help))
+  return yield* Recipe.decode(yield* knownStages, withShippedPaths(yield* applySettings(json, settings, help)))
 })
 
 /** Directory of a run that was given none. */

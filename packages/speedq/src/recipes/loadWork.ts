@@ -5,6 +5,7 @@ import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import type { Json } from "effect/Schema"
 import { WrongUsage } from "../Errors.ts"
+import { recipeFile, shippedPath, withShippedPaths } from "../shipped/shipped.ts"
 import { applySettings, decodeRecipe, readJson } from "./loadRecipe.ts"
 
 export type LoadedAblation = Effect.Success<ReturnType<typeof loadAblation>>
@@ -34,16 +35,17 @@ const loadAblation = Effect.fn("loadAblation")(function* (
   if (settings.some((setting) => /^seed=/.test(setting))) {
     return yield* new WrongUsage({ problems: ["an ablation has several seeds; --set seeds=1,2,3"], help })
   }
-  const document = yield* decodeAblationDocument(withSeeds(json, settings))
-  const base = yield* readJson(resolve(dirname(file), document.base))
-  const own = settings.filter((setting) => !seedsSetting.test(setting))
+  const document = yield* decodeAblationDocument(withSeeds(withShippedPaths(json), settings))
+  const base = withShippedPaths(yield* readJson(resolve(dirname(file), document.base)))
+  const own = settings.filter((setting) => !seedsSetting.test(setting)).map(shippedPath)
   yield* applySettings(base, own, help)
   // After what the ablation sets for all variants, before what makes a variant one.
   return yield* decodeAblation(yield* knownStages, { ...document, set: [...document.set, ...own] }, base)
 })
 
 /** Fails with what reading, decoding and the settings fail with. */
-export const loadWork = Effect.fn("loadWork")(function* (file: string, settings: readonly string[], help: string) {
+export const loadWork = Effect.fn("loadWork")(function* (named: string, settings: readonly string[], help: string) {
+  const file = recipeFile(named)
   const json = yield* readJson(file)
   return isAblation(json)
     ? { _tag: "Ablation" as const, ablation: yield* loadAblation(file, json, settings, help) }

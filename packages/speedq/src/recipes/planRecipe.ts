@@ -5,7 +5,7 @@ import { ReleasedConfigs } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { textTable } from "../command/textTable.ts"
-import { releasedConfig } from "../shipped/shipped.ts"
+import { releasedConfig } from "../shipped/released.ts"
 import { type LayerPlan, layerPlan } from "./layerPlan.ts"
 
 export interface RecipePlan {

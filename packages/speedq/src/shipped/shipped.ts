@@ -1,24 +1,46 @@
-/** Files of the repository that the command uses: recipes, configs of models, the nano data. */
-import { existsSync, readFileSync } from "node:fs"
-import { basename, join } from "node:path"
+/** Files that come with the command: recipes, configs of models, the nano data. */
+import { existsSync, readdirSync } from "node:fs"
+import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
-import { ModelConfig } from "@speedq/vlm-model"
-import * as Schema from "effect/Schema"
+import type { Json } from "effect/Schema"
 
 /** The same from `src` and from `dist`. */
-const repository = fileURLToPath(new URL("../../../../", import.meta.url))
+const packageRoot = fileURLToPath(new URL("../../", import.meta.url))
 
-export const shippedRecipes = join(repository, "configs")
-export const shippedModels = join(repository, "configs", "models")
-export const shippedNano = join(repository, "data", "nano")
+/** A clone has the package's tsconfig, and an edited recipe counts there at once; a tarball has what the build copied. */
+const isClone = existsSync(join(packageRoot, "tsconfig.json"))
+const shippedRoot = isClone ? join(packageRoot, "..", "..") : join(packageRoot, "dist", "share")
 
-const decodeConfig = Schema.decodeUnknownSync(Schema.fromJsonString(ModelConfig))
+const shippedRecipes = join(shippedRoot, "configs")
+export const shippedModels = join(shippedRoot, "configs", "models")
+export const shippedNano = join(shippedRoot, "data", "nano")
 
-/** The shipped config of the released model that a path is named after, whether there is one or not. */
-export const releasedFile = (model: string): string => join(shippedModels, `${basename(model).toLowerCase()}.json`)
+const ending = ".json"
 
-/** What a model that is not downloaded yet will be like; undefined where no released one has its name. */
-export const releasedConfig = (model: string): ModelConfig | undefined => {
-  const file = releasedFile(model)
-  return existsSync(file) ? decodeConfig(readFileSync(file, "utf8")) : undefined
+/** Names of the recipes that come with the command, such as "nano-2bit". */
+export const shippedRecipeNames = (): readonly string[] =>
+  readdirSync(shippedRecipes).flatMap((name) => (name.endsWith(ending) ? [name.slice(0, -ending.length)] : []))
+
+/** The file that a recipe's name or path means: what is there, or else the shipped recipe of that name. */
+export const recipeFile = (named: string): string =>
+  !existsSync(named) && shippedRecipeNames().includes(named) ? join(shippedRecipes, named + ending) : named
+
+/** A path is short, and stays the same when a project moves, where the current directory holds the file. */
+const fromHere = (file: string): string => {
+  const path = relative("", file)
+  return path.startsWith("..") ? file : path
+}
+
+/** A path of a recipe or a setting: `speedq:data/nano/model` is the file of that name that comes with the command. */
+export const shippedPath = (path: string): string =>
+  path.replace(/^((?:[\w.[\]-]+=)?)speedq:(.*)$/s, (_, setting: string, name: string) => {
+    return setting + fromHere(join(shippedRoot, name))
+  })
+
+/** A recipe with the paths of shipped files as they are on this machine. */
+export const withShippedPaths = (json: Json): Json => {
+  if (typeof json === "string") return shippedPath(json)
+  if (json === null || typeof json !== "object") return json
+  if (Array.isArray(json)) return json.map(withShippedPaths)
+  return Object.fromEntries(Object.entries(json).map(([name, value]) => [name, withShippedPaths(value)]))
 }

@@ -4,20 +4,20 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { backend, count, json, seed } from "../flags.ts"
+import { shippedPath } from "../../shipped/shipped.ts"
+import { backend, count, json, model, seed } from "../flags.ts"
 import { print, printJson, printPiece } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 
 export const chat = Command.make(
   "chat",
   {
-    model: Argument.String("model").pipe(
-      Argument.withDescription("model directory: full precision, fake-quant or packed")
-    ),
+    model,
     question: Argument.String("question"),
     images: Flag.String("image").pipe(
       Flag.withMetavar("FILE"),
       Flag.withDescription("PNG, JPEG, WebP or GIF; may be repeated, in order"),
+      Flag.map(shippedPath),
       Flag.atLeast(0)
     ),
     maxNewTokens: count("max-new-tokens").pipe(Flag.withDescription("ends the answer"), Flag.withDefault(1024)),
@@ -55,6 +55,7 @@ export const chat = Command.make(
   Command.withDescription("Asks one question about any number of pictures and prints the answer as it is generated."),
   Command.withExamples([
     { command: 'speedq chat models/InternVL3-1B --image cat.jpg "What is this?"' },
+    { command: 'speedq chat speedq:data/nano/model --image speedq:data/nano/images/0003.png "What is shown?"' },
     { command: 'speedq chat runs/1b/model/packed --image a.png --image b.png "What differs?" --max-tiles 6' }
   ])
 )

@@ -1,20 +1,17 @@
 /** `speedq evaluate`: asks a model the questions of a benchmark, and scores its answers. */
-import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { benchmark, checkBenchmark, data, matcher } from "../benchmarkFlags.ts"
-import { backend, count, json } from "../flags.ts"
+import { backend, count, json, model } from "../flags.ts"
 import { print, printJson } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 
 export const evaluate = Command.make(
   "evaluate",
   {
-    model: Argument.String("model").pipe(
-      Argument.withDescription("model directory: full precision, fake-quant or packed")
-    ),
+    model,
     data,
     benchmark,
     matcher,
@@ -67,6 +64,9 @@ export const evaluate = Command.make(
   ),
   Command.withExamples([
     { command: "speedq evaluate models/InternVL3-1B --data MMStar.tsv --benchmark MMStar --limit 20" },
-    { command: "speedq evaluate runs/nano/model/packed --data data/nano/evaluation/short.tsv --benchmark nano --json" }
+    {
+      command:
+        "speedq evaluate runs/nano/model/packed --data speedq:data/nano/evaluation/short.tsv --benchmark nano --json"
+    }
   ])
 )

@@ -35,8 +35,8 @@ export const plan = Command.make(
     "Shows which layer gets which quantizer by which rule, bits and bytes, what each stage takes of memory, disk and time, and whether it fits this machine. Weights are not touched; a model that is not downloaded yet is planned by the shipped config of its name. Of an ablation it shows each variant, and counts stages in common once."
   ),
   Command.withExamples([
-    { command: "speedq plan configs/internvl3-1b-2bit.json --set model=models/InternVL3-1B" },
-    { command: "speedq plan configs/nano-2bit.json --json" },
-    { command: "speedq plan configs/nano-ablation.json" }
+    { command: "speedq plan internvl3-1b-2bit --set model=models/InternVL3-1B" },
+    { command: "speedq plan my-recipe.json --json" },
+    { command: "speedq plan nano-ablation" }
   ])
 )

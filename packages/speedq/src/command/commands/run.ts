@@ -55,14 +55,14 @@ export const run = Command.make(
     "Runs the stages of a recipe, or of every variant and seed of an ablation. A directory that holds the same run is continued after its last saved step; finished stages that still fit are reused. Ctrl-C finishes the step, saves, and exits with 130."
   ),
   Command.withExamples([
-    { command: "speedq run configs/nano-2bit.json" },
+    { command: "speedq run nano-2bit", description: "a recipe that comes with speedq, on the model that does" },
     {
-      command: "speedq run configs/internvl3-1b-2bit.json --set model=models/InternVL3-1B --out runs/1b",
+      command: "speedq run internvl3-1b-2bit --set model=models/InternVL3-1B --out runs/1b",
       description: "the real thing; the same command continues after an interruption"
     },
-    { command: "speedq run configs/nano-2bit.json --set qat.maxSteps=3 --set seed=7 --backend native:none --fresh" },
+    { command: "speedq run nano-2bit --set qat.maxSteps=3 --set seed=7 --backend native:none --fresh" },
     {
-      command: "speedq run configs/nano-ablation.json --set seeds=1,2,3",
+      command: "speedq run nano-ablation --set seeds=1,2,3",
       description: "variants of a recipe over several seeds, compared with standard errors"
     }
   ])

@@ -1,0 +1,27 @@
+/** Copies what the tarball brings into dist/share: recipes, nano, and completions that the built command prints. */
+import { execFileSync } from "node:child_process"
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const packageRoot = fileURLToPath(new URL("..", import.meta.url))
+const repository = join(packageRoot, "..", "..")
+const share = join(packageRoot, "dist", "share")
+
+/** What makes nano needs this repository. */
+const stays = ["generator", "teacher"].map((name) => join(repository, "data", "nano", name))
+
+rmSync(share, { recursive: true, force: true })
+for (const folder of ["configs", "data"]) {
+  cpSync(join(repository, folder), join(share, folder), {
+    recursive: true,
+    filter: (path) => !stays.includes(path)
+  })
+}
+
+mkdirSync(join(share, "completions"))
+const shells = { bash: "speedq.bash", zsh: "_speedq", fish: "speedq.fish", powershell: "speedq.ps1" }
+for (const [shell, file] of Object.entries(shells)) {
+  const script = execFileSync(process.execPath, [join(packageRoot, "dist/bin/main.js"), "--completions", shell])
+  writeFileSync(join(share, "completions", file), script)
+}
