@@ -2,6 +2,7 @@
  * Normal numbers in bfloat16, fast: 16 random bits choose one of 65,536 equally likely quantiles, so one random word gives
  * two numbers. A bfloat16 has 8 significant bits; finer quantiles would round to the same patterns nearly everywhere.
  */
+
 import type { Random } from "@speedq/tensors"
 import { f32ToBf16 } from "@speedq/tensors"
 

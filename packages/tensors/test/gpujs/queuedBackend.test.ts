@@ -1,4 +1,5 @@
 /** The queue of the GPU.js backend: order, storage, and errors of work that runs later. */
+import { GPU } from "gpu.js"
 import { assert, describe, it } from "vitest"
 import type { GpujsProgram, Thread, Values } from "../../src/backends/gpujs/GpujsBody.ts"
 import { makeHostDevice } from "../../src/backends/gpujs/hostDevice.ts"
@@ -22,7 +23,7 @@ import {
 } from "../../src/index.ts"
 
 const start = (mode: "webasm" | "cpu" = "cpu") => {
-  const device = makeHostDevice(mode)
+  const device = makeHostDevice(GPU, mode)
   return { device, backend: makeQueuedBackend(device) }
 }
 

@@ -1,5 +1,6 @@
 /** The GPU.js backend: every kernel of the list in one of GPU.js's modes. */
 import type { Backend } from "../../core/Backend.ts"
+import { importGpujs } from "../optionalPackages.ts"
 import type { GpujsMode } from "./Device.ts"
 import { makeHeadlessglDevice } from "./headlessglDevice.ts"
 import { makeHostDevice } from "./hostDevice.ts"
@@ -13,18 +14,19 @@ export interface GpujsOptions {
 }
 
 /**
- * Starts GPU.js in one mode and no other. Raises BackendUnavailable when the mode cannot run here.
+ * Starts GPU.js in one mode and no other. Raises BackendUnavailable when the mode cannot run here, or when GPU.js is not installed.
  *
  * @example
  * const backend = await makeGpujsBackend({ mode: "webgpu" })
  */
 export const makeGpujsBackend = async ({ mode, software = true }: GpujsOptions): Promise<Backend> => {
+  const { GPU } = await importGpujs(`gpujs:${mode}`)
   switch (mode) {
     case "webgpu":
-      return makeQueuedBackend(await makeWebgpuDevice({ software }))
+      return makeQueuedBackend(await makeWebgpuDevice(GPU, { software }))
     case "headlessgl":
-      return makeQueuedBackend(makeHeadlessglDevice())
+      return makeQueuedBackend(makeHeadlessglDevice(GPU))
     default:
-      return makeQueuedBackend(makeHostDevice(mode))
+      return makeQueuedBackend(makeHostDevice(GPU, mode))
   }
 }

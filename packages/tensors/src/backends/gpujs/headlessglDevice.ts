@@ -2,7 +2,7 @@
  * Mode `headlessgl`: tensors are float textures of a WebGL context without a window.
  * GPU.js keeps the last texture of every program, which its next run writes again; the rest is deleted on release.
  */
-import { GPU, type IKernelRunShortcut, type Texture } from "gpu.js"
+import type { GPU, IKernelRunShortcut, Texture } from "gpu.js"
 import { BackendUnavailable, UnsupportedKernel } from "../../core/Errors.ts"
 import { sizeOf } from "../../core/Shape.ts"
 import { assertMode, createProgram } from "./createProgram.ts"
@@ -36,14 +36,14 @@ function copy(this: Thread, x: Values) {
 }
 
 /** Raises BackendUnavailable when the npm package gl or an X display is missing. */
-export const makeHeadlessglDevice = (): Device<Stored> => {
-  if (!GPU.isHeadlessGLSupported) {
+export const makeHeadlessglDevice = (Gpu: typeof GPU): Device<Stored> => {
+  if (!Gpu.isHeadlessGLSupported) {
     throw new BackendUnavailable(
       name,
       "the npm package gl gave no context; install it with npm install gl@8.1.6 (Debian: libxi-dev libxext-dev libx11-dev libgl-dev to build it) and run under an X display (xvfb-run)"
     )
   }
-  const gpu = new GPU({ mode: "headlessgl" })
+  const gpu = new Gpu({ mode: "headlessgl" })
   const meter = makeMeter()
   const launch = (shortcut: IKernelRunShortcut, parameters: readonly unknown[]) =>
     shortcut(...(parameters as never[])) as unknown as Texture

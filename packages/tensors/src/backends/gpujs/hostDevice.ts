@@ -1,5 +1,5 @@
 /** Modes `webasm` and `cpu`: tensors are arrays of this process, programs return new ones. */
-import { GPU, type IKernelRunShortcut } from "gpu.js"
+import type { GPU, IKernelRunShortcut } from "gpu.js"
 import { sizeOf } from "../../core/Shape.ts"
 import { assertMode, createProgram } from "./createProgram.ts"
 import { type CompiledProgram, type Device, makeMeter } from "./Device.ts"
@@ -14,8 +14,8 @@ const forget = (gpu: GPU, shortcut: IKernelRunShortcut) => {
   if (index >= 0) kernels.splice(index, 1)
 }
 
-export const makeHostDevice = (mode: "webasm" | "cpu"): Device<Float32Array> => {
-  const gpu = new GPU({ mode })
+export const makeHostDevice = (Gpu: typeof GPU, mode: "webasm" | "cpu"): Device<Float32Array> => {
+  const gpu = new Gpu({ mode })
   const meter = makeMeter()
   const hold = (values: Float32Array) => {
     meter.add(values.byteLength)

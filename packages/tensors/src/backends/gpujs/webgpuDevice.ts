@@ -2,7 +2,7 @@
  * Mode `webgpu`: tensors are storage buffers of the GPU, taken from a pool and handed to GPU.js as its own pipeline results.
  * GPU.js would make a buffer for every call and keep each program's last one; here a program gets the buffer to write into.
  */
-import { GPU } from "gpu.js"
+import type { GPU } from "gpu.js"
 import { BackendUnavailable, OutOfMemory } from "../../core/Errors.ts"
 import { sizeOf } from "../../core/Shape.ts"
 import { makeBufferPool } from "./bufferPool.ts"
@@ -79,15 +79,18 @@ const probe = async (gpu: GPU): Promise<{ readonly context: Context; readonly Re
 }
 
 /** Raises BackendUnavailable when Dawn or an adapter is missing. */
-export const makeWebgpuDevice = async ({ software, idleBytes = 2 ** 30 }: WebgpuOptions): Promise<Device<Stored>> => {
+export const makeWebgpuDevice = async (
+  Gpu: typeof GPU,
+  { software, idleBytes = 2 ** 30 }: WebgpuOptions
+): Promise<Device<Stored>> => {
   await provideWebgpu()
-  if (!(await GPU.isWebGPUAvailable())) {
+  if (!(await Gpu.isWebGPUAvailable())) {
     throw new BackendUnavailable(
       name,
       "WebGPU found no adapter; install the GPU's Vulkan driver and the loader libvulkan.so.1 (Debian: libvulkan1), or see docs/webgpu.md for a software adapter"
     )
   }
-  const gpu = new GPU({ mode: "webgpu" })
+  const gpu = new Gpu({ mode: "webgpu" })
   const { context, Result } = await probe(gpu)
   const { device, adapter } = context
   const { info } = adapter

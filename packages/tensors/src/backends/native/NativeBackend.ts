@@ -5,6 +5,7 @@ import { elementBytes } from "../../core/DType.ts"
 import { BackendUnavailable, OutOfMemory, UnsupportedKernel } from "../../core/Errors.ts"
 import type { Handle } from "../../core/Operand.ts"
 import { sizeOf } from "../../core/Shape.ts"
+import { hasKoffi } from "../optionalPackages.ts"
 import { Engine, type Stored } from "./Engine.ts"
 import { type Found, findBlas, findOnednn } from "./findLibraries.ts"
 import { loadKernels, type SimdBuild } from "./loadKernels.ts"
@@ -99,7 +100,8 @@ export const makeNativeBackend = async (options: NativeOptions = {}): Promise<Na
     onednnReason: onednn.reason,
     memoryLimit
   }
-  const f32 = blas.library?.name ?? `WebAssembly ${build} SIMD`
+  const webAssembly = `WebAssembly ${build} SIMD${choice === "none" || hasKoffi() ? "" : ", no BLAS without koffi"}`
+  const f32 = blas.library?.name ?? webAssembly
   const products = onednn.library === undefined ? f32 : `${f32} and ${onednn.library.name}`
   let buffers = 0
   let bytes = 0

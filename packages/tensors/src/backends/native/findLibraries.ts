@@ -2,6 +2,7 @@
 import { elementBytes } from "../../core/DType.ts"
 import { BackendUnavailable } from "../../core/Errors.ts"
 import { toBfloat16 } from "../../numbers/halfPrecision.ts"
+import { hasKoffi, installCommand, requireKoffi } from "../optionalPackages.ts"
 import { addressOf, type LibraryPaths, loadLibrary, withoutLibraryThreads } from "./thread/library/loadLibrary.ts"
 import { chooseOpenblasCore } from "./thread/library/openblasCore.ts"
 import type { Gemm, Library } from "./thread/library/Products.ts"
@@ -90,6 +91,7 @@ const find = (kind: Kind, choice: string): Search => {
   const { title, variable, needs, candidates } = descriptions[kind]
   if (choice === "none") return { reason: "not wanted" }
   if (choice !== "auto") {
+    requireKoffi("native") // raises what is missing, before the library is blamed
     try {
       return { library: open(kind, choice), reason: "chosen" }
     } catch (error) {
@@ -98,6 +100,7 @@ const find = (kind: Kind, choice: string): Search => {
     }
   }
   const names = candidates()
+  if (names.length > 0 && !hasKoffi()) return { reason: `a ${title} needs koffi: ${installCommand("koffi")}` }
   for (const name of names) {
     try {
       return { library: open(kind, name), reason: "found" }

@@ -1,5 +1,5 @@
 /** Gives pages of a WebAssembly memory back to the system, which WebAssembly itself has no way to do. */
-import { openKoffi } from "./thread/library/openKoffi.ts"
+import { hasKoffi, requireKoffi } from "../optionalPackages.ts"
 
 const dontNeed = 4
 const systemPage = 4096
@@ -8,11 +8,11 @@ type Give = (memory: Uint8Array, offset: number, bytes: number) => void
 
 /**
  * The pages that lie wholly in the range hold zeros afterwards and take no memory until they are written again.
- * Undefined where the system has no such call: elsewhere than on Linux `madvise` keeps the pages.
+ * Undefined where that cannot be asked for: elsewhere than on Linux `madvise` keeps the pages, and koffi is what calls it.
  */
 export const openGivePagesBack = (): Give | undefined => {
-  if (process.platform !== "linux") return undefined
-  const koffi = openKoffi()
+  if (process.platform !== "linux" || !hasKoffi()) return undefined
+  const koffi = requireKoffi("native")
   const madvise = koffi.load(null).func("int madvise(void *address, size_t bytes, int advice)")
   return (memory, offset, bytes) => {
     const start = Math.ceil(offset / systemPage) * systemPage

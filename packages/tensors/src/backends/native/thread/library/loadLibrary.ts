@@ -1,7 +1,7 @@
 /** Loads libraries of matrix products, in every thread that will call them. */
+import { requireKoffi } from "../../../optionalPackages.ts"
 import { cblas } from "./cblas.ts"
 import { onednn } from "./onednn.ts"
-import { openKoffi } from "./openKoffi.ts"
 import type { Library, Products } from "./Products.ts"
 
 const interfaces = { cblas, onednn } as const
@@ -36,10 +36,11 @@ export const withoutLibraryThreads = <T>(body: () => T): T => {
 }
 
 export const loadLibrary = (kind: keyof LibraryPaths, path: string): Library =>
-  interfaces[kind](openKoffi().load(path), path)
+  interfaces[kind](requireKoffi("native").load(path), path)
 
 /** Address of a shared buffer's first byte. */
-export const addressOf = (buffer: SharedArrayBuffer): number => Number(openKoffi().address(new Uint8Array(buffer)))
+export const addressOf = (buffer: SharedArrayBuffer): number =>
+  Number(requireKoffi("native").address(new Uint8Array(buffer)))
 
 /** Undefined where there are no libraries. Throws what the loader said. */
 export const loadProducts = (paths: LibraryPaths): Products | undefined => {

@@ -3,7 +3,7 @@
  * than OpenBLAS's: with AVX-512, version 2.6 breaks the heap of the process when a signal arrives meanwhile
  * (Ctrl-C, a profiler); that of bf16 by tiles withstands any.
  */
-import { openKoffi } from "./openKoffi.ts"
+import { requireKoffi } from "../../../optionalPackages.ts"
 import { ask, type Interface } from "./Products.ts"
 
 const [asIs, transposed] = ["N", "T"].map((letter) => letter.charCodeAt(0))
@@ -14,7 +14,7 @@ export const onednn: Interface = (library) => {
   )
   // OpenMP counts threads for each thread that calls; a build of oneDNN on another runtime has no such function.
   ask(library, "void omp_set_num_threads(int threads)", 1)
-  const version = openKoffi().decode(library.func("void *dnnl_version()")(), "int", 3) as ArrayLike<number>
+  const version = requireKoffi("native").decode(library.func("void *dnnl_version()")(), "int", 3) as ArrayLike<number>
   const name = `oneDNN ${Array.from(version).join(".")}`
   return {
     name,
