@@ -82,3 +82,10 @@ export class NanoMissing extends Schema.TaggedError<NanoMissing>()("NanoMissing"
     return `the nano model is missing (${this.directory}); check it out again, or train it as data/nano/README.md says`
   }
 }
+
+/** A plan that found something in the way; the plan itself says what. */
+export class CannotRun extends Schema.TaggedError<CannotRun>()("CannotRun", { problems: Schema.Int }) {
+  override get message() {
+    return `the recipe cannot run here: ${this.problems} ${this.problems === 1 ? "problem" : "problems"} above`
+  }
+}

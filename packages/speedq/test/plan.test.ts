@@ -4,9 +4,15 @@ import { assert, describe, it } from "vitest"
 import type { RecipePlan } from "../src/recipes/planRecipe.ts"
 import { shippedModels } from "../src/shipped/shipped.ts"
 import { evaluateStage, randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
-import { speedq, speedqJson, temporaryDirectory } from "./support/speedq.ts"
+import { speedq, temporaryDirectory } from "./support/speedq.ts"
 
-const plan = async (args: readonly string[]) => (await speedqJson(["plan", ...args])) as RecipePlan
+/** The plan, which ends with 1 where it says that the recipe cannot run here. */
+const plan = async (args: readonly string[]) => {
+  const { code, stdout, stderr } = await speedq(["plan", ...args, "--json"])
+  const planned = JSON.parse(stdout) as RecipePlan
+  assert.strictEqual(code, planned.fits ? 0 : 1, stderr)
+  return planned
+}
 
 describe("speedq plan", () => {
   it("says which rule gives which layer how many bits, and sums up", async () => {
@@ -70,7 +76,7 @@ describe("speedq plan", () => {
     assert.isFalse(planned.fits)
     assert.match(planned.problems.map(({ issue }) => issue).join("\n"), /\*\*\.fc3/)
     const { code, stdout } = await speedq(["plan", file])
-    assert.strictEqual(code, 0)
+    assert.strictEqual(code, 1)
     assert.match(stdout, /It cannot run here:\n.*\*\*\.fc3/)
   })
 })

@@ -36,10 +36,11 @@ export const plan = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
   Effect.gen(function* () {
     const machine = yield* Machine
     const path = yield* Path.Path
+    const all = labelled(recipe.stages)
     const stages = yield* Effect.forEach(
-      labelled(recipe.stages),
+      all,
       Effect.fnUntraced(function* ({ stage, label, place }) {
-        const forecast = yield* forecastOf(stage.forecast(recipe.settings))
+        const forecast = yield* forecastOf(stage.forecast(recipe.settings, { label, stages: all }))
         const present = yield* presentIn(path.join(directory, stagesName, place))
         return { label, forecast, ...present }
       })

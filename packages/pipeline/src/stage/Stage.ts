@@ -5,6 +5,7 @@ export type {
   Definition,
   Metrics,
   Outcome,
+  PlaceInRecipe,
   Program,
   Registered,
   Session,

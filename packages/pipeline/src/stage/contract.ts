@@ -71,8 +71,19 @@ export interface Session<out Out, out E, out R> {
   readonly finish: Effect.Effect<Outcome<Out>, E, R>
 }
 
+/** A stage among all stages of its recipe, which it may look at before any work. */
+export interface PlaceInRecipe {
+  readonly label: string
+  readonly stages: ReadonlyArray<{
+    readonly label: string
+    readonly stage: Pick<AnyStage, "name" | "config" | "gives">
+  }>
+}
+
 /** A stage with its configuration: what a recipe is made of. `In` and `Out` are records of artefacts by name. */
 export interface Stage<in In, out Out, out E = never, out R = never> {
+  /** The kind that it is of: makes such a stage from another configuration. */
+  readonly kind: Registered<E, R>
   readonly name: string
   readonly version: number
   /** The configuration with its defaults, as JSON. */
@@ -84,7 +95,7 @@ export interface Stage<in In, out Out, out E = never, out R = never> {
   readonly gives: ReadonlyArray<AnyArtefact<E, R>>
   readonly fingerprint: (recipe: RecipeSettings) => Effect.Effect<string, E, BeforeWork>
   readonly versions: (recipe: RecipeSettings) => Effect.Effect<Versions, E, BeforeWork>
-  readonly forecast: (recipe: RecipeSettings) => Effect.Effect<Forecast.Forecast, E, BeforeWork>
+  readonly forecast: (recipe: RecipeSettings, place?: PlaceInRecipe) => Effect.Effect<Forecast.Forecast, E, BeforeWork>
   readonly begin: (input: In, context: StageContext) => Effect.Effect<Session<Out, E, R>, E, R | Scope.Scope>
 }
 

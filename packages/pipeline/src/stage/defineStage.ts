@@ -8,7 +8,16 @@ import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
 import { schemaProblems, strictly } from "../json/schemaProblems.ts"
 import type { RecipeSettings } from "../recipe/RecipeSettings.ts"
 import type { AnyArtefact, ErrorOf, ServicesOf, Values } from "./Artefact.ts"
-import type { BeforeWork, Definition, Program, Session, Stage, StageContext, Versions } from "./contract.ts"
+import type {
+  BeforeWork,
+  Definition,
+  PlaceInRecipe,
+  Program,
+  Session,
+  Stage,
+  StageContext,
+  Versions
+} from "./contract.ts"
 import * as Forecast from "./Forecast.ts"
 import { withoutPolicy } from "./policy.ts"
 
@@ -61,7 +70,8 @@ export const define = <
   readonly versions?: (config: Config, recipe: RecipeSettings) => Effect.Effect<Versions, EVersions, BeforeWork>
   readonly forecast?: (
     config: Config,
-    recipe: RecipeSettings
+    recipe: RecipeSettings,
+    place: PlaceInRecipe
   ) => Effect.Effect<Forecast.Forecast, EForecast, BeforeWork>
   readonly begin: (
     config: Config,
@@ -89,6 +99,7 @@ export const define = <
   const configure = (config: Config): Configured => {
     const json = asJson(encodeConfig(config))
     return {
+      kind: definition,
       name,
       version,
       config: json,
@@ -98,13 +109,14 @@ export const define = <
       gives,
       fingerprint: (recipe) => fingerprint?.(config, recipe) ?? Effect.succeed(""),
       versions: (recipe) => versions?.(config, recipe) ?? Effect.succeed({}),
-      forecast: (recipe) => forecast?.(config, recipe) ?? Effect.succeed(Forecast.make({})),
+      forecast: (recipe, place = { label: name, stages: [] }) =>
+        forecast?.(config, recipe, place) ?? Effect.succeed(Forecast.make({})),
       begin: (input, context) => Effect.map(parts.begin(config, input, context), openSession)
     }
   }
   const decode = (config: unknown) =>
     Result.mapBoth(decodeConfig(config), { onSuccess: configure, onFailure: (error) => schemaProblems(error) })
-  return {
+  const definition: Definition<Encoded, Input<Needs, Uses>, Values<Gives>, Errors, Services> = {
     name,
     version,
     gives,
@@ -116,6 +128,7 @@ export const define = <
       return stage.success
     }
   }
+  return definition
 }
 
 const below =

@@ -4,7 +4,7 @@ import * as Flag from "effect/cli/Flag"
 
 export const recipe = Argument.String("recipe").pipe(
   Argument.withDescription(
-    "a recipe or an ablation: the name of a shipped one, or a JSON file; its paths are relative to the current directory"
+    "a recipe or an ablation: the name of a shipped one, a JSON file, a module that exports a recipe, or the directory of a run; its paths are relative to the current directory"
   )
 )
 

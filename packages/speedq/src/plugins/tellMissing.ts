@@ -4,7 +4,10 @@ import { Extensions, missingPlugins } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { PluginsMissing } from "../Errors.ts"
+import { isModulePath } from "../modules/importModule.ts"
 import { defaultDirectory, readJson } from "../recipes/loadRecipe.ts"
+import { isDirectory } from "../recipes/runInDirectory.ts"
+import { recipeFile } from "../shipped/shipped.ts"
 
 /** Fails with PluginsMissing in place of `error` where the run in `directory` was made with plugins that are not given. */
 export const orMissing = Effect.fnUntraced(function* <E extends { readonly message: string }>(
@@ -23,7 +26,9 @@ export const recipeOrMissing = Effect.fnUntraced(function* (
   out: Option.Option<string>,
   error: RecipeInvalid
 ) {
-  const json = yield* readJson(file)
+  if (isModulePath(file)) return yield* Effect.fail(error)
+  if (isDirectory(file)) return yield* orMissing(file, error)
+  const json = yield* readJson(recipeFile(file))
   const name = typeof json === "object" && json !== null && "name" in json ? String(json.name) : ""
   return yield* orMissing(
     Option.getOrElse(out, () => defaultDirectory(name)),

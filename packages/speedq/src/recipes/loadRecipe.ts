@@ -1,7 +1,7 @@
 /** Reads a recipe file, with the settings of the command line applied. */
 import { readdirSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
-import { applyOverrides, nearest, Recipe } from "@speedq/pipeline"
+import { applyOverrides, nearest, Recipe, type Stage } from "@speedq/pipeline"
 import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -37,8 +37,13 @@ export const readJson = Effect.fnUntraced(function* (file: string) {
 })
 
 /** Settings of the command line, applied; what is wrong with them is wrong usage. */
-export const applySettings = (json: Json, settings: readonly string[], help: string) =>
-  Effect.flatMap(knownStages, (stages) => applyOverrides(stages, json, settings)).pipe(
+export const applySettings = (
+  json: Json,
+  settings: readonly string[],
+  help: string,
+  kinds?: ReadonlyArray<Stage.Registered>
+) =>
+  Effect.flatMap(knownStages, (stages) => applyOverrides(kinds ?? stages, json, settings)).pipe(
     Effect.mapError(
       ({ problems }) => new WrongUsage({ problems: problems.map(({ path, issue }) => `${path}: ${issue}`), help })
     )
@@ -52,6 +57,9 @@ export const loadRecipe = Effect.fn("loadRecipe")(function* (file: string, setti
 export const decodeRecipe = Effect.fnUntraced(function* (json: Json, settings: readonly string[], help: string) {
   return yield* Recipe.decode(yield* knownStages, withShippedPaths(yield* applySettings(json, settings, help)))
 })
+
+/** A recipe whose stages are known. */
+export type KnownRecipe = Effect.Success<ReturnType<typeof decodeRecipe>>
 
 /** Directory of a run that was given none. */
 export const defaultDirectory = (name: string): string => join("runs", name.replaceAll(/[^\p{L}\p{N}._-]+/gu, "-"))

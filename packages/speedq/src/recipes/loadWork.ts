@@ -5,8 +5,11 @@ import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import type { Json } from "effect/Schema"
 import { WrongUsage } from "../Errors.ts"
+import { isModulePath } from "../modules/importModule.ts"
 import { recipeFile, shippedPath, withShippedPaths } from "../shipped/shipped.ts"
 import { applySettings, decodeRecipe, readJson } from "./loadRecipe.ts"
+import { loadModuleRecipe } from "./moduleRecipe.ts"
+import { isDirectory, recipeOfRun } from "./runInDirectory.ts"
 
 export type LoadedAblation = Effect.Success<ReturnType<typeof loadAblation>>
 
@@ -43,11 +46,21 @@ const loadAblation = Effect.fn("loadAblation")(function* (
   return yield* decodeAblation(yield* knownStages, { ...document, set: [...document.set, ...own] }, base)
 })
 
-/** Fails with what reading, decoding and the settings fail with. */
+/**
+ * What `named` means: a module that exports a recipe, the directory of a run, a recipe or an ablation in JSON, or the name of a
+ * shipped one. A run's own directory is where it goes on. Fails with what reading, decoding and the settings fail with.
+ */
 export const loadWork = Effect.fn("loadWork")(function* (named: string, settings: readonly string[], help: string) {
+  if (isModulePath(named)) {
+    return { _tag: "Recipe" as const, recipe: yield* loadModuleRecipe(named, settings, help), directory: undefined }
+  }
+  if (isDirectory(named)) {
+    const recipe = yield* decodeRecipe(yield* recipeOfRun(named), settings, help)
+    return { _tag: "Recipe" as const, recipe, directory: named }
+  }
   const file = recipeFile(named)
   const json = yield* readJson(file)
   return isAblation(json)
     ? { _tag: "Ablation" as const, ablation: yield* loadAblation(file, json, settings, help) }
-    : { _tag: "Recipe" as const, recipe: yield* decodeRecipe(json, settings, help) }
+    : { _tag: "Recipe" as const, recipe: yield* decodeRecipe(json, settings, help), directory: undefined }
 })

@@ -1,5 +1,5 @@
 /** What block-wise AdaRound will take, and whether its quantizers can be used. */
-import { Forecast, formatBytes, type RecipeSettings } from "@speedq/pipeline"
+import { Forecast, formatBytes, type RecipeSettings, type Stage } from "@speedq/pipeline"
 import { noneQuantizer } from "@speedq/quantizers"
 import * as Effect from "effect/Effect"
 import { RulesInvalid } from "../Errors.ts"
@@ -12,6 +12,7 @@ import {
   visionBlockFlops,
   visionTokens
 } from "../planning/cost.ts"
+import { disagreements } from "../planning/decidingStages.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
 import type { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
@@ -36,7 +37,11 @@ export const requireGrids = ({ choices }: PlannedLayers): Effect.Effect<void, Ru
 /** Tensors of a Linear's size that its optimization holds: weight, soft weight, rounding variable, two moments, gradient. */
 const copies = 6
 
-export const forecastAdaRound = Effect.fnUntraced(function* (config: AdaRoundVitConfig, recipe: RecipeSettings) {
+export const forecastAdaRound = Effect.fnUntraced(function* (
+  config: AdaRoundVitConfig,
+  recipe: RecipeSettings,
+  place: Stage.PlaceInRecipe
+) {
   const model = yield* planModel(recipe)
   const planned = yield* planTowers(model.config, ["vision"], config.quantizers, config.compat)
   yield* requireGrids(planned)
@@ -56,7 +61,7 @@ export const forecastAdaRound = Effect.fnUntraced(function* (config: AdaRoundVit
   const calls = (3 * blocks.length * iterations + 2 * passed * config.count) * callsPerLayer
   const packed = quantizedBytes(planned)
   return Forecast.make({
-    obstacles: [...model.obstacles, ...missing],
+    obstacles: [...model.obstacles, ...missing, ...(yield* disagreements(model.config, place))],
     memoryBytes: model.loadedBytes + 4 * copies * blockWeights + kept + Math.min(cached, Number(config.cache)),
     checkpointBytes: 12 * blockWeights + packed,
     outputBytes: packed,

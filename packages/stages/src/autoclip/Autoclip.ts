@@ -28,6 +28,7 @@ import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
 import { callsPerLayer, languageFlops, secondsFor, visionFlops } from "../planning/cost.ts"
+import { disagreements } from "../planning/decidingStages.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import {
@@ -151,7 +152,7 @@ export const Autoclip = Stage.define({
   fingerprint: ({ calibration }, recipe) =>
     fingerprintOf(recipe, seesImages(calibration) ? { meta: calibration.meta } : { files: [calibration] }),
   versions: ({ quantizers, embeddings }) => versionsOf({ quantizers: [...quantizers, embeddings] }),
-  forecast: Effect.fnUntraced(function* (config: Config, recipe) {
+  forecast: Effect.fnUntraced(function* (config: Config, recipe, place) {
     const model = yield* planModel(recipe)
     const { llm_config: language } = model.config
     const planned = yield* planTowers(model.config, ["language"], config.quantizers, config.compat)
@@ -170,7 +171,7 @@ export const Autoclip = Stage.define({
     const share = layers / language.num_hidden_layers
     const flops = count * (share * languageFlops(model.config, length, 0) + tiles * visionFlops(model.config))
     return Forecast.make({
-      obstacles: [...model.obstacles, ...missing],
+      obstacles: [...model.obstacles, ...missing, ...(yield* disagreements(model.config, place))],
       memoryBytes: model.loadedBytes + embeddings + 3 * hidden + ranges,
       checkpointBytes: hidden + ranges,
       outputBytes: ranges,

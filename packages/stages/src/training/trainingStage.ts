@@ -13,6 +13,7 @@ import { openSampleSource } from "../data/SampleSource.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
+import { disagreements } from "../planning/decidingStages.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import { trainingForecast } from "../planning/trainingForecast.ts"
@@ -40,10 +41,10 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     return { quantized, losses: method.losses(options), isTrained: (name: string) => trains(name, quantized) }
   })
 
-  const forecast = Effect.fnUntraced(function* (options: Options, recipe: RecipeSettings) {
+  const forecast = Effect.fnUntraced(function* (options: Options, recipe: RecipeSettings, place: Stage.PlaceInRecipe) {
     const model = yield* planModel(recipe)
     const { quantized, losses, isTrained } = yield* plan(model.config, options)
-    return yield* trainingForecast({
+    const forecast = yield* trainingForecast({
       recipe,
       model,
       data: options.data,
@@ -53,6 +54,8 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       teacher: needsTeacher(losses),
       lines: [...ruleLines(quantized.linears), ...ruleLines(quantized.embeddings)]
     })
+    const obstacles = [...forecast.obstacles, ...(yield* disagreements(model.config, place))]
+    return { ...forecast, obstacles }
   })
 
   const begin = Effect.fnUntraced(function* (

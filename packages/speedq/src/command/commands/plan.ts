@@ -2,10 +2,15 @@
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { CannotRun } from "../../Errors.ts"
 import { json, settings } from "../flags.ts"
 import { print, printJson } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 import { directory, recipe } from "../recipeFlags.ts"
+
+/** A plan that says no ends with exit code 1, so that a script can ask before it runs. */
+const requireFit = ({ fits, problems }: { readonly fits: boolean; readonly problems: readonly unknown[] }) =>
+  fits ? Effect.void : new CannotRun({ problems: problems.length })
 
 export const plan = Command.make(
   "plan",
@@ -17,17 +22,19 @@ export const plan = Command.make(
     const work = yield* loadWork(recipe, set, "speedq plan --help").pipe(
       Effect.catchTag("RecipeInvalid", (error) => recipeOrMissing(recipe, out, error))
     )
-    const directoryOf = (name: string) => Option.getOrElse(out, () => defaultDirectory(name))
+    const directoryOf = (name: string, own?: string) => Option.getOrElse(out, () => own ?? defaultDirectory(name))
     if (work._tag === "Ablation") {
       const { describeAblationPlan, planAblation } = yield* Effect.promise(
         () => import("../../recipes/planAblation.ts")
       )
       const planned = yield* planAblation(work.ablation, directoryOf(work.ablation.name))
-      return yield* json ? printJson({ recipe, ...planned }) : print(describeAblationPlan(planned))
+      yield* json ? printJson({ recipe, ...planned }) : print(describeAblationPlan(planned))
+      return yield* requireFit(planned)
     }
     const { describePlan, planRecipe } = yield* Effect.promise(() => import("../../recipes/planRecipe.ts"))
-    const planned = yield* planRecipe(work.recipe, directoryOf(work.recipe.settings.name))
+    const planned = yield* planRecipe(work.recipe, directoryOf(work.recipe.settings.name, work.directory))
     yield* json ? printJson({ recipe, ...planned }) : print(describePlan(planned))
+    yield* requireFit(planned)
   }, withPlugins)
 ).pipe(
   Command.withShortDescription("Show what a recipe will do and take"),

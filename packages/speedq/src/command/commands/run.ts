@@ -31,8 +31,8 @@ export const run = Command.make(
     const work = yield* loadWork(recipe, set, "speedq run --help").pipe(
       Effect.catchTag("RecipeInvalid", (error) => recipeOrMissing(recipe, out, error))
     )
-    const optionsOf = (name: string) => ({
-      directory: Option.getOrElse(out, () => defaultDirectory(name)),
+    const optionsOf = (name: string, own?: string) => ({
+      directory: Option.getOrElse(out, () => own ?? defaultDirectory(name)),
       backend,
       fresh,
       tensorBoard: Option.getOrUndefined(tensorboard)
@@ -43,7 +43,7 @@ export const run = Command.make(
       return yield* json ? printJson(outcome) : print(describeAblation(outcome))
     }
     const { describeRun, runRecipe } = yield* Effect.promise(() => import("../../recipes/runRecipe.ts"))
-    const options = optionsOf(work.recipe.settings.name)
+    const options = optionsOf(work.recipe.settings.name, work.directory)
     const result = yield* runRecipe(work.recipe, options).pipe(
       Effect.catchTag("PreflightFailed", (error) => orMissing(options.directory, error))
     )
@@ -52,10 +52,12 @@ export const run = Command.make(
 ).pipe(
   Command.withShortDescription("Run a recipe, or continue it"),
   Command.withDescription(
-    "Runs the stages of a recipe, or of every variant and seed of an ablation. A directory that holds the same run is continued after its last saved step; finished stages that still fit are reused. Ctrl-C finishes the step, saves, and exits with 130."
+    "Runs the stages of a recipe, or of every variant and seed of an ablation. A recipe is a JSON file, a module that exports one, the name of a shipped one, or the directory of a run, which goes on. A directory that holds the same run is continued after its last saved step; finished stages that still fit are reused. Ctrl-C finishes the step, saves, and exits with 130."
   ),
   Command.withExamples([
     { command: "speedq run nano-2bit", description: "a recipe that comes with speedq, on the model that does" },
+    { command: "speedq run recipe.ts --out runs/mine", description: "a recipe in code: a module that exports it" },
+    { command: "speedq run runs/mine", description: "goes on with the run there" },
     {
       command: "speedq run internvl3-1b-2bit --set model=models/InternVL3-1B --out runs/1b",
       description: "the real thing; the same command continues after an interruption"

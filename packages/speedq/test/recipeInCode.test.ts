@@ -1,0 +1,89 @@
+/** A recipe as a module, and a run that is continued by its directory alone. */
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import type { RunStatus } from "@speedq/pipeline"
+import { assert, describe, it } from "vitest"
+import type { RunResult } from "../src/recipes/runRecipe.ts"
+import { randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
+import { speedq, speedqJson, temporaryDirectory } from "./support/speedq.ts"
+
+const native = ["--backend", "native:none"]
+const module = fileURLToPath(new URL("support/recipeInCode.ts", import.meta.url))
+
+describe("a recipe in a module", () => {
+  it("is run, and changed by --set down to the options of a stage that only it knows", async () => {
+    const out = join(temporaryDirectory(), "run")
+    const run = (await speedqJson(["run", module, "--out", out, ...native])) as RunResult
+    assert.deepEqual(
+      run.stages.map(({ place, steps }) => [place, steps]),
+      [["01-count", 3]]
+    )
+    const changed = (await speedqJson(["run", module, "--out", out, "--set", "count.steps=5", ...native])) as RunResult
+    assert.strictEqual(changed.stages[0]?.steps, 5)
+    const wrong = await speedq(["run", module, "--out", out, "--set", "count.stepz=5", ...native])
+    assert.strictEqual(wrong.code, 2)
+    assert.match(wrong.stderr, /near it are count\.steps/)
+  }, 60_000)
+
+  it("that exports none is told, with what it exports", async () => {
+    const file = join(temporaryDirectory(), "empty.mjs")
+    writeFileSync(file, "export const other = 1\n")
+    const { code, stderr } = await speedq(["run", file, ...native])
+    assert.strictEqual(code, 1)
+    assert.match(stderr, /empty\.mjs: it exports other; write export const recipe = Recipe\.make/)
+  }, 60_000)
+})
+
+describe("speedq run DIR", () => {
+  it("goes on with the recipe that the directory holds, after its recipe file is gone and elsewhere", async () => {
+    const directory = temporaryDirectory()
+    const out = join(directory, "run")
+    const recipe = writeRecipe(await randomNano(directory), speedqStages(12))
+    let told = false
+    const first = await speedq(["run", recipe, "--out", out, ...native], {
+      onStderr: (text, kill) => {
+        if (!told && text.includes("03-qat: saved step 2:")) kill("SIGINT")
+        told ||= text.includes("03-qat: saved step 2:")
+      }
+    })
+    assert.strictEqual(first.code, 130, first.stderr)
+    writeFileSync(recipe, "no recipe any more")
+    const again = await speedq(["run", out, ...native])
+    assert.strictEqual(again.code, 0, again.stderr)
+    assert.match(again.stderr, /03-qat: continuing after step \d+ of/)
+    const status = (await speedqJson(["status", out])) as RunStatus
+    assert.strictEqual(status.state, "finished")
+    assert.include(readFileSync(join(out, "events.jsonl"), "utf8"), '"continued":true')
+  }, 180_000)
+
+  it("without a run in it is told", async () => {
+    const { code, stderr } = await speedq(["run", temporaryDirectory(), ...native])
+    assert.strictEqual(code, 1)
+    assert.match(stderr, /no run/)
+  }, 60_000)
+})
+
+describe("stages of one recipe that disagree about a layer", () => {
+  it("are an obstacle of plan, which ends with 1", async () => {
+    const directory = temporaryDirectory()
+    const model = await randomNano(directory)
+    const rules = (bits: number) => [{ match: "**", use: "bilevel", with: { bits, group: 16, scaleGroup: 4 } }]
+    const data = speedqStages(2)[2] as { readonly data: object }
+    const stages = [
+      { use: "autoclip", calibration: recipeText(directory), quantizers: rules(4) },
+      { use: "qat", data: data.data, accumulation: 1, maxSteps: 2, quantizers: rules(2) }
+    ]
+    const { code, stdout } = await speedq(["plan", writeRecipe(model, stages)])
+    assert.strictEqual(code, 1, stdout)
+    assert.match(stdout, /autoclip and qat disagree about the quantizer of \d+ layers, for example language_model/)
+    const agreed = await speedq(["plan", writeRecipe(model, stages), "--set", "qat.quantizers[0].with.bits=4"])
+    assert.notInclude(agreed.stdout, "disagree")
+  }, 60_000)
+})
+
+const recipeText = (directory: string): string => {
+  const file = join(directory, "text.jsonl")
+  writeFileSync(file, `${JSON.stringify({ text: "word ".repeat(400) })}\n`)
+  return file
+}

@@ -1,0 +1,82 @@
+/** Which stages of a recipe decide a layer's quantizer, and where two of them decide differently. */
+import type { Forecast, Stage } from "@speedq/pipeline"
+import { encodeChoice, type QuantizerChoice, RuleSpec } from "@speedq/quantizers"
+import type { ModelConfig, Tower } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { ClippingRanges, QuantizedLanguage, QuantizedVision } from "../artefacts/artefacts.ts"
+import { EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+
+/** The part of a stage's configuration that decides quantizers. */
+const Deciding = Schema.Struct({
+  quantizers: Schema.Array(RuleSpec),
+  embeddings: Schema.optionalKey(EmbeddingConfig),
+  compat: Schema.optionalKey(Schema.Literals(["careful", "reference"]))
+})
+const decodeDeciding = Schema.decodeUnknownOption(Deciding)
+
+/** Towers whose layers a stage works on, by what it gives. */
+const towersOf = ({ gives }: Stage.PlaceInRecipe["stages"][number]["stage"]): readonly Tower[] => {
+  const names = gives.map(({ name }) => name)
+  const language = names.includes(QuantizedLanguage.name) || names.includes(ClippingRanges.name)
+  return [
+    ...(names.includes(QuantizedVision.name) ? (["vision"] as const) : []),
+    ...(language ? (["language"] as const) : [])
+  ]
+}
+
+/** The quantizer that a stage gives each layer, by the layer's name. */
+const choicesOf = Effect.fnUntraced(function* (config: ModelConfig, { stage }: Stage.PlaceInRecipe["stages"][number]) {
+  const deciding = Option.getOrUndefined(decodeDeciding(stage.config))
+  const towers = towersOf(stage)
+  if (deciding === undefined || towers.length === 0) return new Map<string, QuantizerChoice>()
+  const { choices } = yield* planTowers(config, towers, deciding.quantizers, deciding.compat)
+  const embeddings = towers.includes("language") ? (deciding.embeddings ?? null) : null
+  const embedded = yield* planEmbeddings(config, embeddings, deciding.compat)
+  return new Map([...choices, ...embedded.choices])
+})
+
+const written = (choice: QuantizerChoice): string => {
+  const { use, with: options } = encodeChoice(choice)
+  return `${use} ${JSON.stringify(options)}`
+}
+
+/** An obstacle where two stages give one layer different quantizers; the same text whichever of them asks. */
+const between = (
+  [first, ours]: readonly [string, ReadonlyMap<string, QuantizerChoice>],
+  [second, theirs]: readonly [string, ReadonlyMap<string, QuantizerChoice>]
+): readonly Forecast.Obstacle[] => {
+  const different = [...ours].flatMap(([layer, choice]) => {
+    const other = theirs.get(layer)
+    return other === undefined || written(choice) === written(other) ? [] : [{ layer, choice, other }]
+  })
+  const [example] = different
+  if (example === undefined) return []
+  const { layer, choice, other } = example
+  return [
+    {
+      issue: `${first} and ${second} disagree about the quantizer of ${different.length} layers, for example ${layer}: ${written(choice)} in ${first}, ${written(other)} in ${second}`,
+      fix: "give both the same rules; a scheme of the recipe says them once"
+    }
+  ]
+}
+
+/**
+ * Obstacles where the stage of this place and another one decide differently about a layer. A stage whose rules do not fit the model
+ * has an obstacle of its own, and counts here as one that decides nothing.
+ */
+export const disagreements = Effect.fnUntraced(function* (config: ModelConfig, { label, stages }: Stage.PlaceInRecipe) {
+  const decided = yield* Effect.forEach(stages, (other) =>
+    Effect.map(
+      Effect.orElseSucceed(choicesOf(config, other), () => new Map<string, QuantizerChoice>()),
+      (choices) => ({ label: other.label, choices })
+    )
+  )
+  return decided.flatMap((first, at) =>
+    decided
+      .slice(at + 1)
+      .filter((second) => first.label === label || second.label === label)
+      .flatMap((second) => between([first.label, first.choices], [second.label, second.choices]))
+  )
+})
