@@ -28,6 +28,7 @@ const closeness = ({ extracted, expected }: RowMark): number => {
 
 const counting: Benchmark = {
   name: "counting",
+  version: 1,
   about: "how many things there are; mean closeness of the number in percent",
   columns: ["index", "question", "answer"],
   maxTiles: 6,
