@@ -81,7 +81,10 @@ describe("extensions", () => {
       readonly id = "own"
       readonly version = 1
       readonly Config = noneQuantizer.Config
-      bitsPerWeight = () => 16
+      readonly #bits = 16
+      bitsPerWeight() {
+        return this.#bits
+      }
       obstacle = () => undefined
       fakeQuantize = noneQuantizer.fakeQuantize
       stored = noneQuantizer.stored
@@ -95,7 +98,7 @@ describe("extensions", () => {
       name: "mine.ts",
       quantizers: [new Own(), { ...quantizer, plugin: "their package" }]
     }).quantizers.slice(-2)
-    assert.deepStrictEqual([own!.plugin, own!.id, own!.rowwise], ["mine.ts", "own", true])
+    assert.deepStrictEqual([own!.plugin, own!.id, own!.rowwise, own!.bitsPerWeight({})], ["mine.ts", "own", true, 16])
     assert.strictEqual(named!.plugin, "their package")
     assert.isUndefined(extended({ quantizers: [quantizer] }).quantizers.at(-1)!.plugin)
   })
