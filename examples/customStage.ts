@@ -3,26 +3,29 @@
  * report says how far each tensor moved.
  *
  *   node --import tsx -C @speedq/source examples/customStage.ts [MODEL] [RUN]
+ *
+ * A recipe in JSON names the stage when it is run with the plugin: speedq run recipe.json --plugin examples/customStage.ts
  */
-
-import * as NodeServices from "@effect/platform-node/NodeServices"
+import { fileURLToPath } from "node:url"
 import { releaseParameters } from "@speedq/exports"
-import { withDefault } from "@speedq/formats"
-import { Recipe, RunDirectory, runMain, Sinks, Stage } from "@speedq/pipeline"
-import {
-  AdaRoundVit,
-  Compute,
-  computing,
-  Export,
-  owningState,
-  Qat,
-  SampleWorkers,
-  TrainedProjector
-} from "@speedq/stages"
 import { cast, type Parameters, scope, type Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import {
+  AdaRoundVit,
+  bilevel,
+  computing,
+  definePlugin,
+  Export,
+  option,
+  owningState,
+  Qat,
+  Recipe,
+  Run,
+  rule,
+  Stage,
+  TrainedProjector
+} from "speedq"
 
 /** Largest distance between two f32 tensors of one shape. */
 const distance = async (a: Tensor, b: Tensor): Promise<number> => {
@@ -35,7 +38,9 @@ const distance = async (a: Tensor, b: Tensor): Promise<number> => {
 const RoundProjector = Stage.define({
   name: "round-projector",
   version: 1,
-  config: Schema.Struct({ dtype: withDefault(Schema.Literals(["bf16", "f16"]), "bf16") }),
+  config: Schema.Struct({
+    dtype: option(Schema.Literals(["bf16", "f16"]), "bf16", { description: "Format of the rounded numbers." })
+  }),
   needs: [TrainedProjector],
   gives: [TrainedProjector],
   begin: ({ dtype }, { projector }) => {
@@ -63,36 +68,25 @@ const RoundProjector = Stage.define({
   }
 })
 
-const [model = "data/nano/model", directory = "runs/custom-stage"] = process.argv.slice(2)
-const twoBits = { match: "**", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } } as const
+export const plugin = definePlugin({ name: "customStage.ts", stages: [RoundProjector] })
 
-// Move the new stage before Qat, which gives the projector, and this does not compile.
-const recipe = Recipe.make({ name: "custom stage", model, seed: 7 }).pipe(
-  Recipe.andThen(
-    AdaRoundVit.stage({
-      images: "data/nano/calibration-images.txt",
-      count: 8,
-      batch: 4,
-      iterations: 10,
-      quantizers: [twoBits]
+const main = (model = "data/nano/model", directory = "runs/custom-stage") => {
+  const quantizers = [rule("**", bilevel({ bits: 2, group: 16, scaleGroup: 16 }))]
+  const images = "data/nano/calibration-images.txt"
+  const data = { meta: "data/nano/datasets.json", percent: 1 }
+  // Move the new stage before Qat, which gives the projector, and this does not compile.
+  const recipe = Recipe.make({ name: "custom stage", model, seed: 7 }).pipe(
+    Recipe.andThen(AdaRoundVit.stage({ images, count: 8, batch: 4, iterations: 10, quantizers })),
+    Recipe.andThen(Qat.stage({ data, quantizers, batch: 2, accumulation: 2, maxSteps: 3 })),
+    Recipe.andThen(RoundProjector.stage({ dtype: "bf16" })),
+    Recipe.andThen(Export.stage({ format: "fake-quant" }))
+  )
+  Run.main(
+    Effect.gen(function* () {
+      const { exported } = yield* Run.start(recipe, { directory })
+      console.log(`${exported.directory}: ${exported.bytes} bytes`)
     })
-  ),
-  Recipe.andThen(
-    Qat.stage({
-      data: { meta: "data/nano/datasets.json", percent: 1 },
-      quantizers: [twoBits],
-      batch: 2,
-      accumulation: 2,
-      maxSteps: 3
-    })
-  ),
-  Recipe.andThen(RoundProjector.stage({ dtype: "bf16" })),
-  Recipe.andThen(Export.stage({ format: "fake-quant" }))
-)
+  )
+}
 
-const program = Effect.gen(function* () {
-  const { exported } = yield* Recipe.run(recipe)
-  console.log(`${exported.directory}: ${exported.bytes} bytes`)
-})
-const live = Layer.mergeAll(RunDirectory.layer(directory), Compute.auto, SampleWorkers.layer())
-runMain(program.pipe(Effect.provide(Sinks.terminal()), Effect.provide(live), Effect.provide(NodeServices.layer)))
+if (process.argv[1] === fileURLToPath(import.meta.url)) main(...process.argv.slice(2))

@@ -27,7 +27,14 @@ const run = (name: string) => {
 describe("examples", () => {
   it("are these, each with a line in their README", () => {
     const files = readdirSync("examples").filter((name) => name.endsWith(".ts"))
-    assert.deepStrictEqual(files.sort(), ["customStage.ts", "interruptAndContinue.ts", "swapQuantizers.ts"])
+    assert.deepStrictEqual(files.sort(), [
+      "customBenchmark.ts",
+      "customExporter.ts",
+      "customQuantizer.ts",
+      "customStage.ts",
+      "interruptAndContinue.ts",
+      "swapQuantizers.ts"
+    ])
     const readme = readFileSync("examples/README.md", "utf8")
     for (const file of files) assert.include(readme, `[\`${file}\`](${file})`)
   })
@@ -38,6 +45,42 @@ describe("examples", () => {
     assert.match(stdout, /^model\/fake-quant: \d+ bytes$/m)
     assert.isTrue(existsSync(join(directory, "model/fake-quant/model.safetensors")))
     assert.include(readFileSync(join(directory, "report.html"), "utf8"), "6 tensors were rounded to bf16.")
+  }, 120_000)
+
+  it("customQuantizer: a ternary quantizer trains and packs, and the model says which plugin reads it", () => {
+    const { directory, stdout } = run("customQuantizer")
+    assert.match(stdout, /^model\/packed: [\d.]+ bits a parameter$/m)
+    const description = JSON.parse(readFileSync(join(directory, "model/packed/quantization.json"), "utf8"))
+    assert.include(description.layers["language_model.model.layers.0.mlp.up_proj.weight"], {
+      use: "ternary",
+      version: 1,
+      plugin: "customQuantizer.ts",
+      bits: 6
+    })
+    assert.strictEqual(description.layers["language_model.model.layers.0.self_attn.q_proj.weight"].use, "bilevel")
+  }, 120_000)
+
+  it("customExporter: writes files of NumPy with the bytes of the packed form", () => {
+    const { directory } = run("customExporter")
+    const folder = join(directory, "model/npy")
+    const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"))
+    const codes = manifest["language_model.model.layers.0.mlp.up_proj.weight.codes"]
+    const [rows, columns] = codes.weight
+    assert.deepStrictEqual(codes.shape, [(rows * columns * 2) / 8])
+    const file = readFileSync(join(folder, codes.file))
+    assert.strictEqual(file.subarray(0, 6).toString("latin1"), "\x93NUMPY")
+    const header = file.subarray(10, 10 + file.readUInt16LE(8)).toString()
+    assert.include(header, `'descr': '|u1', 'fortran_order': False, 'shape': (${codes.shape[0]},)`)
+    assert.strictEqual((10 + header.length) % 64, 0)
+    assert.strictEqual(file.length, 10 + header.length + codes.shape[0])
+  }, 120_000)
+
+  it("customBenchmark: asks, and marks a number by how far off it is", () => {
+    const { directory, stdout } = run("customBenchmark")
+    const [, score] = /^counting: ([\d.]+) %$/m.exec(stdout) ?? []
+    assert.isAtMost(Number(score), 100)
+    const result = join(directory, "stages/01-evaluate/counting_counting_result.json")
+    assert.deepInclude(JSON.parse(readFileSync(result, "utf8")).counts, { rows: 3, answered: 3, missing: 0 })
   }, 120_000)
 
   it("swapQuantizers: rules decide layer by layer, and the size follows", () => {

@@ -56,6 +56,8 @@ export {
   none,
   type Quantizer,
   type QuantizerChoice,
+  QuantizerMissing,
+  QuantizerVersionDiffers,
   quantizers,
   type RuleInput,
   rule,
@@ -71,6 +73,7 @@ export {
   ComputeUnavailable,
   computing,
   DataUnusable,
+  definePlugin,
   Evaluate,
   EvaluationFailed,
   Export,
@@ -82,6 +85,8 @@ export {
   NonFiniteGradient,
   owned,
   owningState,
+  type Plugin,
+  PluginInvalid,
   Qat,
   QuantizedLanguage,
   QuantizedVision,
@@ -89,10 +94,12 @@ export {
   SampleWorkers,
   stages,
   TrainedProjector,
-  TrainProjector
+  TrainProjector,
+  withExtensions
 } from "@speedq/stages"
 export { runCommandLine } from "./command/speedq.ts"
 // Models
 export { NoRun, OutputExists, RecipeMissing, RecipeUnreadable, WrongUsage } from "./Errors.ts"
 export { type RandomModel, writeRandomModel } from "./init/writeRandomModel.ts"
+export { ModuleUnreadable } from "./modules/ModuleUnreadable.ts"
 export * as Run from "./run/Run.ts"

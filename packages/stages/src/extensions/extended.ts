@@ -63,9 +63,17 @@ const checkedList = (
   return values
 }
 
-/** A quantizer that says what brings it; methods of its class stay reachable. */
-const fromPlugin = (quantizer: Quantizer, name: string): Quantizer =>
-  quantizer.plugin === undefined ? Object.create(quantizer, { plugin: { value: name, enumerable: true } }) : quantizer
+/** A quantizer that says what brings it; its methods keep their own object, which may have private fields. */
+const fromPlugin = (quantizer: Quantizer, name: string): Quantizer => {
+  if (quantizer.plugin !== undefined) return quantizer
+  const { needs, may } = extensionKinds.quantizers
+  const fields = Object.entries({ ...needs, ...may }).flatMap(([field, check]) => {
+    const value = quantizer[field as keyof Quantizer]
+    if (value === undefined) return []
+    return [[field, check === "function" ? (value as () => unknown).bind(quantizer) : value]]
+  })
+  return { ...Object.fromEntries(fields), plugin: name }
+}
 
 const bringsOf = (plugin: Plugin): AddedPlugin["brings"] =>
   listNames.flatMap((list) =>

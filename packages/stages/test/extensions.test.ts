@@ -1,0 +1,147 @@
+/** A user's own quantizers, export formats, benchmarks and stages beside ours, and what is wrong with some. */
+import { describe, it } from "@effect/vitest"
+import { nano } from "@speedq/evaluation"
+import { packedExporter } from "@speedq/exports"
+import { Stage } from "@speedq/pipeline"
+import { noneQuantizer } from "@speedq/quantizers"
+import {
+  builtIn,
+  Extensions,
+  extended,
+  knownStages,
+  missingPlugins,
+  type Plugin,
+  PluginInvalid,
+  pluginSurroundings,
+  recordedPlugins,
+  withExtensions
+} from "@speedq/stages"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { assert } from "vitest"
+
+const quantizer = { ...noneQuantizer, id: "mine", version: 2 }
+const stage = Stage.define({
+  name: "my-stage",
+  version: 1,
+  config: Schema.Struct({}),
+  begin: () => Effect.succeed(Stage.once(Effect.succeed({ output: {} })))
+})
+const plugin: Plugin = {
+  name: "mine.ts",
+  quantizers: [quantizer],
+  exporters: [{ ...packedExporter, id: "my-format" }],
+  benchmarks: [{ ...nano, name: "my-benchmark" }],
+  stages: [stage]
+}
+
+/** What is wrong with a plugin, whatever TypeScript says of it. */
+const refused = (wrong: object, ...others: readonly Plugin[]): PluginInvalid => {
+  try {
+    extended(...others, { name: "wrong.ts", ...wrong } as Plugin)
+  } catch (error) {
+    assert.instanceOf(error, PluginInvalid)
+    assert.strictEqual(error.file, "wrong.ts")
+    return error
+  }
+  return assert.fail("nothing is wrong with it")
+}
+
+describe("extensions", () => {
+  it.effect("stand beside ours for everything that is provided with them, and nowhere else", () =>
+    Effect.gen(function* () {
+      const { quantizers, exporters, benchmarks } = yield* Effect.provide(Extensions, withExtensions(plugin))
+      assert.deepStrictEqual(
+        [quantizers, exporters, benchmarks].map((list) => list.length),
+        [builtIn.quantizers.length + 1, builtIn.exporters.length + 1, builtIn.benchmarks.length + 1]
+      )
+      const stages = yield* Effect.provide(knownStages, withExtensions(plugin))
+      assert.includeMembers(
+        stages.map(({ name }) => name),
+        ["qat", "my-stage"]
+      )
+      assert.strictEqual(yield* Extensions, builtIn)
+    })
+  )
+
+  it.effect("add up: layers within each other, and several plugins", () =>
+    Effect.gen(function* () {
+      const outer = withExtensions({ quantizers: [quantizer] })
+      const inner = withExtensions({ quantizers: [{ ...quantizer, id: "other" }] })
+      const { quantizers } = yield* Effect.provide(Effect.provide(Extensions, inner), outer)
+      assert.deepStrictEqual(
+        quantizers.slice(-2).map(({ id }) => id),
+        ["mine", "other"]
+      )
+    })
+  )
+
+  it("give quantizers the name of the plugin, and leave the rest of them as it is", () => {
+    class Own {
+      readonly id = "own"
+      readonly version = 1
+      readonly Config = noneQuantizer.Config
+      readonly #bits = 16
+      bitsPerWeight() {
+        return this.#bits
+      }
+      obstacle = () => undefined
+      fakeQuantize = noneQuantizer.fakeQuantize
+      stored = noneQuantizer.stored
+      quantize = noneQuantizer.quantize
+      dequantize = noneQuantizer.dequantize
+      get rowwise() {
+        return this.id === "own"
+      }
+    }
+    const [own, named] = extended({
+      name: "mine.ts",
+      quantizers: [new Own(), { ...quantizer, plugin: "their package" }]
+    }).quantizers.slice(-2)
+    assert.deepStrictEqual([own!.plugin, own!.id, own!.rowwise, own!.bitsPerWeight({})], ["mine.ts", "own", true, 16])
+    assert.strictEqual(named!.plugin, "their package")
+    assert.isUndefined(extended({ quantizers: [quantizer] }).quantizers.at(-1)!.plugin)
+  })
+
+  it("are refused where a field is missing, misspelt, or of another type: all of it at once", () => {
+    const { fakeQuantize, ...rest } = quantizer
+    const { what, reason, message } = refused({ quantizers: [{ ...rest, fakeQuantise: fakeQuantize, version: "2" }] })
+    assert.strictEqual(what, 'quantizer "mine"')
+    assert.strictEqual(
+      reason,
+      '"version" must be a number; "fakeQuantize" must be a function; a quantizer has no "fakeQuantise"; did you mean "fakeQuantize"?'
+    )
+    assert.strictEqual(message, `plugin wrong.ts: quantizer "mine": ${reason}`)
+    assert.include(refused({ quantizers: [{ ...quantizer, rowWise: true }] }).reason, 'did you mean "rowwise"?')
+    assert.include(refused({ quantizers: [{ ...quantizer, Config: {} }] }).reason, '"Config" must be a schema')
+    assert.include(refused({ exporters: [{ ...packedExporter, id: "a/b" }] }).reason, '"id" must be a file name')
+    assert.include(refused({ benchmarks: [{ ...nano, name: "x", mark: "exact" }] }).reason, '"mark" must be a function')
+    assert.include(refused({ stages: [{ name: "x", begin: () => {} }] }).reason, 'a stage has no "begin"')
+    assert.strictEqual(refused({ quantizers: [quantizer, () => quantizer] }).what, "quantizer 2 of the list")
+    assert.strictEqual(refused({ quantizers: quantizer }).reason, "it must be a list")
+    assert.strictEqual(refused({ quantizer: [quantizer] }).reason, 'did you mean "quantizers"?')
+  })
+
+  it("are refused where an id is taken, and both are named", () => {
+    assert.strictEqual(
+      refused({ quantizers: [{ ...quantizer, id: "bilevel" }] }).message,
+      'plugin wrong.ts: quantizer "bilevel": there is "bilevel" of speedq already; give yours another id'
+    )
+    assert.include(refused({ quantizers: [quantizer] }, plugin).reason, 'there is "mine" of the plugin mine.ts already')
+    assert.include(refused({ benchmarks: [{ ...nano, name: "MMSTAR" }] }).reason, 'there is "MMStar" of speedq already')
+    assert.include(refused({ stages: [{ ...stage, name: "qat" }] }).reason, 'there is "qat" of speedq already')
+    assert.include(refused({ quantizers: [quantizer, quantizer] }).reason, "it is twice in the list")
+  })
+
+  it("are facts of a run's record, by which those that are not given are found", () => {
+    const lists = extended(plugin)
+    const surroundings = { backend: "native", ...pluginSurroundings(lists) }
+    const brought =
+      'quantizer "mine" (version 2), export format "my-format" (version 1), benchmark "my-benchmark" (version 1), stage "my-stage" (version 1)'
+    assert.strictEqual(pluginSurroundings(lists)["plugin mine.ts"], brought)
+    assert.deepStrictEqual(recordedPlugins(surroundings), [{ name: "mine.ts", brought }])
+    assert.deepStrictEqual(missingPlugins(surroundings, lists), [])
+    assert.deepStrictEqual(missingPlugins(surroundings, extended({ ...plugin, name: "renamed.ts" })), [])
+    assert.deepStrictEqual(missingPlugins(surroundings, builtIn), [{ name: "mine.ts", brought }])
+  })
+})
