@@ -1,6 +1,7 @@
 /**
  * Numbers do not change without a version: the digest of what every stage, quantizer and loss gives on a small input, held in
- * golden.json. Computed by WebAssembly with plain SIMD, whose sums are the same bits on any machine and with any number of threads.
+ * golden.json. Computed by WebAssembly with plain SIMD and two threads, which gives the same bits on any machine; how sums are cut
+ * into parts depends on the number of threads.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -160,7 +161,7 @@ describe("a golden digest", () => {
   it("of other numbers fails, says what to raise, and is not written over", () => {
     const { problems, updated } = judged(golden(2, "b"))
     assert.match(problems[0]!.issue, /^stage toy gives other numbers than before, by the same versions/)
-    assert.include(problems[0]!.issue, "version where toy is defined in packages/stages/src")
+    assert.include(problems[0]!.issue, "a stage (version of toy)")
     assert.include(problems[0]!.issue, "kernelSetVersion in packages/tensors/src/kernels/version.ts")
     assert.deepStrictEqual(updated, golden(2, "a"))
   })

@@ -29,17 +29,17 @@ export const writeGoldens = (goldens: Goldens): void => writeFileSync(file, `${J
 
 const update = "run UPDATE_GOLDEN=1 npx vitest run --project @speedq/stages packages/stages/test/golden.test.ts"
 
-/** Where the version of what computes is. */
-const placeOf = (versioned: string): string => {
-  const [kind, name] = versioned.split(" ")
-  switch (kind) {
-    case "kernels":
-      return "a kernel: kernelSetVersion in packages/tensors/src/kernels/version.ts"
-    case "stage":
-      return `the stage itself: version where ${name} is defined in packages/stages/src`
-    default:
-      return `the ${kind}: version of ${name}`
-  }
+/** Where the versions of what computes are: `the kernels (kernelSetVersion in ...), a quantizer (version of bilevel)`. */
+const placesOf = (versions: Golden["versions"]): string => {
+  const named = Object.keys(versions).map((name) => name.split(" "))
+  const kinds = [...new Set(named.map(([kind]) => kind))]
+  return kinds
+    .map((kind) => {
+      if (kind === "kernels") return "the kernels (kernelSetVersion in packages/tensors/src/kernels/version.ts)"
+      const names = named.filter(([each]) => each === kind).map(([, name]) => name)
+      return `a ${kind} (version of ${names.join(" or ")})`
+    })
+    .join(", ")
 }
 
 const text = (versions: Golden["versions"]) =>
@@ -72,8 +72,7 @@ const problemOf = (name: string, before: Golden | undefined, after: Golden | und
   if (before.input !== after.input) {
     return { issue: `${name}: its options or its data changed, and its numbers with them; ${update}`, forbidden: false }
   }
-  const places = Object.keys(after.versions).map(placeOf)
-  const issue = `${name} gives other numbers than before, by the same versions, so that runs would reuse old results. If this is meant, raise the version of what changed (${places.join("; ")}) and ${update}. If it is not, it is a bug.`
+  const issue = `${name} gives other numbers than before, by the same versions, so that runs would reuse old results. If this is meant, raise the version of what changed: ${placesOf(after.versions)}; and ${update}. If it is not, it is a bug.`
   return { issue, forbidden: true }
 }
 
