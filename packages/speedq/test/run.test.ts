@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { RunStatus } from "@speedq/pipeline"
 import { assert, describe, it } from "vitest"
@@ -39,6 +39,15 @@ describe("speedq run", () => {
         ["04-evaluate", "finished"]
       ]
     )
+
+    // As after a change of the recipe whose run has not come as far yet.
+    const record = JSON.parse(readFileSync(join(out, "run.json"), "utf8"))
+    record.keys["03-qat"] = record.keys["01-adaround-vit"]
+    writeFileSync(join(out, "run.json"), JSON.stringify(record))
+    assert.match((await speedq(["status", out])).stdout, /03-qat +stale/)
+    const refused = await speedq(["export", out, "--format", "packed", ...native])
+    assert.strictEqual(refused.code, 1)
+    assert.match(refused.stderr, /the result of its stage 03-qat is stale: .*; continue the run first/)
   }, 180_000)
 
   it("saves and exits with 130 when interrupted, and continues to the same bytes", async () => {

@@ -46,7 +46,7 @@ const requireKnown = Effect.fnUntraced(function* (
 /** Loads an artefact of a run for the life of the scope; undefined where its recipe makes none. */
 const load = Effect.fnUntraced(function* <Name extends string, A, E, R>(
   directory: string,
-  recipe: RunRecord["recipe"],
+  { recipe, keys }: RunRecord,
   artefact: Artefact.Artefact<Name, A, E, R>
 ) {
   const place = placeOf(recipe, yield* knownStages, artefact)
@@ -58,18 +58,22 @@ const load = Effect.fnUntraced(function* <Name extends string, A, E, R>(
     const reason = `its stage ${place} is not finished; "speedq status ${directory}" says how far it is`
     return yield* new NotExportable({ path: directory, reason })
   }
+  if (manifest?.key !== keys[place]) {
+    const reason = `the result of its stage ${place} is stale: the recipe, its data or an earlier stage changed since; continue the run first`
+    return yield* new NotExportable({ path: directory, reason })
+  }
   const file = join(stage, record.file)
   yield* verifyFile(file, record)
   return yield* artefact.codec.load(yield* openSaved(file))
 })
 
-/** The parts that a run's stages give in the end. Fails with NotExportable while one of them is missing, or where there are none. */
-export const runParts = Effect.fn("runParts")(function* (directory: string, { recipe }: RunRecord) {
-  yield* requireKnown(directory, recipe, yield* knownStages)
+/** The parts that a run's stages give in the end. Fails with NotExportable while one of them is missing or stale, or where there are none. */
+export const runParts = Effect.fn("runParts")(function* (directory: string, record: RunRecord) {
+  yield* requireKnown(directory, record.recipe, yield* knownStages)
   const parts: ModelParts = {
-    quantizedVision: yield* load(directory, recipe, QuantizedVision),
-    projector: yield* load(directory, recipe, TrainedProjector),
-    quantizedLanguage: yield* load(directory, recipe, QuantizedLanguage)
+    quantizedVision: yield* load(directory, record, QuantizedVision),
+    projector: yield* load(directory, record, TrainedProjector),
+    quantizedLanguage: yield* load(directory, record, QuantizedLanguage)
   }
   if (parts.quantizedVision === undefined && parts.quantizedLanguage === undefined) {
     return yield* new NotExportable({ path: directory, reason: "its recipe quantizes nothing" })

@@ -31,13 +31,24 @@ const stateLine = ({ state, message, owner }: RunStatus): string => {
 const pluginLines = ({ record }: RunStatus): readonly string[] =>
   recordedPlugins(record.surroundings).map(({ name, brought }) => `made with --plugin ${name}: ${brought}`)
 
+/** What has to be known of results that no longer hold. */
+const staleLines = ({ stages }: RunStatus): readonly string[] => {
+  const stale = stages.flatMap(({ place, state }) => (state === "stale" ? [place] : []))
+  if (stale.length === 0) return []
+  return [
+    "",
+    `stale: made before the recipe, its data or an earlier stage changed; made anew in turn: ${stale.join(", ")}`
+  ]
+}
+
 /** State and stages. */
 export const describeStatus = (run: RunStatus): string =>
   [
     `${run.directory}: ${stateLine(run)}`,
     ...pluginLines(run),
     "",
-    textTable(["stage", "state", "steps", "saved", "loss", "kept"], run.stages.map(row))
+    textTable(["stage", "state", "steps", "saved", "loss", "kept"], run.stages.map(row)),
+    ...staleLines(run)
   ].join("\n")
 
 /** The runs of an ablation, a line each. */
