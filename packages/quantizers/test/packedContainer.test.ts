@@ -62,7 +62,7 @@ const packed = async (): Promise<ReadonlyMap<string, PackedWeight>> => {
   for (const [index, name] of names.entries()) {
     const choice = choices[name]!
     const quantized = choice.quantizer.quantize(choice.config, weightOf(index))
-    weights.set(name, await packWeight(choice, shape, quantized))
+    weights.set(name, await packWeight(name, choice, shape, quantized))
   }
   return weights
 }
@@ -210,7 +210,7 @@ describe("a packed container", () => {
   it("is read with a user's own quantizers", async () => {
     const own = { ...noneQuantizer, id: "mine", version: 3, plugin: "mine.ts" }
     const weight = weightOf(0)
-    const held = await packWeight({ quantizer: own, config: {} }, shape, own.quantize({}, weight))
+    const held = await packWeight("w", { quantizer: own, config: {} }, shape, own.quantize({}, weight))
     const { entries, metadata } = packedContainer(new Map([["w", held]]), [])
     const path = join(directory, "own.safetensors")
     await Effect.runPromise(Safetensors.write(path, entries, { metadata }))
