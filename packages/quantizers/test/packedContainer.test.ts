@@ -55,6 +55,13 @@ const weightOf = (seed: number) => {
   )
 }
 const names = Object.keys(choices)
+
+/** Numbers of 16 bits whose second is NaN. */
+const damagedHalf = (bytes: Uint8Array): Uint8Array => {
+  const copy = Uint8Array.from(bytes)
+  copy.set([0x01, 0x7c], 2)
+  return copy
+}
 const bias = Float32Array.of(1, 2, 3)
 
 const packed = async (): Promise<ReadonlyMap<string, PackedWeight>> => {
@@ -100,7 +107,8 @@ describe("a packed container", () => {
       const { quantizer, config } = choices[name]!
       const expected = await numbersOf(() => quantizer.fakeQuantize(config, weightOf(index)))
       assert.deepEqual(bitsOf(await numbersOf(weights.get(name)!.unpack)), bitsOf(expected), name)
-      assert.deepEqual(weights.get(name)!.choice, choices[name], name)
+      const { choice } = weights.get(name)!
+      assert.deepEqual({ quantizer: choice.quantizer, config: choice.config }, { quantizer, config }, name)
     }
   })
 
@@ -204,6 +212,24 @@ describe("a packed container", () => {
     }))
     const before = backend.usage().buffers
     withStore(path, (store) => assert.throws(() => readPackedContainer(backend, store), `${name}.step`))
+    assert.strictEqual(backend.usage().buffers, before)
+  })
+
+  it("with a scale that is no number says which", async () => {
+    const path = await write("scale.safetensors", (container) => ({
+      ...container,
+      entries: container.entries.map((entry) =>
+        entry.name === `${name}.step`
+          ? { ...entry, data: Effect.map(entry.data, (bytes) => damagedHalf(bytes as Uint8Array)) }
+          : entry
+      )
+    }))
+    const before = backend.usage().buffers
+    withStore(path, (store) => {
+      const { _tag, message } = raisedBy(() => readPackedContainer(backend, store))
+      assert.strictEqual(_tag, "TensorNotFinite")
+      assert.match(message, /q_proj\.weight\.step" has 1 NaN and 0 infinite of its \d+ numbers, the first at \[1\]/)
+    })
     assert.strictEqual(backend.usage().buffers, before)
   })
 
