@@ -32,7 +32,7 @@ export const adaround = async (flags: Flags) => {
   const choice = uniform({ bits, group: 16, range: "zero" })
   const layers = Object.fromEntries(linears.map((linear) => [linear, { weight: parameters[linear]!, choice }]))
   const forward = (weights: Parameters, x: Tensor) => visionBlock(weightsFrom(weights, parameters), vision, name, x)
-  const block: Block = { name, grids: makeLayerGrids(name, layers), forward }
+  const block: Block = { name, grids: await makeLayerGrids(name, layers), forward }
   const inputs = normal(backend, [tiles, tokens, vision.hidden_size])
   const targets = noGrad(() => forward({}, inputs))
 

@@ -23,7 +23,7 @@ export const packedLanguage = async (
   const [packed, others] = [new Map<string, PackedWeight>(), { ...parameters }]
   for (const [name, weight] of Object.entries(parameters)) {
     if (weight.shape.length !== 2) continue
-    packed.set(name, await packNearest(choiceOf(name), weight))
+    packed.set(name, await packNearest(name, choiceOf(name), weight))
     weight.release()
     delete others[name]
   }

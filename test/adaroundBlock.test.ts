@@ -90,7 +90,7 @@ const options = { ...brecqDefaults, iterations: 400, batch: 6, learningRate: 0.0
 /** The whole optimization, and what came of it. */
 const optimize = async (choice: QuantizerChoice, samples: BlockSamples, iterations = options.iterations) => {
   const layers = Object.fromEntries(linears.map((linear) => [linear, { weight: parameters[linear]!, choice }]))
-  const block: Block = { name, grids: makeLayerGrids(name, layers), forward }
+  const block: Block = { name, grids: await makeLayerGrids(name, layers), forward }
   let state = initialRounding(block.grids, Random.make(2))
   for (let t = 0; t < iterations; t++) {
     scope(() => {

@@ -37,6 +37,13 @@ const choices: readonly { readonly name: string; readonly choice: QuantizerChoic
   { name: "uniform symmetric", choice: uniform({ bits: 8, group, symmetric: true }) }
 ]
 
+/** The error that making grids is refused with. */
+const refusal = (making: Promise<unknown>): Promise<Error> =>
+  making.then(
+    () => assert.fail("grids were made"),
+    (error: Error) => error
+  )
+
 onEveryBackend("a layer's grid", (backend) => {
   const normal = (seed: number, deviation: number) => {
     const random = Random.make(seed)
@@ -85,7 +92,7 @@ onEveryBackend("a layer's grid", (backend) => {
     const hard = await bitsOf(grid.hard(alpha))
     const stored = grid.stored(alpha)
     assert.deepEqual(await bitsOf(choice.quantizer.dequantize(choice.config, stored, weight.shape)), hard)
-    const packed = await packWeight(choice, weight.shape, stored)
+    const packed = await packWeight("w", choice, weight.shape, stored)
     assert.deepEqual(await bitsOf(packed.unpack()), hard)
   })
 
@@ -125,22 +132,37 @@ onEveryBackend("a layer's grid", (backend) => {
     }
   )
 
-  it("is left out for layers that stay as they are; a block of only those has nothing to round", () => {
+  it("is left out for layers that stay as they are; a block of only those has nothing to round", async () => {
     const rounded = { weight, choice: uniform({ bits: 2, group }) }
     const left = { weight, choice: none }
-    assert.deepEqual(Object.keys(makeLayerGrids("blocks.0", { qkv: rounded, proj: left })), ["qkv"])
-    assert.throws(
-      () => makeLayerGrids("blocks.0", { proj: left }),
-      NothingToRound,
-      "blocks.0: no layer is to be rounded"
-    )
-    assert.throws(() => makeLayerGrids("blocks.0", {}), NothingToRound)
+    assert.deepEqual(Object.keys(await makeLayerGrids("blocks.0", { qkv: rounded, proj: left })), ["qkv"])
+    const nothing = await refusal(makeLayerGrids("blocks.0", { proj: left }))
+    assert.instanceOf(nothing, NothingToRound)
+    assert.include(nothing.message, "blocks.0: no layer is to be rounded")
+    assert.instanceOf(await refusal(makeLayerGrids("blocks.0", {})), NothingToRound)
   })
 
-  it("of a block is given back when one layer has none", () => {
+  it("of a block is given back when one layer has none", async () => {
     const before = backend.usage().buffers
     const layers = { qkv: { weight, choice: uniform({ bits: 2, group }) }, proj: { weight, choice: n2f3({ group }) } }
-    assert.throws(() => makeLayerGrids("blocks.0", layers), NoGrid)
+    assert.instanceOf(await refusal(makeLayerGrids("blocks.0", layers)), NoGrid)
+    assert.strictEqual(backend.usage().buffers, before)
+  })
+
+  it("is refused to a weight that is no number, or too large for its scales", async () => {
+    const before = backend.usage().buffers
+    for (const [value, expected] of [
+      [Number.NaN, "proj: 1 NaN and 0 infinite weights, the first at [1, 2]"],
+      [1e9, 'proj: 1 weights are beyond +-65504, which the scales of "uniform" can hold, the largest 1000000000']
+    ] as const) {
+      const values = new Float32Array(2 * group)
+      values[group + 2] = value
+      const damaged = tensor(backend, values, [2, group])
+      const choice = uniform({ bits: 2, group })
+      const layers = { qkv: { weight, choice }, proj: { weight: damaged, choice } }
+      assert.include((await refusal(makeLayerGrids("blocks.0", layers))).message, expected)
+      damaged.release()
+    }
     assert.strictEqual(backend.usage().buffers, before)
   })
 })

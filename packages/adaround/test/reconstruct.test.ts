@@ -77,7 +77,7 @@ onEveryBackend("reconstruction", (backend) => {
   }
 
   it("sums squared errors over channels, averages over tokens, and weighs them", async () => {
-    const { block, samples } = toyBlock(backend, choice)
+    const { block, samples } = await toyBlock(backend, choice)
     const { inputs, targets } = samples.batch([2, 7])
     const weights = Object.fromEntries(Object.entries(block.grids).map(([name, { nearest }]) => [name, nearest()]))
     const output = await block.forward(weights, inputs).read()
@@ -93,7 +93,7 @@ onEveryBackend("reconstruction", (backend) => {
   })
 
   it("has no regularizer during warm-up and one after it", async () => {
-    const toy = toyBlock(backend, choice)
+    const toy = await toyBlock(backend, choice)
     let state = start(toy)
     for (let t = 1; t <= 40; t++) {
       const { chosen, random } = drawBatch(state, toy.samples.count, options.batch)
@@ -110,7 +110,7 @@ onEveryBackend("reconstruction", (backend) => {
 
   it("does better than rounding to nearest and decides its roundings", async () => {
     for (const on of [choice, uniform({ bits: 2, group: 16, range: "mse" })]) {
-      const toy = toyBlock(backend, on)
+      const toy = await toyBlock(backend, on)
       const state = iterate(toy, start(toy), options.iterations)
       const report = await reportBlock(toy.block, state, toy.samples, 5)
       assert.strictEqual(report.block, "toy")
@@ -138,12 +138,12 @@ onEveryBackend("reconstruction", (backend) => {
     }
     let channel = 0
     const importance = () => (channel++ % width < width / 2 ? 1 : 0)
-    const [weighted, plain] = [toyBlock(backend, choice, { importance }), toyBlock(backend, choice)]
+    const [weighted, plain] = [await toyBlock(backend, choice, { importance }), await toyBlock(backend, choice)]
     assert.isBelow(await errorOfHalf(weighted), await errorOfHalf(plain))
   })
 
   it("goes on from a saved state with the same bits, wherever it was interrupted", async () => {
-    const toy = toyBlock(backend, choice)
+    const toy = await toyBlock(backend, choice)
     const total = 16
     const whole = iterate(toy, start(toy), total)
     for (let k = 0; k <= total; k += 4) {
@@ -166,8 +166,8 @@ onEveryBackend("reconstruction", (backend) => {
     }
   })
 
-  it("leaves nothing behind in a step", () => {
-    const toy = toyBlock(backend, choice)
+  it("leaves nothing behind in a step", async () => {
+    const toy = await toyBlock(backend, choice)
     const state = start(toy)
     const before = backend.usage().buffers
     const after = iterate(toy, state, 3)
@@ -176,15 +176,15 @@ onEveryBackend("reconstruction", (backend) => {
     assert.strictEqual(backend.usage().buffers, before - 3 * Object.keys(after.layers).length)
   })
 
-  it("refuses a block without grids", () => {
-    const { samples } = toyBlock(backend, choice)
-    const empty = { name: "blocks.4", grids: {}, forward: toyBlock(backend, choice).block.forward }
+  it("refuses a block without grids", async () => {
+    const { samples } = await toyBlock(backend, choice)
+    const empty = { name: "blocks.4", grids: {}, forward: (await toyBlock(backend, choice)).block.forward }
     const state = initialRounding({}, Random.make(0))
     assert.throws(() => roundingStep(empty, state, samples.batch([0]), options), NothingToRound, "blocks.4")
   })
 
   it("says block and iteration when the loss is no number", async () => {
-    const toy = toyBlock(backend, choice)
+    const toy = await toyBlock(backend, choice)
     const { inputs, targets } = toy.samples.batch([0])
     const damaged = { inputs, targets: tensor(backend, (await targets.read()).fill(Number.NaN), targets.shape) }
     const { state, losses } = roundingStep(toy.block, { ...start(toy), iteration: 7 }, damaged, options)
@@ -199,7 +199,7 @@ onEveryBackend("reconstruction", (backend) => {
 
 onEveryBackend("a block's report", (backend) => {
   it("averages over samples, not over batches", async () => {
-    const { block, weights, samples } = toyBlock(backend, choice, { count: 7 })
+    const { block, weights, samples } = await toyBlock(backend, choice, { count: 7 })
     const nearest = () => Object.fromEntries(Object.entries(block.grids).map(([name, grid]) => [name, grid.nearest()]))
     const everything = noGrad(() => blockError(block, nearest(), samples.batch([0, 1, 2, 3, 4, 5, 6])))
     const expected = await everything.item()
@@ -210,7 +210,7 @@ onEveryBackend("a block's report", (backend) => {
   })
 
   it("counts roundings between 0 and 1 by more than 1e-3", async () => {
-    const toy = toyBlock(backend, choice)
+    const toy = await toyBlock(backend, choice)
     const state = start(toy)
     // h(+-2.4) is 0 or 1 within 1e-3, h(0) is a half.
     const alpha = (shape: readonly number[], open: number) =>

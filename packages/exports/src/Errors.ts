@@ -12,6 +12,17 @@ export class ExportNotWritten extends Schema.TaggedError<ExportNotWritten>()("Ex
   }
 }
 
+/** A number that is not quantized and that the format of the rest does not hold. */
+export class RestTooLarge extends Schema.TaggedError<RestTooLarge>()("RestTooLarge", {
+  parameter: Schema.String,
+  rest: Schema.String,
+  largest: Schema.Number
+}) {
+  override get message(): string {
+    return `${this.parameter}: its largest number, ${this.largest}, is beyond what ${this.rest} holds; set "rest" to bf16 or f32, or check the checkpoint`
+  }
+}
+
 /** No exporter has this name. */
 export class UnknownExporter extends Schema.TaggedError<UnknownExporter>()("UnknownExporter", {
   format: Schema.String,

@@ -1,5 +1,5 @@
 /** A quantized model on disk: what it is made of, the formats it is written in, and how the packed one is read again. */
-export { ExportNotWritten, ExportOptionsInvalid, UnknownExporter } from "./Errors.ts"
+export { ExportNotWritten, ExportOptionsInvalid, RestTooLarge, UnknownExporter } from "./Errors.ts"
 export { companionsOf, copyCompanions, descriptionName } from "./exporter/companions.ts"
 export { allFilesOf, filesOf } from "./exporter/directoryFiles.ts"
 export type { ExportChoice, Exporter, ModelFacts, ModelToExport, Written } from "./exporter/Exporter.ts"

@@ -105,7 +105,7 @@ export class NonFiniteWeight extends Schema.TaggedError<NonFiniteWeight>()("NonF
   firstIndex: Schema.Array(Schema.Number)
 }) {
   override get message(): string {
-    return `${this.layer}: ${this.nan} NaN and ${this.infinite} infinite weights, the first at [${this.firstIndex.join(", ")}]; the checkpoint or an earlier stage is damaged`
+    return `${this.layer}: ${this.nan} NaN and ${this.infinite} infinite weights, the first at [${this.firstIndex.join(", ")}]; the checkpoint, or the stage that made the weight, is damaged: copy or make it again`
   }
 }
 
@@ -120,6 +120,22 @@ export class WeightTooLarge extends Schema.TaggedError<WeightTooLarge>()("Weight
 }) {
   override get message(): string {
     return `${this.layer}: ${this.count} weights are beyond +-${this.limit}, which the scales of "${this.use}" can hold, the largest ${this.largest}, the first at [${this.firstIndex.join(", ")}]; store scales in f32 or check the checkpoint`
+  }
+}
+
+/** Stored numbers of a quantized weight, its scales, that are no numbers. */
+export class ScaleNotFinite extends Schema.TaggedError<ScaleNotFinite>()("ScaleNotFinite", {
+  layer: Schema.String,
+  use: Schema.String,
+  /** The quantizer's name for them. */
+  stored: Schema.String,
+  nan: Schema.Number,
+  infinite: Schema.Number,
+  firstIndex: Schema.Array(Schema.Number)
+}) {
+  override get message(): string {
+    const numbers = `${this.nan} NaN and ${this.infinite} infinite numbers`
+    return `${this.layer}: "${this.stored}" of quantizer "${this.use}" has ${numbers}, the first at [${this.firstIndex.join(", ")}]; the weight is damaged, or too large for the stored format: look at the weight, or store scales in f32`
   }
 }
 

@@ -29,6 +29,7 @@ export {
   QuantizerMissing,
   QuantizerVersionDiffers,
   RuleUnused,
+  ScaleNotFinite,
   UnknownQuantizer,
   WeightTooLarge
 } from "./Errors.ts"
@@ -100,4 +101,4 @@ export {
   type Rule
 } from "./rules/Rules.ts"
 export { type SizePart, type SizeReport, sizeReport } from "./rules/sizeReport.ts"
-export { assertFinite, assertQuantizable } from "./weights/finiteWeights.ts"
+export { assertFinite, assertQuantizable, magnitudeOf } from "./weights/finiteWeights.ts"

@@ -1,7 +1,7 @@
 /** Weights that are no numbers, or too large, are refused with place and count. */
 import { cast, tensor } from "@speedq/tensors"
 import { assert, it } from "vitest"
-import { assertFinite, assertQuantizable, bilevel, n2f3, uniform } from "../src/index.ts"
+import { assertFinite, assertQuantizable, bilevel, n2f3, packWeight, uniform } from "../src/index.ts"
 import { onEveryBackend } from "./support/onEveryBackend.ts"
 import { rejectionOf } from "./support/raisedBy.ts"
 
@@ -37,5 +37,24 @@ onEveryBackend("a weight", (backend) => {
     await assertQuantizable("w", matrix([1, 2, 7e4, -1e5]), uniform({ bits: 2, group: 2, scale: "f32" }))
     const unfit = assertQuantizable("w", matrix(damaged), choice)
     assert.strictEqual((await rejectionOf(unfit))._tag, "NonFiniteWeight")
+  })
+})
+
+onEveryBackend("packing", (backend) => {
+  const choice = uniform({ bits: 2, group: 4 })
+
+  it.each([
+    { scale: Number.NaN, numbers: "1 NaN and 0 infinite numbers" },
+    { scale: 1e6, numbers: "0 NaN and 1 infinite numbers" }
+  ])("refuses scales that their format does not hold, and keeps nothing: $numbers", async ({ scale, numbers }) => {
+    const weight = tensor(backend, [1, 2, 3, 4, 5, 6, 7, 8], [2, 4])
+    const scales = tensor(backend, [1, scale], [2, 1])
+    const quantized = { ...choice.quantizer.quantize(choice.config, weight), scale: scales }
+    const before = backend.usage().buffers
+    const { _tag, message } = await rejectionOf(packWeight("layers.3.down_proj", choice, weight.shape, quantized))
+    assert.strictEqual(_tag, "ScaleNotFinite")
+    const told = `layers.3.down_proj: "scale" of quantizer "uniform" has ${numbers}, the first at [1, 0]; the weight is`
+    assert.include(message, told)
+    assert.strictEqual(backend.usage().buffers, before)
   })
 })

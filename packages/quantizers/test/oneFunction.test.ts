@@ -31,7 +31,7 @@ onEveryBackend("every quantizer", (backend) => {
         const fake = bitsOf(await numbersOf(() => quantizer.fakeQuantize(config, weight)))
         const quantized = quantizer.quantize(config, weight)
         const decoded = await numbersOf(() => quantizer.dequantize(config, quantized, weight.shape))
-        const packed = await packWeight(choice, weight.shape, quantized)
+        const packed = await packWeight("w", choice, weight.shape, quantized)
         assert.deepEqual(bitsOf(decoded), fake)
         assert.deepEqual(bitsOf(await numbersOf(packed.unpack)), fake)
         packed.release()
@@ -42,7 +42,7 @@ onEveryBackend("every quantizer", (backend) => {
       forWeights(candidate, async (weight) => {
         const [rows, columns] = weight.shape as readonly [number, number]
         const quantized = quantizer.quantize(config, weight)
-        const packed = await packWeight(choice, weight.shape, quantized)
+        const packed = await packWeight("w", choice, weight.shape, quantized)
         const whole = bitsOf(await numbersOf(packed.unpack))
         const chosen = [rows - 1, 0, rows - 1, Math.floor(rows / 2)]
         const index = tensor(backend, chosen, [chosen.length], "i32")
@@ -62,7 +62,7 @@ onEveryBackend("every quantizer", (backend) => {
       forWeights(candidate, async (weight) => {
         const [rows, columns] = weight.shape as readonly [number, number]
         const quantized = quantizer.quantize(config, weight)
-        const packed = await packWeight(choice, weight.shape, quantized)
+        const packed = await packWeight("w", choice, weight.shape, quantized)
         const few = 1 + (rows % fewRows)
         const random = Random.make(rows)
         const operand = (shape: Shape) =>
@@ -107,7 +107,7 @@ onEveryBackend("every quantizer", (backend) => {
     it("takes the bytes that it says", () =>
       forWeights(candidate, async (weight) => {
         const quantized = quantizer.quantize(config, weight)
-        const packed = await packWeight(choice, weight.shape, quantized)
+        const packed = await packWeight("w", choice, weight.shape, quantized)
         assert.strictEqual(packed.bytes, storedBytes(choice, weight.shape))
         const exact = (weight.size * quantizer.bitsPerWeight(config)) / 8
         const parts = quantizer.stored(config, weight.shape).length
@@ -124,7 +124,7 @@ onEveryBackend("every quantizer", (backend) => {
       ])
       const before = backend.usage().buffers
       const quantized = quantizer.quantize(config, weight)
-      const packed = await packWeight(choice, weight.shape, quantized)
+      const packed = await packWeight("w", choice, weight.shape, quantized)
       for (const made of [
         quantizer.fakeQuantize(config, weight),
         quantizer.dequantize(config, quantized, weight.shape),

@@ -55,6 +55,13 @@ const weightOf = (seed: number) => {
   )
 }
 const names = Object.keys(choices)
+
+/** Numbers of 16 bits whose second is NaN. */
+const damagedHalf = (bytes: Uint8Array): Uint8Array => {
+  const copy = Uint8Array.from(bytes)
+  copy.set([0x01, 0x7c], 2)
+  return copy
+}
 const bias = Float32Array.of(1, 2, 3)
 
 const packed = async (): Promise<ReadonlyMap<string, PackedWeight>> => {
@@ -62,7 +69,7 @@ const packed = async (): Promise<ReadonlyMap<string, PackedWeight>> => {
   for (const [index, name] of names.entries()) {
     const choice = choices[name]!
     const quantized = choice.quantizer.quantize(choice.config, weightOf(index))
-    weights.set(name, await packWeight(choice, shape, quantized))
+    weights.set(name, await packWeight(name, choice, shape, quantized))
   }
   return weights
 }
@@ -100,7 +107,8 @@ describe("a packed container", () => {
       const { quantizer, config } = choices[name]!
       const expected = await numbersOf(() => quantizer.fakeQuantize(config, weightOf(index)))
       assert.deepEqual(bitsOf(await numbersOf(weights.get(name)!.unpack)), bitsOf(expected), name)
-      assert.deepEqual(weights.get(name)!.choice, choices[name], name)
+      const { choice } = weights.get(name)!
+      assert.deepEqual({ quantizer: choice.quantizer, config: choice.config }, { quantizer, config }, name)
     }
   })
 
@@ -207,10 +215,28 @@ describe("a packed container", () => {
     assert.strictEqual(backend.usage().buffers, before)
   })
 
+  it("with a scale that is no number says which", async () => {
+    const path = await write("scale.safetensors", (container) => ({
+      ...container,
+      entries: container.entries.map((entry) =>
+        entry.name === `${name}.step`
+          ? { ...entry, data: Effect.map(entry.data, (bytes) => damagedHalf(bytes as Uint8Array)) }
+          : entry
+      )
+    }))
+    const before = backend.usage().buffers
+    withStore(path, (store) => {
+      const { _tag, message } = raisedBy(() => readPackedContainer(backend, store))
+      assert.strictEqual(_tag, "TensorNotFinite")
+      assert.match(message, /q_proj\.weight\.step" has 1 NaN and 0 infinite of its \d+ numbers, the first at \[1\]/)
+    })
+    assert.strictEqual(backend.usage().buffers, before)
+  })
+
   it("is read with a user's own quantizers", async () => {
     const own = { ...noneQuantizer, id: "mine", version: 3, plugin: "mine.ts" }
     const weight = weightOf(0)
-    const held = await packWeight({ quantizer: own, config: {} }, shape, own.quantize({}, weight))
+    const held = await packWeight("w", { quantizer: own, config: {} }, shape, own.quantize({}, weight))
     const { entries, metadata } = packedContainer(new Map([["w", held]]), [])
     const path = join(directory, "own.safetensors")
     await Effect.runPromise(Safetensors.write(path, entries, { metadata }))

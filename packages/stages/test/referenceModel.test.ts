@@ -12,7 +12,7 @@ import {
   type SourceModel,
   writeExport
 } from "@speedq/exports"
-import { bytesOf, Safetensors, typedView } from "@speedq/formats"
+import { bytesOf, Safetensors, TensorNotFinite, typedView } from "@speedq/formats"
 import { bilevel, embeddingSym4, type QuantizerChoice } from "@speedq/quantizers"
 import { type Backend, cast, fromBfloat16, type Tensor, toBfloat16 } from "@speedq/tensors"
 import { answer, greedy, modelTensors, readModelConfig } from "@speedq/vlm-model"
@@ -22,6 +22,7 @@ import { Compute } from "../src/compute/Compute.ts"
 import { ModelUnreadable } from "../src/Errors.ts"
 import { openAnsweringModel } from "../src/model/answeringModel.ts"
 import { openSourceModel } from "../src/model/SourceModel.ts"
+import { using } from "../src/reference/detailFiles.ts"
 import { openReferenceModel } from "../src/reference/openReferenceModel.ts"
 import { readQuantDetails } from "../src/reference/QuantDetails.ts"
 import { loadTorchCheckpoint } from "../src/reference/torchCheckpoint.ts"
@@ -87,6 +88,39 @@ describe("readQuantDetails", () => {
     cpSync(join(directory, "0/self_attn.k_proj"), join(directory, "0/mlp.up_proj"))
     const other = await readQuantDetails(backend, tiny, directory).catch((error: unknown) => error)
     assert.match(String(other), /0\/mlp\.up_proj.*config\.json makes the matrix \[96, 64\]/)
+    assert.strictEqual(backend.usage().buffers, 0)
+  })
+})
+
+describe("a number that is none in an artefact", () => {
+  it.each([
+    ["0/mlp.up_proj", "quant_layer_scale_qq_scale"],
+    ["1/mlp.up_proj", "quant_layer_scale_qq_zero"],
+    ["embed_tokens/embed_tokens", "scale"],
+    ["not_quantized_weights.pt", "mlp1.0.bias"]
+  ])("%s: %s is refused with file, name and place, and nothing stays allocated", async (file, name) => {
+    const directory = join(root, `damaged-${name}`)
+    cpSync(join(fixtures, "quant_details"), directory, { recursive: true })
+    const path = join(directory, file)
+    const numbers = using(path, ({ tensors }) =>
+      [...tensors].map(([each, { shape, read }]) => ({ name: each, shape, values: Float32Array.from(read()) }))
+    )
+    const damaged = numbers.find((each) => each.name === name)!
+    damaged.values[damaged.values.length - 1] = Number.NaN
+    const sources = numbers.map(({ values, ...each }) => ({
+      ...each,
+      dtype: "F32" as const,
+      data: Effect.succeed(bytesOf(values))
+    }))
+    await Effect.runPromise(Safetensors.write(path, sources))
+    const refused = await readQuantDetails(backend, tiny, directory).catch((error: unknown) => error)
+    assert.instanceOf(refused, TensorNotFinite)
+    const { file: found, tensor, nan, infinite, firstIndex } = refused
+    assert.deepStrictEqual({ found, tensor, nan, infinite }, { found: path, tensor: name, nan: 1, infinite: 0 })
+    assert.deepStrictEqual(
+      firstIndex,
+      damaged.shape.map((size) => size - 1)
+    )
     assert.strictEqual(backend.usage().buffers, 0)
   })
 })

@@ -150,7 +150,7 @@ describe("what can be left out or replaced", () => {
             Effect.promise(async () => {
               const source = weights[name]!
               const nearest = choice.quantizer.quantize(choice.config, source)
-              const packed = await packWeight(choice, source.shape, nearest)
+              const packed = await packWeight(name, choice, source.shape, nearest)
               const [rounded, expected] = [weight.unpack(), packed.unpack()]
               const same = Buffer.from((await rounded.read()).buffer).equals(
                 Buffer.from((await expected.read()).buffer)

@@ -4,7 +4,13 @@
  *   soft   w' = (clamp(floor(w / s) + h(alpha) + z, 0, 2^b - 1) - z) s,  h(alpha) = clamp(1.2 sigmoid(alpha) - 0.1, 0, 1)
  *   hard   the same with [alpha >= 0] in place of h(alpha)
  */
-import { type GridParameters, noneQuantizer, type QuantizedWeight, type QuantizerChoice } from "@speedq/quantizers"
+import {
+  assertQuantizable,
+  type GridParameters,
+  noneQuantizer,
+  type QuantizedWeight,
+  type QuantizerChoice
+} from "@speedq/quantizers"
 import {
   type AdaroundStepAttributes,
   adaroundInitial,
@@ -114,13 +120,19 @@ export interface RoundedLayer {
   readonly choice: QuantizerChoice
 }
 
-/** Grids of a block's Linears; those that stay as they are ("none") have no grid and are left out. Raises NoGrid and NothingToRound. */
-export const makeLayerGrids = (block: string, layers: { readonly [layer: string]: RoundedLayer }): LayerGrids => {
+/** Grids of a block's Linears; those that stay as they are ("none") have no grid and are left out. Raises NonFiniteWeight, WeightTooLarge, NoGrid and NothingToRound. */
+export const makeLayerGrids = async (
+  block: string,
+  layers: { readonly [layer: string]: RoundedLayer }
+): Promise<LayerGrids> => {
   const rounded = Object.entries(layers).filter(([, { choice }]) => choice.quantizer.id !== noneQuantizer.id)
   if (rounded.length === 0) throw new NothingToRound(block)
-  return scope(() =>
-    Object.fromEntries(
-      rounded.map(([layer, { weight, choice }]) => [layer, makeLayerGrid(layer, choice, weight)] as const)
+  for (const [layer, { weight, choice }] of rounded) await assertQuantizable(layer, weight, choice)
+  return noGrad(() =>
+    scope(() =>
+      Object.fromEntries(
+        rounded.map(([layer, { weight, choice }]) => [layer, makeLayerGrid(layer, choice, weight)] as const)
+      )
     )
   )
 }

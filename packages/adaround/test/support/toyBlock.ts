@@ -39,11 +39,11 @@ export interface ToyOptions {
 }
 
 /** The block with both Linears on the grid of a choice, and samples [tokens, width]. */
-export const toyBlock = (
+export const toyBlock = async (
   backend: Backend,
   choice: QuantizerChoice,
   { count = 12, importance }: ToyOptions = {}
-): Toy => {
+): Promise<Toy> => {
   const random = Random.make(5)
   const weights = {
     w1: filled(backend, [inner, width], () => 0.3 * random.nextNormal()),
@@ -52,7 +52,7 @@ export const toyBlock = (
   const inputs = filled(backend, [count, tokens, width], () => random.nextNormal())
   const targets = noGrad(() => forward(weights, inputs))
   const factors = importance && filled(backend, inputs.shape, () => importance(random))
-  const grids = makeLayerGrids("toy", {
+  const grids = await makeLayerGrids("toy", {
     w1: { weight: weights.w1, choice },
     w2: { weight: weights.w2, choice }
   })

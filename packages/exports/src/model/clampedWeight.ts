@@ -1,10 +1,10 @@
 /** One weight clamped to the ranges that the clipping search found, `LAYER.min` and `LAYER.max`. */
 import { applyClipping } from "@speedq/quantizers"
-import type { Parameters, Tensor } from "@speedq/tensors"
+import { cast, type Parameters, type Tensor } from "@speedq/tensors"
 
-/** A new tensor; undefined where there is no range for the weight. */
+/** A new tensor in f32; undefined where there is no range for the weight. */
 export const clampedWeight = (name: string, weight: Tensor, ranges: Parameters | undefined): Tensor | undefined => {
   const layer = name.replace(/\.weight$/, "")
   const [min, max] = [ranges?.[`${layer}.min`], ranges?.[`${layer}.max`]]
-  return min && max ? applyClipping(weight, { min, max }) : undefined
+  return min && max ? applyClipping(cast(weight, "f32"), { min, max }) : undefined
 }

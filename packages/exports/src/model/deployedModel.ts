@@ -1,8 +1,15 @@
 /** A model as it will be shipped: quantized weights in packed form, everything else in 16 bits. */
 import { option } from "@speedq/formats"
-import type { PackedWeight, PackedWeights, QuantizerChoice } from "@speedq/quantizers"
+import {
+  assertFinite,
+  magnitudeOf,
+  type PackedWeight,
+  type PackedWeights,
+  type QuantizerChoice
+} from "@speedq/quantizers"
 import { cast, noGrad, type Parameters, scope, sizeOf, type Tensor } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
+import { RestTooLarge } from "../Errors.ts"
 import { clampedWeight } from "./clampedWeight.ts"
 import { packNearest } from "./packNearest.ts"
 import type { SourceModel } from "./SourceModel.ts"
@@ -59,14 +66,22 @@ const rounded = (tensor: Tensor, rest: Rest): Tensor => {
   return noGrad(() => scope(() => (isMatrix ? cast(tensor, rest) : cast(cast(tensor, rest), "f32"))))
 }
 
+/** Raises NonFiniteWeight for a parameter that is no number, RestTooLarge for one that rounding made infinite. */
+const checkRounded = async (name: string, parameter: Tensor, kept: Tensor, rest: Rest): Promise<void> => {
+  if (Number.isFinite(await magnitudeOf(kept))) return
+  await assertFinite(name, parameter)
+  throw new RestTooLarge({ parameter: name, rest, largest: await magnitudeOf(parameter) })
+}
+
 const isStoredIn32Bits = (weights: Parameters): boolean =>
   Object.values(weights).some(({ dtype, shape }) => shape.length === 2 && dtype === "f32")
 
-/** Clamps one weight, where there are ranges for it, and rounds it to nearest. */
+/** Clamps one weight, where there are ranges for it, and rounds it to nearest. Clamping would hide what is no number. */
 const packClamped = async (name: string, choice: QuantizerChoice, weight: Tensor, ranges: Parameters | undefined) => {
-  const clamped = noGrad(() => scope(() => clampedWeight(name, cast(weight, "f32"), ranges)))
+  if (ranges !== undefined) await assertFinite(name, weight)
+  const clamped = noGrad(() => scope(() => clampedWeight(name, weight, ranges)))
   try {
-    return await packNearest(choice, clamped ?? weight)
+    return await packNearest(name, choice, clamped ?? weight)
   } finally {
     clamped?.release()
   }
@@ -74,7 +89,8 @@ const packClamped = async (name: string, choice: QuantizerChoice, weight: Tensor
 
 /**
  * Puts the parts together and quantizes what they leave open: weights by the choices of the language model, then by
- * `nearest`. A model of which nothing is quantized is the source model itself.
+ * `nearest`. A model of which nothing is quantized is the source model itself. Raises NonFiniteWeight, WeightTooLarge,
+ * RestTooLarge; nothing stays allocated then.
  */
 export const deployModel = async (
   source: SourceModel,
@@ -100,6 +116,7 @@ export const deployModel = async (
     const kept: Rest = packed.size === 0 ? "f32" : rest
     const others = Object.fromEntries(plain.map(([name, tensor]) => [name, rounded(tensor, kept)]))
     made.push(...Object.values(others))
+    for (const [name, tensor] of Object.entries(others)) await checkRounded(name, parameters[name]!, tensor, kept)
     const wide = kept === "f32" && isStoredIn32Bits(source.weights)
     return { packed, others, restBits: wide ? 32 : 16, rest, release }
   } catch (error) {

@@ -3,7 +3,14 @@
  * `<parameter>.<name>`. Elements below 8 bits are a little-endian bit stream of U8, [ceil(count bits / 8)]; f16, bf16 and
  * f32 numbers keep dtype and shape. What it was quantized with is in the file's metadata (packedContainer.ts).
  */
-import { bytesOf, type Safetensors, type TensorStore } from "@speedq/formats"
+import {
+  bytesOf,
+  countNonFinite,
+  decodeFloats,
+  largestMagnitude,
+  type Safetensors,
+  type TensorStore
+} from "@speedq/formats"
 import {
   type Backend,
   cast,
@@ -20,7 +27,7 @@ import {
   unpackCodes
 } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
-import { PackedInvalid } from "../Errors.ts"
+import { PackedInvalid, ScaleNotFinite } from "../Errors.ts"
 import type { QuantizedWeight, QuantizerChoice, StoredTensor } from "../quantizer/Quantizer.ts"
 import { affineProduct } from "./affineProduct.ts"
 import { packBits, packedBytes } from "./BitPacking.ts"
@@ -121,8 +128,18 @@ const packedForm = async (part: StoredTensor, tensor: Tensor): Promise<Uint8Arra
   return bytes
 }
 
-/** Packs what a quantizer gave for a weight [out, in]; `quantized` stays the caller's. */
+/** Raises ScaleNotFinite for packed floats that are no numbers, those that the stored format does not hold among them. */
+const checkScales = (layer: string, { quantizer }: QuantizerChoice, part: StoredTensor, packed: Uint8Array): void => {
+  const { dtype, name, shape } = part
+  if (dtype === "u8" || dtype === "i32") return
+  if (Number.isFinite(largestMagnitude(fileDtype[dtype], packed))) return
+  const found = countNonFinite(shape, [decodeFloats(fileDtype[dtype], packed)])!
+  throw new ScaleNotFinite({ layer, use: quantizer.id, stored: name, ...found })
+}
+
+/** Packs what a quantizer gave for a weight [out, in], the layer's; `quantized` stays the caller's. Raises ScaleNotFinite. */
 export const packWeight = async (
+  layer: string,
   choice: QuantizerChoice,
   shape: Shape,
   quantized: QuantizedWeight
@@ -132,6 +149,7 @@ export const packWeight = async (
     for (const part of choice.quantizer.stored(choice.config, shape)) {
       const tensor = quantized[part.name]!
       const packed = await packedForm(part, tensor)
+      checkScales(layer, choice, part, packed)
       const spec = { dtype: part.dtype, shape: packedShape(part) }
       held.push(generate(tensor.backend, spec, (bytes) => bytes.set(packed)))
     }

@@ -34,12 +34,16 @@ const faultOf = (layer: string, { shape }: Tensor, { dtype, bytes }: Bytes, use:
 
 const largestFinite = Number.MAX_VALUE
 
+/** The largest magnitude of a weight's numbers: NaN where one is, infinity where one is. */
+export const magnitudeOf = async (weight: Tensor): Promise<number> => {
+  const { dtype, bytes } = await bytesOf(weight)
+  return largestMagnitude(dtype, bytes)
+}
+
 /** Raises NonFiniteWeight, with counts and the first place, when a weight has NaN or infinite entries. */
 export const assertFinite = async (layer: string, weight: Tensor): Promise<void> => {
-  const stored = await bytesOf(weight)
-  if (!Number.isFinite(largestMagnitude(stored.dtype, stored.bytes))) {
-    throw faultOf(layer, weight, stored, "", largestFinite)
-  }
+  if (Number.isFinite(await magnitudeOf(weight))) return
+  throw faultOf(layer, weight, await bytesOf(weight), "", largestFinite)
 }
 
 /** Raises NonFiniteWeight, or WeightTooLarge where the scales that the choice stores would overflow. */
@@ -48,9 +52,8 @@ export const assertQuantizable = async (
   weight: Tensor,
   { quantizer, config }: QuantizerChoice
 ): Promise<void> => {
-  const stored = await bytesOf(weight)
   const limit = quantizer.largestWeight?.(config) ?? largestFinite
   // NaN is not within any limit.
-  if (largestMagnitude(stored.dtype, stored.bytes) <= limit) return
-  throw faultOf(layer, weight, stored, quantizer.id, limit)
+  if ((await magnitudeOf(weight)) <= limit) return
+  throw faultOf(layer, weight, await bytesOf(weight), quantizer.id, limit)
 }

@@ -22,6 +22,7 @@ import { calibrationImages, openCalibrationTiles } from "../data/CalibrationTile
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
+import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
 import { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
@@ -50,7 +51,7 @@ const harden = async ({ block, rounding, state, choices, caches, config }: Harde
     const grid = block.grids[name]!
     // The sign of an alpha that was not optimized is that of rounding to nearest.
     const stored = noGrad(() => scope(() => grid.stored(backToNearest ? grid.initialAlpha() : alpha)))
-    done.set(name, await packWeight(choices.get(name)!, alpha.shape, stored))
+    done.set(name, await packWeight(name, choices.get(name)!, alpha.shape, stored))
     for (const tensor of Object.values<Tensor>(stored)) tensor.release()
   }
   releaseRounding(rounding)
@@ -83,6 +84,7 @@ export const AdaRoundVit = Stage.define({
     const planned = yield* planTowers(modelConfig, ["vision"], config.quantizers, config.compat)
     const { choices } = planned
     yield* requireGrids(planned)
+    yield* requireQuantizable(model.weights, choices)
     const tiles = yield* openCalibrationTiles(config.images, image, config)
     const shape = [patchGrid(modelConfig) ** 2 + 1, modelConfig.vision_config.hidden_size] as const
     const { cache, inputs } = config

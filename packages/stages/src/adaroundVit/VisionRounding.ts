@@ -72,7 +72,7 @@ export const visionRoundingCodec = Codec.make({
       const layers: { [layer: string]: LayerRounding } = {}
       for (const layer of current?.layers ?? []) {
         const tensors: Tensor[] = []
-        for (const part of parts) tensors.push(yield* loadTensor(backend, file, `${part}.${layer}`))
+        for (const part of parts) tensors.push(yield* loadTensor(backend, file, `${part}.${layer}`, "state"))
         const [alpha, m, v] = tensors as [Tensor, Tensor, Tensor]
         layers[layer] = { alpha, m, v }
       }

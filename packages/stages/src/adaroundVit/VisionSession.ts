@@ -1,9 +1,9 @@
 /** The blocks of the vision tower, one open at a time: its grids made, its caches filled from the block before it. */
-import { type Block, type LayerGrids, makeLayerGrids } from "@speedq/adaround"
+import { type Block, type LayerGrids, makeLayerGrids, type RoundedLayer } from "@speedq/adaround"
 import type { SourceModel } from "@speedq/exports"
 import { packedWeights } from "@speedq/exports"
 import { noneQuantizer, type PackedWeights, type QuantizerChoice } from "@speedq/quantizers"
-import { type Backend, cast, keep, noGrad, type Parameters, scope, tensor } from "@speedq/tensors"
+import { type Backend, cast, noGrad, type Parameters, scope, tensor } from "@speedq/tensors"
 import {
   blocksUsed,
   type ModelConfig,
@@ -62,25 +62,33 @@ export const makeVisionSession = (options: VisionSessionOptions): VisionSession 
     return (x) => visionBlock(weights, vision_config, visionBlockName(index), x)
   }
 
-  const grids = (index: number): LayerGrids =>
-    noGrad(() => {
-      const layers = scope(() =>
-        Object.fromEntries(
-          choicesOfBlock(choices, index).map(([name, choice]) => [
-            name,
-            { weight: keep(cast(model.weights[name]!, "f32")), choice }
-          ])
-        )
-      )
-      const made = makeLayerGrids(visionBlockName(index), layers)
-      // A layer that stays as it is has no grid to belong to.
-      for (const [name, { weight }] of Object.entries(layers)) if (!(name in made)) weight.release()
-      return made
-    })
+  const releaseWeights = (layers: { readonly [name: string]: RoundedLayer }, kept: LayerGrids): void => {
+    for (const [name, { weight }] of Object.entries(layers)) if (!(name in kept)) weight.release()
+  }
 
-  const openBlock = (index: number): Block => ({
+  const grids = async (index: number): Promise<LayerGrids> => {
+    const layers: { readonly [name: string]: RoundedLayer } = noGrad(() =>
+      Object.fromEntries(
+        choicesOfBlock(choices, index).map(([name, choice]) => [
+          name,
+          { weight: scope(() => cast(model.weights[name]!, "f32")), choice }
+        ])
+      )
+    )
+    try {
+      const made = await makeLayerGrids(visionBlockName(index), layers)
+      // A layer that stays as it is has no grid to belong to.
+      releaseWeights(layers, made)
+      return made
+    } catch (error) {
+      releaseWeights(layers, {})
+      throw error
+    }
+  }
+
+  const openBlock = async (index: number): Promise<Block> => ({
     name: visionBlockName(index),
-    grids: grids(index),
+    grids: await grids(index),
     forward: (weights: Parameters, x) =>
       visionBlock(weightsFrom(weights, model.weights), vision_config, visionBlockName(index), x)
   })

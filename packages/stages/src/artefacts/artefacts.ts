@@ -23,7 +23,7 @@ const parametersCodec = Codec.make({
   save: (parameters: Parameters) => ({ data: {}, tensors: tensorSources("parameter", parameters) }),
   load: (_, tensors) =>
     owned(
-      Effect.flatMap(Compute, ({ backend }) => loadTensors(backend, tensors, "parameter")),
+      Effect.flatMap(Compute, ({ backend }) => loadTensors(backend, tensors, "parameter", "weights")),
       releaseParameters
     )
 })
@@ -86,7 +86,7 @@ export const QuantizedLanguage = Artefact.make(
           () =>
             new Map(Object.entries(choices).map(([name, written]) => [name, readChoice(tensors.path, written, known)]))
         )
-        const parameters = yield* owned(loadTensors(backend, tensors, "parameter"), releaseParameters)
+        const parameters = yield* owned(loadTensors(backend, tensors, "parameter", "weights"), releaseParameters)
         return { parameters, choices: decoded } satisfies LanguageModel
       })
   })

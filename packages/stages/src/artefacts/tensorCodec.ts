@@ -36,11 +36,15 @@ export const tensorSources = (prefix: string, tensors: Parameters): readonly Saf
 export const packedSources = (weights: PackedWeights): readonly Safetensors.TensorSource[] =>
   [...weights].sort(byName).flatMap(([name, weight]) => weight.entries(name))
 
+/** Whether entries are weights, which must be finite, or a stage's own state, which goes on with what it had. */
+export type Loaded = "weights" | "state"
+
 /** Reads one entry into a new tensor. */
 export const loadTensor = (
   backend: Backend,
   file: Safetensors.Safetensors,
-  name: string
+  name: string,
+  kind: Loaded
 ): Effect.Effect<Tensor, SavedFileDamaged> =>
   Effect.try({
     try: () => {
@@ -48,7 +52,10 @@ export const loadTensor = (
       const dtype = info && tensorDtype[info.dtype]
       if (info === undefined || dtype === undefined)
         throw new Error(`it has no tensor "${name}" of a kind this program reads`)
-      return generate(backend, { shape: info.shape, dtype }, (bytes) => file.store.readInto(name, bytes))
+      const { store } = file
+      return generate(backend, { shape: info.shape, dtype }, (bytes) =>
+        kind === "weights" ? store.readFiniteInto(name, bytes) : store.readInto(name, bytes)
+      )
     },
     catch: (error) =>
       new SavedFileDamaged({ file: file.path, detail: error instanceof Error ? error.message : String(error) })
@@ -58,13 +65,14 @@ export const loadTensor = (
 export const loadTensors = (
   backend: Backend,
   file: Safetensors.Safetensors,
-  prefix: string
+  prefix: string,
+  kind: Loaded
 ): Effect.Effect<Parameters, SavedFileDamaged> =>
   Effect.suspend(() => {
     const names = [...file.tensors.keys()].filter((name) => name.startsWith(`${prefix}.`))
     const loaded: { [name: string]: Tensor } = {}
     return Effect.forEach(names.sort(), (name) =>
-      Effect.map(loadTensor(backend, file, name), (tensor) => {
+      Effect.map(loadTensor(backend, file, name, kind), (tensor) => {
         loaded[name.slice(prefix.length + 1)] = tensor
       })
     ).pipe(

@@ -25,6 +25,7 @@ import { fingerprintOf } from "../data/fingerprint.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
+import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
 import { callsPerLayer, languageFlops, secondsFor, visionFlops } from "../planning/cost.ts"
@@ -119,8 +120,9 @@ const searchingCodec = Codec.make({
   load: ({ rows, lengths }, file) =>
     Effect.gen(function* () {
       const { backend } = yield* Compute
-      const sequences = lengths === null ? undefined : { hidden: yield* loadTensor(backend, file, "hidden"), lengths }
-      return { sequences, ranges: yield* loadTensors(backend, file, "range"), rows } satisfies Searching
+      const sequences =
+        lengths === null ? undefined : { hidden: yield* loadTensor(backend, file, "hidden", "state"), lengths }
+      return { sequences, ranges: yield* loadTensors(backend, file, "range", "state"), rows } satisfies Searching
     })
 })
 
@@ -188,6 +190,7 @@ export const Autoclip = Stage.define({
     const embedded = yield* planEmbeddings(directory.config, config.embeddings, config.compat)
     const { calibration } = config
     const blocks = seesImages(calibration) ? [] : yield* readBlocks(calibration, directory.tokenizer, config)
+    yield* requireQuantizable(model.weights, embedded.choices)
     const frozen = yield* owned(
       Effect.sync(() => quantizedEmbeddings(model.weights, embedded.choices)),
       releaseParameters

@@ -11,7 +11,7 @@ export const packTower = async (
   const packed = new Map<string, PackedWeight>()
   try {
     for (const [name, parameter] of Object.entries(tower)) {
-      packed.set(name, await packNearest(choices.get(name)!, parameter))
+      packed.set(name, await packNearest(name, choices.get(name)!, parameter))
     }
     return packed
   } catch (error) {

@@ -23,7 +23,7 @@ import { type Backend, formatShape, type Parameters, scope, sizeOf, type Tensor,
 import { decoderLayerName, type ModelConfig, modelTensors, visionBlockName } from "@speedq/vlm-model"
 import { embeddingName, headName } from "../model/plannedLayers.ts"
 import { TorchFileInvalid } from "../torch/TorchFileInvalid.ts"
-import { type DetailFile, type DetailTensor, using } from "./detailFiles.ts"
+import { type DetailFile, type DetailTensor, readFinite, using } from "./detailFiles.ts"
 import { loadDetailParameters } from "./loadDetailParameters.ts"
 
 export interface QuantDetails {
@@ -79,25 +79,27 @@ const codesTensor = (
   return tensor(backend, codes, shape, "u8")
 }
 
-const floats = (backend: Backend, numbers: ArrayLike<number>, shape: readonly number[]): Tensor =>
-  tensor(backend, Float32Array.from(numbers), shape)
+/** Numbers of the entry `name`, in the shape that packed weights have them in. Raises TensorNotFinite. */
+const floats = (backend: Backend, file: DetailFile, name: string, shape: readonly number[]): Tensor =>
+  tensor(backend, readFinite(file, name, entry(file, name)), shape)
 
 /** Packs the tensors that `make` allocates, and releases them. */
 const pack = async (
+  name: string,
   choice: QuantizerChoice,
   shape: readonly number[],
   make: () => { readonly [name: string]: Tensor }
 ): Promise<PackedWeight> => {
   const stored = scope(make)
   try {
-    return await packWeight(choice, shape, stored)
+    return await packWeight(name, choice, shape, stored)
   } finally {
     for (const each of Object.values(stored)) each.release()
   }
 }
 
 /** Embedding or head: symmetric, 4 bits, f16 scales. */
-const readEmbedding = (backend: Backend, path: string, shape: readonly number[]): Promise<PackedWeight> =>
+const readEmbedding = (backend: Backend, name: string, path: string, shape: readonly number[]): Promise<PackedWeight> =>
   using(path, (file) => {
     const [weight, scale] = [entry(file, "weight"), entry(file, "scale")]
     const group = weight.shape.at(-1)!
@@ -107,9 +109,9 @@ const readEmbedding = (backend: Backend, path: string, shape: readonly number[])
       const found = `${formatShape(weight.shape)} with scales ${formatShape(scale.shape)}`
       return invalid(path, `it holds ${found}, config.json makes the matrix ${formatShape(shape)}`)
     }
-    return pack(embeddingSym4({ group }), shape, () => ({
+    return pack(name, embeddingSym4({ group }), shape, () => ({
       codes: codesTensor(backend, path, weight.read(), 4, shape),
-      scale: floats(backend, scale.read(), [rows, columns / group])
+      scale: floats(backend, file, "scale", [rows, columns / group])
     }))
   })
 
@@ -138,7 +140,7 @@ const inspectLinear = (name: string, path: string): LinearFile =>
 
 const readLinear = (
   backend: Backend,
-  { path, group }: LinearFile,
+  { name, path, group }: LinearFile,
   bits: 2 | 3 | 4,
   shape: readonly number[],
   arithmetic: "bf16" | "f32"
@@ -155,12 +157,12 @@ const readLinear = (
       return invalid(path, `it holds ${found}, config.json makes the matrix ${formatShape(shape)}`)
     }
     const choice = bilevel({ bits, group, scaleGroup, secondLevel: "f32", commonScale: "reference", arithmetic })
-    return pack(choice, shape, () => ({
+    return pack(name, choice, shape, () => ({
       codes: codesTensor(backend, path, codes.read(), bits, shape),
       zeros: codesTensor(backend, path, zeros.read(), bits, [groups, rows]),
       scaleCodes: codesTensor(backend, path, scales.read(), 4, [groups, rows]),
-      step: floats(backend, entry(file, "quant_layer_scale_qq_scale").read(), [scaleGroups]),
-      origin: floats(backend, entry(file, "quant_layer_scale_qq_zero").read(), [scaleGroups])
+      step: floats(backend, file, "quant_layer_scale_qq_scale", [scaleGroups]),
+      origin: floats(backend, file, "quant_layer_scale_qq_zero", [scaleGroups])
     }))
   })
 
@@ -188,7 +190,7 @@ const findLinears = (directory: string, config: ModelConfig): readonly LinearFil
 }
 
 /**
- * Reads the artefacts in `directory` for a model of `config`. Raises TorchFileInvalid, SafetensorsInvalid, FileFailed;
+ * Reads the artefacts in `directory` for a model of `config`. Raises TorchFileInvalid, TensorNotFinite, SafetensorsInvalid, FileFailed;
  * nothing stays allocated then.
  */
 export const readQuantDetails = async (
@@ -214,7 +216,7 @@ export const readQuantDetails = async (
       [headName, "lm_head/lm_head"]
     ] as const) {
       const path = findFile(directory, file)
-      if (path !== undefined) packed.set(name, await readEmbedding(backend, path, shapeOf(name, path)))
+      if (path !== undefined) packed.set(name, await readEmbedding(backend, name, path, shapeOf(name, path)))
     }
     for (const linear of linears) {
       const bits = bitsFor(largest.get(linear.group)!)

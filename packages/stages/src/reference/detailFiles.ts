@@ -1,6 +1,15 @@
 /** One artefact of the reference's save_fake_quant: a torch pickle or a safetensors file with the same entries. */
 import { closeSync, openSync, readSync } from "node:fs"
-import { decodeFloats, isFloatDType, Safetensors, typedView } from "@speedq/formats"
+import {
+  bytesOf,
+  countNonFinite,
+  decodeFloats,
+  isFloatDType,
+  largestMagnitude,
+  Safetensors,
+  TensorNotFinite,
+  typedView
+} from "@speedq/formats"
 import type { Shape } from "@speedq/tensors"
 import { openTorchFile } from "../torch/TorchFile.ts"
 import { TorchFileInvalid } from "../torch/TorchFileInvalid.ts"
@@ -48,6 +57,14 @@ const openSafetensors = (path: string): DetailFile => {
 /** Opens a file by what it is, whatever its name. Throws TorchFileInvalid, SafetensorsInvalid, FileFailed and the errors of node:fs. */
 export const openDetailFile = (path: string): DetailFile =>
   beginsWith(path, zipMagic) ? openTorchFile(path) : openSafetensors(path)
+
+/** Numbers of one entry in f32. Raises TensorNotFinite, with what `read` raises. */
+export const readFinite = ({ path }: DetailFile, name: string, { shape, read }: DetailTensor): Float32Array => {
+  const values = Float32Array.from(read())
+  if (Number.isFinite(largestMagnitude("F32", bytesOf(values)))) return values
+  const found = countNonFinite(shape, [values])!
+  throw new TensorNotFinite({ file: path, tensor: name, elements: values.length, ...found })
+}
 
 /** Opens a file for as long as `body` runs. */
 export const using = <A>(path: string, body: (file: DetailFile) => A): A => {

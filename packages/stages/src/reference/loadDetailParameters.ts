@@ -11,10 +11,10 @@ import {
   tensor
 } from "@speedq/tensors"
 import { TorchFileInvalid } from "../torch/TorchFileInvalid.ts"
-import type { DetailFile, DetailTensor } from "./detailFiles.ts"
+import { type DetailFile, type DetailTensor, readFinite } from "./detailFiles.ts"
 
-const load = (backend: Backend, { shape, dtype, read }: DetailTensor): Tensor => {
-  const wide = tensor(backend, Float32Array.from(read()), shape)
+const load = (backend: Backend, values: Float32Array, { shape, dtype }: DetailTensor): Tensor => {
+  const wide = tensor(backend, values, shape)
   const stored = dtype.toLowerCase()
   // Matrices stay as they are stored, as those of a checkpoint do; everything else is small.
   if (shape.length !== 2 || (stored !== "bf16" && stored !== "f16")) return wide
@@ -34,7 +34,7 @@ export interface DetailSelection {
 
 /**
  * Every tensor of a file, as the parameter `prefix` + its name. Raises TorchFileInvalid for one that the model does not
- * have, or has in another shape; nothing stays allocated then.
+ * have, or has in another shape, and TensorNotFinite; nothing stays allocated then.
  */
 export const loadDetailParameters = (
   backend: Backend,
@@ -54,7 +54,7 @@ export const loadDetailParameters = (
       if (!sameShape(tensor.shape, expected)) {
         fail(`${name} is ${formatShape(tensor.shape)}, config.json makes it ${formatShape(expected)}`)
       }
-      loaded[name] = load(backend, tensor)
+      loaded[name] = load(backend, readFinite(file, stored, tensor), tensor)
     }
     return loaded
   } catch (error) {

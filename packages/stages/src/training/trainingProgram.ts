@@ -81,9 +81,9 @@ const stateCodec = Codec.make({
   load: ({ step, measured, substituted }, file) =>
     Effect.gen(function* () {
       const { backend } = yield* Compute
-      const parameters = yield* loadTensors(backend, file, "parameter")
-      const m = yield* loadTensors(backend, file, "m")
-      const v = yield* loadTensors(backend, file, "v")
+      const parameters = yield* loadTensors(backend, file, "parameter", "state")
+      const m = yield* loadTensors(backend, file, "m", "state")
+      const v = yield* loadTensors(backend, file, "v", "state")
       return { learner: { parameters, optimizer: { step, m, v } }, measured, substituted } satisfies TrainingState
     })
 })

@@ -12,6 +12,7 @@ import { fingerprintOf } from "../data/fingerprint.ts"
 import { openSampleSource } from "../data/SampleSource.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
 import { disagreements } from "../planning/decidingStages.ts"
 import { planModel } from "../planning/plannedModel.ts"
@@ -71,6 +72,8 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     const { data } = options
     const seeds = { selection: recipe.seed, order: seed }
     const source = yield* openSampleSource({ model: recipe.model, data, optimization: options, seed: seeds })
+    const choices = new Map([...quantized.linears.choices, ...quantized.embeddings.choices])
+    yield* requireQuantizable({ ...model.weights, ...input.projector }, choices, input.clipping)
     const student = yield* makeStudent({ model, input, quantized, trains: isTrained })
 
     const teacher = weightsFrom(model.weights)
@@ -109,6 +112,8 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       }),
       prepare: microBatchLosses(pair),
       finish: Effect.fnUntraced(function* (trained, measured) {
+        // The last update was looked at by no step.
+        yield* requireQuantizable(trained, quantized.linears.choices)
         const output = yield* Effect.provideService(artefacts(trained, quantized), Scope.Scope, stageScope)
         const said = options.loss === undefined ? [] : [lossSection(losses, confidenceOf(losses, measured))]
         return { output, report: said }
