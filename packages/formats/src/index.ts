@@ -23,6 +23,6 @@ export {
   typedView
 } from "./numbers/DType.ts"
 export { decodeFloats, encodeFloats, type FloatDType, isFloatDType } from "./numbers/floats.ts"
-export { type OptionInfo, option, optionalOption, requiredOption, withDefault } from "./options/option.ts"
+export { type OptionInfo, option, optionalOption, requiredOption, withDefault, writtenAs } from "./options/option.ts"
 export * as Safetensors from "./safetensors/Safetensors.ts"
 export type { Range, TensorInfo, TensorStore } from "./safetensors/TensorStore.ts"

@@ -30,6 +30,19 @@ export { JointQat } from "./qat/JointQat.ts"
 export { Qat } from "./qat/Qat.ts"
 export { openReferenceModel } from "./reference/openReferenceModel.ts"
 export { detailsDirectory } from "./reference/QuantDetails.ts"
+export type {
+  AdaRoundVitOptions,
+  AutoclipOptions,
+  BenchmarkOptions,
+  DataOptions,
+  EvaluateOptions,
+  ExportOptions,
+  JointQatOptions,
+  LossOptions,
+  QatOptions,
+  TrainingOptions,
+  TrainProjectorOptions
+} from "./registry/stageOptions.ts"
 export { stages } from "./registry/stages.ts"
 export { hiddenStates } from "./training/hiddenStates.ts"
 export { gradientsOf, type Learner, makeLearner, releaseGradients, update } from "./training/Learner.ts"

@@ -10,7 +10,7 @@ import {
   Rest,
   writeExport
 } from "@speedq/exports"
-import { optionalOption, requiredOption } from "@speedq/formats"
+import { optionalOption, requiredOption, writtenAs } from "@speedq/formats"
 import {
   Artefact,
   Codec,
@@ -36,6 +36,7 @@ import { Extensions } from "../extensions/Extensions.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { planModel } from "../planning/plannedModel.ts"
+import type { ExportOptions } from "../registry/stageOptions.ts"
 
 export const ExportConfig = Schema.Struct({
   format: requiredOption(Schema.NonEmptyString, {
@@ -75,7 +76,7 @@ const asStorageFailed = ({ directory, cause }: ExportNotWritten) =>
 export const Export = Stage.define({
   name: "export",
   version: 1,
-  config: ExportConfig,
+  config: writtenAs<ExportOptions>()(ExportConfig),
   needs: [QuantizedLanguage],
   uses: [QuantizedVision, TrainedProjector],
   gives: [ExportedModel],

@@ -3,7 +3,7 @@
  * quantization. Of the tower the Linears are trained, the weights that stage 1 would round.
  */
 import { packNearest, releasePacked, releaseParameters } from "@speedq/exports"
-import { option, requiredOption } from "@speedq/formats"
+import { option, requiredOption, writtenAs } from "@speedq/formats"
 import { memoryBudget, Stage } from "@speedq/pipeline"
 import { type PackedWeight, type PackedWeights, type QuantizerChoice, RuleList } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
@@ -24,6 +24,7 @@ import { owned } from "../model/stageMemory.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import { trainingForecast } from "../planning/trainingForecast.ts"
+import type { JointQatOptions } from "../registry/stageOptions.ts"
 import { decideRematerialization } from "../training/Rematerialization.ts"
 import { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { makeVisionFeatures } from "../training/VisionFeatures.ts"
@@ -71,7 +72,7 @@ const packTower = async (
 export const JointQat = Stage.define({
   name: "joint-qat",
   version: 1,
-  config: JointQatConfig,
+  config: writtenAs<JointQatOptions>()(JointQatConfig),
   uses: [ClippingRanges],
   gives: [QuantizedVision, TrainedProjector, QuantizedLanguage],
   fingerprint: ({ data }, recipe) => fingerprintOf(recipe, { meta: data.meta }),

@@ -3,7 +3,7 @@
  * full-precision teacher (arXiv:2511.08914 §3; internvl3.md 6.5, 6.9, 6.10).
  */
 import { packedWeights, releaseParameters } from "@speedq/exports"
-import { option, requiredOption } from "@speedq/formats"
+import { option, requiredOption, writtenAs } from "@speedq/formats"
 import { memoryBudget, Stage } from "@speedq/pipeline"
 import { type PackedWeights, RuleList } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
@@ -22,6 +22,7 @@ import { owned } from "../model/stageMemory.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import { trainingForecast } from "../planning/trainingForecast.ts"
+import type { QatOptions } from "../registry/stageOptions.ts"
 import { decideRematerialization } from "../training/Rematerialization.ts"
 import { DataConfig, dropPathOf, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { makeVisionFeatures } from "../training/VisionFeatures.ts"
@@ -55,7 +56,7 @@ interface QatInput {
 export const Qat = Stage.define({
   name: "qat",
   version: 1,
-  config: QatConfig,
+  config: writtenAs<QatOptions>()(QatConfig),
   uses: [QuantizedVision, TrainedProjector, ClippingRanges],
   gives: [QuantizedLanguage, TrainedProjector],
   fingerprint: ({ data }, recipe) => fingerprintOf(recipe, { meta: data.meta }),

@@ -1,7 +1,7 @@
 /** Stage 2 of SPEED-Q: the projector alone learns to fit the quantized, frozen vision tower (arXiv:2511.08914 §3). */
 import { crossEntropy, vocabularyLoss } from "@speedq/distillation"
 import { packedWeights, releaseParameters } from "@speedq/exports"
-import { requiredOption } from "@speedq/formats"
+import { requiredOption, writtenAs } from "@speedq/formats"
 import { memoryBudget, Stage } from "@speedq/pipeline"
 import type { PackedWeights } from "@speedq/quantizers"
 import { type Parameters, scope } from "@speedq/tensors"
@@ -20,6 +20,7 @@ import { owned } from "../model/stageMemory.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import { trainingForecast } from "../planning/trainingForecast.ts"
+import type { TrainProjectorOptions } from "../registry/stageOptions.ts"
 import { hiddenStates } from "../training/hiddenStates.ts"
 import { decideRematerialization } from "../training/Rematerialization.ts"
 import { DataConfig, dropPathOf, OptimizationConfig } from "../training/TrainingConfig.ts"
@@ -37,7 +38,7 @@ const isProjector = (name: string): boolean => name.startsWith("mlp1.")
 export const TrainProjector = Stage.define({
   name: "train-projector",
   version: 1,
-  config: TrainProjectorConfig,
+  config: writtenAs<TrainProjectorOptions>()(TrainProjectorConfig),
   needs: [QuantizedVision],
   gives: [TrainedProjector],
   fingerprint: ({ data }, recipe) => fingerprintOf(recipe, { meta: data.meta }),
