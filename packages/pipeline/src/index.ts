@@ -1,5 +1,11 @@
 /** Staged, resumable work: stages and recipes, a run directory with checkpoints, events, and the report of a run. */
-export { type Ablation, decodeAblation, decodeAblationDocument, isAblation } from "./ablation/Ablation.ts"
+export {
+  type Ablation,
+  AblationDocument,
+  decodeAblation,
+  decodeAblationDocument,
+  isAblation
+} from "./ablation/Ablation.ts"
 export type { Measure, Scored } from "./ablation/comparison.ts"
 export { distinctStages } from "./ablation/distinctStages.ts"
 export { type Judgement, runAblation, runPlace } from "./ablation/runAblation.ts"
@@ -33,6 +39,7 @@ export { Compat, Count, CountOrNone, Positive, Rate, Share } from "./recipe/opti
 export { applyOverrides } from "./recipe/overrides.ts"
 export * as Recipe from "./recipe/Recipe.ts"
 export { RecipeSettings, SavePolicy } from "./recipe/RecipeSettings.ts"
+export type { RecipeOptions } from "./recipe/recipeOptions.ts"
 export { placeName, stagesInJson } from "./recipe/stageLabels.ts"
 export * as Report from "./report/Report.ts"
 export { renderReport } from "./report/renderReport.ts"

@@ -59,6 +59,14 @@ export {
   type StoredTensor,
   storedBytes
 } from "./quantizer/Quantizer.ts"
+export type {
+  BilevelOptions,
+  EmbeddingSym4Options,
+  FlatAsymmetricOptions,
+  N2f3Options,
+  RuleTarget,
+  UniformOptions
+} from "./quantizer/quantizerOptions.ts"
 export { isForeign, readChoice, WrittenChoice } from "./quantizer/readChoice.ts"
 export { type ChoiceSpec, decodeChoice, encodeChoice, quantizers } from "./quantizer/registry.ts"
 export { BilevelConfig, bilevel, bilevelQuantizer } from "./quantizers/bilevel.ts"

@@ -42,6 +42,19 @@ export { Qat } from "./qat/Qat.ts"
 export { openReferenceModel } from "./reference/openReferenceModel.ts"
 export { detailsDirectory } from "./reference/QuantDetails.ts"
 export { knownStages } from "./registry/knownStages.ts"
+export type {
+  AdaRoundVitOptions,
+  AutoclipOptions,
+  BenchmarkOptions,
+  DataOptions,
+  EvaluateOptions,
+  ExportOptions,
+  JointQatOptions,
+  LossOptions,
+  QatOptions,
+  TrainingOptions,
+  TrainProjectorOptions
+} from "./registry/stageOptions.ts"
 export { stages } from "./registry/stages.ts"
 export { hiddenStates } from "./training/hiddenStates.ts"
 export { gradientsOf, type Learner, makeLearner, releaseGradients, update } from "./training/Learner.ts"

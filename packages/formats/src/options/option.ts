@@ -38,3 +38,17 @@ export const withDefault = <S extends Schema.Top>(schema: S, value: S["Encoded"]
 /** The JSON side carries what is known of an option: that is what recipes are written in, "1 GiB" and not bytes. */
 const described = <S extends Schema.Top>(schema: S, info: OptionInfo & { readonly default?: S["Encoded"] }): S =>
   schema.pipe(Schema.annotateEncoded({ ...info })) as S
+
+/** Each takes the other; keys are compared as well, since what is optional may be missing. */
+type Same<A, B> = [A, B, keyof A, keyof B] extends [B, A, keyof B, keyof A] ? unknown : never
+
+/**
+ * The schema of options, what is written of them known as the interface `Options`, whose comments editors show. Does not
+ * compile where interface and schema differ.
+ *
+ * @example config: writtenAs<QatOptions>()(QatConfig)
+ */
+export const writtenAs =
+  <Options>() =>
+  <T, E>(schema: Schema.Codec<T, E> & Same<E, Options>): Schema.Codec<T, Options> =>
+    schema as Schema.Codec<T, never>

@@ -13,9 +13,8 @@ import { RecipeSettings } from "./RecipeSettings.ts"
 import { type AnyRecipe, fromStages, orderProblems } from "./recipeValue.ts"
 import { expandSchemes, Schemes, schemesOf } from "./schemes.ts"
 
-const StageEntry = Schema.StructWithRest(Schema.Struct({ use: Schema.String }), [
-  Schema.Record(Schema.String, Schema.Json)
-])
+const stageFields = { use: requiredOption(Schema.String, { description: "Kind of stage." }) }
+const StageEntry = Schema.StructWithRest(Schema.Struct(stageFields), [Schema.Record(Schema.String, Schema.Json)])
 
 /** A recipe file before its stages are decoded. */
 export const RecipeDocument = Schema.Struct({

@@ -1,4 +1,5 @@
 /** A recipe as a value: settings and stages, with what they have made so far as a type. */
+import { writtenAs } from "@speedq/formats"
 import * as Pipeable from "effect/Pipeable"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -7,6 +8,7 @@ import { schemaProblems, strictly } from "../json/schemaProblems.ts"
 import type { AnyArtefact } from "../stage/Artefact.ts"
 import type { AnyStage, Stage } from "../stage/contract.ts"
 import { RecipeSettings } from "./RecipeSettings.ts"
+import type { RecipeOptions } from "./recipeOptions.ts"
 import { placeName, uniqueLabels } from "./stageLabels.ts"
 
 declare const artefacts: unique symbol
@@ -32,10 +34,10 @@ export type Nothing = Readonly<Record<never, never>>
 const build = <A, L, E, R>(settings: RecipeSettings, stages: ReadonlyArray<AnyStage<E, R>>): Recipe<A, L, E, R> =>
   Object.assign(Object.create(Pipeable.Prototype) as Pipeable.Pipeable, { settings, stages })
 
-const decodeSettings = Schema.decodeUnknownResult(RecipeSettings, strictly)
+const decodeSettings = Schema.decodeUnknownResult(writtenAs<RecipeOptions>()(RecipeSettings), strictly)
 
 /** A recipe without stages. `settings` is what a recipe file has besides them. Throws RecipeInvalid. */
-export const make = (settings: typeof RecipeSettings.Encoded): Recipe<Nothing, Nothing> => {
+export const make = (settings: RecipeOptions): Recipe<Nothing, Nothing> => {
   const decoded = decodeSettings(settings)
   if (Result.isFailure(decoded)) throw new RecipeInvalid({ problems: schemaProblems(decoded.failure) })
   return build(decoded.success, [])

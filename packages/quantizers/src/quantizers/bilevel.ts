@@ -6,7 +6,7 @@
  *   second level   s' = origin + step c,  c in 0..15, step = (max s - min s) / 15, origin = min s
  *   weight         w' = s' (clamp(rne(w / s' + z), 0, 2^b - 1) - z)
  */
-import { option, requiredOption } from "@speedq/formats"
+import { option, requiredOption, writtenAs } from "@speedq/formats"
 import {
   type BilevelAttributes,
   bilevelCodes,
@@ -23,6 +23,7 @@ import * as Schema from "effect/Schema"
 import { configure } from "../quantizer/configure.ts"
 import { columnObstacle, groupSize } from "../quantizer/optionSchemas.ts"
 import type { QuantizedWeight, Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
+import type { BilevelOptions } from "../quantizer/quantizerOptions.ts"
 import { largestHalf, largestSingle } from "./largest.ts"
 import { fromStored } from "./wholeNumbers.ts"
 
@@ -81,7 +82,7 @@ const scalesOf = (
 export const bilevelQuantizer: Quantizer<BilevelConfig> = {
   id: "bilevel",
   version: 1,
-  Config: BilevelConfig,
+  Config: writtenAs<BilevelOptions>()(BilevelConfig),
   // b for the code, b / g for the zero point, 4 / g for the scale code, two second-level numbers per g * qq weights.
   bitsPerWeight: ({ bits, group, scaleGroup, secondLevel }) =>
     bits + bits / group + scaleCodeBits / group + (secondLevel === "f16" ? 32 : 64) / (group * scaleGroup),
@@ -131,5 +132,4 @@ export const bilevelQuantizer: Quantizer<BilevelConfig> = {
 }
 
 /** The bilevel quantizer with options, for recipes in code. 2 bits: g 16, qq 16; 4 bits: g 32, qq 128. Raises QuantizerConfigInvalid. */
-export const bilevel = (options: typeof BilevelConfig.Encoded): QuantizerChoice<BilevelConfig> =>
-  configure(bilevelQuantizer, options)
+export const bilevel = (options: BilevelOptions): QuantizerChoice<BilevelConfig> => configure(bilevelQuantizer, options)

@@ -4,7 +4,7 @@
  *
  *   s = 2 max|w| / 15,  w' = s (clamp(rne(w / s + 7), 0, 15) - 7)
  */
-import { option } from "@speedq/formats"
+import { option, writtenAs } from "@speedq/formats"
 import {
   cast,
   gridCodes,
@@ -20,6 +20,7 @@ import * as Schema from "effect/Schema"
 import { configure } from "../quantizer/configure.ts"
 import { columnObstacle, groupSize } from "../quantizer/optionSchemas.ts"
 import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
+import type { EmbeddingSym4Options } from "../quantizer/quantizerOptions.ts"
 import { largestHalf } from "./largest.ts"
 
 export const EmbeddingSym4Config = Schema.Struct({
@@ -105,7 +106,7 @@ export const embeddingSym4Quantizer: Quantizer<EmbeddingSym4Config> = {
   id: "embedding-sym4",
   version: 1,
   rowwise: true,
-  Config: EmbeddingSym4Config,
+  Config: writtenAs<EmbeddingSym4Options>()(EmbeddingSym4Config),
   bitsPerWeight: (config) => bits + scaleBits(config) / config.group,
   obstacle: ({ group }, shape) => columnObstacle(group, shape),
   largestWeight: () => largestHalf,
@@ -135,5 +136,5 @@ export const embeddingSym4Quantizer: Quantizer<EmbeddingSym4Config> = {
 }
 
 /** The embedding quantizer with options, for recipes in code. Raises QuantizerConfigInvalid. */
-export const embeddingSym4 = (options: typeof EmbeddingSym4Config.Encoded = {}): QuantizerChoice<EmbeddingSym4Config> =>
+export const embeddingSym4 = (options: EmbeddingSym4Options = {}): QuantizerChoice<EmbeddingSym4Config> =>
   configure(embeddingSym4Quantizer, options)

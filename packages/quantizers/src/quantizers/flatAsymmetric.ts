@@ -4,7 +4,7 @@
  *
  *   s = (max w - min w) / (2^b - 1),  z = clamp(-rne(min w / s), 0, 2^b - 1),  w' = s (clamp(rha(w / s) + z, 0, 2^b - 1) - z)
  */
-import { option } from "@speedq/formats"
+import { option, writtenAs } from "@speedq/formats"
 import {
   fakeQuantUniform,
   gridCodes,
@@ -17,6 +17,7 @@ import * as Schema from "effect/Schema"
 import { configure } from "../quantizer/configure.ts"
 import { columnObstacle, groupSize } from "../quantizer/optionSchemas.ts"
 import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
+import type { FlatAsymmetricOptions } from "../quantizer/quantizerOptions.ts"
 import { largestSingle } from "./largest.ts"
 import { fromStored, toStored } from "./wholeNumbers.ts"
 
@@ -42,7 +43,7 @@ const makeFlatAsymmetric = (bits: 2 | 3): Quantizer<FlatAsymmetricConfig> => {
     id: `int${bits}-asym`,
     version: 1,
     rowwise: true,
-    Config: FlatAsymmetricConfig,
+    Config: writtenAs<FlatAsymmetricOptions>()(FlatAsymmetricConfig),
     bitsPerWeight: ({ group }) => bits + (bits + 32) / group,
     obstacle: ({ group }, shape) => columnObstacle(group, shape),
     largestWeight: () => largestSingle,
@@ -75,5 +76,5 @@ export const int3AsymQuantizer = makeFlatAsymmetric(3)
 /** Flat asymmetric quantizer of 2 or 3 bits, for recipes in code. Raises QuantizerConfigInvalid. */
 export const flatAsymmetric = (
   bits: 2 | 3,
-  options: typeof FlatAsymmetricConfig.Encoded = {}
+  options: FlatAsymmetricOptions = {}
 ): QuantizerChoice<FlatAsymmetricConfig> => configure(bits === 2 ? int2AsymQuantizer : int3AsymQuantizer, options)

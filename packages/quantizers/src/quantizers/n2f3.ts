@@ -4,12 +4,13 @@
  *
  *   s- = max(-min w, 0),  s+ = max(max w, 0),  w' = s level(w / s), s the scale of w's side
  */
-import { option } from "@speedq/formats"
+import { option, writtenAs } from "@speedq/formats"
 import { codebookCodes, codebookDecode, codebookParameters, fakeQuantCodebook, scope } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
 import { configure } from "../quantizer/configure.ts"
 import { columnObstacle, groupSize } from "../quantizer/optionSchemas.ts"
 import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
+import type { N2f3Options } from "../quantizer/quantizerOptions.ts"
 
 export const N2f3Config = Schema.Struct({
   group: option(groupSize, 64, {
@@ -30,7 +31,7 @@ export const n2f3Quantizer: Quantizer<N2f3Config> = {
   id: "n2f3",
   version: 1,
   rowwise: true,
-  Config: N2f3Config,
+  Config: writtenAs<N2f3Options>()(N2f3Config),
   bitsPerWeight: ({ group }) => bits + 64 / group,
   obstacle: ({ group }, shape) => columnObstacle(group, shape),
   fakeQuantize: ({ group }, weight) => scope(() => fakeQuantCodebook(weight, { group, levels })),
@@ -52,5 +53,4 @@ export const n2f3Quantizer: Quantizer<N2f3Config> = {
 }
 
 /** N2F3, for recipes in code. Raises QuantizerConfigInvalid. */
-export const n2f3 = (options: typeof N2f3Config.Encoded = {}): QuantizerChoice<N2f3Config> =>
-  configure(n2f3Quantizer, options)
+export const n2f3 = (options: N2f3Options = {}): QuantizerChoice<N2f3Config> => configure(n2f3Quantizer, options)

@@ -1,5 +1,5 @@
 /** One level of scales: codes of b bits in groups of g input columns, asymmetric or symmetric, rounded to nearest. */
-import { option, requiredOption } from "@speedq/formats"
+import { option, requiredOption, writtenAs } from "@speedq/formats"
 import {
   adaroundScales,
   cast,
@@ -19,6 +19,7 @@ import * as Schema from "effect/Schema"
 import { configure } from "../quantizer/configure.ts"
 import { columnObstacle, groupSize } from "../quantizer/optionSchemas.ts"
 import type { Quantizer, QuantizerChoice, StoredTensor } from "../quantizer/Quantizer.ts"
+import type { UniformOptions } from "../quantizer/quantizerOptions.ts"
 import { largestHalf, largestSingle } from "./largest.ts"
 import { fromStored, toStored } from "./wholeNumbers.ts"
 
@@ -100,7 +101,7 @@ export const uniformQuantizer: Quantizer<UniformConfig> = {
   id: "uniform",
   version: 1,
   rowwise: true,
-  Config: UniformConfig,
+  Config: writtenAs<UniformOptions>()(UniformConfig),
   bitsPerWeight: (config) => config.bits + (zeroFormat(config).bits + scaleBits(config)) / config.group,
   obstacle: ({ group }, shape) => columnObstacle(group, shape),
   largestWeight: ({ scale }) => (scale === "f16" ? largestHalf : largestSingle),
@@ -156,5 +157,4 @@ export const uniformQuantizer: Quantizer<UniformConfig> = {
 }
 
 /** The uniform quantizer with options, for recipes in code. Raises QuantizerConfigInvalid. */
-export const uniform = (options: typeof UniformConfig.Encoded): QuantizerChoice<UniformConfig> =>
-  configure(uniformQuantizer, options)
+export const uniform = (options: UniformOptions): QuantizerChoice<UniformConfig> => configure(uniformQuantizer, options)

@@ -3,12 +3,15 @@ import { optionalOption, requiredOption } from "@speedq/formats"
 import * as Schema from "effect/Schema"
 import { type Compatibility, withReferenceQuirks } from "../quantizer/compatibility.ts"
 import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
+import type {
+  BilevelOptions,
+  EmbeddingSym4Options,
+  FlatAsymmetricOptions,
+  N2f3Options,
+  RuleTarget,
+  UniformOptions
+} from "../quantizer/quantizerOptions.ts"
 import { decodeChoice, encodeChoice, quantizers } from "../quantizer/registry.ts"
-import type { BilevelConfig } from "../quantizers/bilevel.ts"
-import type { EmbeddingSym4Config } from "../quantizers/embeddingSym4.ts"
-import type { FlatAsymmetricConfig } from "../quantizers/flatAsymmetric.ts"
-import type { N2f3Config } from "../quantizers/n2f3.ts"
-import type { UniformConfig } from "../quantizers/uniform.ts"
 import type { Rule } from "./Rules.ts"
 
 /**
@@ -16,19 +19,26 @@ import type { Rule } from "./Rules.ts"
  * `declare module "@speedq/quantizers" { interface QuantizerOptions { mine: { bits: 2 } } }`.
  */
 export interface QuantizerOptions {
-  bilevel: typeof BilevelConfig.Encoded
-  uniform: typeof UniformConfig.Encoded
-  "int2-asym": typeof FlatAsymmetricConfig.Encoded
-  "int3-asym": typeof FlatAsymmetricConfig.Encoded
-  n2f3: typeof N2f3Config.Encoded
-  "embedding-sym4": typeof EmbeddingSym4Config.Encoded
+  bilevel: BilevelOptions
+  uniform: UniformOptions
+  "int2-asym": FlatAsymmetricOptions
+  "int3-asym": FlatAsymmetricOptions
+  n2f3: N2f3Options
+  "embedding-sym4": EmbeddingSym4Options
   none: Readonly<Record<never, never>>
 }
 
 /** `with` may be left out where every option has a default. */
-type Named<Id, Options> = object extends Options
-  ? { readonly use: Id; readonly with?: Options }
-  : { readonly use: Id; readonly with: Options }
+interface NamedQuantizer<Id> {
+  /** Name of the quantizer. */
+  readonly use: Id
+}
+interface OptionalOptions<Options> {
+  /** Options of the quantizer. */
+  readonly with?: Options
+}
+type Named<Id, Options> = NamedQuantizer<Id> &
+  (object extends Options ? OptionalOptions<Options> : Required<OptionalOptions<Options>>)
 
 /** A quantizer that this build knows, with its options. */
 export type KnownChoice = { [Id in keyof QuantizerOptions]: Named<Id, QuantizerOptions[Id]> }[keyof QuantizerOptions]
@@ -44,20 +54,16 @@ export interface CheckedChoice {
 export type ChoiceInput = KnownChoice | CheckedChoice
 
 /** Which layers a rule speaks of, besides its pattern. */
-export interface RuleScope {
-  readonly tower?: "vision" | "projector" | "language"
-  /** Default "linear": embedding and head are quantized only by rules that ask for "embedding". */
-  readonly layers?: "linear" | "embedding"
-}
+export type RuleScope = Pick<RuleTarget, "tower" | "layers">
 
 /** A rule as code writes it: pattern, layers, quantizer, options. */
-export type RuleInput = ChoiceInput & RuleScope & { readonly match: string }
+export type RuleInput = ChoiceInput & RuleTarget
 
 const choiceFields = {
   use: requiredOption(Schema.NonEmptyString, { description: "Name of the quantizer." }),
   with: optionalOption(Schema.JsonObject, { description: "Options of the quantizer." })
 }
-const ChoiceFields = Schema.Struct(choiceFields)
+const ChoiceFields = Schema.Struct(choiceFields).annotate({ inCode: "ChoiceInput" })
 
 /** `{ use: "bilevel", with: { bits: 4, group: 32, scaleGroup: 128 } }` */
 export type QuantizerSpec = typeof ChoiceFields.Type
@@ -83,16 +89,16 @@ export type RuleSpec = typeof RuleFields.Type
 export const RuleSpec = RuleFields as unknown as Schema.Codec<RuleSpec, RuleInput>
 
 /** Rules of a stage, the first that matches a layer decides. In JSON they may stand as schemes of the recipe, by name. */
-export const RuleList = Schema.NonEmptyArray(RuleFields).annotate({ schemes: true }) as unknown as Schema.Codec<
-  readonly RuleSpec[],
-  readonly RuleInput[]
->
+export const RuleList = Schema.NonEmptyArray(RuleFields).annotate({
+  schemes: true,
+  inCode: "readonly RuleInput[]"
+}) as unknown as Schema.Codec<readonly RuleSpec[], readonly RuleInput[]>
 
 /** Rules that may be none. */
-export const OptionalRules = Schema.Array(RuleFields).annotate({ schemes: true }) as unknown as Schema.Codec<
-  readonly RuleSpec[],
-  readonly RuleInput[]
->
+export const OptionalRules = Schema.Array(RuleFields).annotate({
+  schemes: true,
+  inCode: "readonly RuleInput[]"
+}) as unknown as Schema.Codec<readonly RuleSpec[], readonly RuleInput[]>
 
 /**
  * A quantizer as stages take it, out of a value such as `bilevel({ bits: 2, group: 16, scaleGroup: 16 })`, or

@@ -1,4 +1,5 @@
 /** Stage 1 of SPEED-Q: block-wise AdaRound of the vision tower, on images only (arXiv:2511.08914 §3; adaround.md). */
+
 import {
   type Block,
   drawBatch,
@@ -10,6 +11,7 @@ import {
   roundingStep
 } from "@speedq/adaround"
 import { releasePacked } from "@speedq/exports"
+import { writtenAs } from "@speedq/formats"
 import { emit, formatNumber, RunEvents, Stage } from "@speedq/pipeline"
 import { type PackedWeights, packWeight } from "@speedq/quantizers"
 import { noGrad, Random, scope, type Tensor } from "@speedq/tensors"
@@ -25,6 +27,7 @@ import { type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
+import type { AdaRoundVitOptions } from "../registry/stageOptions.ts"
 import { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
 import { type BlockCaches, makeBlockCaches } from "./BlockCaches.ts"
 import { blockSections, keptError } from "./blockSections.ts"
@@ -62,7 +65,7 @@ const harden = async ({ block, rounding, state, choices, caches, config }: Harde
 export const AdaRoundVit = Stage.define({
   name: "adaround-vit",
   version: 1,
-  config: AdaRoundVitConfig,
+  config: writtenAs<AdaRoundVitOptions>()(AdaRoundVitConfig),
   gives: [QuantizedVision],
   fingerprint: ({ images, count }, recipe) =>
     calibrationImages(images).pipe(

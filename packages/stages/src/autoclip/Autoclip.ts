@@ -4,7 +4,7 @@
  * last one that rules name the last step.
  */
 import { packedWeights, releaseParameters } from "@speedq/exports"
-import { option, optionalOption, requiredOption } from "@speedq/formats"
+import { option, optionalOption, requiredOption, writtenAs } from "@speedq/formats"
 import { Codec, Compat, Count, emit, eventKind, Forecast, formatNumber, Positive, Stage } from "@speedq/pipeline"
 import {
   calibrationDefaults,
@@ -32,6 +32,7 @@ import { callsPerLayer, languageFlops, secondsFor, visionFlops } from "../planni
 import { disagreements } from "../planning/decidingStages.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
+import type { AutoclipOptions } from "../registry/stageOptions.ts"
 import {
   Calibration,
   embedBlocks,
@@ -146,7 +147,7 @@ interface AutoclipInput {
 export const Autoclip = Stage.define({
   name: "autoclip",
   version: 1,
-  config: AutoclipConfig,
+  config: writtenAs<AutoclipOptions>()(AutoclipConfig),
   uses: [QuantizedVision, TrainedProjector],
   // Text passes through neither tower nor projector: what becomes of them does not change its search.
   takes: ({ calibration }) => seesImages(calibration),

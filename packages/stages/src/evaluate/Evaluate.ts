@@ -12,7 +12,7 @@ import {
   writeScore
 } from "@speedq/evaluation"
 import { deployModel, type LanguageModel, modelSize, Rest, releaseParameters, unpackAll } from "@speedq/exports"
-import { option, optionalOption, requiredOption } from "@speedq/formats"
+import { option, optionalOption, requiredOption, writtenAs } from "@speedq/formats"
 import { Codec, Count, CountOrNone, Forecast, Stage, whileDoing, whileStoring } from "@speedq/pipeline"
 import { OptionalRules, type PackedWeights } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
@@ -32,6 +32,7 @@ import { openSourceModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
+import type { EvaluateOptions } from "../registry/stageOptions.ts"
 import { askRows, divergenceOver } from "./askRows.ts"
 import { type BenchmarkScore, type Evaluation, Evaluations, evaluationTable, marksOf } from "./Evaluation.ts"
 import { galleries, isSample, isSpread } from "./gallery.ts"
@@ -160,7 +161,7 @@ const towers = ["vision", "projector", "language"] as const
 export const Evaluate = Stage.define({
   name: "evaluate",
   version: 2,
-  config: EvaluateConfig,
+  config: writtenAs<EvaluateOptions>()(EvaluateConfig),
   uses: [QuantizedVision, TrainedProjector, QuantizedLanguage, ClippingRanges, Evaluations],
   gives: [Evaluations],
   fingerprint: ({ benchmarks }, recipe) => fingerprintOf(recipe, { files: benchmarks.map(({ data }) => data) }),

@@ -10,7 +10,7 @@ import {
   Rest,
   writeExport
 } from "@speedq/exports"
-import { optionalOption, requiredOption } from "@speedq/formats"
+import { optionalOption, requiredOption, writtenAs } from "@speedq/formats"
 import {
   Artefact,
   Codec,
@@ -37,6 +37,7 @@ import { versionsOf } from "../extensions/versions.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { planModel } from "../planning/plannedModel.ts"
+import type { ExportOptions } from "../registry/stageOptions.ts"
 
 export const ExportConfig = Schema.Struct({
   format: requiredOption(Schema.NonEmptyString, {
@@ -76,7 +77,7 @@ const asStorageFailed = ({ directory, cause }: ExportNotWritten) =>
 export const Export = Stage.define({
   name: "export",
   version: 1,
-  config: ExportConfig,
+  config: writtenAs<ExportOptions>()(ExportConfig),
   needs: [QuantizedLanguage],
   uses: [QuantizedVision, TrainedProjector],
   gives: [ExportedModel],

@@ -3,7 +3,7 @@
  * quantization. Of the tower the Linears are trained, the weights that stage 1 would round.
  */
 import { releasePacked } from "@speedq/exports"
-import { requiredOption } from "@speedq/formats"
+import { requiredOption, writtenAs } from "@speedq/formats"
 import { Stage } from "@speedq/pipeline"
 import { RuleList } from "@speedq/quantizers"
 import { towerOf } from "@speedq/vlm-model"
@@ -14,6 +14,7 @@ import { computing } from "../compute/computing.ts"
 import { owned } from "../model/stageMemory.ts"
 import { towerParameters } from "../model/towerParameters.ts"
 import { QatConfig } from "../qat/Qat.ts"
+import type { JointQatOptions } from "../registry/stageOptions.ts"
 import { decideLosses } from "../training/LossConfig.ts"
 import { trainingStage } from "../training/trainingStage.ts"
 import { packTower } from "./packTower.ts"
@@ -29,7 +30,7 @@ export const JointQatConfig = Schema.Struct({
 export const JointQat = Stage.define({
   name: "joint-qat",
   version: 1,
-  config: JointQatConfig,
+  config: writtenAs<JointQatOptions>()(JointQatConfig),
   uses: [ClippingRanges],
   gives: [QuantizedVision, TrainedProjector, QuantizedLanguage],
   ...trainingStage({

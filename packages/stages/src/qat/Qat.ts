@@ -2,7 +2,7 @@
  * Stage 3 of SPEED-Q: projector and language model learn under fake quantization, from the labels and from the
  * full-precision teacher (arXiv:2511.08914 §3; internvl3.md 6.5, 6.9, 6.10).
  */
-import { option, requiredOption } from "@speedq/formats"
+import { option, requiredOption, writtenAs } from "@speedq/formats"
 import { Stage } from "@speedq/pipeline"
 import { RuleList } from "@speedq/quantizers"
 import { towerOf } from "@speedq/vlm-model"
@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { EmbeddingConfig } from "../model/plannedLayers.ts"
 import { towerParameters } from "../model/towerParameters.ts"
+import type { QatOptions } from "../registry/stageOptions.ts"
 import { decideLosses, LossConfig } from "../training/LossConfig.ts"
 import { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { trainingStage } from "../training/trainingStage.ts"
@@ -28,7 +29,7 @@ export const QatConfig = Schema.Struct({
 export const Qat = Stage.define({
   name: "qat",
   version: 1,
-  config: QatConfig,
+  config: writtenAs<QatOptions>()(QatConfig),
   uses: [QuantizedVision, TrainedProjector, ClippingRanges],
   gives: [QuantizedLanguage, TrainedProjector],
   ...trainingStage({

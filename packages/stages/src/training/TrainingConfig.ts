@@ -37,7 +37,7 @@ export const DataConfig = Schema.Struct({
   quirks: optionalOption(DataQuirks, {
     description:
       "Switches of the reference's data pipeline, one by one. When given, it decides all of them: those left out are off, whatever `compat` says.",
-    source: "without it, none, or all under `compat` reference"
+    source: "none of them, or all under `compat` reference"
   })
 })
 export type DataConfig = typeof DataConfig.Type

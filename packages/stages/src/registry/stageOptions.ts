@@ -1,0 +1,631 @@
+/** Options of the stages. Written by `npm run options` from the schemas. */
+import type { ChoiceInput, RuleInput } from "@speedq/quantizers"
+import type { Json } from "effect/Schema"
+
+export interface DataOptions {
+  /**
+   * JSON file that lists the data sets: root, annotation (JSONL), repetition. Paths in it are relative to its
+   * directory.
+   */
+  readonly meta: string
+  /**
+   * Share of every data set that is drawn at random, with the recipe's seed. 0 takes all records in the order of
+   * the file.
+   *
+   * Unit: percent.
+   *
+   * Default from: all of the data; the reference's scripts draw 1 in stage 2 and 10 in stage 3.
+   * @default 100
+   */
+  readonly percent?: number
+  /**
+   * Longest sample; tokens beyond are cut off. Lower it to save memory.
+   *
+   * Unit: tokens.
+   *
+   * Default from: the reference's scripts.
+   * @default 8192
+   */
+  readonly maxLength?: number
+  /**
+   * Most tiles that one image is cut into. Each costs the tokens of a whole tile (256 in InternVL3).
+   *
+   * Unit: tiles.
+   *
+   * Default from: the reference's scripts.
+   * @default 6
+   */
+  readonly maxTiles?: number
+  /**
+   * What a record that cannot be used does: `fail` ends the stage and names the line, `substitute` takes another
+   * record of the same data set and counts it in the report.
+   *
+   * Default from: docs/quirks.md#quirk-8.
+   * @default "fail"
+   */
+  readonly onError?: "fail" | "substitute"
+  /**
+   * Switches of the reference's data pipeline, one by one. When given, it decides all of them: those left out are
+   * off, whatever `compat` says.
+   *
+   * Left out: none of them, or all under `compat` reference.
+   */
+  readonly quirks?: {
+    /**
+     * Hides every token of id 0 (`!` in the released tokenizer) from attention, as if it were padding.
+     *
+     * Default from: docs/quirks.md#quirk-6.
+     * @default false
+     */
+    readonly maskTokenZero?: boolean
+    /**
+     * Times that a rejected record is replaced by a random one of its data set before the stage fails; the reference
+     * tries 10 times.
+     *
+     * Unit: records.
+     *
+     * Default from: docs/quirks.md#quirk-8.
+     * @default 0
+     */
+    readonly substitutions?: number
+    /**
+     * Videos keep all their frames when the sequence is full, so that answers or images are cut off.
+     *
+     * Default from: docs/quirks.md#quirk-9.
+     * @default false
+     */
+    readonly uncappedVideo?: boolean
+    /**
+     * Puts a missing `<image>` or `<video>` into the first turn even if that is the system turn; the record then
+     * fails.
+     *
+     * Default from: docs/quirks.md#quirk-18.
+     * @default false
+     */
+    readonly placeholderInFirstTurn?: boolean
+    /**
+     * Text-only records carry a white tile through the vision tower. Training leaves it out in any case: the result
+     * is the same.
+     *
+     * Default from: docs/quirks.md#quirk-19.
+     * @default false
+     */
+    readonly textOnlyTile?: boolean
+    /**
+     * Estimates lengths by the number of characters, and counts image tokens only when that number was seen before.
+     *
+     * Default from: docs/quirks.md#quirk-20.
+     * @default false
+     */
+    readonly lengthByCharacters?: boolean
+  }
+}
+
+export interface LossOptions {
+  /**
+   * Factor of the cross entropy with the labels; 0 leaves it out.
+   *
+   * Default from: arXiv:2511.08914 §3.
+   * @default 1
+   */
+  readonly crossEntropy?: number
+  /**
+   * Share of the cross entropy that is spread evenly over the vocabulary.
+   *
+   * Default from: the reference's scripts.
+   * @default 0.1
+   */
+  readonly labelSmoothing?: number
+  /**
+   * Factor of the distillation loss (CAKLD) towards the full-precision teacher; 0 leaves it out, and the teacher
+   * with it.
+   *
+   * Default from: arXiv:2511.08914 §3.
+   * @default 1
+   */
+  readonly cakld?: number
+  /**
+   * Logits of student and teacher are divided by it in the distillation loss. Above 1, rare tokens count more.
+   *
+   * Default from: the reference has none.
+   * @default 1
+   */
+  readonly temperature?: number
+  /**
+   * Rows that the distillation loss looks at: `shifted` takes those that predict a label, `unshifted` those that
+   * carry one.
+   *
+   * Left out: shifted, or unshifted under `compat` reference: docs/quirks.md#quirk-1.
+   */
+  readonly mask?: "shifted" | "unshifted"
+  /**
+   * The distillation loss is the `sum` over a sample's tokens, so that long answers count more, or the `mean` over
+   * all tokens.
+   *
+   * Default from: the reference.
+   * @default "sum"
+   */
+  readonly reduction?: "sum" | "mean"
+  /**
+   * Share of the reverse divergence in CAKLD, from 0 to 1. `teacher` measures it before training: the teacher's
+   * mean confidence.
+   *
+   * Default from: arXiv:2511.08914 §3.
+   * @default "teacher"
+   */
+  readonly confidence?: "teacher" | number
+  /**
+   * Micro-batches on which the teacher's confidence is measured.
+   *
+   * Unit: micro-batches.
+   *
+   * Default from: the reference's scripts.
+   * @default 100
+   */
+  readonly confidenceBatches?: number
+  /**
+   * Rows that the teacher's confidence is a mean over: those that predict an answer, or `all`, prompt and padding
+   * included.
+   *
+   * Left out: answers, or all under `compat` reference: docs/quirks.md#quirk-2.
+   */
+  readonly confidenceRows?: "answers" | "all"
+  /**
+   * `exact` is a mean; `reference` measures one batch more than `confidenceBatches` and divides by that number.
+   *
+   * Left out: exact, or reference under `compat` reference: docs/quirks.md#quirk-2.
+   */
+  readonly confidenceMean?: "exact" | "reference"
+}
+
+export interface BenchmarkOptions {
+  /** Name of the benchmark, as `AI2D_TEST`. */
+  readonly name: string
+  /** TSV file of its questions. */
+  readonly data: string
+  /**
+   * Asks only the first rows of the file.
+   *
+   * Unit: rows.
+   */
+  readonly limit?: number
+}
+
+export interface TrainingOptions {
+  /** What is trained on. */
+  readonly data: DataOptions
+  /**
+   * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
+   * reference quirk by quirk.
+   *
+   * Default from: docs/quirks.md.
+   * @default "careful"
+   */
+  readonly compat?: "careful" | "reference"
+  /**
+   * Passes over the selected data.
+   *
+   * Unit: epochs.
+   *
+   * Default from: the reference's scripts.
+   * @default 1
+   */
+  readonly epochs?: number
+  /**
+   * Stops after so many steps. The learning rate's schedule is fitted to the steps that are made.
+   *
+   * Unit: steps.
+   */
+  readonly maxSteps?: number
+  /**
+   * Samples that go through the model together. Raise it for small models; it costs memory.
+   *
+   * Unit: samples.
+   *
+   * Default from: the reference's scripts.
+   * @default 1
+   */
+  readonly batch?: number
+  /**
+   * Micro-batches whose gradients are summed for one step of the optimizer.
+   *
+   * Unit: micro-batches.
+   *
+   * Default from: the reference's scripts: 8 GPUs with 8 each.
+   * @default 64
+   */
+  readonly accumulation?: number
+  /**
+   * Highest learning rate, reached at the end of the warm-up. Small models need a larger one.
+   *
+   * Default from: the reference's scripts.
+   * @default 0.000008
+   */
+  readonly learningRate?: number
+  /**
+   * Share of the steps in which the learning rate rises from 0; afterwards it falls to 0 over half a cosine.
+   *
+   * Unit: share of the steps.
+   *
+   * Default from: the reference's scripts.
+   * @default 0.03
+   */
+  readonly warmupRatio?: number
+  /**
+   * AdamW's weight decay.
+   *
+   * Default from: the reference's scripts.
+   * @default 0.01
+   */
+  readonly weightDecay?: number
+  /**
+   * What the weight decay acts on: `all` parameters, or `matrices` alone, which spares norms and biases.
+   *
+   * Default from: docs/quirks.md#quirk-12.
+   * @default "all"
+   */
+  readonly decays?: "all" | "matrices"
+  /**
+   * AdamW's decay of the mean of gradients.
+   *
+   * Default from: the reference's scripts.
+   * @default 0.9
+   */
+  readonly beta1?: number
+  /**
+   * AdamW's decay of the mean of squared gradients.
+   *
+   * Default from: the reference's scripts.
+   * @default 0.999
+   */
+  readonly beta2?: number
+  /**
+   * AdamW's number against division by 0.
+   *
+   * Default from: the reference's scripts.
+   * @default 1e-8
+   */
+  readonly epsilon?: number
+  /**
+   * Gradients whose norm, over all parameters together, is larger are scaled down to it.
+   *
+   * Default from: the default of Hugging Face's Trainer, which the reference keeps.
+   * @default 1
+   */
+  readonly maxNorm?: number
+  /**
+   * Puts samples of similar length into the same micro-batch, which wastes less padding.
+   *
+   * Default from: the reference's scripts.
+   * @default true
+   */
+  readonly groupByLength?: boolean
+  /**
+   * Computes decoder layers again in the backward pass instead of keeping their inner values: less memory for one
+   * more forward pass. `auto` does it for micro-batches that would not fit otherwise.
+   *
+   * Default from: the reference always does; results are the same.
+   * @default "auto"
+   */
+  readonly rematerialize?: "auto" | boolean
+  /**
+   * Stochastic depth of the student's frozen vision tower: how often a block is skipped.
+   *
+   * Unit: probability.
+   *
+   * Left out: 0, or 0.1 under `compat` reference: docs/quirks.md#quirk-7.
+   */
+  readonly dropPath?: number
+  /**
+   * Memory for features of the frozen vision tower, kept for images that come again.
+   *
+   * Unit: bytes, as in 512 MiB.
+   *
+   * Default from: chosen here for a laptop; results do not depend on it.
+   * @default "1 GiB"
+   */
+  readonly featureCache?: string
+  /**
+   * Quantizer of token embedding and output head, which are frozen from stage 2 on. `null` leaves both in full
+   * precision. Name the same in every stage of a recipe.
+   *
+   * Default from: docs/quirks.md#quirk-3.
+   * @default {"use":"embedding-sym4"}
+   */
+  readonly embeddings?: ChoiceInput | null
+}
+
+export interface AdaRoundVitOptions {
+  /**
+   * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
+   * reference quirk by quirk.
+   *
+   * Default from: docs/quirks.md.
+   * @default "careful"
+   */
+  readonly compat?: "careful" | "reference"
+  /** Directory of calibration images, or a text file that lists them. */
+  readonly images: string
+  /**
+   * Tiles of calibration images that are used. More cost memory, disk and time.
+   *
+   * Unit: tiles.
+   *
+   * Default from: BRECQ (arXiv:2102.05426).
+   * @default 1024
+   */
+  readonly count?: number
+  /**
+   * Most tiles that one image is cut into.
+   *
+   * Unit: tiles.
+   *
+   * Default from: BRECQ (arXiv:2102.05426).
+   * @default 1
+   */
+  readonly maxTiles?: number
+  /**
+   * Rules that give the vision tower's Linears their quantizers; the first that matches decides. AdaRound works
+   * with `bilevel` and `uniform`.
+   */
+  readonly quantizers: readonly RuleInput[]
+  /**
+   * Iterations for each block. 0 rounds to nearest.
+   *
+   * Unit: iterations.
+   *
+   * Default from: BRECQ (arXiv:2102.05426).
+   * @default 20000
+   */
+  readonly iterations?: number
+  /**
+   * Tiles of one iteration.
+   *
+   * Unit: tiles.
+   *
+   * Default from: BRECQ (arXiv:2102.05426).
+   * @default 32
+   */
+  readonly batch?: number
+  /**
+   * Adam's learning rate for the rounding variables. Raise it when `iterations` is small.
+   *
+   * Default from: BRECQ (arXiv:2102.05426).
+   * @default 0.001
+   */
+  readonly learningRate?: number
+  /**
+   * Weight of the term that pushes every rounding to 0 or 1.
+   *
+   * Default from: BRECQ (arXiv:2102.05426).
+   * @default 0.01
+   */
+  readonly lambda?: number
+  /**
+   * Share of the iterations in which the rounding term of `lambda` is left out.
+   *
+   * Unit: share of the iterations.
+   *
+   * Default from: BRECQ (arXiv:2102.05426).
+   * @default 0.2
+   */
+  readonly warmup?: number
+  /**
+   * First exponent of the rounding term: a large one leaves undecided roundings alone.
+   *
+   * Default from: BRECQ (arXiv:2102.05426).
+   * @default 20
+   */
+  readonly betaStart?: number
+  /**
+   * Last exponent of the rounding term, reached linearly: a small one decides every rounding.
+   *
+   * Default from: BRECQ (arXiv:2102.05426).
+   * @default 2
+   */
+  readonly betaEnd?: number
+  /**
+   * Inputs that a block is fitted on: those of the `asymmetric` model, whose earlier blocks are quantized already,
+   * or those of the full-precision model.
+   *
+   * Default from: BRECQ (arXiv:2102.05426).
+   * @default "asymmetric"
+   */
+  readonly inputs?: "asymmetric" | "full-precision"
+  /**
+   * What becomes of a block whose error AdaRound left larger than rounding to nearest does: it is rounded to
+   * `nearest`, with a warning; `keep` does not look.
+   *
+   * Default from: docs/quirks.md#quirk-25.
+   * @default "nearest"
+   */
+  readonly worse?: "nearest" | "keep"
+  /**
+   * Memory for cached activations; what does not fit goes to files of the stage's directory.
+   *
+   * Unit: bytes, as in 512 MiB.
+   *
+   * Default from: chosen here for a laptop; results do not depend on it.
+   * @default "2 GiB"
+   */
+  readonly cache?: string
+}
+
+export type TrainProjectorOptions = TrainingOptions
+
+export interface AutoclipOptions {
+  /**
+   * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
+   * reference quirk by quirk.
+   *
+   * Default from: docs/quirks.md.
+   * @default "careful"
+   */
+  readonly compat?: "careful" | "reference"
+  /**
+   * Text that the search runs on: JSONL with `text` or `conversations`, or paragraphs. Or `{ meta, ... }` as in
+   * training: records with their images.
+   */
+  readonly calibration: string | DataOptions
+  /**
+   * Documents of the text, or records, that are used.
+   *
+   * Unit: documents.
+   *
+   * Default from: the reference.
+   * @default 128
+   */
+  readonly documents?: number
+  /**
+   * Documents of text with more tokens are passed over. Records are not.
+   *
+   * Unit: tokens.
+   *
+   * Default from: the reference.
+   * @default 512
+   */
+  readonly longest?: number
+  /**
+   * Text is joined and cut into sequences of this length; a record is a sequence of its own.
+   *
+   * Unit: tokens.
+   *
+   * Default from: the reference.
+   * @default 1024
+   */
+  readonly block?: number
+  /**
+   * Tokens, evenly spread over all sequences, on which the error of a layer is measured.
+   *
+   * Unit: tokens.
+   *
+   * Default from: the reference.
+   * @default 512
+   */
+  readonly sampleTokens?: number
+  /**
+   * Steps that the way from the full range to 0 is cut into; `maxShrink` says how many of them are tried.
+   *
+   * Unit: steps.
+   *
+   * Default from: the reference.
+   * @default 20
+   */
+  readonly gridSize?: number
+  /**
+   * How far each end of the range may shrink. All pairs of steps below it are tried.
+   *
+   * Unit: share of the range.
+   *
+   * Default from: the reference.
+   * @default 0.5
+   */
+  readonly maxShrink?: number
+  /**
+   * Format that errors are rounded to before they are compared.
+   *
+   * Left out: f32, or bf16 under `compat` reference: docs/quirks.md#quirk-5.
+   */
+  readonly arithmetic?: "f32" | "bf16"
+  /** Rules of the stage that trains afterwards: the search takes bits and groups from their quantizers. */
+  readonly quantizers: readonly RuleInput[]
+  /**
+   * Quantizer of token embedding and output head, which are frozen from stage 2 on. `null` leaves both in full
+   * precision. Name the same in every stage of a recipe.
+   *
+   * Default from: docs/quirks.md#quirk-3.
+   * @default {"use":"embedding-sym4"}
+   */
+  readonly embeddings?: ChoiceInput | null
+}
+
+export interface QatOptions extends TrainingOptions {
+  /** Rules that give the decoder's Linears their quantizers; the first that matches decides. */
+  readonly quantizers: readonly RuleInput[]
+  /**
+   * The losses: which, how strong, over which tokens.
+   * @default {}
+   */
+  readonly loss?: LossOptions
+}
+
+export interface JointQatOptions extends TrainingOptions {
+  /** Rules that give the vision tower's and the decoder's Linears their quantizers; the first that matches decides. */
+  readonly quantizers: readonly RuleInput[]
+  /**
+   * The losses: which, how strong, over which tokens.
+   * @default {}
+   */
+  readonly loss?: LossOptions
+}
+
+export interface ExportOptions {
+  /** Format to write: `packed`, `fake-quant`, or one of an extension. */
+  readonly format: string
+  /** Options of the format, for example `{ "dtype": "f32" }` of `fake-quant`. */
+  readonly with?: { readonly [name: string]: Json }
+  /**
+   * Format of all numbers that are not quantized: norms, biases, the projector.
+   *
+   * Default from: released InternVL3 models.
+   * @default "bf16"
+   */
+  readonly rest?: "bf16" | "f16" | "f32"
+}
+
+export interface EvaluateOptions {
+  /** Name of this evaluation in tables and reports. */
+  readonly title: string
+  /** Benchmarks that the model answers. */
+  readonly benchmarks: readonly [BenchmarkOptions, ...BenchmarkOptions[]]
+  /**
+   * Rows that are answered together: faster on a small model, the answers stay the same. A step of the stage is as
+   * many rows.
+   *
+   * Unit: rows.
+   *
+   * Default from: chosen here: the least memory.
+   * @default 1
+   */
+  readonly batch?: number
+  /**
+   * Rows of each benchmark, spread evenly over it, on whose expected answers the divergence from the
+   * full-precision model is measured. 0 measures none.
+   *
+   * Unit: rows.
+   *
+   * Default from: off: it runs the full-precision model too.
+   * @default 0
+   */
+  readonly divergence?: number
+  /**
+   * Rules for weights that no stage has quantized yet: their quantizers round them to nearest. Other weights stay
+   * in full precision.
+   *
+   * Default from: none: evaluates what the stages before have made.
+   * @default []
+   */
+  readonly nearest?: readonly RuleInput[]
+  /**
+   * Clamps weights that `nearest` rounds to the ranges that the clipping search found. Its quantizers must have
+   * the same groups.
+   *
+   * Default from: off: `nearest` alone is the usual baseline.
+   * @default false
+   */
+  readonly clipped?: boolean
+  /**
+   * Format of all numbers that are not quantized: norms, biases, the projector.
+   *
+   * Default from: released InternVL3 models.
+   * @default "bf16"
+   */
+  readonly rest?: "bf16" | "f16" | "f32"
+  /**
+   * Adds sample answers of all evaluations so far to the report, with their images.
+   *
+   * Default from: off: images make the report large.
+   * @default false
+   */
+  readonly gallery?: boolean
+}
