@@ -23,6 +23,7 @@ import { cast, type Parameters, scope, type Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import { shippedFile } from "speedq"
 
 /** Largest distance between two f32 tensors of one shape. */
 const distance = async (a: Tensor, b: Tensor): Promise<number> => {
@@ -63,14 +64,14 @@ const RoundProjector = Stage.define({
   }
 })
 
-const [model = "data/nano/model", directory = "runs/custom-stage"] = process.argv.slice(2)
+const [model = shippedFile("data/nano/model"), directory = "runs/custom-stage"] = process.argv.slice(2)
 const twoBits = { match: "**", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } } as const
 
 // Move the new stage before Qat, which gives the projector, and this does not compile.
 const recipe = Recipe.make({ name: "custom stage", model, seed: 7 }).pipe(
   Recipe.andThen(
     AdaRoundVit.stage({
-      images: "data/nano/calibration-images.txt",
+      images: shippedFile("data/nano/calibration-images.txt"),
       count: 8,
       batch: 4,
       iterations: 10,
@@ -79,7 +80,7 @@ const recipe = Recipe.make({ name: "custom stage", model, seed: 7 }).pipe(
   ),
   Recipe.andThen(
     Qat.stage({
-      data: { meta: "data/nano/datasets.json", percent: 1 },
+      data: { meta: shippedFile("data/nano/datasets.json"), percent: 1 },
       quantizers: [twoBits],
       batch: 2,
       accumulation: 2,

@@ -16,13 +16,14 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { shippedFile } from "speedq"
 
-const [model = "data/nano/model", directory = "runs/interrupt-and-continue"] = process.argv.slice(2)
+const [model = shippedFile("data/nano/model"), directory = "runs/interrupt-and-continue"] = process.argv.slice(2)
 
 const recipe = Recipe.make({ name: "interrupted", model, seed: 7, save: { everySteps: 2 } }).pipe(
   Recipe.andThen(
     Qat.stage({
-      data: { meta: "data/nano/datasets.json", percent: 1 },
+      data: { meta: shippedFile("data/nano/datasets.json"), percent: 1 },
       quantizers: [{ match: "**", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }],
       loss: { confidenceBatches: 2 },
       batch: 2,

@@ -14,8 +14,9 @@ import { bilevel, n2f3, type RuleInput, rule } from "@speedq/quantizers"
 import { Compute, Export, Qat, SampleWorkers } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { shippedFile } from "speedq"
 
-const [model = "data/nano/model", directory = "runs/swap-quantizers"] = process.argv.slice(2)
+const [model = shippedFile("data/nano/model"), directory = "runs/swap-quantizers"] = process.argv.slice(2)
 
 const twoBits = rule("**", bilevel({ bits: 2, group: 16, scaleGroup: 16 }))
 // The first rule that matches decides: globs over the checkpoint's own names, or /regular expressions/.
@@ -29,7 +30,7 @@ const recipe = (name: string, quantizers: readonly RuleInput[]) =>
   Recipe.make({ name, model, seed: 7 }).pipe(
     Recipe.andThen(
       Qat.stage({
-        data: { meta: "data/nano/datasets.json", percent: 1 },
+        data: { meta: shippedFile("data/nano/datasets.json"), percent: 1 },
         quantizers,
         batch: 2,
         accumulation: 2,
