@@ -10,7 +10,7 @@ import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { accuracyFile, expectedAnswer, type RowMark, summarize } from "@speedq/evaluation"
 import * as Effect from "effect/Effect"
-import { type Benchmark, definePlugin, Evaluate, Recipe, Run } from "speedq"
+import { type Benchmark, definePlugin, Evaluate, Recipe, Run, shippedFile } from "speedq"
 
 const words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
@@ -63,7 +63,7 @@ const table = (): string => {
   return [["index", "question", "answer", "image_path"], ...lines].map((cells) => `${cells.join("\t")}\n`).join("")
 }
 
-const main = (model = "data/nano/model", directory = "runs/custom-benchmark") => {
+const main = (model = shippedFile("data/nano/model"), directory = "runs/custom-benchmark") => {
   const data = join(directory, "model", "counting.tsv")
   mkdirSync(join(directory, "model"), { recursive: true })
   writeFileSync(data, table())

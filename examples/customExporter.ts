@@ -13,7 +13,7 @@ import { bytesOf } from "@speedq/formats"
 import { cast, noGrad } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { bilevel, definePlugin, Export, Qat, Recipe, Run, rule } from "speedq"
+import { bilevel, definePlugin, Export, Qat, Recipe, Run, rule, shippedFile } from "speedq"
 
 const dtypes: { readonly [dtype: string]: string } = { U8: "|u1", F16: "<f2", F32: "<f4" }
 
@@ -66,9 +66,9 @@ const npyExporter: Exporter<Readonly<Record<string, never>>> = {
 
 export const plugin = definePlugin({ name: "customExporter.ts", exporters: [npyExporter] })
 
-const main = (model = "data/nano/model", directory = "runs/custom-exporter") => {
+const main = (model = shippedFile("data/nano/model"), directory = "runs/custom-exporter") => {
   const quantizers = [rule("**", bilevel({ bits: 2, group: 16, scaleGroup: 16 }))]
-  const data = { meta: "data/nano/datasets.json", percent: 1 }
+  const data = { meta: shippedFile("data/nano/datasets.json"), percent: 1 }
   const recipe = Recipe.make({ name: "npy", model, seed: 7 }).pipe(
     Recipe.andThen(Qat.stage({ data, quantizers, batch: 2, accumulation: 2, maxSteps: 2 })),
     Recipe.andThen(Export.stage({ format: "npy" }))

@@ -10,7 +10,19 @@ import { fileURLToPath } from "node:url"
 import { codebookCodes, codebookDecode, codebookParameters, fakeQuantCodebook, scope } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { bilevel, configure, definePlugin, Export, option, Qat, type Quantizer, Recipe, Run, rule } from "speedq"
+import {
+  bilevel,
+  configure,
+  definePlugin,
+  Export,
+  option,
+  Qat,
+  type Quantizer,
+  Recipe,
+  Run,
+  rule,
+  shippedFile
+} from "speedq"
 
 const TernaryConfig = Schema.Struct({
   group: option(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4096 })), 64, {
@@ -50,11 +62,11 @@ export const ternary: Quantizer<TernaryConfig> = {
 
 export const plugin = definePlugin({ name: "customQuantizer.ts", quantizers: [ternary] })
 
-const main = (model = "data/nano/model", directory = "runs/custom-quantizer") => {
+const main = (model = shippedFile("data/nano/model"), directory = "runs/custom-quantizer") => {
   const recipe = Recipe.make({ name: "ternary MLPs", model, seed: 7 }).pipe(
     Recipe.andThen(
       Qat.stage({
-        data: { meta: "data/nano/datasets.json", percent: 1 },
+        data: { meta: shippedFile("data/nano/datasets.json"), percent: 1 },
         quantizers: [
           rule("**.mlp.*", configure(ternary, { group: 16 })),
           rule("**", bilevel({ bits: 4, group: 16, scaleGroup: 16 }))

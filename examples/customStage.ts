@@ -24,6 +24,7 @@ import {
   Run,
   rule,
   Stage,
+  shippedFile,
   TrainedProjector
 } from "speedq"
 
@@ -70,10 +71,10 @@ const RoundProjector = Stage.define({
 
 export const plugin = definePlugin({ name: "customStage.ts", stages: [RoundProjector] })
 
-const main = (model = "data/nano/model", directory = "runs/custom-stage") => {
+const main = (model = shippedFile("data/nano/model"), directory = "runs/custom-stage") => {
   const quantizers = [rule("**", bilevel({ bits: 2, group: 16, scaleGroup: 16 }))]
-  const images = "data/nano/calibration-images.txt"
-  const data = { meta: "data/nano/datasets.json", percent: 1 }
+  const images = shippedFile("data/nano/calibration-images.txt")
+  const data = { meta: shippedFile("data/nano/datasets.json"), percent: 1 }
   // Move the new stage before Qat, which gives the projector, and this does not compile.
   const recipe = Recipe.make({ name: "custom stage", model, seed: 7 }).pipe(
     Recipe.andThen(AdaRoundVit.stage({ images, count: 8, batch: 4, iterations: 10, quantizers })),

@@ -4,18 +4,13 @@
  *
  *   node --import tsx -C @speedq/source examples/swapQuantizers.ts [MODEL] [RUNS]
  */
-
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { descriptionName } from "@speedq/exports"
-import { Recipe, RunDirectory, runMain, Sinks } from "@speedq/pipeline"
-import { bilevel, n2f3, type RuleInput, rule } from "@speedq/quantizers"
-import { Compute, Export, Qat, SampleWorkers } from "@speedq/stages"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import { bilevel, Export, n2f3, Qat, Recipe, type RuleInput, Run, rule, shippedFile } from "speedq"
 
-const [model = "data/nano/model", directory = "runs/swap-quantizers"] = process.argv.slice(2)
+const [model = shippedFile("data/nano/model"), directory = "runs/swap-quantizers"] = process.argv.slice(2)
 
 const twoBits = rule("**", bilevel({ bits: 2, group: 16, scaleGroup: 16 }))
 // The first rule that matches decides: globs over the checkpoint's own names, or /regular expressions/.
@@ -25,19 +20,13 @@ const mixed = [
   twoBits
 ]
 
-const recipe = (name: string, quantizers: readonly RuleInput[]) =>
-  Recipe.make({ name, model, seed: 7 }).pipe(
-    Recipe.andThen(
-      Qat.stage({
-        data: { meta: "data/nano/datasets.json", percent: 1 },
-        quantizers,
-        batch: 2,
-        accumulation: 2,
-        maxSteps: 2
-      })
-    ),
+const recipe = (name: string, quantizers: readonly RuleInput[]) => {
+  const data = { meta: shippedFile("data/nano/datasets.json"), percent: 1 }
+  return Recipe.make({ name, model, seed: 7 }).pipe(
+    Recipe.andThen(Qat.stage({ data, quantizers, batch: 2, accumulation: 2, maxSteps: 2 })),
     Recipe.andThen(Export.stage({ format: "packed" }))
   )
+}
 
 /** What quantization.json says of a layer. */
 interface Described {
@@ -46,7 +35,7 @@ interface Described {
 }
 
 const runOne = Effect.fnUntraced(function* (name: string, quantizers: readonly RuleInput[]) {
-  const { exported } = yield* Recipe.run(recipe(name, quantizers))
+  const { exported } = yield* Run.start(recipe(name, quantizers), { directory: join(directory, name) })
   console.log(`${name}: ${exported.bytes} bytes, ${exported.bitsPerWeight.toFixed(2)} bits a parameter`)
   const file = join(directory, name, exported.directory, descriptionName)
   const { layers } = JSON.parse(readFileSync(file, "utf8")) as { readonly layers: Readonly<Record<string, Described>> }
@@ -56,17 +45,4 @@ const runOne = Effect.fnUntraced(function* (name: string, quantizers: readonly R
   }
 })
 
-const program = Effect.forEach(
-  [
-    ["two-bits", [twoBits]],
-    ["mixed", mixed]
-  ] as const,
-  ([name, quantizers]) =>
-    runOne(name, quantizers).pipe(
-      Effect.provide(Sinks.terminal()),
-      Effect.provide(RunDirectory.layer(join(directory, name)))
-    ),
-  { discard: true }
-)
-const live = Layer.mergeAll(Compute.auto, SampleWorkers.layer())
-runMain(program.pipe(Effect.provide(live), Effect.provide(NodeServices.layer)))
+Run.main(Effect.andThen(runOne("two-bits", [twoBits]), runOne("mixed", mixed)))

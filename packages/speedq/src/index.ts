@@ -103,3 +103,4 @@ export { NoRun, OutputExists, RecipeMissing, RecipeUnreadable, WrongUsage } from
 export { type RandomModel, writeRandomModel } from "./init/writeRandomModel.ts"
 export { ModuleUnreadable } from "./modules/ModuleUnreadable.ts"
 export * as Run from "./run/Run.ts"
+export { shippedFile } from "./shipped/shipped.ts"

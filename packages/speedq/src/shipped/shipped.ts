@@ -31,10 +31,13 @@ const fromHere = (file: string): string => {
   return path.startsWith("..") ? file : path
 }
 
+/** Where a file that comes with the command is: `shippedFile("data/nano/model")`. */
+export const shippedFile = (name: string): string => fromHere(join(shippedRoot, name))
+
 /** A path of a recipe or a setting: `speedq:data/nano/model` is the file of that name that comes with the command. */
 export const shippedPath = (path: string): string =>
   path.replace(/^((?:[\w.[\]-]+=)?)speedq:(.*)$/s, (_, setting: string, name: string) => {
-    return setting + fromHere(join(shippedRoot, name))
+    return setting + shippedFile(name)
   })
 
 /** A recipe with the paths of shipped files as they are on this machine. */

@@ -1,0 +1,208 @@
+/**
+ * The packages as a user gets them: packed, installed in an empty directory outside of this repository, type-checked by two
+ * versions of TypeScript, and run.
+ */
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { bytesBelow, install, type Packed, packAll } from "./tarballs/packages.ts"
+import { execute, node } from "./tarballs/processes.ts"
+
+const root = mkdtempSync(join(tmpdir(), "speedq-tarballs-"))
+/** A project with everything, and one that wants quantizers alone. */
+const project = join(root, "project")
+const small = join(root, "small")
+const compiled = "out"
+
+let packages: readonly Packed[] = []
+
+const minutes = 60_000
+
+/** The README's example of a recipe. */
+const readmeRecipe = (): string => {
+  const blocks = [...readFileSync("README.md", "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, block]) => block!)
+  const block = blocks.find((text) => text.includes("export const recipe"))
+  assert.isDefined(block, "README.md has no example that exports a recipe")
+  return block!
+}
+
+/** Imports every entry point of every package. */
+const importsOf = (packed: readonly Packed[]): string => {
+  const entries = packed.flatMap(({ manifest: { name, exports } }) =>
+    Object.keys(exports).map((subpath) => name + subpath.slice(1))
+  )
+  const lines = entries.map((entry, index) => `import * as e${index} from ${JSON.stringify(entry)}`)
+  return `${lines.join("\n")}\nconsole.log([${entries.map((_, index) => `e${index}`).join(", ")}].length)\n`
+}
+
+const tsconfig = (module: "NodeNext" | "ESNext") => ({
+  compilerOptions: {
+    target: "ES2022",
+    // effect's declarations name what browsers have.
+    lib: ["ES2023", "DOM"],
+    types: ["node"],
+    module,
+    moduleResolution: module === "NodeNext" ? "NodeNext" : "Bundler",
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    rewriteRelativeImportExtensions: true,
+    skipLibCheck: false,
+    outDir: compiled
+  },
+  include: ["*.ts"]
+})
+
+const fillProject = () => {
+  for (const name of readdirSync("examples").filter((file) => file.endsWith(".ts"))) {
+    cpSync(join("examples", name), join(project, name))
+  }
+  cpSync("test/tarballs/consumer", project, { recursive: true })
+  writeFileSync(join(project, "readme.ts"), readmeRecipe())
+  writeFileSync(join(project, "imports.ts"), importsOf(packages))
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify(tsconfig("NodeNext")))
+  writeFileSync(join(project, "tsconfig.bundler.json"), JSON.stringify(tsconfig("ESNext")))
+}
+
+const compile = (typescript: string, ...args: readonly string[]) =>
+  node([resolve("node_modules", typescript, "bin/tsc"), ...args], project)
+
+/** `speedq` as npm links it. */
+const speedq = (...args: readonly string[]) => execute("npx", ["--no-install", "speedq", ...args], project)
+
+const { version: nodeTypes } = JSON.parse(readFileSync("node_modules/@types/node/package.json", "utf8"))
+
+beforeAll(async () => {
+  packages = await packAll(root)
+  const tarballOf = (name: string) => packages.find(({ manifest }) => manifest.name === name)!.tarball
+  await Promise.all([
+    install(project, [...packages.map(({ tarball }) => tarball), `@types/node@${nodeTypes}`]),
+    install(small, ["@speedq/tensors", "@speedq/formats", "@speedq/quantizers"].map(tarballOf))
+  ])
+  fillProject()
+  await compile("typescript-5", "-p", ".")
+}, 10 * minutes)
+afterAll(() => rmSync(root, { recursive: true, force: true }), 10 * minutes)
+
+describe("a tarball", () => {
+  it("holds what its manifest names, a licence and a README, and no tests", () => {
+    const licence = readFileSync("LICENSE", "utf8")
+    for (const { folder, manifest, files } of packages) {
+      const { name, exports, bin = {} } = manifest
+      const named = [...Object.values(exports).flatMap((entry) => [entry.types, entry.default]), ...Object.values(bin)]
+      for (const file of [...named.map((path) => path.replace(/^\.\//, "")), "LICENSE", "README.md"]) {
+        assert.include(files, file, `${name}: is it built? npm run build`)
+      }
+      assert.deepEqual(
+        files.filter((file) => !/^(dist|src|bin|assembly)\/|^(LICENSE|README\.md|package\.json)$/.test(file)),
+        [],
+        name
+      )
+      assert.deepEqual(
+        files.filter((file) => /(^|\/)test\/|\.test\.|tsbuildinfo$/.test(file)),
+        [],
+        name
+      )
+      assert.strictEqual(readFileSync(join(folder, "LICENSE"), "utf8"), licence, name)
+    }
+  })
+
+  it("says what it is, and takes effect from its user", () => {
+    for (const { folder, manifest } of packages) {
+      const { name, description, license, repository, peerDependencies = {} } = manifest
+      assert.isUndefined(manifest.private, name)
+      assert.isNotEmpty(description, name)
+      assert.strictEqual(license, "MIT", name)
+      assert.strictEqual(repository.directory, folder, name)
+      assert.notProperty((manifest as { readonly dependencies?: object }).dependencies ?? {}, "effect", name)
+      const uses = readdirSync(join(folder, "src"), { recursive: true, encoding: "utf8" }).some(
+        (file) => file.endsWith(".ts") && /from "effect\//.test(readFileSync(join(folder, "src", file), "utf8"))
+      )
+      assert.strictEqual("effect" in peerDependencies, uses, name)
+    }
+  })
+})
+
+describe("@speedq/quantizers alone", () => {
+  it("takes well under 100 MB, and quantizes a tensor", async () => {
+    assert.isBelow(await bytesBelow(join(small, "node_modules")), 80e6)
+    cpSync(join(project, compiled, "oneTensor.js"), join(small, "oneTensor.js"))
+    const { stdout } = await node(["oneTensor.js"], small)
+    assert.strictEqual(stdout, "640 bytes, the same bits\n")
+  })
+})
+
+describe("in a project of its own", () => {
+  it("the declarations of all packages satisfy TypeScript 7 too, as Node and as bundlers find modules", async () => {
+    await Promise.all([
+      compile("typescript", "-p", ".", "--noEmit"),
+      compile("typescript", "-p", "tsconfig.bundler.json", "--noEmit")
+    ])
+  })
+
+  it("every entry point can be imported", async () => {
+    const { stdout } = await node([join(compiled, "imports.js")], project)
+    const entries = packages.flatMap(({ manifest }) => Object.keys(manifest.exports))
+    assert.strictEqual(stdout, `${entries.length}\n`)
+  })
+
+  for (const file of readdirSync("examples").filter((name) => name.endsWith(".ts"))) {
+    it(`examples/${file} runs`, () => node([join(compiled, file.replace(/\.ts$/, ".js"))], project), 2 * minutes)
+  }
+
+  it("progress events go into a program's own log", async () => {
+    const { stdout } = await node([join(compiled, "logEvents.js")], project)
+    const events = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { readonly stage: string; readonly event: string })
+    assert.includeMembers(
+      events.filter(({ stage }) => stage === "01-adaround-vit").map(({ event }) => event),
+      ["StageStarted", "LayerQuantized", "StepDone", "StageFinished"]
+    )
+  })
+
+  it(
+    "the README's recipe runs, made short",
+    async () => {
+      await node([join(compiled, "readmeRecipe.js")], project)
+      const settings = [
+        "model=speedq:data/nano/model",
+        ...["train-projector", "qat"].flatMap((stage) => [
+          `${stage}.data.meta=speedq:data/nano/datasets.json`,
+          ...[`${stage}.accumulation=1`, `${stage}.maxSteps=2`]
+        ]),
+        "qat.loss.confidenceBatches=2",
+        ...["images=speedq:data/nano/calibration-images.txt", "count=4", "iterations=2"].map(
+          (set) => `adaround-vit.${set}`
+        )
+      ]
+      const { stdout } = await speedq("run", "readme.json", ...settings.flatMap((setting) => ["--set", setting]))
+      assert.match(stdout, /report\.html/)
+    },
+    2 * minutes
+  )
+
+  it(
+    "`npx speedq run nano-2bit` finds the recipe and all that it reads",
+    async () => {
+      const evaluations = ["evaluate", ...[2, 3, 4, 5, 6].map((place) => `evaluate-${place}`)]
+      const settings = [
+        ...evaluations.flatMap((stage) => [
+          `${stage}.benchmarks[0].limit=2`,
+          `${stage}.benchmarks[1].limit=2`,
+          `${stage}.divergence=2`
+        ]),
+        ...["adaround-vit.count=4", "adaround-vit.iterations=2"],
+        ...["train-projector.batch=2", "train-projector.maxSteps=2", "autoclip.documents=16"],
+        ...["qat.batch=2", "qat.maxSteps=2", "qat.loss.confidenceBatches=2"]
+      ]
+      const { stdout } = await speedq("run", "nano-2bit", ...settings.flatMap((setting) => ["--set", setting]))
+      for (const row of ["full precision", "nearest 2-bit", "SPEED-Q 2-bit"]) assert.include(stdout, row)
+      const chat = ["chat", "runs/nano-2bit/model/packed", "--image", "speedq:data/nano/images/0003.png"]
+      const answered = await speedq(...chat, "What is shown?", "--max-new-tokens", "3", "--json")
+      assert.isString(JSON.parse(answered.stdout).answer)
+    },
+    2 * minutes
+  )
+})
