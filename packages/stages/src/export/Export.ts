@@ -31,7 +31,7 @@ import * as Schema from "effect/Schema"
 import { QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { computing } from "../compute/computing.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
-import { RulesInvalid } from "../Errors.ts"
+import { deciding } from "../extensions/deciding.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
@@ -62,10 +62,7 @@ interface ExportInput {
 /** The exporter that a recipe means. Fails with RulesInvalid where there is none, or its options are wrong. */
 const chosen = Effect.fnUntraced(function* (config: ExportConfig) {
   const { exporters } = yield* Extensions
-  return yield* Effect.try({
-    try: () => decodeExport(config, exporters),
-    catch: (error) => new RulesInvalid({ reason: error instanceof Error ? error.message : String(error) })
-  })
+  return yield* deciding(() => decodeExport(config, exporters))
 })
 
 /** Below the run's directory; formats do not overwrite each other. */

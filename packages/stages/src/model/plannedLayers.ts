@@ -16,7 +16,7 @@ import {
 import { linearLayers, type ModelConfig, modelTensors, type Tower, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { RulesInvalid } from "../Errors.ts"
+import { deciding } from "../extensions/deciding.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 
 /** Parameter names of the token embedding and the head. */
@@ -52,12 +52,6 @@ const planned = (rules: readonly Rule[], layers: readonly Layer[]): PlannedLayer
   const plan = planLayers(rules, layers)
   return { rules, plan, choices: new Map(plan.layers.map(({ name, choice }) => [`${name}.weight`, choice])) }
 }
-
-const deciding = <A>(decide: () => A): Effect.Effect<A, RulesInvalid> =>
-  Effect.try({
-    try: decide,
-    catch: (error) => new RulesInvalid({ reason: error instanceof Error ? error.message : String(error) })
-  })
 
 /** Plans the layers of some towers. Fails with RulesInvalid: whatever is wrong with the rules, or does not fit the shapes. */
 export const planTowers = Effect.fnUntraced(function* (
