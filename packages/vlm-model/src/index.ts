@@ -110,6 +110,7 @@ export {
   logitsOfRows,
   type Positions
 } from "./model/language.ts"
+export { layerOf, parameterOf } from "./model/layerNames.ts"
 export { type LoadOptions, loadWeights } from "./model/loadWeights.ts"
 export {
   headWidth,

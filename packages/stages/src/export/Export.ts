@@ -24,7 +24,7 @@ import {
 } from "@speedq/pipeline"
 import type { PackedWeights } from "@speedq/quantizers"
 import { type Parameters, sizeOf } from "@speedq/tensors"
-import { modelTensors, parameterCount } from "@speedq/vlm-model"
+import { layerOf, modelTensors, parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -88,7 +88,7 @@ export const Export = Stage.define({
     const largest = Math.max(...[...modelTensors(model.config).values()].map(sizeOf))
     return Forecast.make({
       obstacles: model.obstacles,
-      // The source, the trained matrices and their codes; of the largest one f32, clamped, quantized and as it is written.
+      // The source, the trained matrices and their codes; of the largest one f32, quantized and as it is written.
       memoryBytes: 2 * model.weightBytes + 24 * largest,
       outputBytes: written,
       lines: [`writes ${directoryOf(choice)}, at most ${formatBytes(written)}`]
@@ -141,7 +141,7 @@ const exportTable = ({
 /** What every quantized weight costs. */
 const layerSections = (packed: PackedWeights): readonly Report.Section[] => {
   const layers = [...packed].map(([name, { choice, shape, bytes }]) => ({
-    layer: name.replace(/\.weight$/, ""),
+    layer: layerOf(name),
     use: choice.quantizer.id,
     bits: choice.quantizer.bitsPerWeight(choice.config),
     parameters: sizeOf(shape),
