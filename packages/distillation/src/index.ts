@@ -8,7 +8,6 @@ export { type RowBatch, type RowLoss, weighted } from "./losses/RowLoss.ts"
 export { decodeLoss, type LossSpec, losses } from "./losses/registry.ts"
 export {
   allRows,
-  ignoredLabel,
   type Labels,
   labelledRows,
   predictedLabel,

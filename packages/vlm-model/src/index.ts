@@ -17,7 +17,6 @@ export {
   type EncodedConversation,
   type EncodeOptions,
   encodeConversation,
-  ignoredLabel,
   type Turn
 } from "./conversation/encodeConversation.ts"
 export { generationPrompt, type PromptInput } from "./conversation/generationPrompt.ts"
