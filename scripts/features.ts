@@ -1,10 +1,11 @@
 /**
- * Writes FEATURES.md from the registries: kernels and the backends that run them, quantizers, stages, benchmarks.
+ * Writes FEATURES.md from the registries: kernels and the backends that run them, quantizers, losses, stages, benchmarks.
  *   node --import tsx -C @speedq/source scripts/features.ts [--check]
  * With --check nothing is written; exit 1 when the file is out of date.
  */
 
 import { readFileSync, writeFileSync } from "node:fs"
+import { losses } from "@speedq/distillation"
 import { benchmarks } from "@speedq/evaluation"
 import { quantizers } from "@speedq/quantizers"
 import { stages } from "@speedq/stages"
@@ -44,6 +45,13 @@ const page = [
   table(
     ["quantizer", "version", "AdaRound can choose its codes"],
     quantizers.map(({ id, version, grid }) => [id, version, mark(grid !== undefined)])
+  ),
+  "",
+  "## Losses",
+  "",
+  table(
+    ["loss", "version", "about"],
+    losses.map(({ id, version, description }) => [id, version, description])
   ),
   "",
   "## Stages",

@@ -1,4 +1,25 @@
-/** What can go wrong when losses are computed. */
+/** What can go wrong when losses are chosen and computed. */
+import * as Schema from "effect/Schema"
+
+/** No loss has this name. */
+export class UnknownLoss extends Schema.TaggedError<UnknownLoss>()("UnknownLoss", {
+  use: Schema.String,
+  known: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    return `there is no loss "${this.use}"; there are ${this.known.join(", ")}; a loss of your own comes with --plugin FILE, or as an extension of the run`
+  }
+}
+
+/** Options that the loss's own schema refuses. */
+export class LossOptionsInvalid extends Schema.TaggedError<LossOptionsInvalid>()("LossOptionsInvalid", {
+  use: Schema.String,
+  issue: Schema.String
+}) {
+  override get message(): string {
+    return `options of loss "${this.use}": ${this.issue}`
+  }
+}
 
 /** A loss reads teacher logits and no teacher was given. */
 export class TeacherMissing extends Error {

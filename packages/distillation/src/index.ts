@@ -1,12 +1,13 @@
 /** Distillation: losses over the vocabulary, composed by addition. */
 
-export { LabelsMismatch, TeacherMissing } from "./Errors.ts"
-export { type CakldOptions, cakld } from "./losses/cakld.ts"
-export { type CrossEntropyOptions, crossEntropy } from "./losses/crossEntropy.ts"
+export { LabelsMismatch, LossOptionsInvalid, TeacherMissing, UnknownLoss } from "./Errors.ts"
+export { CakldConfig, type CakldOptions, cakld, cakldLoss } from "./losses/cakld.ts"
+export { CrossEntropyConfig, type CrossEntropyOptions, crossEntropy, crossEntropyLoss } from "./losses/crossEntropy.ts"
+export type { Loss, LossChoice, LossContext } from "./losses/Loss.ts"
 export { type RowBatch, type RowLoss, weighted } from "./losses/RowLoss.ts"
+export { decodeLoss, type LossSpec, losses } from "./losses/registry.ts"
 export {
   allRows,
-  ignoredLabel,
   type Labels,
   labelledRows,
   predictedLabel,

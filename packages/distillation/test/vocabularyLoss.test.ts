@@ -30,7 +30,6 @@ const counting = (rows: readonly number[], needsTeacher = false) => {
   const seen: number[] = []
   const loss: RowLoss = {
     name: "count",
-    version: 1,
     needsTeacher,
     rowWeights: () => new Map(rows.map((row) => [row, 1])),
     rows: ({ student, teacher }) => {
@@ -84,7 +83,6 @@ describe("the vocabulary loss", () => {
   it("takes a loss that a user writes", async () => {
     const squares: RowLoss = {
       name: "squares",
-      version: 1,
       needsTeacher: false,
       rowWeights: ({ values }) => new Map(Array.from(values.keys(), (row) => [row, 1 / values.length])),
       rows: ({ student }) => tensor(student.backend, new Float32Array(student.shape[0]!).fill(2), [student.shape[0]!])

@@ -8,7 +8,6 @@ export { decodeExport, exporters } from "./exporter/registry.ts"
 export { Exported, type ExportRequest, writeExport } from "./exporter/writeExport.ts"
 export { tensorsName, writeTensors } from "./exporter/writeTensors.ts"
 export { FakeQuantConfig, fakeQuantExporter } from "./fakeQuant/fakeQuant.ts"
-export { clampedWeight } from "./model/clampedWeight.ts"
 export {
   type DeployedModel,
   type DeployOptions,

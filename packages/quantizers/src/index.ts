@@ -8,16 +8,16 @@ export {
   documentsOf
 } from "./clipping/calibration.ts"
 export {
-  applyClipping,
   type ClippingOptions,
-  type ClipRanges,
   clippingDefaults,
   collectMoments,
+  type FoundRange,
   inputMoments,
   isClipped,
   type MomentCollector,
   searchClipping
 } from "./clipping/clipping.ts"
+export { type ClipRange, clippedWeight, clipWeight } from "./clipping/clipWeight.ts"
 export {
   CalibrationEmpty,
   CalibrationInvalid,

@@ -3,9 +3,9 @@ import { fromBfloat16, leadingRows, Random, reshape, scope, tensor, toBfloat16 }
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import {
-  applyClipping,
   type ClippingOptions,
   clippingDefaults,
+  clipWeight,
   collectMoments,
   inputMoments,
   isClipped,
@@ -47,7 +47,7 @@ onEveryBackend("the clipping search", (backend) => {
     assert.closeTo(await ranges.max.item(), 0.855, 1e-6)
     assert.closeTo(await ranges.min.item(), -0.35, 1e-6)
     assert.closeTo(await ranges.error.item(), 0.025266007, 1e-7)
-    const clipped = await applyClipping(weight, ranges).read()
+    const clipped = await clipWeight(weight, ranges).read()
     for (const [i, value] of [0.855, -0.1, 0.2, -0.35].entries()) assert.closeTo(clipped[i]!, value, 1e-6)
   })
 
@@ -78,7 +78,7 @@ onEveryBackend("the clipping search", (backend) => {
         const [error, unclipped] = [await found.error.read(), await found.errorUnclipped.read()]
         const [max, min] = [await found.max.read(), await found.min.read()]
         const values = await weight.read()
-        const clipped = await applyClipping(weight, found).read()
+        const clipped = await clipWeight(weight, found).read()
         for (const at of error.keys()) {
           assert.isAtMost(error[at]!, unclipped[at]!)
           const group8 = values.slice(at * group, (at + 1) * group)

@@ -65,9 +65,7 @@ it("from a run, and from a packed model of it, with the same bytes", async () =>
     string,
     string
   ]
-  const nearest = new Map([
-    ["vision_model.encoder.layers.0.attn.qkv.weight", bilevel({ bits: 2, group: 16, scaleGroup: 16 })]
-  ])
+  const nearest = new Map([["vision_model.encoder.layers.0.attn.qkv", bilevel({ bits: 2, group: 16, scaleGroup: 16 })]])
   await Effect.gen(function* () {
     const opened = yield* openSourceModel(source)
     const deployed = yield* Effect.promise(() => deployModel(opened, {}, { rest: "bf16", nearest }))

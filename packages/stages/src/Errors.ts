@@ -29,7 +29,7 @@ export class NonFiniteGradient extends Schema.TaggedError<NonFiniteGradient>()("
   }
 }
 
-/** Rules or quantizers of a recipe do not fit the model. */
+/** Something that a recipe names, a rule, quantizer, loss or export format, is not there or does not fit the model. */
 export class RulesInvalid extends Schema.TaggedError<RulesInvalid>()("RulesInvalid", { reason: Schema.String }) {
   override get message() {
     return this.reason

@@ -51,8 +51,9 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true })
 })
 
-const weight = "language_model.model.layers.0.mlp.up_proj.weight"
-const nearest = new Map([[weight, bilevel({ bits: 2, group: 16, scaleGroup: 16 })]])
+const layer = "language_model.model.layers.0.mlp.up_proj"
+const weight = `${layer}.weight`
+const nearest = new Map([[layer, bilevel({ bits: 2, group: 16, scaleGroup: 16 })]])
 
 const exported = async (format: "fake-quant" | "packed", dtype: FakeQuantConfig["dtype"]) => {
   const directory = join(root, `${format}-${dtype}`)

@@ -7,7 +7,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { cakld, crossEntropy } from "@speedq/distillation"
+import { losses } from "@speedq/distillation"
 import { descriptionName, exporters, tensorsName } from "@speedq/exports"
 import { BetweenStages, Recipe, RunDirectory } from "@speedq/pipeline"
 import { quantizers } from "@speedq/quantizers"
@@ -122,13 +122,16 @@ const titleOf = ({ stage, config }: Manifest["parts"]): string => {
   return [`stage ${stage.replace(/-\d+$/, "")}`, format ?? title].filter((part) => part !== undefined).join(" ")
 }
 
-const losses = [crossEntropy({ labelSmoothing: 0.1 }), cakld({ confidence: 0.6, temperature: 2 })]
+const lossOptions: { readonly [id: string]: object } = {
+  "cross-entropy": { labelSmoothing: 0.1 },
+  cakld: { temperature: 2 }
+}
 
 const computeAll = async (): Promise<Goldens> => {
   const found: { [name: string]: Golden } = {}
   for (const [index, recipe] of recipes.entries()) Object.assign(found, await run(recipe, join(root, String(index))))
   for (const { id } of quantizers) found[`quantizer ${id}`] = await ofQuantizer(backend, id)
-  for (const loss of losses) found[`loss ${loss.name}`] = await ofLoss(backend, loss)
+  for (const { id } of losses) found[`loss ${id}`] = await ofLoss(backend, { use: id, with: lossOptions[id] })
   return found
 }
 

@@ -15,7 +15,7 @@ import {
 import { bytesOf, Safetensors, TensorNotFinite, typedView } from "@speedq/formats"
 import { bilevel, embeddingSym4, type QuantizerChoice } from "@speedq/quantizers"
 import { type Backend, cast, fromBfloat16, type Tensor, toBfloat16 } from "@speedq/tensors"
-import { answer, greedy, modelTensors, readModelConfig } from "@speedq/vlm-model"
+import { answer, greedy, layerOf, modelTensors, readModelConfig } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { Compute } from "../src/compute/Compute.ts"
@@ -180,7 +180,7 @@ const writeDetails = async (source: SourceModel, choices: ReadonlyMap<string, Qu
   }
   const others: { [name: string]: readonly [string, readonly number[], readonly number[]] } = {}
   for (const [name, weight] of Object.entries(source.weights)) {
-    const choice = choices.get(name)
+    const choice = choices.get(layerOf(name))
     if (choice === undefined) {
       if (!name.startsWith("vision_model.encoder") || weight.shape.length === 1)
         others[name] = ["F32", weight.shape, await numbers(weight)]
@@ -240,7 +240,7 @@ describe("openReferenceModel", () => {
           const choices = new Map(
             Object.keys(source.weights).flatMap((name) => {
               const choice = choiceOf(name)
-              return choice ? [[name, choice] as const] : []
+              return choice ? [[layerOf(name), choice] as const] : []
             })
           )
           const details = join(base, "quant_details")

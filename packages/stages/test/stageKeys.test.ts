@@ -139,16 +139,22 @@ describe("versions in a key", () => {
       versionsOf("evaluate", evaluation("scores", { nearest }))
     ].map((versions) => Object.keys(versions!).sort())
     assert.deepStrictEqual(adaround, ["kernels", "quantizer bilevel"])
-    assert.deepStrictEqual(projector, ["kernels", "loss ce", "quantizer embedding-sym4"])
+    assert.deepStrictEqual(projector, ["kernels", "loss cross-entropy", "quantizer embedding-sym4"])
     assert.deepStrictEqual(autoclip, ["kernels", "quantizer bilevel", "quantizer embedding-sym4"])
-    assert.deepStrictEqual(qat, ["kernels", "loss ce", "loss kd", "quantizer bilevel", "quantizer embedding-sym4"])
+    assert.deepStrictEqual(qat, [
+      "kernels",
+      "loss cakld",
+      "loss cross-entropy",
+      "quantizer bilevel",
+      "quantizer embedding-sym4"
+    ])
     assert.deepStrictEqual(exported, ["exporter packed", "kernels"])
     assert.deepStrictEqual(evaluate, ["benchmark nano", "kernels", "quantizer bilevel", "quantizer embedding-sym4"])
   })
 
   it("leave out a loss without a factor, and embeddings that stay", () => {
     const versions = versionsOf("qat", { ...shortStages.qat, embeddings: null, loss: { cakld: 0 } })
-    assert.deepStrictEqual(Object.keys(versions).sort(), ["kernels", "loss ce", "quantizer bilevel"])
+    assert.deepStrictEqual(Object.keys(versions).sort(), ["kernels", "loss cross-entropy", "quantizer bilevel"])
   })
 
   it("are those of the run's own extensions", () => {

@@ -17,7 +17,6 @@ export {
   type EncodedConversation,
   type EncodeOptions,
   encodeConversation,
-  ignoredLabel,
   type Turn
 } from "./conversation/encodeConversation.ts"
 export { generationPrompt, type PromptInput } from "./conversation/generationPrompt.ts"
@@ -110,6 +109,7 @@ export {
   logitsOfRows,
   type Positions
 } from "./model/language.ts"
+export { layerOf, parameterOf } from "./model/layerNames.ts"
 export { type LoadOptions, loadWeights } from "./model/loadWeights.ts"
 export {
   headWidth,

@@ -1,6 +1,7 @@
 import { copyFileSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import { ignoredLabel } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import {
   type ConversationRecord,
@@ -9,7 +10,6 @@ import {
   type DataQuirks,
   decodeImage,
   estimateRecordLength,
-  ignoredLabel,
   imagenetStatistics,
   imageTiles,
   type RecordOrigin,

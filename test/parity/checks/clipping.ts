@@ -1,5 +1,5 @@
 /** The asymmetric clipping search (fixtures/quantizers/autoclip-*; docs/method.md, "Clipping search"). */
-import { applyClipping, type ClippingOptions, inputMoments, searchClipping } from "@speedq/quantizers"
+import { type ClippingOptions, clipWeight, inputMoments, searchClipping } from "@speedq/quantizers"
 import type { Check } from "../Check.ts"
 import { type Comparison, compare, strays } from "../compare.ts"
 import type { Fixture } from "../Fixture.ts"
@@ -59,7 +59,7 @@ export const clippingCheck: Check = {
     const weight = fixture.load(backend, "weight")
     const moments = inputMoments(fixture.name, fixture.load(backend, "inputs"), options)
     const found = searchClipping(weight, moments, options)
-    const clipped = await applyClipping(weight, found).read()
+    const clipped = await clipWeight(weight, found).read()
     const actual = { max: await found.max.read(), min: await found.min.read() }
     const expected = { max: fixture.numbers("max"), min: fixture.numbers("min") }
     const isSame = (i: number) => isNear(actual.max[i]!, expected.max[i]!) && isNear(actual.min[i]!, expected.min[i]!)

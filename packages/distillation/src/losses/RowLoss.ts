@@ -1,4 +1,4 @@
-/** What a loss over vocabulary rows is. A new one is one file that makes such a value. */
+/** A loss over rows of the vocabulary, with its options fixed: which rows it reads, and what they cost. */
 import type { Tensor } from "@speedq/tensors"
 import type { Labels, RowWeights } from "../vocabulary/Labels.ts"
 
@@ -19,8 +19,6 @@ export interface RowBatch {
 export interface RowLoss {
   /** Name of its part of the total; losses of one name are one part. */
   readonly name: string
-  /** Raised when the same options give other numbers; a part of the key of what is trained with it. */
-  readonly version: number
   readonly needsTeacher: boolean
   /** The rows it reads, and each one's factor: 1/n for a mean over n rows. */
   readonly rowWeights: (labels: Labels) => RowWeights

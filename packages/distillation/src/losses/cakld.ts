@@ -6,8 +6,11 @@
  * A sure teacher is followed into its modes (reverse), an unsure one is covered (forward).
  */
 import { add, klRows, scale } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { TeacherMissing } from "../Errors.ts"
 import { labelledRows, predictingRows } from "../vocabulary/Labels.ts"
+import type { Loss } from "./Loss.ts"
 import type { RowLoss } from "./RowLoss.ts"
 
 export interface CakldOptions {
@@ -25,7 +28,6 @@ const name = "kd"
 
 export const cakld = ({ confidence, temperature = 1, mask = "shifted", reduction = "sum" }: CakldOptions): RowLoss => ({
   name,
-  version: 1,
   needsTeacher: true,
   rowWeights: (labels) => {
     const rows = mask === "shifted" ? predictingRows(labels) : labelledRows(labels)
@@ -38,3 +40,21 @@ export const cakld = ({ confidence, temperature = 1, mask = "shifted", reduction
     return add(scale(reverse, confidence), scale(forward, 1 - confidence))
   }
 })
+
+export const CakldConfig = Schema.Struct({
+  temperature: Schema.Finite.check(Schema.isGreaterThan(0)).pipe(Schema.withDecodingDefaultKey(Effect.succeed(1))),
+  mask: Schema.Literals(["shifted", "unshifted"]).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed("shifted" as const))
+  ),
+  reduction: Schema.Literals(["sum", "mean"]).pipe(Schema.withDecodingDefaultKey(Effect.succeed("sum" as const)))
+})
+export type CakldConfig = typeof CakldConfig.Type
+
+export const cakldLoss: Loss<CakldConfig> = {
+  id: "cakld",
+  version: 1,
+  description: "divergence from the teacher, its direction by the teacher's confidence",
+  Config: CakldConfig,
+  needsTeacher: () => true,
+  rowLoss: (config, { confidence }) => cakld({ ...config, confidence })
+}

@@ -4,7 +4,10 @@
  *   mean over labelled tokens of (1 - e) (-log p[label]) + e mean_v(-log p[v])
  */
 import { crossEntropyRows } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { predictingRows } from "../vocabulary/Labels.ts"
+import type { Loss } from "./Loss.ts"
 import type { RowLoss } from "./RowLoss.ts"
 
 export interface CrossEntropyOptions {
@@ -15,7 +18,6 @@ export interface CrossEntropyOptions {
 /** Nothing labelled: 0 with gradient 0. */
 export const crossEntropy = ({ labelSmoothing = 0 }: CrossEntropyOptions = {}): RowLoss => ({
   name: "ce",
-  version: 1,
   needsTeacher: false,
   rowWeights: (labels) => {
     const rows = predictingRows(labels)
@@ -24,3 +26,19 @@ export const crossEntropy = ({ labelSmoothing = 0 }: CrossEntropyOptions = {}): 
   rows: ({ student, labels, weights, gradient }) =>
     crossEntropyRows(student, labels, weights, { smoothing: labelSmoothing }, gradient)
 })
+
+export const CrossEntropyConfig = Schema.Struct({
+  labelSmoothing: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed(0))
+  )
+})
+export type CrossEntropyConfig = typeof CrossEntropyConfig.Type
+
+export const crossEntropyLoss: Loss<CrossEntropyConfig> = {
+  id: "cross-entropy",
+  version: 1,
+  description: "cross entropy of the labels",
+  Config: CrossEntropyConfig,
+  needsTeacher: () => false,
+  rowLoss: crossEntropy
+}

@@ -1,9 +1,7 @@
 /** Which rows of a batch a loss reads: labels are shifted, so the hidden state at t predicts the label at t + 1. */
+import { ignoredLabel } from "@speedq/tensors"
 
-/** Marks a position without label. */
-export const ignoredLabel = -100
-
-/** Labels of a batch, row-major [B, T]; -100 where there is none. */
+/** Labels of a batch, row-major [B, T]; `ignoredLabel`, -100, where there is none. */
 export interface Labels {
   readonly values: Int32Array
   readonly batch: number

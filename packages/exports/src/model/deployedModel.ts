@@ -2,15 +2,16 @@
 import { option } from "@speedq/formats"
 import {
   assertFinite,
+  clippedWeight,
   magnitudeOf,
   type PackedWeight,
   type PackedWeights,
   type QuantizerChoice
 } from "@speedq/quantizers"
 import { cast, noGrad, type Parameters, scope, sizeOf, type Tensor } from "@speedq/tensors"
+import { parameterOf } from "@speedq/vlm-model"
 import * as Schema from "effect/Schema"
 import { RestTooLarge } from "../Errors.ts"
-import { clampedWeight } from "./clampedWeight.ts"
 import { packNearest } from "./packNearest.ts"
 import type { SourceModel } from "./SourceModel.ts"
 
@@ -24,7 +25,7 @@ export type Rest = typeof Rest.Type
 export interface LanguageModel {
   /** Trained parameters by name, f32; embedding and head are not among them. */
   readonly parameters: Parameters
-  /** Quantizer of each weight, embedding and head included, by parameter name; the others stay as they are. */
+  /** Quantizer of each layer, embedding and head included; the others stay as they are. */
   readonly choices: ReadonlyMap<string, QuantizerChoice>
 }
 
@@ -33,13 +34,13 @@ export interface ModelParts {
   readonly quantizedVision?: PackedWeights | undefined
   readonly projector?: Parameters | undefined
   readonly quantizedLanguage?: LanguageModel | undefined
-  /** Ranges (`LAYER.min`, `LAYER.max`) that weights are clamped to before they are rounded to nearest; trained ones are not. */
+  /** Ranges that weights are clipped to before they are rounded to nearest; trained ones are not. */
   readonly clipping?: Parameters | undefined
 }
 
 export interface DeployOptions {
   readonly rest: Rest
-  /** Quantizers, to nearest, by parameter name, for what no stage has quantized. */
+  /** Quantizers, to nearest, of layers that no stage has quantized. */
   readonly nearest?: ReadonlyMap<string, QuantizerChoice>
 }
 
@@ -76,14 +77,15 @@ const checkRounded = async (name: string, parameter: Tensor, kept: Tensor, rest:
 const isStoredIn32Bits = (weights: Parameters): boolean =>
   Object.values(weights).some(({ dtype, shape }) => shape.length === 2 && dtype === "f32")
 
-/** Clamps one weight, where there are ranges for it, and rounds it to nearest. Clamping would hide what is no number. */
-const packClamped = async (name: string, choice: QuantizerChoice, weight: Tensor, ranges: Parameters | undefined) => {
+/** Clips the weight of a layer, where there are ranges for it, and rounds it to nearest. Clipping would hide what is no number. */
+const packClipped = async (layer: string, choice: QuantizerChoice, weight: Tensor, ranges: Parameters | undefined) => {
+  const name = parameterOf(layer)
   if (ranges !== undefined) await assertFinite(name, weight)
-  const clamped = noGrad(() => scope(() => clampedWeight(name, weight, ranges)))
+  const clipped = noGrad(() => scope(() => clippedWeight(layer, weight, ranges)))
   try {
-    return await packNearest(name, choice, clamped ?? weight)
+    return await packNearest(name, choice, clipped ?? weight)
   } finally {
-    clamped?.release()
+    clipped?.release()
   }
 }
 
@@ -98,7 +100,6 @@ export const deployModel = async (
   { rest, nearest = new Map() }: DeployOptions
 ): Promise<DeployedModel> => {
   const parameters: Parameters = { ...source.weights, ...projector, ...quantizedLanguage?.parameters }
-  const isTrained = (name: string) => quantizedLanguage?.choices.has(name) ?? false
   const choices = new Map([...nearest, ...(quantizedLanguage?.choices ?? [])])
   const packed = new Map<string, PackedWeight>(quantizedVision)
   const made: { readonly release: () => void }[] = []
@@ -106,9 +107,11 @@ export const deployModel = async (
     for (const each of made) each.release()
   }
   try {
-    for (const [name, choice] of choices) {
+    for (const [layer, choice] of choices) {
+      const name = parameterOf(layer)
       if (packed.has(name)) continue
-      const weight = await packClamped(name, choice, parameters[name]!, isTrained(name) ? undefined : clipping)
+      const ranges = quantizedLanguage?.choices.has(layer) ? undefined : clipping
+      const weight = await packClipped(layer, choice, parameters[name]!, ranges)
       packed.set(name, weight)
       made.push(weight)
     }

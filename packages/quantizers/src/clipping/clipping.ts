@@ -1,6 +1,6 @@
 /**
  * Asymmetric clipping before quantization-aware training (arXiv:2511.08914 §3; internvl3.md 6.8): each group of weights is
- * clamped to the range, out of 10 x 10 shrunk ones, whose quantization changes its share of the Linear's output least.
+ * clipped to the range, out of 10 x 10 shrunk ones, whose quantization changes its share of the Linear's output least.
  *
  *   mean_t (x_t . d)^2 = d^T G d,  d = quantized - w,  G = mean_t x_t x_t^T
  *
@@ -8,7 +8,6 @@
  */
 import {
   addInto,
-  clampGroups,
   clipSearch,
   gatherRows,
   gram,
@@ -22,6 +21,7 @@ import {
   zeros
 } from "@speedq/tensors"
 import { CalibrationEmpty } from "../Errors.ts"
+import type { ClipRange } from "./clipWeight.ts"
 
 export interface ClippingOptions {
   readonly bits: number
@@ -38,10 +38,8 @@ export interface ClippingOptions {
 
 export const clippingDefaults = { gridSize: 20, maxShrink: 0.5, sampleTokens: 512 } as const
 
-/** Ranges that weights are clamped to, [out, in / g], and what they cost: mean squared change of the group's output. */
-export interface ClipRanges {
-  readonly min: Tensor
-  readonly max: Tensor
+/** Ranges with what they cost, [out, in / g]: mean squared change of the group's output. */
+export interface FoundRange extends ClipRange {
   readonly error: Tensor
   readonly errorUnclipped: Tensor
 }
@@ -123,11 +121,7 @@ export const collectMoments = (
 }
 
 /** Best ranges for a weight [out, in] given its inputs' second moments. */
-export const searchClipping = (weight: Tensor, moments: Tensor, options: ClippingOptions): ClipRanges => {
+export const searchClipping = (weight: Tensor, moments: Tensor, options: ClippingOptions): FoundRange => {
   const { bits, group, gridSize, maxShrink, arithmetic = "f32" } = options
   return clipSearch(weight, moments, { bits, group, gridSize, maxShrink, arithmetic })
 }
-
-/** The weight with every group clamped to its range: applied once, before training. */
-export const applyClipping = (weight: Tensor, { min, max }: Pick<ClipRanges, "min" | "max">): Tensor =>
-  clampGroups(weight, min, max)

@@ -15,7 +15,7 @@ import { writtenAs } from "@speedq/formats"
 import { emit, formatNumber, RunEvents, Stage } from "@speedq/pipeline"
 import { type PackedWeights, packWeight } from "@speedq/quantizers"
 import { noGrad, Random, scope, type Tensor } from "@speedq/tensors"
-import { patchGrid } from "@speedq/vlm-model"
+import { layerOf, parameterOf, patchGrid } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { QuantizedVision } from "../artefacts/artefacts.ts"
 import { Compute } from "../compute/Compute.ts"
@@ -54,7 +54,7 @@ const harden = async ({ block, rounding, state, choices, caches, config }: Harde
     const grid = block.grids[name]!
     // The sign of an alpha that was not optimized is that of rounding to nearest.
     const stored = noGrad(() => scope(() => grid.stored(backToNearest ? grid.initialAlpha() : alpha)))
-    done.set(name, await packWeight(name, choices.get(name)!, alpha.shape, stored))
+    done.set(name, await packWeight(name, choices.get(layerOf(name))!, alpha.shape, stored))
     for (const tensor of Object.values<Tensor>(stored)) tensor.release()
   }
   releaseRounding(rounding)
@@ -153,11 +153,11 @@ const announce = Effect.fnUntraced(function* (
     const message = `${block}: error ${formatNumber(errorAdaround)} after AdaRound, ${formatNumber(errorNearest)} rounded to nearest, which was kept; more iterations or a higher learning rate may help`
     yield* emit(RunEvents.Warning, { message })
   }
-  for (const [name, { quantizer, config }] of choices) {
-    const weight = done.get(name)
+  for (const [layer, { quantizer, config }] of choices) {
+    const weight = done.get(parameterOf(layer))
     if (weight === undefined) continue
     yield* emit(RunEvents.LayerQuantized, {
-      layer: name.replace(/\.weight$/, ""),
+      layer,
       quantizer: quantizer.id,
       bits: quantizer.bitsPerWeight(config),
       errorBefore: errorNearest,

@@ -7,6 +7,7 @@ import { type Backend, cast, noGrad, type Parameters, scope, tensor } from "@spe
 import {
   blocksUsed,
   type ModelConfig,
+  parameterOf,
   tileSize,
   visionBlock,
   visionBlockName,
@@ -22,7 +23,7 @@ import type { BlockCaches, BlockFunction } from "./BlockCaches.ts"
 export interface VisionSessionOptions {
   readonly backend: Backend
   readonly model: SourceModel
-  /** By parameter name. */
+  /** By layer. */
   readonly choices: ReadonlyMap<string, QuantizerChoice>
   readonly caches: BlockCaches
   readonly tiles: CalibrationTiles
@@ -34,9 +35,9 @@ export interface VisionSession {
   readonly close: () => void
 }
 
-/** Choices of one block's Linears, by parameter name. */
+/** Choices of one block's Linears. */
 export const choicesOfBlock = (choices: VisionSessionOptions["choices"], index: number) =>
-  [...choices].filter(([name]) => name.startsWith(`${visionBlockName(index)}.`))
+  [...choices].filter(([layer]) => layer.startsWith(`${visionBlockName(index)}.`))
 
 /** The blocks that have anything to round, in order. */
 export const roundedBlocks = (choices: VisionSessionOptions["choices"], config: ModelConfig): readonly number[] =>
@@ -69,9 +70,9 @@ export const makeVisionSession = (options: VisionSessionOptions): VisionSession 
   const grids = async (index: number): Promise<LayerGrids> => {
     const layers: { readonly [name: string]: RoundedLayer } = noGrad(() =>
       Object.fromEntries(
-        choicesOfBlock(choices, index).map(([name, choice]) => [
-          name,
-          { weight: scope(() => cast(model.weights[name]!, "f32")), choice }
+        choicesOfBlock(choices, index).map(([layer, choice]) => [
+          parameterOf(layer),
+          { weight: scope(() => cast(model.weights[parameterOf(layer)]!, "f32")), choice }
         ])
       )
     )

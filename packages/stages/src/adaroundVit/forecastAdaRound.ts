@@ -29,7 +29,7 @@ export const requireGrids = ({ choices }: PlannedLayers): Effect.Effect<void, Ru
     ]) => grid === undefined && id !== noneQuantizer.id
   )
   if (without.length === 0) return Effect.void
-  const named = without.map(([name, { quantizer }]) => `${name} (${quantizer.id})`).join(", ")
+  const named = without.map(([layer, { quantizer }]) => `${layer} (${quantizer.id})`).join(", ")
   const reason = `AdaRound needs a quantizer with a grid, bilevel or uniform: ${named}`
   return Effect.fail(new RulesInvalid({ reason }))
 }

@@ -10,6 +10,7 @@ import {
   WrittenChoice
 } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
+import { layerOf, parameterOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Compute } from "../compute/Compute.ts"
@@ -59,7 +60,7 @@ export const TrainedProjector = Artefact.make(
   parametersCodec
 )
 
-/** Ranges [out, in / g] that the language model's weights are clamped to before training: `<layer>.min` and `<layer>.max`. */
+/** Ranges [out, in / g] that the language model's weights are clipped to before training: `LAYER.min` and `LAYER.max`. */
 export const ClippingRanges = Artefact.make(
   "clipping",
   "clipping ranges of the language model's Linears",
@@ -73,7 +74,9 @@ export const QuantizedLanguage = Artefact.make(
     data: Schema.Struct({ choices: Schema.Record(Schema.String, WrittenChoice) }),
     save: ({ parameters, choices }: LanguageModel) => ({
       data: {
-        choices: Object.fromEntries([...choices].map(([name, choice]) => [name, encodeChoice(choice) as WrittenChoice]))
+        choices: Object.fromEntries(
+          [...choices].map(([layer, choice]) => [parameterOf(layer), encodeChoice(choice) as WrittenChoice])
+        )
       },
       tensors: tensorSources("parameter", parameters)
     }),
@@ -84,7 +87,12 @@ export const QuantizedLanguage = Artefact.make(
         const decoded = yield* readingSaved(
           tensors.path,
           () =>
-            new Map(Object.entries(choices).map(([name, written]) => [name, readChoice(tensors.path, written, known)]))
+            new Map(
+              Object.entries(choices).map(([parameter, written]) => [
+                layerOf(parameter),
+                readChoice(tensors.path, written, known)
+              ])
+            )
         )
         const parameters = yield* owned(loadTensors(backend, tensors, "parameter", "weights"), releaseParameters)
         return { parameters, choices: decoded } satisfies LanguageModel

@@ -19,14 +19,14 @@ import {
   writeRows,
   zeros
 } from "@speedq/tensors"
-import { decoderLayer, decoderLayerName, type LanguageConfig, type Weights } from "@speedq/vlm-model"
+import { decoderLayer, decoderLayerName, type LanguageConfig, parameterOf, type Weights } from "@speedq/vlm-model"
 import type { Sequences } from "./calibration.ts"
 
 export interface ClippingSearch {
   readonly backend: Backend
   readonly language: LanguageConfig
   readonly weights: Weights
-  /** By parameter name. */
+  /** By layer. */
   readonly choices: ReadonlyMap<string, QuantizerChoice>
   /** The calibration data's name, for messages. */
   readonly source: string
@@ -47,7 +47,7 @@ const clippingOf = (
   { choices, options }: Pick<ClippingSearch, "choices" | "options">,
   layer: string
 ): ClippingOptions | undefined => {
-  const choice = choices.get(`${layer}.weight`)
+  const choice = choices.get(layer)
   const grid = choice?.quantizer.grid
   if (choice === undefined || grid === undefined || !isClipped(layer)) return undefined
   return { ...grid.extents(choice.config), ...options }
@@ -58,9 +58,7 @@ export const layersToSearch = (
   search: Pick<ClippingSearch, "choices" | "options">,
   language: LanguageConfig
 ): number => {
-  const clipped = [...search.choices.keys()]
-    .map((name) => name.replace(/\.weight$/, ""))
-    .filter((layer) => clippingOf(search, layer) !== undefined)
+  const clipped = [...search.choices.keys()].filter((layer) => clippingOf(search, layer) !== undefined)
   const within = (index: number) => clipped.some((layer) => layer.startsWith(`${decoderLayerName(index)}.`))
   let count = language.num_hidden_layers
   while (count > 0 && !within(count - 1)) count--
@@ -114,7 +112,7 @@ export const clipLayer = async (search: ClippingSearch, index: number, { hidden,
 const searchLayer = async (search: ClippingSearch, layer: string, moments: Tensor): Promise<ClippedLayer> => {
   const { min, max, errors, outputs } = noGrad(() =>
     scope(() => {
-      const weight = cast(search.weights.get(`${layer}.weight`), "f32")
+      const weight = cast(search.weights.get(parameterOf(layer)), "f32")
       const found = searchClipping(weight, moments, clippingOf(search, layer)!)
       return {
         min: found.min,

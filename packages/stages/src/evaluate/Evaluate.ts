@@ -68,7 +68,7 @@ export const EvaluateConfig = Schema.Struct({
   }),
   clipped: option(Schema.Boolean, false, {
     description:
-      "Clamps weights that `nearest` rounds to the ranges that the clipping search found. Its quantizers must have the same groups.",
+      "Clips weights that `nearest` rounds to the ranges that the clipping search found. Its quantizers must have the same groups.",
     source: "off: `nearest` alone is the usual baseline"
   }),
   rest: Rest,

@@ -24,14 +24,14 @@ import {
 } from "@speedq/pipeline"
 import type { PackedWeights } from "@speedq/quantizers"
 import { type Parameters, sizeOf } from "@speedq/tensors"
-import { modelTensors, parameterCount } from "@speedq/vlm-model"
+import { layerOf, modelTensors, parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { computing } from "../compute/computing.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
-import { RulesInvalid } from "../Errors.ts"
+import { deciding } from "../extensions/deciding.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { openSourceModel } from "../model/SourceModel.ts"
@@ -62,10 +62,7 @@ interface ExportInput {
 /** The exporter that a recipe means. Fails with RulesInvalid where there is none, or its options are wrong. */
 const chosen = Effect.fnUntraced(function* (config: ExportConfig) {
   const { exporters } = yield* Extensions
-  return yield* Effect.try({
-    try: () => decodeExport(config, exporters),
-    catch: (error) => new RulesInvalid({ reason: error instanceof Error ? error.message : String(error) })
-  })
+  return yield* deciding(() => decodeExport(config, exporters))
 })
 
 /** Below the run's directory; formats do not overwrite each other. */
@@ -91,7 +88,7 @@ export const Export = Stage.define({
     const largest = Math.max(...[...modelTensors(model.config).values()].map(sizeOf))
     return Forecast.make({
       obstacles: model.obstacles,
-      // The source, the trained matrices and their codes; of the largest one f32, clamped, quantized and as it is written.
+      // The source, the trained matrices and their codes; of the largest one f32, quantized and as it is written.
       memoryBytes: 2 * model.weightBytes + 24 * largest,
       outputBytes: written,
       lines: [`writes ${directoryOf(choice)}, at most ${formatBytes(written)}`]
@@ -144,7 +141,7 @@ const exportTable = ({
 /** What every quantized weight costs. */
 const layerSections = (packed: PackedWeights): readonly Report.Section[] => {
   const layers = [...packed].map(([name, { choice, shape, bytes }]) => ({
-    layer: name.replace(/\.weight$/, ""),
+    layer: layerOf(name),
     use: choice.quantizer.id,
     bits: choice.quantizer.bitsPerWeight(choice.config),
     parameters: sizeOf(shape),

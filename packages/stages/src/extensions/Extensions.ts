@@ -1,7 +1,8 @@
 /**
- * What a run may name in its recipe: quantizers, export formats, benchmarks, stages, by their ids. Ours are in it; a user's own
+ * What a run may name in its recipe: quantizers, losses, export formats, benchmarks, stages, by their ids. Ours are in it; a user's own
  * are added to them: in code by `withExtensions`, on the command line by `--plugin FILE`.
  */
+import { type Loss, losses } from "@speedq/distillation"
 import { type Benchmark, benchmarks } from "@speedq/evaluation"
 import { type Exporter, exporters } from "@speedq/exports"
 import type { Events, RunDirectory, Stage } from "@speedq/pipeline"
@@ -34,6 +35,7 @@ export interface AddedPlugin {
 
 export interface ExtensionLists {
   readonly quantizers: readonly Quantizer[]
+  readonly losses: readonly Loss[]
   readonly exporters: readonly Exporter[]
   readonly benchmarks: readonly Benchmark[]
   /** A user's own, for recipes in JSON; ours are in registry/stages.ts, since they read this service themselves. */
@@ -42,7 +44,7 @@ export interface ExtensionLists {
 }
 
 /** Everything that this build brings. */
-export const builtIn: ExtensionLists = { quantizers, exporters, benchmarks, stages: [], plugins: [] }
+export const builtIn: ExtensionLists = { quantizers, losses, exporters, benchmarks, stages: [], plugins: [] }
 
 export const Extensions = Context.Reference<ExtensionLists>("@speedq/stages/Extensions", {
   defaultValue: () => builtIn

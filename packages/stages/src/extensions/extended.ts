@@ -1,4 +1,5 @@
 /** Adds what a user brings to what is known: every value is looked at, and no id may mean two things. */
+import type { Loss } from "@speedq/distillation"
 import type { Benchmark } from "@speedq/evaluation"
 import type { Exporter } from "@speedq/exports"
 import { nearest } from "@speedq/pipeline"
@@ -14,7 +15,7 @@ import { PluginInvalid } from "./PluginInvalid.ts"
 const listNames = Object.keys(extensionKinds) as readonly ListName[]
 
 /** A value of any kind, as far as lists are concerned. */
-type Value = Quantizer | Exporter | Benchmark | OwnStage
+type Value = Quantizer | Loss | Exporter | Benchmark | OwnStage
 const idOf = (value: Value): string => ("id" in value ? value.id : value.name)
 const isSameId = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()
 
@@ -100,6 +101,7 @@ export const extendedBy = (
   )
   return {
     quantizers: [...known.quantizers, ...own],
+    losses: [...known.losses, ...more("losses", plugin.losses)],
     exporters: [...known.exporters, ...more("exporters", plugin.exporters)],
     benchmarks: [...known.benchmarks, ...more("benchmarks", plugin.benchmarks)],
     stages: [...known.stages, ...more("stages", plugin.stages)],

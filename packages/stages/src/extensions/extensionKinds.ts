@@ -1,4 +1,5 @@
 /** What a value of each kind must have: JavaScript has no types that would tell, and a run must not find out at its last step. */
+import type { Loss } from "@speedq/distillation"
 import type { Benchmark } from "@speedq/evaluation"
 import type { Exporter } from "@speedq/exports"
 import { nearest } from "@speedq/pipeline"
@@ -36,6 +37,7 @@ interface Kind<V> {
 /** A value of each list. `Stage.define` makes stages, so that their insides are sound. */
 interface ValueOf {
   readonly quantizers: Quantizer
+  readonly losses: Loss
   readonly exporters: Exporter
   readonly benchmarks: Benchmark
   readonly stages: OwnStage & { readonly version?: unknown; readonly stage?: unknown }
@@ -58,6 +60,19 @@ export const extensionKinds: { readonly [List in ListName]: Kind<ValueOf[List]> 
       dequantize: "function"
     },
     may: { plugin: "text", rowwise: "boolean", largestWeight: "function", affine: "object", grid: "object" }
+  },
+  losses: {
+    noun: "loss",
+    id: "id",
+    needs: {
+      id: "text",
+      version: "number",
+      description: "text",
+      Config: "schema",
+      needsTeacher: "function",
+      rowLoss: "function"
+    },
+    may: {}
   },
   exporters: {
     noun: "export format",

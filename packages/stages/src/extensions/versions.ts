@@ -1,5 +1,4 @@
 /** Versions of what a stage computes with besides its own code, for its key: quantizers, losses, formats, benchmarks, kernels. */
-import type { RowLoss } from "@speedq/distillation"
 import type { Stage } from "@speedq/pipeline"
 import { kernelSetVersion } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
@@ -8,7 +7,7 @@ import { Extensions } from "./Extensions.ts"
 /** What a configuration names; an option that names nothing is null. */
 export interface Used {
   readonly quantizers?: readonly ({ readonly use: string } | null)[]
-  readonly losses?: readonly Pick<RowLoss, "name" | "version">[]
+  readonly losses?: readonly string[]
   readonly exporters?: readonly string[]
   readonly benchmarks?: readonly string[]
 }
@@ -33,10 +32,10 @@ export const versionsOf = ({
     return Object.fromEntries([
       ["kernels", kernelSetVersion],
       ...list("quantizer", choices, (use) => known.quantizers.find(({ id }) => id === use)),
+      ...list("loss", losses, (use) => known.losses.find(({ id }) => id === use)),
       ...list("exporter", exporters, (format) => known.exporters.find(({ id }) => id === format)),
       ...list("benchmark", benchmarks, (name) =>
         known.benchmarks.find((each) => each.name.toLowerCase() === name.toLowerCase())
-      ),
-      ...losses.map(({ name, version }) => [`loss ${name}`, version] as const)
+      )
     ])
   })

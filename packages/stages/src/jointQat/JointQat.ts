@@ -6,7 +6,7 @@ import { releasePacked } from "@speedq/exports"
 import { requiredOption, writtenAs } from "@speedq/formats"
 import { Stage } from "@speedq/pipeline"
 import { RuleList } from "@speedq/quantizers"
-import { towerOf } from "@speedq/vlm-model"
+import { layerOf, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
@@ -36,10 +36,10 @@ export const JointQat = Stage.define({
   ...trainingStage({
     fakeQuantizes: ["vision", "language"],
     trains: (name, { linears, embeddings }) =>
-      towerOf(name) === "vision" ? linears.choices.has(name) : !embeddings.choices.has(name),
+      towerOf(name) === "vision" ? linears.choices.has(layerOf(name)) : !embeddings.choices.has(layerOf(name)),
     losses: ({ loss, compat }: typeof JointQatConfig.Type) => decideLosses(loss, compat),
     artefacts: Effect.fnUntraced(function* (trained, { linears, embeddings }) {
-      const language = [...linears.choices].filter(([name]) => towerOf(name) === "language")
+      const language = [...linears.choices].filter(([layer]) => towerOf(layer) === "language")
       return {
         quantizedVision: yield* owned(
           computing(() => packTower(towerParameters("vision", trained), linears.choices)),

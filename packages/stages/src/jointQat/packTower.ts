@@ -2,6 +2,7 @@
 import { packNearest, releasePacked } from "@speedq/exports"
 import type { PackedWeight, PackedWeights, QuantizerChoice } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
+import { layerOf } from "@speedq/vlm-model"
 
 /** Rounds each weight of `tower` to nearest by its choice. Raises NonFiniteWeight, WeightTooLarge; nothing stays allocated then. */
 export const packTower = async (
@@ -11,7 +12,7 @@ export const packTower = async (
   const packed = new Map<string, PackedWeight>()
   try {
     for (const [name, parameter] of Object.entries(tower)) {
-      packed.set(name, await packNearest(name, choices.get(name)!, parameter))
+      packed.set(name, await packNearest(name, choices.get(layerOf(name))!, parameter))
     }
     return packed
   } catch (error) {

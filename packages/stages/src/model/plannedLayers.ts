@@ -2,6 +2,7 @@
 import { option } from "@speedq/formats"
 import {
   type Compatibility,
+  choicesOf,
   decodeChoice,
   decodeRules,
   type Layer,
@@ -13,10 +14,10 @@ import {
   type RuleSpec,
   withReferenceQuirks
 } from "@speedq/quantizers"
-import { linearLayers, type ModelConfig, modelTensors, type Tower, towerOf } from "@speedq/vlm-model"
+import { layerOf, linearLayers, type ModelConfig, modelTensors, type Tower, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { RulesInvalid } from "../Errors.ts"
+import { deciding } from "../extensions/deciding.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 
 /** Parameter names of the token embedding and the head. */
@@ -31,7 +32,7 @@ export const quantizableLayers = (config: ModelConfig): readonly Layer[] => {
   )
   const embeddings = [embeddingName, headName].map(
     (name): Layer => ({
-      name: name.replace(/\.weight$/, ""),
+      name: layerOf(name),
       shape: shapes.get(name)!,
       kind: "embedding",
       tower: "language"
@@ -44,20 +45,14 @@ export const quantizableLayers = (config: ModelConfig): readonly Layer[] => {
 export interface PlannedLayers {
   readonly rules: readonly Rule[]
   readonly plan: Plan
-  /** By parameter name, `.weight` included; what no rule names is not in it. */
+  /** By layer; what no rule names is not in it. */
   readonly choices: ReadonlyMap<string, QuantizerChoice>
 }
 
 const planned = (rules: readonly Rule[], layers: readonly Layer[]): PlannedLayers => {
   const plan = planLayers(rules, layers)
-  return { rules, plan, choices: new Map(plan.layers.map(({ name, choice }) => [`${name}.weight`, choice])) }
+  return { rules, plan, choices: choicesOf(plan) }
 }
-
-const deciding = <A>(decide: () => A): Effect.Effect<A, RulesInvalid> =>
-  Effect.try({
-    try: decide,
-    catch: (error) => new RulesInvalid({ reason: error instanceof Error ? error.message : String(error) })
-  })
 
 /** Plans the layers of some towers. Fails with RulesInvalid: whatever is wrong with the rules, or does not fit the shapes. */
 export const planTowers = Effect.fnUntraced(function* (

@@ -1,14 +1,15 @@
 /** Embedding and head after quantization: once, from the original weights (internvl3.md 6.7). */
 import type { QuantizerChoice } from "@speedq/quantizers"
 import { cast, noGrad, type Parameters, scope, type Tensor } from "@speedq/tensors"
+import { parameterOf } from "@speedq/vlm-model"
 
 /** Both matrices in f32, in the caller's scope. */
 export const quantizedEmbeddings = (weights: Parameters, choices: ReadonlyMap<string, QuantizerChoice>): Parameters =>
   noGrad(() =>
     Object.fromEntries(
-      [...choices].map(([name, { quantizer, config }]): readonly [string, Tensor] => [
-        name,
-        scope(() => quantizer.fakeQuantize(config, cast(weights[name]!, "f32")))
+      [...choices].map(([layer, { quantizer, config }]): readonly [string, Tensor] => [
+        parameterOf(layer),
+        scope(() => quantizer.fakeQuantize(config, cast(weights[parameterOf(layer)]!, "f32")))
       ])
     )
   )

@@ -1,12 +1,12 @@
 /** Looks at weights before hours of work go into them: NaN, infinity, and numbers too large for the scales that will be stored. */
-import { clampedWeight } from "@speedq/exports"
-import { assertFinite, assertQuantizable, type QuantizerChoice } from "@speedq/quantizers"
+import { assertFinite, assertQuantizable, clippedWeight, type QuantizerChoice } from "@speedq/quantizers"
 import { noGrad, type Parameters, scope } from "@speedq/tensors"
+import { layerOf } from "@speedq/vlm-model"
 import type * as Effect from "effect/Effect"
 import { type ComputeFailed, computing } from "../compute/computing.ts"
 
 /**
- * Every weight must be finite, and one that a quantizer is chosen for must fit its scales once it is clamped to its range. Fails
+ * Every weight must be finite, and one that a quantizer is chosen for must fit its scales once it is clipped to its range. Fails
  * with ComputeFailed of kind NonFiniteWeight or WeightTooLarge, which names the layer.
  */
 export const requireQuantizable = (
@@ -16,15 +16,15 @@ export const requireQuantizable = (
 ): Effect.Effect<void, ComputeFailed> =>
   computing(async () => {
     for (const [name, weight] of Object.entries(weights)) {
-      // Before clamping, which would hide what is no number.
+      // Before clipping, which would hide what is no number.
       await assertFinite(name, weight)
-      const choice = choices.get(name)
+      const choice = choices.get(layerOf(name))
       if (choice === undefined) continue
-      const clamped = noGrad(() => scope(() => clampedWeight(name, weight, ranges)))
+      const clipped = noGrad(() => scope(() => clippedWeight(layerOf(name), weight, ranges)))
       try {
-        await assertQuantizable(name, clamped ?? weight, choice)
+        await assertQuantizable(name, clipped ?? weight, choice)
       } finally {
-        clamped?.release()
+        clipped?.release()
       }
     }
   })

@@ -5,7 +5,7 @@
 import { option, requiredOption, writtenAs } from "@speedq/formats"
 import { Stage } from "@speedq/pipeline"
 import { RuleList } from "@speedq/quantizers"
-import { towerOf } from "@speedq/vlm-model"
+import { layerOf, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
@@ -35,7 +35,7 @@ export const Qat = Stage.define({
   ...trainingStage({
     fakeQuantizes: ["language"],
     // Embedding and head stay as they were quantized.
-    trains: (name, { embeddings }) => towerOf(name) !== "vision" && !embeddings.choices.has(name),
+    trains: (name, { embeddings }) => towerOf(name) !== "vision" && !embeddings.choices.has(layerOf(name)),
     losses: ({ loss, compat }: typeof QatConfig.Type) => decideLosses(loss, compat),
     artefacts: (trained, { linears, embeddings }) =>
       Effect.succeed({

@@ -20,7 +20,7 @@ import {
   type QuantizerChoice
 } from "@speedq/quantizers"
 import { type Backend, formatShape, type Parameters, scope, sizeOf, type Tensor, tensor } from "@speedq/tensors"
-import { decoderLayerName, type ModelConfig, modelTensors, visionBlockName } from "@speedq/vlm-model"
+import { decoderLayerName, type ModelConfig, modelTensors, parameterOf, visionBlockName } from "@speedq/vlm-model"
 import { embeddingName, headName } from "../model/plannedLayers.ts"
 import { TorchFileInvalid } from "../torch/TorchFileInvalid.ts"
 import { type DetailFile, type DetailTensor, readFinite, using } from "./detailFiles.ts"
@@ -185,7 +185,7 @@ const findLinears = (directory: string, config: ModelConfig): readonly LinearFil
     .sort((a, b) => a.number - b.number || (a.module < b.module ? -1 : 1))
     .map(({ number, module, path, vision }) => {
       const layer = vision ? visionBlockName(number - languageLayers) : decoderLayerName(number)
-      return inspectLinear(`${layer}.${module}.weight`, path)
+      return inspectLinear(parameterOf(`${layer}.${module}`), path)
     })
 }
 

@@ -68,8 +68,8 @@ export const accumulate = (learner: Learner, lossOf: MicroBatchLoss, share: numb
     return sum
   })
 
-/** The gradients of a step with the factor that clips them. */
-export const clipped = (sum: Accumulated, maxNorm: number): StepGradients => ({
+/** The gradients of a step with the factor that keeps their norm within `maxNorm`. */
+export const limitNorm = (sum: Accumulated, maxNorm: number): StepGradients => ({
   ...sum,
   ...clipByGlobalNorm(sum.gradients, maxNorm)
 })
@@ -84,7 +84,7 @@ export const gradientsOf = (
     let sum: Accumulated | undefined
     for (const lossOf of microBatches) sum = accumulate(learner, lossOf, 1 / microBatches.length, sum)
     if (sum === undefined) throw new RangeError("a step needs at least one micro-batch")
-    return clipped(sum, maxNorm)
+    return limitNorm(sum, maxNorm)
   })
 
 export const releaseGradients = ({ gradients, loss, parts, ...rest }: Accumulated & Partial<StepGradients>): void => {

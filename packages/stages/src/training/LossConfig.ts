@@ -1,8 +1,14 @@
-/** The losses of a training stage: which, how strong, over which rows (arXiv:2511.08914 §3; internvl3.md 6.9, 6.10). */
-import { cakld, crossEntropy, meanConfidence, type RowLoss, weighted } from "@speedq/distillation"
-import { option, optionalOption } from "@speedq/formats"
-import { type Compat, Count, Positive, Rate, type Report, Share } from "@speedq/pipeline"
+/** The option `loss` of training stages: which losses, how strong, over which rows (arXiv:2511.08914 §3; internvl3.md 6.9, 6.10). */
+import { option, optionalOption, requiredOption } from "@speedq/formats"
+import { type Compat, Count, Positive, Rate, Share } from "@speedq/pipeline"
 import * as Schema from "effect/Schema"
+
+/** A loss besides ours, by its name, with its own options. */
+const OtherLoss = Schema.Struct({
+  use: requiredOption(Schema.NonEmptyString, { description: "Name of the loss." }),
+  factor: option(Rate, 1, { description: "How strong it is; 0 leaves it out." }),
+  with: optionalOption(Schema.JsonObject, { description: "Options of the loss." })
+})
 
 /** Factors and forms; a factor of 0 leaves a loss out, and the teacher with it. */
 export const LossConfig = Schema.Struct({
@@ -53,58 +59,35 @@ export const LossConfig = Schema.Struct({
     description:
       "`exact` is a mean; `reference` measures one batch more than `confidenceBatches` and divides by that number.",
     source: "exact, or reference under `compat` reference: docs/quirks.md#quirk-2"
+  }),
+  others: optionalOption(Schema.Array(OtherLoss), {
+    description:
+      "Losses that plugins or extensions of the run bring, each by its name, with a factor and its own options; they are added to the two of ours.",
+    source: "none"
   })
 }).check(
   Schema.makeFilter(
-    ({ crossEntropy, cakld }) =>
-      crossEntropy + cakld > 0 || "crossEntropy and cakld are both 0: nothing would be learned"
+    ({ crossEntropy, cakld, others = [] }) =>
+      crossEntropy + cakld > 0 ||
+      others.some(({ factor }) => factor > 0) ||
+      "crossEntropy and cakld are both 0: nothing would be learned"
   )
 )
 export type LossConfig = typeof LossConfig.Type
 
 /** The same with nothing left open. */
-export interface Losses extends Required<LossConfig> {}
+export interface LossSettings extends Required<LossConfig> {}
 
-export const decideLosses = (config: LossConfig, compat: typeof Compat.Type): Losses => ({
+export const decideLosses = (config: LossConfig, compat: typeof Compat.Type): LossSettings => ({
   mask: compat === "reference" ? "unshifted" : "shifted",
   confidenceRows: compat === "reference" ? "all" : "answers",
   confidenceMean: compat === "reference" ? "reference" : "exact",
+  others: [],
   ...config
 })
 
 /** Cross entropy of the labels, as they are, and no teacher. */
-export const crossEntropyAlone: Losses = decideLosses(
+export const crossEntropyAlone: LossSettings = decideLosses(
   Schema.decodeSync(LossConfig)({ labelSmoothing: 0, cakld: 0 }),
   "careful"
 )
-
-export const needsTeacher = ({ cakld }: Losses): boolean => cakld > 0
-
-/** Whether beta has to be measured before training. */
-export const measuresConfidence = (losses: Losses): boolean => needsTeacher(losses) && losses.confidence === "teacher"
-
-/** Micro-batches that beta is measured on, of those that there are. */
-export const measuredBatches = ({ confidenceBatches, confidenceMean }: Losses, available: number): number =>
-  Math.min(available, confidenceMean === "reference" ? confidenceBatches + 1 : confidenceBatches)
-
-/** beta, out of what was measured. */
-export const confidenceOf = (
-  { confidence, confidenceBatches, confidenceMean }: Losses,
-  measured: readonly number[]
-): number => {
-  if (confidence !== "teacher") return confidence
-  return meanConfidence(measured, confidenceMean === "reference" ? confidenceBatches : undefined)
-}
-
-/** The losses of a step. */
-export const rowLosses = (losses: Losses, confidence: number): readonly RowLoss[] => [
-  ...(losses.crossEntropy > 0 ? [weighted(losses.crossEntropy, crossEntropy(losses))] : []),
-  ...(losses.cakld > 0 ? [weighted(losses.cakld, cakld({ ...losses, confidence }))] : [])
-]
-
-/** What the report says of the losses. */
-export const lossSection = (losses: Losses, confidence: number): Report.Section => {
-  const measured = measuresConfidence(losses) ? ", the teacher's mean confidence" : ""
-  const told = needsTeacher(losses) ? `CAKLD with beta = ${confidence.toFixed(4)}${measured}.` : "Without teacher."
-  return { _tag: "Text", title: "Losses", paragraphs: [told] }
-}

@@ -6,7 +6,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ComputeFailed } from "../compute/computing.ts"
 import type { EmbeddingConfig, PlannedLayers } from "../model/plannedLayers.ts"
-import type { LossConfig, Losses } from "./LossConfig.ts"
+import type { LossConfig, LossSettings } from "./LossConfig.ts"
 import type { DataConfig, OptimizationConfig } from "./TrainingConfig.ts"
 
 /** Options of stages that train. Not every stage has quantizers of Linears, or losses that can be chosen. */
@@ -35,7 +35,7 @@ export interface TrainingMethod<Options extends TrainingOptions, Out> {
   readonly fakeQuantizes: readonly Tower[]
   /** Which parameters are trained, by name. */
   readonly trains: (name: string, quantized: Quantized) => boolean
-  readonly losses: (options: Options) => Losses
+  readonly losses: (options: Options) => LossSettings
   /** The artefacts, out of the trained parameters; what is made for them belongs to the stage's scope. */
   readonly artefacts: (trained: Parameters, quantized: Quantized) => Effect.Effect<Out, ComputeFailed, Scope.Scope>
 }

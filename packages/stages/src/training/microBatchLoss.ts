@@ -9,14 +9,7 @@ import type { MicroBatch } from "../data/SampleLoader.ts"
 import type { SampleSource } from "../data/SampleSource.ts"
 import { headName } from "../model/plannedLayers.ts"
 import { hiddenStates, type TrainedNetwork } from "./hiddenStates.ts"
-import {
-  confidenceOf,
-  type Losses,
-  measuredBatches,
-  measuresConfidence,
-  needsTeacher,
-  rowLosses
-} from "./LossConfig.ts"
+import { confidenceOf, type Losses, measuredBatches, measuresConfidence, needsTeacher, rowLosses } from "./losses.ts"
 import type { Measurement, Training } from "./trainingProgram.ts"
 import type { VisionFeatures } from "./VisionFeatures.ts"
 
@@ -55,7 +48,7 @@ export const confidenceMeasurement = (pair: StudentAndTeacher, source: SampleSou
   return {
     batches: measuredBatches(losses, available),
     of: async (batch, index) => {
-      const rows = losses.confidenceRows === "all" ? allRows(labelsOf(batch)) : predictingRows(labelsOf(batch))
+      const rows = losses.settings.confidenceRows === "all" ? allRows(labelsOf(batch)) : predictingRows(labelsOf(batch))
       if (rows.length === 0) return undefined
       const { features, hidden } = await teach(pair, batch, index)
       const confidence = teacherConfidence({ hidden, weight: teacher.get(headName) }, rows)

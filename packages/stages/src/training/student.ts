@@ -1,12 +1,12 @@
 /** The network that is trained: where it starts, and how its weights are made of the trained parameters. */
 import { releaseParameters, type SourceModel } from "@speedq/exports"
-import type { QuantizerChoice } from "@speedq/quantizers"
+import { clippedWeight, type QuantizerChoice } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
-import { mapWeights, type Weights, weightsFrom } from "@speedq/vlm-model"
+import { layerOf, mapWeights, type Weights, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import { copyParameters } from "../model/copyParameters.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { owned } from "../model/stageMemory.ts"
-import { clippedStart } from "./clippedStart.ts"
 import type { TrainedNetwork } from "./hiddenStates.ts"
 import type { Quantized, TrainingInput } from "./TrainingMethod.ts"
 
@@ -23,10 +23,16 @@ export interface Student {
   readonly weightsOf: TrainedNetwork["weightsOf"]
 }
 
-/** Weights as training sees them: quantized by the choice of their name, everything else as it is. */
+/** Weights clipped, once, to the ranges that the clipping search found; in the caller's scope. */
+const clipped = (weights: Parameters, ranges: Parameters | undefined): Parameters =>
+  Object.fromEntries(
+    Object.entries(weights).map(([name, weight]) => [name, clippedWeight(layerOf(name), weight, ranges) ?? weight])
+  )
+
+/** Weights as training sees them: quantized by the choice of their layer, everything else as it is. */
 const fakeQuantized = (weights: Weights, choices: ReadonlyMap<string, QuantizerChoice>): Weights =>
   mapWeights(weights, (name, tensor) => {
-    const choice = choices.get(name)
+    const choice = choices.get(layerOf(name))
     return choice === undefined ? tensor : choice.quantizer.fakeQuantize(choice.config, tensor)
   })
 
@@ -41,7 +47,7 @@ export const makeStudent = Effect.fnUntraced(function* ({ model, input, quantize
     releaseParameters
   )
   const student: Student = {
-    initial: () => clippedStart({ ...model.weights, ...input.projector }, trains, input.clipping),
+    initial: () => clipped(copyParameters({ ...model.weights, ...input.projector }, trains), input.clipping),
     weightsOf: (parameters) => fakeQuantized(weightsFrom(parameters, frozen, model.weights), linears.choices)
   }
   return student

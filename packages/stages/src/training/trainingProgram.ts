@@ -15,8 +15,8 @@ import { owningState } from "../model/stageMemory.ts"
 import {
   type Accumulated,
   accumulate,
-  clipped,
   type Learner,
+  limitNorm,
   type MicroBatchLoss,
   makeLearner,
   releaseGradients,
@@ -162,7 +162,7 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
       yield* tellSubstituted(training, batch)
       sum = yield* add(state, batch, index, 1 / indices.length, sum)
     }
-    const result = scope(() => clipped(sum!, optimization.maxNorm))
+    const result = scope(() => limitNorm(sum!, optimization.maxNorm))
     const { loss, gradientNorm, parts } = yield* computing(() => readNumbers(result))
     if (!Number.isFinite(gradientNorm) || !Number.isFinite(loss)) {
       releaseGradients(result)

@@ -18,7 +18,7 @@ import { disagreements } from "../planning/decidingStages.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import { trainingForecast } from "../planning/trainingForecast.ts"
-import { confidenceOf, lossSection, needsTeacher, rowLosses } from "./LossConfig.ts"
+import { chooseLosses, confidenceOf, lossSection, namedLosses, needsTeacher } from "./losses.ts"
 import { confidenceMeasurement, microBatchLosses, type StudentAndTeacher } from "./microBatchLoss.ts"
 import { decideRematerialization } from "./Rematerialization.ts"
 import { makeStudent } from "./student.ts"
@@ -39,7 +39,8 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       linears: yield* planTowers(config, fakeQuantizes, quantizers, compat),
       embeddings: yield* planEmbeddings(config, embeddings, compat)
     }
-    return { quantized, losses: method.losses(options), isTrained: (name: string) => trains(name, quantized) }
+    const losses = yield* chooseLosses(method.losses(options))
+    return { quantized, losses, isTrained: (name: string) => trains(name, quantized) }
   })
 
   const forecast = Effect.fnUntraced(function* (options: Options, recipe: RecipeSettings, place: Stage.PlaceInRecipe) {
@@ -124,7 +125,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
   const versions = (options: Options) =>
     versionsOf({
       quantizers: [...(options.quantizers ?? []), options.embeddings],
-      losses: rowLosses(method.losses(options), 0)
+      losses: namedLosses(method.losses(options))
     })
 
   return {

@@ -1,5 +1,5 @@
 /** Golden digests of what stages compute with: quantizers and losses on numbers that are the same everywhere. */
-import type { RowLoss } from "@speedq/distillation"
+import { decodeLoss, type LossSpec } from "@speedq/distillation"
 import { encodeChoice } from "@speedq/quantizers"
 import { type Backend, kernelSetVersion, Random, scope, type Tensor, tensor } from "@speedq/tensors"
 import { assert } from "vitest"
@@ -39,7 +39,8 @@ export const ofQuantizer = async (backend: Backend, id: string): Promise<Golden>
 }
 
 /** Rows of a loss, and its gradient by the student's logits. */
-export const ofLoss = async (backend: Backend, loss: RowLoss): Promise<Golden> => {
+export const ofLoss = async (backend: Backend, spec: LossSpec): Promise<Golden> => {
+  const { loss, config } = decodeLoss(spec)
   const [rows, vocabulary] = [6, 40]
   const logits = (stream: string) =>
     tensor(
@@ -49,7 +50,7 @@ export const ofLoss = async (backend: Backend, loss: RowLoss): Promise<Golden> =
     )
   const gradient = tensor(backend, new Float32Array(rows * vocabulary), [rows, vocabulary])
   const losses = scope(() =>
-    loss.rows({
+    loss.rowLoss(config, { confidence: 0.6 }).rows({
       student: logits("student"),
       teacher: logits("teacher"),
       labels: tensor(backend, Int32Array.of(3, 0, -100, 39, 7, 7), [rows], "i32"),
@@ -58,7 +59,7 @@ export const ofLoss = async (backend: Backend, loss: RowLoss): Promise<Golden> =
     })
   )
   const golden = {
-    versions: { kernels: kernelSetVersion, [`loss ${loss.name}`]: loss.version },
+    versions: { kernels: kernelSetVersion, [`loss ${loss.id}`]: loss.version },
     input: "",
     digest: digestOf(...(await bytesOf(losses)), ...(await bytesOf(gradient)))
   }

@@ -15,6 +15,7 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import { tensorSource } from "../../src/artefacts/tensorCodec.ts"
 import { Compute } from "../../src/compute/Compute.ts"
 import { SampleWorkers } from "../../src/data/SampleWorkers.ts"
+import { builtIn, type ExtensionLists, Extensions } from "../../src/extensions/Extensions.ts"
 import { stages } from "../../src/registry/stages.ts"
 
 /** data/nano of the repository. */
@@ -134,10 +135,15 @@ export interface Recording {
   readonly entries: readonly Entry[]
 }
 
-/** A backend and worker threads for the runs of one test file. */
-export const makeNanoRuns = () => {
+/** A backend and worker threads for the runs of one test file, and what their recipes may name. */
+export const makeNanoRuns = (extensions: ExtensionLists = builtIn) => {
   const runtime = ManagedRuntime.make(
-    Layer.mergeAll(Compute.layer({ backend: "native" }), SampleWorkers.layer({ count: 1 }), NodeServices.layer)
+    Layer.mergeAll(
+      Compute.layer({ backend: "native" }),
+      SampleWorkers.layer({ count: 1 }),
+      NodeServices.layer,
+      Layer.succeed(Extensions, extensions)
+    )
   )
   /** Runs a recipe in JSON; `stopAfter` interrupts it when a stage has done a step; `watch` sees events as they come. */
   const run = async (

@@ -1,7 +1,8 @@
 /** Joins samples of different lengths to one batch. */
+
+import { ignoredLabel } from "@speedq/tensors"
 import { normalizeTiles, type PixelStatistics } from "../image/normalize.ts"
 import { joinTiles } from "../image/tiling.ts"
-import { ignoredLabel } from "./encodeConversation.ts"
 import type { TrainingSample } from "./trainingSample.ts"
 
 /** B samples, padded on the right to the longest, L; T tiles in all. */

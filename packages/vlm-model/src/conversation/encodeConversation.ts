@@ -1,12 +1,10 @@
 /** A training conversation as token ids, with labels on what the assistant says. */
+import { ignoredLabel } from "@speedq/tensors"
 import * as Result from "effect/Result"
 import { endOfText } from "../tokenizer/SpecialTokens.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import { defaultSystemMessage, messageHeader, type Role, renderMessage } from "./chatTemplate.ts"
 import { expandPlaceholders } from "./imagePlaceholders.ts"
-
-/** A label that the loss skips. */
-export const ignoredLabel = -100
 
 export interface Turn {
   readonly from: "system" | "human" | "gpt"

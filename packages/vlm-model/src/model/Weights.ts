@@ -1,5 +1,6 @@
 /** Where a network gets its weights: the one seam for quantizers, adapters, packed storage and observers. */
 import { gatherRows, joinColumns, linear, type Parameters, reshape, scope, type Tensor, tensor } from "@speedq/tensors"
+import { weightNames } from "./layerNames.ts"
 import { WeightMissing } from "./ModelErrors.ts"
 
 /** A matrix [V, C] whose rows are computed when they are asked for, as it is too large to be computed as a whole. */
@@ -89,17 +90,6 @@ export const headProduct = (weights: Weights, name: string, x: Tensor, numbers =
       )
     })
   return product(0, rows.count)
-}
-
-const namesOfLayers = new Map<string, { readonly weight: string; readonly bias: string }>()
-
-/** Names of the weight and the bias of a layer. Kept: composing and hashing them costs more than a small kernel. */
-export const weightNames = (layer: string): { readonly weight: string; readonly bias: string } => {
-  const known = namesOfLayers.get(layer)
-  if (known !== undefined) return known
-  const names = { weight: `${layer}.weight`, bias: `${layer}.bias` }
-  namesOfLayers.set(layer, names)
-  return names
 }
 
 /** y = x W^T + b with the weight and bias of the Linear `layer`: [..., K] -> [..., N]. */

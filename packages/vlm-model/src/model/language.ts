@@ -4,8 +4,9 @@
  */
 import { add, attention, gatherRows, reshape, rmsNorm, rotary, scope, siluTimes, type Tensor } from "@speedq/tensors"
 import type { KeyValueCache } from "./KeyValueCache.ts"
+import { weightNames } from "./layerNames.ts"
 import { headWidth, type LanguageConfig } from "./ModelConfig.ts"
-import { headProduct, linearLayer, type Weights, weightNames, weightRows } from "./Weights.ts"
+import { headProduct, linearLayer, type Weights, weightRows } from "./Weights.ts"
 
 /** What the decoder needs to know about a batch besides its embeddings. */
 export interface Positions {

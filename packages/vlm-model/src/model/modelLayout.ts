@@ -4,6 +4,7 @@
  */
 import { type Shape, sizeOf } from "@speedq/tensors"
 import { decoderLayerName } from "./language.ts"
+import { layerOf } from "./layerNames.ts"
 import { headWidth, type LanguageConfig, type ModelConfig, patchGrid, type VisionConfig } from "./ModelConfig.ts"
 import { visionBlockName } from "./vision.ts"
 
@@ -93,12 +94,12 @@ export type Tower = "vision" | "projector" | "language"
 export const towerOf = (name: string): Tower =>
   name.startsWith("vision_model.") ? "vision" : name.startsWith("mlp1.") ? "projector" : "language"
 
-/** Names (without ".weight") of the Linear layers of a model, with shape [out, in]: embedding, head and patch embedding are not among them. */
+/** The Linear layers of a model by name, with shape [out, in]: embedding, head and patch embedding are not among them. */
 export const linearLayers = (config: ModelConfig): TensorShapes =>
   new Map(
     [...modelTensors(config)].flatMap(([name, shape]) =>
-      shape.length === 2 && name.endsWith(".weight") && !/embed_tokens|lm_head/.test(name)
-        ? [[name.slice(0, -".weight".length), shape] as const]
+      shape.length === 2 && layerOf(name) !== name && !/embed_tokens|lm_head/.test(name)
+        ? [[layerOf(name), shape] as const]
         : []
     )
   )
