@@ -1,4 +1,7 @@
-/** A Linear on its grid: what is optimized, what is kept, what is stored (adaround.md 2, 3). */
+/**
+ * A Linear on its grid: what is optimized, what is kept, what is stored (docs/method.md, "Scales before rounding" and
+ * "Soft rounding").
+ */
 import {
   bilevel,
   embeddingSym4,

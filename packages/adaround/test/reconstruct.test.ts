@@ -1,4 +1,4 @@
-/** The optimization: one step, interruption, weighting, errors (adaround.md 4, 6). */
+/** The optimization: one step, interruption, weighting, errors (docs/method.md, "Block reconstruction"). */
 import { bilevel, uniform } from "@speedq/quantizers"
 import { noGrad, Random, scope, type Tensor, tensor } from "@speedq/tensors"
 import { assert, describe, it } from "vitest"

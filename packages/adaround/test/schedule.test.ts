@@ -1,4 +1,4 @@
-/** Annealing of the regularizer's exponent (adaround.md 4). */
+/** Annealing of the regularizer's exponent (docs/method.md, "Block reconstruction"). */
 import { assert, describe, it } from "vitest"
 import { annealedExponent, isAnnealing } from "../src/index.ts"
 

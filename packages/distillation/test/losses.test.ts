@@ -1,4 +1,4 @@
-/** Laws of the losses over the vocabulary (internvl3.md 6.10), each on every backend. */
+/** Laws of the losses over the vocabulary (docs/method.md, "CAKLD" and "Cross entropy"), each on every backend. */
 import { type Backend, scope, tensor, valueAndGrad } from "@speedq/tensors"
 import fc from "fast-check"
 import { assert, it } from "vitest"

@@ -1,4 +1,4 @@
-/** CAKLD's beta: the teacher's mean largest probability (internvl3.md 6.9). */
+/** CAKLD's beta: the teacher's mean largest probability (docs/method.md, "Teacher confidence"). */
 import { scope, tensor } from "@speedq/tensors"
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"

@@ -1,4 +1,7 @@
-/** The bilevel quantizer: golden vector, degenerate groups, layout, straight-through gradient (internvl3.md 6.1-6.5). */
+/**
+ * The bilevel quantizer: golden vector, degenerate groups, layout, straight-through gradient (docs/method.md,
+ * "Bilevel quantizer").
+ */
 import { multiply, Random, scope, sum, type Tensor, tensor, valueAndGrad } from "@speedq/tensors"
 import fc from "fast-check"
 import { assert, it } from "vitest"

@@ -1,4 +1,4 @@
-/** Calibration text: documents of a file, and blocks of tokens out of them (internvl3.md 6.8). */
+/** Calibration text: documents of a file, and blocks of tokens out of them (docs/method.md, "Clipping search"). */
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { calibrationBlocks, documentsOf } from "../src/index.ts"

@@ -1,4 +1,7 @@
-/** The clipping search: golden vector, what it may not do, moments collected in parts (internvl3.md 6.8). */
+/**
+ * The clipping search: golden vector, what it may not do, moments collected in parts (docs/method.md,
+ * "Clipping search").
+ */
 import { fromBfloat16, leadingRows, Random, reshape, scope, tensor, toBfloat16 } from "@speedq/tensors"
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"

@@ -1,4 +1,4 @@
-/** The embedding's grid and its quirks (internvl3.md 6.7). */
+/** The embedding's grid and its quirks (docs/method.md, "Embedding and head"). */
 import { fromFloat16, Random, tensor, toFloat16 } from "@speedq/tensors"
 import { assert, it } from "vitest"
 import { embeddingSym4 } from "../src/index.ts"

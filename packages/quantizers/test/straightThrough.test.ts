@@ -1,4 +1,7 @@
-/** Gradients of the single-level quantizers: the identity inside the range that their codes reach (internvl3.md 6.5). */
+/**
+ * Gradients of the single-level quantizers: the identity inside the range that their codes reach (docs/method.md,
+ * "Quantization-aware training").
+ */
 import { multiply, NotDifferentiable, Random, sum, type Tensor, tensor, valueAndGrad } from "@speedq/tensors"
 import { assert, it } from "vitest"
 import { embeddingSym4, none, type QuantizerChoice, uniform, uniformQuantizer } from "../src/index.ts"

@@ -1,6 +1,6 @@
 /**
- * AdaRound (adaround.md): h(alpha) = clamp(range sigmoid(alpha) + gamma, 0, 1). Weights [N, K] in groups of consecutive
- * columns; entries run over groups, or over elements where there are no scales.
+ * AdaRound (docs/method.md, "AdaRound"): h(alpha) = clamp(range sigmoid(alpha) + gamma, 0, 1). Weights [N, K] in groups
+ * of consecutive columns; entries run over groups, or over elements where there are no scales.
  */
 import { log, sigmoid } from "./math"
 import { loadPart, storePart } from "./simd"

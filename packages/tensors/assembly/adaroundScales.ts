@@ -1,6 +1,6 @@
 /**
- * Scales and zero points before AdaRound (adaround.md 2): by the range, or the best of 80 shrunk ranges by the sum of
- * |w - q|^2.4 over the group. Four shrinks are scored at a time, one in each lane.
+ * Scales and zero points before AdaRound (docs/method.md, "Scales before rounding"): by the range, or the best of 80
+ * shrunk ranges by the sum of |w - q|^2.4 over the group. Four shrinks are scored at a time, one in each lane.
  */
 import { largest, smallest } from "./extremes"
 import { fma } from "./simd"

@@ -1,7 +1,7 @@
 /**
- * Bilevel fake quantization (internvl3.md 6.1-6.5), bit for bit as its definition in f32: every operation is rounded by
- * itself, so nothing here is fused. Weights [N, K]; scales and zeros [K / g, N], a second-level group is qq consecutive
- * scales. This file has the general bodies, group by group; bilevelBlocks.ts the fast one.
+ * Bilevel fake quantization (docs/method.md, "Bilevel quantizer"), bit for bit as its definition in f32: every
+ * operation is rounded by itself, so nothing here is fused. Weights [N, K]; scales and zeros [K / g, N], a second-level
+ * group is qq consecutive scales. This file has the general bodies, group by group; bilevelBlocks.ts the fast one.
  */
 import { roundToBfloat16, roundToHalf } from "./cast"
 import { loadBytes } from "./storage"

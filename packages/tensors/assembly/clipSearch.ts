@@ -1,6 +1,7 @@
 /**
- * The asymmetric clipping search (internvl3.md 6.8): every pair of shrinks of both ends of a group's range, scored by
- * d^T gram d with d = quantized - w. Eight candidates go through at a time, in the lanes of two vectors.
+ * The asymmetric clipping search (docs/method.md, "Clipping search"): every pair of shrinks of both ends of a group's
+ * range, scored by d^T gram d with d = quantized - w. Eight candidates go through at a time, in the lanes of two
+ * vectors.
  */
 import { roundLanesToBfloat16, roundToBfloat16 } from "./cast"
 import { largest, smallest } from "./extremes"

@@ -1,6 +1,7 @@
 /**
- * Single-level group quantization (internvl3.md 6.1, 6.4, 6.7, 6.8) in f32, every operation rounded by itself.
- * Weights [N, K] in groups of consecutive columns, so [N K / g] groups one after the other; entries run over groups.
+ * Single-level group quantization (docs/method.md, "Flat quantizers", "Embedding and head" and "Clipping search") in
+ * f32, every operation rounded by itself. Weights [N, K] in groups of consecutive columns, so [N K / g] groups one
+ * after the other; entries run over groups.
  */
 import { largest, poison, smallest } from "./extremes"
 import { addDoubles } from "./reductions"

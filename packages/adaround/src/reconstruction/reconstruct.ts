@@ -1,6 +1,6 @@
 /**
- * Block-wise reconstruction (BRECQ, arXiv:2102.05426; AdaRound, arXiv:2004.10568; adaround.md 4): one iteration, and what it
- * is measured by.
+ * Block-wise reconstruction (BRECQ, arXiv:2102.05426; AdaRound, arXiv:2004.10568; docs/method.md,
+ * "Block reconstruction"): one iteration, and what it is measured by.
  *
  *   loss = mean over tokens of sum over channels of (y_q - y)^2 + lambda sum over weights of (1 - |2 h(alpha) - 1|^beta_t)
  */
@@ -32,7 +32,7 @@ export interface ReconstructionOptions {
   readonly betaEnd: number
 }
 
-/** BRECQ's settings for weights (adaround.md 4). */
+/** BRECQ's settings for weights (docs/method.md, "Block reconstruction"). */
 export const brecqDefaults: ReconstructionOptions = {
   iterations: 20_000,
   batch: 32,
@@ -43,7 +43,7 @@ export const brecqDefaults: ReconstructionOptions = {
   betaEnd: 2
 }
 
-/** Adam's own settings (adaround.md 4). */
+/** Adam's own settings (docs/method.md, "Block reconstruction"). */
 const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
 
 /** Inputs and full-precision targets of a mini-batch, [B, ..., C]; optional factor of each squared error. */

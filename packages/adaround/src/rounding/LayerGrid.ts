@@ -1,5 +1,5 @@
 /**
- * One Linear on its fixed grid (adaround.md 3): weights as functions of the rounding variable alpha.
+ * One Linear on its fixed grid (docs/method.md, "Soft rounding"): weights as functions of the rounding variable alpha.
  *
  *   soft   w' = (clamp(floor(w / s) + h(alpha) + z, 0, 2^b - 1) - z) s,  h(alpha) = clamp(1.2 sigmoid(alpha) - 0.1, 0, 1)
  *   hard   the same with [alpha >= 0] in place of h(alpha)

@@ -1,4 +1,4 @@
-/** Annealing of the rounding regularizer (adaround.md 4). */
+/** Annealing of the rounding regularizer (docs/method.md, "Block reconstruction"). */
 
 export interface AnnealingOptions {
   /** T: iterations of the whole optimization. */

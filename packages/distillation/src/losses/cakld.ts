@@ -1,5 +1,5 @@
 /**
- * Confidence-aware Kullback-Leibler divergence (arXiv:2511.08914, stage 3; internvl3.md 6.10):
+ * Confidence-aware Kullback-Leibler divergence (arXiv:2511.08914, stage 3; docs/method.md, "CAKLD"):
  *
  *   k = beta KL(student || teacher) + (1 - beta) KL(teacher || student),  beta the teacher's mean confidence
  *

@@ -1,5 +1,5 @@
 /**
- * Cross entropy of the labels, optionally smoothed (internvl3.md 3.4, 6.10):
+ * Cross entropy of the labels, optionally smoothed (docs/method.md, "Cross entropy"):
  *
  *   mean over labelled tokens of (1 - e) (-log p[label]) + e mean_v(-log p[v])
  */

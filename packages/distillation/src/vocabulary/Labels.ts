@@ -22,6 +22,6 @@ export const allRows = ({ values }: Labels): readonly number[] => [...values.key
 export const predictingRows = (labels: Labels): readonly number[] =>
   allRows(labels).filter((row) => predictedLabel(labels, row) !== ignoredLabel)
 
-/** Rows that carry a label themselves: the reference's unshifted mask (internvl3.md 6.13, quirk 1). */
+/** Rows that carry a label themselves: the reference's unshifted mask (docs/quirks.md#quirk-1). */
 export const labelledRows = (labels: Labels): readonly number[] =>
   allRows(labels).filter((row) => labels.values[row] !== ignoredLabel)

@@ -1,6 +1,6 @@
 /**
- * The teacher's confidence, CAKLD's beta (internvl3.md 6.9): mean over rows of its largest probability, and the mean of
- * that over batches.
+ * The teacher's confidence, CAKLD's beta (docs/method.md, "Teacher confidence"): mean over rows of its largest
+ * probability, and the mean of that over batches.
  */
 import {
   addInto,

@@ -1,6 +1,6 @@
 /**
- * Calibration text for the clipping search (internvl3.md 6.8): documents of a file, shuffled by a seed, the first short
- * ones of them joined and cut into blocks of tokens.
+ * Calibration text for the clipping search (docs/method.md, "Clipping search"): documents of a file, shuffled by a
+ * seed, the first short ones of them joined and cut into blocks of tokens.
  */
 import { Random } from "@speedq/tensors"
 import { CalibrationEmpty, CalibrationInvalid } from "../Errors.ts"

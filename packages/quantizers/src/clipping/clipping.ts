@@ -1,6 +1,7 @@
 /**
- * Asymmetric clipping before quantization-aware training (arXiv:2511.08914 §3; internvl3.md 6.8): each group of weights is
- * clipped to the range, out of 10 x 10 shrunk ones, whose quantization changes its share of the Linear's output least.
+ * Asymmetric clipping before quantization-aware training (arXiv:2511.08914 §3; docs/method.md, "Clipping search"): each
+ * group of weights is clipped to the range, out of 10 x 10 shrunk ones, whose quantization changes its share of the
+ * Linear's output least.
  *
  *   mean_t (x_t . d)^2 = d^T G d,  d = quantized - w,  G = mean_t x_t x_t^T
  *

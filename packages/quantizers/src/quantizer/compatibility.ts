@@ -1,4 +1,4 @@
-/** The reference's quirks that concern quantization (internvl3.md 6.13), as options of the quantizers. */
+/** The reference's quirks that concern quantization (docs/quirks.md), as options of the quantizers. */
 import type { ChoiceSpec } from "./registry.ts"
 
 /** How a recipe wants what it leaves open: with care, or as the reference does it. */

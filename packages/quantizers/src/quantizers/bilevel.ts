@@ -1,6 +1,6 @@
 /**
- * SPEED-Q's bilevel quantizer (arXiv:2511.08914 §3; internvl3.md 6.1-6.6): b-bit codes and zero points in groups of g
- * input columns; the groups' scales are 4-bit codes that share a step and an origin over qq output rows.
+ * SPEED-Q's bilevel quantizer (arXiv:2511.08914 §3; docs/method.md, "Bilevel quantizer"): b-bit codes and zero points
+ * in groups of g input columns; the groups' scales are 4-bit codes that share a step and an origin over qq output rows.
  *
  *   first level    s = (max w - min w) / (2^b - 1),  z = clamp(rne(-min w / s), 0, 2^b - 1)
  *   second level   s' = origin + step c,  c in 0..15, step = (max s - min s) / 15, origin = min s

@@ -1,6 +1,6 @@
 /**
- * 4-bit symmetric groups for the embedding and the head (internvl3.md 6.7): weights rounded to half precision, then
- * codes around zero point 7. Quantized once from the original weights and not trained.
+ * 4-bit symmetric groups for the embedding and the head (docs/method.md, "Embedding and head"): weights rounded to half
+ * precision, then codes around zero point 7. Quantized once from the original weights and not trained.
  *
  *   s = 2 max|w| / 15,  w' = s (clamp(rne(w / s + 7), 0, 15) - 7)
  */

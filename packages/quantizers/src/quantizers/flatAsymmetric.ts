@@ -1,6 +1,7 @@
 /**
- * The reference's flat straight-through quantizers int2-asym and int3-asym (internvl3.md 6.4): one scale and zero point a
- * group, halves rounded away from zero, and a gradient that also flows through the range, as autograd gives it.
+ * The reference's flat straight-through quantizers int2-asym and int3-asym (docs/method.md, "Flat quantizers"): one
+ * scale and zero point a group, halves rounded away from zero, and a gradient that also flows through the range, as
+ * autograd gives it.
  *
  *   s = (max w - min w) / (2^b - 1),  z = clamp(-rne(min w / s), 0, 2^b - 1),  w' = s (clamp(rha(w / s) + z, 0, 2^b - 1) - z)
  */

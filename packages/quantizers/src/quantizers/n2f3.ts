@@ -1,6 +1,6 @@
 /**
- * N2F3 (internvl3.md 6.4): 3-bit codes of a fixed codebook, the quantiles of a normal distribution, with one scale for
- * the negative and one for the positive side of each group.
+ * N2F3 (docs/method.md, "N2F3"): 3-bit codes of a fixed codebook, the quantiles of a normal distribution, with one
+ * scale for the negative and one for the positive side of each group.
  *
  *   s- = max(-min w, 0),  s+ = max(max w, 0),  w' = s level(w / s), s the scale of w's side
  */

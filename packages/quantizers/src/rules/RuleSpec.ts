@@ -140,8 +140,8 @@ export const decodeRules = (
   })
 
 /**
- * The reference's `mix_quant` (internvl3.md 6.4): attention and down projections at 4 bits in groups of 32, the other
- * decoder Linears (gate, up) as `rest` says, which also gives the second-level group of both.
+ * The reference's `mix_quant` (docs/method.md, "Mixed precision"): attention and down projections at 4 bits in groups
+ * of 32, the other decoder Linears (gate, up) as `rest` says, which also gives the second-level group of both.
  */
 export const mixQuant = (rest: { readonly bits: 2 | 3; readonly group: number; readonly scaleGroup: number }) => {
   const wide = { bits: 4, group: 32, scaleGroup: rest.scaleGroup } as const

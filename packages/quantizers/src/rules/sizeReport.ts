@@ -1,4 +1,4 @@
-/** Size of a quantized model, part by part (internvl3.md 2.4). */
+/** Size of a quantized model, part by part (docs/method.md, "Parameters and bytes"). */
 import { sizeOf } from "@speedq/tensors"
 import { type Layer, type Plan, plainBits } from "./Rules.ts"
 

@@ -1,4 +1,7 @@
-/** Stage 1 of SPEED-Q: block-wise AdaRound of the vision tower, on images only (arXiv:2511.08914 §3; adaround.md). */
+/**
+ * Stage 1 of SPEED-Q: block-wise AdaRound of the vision tower, on images only (arXiv:2511.08914 §3; docs/method.md,
+ * "AdaRound").
+ */
 
 import {
   type Block,

@@ -1,7 +1,7 @@
 /**
- * The clipping search before stage 3 of SPEED-Q (arXiv:2511.08914 §3; internvl3.md 6.8): for every group of the decoder's
- * weights, the range whose nearest quantization changes the layer's output least on calibration data. A step is a layer, the
- * last one that rules name the last step.
+ * The clipping search before stage 3 of SPEED-Q (arXiv:2511.08914 §3; docs/method.md, "Clipping search"): for every
+ * group of the decoder's weights, the range whose nearest quantization changes the layer's output least on calibration
+ * data. A step is a layer, the last one that rules name the last step.
  */
 import { packedWeights, releaseParameters } from "@speedq/exports"
 import { option, optionalOption, requiredOption, writtenAs } from "@speedq/formats"

@@ -29,7 +29,7 @@ export interface Sequences {
   readonly lengths: readonly number[]
 }
 
-/** How text is chosen and cut (internvl3.md 6.8). */
+/** How text is chosen and cut (docs/method.md, "Clipping search"). */
 export interface TextOptions {
   readonly documents: number
   readonly longest: number

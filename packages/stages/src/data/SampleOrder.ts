@@ -21,8 +21,9 @@ export const microBatchesPerEpoch = ({ count, batch }: SampleOrderOptions): numb
 type LengthOf = (sample: number) => number
 
 /**
- * The order of one step's samples, by length (the reference's sampler, internvl3.md 5.8): longest first, each to the part
- * that is shortest so far, until that is full; a number of samples that the parts do not divide is dealt out instead.
+ * The order of one step's samples, by length (the reference's sampler, docs/method.md, "Order of samples"): longest
+ * first, each to the part that is shortest so far, until that is full; a number of samples that the parts do not divide
+ * is dealt out instead.
  */
 const balanced = (samples: readonly number[], parts: number, lengthOf: LengthOf): readonly number[] => {
   const sorted = [...samples].sort((a, b) => lengthOf(b) - lengthOf(a))

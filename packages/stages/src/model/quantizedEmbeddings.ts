@@ -1,4 +1,4 @@
-/** Embedding and head after quantization: once, from the original weights (internvl3.md 6.7). */
+/** Embedding and head after quantization: once, from the original weights (docs/method.md, "Embedding and head"). */
 import type { QuantizerChoice } from "@speedq/quantizers"
 import { cast, noGrad, type Parameters, scope, type Tensor } from "@speedq/tensors"
 import { parameterOf } from "@speedq/vlm-model"

@@ -1,6 +1,6 @@
 /**
  * Stage 3 of SPEED-Q: projector and language model learn under fake quantization, from the labels and from the
- * full-precision teacher (arXiv:2511.08914 §3; internvl3.md 6.5, 6.9, 6.10).
+ * full-precision teacher (arXiv:2511.08914 §3; docs/method.md, "Quantization-aware training").
  */
 import { option, requiredOption, writtenAs } from "@speedq/formats"
 import { Stage } from "@speedq/pipeline"

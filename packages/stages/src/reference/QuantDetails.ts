@@ -1,5 +1,6 @@
 /**
- * The weights that the reference's save_fake_quant writes (internvl3.md 6.12), as packed weights of this program:
+ * The weights that the reference's save_fake_quant writes (docs/method.md, "The reference's files"), as packed weights
+ * of this program:
  *
  *   embed_tokens/embed_tokens, lm_head/lm_head   {weight: codes [V H / 32, 32], scale [V H / 32, 1]}, zero point 7
  *   not_quantized_weights.pt                     every parameter that was not quantized, by name

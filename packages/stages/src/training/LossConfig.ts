@@ -1,4 +1,7 @@
-/** The option `loss` of training stages: which losses, how strong, over which rows (arXiv:2511.08914 §3; internvl3.md 6.9, 6.10). */
+/**
+ * The option `loss` of training stages: which losses, how strong, over which rows (arXiv:2511.08914 §3; docs/method.md,
+ * "Teacher confidence", "CAKLD" and "Cross entropy").
+ */
 import { option, optionalOption, requiredOption } from "@speedq/formats"
 import { type Compat, Count, Positive, Rate, Share } from "@speedq/pipeline"
 import * as Schema from "effect/Schema"

@@ -1,6 +1,6 @@
 /**
  * What a micro-batch costs a student: its losses over the vocabulary, beside a full-precision teacher where one of them compares
- * with it (arXiv:2511.08914 §3; internvl3.md 6.9, 6.10).
+ * with it (arXiv:2511.08914 §3; docs/method.md, "Teacher confidence", "CAKLD" and "Cross entropy").
  */
 import { allRows, predictingRows, teacherConfidence, vocabularyLoss } from "@speedq/distillation"
 import { type Backend, noGrad, type Parameters, scope, type Tensor, tensor } from "@speedq/tensors"

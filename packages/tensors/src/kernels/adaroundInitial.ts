@@ -1,4 +1,7 @@
-/** Start of AdaRound (adaround.md 3): alpha at which the soft rounding h(alpha) equals the fraction that rounding down drops. */
+/**
+ * Start of AdaRound (docs/method.md, "Soft rounding"): alpha at which the soft rounding h(alpha) equals the fraction
+ * that rounding down drops.
+ */
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { perWeight } from "../backends/gpujs/groups.ts"
 import { divided, quotient } from "../backends/gpujs/numbers.ts"

@@ -1,4 +1,7 @@
-/** Scale and zero point of every group before AdaRound (adaround.md 2): from the range, or by least |w - q|^2.4 over shrunk ranges. */
+/**
+ * Scale and zero point of every group before AdaRound (docs/method.md, "Scales before rounding"): from the range, or by
+ * least |w - q|^2.4 over shrunk ranges.
+ */
 import { apply } from "../../core/apply.ts"
 import { defineKernel } from "../../core/Kernel.ts"
 import { sizeOf } from "../../core/Shape.ts"

@@ -1,6 +1,6 @@
 /**
- * Asymmetric clipping search before quantization-aware training (arXiv:2511.08914 §3; internvl3.md 6.8), and the
- * second moments of a Linear's inputs that it needs.
+ * Asymmetric clipping search before quantization-aware training (arXiv:2511.08914 §3; docs/method.md,
+ * "Clipping search"), and the second moments of a Linear's inputs that it needs.
  */
 import { apply } from "../../core/apply.ts"
 import { ShapeMismatch } from "../../core/Errors.ts"

@@ -1,4 +1,4 @@
-/** Attributes and extents of the asymmetric clipping search (internvl3.md 6.8). */
+/** Attributes and extents of the asymmetric clipping search (docs/method.md, "Clipping search"). */
 import { InvalidAttribute, ShapeMismatch } from "../../core/Errors.ts"
 import type { Shape } from "../../core/Shape.ts"
 import { expectInteger } from "../operands/shapeRules.ts"

@@ -1,6 +1,6 @@
 /**
- * SPEED-Q's bilevel quantizer as kernels (arXiv:2511.08914 §3; internvl3.md 6.1-6.5): asymmetric groups of g columns
- * with b-bit codes and b-bit zero points, whose scales are themselves 4-bit codes over qq rows.
+ * SPEED-Q's bilevel quantizer as kernels (arXiv:2511.08914 §3; docs/method.md, "Bilevel quantizer"): asymmetric groups
+ * of g columns with b-bit codes and b-bit zero points, whose scales are themselves 4-bit codes over qq rows.
  */
 import { apply } from "../../core/apply.ts"
 import { defineKernel } from "../../core/Kernel.ts"

@@ -1,4 +1,4 @@
-/** Attributes and extents of bilevel quantization (arXiv:2511.08914 §3; internvl3.md 6.1-6.5). */
+/** Attributes and extents of bilevel quantization (arXiv:2511.08914 §3; docs/method.md, "Bilevel quantizer"). */
 import { ShapeMismatch } from "../../core/Errors.ts"
 import type { Shape } from "../../core/Shape.ts"
 import { type GroupExtents, groupExtents } from "../groups/extents.ts"

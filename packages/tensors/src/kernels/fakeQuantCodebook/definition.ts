@@ -1,5 +1,6 @@
 /**
- * Fake quantization to a fixed codebook, positive and negative weights of a group scaled apart (N2F3 of internvl3.md 6.4):
+ * Fake quantization to a fixed codebook, positive and negative weights of a group scaled apart (docs/method.md,
+ * "N2F3"):
  * positive = max(max w, 0), negative = max(-min w, 0), y = level(w / s) s with s the scale of w's side.
  * weight [N, K] -> y [N, K], negative and positive [N, K / g]. Every operation is rounded to f32; straight-through gradient,
  * with the scales' share at the extremes.

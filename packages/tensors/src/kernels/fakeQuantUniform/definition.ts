@@ -1,5 +1,6 @@
 /**
- * Fake quantization with one scale and zero point a group (internvl3.md 6.1, 6.4, 6.7, 6.8):
+ * Fake quantization with one scale and zero point a group (docs/method.md, "Flat quantizers", "Embedding and head" and
+ * "Clipping search"):
  * scale = range / (2^b - 1), y = scale (clamp(code(w), 0, 2^b - 1) - zero). weight [N, K] -> y [N, K], scale and zero [N, K / g].
  * Every operation is rounded to f32, so that all backends give the same bits. The gradient is straight-through.
  */

@@ -1,4 +1,7 @@
-/** Attributes and extents of single-level group quantization (internvl3.md 6.1, 6.4, 6.7, 6.8). */
+/**
+ * Attributes and extents of single-level group quantization (docs/method.md, "Flat quantizers", "Embedding and head"
+ * and "Clipping search").
+ */
 import type { Shape } from "../../core/Shape.ts"
 import { groupExtents } from "../groups/extents.ts"
 import { expectBits } from "../operands/shapeRules.ts"
