@@ -30,6 +30,7 @@ describe("examples", () => {
     assert.deepStrictEqual(files.sort(), [
       "customBenchmark.ts",
       "customExporter.ts",
+      "customLoss.ts",
       "customQuantizer.ts",
       "customStage.ts",
       "interruptAndContinue.ts",
@@ -73,6 +74,17 @@ describe("examples", () => {
     assert.include(header, `'descr': '|u1', 'fortran_order': False, 'shape': (${codes.shape[0]},)`)
     assert.strictEqual((10 + header.length) % 64, 0)
     assert.strictEqual(file.length, 10 + header.length + codes.shape[0])
+  }, 120_000)
+
+  it("customLoss: trains with it beside ours, and each step tells its part", () => {
+    const { directory, stdout } = run("customLoss")
+    const steps = [...stdout.matchAll(/^step \d+: ce ([\d.]+), kd ([\d.]+), opening ([\d.]+)$/gm)]
+    assert.lengthOf(steps, 3)
+    for (const [, ce, , opening] of steps) assert.notStrictEqual(Number(opening), Number(ce))
+    assert.include(
+      readFileSync(join(directory, "report.html"), "utf8"),
+      "cross entropy of the first tokens of an answer"
+    )
   }, 120_000)
 
   it("customBenchmark: asks, and marks a number by how far off it is", () => {

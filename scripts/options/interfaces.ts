@@ -46,6 +46,7 @@ const files: readonly InterfaceFile[] = [
     imported: { ChoiceInput: "@speedq/quantizers", RuleInput: "@speedq/quantizers", Json: "effect/Schema" },
     interfaces: new Map([
       ["DataOptions", groupOf(stage("qat"), "data")],
+      ["OtherLossOptions", groupOf(groupOf(stage("qat"), "loss"), "others")],
       ["LossOptions", groupOf(stage("qat"), "loss")],
       ["BenchmarkOptions", groupOf(stage("evaluate"), "benchmarks")],
       ["TrainingOptions", shared(["train-projector", "qat", "joint-qat"].map(stage))],

@@ -15,7 +15,8 @@
  * Run.main(Run.start(recipe, { directory: "runs/mine" }))
  */
 
-// Export formats and benchmarks
+// Losses, export formats and benchmarks
+export { cakld, crossEntropy, type Loss, losses, type RowLoss, weighted } from "@speedq/distillation"
 export { type Benchmark, benchmarks } from "@speedq/evaluation"
 export { type Exporter, exporters } from "@speedq/exports"
 // Options of one's own stages, quantizers and formats

@@ -1,5 +1,6 @@
-/** A user's own quantizers, export formats, benchmarks and stages beside ours, and what is wrong with some. */
+/** A user's own quantizers, losses, export formats, benchmarks and stages beside ours, and what is wrong with some. */
 import { describe, it } from "@effect/vitest"
+import { crossEntropyLoss } from "@speedq/distillation"
 import { nano } from "@speedq/evaluation"
 import { packedExporter } from "@speedq/exports"
 import { Stage } from "@speedq/pipeline"
@@ -30,6 +31,7 @@ const stage = Stage.define({
 const plugin: Plugin = {
   name: "mine.ts",
   quantizers: [quantizer],
+  losses: [{ ...crossEntropyLoss, id: "my-loss" }],
   exporters: [{ ...packedExporter, id: "my-format" }],
   benchmarks: [{ ...nano, name: "my-benchmark" }],
   stages: [stage]
@@ -50,11 +52,10 @@ const refused = (wrong: object, ...others: readonly Plugin[]): PluginInvalid => 
 describe("extensions", () => {
   it.effect("stand beside ours for everything that is provided with them, and nowhere else", () =>
     Effect.gen(function* () {
-      const { quantizers, exporters, benchmarks } = yield* Effect.provide(Extensions, withExtensions(plugin))
-      assert.deepStrictEqual(
-        [quantizers, exporters, benchmarks].map((list) => list.length),
-        [builtIn.quantizers.length + 1, builtIn.exporters.length + 1, builtIn.benchmarks.length + 1]
-      )
+      const lists = yield* Effect.provide(Extensions, withExtensions(plugin))
+      for (const list of ["quantizers", "losses", "exporters", "benchmarks"] as const) {
+        assert.lengthOf(lists[list], builtIn[list].length + 1, list)
+      }
       const stages = yield* Effect.provide(knownStages, withExtensions(plugin))
       assert.includeMembers(
         stages.map(({ name }) => name),
@@ -101,6 +102,14 @@ describe("extensions", () => {
     assert.deepStrictEqual([own!.plugin, own!.id, own!.rowwise, own!.bitsPerWeight({})], ["mine.ts", "own", true, 16])
     assert.strictEqual(named!.plugin, "their package")
     assert.isUndefined(extended({ quantizers: [quantizer] }).quantizers.at(-1)!.plugin)
+  })
+
+  it("are refused where a loss is not one", () => {
+    const { rowLoss: _, ...rest } = crossEntropyLoss
+    const { what, reason } = refused({ losses: [{ ...rest, id: "half" }] })
+    assert.strictEqual(what, 'loss "half"')
+    assert.include(reason, '"rowLoss" must be a function')
+    assert.include(refused({ losses: [{ ...crossEntropyLoss, id: "CAKLD" }] }).reason, "give yours another id")
   })
 
   it("are refused where a field is missing, misspelt, or of another type: all of it at once", () => {

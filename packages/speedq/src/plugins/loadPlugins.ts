@@ -1,4 +1,4 @@
-/** Plugins of `--plugin FILE`: modules that export quantizers, export formats, benchmarks and stages of one's own. */
+/** Plugins of `--plugin FILE`: modules that export quantizers, losses, export formats, benchmarks and stages of one's own. */
 import { basename } from "node:path"
 import { type ExtensionLists, Extensions, extendedBy, type Plugin, PluginInvalid } from "@speedq/stages"
 import * as Effect from "effect/Effect"

@@ -101,6 +101,18 @@ export interface DataOptions {
   }
 }
 
+export interface OtherLossOptions {
+  /** Name of the loss. */
+  readonly use: string
+  /**
+   * How strong it is; 0 leaves it out.
+   * @default 1
+   */
+  readonly factor?: number
+  /** Options of the loss. */
+  readonly with?: { readonly [name: string]: Json }
+}
+
 export interface LossOptions {
   /**
    * Factor of the cross entropy with the labels; 0 leaves it out.
@@ -176,6 +188,13 @@ export interface LossOptions {
    * Left out: exact, or reference under `compat` reference: docs/quirks.md#quirk-2.
    */
   readonly confidenceMean?: "exact" | "reference"
+  /**
+   * Losses that plugins or extensions of the run bring, each by its name, with a factor and its own options; they
+   * are added to the two of ours.
+   *
+   * Left out: none.
+   */
+  readonly others?: readonly OtherLossOptions[]
 }
 
 export interface BenchmarkOptions {
@@ -607,8 +626,8 @@ export interface EvaluateOptions {
    */
   readonly nearest?: readonly RuleInput[]
   /**
-   * Clamps weights that `nearest` rounds to the ranges that the clipping search found. Its quantizers must have
-   * the same groups.
+   * Clips weights that `nearest` rounds to the ranges that the clipping search found. Its quantizers must have the
+   * same groups.
    *
    * Default from: off: `nearest` alone is the usual baseline.
    * @default false
