@@ -8,8 +8,8 @@ import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { assert } from "vitest"
+import { acquireLock, type LockOwner } from "../src/directory/RunLock.ts"
 import { LockLost, RunLocked } from "../src/Errors.ts"
-import { acquireLock, type LockOwner } from "../src/run/RunLock.ts"
 import { temporaryDirectory } from "./support/toyProcess.ts"
 
 const lockOf = (directory: string): LockOwner => JSON.parse(readFileSync(join(directory, "run.lock"), "utf8"))

@@ -3,7 +3,7 @@ import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
 import { applyOverrides } from "../src/recipe/overrides.ts"
-import * as Recipe from "../src/recipe/Recipe.ts"
+import * as Recipe from "../src/run/Recipe.ts"
 import { toyStages } from "./toy/stages.ts"
 
 const recipe = {

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
-import { status } from "../run/status.ts"
+import { status } from "../overview/status.ts"
 
 /** How far each run is, in the order of their names; none where there is no ablation. Reads only. */
 export const runsBelow = Effect.fn("runsBelow")(function* (directory: string) {

@@ -1,6 +1,6 @@
 /**
  * The identity of a stage's result: everything that is meant to change it, and the digest of that. A build of this program is not
- * in it (run/Build.ts): whatever computes a result has a version of its own, which is raised when its numbers change.
+ * in it (machine/Build.ts): whatever computes a result has a version of its own, which is raised when its numbers change.
  */
 import { createHash } from "node:crypto"
 import type { Json } from "effect/Schema"

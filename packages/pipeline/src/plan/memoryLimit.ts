@@ -1,8 +1,8 @@
 /** How much memory a run may have, and what of it a process takes whatever it computes. */
 
 import * as Effect from "effect/Effect"
-import type { RecipeSettings } from "../recipe/RecipeSettings.ts"
-import { Machine } from "../run/Machine.ts"
+import { Machine } from "../machine/Machine.ts"
+import type { RecipeSettings } from "../settings/RecipeSettings.ts"
 
 /** Bytes of a process with its threads, its code and a tokenizer, before it holds any tensor or image. */
 export const processBytes = 400 * 2 ** 20

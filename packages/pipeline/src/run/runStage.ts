@@ -10,14 +10,11 @@ import { NonFiniteMetric, StageFailed, type StageFailedWith } from "../Errors.ts
 import { Events, emit } from "../events/Events.ts"
 import { StageFinished, StageStarted, StepDone } from "../events/runEvents.ts"
 import { whileDoing } from "../files/storage.ts"
-import type { SavePolicy } from "../recipe/RecipeSettings.ts"
-import { Section } from "../report/Report.ts"
+import { reportName, StageReport } from "../report/StageReport.ts"
+import type { SavePolicy } from "../settings/RecipeSettings.ts"
 import type { AnyArtefact } from "../stage/Artefact.ts"
 import type { AnyStage, Metrics, Outcome, Session, StageContext } from "../stage/contract.ts"
 
-/** A stage's report sections, one of its files. */
-export const reportName = "report.json"
-export const StageReport = Schema.fromJsonString(Schema.Array(Section))
 const encodeReport = Schema.encodeSync(StageReport)
 
 /** The seed of one stage: the same for the same recipe seed and label, unrelated for others. */

@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
 import { schemaProblems, strictly } from "../json/schemaProblems.ts"
-import type { RecipeSettings } from "../recipe/RecipeSettings.ts"
+import type { RecipeSettings } from "../settings/RecipeSettings.ts"
 import type { AnyArtefact, ErrorOf, ServicesOf, Values } from "./Artefact.ts"
 import type {
   BeforeWork,

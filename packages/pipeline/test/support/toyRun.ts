@@ -2,10 +2,10 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { RunDirectory } from "../../src/directory/RunDirectory.ts"
 import type { Output } from "../../src/events/sinks/Output.ts"
 import * as Sinks from "../../src/events/sinks/Sinks.ts"
-import * as Recipe from "../../src/recipe/Recipe.ts"
-import { RunDirectory } from "../../src/run/RunDirectory.ts"
+import * as Recipe from "../../src/run/Recipe.ts"
 import { Sabotage, toyStages } from "../toy/stages.ts"
 import type { ToyStage } from "./toyProcess.ts"
 

@@ -18,7 +18,7 @@ export interface RematerializationOptions {
   /** Whether the decoder's Linears are fake-quantized, so that copies of them are kept. */
   readonly fakeQuantized: boolean
   readonly trainsTower?: boolean
-  /** Bytes that this process may have (planning/memoryLimit.ts). */
+  /** Bytes that this process may have (memoryBudget of pipeline). */
   readonly budget: number
   /** Features that are kept beside the tensors. */
   readonly features: readonly (VisionFeatures | undefined)[]

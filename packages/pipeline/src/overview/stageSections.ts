@@ -1,8 +1,8 @@
 /** The sections that every stage gets from its events: a curve for each number of its steps, and its layers. */
 import { eventsOf, type LoggedEvent } from "../events/readEvents.ts"
 import { LayerQuantized, StepDone } from "../events/runEvents.ts"
+import type { Section } from "../report/Report.ts"
 import { formatBytes, formatNumber } from "../text/format.ts"
-import type { Section } from "./Report.ts"
 
 type Point = readonly [number, number]
 

@@ -3,9 +3,9 @@ import { AtomicFile } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
+import { reportFileName } from "../directory/RunDirectory.ts"
 import { whileDoing } from "../files/storage.ts"
-import { reportFileName } from "../run/RunDirectory.ts"
-import { renderReport } from "./renderReport.ts"
+import { renderReport } from "../report/renderReport.ts"
 import { runReport } from "./runReport.ts"
 
 /** Writes the report of the run in `directory` and returns its path; none where there is no run. */

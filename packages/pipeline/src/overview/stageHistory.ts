@@ -1,6 +1,6 @@
 /** Sorts a log by what it tells about: the events of each stage result, whatever was interrupted, repeated or superseded in between. */
-import { eventsOf, type LoggedEvent } from "./readEvents.ts"
-import { RunStarted, StageStarted, StepDone } from "./runEvents.ts"
+import { eventsOf, type LoggedEvent } from "../events/readEvents.ts"
+import { RunStarted, StageStarted, StepDone } from "../events/runEvents.ts"
 
 /** What the log holds about the result of one key. */
 export interface StageHistory {

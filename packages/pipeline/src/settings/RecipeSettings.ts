@@ -24,7 +24,7 @@ export const RecipeSettings = Schema.Struct({
   save: option(
     SavePolicy,
     {},
-    { description: "When a running stage saves its state: at whichever of these comes first." }
+    { description: "When a running stage saves its state: at whichever of these comes first.", policy: true }
   ),
   memory: optionalOption(
     Schema.Struct({
@@ -33,7 +33,11 @@ export const RecipeSettings = Schema.Struct({
         unit: "bytes"
       })
     }),
-    { description: "A run that would need more memory is refused before it starts.", source: "the machine's memory" }
+    {
+      description: "A run that would need more memory is refused before it starts.",
+      source: "the machine's memory",
+      policy: true
+    }
   )
 })
 export interface RecipeSettings extends Schema.Schema.Type<typeof RecipeSettings> {}

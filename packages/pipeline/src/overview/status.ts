@@ -3,12 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import { readManifest, type StageManifest } from "../checkpoints/StageManifest.ts"
+import { eventsFileName, type RunRecord, readRunRecord, stagesName } from "../directory/RunDirectory.ts"
+import { type LockOwner, ownerRuns, readLock } from "../directory/RunLock.ts"
 import { type LoggedEvent, lastOf, readEvents } from "../events/readEvents.ts"
 import { Interrupted, RunFailed, StepDone } from "../events/runEvents.ts"
 import { whileDoing } from "../files/storage.ts"
 import { placeName, stagesInJson } from "../recipe/stageLabels.ts"
-import { eventsFileName, type RunRecord, readRunRecord, stagesName } from "./RunDirectory.ts"
-import { type LockOwner, ownerRuns, readLock } from "./RunLock.ts"
 
 export interface StageStatus {
   readonly place: string

@@ -1,10 +1,10 @@
 /** The first chapter: what ran, how far it is, and every warning. */
 import { eventsOf, type LoggedEvent, lastOf } from "../events/readEvents.ts"
 import * as RunEvents from "../events/runEvents.ts"
-import type { StageHistory } from "../events/stageHistory.ts"
-import { ending, type RunStatus } from "../run/status.ts"
+import type { Section } from "../report/Report.ts"
 import { formatBytes, formatDuration, formatTime } from "../text/format.ts"
-import type { Section } from "./Report.ts"
+import type { StageHistory } from "./stageHistory.ts"
+import { ending, type RunStatus } from "./status.ts"
 
 export const runSections = (
   run: RunStatus,
