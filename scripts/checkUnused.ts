@@ -1,0 +1,71 @@
+/**
+ * Finds exports without a use.
+ *   node --import tsx scripts/checkUnused.ts [--public]
+ * Every export of a source must be imported by something that is no test, or be public: a package's entry (index.ts, or a
+ * subpath of its package.json) passes it on. What its own module uses may be exported for its test. Exit 1 with a line for every
+ * other one. `--public` lists what neither another package, a script, a bench, an example nor the documentation uses of what is
+ * public: information, no fault.
+ */
+import { type Module, readModule, usesItself } from "./modules/readModule.ts"
+import { packages, readDocumentation, sources, tests, users } from "./modules/repository.ts"
+import { Uses } from "./modules/Uses.ts"
+
+const modules = new Map<string, Module>([...users, ...tests].map((path) => [path, readModule(path)]))
+
+/** Names that an entry passes on; a whole module under one name with its members. */
+const surfaceOf = (uses: Uses, entry: string) => {
+  const { own, passedOn } = modules.get(entry)!
+  return [...own, ...passedOn.map(({ as }) => as)].flatMap((name) => {
+    const whole = uses.wholeOf(entry, name)
+    if (whole === undefined) return [{ path: entry, export: name, name }]
+    const { own: members, passedOn: more } = modules.get(whole)!
+    return [...members, ...more.map(({ as }) => as)].map((member) => ({
+      path: whole,
+      export: member,
+      name: `${name}.${member}`
+    }))
+  })
+}
+
+const checkAll = (): void => {
+  const uses = new Uses(modules)
+  for (const path of users) uses.addImports(path)
+  const entries = packages.flatMap((each) => [...each.entries.values()])
+  for (const entry of entries) for (const each of surfaceOf(uses, entry)) uses.add(each.path, each.export)
+  const inTests = new Uses(modules)
+  for (const path of tests) inTests.addImports(path)
+
+  const faults = sources.flatMap((path) => {
+    const module = modules.get(path)!
+    return [...module.own].flatMap((name) => {
+      if (uses.has(path, name)) return []
+      const tested = inTests.has(path, name)
+      if (!usesItself(module, name)) return [`${path}: ${name} has no use${tested ? " but in tests" : ""}; delete it`]
+      return tested ? [] : [`${path}: ${name} is used in its own module alone; drop its "export"`]
+    })
+  })
+  for (const fault of faults) console.error(fault)
+  console.log(`${sources.length} modules, ${faults.length} exports without a use`)
+  process.exitCode = faults.length === 0 ? 0 : 1
+}
+
+const listPublic = (): void => {
+  const uses = new Uses(modules)
+  const packageOf = (path: string) => path.split("/").slice(0, 2).join("/")
+  for (const path of users) uses.addImports(path, (target) => packageOf(target) !== packageOf(path))
+  const documentation = readDocumentation()
+  const unused = packages.flatMap(({ entries }) =>
+    [...entries].map(([specifier, entry]) => {
+      const names = surfaceOf(uses, entry)
+        .filter(({ path, export: name }) => !uses.has(path, name))
+        .filter(({ name }) => !new RegExp(`\\b${name.replace("*", "")}\\b`).test(documentation))
+      return { specifier, names: names.map(({ name }) => name) }
+    })
+  )
+  for (const { specifier, names } of unused) if (names.length > 0) console.log(`${specifier}: ${names.join(", ")}`)
+  const count = unused.reduce((sum, { names }) => sum + names.length, 0)
+  console.log(`${count} public names that nothing in this repository uses`)
+}
+
+if (process.argv.includes("--public")) listPublic()
+else checkAll()
