@@ -12,6 +12,9 @@ import { Uses } from "./modules/Uses.ts"
 
 const modules = new Map<string, Module>([...users, ...tests].map((path) => [path, readModule(path)]))
 
+/** Types that declarations of another module name, though no import does: what is inferred there must be able to reach them. */
+const inferred: readonly string[] = ["packages/stages/src/training/trainingProgram.ts TrainingState"]
+
 /** Names that an entry passes on; a whole module under one name with its members. */
 const surfaceOf = (uses: Uses, entry: string) => {
   const { own, passedOn } = modules.get(entry)!
@@ -38,7 +41,7 @@ const checkAll = (): void => {
   const faults = sources.flatMap((path) => {
     const module = modules.get(path)!
     return [...module.own].flatMap((name) => {
-      if (uses.has(path, name)) return []
+      if (uses.has(path, name) || inferred.includes(`${path} ${name}`)) return []
       const tested = inTests.has(path, name)
       if (!usesItself(module, name)) return [`${path}: ${name} has no use${tested ? " but in tests" : ""}; delete it`]
       return tested ? [] : [`${path}: ${name} is used in its own module alone; drop its "export"`]
