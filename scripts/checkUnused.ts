@@ -53,21 +53,30 @@ const checkAll = (): void => {
 }
 
 const listPublic = (): void => {
-  const uses = new Uses(modules)
   const packageOf = (path: string) => path.split("/").slice(0, 2).join("/")
-  for (const path of users) uses.addImports(path, (target) => packageOf(target) !== packageOf(path))
+  const [within, across] = [new Uses(modules), new Uses(modules)]
+  for (const path of users) {
+    within.addImports(path)
+    across.addImports(path, (target) => packageOf(target) !== packageOf(path))
+  }
   const documentation = readDocumentation()
-  const unused = packages.flatMap(({ entries }) =>
-    [...entries].map(([specifier, entry]) => {
-      const names = surfaceOf(uses, entry)
-        .filter(({ path, export: name }) => !uses.has(path, name))
-        .filter(({ name }) => !new RegExp(`\\b${name.replace("*", "")}\\b`).test(documentation))
-      return { specifier, names: names.map(({ name }) => name) }
-    })
-  )
-  for (const { specifier, names } of unused) if (names.length > 0) console.log(`${specifier}: ${names.join(", ")}`)
-  const count = unused.reduce((sum, { names }) => sum + names.length, 0)
-  console.log(`${count} public names that nothing in this repository uses`)
+  const isDocumented = (name: string) => new RegExp(`\\b${name.replace("*", "")}\\b`).test(documentation)
+  /** Where a name is declared, and whether anything but its tests uses it there. */
+  const isDead = (path: string, name: string): boolean =>
+    within
+      .declarationsOf(path, name)
+      .every((at) => !within.has(at.path, at.name) && !usesItself(modules.get(at.path)!, at.name))
+  for (const { entries } of packages) {
+    for (const [specifier, entry] of entries) {
+      const unused = surfaceOf(across, entry).filter(
+        (each) => !across.has(each.path, each.export) && !isDocumented(each.name)
+      )
+      const dead = unused.filter((each) => isDead(each.path, each.export))
+      const listed = (names: typeof unused) => names.map(({ name }) => name).join(", ")
+      if (unused.length > 0) console.log(`${specifier}: ${unused.length} names for others: ${listed(unused)}`)
+      if (dead.length > 0) console.log(`  of these no source uses ${listed(dead)}`)
+    }
+  }
 }
 
 if (process.argv.includes("--public")) listPublic()

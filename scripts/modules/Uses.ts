@@ -40,6 +40,18 @@ export class Uses {
     }
   }
 
+  /** Where an export is declared: through all that pass it on. */
+  declarationsOf(path: string, name: string): readonly { readonly path: string; readonly name: string }[] {
+    const found = this.#modules.get(path)
+    if (found === undefined) return []
+    const further = found.passedOn.flatMap(({ from, name: there, as }) => {
+      const target = resolveSpecifier(path, from)
+      if (target === undefined || (as !== name && as !== "*")) return []
+      return this.declarationsOf(target, as === "*" ? name : there)
+    })
+    return found.own.has(name) ? [{ path, name }, ...further] : further
+  }
+
   /** The module that `name` of `path` is the whole of (`export * as name from`), wherever it is passed on from. */
   wholeOf(path: string, name: string): string | undefined {
     for (const { from, name: there, as } of this.#modules.get(path)?.passedOn ?? []) {

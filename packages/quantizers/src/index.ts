@@ -100,7 +100,6 @@ export {
   rule
 } from "./rules/RuleSpec.ts"
 export {
-  choicesOf,
   type Layer,
   type LayerKind,
   type Plan,
