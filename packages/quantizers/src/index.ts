@@ -100,6 +100,7 @@ export {
   rule
 } from "./rules/RuleSpec.ts"
 export {
+  choicesOf,
   type Layer,
   type LayerKind,
   type Plan,

@@ -32,7 +32,7 @@ const Changes = {
   )
 }
 
-const AblationDocument = Schema.Struct({
+export const AblationDocument = Schema.Struct({
   version: requiredOption(Schema.Literal(1), { description: "Version of this format." }),
   name: requiredOption(Schema.NonEmptyString, {
     description: "Name of the ablation, for run directories and reports."
@@ -55,7 +55,7 @@ const AblationDocument = Schema.Struct({
     { description: "What is compared, each with its changes. The first is what the others are compared with." }
   )
 })
-type AblationDocument = typeof AblationDocument.Type
+export type AblationDocument = typeof AblationDocument.Type
 
 /** One run of an ablation. */
 export interface AblationRun<out E = unknown, out R = unknown> {

@@ -101,3 +101,7 @@ export const planLayers = (rules: readonly Rule[], layers: readonly Layer[]): Pl
     unmatched: decisions.flatMap(({ layer, rule }) => (rule < 0 ? [layer] : []))
   }
 }
+
+/** The quantizer of each planned layer, by layer name. */
+export const choicesOf = (plan: Plan): ReadonlyMap<string, QuantizerChoice> =>
+  new Map(plan.layers.map(({ name, choice }) => [name, choice]))
