@@ -36,7 +36,7 @@ export {
   TableInvalid,
   UnknownBenchmark
 } from "./Errors.ts"
-export { inferOption, type Matcher, matchers, type Options } from "./matching/inferOption.ts"
+export { inferOption, type Matcher, type Options } from "./matching/inferOption.ts"
 export { readsText } from "./matching/readsText.ts"
 export { extractYesNo } from "./matching/yesNo.ts"
 export { readPredictions } from "./predictions/readPredictions.ts"

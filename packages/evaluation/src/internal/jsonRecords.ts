@@ -1,6 +1,6 @@
 /** JSON as Python writes it for a table: records, or columns; `NaN` and `Infinity` are numbers there. */
 
-export type JsonTable = { readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[] }
+type JsonTable = { readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[] }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)

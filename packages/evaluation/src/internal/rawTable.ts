@@ -7,7 +7,7 @@ import { codePoints } from "./pythonText.ts"
 import { type RawCell, type RawRecord, RecordError, recordReader } from "./recordReader.ts"
 
 /** An `image` cell: where it is, its length in characters, and its text when it is short enough to be a reference. */
-export interface ImageCell {
+interface ImageCell {
   readonly start: number
   readonly end: number
   readonly length: number

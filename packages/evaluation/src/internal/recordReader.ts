@@ -22,7 +22,7 @@ export interface RawRecord {
   readonly line: number
 }
 
-export interface RecordReaderOptions {
+interface RecordReaderOptions {
   readonly separator?: number
   /** How many unquoted bytes of a column's cells are kept; `fail` says that a longer cell is an error. */
   readonly keep: (column: number) => { readonly bytes: number; readonly fail: boolean }

@@ -7,8 +7,6 @@ import { codePoints, lower, pythonWhiteSpace, splitWords } from "../internal/pyt
  */
 export type Matcher = "2025-08" | "head"
 
-export const matchers: readonly Matcher[] = ["2025-08", "head"]
-
 export type Options = ReadonlyMap<string, string>
 
 const apiFailure = "Failed to obtain answer via API"

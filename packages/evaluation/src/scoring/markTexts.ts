@@ -19,7 +19,7 @@ const recognition = [
 const groups = ["Scene Text-centric VQA", "Doc-oriented VQA", "Key Information Extraction", formulaCategory]
 
 /** The ten categories of OCRBench. */
-export const ocrCategories: readonly string[] = [...recognition, ...groups]
+const ocrCategories: readonly string[] = [...recognition, ...groups]
 
 const expectedTexts = (row: Row): readonly string[] => {
   const cell = expectedAnswer(row)

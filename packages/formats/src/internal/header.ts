@@ -18,7 +18,7 @@ export interface TensorSpec {
 }
 
 /** A tensor and its bytes [begin, end) of the data after the header. */
-export interface Entry extends TensorSpec {
+interface Entry extends TensorSpec {
   readonly begin: number
   readonly end: number
 }

@@ -22,7 +22,7 @@ export interface Judgement<Result> {
   readonly otherwise: string
 }
 
-export interface AblationOptions<Result, E = never, R = never> {
+interface AblationOptions<Result, E = never, R = never> {
   readonly directory: string
   /** Begins anew: what earlier runs left in their directories is removed. */
   readonly fresh?: boolean
@@ -33,7 +33,7 @@ export interface AblationOptions<Result, E = never, R = never> {
   readonly onRun?: (done: number, runs: number) => Effect.Effect<void>
 }
 
-export interface AblationResult<Result> {
+interface AblationResult<Result> {
   readonly scored: readonly Scored<Result>[]
   readonly comparison: Comparison
   readonly report: string

@@ -36,7 +36,7 @@ export const makeKey = (parts: KeyParts): StageKey => ({
 })
 
 /** One field that differs between two keys, for example `config.steps: 100 -> 200`. */
-export interface KeyChange {
+interface KeyChange {
   readonly field: string
   readonly before: string
   readonly after: string

@@ -44,7 +44,7 @@ export interface StageManifest extends Schema.Schema.Type<typeof StageManifest> 
 
 export const manifestName = "manifest.json"
 /** The same again: a damaged manifest costs nothing. */
-export const manifestCopyName = "manifest.copy.json"
+const manifestCopyName = "manifest.copy.json"
 
 // A manifest carries the digest of itself, so that a flipped bit is not taken for another step or file.
 const Sealed = Schema.fromJsonString(Schema.Struct({ sha256: Schema.String, manifest: Schema.Json }))

@@ -33,7 +33,7 @@ export const RunRecord = Schema.Struct({
 })
 export interface RunRecord extends Schema.Schema.Type<typeof RunRecord> {}
 
-export const runFileName = "run.json"
+const runFileName = "run.json"
 export const eventsFileName = "events.jsonl"
 export const reportFileName = "report.html"
 export const stagesName = "stages"

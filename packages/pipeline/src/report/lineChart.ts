@@ -61,7 +61,7 @@ const least = (values: ReadonlyArray<number>): number => values.reduce((a, b) =>
 const most = (values: ReadonlyArray<number>): number => values.reduce((a, b) => Math.max(a, b), values[0] ?? 1)
 
 /** Grid lines with their values at the left. */
-export const yAxis = (scale: Scale, left: number, right: number): ReadonlyArray<Html> =>
+const yAxis = (scale: Scale, left: number, right: number): ReadonlyArray<Html> =>
   scale.ticks.map((tick) => {
     const y = scale.at(tick).toFixed(1)
     return html`<line class="grid" x1="${left}" x2="${right}" y1="${y}" y2="${y}"/><text class="tick" x="${left - 6}" y="${y}" dy="4" text-anchor="end">${formatNumber(tick)}</text>`

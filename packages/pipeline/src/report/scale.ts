@@ -19,7 +19,7 @@ export const isDrawable = (value: number): boolean => Math.abs(value) < 1e100
 const finest = 1e-9
 
 /** A linear axis over [low, high], drawn from pixel `from` to pixel `to`. */
-export const linearScale = (low: number, high: number, from: number, to: number, count = 5): Scale => {
+const linearScale = (low: number, high: number, from: number, to: number, count = 5): Scale => {
   const size = Math.max(Math.abs(low), Math.abs(high))
   const width = size < 1e-100 ? 1 : Math.max(high - low, size * finest)
   const step = roundStep(width / count)
@@ -42,7 +42,7 @@ export const tightScale = (low: number, high: number, from: number, to: number):
 }
 
 /** A logarithmic axis over positive numbers, in whole powers of ten. */
-export const logScale = (low: number, high: number, from: number, to: number): Scale => {
+const logScale = (low: number, high: number, from: number, to: number): Scale => {
   const first = Math.floor(Math.log10(low))
   const last = Math.max(Math.ceil(Math.log10(high)), first + 1)
   const every = Math.ceil((last - first) / 8)

@@ -5,7 +5,7 @@ import { type AnyRecipe, labelled } from "../recipe/recipeValue.ts"
 import type { AnyStage } from "../stage/contract.ts"
 
 /** The key of the stage that gives each artefact, by the artefact's name. */
-export type Given = ReadonlyMap<string, string>
+type Given = ReadonlyMap<string, string>
 
 /** The artefacts that a stage takes, of those that are there. */
 export const inputsOf = <E, R>({ needs, uses }: AnyStage<E, R>, given: ReadonlyMap<string, unknown>) =>

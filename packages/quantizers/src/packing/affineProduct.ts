@@ -2,7 +2,7 @@
 import { fewRows, keep, linearCodes, multipliesCodes, noGrad, type Shape, scope, type Tensor } from "@speedq/tensors"
 import type { QuantizedWeight, QuantizerChoice } from "../quantizer/Quantizer.ts"
 
-export interface AffineProduct {
+interface AffineProduct {
   /** x W^T + bias; undefined for more than `fewRows` rows of x, for which unpacking once is less work. */
   readonly linear: (x: Tensor, bias: Tensor | undefined) => Tensor | undefined
   readonly release: () => void

@@ -50,7 +50,7 @@ export interface Quantizer<C extends object = object> {
 }
 
 /** Quantizers whose stored codes c stand for scale (c - zero), each operation in f32, to the last bit. */
-export interface AffineCodes<C> {
+interface AffineCodes<C> {
   /** Bits of a code and input columns of a group; undefined under options with which codes stand for something else. */
   extents(config: C): { readonly bits: number; readonly group: number } | undefined
   /** [out, in / g] in f32, from the stored tensors other than the codes. */

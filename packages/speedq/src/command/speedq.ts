@@ -22,7 +22,7 @@ import { version } from "./version.ts"
 /** Read by `main` before anything else, since a command line can be wrong; declared here for help and completions. */
 const Debug = GlobalFlag.Setting("debug")({ flag: off("debug", "print stacks and causes of a failure") })
 
-export const speedq = Command.make("speedq").pipe(
+const speedq = Command.make("speedq").pipe(
   Command.withDescription(
     "SPEED-Q: quantizes InternVL3 models of 1 to 2 billion parameters to 2 or 4 bits, in stages that can be interrupted and continued."
   ),

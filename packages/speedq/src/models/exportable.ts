@@ -32,7 +32,7 @@ import * as Schema from "effect/Schema"
 import { NotExportable } from "../Errors.ts"
 import { runParts } from "./runParts.ts"
 
-export interface Exportable {
+interface Exportable {
   readonly source: SourceModel
   readonly deployed: DeployedModel
   /** The recipe that it was made by, or a name where there is none. */

@@ -5,7 +5,7 @@
 import { realpathSync } from "node:fs"
 import { createRequire } from "node:module"
 
-export interface OtherCopy {
+interface OtherCopy {
   readonly name: string
   /** Where the module finds it, and where this program does. */
   readonly theirs: string

@@ -19,7 +19,7 @@ import * as Schema from "effect/Schema"
 import { releasedFile } from "../shipped/released.ts"
 
 /** One layer, and the stage whose rule decided about it; null where none did. */
-export interface LayerRow extends PlanRow {
+interface LayerRow extends PlanRow {
   readonly stage: string | null
 }
 

@@ -5,7 +5,7 @@
 import { type ActivationCache, type BlockSamples, makeActivationCache } from "@speedq/adaround"
 import { type Backend, noGrad, scope, type Tensor, tensor } from "@speedq/tensors"
 
-export interface BlockCachesOptions {
+interface BlockCachesOptions {
   readonly backend: Backend
   /** [tokens, C] of one tile's activations. */
   readonly shape: readonly [number, number]

@@ -23,7 +23,7 @@ export interface VisionRounding {
   readonly current: RoundingState | undefined
 }
 
-export const BlockReportData = Schema.Struct({
+const BlockReportData = Schema.Struct({
   block: Schema.String,
   errorBefore: Schema.Number,
   errorNearest: Schema.Number,

@@ -20,7 +20,7 @@ import type { CalibrationTiles } from "../data/CalibrationTiles.ts"
 import type { DataUnusable } from "../Errors.ts"
 import type { BlockCaches, BlockFunction } from "./BlockCaches.ts"
 
-export interface VisionSessionOptions {
+interface VisionSessionOptions {
   readonly backend: Backend
   readonly model: SourceModel
   /** By layer. */
@@ -29,7 +29,7 @@ export interface VisionSessionOptions {
   readonly tiles: CalibrationTiles
 }
 
-export interface VisionSession {
+interface VisionSession {
   /** The block at `index`, its caches filled: advanced from the open block where that comes before, else from the pixels. */
   readonly enter: (done: PackedWeights, index: number) => Effect.Effect<Block, ComputeFailed | DataUnusable>
   readonly close: () => void

@@ -37,7 +37,7 @@ export const packedSources = (weights: PackedWeights): readonly Safetensors.Tens
   [...weights].sort(byName).flatMap(([name, weight]) => weight.entries(name))
 
 /** Whether entries are weights, which must be finite, or a stage's own state, which goes on with what it had. */
-export type Loaded = "weights" | "state"
+type Loaded = "weights" | "state"
 
 /** Reads one entry into a new tensor. */
 export const loadTensor = (

@@ -44,7 +44,7 @@ import {
 } from "./calibration.ts"
 import { type ClippingSearch, clipLayer, layersToSearch } from "./clipLayer.ts"
 
-export const AutoclipConfig = Schema.Struct({
+const AutoclipConfig = Schema.Struct({
   compat: Compat,
   calibration: requiredOption(Calibration, {
     description:

@@ -30,7 +30,7 @@ export interface Sequences {
 }
 
 /** How text is chosen and cut (docs/method.md, "Clipping search"). */
-export interface TextOptions {
+interface TextOptions {
   readonly documents: number
   readonly longest: number
   readonly block: number
@@ -58,7 +58,7 @@ export const embedBlocks = (backend: Backend, weights: Weights, blocks: readonly
   return { hidden, lengths: blocks.map(({ length }) => length) }
 }
 
-export interface RecordOptions {
+interface RecordOptions {
   readonly backend: Backend
   readonly directory: ModelDirectory
   /** Of tower, projector and embedding. */

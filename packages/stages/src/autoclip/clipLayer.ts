@@ -34,7 +34,7 @@ export interface ClippingSearch {
 }
 
 /** A Linear with its ranges, [out, in / g], and its mean squared output error without and with clipping. */
-export interface ClippedLayer {
+interface ClippedLayer {
   readonly layer: string
   readonly min: Tensor
   readonly max: Tensor

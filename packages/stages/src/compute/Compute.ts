@@ -16,7 +16,7 @@ export class ComputeUnavailable extends Schema.TaggedError<ComputeUnavailable>()
   }
 }
 
-export interface ComputeOptions {
+interface ComputeOptions {
   /** As on the command line: "auto", "native", "native:none", "gpujs:webgpu", "reference". */
   readonly backend: string
   /** Bytes of this process; what it takes for itself is not the tensors'. */

@@ -27,7 +27,7 @@ export interface RemoteLoader {
   readonly lengths: (...args: Parameters<SampleLoader["lengths"]>) => Effect.Effect<Results["lengths"], Failure>
 }
 
-export interface SampleWorkersOptions {
+interface SampleWorkersOptions {
   /** Default: all processors but one, at most 4; a thread prepares images faster than a step needs them. */
   readonly count?: number
   /** Largest JavaScript heap of a thread. Default: Node's own. */

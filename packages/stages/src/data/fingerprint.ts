@@ -41,7 +41,7 @@ const modelFiles = (directory: string): readonly string[] => {
 }
 
 /** What a stage reads besides the model. */
-export interface Reading {
+interface Reading {
   readonly files?: readonly string[]
   /** A training mixture: its meta file and every annotation file. Images count by their names in those. */
   readonly meta?: string

@@ -37,7 +37,7 @@ import { askRows, divergenceOver } from "./askRows.ts"
 import { type BenchmarkScore, type Evaluation, Evaluations, evaluationTable, marksOf } from "./Evaluation.ts"
 import { galleries, isSample, isSpread } from "./gallery.ts"
 
-export const EvaluateConfig = Schema.Struct({
+const EvaluateConfig = Schema.Struct({
   title: requiredOption(Schema.NonEmptyString, { description: "Name of this evaluation in tables and reports." }),
   benchmarks: requiredOption(
     Schema.NonEmptyArray(

@@ -20,7 +20,7 @@ import { answerRequests, tilesOf } from "../model/modelAnswerer.ts"
 import { hiddenStates } from "../training/hiddenStates.ts"
 import { makeVisionFeatures } from "../training/VisionFeatures.ts"
 
-export interface Question {
+interface Question {
   readonly benchmark: Benchmark
   readonly data: DataFile
   readonly row: DataRow

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { Evaluation } from "./Evaluation.ts"
 
 /** Answers of a benchmark that are kept for the report, spread evenly over its rows. */
-export const sampleCount = 6
+const sampleCount = 6
 
 /** Whether row `place` of `rows` is one of `count` that are spread evenly over them. */
 export const isSpread = (place: number, rows: number, count: number): boolean =>

@@ -39,7 +39,7 @@ import { owned } from "../model/stageMemory.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import type { ExportOptions } from "../registry/stageOptions.ts"
 
-export const ExportConfig = Schema.Struct({
+const ExportConfig = Schema.Struct({
   format: requiredOption(Schema.NonEmptyString, {
     description: "Format to write: `packed`, `fake-quant`, or one of an extension."
   }),
@@ -48,7 +48,7 @@ export const ExportConfig = Schema.Struct({
   }),
   rest: Rest
 })
-export type ExportConfig = typeof ExportConfig.Type
+type ExportConfig = typeof ExportConfig.Type
 
 export const ExportedModel = Artefact.make("exported", "a model directory that was written", Codec.json(Exported))
 

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { Extensions } from "./Extensions.ts"
 
 /** What a configuration names; an option that names nothing is null. */
-export interface Used {
+interface Used {
   readonly quantizers?: readonly ({ readonly use: string } | null)[]
   readonly losses?: readonly string[]
   readonly exporters?: readonly string[]

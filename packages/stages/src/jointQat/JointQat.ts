@@ -19,7 +19,7 @@ import { decideLosses } from "../training/LossConfig.ts"
 import { trainingStage } from "../training/trainingStage.ts"
 import { packTower } from "./packTower.ts"
 
-export const JointQatConfig = Schema.Struct({
+const JointQatConfig = Schema.Struct({
   ...QatConfig.fields,
   quantizers: requiredOption(RuleList, {
     description:

@@ -11,7 +11,7 @@ export interface OpenedModel extends AnsweringModel {
 }
 
 /** Weights in memory, and how a network reads them. */
-export interface LoadedWeights {
+interface LoadedWeights {
   readonly storage: OpenedModel["storage"]
   readonly weights: Weights
   readonly bytes: number

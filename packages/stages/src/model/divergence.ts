@@ -6,7 +6,7 @@ import type { MicroBatch } from "../data/SampleLoader.ts"
 import { headName } from "./plannedLayers.ts"
 
 /** Final hidden states [B, T, H] of a batch, and the weights they came from. */
-export interface Seen {
+interface Seen {
   readonly hidden: Tensor
   readonly weights: Weights
 }

@@ -26,7 +26,7 @@ export const tilesOf = (
 const failed = (error: { readonly message: string }) => new AnswerFailed({ reason: error.message })
 
 /** The answer to one request. */
-export const answerAlone = (model: AnsweringModel, request: AnswerRequest): Effect.Effect<string, AnswerFailed> => {
+const answerAlone = (model: AnsweringModel, request: AnswerRequest): Effect.Effect<string, AnswerFailed> => {
   const { index, prompt, generation } = request
   const { temperature, topP } = generation
   return answer(model, {

@@ -25,7 +25,7 @@ export const embeddingName = "language_model.model.embed_tokens.weight"
 export const headName = "language_model.lm_head.weight"
 
 /** Everything of a model that rules may speak of: its Linears, embedding and head. */
-export const quantizableLayers = (config: ModelConfig): readonly Layer[] => {
+const quantizableLayers = (config: ModelConfig): readonly Layer[] => {
   const shapes = modelTensors(config)
   const linears = [...linearLayers(config)].map(
     ([name, shape]): Layer => ({ name, shape, kind: "linear", tower: towerOf(name) })

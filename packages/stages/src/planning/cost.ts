@@ -41,7 +41,7 @@ export const languageFlops = (config: ModelConfig, tokens: number, logits: numbe
 }
 
 /** Floats that a decoder layer keeps for each token. */
-export const languageLayerFloats = ({ llm_config }: ModelConfig): number => {
+const languageLayerFloats = ({ llm_config }: ModelConfig): number => {
   const { hidden_size, num_key_value_heads, intermediate_size } = llm_config
   return 10 * hidden_size + 4 * num_key_value_heads * headWidth(llm_config) + 4 * intermediate_size
 }
@@ -53,7 +53,7 @@ export const visionBlockFloats = ({ vision_config: { hidden_size, intermediate_s
 /** Bytes of logits, of student, teacher and their gradient, that pass the head together. */
 const logitBytes = 3 * 64 * 2 ** 20
 
-export interface KeptOptions {
+interface KeptOptions {
   /** Of all sequences together. */
   readonly tokens: number
   /** Whether the Linears are fake-quantized: their copies are kept too. */

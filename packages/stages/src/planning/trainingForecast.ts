@@ -11,7 +11,7 @@ import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.
 import { callsPerLayer, keptBytes, keptTowerBytes, languageFlops, secondsFor, visionFlops } from "./cost.ts"
 import type { PlannedModel } from "./plannedModel.ts"
 
-export interface TrainingForecastOptions {
+interface TrainingForecastOptions {
   readonly recipe: RecipeSettings
   readonly model: PlannedModel
   readonly data: DataConfig

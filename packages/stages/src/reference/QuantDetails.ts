@@ -27,7 +27,7 @@ import { TorchFileInvalid } from "../torch/TorchFileInvalid.ts"
 import { type DetailFile, type DetailTensor, readFinite, using } from "./detailFiles.ts"
 import { loadDetailParameters } from "./loadDetailParameters.ts"
 
-export interface QuantDetails {
+interface QuantDetails {
   readonly packed: PackedWeights
   /** Parameters that were not quantized. */
   readonly others: Parameters

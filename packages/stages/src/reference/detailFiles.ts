@@ -55,7 +55,7 @@ const openSafetensors = (path: string): DetailFile => {
 }
 
 /** Opens a file by what it is, whatever its name. Throws TorchFileInvalid, SafetensorsInvalid, FileFailed and the errors of node:fs. */
-export const openDetailFile = (path: string): DetailFile =>
+const openDetailFile = (path: string): DetailFile =>
   beginsWith(path, zipMagic) ? openTorchFile(path) : openSafetensors(path)
 
 /** Numbers of one entry in f32. Raises TensorNotFinite, with what `read` raises. */

@@ -25,7 +25,7 @@ const load = (backend: Backend, values: Float32Array, { shape, dtype }: DetailTe
   }
 }
 
-export interface DetailSelection {
+interface DetailSelection {
   /** What names lack in the file. */
   readonly prefix?: string
   /** Only parameters whose name passes; default all. */

@@ -15,7 +15,7 @@ import { loadDetailParameters } from "./loadDetailParameters.ts"
 import { detailsDirectory, type ReadDetailsOptions, readQuantDetails } from "./QuantDetails.ts"
 import { loadTorchCheckpoint } from "./torchCheckpoint.ts"
 
-export interface OpenReferenceOptions extends ReadDetailsOptions {
+interface OpenReferenceOptions extends ReadDetailsOptions {
   /** Directory with config and tokenizer, and with weights that the artefacts do not hold. Default: where the artefacts are. */
   readonly base?: string
   /** The quantized vision tower, `..._vit_qdq.pth`: a state dict of `vision_model`. Default: that of `base`. */
@@ -23,7 +23,7 @@ export interface OpenReferenceOptions extends ReadDetailsOptions {
 }
 
 /** The reference's weights, and the model that they make; `deployed` can be exported. */
-export interface ReferenceModel extends OpenedModel {
+interface ReferenceModel extends OpenedModel {
   readonly deployed: DeployedModel
 }
 

@@ -4,7 +4,7 @@ import { TorchFileInvalid } from "./TorchFileInvalid.ts"
 import { type Pickled, type PickledTensor, PickleRefused, unpickle } from "./unpickle.ts"
 import { openZip } from "./zipArchive.ts"
 
-export interface TorchTensor {
+interface TorchTensor {
   readonly shape: Shape
   /** "f32", "f16", "bf16", "f64", "i8", "u8", "i16", "i32", "i64" or "bool". */
   readonly dtype: string
@@ -12,7 +12,7 @@ export interface TorchTensor {
   readonly read: () => Float32Array | Float64Array | Int32Array
 }
 
-export interface TorchFile {
+interface TorchFile {
   readonly path: string
   /** Tensors of a dictionary by their keys; other entries are in `values`. */
   readonly tensors: ReadonlyMap<string, TorchTensor>

@@ -7,14 +7,14 @@ import { crc32 } from "node:zlib"
 import { TorchFileInvalid } from "./TorchFileInvalid.ts"
 
 /** A file inside the archive. */
-export interface ZipEntry {
+interface ZipEntry {
   readonly name: string
   readonly bytes: number
   /** The content, checked against its CRC-32. Throws TorchFileInvalid. */
   readonly read: () => Uint8Array
 }
 
-export interface ZipArchive {
+interface ZipArchive {
   readonly entries: ReadonlyMap<string, ZipEntry>
   readonly close: () => void
 }

@@ -11,7 +11,7 @@ import { crossEntropyAlone } from "../training/LossConfig.ts"
 import { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { trainingStage } from "../training/trainingStage.ts"
 
-export const TrainProjectorConfig = Schema.Struct({
+const TrainProjectorConfig = Schema.Struct({
   data: requiredOption(DataConfig, { description: "What is trained on." }),
   ...OptimizationConfig.fields,
   embeddings: EmbeddingConfig

@@ -11,7 +11,7 @@ import { keptBytes, keptTowerBytes } from "../planning/cost.ts"
 import type { OptimizationConfig } from "./TrainingConfig.ts"
 import type { VisionFeatures } from "./VisionFeatures.ts"
 
-export interface RematerializationOptions {
+interface RematerializationOptions {
   readonly backend: Backend
   readonly config: ModelConfig
   readonly optimization: Pick<OptimizationConfig, "rematerialize">

@@ -17,7 +17,7 @@ export interface VisionFeatures {
   readonly bytes: () => number
 }
 
-export interface VisionFeaturesOptions {
+interface VisionFeaturesOptions {
   readonly backend: Backend
   readonly config: ModelConfig
   readonly weights: Weights

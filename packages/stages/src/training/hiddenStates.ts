@@ -22,7 +22,7 @@ export interface TrainedNetwork {
   readonly weightsOf: (parameters: Parameters) => Weights
 }
 
-export interface HiddenStatesOptions {
+interface HiddenStatesOptions {
   readonly backend: Backend
   readonly directory: ModelDirectory
   readonly weights: Weights

@@ -17,7 +17,7 @@ import { Extensions } from "../extensions/Extensions.ts"
 import type { LossSettings } from "./LossConfig.ts"
 
 /** A loss, `factor` times as strong. */
-export interface WeightedLoss extends LossChoice {
+interface WeightedLoss extends LossChoice {
   readonly factor: number
 }
 

@@ -10,14 +10,14 @@ import { owned } from "../model/stageMemory.ts"
 import type { TrainedNetwork } from "./hiddenStates.ts"
 import type { Quantized, TrainingInput } from "./TrainingMethod.ts"
 
-export interface StudentOptions {
+interface StudentOptions {
   readonly model: SourceModel
   readonly input: TrainingInput
   readonly quantized: Quantized
   readonly trains: (name: string) => boolean
 }
 
-export interface Student {
+interface Student {
   /** New tensors that training starts from. */
   readonly initial: () => Parameters
   readonly weightsOf: TrainedNetwork["weightsOf"]

@@ -29,7 +29,7 @@ import type { Rematerialization } from "./Rematerialization.ts"
 import type { OptimizationConfig } from "./TrainingConfig.ts"
 
 /** A micro-batch with what does not depend on the trained parameters computed; `release` gives it back. */
-export interface PreparedBatch {
+interface PreparedBatch {
   readonly lossOf: MicroBatchLoss
   readonly release: () => void
 }
@@ -42,7 +42,7 @@ export interface Measurement {
 }
 
 /** What a micro-batch is prepared for. */
-export interface StepContext {
+interface StepContext {
   readonly measured: readonly number[]
   /** Computes decoder layers again in the backward pass. */
   readonly rematerialize: boolean

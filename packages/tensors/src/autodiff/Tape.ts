@@ -15,7 +15,7 @@ export interface Variable {
 }
 
 /** One recorded call. `backward` turns gradients of the outputs into gradients of the inputs; null where none is wanted. */
-export interface Node {
+interface Node {
   readonly name: string
   readonly inputs: readonly (Variable | undefined)[]
   readonly outputs: readonly Variable[]

@@ -15,7 +15,7 @@ export interface InputSpec {
   readonly constant?: true
 }
 
-export interface OutputSpec {
+interface OutputSpec {
   readonly shape: Shape
   readonly dtype?: DType
 }

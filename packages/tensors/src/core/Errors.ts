@@ -74,7 +74,7 @@ export class ReleasedTensor extends TensorError {
 }
 
 /** An operand, and where it lives. */
-export interface PlacedOperand {
+interface PlacedOperand {
   readonly operand: string
   readonly shape: Shape
   readonly backend: string

@@ -14,7 +14,7 @@ export type Tensors<N extends string> = { readonly [K in N]?: Tensor | undefined
 /** Which inputs need a gradient. */
 export type Wanted<I extends string> = { readonly [K in I]: boolean }
 
-export interface Saves<I extends string, O extends string> {
+interface Saves<I extends string, O extends string> {
   readonly inputs?: readonly I[]
   readonly outputs?: readonly O[]
 }

@@ -7,7 +7,7 @@ import type { Handle } from "./Operand.ts"
 import { type Shape, sizeOf } from "./Shape.ts"
 
 /** Storage shared by the tensors that view it; freed when the last of them is released. */
-export interface Storage {
+interface Storage {
   readonly backend: Backend
   readonly handle: Handle
   references: number

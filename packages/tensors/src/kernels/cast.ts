@@ -19,7 +19,7 @@ import { elementwiseShapes, halves, normals } from "./operands/samples.ts"
 
 export type CastTarget = "f32" | "bf16" | "f16"
 
-export interface CastAttributes {
+interface CastAttributes {
   readonly to: CastTarget
 }
 

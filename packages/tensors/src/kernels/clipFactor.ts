@@ -9,7 +9,7 @@ import { defineKernel } from "../core/Kernel.ts"
 import type { Tensor } from "../core/Tensor.ts"
 import { expectAtLeast, expectShape } from "./operands/shapeRules.ts"
 
-export interface ClipFactorAttributes {
+interface ClipFactorAttributes {
   readonly maxNorm: number
 }
 

@@ -15,7 +15,7 @@ import { integers } from "./operands/samples.ts"
 import { expectBits, expectRows } from "./operands/shapeRules.ts"
 
 /** How codes are packed. */
-export interface GatherCodesAttributes {
+interface GatherCodesAttributes {
   /** Bits of a code. */
   readonly bits: number
   /** Rows of the packed matrix, and codes of a row. */

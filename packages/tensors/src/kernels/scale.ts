@@ -10,7 +10,7 @@ import { sizeOf } from "../core/Shape.ts"
 import type { Tensor } from "../core/Tensor.ts"
 import { elementwiseShapes, normals } from "./operands/samples.ts"
 
-export interface ScaleAttributes {
+interface ScaleAttributes {
   readonly factor: number
 }
 

@@ -53,7 +53,7 @@ const native: NativeBody<"packed", "codes", UnpackCodesAttributes> = (
   engine.rows({ entry: "unpackCodes", rows: sizeOf(codes.shape), operands, scalars: [bits, sizeOf(packed.shape)] })
 }
 
-export interface UnpackCodesAttributes {
+interface UnpackCodesAttributes {
   /** Bits of a code. */
   readonly bits: number
   /** Shape of the codes. */

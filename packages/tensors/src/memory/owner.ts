@@ -1,6 +1,6 @@
 /** Who owns what is allocated now: the innermost scope, or nobody. All it knows of a tensor is that it can be released. */
 
-export interface Releasable {
+interface Releasable {
   release(): void
 }
 

@@ -55,7 +55,7 @@ const canonical = (name: string): string =>
 /** Buffers of SPEED-Q's own training checkpoints: not weights. */
 const isQuantizerBuffer = (name: string): boolean => name.includes(".weight_quantizer.")
 
-export interface ResolvedNames {
+interface ResolvedNames {
   /** Stored tensors for each original name that was found. */
   readonly pieces: ReadonlyMap<string, Pieces>
   readonly missing: readonly string[]

@@ -8,7 +8,7 @@ import { layerOf } from "./layerNames.ts"
 import { headWidth, type LanguageConfig, type ModelConfig, patchGrid, type VisionConfig } from "./ModelConfig.ts"
 import { visionBlockName } from "./vision.ts"
 
-export type TensorShapes = ReadonlyMap<string, Shape>
+type TensorShapes = ReadonlyMap<string, Shape>
 type Entries = readonly (readonly [string, Shape])[]
 
 const affine = (name: string, width: number): Entries => [

@@ -1,7 +1,7 @@
 /** Turns token ids into text one by one, holding back the bytes of a character that is not complete yet. */
 
 /** What the decoder asks a tokenizer. */
-export interface TokenTexts {
+interface TokenTexts {
   readonly tokenBytes: (id: number) => Uint8Array
   readonly isSpecial: (id: number) => boolean
 }

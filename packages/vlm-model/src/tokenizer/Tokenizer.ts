@@ -19,7 +19,7 @@ export interface AddedToken {
 }
 
 /** What a tokenizer is made of, checked and with every token as an id; `makeTokenizer` makes it. */
-export interface TokenizerTables {
+interface TokenizerTables {
   /** Token text in the byte alphabet -> id; all 256 bytes are in it. */
   readonly vocabulary: ReadonlyMap<string, number>
   readonly merges: MergeRanks

@@ -56,7 +56,7 @@ export const progressBarsSink = (output: Output): Sink => {
 }
 
 /** `02-qat  [██████------]  50 %  100/200  3.2 steps/s  31.0 s left  loss 1.25`. */
-export const formatProgress = (progress: Progress): string => {
+const formatProgress = (progress: Progress): string => {
   const { stage, from, startedAt, step, steps, at, loss } = progress
   const share = steps === 0 ? 1 : step / steps
   const filled = Math.round(share * barWidth)

@@ -1,7 +1,7 @@
 /** GPU buffers by size: a released one serves the next tensor of that size, so that a step allocates nothing anew. */
 
 /** What is used of a WebGPU buffer. */
-export interface DeviceBuffer {
+interface DeviceBuffer {
   readonly size: number
   destroy(): void
 }

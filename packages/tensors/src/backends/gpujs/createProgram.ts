@@ -5,7 +5,7 @@ import type { GpujsMode } from "./Device.ts"
 import { functionText, withParameters } from "./functionText.ts"
 import type { GpujsProgram, HelperFunction } from "./GpujsBody.ts"
 
-export interface ProgramSettings {
+interface ProgramSettings {
   /** GPU.js's name for the type of operands. */
   readonly operandType: "Array" | "ArrayTexture(1)"
   /** Sizes are compiled in like constants; else they are further parameters. */

@@ -47,7 +47,7 @@ function mostOfRow(this: Thread, x: Values) {
 
 const partsOf = (columns: number): number => (columns <= 64 ? 1 : columns <= 8192 ? 32 : 256)
 
-export interface RowReduction {
+interface RowReduction {
   /** What holds the result, one element a row. */
   readonly output: string
   /**
@@ -67,7 +67,7 @@ export interface RowReduction {
   readonly factor?: number
 }
 
-export type RowShape = Pick<RowReduction, "rows" | "columns" | "ofLength">
+type RowShape = Pick<RowReduction, "rows" | "columns" | "ofLength">
 
 const split = (reduction: RowReduction, parts: number): GpujsProgram => {
   const { output, part, reads, rows, columns, scalars, constants, ofLength, helpers } = reduction

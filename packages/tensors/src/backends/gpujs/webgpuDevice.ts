@@ -53,7 +53,7 @@ interface Stored {
   readonly argument: PipelineResult
 }
 
-export interface WebgpuOptions {
+interface WebgpuOptions {
   /** Whether an adapter that is a program rather than a GPU will do. */
   readonly software: boolean
   /** Released buffers kept for the next tensors, default 1 GiB. */

@@ -24,7 +24,7 @@ export interface Room extends Place {
   readonly resident: boolean
 }
 
-export interface MemoryOptions {
+interface MemoryOptions {
   /** Bytes of all tensors together. */
   readonly limit: number
   /** Bytes of one memory, at most 4 GiB. */

@@ -105,7 +105,7 @@ export interface NativeEngine {
 }
 
 /** One call of a kernel: its operands by name, of which optional ones may be absent. */
-export interface NativeCall<I extends string, O extends string, A extends object, Optional extends string = never> {
+interface NativeCall<I extends string, O extends string, A extends object, Optional extends string = never> {
   readonly inputs: { readonly [K in I]: Operand } & { readonly [K in Optional]?: Operand | undefined }
   readonly outputs: { readonly [K in O]: Operand }
   readonly attributes: A

@@ -13,7 +13,7 @@ export interface Found extends Library {
 }
 
 /** A library, or why there is none. */
-export interface Search {
+interface Search {
   readonly library?: Found
   readonly reason: string
 }

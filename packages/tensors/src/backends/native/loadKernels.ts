@@ -7,7 +7,7 @@ import { compile, validate, type WasmModule } from "./thread/wasm.ts"
 
 export type SimdBuild = "relaxed" | "plain"
 
-export interface Kernels {
+interface Kernels {
   readonly module: WasmModule
   readonly build: SimdBuild
   /** Flag of V8 that threads need before they see the module. */

@@ -110,7 +110,7 @@ const planBlocks = (engine: Placing, visits: Visits, call: AttentionCall): Atten
   }
 }
 
-export interface AttentionGradientPlan {
+interface AttentionGradientPlan {
   readonly task: AttentionGradientTask
   /** Sums over the heads that share keys and values. */
   readonly reductions: readonly RowsTask[]

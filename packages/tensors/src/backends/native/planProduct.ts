@@ -15,7 +15,7 @@ const splitBytes = 6
 const splitElements = 32 * 1024
 
 /** What the threads of a pool offer to products. */
-export interface Multipliers {
+interface Multipliers {
   readonly threads: number
   readonly multipliesBfloat16: boolean
 }

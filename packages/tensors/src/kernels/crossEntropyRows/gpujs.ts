@@ -8,7 +8,7 @@ import { sumOfPowers } from "../softmax.ts"
 import { type CrossEntropyAttributes, ignoredLabel } from "./geometry.ts"
 
 /** most + log(total): the logarithm of the sum of exp(logits). */
-export function normalizer(this: Thread, most: Values, total: Values) {
+function normalizer(this: Thread, most: Values, total: Values) {
   return most[this.thread.x] + logarithm(total[this.thread.x])
 }
 

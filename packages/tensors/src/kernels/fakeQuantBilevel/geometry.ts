@@ -26,7 +26,7 @@ export interface BilevelAttributes {
 export type CodeName = "codes" | "zeros" | "scaleCodes" | "step" | "origin"
 
 /** Scales and zeros are [K / g, N]: row j N + o is group j of output o. */
-export interface BilevelExtents extends GroupExtents {
+interface BilevelExtents extends GroupExtents {
   /** Second-level groups: K / g * N / qq. */
   readonly scaleGroups: number
 }

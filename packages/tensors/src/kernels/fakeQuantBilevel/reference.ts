@@ -11,7 +11,7 @@ const rounding = ({ arithmetic }: BilevelAttributes): ((value: number) => number
 
 const half = (value: number): number => fromFloat16(toFloat16(value))
 
-export interface ScaleCode {
+interface ScaleCode {
   readonly step: number
   readonly origin: number
   /** Code in 0..15 of a first-level scale, and the scale it stands for. */

@@ -16,7 +16,7 @@ type Bodies<I extends string, O extends string, A extends object> = Pick<
   readonly flops: number
 }
 
-export interface FakeQuant<P extends string, A extends object> {
+interface FakeQuant<P extends string, A extends object> {
   readonly name: string
   /** Names of what is found for every group. */
   readonly parameters: readonly P[]
@@ -30,7 +30,7 @@ export interface FakeQuant<P extends string, A extends object> {
   readonly backward: Bodies<"dy" | "weight" | P, "dweight", A> & { readonly tolerance: Tolerance }
 }
 
-export interface FakeQuantKernels<P extends string, A extends object> {
+interface FakeQuantKernels<P extends string, A extends object> {
   readonly kernel: Kernel<"weight", "y" | P, A>
   readonly gradientKernel: Kernel<"dy" | "weight" | P, "dweight", A>
 }

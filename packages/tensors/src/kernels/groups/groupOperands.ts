@@ -4,7 +4,7 @@ import { elementBytes } from "../../core/DType.ts"
 import type { Operand } from "../../core/Operand.ts"
 import { sizeOf } from "../../core/Shape.ts"
 
-export interface GroupOperands {
+interface GroupOperands {
   /** Groups of the whole weight. */
   readonly rows: number
   readonly read: (operand: Operand) => RowOperand

@@ -17,7 +17,7 @@ const isGroup = (group: number): boolean => group > 0 && group % codesTogether =
 /** Whether weights of `bits` bits and groups of `group` inputs can stay codes in a product. */
 export const multipliesCodes = (bits: number, group: number): boolean => isBits(bits) && isGroup(group)
 
-export interface LinearCodesExtents {
+interface LinearCodesExtents {
   /** Rows of x. */
   readonly m: number
   /** Outputs. */

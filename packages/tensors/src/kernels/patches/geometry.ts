@@ -10,7 +10,7 @@ export interface PatchesAttributes {
   readonly inverse: boolean
 }
 
-export interface PatchesSize {
+interface PatchesSize {
   readonly tiles: number
   readonly channels: number
   /** Patches along a side of an image. */

@@ -12,7 +12,7 @@ export interface PixelShuffleAttributes {
   readonly inverse: boolean
 }
 
-export interface ShuffleSize {
+interface ShuffleSize {
   readonly tiles: number
   /** Extents of the coarse grid and channels of the fine one. */
   readonly height: number

@@ -2,7 +2,7 @@ import type { GpujsBody, Thread, Values } from "../../backends/gpujs/GpujsBody.t
 import { expectDistinctRows, expectRows } from "../operands/shapeRules.ts"
 
 /** Which entry of the index names this row, -1 where none does; the first, of several. */
-export function sourceOfRow(this: Thread, index: Values) {
+function sourceOfRow(this: Thread, index: Values) {
   let source = -1
   for (let i = 0; i < this.constants.count; i++) {
     if (index[this.constants.count - 1 - i] === this.thread.x) {

@@ -3,7 +3,7 @@ import type { Products } from "./library/Products.ts"
 import { type Entry, instantiate, type WasmMemory, type WasmModule } from "./wasm.ts"
 
 /** One WebAssembly memory as a thread sees it. */
-export interface Home {
+interface Home {
   readonly memory: WasmMemory
   readonly bytes: Uint8Array
   readonly entries: { readonly [name: string]: Entry }

@@ -7,7 +7,7 @@ const stagedBytes = 256 * 1024
 const cacheLine = 64
 
 /** Bytes of one row that go through scratch because they live in another memory. */
-export const foreignRowBytes = ({ operands, home }: Pick<RowsTask, "operands" | "home">): number =>
+const foreignRowBytes = ({ operands, home }: Pick<RowsTask, "operands" | "home">): number =>
   operands.reduce((sum, { memory, rowBytes }) => sum + (memory === home ? 0 : rowBytes), 0)
 
 /** Rows that fit `bytes` of scratch, as many as belong together; whole cache lines of f32 where that many fit. */
