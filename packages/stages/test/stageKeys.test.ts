@@ -65,7 +65,22 @@ const candidatesFor = (ast: SchemaAST.AST): ReadonlyArray<Json> => [
   ...(SchemaAST.isUnion(ast) ? ast.types : [ast]).flatMap((type) =>
     SchemaAST.isLiteral(type) && typeof type.literal !== "bigint" ? [type.literal] : []
   ),
-  ...[true, false, 1, 2, 3, 0.25, 0.5, "3 GiB", "other", {}, { other: 1 }, ["other"], [{ match: "other", use: "none" }]]
+  ...[
+    true,
+    false,
+    1,
+    2,
+    3,
+    0.25,
+    0.5,
+    "3 GiB",
+    "other",
+    {},
+    { other: 1 },
+    ["other"],
+    [{ use: "other" }],
+    [{ match: "other", use: "none" }]
+  ]
 ]
 
 const replaced = (json: Json | undefined, [first, ...rest]: Path, value: Json): Json => {
