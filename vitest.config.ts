@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { defineConfig } from "vitest/config"
+import { configDefaults, defineConfig } from "vitest/config"
 
 /** What vitest 5 prints failures with; Node 20 does not have it. */
 const groupBy = <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K): Map<K, T[]> => {
@@ -21,21 +21,39 @@ const folder = fileURLToPath(new URL("./packages", import.meta.url))
 const packages = readdirSync(folder).filter((name) => existsSync(`${folder}/${name}/package.json`))
 const nameOf = (folderName: string): string =>
   (JSON.parse(readFileSync(`${folder}/${folderName}/package.json`, "utf8")) as { readonly name: string }).name
-const project = (name: string, include: string) => ({
-  extends: true as const,
-  test: { name, include: [include] }
-})
 
-export default defineConfig({
-  resolve: { conditions },
-  ssr: { resolve: { conditions } },
-  test: {
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    maxWorkers: 2,
-    projects: [
-      ...packages.map((name) => project(nameOf(name), `packages/${name}/test/**/*.test.ts`)),
-      project("repository", "test/**/*.test.ts")
-    ]
+/** What `npm run test:fast` leaves out: everything on every backend, processes that are killed, whole recipes, programs that are run. */
+const slow = [
+  "packages/adaround/test/reconstruct.test.ts",
+  "packages/distillation/test/losses.test.ts",
+  "packages/evaluation/test/{allBenchmarks,evaluate}.test.ts",
+  "packages/formats/test/{finite,fuzz}.test.ts",
+  "packages/pipeline/test/{checkpoints,faults,kill,readme}.test.ts",
+  "packages/quantizers/test/oneFunction.test.ts",
+  "packages/speedq/test/!({normalTable,textTable}).test.ts",
+  "packages/stages/test/!({SampleOrder,productSpeed,torchFile}).test.ts",
+  "packages/tensors/test/{conformance,gpujs,native}/**",
+  "packages/vlm-model/test/{Tokenizer,answer,answerTogether,loadWeights}.test.ts",
+  "test/!({benchmarks,configs}).test.ts"
+]
+
+export default defineConfig(({ mode }) => {
+  const exclude = [...configDefaults.exclude, ...(mode === "fast" ? slow : [])]
+  const project = (name: string, include: string) => ({
+    extends: true as const,
+    test: { name, include: [include], exclude }
+  })
+  return {
+    resolve: { conditions },
+    ssr: { resolve: { conditions } },
+    test: {
+      testTimeout: 60_000,
+      hookTimeout: 60_000,
+      maxWorkers: 2,
+      projects: [
+        ...packages.map((name) => project(nameOf(name), `packages/${name}/test/**/*.test.ts`)),
+        project("repository", "test/**/*.test.ts")
+      ]
+    }
   }
 })

@@ -59,6 +59,7 @@ const fillProject = () => {
   }
   cpSync("test/tarballs/consumer", project, { recursive: true })
   writeFileSync(join(project, "readme.ts"), readmeRecipe())
+  writeFileSync(join(project, "readmeOnly.ts"), readmeRecipe().replaceAll(/^Run\.main\(.*$/gm, ""))
   writeFileSync(join(project, "imports.ts"), importsOf(packages))
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify(tsconfig("NodeNext")))
   writeFileSync(join(project, "tsconfig.bundler.json"), JSON.stringify(tsconfig("ESNext")))
@@ -173,6 +174,8 @@ describe("in a project of its own", () => {
           ...[`${stage}.accumulation=1`, `${stage}.maxSteps=2`]
         ]),
         "qat.loss.confidenceBatches=2",
+      "autoclip.calibration=speedq:data/nano/calibration.jsonl",
+      "autoclip.documents=16",
         ...["images=speedq:data/nano/calibration-images.txt", "count=4", "iterations=2"].map(
           (set) => `adaround-vit.${set}`
         )

@@ -32,10 +32,11 @@ const readManifest = (folder: string): Manifest => JSON.parse(readFileSync(join(
 
 /** Packs all packages into `directory`. */
 export const packAll = async (directory: string): Promise<readonly Packed[]> => {
-  const { stdout } = await execute("npm", ["pack", "--workspaces", "--pack-destination", directory, "--json"], ".")
+  const folders = readdirSync("packages").map((name) => join("packages", name))
+  const each = folders.flatMap((folder) => ["-w", folder])
+  const { stdout } = await execute("npm", ["pack", ...each, "--pack-destination", directory, "--json"], ".")
   const packed = JSON.parse(stdout) as readonly NpmPacked[]
-  return readdirSync("packages").map((name) => {
-    const folder = join("packages", name)
+  return folders.map((folder) => {
     const manifest = readManifest(folder)
     const one = packed.find((each) => each.name === manifest.name)
     if (one === undefined) throw new Error(`${manifest.name} was not packed`)

@@ -1,4 +1,4 @@
-/** Runs the command in a child process, from its sources. */
+/** Runs the command in a child process: what was built under `npm test`, which has just built it and starts sooner; otherwise its sources. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -6,8 +6,14 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, onTestFinished } from "vitest"
 
-const source = (file: string) => fileURLToPath(new URL(`../../src/${file}`, import.meta.url))
-const loader = ["--import", fileURLToPath(import.meta.resolve("tsx")), "-C", "@speedq/source"]
+const packageRoot = fileURLToPath(new URL("../../", import.meta.url))
+const isBuilt = process.env["SPEEDQ_TEST_BUILT"] === "1"
+
+/** What node is given to run a module of this package, named by its path in `src`. */
+const moduleOf = (file: string): readonly string[] =>
+  isBuilt
+    ? [join(packageRoot, "dist", file.replace(/\.ts$/, ".js"))]
+    : ["--import", fileURLToPath(import.meta.resolve("tsx")), "-C", "@speedq/source", join(packageRoot, "src", file)]
 
 /** The repository. */
 export const root = fileURLToPath(new URL("../../../../", import.meta.url))
@@ -58,7 +64,7 @@ export const runNode = (args: readonly string[], options: Options = {}): Promise
 
 /** Runs a module of this package. */
 export const runSource = (file: string, args: readonly string[], options: Options = {}): Promise<Ended> =>
-  runNode([...loader, source(file), ...args], options)
+  runNode([...moduleOf(file), ...args], options)
 
 /** Runs `speedq`. */
 export const speedq = (args: readonly string[], options: Options = {}): Promise<Ended> =>
@@ -66,7 +72,7 @@ export const speedq = (args: readonly string[], options: Options = {}): Promise<
 
 /** Runs `speedq` outside of a test. */
 export const runSpeedq = (args: readonly string[], options: Options = {}): Promise<Ended> =>
-  start([...loader, source("bin/main.ts"), ...args], options, () => {})
+  start([...moduleOf("bin/main.ts"), ...args], options, () => {})
 
 /** Runs `speedq` with `--json` and gives its one document; fails where there is anything else on standard output. */
 export const speedqJson = async (args: readonly string[], options?: Options): Promise<unknown> => {
