@@ -1,5 +1,6 @@
 /** A user's own quantizers, export formats, benchmarks and stages beside ours, and what is wrong with some. */
 import { describe, it } from "@effect/vitest"
+import { crossEntropyLoss } from "@speedq/distillation"
 import { nano } from "@speedq/evaluation"
 import { packedExporter } from "@speedq/exports"
 import { Stage } from "@speedq/pipeline"
@@ -30,6 +31,7 @@ const stage = Stage.define({
 const plugin: Plugin = {
   name: "mine.ts",
   quantizers: [quantizer],
+  losses: [{ ...crossEntropyLoss, id: "my-loss" }],
   exporters: [{ ...packedExporter, id: "my-format" }],
   benchmarks: [{ ...nano, name: "my-benchmark" }],
   stages: [stage]
@@ -50,10 +52,10 @@ const refused = (wrong: object, ...others: readonly Plugin[]): PluginInvalid => 
 describe("extensions", () => {
   it.effect("stand beside ours for everything that is provided with them, and nowhere else", () =>
     Effect.gen(function* () {
-      const { quantizers, exporters, benchmarks } = yield* Effect.provide(Extensions, withExtensions(plugin))
+      const { quantizers, losses, exporters, benchmarks } = yield* Effect.provide(Extensions, withExtensions(plugin))
       assert.deepStrictEqual(
-        [quantizers, exporters, benchmarks].map((list) => list.length),
-        [builtIn.quantizers.length + 1, builtIn.exporters.length + 1, builtIn.benchmarks.length + 1]
+        [quantizers, losses, exporters, benchmarks].map((list) => list.length),
+        [builtIn.quantizers, builtIn.losses, builtIn.exporters, builtIn.benchmarks].map((list) => list.length + 1)
       )
       const stages = yield* Effect.provide(knownStages, withExtensions(plugin))
       assert.includeMembers(
@@ -114,6 +116,7 @@ describe("extensions", () => {
     assert.strictEqual(message, `plugin wrong.ts: quantizer "mine": ${reason}`)
     assert.include(refused({ quantizers: [{ ...quantizer, rowWise: true }] }).reason, 'did you mean "rowwise"?')
     assert.include(refused({ quantizers: [{ ...quantizer, Config: {} }] }).reason, '"Config" must be a schema')
+    assert.include(refused({ losses: [{ ...crossEntropyLoss, id: "x", rowLoss: 1 }] }).reason, '"rowLoss" must be')
     assert.include(refused({ exporters: [{ ...packedExporter, id: "a/b" }] }).reason, '"id" must be a file name')
     assert.include(refused({ benchmarks: [{ ...nano, name: "x", mark: "exact" }] }).reason, '"mark" must be a function')
     assert.include(refused({ stages: [{ name: "x", begin: () => {} }] }).reason, 'a stage has no "begin"')
@@ -137,7 +140,7 @@ describe("extensions", () => {
     const lists = extended(plugin)
     const surroundings = { backend: "native", ...pluginSurroundings(lists) }
     const brought =
-      'quantizer "mine" (version 2), export format "my-format" (version 1), benchmark "my-benchmark" (version 1), stage "my-stage" (version 1)'
+      'quantizer "mine" (version 2), loss "my-loss" (version 1), export format "my-format" (version 1), benchmark "my-benchmark" (version 1), stage "my-stage" (version 1)'
     assert.strictEqual(pluginSurroundings(lists)["plugin mine.ts"], brought)
     assert.deepStrictEqual(recordedPlugins(surroundings), [{ name: "mine.ts", brought }])
     assert.deepStrictEqual(missingPlugins(surroundings, lists), [])
