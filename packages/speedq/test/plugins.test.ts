@@ -68,6 +68,8 @@ describe("--plugin", () => {
     assert.match(bare, /run was made with customQuantizer\.ts \(quantizer "ternary" \(version 1\)\), customStage\.ts/)
     assert.match(bare, /--plugin customQuantizer\.ts --plugin customStage\.ts/)
     assert.match(bare, /there is no stage "round-projector"/)
+    assert.strictEqual(await refused(["run", shared.run, ...native]), bare)
+    await works(["run", shared.run, ...native, ...plugins])
     const others = await refused([...args, ...example("customStage")])
     assert.match(others, /run was made with customQuantizer\.ts .*there is no quantizer "ternary"; known are bilevel/s)
     assert.match(others, /unknown benchmark "counting"/)
@@ -85,6 +87,24 @@ describe("--plugin", () => {
       ["qat", "round-projector", "evaluate", "export"].map((label) => [label, true])
     )
     assert.match(await refused(args), /was made with .*--plugin customStage\.ts/s)
+  }, 60_000)
+
+  it("run: a module may be the recipe and the plugin at once", async () => {
+    const directory = temporaryDirectory()
+    const module = join(directory, "recipe.mjs")
+    const imported = (name: string) => JSON.stringify(join(process.cwd(), "examples", `${name}.ts`))
+    const speedq = JSON.stringify(import.meta.resolve("../src/index.ts"))
+    writeFileSync(
+      module,
+      `import { Evaluate, Recipe } from ${speedq}
+       export { plugin } from ${imported("customBenchmark")}
+       export const recipe = Recipe.make({ name: "mine", model: ${JSON.stringify(shared.model)} }).pipe(
+         Recipe.andThen(Evaluate.stage({ title: "t", benchmarks: [{ name: "counting", data: ${JSON.stringify(shared.data)} }] }))
+       )`
+    )
+    const args = ["run", module, "--out", join(directory, "run"), ...native]
+    assert.match(await refused(args), /unknown benchmark "counting".*--plugin FILE/)
+    await works([...args, "--plugin", module])
   }, 60_000)
 
   it("--set reaches the options of a stage of a plugin", async () => {

@@ -123,6 +123,7 @@ describe("extensions", () => {
     assert.strictEqual(message, `plugin wrong.ts: quantizer "mine": ${reason}`)
     assert.include(refused({ quantizers: [{ ...quantizer, rowWise: true }] }).reason, 'did you mean "rowwise"?')
     assert.include(refused({ quantizers: [{ ...quantizer, Config: {} }] }).reason, '"Config" must be a schema')
+    assert.include(refused({ losses: [{ ...crossEntropyLoss, id: "x", rowLoss: 1 }] }).reason, '"rowLoss" must be')
     assert.include(refused({ exporters: [{ ...packedExporter, id: "a/b" }] }).reason, '"id" must be a file name')
     assert.include(refused({ benchmarks: [{ ...nano, name: "x", mark: "exact" }] }).reason, '"mark" must be a function')
     assert.include(refused({ stages: [{ name: "x", begin: () => {} }] }).reason, 'a stage has no "begin"')
@@ -146,7 +147,7 @@ describe("extensions", () => {
     const lists = extended(plugin)
     const surroundings = { backend: "native", ...pluginSurroundings(lists) }
     const brought =
-      'quantizer "mine" (version 2), export format "my-format" (version 1), benchmark "my-benchmark" (version 1), stage "my-stage" (version 1)'
+      'quantizer "mine" (version 2), loss "my-loss" (version 1), export format "my-format" (version 1), benchmark "my-benchmark" (version 1), stage "my-stage" (version 1)'
     assert.strictEqual(pluginSurroundings(lists)["plugin mine.ts"], brought)
     assert.deepStrictEqual(recordedPlugins(surroundings), [{ name: "mine.ts", brought }])
     assert.deepStrictEqual(missingPlugins(surroundings, lists), [])
