@@ -146,7 +146,7 @@ describe("extensions", () => {
     const lists = extended(plugin)
     const surroundings = { backend: "native", ...pluginSurroundings(lists) }
     const brought =
-      'quantizer "mine" (version 2), export format "my-format" (version 1), benchmark "my-benchmark" (version 1), stage "my-stage" (version 1)'
+      'quantizer "mine" (version 2), loss "my-loss" (version 1), export format "my-format" (version 1), benchmark "my-benchmark" (version 1), stage "my-stage" (version 1)'
     assert.strictEqual(pluginSurroundings(lists)["plugin mine.ts"], brought)
     assert.deepStrictEqual(recordedPlugins(surroundings), [{ name: "mine.ts", brought }])
     assert.deepStrictEqual(missingPlugins(surroundings, lists), [])
