@@ -144,7 +144,7 @@ const ruleEntry: JsonSchema = {
 
 const rulesOf = (atLeast: object): JsonSchema => ({
   type: ["array", "string"],
-  ...decide({ type: "string" }, schemeName, { items: reference("ruleEntry"), ...atLeast })
+  ...decide({ type: "string" }, {}, { items: reference("ruleEntry"), ...atLeast })
 })
 
 const stageKinds = stages.map(({ name, configAst }) => {
