@@ -1,5 +1,6 @@
 /**
- * Writes FEATURES.md from the registries: kernels and the backends that run them, quantizers, losses, stages, benchmarks.
+ * Writes FEATURES.md from the registries: kernels and the backends that run them, quantizers, losses, stages, export
+ * formats, benchmarks.
  *   node --import tsx -C @speedq/source scripts/features.ts [--check]
  * With --check nothing is written; exit 1 when the file is out of date.
  */
@@ -7,6 +8,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { losses } from "@speedq/distillation"
 import { benchmarks } from "@speedq/evaluation"
+import { exporters } from "@speedq/exports"
 import { quantizers } from "@speedq/quantizers"
 import { stages } from "@speedq/stages"
 import { kernels } from "@speedq/tensors"
@@ -59,6 +61,13 @@ const page = [
   table(
     ["stage", "gives"],
     stages.map(({ name, gives }) => [name, gives.map((artefact) => artefact.description).join("; ")])
+  ),
+  "",
+  "## Export formats",
+  "",
+  table(
+    ["format", "version", "about"],
+    exporters.map(({ id, version, description }) => [id, version, description])
   ),
   "",
   "## Benchmarks",

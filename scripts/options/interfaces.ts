@@ -1,6 +1,17 @@
 /** TypeScript interfaces of options: stages and quantizers take them, so that editors show what an option means. */
-import { groupOf, quantizerOptions, rule, settings, stages } from "./optionGroups.ts"
-import type { Option, Values } from "./schemaOptions.ts"
+import {
+  benchmark,
+  data,
+  isSame,
+  loss,
+  otherLoss,
+  quantizerOptions,
+  rule,
+  settings,
+  stages,
+  training
+} from "./optionGroups.ts"
+import { type Option, policyText, type Values } from "./schemaOptions.ts"
 
 type Interfaces = ReadonlyMap<string, readonly Option[]>
 
@@ -13,13 +24,6 @@ interface InterfaceFile {
 }
 
 const byId = (id: string) => quantizerOptions.find((quantizer) => quantizer.id === id)!.options
-const stage = (id: string) => stages.find((each) => each.id === id)!.options
-
-/** Options that all of these have. */
-const shared = ([first, ...others]: readonly (readonly Option[])[]): readonly Option[] =>
-  first!.filter((option) => others.every((options) => options.some((other) => isSame(other, option))))
-const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
-
 const files: readonly InterfaceFile[] = [
   {
     file: "packages/quantizers/src/quantizer/quantizerOptions.ts",
@@ -45,11 +49,11 @@ const files: readonly InterfaceFile[] = [
     about: "Options of the stages.",
     imported: { ChoiceInput: "@speedq/quantizers", RuleInput: "@speedq/quantizers", Json: "effect/Schema" },
     interfaces: new Map([
-      ["DataOptions", groupOf(stage("qat"), "data")],
-      ["OtherLossOptions", groupOf(groupOf(stage("qat"), "loss"), "others")],
-      ["LossOptions", groupOf(stage("qat"), "loss")],
-      ["BenchmarkOptions", groupOf(stage("evaluate"), "benchmarks")],
-      ["TrainingOptions", shared(["train-projector", "qat", "joint-qat"].map(stage))],
+      ["DataOptions", data],
+      ["OtherLossOptions", otherLoss],
+      ["LossOptions", loss],
+      ["BenchmarkOptions", benchmark],
+      ["TrainingStageOptions", training],
       ...stages.map(({ symbol, options }) => [`${symbol}Options`, options] as const)
     ])
   }
@@ -59,12 +63,13 @@ const files: readonly InterfaceFile[] = [
 const wrapped = (text: string): readonly string[] =>
   [...text.matchAll(/\S.{0,108}\S(?=\s|$)|\S+/g)].map(([line]) => line)
 
-const comment = ({ description, unit, source, default: value }: Option): readonly string[] => {
+const comment = ({ description, unit, source, policy, default: value }: Option): readonly string[] => {
   const about = value === undefined ? "Left out" : "Default from"
   const paragraphs = [
     description,
     ...(unit === undefined ? [] : [`Unit: ${unit}.`]),
-    ...(source === undefined ? [] : [`${about}: ${source}.`])
+    ...(source === undefined ? [] : [`${about}: ${source}.`]),
+    ...(policy ? [policyText] : [])
   ]
   const lines = [
     ...paragraphs.flatMap((text, index) => (index === 0 ? wrapped(text) : ["", ...wrapped(text)])),

@@ -33,10 +33,29 @@ export const exportOptions: readonly (Named & { readonly description: string })[
   ({ id, description, Config }) => ({ id, description, options: optionsOf(Config.ast, id) })
 )
 
+const stage = (id: string): readonly Option[] => {
+  const found = stages.find((each) => each.id === id)
+  if (found === undefined) throw new Error(`there is no stage ${id}`)
+  return found.options
+}
+
+export const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
+
+/** Options that all of these have. */
+const shared = ([first, ...others]: readonly (readonly Option[])[]): readonly Option[] =>
+  first!.filter((option) => others.every((options) => options.some((other) => isSame(other, option))))
+
 /** The options below a named one, or in each entry of its list. Throws where there are none. */
-export const groupOf = (options: readonly Option[], name: string): readonly Option[] => {
+const groupOf = (options: readonly Option[], name: string): readonly Option[] => {
   const found = options.find((option) => option.name === name)?.values
   const group = found?.kind === "list" ? found.of : found
   if (group?.kind !== "group") throw new Error(`${name} is no group of options`)
   return group.options
 }
+
+/** What stages that train share. */
+export const training: readonly Option[] = shared(["train-projector", "qat", "joint-qat"].map(stage))
+export const data: readonly Option[] = groupOf(training, "data")
+export const loss: readonly Option[] = groupOf(stage("qat"), "loss")
+export const otherLoss: readonly Option[] = groupOf(loss, "others")
+export const benchmark: readonly Option[] = groupOf(stage("evaluate"), "benchmarks")

@@ -20,7 +20,12 @@ export interface Option {
   readonly source: string | undefined
   /** Undefined where there is none. */
   readonly default: unknown
+  /** Whether it may be changed while a run goes on. */
+  readonly policy: boolean
 }
+
+/** What is told of policy options. */
+export const policyText = "May be changed while a run goes on."
 
 /** The options of a struct. Throws where one has no description, and where values are of a kind that pages do not know. */
 export const optionsOf = (ast: SchemaAST.AST, place: string): readonly Option[] => {
@@ -30,7 +35,7 @@ export const optionsOf = (ast: SchemaAST.AST, place: string): readonly Option[] 
 }
 
 const optionOf = (name: string, ast: SchemaAST.AST, place: string): Option => {
-  const { description, unit, source, default: value } = SchemaAST.resolve(ast) ?? {}
+  const { description, unit, source, policy, default: value } = SchemaAST.resolve(ast) ?? {}
   if (typeof description !== "string") throw new Error(`${place} has no description: declare it by option(...)`)
   const text = (annotation: unknown) => (typeof annotation === "string" ? annotation : undefined)
   return {
@@ -40,7 +45,8 @@ const optionOf = (name: string, ast: SchemaAST.AST, place: string): Option => {
     description,
     unit: text(unit),
     source: text(source),
-    default: value
+    default: value,
+    policy: policy === true
   }
 }
 

@@ -51,8 +51,9 @@ export type {
   ExportOptions,
   JointQatOptions,
   LossOptions,
+  OtherLossOptions,
   QatOptions,
-  TrainingOptions,
+  TrainingStageOptions,
   TrainProjectorOptions
 } from "./registry/stageOptions.ts"
 export { stages } from "./registry/stages.ts"

@@ -2,7 +2,7 @@
  * Several variants of one recipe, each with several seeds:
  * `{ "version": 1, "name": ..., "base": "nano-2bit.json", "seeds": [1, 2, 3], "variants": [{ "name": "CE only", "set": ["qat.loss.cakld=0"] }] }`.
  */
-import { option, requiredOption } from "@speedq/formats"
+import { option, optionalOption, requiredOption } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Json } from "effect/Schema"
@@ -34,6 +34,7 @@ const Changes = {
 
 export const AblationDocument = Schema.Struct({
   version: requiredOption(Schema.Literal(1), { description: "Version of this format." }),
+  $schema: optionalOption(Schema.String, { description: "For editors: where the JSON Schema of recipes is." }),
   name: requiredOption(Schema.NonEmptyString, {
     description: "Name of the ablation, for run directories and reports."
   }),

@@ -8,7 +8,7 @@ export interface BilevelOptions {
    */
   readonly bits: 2 | 3 | 4
   /**
-   * Input columns that share a scale and a zero point. The paper takes 16 at 2 bits and 32 at 4 bits.
+   * Input columns that share a scale and a zero point. The reference's scripts take 16 at 2 bits and 32 at 4 bits.
    *
    * Unit: columns.
    */

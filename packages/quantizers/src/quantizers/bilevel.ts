@@ -30,7 +30,8 @@ import { fromStored } from "./wholeNumbers.ts"
 export const BilevelConfig = Schema.Struct({
   bits: requiredOption(Schema.Literals([2, 3, 4]), { description: "Bits of a weight's code.", unit: "bits" }),
   group: requiredOption(groupSize, {
-    description: "Input columns that share a scale and a zero point. The paper takes 16 at 2 bits and 32 at 4 bits.",
+    description:
+      "Input columns that share a scale and a zero point. The reference's scripts take 16 at 2 bits and 32 at 4 bits.",
     unit: "columns"
   }),
   scaleGroup: requiredOption(groupSize, {

@@ -14,7 +14,9 @@ import { recipeFile, shippedRecipeNames, withShippedPaths } from "../shipped/shi
 const nearRecipes = (file: string): readonly string[] => {
   const files = [...new Set([dirname(file), "configs"])].flatMap((directory) => {
     try {
-      return readdirSync(directory).flatMap((name) => (name.endsWith(".json") ? [join(directory, name)] : []))
+      return readdirSync(directory).flatMap((name) =>
+        /(?<!\.schema)\.json$/.test(name) ? [join(directory, name)] : []
+      )
     } catch {
       return [] // No such directory, no candidates.
     }

@@ -17,7 +17,11 @@ export const AdaRoundVitConfig = Schema.Struct({
     unit: "tiles",
     source: brecq
   }),
-  maxTiles: option(Count, 1, { description: "Most tiles that one image is cut into.", unit: "tiles", source: brecq }),
+  maxTiles: option(Count, 1, {
+    description: "Most tiles that one image is cut into.",
+    unit: "tiles",
+    source: "chosen here: one view of each image"
+  }),
   quantizers: requiredOption(RuleList, {
     description:
       "Rules that give the vision tower's Linears their quantizers; the first that matches decides. AdaRound works with `bilevel` and `uniform`."

@@ -41,6 +41,8 @@ export interface DataOptions {
    * record of the same data set and counts it in the report.
    *
    * Default from: docs/quirks.md#quirk-8.
+   *
+   * May be changed while a run goes on.
    * @default "fail"
    */
   readonly onError?: "fail" | "substitute"
@@ -106,6 +108,8 @@ export interface OtherLossOptions {
   readonly use: string
   /**
    * How strong it is; 0 leaves it out.
+   *
+   * Default from: chosen here: the loss as it is.
    * @default 1
    */
   readonly factor?: number
@@ -210,7 +214,7 @@ export interface BenchmarkOptions {
   readonly limit?: number
 }
 
-export interface TrainingOptions {
+export interface TrainingStageOptions {
   /** What is trained on. */
   readonly data: DataOptions
   /**
@@ -324,6 +328,8 @@ export interface TrainingOptions {
    * more forward pass. `auto` does it for micro-batches that would not fit otherwise.
    *
    * Default from: the reference always does; results are the same.
+   *
+   * May be changed while a run goes on.
    * @default "auto"
    */
   readonly rematerialize?: "auto" | boolean
@@ -341,6 +347,8 @@ export interface TrainingOptions {
    * Unit: bytes, as in 512 MiB.
    *
    * Default from: chosen here for a laptop; results do not depend on it.
+   *
+   * May be changed while a run goes on.
    * @default "1 GiB"
    */
   readonly featureCache?: string
@@ -379,7 +387,7 @@ export interface AdaRoundVitOptions {
    *
    * Unit: tiles.
    *
-   * Default from: BRECQ (arXiv:2102.05426).
+   * Default from: chosen here: one view of each image.
    * @default 1
    */
   readonly maxTiles?: number
@@ -465,12 +473,14 @@ export interface AdaRoundVitOptions {
    * Unit: bytes, as in 512 MiB.
    *
    * Default from: chosen here for a laptop; results do not depend on it.
+   *
+   * May be changed while a run goes on.
    * @default "2 GiB"
    */
   readonly cache?: string
 }
 
-export type TrainProjectorOptions = TrainingOptions
+export type TrainProjectorOptions = TrainingStageOptions
 
 export interface AutoclipOptions {
   /**
@@ -558,7 +568,7 @@ export interface AutoclipOptions {
   readonly embeddings?: ChoiceInput | null
 }
 
-export interface QatOptions extends TrainingOptions {
+export interface QatOptions extends TrainingStageOptions {
   /** Rules that give the decoder's Linears their quantizers; the first that matches decides. */
   readonly quantizers: readonly RuleInput[]
   /**
@@ -568,7 +578,7 @@ export interface QatOptions extends TrainingOptions {
   readonly loss?: LossOptions
 }
 
-export interface JointQatOptions extends TrainingOptions {
+export interface JointQatOptions extends TrainingStageOptions {
   /** Rules that give the vision tower's and the decoder's Linears their quantizers; the first that matches decides. */
   readonly quantizers: readonly RuleInput[]
   /**

@@ -9,7 +9,10 @@ import * as Schema from "effect/Schema"
 /** A loss besides ours, by its name, with its own options. */
 const OtherLoss = Schema.Struct({
   use: requiredOption(Schema.NonEmptyString, { description: "Name of the loss." }),
-  factor: option(Rate, 1, { description: "How strong it is; 0 leaves it out." }),
+  factor: option(Rate, 1, {
+    description: "How strong it is; 0 leaves it out.",
+    source: "chosen here: the loss as it is"
+  }),
   with: optionalOption(Schema.JsonObject, { description: "Options of the loss." })
 })
 

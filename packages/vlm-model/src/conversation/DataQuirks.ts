@@ -2,12 +2,11 @@
 import { option } from "@speedq/formats"
 import * as Schema from "effect/Schema"
 
-const quirk = (number: number, description: string) =>
-  option(Schema.Boolean, false, { description, source: `docs/quirks.md#quirk-${number}` })
+const quirk = (source: string, description: string) => option(Schema.Boolean, false, { description, source })
 
 export const DataQuirks = Schema.Struct({
   maskTokenZero: quirk(
-    6,
+    "docs/quirks.md#quirk-6",
     "Hides every token of id 0 (`!` in the released tokenizer) from attention, as if it were padding."
   ),
   substitutions: option(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)), 0, {
@@ -17,19 +16,19 @@ export const DataQuirks = Schema.Struct({
     source: "docs/quirks.md#quirk-8"
   }),
   uncappedVideo: quirk(
-    9,
+    "docs/quirks.md#quirk-9",
     "Videos keep all their frames when the sequence is full, so that answers or images are cut off."
   ),
   placeholderInFirstTurn: quirk(
-    18,
+    "docs/quirks.md#quirk-18",
     "Puts a missing `<image>` or `<video>` into the first turn even if that is the system turn; the record then fails."
   ),
   textOnlyTile: quirk(
-    19,
+    "docs/quirks.md#quirk-19",
     "Text-only records carry a white tile through the vision tower. Training leaves it out in any case: the result is the same."
   ),
   lengthByCharacters: quirk(
-    20,
+    "docs/quirks.md#quirk-20",
     "Estimates lengths by the number of characters, and counts image tokens only when that number was seen before."
   )
 })
