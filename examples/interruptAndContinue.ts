@@ -9,8 +9,8 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { tensorsName } from "@speedq/exports"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import { bilevel, Export, isEntryOf, Qat, Recipe, Run, RunEvents, rule, shippedFile } from "speedq"
 
 const [model = shippedFile("data/nano/model"), directory = "runs/interrupt-and-continue"] = process.argv.slice(2)
@@ -30,7 +30,15 @@ const recipe = Recipe.make({ name: "interrupted", model, seed: 7, save: { everyS
   Recipe.andThen(Export.stage({ format: "packed" }))
 )
 
-const isStep = (step: number) => (entry: Run.Entry) => isEntryOf(RunEvents.StepDone, entry) && entry.event.step === step
+// On the command line this is Ctrl-C. In code a run is a fiber like any other.
+const untilStep = (step: number) =>
+  Effect.gen(function* () {
+    const stop = (entry: Run.Entry) => {
+      if (isEntryOf(RunEvents.StepDone, entry) && entry.event.step === step) running.interruptUnsafe()
+    }
+    const running = yield* Effect.forkChild(Run.start(recipe, { directory: interrupted, fresh: true, onEvent: stop }))
+    yield* Fiber.await(running)
+  })
 
 const digestOf = (run: string) =>
   createHash("sha256")
@@ -40,9 +48,7 @@ const digestOf = (run: string) =>
 const program = Effect.gen(function* () {
   yield* Run.start(recipe, { directory: undisturbed, fresh: true })
 
-  // On the command line this is Ctrl-C. In code a run is a fiber, or a stream, like any other: whoever leaves it interrupts it.
-  const events = Run.events(recipe, { directory: interrupted, fresh: true })
-  yield* events.pipe(Stream.takeUntil(isStep(5)), Stream.runDrain)
+  yield* untilStep(5)
   const stopped = Option.getOrThrow(yield* Run.status(interrupted))
   console.log(`${stopped.state} after step ${stopped.stages[0]?.savedStep} of ${stopped.stages[0]?.steps}`)
 

@@ -14,6 +14,8 @@ export interface RecipeOptions {
   readonly seed?: number
   /**
    * When a running stage saves its state: at whichever of these comes first.
+   *
+   * May be changed while a run goes on.
    * @default {}
    */
   readonly save?: {
@@ -37,6 +39,8 @@ export interface RecipeOptions {
    * A run that would need more memory is refused before it starts.
    *
    * Left out: the machine's memory.
+   *
+   * May be changed while a run goes on.
    */
   readonly memory?: {
     /**
