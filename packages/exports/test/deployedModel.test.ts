@@ -21,7 +21,7 @@ const sourceOf = (weights: Parameters): SourceModel => ({
 })
 const source = () => sourceOf({ [linear]: matrix(numbers), [norm]: tensor(backend, numbers, [8]) })
 
-const nearest = new Map([[linear, choice]])
+const nearest = new Map([["layers.0.up_proj", choice]])
 
 const refusal = async (model: SourceModel, parts: ModelParts, options: DeployOptions) => {
   const before = backend.usage().buffers

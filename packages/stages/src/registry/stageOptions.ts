@@ -103,7 +103,7 @@ export interface DataOptions {
   }
 }
 
-export interface OtherLossOptions {
+interface OtherLossOptions {
   /** Name of the loss. */
   readonly use: string
   /**
