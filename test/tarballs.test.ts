@@ -174,8 +174,8 @@ describe("in a project of its own", () => {
           ...[`${stage}.accumulation=1`, `${stage}.maxSteps=2`]
         ]),
         "qat.loss.confidenceBatches=2",
-      "autoclip.calibration=speedq:data/nano/calibration.jsonl",
-      "autoclip.documents=16",
+        "autoclip.calibration=speedq:data/nano/calibration.jsonl",
+        "autoclip.documents=16",
         ...["images=speedq:data/nano/calibration-images.txt", "count=4", "iterations=2"].map(
           (set) => `adaround-vit.${set}`
         )

@@ -28,7 +28,7 @@ const golden: Batch = {
 }
 
 onEveryBackend("losses over the vocabulary", (backend: Backend) => {
-  it("give the golden numbers of the specification", async () => {
+  it("give the golden numbers of docs/method.md", async () => {
     const lossAlone = async (loss: RowLoss) => (await evaluate(backend, golden, [loss])).loss
     const unshifted = cakld({ confidence: 0.6, mask: "unshifted" })
     const smoothed = crossEntropy({ labelSmoothing: 0.1 })

@@ -86,15 +86,17 @@ describe("Preflight", () => {
         Recipe.andThen(Needy.stage({ ...small, memory: 2 * gib }))
       )
       const plan = yield* Preflight.check(recipe, "/nowhere/yet")
-      assert.deepStrictEqual(Preflight.describe(plan), [
-        "needy: 1 GiB of memory, 1 GiB kept, about 1 min 30 s",
-        "  mlp: 2 bits by rule 1",
-        "needy-2: 2 GiB of memory, 1 GiB kept, about 1 min 30 s",
-        "  mlp: 2 bits by rule 1",
-        "memory: 2 GiB of 4 GiB",
-        "disk: 5 GiB of 20 GiB free",
-        "time: about 3 min 0 s"
-      ])
+      assert.deepStrictEqual(
+        plan.stages.map(({ label, forecast }) => [label, forecast.memoryBytes, forecast.outputBytes, forecast.seconds]),
+        [
+          ["needy", gib, gib, 90],
+          ["needy-2", 2 * gib, gib, 90]
+        ]
+      )
+      assert.deepStrictEqual(
+        [plan.memoryBytes, plan.memoryLimitBytes, plan.diskBytes, plan.diskFreeBytes, plan.seconds],
+        [2 * gib, 4 * gib, 5 * gib, 20 * gib, 180]
+      )
     }).pipe(onMachine, Effect.provide(NodeServices.layer))
   )
 

@@ -38,7 +38,7 @@ onEveryBackend("bilevel", (backend) => {
       [rows, columns]
     )
 
-  it("gives the golden vector of the specification", async () => {
+  it("gives the golden vector of docs/method.md", async () => {
     const { quantizer, config } = bilevel({ bits: 2, group: 4, scaleGroup: 4, ...reference })
     const stored = quantizer.quantize(config, matrix(goldenWeight))
     const read = async (name: string) => Array.from(await stored[name]!.read())

@@ -43,7 +43,7 @@ onEveryBackend("the clipping search", (backend) => {
       [rows, columns]
     )
 
-  it("gives the golden range of the specification", async () => {
+  it("gives the golden range of docs/method.md", async () => {
     const weight = tensor(backend, [0.9, -0.1, 0.2, -0.35], [1, 4])
     const inputs = tensor(backend, [1, 0.5, -1, 2, 0.2, 1, 1, -1, 0.1, 2, -0.5, 0.5, -1, 0, 1, 1], [4, 4])
     const ranges = searchClipping(weight, inputMoments("golden", inputs, options(4, 4)), options(4, 4))

@@ -34,7 +34,7 @@ describe("a choice", () => {
     assert.include(message, '"int1"; known are bilevel, uniform')
   })
 
-  it("of bilevel costs the bits of the specification", () => {
+  it("of bilevel costs the bits of docs/method.md", () => {
     const bits = (options: Parameters<typeof bilevel>[0]) => {
       const { quantizer, config } = bilevel(options)
       return quantizer.bitsPerWeight(config)

@@ -18,7 +18,7 @@ export interface CakldOptions {
   readonly confidence: number
   /** Logits are divided by it; the loss is not multiplied by its square. Default 1. */
   readonly temperature?: number
-  /** "shifted": rows that predict a label. "unshifted": rows that carry one, as the reference does (quirk 1). */
+  /** "shifted": rows that predict a label. "unshifted": rows that carry one, as the reference does (docs/quirks.md#quirk-1). */
   readonly mask?: "shifted" | "unshifted"
   /** "sum" over tokens and mean over the batch, as the recipe's ratio of KD to CE wants; or mean over tokens. */
   readonly reduction?: "sum" | "mean"

@@ -37,7 +37,7 @@ export const teacherConfidence = (teacher: LanguageHead, rows: readonly number[]
 
 /**
  * beta of some batches' confidences: their mean, 0 without any. `divideBy` divides by another number than that of the
- * batches, as the reference does, which sums 101 and divides by 100 (quirk 2).
+ * batches, as the reference does, which sums 101 and divides by 100 (docs/quirks.md#quirk-2).
  */
 export const meanConfidence = (batches: readonly number[], divideBy = batches.length): number =>
   batches.length === 0 ? 0 : batches.reduce((sum, confidence) => sum + confidence, 0) / divideBy

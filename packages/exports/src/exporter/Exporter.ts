@@ -1,6 +1,6 @@
 /**
  * What an export format is: a name, options, and how it writes a model. Ours and those from outside are values of this one
- * interface (design: a new format is one file and one line in exporter/registry.ts, or an extension of the run).
+ * interface (a new format is one file and one line in exporter/registry.ts, or an extension of the run).
  */
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"

@@ -9,7 +9,7 @@ import { PreflightFailed, type PreflightProblem } from "../Errors.ts"
 import { Machine } from "../machine/Machine.ts"
 import { type AnyRecipe, labelled } from "../recipe/recipeValue.ts"
 import * as Forecast from "../stage/Forecast.ts"
-import { formatBytes, formatDuration } from "../text/format.ts"
+import { formatBytes } from "../text/format.ts"
 import { memoryLimit } from "./memoryLimit.ts"
 
 /** What a recipe will take on this machine. */
@@ -73,23 +73,6 @@ export const check = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
   Effect.flatMap(plan(recipe, directory), (planned) =>
     planned.problems.length > 0 ? new PreflightFailed({ problems: planned.problems }) : Effect.succeed(planned)
   )
-
-/** A plan in lines for a person. */
-export const describe = (planned: Plan): ReadonlyArray<string> => [
-  ...planned.stages.flatMap(({ label, forecast }) => [
-    `${label}: ${[
-      forecast.memoryBytes > 0 ? `${formatBytes(forecast.memoryBytes)} of memory` : undefined,
-      forecast.outputBytes > 0 ? `${formatBytes(forecast.outputBytes)} kept` : undefined,
-      forecast.seconds === undefined ? "time unknown" : `about ${formatDuration(forecast.seconds * 1000)}`
-    ]
-      .filter((part) => part !== undefined)
-      .join(", ")}`,
-    ...forecast.lines.map((line) => `  ${line}`)
-  ]),
-  `memory: ${formatBytes(planned.memoryBytes)} of ${formatBytes(planned.memoryLimitBytes)}`,
-  `disk: ${formatBytes(planned.diskBytes)} of ${planned.diskFreeBytes === undefined ? "unknown" : formatBytes(planned.diskFreeBytes)} free`,
-  `time: about ${formatDuration(planned.seconds * 1000)}`
-]
 
 /** A stage that cannot even look at its files has an obstacle, not a crash. */
 const forecastOf = <E, R>(forecast: Effect.Effect<Forecast.Forecast, E, R>) =>

@@ -40,12 +40,13 @@ export const applyOverrides = (
         if ("issue" in changed) problems.push({ path: `--set ${setting}`, issue: changed.issue })
         return "issue" in changed ? current : changed.json
       }, json)
-    const isOfSchemes = (setting: string) => /^schemes[.=[]/.test(setting)
     const own = settings.filter((setting) => !isOfSchemes(setting))
     const named = apply(recipe, settings.filter(isOfSchemes))
     const result = apply(own.length === 0 ? named : withSchemesExpanded(registry, named), own)
     return problems.length > 0 ? Effect.fail(new RecipeInvalid({ problems })) : Effect.succeed(result)
   })
+
+const isOfSchemes = (setting: string): boolean => /^schemes[.=[]/.test(setting)
 
 const applySetting = (
   registry: ReadonlyArray<Registered>,
@@ -55,7 +56,7 @@ const applySetting = (
   const at = setting.indexOf("=")
   if (at <= 0) return { issue: "expected path=value, for example model=models/InternVL3-1B" }
   const written = setting.slice(0, at)
-  if (written.startsWith("schemes")) return setInScheme(recipe, parsePath(written), setting.slice(at + 1))
+  if (isOfSchemes(setting)) return setInScheme(recipe, parsePath(written), setting.slice(at + 1))
   const roots = rootFields(registry, recipe)
   const fields = resolve(roots, parsePath(written))
   if (fields.length === 0) {
@@ -74,6 +75,10 @@ const setInScheme = (recipe: Json, path: ReadonlyArray<Segment>, text: string) =
     return {
       issue: `there is no ${formatPath(path.slice(0, -1))}; schemes are ${Object.keys(schemesOf(recipe)).join(", ")}`
     }
+  }
+  const last = path.at(-1)
+  if (isJsonArray(within) && !(typeof last === "number" && last <= within.length)) {
+    return { issue: `${formatPath(path.slice(0, -1))} has ${within.length} entries, numbered from 0` }
   }
   return {
     json: replaceAt(

@@ -33,7 +33,7 @@ export interface ClippingOptions {
   readonly maxShrink: number
   /** Tokens that a Linear's inputs are thinned to. */
   readonly sampleTokens: number
-  /** "bf16" rounds operations and errors as the reference does (quirk 5); "f32" by default. */
+  /** "bf16" rounds operations and errors as the reference does (docs/quirks.md#quirk-5); "f32" by default. */
   readonly arithmetic?: "f32" | "bf16"
 }
 

@@ -69,7 +69,7 @@ const toHalf = (x: Tensor): Tensor => cast(cast(x, "f16"), "f32")
 
 /**
  * Codes and stored scale after one pass. In single precision, codes are found with the scale before it is rounded to half
- * precision: the largest weight is then 7.5 steps and takes code 14 by the rule of ties, never 15 (quirk 4).
+ * precision: the largest weight is then 7.5 steps and takes code 14 by the rule of ties, never 15 (docs/quirks.md#quirk-4).
  */
 const quantizeOnce = (config: EmbeddingSym4Config, weight: Tensor) =>
   scope(() => {

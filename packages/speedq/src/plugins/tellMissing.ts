@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import { PluginsMissing } from "../Errors.ts"
 import { isModulePath } from "../modules/importModule.ts"
 import { defaultDirectory, readJson } from "../recipes/loadRecipe.ts"
-import { isDirectory } from "../recipes/runInDirectory.ts"
+import { isDirectory } from "../recipes/recipeOfRun.ts"
 import { recipeFile } from "../shipped/shipped.ts"
 
 /** Fails with PluginsMissing in place of `error` where the run in `directory` was made with plugins that are not given. */

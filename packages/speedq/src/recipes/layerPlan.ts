@@ -1,20 +1,19 @@
 /** What a recipe does to every layer of a model, from configs alone: the rule that decides, bits, bytes, and the size of all. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { Compat, Recipe } from "@speedq/pipeline"
-import { type Plan, type PlanRow, planRows, RuleSpec, type SizeReport, sizeReport } from "@speedq/quantizers"
+import { Recipe } from "@speedq/pipeline"
+import { type Plan, type PlanRow, planRows, type SizeReport, sizeReport } from "@speedq/quantizers"
 import {
   configOf,
-  EmbeddingConfig,
   type PlannedLayers,
   planEmbeddings,
+  planStage,
   planTowers,
   QuantizedLanguage,
   QuantizedVision
 } from "@speedq/stages"
 import { type ModelConfig, parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { releasedFile } from "../shipped/released.ts"
 
@@ -31,45 +30,53 @@ export interface LayerPlan {
   readonly size: SizeReport
 }
 
-/** The part of a stage's configuration that decides quantizers. */
-const Deciding = Schema.Struct({
-  quantizers: Schema.Array(RuleSpec),
-  embeddings: EmbeddingConfig,
-  compat: Compat
-})
-const decodeDeciding = Schema.decodeUnknownOption(Deciding)
-
-/** The last stage that gives `artefact` by rules, and those. */
+/** The last stage that gives `artefact` by rules, with its label; undefined where none does. */
 const decidingStage = (recipe: Recipe.AnyRecipe, artefact: string) =>
   Recipe.labelled(recipe.stages)
-    .flatMap(({ stage, label }) => {
-      const deciding = Option.getOrUndefined(decodeDeciding(stage.config))
-      return deciding !== undefined && stage.gives.some(({ name }) => name === artefact) ? [{ label, ...deciding }] : []
-    })
+    .filter(({ stage }) => stage.gives.some(({ name }) => name === artefact) && decides(stage.config))
     .at(-1)
+const decides = Schema.is(Schema.Struct({ quantizers: Schema.Array(Schema.Json) }))
 
 /** Some layers, planned by the rules of a stage. */
 interface Part extends Pick<PlannedLayers, "rules" | "plan"> {
   readonly stage: string | null
 }
 
+/** What a plan says of the layers of one tower. */
+const ofTower = ({ layers, unmatched }: Plan, tower: string): Plan => ({
+  layers: layers.filter((layer) => layer.tower === tower),
+  unmatched: unmatched.filter((layer) => layer.tower === tower)
+})
+
+const planTower = Effect.fnUntraced(function* (
+  recipe: Recipe.AnyRecipe,
+  config: ModelConfig,
+  tower: "vision" | "language",
+  artefact: string
+) {
+  const decided = decidingStage(recipe, artefact)
+  const none = yield* planTowers(config, [tower], [])
+  if (decided === undefined) return { label: null, linears: none, embeddings: undefined }
+  const { linears, embeddings } = yield* planStage(config, decided.stage)
+  return { label: decided.label, linears: { ...linears, plan: ofTower(linears.plan, tower) }, embeddings }
+})
+
 const planVision = Effect.fnUntraced(function* (recipe: Recipe.AnyRecipe, config: ModelConfig) {
-  const stage = decidingStage(recipe, QuantizedVision.name)
-  const planned = yield* planTowers(config, ["vision"], stage?.quantizers ?? [], stage?.compat)
-  return { stage: stage?.label ?? null, ...planned }
+  const { label, linears } = yield* planTower(recipe, config, "vision", QuantizedVision.name)
+  return { stage: label, ...linears }
 })
 
 /** Linears by the rules; embedding and head by the quantizer of their own, which goes before any rule. */
 const planLanguage = Effect.fnUntraced(function* (recipe: Recipe.AnyRecipe, config: ModelConfig) {
-  const stage = decidingStage(recipe, QuantizedLanguage.name)
-  const label = stage?.label ?? null
-  const { rules, plan } = yield* planTowers(config, ["language"], stage?.quantizers ?? [], stage?.compat)
-  const embedded = yield* planEmbeddings(config, stage?.embeddings ?? null, stage?.compat)
+  const planned = yield* planTower(recipe, config, "language", QuantizedLanguage.name)
+  const { label, linears } = planned
+  const embedded = planned.embeddings ?? (yield* planEmbeddings(config, null))
   const taken = new Set(embedded.plan.layers.map(({ name }) => name))
   const left = <L extends { readonly name: string }>(layers: readonly L[]) =>
     layers.filter(({ name }) => !taken.has(name))
+  const { layers, unmatched } = linears.plan
   return [
-    { stage: label, rules, plan: { layers: left(plan.layers), unmatched: left(plan.unmatched) } },
+    { stage: label, rules: linears.rules, plan: { layers: left(layers), unmatched: left(unmatched) } },
     { stage: label, ...embedded }
   ] satisfies readonly Part[]
 })

@@ -9,7 +9,7 @@ import { isModulePath } from "../modules/importModule.ts"
 import { recipeFile, shippedPath, withShippedPaths } from "../shipped/shipped.ts"
 import { applySettings, decodeRecipe, readJson } from "./loadRecipe.ts"
 import { loadModuleRecipe } from "./moduleRecipe.ts"
-import { isDirectory, recipeOfRun } from "./runInDirectory.ts"
+import { isDirectory, recipeOfRun } from "./recipeOfRun.ts"
 
 export type LoadedAblation = Effect.Success<ReturnType<typeof loadAblation>>
 

@@ -4,6 +4,7 @@ import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import { RecipeUnreadable } from "../Errors.ts"
 import { importModule } from "../modules/importModule.ts"
+import { withShippedPaths } from "../shipped/shipped.ts"
 import { applySettings, type KnownRecipe } from "./loadRecipe.ts"
 
 const isRecipe = (value: unknown): value is KnownRecipe =>
@@ -33,5 +34,5 @@ export const loadModuleRecipe = Effect.fn("loadModuleRecipe")(function* (
   const own = recipe.stages.map(({ kind }) => kind).filter(({ name }) => known.every((other) => other.name !== name))
   const kinds = [...known, ...new Map(own.map((kind) => [kind.name, kind])).values()]
   const json = yield* applySettings(Recipe.toJson(recipe), settings, help, kinds)
-  return yield* Recipe.decode(kinds, json)
+  return yield* Recipe.decode(kinds, withShippedPaths(json))
 })

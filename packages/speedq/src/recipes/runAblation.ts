@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { remark } from "../command/output.ts"
 import { fittingTable } from "../command/textTable.ts"
-import { computeFor } from "../run/Run.ts"
+import { computeFor } from "../run/computeFor.ts"
 import type { LoadedAblation } from "./loadWork.ts"
 import type { RunOptions } from "./runRecipe.ts"
 

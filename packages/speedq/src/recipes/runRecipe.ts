@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import { fittingTable } from "../command/textTable.ts"
 import * as Run from "../run/Run.ts"
-import type { loadRecipe } from "./loadRecipe.ts"
+import type { KnownRecipe } from "./loadRecipe.ts"
 
 export interface RunOptions {
   readonly directory: string
@@ -14,8 +14,6 @@ export interface RunOptions {
   /** Directory for TensorBoard's event files. */
   readonly tensorBoard: string | undefined
 }
-
-type Loaded = Effect.Success<ReturnType<typeof loadRecipe>>
 
 /** What a finished run has to show. */
 export interface RunResult {
@@ -32,7 +30,10 @@ export interface RunResult {
 }
 
 /** Runs to the end, or continues what the directory holds. Interrupted, it saves first. */
-export const runRecipe = Effect.fn("runRecipe")(function* (recipe: Loaded, { tensorBoard, ...options }: RunOptions) {
+export const runRecipe = Effect.fn("runRecipe")(function* (
+  recipe: KnownRecipe,
+  { tensorBoard, ...options }: RunOptions
+) {
   const path = yield* Path.Path
   yield* Run.start(recipe, { ...options, ...(tensorBoard === undefined ? {} : { tensorBoard }) })
   const run = Option.getOrUndefined(yield* status(options.directory))

@@ -20,6 +20,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
+import { computeFor } from "./computeFor.ts"
 
 /** Where progress is shown: bars on a terminal and lines elsewhere, lines always, or nowhere. */
 export type Progress = "terminal" | "lines" | "silent"
@@ -49,12 +50,6 @@ const progressSink = (progress: Progress) =>
 
 const listener = (write: (entry: Entry) => void) =>
   Layer.effectDiscard(Effect.flatMap(Events, (events) => events.subscribe({ write, flush: Effect.void })))
-
-/** The backend, within the recipe's limit of memory. */
-export const computeFor = ({ settings }: Recipe.AnyRecipe, backend: string) => {
-  const limit = settings.memory?.limit
-  return Compute.layer({ backend, memoryLimit: limit === undefined ? undefined : Number(limit) })
-}
 
 /**
  * Runs a recipe to its end, or continues it, and gives what its last stage gives. Interrupting the fiber finishes the step, saves,

@@ -19,7 +19,9 @@ const ending = ".json"
 
 /** Names of the recipes that come with the command, such as "nano-2bit". */
 export const shippedRecipeNames = (): readonly string[] =>
-  readdirSync(shippedRecipes).flatMap((name) => (name.endsWith(ending) ? [name.slice(0, -ending.length)] : []))
+  readdirSync(shippedRecipes).flatMap((name) =>
+    name.endsWith(ending) && !name.endsWith(`.schema${ending}`) ? [name.slice(0, -ending.length)] : []
+  )
 
 /** The file that a recipe's name or path means: what is there, or else the shipped recipe of that name. */
 export const recipeFile = (named: string): string =>

@@ -10,14 +10,16 @@ import { EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLay
 
 /** The part of a stage's configuration that decides quantizers. */
 const Deciding = Schema.Struct({
-  quantizers: Schema.Array(RuleSpec),
+  quantizers: Schema.optionalKey(Schema.Array(RuleSpec)),
   embeddings: Schema.optionalKey(EmbeddingConfig),
   compat: Schema.optionalKey(Schema.Literals(["careful", "reference"]))
 })
 const decodeDeciding = Schema.decodeUnknownOption(Deciding)
 
-/** Towers whose layers a stage works on, by what it gives. */
-const towersOf = ({ gives }: Stage.PlaceInRecipe["stages"][number]["stage"]): readonly Tower[] => {
+type StageOfRecipe = Stage.PlaceInRecipe["stages"][number]["stage"]
+
+/** Towers whose Linears a stage decides about, by what it gives. */
+const towersOf = ({ gives }: StageOfRecipe): readonly Tower[] => {
   const names = gives.map(({ name }) => name)
   const language = names.includes(QuantizedLanguage.name) || names.includes(ClippingRanges.name)
   return [
@@ -26,16 +28,27 @@ const towersOf = ({ gives }: Stage.PlaceInRecipe["stages"][number]["stage"]): re
   ]
 }
 
-/** The quantizer that a stage gives each layer, by the layer's name. */
-const choicesOf = Effect.fnUntraced(function* (config: ModelConfig, { stage }: Stage.PlaceInRecipe["stages"][number]) {
-  const deciding = Option.getOrUndefined(decodeDeciding(stage.config))
-  const towers = towersOf(stage)
-  if (deciding === undefined || towers.length === 0) return new Map<string, QuantizerChoice>()
-  const { choices } = yield* planTowers(config, towers, deciding.quantizers, deciding.compat)
-  const embeddings = towers.includes("language") ? (deciding.embeddings ?? null) : null
-  const embedded = yield* planEmbeddings(config, embeddings, deciding.compat)
-  return new Map([...choices, ...embedded.choices])
+/** What the rules of a stage decide: about the Linears of its towers together, and about embedding and head. */
+export const planStage = Effect.fnUntraced(function* (config: ModelConfig, stage: StageOfRecipe) {
+  const { quantizers, embeddings, compat } = Option.getOrElse(
+    decodeDeciding(stage.config),
+    () => ({}) as DecidingOptions
+  )
+  const towers = quantizers === undefined ? [] : towersOf(stage)
+  return {
+    linears: yield* planTowers(config, towers, quantizers ?? [], compat),
+    embeddings: yield* planEmbeddings(config, embeddings ?? null, compat)
+  }
 })
+type DecidingOptions = typeof Deciding.Type
+
+/** The quantizer that a stage gives each layer, by the layer's name. */
+const choicesOf = (config: ModelConfig, stage: StageOfRecipe) =>
+  Effect.map(
+    planStage(config, stage),
+    ({ linears, embeddings }): ReadonlyMap<string, QuantizerChoice> =>
+      new Map([...linears.choices, ...embeddings.choices])
+  )
 
 const written = (choice: QuantizerChoice): string => {
   const { use, with: options } = encodeChoice(choice)
@@ -69,7 +82,7 @@ const between = (
 export const disagreements = Effect.fnUntraced(function* (config: ModelConfig, { label, stages }: Stage.PlaceInRecipe) {
   const decided = yield* Effect.forEach(stages, (other) =>
     Effect.map(
-      Effect.orElseSucceed(choicesOf(config, other), () => new Map<string, QuantizerChoice>()),
+      Effect.orElseSucceed(choicesOf(config, other.stage), () => new Map<string, QuantizerChoice>()),
       (choices) => ({ label: other.label, choices })
     )
   )

@@ -17,7 +17,7 @@ export interface ClipSearchAttributes {
   /** Share of the range that shrinking stops at: 0.5, that is 10 candidates an end. */
   readonly maxShrink: number
   /**
-   * "bf16" rounds every operation on a weight and every error, before it is compared, as the reference does (quirk 5).
+   * "bf16" rounds every operation on a weight and every error, before it is compared, as the reference does (docs/quirks.md#quirk-5).
    * Sums over weights and tokens stay in single precision: their order is a device's own. Default "f32".
    */
   readonly arithmetic?: "f32" | "bf16"

@@ -16,9 +16,9 @@ export interface BilevelAttributes {
    * "f32": scale' = step (c - origin) in single precision, as the reference computes it.
    */
   readonly secondLevel: "f16" | "f32"
-  /** What f32 does when all scales of a second-level group are equal: keep them, or fall to 0.0667 as the reference (quirk 10). */
+  /** What f32 does when all scales of a second-level group are equal: keep them, or fall to 0.0667 as the reference (docs/quirks.md#quirk-10). */
   readonly commonScale: "exact" | "reference"
-  /** Format that every elementary operation is rounded to; the reference runs in bf16 (quirk 5). */
+  /** Format that every elementary operation is rounded to; the reference runs in bf16 (docs/quirks.md#quirk-5). */
   readonly arithmetic: "f32" | "bf16"
 }
 

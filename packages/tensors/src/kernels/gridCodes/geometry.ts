@@ -9,7 +9,7 @@ export interface GridAttributes {
 }
 
 export interface GridCodesAttributes extends GridAttributes {
-  /** "f16" rounds quotient and sum to half precision, as the reference does for the embedding (quirk 5). Default "f32". */
+  /** "f16" rounds quotient and sum to half precision, as the reference does for the embedding (docs/quirks.md#quirk-5). Default "f32". */
   readonly arithmetic?: "f32" | "f16"
 }
 
