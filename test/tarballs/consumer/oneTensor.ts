@@ -9,7 +9,7 @@ const weight = tensor(
   Float32Array.from({ length: 32 * 64 }, (_, i) => Math.sin(i)),
   [32, 64]
 )
-const packed = await packWeight("layer", { quantizer, config }, weight.shape, quantizer.quantize(config, weight))
+const packed = await packWeight("weight", { quantizer, config }, weight.shape, quantizer.quantize(config, weight))
 const trained = await quantizer.fakeQuantize(config, weight).read()
 const same = (await packed.unpack().read()).every((value, index) => value === trained[index])
 console.log(`${packed.bytes} bytes, ${same ? "the same" : "other"} bits`)
