@@ -103,7 +103,7 @@ export interface DataOptions {
   }
 }
 
-interface OtherLossOptions {
+export interface OtherLossOptions {
   /** Name of the loss. */
   readonly use: string
   /**
