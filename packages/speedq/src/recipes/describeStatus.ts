@@ -1,6 +1,6 @@
 /** How far a run is, as a person reads it. */
 import { formatBytes, formatNumber, type RunStatus, type StageStatus } from "@speedq/pipeline"
-import { recordedPlugins } from "@speedq/stages"
+import { builtIn, type ExtensionLists, missingPlugins, recordedPlugins } from "@speedq/stages"
 import { type Cell, textTable } from "../command/textTable.ts"
 
 const row = ({ place, state, step, savedStep, steps, loss, keptBytes }: StageStatus): readonly Cell[] => [
@@ -27,9 +27,13 @@ const stateLine = ({ state, message, owner }: RunStatus): string => {
   }
 }
 
-/** The plugins that the run was made with, and needs to go on. */
-const pluginLines = ({ record }: RunStatus): readonly string[] =>
-  recordedPlugins(record.surroundings).map(({ name, brought }) => `made with --plugin ${name}: ${brought}`)
+/** The plugins that the run was made with and needs to continue, and whether they are given now. */
+const pluginLines = ({ record }: RunStatus, given: ExtensionLists): readonly string[] => {
+  const missing = missingPlugins(record.surroundings, given).map(({ name }) => name)
+  return recordedPlugins(record.surroundings).map(
+    ({ name, brought }) => `made with --plugin ${name}${missing.includes(name) ? "" : " (given)"}: ${brought}`
+  )
+}
 
 /** What has to be known of results that no longer hold. */
 const staleLines = ({ stages }: RunStatus): readonly string[] => {
@@ -42,10 +46,10 @@ const staleLines = ({ stages }: RunStatus): readonly string[] => {
 }
 
 /** State and stages. */
-export const describeStatus = (run: RunStatus): string =>
+export const describeStatus = (run: RunStatus, given: ExtensionLists = builtIn): string =>
   [
     `${run.directory}: ${stateLine(run)}`,
-    ...pluginLines(run),
+    ...pluginLines(run, given),
     "",
     textTable(["stage", "state", "steps", "saved", "loss", "kept"], run.stages.map(row)),
     ...staleLines(run)

@@ -20,8 +20,15 @@ export const exportCommand = Command.make(
         "fake-quant loads wherever the original does; packed is small, for chat and evaluate; or one of a plugin"
       )
     ),
+    with: Flag.String("with").pipe(
+      Flag.withMetavar("NAME=VALUE"),
+      Flag.withDescription("an option of the format, as in a recipe; may be repeated"),
+      Flag.atLeast(0)
+    ),
     dtype: Flag.Literals("dtype", ["bf16", "f32"]).pipe(
-      Flag.withDescription("numbers of a fake-quant model, default bf16; f32 keeps every bit"),
+      Flag.withDescription(
+        "numbers of a fake-quant model, default bf16; f32 keeps every bit; short for --with dtype=..."
+      ),
       Flag.optional
     ),
     out: Flag.String("out").pipe(
@@ -33,9 +40,11 @@ export const exportCommand = Command.make(
     plugins,
     json
   },
-  Effect.fn("speedq export")(function* ({ path, format, dtype, out, backend, json }) {
+  Effect.fn("speedq export")(function* ({ path, format, dtype, out, backend, json, ...flags }) {
     const { describeExport, exportModel } = yield* Effect.promise(() => import("../../models/exportModel.ts"))
-    const options = Option.match(dtype, { onNone: () => ({}), onSome: (chosen) => ({ dtype: chosen }) })
+    const { formatOptions } = yield* Effect.promise(() => import("../../models/formatOptions.ts"))
+    const short = Option.match(dtype, { onNone: () => [], onSome: (chosen) => [`dtype=${chosen}`] })
+    const options = yield* formatOptions([...short, ...flags.with], "speedq export --help")
     const exported = yield* exportModel(path, { format, with: options, out: Option.getOrUndefined(out) }, backend)
     yield* json ? printJson(exported) : print(describeExport(exported))
   }, withPlugins)
@@ -46,6 +55,10 @@ export const exportCommand = Command.make(
   ),
   Command.withExamples([
     { command: "speedq export runs/1b --format packed" },
-    { command: "speedq export runs/1b/model/packed --format fake-quant --dtype f32 --out models/1b-2bit" }
+    { command: "speedq export runs/1b/model/packed --format fake-quant --dtype f32 --out models/1b-2bit" },
+    {
+      command: "speedq export runs/1b --format mine --with level=3 --plugin mine.ts",
+      description: "a format of your own"
+    }
   ])
 )

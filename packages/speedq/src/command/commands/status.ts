@@ -18,8 +18,11 @@ export const status = Command.make(
   Effect.fn("speedq status")(function* ({ directory, json }) {
     const { status: statusOf } = yield* Effect.promise(() => import("@speedq/pipeline"))
     const { describeRuns, describeStatus } = yield* Effect.promise(() => import("../../recipes/describeStatus.ts"))
+    const { Extensions } = yield* Effect.promise(() => import("@speedq/stages"))
     const found = yield* statusOf(directory)
-    if (Option.isSome(found)) return yield* json ? printJson(found.value) : print(describeStatus(found.value))
+    if (Option.isSome(found)) {
+      return yield* json ? printJson(found.value) : print(describeStatus(found.value, yield* Extensions))
+    }
     const { runsBelow } = yield* Effect.promise(() => import("@speedq/pipeline"))
     const runs = yield* runsBelow(directory)
     if (runs.length === 0) return yield* new NoRun({ directory })
