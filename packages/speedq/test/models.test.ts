@@ -99,7 +99,7 @@ describe("speedq export", () => {
     assert.strictEqual(code, 1)
     assert.match(
       stderr,
-      /cannot be exported: it is no run and no packed model, nor are the reference's artefacts in it/
+      /cannot be exported: it is neither a run nor a packed model, and it does not hold the reference's artefacts/
     )
   })
 })

@@ -51,6 +51,6 @@ describe("names of shipped recipes", () => {
   it("are listed where a name is near them", async () => {
     const { code, stderr } = await speedq(["run", "nano2bit"], { cwd: temporaryDirectory() })
     assert.strictEqual(code, 1)
-    assert.match(stderr, /^error: no recipe nano2bit; near it are nano-2bit, /)
+    assert.match(stderr, /^error: no recipe nano2bit; did you mean nano-2bit, /)
   })
 })

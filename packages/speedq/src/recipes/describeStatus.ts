@@ -37,7 +37,7 @@ const staleLines = ({ stages }: RunStatus): readonly string[] => {
   if (stale.length === 0) return []
   return [
     "",
-    `stale: made before the recipe, its data or an earlier stage changed; made anew in turn: ${stale.join(", ")}`
+    `stale: made before the recipe, its data or an earlier stage changed; will be computed again: ${stale.join(", ")}`
   ]
 }
 

@@ -17,11 +17,11 @@ export const exportCommand = Command.make(
     format: Flag.String("format").pipe(
       Flag.withMetavar("NAME"),
       Flag.withDescription(
-        "fake-quant loads wherever the original does; packed is small, for chat and evaluate; or one of a plugin"
+        "fake-quant loads wherever the original does; packed is small, for chat and evaluate; or a plugin's format"
       )
     ),
     dtype: Flag.Literals("dtype", ["bf16", "f32"]).pipe(
-      Flag.withDescription("numbers of a fake-quant model, default bf16; f32 keeps every bit"),
+      Flag.withDescription("data type of a fake-quant model, default bf16; f32 keeps every bit"),
       Flag.optional
     ),
     out: Flag.String("out").pipe(
@@ -42,7 +42,7 @@ export const exportCommand = Command.make(
 ).pipe(
   Command.withShortDescription("Write a quantized model in a format"),
   Command.withDescription(
-    "Writes what a run or the reference has made, or unpacks a packed model, and says what the format kept."
+    "Writes the model of a run or of the reference, or unpacks a packed model, and says how exact the export is."
   ),
   Command.withExamples([
     { command: "speedq export runs/1b --format packed" },
