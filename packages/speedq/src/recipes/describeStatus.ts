@@ -23,7 +23,7 @@ const stateLine = ({ state, message, owner }: RunStatus): string => {
     case "failed":
       return `failed: ${message}`
     case "stopped":
-      return "stopped without a word (killed, or the machine went down); the same command continues after the last saved step"
+      return "stopped unexpectedly (killed, or the machine went down); the same command continues after the last saved step"
   }
 }
 
