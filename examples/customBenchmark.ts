@@ -1,5 +1,5 @@
 /**
- * A benchmark of one's own: "counting" asks how many things a picture shows, and marks a number by how far off it is, not only
+ * A custom benchmark: "counting" asks how many things a picture shows, and marks a number by how far off it is, not only
  * whether it is right. Its file has a picture a row, by path.
  *
  *   node --import tsx -C @speedq/source examples/customBenchmark.ts [MODEL] [RUN]

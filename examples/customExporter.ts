@@ -1,5 +1,5 @@
 /**
- * An export format of one's own: "npy" writes every tensor of the quantized model as a file of NumPy, and manifest.json, which says
+ * A custom export format: "npy" writes every tensor of the quantized model as a file of NumPy, and manifest.json, which says
  * what each of them is: codes are a little-endian stream of bits.
  *
  *   node --import tsx -C @speedq/source examples/customExporter.ts [MODEL] [RUN]

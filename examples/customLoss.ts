@@ -1,5 +1,5 @@
 /**
- * A loss of one's own: cross entropy of the first tokens of an answer, which decide what a short answer says. A recipe adds it to
+ * A custom loss: cross entropy of the first tokens of an answer, which decide what a short answer says. A recipe adds it to
  * the two of SPEED-Q; its part stands beside theirs in events and charts.
  *
  *   node --import tsx -C @speedq/source examples/customLoss.ts [MODEL] [RUN]

@@ -1,5 +1,5 @@
 /**
- * A quantizer of one's own: ternary. A weight is one of three levels, with a scale for either sign a group; at the levels below,
+ * A custom quantizer: ternary. A weight is one of three levels, with a scale for either sign a group; at the levels below,
  * half of the group's extremes, a normally distributed group of some 64 weights loses least. A recipe gives it to the MLPs of the
  * language model, trains under it, and packs.
  *
@@ -81,7 +81,7 @@ const main = (model = shippedFile("data/nano/model"), directory = "runs/custom-q
   Run.main(
     Effect.gen(function* () {
       const { exported } = yield* Run.start(recipe, { directory, extensions: plugin })
-      console.log(`${exported.directory}: ${exported.bitsPerWeight.toFixed(2)} bits a parameter`)
+      console.log(`${exported.directory}: ${exported.bitsPerWeight.toFixed(2)} bits per parameter`)
     })
   )
 }

@@ -36,7 +36,7 @@ interface Described {
 
 const runOne = Effect.fnUntraced(function* (name: string, quantizers: readonly RuleInput[]) {
   const { exported } = yield* Run.start(recipe(name, quantizers), { directory: join(directory, name) })
-  console.log(`${name}: ${exported.bytes} bytes, ${exported.bitsPerWeight.toFixed(2)} bits a parameter`)
+  console.log(`${name}: ${exported.bytes} bytes, ${exported.bitsPerWeight.toFixed(2)} bits per parameter`)
   const file = join(directory, name, exported.directory, descriptionName)
   const { layers } = JSON.parse(readFileSync(file, "utf8")) as { readonly layers: Readonly<Record<string, Described>> }
   const block = /^language_model\.model\.layers\.([01])\./

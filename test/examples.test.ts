@@ -50,7 +50,7 @@ describe("examples", () => {
 
   it("customQuantizer: a ternary quantizer trains and packs, and the model says which plugin reads it", () => {
     const { directory, stdout } = run("customQuantizer")
-    assert.match(stdout, /^model\/packed: [\d.]+ bits a parameter$/m)
+    assert.match(stdout, /^model\/packed: [\d.]+ bits per parameter$/m)
     const description = JSON.parse(readFileSync(join(directory, "model/packed/quantization.json"), "utf8"))
     assert.include(description.layers["language_model.model.layers.0.mlp.up_proj.weight"], {
       use: "ternary",

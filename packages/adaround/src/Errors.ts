@@ -41,7 +41,7 @@ export class NothingToRound extends AdaRoundError {
   readonly _tag = "NothingToRound"
   readonly block: string
   constructor(block: string) {
-    super(`${block}: no layer is to be rounded; check the rules of the recipe`)
+    super(`${block}: there is no layer to round; check the rules of the recipe`)
     this.block = block
   }
 }

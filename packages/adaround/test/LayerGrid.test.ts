@@ -141,7 +141,7 @@ onEveryBackend("a layer's grid", (backend) => {
     assert.deepEqual(Object.keys(await makeLayerGrids("blocks.0", { qkv: rounded, proj: left })), ["qkv"])
     const nothing = await refusal(makeLayerGrids("blocks.0", { proj: left }))
     assert.instanceOf(nothing, NothingToRound)
-    assert.include(nothing.message, "blocks.0: no layer is to be rounded")
+    assert.include(nothing.message, "blocks.0: there is no layer to round")
     assert.instanceOf(await refusal(makeLayerGrids("blocks.0", {})), NothingToRound)
   })
 
@@ -156,7 +156,7 @@ onEveryBackend("a layer's grid", (backend) => {
     const before = backend.usage().buffers
     for (const [value, expected] of [
       [Number.NaN, "proj: 1 NaN and 0 infinite weights, the first at [1, 2]"],
-      [1e9, 'proj: 1 weights are beyond +-65504, which the scales of "uniform" can hold, the largest 1000000000']
+      [1e9, 'proj: 1 weights exceed +-65504, the limit of the scales of "uniform"; the largest is 1000000000']
     ] as const) {
       const values = new Float32Array(2 * group)
       values[group + 2] = value

@@ -7,7 +7,7 @@ export class UnknownLoss extends Schema.TaggedError<UnknownLoss>()("UnknownLoss"
   known: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    return `there is no loss "${this.use}"; there are ${this.known.join(", ")}; a loss of your own comes with --plugin FILE, or as an extension of the run`
+    return `there is no loss "${this.use}"; known losses: ${this.known.join(", ")}; load your own with --plugin FILE, or pass it as an extension of the run`
   }
 }
 

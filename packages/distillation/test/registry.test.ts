@@ -51,7 +51,7 @@ describe("a loss", () => {
 
   it("that is not there is refused with those that are", () => {
     const refused = () => decodeLoss({ use: "hinge" }, [...losses, doubled])
-    assert.throws(refused, UnknownLoss, /no loss "hinge"; there are cross-entropy, cakld, doubled; .*--plugin/)
+    assert.throws(refused, UnknownLoss, /no loss "hinge"; known losses: cross-entropy, cakld, doubled; .*--plugin/)
   })
 
   it("is not given options that it does not have, nor values that they do not take", () => {

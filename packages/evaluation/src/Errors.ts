@@ -13,7 +13,7 @@ export class UnknownBenchmark extends Schema.TaggedError<UnknownBenchmark>("@spe
   }
 ) {
   override get message(): string {
-    return `unknown benchmark "${this.benchmark}"; known ones: ${this.known.join(", ")}; one of your own comes with --plugin FILE, or as an extension of the run`
+    return `unknown benchmark "${this.benchmark}"; known benchmarks: ${this.known.join(", ")}; load your own with --plugin FILE, or pass it as an extension of the run`
   }
 }
 
@@ -88,7 +88,7 @@ export class RowNotAnswered extends Schema.TaggedError<RowNotAnswered>("@speedq/
   }
 ) {
   override get message(): string {
-    return `${where(this.file, this.row, this.index)}: not answered: ${this.reason}; earlier answers are kept in ${this.journal}, run the same again to continue`
+    return `${where(this.file, this.row, this.index)}: not answered: ${this.reason}; earlier answers are kept in ${this.journal}, run the same command again to continue`
   }
 }
 
@@ -158,7 +158,7 @@ export class JournalMismatch extends Schema.TaggedError<JournalMismatch>("@speed
   }
 ) {
   override get message(): string {
-    return `${this.file}: written for ${this.field} ${this.actual}, this run has ${this.expected}; use another output directory, or remove the file to start anew`
+    return `${this.file}: written for ${this.field} ${this.actual}, but this run has ${this.expected}; use another output directory, or remove the file to start over`
   }
 }
 
@@ -172,6 +172,6 @@ export class JournalDamaged extends Schema.TaggedError<JournalDamaged>("@speedq/
   }
 ) {
   override get message(): string {
-    return `${this.file}, line ${this.line}: ${this.reason}; remove that line to answer its row again, or the file to start anew`
+    return `${this.file}, line ${this.line}: ${this.reason}; remove that line to answer its row again, or the file to start over`
   }
 }

@@ -71,7 +71,7 @@ describe("journal", () => {
         assert.strictEqual(error._tag, "JournalMismatch")
         assert.include(
           error.message,
-          `written for ${named} ${key[field]}, this run has ${other}; use another output directory`
+          `written for ${named} ${key[field]}, but this run has ${other}; use another output directory`
         )
         assert.deepStrictEqual(readFileSync(file), before)
       })

@@ -239,7 +239,7 @@ describe("evaluate", () => {
         evaluate(mmStar, options).pipe(Effect.provideService(Answerer, model([], { name: "model-2" })))
       )
       assert.strictEqual(other._tag, "JournalMismatch")
-      assert.match(other.message, /written for model model-1, this run has model-2/)
+      assert.match(other.message, /written for model model-1, but this run has model-2/)
       const jpeg = yield* Effect.flip(
         evaluate(mmStar, { ...options, imageStore: "jpeg75" }).pipe(Effect.provideService(Answerer, model([])))
       )

@@ -134,7 +134,7 @@ describe("registry", () => {
     Effect.gen(function* () {
       assert.strictEqual((yield* benchmarkNamed("mmstar")).name, "MMStar")
       const error = yield* Effect.flip(benchmarkNamed("MMVet"))
-      assert.match(error.message, /^unknown benchmark "MMVet"; known ones: HallusionBench, AI2D_TEST, /)
+      assert.match(error.message, /^unknown benchmark "MMVet"; known benchmarks: HallusionBench, AI2D_TEST, /)
     })
   )
 

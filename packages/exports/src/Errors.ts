@@ -19,7 +19,7 @@ export class RestTooLarge extends Schema.TaggedError<RestTooLarge>()("RestTooLar
   largest: Schema.Number
 }) {
   override get message(): string {
-    return `${this.parameter}: its largest number, ${this.largest}, is beyond what ${this.rest} holds; set "rest" to bf16 or f32, or check the checkpoint`
+    return `${this.parameter}: its largest number, ${this.largest}, is too large for ${this.rest}; set "rest" to bf16 or f32, or check the checkpoint`
   }
 }
 
@@ -29,7 +29,7 @@ export class UnknownExporter extends Schema.TaggedError<UnknownExporter>()("Unkn
   known: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    return `there is no export format "${this.format}"; there are ${this.known.join(", ")}; a format of your own comes with --plugin FILE, or as an extension of the run`
+    return `there is no export format "${this.format}"; known formats: ${this.known.join(", ")}; load your own with --plugin FILE, or pass it as an extension of the run`
   }
 }
 

@@ -52,7 +52,7 @@ describe("deployModel", () => {
     assert.include(trained.message, `${linear}: 1 NaN and 0 infinite weights, the first at [1, 2]`)
     const large = await refusal(sourceOf({ [linear]: matrix(withNumber(1, -1e9)) }), {}, { rest: "bf16", nearest })
     assert.strictEqual(large._tag, "WeightTooLarge")
-    assert.include(large.message, `${linear}: 1 weights are beyond +-65504, which the scales of "uniform" can hold`)
+    assert.include(large.message, `${linear}: 1 weights exceed +-65504, the limit of the scales of "uniform"`)
   })
 
   it("does not clamp away what is no number", async () => {
@@ -83,7 +83,7 @@ describe("deployModel", () => {
     assert.include(nan.message, `${norm}: 1 NaN and 0 infinite weights, the first at [3]`)
     const large = await refusal(sourceOf(weights(1e5)), {}, options)
     assert.strictEqual(large._tag, "RestTooLarge")
-    assert.include(large.message, `${norm}: its largest number, 100000, is beyond what f16 holds; set "rest" to bf16`)
+    assert.include(large.message, `${norm}: its largest number, 100000, is too large for f16; set "rest" to bf16`)
     const deployed = await deployModel(sourceOf(weights(1e5)), {}, { rest: "bf16", nearest })
     deployed.release()
   })

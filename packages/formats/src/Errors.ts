@@ -36,7 +36,7 @@ export class TensorMissing extends Schema.TaggedError<TensorMissing>("@speedq/fo
   candidates: Names
 }) {
   override get message(): string {
-    const hint = this.candidates.length === 0 ? "the file holds none" : `most alike: ${list(this.candidates)}`
+    const hint = this.candidates.length === 0 ? "the file has no tensors" : `most similar: ${list(this.candidates)}`
     return `${this.file}: no tensor ${quote(this.tensor)}; ${hint}`
   }
 }
@@ -67,7 +67,7 @@ export class TensorNotFinite extends Schema.TaggedError<TensorNotFinite>("@speed
 ) {
   override get message(): string {
     const numbers = `${this.nan} NaN and ${this.infinite} infinite of its ${this.elements} numbers`
-    return `${this.file}: tensor ${quote(this.tensor)} has ${numbers}, the first at [${this.firstIndex.join(", ")}]; the checkpoint is damaged: copy or download it again, or look at the program that wrote it`
+    return `${this.file}: tensor ${quote(this.tensor)} has ${numbers}, the first at [${this.firstIndex.join(", ")}]; the checkpoint is damaged: copy or download it again, or check the program that wrote it`
   }
 }
 

@@ -114,7 +114,7 @@ describe("openFileSync", () => {
 
   it("names like tensors when one is missing", () => {
     using(example, (store) => {
-      assert.throws(() => store.read("matrx"), TensorMissing, /no tensor "matrx"; most alike: "matrix"/)
+      assert.throws(() => store.read("matrx"), TensorMissing, /no tensor "matrx"; most similar: "matrix"/)
       assert.throws(() => store.read("__proto__"), TensorMissing)
     })
   })

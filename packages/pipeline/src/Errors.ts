@@ -14,7 +14,7 @@ export class StorageFailed extends Schema.TaggedError<StorageFailed>()("StorageF
     const advice = {
       "disk-full": "the disk is full; free some space and run the same command again",
       "not-permitted": "not permitted; make the directory writable for this user, or choose another one",
-      missing: "no such file or directory; restore it, or run with --fresh to begin anew",
+      missing: "no such file or directory; restore it, or run with --fresh to start over",
       other: this.detail
     }
     return `could not ${this.doing} (${this.path}): ${advice[this.reason]}. What was saved before is intact.`
@@ -46,7 +46,7 @@ export class LockLost extends Schema.TaggedError<LockLost>()("LockLost", {
   owner: Schema.String
 }) {
   override get message() {
-    return `${this.directory} no longer belongs to this process (its lock now says: ${this.owner}); nothing more is written. Run one process on a directory at a time.`
+    return `${this.directory} no longer belongs to this process (its lock now says: ${this.owner}); this process writes nothing more. Run only one process per directory.`
   }
 }
 
@@ -103,7 +103,7 @@ export class NonFiniteMetric extends Schema.TaggedError<NonFiniteMetric>()("NonF
   value: Schema.String
 }) {
   override get message() {
-    return `${this.metric} is ${this.value} after step ${this.step}; lower the learning rate or look at the data of this step`
+    return `${this.metric} is ${this.value} after step ${this.step}; lower the learning rate or check the data of this step`
   }
 }
 

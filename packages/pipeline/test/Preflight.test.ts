@@ -73,8 +73,8 @@ describe("Preflight", () => {
         "  needy: /nowhere/a does not exist or cannot be read; download the model",
         "  needy: /nowhere/b does not exist or cannot be read; download the model",
         "  needy-3: config.json has no hidden_size; correct that and run again",
-        "  needy: it needs 12 GiB of memory, 8 GiB may be used; use smaller batches or shorter sequences, free memory, or raise memory.limit",
-        `  all: results and saved states need 23 GiB more in ${directory}, 20 GiB are free; free some space or choose a directory on another disk`
+        "  needy: it needs 12 GiB of memory, but only 8 GiB is available; use smaller batches or shorter sequences, free memory, or raise memory.limit",
+        `  all: results and saved states need 23 GiB more in ${directory}, but only 20 GiB is free; free some space or choose a directory on another disk`
       ])
     }).pipe(onMachine, Effect.provide(NodeServices.layer))
   )
@@ -106,7 +106,7 @@ describe("Preflight", () => {
         Recipe.andThen(Needy.stage(small))
       )
       const error = yield* Effect.flip(Preflight.check(recipe, temporaryDirectory()))
-      assert.include(error.message, "it needs 1 GiB of memory, 512 MiB may be used")
+      assert.include(error.message, "it needs 1 GiB of memory, but only 512 MiB is available")
     }).pipe(onMachine, Effect.provide(NodeServices.layer))
   )
 

@@ -266,7 +266,7 @@ describe("stale results", () => {
       const { chapters } = yield* reportOf(directory)
       const chapter = chapters.find(({ title }) => title === "02-add (stale)")
       assert.isTrue(chapter?.stale)
-      assert.match(JSON.stringify(chapter?.sections[0]), /Stale: .*It will be made anew/)
+      assert.match(JSON.stringify(chapter?.sections[0]), /Stale: .*It will be computed again/)
       // No valid scores are there: the stale ones stand at the head, and say so.
       const [scores, stages] = chapters[0]!.sections
       assert.deepInclude(scores, { title: "Scores of 02-add (stale)", stale: [0] })

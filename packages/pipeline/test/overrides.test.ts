@@ -55,8 +55,8 @@ describe("applyOverrides", () => {
     Effect.gen(function* () {
       const [first, second, third, fourth] = yield* problems("toy-vit.stepz=3", "sed=1", "modell", "toy-vit=3")
       assert.strictEqual(first?.path, "--set toy-vit.stepz=3")
-      assert.include(first?.issue, 'there is no "toy-vit.stepz" to set; near it are toy-vit.steps')
-      assert.include(second?.issue, "near it are seed")
+      assert.include(first?.issue, 'there is no "toy-vit.stepz" to set; did you mean toy-vit.steps')
+      assert.include(second?.issue, "did you mean seed")
       assert.include(third?.issue, "expected path=value")
       assert.include(fourth?.issue, 'there is no "toy-vit" to set')
     })

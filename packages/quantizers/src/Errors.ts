@@ -27,10 +27,10 @@ export class RuleUnused extends Schema.TaggedError<RuleUnused>()("RuleUnused", {
   override get message(): string {
     const rule = `rule ${this.rule} ("${this.match}")`
     if (this.matched > 0) {
-      return `${rule} decides nothing: rule ${this.takenBy.join(", ")} comes first and takes all ${this.matched} layers that it matches; put it before`
+      return `${rule} decides nothing: rule ${this.takenBy.join(", ")} comes first and takes all ${this.matched} layers that it matches; move it before that rule`
     }
     const examples =
-      this.candidates.length === 0 ? "there are none of its kind" : `there are ${this.candidates.join(", ")}`
+      this.candidates.length === 0 ? "the model has none of that kind" : `the model has ${this.candidates.join(", ")}`
     return `${rule} matches no layer; ${examples}`
   }
 }
@@ -51,7 +51,7 @@ export class UnknownQuantizer extends Schema.TaggedError<UnknownQuantizer>()("Un
   known: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    return `there is no quantizer "${this.use}"; known are ${this.known.join(", ")}; one of your own comes with --plugin FILE, or as an extension of the run`
+    return `there is no quantizer "${this.use}"; known quantizers: ${this.known.join(", ")}; load your own with --plugin FILE, or pass it as an extension of the run`
   }
 }
 
@@ -68,8 +68,8 @@ export class QuantizerMissing extends Schema.TaggedError<QuantizerMissing>()("Qu
 }) {
   override get message(): string {
     const made = `made with quantizer "${this.use}" (version ${this.version})${ofPlugin(this.plugin)}`
-    const given = `here are ${this.known.join(", ")}`
-    return `${this.file}: ${made}, which is not given; ${given}; add --plugin ${this.plugin ?? "FILE"}, or pass it as an extension`
+    const given = `known quantizers: ${this.known.join(", ")}`
+    return `${this.file}: ${made}, which is not loaded; ${given}; add --plugin ${this.plugin ?? "FILE"}, or pass it as an extension`
   }
 }
 
@@ -83,7 +83,7 @@ export class QuantizerVersionDiffers extends Schema.TaggedError<QuantizerVersion
 }) {
   override get message(): string {
     const made = `made by version ${this.written} of quantizer "${this.use}"${ofPlugin(this.plugin)}`
-    return `${this.file}: ${made}, but this is version ${this.known}, to which stored numbers mean something else; use version ${this.written}, or quantize the model again`
+    return `${this.file}: ${made}, but this is version ${this.known}, which reads the stored numbers differently; use version ${this.written}, or quantize the model again`
   }
 }
 
@@ -105,7 +105,7 @@ export class NonFiniteWeight extends Schema.TaggedError<NonFiniteWeight>()("NonF
   firstIndex: Schema.Array(Schema.Number)
 }) {
   override get message(): string {
-    return `${this.layer}: ${this.nan} NaN and ${this.infinite} infinite weights, the first at [${this.firstIndex.join(", ")}]; the checkpoint, or the stage that made the weight, is damaged: copy or make it again`
+    return `${this.layer}: ${this.nan} NaN and ${this.infinite} infinite weights, the first at [${this.firstIndex.join(", ")}]; the checkpoint, or what an earlier stage saved, is damaged: copy the checkpoint again, or run the stage again`
   }
 }
 
@@ -119,7 +119,7 @@ export class WeightTooLarge extends Schema.TaggedError<WeightTooLarge>()("Weight
   firstIndex: Schema.Array(Schema.Number)
 }) {
   override get message(): string {
-    return `${this.layer}: ${this.count} weights are beyond +-${this.limit}, which the scales of "${this.use}" can hold, the largest ${this.largest}, the first at [${this.firstIndex.join(", ")}]; store scales in f32 or check the checkpoint`
+    return `${this.layer}: ${this.count} weights exceed +-${this.limit}, the limit of the scales of "${this.use}"; the largest is ${this.largest}, the first at [${this.firstIndex.join(", ")}]; store scales in f32 or check the checkpoint`
   }
 }
 
@@ -135,7 +135,7 @@ export class ScaleNotFinite extends Schema.TaggedError<ScaleNotFinite>()("ScaleN
 }) {
   override get message(): string {
     const numbers = `${this.nan} NaN and ${this.infinite} infinite numbers`
-    return `${this.layer}: "${this.stored}" of quantizer "${this.use}" has ${numbers}, the first at [${this.firstIndex.join(", ")}]; the weight is damaged, or too large for the stored format: look at the weight, or store scales in f32`
+    return `${this.layer}: "${this.stored}" of quantizer "${this.use}" has ${numbers}, the first at [${this.firstIndex.join(", ")}]; the weight is damaged, or too large for the stored format: check the weight, or store scales in f32`
   }
 }
 
@@ -146,7 +146,7 @@ export class CalibrationEmpty extends Schema.TaggedError<CalibrationEmpty>()("Ca
   needed: Schema.Number
 }) {
   override get message(): string {
-    return `${this.source} gives ${this.tokens} tokens of calibration data, ${this.needed} are needed; give more of it or lower the number that is asked for`
+    return `${this.source} gives ${this.tokens} tokens of calibration data, but ${this.needed} are needed; give more data or lower the number of tokens`
   }
 }
 

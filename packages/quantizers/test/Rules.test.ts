@@ -160,7 +160,7 @@ describe("refused before any work", () => {
     assert.strictEqual(_tag, "RuleUnused")
     assert.include(
       message,
-      'rule 0 ("**.dwon_proj") matches no layer; there are vision_model.encoder.layers.0.attn.qkv'
+      'rule 0 ("**.dwon_proj") matches no layer; the model has vision_model.encoder.layers.0.attn.qkv'
     )
   })
 
@@ -177,7 +177,7 @@ describe("refused before any work", () => {
   it("a rule for a kind of layer that the model does not have", () => {
     const linears = layers.filter(({ kind }) => kind === "linear")
     const rules: readonly Rule[] = [{ match: "**", layers: "embedding", choice: embeddingSym4() }]
-    assert.include(raisedBy(() => plan(rules, linears)).message, "there are none of its kind")
+    assert.include(raisedBy(() => plan(rules, linears)).message, "the model has none of that kind")
   })
 
   it("widths that a group does not divide, all of them at once", () => {

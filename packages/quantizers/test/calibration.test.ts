@@ -96,6 +96,6 @@ describe("blocks", () => {
   ])("are refused for $what", ({ documents, tokens }) => {
     const { _tag, message } = raisedBy(() => calibrationBlocks("all.jsonl", documents, encode))
     assert.strictEqual(_tag, "CalibrationEmpty")
-    assert.include(message, `all.jsonl gives ${tokens} tokens of calibration data, 1024 are needed`)
+    assert.include(message, `all.jsonl gives ${tokens} tokens of calibration data, but 1024 are needed`)
   })
 })

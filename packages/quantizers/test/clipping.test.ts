@@ -106,7 +106,7 @@ onEveryBackend("the clipping search", (backend) => {
       inputMoments("layers.7.up_proj", tensor(backend, [1, 2], [2, 1]), options(1, 3))
     )
     assert.strictEqual(_tag, "CalibrationEmpty")
-    assert.include(message, "layers.7.up_proj gives 2 tokens of calibration data, 3 are needed")
+    assert.include(message, "layers.7.up_proj gives 2 tokens of calibration data, but 3 are needed")
     assert.strictEqual(raisedBy(() => collectMoments("all.jsonl", 0, () => 1))._tag, "CalibrationEmpty")
   })
 

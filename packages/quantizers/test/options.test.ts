@@ -31,7 +31,7 @@ describe("a choice", () => {
   it("of an unknown quantizer names the known ones", () => {
     const { _tag, message } = raisedBy(() => decodeChoice({ use: "int1" }))
     assert.strictEqual(_tag, "UnknownQuantizer")
-    assert.include(message, '"int1"; known are bilevel, uniform')
+    assert.include(message, '"int1"; known quantizers: bilevel, uniform')
   })
 
   it("of bilevel costs the bits of docs/method.md", () => {

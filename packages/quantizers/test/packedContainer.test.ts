@@ -186,7 +186,7 @@ describe("a packed container", () => {
       what: "an unknown quantizer",
       change: describing((described) => ({ ...described, use: "trilevel" })),
       error: "QuantizerMissing",
-      says: 'made with quantizer "trilevel" (version 1), which is not given; here are bilevel, uniform'
+      says: 'made with quantizer "trilevel" (version 1), which is not loaded; known quantizers: bilevel, uniform'
     },
     {
       what: "bits out of range",
@@ -245,7 +245,7 @@ describe("a packed container", () => {
       assert.strictEqual(_tag, "QuantizerMissing")
       assert.include(
         message,
-        `${path}: made with quantizer "mine" (version 3) of the plugin mine.ts, which is not given`
+        `${path}: made with quantizer "mine" (version 3) of the plugin mine.ts, which is not loaded`
       )
       assert.include(message, "add --plugin mine.ts")
       assert.strictEqual(readPackedContainer(backend, store, [...quantizers, own]).get("w")!.choice.quantizer, own)

@@ -10,7 +10,7 @@ export class WrongUsage extends Schema.TaggedError<WrongUsage>()("WrongUsage", {
 }) {
   override readonly [Runtime.errorExitCode] = 2
   override get message() {
-    return `${this.problems.join("\n")}\n"${this.help}" says more`
+    return `${this.problems.join("\n")}\nsee "${this.help}"`
   }
 }
 
@@ -20,7 +20,8 @@ export class RecipeMissing extends Schema.TaggedError<RecipeMissing>()("RecipeMi
   near: Schema.Array(Schema.String)
 }) {
   override get message() {
-    const advice = this.near.length === 0 ? "give the path of a recipe in JSON" : `near it are ${this.near.join(", ")}`
+    const advice =
+      this.near.length === 0 ? "give the path of a recipe in JSON" : `did you mean ${this.near.join(", ")}?`
     return `no recipe ${this.file}; ${advice}`
   }
 }
@@ -38,7 +39,7 @@ export class RecipeUnreadable extends Schema.TaggedError<RecipeUnreadable>()("Re
 /** A directory that holds no run. */
 export class NoRun extends Schema.TaggedError<NoRun>()("NoRun", { directory: Schema.String }) {
   override get message() {
-    return `${this.directory} holds no run (it has no run.json); give the directory that "speedq run --out" was given`
+    return `${this.directory} holds no run (it has no run.json); give the directory of a run ("speedq run --out DIR")`
   }
 }
 
@@ -79,7 +80,7 @@ export class NotExportable extends Schema.TaggedError<NotExportable>()("NotExpor
 /** The shipped nano model is not there. */
 export class NanoMissing extends Schema.TaggedError<NanoMissing>()("NanoMissing", { directory: Schema.String }) {
   override get message() {
-    return `the nano model is missing (${this.directory}); check it out again, or train it as data/nano/README.md says`
+    return `the nano model is missing (${this.directory}); check it out again, or train it as data/nano/README.md describes`
   }
 }
 

@@ -26,7 +26,7 @@ describe("the status of a run, in words", () => {
     assert.match(text, /^02-train-projector +stale +4\/9/m)
     assert.match(
       text,
-      /\n\nstale: made before the recipe, its data or an earlier stage changed; made anew in turn: 02-train-projector$/
+      /\n\nstale: made before the recipe, its data or an earlier stage changed; will be computed again: 02-train-projector$/
     )
   })
 

@@ -86,7 +86,7 @@ describe("speedq export", () => {
     assert.strictEqual(code, 0, stderr)
     assert.match(
       stdout,
-      /run\/model\/fake-quant: fake-quant, .* bits a parameter\nNumbers differ by \d.*\nLayers .*: none\./
+      /run\/model\/fake-quant: fake-quant, .* bits per parameter\nNumbers differ by \d.*\nLayers .*: none\./
     )
     assert.isTrue(existsSync(join(shared.run, "model", "fake-quant", "quantization.json")))
     const second = await speedq(args)
@@ -99,7 +99,7 @@ describe("speedq export", () => {
     assert.strictEqual(code, 1)
     assert.match(
       stderr,
-      /cannot be exported: it is no run and no packed model, nor are the reference's artefacts in it/
+      /cannot be exported: it is neither a run nor a packed model, and it does not hold the reference's artefacts/
     )
   })
 })

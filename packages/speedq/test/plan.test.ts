@@ -88,7 +88,7 @@ describe("a recipe that cannot be read", () => {
     const { code, stdout, stderr } = await speedq(["plan", "nano-2bits.json"], { cwd: directory })
     assert.strictEqual(code, 1)
     assert.strictEqual(stdout, "")
-    assert.match(stderr, /^error: no recipe nano-2bits\.json; near it are .*nano-2bit\.json/)
+    assert.match(stderr, /^error: no recipe nano-2bits\.json; did you mean .*nano-2bit\.json/)
   })
 
   it("says where it is no JSON, and lists all that is wrong in it", async () => {
@@ -106,6 +106,6 @@ describe("a recipe that cannot be read", () => {
     const file = writeRecipe(join(temporaryDirectory(), "m"), speedqStages(3))
     const { code, stderr } = await speedq(["plan", file, "--set", "qat.maxStep=3"])
     assert.strictEqual(code, 2)
-    assert.match(stderr, /--set qat\.maxStep=3: there is no "qat\.maxStep" to set; near it are .*qat\.maxSteps/)
+    assert.match(stderr, /--set qat\.maxStep=3: there is no "qat\.maxStep" to set; did you mean .*qat\.maxSteps/)
   })
 })

@@ -23,7 +23,7 @@ describe("a recipe in a module", () => {
     assert.strictEqual(changed.stages[0]?.steps, 5)
     const wrong = await speedq(["run", module, "--out", out, "--set", "count.stepz=5", ...native])
     assert.strictEqual(wrong.code, 2)
-    assert.match(wrong.stderr, /near it are count\.steps/)
+    assert.match(wrong.stderr, /did you mean count\.steps/)
   }, 60_000)
 
   it("that exports none is told, with what it exports", async () => {

@@ -45,12 +45,12 @@ describe("names of shipped recipes", () => {
   it("plan in an empty directory, with all their data", async () => {
     const { code, stdout, stderr } = await speedq(["plan", "nano-2bit"], { cwd: temporaryDirectory() })
     assert.strictEqual(code, 0, stderr)
-    assert.match(stdout, /It fits: nothing stands in the way\./)
+    assert.match(stdout, /It fits: the run can start\./)
   })
 
   it("are listed where a name is near them", async () => {
     const { code, stderr } = await speedq(["run", "nano2bit"], { cwd: temporaryDirectory() })
     assert.strictEqual(code, 1)
-    assert.match(stderr, /^error: no recipe nano2bit; near it are nano-2bit, /)
+    assert.match(stderr, /^error: no recipe nano2bit; did you mean nano-2bit, /)
   })
 })

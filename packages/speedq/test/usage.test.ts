@@ -32,7 +32,7 @@ const written = async (stream: NodeJS.WriteStream, work: () => Promise<unknown>)
 describe("wrong usage", () => {
   it("names a flag or command like the unknown one, and where to read more", async () => {
     const message = await refused("plan", "x.json", "--jsn")
-    assert.match(message, /^Unrecognized flag: --jsn.*--json\n"speedq plan --help" says more$/s)
+    assert.match(message, /^Unrecognized flag: --jsn.*--json\nsee "speedq plan --help"$/s)
     assert.match(await refused("pln"), /\bplan\b/)
   })
 

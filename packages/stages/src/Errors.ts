@@ -25,7 +25,7 @@ export class NonFiniteGradient extends Schema.TaggedError<NonFiniteGradient>()("
   samples: Schema.Array(Schema.String)
 }) {
   override get message() {
-    return `${this.tensor} is not finite (loss ${this.loss}) on ${this.samples.join(", ")}; the step was not applied: lower the learning rate, or look at these samples`
+    return `${this.tensor} is not finite (loss ${this.loss}) on ${this.samples.join(", ")}; the step was not applied: lower the learning rate, or check these samples`
   }
 }
 

@@ -101,7 +101,7 @@ describe("an ablation", () => {
     const unknown = await problems(document({ variants: [{ name: "x", without: ["qatt"] }] }))
     assert.match(unknown, /variant "x": the base recipe has no stage "qatt"; it has evaluate, adaround-vit/)
     const setting = await problems(document({ variants: [{ name: "x", set: ["qat.los.cakld=0"] }] }))
-    assert.match(setting, /variant "x": .*no "qat\.los\.cakld" to set; near it are qat\.loss\.cakld/)
+    assert.match(setting, /variant "x": .*no "qat\.los\.cakld" to set; did you mean qat\.loss\.cakld/)
     const order = await problems(document({ variants: [{ name: "x", without: ["adaround-vit"] }] }))
     assert.match(order, /variant "x": .*train-projector needs "quantizedVision"/)
     assert.match(await problems(document({ variants: [{ name: "x" }, { name: "x" }] })), /two are called "x"/)

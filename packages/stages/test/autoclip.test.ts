@@ -90,6 +90,6 @@ describe("the clipping search on image-text records", () => {
     }
     assert.match(await failure(on(records("missing", [1, 99_999]))), /mini\.jsonl.*99999\.png/s)
     const few = { ...on(records("few", [1])), sampleTokens: 512 }
-    assert.match(await failure(few), /mini\.json gives \d+ tokens of calibration data, 512 are needed/)
+    assert.match(await failure(few), /mini\.json gives \d+ tokens of calibration data, but 512 are needed/)
   })
 })

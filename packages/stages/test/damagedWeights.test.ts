@@ -120,9 +120,9 @@ describe("a number that no f16 scale holds", () => {
     async ({ where, stage, use = "bilevel" }) => {
       const model = await damaged(where, [3, 5], 1e9)
       const message = await failureOf(model, stage)
-      assert.match(message, /1 weights are beyond \+-\d+, which the scales of/)
+      assert.match(message, /1 weights exceed \+-\d+, the limit of the scales of/)
       assert.include(message, where)
-      assert.include(message, `"${use}" can hold, the largest 1000000000, the first at [3, 5]; store scales in f32`)
+      assert.include(message, `"${use}"; the largest is 1000000000, the first at [3, 5]; store scales in f32`)
       assert.notInclude(message, "learning rate")
     },
     300_000

@@ -98,7 +98,7 @@ describe("a loss of an extension", () => {
       assert.deepEqual(metricsOf(ended), [])
       assert.isFalse(existsSync(join(ended.directory, "stages/01-qat")))
     }
-    await refused({ use: "hinge" }, /no loss "hinge"; there are cross-entropy, cakld, strong, followed;/)
+    await refused({ use: "hinge" }, /no loss "hinge"; known losses: cross-entropy, cakld, strong, followed;/)
     await refused({ use: "strong", with: { strength: "much", part: "mine" } }, /options of loss "strong": .*strength/)
     await refused({ use: "strong", with: { strength: 1, part: "loss" } }, /calls its part "loss"/)
     const nothing = await train({ crossEntropy: 0, cakld: 0, others: [{ use: "followed", factor: 0 }] })

@@ -59,18 +59,18 @@ describe("a plan", () => {
       [keeping!, keeping! - 1, again! - 1].map((limit) => planOf(recipeOf({}, limit)))
     )
     assert.strictEqual(enough!.memoryBytes, keeping)
-    assert.match(linesOf(enough!), /keeps the inner values of decoder layers; computing them again would take/)
+    assert.match(linesOf(enough!), /keeps the inner values of decoder layers; recomputing them would take/)
     assert.deepStrictEqual(enough!.problems, [])
     assert.strictEqual(short!.memoryBytes, again)
-    assert.match(linesOf(short!), /computes decoder layers again in the backward pass; keeping .* would take/)
+    assert.match(linesOf(short!), /recomputes decoder layers in the backward pass; keeping .* would take/)
     assert.deepStrictEqual(short!.problems, [])
-    assert.match(tooShort!.problems[0]!.issue, /^it needs .* of memory, .* may be used$/)
+    assert.match(tooShort!.problems[0]!.issue, /^it needs .* of memory, but only .* is available$/)
   })
 
   it("asks the machine where the recipe sets no limit", async () => {
     const { memoryLimitBytes, problems } = await planOf(recipeOf({}), { memoryBytes: Effect.succeed(2 ** 20) })
     assert.strictEqual(memoryLimitBytes, 2 ** 20)
-    assert.match(problems[0]!.issue, /1 MiB may be used/)
+    assert.match(problems[0]!.issue, /only 1 MiB is available/)
   })
 
   it("knows what a released model needs before it is there, and tells once that it is not", async () => {
@@ -89,7 +89,7 @@ describe("a plan", () => {
     assert.isAbove(known.memoryBytes, processBytes)
     assert.deepStrictEqual(
       known.problems.map(({ stage, issue }) => [stage, issue]),
-      [["all", `${absent} has no model.safetensors, nor an index of shards`]]
+      [["all", `${absent} has no model.safetensors and no index of shards`]]
     )
     assert.match((await plan(false)).problems[0]!.issue, /config\.json/)
   })
@@ -100,7 +100,7 @@ describe("a run", () => {
     const { exit, entries } = await runs.run(recipeOf({}, 2 ** 27), join(root, "refused"))
     const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
     assert.instanceOf(error, PreflightFailed)
-    assert.match(error.message, /qat: it needs .* MiB of memory, 128 MiB may be used/)
+    assert.match(error.message, /qat: it needs .* MiB of memory, but only 128 MiB is available/)
     assert.deepStrictEqual(
       entries.map(({ tag }) => tag),
       ["RunFailed"]

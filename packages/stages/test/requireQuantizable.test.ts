@@ -31,7 +31,7 @@ it("finite weights within the scales pass, and so does one that its range brings
 })
 
 it.each([
-  { value: 1e9, clipped: false, kind: "WeightTooLarge", says: "1 weights are beyond +-65504" },
+  { value: 1e9, clipped: false, kind: "WeightTooLarge", says: "1 weights exceed +-65504" },
   {
     value: Number.NaN,
     clipped: false,

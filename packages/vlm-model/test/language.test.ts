@@ -132,7 +132,7 @@ describe("mergeEmbeddings", () => {
     ["no", 0]
   ])("refuses %s visual tokens", (_, count) => {
     const merge = () => mergeEmbeddings(weights, ids(), count === 0 ? [] : [visual(0, count)], rows)
-    assert.throws(merge, ImageTokenMismatch, `the text has 3 image tokens, the pictures give ${count}`)
+    assert.throws(merge, ImageTokenMismatch, `the text has 3 image tokens, but the pictures give ${count}`)
   })
 })
 

@@ -13,7 +13,7 @@ export type Progress =
     }
   /** The data file is the published one, byte for byte. */
   | { readonly _tag: "PublishedFile"; readonly file: string; readonly md5: string; readonly url: string }
-  /** The data file is not the published one: its scores compare with nobody's. */
+  /** The data file is not the published one: its scores are not comparable with published ones. */
   | {
       readonly _tag: "NotThePublishedFile"
       readonly file: string

@@ -60,7 +60,7 @@ const staleNotice: Section = {
   _tag: "Text",
   title: "",
   paragraphs: [
-    "Stale: this was made before the recipe, its data or an earlier stage changed. It will be made anew when its turn comes."
+    "Stale: this was made before the recipe, its data or an earlier stage changed. It will be computed again when its turn comes."
   ]
 }
 

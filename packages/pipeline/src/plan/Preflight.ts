@@ -103,7 +103,7 @@ const tooLarge =
   (limit: number) =>
   ({ label, forecast }: Plan["stages"][number]): PreflightProblem => ({
     stage: label,
-    issue: `it needs ${formatBytes(forecast.memoryBytes)} of memory, ${formatBytes(limit)} may be used`,
+    issue: `it needs ${formatBytes(forecast.memoryBytes)} of memory, but only ${formatBytes(limit)} is available`,
     fix: "use smaller batches or shorter sequences, free memory, or raise memory.limit"
   })
 
@@ -113,7 +113,7 @@ const diskProblems = (needed: number, free: number | undefined, directory: strin
     : [
         {
           stage: "all",
-          issue: `results and saved states need ${formatBytes(needed)} more in ${directory}, ${formatBytes(free)} are free`,
+          issue: `results and saved states need ${formatBytes(needed)} more in ${directory}, but only ${formatBytes(free)} is free`,
           fix: "free some space or choose a directory on another disk"
         }
       ]

@@ -61,7 +61,7 @@ const applySetting = (
   const fields = resolve(roots, parsePath(written))
   if (fields.length === 0) {
     const near = nearest(written, roots.flatMap((root) => pathsBelow(root, 4)).map(formatPath), 5)
-    return { issue: `there is no "${written}" to set${near.length > 0 ? `; near it are ${near.join(", ")}` : ""}` }
+    return { issue: `there is no "${written}" to set${near.length > 0 ? `; did you mean ${near.join(", ")}?` : ""}` }
   }
   return { json: replaceAt(recipe, placeOf(recipe, fields[0]!.path), parseValue(fields, setting.slice(at + 1))) }
 }

@@ -86,7 +86,7 @@ const decodeEntry = <E, R>(
   if (definition === undefined) {
     const names = registry.map(({ name }) => name)
     const near = nearest(use, names)
-    const issue = `there is no stage "${use}"; ${near.length > 0 ? `did you mean ${near.join(", ")}?` : `there are ${names.join(", ")}`}`
+    const issue = `there is no stage "${use}"; ${near.length > 0 ? `did you mean ${near.join(", ")}?` : `known stages: ${names.join(", ")}`}`
     return Result.fail([{ path: `${base}.use`, issue }])
   }
   const below = ({ path, issue }: RecipeProblem) => ({ path: path === "" ? base : `${base}.${path}`, issue })

@@ -31,7 +31,9 @@ const unknown = (name: string, schemes: Schemes): Expanded => {
   const names = Object.keys(schemes)
   const near = nearest(name, names)
   const advice =
-    near.length > 0 ? `did you mean ${near.join(", ")}?` : `there are ${names.length === 0 ? "none" : names.join(", ")}`
+    near.length > 0
+      ? `did you mean ${near.join(", ")}?`
+      : `known schemes: ${names.length === 0 ? "none" : names.join(", ")}`
   return { issue: `there is no scheme "${name}"; ${advice}` }
 }
 

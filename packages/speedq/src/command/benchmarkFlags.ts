@@ -15,7 +15,7 @@ const shipped = benchmarks.map(({ name }) => name).join(", ")
 
 export const benchmark = Flag.String("benchmark").pipe(
   Flag.withMetavar("NAME"),
-  Flag.withDescription(`one of ${shipped}, or of a plugin`)
+  Flag.withDescription(`one of ${shipped}, or a plugin's benchmark`)
 )
 
 /** Fails with WrongUsage where no benchmark has the name: which there are is known when plugins are loaded. */
@@ -23,11 +23,11 @@ export const checkBenchmark = Effect.fnUntraced(function* (name: string, help: s
   const { Extensions } = yield* Effect.promise(() => import("@speedq/stages"))
   const known = (yield* Extensions).benchmarks.map((each) => each.name)
   if (known.some((each) => each.toLowerCase() === name.toLowerCase())) return
-  const problem = `--benchmark ${name}: one of ${known.join(", ")}, or of a plugin (--plugin FILE)`
+  const problem = `--benchmark ${name}: one of ${known.join(", ")}, or a plugin's benchmark (--plugin FILE)`
   return yield* new WrongUsage({ problems: [problem], help })
 })
 
 export const matcher = Flag.Literals("matcher", ["2025-08", "head"]).pipe(
-  Flag.withDescription("how answers are read"),
+  Flag.withDescription("VLMEvalKit's rules for matching answers: 2025-08 at the time of the paper, head the newest"),
   Flag.withDefault("2025-08")
 )

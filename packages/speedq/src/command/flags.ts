@@ -42,7 +42,7 @@ export const seed = Flag.Int("seed").pipe(
   Flag.withMetavar("N"),
   Flag.filter(
     (value) => value >= 0 && value <= Number.MAX_SAFE_INTEGER,
-    () => "a whole number from 0 on"
+    () => "a whole number of at least 0"
   )
 )
 

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 
 export const plugins = Flag.String("plugin").pipe(
   Flag.withMetavar("FILE"),
-  Flag.withDescription("module with quantizers, losses, formats, benchmarks or stages of your own; may be repeated"),
+  Flag.withDescription("module with your own quantizers, losses, formats, benchmarks or stages; may be repeated"),
   Flag.atLeast(0)
 )
 

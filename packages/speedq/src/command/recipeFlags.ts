@@ -4,12 +4,12 @@ import * as Flag from "effect/cli/Flag"
 
 export const recipe = Argument.String("recipe").pipe(
   Argument.withDescription(
-    "a recipe or an ablation: the name of a shipped one, a JSON file, a module that exports a recipe, or the directory of a run; its paths are relative to the current directory"
+    "recipe or ablation: the name of a shipped one, a JSON file, a module that exports a recipe, or the directory of a run; paths in it are relative to the current directory"
   )
 )
 
 export const directory = Flag.String("out").pipe(
   Flag.withMetavar("DIR"),
-  Flag.withDescription("directory of the run, default runs/NAME, by the name in the recipe"),
+  Flag.withDescription("directory of the run; default: runs/NAME, with the name in the recipe"),
   Flag.optional
 )

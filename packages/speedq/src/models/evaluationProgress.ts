@@ -9,7 +9,7 @@ const tell = (told: Progress): Effect.Effect<void, never, Events> => {
     case "Started": {
       const { rows, answered, dropped } = told
       const started = emit(RunEvents.StageStarted, { key: "", from: answered, steps: rows })
-      const message = `${dropped} rows of the file have no image and are not asked`
+      const message = `${dropped} rows of the file have no image and are skipped`
       return dropped === 0 ? started : Effect.andThen(emit(RunEvents.Warning, { message }), started)
     }
     case "PublishedFile": {
@@ -18,14 +18,14 @@ const tell = (told: Progress): Effect.Effect<void, never, Events> => {
     }
     case "NotThePublishedFile": {
       const { file, md5, published, url } = told
-      const message = `${file} (md5 ${md5}) is not the published file (md5 ${published}, ${url}); its scores compare with nobody's`
+      const message = `${file} (md5 ${md5}) is not the published file (md5 ${published}, ${url}); its scores are not comparable with published ones`
       return emit(RunEvents.Warning, { message })
     }
     case "Answered":
       return emit(RunEvents.StepDone, { step: told.done, steps: told.total, metrics: {} })
     case "CellsCut": {
       const { file, cells } = told
-      const message = `${cells.length} answers did not fit into cells of ${file} and were cut; --format tsv holds them whole`
+      const message = `${cells.length} answers did not fit into cells of ${file} and were cut; --format tsv keeps them whole`
       return emit(RunEvents.Warning, { message })
     }
     case "Written":

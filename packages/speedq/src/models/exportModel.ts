@@ -48,7 +48,7 @@ export const describeExport = ({
   layersFallenBack
 }: Exported) =>
   [
-    `${directory}: ${format}, ${formatBytes(bytes)}, ${bitsPerWeight.toFixed(3)} bits a parameter`,
-    exact ? "Every number loads as it was." : `Numbers differ by ${maxAbsErr} at most.`,
-    `Layers that this format cannot hold as they are: ${layersFallenBack.length === 0 ? "none" : layersFallenBack.join(", ")}.`
+    `${directory}: ${format}, ${formatBytes(bytes)}, ${bitsPerWeight.toFixed(3)} bits per parameter`,
+    exact ? "Every number loads exactly." : `Numbers differ by ${maxAbsErr} at most.`,
+    `Layers that this format cannot hold quantized: ${layersFallenBack.length === 0 ? "none" : layersFallenBack.join(", ")}.`
   ].join("\n")

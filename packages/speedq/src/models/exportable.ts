@@ -127,6 +127,6 @@ export const openExportable = Effect.fn("openExportable")(function* (path: strin
   )
   if (isPacked) return yield* fromPacked(path)
   // Quantizing dequantized weights again would move their grids: that is another model.
-  const reason = `it is no run and no packed model, nor are the reference's artefacts in it; give the run that made it, or quantize it with "speedq run"`
+  const reason = `it is neither a run nor a packed model, and it does not hold the reference's artefacts; give the run that made it, or quantize it with "speedq run"`
   return yield* new NotExportable({ path, reason })
 })

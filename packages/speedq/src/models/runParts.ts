@@ -39,7 +39,7 @@ const requireKnown = Effect.fnUntraced(function* (
     known.some(({ name }) => name === use) ? [] : [`"${use}"`]
   )
   if (unknown.length === 0) return
-  const reason = `what its stage ${unknown.join(", ")} gives is not known here; add the --plugin FILE that brings it`
+  const reason = `what its stage ${unknown.join(", ")} gives is unknown here; add --plugin FILE with the plugin that defines it`
   return yield* orMissing(directory, new NotExportable({ path: directory, reason }))
 })
 

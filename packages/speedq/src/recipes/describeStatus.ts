@@ -23,7 +23,7 @@ const stateLine = ({ state, message, owner }: RunStatus): string => {
     case "failed":
       return `failed: ${message}`
     case "stopped":
-      return "stopped without a word (killed, or the machine went down); the same command continues after the last saved step"
+      return "stopped unexpectedly (killed, or the machine went down); the same command continues after the last saved step"
   }
 }
 
@@ -41,7 +41,7 @@ const staleLines = ({ stages }: RunStatus): readonly string[] => {
   if (stale.length === 0) return []
   return [
     "",
-    `stale: made before the recipe, its data or an earlier stage changed; made anew in turn: ${stale.join(", ")}`
+    `stale: made before the recipe, its data or an earlier stage changed; will be computed again: ${stale.join(", ")}`
   ]
 }
 

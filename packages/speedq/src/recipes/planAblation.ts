@@ -73,11 +73,11 @@ export const describeAblationPlan = ({
     "",
     textTable(["variant", "stages", "bits/parameter", "memory"], variants.map(variantRow)),
     "",
-    `stages: ${stages.runs} to run, those that variants share once a seed`,
+    `stages: ${stages.runs} to run, stages that variants share counted once per seed`,
     `time:   ${stages.timed === 0 ? "unknown" : `more than ${formatDuration(1000 * stages.seconds)}`}`,
     "",
     ...(fits
-      ? ["It fits: nothing stands in the way."]
+      ? ["It fits: the run can start."]
       : [
           "It cannot run here:",
           ...problems.map(({ variant, stage, issue, fix }) => `  ${variant}, ${stage}: ${issue}; ${fix}`)

@@ -72,7 +72,7 @@ const stageTable = ({ forecast }: RecipePlan): string =>
 
 const verdict = ({ problems, fits }: RecipePlan): readonly string[] =>
   fits
-    ? ["It fits: nothing stands in the way."]
+    ? ["It fits: the run can start."]
     : ["It cannot run here:", ...problems.map(({ stage, issue, fix }) => `  ${stage}: ${issue}; ${fix}`)]
 
 /** Bytes that stages expect; none of them expects nothing. */

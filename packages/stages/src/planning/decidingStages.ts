@@ -70,7 +70,7 @@ const between = (
   return [
     {
       issue: `${first} and ${second} disagree about the quantizer of ${different.length} layers, for example ${layer}: ${written(choice)} in ${first}, ${written(other)} in ${second}`,
-      fix: "give both the same rules; a scheme of the recipe says them once"
+      fix: "give both the same rules; define them once as a scheme of the recipe"
     }
   ]
 }

@@ -58,7 +58,7 @@ export const planModel = Effect.fnUntraced(function* ({ model }: RecipeSettings)
     catch: (error) => unreadable(model, error)
   })
   const obstacles = [
-    ...(files.length === 0 ? [{ issue: `${model} has no model.safetensors, nor an index of shards`, fix }] : []),
+    ...(files.length === 0 ? [{ issue: `${model} has no model.safetensors and no index of shards`, fix }] : []),
     ...missing.map((file) => ({ issue: `${file}, a shard of the checkpoint, is missing`, fix }))
   ]
   const whole = files.length > 0 && missing.length === 0

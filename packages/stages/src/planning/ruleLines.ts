@@ -18,7 +18,7 @@ export const ruleLines = ({ rules, plan }: PlannedLayers): readonly string[] => 
     return `${use}${told.join("")} (rule ${rule + 1}, "${match}"): ${layers.length} layers, ${millions(weights)} M weights, ${formatBytes(bytes)}, ${bits} bits a weight`
   })
   const linears = plan.unmatched.filter(({ kind }) => kind === "linear").length
-  return linears === 0 ? lines : [...lines, `no rule names ${linears} other layers: they stay as they are`]
+  return linears === 0 ? lines : [...lines, `no rule names ${linears} other layers: they are not quantized`]
 }
 
 /** Bytes of everything that rules quantize. */

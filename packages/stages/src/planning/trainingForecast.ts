@@ -89,8 +89,8 @@ const decideMemory = (options: TrainingForecastOptions, samples: number, limit: 
   const memoryBytes = rematerialize ? rematerializing : keeping
   const other = formatBytes(rematerialize ? keeping : rematerializing)
   const line = rematerialize
-    ? `computes decoder layers again in the backward pass; keeping their inner values would take ${other}`
-    : `keeps the inner values of decoder layers; computing them again would take ${other}`
+    ? `recomputes decoder layers in the backward pass; keeping their inner values would take ${other}`
+    : `keeps the inner values of decoder layers; recomputing them would take ${other}`
   return { rematerialize, memoryBytes, line }
 }
 

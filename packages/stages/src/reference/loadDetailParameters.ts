@@ -52,7 +52,7 @@ export const loadDetailParameters = (
       if (!select(name)) continue
       const expected = shapes.get(name) ?? fail(`the model has no parameter "${name}"`)
       if (!sameShape(tensor.shape, expected)) {
-        fail(`${name} is ${formatShape(tensor.shape)}, config.json makes it ${formatShape(expected)}`)
+        fail(`${name} is ${formatShape(tensor.shape)}, but config.json requires ${formatShape(expected)}`)
       }
       loaded[name] = load(backend, readFinite(file, stored, tensor), tensor)
     }

@@ -124,7 +124,7 @@ export const openTorchFile = (path: string): TorchFile => {
     const tensors = new Map<string, TorchTensor>()
     const values = new Map<string, string | number | boolean | null>()
     for (const [key, value] of root as ReadonlyMap<Pickled, Pickled>) {
-      if (typeof key !== "string") return fail("a key of its dictionary is no text")
+      if (typeof key !== "string") return fail("a key of its dictionary is not text")
       if (value === null || typeof value !== "object") values.set(key, value)
       else if ("_tag" in value) tensors.set(key, tensorOf(value))
       else return fail(`its entry "${key}" is neither a tensor nor a plain value`)

@@ -61,7 +61,7 @@ const storageOf = (id: Value): Storage => {
     const [, type, key] = id as [string, GlobalValue, string]
     if (type.module === "torch") return { _tag: "storage", type: type.name, key }
   }
-  throw new PickleRefused("it refers to something that is no tensor storage")
+  throw new PickleRefused("it refers to something that is not a tensor storage")
 }
 
 /** The few calls that are allowed, done without any code of the file. */
@@ -145,7 +145,7 @@ export const unpickle = (bytes: Uint8Array): Pickled => {
     stack.push(value)
   }
   const global = (module: Value, name: Value): GlobalValue => {
-    if (typeof module !== "string" || typeof name !== "string") throw new PickleRefused("a name in it is no text")
+    if (typeof module !== "string" || typeof name !== "string") throw new PickleRefused("a name in it is not text")
     return { _tag: "global", module, name }
   }
   const setItems = (pairs: readonly Value[]): void => {

@@ -54,7 +54,7 @@ export const openZip = (file: string): ZipArchive => {
     const tail = readAt(Math.max(0, size - tailBytes), Math.min(size, tailBytes))
     let at = tail.length - endBytes
     while (at >= 0 && tail.readUInt32LE(at) !== endSignature) at--
-    if (at < 0) return fail("it is no zip archive; only files of torch.save since PyTorch 1.6 can be read")
+    if (at < 0) return fail("it is not a zip archive; only files of torch.save since PyTorch 1.6 can be read")
     const [count, length, start] = [tail.readUInt16LE(at + 10), tail.readUInt32LE(at + 12), tail.readUInt32LE(at + 16)]
     if (count !== 0xffff && length !== full32 && start !== full32) return { count, start, length }
     const locator = at - 20

@@ -14,7 +14,7 @@ export interface OpenBackendOptions {
 
 const openGpujs = async (mode: string, software: boolean): Promise<Backend> => {
   if (!isGpujsMode(mode)) {
-    throw new BackendUnavailable(`gpujs:${mode}`, `there is no such mode; known are ${gpujsModes.join(", ")}`)
+    throw new BackendUnavailable(`gpujs:${mode}`, `there is no such mode; known modes: ${gpujsModes.join(", ")}`)
   }
   const { makeGpujsBackend } = await import("./gpujs/GpujsBackend.ts")
   return makeGpujsBackend({ mode, software })
@@ -54,6 +54,6 @@ export const openBackend = async (name: string, options: OpenBackendOptions = {}
       return makeReferenceBackend()
     }
     default:
-      throw new BackendUnavailable(name, "there is no such backend; known are auto, native, gpujs and reference")
+      throw new BackendUnavailable(name, "there is no such backend; known backends: auto, native, gpujs and reference")
   }
 }

@@ -86,7 +86,7 @@ export const decodePage = Effect.fnUntraced(function* (
   const input = () => sharp(bytes, { limitInputPixels: false, failOn: "error", ignoreIcc: true, ...paged })
   const raw = yield* decoding(file, () => inLayout(input(), header.layout).toBuffer({ resolveWithObject: true }))
   if (raw.info.width !== width || raw.info.height !== height) {
-    const reason = `the header says ${width} x ${height} pixels, there are ${raw.info.width} x ${raw.info.height}`
+    const reason = `the header says ${width} x ${height} pixels, but the image has ${raw.info.width} x ${raw.info.height}`
     return yield* new ImageInvalid({ file, reason })
   }
   return { width, height, data: toRgb[header.layout](raw.data, raw.info.channels) }

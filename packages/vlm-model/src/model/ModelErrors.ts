@@ -17,7 +17,7 @@ export class WeightsMismatch extends Schema.TaggedError<WeightsMismatch>()("Weig
   unexpected: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    return `${this.file}: ${this.missing.length} tensors are missing, ${this.unexpected.length} are unexpected; is config.json that of this checkpoint?\nmissing: ${few(this.missing)}\nunexpected: ${few(this.unexpected)}`
+    return `${this.file}: ${this.missing.length} tensors are missing, ${this.unexpected.length} are unexpected; does config.json belong to this checkpoint?\nmissing: ${few(this.missing)}\nunexpected: ${few(this.unexpected)}`
   }
 }
 
@@ -29,7 +29,7 @@ export class WeightShapeMismatch extends Schema.TaggedError<WeightShapeMismatch>
   actual: Schema.String
 }) {
   override get message(): string {
-    return `${this.file}: tensor "${this.name}" is ${this.actual}, config.json makes it ${this.expected}`
+    return `${this.file}: tensor "${this.name}" is ${this.actual}, but config.json requires ${this.expected}`
   }
 }
 
@@ -49,7 +49,7 @@ export class ImageTokenMismatch extends Schema.TaggedError<ImageTokenMismatch>()
   visualTokens: Schema.Number
 }) {
   override get message(): string {
-    return `the text has ${this.placeholders} image tokens, the pictures give ${this.visualTokens}; each <image> stands for one picture`
+    return `the text has ${this.placeholders} image tokens, but the pictures give ${this.visualTokens}; each <image> stands for one picture`
   }
 }
 
@@ -60,7 +60,7 @@ export class VocabularyMismatch extends Schema.TaggedError<VocabularyMismatch>()
   rows: Schema.Number
 }) {
   override get message(): string {
-    return `${this.directory}: the tokenizer has ${this.tokens} ids, the embedding ${this.rows} rows; tokenizer and config.json are of different models`
+    return `${this.directory}: the tokenizer has ${this.tokens} ids, but the embedding has ${this.rows} rows; tokenizer and config.json belong to different models`
   }
 }
 
@@ -70,7 +70,7 @@ export class PromptTooLong extends Schema.TaggedError<PromptTooLong>()("PromptTo
   limit: Schema.Number
 }) {
   override get message(): string {
-    return `the prompt has ${this.tokens} tokens, the model holds ${this.limit} with the answer (max_position_embeddings); use fewer or smaller pictures, or a shorter history`
+    return `the prompt has ${this.tokens} tokens, but the model's context holds ${this.limit}, answer included (max_position_embeddings); use fewer or smaller pictures, or a shorter history`
   }
 }
 

@@ -112,7 +112,7 @@ export class Tokenizer {
 
   /** Bytes that an id stands for. Throws RangeError for what cannot be an id. */
   tokenBytes(id: number): Uint8Array {
-    if (!Number.isInteger(id) || id < 0) throw new RangeError(`${id} is no token id; ids are integers from 0 on`)
+    if (!Number.isInteger(id) || id < 0) throw new RangeError(`${id} is not a token id; ids are integers of at least 0`)
     const added = this.addedById.get(id)
     if (added !== undefined) return utf8.encode(added.text)
     const text = this.tables.texts[id]

@@ -16,14 +16,20 @@ export const chat = Command.make(
     question: Argument.String("question"),
     images: Flag.String("image").pipe(
       Flag.withMetavar("FILE"),
-      Flag.withDescription("PNG, JPEG, WebP or GIF; may be repeated, in order"),
+      Flag.withDescription("PNG, JPEG, WebP or GIF; repeat it for several pictures, in order"),
       Flag.map(shippedPath),
       Flag.atLeast(0)
     ),
-    maxNewTokens: count("max-new-tokens").pipe(Flag.withDescription("ends the answer"), Flag.withDefault(1024)),
-    maxTiles: count("max-tiles").pipe(Flag.withDescription("tiles of an image, default the model's"), Flag.optional),
+    maxNewTokens: count("max-new-tokens").pipe(
+      Flag.withDescription("longest answer, in tokens"),
+      Flag.withDefault(1024)
+    ),
+    maxTiles: count("max-tiles").pipe(
+      Flag.withDescription("most tiles per picture; default: the model's own limit"),
+      Flag.optional
+    ),
     temperature: Flag.Finite("temperature").pipe(
-      Flag.withDescription("draw tokens; without it, the most likely one is taken"),
+      Flag.withDescription("sample tokens at this temperature; without it, take the most likely one"),
       Flag.filter(
         (value) => value > 0,
         () => "a number above 0"
@@ -31,14 +37,14 @@ export const chat = Command.make(
       Flag.optional
     ),
     topP: Flag.Finite("top-p").pipe(
-      Flag.withDescription("draw from the most likely tokens of this probability together"),
+      Flag.withDescription("sample from the most likely tokens whose probabilities add up to this"),
       Flag.filter(
         (value) => value > 0 && value <= 1,
         () => "a number above 0 and at most 1"
       ),
       Flag.withDefault(0.95)
     ),
-    seed: seed.pipe(Flag.withDescription("of what is drawn"), Flag.withDefault(0)),
+    seed: seed.pipe(Flag.withDescription("seed of the sampling"), Flag.withDefault(0)),
     backend,
     plugins,
     json

@@ -17,7 +17,7 @@ export const doctor = Command.make(
 ).pipe(
   Command.withShortDescription("Show what this machine offers"),
   Command.withDescription(
-    "Shows cores, memory and disk, tries every backend and measures how fast it multiplies matrices, and says what could be installed and what that would bring. Takes a few seconds."
+    "Shows cores, memory and disk space. Tries every backend and measures how fast it multiplies matrices. Says what could be installed and how that would help. Takes a few seconds."
   ),
   Command.withExamples([{ command: "speedq doctor" }, { command: "speedq doctor --json" }])
 )

@@ -18,16 +18,16 @@ export const evaluate = Command.make(
     limit: count("limit").pipe(Flag.withDescription("ask only the first N rows"), Flag.optional),
     out: Flag.String("out").pipe(
       Flag.withMetavar("DIR"),
-      Flag.withDescription("directory of answers, predictions and score"),
+      Flag.withDescription("directory for answers, predictions and score"),
       Flag.withDefault("evaluations")
     ),
     name: Flag.String("name").pipe(
       Flag.withMetavar("NAME"),
-      Flag.withDescription("name of the model in file names, default that of its directory"),
+      Flag.withDescription("name of the model in file names; default: the name of its directory"),
       Flag.optional
     ),
     format: Flag.Literals("format", ["xlsx", "tsv", "json"]).pipe(
-      Flag.withDescription("of the predictions file"),
+      Flag.withDescription("format of the predictions file"),
       Flag.withDefault("xlsx")
     ),
     backend,
@@ -58,9 +58,9 @@ export const evaluate = Command.make(
     yield* json ? printJson(evaluationJson(evaluated)) : print(describeEvaluation(evaluated))
   }, withPlugins)
 ).pipe(
-  Command.withShortDescription("Ask a model a benchmark, and score its answers"),
+  Command.withShortDescription("Ask a model the questions of a benchmark, and score its answers"),
   Command.withDescription(
-    "Asks every row with InternVL3's prompts and settings, keeps each answer at once, writes the predictions file that VLMEvalKit reads, and scores it. The same command continues where it stopped."
+    "Asks every row with InternVL3's prompts and settings, saves each answer immediately, writes the predictions file that VLMEvalKit reads, and scores it. The same command continues where it stopped."
   ),
   Command.withExamples([
     { command: "speedq evaluate models/InternVL3-1B --data MMStar.tsv --benchmark MMStar --limit 20" },

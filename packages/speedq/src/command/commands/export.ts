@@ -17,7 +17,7 @@ export const exportCommand = Command.make(
     format: Flag.String("format").pipe(
       Flag.withMetavar("NAME"),
       Flag.withDescription(
-        "fake-quant loads wherever the original does; packed is small, for chat and evaluate; or one of a plugin"
+        "fake-quant loads wherever the original does; packed is small, for chat and evaluate; or a plugin's format"
       )
     ),
     with: Flag.String("with").pipe(
@@ -27,7 +27,7 @@ export const exportCommand = Command.make(
     ),
     dtype: Flag.Literals("dtype", ["bf16", "f32"]).pipe(
       Flag.withDescription(
-        "numbers of a fake-quant model, default bf16; f32 keeps every bit; short for --with dtype=..."
+        "data type of a fake-quant model, default bf16; f32 keeps every bit; short for --with dtype=..."
       ),
       Flag.optional
     ),
@@ -51,7 +51,7 @@ export const exportCommand = Command.make(
 ).pipe(
   Command.withShortDescription("Write a quantized model in a format"),
   Command.withDescription(
-    "Writes what a run or the reference has made, or unpacks a packed model, and says what the format kept."
+    "Writes the model of a run or of the reference, or unpacks a packed model, and says how exact the export is."
   ),
   Command.withExamples([
     { command: "speedq export runs/1b --format packed" },

@@ -22,12 +22,12 @@ export const init = Command.make(
 ).pipe(
   Command.withShortDescription("Make a model with random weights of the real shapes"),
   Command.withDescription(
-    "Writes a model directory in the hub's layout with seeded random weights, for trying what a machine can do without downloading anything."
+    "Writes a model directory in the hub's layout with seeded random weights, to try out a machine without downloading anything."
   ),
   Command.withExamples([
     {
       command: "speedq init --config nano --seed 1 --out /tmp/nano",
-      description: "a third of a million numbers, at once"
+      description: "a third of a million numbers, in an instant"
     },
     {
       command: "speedq init --config internvl3-1b --seed 1 --out models/random-1b",

@@ -37,9 +37,9 @@ export const plan = Command.make(
     yield* requireFit(planned)
   }, withPlugins)
 ).pipe(
-  Command.withShortDescription("Show what a recipe will do and take"),
+  Command.withShortDescription("Show what a recipe will do and what it needs"),
   Command.withDescription(
-    "Shows which layer gets which quantizer by which rule, bits and bytes, what each stage takes of memory, disk and time, and whether it fits this machine. Weights are not touched; a model that is not downloaded yet is planned by the shipped config of its name. Of an ablation it shows each variant, and counts stages in common once."
+    "Shows which rule gives each layer its quantizer, the bits and bytes, the memory, disk space and time of each stage, and whether the run fits this machine. It reads no weights: for a model that is not downloaded yet, it uses the shipped config of that name. For an ablation it shows each variant, and counts shared stages once."
   ),
   Command.withExamples([
     { command: "speedq plan internvl3-1b-2bit --set model=models/InternVL3-1B" },

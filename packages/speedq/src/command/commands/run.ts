@@ -15,7 +15,7 @@ export const run = Command.make(
     out: directory,
     set: settings,
     backend,
-    fresh: off("fresh", "begin anew: what an earlier run left in the directory is removed"),
+    fresh: off("fresh", "start over: remove what an earlier run left in the directory"),
     tensorboard: Flag.String("tensorboard").pipe(
       Flag.withMetavar("DIR"),
       Flag.withDescription("also write TensorBoard event files there"),
@@ -52,15 +52,15 @@ export const run = Command.make(
 ).pipe(
   Command.withShortDescription("Run a recipe, or continue it"),
   Command.withDescription(
-    "Runs the stages of a recipe, or of every variant and seed of an ablation. A recipe is a JSON file, a module that exports one, the name of a shipped one, or the directory of a run, which goes on. A directory that holds the same run is continued after its last saved step; finished stages that still fit are reused. Ctrl-C finishes the step, saves, and exits with 130."
+    "Runs the stages of a recipe, or of every variant and seed of an ablation. A recipe is a JSON file, a module that exports one, the name of a shipped one, or the directory of a run to continue. If the directory holds the same run, it continues after the last saved step and reuses finished stages that are still valid. Ctrl-C finishes the step, saves, and exits with 130."
   ),
   Command.withExamples([
-    { command: "speedq run nano-2bit", description: "a recipe that comes with speedq, on the model that does" },
+    { command: "speedq run nano-2bit", description: "a shipped recipe, on the shipped model" },
     { command: "speedq run recipe.ts --out runs/mine", description: "a recipe in code: a module that exports it" },
-    { command: "speedq run runs/mine", description: "goes on with the run there" },
+    { command: "speedq run runs/mine", description: "continues the run in that directory" },
     {
       command: "speedq run internvl3-1b-2bit --set model=models/InternVL3-1B --out runs/1b",
-      description: "the real thing; the same command continues after an interruption"
+      description: "the real model; the same command continues after an interruption"
     },
     { command: "speedq run nano-2bit --set qat.maxSteps=3 --set seed=7 --backend native:none --fresh" },
     {

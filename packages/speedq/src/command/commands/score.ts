@@ -16,7 +16,7 @@ export const score = Command.make(
     data,
     benchmark,
     matcher,
-    partial: off("partial", "allow rows without a prediction; they are in no denominator"),
+    partial: off("partial", "allow rows without a prediction; they are left out of every denominator"),
     plugins,
     json
   },
@@ -29,7 +29,7 @@ export const score = Command.make(
 ).pipe(
   Command.withShortDescription("Score predictions made here or elsewhere"),
   Command.withDescription(
-    "Scores a predictions file by the rules of VLMEvalKit without a judge model. Fails when a row has no prediction, unless --partial is given."
+    "Scores a predictions file by the rules of VLMEvalKit, without a judge model. Fails if a row has no prediction, unless --partial is given."
   ),
   Command.withExamples([
     { command: "speedq score theirs_MMStar.xlsx --data MMStar.tsv --benchmark MMStar" },

@@ -11,7 +11,9 @@ import { plugins, withPlugins } from "../pluginFlag.ts"
 export const status = Command.make(
   "status",
   {
-    directory: Argument.String("run").pipe(Argument.withDescription('directory that "speedq run --out" was given')),
+    directory: Argument.String("run").pipe(
+      Argument.withDescription('directory of the run, as given to "speedq run --out"')
+    ),
     plugins,
     json
   },
@@ -31,7 +33,7 @@ export const status = Command.make(
 ).pipe(
   Command.withShortDescription("Show how far a run is"),
   Command.withDescription(
-    "Shows the stages of a run, its newest step and loss, and how it ended; of an ablation, how far each of its runs is. Reads only: also while another process runs it."
+    "Shows the stages of a run, its latest step and loss, and how it ended; for an ablation, how far each of its runs is. It only reads, so it also works while another process runs it."
   ),
   Command.withExamples([
     { command: "speedq status runs/nano-2bit" },
