@@ -1,6 +1,8 @@
 /** configs/recipe.schema.json, which editors check recipes with: it takes what the decoder takes and refuses it in the same places. */
 import { readdirSync, readFileSync } from "node:fs"
+import { exporters } from "@speedq/exports"
 import { decodeAblationDocument, Recipe } from "@speedq/pipeline"
+import { quantizers } from "@speedq/quantizers"
 import { stages } from "@speedq/stages"
 import { Ajv } from "ajv"
 import * as Effect from "effect/Effect"
@@ -94,7 +96,7 @@ describe("the JSON Schema of recipes", () => {
     [["save", "often"], true],
     [["memory"], {}],
     [["stages"], []],
-    [["stages", 0, "use"], "adaround"],
+    [["stages", 0, "use"], 3],
     [["stages", 0, "use"], undefined],
     [["stages", 0, "images"], undefined],
     [["stages", 0, "iterations"], -1],
@@ -128,17 +130,55 @@ describe("the JSON Schema of recipes", () => {
   })
 
   const wrongChoices: readonly (readonly [Path, unknown, string])[] = [
-    [["schemes", "w2", 0, "use"], "bilevle", "schemes.w2[0].use"],
+    [["schemes", "w2", 0, "use"], 2, "schemes.w2[0].use"],
     [["schemes", "w2", 0, "with", "bits"], 7, "schemes.w2[0].with.bits"],
     [["schemes", "w2", 0, "with"], undefined, "schemes.w2[0].with"],
     [["schemes", "w2", 0, "with", "rows"], 16, "schemes.w2[0].with.rows"],
     [["stages", 2, "quantizers", 2, "with"], { bits: 2 }, "stages[2].quantizers[2].with.bits"],
     [["stages", 2, "embeddings", "with", "grid"], "absmax", "stages[2].embeddings.with.grid"],
-    [["stages", 3, "format"], "gguff", "stages[3].format"],
+    [["stages", 3, "format"], 3, "stages[3].format"],
+    [["stages", 3, "formt"], "packed", "stages[3].formt"],
     [["stages", 3, "with", "dtype"], "f8", "stages[3].with.dtype"]
   ]
   it.each(wrongChoices)("refuses a quantizer or format with another %j (%j)", (path, value, place) => {
     assert.include(refusedBySchema(changed(good, path, value)), place)
+  })
+
+  it("takes what plugins bring, with any options, and completes the names of ours", () => {
+    const own = { match: "**", use: "ternary", with: { group: 16 } }
+    const fromPlugins: readonly (readonly [Path, unknown])[] = [
+      [["schemes", "w2", 0], own],
+      [
+        ["stages", 2, "quantizers"],
+        [own, { ...own, tower: "vision", with: undefined }]
+      ],
+      [["stages", 2, "embeddings"], { use: "ternary", with: { group: 16 } }],
+      [["stages", 3], { use: "export", format: "npy", with: { compressed: true } }],
+      [["stages", 1], { use: "round-projector", dtype: "f16" }]
+    ]
+    for (const [path, value] of fromPlugins) {
+      assert.deepEqual(
+        refusedBySchema(JSON.parse(JSON.stringify(changed(good, path, value)))),
+        [],
+        JSON.stringify(path)
+      )
+    }
+    // What stands around them stays strict.
+    assert.include(
+      refusedBySchema(changed(good, ["schemes", "w2", 0], { ...own, towr: "vision" })),
+      "schemes.w2[0].towr"
+    )
+
+    const { definitions } = read(schemaFile) as {
+      readonly definitions: { readonly [name: string]: { readonly properties: { readonly [name: string]: unknown } } }
+    }
+    const named = { stage: stages.map(({ name }) => name), rule: quantizers.map(({ id }) => id) }
+    for (const [definition, names] of Object.entries(named)) {
+      const { anyOf } = definitions[definition]!.properties["use"] as { readonly anyOf: readonly object[] }
+      assert.deepEqual(anyOf, [{ enum: names }, { type: "string" }])
+    }
+    const { anyOf } = definitions["stage-export"]!.properties["format"] as { readonly anyOf: readonly object[] }
+    assert.deepEqual(anyOf, [{ enum: exporters.map(({ id }) => id) }, { type: "string" }])
   })
 
   it("refuses an ablation where the decoder does", () => {

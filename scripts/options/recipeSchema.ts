@@ -1,6 +1,7 @@
 /**
  * The JSON Schema of recipes and ablations, draft 7: what editors check and complete. It is made from the schemas that decode
- * them; `use` and `format` decide by if/then which options stand beside them, so that an error is told where it is.
+ * them; `use` and `format` decide by if/then which options stand beside them, so that an error is told where it is. Names that
+ * are not ours are a plugin's.
  */
 import { exporters } from "@speedq/exports"
 import { AblationDocument, Recipe } from "@speedq/pipeline"
@@ -75,10 +76,10 @@ const decide = (condition: JsonSchema, met: JsonSchema, otherwise?: JsonSchema):
 const when = (property: string, value: string, met: JsonSchema): JsonSchema =>
   decide({ required: [property], properties: { [property]: { const: value } } }, met)
 
-/** One of these texts. */
-const oneOf = (description: Schema.Json | undefined, ids: readonly string[]): JsonSchema => ({
+/** The name of a kind: editors complete ours, and plugins bring others, whose options are not known here. */
+const kindName = (description: Schema.Json | undefined, ids: readonly string[]): JsonSchema => ({
   ...(description === undefined ? {} : { description }),
-  enum: [...ids]
+  anyOf: [{ enum: [...ids] }, { type: "string" }]
 })
 
 /** Kinds of something, whose options are definitions of the schema. */
@@ -101,7 +102,7 @@ const definitionsOf = ({ prefix, options }: Kinds): JsonSchema =>
 /** What has options in `with`: which they are follows from the kind. */
 const withOptions = (schema: JsonSchema, { property, prefix, options }: Kinds): JsonSchema => ({
   ...withProperties(schema, {
-    [property]: oneOf((propertiesOf(schema)[property] as JsonSchema).description, [...options.keys()])
+    [property]: kindName((propertiesOf(schema)[property] as JsonSchema).description, [...options.keys()])
   }),
   allOf: [...options].map(([id, own]) =>
     when(property, id, {
@@ -157,7 +158,7 @@ const stageKinds = stages.map(({ name, configAst }) => {
 const stage: JsonSchema = {
   type: "object",
   properties: {
-    use: oneOf(
+    use: kindName(
       "Kind of stage; its options stand beside it.",
       stageKinds.map(({ name }) => name)
     )

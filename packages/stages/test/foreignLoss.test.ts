@@ -91,6 +91,28 @@ describe("a loss of an extension", () => {
     assert.lengthOf(metrics, 2)
   })
 
+  it("that calls its part as another loss of the stage does is refused before any work", async () => {
+    const named = (part: string, factor = 1) => ({ use: "strong", factor, with: { strength: 1, part } })
+    const refused = async (loss: object, message: RegExp) => {
+      const ended = await train(loss)
+      assert.match(failureOf(ended), message)
+      assert.deepEqual(metricsOf(ended), [])
+      assert.isFalse(existsSync(join(ended.directory, "stages/01-qat")))
+    }
+    await refused({ others: [named("ce")] }, /losses "cross-entropy" and "strong" both call their part "ce"; name one/)
+    await refused(
+      { others: [{ use: "followed" }] },
+      /losses "cakld" and "followed" both call their part "kd"; name one/
+    )
+    await refused({ others: [named("a"), named("a")] }, /loss "strong" is there twice, .*"a"; leave one out/)
+    // What is not added up has no part.
+    const alone = await train({ crossEntropy: 0, confidence: 0.5, others: [named("ce"), named("kd", 0)] })
+    assert.isTrue(Exit.isSuccess(alone.exit))
+    const twice = await train({ confidence: 0.5, others: [named("a"), named("b")] })
+    assert.isTrue(Exit.isSuccess(twice.exit))
+    assert.containsAllKeys(metricsOf(twice)[0]!, ["ce", "kd", "a", "b"])
+  })
+
   it("that is not there, or has other options, is refused before any work", async () => {
     const refused = async (other: object, message: RegExp) => {
       const ended = await train({ others: [other] })

@@ -45,16 +45,37 @@ interface FactorSpec extends LossSpec {
   readonly factor: number
 }
 
+const partOf = ({ loss, config }: LossChoice): string => loss.rowLoss(config, { confidence: 1 }).name
+
 const decode = (spec: FactorSpec, known: readonly Loss[]): WeightedLoss => {
   const choice = decodeLoss(spec, known)
-  const { name } = choice.loss.rowLoss(choice.config, { confidence: 1 })
-  if (!taken.includes(name)) return { ...choice, factor: spec.factor }
+  const part = partOf(choice)
+  if (!taken.includes(part)) return { ...choice, factor: spec.factor }
   throw new Error(
-    `loss "${spec.use}" calls its part "${name}", as another number of every step is called; name it otherwise`
+    `loss "${spec.use}" calls its part "${part}", as another number of every step is called; name it otherwise`
   )
 }
 
-/** Finds the losses; a factor of 0 leaves one out. Fails with RulesInvalid: an unknown one, or wrong options. */
+/** Throws where two losses call their parts the same: metrics have one number of a name. */
+const checkParts = (losses: readonly WeightedLoss[]): void => {
+  const owners = new Map<string, string>()
+  for (const choice of losses) {
+    const { id } = choice.loss
+    const part = partOf(choice)
+    const owner = owners.get(part)
+    if (owner !== undefined) throw new Error(sharedPart(part, owner, id))
+    owners.set(part, id)
+  }
+}
+
+const sharedPart = (part: string, first: string, second: string): string =>
+  first === second
+    ? `loss "${first}" is there twice, and both call their part "${part}"; leave one out and add up the factors, or name their parts otherwise`
+    : `losses "${first}" and "${second}" both call their part "${part}"; name one of them otherwise, or give one of them factor 0`
+
+const allOf = ({ ours, others }: Losses): readonly WeightedLoss[] => [...ours, ...others]
+
+/** Finds the losses; a factor of 0 leaves one out. Fails with RulesInvalid: an unknown one, wrong options, or parts of one name. */
 export const chooseLosses = Effect.fnUntraced(function* (settings: LossSettings) {
   const known = (yield* Extensions).losses
   const chosen = (specs: readonly FactorSpec[]) =>
@@ -64,10 +85,9 @@ export const chooseLosses = Effect.fnUntraced(function* (settings: LossSettings)
     ours: yield* chosen(ourSpecs(settings)),
     others: yield* chosen(settings.others)
   }
+  yield* deciding(() => checkParts(allOf(losses)))
   return losses
 })
-
-const allOf = ({ ours, others }: Losses): readonly WeightedLoss[] => [...ours, ...others]
 
 export const needsTeacher = (losses: Losses): boolean =>
   allOf(losses).some(({ loss, config }) => loss.needsTeacher(config))
