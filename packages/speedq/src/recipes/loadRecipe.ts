@@ -1,5 +1,4 @@
 /** Reads a recipe file, with the settings of the command line applied. */
-import { readdirSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { applyOverrides, nearest, Recipe, type Stage } from "@speedq/pipeline"
 import { knownStages } from "@speedq/stages"
@@ -8,15 +7,13 @@ import * as FileSystem from "effect/FileSystem"
 import type { Json } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import { RecipeMissing, RecipeUnreadable, WrongUsage } from "../Errors.ts"
-import { recipeFile, shippedRecipeNames, withShippedPaths } from "../shipped/shipped.ts"
+import { recipeFile, recipesIn, shippedRecipeNames, withShippedPaths } from "../shipped/shipped.ts"
 
 /** Recipes whose names are like the one that is not there: shipped ones by their names, those beside it and in ./configs by their paths. */
 const nearRecipes = (file: string): readonly string[] => {
   const files = [...new Set([dirname(file), "configs"])].flatMap((directory) => {
     try {
-      return readdirSync(directory).flatMap((name) =>
-        /(?<!\.schema)\.json$/.test(name) ? [join(directory, name)] : []
-      )
+      return recipesIn(directory).map((name) => join(directory, name))
     } catch {
       return [] // No such directory, no candidates.
     }

@@ -17,11 +17,13 @@ export const shippedNano = join(shippedRoot, "data", "nano")
 
 const ending = ".json"
 
+/** Files of recipes in a directory; the JSON Schema that they name is none. */
+export const recipesIn = (directory: string): readonly string[] =>
+  readdirSync(directory).filter((name) => name.endsWith(ending) && !name.endsWith(`.schema${ending}`))
+
 /** Names of the recipes that come with the command, such as "nano-2bit". */
 export const shippedRecipeNames = (): readonly string[] =>
-  readdirSync(shippedRecipes).flatMap((name) =>
-    name.endsWith(ending) && !name.endsWith(`.schema${ending}`) ? [name.slice(0, -ending.length)] : []
-  )
+  recipesIn(shippedRecipes).map((name) => name.slice(0, -ending.length))
 
 /** The file that a recipe's name or path means: what is there, or else the shipped recipe of that name. */
 export const recipeFile = (named: string): string =>
