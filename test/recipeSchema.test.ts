@@ -82,6 +82,14 @@ describe("the JSON Schema of recipes", () => {
     }
   })
 
+  it("has a name of its own, and the package exports it as the build ships it", () => {
+    assert.strictEqual((read(schemaFile) as { readonly $id: string }).$id, "urn:speedq:recipe:1")
+    const { exports, files } = JSON.parse(readFileSync("packages/speedq/package.json", "utf8"))
+    assert.strictEqual(exports[`./${schemaFile}`], `./dist/share/configs/${schemaFile}`)
+    assert.include(files, "dist")
+    assert.include(readFileSync("docs/command.md", "utf8"), `./node_modules/speedq/dist/share/configs/${schemaFile}`)
+  })
+
   it("takes a recipe that uses whatever there is", () => {
     assert.deepEqual(problemsOf(Recipe.decode(stages, good)), [])
     assert.deepEqual(refusedBySchema(good), [])

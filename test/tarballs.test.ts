@@ -3,6 +3,7 @@
  * versions of TypeScript, and run.
  */
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
@@ -27,11 +28,15 @@ const readmeRecipe = (): string => {
   return block!
 }
 
+/** Every module that packages export, as one imports it. */
+const entryPointsOf = (packed: readonly Packed[]): readonly string[] =>
+  packed.flatMap(({ manifest: { name, exports } }) =>
+    Object.entries(exports).flatMap(([subpath, entry]) => (typeof entry === "string" ? [] : [name + subpath.slice(1)]))
+  )
+
 /** Imports every entry point of every package. */
 const importsOf = (packed: readonly Packed[]): string => {
-  const entries = packed.flatMap(({ manifest: { name, exports } }) =>
-    Object.keys(exports).map((subpath) => name + subpath.slice(1))
-  )
+  const entries = entryPointsOf(packed)
   const lines = entries.map((entry, index) => `import * as e${index} from ${JSON.stringify(entry)}`)
   return `${lines.join("\n")}\nconsole.log([${entries.map((_, index) => `e${index}`).join(", ")}].length)\n`
 }
@@ -92,7 +97,10 @@ describe("a tarball", () => {
     const licence = readFileSync("LICENSE", "utf8")
     for (const { folder, manifest, files } of packages) {
       const { name, exports, bin = {} } = manifest
-      const named = [...Object.values(exports).flatMap((entry) => [entry.types, entry.default]), ...Object.values(bin)]
+      const exported = Object.values(exports).flatMap((entry) =>
+        typeof entry === "string" ? [entry] : [entry.types, entry.default]
+      )
+      const named = [...exported, ...Object.values(bin)]
       for (const file of [...named.map((path) => path.replace(/^\.\//, "")), "LICENSE", "README.md"]) {
         assert.include(files, file, `${name}: is it built? npm run build`)
       }
@@ -145,8 +153,15 @@ describe("in a project of its own", () => {
 
   it("every entry point can be imported", async () => {
     const { stdout } = await node([join(compiled, "imports.js")], project)
-    const entries = packages.flatMap(({ manifest }) => Object.keys(manifest.exports))
-    assert.strictEqual(stdout, `${entries.length}\n`)
+    assert.strictEqual(stdout, `${entryPointsOf(packages).length}\n`)
+  })
+
+  it("the JSON Schema of recipes is where docs/command.md says, and what the package exports", () => {
+    const told = /"\$schema": "\.\/(node_modules\/speedq\/[^"]+)"/.exec(readFileSync("docs/command.md", "utf8"))?.[1]
+    assert.isDefined(told)
+    const installed = join(project, told!)
+    assert.strictEqual(readFileSync(installed, "utf8"), readFileSync("configs/recipe.schema.json", "utf8"))
+    assert.strictEqual(createRequire(join(project, "any.js")).resolve("speedq/recipe.schema.json"), installed)
   })
 
   for (const file of readdirSync("examples").filter((name) => name.endsWith(".ts"))) {

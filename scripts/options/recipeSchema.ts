@@ -189,6 +189,7 @@ const recipe = (() => {
 
 export const recipeSchema: JsonSchema = {
   $schema: "http://json-schema.org/draft-07/schema#",
+  $id: "urn:speedq:recipe:1",
   title: "A recipe of speedq, or an ablation of one",
   // What has variants is an ablation.
   ...decide({ required: ["variants"] }, reference("ablation"), reference("recipe")),

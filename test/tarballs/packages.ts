@@ -9,7 +9,8 @@ export interface Manifest {
   readonly license: string
   readonly description: string
   readonly repository: { readonly url: string; readonly directory: string }
-  readonly exports: { readonly [subpath: string]: { readonly types: string; readonly default: string } }
+  /** A module with its types, or a file as it is. */
+  readonly exports: { readonly [subpath: string]: { readonly types: string; readonly default: string } | string }
   readonly bin?: { readonly [name: string]: string }
   readonly peerDependencies?: { readonly [name: string]: string }
 }

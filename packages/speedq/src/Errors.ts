@@ -43,16 +43,28 @@ export class NoRun extends Schema.TaggedError<NoRun>()("NoRun", { directory: Sch
   }
 }
 
-/** A run that was made with plugins which are not given, and that cannot go on without. */
+/** A run that was made with plugins, or in code, which are not given, and that cannot go on without. */
 export class PluginsMissing extends Schema.TaggedError<PluginsMissing>()("PluginsMissing", {
   directory: Schema.String,
   plugins: Schema.Array(Schema.Struct({ name: Schema.String, brought: Schema.String })),
+  /** What the program that made the run brought itself. */
+  inCode: Schema.optionalKey(Schema.String),
+  /** The module that the recipe came from, where that has stages of its own. */
+  module: Schema.optionalKey(Schema.String),
   reason: Schema.String
 }) {
   override get message() {
-    const named = this.plugins.map(({ name, brought }) => `${name} (${brought})`).join(", ")
-    const flags = this.plugins.map(({ name }) => `--plugin ${name}`).join(" ")
-    return `${this.directory} was made with ${named}; add ${flags}, with the paths of the files\n${this.reason}`
+    const { directory, plugins, inCode, module, reason } = this
+    const named = plugins.map(({ name, brought }) => `${name} (${brought})`).join(", ")
+    const flags = plugins.map(({ name }) => `--plugin ${name}`).join(" ")
+    const told = [
+      named && `${directory} was made with ${named}; add ${flags}, with the paths of the files`,
+      inCode &&
+        `${directory} was made by a program with ${inCode} in code; run that program, or export them as a plugin`,
+      module && `the recipe of ${directory} came from ${module}: run that file, with --out ${directory}`,
+      reason
+    ]
+    return told.filter((line) => line !== undefined && line !== "").join("\n")
   }
 }
 

@@ -1,5 +1,5 @@
 /** Modules that a person names, imported by the built command in plain Node, as users have it. */
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { assert, beforeEach, describe, it } from "vitest"
@@ -69,6 +69,25 @@ describe("importModule", () => {
       await imported("mine.ts"),
       /^ModuleUnreadable mine\.ts: it imports another copy of @speedq\/tensors \(.*index\.js\) than this program has \(.*\); install "speedq" where the file is/
     )
+  })
+
+  it("runs once what throws a SyntaxError of its own, and says where", async () => {
+    const ran = 'import { appendFileSync } from "node:fs"\nappendFileSync("ran", "once")\n'
+    const ownErrors = {
+      "json.ts": `${ran}export const a: unknown = JSON.parse("{")\n`,
+      "json.mjs": `${ran}export const a = JSON.parse("{")\n`,
+      "awaits.mjs": `${ran}export const a = await (async () => (await null, JSON.parse("{")))()\n`,
+      "regexp.ts": `${ran}export const a: unknown = new RegExp("(")\n`,
+      "imports.ts": 'import { a } from "./lib/throws.ts"\nexport const b: unknown = a\n'
+    }
+    write({ ...ownErrors, "lib/throws.ts": `${ran}export const a: unknown = new RegExp("(")\n` })
+    for (const file of Object.keys(ownErrors)) {
+      rmSync(join(directory, "ran"), { force: true })
+      const place = file === "imports.ts" ? "lib/throws.ts" : file
+      const message = new RegExp(`^ModuleUnreadable ${file}: it throws ".*" at .*${place}:3:\\d+; correct it$`)
+      assert.match(await imported(file), message)
+      assert.strictEqual(readFileSync(join(directory, "ran"), "utf8"), "once", file)
+    }
   })
 
   it("says what is wrong, where, and what to do", async () => {

@@ -3,8 +3,12 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { RunStatus } from "@speedq/pipeline"
+import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
+import { Run } from "../src/index.ts"
 import type { RunResult } from "../src/recipes/runRecipe.ts"
+import { fails, works } from "./support/inProcess.ts"
+import { recipe } from "./support/recipeInCode.ts"
 import { randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
 import { speedq, speedqJson, temporaryDirectory } from "./support/speedq.ts"
 
@@ -21,6 +25,10 @@ describe("a recipe in a module", () => {
     )
     const changed = (await speedqJson(["run", module, "--out", out, "--set", "count.steps=5", ...native])) as RunResult
     assert.strictEqual(changed.stages[0]?.steps, 5)
+    const bare = await speedq(["run", out, ...native])
+    assert.strictEqual(bare.code, 1)
+    assert.include(bare.stderr, `the recipe of ${out} came from ${module}: run that file, with --out ${out}\n`)
+    assert.include(bare.stderr, 'there is no stage "count"')
     const wrong = await speedq(["run", module, "--out", out, "--set", "count.stepz=5", ...native])
     assert.strictEqual(wrong.code, 2)
     assert.match(wrong.stderr, /did you mean count\.steps/)
@@ -36,19 +44,31 @@ describe("a recipe in a module", () => {
 })
 
 describe("speedq run DIR", () => {
+  it("of a run that a program made with a stage of its own names what it brought", async () => {
+    const out = join(temporaryDirectory(), "run")
+    const extensions = { stages: recipe.stages.map(({ kind }) => kind) }
+    const settings = { directory: out, backend: "native:none", progress: "silent" } as const
+    await Effect.runPromise(Run.start(recipe, { ...settings, extensions }))
+    const { message } = await fails(["run", out, ...native])
+    const brought = 'stage "count" (version 1)'
+    assert.include(message, `${out} was made by a program with ${brought} in code; run that program, or export them`)
+    assert.notInclude(message, "--plugin in code")
+    assert.include((await works(["status", out])).stdout, `made in code with ${brought}\n`)
+  }, 60_000)
+
   it("goes on with the recipe that the directory holds, after its recipe file is gone and elsewhere", async () => {
     const directory = temporaryDirectory()
     const out = join(directory, "run")
-    const recipe = writeRecipe(await randomNano(directory), speedqStages(12))
+    const file = writeRecipe(await randomNano(directory), speedqStages(12))
     let told = false
-    const first = await speedq(["run", recipe, "--out", out, ...native], {
+    const first = await speedq(["run", file, "--out", out, ...native], {
       onStderr: (text, kill) => {
         if (!told && text.includes("03-qat: saved step 2:")) kill("SIGINT")
         told ||= text.includes("03-qat: saved step 2:")
       }
     })
     assert.strictEqual(first.code, 130, first.stderr)
-    writeFileSync(recipe, "no recipe any more")
+    writeFileSync(file, "no recipe any more")
     const again = await speedq(["run", out, ...native])
     assert.strictEqual(again.code, 0, again.stderr)
     assert.match(again.stderr, /03-qat: continuing after step \d+ of/)

@@ -27,7 +27,7 @@ export {
   type StageServices
 } from "./extensions/Extensions.ts"
 export { extended, extendedBy, withExtensions } from "./extensions/extended.ts"
-export { definePlugin, type Plugin } from "./extensions/Plugin.ts"
+export { definePlugin, inCode, type Plugin } from "./extensions/Plugin.ts"
 export { PluginInvalid } from "./extensions/PluginInvalid.ts"
 export { missingPlugins, pluginSurroundings, recordedPlugins } from "./extensions/pluginRecord.ts"
 export { JointQat } from "./jointQat/JointQat.ts"

@@ -153,5 +153,11 @@ describe("extensions", () => {
     assert.deepStrictEqual(missingPlugins(surroundings, lists), [])
     assert.deepStrictEqual(missingPlugins(surroundings, extended({ ...plugin, name: "renamed.ts" })), [])
     assert.deepStrictEqual(missingPlugins(surroundings, builtIn), [{ name: "mine.ts", brought }])
+    const unnamed = extended({ quantizers: [quantizer] }, {}, { stages: [stage] })
+    const own = { name: "in code", brought: 'quantizer "mine" (version 2), stage "my-stage" (version 1)' }
+    assert.deepStrictEqual(missingPlugins(pluginSurroundings(unnamed), builtIn), [own])
+    assert.deepStrictEqual(missingPlugins(pluginSurroundings(unnamed), unnamed), [])
+    // Files that are made with a quantizer name a plugin that one can give; there is none.
+    assert.isUndefined(unnamed.quantizers.at(-1)!.plugin)
   })
 })

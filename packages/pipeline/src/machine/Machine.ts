@@ -38,3 +38,6 @@ export const Machine = Context.Reference<Machine>("@speedq/pipeline/Machine", {
 export const Surroundings = Context.Reference<{ readonly [name: string]: string }>("@speedq/pipeline/Surroundings", {
   defaultValue: () => ({})
 })
+
+/** The fact that names the module which a recipe in code came from: whoever continues the run may have to run it. */
+export const recipeModule = "recipe module"

@@ -21,7 +21,7 @@ import {
 import { CurrentStage, Events, emit } from "../events/Events.ts"
 import * as RunEvents from "../events/runEvents.ts"
 import { Build } from "../machine/Build.ts"
-import { Machine, Surroundings } from "../machine/Machine.ts"
+import { Machine, recipeModule, Surroundings } from "../machine/Machine.ts"
 import { writeReport } from "../overview/writeReport.ts"
 import * as Preflight from "../plan/Preflight.ts"
 import { toJson } from "../recipe/recipeJson.ts"
@@ -158,8 +158,8 @@ const notStarted =
   (cause: E | SavedFileDamaged) =>
     new StageFailed({ stage, step: 0, steps: 0, cause }) as StageFailedWith<E>
 
-// Facts about a machine that cannot change a bit of a result.
-const harmless = new Set(["host", "memory"])
+// Facts that cannot change a bit of a result.
+const harmless = new Set(["host", "memory", recipeModule])
 
 /** Writes run.json, and tells what is not as it was when this directory was last written. */
 const recordRun = Effect.fnUntraced(function* (recipe: AnyRecipe, keys: RunRecord["keys"]) {

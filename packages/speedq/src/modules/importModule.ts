@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs"
 import { extname, resolve } from "node:path"
-import { pathToFileURL } from "node:url"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import * as Effect from "effect/Effect"
 import { ModuleUnreadable } from "./ModuleUnreadable.ts"
 import { otherCopies } from "./otherCopies.ts"
@@ -17,13 +17,24 @@ const endings = [".ts", ".mts", ".js", ".mjs"]
 /** Whether a path is one that `importModule` takes. */
 export const isModulePath = (file: string): boolean => endings.includes(extname(file))
 
+const frame = /^\s+at (?:.*\(|async )?(?:file:\/\/)?((?:\/|[A-Za-z]:[\\/]).+:\d+:\d+)\)?$/gm
+/** This file and jiti, which stand in the stack of what they refuse. */
+const isReader = (place: string): boolean =>
+  place.startsWith(fileURLToPath(import.meta.url)) || /[\\/]node_modules[\\/]jiti[\\/]/.test(place)
+
+/** Where code of a person's modules threw an error, `FILE:LINE:COLUMN`; undefined where none did, as of one that has not run. */
+const thrownAt = ({ stack = "" }: Error): string | undefined =>
+  [...stack.matchAll(frame)].map(([, place]) => place!).find((place) => !isReader(place))
+
+/** Whether a text is no JavaScript. `JSON.parse` and `new RegExp` throw errors of this class too, but from code that runs. */
+const isSyntax = (error: unknown): boolean =>
+  error instanceof Error && error.name === "SyntaxError" && thrownAt(error) === undefined
+
 /** Whether Node refused the text of a module. Nothing of it has run then, so another reader may try. */
 const isRefused = (error: unknown): boolean => {
   const { code } = error as NodeJS.ErrnoException
   return (
-    error instanceof SyntaxError ||
-    code === "ERR_UNKNOWN_FILE_EXTENSION" ||
-    code === "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING"
+    isSyntax(error) || code === "ERR_UNKNOWN_FILE_EXTENSION" || code === "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING"
   )
 }
 
@@ -44,14 +55,8 @@ const importPath = async (path: string): Promise<ModuleExports> => {
   }
 }
 
-/** ` at FILE:LINE:COLUMN` where an error was thrown, by the first line of its stack that names a place. */
-const thrownAt = ({ stack = "" }: Error): string => {
-  const [, place] = /\n\s+at (?:.*\()?(?:file:\/\/)?(\/[^\s()]+:\d+:\d+|[A-Za-z]:[^\s()]+:\d+:\d+)/.exec(stack) ?? []
-  return place === undefined ? "" : ` at ${place}`
-}
-
-const isParseError = ({ name, message }: Error): boolean =>
-  name === "SyntaxError" || message.startsWith("ParseError: ") || message.startsWith("Transform failed")
+const isParseError = (error: Error): boolean =>
+  isSyntax(error) || error.message.startsWith("ParseError: ") || error.message.startsWith("Transform failed")
 
 const unreadable = (file: string, error: unknown): ModuleUnreadable => {
   if (!(error instanceof Error)) {
@@ -66,9 +71,12 @@ const unreadable = (file: string, error: unknown): ModuleUnreadable => {
       fix: "correct the import, or install the package where the file is"
     })
   }
-  return isParseError(error)
-    ? new ModuleUnreadable({ file, reason: `it is not valid: ${said}`, fix: "correct the syntax" })
-    : new ModuleUnreadable({ file, reason: `it throws "${said}"${thrownAt(error)}`, fix: "correct it" })
+  if (isParseError(error)) {
+    return new ModuleUnreadable({ file, reason: `it is not valid: ${said}`, fix: "correct the syntax" })
+  }
+  const place = thrownAt(error)
+  const where = place === undefined ? "" : ` at ${place}`
+  return new ModuleUnreadable({ file, reason: `it throws "${said}"${where}`, fix: "correct it" })
 }
 
 /** The text of the module, which is also the check that it is there. */

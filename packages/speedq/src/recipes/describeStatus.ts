@@ -1,6 +1,6 @@
 /** How far a run is, as a person reads it. */
 import { formatBytes, formatNumber, type RunStatus, type StageStatus } from "@speedq/pipeline"
-import { builtIn, type ExtensionLists, missingPlugins, recordedPlugins } from "@speedq/stages"
+import { builtIn, type ExtensionLists, inCode, missingPlugins, recordedPlugins } from "@speedq/stages"
 import { type Cell, textTable } from "../command/textTable.ts"
 
 const row = ({ place, state, step, savedStep, steps, loss, keptBytes }: StageStatus): readonly Cell[] => [
@@ -30,8 +30,10 @@ const stateLine = ({ state, message, owner }: RunStatus): string => {
 /** The plugins that the run was made with and needs to continue, and whether they are given now. */
 const pluginLines = ({ record }: RunStatus, given: ExtensionLists): readonly string[] => {
   const missing = missingPlugins(record.surroundings, given).map(({ name }) => name)
-  return recordedPlugins(record.surroundings).map(
-    ({ name, brought }) => `made with --plugin ${name}${missing.includes(name) ? "" : " (given)"}: ${brought}`
+  return recordedPlugins(record.surroundings).map(({ name, brought }) =>
+    name === inCode
+      ? `made in code with ${brought}`
+      : `made with --plugin ${name}${missing.includes(name) ? "" : " (given)"}: ${brought}`
   )
 }
 

@@ -1,6 +1,6 @@
 /** What `run` and `plan` are given: a recipe, or an ablation, which is several variants of one over several seeds. */
 import { dirname, resolve } from "node:path"
-import { decodeAblation, decodeAblationDocument, isAblation } from "@speedq/pipeline"
+import { decodeAblation, decodeAblationDocument, isAblation, recipeModule } from "@speedq/pipeline"
 import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import type { Json } from "effect/Schema"
@@ -9,7 +9,7 @@ import { isModulePath } from "../modules/importModule.ts"
 import { recipeFile, shippedPath, withShippedPaths } from "../shipped/shipped.ts"
 import { applySettings, decodeRecipe, readJson } from "./loadRecipe.ts"
 import { loadModuleRecipe } from "./moduleRecipe.ts"
-import { isDirectory, recipeOfRun } from "./recipeOfRun.ts"
+import { isDirectory, recordOfRun } from "./recordOfRun.ts"
 
 export type LoadedAblation = Effect.Success<ReturnType<typeof loadAblation>>
 
@@ -52,15 +52,19 @@ const loadAblation = Effect.fn("loadAblation")(function* (
  */
 export const loadWork = Effect.fn("loadWork")(function* (named: string, settings: readonly string[], help: string) {
   if (isModulePath(named)) {
-    return { _tag: "Recipe" as const, recipe: yield* loadModuleRecipe(named, settings, help), directory: undefined }
+    const recipe = yield* loadModuleRecipe(named, settings, help)
+    return { _tag: "Recipe" as const, recipe, directory: undefined, module: named }
   }
   if (isDirectory(named)) {
-    const recipe = yield* decodeRecipe(yield* recipeOfRun(named), settings, help)
-    return { _tag: "Recipe" as const, recipe, directory: named }
+    const record = yield* recordOfRun(named)
+    const recipe = yield* decodeRecipe(record.recipe, settings, help)
+    return { _tag: "Recipe" as const, recipe, directory: named, module: record.surroundings[recipeModule] }
   }
   const file = recipeFile(named)
   const json = yield* readJson(file)
-  return isAblation(json)
-    ? { _tag: "Ablation" as const, ablation: yield* loadAblation(file, json, settings, help) }
-    : { _tag: "Recipe" as const, recipe: yield* decodeRecipe(json, settings, help), directory: undefined }
+  if (isAblation(json)) {
+    return { _tag: "Ablation" as const, ablation: yield* loadAblation(file, json, settings, help) }
+  }
+  const recipe = yield* decodeRecipe(json, settings, help)
+  return { _tag: "Recipe" as const, recipe, directory: undefined, module: undefined }
 })

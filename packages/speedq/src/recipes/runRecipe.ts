@@ -1,5 +1,5 @@
 /** Runs a recipe in a directory with everything that it needs around it. */
-import { type Report, runReport, status } from "@speedq/pipeline"
+import { type Report, recipeModule, runReport, Surroundings, status } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
@@ -29,13 +29,16 @@ export interface RunResult {
   readonly tables: ReadonlyArray<typeof Report.Table.Type>
 }
 
-/** Runs to the end, or continues what the directory holds. Interrupted, it saves first. */
+/** Runs to the end, or continues what the directory holds; `module` is where a recipe in code came from. Interrupted, it saves first. */
 export const runRecipe = Effect.fn("runRecipe")(function* (
   recipe: KnownRecipe,
-  { tensorBoard, ...options }: RunOptions
+  { tensorBoard, ...options }: RunOptions,
+  module?: string
 ) {
   const path = yield* Path.Path
-  yield* Run.start(recipe, { ...options, ...(tensorBoard === undefined ? {} : { tensorBoard }) })
+  yield* Run.start(recipe, { ...options, ...(tensorBoard === undefined ? {} : { tensorBoard }) }).pipe(
+    Effect.provideService(Surroundings, module === undefined ? {} : { [recipeModule]: module })
+  )
   const run = Option.getOrUndefined(yield* status(options.directory))
   const result: RunResult = {
     directory: options.directory,

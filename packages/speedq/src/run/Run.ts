@@ -70,7 +70,8 @@ export const start = Effect.fn("Run.start")(function* <A, L, E, R>(
   )
   return yield* Effect.gen(function* () {
     const { backend } = yield* Compute
-    const surroundings = { backend: backend.name, ...pluginSurroundings(yield* Extensions) }
+    const own = { backend: backend.name, ...pluginSurroundings(yield* Extensions) }
+    const surroundings = { ...(yield* Surroundings), ...own }
     return yield* Recipe.run(recipe).pipe(Effect.provideService(Surroundings, surroundings))
   }).pipe(
     Effect.scoped,

@@ -6,6 +6,9 @@ export interface Plugin extends Partial<Omit<ExtensionLists, "plugins">> {
   readonly name?: string
 }
 
+/** What the record of a run calls a plugin that has no name: a value that a program adds. */
+export const inCode = "in code"
+
 /**
  * A plugin with its type checked where it is written.
  *

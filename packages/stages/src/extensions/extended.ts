@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import { stages as ours } from "../registry/stages.ts"
 import { type AddedPlugin, builtIn, type ExtensionLists, Extensions, type OwnStage } from "./Extensions.ts"
 import { type AnyKind, extensionKinds, type ListName, problemsOf, titleOf } from "./extensionKinds.ts"
-import type { Plugin } from "./Plugin.ts"
+import { inCode, type Plugin } from "./Plugin.ts"
 import { PluginInvalid } from "./PluginInvalid.ts"
 
 const listNames = Object.keys(extensionKinds) as readonly ListName[]
@@ -84,6 +84,16 @@ const bringsOf = (plugin: Plugin): AddedPlugin["brings"] =>
     })
   )
 
+/** Those without a name count as one; what brings nothing as none, unless it has a name. */
+const withAdded = (plugins: readonly AddedPlugin[], plugin: Plugin): readonly AddedPlugin[] => {
+  const brings = bringsOf(plugin)
+  if (plugin.name !== undefined) return [...plugins, { name: plugin.name, brings }]
+  if (brings.length === 0) return plugins
+  const before = plugins.find(({ name }) => name === inCode)
+  const others = plugins.filter((each) => each !== before)
+  return [...others, { name: inCode, brings: [...(before?.brings ?? []), ...brings] }]
+}
+
 /**
  * `known`, with a user's own added to it; `file` is what messages call the plugin. Raises PluginInvalid: a value that is not of
  * its interface, or an id that is taken.
@@ -91,7 +101,7 @@ const bringsOf = (plugin: Plugin): AddedPlugin["brings"] =>
 export const extendedBy = (
   known: ExtensionLists,
   plugin: Plugin,
-  file: string = plugin.name ?? "in code"
+  file: string = plugin.name ?? inCode
 ): ExtensionLists => {
   checkFields(plugin, file)
   const more = <V extends Value>(list: ListName, values: readonly V[] = []) =>
@@ -105,8 +115,7 @@ export const extendedBy = (
     exporters: [...known.exporters, ...more("exporters", plugin.exporters)],
     benchmarks: [...known.benchmarks, ...more("benchmarks", plugin.benchmarks)],
     stages: [...known.stages, ...more("stages", plugin.stages)],
-    plugins:
-      plugin.name === undefined ? known.plugins : [...known.plugins, { name: plugin.name, brings: bringsOf(plugin) }]
+    plugins: withAdded(known.plugins, plugin)
   }
 }
 

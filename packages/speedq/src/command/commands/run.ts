@@ -44,7 +44,7 @@ export const run = Command.make(
     }
     const { describeRun, runRecipe } = yield* Effect.promise(() => import("../../recipes/runRecipe.ts"))
     const options = optionsOf(work.recipe.settings.name, work.directory)
-    const result = yield* runRecipe(work.recipe, options).pipe(
+    const result = yield* runRecipe(work.recipe, options, work.module).pipe(
       Effect.catchTag("PreflightFailed", (error) => orMissing(options.directory, error))
     )
     yield* json ? printJson(result) : print(describeRun(result))

@@ -8,9 +8,9 @@ import { NoRun } from "../Errors.ts"
 /** Whether a person means a directory, and not a recipe. */
 export const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 
-/** The recipe that the run in a directory holds. Fails with NoRun. */
-export const recipeOfRun = Effect.fn("recipeOfRun")(function* (directory: string) {
+/** The record of the run in a directory, with its recipe. Fails with NoRun. */
+export const recordOfRun = Effect.fn("recordOfRun")(function* (directory: string) {
   const record: Option.Option<RunRecord> = yield* readRunRecord(directory)
   if (Option.isNone(record)) return yield* new NoRun({ directory })
-  return record.value.recipe
+  return record.value
 })
