@@ -135,7 +135,8 @@ describe("@speedq/quantizers alone", () => {
   })
 })
 
-describe("in a project of its own", () => {
+// Programs spend much of their seconds on one core: several run at once.
+describe.concurrent("in a project of its own", { timeout: 2 * minutes }, () => {
   it("the declarations of all packages satisfy TypeScript 7 too, as Node and as bundlers find modules", async () => {
     await Promise.all([
       compile("typescript", "-p", ".", "--noEmit"),
@@ -150,7 +151,7 @@ describe("in a project of its own", () => {
   })
 
   for (const file of readdirSync("examples").filter((name) => name.endsWith(".ts"))) {
-    it(`examples/${file} runs`, () => node([join(compiled, file.replace(/\.ts$/, ".js"))], project), 2 * minutes)
+    it(`examples/${file} runs`, () => node([join(compiled, file.replace(/\.ts$/, ".js"))], project))
   }
 
   it("progress events go into a program's own log", async () => {
