@@ -6,6 +6,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { examples } from "./tarballs/examples.ts"
 import { bytesBelow, install, type Packed, packAll } from "./tarballs/packages.ts"
 import { execute, node } from "./tarballs/processes.ts"
 
@@ -14,6 +15,7 @@ const root = mkdtempSync(join(tmpdir(), "speedq-tarballs-"))
 const project = join(root, "project")
 const small = join(root, "small")
 const compiled = "out"
+const shippedModel = "node_modules/speedq/dist/share/data/nano/model"
 
 let packages: readonly Packed[] = []
 
@@ -126,6 +128,20 @@ describe("a tarball", () => {
   })
 })
 
+describe("examples", () => {
+  it("are those that are checked here, each with a line in their README", () => {
+    const files = readdirSync("examples").filter((name) => name.endsWith(".ts"))
+    assert.deepStrictEqual(
+      files.sort(),
+      Object.keys(examples)
+        .map((name) => `${name}.ts`)
+        .sort()
+    )
+    const readme = readFileSync("examples/README.md", "utf8")
+    for (const file of files) assert.include(readme, `[\`${file}\`](${file})`)
+  })
+})
+
 describe("@speedq/quantizers alone", () => {
   it("takes well under 100 MB, and quantizes a tensor", async () => {
     assert.isBelow(await bytesBelow(join(small, "node_modules")), 80e6)
@@ -150,8 +166,11 @@ describe.concurrent("in a project of its own", { timeout: 2 * minutes }, () => {
     assert.strictEqual(stdout, `${entries.length}\n`)
   })
 
-  for (const file of readdirSync("examples").filter((name) => name.endsWith(".ts"))) {
-    it(`examples/${file} runs`, () => node([join(compiled, file.replace(/\.ts$/, ".js"))], project))
+  for (const [name, { promise, check }] of Object.entries(examples)) {
+    it(`examples/${name}.ts: ${promise}`, async () => {
+      const directory = join(project, "runs", name)
+      check({ directory, ...(await node([join(compiled, `${name}.js`), shippedModel, directory], project)) })
+    })
   }
 
   it("progress events go into a program's own log", async () => {
