@@ -59,7 +59,11 @@ const rows = [
 ] as const
 
 const table = (): string => {
-  const lines = rows.map(([image, ...asked], index) => [index, ...asked, resolve(`data/nano/images/${image}.png`)])
+  const lines = rows.map(([image, ...asked], index) => [
+    index,
+    ...asked,
+    resolve(shippedFile(`data/nano/images/${image}.png`))
+  ])
   return [["index", "question", "answer", "image_path"], ...lines].map((cells) => `${cells.join("\t")}\n`).join("")
 }
 

@@ -19,7 +19,8 @@ import {
   Recipe,
   Run,
   RunEvents,
-  rule
+  rule,
+  shippedFile
 } from "speedq"
 
 const OpeningConfig = Schema.Struct({
@@ -58,11 +59,11 @@ const tell = (entry: Entry) => {
   console.log(`step ${entry.event.step}: ce ${ce}, kd ${kd}, opening ${part}`)
 }
 
-const main = (model = "data/nano/model", directory = "runs/custom-loss") => {
+const main = (model = shippedFile("data/nano/model"), directory = "runs/custom-loss") => {
   const recipe = Recipe.make({ name: "openings count", model, seed: 7 }).pipe(
     Recipe.andThen(
       Qat.stage({
-        data: { meta: "data/nano/datasets.json", percent: 1 },
+        data: { meta: shippedFile("data/nano/datasets.json"), percent: 1 },
         quantizers: [rule("**", bilevel({ bits: 2, group: 16, scaleGroup: 16 }))],
         loss: { confidence: 0.5, others: [{ use: "opening", factor: 0.5, with: { tokens: 2 } }] },
         batch: 2,

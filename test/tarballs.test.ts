@@ -7,6 +7,7 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { examples } from "./tarballs/examples.ts"
 import { bytesBelow, install, type Packed, packAll } from "./tarballs/packages.ts"
 import { execute, node } from "./tarballs/processes.ts"
 
@@ -15,6 +16,7 @@ const root = mkdtempSync(join(tmpdir(), "speedq-tarballs-"))
 const project = join(root, "project")
 const small = join(root, "small")
 const compiled = "out"
+const shippedModel = "node_modules/speedq/dist/share/data/nano/model"
 
 let packages: readonly Packed[] = []
 
@@ -134,6 +136,20 @@ describe("a tarball", () => {
   })
 })
 
+describe("examples", () => {
+  it("are those that are checked here, each with a line in their README", () => {
+    const files = readdirSync("examples").filter((name) => name.endsWith(".ts"))
+    assert.deepStrictEqual(
+      files.sort(),
+      Object.keys(examples)
+        .map((name) => `${name}.ts`)
+        .sort()
+    )
+    const readme = readFileSync("examples/README.md", "utf8")
+    for (const file of files) assert.include(readme, `[\`${file}\`](${file})`)
+  })
+})
+
 describe("@speedq/quantizers alone", () => {
   it("takes well under 100 MB, and quantizes a tensor", async () => {
     assert.isBelow(await bytesBelow(join(small, "node_modules")), 80e6)
@@ -143,7 +159,8 @@ describe("@speedq/quantizers alone", () => {
   })
 })
 
-describe("in a project of its own", () => {
+// Programs spend much of their seconds on one core: several run at once.
+describe.concurrent("in a project of its own", { timeout: 2 * minutes }, () => {
   it("the declarations of all packages satisfy TypeScript 7 too, as Node and as bundlers find modules", async () => {
     await Promise.all([
       compile("typescript", "-p", ".", "--noEmit"),
@@ -164,8 +181,11 @@ describe("in a project of its own", () => {
     assert.strictEqual(createRequire(join(project, "any.js")).resolve("speedq/recipe.schema.json"), installed)
   })
 
-  for (const file of readdirSync("examples").filter((name) => name.endsWith(".ts"))) {
-    it(`examples/${file} runs`, () => node([join(compiled, file.replace(/\.ts$/, ".js"))], project), 2 * minutes)
+  for (const [name, { promise, check }] of Object.entries(examples)) {
+    it(`examples/${name}.ts: ${promise}`, async () => {
+      const directory = join(project, "runs", name)
+      check({ directory, ...(await node([join(compiled, `${name}.js`), shippedModel, directory], project)) })
+    })
   }
 
   it("progress events go into a program's own log", async () => {
