@@ -1,17 +1,17 @@
 /** Which stages of a recipe decide a layer's quantizer, and where two of them decide differently. */
 import type { Forecast, Stage } from "@speedq/pipeline"
-import { encodeChoice, type QuantizerChoice, RuleSpec } from "@speedq/quantizers"
+import { encodeChoice, type QuantizerChoice, QuantizerSpec, RuleSpec } from "@speedq/quantizers"
 import type { ModelConfig, Tower } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedLanguage, QuantizedVision } from "../artefacts/artefacts.ts"
-import { EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 
-/** The part of a stage's configuration that decides quantizers. */
+/** The part of a stage's configuration that decides quantizers; a stage without one of these options decides nothing by it. */
 const Deciding = Schema.Struct({
   quantizers: Schema.optionalKey(Schema.Array(RuleSpec)),
-  embeddings: Schema.optionalKey(EmbeddingConfig),
+  embeddings: Schema.optionalKey(Schema.NullOr(QuantizerSpec)),
   compat: Schema.optionalKey(Schema.Literals(["careful", "reference"]))
 })
 const decodeDeciding = Schema.decodeUnknownOption(Deciding)
