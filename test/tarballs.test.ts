@@ -22,13 +22,23 @@ let packages: readonly Packed[] = []
 
 const minutes = 60_000
 
+const blocksOf = (page: string): readonly string[] =>
+  [...readFileSync(page, "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, block]) => block!)
+
 /** The README's example of a recipe. */
 const readmeRecipe = (): string => {
-  const blocks = [...readFileSync("README.md", "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, block]) => block!)
-  const block = blocks.find((text) => text.includes("export const recipe"))
+  const block = blocksOf("README.md").find((text) => text.includes("export const recipe"))
   assert.isDefined(block, "README.md has no example that exports a recipe")
   return block!
 }
+
+/** The examples of the packages' READMEs, each a module: they compile with what a user installs. */
+const readmeExamples = (): readonly (readonly [file: string, text: string])[] =>
+  readdirSync("packages").flatMap((name) =>
+    blocksOf(join("packages", name, "README.md")).map(
+      (block, index) => [`readme-${name}-${index + 1}.ts`, `${block}\nexport {}\n`] as const
+    )
+  )
 
 /** Every module that packages export, as one imports it. */
 const entryPointsOf = (packed: readonly Packed[]): readonly string[] =>
@@ -66,6 +76,7 @@ const fillProject = () => {
   }
   cpSync("test/tarballs/consumer", project, { recursive: true })
   writeFileSync(join(project, "readme.ts"), readmeRecipe())
+  for (const [file, text] of readmeExamples()) writeFileSync(join(project, file), text)
   // In place of running it for hours, it is written down and made short by settings.
   const writing = `import { writeFileSync } from "node:fs"\nwriteFileSync("readme.json", JSON.stringify(Recipe.toJson(recipe)))\n`
   writeFileSync(join(project, "readmeWritten.ts"), readmeRecipe().replace(/^Run\.main\(.*$/m, writing))
