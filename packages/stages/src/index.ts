@@ -26,7 +26,7 @@ export {
   type OwnStage,
   type StageServices
 } from "./extensions/Extensions.ts"
-export { extended, extendedBy, withExtensions } from "./extensions/extended.ts"
+export { addPlugin, extended, withExtensions } from "./extensions/extended.ts"
 export { definePlugin, inCode, type Plugin } from "./extensions/Plugin.ts"
 export { PluginInvalid } from "./extensions/PluginInvalid.ts"
 export { missingPlugins, pluginSurroundings, recordedPlugins } from "./extensions/pluginRecord.ts"

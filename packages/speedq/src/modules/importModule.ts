@@ -12,6 +12,12 @@ import { otherCopies } from "./otherCopies.ts"
 /** What a module exports, by name. */
 export type ModuleExports = { readonly [name: string]: unknown }
 
+/** For a module that lacks what is looked for: "it exports a, b". */
+export const whatIsExported = (exports: ModuleExports): string => {
+  const names = Object.keys(exports)
+  return names.length === 0 ? "it exports nothing" : `it exports ${names.join(", ")}`
+}
+
 const endings = [".ts", ".mts", ".js", ".mjs"]
 
 /** Whether a path is one that `importModule` takes. */

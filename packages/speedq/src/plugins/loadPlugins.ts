@@ -1,31 +1,23 @@
 /** Plugins of `--plugin FILE`: modules that export quantizers, losses, export formats, benchmarks and stages of one's own. */
 import { basename } from "node:path"
-import { type ExtensionLists, Extensions, extendedBy, type Plugin, PluginInvalid } from "@speedq/stages"
+import { addPlugin, type ExtensionLists, Extensions, type Plugin, PluginInvalid } from "@speedq/stages"
 import * as Effect from "effect/Effect"
-import { importModule, type ModuleExports } from "../modules/importModule.ts"
+import { importModule, type ModuleExports, whatIsExported } from "../modules/importModule.ts"
 
-/** What the module exports as `plugin`, or by default. Raises PluginInvalid. */
-const pluginOf = (file: string, exports: ModuleExports): Plugin => {
+/** What the module exports as `plugin`, or by default. */
+const pluginOf = (file: string, exports: ModuleExports): Effect.Effect<Plugin, PluginInvalid> => {
   const value = exports["plugin"] ?? exports["default"]
-  if (typeof value === "object" && value !== null) return { ...value, name: nameOf(file, value) }
-  const names = Object.keys(exports)
-  const found = names.length === 0 ? "it exports nothing" : `it exports ${names.join(", ")}`
-  const reason = `${found}; write export const plugin = definePlugin({ quantizers: [...] })`
-  throw new PluginInvalid({ file, what: "no plugin", reason })
+  if (typeof value === "object" && value !== null) return Effect.succeed({ ...value, name: nameOf(file, value) })
+  const reason = `${whatIsExported(exports)}; write export const plugin = definePlugin({ quantizers: [...] })`
+  return Effect.fail(new PluginInvalid({ file, what: "no plugin", reason }))
 }
 
 /** Its own name, else that of its file. */
 const nameOf = (file: string, { name }: Plugin): string => name ?? basename(file)
 
 const loadInto = Effect.fnUntraced(function* (known: ExtensionLists, file: string) {
-  const exports = yield* importModule(file)
-  return yield* Effect.try({
-    try: () => extendedBy(known, pluginOf(file, exports), file),
-    catch: (error) => {
-      if (error instanceof PluginInvalid) return error
-      throw error
-    }
-  })
+  const plugin = yield* pluginOf(file, yield* importModule(file))
+  return yield* addPlugin(known, plugin, file)
 })
 
 /** Runs `work` with what the plugins bring. Fails with ModuleUnreadable and PluginInvalid besides. */

@@ -3,7 +3,7 @@ import { Recipe } from "@speedq/pipeline"
 import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import { RecipeUnreadable } from "../Errors.ts"
-import { importModule } from "../modules/importModule.ts"
+import { importModule, whatIsExported } from "../modules/importModule.ts"
 import { withShippedPaths } from "../shipped/shipped.ts"
 import { applySettings, type KnownRecipe } from "./loadRecipe.ts"
 
@@ -22,11 +22,9 @@ export const loadModuleRecipe = Effect.fn("loadModuleRecipe")(function* (
   const exports = yield* importModule(file)
   const recipe = exports["recipe"] ?? exports["default"]
   if (!isRecipe(recipe)) {
-    const names = Object.keys(exports)
-    const found = names.length === 0 ? "it exports nothing" : `it exports ${names.join(", ")}`
     return yield* new RecipeUnreadable({
       file,
-      reason: `${found}; write export const recipe = Recipe.make({ ... }).pipe(...)`
+      reason: `${whatIsExported(exports)}; write export const recipe = Recipe.make({ ... }).pipe(...)`
     })
   }
   if (settings.length === 0) return recipe

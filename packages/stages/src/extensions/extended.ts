@@ -98,11 +98,7 @@ const withAdded = (plugins: readonly AddedPlugin[], plugin: Plugin): readonly Ad
  * `known`, with a user's own added to it; `file` is what messages call the plugin. Raises PluginInvalid: a value that is not of
  * its interface, or an id that is taken.
  */
-export const extendedBy = (
-  known: ExtensionLists,
-  plugin: Plugin,
-  file: string = plugin.name ?? inCode
-): ExtensionLists => {
+const extendedBy = (known: ExtensionLists, plugin: Plugin, file: string = plugin.name ?? inCode): ExtensionLists => {
   checkFields(plugin, file)
   const more = <V extends Value>(list: ListName, values: readonly V[] = []) =>
     checkedList(known, list, values, file) as readonly V[]
@@ -123,6 +119,20 @@ export const extendedBy = (
 export const extended = (...plugins: readonly Plugin[]): ExtensionLists =>
   plugins.reduce((known, plugin) => extendedBy(known, plugin), builtIn)
 
+/** `extendedBy` where a program runs: fails with PluginInvalid. */
+export const addPlugin = (
+  known: ExtensionLists,
+  plugin: Plugin,
+  file?: string
+): Effect.Effect<ExtensionLists, PluginInvalid> =>
+  Effect.try({
+    try: () => extendedBy(known, plugin, file),
+    catch: (error) => {
+      if (error instanceof PluginInvalid) return error
+      throw error
+    }
+  })
+
 /**
  * What recipes may name, with a user's own added to it. Fails with PluginInvalid.
  *
@@ -131,13 +141,9 @@ export const extended = (...plugins: readonly Plugin[]): ExtensionLists =>
 export const withExtensions = (...plugins: readonly Plugin[]): Layer.Layer<never, PluginInvalid> =>
   Layer.effect(
     Extensions,
-    Effect.flatMap(Extensions, (known) =>
-      Effect.try({
-        try: () => plugins.reduce((lists, plugin) => extendedBy(lists, plugin), known),
-        catch: (error) => {
-          if (error instanceof PluginInvalid) return error
-          throw error
-        }
-      })
-    )
+    Effect.gen(function* () {
+      let lists = yield* Extensions
+      for (const plugin of plugins) lists = yield* addPlugin(lists, plugin)
+      return lists
+    })
   )
