@@ -1,11 +1,11 @@
 /** `--set path=value`: changes single values of a recipe in JSON, checked against the schemas of its stages. */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type { Json } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
 import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
+import { decodeJson, jsonOrText } from "../json/jsonOrText.ts"
 import { formatPath } from "../json/schemaProblems.ts"
 import type { Registered } from "../stage/contract.ts"
 import { nearest } from "../text/nearest.ts"
@@ -70,23 +70,15 @@ const applySetting = (
 const setInScheme = (recipe: Json, path: ReadonlyArray<Segment>, text: string) => {
   const at = (json: Json | undefined, segment: Segment): Json | undefined =>
     isJsonArray(json) ? json[Number(segment)] : isJsonObject(json) ? json[String(segment)] : undefined
-  const within = path.slice(0, -1).reduce<Json | undefined>(at, recipe)
+  const [outer, last] = [path.slice(0, -1), path.at(-1)]
+  const within = outer.reduce<Json | undefined>(at, recipe)
   if (within === undefined) {
-    return {
-      issue: `there is no ${formatPath(path.slice(0, -1))}; schemes are ${Object.keys(schemesOf(recipe)).join(", ")}`
-    }
+    return { issue: `there is no ${formatPath(outer)}; schemes are ${Object.keys(schemesOf(recipe)).join(", ")}` }
   }
-  const last = path.at(-1)
   if (isJsonArray(within) && !(typeof last === "number" && last <= within.length)) {
-    return { issue: `${formatPath(path.slice(0, -1))} has ${within.length} entries, numbered from 0` }
+    return { issue: `${formatPath(outer)} has ${within.length} entries, numbered from 0` }
   }
-  return {
-    json: replaceAt(
-      recipe,
-      path,
-      Option.getOrElse(decodeJson(text), () => text)
-    )
-  }
+  return { json: replaceAt(recipe, path, jsonOrText(text)) }
 }
 
 /** The recipe with lists in place of the names of schemes; what is wrong with a name stays, for decoding to tell. */
@@ -166,13 +158,11 @@ const pathsBelow = ({ ast, path }: Field, depth: number): ReadonlyArray<Readonly
 /** JSON where that is what the field takes, otherwise the text itself: `name=3` is a text, `steps=3` a number. */
 const parseValue = (fields: ReadonlyArray<Field>, text: string): Json => {
   const accepted = (value: Json) => fields.some(({ ast }) => Schema.is(Schema.make<Schema.Codec<unknown>>(ast))(value))
-  const json = Option.getOrUndefined(decodeJson(text))
+  const json = decodeJson(text)
   if (json !== undefined && accepted(json)) return json
   const namesScheme = fields.some(({ ast }) => ast.annotations?.schemes === true)
   return accepted(text) || json === undefined || (namesScheme && typeof json === "number") ? text : json
 }
-const decodeJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
-
 /** Where a field is in the JSON: a stage named by its label is at its place. */
 const placeOf = (recipe: Json, [first, ...rest]: ReadonlyArray<Segment>): ReadonlyArray<Segment> => {
   const index = stagesInJson(recipe).findIndex(({ label }) => label === first)

@@ -1,11 +1,8 @@
 /** Options of an export format from the command line: NAME=VALUE, the value JSON where it is JSON and a text elsewhere. */
+import { jsonOrText } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type { JsonObject } from "effect/Schema"
-import * as Schema from "effect/Schema"
 import { WrongUsage } from "../Errors.ts"
-
-const decodeJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Json))
 
 /** Fails with WrongUsage for what is not NAME=VALUE. */
 export const formatOptions = (written: readonly string[], help: string): Effect.Effect<JsonObject, WrongUsage> => {
@@ -19,8 +16,7 @@ export const formatOptions = (written: readonly string[], help: string): Effect.
     Object.fromEntries(
       written.map((option) => {
         const at = option.indexOf("=")
-        const value = option.slice(at + 1)
-        return [option.slice(0, at), Option.getOrElse(decodeJson(value), () => value)]
+        return [option.slice(0, at), jsonOrText(option.slice(at + 1))]
       })
     )
   )
