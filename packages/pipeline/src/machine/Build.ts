@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { createRequire } from "node:module"
-import { basename, dirname, join } from "node:path"
+import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Context from "effect/Context"
 
@@ -18,9 +18,8 @@ const packages = join(running, "..", "..")
 /** Code of all packages beside this one, in the form that runs; none where this is an installed package. */
 const codeFiles = (): readonly string[] => {
   if (!existsSync(join(packages, "..", ".git"))) return []
-  const form = basename(dirname(join(running, "x")))
   return readdirSync(packages)
-    .map((name) => join(packages, name, form))
+    .map((name) => join(packages, name, basename(running)))
     .filter(existsSync)
     .flatMap((folder) =>
       readdirSync(folder, { recursive: true, encoding: "utf8" })

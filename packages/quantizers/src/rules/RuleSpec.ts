@@ -105,8 +105,8 @@ export const OptionalRules = Schema.Array(RuleFields).annotate({
  * `configure(mine, options)` of a quantizer from outside. Options that were left open stay open, for `compat` to decide.
  */
 export const choice = <C extends object>(value: QuantizerChoice<C>): CheckedChoice => {
-  const { use, with: all } = encodeChoice(value as unknown as QuantizerChoice)
-  const options = (value.written ?? all) as Schema.JsonObject
+  const use = value.quantizer.id
+  const options = value.written ?? (encodeChoice(value as unknown as QuantizerChoice).with as object)
   return (Object.keys(options).length === 0 ? { use } : { use, with: options }) as object as CheckedChoice
 }
 
