@@ -17,7 +17,7 @@ export {
   withImageMarks,
   yesNoPrompt
 } from "./benchmarks/prompts.ts"
-export { benchmarkNamed, benchmarks } from "./benchmarks/registry.ts"
+export { benchmarkNamed, benchmarks, findBenchmark } from "./benchmarks/registry.ts"
 export { type DataFile, type DataRow, type ImageSource, type ReadOptions, readDataFile } from "./data/DataFile.ts"
 export { optionLetters, optionsOf, type Row, splitOf } from "./data/Row.ts"
 export { type RowImageOptions, rowImages } from "./data/rowImages.ts"

@@ -27,12 +27,16 @@ export const benchmarks: readonly Benchmark[] = [
   nano
 ]
 
+/** The benchmark of that name, upper and lower case alike; undefined where none has it. */
+export const findBenchmark = (name: string, known: readonly Benchmark[]): Benchmark | undefined =>
+  known.find((benchmark) => benchmark.name.toLowerCase() === name.toLowerCase())
+
 /** The benchmark of that name, upper and lower case alike; `known` adds a user's own. */
 export const benchmarkNamed = (
   name: string,
   known: readonly Benchmark[] = benchmarks
 ): Effect.Effect<Benchmark, UnknownBenchmark> => {
-  const found = known.find((benchmark) => benchmark.name.toLowerCase() === name.toLowerCase())
+  const found = findBenchmark(name, known)
   return found === undefined
     ? Effect.fail(new UnknownBenchmark({ benchmark: name, known: known.map((benchmark) => benchmark.name) }))
     : Effect.succeed(found)

@@ -1,5 +1,5 @@
 /** Flags of the commands that judge models. */
-import { benchmarks } from "@speedq/evaluation/benchmarks"
+import { benchmarks, findBenchmark } from "@speedq/evaluation/benchmarks"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { WrongUsage } from "../Errors.ts"
@@ -21,9 +21,10 @@ export const benchmark = Flag.String("benchmark").pipe(
 /** Fails with WrongUsage where no benchmark has the name: which there are is known when plugins are loaded. */
 export const checkBenchmark = Effect.fnUntraced(function* (name: string, help: string) {
   const { Extensions } = yield* Effect.promise(() => import("@speedq/stages"))
-  const known = (yield* Extensions).benchmarks.map((each) => each.name)
-  if (known.some((each) => each.toLowerCase() === name.toLowerCase())) return
-  const problem = `--benchmark ${name}: one of ${known.join(", ")}, or a plugin's benchmark (--plugin FILE)`
+  const known = (yield* Extensions).benchmarks
+  if (findBenchmark(name, known) !== undefined) return
+  const names = known.map((each) => each.name)
+  const problem = `--benchmark ${name}: one of ${names.join(", ")}, or a plugin's benchmark (--plugin FILE)`
   return yield* new WrongUsage({ problems: [problem], help })
 })
 

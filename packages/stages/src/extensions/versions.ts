@@ -1,4 +1,5 @@
 /** Versions of what a stage computes with besides its own code, for its key: quantizers, losses, formats, benchmarks, kernels. */
+import { findBenchmark } from "@speedq/evaluation"
 import type { Stage } from "@speedq/pipeline"
 import { kernelSetVersion } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
@@ -34,8 +35,6 @@ export const versionsOf = ({
       ...list("quantizer", choices, (use) => known.quantizers.find(({ id }) => id === use)),
       ...list("loss", losses, (use) => known.losses.find(({ id }) => id === use)),
       ...list("exporter", exporters, (format) => known.exporters.find(({ id }) => id === format)),
-      ...list("benchmark", benchmarks, (name) =>
-        known.benchmarks.find((each) => each.name.toLowerCase() === name.toLowerCase())
-      )
+      ...list("benchmark", benchmarks, (name) => findBenchmark(name, known.benchmarks))
     ])
   })
