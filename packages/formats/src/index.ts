@@ -18,6 +18,7 @@ export {
   type DType,
   dtypes,
   elementBytes,
+  fileDtype,
   isDType,
   type TypedArrayOf,
   tensorBytes,

@@ -13,8 +13,6 @@ export interface Entries {
   readonly maxAbsErr: () => number
 }
 
-export const fileDtype = { bf16: "BF16", f16: "F16", f32: "F32" } as const
-
 /** Largest difference between two tensors of f32. */
 const differenceOf = async (a: Tensor, b: Tensor): Promise<number> => {
   const [before, after] = [await a.read(), await b.read()]

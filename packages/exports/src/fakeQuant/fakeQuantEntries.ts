@@ -1,9 +1,9 @@
 /** The tensors of a fake-quant export: dequantized weights under the names that the checkpoint had. */
-import type { Safetensors } from "@speedq/formats"
+import { fileDtype, type Safetensors } from "@speedq/formats"
 import { noGrad, type Shape, type Tensor } from "@speedq/tensors"
 import { modelTensors } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import { asStored, type Entries, type ExportParts, fileDtype, writtenAs } from "../exporter/entries.ts"
+import { asStored, type Entries, type ExportParts, writtenAs } from "../exporter/entries.ts"
 import type { Rest } from "../model/deployedModel.ts"
 
 interface Part {

@@ -1,9 +1,9 @@
 /** The tensors of the packed container: codes and scales as they are, everything else in 16 bits. */
-import type { Safetensors } from "@speedq/formats"
+import { fileDtype, type Safetensors } from "@speedq/formats"
 import { packedContainer } from "@speedq/quantizers"
 import { modelTensors } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import { asStored, type Entries, type ExportParts, fileDtype, writtenAs } from "../exporter/entries.ts"
+import { asStored, type Entries, type ExportParts, writtenAs } from "../exporter/entries.ts"
 import type { Rest } from "../model/deployedModel.ts"
 
 /** Packed weights as they are, everything else in the format that its numbers were rounded to. */

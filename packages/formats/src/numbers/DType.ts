@@ -45,6 +45,9 @@ const elements: {
   U64: BigUint64Array
 }
 
+/** How files name the element types of tensors in memory. */
+export const fileDtype = { f32: "F32", bf16: "BF16", f16: "F16", u8: "U8", i32: "I32" } as const
+
 /** Every element type that this package reads and writes. */
 export const dtypes: ReadonlyArray<DType> = Object.keys(elements) as Array<DType>
 

@@ -7,6 +7,7 @@ import {
   bytesOf,
   countNonFinite,
   decodeFloats,
+  fileDtype,
   largestMagnitude,
   type Safetensors,
   type TensorStore
@@ -52,8 +53,6 @@ export interface PackedWeight {
   readonly entries: (parameter: string) => readonly Safetensors.TensorSource[]
   readonly release: () => void
 }
-
-const fileDtype = { f32: "F32", bf16: "BF16", f16: "F16", u8: "U8", i32: "I32" } as const
 
 /** Shape of a stored tensor in the file and in memory. */
 const packedShape = ({ dtype, shape, bits }: StoredTensor): Shape =>

@@ -1,10 +1,8 @@
 /** Refuses weights that would spoil scales before they do. */
-import { countNonFinite, decodeFloats, indexIn, largestMagnitude } from "@speedq/formats"
+import { countNonFinite, decodeFloats, fileDtype, indexIn, largestMagnitude } from "@speedq/formats"
 import type { Tensor } from "@speedq/tensors"
 import { NonFiniteWeight, WeightTooLarge } from "../Errors.ts"
 import type { QuantizerChoice } from "../quantizer/Quantizer.ts"
-
-const storedAs = { f32: "F32", bf16: "BF16", f16: "F16" } as const
 
 /** A weight's bytes, where they lie if the backend allows that, and how they are to be read. */
 const bytesOf = async (weight: Tensor) => {
@@ -12,7 +10,7 @@ const bytesOf = async (weight: Tensor) => {
   if (dtype !== "f32" && dtype !== "bf16" && dtype !== "f16") throw new RangeError(`a weight of ${dtype}`)
   weight.assertLive("check", "weight")
   const bytes = await weight.backend.read(weight.storage.handle)
-  return { dtype: storedAs[dtype], bytes: bytes.subarray(0, size * (dtype === "f32" ? 4 : 2)) }
+  return { dtype: fileDtype[dtype], bytes: bytes.subarray(0, size * (dtype === "f32" ? 4 : 2)) }
 }
 
 type Bytes = Awaited<ReturnType<typeof bytesOf>>

@@ -1,11 +1,10 @@
 /** Saves and loads tensors of a backend: from and to its memory, without a second copy where the backend allows that. */
-import type { Safetensors } from "@speedq/formats"
+import { fileDtype, type Safetensors } from "@speedq/formats"
 import { SavedFileDamaged } from "@speedq/pipeline"
 import type { PackedWeights } from "@speedq/quantizers"
 import { type Backend, type DType, generate, type Parameters, type Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 
-const fileDtype = { f32: "F32", bf16: "BF16", f16: "F16", u8: "U8", i32: "I32" } as const
 const tensorDtype: { readonly [dtype: string]: DType | undefined } = {
   F32: "f32",
   BF16: "bf16",
