@@ -1,13 +1,11 @@
 /** Every export format by its id. A new one is one file and one line here. */
-import * as Schema from "effect/Schema"
+import { decodeOptions } from "@speedq/formats"
 import { ExportOptionsInvalid, UnknownExporter } from "../Errors.ts"
 import { fakeQuantExporter } from "../fakeQuant/fakeQuant.ts"
 import { packedExporter } from "../packed/packed.ts"
 import type { ExportChoice, Exporter } from "./Exporter.ts"
 
 export const exporters: readonly Exporter[] = [fakeQuantExporter, packedExporter]
-
-const strictly = { errors: "all", onExcessProperty: "error" } as const
 
 /** The format that a recipe means; `known` adds a user's own. Raises UnknownExporter and ExportOptionsInvalid. */
 export const decodeExport = (
@@ -16,10 +14,6 @@ export const decodeExport = (
 ): ExportChoice => {
   const exporter = known.find(({ id }) => id === format)
   if (exporter === undefined) throw new UnknownExporter({ format, known: known.map(({ id }) => id) })
-  try {
-    return { exporter, config: Schema.decodeUnknownSync(exporter.Config)(options, strictly) }
-  } catch (error) {
-    if (!Schema.isSchemaError(error)) throw error
-    throw new ExportOptionsInvalid({ format, issue: error.message })
-  }
+  const refused = (issue: string) => new ExportOptionsInvalid({ format, issue })
+  return { exporter, config: decodeOptions(exporter.Config, options, refused) }
 }

@@ -2,14 +2,14 @@
  * Several variants of one recipe, each with several seeds:
  * `{ "version": 1, "name": ..., "base": "nano-2bit.json", "seeds": [1, 2, 3], "variants": [{ "name": "CE only", "set": ["qat.loss.cakld=0"] }] }`.
  */
-import { option, optionalOption, requiredOption } from "@speedq/formats"
+import { option, optionalOption, requiredOption, strictly } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Json } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
 import { isJsonObject } from "../json/canonicalJson.ts"
-import { schemaProblems, strictly } from "../json/schemaProblems.ts"
+import { schemaProblems } from "../json/schemaProblems.ts"
 import { applyOverrides } from "../recipe/overrides.ts"
 import { decode } from "../recipe/recipeJson.ts"
 import type { AnyRecipe } from "../recipe/recipeValue.ts"

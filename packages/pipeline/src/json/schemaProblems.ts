@@ -1,13 +1,9 @@
 /** What a schema found wrong, as problems with a path like `stages[1].quantizer.bits`. */
 import type { SchemaError } from "effect/Schema"
-import type { ParseOptions } from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import type { RecipeProblem } from "../Errors.ts"
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
-
-/** Everything wrong is reported, unknown keys are wrong, and the value met is told. */
-export const strictly: ParseOptions = { errors: "all", onExcessProperty: "error", reportInput: true }
 
 /** `stages[1].steps` from `["stages", 1, "steps"]`. */
 export const formatPath = (path: ReadonlyArray<PropertyKey>): string =>

@@ -1,10 +1,10 @@
 /** A recipe as a value: settings and stages, with what they have made so far as a type. */
-import { writtenAs } from "@speedq/formats"
+import { strictly, writtenAs } from "@speedq/formats"
 import * as Pipeable from "effect/Pipeable"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
-import { schemaProblems, strictly } from "../json/schemaProblems.ts"
+import { schemaProblems } from "../json/schemaProblems.ts"
 import { RecipeSettings } from "../settings/RecipeSettings.ts"
 import type { AnyArtefact } from "../stage/Artefact.ts"
 import type { AnyStage, Stage } from "../stage/contract.ts"

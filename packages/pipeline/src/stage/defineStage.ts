@@ -1,11 +1,12 @@
 /** Makes a kind of stage from its parts; the stages of this package and a user's own are made here alike. */
+import { strictly } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
-import { schemaProblems, strictly } from "../json/schemaProblems.ts"
+import { schemaProblems } from "../json/schemaProblems.ts"
 import type { RecipeSettings } from "../settings/RecipeSettings.ts"
 import type { AnyArtefact, ErrorOf, ServicesOf, Values } from "./Artefact.ts"
 import type {
