@@ -1,16 +1,11 @@
 /** Type-checks the examples of every README: each ```ts block is a module of its own. Exit 1 when one does not compile. */
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { examplesOf } from "./readmes/examplesOf.ts"
 
 const folder = "build/readmes"
 const readmes = ["README.md", ...readdirSync("packages").map((name) => join("packages", name, "README.md"))]
-
-/** The ```ts blocks of a page, each after as many empty lines as stand before it, so that errors name the page's lines. */
-const blocksOf = (page: string): readonly string[] =>
-  [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(
-    (match) => "\n".repeat(page.slice(0, match.index).split("\n").length) + match[1]
-  )
 
 rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder, { recursive: true })
@@ -21,11 +16,12 @@ for (const readme of readmes) {
     missing.push(readme)
     continue
   }
-  const blocks = blocksOf(readFileSync(readme, "utf8"))
-  if (blocks.length === 0) missing.push(`${readme}: an example`)
-  for (const [index, block] of blocks.entries()) {
+  const found = examplesOf(readme)
+  if (found.length === 0) missing.push(`${readme}: an example`)
+  for (const [index, { text, linesBefore }] of found.entries()) {
     const name = `${readme.replace(/\.md$/, "").replace(/[/\\]/g, "-")}-${index + 1}.ts`
-    writeFileSync(join(folder, name), `${block}\nexport {}\n`)
+    // After as many empty lines as the page has before it, so that errors name the page's lines.
+    writeFileSync(join(folder, name), `${"\n".repeat(linesBefore)}${text}\nexport {}\n`)
     examples++
   }
 }

@@ -7,6 +7,7 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { examplesOf } from "../scripts/readmes/examplesOf.ts"
 import { examples } from "./tarballs/examples.ts"
 import { bytesBelow, install, type Packed, packAll } from "./tarballs/packages.ts"
 import { execute, node } from "./tarballs/processes.ts"
@@ -22,21 +23,18 @@ let packages: readonly Packed[] = []
 
 const minutes = 60_000
 
-const blocksOf = (page: string): readonly string[] =>
-  [...readFileSync(page, "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, block]) => block!)
-
 /** The README's example of a recipe. */
 const readmeRecipe = (): string => {
-  const block = blocksOf("README.md").find((text) => text.includes("export const recipe"))
-  assert.isDefined(block, "README.md has no example that exports a recipe")
-  return block!
+  const example = examplesOf("README.md").find(({ text }) => text.includes("export const recipe"))
+  assert.isDefined(example, "README.md has no example that exports a recipe")
+  return example!.text
 }
 
 /** The examples of the packages' READMEs, each a module: they compile with what a user installs. */
 const readmeExamples = (): readonly (readonly [file: string, text: string])[] =>
   readdirSync("packages").flatMap((name) =>
-    blocksOf(join("packages", name, "README.md")).map(
-      (block, index) => [`readme-${name}-${index + 1}.ts`, `${block}\nexport {}\n`] as const
+    examplesOf(join("packages", name, "README.md")).map(
+      ({ text }, index) => [`readme-${name}-${index + 1}.ts`, `${text}\nexport {}\n`] as const
     )
   )
 
