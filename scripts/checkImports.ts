@@ -4,6 +4,8 @@
  */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { sourcesOf } from "./modules/repository.ts"
+import { specifiersOf } from "./modules/specifiersOf.ts"
 
 /** Direct and indirect ingredients of each package (imports go up this list only). */
 const allowed: { readonly [name: string]: readonly string[] } = {
@@ -27,38 +29,37 @@ const allowed: { readonly [name: string]: readonly string[] } = {
   ]
 }
 
-const importPattern = /(?:from|import)\s*\(?\s*"(@speedq\/([a-z-]+)[^"]*|\.[^"]*)"/g
+const isRelative = (specifier: string): boolean => specifier.startsWith(".")
+const importsOf = (path: string): readonly string[] => specifiersOf(readFileSync(path, "utf8"))
 
 const violationsOf = (name: string): readonly string[] => {
   const root = join("packages", name)
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     readonly dependencies?: { readonly [name: string]: string }
   }
-  const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
-  return sources
-    .filter((file) => file.endsWith(".ts"))
-    .flatMap((file) => {
-      const path = join(root, "src", file)
-      return [...readFileSync(path, "utf8").matchAll(importPattern)].flatMap(([, specifier = "", used]) => {
-        if (used === undefined) {
-          const escapes = join(path, "..", specifier).startsWith(root) === false
-          return escapes ? [`${path}: "${specifier}" leaves its package; import "@speedq/..." instead`] : []
-        }
-        const problems: string[] = []
-        if (!allowed[name]?.includes(used)) problems.push(`${path}: ${name} must not import ${used}`)
-        if (manifest.dependencies?.[`@speedq/${used}`] === undefined) {
-          problems.push(`${path}: @speedq/${used} is not in ${root}/package.json`)
-        }
-        return problems
-      })
+  return sourcesOf(name).flatMap((path) =>
+    importsOf(path).flatMap((specifier) => {
+      if (isRelative(specifier)) {
+        const escapes = join(path, "..", specifier).startsWith(root) === false
+        return escapes ? [`${path}: "${specifier}" leaves its package; import "@speedq/..." instead`] : []
+      }
+      const used = /^@speedq\/([a-z-]+)/.exec(specifier)?.[1]
+      if (used === undefined) return []
+      const problems: string[] = []
+      if (!allowed[name]?.includes(used)) problems.push(`${path}: ${name} must not import ${used}`)
+      if (manifest.dependencies?.[`@speedq/${used}`] === undefined) {
+        problems.push(`${path}: @speedq/${used} is not in ${root}/package.json`)
+      }
+      return problems
     })
+  )
 }
 
 const examples = readdirSync("examples").filter((file) => file.endsWith(".ts"))
 const relativeImports = examples.flatMap((file) =>
-  [...readFileSync(join("examples", file), "utf8").matchAll(importPattern)].flatMap(([, specifier = "", used]) =>
-    used === undefined ? [`examples/${file}: "${specifier}" is not a package; import "@speedq/..." instead`] : []
-  )
+  importsOf(join("examples", file))
+    .filter(isRelative)
+    .map((specifier) => `examples/${file}: "${specifier}" is not a package; import "@speedq/..." instead`)
 )
 
 const violations = [...Object.keys(allowed).flatMap(violationsOf), ...relativeImports]

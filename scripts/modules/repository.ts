@@ -1,6 +1,6 @@
 /** The modules of this repository: sources of packages, what else uses them, and where a specifier leads. */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 
 export interface Package {
   readonly name: string
@@ -37,8 +37,14 @@ const folders = readdirSync("packages")
 
 export const packages: readonly Package[] = folders.map(readPackage)
 
+/** Names of the folders of packages. */
+export const packageFolders: readonly string[] = folders.map((folder) => basename(folder))
+
+/** Sources of the package in `packages/<folder>`. */
+export const sourcesOf = (folder: string): readonly string[] => modulesBelow(join("packages", folder, "src"))
+
 /** Sources whose exports are looked at. */
-export const sources: readonly string[] = folders.flatMap((folder) => modulesBelow(join(folder, "src")))
+export const sources: readonly string[] = packageFolders.flatMap(sourcesOf)
 
 /** Everything that may use them and is no test. */
 export const users: readonly string[] = [
