@@ -55,8 +55,9 @@ const planTower = Effect.fnUntraced(function* (
   artefact: string
 ) {
   const decided = decidingStage(recipe, artefact)
-  const none = yield* planTowers(config, [tower], [])
-  if (decided === undefined) return { label: null, linears: none, embeddings: undefined }
+  if (decided === undefined) {
+    return { label: null, linears: yield* planTowers(config, [tower], []), embeddings: undefined }
+  }
   const { linears, embeddings } = yield* planStage(config, decided.stage)
   return { label: decided.label, linears: { ...linears, plan: ofTower(linears.plan, tower) }, embeddings }
 })
