@@ -16,7 +16,7 @@ import {
   tensor,
   valueAndGrad
 } from "@speedq/tensors"
-import { decoder, decoderLayer, mapWeights, visionFeatures, type Weights, weightsFrom } from "@speedq/vlm-model"
+import { decoder, decoderLayer, mapLayers, visionFeatures, type Weights, weightsFrom } from "@speedq/vlm-model"
 import { normal } from "./measure.ts"
 import type { Profile } from "./profiledBackend.ts"
 import { realConfig, realWeights } from "./realModel.ts"
@@ -37,7 +37,7 @@ export interface QatStepOptions {
 const headName = "language_model.lm_head.weight"
 const isDecoder = (name: string): boolean => /^language_model\.model\.(layers|norm)\./.test(name)
 const isTower = (name: string): boolean => name.startsWith("vision_model.")
-const isLinear = (name: string): boolean => name.endsWith("_proj.weight")
+const isLinear = (layer: string): boolean => layer.endsWith("_proj")
 
 const integers = (length: number, each: (i: number) => number) => Int32Array.from({ length }, (_, i) => each(i))
 
@@ -62,7 +62,7 @@ export const qatStep = (profile: Profile, options: QatStepOptions) => {
   const embeddings = normal(backend, [1, tokens, language.hidden_size])
   const positions = { ids: tensor(backend, integers(tokens, Number), [1, tokens], "i32") }
   const fakeQuantized = (weights: Weights): Weights =>
-    mapWeights(weights, (name, weight) => (isLinear(name) ? quantizer.fakeQuantize(grid, weight) : weight))
+    mapLayers(weights, (layer, weight) => (isLinear(layer) ? quantizer.fakeQuantize(grid, weight) : weight))
   const runLayer = (parameters: Parameters) => (index: number, x: Tensor) => {
     if (!rematerialize) return decoderLayer(fakeQuantized(weightsFrom(parameters)), language, index, x, positions)
     const own = Object.entries(parameters).filter(([name]) => name.includes(`.layers.${index}.`))

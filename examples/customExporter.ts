@@ -48,8 +48,8 @@ const npyExporter: Exporter<Readonly<Record<string, never>>> = {
       manifest[name] = { file: `${name}.npy`, dtype, shape }
       yield* write(`${name}.npy`, npy(dtype, shape, data))
     })
-    for (const [parameter, weight] of deployed.packed) {
-      for (const { name, dtype, shape, data } of weight.entries(parameter)) {
+    for (const [layer, weight] of deployed.packed) {
+      for (const { name, dtype, shape, data } of weight.entries(layer)) {
         yield* add(name, dtype, shape, (yield* data) as Uint8Array)
         const { id } = weight.choice.quantizer
         Object.assign(manifest[name]!, { quantizer: id, options: weight.choice.config, weight: weight.shape })

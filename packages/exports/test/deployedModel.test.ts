@@ -6,7 +6,8 @@ import { assert, describe, it } from "vitest"
 import { type DeployOptions, deployModel, type ModelParts, type SourceModel } from "../src/index.ts"
 
 const backend = makeReferenceBackend()
-const [linear, norm] = ["layers.0.up_proj.weight", "norm.weight"]
+const layer = "layers.0.up_proj"
+const [linear, norm] = [`${layer}.weight`, "norm.weight"]
 const choice = uniform({ bits: 2, group: 4 })
 const numbers = [1, 2, 3, 4, 5, 6, 7, 8]
 
@@ -21,7 +22,7 @@ const sourceOf = (weights: Parameters): SourceModel => ({
 })
 const source = () => sourceOf({ [linear]: matrix(numbers), [norm]: tensor(backend, numbers, [8]) })
 
-const nearest = new Map([["layers.0.up_proj", choice]])
+const nearest = new Map([[layer, choice]])
 
 const refusal = async (model: SourceModel, parts: ModelParts, options: DeployOptions) => {
   const before = backend.usage().buffers
@@ -36,8 +37,8 @@ const refusal = async (model: SourceModel, parts: ModelParts, options: DeployOpt
 describe("deployModel", () => {
   it("keeps the bits of a model of finite numbers", async () => {
     const deployed = await deployModel(source(), {}, { rest: "bf16", nearest })
-    assert.deepStrictEqual([...deployed.packed.keys()], [linear])
-    const unpacked = deployed.packed.get(linear)!.unpack()
+    assert.deepStrictEqual([...deployed.packed.keys()], [layer])
+    const unpacked = deployed.packed.get(layer)!.unpack()
     const expected = choice.quantizer.fakeQuantize(choice.config, matrix(numbers))
     assert.deepStrictEqual(await unpacked.read(), await expected.read())
     assert.deepStrictEqual(await deployed.others[norm]!.read(), Float32Array.from(numbers))
@@ -49,10 +50,10 @@ describe("deployModel", () => {
     const parts = { quantizedLanguage: { parameters: { [linear]: damaged }, choices: nearest } }
     const trained = await refusal(source(), parts, { rest: "bf16" })
     assert.strictEqual(trained._tag, "NonFiniteWeight")
-    assert.include(trained.message, `${linear}: 1 NaN and 0 infinite weights, the first at [1, 2]`)
+    assert.include(trained.message, `${layer}: 1 NaN and 0 infinite weights, the first at [1, 2]`)
     const large = await refusal(sourceOf({ [linear]: matrix(withNumber(1, -1e9)) }), {}, { rest: "bf16", nearest })
     assert.strictEqual(large._tag, "WeightTooLarge")
-    assert.include(large.message, `${linear}: 1 weights exceed +-65504, the limit of the scales of "uniform"`)
+    assert.include(large.message, `${layer}: 1 weights exceed +-65504, the limit of the scales of "uniform"`)
   })
 
   it("does not clamp away what is no number", async () => {

@@ -32,18 +32,18 @@ const directory = mkdtempSync(join(tmpdir(), "speedq-packed-"))
 afterAll(() => rmSync(directory, { recursive: true }))
 
 const shape = [32, 96]
-const choices: { readonly [parameter: string]: QuantizerChoice } = {
-  "layers.0.q_proj.weight": bilevel({ bits: 2, group: 16, scaleGroup: 16 }),
-  "layers.0.k_proj.weight": bilevel({ bits: 4, group: 32, scaleGroup: 32 }),
-  "layers.0.v_proj.weight": uniform({ bits: 3, group: 8 }),
-  "layers.0.o_proj.weight": flatAsymmetric(2, { group: 48 }),
-  "layers.0.up_proj.weight": n2f3({ group: 24 }),
-  "embed_tokens.weight": embeddingSym4(),
+const choices: { readonly [layer: string]: QuantizerChoice } = {
+  "layers.0.q_proj": bilevel({ bits: 2, group: 16, scaleGroup: 16 }),
+  "layers.0.k_proj": bilevel({ bits: 4, group: 32, scaleGroup: 32 }),
+  "layers.0.v_proj": uniform({ bits: 3, group: 8 }),
+  "layers.0.o_proj": flatAsymmetric(2, { group: 48 }),
+  "layers.0.up_proj": n2f3({ group: 24 }),
+  embed_tokens: embeddingSym4(),
   // The reference's second level is in single precision, its arithmetic in 16 bits.
-  "layers.1.q_proj.weight": decodeChoice(
+  "layers.1.q_proj": decodeChoice(
     withReferenceQuirks({ use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } })
   ),
-  "lm_head.weight": decodeChoice(withReferenceQuirks({ use: "embedding-sym4" }))
+  lm_head: decodeChoice(withReferenceQuirks({ use: "embedding-sym4" }))
 }
 
 const weightOf = (seed: number) => {
@@ -116,7 +116,7 @@ describe("a packed container", () => {
     const path = await write("bytes.safetensors")
     withStore(path, (store) => {
       for (const name of names) {
-        const parts = [...store.tensors].filter(([entry]) => entry.startsWith(`${name}.`))
+        const parts = [...store.tensors].filter(([entry]) => entry.startsWith(`${name}.weight.`))
         const bytes = parts.reduce((sum, [, { byteLength }]) => sum + byteLength, 0)
         assert.strictEqual(bytes, storedBytes(choices[name]!, shape), name)
       }
@@ -136,11 +136,11 @@ describe("a packed container", () => {
     first.close()
   })
 
-  const [name] = names as [string]
+  const parameter = `${names[0]}.weight`
   const describing =
     (change: (described: { [key: string]: unknown }) => object) => (container: ReturnType<typeof packedContainer>) => {
       const description = JSON.parse(container.metadata["quantized"]!)
-      const changed = { ...description, [name]: change(description[name]) }
+      const changed = { ...description, [parameter]: change(description[parameter]) }
       return { ...container, metadata: { ...container.metadata, quantized: JSON.stringify(changed) } }
     }
   const setting = (key: string, value: string) => (container: ReturnType<typeof packedContainer>) => ({
@@ -174,7 +174,7 @@ describe("a packed container", () => {
       what: "a shape of another size",
       change: describing((described) => ({ ...described, shape: [16, 96] })),
       error: "PackedInvalid",
-      says: `${name}.codes is U8 [768], it must be U8 [384]`
+      says: `${parameter}.codes is U8 [768], it must be U8 [384]`
     },
     {
       what: "another quantizer version",
@@ -208,10 +208,10 @@ describe("a packed container", () => {
   it("with a weight's part missing says which", async () => {
     const path = await write("partial.safetensors", (container) => ({
       ...container,
-      entries: container.entries.filter((entry) => entry.name !== `${name}.step`)
+      entries: container.entries.filter((entry) => entry.name !== `${parameter}.step`)
     }))
     const before = backend.usage().buffers
-    withStore(path, (store) => assert.throws(() => readPackedContainer(backend, store), `${name}.step`))
+    withStore(path, (store) => assert.throws(() => readPackedContainer(backend, store), `${parameter}.step`))
     assert.strictEqual(backend.usage().buffers, before)
   })
 
@@ -219,7 +219,7 @@ describe("a packed container", () => {
     const path = await write("scale.safetensors", (container) => ({
       ...container,
       entries: container.entries.map((entry) =>
-        entry.name === `${name}.step`
+        entry.name === `${parameter}.step`
           ? { ...entry, data: Effect.map(entry.data, (bytes) => damagedHalf(bytes as Uint8Array)) }
           : entry
       )

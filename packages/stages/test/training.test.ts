@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Safetensors, typedView } from "@speedq/formats"
+import { parameterOf, Safetensors, typedView } from "@speedq/formats"
 import { type Entry, isEntryOf, openSaved, RunEvents, StageFailed } from "@speedq/pipeline"
 import { bilevel, packWeight } from "@speedq/quantizers"
 import * as Cause from "effect/Cause"
@@ -146,11 +146,11 @@ describe("what can be left out or replaced", () => {
           const vision = yield* QuantizedVision.codec.load(stored)
           const { weights } = yield* openSourceModel(model)
           const choice = bilevel({ bits: 2, group: 16, scaleGroup: 16 })
-          return yield* Effect.forEach([...vision], ([name, weight]) =>
+          return yield* Effect.forEach([...vision], ([layer, weight]) =>
             Effect.promise(async () => {
-              const source = weights[name]!
+              const source = weights[parameterOf(layer)]!
               const nearest = choice.quantizer.quantize(choice.config, source)
-              const packed = await packWeight(name, choice, source.shape, nearest)
+              const packed = await packWeight(layer, choice, source.shape, nearest)
               const [rounded, expected] = [weight.unpack(), packed.unpack()]
               const same = Buffer.from((await rounded.read()).buffer).equals(
                 Buffer.from((await expected.read()).buffer)

@@ -105,11 +105,12 @@ export {
   decoder,
   decoderLayer,
   decoderLayerName,
+  embeddingLayer,
   embedTokens,
+  headLayer,
   logitsOfRows,
   type Positions
 } from "./model/language.ts"
-export { layerOf, parameterOf } from "./model/layerNames.ts"
 export { type LoadOptions, loadWeights } from "./model/loadWeights.ts"
 export {
   headWidth,
@@ -147,7 +148,7 @@ export {
   visionFeatures,
   visionTransformer
 } from "./model/vision.ts"
-export { linearLayer, type MatrixRows, mapWeights, type Weights, weightsFrom } from "./model/Weights.ts"
+export { linearLayer, type MatrixRows, mapLayers, type Weights, weightsFrom } from "./model/Weights.ts"
 export { bytesToTokenText } from "./tokenizer/byteAlphabet.ts"
 // Tokenizer
 export { type ChatTokens, chatTokens } from "./tokenizer/chatTokens.ts"

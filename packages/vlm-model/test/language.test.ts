@@ -1,15 +1,16 @@
-import { Safetensors } from "@speedq/formats"
+import { parameterOf, Safetensors } from "@speedq/formats"
 import { type Backend, gatherRows, linear, makeReferenceBackend, scope, type Tensor, tensor } from "@speedq/tensors"
 import { afterAll, assert, describe, it } from "vitest"
 import {
   decoder,
+  embeddingLayer,
   embedTokens,
   ImageTokenMismatch,
   imageTokenRows,
   linearLayer,
   linearLayers,
   loadWeights,
-  mapWeights,
+  mapLayers,
   mergeEmbeddings,
   WeightMissing,
   weightsFrom
@@ -148,10 +149,16 @@ describe("Weights", () => {
 
   it("are replaced as they are read", async () => {
     const none = tensor(backend, new Float32Array(64), [64])
-    const unbiased = mapWeights(weights, (name, weight) => (name === "mlp1.3.bias" ? none : weight))
-    assert.strictEqual(unbiased.get("mlp1.1.weight"), parameters["mlp1.1.weight"])
-    assert.strictEqual(unbiased.get("mlp1.3.bias"), none)
-    assert.throws(() => unbiased.get("z"), WeightMissing)
+    const asked: string[] = []
+    const replaced = mapLayers(weights, (layer, weight) => {
+      asked.push(layer)
+      return layer === "mlp1.3" ? none : weight
+    })
+    assert.strictEqual(replaced.get("mlp1.1.weight"), parameters["mlp1.1.weight"])
+    assert.strictEqual(replaced.get("mlp1.3.weight"), none)
+    assert.strictEqual(replaced.get("mlp1.3.bias"), parameters["mlp1.3.bias"])
+    assert.throws(() => replaced.get("z"), WeightMissing)
+    assert.deepStrictEqual(asked, ["mlp1.1", "mlp1.3"])
   })
 
   it("show every Linear's input to an observer, each once a forward pass", async () => {
@@ -230,20 +237,19 @@ describe("Weights", () => {
     const codes: Weights = { ...weightsFrom(record), linear: product }
     assert.deepStrictEqual(Array.from(await linearLayer(codes, "codes", x).read()), [10, 28])
     assert.deepStrictEqual(Array.from(await linearLayer(codes, "whole", x).read()), [10, 24])
-    assert.deepStrictEqual(Array.from(await headProduct(codes, "codes.weight", x).read()), [0, 8])
-    assert.deepStrictEqual(Array.from(await headProduct(codes, "whole.weight", x).read()), [0, 4])
-    const replaced = mapWeights(codes, (_, tensor) => tensor)
+    assert.deepStrictEqual(Array.from(await headProduct(codes, "codes", x).read()), [0, 8])
+    assert.deepStrictEqual(Array.from(await headProduct(codes, "whole", x).read()), [0, 4])
+    const replaced = mapLayers(codes, (_, tensor) => tensor)
     assert.deepStrictEqual(Array.from(await linearLayer(replaced, "codes", x).read()), [10, 24])
-    assert.deepStrictEqual(asked, ["codes.weight", "whole.weight", "codes.weight", "whole.weight"])
+    assert.deepStrictEqual(asked, ["codes", "whole", "codes", "whole"])
     for (const each of [x, weight, bias, doubled]) each.release()
   })
 
   it("that are replaced are not taken by rows from those before", async () => {
-    const name = "language_model.model.embed_tokens.weight"
-    const embedding = parameters[name]!
+    const embedding = parameters[parameterOf(embeddingLayer)]!
     const zero = tensor(backend, new Float32Array(embedding.size), embedding.shape)
     const byRow = { ...weights, byRows: () => ({ count: columns, take: (i: Tensor) => gatherRows(embedding, i) }) }
-    const replaced = mapWeights(byRow, (each, weight) => (each === name ? zero : weight))
+    const replaced = mapLayers(byRow, (layer, weight) => (layer === embeddingLayer ? zero : weight))
     const row = await embedTokens(replaced, tensor(backend, [5], [1], "i32")).read()
     assert.isTrue(row.every((number) => number === 0))
   })

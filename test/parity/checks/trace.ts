@@ -13,7 +13,7 @@ import {
   tensor,
   valueAndGrad
 } from "@speedq/tensors"
-import { type ModelConfig, mapWeights, visionFeatures, type Weights, weightsFrom } from "@speedq/vlm-model"
+import { type ModelConfig, mapLayers, visionFeatures, type Weights, weightsFrom } from "@speedq/vlm-model"
 import type { Check } from "../Check.ts"
 import { type Comparison, compare, compareShare } from "../compare.ts"
 import { type Fixture, readFixture } from "../Fixture.ts"
@@ -21,13 +21,13 @@ import { flaggedPixels, hiddenStates, loadTinyCheckpoint } from "./forward.ts"
 
 const head = "language_model.lm_head.weight"
 const embedding = "language_model.model.embed_tokens.weight"
-const wideAttention = /(q_proj|k_proj|v_proj|o_proj|down_proj)\.weight$/
+const wideAttention = /(q_proj|k_proj|v_proj|o_proj|down_proj)$/
 /** The reference widens its "mixed" matrices to this. */
 const mixQuant = { bits: 4, group: 32 }
-const decoderLinear = /language_model\.model\.layers\.\d+\..*_proj\.weight$/
+const decoderLinear = /language_model\.model\.layers\.\d+\..*_proj$/
 
 /** Quantizer of each decoder Linear under the trace's settings; undefined for everything else. */
-const quantizerOf = (fixture: Fixture): ((name: string) => QuantizerChoice | undefined) => {
+const quantizerOf = (fixture: Fixture): ((layer: string) => QuantizerChoice | undefined) => {
   if (fixture.meta["stage"] === "2") return () => undefined
   const scaleGroup = fixture.number("scale_group")
   const reference = { scaleGroup, secondLevel: "f32", commonScale: "reference" } as const
@@ -35,7 +35,7 @@ const quantizerOf = (fixture: Fixture): ((name: string) => QuantizerChoice | und
   const narrow = grid(fixture.number("bits"), fixture.number("group"))
   const wide = grid(fixture.number("wide_bits", mixQuant.bits), fixture.number("wide_group", mixQuant.group))
   const mixed = fixture.name.includes("-mixed-")
-  return (name) => (decoderLinear.test(name) ? (mixed && wideAttention.test(name) ? wide : narrow) : undefined)
+  return (layer) => (decoderLinear.test(layer) ? (mixed && wideAttention.test(layer) ? wide : narrow) : undefined)
 }
 
 /** The fixtures beside this one that its metadata names: "forward-a, forward-b, in turn". */
@@ -77,8 +77,8 @@ const lossOf = ({ backend, config, trace, batch, features, frozen, teacher }: Ev
       }
     : undefined
   return (trained: Parameters) => {
-    const weights = mapWeights(weightsFrom(trained, frozen), (name, tensor) => {
-      const choice = quantizer(name)
+    const weights = mapLayers(weightsFrom(trained, frozen), (layer, tensor) => {
+      const choice = quantizer(layer)
       return choice ? choice.quantizer.fakeQuantize(choice.config, tensor) : tensor
     })
     const hidden = hiddenStates(backend, batch, config, weights, features)

@@ -2,7 +2,7 @@
 import { mkdir } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { join } from "node:path"
-import { AtomicFile } from "@speedq/formats"
+import { AtomicFile, parameterOf } from "@speedq/formats"
 import { encodeChoice } from "@speedq/quantizers"
 import { parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -43,8 +43,8 @@ const describe = (
   recipe,
   ...exported,
   layers: Object.fromEntries(
-    [...packed].map(([name, { choice, shape, bytes }]) => [
-      name,
+    [...packed].map(([layer, { choice, shape, bytes }]) => [
+      parameterOf(layer),
       { ...encodeChoice(choice), bits: choice.quantizer.bitsPerWeight(choice.config), shape, bytes }
     ])
   )

@@ -1,5 +1,5 @@
 /** The tensors of a fake-quant export: dequantized weights under the names that the checkpoint had. */
-import { fileDtype, type Safetensors } from "@speedq/formats"
+import { fileDtype, layerOf, type Safetensors } from "@speedq/formats"
 import { noGrad, type Shape, type Tensor } from "@speedq/tensors"
 import { modelTensors } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -32,7 +32,7 @@ export const fakeQuantEntries = (exported: ExportParts, dtype: Rest): Entries =>
   const { source, deployed } = exported
   let largest = 0
   const sources = [...modelTensors(source.directory.config)].flatMap(([parameter, shape]) => {
-    const weight = deployed.packed.get(parameter)
+    const weight = deployed.packed.get(layerOf(parameter))
     const written = weight ? dtype : plainDtype(deployed.others[parameter]!, dtype)
     return partsOf(source.stored.get(parameter) ?? [parameter], shape).map(
       ({ name, shape: own, part, parts }): Safetensors.TensorSource =>

@@ -1,5 +1,5 @@
 /** A model as it will be shipped: quantized weights in packed form, everything else in 16 bits. */
-import { option } from "@speedq/formats"
+import { layerOf, option, parameterOf } from "@speedq/formats"
 import {
   assertFinite,
   clippedWeight,
@@ -9,7 +9,6 @@ import {
   type QuantizerChoice
 } from "@speedq/quantizers"
 import { cast, noGrad, type Parameters, scope, sizeOf, type Tensor } from "@speedq/tensors"
-import { parameterOf } from "@speedq/vlm-model"
 import * as Schema from "effect/Schema"
 import { RestTooLarge } from "../Errors.ts"
 import { packNearest } from "./packNearest.ts"
@@ -46,7 +45,7 @@ export interface DeployOptions {
 
 /** The bits of its numbers are final: every evaluation and every export of it computes the same. */
 export interface DeployedModel {
-  /** By parameter name. */
+  /** By layer. */
   readonly packed: PackedWeights
   /** All other parameters, their numbers rounded to `restBits`; matrices held in those, or as the source model holds them. */
   readonly others: Parameters
@@ -79,11 +78,10 @@ const isStoredIn32Bits = (weights: Parameters): boolean =>
 
 /** Clips the weight of a layer, where there are ranges for it, and rounds it to nearest. Clipping would hide what is no number. */
 const packClipped = async (layer: string, choice: QuantizerChoice, weight: Tensor, ranges: Parameters | undefined) => {
-  const name = parameterOf(layer)
-  if (ranges !== undefined) await assertFinite(name, weight)
+  if (ranges !== undefined) await assertFinite(layer, weight)
   const clipped = noGrad(() => scope(() => clippedWeight(layer, weight, ranges)))
   try {
-    return await packNearest(name, choice, clipped ?? weight)
+    return await packNearest(layer, choice, clipped ?? weight)
   } finally {
     clipped?.release()
   }
@@ -108,14 +106,13 @@ export const deployModel = async (
   }
   try {
     for (const [layer, choice] of choices) {
-      const name = parameterOf(layer)
-      if (packed.has(name)) continue
+      if (packed.has(layer)) continue
       const ranges = quantizedLanguage?.choices.has(layer) ? undefined : clipping
-      const weight = await packClipped(layer, choice, parameters[name]!, ranges)
-      packed.set(name, weight)
+      const weight = await packClipped(layer, choice, parameters[parameterOf(layer)]!, ranges)
+      packed.set(layer, weight)
       made.push(weight)
     }
-    const plain = Object.entries(parameters).filter(([name]) => !packed.has(name))
+    const plain = Object.entries(parameters).filter(([name]) => !packed.has(layerOf(name)))
     const kept: Rest = packed.size === 0 ? "f32" : rest
     const others = Object.fromEntries(plain.map(([name, tensor]) => [name, rounded(tensor, kept)]))
     made.push(...Object.values(others))

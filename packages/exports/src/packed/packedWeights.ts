@@ -2,6 +2,7 @@
  * Weights of a network that are kept packed: a layer multiplies a few rows by its codes, is unpacked when it is used for more,
  * for as long as it is; embedding and head by rows.
  */
+import { parameterOf } from "@speedq/formats"
 import type { PackedWeights } from "@speedq/quantizers"
 import { noGrad, type Parameters } from "@speedq/tensors"
 import { type Weights, weightsFrom } from "@speedq/vlm-model"
@@ -9,16 +10,17 @@ import { type Weights, weightsFrom } from "@speedq/vlm-model"
 /** As little memory as the packed form and one layer. What is not packed is looked for in `others`, in order. */
 export const packedWeights = (packed: PackedWeights, ...others: readonly Parameters[]): Weights => {
   const plain = weightsFrom(...others)
+  const matrices = new Map([...packed].map(([layer, weight]) => [parameterOf(layer), weight]))
   const unpacked = (name: string) => {
-    const weight = packed.get(name)
+    const weight = matrices.get(name)
     return weight && noGrad(() => weight.unpack())
   }
   return {
     find: (name) => unpacked(name) ?? plain.find(name),
     get: (name) => unpacked(name) ?? plain.get(name),
-    linear: (name, x, bias) => packed.get(name)?.linear(x, bias),
-    byRows: (name) => {
-      const { shape, unpackRows } = packed.get(name) ?? {}
+    linear: (layer, x, bias) => packed.get(layer)?.linear(x, bias),
+    byRows: (layer) => {
+      const { shape, unpackRows } = packed.get(layer) ?? {}
       return unpackRows && shape && { count: shape[0]!, take: (index) => noGrad(() => unpackRows(index)) }
     }
   }
@@ -26,4 +28,4 @@ export const packedWeights = (packed: PackedWeights, ...others: readonly Paramet
 
 /** All packed weights at once, in f32, in the caller's scope: faster for a model that answers much. */
 export const unpackAll = (packed: PackedWeights): Parameters =>
-  noGrad(() => Object.fromEntries([...packed].map(([name, weight]) => [name, weight.unpack()])))
+  noGrad(() => Object.fromEntries([...packed].map(([layer, weight]) => [parameterOf(layer), weight.unpack()])))

@@ -1,5 +1,5 @@
-/** A packed container as a checkpoint: packed parameters stay packed, all others are loaded like those of any model. */
-import type { TensorStore } from "@speedq/formats"
+/** A packed container as a checkpoint: packed weights stay packed, all others are loaded like those of any model. */
+import { layerOf, parameterOf, type TensorStore } from "@speedq/formats"
 import { type PackedWeights, type Quantizer, readPackedContainer } from "@speedq/quantizers"
 import type { Backend, Parameters } from "@speedq/tensors"
 import { loadWeights, type ModelConfig } from "@speedq/vlm-model"
@@ -10,12 +10,12 @@ export interface PackedModel {
   readonly others: Parameters
 }
 
-/** The container seen as if packed parameters were whole: their entries out of sight, their names with the shapes that the config wants. */
+/** The container seen as if packed weights were whole: their entries out of sight, their names with the shapes that the config wants. */
 const asCheckpoint = (store: TensorStore, packed: PackedWeights): TensorStore => {
-  const hidden = new Set([...packed].flatMap(([name, weight]) => weight.entries(name).map((entry) => entry.name)))
+  const hidden = new Set([...packed].flatMap(([layer, weight]) => weight.entries(layer).map(({ name }) => name)))
   const plain = [...store.tensors].filter(([name]) => !hidden.has(name))
   const whole = [...packed].map(
-    ([name, { shape }]) => [name, { dtype: "F32", shape, byteOffset: 0, byteLength: 0 }] as const
+    ([layer, { shape }]) => [parameterOf(layer), { dtype: "F32", shape, byteOffset: 0, byteLength: 0 }] as const
   )
   return {
     path: store.path,
@@ -40,7 +40,7 @@ export const readPackedModel = (
 ): PackedModel => {
   const packed = readPackedContainer(backend, store, known)
   try {
-    const select = (name: string) => !packed.has(name)
+    const select = (name: string) => !packed.has(layerOf(name))
     return { packed, others: loadWeights(backend, config, asCheckpoint(store, packed), { select }) }
   } catch (error) {
     releasePacked(packed)

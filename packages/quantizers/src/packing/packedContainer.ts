@@ -2,7 +2,7 @@
  * The packed container: one safetensors file with quantized parameters packed (packedWeight.ts) and all others as they
  * are. Metadata: `format` = "speedq-packed", `version` = "1", `quantized` = JSON { parameter: { use, version, plugin?, with, shape } }.
  */
-import type { Safetensors, TensorStore } from "@speedq/formats"
+import { layerOf, parameterOf, type Safetensors, type TensorStore } from "@speedq/formats"
 import type { Backend } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
 import { PackedInvalid } from "../Errors.ts"
@@ -14,13 +14,16 @@ import { type PackedWeight, readPackedWeight } from "./packedWeight.ts"
 const format = "speedq-packed"
 const version = "1"
 
+/** Packed weights by layer. */
 export type PackedWeights = ReadonlyMap<string, PackedWeight>
 
-/** How packed parameters were quantized, by name: JSON that `readPackedWeights` understands. */
+/** How weights were quantized, by parameter: JSON that `readPackedWeights` understands. */
 export const describePacked = (weights: PackedWeights): { readonly [parameter: string]: object } =>
-  Object.fromEntries([...weights].map(([name, { choice, shape }]) => [name, { ...encodeChoice(choice), shape }]))
+  Object.fromEntries(
+    [...weights].map(([layer, { choice, shape }]) => [parameterOf(layer), { ...encodeChoice(choice), shape }])
+  )
 
-/** Entries and metadata of a container, for `Safetensors.write`: packed parameters, then `others` as they are. */
+/** Entries and metadata of a container, for `Safetensors.write`: packed weights, then `others` as they are. */
 export const packedContainer = (
   weights: PackedWeights,
   others: readonly Safetensors.TensorSource[]
@@ -28,7 +31,7 @@ export const packedContainer = (
   readonly entries: readonly Safetensors.TensorSource[]
   readonly metadata: Readonly<Record<string, string>>
 } => ({
-  entries: [...[...weights].flatMap(([name, weight]) => weight.entries(name)), ...others],
+  entries: [...[...weights].flatMap(([layer, weight]) => weight.entries(layer)), ...others],
   metadata: { format, version, quantized: JSON.stringify(describePacked(weights)) }
 })
 
@@ -47,13 +50,13 @@ const Description = Schema.Record(Schema.String, Described)
 
 const choiceOf = (
   file: string,
-  name: string,
+  parameter: string,
   described: typeof Described.Type,
   known: readonly Quantizer[]
 ): QuantizerChoice => {
   const choice = readChoice(file, described, known)
   const obstacle = choice.quantizer.obstacle(choice.config, described.shape)
-  if (obstacle !== undefined) throw new PackedInvalid({ file, reason: `${name}: ${obstacle}` })
+  if (obstacle !== undefined) throw new PackedInvalid({ file, reason: `${parameter}: ${obstacle}` })
   return choice
 }
 
@@ -67,7 +70,7 @@ const decodeDescription = (file: string, description: unknown): typeof Descripti
 }
 
 /**
- * Reads the parameters that a description names. Raises PackedInvalid, what `readChoice` raises, and read errors; nothing stays
+ * Reads the weights that a description names. Raises PackedInvalid, what `readChoice` raises, and read errors; nothing stays
  * allocated then.
  */
 export const readPackedWeights = (
@@ -78,9 +81,10 @@ export const readPackedWeights = (
 ): PackedWeights => {
   const weights = new Map<string, PackedWeight>()
   try {
-    for (const [name, described] of Object.entries(decodeDescription(store.path, description))) {
-      const choice = choiceOf(store.path, name, described, known)
-      weights.set(name, readPackedWeight(backend, store, name, choice, described.shape))
+    for (const [parameter, described] of Object.entries(decodeDescription(store.path, description))) {
+      const choice = choiceOf(store.path, parameter, described, known)
+      const layer = layerOf(parameter)
+      weights.set(layer, readPackedWeight(backend, store, layer, choice, described.shape))
     }
     return weights
   } catch (error) {
@@ -89,7 +93,7 @@ export const readPackedWeights = (
   }
 }
 
-/** The packed parameters of a container; `known` adds a user's own quantizers. Raises what `readPackedWeights` raises. */
+/** The packed weights of a container; `known` adds a user's own quantizers. Raises what `readPackedWeights` raises. */
 export const readPackedContainer = (
   backend: Backend,
   store: TensorStore,

@@ -1,6 +1,6 @@
 /**
  * The packed form of a quantized weight: each stored tensor of its quantizer (`Quantizer.stored`) as one safetensors entry
- * `<parameter>.<name>`. Elements below 8 bits are a little-endian bit stream of U8, [ceil(count bits / 8)]; f16, bf16 and
+ * `<layer>.weight.<name>`. Elements below 8 bits are a little-endian bit stream of U8, [ceil(count bits / 8)]; f16, bf16 and
  * f32 numbers keep dtype and shape. What it was quantized with is in the file's metadata (packedContainer.ts).
  */
 import {
@@ -9,6 +9,7 @@ import {
   decodeFloats,
   fileDtype,
   largestMagnitude,
+  parameterOf,
   type Safetensors,
   type TensorStore
 } from "@speedq/formats"
@@ -49,10 +50,13 @@ export interface PackedWeight {
    * quantizer whose codes are affine. The bits of `linear` with the unpacked weight, on the native backend; otherwise undefined.
    */
   readonly linear: (x: Tensor, bias: Tensor | undefined) => Tensor | undefined
-  /** Entries of a file under the parameter's name. */
-  readonly entries: (parameter: string) => readonly Safetensors.TensorSource[]
+  /** Entries of a file, `<layer>.weight.<stored tensor>`. */
+  readonly entries: (layer: string) => readonly Safetensors.TensorSource[]
   readonly release: () => void
 }
+
+/** Name of a stored tensor in the file. */
+const entryName = (layer: string, part: StoredTensor): string => `${parameterOf(layer)}.${part.name}`
 
 /** Shape of a stored tensor in the file and in memory. */
 const packedShape = ({ dtype, shape, bits }: StoredTensor): Shape =>
@@ -99,9 +103,9 @@ const hold = (choice: QuantizerChoice, shape: Shape, held: readonly Tensor[]): P
     unpackRows: quantizer.rowwise
       ? (index) => decode((each) => gather(each, index), [index.size, shape[1]!])
       : undefined,
-    entries: (parameter) =>
+    entries: (layer) =>
       parts.map(({ part, tensor }) => ({
-        name: `${parameter}.${part.name}`,
+        name: entryName(layer, part),
         dtype: fileDtype[part.dtype],
         shape: packedShape(part),
         data: Effect.promise(() => tensor.backend.read(tensor.storage.handle))
@@ -169,17 +173,17 @@ const checkEntry = ({ path, tensors }: TensorStore, entry: string, part: StoredT
   throw new PackedInvalid({ file: path, reason })
 }
 
-/** Reads one packed parameter. Raises PackedInvalid, TensorNotFinite and the read errors of formats; nothing stays allocated then. */
+/** Reads the packed weight of a layer. Raises PackedInvalid, TensorNotFinite and the read errors of formats; nothing stays allocated then. */
 export const readPackedWeight = (
   backend: Backend,
   store: TensorStore,
-  parameter: string,
+  layer: string,
   choice: QuantizerChoice,
   shape: Shape
 ): PackedWeight => {
   const held = scope(() =>
     choice.quantizer.stored(choice.config, shape).map((part) => {
-      const entry = `${parameter}.${part.name}`
+      const entry = entryName(layer, part)
       checkEntry(store, entry, part)
       const spec = { dtype: part.dtype, shape: packedShape(part) }
       return generate(backend, spec, (bytes) => store.readFiniteInto(entry, bytes))

@@ -18,7 +18,7 @@ import { writtenAs } from "@speedq/formats"
 import { emit, formatNumber, RunEvents, Stage } from "@speedq/pipeline"
 import { type PackedWeights, packWeight } from "@speedq/quantizers"
 import { noGrad, Random, scope, type Tensor } from "@speedq/tensors"
-import { layerOf, parameterOf, patchGrid } from "@speedq/vlm-model"
+import { patchGrid } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { QuantizedVision } from "../artefacts/artefacts.ts"
 import { Compute } from "../compute/Compute.ts"
@@ -53,11 +53,11 @@ const harden = async ({ block, rounding, state, choices, caches, config }: Harde
   const measured = await reportBlock(block, rounding, caches, config.batch)
   const { errorNearest, errorAdaround } = measured
   const backToNearest = config.worse === "nearest" && errorAdaround > errorNearest
-  for (const [name, { alpha }] of Object.entries(rounding.layers)) {
-    const grid = block.grids[name]!
+  for (const [layer, { alpha }] of Object.entries(rounding.layers)) {
+    const grid = block.grids[layer]!
     // The sign of an alpha that was not optimized is that of rounding to nearest.
     const stored = noGrad(() => scope(() => grid.stored(backToNearest ? grid.initialAlpha() : alpha)))
-    done.set(name, await packWeight(name, choices.get(layerOf(name))!, alpha.shape, stored))
+    done.set(layer, await packWeight(layer, choices.get(layer)!, alpha.shape, stored))
     for (const tensor of Object.values<Tensor>(stored)) tensor.release()
   }
   releaseRounding(rounding)
@@ -157,7 +157,7 @@ const announce = Effect.fnUntraced(function* (
     yield* emit(RunEvents.Warning, { message })
   }
   for (const [layer, { quantizer, config }] of choices) {
-    const weight = done.get(parameterOf(layer))
+    const weight = done.get(layer)
     if (weight === undefined) continue
     yield* emit(RunEvents.LayerQuantized, {
       layer,

@@ -1,5 +1,6 @@
 /** What the stage remembers between its steps: blocks that are done, and the rounding of the one it is in. */
 import type { BlockReport, LayerRounding, RoundingState } from "@speedq/adaround"
+import { layerOf, parameterOf } from "@speedq/formats"
 import { Codec } from "@speedq/pipeline"
 import { describePacked, type PackedWeight, readPackedWeights } from "@speedq/quantizers"
 import type { Tensor } from "@speedq/tensors"
@@ -16,7 +17,7 @@ export interface RoundedBlock extends BlockReport {
 }
 
 export interface VisionRounding {
-  /** Weights of the blocks before, by parameter name. */
+  /** Weights of the blocks before, by layer. */
   readonly done: ReadonlyMap<string, PackedWeight>
   readonly reports: readonly RoundedBlock[]
   /** Rounding of the current block; undefined before its first step. */
@@ -54,13 +55,13 @@ export const visionRoundingCodec = Codec.make({
       done: describePacked(done) as (typeof Data.Type)["done"],
       reports,
       current: current
-        ? { iteration: current.iteration, layers: Object.keys(current.layers), random: current.random }
+        ? { iteration: current.iteration, layers: Object.keys(current.layers).map(parameterOf), random: current.random }
         : null
     },
     tensors: [
       ...packedSources(done),
       ...Object.entries(current?.layers ?? {}).flatMap(([layer, rounding]) =>
-        parts.map((part) => tensorSource(`${part}.${layer}`, rounding[part]))
+        parts.map((part) => tensorSource(`${part}.${parameterOf(layer)}`, rounding[part]))
       )
     ]
   }),
@@ -70,11 +71,11 @@ export const visionRoundingCodec = Codec.make({
       const known = (yield* Extensions).quantizers
       const weights = yield* readingSaved(file.path, () => readPackedWeights(backend, file.store, done, known))
       const layers: { [layer: string]: LayerRounding } = {}
-      for (const layer of current?.layers ?? []) {
+      for (const parameter of current?.layers ?? []) {
         const tensors: Tensor[] = []
-        for (const part of parts) tensors.push(yield* loadTensor(backend, file, `${part}.${layer}`, "state"))
+        for (const part of parts) tensors.push(yield* loadTensor(backend, file, `${part}.${parameter}`, "state"))
         const [alpha, m, v] = tensors as [Tensor, Tensor, Tensor]
-        layers[layer] = { alpha, m, v }
+        layers[layerOf(parameter)] = { alpha, m, v }
       }
       return {
         done: weights,

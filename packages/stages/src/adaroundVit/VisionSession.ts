@@ -2,12 +2,12 @@
 import { type Block, type LayerGrids, makeLayerGrids, type RoundedLayer } from "@speedq/adaround"
 import type { SourceModel } from "@speedq/exports"
 import { packedWeights } from "@speedq/exports"
+import { parameterOf } from "@speedq/formats"
 import { noneQuantizer, type PackedWeights, type QuantizerChoice } from "@speedq/quantizers"
 import { type Backend, cast, noGrad, type Parameters, scope, tensor } from "@speedq/tensors"
 import {
   blocksUsed,
   type ModelConfig,
-  parameterOf,
   tileSize,
   visionBlock,
   visionBlockName,
@@ -71,7 +71,7 @@ export const makeVisionSession = (options: VisionSessionOptions): VisionSession 
     const layers: { readonly [name: string]: RoundedLayer } = noGrad(() =>
       Object.fromEntries(
         choicesOfBlock(choices, index).map(([layer, choice]) => [
-          parameterOf(layer),
+          layer,
           { weight: scope(() => cast(model.weights[parameterOf(layer)]!, "f32")), choice }
         ])
       )
@@ -90,8 +90,12 @@ export const makeVisionSession = (options: VisionSessionOptions): VisionSession 
   const openBlock = async (index: number): Promise<Block> => ({
     name: visionBlockName(index),
     grids: await grids(index),
-    forward: (weights: Parameters, x) =>
-      visionBlock(weightsFrom(weights, model.weights), vision_config, visionBlockName(index), x)
+    forward: (weights: Parameters, x) => {
+      const matrices = Object.fromEntries(
+        Object.entries(weights).map(([layer, weight]) => [parameterOf(layer), weight])
+      )
+      return visionBlock(weightsFrom(matrices, model.weights), vision_config, visionBlockName(index), x)
+    }
   })
 
   const close = (): void => {

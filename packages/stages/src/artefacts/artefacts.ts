@@ -1,5 +1,6 @@
 /** What SPEED-Q's stages hand to each other: a quantized vision tower, a trained projector, clipping ranges, a language model. */
 import { type LanguageModel, releasePacked, releaseParameters } from "@speedq/exports"
+import { layerOf, parameterOf } from "@speedq/formats"
 import { Artefact, Codec } from "@speedq/pipeline"
 import {
   describePacked,
@@ -10,7 +11,6 @@ import {
   WrittenChoice
 } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
-import { layerOf, parameterOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Compute } from "../compute/Compute.ts"
@@ -31,7 +31,7 @@ const parametersCodec = Codec.make({
 
 const Described = Schema.Record(Schema.String, Schema.JsonObject)
 
-/** Weights of the ViT's Linears, packed, by parameter name. */
+/** Weights of the ViT's Linears, packed. */
 export const QuantizedVision = Artefact.make(
   "quantizedVision",
   "a vision tower with quantized weights",

@@ -31,9 +31,9 @@ export const tensorSources = (prefix: string, tensors: Parameters): readonly Saf
     .sort(byName)
     .map(([name, tensor]) => tensorSource(`${prefix}.${name}`, tensor))
 
-/** Entries of packed weights, in order of name. */
+/** Entries of packed weights, in order of layer. */
 export const packedSources = (weights: PackedWeights): readonly Safetensors.TensorSource[] =>
-  [...weights].sort(byName).flatMap(([name, weight]) => weight.entries(name))
+  [...weights].sort(byName).flatMap(([layer, weight]) => weight.entries(layer))
 
 /** Whether entries are weights, which must be finite, or a stage's own state, which goes on with what it had. */
 type Loaded = "weights" | "state"

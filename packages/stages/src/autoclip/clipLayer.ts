@@ -1,4 +1,5 @@
 /** One decoder layer of the clipping search: calibration data through it, and the best ranges of its Linears. */
+import { parameterOf } from "@speedq/formats"
 import {
   type ClippingOptions,
   collectMoments,
@@ -19,7 +20,7 @@ import {
   writeRows,
   zeros
 } from "@speedq/tensors"
-import { decoderLayer, decoderLayerName, type LanguageConfig, parameterOf, type Weights } from "@speedq/vlm-model"
+import { decoderLayer, decoderLayerName, type LanguageConfig, type Weights } from "@speedq/vlm-model"
 import type { Sequences } from "./calibration.ts"
 
 export interface ClippingSearch {

@@ -24,7 +24,7 @@ import {
 } from "@speedq/pipeline"
 import type { PackedWeights } from "@speedq/quantizers"
 import { type Parameters, sizeOf } from "@speedq/tensors"
-import { layerOf, modelTensors, parameterCount } from "@speedq/vlm-model"
+import { modelTensors, parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -140,8 +140,8 @@ const exportTable = ({
 
 /** What every quantized weight costs. */
 const layerSections = (packed: PackedWeights): readonly Report.Section[] => {
-  const layers = [...packed].map(([name, { choice, shape, bytes }]) => ({
-    layer: layerOf(name),
+  const layers = [...packed].map(([layer, { choice, shape, bytes }]) => ({
+    layer,
     use: choice.quantizer.id,
     bits: choice.quantizer.bitsPerWeight(choice.config),
     parameters: sizeOf(shape),

@@ -3,10 +3,10 @@
  * quantization. Of the tower the Linears are trained, the weights that stage 1 would round.
  */
 import { releasePacked } from "@speedq/exports"
-import { requiredOption, writtenAs } from "@speedq/formats"
+import { layerOf, requiredOption, writtenAs } from "@speedq/formats"
 import { Stage } from "@speedq/pipeline"
 import { RuleList } from "@speedq/quantizers"
-import { layerOf, towerOf } from "@speedq/vlm-model"
+import { towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"

@@ -1,9 +1,9 @@
 /** How far a model's predictions are from another's: Kullback-Leibler divergence over the tokens of an answer. */
 import { predictingRows } from "@speedq/distillation"
+import { parameterOf } from "@speedq/formats"
 import { gatherRows, klRows, linear, noGrad, reshape, scope, sum, type Tensor, tensor } from "@speedq/tensors"
-import type { Weights } from "@speedq/vlm-model"
+import { headLayer, type Weights } from "@speedq/vlm-model"
 import type { MicroBatch } from "../data/SampleLoader.ts"
-import { headName } from "./plannedLayers.ts"
 
 /** Final hidden states [B, T, H] of a batch, and the weights they came from. */
 interface Seen {
@@ -22,7 +22,7 @@ export interface Divergence {
 const logitsOf = ({ hidden, weights }: Seen, rows: readonly number[]): Tensor => {
   const width = hidden.shape.at(-1)!
   const index = tensor(hidden.backend, rows, [rows.length], "i32")
-  return linear(gatherRows(reshape(hidden, [hidden.size / width, width]), index), weights.get(headName))
+  return linear(gatherRows(reshape(hidden, [hidden.size / width, width]), index), weights.get(parameterOf(headLayer)))
 }
 
 /** Sum over the answer tokens of a batch; `chunkRows` pass the head together. */

@@ -1,5 +1,5 @@
 /** A recipe's rules on a model: which matrix gets which quantizer, decided before any work and without the weights. */
-import { option } from "@speedq/formats"
+import { option, parameterOf } from "@speedq/formats"
 import {
   type Compatibility,
   choicesOf,
@@ -14,15 +14,19 @@ import {
   type RuleSpec,
   withReferenceQuirks
 } from "@speedq/quantizers"
-import { layerOf, linearLayers, type ModelConfig, modelTensors, type Tower, towerOf } from "@speedq/vlm-model"
+import {
+  embeddingLayer,
+  headLayer,
+  linearLayers,
+  type ModelConfig,
+  modelTensors,
+  type Tower,
+  towerOf
+} from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { deciding } from "../extensions/deciding.ts"
 import { Extensions } from "../extensions/Extensions.ts"
-
-/** Parameter names of the token embedding and the head. */
-export const embeddingName = "language_model.model.embed_tokens.weight"
-export const headName = "language_model.lm_head.weight"
 
 /** Everything of a model that rules may speak of: its Linears, embedding and head. */
 const quantizableLayers = (config: ModelConfig): readonly Layer[] => {
@@ -30,10 +34,10 @@ const quantizableLayers = (config: ModelConfig): readonly Layer[] => {
   const linears = [...linearLayers(config)].map(
     ([name, shape]): Layer => ({ name, shape, kind: "linear", tower: towerOf(name) })
   )
-  const embeddings = [embeddingName, headName].map(
+  const embeddings = [embeddingLayer, headLayer].map(
     (name): Layer => ({
-      name: layerOf(name),
-      shape: shapes.get(name)!,
+      name,
+      shape: shapes.get(parameterOf(name))!,
       kind: "embedding",
       tower: "language"
     })

@@ -1,7 +1,7 @@
 /** Looks at weights before hours of work go into them: NaN, infinity, and numbers too large for the scales that will be stored. */
+import { layerOf } from "@speedq/formats"
 import { assertFinite, assertQuantizable, clippedWeight, type QuantizerChoice } from "@speedq/quantizers"
 import { noGrad, type Parameters, scope } from "@speedq/tensors"
-import { layerOf } from "@speedq/vlm-model"
 import type * as Effect from "effect/Effect"
 import { type ComputeFailed, computing } from "../compute/computing.ts"
 
@@ -16,13 +16,14 @@ export const requireQuantizable = (
 ): Effect.Effect<void, ComputeFailed> =>
   computing(async () => {
     for (const [name, weight] of Object.entries(weights)) {
+      const layer = layerOf(name)
       // Before clipping, which would hide what is no number.
-      await assertFinite(name, weight)
-      const choice = choices.get(layerOf(name))
+      await assertFinite(layer, weight)
+      const choice = choices.get(layer)
       if (choice === undefined) continue
-      const clipped = noGrad(() => scope(() => clippedWeight(layerOf(name), weight, ranges)))
+      const clipped = noGrad(() => scope(() => clippedWeight(layer, weight, ranges)))
       try {
-        await assertQuantizable(name, clipped ?? weight, choice)
+        await assertQuantizable(layer, clipped ?? weight, choice)
       } finally {
         clipped?.release()
       }

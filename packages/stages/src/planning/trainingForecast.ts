@@ -1,12 +1,12 @@
 /** What a training stage will take: samples, steps, memory and time, from config and meta file. */
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
+import { layerOf } from "@speedq/formats"
 import { Forecast, formatBytes, memoryLimit, type RecipeSettings } from "@speedq/pipeline"
 import { sizeOf } from "@speedq/tensors"
-import { type ModelConfig, modelTensors, tokensPerTile } from "@speedq/vlm-model"
+import { embeddingLayer, headLayer, type ModelConfig, modelTensors, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { embeddingName, headName } from "../model/plannedLayers.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { callsPerLayer, keptBytes, keptTowerBytes, languageFlops, secondsFor, visionFlops } from "./cost.ts"
 import type { PlannedModel } from "./plannedModel.ts"
@@ -71,7 +71,7 @@ const trainsTower = ({ model: { config }, trains }: TrainingForecastOptions): bo
 const memoryOf = (options: TrainingForecastOptions, samples: number) => {
   const { model, data, optimization, trains, fakeQuantized } = options
   const { config, loadedBytes } = model
-  const embeddings = parametersOf(config, (name) => name === embeddingName || name === headName)
+  const embeddings = parametersOf(config, (name) => [embeddingLayer, headLayer].includes(layerOf(name)))
   const tokens = optimization.batch * sequenceTokens(config, data)
   const tower = trainsTower(options) ? keptTowerBytes(config, optimization.batch * tilesOf(data)) : 0
   // Parameters, gradients and two moments; frozen embeddings in f32.

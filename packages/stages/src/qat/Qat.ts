@@ -2,10 +2,10 @@
  * Stage 3 of SPEED-Q: projector and language model learn under fake quantization, from the labels and from the
  * full-precision teacher (arXiv:2511.08914 §3; docs/method.md, "Quantization-aware training").
  */
-import { option, requiredOption, writtenAs } from "@speedq/formats"
+import { layerOf, option, requiredOption, writtenAs } from "@speedq/formats"
 import { Stage } from "@speedq/pipeline"
 import { RuleList } from "@speedq/quantizers"
-import { layerOf, towerOf } from "@speedq/vlm-model"
+import { towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"

@@ -12,6 +12,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { releasePacked, releaseParameters } from "@speedq/exports"
+import { layerOf, parameterOf } from "@speedq/formats"
 import {
   bilevel,
   embeddingSym4,
@@ -21,8 +22,14 @@ import {
   type QuantizerChoice
 } from "@speedq/quantizers"
 import { type Backend, formatShape, type Parameters, scope, sizeOf, type Tensor, tensor } from "@speedq/tensors"
-import { decoderLayerName, type ModelConfig, modelTensors, parameterOf, visionBlockName } from "@speedq/vlm-model"
-import { embeddingName, headName } from "../model/plannedLayers.ts"
+import {
+  decoderLayerName,
+  embeddingLayer,
+  headLayer,
+  type ModelConfig,
+  modelTensors,
+  visionBlockName
+} from "@speedq/vlm-model"
 import { TorchFileInvalid } from "../torch/TorchFileInvalid.ts"
 import { type DetailFile, type DetailTensor, readFinite, using } from "./detailFiles.ts"
 import { loadDetailParameters } from "./loadDetailParameters.ts"
@@ -167,7 +174,7 @@ const readLinear = (
     }))
   })
 
-/** Every Linear's file, by parameter name. */
+/** Every Linear's file, by layer. */
 const findLinears = (directory: string, config: ModelConfig): readonly LinearFile[] => {
   const numbered = readdirSync(directory).filter((name) => /^\d+$/.test(name))
   const files = numbered.flatMap((number) =>
@@ -186,7 +193,7 @@ const findLinears = (directory: string, config: ModelConfig): readonly LinearFil
     .sort((a, b) => a.number - b.number || (a.module < b.module ? -1 : 1))
     .map(({ number, module, path, vision }) => {
       const layer = vision ? visionBlockName(number - languageLayers) : decoderLayerName(number)
-      return inspectLinear(parameterOf(`${layer}.${module}`), path)
+      return inspectLinear(`${layer}.${module}`, path)
     })
 }
 
@@ -201,8 +208,8 @@ export const readQuantDetails = async (
   { arithmetic = "bf16" }: ReadDetailsOptions = {}
 ): Promise<QuantDetails> => {
   const shapes = modelTensors(config)
-  const shapeOf = (name: string, path: string) =>
-    shapes.get(name) ?? invalid(path, `the model has no parameter "${name}"`)
+  const shapeOf = (layer: string, path: string) =>
+    shapes.get(parameterOf(layer)) ?? invalid(path, `the model has no parameter "${parameterOf(layer)}"`)
   const othersFile = findFile(directory, notQuantized) ?? invalid(directory, `it has no ${notQuantized}.pt`)
   const linears = findLinears(directory, config)
   // A layer may happen not to use its highest code: bits are those that all layers of one group size need.
@@ -213,8 +220,8 @@ export const readQuantDetails = async (
   let others: Parameters = {}
   try {
     for (const [name, file] of [
-      [embeddingName, "embed_tokens/embed_tokens"],
-      [headName, "lm_head/lm_head"]
+      [embeddingLayer, "embed_tokens/embed_tokens"],
+      [headLayer, "lm_head/lm_head"]
     ] as const) {
       const path = findFile(directory, file)
       if (path !== undefined) packed.set(name, await readEmbedding(backend, name, path, shapeOf(name, path)))
@@ -224,7 +231,7 @@ export const readQuantDetails = async (
       packed.set(linear.name, await readLinear(backend, linear, bits, shapeOf(linear.name, linear.path), arithmetic))
     }
     others = using(othersFile, (file) => loadDetailParameters(backend, file, shapes))
-    const missing = [...shapes.keys()].filter((name) => !packed.has(name) && others[name] === undefined)
+    const missing = [...shapes.keys()].filter((name) => !packed.has(layerOf(name)) && others[name] === undefined)
     return { packed, others, missing }
   } catch (error) {
     releasePacked(packed)

@@ -3,15 +3,17 @@
  * with it (arXiv:2511.08914 §3; docs/method.md, "Teacher confidence", "CAKLD" and "Cross entropy").
  */
 import { allRows, predictingRows, teacherConfidence, vocabularyLoss } from "@speedq/distillation"
+import { parameterOf } from "@speedq/formats"
 import { type Backend, noGrad, type Parameters, scope, type Tensor, tensor } from "@speedq/tensors"
-import { type ModelDirectory, visionFeatures, type Weights } from "@speedq/vlm-model"
+import { headLayer, type ModelDirectory, visionFeatures, type Weights } from "@speedq/vlm-model"
 import type { MicroBatch } from "../data/SampleLoader.ts"
 import type { SampleSource } from "../data/SampleSource.ts"
-import { headName } from "../model/plannedLayers.ts"
 import { hiddenStates, type TrainedNetwork } from "./hiddenStates.ts"
 import { confidenceOf, type Losses, measuredBatches, measuresConfidence, needsTeacher, rowLosses } from "./losses.ts"
 import type { Measurement, Training } from "./trainingProgram.ts"
 import type { VisionFeatures } from "./VisionFeatures.ts"
+
+const headMatrix = parameterOf(headLayer)
 
 export interface StudentAndTeacher {
   readonly backend: Backend
@@ -51,7 +53,7 @@ export const confidenceMeasurement = (pair: StudentAndTeacher, source: SampleSou
       const rows = losses.settings.confidenceRows === "all" ? allRows(labelsOf(batch)) : predictingRows(labelsOf(batch))
       if (rows.length === 0) return undefined
       const { features, hidden } = await teach(pair, batch, index)
-      const confidence = teacherConfidence({ hidden, weight: teacher.get(headName) }, rows)
+      const confidence = teacherConfidence({ hidden, weight: teacher.get(headMatrix) }, rows)
       for (const tensor of [features, hidden]) tensor?.release()
       const value = await confidence.item()
       confidence.release()
@@ -85,8 +87,8 @@ export const microBatchLosses = (pair: StudentAndTeacher): Training<never, never
           return vocabularyLoss({
             losses: rows,
             labels: labelsOf(batch),
-            student: { hidden, weight: weights.get(headName) },
-            teacher: taught && { hidden: taught.hidden, weight: teacher.get(headName) }
+            student: { hidden, weight: weights.get(headMatrix) },
+            teacher: taught && { hidden: taught.hidden, weight: teacher.get(headMatrix) }
           })
         }),
       release: () => {

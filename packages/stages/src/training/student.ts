@@ -1,8 +1,9 @@
 /** The network that is trained: where it starts, and how its weights are made of the trained parameters. */
 import { releaseParameters, type SourceModel } from "@speedq/exports"
+import { layerOf } from "@speedq/formats"
 import { clippedWeight, type QuantizerChoice } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
-import { layerOf, mapWeights, type Weights, weightsFrom } from "@speedq/vlm-model"
+import { mapLayers, type Weights, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { copyParameters } from "../model/copyParameters.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
@@ -31,8 +32,8 @@ const clipped = (weights: Parameters, ranges: Parameters | undefined): Parameter
 
 /** Weights as training sees them: quantized by the choice of their layer, everything else as it is. */
 const fakeQuantized = (weights: Weights, choices: ReadonlyMap<string, QuantizerChoice>): Weights =>
-  mapWeights(weights, (name, tensor) => {
-    const choice = choices.get(layerOf(name))
+  mapLayers(weights, (layer, tensor) => {
+    const choice = choices.get(layer)
     return choice === undefined ? tensor : choice.quantizer.fakeQuantize(choice.config, tensor)
   })
 

@@ -1,6 +1,6 @@
 /** Where a network gets its weights: the one seam for quantizers, adapters, packed storage and observers. */
+import { layerOf, parameterOf, weightNames } from "@speedq/formats"
 import { gatherRows, joinColumns, linear, type Parameters, reshape, scope, type Tensor, tensor } from "@speedq/tensors"
-import { weightNames } from "./layerNames.ts"
 import { WeightMissing } from "./ModelErrors.ts"
 
 /** A matrix [V, C] whose rows are computed when they are asked for, as it is too large to be computed as a whole. */
@@ -19,10 +19,10 @@ export interface Weights {
   readonly get: (name: string) => Tensor
   /** Undefined where the checkpoint has no such tensor (a Linear without bias). */
   readonly find: (name: string) => Tensor | undefined
-  /** A matrix of which `get` would make more than is needed; undefined for one that `get` gives as well. */
-  readonly byRows?: (name: string) => MatrixRows | undefined
-  /** x W^T + bias with a matrix that `get` would have to make, where that can be had for less; else undefined. */
-  readonly linear?: (name: string, x: Tensor, bias: Tensor | undefined) => Tensor | undefined
+  /** The matrix of a layer of which `get` would make more than is needed; undefined for one that `get` gives as well. */
+  readonly byRows?: (layer: string) => MatrixRows | undefined
+  /** x W^T + bias with the matrix of a layer that `get` would have to make, where that can be had for less; else undefined. */
+  readonly linear?: (layer: string, x: Tensor, bias: Tensor | undefined) => Tensor | undefined
   /** Sees the input of every Linear before it is used: calibration. */
   readonly observe?: (layer: string, input: Tensor) => void
 }
@@ -46,19 +46,22 @@ export const weightsFrom = (...records: readonly Parameters[]): Weights => {
   }
 }
 
-/** The same weights, some of them replaced as they are read: `replace(name, tensor)`. */
-export const mapWeights = (
+/** The same weights, those of layers replaced as they are read; biases and everything else stay. */
+export const mapLayers = (
   { byRows: _, linear: __, ...weights }: Weights,
-  replace: (name: string, tensor: Tensor) => Tensor
+  replace: (layer: string, weight: Tensor) => Tensor
 ): Weights => ({
   ...weights,
-  get: (name) => replace(name, weights.get(name))
+  get: (name) => {
+    const layer = layerOf(name)
+    return layer === name ? weights.get(name) : replace(layer, weights.get(name))
+  }
 })
 
-/** Rows of the matrix `name` [V, C]: ids i32 [n...] -> [n..., C]. */
-export const weightRows = (weights: Weights, name: string, ids: Tensor): Tensor => {
-  const rows = weights.byRows?.(name)
-  if (rows === undefined) return gatherRows(weights.get(name), ids)
+/** Rows of the matrix [V, C] of a layer: ids i32 [n...] -> [n..., C]. */
+export const weightRows = (weights: Weights, layer: string, ids: Tensor): Tensor => {
+  const rows = weights.byRows?.(layer)
+  if (rows === undefined) return gatherRows(weights.get(parameterOf(layer)), ids)
   return scope(() => {
     const taken = rows.take(reshape(ids, [ids.size]))
     return reshape(taken, [...ids.shape, taken.shape[1]!])
@@ -68,12 +71,12 @@ export const weightRows = (weights: Weights, name: string, ids: Tensor): Tensor 
 /** Numbers of a matrix that are computed together: 16 MiB in f32, and its codes beside them. */
 const numbersTogether = 2 ** 22
 
-/** x W^T with the matrix `name` [V, C], block by block of its rows where they are computed: [R, C] -> [R, V]. */
-export const headProduct = (weights: Weights, name: string, x: Tensor, numbers = numbersTogether): Tensor => {
-  const made = weights.linear?.(name, x, undefined)
+/** x W^T with the matrix [V, C] of a layer, block by block of its rows where they are computed: [R, C] -> [R, V]. */
+export const headProduct = (weights: Weights, layer: string, x: Tensor, numbers = numbersTogether): Tensor => {
+  const made = weights.linear?.(layer, x, undefined)
   if (made !== undefined) return made
-  const rows = weights.byRows?.(name)
-  if (rows === undefined) return linear(x, weights.get(name))
+  const rows = weights.byRows?.(layer)
+  if (rows === undefined) return linear(x, weights.get(parameterOf(layer)))
   // Blocks are joined three at a time, so at least three rows are split.
   const together = Math.max(2, Math.floor(numbers / x.shape.at(-1)!))
   const product = (first: number, count: number): Tensor =>
@@ -97,5 +100,5 @@ export const linearLayer = (weights: Weights, layer: string, x: Tensor): Tensor 
   weights.observe?.(layer, x)
   const names = weightNames(layer)
   const bias = weights.find(names.bias)
-  return weights.linear?.(names.weight, x, bias) ?? linear(x, weights.get(names.weight), bias)
+  return weights.linear?.(layer, x, bias) ?? linear(x, weights.get(names.weight), bias)
 }

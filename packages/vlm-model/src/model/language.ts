@@ -2,9 +2,9 @@
  * The Qwen2 decoder: embeddings to final hidden states, and logits for the rows that are asked for (docs/method.md,
  * "Decoder").
  */
+import { parameterOf } from "@speedq/formats"
 import { add, attention, gatherRows, reshape, rmsNorm, rotary, scope, siluTimes, type Tensor } from "@speedq/tensors"
 import type { KeyValueCache } from "./KeyValueCache.ts"
-import { weightNames } from "./layerNames.ts"
 import { headWidth, type LanguageConfig } from "./ModelConfig.ts"
 import { headProduct, linearLayer, type Weights, weightRows } from "./Weights.ts"
 
@@ -15,6 +15,10 @@ export interface Positions {
   /** i32 [B, T]: 1 where a token may be attended; absent when all may. */
   readonly keyMask?: Tensor | undefined
 }
+
+/** Names of the token embedding [V, H] and of the head [V, H]. */
+export const embeddingLayer = "language_model.model.embed_tokens"
+export const headLayer = "language_model.lm_head"
 
 /** Name of decoder layer `index` in the checkpoint. */
 export const decoderLayerName = (index: number): string => `language_model.model.layers.${index}`
@@ -39,11 +43,10 @@ const composed: LayerNames[] = []
 const layerNames = (index: number): LayerNames => (composed[index] ??= composeNames(decoderLayerName(index)))
 
 const norm = (weights: Weights, name: string, x: Tensor, config: LanguageConfig): Tensor =>
-  rmsNorm(x, weights.get(weightNames(name).weight), config.rms_norm_eps)
+  rmsNorm(x, weights.get(parameterOf(name)), config.rms_norm_eps)
 
 /** Rows of the embedding table: ids i32 [B, T] -> [B, T, H]. */
-export const embedTokens = (weights: Weights, ids: Tensor): Tensor =>
-  weightRows(weights, "language_model.model.embed_tokens.weight", ids)
+export const embedTokens = (weights: Weights, ids: Tensor): Tensor => weightRows(weights, embeddingLayer, ids)
 
 /** Causal grouped-query attention with rotary positions: [B, T, H] -> [B, T, H]. */
 const selfAttention = (
@@ -114,5 +117,5 @@ export const decoder = (
 export const logitsOfRows = (weights: Weights, hidden: Tensor, rows: Tensor): Tensor =>
   scope(() => {
     const flat = reshape(hidden, [hidden.size / hidden.shape.at(-1)!, hidden.shape.at(-1)!])
-    return headProduct(weights, "language_model.lm_head.weight", gatherRows(flat, rows))
+    return headProduct(weights, headLayer, gatherRows(flat, rows))
   })

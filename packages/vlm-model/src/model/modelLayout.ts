@@ -2,24 +2,25 @@
  * Every tensor that a model of a given config has: names and shapes of the hub's original layout (docs/method.md,
  * "Tensor names").
  */
+import { layerOf, parameterOf, weightNames } from "@speedq/formats"
 import { type Shape, sizeOf } from "@speedq/tensors"
-import { decoderLayerName } from "./language.ts"
-import { layerOf } from "./layerNames.ts"
+import { decoderLayerName, embeddingLayer, headLayer } from "./language.ts"
 import { headWidth, type LanguageConfig, type ModelConfig, patchGrid, type VisionConfig } from "./ModelConfig.ts"
 import { visionBlockName } from "./vision.ts"
 
 type TensorShapes = ReadonlyMap<string, Shape>
 type Entries = readonly (readonly [string, Shape])[]
 
-const affine = (name: string, width: number): Entries => [
-  [`${name}.weight`, [width]],
-  [`${name}.bias`, [width]]
-]
+/** Weight and bias of a layer, the bias as wide as the weight has rows. */
+const withBias = (layer: string, shape: Shape): Entries => {
+  const { weight, bias } = weightNames(layer)
+  return [
+    [weight, shape],
+    [bias, [shape[0]!]]
+  ]
+}
 
-const linearWithBias = (name: string, outputs: number, inputs: number): Entries => [
-  [`${name}.weight`, [outputs, inputs]],
-  [`${name}.bias`, [outputs]]
-]
+const withoutBias = (layer: string, shape: Shape): Entries => [[parameterOf(layer), shape]]
 
 const visionTensors = (config: VisionConfig): Entries => {
   const { hidden_size: width, intermediate_size: inner, num_channels, patch_size } = config
@@ -29,19 +30,18 @@ const visionTensors = (config: VisionConfig): Entries => {
     return [
       [`${block}.ls1`, [width]],
       [`${block}.ls2`, [width]],
-      ...linearWithBias(`${block}.attn.qkv`, 3 * width, width),
-      ...linearWithBias(`${block}.attn.proj`, width, width),
-      ...linearWithBias(`${block}.mlp.fc1`, inner, width),
-      ...linearWithBias(`${block}.mlp.fc2`, width, inner),
-      ...affine(`${block}.norm1`, width),
-      ...affine(`${block}.norm2`, width)
+      ...withBias(`${block}.attn.qkv`, [3 * width, width]),
+      ...withBias(`${block}.attn.proj`, [width, width]),
+      ...withBias(`${block}.mlp.fc1`, [inner, width]),
+      ...withBias(`${block}.mlp.fc2`, [width, inner]),
+      ...withBias(`${block}.norm1`, [width]),
+      ...withBias(`${block}.norm2`, [width])
     ]
   })
   return [
     ["vision_model.embeddings.class_embedding", [1, 1, width]],
     ["vision_model.embeddings.position_embedding", [1, positions, width]],
-    ["vision_model.embeddings.patch_embedding.weight", [width, num_channels, patch_size, patch_size]],
-    ["vision_model.embeddings.patch_embedding.bias", [width]],
+    ...withBias("vision_model.embeddings.patch_embedding", [width, num_channels, patch_size, patch_size]),
     ...blocks.flat()
   ]
 }
@@ -52,22 +52,22 @@ const languageTensors = (config: LanguageConfig): Entries => {
   const layers = Array.from({ length: config.num_hidden_layers }, (_, index): Entries => {
     const layer = decoderLayerName(index)
     return [
-      ...linearWithBias(`${layer}.self_attn.q_proj`, width, width),
-      ...linearWithBias(`${layer}.self_attn.k_proj`, keyValueWidth, width),
-      ...linearWithBias(`${layer}.self_attn.v_proj`, keyValueWidth, width),
-      [`${layer}.self_attn.o_proj.weight`, [width, width]],
-      [`${layer}.mlp.gate_proj.weight`, [inner, width]],
-      [`${layer}.mlp.up_proj.weight`, [inner, width]],
-      [`${layer}.mlp.down_proj.weight`, [width, inner]],
-      [`${layer}.input_layernorm.weight`, [width]],
-      [`${layer}.post_attention_layernorm.weight`, [width]]
+      ...withBias(`${layer}.self_attn.q_proj`, [width, width]),
+      ...withBias(`${layer}.self_attn.k_proj`, [keyValueWidth, width]),
+      ...withBias(`${layer}.self_attn.v_proj`, [keyValueWidth, width]),
+      ...withoutBias(`${layer}.self_attn.o_proj`, [width, width]),
+      ...withoutBias(`${layer}.mlp.gate_proj`, [inner, width]),
+      ...withoutBias(`${layer}.mlp.up_proj`, [inner, width]),
+      ...withoutBias(`${layer}.mlp.down_proj`, [width, inner]),
+      ...withoutBias(`${layer}.input_layernorm`, [width]),
+      ...withoutBias(`${layer}.post_attention_layernorm`, [width])
     ]
   })
   return [
-    ["language_model.model.embed_tokens.weight", [vocab_size, width]],
+    ...withoutBias(embeddingLayer, [vocab_size, width]),
     ...layers.flat(),
-    ["language_model.model.norm.weight", [width]],
-    ["language_model.lm_head.weight", [vocab_size, width]]
+    ...withoutBias("language_model.model.norm", [width]),
+    ...withoutBias(headLayer, [vocab_size, width])
   ]
 }
 
@@ -78,9 +78,9 @@ export const modelTensors = (config: ModelConfig): TensorShapes => {
   return new Map([
     ...visionTensors(config.vision_config),
     ...languageTensors(config.llm_config),
-    ...affine("mlp1.0", features),
-    ...linearWithBias("mlp1.1", width, features),
-    ...linearWithBias("mlp1.3", width, width)
+    ...withBias("mlp1.0", [features]),
+    ...withBias("mlp1.1", [width, features]),
+    ...withBias("mlp1.3", [width, width])
   ])
 }
 
@@ -97,11 +97,11 @@ export const towerOf = (name: string): Tower =>
 /** The Linear layers of a model by name, with shape [out, in]: embedding, head and patch embedding are not among them. */
 export const linearLayers = (config: ModelConfig): TensorShapes =>
   new Map(
-    [...modelTensors(config)].flatMap(([name, shape]) =>
-      shape.length === 2 && layerOf(name) !== name && !/embed_tokens|lm_head/.test(name)
-        ? [[layerOf(name), shape] as const]
-        : []
-    )
+    [...modelTensors(config)].flatMap(([name, shape]) => {
+      const layer = layerOf(name)
+      const isLinear = shape.length === 2 && layer !== name && layer !== embeddingLayer && layer !== headLayer
+      return isLinear ? [[layer, shape] as const] : []
+    })
   )
 
 /** Whether the stored position embedding fits the tile size; otherwise it is resized when loading. */

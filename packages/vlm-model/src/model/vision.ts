@@ -1,4 +1,5 @@
 /** InternViT and the pixel shuffle: tiles to patch features (docs/method.md, "Vision tower" and "Pixel shuffle"). */
+import { weightNames } from "@speedq/formats"
 import {
   addBroadcast,
   attention,
@@ -20,8 +21,10 @@ import type { ModelConfig, VisionConfig } from "./ModelConfig.ts"
 import { patchGrid } from "./ModelConfig.ts"
 import { linearLayer, type Weights } from "./Weights.ts"
 
-const norm = (weights: Weights, name: string, x: Tensor, config: VisionConfig): Tensor =>
-  layerNorm(x, weights.get(`${name}.weight`), weights.get(`${name}.bias`), config.layer_norm_eps)
+const norm = (weights: Weights, layer: string, x: Tensor, eps: number): Tensor => {
+  const { weight, bias } = weightNames(layer)
+  return layerNorm(x, weights.get(weight), weights.get(bias), eps)
+}
 
 /** Name of ViT block `index` in the checkpoint. */
 export const visionBlockName = (index: number): string => `vision_model.encoder.layers.${index}`
@@ -30,11 +33,9 @@ export const visionBlockName = (index: number): string => `vision_model.encoder.
 export const visionEmbeddings = (weights: Weights, config: VisionConfig, pixels: Tensor): Tensor => {
   const name = "vision_model.embeddings"
   const { hidden_size, patch_size, num_channels } = config
-  const kernel = reshape(weights.get(`${name}.patch_embedding.weight`), [
-    hidden_size,
-    num_channels * patch_size * patch_size
-  ])
-  const tokens = linear(patches(pixels, patch_size), kernel, weights.get(`${name}.patch_embedding.bias`))
+  const { weight, bias } = weightNames(`${name}.patch_embedding`)
+  const kernel = reshape(weights.get(weight), [hidden_size, num_channels * patch_size * patch_size])
+  const tokens = linear(patches(pixels, patch_size), kernel, weights.get(bias))
   const withClass = prependRow(tokens, reshape(weights.get(`${name}.class_embedding`), [hidden_size]))
   const positions = weights.get(`${name}.position_embedding`)
   return addBroadcast(withClass, reshape(positions, positions.shape.slice(1)))
@@ -73,11 +74,11 @@ export const visionBlock = (
   scope(() => {
     const branch = (value: Tensor, factors: Tensor | undefined) => (factors ? scaleRows(value, factors) : value)
     const attended = scope(() => {
-      const mixed = visionAttention(weights, block, config, norm(weights, `${block}.norm1`, x, config))
+      const mixed = visionAttention(weights, block, config, norm(weights, `${block}.norm1`, x, config.layer_norm_eps))
       return layerScaleAdd(x, branch(mixed, dropPath?.attention), weights.get(`${block}.ls1`))
     })
     const hidden = scope(() =>
-      gelu(linearLayer(weights, `${block}.mlp.fc1`, norm(weights, `${block}.norm2`, attended, config)))
+      gelu(linearLayer(weights, `${block}.mlp.fc1`, norm(weights, `${block}.norm2`, attended, config.layer_norm_eps)))
     )
     const output = linearLayer(weights, `${block}.mlp.fc2`, hidden)
     return layerScaleAdd(attended, branch(output, dropPath?.mlp), weights.get(`${block}.ls2`))
@@ -115,7 +116,7 @@ export const shuffledFeatures = (config: ModelConfig, hidden: Tensor): Tensor =>
 /** mlp1: LayerNorm (eps 1e-5), Linear, GELU, Linear. [T, N / 4, 4 C] -> [T, N / 4, H]. */
 export const projector = (weights: Weights, features: Tensor): Tensor =>
   scope(() => {
-    const normed = layerNorm(features, weights.get("mlp1.0.weight"), weights.get("mlp1.0.bias"), 1e-5)
+    const normed = norm(weights, "mlp1.0", features, 1e-5)
     return linearLayer(weights, "mlp1.3", gelu(linearLayer(weights, "mlp1.1", normed)))
   })
 

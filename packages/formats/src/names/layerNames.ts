@@ -1,6 +1,6 @@
 /**
- * Names of layers and of their parameters. Rules, choices, clipping ranges and reports speak of layers, `...mlp.up_proj`; weights of a
- * network and tensors of files are named as checkpoints name them, `...mlp.up_proj.weight`.
+ * Names of layers and of their parameters. The program speaks of layers, `...mlp.up_proj`: rules, choices, clipping ranges, packed
+ * weights, reports. Checkpoints and records of parameters name tensors, `...mlp.up_proj.weight`. This file is the step between.
  */
 
 const suffix = ".weight"
@@ -15,9 +15,17 @@ export const weightNames = (layer: string): { readonly weight: string; readonly 
   return names
 }
 
-/** The parameter that is the matrix of a layer. */
+/**
+ * The parameter that is the matrix of a layer.
+ *
+ * @example parameterOf("mlp1.1") // "mlp1.1.weight"
+ */
 export const parameterOf = (layer: string): string => weightNames(layer).weight
 
-/** The layer whose matrix a parameter is; any other parameter, a bias for example, keeps its own name, which no layer has. */
+/**
+ * The layer whose matrix a parameter is; any other parameter, a bias for example, keeps its own name, which no layer has.
+ *
+ * @example layerOf("mlp1.1.weight") // "mlp1.1"
+ */
 export const layerOf = (parameter: string): string =>
   parameter.endsWith(suffix) ? parameter.slice(0, -suffix.length) : parameter
