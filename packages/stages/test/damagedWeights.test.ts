@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
-import { Safetensors, typedView } from "@speedq/formats"
+import { layerOf, Safetensors, typedView } from "@speedq/formats"
 import { RunEvents } from "@speedq/pipeline"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -121,7 +121,7 @@ describe("a number that no f16 scale holds", () => {
       const model = await damaged(where, [3, 5], 1e9)
       const message = await failureOf(model, stage)
       assert.match(message, /1 weights exceed \+-\d+, the limit of the scales of/)
-      assert.include(message, where)
+      assert.include(message, `: ${layerOf(where)}: 1 weights`)
       assert.include(message, `"${use}"; the largest is 1000000000, the first at [3, 5]; store scales in f32`)
       assert.notInclude(message, "learning rate")
     },

@@ -47,6 +47,6 @@ it.each([
     Effect.flip(requireQuantizable(weights, choices, clipped ? ranges : undefined))
   )
   assert.strictEqual(failure.kind, kind)
-  assert.include(failure.message, `${layer}.weight: ${says}`)
+  assert.include(failure.message, `${layer}: ${says}`)
   assert.strictEqual(backend.usage().buffers, before)
 })

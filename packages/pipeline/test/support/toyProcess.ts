@@ -6,8 +6,9 @@ import { tmpdir } from "node:os"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { onTestFinished } from "vitest"
+import { programOf, root } from "./program.ts"
 
-const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))
+const program = fileURLToPath(new URL("../toy/run.ts", import.meta.url))
 
 /** A directory that is removed after the test. */
 export const temporaryDirectory = (): string => {
@@ -48,18 +49,9 @@ export const startToy = (
   recipe: string,
   options: { readonly env?: NodeJS.ProcessEnv; readonly user?: number; readonly fresh?: boolean } = {}
 ): ToyProcess => {
-  const imports = ["tsx", here("../toy/faults.ts")].flatMap((module) => ["--import", module])
-  const args = [
-    ...imports,
-    "-C",
-    "@speedq/source",
-    here("../toy/run.ts"),
-    directory,
-    recipe,
-    options.fresh ? "fresh" : ""
-  ]
+  const args = [...programOf(program), directory, recipe, options.fresh ? "fresh" : ""]
   const child = spawn(process.execPath, args, {
-    cwd: here("../../../.."),
+    cwd: root,
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
     ...(options.user === undefined ? {} : { uid: options.user, gid: options.user })

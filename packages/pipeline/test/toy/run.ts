@@ -4,12 +4,9 @@
  */
 import { readFileSync } from "node:fs"
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Recipe, RunDirectory, runMain, Sinks } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { RunDirectory } from "../../src/directory/RunDirectory.ts"
-import * as Sinks from "../../src/events/sinks/Sinks.ts"
-import * as Recipe from "../../src/run/Recipe.ts"
-import { runMain } from "../../src/run/runMain.ts"
 import { toyStages } from "./stages.ts"
 
 const [directory = "", recipeFile = "", mode = ""] = process.argv.slice(2)

@@ -1,16 +1,11 @@
 /** Toy stages with real states: weights and moments in typed arrays, a random stream, a data cursor. */
 import { AtomicFile, bytesOf, option, type ReadError, typedView } from "@speedq/formats"
+import { Artefact, Codec, emit, Forecast, RunEvents, Stage } from "@speedq/pipeline"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
-import { emit } from "../../src/events/Events.ts"
-import { LayerQuantized } from "../../src/events/runEvents.ts"
-import * as Artefact from "../../src/stage/Artefact.ts"
-import * as Codec from "../../src/stage/Codec.ts"
-import * as Forecast from "../../src/stage/Forecast.ts"
-import { define, once, type Program, type StageContext } from "../../src/stage/Stage.ts"
 import { type Lcg, nextUniform } from "./Lcg.ts"
 
 export interface Weights {
@@ -94,9 +89,9 @@ type Training = typeof Training.Type
 const train = <Out, R>(
   { steps, floats, rate, pause, nanAt }: Training,
   start: (index: number) => number,
-  context: StageContext,
+  context: Stage.StageContext,
   finish: (state: State) => Effect.Effect<Out, never, R>
-): Program<State, Out, ToyFailed | ReadError, R> => ({
+): Stage.Program<State, Out, ToyFailed | ReadError, R> => ({
   steps,
   state: stateCodec,
   initial: Effect.sync(() => ({
@@ -128,7 +123,7 @@ const train = <Out, R>(
   finish: (state) => Effect.map(finish(state), (output) => ({ output }))
 })
 
-export const ToyVit = define({
+export const ToyVit = Stage.define({
   name: "toy-vit",
   version: 1,
   config: Training,
@@ -150,7 +145,7 @@ export const ToyVit = define({
         (index) => (index % 7) / 7,
         context,
         ({ values }) =>
-          emit(LayerQuantized, {
+          emit(RunEvents.LayerQuantized, {
             layer: "values",
             quantizer: "toy",
             bits: 2,
@@ -162,7 +157,7 @@ export const ToyVit = define({
     )
 })
 
-export const ToyProjector = define({
+export const ToyProjector = Stage.define({
   name: "toy-projector",
   version: 1,
   config: Training,
@@ -180,7 +175,7 @@ export const ToyProjector = define({
 })
 
 /** Writes `model/weights.bin`; has no steps. */
-export const ToyExport = define({
+export const ToyExport = Stage.define({
   name: "toy-export",
   version: 1,
   config: Schema.Struct({ name: Schema.String.pipe(Schema.withDecodingDefaultKey(Effect.succeed("weights"))) }),
@@ -192,7 +187,7 @@ export const ToyExport = define({
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
       const file = path.join(runDirectory, "model", `${name}.bin`)
-      return once(
+      return Stage.once(
         Effect.gen(function* () {
           yield* fs.makeDirectory(path.dirname(file), { recursive: true })
           yield* AtomicFile.writeWhole(file, bytesOf(projector.values))

@@ -1,8 +1,9 @@
 /** Runs a recipe of real stages in a child process, with faults: killed or signalled at a moment, short of disk. */
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
+import { programOf, root } from "../../../pipeline/test/support/program.ts"
 
-const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))
+const program = fileURLToPath(new URL("nanoRun.ts", import.meta.url))
 
 export interface NanoEnded {
   readonly code: number | null
@@ -21,18 +22,16 @@ export interface NanoFaults {
   readonly within?: readonly string[]
 }
 
-const imports = ["tsx", here("../../../pipeline/test/toy/faults.ts")].flatMap((module) => ["--import", module])
-
 /** Runs to the end, or to what the faults make of it. */
 export const runNano = (
   directory: string,
   recipe: string,
   { kill, env = {}, within = [] }: NanoFaults = {}
 ): Promise<NanoEnded> => {
-  const own = [process.execPath, ...imports, "-C", "@speedq/source", here("nanoRun.ts"), directory, recipe]
+  const own = [process.execPath, ...programOf(program), directory, recipe]
   const [command = "", ...args] = [...within, ...own]
   const child = spawn(command, args, {
-    cwd: here("../../../.."),
+    cwd: root,
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"]
   })

@@ -7,12 +7,10 @@ import { readFileSync, statfsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { type Entry, Events, isEntryOf, Recipe, RunDirectory, RunEvents, runMain, Sinks } from "@speedq/pipeline"
+import { Compute, SampleWorkers, stages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { changesSoFar, crashIn } from "../../../pipeline/test/toy/faults.ts"
-import { Compute } from "../../src/compute/Compute.ts"
-import { SampleWorkers } from "../../src/data/SampleWorkers.ts"
-import { stages } from "../../src/registry/stages.ts"
 
 const [directory = "", recipe = ""] = process.argv.slice(2)
 const [faultStage = "", number = ""] = (process.env.CRASH_IN ?? process.env.FILL_IN ?? "").split(":")
