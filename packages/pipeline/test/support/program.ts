@@ -1,5 +1,6 @@
 /** Test programs that run as processes of their own, with faults loaded before them. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { createHash } from "node:crypto"
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { buildSync } from "esbuild"
@@ -10,19 +11,14 @@ const here = (file: string): string => fileURLToPath(new URL(file, import.meta.u
 export const root = here("../../../..")
 
 const faults = here("../toy/faults.ts")
+const cache = join(root, "node_modules/.cache/speedq-test")
 const isBuilt = process.env["SPEEDQ_TEST_BUILT"] === "1"
 
-/** Program and faults as JavaScript that imports what the packages have built; removed when this process ends. */
+/** Program and faults as JavaScript that imports what the packages have built; kept by what it is, as test processes share it. */
 const compiled = (program: string): readonly string[] => {
-  const cache = join(root, "node_modules/.cache")
-  mkdirSync(cache, { recursive: true })
-  const outdir = mkdtempSync(join(cache, "speedq-test-"))
-  // A program may be run as another user.
-  chmodSync(outdir, 0o755)
-  process.on("exit", () => rmSync(outdir, { recursive: true, force: true }))
-  buildSync({
+  const { outputFiles } = buildSync({
     entryPoints: [faults, program],
-    outdir,
+    outdir: cache,
     entryNames: "[name]",
     outExtension: { ".js": ".mjs" },
     bundle: true,
@@ -31,9 +27,26 @@ const compiled = (program: string): readonly string[] => {
     packages: "external",
     format: "esm",
     platform: "node",
-    logLevel: "error"
+    logLevel: "error",
+    write: false
   })
-  const outputOf = (file: string): string => join(outdir, basename(file).replace(/\.ts$/, ".mjs"))
+  const digest = createHash("sha256")
+  for (const { contents } of outputFiles) digest.update(contents)
+  const directory = join(cache, digest.digest("hex").slice(0, 16))
+  if (!existsSync(directory)) {
+    mkdirSync(cache, { recursive: true })
+    const own = mkdtempSync(`${directory}-`)
+    for (const { path, contents } of outputFiles) writeFileSync(join(own, basename(path)), contents)
+    // A program may be run as another user.
+    chmodSync(own, 0o755)
+    try {
+      renameSync(own, directory)
+    } catch {
+      // Another process was first.
+      rmSync(own, { recursive: true })
+    }
+  }
+  const outputOf = (file: string): string => join(directory, basename(file).replace(/\.ts$/, ".mjs"))
   return ["--import", outputOf(faults), outputOf(program)]
 }
 
