@@ -21,7 +21,10 @@ import { ClippingRanges, QuantizedVision, TrainedProjector } from "../artefacts/
 import { loadTensor, loadTensors, tensorSource, tensorSources } from "../artefacts/tensorCodec.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
+import { continueWithData } from "../data/continueWithData.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
+import { dataSections, SampleTally } from "../data/SampleTally.ts"
+import { loadUsed, usedTensor, writeUsed } from "../data/usedSamples.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
@@ -38,6 +41,7 @@ import {
   embedBlocks,
   embedRecords,
   readBlocks,
+  type Seen,
   type Sequences,
   seesImages,
   sourceOf
@@ -110,20 +114,32 @@ interface Searching {
   readonly sequences: Sequences | undefined
   readonly ranges: Parameters
   readonly rows: readonly (typeof Row.Type)[]
+  /** What was seen of records, once they were looked at. */
+  readonly seen: Seen | undefined
 }
 
 const searchingCodec = Codec.make({
-  data: Schema.Struct({ rows: Schema.Array(Row), lengths: Schema.NullOr(Schema.Array(Schema.Int)) }),
-  save: ({ sequences, ranges, rows }: Searching) => ({
-    data: { rows, lengths: sequences?.lengths ?? null },
-    tensors: [...(sequences ? [tensorSource("hidden", sequences.hidden)] : []), ...tensorSources("range", ranges)]
+  data: Schema.Struct({
+    rows: Schema.Array(Row),
+    lengths: Schema.NullOr(Schema.Array(Schema.Int)),
+    tally: Schema.optionalKey(SampleTally)
   }),
-  load: ({ rows, lengths }, file) =>
+  save: ({ sequences, ranges, rows, seen }: Searching) => ({
+    data: { rows, lengths: sequences?.lengths ?? null, ...(seen && { tally: seen.tally }) },
+    tensors: [
+      ...(sequences ? [tensorSource("hidden", sequences.hidden)] : []),
+      ...tensorSources("range", ranges),
+      ...(seen ? [usedTensor(seen.used)] : [])
+    ]
+  }),
+  load: ({ rows, lengths, tally }, file) =>
     Effect.gen(function* () {
       const { backend } = yield* Compute
       const sequences =
         lengths === null ? undefined : { hidden: yield* loadTensor(backend, file, "hidden", "state"), lengths }
-      return { sequences, ranges: yield* loadTensors(backend, file, "range", "state"), rows } satisfies Searching
+      const seen = tally && { tally, used: yield* loadUsed(file) }
+      const ranges = yield* loadTensors(backend, file, "range", "state")
+      return { sequences, ranges, rows, seen } satisfies Searching
     })
 })
 
@@ -153,7 +169,9 @@ export const Autoclip = Stage.define({
   takes: ({ calibration }) => seesImages(calibration),
   gives: [ClippingRanges],
   fingerprint: ({ calibration }, recipe) =>
-    fingerprintOf(recipe, seesImages(calibration) ? { meta: calibration.meta } : { files: [calibration] }),
+    fingerprintOf(recipe, seesImages(calibration) ? { data: calibration } : { files: [calibration] }),
+  continuation: ({ calibration }, recipe, begun) =>
+    seesImages(calibration) ? continueWithData(calibration, recipe, begun) : Effect.succeedNone,
   versions: ({ quantizers, embeddings }) => versionsOf({ quantizers: [...quantizers, embeddings] }),
   forecast: Effect.fnUntraced(function* (config: Config, recipe, place) {
     const model = yield* planModel(recipe)
@@ -182,7 +200,8 @@ export const Autoclip = Stage.define({
       lines: ruleLines(planned)
     })
   }),
-  begin: Effect.fnUntraced(function* (config: Config, input: AutoclipInput, { recipe, seed }: Stage.StageContext) {
+  begin: Effect.fnUntraced(function* (config: Config, input: AutoclipInput, context: Stage.StageContext) {
+    const { recipe, directory: ownDirectory } = context
     const { backend } = yield* Compute
     const model = yield* openSourceModel(recipe.model)
     const { directory } = model
@@ -200,15 +219,15 @@ export const Autoclip = Stage.define({
     const options = config.compat === "reference" ? { ...referenceClipping, ...config } : config
     const search: ClippingSearch = { backend, language, weights, choices, source: sourceOf(calibration), options }
 
-    const start = seesImages(calibration)
+    const start: ReturnType<typeof embedRecords> = seesImages(calibration)
       ? embedRecords({
-          ...{ backend, directory, weights, data: calibration },
-          ...{ documents: config.documents, compat: config.compat },
-          seed: { selection: recipe.seed, order: seed }
+          ...{ backend, directory, weights, data: calibration, stage: context },
+          ...{ documents: config.documents, compat: config.compat }
         })
-      : computing(() => embedBlocks(backend, weights, blocks))
+      : computing(() => ({ ...embedBlocks(backend, weights, blocks), seen: undefined }))
     const step = Effect.fnUntraced(function* (state: Searching, index: number) {
-      const before = state.sequences ?? (yield* start)
+      const begun = state.sequences === undefined ? yield* start : undefined
+      const before = state.sequences ?? begun!
       const release = Effect.sync(() => before.hidden.release())
       const { hidden, layers } = yield* computing(() => clipLayer(search, index, before)).pipe(
         Effect.tapError(() => (state.sequences === undefined ? release : Effect.void))
@@ -229,17 +248,22 @@ export const Autoclip = Stage.define({
       const next: Searching = {
         sequences: { hidden, lengths: before.lengths },
         ranges: { ...state.ranges, ...Object.fromEntries(found) },
-        rows: [...state.rows, ...rows]
+        rows: [...state.rows, ...rows],
+        seen: state.seen ?? begun?.seen
       }
       return { state: next, metrics: { loss: rows.reduce((total, { after }) => total + after, 0) } }
     })
     const program = Stage.program({
       steps: layersToSearch(search, language),
       state: searchingCodec,
-      initial: Effect.succeed<Searching>({ sequences: undefined, ranges: {}, rows: [] }),
+      initial: Effect.succeed<Searching>({ sequences: undefined, ranges: {}, rows: [], seen: undefined }),
       step,
-      finish: ({ ranges, rows }: Searching) =>
-        Effect.succeed({ output: { clipping: ranges }, report: [errorChart(rows)] })
+      isIntact: () => true,
+      finish: Effect.fnUntraced(function* ({ ranges, rows, seen }: Searching) {
+        const data = seen && seesImages(calibration) ? dataSections(seen.tally, calibration) : []
+        const files = seen ? [yield* writeUsed(ownDirectory, seen.used)] : []
+        return { output: { clipping: ranges }, report: [errorChart(rows), ...data], files }
+      })
     })
     return yield* owningState(program, ({ sequences, ranges }) => {
       sequences?.hidden.release()

@@ -250,6 +250,7 @@ export const Evaluate = Stage.define({
       state: Codec.json(Answering),
       initial: Effect.succeed<Answering>(asked.map(() => ({ answers: [], divergence: { sum: 0, tokens: 0 } }))),
       step,
+      isIntact: () => true,
       finish
     })
   })
