@@ -81,6 +81,7 @@ export {
 } from "./image/decodeImage.ts"
 export { encodeJpeg, encodePng } from "./image/encodeImage.ts"
 export { jpegRoundTrip } from "./image/jpegRoundTrip.ts"
+export { loadSharp } from "./image/loadSharp.ts"
 export { imagenetStatistics, normalizeTiles, type PixelStatistics } from "./image/normalize.ts"
 export { openVideo } from "./image/openVideo.ts"
 export { padToSquare } from "./image/padToSquare.ts"

@@ -5,7 +5,18 @@
  */
 import { packedWeights, releaseParameters } from "@speedq/exports"
 import { option, optionalOption, requiredOption, writtenAs } from "@speedq/formats"
-import { Codec, Compat, Count, emit, eventKind, Forecast, formatNumber, Positive, Stage } from "@speedq/pipeline"
+import {
+  Codec,
+  Compat,
+  Count,
+  emit,
+  eventKind,
+  Forecast,
+  formatNumber,
+  Positive,
+  type RecipeSettings,
+  Stage
+} from "@speedq/pipeline"
 import {
   calibrationDefaults,
   clippingDefaults,
@@ -14,8 +25,9 @@ import {
   referenceClipping
 } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
-import { tokensPerTile } from "@speedq/vlm-model"
+import { openModelDirectory, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { loadTensor, loadTensors, tensorSource, tensorSources } from "../artefacts/tensorCodec.ts"
@@ -33,6 +45,7 @@ import { openSourceModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
 import { callsPerLayer, languageFlops, secondsFor, visionFlops } from "../planning/cost.ts"
 import { disagreements } from "../planning/decidingStages.ts"
+import { mixtureForecast } from "../planning/mixtureForecast.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import type { AutoclipOptions } from "../registry/stageOptions.ts"
@@ -154,6 +167,22 @@ const extentOf = ({ calibration, documents, longest, block }: Config, perTile: n
   return { count: documents, length: Math.min(maxLength, tiles * perTile + typicalText), tiles }
 }
 
+/** What of the calibration data is there: records and their pictures, or text that fills at least a block. */
+const calibrationForecast = Effect.fnUntraced(function* (config: Config, recipe: RecipeSettings) {
+  const { calibration } = config
+  if (seesImages(calibration)) return yield* mixtureForecast(calibration, recipe)
+  const tokenizer = yield* Effect.option(openModelDirectory(recipe.model))
+  // A model that is not there is an obstacle of its own, or planned from what is known of it.
+  if (Option.isNone(tokenizer)) return { obstacles: [], lines: [] }
+  return yield* Effect.match(readBlocks(calibration, tokenizer.value.tokenizer, config), {
+    onSuccess: (blocks) => ({ obstacles: [], lines: [`${blocks.length} blocks of text of ${config.block} tokens`] }),
+    onFailure: ({ reason }) => ({
+      obstacles: [{ issue: reason, fix: "give more text, or set a smaller block" }],
+      lines: []
+    })
+  })
+})
+
 /** What stages before made of what images pass through. */
 interface AutoclipInput {
   readonly quantizedVision?: PackedWeights
@@ -178,6 +207,7 @@ export const Autoclip = Stage.define({
     const { llm_config: language } = model.config
     const planned = yield* planTowers(model.config, ["language"], config.quantizers, config.compat)
     const missing = yield* Forecast.missingFiles([sourceOf(config.calibration)], "give a file of calibration data")
+    const data = missing.length > 0 ? undefined : yield* calibrationForecast(config, recipe)
     const { count, length, tiles } = extentOf(config, tokensPerTile(model.config))
     const tokens = count * length
     const hidden = 4 * tokens * language.hidden_size
@@ -192,12 +222,17 @@ export const Autoclip = Stage.define({
     const share = layers / language.num_hidden_layers
     const flops = count * (share * languageFlops(model.config, length, 0) + tiles * visionFlops(model.config))
     return Forecast.make({
-      obstacles: [...model.obstacles, ...missing, ...(yield* disagreements(model.config, place))],
+      obstacles: [
+        ...model.obstacles,
+        ...missing,
+        ...(data?.obstacles ?? []),
+        ...(yield* disagreements(model.config, place))
+      ],
       memoryBytes: model.loadedBytes + embeddings + 3 * hidden + ranges,
       checkpointBytes: hidden + ranges,
       outputBytes: ranges,
       seconds: yield* secondsFor(flops, layers * count * callsPerLayer),
-      lines: ruleLines(planned)
+      lines: [...ruleLines(planned), ...(data?.lines ?? [])]
     })
   }),
   begin: Effect.fnUntraced(function* (config: Config, input: AutoclipInput, context: Stage.StageContext) {
