@@ -174,12 +174,15 @@ const calibrationForecast = Effect.fnUntraced(function* (config: Config, recipe:
   const tokenizer = yield* Effect.option(openModelDirectory(recipe.model))
   // A model that is not there is an obstacle of its own, or planned from what is known of it.
   if (Option.isNone(tokenizer)) return { obstacles: [], lines: [] }
+  const fix = "give more text, or set a smaller block or sampleTokens"
   return yield* Effect.match(readBlocks(calibration, tokenizer.value.tokenizer, config), {
-    onSuccess: (blocks) => ({ obstacles: [], lines: [`${blocks.length} blocks of text of ${config.block} tokens`] }),
-    onFailure: ({ reason }) => ({
-      obstacles: [{ issue: reason, fix: "give more text, or set a smaller block" }],
-      lines: []
-    })
+    onSuccess: (blocks) => {
+      const tokens = blocks.length * config.block
+      const issue = `${calibration} gives ${tokens} tokens of calibration data, but ${config.sampleTokens} are needed`
+      const lines = [`${blocks.length} blocks of text of ${config.block} tokens`]
+      return { obstacles: tokens < config.sampleTokens ? [{ issue, fix }] : [], lines }
+    },
+    onFailure: ({ reason: issue }) => ({ obstacles: [{ issue, fix }], lines: [] })
   })
 })
 

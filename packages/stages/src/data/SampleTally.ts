@@ -45,9 +45,16 @@ const enough = 64
 
 type Describe = (sample: number) => string
 
+/**
+ * A reason without the words of the codec: libvips has one list of errors for all threads, so that they may be another picture's. What
+ * is saved must be the same however often a run was killed; the events have the words.
+ */
+const lasting = (reason: string): string => reason.replace(/(: not an image that can be read): .*$/s, "$1")
+
 const replacedIn = (tally: SampleTally, batch: MicroBatch, describe: Describe): SampleTally["replaced"] => {
   let { replaced } = tally
-  for (const { sample, at, reason, by } of batch.substituted) {
+  for (const { sample, at, reason: said, by } of batch.substituted) {
+    const reason = lasting(said)
     const [record, other] = [at ?? describe(sample), describe(by)]
     const known = replaced.findIndex((each) => each.record === record && each.by === other && each.reason === reason)
     if (known >= 0) replaced = replaced.with(known, { ...replaced[known]!, times: replaced[known]!.times + 1 })

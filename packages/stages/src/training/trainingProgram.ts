@@ -188,8 +188,18 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
     return yield* new NonFiniteGradient({ tensor: "the sum over all samples", loss, samples: [`step ${step + 1}`] })
   })
 
+  /** The failure of measurements that met no answer: what they would give is no measure of the teacher. */
+  const unmeasured = Effect.fnUntraced(function* () {
+    let tally = emptyTally
+    for (let index = 0; index < measuring; index++) {
+      tally = counted(tally, yield* source.take(index), source.describe)
+    }
+    return yield* nothingToLearn(tally, data, true) ?? Effect.void
+  })
+
   const train = Effect.fnUntraced(function* (state: TrainingState, step: number) {
     const { learner } = state
+    if (step === 0 && measuring > 0 && state.measured.length === 0) yield* unmeasured()
     const indices = source.microBatchesOf(step)
     let sum: Accumulated | undefined
     let { tally, used } = state
