@@ -84,6 +84,7 @@ export {
   JointQat,
   ModelUnreadable,
   NonFiniteGradient,
+  NothingToLearn,
   owned,
   owningState,
   type Plugin,

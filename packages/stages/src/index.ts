@@ -12,7 +12,14 @@ export { Compute, ComputeUnavailable } from "./compute/Compute.ts"
 export { ComputeFailed, computing } from "./compute/computing.ts"
 export { fingerprintOf } from "./data/fingerprint.ts"
 export { SampleWorkerFailed, SampleWorkers } from "./data/SampleWorkers.ts"
-export { DataUnusable, EvaluationFailed, ModelUnreadable, NonFiniteGradient, RulesInvalid } from "./Errors.ts"
+export {
+  DataUnusable,
+  EvaluationFailed,
+  ModelUnreadable,
+  NonFiniteGradient,
+  NothingToLearn,
+  RulesInvalid
+} from "./Errors.ts"
 export { askRows } from "./evaluate/askRows.ts"
 export { Evaluate } from "./evaluate/Evaluate.ts"
 export type { Evaluation } from "./evaluate/Evaluation.ts"

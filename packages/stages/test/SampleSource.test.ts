@@ -77,6 +77,7 @@ describe("openSampleSource", () => {
             maxLength: 8192,
             maxTiles: 6,
             quirks: carefulData,
+            dropped: new Set(),
             seed: 5
           }
           const loader = yield* openSampleLoader(plan)

@@ -124,10 +124,11 @@ describe("an option", () => {
     const policies = cases.flatMap((stage) =>
       fieldsOfStage(stage).flatMap(({ path, policy }) => (policy ? [`${stage.name}.${path.join(".")}`] : []))
     )
-    const training = ["data.onError", "rematerialize", "featureCache"]
+    const data = ["onError", "pictures", "warnShare"]
+    const training = [...data.map((option) => `data.${option}`), "rematerialize", "featureCache"]
     assert.sameMembers(policies, [
       "adaround-vit.cache",
-      "autoclip.calibration.onError",
+      ...data.map((option) => `autoclip.calibration.${option}`),
       ...["train-projector", "qat", "joint-qat"].flatMap((name) => training.map((option) => `${name}.${option}`))
     ])
   })

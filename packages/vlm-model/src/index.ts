@@ -28,6 +28,7 @@ export {
 } from "./conversation/imagePlaceholders.ts"
 export { estimateLength, estimateRecordLength, referenceLengthEstimator } from "./conversation/lengthEstimate.ts"
 export { PythonRandom } from "./conversation/pythonRandom.ts"
+export { recordPath } from "./conversation/recordPath.ts"
 export {
   type RecordOrigin,
   referenceVideo,
@@ -80,6 +81,7 @@ export {
 } from "./image/decodeImage.ts"
 export { encodeJpeg, encodePng } from "./image/encodeImage.ts"
 export { jpegRoundTrip } from "./image/jpegRoundTrip.ts"
+export { loadSharp } from "./image/loadSharp.ts"
 export { imagenetStatistics, normalizeTiles, type PixelStatistics } from "./image/normalize.ts"
 export { openVideo } from "./image/openVideo.ts"
 export { padToSquare } from "./image/padToSquare.ts"
@@ -134,7 +136,7 @@ export {
 } from "./model/ModelErrors.ts"
 export { linearLayers, modelTensors, parameterCount, type Tower, towerOf } from "./model/modelLayout.ts"
 export { imageTokenRows, mergeEmbeddings } from "./model/multimodal.ts"
-export type { RandomSource } from "./model/RandomSource.ts"
+export { type RandomSource, uniformBelow } from "./model/RandomSource.ts"
 export { type RandomWeightsOptions, randomTensor, randomWeights } from "./model/randomWeights.ts"
 export { resizePositions } from "./model/resizePositions.ts"
 export {

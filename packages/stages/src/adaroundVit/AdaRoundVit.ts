@@ -107,6 +107,9 @@ export const AdaRoundVit = Stage.define({
     const blocks = roundedBlocks(choices, modelConfig)
     const stepsPerBlock = config.iterations + 1
 
+    // An iteration changes its tensors in place: one that fails may have changed some of them.
+    let changing = false
+
     /** One iteration of the current block; after the last, the step that makes its rounding permanent. */
     const step = Effect.fnUntraced(function* (state: VisionRounding, done: number) {
       const index = blocks[Math.floor(done / stepsPerBlock)]!
@@ -121,12 +124,14 @@ export const AdaRoundVit = Stage.define({
         return { state: next, metrics: { loss: keptError(report), nearest: report.errorNearest } }
       }
       const drawn = drawBatch(rounding, caches.count, config.batch)
+      changing = true
       const { next, losses } = yield* computing(async () => {
         const result = scope(() =>
           roundingStep(block, { ...rounding, random: drawn.random }, caches.batch(drawn.chosen), config)
         )
         return { next: result.state, losses: await readLosses(block, result.state, result.losses) }
       })
+      changing = false
       const metrics = { loss: losses.reconstruction, regularizer: losses.rounding }
       return { state: { ...state, current: next }, metrics }
     })
@@ -136,6 +141,7 @@ export const AdaRoundVit = Stage.define({
       state: visionRoundingCodec,
       initial: Effect.succeed<VisionRounding>({ done: new Map(), reports: [], current: undefined }),
       step,
+      isIntact: () => !changing,
       finish: ({ done, reports }: VisionRounding) =>
         Effect.succeed({ output: { quantizedVision: done as PackedWeights }, report: blockSections(reports) })
     })

@@ -1,10 +1,12 @@
 /** Scores the model as it stands after the stages before: benchmarks, and its divergence from the full-precision model. A step is some rows. */
-import { basename, join } from "node:path"
+import { existsSync } from "node:fs"
+import { basename, dirname, join, resolve } from "node:path"
 import {
   type Benchmark,
   benchmarkNamed,
   type DataFile,
   type DataRow,
+  findBenchmark,
   readDataFile,
   readPredictions,
   scoreWithMarks,
@@ -22,6 +24,7 @@ import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
+import { fileDigest } from "../data/fileDigest.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { EvaluationFailed } from "../Errors.ts"
 import { Extensions } from "../extensions/Extensions.ts"
@@ -125,6 +128,36 @@ const unknownBenchmarks = Effect.fnUntraced(function* (benchmarks: Config["bench
   return found.filter((obstacle) => obstacle !== undefined)
 })
 
+/** Data files that were read and found good: those of several evaluations are read once. */
+const good = new Map<string, string>()
+
+/** Why the rows of a benchmark cannot be asked: a column that is missing, a row that is broken, a picture that is not there. */
+const problemOf = Effect.fnUntraced(function* (choice: Config["benchmarks"][number]) {
+  const identity = JSON.stringify([choice, yield* Effect.promise(() => fileDigest(choice.data, { whole: true }))])
+  if (good.get(choice.data) === identity) return undefined
+  const { rows, data } = yield* openBenchmark(choice)
+  const files = rows.flatMap(({ image }) => (image.kind === "files" ? image.paths : []))
+  const absent = files.map((path) => resolve(dirname(data.file), path)).filter((path) => !existsSync(path))
+  if (absent.length > 0) {
+    return `${data.file}: ${absent.length} of ${files.length} pictures do not exist, the first of them ${absent[0]}`
+  }
+  good.set(choice.data, identity)
+  return undefined
+})
+
+/** An obstacle for each data file that is there and cannot be asked from. */
+const unreadableFiles = Effect.fnUntraced(function* (benchmarks: Config["benchmarks"]) {
+  const known = (yield* Extensions).benchmarks
+  const problems = yield* Effect.forEach(benchmarks, (choice) =>
+    existsSync(choice.data) && findBenchmark(choice.name, known) !== undefined
+      ? Effect.match(problemOf(choice), { onSuccess: (problem) => problem, onFailure: ({ message }) => message })
+      : Effect.succeed(undefined)
+  )
+  return problems.flatMap((issue): readonly Forecast.Obstacle[] =>
+    issue === undefined ? [] : [{ issue, fix: "correct the file, or get it anew" }]
+  )
+})
+
 /** Writes predictions and score of one benchmark and sums them up. */
 const scoreBenchmark = Effect.fnUntraced(function* (
   { benchmark, data, rows, name }: Asked,
@@ -176,10 +209,11 @@ export const Evaluate = Stage.define({
       "get the benchmark's TSV file; `speedq evaluate` says where it comes from"
     )
     const unknown = yield* unknownBenchmarks(benchmarks)
+    const unreadable = yield* unreadableFiles(benchmarks)
     // The source, packed weights, and everything unpacked in f32.
     const memoryBytes = model.weightBytes + quantizedBytes(planned) + 4 * parameterCount(model.config)
     return Forecast.make({
-      obstacles: [...model.obstacles, ...missing, ...unknown],
+      obstacles: [...model.obstacles, ...missing, ...unknown, ...unreadable],
       memoryBytes,
       lines: ruleLines(planned)
     })
@@ -250,6 +284,7 @@ export const Evaluate = Stage.define({
       state: Codec.json(Answering),
       initial: Effect.succeed<Answering>(asked.map(() => ({ answers: [], divergence: { sum: 0, tokens: 0 } }))),
       step,
+      isIntact: () => true,
       finish
     })
   })

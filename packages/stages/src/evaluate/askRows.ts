@@ -68,6 +68,9 @@ const batchOf = ({ image }: AnsweringModel["directory"], samples: readonly Train
     samples: [...samples.keys()],
     tilesOf: tiles.map(({ count }) => count),
     tileKeys: tiles.flatMap(tileKeysOf),
+    made: [...samples.keys()],
+    answerTokens: samples.map(({ answerTokens }) => answerTokens),
+    cut: samples.map(({ cut }) => cut),
     substituted: []
   }
 }

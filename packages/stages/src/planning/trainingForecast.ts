@@ -1,14 +1,12 @@
 /** What a training stage will take: samples, steps, memory and time, from config and meta file. */
-import { existsSync, readFileSync } from "node:fs"
-import { dirname, resolve } from "node:path"
 import { layerOf } from "@speedq/formats"
 import { Forecast, formatBytes, memoryLimit, type RecipeSettings } from "@speedq/pipeline"
 import { sizeOf } from "@speedq/tensors"
 import { embeddingLayer, headLayer, type ModelConfig, modelTensors, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { callsPerLayer, keptBytes, keptTowerBytes, languageFlops, secondsFor, visionFlops } from "./cost.ts"
+import { mixtureForecast } from "./mixtureForecast.ts"
 import type { PlannedModel } from "./plannedModel.ts"
 
 interface TrainingForecastOptions {
@@ -22,26 +20,6 @@ interface TrainingForecastOptions {
   readonly fakeQuantized: boolean
   readonly teacher: boolean
   readonly lines: readonly string[]
-}
-
-const Meta = Schema.Record(
-  Schema.String,
-  Schema.Struct({
-    annotation: Schema.String,
-    repeat_time: Schema.optionalKey(Schema.Number),
-    length: Schema.optionalKey(Schema.Number)
-  })
-)
-const decodeMeta = Schema.decodeUnknownSync(Schema.fromJsonString(Meta))
-
-/** Samples that a mixture selects by the lengths that its meta file states; undefined where one does not. */
-const selectedSamples = (meta: typeof Meta.Type, percent: number): number | undefined => {
-  const lengths = Object.values(meta).map(({ length, repeat_time = 1 }) =>
-    length === undefined ? undefined : Math.floor((length * (percent === 0 ? 100 : percent)) / 100) * repeat_time
-  )
-  return lengths.some((length) => length === undefined)
-    ? undefined
-    : lengths.reduce<number>((sum, length) => sum + Math.floor(length!), 0)
 }
 
 /** Text tokens that a typical conversation is taken to have, and how many of them are answers. */
@@ -109,18 +87,6 @@ const secondsOf = (
   return secondsFor(flops, (samples / optimization.batch) * layers * callsPerLayer)
 }
 
-const mostNamed = 3
-
-/** Annotation files that are not there: each by name, or the first of many. */
-const absentFiles = (meta: string, files: readonly string[]): readonly Forecast.Obstacle[] => {
-  const fix = "get the data set, or take it out of the meta file"
-  if (files.length <= mostNamed) {
-    return files.map((file) => ({ issue: `${file}, named in ${meta}, does not exist`, fix }))
-  }
-  const issue = `${files.length} annotation files named in ${meta} do not exist, the first of them ${files[0]}`
-  return [{ issue, fix: "get the data sets, or take them out of the meta file" }]
-}
-
 /** The forecast of a stage that trains. */
 export const trainingForecast = Effect.fnUntraced(function* (options: TrainingForecastOptions) {
   const { recipe, model, data, optimization, trains } = options
@@ -138,26 +104,22 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
     return Forecast.make({ ...parts, obstacles: [...model.obstacles, ...missing] })
   }
 
-  const meta = decodeMeta(readFileSync(data.meta, "utf8"))
-  const annotations = Object.values(meta).map(({ annotation }) => resolve(dirname(data.meta), annotation))
-  const obstacles = absentFiles(
-    data.meta,
-    annotations.filter((file) => !existsSync(file))
-  )
-  const selected = selectedSamples(meta, data.percent)
+  const mixture = yield* mixtureForecast(data, recipe)
+  const { selected } = mixture
   const perStep = optimization.batch * optimization.accumulation
   const most = optimization.maxSteps === undefined ? Number.POSITIVE_INFINITY : optimization.maxSteps * perStep
   const samples = selected === undefined ? undefined : Math.min(most, selected * optimization.epochs)
   const { rematerialize, parts } = partsFor(samples ?? Number.POSITIVE_INFINITY)
   return Forecast.make({
     ...parts,
-    obstacles: [...model.obstacles, ...obstacles],
+    obstacles: [...model.obstacles, ...mixture.obstacles],
     seconds: samples === undefined ? undefined : yield* secondsOf(options, samples, rematerialize),
     lines: [
       ...parts.lines,
+      ...mixture.lines,
       samples === undefined
-        ? `${Object.keys(meta).length} data sets, not all of which state their length`
-        : `${samples} samples of ${Object.keys(meta).length} data sets in ${Math.ceil(samples / perStep)} steps of ${perStep}; saved states of ${formatBytes(12 * trained)}`
+        ? `${mixture.datasets} data sets, not all of which are there`
+        : `${samples} samples of ${mixture.datasets} data sets in ${Math.ceil(samples / perStep)} steps of ${perStep}; saved states of ${formatBytes(12 * trained)}`
     ]
   })
 })

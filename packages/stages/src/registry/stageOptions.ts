@@ -47,6 +47,28 @@ export interface DataOptions {
    */
   readonly onError?: "fail" | "substitute"
   /**
+   * What tells that a picture is not the one that a stage began with: its size and the time of its last change, or
+   * its `bytes`, which takes a reading of all of them but lets them be copied and touched.
+   *
+   * Default from: chosen here: the least reading.
+   *
+   * May be changed while a run goes on.
+   * @default "time"
+   */
+  readonly pictures?: "time" | "bytes"
+  /**
+   * Share of the samples without anything to learn (no answer, or one that was cut off), or cut at `maxLength`,
+   * above which the stage warns. It stops where all of the first 64 have nothing.
+   *
+   * Unit: share of the samples.
+   *
+   * Default from: chosen here.
+   *
+   * May be changed while a run goes on.
+   * @default 0.05
+   */
+  readonly warnShare?: number
+  /**
    * Switches of the reference's data pipeline, one by one. When given, it decides all of them: those left out are
    * off, whatever `compat` says.
    *

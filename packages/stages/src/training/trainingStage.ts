@@ -8,8 +8,9 @@ import { type ModelConfig, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { Compute } from "../compute/Compute.ts"
+import { continueWithData } from "../data/continueWithData.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
-import { openSampleSource } from "../data/SampleSource.ts"
+import { openStageData } from "../data/openStageData.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
@@ -63,7 +64,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
   const begin = Effect.fnUntraced(function* (
     options: Options,
     input: TrainingInput,
-    { recipe, seed }: Stage.StageContext
+    { recipe, seed, directory }: Stage.StageContext
   ) {
     const { backend } = yield* Compute
     const stageScope = yield* Effect.scope
@@ -71,8 +72,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     const { config } = model.directory
     const { quantized, losses, isTrained } = yield* plan(config, options)
     const { data } = options
-    const seeds = { selection: recipe.seed, order: seed }
-    const source = yield* openSampleSource({ model: recipe.model, data, optimization: options, seed: seeds })
+    const source = yield* openStageData({ recipe, seed, directory, data, optimization: options })
     const choices = new Map([...quantized.linears.choices, ...quantized.embeddings.choices])
     yield* requireQuantizable({ ...model.weights, ...input.projector }, choices, input.clipping)
     const student = yield* makeStudent({ model, input, quantized, trains: isTrained })
@@ -97,8 +97,9 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       studentFeatures
     }
     return yield* trainingProgram({
-      meta: data.meta,
+      data,
       source,
+      directory,
       optimization: options,
       initial: student.initial,
       measurement: confidenceMeasurement(pair, source),
@@ -130,7 +131,9 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
 
   return {
     versions,
-    fingerprint: ({ data }: Options, recipe: RecipeSettings) => fingerprintOf(recipe, { meta: data.meta }),
+    fingerprint: ({ data }: Options, recipe: RecipeSettings) => fingerprintOf(recipe, { data }),
+    continuation: ({ data }: Options, recipe: RecipeSettings, begun: Stage.Begun) =>
+      continueWithData(data, recipe, begun),
     forecast,
     begin
   }
