@@ -221,7 +221,7 @@ export interface TrainingStageOptions {
    * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
    * reference quirk by quirk.
    *
-   * Default from: docs/quirks.md.
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
    * @default "careful"
    */
   readonly compat?: "careful" | "reference"
@@ -367,7 +367,7 @@ export interface AdaRoundVitOptions {
    * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
    * reference quirk by quirk.
    *
-   * Default from: docs/quirks.md.
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
    * @default "careful"
    */
   readonly compat?: "careful" | "reference"
@@ -487,7 +487,7 @@ export interface AutoclipOptions {
    * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
    * reference quirk by quirk.
    *
-   * Default from: docs/quirks.md.
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
    * @default "careful"
    */
   readonly compat?: "careful" | "reference"
