@@ -43,9 +43,26 @@ const modelFiles = (directory: string): readonly string[] => {
 /** What a stage reads besides the model. */
 interface Reading {
   readonly files?: readonly string[]
+  /** Whether it looks at the recipe's teacher. */
+  readonly teacher?: boolean
   /** A training mixture: its meta file and every annotation file. Images count by their names in those. */
   readonly meta?: string
 }
+
+/** The files of a path that names weights: its own, or those of a directory. */
+const weightsAt = (path: string): readonly string[] =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() ? modelFiles(path) : [path]
+
+/** Weights that are not in the recipe's model, by what they are for: the same file as another part is another model. */
+const elsewhere = ({ parts = {}, teacher }: RecipeSettings, looksAtTeacher: boolean) => {
+  const paths = [
+    ...(["vision", "projector", "language"] as const).map((part) => [part, parts[part]] as const),
+    ["teacher", looksAtTeacher ? teacher : undefined] as const
+  ]
+  return paths.flatMap(([use, path]) => (path === undefined ? [] : [{ use, files: weightsAt(path) }]))
+}
+
+const digestOf = async (file: string): Promise<string> => (existsSync(file) ? await hashFile(file) : `${file}: missing`)
 
 /** Annotation files of a mixture; a meta file that cannot be read is met again when the stage opens it. */
 const annotationsOf = (meta: string | undefined): Effect.Effect<readonly string[]> => {
@@ -59,16 +76,19 @@ const annotationsOf = (meta: string | undefined): Effect.Effect<readonly string[
 /** Digest of the recipe's model and of data files. A file that is missing is said by the preflight; here it counts as such. */
 export const fingerprintOf = Effect.fnUntraced(function* (
   recipe: RecipeSettings,
-  { files = [], meta }: Reading
+  { files = [], teacher = false, meta }: Reading
 ): Effect.fn.Return<string, StorageFailed> {
   const data = [...files, ...(yield* annotationsOf(meta))]
   return yield* Effect.tryPromise({
     try: async () => {
       const model = existsSync(recipe.model) ? modelFiles(recipe.model) : []
       const digests: string[] = []
-      for (const file of [...model, ...data]) {
-        digests.push(existsSync(file) ? await hashFile(file) : `${file}: missing`)
+      for (const file of model) digests.push(await digestOf(file))
+      for (const { use, files: theirs } of elsewhere(recipe, teacher)) {
+        digests.push(use)
+        for (const file of theirs) digests.push(await digestOf(file))
       }
+      for (const file of data) digests.push(await digestOf(file))
       return createHash("sha256").update(digests.join("\n")).digest("hex")
     },
     catch: (error) =>

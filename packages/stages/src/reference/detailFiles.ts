@@ -54,9 +54,11 @@ const openSafetensors = (path: string): DetailFile => {
   return { path, tensors: new Map(tensors), close: () => store.close() }
 }
 
+/** Whether a file is one of torch.save, by its first bytes. Throws the errors of node:fs. */
+export const isTorchFile = (path: string): boolean => beginsWith(path, zipMagic)
+
 /** Opens a file by what it is, whatever its name. Throws TorchFileInvalid, SafetensorsInvalid, FileFailed and the errors of node:fs. */
-const openDetailFile = (path: string): DetailFile =>
-  beginsWith(path, zipMagic) ? openTorchFile(path) : openSafetensors(path)
+const openDetailFile = (path: string): DetailFile => (isTorchFile(path) ? openTorchFile(path) : openSafetensors(path))
 
 /** Numbers of one entry in f32. Raises TensorNotFinite, with what `read` raises. */
 export const readFinite = ({ path }: DetailFile, name: string, { shape, read }: DetailTensor): Float32Array => {

@@ -3,8 +3,9 @@ import { AdaRoundVit } from "../adaroundVit/AdaRoundVit.ts"
 import { Autoclip } from "../autoclip/Autoclip.ts"
 import { Evaluate } from "../evaluate/Evaluate.ts"
 import { Export } from "../export/Export.ts"
+import { ImportVit } from "../importVit/ImportVit.ts"
 import { JointQat } from "../jointQat/JointQat.ts"
 import { Qat } from "../qat/Qat.ts"
 import { TrainProjector } from "../trainProjector/TrainProjector.ts"
 
-export const stages = [AdaRoundVit, TrainProjector, Autoclip, Qat, JointQat, Export, Evaluate] as const
+export const stages = [AdaRoundVit, ImportVit, TrainProjector, Autoclip, Qat, JointQat, Export, Evaluate] as const
