@@ -4,13 +4,15 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { bytesOf, layerOf, Safetensors, typedView } from "@speedq/formats"
 import { openSaved, RunEvents } from "@speedq/pipeline"
-import { type Parameters, toBfloat16 } from "@speedq/tensors"
+import { embeddingSym4 } from "@speedq/quantizers"
+import { type Parameters, tensor, toBfloat16 } from "@speedq/tensors"
 import { towerOf } from "@speedq/vlm-model"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { QuantizedVision } from "../src/artefacts/artefacts.ts"
+import { Compute } from "../src/compute/Compute.ts"
 import { openSourceModel } from "../src/model/SourceModel.ts"
 import { evaluation, eventsOfKind, makeNanoRuns, nearest, shortStages, writeNanoModel } from "./support/nano.ts"
 import { type StateEntry, writeTorchFile } from "./support/writeTorchFile.ts"
@@ -332,5 +334,25 @@ describe("a checkpoint of PyTorch pickles", () => {
     for (const artefact of ["projector", "quantizedLanguage"]) {
       assert.strictEqual(saved(fromPickles.directory, "01-qat", artefact), saved(own.directory, "01-qat", artefact))
     }
+  })
+})
+
+describe("an embedding that is quantized already", () => {
+  it("keeps its numbers on the grid absmax7, within the rounding of half precision", async () => {
+    const numbers = await towerNumbers()
+    const { backend } = await runs.runtime.runPromise(Compute)
+    const values = numbers["encoder.layers.0.mlp.fc1.weight"]!.values
+    const source = tensor(backend, values, [values.length / 64, 64])
+    const [once, again] = [embeddingSym4(), embeddingSym4({ grid: "absmax7" })]
+    const first = once.quantizer.fakeQuantize(once.config, source)
+    const second = again.quantizer.fakeQuantize(again.config, first)
+    const [before, after] = [await first.read(), await second.read()]
+    const shrunk = once.quantizer.fakeQuantize(once.config, first)
+    const third = await shrunk.read()
+    const largest = (others: ArrayLike<number>) =>
+      Math.max(...Array.from(before, (value, i) => (value === 0 ? 0 : Math.abs(others[i]! / value - 1))))
+    assert.isBelow(largest(after), 2 ** -10)
+    assert.isAbove(largest(third), 0.06)
+    for (const each of [source, first, second, shrunk]) each.release()
   })
 })

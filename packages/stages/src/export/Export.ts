@@ -42,7 +42,7 @@ import type { ExportOptions } from "../registry/stageOptions.ts"
 
 const ExportConfig = Schema.Struct({
   format: requiredOption(Schema.NonEmptyString, {
-    description: "Format to write: `packed`, `fake-quant`, or one of an extension."
+    description: "Format to write: `packed`, `fake-quant`, `quant-details`, or one of an extension."
   }),
   with: optionalOption(Schema.JsonObject, {
     description: 'Options of the format, for example `{ "dtype": "f32" }` of `fake-quant`.'

@@ -24,6 +24,8 @@ export interface DetailTensor {
 export interface DetailFile {
   readonly path: string
   readonly tensors: ReadonlyMap<string, DetailTensor>
+  /** Of safetensors files: what their header says besides. */
+  readonly metadata?: Readonly<Record<string, string>>
   readonly close: () => void
 }
 
@@ -51,7 +53,7 @@ const openSafetensors = (path: string): DetailFile => {
     }
     return [name, { shape, dtype, read }] as const
   })
-  return { path, tensors: new Map(tensors), close: () => store.close() }
+  return { path, tensors: new Map(tensors), metadata: store.metadata, close: () => store.close() }
 }
 
 /** Whether a file is one of torch.save, by its first bytes. Throws the errors of node:fs. */

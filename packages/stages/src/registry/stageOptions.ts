@@ -621,7 +621,7 @@ export interface JointQatOptions extends TrainingStageOptions {
 }
 
 export interface ExportOptions {
-  /** Format to write: `packed`, `fake-quant`, or one of an extension. */
+  /** Format to write: `packed`, `fake-quant`, `quant-details`, or one of an extension. */
   readonly format: string
   /** Options of the format, for example `{ "dtype": "f32" }` of `fake-quant`. */
   readonly with?: { readonly [name: string]: Json }
