@@ -81,6 +81,7 @@ export {
   ExportedModel,
   type ExtensionLists,
   Extensions,
+  ImportVit,
   JointQat,
   ModelUnreadable,
   NonFiniteGradient,

@@ -100,7 +100,7 @@ export {
 } from "./image/tiling.ts"
 export type { OpenVideoOptions, VideoError, VideoSource } from "./image/VideoSource.ts"
 export { readLayout, readModelConfig } from "./model/configFile.ts"
-export { type Pieces, resolveNames, storedNames } from "./model/huggingfaceNames.ts"
+export { isQuantizerBuffer, type Pieces, resolveNames, storedNames } from "./model/huggingfaceNames.ts"
 // Network
 export { type KeyValueCache, makeKeyValueCache } from "./model/KeyValueCache.ts"
 export {

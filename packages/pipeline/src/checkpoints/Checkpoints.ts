@@ -34,7 +34,7 @@ export const OtherRuns = Context.Reference<readonly string[]>("@speedq/pipeline/
 })
 
 /** Asked whether a stage goes on with data that changed, and how: `Stage.continuation`. */
-export type Continuation<E, R> = (begun: Begun) => Effect.Effect<Option.Option<string>, E, R>
+type Continuation<E, R> = (begun: Begun) => Effect.Effect<Option.Option<string>, E, R>
 
 const never: Continuation<never, never> = () => Effect.succeedNone
 

@@ -7,7 +7,7 @@ import type * as FileSystem from "effect/FileSystem"
 import type * as Option from "effect/Option"
 import type * as Path from "effect/Path"
 import type * as Result from "effect/Result"
-import type { Json } from "effect/Schema"
+import type { Json, JsonObject } from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import type * as Scope from "effect/Scope"
 import type { RecipeProblem, SavedFileDamaged } from "../Errors.ts"
@@ -103,6 +103,8 @@ export interface Stage<in In, out Out, out E = never, out R = never> {
   readonly version: number
   /** The configuration with its defaults, as JSON. */
   readonly config: Json
+  /** The configuration as it was given, defaults left out. */
+  readonly written: JsonObject
   /** The same without policy options: a part of the stage's key. */
   readonly keyConfig: Json
   readonly needs: ReadonlyArray<AnyArtefact<E, R>>

@@ -3,6 +3,7 @@ import { strictly } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import type { JsonObject } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
@@ -108,13 +109,14 @@ export const define = <
   const gives = list(parts.gives)
   const configAst = SchemaAST.toEncoded(parts.config.ast)
 
-  const configure = (config: Config): Configured => {
+  const configure = (config: Config, written: unknown): Configured => {
     const json = asJson(encodeConfig(config))
     return {
       kind: definition,
       name,
       version,
       config: json,
+      written: written as JsonObject,
       keyConfig: withoutPolicy(configAst, json),
       needs: list(parts.needs),
       uses: parts.takes?.(config) === false ? [] : list(parts.uses),
@@ -128,7 +130,10 @@ export const define = <
     }
   }
   const decode = (config: unknown) =>
-    Result.mapBoth(decodeConfig(config), { onSuccess: configure, onFailure: (error) => schemaProblems(error) })
+    Result.mapBoth(decodeConfig(config), {
+      onSuccess: (decoded) => configure(decoded, config),
+      onFailure: (error) => schemaProblems(error)
+    })
   const definition: Definition<Encoded, Input<Needs, Uses>, Values<Gives>, Errors, Services> = {
     name,
     version,

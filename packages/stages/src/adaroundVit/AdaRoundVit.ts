@@ -28,7 +28,7 @@ import { fingerprintOf } from "../data/fingerprint.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
-import { openSourceModel } from "../model/SourceModel.ts"
+import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
 import type { AdaRoundVitOptions } from "../registry/stageOptions.ts"
 import { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
@@ -85,7 +85,7 @@ export const AdaRoundVit = Stage.define({
     { recipe, seed, directory }: Stage.StageContext
   ) {
     const { backend } = yield* Compute
-    const model = yield* openSourceModel(recipe.model)
+    const model = yield* openRecipeModel(recipe)
     const { config: modelConfig, image } = model.directory
     const planned = yield* planTowers(modelConfig, ["vision"], config.quantizers, config.compat)
     const { choices } = planned
@@ -143,7 +143,10 @@ export const AdaRoundVit = Stage.define({
       step,
       isIntact: () => !changing,
       finish: ({ done, reports }: VisionRounding) =>
-        Effect.succeed({ output: { quantizedVision: done as PackedWeights }, report: blockSections(reports) })
+        Effect.succeed({
+          output: { quantizedVision: { packed: done as PackedWeights, values: {} } },
+          report: blockSections(reports)
+        })
     })
     return yield* owningState(program, ({ done, current }) => {
       releasePacked(done)

@@ -3,7 +3,7 @@
  * group of the decoder's weights, the range whose nearest quantization changes the layer's output least on calibration
  * data. A step is a layer, the last one that rules name the last step.
  */
-import { packedWeights, releaseParameters } from "@speedq/exports"
+import { packedWeights, releaseParameters, type VisionTower } from "@speedq/exports"
 import { option, optionalOption, requiredOption, writtenAs } from "@speedq/formats"
 import {
   Codec,
@@ -17,13 +17,7 @@ import {
   type RecipeSettings,
   Stage
 } from "@speedq/pipeline"
-import {
-  calibrationDefaults,
-  clippingDefaults,
-  type PackedWeights,
-  RuleList,
-  referenceClipping
-} from "@speedq/quantizers"
+import { calibrationDefaults, clippingDefaults, RuleList, referenceClipping } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import { openModelDirectory, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -41,7 +35,7 @@ import { versionsOf } from "../extensions/versions.ts"
 import { EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
-import { openSourceModel } from "../model/SourceModel.ts"
+import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
 import { callsPerLayer, languageFlops, secondsFor, visionFlops } from "../planning/cost.ts"
 import { disagreements } from "../planning/decidingStages.ts"
@@ -188,7 +182,7 @@ const calibrationForecast = Effect.fnUntraced(function* (config: Config, recipe:
 
 /** What stages before made of what images pass through. */
 interface AutoclipInput {
-  readonly quantizedVision?: PackedWeights
+  readonly quantizedVision?: VisionTower
   readonly projector?: Parameters
 }
 
@@ -241,7 +235,7 @@ export const Autoclip = Stage.define({
   begin: Effect.fnUntraced(function* (config: Config, input: AutoclipInput, context: Stage.StageContext) {
     const { recipe, directory: ownDirectory } = context
     const { backend } = yield* Compute
-    const model = yield* openSourceModel(recipe.model)
+    const model = yield* openRecipeModel(recipe)
     const { directory } = model
     const language = directory.config.llm_config
     const { choices } = yield* planTowers(directory.config, ["language"], config.quantizers, config.compat)
@@ -253,7 +247,8 @@ export const Autoclip = Stage.define({
       Effect.sync(() => quantizedEmbeddings(model.weights, embedded.choices)),
       releaseParameters
     )
-    const weights = packedWeights(input.quantizedVision ?? new Map(), { ...input.projector }, frozen, model.weights)
+    const { packed = new Map(), values = {} } = input.quantizedVision ?? {}
+    const weights = packedWeights(packed, values, { ...input.projector }, frozen, model.weights)
     const options = config.compat === "reference" ? { ...referenceClipping, ...config } : config
     const search: ClippingSearch = { backend, language, weights, choices, source: sourceOf(calibration), options }
 

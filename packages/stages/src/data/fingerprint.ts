@@ -1,6 +1,6 @@
 /** Names the bytes that a stage reads from outside, so that a change of them runs it again. */
 import { createHash } from "node:crypto"
-import { existsSync } from "node:fs"
+import { existsSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { allFilesOf, filesOf } from "@speedq/exports"
 import { type RecipeSettings, StorageFailed } from "@speedq/pipeline"
@@ -43,15 +43,35 @@ const digestsOf = (files: readonly string[], { whole }: { readonly whole: boolea
       })
   })
 
-/** Digest of the recipe's model: of large files a sample of their bytes. */
-export const modelDigest = Effect.fnUntraced(function* ({ model }: RecipeSettings) {
-  const files = existsSync(model) ? modelFiles(model) : []
-  return digestOf(yield* digestsOf(files, { whole: false }))
+/** The files of a path that names weights: its own, or those of a directory. */
+const weightsAt = (path: string): readonly string[] =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() ? modelFiles(path) : [path]
+
+/** Weights that are not in the recipe's model, by what they are for: the same file as another part is another model. */
+const elsewhere = ({ parts = {}, teacher }: RecipeSettings, looksAtTeacher: boolean) => {
+  const paths = [
+    ...(["vision", "projector", "language"] as const).map((part) => [part, parts[part]] as const),
+    ["teacher", looksAtTeacher ? teacher : undefined] as const
+  ]
+  return paths.flatMap(([use, path]) => (path === undefined ? [] : [{ use, files: weightsAt(path) }]))
+}
+
+/** Digest of the recipe's model and of its parts and teacher from elsewhere: of large files a sample of their bytes. */
+export const modelDigest = Effect.fnUntraced(function* (recipe: RecipeSettings, { teacher = true } = {}) {
+  const { model } = recipe
+  const own = yield* digestsOf(existsSync(model) ? modelFiles(model) : [], { whole: false })
+  const others: string[] = []
+  for (const { use, files } of elsewhere(recipe, teacher)) {
+    others.push(use, ...(yield* digestsOf(files, { whole: false })))
+  }
+  return digestOf([...own, ...others])
 })
 
 /** What a stage reads besides the model. */
 interface Reading {
   readonly files?: readonly string[]
+  /** Whether it looks at the recipe's teacher. */
+  readonly teacher?: boolean
   /** A training mixture: its meta file, every annotation file, and the pictures of the records that are selected. */
   readonly data?: DataConfig
 }
@@ -67,9 +87,9 @@ const mixtureDigests = (data: DataConfig, { seed }: RecipeSettings) =>
 /** Digest of the recipe's model and of data files. A file that is missing is said by the preflight; here it counts as such. */
 export const fingerprintOf = Effect.fnUntraced(function* (
   recipe: RecipeSettings,
-  { files = [], data }: Reading
+  { files = [], teacher = false, data }: Reading
 ): Effect.fn.Return<string, StorageFailed> {
-  const model = yield* modelDigest(recipe)
+  const model = yield* modelDigest(recipe, { teacher })
   const digests = yield* digestsOf(files, { whole: true })
   return digestOf([model, ...digests, ...(data === undefined ? [] : yield* mixtureDigests(data, recipe))])
 })

@@ -13,10 +13,18 @@ import {
   writePredictions,
   writeScore
 } from "@speedq/evaluation"
-import { deployModel, type LanguageModel, modelSize, Rest, releaseParameters, unpackAll } from "@speedq/exports"
+import {
+  deployModel,
+  type LanguageModel,
+  modelSize,
+  Rest,
+  releaseParameters,
+  unpackAll,
+  type VisionTower
+} from "@speedq/exports"
 import { option, optionalOption, requiredOption, writtenAs } from "@speedq/formats"
 import { Codec, Count, CountOrNone, Forecast, Stage, whileDoing, whileStoring } from "@speedq/pipeline"
-import { OptionalRules, type PackedWeights } from "@speedq/quantizers"
+import { OptionalRules } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import { parameterCount, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -31,9 +39,10 @@ import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import type { Divergence } from "../model/divergence.ts"
 import { planTowers } from "../model/plannedLayers.ts"
-import { openSourceModel } from "../model/SourceModel.ts"
+import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
-import { planModel } from "../planning/plannedModel.ts"
+import { openTeacher } from "../model/teacherModel.ts"
+import { planModel, planTeacher } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
 import type { EvaluateOptions } from "../registry/stageOptions.ts"
 import { askRows, divergenceOver } from "./askRows.ts"
@@ -84,7 +93,7 @@ type Config = typeof EvaluateConfig.Type
 
 /** Artefacts that may be there. */
 interface EvaluateInput {
-  readonly quantizedVision?: PackedWeights
+  readonly quantizedVision?: VisionTower
   readonly projector?: Parameters
   readonly quantizedLanguage?: LanguageModel
   readonly clipping?: Parameters
@@ -197,10 +206,11 @@ export const Evaluate = Stage.define({
   config: writtenAs<EvaluateOptions>()(EvaluateConfig),
   uses: [QuantizedVision, TrainedProjector, QuantizedLanguage, ClippingRanges, Evaluations],
   gives: [Evaluations],
-  fingerprint: ({ benchmarks }, recipe) => fingerprintOf(recipe, { files: benchmarks.map(({ data }) => data) }),
+  fingerprint: ({ benchmarks, divergence }, recipe) =>
+    fingerprintOf(recipe, { files: benchmarks.map(({ data }) => data), teacher: divergence > 0 }),
   versions: ({ nearest, benchmarks }) =>
     versionsOf({ quantizers: nearest, benchmarks: benchmarks.map(({ name }) => name) }),
-  forecast: Effect.fnUntraced(function* ({ benchmarks, nearest }: Config, recipe) {
+  forecast: Effect.fnUntraced(function* ({ benchmarks, nearest, divergence }: Config, recipe) {
     const model = yield* planModel(recipe)
     const planned = yield* planTowers(model.config, towers, nearest)
     const files = benchmarks.map(({ data }) => data)
@@ -211,9 +221,11 @@ export const Evaluate = Stage.define({
     const unknown = yield* unknownBenchmarks(benchmarks)
     const unreadable = yield* unreadableFiles(benchmarks)
     // The source, packed weights, and everything unpacked in f32.
-    const memoryBytes = model.weightBytes + quantizedBytes(planned) + 4 * parameterCount(model.config)
+    const teacher = divergence > 0 ? yield* planTeacher(recipe) : undefined
+    const taught = teacher?.weightBytes ?? 0
+    const memoryBytes = model.weightBytes + taught + quantizedBytes(planned) + 4 * parameterCount(model.config)
     return Forecast.make({
-      obstacles: [...model.obstacles, ...missing, ...unknown, ...unreadable],
+      obstacles: [...model.obstacles, ...(teacher?.obstacles ?? []), ...missing, ...unknown, ...unreadable],
       memoryBytes,
       lines: ruleLines(planned)
     })
@@ -222,7 +234,7 @@ export const Evaluate = Stage.define({
     const { backend } = yield* Compute
     const failed = (error: { readonly message: string }) =>
       new EvaluationFailed({ title: config.title, reason: error.message })
-    const source = yield* openSourceModel(context.recipe.model)
+    const source = yield* openRecipeModel(context.recipe)
     const { directory } = source
     const { choices: nearest } = yield* planTowers(directory.config, towers, config.nearest)
     const parts = { ...input, clipping: config.clipped ? input.clipping : undefined }
@@ -234,7 +246,8 @@ export const Evaluate = Stage.define({
       computing(() => unpackAll(deployed.packed)),
       releaseParameters
     )
-    const original = weightsFrom(source.weights)
+    const compared = config.divergence > 0 ? yield* openTeacher(context.recipe, source) : source
+    const original = { directory: compared.directory, weights: weightsFrom(compared.weights) }
     const model = { backend, directory, weights: weightsFrom(unpacked, deployed.others) }
     const asked: readonly Asked[] = yield* Effect.mapError(Effect.forEach(config.benchmarks, openBenchmark), failed)
     const steps = asked.flatMap(({ rows }, benchmark) =>

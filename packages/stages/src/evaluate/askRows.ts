@@ -8,8 +8,7 @@ import {
   joinTiles,
   type TrainingSample,
   type Turn,
-  tokensPerTile,
-  type Weights
+  tokensPerTile
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -75,10 +74,10 @@ const batchOf = ({ image }: AnsweringModel["directory"], samples: readonly Train
   }
 }
 
-/** Divergence of `model` from the weights `original`, summed over the expected answers of some rows. */
+/** Divergence of `model` from another one, `original`, summed over the expected answers of some rows. */
 export const divergenceOver = Effect.fnUntraced(function* (
   model: AnsweringModel,
-  original: Weights,
+  original: Pick<AnsweringModel, "directory" | "weights">,
   questions: readonly Question[]
 ) {
   const none: Divergence = { sum: 0, tokens: 0 }
@@ -92,15 +91,15 @@ export const divergenceOver = Effect.fnUntraced(function* (
   const usable = samples.filter((sample) => sample !== undefined)
   if (usable.length === 0) return none
   const batch = batchOf(model.directory, usable)
-  const { backend, directory } = model
+  const { backend } = model
   return yield* computing(async () => {
-    const see = async (weights: Weights) => {
+    const see = async ({ directory, weights }: Pick<AnsweringModel, "directory" | "weights">) => {
       const features = await makeVisionFeatures({ backend, config: directory.config, weights, budget: 0 }).of(batch, 0)
       const hidden = noGrad(() => scope(() => hiddenStates({ backend, directory, weights, batch, features })))
       features?.release()
       return { hidden, weights }
     }
-    const [teacher, student] = [await see(original), await see(model.weights)]
+    const [teacher, student] = [await see(original), await see(model)]
     const divergence = await batchDivergence(batch, teacher, student)
     for (const { hidden } of [teacher, student]) hidden.release()
     return divergence

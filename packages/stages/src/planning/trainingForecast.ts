@@ -19,6 +19,8 @@ interface TrainingForecastOptions {
   /** Whether the decoder's Linears are fake-quantized, and a teacher runs beside the student. */
   readonly fakeQuantized: boolean
   readonly teacher: boolean
+  /** A teacher that is not the model itself. */
+  readonly otherTeacher?: PlannedModel | undefined
   readonly lines: readonly string[]
 }
 
@@ -54,7 +56,8 @@ const memoryOf = (options: TrainingForecastOptions, samples: number) => {
   const tower = trainsTower(options) ? keptTowerBytes(config, optimization.batch * tilesOf(data)) : 0
   // Parameters, gradients and two moments; frozen embeddings in f32.
   const floats = 4 * parametersOf(config, trains) + embeddings
-  const stays = loadedBytes + 4 * floats + tower + featureBytes(options, samples)
+  const stays =
+    loadedBytes + (options.otherTeacher?.weightBytes ?? 0) + 4 * floats + tower + featureBytes(options, samples)
   const withKept = (rematerialize: boolean) => stays + keptBytes(config, { tokens, fakeQuantized, rematerialize })
   return { keeping: withKept(false), rematerializing: withKept(true) }
 }
@@ -90,7 +93,10 @@ const secondsOf = (
 /** The forecast of a stage that trains. */
 export const trainingForecast = Effect.fnUntraced(function* (options: TrainingForecastOptions) {
   const { recipe, model, data, optimization, trains } = options
-  const missing = yield* Forecast.missingFiles([data.meta], "give the meta file of the training data")
+  const missing = [
+    ...(options.otherTeacher?.obstacles ?? []),
+    ...(yield* Forecast.missingFiles([data.meta], "give the meta file of the training data"))
+  ]
   const trained = parametersOf(model.config, trains)
   const limit = yield* memoryLimit(recipe)
   const tokens = sequenceTokens(model.config, data)

@@ -243,7 +243,7 @@ export interface TrainingStageOptions {
    * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
    * reference quirk by quirk.
    *
-   * Default from: docs/quirks.md.
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
    * @default "careful"
    */
   readonly compat?: "careful" | "reference"
@@ -389,7 +389,7 @@ export interface AdaRoundVitOptions {
    * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
    * reference quirk by quirk.
    *
-   * Default from: docs/quirks.md.
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
    * @default "careful"
    */
   readonly compat?: "careful" | "reference"
@@ -502,6 +502,38 @@ export interface AdaRoundVitOptions {
   readonly cache?: string
 }
 
+export interface ImportVitOptions {
+  /**
+   * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
+   * reference quirk by quirk.
+   *
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
+   * @default "careful"
+   */
+  readonly compat?: "careful" | "reference"
+  /**
+   * The quantized tower: a safetensors or torch file, which is not executed, or a directory with one. Dequantized
+   * numbers (the reference's `quant_vit_path`), a packed model, or a run's `quantizedVision.safetensors`.
+   */
+  readonly weights: string
+  /**
+   * Rules that say on which quantizer's grid dequantized numbers lie; the first that matches decides. Weights that
+   * lie on it exactly are packed.
+   *
+   * Default from: none: dequantized numbers stay numbers.
+   * @default []
+   */
+  readonly quantizers?: readonly RuleInput[]
+  /**
+   * What a weight does that a rule names and that is not exactly on the grid: `keep` uses its numbers, in 16 or 32
+   * bits as they are stored, `fail` ends the stage.
+   *
+   * Default from: keep: the reference uses the numbers.
+   * @default "keep"
+   */
+  readonly offGrid?: "keep" | "fail"
+}
+
 export type TrainProjectorOptions = TrainingStageOptions
 
 export interface AutoclipOptions {
@@ -509,7 +541,7 @@ export interface AutoclipOptions {
    * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
    * reference quirk by quirk.
    *
-   * Default from: docs/quirks.md.
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
    * @default "careful"
    */
   readonly compat?: "careful" | "reference"
@@ -595,7 +627,7 @@ export interface RoundLanguageOptions {
    * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
    * reference quirk by quirk.
    *
-   * Default from: docs/quirks.md.
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
    * @default "careful"
    */
   readonly compat?: "careful" | "reference"
@@ -632,7 +664,7 @@ export interface JointQatOptions extends TrainingStageOptions {
 }
 
 export interface ExportOptions {
-  /** Format to write: `packed`, `fake-quant`, or one of an extension. */
+  /** Format to write: `packed`, `fake-quant`, `quant-details`, or one of an extension. */
   readonly format: string
   /** Options of the format, for example `{ "dtype": "f32" }` of `fake-quant`. */
   readonly with?: { readonly [name: string]: Json }
