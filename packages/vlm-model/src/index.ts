@@ -30,6 +30,7 @@ export { estimateLength, estimateRecordLength, referenceLengthEstimator } from "
 export { PythonRandom } from "./conversation/pythonRandom.ts"
 export {
   type RecordOrigin,
+  referencePictures,
   referenceVideo,
   type SampleSettings,
   type VideoSettings
@@ -76,7 +77,9 @@ export {
   decodeImage,
   decodePage,
   type ImageHeader,
-  readImageHeader
+  type PictureLimits,
+  readImageHeader,
+  type Truncated
 } from "./image/decodeImage.ts"
 export { encodeJpeg, encodePng } from "./image/encodeImage.ts"
 export { jpegRoundTrip } from "./image/jpegRoundTrip.ts"

@@ -12,7 +12,7 @@ import {
 import * as Effect from "effect/Effect"
 import { DataUnusable } from "../Errors.ts"
 
-const imageName = /\.(png|jpe?g|webp|gif)$/i
+const imageName = /\.(png|jpe?g|webp|gif|bmp|tiff?)$/i
 
 const unusable = (error: unknown) =>
   new DataUnusable({ reason: error instanceof Error ? error.message : String(error) })

@@ -8,6 +8,7 @@ import {
   type LoadedSample,
   loadSample,
   openModelDirectory,
+  type PictureLimits,
   referenceLengthEstimator,
   referenceVideo,
   type SampleSettings,
@@ -29,6 +30,7 @@ export interface LoadingPlan {
   readonly maxLength: number
   readonly maxTiles: number
   readonly quirks: SampleSettings["quirks"]
+  readonly pictures: PictureLimits
   /** Seed of what is drawn while a sample is made: frames of videos, augmentation, replacements. */
   readonly seed: number
 }
@@ -64,7 +66,8 @@ export const openSampleLoader = Effect.fn("openSampleLoader")(function* (
     maxLength: plan.maxLength,
     image: { ...image, maxTiles: plan.maxTiles },
     video: referenceVideo,
-    quirks: plan.quirks
+    quirks: plan.quirks,
+    ...plan.pictures
   }
   const load = (sample: number, epoch: number) =>
     loadSample(data, sample, settings, Random.make(plan.seed, `sample ${sample} of epoch ${epoch}`))

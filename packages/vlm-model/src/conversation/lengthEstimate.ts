@@ -28,7 +28,7 @@ export const estimateRecordLength = Effect.fnUntraced(function* (
   const reject = (reason: string) => new SampleRejected({ file: origin.file, line: origin.line, reason })
   const tilesOf = (path: string, most: number) =>
     recordPath(origin.root, path).pipe(
-      Effect.flatMap((file) => readImageHeader(file, { maxPixels: settings.maxPixels })),
+      Effect.flatMap((file) => readImageHeader(file, settings)),
       Effect.map((header) => imageTileCount(header, settings.image, most)),
       Effect.mapError((error) => reject(typeof error === "string" ? error : error.message))
     )

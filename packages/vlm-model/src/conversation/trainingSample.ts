@@ -83,9 +83,7 @@ const imageSample = Effect.fnUntraced(function* (
 ) {
   // Sizes come first: a record that is rejected costs no decoding.
   const headers = yield* Effect.forEach(paths, (path) =>
-    recordPath(origin.root, path).pipe(
-      Effect.flatMap((file) => readImageHeader(file, { maxPixels: settings.maxPixels }))
-    )
+    recordPath(origin.root, path).pipe(Effect.flatMap((file) => readImageHeader(file, settings)))
   )
   const counts = headers.map((header) => imageTileCount(header, settings.image, maxTiles))
   const encoded = yield* Effect.fromResult(encodeConversation(turns, counts, settings))

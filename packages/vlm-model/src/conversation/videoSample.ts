@@ -28,7 +28,7 @@ export const videoSample = Effect.fnUntraced(function* (
   random: RandomSource
 ): Effect.fn.Return<SampleParts, VideoError | string> {
   const { video, image, quirks } = settings
-  const opening = { maxPixels: settings.maxPixels, ffmpeg: video.ffmpeg }
+  const opening = { maxPixels: settings.maxPixels, truncated: settings.truncated, ffmpeg: video.ffmpeg }
   const source = yield* openVideo(yield* recordPath(origin.root, path), opening)
   const { first, count } = yield* shownFrames(source, record.clip ?? undefined, settings)
 
