@@ -3,6 +3,7 @@
  * group of the decoder's weights, the range whose nearest quantization changes the layer's output least on calibration
  * data. A step is a layer, the last one that rules name the last step.
  */
+import { dirname } from "node:path"
 import { packedWeights, releaseParameters } from "@speedq/exports"
 import { option, optionalOption, requiredOption, writtenAs } from "@speedq/formats"
 import { Codec, Compat, Count, emit, eventKind, Forecast, formatNumber, Positive, Stage } from "@speedq/pipeline"
@@ -14,7 +15,7 @@ import {
   referenceClipping
 } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
-import { tokensPerTile } from "@speedq/vlm-model"
+import { readDatasetMeta, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
@@ -138,6 +139,9 @@ const extentOf = ({ calibration, documents, longest, block }: Config, perTile: n
   return { count: documents, length: Math.min(maxLength, tiles * perTile + typicalText), tiles }
 }
 
+/** What is wrong with a meta file is said before any work. */
+const readMeta = (meta: string) => readDatasetMeta(meta, dirname(meta))
+
 /** What stages before made of what images pass through. */
 interface AutoclipInput {
   readonly quantizedVision?: PackedWeights
@@ -160,6 +164,7 @@ export const Autoclip = Stage.define({
     const { llm_config: language } = model.config
     const planned = yield* planTowers(model.config, ["language"], config.quantizers, config.compat)
     const missing = yield* Forecast.missingFiles([sourceOf(config.calibration)], "give a file of calibration data")
+    if (seesImages(config.calibration) && missing.length === 0) yield* readMeta(config.calibration.meta)
     const { count, length, tiles } = extentOf(config, tokensPerTile(model.config))
     const tokens = count * length
     const hidden = 4 * tokens * language.hidden_size

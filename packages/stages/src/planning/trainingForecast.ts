@@ -1,12 +1,19 @@
 /** What a training stage will take: samples, steps, memory and time, from config and meta file. */
-import { existsSync, readFileSync } from "node:fs"
-import { dirname, resolve } from "node:path"
+import { existsSync } from "node:fs"
+import { dirname } from "node:path"
 import { layerOf } from "@speedq/formats"
 import { Forecast, formatBytes, memoryLimit, type RecipeSettings } from "@speedq/pipeline"
 import { sizeOf } from "@speedq/tensors"
-import { embeddingLayer, headLayer, type ModelConfig, modelTensors, tokensPerTile } from "@speedq/vlm-model"
+import {
+  type Dataset,
+  embeddingLayer,
+  headLayer,
+  type ModelConfig,
+  modelTensors,
+  readDatasetMeta,
+  tokensPerTile
+} from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { callsPerLayer, keptBytes, keptTowerBytes, languageFlops, secondsFor, visionFlops } from "./cost.ts"
 import type { PlannedModel } from "./plannedModel.ts"
@@ -24,20 +31,10 @@ interface TrainingForecastOptions {
   readonly lines: readonly string[]
 }
 
-const Meta = Schema.Record(
-  Schema.String,
-  Schema.Struct({
-    annotation: Schema.String,
-    repeat_time: Schema.optionalKey(Schema.Number),
-    length: Schema.optionalKey(Schema.Number)
-  })
-)
-const decodeMeta = Schema.decodeUnknownSync(Schema.fromJsonString(Meta))
-
 /** Samples that a mixture selects by the lengths that its meta file states; undefined where one does not. */
-const selectedSamples = (meta: typeof Meta.Type, percent: number): number | undefined => {
-  const lengths = Object.values(meta).map(({ length, repeat_time = 1 }) =>
-    length === undefined ? undefined : Math.floor((length * (percent === 0 ? 100 : percent)) / 100) * repeat_time
+const selectedSamples = (datasets: readonly Dataset[], percent: number): number | undefined => {
+  const lengths = datasets.map(({ length, repeatTime }) =>
+    length === undefined ? undefined : Math.floor((length * (percent === 0 ? 100 : percent)) / 100) * repeatTime
   )
   return lengths.some((length) => length === undefined)
     ? undefined
@@ -138,13 +135,13 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
     return Forecast.make({ ...parts, obstacles: [...model.obstacles, ...missing] })
   }
 
-  const meta = decodeMeta(readFileSync(data.meta, "utf8"))
-  const annotations = Object.values(meta).map(({ annotation }) => resolve(dirname(data.meta), annotation))
+  const datasets = yield* readDatasetMeta(data.meta, dirname(data.meta))
+  const annotations = datasets.map(({ annotation }) => annotation)
   const obstacles = absentFiles(
     data.meta,
     annotations.filter((file) => !existsSync(file))
   )
-  const selected = selectedSamples(meta, data.percent)
+  const selected = selectedSamples(datasets, data.percent)
   const perStep = optimization.batch * optimization.accumulation
   const most = optimization.maxSteps === undefined ? Number.POSITIVE_INFINITY : optimization.maxSteps * perStep
   const samples = selected === undefined ? undefined : Math.min(most, selected * optimization.epochs)
@@ -156,8 +153,8 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
     lines: [
       ...parts.lines,
       samples === undefined
-        ? `${Object.keys(meta).length} data sets, not all of which state their length`
-        : `${samples} samples of ${Object.keys(meta).length} data sets in ${Math.ceil(samples / perStep)} steps of ${perStep}; saved states of ${formatBytes(12 * trained)}`
+        ? `${datasets.length} data sets, not all of which state their length`
+        : `${samples} samples of ${datasets.length} data sets in ${Math.ceil(samples / perStep)} steps of ${perStep}; saved states of ${formatBytes(12 * trained)}`
     ]
   })
 })
