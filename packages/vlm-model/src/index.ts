@@ -2,7 +2,7 @@
 
 // Conversations
 export { type AnnotationFile, openAnnotations } from "./conversation/AnnotationFile.ts"
-export { ConversationRecord, type Shown, shownBy } from "./conversation/ConversationRecord.ts"
+export { type ConversationRecord, type Shown, shownBy } from "./conversation/ConversationRecord.ts"
 export {
   defaultSystemMessage,
   messageHeader,
@@ -20,14 +20,10 @@ export {
   type Turn
 } from "./conversation/encodeConversation.ts"
 export { generationPrompt, type PromptInput } from "./conversation/generationPrompt.ts"
-export {
-  expandPlaceholders,
-  imagePlaceholder,
-  imageTokens,
-  videoPlaceholder
-} from "./conversation/imagePlaceholders.ts"
+export { expandPlaceholders, imagePlaceholder, videoPlaceholder } from "./conversation/imagePlaceholders.ts"
 export { estimateLength, estimateRecordLength, referenceLengthEstimator } from "./conversation/lengthEstimate.ts"
 export { PythonRandom } from "./conversation/pythonRandom.ts"
+export { encodeRendered, type Piece, type Rendered, spellOut } from "./conversation/rendered.ts"
 export {
   type RecordOrigin,
   referencePictures,

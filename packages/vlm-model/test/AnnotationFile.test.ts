@@ -59,7 +59,16 @@ describe("openAnnotations", () => {
         [`{"conversations":[{"from":"human"}]}`, /value/],
         [`{"conversations":[${turn}],"image":null}`, /image/],
         [`{"conversations":[${turn}],"image":[1]}`, /image/],
-        [`{"conversations":[${turn}],"video":"v","clip":[1]}`, /clip/]
+        [`{"conversations":[${turn}],"video":"v","clip":[1]}`, /clip/],
+        [`{"conversations":[${turn}],"images":[1]}`, /images/],
+        [`{"image":"a.png"}`, /neither "conversations" nor "messages"/],
+        [
+          `{"conversations":[${turn}],"messages":[{"role":"user","content":"a"}]}`,
+          /both "conversations" and "messages"/
+        ],
+        [`{"messages":[{"role":"tool","content":"a"}]}`, /role/],
+        [`{"messages":[{"role":"user","content":[{"type":"text","text":"a"}]}]}`, /content/],
+        [`{"messages":[{"role":"assistant","content":"a","loss":false}]}`, /loss/]
       ]
       for (const [bad, message] of cases) {
         const content = Buffer.concat([Buffer.from(`${record("fine")}\n`), Buffer.from(bad), Buffer.from("\n")])
@@ -71,6 +80,27 @@ describe("openAnnotations", () => {
         assert.match(error.message, message)
         assert.strictEqual((yield* file.read(0)).conversations[0].value, "fine")
       }
+    })
+  )
+
+  it.effect("reads the messages and lists of other trainers", () =>
+    Effect.gen(function* () {
+      const messages = [
+        { role: "system", content: "Be brief." },
+        { role: "user", content: "<image>What?" },
+        { role: "assistant", content: "Noise.", loss: true }
+      ]
+      const file = yield* openAnnotations(fileOf(JSON.stringify({ messages, images: ["a.png"], videos: null })))
+      assert.deepEqual(yield* file.read(0), {
+        conversations: [
+          { from: "system", value: "Be brief." },
+          { from: "human", value: "<image>What?" },
+          { from: "gpt", value: "Noise." }
+        ],
+        images: ["a.png"],
+        videos: null,
+        fromMessages: true
+      })
     })
   )
 

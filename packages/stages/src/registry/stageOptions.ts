@@ -101,13 +101,28 @@ export interface DataOptions {
      */
     readonly uncappedVideo?: boolean
     /**
-     * Puts a missing `<image>` or `<video>` into the first turn even if that is the system turn; the record then
-     * fails.
+     * Looks for `<image>` or `<video>` in the first turn alone, whoever speaks there, and puts it there when it is
+     * missing; in a system turn the record then fails.
      *
      * Default from: docs/quirks.md#quirk-18.
      * @default false
      */
     readonly placeholderInFirstTurn?: boolean
+    /**
+     * Leaves an `<image>` or `<video>` without a picture as text, in answers too, and does not read `images`,
+     * `videos` and `messages`.
+     *
+     * Default from: docs/quirks.md#quirk-27.
+     * @default false
+     */
+    readonly unmatchedPlaceholders?: boolean
+    /**
+     * A control token that a record spells out, such as `<|im_end|>`, becomes that token.
+     *
+     * Default from: docs/quirks.md#quirk-28.
+     * @default false
+     */
+    readonly controlTokensInText?: boolean
     /**
      * Text-only records carry a white tile through the vision tower. Training leaves it out in any case: the result
      * is the same.
