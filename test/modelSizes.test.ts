@@ -141,7 +141,7 @@ describe.each(table)("$name", (expected) => {
     const bytes = plan.layers.reduce((sum, layer) => sum + layer.bytes, 0)
     const size = megabytes(config, rules)
     assert.strictEqual(bytes / 1e6, size.embeddings + size.language + size.vision)
-    const lines = renderPlan(planRows(plan, rules)).split("\n")
+    const lines = renderPlan(planRows(plan, rules), { each: true }).split("\n")
     assert.lengthOf(lines, layersOf(config).length + 2)
     assert.isTrue(lines.some((line) => line.startsWith("language_model.lm_head") && line.includes("embedding-sym4")))
   })

@@ -217,10 +217,42 @@ describe("a plan", () => {
     assert.deepInclude(plain, { rule: null, quantizer: null, bitsPerWeight: 16, bytes: 2 * 64 * 96 })
   })
 
-  it("is a table with a line a layer and a sum", () => {
+  it("is a table with a line for the layers of all blocks that are alike, and a sum", () => {
     const lines = renderPlan(rows).split("\n")
+    const down = rows.filter(({ layer }) => layer.endsWith(".mlp.down_proj"))
+    const line = lines.find((text) => text.includes(".mlp.down_proj"))!
+    assert.match(line, new RegExp(`^language_model.model.layers.0-${down.length - 1}.mlp.down_proj +${down.length} `))
+    assert.match(line, new RegExp(` 4\\.3125 +${down.length * 3312}$`))
+    const counts = lines.slice(1, -1).map((text) => Number(/^\S+ +(\d+)/.exec(text)![1]))
+    assert.strictEqual(
+      counts.reduce((sum, count) => sum + count, 0),
+      rows.length
+    )
+    const sum = (text: string) => text.split("\n").at(-1)!.split(/ +/)
+    assert.deepEqual(sum(renderPlan(rows)), sum(renderPlan(rows, { each: true })))
+  })
+
+  it("tells blocks apart that are quantized otherwise", () => {
+    const row = rows.find(({ layer }) => layer.endsWith(".mlp.down_proj"))!
+    const blocks = [5, 0, 1, 2, 3, 10].map((block) => ({
+      ...row,
+      layer: `layers.${block}.mlp.down_proj`,
+      bitsPerWeight: block === 1 ? 2 : 4
+    }))
+    const lines = renderPlan(blocks).split("\n").slice(1, -1)
+    assert.deepEqual(
+      lines.map((line) => line.split(/ +/).slice(0, 2)),
+      [
+        ["layers.0,2-3,5,10.mlp.down_proj", "5"],
+        ["layers.1.mlp.down_proj", "1"]
+      ]
+    )
+  })
+
+  it("is a table with a line a layer where each is asked for", () => {
+    const lines = renderPlan(rows, { each: true }).split("\n")
     assert.lengthOf(lines, rows.length + 2)
-    assert.match(lines[0]!, /^layer +shape +rule +quantizer +bits\/weight +bytes$/)
+    assert.match(lines[0]!, /^layer +layers +shape +rule +quantizer +bits\/weight +bytes$/)
     const line = lines.find((text) => text.startsWith("language_model.model.layers.1.mlp.down_proj"))!
     assert.include(line, "0 **.down_proj")
     assert.include(line, "bilevel bits=4 group=32 scaleGroup=16")
@@ -228,7 +260,7 @@ describe("a plan", () => {
     assert.match(lines.find((text) => text.startsWith("mlp1.1"))!, / - +stays +16 +12288$/)
     assert.match(
       lines.at(-1)!,
-      new RegExp(`^${rows.length} layers .* ${rows.reduce((sum, { bytes }) => sum + bytes, 0)}$`)
+      new RegExp(`^all +${rows.length} .* ${rows.reduce((sum, { bytes }) => sum + bytes, 0)}$`)
     )
   })
 

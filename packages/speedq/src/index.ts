@@ -91,6 +91,7 @@ export {
   Qat,
   QuantizedLanguage,
   QuantizedVision,
+  RoundLanguage,
   RulesInvalid,
   SampleWorkers,
   stages,

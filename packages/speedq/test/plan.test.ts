@@ -15,6 +15,22 @@ const plan = async (args: readonly string[]) => {
 }
 
 describe("speedq plan", () => {
+  it("says first whether the recipe fits, then shows layers that are alike in one line, or each", async () => {
+    const brief = await speedq(["plan", "nano-2bit"])
+    assert.strictEqual(brief.code, 0, brief.stderr)
+    const order = ["It fits", "memory: ", "disk: ", "time: ", "stage ", "size ", "layer ", "--layers shows each layer"]
+    const places = order.map((text) => brief.stdout.indexOf(`${text}`))
+    assert.isTrue(
+      places.every((place, index) => place > (places[index - 1] ?? 0)),
+      `${places}`
+    )
+    assert.match(brief.stdout, /^language_model\.model\.layers\.0-4\.mlp\.down_proj +5 /m)
+    const each = await speedq(["plan", "nano-2bit", "--layers"])
+    for (const block of [0, 1, 2, 3, 4]) {
+      assert.match(each.stdout, new RegExp(`^language_model\\.model\\.layers\\.${block}\\.mlp\\.down_proj +1 `, "m"))
+    }
+  })
+
   it("says which rule gives which layer how many bits, and sums up", async () => {
     const model = await randomNano(temporaryDirectory())
     const planned = await plan([writeRecipe(model, [evaluateStage("full"), ...speedqStages(3)])])

@@ -54,10 +54,12 @@ export type {
   LossOptions,
   OtherLossOptions,
   QatOptions,
+  RoundLanguageOptions,
   TrainingStageOptions,
   TrainProjectorOptions
 } from "./registry/stageOptions.ts"
 export { stages } from "./registry/stages.ts"
+export { RoundLanguage } from "./roundLanguage/RoundLanguage.ts"
 export { hiddenStates } from "./training/hiddenStates.ts"
 export { gradientsOf, type Learner, makeLearner, releaseGradients, update } from "./training/Learner.ts"
 export { TrainProjector } from "./trainProjector/TrainProjector.ts"

@@ -31,6 +31,43 @@ export const planRows = (plan: Plan, rules: readonly Rule[]): readonly PlanRow[]
   })
 ]
 
+/** Rows that differ in the number of their block alone, as one: their numbers, how many they are, and their bytes together. */
+interface PlanGroup extends PlanRow {
+  readonly count: number
+}
+
+/** Numbers in ascending order as ranges: `0-3,5`. */
+const ranges = (numbers: readonly number[]): string => {
+  const runs: [number, number][] = []
+  for (const number of numbers) {
+    const last = runs.at(-1)
+    if (last !== undefined && number === last[1] + 1) last[1] = number
+    else runs.push([number, number])
+  }
+  return runs.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(",")
+}
+
+/** The number of a layer's block: the first part of its name that is a number and is followed by others. */
+const blockNumber = /\.(\d+)(?=\.)/
+
+/** Groups in the order of their first rows. */
+const groupRows = (rows: readonly PlanRow[]): readonly PlanGroup[] => {
+  const groups = new Map<string, PlanRow[]>()
+  for (const row of rows) {
+    const { layer, bytes: _, ...same } = row
+    const key = JSON.stringify([layer.replace(blockNumber, "."), same])
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [row])
+    else group.push(row)
+  }
+  return [...groups.values()].map((group) => {
+    const [first] = group as [PlanRow]
+    const numbers = group.flatMap(({ layer }) => blockNumber.exec(layer)?.[1] ?? []).map(Number)
+    const layer = first.layer.replace(blockNumber, `.${ranges(numbers.sort((a, b) => a - b))}`)
+    return { ...first, layer, count: group.length, bytes: group.reduce((sum, { bytes }) => sum + bytes, 0) }
+  })
+}
+
 /** Options as `bits=2 group=16`, strings and numbers as they are. */
 const optionText = (options: unknown): string =>
   Object.entries((options ?? {}) as { readonly [option: string]: unknown })
@@ -48,11 +85,16 @@ const aligned = (rows: readonly (readonly string[])[], numeric: ReadonlySet<numb
   return rows.map((row) => row.map(cell).join("  ").trimEnd()).join("\n")
 }
 
-/** The rows as a table with a header and a line of sums. */
-export const renderPlan = (rows: readonly PlanRow[]): string => {
-  const header = ["layer", "shape", "rule", "quantizer", "bits/weight", "bytes"]
-  const body = rows.map(({ layer, shape, rule, match, quantizer, options, bitsPerWeight, bytes }) => [
+/**
+ * The rows as a table with a header and a line of sums: layers that differ in the number of their block alone are one line, unless
+ * `each` asks for a line for every layer.
+ */
+export const renderPlan = (rows: readonly PlanRow[], { each = false }: { readonly each?: boolean } = {}): string => {
+  const header = ["layer", "layers", "shape", "rule", "quantizer", "bits/weight", "bytes"]
+  const lines = each ? rows.map((row): PlanGroup => ({ ...row, count: 1 })) : groupRows(rows)
+  const body = lines.map(({ layer, count, shape, rule, match, quantizer, options, bitsPerWeight, bytes }) => [
     layer,
+    String(count),
     shape.join("x"),
     rule === null ? "-" : `${rule} ${match}`,
     quantizer === null ? "stays" : `${quantizer} ${optionText(options)}`.trimEnd(),
@@ -62,12 +104,13 @@ export const renderPlan = (rows: readonly PlanRow[]): string => {
   const bytes = rows.reduce((sum, row) => sum + row.bytes, 0)
   const weights = rows.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
   const total = [
-    `${rows.length} layers`,
+    "all",
+    String(rows.length),
     `${weights} weights`,
     "",
     "",
     weights === 0 ? "" : shortNumber((8 * bytes) / weights),
     String(bytes)
   ]
-  return aligned([header, ...body, total], new Set([4, 5]))
+  return aligned([header, ...body, total], new Set([1, 5, 6]))
 }

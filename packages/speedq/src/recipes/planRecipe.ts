@@ -84,24 +84,30 @@ const totalTime = ({ stages, seconds }: Preflight.Plan): string => {
   return `${timed === stages.length ? "about" : "more than"} ${formatDuration(1000 * seconds)}`
 }
 
-/** The plan as a person reads it: layers, sizes, stages, and whether it fits. */
-export const describePlan = (planned: RecipePlan): string => {
+/** The plan as a person reads it: whether it fits and what it takes, then stages, sizes, and layers, all of them with `eachLayer`. */
+export const describePlan = (planned: RecipePlan, { eachLayer = false } = {}): string => {
   const { layers, forecast } = planned
   const free = forecast.diskFreeBytes === undefined ? "an unknown number" : formatBytes(forecast.diskFreeBytes)
   const notes = forecast.stages.flatMap(({ label, forecast: { lines } }) => lines.map((line) => `  ${label}: ${line}`))
   return [
     `${planned.name}: model ${planned.model}, seed ${planned.seed}, into ${planned.directory}`,
-    ...(layers === null
-      ? []
-      : [`shapes from ${layers.shapesFrom}`, "", renderPlan(layers.layers), "", sizeTable(layers)]),
     "",
-    stageTable(planned),
-    ...notes,
-    "",
+    ...verdict(planned),
     `memory: ${known(forecast.memoryBytes)} of ${formatBytes(forecast.memoryLimitBytes)}`,
     `disk:   ${known(forecast.diskBytes)} of ${free} free`,
     `time:   ${totalTime(forecast)}`,
     "",
-    ...verdict(planned)
+    stageTable(planned),
+    ...notes,
+    ...(layers === null
+      ? []
+      : [
+          "",
+          sizeTable(layers),
+          "",
+          renderPlan(layers.layers, { each: eachLayer }),
+          "",
+          `shapes from ${layers.shapesFrom}${eachLayer ? "" : "; --layers shows each layer"}`
+        ])
   ].join("\n")
 }

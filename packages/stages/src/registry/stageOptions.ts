@@ -606,6 +606,27 @@ export interface AutoclipOptions {
   readonly embeddings?: ChoiceInput | null
 }
 
+export interface RoundLanguageOptions {
+  /**
+   * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
+   * reference quirk by quirk.
+   *
+   * Default from: docs/quirks.md.
+   * @default "careful"
+   */
+  readonly compat?: "careful" | "reference"
+  /** Rules that give the decoder's Linears their quantizers; the first that matches decides. */
+  readonly quantizers: readonly RuleInput[]
+  /**
+   * Quantizer of token embedding and output head, which are frozen from stage 2 on. `null` leaves both in full
+   * precision. Name the same in every stage of a recipe.
+   *
+   * Default from: docs/quirks.md#quirk-3.
+   * @default {"use":"embedding-sym4"}
+   */
+  readonly embeddings?: ChoiceInput | null
+}
+
 export interface QatOptions extends TrainingStageOptions {
   /** Rules that give the decoder's Linears their quantizers; the first that matches decides. */
   readonly quantizers: readonly RuleInput[]

@@ -5,6 +5,7 @@ import { Evaluate } from "../evaluate/Evaluate.ts"
 import { Export } from "../export/Export.ts"
 import { JointQat } from "../jointQat/JointQat.ts"
 import { Qat } from "../qat/Qat.ts"
+import { RoundLanguage } from "../roundLanguage/RoundLanguage.ts"
 import { TrainProjector } from "../trainProjector/TrainProjector.ts"
 
-export const stages = [AdaRoundVit, TrainProjector, Autoclip, Qat, JointQat, Export, Evaluate] as const
+export const stages = [AdaRoundVit, TrainProjector, Autoclip, RoundLanguage, Qat, JointQat, Export, Evaluate] as const

@@ -1,7 +1,7 @@
 /** How long a record's sequence will be, for grouping records of like length, without decoding any pixel. */
 import * as Effect from "effect/Effect"
 import { SampleRejected } from "../Errors.ts"
-import { readImageHeader } from "../image/decodeImage.ts"
+import { readImageSize } from "../image/imageSize.ts"
 import { imageTileCount } from "../image/preprocess.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import { type ConversationRecord, shownBy } from "./ConversationRecord.ts"
@@ -28,8 +28,8 @@ export const estimateRecordLength = Effect.fnUntraced(function* (
   const maxTiles = origin.maxTiles ?? settings.image.maxTiles
   const tilesOf = (path: string, most: number) =>
     recordPath(origin.root, path).pipe(
-      Effect.flatMap((file) => readImageHeader(file, settings)),
-      Effect.map((header) => imageTileCount(header, settings.image, most)),
+      Effect.flatMap((file) => readImageSize(file, settings)),
+      Effect.map((size) => imageTileCount(size, settings.image, most)),
       Effect.mapError((error) => reject(typeof error === "string" ? error : error.message))
     )
   let tiles = 0

@@ -4,15 +4,17 @@ import { FileFailed } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
-/** Runs an asynchronous system call on `file`. What the system refuses is a FileFailed, anything else a defect. */
+/** What the system refuses is a FileFailed, anything else a defect. */
+export const refused =
+  (file: string, operation: string) =>
+  (error: unknown): FileFailed => {
+    if (!(error instanceof Error) || !("code" in error)) throw error
+    return new FileFailed({ file, operation, code: String(error.code), reason: error.message })
+  }
+
+/** Runs an asynchronous system call on `file`. */
 export const attempt = <A>(file: string, operation: string, call: () => Promise<A>): Effect.Effect<A, FileFailed> =>
-  Effect.tryPromise({
-    try: call,
-    catch: (error) => {
-      if (!(error instanceof Error) || !("code" in error)) throw error
-      return new FileFailed({ file, operation, code: String(error.code), reason: error.message })
-    }
-  })
+  Effect.tryPromise({ try: call, catch: refused(file, operation) })
 
 /** The bytes of a file. */
 export const readBytes = (file: string): Effect.Effect<Uint8Array, FileFailed> =>

@@ -3,10 +3,12 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { CannotRun } from "../../Errors.ts"
-import { json, settings } from "../flags.ts"
+import { json, off, settings } from "../flags.ts"
 import { print, printJson } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 import { directory, recipe } from "../recipeFlags.ts"
+
+const layers = off("layers", "show each layer; without it, layers of all blocks that are quantized alike share a line")
 
 /** A plan that says no ends with exit code 1, so that a script can ask before it runs. */
 const requireFit = ({ fits, problems }: { readonly fits: boolean; readonly problems: readonly unknown[] }) =>
@@ -14,8 +16,8 @@ const requireFit = ({ fits, problems }: { readonly fits: boolean; readonly probl
 
 export const plan = Command.make(
   "plan",
-  { recipe, out: directory, set: settings, plugins, json },
-  Effect.fn("speedq plan")(function* ({ recipe, out, set, json }) {
+  { recipe, out: directory, set: settings, layers, plugins, json },
+  Effect.fn("speedq plan")(function* ({ recipe, out, set, layers, json }) {
     const { defaultDirectory } = yield* Effect.promise(() => import("../../recipes/loadRecipe.ts"))
     const { loadWork } = yield* Effect.promise(() => import("../../recipes/loadWork.ts"))
     const { recipeOrMissing } = yield* Effect.promise(() => import("../../plugins/tellMissing.ts"))
@@ -33,13 +35,13 @@ export const plan = Command.make(
     }
     const { describePlan, planRecipe } = yield* Effect.promise(() => import("../../recipes/planRecipe.ts"))
     const planned = yield* planRecipe(work.recipe, directoryOf(work.recipe.settings.name, work.directory))
-    yield* json ? printJson({ recipe, ...planned }) : print(describePlan(planned))
+    yield* json ? printJson({ recipe, ...planned }) : print(describePlan(planned, { eachLayer: layers }))
     yield* requireFit(planned)
   }, withPlugins)
 ).pipe(
   Command.withShortDescription("Show what a recipe will do and what it needs"),
   Command.withDescription(
-    "Shows which rule gives each layer its quantizer, the bits and bytes, the memory, disk space and time of each stage, and whether the run fits this machine. It reads no weights: for a model that is not downloaded yet, it uses the shipped config of that name. For an ablation it shows each variant, and counts shared stages once."
+    "Shows whether the run fits this machine, the memory, disk space and time of each stage, the size of the quantized model, and which rule gives which layers their quantizer. It reads no weights: for a model that is not downloaded yet, it uses the shipped config of that name. For an ablation it shows each variant, and counts shared stages once."
   ),
   Command.withExamples([
     { command: "speedq plan internvl3-1b-2bit --set model=models/InternVL3-1B" },

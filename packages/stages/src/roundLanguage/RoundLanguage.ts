@@ -1,0 +1,90 @@
+/**
+ * The language model rounded to nearest, without training: clipped first where a search before it found ranges. It takes the place of
+ * stage 3 in post-training recipes, and is the baseline that the paper calls RTN (docs/method.md, "Rounding to nearest").
+ */
+import { releaseParameters } from "@speedq/exports"
+import { parameterOf, requiredOption, writtenAs } from "@speedq/formats"
+import { Compat, Forecast, Stage } from "@speedq/pipeline"
+import { clippedWeight, type QuantizerChoice, RuleList } from "@speedq/quantizers"
+import { noGrad, type Parameters, scope, sizeOf } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { ClippingRanges, QuantizedLanguage } from "../artefacts/artefacts.ts"
+import { fingerprintOf } from "../data/fingerprint.ts"
+import { versionsOf } from "../extensions/versions.ts"
+import { EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { requireQuantizable } from "../model/requireQuantizable.ts"
+import { openSourceModel } from "../model/SourceModel.ts"
+import { owned } from "../model/stageMemory.ts"
+import { disagreements } from "../planning/decidingStages.ts"
+import { planModel } from "../planning/plannedModel.ts"
+import { ruleLines } from "../planning/ruleLines.ts"
+import type { RoundLanguageOptions } from "../registry/stageOptions.ts"
+
+const RoundLanguageConfig = Schema.Struct({
+  compat: Compat,
+  quantizers: requiredOption(RuleList, {
+    description: "Rules that give the decoder's Linears their quantizers; the first that matches decides."
+  }),
+  embeddings: EmbeddingConfig
+})
+type RoundLanguageConfig = typeof RoundLanguageConfig.Type
+
+interface RoundLanguageInput {
+  readonly clipping?: Parameters
+}
+
+/** The weights that the ranges change, clipped; all others are rounded as the checkpoint has them. */
+const clippedWeights = (
+  weights: Parameters,
+  choices: ReadonlyMap<string, QuantizerChoice>,
+  ranges: Parameters | undefined
+): Parameters =>
+  noGrad(() =>
+    Object.fromEntries(
+      [...choices.keys()].flatMap((layer) => {
+        const name = parameterOf(layer)
+        const clipped = scope(() => clippedWeight(layer, weights[name]!, ranges))
+        return clipped === undefined ? [] : [[name, clipped] as const]
+      })
+    )
+  )
+
+export const RoundLanguage = Stage.define({
+  name: "round-language",
+  version: 1,
+  config: writtenAs<RoundLanguageOptions>()(RoundLanguageConfig),
+  uses: [ClippingRanges],
+  gives: [QuantizedLanguage],
+  fingerprint: (_, recipe) => fingerprintOf(recipe, {}),
+  versions: ({ quantizers, embeddings }) => versionsOf({ quantizers: [...quantizers, embeddings] }),
+  forecast: Effect.fnUntraced(function* ({ quantizers, embeddings, compat }: RoundLanguageConfig, recipe, place) {
+    const model = yield* planModel(recipe)
+    const linears = yield* planTowers(model.config, ["language"], quantizers, compat)
+    const embedded = yield* planEmbeddings(model.config, embeddings, compat)
+    // At most: ranges of all layers, so that all are clipped, in f32.
+    const clipped = linears.plan.layers.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0)
+    return Forecast.make({
+      obstacles: [...model.obstacles, ...(yield* disagreements(model.config, place))],
+      memoryBytes: model.loadedBytes + clipped,
+      outputBytes: clipped,
+      lines: [...ruleLines(linears), ...ruleLines(embedded)]
+    })
+  }),
+  begin: Effect.fnUntraced(function* (
+    { quantizers, embeddings, compat }: RoundLanguageConfig,
+    { clipping }: RoundLanguageInput,
+    { recipe }: Stage.StageContext
+  ) {
+    const { weights, directory } = yield* openSourceModel(recipe.model)
+    const linears = yield* planTowers(directory.config, ["language"], quantizers, compat)
+    const embedded = yield* planEmbeddings(directory.config, embeddings, compat)
+    const choices = new Map([...linears.choices, ...embedded.choices])
+    yield* requireQuantizable(weights, choices, clipping)
+    const parameters = yield* owned(
+      Effect.sync(() => clippedWeights(weights, linears.choices, clipping)),
+      releaseParameters
+    )
+    return Stage.once(Effect.succeed({ output: { quantizedLanguage: { parameters, choices } } }))
+  })
+})
