@@ -1,5 +1,5 @@
 import { describe, it } from "@effect/vitest"
-import { generationPrompt } from "@speedq/vlm-model"
+import { generationPrompt, spellOut } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
 import { tilesPerImage } from "../src/benchmarks/Benchmark.ts"
@@ -30,11 +30,11 @@ describe("prompts", () => {
     Effect.gen(function* () {
       const prompt = named("MMStar").prompt(rowOf({ question: "What is shown?", A: "cat", B: "dog" }))
       const question = withImageMarks(prompt, 1)
-      const text = yield* generationPrompt({ question, tilesPerImage: [1], tokensPerTile: 2 })
+      const prompted = yield* generationPrompt({ question, tilesPerImage: [1], tokensPerTile: 2 })
       const system =
         "你是书生·万象，英文名是InternVL，是由上海人工智能实验室、清华大学及多家合作单位联合开发的多模态大语言模型。"
       assert.strictEqual(
-        text,
+        spellOut(prompted),
         [
           "<|im_start|>system",
           `${system}<|im_end|>`,

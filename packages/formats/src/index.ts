@@ -13,6 +13,7 @@ export {
 } from "./Errors.ts"
 export * as AtomicFile from "./files/AtomicFile.ts"
 export type { TensorSpec } from "./internal/header.ts"
+export { JsonCursor, JsonUnexpected } from "./internal/JsonCursor.ts"
 export { layerOf, parameterOf, weightNames } from "./names/layerNames.ts"
 export {
   bytesOf,

@@ -1,4 +1,6 @@
 /** What the command itself can find wrong; everything else comes from the packages below. */
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 
@@ -37,8 +39,18 @@ export class RecipeUnreadable extends Schema.TaggedError<RecipeUnreadable>()("Re
 }
 
 /** A directory that holds no run. */
-export class NoRun extends Schema.TaggedError<NoRun>()("NoRun", { directory: Schema.String }) {
+export class NoRun extends Schema.TaggedError<NoRun>()("NoRun", {
+  directory: Schema.String,
+  /** Whether there is a run.json, which is cut off or damaged. */
+  damaged: Schema.Boolean
+}) {
+  static readonly in = (directory: string): NoRun =>
+    new NoRun({ directory, damaged: existsSync(join(directory, "run.json")) })
+
   override get message() {
+    if (this.damaged) {
+      return `${this.directory}/run.json is cut off or damaged; run the same recipe again with "--out ${this.directory}": finished stages are kept`
+    }
     return `${this.directory} holds no run (it has no run.json); give the directory of a run ("speedq run --out DIR")`
   }
 }

@@ -92,4 +92,18 @@ describe("speedq run", () => {
     assert.strictEqual(code, 1)
     assert.match(stderr, /holds no run \(it has no run\.json\)/)
   })
+
+  it("says that a run.json is cut off, and what to do", async () => {
+    const directory = temporaryDirectory()
+    writeFileSync(join(directory, "run.json"), '{\n  "format": 2,\n  "recipe": {')
+    for (const args of [["status"], ["run"], ["export", "--format", "packed"]]) {
+      const { code, stderr } = await speedq([...args, directory])
+      assert.strictEqual(code, 1)
+      assert.match(
+        stderr,
+        /run\.json is cut off or damaged; run the same recipe again with "--out .*finished stages are kept/
+      )
+      assert.notMatch(stderr, /\n {4}at /)
+    }
+  })
 })

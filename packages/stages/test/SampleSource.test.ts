@@ -1,5 +1,5 @@
 /** Samples prepared on worker threads: the same bits in the same order as without, and every way they can fail. */
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { carefulData, openTrainingData } from "@speedq/vlm-model"
@@ -8,13 +8,14 @@ import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Schema from "effect/Schema"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { pictureLimits } from "../src/data/pictureLimits.ts"
 import { type LoadingPlan, type MicroBatch, openSampleLoader } from "../src/data/SampleLoader.ts"
 import { openSampleSource, type SampleSourceOptions } from "../src/data/SampleSource.ts"
 import { SampleWorkerFailed, SampleWorkers } from "../src/data/SampleWorkers.ts"
 import { DataUnusable } from "../src/Errors.ts"
 import { DataConfig, OptimizationConfig } from "../src/training/TrainingConfig.ts"
 import { type MiniRecord, pictureRecord, writeMiniData } from "./support/miniData.ts"
-import { writeNanoModel } from "./support/nano.ts"
+import { nanoData, writeNanoModel } from "./support/nano.ts"
 
 const root = mkdtempSync(join(tmpdir(), "speedq-samples-"))
 const runtime = ManagedRuntime.make(SampleWorkers.layer({ count: 2 }))
@@ -78,6 +79,7 @@ describe("openSampleSource", () => {
             maxTiles: 6,
             quirks: carefulData,
             dropped: new Set(),
+            pictures: {},
             seed: 5
           }
           const loader = yield* openSampleLoader(plan)
@@ -128,6 +130,28 @@ describe("openSampleSource", () => {
     const vanished = data("vanished", [...records, pictureRecord(99_999)])
     const second = await runtime.runPromise(Effect.flip(takeAll(optionsOf(vanished))))
     assert.match(second.message, /vanished\/mini\.jsonl:11: sample rejected: .*99999\.png/)
+  })
+
+  it("refuses a picture that is cut off or too large, or loads it where options or the reference's ways say so", async () => {
+    const whole = readFileSync(join(nanoData, "images/0001.png"))
+    writeFileSync(join(root, "cut.png"), whole.subarray(0, Math.floor(whole.length * 0.6)))
+    const cut = data("cut", [{ image: join(root, "cut.png"), question: "What?", answer: "red" }])
+    const take = (more: object, compat = "careful") =>
+      runtime.runPromise(Effect.result(takeAll(optionsOf(cut, more, { epochs: 1, compat }))))
+    const refused = async (more: object, compat?: string) => {
+      const result = await take(more, compat)
+      return result._tag === "Failure" ? result.failure.message : assert.fail("it was loaded")
+    }
+    assert.match(await refused({}), /cut\/mini\.jsonl:1: sample rejected: .*cut\.png: not an image that can be read/)
+    assert.match(await refused({ images: { truncated: "reject" } }, "reference"), /cut\.png/)
+    for (const loading of [take({ images: { truncated: "load" } }), take({}, "reference")]) {
+      const result = await loading
+      assert.strictEqual(result._tag, "Success")
+    }
+    assert.match(await refused({ images: { maxPixels: 9 } }), /pixels are more than 9/)
+    assert.match(await refused({ images: { maxPixels: 9 } }, "reference"), /pixels are more than 9/)
+    assert.strictEqual(pictureLimits(undefined, "reference").maxPixels, Number.POSITIVE_INFINITY)
+    assert.strictEqual(pictureLimits({ maxPixels: 400_000_000 }, "careful").maxPixels, 400_000_000)
   })
 
   it("replaces records that cannot be used where that is wanted, and says which", async () => {

@@ -9,6 +9,7 @@ import {
   type AnsweringModel,
   decodeImage,
   decoder,
+  encodeRendered,
   generateTokens,
   generationPrompt,
   greedy,
@@ -130,12 +131,12 @@ const ask = (model: AnsweringModel) =>
     const { backend, directory, weights } = model
     const { config, image, tokenizer, tokens } = directory
     const tiles = imageTiles(yield* decodeImage(join(nanoData, "images/0007.png")), image)
-    const text = yield* generationPrompt({
+    const rendered = yield* generationPrompt({
       question: "Describe the image.",
       tilesPerImage: [tiles.count],
       tokensPerTile: tokensPerTile(config)
     })
-    const ids = tokenizer.encode(text)
+    const ids = encodeRendered(tokenizer, rendered)
     const integers = (values: ArrayLike<number>, shape: readonly number[]) =>
       tensor(backend, Int32Array.from(values), shape, "i32")
     const embed = () => {

@@ -2,7 +2,7 @@
 
 // Conversations
 export { type AnnotationFile, openAnnotations } from "./conversation/AnnotationFile.ts"
-export { ConversationRecord, type Shown, shownBy } from "./conversation/ConversationRecord.ts"
+export { type ConversationRecord, decodeRecord, type Shown, shownBy } from "./conversation/ConversationRecord.ts"
 export {
   defaultSystemMessage,
   messageHeader,
@@ -20,17 +20,14 @@ export {
   type Turn
 } from "./conversation/encodeConversation.ts"
 export { generationPrompt, type PromptInput } from "./conversation/generationPrompt.ts"
-export {
-  expandPlaceholders,
-  imagePlaceholder,
-  imageTokens,
-  videoPlaceholder
-} from "./conversation/imagePlaceholders.ts"
+export { expandPlaceholders, imagePlaceholder, videoPlaceholder } from "./conversation/imagePlaceholders.ts"
 export { estimateLength, estimateRecordLength, referenceLengthEstimator } from "./conversation/lengthEstimate.ts"
 export { PythonRandom } from "./conversation/pythonRandom.ts"
 export { recordPath } from "./conversation/recordPath.ts"
+export { encodeRendered, type Piece, type Rendered, spellOut } from "./conversation/rendered.ts"
 export {
   type RecordOrigin,
+  referencePictures,
   referenceVideo,
   type SampleSettings,
   type VideoSettings
@@ -77,7 +74,9 @@ export {
   decodeImage,
   decodePage,
   type ImageHeader,
-  readImageHeader
+  type PictureLimits,
+  readImageHeader,
+  type Truncated
 } from "./image/decodeImage.ts"
 export { encodeJpeg, encodePng } from "./image/encodeImage.ts"
 export { jpegRoundTrip } from "./image/jpegRoundTrip.ts"

@@ -59,7 +59,16 @@ describe("openAnnotations", () => {
         [`{"conversations":[{"from":"human"}]}`, /value/],
         [`{"conversations":[${turn}],"image":null}`, /image/],
         [`{"conversations":[${turn}],"image":[1]}`, /image/],
-        [`{"conversations":[${turn}],"video":"v","clip":[1]}`, /clip/]
+        [`{"conversations":[${turn}],"video":"v","clip":[1]}`, /clip/],
+        [`{"conversations":[${turn}],"images":[1]}`, /images/],
+        [`{"image":"a.png"}`, /neither "conversations" nor "messages"/],
+        [
+          `{"conversations":[${turn}],"messages":[{"role":"user","content":"a"}]}`,
+          /both "conversations" and "messages"/
+        ],
+        [`{"messages":[{"role":"tool","content":"a"}]}`, /role/],
+        [`{"messages":[{"role":"user","content":[{"type":"text","text":"a"}]}]}`, /content/],
+        [`{"messages":[{"role":"assistant","content":"a","loss":false}]}`, /loss/]
       ]
       for (const [bad, message] of cases) {
         const content = Buffer.concat([Buffer.from(`${record("fine")}\n`), Buffer.from(bad), Buffer.from("\n")])
@@ -71,6 +80,27 @@ describe("openAnnotations", () => {
         assert.match(error.message, message)
         assert.strictEqual((yield* file.read(0)).conversations[0].value, "fine")
       }
+    })
+  )
+
+  it.effect("reads the messages and lists of other trainers", () =>
+    Effect.gen(function* () {
+      const messages = [
+        { role: "system", content: "Be brief." },
+        { role: "user", content: "<image>What?" },
+        { role: "assistant", content: "Noise.", loss: true }
+      ]
+      const file = yield* openAnnotations(fileOf(JSON.stringify({ messages, images: ["a.png"], videos: null })))
+      assert.deepEqual(yield* file.read(0), {
+        conversations: [
+          { from: "system", value: "Be brief." },
+          { from: "human", value: "<image>What?" },
+          { from: "gpt", value: "Noise." }
+        ],
+        images: ["a.png"],
+        videos: null,
+        fromMessages: true
+      })
     })
   )
 
@@ -99,30 +129,69 @@ describe("readDatasetMeta", () => {
           annotation: "/data/a.jsonl",
           dataAugment: false,
           repeatTime: 1,
-          maxTiles: undefined
+          maxTiles: undefined,
+          length: 12
         },
-        { name: "apple", root: "/abs", annotation: "/data/a.jsonl", dataAugment: false, repeatTime: 3, maxTiles: 4 }
+        {
+          name: "apple",
+          root: "/abs",
+          annotation: "/data/a.jsonl",
+          dataAugment: false,
+          repeatTime: 3,
+          maxTiles: 4,
+          length: 12
+        }
       ])
     })
   )
 
-  it.effect("refuses what breaks the format", () =>
+  it.effect("takes a byte order mark for no part of the text", () =>
     Effect.gen(function* () {
-      const cases: ReadonlyArray<readonly [unknown, RegExp]> = [
-        [[], /Expected/],
-        [{ a: { ...entry, annotation: "a.json" } }, /ends in jsonl/],
-        [{ a: { ...entry, repeat_time: 1.5 } }, /whole number/],
-        [{ a: { ...entry, repeat_time: 0 } }, /repeat_time/],
-        [{ a: { annotation: "a.jsonl" } }, /root/],
-        [{ a: entry, 12: entry }, /"12" is a number/]
+      const [dataset] = yield* readDatasetMeta(fileOf(`\ufeff${JSON.stringify({ a: entry })}`))
+      assert.strictEqual(dataset?.name, "a")
+      const annotations = yield* openAnnotations(fileOf(`\ufeff${record("first")}\n${record("second")}`))
+      assert.strictEqual((yield* annotations.read(0)).conversations[0].value, "first")
+    })
+  )
+
+  it.effect("refuses what breaks the format, with data set and key and what to do", () =>
+    Effect.gen(function* () {
+      const text = JSON.stringify({ a: entry }, null, 2)
+      const cases: ReadonlyArray<readonly [string, RegExp]> = [
+        [JSON.stringify([entry]), /: it is a list; the meta file is one object that names data sets: \{"name"/],
+        ["null", /: it is null; the meta file/],
+        [JSON.stringify({ a: { ...entry, annotation: "a.json" } }), /data set "a": .*ends in jsonl/s],
+        [JSON.stringify({ a: { ...entry, repeat_time: 1.5 } }), /data set "a": .*whole number.*repeat_time/s],
+        [JSON.stringify({ a: { ...entry, repeat_time: 0 } }), /data set "a": .*repeat_time/s],
+        [JSON.stringify({ a: { annotation: "a.jsonl" } }), /data set "a": Missing key.*root.*correct that key/s],
+        [JSON.stringify({ a: entry, b: { root: "." } }), /data set "b": Missing key.*annotation.*correct that key/s],
+        [JSON.stringify({ a: "a.jsonl" }), /data set "a": Expected object/],
+        [JSON.stringify({ a: entry, 12: entry }), /"12" is a number/],
+        [
+          text.replace("{\n", "{\n  // the first\n"),
+          /not JSON: line 2 has a comment, which JSON does not know; take it out/
+        ],
+        [text.replace("{\n", "{\n  /* the first */\n"), /line 2 has a comment/],
+        [text.replace('"length": 12', '"length": 12,'), /not JSON: line 7 has a comma before a closing bracket/],
+        [`{"a": ${JSON.stringify(entry)}, "a": ${JSON.stringify(entry)}}`, /the key "a" appears twice/],
+        ['{"a": {"root": ".", "root": "x", "annotation": "a.jsonl"}}', /the key "root" appears twice/],
+        [
+          `${record("one")}\n${record("two")}\n`,
+          /it holds records, one a line: it is an annotation file, not a meta file/
+        ],
+        [record("one"), /it holds records, one a line/],
+        [text.slice(0, -3), /not JSON: /]
       ]
       for (const [content, message] of cases) {
-        const file = meta(content)
+        const file = fileOf(content)
         const error = yield* Effect.flip(readDatasetMeta(file))
         assert.instanceOf(error, DatasetInvalid)
         assert.isTrue(error.message.startsWith(`${file}: `))
         assert.match(error.message, message)
       }
+      // A slash, a hash or a comma in a name is none of that.
+      const [odd] = yield* readDatasetMeta(meta({ 'a // "b", ]': entry }))
+      assert.strictEqual(odd?.name, 'a // "b", ]')
     })
   )
 })

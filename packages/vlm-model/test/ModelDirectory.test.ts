@@ -51,6 +51,19 @@ describe("openModelDirectory", () => {
     })
   )
 
+  it.effect("takes byte order marks for no part of config.json and preprocessor_config.json", () =>
+    Effect.gen(function* () {
+      const statistics = { image_mean: [0.5, 0.4, 0.3], image_std: [0.1, 0.2, 0.3] }
+      const directory = yield* directoryOf({ "config.json": config, "preprocessor_config.json": statistics })
+      const plain = yield* openModelDirectory(directory)
+      for (const name of ["config.json", "preprocessor_config.json"]) {
+        writeFileSync(join(directory, name), `\ufeff${readFileSync(join(directory, name), "utf8")}`)
+      }
+      const marked = yield* openModelDirectory(directory)
+      assert.deepStrictEqual([marked.config, marked.image], [plain.config, plain.image])
+    })
+  )
+
   it.effect("takes the statistics of preprocessor_config.json, whatever else it says", () =>
     Effect.gen(function* () {
       const statistics = { image_mean: [0.5, 0.4, 0.3], image_std: [0.1, 0.2, 0.3], crop_size: 448, do_resize: true }

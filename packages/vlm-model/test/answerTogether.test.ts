@@ -12,11 +12,11 @@ import {
   generateTogether,
   generateTokens,
   greedy,
-  ImageTokenMismatch,
   imageTiles,
   type JointQuestion,
   LogitsNotFinite,
   openModelDirectory,
+  PromptInvalid,
   PromptTooLong,
   randomWeights,
   tokenizerParts,
@@ -94,8 +94,17 @@ describe.each(named)("answerTogether on %s", (_, backend) => {
 
   it.effect("fails as a single question does", () =>
     Effect.gen(function* () {
-      const wrong = { question: "what is <IMG_CONTEXT>?", images: [picture(56, 56, 1)], maxNewTokens: 4 }
-      assert.instanceOf(yield* Effect.flip(answerTogether(model, [...questions, wrong])), ImageTokenMismatch)
+      const images = [picture(56, 56, 1), picture(56, 56, 2)]
+      const wrong = { question: "only <image>?", images, maxNewTokens: 4 }
+      assert.instanceOf(yield* Effect.flip(answerTogether(model, [...questions, wrong])), PromptInvalid)
+    })
+  )
+
+  it.effect("takes image tokens that people write for text", () =>
+    Effect.gen(function* () {
+      const question = { question: "what is <IMG_CONTEXT>?", images: [picture(56, 56, 1)], maxNewTokens: 4 }
+      const [together] = yield* answerTogether(model, [question])
+      assert.strictEqual(together, yield* answer(model, { ...question, sampler: greedy }))
     })
   )
 })

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { crc32 } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { FileFailed } from "@speedq/formats"
 import * as Effect from "effect/Effect"
@@ -16,7 +17,8 @@ interface Expected {
   readonly height: number
   readonly frames: ReadonlyArray<string>
 }
-const expected = fixtureJson<Readonly<Record<string, Expected>>>("images.json")
+type Expectations = Readonly<Record<string, Expected>>
+const expected = { ...fixtureJson<Expectations>("images.json"), ...fixtureJson<Expectations>("moreImages.json") }
 const path = (name: string): string => fixturePath(`images/${name}`)
 const root = temporaryDirectory()
 
@@ -73,16 +75,42 @@ describe("decodeImage", () => {
     })
   )
 
+  it.effect("has a limit of pixels that can be raised, or taken away", () =>
+    Effect.gen(function* () {
+      // 20,000 x 20,000 pixels: a header is enough.
+      const huge = Buffer.from(readFileSync(path("grey1.png")))
+      huge.writeUInt32BE(20_000, 16)
+      huge.writeUInt32BE(20_000, 20)
+      huge.writeUInt32BE(crc32(huge.subarray(12, 29)), 29)
+      assert.instanceOf(yield* Effect.flip(readImageHeader(huge)), ImageTooLarge)
+      for (const maxPixels of [400_000_000, Number.POSITIVE_INFINITY]) {
+        assert.strictEqual((yield* readImageHeader(huge, { maxPixels })).width, 20_000)
+      }
+      // Without a limit, a header that lies asks for more memory than there is: that is the file's fault.
+      const lying = Buffer.from(readFileSync(path("p4.bmp")))
+      lying.writeInt32LE(2 ** 30, 18)
+      lying.writeInt32LE(2 ** 30, 22)
+      const options = { maxPixels: Number.POSITIVE_INFINITY, truncated: "load" } as const
+      assert.match(
+        (yield* Effect.flip(decodeImage(lying, options))).message,
+        /x 1073741824 pixels do not fit into memory/
+      )
+    })
+  )
+
   it.effect("survives damage of any kind", () =>
     Effect.gen(function* () {
       const random = generatedImage(1000, 100, 9).data
       let at = 0
       const next = (limit: number) => (random[at++ % random.length]! * 256 + random[at++ % random.length]!) % limit
-      for (const name of ["rgb8.png", "c420.jpg", "alpha.webp", "plain.gif", "pal4-trns.png", "anim.gif"]) {
-        for (let run = 0; run < 40; run++) {
+      const still = ["rgb8.png", "c420.jpg", "alpha.webp", "plain.gif", "pal4-trns.png", "interlaced.png"]
+      for (const name of [...still, "anim.gif", "rle4.bmp", "rle8.bmp", "v4-rgba.bmp", "p4.bmp", "lzw.tif"]) {
+        for (let run = 0; run < 80; run++) {
           const bytes = Buffer.from(readFileSync(path(name)))
           for (let i = 0; i < 4; i++) bytes[next(bytes.length)] = next(256)
-          const result = yield* Effect.result(decodeImage(bytes, { maxPixels: 1e6 }))
+          const cut = bytes.subarray(0, run % 4 === 3 ? next(bytes.length) : bytes.length)
+          const truncated = run % 2 === 0 ? "reject" : "load"
+          const result = yield* Effect.result(decodeImage(cut, { maxPixels: 1e6, truncated }))
           if (result._tag === "Success") {
             assert.strictEqual(result.success.data.length, result.success.width * result.success.height * 3)
           } else assert.include(["ImageInvalid", "ImageTooLarge"], result.failure._tag)
@@ -90,6 +118,33 @@ describe("decodeImage", () => {
       }
     })
   )
+})
+
+interface Damaged {
+  readonly file: string
+  readonly bytes: number
+  readonly sha256: string | null
+}
+
+describe("a file that is cut off", () => {
+  for (const { file, bytes, sha256: digest } of fixtureJson<ReadonlyArray<Damaged>>("truncated.json")) {
+    it.effect(`${file} after ${bytes} bytes is refused, or loaded as Pillow does`, () =>
+      Effect.gen(function* () {
+        const cut = readFileSync(path(file)).subarray(0, bytes)
+        const loaded = yield* Effect.result(decodeImage(cut, { truncated: "load" }))
+        const strict = yield* Effect.result(decodeImage(cut))
+        if (digest === null) {
+          assert.strictEqual(loaded._tag, "Failure")
+          assert.strictEqual(strict._tag, "Failure")
+        } else if (loaded._tag === "Failure") assert.fail(loaded.failure.message)
+        else {
+          assert.strictEqual(sha256(loaded.success.data), digest)
+          // Cut off behind its pixels, it is whole.
+          if (strict._tag === "Success") assert.deepEqual(strict.success, loaded.success)
+        }
+      })
+    )
+  }
 })
 
 describe("gifFirstFrame", () => {

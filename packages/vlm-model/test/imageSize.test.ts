@@ -12,8 +12,8 @@ import { ImageInvalid, ImageTooLarge, readImageHeader } from "../src/index.ts"
 import { fixtureJson, fixturePath } from "./fixture.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
 
-const expected =
-  fixtureJson<Readonly<Record<string, { readonly width: number; readonly height: number }>>>("images.json")
+type Sizes = Readonly<Record<string, { readonly width: number; readonly height: number }>>
+const expected = { ...fixtureJson<Sizes>("images.json"), ...fixtureJson<Sizes>("moreImages.json") }
 const path = (name: string): string => fixturePath(`images/${name}`)
 const root = temporaryDirectory()
 
@@ -67,7 +67,7 @@ describe("readImageSize", () => {
   )
 
   it("says of any bytes what decoding says, or fails with a typed error", async () => {
-    const sources = ["rgb8.png", "c420.jpg", "prog.jpg", "lossy.webp", "plain.gif"].map((name) =>
+    const sources = ["rgb8.png", "c420.jpg", "prog.jpg", "lossy.webp", "plain.gif", "p8.bmp"].map((name) =>
       readFileSync(path(name))
     )
     const change = fc.record({ at: fc.nat(200), value: fc.integer({ min: 0, max: 255 }) })

@@ -41,6 +41,46 @@ const failing = Effect.fnUntraced(function* (files: Readonly<Record<string, unkn
   return yield* Effect.flip(loadTokenizer(directoryOf(files)))
 })
 
+describe("a tokenizer without merges", () => {
+  it.effect("is refused where its vocabulary needs them, whatever file they should be in", () =>
+    Effect.gen(function* () {
+      const directory = directoryOf({})
+      yield* writeTokenizer(directory, small)
+      const json = JSON.parse(contentOf(directory, "tokenizer.json"))
+      const lost = { ...json, model: { ...json.model, merges: [] } }
+      const error = yield* failing({ "tokenizer.json": lost })
+      assert.instanceOf(error, TokenizerInvalid)
+      assert.match(error.message, /tokenizer\.json: there are no merges.*token "he" has several; the file is damaged/)
+      const files = { "vocab.json": json.model.vocab, "merges.txt": "#version: 0.2\n" }
+      assert.match((yield* failing(files)).message, /there are no merges/)
+    })
+  )
+
+  it.effect("is one of single bytes where its vocabulary has no more", () =>
+    Effect.gen(function* () {
+      const directory = directoryOf({})
+      yield* writeTokenizer(directory, tokenizerParts([]))
+      const tokenizer = yield* loadTokenizer(directory)
+      assert.strictEqual(tokenizer.encode("hé <img>").length, 5)
+      assert.strictEqual(tokenizer.decode(tokenizer.encode("hé <img>")), "hé <img>")
+    })
+  )
+
+  it.effect("with byte order marks before its files is the same", () =>
+    Effect.gen(function* () {
+      const directory = directoryOf({})
+      yield* writeTokenizer(directory, small)
+      for (const name of ["tokenizer.json", "tokenizer_config.json"]) {
+        writeFileSync(join(directory, name), `\ufeff${contentOf(directory, name)}`)
+      }
+      assert.deepEqual(
+        (yield* loadTokenizer(directory)).encode(sample),
+        (yield* makeTokenizer(small, "")).encode(sample)
+      )
+    })
+  )
+})
+
 describe("loadTokenizer", () => {
   it.effect("loads the published tokenizer.json, with tokens added by the other files", () =>
     Effect.gen(function* () {

@@ -93,7 +93,12 @@ describe("trainingSample of one image", () => {
     Effect.gen(function* () {
       const made = record([system("Be brief."), human("What?"), gpt("ok")], { image })
       assert.isTrue(userText((yield* make(made)).inputIds).startsWith("<img>"))
-      assert.match(yield* rejection(made, quirks({ placeholderInFirstTurn: true })), /1 images, but 0 <image>/)
+      const marked = quirks({ placeholderInFirstTurn: true, unmatchedPlaceholders: true })
+      assert.match(yield* rejection(made, marked), /1 images, but 0 <image>/)
+      assert.match(
+        yield* rejection(made, quirks({ placeholderInFirstTurn: true })),
+        /turn 1, of the system, has <image>/
+      )
     })
   )
 
@@ -130,7 +135,8 @@ describe("trainingSample of one image", () => {
         yield* rejection(record([...turns], { image }), { maxLength: 60 }),
         /truncation to 60 tokens the sequence has 0 <\/img>, but the record has 1/
       )
-      assert.match(yield* rejection(record([human("</img>"), gpt("!")], { image })), /has 2 <\/img>/)
+      const spelled = record([human("</img>"), gpt("!")], { image })
+      assert.match(yield* rejection(spelled, quirks({ controlTokensInText: true })), /has 2 <\/img>/)
       assert.match(yield* rejection(record([human("?"), system("no"), gpt("!")], { image })), /turn 2 is a system turn/)
     })
   )
@@ -148,10 +154,137 @@ describe("trainingSample of several images", () => {
       }
       assert.strictEqual(sample.tiles.count, tiles)
       assert.strictEqual(contexts(sample.inputIds), 4 * tiles)
-      assert.match(yield* rejection(record([human("?"), gpt("!")], { image: ["c420.jpg"] })), /1 images, but 0 <image>/)
+      const unmarked = record([human("?"), gpt("!")], { image: ["c420.jpg"] })
+      assert.match(yield* rejection(unmarked), /the human turns have 0 <image>, but the record has 1 image;/)
+      assert.match(yield* rejection(unmarked, quirks({ unmatchedPlaceholders: true })), /1 images, but 0 <image>/)
       const many = new Array<string>(8).fill("rgb8.png")
       const crowded = yield* make(record([human("<image>".repeat(8)), gpt("!")], { image: many }))
       assert.strictEqual(crowded.tiles.count, 8)
+    })
+  )
+})
+
+describe("places of pictures", () => {
+  const image = "c420.jpg"
+  const pictured = /<img>(?:<IMG_CONTEXT>)+<\/img>/g
+  const reference = { quirks: { ...referenceData, textOnlyTile: false } }
+  /** What was said, pictures as marks. */
+  const said = (made: ConversationRecord, changed: Partial<SampleSettings> = {}) =>
+    Effect.map(make(made, changed), ({ inputIds }) =>
+      qwen.decode(inputIds).replaceAll(pictured, "[picture]").split("\n<|im_start|>user\n").slice(1).join(" / ")
+    )
+  const learned = (made: ConversationRecord, changed: Partial<SampleSettings> = {}) =>
+    Effect.map(make(made, changed), ({ labels }) => qwen.decode(labels.filter((label) => label !== ignoredLabel)))
+
+  it.effect(
+    "a mark in a later turn takes the picture there; the reference moves it to the first and learns from a word",
+    () =>
+      Effect.gen(function* () {
+        const made = record([human("Hi."), gpt("Hello."), human("<image>\nWhat?"), gpt("Noise.")], { image })
+        assert.match(yield* said(made), /^Hi\.<\|im_end\|>.*\/ \[picture\]\nWhat\?/s)
+        assert.match(yield* said(made, reference), /^\[picture\]\nHi\.<\|im_end\|>.*\/ <image>\nWhat\?/s)
+        const video = record([human("Hi."), gpt("Hello."), human("<video>\nWhat?"), gpt("Noise.")], {
+          video: "anim.gif"
+        })
+        assert.match(yield* said(video), /^Hi\..*\/ Frame-1: \[picture\]\nFrame-2/s)
+        assert.match(yield* said(video, reference), /^Frame-1: \[picture\]\nFrame-2.*\/ <video>\nWhat\?/s)
+      })
+  )
+
+  it.effect("a conversation that the model begins shows its picture in the first human turn, never in an answer", () =>
+    Effect.gen(function* () {
+      const unmarked = record([gpt("Welcome."), human("What?"), gpt("Noise.")], { image })
+      assert.match(yield* said(unmarked), /^\[picture\]\nWhat\?/)
+      const marked = record([gpt("Welcome."), human("<image>\nWhat?"), gpt("Noise.")], { image })
+      assert.deepEqual(yield* make(marked), yield* make(unmarked))
+      assert.notInclude(yield* learned(marked), "<image>")
+      assert.include(yield* learned(marked, reference), "<image>")
+      const answered = record([human("Where?"), gpt("<image> here")])
+      assert.match(yield* rejection(answered), /turn 2, of the model, has <image>, which only a human turn can show/)
+      assert.include(yield* learned(answered, reference), "<image>")
+      const alone = record([gpt("Welcome.")], { image })
+      assert.match(yield* rejection(alone), /the human turns have 0 <image>, but the record has 1 image/)
+    })
+  )
+
+  it.effect("marks and pictures that do not match reject the record; the reference leaves marks as text", () =>
+    Effect.gen(function* () {
+      const cases: ReadonlyArray<readonly [ConversationRecord, RegExp]> = [
+        [
+          record([human("<image>\n<image>\n?"), gpt("!")], { image }),
+          /have 2 <image>, but the record has 1 image; mark each/
+        ],
+        [
+          record([human("<image>\n<image>\n<image>"), gpt("!")], { image: [image, image] }),
+          /have 3 <image>.*has 2 images/
+        ],
+        [record([human("<image>\n?"), gpt("!")]), /have 1 <image>, but the record has no images/],
+        [record([human("<image>\n?"), gpt("!")], { image: "" }), /have 1 <image>.*no images/],
+        [record([human("<video>\n?"), gpt("!")], { image }), /have 1 <video>, but the record has no videos/],
+        [record([human("<image>\n?"), gpt("!")], { video: "anim.gif" }), /have 1 <image>.*no images/]
+      ]
+      for (const [made, message] of cases) assert.match(yield* rejection(made), message)
+      for (const [made] of cases.slice(0, 5)) assert.match(yield* said(made, reference), /<image>|<video>/)
+    })
+  )
+
+  it.effect("lists of pictures under the keys of other trainers are read; the reference takes them for text", () =>
+    Effect.gen(function* () {
+      const turns = [human("<image> or <image>?"), gpt("neither")] as const
+      const own = record([...turns], { image: [image, "rgb8.png"] })
+      const listed = record([...turns], { images: [image, "rgb8.png"] })
+      assert.deepEqual(yield* make(listed), yield* make(own))
+      assert.match(yield* said(listed, reference), /^<image> or <image>\?/)
+      const estimate = (made: ConversationRecord) => estimateRecordLength(made, origin, settings)
+      assert.strictEqual(yield* estimate(listed), yield* estimate(own))
+      const video = record([human("<video>\n?"), gpt("!")], { videos: ["anim.gif"] })
+      assert.isAbove((yield* make(video)).tiles.count, 1)
+      assert.strictEqual((yield* make(record([human("?"), gpt("!")], { images: null, videos: [] }))).tiles.count, 0)
+      const ambiguous: ReadonlyArray<readonly [Partial<ConversationRecord>, RegExp]> = [
+        [{ image, images: [image] }, /both "image" and "images"/],
+        [{ videos: ["a.mp4", "b.mp4"] }, /2 videos; only one/],
+        [{ image, video: "anim.gif" }, /images and a video/]
+      ]
+      for (const [shown, message] of ambiguous) {
+        const made = record([human("?"), gpt("!")], shown)
+        assert.match(yield* rejection(made), message)
+        assert.match((yield* Effect.flip(estimate(made))).message, message)
+      }
+      const messages = { ...record([human("?"), gpt("!")]), fromMessages: true as const }
+      assert.strictEqual((yield* make(messages)).tiles.count, 0)
+      assert.match(yield* rejection(messages, reference), /the reference reads no "messages"/)
+    })
+  )
+})
+
+describe("control tokens in the text of a record", () => {
+  it.effect("reject it, with turn and token; in the reference they become the tokens", () =>
+    Effect.gen(function* () {
+      const control = [
+        "<|im_start|>",
+        "<|im_end|>",
+        "<|endoftext|>",
+        "<img>",
+        "</img>",
+        "<IMG_CONTEXT>",
+        "<|vision_pad|>"
+      ]
+      for (const token of control) {
+        const asked = record([human(`What is ${token}?`), gpt("ok")])
+        const message = new RegExp(`turn 1 spells out ${token.replaceAll("|", "\\|")}, a control token`)
+        assert.match(yield* rejection(asked), message)
+        const answered = record([human("?"), gpt(`${token} ok`)], { image: "rgb8.png" })
+        assert.match(yield* rejection(answered), /turn 2 spells out/)
+        const { inputIds } = yield* make(asked, quirks({ controlTokensInText: true }))
+        const plain = yield* make(record([human("What is ?"), gpt("ok")]))
+        const times = (ids: Int32Array) => ids.filter((id) => id === qwen.tokenId(token)).length
+        assert.strictEqual(times(inputIds), times(plain.inputIds) + 1)
+      }
+      // Marks of places are what InternVL's own data say about pictures.
+      const places = yield* make(record([human("Where is <ref>the dog</ref>?"), gpt("<box>[[1, 2, 3, 4]]</box>")]))
+      assert.isTrue(places.inputIds.includes(qwen.tokenId("<box>")!))
+      // What looks like one only before normalization is none.
+      yield* make(record([human("<img>\u0338"), gpt("ok")]))
     })
   )
 })
@@ -160,9 +293,10 @@ describe("trainingSample without images", () => {
   it.effect("is text; the reference adds a white tile that does not count", () =>
     Effect.gen(function* () {
       const made = record([human("<image> is a word here"), gpt("yes")], { image: [] })
-      const sample = yield* make(made)
+      const sample = yield* make(made, quirks({ unmatchedPlaceholders: true }))
       assert.strictEqual(sample.tiles.count, 0)
       assert.isTrue(userText(sample.inputIds).startsWith("<image> is a word"))
+      assert.strictEqual((yield* make(record([human("Hello"), gpt("yes")], { image: "" }))).tiles.count, 0)
       const reference = yield* make(made, { quirks: referenceData })
       assert.deepEqual([...reference.imageFlags], [0])
       assert.isTrue(reference.tiles.data.length === 28 * 28 * 3 && reference.tiles.data.every((value) => value === 255))

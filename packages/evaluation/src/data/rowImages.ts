@@ -57,7 +57,8 @@ const storedAsJpeg = (images: number, paths: readonly string[]): readonly boolea
   return Array.from({ length: images }, (_, i) => /^\.jpe?g$/i.test(extname(paths[i] ?? "")))
 }
 
-const throughJpeg = (image: RgbImage) => Effect.flatMap(encodeJpeg(image, 75), (bytes) => decodeImage(bytes))
+const throughJpeg = (image: RgbImage) =>
+  Effect.flatMap(encodeJpeg(image, 75), (bytes) => decodeImage(bytes, { maxPixels: Number.POSITIVE_INFINITY }))
 
 const fromCell = Effect.fnUntraced(function* (
   data: DataFile,

@@ -29,7 +29,7 @@ import { type ModelDirectory, openModelDirectory, readLayout, storedNames } from
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { NotExportable } from "../Errors.ts"
+import { NoRun, NotExportable } from "../Errors.ts"
 import { runParts } from "./runParts.ts"
 
 interface Exportable {
@@ -118,10 +118,12 @@ const fromReference = Effect.fnUntraced(function* (path: string) {
   return yield* asMade(path, directory, deployed)
 })
 
-/** Opens what `path` holds, for the life of the scope. Fails with NotExportable, and with what reading a model fails with. */
+/** Opens what `path` holds, for the life of the scope. Fails with NotExportable, NoRun where a run's record is damaged, and with what reading a model fails with. */
 export const openExportable = Effect.fn("openExportable")(function* (path: string) {
   const record = yield* readRunRecord(path)
   if (Option.isSome(record)) return yield* fromRun(path, record.value)
+  const noRun = NoRun.in(path)
+  if (noRun.damaged) return yield* noRun
   if (detailsDirectory(path) !== undefined) return yield* fromReference(path)
   const isPacked = yield* Effect.scoped(
     Effect.map(Safetensors.openModel(path), ({ store }) => isPackedContainer(store))

@@ -11,6 +11,6 @@ export const isDirectory = (path: string): boolean => statSync(path, { throwIfNo
 /** The record of the run in a directory, with its recipe. Fails with NoRun. */
 export const recordOfRun = Effect.fn("recordOfRun")(function* (directory: string) {
   const record: Option.Option<RunRecord> = yield* readRunRecord(directory)
-  if (Option.isNone(record)) return yield* new NoRun({ directory })
+  if (Option.isNone(record)) return yield* NoRun.in(directory)
   return record.value
 })

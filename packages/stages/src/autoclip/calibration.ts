@@ -42,7 +42,9 @@ interface TextOptions {
 export const readBlocks = (file: string, tokenizer: Tokenizer, options: TextOptions) =>
   Effect.tryPromise({
     try: async () => {
-      const documents = documentsOf(file, await readFile(file, "utf8"), file.endsWith(".jsonl") ? "jsonl" : "text")
+      // Takes a byte order mark for no part of the first document.
+      const content = new TextDecoder().decode(await readFile(file))
+      const documents = documentsOf(file, content, file.endsWith(".jsonl") ? "jsonl" : "text")
       return calibrationBlocks(file, documents, (text) => tokenizer.encode(text), options)
     },
     catch: (error) => new DataUnusable({ reason: error instanceof Error ? error.message : String(error) })

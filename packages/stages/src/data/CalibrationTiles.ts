@@ -12,7 +12,7 @@ import {
 import * as Effect from "effect/Effect"
 import { DataUnusable } from "../Errors.ts"
 
-const imageName = /\.(png|jpe?g|webp|gif)$/i
+const imageName = /\.(png|jpe?g|webp|gif|bmp|tiff?)$/i
 
 const unusable = (error: unknown) =>
   new DataUnusable({ reason: error instanceof Error ? error.message : String(error) })
@@ -25,7 +25,7 @@ export const calibrationImages = (source: string): Effect.Effect<readonly string
         const names = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((name) => imageName.test(name))
         return names.sort().map((name) => join(source, name))
       }
-      const lines = readFileSync(source, "utf8").split(/\r?\n/)
+      const lines = new TextDecoder().decode(readFileSync(source)).split(/\r?\n/)
       return lines.flatMap((line) => (line.trim() === "" ? [] : [resolve(dirname(source), line.trim())]))
     },
     catch: unusable

@@ -9,6 +9,7 @@ import {
   type LoadedSample,
   loadSample,
   openModelDirectory,
+  type PictureLimits,
   type RandomSource,
   referenceLengthEstimator,
   referenceVideo,
@@ -34,6 +35,7 @@ export interface LoadingPlan {
   readonly quirks: SampleSettings["quirks"]
   /** Samples whose records were dropped since the stage began: others of their data sets take their places. */
   readonly dropped: ReadonlySet<number>
+  readonly pictures: PictureLimits
   /** Seed of what is drawn while a sample is made: frames of videos, augmentation, replacements. */
   readonly seed: number
 }
@@ -84,7 +86,8 @@ export const openSampleLoader = Effect.fn("openSampleLoader")(function* (
     maxLength: plan.maxLength,
     image: { ...image, maxTiles: plan.maxTiles },
     video: referenceVideo,
-    quirks: plan.quirks
+    quirks: plan.quirks,
+    ...plan.pictures
   }
   const { dropped } = plan
   const load = Effect.fnUntraced(function* (sample: number, epoch: number) {

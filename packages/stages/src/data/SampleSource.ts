@@ -15,6 +15,7 @@ import type * as Scope from "effect/Scope"
 import { DataUnusable } from "../Errors.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { type FollowedPart, followedIndex } from "./followData.ts"
+import { pictureLimits } from "./pictureLimits.ts"
 import type { MicroBatch } from "./SampleLoader.ts"
 import { epochOrder, microBatchesPerEpoch, type SampleOrderOptions, stepsPerEpoch } from "./SampleOrder.ts"
 import { type RemoteLoader, type SampleWorkerFailed, SampleWorkers } from "./SampleWorkers.ts"
@@ -87,11 +88,9 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
   const { count } = data
   if (count === 0) return yield* new DataUnusable({ reason: `${meta} selects no sample` })
   const quirks = quirksOf(config, optimization.compat)
-  const loader = yield* workers.open({
-    ...{ model, index: data.index, maxLength, maxTiles, quirks },
-    dropped: new Set(dropped.keys()),
-    seed: seed.order
-  })
+  const pictures = pictureLimits(config.images, optimization.compat)
+  const making = { maxLength, maxTiles, quirks, pictures, seed: seed.order }
+  const loader = yield* workers.open({ model, index: data.index, ...making, dropped: new Set(dropped.keys()) })
   const lengths = optimization.groupByLength
     ? yield* measureLengths(loader, count, quirks.lengthByCharacters)
     : undefined

@@ -1,9 +1,9 @@
 /** Looks at records of a mixture without decoding anything that they show: digests of their lines, and which files they name. */
 import { createHash } from "node:crypto"
 import { type FileHandle, open } from "node:fs/promises"
-import { ConversationRecord, type Shown, shownBy } from "@speedq/vlm-model"
+import { decodeRecord, type Shown, shownBy } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 
 /** Bytes of a digest: enough to tell the lines of the largest data sets apart. */
 export const digestBytes = 8
@@ -20,19 +20,16 @@ export interface SurveyedLines {
   readonly problems: ReadonlyMap<number, string>
 }
 
-const decode = Schema.decodeUnknownResult(ConversationRecord)
-const decoder = new TextDecoder("utf-8", { fatal: true })
-
-const shownIn = (bytes: Uint8Array): Shown | string => {
-  let json: unknown
-  try {
-    json = JSON.parse(decoder.decode(bytes))
-  } catch (error) {
-    return `not JSON: ${error instanceof Error ? error.message : String(error)}`
-  }
-  const record = decode(json)
-  return Result.isSuccess(record) ? shownBy(record.success) : record.failure.message
-}
+/** What a line shows, read carefully, or else as the reference reads it: which of the two a stage does is its own option. */
+const shownIn = (line: Uint8Array): Result.Result<Shown, string> =>
+  Effect.runSync(Effect.result(decodeRecord(line, (reason) => reason))).pipe(
+    Result.flatMap((record) => {
+      const careful = shownBy(record, { unmatchedPlaceholders: false })
+      if (Result.isSuccess(careful)) return careful
+      const reference = shownBy(record, { unmatchedPlaceholders: true })
+      return Result.isSuccess(reference) ? reference : careful
+    })
+  )
 
 /** The digest of a line; its end does not count, so that the last one may have none. */
 export const lineDigest = (line: Uint8Array): Uint8Array => {
@@ -93,8 +90,8 @@ export const surveyLines = async (file: string, starts: Float64Array, lines: Uin
   await visitLines(file, starts, lines, (line, place) => {
     digests.set(lineDigest(line), place * digestBytes)
     const found = shownIn(line)
-    if (typeof found === "string") problems.set(lines[place]!, found)
-    shown.push(typeof found === "string" ? undefined : found)
+    if (Result.isFailure(found)) problems.set(lines[place]!, found.failure)
+    shown.push(Result.getOrUndefined(found))
   })
   return { lines, digests, shown, problems }
 }

@@ -4,6 +4,7 @@ import { noGrad, scope } from "@speedq/tensors"
 import {
   type AnsweringModel,
   collate,
+  type EncodeOptions,
   encodeConversation,
   joinTiles,
   type TrainingSample,
@@ -47,7 +48,7 @@ const expectedSample = (
     { from: "gpt", value: expected }
   ]
   const maxLength = config.llm_config.max_position_embeddings
-  const options = { tokenizer, tokensPerTile: tokensPerTile(config), maxLength }
+  const options: EncodeOptions = { tokenizer, tokensPerTile: tokensPerTile(config), maxLength, spelledOut: "text" }
   const encoded = encodeConversation(
     turns,
     cut.map(({ count }) => count),

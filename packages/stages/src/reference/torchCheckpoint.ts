@@ -20,7 +20,7 @@ export const torchFiles = (directory: string): readonly string[] => {
   const [single, index] = [singleName, indexName].map((name) => join(directory, name)) as [string, string]
   if (existsSync(single)) return [single]
   if (!existsSync(index)) return []
-  const decoded = decodeIndex(readFileSync(index, "utf8"))
+  const decoded = decodeIndex(new TextDecoder().decode(readFileSync(index)))
   if (Option.isNone(decoded)) throw new TorchFileInvalid({ file: index, reason: "it has no weight_map of names" })
   const shards = [...new Set(Object.values(decoded.value.weight_map))].sort()
   const outside = shards.find((shard) => shard !== basename(shard) || shard.startsWith("."))

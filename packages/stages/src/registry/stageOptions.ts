@@ -37,6 +37,29 @@ export interface DataOptions {
    */
   readonly maxTiles?: number
   /**
+   * How pictures are read: files that are cut off, and the largest size.
+   *
+   * Left out: careful, or the reference's under `compat` reference.
+   */
+  readonly images?: {
+    /**
+     * What a picture does whose pixels are cut off or damaged: `reject` refuses the file, `load` keeps what can be
+     * decoded of a JPEG, PNG, GIF or BMP and fills the rest as Pillow does.
+     *
+     * Left out: reject, or load under `compat` reference: docs/quirks.md#quirk-26.
+     */
+    readonly truncated?: "load" | "reject"
+    /**
+     * Pictures and frames of videos with more pixels are refused: they are more likely an attack than a picture. A
+     * picture of 400 megapixels takes 1.2 GB while it is prepared.
+     *
+     * Unit: pixels.
+     *
+     * Left out: 178956970, Pillow's limit, or no limit under `compat` reference: docs/quirks.md#quirk-26.
+     */
+    readonly maxPixels?: number
+  }
+  /**
    * What a record that cannot be used does: `fail` ends the stage and names the line, `substitute` takes another
    * record of the same data set and counts it in the report.
    *
@@ -100,13 +123,28 @@ export interface DataOptions {
      */
     readonly uncappedVideo?: boolean
     /**
-     * Puts a missing `<image>` or `<video>` into the first turn even if that is the system turn; the record then
-     * fails.
+     * Looks for `<image>` or `<video>` in the first turn alone, whoever speaks there, and puts it there when it is
+     * missing; in a system turn the record then fails.
      *
      * Default from: docs/quirks.md#quirk-18.
      * @default false
      */
     readonly placeholderInFirstTurn?: boolean
+    /**
+     * Leaves an `<image>` or `<video>` without a picture as text, in answers too, and does not read `images`,
+     * `videos` and `messages`.
+     *
+     * Default from: docs/quirks.md#quirk-27.
+     * @default false
+     */
+    readonly unmatchedPlaceholders?: boolean
+    /**
+     * A control token that a record spells out, such as `<|im_end|>`, becomes that token.
+     *
+     * Default from: docs/quirks.md#quirk-28.
+     * @default false
+     */
+    readonly controlTokensInText?: boolean
     /**
      * Text-only records carry a white tile through the vision tower. Training leaves it out in any case: the result
      * is the same.

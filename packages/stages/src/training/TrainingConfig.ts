@@ -3,6 +3,7 @@ import { option, optionalOption, requiredOption } from "@speedq/formats"
 import { Compat, Count, Rate, Share } from "@speedq/pipeline"
 import { DataQuirks } from "@speedq/vlm-model"
 import * as Schema from "effect/Schema"
+import { PictureConfig } from "../data/pictureLimits.ts"
 
 const scripts = "the reference's scripts"
 
@@ -27,6 +28,10 @@ export const DataConfig = Schema.Struct({
     description: "Most tiles that one image is cut into. Each costs the tokens of a whole tile (256 in InternVL3).",
     unit: "tiles",
     source: scripts
+  }),
+  images: optionalOption(PictureConfig, {
+    description: "How pictures are read: files that are cut off, and the largest size.",
+    source: "careful, or the reference's under `compat` reference"
   }),
   onError: option(Schema.Literals(["fail", "substitute"]), "fail", {
     description:

@@ -1,19 +1,67 @@
 /** One record of an annotation file: a conversation and what it shows. Other keys are ignored. */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { decodeJson } from "../internal/files.ts"
+import type { DataQuirks } from "./DataQuirks.ts"
+import type { Turn } from "./encodeConversation.ts"
 
-export const ConversationRecord = Schema.Struct({
-  conversations: Schema.NonEmptyArray(
-    Schema.Struct({ from: Schema.Literals(["system", "human", "gpt"]), value: Schema.String })
+const Paths = Schema.Union([Schema.String, Schema.Array(Schema.String)])
+
+/** A record as it is written: InternVL's keys, or those of ms-swift and LLaMA-Factory. */
+const Written = Schema.Struct({
+  conversations: Schema.optionalKey(
+    Schema.NonEmptyArray(Schema.Struct({ from: Schema.Literals(["system", "human", "gpt"]), value: Schema.String }))
+  ),
+  messages: Schema.optionalKey(
+    Schema.NonEmptyArray(
+      Schema.Struct({
+        role: Schema.Literals(["system", "user", "assistant"]),
+        content: Schema.String,
+        // A turn that is not to be learned from cannot be left out here.
+        loss: Schema.optionalKey(Schema.NullOr(Schema.Literals([true, 1])))
+      })
+    )
   ),
   /** A path, or several; relative to the data set's root. */
-  image: Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Schema.String)])),
+  image: Schema.optionalKey(Paths),
+  images: Schema.optionalKey(Schema.NullOr(Paths)),
   video: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  videos: Schema.optionalKey(Schema.NullOr(Paths)),
   /** Start and end in seconds. */
   clip: Schema.optionalKey(Schema.NullOr(Schema.Tuple([Schema.Finite, Schema.Finite]))),
   /** Token count, for grouping by length only. */
   length: Schema.optionalKey(Schema.NullOr(Schema.Int))
 })
-export type ConversationRecord = typeof ConversationRecord.Type
+
+/** A record whose turns are InternVL's, however they were written. */
+export interface ConversationRecord extends Omit<typeof Written.Type, "conversations" | "messages"> {
+  readonly conversations: readonly [Turn, ...ReadonlyArray<Turn>]
+  /** Whether the turns were written as `messages`, which the reference does not read. */
+  readonly fromMessages?: true
+}
+
+const speakerOf = { system: "system", user: "human", assistant: "gpt" } as const
+
+/** Decodes one line; `invalid` makes the error out of a reason. */
+export const decodeRecord = <E>(
+  line: Uint8Array,
+  invalid: (reason: string) => E
+): Effect.Effect<ConversationRecord, E> =>
+  Effect.flatMap(decodeJson(line, Written, invalid), ({ conversations, messages, ...shown }) => {
+    if (conversations !== undefined && messages !== undefined) {
+      return Effect.fail(invalid('the record has both "conversations" and "messages"; keep one of them'))
+    }
+    if (conversations !== undefined) return Effect.succeed({ ...shown, conversations })
+    if (messages === undefined) return Effect.fail(invalid('the record has neither "conversations" nor "messages"'))
+    const turnOf = ({ role, content }: (typeof messages)[number]): Turn => ({ from: speakerOf[role], value: content })
+    const [first, ...rest] = messages
+    return Effect.succeed({
+      ...shown,
+      conversations: [turnOf(first), ...rest.map(turnOf)] as const,
+      fromMessages: true
+    })
+  })
 
 /** What a record shows. A list of images, even of one, is handled otherwise than a single image. */
 export type Shown =
@@ -22,9 +70,28 @@ export type Shown =
   | { readonly kind: "video"; readonly path: string }
   | { readonly kind: "text" }
 
-export const shownBy = ({ image, video }: ConversationRecord): Shown => {
-  if (image !== undefined && image.length > 0) {
-    return typeof image === "string" ? { kind: "image", path: image } : { kind: "images", paths: image }
+/** Fails with a reason where a record does not say one thing. `quirks.unmatchedPlaceholders` reads what the reference reads. */
+export const shownBy = (
+  record: ConversationRecord,
+  { unmatchedPlaceholders }: Pick<DataQuirks, "unmatchedPlaceholders">
+): Result.Result<Shown, string> => {
+  const { image, images, video, videos } = record
+  if (unmatchedPlaceholders) {
+    if (record.fromMessages)
+      return Result.fail('the record has no "conversations", and the reference reads no "messages"')
+    return Result.succeed(pictures(image) ?? (video ? { kind: "video", path: video } : { kind: "text" }))
   }
-  return video ? { kind: "video", path: video } : { kind: "text" }
+  const [own, listed] = [pictures(image), pictures(images)]
+  if (own && listed) return Result.fail('the record has both "image" and "images"; keep one of them')
+  const paths = [...(video ? [video] : []), ...(typeof videos === "string" ? [videos] : (videos ?? []))].filter(Boolean)
+  if (paths.length > 1) return Result.fail(`the record has ${paths.length} videos; only one can be shown`)
+  const shown = own ?? listed
+  const [path] = paths
+  if (shown && path !== undefined) return Result.fail("the record has images and a video; only one kind can be shown")
+  return Result.succeed(shown ?? (path === undefined ? { kind: "text" } : { kind: "video", path }))
+}
+
+const pictures = (given: string | ReadonlyArray<string> | null | undefined): Shown | undefined => {
+  if (given === undefined || given === null || given.length === 0) return undefined
+  return typeof given === "string" ? { kind: "image", path: given } : { kind: "images", paths: given }
 }

@@ -21,7 +21,15 @@ export const DataQuirks = Schema.Struct({
   ),
   placeholderInFirstTurn: quirk(
     "docs/quirks.md#quirk-18",
-    "Puts a missing `<image>` or `<video>` into the first turn even if that is the system turn; the record then fails."
+    "Looks for `<image>` or `<video>` in the first turn alone, whoever speaks there, and puts it there when it is missing; in a system turn the record then fails."
+  ),
+  unmatchedPlaceholders: quirk(
+    "docs/quirks.md#quirk-27",
+    "Leaves an `<image>` or `<video>` without a picture as text, in answers too, and does not read `images`, `videos` and `messages`."
+  ),
+  controlTokensInText: quirk(
+    "docs/quirks.md#quirk-28",
+    "A control token that a record spells out, such as `<|im_end|>`, becomes that token."
   ),
   textOnlyTile: quirk(
     "docs/quirks.md#quirk-19",
@@ -40,6 +48,8 @@ export const carefulData: DataQuirks = {
   substitutions: 0,
   uncappedVideo: false,
   placeholderInFirstTurn: false,
+  unmatchedPlaceholders: false,
+  controlTokensInText: false,
   textOnlyTile: false,
   lengthByCharacters: false
 }
@@ -50,6 +60,8 @@ export const referenceData: DataQuirks = {
   substitutions: 10,
   uncappedVideo: true,
   placeholderInFirstTurn: true,
+  unmatchedPlaceholders: true,
+  controlTokensInText: true,
   textOnlyTile: true,
   lengthByCharacters: true
 }

@@ -2,9 +2,11 @@
 import { resolve } from "node:path"
 import type { FileFailed } from "@speedq/formats"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { DatasetInvalid } from "../Errors.ts"
-import { decodeJson, readBytes } from "../internal/files.ts"
+import { readBytes } from "../internal/files.ts"
+import { parseStrictJson } from "../internal/strictJson.ts"
 
 const RepeatTime = Schema.Finite.check(
   Schema.isGreaterThan(0),
@@ -18,7 +20,8 @@ const DatasetEntry = Schema.Struct({
   ),
   data_augment: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
   repeat_time: RepeatTime.pipe(Schema.withDecodingDefaultKey(Effect.succeed(1))),
-  max_dynamic_patch: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0)))
+  max_dynamic_patch: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0))),
+  length: Schema.optionalKey(Schema.Finite)
 })
 
 /** One data set. */
@@ -32,26 +35,74 @@ export interface Dataset {
   readonly repeatTime: number
   /** Overrides the mixture's largest number of tiles. */
   readonly maxTiles: number | undefined
+  /** Records that the meta file says it has, for planning only. */
+  readonly length: number | undefined
 }
 
-/** Reads a meta file. `root` and `annotation` of its entries are relative to `base`, by default the working directory. */
+const decodeEntry = Schema.decodeUnknownResult(DatasetEntry)
+
+const form =
+  'the meta file is one object that names data sets: {"name": {"root": "images", "annotation": "records.jsonl"}}'
+
+const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** Several lines, each JSON of its own. */
+const isJsonLines = (bytes: Uint8Array): boolean => {
+  const start = new TextDecoder().decode(bytes.subarray(0, 2 ** 20))
+  const [first, second] = start.split("\n").filter((line) => line.trim() !== "")
+  try {
+    return (
+      second !== undefined && isObject(JSON.parse(first!)) && (second.length > 2 ** 19 || isObject(JSON.parse(second)))
+    )
+  } catch {
+    return false
+  }
+}
+
+/** The data sets of a file as it was written; a string is what is wrong with it. */
+const entriesOf = (bytes: Uint8Array): ReadonlyArray<readonly [string, unknown]> | string => {
+  const parsed = parseStrictJson(bytes)
+  const given = `it holds records, one a line: it is an annotation file, not a meta file; ${form}`
+  if ("reason" in parsed) return isJsonLines(bytes) ? given : parsed.reason
+  const { value } = parsed
+  if (Array.isArray(value)) return `it is a list; ${form}`
+  if (!isObject(value)) return `it is ${value === null ? "null" : `a ${typeof value}`}; ${form}`
+  if ("conversations" in value || "messages" in value) return given
+  const numeric = Object.keys(value).find((name) => /^(0|[1-9]\d*)$/.test(name))
+  // JSON.parse moves such keys to the front, and the order decides which samples are drawn.
+  return numeric === undefined
+    ? Object.entries(value)
+    : `the data set name "${numeric}" is a number, which loses its place in the file; add a letter`
+}
+
+/**
+ * Reads a meta file. `root` and `annotation` of its entries are relative to `base`, by default the working directory. Fails
+ * with DatasetInvalid, which names the file, the data set and its key, and says what to do.
+ */
 export const readDatasetMeta = Effect.fnUntraced(function* (
   file: string,
   base = "."
 ): Effect.fn.Return<ReadonlyArray<Dataset>, FileFailed | DatasetInvalid> {
   const invalid = (reason: string) => new DatasetInvalid({ file, reason })
-  const entries = yield* decodeJson(yield* readBytes(file), Schema.Record(Schema.String, DatasetEntry), invalid)
-  const numeric = Object.keys(entries).find((name) => /^(0|[1-9]\d*)$/.test(name))
-  if (numeric !== undefined) {
-    // JSON.parse moves such keys to the front, and the order decides which samples are drawn.
-    return yield* invalid(`the data set name "${numeric}" is a number, which loses its place in the file; add a letter`)
+  const entries = entriesOf(yield* readBytes(file))
+  if (typeof entries === "string") return yield* invalid(entries)
+  const datasets: Array<Dataset> = []
+  for (const [name, entry] of entries) {
+    const decoded = decodeEntry(entry)
+    if (Result.isFailure(decoded)) {
+      return yield* invalid(`data set ${JSON.stringify(name)}: ${decoded.failure.message}; correct that key`)
+    }
+    const { root, annotation, data_augment, repeat_time, max_dynamic_patch, length } = decoded.success
+    datasets.push({
+      name,
+      root: resolve(base, root),
+      annotation: resolve(base, annotation),
+      dataAugment: data_augment,
+      repeatTime: repeat_time,
+      maxTiles: max_dynamic_patch,
+      length
+    })
   }
-  return Object.entries(entries).map(([name, entry]) => ({
-    name,
-    root: resolve(base, entry.root),
-    annotation: resolve(base, entry.annotation),
-    dataAugment: entry.data_augment,
-    repeatTime: entry.repeat_time,
-    maxTiles: entry.max_dynamic_patch
-  }))
+  return datasets
 })

@@ -1,4 +1,5 @@
 /** What turns records into training samples needs to know. */
+import type { PictureLimits } from "../image/decodeImage.ts"
 import type { ImageSettings } from "../image/preprocess.ts"
 import type { FrameSampling } from "../image/sampleFrames.ts"
 import type { DataQuirks } from "./DataQuirks.ts"
@@ -16,12 +17,10 @@ export interface VideoSettings {
 }
 
 /** `maxLength` is 8192 in the reference, `image.maxTiles` 6. */
-export interface SampleSettings extends EncodeOptions {
+export interface SampleSettings extends EncodeOptions, PictureLimits {
   readonly image: ImageSettings
   readonly video: VideoSettings
   readonly quirks: DataQuirks
-  /** Images and videos with more pixels are refused. Default: Pillow's limit. */
-  readonly maxPixels?: number | undefined
 }
 
 /** Where a record comes from. */
@@ -36,6 +35,9 @@ export interface RecordOrigin {
   /** Overrides the settings' largest number of tiles. */
   readonly maxTiles?: number | undefined
 }
+
+/** The reference's settings of Pillow: no limit, and what is there of files that are cut off. */
+export const referencePictures: PictureLimits = { maxPixels: Number.POSITIVE_INFINITY, truncated: "load" }
 
 /** The reference's values for videos. */
 export const referenceVideo: VideoSettings = { minFrames: 8, maxFrames: 32, sampling: "rand" }

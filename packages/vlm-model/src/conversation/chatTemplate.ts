@@ -1,5 +1,6 @@
 /** InternVL3's chat template, `internvl2_5`: messages between <|im_start|>role\n and <|im_end|>\n. */
 import { messageEnd, messageStart } from "../tokenizer/SpecialTokens.ts"
+import { type Rendered, token, words } from "./rendered.ts"
 
 /** What the template's system turn says unless a conversation brings its own. */
 export const defaultSystemMessage =
@@ -7,11 +8,16 @@ export const defaultSystemMessage =
 
 export type Role = "system" | "user" | "assistant"
 
-/** How an answer starts: what is left open at the end of a prompt. */
-export const messageHeader = (role: Role): string => `${messageStart}${role}\n`
+/** How a message starts: of an answer, what is left open at the end of a prompt. */
+export const messageHeader = (role: Role): Rendered => [token(messageStart), words(`${role}\n`)]
 
-/** One whole message. The text is taken as it is, without stripping. */
-export const renderMessage = (role: Role, text: string): string => `${messageHeader(role)}${text}${messageEnd}\n`
+/** One whole message. Its text is taken as it is, without stripping. */
+export const renderMessage = (role: Role, content: Rendered): Rendered => [
+  ...messageHeader(role),
+  ...content,
+  token(messageEnd),
+  words("\n")
+]
 
 /** A config's `system_message` as text: null and absent mean the template's own. */
 export const systemMessageOf = (configured: string | null | undefined): string => configured ?? defaultSystemMessage

@@ -5,6 +5,7 @@ import { endOfText } from "../tokenizer/SpecialTokens.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import { defaultSystemMessage, messageHeader, type Role, renderMessage } from "./chatTemplate.ts"
 import { expandPlaceholders } from "./imagePlaceholders.ts"
+import { encodeRendered, type Rendered, spellOut, words } from "./rendered.ts"
 
 export interface Turn {
   readonly from: "system" | "human" | "gpt"
@@ -30,6 +31,8 @@ export interface EncodeOptions {
   readonly tokensPerTile: number
   /** Ids beyond are cut off. */
   readonly maxLength: number
+  /** What a control token becomes that a turn spells out: that token, as in the reference, or text. Default "token". */
+  readonly spelledOut?: "token" | "text"
 }
 
 /**
@@ -50,21 +53,22 @@ export const encodeConversation = (
   }
   const segments: Array<Int32Array> = []
   const labels: Array<Int32Array> = []
-  const add = (role: Role, text: string) => {
-    const ids = tokenizer.encode(renderMessage(role, text))
+  const add = (role: Role, content: Rendered) => {
+    const message = renderMessage(role, content)
+    const ids = options.spelledOut === "text" ? encodeRendered(tokenizer, message) : tokenizer.encode(spellOut(message))
     segments.push(ids)
     labels.push(
       role === "assistant" ? answerLabels(ids, headerLength(tokenizer)) : new Int32Array(ids.length).fill(ignoredLabel)
     )
   }
-  add("system", system ?? defaultSystemMessage)
+  add("system", [words(system ?? defaultSystemMessage)])
   let used = 0
   for (const { from, value } of spoken) {
-    if (from === "gpt") add("assistant", value)
+    if (from === "gpt") add("assistant", [words(value)])
     else {
       const expanded = expandPlaceholders(value, tilesPerImage.slice(used), tokensPerTile)
       used += expanded.used
-      add("user", expanded.text)
+      add("user", expanded.pieces)
     }
   }
   if (used < tilesPerImage.length) {
@@ -81,7 +85,7 @@ export const encodeConversation = (
 }
 
 // 3 for the released tokenizer: <|im_start|>, assistant, \n. An answer that merges with the newline keeps this count.
-const headerLength = (tokenizer: Tokenizer): number => tokenizer.encode(messageHeader("assistant")).length
+const headerLength = (tokenizer: Tokenizer): number => encodeRendered(tokenizer, messageHeader("assistant")).length
 
 /** Everything is a label but the header and the newline after <|im_end|>. */
 const answerLabels = (ids: Int32Array, header: number): Int32Array =>

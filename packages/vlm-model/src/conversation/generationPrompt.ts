@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { PromptInvalid } from "../Errors.ts"
 import { messageHeader, renderMessage, systemMessageOf } from "./chatTemplate.ts"
 import { expandPlaceholders, imagePlaceholder } from "./imagePlaceholders.ts"
+import { type Rendered, words } from "./rendered.ts"
 
 export interface PromptInput {
   readonly question: string
@@ -19,27 +20,32 @@ export interface PromptInput {
 /**
  * Renders a prompt. Without history and without `<image>` in the question, one image is put before the question as
  * `<image>\n`, several as `Image-1: <image>\n` and so on (the reference has no rule for several).
- * Fails with PromptInvalid when images are left without a placeholder; placeholders left over stay plain text.
+ * Fails with PromptInvalid when images are left without a placeholder; placeholders left over stay plain text, as do those
+ * in answers, and control tokens that a text spells out.
  */
 export const generationPrompt = Effect.fnUntraced(function* (
   input: PromptInput
-): Effect.fn.Return<string, PromptInvalid> {
+): Effect.fn.Return<Rendered, PromptInvalid> {
   const { history = [], tilesPerImage = [], tokensPerTile } = input
   const isBare = history.length === 0 && !input.question.includes(imagePlaceholder)
   const question = isBare ? placeholdersFor(tilesPerImage.length) + input.question : input.question
-  const turns = history.map((turn) => renderMessage("user", turn.question) + renderMessage("assistant", turn.answer))
+  let used = 0
+  const asked = (text: string): Rendered => {
+    const expanded = expandPlaceholders(text, tilesPerImage.slice(used), tokensPerTile)
+    used += expanded.used
+    return renderMessage("user", expanded.pieces)
+  }
   const rendered = [
-    renderMessage("system", systemMessageOf(input.systemMessage)),
-    ...turns,
-    renderMessage("user", question),
-    messageHeader("assistant")
-  ].join("")
-  const { text, used } = expandPlaceholders(rendered, tilesPerImage, tokensPerTile)
+    ...renderMessage("system", [words(systemMessageOf(input.systemMessage))]),
+    ...history.flatMap((turn) => [...asked(turn.question), ...renderMessage("assistant", [words(turn.answer)])]),
+    ...asked(question),
+    ...messageHeader("assistant")
+  ]
   if (used < tilesPerImage.length) {
     const reason = `${tilesPerImage.length} images, but only ${used} places marked ${imagePlaceholder}`
     return yield* new PromptInvalid({ reason: `${reason}; mark every image in the question or the history` })
   }
-  return text
+  return rendered
 })
 
 const placeholdersFor = (images: number): string =>

@@ -23,12 +23,12 @@ export const estimateRecordLength = Effect.fnUntraced(function* (
   origin: RecordOrigin,
   settings: SampleSettings
 ): Effect.fn.Return<number, SampleRejected> {
-  const shown = shownBy(record)
-  const maxTiles = origin.maxTiles ?? settings.image.maxTiles
   const reject = (reason: string) => new SampleRejected({ file: origin.file, line: origin.line, reason })
+  const shown = yield* Effect.mapError(Effect.fromResult(shownBy(record, settings.quirks)), reject)
+  const maxTiles = origin.maxTiles ?? settings.image.maxTiles
   const tilesOf = (path: string, most: number) =>
     recordPath(origin.root, path).pipe(
-      Effect.flatMap((file) => readImageSize(file, { maxPixels: settings.maxPixels })),
+      Effect.flatMap((file) => readImageSize(file, settings)),
       Effect.map((size) => imageTileCount(size, settings.image, most)),
       Effect.mapError((error) => reject(typeof error === "string" ? error : error.message))
     )

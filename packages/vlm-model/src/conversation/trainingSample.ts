@@ -7,10 +7,11 @@ import { imageTileCount, imageTiles } from "../image/preprocess.ts"
 import { joinTiles, type Tiles } from "../image/tiling.ts"
 import type { RandomSource } from "../model/RandomSource.ts"
 import { chatTokens } from "../tokenizer/chatTokens.ts"
+import { controlTokenIn, controlTokens } from "../tokenizer/controlTokens.ts"
 import { augmentImage, augmentTiles } from "./augment.ts"
 import { type ConversationRecord, shownBy } from "./ConversationRecord.ts"
 import { type EncodedConversation, encodeConversation, type Turn } from "./encodeConversation.ts"
-import { imagePlaceholder, placeholderTurn, withPlaceholder } from "./imagePlaceholders.ts"
+import { markedTurns } from "./markedTurns.ts"
 import { recordPath } from "./recordPath.ts"
 import type { SampleParts } from "./SampleParts.ts"
 import type { RecordOrigin, SampleSettings } from "./SampleSettings.ts"
@@ -52,25 +53,40 @@ export const trainingSample = Effect.fnUntraced(function* (
   return { ...parts.encoded, tiles: parts.tiles, imageFlags: parts.imageFlags, answerTokens }
 })
 
-const showing = (record: ConversationRecord, origin: RecordOrigin, settings: SampleSettings, random: RandomSource) => {
-  const shown = shownBy(record)
-  const turns = record.conversations
+const showing = Effect.fnUntraced(function* (
+  record: ConversationRecord,
+  origin: RecordOrigin,
+  settings: SampleSettings,
+  random: RandomSource
+) {
+  const spelled = settings.quirks.controlTokensInText ? undefined : spelledToken(record.conversations, settings)
+  if (spelled !== undefined) return yield* Effect.fail(spelled)
+  const shown = yield* Effect.fromResult(shownBy(record, settings.quirks))
+  const marked = yield* Effect.fromResult(markedTurns(record.conversations, shown, settings.quirks))
   const maxTiles = origin.maxTiles ?? settings.image.maxTiles
   switch (shown.kind) {
-    case "image": {
-      const index = placeholderTurn(turns, settings.quirks.placeholderInFirstTurn)
-      const marked = withPlaceholder(turns, index, imagePlaceholder)
-      return imageSample(marked, [shown.path], maxTiles, origin, settings, random)
-    }
+    case "image":
+      return yield* imageSample(marked.turns, [shown.path], maxTiles, origin, settings, random)
     case "images": {
       const each = Math.max(1, Math.floor(maxTiles / shown.paths.length))
-      return imageSample(turns, shown.paths, each, origin, settings, random)
+      return yield* imageSample(marked.turns, shown.paths, each, origin, settings, random)
     }
     case "video":
-      return videoSample(record, shown.path, origin, settings, random)
+      return yield* videoSample(marked, { path: shown.path, clip: record.clip ?? undefined }, origin, settings, random)
     case "text":
-      return textSample(turns, settings)
+      return yield* textSample(marked.turns, settings)
   }
+})
+
+/** Says which turn spells a control token out: as that token it would end a turn, or stand for a picture. */
+const spelledToken = (turns: ReadonlyArray<Turn>, { tokenizer }: SampleSettings): string | undefined => {
+  const control = controlTokens(tokenizer)
+  for (const [index, { value }] of turns.entries()) {
+    const token = controlTokenIn(value, control)
+    if (token !== undefined)
+      return `turn ${index + 1} spells out ${token}, a control token; take it out or write it otherwise`
+  }
+  return undefined
 }
 
 const imageSample = Effect.fnUntraced(function* (
@@ -83,9 +99,7 @@ const imageSample = Effect.fnUntraced(function* (
 ) {
   // Sizes come first: a record that is rejected costs no decoding.
   const headers = yield* Effect.forEach(paths, (path) =>
-    recordPath(origin.root, path).pipe(
-      Effect.flatMap((file) => readImageHeader(file, { maxPixels: settings.maxPixels }))
-    )
+    recordPath(origin.root, path).pipe(Effect.flatMap((file) => readImageHeader(file, settings)))
   )
   const counts = headers.map((header) => imageTileCount(header, settings.image, maxTiles))
   const encoded = yield* Effect.fromResult(encodeConversation(turns, counts, settings))

@@ -9,31 +9,29 @@ import { joinTiles } from "../image/tiling.ts"
 import type { VideoError, VideoSource } from "../image/VideoSource.ts"
 import { type RandomSource, uniformBetween } from "../model/RandomSource.ts"
 import { augmentImage } from "./augment.ts"
-import type { ConversationRecord } from "./ConversationRecord.ts"
 import { type EncodedConversation, encodeConversation, type Turn } from "./encodeConversation.ts"
-import { imagePlaceholder, placeholderTurn, videoPlaceholder, withPlaceholder } from "./imagePlaceholders.ts"
+import { imagePlaceholder, videoPlaceholder } from "./imagePlaceholders.ts"
+import type { MarkedTurns } from "./markedTurns.ts"
 import { recordPath } from "./recordPath.ts"
 import type { SampleParts } from "./SampleParts.ts"
 import type { RecordOrigin, SampleSettings } from "./SampleSettings.ts"
 
 /**
- * `<video>\n` in the first turn becomes `Frame-1: <image>\n` and so on. The number of frames is drawn at random, and
+ * `<video>\n` in its turn becomes `Frame-1: <image>\n` and so on. The number of frames is drawn at random, and
  * then lowered until the whole sequence fits (`quirks.uncappedVideo` leaves it, as the reference does).
  */
 export const videoSample = Effect.fnUntraced(function* (
-  record: ConversationRecord,
-  path: string,
+  { turns, index }: MarkedTurns,
+  shown: { readonly path: string; readonly clip: readonly [number, number] | undefined },
   origin: RecordOrigin,
   settings: SampleSettings,
   random: RandomSource
 ): Effect.fn.Return<SampleParts, VideoError | string> {
   const { video, image, quirks } = settings
-  const opening = { maxPixels: settings.maxPixels, ffmpeg: video.ffmpeg }
-  const source = yield* openVideo(yield* recordPath(origin.root, path), opening)
-  const { first, count } = yield* shownFrames(source, record.clip ?? undefined, settings)
+  const opening = { maxPixels: settings.maxPixels, truncated: settings.truncated, ffmpeg: video.ffmpeg }
+  const source = yield* openVideo(yield* recordPath(origin.root, shown.path), opening)
+  const { first, count } = yield* shownFrames(source, shown.clip, settings)
 
-  const index = placeholderTurn(record.conversations, quirks.placeholderInFirstTurn)
-  const turns = withPlaceholder(record.conversations, index, videoPlaceholder)
   const drawn = uniformBetween(random, video.minFrames, video.maxFrames)
   const frames = quirks.uncappedVideo ? drawn : yield* fittingFrames(turns, index, drawn, settings)
   const encoded = yield* Effect.fromResult(encodeFrames(turns, index, frames, settings))

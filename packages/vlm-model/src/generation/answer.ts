@@ -2,6 +2,7 @@
 import { noGrad, reshape, scope } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { encodeRendered, type Rendered } from "../conversation/rendered.ts"
 import { PromptInvalid } from "../Errors.ts"
 import { ImageTokenMismatch, LogitsNotFinite, PromptTooLong } from "../model/ModelErrors.ts"
 import { messageEnd } from "../tokenizer/SpecialTokens.ts"
@@ -23,13 +24,13 @@ export const isAnswerError = (error: unknown): error is AnswerError =>
 /** Pieces of the answer's text as they are generated, specials left out, never a part of a character. */
 export const streamAnswer = (model: AnsweringModel, question: Question): Stream.Stream<string, AnswerError> => {
   const { backend, directory, weights } = model
-  const generated = (text: string): Stream.Stream<string, AnswerError> =>
-    Stream.fromAsyncIterable(pieces(text), (error) => error).pipe(
+  const generated = (rendered: Rendered): Stream.Stream<string, AnswerError> =>
+    Stream.fromAsyncIterable(pieces(rendered), (error) => error).pipe(
       Stream.catch((error) => (isAnswerError(error) ? Stream.fail(error) : Stream.die(error)))
     )
   return Stream.unwrap(Effect.map(renderQuestion(directory, question), generated))
-  async function* pieces(text: string): AsyncGenerator<string> {
-    const ids = directory.tokenizer.encode(text)
+  async function* pieces(rendered: Rendered): AsyncGenerator<string> {
+    const ids = encodeRendered(directory.tokenizer, rendered)
     const prompt = noGrad(() =>
       scope(() => {
         const embeddings = promptEmbeddings(model, [{ ids, images: question.images }])

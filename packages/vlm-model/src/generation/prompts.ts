@@ -5,7 +5,7 @@ import { normalizeTiles } from "../image/normalize.ts"
 import { joinTiles, type Tiles } from "../image/tiling.ts"
 import { type ModelConfig, tokensPerTile } from "../model/ModelConfig.ts"
 import type { ModelDirectory } from "../model/ModelDirectory.ts"
-import { ImageTokenMismatch, PromptTooLong } from "../model/ModelErrors.ts"
+import { PromptTooLong } from "../model/ModelErrors.ts"
 import { imageTokenRows, mergeEmbeddings } from "../model/multimodal.ts"
 import { projector, visionFeatures } from "../model/vision.ts"
 import type { Weights } from "../model/Weights.ts"
@@ -22,7 +22,7 @@ export interface AnsweringModel {
   readonly weights: Weights
 }
 
-/** The prompt as text. Fails with PromptInvalid. */
+/** The prompt in pieces. Fails with PromptInvalid. */
 export const renderQuestion = ({ config }: ModelDirectory, { question, history, images }: Asked) =>
   generationPrompt({
     question,
@@ -32,10 +32,8 @@ export const renderQuestion = ({ config }: ModelDirectory, { question, history, 
     systemMessage: config.system_message
   })
 
-/** What can be told before the pictures are looked at. Raises ImageTokenMismatch, PromptTooLong. */
-const checkLengths = (config: ModelConfig, tokens: number, placeholders: number, images: readonly Tiles[]): void => {
-  const visualTokens = tokensPerTile(config) * images.reduce((sum, { count }) => sum + count, 0)
-  if (placeholders !== visualTokens) throw new ImageTokenMismatch({ placeholders, visualTokens })
+/** Told before the pictures are looked at. Raises PromptTooLong. */
+const checkLength = (config: ModelConfig, tokens: number): void => {
   const limit = config.llm_config.max_position_embeddings
   if (tokens >= limit) throw new PromptTooLong({ tokens, limit })
 }
@@ -83,9 +81,8 @@ export const promptEmbeddings = (model: AnsweringModel, prompts: readonly Prompt
       const places: number[] = []
       for (const [at, prompt] of prompts.entries()) {
         for (const [token, id] of prompt.ids.entries()) ids[token * count + at] = id
-        const rows = imageTokenRows(prompt.ids, directory.tokens.imageContext)
-        checkLengths(directory.config, length, rows.length, prompt.images)
-        for (const row of rows) places.push(row * count + at)
+        checkLength(directory.config, length)
+        for (const row of imageTokenRows(prompt.ids, directory.tokens.imageContext)) places.push(row * count + at)
       }
       const visual = visualTokens(
         model,

@@ -1,7 +1,7 @@
 /** A video as numbered frames, wherever they come from. */
 import type * as Effect from "effect/Effect"
 import type { FfmpegMissing, VideoInvalid } from "../Errors.ts"
-import type { DecodeImageError } from "./decodeImage.ts"
+import type { DecodeImageError, PictureLimits } from "./decodeImage.ts"
 import type { RgbImage } from "./RgbImage.ts"
 
 export type VideoError = DecodeImageError | VideoInvalid | FfmpegMissing
@@ -21,9 +21,7 @@ export interface VideoSource {
   ) => Effect.Effect<ReadonlyArray<A>, VideoError>
 }
 
-export interface OpenVideoOptions {
-  /** Videos with more pixels a frame are refused. Default: Pillow's limit for images. */
-  readonly maxPixels?: number | undefined
+export interface OpenVideoOptions extends PictureLimits {
   /** Name or path of the ffmpeg program. Default "ffmpeg", looked for on the PATH. */
   readonly ffmpeg?: string | undefined
 }

@@ -1,14 +1,18 @@
 /** The first frame of a GIF with every pixel's palette colour, transparent ones included, as Pillow decodes it. */
 import type { RgbImage } from "./RgbImage.ts"
 
+/** Whether a file begins as a GIF does, and has its header. */
+export const isGif = (bytes: Uint8Array): boolean =>
+  bytes.length >= 13 && /^GIF8[79]a$/.test(String.fromCharCode(...bytes.subarray(0, 6)))
+
 /** The size of a GIF's canvas. The bytes must be those of a GIF. */
 export const gifSize = (bytes: Uint8Array): { readonly width: number; readonly height: number } => ({
   width: u16(bytes, 6),
   height: u16(bytes, 8)
 })
 
-/** Undefined where the file breaks the format. */
-export const gifFirstFrame = (bytes: Uint8Array): RgbImage | undefined => {
+/** Undefined where the file breaks the format; with `partial`, what there is of pixels that end early. */
+export const gifFirstFrame = (bytes: Uint8Array, partial = false): RgbImage | undefined => {
   if (bytes.length < 13) return undefined
   const { width, height } = gifSize(bytes)
   const screenFlags = bytes[10]!
@@ -39,8 +43,9 @@ export const gifFirstFrame = (bytes: Uint8Array): RgbImage | undefined => {
   else if (!(screenFlags & 0x80)) return undefined
   const colours = paletteBytes(flags & 0x80 ? flags : screenFlags) / 3
 
-  const indices = lzw(bytes, at, frame.width * frame.height)
-  if (indices === undefined) return undefined
+  const unpacked = lzw(bytes, at, frame.width * frame.height)
+  if (unpacked === undefined || (unpacked.written < frame.width * frame.height && !partial)) return undefined
+  const { indices, written } = unpacked
   const data = new Uint8Array(width * height * 3)
   const paint = (x: number, y: number, index: number) => {
     if (index >= colours) return
@@ -50,7 +55,8 @@ export const gifFirstFrame = (bytes: Uint8Array): RgbImage | undefined => {
   for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) paint(x, y, transparent ?? 0)
   const rows = flags & 0x40 ? interlaced(frame.height) : Array.from({ length: frame.height }, (_, y) => y)
   for (const [n, y] of rows.entries()) {
-    for (let x = 0; x < frame.width; x++) paint(frame.left + x, frame.top + y, indices[n * frame.width + x]!)
+    const shown = Math.min(frame.width, written - n * frame.width)
+    for (let x = 0; x < shown; x++) paint(frame.left + x, frame.top + y, indices[n * frame.width + x]!)
   }
   return { width, height, data }
 }
@@ -72,8 +78,12 @@ const interlaced = (height: number): ReadonlyArray<number> => {
   return rows
 }
 
-/** Decodes `count` palette indices from data sub-blocks; undefined when the data ends early or has an impossible code. */
-const lzw = (bytes: Uint8Array, at: number, count: number): Uint8Array | undefined => {
+/** Decodes `count` palette indices, or as many as there are, from data sub-blocks; an impossible code ends them. */
+const lzw = (
+  bytes: Uint8Array,
+  at: number,
+  count: number
+): { readonly indices: Uint8Array; readonly written: number } | undefined => {
   const rootBits = bytes[at]!
   if (!(rootBits >= 1 && rootBits <= 11)) return undefined
   const clear = 1 << rootBits
@@ -90,7 +100,7 @@ const lzw = (bytes: Uint8Array, at: number, count: number): Uint8Array | undefin
       ;[next, bits, previous] = [clear + 2, rootBits + 1, -1]
       continue
     }
-    if (code > next || (code === next && previous < 0)) return undefined
+    if (code > next || (code === next && previous < 0)) break
     if (previous >= 0 && next < 4096) {
       prefix[next] = previous
       lengths[next] = lengths[previous]! + 1
@@ -108,7 +118,7 @@ const lzw = (bytes: Uint8Array, at: number, count: number): Uint8Array | undefin
     written += lengths[code]!
     previous = code
   }
-  return written >= count ? out : undefined
+  return { indices: out, written: Math.min(written, count) }
 }
 
 const firstOf = (code: number, prefix: Int16Array, suffix: Uint8Array, clear: number): number => {

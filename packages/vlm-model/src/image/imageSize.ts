@@ -3,7 +3,8 @@ import { closeSync, openSync, readSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import { ImageTooLarge } from "../Errors.ts"
 import { refused } from "../internal/files.ts"
-import { type DecodeImageError, type DecodeImageOptions, defaultMaxPixels, readImageHeader } from "./decodeImage.ts"
+import { isBmp, readBmpLayout } from "./bmp.ts"
+import { type DecodeImageError, defaultMaxPixels, type PictureLimits, readImageHeader } from "./decodeImage.ts"
 import { gifSize } from "./gifFirstFrame.ts"
 
 interface ImageSize {
@@ -42,6 +43,11 @@ const webpSize = (head: Buffer): ImageSize | undefined => {
   }
 }
 
+const bmpSize = (head: Buffer): ImageSize | undefined => {
+  const layout = isBmp(head) ? readBmpLayout(head) : undefined
+  return typeof layout === "string" ? undefined : layout
+}
+
 /** Markers of JPEG that no length follows: TEM, RST0 to RST7, SOI. */
 const standsAlone = (marker: number): boolean => marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)
 /** Start of frame: C0 to CF, but not the tables DHT, JPG and DAC. */
@@ -68,7 +74,7 @@ const jpegSize = (head: Buffer, readAt: ReadAt): ImageSize | undefined => {
 /** Undefined where the first bytes do not tell: another format, or a damaged file. */
 const sizeOfHeader = (readAt: ReadAt): ImageSize | undefined => {
   const head = readAt(0, 1024)
-  const size = pngSize(head) ?? gifHeaderSize(head) ?? webpSize(head) ?? jpegSize(head, readAt)
+  const size = pngSize(head) ?? gifHeaderSize(head) ?? webpSize(head) ?? bmpSize(head) ?? jpegSize(head, readAt)
   return size !== undefined && size.width > 0 && size.height > 0 ? size : undefined
 }
 
@@ -90,14 +96,14 @@ const headerSize = (file: string): Effect.Effect<ImageSize | undefined, DecodeIm
   })
 
 /**
- * The size that `readImageHeader` gives, for PNG, JPEG, WebP and GIF from a few bytes; other formats and damaged headers are left to
+ * The size that `readImageHeader` gives, for PNG, JPEG, WebP, GIF and BMP from a few bytes; other formats and damaged headers are left to
  * it. Says nothing about the pixels, which may still be damaged.
  *
  * @example const { width, height } = yield* readImageSize("data/images/0001.jpg")
  */
 export const readImageSize = Effect.fnUntraced(function* (
   file: string,
-  options: Pick<DecodeImageOptions, "maxPixels"> = {}
+  options: PictureLimits = {}
 ): Effect.fn.Return<ImageSize, DecodeImageError> {
   const size = yield* headerSize(file)
   if (size === undefined) return yield* readImageHeader(file, options)

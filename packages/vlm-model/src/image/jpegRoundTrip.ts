@@ -9,5 +9,8 @@ export const jpegRoundTrip = Effect.fnUntraced(function* (
   image: RgbImage,
   quality: number
 ): Effect.fn.Return<RgbImage, DecodeImageError> {
-  return yield* decodeImage(yield* encodeJpeg(image, quality), { name: "JPEG augmentation" })
+  return yield* decodeImage(yield* encodeJpeg(image, quality), {
+    name: "JPEG augmentation",
+    maxPixels: Number.POSITIVE_INFINITY
+  })
 })

@@ -8,7 +8,7 @@ import { decodeImage, decodePage, readImageHeader } from "./decodeImage.ts"
 import { openFfmpegVideo } from "./ffmpegVideo.ts"
 import type { OpenVideoOptions, VideoError, VideoSource } from "./VideoSource.ts"
 
-const imageExtensions = new Set([".png", ".jpg", ".jpeg", ".webp", ".gif"])
+const imageExtensions = new Set([".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"])
 const animatedExtensions = new Set([".webp", ".gif"])
 
 /** Opens a video. A folder's frames are its image files in the natural order of their names: 2 comes before 10. */

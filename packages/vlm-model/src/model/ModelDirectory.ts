@@ -1,12 +1,12 @@
 /** A model directory as everything but its weights: config, tokenizer, ids of the chat tokens, how images are prepared. */
 import { existsSync } from "node:fs"
-import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { SpecialTokenMissing } from "../Errors.ts"
 import { imagenetStatistics, type PixelStatistics } from "../image/normalize.ts"
 import type { ImageSettings } from "../image/preprocess.ts"
+import { decodeJson, readBytes } from "../internal/files.ts"
 import { type ChatTokens, chatTokens } from "../tokenizer/chatTokens.ts"
 import { type LoadTokenizerError, loadTokenizer } from "../tokenizer/loadTokenizer.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
@@ -23,21 +23,20 @@ export interface ModelDirectory {
 }
 
 const deviation = Schema.Finite.check(Schema.isGreaterThan(0))
-const Statistics = Schema.fromJsonString(
-  Schema.Struct({
-    image_mean: Schema.Tuple([Schema.Finite, Schema.Finite, Schema.Finite]),
-    image_std: Schema.Tuple([deviation, deviation, deviation])
-  })
-)
+const Statistics = Schema.Struct({
+  image_mean: Schema.Tuple([Schema.Finite, Schema.Finite, Schema.Finite]),
+  image_std: Schema.Tuple([deviation, deviation, deviation])
+})
 
 /** preprocessor_config.json where there is one (models with statistics of their own), ImageNet's else. */
 const readStatistics = (directory: string): Effect.Effect<PixelStatistics, ModelConfigInvalid> => {
   const file = join(directory, "preprocessor_config.json")
   if (!existsSync(file)) return Effect.succeed(imagenetStatistics)
-  return Effect.tryPromise(() => readFile(file, "utf8")).pipe(
-    Effect.flatMap(Schema.decodeUnknownEffect(Statistics)),
-    Effect.map(({ image_mean, image_std }) => ({ mean: image_mean, std: image_std })),
-    Effect.mapError((error) => new ModelConfigInvalid({ file, reason: error.message }))
+  const invalid = (reason: string) => new ModelConfigInvalid({ file, reason })
+  return readBytes(file).pipe(
+    Effect.mapError(({ message }) => invalid(message)),
+    Effect.flatMap((bytes) => decodeJson(bytes, Statistics, invalid)),
+    Effect.map(({ image_mean, image_std }) => ({ mean: image_mean, std: image_std }))
   )
 }
 

@@ -44,7 +44,8 @@ const fileIn = (directory: string): string => join(directory, "config.json")
 const readRaw = (file: string): Json => {
   let raw: unknown
   try {
-    raw = JSON.parse(readFileSync(file, "utf8"))
+    // Takes a byte order mark for no part of the text.
+    raw = JSON.parse(new TextDecoder().decode(readFileSync(file)))
   } catch (error) {
     throw new ModelConfigInvalid({ file, reason: error instanceof Error ? error.message : String(error) })
   }

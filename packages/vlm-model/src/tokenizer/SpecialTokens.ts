@@ -7,6 +7,9 @@ export const imageStart = "<img>"
 export const imageEnd = "</img>"
 export const imageContext = "<IMG_CONTEXT>"
 
+/** Marks of places in a picture: part of what is said about it. */
+export const groundingTokens: ReadonlyArray<string> = ["<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>"]
+
 const special = (text: string) => ({ text, special: true })
 const plain = (text: string) => ({ text, special: false })
 
@@ -17,5 +20,5 @@ export const internvlAddedTokens: ReadonlyArray<{ readonly text: string; readonl
   ...["<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"].map(special),
   ...["<tool_call>", "</tool_call>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>"].map(plain),
   ...["<|repo_name|>", "<|file_sep|>"].map(plain),
-  ...[imageStart, imageEnd, imageContext, "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>"].map(special)
+  ...[imageStart, imageEnd, imageContext, ...groundingTokens].map(special)
 ]

@@ -68,14 +68,18 @@ export class Tokenizer {
     return new Tokenizer({ ...this.tables, addedTokens: this.addedTokens.filter(({ id }) => id < rows) })
   }
 
-  /** Token ids of a text. No token is added at its ends. Halves of surrogate pairs become U+FFFD. */
-  encode(text: string): Int32Array {
+  /**
+   * Token ids of a text. No token is added at its ends. Halves of surrogate pairs become U+FFFD. Added tokens in `asText` are
+   * not matched: what spells one of them out is encoded as any other text.
+   */
+  encode(text: string, asText?: ReadonlySet<string>): Int32Array {
     const ids = new IdBuffer()
     const normalized = text.normalize("NFC")
     if (this.addedPattern === undefined) this.encodePlain(normalized, ids)
     else {
       let start = 0
       for (const match of normalized.matchAll(this.addedPattern)) {
+        if (asText?.has(match[0])) continue
         this.encodePlain(normalized.slice(start, match.index), ids)
         ids.push(this.addedByText.get(match[0])!.id)
         start = match.index + match[0].length

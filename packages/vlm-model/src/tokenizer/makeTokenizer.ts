@@ -18,7 +18,7 @@ const maxIds = 2 ** 22
 
 /**
  * Makes a tokenizer. `source` is what errors name. Fails with TokenizerInvalid when a byte has no token, a merge
- * has a part or product that is no token, an id has two tokens, or a text is not of the byte alphabet.
+ * has a part or product that is no token, an id has two tokens, a text is not of the byte alphabet, or merges are missing.
  */
 export const makeTokenizer = Effect.fnUntraced(function* (
   parts: TokenizerParts,
@@ -52,9 +52,21 @@ export const makeTokenizer = Effect.fnUntraced(function* (
       return yield* invalid(`token ${quote(text)} has two ids, ${other} in the vocabulary and ${id} as an added token`)
     }
   }
+  const longer = parts.merges.length > 0 ? undefined : unreachable(parts.vocabulary, addedTexts)
+  if (longer !== undefined) {
+    return yield* invalid(
+      `there are no merges, so text would become single bytes, but token ${quote(longer)} has several; the file is damaged, get it again`
+    )
+  }
   const merges = yield* rankMerges(parts, invalid)
   return new Tokenizer({ vocabulary: parts.vocabulary, texts, merges, addedTokens: parts.addedTokens })
 })
+
+/** A token of several bytes, which only merges make. */
+const unreachable = (vocabulary: ReadonlyMap<string, number>, added: ReadonlySet<string>): string | undefined => {
+  for (const text of vocabulary.keys()) if ([...text].length > 1 && !added.has(text)) return text
+  return undefined
+}
 
 const rankMerges = Effect.fnUntraced(function* (
   { vocabulary, merges }: TokenizerParts,

@@ -27,7 +27,7 @@ export const status = Command.make(
     }
     const { runsBelow } = yield* Effect.promise(() => import("@speedq/pipeline"))
     const runs = yield* runsBelow(directory)
-    if (runs.length === 0) return yield* new NoRun({ directory })
+    if (runs.length === 0) return yield* NoRun.in(directory)
     yield* json ? printJson({ directory, runs }) : print(describeRuns(runs))
   }, withPlugins)
 ).pipe(
