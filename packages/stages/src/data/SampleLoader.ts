@@ -28,6 +28,8 @@ export interface LoadingPlan {
   readonly index: TrainingIndex
   readonly maxLength: number
   readonly maxTiles: number
+  /** Fewest and most frames of a video; the reference's where absent. */
+  readonly frames?: { readonly min: number; readonly max: number }
   readonly quirks: SampleSettings["quirks"]
   /** Seed of what is drawn while a sample is made: frames of videos, augmentation, replacements. */
   readonly seed: number
@@ -63,7 +65,7 @@ export const openSampleLoader = Effect.fn("openSampleLoader")(function* (
     tokensPerTile: tokensPerTile(config),
     maxLength: plan.maxLength,
     image: { ...image, maxTiles: plan.maxTiles },
-    video: referenceVideo,
+    video: plan.frames ? { ...referenceVideo, minFrames: plan.frames.min, maxFrames: plan.frames.max } : referenceVideo,
     quirks: plan.quirks
   }
   const load = (sample: number, epoch: number) =>

@@ -66,14 +66,17 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
   seed
 }: SampleSourceOptions) {
   const workers = yield* SampleWorkers
-  const { meta, percent, maxLength, maxTiles } = config
+  const { meta, percent, maxLength, maxTiles, frames } = config
   const data: TrainingData = yield* openTrainingData({ meta, base: dirname(meta), percent, seed: seed.selection }).pipe(
     Effect.mapError(({ message }) => new DataUnusable({ reason: message }))
   )
   const { count } = data
   if (count === 0) return yield* new DataUnusable({ reason: `${meta} selects no sample` })
   const quirks = quirksOf(config, optimization.compat)
-  const loader = yield* workers.open({ model, index: data.index, maxLength, maxTiles, quirks, seed: seed.order })
+  const loader = yield* workers.open({
+    ...{ model, index: data.index, maxLength, maxTiles, quirks, seed: seed.order },
+    ...(frames && { frames })
+  })
   const lengths = optimization.groupByLength
     ? yield* measureLengths(loader, count, quirks.lengthByCharacters)
     : undefined
@@ -82,6 +85,7 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
     batch: optimization.batch,
     accumulation: optimization.accumulation,
     seed: seed.order,
+    dropsLast: optimization.lastStep === "drop",
     ...(lengths ? { lengthOf: (sample: number) => lengths[sample]! } : {})
   }
   const [perEpoch, microBatches] = [stepsPerEpoch(order), microBatchesPerEpoch(order)]

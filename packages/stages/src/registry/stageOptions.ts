@@ -37,6 +37,32 @@ export interface DataOptions {
    */
   readonly maxTiles?: number
   /**
+   * Frames of a video: their number is drawn between `min` and `max` for every sample, and lowered until the
+   * sequence fits.
+   *
+   * Left out: 8 to 32, as in the reference.
+   */
+  readonly frames?: {
+    /**
+     * Fewest frames; a video with fewer repeats its last one.
+     *
+     * Unit: frames.
+     *
+     * Default from: the reference's `min_num_frame`.
+     * @default 8
+     */
+    readonly min?: number
+    /**
+     * Most frames.
+     *
+     * Unit: frames.
+     *
+     * Default from: the reference's `max_num_frame`.
+     * @default 32
+     */
+    readonly max?: number
+  }
+  /**
    * What a record that cannot be used does: `fail` ends the stage and names the line, `substitute` takes another
    * record of the same data set and counts it in the report.
    *
@@ -240,6 +266,13 @@ export interface TrainingStageOptions {
    * Unit: steps.
    */
   readonly maxSteps?: number
+  /**
+   * The last step of an epoch, where it has fewer micro-batches than `accumulation`: `keep` makes it, `drop`
+   * leaves its samples out, as the reference rounds its number of steps down. An epoch has one step at least.
+   *
+   * Left out: keep: no sample is lost; docs/quirks.md#quirk-26.
+   */
+  readonly lastStep?: "keep" | "drop"
   /**
    * Samples that go through the model together. Raise it for small models; it costs memory.
    *

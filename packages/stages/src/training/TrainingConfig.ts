@@ -1,10 +1,28 @@
 /** Options that training stages share; defaults are those of the reference's scripts. */
 import { option, optionalOption, requiredOption } from "@speedq/formats"
 import { Compat, Count, Rate, Share } from "@speedq/pipeline"
-import { DataQuirks } from "@speedq/vlm-model"
+import { DataQuirks, referenceVideo } from "@speedq/vlm-model"
 import * as Schema from "effect/Schema"
 
 const scripts = "the reference's scripts"
+
+/** How many frames of a video are shown. */
+const Frames = Schema.Struct({
+  min: option(Count, referenceVideo.minFrames, {
+    description: "Fewest frames; a video with fewer repeats its last one.",
+    unit: "frames",
+    source: "the reference's `min_num_frame`"
+  }),
+  max: option(Count, referenceVideo.maxFrames, {
+    description: "Most frames.",
+    unit: "frames",
+    source: "the reference's `max_num_frame`"
+  })
+}).check(
+  Schema.makeFilter(
+    ({ min, max }) => min <= max || `min ${min} is more than max ${max}: no number of frames is between`
+  )
+)
 
 /** What is trained on. */
 export const DataConfig = Schema.Struct({
@@ -28,6 +46,11 @@ export const DataConfig = Schema.Struct({
     unit: "tiles",
     source: scripts
   }),
+  frames: optionalOption(Frames, {
+    description:
+      "Frames of a video: their number is drawn between `min` and `max` for every sample, and lowered until the sequence fits.",
+    source: "8 to 32, as in the reference"
+  }),
   onError: option(Schema.Literals(["fail", "substitute"]), "fail", {
     description:
       "What a record that cannot be used does: `fail` ends the stage and names the line, `substitute` takes another record of the same data set and counts it in the report.",
@@ -49,6 +72,11 @@ export const OptimizationConfig = Schema.Struct({
   maxSteps: optionalOption(Count, {
     description: "Stops after so many steps. The learning rate's schedule is fitted to the steps that are made.",
     unit: "steps"
+  }),
+  lastStep: optionalOption(Schema.Literals(["keep", "drop"]), {
+    description:
+      "The last step of an epoch, where it has fewer micro-batches than `accumulation`: `keep` makes it, `drop` leaves its samples out, as the reference rounds its number of steps down. An epoch has one step at least.",
+    source: "keep: no sample is lost; docs/quirks.md#quirk-26"
   }),
   batch: option(Count, 1, {
     description: "Samples that go through the model together. Raise it for small models; it costs memory.",
