@@ -367,7 +367,8 @@ export interface TrainingStageOptions {
    */
   readonly rematerialize?: "auto" | boolean
   /**
-   * Stochastic depth of the student's frozen vision tower: how often a block is skipped.
+   * Stochastic depth of the student's vision tower: how often its last block is skipped, falling to 0 at the
+   * first.
    *
    * Unit: probability.
    *
@@ -637,6 +638,44 @@ export interface QatOptions extends TrainingStageOptions {
   /** Rules that give the decoder's Linears their quantizers; the first that matches decides. */
   readonly quantizers: readonly RuleInput[]
   /**
+   * Lets the rules decide about the projector's Linears too, which learn under fake quantization then.
+   *
+   * Left out: off: the reference's scripts, `quant_mlp`.
+   */
+  readonly quantizeProjector?: boolean
+  /**
+   * Parts that are trained besides the language model's own layers.
+   *
+   * Left out: the projector alone.
+   */
+  readonly train?: {
+    /**
+     * Trains the projector; otherwise it stays as stage 2 left it.
+     *
+     * Default from: the reference's scripts, `freeze_mlp`.
+     * @default true
+     */
+    readonly projector?: boolean
+    /**
+     * Trains the output head, under fake quantization where `embeddings` quantizes it; otherwise it is quantized
+     * once and stays.
+     *
+     * Default from: the reference's scripts, `unfreeze_lm_head`.
+     * @default false
+     */
+    readonly head?: boolean
+    /**
+     * Last blocks of the vision tower that are trained. Their Linears learn under fake quantization by the
+     * quantizers that stage 1 used, starting from its result.
+     *
+     * Unit: blocks.
+     *
+     * Default from: the reference's scripts, `unfreeze_vit_layers`.
+     * @default 0
+     */
+    readonly visionLayers?: number
+  }
+  /**
    * The losses: which, how strong, over which tokens.
    * @default {}
    */
@@ -646,6 +685,34 @@ export interface QatOptions extends TrainingStageOptions {
 export interface JointQatOptions extends TrainingStageOptions {
   /** Rules that give the vision tower's and the decoder's Linears their quantizers; the first that matches decides. */
   readonly quantizers: readonly RuleInput[]
+  /**
+   * Lets the rules decide about the projector's Linears too, which learn under fake quantization then.
+   *
+   * Left out: off: the reference's scripts, `quant_mlp`.
+   */
+  readonly quantizeProjector?: boolean
+  /**
+   * Parts that are trained besides the tower's Linears and the language model's own layers.
+   *
+   * Left out: the projector alone.
+   */
+  readonly train?: {
+    /**
+     * Trains the projector; otherwise it stays as stage 2 left it.
+     *
+     * Default from: the reference's scripts, `freeze_mlp`.
+     * @default true
+     */
+    readonly projector?: boolean
+    /**
+     * Trains the output head, under fake quantization where `embeddings` quantizes it; otherwise it is quantized
+     * once and stays.
+     *
+     * Default from: the reference's scripts, `unfreeze_lm_head`.
+     * @default false
+     */
+    readonly head?: boolean
+  }
   /**
    * The losses: which, how strong, over which tokens.
    * @default {}

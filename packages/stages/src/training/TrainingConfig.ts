@@ -1,6 +1,6 @@
 /** Options that training stages share; defaults are those of the reference's scripts. */
 import { option, optionalOption, requiredOption } from "@speedq/formats"
-import { Compat, Count, Rate, Share } from "@speedq/pipeline"
+import { Compat, Count, CountOrNone, Rate, Share } from "@speedq/pipeline"
 import { DataQuirks, referenceVideo } from "@speedq/vlm-model"
 import * as Schema from "effect/Schema"
 
@@ -121,7 +121,8 @@ export const OptimizationConfig = Schema.Struct({
     policy: true
   }),
   dropPath: optionalOption(Share, {
-    description: "Stochastic depth of the student's frozen vision tower: how often a block is skipped.",
+    description:
+      "Stochastic depth of the student's vision tower: how often its last block is skipped, falling to 0 at the first.",
     unit: "probability",
     source: "0, or 0.1 under `compat` reference: docs/quirks.md#quirk-7"
   }),
@@ -133,6 +134,36 @@ export const OptimizationConfig = Schema.Struct({
   })
 })
 export type OptimizationConfig = typeof OptimizationConfig.Type
+
+/** Parts that are trained or left as they are, besides the language model's own layers. */
+export const TrainedParts = Schema.Struct({
+  projector: option(Schema.Boolean, true, {
+    description: "Trains the projector; otherwise it stays as stage 2 left it.",
+    source: "the reference's scripts, `freeze_mlp`"
+  }),
+  head: option(Schema.Boolean, false, {
+    description:
+      "Trains the output head, under fake quantization where `embeddings` quantizes it; otherwise it is quantized once and stays.",
+    source: "the reference's scripts, `unfreeze_lm_head`"
+  })
+})
+
+/** The same, with the vision tower. */
+export const TrainedPartsAndTower = Schema.Struct({
+  ...TrainedParts.fields,
+  visionLayers: option(CountOrNone, 0, {
+    description:
+      "Last blocks of the vision tower that are trained. Their Linears learn under fake quantization by the quantizers that stage 1 used, starting from its result.",
+    unit: "blocks",
+    source: "the reference's scripts, `unfreeze_vit_layers`"
+  })
+})
+
+/** Options of stages that train the language model. */
+export const quantizeProjector = optionalOption(Schema.Boolean, {
+  description: "Lets the rules decide about the projector's Linears too, which learn under fake quantization then.",
+  source: "off: the reference's scripts, `quant_mlp`"
+})
 
 /** The stochastic depth that options mean. */
 export const dropPathOf = ({ dropPath, compat }: OptimizationConfig): number =>
