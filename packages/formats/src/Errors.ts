@@ -103,3 +103,13 @@ export const isReadError = isOneOf(FileFailed, SafetensorsInvalid, TensorMissing
 /** What writing can raise of its own. */
 export type WriteError = FileFailed | SafetensorsInvalid
 export const isSafetensorsInvalid = isOneOf(SafetensorsInvalid)
+
+/** A compressed file that cannot be decompressed: another format, damaged, or cut. */
+export class CompressedInvalid extends Schema.TaggedError<CompressedInvalid>()("CompressedInvalid", {
+  file: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `${this.file} is no whole Zstandard file: ${this.reason}; get it again, or give the decompressed file`
+  }
+}

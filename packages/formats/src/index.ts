@@ -1,6 +1,7 @@
 /** Tensor files: safetensors, single or sharded, read by ranges and written streamed. */
 
 export {
+  CompressedInvalid,
   FileFailed,
   ModelIncomplete,
   type OpenError,
@@ -12,6 +13,7 @@ export {
   type WriteError
 } from "./Errors.ts"
 export * as AtomicFile from "./files/AtomicFile.ts"
+export { decompressedFile, isCompressed, readPieces } from "./files/Zstandard.ts"
 export type { TensorSpec } from "./internal/header.ts"
 export { JsonCursor, JsonUnexpected } from "./internal/JsonCursor.ts"
 export { layerOf, parameterOf, weightNames } from "./names/layerNames.ts"

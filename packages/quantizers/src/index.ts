@@ -5,6 +5,7 @@ export {
   calibrationBlocks,
   calibrationDefaults,
   type DocumentFormat,
+  documentOfLine,
   documentsOf
 } from "./clipping/calibration.ts"
 export {

@@ -29,6 +29,16 @@ describe("epochOrder", () => {
     }
   })
 
+  it("leaves out an incomplete last step where that is asked for, but never the only one", () => {
+    const dropping = { dropsLast: true }
+    // 50 samples are 25 micro-batches of 2: 6 steps of 4, and one that is left.
+    assert.strictEqual(stepsPerEpoch(options()), 7)
+    assert.strictEqual(stepsPerEpoch(options(dropping)), 6)
+    assert.deepStrictEqual(epochOrder(options(dropping), 1), epochOrder(options(), 1).slice(0, 6))
+    assert.strictEqual(stepsPerEpoch(options({ ...dropping, count: 48 })), 6)
+    assert.strictEqual(stepsPerEpoch(options({ ...dropping, count: 5 })), 1)
+  })
+
   it("takes the same samples in a step, whether grouped by length or not", () => {
     const [plain, grouped] = [epochOrder(options(), 0), epochOrder(options({ lengthOf }), 0)]
     for (const [step, samples] of plain.entries()) {

@@ -1,5 +1,14 @@
 /** Samples prepared on worker threads: the same bits in the same order as without, and every way they can fail. */
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { carefulData, openTrainingData } from "@speedq/vlm-model"
@@ -16,6 +25,7 @@ import { DataUnusable } from "../src/Errors.ts"
 import { DataConfig, OptimizationConfig } from "../src/training/TrainingConfig.ts"
 import { type MiniRecord, pictureRecord, writeMiniData } from "./support/miniData.ts"
 import { nanoData, writeNanoModel } from "./support/nano.ts"
+import { asZstandard } from "./support/zstandard.ts"
 
 const root = mkdtempSync(join(tmpdir(), "speedq-samples-"))
 const runtime = ManagedRuntime.make(SampleWorkers.layer({ count: 2 }))
@@ -92,6 +102,56 @@ describe("openSampleSource", () => {
       Effect.scoped(Effect.flatMap(openSampleSource(optionsOf(meta)), ({ take }) => Effect.forEach([7], take)))
     )
     assert.deepStrictEqual(third, batches[7])
+  })
+
+  it("reads compressed annotations to the same samples, on every thread, and removes the copy", async () => {
+    // More than a block of the compressed file.
+    const long = [...records, ...Array.from({ length: 400 }, (_, i) => pictureRecord(i % 9, `${i} `.repeat(200)))]
+    const [plain, compressed] = [data("whole", long), data("compressed", long)]
+    const annotation = join(root, "compressed/mini.jsonl")
+    writeFileSync(`${annotation}.zst`, asZstandard(readFileSync(annotation, "utf8")))
+    rmSync(annotation)
+    writeFileSync(compressed, readFileSync(compressed, "utf8").replace("mini.jsonl", "mini.jsonl.zst"))
+    const copies = () => readdirSync(tmpdir()).filter((name) => existsSync(join(tmpdir(), name, "mini.jsonl")))
+    const before = copies()
+    const settings = [{ percent: 4 }, { epochs: 1 }] as const
+    const [ours, theirs] = [
+      await runtime.runPromise(takeAll(optionsOf(plain, ...settings))),
+      await runtime.runPromise(takeAll(optionsOf(compressed, ...settings)))
+    ]
+    assert.isAbove(ours.batches.length, 4)
+    assert.deepStrictEqual(theirs.batches, ours.batches)
+    assert.match(theirs.source.describe(0), /mini\.jsonl\.zst:\d+$/)
+    assert.deepStrictEqual(copies(), before)
+    writeFileSync(`${annotation}.zst`, "no such format")
+    const refused = await runtime.runPromise(Effect.flip(takeAll(optionsOf(compressed))))
+    assert.instanceOf(refused, DataUnusable)
+    assert.match(refused.message, /mini\.jsonl\.zst.*does not begin as Zstandard files do/)
+  })
+
+  it("shows as many frames of a video as the data's options say", async () => {
+    const turns = [
+      { from: "human", value: "<video>\nWhat moves?" },
+      { from: "gpt", value: "Nothing." }
+    ]
+    const meta = data("video", [JSON.stringify({ video: "images", conversations: turns })])
+    const framesOf = async (more: object) => {
+      const { batches } = await runtime.runPromise(takeAll(optionsOf(meta, more, { epochs: 1, groupByLength: false })))
+      return batches[0]!.tilesOf[0]!
+    }
+    assert.strictEqual(await framesOf({ frames: { min: 3, max: 3 } }), 3)
+    assert.strictEqual(await framesOf({ frames: { min: 40, max: 40 } }), 40)
+    const usual = await framesOf({})
+    assert.isTrue(usual >= 8 && usual <= 32, `${usual} frames`)
+    assert.throws(() => optionsOf(meta, { frames: { min: 9, max: 8 } }), /min 9 is more than max 8/)
+  })
+
+  it("drops an incomplete last step where the options say so", async () => {
+    const meta = data("steps", records)
+    const { source, indices } = await runtime.runPromise(takeAll(optionsOf(meta, {}, { lastStep: "drop" })))
+    // 5 micro-batches an epoch, 2 a step: the fifth and the tenth are left out.
+    assert.strictEqual(source.steps, 4)
+    assert.deepStrictEqual(indices, [0, 1, 2, 3, 5, 6, 7, 8])
   })
 
   it("knows equal pictures by their tiles", async () => {

@@ -1,13 +1,15 @@
 /** The clipping search on records with images: what they show counts, and stages before it that images pass through. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { Safetensors } from "@speedq/formats"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { resultsOf } from "../../pipeline/test/support/toyProcess.ts"
 import { writeMiniData } from "./support/miniData.ts"
 import { makeNanoRuns, shortStages, writeNanoModel } from "./support/nano.ts"
+import { asZstandard } from "./support/zstandard.ts"
 
 const root = mkdtempSync(join(tmpdir(), "speedq-autoclip-"))
 const runs = makeNanoRuns()
@@ -31,7 +33,7 @@ const records = (name: string, pictures: readonly number[]): string => {
   return writeMiniData(join(root, name), pictures.map(record))
 }
 
-const { adaround, projector, autoclip } = shortStages
+const { adaround, projector, autoclip, qat } = shortStages
 const on = (meta: string) => ({ ...autoclip, calibration: { meta }, documents: 4, sampleTokens: 64 })
 const recipe = (...stages: readonly object[]) => ({ version: 1, name: "autoclip", model, seed: 3, stages })
 
@@ -91,5 +93,36 @@ describe("the clipping search on image-text records", () => {
     assert.match(await failure(on(records("missing", [1, 99_999]))), /mini\.jsonl.*99999\.png/s)
     const few = { ...on(records("few", [1])), sampleTokens: 512 }
     assert.match(await failure(few), /mini\.json gives \d+ tokens of calibration data, but 512 are needed/)
+  })
+})
+
+describe("what is clipped, and by which text", () => {
+  const text = { ...autoclip, documents: 16 }
+  const clippingOf = (directory: string) =>
+    readFileSync(join(directory, "stages/01-autoclip/clipping.safetensors")).toString("base64")
+  const headerOf = (directory: string): readonly string[] => {
+    const store = Safetensors.openSync(join(directory, "stages/01-autoclip/clipping.safetensors"))
+    const names = [...store.tensors.keys()]
+    store.close()
+    return names
+  }
+
+  it("weights of N2F3 too, on the flat grid of its 3 bits; and stage 3 starts from them", async () => {
+    const codebook = [{ match: "**", use: "n2f3", with: { group: 32 } }]
+    const flat = [{ match: "**", use: "uniform", with: { bits: 3, group: 32 } }]
+    const short = { ...qat, maxSteps: 1, quantizers: codebook }
+    const [clipped, plain] = [await succeed({ ...text, quantizers: codebook }, short), await succeed(short)]
+    assert.lengthOf(headerOf(clipped), 2 * 5 * 5)
+    assert.strictEqual(clippingOf(clipped), clippingOf(await succeed({ ...text, quantizers: flat })))
+    const trained = (directory: string, place: string) =>
+      readFileSync(join(directory, "stages", place, "quantizedLanguage.safetensors")).toString("base64")
+    assert.notStrictEqual(trained(clipped, "02-qat"), trained(plain, "01-qat"))
+  })
+
+  it("a compressed text is the text", async () => {
+    const compressed = join(root, "calibration.jsonl.zst")
+    writeFileSync(compressed, asZstandard(readFileSync(autoclip.calibration, "utf8")))
+    const [ours, theirs] = [await succeed(text), await succeed({ ...text, calibration: compressed })]
+    assert.strictEqual(clippingOf(theirs), clippingOf(ours))
   })
 })

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { losses } from "@speedq/distillation"
-import { descriptionName, exporters, tensorsName } from "@speedq/exports"
+import { exporters } from "@speedq/exports"
 import { BetweenStages, Recipe, RunDirectory } from "@speedq/pipeline"
 import { quantizers } from "@speedq/quantizers"
 import { type Backend, makeNativeBackend } from "@speedq/tensors"
@@ -50,6 +50,7 @@ const recipes = [
     ...exporters.map(({ id }) => ({ use: "export", format: id })),
     evaluation("golden", { divergence: 1 })
   ),
+  recipeOf({ use: "import-vit", weights: join(nanoData, "model/model.safetensors"), quantizers: nearest.slice(0, 1) }),
   recipeOf({ ...qat, use: "joint-qat", maxSteps: 1 }),
   recipeOf({ use: "import-vit", weights: join(nanoData, "model"), quantizers: shortStages.adaround.quantizers }),
   recipeOf(shortStages.autoclip, { use: "round-language", quantizers: shortStages.autoclip.quantizers }),
@@ -77,7 +78,7 @@ interface Manifest {
 const numbersOf = ({ finished }: Manifest): string => {
   const artefacts = Object.entries(finished.artefacts).map(([name, { sha256 }]) => [name, sha256])
   const exported = finished.files
-    .filter(({ file }) => file.includes("/model/") && file.endsWith(tensorsName) && !file.endsWith(descriptionName))
+    .filter(({ file }) => file.includes("/model/") && file.endsWith(".safetensors"))
     .map(({ file, sha256 }) => [file, sha256])
   return JSON.stringify([...artefacts, ...exported])
 }

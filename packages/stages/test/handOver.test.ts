@@ -6,13 +6,14 @@ import { bytesOf, layerOf, Safetensors, typedView } from "@speedq/formats"
 import { openSaved, RunEvents } from "@speedq/pipeline"
 import { embeddingSym4 } from "@speedq/quantizers"
 import { type Parameters, tensor, toBfloat16 } from "@speedq/tensors"
-import { towerOf } from "@speedq/vlm-model"
+import { answer, greedy, towerOf } from "@speedq/vlm-model"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { QuantizedVision } from "../src/artefacts/artefacts.ts"
 import { Compute } from "../src/compute/Compute.ts"
+import { openAnsweringModel } from "../src/model/answeringModel.ts"
 import { openSourceModel } from "../src/model/SourceModel.ts"
 import { evaluation, eventsOfKind, makeNanoRuns, nearest, shortStages, writeNanoModel } from "./support/nano.ts"
 import { type StateEntry, writeTorchFile } from "./support/writeTorchFile.ts"
@@ -330,6 +331,13 @@ describe("a checkpoint of PyTorch pickles", () => {
       ...numbers,
       "language_model.model.layers.0.mlp.up_proj.weight_quantizer.scale": { shape: [1], values: new Float32Array(1) }
     })
+    const answerOf = (path: string) =>
+      scoped(
+        Effect.flatMap(openAnsweringModel(path), (opened) =>
+          answer(opened, { question: "What is this?", images: [], maxNewTokens: 8, sampler: greedy })
+        )
+      )
+    assert.strictEqual(await answerOf(pickled), await answerOf(model))
     const [fromPickles, own] = [await succeed({ model: pickled }, short), await succeed({}, short)]
     for (const artefact of ["projector", "quantizedLanguage"]) {
       assert.strictEqual(saved(fromPickles.directory, "01-qat", artefact), saved(own.directory, "01-qat", artefact))

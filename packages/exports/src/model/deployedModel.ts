@@ -1,13 +1,6 @@
 /** A model as it will be shipped: quantized weights in packed form, everything else in 16 bits. */
 import { layerOf, option, parameterOf } from "@speedq/formats"
-import {
-  assertFinite,
-  clippedWeight,
-  magnitudeOf,
-  type PackedWeight,
-  type PackedWeights,
-  type QuantizerChoice
-} from "@speedq/quantizers"
+import { assertFinite, clippedWeight, magnitudeOf, type PackedWeights, type QuantizerChoice } from "@speedq/quantizers"
 import { cast, noGrad, type Parameters, scope, sizeOf, type Tensor } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
 import { RestTooLarge } from "../Errors.ts"
@@ -20,9 +13,12 @@ export const Rest = option(Schema.Literals(["bf16", "f16", "f32"]), "bf16", {
 })
 export type Rest = typeof Rest.Type
 
-/** A language model trained under quantization: full-precision parameters, and what each weight is quantized with. */
+/**
+ * A language model trained under quantization: full-precision parameters, and what each weight is quantized with. Blocks of the
+ * vision tower that were trained with it are among both, and the projector's quantizers.
+ */
 export interface LanguageModel {
-  /** Trained parameters by name, f32; embedding and head are not among them. */
+  /** Trained parameters by name, f32; an embedding or head that was not trained is not among them. */
   readonly parameters: Parameters
   /** Quantizer of each layer, embedding and head included; the others stay as they are. */
   readonly choices: ReadonlyMap<string, QuantizerChoice>
@@ -111,7 +107,9 @@ export const deployModel = async (
   const parameters: Parameters = { ...source.weights, ...values, ...projector, ...quantizedLanguage?.parameters }
   const fixed = new Set(Object.keys(values).filter((name) => quantizedLanguage?.parameters[name] === undefined))
   const choices = new Map([...nearest, ...(quantizedLanguage?.choices ?? [])])
-  const packed = new Map<string, PackedWeight>(packedVision)
+  // Blocks of the tower that were trained with the language model are packed anew.
+  const isTrained = (layer: string) => quantizedLanguage?.parameters[parameterOf(layer)] !== undefined
+  const packed = new Map([...(packedVision ?? [])].filter(([layer]) => !isTrained(layer)))
   const made: { readonly release: () => void }[] = []
   const release = () => {
     for (const each of made) each.release()

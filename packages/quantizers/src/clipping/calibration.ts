@@ -42,12 +42,14 @@ const parseLine = (source: string, line: string, number: number): string => {
 }
 
 /** Documents of a file's content: one a line of JSON, or paragraphs of text. Raises CalibrationInvalid. */
-export const documentsOf = (source: string, content: string, format: DocumentFormat): readonly string[] => {
-  if (format === "text") return content.split(/\r?\n\s*\r?\n/)
-  return content
-    .split(/\r?\n/)
-    .flatMap((line, index) => (line.trim() === "" ? [] : [parseLine(source, line, index + 1)]))
-}
+export const documentsOf = (source: string, content: string, format: DocumentFormat): readonly string[] =>
+  format === "text"
+    ? content.split(/\r?\n\s*\r?\n/)
+    : content.split(/\r?\n/).flatMap((line, index) => documentOfLine(source, line, index + 1))
+
+/** The document of one line of JSON, counted from 1; none where the line is empty. Raises CalibrationInvalid. */
+export const documentOfLine = (source: string, line: string, number: number): readonly string[] =>
+  line.trim() === "" ? [] : [parseLine(source, line, number)]
 
 export interface CalibrationOptions {
   readonly seed: number

@@ -45,6 +45,11 @@ export interface Quantizer<C extends object = object> {
   dequantize(config: C, quantized: QuantizedWeight, shape: Shape): Tensor
   /** Present where the stored codes can be multiplied without making the weight. */
   readonly affine?: AffineCodes<C>
+  /**
+   * Bits and input columns of a group that the clipping search rounds to, on an even grid, where the codes are on none. Quantizers
+   * with a `grid` are searched on that.
+   */
+  searchedAs?(config: C): { readonly bits: number; readonly group: number }
   /** Present where codes can be chosen freely on a fixed grid; `codes` u8 [out, in] completes `stored`. */
   readonly grid?: CodeGrid<C>
 }

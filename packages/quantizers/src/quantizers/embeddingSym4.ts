@@ -1,15 +1,15 @@
 /**
  * 4-bit symmetric groups for the embedding and the head (docs/method.md, "Embedding and head"): weights rounded to half
- * precision, then codes around zero point 7. Quantized once from the original weights and not trained.
+ * precision, then codes around zero point 7. Quantized once from the original weights; an option of stage 3 trains the head.
  *
  *   s = 2 max|w| / 15,  w' = s (clamp(rne(w / s + 7), 0, 15) - 7)
  */
 import { option, writtenAs } from "@speedq/formats"
 import {
   cast,
+  customGradient,
   gridCodes,
   gridDecode,
-  noGrad,
   scale as scaleBy,
   scope,
   type Tensor,
@@ -110,13 +110,15 @@ export const embeddingSym4Quantizer: Quantizer<EmbeddingSym4Config> = {
   bitsPerWeight: (config) => bits + scaleBits(config) / config.group,
   obstacle: ({ group }, shape) => columnObstacle(group, shape),
   largestWeight: () => largestHalf,
+  // No weight is further than half a step from the grid of its group, so that the gradient passes everywhere.
   fakeQuantize: (config, weight) =>
-    noGrad(() =>
-      scope(() => {
+    scope(() => {
+      const [y] = customGradient("embedding-sym4", [weight], () => {
         const { codes, scale } = quantizeFully(config, weight)
-        return decode(config, codes, scale)
+        return { outputs: [decode(config, codes, scale)] as const, saved: [], backward: ([dy]) => [dy?.alias()] }
       })
-    ),
+      return y
+    }),
   stored: (config, shape) => [
     { name: "codes", dtype: "u8", shape, bits, meaning: "code of every weight, row-major; zero point 7" },
     {

@@ -35,6 +35,8 @@ export const n2f3Quantizer: Quantizer<N2f3Config> = {
   bitsPerWeight: ({ group }) => bits + 64 / group,
   obstacle: ({ group }, shape) => columnObstacle(group, shape),
   fakeQuantize: ({ group }, weight) => scope(() => fakeQuantCodebook(weight, { group, levels })),
+  // As the reference does, which searches every type of weight on the flat grid of its bits.
+  searchedAs: ({ group }) => ({ bits, group }),
   stored: ({ group }, shape) => {
     const groups = [shape[0]!, shape[1]! / group]
     return [

@@ -12,7 +12,7 @@ import {
   QuantizedLanguage,
   QuantizedVision
 } from "@speedq/stages"
-import { type ModelConfig, parameterCount } from "@speedq/vlm-model"
+import { type ModelConfig, parameterCount, type Tower } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { releasedFile } from "../shipped/released.ts"
@@ -51,7 +51,7 @@ const ofTower = ({ layers, unmatched }: Plan, tower: string): Plan => ({
 const planTower = Effect.fnUntraced(function* (
   recipe: Recipe.AnyRecipe,
   config: ModelConfig,
-  tower: "vision" | "language",
+  tower: Tower,
   artefact: string
 ) {
   const decided = decidingStage(recipe, artefact)
@@ -65,6 +65,14 @@ const planTower = Effect.fnUntraced(function* (
 const planVision = Effect.fnUntraced(function* (recipe: Recipe.AnyRecipe, config: ModelConfig) {
   const { label, linears } = yield* planTower(recipe, config, "vision", QuantizedVision.name)
   return { stage: label, ...linears }
+})
+
+/** By the rules of the stage that trains the language model, where they decide about the projector too. */
+const planProjector = Effect.fnUntraced(function* (recipe: Recipe.AnyRecipe, config: ModelConfig) {
+  const { label, linears } = yield* planTower(recipe, config, "projector", QuantizedLanguage.name)
+  const { layers, unmatched } = linears.plan
+  if (layers.length + unmatched.length > 0) return { stage: label, ...linears }
+  return { stage: null, ...(yield* planTowers(config, ["projector"], [])) }
 })
 
 /** Linears by the rules; embedding and head by the quantizer of their own, which goes before any rule. */
@@ -88,10 +96,9 @@ export const layerPlan = Effect.fn("layerPlan")(function* (recipe: Recipe.AnyRec
   const config = yield* configOf(model)
   const own = join(model, "config.json")
   const shapesFrom = existsSync(own) ? own : releasedFile(model)
-  const projector = yield* planTowers(config, ["projector"], [])
   const parts: readonly Part[] = [
     yield* planVision(recipe, config),
-    { stage: null, ...projector },
+    yield* planProjector(recipe, config),
     ...(yield* planLanguage(recipe, config))
   ]
   const together: Plan = {

@@ -31,6 +31,7 @@ import { continueWithData } from "../data/continueWithData.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { dataSections, SampleTally } from "../data/SampleTally.ts"
 import { loadUsed, usedTensor, writeUsed } from "../data/usedSamples.ts"
+import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
@@ -53,7 +54,7 @@ import {
   seesImages,
   sourceOf
 } from "./calibration.ts"
-import { type ClippingSearch, clipLayer, layersToSearch } from "./clipLayer.ts"
+import { type ClippingSearch, clipLayer, layersToSearch, searchGrid } from "./clipLayer.ts"
 
 const AutoclipConfig = Schema.Struct({
   compat: Compat,
@@ -198,7 +199,13 @@ export const Autoclip = Stage.define({
     fingerprintOf(recipe, seesImages(calibration) ? { data: calibration } : { files: [calibration] }),
   continuation: ({ calibration }, recipe, begun) =>
     seesImages(calibration) ? continueWithData(calibration, recipe, begun) : Effect.succeedNone,
-  versions: ({ quantizers, embeddings }) => versionsOf({ quantizers: [...quantizers, embeddings] }),
+  versions: Effect.fnUntraced(function* ({ quantizers, embeddings }: Config) {
+    const named = quantizers.map(({ use }) => use)
+    // Weights of these quantizers were not clipped by earlier versions.
+    const searched = (yield* Extensions).quantizers.filter(({ id, searchedAs }) => searchedAs && named.includes(id))
+    const versions = yield* versionsOf({ quantizers: [...quantizers, embeddings] })
+    return { ...versions, ...Object.fromEntries(searched.map(({ id }) => [`clipping of ${id}`, 1])) }
+  }),
   forecast: Effect.fnUntraced(function* (config: Config, recipe, place) {
     const model = yield* planModel(recipe)
     const { llm_config: language } = model.config
@@ -212,7 +219,7 @@ export const Autoclip = Stage.define({
     const embeddings = (2 * 4 + 10) * language.vocab_size * language.hidden_size
     // Two ranges a group of the clipped weights, which are at most all of them.
     const ranges = planned.plan.layers.reduce((sum, { shape, choice }) => {
-      const group = choice.quantizer.grid?.extents(choice.config).group
+      const group = searchGrid(choice)?.group
       return group === undefined ? sum : sum + (8 * shape[0]! * shape[1]!) / group
     }, 0)
     const layers = layersToSearch({ choices: planned.choices, options: config }, language)

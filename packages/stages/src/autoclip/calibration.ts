@@ -1,7 +1,7 @@
 /** What the clipping search looks at: blocks of text, or records of images and text as training sees them. */
-import { readFile } from "node:fs/promises"
+import { readPieces } from "@speedq/formats"
 import { type Compat, emit, RunEvents, type Stage } from "@speedq/pipeline"
-import { calibrationBlocks, documentsOf } from "@speedq/quantizers"
+import { calibrationBlocks, documentOfLine, documentsOf } from "@speedq/quantizers"
 import { type Backend, noGrad, reshape, scope, type Tensor, tensor, writeRows, zeros } from "@speedq/tensors"
 import { embedTokens, type ModelDirectory, type Tokenizer, type Weights } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -38,13 +38,29 @@ interface TextOptions {
   readonly block: number
 }
 
+/** Documents of a file, which may be compressed (`.zst`). Lines of JSON are read one by one: the file may be larger than a text can be. */
+const readDocuments = async (file: string): Promise<readonly string[]> => {
+  // Takes a byte order mark for no part of the first document.
+  const decoder = new TextDecoder()
+  const isLines = /\.jsonl(\.zst)?$/.test(file)
+  const documents: string[] = []
+  let [rest, line] = ["", 0]
+  for await (const piece of readPieces(file)) {
+    rest += decoder.decode(piece, { stream: true })
+    if (!isLines) continue
+    const lines = rest.split(/\r?\n/)
+    rest = lines.pop() ?? ""
+    for (const each of lines) documents.push(...documentOfLine(file, each, ++line))
+  }
+  rest += decoder.decode()
+  return isLines ? [...documents, ...documentOfLine(file, rest, line + 1)] : documentsOf(file, rest, "text")
+}
+
 /** Blocks of calibration tokens. Fails with DataUnusable, which names file and line. */
 export const readBlocks = (file: string, tokenizer: Tokenizer, options: TextOptions) =>
   Effect.tryPromise({
     try: async () => {
-      // Takes a byte order mark for no part of the first document.
-      const content = new TextDecoder().decode(await readFile(file))
-      const documents = documentsOf(file, content, file.endsWith(".jsonl") ? "jsonl" : "text")
+      const documents = await readDocuments(file)
       return calibrationBlocks(file, documents, (text) => tokenizer.encode(text), options)
     },
     catch: (error) => new DataUnusable({ reason: error instanceof Error ? error.message : String(error) })

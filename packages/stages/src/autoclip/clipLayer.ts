@@ -43,15 +43,18 @@ interface ClippedLayer {
   readonly errorAfter: number
 }
 
+/** Bits and groups of the even grid that a quantizer is searched on; undefined for one that has none. */
+export const searchGrid = ({ quantizer, config }: QuantizerChoice) =>
+  quantizer.grid?.extents(config) ?? quantizer.searchedAs?.(config)
+
 /** Bits and groups of a Linear whose weights are clipped; undefined for the others. */
 const clippingOf = (
   { choices, options }: Pick<ClippingSearch, "choices" | "options">,
   layer: string
 ): ClippingOptions | undefined => {
   const choice = choices.get(layer)
-  const grid = choice?.quantizer.grid
-  if (choice === undefined || grid === undefined || !isClipped(layer)) return undefined
-  return { ...grid.extents(choice.config), ...options }
+  const grid = choice && searchGrid(choice)
+  return grid === undefined || !isClipped(layer) ? undefined : { ...grid, ...options }
 }
 
 /** Decoder layers up to the last one that has anything to clip: what comes after need not be looked at. */

@@ -32,6 +32,8 @@ export interface LoadingPlan {
   readonly index: TrainingIndex
   readonly maxLength: number
   readonly maxTiles: number
+  /** Fewest and most frames of a video; the reference's where absent. */
+  readonly frames?: { readonly min: number; readonly max: number }
   readonly quirks: SampleSettings["quirks"]
   /** Samples whose records were dropped since the stage began: others of their data sets take their places. */
   readonly dropped: ReadonlySet<number>
@@ -85,7 +87,7 @@ export const openSampleLoader = Effect.fn("openSampleLoader")(function* (
     tokensPerTile: tokensPerTile(config),
     maxLength: plan.maxLength,
     image: { ...image, maxTiles: plan.maxTiles },
-    video: referenceVideo,
+    video: plan.frames ? { ...referenceVideo, minFrames: plan.frames.min, maxFrames: plan.frames.max } : referenceVideo,
     quirks: plan.quirks,
     ...plan.pictures
   }

@@ -7,16 +7,25 @@ export interface SampleOrderOptions {
   readonly batch: number
   readonly accumulation: number
   readonly seed: number
+  /** Leaves out the last step of an epoch where it is incomplete, unless it is the only one. */
+  readonly dropsLast?: boolean
   /** Length of a sample in tokens; without it samples are not grouped. */
   readonly lengthOf?: LengthOf
 }
 
-/** Optimizer steps of an epoch; the last may have fewer samples. */
-export const stepsPerEpoch = ({ count, batch, accumulation }: SampleOrderOptions): number =>
-  Math.ceil(count / (batch * accumulation))
-
 /** Micro-batches of an epoch; the last may have fewer samples. */
-export const microBatchesPerEpoch = ({ count, batch }: SampleOrderOptions): number => Math.ceil(count / batch)
+export const microBatchesPerEpoch = ({ count, batch }: Pick<SampleOrderOptions, "count" | "batch">): number =>
+  Math.ceil(count / batch)
+
+/** Optimizer steps of an epoch; the last may have fewer samples. */
+export const stepsPerEpoch = ({
+  accumulation,
+  dropsLast = false,
+  ...samples
+}: Omit<SampleOrderOptions, "seed">): number => {
+  const steps = microBatchesPerEpoch(samples) / accumulation
+  return dropsLast ? Math.max(1, Math.floor(steps)) : Math.ceil(steps)
+}
 
 type LengthOf = (sample: number) => number
 

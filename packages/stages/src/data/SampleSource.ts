@@ -78,7 +78,7 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
   began
 }: SampleSourceOptions) {
   const workers = yield* SampleWorkers
-  const { meta, percent, maxLength, maxTiles } = config
+  const { meta, percent, maxLength, maxTiles, frames } = config
   const { index, dropped } = began === undefined ? { index: undefined, dropped: new Map() } : followedIndex(began)
   const opening =
     index === undefined
@@ -89,7 +89,7 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
   if (count === 0) return yield* new DataUnusable({ reason: `${meta} selects no sample` })
   const quirks = quirksOf(config, optimization.compat)
   const pictures = pictureLimits(config.images, optimization.compat)
-  const making = { maxLength, maxTiles, quirks, pictures, seed: seed.order }
+  const making = { maxLength, maxTiles, quirks, pictures, ...(frames && { frames }), seed: seed.order }
   const loader = yield* workers.open({ model, index: data.index, ...making, dropped: new Set(dropped.keys()) })
   const lengths = optimization.groupByLength
     ? yield* measureLengths(loader, count, quirks.lengthByCharacters)
@@ -99,6 +99,7 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
     batch: optimization.batch,
     accumulation: optimization.accumulation,
     seed: seed.order,
+    dropsLast: optimization.lastStep === "drop",
     ...(lengths ? { lengthOf: (sample: number) => lengths[sample]! } : {})
   }
   const [perEpoch, microBatches] = [stepsPerEpoch(order), microBatchesPerEpoch(order)]

@@ -1,5 +1,6 @@
 /** The data that a stage began with, found in the files as they are now. */
 
+import { decompressedFile } from "@speedq/formats"
 import type { RecipeSettings } from "@speedq/pipeline"
 import { type Dataset, PythonRandom, selectLines } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -22,6 +23,14 @@ export interface FollowedPart {
   readonly lines: Uint32Array
   readonly places: Int32Array
 }
+
+/** Looks at the lines of an annotation file, or of a copy of it that is not compressed. What the system refuses is DataUnusable. */
+const lookingAt = <A>({ annotation }: Dataset, look: (content: string) => Promise<A>): Effect.Effect<A, DataUnusable> =>
+  decompressedFile(annotation).pipe(
+    Effect.flatMap((content) => Effect.tryPromise(() => look(content))),
+    Effect.scoped,
+    Effect.mapError((error) => unusable("cause" in error ? error.cause : error))
+  )
 
 const unusable = (error: unknown) =>
   new DataUnusable({ reason: error instanceof Error ? error.message : String(error) })
@@ -59,7 +68,7 @@ export const followData = Effect.fn("followData")(function* (
       parts.push({ ...part, places: Int32Array.from(lines) })
       continue
     }
-    const now = yield* Effect.tryPromise({ try: () => allDigests(dataset.annotation, starts), catch: unusable })
+    const now = yield* lookingAt(dataset, (content) => allDigests(content, starts))
     const after = starts.length - 1
     const isAt = (n: number, place: number) => equalAt(before.records, n, now, place)
     const places = followLines({ before: before.lines, after, lines, isAt })
@@ -75,19 +84,16 @@ const changesOf = (
   by: DataLedger["pictures"],
   { dataset, starts, places }: FollowedPart
 ) =>
-  Effect.tryPromise({
-    try: async () => {
-      const there = Uint32Array.from(places.filter((place) => place !== gone))
-      const now = await surveyLines(dataset.annotation, starts, there)
-      const pictures = await surveyPictures(dataset.root, now, by)
-      let next = 0
-      return places.map((place, n) => {
-        if (place === gone) return 1
-        const at = next++
-        return equalAt(records, n, now.digests, at) && equalAt(shown, n, pictures.digests, at) ? 0 : 1
-      })
-    },
-    catch: unusable
+  lookingAt(dataset, async (content) => {
+    const there = Uint32Array.from(places.filter((place) => place !== gone))
+    const now = await surveyLines(content, starts, there)
+    const pictures = await surveyPictures(dataset.root, now, by)
+    let next = 0
+    return places.map((place, n) => {
+      if (place === gone) return 1
+      const at = next++
+      return equalAt(records, n, now.digests, at) && equalAt(shown, n, pictures.digests, at) ? 0 : 1
+    })
   })
 
 /**

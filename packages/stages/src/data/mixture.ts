@@ -63,7 +63,7 @@ const remember = (key: string, mixture: Mixture): Mixture => {
 
 const readPart = ({ dataset, file, selected }: TrainingData["parts"][number], annotation: string) =>
   Effect.map(
-    looking(() => surveyLines(dataset.annotation, file.starts, ascending(selected))),
+    looking(() => surveyLines(file.content, file.starts, ascending(selected))),
     (records): MixturePart => ({ dataset, annotation, starts: file.starts, records })
   )
 

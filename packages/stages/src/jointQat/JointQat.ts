@@ -3,7 +3,7 @@
  * quantization. Of the tower the Linears are trained, the weights that stage 1 would round.
  */
 import { releasePacked } from "@speedq/exports"
-import { layerOf, requiredOption, writtenAs } from "@speedq/formats"
+import { layerOf, optionalOption, requiredOption, writtenAs } from "@speedq/formats"
 import { Stage } from "@speedq/pipeline"
 import { RuleList } from "@speedq/quantizers"
 import { towerOf } from "@speedq/vlm-model"
@@ -16,11 +16,17 @@ import { towerParameters } from "../model/towerParameters.ts"
 import { QatConfig } from "../qat/Qat.ts"
 import type { JointQatOptions } from "../registry/stageOptions.ts"
 import { decideLosses } from "../training/LossConfig.ts"
+import { TrainedParts } from "../training/TrainingConfig.ts"
+import { trainsBeyondTower } from "../training/trainedParts.ts"
 import { trainingStage } from "../training/trainingStage.ts"
 import { packTower } from "./packTower.ts"
 
 const JointQatConfig = Schema.Struct({
   ...QatConfig.fields,
+  train: optionalOption(TrainedParts, {
+    description: "Parts that are trained besides the tower's Linears and the language model's own layers.",
+    source: "the projector alone"
+  }),
   quantizers: requiredOption(RuleList, {
     description:
       "Rules that give the vision tower's and the decoder's Linears their quantizers; the first that matches decides."
@@ -34,12 +40,14 @@ export const JointQat = Stage.define({
   uses: [ClippingRanges],
   gives: [QuantizedVision, TrainedProjector, QuantizedLanguage],
   ...trainingStage({
-    fakeQuantizes: ["vision", "language"],
-    trains: (name, { linears, embeddings }) =>
-      towerOf(name) === "vision" ? linears.choices.has(layerOf(name)) : !embeddings.choices.has(layerOf(name)),
-    losses: ({ loss, compat }: typeof JointQatConfig.Type) => decideLosses(loss, compat),
-    artefacts: Effect.fnUntraced(function* (trained, { linears, embeddings }) {
-      const language = [...linears.choices].filter(([layer]) => towerOf(layer) === "language")
+    fakeQuantizes: ({ quantizeProjector }: typeof JointQatConfig.Type) =>
+      quantizeProjector ? ["vision", "projector", "language"] : ["vision", "language"],
+    trains: (name, quantized, options) =>
+      towerOf(name) === "vision"
+        ? quantized.linears.choices.has(layerOf(name))
+        : trainsBeyondTower(name, quantized, options),
+    losses: ({ loss, compat }) => decideLosses(loss, compat),
+    artefacts: Effect.fnUntraced(function* ({ trained, projector, quantized: { linears }, choices }) {
       return {
         quantizedVision: {
           packed: yield* owned(
@@ -48,10 +56,10 @@ export const JointQat = Stage.define({
           ),
           values: {}
         },
-        projector: towerParameters("projector", trained),
+        projector,
         quantizedLanguage: {
           parameters: towerParameters("language", trained),
-          choices: new Map([...language, ...embeddings.choices])
+          choices: new Map([...choices].filter(([layer]) => towerOf(layer) !== "vision"))
         }
       }
     })

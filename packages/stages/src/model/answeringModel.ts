@@ -1,5 +1,5 @@
 /**
- * Opens any model directory for asking: a checkpoint of the hub in either layout, a fake-quant export, a packed container, or
+ * Opens any model directory for asking: a checkpoint of the hub in either layout, or of PyTorch pickles, a fake-quant export, a packed container, or
  * what the reference wrote.
  */
 import { readPackedModel } from "@speedq/exports"
@@ -12,8 +12,20 @@ import { ModelUnreadable } from "../Errors.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { openReferenceModel } from "../reference/openReferenceModel.ts"
 import { detailsDirectory } from "../reference/QuantDetails.ts"
+import { checkpointFiles } from "./checkpointFiles.ts"
 import { type OpenedModel, packedModel, wholeModel } from "./OpenedModel.ts"
+import { openSourceModel } from "./SourceModel.ts"
 import { owned } from "./stageMemory.ts"
+
+/** Whether the checkpoint of a directory is PyTorch pickles; one that cannot be looked at is met again when it is opened. */
+const isPickled = (path: string): boolean => {
+  try {
+    const { kind, files } = checkpointFiles(path)
+    return kind === "torch" && files.length > 0
+  } catch {
+    return false
+  }
+}
 
 /**
  * Opens the model of a directory for the life of the scope. Fails with ModelUnreadable, whatever is wrong with it; with
@@ -22,6 +34,10 @@ import { owned } from "./stageMemory.ts"
 export const openAnsweringModel = Effect.fn("openAnsweringModel")(function* (path: string) {
   if (detailsDirectory(path) !== undefined) return (yield* openReferenceModel(path)) as OpenedModel
   const { backend } = yield* Compute
+  if (isPickled(path)) {
+    const { directory, weights } = yield* openSourceModel(path)
+    return { backend, directory, ...wholeModel(weights) } satisfies OpenedModel as OpenedModel
+  }
   const known = (yield* Extensions).quantizers
   const unreadable = (error: unknown) =>
     new ModelUnreadable({ directory: path, reason: error instanceof Error ? error.message : String(error) })

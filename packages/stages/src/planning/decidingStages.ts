@@ -12,6 +12,7 @@ import { planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 const Deciding = Schema.Struct({
   quantizers: Schema.optionalKey(Schema.Array(RuleSpec)),
   embeddings: Schema.optionalKey(Schema.NullOr(QuantizerSpec)),
+  quantizeProjector: Schema.optionalKey(Schema.Boolean),
   compat: Schema.optionalKey(Schema.Literals(["careful", "reference"]))
 })
 const decodeDeciding = Schema.decodeUnknownOption(Deciding)
@@ -19,22 +20,23 @@ const decodeDeciding = Schema.decodeUnknownOption(Deciding)
 type StageOfRecipe = Stage.PlaceInRecipe["stages"][number]["stage"]
 
 /** Towers whose Linears a stage decides about, by what it gives. */
-const towersOf = ({ gives }: StageOfRecipe): readonly Tower[] => {
+const towersOf = ({ gives }: StageOfRecipe, quantizeProjector = false): readonly Tower[] => {
   const names = gives.map(({ name }) => name)
   const language = names.includes(QuantizedLanguage.name) || names.includes(ClippingRanges.name)
   return [
     ...(names.includes(QuantizedVision.name) ? (["vision"] as const) : []),
+    ...(quantizeProjector ? (["projector"] as const) : []),
     ...(language ? (["language"] as const) : [])
   ]
 }
 
 /** What the rules of a stage decide: about the Linears of its towers together, and about embedding and head. */
 export const planStage = Effect.fnUntraced(function* (config: ModelConfig, stage: StageOfRecipe) {
-  const { quantizers, embeddings, compat } = Option.getOrElse(
+  const { quantizers, embeddings, compat, quantizeProjector } = Option.getOrElse(
     decodeDeciding(stage.config),
     () => ({}) as DecidingOptions
   )
-  const towers = quantizers === undefined ? [] : towersOf(stage)
+  const towers = quantizers === undefined ? [] : towersOf(stage, quantizeProjector)
   return {
     linears: yield* planTowers(config, towers, quantizers ?? [], compat),
     embeddings: yield* planEmbeddings(config, embeddings ?? null, compat)

@@ -4,6 +4,7 @@ import { Forecast, formatBytes, memoryLimit, type RecipeSettings } from "@speedq
 import { sizeOf } from "@speedq/tensors"
 import { embeddingLayer, headLayer, type ModelConfig, modelTensors, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import { stepsPerEpoch } from "../data/SampleOrder.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { callsPerLayer, keptBytes, keptTowerBytes, languageFlops, secondsFor, visionFlops } from "./cost.ts"
 import { mixtureForecast } from "./mixtureForecast.ts"
@@ -114,7 +115,10 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
   const { selected } = mixture
   const perStep = optimization.batch * optimization.accumulation
   const most = optimization.maxSteps === undefined ? Number.POSITIVE_INFINITY : optimization.maxSteps * perStep
-  const samples = selected === undefined ? undefined : Math.min(most, selected * optimization.epochs)
+  const { batch, accumulation, epochs, lastStep } = optimization
+  const perEpoch = (count: number): number =>
+    Math.min(count, perStep * stepsPerEpoch({ count, batch, accumulation, dropsLast: lastStep === "drop" }))
+  const samples = selected === undefined ? undefined : Math.min(most, perEpoch(selected) * epochs)
   const { rematerialize, parts } = partsFor(samples ?? Number.POSITIVE_INFINITY)
   return Forecast.make({
     ...parts,

@@ -2,7 +2,7 @@
  * Stage 3 of SPEED-Q: projector and language model learn under fake quantization, from the labels and from the
  * full-precision teacher (arXiv:2511.08914 §3; docs/method.md, "Quantization-aware training").
  */
-import { layerOf, option, requiredOption, writtenAs } from "@speedq/formats"
+import { option, optionalOption, requiredOption, writtenAs } from "@speedq/formats"
 import { Stage } from "@speedq/pipeline"
 import { RuleList } from "@speedq/quantizers"
 import { towerOf } from "@speedq/vlm-model"
@@ -13,7 +13,8 @@ import { EmbeddingConfig } from "../model/plannedLayers.ts"
 import { towerParameters } from "../model/towerParameters.ts"
 import type { QatOptions } from "../registry/stageOptions.ts"
 import { decideLosses, LossConfig } from "../training/LossConfig.ts"
-import { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
+import { DataConfig, OptimizationConfig, quantizeProjector, TrainedPartsAndTower } from "../training/TrainingConfig.ts"
+import { trainsBeyondTower, trainsLastBlocks } from "../training/trainedParts.ts"
 import { trainingStage } from "../training/trainingStage.ts"
 
 export const QatConfig = Schema.Struct({
@@ -22,7 +23,12 @@ export const QatConfig = Schema.Struct({
   quantizers: requiredOption(RuleList, {
     description: "Rules that give the decoder's Linears their quantizers; the first that matches decides."
   }),
+  quantizeProjector,
   embeddings: EmbeddingConfig,
+  train: optionalOption(TrainedPartsAndTower, {
+    description: "Parts that are trained besides the language model's own layers.",
+    source: "the projector alone"
+  }),
   loss: option(LossConfig, {}, { description: "The losses: which, how strong, over which tokens." })
 })
 
@@ -33,16 +39,19 @@ export const Qat = Stage.define({
   uses: [QuantizedVision, TrainedProjector, ClippingRanges],
   gives: [QuantizedLanguage, TrainedProjector],
   ...trainingStage({
-    fakeQuantizes: ["language"],
-    // Embedding and head stay as they were quantized.
-    trains: (name, { embeddings }) => towerOf(name) !== "vision" && !embeddings.choices.has(layerOf(name)),
-    losses: ({ loss, compat }: typeof QatConfig.Type) => decideLosses(loss, compat),
-    artefacts: (trained, { linears, embeddings }) =>
+    fakeQuantizes: ({ quantizeProjector }: typeof QatConfig.Type) =>
+      quantizeProjector ? ["projector", "language"] : ["language"],
+    trains: (name, quantized, options, config) =>
+      towerOf(name) === "vision"
+        ? trainsLastBlocks(name, options, config)
+        : trainsBeyondTower(name, quantized, options),
+    losses: ({ loss, compat }) => decideLosses(loss, compat),
+    artefacts: ({ trained, projector, choices }) =>
       Effect.succeed({
-        projector: towerParameters("projector", trained),
+        projector,
         quantizedLanguage: {
-          parameters: towerParameters("language", trained),
-          choices: new Map([...linears.choices, ...embeddings.choices])
+          parameters: { ...towerParameters("language", trained), ...towerParameters("vision", trained) },
+          choices: new Map(choices)
         }
       })
   })

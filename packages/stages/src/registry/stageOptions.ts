@@ -60,6 +60,32 @@ export interface DataOptions {
     readonly maxPixels?: number
   }
   /**
+   * Frames of a video: their number is drawn between `min` and `max` for every sample, and lowered until the
+   * sequence fits.
+   *
+   * Left out: 8 to 32, as in the reference.
+   */
+  readonly frames?: {
+    /**
+     * Fewest frames; a video with fewer repeats its last one.
+     *
+     * Unit: frames.
+     *
+     * Default from: the reference's `min_num_frame`.
+     * @default 8
+     */
+    readonly min?: number
+    /**
+     * Most frames.
+     *
+     * Unit: frames.
+     *
+     * Default from: the reference's `max_num_frame`.
+     * @default 32
+     */
+    readonly max?: number
+  }
+  /**
    * What a record that cannot be used does: `fail` ends the stage and names the line, `substitute` takes another
    * record of the same data set and counts it in the report.
    *
@@ -301,6 +327,13 @@ export interface TrainingStageOptions {
    */
   readonly maxSteps?: number
   /**
+   * The last step of an epoch, where it has fewer micro-batches than `accumulation`: `keep` makes it, `drop`
+   * leaves its samples out, as the reference rounds its number of steps down. An epoch has one step at least.
+   *
+   * Left out: keep: no sample is lost; docs/quirks.md#quirk-29.
+   */
+  readonly lastStep?: "keep" | "drop"
+  /**
    * Samples that go through the model together. Raise it for small models; it costs memory.
    *
    * Unit: samples.
@@ -394,7 +427,8 @@ export interface TrainingStageOptions {
    */
   readonly rematerialize?: "auto" | boolean
   /**
-   * Stochastic depth of the student's frozen vision tower: how often a block is skipped.
+   * Stochastic depth of the student's vision tower: how often its last block is skipped, falling to 0 at the
+   * first.
    *
    * Unit: probability.
    *
@@ -685,6 +719,44 @@ export interface QatOptions extends TrainingStageOptions {
   /** Rules that give the decoder's Linears their quantizers; the first that matches decides. */
   readonly quantizers: readonly RuleInput[]
   /**
+   * Lets the rules decide about the projector's Linears too, which learn under fake quantization then.
+   *
+   * Left out: off: the reference's scripts, `quant_mlp`.
+   */
+  readonly quantizeProjector?: boolean
+  /**
+   * Parts that are trained besides the language model's own layers.
+   *
+   * Left out: the projector alone.
+   */
+  readonly train?: {
+    /**
+     * Trains the projector; otherwise it stays as stage 2 left it.
+     *
+     * Default from: the reference's scripts, `freeze_mlp`.
+     * @default true
+     */
+    readonly projector?: boolean
+    /**
+     * Trains the output head, under fake quantization where `embeddings` quantizes it; otherwise it is quantized
+     * once and stays.
+     *
+     * Default from: the reference's scripts, `unfreeze_lm_head`.
+     * @default false
+     */
+    readonly head?: boolean
+    /**
+     * Last blocks of the vision tower that are trained. Their Linears learn under fake quantization by the
+     * quantizers that stage 1 used, starting from its result.
+     *
+     * Unit: blocks.
+     *
+     * Default from: the reference's scripts, `unfreeze_vit_layers`.
+     * @default 0
+     */
+    readonly visionLayers?: number
+  }
+  /**
    * The losses: which, how strong, over which tokens.
    * @default {}
    */
@@ -694,6 +766,34 @@ export interface QatOptions extends TrainingStageOptions {
 export interface JointQatOptions extends TrainingStageOptions {
   /** Rules that give the vision tower's and the decoder's Linears their quantizers; the first that matches decides. */
   readonly quantizers: readonly RuleInput[]
+  /**
+   * Lets the rules decide about the projector's Linears too, which learn under fake quantization then.
+   *
+   * Left out: off: the reference's scripts, `quant_mlp`.
+   */
+  readonly quantizeProjector?: boolean
+  /**
+   * Parts that are trained besides the tower's Linears and the language model's own layers.
+   *
+   * Left out: the projector alone.
+   */
+  readonly train?: {
+    /**
+     * Trains the projector; otherwise it stays as stage 2 left it.
+     *
+     * Default from: the reference's scripts, `freeze_mlp`.
+     * @default true
+     */
+    readonly projector?: boolean
+    /**
+     * Trains the output head, under fake quantization where `embeddings` quantizes it; otherwise it is quantized
+     * once and stays.
+     *
+     * Default from: the reference's scripts, `unfreeze_lm_head`.
+     * @default false
+     */
+    readonly head?: boolean
+  }
   /**
    * The losses: which, how strong, over which tokens.
    * @default {}

@@ -24,9 +24,9 @@ export const TrainProjector = Stage.define({
   needs: [QuantizedVision],
   gives: [TrainedProjector],
   ...trainingStage({
-    fakeQuantizes: [],
+    fakeQuantizes: () => [],
     trains: (name) => towerOf(name) === "projector",
     losses: () => crossEntropyAlone,
-    artefacts: (projector) => Effect.succeed({ projector })
+    artefacts: ({ projector }) => Effect.succeed({ projector })
   })
 })

@@ -1,11 +1,29 @@
 /** Options that training stages share; defaults are those of the reference's scripts. */
 import { option, optionalOption, requiredOption } from "@speedq/formats"
-import { Compat, Count, Rate, Share } from "@speedq/pipeline"
-import { DataQuirks } from "@speedq/vlm-model"
+import { Compat, Count, CountOrNone, Rate, Share } from "@speedq/pipeline"
+import { DataQuirks, referenceVideo } from "@speedq/vlm-model"
 import * as Schema from "effect/Schema"
 import { PictureConfig } from "../data/pictureLimits.ts"
 
 const scripts = "the reference's scripts"
+
+/** How many frames of a video are shown. */
+const Frames = Schema.Struct({
+  min: option(Count, referenceVideo.minFrames, {
+    description: "Fewest frames; a video with fewer repeats its last one.",
+    unit: "frames",
+    source: "the reference's `min_num_frame`"
+  }),
+  max: option(Count, referenceVideo.maxFrames, {
+    description: "Most frames.",
+    unit: "frames",
+    source: "the reference's `max_num_frame`"
+  })
+}).check(
+  Schema.makeFilter(
+    ({ min, max }) => min <= max || `min ${min} is more than max ${max}: no number of frames is between`
+  )
+)
 
 /** What is trained on. */
 export const DataConfig = Schema.Struct({
@@ -32,6 +50,11 @@ export const DataConfig = Schema.Struct({
   images: optionalOption(PictureConfig, {
     description: "How pictures are read: files that are cut off, and the largest size.",
     source: "careful, or the reference's under `compat` reference"
+  }),
+  frames: optionalOption(Frames, {
+    description:
+      "Frames of a video: their number is drawn between `min` and `max` for every sample, and lowered until the sequence fits.",
+    source: "8 to 32, as in the reference"
   }),
   onError: option(Schema.Literals(["fail", "substitute"]), "fail", {
     description:
@@ -67,6 +90,11 @@ export const OptimizationConfig = Schema.Struct({
   maxSteps: optionalOption(Count, {
     description: "Stops after so many steps. The learning rate's schedule is fitted to the steps that are made.",
     unit: "steps"
+  }),
+  lastStep: optionalOption(Schema.Literals(["keep", "drop"]), {
+    description:
+      "The last step of an epoch, where it has fewer micro-batches than `accumulation`: `keep` makes it, `drop` leaves its samples out, as the reference rounds its number of steps down. An epoch has one step at least.",
+    source: "keep: no sample is lost; docs/quirks.md#quirk-29"
   }),
   batch: option(Count, 1, {
     description: "Samples that go through the model together. Raise it for small models; it costs memory.",
@@ -111,7 +139,8 @@ export const OptimizationConfig = Schema.Struct({
     policy: true
   }),
   dropPath: optionalOption(Share, {
-    description: "Stochastic depth of the student's frozen vision tower: how often a block is skipped.",
+    description:
+      "Stochastic depth of the student's vision tower: how often its last block is skipped, falling to 0 at the first.",
     unit: "probability",
     source: "0, or 0.1 under `compat` reference: docs/quirks.md#quirk-7"
   }),
@@ -123,6 +152,36 @@ export const OptimizationConfig = Schema.Struct({
   })
 })
 export type OptimizationConfig = typeof OptimizationConfig.Type
+
+/** Parts that are trained or left as they are, besides the language model's own layers. */
+export const TrainedParts = Schema.Struct({
+  projector: option(Schema.Boolean, true, {
+    description: "Trains the projector; otherwise it stays as stage 2 left it.",
+    source: "the reference's scripts, `freeze_mlp`"
+  }),
+  head: option(Schema.Boolean, false, {
+    description:
+      "Trains the output head, under fake quantization where `embeddings` quantizes it; otherwise it is quantized once and stays.",
+    source: "the reference's scripts, `unfreeze_lm_head`"
+  })
+})
+
+/** The same, with the vision tower. */
+export const TrainedPartsAndTower = Schema.Struct({
+  ...TrainedParts.fields,
+  visionLayers: option(CountOrNone, 0, {
+    description:
+      "Last blocks of the vision tower that are trained. Their Linears learn under fake quantization by the quantizers that stage 1 used, starting from its result.",
+    unit: "blocks",
+    source: "the reference's scripts, `unfreeze_vit_layers`"
+  })
+})
+
+/** Options of stages that train the language model. */
+export const quantizeProjector = optionalOption(Schema.Boolean, {
+  description: "Lets the rules decide about the projector's Linears too, which learn under fake quantization then.",
+  source: "off: the reference's scripts, `quant_mlp`"
+})
 
 /** The stochastic depth that options mean. */
 export const dropPathOf = ({ dropPath, compat }: OptimizationConfig): number =>

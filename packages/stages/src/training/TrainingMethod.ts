@@ -1,8 +1,8 @@
 /** What a training stage is asked with, what it starts from, and what one of them does otherwise than another. */
 import type { VisionTower } from "@speedq/exports"
-import type { RuleSpec } from "@speedq/quantizers"
+import type { QuantizerChoice, RuleSpec } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
-import type { Tower } from "@speedq/vlm-model"
+import type { ModelConfig, Tower } from "@speedq/vlm-model"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ComputeFailed } from "../compute/computing.ts"
@@ -16,6 +16,8 @@ export interface TrainingOptions extends OptimizationConfig {
   readonly embeddings: typeof EmbeddingConfig.Type
   readonly quantizers?: readonly RuleSpec[]
   readonly loss?: LossConfig
+  /** Not every stage leaves open which parts are trained. */
+  readonly train?: { readonly projector: boolean; readonly head: boolean; readonly visionLayers?: number }
 }
 
 /** What earlier stages may have made: without a tower, a projector or ranges, the original weights are used as they are. */
@@ -31,12 +33,21 @@ export interface Quantized {
   readonly embeddings: PlannedLayers
 }
 
+interface TrainingResult {
+  readonly trained: Parameters
+  /** The projector, trained or as it was. */
+  readonly projector: Parameters
+  readonly quantized: Quantized
+  /** What each weight is quantized with that the student saw so: Linears, embedding and head. */
+  readonly choices: ReadonlyMap<string, QuantizerChoice>
+}
+
 export interface TrainingMethod<Options extends TrainingOptions, Out> {
   /** Towers whose Linears the student sees fake-quantized, by the option `quantizers`. A vision tower among them is trained. */
-  readonly fakeQuantizes: readonly Tower[]
+  readonly fakeQuantizes: (options: Options) => readonly Tower[]
   /** Which parameters are trained, by name. */
-  readonly trains: (name: string, quantized: Quantized) => boolean
+  readonly trains: (name: string, quantized: Quantized, options: Options, config: ModelConfig) => boolean
   readonly losses: (options: Options) => LossSettings
-  /** The artefacts, out of the trained parameters; what is made for them belongs to the stage's scope. */
-  readonly artefacts: (trained: Parameters, quantized: Quantized) => Effect.Effect<Out, ComputeFailed, Scope.Scope>
+  /** The artefacts; what is made for them belongs to the stage's scope. */
+  readonly artefacts: (result: TrainingResult) => Effect.Effect<Out, ComputeFailed, Scope.Scope>
 }

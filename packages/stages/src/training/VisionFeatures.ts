@@ -17,34 +17,48 @@ export interface VisionFeatures {
   readonly bytes: () => number
 }
 
+/** Stochastic depth of the last block, falling to 0 at the first. */
+export interface StochasticDepth {
+  readonly rate: number
+  readonly seed: number
+}
+
 interface VisionFeaturesOptions {
   readonly backend: Backend
   readonly config: ModelConfig
   readonly weights: Weights
   /** Bytes of features that may be kept. */
   readonly budget: number
-  /** Stochastic depth of the last block, falling to 0 at the first; features are then drawn anew every time. */
-  readonly dropPath?: { readonly rate: number; readonly seed: number }
+  /** With it, features are drawn anew every time. */
+  readonly dropPath?: StochasticDepth
 }
 
 /** Factors of a tile's two branches in each block: 0 with the block's rate, else 1 / (1 - rate). */
-const drawDropPath = (
-  { backend, config, dropPath }: VisionFeaturesOptions,
-  stream: string
-): ((block: number) => DropPath) | undefined => {
-  if (dropPath === undefined || dropPath.rate === 0) return undefined
-  const random = Random.make(dropPath.seed, `stochastic depth of ${stream}`)
+const drawFactors = (config: ModelConfig, { rate: highest, seed }: StochasticDepth, stream: string) => {
+  const random = Random.make(seed, `stochastic depth of ${stream}`)
   const last = Math.max(1, config.vision_config.num_hidden_layers - 1)
-  const factors = Array.from({ length: blocksUsed(config) }, (_, block) => {
-    const rate = (dropPath.rate * block) / last
+  return Array.from({ length: blocksUsed(config) }, (_, block) => {
+    const rate = (highest * block) / last
     const draw = () => (random.nextUniform() < rate ? 0 : 1 / (1 - rate))
     return { attention: draw(), mlp: draw() }
   })
-  const factor = (value: number) => tensor(backend, [value], [1])
-  return (block) => {
-    const { attention, mlp } = factors[block]!
-    return { attention: factor(attention), mlp: factor(mlp) }
-  }
+}
+
+/** Which branches of which block are skipped for some tiles of a micro-batch, each drawn from a stream of its own. */
+export const drawDropPath = (
+  { backend, config, dropPath }: Pick<VisionFeaturesOptions, "backend" | "config" | "dropPath">,
+  microBatch: number,
+  tiles: readonly number[]
+): ((block: number) => DropPath) | undefined => {
+  if (dropPath === undefined || dropPath.rate === 0) return undefined
+  const drawn = tiles.map((tile) => drawFactors(config, dropPath, `tile ${tile} of micro-batch ${microBatch}`))
+  const factors = (block: number, branch: keyof DropPath) =>
+    tensor(
+      backend,
+      drawn.map((blocks) => blocks[block]![branch]),
+      [tiles.length]
+    )
+  return (block) => ({ attention: factors(block, "attention"), mlp: factors(block, "mlp") })
 }
 
 /** Tiles are seen one by one, so that what a tile becomes does not depend on its neighbours, nor on what is kept. */
@@ -56,12 +70,12 @@ export const makeVisionFeatures = (options: VisionFeaturesOptions): VisionFeatur
   const floats = tokens * 4 * config.vision_config.hidden_size
   let bytes = 0
 
-  const compute = async ({ pixelValues, tileSize }: MicroBatch, tile: number, stream: string) => {
+  const compute = async ({ pixelValues, tileSize }: MicroBatch, tile: number, index: number) => {
     const size = 3 * tileSize ** 2
     const features = noGrad(() =>
       scope(() => {
         const pixels = tensor(backend, pixelValues.subarray(tile * size, (tile + 1) * size), [1, 3, tileSize, tileSize])
-        return visionFeatures(weights, config, pixels, drawDropPath(options, stream))
+        return visionFeatures(weights, config, pixels, drawDropPath(options, index, [tile]))
       })
     )
     const values = (await features.read()) as Float32Array
@@ -70,11 +84,11 @@ export const makeVisionFeatures = (options: VisionFeaturesOptions): VisionFeatur
   }
 
   const featuresOf = async (batch: MicroBatch, index: number, tile: number): Promise<Float32Array> => {
-    if (random) return compute(batch, tile, `tile ${tile} of micro-batch ${index}`)
+    if (random) return compute(batch, tile, index)
     const key = batch.tileKeys[tile]!
     const known = kept.get(key)
     if (known !== undefined) return known
-    const values = await compute(batch, tile, "")
+    const values = await compute(batch, tile, index)
     if (bytes + values.byteLength <= budget) {
       kept.set(key, values)
       bytes += values.byteLength

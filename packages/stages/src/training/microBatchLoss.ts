@@ -11,7 +11,7 @@ import type { SampleSource } from "../data/SampleSource.ts"
 import { hiddenStates, type TrainedNetwork } from "./hiddenStates.ts"
 import { confidenceOf, type Losses, measuredBatches, measuresConfidence, needsTeacher, rowLosses } from "./losses.ts"
 import type { Measurement, Training } from "./trainingProgram.ts"
-import type { VisionFeatures } from "./VisionFeatures.ts"
+import { drawDropPath, type StochasticDepth, type VisionFeatures } from "./VisionFeatures.ts"
 
 const headMatrix = parameterOf(headLayer)
 
@@ -27,6 +27,8 @@ export interface StudentAndTeacher {
   readonly teacherFeatures: VisionFeatures
   /** Features of the student's frozen tower; without them its tower is a part of what is trained. */
   readonly studentFeatures: VisionFeatures | undefined
+  /** Stochastic depth of a tower that is trained. */
+  readonly dropPath: StochasticDepth
 }
 
 const labelsOf = ({ labels, size, length }: MicroBatch) => ({ values: labels, batch: size, length })
@@ -65,8 +67,12 @@ export const microBatchLosses = (pair: StudentAndTeacher): Training<never, never
     tensor(backend, pixelValues, [tileKeys.length, 3, tileSize, tileSize])
 
   /** Features as the student sees them, where its tower trains: inside what is differentiated. */
-  const trainedFeatures = (weights: Weights, batch: MicroBatch): Tensor | undefined =>
-    batch.tileKeys.length === 0 ? undefined : visionFeatures(weights, directory.config, pixelsOf(batch))
+  const trainedFeatures = (weights: Weights, batch: MicroBatch, index: number): Tensor | undefined => {
+    if (batch.tileKeys.length === 0) return undefined
+    const { config } = directory
+    const skipped = drawDropPath({ backend, config, dropPath: pair.dropPath }, index, [...batch.tileKeys.keys()])
+    return visionFeatures(weights, config, pixelsOf(batch), skipped)
+  }
 
   return async (batch, index, { measured, rematerialize }) => {
     const rows = rowLosses(losses, confidenceOf(losses, measured))
@@ -77,7 +83,7 @@ export const microBatchLosses = (pair: StudentAndTeacher): Training<never, never
       lossOf: (parameters: Parameters) =>
         scope(() => {
           const weights = weightsOf(parameters)
-          const features = studentFeatures ? frozen : trainedFeatures(weights, batch)
+          const features = studentFeatures ? frozen : trainedFeatures(weights, batch, index)
           const again = rematerialize ? { parameters, weightsOf } : undefined
           const hidden = hiddenStates({ backend, directory, weights, batch, features, rematerialize: again })
           return vocabularyLoss({

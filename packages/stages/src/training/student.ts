@@ -1,9 +1,9 @@
 /** The network that is trained: where it starts, and how its weights are made of the trained parameters. */
-import { releaseParameters, type SourceModel } from "@speedq/exports"
-import { layerOf } from "@speedq/formats"
-import { clippedWeight, type QuantizerChoice } from "@speedq/quantizers"
+import { packedWeights, releaseParameters, type SourceModel, unpackAll } from "@speedq/exports"
+import { layerOf, parameterOf } from "@speedq/formats"
+import { clippedWeight, type PackedWeights, type QuantizerChoice } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
-import { mapLayers, type Weights, weightsFrom } from "@speedq/vlm-model"
+import { mapLayers, towerOf, type Weights } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { copyParameters } from "../model/copyParameters.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
@@ -19,9 +19,11 @@ interface StudentOptions {
 }
 
 interface Student {
-  /** New tensors that training starts from. */
+  /** New tensors that training starts from, in the caller's scope. */
   readonly initial: () => Parameters
   readonly weightsOf: TrainedNetwork["weightsOf"]
+  /** Quantizers of the weights that are fake-quantized whenever they are read, by layer. */
+  readonly choices: ReadonlyMap<string, QuantizerChoice>
 }
 
 /** Weights clipped, once, to the ranges that the clipping search found; in the caller's scope. */
@@ -37,19 +39,40 @@ const fakeQuantized = (weights: Weights, choices: ReadonlyMap<string, QuantizerC
     return choice === undefined ? tensor : choice.quantizer.fakeQuantize(choice.config, tensor)
   })
 
+/** The layers of a map that are trained, or those that are not. */
+const layersThat = <A>(
+  layers: ReadonlyMap<string, A>,
+  trains: StudentOptions["trains"],
+  wanted: boolean
+): ReadonlyMap<string, A> => new Map([...layers].filter(([layer]) => trains(parameterOf(layer)) === wanted))
+
 /**
  * The student of a training stage, for the life of the scope: trained weights start as the earlier stages left them, embedding
- * and head are quantized once, from the original, and Linears with a quantizer are fake-quantized whenever they are read.
+ * and head are quantized once, from the original, and Linears with a quantizer are fake-quantized whenever they are read; so are
+ * blocks of a quantized tower that are trained, and the head where it is.
  */
 export const makeStudent = Effect.fnUntraced(function* ({ model, input, quantized, trains }: StudentOptions) {
   const { linears, embeddings } = quantized
+  const { packed = new Map() as PackedWeights, values = {} } = input.quantizedVision ?? {}
+  const learning: PackedWeights = layersThat(packed, trains, true)
   const frozen = yield* owned(
-    Effect.sync(() => quantizedEmbeddings(model.weights, embeddings.choices)),
+    Effect.sync(() => quantizedEmbeddings(model.weights, layersThat(embeddings.choices, trains, false))),
     releaseParameters
   )
+  const choices = new Map([
+    ...linears.choices,
+    ...layersThat(embeddings.choices, trains, true),
+    ...[...learning].map(([layer, { choice }]) => [layer, choice] as const)
+  ])
+  const before: Parameters = { ...model.weights, ...values, ...input.projector }
+  // A tower of which nothing is trained is seen as its features alone.
+  const tower = Object.keys(model.weights).some((name) => towerOf(name) === "vision" && trains(name))
+    ? layersThat(packed, trains, false)
+    : new Map()
   const student: Student = {
-    initial: () => clipped(copyParameters({ ...model.weights, ...input.projector }, trains), input.clipping),
-    weightsOf: (parameters) => fakeQuantized(weightsFrom(parameters, frozen, model.weights), linears.choices)
+    choices,
+    initial: () => clipped(copyParameters({ ...before, ...unpackAll(learning) }, trains), input.clipping),
+    weightsOf: (parameters) => fakeQuantized(packedWeights(tower, parameters, frozen, before), choices)
   }
   return student
 })

@@ -4,18 +4,20 @@
  */
 import { packedWeights } from "@speedq/exports"
 import { memoryBudget, type RecipeSettings, type Stage } from "@speedq/pipeline"
-import { type ModelConfig, weightsFrom } from "@speedq/vlm-model"
+import { blocksUsed, type ModelConfig, modelTensors, towerOf, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { Compute } from "../compute/Compute.ts"
 import { continueWithData } from "../data/continueWithData.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { openStageData } from "../data/openStageData.ts"
+import { RulesInvalid } from "../Errors.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { openTeacher } from "../model/teacherModel.ts"
+import { towerParameters } from "../model/towerParameters.ts"
 import { disagreements } from "../planning/decidingStages.ts"
 import { planModel, planTeacher } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
@@ -29,25 +31,41 @@ import type { Quantized, TrainingInput, TrainingMethod, TrainingOptions } from "
 import { trainingProgram } from "./trainingProgram.ts"
 import { makeVisionFeatures } from "./VisionFeatures.ts"
 
+/** Fails with RulesInvalid where more blocks are to be trained than the tower runs. */
+const requireBlocks = (config: ModelConfig, { train }: TrainingOptions) => {
+  const wanted = train?.visionLayers ?? 0
+  const blocks = blocksUsed(config)
+  const reason = `train.visionLayers is ${wanted}, but the vision tower has ${blocks} blocks; name ${blocks} at most`
+  return wanted > blocks ? Effect.fail(new RulesInvalid({ reason })) : Effect.void
+}
+
 /** What `Stage.define` wants of a stage besides its name, its options and the names of its artefacts. */
 export const trainingStage = <Options extends TrainingOptions, Out>(method: TrainingMethod<Options, Out>) => {
   const { fakeQuantizes, trains, artefacts } = method
-  const fakeQuantized = fakeQuantizes.length > 0
-  const trainsTower = fakeQuantizes.includes("vision")
 
   const plan = Effect.fnUntraced(function* (config: ModelConfig, options: Options) {
     const { quantizers = [], embeddings, compat } = options
+    const towers = fakeQuantizes(options)
+    yield* requireBlocks(config, options)
     const quantized: Quantized = {
-      linears: yield* planTowers(config, fakeQuantizes, quantizers, compat),
+      linears: yield* planTowers(config, towers, quantizers, compat),
       embeddings: yield* planEmbeddings(config, embeddings, compat)
     }
     const losses = yield* chooseLosses(method.losses(options))
-    return { quantized, losses, isTrained: (name: string) => trains(name, quantized) }
+    const isTrained = (name: string) => trains(name, quantized, options, config)
+    const learns = [...modelTensors(config).keys()].some((name) => towerOf(name) === "vision" && isTrained(name))
+    return {
+      quantized,
+      losses,
+      isTrained,
+      fakeQuantized: towers.length > 0,
+      trainsTower: towers.includes("vision") || learns
+    }
   })
 
   const forecast = Effect.fnUntraced(function* (options: Options, recipe: RecipeSettings, place: Stage.PlaceInRecipe) {
     const model = yield* planModel(recipe)
-    const { quantized, losses, isTrained } = yield* plan(model.config, options)
+    const { quantized, losses, isTrained, fakeQuantized } = yield* plan(model.config, options)
     const forecast = yield* trainingForecast({
       recipe,
       model,
@@ -72,12 +90,13 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     const stageScope = yield* Effect.scope
     const model = yield* openRecipeModel(recipe)
     const { config } = model.directory
-    const { quantized, losses, isTrained } = yield* plan(config, options)
+    const { quantized, losses, isTrained, fakeQuantized, trainsTower } = yield* plan(config, options)
     const { data } = options
     const source = yield* openStageData({ recipe, seed, directory, data, optimization: options })
-    const choices = new Map([...quantized.linears.choices, ...quantized.embeddings.choices])
-    yield* requireQuantizable({ ...model.weights, ...input.projector }, choices, input.clipping)
     const student = yield* makeStudent({ model, input, quantized, trains: isTrained })
+    const choices = new Map([...student.choices, ...quantized.embeddings.choices])
+    const given = { ...model.weights, ...input.quantizedVision?.values, ...input.projector }
+    yield* requireQuantizable(given, choices, input.clipping)
 
     const taughtBy = needsTeacher(losses) ? yield* openTeacher(recipe, model) : model
     const teacher = { directory: taughtBy.directory, weights: weightsFrom(taughtBy.weights) }
@@ -88,8 +107,8 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       weights: teacher.weights
     })
     const { quantizedVision } = input
+    const rate = dropPathOf(options)
     const frozenFeatures = () => {
-      const rate = dropPathOf(options)
       if (quantizedVision === undefined && rate === 0 && taughtBy === model) return teacherFeatures
       const tower = quantizedVision
         ? packedWeights(quantizedVision.packed, quantizedVision.values, model.weights)
@@ -104,7 +123,8 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       teacher,
       weightsOf: student.weightsOf,
       teacherFeatures,
-      studentFeatures
+      studentFeatures,
+      dropPath: { rate, seed }
     }
     return yield* trainingProgram({
       data,
@@ -125,19 +145,25 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       prepare: microBatchLosses(pair),
       finish: Effect.fnUntraced(function* (trained, measured) {
         // The last update was looked at by no step.
-        yield* requireQuantizable(trained, quantized.linears.choices)
-        const output = yield* Effect.provideService(artefacts(trained, quantized), Scope.Scope, stageScope)
+        yield* requireQuantizable(trained, student.choices)
+        const projector = { ...input.projector, ...towerParameters("projector", trained) }
+        const result = { trained, projector, quantized, choices }
+        const output = yield* Effect.provideService(artefacts(result), Scope.Scope, stageScope)
         const said = options.loss === undefined ? [] : [lossSection(losses, confidenceOf(losses, measured))]
         return { output, report: said }
       })
     })
   })
 
-  const versions = (options: Options) =>
-    versionsOf({
+  const versions = Effect.fnUntraced(function* (options: Options) {
+    const named = yield* versionsOf({
       quantizers: [...(options.quantizers ?? []), options.embeddings],
       losses: namedLosses(method.losses(options))
     })
+    // A tower that is quantized and trained at once had no stochastic depth in earlier versions.
+    const deep = fakeQuantizes(options).includes("vision") && dropPathOf(options) > 0
+    return deep ? { ...named, "stochastic depth of a trained tower": 1 } : named
+  })
 
   return {
     versions,

@@ -1,6 +1,6 @@
 /** A JSON Lines file of records, read line by line through an index of byte offsets: only the asked line is in memory. */
 import { type FileHandle, open } from "node:fs/promises"
-import type { FileFailed } from "@speedq/formats"
+import { decompressedFile, type FileFailed } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { DatasetInvalid } from "../Errors.ts"
@@ -9,6 +9,8 @@ import { type ConversationRecord, decodeRecord } from "./ConversationRecord.ts"
 
 export interface AnnotationFile {
   readonly path: string
+  /** The file that is read: `path`, or its decompressed copy, which lives as long as the scope of who made it. */
+  readonly content: string
   /** Number of lines. A last line need not end; an empty line is a line, and an error when read. */
   readonly lines: number
   /** Byte offset of every line, then the end, in memory that threads can share: what `openAnnotations` need not find again. */
@@ -23,18 +25,19 @@ const maxLineBytes = 2 ** 29 - 24
 const newline = 0x0a
 
 /**
- * Opens a file for as long as the scope lasts. The whole file is read once, in pieces, to find its lines, unless their
- * `starts` are known from another thread.
+ * Opens a file for as long as the scope lasts; a `.zst` file is decompressed into a temporary one first. The whole file is read
+ * once, in pieces, to find its lines, unless they are known; another thread that has opened it gives its copy, too.
  */
 export const openAnnotations = Effect.fnUntraced(function* (
   path: string,
-  known?: Float64Array<SharedArrayBuffer>
-): Effect.fn.Return<AnnotationFile, FileFailed, Scope.Scope> {
+  known?: Pick<AnnotationFile, "starts"> & Partial<Pick<AnnotationFile, "content">>
+): Effect.fn.Return<AnnotationFile, FileFailed | DatasetInvalid, Scope.Scope> {
+  const content = known?.content ?? (yield* plainCopy(path))
   const file = yield* Effect.acquireRelease(
-    attempt(path, "open", () => open(path, "r")),
+    attempt(path, "open", () => open(content, "r")),
     (handle) => Effect.promise(() => handle.close())
   )
-  const starts = known ?? shared(yield* lineStarts(path, file))
+  const starts = known?.starts ?? shared(yield* lineStarts(path, file))
   const lines = starts.length - 1
 
   const read = Effect.fnUntraced(function* (
@@ -55,8 +58,13 @@ export const openAnnotations = Effect.fnUntraced(function* (
     }
     return yield* decodeRecord(buffer, invalid)
   })
-  return { path, lines, starts, read }
+  return { path, content, lines, starts, read }
 })
+
+const plainCopy = (path: string) =>
+  decompressedFile(path).pipe(
+    Effect.catchTag("CompressedInvalid", ({ file, reason }) => new DatasetInvalid({ file, reason }))
+  )
 
 const shared = (offsets: Float64Array): Float64Array<SharedArrayBuffer> => {
   const copy = new Float64Array(new SharedArrayBuffer(offsets.byteLength))

@@ -16,7 +16,10 @@ const RepeatTime = Schema.Finite.check(
 const DatasetEntry = Schema.Struct({
   root: Schema.String,
   annotation: Schema.String.check(
-    Schema.makeFilter((path) => path.endsWith("jsonl") || "an annotation file is JSON Lines, its name ends in jsonl")
+    Schema.makeFilter(
+      (path) =>
+        /jsonl(\.zst)?$/.test(path) || "an annotation file is JSON Lines, its name ends in jsonl, or in jsonl.zst"
+    )
   ),
   data_augment: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
   repeat_time: RepeatTime.pipe(Schema.withDecodingDefaultKey(Effect.succeed(1))),

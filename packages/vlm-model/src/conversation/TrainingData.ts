@@ -36,6 +36,8 @@ export interface DatasetPart {
 /** A mixture as it passes between threads: nothing but plain values and shared memory. */
 export type TrainingIndex = ReadonlyArray<{
   readonly dataset: Dataset
+  /** The file with its lines: the annotation file, or a decompressed copy. Left out, a copy is made where one is needed. */
+  readonly content?: string
   readonly starts: Float64Array<SharedArrayBuffer>
   readonly selected: Uint32Array<SharedArrayBuffer>
 }>
@@ -77,10 +79,10 @@ export const openTrainingData = Effect.fnUntraced(function* (
 /** Opens a mixture that another thread has opened, for as long as the scope lasts. */
 export const attachTrainingData = Effect.fnUntraced(function* (
   index: TrainingIndex
-): Effect.fn.Return<TrainingData, FileFailed, Scope.Scope> {
+): Effect.fn.Return<TrainingData, FileFailed | DatasetInvalid, Scope.Scope> {
   const parts: Array<DatasetPart> = []
-  for (const { dataset, starts, selected } of index) {
-    const file = yield* openAnnotations(dataset.annotation, starts)
+  for (const { dataset, selected, ...known } of index) {
+    const file = yield* openAnnotations(dataset.annotation, known)
     parts.push({ dataset, file, selected, first: endOf(parts) })
   }
   return mixture(parts)
@@ -109,7 +111,12 @@ const mixture = (parts: ReadonlyArray<DatasetPart>): TrainingData => {
     const { file, line, origin } = lineOf(index)
     return Effect.map(file.read(line), (read): LocatedRecord => ({ record: read, origin }))
   }
-  const index = parts.map(({ dataset, file: { starts }, selected }) => ({ dataset, starts, selected }))
+  const index = parts.map(({ dataset, file: { content, starts }, selected }) => ({
+    dataset,
+    content,
+    starts,
+    selected
+  }))
   return { count: endOf(parts), parts, index, origin: (index) => lineOf(index).origin, record }
 }
 
