@@ -170,7 +170,7 @@ const extentOf = ({ calibration, documents, longest, block }: Config, perTile: n
 /** What of the calibration data is there: records and their pictures, or text that fills at least a block. */
 const calibrationForecast = Effect.fnUntraced(function* (config: Config, recipe: RecipeSettings) {
   const { calibration } = config
-  if (seesImages(calibration)) return yield* mixtureForecast(calibration, recipe)
+  if (seesImages(calibration)) return yield* mixtureForecast(calibration, config.compat, recipe)
   const tokenizer = yield* Effect.option(openModelDirectory(recipe.model))
   // A model that is not there is an obstacle of its own, or planned from what is known of it.
   if (Option.isNone(tokenizer)) return { obstacles: [], lines: [] }

@@ -56,7 +56,7 @@ export interface MicroBatch extends TrainingBatch {
 }
 
 /** A record that could not be used, and the sample that took its place. */
-export interface Substituted {
+interface Substituted {
   readonly sample: number
   /** The line that could not be used; undefined where it is gone. */
   readonly at: string | undefined

@@ -45,7 +45,8 @@ export interface SampleSourceOptions {
 /** Substitutions that "substitute" allows before it gives up; the reference's number. */
 const substitutions = 10
 
-const quirksOf = ({ quirks, onError }: DataConfig, compat: typeof Compat.Type): SampleSettings["quirks"] => {
+/** Switches of the data pipeline, and how often in a row a record may be replaced. */
+export const quirksOf = ({ quirks, onError }: DataConfig, compat: typeof Compat.Type): SampleSettings["quirks"] => {
   const wanted = quirks ?? (compat === "reference" ? referenceData : carefulData)
   return {
     ...wanted,

@@ -20,7 +20,7 @@ export interface MixturePart {
   readonly records: SurveyedLines
 }
 
-export interface Mixture {
+interface Mixture {
   /** Digest of what the meta file says. */
   readonly meta: string
   readonly count: number
@@ -28,7 +28,7 @@ export interface Mixture {
 }
 
 /** Which records of the data are taken. */
-export interface Selection {
+interface Selection {
   readonly data: Pick<DataConfig, "meta" | "percent">
   /** The recipe's. */
   readonly seed: number
