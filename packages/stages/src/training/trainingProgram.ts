@@ -132,7 +132,8 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
   const rateOf = scheduleOf(optimization, source.steps)
   const measuring = measurement?.batches ?? 0
 
-  let updating = false
+  // Whether an update stopped half way, or one before it left numbers that none can go on with.
+  let [updating, spoilt] = [false, false]
   const warned = new Set<string>()
   /** Each kind of warning once, with its numbers when it came. */
   const warn = Effect.fnUntraced(function* (tally: SampleTally) {
@@ -183,6 +184,7 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
       const tensor = yield* computing(() => firstNonFinite(state.learner, alone))
       releaseGradients(alone)
       const samples = batch.samples.map(source.describe)
+      spoilt ||= tensor !== undefined && tensor in state.learner.parameters
       if (tensor !== undefined) return yield* new NonFiniteGradient({ tensor, loss, samples })
     }
     return yield* new NonFiniteGradient({ tensor: "the sum over all samples", loss, samples: [`step ${step + 1}`] })
@@ -263,7 +265,7 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
     }),
     step: (state, done) => (done < measuring ? measure(state, done) : train(state, done - measuring)),
     // All else that a step changes is new.
-    isIntact: () => !updating,
+    isIntact: () => !updating && !spoilt,
     finish
   }
   return owningState(program, ({ learner }) => releaseLearner(learner))
