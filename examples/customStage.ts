@@ -58,6 +58,8 @@ const RoundProjector = Stage.define({
       state: TrainedProjector.codec,
       initial: Effect.succeed<Parameters>({}),
       step,
+      // A step adds to a new record: one that fails leaves the state as it was, and the run saves that.
+      isIntact: () => true,
       finish: (rounded) =>
         Effect.succeed({
           output: { projector: rounded },

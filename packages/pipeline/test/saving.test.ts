@@ -29,7 +29,8 @@ const Count = Artefact.make("count", "how far it counted", Codec.json(Schema.Int
 const counting = (
   steps: number,
   during: (done: number) => Effect.Effect<void, Error>,
-  end: Effect.Effect<void, Error> = Effect.void
+  end: Effect.Effect<void, Error> = Effect.void,
+  isIntact?: () => boolean
 ) =>
   Stage.define({
     name: "counting",
@@ -42,7 +43,8 @@ const counting = (
         state: Codec.json(Schema.Int),
         initial: Effect.succeed(0),
         step: (count: number, done: number) => Effect.as(during(done), { state: count + 1, metrics: { count } }),
-        finish: (count: number) => Effect.as(end, { output: { count } })
+        finish: (count: number) => Effect.as(end, { output: { count } }),
+        ...(isIntact && { isIntact })
       })
   }).stage({})
 
@@ -124,6 +126,63 @@ describe("saving", () => {
       )
       assert.include(repaired.printed, "continuing after step 5 of 5")
       assert.deepStrictEqual(repaired.exit, Exit.succeed({ count: 5 }))
+    })
+  )
+
+  const failing = (at: number) => (done: number) =>
+    done === at ? Effect.fail(new Error("no such picture.")) : Effect.void
+
+  it.effect("a stage whose step fails is saved after the step before, where that left the state alone", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const broken = yield* run(
+        directory,
+        counting(9, failing(5), Effect.void, () => true),
+        { everySteps: 2 }
+      )
+      assert.deepStrictEqual(broken.saved, [2, 4, 5])
+      const error = errorOf(broken.exit)
+      assert.instanceOf(error, StageFailed)
+      assert.strictEqual(
+        error.message,
+        "stage counting stopped at step 5 of 9: no such picture. Step 5 is saved: the same command continues after it."
+      )
+      assert.include((yield* run(directory, counting(9, nothing), {})).printed, "continuing after step 5 of 9")
+    })
+  )
+
+  it.effect("a step that may have changed a part of the state is not saved; what is, is said", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const unsure = yield* run(directory, counting(9, failing(5)), { everySteps: 2 })
+      const spoilt = yield* run(
+        join(temporaryDirectory(), "run"),
+        counting(9, failing(5), Effect.void, () => false),
+        {}
+      )
+      assert.deepStrictEqual([unsure.saved, spoilt.saved], [[2, 4], []])
+      const messages = [unsure, spoilt].map(({ exit }) => (errorOf(exit) as StageFailed).message)
+      assert.include(messages[0], "no such picture. Step 4 is saved: the same command continues after it.")
+      assert.match(messages[1]!, /no such picture\.$/)
+    })
+  )
+
+  it.effect("a failed save hides nothing: the step's failure is told, and the state that there is", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const steal = (done: number) =>
+        Effect.suspend(() => {
+          if (done < 5) return Effect.void
+          writeFileSync(join(directory, "run.lock"), JSON.stringify({ token: "thief" }))
+          return Effect.fail(new Error("no such picture"))
+        })
+      const { exit, saved } = yield* run(
+        directory,
+        counting(9, steal, Effect.void, () => true),
+        { everySteps: 2 }
+      )
+      assert.deepStrictEqual(saved, [2, 4])
+      assert.match((errorOf(exit) as StageFailed).message, /at step 5 of 9: no such picture\. Step 4 is saved/)
     })
   )
 

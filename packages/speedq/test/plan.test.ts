@@ -83,6 +83,29 @@ describe("speedq plan", () => {
     assert.strictEqual(planned.layers!.parameters, 2_088_957_440)
   })
 
+  it("lists what of each data set is there, and ends with 1 where that is not enough", async () => {
+    const directory = temporaryDirectory()
+    const conversations = [
+      { from: "human", value: "What?" },
+      { from: "gpt", value: "red" }
+    ]
+    const records = [{ conversations }, { image: "none.png", conversations }]
+    writeFileSync(join(directory, "few.jsonl"), records.map((record) => JSON.stringify(record)).join("\n"))
+    const meta = join(directory, "few.json")
+    writeFileSync(meta, JSON.stringify({ few: { root: ".", annotation: "few.jsonl" } }))
+    const stages = speedqStages(3).map((stage) => ("data" in stage ? { ...stage, data: { meta } } : stage))
+    const file = writeRecipe(await randomNano(directory), stages)
+    const refused = await speedq(["plan", file])
+    assert.strictEqual(refused.code, 1)
+    assert.include(refused.stdout, "data set few: 2 lines, 2 of them selected, 1 pictures, 1 missing")
+    assert.include(
+      refused.stdout,
+      `1 pictures do not exist: ${join(directory, "none.png")} (${join(directory, "few.jsonl")}:2)`
+    )
+    const replacing = ["train-projector", "qat"].flatMap((stage) => ["--set", `${stage}.data.onError=substitute`])
+    assert.strictEqual((await speedq(["plan", file, ...replacing])).code, 0)
+  })
+
   it("lists a rule that fits no layer among the problems", async () => {
     const model = await randomNano(temporaryDirectory())
     const [vision, ...others] = speedqStages(3)

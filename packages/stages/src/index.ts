@@ -12,6 +12,7 @@ export { Compute, ComputeUnavailable } from "./compute/Compute.ts"
 export { ComputeFailed, computing } from "./compute/computing.ts"
 export { fingerprintOf } from "./data/fingerprint.ts"
 export { SampleWorkerFailed, SampleWorkers } from "./data/SampleWorkers.ts"
+export { SurveyProgress } from "./data/SurveyProgress.ts"
 export {
   DataUnusable,
   EvaluationFailed,

@@ -252,6 +252,33 @@ describe("openSampleSource", () => {
   })
 })
 
+describe("openSampleLoader", () => {
+  it("takes no record that is gone in the place of another", async () => {
+    const meta = data("gone", [pictureRecord(1), "{ not json", pictureRecord(3), pictureRecord(4)])
+    const made = await Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { index } = yield* openTrainingData({ meta, base: join(root, "gone"), percent: 0, seed: 42 })
+          const loader = yield* openSampleLoader({
+            ...{ model, index, maxLength: 8192, maxTiles: 6, seed: 5 },
+            quirks: { ...carefulData, substitutions: 20 },
+            dropped: new Set([2, 3]),
+            pictures: {}
+          })
+          const epochs = Array.from({ length: 30 }, (_, epoch) => epoch)
+          return yield* Effect.forEach(epochs, (epoch) => loader.batch([1, 3], epoch))
+        })
+      )
+    )
+    for (const batch of made) {
+      assert.deepStrictEqual(batch.made, [0, 0])
+      assert.isTrue(batch.substituted.every(({ by }) => by === 0))
+    }
+    const reasons = new Set(made.flatMap(({ substituted }) => substituted.map(({ reason }) => reason)))
+    assert.isTrue(reasons.has("the record is no longer in the file"))
+  })
+})
+
 describe("SampleWorkers", () => {
   it("end with their scope, and a model that cannot be opened is told", async () => {
     const meta = data("model", records)

@@ -90,7 +90,7 @@ describe("the clipping search on image-text records", () => {
       const { exit } = await runs.run(recipe(stage), join(root, `run-${directories++}`))
       return Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : assert.fail("it succeeded")
     }
-    assert.match(await failure(on(records("missing", [1, 99_999]))), /mini\.jsonl.*99999\.png/s)
+    assert.match(await failure(on(records("missing", [1, 99_999]))), /99999\.png \(.*mini\.jsonl:2\)/)
     const few = { ...on(records("few", [1])), sampleTokens: 512 }
     assert.match(await failure(few), /mini\.json gives \d+ tokens of calibration data, but 512 are needed/)
   })

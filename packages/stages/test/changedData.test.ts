@@ -222,6 +222,33 @@ describe("a finished stage", () => {
   }, 60_000)
 })
 
+describe("a run of several stages", () => {
+  it("keeps those that are finished and goes on in the one that stopped, when a record is dropped", async () => {
+    const data = ownData("several")
+    const line = order[5]!
+    const several = {
+      ...recipe(data),
+      stages: [
+        { ...shortStages.adaround, iterations: 1 },
+        { ...shortStages.projector, data: { meta: data.meta }, batch: 1, accumulation: 1, maxSteps: 1 },
+        { ...shortStages.autoclip, calibration: { meta: data.meta }, documents: 1, sampleTokens: 16 },
+        ...recipe(data).stages
+      ]
+    }
+    truncateSync(data.picture(line), 60)
+    const error = failureOf(await runs.run(several, data.run))
+    assert.deepInclude({ ...error }, { stage: "qat", step: 5, saved: 5 })
+    withoutLine(data.annotation, line)
+    const continued = succeeded(await runs.run(several, data.run))
+    assert.deepStrictEqual(startOf(continued), [5])
+    assert.strictEqual(eventsOfKind(RunEvents.StageReused, continued.entries).length, 3)
+    assert.strictEqual(eventsOfKind(RunEvents.DataChanged, continued.entries).length, 3)
+    assert.isEmpty(eventsOfKind(RunEvents.StageSuperseded, continued.entries))
+    const again = succeeded(await runs.run(several, data.run))
+    assert.strictEqual(eventsOfKind(RunEvents.StageReused, again.entries).length, 4)
+  }, 60_000)
+})
+
 describe("samples without anything to learn", () => {
   const text = (answer: string, question = "What?") =>
     JSON.stringify({

@@ -107,6 +107,13 @@ describe("data that is not there or no data", () => {
     )
   })
 
+  it("records that are too few for the clipping search", async () => {
+    const meta = writeMiniData(folder("few"), [pictureRecord(1), { question: "a", answer: "b" }])
+    const few = { ...shortStages.autoclip, calibration: { meta } }
+    assert.match(await issuesOf(few), /mini\.json gives \d+ tokens of calibration data, but 512 are needed/)
+    assert.isEmpty((await planOf({ ...few, sampleTokens: 16 })).problems)
+  })
+
   it("a video that takes ffmpeg, where there is none", async () => {
     const directory = folder("video")
     writeFileSync(join(directory, "clip.mp4"), "no video")

@@ -111,7 +111,7 @@ describe("the report", () => {
     }
     assert.include(chapter("03-adaround-vit"), "Reconstruction error of each vision block")
     assert.include(chapter("03-adaround-vit"), "Error per layer")
-    assert.include(chapter("05-train-projector"), '<title id="c5-0-title">loss</title>')
+    assert.match(chapter("05-train-projector"), /<title id="c5-\d-title">loss<\/title>/)
     assert.include(chapter("07-autoclip"), "Output error of clipped layers")
     assert.include(chapter("08-qat"), "CAKLD, distance from the teacher")
     assert.include(chapter("09-export"), "Bits per layer")

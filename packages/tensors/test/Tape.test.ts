@@ -84,6 +84,19 @@ describe("the tape", () => {
     )
   })
 
+  it("gives zeros for a loss without any parameter where that is said to be possible, and leaves sums as they are", () => {
+    const [w, constant] = [normal(2), tensor(backend, [3], [1])]
+    const loss = () => ({ loss: constant, auxiliary: undefined })
+    assert.throws(() => valueAndGrad(loss)({ w }), NotDifferentiable, "the loss does not depend on any parameter")
+    const fresh = valueAndGrad(loss, { mayBeConstant: true })({ w })
+    assert.deepStrictEqual([...doubleValues(fresh.gradients.w)], [0, 0])
+    assert.deepStrictEqual([...doubleValues(fresh.value)], [3])
+    const sums = { w: tensor(backend, [1, 2], [2]) }
+    const added = valueAndGrad(loss, { mayBeConstant: true, into: sums })({ w })
+    assert.strictEqual(added.gradients.w, sums.w)
+    assert.deepStrictEqual([...doubleValues(sums.w)], [1, 2])
+  })
+
   it("takes an output that nobody used as constant", () => {
     const x = normal(2, 6)
     const gradient = gradientOf((x) => sum(splitColumns(x, [2, 3, 1])[1]), x)

@@ -49,8 +49,9 @@ const stepsDone = Effect.fnUntraced(function* (directory: string, { finished, ch
 })
 
 /**
- * The key that what is in `directory` has for a stage of `key`: its own, where it went on over a change of data before this one
- * or `continuation` lets it go on over the one that was made now; `key` otherwise.
+ * The key that what is in `directory` has for a stage of `key`. A finished result stands under its own key where its stage's
+ * `continuation` says so: nothing that it was made of changed. A begun one goes on under a key that has the data before the
+ * change and after it. Otherwise `key`.
  */
 const keyOfPlace = Effect.fnUntraced(function* <E, R>(
   directory: string,
@@ -60,29 +61,32 @@ const keyOfPlace = Effect.fnUntraced(function* <E, R>(
   const path = yield* Path.Path
   const manifest = Option.getOrUndefined(yield* readManifest(directory))?.manifest
   if (manifest === undefined || manifest.key === key.id) return key
-  const stands = standsFor(manifest.parts, key.parts)
-  if (!stands && changedKey(manifest.parts, key.parts, 0) === undefined) return key
+  const own: StageKey = { id: manifest.key, parts: manifest.parts }
+  const stands = standsFor(own.parts, key.parts)
+  if (!stands && changedKey(own.parts, key.parts, 0) === undefined) return key
   const steps = Option.getOrUndefined(yield* stepsDone(directory, manifest))
   if (steps === undefined) return key
-  if (stands) return { id: manifest.key, parts: manifest.parts }
-  const changed = changedKey(manifest.parts, key.parts, steps)!
+  if (stands) return own
   const [newest] = manifest.checkpoints
   const how = yield* Effect.gen(function* () {
     const state = manifest.finished === null ? yield* openSaved(path.join(directory, newest!.file)) : undefined
     return yield* continuation({ directory, state })
   }).pipe(Effect.scoped)
   if (Option.isNone(how)) return key
-  // The state before the newest may have used what changed.
-  const checkpoints = manifest.checkpoints.slice(0, 1)
-  yield* writeManifest(directory, { ...manifest, key: changed.id, parts: changed.parts, checkpoints })
-  yield* emit(DataChanged, { before: manifest.key, after: changed.id, detail: how.value })
-  return changed
+  const after = manifest.finished === null ? changedKey(own.parts, key.parts, steps)! : own
+  if (after !== own) {
+    // The state before the newest may have used less, but its steps would be done again with other data than the key says.
+    const checkpoints = manifest.checkpoints.slice(0, 1)
+    yield* writeManifest(directory, { ...manifest, key: after.id, parts: after.parts, checkpoints })
+  }
+  yield* emit(DataChanged, { before: own.id, after: after.id, detail: how.value })
+  return after
 })
 
 /**
  * Claims the directory `stages/<place>` for the stage of `wanted`. What the run has under this key is moved there from wherever it is;
  * what is there under another key is kept in `superseded/`, and an event says which fields of the key changed. Where nothing but the
- * stage's data changed, `continuation` may say that what is there goes on, under a key that has both.
+ * stage's data changed, `continuation` may say that what is there stands or goes on.
  */
 export const claim = Effect.fn("Checkpoints.claim")(function* <E = never, R = never>(
   place: string,

@@ -78,7 +78,7 @@ export const keyChanges = (before: KeyParts, after: KeyParts): ReadonlyArray<Key
 
 const sameParts = (a: KeyParts, b: KeyParts) => canonicalJson({ ...a }) === canonicalJson({ ...b })
 
-/** Whether what was made under `found` stands for a result of `wanted`: it is, but for data that changed while it was made. */
+/** Whether what was made under `found` stands for a result of `wanted`: the data changed while it was made, and is what it is now. */
 export const standsFor = (found: KeyParts, wanted: KeyParts): boolean => {
   const { before, ...same } = found
   return before !== undefined && sameParts(same, wanted)

@@ -50,7 +50,7 @@ export const StageSuperseded = eventKind(
   }
 )
 
-/** The data of a stage changed, and what was done goes on with it: the result `before` is known as `after` from now on. */
+/** The data of a stage changed, and what was done stands or goes on with it: what was made under the key `before` has `after` from now on. */
 export const DataChanged = eventKind(
   "DataChanged",
   { before: Schema.String, after: Schema.String, detail: Schema.String },

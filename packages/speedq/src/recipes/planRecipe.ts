@@ -7,6 +7,7 @@ import * as Result from "effect/Result"
 import { textTable } from "../command/textTable.ts"
 import { releasedConfig } from "../shipped/released.ts"
 import { type LayerPlan, layerPlan } from "./layerPlan.ts"
+import { tellingSurveys } from "./surveyProgress.ts"
 
 export interface RecipePlan {
   readonly name: string
@@ -24,7 +25,7 @@ export interface RecipePlan {
 export const planRecipe = Effect.fn("planRecipe")(function* <E, R>(recipe: Recipe.AnyRecipe<E, R>, directory: string) {
   const known = Effect.provideService(ReleasedConfigs, releasedConfig)
   const layers = yield* Effect.result(layerPlan(recipe).pipe(known))
-  const forecast = yield* Preflight.plan(recipe, directory).pipe(known)
+  const forecast = yield* Preflight.plan(recipe, directory).pipe(known, tellingSurveys)
   const unplanned = Result.isFailure(layers)
     ? [{ stage: "all", issue: layers.failure.message, fix: "correct the recipe, or --set model=DIR" }]
     : []

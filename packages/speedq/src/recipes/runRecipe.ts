@@ -6,6 +6,7 @@ import * as Path from "effect/Path"
 import { fittingTable } from "../command/textTable.ts"
 import * as Run from "../run/Run.ts"
 import type { KnownRecipe } from "./loadRecipe.ts"
+import { tellingSurveys } from "./surveyProgress.ts"
 
 export interface RunOptions {
   readonly directory: string
@@ -37,7 +38,8 @@ export const runRecipe = Effect.fn("runRecipe")(function* (
 ) {
   const path = yield* Path.Path
   yield* Run.start(recipe, { ...options, ...(tensorBoard === undefined ? {} : { tensorBoard }) }).pipe(
-    Effect.provideService(Surroundings, module === undefined ? {} : { [recipeModule]: module })
+    Effect.provideService(Surroundings, module === undefined ? {} : { [recipeModule]: module }),
+    tellingSurveys
   )
   const run = Option.getOrUndefined(yield* status(options.directory))
   const result: RunResult = {

@@ -49,6 +49,7 @@ import {
   embedBlocks,
   embedRecords,
   readBlocks,
+  recordTokens,
   type Seen,
   type Sequences,
   seesImages,
@@ -165,17 +166,24 @@ const extentOf = ({ calibration, documents, longest, block }: Config, perTile: n
 /** What of the calibration data is there: records and their pictures, or text that fills at least a block. */
 const calibrationForecast = Effect.fnUntraced(function* (config: Config, recipe: RecipeSettings) {
   const { calibration } = config
-  if (seesImages(calibration)) return yield* mixtureForecast(calibration, recipe)
-  const tokenizer = yield* Effect.option(openModelDirectory(recipe.model))
+  const tooFew = (tokens: number) =>
+    `${sourceOf(calibration)} gives ${tokens} tokens of calibration data, but ${config.sampleTokens} are needed`
+  const opened = yield* Effect.option(openModelDirectory(recipe.model))
+  if (seesImages(calibration)) {
+    const mixture = yield* mixtureForecast(calibration, config.compat, recipe)
+    if (Option.isNone(opened) || mixture.obstacles.length > 0) return mixture
+    const most = yield* recordTokens(calibration, config.compat, recipe)
+    if (most === undefined || most >= config.sampleTokens) return mixture
+    return { ...mixture, obstacles: [{ issue: tooFew(most), fix: "give more records, or set smaller sampleTokens" }] }
+  }
   // A model that is not there is an obstacle of its own, or planned from what is known of it.
-  if (Option.isNone(tokenizer)) return { obstacles: [], lines: [] }
+  if (Option.isNone(opened)) return { obstacles: [], lines: [] }
   const fix = "give more text, or set a smaller block or sampleTokens"
-  return yield* Effect.match(readBlocks(calibration, tokenizer.value.tokenizer, config), {
+  return yield* Effect.match(readBlocks(calibration, opened.value.tokenizer, config), {
     onSuccess: (blocks) => {
       const tokens = blocks.length * config.block
-      const issue = `${calibration} gives ${tokens} tokens of calibration data, but ${config.sampleTokens} are needed`
       const lines = [`${blocks.length} blocks of text of ${config.block} tokens`]
-      return { obstacles: tokens < config.sampleTokens ? [{ issue, fix }] : [], lines }
+      return { obstacles: tokens < config.sampleTokens ? [{ issue: tooFew(tokens), fix }] : [], lines }
     },
     onFailure: ({ reason: issue }) => ({ obstacles: [{ issue, fix }], lines: [] })
   })

@@ -1,13 +1,16 @@
 /** What the clipping search looks at: blocks of text, or records of images and text as training sees them. */
+import { dirname } from "node:path"
 import { readPieces } from "@speedq/formats"
-import { type Compat, emit, RunEvents, type Stage } from "@speedq/pipeline"
+import { type Compat, emit, type RecipeSettings, RunEvents, type Stage } from "@speedq/pipeline"
 import { calibrationBlocks, documentOfLine, documentsOf } from "@speedq/quantizers"
 import { type Backend, noGrad, reshape, scope, type Tensor, tensor, writeRows, zeros } from "@speedq/tensors"
-import { embedTokens, type ModelDirectory, type Tokenizer, type Weights } from "@speedq/vlm-model"
+import { embedTokens, type ModelDirectory, openTrainingData, type Tokenizer, type Weights } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { computing } from "../compute/computing.ts"
 import { openStageData } from "../data/openStageData.ts"
+import { openSampleLoader } from "../data/SampleLoader.ts"
+import { makingOf } from "../data/SampleSource.ts"
 import { counted, emptyTally, type SampleTally, substitutions } from "../data/SampleTally.ts"
 import { noneUsed, withUsed } from "../data/usedSamples.ts"
 import { DataUnusable } from "../Errors.ts"
@@ -77,6 +80,26 @@ export const embedBlocks = (backend: Backend, weights: Weights, blocks: readonly
   )
   return { hidden, lengths: blocks.map(({ length }) => length) }
 }
+
+/** Records whose lengths are looked at before any work: their pictures' headers are read. */
+const mostMeasured = 512
+
+/**
+ * Tokens of all selected records together, which is the most that some of them can give; undefined where they are too many to
+ * be measured. Of a record that cannot be measured the most that it could have.
+ */
+export const recordTokens = Effect.fn("recordTokens")(function* (
+  data: DataConfig,
+  compat: typeof Compat.Type,
+  { model, seed }: RecipeSettings
+) {
+  const { meta, percent, maxLength } = data
+  const { index, count } = yield* openTrainingData({ meta, base: dirname(meta), percent, seed })
+  if (count > mostMeasured) return undefined
+  const loader = yield* openSampleLoader({ model, index, ...makingOf(data, compat), dropped: new Set(), seed })
+  const lengths = yield* loader.lengths(0, count)
+  return lengths.reduce((sum, length) => sum + Math.min(length, maxLength), 0)
+}, Effect.scoped)
 
 interface RecordOptions {
   readonly backend: Backend

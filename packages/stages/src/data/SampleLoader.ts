@@ -80,7 +80,8 @@ const unusable = (error: { readonly message: string }) => new DataUnusable({ rea
 export const openSampleLoader = Effect.fn("openSampleLoader")(function* (
   plan: LoadingPlan
 ): Effect.fn.Return<SampleLoader, DataUnusable, Scope.Scope> {
-  const data = yield* Effect.mapError(attachTrainingData(plan.index), unusable)
+  const { dropped } = plan
+  const data = withoutDropped(yield* Effect.mapError(attachTrainingData(plan.index), unusable), dropped)
   const { config, tokenizer, image } = yield* Effect.mapError(openModelDirectory(plan.model), unusable)
   const settings: SampleSettings = {
     tokenizer,
@@ -91,15 +92,14 @@ export const openSampleLoader = Effect.fn("openSampleLoader")(function* (
     quirks: plan.quirks,
     ...plan.pictures
   }
-  const { dropped } = plan
   const load = Effect.fnUntraced(function* (sample: number, epoch: number) {
     const random = Random.make(plan.seed, `sample ${sample} of epoch ${epoch}`)
     const taken = dropped.has(sample) ? yield* replacement(data, sample, dropped, random) : sample
     const { substituted, ...loaded } = yield* loadSample(data, taken, settings, random)
-    const isGone = { sample, at: undefined, reason: "the record is no longer in the file", by: loaded.made }
-    const passedOver = substituted.map(
-      ({ file, line, reason }): Substituted => ({ sample, at: `${file}:${line}`, reason, by: loaded.made })
-    )
+    const isGone = { sample, at: undefined, reason: noLonger, by: loaded.made }
+    const passedOver = substituted.map(({ file, line, reason }): Substituted => {
+      return { sample, at: line === undefined ? file : `${file}:${line}`, reason, by: loaded.made }
+    })
     return { ...loaded, substituted: taken === sample ? passedOver : [isGone, ...passedOver] }
   })
   return {
@@ -113,6 +113,17 @@ export const openSampleLoader = Effect.fn("openSampleLoader")(function* (
 })
 
 type Loaded = Omit<LoadedSample, "substituted"> & { readonly substituted: readonly Substituted[] }
+
+const noLonger = "the record is no longer in the file"
+
+/** Records that are gone cannot take the place of others, either. */
+const withoutDropped = (data: TrainingData, dropped: ReadonlySet<number>): TrainingData => ({
+  ...data,
+  record: (sample) =>
+    dropped.has(sample)
+      ? Effect.fail(new DatasetInvalid({ file: data.origin(sample).file, reason: noLonger }))
+      : data.record(sample)
+})
 
 /** Draws a sample in the place of one whose record is gone, as loadSample does for one that cannot be used. */
 const replacement = Effect.fnUntraced(function* (

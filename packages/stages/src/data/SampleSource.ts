@@ -46,7 +46,8 @@ export interface SampleSourceOptions {
 /** Substitutions that "substitute" allows before it gives up; the reference's number. */
 const substitutions = 10
 
-const quirksOf = ({ quirks, onError }: DataConfig, compat: typeof Compat.Type): SampleSettings["quirks"] => {
+/** Switches of the data pipeline, and how often in a row a record may be replaced. */
+export const quirksOf = ({ quirks, onError }: DataConfig, compat: typeof Compat.Type): SampleSettings["quirks"] => {
   const wanted = quirks ?? (compat === "reference" ? referenceData : carefulData)
   return {
     ...wanted,
@@ -54,6 +55,13 @@ const quirksOf = ({ quirks, onError }: DataConfig, compat: typeof Compat.Type): 
     textOnlyTile: false,
     substitutions: onError === "substitute" ? Math.max(substitutions, wanted.substitutions) : wanted.substitutions
   }
+}
+
+/** How samples are made of records, by the options of a stage. */
+export const makingOf = (config: DataConfig, compat: typeof Compat.Type) => {
+  const { maxLength, maxTiles, frames, images } = config
+  const pictures = pictureLimits(images, compat)
+  return { maxLength, maxTiles, quirks: quirksOf(config, compat), pictures, ...(frames && { frames }) }
 }
 
 /** Samples whose lengths are estimated by one request. */
@@ -78,7 +86,7 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
   began
 }: SampleSourceOptions) {
   const workers = yield* SampleWorkers
-  const { meta, percent, maxLength, maxTiles, frames } = config
+  const { meta, percent } = config
   const { index, dropped } = began === undefined ? { index: undefined, dropped: new Map() } : followedIndex(began)
   const opening =
     index === undefined
@@ -87,12 +95,11 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
   const data: TrainingData = yield* Effect.mapError(opening, ({ message }) => new DataUnusable({ reason: message }))
   const { count } = data
   if (count === 0) return yield* new DataUnusable({ reason: `${meta} selects no sample` })
-  const quirks = quirksOf(config, optimization.compat)
-  const pictures = pictureLimits(config.images, optimization.compat)
-  const making = { maxLength, maxTiles, quirks, pictures, ...(frames && { frames }), seed: seed.order }
-  const loader = yield* workers.open({ model, index: data.index, ...making, dropped: new Set(dropped.keys()) })
+  const making = makingOf(config, optimization.compat)
+  const gone = new Set(dropped.keys())
+  const loader = yield* workers.open({ model, index: data.index, ...making, seed: seed.order, dropped: gone })
   const lengths = optimization.groupByLength
-    ? yield* measureLengths(loader, count, quirks.lengthByCharacters)
+    ? yield* measureLengths(loader, count, making.quirks.lengthByCharacters)
     : undefined
   const order: SampleOrderOptions = {
     count,

@@ -37,7 +37,7 @@ const animated = /\.(gif|webp)$/i
 /** Pictures that are asked for together. */
 const together = 32
 
-/** Surveys the pictures of records below `root`. `told` is called with how many were looked at, now and then. */
+/** Surveys the pictures of records below `root`. `told` is called now and then with how many records were looked at. */
 export const surveyPictures = async (
   root: string,
   { lines, shown }: Pick<SurveyedLines, "lines" | "shown">,
@@ -86,7 +86,7 @@ export const surveyPictures = async (
   }
   for (let first = 0; first < lines.length; first += together) {
     await Promise.all(Array.from({ length: Math.min(together, lines.length - first) }, (_, at) => look(first + at)))
-    told(count)
+    told(Math.min(first + together, lines.length))
   }
   missing.sort((a, b) => a.line - b.line)
   return { digests, count, missing, needsFfmpeg, videos }

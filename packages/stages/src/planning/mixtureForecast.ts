@@ -2,12 +2,13 @@
 import { spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
 import { dirname } from "node:path"
-import type { Forecast, RecipeSettings } from "@speedq/pipeline"
+import type { Compat, Forecast, RecipeSettings } from "@speedq/pipeline"
 import { Random } from "@speedq/tensors"
 import { FfmpegMissing, loadSharp, openAnnotations, readDatasetMeta } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { type MixturePart, readMixture } from "../data/mixture.ts"
 import { type SurveyedPictures, surveyPictures } from "../data/pictureSurvey.ts"
+import { quirksOf } from "../data/SampleSource.ts"
 import { SurveyProgress } from "../data/SurveyProgress.ts"
 import type { DataConfig } from "../training/TrainingConfig.ts"
 
@@ -121,9 +122,9 @@ const uselessSet = (meta: string, { part, pictures }: Looked): readonly Forecast
   return []
 }
 
-const obstaclesOf = ({ meta, onError }: DataConfig, looked: Looked): readonly Forecast.Obstacle[] => {
+const obstaclesOf = (meta: string, replaces: boolean, looked: Looked): readonly Forecast.Obstacle[] => {
   const useless = uselessSet(meta, looked)
-  if (useless.length > 0 || onError === "substitute") return useless
+  if (useless.length > 0 || replaces) return useless
   return [...brokenRecords(looked), ...missingPictures(looked)]
 }
 
@@ -148,14 +149,19 @@ export const missingCodec = Effect.match(loadSharp, {
 })
 
 /** Looks at a mixture whose meta file is there. */
-export const mixtureForecast = (data: DataConfig, { seed }: RecipeSettings): Effect.Effect<MixtureForecast> =>
+export const mixtureForecast = (
+  data: DataConfig,
+  compat: typeof Compat.Type,
+  { seed }: RecipeSettings
+): Effect.Effect<MixtureForecast> =>
   Effect.gen(function* () {
+    const replaces = quirksOf(data, compat).substitutions > 0
     const whole = yield* absentMixture(data)
     if (whole.obstacles.length > 0) return whole
     const mixture = yield* readMixture({ data, seed })
     const looked = yield* Effect.forEach(mixture.parts, (part) => lookAt(part, seed))
     const obstacles = [
-      ...looked.flatMap((each) => obstaclesOf(data, each)),
+      ...looked.flatMap((each) => obstaclesOf(data.meta, replaces, each)),
       ...(yield* missingReaders(looked.map(({ pictures }) => pictures))),
       ...(mixture.count === 0
         ? [{ issue: `${data.meta} selects no sample`, fix: "raise data.percent, or give more data" }]

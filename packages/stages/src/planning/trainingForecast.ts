@@ -111,7 +111,7 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
     return Forecast.make({ ...parts, obstacles: [...model.obstacles, ...missing] })
   }
 
-  const mixture = yield* mixtureForecast(data, recipe)
+  const mixture = yield* mixtureForecast(data, optimization.compat, recipe)
   const { selected } = mixture
   const perStep = optimization.batch * optimization.accumulation
   const most = optimization.maxSteps === undefined ? Number.POSITIVE_INFINITY : optimization.maxSteps * perStep

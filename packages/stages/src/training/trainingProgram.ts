@@ -132,7 +132,8 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
   const rateOf = scheduleOf(optimization, source.steps)
   const measuring = measurement?.batches ?? 0
 
-  let updating = false
+  // Whether an update stopped half way, or one before it left numbers that none can go on with.
+  let [updating, spoilt] = [false, false]
   const warned = new Set<string>()
   /** Each kind of warning once, with its numbers when it came. */
   const warn = Effect.fnUntraced(function* (tally: SampleTally) {
@@ -183,6 +184,7 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
       const tensor = yield* computing(() => firstNonFinite(state.learner, alone))
       releaseGradients(alone)
       const samples = batch.samples.map(source.describe)
+      spoilt ||= tensor !== undefined && tensor in state.learner.parameters
       if (tensor !== undefined) return yield* new NonFiniteGradient({ tensor, loss, samples })
     }
     return yield* new NonFiniteGradient({ tensor: "the sum over all samples", loss, samples: [`step ${step + 1}`] })
@@ -199,23 +201,25 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
 
   const train = Effect.fnUntraced(function* (state: TrainingState, step: number) {
     const { learner } = state
+    // What was summed up so far, for a step that fails on the way.
+    let sum: Accumulated | undefined
+    const giveBack = Effect.sync(() => sum && releaseGradients(sum))
     if (step === 0 && measuring > 0 && state.measured.length === 0) yield* unmeasured()
     const indices = source.microBatchesOf(step)
-    let sum: Accumulated | undefined
     let { tally, used } = state
-    for (const index of indices) {
-      const batch = yield* source.take(index)
-      tally = counted(tally, batch, source.describe)
-      used = withUsed(used, batch.made)
-      for (const event of substitutions(batch, data.meta, source.describe))
-        yield* emit(RunEvents.DataSubstituted, event)
-      sum = yield* add(state, batch, index, 1 / indices.length, sum)
-    }
-    const nothing = nothingToLearn(tally, data, step === source.steps - 1)
-    if (nothing !== undefined) {
-      releaseGradients(sum!)
-      return yield* nothing
-    }
+    yield* Effect.gen(function* () {
+      for (const index of indices) {
+        const batch = yield* source.take(index)
+        tally = counted(tally, batch, source.describe)
+        used = withUsed(used, batch.made)
+        for (const event of substitutions(batch, data.meta, source.describe)) {
+          yield* emit(RunEvents.DataSubstituted, event)
+        }
+        sum = yield* add(state, batch, index, 1 / indices.length, sum)
+      }
+      const nothing = nothingToLearn(tally, data, step === source.steps - 1)
+      if (nothing !== undefined) return yield* nothing
+    }).pipe(Effect.tapError(() => giveBack))
     if (isTelling(tally)) yield* warn(tally)
     const result = scope(() => limitNorm(sum!, optimization.maxNorm))
     const { loss, gradientNorm, parts } = yield* computing(() => readNumbers(result))
@@ -263,7 +267,7 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
     }),
     step: (state, done) => (done < measuring ? measure(state, done) : train(state, done - measuring)),
     // All else that a step changes is new.
-    isIntact: () => !updating,
+    isIntact: () => !updating && !spoilt,
     finish
   }
   return owningState(program, ({ learner }) => releaseLearner(learner))
