@@ -68,7 +68,7 @@ const harden = async ({ block, rounding, state, choices, caches, config }: Harde
 
 export const AdaRoundVit = Stage.define({
   name: "adaround-vit",
-  version: 1,
+  version: 2,
   config: writtenAs<AdaRoundVitOptions>()(AdaRoundVitConfig),
   gives: [QuantizedVision],
   fingerprint: ({ images, count }, recipe) =>

@@ -165,7 +165,7 @@ const towers = ["vision", "projector", "language"] as const
 
 export const Evaluate = Stage.define({
   name: "evaluate",
-  version: 2,
+  version: 3,
   config: writtenAs<EvaluateOptions>()(EvaluateConfig),
   uses: [QuantizedVision, TrainedProjector, QuantizedLanguage, ClippingRanges, Evaluations],
   gives: [Evaluations],
