@@ -1,5 +1,6 @@
 /** Every recipe in configs/ decodes with the stages that there are, and quantizes what the paper's does. */
 import { readdirSync, readFileSync } from "node:fs"
+import { benchmarks } from "@speedq/evaluation"
 import { decodeAblation, decodeAblationDocument, Recipe } from "@speedq/pipeline"
 import { stages } from "@speedq/stages"
 import { readDatasetMeta } from "@speedq/vlm-model"
@@ -9,9 +10,23 @@ import { assert, describe, it } from "vitest"
 const recipes = readdirSync("configs").filter((name) => /^internvl3-.*\.json$/.test(name))
 
 describe("configs", () => {
-  it("has the paper's four and the mixed one", () => {
-    const expected = ["1b-2bit", "1b-4bit", "1b-mixed", "2b-2bit", "2b-4bit"].map((name) => `internvl3-${name}.json`)
-    assert.deepEqual(recipes.sort(), expected)
+  const trained = ["adaround-vit", "train-projector", "autoclip", "qat", "export", "export", "evaluate"]
+  const expected: { readonly [name: string]: readonly string[] } = {
+    "1b-2bit": trained,
+    "1b-2bit-balanced": trained,
+    "1b-2bit-light": trained,
+    "1b-4bit": trained,
+    "1b-4bit-ptq": ["adaround-vit", "autoclip", "round-language", "export", "export", "evaluate"],
+    "1b-mixed": trained,
+    "2b-2bit": trained,
+    "2b-4bit": trained
+  }
+
+  it("has the paper's four, the mixed one, two shorter ones, and one without training", () => {
+    assert.deepEqual(
+      recipes.map((name) => name.replace(/^internvl3-(.*)\.json$/, "$1")).sort(),
+      Object.keys(expected).sort()
+    )
   })
 
   for (const name of recipes) {
@@ -20,11 +35,56 @@ describe("configs", () => {
       const recipe = await Effect.runPromise(Recipe.decode(stages, json))
       assert.deepEqual(
         recipe.stages.map((stage) => stage.name),
-        ["adaround-vit", "train-projector", "autoclip", "qat", "export", "export"]
+        expected[name.replace(/^internvl3-(.*)\.json$/, "$1")]
+      )
+      const { benchmarks: asked } = recipe.stages.at(-1)!.config as { readonly benchmarks: { readonly name: string }[] }
+      assert.sameMembers(
+        asked.map((each) => each.name),
+        benchmarks.map((each) => each.name).filter((each) => each !== "nano")
       )
       assert.strictEqual(recipe.settings.seed, 42)
     })
   }
+})
+
+describe("the paper's tables", () => {
+  const read = (file: string) => JSON.parse(readFileSync(file, "utf8")) as never
+  const variantsOf = async (name: string) => {
+    const document = await Effect.runPromise(decodeAblationDocument(read(`configs/paper/${name}`)))
+    const { runs } = await Effect.runPromise(decodeAblation(stages, document, read(`configs/paper/${document.base}`)))
+    return new Map(runs.map(({ variant, recipe }) => [variant, recipe.stages]))
+  }
+  const tables = readdirSync("configs/paper").filter((name) => !name.includes("ablation"))
+
+  it("are of both models at 2 and at 4 bits", () => {
+    const names = ["1b-2bit", "1b-4bit", "2b-2bit", "2b-4bit"].map((name) => `internvl3-${name}.json`)
+    assert.deepEqual(tables.sort(), names)
+  })
+
+  for (const name of tables) {
+    it(`${name} compares full precision, rounding to nearest, and SPEED-Q`, async () => {
+      const variants = await variantsOf(name)
+      const kinds = (variant: string) => variants.get(variant)!.map((stage) => stage.name)
+      assert.deepEqual([...variants.keys()], ["BF16", "RTN", "SPEED-Q"])
+      assert.deepEqual(kinds("BF16"), ["evaluate"])
+      assert.deepEqual(kinds("RTN"), ["adaround-vit", "round-language", "evaluate"])
+      assert.deepInclude(variants.get("RTN")![0]!.config, { iterations: 0 })
+      assert.deepEqual(kinds("SPEED-Q"), ["adaround-vit", "train-projector", "autoclip", "qat", "evaluate"])
+      const rulesOf = (variant: string, use: string) =>
+        (variants.get(variant)!.find((stage) => stage.name === use)!.config as { readonly quantizers: object })
+          .quantizers
+      assert.deepEqual(rulesOf("RTN", "round-language"), rulesOf("SPEED-Q", "qat"))
+    })
+  }
+
+  it("take the ablations on the real model, too", async () => {
+    const variants = await variantsOf("internvl3-1b-2bit-ablation.json")
+    assert.strictEqual(variants.size, 7)
+    assert.deepEqual(
+      variants.get("all at once")!.map((stage) => stage.name),
+      ["joint-qat", "evaluate"]
+    )
+  })
 })
 
 describe("nano's configs", () => {
@@ -74,6 +134,8 @@ describe("data/training_datasets.json", () => {
     assert.strictEqual(datasets.length, 50)
     // docs/method.md, "Data sets": one and ten percent of 6,816,594 records.
     assert.deepStrictEqual([drawn(100), drawn(1), drawn(10)], [6_816_594, 68_142, 681_637])
-    for (const recipe of recipes) assert.include(readFileSync(`configs/${recipe}`, "utf8"), `"meta": "${file}"`)
+    for (const recipe of recipes.filter((name) => !name.includes("ptq"))) {
+      assert.include(readFileSync(`configs/${recipe}`, "utf8"), `"meta": "${file}"`)
+    }
   })
 })

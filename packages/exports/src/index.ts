@@ -15,7 +15,8 @@ export {
   type LanguageModel,
   type ModelParts,
   modelSize,
-  Rest
+  Rest,
+  type VisionTower
 } from "./model/deployedModel.ts"
 export { packNearest } from "./model/packNearest.ts"
 export { releasePacked, releaseParameters } from "./model/releases.ts"

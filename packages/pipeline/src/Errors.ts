@@ -111,15 +111,18 @@ export class NonFiniteMetric extends Schema.TaggedError<NonFiniteMetric>()("NonF
 const messageOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "message" in cause ? String(cause.message) : inspect(cause)
 
-/** A stage stopped. `cause` is the stage's own error, unchanged. */
+/** A stage stopped. `cause` is the stage's own error, unchanged; `saved` is the step of its newest saved state, 0 without one. */
 export class StageFailed extends Schema.TaggedError<StageFailed>()("StageFailed", {
   stage: Schema.String,
   step: Schema.Int,
   steps: Schema.Int,
+  saved: Schema.Int,
   cause: Schema.Unknown
 }) {
   override get message() {
-    return `stage ${this.stage} stopped at step ${this.step} of ${this.steps}: ${messageOf(this.cause)}`
+    const said = `stage ${this.stage} stopped at step ${this.step} of ${this.steps}: ${messageOf(this.cause)}`
+    if (this.saved === 0) return said
+    return `${said.replace(/\.$/, "")}. Step ${this.saved} is saved: the same command continues after it.`
   }
 }
 

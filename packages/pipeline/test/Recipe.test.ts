@@ -8,8 +8,10 @@ import { assert, expectTypeOf } from "vitest"
 import type { RunDirectory } from "../src/directory/RunDirectory.ts"
 import { RecipeInvalid } from "../src/Errors.ts"
 import type { Events } from "../src/events/Events.ts"
+import { applyOverrides } from "../src/recipe/overrides.ts"
 import { labelled } from "../src/recipe/recipeValue.ts"
 import * as Recipe from "../src/run/Recipe.ts"
+import { Compat } from "../src/settings/options.ts"
 import * as Artefact from "../src/stage/Artefact.ts"
 import * as Codec from "../src/stage/Codec.ts"
 import * as Stage from "../src/stage/Stage.ts"
@@ -126,6 +128,52 @@ describe("in code", () => {
       ["01-toy-vit", "02-toy-projector", "03-toy-export", "04-toy-export-2"]
     )
   })
+})
+
+describe("compat of a whole recipe", () => {
+  const Quirky = Stage.define({
+    name: "quirky",
+    version: 1,
+    config: Schema.Struct({ compat: Compat }),
+    begin: () => Effect.succeed(Stage.once(Effect.succeed({ output: {} })))
+  })
+  const Plain = Stage.define({
+    name: "plain",
+    version: 1,
+    config: Schema.Struct({}),
+    begin: () => Effect.succeed(Stage.once(Effect.succeed({ output: {} })))
+  })
+  const kinds = [Quirky, Plain] as const
+  const whole = { ...settings, compat: "reference" } as const
+  const keyed = (recipe: Recipe.AnyRecipe) => recipe.stages.map(({ keyConfig }) => keyConfig)
+  const expected = [{ compat: "reference" }, { compat: "careful" }, {}]
+
+  it("is the default of each stage that has the option, in code, and its key says so", () => {
+    const recipe = Recipe.make(whole).pipe(
+      Recipe.andThen(Quirky.stage({})),
+      Recipe.andThen(Quirky.stage({ compat: "careful" })),
+      Recipe.andThen(Plain.stage({}))
+    )
+    assert.deepStrictEqual(keyed(recipe), expected)
+    assert.deepStrictEqual(keyed(Recipe.make(settings).pipe(Recipe.andThen(Quirky.stage({})))), [{ compat: "careful" }])
+  })
+
+  it.effect("and in JSON, where it can be set, also for a recipe that was written out", () =>
+    Effect.gen(function* () {
+      const json = {
+        version: 1,
+        ...settings,
+        stages: [{ use: "quirky" }, { use: "quirky", compat: "careful" }, { use: "plain" }]
+      }
+      assert.deepStrictEqual(keyed(yield* Recipe.decode(kinds, { ...json, compat: "reference" })), expected)
+      const careful = yield* Recipe.decode(kinds, json)
+      assert.deepStrictEqual(keyed(careful)[0], { compat: "careful" })
+      const set = yield* applyOverrides(kinds, Recipe.toJson(careful), ["compat=reference"])
+      const reference = yield* Recipe.decode(kinds, set)
+      assert.deepStrictEqual(keyed(reference), expected)
+      assert.deepStrictEqual(keyed(yield* Recipe.decode(kinds, Recipe.toJson(reference))), expected)
+    })
+  )
 })
 
 describe("in JSON", () => {

@@ -39,7 +39,10 @@ const broken = Effect.gen(function* () {
   const error = errorOf(exit)
   assert.instanceOf(error, StageFailed)
   assert.instanceOf(error.cause, ToyFailed)
-  assert.strictEqual(error.message, "stage toy-projector stopped at step 6 of 9: the toy was told to fail at step 7")
+  assert.strictEqual(
+    error.message,
+    "stage toy-projector stopped at step 6 of 9: the toy was told to fail at step 7. Step 6 is saved: the same command continues after it."
+  )
   assert.deepStrictEqual(savedSteps(directory), { "02-toy-projector": 6 })
   return { directory, stage: join(directory, "stages", "02-toy-projector") }
 })

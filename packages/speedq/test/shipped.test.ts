@@ -34,7 +34,10 @@ describe("speedq: paths", () => {
 
 describe("names of shipped recipes", () => {
   it("mean the shipped file, unless there is one of that name", () => {
-    assert.includeMembers([...shippedRecipeNames()], ["nano-2bit", "nano-ablation", "internvl3-1b-2bit"])
+    assert.includeMembers(
+      [...shippedRecipeNames()],
+      ["nano-2bit", "nano-ablation", "internvl3-1b-2bit", "paper/internvl3-1b-2bit"]
+    )
     assert.notInclude([...shippedRecipeNames()], "recipe.schema")
     assert.isTrue(existsSync(recipeFile("nano-2bit")))
     const own = join(temporaryDirectory(), "nano-2bit")

@@ -18,6 +18,25 @@ export class DataUnusable extends Schema.TaggedError<DataUnusable>()("DataUnusab
   }
 }
 
+/** None of the first samples of a stage has an answer to learn from. */
+export class NothingToLearn extends Schema.TaggedError<NothingToLearn>()("NothingToLearn", {
+  meta: Schema.String,
+  samples: Schema.Int,
+  /** How many have no answer at all, and of how many it was cut off at `maxLength`; the first of each. */
+  withoutAnswer: Schema.Int,
+  answerCut: Schema.Int,
+  first: Schema.Array(Schema.String),
+  maxLength: Schema.Int
+}) {
+  override get message() {
+    const { samples, withoutAnswer, answerCut, maxLength } = this
+    const cut = answerCut === 0 ? [] : [`${answerCut} were cut at maxLength ${maxLength} before their answers`]
+    const without = withoutAnswer === 0 ? [] : [`${withoutAnswer} have no answer`]
+    const fix = answerCut > 0 ? "raise data.maxLength or lower data.maxTiles" : "give records with answers"
+    return `${this.meta}: there is nothing to learn from the first ${samples} samples (${[...cut, ...without].join(", ")}; see ${this.first.join(", ")}); ${fix}`
+  }
+}
+
 /** A step with a parameter, gradient or loss that is NaN or infinite; nothing was updated. */
 export class NonFiniteGradient extends Schema.TaggedError<NonFiniteGradient>()("NonFiniteGradient", {
   tensor: Schema.String,

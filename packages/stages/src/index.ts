@@ -12,7 +12,14 @@ export { Compute, ComputeUnavailable } from "./compute/Compute.ts"
 export { ComputeFailed, computing } from "./compute/computing.ts"
 export { fingerprintOf } from "./data/fingerprint.ts"
 export { SampleWorkerFailed, SampleWorkers } from "./data/SampleWorkers.ts"
-export { DataUnusable, EvaluationFailed, ModelUnreadable, NonFiniteGradient, RulesInvalid } from "./Errors.ts"
+export {
+  DataUnusable,
+  EvaluationFailed,
+  ModelUnreadable,
+  NonFiniteGradient,
+  NothingToLearn,
+  RulesInvalid
+} from "./Errors.ts"
 export { askRows } from "./evaluate/askRows.ts"
 export { Evaluate } from "./evaluate/Evaluate.ts"
 export type { Evaluation } from "./evaluate/Evaluation.ts"
@@ -30,12 +37,13 @@ export { addPlugin, extended, withExtensions } from "./extensions/extended.ts"
 export { definePlugin, inCode, type Plugin } from "./extensions/Plugin.ts"
 export { PluginInvalid } from "./extensions/PluginInvalid.ts"
 export { missingPlugins, pluginSurroundings, recordedPlugins } from "./extensions/pluginRecord.ts"
+export { ImportVit } from "./importVit/ImportVit.ts"
 export { JointQat } from "./jointQat/JointQat.ts"
 export { openAnsweringModel } from "./model/answeringModel.ts"
 export { answerRequests, modelAnswerer } from "./model/modelAnswerer.ts"
 export type { OpenedModel } from "./model/OpenedModel.ts"
 export { EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "./model/plannedLayers.ts"
-export { openSourceModel } from "./model/SourceModel.ts"
+export { openRecipeModel, openSourceModel } from "./model/SourceModel.ts"
 export { owned, owningState } from "./model/stageMemory.ts"
 export { planStage } from "./planning/decidingStages.ts"
 export { configOf, ReleasedConfigs } from "./planning/plannedModel.ts"
@@ -50,6 +58,7 @@ export type {
   DataOptions,
   EvaluateOptions,
   ExportOptions,
+  ImportVitOptions,
   JointQatOptions,
   LossOptions,
   OtherLossOptions,

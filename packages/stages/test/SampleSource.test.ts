@@ -79,6 +79,7 @@ describe("openSampleSource", () => {
             maxTiles: 6,
             quirks: carefulData,
             pictures: {},
+            dropped: new Set(),
             seed: 5
           }
           const loader = yield* openSampleLoader(plan)

@@ -51,6 +51,7 @@ const recipes = [
     evaluation("golden", { divergence: 1 })
   ),
   recipeOf({ ...qat, use: "joint-qat", maxSteps: 1 }),
+  recipeOf({ use: "import-vit", weights: join(nanoData, "model"), quantizers: shortStages.adaround.quantizers }),
   recipeOf(shortStages.autoclip, { use: "round-language", quantizers: shortStages.autoclip.quantizers }),
   recipeOf(evaluation("nearest", { nearest, divergence: 1 }))
 ]

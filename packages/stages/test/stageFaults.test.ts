@@ -11,7 +11,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { tmpdir } from "node:os"
-import { basename, dirname, join } from "node:path"
+import { dirname, join } from "node:path"
 import { RunEvents } from "@speedq/pipeline"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
@@ -138,39 +138,27 @@ const trainingOn = (meta: string) => ({
 })
 
 describe("data", () => {
-  it("an image that vanished stops the step that needs it; back again, the run goes on", async () => {
+  it("an image that vanished is told before any work; back again, the run goes on", async () => {
     const { directory: data, meta, annotation, lastImage } = ownData("vanished")
-    const [whole, directory] = [join(data, "whole"), join(data, "run")]
-    succeeded(await runs.run(trainingOn(meta), whole))
+    const directory = join(data, "run")
     renameSync(lastImage, `${lastImage}.away`)
-    const broken = await runs.run(trainingOn(meta), directory)
-    const message = messageOf(broken)
-    assert.match(message, /^stage train-projector stopped at step \d of 8: /)
-    assert.include(message, `${annotation}:8: sample rejected: `)
-    assert.include(message, basename(lastImage))
+    const message = messageOf(await runs.run(trainingOn(meta), directory))
+    assert.match(message, /^the run cannot start:\n {2}train-projector: 1 pictures do not exist: /)
+    assert.include(message, `${lastImage} (${annotation}:8); restore them`)
     assert.include(message, 'set data.onError to "substitute"')
+    assert.isEmpty(readdirSync(join(directory, "stages")))
     renameSync(`${lastImage}.away`, lastImage)
-    const continued = await runs.run(trainingOn(meta), directory)
-    succeeded(continued)
-    assert.strictEqual(eventsOfKind(RunEvents.StageReused, continued.entries).length, 1)
-    assert.deepStrictEqual(resultsOf(directory), resultsOf(whole))
+    succeeded(await runs.run(trainingOn(meta), directory))
   }, 300_000)
 
-  it("a malformed line is named with its file; corrected, nothing before that stage is done again", async () => {
+  it("a malformed line is named with its file before any work; corrected, the run starts", async () => {
     const { directory: data, meta, annotation } = ownData("malformed", ["{ not json"])
     const directory = join(data, "run")
     const message = messageOf(await runs.run(trainingOn(meta), directory))
-    assert.match(message, /^stage train-projector stopped at step \d of 8: /)
+    assert.match(message, /^the run cannot start:\n {2}train-projector: 1 lines are no records: /)
     assert.include(message, `${annotation}:9: not JSON`)
     writeFileSync(annotation, readFileSync(annotation, "utf8").replace("\n{ not json", ""))
-    const corrected = await runs.run(trainingOn(meta), directory)
-    succeeded(corrected)
-    assert.strictEqual(eventsOfKind(RunEvents.StageReused, corrected.entries).length, 1)
-    const [superseded] = eventsOfKind(RunEvents.StageSuperseded, corrected.entries)
-    assert.deepStrictEqual(
-      superseded?.changes.map(({ field }) => field),
-      ["data"]
-    )
+    succeeded(await runs.run(trainingOn(meta), directory))
   }, 300_000)
 
   it("a calibration image that vanished is named; back again, the begun stage goes on where it was", async () => {

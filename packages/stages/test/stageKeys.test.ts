@@ -17,8 +17,10 @@ type Config = { readonly [option: string]: Json }
 /** A configuration of each kind of stage, with everything in it that has options of its own. */
 const configs: { readonly [use: string]: ReadonlyArray<object> } = {
   "adaround-vit": [shortStages.adaround],
+  "import-vit": [{ weights: "vit.safetensors", quantizers: nearest.slice(0, 1) }],
   "train-projector": [shortStages.projector],
   autoclip: [shortStages.autoclip, { ...shortStages.autoclip, calibration: { meta: "data.json" } }],
+  "round-language": [{ quantizers: nearest.slice(0, 1) }],
   qat: [shortStages.qat],
   "joint-qat": [shortStages.qat],
   export: [{ format: "fake-quant", with: { dtype: "f32" } }],
@@ -124,10 +126,11 @@ describe("an option", () => {
     const policies = cases.flatMap((stage) =>
       fieldsOfStage(stage).flatMap(({ path, policy }) => (policy ? [`${stage.name}.${path.join(".")}`] : []))
     )
-    const training = ["data.onError", "rematerialize", "featureCache"]
+    const data = ["onError", "pictures", "warnShare"]
+    const training = [...data.map((option) => `data.${option}`), "rematerialize", "featureCache"]
     assert.sameMembers(policies, [
       "adaround-vit.cache",
-      "autoclip.calibration.onError",
+      ...data.map((option) => `autoclip.calibration.${option}`),
       ...["train-projector", "qat", "joint-qat"].flatMap((name) => training.map((option) => `${name}.${option}`))
     ])
   })

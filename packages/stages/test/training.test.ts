@@ -146,7 +146,7 @@ describe("what can be left out or replaced", () => {
           const vision = yield* QuantizedVision.codec.load(stored)
           const { weights } = yield* openSourceModel(model)
           const choice = bilevel({ bits: 2, group: 16, scaleGroup: 16 })
-          return yield* Effect.forEach([...vision], ([layer, weight]) =>
+          return yield* Effect.forEach([...vision.packed], ([layer, weight]) =>
             Effect.promise(async () => {
               const source = weights[parameterOf(layer)]!
               const nearest = choice.quantizer.quantize(choice.config, source)
@@ -235,7 +235,8 @@ describe("what can be left out or replaced", () => {
     })
     assert.isAtLeast(eventsOfKind(RunEvents.DataSubstituted, recording.entries).length, 1)
     const report = readFileSync(join(directory, "stages/02-train-projector/report.json"), "utf8")
-    assert.match(report, /records of .*mini\.json could not be used and were replaced/)
+    assert.match(report, /3 samples of .*mini\.json: 3 to learn from/)
+    assert.match(report, /Records that were replaced.*mini\.jsonl:3".*99999\.png.*mini\.jsonl:[12]"/)
     assert.match(readFileSync(join(directory, "report.html"), "utf8"), /Samples that were replaced/)
     assert.strictEqual(training.batch, 3)
   })

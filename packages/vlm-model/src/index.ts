@@ -2,7 +2,7 @@
 
 // Conversations
 export { type AnnotationFile, openAnnotations } from "./conversation/AnnotationFile.ts"
-export { type ConversationRecord, type Shown, shownBy } from "./conversation/ConversationRecord.ts"
+export { type ConversationRecord, readRecord, type Shown, shownBy } from "./conversation/ConversationRecord.ts"
 export {
   defaultSystemMessage,
   messageHeader,
@@ -23,6 +23,7 @@ export { generationPrompt, type PromptInput } from "./conversation/generationPro
 export { expandPlaceholders, imagePlaceholder, videoPlaceholder } from "./conversation/imagePlaceholders.ts"
 export { estimateLength, estimateRecordLength, referenceLengthEstimator } from "./conversation/lengthEstimate.ts"
 export { PythonRandom } from "./conversation/pythonRandom.ts"
+export { recordPath } from "./conversation/recordPath.ts"
 export { encodeRendered, type Piece, type Rendered, spellOut } from "./conversation/rendered.ts"
 export {
   type RecordOrigin,
@@ -79,6 +80,7 @@ export {
 } from "./image/decodeImage.ts"
 export { encodeJpeg, encodePng } from "./image/encodeImage.ts"
 export { jpegRoundTrip } from "./image/jpegRoundTrip.ts"
+export { loadSharp } from "./image/loadSharp.ts"
 export { imagenetStatistics, normalizeTiles, type PixelStatistics } from "./image/normalize.ts"
 export { openVideo } from "./image/openVideo.ts"
 export { padToSquare } from "./image/padToSquare.ts"
@@ -97,7 +99,7 @@ export {
 } from "./image/tiling.ts"
 export type { OpenVideoOptions, VideoError, VideoSource } from "./image/VideoSource.ts"
 export { readLayout, readModelConfig } from "./model/configFile.ts"
-export { type Pieces, resolveNames, storedNames } from "./model/huggingfaceNames.ts"
+export { isQuantizerBuffer, type Pieces, resolveNames, storedNames } from "./model/huggingfaceNames.ts"
 // Network
 export { type KeyValueCache, makeKeyValueCache } from "./model/KeyValueCache.ts"
 export {
@@ -133,7 +135,7 @@ export {
 } from "./model/ModelErrors.ts"
 export { linearLayers, modelTensors, parameterCount, type Tower, towerOf } from "./model/modelLayout.ts"
 export { imageTokenRows, mergeEmbeddings } from "./model/multimodal.ts"
-export type { RandomSource } from "./model/RandomSource.ts"
+export { type RandomSource, uniformBelow } from "./model/RandomSource.ts"
 export { type RandomWeightsOptions, randomTensor, randomWeights } from "./model/randomWeights.ts"
 export { resizePositions } from "./model/resizePositions.ts"
 export {

@@ -1,4 +1,4 @@
-/** Writes the tensors of an export as one safetensors file. */
+/** Writes tensors of an export as one safetensors file. */
 import { join } from "node:path"
 import { Safetensors } from "@speedq/formats"
 import * as Effect from "effect/Effect"
@@ -10,10 +10,14 @@ export const tensorsName = "model.safetensors"
 
 /** Writes what `entriesOf` makes of the model; the checkpoint is open where something is written as it was stored. */
 export const writeTensors = Effect.fnUntraced(
-  function* ({ source, deployed, directory }: ModelToExport, entriesOf: (parts: ExportParts) => Entries) {
+  function* (
+    { source, deployed, directory }: ModelToExport,
+    entriesOf: (parts: ExportParts) => Entries,
+    name = tensorsName
+  ) {
     const store = hasResized(source) ? (yield* Safetensors.openModel(source.directory.directory)).store : undefined
     const { sources, metadata, maxAbsErr } = entriesOf({ source, store, deployed })
-    const { bytes } = yield* Safetensors.write(join(directory, tensorsName), sources, { metadata })
+    const { bytes } = yield* Safetensors.write(join(directory, name), sources, { metadata })
     return { bytes, maxAbsErr: maxAbsErr() }
   },
   (self, { directory }) =>

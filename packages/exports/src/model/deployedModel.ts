@@ -28,9 +28,17 @@ export interface LanguageModel {
   readonly choices: ReadonlyMap<string, QuantizerChoice>
 }
 
+/** A quantized vision tower: weights in packed form, and parameters that are known as numbers alone. */
+export interface VisionTower {
+  /** By layer. */
+  readonly packed: PackedWeights
+  /** Numbers that were given from outside, quantized or not. They replace those of the source model, and keep their format. */
+  readonly values: Parameters
+}
+
 /** Artefacts that replace parts of the source model; without one, that part stays the original. */
 export interface ModelParts {
-  readonly quantizedVision?: PackedWeights | undefined
+  readonly quantizedVision?: VisionTower | undefined
   readonly projector?: Parameters | undefined
   readonly quantizedLanguage?: LanguageModel | undefined
   /** Ranges that weights are clipped to before they are rounded to nearest; trained ones are not. */
@@ -50,6 +58,8 @@ export interface DeployedModel {
   /** All other parameters, their numbers rounded to `restBits`; matrices held in those, or as the source model holds them. */
   readonly others: Parameters
   readonly restBits: 16 | 32
+  /** Parameters, by name, that were given as numbers: no format of the rest rounds them. */
+  readonly fixed?: ReadonlySet<string>
   /** What numbers that are still in f32, but rounded, are written in. */
   readonly rest: Rest
   /** Releases what this made, not what it was given. */
@@ -97,16 +107,18 @@ export const deployModel = async (
   { quantizedVision, projector, quantizedLanguage, clipping }: ModelParts,
   { rest, nearest = new Map() }: DeployOptions
 ): Promise<DeployedModel> => {
-  const parameters: Parameters = { ...source.weights, ...projector, ...quantizedLanguage?.parameters }
+  const { packed: packedVision, values = {} } = quantizedVision ?? {}
+  const parameters: Parameters = { ...source.weights, ...values, ...projector, ...quantizedLanguage?.parameters }
+  const fixed = new Set(Object.keys(values).filter((name) => quantizedLanguage?.parameters[name] === undefined))
   const choices = new Map([...nearest, ...(quantizedLanguage?.choices ?? [])])
-  const packed = new Map<string, PackedWeight>(quantizedVision)
+  const packed = new Map<string, PackedWeight>(packedVision)
   const made: { readonly release: () => void }[] = []
   const release = () => {
     for (const each of made) each.release()
   }
   try {
     for (const [layer, choice] of choices) {
-      if (packed.has(layer)) continue
+      if (packed.has(layer) || fixed.has(parameterOf(layer))) continue
       const ranges = quantizedLanguage?.choices.has(layer) ? undefined : clipping
       const weight = await packClipped(layer, choice, parameters[parameterOf(layer)]!, ranges)
       packed.set(layer, weight)
@@ -114,11 +126,13 @@ export const deployModel = async (
     }
     const plain = Object.entries(parameters).filter(([name]) => !packed.has(layerOf(name)))
     const kept: Rest = packed.size === 0 ? "f32" : rest
-    const others = Object.fromEntries(plain.map(([name, tensor]) => [name, rounded(tensor, kept)]))
+    const others = Object.fromEntries(
+      plain.map(([name, tensor]) => [name, fixed.has(name) ? tensor.alias() : rounded(tensor, kept)])
+    )
     made.push(...Object.values(others))
     for (const [name, tensor] of Object.entries(others)) await checkRounded(name, parameters[name]!, tensor, kept)
     const wide = kept === "f32" && isStoredIn32Bits(source.weights)
-    return { packed, others, restBits: wide ? 32 : 16, rest, release }
+    return { packed, others, fixed, restBits: wide ? 32 : 16, rest, release }
   } catch (error) {
     release()
     throw error
@@ -129,11 +143,15 @@ export const deployModel = async (
 export const modelSize = ({
   packed,
   others,
-  restBits
+  restBits,
+  fixed = new Set()
 }: DeployedModel): { readonly bytes: number; readonly bitsPerParameter: number } => {
   const quantized = [...packed.values()]
   const plain = Object.values(others).reduce((sum, { size }) => sum + size, 0)
-  const bytes = quantized.reduce((sum, weight) => sum + weight.bytes, (restBits / 8) * plain)
+  const bytesOf = ([name, { size, dtype }]: readonly [string, Tensor]): number =>
+    (fixed.has(name) && dtype === "f32" ? 4 : restBits / 8) * size
+  const plainBytes = Object.entries(others).reduce((sum, each) => sum + bytesOf(each), 0)
+  const bytes = quantized.reduce((sum, weight) => sum + weight.bytes, plainBytes)
   const parameters = quantized.reduce((sum, { shape }) => sum + sizeOf(shape), plain)
   return { bytes, bitsPerParameter: (8 * bytes) / parameters }
 }

@@ -8,12 +8,12 @@ import type { Rest } from "../model/deployedModel.ts"
 
 /** Packed weights as they are, everything else in the format that its numbers were rounded to. */
 export const packedEntries = (exported: ExportParts, rest: Rest): Entries => {
-  const { packed, others } = exported.deployed
+  const { packed, others, fixed } = exported.deployed
   const shapes = modelTensors(exported.source.directory.config)
   let largest = 0
   const plain = Object.entries(others).map(([name, tensor]): Safetensors.TensorSource => {
     const shape = shapes.get(name)!
-    const dtype = tensor.dtype === "f32" ? rest : (tensor.dtype as Rest)
+    const dtype = tensor.dtype === "f32" && !fixed?.has(name) ? rest : (tensor.dtype as Rest)
     return (
       asStored(exported, name, shape, name) ?? {
         name,

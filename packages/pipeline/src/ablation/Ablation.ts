@@ -5,8 +5,9 @@
 import { option, optionalOption, requiredOption, strictly } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { Json } from "effect/Schema"
+import type { Json, JsonObject } from "effect/Schema"
 import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
 import { isJsonObject } from "../json/canonicalJson.ts"
 import { schemaProblems } from "../json/schemaProblems.ts"
@@ -27,7 +28,7 @@ const Changes = {
     {},
     {
       description:
-        "Stages of the base recipe by name, with the options that change in them; `use` changes the kind of stage. Options that are not named stay."
+        "Stages of the base recipe by name, with the options that change in them. Options that are not named stay. `use` changes the kind of stage: then those stay that the new kind has, too."
     }
   )
 }
@@ -99,15 +100,29 @@ const unknownStages = (base: Json, { without, replace }: Changed, path: string):
     .map((name) => ({ path, issue: `the base recipe has no stage "${name}"; it has ${labels.join(", ")}` }))
 }
 
+const optionsOf = (ast: SchemaAST.AST): readonly PropertyKey[] => {
+  if (SchemaAST.isUnion(ast)) return ast.types.flatMap(optionsOf)
+  return SchemaAST.isObjects(ast) ? ast.propertySignatures.map(({ name }) => name) : []
+}
+
+/** A stage with the options that change. One that becomes another kind keeps the options that this kind has, too. */
+const replaced = (registry: ReadonlyArray<Registered>, stage: JsonObject, change: JsonObject): Json => {
+  const kind = registry.find(({ name }) => name === change.use)
+  if (kind === undefined || change.use === stage.use) return { ...stage, ...change }
+  const known = new Set(optionsOf(kind.configAst))
+  return { ...Object.fromEntries(Object.entries(stage).filter(([name]) => known.has(name))), ...change }
+}
+
 /** Replaces and leaves out stages, which are named as they are in `json`. */
-const rearranged = (json: Json, changes: readonly Changed[]): Json => {
+const rearranged = (registry: ReadonlyArray<Registered>, json: Json, changes: readonly Changed[]): Json => {
   if (!isJsonObject(json) || !Array.isArray(json.stages)) return json
   const labels = stagesInJson(json).map(({ label }) => label)
   const without = new Set(changes.flatMap((change) => change.without))
-  const replaced = new Map(changes.flatMap((change) => Object.entries(change.replace)))
+  const changed = new Map(changes.flatMap((change) => Object.entries(change.replace)))
   const stages = (json.stages as readonly Json[]).flatMap((stage, index) => {
     const label = labels[index] ?? ""
-    return without.has(label) ? [] : [isJsonObject(stage) ? { ...stage, ...replaced.get(label) } : stage]
+    if (without.has(label)) return []
+    return [isJsonObject(stage) ? replaced(registry, stage, changed.get(label) ?? {}) : stage]
   })
   return { ...json, stages }
 }
@@ -139,7 +154,7 @@ export const decodeAblation = <const Registry extends ReadonlyArray<Registered>>
         )
         const settings = [...document.set, ...variant.set, `seed=${seed}`]
         const set = yield* told(applyOverrides(registry, base, settings))
-        const named = rearranged(set, [document, variant])
+        const named = rearranged(registry, set, [document, variant])
         const titled = isJsonObject(named) ? { ...named, name: `${name}: ${variant.name}, seed ${seed}` } : named
         runs.push({ variant: variant.name, seed, recipe: yield* told(decode(registry, titled)) })
       }

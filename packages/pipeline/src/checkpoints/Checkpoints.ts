@@ -5,14 +5,16 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
+import type * as Scope from "effect/Scope"
 import { isLeftover, RunDirectory, stagesName, supersededName } from "../directory/RunDirectory.ts"
 import { SavedFileDamaged } from "../Errors.ts"
 import { emit } from "../events/Events.ts"
-import { BuildChanged, CheckpointDamaged, StageSuperseded } from "../events/runEvents.ts"
+import { BuildChanged, CheckpointDamaged, DataChanged, StageSuperseded } from "../events/runEvents.ts"
 import { whileDoing } from "../files/storage.ts"
 import { Build } from "../machine/Build.ts"
+import type { Begun } from "../stage/contract.ts"
 import { openStageFiles } from "./StageFiles.ts"
-import { keyChanges, type StageKey } from "./StageKey.ts"
+import { changedKey, keyChanges, type StageKey, standsFor } from "./StageKey.ts"
 import {
   formatOf,
   manifestFormat,
@@ -21,6 +23,7 @@ import {
   type StageManifest,
   writeManifest
 } from "./StageManifest.ts"
+import { openSaved, verifyFile } from "./savedFile.ts"
 
 /**
  * Directories of other runs whose finished stages may be copied where their key is the same: of an ablation, the variants that
@@ -30,11 +33,62 @@ export const OtherRuns = Context.Reference<readonly string[]>("@speedq/pipeline/
   defaultValue: () => []
 })
 
+/** Asked whether a stage goes on with data that changed, and how: `Stage.continuation`. */
+type Continuation<E, R> = (begun: Begun) => Effect.Effect<Option.Option<string>, E, R>
+
+const never: Continuation<never, never> = () => Effect.succeedNone
+
+/** Steps behind a state or a result that is whole; none where nothing is saved, or it is damaged. */
+const stepsDone = Effect.fnUntraced(function* (directory: string, { finished, checkpoints }: StageManifest) {
+  const path = yield* Path.Path
+  const [newest] = checkpoints
+  const files = finished === null ? [newest ?? []].flat() : [...Object.values(finished.artefacts), ...finished.files]
+  if (files.length === 0) return Option.none<number>()
+  const whole = Effect.forEach(files, (file) => verifyFile(path.join(directory, file.file), file), { discard: true })
+  return yield* Effect.option(Effect.as(whole, finished === null ? newest!.step : finished.steps))
+})
+
 /**
- * Claims the directory `stages/<place>` for the stage of `key`. What the run has under this key is moved there from wherever it is;
- * what is there under another key is kept in `superseded/`, and an event says which fields of the key changed.
+ * The key that what is in `directory` has for a stage of `key`: its own, where it went on over a change of data before this one
+ * or `continuation` lets it go on over the one that was made now; `key` otherwise.
  */
-export const claim = Effect.fn("Checkpoints.claim")(function* (place: string, key: StageKey) {
+const keyOfPlace = Effect.fnUntraced(function* <E, R>(
+  directory: string,
+  key: StageKey,
+  continuation: Continuation<E, R>
+) {
+  const path = yield* Path.Path
+  const manifest = Option.getOrUndefined(yield* readManifest(directory))?.manifest
+  if (manifest === undefined || manifest.key === key.id) return key
+  const stands = standsFor(manifest.parts, key.parts)
+  if (!stands && changedKey(manifest.parts, key.parts, 0) === undefined) return key
+  const steps = Option.getOrUndefined(yield* stepsDone(directory, manifest))
+  if (steps === undefined) return key
+  if (stands) return { id: manifest.key, parts: manifest.parts }
+  const changed = changedKey(manifest.parts, key.parts, steps)!
+  const [newest] = manifest.checkpoints
+  const how = yield* Effect.gen(function* () {
+    const state = manifest.finished === null ? yield* openSaved(path.join(directory, newest!.file)) : undefined
+    return yield* continuation({ directory, state })
+  }).pipe(Effect.scoped)
+  if (Option.isNone(how)) return key
+  // The state before the newest may have used what changed.
+  const checkpoints = manifest.checkpoints.slice(0, 1)
+  yield* writeManifest(directory, { ...manifest, key: changed.id, parts: changed.parts, checkpoints })
+  yield* emit(DataChanged, { before: manifest.key, after: changed.id, detail: how.value })
+  return changed
+})
+
+/**
+ * Claims the directory `stages/<place>` for the stage of `wanted`. What the run has under this key is moved there from wherever it is;
+ * what is there under another key is kept in `superseded/`, and an event says which fields of the key changed. Where nothing but the
+ * stage's data changed, `continuation` may say that what is there goes on, under a key that has both.
+ */
+export const claim = Effect.fn("Checkpoints.claim")(function* <E = never, R = never>(
+  place: string,
+  wanted: StageKey,
+  continuation: Continuation<E, R | Scope.Scope> = never
+) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const run = yield* RunDirectory
@@ -42,6 +96,7 @@ export const claim = Effect.fn("Checkpoints.claim")(function* (place: string, ke
   const superseded = path.join(run.path, supersededName)
   const directory = path.join(stages, place)
   const arranging = whileDoing("arrange the stages", directory)
+  const key = yield* keyOfPlace(directory, wanted, continuation)
 
   const move = (from: string, to: string) =>
     arranging(

@@ -129,6 +129,8 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
   return {
     directory,
     key: initial.key,
+    /** Step of the newest state when the directory was opened, 0 without one. */
+    newestSaved: initial.checkpoints[0]?.step ?? 0,
     finished,
     resume,
     save,

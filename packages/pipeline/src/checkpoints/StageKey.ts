@@ -7,9 +7,13 @@ import type { Json } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import { canonicalJson, isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
 
+/** Data that steps of a stage saw before it changed: its fingerprint, and how many steps were done by then. */
+const Before = Schema.Struct({ data: Schema.String, steps: Schema.Int })
+
 /**
  * What a key is made of. `config` is without policy options; `versions` are those of what the stage computes with; `inputs` maps
- * each artefact that it reads to the key of the stage that made it.
+ * each artefact that it reads to the key of the stage that made it. `data` is the fingerprint of what it reads from outside, `before`
+ * what that was for its first steps, where the stage went on over a change of it: such a result is not that of a new start.
  */
 export const KeyParts = Schema.Struct({
   stage: Schema.String,
@@ -18,7 +22,8 @@ export const KeyParts = Schema.Struct({
   versions: Schema.Record(Schema.String, Schema.Union([Schema.Number, Schema.String])),
   seed: Schema.Int,
   inputs: Schema.Record(Schema.String, Schema.String),
-  data: Schema.String
+  data: Schema.String,
+  before: Schema.optionalKey(Schema.Array(Before))
 })
 export interface KeyParts extends Schema.Schema.Type<typeof KeyParts> {}
 
@@ -70,3 +75,21 @@ export const jsonChanges = (
 /** The fields that make two keys differ, deepest path each. */
 export const keyChanges = (before: KeyParts, after: KeyParts): ReadonlyArray<KeyChange> =>
   jsonChanges({ ...before }, { ...after })
+
+const sameParts = (a: KeyParts, b: KeyParts) => canonicalJson({ ...a }) === canonicalJson({ ...b })
+
+/** Whether what was made under `found` stands for a result of `wanted`: it is, but for data that changed while it was made. */
+export const standsFor = (found: KeyParts, wanted: KeyParts): boolean => {
+  const { before, ...same } = found
+  return before !== undefined && sameParts(same, wanted)
+}
+
+/**
+ * The key of what goes on over a change of data: `found` was made with other data and is the same otherwise. Undefined where more
+ * than the data differs.
+ */
+export const changedKey = (found: KeyParts, wanted: KeyParts, steps: number): StageKey | undefined => {
+  const { before = [], ...same } = found
+  if (found.data === wanted.data || !sameParts({ ...same, data: wanted.data }, wanted)) return undefined
+  return makeKey({ ...wanted, before: [...before, { data: found.data, steps }] })
+}

@@ -50,6 +50,13 @@ export const StageSuperseded = eventKind(
   }
 )
 
+/** The data of a stage changed, and what was done goes on with it: the result `before` is known as `after` from now on. */
+export const DataChanged = eventKind(
+  "DataChanged",
+  { before: Schema.String, after: Schema.String, detail: Schema.String },
+  { warning: true, line: ({ detail }) => `its data changed; ${detail}` }
+)
+
 /** What is saved of the stage was computed by another build of the same versions; it is used as it is. */
 export const BuildChanged = eventKind(
   "BuildChanged",

@@ -1,6 +1,6 @@
 /** Sorts a log by what it tells about: the events of each stage result, whatever was interrupted, repeated or superseded in between. */
 import { eventsOf, type LoggedEvent } from "../events/readEvents.ts"
-import { RunStarted, StageStarted, StepDone } from "../events/runEvents.ts"
+import { DataChanged, RunStarted, StageStarted, StepDone } from "../events/runEvents.ts"
 
 /** What the log holds about the result of one key. */
 export interface StageHistory {
@@ -18,6 +18,12 @@ export const stageHistories = (events: ReadonlyArray<LoggedEvent>): ReadonlyMap<
     // Another process: the time between the two was nobody's.
     if (logged.tag === RunStarted.tag) running.clear()
     if (logged.stage === undefined) continue
+    const [changed] = eventsOf(DataChanged, [logged])
+    if (changed !== undefined) {
+      const known = histories.get(changed.event.before)
+      if (known !== undefined) histories.set(changed.event.after, { ...known, events: [...known.events] })
+      continue
+    }
     const [started] = eventsOf(StageStarted, [logged])
     if (started !== undefined) {
       const { key, from } = started.event

@@ -10,6 +10,7 @@ import { formatPath, schemaProblems } from "../json/schemaProblems.ts"
 import { RecipeSettings } from "../settings/RecipeSettings.ts"
 import type { AnyStage, Registered } from "../stage/contract.ts"
 import { nearest } from "../text/nearest.ts"
+import { underCompat, withoutInherited } from "./recipeCompat.ts"
 import { type AnyRecipe, fromStages, orderProblems } from "./recipeValue.ts"
 import { expandSchemes, Schemes, schemesOf } from "./schemes.ts"
 
@@ -52,7 +53,8 @@ export const decode = <const Registry extends ReadonlyArray<Registered>>(
     const outer = Result.isFailure(document) ? schemaProblems(document.failure) : []
     const entries = stageEntries(json)
     const schemes = schemesOf(json)
-    const stages = entries.map((entry, index) => decodeEntry(known, schemes, entry, index))
+    const settings = Result.getOrElse(document, () => ({}))
+    const stages = entries.map((entry, index) => decodeEntry(known, { schemes, settings }, entry, index))
     const inner = stages.flatMap((stage) => (Result.isFailure(stage) ? stage.failure : []))
     const decoded = stages.flatMap((stage) => (Result.isSuccess(stage) ? [stage.success] : []))
     // Order is only judged when every stage is known: otherwise one wrong name would make all that follow it wrong.
@@ -64,8 +66,8 @@ export const decode = <const Registry extends ReadonlyArray<Registered>>(
           )
     const problems = [...outer, ...inner, ...order]
     if (Result.isFailure(document) || problems.length > 0) return Effect.fail(new RecipeInvalid({ problems }))
-    const { version: _version, $schema: _schema, schemes: _schemes, stages: _stages, ...settings } = document.success
-    return Effect.succeed(fromStages(settings, decoded))
+    const { version: _version, $schema: _schema, schemes: _schemes, stages: _stages, ...whole } = document.success
+    return Effect.succeed(fromStages(whole, decoded))
   })
 
 /** The entries that look like stages; what does not is reported by the document's own schema. */
@@ -77,7 +79,7 @@ const decodeEntries = Schema.decodeUnknownResult(Schema.Struct({ stages: Schema.
 
 const decodeEntry = <E, R>(
   registry: ReadonlyArray<Registered<E, R>>,
-  schemes: Schemes,
+  { schemes, settings }: { readonly schemes: Schemes; readonly settings: Pick<RecipeSettings, "compat"> },
   { use, ...config }: { readonly use: string } & JsonObject,
   index: number
 ): Result.Result<AnyStage<E, R>, ReadonlyArray<RecipeProblem>> => {
@@ -92,12 +94,21 @@ const decodeEntry = <E, R>(
   const below = ({ path, issue }: RecipeProblem) => ({ path: path === "" ? base : `${base}.${path}`, issue })
   const expanded = expandSchemes(definition.configAst, config, schemes)
   if (expanded.problems.length > 0) return Result.fail(expanded.problems.map(below))
-  return Result.mapError(definition.decode(expanded.config), (problems) => problems.map(below))
+  return definition.decode(expanded.config).pipe(
+    Result.flatMap((stage) => underCompat(stage, settings)),
+    Result.mapError((problems) => problems.map(below))
+  )
 }
 
-/** The recipe as it would stand in a file, defaults written out. `decode(registry, toJson(recipe))` is the same recipe. */
+/**
+ * The recipe as it would stand in a file, defaults written out but for a `compat` that stages leave to the recipe.
+ * `decode(registry, toJson(recipe))` is the same recipe.
+ */
 export const toJson = (recipe: AnyRecipe): Json => ({
   version: 1,
   ...encodeSettings(recipe.settings),
-  stages: recipe.stages.map(({ name, config }) => ({ use: name, ...(isJsonObject(config) ? config : {}) }))
+  stages: recipe.stages.map(({ name, config, written }) => ({
+    use: name,
+    ...(isJsonObject(config) ? withoutInherited(config, written) : {})
+  }))
 })

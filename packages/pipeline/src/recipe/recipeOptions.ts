@@ -6,12 +6,40 @@ export interface RecipeOptions {
   /** Directory of the model to start from. */
   readonly model: string
   /**
+   * Parts of the model whose weights come from elsewhere: a file (safetensors, or torch pickles, which are not
+   * executed) or a directory with a checkpoint. Config and tokenizer stay those of `model`.
+   *
+   * Left out: the model's own weights.
+   */
+  readonly parts?: {
+    /** Weights of the vision tower; in the reference `vision_path`. */
+    readonly vision?: string
+    /** Weights of the projector; in the reference `mlp_path`. */
+    readonly projector?: string
+    /** Weights of the language model, embedding and head included; in the reference `llm_path`. */
+    readonly language?: string
+  }
+  /**
+   * Directory of the full-precision model that training distils from and measures the confidence of, and that
+   * evaluations measure the divergence from. Its tokenizer and tiles must be those of the model.
+   *
+   * Left out: the model itself.
+   */
+  readonly teacher?: string
+  /**
    * Seed of everything that is drawn at random; each stage derives its own from it.
    *
    * Default from: the reference's scripts.
    * @default 42
    */
   readonly seed?: number
+  /**
+   * `compat` of every stage that has this option and does not set it: `reference` repeats the reference quirk by
+   * quirk.
+   *
+   * Left out: careful: docs/quirks.md.
+   */
+  readonly compat?: "careful" | "reference"
   /**
    * When a running stage saves its state: at whichever of these comes first.
    *

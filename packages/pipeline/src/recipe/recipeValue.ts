@@ -8,6 +8,7 @@ import { schemaProblems } from "../json/schemaProblems.ts"
 import { RecipeSettings } from "../settings/RecipeSettings.ts"
 import type { AnyArtefact } from "../stage/Artefact.ts"
 import type { AnyStage, Stage } from "../stage/contract.ts"
+import { underCompat } from "./recipeCompat.ts"
 import type { RecipeOptions } from "./recipeOptions.ts"
 import { placeName, uniqueLabels } from "./stageLabels.ts"
 
@@ -58,7 +59,9 @@ export const andThen =
   <A extends In, L, E, R>(recipe: Recipe<A, L, E, R>): Recipe<With<A, Out>, Out, E | E2, R | R2> => {
     const problems = orderProblems(recipe.stages, stage, stage.name, [])
     if (problems.length > 0) throw new RecipeInvalid({ problems })
-    return build<With<A, Out>, Out, E | E2, R | R2>(recipe.settings, [...recipe.stages, stage])
+    const fitting = underCompat(stage, recipe.settings)
+    if (Result.isFailure(fitting)) throw new RecipeInvalid({ problems: fitting.failure })
+    return build<With<A, Out>, Out, E | E2, R | R2>(recipe.settings, [...recipe.stages, fitting.success])
   }
 
 /** A recipe from stages whose order was checked by `orderProblems`. */

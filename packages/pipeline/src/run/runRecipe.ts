@@ -8,7 +8,7 @@ import * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
 import * as Checkpoints from "../checkpoints/Checkpoints.ts"
 import type { StageFiles } from "../checkpoints/StageFiles.ts"
-import { jsonChanges, type StageKey } from "../checkpoints/StageKey.ts"
+import { jsonChanges } from "../checkpoints/StageKey.ts"
 import { RunDirectory, type RunRecord, reportFileName, stagesName } from "../directory/RunDirectory.ts"
 import {
   type LockLost,
@@ -27,7 +27,7 @@ import * as Preflight from "../plan/Preflight.ts"
 import { toJson } from "../recipe/recipeJson.ts"
 import { type AnyRecipe, labelled, type Recipe } from "../recipe/recipeValue.ts"
 import type { AnyArtefact } from "../stage/Artefact.ts"
-import type { AnyStage } from "../stage/contract.ts"
+import type { AnyStage, Begun } from "../stage/contract.ts"
 import { BetweenStages } from "./BetweenStages.ts"
 import { InterruptionFailure } from "./runMain.ts"
 import { type Progress, runStage, stageSeed } from "./runStage.ts"
@@ -63,7 +63,7 @@ export const run = <A, L, E, R>(
   Exclude<R, Scope.Scope> | RunDirectory | Events | FileSystem.FileSystem | Path.Path
 > =>
   Effect.suspend(() => {
-    const current: Current = { place: undefined, label: "", done: 0, steps: 0, failure: undefined }
+    const current: Current = { place: undefined, label: "", done: 0, steps: 0, saved: 0, failure: undefined }
     return runStages(recipe, current).pipe(
       Effect.map((output) => output as L),
       Effect.onError((cause) => endEarly(current, cause)),
@@ -82,16 +82,21 @@ const runStages = Effect.fn("Recipe.run")(function* <E, R>(recipe: AnyRecipe<E, 
   const sources = new Map<string, Source>()
   for (const [index, each] of labelled(recipe.stages).entries()) {
     const { label, place } = each
-    Object.assign(current, { place, label, done: 0, steps: 0 })
+    Object.assign(current, { place, label, done: 0, steps: 0, saved: 0 })
     const made = yield* Effect.gen(function* () {
       const given = new Map([...sources].map(([name, source]) => [name, source.key]))
       const key = yield* Effect.mapError(keyOf(recipe, each, given), notStarted<E>(label))
-      if (key.id !== keys[place]) {
-        // Its data changed since the run began.
-        keys = { ...firstOf(keys, index), ...(yield* expectedKeys(recipe, index, given)) }
+      const continuation = (begun: Begun) =>
+        Effect.mapError(each.stage.continuation(recipe.settings, begun), notStarted<E>(label))
+      const files = yield* Checkpoints.claim(place, key, continuation)
+      if (files.key !== keys[place]) {
+        // Its data changed since the run began, or what was done goes on over a change.
+        const after = new Map([...given, ...each.stage.gives.map(({ name }) => [name, files.key] as const)])
+        const later = yield* expectedKeys(recipe, index + 1, after)
+        keys = { ...firstOf(keys, index), [place]: files.key, ...later }
         yield* directory.expect(keys)
       }
-      return yield* runOrReuse(recipe, each, key, sources, current)
+      return yield* runOrReuse(recipe, each, files, sources, current)
     }).pipe(Effect.provideService(CurrentStage, place), Effect.scoped)
     for (const source of made) sources.set(source.artefact.name, source)
   }
@@ -114,15 +119,14 @@ const firstOf = <A>(record: { readonly [name: string]: A }, count: number): { re
 const runOrReuse = Effect.fnUntraced(function* <E, R>(
   recipe: AnyRecipe<E, R>,
   { stage, label, place }: { readonly stage: AnyStage<E, R>; readonly label: string; readonly place: string },
-  key: StageKey,
+  files: StageFiles,
   sources: Sources,
   progress: Progress
 ) {
   const directory = yield* RunDirectory
   const path = yield* Path.Path
-  const files = yield* Checkpoints.claim(place, key)
   if (Option.isSome(yield* files.finished)) {
-    yield* emit(RunEvents.StageReused, { key: key.id })
+    yield* emit(RunEvents.StageReused, { key: files.key })
   } else {
     const context = {
       recipe: recipe.settings,
@@ -134,7 +138,7 @@ const runOrReuse = Effect.fnUntraced(function* <E, R>(
     yield* yield* BetweenStages
     yield* runStage(stage, yield* load(inputsOf(stage, sources), sources, label), context, files, progress)
   }
-  return stage.gives.map((artefact): Source => ({ artefact, files, key: key.id }))
+  return stage.gives.map((artefact): Source => ({ artefact, files, key: files.key }))
 })
 
 /** The values of some artefacts by name, always as they were written to the disk: a continued run sees the same as an uninterrupted one. */
@@ -156,7 +160,7 @@ const load = Effect.fnUntraced(function* <E, R>(
 const notStarted =
   <E>(stage: string) =>
   (cause: E | SavedFileDamaged) =>
-    new StageFailed({ stage, step: 0, steps: 0, cause }) as StageFailedWith<E>
+    new StageFailed({ stage, step: 0, steps: 0, saved: 0, cause }) as StageFailedWith<E>
 
 // Facts that cannot change a bit of a result.
 const harmless = new Set(["host", "memory", recipeModule])
@@ -181,14 +185,14 @@ const recordRun = Effect.fnUntraced(function* (recipe: AnyRecipe, keys: RunRecor
 
 /** Says why the run ended, and writes the report of what there is, unless the directory is another's now. */
 const endEarly = Effect.fnUntraced(
-  function* ({ label, done, steps, failure }: Current, cause: Cause.Cause<unknown>) {
+  function* ({ label, done, steps, saved, failure }: Current, cause: Cause.Cause<unknown>) {
     const directory = yield* RunDirectory
     const interrupted = Cause.hasInterruptsOnly(cause)
     if (interrupted && failure === undefined) {
       yield* emit(RunEvents.Interrupted, { step: done, steps })
     } else {
       const error = interrupted
-        ? new StageFailed({ stage: label, step: done, steps, cause: failure })
+        ? new StageFailed({ stage: label, step: done, steps, saved, cause: failure })
         : Cause.squash(cause)
       yield* emit(RunEvents.RunFailed, { message: error instanceof Error ? error.message : String(error) })
       if (interrupted) (yield* InterruptionFailure).error = error

@@ -25,6 +25,8 @@ export const stageSeed = (seed: number, label: string): number =>
 export interface Progress {
   done: number
   steps: number
+  /** Step of the newest saved state, 0 without one. */
+  saved: number
   /** What failed in the steps or in the last save: an interrupted fiber ends with its interruption alone, whatever else failed in it. */
   failure: unknown
 }
@@ -38,15 +40,25 @@ export const runStage = Effect.fn("runStage")(function* <E, R>(
   progress: Progress
 ) {
   const startedAt = yield* Clock.currentTimeMillis
-  const failed = (cause: unknown) =>
-    new StageFailed({ stage: context.label, step: progress.done, steps: progress.steps, cause }) as StageFailedWith<E>
+  const failed = (cause: unknown) => {
+    const { done: step, steps, saved } = progress
+    return new StageFailed({ stage: context.label, step, steps, saved, cause }) as StageFailedWith<E>
+  }
+  progress.saved = files.newestSaved
   const record = yield* Effect.gen(function* () {
     const session = yield* stage.begin(input as never, context)
     progress.steps = session.steps
     progress.done = yield* files.resume(session.restore)
+    progress.saved = progress.done
     if (progress.done === 0) yield* session.start
     yield* emit(StageStarted, { key: files.key, from: progress.done, steps: session.steps })
-    const save = Effect.suspend(() => files.save(progress.done, session.steps, session.saved()))
+    const save = Effect.suspend(() => files.save(progress.done, session.steps, session.saved())).pipe(
+      Effect.tap(() =>
+        Effect.sync(() => {
+          progress.saved = progress.done
+        })
+      )
+    )
     yield* runSteps(session, save, context.recipe.save, progress)
     return yield* finish(stage.gives, session, context, files).pipe(
       Effect.onError(() => Effect.ignore(save)),
@@ -73,7 +85,10 @@ const runSteps = <Out, E, R, E2, R2>(
       let savedAt = yield* Clock.currentTimeMillis
       let flushedAt = savedAt
       while (progress.done < steps) {
-        const metrics = yield* session.step(progress.done)
+        // A step that failed is no reason to do those before it again. That its failure is told matters more than the save.
+        const metrics = yield* session
+          .step(progress.done)
+          .pipe(Effect.tapError(() => (progress.done > 0 && session.isIntact() ? Effect.ignore(saveAll) : Effect.void)))
         yield* requireFinite(progress.done + 1, metrics)
         progress.done += 1
         yield* emit(StepDone, { step: progress.done, steps, metrics })

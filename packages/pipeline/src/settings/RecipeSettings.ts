@@ -1,7 +1,10 @@
-/** The part of a recipe that is not its stages. Only `seed` can change results; the model's bytes count by their fingerprint. */
+/**
+ * The part of a recipe that is not its stages. Only `seed` changes results by itself: the bytes of model, parts and teacher count by
+ * their fingerprint, `compat` by the stages that take it over.
+ */
 import { option, optionalOption, requiredOption } from "@speedq/formats"
 import * as Schema from "effect/Schema"
-import { Count, Positive } from "./options.ts"
+import { Compatibility, Count, Positive } from "./options.ts"
 
 /** When a running stage saves its state. */
 export const SavePolicy = Schema.Struct({
@@ -14,12 +17,40 @@ export const SavePolicy = Schema.Struct({
 })
 export interface SavePolicy extends Schema.Schema.Type<typeof SavePolicy> {}
 
+/** Weights that are taken from elsewhere than the model's directory. */
+const Parts = Schema.Struct({
+  vision: optionalOption(Schema.NonEmptyString, {
+    description: "Weights of the vision tower; in the reference `vision_path`."
+  }),
+  projector: optionalOption(Schema.NonEmptyString, {
+    description: "Weights of the projector; in the reference `mlp_path`."
+  }),
+  language: optionalOption(Schema.NonEmptyString, {
+    description: "Weights of the language model, embedding and head included; in the reference `llm_path`."
+  })
+})
+
 export const RecipeSettings = Schema.Struct({
   name: requiredOption(Schema.NonEmptyString, { description: "Name of the recipe, for run directories and reports." }),
   model: requiredOption(Schema.String, { description: "Directory of the model to start from." }),
+  parts: optionalOption(Parts, {
+    description:
+      "Parts of the model whose weights come from elsewhere: a file (safetensors, or torch pickles, which are not executed) or a directory with a checkpoint. Config and tokenizer stay those of `model`.",
+    source: "the model's own weights"
+  }),
+  teacher: optionalOption(Schema.NonEmptyString, {
+    description:
+      "Directory of the full-precision model that training distils from and measures the confidence of, and that evaluations measure the divergence from. Its tokenizer and tiles must be those of the model.",
+    source: "the model itself"
+  }),
   seed: option(Schema.Int, 42, {
     description: "Seed of everything that is drawn at random; each stage derives its own from it.",
     source: "the reference's scripts"
+  }),
+  compat: optionalOption(Compatibility, {
+    description:
+      "`compat` of every stage that has this option and does not set it: `reference` repeats the reference quirk by quirk.",
+    source: "careful: docs/quirks.md"
   }),
   save: option(
     SavePolicy,

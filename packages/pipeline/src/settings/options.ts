@@ -13,8 +13,11 @@ export const Rate = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
 /** A part of a whole. */
 export const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
 
-export const Compat = option(Schema.Literals(["careful", "reference"]), "careful", {
+/** What options that are left open mean. */
+export const Compatibility = Schema.Literals(["careful", "reference"])
+
+export const Compat = option(Compatibility, "careful", {
   description:
     "What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the reference quirk by quirk.",
-  source: "docs/quirks.md"
+  source: "the recipe's own `compat`, or else careful: docs/quirks.md"
 })

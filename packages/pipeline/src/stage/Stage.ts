@@ -2,6 +2,7 @@
 export type {
   AnyStage,
   BeforeWork,
+  Begun,
   Definition,
   Metrics,
   Outcome,

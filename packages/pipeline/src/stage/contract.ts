@@ -4,9 +4,10 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
+import type * as Option from "effect/Option"
 import type * as Path from "effect/Path"
 import type * as Result from "effect/Result"
-import type { Json } from "effect/Schema"
+import type { Json, JsonObject } from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import type * as Scope from "effect/Scope"
 import type { RecipeProblem, SavedFileDamaged } from "../Errors.ts"
@@ -57,8 +58,21 @@ export interface Program<in out S, out Out, out E = never, out R = never> {
   readonly initial: Effect.Effect<S, E, R>
   /** One step; `done` steps came before it. It may change the state in place. Never interrupted in the middle. */
   readonly step: (state: S, done: number) => Effect.Effect<{ readonly state: S; readonly metrics: Metrics }, E, R>
+  /**
+   * Asked when a step failed: whether the state is still what the step before left. Then it is saved, so that the run continues
+   * there. Without an answer nothing is saved: the failed step may have changed a part of the state.
+   */
+  readonly isIntact?: () => boolean
   /** Must leave the state as it is: it is saved again if this fails. */
   readonly finish: (state: S) => Effect.Effect<Outcome<Out>, E, R>
+}
+
+/** What a stage had done before the data that it reads changed. */
+export interface Begun {
+  /** The stage's own directory. */
+  readonly directory: string
+  /** The newest saved state, open as long as the scope is; undefined when the stage is finished. */
+  readonly state: Stored | undefined
 }
 
 /** A running stage, its state kept inside. */
@@ -67,6 +81,7 @@ export interface Session<out Out, out E, out R> {
   readonly start: Effect.Effect<void, E, R>
   readonly restore: (stored: Stored) => Effect.Effect<void, E | SavedFileDamaged, R | Scope.Scope>
   readonly step: (done: number) => Effect.Effect<Metrics, E, R>
+  readonly isIntact: () => boolean
   readonly saved: () => Saved<E, R>
   readonly finish: Effect.Effect<Outcome<Out>, E, R>
 }
@@ -88,6 +103,8 @@ export interface Stage<in In, out Out, out E = never, out R = never> {
   readonly version: number
   /** The configuration with its defaults, as JSON. */
   readonly config: Json
+  /** The configuration as it was given, defaults left out. */
+  readonly written: JsonObject
   /** The same without policy options: a part of the stage's key. */
   readonly keyConfig: Json
   readonly needs: ReadonlyArray<AnyArtefact<E, R>>
@@ -96,6 +113,11 @@ export interface Stage<in In, out Out, out E = never, out R = never> {
   readonly fingerprint: (recipe: RecipeSettings) => Effect.Effect<string, E, BeforeWork>
   readonly versions: (recipe: RecipeSettings) => Effect.Effect<Versions, E, BeforeWork>
   readonly forecast: (recipe: RecipeSettings, place?: PlaceInRecipe) => Effect.Effect<Forecast.Forecast, E, BeforeWork>
+  /** How what was done goes on with data that changed; none where it must be done again. */
+  readonly continuation: (
+    recipe: RecipeSettings,
+    begun: Begun
+  ) => Effect.Effect<Option.Option<string>, E, R | BeforeWork | Scope.Scope>
   readonly begin: (input: In, context: StageContext) => Effect.Effect<Session<Out, E, R>, E, R | Scope.Scope>
 }
 

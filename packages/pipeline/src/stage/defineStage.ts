@@ -3,6 +3,7 @@ import { strictly } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import type { JsonObject } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
@@ -11,6 +12,7 @@ import type { RecipeSettings } from "../settings/RecipeSettings.ts"
 import type { AnyArtefact, ErrorOf, ServicesOf, Values } from "./Artefact.ts"
 import type {
   BeforeWork,
+  Begun,
   Definition,
   PlaceInRecipe,
   Program,
@@ -44,6 +46,9 @@ type AllServices<Needs extends Artefacts, Uses extends Artefacts, Gives extends 
  * A result is reused while its key is the same. The key holds `version`, to be raised when the same configuration gives another
  * result; `config` without policy options; `versions`, those of what else computes the result: quantizers, losses, kernels;
  * `fingerprint`, which names the bytes that the stage reads from outside; and the keys of the artefacts that it takes.
+ *
+ * When nothing but the fingerprint changed, `continuation` is asked whether what was done goes on with the data as it is now: it
+ * says in words how, or none. Without it the stage runs again.
  */
 export const define = <
   Config,
@@ -56,6 +61,8 @@ export const define = <
   EFingerprint = never,
   EVersions = never,
   EForecast = never,
+  EContinuation = never,
+  RContinuation = never,
   const Needs extends Artefacts = readonly [],
   const Uses extends Artefacts = readonly [],
   const Gives extends Artefacts = readonly []
@@ -74,6 +81,11 @@ export const define = <
     recipe: RecipeSettings,
     place: PlaceInRecipe
   ) => Effect.Effect<Forecast.Forecast, EForecast, BeforeWork>
+  readonly continuation?: (
+    config: Config,
+    recipe: RecipeSettings,
+    begun: Begun
+  ) => Effect.Effect<Option.Option<string>, EContinuation, RContinuation>
   readonly begin: (
     config: Config,
     input: Input<Needs, Uses>,
@@ -83,27 +95,28 @@ export const define = <
   Encoded,
   Input<Needs, Uses>,
   Values<Gives>,
-  E | EBegin | EFingerprint | EVersions | EForecast | AllErrors<Needs, Uses, Gives>,
-  R | RBegin | AllServices<Needs, Uses, Gives>
+  E | EBegin | EFingerprint | EVersions | EForecast | EContinuation | AllErrors<Needs, Uses, Gives>,
+  R | RBegin | RContinuation | AllServices<Needs, Uses, Gives>
 > => {
-  type Errors = E | EBegin | EFingerprint | EVersions | EForecast | AllErrors<Needs, Uses, Gives>
-  type Services = R | RBegin | AllServices<Needs, Uses, Gives>
+  type Errors = E | EBegin | EFingerprint | EVersions | EForecast | EContinuation | AllErrors<Needs, Uses, Gives>
+  type Services = R | RBegin | RContinuation | AllServices<Needs, Uses, Gives>
   type Configured = Stage<Input<Needs, Uses>, Values<Gives>, Errors, Services>
   const decodeConfig = Schema.decodeUnknownResult(parts.config, strictly)
   const encodeConfig = Schema.encodeSync(parts.config)
   const asJson = Schema.decodeUnknownSync(Schema.Json)
   const list = (artefacts: Artefacts = []) => artefacts as ReadonlyArray<AnyArtefact<Errors, Services>>
-  const { name, version, fingerprint, versions, forecast } = parts
+  const { name, version, fingerprint, versions, forecast, continuation } = parts
   const gives = list(parts.gives)
   const configAst = SchemaAST.toEncoded(parts.config.ast)
 
-  const configure = (config: Config): Configured => {
+  const configure = (config: Config, written: unknown): Configured => {
     const json = asJson(encodeConfig(config))
     return {
       kind: definition,
       name,
       version,
       config: json,
+      written: written as JsonObject,
       keyConfig: withoutPolicy(configAst, json),
       needs: list(parts.needs),
       uses: parts.takes?.(config) === false ? [] : list(parts.uses),
@@ -112,11 +125,15 @@ export const define = <
       versions: (recipe) => versions?.(config, recipe) ?? Effect.succeed({}),
       forecast: (recipe, place = { label: name, stages: [] }) =>
         forecast?.(config, recipe, place) ?? Effect.succeed(Forecast.make({})),
+      continuation: (recipe, begun) => continuation?.(config, recipe, begun) ?? Effect.succeedNone,
       begin: (input, context) => Effect.map(parts.begin(config, input, context), openSession)
     }
   }
   const decode = (config: unknown) =>
-    Result.mapBoth(decodeConfig(config), { onSuccess: configure, onFailure: (error) => schemaProblems(error) })
+    Result.mapBoth(decodeConfig(config), {
+      onSuccess: (decoded) => configure(decoded, config),
+      onFailure: (error) => schemaProblems(error)
+    })
   const definition: Definition<Encoded, Input<Needs, Uses>, Values<Gives>, Errors, Services> = {
     name,
     version,
@@ -155,6 +172,7 @@ const openSession = <S, Out, E, R>(program: Program<S, Out, E, R>): Session<Out,
           return metrics
         }
       ),
+    isIntact: () => program.isIntact?.() ?? false,
     saved: () => program.state.save(current()),
     finish: Effect.suspend(() => program.finish(current()))
   }

@@ -13,15 +13,15 @@ import {
   unpackAll
 } from "@speedq/exports"
 import { Safetensors } from "@speedq/formats"
-import { type RunRecord, readRunRecord } from "@speedq/pipeline"
+import { RecipeSettings, type RunRecord, readRunRecord } from "@speedq/pipeline"
 import { isPackedContainer } from "@speedq/quantizers"
 import {
   Compute,
   computing,
   detailsDirectory,
   Extensions,
+  openRecipeModel,
   openReferenceModel,
-  openSourceModel,
   owned
 } from "@speedq/stages"
 import type { Parameters } from "@speedq/tensors"
@@ -44,6 +44,7 @@ interface Exportable {
 /** A recipe, as far as an export needs it. */
 const RecipeParts = Schema.Struct({
   model: Schema.String,
+  parts: RecipeSettings.fields.parts,
   stages: Schema.Array(Schema.StructWithRest(Schema.Struct({}), [Schema.Record(Schema.String, Schema.Json)]))
 })
 const decodeRecipe = Schema.decodeUnknownSync(RecipeParts)
@@ -51,10 +52,10 @@ const isRest = Schema.is(Schema.Literals(["bf16", "f16", "f32"]))
 
 /** The model that a run's stages made, its unquantized numbers as its recipe wants them. */
 const fromRun = Effect.fnUntraced(function* (path: string, record: RunRecord) {
-  const { model, stages } = decodeRecipe(record.recipe)
+  const { model, parts: elsewhere, stages } = decodeRecipe(record.recipe)
   const rest = stages.map((stage) => stage["rest"]).find(isRest) ?? "bf16"
   const parts = yield* runParts(path, record)
-  const source = yield* openSourceModel(model)
+  const source = yield* openRecipeModel({ model, ...(elsewhere && { parts: elsewhere }) })
   const deployed = yield* owned(
     computing(() => deployModel(source, parts, { rest })),
     ({ release }) => release()

@@ -21,9 +21,11 @@ const ending = ".json"
 export const recipesIn = (directory: string): readonly string[] =>
   readdirSync(directory).filter((name) => name.endsWith(ending) && !name.endsWith(`.schema${ending}`))
 
-/** Names of the recipes that come with the command, such as "nano-2bit". */
+/** Names of the recipes that come with the command, such as "nano-2bit" and "paper/internvl3-1b-2bit". */
 export const shippedRecipeNames = (): readonly string[] =>
-  recipesIn(shippedRecipes).map((name) => name.slice(0, -ending.length))
+  [...recipesIn(shippedRecipes), ...recipesIn(join(shippedRecipes, "paper")).map((name) => `paper/${name}`)].map(
+    (name) => name.slice(0, -ending.length)
+  )
 
 /** The file that a recipe's name or path means: what is there, or else the shipped recipe of that name. */
 export const recipeFile = (named: string): string =>

@@ -29,7 +29,7 @@ import { pictureLimits } from "../data/pictureLimits.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
-import { openSourceModel } from "../model/SourceModel.ts"
+import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
 import type { AdaRoundVitOptions } from "../registry/stageOptions.ts"
 import { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
@@ -86,7 +86,7 @@ export const AdaRoundVit = Stage.define({
     { recipe, seed, directory }: Stage.StageContext
   ) {
     const { backend } = yield* Compute
-    const model = yield* openSourceModel(recipe.model)
+    const model = yield* openRecipeModel(recipe)
     const { config: modelConfig, image } = model.directory
     const planned = yield* planTowers(modelConfig, ["vision"], config.quantizers, config.compat)
     const { choices } = planned
@@ -113,6 +113,9 @@ export const AdaRoundVit = Stage.define({
     const blocks = roundedBlocks(choices, modelConfig)
     const stepsPerBlock = config.iterations + 1
 
+    // An iteration changes its tensors in place: one that fails may have changed some of them.
+    let changing = false
+
     /** One iteration of the current block; after the last, the step that makes its rounding permanent. */
     const step = Effect.fnUntraced(function* (state: VisionRounding, done: number) {
       const index = blocks[Math.floor(done / stepsPerBlock)]!
@@ -127,12 +130,14 @@ export const AdaRoundVit = Stage.define({
         return { state: next, metrics: { loss: keptError(report), nearest: report.errorNearest } }
       }
       const drawn = drawBatch(rounding, caches.count, config.batch)
+      changing = true
       const { next, losses } = yield* computing(async () => {
         const result = scope(() =>
           roundingStep(block, { ...rounding, random: drawn.random }, caches.batch(drawn.chosen), config)
         )
         return { next: result.state, losses: await readLosses(block, result.state, result.losses) }
       })
+      changing = false
       const metrics = { loss: losses.reconstruction, regularizer: losses.rounding }
       return { state: { ...state, current: next }, metrics }
     })
@@ -142,8 +147,12 @@ export const AdaRoundVit = Stage.define({
       state: visionRoundingCodec,
       initial: Effect.succeed<VisionRounding>({ done: new Map(), reports: [], current: undefined }),
       step,
+      isIntact: () => !changing,
       finish: ({ done, reports }: VisionRounding) =>
-        Effect.succeed({ output: { quantizedVision: done as PackedWeights }, report: blockSections(reports) })
+        Effect.succeed({
+          output: { quantizedVision: { packed: done as PackedWeights, values: {} } },
+          report: blockSections(reports)
+        })
     })
     return yield* owningState(program, ({ done, current }) => {
       releasePacked(done)

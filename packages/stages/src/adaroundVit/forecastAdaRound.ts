@@ -1,7 +1,9 @@
 /** What block-wise AdaRound will take, and whether its quantizers can be used. */
+import { existsSync } from "node:fs"
 import { Forecast, formatBytes, type RecipeSettings, type Stage } from "@speedq/pipeline"
 import { noneQuantizer } from "@speedq/quantizers"
 import * as Effect from "effect/Effect"
+import { calibrationImages } from "../data/CalibrationTiles.ts"
 import { RulesInvalid } from "../Errors.ts"
 import { type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
 import {
@@ -13,6 +15,7 @@ import {
   visionTokens
 } from "../planning/cost.ts"
 import { disagreements } from "../planning/decidingStages.ts"
+import { missingCodec } from "../planning/mixtureForecast.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
 import type { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
@@ -37,6 +40,27 @@ export const requireGrids = ({ choices }: PlannedLayers): Effect.Effect<void, Ru
 /** Tensors of a Linear's size that its optimization holds: weight, soft weight, rounding variable, two moments, gradient. */
 const copies = 6
 
+const mostNamed = 3
+
+/** Images that are listed and are not there, of those that may be used; or that there is none. */
+const imageObstacles = Effect.fnUntraced(function* ({ images, count }: AdaRoundVitConfig) {
+  const paths = (yield* calibrationImages(images)).slice(0, count)
+  const absent = paths.filter((path) => !existsSync(path))
+  const named = `${absent.slice(0, mostNamed).join(", ")}${absent.length > mostNamed ? `, and ${absent.length - mostNamed} more` : ""}`
+  return [
+    ...(paths.length === 0 ? [{ issue: `${images} names no image`, fix: "give calibration images" }] : []),
+    ...(absent.length > 0
+      ? [
+          {
+            issue: `${absent.length} images of ${images} do not exist: ${named}`,
+            fix: "restore them, or take them out"
+          }
+        ]
+      : []),
+    ...(yield* missingCodec)
+  ]
+})
+
 export const forecastAdaRound = Effect.fnUntraced(function* (
   config: AdaRoundVitConfig,
   recipe: RecipeSettings,
@@ -46,6 +70,7 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
   const planned = yield* planTowers(model.config, ["vision"], config.quantizers, config.compat)
   yield* requireGrids(planned)
   const missing = yield* Forecast.missingFiles([config.images], "give a directory of images, or a file that lists them")
+  const images = missing.length > 0 ? [] : yield* imageObstacles(config)
   const blocks = roundedBlocks(planned.choices, model.config)
   // Tiles pass every block before the last one that is rounded, whether it is rounded or not.
   const passed = blocks.length === 0 ? 0 : blocks.at(-1)! + 1
@@ -61,7 +86,7 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
   const calls = (3 * blocks.length * iterations + 2 * passed * config.count) * callsPerLayer
   const packed = quantizedBytes(planned)
   return Forecast.make({
-    obstacles: [...model.obstacles, ...missing, ...(yield* disagreements(model.config, place))],
+    obstacles: [...model.obstacles, ...missing, ...images, ...(yield* disagreements(model.config, place))],
     memoryBytes: model.loadedBytes + 4 * copies * blockWeights + kept + Math.min(cached, Number(config.cache)),
     checkpointBytes: 12 * blockWeights + packed,
     outputBytes: packed,

@@ -1,15 +1,8 @@
 /** What SPEED-Q's stages hand to each other: a quantized vision tower, a trained projector, clipping ranges, a language model. */
-import { type LanguageModel, releasePacked, releaseParameters } from "@speedq/exports"
+import { type LanguageModel, releasePacked, releaseParameters, type VisionTower } from "@speedq/exports"
 import { layerOf, parameterOf } from "@speedq/formats"
 import { Artefact, Codec } from "@speedq/pipeline"
-import {
-  describePacked,
-  encodeChoice,
-  type PackedWeights,
-  readChoice,
-  readPackedWeights,
-  WrittenChoice
-} from "@speedq/quantizers"
+import { describePacked, encodeChoice, readChoice, readPackedWeights, WrittenChoice } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -31,24 +24,27 @@ const parametersCodec = Codec.make({
 
 const Described = Schema.Record(Schema.String, Schema.JsonObject)
 
-/** Weights of the ViT's Linears, packed. */
+/** The ViT: weights of its Linears, packed, and what was given as numbers. */
 export const QuantizedVision = Artefact.make(
   "quantizedVision",
   "a vision tower with quantized weights",
   Codec.make({
     data: Schema.Struct({ weights: Described }),
-    save: (weights: PackedWeights) => ({
-      data: { weights: describePacked(weights) as typeof Described.Type },
-      tensors: packedSources(weights)
+    save: ({ packed, values }: VisionTower) => ({
+      data: { weights: describePacked(packed) as typeof Described.Type },
+      tensors: [...packedSources(packed), ...tensorSources("parameter", values)]
     }),
-    load: ({ weights }, { path, store }) =>
+    load: ({ weights }, tensors) =>
       Effect.gen(function* () {
         const { backend } = yield* Compute
         const known = (yield* Extensions).quantizers
-        return yield* owned(
+        const { path, store } = tensors
+        const packed = yield* owned(
           readingSaved(path, () => readPackedWeights(backend, store, weights, known)),
           releasePacked
         )
+        const values = yield* owned(loadTensors(backend, tensors, "parameter", "weights"), releaseParameters)
+        return { packed, values } satisfies VisionTower
       })
   })
 )

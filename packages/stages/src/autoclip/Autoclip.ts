@@ -3,34 +3,43 @@
  * group of the decoder's weights, the range whose nearest quantization changes the layer's output least on calibration
  * data. A step is a layer, the last one that rules name the last step.
  */
-import { dirname } from "node:path"
-import { packedWeights, releaseParameters } from "@speedq/exports"
+import { packedWeights, releaseParameters, type VisionTower } from "@speedq/exports"
 import { option, optionalOption, requiredOption, writtenAs } from "@speedq/formats"
-import { Codec, Compat, Count, emit, eventKind, Forecast, formatNumber, Positive, Stage } from "@speedq/pipeline"
 import {
-  calibrationDefaults,
-  clippingDefaults,
-  type PackedWeights,
-  RuleList,
-  referenceClipping
-} from "@speedq/quantizers"
+  Codec,
+  Compat,
+  Count,
+  emit,
+  eventKind,
+  Forecast,
+  formatNumber,
+  Positive,
+  type RecipeSettings,
+  Stage
+} from "@speedq/pipeline"
+import { calibrationDefaults, clippingDefaults, RuleList, referenceClipping } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
-import { readDatasetMeta, tokensPerTile } from "@speedq/vlm-model"
+import { openModelDirectory, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { loadTensor, loadTensors, tensorSource, tensorSources } from "../artefacts/tensorCodec.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
+import { continueWithData } from "../data/continueWithData.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
+import { dataSections, SampleTally } from "../data/SampleTally.ts"
+import { loadUsed, usedTensor, writeUsed } from "../data/usedSamples.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
-import { openSourceModel } from "../model/SourceModel.ts"
+import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
 import { callsPerLayer, languageFlops, secondsFor, visionFlops } from "../planning/cost.ts"
 import { disagreements } from "../planning/decidingStages.ts"
+import { mixtureForecast } from "../planning/mixtureForecast.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import type { AutoclipOptions } from "../registry/stageOptions.ts"
@@ -39,6 +48,7 @@ import {
   embedBlocks,
   embedRecords,
   readBlocks,
+  type Seen,
   type Sequences,
   seesImages,
   sourceOf
@@ -111,20 +121,32 @@ interface Searching {
   readonly sequences: Sequences | undefined
   readonly ranges: Parameters
   readonly rows: readonly (typeof Row.Type)[]
+  /** What was seen of records, once they were looked at. */
+  readonly seen: Seen | undefined
 }
 
 const searchingCodec = Codec.make({
-  data: Schema.Struct({ rows: Schema.Array(Row), lengths: Schema.NullOr(Schema.Array(Schema.Int)) }),
-  save: ({ sequences, ranges, rows }: Searching) => ({
-    data: { rows, lengths: sequences?.lengths ?? null },
-    tensors: [...(sequences ? [tensorSource("hidden", sequences.hidden)] : []), ...tensorSources("range", ranges)]
+  data: Schema.Struct({
+    rows: Schema.Array(Row),
+    lengths: Schema.NullOr(Schema.Array(Schema.Int)),
+    tally: Schema.optionalKey(SampleTally)
   }),
-  load: ({ rows, lengths }, file) =>
+  save: ({ sequences, ranges, rows, seen }: Searching) => ({
+    data: { rows, lengths: sequences?.lengths ?? null, ...(seen && { tally: seen.tally }) },
+    tensors: [
+      ...(sequences ? [tensorSource("hidden", sequences.hidden)] : []),
+      ...tensorSources("range", ranges),
+      ...(seen ? [usedTensor(seen.used)] : [])
+    ]
+  }),
+  load: ({ rows, lengths, tally }, file) =>
     Effect.gen(function* () {
       const { backend } = yield* Compute
       const sequences =
         lengths === null ? undefined : { hidden: yield* loadTensor(backend, file, "hidden", "state"), lengths }
-      return { sequences, ranges: yield* loadTensors(backend, file, "range", "state"), rows } satisfies Searching
+      const seen = tally && { tally, used: yield* loadUsed(file) }
+      const ranges = yield* loadTensors(backend, file, "range", "state")
+      return { sequences, ranges, rows, seen } satisfies Searching
     })
 })
 
@@ -139,12 +161,28 @@ const extentOf = ({ calibration, documents, longest, block }: Config, perTile: n
   return { count: documents, length: Math.min(maxLength, tiles * perTile + typicalText), tiles }
 }
 
-/** What is wrong with a meta file is said before any work. */
-const readMeta = (meta: string) => readDatasetMeta(meta, dirname(meta))
+/** What of the calibration data is there: records and their pictures, or text that fills at least a block. */
+const calibrationForecast = Effect.fnUntraced(function* (config: Config, recipe: RecipeSettings) {
+  const { calibration } = config
+  if (seesImages(calibration)) return yield* mixtureForecast(calibration, recipe)
+  const tokenizer = yield* Effect.option(openModelDirectory(recipe.model))
+  // A model that is not there is an obstacle of its own, or planned from what is known of it.
+  if (Option.isNone(tokenizer)) return { obstacles: [], lines: [] }
+  const fix = "give more text, or set a smaller block or sampleTokens"
+  return yield* Effect.match(readBlocks(calibration, tokenizer.value.tokenizer, config), {
+    onSuccess: (blocks) => {
+      const tokens = blocks.length * config.block
+      const issue = `${calibration} gives ${tokens} tokens of calibration data, but ${config.sampleTokens} are needed`
+      const lines = [`${blocks.length} blocks of text of ${config.block} tokens`]
+      return { obstacles: tokens < config.sampleTokens ? [{ issue, fix }] : [], lines }
+    },
+    onFailure: ({ reason: issue }) => ({ obstacles: [{ issue, fix }], lines: [] })
+  })
+})
 
 /** What stages before made of what images pass through. */
 interface AutoclipInput {
-  readonly quantizedVision?: PackedWeights
+  readonly quantizedVision?: VisionTower
   readonly projector?: Parameters
 }
 
@@ -157,14 +195,16 @@ export const Autoclip = Stage.define({
   takes: ({ calibration }) => seesImages(calibration),
   gives: [ClippingRanges],
   fingerprint: ({ calibration }, recipe) =>
-    fingerprintOf(recipe, seesImages(calibration) ? { meta: calibration.meta } : { files: [calibration] }),
+    fingerprintOf(recipe, seesImages(calibration) ? { data: calibration } : { files: [calibration] }),
+  continuation: ({ calibration }, recipe, begun) =>
+    seesImages(calibration) ? continueWithData(calibration, recipe, begun) : Effect.succeedNone,
   versions: ({ quantizers, embeddings }) => versionsOf({ quantizers: [...quantizers, embeddings] }),
   forecast: Effect.fnUntraced(function* (config: Config, recipe, place) {
     const model = yield* planModel(recipe)
     const { llm_config: language } = model.config
     const planned = yield* planTowers(model.config, ["language"], config.quantizers, config.compat)
     const missing = yield* Forecast.missingFiles([sourceOf(config.calibration)], "give a file of calibration data")
-    if (seesImages(config.calibration) && missing.length === 0) yield* readMeta(config.calibration.meta)
+    const data = missing.length > 0 ? undefined : yield* calibrationForecast(config, recipe)
     const { count, length, tiles } = extentOf(config, tokensPerTile(model.config))
     const tokens = count * length
     const hidden = 4 * tokens * language.hidden_size
@@ -179,17 +219,23 @@ export const Autoclip = Stage.define({
     const share = layers / language.num_hidden_layers
     const flops = count * (share * languageFlops(model.config, length, 0) + tiles * visionFlops(model.config))
     return Forecast.make({
-      obstacles: [...model.obstacles, ...missing, ...(yield* disagreements(model.config, place))],
+      obstacles: [
+        ...model.obstacles,
+        ...missing,
+        ...(data?.obstacles ?? []),
+        ...(yield* disagreements(model.config, place))
+      ],
       memoryBytes: model.loadedBytes + embeddings + 3 * hidden + ranges,
       checkpointBytes: hidden + ranges,
       outputBytes: ranges,
       seconds: yield* secondsFor(flops, layers * count * callsPerLayer),
-      lines: ruleLines(planned)
+      lines: [...ruleLines(planned), ...(data?.lines ?? [])]
     })
   }),
-  begin: Effect.fnUntraced(function* (config: Config, input: AutoclipInput, { recipe, seed }: Stage.StageContext) {
+  begin: Effect.fnUntraced(function* (config: Config, input: AutoclipInput, context: Stage.StageContext) {
+    const { recipe, directory: ownDirectory } = context
     const { backend } = yield* Compute
-    const model = yield* openSourceModel(recipe.model)
+    const model = yield* openRecipeModel(recipe)
     const { directory } = model
     const language = directory.config.llm_config
     const { choices } = yield* planTowers(directory.config, ["language"], config.quantizers, config.compat)
@@ -201,19 +247,20 @@ export const Autoclip = Stage.define({
       Effect.sync(() => quantizedEmbeddings(model.weights, embedded.choices)),
       releaseParameters
     )
-    const weights = packedWeights(input.quantizedVision ?? new Map(), { ...input.projector }, frozen, model.weights)
+    const { packed = new Map(), values = {} } = input.quantizedVision ?? {}
+    const weights = packedWeights(packed, values, { ...input.projector }, frozen, model.weights)
     const options = config.compat === "reference" ? { ...referenceClipping, ...config } : config
     const search: ClippingSearch = { backend, language, weights, choices, source: sourceOf(calibration), options }
 
-    const start = seesImages(calibration)
+    const start: ReturnType<typeof embedRecords> = seesImages(calibration)
       ? embedRecords({
-          ...{ backend, directory, weights, data: calibration },
-          ...{ documents: config.documents, compat: config.compat },
-          seed: { selection: recipe.seed, order: seed }
+          ...{ backend, directory, weights, data: calibration, stage: context },
+          ...{ documents: config.documents, compat: config.compat }
         })
-      : computing(() => embedBlocks(backend, weights, blocks))
+      : computing(() => ({ ...embedBlocks(backend, weights, blocks), seen: undefined }))
     const step = Effect.fnUntraced(function* (state: Searching, index: number) {
-      const before = state.sequences ?? (yield* start)
+      const begun = state.sequences === undefined ? yield* start : undefined
+      const before = state.sequences ?? begun!
       const release = Effect.sync(() => before.hidden.release())
       const { hidden, layers } = yield* computing(() => clipLayer(search, index, before)).pipe(
         Effect.tapError(() => (state.sequences === undefined ? release : Effect.void))
@@ -234,17 +281,22 @@ export const Autoclip = Stage.define({
       const next: Searching = {
         sequences: { hidden, lengths: before.lengths },
         ranges: { ...state.ranges, ...Object.fromEntries(found) },
-        rows: [...state.rows, ...rows]
+        rows: [...state.rows, ...rows],
+        seen: state.seen ?? begun?.seen
       }
       return { state: next, metrics: { loss: rows.reduce((total, { after }) => total + after, 0) } }
     })
     const program = Stage.program({
       steps: layersToSearch(search, language),
       state: searchingCodec,
-      initial: Effect.succeed<Searching>({ sequences: undefined, ranges: {}, rows: [] }),
+      initial: Effect.succeed<Searching>({ sequences: undefined, ranges: {}, rows: [], seen: undefined }),
       step,
-      finish: ({ ranges, rows }: Searching) =>
-        Effect.succeed({ output: { clipping: ranges }, report: [errorChart(rows)] })
+      isIntact: () => true,
+      finish: Effect.fnUntraced(function* ({ ranges, rows, seen }: Searching) {
+        const data = seen && seesImages(calibration) ? dataSections(seen.tally, calibration) : []
+        const files = seen ? [yield* writeUsed(ownDirectory, seen.used)] : []
+        return { output: { clipping: ranges }, report: [errorChart(rows), ...data], files }
+      })
     })
     return yield* owningState(program, ({ sequences, ranges }) => {
       sequences?.hidden.release()

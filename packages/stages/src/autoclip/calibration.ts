@@ -1,13 +1,15 @@
 /** What the clipping search looks at: blocks of text, or records of images and text as training sees them. */
 import { readFile } from "node:fs/promises"
-import type { Compat } from "@speedq/pipeline"
+import { type Compat, emit, RunEvents, type Stage } from "@speedq/pipeline"
 import { calibrationBlocks, documentsOf } from "@speedq/quantizers"
 import { type Backend, noGrad, reshape, scope, type Tensor, tensor, writeRows, zeros } from "@speedq/tensors"
 import { embedTokens, type ModelDirectory, type Tokenizer, type Weights } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { computing } from "../compute/computing.ts"
-import { openSampleSource, type SampleSourceOptions } from "../data/SampleSource.ts"
+import { openStageData } from "../data/openStageData.ts"
+import { counted, emptyTally, type SampleTally, substitutions } from "../data/SampleTally.ts"
+import { noneUsed, withUsed } from "../data/usedSamples.ts"
 import { DataUnusable } from "../Errors.ts"
 import { owned } from "../model/stageMemory.ts"
 import { inputEmbeddings } from "../training/hiddenStates.ts"
@@ -69,7 +71,13 @@ interface RecordOptions {
   /** How many records are looked at. */
   readonly documents: number
   readonly compat: typeof Compat.Type
-  readonly seed: SampleSourceOptions["seed"]
+  readonly stage: Pick<Stage.StageContext, "recipe" | "seed" | "directory">
+}
+
+/** What was seen of records, and which were used. */
+export interface Seen {
+  readonly tally: SampleTally
+  readonly used: Uint8Array
 }
 
 const rowsFrom = (backend: Backend, first: number, count: number): Tensor =>
@@ -85,14 +93,18 @@ const rowsFrom = (backend: Backend, first: number, count: number): Tensor =>
  * caller releases them. Fails with DataUnusable, SampleWorkerFailed and ComputeFailed.
  */
 export const embedRecords = Effect.fn("embedRecords")(function* (options: RecordOptions) {
-  const { backend, directory, weights, data, documents, compat, seed } = options
+  const { backend, directory, weights, data, documents, compat, stage } = options
   const each = { compat, batch: 1, accumulation: 1, maxSteps: documents, groupByLength: false }
   const optimization = Schema.decodeUnknownSync(OptimizationConfig)(each)
-  const source = yield* openSampleSource({ model: directory.directory, data, optimization, seed })
+  const source = yield* openStageData({ ...stage, data, optimization })
   const vision = makeVisionFeatures({ backend, config: directory.config, weights, budget: 0 })
   const sequences: Tensor[] = []
+  let [tally, used] = [emptyTally, noneUsed(source.count)]
   for (let index = 0; index < source.steps; index++) {
     const batch = yield* source.take(index)
+    tally = counted(tally, batch, source.describe)
+    used = withUsed(used, batch.made)
+    for (const event of substitutions(batch, data.meta, source.describe)) yield* emit(RunEvents.DataSubstituted, event)
     const embedded = computing(async () => {
       const features = await vision.of(batch, index)
       const embeddings = noGrad(() => scope(() => inputEmbeddings({ backend, directory, weights, batch, features })))
@@ -102,7 +114,7 @@ export const embedRecords = Effect.fn("embedRecords")(function* (options: Record
     sequences.push(yield* owned(embedded, (embeddings) => embeddings.release()))
   }
   const lengths = sequences.map(({ shape }) => shape[1]!)
-  return yield* computing((): Sequences => {
+  return yield* computing((): Sequences & { readonly seen: Seen | undefined } => {
     const width = directory.config.llm_config.hidden_size
     const hidden = noGrad(() =>
       scope(() => {
@@ -115,6 +127,6 @@ export const embedRecords = Effect.fn("embedRecords")(function* (options: Record
         return joined
       })
     )
-    return { hidden, lengths }
+    return { hidden, lengths, seen: { tally, used } }
   })
 }, Effect.scoped)

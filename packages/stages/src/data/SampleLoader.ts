@@ -4,11 +4,13 @@ import { Random } from "@speedq/tensors"
 import {
   attachTrainingData,
   collate,
+  DatasetInvalid,
   estimateRecordLength,
   type LoadedSample,
   loadSample,
   openModelDirectory,
   type PictureLimits,
+  type RandomSource,
   referenceLengthEstimator,
   referenceVideo,
   type SampleSettings,
@@ -16,7 +18,8 @@ import {
   type TrainingBatch,
   type TrainingData,
   type TrainingIndex,
-  tokensPerTile
+  tokensPerTile,
+  uniformBelow
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -31,6 +34,8 @@ export interface LoadingPlan {
   readonly maxTiles: number
   readonly quirks: SampleSettings["quirks"]
   readonly pictures: PictureLimits
+  /** Samples whose records were dropped since the stage began: others of their data sets take their places. */
+  readonly dropped: ReadonlySet<number>
   /** Seed of what is drawn while a sample is made: frames of videos, augmentation, replacements. */
   readonly seed: number
 }
@@ -42,8 +47,23 @@ export interface MicroBatch extends TrainingBatch {
   readonly tilesOf: readonly number[]
   /** Digest of each tile's pixels: equal tiles have equal features. */
   readonly tileKeys: readonly string[]
-  /** Why records were passed over, with their sample; empty unless `quirks.substitutions` allows it. */
-  readonly substituted: readonly { readonly sample: number; readonly reason: string }[]
+  /** Sample whose record each row was made of: its own, unless that could not be used. */
+  readonly made: readonly number[]
+  /** Labels of each row: 0 where it has no answer, or that was cut off. */
+  readonly answerTokens: readonly number[]
+  /** Tokens that were cut off each row. */
+  readonly cut: readonly number[]
+  /** Records that were passed over. */
+  readonly substituted: readonly Substituted[]
+}
+
+/** A record that could not be used, and the sample that took its place. */
+interface Substituted {
+  readonly sample: number
+  /** The line that could not be used; undefined where it is gone. */
+  readonly at: string | undefined
+  readonly reason: string
+  readonly by: number
 }
 
 export interface SampleLoader {
@@ -69,16 +89,44 @@ export const openSampleLoader = Effect.fn("openSampleLoader")(function* (
     quirks: plan.quirks,
     ...plan.pictures
   }
-  const load = (sample: number, epoch: number) =>
-    loadSample(data, sample, settings, Random.make(plan.seed, `sample ${sample} of epoch ${epoch}`))
+  const { dropped } = plan
+  const load = Effect.fnUntraced(function* (sample: number, epoch: number) {
+    const random = Random.make(plan.seed, `sample ${sample} of epoch ${epoch}`)
+    const taken = dropped.has(sample) ? yield* replacement(data, sample, dropped, random) : sample
+    const { substituted, ...loaded } = yield* loadSample(data, taken, settings, random)
+    const isGone = { sample, at: undefined, reason: "the record is no longer in the file", by: loaded.made }
+    const passedOver = substituted.map(
+      ({ file, line, reason }): Substituted => ({ sample, at: `${file}:${line}`, reason, by: loaded.made })
+    )
+    return { ...loaded, substituted: taken === sample ? passedOver : [isGone, ...passedOver] }
+  })
   return {
     batch: (samples, epoch) =>
       Effect.forEach(samples, (sample) => load(sample, epoch), { concurrency: 4 }).pipe(
         Effect.map((loaded) => microBatch(samples, loaded, settings)),
         Effect.mapError(unusable)
       ),
-    lengths: lengthEstimator(data, settings)
+    lengths: lengthEstimator(data, settings, dropped)
   }
+})
+
+type Loaded = Omit<LoadedSample, "substituted"> & { readonly substituted: readonly Substituted[] }
+
+/** Draws a sample in the place of one whose record is gone, as loadSample does for one that cannot be used. */
+const replacement = Effect.fnUntraced(function* (
+  { parts }: TrainingData,
+  sample: number,
+  dropped: ReadonlySet<number>,
+  random: RandomSource
+) {
+  const { dataset, first, selected } = parts.find((part) => sample < part.first + part.selected.length)!
+  const isLeft = selected.some((_, at) => !dropped.has(first + at))
+  if (!isLeft) {
+    return yield* new DatasetInvalid({ file: dataset.annotation, reason: "every record of the data set was dropped" })
+  }
+  let taken = sample
+  while (dropped.has(taken)) taken = first + uniformBelow(random, selected.length)
+  return taken
 })
 
 /** Digest of each tile's pixels. */
@@ -93,7 +141,7 @@ export const tileKeysOf = ({ count, size, data }: Tiles): readonly string[] => {
 
 const microBatch = (
   samples: readonly number[],
-  loaded: readonly LoadedSample[],
+  loaded: readonly Loaded[],
   { image, quirks }: SampleSettings
 ): MicroBatch => ({
   ...collate(
@@ -103,12 +151,17 @@ const microBatch = (
   samples,
   tilesOf: loaded.map(({ sample }) => sample.tiles.count),
   tileKeys: loaded.flatMap(({ sample }) => tileKeysOf(sample.tiles)),
-  substituted: loaded.flatMap(({ substituted }, row) =>
-    substituted.map(({ message }) => ({ sample: samples[row]!, reason: message }))
-  )
+  made: loaded.map(({ made }) => made),
+  answerTokens: loaded.map(({ sample }) => sample.answerTokens),
+  cut: loaded.map(({ sample }) => sample.cut),
+  substituted: loaded.flatMap(({ substituted }) => substituted)
 })
 
-const lengthEstimator = (data: TrainingData, settings: SampleSettings): SampleLoader["lengths"] => {
+const lengthEstimator = (
+  data: TrainingData,
+  settings: SampleSettings,
+  dropped: ReadonlySet<number>
+): SampleLoader["lengths"] => {
   const { image, quirks, tokenizer, maxLength } = settings
   const ofReference = referenceLengthEstimator({
     tokenizer,
@@ -116,13 +169,14 @@ const lengthEstimator = (data: TrainingData, settings: SampleSettings): SampleLo
     maxTiles: image.maxTiles,
     thumbnail: image.thumbnail
   })
-  const estimate = (sample: number) =>
+  const estimateFrom = (sample: number) =>
     Effect.flatMap(data.record(sample), ({ record, origin }) =>
       quirks.lengthByCharacters ? Effect.succeed(ofReference(record)) : estimateRecordLength(record, origin, settings)
     ).pipe(
       // A record that cannot be measured is met again, and dealt with, when it is loaded.
       Effect.catch(() => Effect.succeed(maxLength))
     )
+  const estimate = (sample: number) => (dropped.has(sample) ? Effect.succeed(maxLength) : estimateFrom(sample))
   return (from, to) =>
     Effect.map(
       Effect.forEach(Array.from({ length: to - from }).keys(), (offset) => estimate(from + offset)),

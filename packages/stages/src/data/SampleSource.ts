@@ -1,12 +1,20 @@
 /** The samples of a training stage in their order, prepared ahead of the step that takes them. */
 import { dirname } from "node:path"
 import type { Compat } from "@speedq/pipeline"
-import { carefulData, openTrainingData, referenceData, type SampleSettings, type TrainingData } from "@speedq/vlm-model"
+import {
+  attachTrainingData,
+  carefulData,
+  openTrainingData,
+  referenceData,
+  type SampleSettings,
+  type TrainingData
+} from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { DataUnusable } from "../Errors.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
+import { type FollowedPart, followedIndex } from "./followData.ts"
 import { pictureLimits } from "./pictureLimits.ts"
 import type { MicroBatch } from "./SampleLoader.ts"
 import { epochOrder, microBatchesPerEpoch, type SampleOrderOptions, stepsPerEpoch } from "./SampleOrder.ts"
@@ -31,6 +39,8 @@ export interface SampleSourceOptions {
   readonly optimization: OptimizationConfig
   /** Seed of the recipe, which decides what `percent` takes, and of the stage, which decides the order. */
   readonly seed: { readonly selection: number; readonly order: number }
+  /** What the stage began with, where that is known: the source keeps to it. */
+  readonly began?: readonly FollowedPart[]
 }
 
 /** Substitutions that "substitute" allows before it gives up; the reference's number. */
@@ -64,19 +74,26 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
   model,
   data: config,
   optimization,
-  seed
+  seed,
+  began
 }: SampleSourceOptions) {
   const workers = yield* SampleWorkers
   const { meta, percent, maxLength, maxTiles } = config
-  const data: TrainingData = yield* openTrainingData({ meta, base: dirname(meta), percent, seed: seed.selection }).pipe(
-    Effect.mapError(({ message }) => new DataUnusable({ reason: message }))
-  )
+  const { index, dropped } = began === undefined ? { index: undefined, dropped: new Map() } : followedIndex(began)
+  const opening =
+    index === undefined
+      ? openTrainingData({ meta, base: dirname(meta), percent, seed: seed.selection })
+      : attachTrainingData(index)
+  const data: TrainingData = yield* Effect.mapError(opening, ({ message }) => new DataUnusable({ reason: message }))
   const { count } = data
   if (count === 0) return yield* new DataUnusable({ reason: `${meta} selects no sample` })
   const quirks = quirksOf(config, optimization.compat)
   const pictures = pictureLimits(config.images, optimization.compat)
-  const making = { maxLength, maxTiles, quirks, pictures, seed: seed.order }
-  const loader = yield* workers.open({ model, index: data.index, ...making })
+  const loader = yield* workers.open({
+    ...{ model, index: data.index, maxLength, maxTiles, quirks, pictures },
+    dropped: new Set(dropped.keys()),
+    seed: seed.order
+  })
   const lengths = optimization.groupByLength
     ? yield* measureLengths(loader, count, quirks.lengthByCharacters)
     : undefined
@@ -115,7 +132,8 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
   })
   const describe = (sample: number): string => {
     const { file, line } = data.origin(sample)
-    return `${file}:${line}`
+    const before = dropped.get(sample)
+    return before === undefined ? `${file}:${line}` : `${file}:${before + 1} (as it was)`
   }
   return { count, steps, microBatchesOf, take, describe } satisfies SampleSource
 })

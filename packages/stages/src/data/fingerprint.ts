@@ -1,34 +1,14 @@
 /** Names the bytes that a stage reads from outside, so that a change of them runs it again. */
 import { createHash } from "node:crypto"
-import { createReadStream, existsSync, statSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { existsSync, statSync } from "node:fs"
+import { join } from "node:path"
 import { allFilesOf, filesOf } from "@speedq/exports"
 import { type RecipeSettings, StorageFailed } from "@speedq/pipeline"
-import { readDatasetMeta } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { detailsDirectory } from "../reference/QuantDetails.ts"
-
-/** Files whose bytes are hashed up to this size; larger ones count by size and a sample of their bytes. */
-const wholeUpTo = 64 * 2 ** 20
-
-const hashFile = async (file: string): Promise<string> => {
-  const hash = createHash("sha256")
-  const { size } = statSync(file)
-  hash.update(`${size}\n`)
-  // Of a checkpoint of gigabytes: the header, and a megabyte at every 64th of the way.
-  const spans =
-    size <= wholeUpTo
-      ? [{ start: 0, end: size - 1 }]
-      : Array.from({ length: 64 }, (_, i) => {
-          const start = Math.floor((i * (size - 2 ** 20)) / 63)
-          return { start, end: start + 2 ** 20 - 1 }
-        })
-  for (const span of spans) {
-    if (span.end < span.start) continue
-    for await (const chunk of createReadStream(file, span)) hash.update(chunk as Uint8Array)
-  }
-  return hash.digest("hex")
-}
+import type { DataConfig } from "../training/TrainingConfig.ts"
+import { fileDigest } from "./fileDigest.ts"
+import { mixturePictures, readMixture } from "./mixture.ts"
 
 /** Files that make a model: all that its directory holds at the top, in order of name, and what the reference wrote below it. */
 const modelFiles = (directory: string): readonly string[] => {
@@ -40,43 +20,76 @@ const modelFiles = (directory: string): readonly string[] => {
   ]
 }
 
-/** What a stage reads besides the model. */
-interface Reading {
-  readonly files?: readonly string[]
-  /** A training mixture: its meta file and every annotation file. Images count by their names in those. */
-  readonly meta?: string
+const digestOf = (parts: readonly (string | Uint8Array)[]): string => {
+  const hash = createHash("sha256")
+  for (const part of parts) hash.update(`${part.length}\n`).update(part)
+  return hash.digest("hex")
 }
 
-/** Annotation files of a mixture; a meta file that cannot be read is met again when the stage opens it. */
-const annotationsOf = (meta: string | undefined): Effect.Effect<readonly string[]> => {
-  if (meta === undefined) return Effect.succeed([])
-  return readDatasetMeta(meta, dirname(meta)).pipe(
-    Effect.map((datasets) => [meta, ...datasets.map(({ annotation }) => annotation)]),
-    Effect.catch(() => Effect.succeed([meta]))
-  )
-}
-
-/** Digest of the recipe's model and of data files. A file that is missing is said by the preflight; here it counts as such. */
-export const fingerprintOf = Effect.fnUntraced(function* (
-  recipe: RecipeSettings,
-  { files = [], meta }: Reading
-): Effect.fn.Return<string, StorageFailed> {
-  const data = [...files, ...(yield* annotationsOf(meta))]
-  return yield* Effect.tryPromise({
+/** Digests of files; one that is missing counts as such, the preflight says so. */
+const digestsOf = (files: readonly string[], { whole }: { readonly whole: boolean }) =>
+  Effect.tryPromise({
     try: async () => {
-      const model = existsSync(recipe.model) ? modelFiles(recipe.model) : []
       const digests: string[] = []
-      for (const file of [...model, ...data]) {
-        digests.push(existsSync(file) ? await hashFile(file) : `${file}: missing`)
-      }
-      return createHash("sha256").update(digests.join("\n")).digest("hex")
+      for (const file of files) digests.push(existsSync(file) ? await fileDigest(file, { whole }) : `${file}: missing`)
+      return digests
     },
     catch: (error) =>
       new StorageFailed({
         doing: "read what the stage depends on",
-        path: recipe.model,
+        path: files[0] ?? "",
         reason: "other",
         detail: error instanceof Error ? error.message : String(error)
       })
   })
+
+/** The files of a path that names weights: its own, or those of a directory. */
+const weightsAt = (path: string): readonly string[] =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() ? modelFiles(path) : [path]
+
+/** Weights that are not in the recipe's model, by what they are for: the same file as another part is another model. */
+const elsewhere = ({ parts = {}, teacher }: RecipeSettings, looksAtTeacher: boolean) => {
+  const paths = [
+    ...(["vision", "projector", "language"] as const).map((part) => [part, parts[part]] as const),
+    ["teacher", looksAtTeacher ? teacher : undefined] as const
+  ]
+  return paths.flatMap(([use, path]) => (path === undefined ? [] : [{ use, files: weightsAt(path) }]))
+}
+
+/** Digest of the recipe's model and of its parts and teacher from elsewhere: of large files a sample of their bytes. */
+export const modelDigest = Effect.fnUntraced(function* (recipe: RecipeSettings, { teacher = true } = {}) {
+  const { model } = recipe
+  const own = yield* digestsOf(existsSync(model) ? modelFiles(model) : [], { whole: false })
+  const others: string[] = []
+  for (const { use, files } of elsewhere(recipe, teacher)) {
+    others.push(use, ...(yield* digestsOf(files, { whole: false })))
+  }
+  return digestOf([...own, ...others])
+})
+
+/** What a stage reads besides the model. */
+interface Reading {
+  readonly files?: readonly string[]
+  /** Whether it looks at the recipe's teacher. */
+  readonly teacher?: boolean
+  /** A training mixture: its meta file, every annotation file, and the pictures of the records that are selected. */
+  readonly data?: DataConfig
+}
+
+/** Digests of a mixture; one that cannot be read is met again when the stage opens it. */
+const mixtureDigests = (data: DataConfig, { seed }: RecipeSettings) =>
+  Effect.gen(function* () {
+    const mixture = yield* readMixture({ data, seed })
+    const pictures = yield* mixturePictures(mixture, data.pictures)
+    return [mixture.meta, ...mixture.parts.flatMap(({ annotation }, at) => [annotation, pictures[at]!.digests])]
+  }).pipe(Effect.catch(({ reason }) => Effect.succeed([`cannot be read: ${reason}`])))
+
+/** Digest of the recipe's model and of data files. A file that is missing is said by the preflight; here it counts as such. */
+export const fingerprintOf = Effect.fnUntraced(function* (
+  recipe: RecipeSettings,
+  { files = [], teacher = false, data }: Reading
+): Effect.fn.Return<string, StorageFailed> {
+  const model = yield* modelDigest(recipe, { teacher })
+  const digests = yield* digestsOf(files, { whole: true })
+  return digestOf([model, ...digests, ...(data === undefined ? [] : yield* mixtureDigests(data, recipe))])
 })

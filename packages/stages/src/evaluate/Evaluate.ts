@@ -1,20 +1,30 @@
 /** Scores the model as it stands after the stages before: benchmarks, and its divergence from the full-precision model. A step is some rows. */
-import { basename, join } from "node:path"
+import { existsSync } from "node:fs"
+import { basename, dirname, join, resolve } from "node:path"
 import {
   type Benchmark,
   benchmarkNamed,
   type DataFile,
   type DataRow,
+  findBenchmark,
   readDataFile,
   readPredictions,
   scoreWithMarks,
   writePredictions,
   writeScore
 } from "@speedq/evaluation"
-import { deployModel, type LanguageModel, modelSize, Rest, releaseParameters, unpackAll } from "@speedq/exports"
+import {
+  deployModel,
+  type LanguageModel,
+  modelSize,
+  Rest,
+  releaseParameters,
+  unpackAll,
+  type VisionTower
+} from "@speedq/exports"
 import { option, optionalOption, requiredOption, writtenAs } from "@speedq/formats"
 import { Codec, Count, CountOrNone, Forecast, Stage, whileDoing, whileStoring } from "@speedq/pipeline"
-import { OptionalRules, type PackedWeights } from "@speedq/quantizers"
+import { OptionalRules } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import { parameterCount, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -22,15 +32,17 @@ import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
+import { fileDigest } from "../data/fileDigest.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { EvaluationFailed } from "../Errors.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import type { Divergence } from "../model/divergence.ts"
 import { planTowers } from "../model/plannedLayers.ts"
-import { openSourceModel } from "../model/SourceModel.ts"
+import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
-import { planModel } from "../planning/plannedModel.ts"
+import { openTeacher } from "../model/teacherModel.ts"
+import { planModel, planTeacher } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
 import type { EvaluateOptions } from "../registry/stageOptions.ts"
 import { askRows, divergenceOver } from "./askRows.ts"
@@ -86,7 +98,7 @@ type Config = typeof EvaluateConfig.Type
 
 /** Artefacts that may be there. */
 interface EvaluateInput {
-  readonly quantizedVision?: PackedWeights
+  readonly quantizedVision?: VisionTower
   readonly projector?: Parameters
   readonly quantizedLanguage?: LanguageModel
   readonly clipping?: Parameters
@@ -130,6 +142,36 @@ const unknownBenchmarks = Effect.fnUntraced(function* (benchmarks: Config["bench
   return found.filter((obstacle) => obstacle !== undefined)
 })
 
+/** Data files that were read and found good: those of several evaluations are read once. */
+const good = new Map<string, string>()
+
+/** Why the rows of a benchmark cannot be asked: a column that is missing, a row that is broken, a picture that is not there. */
+const problemOf = Effect.fnUntraced(function* (choice: Config["benchmarks"][number]) {
+  const identity = JSON.stringify([choice, yield* Effect.promise(() => fileDigest(choice.data, { whole: true }))])
+  if (good.get(choice.data) === identity) return undefined
+  const { rows, data } = yield* openBenchmark(choice)
+  const files = rows.flatMap(({ image }) => (image.kind === "files" ? image.paths : []))
+  const absent = files.map((path) => resolve(dirname(data.file), path)).filter((path) => !existsSync(path))
+  if (absent.length > 0) {
+    return `${data.file}: ${absent.length} of ${files.length} pictures do not exist, the first of them ${absent[0]}`
+  }
+  good.set(choice.data, identity)
+  return undefined
+})
+
+/** An obstacle for each data file that is there and cannot be asked from. */
+const unreadableFiles = Effect.fnUntraced(function* (benchmarks: Config["benchmarks"]) {
+  const known = (yield* Extensions).benchmarks
+  const problems = yield* Effect.forEach(benchmarks, (choice) =>
+    existsSync(choice.data) && findBenchmark(choice.name, known) !== undefined
+      ? Effect.match(problemOf(choice), { onSuccess: (problem) => problem, onFailure: ({ message }) => message })
+      : Effect.succeed(undefined)
+  )
+  return problems.flatMap((issue): readonly Forecast.Obstacle[] =>
+    issue === undefined ? [] : [{ issue, fix: "correct the file, or get it anew" }]
+  )
+})
+
 /** Writes predictions and score of one benchmark and sums them up. */
 const scoreBenchmark = Effect.fnUntraced(function* (
   { benchmark, data, rows, name }: Asked,
@@ -169,10 +211,11 @@ export const Evaluate = Stage.define({
   config: writtenAs<EvaluateOptions>()(EvaluateConfig),
   uses: [QuantizedVision, TrainedProjector, QuantizedLanguage, ClippingRanges, Evaluations],
   gives: [Evaluations],
-  fingerprint: ({ benchmarks }, recipe) => fingerprintOf(recipe, { files: benchmarks.map(({ data }) => data) }),
+  fingerprint: ({ benchmarks, divergence }, recipe) =>
+    fingerprintOf(recipe, { files: benchmarks.map(({ data }) => data), teacher: divergence > 0 }),
   versions: ({ nearest, benchmarks }) =>
     versionsOf({ quantizers: nearest, benchmarks: benchmarks.map(({ name }) => name) }),
-  forecast: Effect.fnUntraced(function* ({ benchmarks, nearest }: Config, recipe) {
+  forecast: Effect.fnUntraced(function* ({ benchmarks, nearest, divergence }: Config, recipe) {
     const model = yield* planModel(recipe)
     const planned = yield* planTowers(model.config, towers, nearest)
     const files = benchmarks.map(({ data }) => data)
@@ -181,10 +224,13 @@ export const Evaluate = Stage.define({
       "get the benchmark's TSV file; `speedq evaluate` says where it comes from"
     )
     const unknown = yield* unknownBenchmarks(benchmarks)
+    const unreadable = yield* unreadableFiles(benchmarks)
     // The source, packed weights, and everything unpacked in f32.
-    const memoryBytes = model.weightBytes + quantizedBytes(planned) + 4 * parameterCount(model.config)
+    const teacher = divergence > 0 ? yield* planTeacher(recipe) : undefined
+    const taught = teacher?.weightBytes ?? 0
+    const memoryBytes = model.weightBytes + taught + quantizedBytes(planned) + 4 * parameterCount(model.config)
     return Forecast.make({
-      obstacles: [...model.obstacles, ...missing, ...unknown],
+      obstacles: [...model.obstacles, ...(teacher?.obstacles ?? []), ...missing, ...unknown, ...unreadable],
       memoryBytes,
       lines: ruleLines(planned)
     })
@@ -193,7 +239,7 @@ export const Evaluate = Stage.define({
     const { backend } = yield* Compute
     const failed = (error: { readonly message: string }) =>
       new EvaluationFailed({ title: config.title, reason: error.message })
-    const source = yield* openSourceModel(context.recipe.model)
+    const source = yield* openRecipeModel(context.recipe)
     const { directory } = source
     const { choices: nearest } = yield* planTowers(directory.config, towers, config.nearest)
     const parts = { ...input, clipping: config.clipped ? input.clipping : undefined }
@@ -205,7 +251,8 @@ export const Evaluate = Stage.define({
       computing(() => unpackAll(deployed.packed)),
       releaseParameters
     )
-    const original = weightsFrom(source.weights)
+    const compared = config.divergence > 0 ? yield* openTeacher(context.recipe, source) : source
+    const original = { directory: compared.directory, weights: weightsFrom(compared.weights) }
     const model = { backend, directory, weights: weightsFrom(unpacked, deployed.others) }
     const asked: readonly Asked[] = yield* Effect.mapError(Effect.forEach(config.benchmarks, openBenchmark), failed)
     const steps = asked.flatMap(({ rows }, benchmark) =>
@@ -256,6 +303,7 @@ export const Evaluate = Stage.define({
       state: Codec.json(Answering),
       initial: Effect.succeed<Answering>(asked.map(() => ({ answers: [], divergence: { sum: 0, tokens: 0 } }))),
       step,
+      isIntact: () => true,
       finish
     })
   })

@@ -1,5 +1,5 @@
 /** What an evaluation found: a row of the final table. */
-import type { Score } from "@speedq/evaluation"
+import { paperAverage, type Score } from "@speedq/evaluation"
 import { Artefact, Codec, type Report } from "@speedq/pipeline"
 import * as Schema from "effect/Schema"
 
@@ -66,7 +66,7 @@ export const divergenceOf = ({ scores }: Evaluation): number | null => {
 const percent = ({ score, standardError }: typeof Mark.Type): string =>
   standardError === undefined ? score.toFixed(1) : `${score.toFixed(1)} ± ${standardError.toFixed(1)}`
 
-/** One row an evaluation: overall numbers, each category with its standard error, divergence, size. */
+/** One row an evaluation: the paper's average where all of its benchmarks were asked, overall numbers, each category with its standard error, divergence, size. */
 export const evaluationTable = (evaluations: readonly Evaluation[]): Report.Section => {
   const columns = new Map<string, { readonly data: string; readonly category?: string }>()
   for (const { data, categories } of evaluations.flatMap(({ scores }) => scores)) {
@@ -83,12 +83,22 @@ export const evaluationTable = (evaluations: readonly Evaluation[]): Report.Sect
     const mark = found.categories[category]
     return mark === undefined ? "" : percent(mark)
   }
+  const averages = evaluations.map(({ scores }) => paperAverage(scores))
+  const averaged = averages.some((average) => average !== undefined)
   return {
     _tag: "Table",
     title: "Evaluation",
-    columns: ["model", ...columns.keys(), "KL / token", "MB", "bits / parameter"],
-    rows: evaluations.map((evaluation) => [
+    columns: [
+      "model",
+      ...(averaged ? ["average of 8"] : []),
+      ...columns.keys(),
+      "KL / token",
+      "MB",
+      "bits / parameter"
+    ],
+    rows: evaluations.map((evaluation, index) => [
       evaluation.title,
+      ...(averaged ? [averages[index]?.toFixed(1) ?? ""] : []),
       ...[...columns.values()].map((column) => cell(evaluation, column)),
       divergenceOf(evaluation)?.toPrecision(3) ?? "",
       (evaluation.bytes / 1e6).toFixed(3),

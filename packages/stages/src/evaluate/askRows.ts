@@ -16,8 +16,7 @@ import {
   joinTiles,
   type TrainingSample,
   type Turn,
-  tokensPerTile,
-  type Weights
+  tokensPerTile
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -77,14 +76,17 @@ const batchOf = ({ image }: AnsweringModel["directory"], samples: readonly Train
     samples: [...samples.keys()],
     tilesOf: tiles.map(({ count }) => count),
     tileKeys: tiles.flatMap(tileKeysOf),
+    made: [...samples.keys()],
+    answerTokens: samples.map(({ answerTokens }) => answerTokens),
+    cut: samples.map(({ cut }) => cut),
     substituted: []
   }
 }
 
-/** Divergence of `model` from the weights `original`, summed over the expected answers of some rows. */
+/** Divergence of `model` from another one, `original`, summed over the expected answers of some rows. */
 export const divergenceOver = Effect.fnUntraced(function* (
   model: AnsweringModel,
-  original: Weights,
+  original: Pick<AnsweringModel, "directory" | "weights">,
   questions: readonly Question[]
 ) {
   const none: Divergence = { sum: 0, tokens: 0 }
@@ -98,15 +100,15 @@ export const divergenceOver = Effect.fnUntraced(function* (
   const usable = samples.filter((sample) => sample !== undefined)
   if (usable.length === 0) return none
   const batch = batchOf(model.directory, usable)
-  const { backend, directory } = model
+  const { backend } = model
   return yield* computing(async () => {
-    const see = async (weights: Weights) => {
+    const see = async ({ directory, weights }: Pick<AnsweringModel, "directory" | "weights">) => {
       const features = await makeVisionFeatures({ backend, config: directory.config, weights, budget: 0 }).of(batch, 0)
       const hidden = noGrad(() => scope(() => hiddenStates({ backend, directory, weights, batch, features })))
       features?.release()
       return { hidden, weights }
     }
-    const [teacher, student] = [await see(original), await see(model.weights)]
+    const [teacher, student] = [await see(original), await see(model)]
     const divergence = await batchDivergence(batch, teacher, student)
     for (const { hidden } of [teacher, student]) hidden.release()
     return divergence

@@ -1,8 +1,16 @@
 /** How the runs of an ablation are compared: by the scores of their last evaluation, and its divergence from the full-precision model. */
+import { paperAverage } from "@speedq/evaluation"
 import type { Judgement, Measure } from "@speedq/pipeline"
 import { divergenceOf, type Evaluation } from "./Evaluation.ts"
 
+const average: Measure<Evaluation> = {
+  name: "average of 8",
+  of: ({ scores }) => paperAverage(scores) ?? null,
+  write: (value) => value.toFixed(1)
+}
+
 const measuresOf = ({ scores }: Evaluation): readonly Measure<Evaluation>[] => [
+  ...(paperAverage(scores) === undefined ? [] : [average]),
   ...scores.map(
     ({ data }): Measure<Evaluation> => ({
       name: data,

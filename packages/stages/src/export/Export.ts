@@ -8,6 +8,7 @@ import {
   type ExportNotWritten,
   type LanguageModel,
   Rest,
+  type VisionTower,
   writeExport
 } from "@speedq/exports"
 import { optionalOption, requiredOption, writtenAs } from "@speedq/formats"
@@ -34,14 +35,14 @@ import { fingerprintOf } from "../data/fingerprint.ts"
 import { deciding } from "../extensions/deciding.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
-import { openSourceModel } from "../model/SourceModel.ts"
+import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import type { ExportOptions } from "../registry/stageOptions.ts"
 
 const ExportConfig = Schema.Struct({
   format: requiredOption(Schema.NonEmptyString, {
-    description: "Format to write: `packed`, `fake-quant`, or one of an extension."
+    description: "Format to write: `packed`, `fake-quant`, `quant-details`, or one of an extension."
   }),
   with: optionalOption(Schema.JsonObject, {
     description: 'Options of the format, for example `{ "dtype": "f32" }` of `fake-quant`.'
@@ -55,7 +56,7 @@ export const ExportedModel = Artefact.make("exported", "a model directory that w
 /** Artefacts that make the model; parts that no stage changed stay the original. */
 interface ExportInput {
   readonly quantizedLanguage: LanguageModel
-  readonly quantizedVision?: PackedWeights
+  readonly quantizedVision?: VisionTower
   readonly projector?: Parameters
 }
 
@@ -100,7 +101,7 @@ export const Export = Stage.define({
     { recipe, runDirectory }: Stage.StageContext
   ) {
     const choice = yield* chosen(config)
-    const source = yield* openSourceModel(recipe.model)
+    const source = yield* openRecipeModel(recipe)
     const relative = directoryOf(choice)
     const directory = join(runDirectory, relative)
     const work = Effect.gen(function* () {

@@ -41,10 +41,13 @@ export const JointQat = Stage.define({
     artefacts: Effect.fnUntraced(function* (trained, { linears, embeddings }) {
       const language = [...linears.choices].filter(([layer]) => towerOf(layer) === "language")
       return {
-        quantizedVision: yield* owned(
-          computing(() => packTower(towerParameters("vision", trained), linears.choices)),
-          releasePacked
-        ),
+        quantizedVision: {
+          packed: yield* owned(
+            computing(() => packTower(towerParameters("vision", trained), linears.choices)),
+            releasePacked
+          ),
+          values: {}
+        },
         projector: towerParameters("projector", trained),
         quantizedLanguage: {
           parameters: towerParameters("language", trained),

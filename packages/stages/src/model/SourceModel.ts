@@ -1,32 +1,92 @@
 /** Opens the full-precision model that a recipe starts from: config, tokenizer and weights in the backend's memory. */
 import { releaseParameters, type SourceModel } from "@speedq/exports"
 import { Safetensors } from "@speedq/formats"
+import type { RecipeSettings } from "@speedq/pipeline"
 import type { Parameters } from "@speedq/tensors"
-import { type LoadOptions, loadWeights, modelTensors, openModelDirectory, resolveNames } from "@speedq/vlm-model"
+import {
+  type LoadOptions,
+  loadWeights,
+  type ModelDirectory,
+  modelTensors,
+  openModelDirectory,
+  resolveNames,
+  storedNames,
+  type Tower,
+  towerOf
+} from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { Compute } from "../compute/Compute.ts"
 import { ModelUnreadable } from "../Errors.ts"
+import { loadTorchCheckpoint } from "../reference/torchCheckpoint.ts"
+import { checkpointFiles } from "./checkpointFiles.ts"
+import { readWholePart } from "./partWeights.ts"
 import { owned } from "./stageMemory.ts"
 
+/** A recipe, as far as it says where weights are. */
+export type ModelPlace = Pick<RecipeSettings, "model" | "parts">
+
+interface SourceOptions extends LoadOptions {
+  /** Parts whose weights are elsewhere: a file or a directory each. */
+  readonly parts?: ModelPlace["parts"]
+}
+
+type Weights = Pick<SourceModel, "weights" | "stored">
+
+/** Runs code that throws. */
+const trying = <A>(work: () => A): Effect.Effect<A, Error> =>
+  Effect.try({ try: work, catch: (error) => (error instanceof Error ? error : new Error(String(error))) })
+
+/** Weights of the directory's own checkpoint, of parts that are not elsewhere. */
+const ownWeights = Effect.fnUntraced(function* (
+  { directory, config }: ModelDirectory,
+  elsewhere: ReadonlySet<Tower>,
+  { select = () => true, ...options }: LoadOptions
+) {
+  const { backend } = yield* Compute
+  const wanted = (name: string) => !elsewhere.has(towerOf(name)) && select(name)
+  const shapes = modelTensors(config)
+  const names = [...shapes.keys()].filter(wanted)
+  const asTheyAre = storedNames(shapes.keys(), "original")
+  if (names.length === 0) return { weights: {}, stored: asTheyAre } satisfies Weights
+  const pickled = yield* trying(() =>
+    checkpointFiles(directory).kind === "torch"
+      ? loadTorchCheckpoint(backend, directory, shapes, new Set(names))
+      : undefined
+  )
+  if (pickled !== undefined) return { weights: pickled, stored: asTheyAre } satisfies Weights
+  const { store } = yield* Safetensors.openModel(directory)
+  const weights: Parameters = yield* trying(() => loadWeights(backend, config, store, { ...options, select: wanted }))
+  return { weights, stored: resolveNames(shapes.keys(), store.tensors.keys()).pieces } satisfies Weights
+}, Effect.scoped)
+
 /** Opens the model of `directory` for the life of the scope. Fails with ModelUnreadable, whatever is wrong. */
-export const openSourceModel = Effect.fn("openSourceModel")(function* (path: string, options: LoadOptions = {}) {
+export const openSourceModel = Effect.fn("openSourceModel")(function* (
+  path: string,
+  { parts = {}, ...options }: SourceOptions = {}
+) {
   const { backend } = yield* Compute
   const unreadable = (error: { readonly message: string }) =>
     new ModelUnreadable({ directory: path, reason: error.message })
   const directory = yield* Effect.mapError(openModelDirectory(path), unreadable)
-  const { weights, stored } = yield* owned(
-    Effect.scoped(
-      Effect.gen(function* () {
-        const { store } = yield* Effect.mapError(Safetensors.openModel(path), unreadable)
-        const loaded = yield* Effect.try({
-          try: () => loadWeights(backend, directory.config, store, options),
-          catch: (error) => unreadable(error instanceof Error ? error : new Error(String(error)))
-        })
-        const { pieces } = resolveNames(modelTensors(directory.config).keys(), store.tensors.keys())
-        return { weights: loaded as Parameters, stored: pieces }
-      })
-    ),
+  const elsewhere = Object.entries(parts) as readonly (readonly [Tower, string])[]
+  let weights: Parameters = {}
+  for (const [tower, file] of elsewhere) {
+    const part = yield* owned(
+      Effect.mapError(
+        trying(() => readWholePart(backend, directory.config, tower, file)),
+        unreadable
+      ),
+      releaseParameters
+    )
+    weights = { ...weights, ...part }
+  }
+  const own = yield* owned(
+    Effect.mapError(ownWeights(directory, new Set(elsewhere.map(([tower]) => tower)), options), unreadable),
     (opened) => releaseParameters(opened.weights)
   )
-  return { directory, weights, stored } satisfies SourceModel
+  return { directory, weights: { ...own.weights, ...weights }, stored: own.stored } satisfies SourceModel
 })
+
+/** Opens the model of a recipe, parts from elsewhere included, for the life of the scope. Fails with ModelUnreadable. */
+export const openRecipeModel = ({ model, parts }: ModelPlace) =>
+  openSourceModel(model, parts === undefined ? {} : { parts })

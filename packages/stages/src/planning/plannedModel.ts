@@ -1,11 +1,13 @@
 /** The model of a recipe before any work: its config, the size of its checkpoint, and what is missing of both. */
-import { existsSync, readFileSync, statSync } from "node:fs"
+import { existsSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { type Forecast, processBytes, type RecipeSettings } from "@speedq/pipeline"
 import { type ModelConfig, parameterCount, readModelConfig } from "@speedq/vlm-model"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { ModelUnreadable } from "../Errors.ts"
+import { checkpointFiles } from "../model/checkpointFiles.ts"
+import type { ModelPlace } from "../model/SourceModel.ts"
 
 export interface PlannedModel {
   readonly config: ModelConfig
@@ -19,15 +21,9 @@ export interface PlannedModel {
 const bytesIn16Bits = 2
 const fix = "give a directory of an InternVL3 model with config.json, tokenizer and safetensors"
 
-/** Files of the checkpoint in a directory: the one file, or the shards of its index. */
-const checkpointFiles = (directory: string): readonly string[] => {
-  const single = join(directory, "model.safetensors")
-  if (existsSync(single)) return [single]
-  const index = join(directory, "model.safetensors.index.json")
-  if (!existsSync(index)) return []
-  const { weight_map = {} } = JSON.parse(readFileSync(index, "utf8")) as { readonly weight_map?: object }
-  return [...new Set(Object.values(weight_map))].map((file) => join(directory, String(file)))
-}
+const partFix = "give a safetensors or torch file, or a directory with a checkpoint"
+/** Vision tower, projector, language model. */
+const towers = 3
 
 /** Config of a model that is not there yet, by the path where it will be: known models have known shapes. */
 export const ReleasedConfigs = Context.Reference<(model: string) => ModelConfig | undefined>(
@@ -48,17 +44,24 @@ const unreadable = (directory: string, error: unknown): ModelUnreadable =>
   new ModelUnreadable({ directory, reason: error instanceof Error ? error.message : String(error) })
 
 /** Looks at a recipe's model without opening its weights. Fails with ModelUnreadable when there is no config to plan with. */
-export const planModel = Effect.fnUntraced(function* ({ model }: RecipeSettings) {
+export const planModel = Effect.fnUntraced(function* ({ model, parts = {} }: ModelPlace) {
   const config = yield* configOf(model)
   const { files, missing } = yield* Effect.try({
     try: () => {
-      const names = checkpointFiles(model)
+      const names = checkpointFiles(model).files
       return { files: names, missing: names.filter((file) => !existsSync(file)) }
     },
     catch: (error) => unreadable(model, error)
   })
+  const elsewhere = Object.entries(parts)
+  const isWhole = elsewhere.length === towers
   const obstacles = [
-    ...(files.length === 0 ? [{ issue: `${model} has no model.safetensors and no index of shards`, fix }] : []),
+    ...elsewhere
+      .filter(([, path]) => !existsSync(path))
+      .map(([part, path]) => ({ issue: `${path}, the weights of parts.${part}, does not exist`, fix: partFix })),
+    ...(files.length === 0 && !isWhole
+      ? [{ issue: `${model} has no model.safetensors and no index of shards`, fix }]
+      : []),
     ...missing.map((file) => ({ issue: `${file}, a shard of the checkpoint, is missing`, fix }))
   ]
   const whole = files.length > 0 && missing.length === 0
@@ -68,3 +71,7 @@ export const planModel = Effect.fnUntraced(function* ({ model }: RecipeSettings)
   const planned: PlannedModel = { config, weightBytes, loadedBytes: weightBytes + processBytes, obstacles }
   return planned
 })
+
+/** The teacher that a recipe names, before any work; undefined where the model is its own. Fails with ModelUnreadable. */
+export const planTeacher = ({ teacher }: Pick<RecipeSettings, "teacher">) =>
+  teacher === undefined ? Effect.succeed(undefined) : planModel({ model: teacher })

@@ -1,21 +1,12 @@
 /** What a training stage will take: samples, steps, memory and time, from config and meta file. */
-import { existsSync } from "node:fs"
-import { dirname } from "node:path"
 import { layerOf } from "@speedq/formats"
 import { Forecast, formatBytes, memoryLimit, type RecipeSettings } from "@speedq/pipeline"
 import { sizeOf } from "@speedq/tensors"
-import {
-  type Dataset,
-  embeddingLayer,
-  headLayer,
-  type ModelConfig,
-  modelTensors,
-  readDatasetMeta,
-  tokensPerTile
-} from "@speedq/vlm-model"
+import { embeddingLayer, headLayer, type ModelConfig, modelTensors, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { callsPerLayer, keptBytes, keptTowerBytes, languageFlops, secondsFor, visionFlops } from "./cost.ts"
+import { mixtureForecast } from "./mixtureForecast.ts"
 import type { PlannedModel } from "./plannedModel.ts"
 
 interface TrainingForecastOptions {
@@ -28,17 +19,9 @@ interface TrainingForecastOptions {
   /** Whether the decoder's Linears are fake-quantized, and a teacher runs beside the student. */
   readonly fakeQuantized: boolean
   readonly teacher: boolean
+  /** A teacher that is not the model itself. */
+  readonly otherTeacher?: PlannedModel | undefined
   readonly lines: readonly string[]
-}
-
-/** Samples that a mixture selects by the lengths that its meta file states; undefined where one does not. */
-const selectedSamples = (datasets: readonly Dataset[], percent: number): number | undefined => {
-  const lengths = datasets.map(({ length, repeatTime }) =>
-    length === undefined ? undefined : Math.floor((length * (percent === 0 ? 100 : percent)) / 100) * repeatTime
-  )
-  return lengths.some((length) => length === undefined)
-    ? undefined
-    : lengths.reduce<number>((sum, length) => sum + Math.floor(length!), 0)
 }
 
 /** Text tokens that a typical conversation is taken to have, and how many of them are answers. */
@@ -73,7 +56,8 @@ const memoryOf = (options: TrainingForecastOptions, samples: number) => {
   const tower = trainsTower(options) ? keptTowerBytes(config, optimization.batch * tilesOf(data)) : 0
   // Parameters, gradients and two moments; frozen embeddings in f32.
   const floats = 4 * parametersOf(config, trains) + embeddings
-  const stays = loadedBytes + 4 * floats + tower + featureBytes(options, samples)
+  const stays =
+    loadedBytes + (options.otherTeacher?.weightBytes ?? 0) + 4 * floats + tower + featureBytes(options, samples)
   const withKept = (rematerialize: boolean) => stays + keptBytes(config, { tokens, fakeQuantized, rematerialize })
   return { keeping: withKept(false), rematerializing: withKept(true) }
 }
@@ -106,22 +90,13 @@ const secondsOf = (
   return secondsFor(flops, (samples / optimization.batch) * layers * callsPerLayer)
 }
 
-const mostNamed = 3
-
-/** Annotation files that are not there: each by name, or the first of many. */
-const absentFiles = (meta: string, files: readonly string[]): readonly Forecast.Obstacle[] => {
-  const fix = "get the data set, or take it out of the meta file"
-  if (files.length <= mostNamed) {
-    return files.map((file) => ({ issue: `${file}, named in ${meta}, does not exist`, fix }))
-  }
-  const issue = `${files.length} annotation files named in ${meta} do not exist, the first of them ${files[0]}`
-  return [{ issue, fix: "get the data sets, or take them out of the meta file" }]
-}
-
 /** The forecast of a stage that trains. */
 export const trainingForecast = Effect.fnUntraced(function* (options: TrainingForecastOptions) {
   const { recipe, model, data, optimization, trains } = options
-  const missing = yield* Forecast.missingFiles([data.meta], "give the meta file of the training data")
+  const missing = [
+    ...(options.otherTeacher?.obstacles ?? []),
+    ...(yield* Forecast.missingFiles([data.meta], "give the meta file of the training data"))
+  ]
   const trained = parametersOf(model.config, trains)
   const limit = yield* memoryLimit(recipe)
   const tokens = sequenceTokens(model.config, data)
@@ -135,26 +110,22 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
     return Forecast.make({ ...parts, obstacles: [...model.obstacles, ...missing] })
   }
 
-  const datasets = yield* readDatasetMeta(data.meta, dirname(data.meta))
-  const annotations = datasets.map(({ annotation }) => annotation)
-  const obstacles = absentFiles(
-    data.meta,
-    annotations.filter((file) => !existsSync(file))
-  )
-  const selected = selectedSamples(datasets, data.percent)
+  const mixture = yield* mixtureForecast(data, recipe)
+  const { selected } = mixture
   const perStep = optimization.batch * optimization.accumulation
   const most = optimization.maxSteps === undefined ? Number.POSITIVE_INFINITY : optimization.maxSteps * perStep
   const samples = selected === undefined ? undefined : Math.min(most, selected * optimization.epochs)
   const { rematerialize, parts } = partsFor(samples ?? Number.POSITIVE_INFINITY)
   return Forecast.make({
     ...parts,
-    obstacles: [...model.obstacles, ...obstacles],
+    obstacles: [...model.obstacles, ...mixture.obstacles],
     seconds: samples === undefined ? undefined : yield* secondsOf(options, samples, rematerialize),
     lines: [
       ...parts.lines,
+      ...mixture.lines,
       samples === undefined
-        ? `${datasets.length} data sets, not all of which state their length`
-        : `${samples} samples of ${datasets.length} data sets in ${Math.ceil(samples / perStep)} steps of ${perStep}; saved states of ${formatBytes(12 * trained)}`
+        ? `${mixture.datasets} data sets, not all of which are there`
+        : `${samples} samples of ${mixture.datasets} data sets in ${Math.ceil(samples / perStep)} steps of ${perStep}; saved states of ${formatBytes(12 * trained)}`
     ]
   })
 })

@@ -7,6 +7,7 @@
  *   {i}/{module path}                            {quant_weights [out in / g, g] row-major, quant_layer_scale [R / qq, qq] and
  *                                                quant_layer_zeros [R, 1] in order r = j out + o, and the second level [R / qq, 1]}
  *
+ * A safetensors file in which metadata `quantizer` names the choice is read by that.
  * Layers are numbered through: those of the language model first, then the blocks of the vision tower.
  */
 import { existsSync, readdirSync, statSync } from "node:fs"
@@ -15,11 +16,16 @@ import { releasePacked, releaseParameters } from "@speedq/exports"
 import { layerOf, parameterOf } from "@speedq/formats"
 import {
   bilevel,
+  bilevelQuantizer,
   embeddingSym4,
+  embeddingSym4Quantizer,
   type PackedWeight,
   type PackedWeights,
   packWeight,
-  type QuantizerChoice
+  type Quantizer,
+  type QuantizerChoice,
+  readChoice,
+  WrittenChoice
 } from "@speedq/quantizers"
 import { type Backend, formatShape, type Parameters, scope, sizeOf, type Tensor, tensor } from "@speedq/tensors"
 import {
@@ -30,6 +36,7 @@ import {
   modelTensors,
   visionBlockName
 } from "@speedq/vlm-model"
+import * as Schema from "effect/Schema"
 import { TorchFileInvalid } from "../torch/TorchFileInvalid.ts"
 import { type DetailFile, type DetailTensor, readFinite, using } from "./detailFiles.ts"
 import { loadDetailParameters } from "./loadDetailParameters.ts"
@@ -106,6 +113,26 @@ const pack = async (
   }
 }
 
+/**
+ * What the export "quant-details" says its codes were made with; the reference's own files leave that open. Raises TorchFileInvalid
+ * where it is another quantizer, or its options are not what the entries show.
+ */
+const statedChoice = <C extends object>(
+  { path, metadata }: DetailFile,
+  quantizer: Quantizer<C>,
+  shown: Partial<C>
+): QuantizerChoice<C> | undefined => {
+  const stated = metadata?.["quantizer"]
+  if (stated === undefined) return undefined
+  const { quantizer: named, config } = readChoice(path, decodeWritten(stated))
+  const found = { ...config } as C
+  const differs = Object.entries(shown).some(([name, value]) => found[name as keyof C] !== value)
+  if (named.id === quantizer.id && !differs) return { quantizer, config: found }
+  const wanted = `${quantizer.id} with ${JSON.stringify(shown)}`
+  return invalid(path, `its metadata names ${named.id} with ${JSON.stringify(config)}, its entries are ${wanted}`)
+}
+const decodeWritten = Schema.decodeUnknownSync(Schema.fromJsonString(WrittenChoice))
+
 /** Embedding or head: symmetric, 4 bits, f16 scales. */
 const readEmbedding = (backend: Backend, name: string, path: string, shape: readonly number[]): Promise<PackedWeight> =>
   using(path, (file) => {
@@ -117,7 +144,8 @@ const readEmbedding = (backend: Backend, name: string, path: string, shape: read
       const found = `${formatShape(weight.shape)} with scales ${formatShape(scale.shape)}`
       return invalid(path, `it holds ${found}, config.json makes the matrix ${formatShape(shape)}`)
     }
-    return pack(name, embeddingSym4({ group }), shape, () => ({
+    const choice = statedChoice(file, embeddingSym4Quantizer, { group }) ?? embeddingSym4({ group })
+    return pack(name, choice, shape, () => ({
       codes: codesTensor(backend, path, weight.read(), 4, shape),
       scale: floats(backend, file, "scale", [rows, columns / group])
     }))
@@ -149,7 +177,7 @@ const inspectLinear = (name: string, path: string): LinearFile =>
 const readLinear = (
   backend: Backend,
   { name, path, group }: LinearFile,
-  bits: 2 | 3 | 4,
+  inferred: 2 | 3 | 4,
   shape: readonly number[],
   arithmetic: "bf16" | "f32"
 ): Promise<PackedWeight> =>
@@ -164,7 +192,10 @@ const readLinear = (
       const found = `${formatShape(codes.shape)} with scales ${formatShape(scales.shape)}`
       return invalid(path, `it holds ${found}, config.json makes the matrix ${formatShape(shape)}`)
     }
-    const choice = bilevel({ bits, group, scaleGroup, secondLevel: "f32", commonScale: "reference", arithmetic })
+    const stated = statedChoice(file, bilevelQuantizer, { group, scaleGroup, secondLevel: "f32" })
+    const choice =
+      stated ?? bilevel({ bits: inferred, group, scaleGroup, secondLevel: "f32", commonScale: "reference", arithmetic })
+    const { bits } = choice.config
     return pack(name, choice, shape, () => ({
       codes: codesTensor(backend, path, codes.read(), bits, shape),
       zeros: codesTensor(backend, path, zeros.read(), bits, [groups, rows]),

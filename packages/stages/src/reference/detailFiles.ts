@@ -24,6 +24,8 @@ export interface DetailTensor {
 export interface DetailFile {
   readonly path: string
   readonly tensors: ReadonlyMap<string, DetailTensor>
+  /** Of safetensors files: what their header says besides. */
+  readonly metadata?: Readonly<Record<string, string>>
   readonly close: () => void
 }
 
@@ -51,12 +53,14 @@ const openSafetensors = (path: string): DetailFile => {
     }
     return [name, { shape, dtype, read }] as const
   })
-  return { path, tensors: new Map(tensors), close: () => store.close() }
+  return { path, tensors: new Map(tensors), metadata: store.metadata, close: () => store.close() }
 }
 
+/** Whether a file is one of torch.save, by its first bytes. Throws the errors of node:fs. */
+export const isTorchFile = (path: string): boolean => beginsWith(path, zipMagic)
+
 /** Opens a file by what it is, whatever its name. Throws TorchFileInvalid, SafetensorsInvalid, FileFailed and the errors of node:fs. */
-const openDetailFile = (path: string): DetailFile =>
-  beginsWith(path, zipMagic) ? openTorchFile(path) : openSafetensors(path)
+const openDetailFile = (path: string): DetailFile => (isTorchFile(path) ? openTorchFile(path) : openSafetensors(path))
 
 /** Numbers of one entry in f32. Raises TensorNotFinite, with what `read` raises. */
 export const readFinite = ({ path }: DetailFile, name: string, { shape, read }: DetailTensor): Float32Array => {

@@ -10,6 +10,7 @@ import {
   type Tensor,
   tensor
 } from "@speedq/tensors"
+import { isQuantizerBuffer } from "@speedq/vlm-model"
 import { TorchFileInvalid } from "../torch/TorchFileInvalid.ts"
 import { type DetailFile, type DetailTensor, readFinite } from "./detailFiles.ts"
 
@@ -26,15 +27,16 @@ const load = (backend: Backend, values: Float32Array, { shape, dtype }: DetailTe
 }
 
 interface DetailSelection {
-  /** What names lack in the file. */
+  /** What the names of one tower may lack in the file. */
   readonly prefix?: string
   /** Only parameters whose name passes; default all. */
   readonly select?: (name: string) => boolean
 }
 
 /**
- * Every tensor of a file, as the parameter `prefix` + its name. Raises TorchFileInvalid for one that the model does not
- * have, or has in another shape, and TensorNotFinite; nothing stays allocated then.
+ * Every tensor of a file that is selected, as the parameter of its name, or of `prefix` + its name; buffers of the reference's
+ * quantizers are none. Raises TorchFileInvalid for one that the model does not have, or has in another shape, and TensorNotFinite;
+ * nothing stays allocated then.
  */
 export const loadDetailParameters = (
   backend: Backend,
@@ -48,8 +50,8 @@ export const loadDetailParameters = (
   }
   try {
     for (const [stored, tensor] of file.tensors) {
-      const name = stored.startsWith(prefix) ? stored : prefix + stored
-      if (!select(name)) continue
+      const name = shapes.has(stored) || stored.startsWith(prefix) ? stored : prefix + stored
+      if (isQuantizerBuffer(stored) || !select(name)) continue
       const expected = shapes.get(name) ?? fail(`the model has no parameter "${name}"`)
       if (!sameShape(tensor.shape, expected)) {
         fail(`${name} is ${formatShape(tensor.shape)}, but config.json requires ${formatShape(expected)}`)

@@ -16,7 +16,7 @@ const Index = Schema.fromJsonString(Schema.Struct({ weight_map: Schema.Record(Sc
 const decodeIndex = Schema.decodeUnknownOption(Index)
 
 /** Files of the checkpoint; none where the directory has none. Raises TorchFileInvalid. */
-const filesOf = (directory: string): readonly string[] => {
+export const torchFiles = (directory: string): readonly string[] => {
   const [single, index] = [singleName, indexName].map((name) => join(directory, name)) as [string, string]
   if (existsSync(single)) return [single]
   if (!existsSync(index)) return []
@@ -40,7 +40,7 @@ export const loadTorchCheckpoint = (
   shapes: ReadonlyMap<string, Shape>,
   names: ReadonlySet<string>
 ): Parameters | undefined => {
-  const files = filesOf(directory)
+  const files = torchFiles(directory)
   if (files.length === 0) return undefined
   let loaded: Parameters = {}
   try {

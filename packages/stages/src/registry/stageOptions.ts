@@ -70,6 +70,28 @@ export interface DataOptions {
    */
   readonly onError?: "fail" | "substitute"
   /**
+   * What tells that a picture is not the one that a stage began with: its size and the time of its last change, or
+   * its `bytes`, which takes a reading of all of them but lets them be copied and touched.
+   *
+   * Default from: chosen here: the least reading.
+   *
+   * May be changed while a run goes on.
+   * @default "time"
+   */
+  readonly pictures?: "time" | "bytes"
+  /**
+   * Share of the samples without anything to learn (no answer, or one that was cut off), or cut at `maxLength`,
+   * above which the stage warns. It stops where all of the first 64 have nothing.
+   *
+   * Unit: share of the samples.
+   *
+   * Default from: chosen here.
+   *
+   * May be changed while a run goes on.
+   * @default 0.05
+   */
+  readonly warnShare?: number
+  /**
    * Switches of the reference's data pipeline, one by one. When given, it decides all of them: those left out are
    * off, whatever `compat` says.
    *
@@ -259,7 +281,7 @@ export interface TrainingStageOptions {
    * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
    * reference quirk by quirk.
    *
-   * Default from: docs/quirks.md.
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
    * @default "careful"
    */
   readonly compat?: "careful" | "reference"
@@ -405,7 +427,7 @@ export interface AdaRoundVitOptions {
    * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
    * reference quirk by quirk.
    *
-   * Default from: docs/quirks.md.
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
    * @default "careful"
    */
   readonly compat?: "careful" | "reference"
@@ -541,6 +563,38 @@ export interface AdaRoundVitOptions {
   readonly cache?: string
 }
 
+export interface ImportVitOptions {
+  /**
+   * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
+   * reference quirk by quirk.
+   *
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
+   * @default "careful"
+   */
+  readonly compat?: "careful" | "reference"
+  /**
+   * The quantized tower: a safetensors or torch file, which is not executed, or a directory with one. Dequantized
+   * numbers (the reference's `quant_vit_path`), a packed model, or a run's `quantizedVision.safetensors`.
+   */
+  readonly weights: string
+  /**
+   * Rules that say on which quantizer's grid dequantized numbers lie; the first that matches decides. Weights that
+   * lie on it exactly are packed.
+   *
+   * Default from: none: dequantized numbers stay numbers.
+   * @default []
+   */
+  readonly quantizers?: readonly RuleInput[]
+  /**
+   * What a weight does that a rule names and that is not exactly on the grid: `keep` uses its numbers, in 16 or 32
+   * bits as they are stored, `fail` ends the stage.
+   *
+   * Default from: keep: the reference uses the numbers.
+   * @default "keep"
+   */
+  readonly offGrid?: "keep" | "fail"
+}
+
 export type TrainProjectorOptions = TrainingStageOptions
 
 export interface AutoclipOptions {
@@ -548,7 +602,7 @@ export interface AutoclipOptions {
    * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
    * reference quirk by quirk.
    *
-   * Default from: docs/quirks.md.
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
    * @default "careful"
    */
   readonly compat?: "careful" | "reference"
@@ -634,7 +688,7 @@ export interface RoundLanguageOptions {
    * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
    * reference quirk by quirk.
    *
-   * Default from: docs/quirks.md.
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
    * @default "careful"
    */
   readonly compat?: "careful" | "reference"
@@ -671,7 +725,7 @@ export interface JointQatOptions extends TrainingStageOptions {
 }
 
 export interface ExportOptions {
-  /** Format to write: `packed`, `fake-quant`, or one of an extension. */
+  /** Format to write: `packed`, `fake-quant`, `quant-details`, or one of an extension. */
   readonly format: string
   /** Options of the format, for example `{ "dtype": "f32" }` of `fake-quant`. */
   readonly with?: { readonly [name: string]: Json }

@@ -3,9 +3,20 @@ import { AdaRoundVit } from "../adaroundVit/AdaRoundVit.ts"
 import { Autoclip } from "../autoclip/Autoclip.ts"
 import { Evaluate } from "../evaluate/Evaluate.ts"
 import { Export } from "../export/Export.ts"
+import { ImportVit } from "../importVit/ImportVit.ts"
 import { JointQat } from "../jointQat/JointQat.ts"
 import { Qat } from "../qat/Qat.ts"
 import { RoundLanguage } from "../roundLanguage/RoundLanguage.ts"
 import { TrainProjector } from "../trainProjector/TrainProjector.ts"
 
-export const stages = [AdaRoundVit, TrainProjector, Autoclip, RoundLanguage, Qat, JointQat, Export, Evaluate] as const
+export const stages = [
+  AdaRoundVit,
+  ImportVit,
+  TrainProjector,
+  Autoclip,
+  RoundLanguage,
+  Qat,
+  JointQat,
+  Export,
+  Evaluate
+] as const

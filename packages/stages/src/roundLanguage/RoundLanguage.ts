@@ -14,7 +14,7 @@ import { fingerprintOf } from "../data/fingerprint.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
-import { openSourceModel } from "../model/SourceModel.ts"
+import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { disagreements } from "../planning/decidingStages.ts"
 import { planModel } from "../planning/plannedModel.ts"
@@ -76,7 +76,7 @@ export const RoundLanguage = Stage.define({
     { clipping }: RoundLanguageInput,
     { recipe }: Stage.StageContext
   ) {
-    const { weights, directory } = yield* openSourceModel(recipe.model)
+    const { weights, directory } = yield* openRecipeModel(recipe)
     const linears = yield* planTowers(directory.config, ["language"], quantizers, compat)
     const embedded = yield* planEmbeddings(directory.config, embeddings, compat)
     const choices = new Map([...linears.choices, ...embedded.choices])

@@ -59,7 +59,8 @@ export const accumulate = (learner: Learner, lossOf: MicroBatchLoss, share: numb
         const { loss, parts } = lossOf(parameters)
         return { loss: scale(loss, share), auxiliary: parts }
       },
-      sum === undefined ? {} : { into: sum.gradients }
+      // Text alone does not reach a projector.
+      { mayBeConstant: true, ...(sum === undefined ? {} : { into: sum.gradients }) }
     )(learner.parameters)
     const parts = Object.fromEntries(Object.entries(auxiliary).map(([name, part]) => [name, scale(part, share)]))
     if (sum === undefined) return { gradients, loss: value, parts }

@@ -39,6 +39,19 @@ export const DataConfig = Schema.Struct({
     source: "docs/quirks.md#quirk-8",
     policy: true
   }),
+  pictures: option(Schema.Literals(["time", "bytes"]), "time", {
+    description:
+      "What tells that a picture is not the one that a stage began with: its size and the time of its last change, or its `bytes`, which takes a reading of all of them but lets them be copied and touched.",
+    source: "chosen here: the least reading",
+    policy: true
+  }),
+  warnShare: option(Share, 0.05, {
+    description:
+      "Share of the samples without anything to learn (no answer, or one that was cut off), or cut at `maxLength`, above which the stage warns. It stops where all of the first 64 have nothing.",
+    unit: "share of the samples",
+    source: "chosen here",
+    policy: true
+  }),
   quirks: optionalOption(DataQuirks, {
     description:
       "Switches of the reference's data pipeline, one by one. When given, it decides all of them: those left out are off, whatever `compat` says.",

@@ -1,5 +1,6 @@
 /** What a training stage is asked with, what it starts from, and what one of them does otherwise than another. */
-import type { PackedWeights, RuleSpec } from "@speedq/quantizers"
+import type { VisionTower } from "@speedq/exports"
+import type { RuleSpec } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import type { Tower } from "@speedq/vlm-model"
 import type * as Effect from "effect/Effect"
@@ -19,7 +20,7 @@ export interface TrainingOptions extends OptimizationConfig {
 
 /** What earlier stages may have made: without a tower, a projector or ranges, the original weights are used as they are. */
 export interface TrainingInput {
-  readonly quantizedVision?: PackedWeights
+  readonly quantizedVision?: VisionTower
   readonly projector?: Parameters
   readonly clipping?: Parameters
 }

@@ -19,8 +19,8 @@ export interface StudentAndTeacher {
   readonly backend: Backend
   readonly directory: ModelDirectory
   readonly losses: Losses
-  /** Full-precision weights. */
-  readonly teacher: Weights
+  /** The full-precision model that the student is compared with. */
+  readonly teacher: { readonly directory: ModelDirectory; readonly weights: Weights }
   /** The student's weights out of the trained parameters. */
   readonly weightsOf: TrainedNetwork["weightsOf"]
   /** Features of the teacher's tower. */
@@ -32,13 +32,9 @@ export interface StudentAndTeacher {
 const labelsOf = ({ labels, size, length }: MicroBatch) => ({ values: labels, batch: size, length })
 
 /** Final hidden states of the teacher, and the features it saw, which a student with the same tower shares. */
-const teach = async (
-  { backend, directory, teacher, teacherFeatures }: StudentAndTeacher,
-  batch: MicroBatch,
-  index: number
-) => {
+const teach = async ({ backend, teacher, teacherFeatures }: StudentAndTeacher, batch: MicroBatch, index: number) => {
   const features = await teacherFeatures.of(batch, index)
-  const hidden = noGrad(() => scope(() => hiddenStates({ backend, directory, weights: teacher, batch, features })))
+  const hidden = noGrad(() => scope(() => hiddenStates({ backend, ...teacher, batch, features })))
   return { features, hidden }
 }
 
@@ -53,7 +49,7 @@ export const confidenceMeasurement = (pair: StudentAndTeacher, source: SampleSou
       const rows = losses.settings.confidenceRows === "all" ? allRows(labelsOf(batch)) : predictingRows(labelsOf(batch))
       if (rows.length === 0) return undefined
       const { features, hidden } = await teach(pair, batch, index)
-      const confidence = teacherConfidence({ hidden, weight: teacher.get(headMatrix) }, rows)
+      const confidence = teacherConfidence({ hidden, weight: teacher.weights.get(headMatrix) }, rows)
       for (const tensor of [features, hidden]) tensor?.release()
       const value = await confidence.item()
       confidence.release()
@@ -88,7 +84,7 @@ export const microBatchLosses = (pair: StudentAndTeacher): Training<never, never
             losses: rows,
             labels: labelsOf(batch),
             student: { hidden, weight: weights.get(headMatrix) },
-            teacher: taught && { hidden: taught.hidden, weight: teacher.get(headMatrix) }
+            teacher: taught && { hidden: taught.hidden, weight: teacher.weights.get(headMatrix) }
           })
         }),
       release: () => {

@@ -1,7 +1,16 @@
 /** The steps of a training stage: samples in, gradients over micro-batches, one AdamW update; all state in the learner. */
-import { Codec, type Events, emit, RunEvents, type SavedFileDamaged, type Stage } from "@speedq/pipeline"
+import {
+  Codec,
+  type Events,
+  emit,
+  RunEvents,
+  type SavedFileDamaged,
+  type Stage,
+  type StorageFailed
+} from "@speedq/pipeline"
 import { adamW, type Optimizer, type Parameters, type Schedule, scope, warmupCosine } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { loadTensors, tensorSources } from "../artefacts/tensorCodec.ts"
@@ -9,8 +18,19 @@ import { Compute } from "../compute/Compute.ts"
 import { type ComputeFailed, computing } from "../compute/computing.ts"
 import type { MicroBatch } from "../data/SampleLoader.ts"
 import type { SampleSource } from "../data/SampleSource.ts"
+import {
+  counted,
+  dataSections,
+  emptyTally,
+  isTelling,
+  nothingToLearn,
+  SampleTally,
+  substitutions,
+  tallyWarnings
+} from "../data/SampleTally.ts"
 import type { SampleWorkerFailed } from "../data/SampleWorkers.ts"
-import { type DataUnusable, NonFiniteGradient } from "../Errors.ts"
+import { loadUsed, noneUsed, usedTensor, withUsed, writeUsed } from "../data/usedSamples.ts"
+import { type DataUnusable, NonFiniteGradient, type NothingToLearn } from "../Errors.ts"
 import { owningState } from "../model/stageMemory.ts"
 import {
   type Accumulated,
@@ -26,7 +46,7 @@ import {
 } from "./Learner.ts"
 import { firstNonFinite } from "./nonFinite.ts"
 import type { Rematerialization } from "./Rematerialization.ts"
-import type { OptimizationConfig } from "./TrainingConfig.ts"
+import type { DataConfig, OptimizationConfig } from "./TrainingConfig.ts"
 
 /** A micro-batch with what does not depend on the trained parameters computed; `release` gives it back. */
 interface PreparedBatch {
@@ -49,9 +69,10 @@ interface StepContext {
 }
 
 export interface Training<Out, E, R> {
-  /** The data's name in events. */
-  readonly meta: string
+  readonly data: DataConfig
   readonly source: SampleSource
+  /** The stage's own. */
+  readonly directory: string
   readonly optimization: OptimizationConfig
   /** New tensors that training starts from. */
   readonly initial: () => Parameters
@@ -61,30 +82,34 @@ export interface Training<Out, E, R> {
   readonly finish: (parameters: Parameters, measured: readonly number[]) => Effect.Effect<Stage.Outcome<Out>, E, R>
 }
 
-/** The learner, what was measured before, and how many samples were replaced. */
+/** The learner, what was measured before, and what was seen of the data. */
 export interface TrainingState {
   readonly learner: Learner
   readonly measured: readonly number[]
-  readonly substituted: number
+  readonly tally: SampleTally
+  /** The samples that measurements and steps have used. */
+  readonly used: Uint8Array
 }
 
 const stateCodec = Codec.make({
-  data: Schema.Struct({ step: Schema.Int, measured: Schema.Array(Schema.Number), substituted: Schema.Int }),
-  save: ({ learner: { parameters, optimizer }, measured, substituted }: TrainingState) => ({
-    data: { step: optimizer.step, measured, substituted },
+  data: Schema.Struct({ step: Schema.Int, measured: Schema.Array(Schema.Number), tally: SampleTally }),
+  save: ({ learner: { parameters, optimizer }, measured, tally, used }: TrainingState) => ({
+    data: { step: optimizer.step, measured, tally },
     tensors: [
+      usedTensor(used),
       ...tensorSources("parameter", parameters),
       ...tensorSources("m", optimizer.m),
       ...tensorSources("v", optimizer.v)
     ]
   }),
-  load: ({ step, measured, substituted }, file) =>
+  load: ({ step, measured, tally }, file) =>
     Effect.gen(function* () {
       const { backend } = yield* Compute
       const parameters = yield* loadTensors(backend, file, "parameter", "state")
       const m = yield* loadTensors(backend, file, "m", "state")
       const v = yield* loadTensors(backend, file, "v", "state")
-      return { learner: { parameters, optimizer: { step, m, v } }, measured, substituted } satisfies TrainingState
+      const used = yield* loadUsed(file)
+      return { learner: { parameters, optimizer: { step, m, v } }, measured, tally, used } satisfies TrainingState
     })
 })
 
@@ -95,7 +120,7 @@ const scheduleOf = ({ learningRate, warmupRatio }: OptimizationConfig, steps: nu
 const optimizerOf = ({ decays, ...options }: OptimizationConfig, initial: Parameters): Optimizer =>
   adamW({ ...options, decays: (name) => decays === "all" || initial[name]!.shape.length > 1 })
 
-type StepFailure = DataUnusable | SampleWorkerFailed | NonFiniteGradient | ComputeFailed
+type StepFailure = DataUnusable | SampleWorkerFailed | NonFiniteGradient | NothingToLearn | ComputeFailed
 type StepServices = Events | Scope.Scope
 
 /**
@@ -103,15 +128,27 @@ type StepServices = Events | Scope.Scope
  * NonFiniteGradient and changes nothing.
  */
 export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
-  const { source, optimization, measurement, initial } = training
+  const { source, optimization, measurement, initial, data } = training
   const rateOf = scheduleOf(optimization, source.steps)
   const measuring = measurement?.batches ?? 0
+
+  let updating = false
+  const warned = new Set<string>()
+  /** Each kind of warning once, with its numbers when it came. */
+  const warn = Effect.fnUntraced(function* (tally: SampleTally) {
+    for (const [kind, message] of Object.entries(tallyWarnings(tally, data, data.warnShare))) {
+      if (warned.has(kind)) continue
+      warned.add(kind)
+      yield* emit(RunEvents.Warning, { message })
+    }
+  })
 
   const measure = Effect.fnUntraced(function* (state: TrainingState, index: number) {
     const batch = yield* source.take(index)
     const value = yield* computing(() => measurement?.of(batch, index))
     const metrics: Stage.Metrics = value === undefined ? {} : { confidence: value }
-    return { state: value === undefined ? state : { ...state, measured: [...state.measured, value] }, metrics }
+    const measured = value === undefined ? state.measured : [...state.measured, value]
+    return { state: { ...state, measured, used: withUsed(state.used, batch.made) }, metrics }
   })
 
   let told = optimization.rematerialize !== "auto"
@@ -151,17 +188,35 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
     return yield* new NonFiniteGradient({ tensor: "the sum over all samples", loss, samples: [`step ${step + 1}`] })
   })
 
+  /** The failure of measurements that met no answer: what they would give is no measure of the teacher. */
+  const unmeasured = Effect.fnUntraced(function* () {
+    let tally = emptyTally
+    for (let index = 0; index < measuring; index++) {
+      tally = counted(tally, yield* source.take(index), source.describe)
+    }
+    return yield* nothingToLearn(tally, data, true) ?? Effect.void
+  })
+
   const train = Effect.fnUntraced(function* (state: TrainingState, step: number) {
     const { learner } = state
+    if (step === 0 && measuring > 0 && state.measured.length === 0) yield* unmeasured()
     const indices = source.microBatchesOf(step)
     let sum: Accumulated | undefined
-    let substituted = state.substituted
+    let { tally, used } = state
     for (const index of indices) {
       const batch = yield* source.take(index)
-      substituted += batch.substituted.length
-      yield* tellSubstituted(training, batch)
+      tally = counted(tally, batch, source.describe)
+      used = withUsed(used, batch.made)
+      for (const event of substitutions(batch, data.meta, source.describe))
+        yield* emit(RunEvents.DataSubstituted, event)
       sum = yield* add(state, batch, index, 1 / indices.length, sum)
     }
+    const nothing = nothingToLearn(tally, data, step === source.steps - 1)
+    if (nothing !== undefined) {
+      releaseGradients(sum!)
+      return yield* nothing
+    }
+    if (isTelling(tally)) yield* warn(tally)
     const result = scope(() => limitNorm(sum!, optimization.maxNorm))
     const { loss, gradientNorm, parts } = yield* computing(() => readNumbers(result))
     if (!Number.isFinite(gradientNorm) || !Number.isFinite(loss)) {
@@ -169,20 +224,34 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
       return yield* blame(state, step, loss)
     }
     const learningRate = rateOf(step)
-    const next = update(learner, result, optimizerOf(optimization, learner.parameters), learningRate)
+    updating = true
+    const next = yield* computing(() =>
+      update(learner, result, optimizerOf(optimization, learner.parameters), learningRate)
+    )
+    updating = false
     releaseGradients(result)
     const metrics: Stage.Metrics = { loss, ...parts, gradientNorm, learningRate }
-    return { state: { ...state, learner: next, substituted }, metrics }
+    return { state: { ...state, learner: next, tally, used }, metrics }
   })
 
-  const finish = ({ learner, measured, substituted }: TrainingState) =>
-    Effect.map(training.finish(learner.parameters, measured), (outcome): Stage.Outcome<Out> => {
-      if (substituted === 0) return outcome
-      const paragraphs = [`${substituted} records of ${training.meta} could not be used and were replaced by others.`]
-      return { ...outcome, report: [...(outcome.report ?? []), { _tag: "Text", title: "Data", paragraphs }] }
-    })
+  const finish = Effect.fnUntraced(function* ({ learner, measured, tally, used }: TrainingState) {
+    yield* warn(tally)
+    const { report = [], files = [], ...outcome } = yield* training.finish(learner.parameters, measured)
+    const file = yield* writeUsed(training.directory, used)
+    const finished: Stage.Outcome<Out> = {
+      ...outcome,
+      report: [...report, ...dataSections(tally, data)],
+      files: [...files, file]
+    }
+    return finished
+  })
 
-  const program: Stage.Program<TrainingState, Out, E | StepFailure | SavedFileDamaged, R | Compute | StepServices> = {
+  const program: Stage.Program<
+    TrainingState,
+    Out,
+    E | StepFailure | SavedFileDamaged | StorageFailed,
+    R | Compute | StepServices | FileSystem.FileSystem
+  > = {
     steps: measuring + source.steps,
     state: stateCodec,
     initial: computing(() => {
@@ -190,26 +259,15 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
         const parameters = initial()
         return makeLearner(parameters, optimizerOf(optimization, parameters))
       })
-      return { learner, measured: [], substituted: 0 }
+      return { learner, measured: [], tally: emptyTally, used: noneUsed(source.count) }
     }),
     step: (state, done) => (done < measuring ? measure(state, done) : train(state, done - measuring)),
+    // All else that a step changes is new.
+    isIntact: () => !updating,
     finish
   }
   return owningState(program, ({ learner }) => releaseLearner(learner))
 }
-
-const tellSubstituted = ({ meta, source }: Pick<Training<never, never, never>, "meta" | "source">, batch: MicroBatch) =>
-  Effect.forEach(
-    batch.substituted,
-    ({ sample, reason: detail }) =>
-      emit(RunEvents.DataSubstituted, {
-        source: meta,
-        sample: source.describe(sample),
-        detail,
-        by: "another of its data set"
-      }),
-    { discard: true }
-  )
 
 const readNumbers = async ({ loss, norm, parts }: StepGradients) => ({
   loss: await loss.item(),

@@ -8,14 +8,16 @@ import { type ModelConfig, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { Compute } from "../compute/Compute.ts"
+import { continueWithData } from "../data/continueWithData.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
-import { openSampleSource } from "../data/SampleSource.ts"
+import { openStageData } from "../data/openStageData.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
-import { openSourceModel } from "../model/SourceModel.ts"
+import { openRecipeModel } from "../model/SourceModel.ts"
+import { openTeacher } from "../model/teacherModel.ts"
 import { disagreements } from "../planning/decidingStages.ts"
-import { planModel } from "../planning/plannedModel.ts"
+import { planModel, planTeacher } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import { trainingForecast } from "../planning/trainingForecast.ts"
 import { chooseLosses, confidenceOf, lossSection, namedLosses, needsTeacher } from "./losses.ts"
@@ -54,6 +56,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       trains: isTrained,
       fakeQuantized,
       teacher: needsTeacher(losses),
+      otherTeacher: needsTeacher(losses) ? yield* planTeacher(recipe) : undefined,
       lines: [...ruleLines(quantized.linears), ...ruleLines(quantized.embeddings)]
     })
     const obstacles = [...forecast.obstacles, ...(yield* disagreements(model.config, place))]
@@ -63,28 +66,35 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
   const begin = Effect.fnUntraced(function* (
     options: Options,
     input: TrainingInput,
-    { recipe, seed }: Stage.StageContext
+    { recipe, seed, directory }: Stage.StageContext
   ) {
     const { backend } = yield* Compute
     const stageScope = yield* Effect.scope
-    const model = yield* openSourceModel(recipe.model)
+    const model = yield* openRecipeModel(recipe)
     const { config } = model.directory
     const { quantized, losses, isTrained } = yield* plan(config, options)
     const { data } = options
-    const seeds = { selection: recipe.seed, order: seed }
-    const source = yield* openSampleSource({ model: recipe.model, data, optimization: options, seed: seeds })
+    const source = yield* openStageData({ recipe, seed, directory, data, optimization: options })
     const choices = new Map([...quantized.linears.choices, ...quantized.embeddings.choices])
     yield* requireQuantizable({ ...model.weights, ...input.projector }, choices, input.clipping)
     const student = yield* makeStudent({ model, input, quantized, trains: isTrained })
 
-    const teacher = weightsFrom(model.weights)
-    const original = { backend, config, weights: teacher, budget: Number(options.featureCache) }
-    const teacherFeatures = makeVisionFeatures(original)
+    const taughtBy = needsTeacher(losses) ? yield* openTeacher(recipe, model) : model
+    const teacher = { directory: taughtBy.directory, weights: weightsFrom(taughtBy.weights) }
+    const features = { backend, budget: Number(options.featureCache) }
+    const teacherFeatures = makeVisionFeatures({
+      ...features,
+      config: teacher.directory.config,
+      weights: teacher.weights
+    })
+    const { quantizedVision } = input
     const frozenFeatures = () => {
       const rate = dropPathOf(options)
-      if (input.quantizedVision === undefined && rate === 0) return teacherFeatures
-      const tower = input.quantizedVision ? packedWeights(input.quantizedVision, model.weights) : teacher
-      return makeVisionFeatures({ ...original, weights: tower, dropPath: { rate, seed } })
+      if (quantizedVision === undefined && rate === 0 && taughtBy === model) return teacherFeatures
+      const tower = quantizedVision
+        ? packedWeights(quantizedVision.packed, quantizedVision.values, model.weights)
+        : weightsFrom(model.weights)
+      return makeVisionFeatures({ ...features, config, weights: tower, dropPath: { rate, seed } })
     }
     const studentFeatures = trainsTower ? undefined : frozenFeatures()
     const pair: StudentAndTeacher = {
@@ -97,8 +107,9 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       studentFeatures
     }
     return yield* trainingProgram({
-      meta: data.meta,
+      data,
       source,
+      directory,
       optimization: options,
       initial: student.initial,
       measurement: confidenceMeasurement(pair, source),
@@ -130,7 +141,10 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
 
   return {
     versions,
-    fingerprint: ({ data }: Options, recipe: RecipeSettings) => fingerprintOf(recipe, { meta: data.meta }),
+    fingerprint: ({ data, loss }: Options, recipe: RecipeSettings) =>
+      fingerprintOf(recipe, { data, teacher: loss !== undefined }),
+    continuation: ({ data }: Options, recipe: RecipeSettings, begun: Stage.Begun) =>
+      continueWithData(data, recipe, begun),
     forecast,
     begin
   }

@@ -21,6 +21,11 @@ export interface ValueAndGrad<P extends Parameters, X> {
 export interface ValueAndGradOptions<P extends Parameters> {
   /** Adds gradients to these tensors (micro-batches) instead of allocating; they are the ones returned. */
   readonly into?: GradientsOf<P>
+  /**
+   * A loss that depends on no parameter has gradients of zero: that of text while nothing trains but what images pass through.
+   * Without it, such a loss is taken for a mistake and raises NotDifferentiable.
+   */
+  readonly mayBeConstant?: boolean
 }
 
 /**
@@ -44,11 +49,20 @@ export const valueAndGrad =
         const { loss: value, auxiliary } = withTape(tape, () => loss(parameters))
         if (value.size !== 1) throw new ShapeMismatch("valueAndGrad", "loss", "one element", value.shape)
         const root = tape.variableOf(value)
-        if (root === undefined) throw new NotDifferentiable("valueAndGrad", "the loss does not depend on any parameter")
-        const { into } = options
+        const { into, mayBeConstant = false } = options
+        if (root === undefined && !mayBeConstant) {
+          throw new NotDifferentiable("valueAndGrad", "the loss does not depend on any parameter")
+        }
         const accumulators = new Map(into ? names.map((name, index) => [variables[index]!, into[name]!] as const) : [])
-        const seed = unscoped(() => tensor(value.backend, [1], value.shape))
-        const found = backward(tape, [[root, seed]], variables, accumulators).map(adopted)
+        const found =
+          root === undefined
+            ? []
+            : backward(
+                tape,
+                [[root, unscoped(() => tensor(value.backend, [1], value.shape))]],
+                variables,
+                accumulators
+              ).map(adopted)
         const gradients = Object.fromEntries(
           names.map((name, index) => {
             const parameter = parameters[name]!

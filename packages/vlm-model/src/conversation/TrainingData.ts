@@ -123,6 +123,8 @@ export type SampleError = FileFailed | DatasetInvalid | ImageCodecMissing | Samp
 
 export interface LoadedSample {
   readonly sample: TrainingSample
+  /** Index of the record that it was made of: the one that was asked for, or the last that took its place. */
+  readonly made: number
   /** Why records before this one were passed over; empty unless `quirks.substitutions` allows it. */
   readonly substituted: ReadonlyArray<SampleRejected | DatasetInvalid>
 }
@@ -153,6 +155,6 @@ export const loadSample = Effect.fnUntraced(function* (
         return Effect.succeed(undefined)
       }
     )
-    if (sample !== undefined) return { sample, substituted }
+    if (sample !== undefined) return { sample, made: at, substituted }
   }
 })

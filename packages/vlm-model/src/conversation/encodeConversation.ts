@@ -21,6 +21,8 @@ export interface EncodedConversation {
   readonly attentionMask: Uint8Array
   /** Counts the positions of mask 1 from 0; 1 where the mask is 0. */
   readonly positionIds: Int32Array
+  /** Tokens beyond `maxLength`, which were cut off. */
+  readonly cut: number
 }
 
 export interface EncodeOptions {
@@ -72,10 +74,12 @@ export const encodeConversation = (
   if (used < tilesPerImage.length) {
     return Result.fail(`${tilesPerImage.length} images, but ${used} <image> in the human turns`)
   }
-  const inputIds = concatenate(segments).slice(0, maxLength)
+  const whole = concatenate(segments)
+  const inputIds = whole.slice(0, maxLength)
   return Result.succeed({
     inputIds,
     labels: concatenate(labels).slice(0, maxLength),
+    cut: whole.length - inputIds.length,
     ...maskAndPositions(inputIds, tokenizer.tokenId(endOfText))
   })
 }

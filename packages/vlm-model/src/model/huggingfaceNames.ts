@@ -53,7 +53,7 @@ const canonical = (name: string): string =>
     .replace(/^language_model\.(?!model\.|lm_head\.)/, "language_model.model.")
 
 /** Buffers of SPEED-Q's own training checkpoints: not weights. */
-const isQuantizerBuffer = (name: string): boolean => name.includes(".weight_quantizer.")
+export const isQuantizerBuffer = (name: string): boolean => name.includes(".weight_quantizer.")
 
 interface ResolvedNames {
   /** Stored tensors for each original name that was found. */

@@ -17,7 +17,7 @@ export const exportCommand = Command.make(
     format: Flag.String("format").pipe(
       Flag.withMetavar("NAME"),
       Flag.withDescription(
-        "fake-quant loads wherever the original does; packed is small, for chat and evaluate; or a plugin's format"
+        "fake-quant loads wherever the original does; packed is small, for chat and evaluate; quant-details is the reference's layout; or a plugin's format"
       )
     ),
     with: Flag.String("with").pipe(

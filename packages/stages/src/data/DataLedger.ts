@@ -1,0 +1,84 @@
+/**
+ * What the data of a stage was when the stage began. A stage keeps to it: records that are dropped or repaired later leave the order
+ * of all others as it is, so that what was done goes on. It lies in the stage's directory, beside the saved states.
+ */
+import { createHash } from "node:crypto"
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { AtomicFile } from "@speedq/formats"
+import { type RecipeSettings, SavedFileDamaged, whileDoing } from "@speedq/pipeline"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { DataConfig } from "../training/TrainingConfig.ts"
+import { modelDigest } from "./fingerprint.ts"
+import { mixturePictures, readMixture } from "./mixture.ts"
+
+const DataLedger = Schema.Struct({
+  /** Digests of the model and of what the meta file says. */
+  model: Schema.String,
+  meta: Schema.String,
+  pictures: Schema.Literals(["time", "bytes"]),
+  parts: Schema.Array(
+    Schema.Struct({
+      /** Lines of the annotation file, and its digest. */
+      lines: Schema.Int,
+      annotation: Schema.String,
+      /** Of the selected lines, ascending: a digest of each, and of its pictures. */
+      records: Schema.Uint8ArrayFromBase64,
+      shown: Schema.Uint8ArrayFromBase64
+    })
+  )
+})
+export type DataLedger = typeof DataLedger.Type
+
+const fileName = "data.json"
+const Sealed = Schema.fromJsonString(Schema.Struct({ sha256: Schema.String, ledger: Schema.String }))
+const Text = Schema.fromJsonString(DataLedger)
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
+
+/** The ledger of the stage in `directory`; none where it has not begun. Fails with SavedFileDamaged. */
+export const readLedger = Effect.fn("DataLedger.read")(function* (directory: string) {
+  const file = join(directory, fileName)
+  const damaged = (detail: string) => new SavedFileDamaged({ file, detail })
+  const text = yield* Effect.promise(() => readFile(file, "utf8").catch(() => undefined))
+  if (text === undefined) return Option.none<DataLedger>()
+  const sealed = yield* Effect.mapError(Schema.decodeUnknownEffect(Sealed)(text), ({ message }) => damaged(message))
+  if (sha256(sealed.ledger) !== sealed.sha256) return yield* damaged("its digest does not fit")
+  const ledger = yield* Effect.mapError(Schema.decodeUnknownEffect(Text)(sealed.ledger), (e) => damaged(e.message))
+  return Option.some(ledger)
+})
+
+/** The ledger of data as it is now. Fails with DataUnusable. */
+const ledgerOf = Effect.fnUntraced(function* (data: DataConfig, recipe: RecipeSettings) {
+  const mixture = yield* readMixture({ data, seed: recipe.seed })
+  const pictures = yield* mixturePictures(mixture, data.pictures)
+  const ledger: DataLedger = {
+    model: yield* modelDigest(recipe),
+    meta: mixture.meta,
+    pictures: data.pictures,
+    parts: mixture.parts.map(({ annotation, starts, records }, at) => ({
+      lines: starts.length - 1,
+      annotation,
+      records: records.digests,
+      shown: pictures[at]!.digests
+    }))
+  }
+  return ledger
+})
+
+/** The ledger of the stage in `directory`, which is made when the stage begins. */
+export const openLedger = Effect.fn("DataLedger.open")(function* (
+  directory: string,
+  data: DataConfig,
+  recipe: RecipeSettings
+) {
+  const before = yield* readLedger(directory)
+  if (Option.isSome(before)) return before.value
+  const ledger = yield* ledgerOf(data, recipe)
+  const text = Schema.encodeSync(Text)(ledger)
+  const file = join(directory, fileName)
+  const bytes = new TextEncoder().encode(Schema.encodeSync(Sealed)({ sha256: sha256(text), ledger: text }))
+  yield* whileDoing("write what the stage's data is", file)(AtomicFile.writeWhole(file, bytes))
+  return ledger
+})

@@ -1,0 +1,131 @@
+/** The data that a stage began with, found in the files as they are now. */
+
+import type { RecipeSettings } from "@speedq/pipeline"
+import { type Dataset, PythonRandom, selectLines } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { DataUnusable } from "../Errors.ts"
+import type { DataConfig } from "../training/TrainingConfig.ts"
+import type { DataLedger } from "./DataLedger.ts"
+import { followLines, gone } from "./followLines.ts"
+import { readMixture } from "./mixture.ts"
+import { surveyPictures } from "./pictureSurvey.ts"
+import { ascending, digestBytes, lineDigest, surveyLines, visitLines } from "./recordSurvey.ts"
+
+/** A data set whose lines may have moved. */
+export interface FollowedPart {
+  readonly dataset: Dataset
+  readonly starts: Float64Array
+  /** Lines that were selected, as they were numbered, in training order. */
+  readonly selected: Uint32Array
+  /** The same without repetitions, ascending, and the place of each now, or `gone`. */
+  readonly lines: Uint32Array
+  readonly places: Int32Array
+}
+
+const unusable = (error: unknown) =>
+  new DataUnusable({ reason: error instanceof Error ? error.message : String(error) })
+
+const equalAt = (a: Uint8Array, i: number, b: Uint8Array, j: number): boolean => {
+  for (let byte = 0; byte < digestBytes; byte++) {
+    if (a[i * digestBytes + byte] !== b[j * digestBytes + byte]) return false
+  }
+  return true
+}
+
+const allDigests = async (file: string, starts: Float64Array): Promise<Uint8Array> => {
+  const lines = Uint32Array.from({ length: starts.length - 1 }, (_, line) => line)
+  const digests = new Uint8Array(lines.length * digestBytes)
+  await visitLines(file, starts, lines, (line, place) => digests.set(lineDigest(line), place * digestBytes))
+  return digests
+}
+
+/** The parts of a mixture as a stage began with them; none where more changed than that records were dropped or repaired. */
+export const followData = Effect.fn("followData")(function* (
+  ledger: DataLedger,
+  data: DataConfig,
+  recipe: RecipeSettings
+) {
+  const mixture = yield* readMixture({ data, seed: recipe.seed })
+  if (mixture.meta !== ledger.meta || mixture.parts.length !== ledger.parts.length) return Option.none()
+  const random = new PythonRandom(recipe.seed)
+  const parts: FollowedPart[] = []
+  for (const [at, { dataset, annotation, starts }] of mixture.parts.entries()) {
+    const before = ledger.parts[at]!
+    const selected = selectLines(before.lines, dataset.repeatTime, data.percent, random)
+    const lines = ascending(selected)
+    const part = { dataset, starts, selected, lines }
+    if (annotation === before.annotation) {
+      parts.push({ ...part, places: Int32Array.from(lines) })
+      continue
+    }
+    const now = yield* Effect.tryPromise({ try: () => allDigests(dataset.annotation, starts), catch: unusable })
+    const after = starts.length - 1
+    const isAt = (n: number, place: number) => equalAt(before.records, n, now, place)
+    const places = followLines({ before: before.lines, after, lines, isAt })
+    if (places === undefined) return Option.none()
+    parts.push({ ...part, places })
+  }
+  return Option.some<readonly FollowedPart[]>(parts)
+})
+
+/** Whether each of a part's lines is another than it was, or its pictures are. */
+const changesOf = (
+  { records, shown }: DataLedger["parts"][number],
+  by: DataLedger["pictures"],
+  { dataset, starts, places }: FollowedPart
+) =>
+  Effect.tryPromise({
+    try: async () => {
+      const there = Uint32Array.from(places.filter((place) => place !== gone))
+      const now = await surveyLines(dataset.annotation, starts, there)
+      const pictures = await surveyPictures(dataset.root, now, by)
+      let next = 0
+      return places.map((place, n) => {
+        if (place === gone) return 1
+        const at = next++
+        return equalAt(records, n, now.digests, at) && equalAt(shown, n, pictures.digests, at) ? 0 : 1
+      })
+    },
+    catch: unusable
+  })
+
+/**
+ * The samples of the mixture, as the stage began with it, whose record or pictures are not what they were. Fails with DataUnusable.
+ */
+export const changedSamples = Effect.fn("changedSamples")(function* (
+  ledger: DataLedger,
+  parts: readonly FollowedPart[]
+) {
+  const changed: number[] = []
+  let first = 0
+  for (const [at, part] of parts.entries()) {
+    const isChanged = yield* changesOf(ledger.parts[at]!, ledger.pictures, part)
+    const numberOf = new Map([...part.lines].map((line, n) => [line, n]))
+    for (const [place, line] of part.selected.entries()) {
+      if (isChanged[numberOf.get(line)!] === 1) changed.push(first + place)
+    }
+    first += part.selected.length
+  }
+  return changed
+})
+
+/** A mixture for the loaders: selected lines as they are numbered now, and the samples whose lines are gone, with their old numbers. */
+export const followedIndex = (parts: readonly FollowedPart[]) => {
+  const dropped = new Map<number, number>()
+  let first = 0
+  const index = parts.map(({ dataset, starts, selected, lines, places }) => {
+    const placeOf = new Map([...lines].map((line, n) => [line, places[n]!]))
+    const now = new Uint32Array(new SharedArrayBuffer(4 * selected.length))
+    for (const [at, line] of selected.entries()) {
+      const place = placeOf.get(line)!
+      if (place === gone) dropped.set(first + at, line)
+      else now[at] = place
+    }
+    first += selected.length
+    const shared = new Float64Array(new SharedArrayBuffer(starts.byteLength))
+    shared.set(starts)
+    return { dataset, starts: shared, selected: now }
+  })
+  return { index, dropped }
+}

@@ -1,0 +1,86 @@
+/** A training mixture as its files are now: which lines it selects, what they show, and digests of all of it. */
+import { createHash } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { dirname } from "node:path"
+import { type Dataset, openTrainingData, type TrainingData } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import { DataUnusable } from "../Errors.ts"
+import type { DataConfig } from "../training/TrainingConfig.ts"
+import { fileDigest } from "./fileDigest.ts"
+import { type PictureDigests, type SurveyedPictures, surveyPictures } from "./pictureSurvey.ts"
+import { ascending, type SurveyedLines, surveyLines } from "./recordSurvey.ts"
+
+export interface MixturePart {
+  readonly dataset: Dataset
+  /** Digest of the whole annotation file. */
+  readonly annotation: string
+  /** Byte offset of every line, then the end. */
+  readonly starts: Float64Array
+  /** The selected lines. */
+  readonly records: SurveyedLines
+}
+
+interface Mixture {
+  /** Digest of what the meta file says. */
+  readonly meta: string
+  readonly count: number
+  readonly parts: readonly MixturePart[]
+}
+
+/** Which records of the data are taken. */
+interface Selection {
+  readonly data: Pick<DataConfig, "meta" | "percent">
+  /** The recipe's. */
+  readonly seed: number
+}
+
+const unusable = (error: unknown) =>
+  new DataUnusable({ reason: error instanceof Error ? error.message : String(error) })
+
+/** Runs a look at files; what the system refuses is DataUnusable. */
+const looking = <A>(look: () => Promise<A>) => Effect.tryPromise({ try: look, catch: unusable })
+
+/** What a meta file says of how records are used: all but the statistics in it, which nothing is made of. */
+const metaDigest = (file: string): string => {
+  const entries: Record<string, Record<string, unknown>> = JSON.parse(new TextDecoder().decode(readFileSync(file)))
+  const said = Object.entries(entries).map(([name, { length: _, ...entry }]) => [name, Object.entries(entry).sort()])
+  return createHash("sha256").update(JSON.stringify(said)).digest("hex")
+}
+
+/** Mixtures that were read last: every stage of a run asks for them several times. */
+const known = new Map<string, Mixture>()
+const mostKnown = 4
+
+const remember = (key: string, mixture: Mixture): Mixture => {
+  known.delete(key)
+  known.set(key, mixture)
+  for (const oldest of [...known.keys()].slice(0, Math.max(0, known.size - mostKnown))) known.delete(oldest)
+  return mixture
+}
+
+const readPart = ({ dataset, file, selected }: TrainingData["parts"][number], annotation: string) =>
+  Effect.map(
+    looking(() => surveyLines(dataset.annotation, file.starts, ascending(selected))),
+    (records): MixturePart => ({ dataset, annotation, starts: file.starts, records })
+  )
+
+/** Reads the meta file, the annotation files, and the records that are selected. Fails with DataUnusable. */
+export const readMixture = Effect.fn("readMixture")(function* ({ data: { meta, percent }, seed }: Selection) {
+  const data = yield* openTrainingData({ meta, base: dirname(meta), percent, seed }).pipe(Effect.mapError(unusable))
+  const digest = yield* Effect.try({ try: () => metaDigest(meta), catch: unusable })
+  const annotations = yield* Effect.forEach(data.parts, ({ dataset }) =>
+    looking(() => fileDigest(dataset.annotation, { whole: true }))
+  )
+  const key = JSON.stringify([meta, percent, seed, digest, annotations])
+  const before = known.get(key)
+  if (before !== undefined) return remember(key, before)
+  const parts = yield* Effect.forEach(data.parts, (part, at) => readPart(part, annotations[at]!))
+  return remember(key, { meta: digest, count: data.count, parts })
+}, Effect.scoped)
+
+/** The pictures of a mixture's selected records, by data set. */
+export const mixturePictures = (
+  { parts }: Mixture,
+  by: PictureDigests
+): Effect.Effect<readonly SurveyedPictures[], DataUnusable> =>
+  Effect.forEach(parts, ({ dataset, records }) => looking(() => surveyPictures(dataset.root, records, by)))

@@ -1,0 +1,275 @@
+/** Data that changes while a run goes on: what was done is kept where none of it used what changed, and only there. */
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { RunEvents, StageFailed } from "@speedq/pipeline"
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { resultsOf } from "../../pipeline/test/support/toyProcess.ts"
+import { pictureRecord, writeMiniData } from "./support/miniData.ts"
+import { eventsOfKind, makeNanoRuns, nanoData, type Recording, shortStages, writeNanoModel } from "./support/nano.ts"
+
+const root = mkdtempSync(join(tmpdir(), "speedq-changed-data-"))
+const runs = makeNanoRuns()
+let model: string
+beforeAll(async () => {
+  model = await writeNanoModel(join(root, "model"))
+})
+afterAll(async () => {
+  await runs.dispose()
+  rmSync(root, { recursive: true, force: true })
+})
+
+const count = 12
+
+/** A data set of its own pictures. */
+const ownData = (name: string) => {
+  const directory = join(root, name)
+  mkdirSync(join(directory, "images"), { recursive: true })
+  const records = Array.from({ length: count }, (_, n) => pictureRecord(n + 1))
+  for (const { image = "" } of records) copyFileSync(join(nanoData, image), join(directory, image))
+  const meta = writeMiniData(directory, records)
+  writeFileSync(meta, JSON.stringify({ mini: { root: directory, annotation: "mini.jsonl", length: count } }))
+  return {
+    meta,
+    annotation: join(directory, "mini.jsonl"),
+    run: join(directory, "run"),
+    picture: (line: number) => join(directory, records[line - 1]!.image!)
+  }
+}
+type Data = ReturnType<typeof ownData>
+
+const recipe = ({ meta }: Data, data: object = {}, more: object = {}) => ({
+  ...{ version: 1, name: "changed", model, seed: 4, save: { everySteps: 100 } },
+  stages: [
+    {
+      ...shortStages.qat,
+      ...{ data: { meta, ...data }, batch: 1, accumulation: 1, maxSteps: 8, loss: { confidence: 0.5 } },
+      ...more
+    }
+  ]
+})
+
+const succeeded = (recording: Recording): Recording => {
+  if (Exit.isFailure(recording.exit)) throw Cause.squash(recording.exit.cause)
+  return recording
+}
+const failureOf = ({ exit }: Recording): StageFailed => {
+  const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+  assert.instanceOf(error, StageFailed)
+  return error
+}
+const startOf = ({ entries }: Recording) => eventsOfKind(RunEvents.StageStarted, entries).map(({ from }) => from)
+const artefacts = (directory: string) =>
+  Object.fromEntries(
+    Object.entries(resultsOf(directory)).filter(([file]) => /(projector|Language)\.safetensors$/.test(file))
+  )
+const reportOf = (directory: string) => readFileSync(join(directory, "stages/01-qat/report.json"), "utf8")
+const withoutLine = (file: string, line: number) =>
+  writeFileSync(
+    file,
+    readFileSync(file, "utf8")
+      .split("\n")
+      .filter((_, at) => at !== line - 1)
+      .join("\n")
+  )
+const linesOf = (text: string): readonly number[] =>
+  [...text.matchAll(/mini\.jsonl:(\d+)/g)].map(([, line]) => Number(line))
+
+/** The lines in the order in which steps use them: each is cut off in its turn, and its step stops. */
+let order: readonly number[]
+beforeAll(async () => {
+  const steps = await Promise.all(
+    Array.from({ length: count }, async (_, n) => {
+      const data = ownData(`order-${n}`)
+      truncateSync(data.picture(n + 1), 60)
+      const { exit } = await runs.run(recipe(data), data.run)
+      return Exit.isFailure(exit) ? failureOf({ exit, entries: [] }).step : undefined
+    })
+  )
+  order = Array.from({ length: 8 }, (_, step) => steps.indexOf(step) + 1)
+  assert.notInclude(order, 0)
+}, 300_000)
+
+/** A run that stopped at step 5 because of a picture that is cut off. */
+const stopped = async (name: string) => {
+  const data = ownData(name)
+  const line = order[5]!
+  truncateSync(data.picture(line), 60)
+  const recording = await runs.run(recipe(data), data.run)
+  return { data, line, error: failureOf(recording) }
+}
+
+describe("a stage that a record stops", () => {
+  it("is saved after its last finished step, and says so", async () => {
+    const { data, line, error } = await stopped("saved")
+    assert.deepInclude({ ...error }, { step: 5, steps: 8, saved: 5 })
+    assert.include(error.message, `${data.annotation}:${line}: sample rejected`)
+    assert.match(error.message, /Step 5 is saved: the same command continues after it\.$/)
+  })
+
+  it("goes on there with another onError, to the bits of a run that had it from the start", async () => {
+    const { data, line } = await stopped("substituted")
+    const substitute = recipe(data, { onError: "substitute" })
+    assert.deepStrictEqual(startOf(succeeded(await runs.run(substitute, data.run))), [5])
+    const whole = join(root, "substituted-whole")
+    succeeded(await runs.run(substitute, whole))
+    assert.deepStrictEqual(resultsOf(data.run), resultsOf(whole))
+    const report = reportOf(data.run)
+    assert.match(report, /8 samples of .*mini\.json: 8 to learn from/)
+    assert.match(report, /1 times a record could not be used and another took its place/)
+    assert.strictEqual(linesOf(report)[0], line)
+    assert.isAbove(linesOf(report)[1]!, 0)
+  }, 60_000)
+
+  it("goes on there when the record is dropped, and says what took its place; the result then stands", async () => {
+    const { data, line } = await stopped("dropped")
+    withoutLine(data.annotation, line)
+    // Killed and continued again, to the same bits.
+    const interrupted = await runs.run(recipe(data), data.run, { stage: "01-qat", step: 7 })
+    assert.deepStrictEqual(startOf(interrupted), [5])
+    assert.match(eventsOfKind(RunEvents.DataChanged, interrupted.entries)[0]!.detail, /^1 of the samples/)
+    assert.deepStrictEqual(startOf(succeeded(await runs.run(recipe(data), data.run))), [7])
+    const again = await runs.run(recipe(data), data.run)
+    assert.strictEqual(eventsOfKind(RunEvents.StageReused, succeeded(again).entries).length, 1)
+
+    const { data: other } = await stopped("dropped-in-one-go")
+    withoutLine(other.annotation, line)
+    succeeded(await runs.run(recipe(other), other.run))
+    assert.deepStrictEqual(artefacts(data.run), artefacts(other.run))
+    const report = reportOf(data.run)
+    assert.include(report, `mini.jsonl:${line} (as it was)`)
+    assert.include(report, "the record is no longer in the file")
+    // A drop is what a substitution is: the same record takes the place.
+    assert.deepStrictEqual(artefacts(data.run), artefacts(join(root, "substituted-whole")))
+    const { manifest } = JSON.parse(readFileSync(join(data.run, "stages/01-qat/manifest.json"), "utf8"))
+    assert.deepStrictEqual(
+      manifest.parts.before.map(({ steps }: { steps: number }) => steps),
+      [5]
+    )
+    assert.include(readFileSync(join(data.run, "report.html"), "utf8"), "its data changed")
+  }, 60_000)
+
+  it("goes on there when the picture is repaired, to the bits of a run on good data", async () => {
+    const { data, line } = await stopped("repaired")
+    copyFileSync(join(nanoData, pictureRecord(line).image!), data.picture(line))
+    assert.deepStrictEqual(startOf(succeeded(await runs.run(recipe(data), data.run))), [5])
+    const good = ownData("good")
+    succeeded(await runs.run(recipe(good), good.run))
+    assert.deepStrictEqual(artefacts(data.run), artefacts(good.run))
+  }, 60_000)
+
+  it("starts again when a record that it used is gone or changed, or one was added", async () => {
+    const changes = {
+      dropped: ({ annotation }: Data) => withoutLine(annotation, order[2]!),
+      added: ({ annotation }: Data) =>
+        writeFileSync(
+          annotation,
+          `${readFileSync(annotation, "utf8")}\n{"conversations":[{"from":"human","value":"a"},{"from":"gpt","value":"b"}]}`
+        ),
+      touched: ({ picture }: Data) => utimesSync(picture(order[2]!), new Date(), new Date())
+    }
+    for (const [name, change] of Object.entries(changes)) {
+      const { data, line } = await stopped(`used-${name}`)
+      change(data)
+      copyFileSync(join(nanoData, pictureRecord(line).image!), data.picture(line))
+      const recording = succeeded(await runs.run(recipe(data), data.run))
+      assert.deepStrictEqual(startOf(recording), [0], name)
+      const [superseded] = eventsOfKind(RunEvents.StageSuperseded, recording.entries)
+      assert.deepStrictEqual(
+        superseded?.changes.map(({ field }) => field),
+        ["data"]
+      )
+    }
+  }, 60_000)
+})
+
+describe("a finished stage", () => {
+  it("stands when a record that it did not use is dropped, and runs again when one that it used is", async () => {
+    const data = ownData("finished")
+    succeeded(await runs.run(recipe(data), data.run))
+    const before = artefacts(data.run)
+    const spare = Array.from({ length: count }, (_, n) => n + 1).find((line) => !order.includes(line))!
+    withoutLine(data.annotation, spare)
+    const kept = succeeded(await runs.run(recipe(data), data.run))
+    assert.deepStrictEqual(startOf(kept), [])
+    assert.match(eventsOfKind(RunEvents.DataChanged, kept.entries)[0]!.detail, /its result stands$/)
+    assert.deepStrictEqual(artefacts(data.run), before)
+    const place = order[0]! - (spare < order[0]! ? 1 : 0)
+    withoutLine(data.annotation, place)
+    assert.deepStrictEqual(startOf(succeeded(await runs.run(recipe(data), data.run))), [0])
+  }, 60_000)
+
+  it("does not see a touched picture where bytes decide", async () => {
+    const data = ownData("bytes")
+    const byBytes = recipe(data, { pictures: "bytes" })
+    succeeded(await runs.run(byBytes, data.run))
+    for (const line of order) utimesSync(data.picture(line), new Date(), new Date())
+    const again = succeeded(await runs.run(byBytes, data.run))
+    assert.deepStrictEqual([startOf(again), eventsOfKind(RunEvents.DataChanged, again.entries).length], [[], 0])
+    copyFileSync(data.picture(order[0]!), data.picture(order[1]!))
+    assert.deepStrictEqual(startOf(succeeded(await runs.run(byBytes, data.run))), [0])
+  }, 60_000)
+})
+
+describe("samples without anything to learn", () => {
+  const text = (answer: string, question = "What?") =>
+    JSON.stringify({
+      conversations: [{ from: "human", value: question }, ...(answer === "" ? [] : [{ from: "gpt", value: answer }])]
+    })
+  const train = (name: string, lines: readonly string[], data: object = {}) => {
+    const own = ownData(name)
+    writeFileSync(own.annotation, lines.join("\n"))
+    return { own, recording: runs.run(recipe(own, data), own.run) }
+  }
+
+  it("stop a stage when there is nothing else", async () => {
+    const none = train(
+      "no-answers",
+      Array.from({ length: 8 }, (_, n) => text("", `question ${n}`))
+    )
+    assert.match(
+      failureOf(await none.recording).message,
+      /nothing to learn from the first 8 samples \(8 have no answer; see .*mini\.jsonl:\d\)/
+    )
+    const cut = train(
+      "all-cut",
+      Array.from({ length: 8 }, () => text("red", "word ".repeat(400))),
+      { maxLength: 64 }
+    )
+    assert.match(
+      failureOf(await cut.recording).message,
+      /8 were cut at maxLength 64 before their answers.*raise data\.maxLength/
+    )
+  }, 60_000)
+
+  it("are counted, and warned of above the share that is allowed", async () => {
+    const lines = [
+      ...Array.from({ length: 6 }, (_, n) => text("red", `question ${n}`)),
+      text(""),
+      text("red", "word ".repeat(400))
+    ]
+    const { own, recording } = train("some", lines, { maxLength: 64 })
+    const warnings = eventsOfKind(RunEvents.Warning, succeeded(await recording).entries).map(({ message }) => message)
+    assert.match(
+      warnings.join("\n"),
+      /nothing is learned from 2 of 8 \(25\.0 %\) samples: 1 have no answer, the answers of 1 were cut off at maxLength 64/
+    )
+    assert.match(
+      reportOf(own.run),
+      /8 samples of .*: 6 to learn from, 1 without an answer, 1 whose answers were cut off\. 1 were cut at maxLength 64/
+    )
+    const quiet = await runs.run(recipe(own, { maxLength: 64, warnShare: 0.5 }), join(own.run, "quiet"))
+    assert.isEmpty(eventsOfKind(RunEvents.Warning, succeeded(quiet).entries))
+  }, 60_000)
+})

@@ -1,0 +1,171 @@
+/** What a later stage would fail on is said before the first one starts, and a plan tells what of each data set is there. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Preflight, Recipe } from "@speedq/pipeline"
+import * as Effect from "effect/Effect"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { stages as known } from "../src/registry/stages.ts"
+import { pictureRecord, writeMiniData } from "./support/miniData.ts"
+import { evaluation, makeNanoRuns, nanoData, shortStages, writeNanoModel } from "./support/nano.ts"
+
+const root = mkdtempSync(join(tmpdir(), "speedq-preflight-"))
+const runs = makeNanoRuns()
+let model: string
+beforeAll(async () => {
+  model = await writeNanoModel(join(root, "model"))
+})
+afterAll(async () => {
+  await runs.dispose()
+  rmSync(root, { recursive: true, force: true })
+})
+
+const planOf = (...stages: readonly object[]) =>
+  runs.runtime.runPromise(
+    Effect.gen(function* () {
+      const recipe = yield* Recipe.decode(known, { version: 1, name: "planned", model, seed: 4, stages })
+      return yield* Preflight.plan(recipe, join(root, "run"))
+    })
+  )
+const issuesOf = async (...stages: readonly object[]) =>
+  (await planOf(...stages)).problems.map(({ issue }) => issue).join("\n")
+
+const folder = (name: string): string => {
+  const directory = join(root, name)
+  mkdirSync(directory, { recursive: true })
+  return directory
+}
+const turns = [
+  { from: "human", value: "What?" },
+  { from: "gpt", value: "red" }
+]
+const training = (meta: string, data: object = {}) => ({ ...shortStages.qat, data: { meta, ...data } })
+
+describe("data that is not there or no data", () => {
+  it("is listed by data set: lines, records, pictures, what is missing", async () => {
+    const directory = folder("listed")
+    const video = { video: "clip.gif", conversations: turns }
+    const meta = writeMiniData(directory, [
+      pictureRecord(1),
+      pictureRecord(99_999),
+      { question: "a", answer: "b" },
+      "{ no",
+      JSON.stringify(video)
+    ])
+    const planned = await planOf(training(meta, { onError: "substitute" }))
+    assert.isEmpty(planned.problems)
+    assert.include(
+      planned.stages[0]!.forecast.lines,
+      "data set mini: 5 lines, 5 of them selected, 1 that are no records, 2 pictures and 1 videos, 2 missing"
+    )
+    const refused = await issuesOf(training(meta))
+    assert.include(refused, `1 lines are no records: ${join(directory, "mini.jsonl")}:4: not JSON`)
+    assert.include(
+      refused,
+      `2 pictures do not exist: ${join(nanoData, "images/99999.png")} (${join(directory, "mini.jsonl")}:2)`
+    )
+  })
+
+  it("a root, or all pictures below it", async () => {
+    const directory = folder("root")
+    const meta = writeMiniData(directory, [pictureRecord(1)])
+    writeFileSync(meta, JSON.stringify({ mini: { root: "nowhere", annotation: "mini.jsonl" } }))
+    assert.include(
+      await issuesOf(training(meta, { onError: "substitute" })),
+      `${join(directory, "nowhere")}, the root of data set mini in ${meta}, does not exist`
+    )
+    mkdirSync(join(directory, "nowhere"))
+    assert.include(
+      await issuesOf(training(meta, { onError: "substitute" })),
+      "none of the pictures of data set mini exists below"
+    )
+  })
+
+  it("an annotation file: the others are listed all the same", async () => {
+    const directory = folder("annotation")
+    const meta = writeMiniData(directory, [pictureRecord(1)])
+    writeFileSync(
+      meta,
+      JSON.stringify({
+        mini: { root: nanoData, annotation: "mini.jsonl" },
+        none: { root: nanoData, annotation: "none.jsonl" }
+      })
+    )
+    const planned = await planOf(training(meta))
+    assert.include(planned.problems[0]?.issue, "none.jsonl, named in")
+    assert.includeMembers(
+      [...planned.stages[0]!.forecast.lines],
+      ["data set mini: 1 lines", "data set none: not found"]
+    )
+  })
+
+  it("records of the clipping search are looked at like those of training", async () => {
+    const meta = writeMiniData(folder("clipping"), [pictureRecord(99_999)])
+    assert.include(
+      await issuesOf({ ...shortStages.autoclip, calibration: { meta } }),
+      "none of the pictures of data set mini exists"
+    )
+  })
+
+  it("a video that takes ffmpeg, where there is none", async () => {
+    const directory = folder("video")
+    writeFileSync(join(directory, "clip.mp4"), "no video")
+    writeFileSync(join(directory, "mini.jsonl"), JSON.stringify({ video: "clip.mp4", conversations: turns }))
+    const meta = join(directory, "mini.json")
+    writeFileSync(meta, JSON.stringify({ mini: { root: directory, annotation: "mini.jsonl" } }))
+    const path = process.env.PATH
+    process.env.PATH = directory
+    try {
+      assert.match(
+        await issuesOf(training(meta)),
+        /clip\.mp4: reading this video needs ffmpeg, and there is no ffmpeg on the PATH/
+      )
+    } finally {
+      process.env.PATH = path
+    }
+  })
+})
+
+describe("what else a later stage reads", () => {
+  it("calibration text that fills no block, or too few tokens", async () => {
+    const text = join(folder("text"), "short.txt")
+    writeFileSync(text, "too short")
+    assert.match(
+      await issuesOf({ ...shortStages.autoclip, calibration: text }),
+      /short\.txt gives \d+ tokens of calibration data, but 256 are needed/
+    )
+    const { calibration } = shortStages.autoclip
+    const few = { ...shortStages.autoclip, calibration, sampleTokens: 1_000_000 }
+    assert.match(await issuesOf(few), /gives \d+ tokens of calibration data, but 1000000 are needed/)
+    const planned = await planOf(shortStages.autoclip)
+    assert.isEmpty(planned.problems)
+    assert.match(planned.stages[0]!.forecast.lines.join("\n"), /blocks of text of 256 tokens/)
+  })
+
+  it("calibration images that a list names", async () => {
+    const list = join(folder("images"), "list.txt")
+    writeFileSync(list, `${join(nanoData, "images/0001.png")}\nnone.png\n`)
+    assert.include(
+      await issuesOf({ ...shortStages.adaround, images: list }),
+      `1 images of ${list} do not exist: ${join(root, "images/none.png")}`
+    )
+    writeFileSync(list, "")
+    assert.include(await issuesOf({ ...shortStages.adaround, images: list }), "names no image")
+  })
+
+  it("a benchmark's file without a column that it needs, or without its pictures", async () => {
+    const directory = folder("benchmark")
+    const short = join(directory, "short.tsv")
+    const write = (answer: string) =>
+      writeFileSync(short, `index\timage_path\tquestion\t${answer}\tcategory\tkind\n1\tnone.png\tWhat?\tred\ta\tb\n`)
+    write("answer")
+    const asking = evaluation("asked", { benchmarks: [{ name: "nano", data: short }] })
+    assert.include(
+      await issuesOf(asking),
+      `1 of 1 pictures do not exist, the first of them ${join(directory, "none.png")}`
+    )
+    write("reply")
+    assert.match(await issuesOf(asking), /short\.tsv.*answer/)
+    assert.isEmpty((await planOf(evaluation("good"))).problems)
+  })
+})
