@@ -96,7 +96,7 @@ export const AdaRoundVit = Stage.define({
       config.images,
       image,
       config,
-      pictureLimits(config.pictures, config.compat)
+      pictureLimits(config.reading, config.compat)
     )
     const shape = [patchGrid(modelConfig) ** 2 + 1, modelConfig.vision_config.hidden_size] as const
     const { cache, inputs } = config

@@ -23,7 +23,7 @@ export const AdaRoundVitConfig = Schema.Struct({
     unit: "tiles",
     source: "chosen here: one view of each image"
   }),
-  pictures: optionalOption(PictureConfig, {
+  reading: optionalOption(PictureConfig, {
     description: "How pictures are read: files that are cut off, and the largest size.",
     source: "careful, or the reference's under `compat` reference"
   }),

@@ -456,7 +456,7 @@ export interface AdaRoundVitOptions {
    *
    * Left out: careful, or the reference's under `compat` reference.
    */
-  readonly pictures?: {
+  readonly reading?: {
     /**
      * What a picture does whose pixels are cut off or damaged: `reject` refuses the file, `load` keeps what can be
      * decoded of a JPEG, PNG, GIF or BMP and fills the rest as Pillow does.
