@@ -78,8 +78,8 @@ describe("openSampleSource", () => {
             maxLength: 8192,
             maxTiles: 6,
             quirks: carefulData,
-            pictures: {},
             dropped: new Set(),
+            pictures: {},
             seed: 5
           }
           const loader = yield* openSampleLoader(plan)

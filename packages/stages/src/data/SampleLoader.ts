@@ -33,9 +33,9 @@ export interface LoadingPlan {
   readonly maxLength: number
   readonly maxTiles: number
   readonly quirks: SampleSettings["quirks"]
-  readonly pictures: PictureLimits
   /** Samples whose records were dropped since the stage began: others of their data sets take their places. */
   readonly dropped: ReadonlySet<number>
+  readonly pictures: PictureLimits
   /** Seed of what is drawn while a sample is made: frames of videos, augmentation, replacements. */
   readonly seed: number
 }

@@ -89,11 +89,8 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
   if (count === 0) return yield* new DataUnusable({ reason: `${meta} selects no sample` })
   const quirks = quirksOf(config, optimization.compat)
   const pictures = pictureLimits(config.images, optimization.compat)
-  const loader = yield* workers.open({
-    ...{ model, index: data.index, maxLength, maxTiles, quirks, pictures },
-    dropped: new Set(dropped.keys()),
-    seed: seed.order
-  })
+  const making = { maxLength, maxTiles, quirks, pictures, seed: seed.order }
+  const loader = yield* workers.open({ model, index: data.index, ...making, dropped: new Set(dropped.keys()) })
   const lengths = optimization.groupByLength
     ? yield* measureLengths(loader, count, quirks.lengthByCharacters)
     : undefined

@@ -42,7 +42,10 @@ const looking = <A>(look: () => Promise<A>) => Effect.tryPromise({ try: look, ca
 
 /** What a meta file says of how records are used: all but the statistics in it, which nothing is made of. */
 const metaDigest = (file: string): string => {
-  const entries: Record<string, Record<string, unknown>> = JSON.parse(new TextDecoder().decode(readFileSync(file)))
+  const entries: Record<string, Record<string, unknown>> = JSON.parse(
+    // A byte order mark is no part of the text.
+    new TextDecoder().decode(readFileSync(file))
+  )
   const said = Object.entries(entries).map(([name, { length: _, ...entry }]) => [name, Object.entries(entry).sort()])
   return createHash("sha256").update(JSON.stringify(said)).digest("hex")
 }

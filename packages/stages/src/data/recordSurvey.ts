@@ -19,10 +19,13 @@ export interface SurveyedLines {
   readonly problems: ReadonlyMap<number, string>
 }
 
-/** What a line shows, or why it is no record. A record that contradicts itself shows what the reference reads of it: training decides about it. */
+/** What a line shows, read carefully, or else as the reference reads it: which of the two a stage does is its own option. */
 const shownIn = (line: Uint8Array): Shown | string =>
   readRecord(line).pipe(
-    Result.flatMap((record) => Result.orElse(shownBy(record, carefulData), () => shownBy(record, referenceData))),
+    Result.flatMap((record) => {
+      const careful = shownBy(record, carefulData)
+      return Result.isSuccess(careful) ? careful : Result.orElse(shownBy(record, referenceData), () => careful)
+    }),
     Result.merge
   )
 
