@@ -32,7 +32,12 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true })
 })
 
-const short = { batch: 2, accumulation: 1, maxSteps: 2, data: { ...shortStages.qat.data, percent: 1 } }
+const short = {
+  batch: 2,
+  accumulation: 1,
+  maxSteps: 2,
+  data: { ...shortStages.qat.data, percent: 1, pictures: "bytes" }
+}
 const qat = { ...shortStages.qat, ...short, loss: { confidenceBatches: 1 } }
 const recipeOf = (...parts: ReadonlyArray<object>) => ({
   version: 1,

@@ -2,7 +2,7 @@
 
 // Conversations
 export { type AnnotationFile, openAnnotations } from "./conversation/AnnotationFile.ts"
-export { type ConversationRecord, decodeRecord, type Shown, shownBy } from "./conversation/ConversationRecord.ts"
+export { type ConversationRecord, readRecord, type Shown, shownBy } from "./conversation/ConversationRecord.ts"
 export {
   defaultSystemMessage,
   messageHeader,

@@ -25,6 +25,7 @@ import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { calibrationImages, openCalibrationTiles } from "../data/CalibrationTiles.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
+import { pictureLimits } from "../data/pictureLimits.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
@@ -67,7 +68,7 @@ const harden = async ({ block, rounding, state, choices, caches, config }: Harde
 
 export const AdaRoundVit = Stage.define({
   name: "adaround-vit",
-  version: 1,
+  version: 2,
   config: writtenAs<AdaRoundVitOptions>()(AdaRoundVitConfig),
   gives: [QuantizedVision],
   fingerprint: ({ images, count }, recipe) =>
@@ -91,7 +92,12 @@ export const AdaRoundVit = Stage.define({
     const { choices } = planned
     yield* requireGrids(planned)
     yield* requireQuantizable(model.weights, choices)
-    const tiles = yield* openCalibrationTiles(config.images, image, config)
+    const tiles = yield* openCalibrationTiles(
+      config.images,
+      image,
+      config,
+      pictureLimits(config.reading, config.compat)
+    )
     const shape = [patchGrid(modelConfig) ** 2 + 1, modelConfig.vision_config.hidden_size] as const
     const { cache, inputs } = config
     const caches = yield* owned(

@@ -1,9 +1,10 @@
 /** Options of stage 1; defaults are BRECQ's (arXiv:2102.05426). */
 import { brecqDefaults } from "@speedq/adaround"
-import { option, requiredOption } from "@speedq/formats"
+import { option, optionalOption, requiredOption } from "@speedq/formats"
 import { Compat, Count, CountOrNone, Positive, Rate, Share } from "@speedq/pipeline"
 import { RuleList } from "@speedq/quantizers"
 import * as Schema from "effect/Schema"
+import { PictureConfig } from "../data/pictureLimits.ts"
 
 const brecq = "BRECQ (arXiv:2102.05426)"
 
@@ -21,6 +22,10 @@ export const AdaRoundVitConfig = Schema.Struct({
     description: "Most tiles that one image is cut into.",
     unit: "tiles",
     source: "chosen here: one view of each image"
+  }),
+  reading: optionalOption(PictureConfig, {
+    description: "How pictures are read: files that are cut off, and the largest size.",
+    source: "careful, or the reference's under `compat` reference"
   }),
   quantizers: requiredOption(RuleList, {
     description:

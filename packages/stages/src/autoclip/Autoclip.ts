@@ -197,7 +197,7 @@ interface AutoclipInput {
 
 export const Autoclip = Stage.define({
   name: "autoclip",
-  version: 1,
+  version: 2,
   config: writtenAs<AutoclipOptions>()(AutoclipConfig),
   uses: [QuantizedVision, TrainedProjector],
   // Text passes through neither tower nor projector: what becomes of them does not change its search.

@@ -7,6 +7,7 @@ import {
   imageTileCount,
   imageTiles,
   normalizeTiles,
+  type PictureLimits,
   readImageHeader
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -47,13 +48,14 @@ export interface CalibrationTiles {
 export const openCalibrationTiles = Effect.fn("openCalibrationTiles")(function* (
   source: string,
   image: ImageSettings,
-  { count: wanted, maxTiles }: { readonly count: number; readonly maxTiles: number }
+  { count: wanted, maxTiles }: { readonly count: number; readonly maxTiles: number },
+  limits: PictureLimits = {}
 ) {
   const used: { readonly path: string; readonly tiles: number }[] = []
   let count = 0
   for (const path of yield* calibrationImages(source)) {
     if (count >= wanted) break
-    const header = yield* Effect.mapError(readImageHeader(path), unusable)
+    const header = yield* Effect.mapError(readImageHeader(path, limits), unusable)
     const tiles = Math.min(wanted - count, imageTileCount(header, image, maxTiles))
     used.push({ path, tiles })
     count += tiles
@@ -61,7 +63,7 @@ export const openCalibrationTiles = Effect.fn("openCalibrationTiles")(function* 
   if (count === 0) return yield* new DataUnusable({ reason: `${source} names no image` })
 
   const tilesOf = Effect.fnUntraced(function* (path: string) {
-    const decoded = yield* Effect.flatMap(readImageHeader(path), (header) => decodePage(header, 0)).pipe(
+    const decoded = yield* Effect.flatMap(readImageHeader(path, limits), (header) => decodePage(header, 0)).pipe(
       Effect.mapError(unusable)
     )
     const cut = imageTiles(decoded, image, maxTiles)

@@ -1,8 +1,7 @@
 /** Looks at records of a mixture without decoding anything that they show: digests of their lines, and which files they name. */
 import { createHash } from "node:crypto"
 import { type FileHandle, open } from "node:fs/promises"
-import { decodeRecord, type Shown, shownBy } from "@speedq/vlm-model"
-import * as Effect from "effect/Effect"
+import { carefulData, readRecord, referenceData, type Shown, shownBy } from "@speedq/vlm-model"
 import * as Result from "effect/Result"
 
 /** Bytes of a digest: enough to tell the lines of the largest data sets apart. */
@@ -21,14 +20,13 @@ export interface SurveyedLines {
 }
 
 /** What a line shows, read carefully, or else as the reference reads it: which of the two a stage does is its own option. */
-const shownIn = (line: Uint8Array): Result.Result<Shown, string> =>
-  Effect.runSync(Effect.result(decodeRecord(line, (reason) => reason))).pipe(
+const shownIn = (line: Uint8Array): Shown | string =>
+  readRecord(line).pipe(
     Result.flatMap((record) => {
-      const careful = shownBy(record, { unmatchedPlaceholders: false })
-      if (Result.isSuccess(careful)) return careful
-      const reference = shownBy(record, { unmatchedPlaceholders: true })
-      return Result.isSuccess(reference) ? reference : careful
-    })
+      const careful = shownBy(record, carefulData)
+      return Result.isSuccess(careful) ? careful : Result.orElse(shownBy(record, referenceData), () => careful)
+    }),
+    Result.merge
   )
 
 /** The digest of a line; its end does not count, so that the last one may have none. */
@@ -90,8 +88,8 @@ export const surveyLines = async (file: string, starts: Float64Array, lines: Uin
   await visitLines(file, starts, lines, (line, place) => {
     digests.set(lineDigest(line), place * digestBytes)
     const found = shownIn(line)
-    if (Result.isFailure(found)) problems.set(lines[place]!, found.failure)
-    shown.push(Result.getOrUndefined(found))
+    if (typeof found === "string") problems.set(lines[place]!, found)
+    shown.push(typeof found === "string" ? undefined : found)
   })
   return { lines, digests, shown, problems }
 }

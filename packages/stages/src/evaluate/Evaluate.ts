@@ -67,6 +67,11 @@ const EvaluateConfig = Schema.Struct({
     unit: "rows",
     source: "chosen here: the least memory"
   }),
+  maxPixels: optionalOption(Count, {
+    description: "Pictures with more pixels are refused: they are more likely an attack than a picture.",
+    unit: "pixels",
+    source: "178956970, Pillow's limit"
+  }),
   divergence: option(CountOrNone, 0, {
     description:
       "Rows of each benchmark, spread evenly over it, on whose expected answers the divergence from the full-precision model is measured. 0 measures none.",
@@ -202,7 +207,7 @@ const towers = ["vision", "projector", "language"] as const
 
 export const Evaluate = Stage.define({
   name: "evaluate",
-  version: 2,
+  version: 3,
   config: writtenAs<EvaluateOptions>()(EvaluateConfig),
   uses: [QuantizedVision, TrainedProjector, QuantizedLanguage, ClippingRanges, Evaluations],
   gives: [Evaluations],
@@ -257,11 +262,12 @@ export const Evaluate = Stage.define({
       })
     )
 
+    const limits = config.maxPixels === undefined ? {} : { maxPixels: config.maxPixels }
     const step = Effect.fnUntraced(
       function* (state: Answering, done: number) {
         const place = steps[done]!
         const { benchmark, data, rows } = asked[place.benchmark]!
-        const questions = rows.slice(place.first, place.end).map((row) => ({ benchmark, data, row }))
+        const questions = rows.slice(place.first, place.end).map((row) => ({ benchmark, data, row, limits }))
         const given = yield* askRows(model, questions)
         const measured: Divergence = yield* divergenceOver(
           model,
@@ -286,7 +292,7 @@ export const Evaluate = Stage.define({
         const scores = scored.map(({ summary }) => summary)
         const evaluation: Evaluation = { title: config.title, scores, ...modelSize(deployed) }
         const evaluations = [...(input.evaluations ?? []), evaluation]
-        const shown = config.gallery ? yield* galleries(asked, evaluations) : []
+        const shown = config.gallery ? yield* galleries(asked, evaluations, limits) : []
         const files = scored.flatMap((each) => each.files)
         return { output: { evaluations }, report: [evaluationTable(evaluations), ...shown], files }
       },

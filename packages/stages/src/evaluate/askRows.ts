@@ -1,5 +1,12 @@
 /** What a model is asked about rows of a benchmark: its answers, and how far its predictions are from full precision. */
-import { type AnswerRequest, type Benchmark, type DataFile, type DataRow, requestOf } from "@speedq/evaluation"
+import {
+  type AnswerRequest,
+  type Benchmark,
+  type DataFile,
+  type DataRow,
+  type RowImageOptions,
+  requestOf
+} from "@speedq/evaluation"
 import { noGrad, scope } from "@speedq/tensors"
 import {
   type AnsweringModel,
@@ -24,6 +31,7 @@ interface Question {
   readonly benchmark: Benchmark
   readonly data: DataFile
   readonly row: DataRow
+  readonly limits?: RowImageOptions
 }
 
 /** The answers to some rows. */
@@ -31,7 +39,7 @@ export const askRows = Effect.fnUntraced(function* (model: AnsweringModel, quest
   return yield* answerRequests(model, yield* Effect.forEach(questions, requestFor))
 })
 
-const requestFor = ({ benchmark, data, row }: Question) => requestOf(benchmark, data, row)
+const requestFor = ({ benchmark, data, row, limits }: Question) => requestOf(benchmark, data, row, limits)
 
 /** A question and its expected answer; undefined where the sequence is too long. */
 const expectedSample = (

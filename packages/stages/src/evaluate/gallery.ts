@@ -1,5 +1,5 @@
 /** Sample answers with their images, as the report shows them. */
-import { type DataFile, rowImages } from "@speedq/evaluation"
+import { type DataFile, type RowImageOptions, rowImages } from "@speedq/evaluation"
 import type { Report } from "@speedq/pipeline"
 import { encodePng, type RgbImage } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -30,7 +30,8 @@ const embedded = (description: string) => (image: RgbImage) =>
 /** One section a benchmark: image, question, and what every evaluated model answered. */
 export const galleries = Effect.fnUntraced(function* (
   files: readonly { readonly data: DataFile; readonly name: string }[],
-  evaluations: readonly Evaluation[]
+  evaluations: readonly Evaluation[],
+  limits: RowImageOptions = {}
 ) {
   const sections: Report.Section[] = []
   for (const { data, name } of files) {
@@ -42,7 +43,7 @@ export const galleries = Effect.fnUntraced(function* (
       data.rows.filter(({ index }) => shown.has(index)),
       Effect.fnUntraced(function* (row) {
         const question = row.cells.get("question") ?? ""
-        const images = yield* Effect.forEach(yield* rowImages(data, row), embedded(`image of row ${row.index}`))
+        const images = yield* Effect.forEach(yield* rowImages(data, row, limits), embedded(`image of row ${row.index}`))
         const answers = answered.flatMap(({ title, samples }) =>
           samples
             .filter(({ index }) => index === row.index)

@@ -35,7 +35,7 @@ const JointQatConfig = Schema.Struct({
 
 export const JointQat = Stage.define({
   name: "joint-qat",
-  version: 1,
+  version: 2,
   config: writtenAs<JointQatOptions>()(JointQatConfig),
   uses: [ClippingRanges],
   gives: [QuantizedVision, TrainedProjector, QuantizedLanguage],

@@ -34,7 +34,7 @@ export const QatConfig = Schema.Struct({
 
 export const Qat = Stage.define({
   name: "qat",
-  version: 1,
+  version: 2,
   config: writtenAs<QatOptions>()(QatConfig),
   uses: [QuantizedVision, TrainedProjector, ClippingRanges],
   gives: [QuantizedLanguage, TrainedProjector],

@@ -486,6 +486,29 @@ export interface AdaRoundVitOptions {
    */
   readonly maxTiles?: number
   /**
+   * How pictures are read: files that are cut off, and the largest size.
+   *
+   * Left out: careful, or the reference's under `compat` reference.
+   */
+  readonly reading?: {
+    /**
+     * What a picture does whose pixels are cut off or damaged: `reject` refuses the file, `load` keeps what can be
+     * decoded of a JPEG, PNG, GIF or BMP and fills the rest as Pillow does.
+     *
+     * Left out: reject, or load under `compat` reference: docs/quirks.md#quirk-26.
+     */
+    readonly truncated?: "load" | "reject"
+    /**
+     * Pictures and frames of videos with more pixels are refused: they are more likely an attack than a picture. A
+     * picture of 400 megapixels takes 1.2 GB while it is prepared.
+     *
+     * Unit: pixels.
+     *
+     * Left out: 178956970, Pillow's limit, or no limit under `compat` reference: docs/quirks.md#quirk-26.
+     */
+    readonly maxPixels?: number
+  }
+  /**
    * Rules that give the vision tower's Linears their quantizers; the first that matches decides. AdaRound works
    * with `bilevel` and `uniform`.
    */
@@ -830,6 +853,14 @@ export interface EvaluateOptions {
    * @default 1
    */
   readonly batch?: number
+  /**
+   * Pictures with more pixels are refused: they are more likely an attack than a picture.
+   *
+   * Unit: pixels.
+   *
+   * Left out: 178956970, Pillow's limit.
+   */
+  readonly maxPixels?: number
   /**
    * Rows of each benchmark, spread evenly over it, on whose expected answers the divergence from the
    * full-precision model is measured. 0 measures none.

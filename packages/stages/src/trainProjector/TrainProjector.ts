@@ -19,7 +19,7 @@ const TrainProjectorConfig = Schema.Struct({
 
 export const TrainProjector = Stage.define({
   name: "train-projector",
-  version: 1,
+  version: 2,
   config: writtenAs<TrainProjectorOptions>()(TrainProjectorConfig),
   needs: [QuantizedVision],
   gives: [TrainedProjector],

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { DatasetInvalid } from "../Errors.ts"
 import { attempt } from "../internal/files.ts"
-import { type ConversationRecord, decodeRecord } from "./ConversationRecord.ts"
+import { type ConversationRecord, readRecord } from "./ConversationRecord.ts"
 
 export interface AnnotationFile {
   readonly path: string
@@ -56,7 +56,7 @@ export const openAnnotations = Effect.fnUntraced(function* (
       if (bytesRead === 0) return yield* invalid(`the file was cut at byte ${position} since it was opened`)
       done += bytesRead
     }
-    return yield* decodeRecord(buffer, invalid)
+    return yield* Effect.mapError(Effect.fromResult(readRecord(buffer)), invalid)
   })
   return { path, content, lines, starts, read }
 })

@@ -1,8 +1,6 @@
 /** One record of an annotation file: a conversation and what it shows. Other keys are ignored. */
-import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { decodeJson } from "../internal/files.ts"
 import type { DataQuirks } from "./DataQuirks.ts"
 import type { Turn } from "./encodeConversation.ts"
 
@@ -43,25 +41,31 @@ export interface ConversationRecord extends Omit<typeof Written.Type, "conversat
 
 const speakerOf = { system: "system", user: "human", assistant: "gpt" } as const
 
-/** Decodes one line; `invalid` makes the error out of a reason. */
-export const decodeRecord = <E>(
-  line: Uint8Array,
-  invalid: (reason: string) => E
-): Effect.Effect<ConversationRecord, E> =>
-  Effect.flatMap(decodeJson(line, Written, invalid), ({ conversations, messages, ...shown }) => {
-    if (conversations !== undefined && messages !== undefined) {
-      return Effect.fail(invalid('the record has both "conversations" and "messages"; keep one of them'))
+const decodeWritten = Schema.decodeUnknownResult(Written)
+const utf8 = new TextDecoder("utf-8", { fatal: true })
+
+/** Decodes one line, or fails with a reason. */
+export const readRecord = (line: Uint8Array): Result.Result<ConversationRecord, string> => {
+  let json: unknown
+  try {
+    json = JSON.parse(utf8.decode(line))
+  } catch (error) {
+    return Result.fail(`not JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  return Result.flatMap(
+    Result.mapError(decodeWritten(json), ({ message }) => message),
+    ({ conversations, messages, ...shown }): Result.Result<ConversationRecord, string> => {
+      if (conversations !== undefined && messages !== undefined) {
+        return Result.fail('the record has both "conversations" and "messages"; keep one of them')
+      }
+      if (conversations !== undefined) return Result.succeed({ ...shown, conversations })
+      if (messages === undefined) return Result.fail('the record has neither "conversations" nor "messages"')
+      const turnOf = ({ role, content }: (typeof messages)[number]): Turn => ({ from: speakerOf[role], value: content })
+      const [first, ...rest] = messages
+      return Result.succeed({ ...shown, conversations: [turnOf(first), ...rest.map(turnOf)], fromMessages: true })
     }
-    if (conversations !== undefined) return Effect.succeed({ ...shown, conversations })
-    if (messages === undefined) return Effect.fail(invalid('the record has neither "conversations" nor "messages"'))
-    const turnOf = ({ role, content }: (typeof messages)[number]): Turn => ({ from: speakerOf[role], value: content })
-    const [first, ...rest] = messages
-    return Effect.succeed({
-      ...shown,
-      conversations: [turnOf(first), ...rest.map(turnOf)] as const,
-      fromMessages: true
-    })
-  })
+  )
+}
 
 /** What a record shows. A list of images, even of one, is handled otherwise than a single image. */
 export type Shown =

@@ -56,6 +56,8 @@ export interface ImageHeader {
 /** Pillow refuses images with more. */
 export const defaultMaxPixels = 178_956_970
 const formats = ["png", "jpeg", "webp", "gif", "tiff"] as const
+/** Colours as sharp names them; a TIFF can have others. */
+const spaces: ReadonlyArray<string> = ["srgb", "rgb16", "b-w", "grey16", "cmyk"]
 const names = [...formats, "bmp"].join(", ")
 
 /** Reads the header of an image file, or of its bytes, without decoding pixels. */
@@ -106,6 +108,12 @@ const codecHeader = Effect.fnUntraced(function* (
   if (!["uchar", "ushort"].includes(metadata.depth)) {
     const reason = `samples of type ${metadata.depth} are not supported; convert it to 8 or 16 bits`
     return yield* new ImageInvalid({ file, reason })
+  }
+  if (!spaces.includes(metadata.space)) {
+    return yield* new ImageInvalid({
+      file,
+      reason: `colours of kind ${metadata.space} are not supported; convert it to RGB`
+    })
   }
   const turned = format === "tiff" && (metadata.orientation ?? 1) > 1
   const shown = turned && metadata.orientation! > 4 ? { width: metadata.height, height: metadata.width } : metadata
@@ -225,9 +233,9 @@ const toRgb: Readonly<Record<ImageHeader["layout"], ToRgb>> = {
     return data
   },
   // Pillow multiplies in 8 bits, c * (255 - k) / 255 rounded, and knows no profile.
-  cmyk: (raw) => {
-    const data = new Uint8Array((raw.length / 4) * 3)
-    for (let to = 0, from = 0; to < data.length; to += 3, from += 4) {
+  cmyk: (raw, channels) => {
+    const data = new Uint8Array((raw.length / channels) * 3)
+    for (let to = 0, from = 0; to < data.length; to += 3, from += channels) {
       const light = 255 - raw[from + 3]!
       for (let channel = 0; channel < 3; channel++) {
         const product = raw[from + channel]! * light + 128

@@ -16,7 +16,7 @@ export const chat = Command.make(
     question: Argument.String("question"),
     images: Flag.String("image").pipe(
       Flag.withMetavar("FILE"),
-      Flag.withDescription("PNG, JPEG, WebP or GIF; repeat it for several pictures, in order"),
+      Flag.withDescription("PNG, JPEG, WebP, GIF, BMP or TIFF; repeat it for several pictures, in order"),
       Flag.map(shippedPath),
       Flag.atLeast(0)
     ),

@@ -1,0 +1,100 @@
+/** Which pictures calibration and evaluation read: files that are cut off, and files that are too large. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { benchmarkNamed, benchmarks, readDataFile } from "@speedq/evaluation"
+import { openModelDirectory, type PictureLimits } from "@speedq/vlm-model"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { openCalibrationTiles } from "../src/data/CalibrationTiles.ts"
+import { DataUnusable } from "../src/Errors.ts"
+import { galleries } from "../src/evaluate/gallery.ts"
+import { makeNanoRuns, nanoData, nearest, writeNanoModel } from "./support/nano.ts"
+
+const root = mkdtempSync(join(tmpdir(), "speedq-pictures-"))
+const runs = makeNanoRuns()
+let model: string
+beforeAll(async () => {
+  model = await writeNanoModel(join(root, "model"))
+})
+afterAll(async () => {
+  await runs.dispose()
+  rmSync(root, { recursive: true, force: true })
+})
+
+describe("calibration pictures", () => {
+  it("that are cut off or too large are refused by name, or read where limits say so", async () => {
+    const whole = readFileSync(join(nanoData, "images/0001.png"))
+    writeFileSync(join(root, "cut.png"), whole.subarray(0, Math.floor(whole.length * 0.6)))
+    writeFileSync(join(root, "list.txt"), "cut.png\n")
+    const read = (limits?: PictureLimits) =>
+      Effect.runPromise(
+        Effect.result(
+          Effect.gen(function* () {
+            const { image } = yield* openModelDirectory(model)
+            const tiles = yield* openCalibrationTiles(join(root, "list.txt"), image, { count: 4, maxTiles: 1 }, limits)
+            let seen = 0
+            yield* tiles.visit(() => Effect.sync(() => seen++))
+            return seen
+          })
+        )
+      )
+    for (const [limits, reason] of [
+      [undefined, /cut\.png: not an image that can be read/],
+      [{ truncated: "load", maxPixels: 9 }, /cut\.png: \d+ x \d+ pixels are more than 9/]
+    ] as const) {
+      const result = await read(limits)
+      if (result._tag === "Success") return assert.fail("it was read")
+      assert.instanceOf(result.failure, DataUnusable)
+      assert.match(result.failure.message, reason)
+    }
+    const loaded = await read({ truncated: "load" })
+    assert.deepStrictEqual(loaded._tag === "Success" && loaded.success, 1)
+  })
+})
+
+describe("the stage evaluate", () => {
+  it("refuses pictures above its limit by row", async () => {
+    const data = join(nanoData, "evaluation/short.tsv")
+    const of = (maxPixels: number) => ({
+      use: "evaluate",
+      title: "limited",
+      benchmarks: [{ name: "nano", data, limit: 1 }],
+      nearest,
+      maxPixels
+    })
+    const recipe = (maxPixels: number) => ({ version: 1, name: "limited", model, stages: [of(maxPixels)] })
+    const { exit } = await runs.run(recipe(9), join(root, "limited"))
+    if (Exit.isSuccess(exit)) return assert.fail("it was read")
+    assert.match(String(Cause.squash(exit.cause)), /short\.tsv, row 1 .*pixels are more than 9/)
+    assert.isTrue(Exit.isSuccess((await runs.run(recipe(1_000_000), join(root, "enough"))).exit))
+  }, 60_000)
+
+  it("shows pictures by the same limit", async () => {
+    const file = join(nanoData, "evaluation/short.tsv")
+    const failure = await Effect.runPromise(
+      Effect.flip(
+        Effect.gen(function* () {
+          const read = yield* readDataFile(file, yield* benchmarkNamed("nano", benchmarks))
+          const samples = [{ index: read.rows[0]!.index, answer: "" }]
+          const scores = [
+            {
+              benchmark: "nano",
+              data: "short.tsv",
+              overall: 0,
+              categories: {},
+              divergence: null,
+              divergenceTokens: 0,
+              samples
+            }
+          ]
+          const evaluations = [{ title: "one", scores, bytes: 1, bitsPerParameter: 1 }]
+          return yield* galleries([{ data: read, name: "short.tsv" }], evaluations, { maxPixels: 9 })
+        })
+      )
+    )
+    assert.match(failure.message, /row 1 .*pixels are more than 9/)
+  })
+})
