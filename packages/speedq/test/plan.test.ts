@@ -44,6 +44,9 @@ describe("speedq plan", () => {
       bitsPerWeight: 4.5
     })
     assert.deepInclude(layers.get("mlp1.1")!, { stage: null, quantizer: null, bitsPerWeight: 16 })
+    const whole = await plan([writeRecipe(model, speedqStages(3)), "--set", "qat.quantizeProjector=true"])
+    const projector = whole.layers!.layers.find(({ layer }) => layer === "mlp1.1")!
+    assert.deepInclude(projector, { stage: "qat", quantizer: "bilevel" })
     const { parts, total } = planned.layers!.size
     assert.strictEqual(
       total.bytes,

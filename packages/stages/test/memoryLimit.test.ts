@@ -89,7 +89,7 @@ describe("a plan", () => {
     assert.isAbove(known.memoryBytes, processBytes)
     assert.deepStrictEqual(
       known.problems.map(({ stage, issue }) => [stage, issue]),
-      [["all", `${absent} has no model.safetensors and no index of shards`]]
+      [["all", `${absent} has neither model.safetensors nor pytorch_model.bin, nor an index of shards`]]
     )
     assert.match((await plan(false)).problems[0]!.issue, /config\.json/)
   })

@@ -60,7 +60,7 @@ export const planModel = Effect.fnUntraced(function* ({ model, parts = {} }: Mod
       .filter(([, path]) => !existsSync(path))
       .map(([part, path]) => ({ issue: `${path}, the weights of parts.${part}, does not exist`, fix: partFix })),
     ...(files.length === 0 && !isWhole
-      ? [{ issue: `${model} has no model.safetensors and no index of shards`, fix }]
+      ? [{ issue: `${model} has neither model.safetensors nor pytorch_model.bin, nor an index of shards`, fix }]
       : []),
     ...missing.map((file) => ({ issue: `${file}, a shard of the checkpoint, is missing`, fix }))
   ]
