@@ -28,6 +28,7 @@ export {
 } from "./conversation/imagePlaceholders.ts"
 export { estimateLength, estimateRecordLength, referenceLengthEstimator } from "./conversation/lengthEstimate.ts"
 export { PythonRandom } from "./conversation/pythonRandom.ts"
+export { type Picture, recordPictures } from "./conversation/recordPictures.ts"
 export {
   type RecordOrigin,
   referenceVideo,

@@ -1,11 +1,14 @@
 /** What block-wise AdaRound will take, and whether its quantizers can be used. */
 import { Forecast, formatBytes, type RecipeSettings, type Stage } from "@speedq/pipeline"
 import { noneQuantizer } from "@speedq/quantizers"
+import { blocksUsed, type ModelConfig, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import { sourcesOf } from "../data/calibrationPictures.ts"
 import { RulesInvalid } from "../Errors.ts"
 import { type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
 import {
   callsPerLayer,
+  languageFlops,
   linearWeights,
   secondsFor,
   visionBlockFloats,
@@ -16,6 +19,7 @@ import { disagreements } from "../planning/decidingStages.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
 import type { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
+import { answerTokens } from "./fisherGradient.ts"
 import { roundedBlocks } from "./VisionSession.ts"
 
 /** Fails with RulesInvalid when a quantizer has no grid to round on: now, and not when its block is reached. */
@@ -34,6 +38,22 @@ export const requireGrids = ({ choices }: PlannedLayers): Effect.Effect<void, Ru
   return Effect.fail(new RulesInvalid({ reason }))
 }
 
+/**
+ * What Fisher weights take: for each tile and block a pass through the blocks after it and the decoder, again for the backward
+ * pass, and back; for each tile an answer.
+ */
+const fisherCost = (config: ModelConfig, blocks: readonly number[], tiles: number) => {
+  const tokens = tokensPerTile(config) + answerTokens
+  const decoder = languageFlops(config, tokens, answerTokens)
+  const after = blocks.reduce((sum, index) => sum + blocksUsed(config) - 1 - index, 0)
+  const passes = 3 * tiles
+  const decoderLayers = config.llm_config.num_hidden_layers
+  return {
+    flops: passes * (after * visionBlockFlops(config) + blocks.length * decoder) + tiles * decoder,
+    layers: passes * (after + blocks.length * decoderLayers) + tiles * answerTokens * decoderLayers
+  }
+}
+
 /** Tensors of a Linear's size that its optimization holds: weight, soft weight, rounding variable, two moments, gradient. */
 const copies = 6
 
@@ -45,20 +65,26 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
   const model = yield* planModel(recipe)
   const planned = yield* planTowers(model.config, ["vision"], config.quantizers, config.compat)
   yield* requireGrids(planned)
-  const missing = yield* Forecast.missingFiles([config.images], "give a directory of images, or a file that lists them")
+  const missing = yield* Forecast.missingFiles(
+    sourcesOf(config),
+    "give directories of images, files that list them, or meta files of training data"
+  )
   const blocks = roundedBlocks(planned.choices, model.config)
   // Tiles pass every block before the last one that is rounded, whether it is rounded or not.
   const passed = blocks.length === 0 ? 0 : blocks.at(-1)! + 1
   const blockWeights = linearWeights(model.config, "vision") / model.config.vision_config.num_hidden_layers
   const tileBytes = 4 * visionTokens(model.config) * model.config.vision_config.hidden_size
-  const cached = 2 * config.count * tileBytes
+  const weighted = config.weighting === "fisher"
+  const cached = (weighted ? 3 : 2) * config.count * tileBytes
   const kept = 4 * config.batch * visionTokens(model.config) * visionBlockFloats(model.config)
   const forward = visionBlockFlops(model.config)
   // Forward and backward of an iteration; three looks at the error when a block is done.
+  const fisher = weighted ? fisherCost(model.config, blocks, config.count) : { flops: 0, layers: 0 }
   const flops =
-    (3 * blocks.length * (config.iterations * config.batch + config.count) + 2 * passed * config.count) * forward
+    (3 * blocks.length * (config.iterations * config.batch + config.count) + 2 * passed * config.count) * forward +
+    fisher.flops
   const iterations = config.iterations + config.count / config.batch
-  const calls = (3 * blocks.length * iterations + 2 * passed * config.count) * callsPerLayer
+  const calls = (3 * blocks.length * iterations + 2 * passed * config.count + fisher.layers) * callsPerLayer
   const packed = quantizedBytes(planned)
   return Forecast.make({
     obstacles: [...model.obstacles, ...missing, ...(yield* disagreements(model.config, place))],

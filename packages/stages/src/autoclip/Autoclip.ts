@@ -153,7 +153,7 @@ export const Autoclip = Stage.define({
   takes: ({ calibration }) => seesImages(calibration),
   gives: [ClippingRanges],
   fingerprint: ({ calibration }, recipe) =>
-    fingerprintOf(recipe, seesImages(calibration) ? { meta: calibration.meta } : { files: [calibration] }),
+    fingerprintOf(recipe, seesImages(calibration) ? { metas: [calibration.meta] } : { files: [calibration] }),
   versions: ({ quantizers, embeddings }) => versionsOf({ quantizers: [...quantizers, embeddings] }),
   forecast: Effect.fnUntraced(function* (config: Config, recipe, place) {
     const model = yield* planModel(recipe)

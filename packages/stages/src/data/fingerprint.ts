@@ -43,25 +43,23 @@ const modelFiles = (directory: string): readonly string[] => {
 /** What a stage reads besides the model. */
 interface Reading {
   readonly files?: readonly string[]
-  /** A training mixture: its meta file and every annotation file. Images count by their names in those. */
-  readonly meta?: string
+  /** Training mixtures: their meta files and every annotation file. Images count by their names in those. */
+  readonly metas?: readonly string[]
 }
 
 /** Annotation files of a mixture; a meta file that cannot be read is met again when the stage opens it. */
-const annotationsOf = (meta: string | undefined): Effect.Effect<readonly string[]> => {
-  if (meta === undefined) return Effect.succeed([])
-  return readDatasetMeta(meta, dirname(meta)).pipe(
+const annotationsOf = (meta: string): Effect.Effect<readonly string[]> =>
+  readDatasetMeta(meta, dirname(meta)).pipe(
     Effect.map((datasets) => [meta, ...datasets.map(({ annotation }) => annotation)]),
     Effect.catch(() => Effect.succeed([meta]))
   )
-}
 
 /** Digest of the recipe's model and of data files. A file that is missing is said by the preflight; here it counts as such. */
 export const fingerprintOf = Effect.fnUntraced(function* (
   recipe: RecipeSettings,
-  { files = [], meta }: Reading
+  { files = [], metas = [] }: Reading
 ): Effect.fn.Return<string, StorageFailed> {
-  const data = [...files, ...(yield* annotationsOf(meta))]
+  const data = [...files, ...(yield* Effect.forEach(metas, annotationsOf)).flat()]
   return yield* Effect.tryPromise({
     try: async () => {
       const model = existsSync(recipe.model) ? modelFiles(recipe.model) : []

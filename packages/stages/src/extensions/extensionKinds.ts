@@ -59,7 +59,14 @@ export const extensionKinds: { readonly [List in ListName]: Kind<ValueOf[List]> 
       quantize: "function",
       dequantize: "function"
     },
-    may: { plugin: "text", rowwise: "boolean", largestWeight: "function", affine: "object", grid: "object" }
+    may: {
+      plugin: "text",
+      rowwise: "boolean",
+      largestWeight: "function",
+      searches: "function",
+      affine: "object",
+      grid: "object"
+    }
   },
   losses: {
     noun: "loss",

@@ -21,6 +21,7 @@ import { trainingForecast } from "../planning/trainingForecast.ts"
 import { chooseLosses, confidenceOf, lossSection, namedLosses, needsTeacher } from "./losses.ts"
 import { confidenceMeasurement, microBatchLosses, type StudentAndTeacher } from "./microBatchLoss.ts"
 import { decideRematerialization } from "./Rematerialization.ts"
+import { refuseSearches } from "./refuseSearches.ts"
 import { makeStudent } from "./student.ts"
 import { dropPathOf } from "./TrainingConfig.ts"
 import type { Quantized, TrainingInput, TrainingMethod, TrainingOptions } from "./TrainingMethod.ts"
@@ -39,6 +40,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       linears: yield* planTowers(config, fakeQuantizes, quantizers, compat),
       embeddings: yield* planEmbeddings(config, embeddings, compat)
     }
+    yield* refuseSearches(quantized.linears.choices)
     const losses = yield* chooseLosses(method.losses(options))
     return { quantized, losses, isTrained: (name: string) => trains(name, quantized) }
   })
@@ -130,7 +132,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
 
   return {
     versions,
-    fingerprint: ({ data }: Options, recipe: RecipeSettings) => fingerprintOf(recipe, { meta: data.meta }),
+    fingerprint: ({ data }: Options, recipe: RecipeSettings) => fingerprintOf(recipe, { metas: [data.meta] }),
     forecast,
     begin
   }

@@ -12,6 +12,7 @@ import { type ConversationRecord, shownBy } from "./ConversationRecord.ts"
 import { type EncodedConversation, encodeConversation, type Turn } from "./encodeConversation.ts"
 import { imagePlaceholder, placeholderTurn, withPlaceholder } from "./imagePlaceholders.ts"
 import { recordPath } from "./recordPath.ts"
+import { tilesOfEach } from "./recordPictures.ts"
 import type { SampleParts } from "./SampleParts.ts"
 import type { RecordOrigin, SampleSettings } from "./SampleSettings.ts"
 import { videoSample } from "./videoSample.ts"
@@ -63,7 +64,7 @@ const showing = (record: ConversationRecord, origin: RecordOrigin, settings: Sam
       return imageSample(marked, [shown.path], maxTiles, origin, settings, random)
     }
     case "images": {
-      const each = Math.max(1, Math.floor(maxTiles / shown.paths.length))
+      const each = tilesOfEach(maxTiles, shown.paths.length)
       return imageSample(turns, shown.paths, each, origin, settings, random)
     }
     case "video":
