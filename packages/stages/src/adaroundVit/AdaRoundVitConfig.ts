@@ -27,7 +27,7 @@ export const AdaRoundVitConfig = Schema.Struct({
   weighting: option(Schema.Literals(["none", "fisher"]), "none", {
     description:
       "How errors of a block's output count: all alike, or by `fisher`: by the gradient of the full-precision model's answer there. Fisher weights cost a forward and a backward pass of the whole model for each tile and block.",
-    source: "none is BRECQ's plain error (arXiv:2102.05426); see docs/method.md for what was measured"
+    source: "none is BRECQ's plain error (arXiv:2102.05426); no gain of Fisher weights is measured yet"
   }),
   quantizers: requiredOption(RuleList, {
     description:

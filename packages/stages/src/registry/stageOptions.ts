@@ -399,7 +399,7 @@ export interface AdaRoundVitOptions {
    * How errors of a block's output count: all alike, or by `fisher`: by the gradient of the full-precision model's
    * answer there. Fisher weights cost a forward and a backward pass of the whole model for each tile and block.
    *
-   * Default from: none is BRECQ's plain error (arXiv:2102.05426); see docs/method.md for what was measured.
+   * Default from: none is BRECQ's plain error (arXiv:2102.05426); no gain of Fisher weights is measured yet.
    * @default "none"
    */
   readonly weighting?: "none" | "fisher"
