@@ -34,6 +34,7 @@ const choices: readonly { readonly name: string; readonly choice: QuantizerChoic
       arithmetic: "bf16"
     })
   },
+  { name: "bilevel mse", choice: bilevel({ bits: 2, group, scaleGroup: 4, range: "mse" }) },
   { name: "uniform max", choice: uniform({ bits: 2, group, range: "zero" }) },
   { name: "uniform mse", choice: uniform({ bits: 4, group, range: "mse" }) },
   { name: "uniform minmax f32", choice: uniform({ bits: 3, group, scale: "f32" }) },

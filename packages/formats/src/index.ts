@@ -31,6 +31,14 @@ export {
 export { decodeFloats, encodeFloats, type FloatDType, isFloatDType } from "./numbers/floats.ts"
 export { countNonFinite, indexIn, largestMagnitude, type NonFinite } from "./numbers/magnitude.ts"
 export { decodeOptions, strictly } from "./options/decodeOptions.ts"
-export { type OptionInfo, option, optionalOption, requiredOption, withDefault, writtenAs } from "./options/option.ts"
+export {
+  laterOption,
+  type OptionInfo,
+  option,
+  optionalOption,
+  requiredOption,
+  withDefault,
+  writtenAs
+} from "./options/option.ts"
 export * as Safetensors from "./safetensors/Safetensors.ts"
 export type { Range, TensorInfo, TensorStore } from "./safetensors/TensorStore.ts"

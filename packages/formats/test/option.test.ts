@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { assert, describe, it } from "vitest"
-import { option, optionalOption, requiredOption, writtenAs } from "../src/index.ts"
+import { laterOption, option, optionalOption, requiredOption, writtenAs } from "../src/index.ts"
 
 const Loss = Schema.Struct({
   weight: option(Schema.Finite.check(Schema.isGreaterThan(0)), 1, { description: "Factor of the loss." })
@@ -16,7 +16,8 @@ const Config = Schema.Struct({
     source: "the paper"
   }),
   loss: option(Loss, {}, { description: "What is minimized." }),
-  limit: optionalOption(Schema.Int, { description: "Rows that are read." })
+  limit: optionalOption(Schema.Int, { description: "Rows that are read." }),
+  range: laterOption(Schema.Literals(["minmax", "mse"]), "minmax", { description: "Range of a grid." })
 })
 
 interface Options {
@@ -25,6 +26,7 @@ interface Options {
   readonly confidence?: "teacher" | number
   readonly loss?: { readonly weight?: number }
   readonly limit?: number
+  readonly range?: "minmax" | "mse"
 }
 
 /** Annotations of the JSON side by the option's path. */
@@ -43,7 +45,7 @@ describe("an option", () => {
   it("that is left out stands for its default, checks and all", () => {
     const decode = Schema.decodeUnknownSync(Config)
     const { cache, ...rest } = decode({ steps: 3 })
-    assert.deepEqual(rest, { steps: 3, confidence: "teacher", loss: { weight: 1 } })
+    assert.deepEqual(rest, { steps: 3, confidence: "teacher", loss: { weight: 1 }, range: "minmax" })
     assert.strictEqual(Number(cache), 2 ** 30)
     assert.throws(() => decode({ steps: 3, loss: { weight: 0 } }), /greater than 0/)
     assert.throws(() => decode({ steps: 3, loss: { weight: 12 } }), /10 or more/)
@@ -63,8 +65,21 @@ describe("an option", () => {
       },
       loss: { ...nothing, description: "What is minimized.", value: {} },
       "loss.weight": { ...nothing, description: "Factor of the loss.", value: 1 },
-      limit: { ...nothing, description: "Rows that are read." }
+      limit: { ...nothing, description: "Rows that are read." },
+      range: { ...nothing, description: "Range of a grid.", value: "minmax" }
     })
+  })
+
+  it("that came later is written only where it is not its default", () => {
+    const written = (options: object) => {
+      const decoded = Schema.decodeUnknownSync(Config)({ steps: 3, ...options })
+      return [decoded.range, (Schema.encodeSync(Config)(decoded) as Options).range]
+    }
+    assert.deepEqual(written({}), ["minmax", undefined])
+    assert.notProperty(Schema.encodeSync(Config)(Schema.decodeUnknownSync(Config)({ steps: 3 })), "range")
+    assert.deepEqual(written({ range: "minmax" }), ["minmax", undefined])
+    assert.deepEqual(written({ range: "mse" }), ["mse", "mse"])
+    assert.throws(() => written({ range: "other" }), /range/)
   })
 })
 

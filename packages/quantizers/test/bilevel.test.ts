@@ -24,6 +24,8 @@ const goldenWeights = [
   [0.07355555, 0, -0.07355555, 0.1471111, -1.2, 0, 0, 0.6]
 ]
 
+const ranges = ["minmax", "mse"] as const
+
 const near = (actual: ArrayLike<number>, expected: readonly number[], tolerance = 1e-6): void => {
   assert.strictEqual(actual.length, expected.length)
   for (const [i, value] of expected.entries()) assert.closeTo(actual[i]!, value, tolerance, `at ${i}`)
@@ -136,10 +138,10 @@ onEveryBackend("bilevel", (backend) => {
 
   it("passes gradients where -s' z <= w <= s' (2^b - 1 - z), both ends included, and nowhere else", () =>
     fc.assert(
-      fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 }), async (seed) => {
+      fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 }), fc.constantFrom(...ranges), async (seed, range) => {
         const [rows, groups, group] = [6, 2, 8]
         const random = Random.make(seed)
-        const { quantizer, config } = bilevel({ bits: 2, group, scaleGroup: 3 })
+        const { quantizer, config } = bilevel({ bits: 2, group, scaleGroup: 3, range })
         const weight = normal(random, rows, groups * group)
         const dy = normal(random, rows, groups * group)
         const { gradients } = scope(() =>

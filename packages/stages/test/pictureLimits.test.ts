@@ -34,7 +34,8 @@ describe("calibration pictures", () => {
         Effect.result(
           Effect.gen(function* () {
             const { image } = yield* openModelDirectory(model)
-            const tiles = yield* openCalibrationTiles(join(root, "list.txt"), image, { count: 4, maxTiles: 1 }, limits)
+            const sources = { images: join(root, "list.txt"), count: 4, maxTiles: 1 }
+            const tiles = yield* openCalibrationTiles(sources, image, 1, limits)
             let seen = 0
             yield* tiles.visit(() => Effect.sync(() => seen++))
             return seen

@@ -157,7 +157,7 @@ describe("what else a later stage reads", () => {
       `1 images of ${list} do not exist: ${join(root, "images/none.png")}`
     )
     writeFileSync(list, "")
-    assert.include(await issuesOf({ ...shortStages.adaround, images: list }), "names no image")
+    assert.include(await issuesOf({ ...shortStages.adaround, images: list }), "no image there")
   })
 
   it("a benchmark's file without a column that it needs, or without its pictures", async () => {

@@ -38,7 +38,7 @@ function addPower(sum: v128, e: v128): v128 {
   return fma(f32x4.mul(root, root), p, sum)
 }
 
-/** Scale and zero point of each group: by its range with 0 inside it (`search` 0), or by the search. */
+/** Scale and zero point of each group: by its range with 0 inside it (`search` 0), or by the search over shrinks of that. */
 export function adaroundScales(
   _first: i32,
   count: i32,
@@ -51,16 +51,16 @@ export function adaroundScales(
 ): void {
   const bytes = (<usize>group) << 2
   for (let index = 0; index < count; index++, weight += bytes, scales += 4, zeros += 4) {
-    const low = smallest(weight, group)
-    const high = largest(weight, group)
+    // With 0 inside, zero points are codes.
+    const low = min(smallest(weight, group), <f32>0)
+    const high = max(largest(weight, group), <f32>0)
     if (search) {
       searchRange(weight, bytes, low, high, levels, scales, zeros)
       continue
     }
-    const bottom = min(low, <f32>0)
-    const scale = max((max(high, <f32>0) - bottom) / levels, smallestScale)
+    const scale = max((high - low) / levels, smallestScale)
     store<f32>(scales, scale)
-    store<f32>(zeros, nearest(-bottom / scale))
+    store<f32>(zeros, nearest(-low / scale))
   }
 }
 

@@ -12,7 +12,8 @@ export const formatExact = 1
 export const formatReference = 2
 
 const smallestScale: f32 = 1e-5
-const smallestDivisor: f32 = 1e-9
+/** Least scale that weights are divided by. */
+export const smallestDivisor: f32 = 1e-9
 
 /** Rounds to the format of the arithmetic. */
 function fit(x: f32, coarse: i32): f32 {
@@ -159,7 +160,7 @@ export function bilevelGroups(
 }
 
 /** First element of group row r = j N + o. */
-function startOf(row: i32, rows: i32, columns: i32, group: i32): usize {
+export function startOf(row: i32, rows: i32, columns: i32, group: i32): usize {
   return <usize>(row % rows) * <usize>columns + <usize>(row / rows) * <usize>group
 }
 

@@ -8,6 +8,7 @@ export { attentionGradientRows, attentionRows, rowDots, scaleRowsBy, sumHeads } 
 export { attentionQuery } from "./attentionQuery"
 export { bilevelDecode, bilevelGradient, bilevelGroups } from "./bilevel"
 export { bilevelBlocks } from "./bilevelBlocks"
+export { bilevelSearch } from "./bilevelSearch"
 export { addParts, addRow, columnSums, layerScaleAdd, layerScaleAddGradient } from "./broadcast"
 export { cast } from "./cast"
 export { clipSearch } from "./clipSearch"

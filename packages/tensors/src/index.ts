@@ -69,6 +69,8 @@ export {
   bilevelCodes,
   bilevelDecode,
   bilevelParameters,
+  bilevelSearch,
+  bilevelStraightThrough,
   fakeQuantBilevel
 } from "./kernels/fakeQuantBilevel/definition.ts"
 export {

@@ -24,6 +24,7 @@ export { expandPlaceholders, imagePlaceholder, videoPlaceholder } from "./conver
 export { estimateLength, estimateRecordLength, referenceLengthEstimator } from "./conversation/lengthEstimate.ts"
 export { PythonRandom } from "./conversation/pythonRandom.ts"
 export { recordPath } from "./conversation/recordPath.ts"
+export { type Picture, recordPictures } from "./conversation/recordPictures.ts"
 export { encodeRendered, type Piece, type Rendered, spellOut } from "./conversation/rendered.ts"
 export {
   type RecordOrigin,

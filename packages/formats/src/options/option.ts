@@ -3,7 +3,9 @@
  * defined; help, hover texts, docs/options.md and the JSON Schema of recipes are made from it.
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
 
 /** What a person wants to know of an option. */
 export interface OptionInfo {
@@ -23,6 +25,20 @@ export interface OptionInfo {
 /** An option that may be left out: `value`, on the JSON side, stands for it then. */
 export const option = <S extends Schema.Top>(schema: S, value: S["Encoded"], info: OptionInfo) =>
   withDefault(described(schema, { ...info, default: value }), value)
+
+/**
+ * An option that came later than files that hold options of its kind: `value` stands for it where it is left out, and `value` is
+ * left out where options are written, so that what was written before reads and is written the same.
+ */
+export const laterOption = <S extends Schema.Top>(schema: S, value: S["Encoded"], info: OptionInfo) => {
+  const known = described(schema, { ...info, default: value })
+  return Schema.optionalKey(Schema.toEncoded(known)).pipe(
+    Schema.decodeTo(known, {
+      decode: SchemaGetter.withDefault(Effect.succeed(value)),
+      encode: SchemaGetter.transformOptional(Option.filter((written: S["Encoded"]) => written !== value))
+    })
+  )
+}
 
 /** An option without a default that may be left out. */
 export const optionalOption = <S extends Schema.Top>(schema: S, info: OptionInfo) =>

@@ -37,6 +37,8 @@ export interface Quantizer<C extends object = object> {
   obstacle(config: C, shape: Shape): string | undefined
   /** Largest magnitude of a weight whose scales the stored format holds; without it any finite weight will do. */
   largestWeight?(config: C): number
+  /** Whether its grids are searched for, which takes hundreds of times what rounding takes: once is cheap, every step of training is not. */
+  searches?(config: C): boolean
   /** Weight [out, in] as it will be after dequantization; its gradient is the straight-through one. */
   fakeQuantize(config: C, weight: Tensor): Tensor
   /** What a weight of this shape is stored as. */

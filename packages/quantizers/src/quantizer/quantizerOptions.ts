@@ -21,6 +21,14 @@ export interface BilevelOptions {
    */
   readonly scaleGroup: number
   /**
+   * Range of a group's grid: `minmax` from the smallest to the largest weight, `mse` searched for the smallest
+   * error that the stored scales allow. Training refuses `mse`: it would search in every step.
+   *
+   * Default from: minmax is the reference's; mse is BRECQ's choice (arXiv:2102.05426), carried to two levels.
+   * @default "minmax"
+   */
+  readonly range?: "minmax" | "mse"
+  /**
    * Format of step and origin. `f32` computes as the reference does and stores 32 bits more for each pair.
    *
    * Default from: the smallest that is exact in storage; f32 under `compat` reference: docs/quirks.md#quirk-5.
@@ -65,7 +73,7 @@ export interface UniformOptions {
   readonly symmetric?: boolean
   /**
    * Range of a group's grid: `minmax` from the smallest to the largest weight, `zero` the same with 0 inside,
-   * `mse` searched for the smallest error.
+   * `mse` that one shrunk to what a search finds best. Training refuses `mse`: it would search in every step.
    *
    * Default from: minmax as the first level of `bilevel`; mse is BRECQ's choice (arXiv:2102.05426).
    * @default "minmax"

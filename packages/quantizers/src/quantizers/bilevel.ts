@@ -5,19 +5,28 @@
  *   first level    s = (max w - min w) / (2^b - 1),  z = clamp(rne(-min w / s), 0, 2^b - 1)
  *   second level   s' = origin + step c,  c in 0..15, step = (max s - min s) / 15, origin = min s
  *   weight         w' = s' (clamp(rne(w / s' + z), 0, 2^b - 1) - z)
+ *
+ * With the range "mse", s comes from BRECQ's search, and then each group takes the c and z of least squared error.
  */
-import { option, requiredOption, writtenAs } from "@speedq/formats"
+import { laterOption, option, requiredOption, writtenAs } from "@speedq/formats"
 import {
+  adaroundScales,
   type BilevelAttributes,
   bilevelCodes,
   bilevelDecode,
-  bilevelParameters,
+  bilevelSearch,
+  bilevelStraightThrough,
+  customGradient,
   fakeQuantBilevel,
+  joinColumns,
+  reshape,
   type Shape,
+  scale,
   scope,
   type Tensor,
   tensor,
-  transpose
+  transpose,
+  zeros
 } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
 import { configure } from "../quantizer/configure.ts"
@@ -39,6 +48,11 @@ export const BilevelConfig = Schema.Struct({
       "Output rows whose scales share a step and an origin. The reference's scripts take 16 at 2 bits and 128 at 4 bits.",
     unit: "rows"
   }),
+  range: laterOption(Schema.Literals(["minmax", "mse"]), "minmax", {
+    description:
+      "Range of a group's grid: `minmax` from the smallest to the largest weight, `mse` searched for the smallest error that the stored scales allow. Training refuses `mse`: it would search in every step.",
+    source: "minmax is the reference's; mse is BRECQ's choice (arXiv:2102.05426), carried to two levels"
+  }),
   secondLevel: option(Schema.Literals(["f16", "f32"]), "f16", {
     description:
       "Format of step and origin. `f32` computes as the reference does and stores 32 bits more for each pair.",
@@ -57,7 +71,7 @@ export type BilevelConfig = typeof BilevelConfig.Type
 
 const scaleCodeBits = 4
 
-const attributesOf = (config: BilevelConfig): BilevelAttributes => config
+const attributesOf = ({ range: _range, ...attributes }: BilevelConfig): BilevelAttributes => attributes
 
 /** Extents of the stored tensors of a weight [out, in]. */
 const extents = ({ group, scaleGroup }: BilevelConfig, shape: Shape) => {
@@ -80,6 +94,54 @@ const scalesOf = (
   return bilevelDecode(quantized, { ...attributesOf(config), group: 1 })
 }
 
+/**
+ * The stored form by search. A range that is best for a group alone is not what the second level can store, so the search has
+ * two parts: BRECQ's, group by group, gives the scales that step and origin span; then each group takes, of all scales and
+ * zero points that can be stored, those that suit its weights best.
+ */
+const search = (config: BilevelConfig, weight: Tensor): QuantizedWeight =>
+  scope(() => {
+    const attributes = attributesOf(config)
+    const { bits, group } = config
+    const { scale: found } = adaroundScales(weight, { bits, group, method: "mse" })
+    // Groups of three weights, 0, 0 and (2^b - 1) s, have the first-level scale s.
+    const [low, high] = [zeros(weight.backend, [found.size, 1]), scale(reshape(found, [found.size, 1]), 2 ** bits - 1)]
+    const ends = reshape(joinColumns(low, low, high), [found.shape[0]!, 3 * found.shape[1]!])
+    const { step, origin } = bilevelCodes(ends, { ...attributes, group: 3 })
+    return { ...bilevelSearch({ weight, step, origin }, attributes), step, origin }
+  })
+
+const quantize = (config: BilevelConfig, weight: Tensor): QuantizedWeight =>
+  config.range === "mse" ? search(config, weight) : bilevelCodes(weight, attributesOf(config))
+
+const dequantize = (config: BilevelConfig, { codes, zeros, scaleCodes, step, origin }: QuantizedWeight): Tensor =>
+  bilevelDecode(
+    { codes: codes!, zeros: zeros!, scaleCodes: scaleCodes!, step: step!, origin: origin! },
+    attributesOf(config)
+  )
+
+/** Scales and zero points [out, in / g] in f32, out of the stored tensors other than the codes. */
+const gridOf = (config: BilevelConfig, quantized: QuantizedWeight, shape: Shape) => ({
+  scale: scalesOf(config, quantized, shape),
+  zero: transpose(fromStored(quantized["zeros"]!))
+})
+
+/** What a search finds, as the weight that it stands for; the gradient passes where the found grid reaches. */
+const searchedWeight = (config: BilevelConfig, weight: Tensor): Tensor => {
+  const [y] = customGradient("bilevel", [weight], () => {
+    const quantized = search(config, weight)
+    const grid = gridOf(config, quantized, weight.shape)
+    return {
+      outputs: [dequantize(config, quantized)] as const,
+      saved: [weight, transpose(grid.scale), transpose(grid.zero)],
+      backward: ([dy], [saved, savedScale, savedZero]) => [
+        dy && bilevelStraightThrough({ dy, weight: saved!, scale: savedScale!, zero: savedZero! }, attributesOf(config))
+      ]
+    }
+  })
+  return y
+}
+
 export const bilevelQuantizer: Quantizer<BilevelConfig> = {
   id: "bilevel",
   version: 1,
@@ -95,8 +157,13 @@ export const bilevelQuantizer: Quantizer<BilevelConfig> = {
     if ((groups * rows) % scaleGroup === 0) return undefined
     return `${groups} groups of ${rows} rows are not a multiple of scaleGroup ${scaleGroup}`
   },
-  largestWeight: ({ secondLevel }) => (secondLevel === "f16" ? largestHalf : largestSingle),
-  fakeQuantize: (config, weight) => scope(() => fakeQuantBilevel(weight, attributesOf(config))),
+  // The search adds up powers of errors in f32, which larger weights would exceed.
+  largestWeight: ({ secondLevel, range }) => (secondLevel === "f16" || range === "mse" ? largestHalf : largestSingle),
+  searches: ({ range }) => range === "mse",
+  fakeQuantize: (config, weight) =>
+    scope(() =>
+      config.range === "mse" ? searchedWeight(config, weight) : fakeQuantBilevel(weight, attributesOf(config))
+    ),
   stored: (config, shape) => {
     const { rows, groups, scaleGroups } = extents(config, shape)
     const perGroup = { dtype: "u8", shape: [groups, rows] } as const
@@ -110,24 +177,18 @@ export const bilevelQuantizer: Quantizer<BilevelConfig> = {
       { name: "origin", ...second, meaning: origin }
     ]
   },
-  quantize: (config, weight) => bilevelCodes(weight, attributesOf(config)),
-  dequantize: (config, { codes, zeros, scaleCodes, step, origin }) =>
-    bilevelDecode(
-      { codes: codes!, zeros: zeros!, scaleCodes: scaleCodes!, step: step!, origin: origin! },
-      attributesOf(config)
-    ),
+  quantize,
+  dequantize,
   affine: {
     extents: ({ arithmetic, bits, group }) => (arithmetic === "f32" ? { bits, group } : undefined),
-    decoder: (config, quantized, shape) =>
-      scope(() => ({ scale: scalesOf(config, quantized, shape), zero: transpose(fromStored(quantized.zeros!)) }))
+    decoder: (config, quantized, shape) => scope(() => gridOf(config, quantized, shape))
   },
   grid: {
     extents: ({ bits, group }) => ({ bits, group }),
     parameters: (config, weight) =>
       scope(() => {
-        const { scale, zero } = bilevelParameters(weight, attributesOf(config))
-        const { zeros, scaleCodes, step, origin } = bilevelCodes(weight, attributesOf(config))
-        return { scale: transpose(scale), zero: transpose(zero), stored: { zeros, scaleCodes, step, origin } }
+        const { codes: _codes, ...stored } = quantize(config, weight)
+        return { ...gridOf(config, stored, weight.shape), stored }
       })
   }
 }

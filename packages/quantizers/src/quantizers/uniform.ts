@@ -18,7 +18,7 @@ import {
 import * as Schema from "effect/Schema"
 import { configure } from "../quantizer/configure.ts"
 import { columnObstacle, groupSize } from "../quantizer/optionSchemas.ts"
-import type { Quantizer, QuantizerChoice, StoredTensor } from "../quantizer/Quantizer.ts"
+import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
 import type { UniformOptions } from "../quantizer/quantizerOptions.ts"
 import { largestHalf, largestSingle } from "./largest.ts"
 import { fromStored, toStored } from "./wholeNumbers.ts"
@@ -36,7 +36,7 @@ export const UniformConfig = Schema.Struct({
   }),
   range: option(Schema.Literals(["minmax", "zero", "mse"]), "minmax", {
     description:
-      "Range of a group's grid: `minmax` from the smallest to the largest weight, `zero` the same with 0 inside, `mse` searched for the smallest error.",
+      "Range of a group's grid: `minmax` from the smallest to the largest weight, `zero` the same with 0 inside, `mse` that one shrunk to what a search finds best. Training refuses `mse`: it would search in every step.",
     source: "minmax as the first level of `bilevel`; mse is BRECQ's choice (arXiv:2102.05426)"
   }),
   scale: option(Schema.Literals(["f16", "f32"]), "f16", {
@@ -78,33 +78,28 @@ const parameters = (config: UniformConfig, weight: Tensor): { readonly scale: Te
 
 const scaleBits = ({ scale }: UniformConfig): number => (scale === "f16" ? 16 : 32)
 
-/** How zero points are stored: not at all where they are the same everywhere; the search of "mse" may leave the codes' range. */
-const zeroFormat = ({ bits, symmetric, range }: UniformConfig): Pick<StoredTensor, "dtype" | "bits"> => {
-  if (symmetric) return { dtype: "u8", bits: 0 }
-  return range === "mse" ? { dtype: "f32", bits: 32 } : { dtype: "u8", bits }
-}
+/** Bits that a zero point is stored in; none for a symmetric grid, whose zero points are the same everywhere. */
+const zeroBits = ({ bits, symmetric }: UniformConfig): number => (symmetric ? 0 : bits)
 
 /** Zero points in stored form, under their name. */
-const storedZeros = (config: UniformConfig, zero: Tensor): { readonly zeros?: Tensor } => {
-  const { dtype, bits } = zeroFormat(config)
-  if (bits === 0) return {}
-  return { zeros: dtype === "u8" ? toStored(zero, bits) : zero.alias() }
-}
+const storedZeros = ({ bits, symmetric }: UniformConfig, zero: Tensor): { readonly zeros?: Tensor } =>
+  symmetric ? {} : { zeros: toStored(zero, bits) }
 
 /** Zero points to compute with, out of their stored form or, for a symmetric grid, out of nothing. */
-const zerosOf = (config: UniformConfig, scale: Tensor, zeros: Tensor | undefined): Tensor => {
-  if (zeros === undefined) return filled(scale, 2 ** (config.bits - 1) - 1)
-  return zeros.dtype === "u8" ? fromStored(zeros) : zeros
-}
+const zerosOf = (config: UniformConfig, scale: Tensor, zeros: Tensor | undefined): Tensor =>
+  zeros === undefined ? filled(scale, 2 ** (config.bits - 1) - 1) : fromStored(zeros)
 
 export const uniformQuantizer: Quantizer<UniformConfig> = {
   id: "uniform",
-  version: 1,
+  // 2: zero points of the range "mse" are codes, too.
+  version: 2,
   rowwise: true,
   Config: writtenAs<UniformOptions>()(UniformConfig),
-  bitsPerWeight: (config) => config.bits + (zeroFormat(config).bits + scaleBits(config)) / config.group,
+  bitsPerWeight: (config) => config.bits + (zeroBits(config) + scaleBits(config)) / config.group,
   obstacle: ({ group }, shape) => columnObstacle(group, shape),
-  largestWeight: ({ scale }) => (scale === "f16" ? largestHalf : largestSingle),
+  // The search adds up powers of errors in f32, which larger weights would exceed.
+  largestWeight: ({ scale, range }) => (scale === "f16" || range === "mse" ? largestHalf : largestSingle),
+  searches: ({ range }) => range === "mse",
   fakeQuantize: (config, weight) =>
     scope(() => {
       const [y] = customGradient("uniform", [weight], () => {
@@ -125,7 +120,8 @@ export const uniformQuantizer: Quantizer<UniformConfig> = {
     const groups: Shape = [rows, columns / config.group]
     const zeros = {
       name: "zeros",
-      ...zeroFormat(config),
+      dtype: "u8" as const,
+      bits: zeroBits(config),
       shape: groups,
       meaning: "zero point of group j of row o at [o, j]"
     }

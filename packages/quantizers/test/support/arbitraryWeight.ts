@@ -47,6 +47,27 @@ export const candidates: readonly Candidate[] = [
     16,
     4
   ),
+  affine("bilevel 2 bits, searched", bilevel({ bits: 2, group: 16, scaleGroup: 16, range: "mse" }), 16, 16),
+  candidate(
+    "bilevel 3 bits f32, searched",
+    bilevel({ bits: 3, group: 7, scaleGroup: 3, secondLevel: "f32", range: "mse" }),
+    7,
+    3
+  ),
+  candidate(
+    "bilevel as the reference, searched",
+    bilevel({
+      bits: 2,
+      group: 16,
+      scaleGroup: 4,
+      secondLevel: "f32",
+      commonScale: "reference",
+      arithmetic: "bf16",
+      range: "mse"
+    }),
+    16,
+    4
+  ),
   affine("uniform 2 bits", uniform({ bits: 2, group: 16 }), 16),
   candidate("uniform 3 bits, 0 inside", uniform({ bits: 3, group: 9, range: "zero" }), 9),
   affine("uniform 4 bits, searched", uniform({ bits: 4, group: 8, range: "mse" }), 8),

@@ -23,7 +23,8 @@ import * as Effect from "effect/Effect"
 import { QuantizedVision } from "../artefacts/artefacts.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
-import { calibrationImages, openCalibrationTiles } from "../data/CalibrationTiles.ts"
+import { openCalibrationTiles } from "../data/CalibrationTiles.ts"
+import { drawPictures, mixturesOf, sourcesOf } from "../data/calibrationPictures.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { pictureLimits } from "../data/pictureLimits.ts"
 import { versionsOf } from "../extensions/versions.ts"
@@ -35,6 +36,7 @@ import type { AdaRoundVitOptions } from "../registry/stageOptions.ts"
 import { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
 import { type BlockCaches, makeBlockCaches } from "./BlockCaches.ts"
 import { blockSections, keptError } from "./blockSections.ts"
+import { makeFisherGradient } from "./fisherGradient.ts"
 import { forecastAdaRound, requireGrids } from "./forecastAdaRound.ts"
 import { type VisionRounding, visionRoundingCodec } from "./VisionRounding.ts"
 import { choicesOfBlock, makeVisionSession, roundedBlocks } from "./VisionSession.ts"
@@ -68,15 +70,16 @@ const harden = async ({ block, rounding, state, choices, caches, config }: Harde
 
 export const AdaRoundVit = Stage.define({
   name: "adaround-vit",
+  // 2: images are drawn, where there are more than are used.
   version: 2,
   config: writtenAs<AdaRoundVitOptions>()(AdaRoundVitConfig),
   gives: [QuantizedVision],
-  fingerprint: ({ images, count }, recipe) =>
-    calibrationImages(images).pipe(
-      Effect.map((paths) => paths.slice(0, count)),
+  fingerprint: (config, recipe) =>
+    drawPictures(config, recipe.seed).pipe(
+      Effect.map((pictures) => pictures.sort((a, b) => a.place - b.place).map(({ file }) => file)),
       // A source that cannot be read is an obstacle of the forecast, and an error of the stage.
-      Effect.catch(() => Effect.succeed([images])),
-      Effect.flatMap((files) => fingerprintOf(recipe, { files }))
+      Effect.catch(() => Effect.succeed(sourcesOf(config))),
+      Effect.flatMap((files) => fingerprintOf(recipe, { files, metas: mixturesOf(config) }))
     ),
   versions: ({ quantizers }) => versionsOf({ quantizers }),
   forecast: forecastAdaRound,
@@ -92,22 +95,28 @@ export const AdaRoundVit = Stage.define({
     const { choices } = planned
     yield* requireGrids(planned)
     yield* requireQuantizable(model.weights, choices)
-    const tiles = yield* openCalibrationTiles(
-      config.images,
-      image,
-      config,
-      pictureLimits(config.reading, config.compat)
-    )
+    const limits = pictureLimits(config.reading, config.compat)
+    const tiles = yield* openCalibrationTiles(config, image, recipe.seed, limits)
     const shape = [patchGrid(modelConfig) ** 2 + 1, modelConfig.vision_config.hidden_size] as const
     const { cache, inputs } = config
+    const weighted = config.weighting === "fisher"
     const caches = yield* owned(
       Effect.sync(() =>
-        makeBlockCaches({ backend, shape, count: tiles.count, memoryBudget: Number(cache), directory, inputs })
+        makeBlockCaches({
+          backend,
+          shape,
+          count: tiles.count,
+          memoryBudget: Number(cache),
+          directory,
+          inputs,
+          weighted
+        })
       ),
       ({ dispose }) => dispose()
     )
+    const fisher = weighted ? yield* makeFisherGradient({ backend, model, seed }) : undefined
     const session = yield* owned(
-      Effect.sync(() => makeVisionSession({ backend, model, choices, caches, tiles })),
+      Effect.sync(() => makeVisionSession({ backend, model, choices, caches, tiles, fisher })),
       ({ close }) => close()
     )
     const blocks = roundedBlocks(choices, modelConfig)

@@ -10,18 +10,25 @@ const brecq = "BRECQ (arXiv:2102.05426)"
 
 export const AdaRoundVitConfig = Schema.Struct({
   compat: Compat,
-  images: requiredOption(Schema.NonEmptyString, {
-    description: "Directory of calibration images, or a text file that lists them."
+  images: requiredOption(Schema.Union([Schema.NonEmptyString, Schema.NonEmptyArray(Schema.NonEmptyString)]), {
+    description:
+      "Where calibration images are drawn from, with the recipe's seed: a directory, a text file that lists images, or the JSON meta file of a training mixture; or several of them, as one pool."
   }),
   count: option(Count, 1024, {
     description: "Tiles of calibration images that are used. More cost memory, disk and time.",
     unit: "tiles",
     source: brecq
   }),
-  maxTiles: option(Count, 1, {
-    description: "Most tiles that one image is cut into.",
+  maxTiles: option(Count, 6, {
+    description:
+      "Most tiles that one image is cut into, besides its thumbnail. A data set of a mixture may have its own number. 1 shows each image as one tile, resized.",
     unit: "tiles",
-    source: "chosen here: one view of each image"
+    source: "the crops and the thumbnail that the model sees in training"
+  }),
+  weighting: option(Schema.Literals(["none", "fisher"]), "none", {
+    description:
+      "How errors of a block's output count: all alike, or by `fisher`: by the gradient of the full-precision model's answer there. Fisher weights cost a forward and a backward pass of the whole model for each tile and block.",
+    source: "none is BRECQ's plain error (arXiv:2102.05426); no gain of Fisher weights is measured yet"
   }),
   reading: optionalOption(PictureConfig, {
     description: "How pictures are read: files that are cut off, and the largest size.",

@@ -19,6 +19,7 @@ import { type ComputeFailed, computing } from "../compute/computing.ts"
 import type { CalibrationTiles } from "../data/CalibrationTiles.ts"
 import type { DataUnusable } from "../Errors.ts"
 import type { BlockCaches, BlockFunction } from "./BlockCaches.ts"
+import type { FisherGradient } from "./fisherGradient.ts"
 
 interface VisionSessionOptions {
   readonly backend: Backend
@@ -27,6 +28,8 @@ interface VisionSessionOptions {
   readonly choices: ReadonlyMap<string, QuantizerChoice>
   readonly caches: BlockCaches
   readonly tiles: CalibrationTiles
+  /** Gradient of the task's loss at a block's full-precision output of a tile; undefined where errors count alike. */
+  readonly fisher: FisherGradient | undefined
 }
 
 interface VisionSession {
@@ -46,7 +49,7 @@ export const roundedBlocks = (choices: VisionSessionOptions["choices"], config: 
   )
 
 export const makeVisionSession = (options: VisionSessionOptions): VisionSession => {
-  const { backend, model, choices, caches, tiles } = options
+  const { backend, model, choices, caches, tiles, fisher } = options
   const { config } = model.directory
   const { vision_config } = config
   const size = tileSize(config)
@@ -111,6 +114,14 @@ export const makeVisionSession = (options: VisionSessionOptions): VisionSession 
     for (let tile = 0; tile < caches.count; tile++) yield* computing(() => caches.advance(tile, through, next))
   })
 
+  /** Gradients are taken of the full-precision model, whatever was rounded: a continued run finds the same. */
+  const weigh = Effect.fnUntraced(function* (index: number) {
+    if (fisher === undefined) return
+    for (let tile = 0; tile < caches.count; tile++) {
+      yield* computing(() => caches.weigh(tile, (target) => fisher(tile, index, target)))
+    }
+  })
+
   return {
     close,
     enter: Effect.fnUntraced(function* (done, index) {
@@ -123,6 +134,7 @@ export const makeVisionSession = (options: VisionSessionOptions): VisionSession 
         reached = 0
       }
       for (let next = reached + 1; next <= index; next++) yield* advance(done, next)
+      yield* weigh(index)
       const block = yield* computing(() => openBlock(index))
       open = { index, block }
       return block

@@ -2,12 +2,15 @@
 import { existsSync } from "node:fs"
 import { Forecast, formatBytes, type RecipeSettings, type Stage } from "@speedq/pipeline"
 import { noneQuantizer } from "@speedq/quantizers"
+import { blocksUsed, type ModelConfig, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import { calibrationImages } from "../data/CalibrationTiles.ts"
+import * as Result from "effect/Result"
+import { drawPictures, sourcesOf } from "../data/calibrationPictures.ts"
 import { RulesInvalid } from "../Errors.ts"
 import { type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
 import {
   callsPerLayer,
+  languageFlops,
   linearWeights,
   secondsFor,
   visionBlockFloats,
@@ -19,6 +22,7 @@ import { missingCodec } from "../planning/mixtureForecast.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
 import type { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
+import { answerTokens } from "./fisherGradient.ts"
 import { roundedBlocks } from "./VisionSession.ts"
 
 /** Fails with RulesInvalid when a quantizer has no grid to round on: now, and not when its block is reached. */
@@ -37,28 +41,35 @@ export const requireGrids = ({ choices }: PlannedLayers): Effect.Effect<void, Ru
   return Effect.fail(new RulesInvalid({ reason }))
 }
 
+/**
+ * What Fisher weights take: for each tile and block a pass through the blocks after it and the decoder, again for the backward
+ * pass, and back; for each tile an answer.
+ */
+const fisherCost = (config: ModelConfig, blocks: readonly number[], tiles: number) => {
+  const tokens = tokensPerTile(config) + answerTokens
+  const decoder = languageFlops(config, tokens, answerTokens)
+  const after = blocks.reduce((sum, index) => sum + blocksUsed(config) - 1 - index, 0)
+  const passes = 3 * tiles
+  const decoderLayers = config.llm_config.num_hidden_layers
+  return {
+    flops: passes * (after * visionBlockFlops(config) + blocks.length * decoder) + tiles * decoder,
+    layers: passes * (after + blocks.length * decoderLayers) + tiles * answerTokens * decoderLayers
+  }
+}
+
 /** Tensors of a Linear's size that its optimization holds: weight, soft weight, rounding variable, two moments, gradient. */
 const copies = 6
 
 const mostNamed = 3
 
-/** Images that are listed and are not there, of those that may be used; or that there is none. */
-const imageObstacles = Effect.fnUntraced(function* ({ images, count }: AdaRoundVitConfig) {
-  const paths = (yield* calibrationImages(images)).slice(0, count)
-  const absent = paths.filter((path) => !existsSync(path))
+/** Images that are drawn and are not there; or that there is none. */
+const imageObstacles = Effect.fnUntraced(function* (config: AdaRoundVitConfig, { seed }: RecipeSettings) {
+  const drawn = yield* Effect.result(drawPictures(config, seed))
+  if (Result.isFailure(drawn)) return [{ issue: drawn.failure.reason, fix: "give calibration images" }]
+  const absent = drawn.success.map(({ file }) => file).filter((file) => !existsSync(file))
   const named = `${absent.slice(0, mostNamed).join(", ")}${absent.length > mostNamed ? `, and ${absent.length - mostNamed} more` : ""}`
-  return [
-    ...(paths.length === 0 ? [{ issue: `${images} names no image`, fix: "give calibration images" }] : []),
-    ...(absent.length > 0
-      ? [
-          {
-            issue: `${absent.length} images of ${images} do not exist: ${named}`,
-            fix: "restore them, or take them out"
-          }
-        ]
-      : []),
-    ...(yield* missingCodec)
-  ]
+  const issue = `${absent.length} images of ${sourcesOf(config).join(", ")} do not exist: ${named}`
+  return [...(absent.length > 0 ? [{ issue, fix: "restore them, or take them out" }] : []), ...(yield* missingCodec)]
 })
 
 export const forecastAdaRound = Effect.fnUntraced(function* (
@@ -69,21 +80,27 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
   const model = yield* planModel(recipe)
   const planned = yield* planTowers(model.config, ["vision"], config.quantizers, config.compat)
   yield* requireGrids(planned)
-  const missing = yield* Forecast.missingFiles([config.images], "give a directory of images, or a file that lists them")
-  const images = missing.length > 0 ? [] : yield* imageObstacles(config)
+  const missing = yield* Forecast.missingFiles(
+    sourcesOf(config),
+    "give directories of images, files that list them, or meta files of training data"
+  )
+  const images = missing.length > 0 ? [] : yield* imageObstacles(config, recipe)
   const blocks = roundedBlocks(planned.choices, model.config)
   // Tiles pass every block before the last one that is rounded, whether it is rounded or not.
   const passed = blocks.length === 0 ? 0 : blocks.at(-1)! + 1
   const blockWeights = linearWeights(model.config, "vision") / model.config.vision_config.num_hidden_layers
   const tileBytes = 4 * visionTokens(model.config) * model.config.vision_config.hidden_size
-  const cached = 2 * config.count * tileBytes
+  const weighted = config.weighting === "fisher"
+  const cached = (weighted ? 3 : 2) * config.count * tileBytes
   const kept = 4 * config.batch * visionTokens(model.config) * visionBlockFloats(model.config)
   const forward = visionBlockFlops(model.config)
   // Forward and backward of an iteration; three looks at the error when a block is done.
+  const fisher = weighted ? fisherCost(model.config, blocks, config.count) : { flops: 0, layers: 0 }
   const flops =
-    (3 * blocks.length * (config.iterations * config.batch + config.count) + 2 * passed * config.count) * forward
+    (3 * blocks.length * (config.iterations * config.batch + config.count) + 2 * passed * config.count) * forward +
+    fisher.flops
   const iterations = config.iterations + config.count / config.batch
-  const calls = (3 * blocks.length * iterations + 2 * passed * config.count) * callsPerLayer
+  const calls = (3 * blocks.length * iterations + 2 * passed * config.count + fisher.layers) * callsPerLayer
   const packed = quantizedBytes(planned)
   return Forecast.make({
     obstacles: [...model.obstacles, ...missing, ...images, ...(yield* disagreements(model.config, place))],

@@ -1,6 +1,4 @@
-/** Tiles of calibration images: a directory of images, or a text file that lists them, one path a line. */
-import { readdirSync, readFileSync, statSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
+/** Tiles of drawn pictures: crops and thumbnail, as the model sees them. */
 import {
   decodePage,
   type ImageSettings,
@@ -12,29 +10,15 @@ import {
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { DataUnusable } from "../Errors.ts"
+import { type DrawnPicture, drawPictures, type PictureSources } from "./calibrationPictures.ts"
 
-const imageName = /\.(png|jpe?g|webp|gif|bmp|tiff?)$/i
+const unusable = ({ message }: Error) => new DataUnusable({ reason: message })
 
-const unusable = (error: unknown) =>
-  new DataUnusable({ reason: error instanceof Error ? error.message : String(error) })
-
-/** Paths of the images that `source` names, in order: of a directory by name, of a list as it stands. */
-export const calibrationImages = (source: string): Effect.Effect<readonly string[], DataUnusable> =>
-  Effect.try({
-    try: () => {
-      if (statSync(source).isDirectory()) {
-        const names = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((name) => imageName.test(name))
-        return names.sort().map((name) => join(source, name))
-      }
-      const lines = new TextDecoder().decode(readFileSync(source)).split(/\r?\n/)
-      return lines.flatMap((line) => (line.trim() === "" ? [] : [resolve(dirname(source), line.trim())]))
-    },
-    catch: unusable
-  })
-
-/** The tiles that are used; one image is in memory at a time. */
+/** The tiles that are used; one picture is in memory at a time. */
 export interface CalibrationTiles {
   readonly count: number
+  /** Pictures that they are of. */
+  readonly pictures: number
   /** Calls `see` with the normalized pixels [3, S, S] of every tile, in order. */
   readonly visit: <E, R>(
     see: (pixels: Float32Array, tile: number) => Effect.Effect<void, E, R>
@@ -42,28 +26,30 @@ export interface CalibrationTiles {
 }
 
 /**
- * The first `count` tiles of `source`, or all when there are fewer, known from the images' headers. Fails with
- * DataUnusable, which names the file, also when the source has no image.
+ * Up to `count` tiles of the pictures that `seed` draws, known from the pictures' headers; of the last one perhaps not all. They
+ * are in the order of the sources: where all pictures are used, the seed decides nothing. Fails with DataUnusable, which names
+ * the file.
  */
 export const openCalibrationTiles = Effect.fn("openCalibrationTiles")(function* (
-  source: string,
+  sources: PictureSources,
   image: ImageSettings,
-  { count: wanted, maxTiles }: { readonly count: number; readonly maxTiles: number },
+  seed: number,
   limits: PictureLimits = {}
 ) {
-  const used: { readonly path: string; readonly tiles: number }[] = []
+  const used: (DrawnPicture & { readonly tiles: number })[] = []
   let count = 0
-  for (const path of yield* calibrationImages(source)) {
-    if (count >= wanted) break
-    const header = yield* Effect.mapError(readImageHeader(path, limits), unusable)
-    const tiles = Math.min(wanted - count, imageTileCount(header, image, maxTiles))
-    used.push({ path, tiles })
+  for (const picture of yield* drawPictures(sources, seed)) {
+    if (count >= sources.count) break
+    const header = yield* Effect.mapError(readImageHeader(picture.file, limits), unusable)
+    const tiles = Math.min(sources.count - count, imageTileCount(header, image, picture.maxTiles))
+    used.push({ ...picture, tiles })
     count += tiles
   }
-  if (count === 0) return yield* new DataUnusable({ reason: `${source} names no image` })
+  // Pictures of one record keep the order in which it names them.
+  used.sort((a, b) => a.place - b.place)
 
-  const tilesOf = Effect.fnUntraced(function* (path: string) {
-    const decoded = yield* Effect.flatMap(readImageHeader(path, limits), (header) => decodePage(header, 0)).pipe(
+  const tilesOf = Effect.fnUntraced(function* ({ file, maxTiles }: DrawnPicture) {
+    const decoded = yield* Effect.flatMap(readImageHeader(file, limits), (header) => decodePage(header, 0)).pipe(
       Effect.mapError(unusable)
     )
     const cut = imageTiles(decoded, image, maxTiles)
@@ -71,12 +57,12 @@ export const openCalibrationTiles = Effect.fn("openCalibrationTiles")(function* 
   })
   const visit: CalibrationTiles["visit"] = Effect.fnUntraced(function* (see) {
     let next = 0
-    for (const { path, tiles } of used) {
-      const { pixels, floats } = yield* tilesOf(path)
-      for (let tile = 0; tile < tiles; tile++) {
+    for (const picture of used) {
+      const { pixels, floats } = yield* tilesOf(picture)
+      for (let tile = 0; tile < picture.tiles; tile++) {
         yield* see(pixels.subarray(tile * floats, (tile + 1) * floats), next++)
       }
     }
   })
-  return { count, visit } satisfies CalibrationTiles
+  return { count, pictures: used.length, visit } satisfies CalibrationTiles
 })

@@ -1,9 +1,10 @@
 /** Names the bytes that a stage reads from outside, so that a change of them runs it again. */
 import { createHash } from "node:crypto"
 import { existsSync, statSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { allFilesOf, filesOf } from "@speedq/exports"
 import { type RecipeSettings, StorageFailed } from "@speedq/pipeline"
+import { readDatasetMeta } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { detailsDirectory } from "../reference/QuantDetails.ts"
 import type { DataConfig } from "../training/TrainingConfig.ts"
@@ -70,11 +71,20 @@ export const modelDigest = Effect.fnUntraced(function* (recipe: RecipeSettings, 
 /** What a stage reads besides the model. */
 interface Reading {
   readonly files?: readonly string[]
+  /** Mixtures that pictures are drawn from: their meta files and every annotation file. The pictures are among `files`. */
+  readonly metas?: readonly string[]
   /** Whether it looks at the recipe's teacher. */
   readonly teacher?: boolean
   /** A training mixture: its meta file, every annotation file, and the pictures of the records that are selected. */
   readonly data?: DataConfig
 }
+
+/** Annotation files of a mixture; a meta file that cannot be read is met again when the stage opens it. */
+const annotationsOf = (meta: string): Effect.Effect<readonly string[]> =>
+  readDatasetMeta(meta, dirname(meta)).pipe(
+    Effect.map((datasets) => [meta, ...datasets.map(({ annotation }) => annotation)]),
+    Effect.catch(() => Effect.succeed([meta]))
+  )
 
 /** Digests of a mixture; one that cannot be read is met again when the stage opens it. */
 const mixtureDigests = (data: DataConfig, { seed }: RecipeSettings) =>
@@ -87,9 +97,10 @@ const mixtureDigests = (data: DataConfig, { seed }: RecipeSettings) =>
 /** Digest of the recipe's model and of data files. A file that is missing is said by the preflight; here it counts as such. */
 export const fingerprintOf = Effect.fnUntraced(function* (
   recipe: RecipeSettings,
-  { files = [], teacher = false, data }: Reading
+  { files = [], metas = [], teacher = false, data }: Reading
 ): Effect.fn.Return<string, StorageFailed> {
   const model = yield* modelDigest(recipe, { teacher })
-  const digests = yield* digestsOf(files, { whole: true })
+  const annotations = (yield* Effect.forEach(metas, annotationsOf)).flat()
+  const digests = yield* digestsOf([...files, ...annotations], { whole: true })
   return digestOf([model, ...digests, ...(data === undefined ? [] : yield* mixtureDigests(data, recipe))])
 })

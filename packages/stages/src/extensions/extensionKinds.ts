@@ -64,6 +64,7 @@ export const extensionKinds: { readonly [List in ListName]: Kind<ValueOf[List]> 
       rowwise: "boolean",
       largestWeight: "function",
       searchedAs: "function",
+      searches: "function",
       affine: "object",
       grid: "object"
     }

@@ -465,8 +465,11 @@ export interface AdaRoundVitOptions {
    * @default "careful"
    */
   readonly compat?: "careful" | "reference"
-  /** Directory of calibration images, or a text file that lists them. */
-  readonly images: string
+  /**
+   * Where calibration images are drawn from, with the recipe's seed: a directory, a text file that lists images,
+   * or the JSON meta file of a training mixture; or several of them, as one pool.
+   */
+  readonly images: string | readonly [string, ...string[]]
   /**
    * Tiles of calibration images that are used. More cost memory, disk and time.
    *
@@ -477,14 +480,23 @@ export interface AdaRoundVitOptions {
    */
   readonly count?: number
   /**
-   * Most tiles that one image is cut into.
+   * Most tiles that one image is cut into, besides its thumbnail. A data set of a mixture may have its own number.
+   * 1 shows each image as one tile, resized.
    *
    * Unit: tiles.
    *
-   * Default from: chosen here: one view of each image.
-   * @default 1
+   * Default from: the crops and the thumbnail that the model sees in training.
+   * @default 6
    */
   readonly maxTiles?: number
+  /**
+   * How errors of a block's output count: all alike, or by `fisher`: by the gradient of the full-precision model's
+   * answer there. Fisher weights cost a forward and a backward pass of the whole model for each tile and block.
+   *
+   * Default from: none is BRECQ's plain error (arXiv:2102.05426); no gain of Fisher weights is measured yet.
+   * @default "none"
+   */
+  readonly weighting?: "none" | "fisher"
   /**
    * How pictures are read: files that are cut off, and the largest size.
    *

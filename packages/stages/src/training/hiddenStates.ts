@@ -22,11 +22,14 @@ export interface TrainedNetwork {
   readonly weightsOf: (parameters: Parameters) => Weights
 }
 
+/** What the decoder reads of a batch. */
+export type DecoderBatch = Pick<TrainingBatch, "size" | "length" | "inputIds" | "attentionMask" | "positionIds">
+
 interface HiddenStatesOptions {
   readonly backend: Backend
   readonly directory: ModelDirectory
   readonly weights: Weights
-  readonly batch: TrainingBatch
+  readonly batch: DecoderBatch
   /** Features of the batch's tiles (VisionFeatures.ts), undefined when it has none. */
   readonly features: Tensor | undefined
   /** Keeps nothing of a decoder layer but its input, and computes the rest again in the backward pass. */
@@ -49,7 +52,7 @@ const rematerialized =
 
 /** i32 [B, T] of a micro-batch. */
 const integersOf =
-  (backend: Backend, { size, length }: TrainingBatch) =>
+  (backend: Backend, { size, length }: DecoderBatch) =>
   (values: ArrayLike<number>): Tensor =>
     tensor(backend, Int32Array.from(values), [size, length], "i32")
 

@@ -25,6 +25,7 @@ import { trainingForecast } from "../planning/trainingForecast.ts"
 import { chooseLosses, confidenceOf, lossSection, namedLosses, needsTeacher } from "./losses.ts"
 import { confidenceMeasurement, microBatchLosses, type StudentAndTeacher } from "./microBatchLoss.ts"
 import { decideRematerialization } from "./Rematerialization.ts"
+import { refuseSearches } from "./refuseSearches.ts"
 import { makeStudent } from "./student.ts"
 import { dropPathOf } from "./TrainingConfig.ts"
 import type { Quantized, TrainingInput, TrainingMethod, TrainingOptions } from "./TrainingMethod.ts"
@@ -51,6 +52,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       linears: yield* planTowers(config, towers, quantizers, compat),
       embeddings: yield* planEmbeddings(config, embeddings, compat)
     }
+    yield* refuseSearches(quantized.linears.choices)
     const losses = yield* chooseLosses(method.losses(options))
     const isTrained = (name: string) => trains(name, quantized, options, config)
     const learns = [...modelTensors(config).keys()].some((name) => towerOf(name) === "vision" && isTrained(name))

@@ -18,6 +18,7 @@ import { crossEntropyRowsKernel } from "./crossEntropyRows/definition.ts"
 import {
   bilevelCodesKernel,
   bilevelDecodeKernel,
+  bilevelSearchKernel,
   fakeQuantBilevelGradientKernel,
   fakeQuantBilevelKernel
 } from "./fakeQuantBilevel/definition.ts"
@@ -82,6 +83,7 @@ export const kernels: readonly AnyKernel[] = [
   fakeQuantBilevelGradientKernel,
   bilevelCodesKernel,
   bilevelDecodeKernel,
+  bilevelSearchKernel,
   fakeQuantCodebookKernel,
   fakeQuantCodebookGradientKernel,
   codebookCodesKernel,

@@ -13,6 +13,7 @@ import { type ConversationRecord, shownBy } from "./ConversationRecord.ts"
 import { type EncodedConversation, encodeConversation, type Turn } from "./encodeConversation.ts"
 import { markedTurns } from "./markedTurns.ts"
 import { recordPath } from "./recordPath.ts"
+import { tilesOfEach } from "./recordPictures.ts"
 import type { SampleParts } from "./SampleParts.ts"
 import type { RecordOrigin, SampleSettings } from "./SampleSettings.ts"
 import { videoSample } from "./videoSample.ts"
@@ -68,7 +69,7 @@ const showing = Effect.fnUntraced(function* (
     case "image":
       return yield* imageSample(marked.turns, [shown.path], maxTiles, origin, settings, random)
     case "images": {
-      const each = Math.max(1, Math.floor(maxTiles / shown.paths.length))
+      const each = tilesOfEach(maxTiles, shown.paths.length)
       return yield* imageSample(marked.turns, shown.paths, each, origin, settings, random)
     }
     case "video":

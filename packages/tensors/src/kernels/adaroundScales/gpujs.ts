@@ -8,13 +8,22 @@ import type { AdaroundScalesAttributes } from "./geometry.ts"
 /** Ranges tried: the plain one times 1, 0.99, ... 0.21. */
 const shrinks = 80
 
-function scaleOfRange(this: Thread, low: Values, high: Values) {
-  const range = Math.max(high[this.thread.x], 0) - Math.min(low[this.thread.x], 0)
+function scaleOfRange(this: Thread, bottom: Values, top: Values) {
+  const range = top[this.thread.x] - bottom[this.thread.x]
   return Math.max(divided(Math.fround(range), this.constants.most), Math.fround(1e-8))
 }
 
-function zeroOfRange(this: Thread, low: Values, scale: Values) {
-  return halfEven(divided(-Math.min(low[this.thread.x], 0), scale[this.thread.x]))
+function zeroOfRange(this: Thread, bottom: Values, scale: Values) {
+  return halfEven(divided(-bottom[this.thread.x], scale[this.thread.x]))
+}
+
+/** The ends of a range with 0 inside it: zero points are then codes. */
+function lowEnd(this: Thread, low: Values) {
+  return Math.min(low[this.thread.x], 0)
+}
+
+function highEnd(this: Thread, high: Values) {
+  return Math.max(high[this.thread.x], 0)
 }
 
 /** Step of a range shrunk `k` times. */
@@ -68,12 +77,16 @@ export const gpujs: GpujsBody<"weight", "scale" | "zero", AdaroundScalesAttribut
   programs: ({ inputs, outputs }, { bits, group, method }) => {
     const count = sizeOf(inputs.weight) / group
     const more = { constants: { group, most: 2 ** bits - 1 }, helpers }
-    const range = extremesOfGroups("weight", count, group)
+    const range = [
+      ...extremesOfGroups("weight", count, group),
+      elementwiseProgram("bottom", lowEnd, ["low"], outputs.scale),
+      elementwiseProgram("top", highEnd, ["high"], outputs.scale)
+    ]
     if (method === "max") {
       return [
         ...range,
-        elementwiseProgram("scale", scaleOfRange, ["low", "high"], outputs.scale, more),
-        elementwiseProgram("zero", zeroOfRange, ["low", "scale"], outputs.zero, more)
+        elementwiseProgram("scale", scaleOfRange, ["bottom", "top"], outputs.scale, more),
+        elementwiseProgram("zero", zeroOfRange, ["bottom", "scale"], outputs.zero, more)
       ]
     }
     return [
@@ -81,13 +94,13 @@ export const gpujs: GpujsBody<"weight", "scale" | "zero", AdaroundScalesAttribut
       {
         output: "score",
         compute: scoreOfShrink,
-        reads: ["weight", "low", "high"],
+        reads: ["weight", "bottom", "top"],
         extent: [shrinks, count],
         ...more
       },
       { output: "best", compute: bestShrink, reads: ["score"], extent: [count] },
-      elementwiseProgram("scale", scaleOfShrink, ["low", "high", "best"], outputs.scale, more),
-      elementwiseProgram("zero", zeroOfShrink, ["low", "scale", "best"], outputs.zero, more)
+      elementwiseProgram("scale", scaleOfShrink, ["bottom", "top", "best"], outputs.scale, more),
+      elementwiseProgram("zero", zeroOfShrink, ["bottom", "scale", "best"], outputs.zero, more)
     ]
   }
 }

@@ -26,11 +26,12 @@ export const reference = (
   const levels = 2 ** bits - 1
   for (let index = 0; index < scale.length; index++) {
     const w = weight.subarray(index * group, (index + 1) * group)
-    const low = Math.min(...w)
-    const high = Math.max(...w)
+    // With 0 inside, zero points are codes.
+    const low = Math.min(...w, 0)
+    const high = Math.max(...w, 0)
     if (method === "max") {
-      scale[index] = Math.max(f(f(Math.max(high, 0) - Math.min(low, 0)) / levels), f(1e-8))
-      zero[index] = roundHalfEven(f(-Math.min(low, 0) / scale[index]!))
+      scale[index] = Math.max(f(f(high - low) / levels), f(1e-8))
+      zero[index] = roundHalfEven(f(-low / scale[index]!))
       continue
     }
     let best = Number.POSITIVE_INFINITY

@@ -9,10 +9,10 @@ import type { Tensor } from "../../core/Tensor.ts"
 import { defineFakeQuant } from "../groups/defineFakeQuant.ts"
 import { normals, type SampleOperand, type SampleRandom } from "../operands/samples.ts"
 import { expectShape } from "../operands/shapeRules.ts"
-import { type BilevelAttributes, bilevelExtents, type CodeName } from "./geometry.ts"
-import { gpujs, gpujsCodes, gpujsDecode, gpujsGradient } from "./gpujs.ts"
-import { native, nativeCodes, nativeDecode, nativeGradient } from "./native.ts"
-import { reference, referenceCodes, referenceDecode, referenceGradient } from "./reference.ts"
+import { type BilevelAttributes, bilevelExtents, type CodeName, type FoundName, type SearchedName } from "./geometry.ts"
+import { gpujs, gpujsCodes, gpujsDecode, gpujsGradient, gpujsSearch } from "./gpujs.ts"
+import { native, nativeCodes, nativeDecode, nativeGradient, nativeSearch } from "./native.ts"
+import { reference, referenceCodes, referenceDecode, referenceGradient, referenceSearch } from "./reference.ts"
 
 export type { BilevelAttributes } from "./geometry.ts"
 
@@ -143,6 +143,42 @@ export const bilevelDecodeKernel = defineKernel<CodeName, "y", BilevelAttributes
   tolerance: { relative: 0, absolute: 0 }
 })
 
+export const bilevelSearchKernel = defineKernel<SearchedName, FoundName, BilevelAttributes>({
+  name: "bilevelSearch",
+  inputs: { weight: { dtypes: ["f32"] }, step: { dtypes: ["f32"] }, origin: { dtypes: ["f32"] } },
+  outputs: ["codes", "zeros", "scaleCodes"],
+  infer: ({ weight, step, origin }, attributes) => {
+    const { groups, rows, scaleGroups } = bilevelExtents("bilevelSearch", weight, attributes)
+    expectShape("bilevelSearch", "step", step, [scaleGroups])
+    expectShape("bilevelSearch", "origin", origin, [scaleGroups])
+    const perGroup = { shape: [groups, rows], dtype: "u8" } as const
+    return { codes: { shape: weight, dtype: "u8" }, zeros: perGroup, scaleCodes: perGroup }
+  },
+  reference: referenceSearch,
+  native: nativeSearch,
+  gpujs: gpujsSearch,
+  cost: ({ inputs }, { bits }) => ({
+    flops: 16 * 2 ** bits * 10 * sizeOf(inputs.weight),
+    bytes: 5 * sizeOf(inputs.weight)
+  }),
+  samples: (random) =>
+    cases.map(([shape, attributes]) => {
+      const { scaleGroups } = bilevelExtents("sample", shape, attributes)
+      const steps = Float32Array.from({ length: scaleGroups }, () => 0.001 * (1 + random.nextUniform()))
+      const from = attributes.secondLevel === "f16" ? 0.005 : -8
+      return {
+        name: caseName(shape, attributes),
+        inputs: {
+          weight: sampleWeight(random, shape, attributes),
+          step: { shape: [scaleGroups], values: steps },
+          origin: { shape: [scaleGroups], values: steps.map(() => from * (1 + random.nextUniform())) }
+        },
+        attributes
+      }
+    }),
+  tolerance: { relative: 0, absolute: 0 }
+})
+
 /** Weight [N, K] after bilevel quantization and dequantization; gradients pass straight through inside the range. */
 export const fakeQuantBilevel = (weight: Tensor, attributes: BilevelAttributes): Tensor =>
   apply(fakeQuantBilevelKernel, { weight }, attributes).y
@@ -158,3 +194,18 @@ export const bilevelCodes = (weight: Tensor, attributes: BilevelAttributes) =>
 /** The weight [N, K] that codes stand for, the same bits as fakeQuantBilevel. */
 export const bilevelDecode = (quantized: { readonly [K in CodeName]: Tensor }, attributes: BilevelAttributes): Tensor =>
   apply(bilevelDecodeKernel, quantized, attributes).y
+
+/**
+ * The scale code and the zero point of every group [K / g, N] with the least squared error of its weights, where step and
+ * origin of the second level are given; ties to the lower code, then to the lower zero point. With the codes [N, K] on that grid.
+ */
+export const bilevelSearch = (
+  operands: { readonly [K in SearchedName]: Tensor },
+  attributes: BilevelAttributes
+): { readonly [K in FoundName]: Tensor } => apply(bilevelSearchKernel, operands, attributes)
+
+/** Straight-through gradient of a weight [N, K] on grids, scales and zeros [K / g, N], that were found by other means. */
+export const bilevelStraightThrough = (
+  operands: { readonly dy: Tensor; readonly weight: Tensor; readonly scale: Tensor; readonly zero: Tensor },
+  attributes: BilevelAttributes
+): Tensor => apply(fakeQuantBilevelGradientKernel, operands, attributes).dweight

@@ -25,6 +25,10 @@ export interface BilevelAttributes {
 /** What stands for a weight: codes [N, K], zeros and scale codes [K / g, N], step and origin of every second-level group. */
 export type CodeName = "codes" | "zeros" | "scaleCodes" | "step" | "origin"
 
+/** What the search starts from, and what it finds of the codes. */
+export type SearchedName = "weight" | "step" | "origin"
+export type FoundName = "codes" | "zeros" | "scaleCodes"
+
 /** Scales and zeros are [K / g, N]: row j N + o is group j of output o. */
 interface BilevelExtents extends GroupExtents {
   /** Second-level groups: K / g * N / qq. */

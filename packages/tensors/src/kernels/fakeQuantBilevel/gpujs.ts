@@ -2,7 +2,7 @@ import type { GpujsBody, GpujsProgram, Thread, Values } from "../../backends/gpu
 import { extremesOfGroups, rangeHelpers, withinRange } from "../../backends/gpujs/groups.ts"
 import { divided, halfEven, limited, quotient, rounded, roundFloat16 } from "../../backends/gpujs/numbers.ts"
 import type { Shape } from "../../core/Shape.ts"
-import { type BilevelAttributes, bilevelExtents, type CodeName } from "./geometry.ts"
+import { type BilevelAttributes, bilevelExtents, type CodeName, type FoundName, type SearchedName } from "./geometry.ts"
 
 /** The ends of a group's range: [-1, 1] in place of a range of nothing. `low` and `high` are [N, K / g]. */
 function endOf(own: number, other: number, replacement: number, bf16: number): number {
@@ -165,7 +165,80 @@ function slope(this: Thread, dy: Values, weight: Values, scale: Values, zero: Va
   return 0
 }
 
+/** Scale of code x for scale y of second-level group z; `one` as in scaleOfCode. */
+function candidateScale(this: Thread, step: Values, origin: Values, one: number) {
+  if (this.constants.f16 === 1) {
+    return rounded(
+      origin[this.thread.z] + rounded(step[this.thread.z] * this.thread.x, this.constants.bf16) * one,
+      this.constants.bf16
+    )
+  }
+  return rounded(
+    step[this.thread.z] * rounded(this.thread.x - origin[this.thread.z], this.constants.bf16),
+    this.constants.bf16
+  )
+}
+
+/** The weight on a grid that is nearest to `w`. */
+function nearestOnGrid(w: number, scale: number, zero: number, levels: number, coarse: number): number {
+  const steps = rounded(divided(rounded(w, coarse), Math.max(scale, Math.fround(1e-9))), coarse)
+  const code = limited(halfEven(rounded(steps + zero, coarse)), 0, levels)
+  return rounded(scale * rounded(code - zero, coarse), coarse)
+}
+
+/** Least squared error of column group z of output y with the scale of code x, over all zero points. */
+function leastError(this: Thread, weight: Values, candidates: Values) {
+  const scale = candidates[(this.thread.z * this.constants.rows + this.thread.y) * 16 + this.thread.x]
+  let lowest = 3e38
+  for (let point = 0; point < this.constants.points; point++) {
+    let sum = 0
+    for (let i = 0; i < this.constants.group; i++) {
+      const w = weight[this.thread.y * this.constants.columns + this.thread.z * this.constants.group + i]
+      const error = Math.fround(w - nearestOnGrid(w, scale, point, this.constants.most, this.constants.bf16))
+      sum += error * error
+    }
+    if (sum < lowest) {
+      lowest = sum
+    }
+  }
+  return lowest
+}
+
+/** The first scale code of least error. */
+function bestScaleCode(this: Thread, least: Values) {
+  let best = 0
+  let lowest = least[this.thread.x * 16]
+  for (let code = 0; code < 16; code++) {
+    if (least[this.thread.x * 16 + code] < lowest) {
+      lowest = least[this.thread.x * 16 + code]
+      best = code
+    }
+  }
+  return best
+}
+
+/** The first zero point of least error of column group y of output x. */
+function bestZero(this: Thread, weight: Values, scale: Values) {
+  const own = scale[this.thread.y * this.constants.rows + this.thread.x]
+  let best = 0
+  let lowest = 3e38
+  for (let point = 0; point < this.constants.points; point++) {
+    let sum = 0
+    for (let i = 0; i < this.constants.group; i++) {
+      const w = weight[this.thread.x * this.constants.columns + this.thread.y * this.constants.group + i]
+      const error = Math.fround(w - nearestOnGrid(w, own, point, this.constants.most, this.constants.bf16))
+      sum += error * error
+    }
+    if (sum < lowest) {
+      lowest = sum
+      best = point
+    }
+  }
+  return best
+}
+
 const helpers = [...rangeHelpers, limited, quotient, endOf]
+const searchHelpers = [...helpers, nearestOnGrid]
 
 /** What all programs of one quantization share, and their extents. */
 const setting = (weight: Shape, attributes: BilevelAttributes) => {
@@ -261,4 +334,26 @@ export const gpujsDecode: GpujsBody<CodeName, "y", BilevelAttributes> = {
     decodedScale(codes, attributes),
     byWeight("y", weightOfCode, ["codes", "scale", "zeros"], codes, attributes)
   ]
+}
+
+export const gpujsSearch: GpujsBody<SearchedName, FoundName, BilevelAttributes> = {
+  programs: ({ inputs: { weight } }, attributes) => {
+    const { more, byGroup, byScale, groups } = setting(weight, attributes)
+    const search = { constants: { ...more.constants, points: 2 ** attributes.bits }, helpers: searchHelpers }
+    return [
+      {
+        output: "candidates",
+        compute: candidateScale,
+        reads: ["step", "origin"],
+        scalars: [1],
+        extent: [16, ...byScale],
+        ...more
+      },
+      { output: "least", compute: leastError, reads: ["weight", "candidates"], extent: [16, ...byGroup], ...search },
+      { output: "scaleCodes", compute: bestScaleCode, reads: ["least"], extent: [groups] },
+      decodedScale(weight, attributes),
+      { output: "zeros", compute: bestZero, reads: ["weight", "scale"], extent: byGroup, ...search },
+      byWeight("codes", weightCode, ["weight", "scale", "zeros"], weight, attributes)
+    ]
+  }
 }

@@ -7,7 +7,7 @@ import {
   writing
 } from "../../backends/native/NativeBody.ts"
 import type { Operand } from "../../core/Operand.ts"
-import { type BilevelAttributes, bilevelExtents, type CodeName } from "./geometry.ts"
+import { type BilevelAttributes, bilevelExtents, type CodeName, type FoundName, type SearchedName } from "./geometry.ts"
 
 const format = ({ secondLevel, commonScale }: BilevelAttributes): number =>
   secondLevel === "f16" ? 0 : commonScale === "exact" ? 1 : 2
@@ -97,5 +97,20 @@ export const nativeDecode: NativeBody<CodeName, "y", BilevelAttributes> = (
       writing(y, 4 * columns)
     ],
     scalars: [rows, columns, attributes.group, attributes.scaleGroup, format(attributes), coarse(attributes)]
+  })
+}
+
+export const nativeSearch: NativeBody<SearchedName, FoundName, BilevelAttributes> = (
+  engine,
+  { inputs: { weight, step, origin }, outputs: { codes, zeros, scaleCodes }, attributes }
+) => {
+  const { bits, group, scaleGroup } = attributes
+  const { rows, columns, scaleGroups } = bilevelExtents("bilevelSearch", weight.shape, attributes)
+  engine.rows({
+    entry: "bilevelSearch",
+    rows: scaleGroups,
+    operands: [shared(weight), shared(step), shared(origin), scattered(codes), scattered(scaleCodes), scattered(zeros)],
+    scalars: [rows, columns, group, scaleGroup, 2 ** bits - 1, format(attributes), coarse(attributes)],
+    workPerRow: 256 * 2 ** bits * group * scaleGroup
   })
 }

@@ -3,7 +3,7 @@ import type { Geometry } from "../../core/Geometry.ts"
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../../numbers/halfPrecision.ts"
 import { roundHalfEven } from "../../numbers/roundHalfEven.ts"
 import { clamp, passingRange, smallestDivisor, smallestScale } from "../groups/roundings.ts"
-import { type BilevelAttributes, bilevelExtents, type CodeName } from "./geometry.ts"
+import { type BilevelAttributes, bilevelExtents, type CodeName, type FoundName, type SearchedName } from "./geometry.ts"
 
 /** The definition fixes every rounding: each operation is rounded to f32 (or bf16), also in this double-precision body. */
 const rounding = ({ arithmetic }: BilevelAttributes): ((value: number) => number) =>
@@ -14,9 +14,14 @@ const half = (value: number): number => fromFloat16(toFloat16(value))
 interface ScaleCode {
   readonly step: number
   readonly origin: number
-  /** Code in 0..15 of a first-level scale, and the scale it stands for. */
+  /** Code in 0..15 of a first-level scale. */
   readonly encode: (scale: number) => number
-  readonly decode: (code: number) => number
+}
+
+/** The scale that a code stands for. */
+const decodeScale = (code: number, step: number, origin: number, attributes: BilevelAttributes): number => {
+  const f = rounding(attributes)
+  return attributes.secondLevel === "f16" ? f(origin + f(step * code)) : f(step * f(code - origin))
 }
 
 /** Second level: 4-bit codes for the scales of one group, asymmetric, with an unrounded origin. */
@@ -28,18 +33,18 @@ const scaleCode = (scales: readonly number[], attributes: BilevelAttributes): Sc
     const step = half(Math.max(f(f(high - low) / 15), smallestScale))
     const origin = half(low)
     const encode = (scale: number) => clamp(roundHalfEven(f(f(scale - origin) / step)), 0, 15)
-    return { step, origin, encode, decode: (code) => f(origin + f(step * code)) }
+    return { step, origin, encode }
   }
   // A range of zero becomes [-1, 1] in the reference; keeping the scale is step = scale, origin = -1, code 0.
   const common = low === high
   if (common && attributes.commonScale === "exact") {
-    return { step: low, origin: -1, encode: () => 0, decode: (code) => f(low * f(code + 1)) }
+    return { step: low, origin: -1, encode: () => 0 }
   }
   const [from, to] = common ? [-1, 1] : [low, high]
   const step = Math.max(f(f(to - from) / 15), smallestScale)
   const origin = f(-from / step)
   const encode = (scale: number) => clamp(roundHalfEven(f(f(scale / Math.max(step, smallestDivisor)) + origin)), 0, 15)
-  return { step, origin, encode, decode: (code) => f(step * f(code - origin)) }
+  return { step, origin, encode }
 }
 
 /** Scale and zero point of one group of weights before the second level. */
@@ -107,7 +112,7 @@ export const reference = (
   const f = rounding(attributes)
   forEachScaleGroup(weight, inputs.weight, attributes, (_, code, members) => {
     for (const member of members) {
-      const used = code.decode(member.scaleCode)
+      const used = decodeScale(member.scaleCode, code.step, code.origin, attributes)
       scale[member.row] = used
       zero[member.row] = member.zero
       const start = startOf(member.row, rows, columns, attributes.group)
@@ -153,9 +158,10 @@ export const referenceCodes = (
     for (const member of members) {
       zeros[member.row] = member.zero
       scaleCodes[member.row] = member.scaleCode
+      const scale = decodeScale(member.scaleCode, code.step, code.origin, attributes)
       const start = startOf(member.row, rows, columns, attributes.group)
       for (let i = start; i < start + attributes.group; i++) {
-        codes[i] = encodeWeight(f(weight[i]!), code.decode(member.scaleCode), member.zero, attributes)
+        codes[i] = encodeWeight(f(weight[i]!), scale, member.zero, attributes)
       }
     }
   })
@@ -169,15 +175,52 @@ export const referenceDecode = (
   attributes: BilevelAttributes
 ): void => {
   const { rows, columns, groups } = bilevelExtents("bilevel", outputs.y, attributes)
-  const f = rounding(attributes)
   for (let row = 0; row < groups * rows; row++) {
     const member = Math.floor(row / attributes.scaleGroup)
-    const scale =
-      attributes.secondLevel === "f16"
-        ? f(origin[member]! + f(step[member]! * scaleCodes[row]!))
-        : f(step[member]! * f(scaleCodes[row]! - origin[member]!))
+    const scale = decodeScale(scaleCodes[row]!, step[member]!, origin[member]!, attributes)
     const start = startOf(row, rows, columns, attributes.group)
     for (let i = start; i < start + attributes.group; i++)
       y[i] = decodeWeight(codes[i]!, scale, zeros[row]!, attributes)
+  }
+}
+
+/** Sum of (w - w')^2 over a group on one grid; each difference is rounded to f32. */
+const squaredErrors = (group: Float64Array, scale: number, zero: number, attributes: BilevelAttributes): number => {
+  const f = rounding(attributes)
+  let sum = 0
+  for (const w of group) {
+    const code = encodeWeight(f(w), scale, zero, attributes)
+    sum += Math.fround(w - decodeWeight(code, scale, zero, attributes)) ** 2
+  }
+  return sum
+}
+
+/** For every group the scale code and zero point of least squared error, the first of equal ones, and the codes on that grid. */
+export const referenceSearch = (
+  { weight, step, origin }: Arrays<SearchedName>,
+  { codes, zeros, scaleCodes }: Arrays<FoundName>,
+  { inputs }: Geometry<SearchedName, FoundName>,
+  attributes: BilevelAttributes
+): void => {
+  const { rows, columns, groups } = bilevelExtents("bilevelSearch", inputs.weight, attributes)
+  const { bits, group, scaleGroup } = attributes
+  const f = rounding(attributes)
+  for (let row = 0; row < groups * rows; row++) {
+    const member = Math.floor(row / scaleGroup)
+    const start = startOf(row, rows, columns, group)
+    const weights = weight.subarray(start, start + group)
+    let least = Number.POSITIVE_INFINITY
+    for (let scaleCode = 0; scaleCode < 16; scaleCode++) {
+      const scale = decodeScale(scaleCode, step[member]!, origin[member]!, attributes)
+      for (let zero = 0; zero < 2 ** bits; zero++) {
+        const error = squaredErrors(weights, scale, zero, attributes)
+        if (!(error < least)) continue
+        least = error
+        scaleCodes[row] = scaleCode
+        zeros[row] = zero
+      }
+    }
+    const scale = decodeScale(scaleCodes[row]!, step[member]!, origin[member]!, attributes)
+    for (const [i, w] of weights.entries()) codes[start + i] = encodeWeight(f(w), scale, zeros[row]!, attributes)
   }
 }

@@ -1,0 +1,107 @@
+/**
+ * Pictures to calibrate on, drawn with the recipe's seed from all that a stage names: directories, lists of files, training
+ * mixtures.
+ */
+import { readdirSync, readFileSync, statSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
+import { Random } from "@speedq/tensors"
+import { openTrainingData, type Picture, recordPictures } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import { DataUnusable } from "../Errors.ts"
+
+const pictureName = /\.(png|jpe?g|webp|gif|bmp|tiff?)$/i
+const metaName = /\.json$/i
+
+const unusable = (error: unknown) =>
+  new DataUnusable({ reason: error instanceof Error ? error.message : String(error) })
+
+export interface PictureSources {
+  /** Directories, text files that list pictures, meta files of training mixtures. */
+  readonly images: string | readonly string[]
+  /** Most pictures that are drawn. */
+  readonly count: number
+  /** Most tiles of a picture; those of one record share it, and a data set may have its own number. */
+  readonly maxTiles: number
+}
+
+export const sourcesOf = ({ images }: Pick<PictureSources, "images">): readonly string[] =>
+  typeof images === "string" ? [images] : images
+
+/** Those of the sources that are training mixtures. */
+export const mixturesOf = (sources: Pick<PictureSources, "images">): readonly string[] =>
+  sourcesOf(sources).filter((source) => metaName.test(source))
+
+/** A source as a list of entries, each of which has some pictures: a file has one, a record of a mixture any number. */
+interface Entries {
+  readonly count: number
+  readonly pictures: (entry: number) => Effect.Effect<readonly Picture[], DataUnusable>
+}
+
+/** Files of a directory in order of their names, or those of a list as it stands. */
+const namedFiles = (source: string): readonly string[] => {
+  if (statSync(source).isDirectory()) {
+    const names = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((name) => pictureName.test(name))
+    return names.sort().map((name) => join(source, name))
+  }
+  // A byte order mark is no part of the first name.
+  const lines = new TextDecoder().decode(readFileSync(source)).split(/\r?\n/)
+  return lines.flatMap((line) => (line.trim() === "" ? [] : [resolve(dirname(source), line.trim())]))
+}
+
+const fileEntries = (source: string, maxTiles: number) =>
+  Effect.map(
+    Effect.try({ try: () => namedFiles(source), catch: unusable }),
+    (files): Entries => ({
+      count: files.length,
+      pictures: (entry) => Effect.succeed([{ file: files[entry]!, maxTiles }])
+    })
+  )
+
+/** All records of a mixture, repeated as its meta file says. */
+const recordEntries = Effect.fnUntraced(function* (meta: string, maxTiles: number) {
+  const data = yield* Effect.mapError(openTrainingData({ meta, base: dirname(meta), percent: 0 }), unusable)
+  const pictures = (entry: number) =>
+    data.record(entry).pipe(
+      Effect.mapError(unusable),
+      Effect.flatMap(({ record, origin }) =>
+        Effect.mapError(recordPictures(record, origin, maxTiles), (reason) =>
+          unusable(`${origin.file}:${origin.line}: ${reason}`)
+        )
+      )
+    )
+  return { count: data.count, pictures } satisfies Entries
+})
+
+/** A picture with its place among all that the sources name. */
+export interface DrawnPicture extends Picture {
+  readonly place: number
+}
+
+/**
+ * Up to `count` different pictures in the order in which they were drawn: entries of all sources together, without
+ * repetition, until there are enough. Fails with DataUnusable, which names the file, also when the sources name no picture.
+ */
+export const drawPictures = Effect.fn("drawPictures")(function* (sources: PictureSources, seed: number) {
+  const { count, maxTiles } = sources
+  const parts = yield* Effect.forEach(sourcesOf(sources), (source) =>
+    metaName.test(source) ? recordEntries(source, maxTiles) : fileEntries(source, maxTiles)
+  )
+  const entries = parts.reduce((sum, part) => sum + part.count, 0)
+  const picturesOf = (entry: number) => {
+    let first = 0
+    for (const part of parts) {
+      if (entry < first + part.count) return part.pictures(entry - first)
+      first += part.count
+    }
+    throw new RangeError(`there is no entry ${entry}`)
+  }
+  const drawn = new Map<string, DrawnPicture>()
+  for (const place of Random.make(seed, "calibration pictures").permutation(entries)) {
+    if (drawn.size >= count) break
+    for (const picture of yield* picturesOf(place)) {
+      if (drawn.size < count && !drawn.has(picture.file)) drawn.set(picture.file, { ...picture, place })
+    }
+  }
+  if (drawn.size === 0) return yield* unusable(`${sourcesOf(sources).join(", ")}: no image there`)
+  return [...drawn.values()]
+}, Effect.scoped)
