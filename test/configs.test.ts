@@ -1,17 +1,29 @@
 /** Every recipe in configs/ decodes with the stages that there are, and quantizes what the paper's does. */
-import { readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { decodeAblation, decodeAblationDocument, Recipe } from "@speedq/pipeline"
 import { stages } from "@speedq/stages"
 import { readDatasetMeta } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
 
-const recipes = readdirSync("configs").filter((name) => /^internvl3-.*\.json$/.test(name))
+const recipes = readdirSync("configs").filter((name) => /^internvl.*\.json$/.test(name))
 
 describe("configs", () => {
-  it("has the paper's four and the mixed one", () => {
-    const expected = ["1b-2bit", "1b-4bit", "1b-mixed", "2b-2bit", "2b-4bit"].map((name) => `internvl3-${name}.json`)
-    assert.deepEqual(recipes.sort(), expected)
+  it("has the paper's four, the mixed one, and one for a model with Qwen3", () => {
+    const names = ["3-1b-2bit", "3-1b-4bit", "3-1b-mixed", "3-2b-2bit", "3-2b-4bit", "3_5-1b-2bit"]
+    assert.sameMembers(
+      recipes,
+      names.map((name) => `internvl${name}.json`)
+    )
+  })
+
+  it("has a config of the shapes of every model that a recipe names", () => {
+    for (const recipe of recipes) {
+      const { model } = JSON.parse(readFileSync(`configs/${recipe}`, "utf8")) as { readonly model: string }
+      const shapes = `configs/models/${model.replace("models/", "").toLowerCase()}.json`
+      assert.isTrue(existsSync(shapes), `${recipe}: ${shapes}`)
+      assert.isTrue(recipe.startsWith(shapes.slice("configs/models/".length, -".json".length)), recipe)
+    }
   })
 
   for (const name of recipes) {

@@ -5,6 +5,7 @@ import {
   type AnsweringModel,
   collate,
   encodeConversation,
+  headLayerOf,
   joinTiles,
   type TrainingSample,
   type Turn,
@@ -98,7 +99,7 @@ export const divergenceOver = Effect.fnUntraced(function* (
       return { hidden, weights }
     }
     const [teacher, student] = [await see(original), await see(model.weights)]
-    const divergence = await batchDivergence(batch, teacher, student)
+    const divergence = await batchDivergence(batch, headLayerOf(directory.config.llm_config), teacher, student)
     for (const { hidden } of [teacher, student]) hidden.release()
     return divergence
   })

@@ -2,10 +2,11 @@
 import { releaseParameters, type SourceModel } from "@speedq/exports"
 import { Safetensors } from "@speedq/formats"
 import type { Parameters } from "@speedq/tensors"
-import { type LoadOptions, loadWeights, modelTensors, openModelDirectory, resolveNames } from "@speedq/vlm-model"
+import { type LoadOptions, loadWeights, openModelDirectory, resolveCheckpoint } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { Compute } from "../compute/Compute.ts"
 import { ModelUnreadable } from "../Errors.ts"
+import { refusePacked } from "./refusePacked.ts"
 import { owned } from "./stageMemory.ts"
 
 /** Opens the model of `directory` for the life of the scope. Fails with ModelUnreadable, whatever is wrong. */
@@ -19,10 +20,13 @@ export const openSourceModel = Effect.fn("openSourceModel")(function* (path: str
       Effect.gen(function* () {
         const { store } = yield* Effect.mapError(Safetensors.openModel(path), unreadable)
         const loaded = yield* Effect.try({
-          try: () => loadWeights(backend, directory.config, store, options),
+          try: () => {
+            refusePacked(store)
+            return loadWeights(backend, directory.config, store, options)
+          },
           catch: (error) => unreadable(error instanceof Error ? error : new Error(String(error)))
         })
-        const { pieces } = resolveNames(modelTensors(directory.config).keys(), store.tensors.keys())
+        const { pieces } = resolveCheckpoint(directory.config, store)
         return { weights: loaded as Parameters, stored: pieces }
       })
     ),

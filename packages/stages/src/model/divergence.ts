@@ -2,7 +2,7 @@
 import { predictingRows } from "@speedq/distillation"
 import { parameterOf } from "@speedq/formats"
 import { gatherRows, klRows, linear, noGrad, reshape, scope, sum, type Tensor, tensor } from "@speedq/tensors"
-import { headLayer, type Weights } from "@speedq/vlm-model"
+import type { Weights } from "@speedq/vlm-model"
 import type { MicroBatch } from "../data/SampleLoader.ts"
 
 /** Final hidden states [B, T, H] of a batch, and the weights they came from. */
@@ -19,15 +19,16 @@ export interface Divergence {
 }
 
 /** Logits of some rows, [R, V]. */
-const logitsOf = ({ hidden, weights }: Seen, rows: readonly number[]): Tensor => {
+const logitsOf = ({ hidden, weights }: Seen, headLayer: string, rows: readonly number[]): Tensor => {
   const width = hidden.shape.at(-1)!
   const index = tensor(hidden.backend, rows, [rows.length], "i32")
   return linear(gatherRows(reshape(hidden, [hidden.size / width, width]), index), weights.get(parameterOf(headLayer)))
 }
 
-/** Sum over the answer tokens of a batch; `chunkRows` pass the head together. */
+/** Sum over the answer tokens of a batch; `chunkRows` pass the head, the matrix of `headLayer`, together. */
 export const batchDivergence = async (
   { labels, size, length }: Pick<MicroBatch, "labels" | "size" | "length">,
+  headLayer: string,
   teacher: Seen,
   student: Seen,
   chunkRows = 32
@@ -39,7 +40,9 @@ export const batchDivergence = async (
     const divergence = noGrad(() =>
       scope(() => {
         const options = { beta: 0, temperature: 1 }
-        return sum(klRows(logitsOf(student, chunk), logitsOf(teacher, chunk), undefined, options).forward)
+        return sum(
+          klRows(logitsOf(student, headLayer, chunk), logitsOf(teacher, headLayer, chunk), undefined, options).forward
+        )
       })
     )
     total += await divergence.item()
