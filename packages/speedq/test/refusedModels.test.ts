@@ -1,5 +1,5 @@
 /** Models that the network cannot compute, and weights that are quantized already: refused by name, by every command in the same words. */
-import { cpSync, readFileSync, writeFileSync } from "node:fs"
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { decodeExport, deployModel, writeExport } from "@speedq/exports"
 import { Safetensors } from "@speedq/formats"
@@ -53,6 +53,14 @@ describe("plan and chat", () => {
     },
     60_000
   )
+
+  it("refuse a model whose statistics nothing states", async () => {
+    const model = await randomNano(temporaryDirectory())
+    rmSync(join(model, "preprocessor_config.json"))
+    const words = "nothing says with which mean and deviation pixels are normalized"
+    assert.include(await refusal("plan", writeRecipe(model, speedqStages(1))), words)
+    assert.include(await refusal("chat", model, "hello", "--backend", "native:none"), words)
+  }, 60_000)
 
   it("refuse a checkpoint whose tensors are quantized, whatever its config says", async () => {
     const model = await randomNano(temporaryDirectory())
