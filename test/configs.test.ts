@@ -1,5 +1,5 @@
 /** Every recipe in configs/ decodes with the stages that there are, and quantizes what the paper's does. */
-import { readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { benchmarks } from "@speedq/evaluation"
 import { decodeAblation, decodeAblationDocument, Recipe } from "@speedq/pipeline"
 import { stages } from "@speedq/stages"
@@ -7,26 +7,36 @@ import { readDatasetMeta } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
 
-const recipes = readdirSync("configs").filter((name) => /^internvl3-.*\.json$/.test(name))
+const recipes = readdirSync("configs").filter((name) => /^internvl.*\.json$/.test(name))
 
 describe("configs", () => {
   const trained = ["adaround-vit", "train-projector", "autoclip", "qat", "export", "export", "evaluate"]
   const expected: { readonly [name: string]: readonly string[] } = {
-    "1b-2bit": trained,
-    "1b-2bit-balanced": trained,
-    "1b-2bit-light": trained,
-    "1b-4bit": trained,
-    "1b-4bit-ptq": ["adaround-vit", "autoclip", "round-language", "export", "export", "evaluate"],
-    "1b-mixed": trained,
-    "2b-2bit": trained,
-    "2b-4bit": trained
+    "3-1b-2bit": trained,
+    "3-1b-2bit-balanced": trained,
+    "3-1b-2bit-light": trained,
+    "3-1b-4bit": trained,
+    "3-1b-4bit-ptq": ["adaround-vit", "autoclip", "round-language", "export", "export", "evaluate"],
+    "3-1b-mixed": trained,
+    "3-2b-2bit": trained,
+    "3-2b-4bit": trained,
+    "3_5-1b-2bit": trained
   }
 
-  it("has the paper's four, the mixed one, two shorter ones, and one without training", () => {
+  it("has the paper's four, the mixed one, two shorter ones, one without training, and one for a model with Qwen3", () => {
     assert.deepEqual(
-      recipes.map((name) => name.replace(/^internvl3-(.*)\.json$/, "$1")).sort(),
+      recipes.map((name) => name.replace(/^internvl(.*)\.json$/, "$1")).sort(),
       Object.keys(expected).sort()
     )
+  })
+
+  it("has a config of the shapes of every model that a recipe names", () => {
+    for (const recipe of recipes) {
+      const { model } = JSON.parse(readFileSync(`configs/${recipe}`, "utf8")) as { readonly model: string }
+      const shapes = `configs/models/${model.replace("models/", "").toLowerCase()}.json`
+      assert.isTrue(existsSync(shapes), `${recipe}: ${shapes}`)
+      assert.isTrue(recipe.startsWith(shapes.slice("configs/models/".length, -".json".length)), recipe)
+    }
   })
 
   for (const name of recipes) {
@@ -35,7 +45,7 @@ describe("configs", () => {
       const recipe = await Effect.runPromise(Recipe.decode(stages, json))
       assert.deepEqual(
         recipe.stages.map((stage) => stage.name),
-        expected[name.replace(/^internvl3-(.*)\.json$/, "$1")]
+        expected[name.replace(/^internvl(.*)\.json$/, "$1")]
       )
       const { benchmarks: asked } = recipe.stages.at(-1)!.config as { readonly benchmarks: { readonly name: string }[] }
       assert.sameMembers(

@@ -10,7 +10,7 @@ const backends = [makeReferenceBackend(), await openBackend("native"), await ope
 afterAll(() => Promise.all(backends.map((backend) => backend.close())))
 
 it("finds the fixtures", () => {
-  assert.isAtLeast(names.length, 68)
+  assert.isAtLeast(names.length, 72)
 })
 
 describe.each(backends)("parity on $name", (backend) => {
@@ -34,11 +34,11 @@ describe("parity at other sizes", () => {
 describe("parity on gpujs:webasm", async () => {
   const gpujs = await openBackend("gpujs:webasm")
   afterAll(() => gpujs.close())
-  const network = names.filter((name) => /^internvl3\/(forward|pixel)-/.test(name))
+  const network = names.filter((name) => /^internvl3(_5\w*)?\/(forward|pixel)-/.test(name))
 
   it("finds the fixtures of the network", () => {
     assert.strictEqual(gpujs.name, "gpujs:webasm")
-    assert.isAtLeast(network.length, 4)
+    assert.isAtLeast(network.length, 8)
   })
 
   it.each(network)("%s", async (name) => {

@@ -90,7 +90,7 @@ describe("InternVL3-1B", () => {
 
   it("has the special tokens at their real ids, and bytes for everything else", async () => {
     const { llm_config } = readModelConfig(directory())
-    const tokenizer = await Effect.runPromise(makeTokenizer(byteTokenizer(llm_config.vocab_size), "test"))
+    const tokenizer = await Effect.runPromise(makeTokenizer(byteTokenizer(llm_config), "test"))
     assert.strictEqual(tokenizer.vocabSize, 151674)
     // docs/method.md, "Tokenizer": <|endoftext|>, <|im_start|>, <|im_end|>, <img>, </img>, <IMG_CONTEXT>
     const texts = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>"]
@@ -102,5 +102,14 @@ describe("InternVL3-1B", () => {
     const ids = tokenizer.encode(text)
     assert.lengthOf(ids, 3 + 5 + 1)
     assert.strictEqual(tokenizer.decode(ids), text)
+  })
+
+  it("has those of Qwen3 where InternVL3.5 has them", async () => {
+    const tokenizer = await Effect.runPromise(makeTokenizer(byteTokenizer({ model_type: "qwen3" }), "test"))
+    const texts = ["<|endoftext|>", "<|im_end|>", "<think>", "</think>", "<img>", "<IMG_CONTEXT>"]
+    assert.deepStrictEqual(
+      texts.map((text) => tokenizer.tokenId(text)),
+      [151643, 151645, 151667, 151668, 151669, 151671]
+    )
   })
 })

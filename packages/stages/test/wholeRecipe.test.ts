@@ -150,7 +150,10 @@ const ask = (model: AnsweringModel) =>
       scope(() => {
         const embeddings = embed()
         const hidden = decoder(weights, config.llm_config, embeddings, { ids: integers(everyRow, [1, ids.length]) })
-        return { prompt: embeddings, logits: logitsOfRows(weights, hidden, integers(everyRow, [ids.length])) }
+        return {
+          prompt: embeddings,
+          logits: logitsOfRows(weights, config.llm_config, hidden, integers(everyRow, [ids.length]))
+        }
       })
     )
     const numbers = Float32Array.from(yield* Effect.promise(() => logits.read()))

@@ -99,8 +99,10 @@ export {
   tileImage
 } from "./image/tiling.ts"
 export type { OpenVideoOptions, VideoError, VideoSource } from "./image/VideoSource.ts"
-export { readLayout, readModelConfig } from "./model/configFile.ts"
+export { type Checkpoint, resolveCheckpoint } from "./model/checkpoint.ts"
+export { decodeModelConfig, readLayout, readModelConfig } from "./model/configFile.ts"
 export { isQuantizerBuffer, type Pieces, resolveNames, storedNames } from "./model/huggingfaceNames.ts"
+export { readStatistics } from "./model/imageStatistics.ts"
 // Network
 export { type KeyValueCache, makeKeyValueCache } from "./model/KeyValueCache.ts"
 export {
@@ -110,21 +112,26 @@ export {
   embeddingLayer,
   embedTokens,
   headLayer,
+  headLayerOf,
   logitsOfRows,
   type Positions
 } from "./model/language.ts"
 export { type LoadOptions, loadWeights } from "./model/loadWeights.ts"
 export {
+  decoderKind,
   headWidth,
+  keyValueWidth,
   LanguageConfig,
   ModelConfig,
   patchGrid,
+  queryWidth,
   tileSize,
   tokensPerTile,
   VisionConfig
 } from "./model/ModelConfig.ts"
 export { type ModelDirectory, type OpenModelError, openModelDirectory } from "./model/ModelDirectory.ts"
 export {
+  HeadNotTied,
   ImageTokenMismatch,
   LogitsNotFinite,
   ModelConfigInvalid,
@@ -132,7 +139,8 @@ export {
   VocabularyMismatch,
   WeightMissing,
   WeightShapeMismatch,
-  WeightsMismatch
+  WeightsMismatch,
+  WeightsQuantized
 } from "./model/ModelErrors.ts"
 export { linearLayers, modelTensors, parameterCount, type Tower, towerOf } from "./model/modelLayout.ts"
 export { imageTokenRows, mergeEmbeddings } from "./model/multimodal.ts"

@@ -1,14 +1,25 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
-import { headWidth, ModelConfigInvalid, patchGrid, readModelConfig, tileSize, tokensPerTile } from "../src/index.ts"
+import {
+  headWidth,
+  keyValueWidth,
+  ModelConfigInvalid,
+  patchGrid,
+  queryWidth,
+  readModelConfig,
+  tileSize,
+  tokensPerTile
+} from "../src/index.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
 
 type Json = { [key: string]: unknown }
 
 /** config.json as the hub has it. */
-const published = (size: "1b" | "2b"): Json & { vision_config: Json; llm_config: Json } =>
-  JSON.parse(readFileSync(new URL(`../../../configs/models/internvl3-${size}.json`, import.meta.url), "utf8"))
+const published = (name: "1b" | "2b" | "internvl3_5-1b"): Json & { vision_config: Json; llm_config: Json } => {
+  const file = name.startsWith("internvl") ? name : `internvl3-${name}`
+  return JSON.parse(readFileSync(new URL(`../../../configs/models/${file}.json`, import.meta.url), "utf8"))
+}
 
 const root = temporaryDirectory()
 let made = 0
@@ -40,7 +51,7 @@ const huggingface = (): Json & { vision_config: Json; text_config: Json } => {
     image_seq_length: 256,
     image_token_id: 151667,
     projector_hidden_act: "gelu",
-    text_config: { ...text, eos_token_id: 151645, layer_types: ["full_attention"] },
+    text_config: { ...text, eos_token_id: 151645 },
     vision_config: {
       model_type: "internvl_vision",
       attention_bias: true,
@@ -83,6 +94,8 @@ describe("readModelConfig", () => {
         drop_path_rate: 0.1
       },
       llm_config: {
+        model_type: "qwen2",
+        tie_word_embeddings: false,
         hidden_size: 896,
         num_hidden_layers: 24,
         num_attention_heads: 14,
@@ -162,6 +175,53 @@ describe("readModelConfig", () => {
     assert.strictEqual(select_layer, -2)
   })
 
+  it("reads the rope parameters of transformers 5 in the original layout too", () => {
+    const { llm_config, ...rest } = published("1b")
+    const { rope_theta: _, rope_scaling: __, ...language } = llm_config
+    const rope = { rope_theta: 5e5, rope_type: "dynamic", factor: 2 }
+    const read = decoded({ ...rest, llm_config: { ...language, rope_parameters: rope } }).llm_config
+    assert.strictEqual(read.rope_theta, 5e5)
+    assert.deepStrictEqual(read.rope_scaling, { rope_type: "dynamic" })
+    const yarn = { ...language, rope_parameters: { ...rope, rope_type: "yarn" } }
+    assert.include(reasonOf({ ...rest, llm_config: yarn }), "yarn")
+    // Older configs write it beside what the records of transformers 5 hold, newer ones may leave it out of them.
+    const beside = { ...language, rope_theta: 3e5, rope_parameters: { rope_type: "default" } }
+    assert.strictEqual(decoded({ ...rest, llm_config: beside }).llm_config.rope_theta, 3e5)
+  })
+
+  it("takes Qwen2's own base of rotary positions where a config states none", () => {
+    const { llm_config, ...rest } = published("1b")
+    const { rope_theta: _, ...language } = llm_config
+    assert.strictEqual(decoded({ ...rest, llm_config: language }).llm_config.rope_theta, 10_000)
+  })
+
+  it("reads a Qwen3 decoder, whose heads have a width of their own", () => {
+    const config = published("internvl3_5-1b")
+    const language = decoded(config).llm_config
+    assert.strictEqual(language.model_type, "qwen3")
+    assert.deepStrictEqual([headWidth(language), queryWidth(language), keyValueWidth(language)], [128, 2048, 1024])
+    const { head_dim: _, ...stated } = config.llm_config
+    assert.strictEqual(headWidth(decoded({ ...config, llm_config: stated }).llm_config), 128)
+    const narrow = decoded({ ...config, llm_config: { ...stated, head_dim: 64 } }).llm_config
+    assert.deepStrictEqual([headWidth(narrow), queryWidth(narrow)], [64, 1024])
+  })
+
+  it("knows the decoder by its architecture alone, and takes one without a name for Qwen2, as transformers does", () => {
+    const config = published("internvl3_5-1b")
+    const { model_type: _, ...language } = config.llm_config
+    assert.strictEqual(decoded({ ...config, llm_config: language }).llm_config.model_type, "qwen3")
+    const { model_type: __, architectures: ___, ...unnamed } = published("1b").llm_config
+    assert.strictEqual(decoded({ ...published("1b"), llm_config: unnamed }).llm_config.model_type, "qwen2")
+  })
+
+  it("refuses a directory in which an older tool left its mark", () => {
+    for (const name of ["quantize_config.json", "quant_config.json"]) {
+      const directory = directoryOf(published("1b"))
+      writeFileSync(join(directory, name), "{}")
+      assert.throws(() => readModelConfig(directory), new RegExp(`quantized already \\(${name.replace(".", "\\.")}`))
+    }
+  })
+
   it("names every missing key at once", () => {
     const config = published("1b")
     const { hidden_size: _, ...language } = config.llm_config
@@ -205,6 +265,50 @@ describe("readModelConfig", () => {
     ["a layer that is not there", { ...published("1b"), select_layer: -26 }, "select_layer -26 of 24 blocks"],
     ["a layer counted from the front", { ...published("1b"), select_layer: 0 }, "select_layer"],
     ["tiles the wrong way round", { ...published("1b"), min_dynamic_patch: 13 }, "min_dynamic_patch 13"],
+    [
+      "InternLM2",
+      change("llm_config", { model_type: "internlm2", architectures: ["InternLM2ForCausalLM"] }),
+      'its language model is "InternLM2ForCausalLM", "internlm2"'
+    ],
+    ["InternLM3", change("llm_config", { architectures: ["InternLM3ForCausalLM"] }), '"InternLM3ForCausalLM"'],
+    ["a mixture of experts", change("llm_config", { architectures: ["Qwen3MoeForCausalLM"] }), '"Qwen3MoeForCausalLM"'],
+    [
+      "a decoder with two names",
+      change("llm_config", { model_type: "qwen3" }),
+      'the names "Qwen2ForCausalLM", "qwen3", which contradict each other'
+    ],
+    ["another model", { ...published("1b"), model_type: "qwen2_5_vl" }, 'its model is "qwen2_5_vl"'],
+    ["another tower", change("vision_config", { model_type: "siglip_vision_model" }), '"siglip_vision_model"'],
+    [
+      "a GPTQ model",
+      { ...published("1b"), quantization_config: { quant_method: "gptq", bits: 4 } },
+      'quantized already (quantization_config "gptq")'
+    ],
+    [
+      "a language model that AWQ quantized",
+      change("llm_config", { quantization_config: { quant_method: "awq" } }),
+      'quantized already (quantization_config "awq")'
+    ],
+    [
+      "a transformers config of a quantized model",
+      { ...huggingface(), text_config: { ...huggingface().text_config, quantization_config: { bits: 4 } } },
+      "quantized already (quantization_config of no named method)"
+    ],
+    ["a Qwen2 without biases", change("llm_config", { attention_bias: false }), "the attention of qwen2 has biases"],
+    ["heads of an odd width", change("llm_config", { head_dim: 63 }), "does not divide head_dim 63"],
+    [
+      "sliding layers",
+      change("llm_config", { layer_types: ["full_attention", "sliding_attention"] }),
+      "sliding_attention"
+    ],
+    [
+      "a Qwen3 with biases",
+      {
+        ...published("internvl3_5-1b"),
+        llm_config: { ...published("internvl3_5-1b").llm_config, attention_bias: true }
+      },
+      "the attention of qwen3 has no biases"
+    ],
     ["another template", { ...published("1b"), template: "internlm2-chat" }, "template"],
     [
       "a tower without biases",

@@ -21,10 +21,18 @@ const parts = tokenizerParts([["h", "e"]])
 
 const root = temporaryDirectory()
 let made = 0
-const directoryOf = Effect.fnUntraced(function* (files: { readonly [name: string]: unknown }, tokenizer = parts) {
+const imagenet = { image_mean: imagenetStatistics.mean, image_std: imagenetStatistics.std }
+/** A model directory of these files, with ImageNet's statistics unless one of them has its own. */
+const directoryOf = Effect.fnUntraced(function* (
+  files: { readonly [name: string]: unknown },
+  tokenizer = parts,
+  processor: { readonly [name: string]: unknown } = { "preprocessor_config.json": imagenet }
+) {
   const directory = join(root, `${made++}`)
   mkdirSync(directory)
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(directory, name), JSON.stringify(content))
+  for (const [name, content] of Object.entries({ ...processor, ...files })) {
+    writeFileSync(join(directory, name), JSON.stringify(content))
+  }
   yield* writeTokenizer(directory, tokenizer)
   return directory
 })
@@ -70,6 +78,50 @@ describe("openModelDirectory", () => {
       const directory = yield* directoryOf({ "config.json": config, "preprocessor_config.json": statistics })
       const { image } = yield* openModelDirectory(directory)
       assert.deepStrictEqual(image.statistics, { mean: [0.5, 0.4, 0.3], std: [0.1, 0.2, 0.3] })
+    })
+  )
+
+  const own = { image_mean: [0.5, 0.4, 0.3], image_std: [0.1, 0.2, 0.3] }
+  const withProcessor = (processor: { readonly [name: string]: unknown }) =>
+    Effect.flatMap(directoryOf({ "config.json": config }, parts, processor), openModelDirectory)
+
+  it.effect("takes the statistics that transformers 5 nests in processor_config.json", () =>
+    Effect.gen(function* () {
+      const nested = { image_processor: { ...own, do_normalize: true, rescale_factor: 1 / 255 }, image_seq_length: 256 }
+      const { image } = yield* withProcessor({ "processor_config.json": nested })
+      assert.deepStrictEqual(image.statistics, { mean: [0.5, 0.4, 0.3], std: [0.1, 0.2, 0.3] })
+      // One of version 4 has no image processor in it: that is beside it.
+      const both = { "processor_config.json": { image_seq_length: 256 }, "preprocessor_config.json": own }
+      assert.deepStrictEqual((yield* withProcessor(both)).image.statistics.mean, [0.5, 0.4, 0.3])
+    })
+  )
+
+  it.effect("refuses a model whose statistics nothing states, and files that contradict each other", () =>
+    Effect.gen(function* () {
+      for (const processor of [{}, { "processor_config.json": { image_seq_length: 256 } }]) {
+        const error = yield* Effect.flip(withProcessor(processor))
+        assert.instanceOf(error, ModelConfigInvalid)
+        assert.match(error.message, /preprocessor_config\.json: it is not there.*with which mean and deviation/s)
+      }
+      const two = { "processor_config.json": { image_processor: own }, "preprocessor_config.json": imagenet }
+      const error = yield* Effect.flip(withProcessor(two))
+      assert.match(
+        error.message,
+        /processor_config\.json: its image_mean and image_std are not those of .*preprocessor/
+      )
+    })
+  )
+
+  it.effect("refuses a processor that does something else with pixels", () =>
+    Effect.gen(function* () {
+      for (const [change, key] of [
+        [{ do_normalize: false }, "do_normalize"],
+        [{ do_rescale: false }, "do_rescale"],
+        [{ rescale_factor: 1 }, "divided by 255"]
+      ] as const) {
+        const error = yield* Effect.flip(withProcessor({ "preprocessor_config.json": { ...own, ...change } }))
+        assert.include(error.message, key)
+      }
     })
   )
 

@@ -34,6 +34,7 @@ import {
 } from "../src/index.ts"
 import { generatedImage } from "./generatedImage.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
+import { writeStatistics } from "./writeStatistics.ts"
 
 const parts = tokenizerParts([
   ["Ġ", "o"],
@@ -66,6 +67,7 @@ const modelOf = Effect.fnUntraced(function* (backend: Backend, changes: object =
   const path = join(root, `${made++}`)
   mkdirSync(path)
   writeFileSync(join(path, "config.json"), JSON.stringify({ ...config, ...changes }))
+  writeStatistics(path)
   yield* writeTokenizer(path, parts)
   const directory = yield* openModelDirectory(path)
   const weights = weightsFrom(randomWeights(backend, directory.config, { seed: 5, spread: "fan-in", layerScale: 1 }))

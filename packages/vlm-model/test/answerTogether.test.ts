@@ -26,6 +26,7 @@ import {
 import { generatedImage } from "./generatedImage.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
 import { loadDirectory, singleEmbeddings, tinyConfig, tinyDirectory } from "./tinyModel.ts"
+import { writeStatistics } from "./writeStatistics.ts"
 
 const backends = [makeReferenceBackend(), await makeNativeBackend({ threads: 2, blas: "none" })]
 afterAll(() => Promise.all(backends.map((backend) => backend.close())))
@@ -49,11 +50,13 @@ const config = {
     num_attention_heads: 4,
     num_key_value_heads: 2,
     intermediate_size: 48,
+    rope_theta: 1e6,
     vocab_size: parts.vocabulary.size + parts.addedTokens.length
   },
   max_dynamic_patch: 4
 }
 writeFileSync(join(directory, "config.json"), JSON.stringify(config))
+writeStatistics(directory)
 await Effect.runPromise(writeTokenizer(directory, parts))
 const opened = await Effect.runPromise(openModelDirectory(directory))
 

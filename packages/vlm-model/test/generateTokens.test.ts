@@ -59,7 +59,7 @@ const recomputed = async ({ backend, weights, prompt }: Model, sampler: Sampler,
           "i32"
         )
         const hidden = decoder(weights, tinyConfig.llm_config, all, { ids: positions })
-        return logitsOfRows(weights, hidden, tensor(backend, [length - 1], [1], "i32"))
+        return logitsOfRows(weights, tinyConfig.llm_config, hidden, tensor(backend, [length - 1], [1], "i32"))
       })
     )
     ids.push(sampler((await logits.read()) as Float32Array))

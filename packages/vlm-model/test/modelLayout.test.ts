@@ -1,20 +1,24 @@
 import { readFileSync } from "node:fs"
 import { sizeOf } from "@speedq/tensors"
-import * as Schema from "effect/Schema"
 import { assert, describe, it } from "vitest"
-import { linearLayers, ModelConfig, modelTensors, parameterCount, randomTensor, towerOf } from "../src/index.ts"
+import { decodeModelConfig, linearLayers, modelTensors, parameterCount, randomTensor, towerOf } from "../src/index.ts"
 import { tinyConfig, tinyTensors } from "./tinyModel.ts"
 
-const published = (size: "1b" | "2b") =>
-  Schema.decodeUnknownSync(Schema.fromJsonString(ModelConfig))(
-    readFileSync(new URL(`../../../configs/models/internvl3-${size}.json`, import.meta.url), "utf8")
-  )
+const published = (name: string) => {
+  const file = new URL(`../../../configs/models/internvl${name}.json`, import.meta.url)
+  return decodeModelConfig(JSON.parse(readFileSync(file, "utf8")), name)
+}
 
 describe("modelTensors", () => {
   it.each([
-    ["1b", 637, 938_193_024, 629_697_920, 4_482_816],
-    ["2b", 685, 2_088_957_440, 1_776_283_136, 8_662_016]
-  ] as const)("has the tensors and parameters of InternVL3-%s", (size, tensors, parameters, language, projector) => {
+    ["2_5-1b", 637, 938_193_024, 629_697_920, 4_482_816],
+    ["3-1b", 637, 938_193_024, 629_697_920, 4_482_816],
+    ["3-2b", 685, 2_088_957_440, 1_776_283_136, 8_662_016],
+    ["3-8b", 685, 7_944_373_760, 7_612_820_992, 27_540_480],
+    // 1,060,897,792 is what the -HF checkpoint of InternVL3.5-1B counts.
+    ["3_5-1b", 657, 1_060_897_792, 751_632_384, 5_253_120],
+    ["3_5-2b", 657, 2_348_347_392, 2_031_739_904, 12_595_200]
+  ] as const)("has the tensors and parameters of InternVL%s", (size, tensors, parameters, language, projector) => {
     const config = published(size)
     assert.strictEqual(modelTensors(config).size, tensors)
     assert.strictEqual(parameterCount(config), parameters)
@@ -28,8 +32,27 @@ describe("modelTensors", () => {
     assert.deepStrictEqual(new Map(modelTensors(tinyConfig)), new Map(stored))
   })
 
+  it("has norms of queries and keys and no biases in Qwen3, and no head where it is tied", () => {
+    const config = published("3_5-1b")
+    const shapes = modelTensors(config)
+    const attention = "language_model.model.layers.27.self_attn"
+    const of = (name: string) => shapes.get(`${attention}.${name}`)
+    assert.deepStrictEqual(["q_norm.weight", "k_norm.weight"].map(of), [[128], [128]])
+    assert.deepStrictEqual(["q_proj.weight", "k_proj.weight", "o_proj.weight"].map(of), [
+      [2048, 1024],
+      [1024, 1024],
+      [1024, 2048]
+    ])
+    assert.isFalse([...shapes.keys()].some((name) => name.startsWith("language_model") && name.endsWith(".bias")))
+    assert.strictEqual(linearLayers(config).size, 24 * 4 + 2 + 28 * 7)
+    const tied = { ...config, llm_config: { ...config.llm_config, tie_word_embeddings: true } }
+    const without = modelTensors(tied)
+    assert.isFalse(without.has("language_model.lm_head.weight"))
+    assert.strictEqual(parameterCount(tied), parameterCount(config) - 151_936 * 1024)
+  })
+
   it("lists the Linear layers that quantizers may take", () => {
-    const layers = linearLayers(published("1b"))
+    const layers = linearLayers(published("3-1b"))
     assert.strictEqual(layers.size, 24 * 4 + 2 + 24 * 7)
     assert.deepStrictEqual(layers.get("language_model.model.layers.23.mlp.down_proj"), [896, 4864])
     assert.deepStrictEqual(layers.get("vision_model.encoder.layers.0.attn.qkv"), [3072, 1024])

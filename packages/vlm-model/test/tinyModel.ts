@@ -114,7 +114,7 @@ export const singleLogits = async (
       const embeddings = singleEmbeddings(backend, config, weights)
       const positions = tensor(backend, Int32Array.from(single.ids.keys()), [1, single.ids.length], "i32")
       const hidden = decoder(weights, config.llm_config, embeddings, { ids: positions })
-      return logitsOfRows(weights, hidden, tensor(backend, rows, [rows.length], "i32"))
+      return logitsOfRows(weights, config.llm_config, hidden, tensor(backend, rows, [rows.length], "i32"))
     })
   )
   const values = (await logits.read()) as Float32Array

@@ -1,11 +1,12 @@
 /** The whole network: activations, logits, loss and the gradient of every parameter of the tiny checkpoint. */
 import { dirname, join } from "node:path"
 import { crossEntropy, vocabularyLoss } from "@speedq/distillation"
-import { Safetensors } from "@speedq/formats"
+import { parameterOf, Safetensors } from "@speedq/formats"
 import { type Backend, linear, type Parameters, reshape, type Tensor, tensor, valueAndGrad } from "@speedq/tensors"
 import {
   blocksUsed,
   decoder,
+  headLayerOf,
   imageTokenRows,
   loadWeights,
   type ModelConfig,
@@ -95,19 +96,20 @@ const compareVision = async (
 }
 
 export const forwardCheck: Check = {
-  matches: /internvl3\/forward-/,
+  matches: /internvl3(_5\w*)?\/forward-/,
   run: async (fixture, backend) => {
     const { config, parameters } = loadTinyCheckpoint(backend, fixture)
     const all: Weights = weightsFrom(parameters)
     const read = async (tensor: Tensor) => (await tensor.read()) as Float32Array
     const comparisons = [...(await compareVision(backend, fixture, config, all))]
     const [batch = 0, length = 0] = fixture.shape("input_ids")
+    const headName = parameterOf(headLayerOf(config.llm_config))
     const result = valueAndGrad((trained: Parameters) => {
       const weights = weightsFrom(trained)
       const pixels = flaggedPixels(backend, fixture)
       const features = pixels && visionFeatures(weights, config, pixels)
       const hidden = hiddenStates(backend, fixture, config, weights, features)
-      const head = weights.get("language_model.lm_head.weight")
+      const head = weights.get(headName)
       const { loss } = vocabularyLoss({
         losses: [crossEntropy()],
         labels: { values: fixture.integers("labels"), batch, length },
@@ -116,7 +118,7 @@ export const forwardCheck: Check = {
       })
       return { loss, auxiliary: { hidden: reshape(hidden, hidden.shape) } }
     })(parameters)
-    const logits = linear(result.auxiliary.hidden, parameters["language_model.lm_head.weight"]!)
+    const logits = linear(result.auxiliary.hidden, parameters[headName]!)
     comparisons.push(compare("logits", ...validRows(fixture, await read(logits)), near))
     comparisons.push(compare("loss", [await result.value.item()], fixture.numbers("loss"), near))
     for (const [name, gradient] of Object.entries(result.gradients)) {

@@ -3,7 +3,15 @@ import { join } from "node:path"
 import type { RandomWeightsOptions } from "@speedq/vlm-model"
 import { shippedModels, shippedNano } from "../shipped/shipped.ts"
 
-export const presetNames = ["internvl3-1b", "internvl3-2b", "nano"] as const
+export const presetNames = [
+  "internvl2_5-1b",
+  "internvl3-1b",
+  "internvl3-2b",
+  "internvl3-8b",
+  "internvl3_5-1b",
+  "internvl3_5-2b",
+  "nano"
+] as const
 export type PresetName = (typeof presetNames)[number]
 
 export interface Preset {
@@ -40,7 +48,11 @@ const nano: Preset = {
 }
 
 export const presets: { readonly [Name in PresetName]: Preset } = {
+  "internvl2_5-1b": released("internvl2_5-1b"),
   "internvl3-1b": released("internvl3-1b"),
   "internvl3-2b": released("internvl3-2b"),
+  "internvl3-8b": released("internvl3-8b"),
+  "internvl3_5-1b": released("internvl3_5-1b"),
+  "internvl3_5-2b": released("internvl3_5-2b"),
   nano
 }

@@ -4,8 +4,9 @@ import { basename, join } from "node:path"
 import { AtomicFile, FileFailed, Safetensors } from "@speedq/formats"
 import { CurrentStage, emit, RunEvents } from "@speedq/pipeline"
 import {
+  decodeModelConfig,
   imagenetStatistics,
-  ModelConfig,
+  type ModelConfig,
   modelTensors,
   parameterCount,
   tileSize,
@@ -13,7 +14,6 @@ import {
 } from "@speedq/vlm-model"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import { OutputExists } from "../Errors.ts"
 import { byteTokenizer } from "./byteTokenizer.ts"
 import { type Preset, type PresetName, presets } from "./presets.ts"
@@ -73,7 +73,7 @@ const writeCompanions = Effect.fnUntraced(function* (directory: string, preset: 
   }
   if (preset.tokenizer === "shipped") return
   yield* writeJson(join(directory, "preprocessor_config.json"), preprocessor(tileSize(config)))
-  yield* writeTokenizer(directory, byteTokenizer(config.llm_config.vocab_size))
+  yield* writeTokenizer(directory, byteTokenizer(config.llm_config))
 })
 
 /**
@@ -86,7 +86,7 @@ export const writeRandomModel = Effect.fn("writeRandomModel")(function* (
 ) {
   const preset = presets[name]
   const text = yield* attempt(preset.config, "read", () => readFile(preset.config, "utf8"))
-  const config = Schema.decodeUnknownSync(Schema.fromJsonString(ModelConfig))(text)
+  const config = decodeModelConfig(JSON.parse(text), preset.config)
   yield* makeEmpty(directory)
   const begun = yield* Clock.currentTimeMillis
   const steps = modelTensors(config).size

@@ -1,11 +1,8 @@
 /** Configs of the released models, for plans of those that are not downloaded yet. */
 import { existsSync, readFileSync } from "node:fs"
 import { basename, join } from "node:path"
-import { ModelConfig } from "@speedq/vlm-model"
-import * as Schema from "effect/Schema"
+import { decodeModelConfig, type ModelConfig } from "@speedq/vlm-model"
 import { shippedModels } from "./shipped.ts"
-
-const decodeConfig = Schema.decodeUnknownSync(Schema.fromJsonString(ModelConfig))
 
 /** The shipped config of the released model that a path is named after, whether there is one or not. */
 export const releasedFile = (model: string): string => join(shippedModels, `${basename(model).toLowerCase()}.json`)
@@ -13,5 +10,5 @@ export const releasedFile = (model: string): string => join(shippedModels, `${ba
 /** What a model that is not downloaded yet will be like; undefined where no released one has its name. */
 export const releasedConfig = (model: string): ModelConfig | undefined => {
   const file = releasedFile(model)
-  return existsSync(file) ? decodeConfig(readFileSync(file, "utf8")) : undefined
+  return existsSync(file) ? decodeModelConfig(JSON.parse(readFileSync(file, "utf8")), file) : undefined
 }

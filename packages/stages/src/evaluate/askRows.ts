@@ -13,6 +13,7 @@ import {
   collate,
   type EncodeOptions,
   encodeConversation,
+  headLayerOf,
   joinTiles,
   type TrainingSample,
   type Turn,
@@ -106,7 +107,7 @@ export const divergenceOver = Effect.fnUntraced(function* (
       const features = await makeVisionFeatures({ backend, config: directory.config, weights, budget: 0 }).of(batch, 0)
       const hidden = noGrad(() => scope(() => hiddenStates({ backend, directory, weights, batch, features })))
       features?.release()
-      return { hidden, weights }
+      return { hidden, weights, head: headLayerOf(directory.config.llm_config) }
     }
     const [teacher, student] = [await see(original), await see(model)]
     const divergence = await batchDivergence(batch, teacher, student)

@@ -9,7 +9,7 @@ import {
   type ModelDirectory,
   modelTensors,
   openModelDirectory,
-  resolveNames,
+  resolveCheckpoint,
   storedNames,
   type Tower,
   towerOf
@@ -20,6 +20,7 @@ import { ModelUnreadable } from "../Errors.ts"
 import { loadTorchCheckpoint } from "../reference/torchCheckpoint.ts"
 import { checkpointFiles } from "./checkpointFiles.ts"
 import { readWholePart } from "./partWeights.ts"
+import { refusePacked } from "./refusePacked.ts"
 import { owned } from "./stageMemory.ts"
 
 /** A recipe, as far as it says where weights are. */
@@ -55,8 +56,11 @@ const ownWeights = Effect.fnUntraced(function* (
   )
   if (pickled !== undefined) return { weights: pickled, stored: asTheyAre } satisfies Weights
   const { store } = yield* Safetensors.openModel(directory)
-  const weights: Parameters = yield* trying(() => loadWeights(backend, config, store, { ...options, select: wanted }))
-  return { weights, stored: resolveNames(shapes.keys(), store.tensors.keys()).pieces } satisfies Weights
+  const weights: Parameters = yield* trying(() => {
+    refusePacked(store)
+    return loadWeights(backend, config, store, { ...options, select: wanted })
+  })
+  return { weights, stored: resolveCheckpoint(config, store).pieces } satisfies Weights
 }, Effect.scoped)
 
 /** Opens the model of `directory` for the life of the scope. Fails with ModelUnreadable, whatever is wrong. */

@@ -2,13 +2,14 @@
 import { predictingRows } from "@speedq/distillation"
 import { parameterOf } from "@speedq/formats"
 import { gatherRows, klRows, linear, noGrad, reshape, scope, sum, type Tensor, tensor } from "@speedq/tensors"
-import { headLayer, type Weights } from "@speedq/vlm-model"
+import type { Weights } from "@speedq/vlm-model"
 import type { MicroBatch } from "../data/SampleLoader.ts"
 
-/** Final hidden states [B, T, H] of a batch, and the weights they came from. */
+/** Final hidden states [B, T, H] of a batch, the weights they came from, and the layer that is the head. */
 interface Seen {
   readonly hidden: Tensor
   readonly weights: Weights
+  readonly head: string
 }
 
 /** Divergences summed over tokens. */
@@ -19,10 +20,10 @@ export interface Divergence {
 }
 
 /** Logits of some rows, [R, V]. */
-const logitsOf = ({ hidden, weights }: Seen, rows: readonly number[]): Tensor => {
+const logitsOf = ({ hidden, weights, head }: Seen, rows: readonly number[]): Tensor => {
   const width = hidden.shape.at(-1)!
   const index = tensor(hidden.backend, rows, [rows.length], "i32")
-  return linear(gatherRows(reshape(hidden, [hidden.size / width, width]), index), weights.get(parameterOf(headLayer)))
+  return linear(gatherRows(reshape(hidden, [hidden.size / width, width]), index), weights.get(parameterOf(head)))
 }
 
 /** Sum over the answer tokens of a batch; `chunkRows` pass the head together. */

@@ -34,14 +34,11 @@ const quantizableLayers = (config: ModelConfig): readonly Layer[] => {
   const linears = [...linearLayers(config)].map(
     ([name, shape]): Layer => ({ name, shape, kind: "linear", tower: towerOf(name) })
   )
-  const embeddings = [embeddingLayer, headLayer].map(
-    (name): Layer => ({
-      name,
-      shape: shapes.get(parameterOf(name))!,
-      kind: "embedding",
-      tower: "language"
-    })
-  )
+  const embeddings = [embeddingLayer, headLayer].flatMap((name): readonly Layer[] => {
+    // A head that is tied to the embedding is no matrix of its own.
+    const shape = shapes.get(parameterOf(name))
+    return shape === undefined ? [] : [{ name, shape, kind: "embedding", tower: "language" }]
+  })
   return [...linears, ...embeddings]
 }
 

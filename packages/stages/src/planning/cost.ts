@@ -5,10 +5,12 @@
 import { sizeOf } from "@speedq/tensors"
 import {
   blocksUsed,
-  headWidth,
+  decoderKind,
+  keyValueWidth,
   linearLayers,
   type ModelConfig,
   patchGrid,
+  queryWidth,
   type Tower,
   towerOf
 } from "@speedq/vlm-model"
@@ -36,14 +38,17 @@ export const visionFlops = (config: ModelConfig): number =>
 /** A sequence through the decoder, forward, with logits of some of its tokens. */
 export const languageFlops = (config: ModelConfig, tokens: number, logits: number): number => {
   const { num_hidden_layers, hidden_size, vocab_size } = config.llm_config
-  const attention = 2 * tokens ** 2 * hidden_size * num_hidden_layers
+  const attention = 2 * tokens ** 2 * queryWidth(config.llm_config) * num_hidden_layers
   return 2 * linearWeights(config, "language") * tokens + attention + 2 * logits * hidden_size * vocab_size
 }
 
 /** Floats that a decoder layer keeps for each token. */
 const languageLayerFloats = ({ llm_config }: ModelConfig): number => {
-  const { hidden_size, num_key_value_heads, intermediate_size } = llm_config
-  return 10 * hidden_size + 4 * num_key_value_heads * headWidth(llm_config) + 4 * intermediate_size
+  const { hidden_size, intermediate_size } = llm_config
+  const [queries, keys] = [queryWidth(llm_config), keyValueWidth(llm_config)]
+  // The input of a norm is kept beside its output.
+  const normed = decoderKind(llm_config).queryKeyNorms ? queries + keys : 0
+  return 7 * hidden_size + 3 * queries + 4 * keys + 4 * intermediate_size + normed
 }
 
 /** Floats that a vision block keeps for each token. */

@@ -1,12 +1,14 @@
 /** The model of a recipe before any work: its config, the size of its checkpoint, and what is missing of both. */
 import { existsSync, statSync } from "node:fs"
 import { join } from "node:path"
+import { Safetensors } from "@speedq/formats"
 import { type Forecast, processBytes, type RecipeSettings } from "@speedq/pipeline"
-import { type ModelConfig, parameterCount, readModelConfig } from "@speedq/vlm-model"
+import { type ModelConfig, parameterCount, readModelConfig, readStatistics, resolveCheckpoint } from "@speedq/vlm-model"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { ModelUnreadable } from "../Errors.ts"
 import { checkpointFiles } from "../model/checkpointFiles.ts"
+import { refusePacked } from "../model/refusePacked.ts"
 import type { ModelPlace } from "../model/SourceModel.ts"
 
 export interface PlannedModel {
@@ -19,7 +21,7 @@ export interface PlannedModel {
 }
 
 const bytesIn16Bits = 2
-const fix = "give a directory of an InternVL3 model with config.json, tokenizer and safetensors"
+const fix = "give a directory of an InternVL model with config.json, tokenizer and safetensors"
 
 const partFix = "give a safetensors or torch file, or a directory with a checkpoint"
 /** Vision tower, projector, language model. */
@@ -43,18 +45,45 @@ export const configOf = (model: string): Effect.Effect<ModelConfig, ModelUnreada
 const unreadable = (directory: string, error: unknown): ModelUnreadable =>
   new ModelUnreadable({ directory, reason: error instanceof Error ? error.message : String(error) })
 
-/** Looks at a recipe's model without opening its weights. Fails with ModelUnreadable when there is no config to plan with. */
+/** What is wrong with the header of a checkpoint, as loading it would say; nothing where it can be loaded. */
+const checkHeader = (model: string, config: ModelConfig): Effect.Effect<readonly Forecast.Obstacle[]> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { store } = yield* Safetensors.openModel(model)
+      yield* Effect.try({
+        try: () => {
+          refusePacked(store)
+          resolveCheckpoint(config, store)
+        },
+        catch: (error) => error as Error
+      })
+      return []
+    })
+  ).pipe(Effect.catch(({ message }) => Effect.succeed([{ issue: `${model}: ${message}`, fix }])))
+
+/** What is wrong with the file that states how pixels are normalized. */
+const checkStatistics = (model: string): Effect.Effect<readonly Forecast.Obstacle[]> =>
+  readStatistics(model).pipe(
+    Effect.as([]),
+    Effect.catch(({ message }) => Effect.succeed([{ issue: message, fix }]))
+  )
+
+/**
+ * Looks at a recipe's model without reading its weights: config, and names and shapes of the tensors. Fails with ModelUnreadable
+ * when there is no config to plan with.
+ */
 export const planModel = Effect.fnUntraced(function* ({ model, parts = {} }: ModelPlace) {
   const config = yield* configOf(model)
-  const { files, missing } = yield* Effect.try({
+  const { kind, files, missing } = yield* Effect.try({
     try: () => {
-      const names = checkpointFiles(model).files
-      return { files: names, missing: names.filter((file) => !existsSync(file)) }
+      const { kind, files: names } = checkpointFiles(model)
+      return { kind, files: names, missing: names.filter((file) => !existsSync(file)) }
     },
     catch: (error) => unreadable(model, error)
   })
   const elsewhere = Object.entries(parts)
   const isWhole = elsewhere.length === towers
+  const whole = files.length > 0 && missing.length === 0
   const obstacles = [
     ...elsewhere
       .filter(([, path]) => !existsSync(path))
@@ -62,9 +91,10 @@ export const planModel = Effect.fnUntraced(function* ({ model, parts = {} }: Mod
     ...(files.length === 0 && !isWhole
       ? [{ issue: `${model} has neither model.safetensors nor pytorch_model.bin, nor an index of shards`, fix }]
       : []),
-    ...missing.map((file) => ({ issue: `${file}, a shard of the checkpoint, is missing`, fix }))
+    ...missing.map((file) => ({ issue: `${file}, a shard of the checkpoint, is missing`, fix })),
+    ...(whole && !isWhole && kind === "safetensors" ? yield* checkHeader(model, config) : []),
+    ...(existsSync(join(model, "config.json")) ? yield* checkStatistics(model) : [])
   ]
-  const whole = files.length > 0 && missing.length === 0
   const weightBytes = whole
     ? files.reduce((sum, file) => sum + statSync(file).size, 0)
     : bytesIn16Bits * parameterCount(config)

@@ -254,6 +254,7 @@ export const readQuantDetails = async (
       [embeddingLayer, "embed_tokens/embed_tokens"],
       [headLayer, "lm_head/lm_head"]
     ] as const) {
+      if (!shapes.has(parameterOf(name))) continue
       const path = findFile(directory, file)
       if (path !== undefined) packed.set(name, await readEmbedding(backend, name, path, shapeOf(name, path)))
     }

@@ -5,7 +5,7 @@
 import { allRows, predictingRows, teacherConfidence, vocabularyLoss } from "@speedq/distillation"
 import { parameterOf } from "@speedq/formats"
 import { type Backend, noGrad, type Parameters, scope, type Tensor, tensor } from "@speedq/tensors"
-import { headLayer, type ModelDirectory, visionFeatures, type Weights } from "@speedq/vlm-model"
+import { headLayerOf, type ModelDirectory, visionFeatures, type Weights } from "@speedq/vlm-model"
 import type { MicroBatch } from "../data/SampleLoader.ts"
 import type { SampleSource } from "../data/SampleSource.ts"
 import { hiddenStates, type TrainedNetwork } from "./hiddenStates.ts"
@@ -13,7 +13,8 @@ import { confidenceOf, type Losses, measuredBatches, measuresConfidence, needsTe
 import type { Measurement, Training } from "./trainingProgram.ts"
 import { drawDropPath, type StochasticDepth, type VisionFeatures } from "./VisionFeatures.ts"
 
-const headMatrix = parameterOf(headLayer)
+/** The parameter that makes logits: one of the student and one of the teacher, of the same name. */
+const headMatrix = ({ config }: ModelDirectory): string => parameterOf(headLayerOf(config.llm_config))
 
 export interface StudentAndTeacher {
   readonly backend: Backend
@@ -51,7 +52,7 @@ export const confidenceMeasurement = (pair: StudentAndTeacher, source: SampleSou
       const rows = losses.settings.confidenceRows === "all" ? allRows(labelsOf(batch)) : predictingRows(labelsOf(batch))
       if (rows.length === 0) return undefined
       const { features, hidden } = await teach(pair, batch, index)
-      const confidence = teacherConfidence({ hidden, weight: teacher.weights.get(headMatrix) }, rows)
+      const confidence = teacherConfidence({ hidden, weight: teacher.weights.get(headMatrix(teacher.directory)) }, rows)
       for (const tensor of [features, hidden]) tensor?.release()
       const value = await confidence.item()
       confidence.release()
@@ -89,8 +90,8 @@ export const microBatchLosses = (pair: StudentAndTeacher): Training<never, never
           return vocabularyLoss({
             losses: rows,
             labels: labelsOf(batch),
-            student: { hidden, weight: weights.get(headMatrix) },
-            teacher: taught && { hidden: taught.hidden, weight: teacher.weights.get(headMatrix) }
+            student: { hidden, weight: weights.get(headMatrix(directory)) },
+            teacher: taught && { hidden: taught.hidden, weight: teacher.weights.get(headMatrix(teacher.directory)) }
           })
         }),
       release: () => {

@@ -1,5 +1,5 @@
 /** A nano model with random weights, a recipe of every stage on it, and a run of it in this process. */
-import { copyFileSync, mkdirSync, readdirSync } from "node:fs"
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -21,13 +21,18 @@ import { stages } from "../../src/registry/stages.ts"
 /** data/nano of the repository. */
 export const nanoData = fileURLToPath(new URL("../../../../data/nano", import.meta.url))
 
-/** Writes a model directory with nano's config and tokenizer and random weights of f32. */
-export const writeNanoModel = async (directory: string, seed = 1): Promise<string> => {
+/** Writes a model directory with nano's config and tokenizer and random weights of f32; `language` changes its decoder. */
+export const writeNanoModel = async (directory: string, seed = 1, language: object = {}): Promise<string> => {
   mkdirSync(directory, { recursive: true })
   for (const folder of ["config", "tokenizer"]) {
     for (const file of readdirSync(join(nanoData, folder))) {
       copyFileSync(join(nanoData, folder, file), join(directory, file))
     }
+  }
+  if (Object.keys(language).length > 0) {
+    const file = join(directory, "config.json")
+    const config = JSON.parse(readFileSync(file, "utf8"))
+    writeFileSync(file, JSON.stringify({ ...config, llm_config: { ...config.llm_config, ...language } }))
   }
   const backend = await openBackend("native")
   const weights = randomWeights(backend, readModelConfig(directory), { seed, spread: "fan-in", layerScale: 1 })

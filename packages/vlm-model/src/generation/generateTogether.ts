@@ -50,7 +50,7 @@ export const generateTogether = async ({
         )
         cache.advance(count)
         const last = Int32Array.from({ length: sequences }, (_, at) => (count - 1) * sequences + at)
-        return logitsOfRows(weights, hidden, tensor(backend, last, [sequences], "i32"))
+        return logitsOfRows(weights, config.llm_config, hidden, tensor(backend, last, [sequences], "i32"))
       })
     )
   /** Takes the next token of every open sequence; closed ones are fed their last again, which nothing reads. */

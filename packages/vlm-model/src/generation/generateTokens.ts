@@ -40,7 +40,7 @@ export async function* generateTokens(request: GenerationRequest): AsyncGenerato
         const ids = tensor(backend, countFrom(cache.length, count), [1, count], "i32")
         const hidden = decoder(weights, config.llm_config, x, { ids }, cache)
         cache.advance(count)
-        return logitsOfRows(weights, hidden, tensor(backend, [count - 1], [1], "i32"))
+        return logitsOfRows(weights, config.llm_config, hidden, tensor(backend, [count - 1], [1], "i32"))
       })
     )
   let next = () => prompt.alias()

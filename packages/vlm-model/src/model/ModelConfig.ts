@@ -41,28 +41,57 @@ export type VisionConfig = typeof VisionConfig.Type
 /** Dynamic scaling changes nothing up to `max_position_embeddings`; other kinds would be another network. */
 const ropeKind = Schema.optionalKey(Schema.Literals(["default", "dynamic"]))
 
-/** Qwen2 decoder. */
+/** What tells the decoders from each other, by `model_type`. */
+const decoderKinds = {
+  /** Queries, keys and values have biases. */
+  qwen2: { attentionBias: true, queryKeyNorms: false },
+  /** Every head of queries and keys has an RMS norm before its rotation; no Linear has a bias. */
+  qwen3: { attentionBias: false, queryKeyNorms: true }
+} as const
+
+/** Head width of a Qwen3 config that does not state it. */
+const qwen3HeadWidth = 128
+
+/** Qwen2 or Qwen3 decoder. What a config leaves out has the default of these models in transformers. */
 export const LanguageConfig = Schema.Struct({
+  model_type: withDefault(Schema.Literals(["qwen2", "qwen3"]), "qwen2"),
   hidden_size: positiveInteger,
   num_hidden_layers: positiveInteger,
   num_attention_heads: positiveInteger,
   num_key_value_heads: positiveInteger,
+  /** Width of a head; read it by `headWidth`. */
+  head_dim: Schema.optionalKey(Schema.NullOr(positiveInteger)),
   intermediate_size: positiveInteger,
   vocab_size: positiveInteger,
-  rope_theta: withDefault(Schema.Finite, 1e6),
+  attention_bias: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
+  /** Whether the embedding is the head too: then the model has no matrix of its own for it. */
+  tie_word_embeddings: withDefault(Schema.Boolean, false),
+  rope_theta: withDefault(Schema.Finite, 1e4),
   rms_norm_eps: withDefault(Schema.Finite, 1e-6),
   max_position_embeddings: withDefault(positiveInteger, 32768),
   hidden_act: withDefault(Schema.Literal("silu"), "silu"),
   rope_scaling: Schema.optionalKey(Schema.NullOr(Schema.Struct({ type: ropeKind, rope_type: ropeKind }))),
-  use_sliding_window: withDefault(Schema.Literal(false), false)
+  use_sliding_window: withDefault(Schema.Literal(false), false),
+  layer_types: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.Literal("full_attention"))))
 }).check(
-  rules(({ hidden_size, num_attention_heads, num_key_value_heads }) => [
+  rules(({ model_type, hidden_size, num_attention_heads, num_key_value_heads, head_dim, attention_bias }) => [
     divides(num_key_value_heads, "num_key_value_heads", num_attention_heads, "num_attention_heads"),
     // Rotary embedding pairs the two halves of a head.
-    divides(2 * num_attention_heads, "twice num_attention_heads", hidden_size, "hidden_size")
+    head_dim === undefined || head_dim === null
+      ? model_type === "qwen3"
+        ? [true, ""]
+        : divides(2 * num_attention_heads, "twice num_attention_heads", hidden_size, "hidden_size")
+      : divides(2, "the number of halves", head_dim, "head_dim"),
+    [
+      (attention_bias ?? undefined) === undefined || attention_bias === decoderKinds[model_type].attentionBias,
+      `attention_bias ${attention_bias}, but the attention of ${model_type} has ${decoderKinds[model_type].attentionBias ? "" : "no "}biases`
+    ]
   ])
 )
 export type LanguageConfig = typeof LanguageConfig.Type
+
+/** What the attention of a decoder has. */
+export const decoderKind = ({ model_type }: LanguageConfig) => decoderKinds[model_type]
 
 /** The whole model. Keys that are not listed are ignored, missing ones are named by the decoder. */
 export const ModelConfig = Schema.Struct({
@@ -103,4 +132,11 @@ export const patchGrid = (config: ModelConfig): number => tileSize(config) / con
 export const tokensPerTile = (config: ModelConfig): number => (patchGrid(config) * config.downsample_ratio) ** 2
 
 /** Width of one attention head of the language model. */
-export const headWidth = (config: LanguageConfig): number => config.hidden_size / config.num_attention_heads
+export const headWidth = ({ model_type, head_dim, hidden_size, num_attention_heads }: LanguageConfig): number =>
+  head_dim ?? (model_type === "qwen3" ? qwen3HeadWidth : hidden_size / num_attention_heads)
+
+/** Width of all query heads together: that of the model in Qwen2, another one in the smaller Qwen3. */
+export const queryWidth = (config: LanguageConfig): number => config.num_attention_heads * headWidth(config)
+
+/** Width of all key heads together, and of all value heads. */
+export const keyValueWidth = (config: LanguageConfig): number => config.num_key_value_heads * headWidth(config)

@@ -1,18 +1,14 @@
 /** A model directory as everything but its weights: config, tokenizer, ids of the chat tokens, how images are prepared. */
-import { existsSync } from "node:fs"
-import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import type { SpecialTokenMissing } from "../Errors.ts"
-import { imagenetStatistics, type PixelStatistics } from "../image/normalize.ts"
 import type { ImageSettings } from "../image/preprocess.ts"
-import { decodeJson, readBytes } from "../internal/files.ts"
 import { type ChatTokens, chatTokens } from "../tokenizer/chatTokens.ts"
 import { type LoadTokenizerError, loadTokenizer } from "../tokenizer/loadTokenizer.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import { readModelConfig } from "./configFile.ts"
+import { readStatistics } from "./imageStatistics.ts"
 import { type ModelConfig, tileSize } from "./ModelConfig.ts"
-import { ModelConfigInvalid, VocabularyMismatch } from "./ModelErrors.ts"
+import { type ModelConfigInvalid, VocabularyMismatch } from "./ModelErrors.ts"
 
 export interface ModelDirectory {
   readonly directory: string
@@ -22,27 +18,9 @@ export interface ModelDirectory {
   readonly image: ImageSettings
 }
 
-const deviation = Schema.Finite.check(Schema.isGreaterThan(0))
-const Statistics = Schema.Struct({
-  image_mean: Schema.Tuple([Schema.Finite, Schema.Finite, Schema.Finite]),
-  image_std: Schema.Tuple([deviation, deviation, deviation])
-})
-
-/** preprocessor_config.json where there is one (models with statistics of their own), ImageNet's else. */
-const readStatistics = (directory: string): Effect.Effect<PixelStatistics, ModelConfigInvalid> => {
-  const file = join(directory, "preprocessor_config.json")
-  if (!existsSync(file)) return Effect.succeed(imagenetStatistics)
-  const invalid = (reason: string) => new ModelConfigInvalid({ file, reason })
-  return readBytes(file).pipe(
-    Effect.mapError(({ message }) => invalid(message)),
-    Effect.flatMap((bytes) => decodeJson(bytes, Statistics, invalid)),
-    Effect.map(({ image_mean, image_std }) => ({ mean: image_mean, std: image_std }))
-  )
-}
-
 export type OpenModelError = ModelConfigInvalid | LoadTokenizerError | SpecialTokenMissing | VocabularyMismatch
 
-/** Reads config.json, preprocessor_config.json and the tokenizer of a directory. The weights stay on disk. */
+/** Reads config.json, the image processor's file and the tokenizer of a directory. The weights stay on disk. */
 export const openModelDirectory = Effect.fn("openModelDirectory")(function* (
   directory: string
 ): Effect.fn.Return<ModelDirectory, OpenModelError> {

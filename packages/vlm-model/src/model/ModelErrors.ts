@@ -33,7 +33,28 @@ export class WeightShapeMismatch extends Schema.TaggedError<WeightShapeMismatch>
   }
 }
 
-/** config.json that is missing, no JSON, or not that of an InternVL3. */
+/** A checkpoint that another tool has quantized. */
+export class WeightsQuantized extends Schema.TaggedError<WeightsQuantized>()("WeightsQuantized", {
+  file: Schema.String,
+  name: Schema.String
+}) {
+  override get message(): string {
+    return `${this.file}: its weights are quantized already, as the tensor "${this.name}" says (GPTQ, AWQ, compressed-tensors or FP8); give the full-precision model that it was made of`
+  }
+}
+
+/** A head that is another matrix than the embedding, though the config ties them. */
+export class HeadNotTied extends Schema.TaggedError<HeadNotTied>()("HeadNotTied", {
+  file: Schema.String,
+  head: Schema.String,
+  embedding: Schema.String
+}) {
+  override get message(): string {
+    return `${this.file}: config.json has tie_word_embeddings, but the tensors "${this.head}" and "${this.embedding}" differ; set tie_word_embeddings to false if the head is meant to be used`
+  }
+}
+
+/** config.json that is missing, no JSON, or not that of a model that can be computed. */
 export class ModelConfigInvalid extends Schema.TaggedError<ModelConfigInvalid>()("ModelConfigInvalid", {
   file: Schema.String,
   reason: Schema.String

@@ -1,10 +1,12 @@
 /** Reads config.json of a model directory, in either layout. */
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { Safetensors } from "@speedq/formats"
 import * as Schema from "effect/Schema"
-import type { Layout } from "./huggingfaceNames.ts"
+import { isOfHead, type Layout } from "./huggingfaceNames.ts"
 import { ModelConfig } from "./ModelConfig.ts"
 import { ModelConfigInvalid } from "./ModelErrors.ts"
+import { alreadyQuantized, supportedDecoder, Unsupported } from "./supportedModel.ts"
 
 type Json = { readonly [key: string]: unknown }
 
@@ -18,15 +20,14 @@ const isHuggingface = (raw: unknown): raw is Json & { readonly text_config: Json
 
 /**
  * The transformers-native config says the same in other words: `text_config`, sizes as [height, width] pairs, other names
- * for biases, norms and the chosen layer, since version 5 `rope_parameters`. Absent keys mean that library's defaults.
+ * for biases, norms and the chosen layer. Absent keys mean that library's defaults.
  */
 const fromHuggingface = (raw: Json): Json => {
   if (!isHuggingface(raw)) return raw
-  const [text, vision] = [raw.text_config, raw.vision_config]
-  const rope = isRecord(text["rope_parameters"]) ? text["rope_parameters"] : undefined
+  const { text_config: text, vision_config: vision } = raw
   return {
     ...raw,
-    llm_config: rope ? { ...text, rope_theta: rope["rope_theta"], rope_scaling: rope } : text,
+    llm_config: text,
     vision_config: {
       ...vision,
       image_size: first(vision["image_size"]),
@@ -39,32 +40,87 @@ const fromHuggingface = (raw: Json): Json => {
   }
 }
 
+/** Since version 5 transformers writes base and scaling of rotary positions as one record, whatever the layout. */
+const withRope = (language: Json): Json => {
+  const { rope_parameters: rope, ...rest } = language
+  if (!isRecord(rope)) return rest
+  const base = rope["rope_theta"] === undefined ? {} : { rope_theta: rope["rope_theta"] }
+  return { ...rest, ...base, rope_scaling: rope }
+}
+
+const part = (raw: Json, name: string): Json => {
+  const value = raw[name]
+  return isRecord(value) ? value : {}
+}
+
+/** Decodes the content of config.json. Raises ModelConfigInvalid for `file`, which names every missing and every wrong key. */
+export const decodeModelConfig = (raw: unknown, file: string): ModelConfig => {
+  if (!isRecord(raw)) throw new ModelConfigInvalid({ file, reason: "it is not a JSON object" })
+  try {
+    const config = fromHuggingface(raw)
+    const language = part(config, "llm_config")
+    const kind = supportedDecoder({ whole: raw, tower: part(config, "vision_config"), language })
+    const normal = isRecord(config["llm_config"])
+      ? { ...config, llm_config: { ...withRope(language), model_type: kind } }
+      : config
+    return Schema.decodeUnknownSync(ModelConfig)(normal, { errors: "all", reportInput: true })
+  } catch (error) {
+    if (error instanceof Unsupported) throw new ModelConfigInvalid({ file, reason: error.message })
+    const reason = `not an InternVL config: ${error instanceof Error ? error.message : String(error)}`
+    throw new ModelConfigInvalid({ file, reason })
+  }
+}
+
 const fileIn = (directory: string): string => join(directory, "config.json")
 
-const readRaw = (file: string): Json => {
-  let raw: unknown
+const readRaw = (file: string): unknown => {
   try {
     // Takes a byte order mark for no part of the text.
-    raw = JSON.parse(new TextDecoder().decode(readFileSync(file)))
+    return JSON.parse(new TextDecoder().decode(readFileSync(file)))
   } catch (error) {
     throw new ModelConfigInvalid({ file, reason: error instanceof Error ? error.message : String(error) })
   }
-  if (isRecord(raw)) return raw
-  throw new ModelConfigInvalid({ file, reason: "it is not a JSON object" })
 }
 
 /** Whose words config.json is in, and so whose names the code that it is for gives to tensors. Raises ModelConfigInvalid. */
 export const readLayout = (directory: string): Layout =>
   isHuggingface(readRaw(fileIn(directory))) ? "huggingface" : "original"
 
-/** Decodes config.json of `directory`. Raises ModelConfigInvalid, which names every missing and every wrong key. */
+/** Whether a checkpoint is there and has no tensor of a head. What cannot be read is reported where it is loaded. */
+const lacksHead = (directory: string): boolean => {
+  let store: ReturnType<typeof Safetensors.openModelSync>
+  try {
+    store = Safetensors.openModelSync(directory)
+  } catch {
+    return false
+  }
+  const names = [...store.tensors.keys()]
+  store.close()
+  return !names.some(isOfHead)
+}
+
+/**
+ * transformers 5 takes `tie_word_embeddings` of the whole model, true by default there, and drops the head when it saves; but it
+ * leaves a head alone that it has loaded as another matrix. So that key counts where the checkpoint has no head.
+ */
+const withTie = (config: ModelConfig, raw: unknown, directory: string): ModelConfig => {
+  const { llm_config } = config
+  const stated = isRecord(raw) && raw["tie_word_embeddings"] === true
+  return stated && !llm_config.tie_word_embeddings && lacksHead(directory)
+    ? { ...config, llm_config: { ...llm_config, tie_word_embeddings: true } }
+    : config
+}
+
+/** Files by which older tools for GPTQ and AWQ say what they did to the weights beside them. */
+const quantizationFiles = ["quantize_config.json", "quant_config.json"]
+
+/** Decodes config.json of `directory`. Raises ModelConfigInvalid. */
 export const readModelConfig = (directory: string): ModelConfig => {
   const file = fileIn(directory)
   const raw = readRaw(file)
-  try {
-    return Schema.decodeUnknownSync(ModelConfig)(fromHuggingface(raw), { errors: "all", reportInput: true })
-  } catch (error) {
-    const reason = `not an InternVL3 config: ${error instanceof Error ? error.message : String(error)}`
-    throw new ModelConfigInvalid({ file, reason })
-  }
+  const config = withTie(decodeModelConfig(raw, file), raw, directory)
+  const found = quantizationFiles.find((name) => existsSync(join(directory, name)))
+  if (found !== undefined)
+    throw new ModelConfigInvalid({ file, reason: alreadyQuantized(`${found} is beside it`).message })
+  return config
 }

@@ -52,6 +52,12 @@ const canonical = (name: string): string =>
     .replace(/^lm_head\./, "language_model.lm_head.")
     .replace(/^language_model\.(?!model\.|lm_head\.)/, "language_model.model.")
 
+/** Whether a stored tensor is the head or belongs to it, in any layout. */
+export const isOfHead = (stored: string): boolean => canonical(stored).startsWith("language_model.lm_head.")
+
+/** Whether a stored tensor is the matrix of the head, in any layout. */
+export const isHead = (stored: string): boolean => canonical(stored) === "language_model.lm_head.weight"
+
 /** Buffers of SPEED-Q's own training checkpoints: not weights. */
 export const isQuantizerBuffer = (name: string): boolean => name.includes(".weight_quantizer.")
 

@@ -1,11 +1,11 @@
 /**
- * The Qwen2 decoder: embeddings to final hidden states, and logits for the rows that are asked for (docs/method.md,
+ * The Qwen2 and Qwen3 decoders: embeddings to final hidden states, and logits for the rows that are asked for (docs/method.md,
  * "Decoder").
  */
 import { parameterOf } from "@speedq/formats"
 import { add, attention, gatherRows, reshape, rmsNorm, rotary, scope, siluTimes, type Tensor } from "@speedq/tensors"
 import type { KeyValueCache } from "./KeyValueCache.ts"
-import { headWidth, type LanguageConfig } from "./ModelConfig.ts"
+import { decoderKind, headWidth, type LanguageConfig, queryWidth } from "./ModelConfig.ts"
 import { headProduct, linearLayer, type Weights, weightRows } from "./Weights.ts"
 
 /** What the decoder needs to know about a batch besides its embeddings. */
@@ -20,6 +20,10 @@ export interface Positions {
 export const embeddingLayer = "language_model.model.embed_tokens"
 export const headLayer = "language_model.lm_head"
 
+/** The layer whose matrix makes logits: the embedding where the model ties the two, a head of its own elsewhere. */
+export const headLayerOf = ({ tie_word_embeddings }: LanguageConfig): string =>
+  tie_word_embeddings ? embeddingLayer : headLayer
+
 /** Name of decoder layer `index` in the checkpoint. */
 export const decoderLayerName = (index: number): string => `language_model.model.layers.${index}`
 
@@ -28,6 +32,8 @@ const composeNames = (layer: string) => ({
   q: `${layer}.self_attn.q_proj`,
   k: `${layer}.self_attn.k_proj`,
   v: `${layer}.self_attn.v_proj`,
+  qNorm: `${layer}.self_attn.q_norm`,
+  kNorm: `${layer}.self_attn.k_norm`,
   o: `${layer}.self_attn.o_proj`,
   attentionNorm: `${layer}.post_attention_layernorm`,
   gate: `${layer}.mlp.gate_proj`,
@@ -48,7 +54,10 @@ const norm = (weights: Weights, name: string, x: Tensor, config: LanguageConfig)
 /** Rows of the embedding table: ids i32 [B, T] -> [B, T, H]. */
 export const embedTokens = (weights: Weights, ids: Tensor): Tensor => weightRows(weights, embeddingLayer, ids)
 
-/** Causal grouped-query attention with rotary positions: [B, T, H] -> [B, T, H]. */
+/**
+ * Causal grouped-query attention with rotary positions: [B, T, H] -> [B, T, H]. Where the decoder has query and key norms, each
+ * head [D] of both is normalized before it is rotated.
+ */
 const selfAttention = (
   weights: Weights,
   config: LanguageConfig,
@@ -61,16 +70,18 @@ const selfAttention = (
   const [batch, length] = x.shape as readonly [number, number, number]
   const width = headWidth(config)
   const heads = (name: string, count: number) => reshape(linearLayer(weights, name, x), [batch, length, count, width])
+  const { queryKeyNorms } = decoderKind(config)
+  const normed = (part: Tensor, name: string) => (queryKeyNorms ? norm(weights, name, part, config) : part)
   const rotated = (part: Tensor) => rotary(part, positions.ids, config.rope_theta)
-  const q = rotated(heads(names.q, config.num_attention_heads))
-  const k = rotated(heads(names.k, config.num_key_value_heads))
+  const q = rotated(normed(heads(names.q, config.num_attention_heads), names.qNorm))
+  const k = rotated(normed(heads(names.k, config.num_key_value_heads), names.kNorm))
   const v = heads(names.v, config.num_key_value_heads)
   const scale = width ** -0.5
   const mixed =
     cache === undefined
       ? attention(q, k, v, { causal: true, scale, keyMask: positions.keyMask })
       : cache.attend(index, q, k, v, scale)
-  return linearLayer(weights, names.o, reshape(mixed, [batch, length, config.num_attention_heads * width]))
+  return linearLayer(weights, names.o, reshape(mixed, [batch, length, queryWidth(config)]))
 }
 
 /** One decoder layer: h = x + attn(RMS1(x)); y = h + down(silu(gate(RMS2(h))) up(RMS2(h))). [B, T, H] -> [B, T, H]. */
@@ -114,8 +125,8 @@ export const decoder = (
 }
 
 /** Logits of chosen rows only: hidden [B, T, H] and row numbers i32 [R] of the flattened batch -> [R, V]. */
-export const logitsOfRows = (weights: Weights, hidden: Tensor, rows: Tensor): Tensor =>
+export const logitsOfRows = (weights: Weights, config: LanguageConfig, hidden: Tensor, rows: Tensor): Tensor =>
   scope(() => {
     const flat = reshape(hidden, [hidden.size / hidden.shape.at(-1)!, hidden.shape.at(-1)!])
-    return headProduct(weights, headLayer, gatherRows(flat, rows))
+    return headProduct(weights, headLayerOf(config), gatherRows(flat, rows))
   })

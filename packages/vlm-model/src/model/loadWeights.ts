@@ -1,22 +1,21 @@
 /** Reads the weights of a model directory into tensors, straight into the backend's memory. */
-import type { TensorStore } from "@speedq/formats"
+import { parameterOf, type TensorStore } from "@speedq/formats"
 import {
   type Backend,
   bf16ToF32,
   type DType,
   elementBytes,
   f16ToF32,
-  formatShape,
   generate,
   type Shape,
-  sameShape,
   sizeOf,
   type Tensor
 } from "@speedq/tensors"
-import { type Pieces, resolveNames } from "./huggingfaceNames.ts"
+import { dtypeOf, requireSame, resolveCheckpoint } from "./checkpoint.ts"
+import type { Pieces } from "./huggingfaceNames.ts"
+import { embeddingLayer } from "./language.ts"
 import type { ModelConfig } from "./ModelConfig.ts"
 import { patchGrid } from "./ModelConfig.ts"
-import { WeightShapeMismatch, WeightsMismatch } from "./ModelErrors.ts"
 import { modelTensors, positionsFit } from "./modelLayout.ts"
 import { resizePositions } from "./resizePositions.ts"
 
@@ -30,7 +29,6 @@ export interface LoadOptions {
   readonly select?: (name: string) => boolean
 }
 
-const dtypeOf: { readonly [stored: string]: DType | undefined } = { F32: "f32", BF16: "bf16", F16: "f16" }
 const positionName = "vision_model.embeddings.position_embedding"
 /** Patterns widened at a time: they stay in the cache between reading and widening. */
 const widenedAtOnce = 1 << 17
@@ -67,12 +65,6 @@ const loadTensor = (backend: Backend, source: Source, shape: Shape, dtype: DType
     }
   })
 
-const storedShape = (source: Source): Shape => {
-  const shapes = source.pieces.map((piece) => source.store.tensors.get(piece)!.shape)
-  const [first = [], ...rest] = shapes
-  return rest.length === 0 ? first : [shapes.reduce((rows, shape) => rows + shape[0]!, 0), ...first.slice(1)]
-}
-
 /** The position table for the model's tile size: read whole, since it is resized. */
 const loadPositions = (backend: Backend, config: ModelConfig, source: Source, stored: Shape): Tensor => {
   const [, rows, columns] = stored as readonly [number, number, number]
@@ -91,7 +83,7 @@ const loadPositions = (backend: Backend, config: ModelConfig, source: Source, st
 
 /**
  * Loads the tensors of `config` from `store`, in either layout. Raises WeightsMismatch (all missing and all unexpected
- * names at once), WeightShapeMismatch, TensorNotFinite, and the read errors of formats.
+ * names at once), WeightShapeMismatch, WeightsQuantized, HeadNotTied, TensorNotFinite, and the read errors of formats.
  */
 export const loadWeights = (
   backend: Backend,
@@ -100,25 +92,8 @@ export const loadWeights = (
   { matrices = "stored", select = () => true }: LoadOptions = {}
 ): { readonly [name: string]: Tensor } => {
   const expected = modelTensors(config)
-  const { pieces, missing, unexpected } = resolveNames(expected.keys(), store.tensors.keys())
-  if (missing.length + unexpected.length > 0) throw new WeightsMismatch({ file: store.path, missing, unexpected })
-  for (const [name, shape] of expected) {
-    const stored = storedShape({ store, pieces: pieces.get(name)! })
-    if (!sameShape(stored, shape)) {
-      throw new WeightShapeMismatch({
-        file: store.path,
-        name,
-        expected: formatShape(shape),
-        actual: formatShape(stored)
-      })
-    }
-    for (const piece of pieces.get(name)!) {
-      const { dtype } = store.tensors.get(piece)!
-      if (dtypeOf[dtype] === undefined) {
-        throw new WeightShapeMismatch({ file: store.path, name, expected: "F32, BF16 or F16", actual: dtype })
-      }
-    }
-  }
+  const { pieces, headCopy } = resolveCheckpoint(config, store)
+  if (headCopy !== undefined) requireSame(store, headCopy, pieces.get(parameterOf(embeddingLayer))![0]!)
   const loaded: { [name: string]: Tensor } = {}
   try {
     for (const [name, shape] of expected) {

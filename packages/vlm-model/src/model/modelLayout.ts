@@ -5,7 +5,16 @@
 import { layerOf, parameterOf, weightNames } from "@speedq/formats"
 import { type Shape, sizeOf } from "@speedq/tensors"
 import { decoderLayerName, embeddingLayer, headLayer } from "./language.ts"
-import { headWidth, type LanguageConfig, type ModelConfig, patchGrid, type VisionConfig } from "./ModelConfig.ts"
+import {
+  decoderKind,
+  headWidth,
+  keyValueWidth,
+  type LanguageConfig,
+  type ModelConfig,
+  patchGrid,
+  queryWidth,
+  type VisionConfig
+} from "./ModelConfig.ts"
 import { visionBlockName } from "./vision.ts"
 
 type TensorShapes = ReadonlyMap<string, Shape>
@@ -48,14 +57,17 @@ const visionTensors = (config: VisionConfig): Entries => {
 
 const languageTensors = (config: LanguageConfig): Entries => {
   const { hidden_size: width, intermediate_size: inner, vocab_size } = config
-  const keyValueWidth = config.num_key_value_heads * headWidth(config)
+  const { attentionBias, queryKeyNorms } = decoderKind(config)
+  const projection = attentionBias ? withBias : withoutBias
   const layers = Array.from({ length: config.num_hidden_layers }, (_, index): Entries => {
     const layer = decoderLayerName(index)
+    const norms = queryKeyNorms ? ["q_norm", "k_norm"] : []
     return [
-      ...withBias(`${layer}.self_attn.q_proj`, [width, width]),
-      ...withBias(`${layer}.self_attn.k_proj`, [keyValueWidth, width]),
-      ...withBias(`${layer}.self_attn.v_proj`, [keyValueWidth, width]),
-      ...withoutBias(`${layer}.self_attn.o_proj`, [width, width]),
+      ...projection(`${layer}.self_attn.q_proj`, [queryWidth(config), width]),
+      ...projection(`${layer}.self_attn.k_proj`, [keyValueWidth(config), width]),
+      ...projection(`${layer}.self_attn.v_proj`, [keyValueWidth(config), width]),
+      ...withoutBias(`${layer}.self_attn.o_proj`, [width, queryWidth(config)]),
+      ...norms.flatMap((norm) => withoutBias(`${layer}.self_attn.${norm}`, [headWidth(config)])),
       ...withoutBias(`${layer}.mlp.gate_proj`, [inner, width]),
       ...withoutBias(`${layer}.mlp.up_proj`, [inner, width]),
       ...withoutBias(`${layer}.mlp.down_proj`, [width, inner]),
@@ -67,7 +79,7 @@ const languageTensors = (config: LanguageConfig): Entries => {
     ...withoutBias(embeddingLayer, [vocab_size, width]),
     ...layers.flat(),
     ...withoutBias("language_model.model.norm", [width]),
-    ...withoutBias(headLayer, [vocab_size, width])
+    ...(config.tie_word_embeddings ? [] : withoutBias(headLayer, [vocab_size, width]))
   ]
 }
 
