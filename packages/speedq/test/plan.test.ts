@@ -109,6 +109,24 @@ describe("speedq plan", () => {
     assert.strictEqual((await speedq(["plan", file, ...replacing])).code, 0)
   })
 
+  it.each([
+    ["InternVL2_5-1B", 938_193_024],
+    ["InternVL3-8B", 7_944_373_760],
+    ["InternVL3_5-1B", 1_060_897_792],
+    ["InternVL3_5-2B", 2_348_347_392]
+  ])("plans the shipped recipe of InternVL3.5-1B for %s too", async (name, parameters) => {
+    const model = join(temporaryDirectory(), name)
+    const { layers } = await plan(["internvl3_5-1b-2bit", "--set", `model=${model}`])
+    assert.strictEqual(layers!.shapesFrom, join(shippedModels, `${name.toLowerCase()}.json`))
+    assert.strictEqual(layers!.parameters, parameters)
+    const bits = layers!.layers.map(({ bitsPerWeight }) => bitsPerWeight)
+    // Linears of both towers at 2 bits, embedding and head at 4, the projector not at all.
+    assert.deepStrictEqual(
+      [...new Set(bits)].toSorted((a, b) => a - b),
+      [2.5, 4.5, 16]
+    )
+  })
+
   it("lists a rule that fits no layer among the problems", async () => {
     const model = await randomNano(temporaryDirectory())
     const [vision, ...others] = speedqStages(3)
