@@ -60,6 +60,15 @@ describe("speedq plan", () => {
     assert.isTrue(planned.fits, JSON.stringify(planned.problems))
   })
 
+  it("forecasts training on data that is not there yet, by the lengths that the meta file states", async () => {
+    const model = join(temporaryDirectory(), "InternVL3-1B")
+    const { fits, forecast } = await plan(["internvl3-1b-2bit-light", "--set", `model=${model}`])
+    assert.isFalse(fits)
+    const { lines, seconds } = forecast.stages.find(({ label }) => label === "qat")!.forecast
+    assert.include(lines.join("\n"), "480 samples of 50 data sets in 120 steps of 4")
+    assert.isAbove(seconds!, 0)
+  })
+
   it("gives InternVL3-1B the sizes of docs/method.md#parameters-and-bytes, from the config alone", async () => {
     const directory = temporaryDirectory()
     const model = join(directory, "model")

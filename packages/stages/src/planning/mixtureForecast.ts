@@ -4,7 +4,7 @@ import { existsSync } from "node:fs"
 import { dirname } from "node:path"
 import type { Compat, Forecast, RecipeSettings } from "@speedq/pipeline"
 import { Random } from "@speedq/tensors"
-import { FfmpegMissing, loadSharp, openAnnotations, readDatasetMeta } from "@speedq/vlm-model"
+import { type Dataset, FfmpegMissing, loadSharp, openAnnotations, readDatasetMeta } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { type MixturePart, readMixture } from "../data/mixture.ts"
 import { type SurveyedPictures, surveyPictures } from "../data/pictureSurvey.ts"
@@ -41,8 +41,15 @@ const absentFiles = (meta: string, files: readonly string[]): readonly Forecast.
   return [{ issue, fix: "get the data sets, or take them out of the meta file" }]
 }
 
+/** Samples that a mixture selects by the lengths that its meta file states; undefined where one does not. */
+const statedSamples = (datasets: readonly Dataset[], percent: number): number | undefined => {
+  const share = (percent === 0 ? 100 : percent) / 100
+  const counts = datasets.map(({ length, repeatTime }) => length && Math.floor(Math.floor(length * share) * repeatTime))
+  return counts.reduce((sum, count) => (sum === undefined || count === undefined ? undefined : sum + count), 0)
+}
+
 /** What a mixture is that cannot be opened as a whole: its data sets one by one. */
-const absentMixture = Effect.fnUntraced(function* ({ meta }: DataConfig) {
+const absentMixture = Effect.fnUntraced(function* ({ meta, percent }: DataConfig) {
   const datasets = yield* readDatasetMeta(meta, dirname(meta))
   const lines = yield* Effect.forEach(datasets, ({ name, annotation }) =>
     existsSync(annotation)
@@ -50,7 +57,12 @@ const absentMixture = Effect.fnUntraced(function* ({ meta }: DataConfig) {
       : Effect.succeed(`data set ${name}: not found`)
   )
   const absent = datasets.flatMap(({ annotation }) => (existsSync(annotation) ? [] : [annotation]))
-  return { obstacles: absentFiles(meta, absent), lines, selected: undefined, datasets: datasets.length }
+  return {
+    obstacles: absentFiles(meta, absent),
+    lines,
+    selected: statedSamples(datasets, percent),
+    datasets: datasets.length
+  }
 })
 
 /** Some of the records, drawn with the recipe's seed, where they are many. */

@@ -128,7 +128,7 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
       ...parts.lines,
       ...mixture.lines,
       samples === undefined
-        ? `${mixture.datasets} data sets, not all of which are there`
+        ? `${mixture.datasets} data sets, not all of which are there or state their length`
         : `${samples} samples of ${mixture.datasets} data sets in ${Math.ceil(samples / perStep)} steps of ${perStep}; saved states of ${formatBytes(12 * trained)}`
     ]
   })
