@@ -1,5 +1,5 @@
 /** The stages of SPEED-Q on models with a Qwen3 decoder: with a head of its own, and with one that is tied to the embedding. */
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Safetensors } from "@speedq/formats"
@@ -17,6 +17,15 @@ const runs = makeNanoRuns()
 afterAll(async () => {
   await runs.dispose()
   rmSync(root, { recursive: true, force: true })
+})
+
+const qwen3 = (tied: boolean) => ({
+  architectures: ["Qwen3ForCausalLM"],
+  model_type: "qwen3",
+  // Wider together (128) than the model (64).
+  head_dim: 32,
+  attention_bias: false,
+  tie_word_embeddings: tied
 })
 
 const recipe = (model: string) => ({
@@ -66,14 +75,7 @@ describe.each([
   ["a tied head", true]
 ])("Qwen3 with %s", (_, tied) => {
   it("passes all stages, trains the norms of queries and keys, and exports what the run computed", async () => {
-    const model = await writeNanoModel(join(root, `model-${tied}`), 1, {
-      architectures: ["Qwen3ForCausalLM"],
-      model_type: "qwen3",
-      // Wider together (128) than the model (64).
-      head_dim: 32,
-      attention_bias: false,
-      tie_word_embeddings: tied
-    })
+    const model = await writeNanoModel(join(root, `model-${tied}`), 1, qwen3(tied))
     const directory = join(root, `run-${tied}`)
     const { exit } = await runs.run(recipe(model), directory)
     if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
@@ -94,4 +96,18 @@ describe.each([
     assert.isAbove(Math.max(...a), 0)
     assert.isBelow(Math.max(...a.map((value, i) => Math.abs(value - b[i]!))), 1e-4)
   }, 120_000)
+
+  it("weights the tower's errors by the answers of this decoder", async () => {
+    const model = await writeNanoModel(join(root, `answers-${tied}`), 1, qwen3(tied))
+    const short = { ...shortStages.adaround, count: 4, iterations: 4, batch: 2 }
+    const [plain, fisher] = await Promise.all(
+      (["none", "fisher"] as const).map(async (weighting) => {
+        const directory = join(root, `${weighting}-${tied}`)
+        const { exit } = await runs.run({ ...recipe(model), stages: [{ ...short, weighting }] }, directory)
+        if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
+        return readFileSync(join(directory, "stages/01-adaround-vit/report.json"), "utf8")
+      })
+    )
+    assert.notStrictEqual(fisher, plain)
+  }, 60_000)
 })

@@ -23,8 +23,9 @@ import {
   encodeRendered,
   generateTokens,
   generationPrompt,
-  headLayer,
+  headLayerOf,
   nucleus,
+  type Sampler,
   shuffledFeatures,
   tokensPerTile,
   visionBlock,
@@ -92,8 +93,10 @@ export const makeFisherGradient = Effect.fnUntraced(function* ({ backend, model,
         return inputEmbeddings({ backend, directory, weights, batch: sequenceOf(promptIds, 0), features })
       })
     )
-    const sampler = nucleus({ temperature: 1, topP: 1, random: Random.make(seed, `answer about tile ${tile}`) })
     const stopIds = new Set([tokens.messageEnd, tokens.endOfText])
+    const drawn = nucleus({ temperature: 1, topP: 1, random: Random.make(seed, `answer about tile ${tile}`) })
+    // An answer shows no picture: read back, its token would ask for features that no tile has.
+    const sampler: Sampler = (logits) => drawn(logits.with(tokens.imageContext, Number.NEGATIVE_INFINITY))
     const ids: number[] = []
     try {
       const request = { backend, config, weights, prompt: embeddings, maxNewTokens: answerTokens, stopIds, sampler }
@@ -122,7 +125,7 @@ export const makeFisherGradient = Effect.fnUntraced(function* ({ backend, model,
         valueAndGrad(({ output: x }: { readonly output: Tensor }) => {
           const features = featuresAfter(index, x)
           const hidden = hiddenStates({ backend, directory, weights, batch, features, rematerialize })
-          const student = { hidden, weight: weights.get(parameterOf(headLayer)) }
+          const student = { hidden, weight: weights.get(parameterOf(headLayerOf(config.llm_config))) }
           const { loss } = vocabularyLoss({ losses: [crossEntropy()], labels, student })
           // The cross entropy is a mean over the answer's tokens, the log-likelihood of the answer their sum.
           return { loss: scale(loss, answer.length), auxiliary: undefined }
