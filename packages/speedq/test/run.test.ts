@@ -53,7 +53,7 @@ describe("speedq run", () => {
 
   it("saves and exits with 130 when interrupted, and continues to the same bytes", async () => {
     const directory = temporaryDirectory()
-    const recipe = writeRecipe(await randomNano(directory), speedqStages(30))
+    const recipe = writeRecipe(await randomNano(directory), speedqStages(16))
     const [whole, broken] = [join(directory, "whole"), join(directory, "broken")]
     const args = (out: string) => ["run", recipe, "--out", out, ...native]
     assert.strictEqual((await speedq(args(whole))).code, 0)
