@@ -3,8 +3,9 @@ import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import type { AblationPlan } from "../src/recipes/planAblation.ts"
 import type { AblationOutcome } from "../src/recipes/runAblation.ts"
+import { json, speedq } from "./support/inProcess.ts"
 import { evaluateStage, randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
-import { speedq, speedqJson, temporaryDirectory } from "./support/speedq.ts"
+import { temporaryDirectory } from "./support/speedq.ts"
 
 /** Writes a base recipe and an ablation of it beside the model. */
 const writeAblation = (model: string): string => {
@@ -50,7 +51,7 @@ describe("an ablation on the command line", () => {
     assert.match(stdout, /\nDoes not separate from SPEED-Q: .*\n\nreport: .*report\.html\n$/)
     assert.include(readFileSync(join(out, "report.html"), "utf8"), "Does not separate from SPEED-Q")
 
-    const again = (await speedqJson(args)) as AblationOutcome
+    const again = (await json(args)) as AblationOutcome
     assert.deepStrictEqual(again.seeds, [1, 2])
     assert.strictEqual(again.runs.length, 6)
     assert.isTrue(again.runs.every((run) => existsSync(join(run.directory, "report.html"))))
@@ -59,7 +60,7 @@ describe("an ablation on the command line", () => {
 
     const status = await speedq(["status", out])
     assert.match(status.stdout, /CE-only\/seed-2 +4\/4 +finished/)
-    const runs = (await speedqJson(["status", out])) as { readonly runs: readonly { readonly state: string }[] }
+    const runs = (await json(["status", out])) as { readonly runs: readonly { readonly state: string }[] }
     assert.deepStrictEqual(
       runs.runs.map(({ state }) => state),
       Array.from({ length: 6 }, () => "finished")
@@ -68,7 +69,7 @@ describe("an ablation on the command line", () => {
 
   it("is planned variant by variant, stages in common counted once", async () => {
     const file = writeAblation(await randomNano(temporaryDirectory()))
-    const planned = (await speedqJson(["plan", file, "--set", "seeds=4,5,6"])) as AblationPlan
+    const planned = (await json(["plan", file, "--set", "seeds=4,5,6"])) as AblationPlan
     assert.deepStrictEqual(planned.seeds, [4, 5, 6])
     assert.deepStrictEqual(
       planned.variants.map(({ variant, forecast }) => [variant, forecast.stages.length]),

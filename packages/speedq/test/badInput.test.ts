@@ -13,8 +13,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { shippedNano } from "../src/shipped/shipped.ts"
+import { speedq } from "./support/inProcess.ts"
 import { randomNano } from "./support/smallRun.ts"
-import { type Ended, speedq, temporaryDirectory } from "./support/speedq.ts"
+import { temporaryDirectory } from "./support/speedq.ts"
 
 const shared = { directory: "", model: "" }
 beforeAll(async () => {
@@ -56,7 +57,7 @@ const evaluate = async (rows: readonly (readonly string[])[], model = shared.mod
 }
 
 /** The one message; everything else on standard error is progress. */
-const messageOf = ({ code, stdout, stderr }: Ended): string => {
+const messageOf = ({ code, stdout, stderr }: Awaited<ReturnType<typeof speedq>>): string => {
   assert.strictEqual(code, 1, stderr)
   assert.strictEqual(stdout, "")
   const messages = stderr.split("\n").filter((line) => line.startsWith("error: "))

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "vitest"
 import type { Examination } from "../src/doctor/examine.ts"
-import { speedqJson, temporaryDirectory } from "./support/speedq.ts"
+import { processJson, temporaryDirectory } from "./support/speedq.ts"
 
 describe("speedq doctor", () => {
   it("reports the machine and every backend as one JSON document, from any directory", async () => {
-    const report = (await speedqJson(["doctor"], { cwd: temporaryDirectory() })) as Examination
+    const report = (await processJson(["doctor"], { cwd: temporaryDirectory() })) as Examination
     assert.isAbove(report.cores, 0)
     assert.isAbove(report.memory.usableBytes, 0)
     assert.isTrue(report.node.supported)
@@ -38,7 +38,7 @@ describe("speedq doctor", () => {
       if (process.argv[1]?.includes("probe")) process.send = (report, sent) =>
         report.name === "gpujs:webasm" ? process.kill(process.pid, "SIGKILL") : send.call(process, report, sent)`
     const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(crash)}` }
-    const { backends } = (await speedqJson(["doctor"], { env })) as Examination
+    const { backends } = (await processJson(["doctor"], { env })) as Examination
     const answered = new Map(backends.map((each) => [each.name, each.answers]))
     assert.isFalse(answered.get("gpujs:webasm"))
     assert.isTrue(answered.get("native"))

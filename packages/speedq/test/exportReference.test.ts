@@ -6,8 +6,8 @@ import type { Exported } from "@speedq/exports"
 import { bytesOf, Safetensors, typedView } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import { afterAll, assert, it } from "vitest"
+import { json } from "./support/inProcess.ts"
 import { randomNano } from "./support/smallRun.ts"
-import { speedqJson } from "./support/speedq.ts"
 
 const root = mkdtempSync(join(tmpdir(), "speedq-reference-"))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -38,7 +38,7 @@ it("one Linear of theirs, the rest of the checkpoint beside it", async () => {
     quant_layer_scale_qq_zero: ["F32", [groups / 16, 1], -2]
   })
   const exported = async (from: string, format: string, out: string) =>
-    (await speedqJson([
+    (await json([
       ...["export", from, "--format", format, "--dtype", "f32"],
       ...["--out", out, "--backend", "native:none"]
     ])) as Exported

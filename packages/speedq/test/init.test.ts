@@ -8,7 +8,8 @@ import { assert, describe, it } from "vitest"
 import { byteTokenizer } from "../src/init/byteTokenizer.ts"
 import { randomTensors } from "../src/init/randomTensors.ts"
 import { shippedModels } from "../src/shipped/shipped.ts"
-import { speedq, speedqJson, temporaryDirectory } from "./support/speedq.ts"
+import { json, speedq } from "./support/inProcess.ts"
+import { temporaryDirectory } from "./support/speedq.ts"
 
 const digest = (file: string): string => createHash("sha256").update(readFileSync(file)).digest("hex")
 
@@ -17,7 +18,7 @@ describe("speedq init", () => {
     const directory = temporaryDirectory()
     const made = ["a", "b", "c"].map((name) => join(directory, name))
     const init = (out: string, seed: number) => ["init", "--config", "nano", "--seed", String(seed), "--out", out]
-    const report = (await speedqJson(init(made[0]!, 5))) as { readonly files: { sha256: string; bytes: number }[] }
+    const report = (await json(init(made[0]!, 5))) as { readonly files: { sha256: string; bytes: number }[] }
     assert.strictEqual((await speedq(init(made[1]!, 5))).code, 0)
     assert.strictEqual((await speedq(init(made[2]!, 6))).code, 0)
 

@@ -5,8 +5,9 @@ import type { Exported } from "@speedq/exports"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import type { Answered } from "../src/models/ask.ts"
 import { shippedNano } from "../src/shipped/shipped.ts"
+import { json, speedq } from "./support/inProcess.ts"
 import { randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
-import { runSpeedq, speedq, speedqJson, temporaryDirectory } from "./support/speedq.ts"
+import { temporaryDirectory } from "./support/speedq.ts"
 
 const native = ["--backend", "native:none"]
 const image = (index: number) => join(shippedNano, "images", `${String(index).padStart(4, "0")}.png`)
@@ -18,7 +19,7 @@ beforeAll(async () => {
   shared.directory = mkdtempSync(join(tmpdir(), "speedq-cli-"))
   shared.model = await randomNano(shared.directory)
   shared.run = join(shared.directory, "run")
-  const { code, stderr } = await runSpeedq([
+  const { code, stderr } = await speedq([
     "run",
     writeRecipe(shared.model, speedqStages(2)),
     "--out",
@@ -31,7 +32,7 @@ afterAll(() => rmSync(shared.directory, { recursive: true, force: true }))
 
 describe("speedq chat", () => {
   const ask = async (model: string, ...more: string[]) =>
-    (await speedqJson(["chat", model, "What differs?", "--max-new-tokens", "12", ...native, ...more])) as Answered
+    (await json(["chat", model, "What differs?", "--max-new-tokens", "12", ...native, ...more])) as Answered
 
   it("answers about several images, as text or as one document", async () => {
     const images = ["--image", image(1), "--image", image(2)]
@@ -68,14 +69,14 @@ describe("speedq export", () => {
   it("writes what a run made, and unpacks it again without a change", async () => {
     const [packed, whole] = [join(shared.directory, "packed"), join(shared.directory, "whole")]
     const convert = async (from: string, format: string, out: string) =>
-      (await speedqJson(["export", from, "--format", format, "--dtype", "f32", "--out", out, ...native])) as Exported
+      (await json(["export", from, "--format", format, "--dtype", "f32", "--out", out, ...native])) as Exported
     const first = await convert(shared.run, "packed", packed)
     assert.deepInclude(first, { format: "packed", exact: true, maxAbsErr: 0, layersFallenBack: [] })
     assert.isBelow(first.bitsPerWeight, 8)
     assert.deepInclude(await convert(packed, "fake-quant", whole), { exact: true, maxAbsErr: 0 })
     const answers = [packed, whole].map(
       async (model) =>
-        (await speedqJson(["chat", model, "?", "--image", image(3), "--max-new-tokens", "8", ...native])) as Answered
+        (await json(["chat", model, "?", "--image", image(3), "--max-new-tokens", "8", ...native])) as Answered
     )
     assert.strictEqual((await answers[0]!).answer, (await answers[1]!).answer)
   }, 180_000)
@@ -120,7 +121,7 @@ describe("speedq evaluate", () => {
       "m",
       ...native
     ]
-    const two = (await speedqJson([...args, "--limit", "2", "--format", "tsv"])) as {
+    const two = (await json([...args, "--limit", "2", "--format", "tsv"])) as {
       readonly rows: readonly unknown[]
       readonly predictionsFile: string
       readonly published: boolean | null

@@ -3,8 +3,9 @@ import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import type { RecipePlan } from "../src/recipes/planRecipe.ts"
 import { shippedModels } from "../src/shipped/shipped.ts"
+import { speedq } from "./support/inProcess.ts"
 import { evaluateStage, randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
-import { speedq, temporaryDirectory } from "./support/speedq.ts"
+import { speedqProcess, temporaryDirectory } from "./support/speedq.ts"
 
 /** The plan, which ends with 1 where it says that the recipe cannot run here. */
 const plan = async (args: readonly string[]) => {
@@ -154,7 +155,7 @@ describe("a recipe that cannot be read", () => {
   it("names the recipes near a path that is not there", async () => {
     const directory = temporaryDirectory()
     writeFileSync(join(directory, "nano-2bit.json"), "{}")
-    const { code, stdout, stderr } = await speedq(["plan", "nano-2bits.json"], { cwd: directory })
+    const { code, stdout, stderr } = await speedqProcess(["plan", "nano-2bits.json"], { cwd: directory })
     assert.strictEqual(code, 1)
     assert.strictEqual(stdout, "")
     assert.match(stderr, /^error: no recipe nano-2bits\.json; did you mean .*nano-2bit\.json/)

@@ -8,7 +8,7 @@ import type { RecipePlan } from "../src/recipes/planRecipe.ts"
 import { shippedNano } from "../src/shipped/shipped.ts"
 import { fails, json, works } from "./support/inProcess.ts"
 import { randomNano, writeRecipe } from "./support/smallRun.ts"
-import { runSpeedq, temporaryDirectory } from "./support/speedq.ts"
+import { temporaryDirectory } from "./support/speedq.ts"
 
 const shared = { directory: "", model: "", recipe: "", run: "", data: "" }
 const native = ["--backend", "native:none"]
@@ -41,8 +41,7 @@ beforeAll(async () => {
     { use: "export", format: "npy" }
   ])
   Object.assign(shared, { directory, model, data, recipe, run: join(directory, "run") })
-  const ended = await runSpeedq(["run", recipe, "--out", shared.run, ...native, ...plugins])
-  assert.strictEqual(ended.code, 0, ended.stderr)
+  await works(["run", recipe, "--out", shared.run, ...native, ...plugins])
 }, 120_000)
 afterAll(() => rmSync(shared.directory, { recursive: true, force: true }))
 

@@ -7,10 +7,10 @@ import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
 import { Run } from "../src/index.ts"
 import type { RunResult } from "../src/recipes/runRecipe.ts"
-import { fails, works } from "./support/inProcess.ts"
+import { fails, json, speedq, works } from "./support/inProcess.ts"
 import { recipe } from "./support/recipeInCode.ts"
 import { randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
-import { speedq, speedqJson, temporaryDirectory } from "./support/speedq.ts"
+import { speedqProcess, temporaryDirectory } from "./support/speedq.ts"
 
 const native = ["--backend", "native:none"]
 const module = fileURLToPath(new URL("support/recipeInCode.ts", import.meta.url))
@@ -18,12 +18,12 @@ const module = fileURLToPath(new URL("support/recipeInCode.ts", import.meta.url)
 describe("a recipe in a module", () => {
   it("is run, and changed by --set down to the options of a stage that only it knows", async () => {
     const out = join(temporaryDirectory(), "run")
-    const run = (await speedqJson(["run", module, "--out", out, ...native])) as RunResult
+    const run = (await json(["run", module, "--out", out, ...native])) as RunResult
     assert.deepEqual(
       run.stages.map(({ place, steps }) => [place, steps]),
       [["01-count", 3]]
     )
-    const changed = (await speedqJson(["run", module, "--out", out, "--set", "count.steps=5", ...native])) as RunResult
+    const changed = (await json(["run", module, "--out", out, "--set", "count.steps=5", ...native])) as RunResult
     assert.strictEqual(changed.stages[0]?.steps, 5)
     const bare = await speedq(["run", out, ...native])
     assert.strictEqual(bare.code, 1)
@@ -61,7 +61,7 @@ describe("speedq run DIR", () => {
     const out = join(directory, "run")
     const file = writeRecipe(await randomNano(directory), speedqStages(12))
     let told = false
-    const first = await speedq(["run", file, "--out", out, ...native], {
+    const first = await speedqProcess(["run", file, "--out", out, ...native], {
       onStderr: (text, kill) => {
         if (!told && text.includes("03-qat: saved step 2:")) kill("SIGINT")
         told ||= text.includes("03-qat: saved step 2:")
@@ -72,7 +72,7 @@ describe("speedq run DIR", () => {
     const again = await speedq(["run", out, ...native])
     assert.strictEqual(again.code, 0, again.stderr)
     assert.match(again.stderr, /03-qat: continuing after step \d+ of/)
-    const status = (await speedqJson(["status", out])) as RunStatus
+    const status = (await json(["status", out])) as RunStatus
     assert.strictEqual(status.state, "finished")
     assert.include(readFileSync(join(out, "events.jsonl"), "utf8"), '"continued":true')
   }, 180_000)

@@ -7,8 +7,9 @@ import { bilevel } from "@speedq/quantizers"
 import { Compute, openSourceModel } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
+import { speedq } from "./support/inProcess.ts"
 import { randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
-import { speedq, temporaryDirectory } from "./support/speedq.ts"
+import { temporaryDirectory } from "./support/speedq.ts"
 
 type Json = { readonly [key: string]: unknown }
 

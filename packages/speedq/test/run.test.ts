@@ -3,8 +3,9 @@ import { join } from "node:path"
 import type { RunStatus } from "@speedq/pipeline"
 import { assert, describe, it } from "vitest"
 import type { RunResult } from "../src/recipes/runRecipe.ts"
+import { json, speedq } from "./support/inProcess.ts"
 import { evaluateStage, randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
-import { speedq, speedqJson, temporaryDirectory } from "./support/speedq.ts"
+import { speedqProcess, temporaryDirectory } from "./support/speedq.ts"
 
 const native = ["--backend", "native:none"]
 
@@ -15,7 +16,7 @@ describe("speedq run", () => {
     const out = join(directory, "run")
     const stages = [...speedqStages(2), evaluateStage("SPEED-Q")]
     const args = ["run", writeRecipe(model, stages), "--out", out, ...native]
-    const first = (await speedqJson(args)) as RunResult
+    const first = (await json(args)) as RunResult
     assert.strictEqual(first.report, join(out, "report.html"))
     assert.isTrue(existsSync(first.report))
     assert.match(first.backend, /^native \(WebAssembly/)
@@ -28,7 +29,7 @@ describe("speedq run", () => {
     assert.match(again.stderr, /03-qat: finished before, reused/)
     assert.match(again.stdout, /^Evaluation\nmodel +.*\nagain +\d/)
 
-    const status = (await speedqJson(["status", out])) as RunStatus
+    const status = (await json(["status", out])) as RunStatus
     assert.strictEqual(status.state, "finished")
     assert.deepStrictEqual(
       status.stages.map(({ place, state }) => [place, state]),
@@ -52,13 +53,13 @@ describe("speedq run", () => {
 
   it("saves and exits with 130 when interrupted, and continues to the same bytes", async () => {
     const directory = temporaryDirectory()
-    const recipe = writeRecipe(await randomNano(directory), speedqStages(30))
+    const recipe = writeRecipe(await randomNano(directory), speedqStages(16))
     const [whole, broken] = [join(directory, "whole"), join(directory, "broken")]
     const args = (out: string) => ["run", recipe, "--out", out, ...native]
     assert.strictEqual((await speedq(args(whole))).code, 0)
 
     let told = false
-    const interrupted = await speedq(args(broken), {
+    const interrupted = await speedqProcess(args(broken), {
       onStderr: (text, kill) => {
         if (!told && text.includes("03-qat: saved step 3:")) kill("SIGINT")
         told ||= text.includes("03-qat: saved step 3:")

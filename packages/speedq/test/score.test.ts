@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
-import { speedq, speedqJson, temporaryDirectory } from "./support/speedq.ts"
+import { json, speedq } from "./support/inProcess.ts"
+import { speedqProcess, temporaryDirectory } from "./support/speedq.ts"
 
 const table = (rows: readonly (readonly string[])[]): string => rows.map((row) => `${row.join("\t")}\n`).join("")
 
@@ -26,7 +27,7 @@ const files = (answers: { readonly [index: string]: string }) => {
 describe("speedq score", () => {
   it("prints the promised fields and nothing else with --json", async () => {
     const args = ["score", ...files({ 1: "A", 2: "The answer is B", 3: "B", 4: "star" })]
-    const report = (await speedqJson(args)) as {
+    const report = (await json(args)) as {
       readonly overall: number
       readonly splits: { readonly none: { readonly score: number } }
       readonly categories: { readonly none: { readonly [name: string]: { readonly score: number } } }
@@ -58,7 +59,7 @@ describe("speedq score", () => {
     const refused = await speedq(args)
     assert.strictEqual(refused.code, 1)
     assert.match(refused.stderr, /^error: .*2 of 4 rows of the data file have no prediction: row 2 \(index 2\)/)
-    const report = (await speedqJson([...args, "--partial"])) as { readonly overall: number }
+    const report = (await json([...args, "--partial"])) as { readonly overall: number }
     assert.strictEqual(report.overall, 50)
   })
 
@@ -69,6 +70,6 @@ describe("speedq score", () => {
     assert.strictEqual(stdout, "")
     assert.match(stderr, /theirs\.tsv, row 4 \(index 9\)/)
     assert.notMatch(stderr, /\n {4}at /)
-    assert.match((await speedq([...args, "--debug"])).stderr, /\n {4}at /)
+    assert.match((await speedqProcess([...args, "--debug"])).stderr, /\n {4}at /)
   })
 })

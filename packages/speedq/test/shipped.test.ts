@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import { recipeFile, shippedNano, shippedPath, shippedRecipeNames, withShippedPaths } from "../src/shipped/shipped.ts"
-import { root, speedq, temporaryDirectory } from "./support/speedq.ts"
+import { root, speedqProcess, temporaryDirectory } from "./support/speedq.ts"
 
 describe("speedq: paths", () => {
   it("are relative where the current directory holds the file, and absolute elsewhere", () => {
@@ -47,13 +47,13 @@ describe("names of shipped recipes", () => {
   })
 
   it("plan in an empty directory, with all their data", async () => {
-    const { code, stdout, stderr } = await speedq(["plan", "nano-2bit"], { cwd: temporaryDirectory() })
+    const { code, stdout, stderr } = await speedqProcess(["plan", "nano-2bit"], { cwd: temporaryDirectory() })
     assert.strictEqual(code, 0, stderr)
     assert.match(stdout, /It fits: the run can start\./)
   })
 
   it("are listed where a name is near them", async () => {
-    const { code, stderr } = await speedq(["run", "nano2bit"], { cwd: temporaryDirectory() })
+    const { code, stderr } = await speedqProcess(["run", "nano2bit"], { cwd: temporaryDirectory() })
     assert.strictEqual(code, 1)
     assert.match(stderr, /^error: no recipe nano2bit; did you mean nano-2bit, /)
   })

@@ -4,7 +4,7 @@ import * as Runtime from "effect/Runtime"
 import { assert, describe, it, vi } from "vitest"
 import { runCommandLine } from "../src/command/speedq.ts"
 import { WrongUsage } from "../src/Errors.ts"
-import { speedq } from "./support/speedq.ts"
+import { speedqProcess } from "./support/speedq.ts"
 
 const names = ["run", "plan", "status", "evaluate", "score", "export", "chat", "init", "doctor"]
 
@@ -53,7 +53,7 @@ describe("wrong usage", () => {
   })
 
   it("ends the process with 2 and one message without a stack", async () => {
-    const { code, stdout, stderr } = await speedq(["plan", "--jsn"])
+    const { code, stdout, stderr } = await speedqProcess(["plan", "--jsn"])
     assert.strictEqual(code, 2)
     assert.strictEqual(stdout, "")
     assert.match(stderr, /^error: Unrecognized flag: --jsn/)
@@ -70,7 +70,7 @@ describe("help", () => {
   })
 
   it("prints completions for shells, and the version", async () => {
-    const { code, stdout } = await speedq(["--completions", "bash"])
+    const { code, stdout } = await speedqProcess(["--completions", "bash"])
     assert.strictEqual(code, 0)
     for (const word of ["evaluate", "--benchmark", "--tensorboard"]) assert.include(stdout, word)
     const version = await written(process.stdout, () => Effect.runPromise(run(["--version"])))

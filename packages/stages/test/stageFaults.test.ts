@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process"
 import {
   copyFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -92,7 +93,7 @@ describe("a flipped byte", () => {
 
   it("or a missing file in what is finished: that stage runs again, the others are reused", async () => {
     const directory = join(root, "flipped-results")
-    succeeded(await runs.run(eachStage(model), directory))
+    cpSync(join(root, "whole"), directory, { recursive: true })
     flipByte(join(directory, "model/packed/model.safetensors"))
     rmSync(join(directory, "model/fake-quant/config.json"))
     const [predictions = ""] = readdirSync(join(directory, "stages/07-evaluate")).filter((name) =>
@@ -182,6 +183,10 @@ describe("data", () => {
   }, 300_000)
 })
 
+/** Results but the records that name the build and the options of where activations are: a process of what was built wrote these. */
+const withoutBuild = (results: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(results).filter(([file]) => !/(manifest(\.copy)?|quantization)\.json$/.test(file)))
+
 /** A command in a mount namespace of its own, which a user may have where the kernel lets him. */
 const ownMounts = ["unshare", "--user", "--map-root-user", "--mount"]
 const hasOwnMounts = (): boolean => {
@@ -220,13 +225,9 @@ describe("a disk", () => {
         assert.strictEqual(errors.length, 1, `${place}: ${stderr}`)
         assert.match(errors[0]!, /^error: stage \S+ stopped at step \d+ of \d+: .*(the disk is full|no space left)/)
       }
-      for (const ended of [
-        await runNano(join(disk, "run"), recipe, { within: onSmallDisk(disk, kept) }),
-        await runNano(join(root, "roomy"), recipe)
-      ]) {
-        assert.strictEqual(ended.code, 0, ended.stderr)
-      }
-      assert.deepStrictEqual(resultsOf(join(kept, "run")), resultsOf(join(root, "roomy")))
+      const ended = await runNano(join(disk, "run"), recipe, { within: onSmallDisk(disk, kept) })
+      assert.strictEqual(ended.code, 0, ended.stderr)
+      assert.deepStrictEqual(withoutBuild(resultsOf(join(kept, "run"))), withoutBuild(finished))
     },
     600_000
   )

@@ -7,7 +7,7 @@ import { assert, vi } from "vitest"
 import { runCommandLine } from "../../src/command/speedq.ts"
 
 /** How a command line ended, and what it printed. */
-const run = async (args: readonly string[]) => {
+const runNow = async (args: readonly string[]) => {
   const [stdout, stderr] = [process.stdout, process.stderr].map((stream) =>
     vi.spyOn(stream, "write").mockReturnValue(true)
   )
@@ -19,6 +19,22 @@ const run = async (args: readonly string[]) => {
     stdout!.mockRestore()
     stderr!.mockRestore()
   }
+}
+
+/** The command line before: one runs at a time, as all print to the same streams. */
+let before: Promise<unknown> = Promise.resolve()
+const run = (args: readonly string[]): ReturnType<typeof runNow> => {
+  const ended = before.then(() => runNow(args))
+  before = ended.catch(() => undefined)
+  return ended
+}
+
+/** How a command line ends: what its process would print, and its exit code. */
+export const speedq = async (args: readonly string[]) => {
+  const { result, stdout, stderr } = await run(args)
+  if (Result.isSuccess(result)) return { code: 0, stdout, stderr }
+  const { failure } = result
+  return { code: Runtime.getErrorExitCode(failure), stdout, stderr: `${stderr}error: ${failure.message}\n` }
 }
 
 /** What a command line prints that works. */

@@ -66,17 +66,13 @@ export const runNode = (args: readonly string[], options: Options = {}): Promise
 export const runSource = (file: string, args: readonly string[], options: Options = {}): Promise<Ended> =>
   runNode([...moduleOf(file), ...args], options)
 
-/** Runs `speedq`. */
-export const speedq = (args: readonly string[], options: Options = {}): Promise<Ended> =>
+/** Runs `speedq` as a process. */
+export const speedqProcess = (args: readonly string[], options: Options = {}): Promise<Ended> =>
   runSource("bin/main.ts", args, options)
 
-/** Runs `speedq` outside of a test. */
-export const runSpeedq = (args: readonly string[], options: Options = {}): Promise<Ended> =>
-  start([...moduleOf("bin/main.ts"), ...args], options, () => {})
-
-/** Runs `speedq` with `--json` and gives its one document; fails where there is anything else on standard output. */
-export const speedqJson = async (args: readonly string[], options?: Options): Promise<unknown> => {
-  const { code, stdout, stderr } = await speedq([...args, "--json"], options)
+/** Runs `speedq` as a process with `--json` and gives its one document; fails where there is anything else on standard output. */
+export const processJson = async (args: readonly string[], options?: Options): Promise<unknown> => {
+  const { code, stdout, stderr } = await speedqProcess([...args, "--json"], options)
   assert.strictEqual(code, 0, stderr)
   return JSON.parse(stdout)
 }
