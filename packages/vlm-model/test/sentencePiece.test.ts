@@ -2,9 +2,19 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as fc from "fast-check"
 import { assert, describe, it } from "vitest"
-import { loadTokenizer, type Tokenizer, TokenizerInvalid } from "../src/index.ts"
+import {
+  encodeConversation,
+  encodeSequence,
+  estimateLength,
+  generationPrompt,
+  loadTokenizer,
+  type Tokenizer,
+  TokenizerInvalid,
+  type Turn
+} from "../src/index.ts"
 import { readSentencePiece, sentencePieceFile } from "../src/tokenizer/sentencePiece/modelFile.ts"
 import { field, floatField } from "../src/tokenizer/sentencePiece/protobuf.ts"
 import { fixtureJson, fixturePath } from "./fixture.ts"
@@ -23,6 +33,17 @@ interface Fixture {
     readonly spoken: string
   }[]
   readonly decodings: readonly { readonly ids: readonly number[]; readonly text: string }[]
+  readonly conversations: readonly {
+    readonly turns: readonly Turn[]
+    /** Visual tokens of each picture. */
+    readonly tiles: readonly number[]
+    readonly ids: readonly number[]
+    readonly labels: readonly number[]
+    readonly mask: readonly number[]
+    readonly positions: readonly number[]
+  }[]
+  /** Of one question about one picture of two visual tokens. */
+  readonly prompt: readonly number[]
 }
 
 const root = temporaryDirectory()
@@ -54,77 +75,102 @@ const opened = await Promise.all(
   })
 )
 
-describe.each(opened)("the model $name", ({ name, fixture: { encodings, decodings, added }, tokenizer, bare }) => {
-  it("encodes as sentencepiece between the added tokens of transformers", () => {
-    assert.isAbove(encodings.length, 60)
-    for (const { text, ids } of encodings) assert.deepEqual([...tokenizer.encode(text)], ids, JSON.stringify(text))
-  })
+describe.each(opened)(
+  "the model $name",
+  ({ name, fixture: { encodings, decodings, conversations, prompt, added }, tokenizer, bare }) => {
+    it("encodes as sentencepiece between the added tokens of transformers", () => {
+      assert.isAbove(encodings.length, 60)
+      for (const { text, ids } of encodings) assert.deepEqual([...tokenizer.encode(text)], ids, JSON.stringify(text))
+    })
 
-  it("encodes as sentencepiece alone where no added token is matched", () => {
-    const all = new Set(tokenizer.addedTokens.map(({ text }) => text))
-    for (const { text, plain } of encodings) {
-      assert.deepEqual([...tokenizer.encode(text, all)], plain, JSON.stringify(text))
-      assert.deepEqual([...bare.encode(text, all)], plain, JSON.stringify(text))
-    }
-  })
-
-  it("decodes as sentencepiece, special tokens left out", () => {
-    for (const { text, ids, plain, decoded, spoken } of encodings) {
-      assert.strictEqual(bare.decode(plain), decoded, JSON.stringify(text))
-      assert.strictEqual(tokenizer.decode(ids, { skipSpecial: true }), spoken, JSON.stringify(text))
-    }
-  })
-
-  it("decodes any ids as sentencepiece, broken characters and spaces at the beginning included", () => {
-    // Without <unk>, which is an added token: sentencepiece writes it its own way.
-    for (const { ids, text } of decodings.filter(({ ids }) => !ids.some((id) => id < 3))) {
-      assert.strictEqual(bare.decode(ids), text, ids.join(" "))
-    }
-    assert.isAbove(decodings.filter(({ text }) => text.includes("\ufffd")).length, 5)
-  })
-
-  it("decodes in a stream what it decodes at once, and splits no character", () => {
-    for (const skipSpecial of [false, true]) {
-      for (const { ids } of [...encodings, ...decodings]) {
-        const stream = tokenizer.stream({ skipSpecial })
-        const pieces = [...ids.map((id) => stream.push(id)), stream.flush()]
-        assert.strictEqual(pieces.join(""), tokenizer.decode(ids, { skipSpecial }))
-        for (const piece of pieces) assert.notMatch(piece, /[\ud800-\udbff]$|^[\udc00-\udfff]/)
-        // The decoder can be used again.
-        assert.strictEqual(ids.map((id) => stream.push(id)).join("") + stream.flush(), pieces.join(""))
+    it("encodes as sentencepiece alone where no added token is matched", () => {
+      const all = new Set(tokenizer.addedTokens.map(({ text }) => text))
+      for (const { text, plain } of encodings) {
+        assert.deepEqual([...tokenizer.encode(text, all)], plain, JSON.stringify(text))
+        assert.deepEqual([...bare.encode(text, all)], plain, JSON.stringify(text))
       }
-    }
-  })
+    })
 
-  it("gives a text back, spaces as the model has them", () => {
-    // Text between added tokens has its spaces joined by itself.
-    const words = new Set(name === "joined" ? tokenizer.addedTokens.map(({ text }) => text) : [])
-    fc.assert(
-      fc.property(multilingual, (text) => {
-        const own = text.replace(/[\ud800-\udfff]/gu, "\ufffd").replaceAll("\u2581", " ")
-        const kept = name === "joined" ? own.replace(/ +/g, " ").replace(/^ | $/g, "") : own
-        assert.strictEqual(tokenizer.decode(tokenizer.encode(text, words)), kept)
-      }),
-      { seed: 31, numRuns: 300 }
-    )
-  })
+    it("decodes as sentencepiece, special tokens left out", () => {
+      for (const { text, ids, plain, decoded, spoken } of encodings) {
+        assert.strictEqual(bare.decode(plain), decoded, JSON.stringify(text))
+        assert.strictEqual(tokenizer.decode(ids, { skipSpecial: true }), spoken, JSON.stringify(text))
+      }
+    })
 
-  it("knows its tokens: an added one has the id of the piece that it replaces", () => {
-    for (const [text, id] of Object.entries({ ...added, "<s>": 1, "</s>": 2, "<unk>": 0 })) {
-      assert.strictEqual(tokenizer.tokenId(text), id)
-      assert.strictEqual(tokenizer.decode([id]), text)
-      assert.isTrue(tokenizer.isSpecial(id))
-    }
-    assert.strictEqual(tokenizer.vocabSize, 563)
-    assert.strictEqual(tokenizer.fitting(561).vocabSize, 561)
-    assert.isUndefined(tokenizer.fitting(561).tokenId("<IMG_CONTEXT>"))
-    assert.isUndefined(tokenizer.tokenId("no such token"))
-    assert.throws(() => tokenizer.decode([-100]), RangeError, "-100")
-    assert.strictEqual(tokenizer.decode([5000]), "\ufffd")
-    assert.strictEqual(tokenizer.startOfText, "<s>")
-    assert.strictEqual(tokenizer.endOfText, "</s>")
-  })
-})
+    it("decodes any ids as sentencepiece, broken characters and spaces at the beginning included", () => {
+      // Without <unk>, which is an added token: sentencepiece writes it its own way.
+      for (const { ids, text } of decodings.filter(({ ids }) => !ids.some((id) => id < 3))) {
+        assert.strictEqual(bare.decode(ids), text, ids.join(" "))
+      }
+      assert.isAbove(decodings.filter(({ text }) => text.includes("\ufffd")).length, 5)
+    })
+
+    it("decodes in a stream what it decodes at once, and splits no character", () => {
+      for (const skipSpecial of [false, true]) {
+        for (const { ids } of [...encodings, ...decodings]) {
+          const stream = tokenizer.stream({ skipSpecial })
+          const pieces = [...ids.map((id) => stream.push(id)), stream.flush()]
+          assert.strictEqual(pieces.join(""), tokenizer.decode(ids, { skipSpecial }))
+          for (const piece of pieces) assert.notMatch(piece, /[\ud800-\udbff]$|^[\udc00-\udfff]/)
+          // The decoder can be used again.
+          assert.strictEqual(ids.map((id) => stream.push(id)).join("") + stream.flush(), pieces.join(""))
+        }
+      }
+    })
+
+    it("gives a text back, spaces as the model has them", () => {
+      // Text between added tokens has its spaces joined by itself.
+      const words = new Set(name === "joined" ? tokenizer.addedTokens.map(({ text }) => text) : [])
+      fc.assert(
+        fc.property(multilingual, (text) => {
+          const own = text.replace(/[\ud800-\udfff]/gu, "\ufffd").replaceAll("\u2581", " ")
+          const kept = name === "joined" ? own.replace(/ +/g, " ").replace(/^ | $/g, "") : own
+          assert.strictEqual(tokenizer.decode(tokenizer.encode(text, words)), kept)
+        }),
+        { seed: 31, numRuns: 300 }
+      )
+    })
+
+    it("encodes a record as the reference does: begun with a token, which is no label", () => {
+      for (const { turns, tiles, ids, labels, mask, positions } of conversations) {
+        const options = { tokenizer, tokensPerTile: 1, maxLength: 8192 }
+        const encoded = Result.getOrThrow(encodeConversation(turns, tiles, options))
+        assert.deepEqual([...encoded.inputIds], ids)
+        assert.deepEqual([...encoded.labels], labels)
+        assert.deepEqual([...encoded.attentionMask], mask)
+        assert.deepEqual([...encoded.positionIds], positions)
+      }
+      assert.isTrue(conversations.some(({ mask }) => mask.includes(0)))
+    })
+
+    it("encodes a question as the reference's chat does, and measures it with the token that it begins with", async () => {
+      const rendered = await Effect.runPromise(
+        generationPrompt({ question: "How many circles?", tilesPerImage: [1], tokensPerTile: 2 })
+      )
+      assert.deepEqual([...encodeSequence(tokenizer, rendered)], prompt)
+      const record = { conversations: [{ from: "human", value: "circle" }] } as const
+      const length = estimateLength(record, 2, { tokenizer, tokensPerTile: 10 })
+      assert.strictEqual(length, 1 + tokenizer.encode("circle").length + 20)
+    })
+
+    it("knows its tokens: an added one has the id of the piece that it replaces", () => {
+      for (const [text, id] of Object.entries({ ...added, "<s>": 1, "</s>": 2, "<unk>": 0 })) {
+        assert.strictEqual(tokenizer.tokenId(text), id)
+        assert.strictEqual(tokenizer.decode([id]), text)
+        assert.isTrue(tokenizer.isSpecial(id))
+      }
+      assert.strictEqual(tokenizer.vocabSize, 563)
+      assert.strictEqual(tokenizer.fitting(561).vocabSize, 561)
+      assert.isUndefined(tokenizer.fitting(561).tokenId("<IMG_CONTEXT>"))
+      assert.isUndefined(tokenizer.tokenId("no such token"))
+      assert.throws(() => tokenizer.decode([-100]), RangeError, "-100")
+      assert.strictEqual(tokenizer.decode([5000]), "\ufffd")
+      assert.strictEqual(tokenizer.startOfText, "<s>")
+      assert.strictEqual(tokenizer.endOfText, "</s>")
+    })
+  }
+)
 
 describe("the files beside a model", () => {
   it("say whether sequences begin with a token, and what fills them up", async () => {
