@@ -12,7 +12,7 @@ import { type PieceContent, PieceDecoder, type PieceTexts } from "./PieceDecoder
 export const spaceMark = "\u2581"
 
 /** What the tokenizer is made of, checked; `makeSentencePiece` makes it. */
-export interface SentencePieceTables {
+interface SentencePieceTables {
   /** Text of every piece but bytes -> id, control pieces included. */
   readonly ids: ReadonlyMap<string, number>
   /**

@@ -11,7 +11,7 @@ import { SentencePieceTokenizer, spaceMark } from "./SentencePieceTokenizer.ts"
 /** Bounds what a hostile file can make us compute: every way to cut a piece in two is looked up. */
 const longestPiece = 512
 
-export interface SentencePieceParts {
+interface SentencePieceParts {
   readonly model: SentencePieceModel
   /** Their texts replace those of pieces of the same id. */
   readonly addedTokens: ReadonlyArray<AddedToken>

@@ -1,7 +1,7 @@
 /** The wire format of protocol buffers: just what a SentencePiece model file needs of it. Files are not trusted. */
 
 /** A field: its number, and a whole number or the bytes of something longer. */
-export interface Field {
+interface Field {
   readonly number: number
   readonly value: number | Uint8Array
 }
