@@ -73,6 +73,7 @@ const recipe = (model: string) => ({
     shortStages.qat,
     { use: "export", format: "fake-quant", with: { dtype: "f32" } },
     { use: "export", format: "packed" },
+    { use: "export", format: "quant-details" },
     evaluation("SPEED-Q 2-bit")
   ]
 })
@@ -118,10 +119,8 @@ describe.each([
     const directory = join(root, `${decoder}, run`)
     const { exit } = await runs.run(recipe(model), directory)
     if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
-    const [whole, packed] = ["fake-quant-f32", "packed"].map((name) => join(directory, "model", name)) as [
-      string,
-      string
-    ]
+    const exports = ["fake-quant-f32", "packed", "quant-details"].map((name) => join(directory, "model", name))
+    const [whole, packed, details] = exports as [string, string, string]
     const [source, exported] = [model, whole].map((from) => Safetensors.openModelSync(from))
     assert.sameMembers([...exported!.tensors.keys()], [...source!.tensors.keys()])
     assert.sameMembers([...source!.tensors.keys()], [...modelTensors(readModelConfig(model)).keys()])
@@ -134,9 +133,12 @@ describe.each([
       assert.isNotEmpty(changed, `${part} was trained`)
     }
     for (const store of [source!, exported!]) store.close()
-    const [a, b] = [await logitsOf(whole), await logitsOf(packed)]
-    assert.isAbove(Math.max(...a), 0)
-    assert.isBelow(Math.max(...a.map((value, i) => Math.abs(value - b[i]!))), 1e-4)
+    const expected = await logitsOf(whole)
+    assert.isAbove(Math.max(...expected), 0)
+    for (const other of [packed, details]) {
+      const logits = await logitsOf(other)
+      assert.isBelow(Math.max(...expected.map((value, i) => Math.abs(value - logits[i]!))), 1e-4, other)
+    }
   }, 120_000)
 
   it("weights the tower's errors by the answers of this decoder", async () => {
