@@ -16,18 +16,16 @@ import {
   renderPlan,
   sizeReport
 } from "@speedq/quantizers"
-import { linearLayers, ModelConfig, modelTensors, parameterCount, towerOf } from "@speedq/vlm-model"
+import { embeddingAndHead, linearLayers, ModelConfig, modelTensors, parameterCount, towerOf } from "@speedq/vlm-model"
 import * as Schema from "effect/Schema"
 import { assert, describe, it } from "vitest"
 
 const configOf = (name: string): ModelConfig =>
   Schema.decodeUnknownSync(ModelConfig)(JSON.parse(readFileSync(`configs/models/${name}.json`, "utf8")))
 
-const embeddings = ["language_model.model.embed_tokens", "language_model.lm_head"]
-
 const layersOf = (config: ModelConfig): readonly Layer[] => [
   ...[...linearLayers(config)].map(([name, shape]): Layer => ({ name, shape, kind: "linear", tower: towerOf(name) })),
-  ...embeddings.map((name): Layer => {
+  ...embeddingAndHead(config.llm_config).map((name): Layer => {
     const shape = modelTensors(config).get(`${name}.weight`)!
     return { name, shape, kind: "embedding", tower: "language" }
   })
@@ -145,4 +143,18 @@ describe.each(table)("$name", (expected) => {
     assert.lengthOf(lines, layersOf(config).length + 2)
     assert.isTrue(lines.some((line) => line.startsWith("language_model.lm_head") && line.includes("embedding-sym4")))
   })
+})
+
+it("mixed precision gives the same parts of InternLM2 4 bits, whatever they are called", () => {
+  const rules = decodeRules(mixQuant({ bits: 2, group: 16, scaleGroup: 16 }))
+  const language = layersOf(configOf("internvl2_5-2b")).filter(
+    ({ kind, tower }) => kind === "linear" && tower === "language"
+  )
+  const partsOf = (rule: number) =>
+    planLayers(rules, language).layers.flatMap((layer) => {
+      const [, part] = layer.name.split("layers.7.")
+      return part !== undefined && layer.rule === rule ? [part] : []
+    })
+  assert.deepStrictEqual(partsOf(0), ["attention.wqkv", "attention.wo", "feed_forward.w2"])
+  assert.deepStrictEqual(partsOf(1), ["feed_forward.w1", "feed_forward.w3"])
 })

@@ -2,10 +2,16 @@ import { createHash } from "node:crypto"
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Safetensors, typedView } from "@speedq/formats"
-import { makeTokenizer, modelTensors, openModelDirectory, readModelConfig } from "@speedq/vlm-model"
+import {
+  type LanguageConfig,
+  loadTokenizer,
+  modelTensors,
+  openModelDirectory,
+  readModelConfig
+} from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
-import { byteTokenizer } from "../src/init/byteTokenizer.ts"
+import { writeByteTokenizer } from "../src/init/byteTokenizer.ts"
 import { randomTensors } from "../src/init/randomTensors.ts"
 import { shippedModels } from "../src/shipped/shipped.ts"
 import { json, speedq } from "./support/inProcess.ts"
@@ -52,6 +58,12 @@ describe("speedq init", () => {
   })
 })
 
+/** The tokenizer that a model of a kind gets. */
+const byteTokenizer = (model_type: LanguageConfig["model_type"]) => {
+  const directory = temporaryDirectory()
+  return Effect.runPromise(Effect.andThen(writeByteTokenizer(directory, { model_type }), loadTokenizer(directory)))
+}
+
 describe("InternVL3-1B", () => {
   const directory = () => {
     const made = temporaryDirectory()
@@ -90,8 +102,7 @@ describe("InternVL3-1B", () => {
   })
 
   it("has the special tokens at their real ids, and bytes for everything else", async () => {
-    const { llm_config } = readModelConfig(directory())
-    const tokenizer = await Effect.runPromise(makeTokenizer(byteTokenizer(llm_config), "test"))
+    const tokenizer = await byteTokenizer(readModelConfig(directory()).llm_config.model_type)
     assert.strictEqual(tokenizer.vocabSize, 151674)
     // docs/method.md, "Tokenizer": <|endoftext|>, <|im_start|>, <|im_end|>, <img>, </img>, <IMG_CONTEXT>
     const texts = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>"]
@@ -106,11 +117,25 @@ describe("InternVL3-1B", () => {
   })
 
   it("has those of Qwen3 where InternVL3.5 has them", async () => {
-    const tokenizer = await Effect.runPromise(makeTokenizer(byteTokenizer({ model_type: "qwen3" }), "test"))
+    const tokenizer = await byteTokenizer("qwen3")
     const texts = ["<|endoftext|>", "<|im_end|>", "<think>", "</think>", "<img>", "<IMG_CONTEXT>"]
     assert.deepStrictEqual(
       texts.map((text) => tokenizer.tokenId(text)),
       [151643, 151645, 151667, 151668, 151669, 151671]
     )
+  })
+
+  it("has those of InternLM2 where InternVL2.5-2B has them, in a SentencePiece model", async () => {
+    const tokenizer = await byteTokenizer("internlm2")
+    const texts = ["<s>", "</s>", "<|im_end|>", "<|im_start|>", "<img>", "<IMG_CONTEXT>", "</box>"]
+    assert.deepStrictEqual(
+      texts.map((text) => tokenizer.tokenId(text)),
+      [1, 2, 92542, 92543, 92544, 92546, 92552]
+    )
+    assert.deepStrictEqual([tokenizer.vocabSize, tokenizer.startOfText, tokenizer.endOfText], [92553, "<s>", "</s>"])
+    const text = "猫 and <img>"
+    const ids = tokenizer.encode(text)
+    assert.lengthOf(ids, 3 + 5 + 1)
+    assert.strictEqual(tokenizer.decode(ids), text)
   })
 })

@@ -121,6 +121,7 @@ describe("speedq plan", () => {
 
   it.each([
     ["InternVL2_5-1B", 938_193_024],
+    ["InternVL2_5-2B", 2_205_754_368],
     ["InternVL3-8B", 7_944_373_760],
     ["InternVL3_5-1B", 1_060_897_792],
     ["InternVL3_5-2B", 2_348_347_392]

@@ -36,9 +36,9 @@ const refusal = async (...args: readonly string[]): Promise<string> => {
 describe("plan and chat", () => {
   it.each([
     [
-      "InternLM2",
-      language({ model_type: "internlm2", architectures: ["InternLM2ForCausalLM"] }),
-      'its language model is "InternLM2ForCausalLM", "internlm2" (model_type, architectures), which this software does not compute'
+      "InternLM3",
+      language({ model_type: "internlm3", architectures: ["InternLM3ForCausalLM"] }),
+      'its language model is "InternLM3ForCausalLM", "internlm3" (model_type, architectures), which this software does not compute'
     ],
     [
       "a GPTQ model",

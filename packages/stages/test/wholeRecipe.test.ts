@@ -143,7 +143,7 @@ const ask = (model: AnsweringModel) =>
       const pixels = tensor(backend, normalizeTiles(tiles, image.statistics), [tiles.count, 3, tiles.size, tiles.size])
       const visual = projector(weights, visionFeatures(weights, config, pixels))
       const rows = imageTokenRows(ids, tokens.imageContext)
-      return mergeEmbeddings(weights, integers(ids, [1, ids.length]), [visual], rows)
+      return mergeEmbeddings(weights, config.llm_config, integers(ids, [1, ids.length]), [visual], rows)
     }
     const everyRow = Array.from(ids, (_, position) => position)
     const { prompt, logits } = noGrad(() =>

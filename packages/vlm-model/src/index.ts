@@ -25,7 +25,7 @@ export { estimateLength, estimateRecordLength, referenceLengthEstimator } from "
 export { PythonRandom } from "./conversation/pythonRandom.ts"
 export { recordPath } from "./conversation/recordPath.ts"
 export { type Picture, recordPictures } from "./conversation/recordPictures.ts"
-export { encodeRendered, type Piece, type Rendered, spellOut } from "./conversation/rendered.ts"
+export { encodeRendered, encodeSequence, type Piece, type Rendered, spellOut } from "./conversation/rendered.ts"
 export {
   type RecordOrigin,
   referencePictures,
@@ -109,16 +109,16 @@ export {
   decoder,
   decoderLayer,
   decoderLayerName,
-  embeddingLayer,
+  embeddingAndHead,
+  embeddingLayerOf,
   embedTokens,
-  headLayer,
   headLayerOf,
   logitsOfRows,
   type Positions
 } from "./model/language.ts"
 export { type LoadOptions, loadWeights } from "./model/loadWeights.ts"
 export {
-  decoderKind,
+  decoderFamily,
   headWidth,
   keyValueWidth,
   LanguageConfig,
@@ -166,6 +166,12 @@ export { type LoadTokenizerError, loadTokenizer } from "./tokenizer/loadTokenize
 export { makeTokenizer, type TokenizerParts } from "./tokenizer/makeTokenizer.ts"
 export { pieceEnd } from "./tokenizer/preTokenize.ts"
 export * as SpecialTokens from "./tokenizer/SpecialTokens.ts"
-export { StreamDecoder } from "./tokenizer/StreamDecoder.ts"
-export { type AddedToken, type DecodeOptions, Tokenizer } from "./tokenizer/Tokenizer.ts"
+export { bytePieces, writeSentencePiece } from "./tokenizer/sentencePiece/writeSentencePiece.ts"
+export {
+  type AddedToken,
+  type DecodeOptions,
+  type StreamDecoder,
+  startIds,
+  type Tokenizer
+} from "./tokenizer/Tokenizer.ts"
 export { tokenizerParts, writeTokenizer } from "./tokenizer/writeTokenizer.ts"

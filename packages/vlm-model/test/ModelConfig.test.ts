@@ -16,7 +16,9 @@ import { temporaryDirectory } from "./temporaryDirectory.ts"
 type Json = { [key: string]: unknown }
 
 /** config.json as the hub has it. */
-const published = (name: "1b" | "2b" | "internvl3_5-1b"): Json & { vision_config: Json; llm_config: Json } => {
+const published = (
+  name: "1b" | "2b" | "internvl3_5-1b" | "internvl2_5-2b"
+): Json & { vision_config: Json; llm_config: Json } => {
   const file = name.startsWith("internvl") ? name : `internvl3-${name}`
   return JSON.parse(readFileSync(new URL(`../../../configs/models/${file}.json`, import.meta.url), "utf8"))
 }
@@ -206,6 +208,20 @@ describe("readModelConfig", () => {
     assert.deepStrictEqual([headWidth(narrow), queryWidth(narrow)], [64, 1024])
   })
 
+  it("reads an InternLM2 decoder, whose positions are scaled beyond its context alone", () => {
+    const config = published("internvl2_5-2b")
+    const language = decoded(config).llm_config
+    assert.strictEqual(language.model_type, "internlm2")
+    assert.deepStrictEqual([headWidth(language), queryWidth(language), keyValueWidth(language)], [128, 2048, 1024])
+    assert.deepStrictEqual(
+      [language.rope_theta, language.rms_norm_eps, language.max_position_embeddings],
+      [1e6, 1e-5, 32768]
+    )
+    const { max_position_embeddings: _, rope_theta: __, ...stated } = config.llm_config
+    const silent = decoded({ ...config, llm_config: stated }).llm_config
+    assert.deepStrictEqual([silent.rope_theta, silent.max_position_embeddings], [1e4, 2048])
+  })
+
   it("knows the decoder by its architecture alone, and takes one without a name for Qwen2, as transformers does", () => {
     const config = published("internvl3_5-1b")
     const { model_type: _, ...language } = config.llm_config
@@ -243,6 +259,11 @@ describe("readModelConfig", () => {
     return { ...config, [part]: { ...config[part], ...changes } }
   }
 
+  const internlm2 = (changes: Json) => {
+    const config = published("internvl2_5-2b")
+    return { ...config, llm_config: { ...config.llm_config, ...changes } }
+  }
+
   it.each([
     ["another activation", change("vision_config", { hidden_act: "gelu_tanh" }), "gelu_tanh"],
     ["normalized queries", change("vision_config", { qk_normalization: true }), "qk_normalization"],
@@ -266,11 +287,21 @@ describe("readModelConfig", () => {
     ["a layer counted from the front", { ...published("1b"), select_layer: 0 }, "select_layer"],
     ["tiles the wrong way round", { ...published("1b"), min_dynamic_patch: 13 }, "min_dynamic_patch 13"],
     [
-      "InternLM2",
-      change("llm_config", { model_type: "internlm2", architectures: ["InternLM2ForCausalLM"] }),
-      'its language model is "InternLM2ForCausalLM", "internlm2"'
+      "InternLM3",
+      change("llm_config", { model_type: "internlm3", architectures: ["InternLM3ForCausalLM"] }),
+      'its language model is "InternLM3ForCausalLM", "internlm3"'
     ],
-    ["InternLM3", change("llm_config", { architectures: ["InternLM3ForCausalLM"] }), '"InternLM3ForCausalLM"'],
+    ["an InternLM2 with biases", internlm2({ bias: true }), "bias true, but only an internlm2 with bias false"],
+    [
+      "an InternLM2 that does not say that it has no biases",
+      internlm2({ bias: undefined }),
+      "bias absent, which means true"
+    ],
+    [
+      "an InternLM2 whose positions are scaled in all lengths",
+      internlm2({ rope_scaling: { type: "linear" } }),
+      "linear"
+    ],
     ["a mixture of experts", change("llm_config", { architectures: ["Qwen3MoeForCausalLM"] }), '"Qwen3MoeForCausalLM"'],
     [
       "a decoder with two names",

@@ -172,7 +172,13 @@ const expectedIds = Effect.fnUntraced(function* (
         return projector(model.weights, visionFeatures(model.weights, model.directory.config, pixels))
       })
       const index = tensor(backend, ids, [1, ids.length], "i32")
-      return mergeEmbeddings(model.weights, index, visual, imageTokenRows(ids, tokens.imageContext))
+      return mergeEmbeddings(
+        model.weights,
+        model.directory.config.llm_config,
+        index,
+        visual,
+        imageTokenRows(ids, tokens.imageContext)
+      )
     })
   )
   const stopIds = new Set([tokens.messageEnd, tokens.endOfText])

@@ -3,7 +3,7 @@ import { type Backend, gatherRows, linear, makeReferenceBackend, scope, type Ten
 import { afterAll, assert, describe, it } from "vitest"
 import {
   decoder,
-  embeddingLayer,
+  embeddingLayerOf,
   embedTokens,
   ImageTokenMismatch,
   imageTokenRows,
@@ -75,7 +75,7 @@ describe("decoder", () => {
         return decoder(
           weights,
           tinyConfig.llm_config,
-          mergeEmbeddings(weights, index, [], new Int32Array()),
+          mergeEmbeddings(weights, tinyConfig.llm_config, index, [], new Int32Array()),
           positions(ids.length)
         )
       })
@@ -110,7 +110,7 @@ describe("mergeEmbeddings", () => {
 
   it("puts visual tokens in the places of image tokens, row by row through the batch", async () => {
     assert.deepStrictEqual([...rows], [1, 2, 4])
-    const merged = mergeEmbeddings(weights, ids(), [visual(100, 1), visual(200, 2)], rows)
+    const merged = mergeEmbeddings(weights, tinyConfig.llm_config, ids(), [visual(100, 1), visual(200, 2)], rows)
     assert.deepStrictEqual(merged.shape, [2, 3, 64])
     const values = (await merged.read()) as Float32Array
     assert.deepStrictEqual(
@@ -132,7 +132,8 @@ describe("mergeEmbeddings", () => {
     ["too many", 4],
     ["no", 0]
   ])("refuses %s visual tokens", (_, count) => {
-    const merge = () => mergeEmbeddings(weights, ids(), count === 0 ? [] : [visual(0, count)], rows)
+    const merge = () =>
+      mergeEmbeddings(weights, tinyConfig.llm_config, ids(), count === 0 ? [] : [visual(0, count)], rows)
     assert.throws(merge, ImageTokenMismatch, `the text has 3 image tokens, but the pictures give ${count}`)
   })
 })
@@ -203,7 +204,7 @@ describe("Weights", () => {
     }
     const byRow = { ...weightsFrom({}), byRows: () => ({ count, take }) }
     const ids = tensor(backend, [3, 22, 3, 0, 7, 1], [2, 3], "i32")
-    const embedded = embedTokens(byRow, ids)
+    const embedded = embedTokens(byRow, tinyConfig.llm_config, ids)
     assert.deepStrictEqual(embedded.shape, [2, 3, width])
     assert.deepStrictEqual(await embedded.read(), await gatherRows(table, ids).read())
     assert.deepStrictEqual(taken.splice(0), [6])
@@ -246,11 +247,12 @@ describe("Weights", () => {
   })
 
   it("that are replaced are not taken by rows from those before", async () => {
-    const embedding = parameters[parameterOf(embeddingLayer)]!
+    const layer = embeddingLayerOf(tinyConfig.llm_config)
+    const embedding = parameters[parameterOf(layer)]!
     const zero = tensor(backend, new Float32Array(embedding.size), embedding.shape)
     const byRow = { ...weights, byRows: () => ({ count: columns, take: (i: Tensor) => gatherRows(embedding, i) }) }
-    const replaced = mapLayers(byRow, (layer, weight) => (layer === embeddingLayer ? zero : weight))
-    const row = await embedTokens(replaced, tensor(backend, [5], [1], "i32")).read()
+    const replaced = mapLayers(byRow, (name, weight) => (name === layer ? zero : weight))
+    const row = await embedTokens(replaced, tinyConfig.llm_config, tensor(backend, [5], [1], "i32")).read()
     assert.isTrue(row.every((number) => number === 0))
   })
 })

@@ -12,6 +12,7 @@ const published = (name: string) => {
 describe("modelTensors", () => {
   it.each([
     ["2_5-1b", 637, 938_193_024, 629_697_920, 4_482_816],
+    ["2_5-2b", 517, 2_205_754_368, 1_889_146_880, 12_595_200],
     ["3-1b", 637, 938_193_024, 629_697_920, 4_482_816],
     ["3-2b", 685, 2_088_957_440, 1_776_283_136, 8_662_016],
     ["3-8b", 685, 7_944_373_760, 7_612_820_992, 27_540_480],
@@ -49,6 +50,26 @@ describe("modelTensors", () => {
     const without = modelTensors(tied)
     assert.isFalse(without.has("language_model.lm_head.weight"))
     assert.strictEqual(parameterCount(tied), parameterCount(config) - 151_936 * 1024)
+  })
+
+  it("has the names of InternLM2's checkpoints, and one matrix for queries, keys and values", () => {
+    const config = published("2_5-2b")
+    const shapes = modelTensors(config)
+    const ofLayer = [...shapes].filter(([name]) => name.startsWith("language_model.model.layers.23."))
+    const names = ofLayer.map(([name, shape]) => [name.slice("language_model.model.layers.23.".length), ...shape])
+    assert.deepStrictEqual(names, [
+      ["attention.wqkv.weight", 4096, 2048],
+      ["attention.wo.weight", 2048, 2048],
+      ["feed_forward.w1.weight", 8192, 2048],
+      ["feed_forward.w3.weight", 8192, 2048],
+      ["feed_forward.w2.weight", 2048, 8192],
+      ["attention_norm.weight", 2048],
+      ["ffn_norm.weight", 2048]
+    ])
+    for (const name of ["model.tok_embeddings", "output"]) {
+      assert.deepStrictEqual(shapes.get(`language_model.${name}.weight`), [92553, 2048])
+    }
+    assert.strictEqual(linearLayers(config).size, 24 * 4 + 2 + 24 * 5)
   })
 
   it("lists the Linear layers that quantizers may take", () => {

@@ -98,7 +98,7 @@ export const singleEmbeddings = (backend: Backend, config: ModelConfig, weights:
     const { ids, pixels, imageToken } = single
     const visual = projector(weights, visionFeatures(weights, config, tensor(backend, pixels.values, pixels.shape)))
     const index = tensor(backend, ids, [1, ids.length], "i32")
-    return mergeEmbeddings(weights, index, [visual], imageTokenRows(ids, imageToken))
+    return mergeEmbeddings(weights, tinyConfig.llm_config, index, [visual], imageTokenRows(ids, imageToken))
   })
 
 /** Logits [T, V] of all tokens of the single-tile batch, or of some rows. */

@@ -61,7 +61,7 @@ export const hiddenStates = (
   const ids = fixture.integers("input_ids")
   const rows = imageTokenRows(ids, fixture.number("img_context_token_id"))
   const visual = features === undefined ? [] : [projector(weights, features)]
-  const embeddings = mergeEmbeddings(weights, fixture.load(backend, "input_ids"), visual, rows)
+  const embeddings = mergeEmbeddings(weights, config.llm_config, fixture.load(backend, "input_ids"), visual, rows)
   return decoder(weights, config.llm_config, embeddings, {
     ids: fixture.load(backend, "position_ids"),
     keyMask: fixture.load(backend, "attention_mask")
@@ -96,7 +96,7 @@ const compareVision = async (
 }
 
 export const forwardCheck: Check = {
-  matches: /internvl3(_5\w*)?\/forward-/,
+  matches: /internvl(2_5|3(_5\w*)?)\/forward-/,
   run: async (fixture, backend) => {
     const { config, parameters } = loadTinyCheckpoint(backend, fixture)
     const all: Weights = weightsFrom(parameters)

@@ -1,21 +1,23 @@
 /** Where the reference's layout keeps the codes of a layer: layers are numbered through, those of the language model first. */
 import { bilevelQuantizer, embeddingSym4Quantizer, type PackedWeights } from "@speedq/quantizers"
-import { embeddingLayer, headLayer, type ModelConfig } from "@speedq/vlm-model"
+import { embeddingAndHead, type ModelConfig } from "@speedq/vlm-model"
 
 const inDecoder = /^language_model\.model\.layers\.(\d+)\.(.+)$/
 const inTower = /^vision_model\.encoder\.layers\.(\d+)\.(.+)$/
 
-const embeddings: { readonly [layer: string]: string | undefined } = {
-  [embeddingLayer]: "embed_tokens/embed_tokens",
-  [headLayer]: "lm_head/lm_head"
-}
+/** Paths of embedding and head, whatever the model calls them. */
+export const embeddingPaths = ({ llm_config }: ModelConfig): ReadonlyMap<string, string> =>
+  new Map(
+    embeddingAndHead(llm_config).map((layer, at) => [layer, ["embed_tokens/embed_tokens", "lm_head/lm_head"][at]!])
+  )
 
 /** Path of every layer that the layout has a form for, without ending: bilevel Linears of both towers, embedding and head. */
-export const detailPaths = (packed: PackedWeights, { llm_config }: ModelConfig): ReadonlyMap<string, string> => {
+export const detailPaths = (packed: PackedWeights, config: ModelConfig): ReadonlyMap<string, string> => {
+  const embeddings = embeddingPaths(config)
   const usedBy = (id: string) =>
     [...packed].filter(([, { choice }]) => choice.quantizer.id === id).map(([layer]) => layer)
   const linears = usedBy(bilevelQuantizer.id)
-  const before = linears.some((layer) => inDecoder.test(layer)) ? llm_config.num_hidden_layers : 0
+  const before = linears.some((layer) => inDecoder.test(layer)) ? config.llm_config.num_hidden_layers : 0
   const pathOf = (layer: string): string | undefined => {
     const [, index, module] = inDecoder.exec(layer) ?? []
     if (module !== undefined) return `${index}/${module}`
@@ -23,7 +25,7 @@ export const detailPaths = (packed: PackedWeights, { llm_config }: ModelConfig):
     return part === undefined ? undefined : `${before + Number(block)}/${part}`
   }
   const paths = [
-    ...usedBy(embeddingSym4Quantizer.id).map((layer) => [layer, embeddings[layer]] as const),
+    ...usedBy(embeddingSym4Quantizer.id).map((layer) => [layer, embeddings.get(layer)] as const),
     ...linears.map((layer) => [layer, pathOf(layer)] as const)
   ]
   return new Map(paths.flatMap(([layer, path]) => (path === undefined ? [] : [[layer, path] as const])))

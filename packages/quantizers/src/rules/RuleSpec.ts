@@ -146,7 +146,12 @@ export const decodeRules = (
 export const mixQuant = (rest: { readonly bits: 2 | 3; readonly group: number; readonly scaleGroup: number }) => {
   const wide = { bits: 4, group: 32, scaleGroup: rest.scaleGroup } as const
   return [
-    { match: "/\\.(q_proj|k_proj|v_proj|o_proj|down_proj)$/", tower: "language", use: "bilevel", with: wide },
+    {
+      match: "/\\.(q_proj|k_proj|v_proj|wqkv|o_proj|wo|down_proj|w2)$/",
+      tower: "language",
+      use: "bilevel",
+      with: wide
+    },
     { match: "**", tower: "language", use: "bilevel", with: { ...rest } }
   ] as const satisfies readonly RuleInput[]
 }

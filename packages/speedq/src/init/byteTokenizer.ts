@@ -1,15 +1,27 @@
 /** A tokenizer for models whose vocabulary is not at hand: text is its bytes, special tokens have their real ids. */
-import { type LanguageConfig, SpecialTokens, type TokenizerParts, tokenizerParts } from "@speedq/vlm-model"
+import {
+  type AddedToken,
+  type LanguageConfig,
+  SpecialTokens,
+  tokenizerParts,
+  writeSentencePiece,
+  writeTokenizer
+} from "@speedq/vlm-model"
 
-/** Tokens of the vocabulary of Qwen2 and of Qwen3; the added tokens follow. */
-const vocabularySize = 151_643
+type Kind = Pick<LanguageConfig, "model_type">
+
+/** The first added token of the released models. */
+const firstAdded = { qwen2: 151_643, qwen3: 151_643, internlm2: 92_538 } as const
+
+/** The added tokens where the released models have them: to 151673 with Qwen2, to 151677 with Qwen3, to 92552 with InternLM2. */
+const addedTokens = ({ model_type }: Kind): ReadonlyArray<AddedToken> =>
+  SpecialTokens.addedTokensOf(model_type).map((token, index) => ({ ...token, id: firstAdded[model_type] + index }))
 
 /**
- * The 256 bytes at ids 0 to 255, and the added tokens of the model's tokenizer where the released models have them: from 151643
- * to 151673 with Qwen2, to 151677 with Qwen3. The ids between stand for nothing.
+ * Writes the files in the model's own format: the 256 bytes at ids 0 to 255, with InternLM2 at 3 to 258 and a space at 259, and the added tokens. The
+ * ids between stand for nothing. Fails with FileFailed, TokenizerInvalid.
  */
-export const byteTokenizer = ({ model_type }: Pick<LanguageConfig, "model_type">): TokenizerParts => {
-  const parts = tokenizerParts([], SpecialTokens.addedTokensOf(model_type))
-  const addedTokens = parts.addedTokens.map((token, index) => ({ ...token, id: vocabularySize + index }))
-  return { ...parts, addedTokens }
-}
+export const writeByteTokenizer = (directory: string, kind: Kind) =>
+  kind.model_type === "internlm2"
+    ? writeSentencePiece(directory, addedTokens(kind))
+    : writeTokenizer(directory, { ...tokenizerParts([], []), addedTokens: addedTokens(kind) })

@@ -23,7 +23,7 @@ export const describeModel = ({ directory, parameters, bytes, files, tokenizer, 
     ...(tokenizer === "bytes"
       ? [
           "The tokenizer has the 256 bytes and the special tokens at their real ids, not the vocabulary of the released model:",
-          "text takes one token per byte, and ids between 256 and the special tokens are unused."
+          "text takes one token per byte, and the ids between those and the special tokens are unused."
         ]
       : [])
   ].join("\n")

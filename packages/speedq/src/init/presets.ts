@@ -5,6 +5,7 @@ import { shippedModels, shippedNano } from "../shipped/shipped.ts"
 
 export const presetNames = [
   "internvl2_5-1b",
+  "internvl2_5-2b",
   "internvl3-1b",
   "internvl3-2b",
   "internvl3-8b",
@@ -49,6 +50,7 @@ const nano: Preset = {
 
 export const presets: { readonly [Name in PresetName]: Preset } = {
   "internvl2_5-1b": released("internvl2_5-1b"),
+  "internvl2_5-2b": released("internvl2_5-2b"),
   "internvl3-1b": released("internvl3-1b"),
   "internvl3-2b": released("internvl3-2b"),
   "internvl3-8b": released("internvl3-8b"),

@@ -9,13 +9,12 @@ import {
   type ModelConfig,
   modelTensors,
   parameterCount,
-  tileSize,
-  writeTokenizer
+  tileSize
 } from "@speedq/vlm-model"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { OutputExists } from "../Errors.ts"
-import { byteTokenizer } from "./byteTokenizer.ts"
+import { writeByteTokenizer } from "./byteTokenizer.ts"
 import { type Preset, type PresetName, presets } from "./presets.ts"
 import { randomTensors } from "./randomTensors.ts"
 
@@ -73,7 +72,7 @@ const writeCompanions = Effect.fnUntraced(function* (directory: string, preset: 
   }
   if (preset.tokenizer === "shipped") return
   yield* writeJson(join(directory, "preprocessor_config.json"), preprocessor(tileSize(config)))
-  yield* writeTokenizer(directory, byteTokenizer(config.llm_config))
+  yield* writeByteTokenizer(directory, config.llm_config)
 })
 
 /**

@@ -20,7 +20,7 @@ import {
 } from "@speedq/tensors"
 import {
   blocksUsed,
-  encodeRendered,
+  encodeSequence,
   generateTokens,
   generationPrompt,
   headLayerOf,
@@ -72,7 +72,7 @@ export const makeFisherGradient = Effect.fnUntraced(function* ({ backend, model,
     tokensPerTile: tokensPerTile(config),
     systemMessage: config.system_message
   }).pipe(Effect.mapError(({ message }) => new ModelUnreadable({ directory: directory.directory, reason: message })))
-  const promptIds = encodeRendered(tokenizer, prompt)
+  const promptIds = encodeSequence(tokenizer, prompt)
 
   /** Features [1, N / 4, 4 C] out of a block's output. Of each block after it only the input is kept for the backward pass. */
   const featuresAfter = (index: number, output: Tensor): Tensor => {

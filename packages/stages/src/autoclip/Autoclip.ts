@@ -272,7 +272,7 @@ export const Autoclip = Stage.define({
           ...{ backend, directory, weights, data: calibration, stage: context },
           ...{ documents: config.documents, compat: config.compat }
         })
-      : computing(() => ({ ...embedBlocks(backend, weights, blocks), seen: undefined }))
+      : computing(() => ({ ...embedBlocks(backend, weights, language, blocks), seen: undefined }))
     const step = Effect.fnUntraced(function* (state: Searching, index: number) {
       const begun = state.sequences === undefined ? yield* start : undefined
       const before = state.sequences ?? begun!

@@ -4,7 +4,15 @@ import { readPieces } from "@speedq/formats"
 import { type Compat, emit, type RecipeSettings, RunEvents, type Stage } from "@speedq/pipeline"
 import { calibrationBlocks, documentOfLine, documentsOf } from "@speedq/quantizers"
 import { type Backend, noGrad, reshape, scope, type Tensor, tensor, writeRows, zeros } from "@speedq/tensors"
-import { embedTokens, type ModelDirectory, openTrainingData, type Tokenizer, type Weights } from "@speedq/vlm-model"
+import {
+  embedTokens,
+  type LanguageConfig,
+  type ModelDirectory,
+  openTrainingData,
+  startIds,
+  type Tokenizer,
+  type Weights
+} from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { computing } from "../compute/computing.ts"
@@ -63,18 +71,24 @@ const readDocuments = async (file: string): Promise<readonly string[]> => {
 export const readBlocks = (file: string, tokenizer: Tokenizer, options: TextOptions) =>
   Effect.tryPromise({
     try: async () => {
+      const start = startIds(tokenizer)
       const documents = await readDocuments(file)
-      return calibrationBlocks(file, documents, (text) => tokenizer.encode(text), options)
+      return calibrationBlocks(file, documents, (text) => [...start, ...tokenizer.encode(text)], options)
     },
     catch: (error) => new DataUnusable({ reason: error instanceof Error ? error.message : String(error) })
   })
 
 /** Embeddings of blocks of tokens. The caller releases them. */
-export const embedBlocks = (backend: Backend, weights: Weights, blocks: readonly Int32Array[]): Sequences => {
+export const embedBlocks = (
+  backend: Backend,
+  weights: Weights,
+  config: LanguageConfig,
+  blocks: readonly Int32Array[]
+): Sequences => {
   const ids = Int32Array.from(blocks.flatMap((block) => [...block]))
   const hidden = noGrad(() =>
     scope(() => {
-      const embedded = embedTokens(weights, tensor(backend, ids, [1, ids.length], "i32"))
+      const embedded = embedTokens(weights, config, tensor(backend, ids, [1, ids.length], "i32"))
       return reshape(embedded, [ids.length, embedded.shape.at(-1)!])
     })
   )

@@ -42,10 +42,10 @@ export const JointQat = Stage.define({
   ...trainingStage({
     fakeQuantizes: ({ quantizeProjector }: typeof JointQatConfig.Type) =>
       quantizeProjector ? ["vision", "projector", "language"] : ["vision", "language"],
-    trains: (name, quantized, options) =>
+    trains: (name, quantized, options, config) =>
       towerOf(name) === "vision"
         ? quantized.linears.choices.has(layerOf(name))
-        : trainsBeyondTower(name, quantized, options),
+        : trainsBeyondTower(name, quantized, options, config),
     losses: ({ loss, compat }) => decideLosses(loss, compat),
     artefacts: Effect.fnUntraced(function* ({ trained, projector, quantized: { linears }, choices }) {
       return {

@@ -14,15 +14,7 @@ import {
   type RuleSpec,
   withReferenceQuirks
 } from "@speedq/quantizers"
-import {
-  embeddingLayer,
-  headLayer,
-  linearLayers,
-  type ModelConfig,
-  modelTensors,
-  type Tower,
-  towerOf
-} from "@speedq/vlm-model"
+import { embeddingAndHead, linearLayers, type ModelConfig, modelTensors, type Tower, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { deciding } from "../extensions/deciding.ts"
@@ -34,11 +26,9 @@ const quantizableLayers = (config: ModelConfig): readonly Layer[] => {
   const linears = [...linearLayers(config)].map(
     ([name, shape]): Layer => ({ name, shape, kind: "linear", tower: towerOf(name) })
   )
-  const embeddings = [embeddingLayer, headLayer].flatMap((name): readonly Layer[] => {
-    // A head that is tied to the embedding is no matrix of its own.
-    const shape = shapes.get(parameterOf(name))
-    return shape === undefined ? [] : [{ name, shape, kind: "embedding", tower: "language" }]
-  })
+  const embeddings = embeddingAndHead(config.llm_config).map(
+    (name): Layer => ({ name, shape: shapes.get(parameterOf(name))!, kind: "embedding", tower: "language" })
+  )
   return [...linears, ...embeddings]
 }
 

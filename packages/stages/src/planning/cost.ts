@@ -5,7 +5,7 @@
 import { sizeOf } from "@speedq/tensors"
 import {
   blocksUsed,
-  decoderKind,
+  decoderFamily,
   keyValueWidth,
   linearLayers,
   type ModelConfig,
@@ -47,7 +47,7 @@ const languageLayerFloats = ({ llm_config }: ModelConfig): number => {
   const { hidden_size, intermediate_size } = llm_config
   const [queries, keys] = [queryWidth(llm_config), keyValueWidth(llm_config)]
   // The input of a norm is kept beside its output.
-  const normed = decoderKind(llm_config).queryKeyNorms ? queries + keys : 0
+  const normed = decoderFamily(llm_config).names.layer.qNorm !== undefined ? queries + keys : 0
   return 7 * hidden_size + 3 * queries + 4 * keys + 4 * intermediate_size + normed
 }
 

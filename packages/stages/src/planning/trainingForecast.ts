@@ -2,7 +2,7 @@
 import { layerOf } from "@speedq/formats"
 import { Forecast, formatBytes, memoryLimit, type RecipeSettings } from "@speedq/pipeline"
 import { sizeOf } from "@speedq/tensors"
-import { embeddingLayer, headLayer, type ModelConfig, modelTensors, tokensPerTile } from "@speedq/vlm-model"
+import { embeddingAndHead, type ModelConfig, modelTensors, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { stepsPerEpoch } from "../data/SampleOrder.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
@@ -52,7 +52,8 @@ const trainsTower = ({ model: { config }, trains }: TrainingForecastOptions): bo
 const memoryOf = (options: TrainingForecastOptions, samples: number) => {
   const { model, data, optimization, trains, fakeQuantized } = options
   const { config, loadedBytes } = model
-  const embeddings = parametersOf(config, (name) => [embeddingLayer, headLayer].includes(layerOf(name)))
+  const matrices = embeddingAndHead(config.llm_config)
+  const embeddings = parametersOf(config, (name) => matrices.includes(layerOf(name)))
   const tokens = optimization.batch * sequenceTokens(config, data)
   const tower = trainsTower(options) ? keptTowerBytes(config, optimization.batch * tilesOf(data)) : 0
   // Parameters, gradients and two moments; frozen embeddings in f32.

@@ -44,7 +44,7 @@ export const Qat = Stage.define({
     trains: (name, quantized, options, config) =>
       towerOf(name) === "vision"
         ? trainsLastBlocks(name, options, config)
-        : trainsBeyondTower(name, quantized, options),
+        : trainsBeyondTower(name, quantized, options, config),
     losses: ({ loss, compat }) => decideLosses(loss, compat),
     artefacts: ({ trained, projector, choices }) =>
       Effect.succeed({

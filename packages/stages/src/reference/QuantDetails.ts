@@ -12,7 +12,7 @@
  */
 import { existsSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
-import { releasePacked, releaseParameters } from "@speedq/exports"
+import { embeddingPaths, releasePacked, releaseParameters } from "@speedq/exports"
 import { layerOf, parameterOf } from "@speedq/formats"
 import {
   bilevel,
@@ -28,14 +28,7 @@ import {
   WrittenChoice
 } from "@speedq/quantizers"
 import { type Backend, formatShape, type Parameters, scope, sizeOf, type Tensor, tensor } from "@speedq/tensors"
-import {
-  decoderLayerName,
-  embeddingLayer,
-  headLayer,
-  type ModelConfig,
-  modelTensors,
-  visionBlockName
-} from "@speedq/vlm-model"
+import { decoderLayerName, type ModelConfig, modelTensors, visionBlockName } from "@speedq/vlm-model"
 import * as Schema from "effect/Schema"
 import { TorchFileInvalid } from "../torch/TorchFileInvalid.ts"
 import { type DetailFile, type DetailTensor, readFinite, using } from "./detailFiles.ts"
@@ -250,11 +243,7 @@ export const readQuantDetails = async (
   const packed = new Map<string, PackedWeight>()
   let others: Parameters = {}
   try {
-    for (const [name, file] of [
-      [embeddingLayer, "embed_tokens/embed_tokens"],
-      [headLayer, "lm_head/lm_head"]
-    ] as const) {
-      if (!shapes.has(parameterOf(name))) continue
+    for (const [name, file] of embeddingPaths(config)) {
       const path = findFile(directory, file)
       if (path !== undefined) packed.set(name, await readEmbedding(backend, name, path, shapeOf(name, path)))
     }

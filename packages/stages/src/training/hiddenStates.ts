@@ -59,14 +59,14 @@ const integersOf =
 /** What the decoder gets of a micro-batch, [B, T, H]: embeddings, and projected features where images are. In the caller's scope. */
 export const inputEmbeddings = ({
   backend,
-  directory: { tokens },
+  directory: { config, tokens },
   weights,
   batch,
   features
 }: Omit<HiddenStatesOptions, "rematerialize">): Tensor => {
   const visual = features === undefined ? [] : [projector(weights, features)]
   const rows = imageTokenRows(batch.inputIds, tokens.imageContext)
-  return mergeEmbeddings(weights, integersOf(backend, batch)(batch.inputIds), visual, rows)
+  return mergeEmbeddings(weights, config.llm_config, integersOf(backend, batch)(batch.inputIds), visual, rows)
 }
 
 /** Hidden states [B, T, H] of a micro-batch. Everything is in the caller's scope. */

@@ -1,8 +1,7 @@
 /** A training conversation as token ids, with labels on what the assistant says. */
 import { ignoredLabel } from "@speedq/tensors"
 import * as Result from "effect/Result"
-import { endOfText } from "../tokenizer/SpecialTokens.ts"
-import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
+import { startIds, type Tokenizer } from "../tokenizer/Tokenizer.ts"
 import { defaultSystemMessage, messageHeader, type Role, renderMessage } from "./chatTemplate.ts"
 import { expandPlaceholders } from "./imagePlaceholders.ts"
 import { encodeRendered, type Rendered, spellOut, words } from "./rendered.ts"
@@ -17,7 +16,7 @@ export interface EncodedConversation {
   readonly inputIds: Int32Array
   /** The id itself where the assistant speaks, -100 elsewhere. Not shifted. */
   readonly labels: Int32Array
-  /** 1, but 0 on a literal <|endoftext|> in the text. */
+  /** 1, but 0 on a literal <|endoftext|> (InternLM2: </s>) in the text. */
   readonly attentionMask: Uint8Array
   /** Counts the positions of mask 1 from 0; 1 where the mask is 0. */
   readonly positionIds: Int32Array
@@ -51,8 +50,9 @@ export const encodeConversation = (
   if (misplaced >= 0) {
     return Result.fail(`turn ${misplaced + (system === undefined ? 1 : 2)} is a system turn; only the first can be one`)
   }
-  const segments: Array<Int32Array> = []
-  const labels: Array<Int32Array> = []
+  const start = startIds(tokenizer)
+  const segments: Array<Int32Array> = [start]
+  const labels: Array<Int32Array> = [new Int32Array(start.length).fill(ignoredLabel)]
   const add = (role: Role, content: Rendered) => {
     const message = renderMessage(role, content)
     const ids = options.spelledOut === "text" ? encodeRendered(tokenizer, message) : tokenizer.encode(spellOut(message))
@@ -80,7 +80,7 @@ export const encodeConversation = (
     inputIds,
     labels: concatenate(labels).slice(0, maxLength),
     cut: whole.length - inputIds.length,
-    ...maskAndPositions(inputIds, tokenizer.tokenId(endOfText))
+    ...maskAndPositions(inputIds, tokenizer.tokenId(tokenizer.endOfText))
   })
 }
 

@@ -3,19 +3,23 @@ import * as Effect from "effect/Effect"
 import { SampleRejected } from "../Errors.ts"
 import { readImageSize } from "../image/imageSize.ts"
 import { imageTileCount } from "../image/preprocess.ts"
-import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
+import { startIds, type Tokenizer } from "../tokenizer/Tokenizer.ts"
 import { type ConversationRecord, shownBy } from "./ConversationRecord.ts"
 import { recordPath } from "./recordPath.ts"
 import type { RecordOrigin, SampleSettings } from "./SampleSettings.ts"
 
 const textOf = (record: ConversationRecord): string => record.conversations.map(({ value }) => value).join("\n")
 
+/** Tokens of a text that is a sequence of its own. */
+const textTokens = (tokenizer: Tokenizer, text: string): number =>
+  startIds(tokenizer).length + tokenizer.encode(text).length
+
 /** Text tokens plus visual tokens, unless the record states its length. */
 export const estimateLength = (
   record: ConversationRecord,
   tiles: number,
   options: { readonly tokenizer: Tokenizer; readonly tokensPerTile: number }
-): number => record.length ?? options.tokenizer.encode(textOf(record)).length + options.tokensPerTile * tiles
+): number => record.length ?? textTokens(options.tokenizer, textOf(record)) + options.tokensPerTile * tiles
 
 /** `estimateLength` with the tiles of the record's images, from their headers; a video counts its most frames. */
 export const estimateRecordLength = Effect.fnUntraced(function* (
@@ -60,7 +64,7 @@ export const referenceLengthEstimator = (options: {
     const characters = [...text].length
     const seen = known.get(characters)
     if (seen !== undefined) return seen
-    const tokens = options.tokenizer.encode(text).length
+    const tokens = textTokens(options.tokenizer, text)
     known.set(characters, tokens + imageTokens)
     return tokens
   }

@@ -1,6 +1,6 @@
 /** A text in pieces: tokens that give it its form, and words, which stay words also where they spell such a token out. */
 import { controlTokens } from "../tokenizer/controlTokens.ts"
-import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
+import { startIds, type Tokenizer } from "../tokenizer/Tokenizer.ts"
 
 export type Piece = { readonly token: string; readonly times: number } | { readonly words: string }
 
@@ -12,6 +12,10 @@ export const words = (text: string): Piece => ({ words: text })
 /** As one text, in which tokens and words that look like them are no longer told apart. */
 export const spellOut = (rendered: Rendered): string =>
   rendered.map((piece) => ("words" in piece ? piece.words : piece.token.repeat(piece.times))).join("")
+
+/** Token ids of a whole sequence: what every one begins with, then its pieces. */
+export const encodeSequence = (tokenizer: Tokenizer, rendered: Rendered): Int32Array =>
+  Int32Array.from([...startIds(tokenizer), ...encodeRendered(tokenizer, rendered)])
 
 /** Token ids; what the words spell out is encoded as any other text. */
 export const encodeRendered = (tokenizer: Tokenizer, rendered: Rendered): Int32Array => {

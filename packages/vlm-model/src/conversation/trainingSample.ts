@@ -83,7 +83,7 @@ const showing = Effect.fnUntraced(function* (
 const spelledToken = (turns: ReadonlyArray<Turn>, { tokenizer }: SampleSettings): string | undefined => {
   const control = controlTokens(tokenizer)
   for (const [index, { value }] of turns.entries()) {
-    const token = controlTokenIn(value, control)
+    const token = controlTokenIn(value, tokenizer, control)
     if (token !== undefined)
       return `turn ${index + 1} spells out ${token}, a control token; take it out or write it otherwise`
   }

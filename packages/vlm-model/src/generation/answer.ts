@@ -2,7 +2,7 @@
 import { noGrad, reshape, scope } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { encodeRendered, type Rendered } from "../conversation/rendered.ts"
+import { encodeSequence, type Rendered } from "../conversation/rendered.ts"
 import { PromptInvalid } from "../Errors.ts"
 import { ImageTokenMismatch, LogitsNotFinite, PromptTooLong } from "../model/ModelErrors.ts"
 import { messageEnd } from "../tokenizer/SpecialTokens.ts"
@@ -30,7 +30,7 @@ export const streamAnswer = (model: AnsweringModel, question: Question): Stream.
     )
   return Stream.unwrap(Effect.map(renderQuestion(directory, question), generated))
   async function* pieces(rendered: Rendered): AsyncGenerator<string> {
-    const ids = encodeRendered(directory.tokenizer, rendered)
+    const ids = encodeSequence(directory.tokenizer, rendered)
     const prompt = noGrad(() =>
       scope(() => {
         const embeddings = promptEmbeddings(model, [{ ids, images: question.images }])

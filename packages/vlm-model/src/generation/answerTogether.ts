@@ -1,6 +1,6 @@
 /** Answers several questions at once, the most likely token each time: those whose prompts have the same length go together. */
 import * as Effect from "effect/Effect"
-import { encodeRendered } from "../conversation/rendered.ts"
+import { encodeSequence } from "../conversation/rendered.ts"
 import { type AnswerError, isAnswerError, trimmedAnswer } from "./answer.ts"
 import { generateTogether } from "./generateTogether.ts"
 import { type AnsweringModel, type Asked, type Prompt, promptEmbeddings, renderQuestion } from "./prompts.ts"
@@ -44,7 +44,7 @@ export const answerTogether = Effect.fnUntraced(function* (
   const groups = new Map<string, number[]>()
   const prompts: Prompt[] = []
   for (const [at, question] of questions.entries()) {
-    const ids = encodeRendered(model.directory.tokenizer, yield* renderQuestion(model.directory, question))
+    const ids = encodeSequence(model.directory.tokenizer, yield* renderQuestion(model.directory, question))
     prompts.push({ ids, images: question.images })
     const group = `${ids.length}/${question.maxNewTokens}`
     groups.set(group, [...(groups.get(group) ?? []), at])

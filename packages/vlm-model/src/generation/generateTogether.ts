@@ -74,7 +74,7 @@ export const generateTogether = async ({
       } finally {
         logits.release()
       }
-      next = () => embedTokens(weights, tensor(backend, chosen, [1, sequences], "i32"))
+      next = () => embedTokens(weights, config.llm_config, tensor(backend, chosen, [1, sequences], "i32"))
     }
     return generated
   } finally {

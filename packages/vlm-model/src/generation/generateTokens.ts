@@ -51,7 +51,7 @@ export async function* generateTokens(request: GenerationRequest): AsyncGenerato
       if (!Number.isFinite(logits[id])) throw new LogitsNotFinite({ position: cache.length, value: `${logits[id]}` })
       if (stopIds.has(id)) return
       yield id
-      next = () => embedTokens(weights, tensor(backend, [id], [1, 1], "i32"))
+      next = () => embedTokens(weights, config.llm_config, tensor(backend, [id], [1, 1], "i32"))
     }
   } finally {
     cache.release()

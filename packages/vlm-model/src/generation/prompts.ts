@@ -88,6 +88,12 @@ export const promptEmbeddings = (model: AnsweringModel, prompts: readonly Prompt
         model,
         prompts.flatMap(({ images }) => images)
       )
-      return mergeEmbeddings(weights, tensor(backend, ids, [length, count], "i32"), visual, Int32Array.from(places))
+      return mergeEmbeddings(
+        weights,
+        directory.config.llm_config,
+        tensor(backend, ids, [length, count], "i32"),
+        visual,
+        Int32Array.from(places)
+      )
     })
   )

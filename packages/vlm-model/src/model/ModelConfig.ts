@@ -1,6 +1,7 @@
 /** config.json of an InternVL3 directory, in the hub's original layout or the transformers-native ("-hf") one. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { type DecoderFamily, type DecoderKind, decoderFamilies } from "./decoderFamilies.ts"
 
 const positiveInteger = Schema.Int.check(Schema.isGreaterThan(0))
 const withDefault = <S extends Schema.Top>(schema: S, value: S["Encoded"]) =>
@@ -41,20 +42,12 @@ export type VisionConfig = typeof VisionConfig.Type
 /** Dynamic scaling changes nothing up to `max_position_embeddings`; other kinds would be another network. */
 const ropeKind = Schema.optionalKey(Schema.Literals(["default", "dynamic"]))
 
-/** What tells the decoders from each other, by `model_type`. */
-const decoderKinds = {
-  /** Queries, keys and values have biases. */
-  qwen2: { attentionBias: true, queryKeyNorms: false },
-  /** Every head of queries and keys has an RMS norm before its rotation; no Linear has a bias. */
-  qwen3: { attentionBias: false, queryKeyNorms: true }
-} as const
+/** Kinds of decoders, by `model_type`. */
+const decoderKinds = Object.keys(decoderFamilies) as DecoderKind[]
 
-/** Head width of a Qwen3 config that does not state it. */
-const qwen3HeadWidth = 128
-
-/** Qwen2 or Qwen3 decoder. What a config leaves out has the default of these models in transformers. */
+/** The decoder. What a config leaves out has the default of the code that it was published with. */
 export const LanguageConfig = Schema.Struct({
-  model_type: withDefault(Schema.Literals(["qwen2", "qwen3"]), "qwen2"),
+  model_type: withDefault(Schema.Literals(decoderKinds), "qwen2"),
   hidden_size: positiveInteger,
   num_hidden_layers: positiveInteger,
   num_attention_heads: positiveInteger,
@@ -64,6 +57,8 @@ export const LanguageConfig = Schema.Struct({
   intermediate_size: positiveInteger,
   vocab_size: positiveInteger,
   attention_bias: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
+  /** What InternLM2 calls the biases of its Linears: it has them unless it says that it has not. */
+  bias: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
   /** Whether the embedding is the head too: then the model has no matrix of its own for it. */
   tie_word_embeddings: withDefault(Schema.Boolean, false),
   rope_theta: withDefault(Schema.Finite, 1e4),
@@ -74,24 +69,31 @@ export const LanguageConfig = Schema.Struct({
   use_sliding_window: withDefault(Schema.Literal(false), false),
   layer_types: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.Literal("full_attention"))))
 }).check(
-  rules(({ model_type, hidden_size, num_attention_heads, num_key_value_heads, head_dim, attention_bias }) => [
-    divides(num_key_value_heads, "num_key_value_heads", num_attention_heads, "num_attention_heads"),
-    // Rotary embedding pairs the two halves of a head.
-    head_dim === undefined || head_dim === null
-      ? model_type === "qwen3"
-        ? [true, ""]
-        : divides(2 * num_attention_heads, "twice num_attention_heads", hidden_size, "hidden_size")
-      : divides(2, "the number of halves", head_dim, "head_dim"),
-    [
-      (attention_bias ?? undefined) === undefined || attention_bias === decoderKinds[model_type].attentionBias,
-      `attention_bias ${attention_bias}, but the attention of ${model_type} has ${decoderKinds[model_type].attentionBias ? "" : "no "}biases`
+  rules(({ model_type, hidden_size, num_attention_heads, num_key_value_heads, head_dim, attention_bias, bias }) => {
+    const { attentionBias, headWidth }: DecoderFamily = decoderFamilies[model_type]
+    return [
+      divides(num_key_value_heads, "num_key_value_heads", num_attention_heads, "num_attention_heads"),
+      // Rotary embedding pairs the two halves of a head.
+      head_dim === undefined || head_dim === null
+        ? headWidth !== undefined
+          ? [true, ""]
+          : divides(2 * num_attention_heads, "twice num_attention_heads", hidden_size, "hidden_size")
+        : divides(2, "the number of halves", head_dim, "head_dim"),
+      [
+        (attention_bias ?? attentionBias) === attentionBias,
+        `attention_bias ${attention_bias}, but the attention of ${model_type} has ${attentionBias ? "" : "no "}biases`
+      ],
+      [
+        model_type !== "internlm2" || bias === false,
+        `bias ${bias ?? "absent, which means true"}, but only an internlm2 with bias false is computed`
+      ]
     ]
-  ])
+  })
 )
 export type LanguageConfig = typeof LanguageConfig.Type
 
-/** What the attention of a decoder has. */
-export const decoderKind = ({ model_type }: LanguageConfig) => decoderKinds[model_type]
+/** What tells the decoder of a config from others. */
+export const decoderFamily = ({ model_type }: LanguageConfig): DecoderFamily => decoderFamilies[model_type]
 
 /** The whole model. Keys that are not listed are ignored, missing ones are named by the decoder. */
 export const ModelConfig = Schema.Struct({
@@ -132,8 +134,8 @@ export const patchGrid = (config: ModelConfig): number => tileSize(config) / con
 export const tokensPerTile = (config: ModelConfig): number => (patchGrid(config) * config.downsample_ratio) ** 2
 
 /** Width of one attention head of the language model. */
-export const headWidth = ({ model_type, head_dim, hidden_size, num_attention_heads }: LanguageConfig): number =>
-  head_dim ?? (model_type === "qwen3" ? qwen3HeadWidth : hidden_size / num_attention_heads)
+export const headWidth = (config: LanguageConfig): number =>
+  config.head_dim ?? decoderFamily(config).headWidth ?? config.hidden_size / config.num_attention_heads
 
 /** Width of all query heads together: that of the model in Qwen2, another one in the smaller Qwen3. */
 export const queryWidth = (config: LanguageConfig): number => config.num_attention_heads * headWidth(config)

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Safetensors } from "@speedq/formats"
 import * as Schema from "effect/Schema"
+import { decoderFamilies } from "./decoderFamilies.ts"
 import { isOfHead, type Layout } from "./huggingfaceNames.ts"
 import { ModelConfig } from "./ModelConfig.ts"
 import { ModelConfigInvalid } from "./ModelErrors.ts"
@@ -60,8 +61,9 @@ export const decodeModelConfig = (raw: unknown, file: string): ModelConfig => {
     const config = fromHuggingface(raw)
     const language = part(config, "llm_config")
     const kind = supportedDecoder({ whole: raw, tower: part(config, "vision_config"), language })
+    const max_position_embeddings = decoderFamilies[kind].contextLength
     const normal = isRecord(config["llm_config"])
-      ? { ...config, llm_config: { ...withRope(language), model_type: kind } }
+      ? { ...config, llm_config: { max_position_embeddings, ...withRope(language), model_type: kind } }
       : config
     return Schema.decodeUnknownSync(ModelConfig)(normal, { errors: "all", reportInput: true })
   } catch (error) {

@@ -2,6 +2,8 @@
  * Names of the transformers-native ("-hf") layout and the original ones they stand for (docs/method.md,
  * "The transformers layout").
  */
+import { parameterOf } from "@speedq/formats"
+import { headLayers } from "./decoderFamilies.ts"
 
 /** Where the bytes of an original tensor come from: rows of stored tensors, one after the other. */
 export type Pieces = readonly string[]
@@ -45,18 +47,23 @@ const huggingfacePieces = (name: string): Pieces => {
 export const storedNames = (names: Iterable<string>, layout: Layout): ReadonlyMap<string, Pieces> =>
   new Map(Array.from(names, (name) => [name, layout === "original" ? [name] : huggingfacePieces(name)] as const))
 
-/** One spelling for the prefixes that versions of transformers differ in. */
-const canonical = (name: string): string =>
+const withoutModel = (name: string): string =>
   name
     .replace(/^model\.(?=vision_tower|multi_modal_projector|language_model)/, "")
     .replace(/^lm_head\./, "language_model.lm_head.")
-    .replace(/^language_model\.(?!model\.|lm_head\.)/, "language_model.model.")
 
 /** Whether a stored tensor is the head or belongs to it, in any layout. */
-export const isOfHead = (stored: string): boolean => canonical(stored).startsWith("language_model.lm_head.")
+export const isOfHead = (stored: string): boolean =>
+  headLayers.some((head) => withoutModel(stored).startsWith(`${head}.`))
 
 /** Whether a stored tensor is the matrix of the head, in any layout. */
-export const isHead = (stored: string): boolean => canonical(stored) === "language_model.lm_head.weight"
+export const isHead = (stored: string): boolean => headLayers.some((head) => withoutModel(stored) === parameterOf(head))
+
+/** One spelling for the prefixes that versions of transformers differ in. */
+const canonical = (name: string): string =>
+  isOfHead(name)
+    ? withoutModel(name)
+    : withoutModel(name).replace(/^language_model\.(?!model\.)/, "language_model.model.")
 
 /** Buffers of SPEED-Q's own training checkpoints: not weights. */
 export const isQuantizerBuffer = (name: string): boolean => name.includes(".weight_quantizer.")

@@ -1,11 +1,23 @@
 /**
- * The Qwen2 and Qwen3 decoders: embeddings to final hidden states, and logits for the rows that are asked for (docs/method.md,
+ * The decoders of Qwen2, Qwen3 and InternLM2: embeddings to final hidden states, and logits for the rows that are asked for (docs/method.md,
  * "Decoder").
  */
 import { parameterOf } from "@speedq/formats"
-import { add, attention, gatherRows, reshape, rmsNorm, rotary, scope, siluTimes, type Tensor } from "@speedq/tensors"
+import {
+  add,
+  attention,
+  gatherRows,
+  reshape,
+  rmsNorm,
+  rotary,
+  scope,
+  siluTimes,
+  splitColumns,
+  type Tensor
+} from "@speedq/tensors"
+import type { DecoderNames } from "./decoderFamilies.ts"
 import type { KeyValueCache } from "./KeyValueCache.ts"
-import { decoderKind, headWidth, type LanguageConfig, queryWidth } from "./ModelConfig.ts"
+import { decoderFamily, headWidth, type LanguageConfig, queryWidth } from "./ModelConfig.ts"
 import { headProduct, linearLayer, type Weights, weightRows } from "./Weights.ts"
 
 /** What the decoder needs to know about a batch besides its embeddings. */
@@ -16,43 +28,72 @@ export interface Positions {
   readonly keyMask?: Tensor | undefined
 }
 
-/** Names of the token embedding [V, H] and of the head [V, H]. */
-export const embeddingLayer = "language_model.model.embed_tokens"
-export const headLayer = "language_model.lm_head"
+/** The layer of the token embedding [V, H]. */
+export const embeddingLayerOf = (config: LanguageConfig): string => decoderFamily(config).names.embedding
+
+/** Layers of the embedding and, where it is not tied to that, of the head [V, H]. */
+export const embeddingAndHead = (config: LanguageConfig): readonly [embedding: string, ...head: string[]] => {
+  const { embedding, head } = decoderFamily(config).names
+  return config.tie_word_embeddings ? [embedding] : [embedding, head]
+}
 
 /** The layer whose matrix makes logits: the embedding where the model ties the two, a head of its own elsewhere. */
-export const headLayerOf = ({ tie_word_embeddings }: LanguageConfig): string =>
-  tie_word_embeddings ? embeddingLayer : headLayer
+export const headLayerOf = (config: LanguageConfig): string => embeddingAndHead(config).at(-1)!
 
 /** Name of decoder layer `index` in the checkpoint. */
 export const decoderLayerName = (index: number): string => `language_model.model.layers.${index}`
 
-const composeNames = (layer: string) => ({
-  inputNorm: `${layer}.input_layernorm`,
-  q: `${layer}.self_attn.q_proj`,
-  k: `${layer}.self_attn.k_proj`,
-  v: `${layer}.self_attn.v_proj`,
-  qNorm: `${layer}.self_attn.q_norm`,
-  kNorm: `${layer}.self_attn.k_norm`,
-  o: `${layer}.self_attn.o_proj`,
-  attentionNorm: `${layer}.post_attention_layernorm`,
-  gate: `${layer}.mlp.gate_proj`,
-  up: `${layer}.mlp.up_proj`,
-  down: `${layer}.mlp.down_proj`
-})
+/** Name of the norm after the last layer. */
+export const decoderNorm = "language_model.model.norm"
 
-type LayerNames = ReturnType<typeof composeNames>
+type LayerNames = DecoderNames["layer"]
 
-const composed: LayerNames[] = []
+const composeNames = ({ qkv, ...parts }: LayerNames, layer: string): LayerNames => {
+  const within = <Names extends object>(names: Names): Names =>
+    Object.fromEntries(Object.entries(names).map(([part, name]) => [part, `${layer}.${name}`])) as Names
+  return { ...within(parts), qkv: within(qkv) }
+}
+
+const composed = new Map<DecoderNames, LayerNames[]>()
 
 /** Names of the parts of decoder layer `index`: composed once, as a token asks for all of them. */
-const layerNames = (index: number): LayerNames => (composed[index] ??= composeNames(decoderLayerName(index)))
+export const layerNames = (config: LanguageConfig, index: number): LayerNames => {
+  const { names } = decoderFamily(config)
+  let layers = composed.get(names)
+  if (layers === undefined) composed.set(names, (layers = []))
+  return (layers[index] ??= composeNames(names.layer, decoderLayerName(index)))
+}
 
 const norm = (weights: Weights, name: string, x: Tensor, config: LanguageConfig): Tensor =>
   rmsNorm(x, weights.get(parameterOf(name)), config.rms_norm_eps)
 
 /** Rows of the embedding table: ids i32 [B, T] -> [B, T, H]. */
-export const embedTokens = (weights: Weights, ids: Tensor): Tensor => weightRows(weights, embeddingLayer, ids)
+export const embedTokens = (weights: Weights, config: LanguageConfig, ids: Tensor): Tensor =>
+  weightRows(weights, embeddingLayerOf(config), ids)
+
+/**
+ * Queries [B, T, heads, D], keys and values [B, T, key heads, D] of x [B, T, H]. A fused Linear has its rows by key head: the queries
+ * that read the head, its key, its value.
+ */
+const queriesKeysValues = (
+  weights: Weights,
+  config: LanguageConfig,
+  { qkv }: LayerNames,
+  x: Tensor
+): readonly [Tensor, Tensor, Tensor] => {
+  const [batch, length] = x.shape as readonly [number, number, number]
+  const { num_attention_heads: heads, num_key_value_heads: keyHeads } = config
+  const width = headWidth(config)
+  const inHeads = (part: Tensor, count: number) => reshape(part, [batch, length, count, width])
+  if (!("fused" in qkv)) {
+    const projected = (name: string, count: number) => inHeads(linearLayer(weights, name, x), count)
+    return [projected(qkv.q, heads), projected(qkv.k, keyHeads), projected(qkv.v, keyHeads)]
+  }
+  const group = (heads / keyHeads) * width
+  const rows = reshape(linearLayer(weights, qkv.fused, x), [batch, length, keyHeads, group + 2 * width])
+  const [q, k, v] = splitColumns(rows, [group, width, width])
+  return [inHeads(q, heads), k, v]
+}
 
 /**
  * Causal grouped-query attention with rotary positions: [B, T, H] -> [B, T, H]. Where the decoder has query and key norms, each
@@ -66,22 +107,20 @@ const selfAttention = (
   positions: Positions,
   cache: KeyValueCache | undefined
 ): Tensor => {
-  const names = layerNames(index)
+  const names = layerNames(config, index)
   const [batch, length] = x.shape as readonly [number, number, number]
-  const width = headWidth(config)
-  const heads = (name: string, count: number) => reshape(linearLayer(weights, name, x), [batch, length, count, width])
-  const { queryKeyNorms } = decoderKind(config)
-  const normed = (part: Tensor, name: string) => (queryKeyNorms ? norm(weights, name, part, config) : part)
+  const normed = (part: Tensor, name: string | undefined) =>
+    name === undefined ? part : norm(weights, name, part, config)
   const rotated = (part: Tensor) => rotary(part, positions.ids, config.rope_theta)
-  const q = rotated(normed(heads(names.q, config.num_attention_heads), names.qNorm))
-  const k = rotated(normed(heads(names.k, config.num_key_value_heads), names.kNorm))
-  const v = heads(names.v, config.num_key_value_heads)
-  const scale = width ** -0.5
+  const [queries, keys, v] = queriesKeysValues(weights, config, names, x)
+  const q = rotated(normed(queries, names.qNorm))
+  const k = rotated(normed(keys, names.kNorm))
+  const scale = headWidth(config) ** -0.5
   const mixed =
     cache === undefined
       ? attention(q, k, v, { causal: true, scale, keyMask: positions.keyMask })
       : cache.attend(index, q, k, v, scale)
-  return linearLayer(weights, names.o, reshape(mixed, [batch, length, queryWidth(config)]))
+  return linearLayer(weights, names.output, reshape(mixed, [batch, length, queryWidth(config)]))
 }
 
 /** One decoder layer: h = x + attn(RMS1(x)); y = h + down(silu(gate(RMS2(h))) up(RMS2(h))). [B, T, H] -> [B, T, H]. */
@@ -94,12 +133,12 @@ export const decoderLayer = (
   cache?: KeyValueCache
 ): Tensor =>
   scope(() => {
-    const names = layerNames(index)
+    const names = layerNames(config, index)
     const h = scope(() =>
       add(x, selfAttention(weights, config, index, norm(weights, names.inputNorm, x, config), positions, cache))
     )
     const activated = scope(() => {
-      const normed = norm(weights, names.attentionNorm, h, config)
+      const normed = norm(weights, names.mlpNorm, h, config)
       return siluTimes(linearLayer(weights, names.gate, normed), linearLayer(weights, names.up, normed))
     })
     return add(h, linearLayer(weights, names.down, activated))
@@ -121,7 +160,7 @@ export const decoder = (
     if (hidden !== embeddings) hidden.release()
     hidden = next
   }
-  return norm(weights, "language_model.model.norm", hidden, config)
+  return norm(weights, decoderNorm, hidden, config)
 }
 
 /** Logits of chosen rows only: hidden [B, T, H] and row numbers i32 [R] of the flattened batch -> [R, V]. */

@@ -13,7 +13,7 @@ import {
 } from "@speedq/tensors"
 import { dtypeOf, requireSame, resolveCheckpoint } from "./checkpoint.ts"
 import type { Pieces } from "./huggingfaceNames.ts"
-import { embeddingLayer } from "./language.ts"
+import { embeddingLayerOf } from "./language.ts"
 import type { ModelConfig } from "./ModelConfig.ts"
 import { patchGrid } from "./ModelConfig.ts"
 import { modelTensors, positionsFit } from "./modelLayout.ts"
@@ -93,7 +93,8 @@ export const loadWeights = (
 ): { readonly [name: string]: Tensor } => {
   const expected = modelTensors(config)
   const { pieces, headCopy } = resolveCheckpoint(config, store)
-  if (headCopy !== undefined) requireSame(store, headCopy, pieces.get(parameterOf(embeddingLayer))![0]!)
+  if (headCopy !== undefined)
+    requireSame(store, headCopy, pieces.get(parameterOf(embeddingLayerOf(config.llm_config)))![0]!)
   const loaded: { [name: string]: Tensor } = {}
   try {
     for (const [name, shape] of expected) {

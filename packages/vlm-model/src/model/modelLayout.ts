@@ -4,9 +4,9 @@
  */
 import { layerOf, parameterOf, weightNames } from "@speedq/formats"
 import { type Shape, sizeOf } from "@speedq/tensors"
-import { decoderLayerName, embeddingLayer, headLayer } from "./language.ts"
+import { decoderNorm, embeddingAndHead, layerNames } from "./language.ts"
 import {
-  decoderKind,
+  decoderFamily,
   headWidth,
   keyValueWidth,
   type LanguageConfig,
@@ -57,29 +57,36 @@ const visionTensors = (config: VisionConfig): Entries => {
 
 const languageTensors = (config: LanguageConfig): Entries => {
   const { hidden_size: width, intermediate_size: inner, vocab_size } = config
-  const { attentionBias, queryKeyNorms } = decoderKind(config)
-  const projection = attentionBias ? withBias : withoutBias
+  const projection = decoderFamily(config).attentionBias ? withBias : withoutBias
+  const [queries, keys] = [queryWidth(config), keyValueWidth(config)]
   const layers = Array.from({ length: config.num_hidden_layers }, (_, index): Entries => {
-    const layer = decoderLayerName(index)
-    const norms = queryKeyNorms ? ["q_norm", "k_norm"] : []
+    const { qkv, ...names } = layerNames(config, index)
+    const norms = [names.qNorm, names.kNorm].filter((name) => name !== undefined)
+    const rows: readonly (readonly [string, number])[] =
+      "fused" in qkv
+        ? [[qkv.fused, queries + 2 * keys]]
+        : [
+            [qkv.q, queries],
+            [qkv.k, keys],
+            [qkv.v, keys]
+          ]
     return [
-      ...projection(`${layer}.self_attn.q_proj`, [queryWidth(config), width]),
-      ...projection(`${layer}.self_attn.k_proj`, [keyValueWidth(config), width]),
-      ...projection(`${layer}.self_attn.v_proj`, [keyValueWidth(config), width]),
-      ...withoutBias(`${layer}.self_attn.o_proj`, [width, queryWidth(config)]),
-      ...norms.flatMap((norm) => withoutBias(`${layer}.self_attn.${norm}`, [headWidth(config)])),
-      ...withoutBias(`${layer}.mlp.gate_proj`, [inner, width]),
-      ...withoutBias(`${layer}.mlp.up_proj`, [inner, width]),
-      ...withoutBias(`${layer}.mlp.down_proj`, [width, inner]),
-      ...withoutBias(`${layer}.input_layernorm`, [width]),
-      ...withoutBias(`${layer}.post_attention_layernorm`, [width])
+      ...rows.flatMap(([name, count]) => projection(name, [count, width])),
+      ...withoutBias(names.output, [width, queries]),
+      ...norms.flatMap((norm) => withoutBias(norm, [headWidth(config)])),
+      ...withoutBias(names.gate, [inner, width]),
+      ...withoutBias(names.up, [inner, width]),
+      ...withoutBias(names.down, [width, inner]),
+      ...withoutBias(names.inputNorm, [width]),
+      ...withoutBias(names.mlpNorm, [width])
     ]
   })
+  const [embedding, ...head] = embeddingAndHead(config)
   return [
-    ...withoutBias(embeddingLayer, [vocab_size, width]),
+    ...withoutBias(embedding, [vocab_size, width]),
     ...layers.flat(),
-    ...withoutBias("language_model.model.norm", [width]),
-    ...(config.tie_word_embeddings ? [] : withoutBias(headLayer, [vocab_size, width]))
+    ...withoutBias(decoderNorm, [width]),
+    ...head.flatMap((layer) => withoutBias(layer, [vocab_size, width]))
   ]
 }
 
@@ -107,14 +114,16 @@ export const towerOf = (name: string): Tower =>
   name.startsWith("vision_model.") ? "vision" : name.startsWith("mlp1.") ? "projector" : "language"
 
 /** The Linear layers of a model by name, with shape [out, in]: embedding, head and patch embedding are not among them. */
-export const linearLayers = (config: ModelConfig): TensorShapes =>
-  new Map(
+export const linearLayers = (config: ModelConfig): TensorShapes => {
+  const others: readonly string[] = embeddingAndHead(config.llm_config)
+  return new Map(
     [...modelTensors(config)].flatMap(([name, shape]) => {
       const layer = layerOf(name)
-      const isLinear = shape.length === 2 && layer !== name && layer !== embeddingLayer && layer !== headLayer
+      const isLinear = shape.length === 2 && layer !== name && !others.includes(layer)
       return isLinear ? [[layer, shape] as const] : []
     })
   )
+}
 
 /** Whether the stored position embedding fits the tile size; otherwise it is resized when loading. */
 export const positionsFit = (config: ModelConfig): boolean =>

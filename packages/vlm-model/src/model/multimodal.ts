@@ -4,6 +4,7 @@
  */
 import { replaceRows, reshape, type Tensor, tensor } from "@speedq/tensors"
 import { embedTokens } from "./language.ts"
+import type { LanguageConfig } from "./ModelConfig.ts"
 import { ImageTokenMismatch } from "./ModelErrors.ts"
 import type { Weights } from "./Weights.ts"
 
@@ -20,11 +21,12 @@ export const imageTokenRows = (ids: Int32Array, imageToken: number): Int32Array 
  */
 export const mergeEmbeddings = (
   weights: Weights,
+  config: LanguageConfig,
   ids: Tensor,
   visual: readonly Tensor[],
   imageRows: Int32Array
 ): Tensor => {
-  const text = embedTokens(weights, ids)
+  const text = embedTokens(weights, config, ids)
   const width = text.shape.at(-1)!
   const counts = visual.map((part) => part.size / width)
   const visualTokens = counts.reduce((sum, count) => sum + count, 0)

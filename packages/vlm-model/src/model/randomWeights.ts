@@ -1,5 +1,7 @@
 /** Seeded random weights of a config's shapes: for trying a machine, and for training from scratch. */
+import { layerOf } from "@speedq/formats"
 import { type Backend, generate, type Parameters, Random, type Shape, sizeOf, type Tensor } from "@speedq/tensors"
+import { isEmbeddingLayer } from "./decoderFamilies.ts"
 import type { ModelConfig } from "./ModelConfig.ts"
 import { modelTensors } from "./modelLayout.ts"
 
@@ -24,7 +26,7 @@ const startOf = (
   if (/\.ls[12]$/.test(name)) return () => layerScale
   if (/(norm\d?|layernorm|mlp1\.0)\.weight$/.test(name)) return () => 1
   if (name.endsWith(".bias")) return () => 0
-  if (spread === "fixed" || /embed_tokens|class_embedding|position_embedding/.test(name)) {
+  if (spread === "fixed" || isEmbeddingLayer(layerOf(name)) || /class_embedding|position_embedding/.test(name)) {
     return () => 0.02 * random.nextNormal()
   }
   const bound = 1 / Math.sqrt(sizeOf(shape.slice(1)))

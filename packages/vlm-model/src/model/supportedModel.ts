@@ -2,13 +2,14 @@
  * The gate that every command reads a config through: which models the network can compute, by the names that config.json gives
  * itself. What is not known is refused by its name, before a missing key or tensor says it in other words.
  */
+import { type DecoderKind, decoderFamilies } from "./decoderFamilies.ts"
 
 type Json = { readonly [key: string]: unknown }
 
 const isRecord = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Names of a part of the model, and what the network computes it as. */
-type Names = { readonly [name: string]: string }
+type Names<Meaning extends string = string> = { readonly [name: string]: Meaning }
 
 const wholeNames: Names = {
   internvl_chat: "InternVL",
@@ -24,14 +25,9 @@ const towerNames: Names = {
   InternVLVisionModel: "InternViT"
 }
 
-const decoderNames: Names = {
-  qwen2: "qwen2",
-  Qwen2ForCausalLM: "qwen2",
-  Qwen2Model: "qwen2",
-  qwen3: "qwen3",
-  Qwen3ForCausalLM: "qwen3",
-  Qwen3Model: "qwen3"
-}
+const decoderNames: Names<DecoderKind> = Object.fromEntries(
+  Object.entries(decoderFamilies).flatMap(([kind, { calledBy }]) => calledBy.map((name) => [name, kind as DecoderKind]))
+)
 
 /** Names under `model_type` and `architectures`; a key that is absent, null or empty gives none. */
 const namesOf = ({ model_type, architectures }: Json): readonly string[] =>
@@ -45,7 +41,7 @@ const listed = (names: readonly string[]): string => names.map((name) => `"${nam
 export class Unsupported extends Error {}
 
 /** What the names of a part mean; `absent` where it has none. Raises Unsupported for one that is not known, or for two that differ. */
-const meaning = (what: string, part: Json, known: Names, absent: string): string => {
+const meaning = <Meaning extends string>(what: string, part: Json, known: Names<Meaning>, absent: Meaning): Meaning => {
   const names = namesOf(part)
   const unknown = names.filter((name) => !Object.hasOwn(known, name))
   if (unknown.length > 0) {
@@ -77,10 +73,10 @@ interface Parts {
 }
 
 /**
- * The kind of the language model, "qwen2" or "qwen3": that of Qwen2 where the config gives it no name, as in transformers. Raises
+ * The kind of the language model, a key of `decoderFamilies`: Qwen2 where the config gives it no name, as in transformers. Raises
  * Unsupported for a model that is another one, or whose weights are quantized.
  */
-export const supportedDecoder = ({ whole, tower, language }: Parts): string => {
+export const supportedDecoder = ({ whole, tower, language }: Parts): DecoderKind => {
   for (const part of [whole, language, tower]) {
     const quantization = part["quantization_config"] ?? undefined
     if (quantization !== undefined) throw alreadyQuantized(`quantization_config ${methodOf(quantization)}`)

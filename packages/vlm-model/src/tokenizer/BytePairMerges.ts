@@ -1,10 +1,12 @@
 /** Byte-pair merges: joins neighbouring symbols, always the pair of the lowest rank, until no pair has a rank. */
 
-/** Merges by rank: `left[r]` and `right[r]` become `product[r]`. */
+/** Merges: `left[m]` and `right[m]` become `product[m]`. */
 export interface MergeRanks {
   readonly left: Int32Array
   readonly right: Int32Array
   readonly product: Int32Array
+  /** Rank of each merge, below 2^22: of equal ones the leftmost pair comes first. Default m. */
+  readonly rank?: Int32Array
 }
 
 // A heap entry holds rank and position in one double: rank * 2^31 + position, exact up to rank 2^22.
@@ -19,7 +21,7 @@ const hash = (left: number, right: number): number => {
 
 export class BytePairMerges {
   private readonly ranks: MergeRanks
-  private readonly slots: Int32Array // open addressing; rank + 1, 0 is empty
+  private readonly slots: Int32Array // open addressing; merge + 1, 0 is empty
   private readonly mask: number
   // Scratch space, kept between calls: a doubly linked list of symbols and a binary heap of candidate pairs.
   private previous = new Int32Array(0)
@@ -32,10 +34,10 @@ export class BytePairMerges {
     const size = 2 ** Math.ceil(Math.log2(Math.max(2, ranks.left.length * 3)))
     this.slots = new Int32Array(size)
     this.mask = size - 1
-    for (let rank = 0; rank < ranks.left.length; rank++) {
-      const slot = this.slotOf(ranks.left[rank]!, ranks.right[rank]!)
+    for (let merge = 0; merge < ranks.left.length; merge++) {
+      const slot = this.slotOf(ranks.left[merge]!, ranks.right[merge]!)
       // Of a repeated pair the last line counts, as in the reference.
-      this.slots[slot] = rank + 1
+      this.slots[slot] = merge + 1
     }
   }
 
@@ -43,7 +45,7 @@ export class BytePairMerges {
   merge(symbols: Int32Array, length: number): number {
     if (length < 2) return length
     this.reserve(length)
-    const { left, right, product } = this.ranks
+    const { product } = this.ranks
     const { previous, next } = this
     this.heapSize = 0
     for (let at = 0; at < length; at++) {
@@ -56,9 +58,11 @@ export class BytePairMerges {
       const rank = Math.floor(entry / positions)
       const at = entry - rank * positions
       const follower = next[at]!
-      // The pair may have changed since it was offered.
-      if (follower >= length || symbols[at] !== left[rank] || symbols[follower] !== right[rank]) continue
-      symbols[at] = product[rank]!
+      // The pair may have changed since it was offered, or have become a part of another.
+      if (symbols[at]! < 0 || follower >= length) continue
+      const merge = this.mergeOf(symbols[at]!, symbols[follower]!)
+      if (merge < 0 || this.rankOf(merge) !== rank) continue
+      symbols[at] = product[merge]!
       symbols[follower] = -1
       const after = next[follower]!
       next[at] = after
@@ -74,11 +78,20 @@ export class BytePairMerges {
     return kept
   }
 
+  private rankOf(merge: number): number {
+    return this.ranks.rank?.[merge] ?? merge
+  }
+
+  /** The merge of a pair; -1 where there is none. */
+  private mergeOf(left: number, right: number): number {
+    return this.slots[this.slotOf(left, right)]! - 1
+  }
+
   private slotOf(left: number, right: number): number {
     let slot = hash(left, right) & this.mask
     for (;;) {
-      const rank = this.slots[slot]! - 1
-      if (rank < 0 || (this.ranks.left[rank] === left && this.ranks.right[rank] === right)) return slot
+      const merge = this.slots[slot]! - 1
+      if (merge < 0 || (this.ranks.left[merge] === left && this.ranks.right[merge] === right)) return slot
       slot = (slot + 1) & this.mask
     }
   }
@@ -94,9 +107,9 @@ export class BytePairMerges {
 
   /** Puts a pair on the heap if it has a rank; entries of equal rank come out from left to right. */
   private offer(left: number, right: number, at: number): void {
-    const rank = this.slots[this.slotOf(left, right)]! - 1
-    if (rank < 0) return
-    const entry = rank * positions + at
+    const merge = this.mergeOf(left, right)
+    if (merge < 0) return
+    const entry = this.rankOf(merge) * positions + at
     const heap = this.heap
     let hole = this.heapSize++
     while (hole > 0) {

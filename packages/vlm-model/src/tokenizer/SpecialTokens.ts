@@ -30,13 +30,17 @@ const qwen2Tokens: ReadonlyArray<Added> = [
 /** What Qwen3 adds after that. */
 const qwen3Tokens: ReadonlyArray<Added> = ["<tool_response>", "</tool_response>", "<think>", "</think>"].map(plain)
 
-/** What InternVL adds after either. */
+/** The last tokens of InternLM2's vocabulary, by the texts that its files replace those of unused pieces with. */
+const internlm2Tokens: ReadonlyArray<Added> = [
+  ...["<|plugin|>", "<|interpreter|>", "<|action_end|>", "<|action_start|>", messageEnd, messageStart].map(special)
+]
+
+/** What InternVL adds after any of these. */
 const internvlTokens: ReadonlyArray<Added> = [...[imageStart, imageEnd, imageContext, ...groundingTokens].map(special)]
 
-/** The added tokens of a released tokenizer, in the order of their ids; the first follows the last token of the vocabulary. */
-export const addedTokensOf = (decoder: "qwen2" | "qwen3"): ReadonlyArray<Added> => [
-  ...qwen2Tokens,
-  ...(decoder === "qwen3" ? qwen3Tokens : []),
+/** The added tokens of a released tokenizer, in the order of their ids, which have no gap. */
+export const addedTokensOf = (decoder: "qwen2" | "qwen3" | "internlm2"): ReadonlyArray<Added> => [
+  ...{ qwen2: qwen2Tokens, qwen3: [...qwen2Tokens, ...qwen3Tokens], internlm2: internlm2Tokens }[decoder],
   ...internvlTokens
 ]
 

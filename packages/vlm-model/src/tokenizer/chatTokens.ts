@@ -1,22 +1,23 @@
 /** Ids of the tokens that conversations and images are made of. */
 import * as Effect from "effect/Effect"
 import { SpecialTokenMissing } from "../Errors.ts"
-import { endOfText, imageContext, imageEnd, imageStart, messageEnd, messageStart } from "./SpecialTokens.ts"
+import { imageContext, imageEnd, imageStart, messageEnd, messageStart } from "./SpecialTokens.ts"
 import type { Tokenizer } from "./Tokenizer.ts"
 
-const texts = { endOfText, messageStart, messageEnd, imageStart, imageEnd, imageContext }
+const chatTexts = { messageStart, messageEnd, imageStart, imageEnd, imageContext }
 
-export type ChatTokens = Readonly<Record<keyof typeof texts, number>>
+export type ChatTokens = Readonly<Record<keyof typeof chatTexts | "endOfText", number>>
 
 /** Looks the ids up by text. Fails with SpecialTokenMissing, naming every token that the tokenizer lacks. */
 export const chatTokens = Effect.fnUntraced(function* (
   tokenizer: Tokenizer
 ): Effect.fn.Return<ChatTokens, SpecialTokenMissing> {
+  const texts = { endOfText: tokenizer.endOfText, ...chatTexts }
   const missing = Object.values(texts).filter((text) => tokenizer.tokenId(text) === undefined)
   if (missing.length > 0) return yield* new SpecialTokenMissing({ tokens: missing })
   const id = (text: string): number => tokenizer.tokenId(text)!
   return {
-    endOfText: id(endOfText),
+    endOfText: id(texts.endOfText),
     messageStart: id(messageStart),
     messageEnd: id(messageEnd),
     imageStart: id(imageStart),

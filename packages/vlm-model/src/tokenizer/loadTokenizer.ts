@@ -1,4 +1,7 @@
-/** Loads the tokenizer of a model directory: tokenizer.json, or vocab.json and merges.txt, and every file that adds tokens. */
+/**
+ * Loads the tokenizer of a model directory: tokenizer.model, tokenizer.json, or vocab.json and merges.txt, and every file that adds
+ * tokens.
+ */
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import type { FileFailed } from "@speedq/formats"
@@ -7,25 +10,31 @@ import type * as Schema from "effect/Schema"
 import { TokenizerInvalid, TokenizerMissing } from "../Errors.ts"
 import { attempt, decodeJson, ifPresent, readBytes } from "../internal/files.ts"
 import { makeTokenizer, type TokenizerParts } from "./makeTokenizer.ts"
+import { makeSentencePiece } from "./sentencePiece/makeSentencePiece.ts"
+import { readSentencePiece } from "./sentencePiece/modelFile.ts"
+import { MessageMalformed } from "./sentencePiece/protobuf.ts"
 import type { AddedToken, Tokenizer } from "./Tokenizer.ts"
-import { SpecialTokensMap, specialTexts, TokenizerConfig, TokenizerJson, Vocabulary } from "./tokenizerFiles.ts"
+import { SpecialTokensMap, specialTexts, TokenizerConfig, TokenizerJson, textOf, Vocabulary } from "./tokenizerFiles.ts"
 
 export type LoadTokenizerError = FileFailed | TokenizerInvalid | TokenizerMissing
 
 /**
- * Loads a Qwen2-format tokenizer. Added tokens are the union over tokenizer.json, tokenizer_config.json and
- * added_tokens.json; one is special if any of these or special_tokens_map.json says so.
+ * Loads a tokenizer of Qwen2's format, or of InternLM2's where there is a tokenizer.model. Added tokens are the union over its own
+ * file, tokenizer_config.json and added_tokens.json; one is special if any of these or special_tokens_map.json says so.
  */
 export const loadTokenizer = Effect.fnUntraced(function* (
   directory: string
 ): Effect.fn.Return<Tokenizer, LoadTokenizerError> {
-  const base = (yield* fromTokenizerJson(directory)) ?? (yield* fromVocabularyAndMerges(directory))
+  const base =
+    (yield* fromTokenizerModel(directory)) ??
+    (yield* fromTokenizerJson(directory)) ??
+    (yield* fromVocabularyAndMerges(directory))
   if (base === undefined) {
-    const lookedFor = ["tokenizer.json", "vocab.json with merges.txt"]
+    const lookedFor = ["tokenizer.model", "tokenizer.json", "vocab.json with merges.txt"]
     return yield* new TokenizerMissing({ directory, lookedFor, found: yield* namesIn(directory) })
   }
-  const added = new AddedTokens()
-  for (const token of base.parts.addedTokens) yield* added.add(token, base.file)
+  const added = new AddedTokenFiles()
+  for (const token of base.addedTokens) yield* added.add(token, base.file)
 
   const configFile = join(directory, "tokenizer_config.json")
   const config = yield* readOptional(configFile, TokenizerConfig)
@@ -38,13 +47,59 @@ export const loadTokenizer = Effect.fnUntraced(function* (
   }
   const map = yield* readOptional(join(directory, "special_tokens_map.json"), SpecialTokensMap)
   const special = new Set([...specialTexts(config ?? {}), ...specialTexts(map ?? {})])
-  return yield* makeTokenizer({ ...base.parts, addedTokens: added.finish(special) }, base.file)
+  return yield* base.make(added.finish(special), config ?? {})
 })
 
+/** A tokenizer but for the tokens that other files add. */
 interface Base {
   readonly file: string
-  readonly parts: TokenizerParts
+  readonly addedTokens: ReadonlyArray<AddedToken>
+  readonly make: (
+    addedTokens: ReadonlyArray<AddedToken>,
+    config: typeof TokenizerConfig.Type
+  ) => Effect.Effect<Tokenizer, TokenizerInvalid>
 }
+
+const byteLevel = (file: string, { addedTokens, ...parts }: TokenizerParts): Base => ({
+  file,
+  addedTokens,
+  make: (all) => makeTokenizer({ ...parts, addedTokens: all }, file)
+})
+
+/** SentencePiece's own tokens for what is unknown, begins and ends a text are matched in texts too, as transformers does. */
+const fromTokenizerModel = Effect.fnUntraced(function* (
+  directory: string
+): Effect.fn.Return<Base | undefined, FileFailed | TokenizerInvalid> {
+  const file = join(directory, "tokenizer.model")
+  const bytes = yield* ifPresent(readBytes(file))
+  if (bytes === undefined) return undefined
+  const model = yield* Effect.try({
+    try: () => readSentencePiece(bytes),
+    catch: (error) => {
+      if (!(error instanceof MessageMalformed)) throw error
+      return new TokenizerInvalid({ file, reason: `not a SentencePiece model: ${error.message}` })
+    }
+  })
+  const textOfId = (id: number): string | undefined => model.pieces[id]?.text
+  const own = [model.unknownId, model.startId, model.endId].flatMap((id) => {
+    const text = textOfId(id)
+    return text === undefined ? [] : [{ id, text, special: true }]
+  })
+  return {
+    file,
+    addedTokens: own,
+    make: (addedTokens, { add_bos_token, bos_token, pad_token }) => {
+      const start = isSet(bos_token) ? textOf(bos_token) : textOfId(model.startId)
+      const end = isSet(pad_token) ? textOf(pad_token) : textOfId(model.endId)
+      if (end === undefined)
+        return Effect.fail(new TokenizerInvalid({ file, reason: "it has no token that ends a text" }))
+      const startOfText = (add_bos_token ?? true) ? start : undefined
+      return makeSentencePiece({ model, addedTokens, startOfText, endOfText: end }, file)
+    }
+  }
+})
+
+const isSet = <A>(value: A | null | undefined): value is A => value !== null && value !== undefined
 
 const fromTokenizerJson = Effect.fnUntraced(function* (
   directory: string
@@ -59,7 +114,7 @@ const fromTokenizerJson = Effect.fnUntraced(function* (
     merges.push(pair)
   }
   const addedTokens = json.added_tokens.map(({ id, content, special }) => ({ id, text: content, special }))
-  return { file, parts: { vocabulary: new Map(Object.entries(json.model.vocab)), merges, addedTokens } }
+  return byteLevel(file, { vocabulary: new Map(Object.entries(json.model.vocab)), merges, addedTokens })
 })
 
 const fromVocabularyAndMerges = Effect.fnUntraced(function* (
@@ -82,7 +137,7 @@ const fromVocabularyAndMerges = Effect.fnUntraced(function* (
     if (pair === undefined) return yield* notTwoTokens(mergesFile, `line ${index + 1}`)
     merges.push(pair)
   }
-  return { file, parts: { vocabulary: new Map(Object.entries(vocabulary)), merges, addedTokens: [] } }
+  return byteLevel(file, { vocabulary: new Map(Object.entries(vocabulary)), merges, addedTokens: [] })
 })
 
 const splitMerge = (text: string): readonly [string, string] | undefined => {
@@ -105,7 +160,7 @@ const namesIn = (directory: string) =>
   attempt(directory, "list", () => readdir(directory)).pipe(Effect.map((names) => names.sort()))
 
 /** Collects added tokens from several files and refuses contradictions. */
-class AddedTokens {
+class AddedTokenFiles {
   private readonly byId = new Map<number, AddedToken>()
   private readonly byText = new Map<string, AddedToken>()
 

@@ -1,9 +1,11 @@
 /** Checks a vocabulary, merges and added tokens against each other and makes a tokenizer of them. */
 import * as Effect from "effect/Effect"
 import { TokenizerInvalid } from "../Errors.ts"
+import { isId, maxIds, quote, wrongToken } from "./AddedTokens.ts"
+import { ByteLevelTokenizer } from "./ByteLevelTokenizer.ts"
 import { type MergeRanks, maxMerges } from "./BytePairMerges.ts"
 import { byteCharacters, tokenTextToBytes } from "./byteAlphabet.ts"
-import { type AddedToken, Tokenizer } from "./Tokenizer.ts"
+import type { AddedToken, Tokenizer } from "./Tokenizer.ts"
 
 /** The parts of a byte-level BPE tokenizer; texts of vocabulary and merges are in the byte alphabet. */
 export interface TokenizerParts {
@@ -12,9 +14,6 @@ export interface TokenizerParts {
   readonly merges: ReadonlyArray<readonly [string, string]>
   readonly addedTokens: ReadonlyArray<AddedToken>
 }
-
-// Bounds what a hostile file can make us allocate; the largest known vocabularies have a quarter million tokens.
-const maxIds = 2 ** 22
 
 /**
  * Makes a tokenizer. `source` is what errors name. Fails with TokenizerInvalid when a byte has no token, a merge
@@ -40,10 +39,9 @@ export const makeTokenizer = Effect.fnUntraced(function* (
     const name = `0x${missing.toString(16).padStart(2, "0")} (${quote(byteCharacters[missing]!)})`
     return yield* invalid(`byte ${name} has no token, so not every text could be encoded`)
   }
+  const wrong = wrongToken(parts.addedTokens)
+  if (wrong !== undefined) return yield* invalid(wrong)
   for (const { text, id } of parts.addedTokens) {
-    if (text === "") return yield* invalid(`added token ${id} is the empty text`)
-    if (!isId(id))
-      return yield* invalid(`added token ${quote(text)} has id ${id}; ids are integers from 0 to ${maxIds - 1}`)
     if (texts[id] !== undefined && texts[id] !== text) {
       return yield* invalid(`id ${id} belongs to two tokens, ${quote(texts[id], text)}`)
     }
@@ -59,7 +57,7 @@ export const makeTokenizer = Effect.fnUntraced(function* (
     )
   }
   const merges = yield* rankMerges(parts, invalid)
-  return new Tokenizer({ vocabulary: parts.vocabulary, texts, merges, addedTokens: parts.addedTokens })
+  return new ByteLevelTokenizer({ vocabulary: parts.vocabulary, texts, merges, addedTokens: parts.addedTokens })
 })
 
 /** A token of several bytes, which only merges make. */
@@ -100,8 +98,3 @@ const idCount = (vocabulary: ReadonlyMap<string, number>): number => {
   for (const id of vocabulary.values()) if (isId(id) && id >= count) count = id + 1
   return count
 }
-
-const isId = (id: number): boolean => Number.isInteger(id) && id >= 0 && id < maxIds
-
-const quote = (...texts: ReadonlyArray<string>): string =>
-  texts.map((text) => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text)).join(" and ")

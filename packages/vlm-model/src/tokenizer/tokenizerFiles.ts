@@ -1,4 +1,4 @@
-/** The files of a Qwen2-format tokenizer directory. What is a literal here is what `Tokenizer` does; other values are refused. */
+/** The files of a tokenizer directory. What is a literal here is what the tokenizers do; other values are refused. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { qwen2Pattern } from "./preTokenize.ts"
@@ -7,7 +7,7 @@ const absentOr = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.
 const noPart = absentOr(Schema.Literal(""))
 const never = absentOr(Schema.Literal(false))
 
-/** Options that Qwen2 never sets: they would change where an added token matches. */
+/** Options that these tokenizers never set: they would change where an added token matches. */
 const addedTokenFields = {
   content: Schema.String,
   lstrip: never,
@@ -69,10 +69,11 @@ export const SpecialTokensMap = Schema.Struct(specialFields)
 /** tokenizer_config.json. */
 export const TokenizerConfig = Schema.Struct({
   ...specialFields,
+  add_bos_token: absentOr(Schema.Boolean),
   added_tokens_decoder: absentOr(Schema.Record(Schema.String, Schema.Struct(addedTokenFields)))
 })
 
-const textOf = (token: typeof SpecialText.Type): string => (typeof token === "string" ? token : token.content)
+export const textOf = (token: typeof SpecialText.Type): string => (typeof token === "string" ? token : token.content)
 
 /** Every text that these files call special. */
 export const specialTexts = (map: typeof SpecialTokensMap.Type): ReadonlyArray<string> =>

@@ -39,7 +39,7 @@ export const writeTokenizer = Effect.fnUntraced(function* (
   }
 })
 
-const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`
+export const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`
 
 const tokenizerFiles = ({ vocabulary, merges, addedTokens }: TokenizerParts): Readonly<Record<string, string>> => {
   const lines = merges.map(([left, right]) => `${left} ${right}`)
