@@ -15,7 +15,7 @@ import * as Scope from "effect/Scope"
 import { QuantizedVision } from "../artefacts/artefacts.ts"
 import { computing } from "../compute/computing.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
-import { ModelUnreadable } from "../Errors.ts"
+import { modelUnreadable } from "../Errors.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { weightFiles } from "../model/partWeights.ts"
@@ -72,11 +72,9 @@ export const ImportVit = Stage.define({
     const { config: modelConfig } = model.directory
     const { choices } = yield* planTowers(modelConfig, ["vision"], config.quantizers, config.compat)
     const known = (yield* Extensions).quantizers
-    const unreadable = (reason: string) => new ModelUnreadable({ directory: config.weights, reason })
+    const unreadable = modelUnreadable(config.weights)
     const work = Effect.gen(function* () {
-      const given = yield* readTower(modelConfig, config.weights, known).pipe(
-        Effect.mapError(({ message }) => unreadable(message))
-      )
+      const given = yield* Effect.mapError(readTower(modelConfig, config.weights, known), unreadable)
       const lacking = [...linearLayers(modelConfig).keys()].filter(
         (layer) =>
           towerOf(layer) === "vision" && !given.packed.has(layer) && given.values[parameterOf(layer)] === undefined

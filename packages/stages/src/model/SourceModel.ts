@@ -16,7 +16,7 @@ import {
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { Compute } from "../compute/Compute.ts"
-import { ModelUnreadable } from "../Errors.ts"
+import { modelUnreadable } from "../Errors.ts"
 import { loadTorchCheckpoint } from "../reference/torchCheckpoint.ts"
 import { checkpointFiles } from "./checkpointFiles.ts"
 import { readWholePart } from "./partWeights.ts"
@@ -69,8 +69,7 @@ export const openSourceModel = Effect.fn("openSourceModel")(function* (
   { parts = {}, ...options }: SourceOptions = {}
 ) {
   const { backend } = yield* Compute
-  const unreadable = (error: { readonly message: string }) =>
-    new ModelUnreadable({ directory: path, reason: error.message })
+  const unreadable = modelUnreadable(path)
   const directory = yield* Effect.mapError(openModelDirectory(path), unreadable)
   const elsewhere = Object.entries(parts) as readonly (readonly [Tower, string])[]
   let weights: Parameters = {}

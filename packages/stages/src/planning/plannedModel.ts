@@ -6,7 +6,7 @@ import { type Forecast, processBytes, type RecipeSettings } from "@speedq/pipeli
 import { type ModelConfig, parameterCount, readModelConfig, readStatistics, resolveCheckpoint } from "@speedq/vlm-model"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { ModelUnreadable } from "../Errors.ts"
+import { type ModelUnreadable, modelUnreadable } from "../Errors.ts"
 import { checkpointFiles } from "../model/checkpointFiles.ts"
 import { refusePacked } from "../model/refusePacked.ts"
 import type { ModelPlace } from "../model/SourceModel.ts"
@@ -38,12 +38,9 @@ export const configOf = (model: string): Effect.Effect<ModelConfig, ModelUnreada
   Effect.flatMap(ReleasedConfigs, (released) =>
     Effect.try({
       try: () => (existsSync(join(model, "config.json")) ? undefined : released(model)) ?? readModelConfig(model),
-      catch: (error) => unreadable(model, error)
+      catch: modelUnreadable(model)
     })
   )
-
-const unreadable = (directory: string, error: unknown): ModelUnreadable =>
-  new ModelUnreadable({ directory, reason: error instanceof Error ? error.message : String(error) })
 
 /** What is wrong with the header of a checkpoint, as loading it would say; nothing where it can be loaded. */
 const checkHeader = (model: string, config: ModelConfig): Effect.Effect<readonly Forecast.Obstacle[]> =>
@@ -79,7 +76,7 @@ export const planModel = Effect.fnUntraced(function* ({ model, parts = {} }: Mod
       const { kind, files: names } = checkpointFiles(model)
       return { kind, files: names, missing: names.filter((file) => !existsSync(file)) }
     },
-    catch: (error) => unreadable(model, error)
+    catch: modelUnreadable(model)
   })
   const elsewhere = Object.entries(parts)
   const isWhole = elsewhere.length === towers

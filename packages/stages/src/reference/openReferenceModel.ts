@@ -7,7 +7,7 @@ import type { Parameters } from "@speedq/tensors"
 import { loadWeights, type ModelDirectory, modelTensors, openModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { Compute } from "../compute/Compute.ts"
-import { ModelUnreadable } from "../Errors.ts"
+import { type ModelUnreadable, modelUnreadable } from "../Errors.ts"
 import { type OpenedModel, packedModel } from "../model/OpenedModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { using } from "./detailFiles.ts"
@@ -33,8 +33,7 @@ export const openReferenceModel = Effect.fn("openReferenceModel")(function* (
   options: OpenReferenceOptions = {}
 ) {
   const { backend } = yield* Compute
-  const unreadable = (error: unknown) =>
-    new ModelUnreadable({ directory: path, reason: error instanceof Error ? error.message : String(error) })
+  const unreadable = modelUnreadable(path)
   const details = detailsDirectory(path)
   if (details === undefined)
     return yield* unreadable("it holds no not_quantized_weights.pt, nor does its quant_details")
