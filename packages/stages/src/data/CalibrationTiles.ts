@@ -6,7 +6,8 @@ import {
   imageTiles,
   normalizeTiles,
   type PictureLimits,
-  readImageHeader
+  readImageHeader,
+  readImageSize
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { type DataUnusable, dataUnusable } from "../Errors.ts"
@@ -38,8 +39,8 @@ export const openCalibrationTiles = Effect.fn("openCalibrationTiles")(function* 
   let count = 0
   for (const picture of yield* drawPictures(sources, seed)) {
     if (count >= sources.count) break
-    const header = yield* Effect.mapError(readImageHeader(picture.file, limits), dataUnusable)
-    const tiles = Math.min(sources.count - count, imageTileCount(header, image, picture.maxTiles))
+    const size = yield* Effect.mapError(readImageSize(picture.file, limits), dataUnusable)
+    const tiles = Math.min(sources.count - count, imageTileCount(size, image, picture.maxTiles))
     used.push({ ...picture, tiles })
     count += tiles
   }
