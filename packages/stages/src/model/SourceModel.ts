@@ -22,6 +22,7 @@ import { checkpointFiles } from "./checkpointFiles.ts"
 import { readWholePart } from "./partWeights.ts"
 import { refusePacked } from "./refusePacked.ts"
 import { owned } from "./stageMemory.ts"
+import { trying } from "./trying.ts"
 
 /** A recipe, as far as it says where weights are. */
 export type ModelPlace = Pick<RecipeSettings, "model" | "parts">
@@ -32,10 +33,6 @@ interface SourceOptions extends LoadOptions {
 }
 
 type Weights = Pick<SourceModel, "weights" | "stored">
-
-/** Runs code that throws. */
-const trying = <A>(work: () => A): Effect.Effect<A, Error> =>
-  Effect.try({ try: work, catch: (error) => (error instanceof Error ? error : new Error(String(error))) })
 
 /** Weights of the directory's own checkpoint, of parts that are not elsewhere. */
 const ownWeights = Effect.fnUntraced(function* (

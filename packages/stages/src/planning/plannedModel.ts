@@ -10,6 +10,7 @@ import { type ModelUnreadable, modelUnreadable } from "../Errors.ts"
 import { checkpointFiles } from "../model/checkpointFiles.ts"
 import { refusePacked } from "../model/refusePacked.ts"
 import type { ModelPlace } from "../model/SourceModel.ts"
+import { trying } from "../model/trying.ts"
 
 export interface PlannedModel {
   readonly config: ModelConfig
@@ -47,12 +48,9 @@ const checkHeader = (model: string, config: ModelConfig): Effect.Effect<readonly
   Effect.scoped(
     Effect.gen(function* () {
       const { store } = yield* Safetensors.openModel(model)
-      yield* Effect.try({
-        try: () => {
-          refusePacked(store)
-          resolveCheckpoint(config, store)
-        },
-        catch: (error) => error as Error
+      yield* trying(() => {
+        refusePacked(store)
+        resolveCheckpoint(config, store)
       })
       return []
     })
@@ -71,13 +69,11 @@ const checkStatistics = (model: string): Effect.Effect<readonly Forecast.Obstacl
  */
 export const planModel = Effect.fnUntraced(function* ({ model, parts = {} }: ModelPlace) {
   const config = yield* configOf(model)
-  const { kind, files, missing } = yield* Effect.try({
-    try: () => {
-      const { kind, files: names } = checkpointFiles(model)
-      return { kind, files: names, missing: names.filter((file) => !existsSync(file)) }
-    },
-    catch: modelUnreadable(model)
-  })
+  const { kind, files } = yield* Effect.mapError(
+    trying(() => checkpointFiles(model)),
+    modelUnreadable(model)
+  )
+  const missing = files.filter((file) => !existsSync(file))
   const elsewhere = Object.entries(parts)
   const isWhole = elsewhere.length === towers
   const whole = files.length > 0 && missing.length === 0
