@@ -18,6 +18,7 @@ import { fingerprintOf } from "../data/fingerprint.ts"
 import { modelUnreadable } from "../Errors.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
+import { firstNames } from "../model/firstNames.ts"
 import { weightFiles } from "../model/partWeights.ts"
 import { planTowers } from "../model/plannedLayers.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
@@ -80,8 +81,9 @@ export const ImportVit = Stage.define({
           towerOf(layer) === "vision" && !given.packed.has(layer) && given.values[parameterOf(layer)] === undefined
       )
       if (lacking.length > 0) {
-        const named = `${lacking.slice(0, 3).join(", ")}${lacking.length > 3 ? ", ..." : ""}`
-        return yield* unreadable(`it lacks the weights of ${lacking.length} Linears of the vision tower: ${named}`)
+        return yield* unreadable(
+          `it lacks the weights of ${lacking.length} Linears of the vision tower: ${firstNames(lacking)}`
+        )
       }
       const placed = yield* placeAll(given, choices, model.weights)
       const off = placed.filter(({ packed }) => packed === undefined)

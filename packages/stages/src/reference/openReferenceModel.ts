@@ -8,6 +8,7 @@ import { loadWeights, type ModelDirectory, modelTensors, openModelDirectory } fr
 import * as Effect from "effect/Effect"
 import { Compute } from "../compute/Compute.ts"
 import { type ModelUnreadable, modelUnreadable } from "../Errors.ts"
+import { firstNames } from "../model/firstNames.ts"
 import { type OpenedModel, packedModel } from "../model/OpenedModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { using } from "./detailFiles.ts"
@@ -81,8 +82,7 @@ const fromCheckpoint = Effect.fnUntraced(function* (
   unreadable: (error: unknown) => ModelUnreadable
 ) {
   const { backend } = yield* Compute
-  const listed = [...names].slice(0, 3).join(", ")
-  const reason = `${names.size} parameters are not among the artefacts (${listed}, ...), and ${from} has no checkpoint to take them from`
+  const reason = `${names.size} parameters are not among the artefacts (${firstNames([...names])}), and ${from} has no checkpoint to take them from`
   const load = Effect.gen(function* () {
     const pickled = yield* Effect.try({
       try: () => loadTorchCheckpoint(backend, from, modelTensors(config), names),

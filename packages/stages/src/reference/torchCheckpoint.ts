@@ -5,6 +5,7 @@ import { releaseParameters } from "@speedq/exports"
 import type { Backend, Parameters, Shape } from "@speedq/tensors"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { firstNames } from "../model/firstNames.ts"
 import { TorchFileInvalid } from "../torch/TorchFileInvalid.ts"
 import { using } from "./detailFiles.ts"
 import { loadDetailParameters } from "./loadDetailParameters.ts"
@@ -52,7 +53,7 @@ export const loadTorchCheckpoint = (
     }
     const lacking = [...names].filter((name) => loaded[name] === undefined)
     if (lacking.length === 0) return loaded
-    const reason = `${files.length === 1 ? "it has" : "it and its shards have"} no ${lacking.slice(0, 3).join(", ")}`
+    const reason = `${files.length === 1 ? "it has" : "it and its shards have"} no ${firstNames(lacking)}`
     throw new TorchFileInvalid({ file: files[0]!, reason })
   } catch (error) {
     releaseParameters(loaded)
