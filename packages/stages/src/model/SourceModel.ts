@@ -46,11 +46,10 @@ const ownWeights = Effect.fnUntraced(function* (
   const names = [...shapes.keys()].filter(wanted)
   const asTheyAre = storedNames(shapes.keys(), "original")
   if (names.length === 0) return { weights: {}, stored: asTheyAre } satisfies Weights
-  const pickled = yield* trying(() =>
-    checkpointFiles(directory).kind === "torch"
-      ? loadTorchCheckpoint(backend, directory, shapes, new Set(names))
-      : undefined
-  )
+  const pickled = yield* trying(() => {
+    const { kind, files } = checkpointFiles(directory)
+    return kind === "torch" ? loadTorchCheckpoint(backend, files, shapes, new Set(names)) : undefined
+  })
   if (pickled !== undefined) return { weights: pickled, stored: asTheyAre } satisfies Weights
   const { store } = yield* Safetensors.openModel(directory)
   const weights: Parameters = yield* trying(() => {

@@ -14,7 +14,7 @@ import { owned } from "../model/stageMemory.ts"
 import { using } from "./detailFiles.ts"
 import { loadDetailParameters } from "./loadDetailParameters.ts"
 import { detailsDirectory, type ReadDetailsOptions, readQuantDetails } from "./QuantDetails.ts"
-import { loadTorchCheckpoint } from "./torchCheckpoint.ts"
+import { loadTorchCheckpoint, torchFiles } from "./torchCheckpoint.ts"
 
 interface OpenReferenceOptions extends ReadDetailsOptions {
   /** Directory with config and tokenizer, and with weights that the artefacts do not hold. Default: where the artefacts are. */
@@ -85,7 +85,7 @@ const fromCheckpoint = Effect.fnUntraced(function* (
   const reason = `${names.size} parameters are not among the artefacts (${firstNames([...names])}), and ${from} has no checkpoint to take them from`
   const load = Effect.gen(function* () {
     const pickled = yield* Effect.try({
-      try: () => loadTorchCheckpoint(backend, from, modelTensors(config), names),
+      try: () => loadTorchCheckpoint(backend, torchFiles(from), modelTensors(config), names),
       catch: unreadable
     })
     if (pickled !== undefined) return pickled

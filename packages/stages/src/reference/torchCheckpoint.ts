@@ -32,16 +32,15 @@ export const torchFiles = (directory: string): readonly string[] => {
 }
 
 /**
- * The parameters of these names; undefined where the directory has no such checkpoint. Raises TorchFileInvalid, also for names
- * that it lacks, and the errors of node:fs; nothing stays allocated then.
+ * The parameters of these names out of the files of a checkpoint; undefined where there are none. Raises TorchFileInvalid, also for
+ * names that they lack, and the errors of node:fs; nothing stays allocated then.
  */
 export const loadTorchCheckpoint = (
   backend: Backend,
-  directory: string,
+  files: readonly string[],
   shapes: ReadonlyMap<string, Shape>,
   names: ReadonlySet<string>
 ): Parameters | undefined => {
-  const files = torchFiles(directory)
   if (files.length === 0) return undefined
   let loaded: Parameters = {}
   try {
