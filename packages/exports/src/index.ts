@@ -4,6 +4,7 @@ export { companionsOf, copyCompanions, descriptionName } from "./exporter/compan
 export { allFilesOf, filesOf } from "./exporter/directoryFiles.ts"
 export type { ExportChoice, Exporter, ModelFacts, ModelToExport, Written } from "./exporter/Exporter.ts"
 export type { Entries, ExportParts } from "./exporter/entries.ts"
+export { largestDifference } from "./exporter/largestDifference.ts"
 export { decodeExport, exporters } from "./exporter/registry.ts"
 export { Exported, type ExportRequest, writeExport } from "./exporter/writeExport.ts"
 export { tensorsName, writeTensors } from "./exporter/writeTensors.ts"

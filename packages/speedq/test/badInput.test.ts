@@ -47,12 +47,15 @@ const crc32 = (bytes: Uint8Array): number => {
   return ~crc >>> 0
 }
 
-const evaluate = async (rows: readonly (readonly string[])[], model = shared.model, header = columns) => {
+const evaluate = async (
+  rows: readonly (readonly string[])[],
+  { model = shared.model, header = columns, more = [] as readonly string[] } = {}
+) => {
   const directory = temporaryDirectory()
   const [data, out] = [join(directory, "data.tsv"), join(directory, "out")]
   writeFileSync(data, [header, ...rows].map((cells) => `${cells.join("\t")}\n`).join(""))
   const args = ["evaluate", model, "--data", data, "--benchmark", "nano", "--out", out, "--name", "m"]
-  const ended = await speedq([...args, "--backend", "native:none", "--json"])
+  const ended = await speedq([...args, ...more, "--backend", "native:none", "--json"])
   return { ...ended, data, out, journal: join(out, "m_nano.journal.jsonl") }
 }
 
@@ -77,7 +80,7 @@ describe("speedq evaluate says file and row, exits 1 and keeps what was answered
     const rows = [question(0, sound)].map(([index = "", text = "", , category = "", image = ""]) => [
       ...[index, text, category, image]
     ])
-    const ended = await evaluate(rows, shared.model, ["index", "question", "category", "image"])
+    const ended = await evaluate(rows, { header: ["index", "question", "category", "image"] })
     assert.match(messageOf(ended), /data\.tsv: no column "answer", which nano needs; the file has index, question/)
   })
 
@@ -96,6 +99,8 @@ describe("speedq evaluate says file and row, exits 1 and keeps what was answered
       /data\.tsv, row 2 \(index 1\), column "image": image: 30000 x 30000 pixels are more than 178956970/
     )
     assertKept(pixels.journal, "0")
+    const limited = await evaluate([question(0, sound)], { more: ["--max-pixels", "99"] })
+    assert.match(messageOf(limited), /data\.tsv, row 1 .*, column "image": image: \d+ x \d+ pixels are more than 99;/)
     const huge = await evaluate([question(0, sound), question(1, "A".repeat(2 ** 26 + 4))])
     assert.match(
       messageOf(huge),
@@ -111,7 +116,7 @@ describe("speedq evaluate says file and row, exits 1 and keeps what was answered
       if (!/^(tokenizer|vocab|merges|added_tokens)/.test(file))
         copyFileSync(join(shared.model, file), join(model, file))
     }
-    const ended = await evaluate([question(0, sound)], model)
+    const ended = await evaluate([question(0, sound)], { model })
     assert.match(messageOf(ended), /model.*tokenizer\.json/)
   })
 })

@@ -58,6 +58,9 @@ describe("speedq chat", () => {
     assert.strictEqual(code, 1)
     assert.strictEqual(stdout, "")
     assert.match(stderr, /^error: .*broken\.png/)
+    const large = await speedq(["chat", shared.model, "?", "--image", image(1), "--max-pixels", "99", ...native])
+    assert.strictEqual(large.code, 1)
+    assert.match(large.stderr, /^error: .*0001\.png: \d+ x \d+ pixels are more than 99/)
     assert.match(
       (await speedq(["chat", join(shared.directory, "nothing"), "?", ...native])).stderr,
       /^error: .*nothing/

@@ -1,6 +1,9 @@
 /** What can go wrong with the models, the data and the numbers of a quantization run. */
 import * as Schema from "effect/Schema"
 
+/** What something that was thrown says. */
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
 /** The model directory of a recipe cannot be used. */
 export class ModelUnreadable extends Schema.TaggedError<ModelUnreadable>()("ModelUnreadable", {
   directory: Schema.String,
@@ -11,12 +14,21 @@ export class ModelUnreadable extends Schema.TaggedError<ModelUnreadable>()("Mode
   }
 }
 
+/** What was thrown at the model of a directory, as ModelUnreadable. */
+export const modelUnreadable =
+  (directory: string) =>
+  (error: unknown): ModelUnreadable =>
+    new ModelUnreadable({ directory, reason: reasonOf(error) })
+
 /** A record or a file of the training data cannot be used. */
 export class DataUnusable extends Schema.TaggedError<DataUnusable>()("DataUnusable", { reason: Schema.String }) {
   override get message() {
     return `${this.reason}; correct the data, or set data.onError to "substitute"`
   }
 }
+
+/** What was thrown at a record or a file, as DataUnusable. */
+export const dataUnusable = (error: unknown): DataUnusable => new DataUnusable({ reason: reasonOf(error) })
 
 /** None of the first samples of a stage has an answer to learn from. */
 export class NothingToLearn extends Schema.TaggedError<NothingToLearn>()("NothingToLearn", {

@@ -70,7 +70,8 @@ const recipe = (model: string) => ({
     { ...shortStages.adaround, iterations: 10 },
     shortStages.projector,
     shortStages.autoclip,
-    shortStages.qat,
+    // Norms are exported in bf16: the steps must be wider than its distances near 1.
+    { ...shortStages.qat, learningRate: 0.01 },
     { use: "export", format: "fake-quant", with: { dtype: "f32" } },
     { use: "export", format: "packed" },
     { use: "export", format: "quant-details" },

@@ -20,13 +20,14 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true })
 })
 
-const planOf = (...stages: readonly object[]) =>
+const planFor = (model: string, stages: readonly object[]) =>
   runs.runtime.runPromise(
     Effect.gen(function* () {
       const recipe = yield* Recipe.decode(known, { version: 1, name: "planned", model, seed: 4, stages })
       return yield* Preflight.plan(recipe, join(root, "run"))
     })
   )
+const planOf = (...stages: readonly object[]) => planFor(model, stages)
 const issuesOf = async (...stages: readonly object[]) =>
   (await planOf(...stages)).problems.map(({ issue }) => issue).join("\n")
 
@@ -130,6 +131,20 @@ describe("data that is not there or no data", () => {
     } finally {
       process.env.PATH = path
     }
+  })
+})
+
+describe("a head that is to be trained", () => {
+  it("is refused where it is the embedding, unless that is in full precision and is trained anyway", async () => {
+    const tied = await writeNanoModel(join(root, "tied"), 1, { tie_word_embeddings: true })
+    const headed = { ...shortStages.qat, train: { head: true } }
+    for (const stage of [headed, { ...headed, use: "joint-qat" }]) {
+      const [problem] = (await planFor(tied, [stage])).problems
+      assert.match(problem?.issue ?? "", /train\.head is true, but .* is its embedding .* Leave train\.head out/)
+    }
+    const { problems } = await planFor(tied, [{ ...headed, embeddings: null }])
+    assert.isEmpty(problems)
+    assert.isEmpty((await planFor(model, [headed])).problems)
   })
 })
 

@@ -25,7 +25,7 @@ import { openSourceModel } from "../src/model/SourceModel.ts"
 import { using } from "../src/reference/detailFiles.ts"
 import { openReferenceModel } from "../src/reference/openReferenceModel.ts"
 import { readQuantDetails } from "../src/reference/QuantDetails.ts"
-import { loadTorchCheckpoint } from "../src/reference/torchCheckpoint.ts"
+import { loadTorchCheckpoint, torchFiles } from "../src/reference/torchCheckpoint.ts"
 import { TorchFileInvalid } from "../src/torch/TorchFileInvalid.ts"
 import { makeNanoRuns, writeNanoModel } from "./support/nano.ts"
 
@@ -132,7 +132,7 @@ describe("loadTorchCheckpoint", () => {
   it("finds parameters in the shards that save_pretrained wrote, in bfloat16, and leaves the rest alone", async () => {
     const original = Safetensors.openSync(here("../../../test/fixtures/internvl3/checkpoint/model.safetensors"))
     const names = new Set(linears.slice(1))
-    const loaded = loadTorchCheckpoint(backend, fixtures, shapes, names)!
+    const loaded = loadTorchCheckpoint(backend, torchFiles(fixtures), shapes, names)!
     assert.sameMembers(Object.keys(loaded), [...names])
     for (const [name, parameter] of Object.entries(loaded)) {
       assert.strictEqual(parameter.dtype, "bf16")
@@ -146,9 +146,15 @@ describe("loadTorchCheckpoint", () => {
   })
 
   it("is not there, or lacks a parameter, or lists what is no neighbour", () => {
-    assert.isUndefined(loadTorchCheckpoint(backend, join(fixtures, "quant_details"), shapes, new Set(linears)))
+    assert.isUndefined(
+      loadTorchCheckpoint(backend, torchFiles(join(fixtures, "quant_details")), shapes, new Set(linears))
+    )
     const lacking = new Set([...linears, "mlp1.1.weight"])
-    assert.throws(() => loadTorchCheckpoint(backend, fixtures, shapes, lacking), TorchFileInvalid, /no mlp1\.1\.weight/)
+    assert.throws(
+      () => loadTorchCheckpoint(backend, torchFiles(fixtures), shapes, lacking),
+      TorchFileInvalid,
+      /no mlp1\.1\.weight/
+    )
     const directory = join(root, "outside")
     mkdirSync(directory)
     for (const [index, says] of [
@@ -156,7 +162,7 @@ describe("loadTorchCheckpoint", () => {
       ["{}", /no weight_map/]
     ] as const) {
       writeFileSync(join(directory, "pytorch_model.bin.index.json"), index)
-      assert.throws(() => loadTorchCheckpoint(backend, directory, shapes, new Set()), TorchFileInvalid, says)
+      assert.throws(() => torchFiles(directory), TorchFileInvalid, says)
     }
     assert.strictEqual(backend.usage().buffers, 0)
   })

@@ -80,6 +80,7 @@ export {
   type Truncated
 } from "./image/decodeImage.ts"
 export { encodeJpeg, encodePng } from "./image/encodeImage.ts"
+export { readImageSize } from "./image/imageSize.ts"
 export { jpegRoundTrip } from "./image/jpegRoundTrip.ts"
 export { loadSharp } from "./image/loadSharp.ts"
 export { imagenetStatistics, normalizeTiles, type PixelStatistics } from "./image/normalize.ts"

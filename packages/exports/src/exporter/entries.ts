@@ -5,6 +5,7 @@ import { modelTensors } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import type { DeployedModel, Rest } from "../model/deployedModel.ts"
 import type { SourceModel } from "../model/SourceModel.ts"
+import { largestDifference } from "./largestDifference.ts"
 
 export interface Entries {
   readonly sources: readonly Safetensors.TensorSource[]
@@ -13,21 +14,13 @@ export interface Entries {
   readonly maxAbsErr: () => number
 }
 
-/** Largest difference between two tensors of f32. */
-const differenceOf = async (a: Tensor, b: Tensor): Promise<number> => {
-  const [before, after] = [await a.read(), await b.read()]
-  let largest = 0
-  for (let i = 0; i < before.length; i++) largest = Math.max(largest, Math.abs(before[i]! - after[i]!))
-  return largest
-}
-
 /** The tensor's bytes in another format, and the largest difference that makes. Releases the tensor. */
 export const writtenAs = async (tensor: Tensor, dtype: Rest): Promise<{ bytes: Uint8Array; difference: number }> => {
   const [written, before, after] = noGrad(() => {
     const converted = tensor.dtype === dtype ? tensor.alias() : cast(tensor, dtype)
     return [converted, cast(tensor, "f32"), cast(converted, "f32")] as const
   })
-  const difference = await differenceOf(before, after)
+  const difference = largestDifference(await before.read(), await after.read())
   const bytes = Uint8Array.from(await written.backend.read(written.storage.handle))
   for (const each of [tensor, written, before, after]) each.release()
   return { bytes, difference }

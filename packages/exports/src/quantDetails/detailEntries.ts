@@ -20,6 +20,7 @@ import {
 } from "@speedq/quantizers"
 import { type Backend, noGrad, sizeOf, type Tensor, tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
+import { largestDifference } from "../exporter/largestDifference.ts"
 
 interface DetailEntries {
   readonly entries: readonly Safetensors.TensorSource[]
@@ -85,12 +86,6 @@ const asReference = (stored: Stored, scaleGroup: number): Stored => {
     } else origin[i] = -origin[i]! / step[i]!
   }
   return new Map([...stored, ["step", step], ["origin", origin], ["scaleCodes", scaleCodes]])
-}
-
-const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
-  let largest = 0
-  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!))
-  return largest
 }
 
 /** How far a weight is from the one that these stored tensors make. */

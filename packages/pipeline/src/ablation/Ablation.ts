@@ -7,11 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Json, JsonObject } from "effect/Schema"
 import * as Schema from "effect/Schema"
-import * as SchemaAST from "effect/SchemaAST"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
 import { isJsonObject } from "../json/canonicalJson.ts"
 import { schemaProblems } from "../json/schemaProblems.ts"
 import { applyOverrides } from "../recipe/overrides.ts"
+import { propertiesOf } from "../recipe/propertiesOf.ts"
 import { decode } from "../recipe/recipeJson.ts"
 import type { AnyRecipe } from "../recipe/recipeValue.ts"
 import { stagesInJson } from "../recipe/stageLabels.ts"
@@ -100,16 +100,11 @@ const unknownStages = (base: Json, { without, replace }: Changed, path: string):
     .map((name) => ({ path, issue: `the base recipe has no stage "${name}"; it has ${labels.join(", ")}` }))
 }
 
-const optionsOf = (ast: SchemaAST.AST): readonly PropertyKey[] => {
-  if (SchemaAST.isUnion(ast)) return ast.types.flatMap(optionsOf)
-  return SchemaAST.isObjects(ast) ? ast.propertySignatures.map(({ name }) => name) : []
-}
-
 /** A stage with the options that change. One that becomes another kind keeps the options that this kind has, too. */
 const replaced = (registry: ReadonlyArray<Registered>, stage: JsonObject, change: JsonObject): Json => {
   const kind = registry.find(({ name }) => name === change.use)
   if (kind === undefined || change.use === stage.use) return { ...stage, ...change }
-  const known = new Set(optionsOf(kind.configAst))
+  const known = new Set(propertiesOf(kind.configAst).map(({ name }) => name))
   return { ...Object.fromEntries(Object.entries(stage).filter(([name]) => known.has(name))), ...change }
 }
 

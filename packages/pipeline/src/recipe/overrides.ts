@@ -4,11 +4,13 @@ import type { Json } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
+import { accepts } from "../json/accepts.ts"
 import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
 import { decodeJson, jsonOrText } from "../json/jsonOrText.ts"
 import { formatPath } from "../json/schemaProblems.ts"
 import type { Registered } from "../stage/contract.ts"
 import { nearest } from "../text/nearest.ts"
+import { propertiesOf } from "./propertiesOf.ts"
 import { RecipeDocument } from "./recipeJson.ts"
 import { expandSchemes, schemesOf } from "./schemes.ts"
 import { stagesInJson } from "./stageLabels.ts"
@@ -102,7 +104,7 @@ const parsePath = (text: string): ReadonlyArray<Segment> =>
 /** The recipe's own fields, and each stage under its name and under its place. */
 const rootFields = (registry: ReadonlyArray<Registered>, recipe: Json): ReadonlyArray<Field> => {
   const { stages: _stages, ...own } = RecipeDocument.fields
-  const top = properties(SchemaAST.toEncoded(Schema.Struct(own).ast), [])
+  const top = fieldsOf(SchemaAST.toEncoded(Schema.Struct(own).ast), [])
   const stages = stagesInJson(recipe).flatMap(({ use, label }, index) => {
     const ast = registry.find(({ name }) => name === use)?.configAst
     return ast === undefined
@@ -141,23 +143,18 @@ const step = ({ ast, path }: Field, segment: Segment): ReadonlyArray<Field> => {
   return type === undefined ? [] : [{ path: next, ast: type }]
 }
 
-const properties = (ast: SchemaAST.AST, path: ReadonlyArray<Segment>): ReadonlyArray<Field> => {
-  if (SchemaAST.isUnion(ast)) return ast.types.flatMap((type) => properties(type, path))
-  if (!SchemaAST.isObjects(ast)) return []
-  return ast.propertySignatures.flatMap(({ name, type }) =>
-    typeof name === "string" ? [{ path: [...path, name], ast: type }] : []
-  )
-}
+const fieldsOf = (ast: SchemaAST.AST, path: ReadonlyArray<Segment>): ReadonlyArray<Field> =>
+  propertiesOf(ast).map(({ name, type }) => ({ path: [...path, name], ast: type }))
 
 /** All paths at and below a field, for messages. */
 const pathsBelow = ({ ast, path }: Field, depth: number): ReadonlyArray<ReadonlyArray<Segment>> => {
-  const below = depth === 0 ? [] : properties(ast, path).flatMap((field) => pathsBelow(field, depth - 1))
+  const below = depth === 0 ? [] : fieldsOf(ast, path).flatMap((field) => pathsBelow(field, depth - 1))
   return below.length === 0 ? [path] : below
 }
 
 /** JSON where that is what the field takes, otherwise the text itself: `name=3` is a text, `steps=3` a number. */
 const parseValue = (fields: ReadonlyArray<Field>, text: string): Json => {
-  const accepted = (value: Json) => fields.some(({ ast }) => Schema.is(Schema.make<Schema.Codec<unknown>>(ast))(value))
+  const accepted = (value: Json) => fields.some(({ ast }) => accepts(ast, value))
   const json = decodeJson(text)
   if (json !== undefined && accepted(json)) return json
   const namesScheme = fields.some(({ ast }) => ast.annotations?.schemes === true)

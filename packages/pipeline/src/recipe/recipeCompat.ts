@@ -1,20 +1,18 @@
 /** `compat` for a whole recipe: the default of every stage's own, written into its configuration, so that its key and its records hold it. */
 import * as Result from "effect/Result"
 import type { JsonObject } from "effect/Schema"
-import * as Schema from "effect/Schema"
-import * as SchemaAST from "effect/SchemaAST"
+import type * as SchemaAST from "effect/SchemaAST"
 import type { RecipeProblem } from "../Errors.ts"
+import { accepts } from "../json/accepts.ts"
 import type { RecipeSettings } from "../settings/RecipeSettings.ts"
 import type { AnyStage } from "../stage/contract.ts"
+import { propertiesOf } from "./propertiesOf.ts"
 
 const name = "compat"
 
 /** Whether stages of these options have one called `compat` that takes the value. */
-const accepts = (configAst: SchemaAST.AST, value: string): boolean => {
-  if (!SchemaAST.isObjects(configAst)) return false
-  const type = configAst.propertySignatures.find((signature) => signature.name === name)?.type
-  return type !== undefined && Schema.is(Schema.make<Schema.Codec<unknown>>(type))(value)
-}
+const takes = (configAst: SchemaAST.AST, value: string): boolean =>
+  propertiesOf(configAst).some((property) => property.name === name && accepts(property.type, value))
 
 /** The stage as it is in a recipe with these settings; what is wrong where its options do not go with the recipe's `compat`. */
 export const underCompat = <S extends AnyStage<unknown, unknown>>(
@@ -22,7 +20,7 @@ export const underCompat = <S extends AnyStage<unknown, unknown>>(
   { compat }: Pick<RecipeSettings, "compat">
 ): Result.Result<S, ReadonlyArray<RecipeProblem>> => {
   const { kind, written } = stage
-  if (compat === undefined || name in written || !accepts(kind.configAst, compat)) return Result.succeed(stage)
+  if (compat === undefined || name in written || !takes(kind.configAst, compat)) return Result.succeed(stage)
   return Result.map(kind.decode({ ...written, [name]: compat }), (made) => ({ ...made, written }) as unknown as S)
 }
 

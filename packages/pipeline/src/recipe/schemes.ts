@@ -11,11 +11,12 @@ import { withDefault } from "@speedq/formats"
 import * as Result from "effect/Result"
 import type { Json, JsonObject } from "effect/Schema"
 import * as Schema from "effect/Schema"
-import * as SchemaAST from "effect/SchemaAST"
+import type * as SchemaAST from "effect/SchemaAST"
 import type { RecipeProblem } from "../Errors.ts"
 import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
 import { formatPath } from "../json/schemaProblems.ts"
 import { nearest } from "../text/nearest.ts"
+import { propertiesOf } from "./propertiesOf.ts"
 
 export const Schemes = Schema.Record(Schema.String, Schema.Array(Schema.Json))
 export type Schemes = typeof Schemes.Type
@@ -63,13 +64,8 @@ const expandList = (list: ReadonlyArray<Json>, schemes: Schemes, within: Readonl
 }
 
 /** Names of the options that take schemes. */
-const acceptingOptions = (ast: SchemaAST.AST): ReadonlyArray<string> => {
-  if (SchemaAST.isUnion(ast)) return ast.types.flatMap(acceptingOptions)
-  if (!SchemaAST.isObjects(ast)) return []
-  return ast.propertySignatures.flatMap(({ name, type }) =>
-    typeof name === "string" && type.annotations?.schemes === true ? [name] : []
-  )
-}
+const acceptingOptions = (ast: SchemaAST.AST): ReadonlyArray<string> =>
+  propertiesOf(ast).flatMap(({ name, type }) => (type.annotations?.schemes === true ? [name] : []))
 
 /** The options of a stage with the lists that it names put in their place, and what is wrong with the names. */
 export const expandSchemes = (

@@ -3,14 +3,12 @@
  * of a stage's key, so that they may be changed at any time.
  */
 import type { Json } from "effect/Schema"
-import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
+import { accepts } from "../json/accepts.ts"
 import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
 
 /** Whether an option is one, by what its schema says of it (`policy` in @speedq/formats). */
 const isPolicy = (ast: SchemaAST.AST): boolean => SchemaAST.resolveAt<boolean>("policy")(ast) === true
-
-const accepts = (ast: SchemaAST.AST, value: Json): boolean => Schema.is(Schema.make<Schema.Codec<unknown>>(ast))(value)
 
 /** A configuration without its policy options, at any depth. `ast` is the JSON side of its schema, which accepts `value`. */
 export const withoutPolicy = (ast: SchemaAST.AST, value: Json): Json => {

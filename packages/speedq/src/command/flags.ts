@@ -38,6 +38,12 @@ export const count = (name: string) =>
     )
   )
 
+/** The largest picture that is read. */
+export const maxPixels = count("max-pixels").pipe(
+  Flag.withDescription("refuse pictures with more pixels; default: 178956970, Pillow's limit"),
+  Flag.optional
+)
+
 export const seed = Flag.Int("seed").pipe(
   Flag.withMetavar("N"),
   Flag.filter(

@@ -14,6 +14,8 @@ export interface AskRequest {
   readonly maxNewTokens: number
   /** Of each image; the model's own number when absent. */
   readonly maxTiles: number | undefined
+  /** Pictures with more are refused; Pillow's limit when absent. */
+  readonly maxPixels: number | undefined
   /** Greedy when absent. */
   readonly temperature: number | undefined
   readonly topP: number
@@ -74,6 +76,7 @@ export const ask = Effect.fnUntraced(function* (
   backend: string,
   show: (piece: string) => Effect.Effect<void>
 ) {
-  const pictures = yield* Effect.forEach(request.images, (file) => decodeImage(file))
+  const limits = request.maxPixels === undefined ? {} : { maxPixels: request.maxPixels }
+  const pictures = yield* Effect.forEach(request.images, (file) => decodeImage(file, limits))
   return yield* askAbout(pictures, request, backend, show)
 })

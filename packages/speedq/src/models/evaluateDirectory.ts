@@ -23,6 +23,8 @@ export interface EvaluationRequest {
   readonly benchmark: string
   readonly matcher: Matcher
   readonly limit: number | undefined
+  /** Pictures with more are refused; Pillow's limit when absent. */
+  readonly maxPixels: number | undefined
   readonly out: string
   /** Of the model in file names; that of its directory when absent. */
   readonly name: string | undefined
@@ -31,14 +33,15 @@ export interface EvaluationRequest {
 
 /** Asks every row, writes predictions and score, continues where it stopped. */
 export const evaluateDirectory = Effect.fn("evaluateDirectory")(
-  function* (model: string, { benchmark, limit, name, ...request }: EvaluationRequest, _backend: string) {
+  function* (model: string, { benchmark, limit, maxPixels, name, ...request }: EvaluationRequest, _backend: string) {
     const chosen = yield* benchmarkNamed(benchmark, (yield* Extensions).benchmarks)
     const { answering, identity } = yield* openModel(model)
     const evaluated = yield* evaluate(chosen, {
       ...request,
       name: name ?? basename(resolve(model)),
       onProgress: yield* evaluationProgress(chosen.name),
-      ...(limit === undefined ? {} : { limit })
+      ...(limit === undefined ? {} : { limit }),
+      ...(maxPixels === undefined ? {} : { maxPixels })
     }).pipe(Effect.provideService(Answerer, modelAnswerer(answering, identity)))
     yield* emit(Note, {
       message: `predictions are in ${evaluated.predictionsFile}, the score is in ${evaluated.scoreFile}`

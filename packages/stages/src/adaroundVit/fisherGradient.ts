@@ -33,7 +33,7 @@ import {
   weightsFrom
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import { ModelUnreadable } from "../Errors.ts"
+import { modelUnreadable } from "../Errors.ts"
 import { type DecoderBatch, hiddenStates, inputEmbeddings } from "../training/hiddenStates.ts"
 
 /** What is asked about every tile: any picture has an answer to it. */
@@ -71,7 +71,7 @@ export const makeFisherGradient = Effect.fnUntraced(function* ({ backend, model,
     tilesPerImage: [1],
     tokensPerTile: tokensPerTile(config),
     systemMessage: config.system_message
-  }).pipe(Effect.mapError(({ message }) => new ModelUnreadable({ directory: directory.directory, reason: message })))
+  }).pipe(Effect.mapError(modelUnreadable(directory.directory)))
   const promptIds = encodeSequence(tokenizer, prompt)
 
   /** Features [1, N / 4, 4 C] out of a block's output. Of each block after it only the input is kept for the backward pass. */

@@ -2,6 +2,7 @@
 import { SavedFileDamaged } from "@speedq/pipeline"
 import { isForeign, type QuantizerMissing, type QuantizerVersionDiffers } from "@speedq/quantizers"
 import * as Effect from "effect/Effect"
+import { reasonOf } from "../Errors.ts"
 
 /** Runs code that throws on a damaged file. */
 export const readingSaved = <A>(
@@ -10,8 +11,5 @@ export const readingSaved = <A>(
 ): Effect.Effect<A, SavedFileDamaged | QuantizerMissing | QuantizerVersionDiffers> =>
   Effect.try({
     try: read,
-    catch: (error) =>
-      isForeign(error)
-        ? error
-        : new SavedFileDamaged({ file, detail: error instanceof Error ? error.message : String(error) })
+    catch: (error) => (isForeign(error) ? error : new SavedFileDamaged({ file, detail: reasonOf(error) }))
   })

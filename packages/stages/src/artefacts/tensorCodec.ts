@@ -4,6 +4,7 @@ import { SavedFileDamaged } from "@speedq/pipeline"
 import type { PackedWeights } from "@speedq/quantizers"
 import { type Backend, type DType, generate, type Parameters, type Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
+import { reasonOf } from "../Errors.ts"
 
 const tensorDtype: { readonly [dtype: string]: DType | undefined } = {
   F32: "f32",
@@ -56,8 +57,7 @@ export const loadTensor = (
         kind === "weights" ? store.readFiniteInto(name, bytes) : store.readInto(name, bytes)
       )
     },
-    catch: (error) =>
-      new SavedFileDamaged({ file: file.path, detail: error instanceof Error ? error.message : String(error) })
+    catch: (error) => new SavedFileDamaged({ file: file.path, detail: reasonOf(error) })
   })
 
 /** Reads every entry `<prefix>.<name>`, by name; when one fails, nothing stays allocated. */

@@ -21,7 +21,7 @@ import { openSampleLoader } from "../data/SampleLoader.ts"
 import { makingOf } from "../data/SampleSource.ts"
 import { counted, emptyTally, type SampleTally, substitutions } from "../data/SampleTally.ts"
 import { noneUsed, withUsed } from "../data/usedSamples.ts"
-import { DataUnusable } from "../Errors.ts"
+import { dataUnusable } from "../Errors.ts"
 import { owned } from "../model/stageMemory.ts"
 import { inputEmbeddings } from "../training/hiddenStates.ts"
 import { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
@@ -75,7 +75,7 @@ export const readBlocks = (file: string, tokenizer: Tokenizer, options: TextOpti
       const documents = await readDocuments(file)
       return calibrationBlocks(file, documents, (text) => [...start, ...tokenizer.encode(text)], options)
     },
-    catch: (error) => new DataUnusable({ reason: error instanceof Error ? error.message : String(error) })
+    catch: dataUnusable
   })
 
 /** Embeddings of blocks of tokens. The caller releases them. */

@@ -5,6 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import { reasonOf } from "../Errors.ts"
 
 /** A backend could not be started as asked. */
 export class ComputeUnavailable extends Schema.TaggedError<ComputeUnavailable>()("ComputeUnavailable", {
@@ -38,7 +39,7 @@ export class Compute extends Context.Service<Compute, { readonly backend: Backen
             catch: (error) =>
               new ComputeUnavailable({
                 backend: name,
-                reason: error instanceof Error ? error.message : String(error)
+                reason: reasonOf(error)
               })
           }),
           (backend) => Effect.promise(() => backend.close())

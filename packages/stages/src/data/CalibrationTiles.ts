@@ -6,13 +6,12 @@ import {
   imageTiles,
   normalizeTiles,
   type PictureLimits,
-  readImageHeader
+  readImageHeader,
+  readImageSize
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import { DataUnusable } from "../Errors.ts"
+import { type DataUnusable, dataUnusable } from "../Errors.ts"
 import { type DrawnPicture, drawPictures, type PictureSources } from "./calibrationPictures.ts"
-
-const unusable = ({ message }: Error) => new DataUnusable({ reason: message })
 
 /** The tiles that are used; one picture is in memory at a time. */
 export interface CalibrationTiles {
@@ -40,8 +39,8 @@ export const openCalibrationTiles = Effect.fn("openCalibrationTiles")(function* 
   let count = 0
   for (const picture of yield* drawPictures(sources, seed)) {
     if (count >= sources.count) break
-    const header = yield* Effect.mapError(readImageHeader(picture.file, limits), unusable)
-    const tiles = Math.min(sources.count - count, imageTileCount(header, image, picture.maxTiles))
+    const size = yield* Effect.mapError(readImageSize(picture.file, limits), dataUnusable)
+    const tiles = Math.min(sources.count - count, imageTileCount(size, image, picture.maxTiles))
     used.push({ ...picture, tiles })
     count += tiles
   }
@@ -50,7 +49,7 @@ export const openCalibrationTiles = Effect.fn("openCalibrationTiles")(function* 
 
   const tilesOf = Effect.fnUntraced(function* ({ file, maxTiles }: DrawnPicture) {
     const decoded = yield* Effect.flatMap(readImageHeader(file, limits), (header) => decodePage(header, 0)).pipe(
-      Effect.mapError(unusable)
+      Effect.mapError(dataUnusable)
     )
     const cut = imageTiles(decoded, image, maxTiles)
     return { pixels: normalizeTiles(cut, image.statistics), floats: 3 * cut.size ** 2 }

@@ -23,7 +23,7 @@ import {
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { DataUnusable } from "../Errors.ts"
+import { type DataUnusable, dataUnusable } from "../Errors.ts"
 
 /** A mixture and how its samples are made: plain values and shared memory, as they pass to a thread. */
 export interface LoadingPlan {
@@ -74,15 +74,13 @@ export interface SampleLoader {
   readonly lengths: (from: number, to: number) => Effect.Effect<Int32Array>
 }
 
-const unusable = (error: { readonly message: string }) => new DataUnusable({ reason: error.message })
-
 /** Opens a mixture for the life of the scope. */
 export const openSampleLoader = Effect.fn("openSampleLoader")(function* (
   plan: LoadingPlan
 ): Effect.fn.Return<SampleLoader, DataUnusable, Scope.Scope> {
   const { dropped } = plan
-  const data = withoutDropped(yield* Effect.mapError(attachTrainingData(plan.index), unusable), dropped)
-  const { config, tokenizer, image } = yield* Effect.mapError(openModelDirectory(plan.model), unusable)
+  const data = withoutDropped(yield* Effect.mapError(attachTrainingData(plan.index), dataUnusable), dropped)
+  const { config, tokenizer, image } = yield* Effect.mapError(openModelDirectory(plan.model), dataUnusable)
   const settings: SampleSettings = {
     tokenizer,
     tokensPerTile: tokensPerTile(config),
@@ -106,7 +104,7 @@ export const openSampleLoader = Effect.fn("openSampleLoader")(function* (
     batch: (samples, epoch) =>
       Effect.forEach(samples, (sample) => load(sample, epoch), { concurrency: 4 }).pipe(
         Effect.map((loaded) => microBatch(samples, loaded, settings)),
-        Effect.mapError(unusable)
+        Effect.mapError(dataUnusable)
       ),
     lengths: lengthEstimator(data, settings, dropped)
   }

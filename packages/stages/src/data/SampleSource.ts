@@ -12,7 +12,7 @@ import {
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import { DataUnusable } from "../Errors.ts"
+import { DataUnusable, dataUnusable } from "../Errors.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { type FollowedPart, followedIndex } from "./followData.ts"
 import { pictureLimits } from "./pictureLimits.ts"
@@ -92,7 +92,7 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
     index === undefined
       ? openTrainingData({ meta, base: dirname(meta), percent, seed: seed.selection })
       : attachTrainingData(index)
-  const data: TrainingData = yield* Effect.mapError(opening, ({ message }) => new DataUnusable({ reason: message }))
+  const data: TrainingData = yield* Effect.mapError(opening, dataUnusable)
   const { count } = data
   if (count === 0) return yield* new DataUnusable({ reason: `${meta} selects no sample` })
   const making = makingOf(config, optimization.compat)

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { DataUnusable } from "../Errors.ts"
+import { DataUnusable, reasonOf } from "../Errors.ts"
 import type { LoadingPlan, SampleLoader } from "./SampleLoader.ts"
 import { type Reply, type Request, type Results, ready, stop } from "./workerProtocol.ts"
 
@@ -99,7 +99,7 @@ const startThread = (heapMegabytes: number | undefined) =>
         worker.postMessage(stop)
       })
     }
-    worker.once("error", (error) => fail(error instanceof Error ? error.message : String(error)))
+    worker.once("error", (error) => fail(reasonOf(error)))
     worker.once("exit", (code) => fail(`it ended with code ${code}`))
     worker.on("message", (message: Reply | typeof ready) => {
       if (message === ready) {

@@ -7,13 +7,10 @@ import { dirname, join, resolve } from "node:path"
 import { Random } from "@speedq/tensors"
 import { openTrainingData, type Picture, recordPictures } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import { DataUnusable } from "../Errors.ts"
+import { type DataUnusable, dataUnusable } from "../Errors.ts"
 
 const pictureName = /\.(png|jpe?g|webp|gif|bmp|tiff?)$/i
 const metaName = /\.json$/i
-
-const unusable = (error: unknown) =>
-  new DataUnusable({ reason: error instanceof Error ? error.message : String(error) })
 
 export interface PictureSources {
   /** Directories, text files that list pictures, meta files of training mixtures. */
@@ -50,7 +47,7 @@ const namedFiles = (source: string): readonly string[] => {
 
 const fileEntries = (source: string, maxTiles: number) =>
   Effect.map(
-    Effect.try({ try: () => namedFiles(source), catch: unusable }),
+    Effect.try({ try: () => namedFiles(source), catch: dataUnusable }),
     (files): Entries => ({
       count: files.length,
       pictures: (entry) => Effect.succeed([{ file: files[entry]!, maxTiles }])
@@ -59,13 +56,13 @@ const fileEntries = (source: string, maxTiles: number) =>
 
 /** All records of a mixture, repeated as its meta file says. */
 const recordEntries = Effect.fnUntraced(function* (meta: string, maxTiles: number) {
-  const data = yield* Effect.mapError(openTrainingData({ meta, base: dirname(meta), percent: 0 }), unusable)
+  const data = yield* Effect.mapError(openTrainingData({ meta, base: dirname(meta), percent: 0 }), dataUnusable)
   const pictures = (entry: number) =>
     data.record(entry).pipe(
-      Effect.mapError(unusable),
+      Effect.mapError(dataUnusable),
       Effect.flatMap(({ record, origin }) =>
         Effect.mapError(recordPictures(record, origin, maxTiles), (reason) =>
-          unusable(`${origin.file}:${origin.line}: ${reason}`)
+          dataUnusable(`${origin.file}:${origin.line}: ${reason}`)
         )
       )
     )
@@ -102,6 +99,6 @@ export const drawPictures = Effect.fn("drawPictures")(function* (sources: Pictur
       if (drawn.size < count && !drawn.has(picture.file)) drawn.set(picture.file, { ...picture, place })
     }
   }
-  if (drawn.size === 0) return yield* unusable(`${sourcesOf(sources).join(", ")}: no image there`)
+  if (drawn.size === 0) return yield* dataUnusable(`${sourcesOf(sources).join(", ")}: no image there`)
   return [...drawn.values()]
 }, Effect.scoped)

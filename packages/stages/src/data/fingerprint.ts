@@ -6,6 +6,7 @@ import { allFilesOf, filesOf } from "@speedq/exports"
 import { type RecipeSettings, StorageFailed } from "@speedq/pipeline"
 import { readDatasetMeta } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import { reasonOf } from "../Errors.ts"
 import { detailsDirectory } from "../reference/QuantDetails.ts"
 import type { DataConfig } from "../training/TrainingConfig.ts"
 import { fileDigest } from "./fileDigest.ts"
@@ -40,7 +41,7 @@ const digestsOf = (files: readonly string[], { whole }: { readonly whole: boolea
         doing: "read what the stage depends on",
         path: files[0] ?? "",
         reason: "other",
-        detail: error instanceof Error ? error.message : String(error)
+        detail: reasonOf(error)
       })
   })
 

@@ -5,7 +5,7 @@ import type { RecipeSettings } from "@speedq/pipeline"
 import { type Dataset, PythonRandom, selectLines } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { DataUnusable } from "../Errors.ts"
+import { type DataUnusable, dataUnusable } from "../Errors.ts"
 import type { DataConfig } from "../training/TrainingConfig.ts"
 import type { DataLedger } from "./DataLedger.ts"
 import { followLines, gone } from "./followLines.ts"
@@ -29,11 +29,8 @@ const lookingAt = <A>({ annotation }: Dataset, look: (content: string) => Promis
   decompressedFile(annotation).pipe(
     Effect.flatMap((content) => Effect.tryPromise(() => look(content))),
     Effect.scoped,
-    Effect.mapError((error) => unusable("cause" in error ? error.cause : error))
+    Effect.mapError((error) => dataUnusable("cause" in error ? error.cause : error))
   )
-
-const unusable = (error: unknown) =>
-  new DataUnusable({ reason: error instanceof Error ? error.message : String(error) })
 
 const equalAt = (a: Uint8Array, i: number, b: Uint8Array, j: number): boolean => {
   for (let byte = 0; byte < digestBytes; byte++) {

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { type Dataset, openTrainingData, type TrainingData } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import { DataUnusable } from "../Errors.ts"
+import { type DataUnusable, dataUnusable } from "../Errors.ts"
 import type { DataConfig } from "../training/TrainingConfig.ts"
 import { fileDigest } from "./fileDigest.ts"
 import { type PictureDigests, type SurveyedPictures, surveyPictures } from "./pictureSurvey.ts"
@@ -34,11 +34,8 @@ interface Selection {
   readonly seed: number
 }
 
-const unusable = (error: unknown) =>
-  new DataUnusable({ reason: error instanceof Error ? error.message : String(error) })
-
 /** Runs a look at files; what the system refuses is DataUnusable. */
-const looking = <A>(look: () => Promise<A>) => Effect.tryPromise({ try: look, catch: unusable })
+const looking = <A>(look: () => Promise<A>) => Effect.tryPromise({ try: look, catch: dataUnusable })
 
 /** What a meta file says of how records are used: all but the statistics in it, which nothing is made of. */
 const metaDigest = (file: string): string => {
@@ -69,8 +66,8 @@ const readPart = ({ dataset, file, selected }: TrainingData["parts"][number], an
 
 /** Reads the meta file, the annotation files, and the records that are selected. Fails with DataUnusable. */
 export const readMixture = Effect.fn("readMixture")(function* ({ data: { meta, percent }, seed }: Selection) {
-  const data = yield* openTrainingData({ meta, base: dirname(meta), percent, seed }).pipe(Effect.mapError(unusable))
-  const digest = yield* Effect.try({ try: () => metaDigest(meta), catch: unusable })
+  const data = yield* openTrainingData({ meta, base: dirname(meta), percent, seed }).pipe(Effect.mapError(dataUnusable))
+  const digest = yield* Effect.try({ try: () => metaDigest(meta), catch: dataUnusable })
   const annotations = yield* Effect.forEach(data.parts, ({ dataset }) =>
     looking(() => fileDigest(dataset.annotation, { whole: true }))
   )

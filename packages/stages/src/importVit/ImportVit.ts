@@ -15,9 +15,10 @@ import * as Scope from "effect/Scope"
 import { QuantizedVision } from "../artefacts/artefacts.ts"
 import { computing } from "../compute/computing.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
-import { ModelUnreadable } from "../Errors.ts"
+import { modelUnreadable } from "../Errors.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
+import { firstNames } from "../model/firstNames.ts"
 import { weightFiles } from "../model/partWeights.ts"
 import { planTowers } from "../model/plannedLayers.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
@@ -72,18 +73,17 @@ export const ImportVit = Stage.define({
     const { config: modelConfig } = model.directory
     const { choices } = yield* planTowers(modelConfig, ["vision"], config.quantizers, config.compat)
     const known = (yield* Extensions).quantizers
-    const unreadable = (reason: string) => new ModelUnreadable({ directory: config.weights, reason })
+    const unreadable = modelUnreadable(config.weights)
     const work = Effect.gen(function* () {
-      const given = yield* readTower(modelConfig, config.weights, known).pipe(
-        Effect.mapError(({ message }) => unreadable(message))
-      )
+      const given = yield* Effect.mapError(readTower(modelConfig, config.weights, known), unreadable)
       const lacking = [...linearLayers(modelConfig).keys()].filter(
         (layer) =>
           towerOf(layer) === "vision" && !given.packed.has(layer) && given.values[parameterOf(layer)] === undefined
       )
       if (lacking.length > 0) {
-        const named = `${lacking.slice(0, 3).join(", ")}${lacking.length > 3 ? ", ..." : ""}`
-        return yield* unreadable(`it lacks the weights of ${lacking.length} Linears of the vision tower: ${named}`)
+        return yield* unreadable(
+          `it lacks the weights of ${lacking.length} Linears of the vision tower: ${firstNames(lacking)}`
+        )
       }
       const placed = yield* placeAll(given, choices, model.weights)
       const off = placed.filter(({ packed }) => packed === undefined)

@@ -3,7 +3,7 @@
  * weight, which rounding methods such as AdaRound keep, and that of the numbers themselves. A grid is only right where every number
  * comes back with the same bits (0 may have either sign).
  */
-import { packNearest } from "@speedq/exports"
+import { largestDifference, packNearest } from "@speedq/exports"
 import { type PackedWeight, packWeight, type QuantizerChoice } from "@speedq/quantizers"
 import { cast, gridCodes, noGrad, scope, type Tensor } from "@speedq/tensors"
 
@@ -13,12 +13,6 @@ export interface PlacedWeight {
   readonly packed: PackedWeight | undefined
   /** Largest distance of a number from the nearer of the two grids; 0 where it is packed. */
   readonly difference: number
-}
-
-const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
-  let largest = 0
-  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!))
-  return largest
 }
 
 /** The weight in codes on the grid of the original one; undefined for quantizers without a grid. */

@@ -10,6 +10,7 @@ import { QuantizedVision } from "../artefacts/artefacts.ts"
 import { Compute } from "../compute/Compute.ts"
 import { readPart, weightFiles } from "../model/partWeights.ts"
 import { owned } from "../model/stageMemory.ts"
+import { trying } from "../model/trying.ts"
 import { isTorchFile, using } from "../reference/detailFiles.ts"
 import { loadDetailParameters } from "../reference/loadDetailParameters.ts"
 
@@ -62,8 +63,6 @@ export const readTower = Effect.fn("readTower")(function* (
   known: readonly Quantizer[]
 ) {
   const { backend } = yield* Compute
-  const trying = <A>(work: () => A) =>
-    Effect.try({ try: work, catch: (error) => (error instanceof Error ? error : new Error(String(error))) })
   const [file, ...others] = yield* trying(() => weightFiles(path))
   if (file === undefined) return yield* Effect.fail(new Error("the directory has no checkpoint"))
   const form = others.length > 0 ? "numbers" : yield* trying(() => formOf(file))

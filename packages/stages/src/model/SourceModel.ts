@@ -16,12 +16,13 @@ import {
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { Compute } from "../compute/Compute.ts"
-import { ModelUnreadable } from "../Errors.ts"
+import { modelUnreadable } from "../Errors.ts"
 import { loadTorchCheckpoint } from "../reference/torchCheckpoint.ts"
 import { checkpointFiles } from "./checkpointFiles.ts"
 import { readWholePart } from "./partWeights.ts"
 import { refusePacked } from "./refusePacked.ts"
 import { owned } from "./stageMemory.ts"
+import { trying } from "./trying.ts"
 
 /** A recipe, as far as it says where weights are. */
 export type ModelPlace = Pick<RecipeSettings, "model" | "parts">
@@ -32,10 +33,6 @@ interface SourceOptions extends LoadOptions {
 }
 
 type Weights = Pick<SourceModel, "weights" | "stored">
-
-/** Runs code that throws. */
-const trying = <A>(work: () => A): Effect.Effect<A, Error> =>
-  Effect.try({ try: work, catch: (error) => (error instanceof Error ? error : new Error(String(error))) })
 
 /** Weights of the directory's own checkpoint, of parts that are not elsewhere. */
 const ownWeights = Effect.fnUntraced(function* (
@@ -49,11 +46,10 @@ const ownWeights = Effect.fnUntraced(function* (
   const names = [...shapes.keys()].filter(wanted)
   const asTheyAre = storedNames(shapes.keys(), "original")
   if (names.length === 0) return { weights: {}, stored: asTheyAre } satisfies Weights
-  const pickled = yield* trying(() =>
-    checkpointFiles(directory).kind === "torch"
-      ? loadTorchCheckpoint(backend, directory, shapes, new Set(names))
-      : undefined
-  )
+  const pickled = yield* trying(() => {
+    const { kind, files } = checkpointFiles(directory)
+    return kind === "torch" ? loadTorchCheckpoint(backend, files, shapes, new Set(names)) : undefined
+  })
   if (pickled !== undefined) return { weights: pickled, stored: asTheyAre } satisfies Weights
   const { store } = yield* Safetensors.openModel(directory)
   const weights: Parameters = yield* trying(() => {
@@ -69,8 +65,7 @@ export const openSourceModel = Effect.fn("openSourceModel")(function* (
   { parts = {}, ...options }: SourceOptions = {}
 ) {
   const { backend } = yield* Compute
-  const unreadable = (error: { readonly message: string }) =>
-    new ModelUnreadable({ directory: path, reason: error.message })
+  const unreadable = modelUnreadable(path)
   const directory = yield* Effect.mapError(openModelDirectory(path), unreadable)
   const elsewhere = Object.entries(parts) as readonly (readonly [Tower, string])[]
   let weights: Parameters = {}

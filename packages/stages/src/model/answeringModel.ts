@@ -8,7 +8,7 @@ import { isForeign, isPackedContainer } from "@speedq/quantizers"
 import { loadWeights, openModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { Compute } from "../compute/Compute.ts"
-import { ModelUnreadable } from "../Errors.ts"
+import { modelUnreadable } from "../Errors.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { openReferenceModel } from "../reference/openReferenceModel.ts"
 import { detailsDirectory } from "../reference/QuantDetails.ts"
@@ -39,8 +39,7 @@ export const openAnsweringModel = Effect.fn("openAnsweringModel")(function* (pat
     return { backend, directory, ...wholeModel(weights) } satisfies OpenedModel as OpenedModel
   }
   const known = (yield* Extensions).quantizers
-  const unreadable = (error: unknown) =>
-    new ModelUnreadable({ directory: path, reason: error instanceof Error ? error.message : String(error) })
+  const unreadable = modelUnreadable(path)
   const directory = yield* Effect.mapError(openModelDirectory(path), unreadable)
   const { config } = directory
   const loaded = yield* owned(

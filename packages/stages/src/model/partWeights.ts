@@ -11,6 +11,7 @@ import { isTorchFile, using } from "../reference/detailFiles.ts"
 import { loadDetailParameters } from "../reference/loadDetailParameters.ts"
 import { TorchFileInvalid } from "../torch/TorchFileInvalid.ts"
 import { checkpointFiles } from "./checkpointFiles.ts"
+import { firstNames } from "./firstNames.ts"
 
 const prefixes: { readonly [T in Tower]: string } = {
   vision: "vision_model.",
@@ -70,9 +71,8 @@ export const readWholePart = (backend: Backend, config: ModelConfig, tower: Towe
   )
   if (lacking.length === 0) return loaded
   releaseParameters(loaded)
-  const named = `${lacking.slice(0, 3).join(", ")}${lacking.length > 3 ? ", ..." : ""}`
   throw new TorchFileInvalid({
     file: path,
-    reason: `it lacks ${lacking.length} parameters of the ${tower} part: ${named}`
+    reason: `it lacks ${lacking.length} parameters of the ${tower} part: ${firstNames(lacking)}`
   })
 }

@@ -6,10 +6,11 @@ import { type Forecast, processBytes, type RecipeSettings } from "@speedq/pipeli
 import { type ModelConfig, parameterCount, readModelConfig, readStatistics, resolveCheckpoint } from "@speedq/vlm-model"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { ModelUnreadable } from "../Errors.ts"
+import { type ModelUnreadable, modelUnreadable } from "../Errors.ts"
 import { checkpointFiles } from "../model/checkpointFiles.ts"
 import { refusePacked } from "../model/refusePacked.ts"
 import type { ModelPlace } from "../model/SourceModel.ts"
+import { trying } from "../model/trying.ts"
 
 export interface PlannedModel {
   readonly config: ModelConfig
@@ -38,24 +39,18 @@ export const configOf = (model: string): Effect.Effect<ModelConfig, ModelUnreada
   Effect.flatMap(ReleasedConfigs, (released) =>
     Effect.try({
       try: () => (existsSync(join(model, "config.json")) ? undefined : released(model)) ?? readModelConfig(model),
-      catch: (error) => unreadable(model, error)
+      catch: modelUnreadable(model)
     })
   )
-
-const unreadable = (directory: string, error: unknown): ModelUnreadable =>
-  new ModelUnreadable({ directory, reason: error instanceof Error ? error.message : String(error) })
 
 /** What is wrong with the header of a checkpoint, as loading it would say; nothing where it can be loaded. */
 const checkHeader = (model: string, config: ModelConfig): Effect.Effect<readonly Forecast.Obstacle[]> =>
   Effect.scoped(
     Effect.gen(function* () {
       const { store } = yield* Safetensors.openModel(model)
-      yield* Effect.try({
-        try: () => {
-          refusePacked(store)
-          resolveCheckpoint(config, store)
-        },
-        catch: (error) => error as Error
+      yield* trying(() => {
+        refusePacked(store)
+        resolveCheckpoint(config, store)
       })
       return []
     })
@@ -74,13 +69,11 @@ const checkStatistics = (model: string): Effect.Effect<readonly Forecast.Obstacl
  */
 export const planModel = Effect.fnUntraced(function* ({ model, parts = {} }: ModelPlace) {
   const config = yield* configOf(model)
-  const { kind, files, missing } = yield* Effect.try({
-    try: () => {
-      const { kind, files: names } = checkpointFiles(model)
-      return { kind, files: names, missing: names.filter((file) => !existsSync(file)) }
-    },
-    catch: (error) => unreadable(model, error)
-  })
+  const { kind, files } = yield* Effect.mapError(
+    trying(() => checkpointFiles(model)),
+    modelUnreadable(model)
+  )
+  const missing = files.filter((file) => !existsSync(file))
   const elsewhere = Object.entries(parts)
   const isWhole = elsewhere.length === towers
   const whole = files.length > 0 && missing.length === 0

@@ -7,13 +7,14 @@ import type { Parameters } from "@speedq/tensors"
 import { loadWeights, type ModelDirectory, modelTensors, openModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { Compute } from "../compute/Compute.ts"
-import { ModelUnreadable } from "../Errors.ts"
+import { type ModelUnreadable, modelUnreadable } from "../Errors.ts"
+import { firstNames } from "../model/firstNames.ts"
 import { type OpenedModel, packedModel } from "../model/OpenedModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { using } from "./detailFiles.ts"
 import { loadDetailParameters } from "./loadDetailParameters.ts"
 import { detailsDirectory, type ReadDetailsOptions, readQuantDetails } from "./QuantDetails.ts"
-import { loadTorchCheckpoint } from "./torchCheckpoint.ts"
+import { loadTorchCheckpoint, torchFiles } from "./torchCheckpoint.ts"
 
 interface OpenReferenceOptions extends ReadDetailsOptions {
   /** Directory with config and tokenizer, and with weights that the artefacts do not hold. Default: where the artefacts are. */
@@ -33,8 +34,7 @@ export const openReferenceModel = Effect.fn("openReferenceModel")(function* (
   options: OpenReferenceOptions = {}
 ) {
   const { backend } = yield* Compute
-  const unreadable = (error: unknown) =>
-    new ModelUnreadable({ directory: path, reason: error instanceof Error ? error.message : String(error) })
+  const unreadable = modelUnreadable(path)
   const details = detailsDirectory(path)
   if (details === undefined)
     return yield* unreadable("it holds no not_quantized_weights.pt, nor does its quant_details")
@@ -82,11 +82,10 @@ const fromCheckpoint = Effect.fnUntraced(function* (
   unreadable: (error: unknown) => ModelUnreadable
 ) {
   const { backend } = yield* Compute
-  const listed = [...names].slice(0, 3).join(", ")
-  const reason = `${names.size} parameters are not among the artefacts (${listed}, ...), and ${from} has no checkpoint to take them from`
+  const reason = `${names.size} parameters are not among the artefacts (${firstNames([...names])}), and ${from} has no checkpoint to take them from`
   const load = Effect.gen(function* () {
     const pickled = yield* Effect.try({
-      try: () => loadTorchCheckpoint(backend, from, modelTensors(config), names),
+      try: () => loadTorchCheckpoint(backend, torchFiles(from), modelTensors(config), names),
       catch: unreadable
     })
     if (pickled !== undefined) return pickled

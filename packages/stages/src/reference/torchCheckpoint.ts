@@ -5,6 +5,7 @@ import { releaseParameters } from "@speedq/exports"
 import type { Backend, Parameters, Shape } from "@speedq/tensors"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { firstNames } from "../model/firstNames.ts"
 import { TorchFileInvalid } from "../torch/TorchFileInvalid.ts"
 import { using } from "./detailFiles.ts"
 import { loadDetailParameters } from "./loadDetailParameters.ts"
@@ -31,16 +32,15 @@ export const torchFiles = (directory: string): readonly string[] => {
 }
 
 /**
- * The parameters of these names; undefined where the directory has no such checkpoint. Raises TorchFileInvalid, also for names
- * that it lacks, and the errors of node:fs; nothing stays allocated then.
+ * The parameters of these names out of the files of a checkpoint; undefined where there are none. Raises TorchFileInvalid, also for
+ * names that they lack, and the errors of node:fs; nothing stays allocated then.
  */
 export const loadTorchCheckpoint = (
   backend: Backend,
-  directory: string,
+  files: readonly string[],
   shapes: ReadonlyMap<string, Shape>,
   names: ReadonlySet<string>
 ): Parameters | undefined => {
-  const files = torchFiles(directory)
   if (files.length === 0) return undefined
   let loaded: Parameters = {}
   try {
@@ -52,7 +52,7 @@ export const loadTorchCheckpoint = (
     }
     const lacking = [...names].filter((name) => loaded[name] === undefined)
     if (lacking.length === 0) return loaded
-    const reason = `${files.length === 1 ? "it has" : "it and its shards have"} no ${lacking.slice(0, 3).join(", ")}`
+    const reason = `${files.length === 1 ? "it has" : "it and its shards have"} no ${firstNames(lacking)}`
     throw new TorchFileInvalid({ file: files[0]!, reason })
   } catch (error) {
     releaseParameters(loaded)

@@ -774,7 +774,7 @@ export interface QatOptions extends TrainingStageOptions {
     readonly projector?: boolean
     /**
      * Trains the output head, under fake quantization where `embeddings` quantizes it; otherwise it is quantized
-     * once and stays.
+     * once and stays. A head that is the embedding is refused where `embeddings` quantizes that.
      *
      * Default from: the reference's scripts, `unfreeze_lm_head`.
      * @default false
@@ -822,7 +822,7 @@ export interface JointQatOptions extends TrainingStageOptions {
     readonly projector?: boolean
     /**
      * Trains the output head, under fake quantization where `embeddings` quantizes it; otherwise it is quantized
-     * once and stays.
+     * once and stays. A head that is the embedding is refused where `embeddings` quantizes that.
      *
      * Default from: the reference's scripts, `unfreeze_lm_head`.
      * @default false

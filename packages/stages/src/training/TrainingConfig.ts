@@ -161,7 +161,7 @@ export const TrainedParts = Schema.Struct({
   }),
   head: option(Schema.Boolean, false, {
     description:
-      "Trains the output head, under fake quantization where `embeddings` quantizes it; otherwise it is quantized once and stays.",
+      "Trains the output head, under fake quantization where `embeddings` quantizes it; otherwise it is quantized once and stays. A head that is the embedding is refused where `embeddings` quantizes that.",
     source: "the reference's scripts, `unfreeze_lm_head`"
   })
 })

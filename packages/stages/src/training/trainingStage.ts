@@ -40,6 +40,17 @@ const requireBlocks = (config: ModelConfig, { train }: TrainingOptions) => {
   return wanted > blocks ? Effect.fail(new RulesInvalid({ reason })) : Effect.void
 }
 
+/**
+ * Fails with RulesInvalid where the head is to be trained and is the embedding, which is quantized once: nothing would come of it.
+ * An embedding in full precision is trained with the rest, as its own head.
+ */
+const requireHead = ({ llm_config }: ModelConfig, { train, embeddings }: TrainingOptions) => {
+  if (!(train?.head && llm_config.tie_word_embeddings && embeddings !== null)) return Effect.void
+  const reason =
+    "train.head is true, but the model's output head is its embedding (tie_word_embeddings), which is quantized once and stays: nothing would be trained. Leave train.head out; or set embeddings to null in every stage, which trains the embedding in full precision"
+  return Effect.fail(new RulesInvalid({ reason }))
+}
+
 /** What `Stage.define` wants of a stage besides its name, its options and the names of its artefacts. */
 export const trainingStage = <Options extends TrainingOptions, Out>(method: TrainingMethod<Options, Out>) => {
   const { fakeQuantizes, trains, artefacts } = method
@@ -48,6 +59,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     const { quantizers = [], embeddings, compat } = options
     const towers = fakeQuantizes(options)
     yield* requireBlocks(config, options)
+    yield* requireHead(config, options)
     const quantized: Quantized = {
       linears: yield* planTowers(config, towers, quantizers, compat),
       embeddings: yield* planEmbeddings(config, embeddings, compat)

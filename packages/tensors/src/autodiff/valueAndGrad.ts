@@ -54,15 +54,9 @@ export const valueAndGrad =
           throw new NotDifferentiable("valueAndGrad", "the loss does not depend on any parameter")
         }
         const accumulators = new Map(into ? names.map((name, index) => [variables[index]!, into[name]!] as const) : [])
-        const found =
-          root === undefined
-            ? []
-            : backward(
-                tape,
-                [[root, unscoped(() => tensor(value.backend, [1], value.shape))]],
-                variables,
-                accumulators
-              ).map(adopted)
+        const roots =
+          root === undefined ? [] : [[root, unscoped(() => tensor(value.backend, [1], value.shape))] as const]
+        const found = backward(tape, roots, variables, accumulators).map(adopted)
         const gradients = Object.fromEntries(
           names.map((name, index) => {
             const parameter = parameters[name]!

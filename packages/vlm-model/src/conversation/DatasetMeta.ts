@@ -6,6 +6,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { DatasetInvalid } from "../Errors.ts"
 import { readBytes } from "../internal/files.ts"
+import { isJsonObject } from "../internal/jsonObject.ts"
 import { parseStrictJson } from "../internal/strictJson.ts"
 
 const RepeatTime = Schema.Finite.check(
@@ -47,16 +48,15 @@ const decodeEntry = Schema.decodeUnknownResult(DatasetEntry)
 const form =
   'the meta file is one object that names data sets: {"name": {"root": "images", "annotation": "records.jsonl"}}'
 
-const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 /** Several lines, each JSON of its own. */
 const isJsonLines = (bytes: Uint8Array): boolean => {
   const start = new TextDecoder().decode(bytes.subarray(0, 2 ** 20))
   const [first, second] = start.split("\n").filter((line) => line.trim() !== "")
   try {
     return (
-      second !== undefined && isObject(JSON.parse(first!)) && (second.length > 2 ** 19 || isObject(JSON.parse(second)))
+      second !== undefined &&
+      isJsonObject(JSON.parse(first!)) &&
+      (second.length > 2 ** 19 || isJsonObject(JSON.parse(second)))
     )
   } catch {
     return false
@@ -70,7 +70,7 @@ const entriesOf = (bytes: Uint8Array): ReadonlyArray<readonly [string, unknown]>
   if ("reason" in parsed) return isJsonLines(bytes) ? given : parsed.reason
   const { value } = parsed
   if (Array.isArray(value)) return `it is a list; ${form}`
-  if (!isObject(value)) return `it is ${value === null ? "null" : `a ${typeof value}`}; ${form}`
+  if (!isJsonObject(value)) return `it is ${value === null ? "null" : `a ${typeof value}`}; ${form}`
   if ("conversations" in value || "messages" in value) return given
   const numeric = Object.keys(value).find((name) => /^(0|[1-9]\d*)$/.test(name))
   // JSON.parse moves such keys to the front, and the order decides which samples are drawn.

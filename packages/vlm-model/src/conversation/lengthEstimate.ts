@@ -6,6 +6,7 @@ import { imageTileCount } from "../image/preprocess.ts"
 import { startIds, type Tokenizer } from "../tokenizer/Tokenizer.ts"
 import { type ConversationRecord, shownBy } from "./ConversationRecord.ts"
 import { recordPath } from "./recordPath.ts"
+import { tilesOfEach } from "./recordPictures.ts"
 import type { RecordOrigin, SampleSettings } from "./SampleSettings.ts"
 
 const textOf = (record: ConversationRecord): string => record.conversations.map(({ value }) => value).join("\n")
@@ -40,7 +41,7 @@ export const estimateRecordLength = Effect.fnUntraced(function* (
   if (shown.kind === "video") tiles = settings.video.maxFrames
   if (shown.kind === "image") tiles = yield* tilesOf(shown.path, maxTiles)
   if (shown.kind === "images") {
-    const each = Math.max(1, Math.floor(maxTiles / shown.paths.length))
+    const each = tilesOfEach(maxTiles, shown.paths.length)
     for (const path of shown.paths) tiles += yield* tilesOf(path, each)
   }
   return Math.min(settings.maxLength, estimateLength(record, tiles, settings))

@@ -5,7 +5,7 @@ import { ImageTooLarge } from "../Errors.ts"
 import { refused } from "../internal/files.ts"
 import { isBmp, readBmpLayout } from "./bmp.ts"
 import { type DecodeImageError, defaultMaxPixels, type PictureLimits, readImageHeader } from "./decodeImage.ts"
-import { gifSize } from "./gifFirstFrame.ts"
+import { gifSize, isGif } from "./gifFirstFrame.ts"
 
 interface ImageSize {
   readonly width: number
@@ -22,8 +22,7 @@ const pngSize = (head: Buffer): ImageSize | undefined =>
     ? { width: head.readUInt32BE(16), height: head.readUInt32BE(20) }
     : undefined
 
-const gifHeaderSize = (head: Buffer): ImageSize | undefined =>
-  head.length >= 10 && /^GIF8[79]a$/.test(textAt(head, 0, 6)) ? gifSize(head) : undefined
+const gifHeaderSize = (head: Buffer): ImageSize | undefined => (isGif(head) ? gifSize(head) : undefined)
 
 /** The canvas of a WebP: lossy frame, lossless frame, or extended header. */
 const webpSize = (head: Buffer): ImageSize | undefined => {

@@ -3,27 +3,26 @@ import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Safetensors } from "@speedq/formats"
 import * as Schema from "effect/Schema"
+import { isJsonObject, type JsonObject } from "../internal/jsonObject.ts"
 import { decoderFamilies } from "./decoderFamilies.ts"
 import { isOfHead, type Layout } from "./huggingfaceNames.ts"
 import { ModelConfig } from "./ModelConfig.ts"
 import { ModelConfigInvalid } from "./ModelErrors.ts"
 import { alreadyQuantized, supportedDecoder, Unsupported } from "./supportedModel.ts"
 
-type Json = { readonly [key: string]: unknown }
-
-const isRecord = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
-
 const first = (value: unknown): unknown => (Array.isArray(value) ? value[0] : value)
 
 /** The transformers-native config keeps the language model's part under another name. */
-const isHuggingface = (raw: unknown): raw is Json & { readonly text_config: Json; readonly vision_config: Json } =>
-  isRecord(raw) && isRecord(raw["text_config"]) && isRecord(raw["vision_config"])
+const isHuggingface = (
+  raw: unknown
+): raw is JsonObject & { readonly text_config: JsonObject; readonly vision_config: JsonObject } =>
+  isJsonObject(raw) && isJsonObject(raw["text_config"]) && isJsonObject(raw["vision_config"])
 
 /**
  * The transformers-native config says the same in other words: `text_config`, sizes as [height, width] pairs, other names
  * for biases, norms and the chosen layer. Absent keys mean that library's defaults.
  */
-const fromHuggingface = (raw: Json): Json => {
+const fromHuggingface = (raw: JsonObject): JsonObject => {
   if (!isHuggingface(raw)) return raw
   const { text_config: text, vision_config: vision } = raw
   return {
@@ -42,27 +41,27 @@ const fromHuggingface = (raw: Json): Json => {
 }
 
 /** Since version 5 transformers writes base and scaling of rotary positions as one record, whatever the layout. */
-const withRope = (language: Json): Json => {
+const withRope = (language: JsonObject): JsonObject => {
   const { rope_parameters: rope, ...rest } = language
-  if (!isRecord(rope)) return rest
+  if (!isJsonObject(rope)) return rest
   const base = rope["rope_theta"] === undefined ? {} : { rope_theta: rope["rope_theta"] }
   return { ...rest, ...base, rope_scaling: rope }
 }
 
-const part = (raw: Json, name: string): Json => {
+const part = (raw: JsonObject, name: string): JsonObject => {
   const value = raw[name]
-  return isRecord(value) ? value : {}
+  return isJsonObject(value) ? value : {}
 }
 
 /** Decodes the content of config.json. Raises ModelConfigInvalid for `file`, which names every missing and every wrong key. */
 export const decodeModelConfig = (raw: unknown, file: string): ModelConfig => {
-  if (!isRecord(raw)) throw new ModelConfigInvalid({ file, reason: "it is not a JSON object" })
+  if (!isJsonObject(raw)) throw new ModelConfigInvalid({ file, reason: "it is not a JSON object" })
   try {
     const config = fromHuggingface(raw)
     const language = part(config, "llm_config")
     const kind = supportedDecoder({ whole: raw, tower: part(config, "vision_config"), language })
     const max_position_embeddings = decoderFamilies[kind].contextLength
-    const normal = isRecord(config["llm_config"])
+    const normal = isJsonObject(config["llm_config"])
       ? { ...config, llm_config: { max_position_embeddings, ...withRope(language), model_type: kind } }
       : config
     return Schema.decodeUnknownSync(ModelConfig)(normal, { errors: "all", reportInput: true })
@@ -107,7 +106,7 @@ const lacksHead = (directory: string): boolean => {
  */
 const withTie = (config: ModelConfig, raw: unknown, directory: string): ModelConfig => {
   const { llm_config } = config
-  const stated = isRecord(raw) && raw["tie_word_embeddings"] === true
+  const stated = isJsonObject(raw) && raw["tie_word_embeddings"] === true
   return stated && !llm_config.tie_word_embeddings && lacksHead(directory)
     ? { ...config, llm_config: { ...llm_config, tie_word_embeddings: true } }
     : config

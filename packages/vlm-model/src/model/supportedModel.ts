@@ -2,11 +2,8 @@
  * The gate that every command reads a config through: which models the network can compute, by the names that config.json gives
  * itself. What is not known is refused by its name, before a missing key or tensor says it in other words.
  */
+import { isJsonObject, type JsonObject } from "../internal/jsonObject.ts"
 import { type DecoderKind, decoderFamilies } from "./decoderFamilies.ts"
-
-type Json = { readonly [key: string]: unknown }
-
-const isRecord = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Names of a part of the model, and what the network computes it as. */
 type Names<Meaning extends string = string> = { readonly [name: string]: Meaning }
@@ -30,7 +27,7 @@ const decoderNames: Names<DecoderKind> = Object.fromEntries(
 )
 
 /** Names under `model_type` and `architectures`; a key that is absent, null or empty gives none. */
-const namesOf = ({ model_type, architectures }: Json): readonly string[] =>
+const namesOf = ({ model_type, architectures }: JsonObject): readonly string[] =>
   [...(Array.isArray(architectures) ? architectures : []), model_type].filter(
     (name): name is string => typeof name === "string" && name !== ""
   )
@@ -41,7 +38,12 @@ const listed = (names: readonly string[]): string => names.map((name) => `"${nam
 export class Unsupported extends Error {}
 
 /** What the names of a part mean; `absent` where it has none. Raises Unsupported for one that is not known, or for two that differ. */
-const meaning = <Meaning extends string>(what: string, part: Json, known: Names<Meaning>, absent: Meaning): Meaning => {
+const meaning = <Meaning extends string>(
+  what: string,
+  part: JsonObject,
+  known: Names<Meaning>,
+  absent: Meaning
+): Meaning => {
   const names = namesOf(part)
   const unknown = names.filter((name) => !Object.hasOwn(known, name))
   if (unknown.length > 0) {
@@ -57,7 +59,7 @@ const meaning = <Meaning extends string>(what: string, part: Json, known: Names<
 
 /** What a `quantization_config` calls its method. */
 const methodOf = (quantization: unknown): string =>
-  isRecord(quantization) && typeof quantization["quant_method"] === "string"
+  isJsonObject(quantization) && typeof quantization["quant_method"] === "string"
     ? `"${quantization["quant_method"]}"`
     : "of no named method"
 
@@ -67,9 +69,9 @@ export const alreadyQuantized = (where: string): Unsupported =>
   )
 
 interface Parts {
-  readonly whole: Json
-  readonly tower: Json
-  readonly language: Json
+  readonly whole: JsonObject
+  readonly tower: JsonObject
+  readonly language: JsonObject
 }
 
 /**

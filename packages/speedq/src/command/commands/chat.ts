@@ -5,7 +5,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { shippedPath } from "../../shipped/shipped.ts"
-import { backend, count, json, model, seed } from "../flags.ts"
+import { backend, count, json, maxPixels, model, seed } from "../flags.ts"
 import { print, printJson, printPiece } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 
@@ -28,6 +28,7 @@ export const chat = Command.make(
       Flag.withDescription("most tiles per picture; default: the model's own limit"),
       Flag.optional
     ),
+    maxPixels,
     temperature: Flag.Finite("temperature").pipe(
       Flag.withDescription("sample tokens at this temperature; without it, take the most likely one"),
       Flag.filter(
@@ -52,8 +53,10 @@ export const chat = Command.make(
   Effect.fn("speedq chat")(function* ({ backend, json, ...request }) {
     const { ask } = yield* Effect.promise(() => import("../../models/ask.ts"))
     const maxTiles = Option.getOrUndefined(request.maxTiles)
+    const maxPixels = Option.getOrUndefined(request.maxPixels)
     const temperature = Option.getOrUndefined(request.temperature)
-    const answered = yield* ask({ ...request, maxTiles, temperature }, backend, json ? () => Effect.void : printPiece)
+    const asked = { ...request, maxTiles, maxPixels, temperature }
+    const answered = yield* ask(asked, backend, json ? () => Effect.void : printPiece)
     yield* json ? printJson(answered) : print("")
   }, withPlugins)
 ).pipe(

@@ -4,7 +4,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { benchmark, checkBenchmark, data, matcher } from "../benchmarkFlags.ts"
-import { backend, count, json, model } from "../flags.ts"
+import { backend, count, json, maxPixels, model } from "../flags.ts"
 import { print, printJson } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 
@@ -16,6 +16,7 @@ export const evaluate = Command.make(
     benchmark,
     matcher,
     limit: count("limit").pipe(Flag.withDescription("ask only the first N rows"), Flag.optional),
+    maxPixels,
     out: Flag.String("out").pipe(
       Flag.withMetavar("DIR"),
       Flag.withDescription("directory for answers, predictions and score"),
@@ -40,6 +41,7 @@ export const evaluate = Command.make(
     benchmark,
     matcher,
     limit,
+    maxPixels,
     out,
     name,
     format,
@@ -52,7 +54,16 @@ export const evaluate = Command.make(
     )
     const evaluated = yield* evaluateDirectory(
       model,
-      { data, benchmark, matcher, limit: Option.getOrUndefined(limit), out, name: Option.getOrUndefined(name), format },
+      {
+        data,
+        benchmark,
+        matcher,
+        limit: Option.getOrUndefined(limit),
+        maxPixels: Option.getOrUndefined(maxPixels),
+        out,
+        name: Option.getOrUndefined(name),
+        format
+      },
       backend
     )
     yield* json ? printJson(evaluationJson(evaluated)) : print(describeEvaluation(evaluated))
