@@ -2,7 +2,7 @@
  * The stages of SPEED-Q on models with other decoders than nano's: Qwen3 with a head of its own, Qwen3 with one that is tied to the
  * embedding, and InternLM2, which has its own names, one Linear for queries, keys and values, and a SentencePiece tokenizer.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Safetensors } from "@speedq/formats"
@@ -11,6 +11,7 @@ import {
   bytePieces,
   decoder,
   embedTokens,
+  loadTokenizer,
   logitsOfRows,
   modelTensors,
   readModelConfig,
@@ -21,6 +22,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { afterAll, assert, describe, it } from "vitest"
+import { readBlocks } from "../src/autoclip/calibration.ts"
 import { openAnsweringModel } from "../src/model/answeringModel.ts"
 import { evaluation, makeNanoRuns, shortStages, writeNanoModel } from "./support/nano.ts"
 
@@ -155,4 +157,20 @@ describe.each([
     )
     assert.notStrictEqual(fisher, plain)
   }, 60_000)
+})
+
+it("a calibration text of InternLM2 begins with the token that its sequences begin with", async () => {
+  const directory = join(root, "calibration")
+  const file = join(directory, "text.txt")
+  const blocks = await Effect.runPromise(
+    Effect.gen(function* () {
+      yield* writeSentencePiece(directory, internlm2Tokens)
+      writeFileSync(file, "ab")
+      return yield* readBlocks(file, yield* loadTokenizer(directory), { documents: 1, longest: 8, block: 3 })
+    })
+  )
+  assert.deepStrictEqual(
+    blocks.map((block) => [...block]),
+    [[1, 3 + 97, 3 + 98]]
+  )
 })

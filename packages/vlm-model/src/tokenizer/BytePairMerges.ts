@@ -59,7 +59,7 @@ export class BytePairMerges {
       const at = entry - rank * positions
       const follower = next[at]!
       // The pair may have changed since it was offered, or have become a part of another.
-      if (symbols[at]! < 0 || follower >= length) continue
+      if (follower >= length) continue
       const merge = this.mergeOf(symbols[at]!, symbols[follower]!)
       if (merge < 0 || this.rankOf(merge) !== rank) continue
       symbols[at] = product[merge]!
