@@ -166,7 +166,7 @@ const microBatch = (
   tileKeys: loaded.flatMap(({ sample }) => tileKeysOf(sample.tiles)),
   made: loaded.map(({ made }) => made),
   answerTokens: loaded.map(({ sample }) => sample.answerTokens),
-  cut: loaded.map(({ sample }) => sample.cut),
+  cut: loaded.map(({ sample }) => sample.cutOff.length),
   substituted: loaded.flatMap(({ substituted }) => substituted)
 })
 
