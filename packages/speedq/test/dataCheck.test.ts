@@ -28,7 +28,7 @@ beforeAll(() => {
     record("red <i>"),
     record("gone", "none.png"),
     record("blue"),
-    "{\u001b[31m"
+    '{"bad json": \u001b[31m'
   ]
   writeFileSync(join(root, "set.jsonl"), lines.join("\n"))
   writeFileSync(meta, JSON.stringify({ set: { root, annotation: "set.jsonl" } }))
