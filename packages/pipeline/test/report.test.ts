@@ -76,6 +76,19 @@ const everything: ReadonlyArray<Section> = [
     groups: [{ label: 'language_model.model.layers.0.mlp."down"', values: [2, 0.5] }]
   },
   {
+    _tag: "Transcript",
+    title: "line <12>",
+    paragraphs: ["a & b"],
+    images: [{ mediaType: "image/png", base64: pixel, description: 'a "tile"' }],
+    pieces: [
+      { text: "<script>alert(2)</script>", as: "read" },
+      { text: "\n", as: "read" },
+      { text: "an ", as: "learned" },
+      { text: "answer</mark>", as: "learned" },
+      { text: "cut<b>", as: "cut" }
+    ]
+  },
+  {
     _tag: "Gallery",
     title: "Answers",
     items: [
@@ -103,6 +116,11 @@ describe("renderReport", () => {
     assert.include(text, "✓ right")
     assert.include(text, "✗ wrong")
     assert.include(text, "train: from 10 at step 1 to 0.1 at step 5")
+    assert.notInclude(text, "<script")
+    assert.include(
+      text,
+      "<span>&lt;script&gt;alert(2)&lt;/script&gt;</span><span>\u21b5\n</span><mark><span>an </span><span>answer&lt;/mark&gt;</span></mark><del><span>cut&lt;b&gt;</span></del>"
+    )
   })
 
   it("aligns columns of numbers to the right, with units and spreads, and no others", () => {

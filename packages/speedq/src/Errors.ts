@@ -114,3 +114,12 @@ export class CannotRun extends Schema.TaggedError<CannotRun>()("CannotRun", { pr
     return `the recipe cannot run here: ${this.problems} ${this.problems === 1 ? "problem" : "problems"} above`
   }
 }
+
+/** A check of data that found why a stage would end; the check itself says where. */
+export class DataNotTrainable extends Schema.TaggedError<DataNotTrainable>()("DataNotTrainable", {
+  problems: Schema.Int
+}) {
+  override get message() {
+    return `the data cannot be trained on as it is: ${this.problems} ${this.problems === 1 ? "problem" : "problems"} above`
+  }
+}

@@ -6,7 +6,7 @@ import { runCommandLine } from "../src/command/speedq.ts"
 import { WrongUsage } from "../src/Errors.ts"
 import { speedqProcess } from "./support/speedq.ts"
 
-const names = ["run", "plan", "status", "evaluate", "score", "export", "chat", "init", "doctor"]
+const names = ["run", "plan", "status", "evaluate", "score", "export", "chat", "init", "doctor", "data"]
 
 const run = (args: readonly string[]) => runCommandLine(args).pipe(Effect.provide(NodeServices.layer))
 
@@ -63,8 +63,8 @@ describe("wrong usage", () => {
 
 describe("help", () => {
   it("is on standard output, with an example for every command", async () => {
-    for (const name of names) {
-      const text = await written(process.stdout, () => Effect.runPromise(run([name, "--help"])))
+    for (const name of [...names, "data check"]) {
+      const text = await written(process.stdout, () => Effect.runPromise(run([...name.split(" "), "--help"])))
       assert.match(text, new RegExp(`USAGE\n {2}speedq ${name} .*EXAMPLES\n.*speedq ${name}`, "s"))
     }
   })

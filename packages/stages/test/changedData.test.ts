@@ -5,17 +5,20 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   utimesSync,
   writeFileSync
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { RunEvents, StageFailed } from "@speedq/pipeline"
+import { RunEvents, StageFailed, stageSeed } from "@speedq/pipeline"
+import { PythonRandom, selectLines } from "@speedq/vlm-model"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { resultsOf } from "../../pipeline/test/support/toyProcess.ts"
+import { epochOrder } from "../src/data/SampleOrder.ts"
 import { pictureRecord, writeMiniData } from "./support/miniData.ts"
 import { eventsOfKind, makeNanoRuns, nanoData, type Recording, shortStages, writeNanoModel } from "./support/nano.ts"
 
@@ -191,6 +194,42 @@ describe("a stage that a record stops", () => {
         ["data"]
       )
     }
+  }, 60_000)
+})
+
+describe("a stage that went on with other data", () => {
+  it("keeps to what it went on with: another picture may change, but not the repaired one, nor become what it was", async () => {
+    const { data, line } = await stopped("went-on")
+    const broken = readFileSync(data.picture(line))
+    const { atime, mtime } = statSync(data.picture(line))
+    copyFileSync(join(nanoData, pictureRecord(line).image!), data.picture(line))
+    succeeded(await runs.run(recipe(data), data.run))
+    const spare = Array.from({ length: count }, (_, n) => n + 1).find((other) => !order.includes(other))!
+    utimesSync(data.picture(spare), new Date(), new Date())
+    assert.deepStrictEqual(startOf(succeeded(await runs.run(recipe(data), data.run))), [])
+    writeFileSync(data.picture(line), broken)
+    utimesSync(data.picture(line), atime, mtime)
+    const substitute = recipe(data, { onError: "substitute" })
+    assert.deepStrictEqual(startOf(succeeded(await runs.run(substitute, data.run))), [0])
+  }, 60_000)
+
+  it("sees a change of a picture that it used, although a new start would draw other records", async () => {
+    const data = ownData("drawn")
+    const share = recipe(data, { percent: 50 }, { maxSteps: 6 })
+    const drawnOf = (lines: number) => [...selectLines(lines, 1, 50, new PythonRandom(4))]
+    const sampling = { count: 6, batch: 1, accumulation: 1, seed: stageSeed(4, "qat") }
+    const used = epochOrder(sampling, 0).map(([[sample]]) => drawnOf(count)[sample!]! + 1)
+    assert.strictEqual(used.length, 6)
+    await runs.run(share, data.run, { stage: "01-qat", step: 3 })
+    const dropped = used[5]!
+    withoutLine(data.annotation, dropped)
+    assert.deepStrictEqual(startOf(succeeded(await runs.run(share, data.run))), [3])
+    const drawnNow = drawnOf(count - 1).map((line) => line + 1)
+    const line = used.slice(0, 5).find((each) => !drawnNow.includes(each - (each > dropped ? 1 : 0)))
+    assert.isDefined(line, `${used} are all among ${drawnNow}`)
+    assert.deepStrictEqual(startOf(succeeded(await runs.run(share, data.run))), [])
+    utimesSync(data.picture(line!), new Date(), new Date())
+    assert.deepStrictEqual(startOf(succeeded(await runs.run(share, data.run))), [0])
   }, 60_000)
 })
 

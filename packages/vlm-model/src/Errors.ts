@@ -122,12 +122,28 @@ export class DatasetInvalid extends Schema.TaggedError<DatasetInvalid>("@speedq/
   }
 }
 
+/**
+ * What is wrong with a record: a control token in its text, what it shows, `<image>` or `<video>` that do not match that, a picture
+ * or video that is missing or cannot be read, the order of its turns, or its length.
+ */
+const RecordFault = Schema.Literals([
+  "control token",
+  "what it shows",
+  "placeholders",
+  "missing file",
+  "unreadable file",
+  "turns",
+  "length"
+])
+export type RecordFault = typeof RecordFault.Type
+
 /** A well-formed record that cannot become a training sample. */
 export class SampleRejected extends Schema.TaggedError<SampleRejected>("@speedq/vlm-model/SampleRejected")(
   "SampleRejected",
   {
     file: Schema.String,
     line: Schema.Int,
+    fault: RecordFault,
     reason: Schema.String
   }
 ) {

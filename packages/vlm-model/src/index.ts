@@ -46,7 +46,12 @@ export {
   type TrainingDataOptions,
   type TrainingIndex
 } from "./conversation/TrainingData.ts"
-export { type TrainingSample, trainingSample } from "./conversation/trainingSample.ts"
+export {
+  type SampleOutline,
+  sampleOutline,
+  type TrainingSample,
+  trainingSample
+} from "./conversation/trainingSample.ts"
 // Errors
 export {
   DatasetInvalid,
@@ -55,6 +60,7 @@ export {
   ImageInvalid,
   ImageTooLarge,
   PromptInvalid,
+  type RecordFault,
   SampleRejected,
   SpecialTokenMissing,
   TokenizerInvalid,

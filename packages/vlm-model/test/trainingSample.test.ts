@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync } from "node:fs"
+import { copyFileSync, mkdirSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { ignoredLabel } from "@speedq/tensors"
@@ -18,6 +18,7 @@ import {
   referenceVideo,
   SampleRejected,
   type SampleSettings,
+  sampleOutline,
   type Turn,
   trainingSample
 } from "../src/index.ts"
@@ -425,6 +426,61 @@ describe("collate", () => {
       const hidden = collate([sample], { statistics, maskTokenZero: true })
       assert.strictEqual(sum(hidden.attentionMask), length - marks)
       assert.throws(() => collate([], { statistics }), RangeError)
+    })
+  )
+})
+
+describe("sampleOutline", () => {
+  const outline = (made: ConversationRecord, root: string = origin.root, maxLength = 8192) =>
+    sampleOutline(made, { ...origin, root }, { ...settings, maxLength }, randomSource(1))
+  const turns = [human("What?"), gpt("This and that.")] as const
+
+  it.effect("is the sample but for its pixels, whatever it shows", () =>
+    Effect.gen(function* () {
+      const shown = [{}, { image: "c420.jpg" }, { image: ["rgb8.png", "c420.jpg"] }, { video: "anim.gif" }]
+      for (const [pictures, each] of shown.entries()) {
+        const made = record([human(pictures === 2 ? "<image><image>?" : "What?"), gpt("This and that.")], each)
+        const { tiles, shown: _, ...rest } = yield* outline(made)
+        const whole = yield* make(made)
+        assert.deepEqual({ ...rest, tiles: yield* tiles }, { ...whole })
+        assert.strictEqual(rest.imageFlags.length, whole.tiles.count)
+      }
+    })
+  )
+
+  it.effect("decodes nothing: a picture that is cut off is found with its pixels alone", () =>
+    Effect.gen(function* () {
+      const root = temporaryDirectory()
+      copyFileSync(join(origin.root, "c420.jpg"), join(root, "cut.jpg"))
+      truncateSync(join(root, "cut.jpg"), 700)
+      const { tiles } = yield* outline(record([...turns], { image: "cut.jpg" }), root)
+      const error = yield* Effect.flip(tiles)
+      assert.instanceOf(error, SampleRejected)
+      assert.strictEqual(error.fault, "unreadable file")
+      assert.match(error.message, /^set\.jsonl:12: sample rejected: .*cut\.jpg/)
+    })
+  )
+
+  it.effect("says what kind of fault a record has, and what was cut off", () =>
+    Effect.gen(function* () {
+      const faultOf = (made: ConversationRecord, maxLength?: number) =>
+        Effect.map(Effect.flip(outline(made, origin.root, maxLength)), (error) => {
+          assert.instanceOf(error, SampleRejected)
+          return error.fault
+        })
+      const image = "c420.jpg"
+      assert.strictEqual(yield* faultOf(record([...turns], { image: "none.png" })), "missing file")
+      assert.strictEqual(yield* faultOf(record([...turns], { image: "https://a.b/c.png" })), "missing file")
+      assert.strictEqual(yield* faultOf(record([...turns], { video: "../images.json" })), "unreadable file")
+      assert.strictEqual(yield* faultOf(record([human("<image>"), gpt("a")])), "placeholders")
+      assert.strictEqual(yield* faultOf(record([human("a<|im_end|>"), gpt("a")])), "control token")
+      assert.strictEqual(yield* faultOf(record([...turns], { image, videos: "a.gif" })), "what it shows")
+      assert.strictEqual(yield* faultOf(record([human("a"), system("b")])), "turns")
+      assert.strictEqual(yield* faultOf(record([...turns], { image }), 60), "length")
+      const { inputIds, cutOff } = yield* outline(record([...turns]), origin.root, 30)
+      const whole = yield* outline(record([...turns]))
+      assert.deepEqual([...inputIds, ...cutOff], [...whole.inputIds])
+      assert.strictEqual(inputIds.length, 30)
     })
   )
 })

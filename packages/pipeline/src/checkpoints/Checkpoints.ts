@@ -51,7 +51,8 @@ const stepsDone = Effect.fnUntraced(function* (directory: string, { finished, ch
 /**
  * The key that what is in `directory` has for a stage of `key`. A finished result stands under its own key where its stage's
  * `continuation` says so: nothing that it was made of changed. A begun one goes on under a key that has the data before the
- * change and after it. Otherwise `key`.
+ * change and after it. What went on so keeps that key, and is asked again each time: it may use data that a new start would not, of
+ * which the fingerprint says nothing. Otherwise `key`.
  */
 const keyOfPlace = Effect.fnUntraced(function* <E, R>(
   directory: string,
@@ -66,13 +67,13 @@ const keyOfPlace = Effect.fnUntraced(function* <E, R>(
   if (!stands && changedKey(own.parts, key.parts, 0) === undefined) return key
   const steps = Option.getOrUndefined(yield* stepsDone(directory, manifest))
   if (steps === undefined) return key
-  if (stands) return own
   const [newest] = manifest.checkpoints
   const how = yield* Effect.gen(function* () {
     const state = manifest.finished === null ? yield* openSaved(path.join(directory, newest!.file)) : undefined
     return yield* continuation({ directory, state })
   }).pipe(Effect.scoped)
   if (Option.isNone(how)) return key
+  if (stands) return own
   const after = manifest.finished === null ? changedKey(own.parts, key.parts, steps)! : own
   if (after !== own) {
     // The state before the newest may have used less, but its steps would be done again with other data than the key says.

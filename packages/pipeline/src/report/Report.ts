@@ -57,7 +57,18 @@ export const Gallery = Schema.TaggedStruct("Gallery", {
   )
 })
 
-export const Section = Schema.Union([Text, Table, LineChart, BarChart, Gallery])
+/**
+ * What a model reads, piece by piece, under the pictures in it: pieces that are only read, that are learned, and that are cut off, so that
+ * the model sees nothing of them. A piece is a token, or a few that are one character together.
+ */
+export const Transcript = Schema.TaggedStruct("Transcript", {
+  title: Schema.String,
+  paragraphs: Schema.Array(Schema.String),
+  images: Schema.Array(EmbeddedImage),
+  pieces: Schema.Array(Schema.Struct({ text: Schema.String, as: Schema.Literals(["read", "learned", "cut"]) }))
+})
+
+export const Section = Schema.Union([Text, Table, LineChart, BarChart, Gallery, Transcript])
 export type Section = typeof Section.Type
 
 /** Sections under the heading of their stage. A stale chapter no longer holds and is shown in grey. */

@@ -5,6 +5,7 @@ import { empty, Html, html } from "./html.ts"
 import { renderLineChart } from "./lineChart.ts"
 import type { Gallery, Report, Section, Table, Text } from "./Report.ts"
 import { style } from "./style.ts"
+import { renderImage, renderTranscript } from "./transcript.ts"
 
 export const renderReport = (report: Report): string => {
   const links = report.chapters.map(({ title }, index) => html`<li><a href="#c${index}">${title}</a></li>`)
@@ -47,6 +48,8 @@ const renderSection = (section: Section, id: string): Html => {
       return renderBarChart(section, id)
     case "Gallery":
       return renderGallery(section)
+    case "Transcript":
+      return renderTranscript(section)
   }
 }
 
@@ -81,7 +84,7 @@ const numberClass = (numeric: boolean | undefined): Html => (numeric ? new Html(
 const renderGallery = ({ title, items }: typeof Gallery.Type): Html =>
   html`${heading(title)}<ul class="gallery">${items.map(
     ({ images, question, answers }) =>
-      html`<li>${images.map(({ mediaType, base64, description }) => html`<img src="data:${mediaType};base64,${base64}" alt="${description}">`)}<strong>${question}</strong>
+      html`<li>${images.map(renderImage)}<strong>${question}</strong>
 <dl>${answers.map(({ by, text, correct }) => html`<dt>${by}</dt><dd>${text}${mark(correct)}</dd>`)}</dl></li>`
   )}</ul>`
 

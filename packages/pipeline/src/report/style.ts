@@ -1,9 +1,9 @@
 /** The page's style: follows the reader's light or dark setting, colours that differ for colour-blind readers too. */
 
 export const style = `
-:root{color-scheme:light dark;--ground:#fff;--text:#1b1f24;--soft:#5a636e;--rule:#d5dae0;--card:#f6f8fa;--edge:#0004;--good:#0a6b3d;--bad:#b02a1a;
+:root{color-scheme:light dark;--ground:#fff;--text:#1b1f24;--soft:#5a636e;--rule:#d5dae0;--card:#f6f8fa;--edge:#0004;--good:#0a6b3d;--bad:#b02a1a;--learned:#c9efd9;
 --s0:#0067a8;--s1:#c24e00;--s2:#00805c;--s3:#a63d7c;--s4:#7a6500;--s5:#4b5563}
-@media(prefers-color-scheme:dark){:root{--ground:#14181d;--text:#e6e9ed;--soft:#a0a9b4;--rule:#333b45;--card:#1c2229;--edge:#fff4;--good:#5fce97;--bad:#ff8f7d;
+@media(prefers-color-scheme:dark){:root{--ground:#14181d;--text:#e6e9ed;--soft:#a0a9b4;--rule:#333b45;--card:#1c2229;--edge:#fff4;--good:#5fce97;--bad:#ff8f7d;--learned:#1d4d36;
 --s0:#5ab4f0;--s1:#f59b56;--s2:#4fcfa4;--s3:#e290be;--s4:#d9c04a;--s5:#b6bfca}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:76rem;padding:2rem 1.25rem 4rem;background:var(--ground);color:var(--text);font:1rem/1.55 system-ui,sans-serif}
@@ -44,6 +44,10 @@ th{background:var(--card);position:sticky;top:0}
 .gallery>li{background:var(--card);border:1px solid var(--rule);border-radius:.5rem;padding:.75rem;overflow-wrap:anywhere}
 .gallery img{max-width:100%;max-height:14rem;border-radius:.25rem;display:block;margin:0 auto .5rem;image-rendering:auto}
 .gallery dl{margin:.5rem 0 0;font-size:.92rem}.gallery dt{color:var(--soft)}.gallery dd{margin:0 0 .4rem;max-height:6.2em;overflow:auto}
+.transcript{overflow-wrap:anywhere;background:var(--card);border:1px solid var(--rule);border-radius:.5rem;padding:.1rem .75rem .75rem;margin:1rem 0}
+.pictures{display:flex;flex-wrap:wrap;gap:.4rem;margin:.5rem 0}.pictures img{width:min(9rem,30%);height:auto;border-radius:.25rem}
+.tokens{white-space:pre-wrap;font:.85rem/1.7 ui-monospace,monospace}
+.tokens span{box-shadow:inset 1px 0 var(--rule)}.tokens mark{color:inherit;background:var(--learned)}.tokens del{color:var(--soft)}
 .stale,.stale .right,.stale .wrong,.stale a{color:var(--soft)}.stale figure,.stale img{opacity:.5;filter:grayscale(1)}
 .right{color:var(--good)}.wrong{color:var(--bad)}
 :focus-visible{outline:2px solid var(--s0);outline-offset:2px}

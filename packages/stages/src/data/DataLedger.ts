@@ -1,6 +1,7 @@
 /**
  * What the data of a stage was when the stage began. A stage keeps to it: records that are dropped or repaired later leave the order
- * of all others as it is, so that what was done goes on. It lies in the stage's directory, beside the saved states.
+ * of all others as it is, so that what was done goes on. Of a record that was repaired it says what the stage goes on with. It lies in
+ * the stage's directory, beside the saved states.
  */
 import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
@@ -67,6 +68,14 @@ const ledgerOf = Effect.fnUntraced(function* (data: DataConfig, recipe: RecipeSe
   return ledger
 })
 
+/** Fails with StorageFailed. */
+export const writeLedger = (directory: string, ledger: DataLedger) => {
+  const text = Schema.encodeSync(Text)(ledger)
+  const file = join(directory, fileName)
+  const bytes = new TextEncoder().encode(Schema.encodeSync(Sealed)({ sha256: sha256(text), ledger: text }))
+  return whileDoing("write what the stage's data is", file)(AtomicFile.writeWhole(file, bytes))
+}
+
 /** The ledger of the stage in `directory`, which is made when the stage begins. */
 export const openLedger = Effect.fn("DataLedger.open")(function* (
   directory: string,
@@ -76,9 +85,6 @@ export const openLedger = Effect.fn("DataLedger.open")(function* (
   const before = yield* readLedger(directory)
   if (Option.isSome(before)) return before.value
   const ledger = yield* ledgerOf(data, recipe)
-  const text = Schema.encodeSync(Text)(ledger)
-  const file = join(directory, fileName)
-  const bytes = new TextEncoder().encode(Schema.encodeSync(Sealed)({ sha256: sha256(text), ledger: text }))
-  yield* whileDoing("write what the stage's data is", file)(AtomicFile.writeWhole(file, bytes))
+  yield* writeLedger(directory, ledger)
   return ledger
 })

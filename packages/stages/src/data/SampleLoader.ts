@@ -1,6 +1,5 @@
 /** Makes micro-batches out of records: what runs on a worker thread, and gives the same bits on any. */
 import { createHash } from "node:crypto"
-import { Random } from "@speedq/tensors"
 import {
   attachTrainingData,
   collate,
@@ -15,6 +14,7 @@ import {
   referenceVideo,
   type SampleSettings,
   type Tiles,
+  type Tokenizer,
   type TrainingBatch,
   type TrainingData,
   type TrainingIndex,
@@ -24,6 +24,7 @@ import {
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type DataUnusable, dataUnusable } from "../Errors.ts"
+import { lookAtRecord, type RecordLook, randomOf } from "./recordLook.ts"
 
 /** A mixture and how its samples are made: plain values and shared memory, as they pass to a thread. */
 export interface LoadingPlan {
@@ -72,12 +73,21 @@ export interface SampleLoader {
   readonly batch: (samples: readonly number[], epoch: number) => Effect.Effect<MicroBatch, DataUnusable>
   /** Estimated tokens of the samples [from, to). */
   readonly lengths: (from: number, to: number) => Effect.Effect<Int32Array>
+  /** What the first epoch will make of samples; `decode` decodes their pictures too. */
+  readonly look: (samples: readonly number[], decode: boolean) => Effect.Effect<readonly RecordLook[], DataUnusable>
+}
+
+/** A loader on this thread, which gives single samples as well. */
+export interface LocalLoader extends SampleLoader {
+  readonly tokenizer: Tokenizer
+  /** A sample as the first epoch makes it, before it is collated. */
+  readonly sample: (sample: number) => Effect.Effect<Loaded, DataUnusable>
 }
 
 /** Opens a mixture for the life of the scope. */
 export const openSampleLoader = Effect.fn("openSampleLoader")(function* (
   plan: LoadingPlan
-): Effect.fn.Return<SampleLoader, DataUnusable, Scope.Scope> {
+): Effect.fn.Return<LocalLoader, DataUnusable, Scope.Scope> {
   const { dropped } = plan
   const data = withoutDropped(yield* Effect.mapError(attachTrainingData(plan.index), dataUnusable), dropped)
   const { config, tokenizer, image } = yield* Effect.mapError(openModelDirectory(plan.model), dataUnusable)
@@ -91,7 +101,7 @@ export const openSampleLoader = Effect.fn("openSampleLoader")(function* (
     ...plan.pictures
   }
   const load = Effect.fnUntraced(function* (sample: number, epoch: number) {
-    const random = Random.make(plan.seed, `sample ${sample} of epoch ${epoch}`)
+    const random = randomOf(plan.seed, sample, epoch)
     const taken = dropped.has(sample) ? yield* replacement(data, sample, dropped, random) : sample
     const { substituted, ...loaded } = yield* loadSample(data, taken, settings, random)
     const isGone = { sample, at: undefined, reason: noLonger, by: loaded.made }
@@ -106,11 +116,17 @@ export const openSampleLoader = Effect.fn("openSampleLoader")(function* (
         Effect.map((loaded) => microBatch(samples, loaded, settings)),
         Effect.mapError(dataUnusable)
       ),
-    lengths: lengthEstimator(data, settings, dropped)
+    lengths: lengthEstimator(data, settings, dropped),
+    look: (samples, decode) =>
+      Effect.forEach(samples, (sample) => lookAtRecord(data, sample, settings, { seed: plan.seed, decode }), {
+        concurrency: 4
+      }).pipe(Effect.mapError(dataUnusable)),
+    tokenizer,
+    sample: (sample) => Effect.mapError(load(sample, 0), dataUnusable)
   }
 })
 
-type Loaded = Omit<LoadedSample, "substituted"> & { readonly substituted: readonly Substituted[] }
+export type Loaded = Omit<LoadedSample, "substituted"> & { readonly substituted: readonly Substituted[] }
 
 const noLonger = "the record is no longer in the file"
 
@@ -164,7 +180,7 @@ const microBatch = (
   tileKeys: loaded.flatMap(({ sample }) => tileKeysOf(sample.tiles)),
   made: loaded.map(({ made }) => made),
   answerTokens: loaded.map(({ sample }) => sample.answerTokens),
-  cut: loaded.map(({ sample }) => sample.cut),
+  cut: loaded.map(({ sample }) => sample.cutOff.length),
   substituted: loaded.flatMap(({ substituted }) => substituted)
 })
 

@@ -25,6 +25,7 @@ type Failure = DataUnusable | SampleWorkerFailed
 export interface RemoteLoader {
   readonly batch: (...args: Parameters<SampleLoader["batch"]>) => Effect.Effect<Results["batch"], Failure>
   readonly lengths: (...args: Parameters<SampleLoader["lengths"]>) => Effect.Effect<Results["lengths"], Failure>
+  readonly look: (...args: Parameters<SampleLoader["look"]>) => Effect.Effect<Results["look"], Failure>
 }
 
 interface SampleWorkersOptions {
@@ -146,7 +147,8 @@ const makeWorkers = Effect.fn("SampleWorkers.make")(function* ({
       const idlest = () => started.reduce((best, thread) => (thread.pending() < best.pending() ? thread : best))
       return {
         batch: (samples, epoch) => Effect.suspend(() => idlest().send({ _tag: "batch", loader, samples, epoch })),
-        lengths: (from, to) => Effect.suspend(() => idlest().send({ _tag: "lengths", loader, from, to }))
+        lengths: (from, to) => Effect.suspend(() => idlest().send({ _tag: "lengths", loader, from, to })),
+        look: (samples, decode) => Effect.suspend(() => idlest().send({ _tag: "look", loader, samples, decode }))
       } satisfies RemoteLoader
     })
   })

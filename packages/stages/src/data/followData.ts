@@ -75,23 +75,30 @@ export const followData = Effect.fn("followData")(function* (
   return Option.some<readonly FollowedPart[]>(parts)
 })
 
-/** Whether each of a part's lines is another than it was, or its pictures are. */
-const changesOf = (
-  { records, shown }: DataLedger["parts"][number],
-  by: DataLedger["pictures"],
-  { dataset, starts, places }: FollowedPart
-) =>
-  lookingAt(dataset, async (content) => {
+type LedgerPart = DataLedger["parts"][number]
+
+/** A part of the ledger as its lines and pictures are now; a line that is gone stays as it was. */
+const presentPart = (before: LedgerPart, by: DataLedger["pictures"], { dataset, starts, places }: FollowedPart) =>
+  lookingAt(dataset, async (content): Promise<LedgerPart> => {
     const there = Uint32Array.from(places.filter((place) => place !== gone))
     const now = await surveyLines(content, starts, there)
     const pictures = await surveyPictures(dataset.root, now, by)
+    const [records, shown] = [before.records.slice(), before.shown.slice()]
     let next = 0
-    return places.map((place, n) => {
-      if (place === gone) return 1
-      const at = next++
-      return equalAt(records, n, now.digests, at) && equalAt(shown, n, pictures.digests, at) ? 0 : 1
-    })
+    for (const [n, place] of places.entries()) {
+      if (place === gone) continue
+      const at = next++ * digestBytes
+      records.set(now.digests.subarray(at, at + digestBytes), n * digestBytes)
+      shown.set(pictures.digests.subarray(at, at + digestBytes), n * digestBytes)
+    }
+    return { ...before, records, shown }
   })
+
+/** The ledger with the lines and pictures of `parts` as they are now. Fails with DataUnusable. */
+export const presentLedger = Effect.fn("presentLedger")(function* (ledger: DataLedger, parts: readonly FollowedPart[]) {
+  const now = yield* Effect.forEach(parts, (part, at) => presentPart(ledger.parts[at]!, ledger.pictures, part))
+  return { ...ledger, parts: now } satisfies DataLedger
+})
 
 /**
  * The samples of the mixture, as the stage began with it, whose record or pictures are not what they were. Fails with DataUnusable.
@@ -100,13 +107,19 @@ export const changedSamples = Effect.fn("changedSamples")(function* (
   ledger: DataLedger,
   parts: readonly FollowedPart[]
 ) {
+  const present = yield* presentLedger(ledger, parts)
   const changed: number[] = []
   let first = 0
   for (const [at, part] of parts.entries()) {
-    const isChanged = yield* changesOf(ledger.parts[at]!, ledger.pictures, part)
+    const [before, now] = [ledger.parts[at]!, present.parts[at]!]
+    const isChanged = Array.from(
+      part.places,
+      (place, n) =>
+        place === gone || !equalAt(before.records, n, now.records, n) || !equalAt(before.shown, n, now.shown, n)
+    )
     const numberOf = new Map([...part.lines].map((line, n) => [line, n]))
     for (const [place, line] of part.selected.entries()) {
-      if (isChanged[numberOf.get(line)!] === 1) changed.push(first + place)
+      if (isChanged[numberOf.get(line)!]) changed.push(first + place)
     }
     first += part.selected.length
   }

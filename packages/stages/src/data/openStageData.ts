@@ -1,11 +1,12 @@
 /** Opens the samples of a stage: those that it began with, as they are found in the files now. */
+import { isDeepStrictEqual } from "node:util"
 import type { RecipeSettings } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { DataUnusable } from "../Errors.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
-import { openLedger } from "./DataLedger.ts"
-import { followData } from "./followData.ts"
+import { openLedger, writeLedger } from "./DataLedger.ts"
+import { followData, presentLedger } from "./followData.ts"
 import { openSampleSource } from "./SampleSource.ts"
 
 interface StageData {
@@ -31,6 +32,9 @@ export const openStageData = Effect.fn("openStageData")(function* ({
     const reason = `${data.meta} changed while the stage began; run again`
     return yield* new DataUnusable({ reason })
   }
+  // Whoever claimed the stage made sure that its steps used nothing that changed: from here on what is there now is what counts.
+  const present = yield* presentLedger(ledger, began)
+  if (!isDeepStrictEqual(present, ledger)) yield* writeLedger(directory, present)
   return yield* openSampleSource({
     ...{ model: recipe.model, data, optimization, began },
     seed: { selection: recipe.seed, order: seed }

@@ -43,6 +43,8 @@ const perform = (request: Request): Effect.Effect<Results[keyof Results], DataUn
       return Effect.suspend(() => loaderOf(request.loader).batch(request.samples, request.epoch))
     case "lengths":
       return Effect.suspend(() => loaderOf(request.loader).lengths(request.from, request.to))
+    case "look":
+      return Effect.suspend(() => loaderOf(request.loader).look(request.samples, request.decode))
     case "close":
       return Effect.as(close(request.loader), undefined)
   }

@@ -1,4 +1,5 @@
 /** What passes between the run and its worker threads. */
+import type { RecordLook } from "./recordLook.ts"
 import type { LoadingPlan, MicroBatch } from "./SampleLoader.ts"
 
 /** A request; `loader` is a number that the run gives to each mixture it opens. */
@@ -18,6 +19,13 @@ export type Request =
       readonly from: number
       readonly to: number
     }
+  | {
+      readonly _tag: "look"
+      readonly id: number
+      readonly loader: number
+      readonly samples: readonly number[]
+      readonly decode: boolean
+    }
   | { readonly _tag: "close"; readonly id: number; readonly loader: number }
 
 /** What a request gives. */
@@ -25,6 +33,7 @@ export interface Results {
   readonly open: undefined
   readonly batch: MicroBatch
   readonly lengths: Int32Array
+  readonly look: readonly RecordLook[]
   readonly close: undefined
 }
 

@@ -79,7 +79,7 @@ const batchOf = ({ image }: AnsweringModel["directory"], samples: readonly Train
     tileKeys: tiles.flatMap(tileKeysOf),
     made: [...samples.keys()],
     answerTokens: samples.map(({ answerTokens }) => answerTokens),
-    cut: samples.map(({ cut }) => cut),
+    cut: samples.map(({ cutOff }) => cutOff.length),
     substituted: []
   }
 }

@@ -4,7 +4,14 @@ import { existsSync } from "node:fs"
 import { dirname } from "node:path"
 import type { Compat, Forecast, RecipeSettings } from "@speedq/pipeline"
 import { Random } from "@speedq/tensors"
-import { type Dataset, FfmpegMissing, loadSharp, openAnnotations, readDatasetMeta } from "@speedq/vlm-model"
+import {
+  type Dataset,
+  DatasetInvalid,
+  FfmpegMissing,
+  loadSharp,
+  openAnnotations,
+  readDatasetMeta
+} from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { type MixturePart, readMixture } from "../data/mixture.ts"
 import { type SurveyedPictures, surveyPictures } from "../data/pictureSurvey.ts"
@@ -47,6 +54,15 @@ const statedSamples = (datasets: readonly Dataset[], percent: number): number | 
   const counts = datasets.map(({ length, repeatTime }) => length && Math.floor(Math.floor(length * share) * repeatTime))
   return counts.reduce((sum, count) => (sum === undefined || count === undefined ? undefined : sum + count), 0)
 }
+
+/** Fails with DatasetInvalid where annotation files of a mixture do not exist, and names them. */
+export const requireAnnotations = Effect.fnUntraced(function* (meta: string) {
+  const datasets = yield* readDatasetMeta(meta, dirname(meta))
+  const absent = datasets.flatMap(({ annotation }) => (existsSync(annotation) ? [] : [annotation]))
+  if (absent.length === 0) return
+  const reason = `${absent.length} of its annotation files do not exist: ${listed(absent.length, absent)}; get the data sets, or take them out of the meta file`
+  return yield* new DatasetInvalid({ file: meta, reason })
+})
 
 /** What a mixture is that cannot be opened as a whole: its data sets one by one. */
 const absentMixture = Effect.fnUntraced(function* ({ meta, percent }: DataConfig) {

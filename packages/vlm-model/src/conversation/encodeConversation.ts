@@ -11,7 +11,7 @@ export interface Turn {
   readonly value: string
 }
 
-/** All arrays are [L]. */
+/** All arrays but `cutOff` are [L]. */
 export interface EncodedConversation {
   readonly inputIds: Int32Array
   /** The id itself where the assistant speaks, -100 elsewhere. Not shifted. */
@@ -20,8 +20,8 @@ export interface EncodedConversation {
   readonly attentionMask: Uint8Array
   /** Counts the positions of mask 1 from 0; 1 where the mask is 0. */
   readonly positionIds: Int32Array
-  /** Tokens beyond `maxLength`, which were cut off. */
-  readonly cut: number
+  /** Ids beyond `maxLength`, which were cut off. */
+  readonly cutOff: Int32Array
 }
 
 export interface EncodeOptions {
@@ -79,7 +79,7 @@ export const encodeConversation = (
   return Result.succeed({
     inputIds,
     labels: concatenate(labels).slice(0, maxLength),
-    cut: whole.length - inputIds.length,
+    cutOff: whole.slice(maxLength),
     ...maskAndPositions(inputIds, tokenizer.tokenId(tokenizer.endOfText))
   })
 }

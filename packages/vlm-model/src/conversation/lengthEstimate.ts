@@ -1,10 +1,11 @@
 /** How long a record's sequence will be, for grouping records of like length, without decoding any pixel. */
 import * as Effect from "effect/Effect"
-import { SampleRejected } from "../Errors.ts"
+import type { ImageCodecMissing, SampleRejected } from "../Errors.ts"
 import { readImageSize } from "../image/imageSize.ts"
 import { imageTileCount } from "../image/preprocess.ts"
 import { startIds, type Tokenizer } from "../tokenizer/Tokenizer.ts"
 import { type ConversationRecord, shownBy } from "./ConversationRecord.ts"
+import { refusal, refusedFile, rejectedAt } from "./Refusal.ts"
 import { recordPath } from "./recordPath.ts"
 import { tilesOfEach } from "./recordPictures.ts"
 import type { RecordOrigin, SampleSettings } from "./SampleSettings.ts"
@@ -27,15 +28,18 @@ export const estimateRecordLength = Effect.fnUntraced(function* (
   record: ConversationRecord,
   origin: RecordOrigin,
   settings: SampleSettings
-): Effect.fn.Return<number, SampleRejected> {
-  const reject = (reason: string) => new SampleRejected({ file: origin.file, line: origin.line, reason })
-  const shown = yield* Effect.mapError(Effect.fromResult(shownBy(record, settings.quirks)), reject)
+): Effect.fn.Return<number, ImageCodecMissing | SampleRejected> {
+  const refused = Effect.mapError(rejectedAt(origin))
+  const shown = yield* Effect.fromResult(shownBy(record, settings.quirks)).pipe(
+    Effect.mapError(refusal("what it shows")),
+    refused
+  )
   const maxTiles = origin.maxTiles ?? settings.image.maxTiles
   const tilesOf = (path: string, most: number) =>
-    recordPath(origin.root, path).pipe(
-      Effect.flatMap((file) => readImageSize(file, settings)),
+    Effect.mapError(recordPath(origin.root, path), refusal("missing file")).pipe(
+      Effect.flatMap((file) => Effect.mapError(readImageSize(file, settings), refusedFile)),
       Effect.map((size) => imageTileCount(size, settings.image, most)),
-      Effect.mapError((error) => reject(typeof error === "string" ? error : error.message))
+      refused
     )
   let tiles = 0
   if (shown.kind === "video") tiles = settings.video.maxFrames

@@ -1,17 +1,19 @@
 /** Training samples that show a video: frames become images of one tile each. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type { ImageCodecMissing } from "../Errors.ts"
 import { openVideo } from "../image/openVideo.ts"
 import { wholeTile } from "../image/preprocess.ts"
 import type { RgbImage } from "../image/RgbImage.ts"
 import { clipFrames, sampleFrames } from "../image/sampleFrames.ts"
 import { joinTiles } from "../image/tiling.ts"
-import type { VideoError, VideoSource } from "../image/VideoSource.ts"
+import type { VideoSource } from "../image/VideoSource.ts"
 import { type RandomSource, uniformBetween } from "../model/RandomSource.ts"
 import { augmentImage } from "./augment.ts"
 import { type EncodedConversation, encodeConversation, type Turn } from "./encodeConversation.ts"
 import { imagePlaceholder, videoPlaceholder } from "./imagePlaceholders.ts"
 import type { MarkedTurns } from "./markedTurns.ts"
+import { type Refusal, refusal, refusedFile } from "./Refusal.ts"
 import { recordPath } from "./recordPath.ts"
 import type { SampleParts } from "./SampleParts.ts"
 import type { RecordOrigin, SampleSettings } from "./SampleSettings.ts"
@@ -26,25 +28,29 @@ export const videoSample = Effect.fnUntraced(function* (
   origin: RecordOrigin,
   settings: SampleSettings,
   random: RandomSource
-): Effect.fn.Return<SampleParts, VideoError | string> {
+): Effect.fn.Return<SampleParts, Refusal | ImageCodecMissing> {
   const { video, image, quirks } = settings
   const opening = { maxPixels: settings.maxPixels, truncated: settings.truncated, ffmpeg: video.ffmpeg }
-  const source = yield* openVideo(yield* recordPath(origin.root, shown.path), opening)
-  const { first, count } = yield* shownFrames(source, shown.clip, settings)
+  const path = yield* Effect.mapError(recordPath(origin.root, shown.path), refusal("missing file"))
+  const source = yield* Effect.mapError(openVideo(path, opening), refusedFile)
+  const { first, count } = yield* Effect.mapError(shownFrames(source, shown.clip, settings), refusal("what it shows"))
 
   const drawn = uniformBetween(random, video.minFrames, video.maxFrames)
   const frames = quirks.uncappedVideo ? drawn : yield* fittingFrames(turns, index, drawn, settings)
   const encoded = yield* Effect.fromResult(encodeFrames(turns, index, frames, settings))
 
-  const indices = sampleFrames(count, frames, video.sampling, random).map((frame) => first + frame)
-  const tiles = origin.dataAugment
-    ? yield* Effect.forEach(yield* source.read(indices, (frame) => frame), (frame) =>
-        Effect.map(augmentImage(frame, random), (augmented) => wholeTile(augmented, image))
-      )
-    : yield* source.read(indices, (frame: RgbImage) => wholeTile(frame, image))
+  const tiles = Effect.gen(function* () {
+    const indices = sampleFrames(count, frames, video.sampling, random).map((frame) => first + frame)
+    const each = origin.dataAugment
+      ? yield* Effect.forEach(yield* source.read(indices, (frame) => frame), (frame) =>
+          Effect.map(augmentImage(frame, random), (augmented) => wholeTile(augmented, image))
+        )
+      : yield* source.read(indices, (frame: RgbImage) => wholeTile(frame, image))
+    return joinTiles(each, image.tileSize)
+  })
   return {
     encoded,
-    tiles: joinTiles(tiles, image.tileSize),
+    tiles: Effect.mapError(tiles, refusedFile),
     imageFlags: new Uint8Array(frames).fill(1),
     images: quirks.uncappedVideo ? undefined : frames
   }
@@ -75,15 +81,16 @@ const encodeFrames = (
   index: number,
   frames: number,
   settings: SampleSettings
-): Result.Result<EncodedConversation, string> => {
+): Result.Result<EncodedConversation, Refusal> => {
   const listed = Array.from({ length: frames }, (_, i) => `Frame-${i + 1}: ${imagePlaceholder}\n`).join("")
   const placed = turns.map((turn, i) =>
     i === index ? { ...turn, value: turn.value.replaceAll(`${videoPlaceholder}\n`, () => listed) } : turn
   )
   if (placed[index]?.value === turns[index]?.value) {
-    return Result.fail(`${videoPlaceholder} must be followed by a line break, or there is no place for the frames`)
+    const reason = `${videoPlaceholder} must be followed by a line break, or there is no place for the frames`
+    return Result.fail(refusal("placeholders")(reason))
   }
-  return encodeConversation(placed, new Array<number>(frames).fill(1), settings)
+  return Result.mapError(encodeConversation(placed, new Array<number>(frames).fill(1), settings), refusal("turns"))
 }
 
 /** The largest number of frames, up to `drawn`, whose sequence is not longer than the settings allow. */
@@ -92,7 +99,7 @@ const fittingFrames = Effect.fnUntraced(function* (
   index: number,
   drawn: number,
   settings: SampleSettings
-): Effect.fn.Return<number, string> {
+): Effect.fn.Return<number, Refusal> {
   const unbounded = { ...settings, maxLength: Number.POSITIVE_INFINITY }
   let [fits, tooMany, shortest] = [0, drawn + 1, 0]
   for (let frames = drawn; fits + 1 < tooMany; frames = (fits + tooMany) >> 1) {
@@ -101,5 +108,6 @@ const fittingFrames = Effect.fnUntraced(function* (
     else [tooMany, shortest] = [frames, inputIds.length]
   }
   if (fits > 0) return fits
-  return yield* Effect.fail(`with one frame the sequence has ${shortest} tokens, more than ${settings.maxLength}`)
+  const reason = `with one frame the sequence has ${shortest} tokens, more than ${settings.maxLength}`
+  return yield* Effect.fail(refusal("length")(reason))
 })

@@ -1,0 +1,81 @@
+/** What a check found, as a person reads it. */
+import type { DataCheck, DatasetCheck, NamedLine } from "@speedq/stages"
+import { type Cell, fittingTable } from "../command/textTable.ts"
+
+/** Lines that are named on a terminal. */
+const mostNamed = 20
+
+/** What a data file says must not steer the terminal. */
+const printable = (text: string): string => text.replaceAll(/\s+/g, " ").replaceAll(/\p{Cc}/gu, "\ufffd")
+
+const count = (number: number, name: string): string => `${number} ${name}${number === 1 ? "" : "s"}`
+
+const recordsTable = (datasets: readonly DatasetCheck[]): string => {
+  const columns = ["data set", "lines", "records", "usable", "text only", "one picture", "several", "video", "samples"]
+  const rows = datasets.map(({ name, lines, records, usable, shows, samples }): readonly Cell[] => [
+    ...[name, lines, records, usable],
+    ...[shows.text, shows.image, shows.images, shows.video, samples]
+  ])
+  return fittingTable(columns, rows)
+}
+
+const lengthsTable = (datasets: readonly DatasetCheck[]): string => {
+  const columns = ["tokens, tiles", "shortest", "median", "90 %", "longest", "cut", "tiles", "most tiles"]
+  const rows = datasets.flatMap(({ name, tokens, cut, tiles }): readonly (readonly Cell[])[] =>
+    tokens === null ? [] : [[name, tokens.min, tokens.median, tokens.p90, tokens.max, cut, tiles.total, tiles.max]]
+  )
+  return rows.length === 0 ? "" : fittingTable(columns, rows)
+}
+
+const faultsTable = (datasets: readonly DatasetCheck[]): string => {
+  const rows = datasets.flatMap(({ name, faults }) =>
+    Object.entries(faults).map(([fault, records]): readonly Cell[] => [name, fault, records])
+  )
+  return rows.length === 0 ? "" : fittingTable(["data set", "what is wrong", "records"], rows)
+}
+
+const isUsed = ({ fault }: NamedLine): boolean => fault === "no answer" || fault === "answer cut off"
+
+/** The first lines, those of records that cannot be used before the others. */
+const namedLines = (named: readonly NamedLine[]): readonly string[] => {
+  const sorted = [...named.filter((line) => !isUsed(line)), ...named.filter(isUsed)]
+  const lines = sorted
+    .slice(0, mostNamed)
+    .map(({ file, line, fault, reason }) => `  ${file}:${line}: ${fault}: ${printable(reason)}`)
+  const rest = sorted.length - lines.length
+  return rest === 0 ? lines : [...lines, `  and ${count(rest, "more line")}: --out FILE or --json names all`]
+}
+
+const verdict = ({ problems, warnings, named }: DataCheck): readonly string[] => {
+  const warned = warnings.map((warning) => `The stage will warn: ${printable(warning)}`)
+  if (problems.length > 0) {
+    return [...warned, "It cannot be trained on as it is:", ...problems.map((problem) => `  ${printable(problem)}`)]
+  }
+  const replaced = named.filter((line) => !isUsed(line)).length
+  const others = replaced === 0 ? "." : `; other records take the places of ${replaced}.`
+  return [...warned, `It can be trained on${others}`]
+}
+
+const describe = (check: DataCheck): string => {
+  const { stages, data, recipe, decoded, datasets, named } = check
+  const { meta, percent, maxLength, maxTiles, onError } = data
+  const parts = [
+    `${meta}${stages.length === 0 ? "" : `, for ${stages.join(", ")}`}`,
+    `model ${recipe.model}, seed ${recipe.seed}, percent ${percent}, maxLength ${maxLength}, maxTiles ${maxTiles}, onError ${onError}`,
+    decoded
+      ? "every picture was decoded"
+      : "of pictures the headers were read; --decode finds those with damaged pixels, too",
+    "",
+    recordsTable(datasets),
+    "",
+    lengthsTable(datasets)
+  ]
+  const wrong = faultsTable(datasets)
+  const found = wrong === "" ? [] : ["", wrong, "", ...namedLines(named)]
+  return [...parts, ...found, "", ...verdict(check)].join("\n")
+}
+
+export const describeChecks = (named: string, checks: readonly DataCheck[]): string =>
+  checks.length === 0
+    ? `no stage of ${named} reads records: there is nothing to check`
+    : checks.map(describe).join("\n\n")

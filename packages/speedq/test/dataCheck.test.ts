@@ -1,0 +1,99 @@
+/** `speedq data check`: of a recipe and of a meta file, as text and as JSON, and how it ends. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { DataNotTrainable, WrongUsage } from "../src/Errors.ts"
+import { shippedNano } from "../src/shipped/shipped.ts"
+import { ended, fails, works } from "./support/inProcess.ts"
+import { evaluateStage } from "./support/smallRun.ts"
+
+const model = join(shippedNano, "model")
+const record = (answer: string, image?: string) =>
+  JSON.stringify({
+    ...(image && { image: join(shippedNano, "images", image) }),
+    conversations: [
+      { from: "human", value: "What?" },
+      { from: "gpt", value: answer }
+    ]
+  })
+
+const root = mkdtempSync(join(tmpdir(), "speedq-data-check-"))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+const meta = join(root, "meta.json")
+const recipe = join(root, "recipe.json")
+beforeAll(() => {
+  const lines = [
+    record("red", "0001.png"),
+    record("red <i>"),
+    record("gone", "none.png"),
+    record("blue"),
+    '{"bad json": \u001b[31m'
+  ]
+  writeFileSync(join(root, "set.jsonl"), lines.join("\n"))
+  writeFileSync(meta, JSON.stringify({ set: { root, annotation: "set.jsonl" } }))
+  const quantizers = [{ match: "**", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }]
+  const stages = [{ use: "qat", data: { meta, maxTiles: 1, onError: "substitute" }, quantizers }]
+  writeFileSync(recipe, JSON.stringify({ version: 1, name: "small", model, seed: 3, stages }))
+})
+
+describe("speedq data check", () => {
+  it("checks what the stages of a recipe train on, with their options and those of --set, and writes a preview", async () => {
+    const page = join(root, "preview.html")
+    const { stdout, stderr } = await works(["data", "check", recipe, "--preview", "5", "--preview-out", page])
+    assert.match(stdout, /meta\.json, for qat\n.*seed 3, percent 100, maxLength 8192, maxTiles 1, onError substitute/)
+    assert.match(stdout, /^set +5 +5 +3 +2 +1 +0 +0 +5$/m)
+    assert.match(stdout, /set\.jsonl:3: missing file: .*none\.png/)
+    assert.match(stdout, /It can be trained on; other records take the places of 2\.\n$/)
+    assert.include(stderr, `the preview is in ${page}`)
+    const written = readFileSync(page, "utf8")
+    assert.match(written, /<mark>.*<span>.*blue.*<\/mark>/)
+    assert.match(written, /<img src="data:image\/png;base64,/)
+    assert.notMatch(written, /<i>|<script/)
+    assert.notInclude(stdout + stderr, "\u001b[31m")
+    const { error, ...failed } = await ended(["data", "check", recipe, "--set", "qat.data.onError=fail"])
+    assert.instanceOf(error, DataNotTrainable)
+    assert.match(failed.stdout, /It cannot be trained on as it is:\n {2}2 records cannot be used/)
+  }, 60_000)
+
+  it("checks all of a meta file for a model, and gives one document, or a file of the lines", async () => {
+    const out = join(root, "lines.jsonl")
+    const { error, stdout } = await ended([
+      ...["data", "check", meta, "--model", model, "--max-length", "40", "--max-tiles", "2"],
+      ...["--decode", "--out", out, "--json"]
+    ])
+    assert.instanceOf(error, DataNotTrainable)
+    const { trainable, checks, preview } = JSON.parse(stdout)
+    assert.deepStrictEqual([trainable, preview, checks.length], [false, null, 1])
+    assert.deepInclude(checks[0], { model, percent: 0, maxLength: 40, maxTiles: 2, onError: "fail", decoded: true })
+    const lines = readFileSync(out, "utf8").trim().split("\n")
+    assert.deepStrictEqual(
+      lines.map((line) => JSON.parse(line)),
+      checks[0].lines.map((line: object) => ({ stages: [], ...line }))
+    )
+    assert.deepInclude(checks[0].lines[0], { dataset: "set", line: 3, fault: "missing file" })
+  }, 60_000)
+
+  it("says what is given wrongly, and that there is nothing to check", async () => {
+    const wrong = async (...args: readonly string[]) => {
+      const error = await fails(["data", "check", ...args], 2)
+      assert.instanceOf(error, WrongUsage)
+      return error.message
+    }
+    assert.match(await wrong(meta), /is a meta file; give the model .*--model DIR/)
+    assert.match(await wrong(meta, "--model", model, "--set", "a=1"), /--set is for recipes/)
+    assert.match(await wrong(recipe, "--model", model), /--set model=DIR/)
+    assert.match(await wrong(recipe, "--max-tiles", "2"), /--set STAGE\.data\.maxTiles=N/)
+    assert.match(
+      (await fails(["data", "check", join(root, "set.jsonl"), "--model", model])).message,
+      /it is an annotation file/
+    )
+    const none = join(root, "none.json")
+    writeFileSync(none, JSON.stringify({ version: 1, name: "none", model, stages: [evaluateStage("full")] }))
+    assert.match(
+      (await works(["data", "check", none])).stdout,
+      /no stage of .*none\.json reads records: there is nothing to check/
+    )
+    assert.isFalse(existsSync("data-preview.html"))
+  })
+})
