@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { DataNotTrainable, WrongUsage } from "../src/Errors.ts"
+import { WrongUsage } from "../src/Errors.ts"
 import { shippedNano } from "../src/shipped/shipped.ts"
-import { ended, fails, works } from "./support/inProcess.ts"
+import { fails, speedq, works } from "./support/inProcess.ts"
 import { evaluateStage } from "./support/smallRun.ts"
 
 const model = join(shippedNano, "model")
@@ -51,18 +51,19 @@ describe("speedq data check", () => {
     assert.match(written, /<img src="data:image\/png;base64,/)
     assert.notMatch(written, /<i>|<script/)
     assert.notInclude(stdout + stderr, "\u001b[31m")
-    const { error, ...failed } = await ended(["data", "check", recipe, "--set", "qat.data.onError=fail"])
-    assert.instanceOf(error, DataNotTrainable)
+    const failed = await speedq(["data", "check", recipe, "--set", "qat.data.onError=fail"])
+    assert.strictEqual(failed.code, 1)
+    assert.match(failed.stderr, /error: the data cannot be trained on as it is: 1 problem above\n$/)
     assert.match(failed.stdout, /It cannot be trained on as it is:\n {2}2 records cannot be used/)
   }, 60_000)
 
   it("checks all of a meta file for a model, and gives one document, or a file of the lines", async () => {
     const out = join(root, "lines.jsonl")
-    const { error, stdout } = await ended([
+    const { code, stdout } = await speedq([
       ...["data", "check", meta, "--model", model, "--max-length", "40", "--max-tiles", "2"],
       ...["--decode", "--out", out, "--json"]
     ])
-    assert.instanceOf(error, DataNotTrainable)
+    assert.strictEqual(code, 1)
     const { trainable, checks, preview } = JSON.parse(stdout)
     assert.deepStrictEqual([trainable, preview, checks.length], [false, null, 1])
     assert.deepInclude(checks[0], { model, percent: 0, maxLength: 40, maxTiles: 2, onError: "fail", decoded: true })

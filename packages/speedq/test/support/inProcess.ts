@@ -44,12 +44,6 @@ export const works = async (args: readonly string[]) => {
   return printed
 }
 
-/** How a command line ended that prints a result and may fail: its failure, if it has one, and what it printed. */
-export const ended = async (args: readonly string[]) => {
-  const { result, ...printed } = await run(args)
-  return { error: Result.isFailure(result) ? result.failure : undefined, ...printed }
-}
-
 /** The one document of a command line with `--json`. */
 export const json = async (args: readonly string[]): Promise<unknown> =>
   JSON.parse((await works([...args, "--json"])).stdout)

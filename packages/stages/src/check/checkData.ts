@@ -107,7 +107,7 @@ export const checkData = Effect.fn("checkData")(function* (checked: CheckedData,
     ...{ seed: checked.seed, dropped: new Set<number>() }
   })
   const datasets: DatasetCheck[] = []
-  const named: NamedLine[] = []
+  const namedOf: (readonly NamedLine[])[] = []
   for (const part of mixture.parts) {
     const samples = samplesOf(part)
     const looks = yield* lookAt(loader, samples, decode, 2 * workers.count).pipe(
@@ -120,10 +120,10 @@ export const checkData = Effect.fn("checkData")(function* (checked: CheckedData,
         ? []
         : [{ dataset: part.dataset.name, file, line, fault: fault.fault, reason: fault.reason }]
     })
-    named.push(...own)
+    namedOf.push(own)
     datasets.push(datasetCheck(part, looks, own))
   }
-  const found = { stages, data, recipe, decoded: decode, datasets, named }
+  const found = { stages, data, recipe, decoded: decode, datasets, named: namedOf.flat() }
   const check: DataCheck = {
     ...found,
     problems: problemsOf(found, making.quirks.substitutions),

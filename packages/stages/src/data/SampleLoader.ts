@@ -78,7 +78,7 @@ export interface SampleLoader {
 }
 
 /** A loader on this thread, which gives single samples as well. */
-export interface LocalLoader extends SampleLoader {
+interface LocalLoader extends SampleLoader {
   readonly tokenizer: Tokenizer
   /** A sample as the first epoch makes it, before it is collated. */
   readonly sample: (sample: number) => Effect.Effect<Loaded, DataUnusable>
