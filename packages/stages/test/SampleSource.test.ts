@@ -11,6 +11,7 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { Events } from "@speedq/pipeline"
 import { carefulData, openTrainingData } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -20,7 +21,7 @@ import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { pictureLimits } from "../src/data/pictureLimits.ts"
 import { type LoadingPlan, type MicroBatch, openSampleLoader } from "../src/data/SampleLoader.ts"
 import { openSampleSource, type SampleSourceOptions } from "../src/data/SampleSource.ts"
-import { SampleWorkerFailed, SampleWorkers } from "../src/data/SampleWorkers.ts"
+import { SampleWorkerFailed, SampleWorkers, threadsFor } from "../src/data/SampleWorkers.ts"
 import { DataUnusable } from "../src/Errors.ts"
 import { DataConfig, OptimizationConfig } from "../src/training/TrainingConfig.ts"
 import { type MiniRecord, pictureRecord, writeMiniData } from "./support/miniData.ts"
@@ -28,7 +29,7 @@ import { nanoData, writeNanoModel } from "./support/nano.ts"
 import { asZstandard } from "./support/zstandard.ts"
 
 const root = mkdtempSync(join(tmpdir(), "speedq-samples-"))
-const runtime = ManagedRuntime.make(SampleWorkers.layer({ count: 2 }))
+const runtime = ManagedRuntime.make(Layer.mergeAll(SampleWorkers.layer({ count: 2 }), Events.layer))
 let model: string
 beforeAll(async () => {
   model = await writeNanoModel(join(root, "model"))
@@ -280,9 +281,37 @@ describe("openSampleLoader", () => {
 })
 
 describe("SampleWorkers", () => {
+  it("are one for each processor but the first, at most 8", () => {
+    assert.deepStrictEqual([1, 2, 3, 4, 8, 9, 96].map(threadsFor), [1, 1, 2, 3, 7, 8, 8])
+  })
+
+  it("are as many as the data's options say, and no more than there are micro-batches", async () => {
+    const meta = data("threads", records)
+    const expected = (await runtime.runPromise(takeAll(optionsOf(meta)))).batches
+    const asked: (number | undefined)[] = []
+    for (const workers of [1, 3, 64]) {
+      const batches = SampleWorkers.pipe(
+        Effect.map((real) => ({
+          ...real,
+          open: (plan: LoadingPlan, threads?: number) => {
+            asked.push(threads)
+            return Effect.tap(real.open(plan, threads), (loader) =>
+              Effect.sync(() => assert.strictEqual(loader.threads, threads))
+            )
+          }
+        })),
+        Effect.flatMap((counting) =>
+          Effect.provideService(takeAll(optionsOf(meta, { workers })), SampleWorkers, counting)
+        )
+      )
+      assert.deepStrictEqual((await runtime.runPromise(batches)).batches, expected)
+    }
+    assert.deepStrictEqual(asked, [1, 3, 5])
+  })
+
   it("end with their scope, and a model that cannot be opened is told", async () => {
     const meta = data("model", records)
-    const own = ManagedRuntime.make(Layer.fresh(SampleWorkers.layer({ count: 1 })))
+    const own = ManagedRuntime.make(Layer.merge(Layer.fresh(SampleWorkers.layer({ count: 1 })), Events.layer))
     const error = await own.runPromise(Effect.flip(takeAll({ ...optionsOf(meta), model: join(root, "nowhere") })))
     assert.match(error.message, /nowhere/)
     await own.dispose()
@@ -291,7 +320,9 @@ describe("SampleWorkers", () => {
   it("that cannot live fail what waits for them, and nothing takes their place", async () => {
     const meta = data("heap", records)
     // Too little for the thread's modules, enough for V8 to begin: it ends the process where a heap is smaller.
-    const own = ManagedRuntime.make(Layer.fresh(SampleWorkers.layer({ count: 1, heapMegabytes: 12 })))
+    const own = ManagedRuntime.make(
+      Layer.merge(Layer.fresh(SampleWorkers.layer({ count: 1, heapMegabytes: 12 })), Events.layer)
+    )
     const error = await own.runPromise(Effect.flip(takeAll(optionsOf(meta))))
     assert.instanceOf(error, SampleWorkerFailed)
     assert.match(error.message, /worker thread.*memory/s)

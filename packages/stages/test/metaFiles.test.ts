@@ -1,5 +1,5 @@
 /** Plans read meta files as training does: what is wrong with one is a problem with file and key, told before any work. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { stages } from "../src/registry/stages.ts"
 import { nanoData, shortStages, writeNanoModel } from "./support/nano.ts"
+import { asZstandard } from "./support/zstandard.ts"
 
 const root = mkdtempSync(join(tmpdir(), "speedq-meta-"))
 let model: string
@@ -35,6 +36,24 @@ describe("a plan", () => {
   it("takes a meta file with a byte order mark", async () => {
     writeFileSync(meta, `\ufeff${JSON.stringify({ nano: entry })}`)
     for (const stage of using) assert.deepStrictEqual(await problemsWith(stage), [])
+  })
+
+  it("reads an annotation file that did not change no second time", async () => {
+    const compressed = join(root, "mini.jsonl.zst")
+    writeFileSync(compressed, asZstandard(readFileSync(join(nanoData, "train.jsonl"), "utf8")))
+    writeFileSync(meta, JSON.stringify({ nano: { ...entry, annotation: compressed } }))
+    assert.deepStrictEqual(await problemsWith(using[0]!), [])
+    const temporary = process.env.TMPDIR
+    // Where no copy can be made, the file cannot be read again.
+    process.env.TMPDIR = join(root, "nowhere")
+    try {
+      assert.deepStrictEqual(await problemsWith(using[0]!), [])
+      appendFileSync(compressed, asZstandard("{}\n"))
+      assert.match((await problemsWith(using[0]!))[0]!.issue, /nowhere/)
+    } finally {
+      if (temporary === undefined) delete process.env.TMPDIR
+      else process.env.TMPDIR = temporary
+    }
   })
 
   it("says what is wrong with a meta file, in one problem", async () => {

@@ -20,20 +20,22 @@ interface Policies {
   readonly featureCache: string
   readonly rematerialize: boolean
   readonly onError: "fail" | "substitute"
+  readonly workers: number
   readonly everySteps: number
 }
 const roomy: Policies = {
   ...{ cache: "1 GiB", featureCache: "1 GiB", rematerialize: false },
-  ...{ onError: "fail", everySteps: 1 }
+  ...{ onError: "fail", workers: 2, everySteps: 1 }
 }
 const thrifty: Policies = {
   ...{ cache: "0 B", featureCache: "0 B", rematerialize: true },
-  ...{ onError: "substitute", everySteps: 2 }
+  ...{ onError: "substitute", workers: 1, everySteps: 2 }
 }
 
-const recipe = (model: string, { cache, featureCache, rematerialize, onError, everySteps }: Policies) => {
+const recipe = (model: string, given: Policies) => {
+  const { cache, featureCache, rematerialize, onError, workers, everySteps } = given
   const { adaround, projector, qat } = shortStages
-  const policies = { featureCache, rematerialize, data: { ...qat.data, onError } }
+  const policies = { featureCache, rematerialize, data: { ...qat.data, onError, workers } }
   const stages = [
     { ...adaround, count: 4, iterations: 4, cache },
     { ...projector, ...policies, maxSteps: 3 },

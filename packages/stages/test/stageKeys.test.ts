@@ -126,7 +126,7 @@ describe("an option", () => {
     const policies = cases.flatMap((stage) =>
       fieldsOfStage(stage).flatMap(({ path, policy }) => (policy ? [`${stage.name}.${path.join(".")}`] : []))
     )
-    const data = ["onError", "pictures", "warnShare"]
+    const data = ["onError", "pictures", "workers", "warnShare"]
     const training = [...data.map((option) => `data.${option}`), "rematerialize", "featureCache"]
     assert.sameMembers(policies, [
       "adaround-vit.cache",

@@ -36,6 +36,18 @@ export type DataLedger = typeof DataLedger.Type
 const fileName = "data.json"
 const Sealed = Schema.fromJsonString(Schema.Struct({ sha256: Schema.String, ledger: Schema.String }))
 const Text = Schema.fromJsonString(DataLedger)
+/** A digest of all that a ledger says. */
+export const ledgerDigest = ({ model, meta, pictures, parts }: DataLedger): string => {
+  const hash = createHash("sha256").update(JSON.stringify([model, meta, pictures]))
+  for (const { lines, annotation, records, shown } of parts) {
+    hash
+      .update(JSON.stringify([lines, annotation]))
+      .update(records)
+      .update(shown)
+  }
+  return hash.digest("hex")
+}
+
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 
 /** The ledger of the stage in `directory`; none where it has not begun. Fails with SavedFileDamaged. */

@@ -15,6 +15,7 @@ import type * as Scope from "effect/Scope"
 import { DataUnusable, dataUnusable } from "../Errors.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { type FollowedPart, followedIndex } from "./followData.ts"
+import { type KeptLengths, keepingLengths } from "./keptLengths.ts"
 import { pictureLimits } from "./pictureLimits.ts"
 import type { MicroBatch } from "./SampleLoader.ts"
 import { epochOrder, microBatchesPerEpoch, type SampleOrderOptions, stepsPerEpoch } from "./SampleOrder.ts"
@@ -41,6 +42,8 @@ export interface SampleSourceOptions {
   readonly seed: { readonly selection: number; readonly order: number }
   /** What the stage began with, where that is known: the source keeps to it. */
   readonly began?: readonly FollowedPart[]
+  /** Where lengths of samples are kept, if they are to be. */
+  readonly keptLengths?: KeptLengths | undefined
 }
 
 /** Substitutions that "substitute" allows before it gives up; the reference's number. */
@@ -64,15 +67,15 @@ export const makingOf = (config: DataConfig, compat: typeof Compat.Type) => {
   return { maxLength, maxTiles, quirks: quirksOf(config, compat), pictures, ...(frames && { frames }) }
 }
 
-/** Samples whose lengths are estimated by one request. */
+/** Most samples whose lengths are estimated by one request. */
 const measuredTogether = 4096
 
 /** Estimated tokens of every sample. The reference's estimate looks at what came before: it is made in one go. */
 const measureLengths = Effect.fnUntraced(function* (loader: RemoteLoader, count: number, inOneGo: boolean) {
-  const share = inOneGo ? count : measuredTogether
+  const share = inOneGo ? count : Math.min(measuredTogether, Math.ceil(count / loader.threads))
   const starts = Array.from({ length: Math.ceil(count / share) }, (_, part) => part * share)
   const parts = yield* Effect.forEach(starts, (from) => loader.lengths(from, Math.min(count, from + share)), {
-    concurrency: 16
+    concurrency: 2 * loader.threads
   })
   return parts.flatMap((part) => [...part])
 })
@@ -83,7 +86,8 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
   data: config,
   optimization,
   seed,
-  began
+  began,
+  keptLengths
 }: SampleSourceOptions) {
   const workers = yield* SampleWorkers
   const { meta, percent } = config
@@ -97,10 +101,12 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
   if (count === 0) return yield* new DataUnusable({ reason: `${meta} selects no sample` })
   const making = makingOf(config, optimization.compat)
   const gone = new Set(dropped.keys())
-  const loader = yield* workers.open({ model, index: data.index, ...making, seed: seed.order, dropped: gone })
-  const lengths = optimization.groupByLength
-    ? yield* measureLengths(loader, count, making.quirks.lengthByCharacters)
-    : undefined
+  const threads = Math.min(config.workers ?? workers.count, microBatchesPerEpoch({ count, batch: optimization.batch }))
+  const plan = { model, index: data.index, ...making, seed: seed.order, dropped: gone }
+  const loader = yield* workers.open(plan, threads)
+  const measure = measureLengths(loader, count, making.quirks.lengthByCharacters)
+  const measured = keptLengths === undefined ? measure : keepingLengths(keptLengths, count, measure)
+  const lengths = optimization.groupByLength ? yield* measured : undefined
   const order: SampleOrderOptions = {
     count,
     batch: optimization.batch,
@@ -130,7 +136,7 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
     if (index < end && !ahead.has(index)) ahead.set(index, yield* Effect.forkScoped(load(index)))
   })
   const take = Effect.fnUntraced(function* (index: number) {
-    for (let next = index; next <= index + 2 * workers.count; next++) yield* start(next)
+    for (let next = index; next <= index + 2 * loader.threads; next++) yield* start(next)
     const fiber = ahead.get(index)!
     ahead.delete(index)
     return yield* Fiber.join(fiber)

@@ -23,13 +23,15 @@ type Failure = DataUnusable | SampleWorkerFailed
 
 /** A loader whose work is done elsewhere. */
 export interface RemoteLoader {
+  /** Threads that work for it. */
+  readonly threads: number
   readonly batch: (...args: Parameters<SampleLoader["batch"]>) => Effect.Effect<Results["batch"], Failure>
   readonly lengths: (...args: Parameters<SampleLoader["lengths"]>) => Effect.Effect<Results["lengths"], Failure>
   readonly look: (...args: Parameters<SampleLoader["look"]>) => Effect.Effect<Results["look"], Failure>
 }
 
 interface SampleWorkersOptions {
-  /** Default: all processors but one, at most 4; a thread prepares images faster than a step needs them. */
+  /** Threads of a mixture that asks for no number. Default: by the processors of the machine. */
   readonly count?: number
   /** Largest JavaScript heap of a thread. Default: Node's own. */
   readonly heapMegabytes?: number
@@ -38,10 +40,13 @@ interface SampleWorkersOptions {
 export class SampleWorkers extends Context.Service<
   SampleWorkers,
   {
-    /** Number of threads. */
+    /** Threads of a mixture that asks for no number. */
     readonly count: number
-    /** Opens a mixture on every thread for the life of the scope; each request goes to the thread with the fewest. */
-    readonly open: (plan: LoadingPlan) => Effect.Effect<RemoteLoader, Failure, Scope.Scope>
+    /**
+     * Opens a mixture on some threads for the life of the scope; each request goes to the thread with the fewest. What it gives
+     * does not depend on their number.
+     */
+    readonly open: (plan: LoadingPlan, threads?: number) => Effect.Effect<RemoteLoader, Failure, Scope.Scope>
   }
 >()("speedq/SampleWorkers") {
   static readonly layer = (options: SampleWorkersOptions = {}) => Layer.effect(SampleWorkers, makeWorkers(options))
@@ -116,36 +121,43 @@ const startThread = (heapMegabytes: number | undefined) =>
     return Effect.promise(() => worker.terminate())
   })
 
+/** More threads than these prepare samples faster than any step needs them, and each holds a tokenizer and pictures. */
+const mostThreads = 8
+
+/** All processors but one, within bounds. */
+export const threadsFor = (processors: number): number => Math.min(mostThreads, Math.max(1, processors - 1))
+
 const makeWorkers = Effect.fn("SampleWorkers.make")(function* ({
-  count = Math.min(4, Math.max(1, availableParallelism() - 1)),
+  count = threadsFor(availableParallelism()),
   heapMegabytes
 }: SampleWorkersOptions) {
   const scope = yield* Effect.scope
-  const threads = yield* Effect.cached(
-    Effect.forEach(
-      Array.from({ length: count }),
-      () => Effect.acquireRelease(startThread(heapMegabytes), ({ end }) => end),
-      {
-        concurrency: "unbounded"
-      }
-    ).pipe(Effect.provideService(Scope.Scope, scope))
+  const start = Effect.acquireRelease(startThread(heapMegabytes), ({ end }) => end).pipe(
+    Effect.provideService(Scope.Scope, scope)
   )
+  const threads: Effect.Effect<Thread, SampleWorkerFailed>[] = []
+  /** The first so many threads, each started when it is first wanted. */
+  const take = Effect.fnUntraced(function* (wanted: number) {
+    while (threads.length < wanted) threads.push(yield* Effect.cached(start))
+    return yield* Effect.forEach(threads.slice(0, wanted), (thread) => thread, { concurrency: "unbounded" })
+  })
   let loaders = 0
   return SampleWorkers.of({
     count,
-    open: Effect.fnUntraced(function* (plan) {
-      const started = yield* threads
+    open: Effect.fnUntraced(function* (plan, wanted = count) {
+      const taken = yield* take(wanted)
       const loader = loaders++
       yield* Effect.forEach(
-        started,
+        taken,
         (thread) =>
           Effect.acquireRelease(thread.send({ _tag: "open", loader, plan }), () =>
             Effect.ignore(thread.send({ _tag: "close", loader }))
           ),
         { concurrency: "unbounded" }
       )
-      const idlest = () => started.reduce((best, thread) => (thread.pending() < best.pending() ? thread : best))
+      const idlest = () => taken.reduce((best, thread) => (thread.pending() < best.pending() ? thread : best))
       return {
+        threads: taken.length,
         batch: (samples, epoch) => Effect.suspend(() => idlest().send({ _tag: "batch", loader, samples, epoch })),
         lengths: (from, to) => Effect.suspend(() => idlest().send({ _tag: "lengths", loader, from, to })),
         look: (samples, decode) => Effect.suspend(() => idlest().send({ _tag: "look", loader, samples, decode }))

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { dirname } from "node:path"
-import { type Dataset, openTrainingData, type TrainingData } from "@speedq/vlm-model"
+import { type Dataset, openTrainingData, readDatasetMeta, type TrainingData } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { type DataUnusable, dataUnusable } from "../Errors.ts"
 import type { DataConfig } from "../training/TrainingConfig.ts"
@@ -64,18 +64,42 @@ const readPart = ({ dataset, file, selected }: TrainingData["parts"][number], an
     (records): MixturePart => ({ dataset, annotation, starts: file.starts, records })
   )
 
-/** Reads the meta file, the annotation files, and the records that are selected. Fails with DataUnusable. */
-export const readMixture = Effect.fn("readMixture")(function* ({ data: { meta, percent }, seed }: Selection) {
-  const data = yield* openTrainingData({ meta, base: dirname(meta), percent, seed }).pipe(Effect.mapError(dataUnusable))
-  const digest = yield* Effect.try({ try: () => metaDigest(meta), catch: dataUnusable })
-  const annotations = yield* Effect.forEach(data.parts, ({ dataset }) =>
-    looking(() => fileDigest(dataset.annotation, { whole: true }))
+/** Digests of what the meta file says and of the annotation files, and the name of a mixture that is made of them. */
+const identify = Effect.fnUntraced(function* (
+  { data: { meta, percent }, seed }: Selection,
+  datasets: readonly Pick<Dataset, "annotation">[]
+) {
+  const said = yield* Effect.try({ try: () => metaDigest(meta), catch: dataUnusable })
+  const annotations = yield* Effect.forEach(datasets, ({ annotation }) =>
+    looking(() => fileDigest(annotation, { whole: true }))
   )
-  const key = JSON.stringify([meta, percent, seed, digest, annotations])
-  const before = known.get(key)
-  if (before !== undefined) return remember(key, before)
-  const parts = yield* Effect.forEach(data.parts, (part, at) => readPart(part, annotations[at]!))
-  return remember(key, { meta: digest, count: data.count, parts })
+  return { said, annotations, key: JSON.stringify([meta, percent, seed, said, annotations]) }
+})
+
+/** A mixture that was read before and is the same now. What stands in the way of knowing is told where it is read. */
+const recall = (selection: Selection) =>
+  readDatasetMeta(selection.data.meta, dirname(selection.data.meta)).pipe(
+    Effect.flatMap((datasets) => identify(selection, datasets)),
+    Effect.map(({ key }) => {
+      const before = known.get(key)
+      return before && remember(key, before)
+    }),
+    Effect.orElseSucceed(() => undefined)
+  )
+
+/** Reads the meta file, the annotation files, and the records that are selected. Fails with DataUnusable. */
+export const readMixture = Effect.fn("readMixture")(function* (selection: Selection) {
+  const before = yield* recall(selection)
+  if (before !== undefined) return before
+  const { data, seed } = selection
+  const { meta, percent } = data
+  const opened = yield* openTrainingData({ meta, base: dirname(meta), percent, seed }).pipe(
+    Effect.mapError(dataUnusable)
+  )
+  const datasets = opened.parts.map(({ dataset }) => dataset)
+  const { said, annotations, key } = yield* identify(selection, datasets)
+  const parts = yield* Effect.forEach(opened.parts, (part, at) => readPart(part, annotations[at]!))
+  return remember(key, { meta: said, count: opened.count, parts })
 }, Effect.scoped)
 
 /** The pictures of a mixture's selected records, by data set. */

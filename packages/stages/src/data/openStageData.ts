@@ -1,13 +1,18 @@
 /** Opens the samples of a stage: those that it began with, as they are found in the files now. */
+import { createHash } from "node:crypto"
+import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
-import type { RecipeSettings } from "@speedq/pipeline"
+import type { RecipeSettings, StorageFailed } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { DataUnusable } from "../Errors.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
-import { openLedger, writeLedger } from "./DataLedger.ts"
+import { type DataLedger, ledgerDigest, openLedger, writeLedger } from "./DataLedger.ts"
+import { modelDigest } from "./fingerprint.ts"
 import { followData, presentLedger } from "./followData.ts"
-import { openSampleSource } from "./SampleSource.ts"
+import type { KeptLengths } from "./keptLengths.ts"
+import { mixturePictures, readMixture } from "./mixture.ts"
+import { makingOf, openSampleSource } from "./SampleSource.ts"
 
 interface StageData {
   readonly recipe: RecipeSettings
@@ -18,14 +23,31 @@ interface StageData {
   readonly optimization: OptimizationConfig
 }
 
+/**
+ * Where lengths of the stage's samples are kept: nowhere, if records or pictures are not those that it began with, which is what the
+ * ledger names. How a record that cannot be used is dealt with changes no length.
+ */
+const placeOfLengths = Effect.fnUntraced(function* (
+  ledger: DataLedger,
+  { recipe, directory, data, optimization }: StageData
+): Effect.fn.Return<KeptLengths | undefined, DataUnusable | StorageFailed> {
+  const mixture = yield* readMixture({ data, seed: recipe.seed })
+  const pictures = yield* mixturePictures(mixture, ledger.pictures)
+  const isAsItWas = ledger.parts.every(
+    ({ annotation, shown }, at) =>
+      mixture.parts[at]?.annotation === annotation && Buffer.compare(pictures[at]!.digests, shown) === 0
+  )
+  if (!isAsItWas) return undefined
+  const { quirks, ...making } = makingOf(data, optimization.compat)
+  const { substitutions: _, ...reading } = quirks
+  const made = [ledgerDigest(ledger), yield* modelDigest(recipe), recipe.seed, data.percent, making, reading]
+  const of = createHash("sha256").update(JSON.stringify(made)).digest("hex")
+  return { file: join(directory, "lengths.bin"), of }
+})
+
 /** For the life of the scope. Fails with DataUnusable, SampleWorkerFailed, SavedFileDamaged, StorageFailed. */
-export const openStageData = Effect.fn("openStageData")(function* ({
-  recipe,
-  seed,
-  directory,
-  data,
-  optimization
-}: StageData) {
+export const openStageData = Effect.fn("openStageData")(function* (stage: StageData) {
+  const { recipe, seed, directory, data, optimization } = stage
   const ledger = yield* openLedger(directory, data, recipe)
   const began = Option.getOrUndefined(yield* followData(ledger, data, recipe))
   if (began === undefined) {
@@ -37,6 +59,7 @@ export const openStageData = Effect.fn("openStageData")(function* ({
   if (!isDeepStrictEqual(present, ledger)) yield* writeLedger(directory, present)
   return yield* openSampleSource({
     ...{ model: recipe.model, data, optimization, began },
+    keptLengths: optimization.groupByLength ? yield* placeOfLengths(present, stage) : undefined,
     seed: { selection: recipe.seed, order: seed }
   })
 })

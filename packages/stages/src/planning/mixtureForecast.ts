@@ -65,8 +65,7 @@ export const requireAnnotations = Effect.fnUntraced(function* (meta: string) {
 })
 
 /** What a mixture is that cannot be opened as a whole: its data sets one by one. */
-const absentMixture = Effect.fnUntraced(function* ({ meta, percent }: DataConfig) {
-  const datasets = yield* readDatasetMeta(meta, dirname(meta))
+const absentMixture = Effect.fnUntraced(function* ({ meta, percent }: DataConfig, datasets: readonly Dataset[]) {
   const lines = yield* Effect.forEach(datasets, ({ name, annotation }) =>
     existsSync(annotation)
       ? Effect.map(Effect.scoped(openAnnotations(annotation)), (file) => `data set ${name}: ${file.lines} lines`)
@@ -184,8 +183,8 @@ export const mixtureForecast = (
 ): Effect.Effect<MixtureForecast> =>
   Effect.gen(function* () {
     const replaces = quirksOf(data, compat).substitutions > 0
-    const whole = yield* absentMixture(data)
-    if (whole.obstacles.length > 0) return whole
+    const datasets = yield* readDatasetMeta(data.meta, dirname(data.meta))
+    if (!datasets.every(({ annotation }) => existsSync(annotation))) return yield* absentMixture(data, datasets)
     const mixture = yield* readMixture({ data, seed })
     const looked = yield* Effect.forEach(mixture.parts, (part) => lookAt(part, seed))
     const obstacles = [

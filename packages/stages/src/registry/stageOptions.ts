@@ -106,6 +106,17 @@ export interface DataOptions {
    */
   readonly pictures?: "time" | "bytes"
   /**
+   * Threads that prepare samples while the stage computes: they decode and tile pictures, and encode
+   * conversations. Each holds a tokenizer of its own.
+   *
+   * Unit: threads.
+   *
+   * Left out: all processors but one, 8 at most; results do not depend on it.
+   *
+   * May be changed while a run goes on.
+   */
+  readonly workers?: number
+  /**
    * Share of the samples without anything to learn (no answer, or one that was cut off), or cut at `maxLength`,
    * above which the stage warns. It stops where all of the first 64 have nothing.
    *

@@ -68,6 +68,13 @@ export const DataConfig = Schema.Struct({
     source: "chosen here: the least reading",
     policy: true
   }),
+  workers: optionalOption(Count, {
+    description:
+      "Threads that prepare samples while the stage computes: they decode and tile pictures, and encode conversations. Each holds a tokenizer of its own.",
+    unit: "threads",
+    source: "all processors but one, 8 at most; results do not depend on it",
+    policy: true
+  }),
   warnShare: option(Share, 0.05, {
     description:
       "Share of the samples without anything to learn (no answer, or one that was cut off), or cut at `maxLength`, above which the stage warns. It stops where all of the first 64 have nothing.",
