@@ -181,7 +181,7 @@ describe("checkedDataOf", () => {
     const recipe = Recipe.make({ name: "r", model: "m", seed: 7 }).pipe(
       Recipe.andThen(Qat.stage({ data, quantizers })),
       Recipe.andThen(RoundLanguage.stage({ quantizers })),
-      Recipe.andThen(Qat.stage({ data: { ...data, pictures: "bytes" }, quantizers })),
+      Recipe.andThen(Qat.stage({ data: { ...data, pictures: "bytes", workers: 3 }, quantizers })),
       Recipe.andThen(Qat.stage({ data: { ...data, onError: "substitute" }, compat: "reference", quantizers }))
     )
     const found = checkedDataOf([recipe, recipe])

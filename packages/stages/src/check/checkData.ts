@@ -101,16 +101,15 @@ export const checkData = Effect.fn("checkData")(function* (checked: CheckedData,
   yield* requireAnnotations(meta)
   const mixture = yield* openTrainingData({ meta, base: dirname(meta), percent, seed: recipe.seed })
   const workers = yield* SampleWorkers
+  const threads = data.workers ?? workers.count
   const making = makingOf(data, compat)
-  const loader = yield* workers.open({
-    ...{ model: recipe.model, index: mixture.index, ...making },
-    ...{ seed: checked.seed, dropped: new Set<number>() }
-  })
+  const plan = { model: recipe.model, index: mixture.index, ...making, seed: checked.seed, dropped: new Set<number>() }
+  const loader = yield* workers.open(plan, threads)
   const datasets: DatasetCheck[] = []
   const namedOf: (readonly NamedLine[])[] = []
   for (const part of mixture.parts) {
     const samples = samplesOf(part)
-    const looks = yield* lookAt(loader, samples, decode, 2 * workers.count).pipe(
+    const looks = yield* lookAt(loader, samples, decode, 2 * threads).pipe(
       Effect.provideService(CurrentStage, part.dataset.name)
     )
     const own = looks.flatMap((look, at): readonly NamedLine[] => {

@@ -30,7 +30,7 @@ const dataOf = (config: Schema.Json) =>
 
 /** What decides what a check finds. */
 const keyOf = ({ data, compat, recipe }: CheckedData): string => {
-  const { pictures: _, ...counted } = data
+  const { pictures: _, workers: __, ...counted } = data
   return JSON.stringify([counted, compat, recipe.model, recipe.seed])
 }
 

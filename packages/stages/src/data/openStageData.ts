@@ -11,7 +11,7 @@ import { type DataLedger, ledgerDigest, openLedger, writeLedger } from "./DataLe
 import { modelDigest } from "./fingerprint.ts"
 import { followData, presentLedger } from "./followData.ts"
 import type { KeptLengths } from "./keptLengths.ts"
-import { mixturePictures, readMixture } from "./mixture.ts"
+import { readMixture } from "./mixture.ts"
 import { makingOf, openSampleSource } from "./SampleSource.ts"
 
 interface StageData {
@@ -24,20 +24,15 @@ interface StageData {
 }
 
 /**
- * Where lengths of the stage's samples are kept: nowhere, if records or pictures are not those that it began with, which is what the
- * ledger names. How a record that cannot be used is dealt with changes no length.
+ * Where lengths of the stage's samples are kept: nowhere, if an annotation file is not the one that it began with. Pictures are as
+ * `ledger` says, which is of now. How a record that cannot be used is dealt with changes no length.
  */
 const placeOfLengths = Effect.fnUntraced(function* (
   ledger: DataLedger,
   { recipe, directory, data, optimization }: StageData
 ): Effect.fn.Return<KeptLengths | undefined, DataUnusable | StorageFailed> {
   const mixture = yield* readMixture({ data, seed: recipe.seed })
-  const pictures = yield* mixturePictures(mixture, ledger.pictures)
-  const isAsItWas = ledger.parts.every(
-    ({ annotation, shown }, at) =>
-      mixture.parts[at]?.annotation === annotation && Buffer.compare(pictures[at]!.digests, shown) === 0
-  )
-  if (!isAsItWas) return undefined
+  if (ledger.parts.some(({ annotation }, at) => mixture.parts[at]?.annotation !== annotation)) return undefined
   const { quirks, ...making } = makingOf(data, optimization.compat)
   const { substitutions: _, ...reading } = quirks
   const made = [ledgerDigest(ledger), yield* modelDigest(recipe), recipe.seed, data.percent, making, reading]
