@@ -121,7 +121,8 @@ describe("readDatasetMeta", () => {
 
   it.effect("keeps the order of the file and resolves paths", () =>
     Effect.gen(function* () {
-      const file = meta({ zebra: entry, apple: { ...entry, root: "/abs", repeat_time: 3, max_dynamic_patch: 4 } })
+      const apple = { ...entry, root: "/abs", repeat_time: 3, max_dynamic_patch: 4 }
+      const file = meta({ zebra: entry, apple })
       assert.deepEqual(yield* readDatasetMeta(file, "/data"), [
         {
           name: "zebra",
@@ -130,7 +131,8 @@ describe("readDatasetMeta", () => {
           dataAugment: false,
           repeatTime: 1,
           maxTiles: undefined,
-          length: 12
+          length: 12,
+          entry
         },
         {
           name: "apple",
@@ -139,7 +141,8 @@ describe("readDatasetMeta", () => {
           dataAugment: false,
           repeatTime: 3,
           maxTiles: 4,
-          length: 12
+          length: 12,
+          entry: apple
         }
       ])
     })

@@ -1,6 +1,5 @@
 /** A training mixture as its files are now: which lines it selects, what they show, and digests of all of it. */
 import { createHash } from "node:crypto"
-import { readFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { type Dataset, openTrainingData, readDatasetMeta, type TrainingData } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -38,12 +37,8 @@ interface Selection {
 const looking = <A>(look: () => Promise<A>) => Effect.tryPromise({ try: look, catch: dataUnusable })
 
 /** What a meta file says of how records are used: all but the statistics in it, which nothing is made of. */
-const metaDigest = (file: string): string => {
-  const entries: Record<string, Record<string, unknown>> = JSON.parse(
-    // A byte order mark is no part of the text.
-    new TextDecoder().decode(readFileSync(file))
-  )
-  const said = Object.entries(entries).map(([name, { length: _, ...entry }]) => [name, Object.entries(entry).sort()])
+const metaDigest = (datasets: readonly Dataset[]): string => {
+  const said = datasets.map(({ name, entry: { length: _, ...entry } }) => [name, Object.entries(entry).sort()])
   return createHash("sha256").update(JSON.stringify(said)).digest("hex")
 }
 
@@ -67,9 +62,9 @@ const readPart = ({ dataset, file, selected }: TrainingData["parts"][number], an
 /** Digests of what the meta file says and of the annotation files, and the name of a mixture that is made of them. */
 const identify = Effect.fnUntraced(function* (
   { data: { meta, percent }, seed }: Selection,
-  datasets: readonly Pick<Dataset, "annotation">[]
+  datasets: readonly Dataset[]
 ) {
-  const said = yield* Effect.try({ try: () => metaDigest(meta), catch: dataUnusable })
+  const said = metaDigest(datasets)
   const annotations = yield* Effect.forEach(datasets, ({ annotation }) =>
     looking(() => fileDigest(annotation, { whole: true }))
   )

@@ -6,7 +6,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { DatasetInvalid } from "../Errors.ts"
 import { readBytes } from "../internal/files.ts"
-import { isJsonObject } from "../internal/jsonObject.ts"
+import { isJsonObject, type JsonObject } from "../internal/jsonObject.ts"
 import { parseStrictJson } from "../internal/strictJson.ts"
 
 const RepeatTime = Schema.Finite.check(
@@ -41,6 +41,8 @@ export interface Dataset {
   readonly maxTiles: number | undefined
   /** Records that the meta file says it has, for planning only. */
   readonly length: number | undefined
+  /** All that the meta file says of it. */
+  readonly entry: JsonObject
 }
 
 const decodeEntry = Schema.decodeUnknownResult(DatasetEntry)
@@ -104,7 +106,8 @@ export const readDatasetMeta = Effect.fnUntraced(function* (
       dataAugment: data_augment,
       repeatTime: repeat_time,
       maxTiles: max_dynamic_patch,
-      length
+      length,
+      entry: entry as JsonObject
     })
   }
   return datasets
