@@ -36,19 +36,11 @@ export type DataLedger = typeof DataLedger.Type
 const fileName = "data.json"
 const Sealed = Schema.fromJsonString(Schema.Struct({ sha256: Schema.String, ledger: Schema.String }))
 const Text = Schema.fromJsonString(DataLedger)
-/** A digest of all that a ledger says. */
-export const ledgerDigest = ({ model, meta, pictures, parts }: DataLedger): string => {
-  const hash = createHash("sha256").update(JSON.stringify([model, meta, pictures]))
-  for (const { lines, annotation, records, shown } of parts) {
-    hash
-      .update(JSON.stringify([lines, annotation]))
-      .update(records)
-      .update(shown)
-  }
-  return hash.digest("hex")
-}
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
+
+/** A digest of all that a ledger says. */
+export const ledgerDigest = (ledger: DataLedger): string => sha256(Schema.encodeSync(Text)(ledger))
 
 /** The ledger of the stage in `directory`; none where it has not begun. Fails with SavedFileDamaged. */
 export const readLedger = Effect.fn("DataLedger.read")(function* (directory: string) {
@@ -88,15 +80,15 @@ export const writeLedger = (directory: string, ledger: DataLedger) => {
   return whileDoing("write what the stage's data is", file)(AtomicFile.writeWhole(file, bytes))
 }
 
-/** The ledger of the stage in `directory`, which is made when the stage begins. */
+/** The ledger of the stage in `directory`, which is made when the stage begins, and whether it was made now. */
 export const openLedger = Effect.fn("DataLedger.open")(function* (
   directory: string,
   data: DataConfig,
   recipe: RecipeSettings
 ) {
   const before = yield* readLedger(directory)
-  if (Option.isSome(before)) return before.value
+  if (Option.isSome(before)) return { ledger: before.value, isNew: false }
   const ledger = yield* ledgerOf(data, recipe)
   yield* writeLedger(directory, ledger)
-  return ledger
+  return { ledger, isNew: true }
 })

@@ -9,9 +9,8 @@ import { type DataUnusable, dataUnusable } from "../Errors.ts"
 import type { DataConfig } from "../training/TrainingConfig.ts"
 import type { DataLedger } from "./DataLedger.ts"
 import { followLines, gone } from "./followLines.ts"
-import { readMixture } from "./mixture.ts"
-import { surveyPictures } from "./pictureSurvey.ts"
-import { ascending, digestBytes, lineDigest, surveyLines, visitLines } from "./recordSurvey.ts"
+import { readMixture, surveyedPictures } from "./mixture.ts"
+import { ascending, digestBytes, lineDigest, type SurveyedLines, surveyLines, visitLines } from "./recordSurvey.ts"
 
 /** A data set whose lines may have moved. */
 export interface FollowedPart {
@@ -22,6 +21,8 @@ export interface FollowedPart {
   /** The same without repetitions, ascending, and the place of each now, or `gone`. */
   readonly lines: Uint32Array
   readonly places: Int32Array
+  /** The lines as they are now, those that are gone left out; undefined where the file is another, which was not read so far. */
+  readonly records: SurveyedLines | undefined
 }
 
 /** Looks at the lines of an annotation file, or of a copy of it that is not compressed. What the system refuses is DataUnusable. */
@@ -56,13 +57,13 @@ export const followData = Effect.fn("followData")(function* (
   if (mixture.meta !== ledger.meta || mixture.parts.length !== ledger.parts.length) return Option.none()
   const random = new PythonRandom(recipe.seed)
   const parts: FollowedPart[] = []
-  for (const [at, { dataset, annotation, starts }] of mixture.parts.entries()) {
+  for (const [at, { dataset, annotation, starts, records }] of mixture.parts.entries()) {
     const before = ledger.parts[at]!
     const selected = selectLines(before.lines, dataset.repeatTime, data.percent, random)
     const lines = ascending(selected)
     const part = { dataset, starts, selected, lines }
     if (annotation === before.annotation) {
-      parts.push({ ...part, places: Int32Array.from(lines) })
+      parts.push({ ...part, places: Int32Array.from(lines), records })
       continue
     }
     const now = yield* lookingAt(dataset, (content) => allDigests(content, starts))
@@ -70,29 +71,39 @@ export const followData = Effect.fn("followData")(function* (
     const isAt = (n: number, place: number) => equalAt(before.records, n, now, place)
     const places = followLines({ before: before.lines, after, lines, isAt })
     if (places === undefined) return Option.none()
-    parts.push({ ...part, places })
+    parts.push({ ...part, places, records: undefined })
   }
   return Option.some<readonly FollowedPart[]>(parts)
 })
 
 type LedgerPart = DataLedger["parts"][number]
 
+/** The lines of a part as they are now, those that are gone left out. */
+const presentLines = ({
+  dataset,
+  starts,
+  places,
+  records
+}: FollowedPart): Effect.Effect<SurveyedLines, DataUnusable> => {
+  if (records !== undefined) return Effect.succeed(records)
+  const there = Uint32Array.from(places.filter((place) => place !== gone))
+  return lookingAt(dataset, (content) => surveyLines(content, starts, there))
+}
+
 /** A part of the ledger as its lines and pictures are now; a line that is gone stays as it was. */
-const presentPart = (before: LedgerPart, by: DataLedger["pictures"], { dataset, starts, places }: FollowedPart) =>
-  lookingAt(dataset, async (content): Promise<LedgerPart> => {
-    const there = Uint32Array.from(places.filter((place) => place !== gone))
-    const now = await surveyLines(content, starts, there)
-    const pictures = await surveyPictures(dataset.root, now, by)
-    const [records, shown] = [before.records.slice(), before.shown.slice()]
-    let next = 0
-    for (const [n, place] of places.entries()) {
-      if (place === gone) continue
-      const at = next++ * digestBytes
-      records.set(now.digests.subarray(at, at + digestBytes), n * digestBytes)
-      shown.set(pictures.digests.subarray(at, at + digestBytes), n * digestBytes)
-    }
-    return { ...before, records, shown }
-  })
+const presentPart = Effect.fnUntraced(function* (before: LedgerPart, by: DataLedger["pictures"], part: FollowedPart) {
+  const now = yield* presentLines(part)
+  const pictures = yield* surveyedPictures(part.dataset.root, now, by)
+  const [records, shown] = [before.records.slice(), before.shown.slice()]
+  let next = 0
+  for (const [n, place] of part.places.entries()) {
+    if (place === gone) continue
+    const at = next++ * digestBytes
+    records.set(now.digests.subarray(at, at + digestBytes), n * digestBytes)
+    shown.set(pictures.digests.subarray(at, at + digestBytes), n * digestBytes)
+  }
+  return { ...before, records, shown } satisfies LedgerPart
+})
 
 /** The ledger with the lines and pictures of `parts` as they are now. Fails with DataUnusable. */
 export const presentLedger = Effect.fn("presentLedger")(function* (ledger: DataLedger, parts: readonly FollowedPart[]) {

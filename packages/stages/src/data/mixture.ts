@@ -97,9 +97,16 @@ export const readMixture = Effect.fn("readMixture")(function* (selection: Select
   return remember(key, { meta: said, count: opened.count, parts })
 }, Effect.scoped)
 
+/** The pictures of records below `root`. */
+export const surveyedPictures = (
+  root: string,
+  records: SurveyedLines,
+  by: PictureDigests
+): Effect.Effect<SurveyedPictures, DataUnusable> => looking(() => surveyPictures(root, records, by))
+
 /** The pictures of a mixture's selected records, by data set. */
 export const mixturePictures = (
   { parts }: Mixture,
   by: PictureDigests
 ): Effect.Effect<readonly SurveyedPictures[], DataUnusable> =>
-  Effect.forEach(parts, ({ dataset, records }) => looking(() => surveyPictures(dataset.root, records, by)))
+  Effect.forEach(parts, ({ dataset, records }) => surveyedPictures(dataset.root, records, by))

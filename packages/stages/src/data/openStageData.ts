@@ -43,14 +43,14 @@ const placeOfLengths = Effect.fnUntraced(function* (
 /** For the life of the scope. Fails with DataUnusable, SampleWorkerFailed, SavedFileDamaged, StorageFailed. */
 export const openStageData = Effect.fn("openStageData")(function* (stage: StageData) {
   const { recipe, seed, directory, data, optimization } = stage
-  const ledger = yield* openLedger(directory, data, recipe)
+  const { ledger, isNew } = yield* openLedger(directory, data, recipe)
   const began = Option.getOrUndefined(yield* followData(ledger, data, recipe))
   if (began === undefined) {
     const reason = `${data.meta} changed while the stage began; run again`
     return yield* new DataUnusable({ reason })
   }
   // Whoever claimed the stage made sure that its steps used nothing that changed: from here on what is there now is what counts.
-  const present = yield* presentLedger(ledger, began)
+  const present = isNew ? ledger : yield* presentLedger(ledger, began)
   if (!isDeepStrictEqual(present, ledger)) yield* writeLedger(directory, present)
   return yield* openSampleSource({
     ...{ model: recipe.model, data, optimization, began },
