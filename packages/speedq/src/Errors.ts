@@ -1,6 +1,7 @@
 /** What the command itself can find wrong; everything else comes from the packages below. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { formatCount } from "@speedq/pipeline"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 
@@ -111,7 +112,7 @@ export class NanoMissing extends Schema.TaggedError<NanoMissing>()("NanoMissing"
 /** A plan that found something in the way; the plan itself says what. */
 export class CannotRun extends Schema.TaggedError<CannotRun>()("CannotRun", { problems: Schema.Int }) {
   override get message() {
-    return `the recipe cannot run here: ${this.problems} ${this.problems === 1 ? "problem" : "problems"} above`
+    return `the recipe cannot run here: ${formatCount(this.problems, "problem")} above`
   }
 }
 
@@ -120,6 +121,6 @@ export class DataNotTrainable extends Schema.TaggedError<DataNotTrainable>()("Da
   problems: Schema.Int
 }) {
   override get message() {
-    return `the data cannot be trained on as it is: ${this.problems} ${this.problems === 1 ? "problem" : "problems"} above`
+    return `the data cannot be trained on as it is: ${formatCount(this.problems, "problem")} above`
   }
 }

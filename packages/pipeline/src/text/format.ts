@@ -18,6 +18,9 @@ export const formatDuration = (milliseconds: number): string => {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`
 }
 
+/** `1 token`, `2 tokens`. */
+export const formatCount = (count: number, name: string): string => `${count} ${name}${count === 1 ? "" : "s"}`
+
 /** `2026-11-23 17:35:33`, in UTC. */
 export const formatTime = (at: number): string => new Date(at).toISOString().slice(0, 19).replace("T", " ")
 

@@ -1,5 +1,6 @@
 /** What `data check` is given: a recipe or an ablation, whose stages say how they use data, or the meta file of a mixture. */
 import { existsSync, readFileSync } from "node:fs"
+import { isAblation } from "@speedq/pipeline"
 import { type CheckedData, checkedDataOf, ownData } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import { WrongUsage } from "../Errors.ts"
@@ -34,7 +35,7 @@ const holds = (file: string, matches: (json: object) => boolean): boolean => {
 }
 
 const isRecipe = (file: string): boolean =>
-  isModulePath(file) || isDirectory(file) || holds(file, (json) => "stages" in json || "variants" in json)
+  isModulePath(file) || isDirectory(file) || holds(file, (json) => "stages" in json || isAblation(json))
 
 const isMeta = (file: string): boolean =>
   holds(file, (json) => Object.values(json).some((entry) => isObject(entry) && "annotation" in entry))

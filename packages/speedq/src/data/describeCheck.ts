@@ -1,4 +1,5 @@
 /** What a check found, as a person reads it. */
+import { formatCount } from "@speedq/pipeline"
 import type { DataCheck, DatasetCheck, NamedLine } from "@speedq/stages"
 import { type Cell, fittingTable } from "../command/textTable.ts"
 
@@ -7,8 +8,6 @@ const mostNamed = 20
 
 /** What a data file says must not steer the terminal. */
 const printable = (text: string): string => text.replaceAll(/\s+/g, " ").replaceAll(/\p{Cc}/gu, "\ufffd")
-
-const count = (number: number, name: string): string => `${number} ${name}${number === 1 ? "" : "s"}`
 
 const recordsTable = (datasets: readonly DatasetCheck[]): string => {
   const columns = ["data set", "lines", "records", "usable", "text only", "one picture", "several", "video", "samples"]
@@ -43,7 +42,7 @@ const namedLines = (named: readonly NamedLine[]): readonly string[] => {
     .slice(0, mostNamed)
     .map(({ file, line, fault, reason }) => `  ${file}:${line}: ${fault}: ${printable(reason)}`)
   const rest = sorted.length - lines.length
-  return rest === 0 ? lines : [...lines, `  and ${count(rest, "more line")}: --out FILE or --json names all`]
+  return rest === 0 ? lines : [...lines, `  and ${formatCount(rest, "more line")}: --out FILE or --json names all`]
 }
 
 const verdict = ({ problems, warnings, named }: DataCheck): readonly string[] => {

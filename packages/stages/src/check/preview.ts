@@ -1,6 +1,6 @@
 /** Samples as a model will see them, for a page: tiles, text, and which tokens of it are learned. */
 import { dirname } from "node:path"
-import type { Report } from "@speedq/pipeline"
+import { formatCount, type Report } from "@speedq/pipeline"
 import { ignoredLabel, Random } from "@speedq/tensors"
 import { encodePng, openTrainingData, SpecialTokens, type Tiles, type Tokenizer } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -45,10 +45,12 @@ const piecesOf = (tokenizer: Tokenizer, { inputIds, labels, cutOff }: Loaded["sa
   return pieces
 }
 
-const count = (number: number, name: string): string => `${number} ${name}${number === 1 ? "" : "s"}`
-
 const factsOf = ({ sample: { inputIds, answerTokens, cutOff, tiles } }: Loaded, maxLength: number): string => {
-  const facts = [count(inputIds.length, "token"), `${answerTokens} of them learned`, count(tiles.count, "tile")]
+  const facts = [
+    formatCount(inputIds.length, "token"),
+    `${answerTokens} of them learned`,
+    formatCount(tiles.count, "tile")
+  ]
   return [...facts, ...(cutOff.length === 0 ? [] : [`${cutOff.length} cut off at maxLength ${maxLength}`])].join(", ")
 }
 

@@ -38,6 +38,11 @@ const listed = (count: number, first: readonly string[]): string =>
   count <= mostNamed ? first.join(", ") : `${first[0]} and ${count - 1} more`
 
 const getData = "get the data set, or take it out of the meta file"
+const getAll = "get the data sets, or take them out of the meta file"
+
+/** Annotation files that do not exist. */
+const absentAnnotations = (datasets: readonly Dataset[]): readonly string[] =>
+  datasets.flatMap(({ annotation }) => (existsSync(annotation) ? [] : [annotation]))
 
 /** Annotation files that are not there: each by name, or the first of many. */
 const absentFiles = (meta: string, files: readonly string[]): readonly Forecast.Obstacle[] => {
@@ -45,7 +50,7 @@ const absentFiles = (meta: string, files: readonly string[]): readonly Forecast.
     return files.map((file) => ({ issue: `${file}, named in ${meta}, does not exist`, fix: getData }))
   }
   const issue = `${files.length} annotation files named in ${meta} do not exist, the first of them ${files[0]}`
-  return [{ issue, fix: "get the data sets, or take them out of the meta file" }]
+  return [{ issue, fix: getAll }]
 }
 
 /** Samples that a mixture selects by the lengths that its meta file states; undefined where one does not. */
@@ -57,10 +62,9 @@ const statedSamples = (datasets: readonly Dataset[], percent: number): number | 
 
 /** Fails with DatasetInvalid where annotation files of a mixture do not exist, and names them. */
 export const requireAnnotations = Effect.fnUntraced(function* (meta: string) {
-  const datasets = yield* readDatasetMeta(meta, dirname(meta))
-  const absent = datasets.flatMap(({ annotation }) => (existsSync(annotation) ? [] : [annotation]))
+  const absent = absentAnnotations(yield* readDatasetMeta(meta, dirname(meta)))
   if (absent.length === 0) return
-  const reason = `${absent.length} of its annotation files do not exist: ${listed(absent.length, absent)}; get the data sets, or take them out of the meta file`
+  const reason = `${absent.length} of its annotation files do not exist: ${listed(absent.length, absent)}; ${getAll}`
   return yield* new DatasetInvalid({ file: meta, reason })
 })
 
@@ -71,9 +75,8 @@ const absentMixture = Effect.fnUntraced(function* ({ meta, percent }: DataConfig
       ? Effect.map(Effect.scoped(openAnnotations(annotation)), (file) => `data set ${name}: ${file.lines} lines`)
       : Effect.succeed(`data set ${name}: not found`)
   )
-  const absent = datasets.flatMap(({ annotation }) => (existsSync(annotation) ? [] : [annotation]))
   return {
-    obstacles: absentFiles(meta, absent),
+    obstacles: absentFiles(meta, absentAnnotations(datasets)),
     lines,
     selected: statedSamples(datasets, percent),
     datasets: datasets.length
@@ -184,7 +187,7 @@ export const mixtureForecast = (
   Effect.gen(function* () {
     const replaces = quirksOf(data, compat).substitutions > 0
     const datasets = yield* readDatasetMeta(data.meta, dirname(data.meta))
-    if (!datasets.every(({ annotation }) => existsSync(annotation))) return yield* absentMixture(data, datasets)
+    if (absentAnnotations(datasets).length > 0) return yield* absentMixture(data, datasets)
     const mixture = yield* readMixture({ data, seed })
     const looked = yield* Effect.forEach(mixture.parts, (part) => lookAt(part, seed))
     const obstacles = [
