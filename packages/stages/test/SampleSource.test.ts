@@ -1,14 +1,5 @@
 /** Samples prepared on worker threads: the same bits in the same order as without, and every way they can fail. */
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync
-} from "node:fs"
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Events } from "@speedq/pipeline"
@@ -17,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Schema from "effect/Schema"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import { pictureLimits } from "../src/data/pictureLimits.ts"
 import { type LoadingPlan, type MicroBatch, openSampleLoader } from "../src/data/SampleLoader.ts"
 import { openSampleSource, type SampleSourceOptions } from "../src/data/SampleSource.ts"
@@ -25,19 +16,12 @@ import { SampleWorkerFailed, SampleWorkers, threadsFor } from "../src/data/Sampl
 import { DataUnusable } from "../src/Errors.ts"
 import { DataConfig, OptimizationConfig } from "../src/training/TrainingConfig.ts"
 import { type MiniRecord, pictureRecord, writeMiniData } from "./support/miniData.ts"
-import { nanoData, writeNanoModel } from "./support/nano.ts"
+import { nanoData } from "./support/nano.ts"
+import { nanoFolder } from "./support/nanoFolder.ts"
 import { asZstandard } from "./support/zstandard.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-samples-"))
 const runtime = ManagedRuntime.make(Layer.mergeAll(SampleWorkers.layer({ count: 2 }), Events.layer))
-let model: string
-beforeAll(async () => {
-  model = await writeNanoModel(join(root, "model"))
-})
-afterAll(async () => {
-  await runtime.dispose()
-  rmSync(root, { recursive: true, force: true })
-})
+const { root, model } = await nanoFolder("samples", runtime)
 
 const records: readonly MiniRecord[] = [
   ...Array.from({ length: 9 }, (_, i) => pictureRecord(i, "red ".repeat(i + 1).trim())),

@@ -1,23 +1,15 @@
 /** Variants of one recipe over several seeds, run by one call and compared with standard errors. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { decodeAblation, decodeAblationDocument, isAblation, runAblation, Sinks } from "@speedq/pipeline"
 import { byLastEvaluation, stages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { makeNanoRuns, nanoData, nearest, shortStages, writeNanoModel } from "./support/nano.ts"
+import { assert, describe, it } from "vitest"
+import { makeNanoRuns, nanoData, nearest, shortStages } from "./support/nano.ts"
+import { nanoFolder } from "./support/nanoFolder.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-ablation-"))
-const { runtime, dispose } = makeNanoRuns()
-let model: string
-beforeAll(async () => {
-  model = await writeNanoModel(join(root, "model"))
-})
-afterAll(async () => {
-  await dispose()
-  rmSync(root, { recursive: true, force: true })
-})
+const runs = makeNanoRuns()
+const { root, model } = await nanoFolder("ablation", runs)
 
 const base = () => ({
   version: 1,
@@ -65,7 +57,7 @@ describe("an ablation", () => {
     assert.isFalse(isAblation(base()))
     const directory = join(root, "runs")
     const run = (more: object = {}) =>
-      runtime.runPromise(
+      runs.runtime.runPromise(
         Effect.flatMap(decoded(document()), (ablation) =>
           runAblation(ablation, { directory, judgement: byLastEvaluation, sinks: () => Sinks.silent, ...more })
         )
@@ -97,7 +89,7 @@ describe("an ablation", () => {
 
   it("says which variant is wrong, and what the base recipe has", async () => {
     const problems = (json: object) =>
-      runtime.runPromise(Effect.map(Effect.flip(decoded(json)), ({ message }) => message))
+      runs.runtime.runPromise(Effect.map(Effect.flip(decoded(json)), ({ message }) => message))
     const unknown = await problems(document({ variants: [{ name: "x", without: ["qatt"] }] }))
     assert.match(unknown, /variant "x": the base recipe has no stage "qatt"; it has evaluate, adaround-vit/)
     const setting = await problems(document({ variants: [{ name: "x", set: ["qat.los.cakld=0"] }] }))

@@ -1,26 +1,18 @@
 /** The clipping search on records with images: what they show counts, and stages before it that images pass through. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Safetensors } from "@speedq/formats"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import { resultsOf } from "../../pipeline/test/support/toyProcess.ts"
 import { writeMiniData } from "./support/miniData.ts"
-import { makeNanoRuns, shortStages, writeNanoModel } from "./support/nano.ts"
+import { makeNanoRuns, shortStages } from "./support/nano.ts"
+import { nanoFolder } from "./support/nanoFolder.ts"
 import { asZstandard } from "./support/zstandard.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-autoclip-"))
 const runs = makeNanoRuns()
-let model: string
-beforeAll(async () => {
-  model = await writeNanoModel(join(root, "model"))
-})
-afterAll(async () => {
-  await runs.dispose()
-  rmSync(root, { recursive: true, force: true })
-})
+const { root, model } = await nanoFolder("autoclip", runs)
 
 /** A meta file of records that say the same about these pictures. */
 const records = (name: string, pictures: readonly number[]): string => {

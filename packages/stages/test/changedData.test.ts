@@ -1,37 +1,19 @@
 /** Data that changes while a run goes on: what was done is kept where none of it used what changed, and only there. */
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  utimesSync,
-  writeFileSync
-} from "node:fs"
-import { tmpdir } from "node:os"
+import { copyFileSync, mkdirSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { RunEvents, StageFailed, stageSeed } from "@speedq/pipeline"
 import { PythonRandom, selectLines } from "@speedq/vlm-model"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, beforeAll, describe, it } from "vitest"
 import { resultsOf } from "../../pipeline/test/support/toyProcess.ts"
 import { epochOrder } from "../src/data/SampleOrder.ts"
 import { pictureRecord, writeMiniData } from "./support/miniData.ts"
-import { eventsOfKind, makeNanoRuns, nanoData, type Recording, shortStages, writeNanoModel } from "./support/nano.ts"
+import { eventsOfKind, makeNanoRuns, nanoData, type Recording, shortStages } from "./support/nano.ts"
+import { nanoFolder } from "./support/nanoFolder.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-changed-data-"))
 const runs = makeNanoRuns()
-let model: string
-beforeAll(async () => {
-  model = await writeNanoModel(join(root, "model"))
-})
-afterAll(async () => {
-  await runs.dispose()
-  rmSync(root, { recursive: true, force: true })
-})
+const { root, model } = await nanoFolder("changed-data", runs)
 
 const count = 12
 

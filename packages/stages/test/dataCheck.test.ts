@@ -1,6 +1,5 @@
 /** A check of data finds what training would meet, and names each line; a preview shows what the model will see. */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Events, Recipe, type Report, renderReport, stageSeed } from "@speedq/pipeline"
 import { bilevel, rule } from "@speedq/quantizers"
@@ -9,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Schema from "effect/Schema"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import { checkData } from "../src/check/checkData.ts"
 import { type CheckedData, checkedDataOf, ownData } from "../src/check/checkedData.ts"
 import { quantilesOf } from "../src/check/DataCheck.ts"
@@ -20,18 +19,11 @@ import { Qat } from "../src/qat/Qat.ts"
 import { RoundLanguage } from "../src/roundLanguage/RoundLanguage.ts"
 import type { DataConfig } from "../src/training/TrainingConfig.ts"
 import { OptimizationConfig } from "../src/training/TrainingConfig.ts"
-import { nanoData, writeNanoModel } from "./support/nano.ts"
+import { nanoData } from "./support/nano.ts"
+import { nanoFolder } from "./support/nanoFolder.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-data-check-"))
 const runtime = ManagedRuntime.make(Layer.merge(SampleWorkers.layer({ count: 1 }), Events.layer))
-let model: string
-beforeAll(async () => {
-  model = await writeNanoModel(join(root, "model"))
-})
-afterAll(async () => {
-  await runtime.dispose()
-  rmSync(root, { recursive: true, force: true })
-})
+const { root, model } = await nanoFolder("data-check", runtime)
 
 const record = (question: string, answer: string | undefined, shown: object = {}): string =>
   JSON.stringify({

@@ -1,24 +1,16 @@
 /** Rows that are asked together get the answers and the divergence that they get one by one. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import type { Evaluation } from "../src/evaluate/Evaluation.ts"
 import { isSpread } from "../src/evaluate/gallery.ts"
-import { makeNanoRuns, nanoData, nearest, shortStages, writeNanoModel } from "./support/nano.ts"
+import { makeNanoRuns, nanoData, nearest, shortStages } from "./support/nano.ts"
+import { nanoFolder } from "./support/nanoFolder.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-evaluate-"))
 const runs = makeNanoRuns()
-let model: string
-beforeAll(async () => {
-  model = await writeNanoModel(join(root, "model"))
-})
-afterAll(async () => {
-  await runs.dispose()
-  rmSync(root, { recursive: true, force: true })
-})
+const { root, model } = await nanoFolder("evaluate", runs)
 
 /** Evaluates the model, rounded to nearest, asking `batch` rows at once. */
 const evaluated = async (batch: number) => {

@@ -1,15 +1,15 @@
 /** Losses of extensions in a recipe: trained with, told of, and refused, as ours are. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { CakldConfig, CrossEntropyConfig, cakld, crossEntropy, type Loss, weighted } from "@speedq/distillation"
 import { isEntryOf, RunEvents } from "@speedq/pipeline"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import { builtIn } from "../src/extensions/Extensions.ts"
-import { makeNanoRuns, type Recording, shortStages, writeNanoModel } from "./support/nano.ts"
+import { makeNanoRuns, type Recording, shortStages } from "./support/nano.ts"
+import { nanoFolder } from "./support/nanoFolder.ts"
 
 /** Ours under other names, `strength` times as strong; what they call their parts can be chosen. */
 const StrongConfig = Schema.Struct({ ...CrossEntropyConfig.fields, strength: Schema.Finite, part: Schema.String })
@@ -30,16 +30,8 @@ const followed: Loss<typeof CakldConfig.Type> = {
   rowLoss: (config, { confidence }) => cakld({ ...config, confidence })
 }
 
-const root = mkdtempSync(join(tmpdir(), "speedq-losses-"))
 const runs = makeNanoRuns({ ...builtIn, losses: [...builtIn.losses, strong, followed] })
-let model: string
-beforeAll(async () => {
-  model = await writeNanoModel(join(root, "model"))
-})
-afterAll(async () => {
-  await runs.dispose()
-  rmSync(root, { recursive: true, force: true })
-})
+const { root, model } = await nanoFolder("losses", runs)
 
 let directories = 0
 const train = async (loss: object) => {

@@ -1,20 +1,19 @@
 /** Lengths of samples are measured once a stage, however often it is interrupted, unless what they are made of changed. */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { copyFileSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Events, isEntryOf, RunEvents } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Schema from "effect/Schema"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import { openStageData } from "../src/data/openStageData.ts"
 import { SampleWorkers } from "../src/data/SampleWorkers.ts"
 import { DataConfig, OptimizationConfig } from "../src/training/TrainingConfig.ts"
 import { pictureRecord, writeMiniData } from "./support/miniData.ts"
-import { nanoData, writeNanoModel } from "./support/nano.ts"
+import { nanoData } from "./support/nano.ts"
+import { nanoFolder } from "./support/nanoFolder.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-lengths-"))
 /** Samples whose lengths the threads were asked for. */
 let measured = 0
 const counting = Layer.effect(
@@ -32,14 +31,7 @@ const counting = Layer.effect(
   }))
 ).pipe(Layer.provide(SampleWorkers.layer({ count: 1 })))
 const runtime = ManagedRuntime.make(Layer.mergeAll(counting, Events.layer))
-let model: string
-beforeAll(async () => {
-  model = await writeNanoModel(join(root, "model"))
-})
-afterAll(async () => {
-  await runtime.dispose()
-  rmSync(root, { recursive: true, force: true })
-})
+const { root, model } = await nanoFolder("lengths", runtime)
 
 const count = 6
 const dataIn = (name: string) => {

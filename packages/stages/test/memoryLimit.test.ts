@@ -1,6 +1,4 @@
 /** What a limit of memory does: plans say what fits and how, runs keep to it or are refused before they begin. */
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Machine, Preflight, PreflightFailed, processBytes, Recipe } from "@speedq/pipeline"
@@ -10,24 +8,17 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import { Compute } from "../src/compute/Compute.ts"
 import { keptBytes } from "../src/planning/cost.ts"
 import { ReleasedConfigs } from "../src/planning/plannedModel.ts"
 import { stages } from "../src/registry/stages.ts"
 import { decideRematerialization } from "../src/training/Rematerialization.ts"
-import { makeNanoRuns, shortStages, writeNanoModel } from "./support/nano.ts"
+import { makeNanoRuns, shortStages } from "./support/nano.ts"
+import { nanoFolder } from "./support/nanoFolder.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-limit-"))
 const runs = makeNanoRuns()
-let model: string
-beforeAll(async () => {
-  model = await writeNanoModel(join(root, "model"))
-})
-afterAll(async () => {
-  await runs.dispose()
-  rmSync(root, { recursive: true, force: true })
-})
+const { root, model } = await nanoFolder("limit", runs)
 
 const recipeOf = (qat: object, limit?: number) => ({
   version: 1,

@@ -1,36 +1,20 @@
 /** Text, pictures, several pictures, videos and broken records in one mixture: every stage ends, says what it dropped, and continues to the same bits. */
 import { spawnSync } from "node:child_process"
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Safetensors, typedView } from "@speedq/formats"
 import { RunEvents, StageFailed } from "@speedq/pipeline"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import { resultsOf } from "../../pipeline/test/support/toyProcess.ts"
-import {
-  evaluation,
-  eventsOfKind,
-  makeNanoRuns,
-  nanoData,
-  type Recording,
-  shortStages,
-  writeNanoModel
-} from "./support/nano.ts"
+import { evaluation, eventsOfKind, makeNanoRuns, nanoData, type Recording, shortStages } from "./support/nano.ts"
+import { nanoFolder } from "./support/nanoFolder.ts"
 import { runNano } from "./support/nanoProcess.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-mixed-"))
 const runs = makeNanoRuns()
-let model: string
-beforeAll(async () => {
-  model = await writeNanoModel(join(root, "model"))
-})
-afterAll(async () => {
-  await runs.dispose()
-  rmSync(root, { recursive: true, force: true })
-})
+const { root, model } = await nanoFolder("mixed", runs)
 
 const picture = (number: number) => `images/${String(number).padStart(4, "0")}.png`
 const turns = (question: string, answer = "red") => [

@@ -1,28 +1,20 @@
 /** Which pictures calibration and evaluation read: files that are cut off, and files that are too large. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { benchmarkNamed, benchmarks, readDataFile } from "@speedq/evaluation"
 import { openModelDirectory, type PictureLimits } from "@speedq/vlm-model"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import { openCalibrationTiles } from "../src/data/CalibrationTiles.ts"
 import { DataUnusable } from "../src/Errors.ts"
 import { galleries } from "../src/evaluate/gallery.ts"
-import { makeNanoRuns, nanoData, nearest, writeNanoModel } from "./support/nano.ts"
+import { makeNanoRuns, nanoData, nearest } from "./support/nano.ts"
+import { nanoFolder } from "./support/nanoFolder.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-pictures-"))
 const runs = makeNanoRuns()
-let model: string
-beforeAll(async () => {
-  model = await writeNanoModel(join(root, "model"))
-})
-afterAll(async () => {
-  await runs.dispose()
-  rmSync(root, { recursive: true, force: true })
-})
+const { root, model } = await nanoFolder("pictures", runs)
 
 describe("calibration pictures", () => {
   it("that are cut off or too large are refused by name, or read where limits say so", async () => {

@@ -1,24 +1,16 @@
 /** What a later stage would fail on is said before the first one starts, and a plan tells what of each data set is there. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Preflight, Recipe } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import { stages as known } from "../src/registry/stages.ts"
 import { pictureRecord, writeMiniData } from "./support/miniData.ts"
 import { evaluation, makeNanoRuns, nanoData, shortStages, writeNanoModel } from "./support/nano.ts"
+import { nanoFolder } from "./support/nanoFolder.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-preflight-"))
 const runs = makeNanoRuns()
-let model: string
-beforeAll(async () => {
-  model = await writeNanoModel(join(root, "model"))
-})
-afterAll(async () => {
-  await runs.dispose()
-  rmSync(root, { recursive: true, force: true })
-})
+const { root, model } = await nanoFolder("preflight", runs)
 
 const planFor = (model: string, stages: readonly object[]) =>
   runs.runtime.runPromise(

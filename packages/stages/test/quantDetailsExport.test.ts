@@ -1,6 +1,5 @@
 /** The export "quant-details": the reference's names, read again to the same bits where the layout holds them, and told where not. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { allFilesOf, unpackAll } from "@speedq/exports"
 import { Safetensors } from "@speedq/formats"
@@ -8,20 +7,13 @@ import type { Parameters } from "@speedq/tensors"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import { openReferenceModel } from "../src/reference/openReferenceModel.ts"
-import { makeNanoRuns, shortStages, writeNanoModel } from "./support/nano.ts"
+import { makeNanoRuns, shortStages } from "./support/nano.ts"
+import { nanoFolder } from "./support/nanoFolder.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-quant-details-"))
 const runs = makeNanoRuns()
-let model: string
-beforeAll(async () => {
-  model = await writeNanoModel(join(root, "model"))
-})
-afterAll(async () => {
-  await runs.dispose()
-  rmSync(root, { recursive: true, force: true })
-})
+const { root, model } = await nanoFolder("quant-details", runs)
 
 const { adaround, qat } = shortStages
 const formats = ["quant-details", "packed", "fake-quant"].map((format) => ({

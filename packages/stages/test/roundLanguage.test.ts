@@ -1,23 +1,15 @@
 /** Post-training recipes: what is rounded without training is what evaluations round, and what exports hold. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import type { Evaluation } from "../src/evaluate/Evaluation.ts"
-import { evaluation, makeNanoRuns, nearestLanguage, shortStages, writeNanoModel } from "./support/nano.ts"
+import { evaluation, makeNanoRuns, nearestLanguage, shortStages } from "./support/nano.ts"
+import { nanoFolder } from "./support/nanoFolder.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-round-"))
 const runs = makeNanoRuns()
-let model: string
-beforeAll(async () => {
-  model = await writeNanoModel(join(root, "model"))
-})
-afterAll(async () => {
-  await runs.dispose()
-  rmSync(root, { recursive: true, force: true })
-})
+const { root, model } = await nanoFolder("round", runs)
 
 const round = { use: "round-language", quantizers: shortStages.autoclip.quantizers }
 const run = async (name: string, stages: readonly object[]) => {

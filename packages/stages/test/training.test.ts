@@ -1,6 +1,5 @@
 /** Training stages: what a step leaves behind, what must not change the result, what stops it, and what can be switched off. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parameterOf, Safetensors, typedView } from "@speedq/formats"
 import { type Entry, isEntryOf, openSaved, RunEvents, StageFailed } from "@speedq/pipeline"
@@ -8,25 +7,18 @@ import { bilevel, packWeight } from "@speedq/quantizers"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import { QuantizedVision } from "../src/artefacts/artefacts.ts"
 import { LayerClipped } from "../src/autoclip/Autoclip.ts"
 import { Compute } from "../src/compute/Compute.ts"
 import { NonFiniteGradient } from "../src/Errors.ts"
 import { openSourceModel } from "../src/model/SourceModel.ts"
 import { pictureRecord, writeMiniData } from "./support/miniData.ts"
-import { eventsOfKind, makeNanoRuns, type Recording, shortStages, training, writeNanoModel } from "./support/nano.ts"
+import { eventsOfKind, makeNanoRuns, type Recording, shortStages, training } from "./support/nano.ts"
+import { nanoFolder } from "./support/nanoFolder.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-training-"))
 const runs = makeNanoRuns()
-let model: string
-beforeAll(async () => {
-  model = await writeNanoModel(join(root, "model"))
-})
-afterAll(async () => {
-  await runs.dispose()
-  rmSync(root, { recursive: true, force: true })
-})
+const { root, model } = await nanoFolder("training", runs)
 
 const recipe = (...stages: ReadonlyArray<object>) => ({ version: 1, name: "training", model, seed: 3, stages })
 const { adaround, projector, autoclip, qat } = shortStages
