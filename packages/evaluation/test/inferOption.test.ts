@@ -48,7 +48,12 @@ const onlyHead: readonly (readonly [string, string])[] = [
   ["Both A and B are shown; the answer is A", "A"],
   ["the answer is Apple pie and cake", "A"],
   ["The answer is a cat", "A"],
-  ["THE ANSWER IS \u3000b", "B"]
+  ["THE ANSWER IS \u3000b", "B"],
+  // Any white space between the words, and any number of marks.
+  ["the answer\u00a0is A, since B is not red", "A"],
+  ["the answer \n is\tB, since A is not blue", "B"],
+  ["The answer is *C*, not D", "C"],
+  ["The answer is ***D***, not C", "D"]
 ]
 
 describe("inferOption", () => {

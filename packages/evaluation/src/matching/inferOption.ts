@@ -18,7 +18,7 @@ const refusals = [
 ]
 const punctuation = /[.()[\],:;!*#{}]/g
 // No word boundary after the letter: "answer is Apple" says A. Kept as the original has it.
-const answerIs = new RegExp(`(?:correct )?answer is[${pythonWhiteSpace}]+(?:\\*\\*)?([ABCD])(?:\\*\\*)?`, "iu")
+const answerIs = new RegExp(`answer[${pythonWhiteSpace}]+is[${pythonWhiteSpace}]+\\**([ABCD])`, "iu")
 
 /** The option that is named by its letter as a word of its own. */
 export const inferLetter = (answer: string, options: Options, matcher: Matcher): string | undefined => {
