@@ -138,6 +138,11 @@ describe("speedq evaluate", () => {
     assert.match(four.stderr, /nano: continuing after step 2 of 4/)
     assert.match(four.stdout, /^nano {2}\d+\.\d\d % /)
 
+    // The pictures of these answers were another's: the journal is not continued.
+    const stored = await speedq([...args, "--limit", "1", "--image-store", "jpeg75"])
+    assert.strictEqual(stored.code, 1)
+    assert.match(stored.stderr, /jpeg75/)
+
     const scored = await speedq(["score", two.predictionsFile, "--data", short, "--benchmark", "nano", "--partial"])
     assert.strictEqual(scored.stdout, four.stdout)
   }, 120_000)

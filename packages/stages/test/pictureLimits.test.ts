@@ -49,20 +49,22 @@ describe("calibration pictures", () => {
 })
 
 describe("the stage evaluate", () => {
-  it("refuses pictures above its limit by row", async () => {
+  it("refuses pictures above its limit by row, and shows them as they were stored", async () => {
     const data = join(nanoData, "evaluation/short.tsv")
-    const of = (maxPixels: number) => ({
-      use: "evaluate",
-      title: "limited",
-      benchmarks: [{ name: "nano", data, limit: 1 }],
-      nearest,
-      maxPixels
-    })
-    const recipe = (maxPixels: number) => ({ version: 1, name: "limited", model, stages: [of(maxPixels)] })
-    const { exit } = await runs.run(recipe(9), join(root, "limited"))
+    const benchmarks = [{ name: "nano", data, limit: 1 }]
+    const of = (more: object) => ({ use: "evaluate", title: "limited", benchmarks, nearest, divergence: 1, ...more })
+    const recipe = (more: object) => ({ version: 1, name: "limited", model, stages: [of(more)] })
+    const { exit } = await runs.run(recipe({ maxPixels: 9 }), join(root, "limited"))
     if (Exit.isSuccess(exit)) return assert.fail("it was read")
     assert.match(String(Cause.squash(exit.cause)), /short\.tsv, row 1 .*pixels are more than 9/)
-    assert.isTrue(Exit.isSuccess((await runs.run(recipe(1_000_000), join(root, "enough"))).exit))
+    const reportOf = async (name: string, more: object) => {
+      assert.isTrue(Exit.isSuccess((await runs.run(recipe(more), join(root, name))).exit))
+      return readFileSync(join(root, name, "stages/01-evaluate/report.json"), "utf8")
+    }
+    // What the model sees is the picture, or the JPEG of it: its divergence shows which.
+    const plain = await reportOf("enough", { maxPixels: 1_000_000 })
+    assert.strictEqual(await reportOf("lossless", { imageStore: "lossless" }), plain)
+    assert.notStrictEqual(await reportOf("jpeg", { imageStore: "jpeg75" }), plain)
   }, 60_000)
 
   it("shows pictures by the same limit", async () => {

@@ -28,6 +28,13 @@ export const checkBenchmark = Effect.fnUntraced(function* (name: string, help: s
   return yield* new WrongUsage({ problems: [problem], help })
 })
 
+export const imageStore = Flag.Literals("image-store", ["lossless", "jpeg75"]).pipe(
+  Flag.withDescription(
+    "pictures of the file as they are, or through JPEG of quality 75, as VLMEvalKit stored single ones until February 2026"
+  ),
+  Flag.withDefault("lossless")
+)
+
 export const matcher = Flag.Literals("matcher", ["2025-08", "head"]).pipe(
   Flag.withDescription("VLMEvalKit's rules for matching answers: 2025-08 at the time of the paper, head the newest"),
   Flag.withDefault("2025-08")

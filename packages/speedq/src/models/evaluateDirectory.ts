@@ -25,6 +25,7 @@ export interface EvaluationRequest {
   readonly limit: number | undefined
   /** Pictures with more are refused; Pillow's limit when absent. */
   readonly maxPixels: number | undefined
+  readonly imageStore: "lossless" | "jpeg75"
   readonly out: string
   /** Of the model in file names; that of its directory when absent. */
   readonly name: string | undefined

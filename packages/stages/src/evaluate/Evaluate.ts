@@ -7,6 +7,7 @@ import {
   type DataFile,
   type DataRow,
   findBenchmark,
+  type RowImageOptions,
   readDataFile,
   readPredictions,
   scoreWithMarks,
@@ -71,6 +72,11 @@ const EvaluateConfig = Schema.Struct({
     description: "Pictures with more pixels are refused: they are more likely an attack than a picture.",
     unit: "pixels",
     source: "178956970, Pillow's limit"
+  }),
+  imageStore: optionalOption(Schema.Literals(["lossless", "jpeg75"]), {
+    description:
+      "What pictures of a benchmark's file go through before the model sees them: nothing (`lossless`), or the JPEG of quality 75 (`jpeg75`) that VLMEvalKit stored single pictures as until February 2026.",
+    source: "lossless: docs/quirks.md#quirk-24"
   }),
   divergence: option(CountOrNone, 0, {
     description:
@@ -262,12 +268,16 @@ export const Evaluate = Stage.define({
       })
     )
 
-    const limits = config.maxPixels === undefined ? {} : { maxPixels: config.maxPixels }
+    const { maxPixels, imageStore } = config
+    const pictures: RowImageOptions = {
+      ...(maxPixels === undefined ? {} : { maxPixels }),
+      ...(imageStore === undefined ? {} : { imageStore })
+    }
     const step = Effect.fnUntraced(
       function* (state: Answering, done: number) {
         const place = steps[done]!
         const { benchmark, data, rows } = asked[place.benchmark]!
-        const questions = rows.slice(place.first, place.end).map((row) => ({ benchmark, data, row, limits }))
+        const questions = rows.slice(place.first, place.end).map((row) => ({ benchmark, data, row, pictures }))
         const given = yield* askRows(model, questions)
         const measured: Divergence = yield* divergenceOver(
           model,
@@ -292,7 +302,7 @@ export const Evaluate = Stage.define({
         const scores = scored.map(({ summary }) => summary)
         const evaluation: Evaluation = { title: config.title, scores, ...modelSize(deployed) }
         const evaluations = [...(input.evaluations ?? []), evaluation]
-        const shown = config.gallery ? yield* galleries(asked, evaluations, limits) : []
+        const shown = config.gallery ? yield* galleries(asked, evaluations, pictures) : []
         const files = scored.flatMap((each) => each.files)
         return { output: { evaluations }, report: [evaluationTable(evaluations), ...shown], files }
       },

@@ -32,7 +32,7 @@ interface Question {
   readonly benchmark: Benchmark
   readonly data: DataFile
   readonly row: DataRow
-  readonly limits?: RowImageOptions
+  readonly pictures?: RowImageOptions
 }
 
 /** The answers to some rows. */
@@ -40,7 +40,7 @@ export const askRows = Effect.fnUntraced(function* (model: AnsweringModel, quest
   return yield* answerRequests(model, yield* Effect.forEach(questions, requestFor))
 })
 
-const requestFor = ({ benchmark, data, row, limits }: Question) => requestOf(benchmark, data, row, limits)
+const requestFor = ({ benchmark, data, row, pictures }: Question) => requestOf(benchmark, data, row, pictures)
 
 /** A question and its expected answer; undefined where the sequence is too long. */
 const expectedSample = (

@@ -31,7 +31,7 @@ const embedded = (description: string) => (image: RgbImage) =>
 export const galleries = Effect.fnUntraced(function* (
   files: readonly { readonly data: DataFile; readonly name: string }[],
   evaluations: readonly Evaluation[],
-  limits: RowImageOptions = {}
+  pictures: RowImageOptions = {}
 ) {
   const sections: Report.Section[] = []
   for (const { data, name } of files) {
@@ -43,7 +43,10 @@ export const galleries = Effect.fnUntraced(function* (
       data.rows.filter(({ index }) => shown.has(index)),
       Effect.fnUntraced(function* (row) {
         const question = row.cells.get("question") ?? ""
-        const images = yield* Effect.forEach(yield* rowImages(data, row, limits), embedded(`image of row ${row.index}`))
+        const images = yield* Effect.forEach(
+          yield* rowImages(data, row, pictures),
+          embedded(`image of row ${row.index}`)
+        )
         const answers = answered.flatMap(({ title, samples }) =>
           samples
             .filter(({ index }) => index === row.index)

@@ -885,6 +885,13 @@ export interface EvaluateOptions {
    */
   readonly maxPixels?: number
   /**
+   * What pictures of a benchmark's file go through before the model sees them: nothing (`lossless`), or the JPEG
+   * of quality 75 (`jpeg75`) that VLMEvalKit stored single pictures as until February 2026.
+   *
+   * Left out: lossless: docs/quirks.md#quirk-24.
+   */
+  readonly imageStore?: "lossless" | "jpeg75"
+  /**
    * Rows of each benchmark, spread evenly over it, on whose expected answers the divergence from the
    * full-precision model is measured. 0 measures none.
    *

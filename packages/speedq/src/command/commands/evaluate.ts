@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { benchmark, checkBenchmark, data, matcher } from "../benchmarkFlags.ts"
+import { benchmark, checkBenchmark, data, imageStore, matcher } from "../benchmarkFlags.ts"
 import { backend, count, json, maxPixels, model } from "../flags.ts"
 import { print, printJson } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
@@ -17,6 +17,7 @@ export const evaluate = Command.make(
     matcher,
     limit: count("limit").pipe(Flag.withDescription("ask only the first N rows"), Flag.optional),
     maxPixels,
+    imageStore,
     out: Flag.String("out").pipe(
       Flag.withMetavar("DIR"),
       Flag.withDescription("directory for answers, predictions and score"),
@@ -42,6 +43,7 @@ export const evaluate = Command.make(
     matcher,
     limit,
     maxPixels,
+    imageStore,
     out,
     name,
     format,
@@ -60,6 +62,7 @@ export const evaluate = Command.make(
         matcher,
         limit: Option.getOrUndefined(limit),
         maxPixels: Option.getOrUndefined(maxPixels),
+        imageStore,
         out,
         name: Option.getOrUndefined(name),
         format
