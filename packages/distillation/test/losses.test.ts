@@ -40,6 +40,17 @@ onEveryBackend("losses over the vocabulary", (backend: Backend) => {
     // rev = [.0969991, .01513493, .30606495], fwd = [.08155468, .01481999, .41754215]; the shifted mask takes rows 0 and 1.
     assert.closeTo(await lossAlone(cakld({ confidence: 1 })), 0.0969991 + 0.01513493, 1e-6)
     assert.closeTo(await lossAlone(cakld({ confidence: 0 })), 0.08155468 + 0.01481999, 1e-6)
+    // The reference's mean of few batches is above 1, and the forward divergence then counts against the loss.
+    const above = await evaluate(backend, golden, [cakld({ confidence: 1.25 })])
+    assert.closeTo(above.loss, 1.25 * (0.0969991 + 0.01513493) - 0.25 * (0.08155468 + 0.01481999), 1e-6)
+    const [reverse, forward] = [
+      await evaluate(backend, golden, [cakld({ confidence: 1 })]),
+      await evaluate(backend, golden, [cakld({ confidence: 0 })])
+    ]
+    close(
+      above.gradient,
+      Array.from(reverse.gradient, (value, i) => 1.25 * value - 0.25 * forward.gradient[i]!)
+    )
     const { loss, parts } = await evaluate(backend, golden, [unshifted, smoothed])
     assert.closeTo(loss, 1.70118391, 1e-6)
     close([parts["kd"]!, parts["ce"]!], [0.36566478, 1.33551912])

@@ -7,7 +7,7 @@ import type { RowLoss } from "./RowLoss.ts"
 
 /** What is known of the teacher when a loss is made. */
 export interface LossContext {
-  /** beta in [0, 1]: its mean confidence, or the number that the recipe gives instead. */
+  /** beta: its mean confidence, or the number that the recipe gives instead; in [0, 1], but for the reference's mean (docs/quirks.md#quirk-2). */
   readonly confidence: number
 }
 

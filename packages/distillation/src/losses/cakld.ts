@@ -14,7 +14,7 @@ import type { Loss } from "./Loss.ts"
 import type { RowLoss } from "./RowLoss.ts"
 
 export interface CakldOptions {
-  /** beta in [0, 1]: share of the reverse divergence. */
+  /** beta: share of the reverse divergence, in [0, 1]; the reference's mean may be above (docs/quirks.md#quirk-2). */
   readonly confidence: number
   /** Logits are divided by it; the loss is not multiplied by its square. Default 1. */
   readonly temperature?: number

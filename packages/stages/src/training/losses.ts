@@ -121,6 +121,10 @@ export const lossSection = (losses: Losses, confidence: number): Report.Section 
   const { settings, others } = losses
   const measured = measuresConfidence(losses) ? ", the teacher's mean confidence" : ""
   const reader = settings.cakld > 0 ? "CAKLD" : "A teacher"
-  const told = needsTeacher(losses) ? `${reader} with beta = ${confidence.toFixed(4)}${measured}.` : "Without teacher."
+  // Only the reference's mean can be that large (docs/quirks.md#quirk-2).
+  const above = confidence > 1 ? ", above 1: the forward divergence counts against the loss" : ""
+  const told = needsTeacher(losses)
+    ? `${reader} with beta = ${confidence.toFixed(4)}${measured}${above}.`
+    : "Without teacher."
   return { _tag: "Text", title: "Losses", paragraphs: [told, ...others.map(toldOf)] }
 }

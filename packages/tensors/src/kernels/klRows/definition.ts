@@ -49,7 +49,9 @@ export const klRowsKernel = defineKernel<
       if (weights === undefined) throw new MissingOperand("klRows", "weights")
       expectSame("klRows", "gradient", gradient, "student", student)
     }
-    if (!(beta >= 0 && beta <= 1)) throw new InvalidAttribute("klRows", "beta", beta, "a number in [0, 1]")
+    // Above 1 the forward divergence counts against the loss: the reference's mean confidence may be that large.
+    if (!(beta >= 0 && Number.isFinite(beta)))
+      throw new InvalidAttribute("klRows", "beta", beta, "a finite number of at least 0")
     if (!(temperature > 0)) throw new InvalidAttribute("klRows", "temperature", temperature, "a positive number")
     return { forward: { shape: rows }, reverse: { shape: rows } }
   },
