@@ -7,7 +7,7 @@ import type { Arrays } from "../core/Computation.ts"
 import { defineKernel } from "../core/Kernel.ts"
 import { sizeOf } from "../core/Shape.ts"
 import type { Tensor } from "../core/Tensor.ts"
-import { elementwiseShapes, normals } from "./operands/samples.ts"
+import { elementwiseSamples, normals } from "./operands/samples.ts"
 import { expectSame } from "./operands/shapeRules.ts"
 
 /** y[i] = a[i] + b[i] */
@@ -38,12 +38,7 @@ export const addKernel = defineKernel<"a" | "b", "y", object>({
   gpujs,
   native,
   cost: ({ outputs }) => ({ flops: sizeOf(outputs.y), bytes: 12 * sizeOf(outputs.y) }),
-  samples: (random) =>
-    elementwiseShapes.map((shape) => ({
-      name: shape.join("x"),
-      inputs: { a: normals(random, shape), b: normals(random, shape) },
-      attributes: {}
-    }))
+  samples: (random) => elementwiseSamples((shape) => ({ a: normals(random, shape), b: normals(random, shape) }), {})
 })
 
 /** a + b, elementwise; both of one shape. */

@@ -7,7 +7,7 @@ import type { Arrays } from "../core/Computation.ts"
 import { defineKernel } from "../core/Kernel.ts"
 import { sizeOf } from "../core/Shape.ts"
 import type { Tensor } from "../core/Tensor.ts"
-import { elementwiseShapes, normals } from "./operands/samples.ts"
+import { elementwiseSamples, normals } from "./operands/samples.ts"
 import { expectSame } from "./operands/shapeRules.ts"
 
 /** target[i] += x[i] */
@@ -38,11 +38,7 @@ export const addIntoKernel = defineKernel<"target" | "x", never, object>({
   native,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 12 * sizeOf(inputs.x) }),
   samples: (random) =>
-    elementwiseShapes.map((shape) => ({
-      name: shape.join("x"),
-      inputs: { target: normals(random, shape), x: normals(random, shape) },
-      attributes: {}
-    }))
+    elementwiseSamples((shape) => ({ target: normals(random, shape), x: normals(random, shape) }), {})
 })
 
 /** Adds `x` to `target` in place; both of one shape. */

@@ -8,7 +8,7 @@ import type { Arrays } from "../core/Computation.ts"
 import { defineKernel } from "../core/Kernel.ts"
 import { sizeOf } from "../core/Shape.ts"
 import type { Tensor } from "../core/Tensor.ts"
-import { elementwiseShapes, normals } from "./operands/samples.ts"
+import { elementwiseSamples, normals } from "./operands/samples.ts"
 import { expectSame } from "./operands/shapeRules.ts"
 
 /**
@@ -88,12 +88,7 @@ export const geluKernel = defineKernel<"x", "y", object>({
   native,
   gpujs,
   cost: ({ inputs }) => ({ flops: 20 * sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
-  samples: (random) =>
-    elementwiseShapes.map((shape) => ({
-      name: shape.join("x"),
-      inputs: { x: normals(random, shape, 3) },
-      attributes: {}
-    }))
+  samples: (random) => elementwiseSamples((shape) => ({ x: normals(random, shape, 3) }), {})
 })
 
 export const geluGradientKernel = defineKernel<"x" | "dy", "dx", object>({
@@ -108,12 +103,7 @@ export const geluGradientKernel = defineKernel<"x" | "dy", "dx", object>({
   native: nativeGradient,
   gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 30 * sizeOf(inputs.x), bytes: 12 * sizeOf(inputs.x) }),
-  samples: (random) =>
-    elementwiseShapes.map((shape) => ({
-      name: shape.join("x"),
-      inputs: { x: normals(random, shape, 3), dy: normals(random, shape) },
-      attributes: {}
-    }))
+  samples: (random) => elementwiseSamples((shape) => ({ x: normals(random, shape, 3), dy: normals(random, shape) }), {})
 })
 
 /** GELU (erf), elementwise. */

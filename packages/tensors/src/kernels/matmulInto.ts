@@ -14,6 +14,7 @@ import type { Tensor } from "../core/Tensor.ts"
 import { type MatmulAttributes, productSize } from "./matmul/geometry.ts"
 import { productProgram } from "./matmul/gpujs.ts"
 import { reference as product } from "./matmul/reference.ts"
+import { productSamples } from "./operands/productSamples.ts"
 import { halves, normals } from "./operands/samples.ts"
 import { expectShape } from "./operands/shapeRules.ts"
 
@@ -76,22 +77,14 @@ export const matmulIntoKernel = defineKernel<"a" | "b" | "target", never, Matmul
     bytes: 4 * (sizeOf(a) + sizeOf(b) + 2 * sizeOf(target))
   }),
   samples: (random) => [
-    ...[
-      { m: 1, k: 1, n: 1, batch: [] },
-      { m: 3, k: 17, n: 5, batch: [] },
-      { m: 33, k: 19, n: 2, batch: [2, 3] }
-    ].flatMap(({ m, k, n, batch }) =>
-      [false, true].flatMap((transposeA) =>
-        [false, true].map((transposeB) => ({
-          name: `${batch.join("x")} ${m}x${k}x${n} ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`,
-          inputs: {
-            a: normals(random, [...batch, ...(transposeA ? [k, m] : [m, k])]),
-            b: normals(random, [...batch, ...(transposeB ? [n, k] : [k, n])]),
-            target: normals(random, [...batch, m, n])
-          },
-          attributes: { transposeA, transposeB }
-        }))
-      )
+    ...productSamples(
+      random,
+      [
+        { m: 1, k: 1, n: 1, batch: [] },
+        { m: 3, k: 17, n: 5, batch: [] },
+        { m: 33, k: 19, n: 2, batch: [2, 3] }
+      ],
+      (product) => ({ target: normals(random, product) })
     ),
     {
       name: "empty sum",

@@ -8,7 +8,7 @@ import type { Geometry } from "../core/Geometry.ts"
 import { defineKernel } from "../core/Kernel.ts"
 import { sizeOf } from "../core/Shape.ts"
 import type { Tensor } from "../core/Tensor.ts"
-import { elementwiseShapes, normals } from "./operands/samples.ts"
+import { elementwiseSamples, normals } from "./operands/samples.ts"
 
 interface ScaleAttributes {
   readonly factor: number
@@ -47,12 +47,7 @@ export const scaleKernel = defineKernel<"x", "y", ScaleAttributes>({
   native,
   gpujs,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
-  samples: (random) =>
-    elementwiseShapes.map((shape) => ({
-      name: shape.join("x"),
-      inputs: { x: normals(random, shape) },
-      attributes: { factor: -0.375 }
-    }))
+  samples: (random) => elementwiseSamples((shape) => ({ x: normals(random, shape) }), { factor: -0.375 })
 })
 
 /** factor x, elementwise. */

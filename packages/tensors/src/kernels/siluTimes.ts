@@ -8,7 +8,7 @@ import type { Arrays } from "../core/Computation.ts"
 import { defineKernel } from "../core/Kernel.ts"
 import { sizeOf } from "../core/Shape.ts"
 import type { Tensor } from "../core/Tensor.ts"
-import { elementwiseShapes, normals } from "./operands/samples.ts"
+import { elementwiseSamples, normals } from "./operands/samples.ts"
 import { expectSame } from "./operands/shapeRules.ts"
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))
@@ -82,11 +82,7 @@ export const siluTimesKernel = defineKernel<"gate" | "up", "y", object>({
   gpujs,
   cost: ({ outputs }) => ({ flops: 14 * sizeOf(outputs.y), bytes: 12 * sizeOf(outputs.y) }),
   samples: (random) =>
-    elementwiseShapes.map((shape) => ({
-      name: shape.join("x"),
-      inputs: { gate: normals(random, shape, 4), up: normals(random, shape) },
-      attributes: {}
-    }))
+    elementwiseSamples((shape) => ({ gate: normals(random, shape, 4), up: normals(random, shape) }), {})
 })
 
 export const siluTimesGradientKernel = defineKernel<"gate" | "up" | "dy", "dgate" | "dup", object>({
@@ -103,11 +99,10 @@ export const siluTimesGradientKernel = defineKernel<"gate" | "up" | "dy", "dgate
   gpujs: gpujsGradient,
   cost: ({ inputs }) => ({ flops: 20 * sizeOf(inputs.gate), bytes: 20 * sizeOf(inputs.gate) }),
   samples: (random) =>
-    elementwiseShapes.map((shape) => ({
-      name: shape.join("x"),
-      inputs: { gate: normals(random, shape, 4), up: normals(random, shape), dy: normals(random, shape) },
-      attributes: {}
-    }))
+    elementwiseSamples(
+      (shape) => ({ gate: normals(random, shape, 4), up: normals(random, shape), dy: normals(random, shape) }),
+      {}
+    )
 })
 
 /** silu(gate) up, elementwise; both of one shape. */

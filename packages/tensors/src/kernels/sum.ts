@@ -9,7 +9,7 @@ import { reshape } from "../core/reshape.ts"
 import { sizeOf } from "../core/Shape.ts"
 import { type Tensor, zeros } from "../core/Tensor.ts"
 import { addBroadcast } from "./addBroadcast.ts"
-import { elementwiseShapes, normals } from "./operands/samples.ts"
+import { elementwiseSamples, normals } from "./operands/samples.ts"
 
 /** y = sum of x[i] */
 const reference = ({ x }: Arrays<"x">, { y }: Arrays<"y">): void => {
@@ -40,12 +40,7 @@ export const sumKernel = defineKernel<"x", "y", object>({
   native,
   gpujs,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 4 * sizeOf(inputs.x) }),
-  samples: (random) =>
-    elementwiseShapes.map((shape) => ({
-      name: shape.join("x"),
-      inputs: { x: normals(random, shape) },
-      attributes: {}
-    })),
+  samples: (random) => elementwiseSamples((shape) => ({ x: normals(random, shape) }), {}),
   // The sum may cancel: what is left is compared with what was added.
   tolerance: { relative: 1e-5, absolute: 1e-4 }
 })

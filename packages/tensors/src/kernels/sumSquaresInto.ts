@@ -8,7 +8,7 @@ import type { Arrays } from "../core/Computation.ts"
 import { defineKernel } from "../core/Kernel.ts"
 import { sizeOf } from "../core/Shape.ts"
 import type { Tensor } from "../core/Tensor.ts"
-import { elementwiseShapes, normals, uniforms } from "./operands/samples.ts"
+import { elementwiseSamples, normals, uniforms } from "./operands/samples.ts"
 import { expectShape } from "./operands/shapeRules.ts"
 
 /** total += sum of x[i]^2 */
@@ -58,11 +58,7 @@ export const sumSquaresIntoKernel = defineKernel<"x" | "total", never, object>({
   gpujs,
   cost: ({ inputs }) => ({ flops: 2 * sizeOf(inputs.x), bytes: 4 * sizeOf(inputs.x) }),
   samples: (random) =>
-    elementwiseShapes.map((shape) => ({
-      name: shape.join("x"),
-      inputs: { x: normals(random, shape), total: uniforms(random, [1], 0, 10) },
-      attributes: {}
-    }))
+    elementwiseSamples((shape) => ({ x: normals(random, shape), total: uniforms(random, [1], 0, 10) }), {})
 })
 
 /** Adds the sum of squares of `x` to `total` [1] in place. */

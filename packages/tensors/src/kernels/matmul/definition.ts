@@ -9,6 +9,7 @@ import type { Geometry } from "../../core/Geometry.ts"
 import { defineKernel } from "../../core/Kernel.ts"
 import { sizeOf } from "../../core/Shape.ts"
 import type { Tensor } from "../../core/Tensor.ts"
+import { productSamples } from "../operands/productSamples.ts"
 import { halves, normals } from "../operands/samples.ts"
 import { type MatmulAttributes, productSize } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
@@ -45,25 +46,18 @@ export const matmulKernel = defineKernel<"a" | "b", "y", MatmulAttributes>({
     bytes: 4 * (sizeOf(inputs.a) + sizeOf(inputs.b) + sizeOf(outputs.y))
   }),
   samples: (random) => [
-    ...[
-      { m: 1, k: 1, n: 1, batch: [] },
-      { m: 3, k: 17, n: 5, batch: [] },
-      { m: 5, k: 4, n: 33, batch: [2] },
-      { m: 33, k: 19, n: 2, batch: [2, 3] },
-      { m: 0, k: 3, n: 5, batch: [] },
-      { m: 3, k: 0, n: 5, batch: [] },
-      { m: 67, k: 65, n: 131, batch: [] }
-    ].flatMap(({ m, k, n, batch }) =>
-      [false, true].flatMap((transposeA) =>
-        [false, true].map((transposeB) => ({
-          name: `${batch.join("x")} ${m}x${k}x${n} ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`,
-          inputs: {
-            a: normals(random, [...batch, ...(transposeA ? [k, m] : [m, k])]),
-            b: normals(random, [...batch, ...(transposeB ? [n, k] : [k, n])])
-          },
-          attributes: { transposeA, transposeB }
-        }))
-      )
+    ...productSamples(
+      random,
+      [
+        { m: 1, k: 1, n: 1, batch: [] },
+        { m: 3, k: 17, n: 5, batch: [] },
+        { m: 5, k: 4, n: 33, batch: [2] },
+        { m: 33, k: 19, n: 2, batch: [2, 3] },
+        { m: 0, k: 3, n: 5, batch: [] },
+        { m: 3, k: 0, n: 5, batch: [] },
+        { m: 67, k: 65, n: 131, batch: [] }
+      ],
+      () => ({})
     ),
     ...(["bf16", "f16"] as const).map((dtype) => ({
       name: `${dtype}, one for the batch`,

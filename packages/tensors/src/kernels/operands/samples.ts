@@ -60,6 +60,10 @@ export const distinct = (random: SampleRandom, count: number, limit: number): Sa
 /** Shapes for elementwise kernels: one element, odd extents, none, more than a block, several blocks. */
 export const elementwiseShapes: readonly Shape[] = [[1], [3, 17], [2, 5, 8], [0, 4], [1025], [67, 131]]
 
+/** A sample of each of these shapes, with the operands that `inputs` draws. */
+export const elementwiseSamples = <I, A>(inputs: (shape: Shape) => I, attributes: A) =>
+  elementwiseShapes.map((shape) => ({ name: shape.join("x"), inputs: inputs(shape), attributes }))
+
 /** Shapes for kernels that work row by row: one column, odd widths, no rows, wide rows, many rows. */
 export const rowShapes: readonly Shape[] = [
   [1, 1],
