@@ -50,6 +50,8 @@ export default defineConfig(({ mode }) => {
       testTimeout: 60_000,
       hookTimeout: 60_000,
       maxWorkers: 2,
+      // Files share a process, so that each does not load the packages again; a file that changes what is global puts it back.
+      isolate: false,
       projects: [
         ...packages.map((name) => project(nameOf(name), `packages/${name}/test/**/*.test.ts`)),
         project("repository", "test/**/*.test.ts")
