@@ -9,6 +9,7 @@ import { load } from "./load.ts"
 import { Flags } from "./measure.ts"
 import { qat } from "./qat.ts"
 import { quantization } from "./quantization.ts"
+import { samples } from "./samples.ts"
 import { soak } from "./soak.ts"
 import { vit } from "./vit.ts"
 
@@ -25,6 +26,7 @@ const cases: { readonly [name: string]: Case } = {
   load,
   qat,
   quantization,
+  samples,
   soak,
   vit
 }

@@ -3,7 +3,7 @@ export { ExportNotWritten, ExportOptionsInvalid, RestTooLarge, UnknownExporter }
 export { companionsOf, copyCompanions, descriptionName } from "./exporter/companions.ts"
 export { allFilesOf, filesOf } from "./exporter/directoryFiles.ts"
 export type { ExportChoice, Exporter, ModelFacts, ModelToExport, Written } from "./exporter/Exporter.ts"
-export type { Entries, ExportParts } from "./exporter/entries.ts"
+export { type Entries, type ExportParts, writtenAs } from "./exporter/entries.ts"
 export { largestDifference } from "./exporter/largestDifference.ts"
 export { decodeExport, exporters } from "./exporter/registry.ts"
 export { Exported, type ExportRequest, writeExport } from "./exporter/writeExport.ts"

@@ -2,10 +2,11 @@
  * The stages of SPEED-Q on models with other decoders than nano's: Qwen3 with a head of its own, Qwen3 with one that is tied to the
  * embedding, and InternLM2, which has its own names, one Linear for queries, keys and values, and a SentencePiece tokenizer.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Safetensors } from "@speedq/formats"
+import { Preflight, Recipe } from "@speedq/pipeline"
 import { noGrad, scope, tensor } from "@speedq/tensors"
 import {
   bytePieces,
@@ -24,6 +25,7 @@ import * as Exit from "effect/Exit"
 import { afterAll, assert, describe, it } from "vitest"
 import { readBlocks } from "../src/autoclip/calibration.ts"
 import { openAnsweringModel } from "../src/model/answeringModel.ts"
+import { stages as known } from "../src/registry/stages.ts"
 import { evaluation, makeNanoRuns, shortStages, writeNanoModel } from "./support/nano.ts"
 
 const root = mkdtempSync(join(tmpdir(), "speedq-decoders-"))
@@ -111,6 +113,23 @@ const logitsOf = (directory: string) =>
       })
     )
   )
+
+describe("a plan of the clipping search", () => {
+  it("counts a head that is tied to the embedding once", async () => {
+    const [own, tied] = await Promise.all(
+      [false, true].map(async (isTied) => {
+        const model = await writeModel(`plan-${isTied}`, qwen3(isTied))
+        const decoded = Recipe.decode(known, { ...recipe(model), stages: [shortStages.autoclip] })
+        const planned = Effect.flatMap(decoded, (made) => Preflight.plan(made, join(root, "none")))
+        const { memoryBytes } = await runs.runtime.runPromise(planned)
+        return { memoryBytes, config: readModelConfig(model), bytes: statSync(join(model, "model.safetensors")).size }
+      })
+    )
+    const { vocab_size, hidden_size } = own!.config.llm_config
+    const heads = own!.memoryBytes - own!.bytes - (tied!.memoryBytes - tied!.bytes)
+    assert.strictEqual(heads, 4 * vocab_size * hidden_size)
+  })
+})
 
 describe.each([
   ["Qwen3 with a head of its own", qwen3(false), ["self_attn.q_norm", "self_attn.k_norm"]],

@@ -48,6 +48,8 @@ export interface Exporter<C extends object = object> {
   readonly Config: Schema.Codec<C, unknown>
   /** Name of the directory below `model/` of a run; configurations that may stand beside each other differ. */
   directoryName(config: C): string
+  /** Whether packed weights are written as they are, without unpacking them: what a forecast of time wants to know. */
+  readonly keepsCodes?: boolean
   /** At most so many bytes are written. */
   bytes(config: C, model: ModelFacts): number
   /** Writes the model. The caller owns model and directory. */

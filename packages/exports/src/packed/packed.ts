@@ -21,6 +21,7 @@ export const packedExporter: Exporter<PackedConfig> = {
   description: "codes and scales, small; runs in speedq itself",
   Config: PackedConfig,
   directoryName: () => "packed",
+  keepsCodes: true,
   // What is packed is not decided here: at most what the source takes.
   bytes: (_, { checkpointBytes }) => checkpointBytes,
   write: Effect.fnUntraced(function* (_, model) {

@@ -40,7 +40,7 @@ export const plan = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
     const stages = yield* Effect.forEach(
       all,
       Effect.fnUntraced(function* ({ stage, label, place }) {
-        const forecast = yield* forecastOf(stage.forecast(recipe.settings, { label, stages: all }))
+        const forecast = yield* forecastOf(stage.forecast(recipe.settings, { label, stages: all, directory }))
         const present = yield* presentIn(path.join(directory, stagesName, place))
         return { label, forecast, ...present }
       })

@@ -89,6 +89,8 @@ export interface Session<out Out, out E, out R> {
 /** A stage among all stages of its recipe, which it may look at before any work. */
 export interface PlaceInRecipe {
   readonly label: string
+  /** The run's directory, which need not exist yet; undefined where it is not known. */
+  readonly directory?: string
   readonly stages: ReadonlyArray<{
     readonly label: string
     readonly stage: Pick<AnyStage, "name" | "config" | "gives">

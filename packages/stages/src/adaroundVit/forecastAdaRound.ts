@@ -2,25 +2,25 @@
 import { existsSync } from "node:fs"
 import { Forecast, formatBytes, type RecipeSettings, type Stage } from "@speedq/pipeline"
 import { noneQuantizer } from "@speedq/quantizers"
-import { blocksUsed, type ModelConfig, tokensPerTile } from "@speedq/vlm-model"
+import { sizeOf } from "@speedq/tensors"
+import { blocksUsed, type ModelConfig, openModelDirectory, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import { openCalibrationTiles } from "../data/CalibrationTiles.ts"
 import { drawPictures, sourcesOf } from "../data/calibrationPictures.ts"
+import { pictureLimits } from "../data/pictureLimits.ts"
 import { RulesInvalid } from "../Errors.ts"
-import { type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
-import {
-  callsPerLayer,
-  languageFlops,
-  linearWeights,
-  secondsFor,
-  visionBlockFloats,
-  visionBlockFlops,
-  visionTokens
-} from "../planning/cost.ts"
+import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
+import { measureSpeeds } from "../measuring/speeds.ts"
+import { roundingPiece } from "../measuring/weightPieces.ts"
+import { chosenMatrices, type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
+import { languageFlops, linearWeights, visionBlockFloats, visionBlockFlops, visionTokens } from "../planning/cost.ts"
 import { disagreements } from "../planning/decidingStages.ts"
 import { missingCodec } from "../planning/mixtureForecast.ts"
-import { planModel } from "../planning/plannedModel.ts"
+import { type PlannedModel, planModel } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
+import { stageSeconds } from "../planning/stageSeconds.ts"
 import type { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
 import { answerTokens } from "./fisherGradient.ts"
 import { roundedBlocks } from "./VisionSession.ts"
@@ -42,20 +42,66 @@ export const requireGrids = ({ choices }: PlannedLayers): Effect.Effect<void, Ru
 }
 
 /**
- * What Fisher weights take: for each tile and block a pass through the blocks after it and the decoder, again for the backward
- * pass, and back; for each tile an answer.
+ * Operations of Fisher weights, forward: for each tile and block a pass through the blocks after it and the decoder, and back; for
+ * each tile an answer. They are computed again on the way back, which is another pass.
  */
-const fisherCost = (config: ModelConfig, blocks: readonly number[], tiles: number) => {
+const fisherFlops = (config: ModelConfig, blocks: readonly number[], tiles: number) => {
   const tokens = tokensPerTile(config) + answerTokens
-  const decoder = languageFlops(config, tokens, answerTokens)
   const after = blocks.reduce((sum, index) => sum + blocksUsed(config) - 1 - index, 0)
-  const passes = 3 * tiles
-  const decoderLayers = config.llm_config.num_hidden_layers
   return {
-    flops: passes * (after * visionBlockFlops(config) + blocks.length * decoder) + tiles * decoder,
-    layers: passes * (after + blocks.length * decoderLayers) + tiles * answerTokens * decoderLayers
+    tower: tiles * after * visionBlockFlops(config),
+    decoder: tiles * blocks.length * languageFlops(config, tokens),
+    answers: tiles * languageFlops(config, tokens)
   }
 }
+
+/** Tiles that the images give, at most as many as are wanted; these where they cannot be counted. */
+const tilesThere = Effect.fnUntraced(function* (config: AdaRoundVitConfig, { model, seed }: RecipeSettings) {
+  const { image } = yield* openModelDirectory(model)
+  return (yield* openCalibrationTiles(config, image, seed, pictureLimits(config.reading, config.compat))).count
+}, Effect.option)
+
+interface RoundingWork {
+  readonly config: AdaRoundVitConfig
+  readonly model: PlannedModel
+  readonly planned: PlannedLayers
+  readonly blocks: readonly number[]
+  readonly tiles: number
+}
+
+/**
+ * Seconds of the stage's work. An iteration is a block forward and back on its tiles, and a step of all roundings; around it tiles pass
+ * two blocks, as they are and rounded, and three looks are taken at the error.
+ */
+const roundingSeconds = Effect.fnUntraced(function* ({ config, model, planned, blocks, tiles }: RoundingWork) {
+  const { config: network, stored } = model
+  const weighted = config.weighting === "fisher" && blocks.length > 0
+  const matrices = chosenMatrices(planned).filter(({ choice }) => choice.quantizer.id !== noneQuantizer.id)
+  const passage = { batch: 1, tokens: tokensPerTile(network) + answerTokens, stored }
+  const measured = yield* measureSpeeds({
+    forward: visionPiece(network, stored, false),
+    iteration: visionPiece(network, stored, true),
+    rounding: matrices.length > 0 ? roundingPiece(matrices) : undefined,
+    answering: weighted ? decoderPiece(network, { ...passage, learns: "nothing" }) : undefined,
+    weighing: weighted ? decoderPiece(network, { ...passage, learns: "input" }) : undefined
+  })
+  return Option.map(measured, ({ seconds, notes }) => {
+    const perTile = visionBlockFlops(network)
+    const weights = matrices.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+    // Tiles pass every block before the last one that is rounded, whether it is rounded or not.
+    const passed = blocks.length === 0 ? 0 : blocks.at(-1)! + 1
+    const batch = Math.min(config.batch, tiles)
+    const iterations =
+      config.iterations * (blocks.length * batch * perTile * seconds.iteration + weights * seconds.rounding)
+    const around = tiles * perTile * (3 * blocks.length + 2 * passed) * seconds.forward
+    const fisher = weighted ? fisherFlops(network, blocks, tiles) : { tower: 0, decoder: 0, answers: 0 }
+    const weighing =
+      fisher.tower * (seconds.forward + seconds.iteration) +
+      fisher.decoder * (seconds.answering + seconds.weighing) +
+      fisher.answers * seconds.answering
+    return { seconds: iterations + around + weighing, notes }
+  })
+})
 
 /** Tensors of a Linear's size that its optimization holds: weight, soft weight, rounding variable, two moments, gradient. */
 const copies = 6
@@ -86,32 +132,29 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
   )
   const images = missing.length > 0 ? [] : yield* imageObstacles(config, recipe)
   const blocks = roundedBlocks(planned.choices, model.config)
-  // Tiles pass every block before the last one that is rounded, whether it is rounded or not.
-  const passed = blocks.length === 0 ? 0 : blocks.at(-1)! + 1
   const blockWeights = linearWeights(model.config, "vision") / model.config.vision_config.num_hidden_layers
   const tileBytes = 4 * visionTokens(model.config) * model.config.vision_config.hidden_size
   const weighted = config.weighting === "fisher"
   const cached = (weighted ? 3 : 2) * config.count * tileBytes
   const kept = 4 * config.batch * visionTokens(model.config) * visionBlockFloats(model.config)
-  const forward = visionBlockFlops(model.config)
-  // Forward and backward of an iteration; three looks at the error when a block is done.
-  const fisher = weighted ? fisherCost(model.config, blocks, config.count) : { flops: 0, layers: 0 }
-  const flops =
-    (3 * blocks.length * (config.iterations * config.batch + config.count) + 2 * passed * config.count) * forward +
-    fisher.flops
-  const iterations = config.iterations + config.count / config.batch
-  const calls = (3 * blocks.length * iterations + 2 * passed * config.count + fisher.layers) * callsPerLayer
   const packed = quantizedBytes(planned)
+  const sizes = { checkpointBytes: 12 * blockWeights + packed, outputBytes: packed }
+  const there = missing.length > 0 || images.length > 0 ? Option.none<number>() : yield* tilesThere(config, recipe)
+  const tiles = Option.getOrElse(there, () => config.count)
+  const work = yield* roundingSeconds({ config, model, planned, blocks, tiles })
+  const steps = blocks.length * (config.iterations + 1)
   return Forecast.make({
     obstacles: [...model.obstacles, ...missing, ...images, ...(yield* disagreements(model.config, place))],
     memoryBytes: model.loadedBytes + 4 * copies * blockWeights + kept + Math.min(cached, Number(config.cache)),
-    checkpointBytes: 12 * blockWeights + packed,
-    outputBytes: packed,
+    ...sizes,
     scratchBytes: Math.max(0, cached - Number(config.cache)),
-    seconds: yield* secondsFor(flops, calls),
+    seconds: Option.isNone(work)
+      ? undefined
+      : yield* stageSeconds({ ...sizes, recipe, place, model, steps, seconds: work.value.seconds }),
     lines: [
       ...ruleLines(planned),
-      `${blocks.length} blocks, ${config.iterations} iterations each, up to ${config.count} tiles of ${formatBytes(tileBytes)}`
+      `${blocks.length} blocks, ${config.iterations} iterations each, ${Option.isNone(there) ? "up to " : ""}${tiles} tiles of ${formatBytes(tileBytes)}`,
+      ...(Option.isNone(work) ? [] : work.value.notes)
     ]
   })
 })

@@ -18,7 +18,7 @@ import {
   Stage
 } from "@speedq/pipeline"
 import { calibrationDefaults, clippingDefaults, RuleList, referenceClipping } from "@speedq/quantizers"
-import type { Parameters } from "@speedq/tensors"
+import { type Parameters, sizeOf } from "@speedq/tensors"
 import { openModelDirectory, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -33,16 +33,17 @@ import { dataSections, SampleTally } from "../data/SampleTally.ts"
 import { loadUsed, usedTensor, writeUsed } from "../data/usedSamples.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
-import { EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { chosenMatrices, EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
-import { callsPerLayer, languageFlops, secondsFor, visionFlops } from "../planning/cost.ts"
+import { dataExtent, extentLine } from "../planning/dataExtent.ts"
 import { disagreements } from "../planning/decidingStages.ts"
 import { mixtureForecast } from "../planning/mixtureForecast.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
+import { stageSeconds } from "../planning/stageSeconds.ts"
 import type { AutoclipOptions } from "../registry/stageOptions.ts"
 import {
   Calibration,
@@ -55,7 +56,8 @@ import {
   seesImages,
   sourceOf
 } from "./calibration.ts"
-import { type ClippingSearch, clipLayer, layersToSearch, searchGrid } from "./clipLayer.ts"
+import { type ClippingSearch, clipLayer, clippedMatrices, layersToSearch, searchGrid } from "./clipLayer.ts"
+import { searchSeconds, sequencesOf } from "./searchSeconds.ts"
 
 const AutoclipConfig = Schema.Struct({
   compat: Compat,
@@ -156,8 +158,8 @@ const searchingCodec = Codec.make({
 const typicalText = 512
 
 /** Sequences that the search looks at, tokens of one, and tiles of one, as far as they are known without the data. */
-const extentOf = ({ calibration, documents, longest, block }: Config, perTile: number) => {
-  if (!seesImages(calibration)) return { count: (documents * longest) / block, length: block, tiles: 0 }
+const extentOf = ({ calibration, documents, longest, block }: Config, perTile: number, blocks: number | undefined) => {
+  if (!seesImages(calibration)) return { count: blocks ?? (documents * longest) / block, length: block, tiles: 0 }
   const { maxTiles, maxLength } = calibration
   const tiles = maxTiles + (maxTiles > 1 ? 1 : 0)
   return { count: documents, length: Math.min(maxLength, tiles * perTile + typicalText), tiles }
@@ -183,7 +185,8 @@ const calibrationForecast = Effect.fnUntraced(function* (config: Config, recipe:
     onSuccess: (blocks) => {
       const tokens = blocks.length * config.block
       const lines = [`${blocks.length} blocks of text of ${config.block} tokens`]
-      return { obstacles: tokens < config.sampleTokens ? [{ issue: tooFew(tokens), fix }] : [], lines }
+      const obstacles = tokens < config.sampleTokens ? [{ issue: tooFew(tokens), fix }] : []
+      return { obstacles, lines, blocks: blocks.length }
     },
     onFailure: ({ reason: issue }) => ({ obstacles: [{ issue, fix }], lines: [] })
   })
@@ -220,19 +223,27 @@ export const Autoclip = Stage.define({
     const planned = yield* planTowers(model.config, ["language"], config.quantizers, config.compat)
     const missing = yield* Forecast.missingFiles([sourceOf(config.calibration)], "give a file of calibration data")
     const data = missing.length > 0 ? undefined : yield* calibrationForecast(config, recipe)
-    const { count, length, tiles } = extentOf(config, tokensPerTile(model.config))
-    const tokens = count * length
+    const blocks = data && "blocks" in data ? data.blocks : undefined
+    const extent = extentOf(config, tokensPerTile(model.config), blocks)
+    const tokens = extent.count * extent.length
     const hidden = 4 * tokens * language.hidden_size
-    // Both matrices in f32, and what quantizing the second needs for a moment: its codes, scales and two more copies.
-    const embeddings = (2 * 4 + 10) * language.vocab_size * language.hidden_size
+    // The matrices in f32, and what quantizing the last needs for a moment: its codes, scales and two more copies.
+    const frozen = chosenMatrices(yield* planEmbeddings(model.config, config.embeddings, config.compat))
+    const last = frozen.at(-1)
+    const embeddings = last === undefined ? 0 : (4 * frozen.length + 10) * sizeOf(last.shape)
     // Two ranges a group of the clipped weights, which are at most all of them.
     const ranges = planned.plan.layers.reduce((sum, { shape, choice }) => {
       const group = searchGrid(choice)?.group
       return group === undefined ? sum : sum + (8 * shape[0]! * shape[1]!) / group
     }, 0)
     const layers = layersToSearch({ choices: planned.choices, options: config }, language)
-    const share = layers / language.num_hidden_layers
-    const flops = count * (share * languageFlops(model.config, length, 0) + tiles * visionFlops(model.config))
+    const records = seesImages(config.calibration)
+      ? yield* dataExtent(config.calibration, config.compat, recipe)
+      : Option.none()
+    const sequences = sequencesOf(extent, records)
+    const clipped = clippedMatrices({ choices: planned.choices, options: config }, chosenMatrices(planned))
+    const sizes = { checkpointBytes: hidden + ranges, outputBytes: ranges }
+    const work = yield* searchSeconds({ model, sequences, layers, clipped, frozen })
     return Forecast.make({
       obstacles: [
         ...model.obstacles,
@@ -241,10 +252,16 @@ export const Autoclip = Stage.define({
         ...(yield* disagreements(model.config, place))
       ],
       memoryBytes: model.loadedBytes + embeddings + 3 * hidden + ranges,
-      checkpointBytes: hidden + ranges,
-      outputBytes: ranges,
-      seconds: yield* secondsFor(flops, layers * count * callsPerLayer),
-      lines: [...ruleLines(planned), ...(data?.lines ?? [])]
+      ...sizes,
+      seconds: Option.isNone(work)
+        ? undefined
+        : yield* stageSeconds({ ...sizes, recipe, place, model, steps: layers, seconds: work.value.seconds }),
+      lines: [
+        ...ruleLines(planned),
+        ...(data?.lines ?? []),
+        ...Option.match(records, { onNone: () => [], onSome: (found) => [extentLine(found)] }),
+        ...(Option.isNone(work) ? [] : work.value.notes)
+      ]
     })
   }),
   begin: Effect.fnUntraced(function* (config: Config, input: AutoclipInput, context: Stage.StageContext) {

@@ -21,6 +21,7 @@ import {
   zeros
 } from "@speedq/tensors"
 import { decoderLayer, decoderLayerName, type LanguageConfig, type Weights } from "@speedq/vlm-model"
+import type { ChosenMatrix } from "../measuring/weightPieces.ts"
 import type { Sequences } from "./calibration.ts"
 
 export interface ClippingSearch {
@@ -68,6 +69,16 @@ export const layersToSearch = (
   while (count > 0 && !within(count - 1)) count--
   return count
 }
+
+/** The matrices that are searched, with what each is searched by. */
+export const clippedMatrices = (
+  search: Pick<ClippingSearch, "choices" | "options">,
+  matrices: readonly ChosenMatrix[]
+) =>
+  matrices.flatMap((matrix) => {
+    const options = clippingOf(search, matrix.layer)
+    return options === undefined ? [] : [{ ...matrix, options }]
+  })
 
 const integers = (backend: Backend, first: number, count: number, shape: readonly number[]): Tensor =>
   tensor(

@@ -1,7 +1,13 @@
 /** A training mixture as its files are now: which lines it selects, what they show, and digests of all of it. */
 import { createHash } from "node:crypto"
 import { dirname } from "node:path"
-import { type Dataset, openTrainingData, readDatasetMeta, type TrainingData } from "@speedq/vlm-model"
+import {
+  type Dataset,
+  openTrainingData,
+  readDatasetMeta,
+  type TrainingData,
+  type TrainingIndex
+} from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { type DataUnusable, dataUnusable } from "../Errors.ts"
 import type { DataConfig } from "../training/TrainingConfig.ts"
@@ -14,12 +20,14 @@ export interface MixturePart {
   /** Digest of the whole annotation file. */
   readonly annotation: string
   /** Byte offset of every line, then the end. */
-  readonly starts: Float64Array
-  /** The selected lines. */
+  readonly starts: TrainingIndex[number]["starts"]
+  /** The selected lines in training order, repeated as often as the meta file says. */
+  readonly selected: TrainingIndex[number]["selected"]
+  /** The same in the order of the file, each once, looked at. */
   readonly records: SurveyedLines
 }
 
-interface Mixture {
+export interface Mixture {
   /** Digest of what the meta file says. */
   readonly meta: string
   readonly count: number
@@ -56,7 +64,7 @@ const remember = (key: string, mixture: Mixture): Mixture => {
 const readPart = ({ dataset, file, selected }: TrainingData["parts"][number], annotation: string) =>
   Effect.map(
     looking(() => surveyLines(file.content, file.starts, ascending(selected))),
-    (records): MixturePart => ({ dataset, annotation, starts: file.starts, records })
+    (records): MixturePart => ({ dataset, annotation, starts: file.starts, selected, records })
   )
 
 /** Digests of what the meta file says and of the annotation files, and the name of a mixture that is made of them. */

@@ -22,7 +22,8 @@ export interface SurveyedPictures {
   readonly videos: number
 }
 
-const pathsOf = (shown: Shown | undefined): readonly string[] => {
+/** Pictures, or the video, that a record names. */
+export const pathsOf = (shown: Shown | undefined): readonly string[] => {
   if (shown === undefined || shown.kind === "text") return []
   return shown.kind === "images" ? shown.paths : [shown.path]
 }

@@ -39,6 +39,7 @@ import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import type { ExportOptions } from "../registry/stageOptions.ts"
+import { exportSeconds } from "./exportSeconds.ts"
 
 const ExportConfig = Schema.Struct({
   format: requiredOption(Schema.NonEmptyString, {
@@ -81,18 +82,20 @@ export const Export = Stage.define({
   gives: [ExportedModel],
   fingerprint: (_, recipe) => fingerprintOf(recipe, {}),
   versions: ({ format }) => versionsOf({ exporters: [format] }),
-  forecast: Effect.fnUntraced(function* (config: ExportConfig, recipe) {
+  forecast: Effect.fnUntraced(function* (config: ExportConfig, recipe, place) {
     const choice = yield* chosen(config)
     const model = yield* planModel(recipe)
     const facts = { parameters: parameterCount(model.config), checkpointBytes: model.weightBytes }
     const written = choice.exporter.bytes(choice.config, facts)
+    const { seconds, notes } = yield* exportSeconds({ choice, model, recipe, place, written })
     const largest = Math.max(...[...modelTensors(model.config).values()].map(sizeOf))
     return Forecast.make({
       obstacles: model.obstacles,
       // The source, the trained matrices and their codes; of the largest one f32, quantized and as it is written.
       memoryBytes: 2 * model.weightBytes + 24 * largest,
       outputBytes: written,
-      lines: [`writes ${directoryOf(choice)}, at most ${formatBytes(written)}`]
+      seconds,
+      lines: [`writes ${directoryOf(choice)}, at most ${formatBytes(written)}`, ...notes]
     })
   }),
   begin: Effect.fnUntraced(function* (

@@ -94,7 +94,7 @@ export const extensionKinds: { readonly [List in ListName]: Kind<ValueOf[List]> 
       bytes: "function",
       write: "function"
     },
-    may: {}
+    may: { keepsCodes: "boolean" }
   },
   benchmarks: {
     noun: "benchmark",

@@ -45,6 +45,13 @@ const planned = (rules: readonly Rule[], layers: readonly Layer[]): PlannedLayer
   return { rules, plan, choices: choicesOf(plan) }
 }
 
+/** The matrices that rules decide about, with their quantizers. */
+export const chosenMatrices = ({ plan, choices }: PlannedLayers) =>
+  plan.layers.flatMap(({ name, shape }) => {
+    const choice = choices.get(name)
+    return choice === undefined ? [] : [{ layer: name, shape, choice }]
+  })
+
 /** Plans the layers of some towers. Fails with RulesInvalid: whatever is wrong with the rules, or does not fit the shapes. */
 export const planTowers = Effect.fnUntraced(function* (
   config: ModelConfig,

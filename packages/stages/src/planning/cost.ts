@@ -12,10 +12,9 @@ import {
   patchGrid,
   queryWidth,
   type Tower,
+  tokensPerTile,
   towerOf
 } from "@speedq/vlm-model"
-import * as Effect from "effect/Effect"
-import { productSpeed } from "./productSpeed.ts"
 
 /** Weights of a tower's Linears. */
 export const linearWeights = (config: ModelConfig, tower: Tower): number =>
@@ -24,23 +23,28 @@ export const linearWeights = (config: ModelConfig, tower: Tower): number =>
 /** Tokens of one tile in the vision tower, class token included. */
 export const visionTokens = (config: ModelConfig): number => patchGrid(config) ** 2 + 1
 
-/** One tile through one vision block, forward. */
-export const visionBlockFlops = (config: ModelConfig): number => {
+/** One of so many tokens through one vision block, forward. */
+export const visionRowFlops = (config: ModelConfig, tokens: number): number => {
   const { num_hidden_layers, hidden_size } = config.vision_config
-  const tokens = visionTokens(config)
-  return (2 * linearWeights(config, "vision") * tokens) / num_hidden_layers + 4 * tokens ** 2 * hidden_size
+  return (2 * linearWeights(config, "vision")) / num_hidden_layers + 4 * tokens * hidden_size
 }
 
-/** One tile through the vision tower, forward. */
-export const visionFlops = (config: ModelConfig): number =>
-  config.vision_config.num_hidden_layers * visionBlockFlops(config)
+/** One tile through one vision block, forward. */
+export const visionBlockFlops = (config: ModelConfig): number =>
+  visionTokens(config) * visionRowFlops(config, visionTokens(config))
 
-/** A sequence through the decoder, forward, with logits of some of its tokens. */
-export const languageFlops = (config: ModelConfig, tokens: number, logits: number): number => {
-  const { num_hidden_layers, hidden_size, vocab_size } = config.llm_config
-  const attention = 2 * tokens ** 2 * queryWidth(config.llm_config) * num_hidden_layers
-  return 2 * linearWeights(config, "language") * tokens + attention + 2 * logits * hidden_size * vocab_size
-}
+/** A sequence through one decoder layer, forward. */
+export const languageLayerFlops = (config: ModelConfig, tokens: number): number =>
+  (2 * linearWeights(config, "language") * tokens) / config.llm_config.num_hidden_layers +
+  2 * tokens ** 2 * queryWidth(config.llm_config)
+
+/** A sequence through the decoder, forward, without logits. */
+export const languageFlops = (config: ModelConfig, tokens: number): number =>
+  config.llm_config.num_hidden_layers * languageLayerFlops(config, tokens)
+
+/** Tiles through the projector, forward. */
+export const projectorFlops = (config: ModelConfig, tiles: number): number =>
+  2 * linearWeights(config, "projector") * tiles * tokensPerTile(config)
 
 /** Floats that a decoder layer keeps for each token. */
 const languageLayerFloats = ({ llm_config }: ModelConfig): number => {
@@ -78,15 +82,3 @@ export const keptBytes = (config: ModelConfig, { tokens, fakeQuantized, remateri
 /** Bytes that the vision tower keeps for its backward pass, where it is trained under fake quantization. */
 export const keptTowerBytes = (config: ModelConfig, tiles: number): number =>
   4 * (blocksUsed(config) * tiles * visionTokens(config) * visionBlockFloats(config) + linearWeights(config, "vision"))
-
-/** What training reaches of the speed of products alone, all in all (`npm run bench -- qat`: stepOfMachine). */
-const shareOfProducts = 0.6
-/** Seconds that a call of a kernel takes however small it is. */
-const secondsPerCall = 1e-5
-
-/** Seconds that work is likely to take here; of the right order, no more. Undefined where no product can be timed. */
-export const secondsFor = (flops: number, kernelCalls: number): Effect.Effect<number | undefined> =>
-  Effect.map(productSpeed, (speed) => speed && flops / (shareOfProducts * speed) + kernelCalls * secondsPerCall)
-
-/** Kernel calls of a layer or block, forward. */
-export const callsPerLayer = 25

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedLanguage, QuantizedVision } from "../artefacts/artefacts.ts"
-import { planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { chosenMatrices, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 
 /** The part of a stage's configuration that decides quantizers; a stage without one of these options decides nothing by it. */
 const Deciding = Schema.Struct({
@@ -42,6 +42,16 @@ export const planStage = Effect.fnUntraced(function* (config: ModelConfig, stage
     embeddings: yield* planEmbeddings(config, embeddings ?? null, compat)
   }
 })
+
+/** The matrices that the stages of a recipe decide about, each once; of a stage whose rules do not fit the model none. */
+export const decidedMatrices = Effect.fnUntraced(function* (config: ModelConfig, { stages }: Stage.PlaceInRecipe) {
+  const plans = yield* Effect.forEach(stages, ({ stage }) =>
+    Effect.map(Effect.option(planStage(config, stage)), Option.toArray)
+  )
+  const matrices = plans.flat().flatMap(({ linears, embeddings }) => [linears, embeddings].flatMap(chosenMatrices))
+  return [...new Map(matrices.map((matrix) => [matrix.layer, matrix])).values()]
+})
+
 type DecidingOptions = typeof Deciding.Type
 
 /** The quantizer that a stage gives each layer, by the layer's name. */

@@ -7,6 +7,7 @@ import { type ModelConfig, parameterCount, readModelConfig, readStatistics, reso
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { type ModelUnreadable, modelUnreadable } from "../Errors.ts"
+import type { Stored } from "../measuring/networkPieces.ts"
 import { checkpointFiles } from "../model/checkpointFiles.ts"
 import { refusePacked } from "../model/refusePacked.ts"
 import type { ModelPlace } from "../model/SourceModel.ts"
@@ -16,12 +17,18 @@ export interface PlannedModel {
   readonly config: ModelConfig
   /** Bytes of the checkpoint; while it is not there, of one in 16 bits. */
   readonly weightBytes: number
+  /** Files of the checkpoint that are there. */
+  readonly files: readonly string[]
+  /** Whether its matrices are held in 16 bits or in 32. */
+  readonly stored: Stored
   /** Bytes of a process that has the checkpoint in memory, as every stage has while it works. */
   readonly loadedBytes: number
   readonly obstacles: readonly Forecast.Obstacle[]
 }
 
 const bytesIn16Bits = 2
+/** Bytes a parameter between those of 16 and of 32 bits. */
+const widest = 3
 const fix = "give a directory of an InternVL model with config.json, tokenizer and safetensors"
 
 const partFix = "give a safetensors or torch file, or a directory with a checkpoint"
@@ -91,7 +98,14 @@ export const planModel = Effect.fnUntraced(function* ({ model, parts = {} }: Mod
   const weightBytes = whole
     ? files.reduce((sum, file) => sum + statSync(file).size, 0)
     : bytesIn16Bits * parameterCount(config)
-  const planned: PlannedModel = { config, weightBytes, loadedBytes: weightBytes + processBytes, obstacles }
+  const planned: PlannedModel = {
+    config,
+    weightBytes,
+    files: files.filter((file) => existsSync(file)),
+    stored: weightBytes < widest * parameterCount(config) ? "bf16" : "f32",
+    loadedBytes: weightBytes + processBytes,
+    obstacles
+  }
   return planned
 })
 

@@ -1,14 +1,22 @@
 /** What a training stage will take: samples, steps, memory and time, from config and meta file. */
+
+import type { RowLoss } from "@speedq/distillation"
 import { layerOf } from "@speedq/formats"
-import { Forecast, formatBytes, memoryLimit, type RecipeSettings } from "@speedq/pipeline"
+import { Forecast, formatBytes, memoryLimit, type RecipeSettings, type Stage, stageSeed } from "@speedq/pipeline"
 import { sizeOf } from "@speedq/tensors"
-import { embeddingAndHead, type ModelConfig, modelTensors, tokensPerTile } from "@speedq/vlm-model"
+import { decoderLayerName, embeddingAndHead, type ModelConfig, modelTensors, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { stepsPerEpoch } from "../data/SampleOrder.ts"
+import type { ChosenMatrix } from "../measuring/weightPieces.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
-import { callsPerLayer, keptBytes, keptTowerBytes, languageFlops, secondsFor, visionFlops } from "./cost.ts"
+import { dropPathOf } from "../training/TrainingConfig.ts"
+import { keptBytes, keptTowerBytes } from "./cost.ts"
+import { type DataExtent, dataExtent, extentLine } from "./dataExtent.ts"
 import { mixtureForecast } from "./mixtureForecast.ts"
 import type { PlannedModel } from "./plannedModel.ts"
+import { stageSeconds } from "./stageSeconds.ts"
+import { trainingSeconds } from "./trainingSeconds.ts"
 
 interface TrainingForecastOptions {
   readonly recipe: RecipeSettings
@@ -20,12 +28,21 @@ interface TrainingForecastOptions {
   /** Whether the decoder's Linears are fake-quantized, and a teacher runs beside the student. */
   readonly fakeQuantized: boolean
   readonly teacher: boolean
+  /** Losses, and micro-batches that the teacher's confidence is measured on. */
+  readonly losses: readonly RowLoss[]
+  readonly measured: number
+  /** Matrices that are quantized whenever they are read, and those that are once. */
+  readonly quantized: readonly ChosenMatrix[]
+  readonly frozen: readonly ChosenMatrix[]
+  /** Whether teacher and student see pictures by one tower. */
+  readonly sharedTower: boolean
+  readonly place: Stage.PlaceInRecipe
   /** A teacher that is not the model itself. */
   readonly otherTeacher?: PlannedModel | undefined
   readonly lines: readonly string[]
 }
 
-/** Text tokens that a typical conversation is taken to have, and how many of them are answers. */
+/** Text tokens that a conversation is taken to have where none can be looked at, and how many of them are answers. */
 const typicalText = 256
 const typicalAnswer = 96
 
@@ -35,6 +52,8 @@ const tilesOf = ({ maxTiles }: DataConfig): number => maxTiles + (maxTiles > 1 ?
 /** Tokens of a sequence with one picture of the most tiles. */
 const sequenceTokens = (config: ModelConfig, data: DataConfig): number =>
   Math.min(data.maxLength, tilesOf(data) * tokensPerTile(config) + typicalText)
+
+const isLayer = (name: string): boolean => name.startsWith(`${decoderLayerName(0)}.`)
 
 const parametersOf = (config: ModelConfig, select: (name: string) => boolean): number =>
   [...modelTensors(config)].reduce((sum, [name, shape]) => (select(name) ? sum + sizeOf(shape) : sum), 0)
@@ -77,20 +96,50 @@ const decideMemory = (options: TrainingForecastOptions, samples: number, limit: 
   return { rematerialize, memoryBytes, line }
 }
 
-const secondsOf = (
-  { model, data, optimization, teacher }: TrainingForecastOptions,
-  samples: number,
-  rematerialize: boolean
-): Effect.Effect<number | undefined> => {
-  const { config } = model
-  const tokens = sequenceTokens(config, data)
-  const forward = languageFlops(config, tokens, typicalAnswer)
-  const passes = 3 + (rematerialize ? 1 : 0) + (teacher ? 1 : 0)
-  const towers = teacher ? 2 : 1
-  const flops = samples * (passes * forward + towers * tilesOf(data) * visionFlops(config))
-  const layers = passes * config.llm_config.num_hidden_layers + towers * config.vision_config.num_hidden_layers
-  return secondsFor(flops, (samples / optimization.batch) * layers * callsPerLayer)
+/** Records like the typical one, where those of the data cannot be looked at. */
+const typicalExtent = (config: ModelConfig, data: DataConfig, count: number): DataExtent => {
+  const record = {
+    kind: "image" as const,
+    tiles: tilesOf(data),
+    tokens: sequenceTokens(config, data),
+    answers: typicalAnswer
+  }
+  return { count, records: [record], whole: false, looked: 0, distinct: 1 }
 }
+
+/** How long the stage takes, what it is said by, and what is told of it. */
+const timeOf = Effect.fnUntraced(function* (
+  options: TrainingForecastOptions,
+  parts: { readonly rematerialize: boolean; readonly checkpointBytes: number; readonly outputBytes: number },
+  { selected, samples, steps }: { readonly selected: number; readonly samples: number; readonly steps: number }
+) {
+  const { recipe, model, data, optimization, trains, place } = options
+  const { config, stored } = model
+  const found = yield* dataExtent(data, optimization.compat, recipe)
+  const extent = Option.getOrElse(found, () => typicalExtent(config, data, selected))
+  const trained = [...modelTensors(config)].flatMap(([name, shape]) => (trains(name) ? [shape] : []))
+  const decoder = [...modelTensors(config).keys()].some((name) => trains(name) && isLayer(name))
+  const work = yield* trainingSeconds({
+    ...{ config, stored, extent, optimization, samples, steps, trained, trainsDecoder: decoder },
+    seed: stageSeed(recipe.seed, place.label),
+    rematerialize: parts.rematerialize,
+    losses: options.losses,
+    teacher: options.teacher,
+    measured: Math.min(options.measured, Math.ceil(samples / optimization.batch)),
+    sharedTower: options.sharedTower,
+    trainsTower: trainsTower(options),
+    dropPath: dropPathOf(optimization),
+    quantized: options.quantized,
+    frozen: options.frozen
+  })
+  const told = Option.match(found, {
+    onNone: () => `the time is for samples of ${tilesOf(data)} tiles and ${sequenceTokens(config, data)} tokens`,
+    onSome: extentLine
+  })
+  if (Option.isNone(work)) return { seconds: undefined, lines: [told] }
+  const seconds = yield* stageSeconds({ ...parts, recipe, place, model, steps, seconds: work.value.seconds })
+  return { seconds, lines: [told, ...work.value.notes] }
+})
 
 /** The forecast of a stage that trains. */
 export const trainingForecast = Effect.fnUntraced(function* (options: TrainingForecastOptions) {
@@ -121,13 +170,19 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
     Math.min(count, perStep * stepsPerEpoch({ count, batch, accumulation, dropsLast: lastStep === "drop" }))
   const samples = selected === undefined ? undefined : Math.min(most, perEpoch(selected) * epochs)
   const { rematerialize, parts } = partsFor(samples ?? Number.POSITIVE_INFINITY)
+  const amounts = { selected: selected ?? 0, samples: samples ?? 0, steps: Math.ceil((samples ?? 0) / perStep) }
+  const time =
+    samples === undefined || samples === 0
+      ? { seconds: undefined, lines: [] }
+      : yield* timeOf(options, { ...parts, rematerialize }, amounts)
   return Forecast.make({
     ...parts,
     obstacles: [...model.obstacles, ...mixture.obstacles],
-    seconds: samples === undefined ? undefined : yield* secondsOf(options, samples, rematerialize),
+    seconds: time.seconds,
     lines: [
       ...parts.lines,
       ...mixture.lines,
+      ...time.lines,
       samples === undefined
         ? `${mixture.datasets} data sets, not all of which are there or state their length`
         : `${samples} samples of ${mixture.datasets} data sets in ${Math.ceil(samples / perStep)} steps of ${perStep}; saved states of ${formatBytes(12 * trained)}`

@@ -7,13 +7,14 @@ import { memoryBudget, type RecipeSettings, type Stage } from "@speedq/pipeline"
 import { blocksUsed, type ModelConfig, modelTensors, towerOf, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
+import { QuantizedVision } from "../artefacts/artefacts.ts"
 import { Compute } from "../compute/Compute.ts"
 import { continueWithData } from "../data/continueWithData.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { openStageData } from "../data/openStageData.ts"
 import { RulesInvalid } from "../Errors.ts"
 import { versionsOf } from "../extensions/versions.ts"
-import { planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { chosenMatrices, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { openTeacher } from "../model/teacherModel.ts"
@@ -22,7 +23,16 @@ import { disagreements } from "../planning/decidingStages.ts"
 import { planModel, planTeacher } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import { trainingForecast } from "../planning/trainingForecast.ts"
-import { chooseLosses, confidenceOf, lossSection, namedLosses, needsTeacher } from "./losses.ts"
+import {
+  chooseLosses,
+  confidenceOf,
+  lossSection,
+  measuredBatches,
+  measuresConfidence,
+  namedLosses,
+  needsTeacher,
+  rowLosses
+} from "./losses.ts"
 import { confidenceMeasurement, microBatchLosses, type StudentAndTeacher } from "./microBatchLoss.ts"
 import { decideRematerialization } from "./Rematerialization.ts"
 import { refuseSearches } from "./refuseSearches.ts"
@@ -50,6 +60,15 @@ const requireHead = ({ llm_config }: ModelConfig, { train, embeddings }: Trainin
     "train.head is true, but the model's output head is its embedding (tie_word_embeddings), which is quantized once and stays: nothing would be trained. Leave train.head out; or set embeddings to null in every stage, which trains the embedding in full precision"
   return Effect.fail(new RulesInvalid({ reason }))
 }
+
+/** Whether an earlier stage of the recipe quantizes the tower, so that the student sees pictures otherwise than the teacher. */
+const quantizesTowerBefore = ({ label, stages }: Stage.PlaceInRecipe): boolean =>
+  stages
+    .slice(
+      0,
+      stages.findIndex((stage) => stage.label === label)
+    )
+    .some(({ stage }) => stage.gives.some(({ name }) => name === QuantizedVision.name))
 
 /** What `Stage.define` wants of a stage besides its name, its options and the names of its artefacts. */
 export const trainingStage = <Options extends TrainingOptions, Out>(method: TrainingMethod<Options, Out>) => {
@@ -89,6 +108,13 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       fakeQuantized,
       teacher: needsTeacher(losses),
       otherTeacher: needsTeacher(losses) ? yield* planTeacher(recipe) : undefined,
+      // What the confidence is does not change how long the losses take.
+      losses: rowLosses(losses, 0.5),
+      measured: measuresConfidence(losses) ? measuredBatches(losses, Number.POSITIVE_INFINITY) : 0,
+      quantized: chosenMatrices(quantized.linears),
+      frozen: chosenMatrices(quantized.embeddings),
+      sharedTower: !quantizesTowerBefore(place) && dropPathOf(options) === 0 && recipe.teacher === undefined,
+      place,
       lines: [...ruleLines(quantized.linears), ...ruleLines(quantized.embeddings)]
     })
     const obstacles = [...forecast.obstacles, ...(yield* disagreements(model.config, place))]

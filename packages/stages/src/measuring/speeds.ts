@@ -1,0 +1,146 @@
+/**
+ * How fast this machine does the pieces of work that stages repeat: a layer forward and back, the optimizer, quantizing. Forecasts of
+ * time rest on these, as machines differ by a hundred times, and products from everything else by as much again. Each piece is small, is
+ * done several times, and the best time counts: it is what a machine that does nothing else takes.
+ */
+import os from "node:os"
+import { type Backend, openBackend, type Tensor } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { Compute } from "../compute/Compute.ts"
+import { computing } from "../compute/computing.ts"
+
+/** A piece of work, and what it needs, made once. */
+export interface Prepared {
+  /** Does it once. A result, which is read and released, is small; work that waits for itself has none. */
+  readonly run: () => Tensor | Promise<void>
+  readonly release: () => void
+}
+
+export interface Piece {
+  /** Says what is done on what: pieces of one name are measured once in a process. */
+  readonly name: string
+  /** How much of the work it does, in any unit: operations, weights, numbers. */
+  readonly amount: number
+  /** Raises what a backend raises; nothing stays allocated then. */
+  readonly prepare: (backend: Backend) => Prepared | Promise<Prepared>
+}
+
+/** Operations of a piece, at most: a tenth of a second on two cores without a BLAS. */
+export const mostOperations = 4e9
+/** Weights of a piece whose time goes to memory, at most. */
+export const mostWeights = 2 ** 22
+
+interface Speeds<Name extends string> {
+  /** Seconds of one unit of a piece's work; 0 of one that there is none of. */
+  readonly seconds: { readonly [name in Name]: number }
+  /** What a forecast says of a machine that was not quiet. */
+  readonly notes: readonly string[]
+}
+
+interface Measured {
+  readonly seconds: number
+  readonly spread: number
+}
+
+/** Milliseconds that each of two rounds takes at least. */
+const enough = 12
+/** A round that takes so many times as long as another one is disturbed by other work. */
+const disturbed = 1.5
+/** Below so many milliseconds the spread tells of timers. */
+const tooShort = 2
+
+const timeOnce = async ({ run }: Prepared): Promise<number> => {
+  const begun = performance.now()
+  const result = await run()
+  if (result !== undefined) await result.read().finally(() => result.release())
+  return performance.now() - begun
+}
+
+const bestOf = async (prepared: Prepared): Promise<number> => {
+  let best = Number.POSITIVE_INFINITY
+  for (let spent = 0; spent < enough; ) {
+    const time = await timeOnce(prepared)
+    best = Math.min(best, time)
+    spent += time
+  }
+  return best
+}
+
+const measure = async (backend: Backend, { amount, prepare }: Piece): Promise<Measured> => {
+  const prepared = await prepare(backend)
+  try {
+    // Compiles, wakes threads, and finds memory.
+    await timeOnce(prepared)
+    const [first, second] = [await bestOf(prepared), await bestOf(prepared)]
+    const best = Math.min(first, second)
+    return { seconds: best / 1000 / amount, spread: best < tooShort ? 1 : Math.max(first, second) / best }
+  } finally {
+    prepared.release()
+  }
+}
+
+/** Stands for the processor's own backend among those that were measured on. */
+const processor = {}
+const known = new WeakMap<object, Map<string, Promise<Measured>>>()
+
+const measureAll = async (
+  backend: Backend | undefined,
+  pieces: readonly Piece[]
+): Promise<ReadonlyMap<string, Measured>> => {
+  const measured = known.get(backend ?? processor) ?? new Map<string, Promise<Measured>>()
+  known.set(backend ?? processor, measured)
+  const missing = pieces.filter(({ name }) => !measured.has(name))
+  const on = missing.length === 0 ? undefined : (backend ?? (await openBackend("native")))
+  try {
+    for (const piece of missing) {
+      if (!measured.has(piece.name)) measured.set(piece.name, measure(on!, piece))
+      await measured.get(piece.name)
+    }
+  } finally {
+    if (backend === undefined) await on?.close()
+  }
+  const found = new Map<string, Measured>()
+  for (const { name } of pieces) found.set(name, await measured.get(name)!)
+  return found
+}
+
+const spreadNotes = (spread: number): readonly string[] =>
+  spread <= disturbed
+    ? []
+    : [
+        `something else runs on this machine: the same work took ${spread.toFixed(1)} times as long a moment later; the time is that of the faster one`
+      ]
+
+/** Work that waits for a processor, over all processors, from which on measurements are disturbed throughout. */
+const crowded = 1.25
+
+const loadNotes = (): readonly string[] => {
+  const [load, processors] = [os.loadavg()[0] ?? 0, os.availableParallelism()]
+  if (load <= crowded * processors) return []
+  return [
+    `this machine is busy (load average ${load.toFixed(1)} on ${processors} processors): the time may be too long by as much; plan again when it is quiet`
+  ]
+}
+
+/**
+ * Speeds on the backend that a run computes with, and on the processor where there is none yet: a plan. None where the backend does not
+ * start, or has no memory for a piece: the forecast of memory says more of that.
+ */
+export const measureSpeeds = Effect.fn("measureSpeeds")(function* <Name extends string>(
+  pieces: {
+    readonly [name in Name]: Piece | undefined
+  }
+) {
+  const backend = Option.getOrUndefined(yield* Effect.serviceOption(Compute))?.backend
+  const entries = Object.entries<Piece | undefined>(pieces)
+  const there = entries.flatMap(([, piece]) => piece ?? [])
+  const measuring = computing(() => measureAll(backend, there))
+  return Option.map(yield* Effect.option(measuring), (measured): Speeds<Name> => {
+    const seconds = Object.fromEntries(
+      entries.map(([name, piece]) => [name, piece === undefined ? 0 : measured.get(piece.name)!.seconds])
+    )
+    const spread = Math.max(1, ...[...measured.values()].map((each) => each.spread))
+    return { seconds: seconds as Speeds<Name>["seconds"], notes: [...spreadNotes(spread), ...loadNotes()] }
+  })
+})

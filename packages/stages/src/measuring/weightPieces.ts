@@ -1,0 +1,271 @@
+/** Pieces of work on weights, whose time goes to memory: the optimizer, fake quantization, rounding, packing. Amounts are weights. */
+import { type Block, brecqDefaults, initialRounding, makeLayerGrids, roundingStep } from "@speedq/adaround"
+import { packNearest, writtenAs } from "@speedq/exports"
+import {
+  type ClippingOptions,
+  inputMoments,
+  type PackedWeight,
+  type QuantizerChoice,
+  searchClipping
+} from "@speedq/quantizers"
+import {
+  adamW,
+  add,
+  type Backend,
+  clipByGlobalNorm,
+  linear,
+  noGrad,
+  type Parameters,
+  Random,
+  type Shape,
+  scope,
+  sizeOf,
+  sum,
+  type Tensor,
+  valueAndGrad
+} from "@speedq/tensors"
+import { filled } from "./filled.ts"
+import { mostWeights, type Piece, type Prepared } from "./speeds.ts"
+
+/** A matrix with the quantizer that rules gave it. */
+export interface ChosenMatrix {
+  readonly layer: string
+  readonly shape: Shape
+  readonly choice: QuantizerChoice
+}
+
+/** The first matrices, with no more weights together than a piece has; of a first that is too large some rows. */
+const within = <M extends { readonly shape: Shape }>(matrices: readonly M[]): readonly M[] => {
+  const taken: M[] = []
+  let weights = 0
+  for (const matrix of matrices) {
+    const [rows = 1, ...rest] = matrix.shape
+    const some = Math.max(1, Math.min(rows, Math.floor((mostWeights - weights) / sizeOf(rest))))
+    if (taken.length > 0 && some < rows) break
+    taken.push({ ...matrix, shape: [some, ...rest] })
+    weights += some * sizeOf(rest)
+  }
+  return taken
+}
+
+const weightsOf = (matrices: readonly { readonly shape: Shape }[]): number =>
+  matrices.reduce((total, { shape }) => total + sizeOf(shape), 0)
+
+const named = (matrices: readonly { readonly shape: Shape; readonly choice?: QuantizerChoice }[]): string =>
+  matrices
+    .map(({ shape, choice }) =>
+      [shape.join("x"), ...(choice ? [choice.quantizer.id, JSON.stringify(choice.config)] : [])].join(" ")
+    )
+    .join(", ")
+
+const releasing = (tensors: Parameters) => () => {
+  for (const each of Object.values(tensors)) each.release()
+}
+
+/** Weights for matrices, by their places. */
+const weightsFor = (backend: Backend, matrices: readonly { readonly shape: Shape }[], spread = 0.02): Parameters =>
+  scope(() => Object.fromEntries(matrices.map(({ shape }, at) => [at, filled(backend, shape, spread)])))
+
+/** Fake quantization of some matrices, forward and, where it is learned under, back. */
+export const fakeQuantizationPiece = (all: readonly ChosenMatrix[], learned: boolean): Piece => {
+  const matrices = within(all)
+  const quantized = (weights: Parameters) =>
+    matrices
+      .map(({ choice: { quantizer, config } }, at) => sum(quantizer.fakeQuantize(config, weights[at]!)))
+      .reduce((_, last) => last)
+  const each = (at: number) => (given: Parameters) => {
+    const { quantizer, config } = matrices[at]!.choice
+    return { loss: sum(quantizer.fakeQuantize(config, given.weight!)), auxiliary: undefined }
+  }
+  return {
+    name: `fake quantization${learned ? " and back" : ""} of ${named(matrices)}`,
+    amount: weightsOf(matrices),
+    prepare: (backend) => {
+      const weights = weightsFor(backend, matrices)
+      return {
+        run: () =>
+          scope(() => {
+            if (!learned) return noGrad(() => scope(() => quantized(weights)))
+            const values = matrices.map((_, at) => scope(() => valueAndGrad(each(at))({ weight: weights[at]! }).value))
+            return values.at(-1)!
+          }),
+        release: releasing(weights)
+      }
+    }
+  }
+}
+
+/** A step of AdamW on parameters of these shapes, with the norm of their gradients. */
+export const optimizerPiece = (all: readonly Shape[]): Piece => {
+  const matrices = within(all.map((shape) => ({ shape })))
+  return {
+    name: `optimizer of ${named(matrices)}`,
+    amount: weightsOf(matrices),
+    prepare: (backend) => {
+      const optimizer = adamW()
+      const made = scope(() => {
+        const parameters = weightsFor(backend, matrices)
+        return { parameters, gradients: weightsFor(backend, matrices, 0.001), initial: optimizer.init(parameters) }
+      })
+      const { parameters, gradients } = made
+      let state = made.initial
+      return {
+        run: () => {
+          const { norm, factor } = noGrad(() => clipByGlobalNorm(gradients, 1))
+          state = noGrad(() => optimizer.update(parameters, gradients, state, { learningRate: 1e-6, factor }))
+          factor.release()
+          return norm
+        },
+        release: () => {
+          for (const tensors of [parameters, gradients, state.m, state.v]) releasing(tensors)()
+        }
+      }
+    }
+  }
+}
+
+/**
+ * What an iteration of AdaRound does besides running its block: the soft weights, and Adam on the rounding variables. Each matrix
+ * multiplies a single row.
+ */
+export const roundingPiece = (all: readonly ChosenMatrix[]): Piece => {
+  const matrices = within(all)
+  const forward = (weights: Parameters, inputs: Tensor): Tensor =>
+    matrices
+      .map(({ layer, shape: [, columns = 1] }) => sum(linear(filled(inputs.backend, [1, columns], 1), weights[layer]!)))
+      .reduce(add)
+  return {
+    name: `rounding of ${named(matrices)}`,
+    amount: weightsOf(matrices),
+    prepare: async (backend): Promise<Prepared> => {
+      const weights = weightsFor(backend, matrices)
+      const layers = Object.fromEntries(
+        matrices.map(({ layer, choice }, at) => [layer, { weight: weights[at]!, choice }])
+      )
+      const grids = await makeLayerGrids("measured", layers).catch((error) => {
+        releasing(weights)()
+        throw error
+      })
+      const releaseGrids = () => {
+        releasing(weights)()
+        for (const grid of Object.values(grids)) grid.release()
+      }
+      const block: Block = { name: "measured", grids, forward }
+      try {
+        const { state, batch } = noGrad(() =>
+          scope(() => ({
+            state: initialRounding(grids, Random.make(0)),
+            batch: { inputs: filled(backend, [1], 1), targets: filled(backend, [1], 1) }
+          }))
+        )
+        // Past the warm-up: the penalty is a part of most iterations.
+        const late = { ...state, iteration: Math.ceil(brecqDefaults.iterations / 2) }
+        return {
+          run: () => {
+            const { losses } = scope(() => roundingStep(block, late, batch, brecqDefaults))
+            losses.rounding?.release()
+            return losses.reconstruction
+          },
+          release: () => {
+            releaseGrids()
+            for (const { alpha, m, v } of Object.values(state.layers)) releasing({ alpha, m, v })()
+            releasing(batch)()
+          }
+        }
+      } catch (error) {
+        releaseGrids()
+        throw error
+      }
+    }
+  }
+}
+
+/** Outputs of a clipping search that is timed, at most. */
+const mostOutputs = 128
+
+/** The clipping search of a matrix, by the moments of its inputs. */
+export const clippingPiece = (matrix: Shape, options: ClippingOptions): Piece => {
+  const shape = [Math.min(matrix[0]!, mostOutputs), matrix[1]!]
+  return {
+    name: `clipping search of ${shape.join("x")} ${JSON.stringify(options)}`,
+    amount: sizeOf(shape),
+    prepare: (backend) => {
+      const { weight, moments } = scope(() => ({
+        weight: filled(backend, shape, 0.02),
+        moments: inputMoments("measured", filled(backend, [options.sampleTokens, shape[1]!], 1), options)
+      }))
+      return {
+        run: () => noGrad(() => scope(() => sum(searchClipping(weight, moments, options).error))),
+        release: releasing({ weight, moments })
+      }
+    }
+  }
+}
+
+/** Rounding matrices to nearest and packing their codes. */
+export const packingPiece = (all: readonly ChosenMatrix[]): Piece => {
+  const matrices = within(all)
+  return {
+    name: `packing of ${named(matrices)}`,
+    amount: weightsOf(matrices),
+    prepare: (backend) => {
+      const weights = weightsFor(backend, matrices)
+      const run = async () => {
+        for (const [at, { layer, choice }] of matrices.entries()) {
+          const packed = await packNearest(layer, choice, weights[at]!)
+          packed.release()
+        }
+      }
+      return { run, release: releasing(weights) }
+    }
+  }
+}
+
+/** Unpacking matrices, and their bytes in 16 bits. */
+export const unpackingPiece = (all: readonly ChosenMatrix[]): Piece => {
+  const matrices = within(all)
+  const pack = async (backend: Backend, { layer, shape, choice }: ChosenMatrix) => {
+    const weight = filled(backend, shape, 0.02)
+    return packNearest(layer, choice, weight).finally(() => weight.release())
+  }
+  return {
+    name: `unpacking of ${named(matrices)}`,
+    amount: weightsOf(matrices),
+    prepare: async (backend) => {
+      const packed: PackedWeight[] = []
+      const release = () => {
+        for (const each of packed) each.release()
+      }
+      try {
+        for (const matrix of matrices) packed.push(await pack(backend, matrix))
+      } catch (error) {
+        release()
+        throw error
+      }
+      const run = async () => {
+        for (const each of packed)
+          await writtenAs(
+            noGrad(() => each.unpack()),
+            "bf16"
+          )
+      }
+      return { run, release }
+    }
+  }
+}
+
+/** Numbers that are not quantized, given as bytes. */
+export const writingPiece = (numbers: number): Piece => {
+  const size = Math.max(1, Math.min(numbers, mostWeights / 4))
+  return {
+    name: `writing of ${size} numbers`,
+    amount: size,
+    prepare: (backend) => {
+      const parameter = filled(backend, [size], 0.02)
+      const run = async () => {
+        await writtenAs(parameter.alias(), "bf16")
+      }
+      return { run, release: () => parameter.release() }
+    }
+  }
+}

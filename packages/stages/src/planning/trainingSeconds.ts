@@ -1,0 +1,148 @@
+/** How long a training stage takes: the micro-batches that its data makes, each through teacher, student, losses and back. */
+import type { RowLoss } from "@speedq/distillation"
+import type { Shape } from "@speedq/tensors"
+import { sizeOf } from "@speedq/tensors"
+import { blocksUsed, type ModelConfig, tokensPerTile } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { epochOrder } from "../data/SampleOrder.ts"
+import { decoderPiece, lossPiece, type Stored, visionPiece } from "../measuring/networkPieces.ts"
+import { measureSpeeds } from "../measuring/speeds.ts"
+import { type ChosenMatrix, fakeQuantizationPiece, optimizerPiece } from "../measuring/weightPieces.ts"
+import type { OptimizationConfig } from "../training/TrainingConfig.ts"
+import { languageLayerFlops, projectorFlops, visionBlockFlops } from "./cost.ts"
+import type { DataExtent } from "./dataExtent.ts"
+
+interface TrainingWork {
+  readonly config: ModelConfig
+  readonly stored: Stored
+  readonly extent: Pick<DataExtent, "count" | "records" | "whole" | "distinct">
+  /** Of the stage. */
+  readonly seed: number
+  readonly optimization: OptimizationConfig
+  /** Samples of all steps, and steps. */
+  readonly samples: number
+  readonly steps: number
+  /** Micro-batches that the teacher's confidence is measured on before. */
+  readonly measured: number
+  readonly rematerialize: boolean
+  readonly losses: readonly RowLoss[]
+  readonly teacher: boolean
+  /** Whether features of the frozen student's tower are those of the teacher's, or none is needed. */
+  readonly sharedTower: boolean
+  /** Whether a part of the student's tower is trained, and what its features are drawn anew by. */
+  readonly trainsTower: boolean
+  readonly dropPath: number
+  /** Matrices that are fake-quantized whenever they are read, and those that are quantized once. */
+  readonly quantized: readonly ChosenMatrix[]
+  readonly frozen: readonly ChosenMatrix[]
+  /** Shapes of what is trained, and whether the decoder is among it. */
+  readonly trained: readonly Shape[]
+  readonly trainsDecoder: boolean
+}
+
+/** A micro-batch: rows, tokens of the longest, tiles and answers of all. */
+interface BatchExtent {
+  readonly rows: number
+  readonly tokens: number
+  readonly tiles: number
+  readonly answers: number
+}
+
+const total = <T>(of: readonly T[], each: (one: T) => number): number => of.reduce((sum, one) => sum + each(one), 0)
+
+/**
+ * Micro-batches of an epoch as the stage makes them: the very ones of its first steps, where every sample was looked at, else those
+ * that records like these make.
+ */
+const batchesOf = ({ extent: { records, whole }, optimization, seed, steps }: TrainingWork): readonly BatchExtent[] => {
+  const { batch, accumulation, groupByLength } = optimization
+  const lengthOf = (record: number): number => records[record]!.tokens
+  const order = { count: records.length, batch, accumulation, seed, ...(groupByLength ? { lengthOf } : {}) }
+  const epoch = epochOrder(order, 0)
+  return (whole ? epoch.slice(0, steps) : epoch).flat().map((members) => {
+    const all = members.map((member) => records[member]!)
+    return {
+      rows: all.length,
+      tokens: Math.max(...all.map(({ tokens }) => tokens)),
+      tiles: total(all, ({ tiles }) => tiles),
+      answers: total(all, ({ answers }) => answers)
+    }
+  })
+}
+
+/**
+ * Tiles that pass a frozen tower when `samples` are seen, one after the other: features of pictures that come again are kept as far as
+ * there is room, and those that have none are computed every time. `each` is the tiles of a sample.
+ */
+export const tilesComputed = (
+  { count, distinct }: Pick<DataExtent, "count" | "distinct">,
+  each: number,
+  samples: number,
+  room: number
+): number => {
+  const seen = samples * each
+  // Of the samples of an epoch each is seen once; a picture that several samples show is new with the first of them.
+  const met = Math.min(1, samples / count)
+  const different = distinct * count * (1 - (1 - met) ** (1 / distinct)) * each
+  const kept = Math.min(1, room / Math.max(1, different))
+  return different + Math.max(0, seen - different) * (1 - kept)
+}
+
+/** Seconds of the stage's work, saving left out, and whether the machine was quiet; none where nothing can be measured. */
+export const trainingSeconds = Effect.fnUntraced(function* (work: TrainingWork) {
+  const { config, stored, extent, optimization, samples, losses, teacher, quantized, frozen } = work
+  const batches = batchesOf(work)
+  const usual = {
+    batch: Math.max(1, Math.round(total(batches, ({ rows }) => rows) / batches.length)),
+    tokens: Math.max(1, Math.round(total(batches, ({ tokens }) => tokens) / batches.length)),
+    stored
+  }
+  const pieces = {
+    vision: visionPiece(config, stored, false),
+    towerTraining: work.trainsTower ? visionPiece(config, stored, true) : undefined,
+    forward: decoderPiece(config, { ...usual, learns: "nothing" }),
+    training: decoderPiece(config, { ...usual, learns: work.trainsDecoder ? "all" : "input" }),
+    losses: lossPiece(config, losses, stored, teacher),
+    optimizer: optimizerPiece(work.trained),
+    fakeQuantization: quantized.length > 0 ? fakeQuantizationPiece(quantized, true) : undefined,
+    quantization: frozen.length > 0 ? fakeQuantizationPiece(frozen, false) : undefined
+  }
+  const measured = yield* measureSpeeds(pieces)
+  return Option.map(measured, ({ seconds, notes }) => {
+    const layers = config.llm_config.num_hidden_layers
+    const decoderFlops = (each: BatchExtent) => layers * each.rows * languageLayerFlops(config, each.tokens)
+    const words = config.llm_config.vocab_size
+    const forward = (each: BatchExtent) => decoderFlops(each) * seconds.forward
+    const taught = (each: BatchExtent) => forward(each) + projectorFlops(config, each.tiles) * seconds.forward
+    const learned = (each: BatchExtent) =>
+      (decoderFlops(each) + projectorFlops(config, each.tiles)) * seconds.training +
+      (work.rematerialize ? forward(each) : 0) +
+      each.answers * words * seconds.losses
+    const microBatches = samples / usual.batch
+    const mean = (cost: (each: BatchExtent) => number) => total(batches, cost) / batches.length
+    const weights = total(quantized, ({ shape }) => sizeOf(shape))
+    // Recomputing a layer quantizes it again, forward alone.
+    const quantizing = weights * seconds.fakeQuantization * (work.rematerialize ? 1.5 : 1)
+
+    const perTile = blocksUsed(config) * visionBlockFlops(config)
+    const room = Number(optimization.featureCache) / (16 * tokensPerTile(config) * config.vision_config.hidden_size)
+    const each = total(batches, ({ tiles }) => tiles) / total(batches, ({ rows }) => rows)
+    // Confidence is measured on micro-batches that are trained on later.
+    const again = room > 0 ? 0 : work.measured * usual.batch
+    const computed = tilesComputed(extent, each, samples + again, room)
+    const own = work.dropPath > 0 ? samples * each : tilesComputed(extent, each, samples, room)
+    const seenTiles = samples * each
+    const teacherTiles = teacher ? computed : 0
+    const studentTiles = work.trainsTower || (teacher && work.sharedTower) ? 0 : own
+    const tower =
+      perTile *
+      ((teacherTiles + studentTiles) * seconds.vision + (work.trainsTower ? seenTiles : 0) * seconds.towerTraining)
+
+    const training = microBatches * (mean(learned) + quantizing + (teacher ? mean(taught) : 0))
+    const confidence = work.measured * mean((each) => taught(each) + (each.answers * words * seconds.losses) / 3)
+    const updates = work.steps * total(work.trained, sizeOf) * seconds.optimizer
+    const beginning = total(frozen, ({ shape }) => sizeOf(shape)) * seconds.quantization
+    return { seconds: tower + training + confidence + updates + beginning, notes }
+  })
+})

@@ -1,0 +1,168 @@
+/** Forecasts of time: records as they are, with their tiles and frames, pictures that come again, and every stage. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Preflight, Recipe } from "@speedq/pipeline"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { dataExtent, extentLine } from "../src/planning/dataExtent.ts"
+import { tilesComputed } from "../src/planning/trainingSeconds.ts"
+import { stages } from "../src/registry/stages.ts"
+import { DataConfig } from "../src/training/TrainingConfig.ts"
+import { type MiniRecord, pictureRecord, writeMiniData } from "./support/miniData.ts"
+import { eachStage, shortStages, writeNanoModel } from "./support/nano.ts"
+
+const root = mkdtempSync(join(tmpdir(), "speedq-extent-"))
+let model: string
+beforeAll(async () => {
+  model = await writeNanoModel(join(root, "model"))
+})
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+const dataOf = (name: string, lines: ReadonlyArray<MiniRecord | string>): string => {
+  mkdirSync(join(root, name))
+  return writeMiniData(join(root, name), lines)
+}
+const text: MiniRecord = { question: "Say it.", answer: "a text without a picture" }
+const video = JSON.stringify({
+  video: "images",
+  conversations: [
+    { from: "human", value: "<video>\nWhat moves?" },
+    { from: "gpt", value: "Nothing." }
+  ]
+})
+const recipe = () => ({ name: "extent", model, seed: 4, save: { everySeconds: 300 } })
+
+const recipeOf = () => ({ version: 1, name: "extent", model, seed: 4 })
+
+const extentOf = async (meta: string, more: object = {}) =>
+  Option.getOrThrow(
+    await Effect.runPromise(dataExtent(Schema.decodeUnknownSync(DataConfig)({ meta, ...more }), "careful", recipe()))
+  )
+
+describe("what records of a mixture take", () => {
+  it("is counted by kind, of those that can be used", async () => {
+    const meta = dataOf("kinds", [pictureRecord(1), pictureRecord(1), text, video, "{ no"])
+    const extent = await extentOf(meta, { frames: { min: 6, max: 6 } })
+    assert.strictEqual(extent.count, 5)
+    assert.sameMembers(
+      extent.records.map(({ kind, tiles }) => `${kind} ${tiles}`),
+      ["image 1", "image 1", "text 0", "video 6"]
+    )
+    // Two different ones of the three that lines name.
+    assert.closeTo(extent.distinct, 2 / 3, 1e-9)
+    assert.match(
+      extentLine(extent),
+      /^samples: 25 % text, 50 % with pictures \(1\.0 tiles\), 25 % videos \(6\.0 frames\); \d+ tokens each on average, \d+ of them answers$/
+    )
+  })
+
+  it("is that of some records where they are many", async () => {
+    const meta = dataOf(
+      "many",
+      Array.from({ length: 300 }, (_, n) => (n % 2 === 0 ? text : pictureRecord(n)))
+    )
+    const extent = await extentOf(meta)
+    assert.strictEqual(extent.records.length, 256)
+    assert.match(extentLine(extent), /\(256 of 300 looked at\)$/)
+    const pictures = extent.records.filter(({ kind }) => kind === "image").length
+    assert.isTrue(pictures > 100 && pictures < 156, `${pictures}`)
+  })
+
+  it("is unknown without a model or a record", async () => {
+    const unknown = (data: object, place: object) =>
+      Effect.runPromise(
+        dataExtent(Schema.decodeUnknownSync(DataConfig)(data), "careful", { ...recipe(), ...place })
+      ).then(Option.isNone)
+    const meta = dataOf("none", ["{ no"])
+    assert.isTrue(await unknown({ meta }, {}))
+    assert.isTrue(await unknown({ meta: dataOf("some", [text]) }, { model: join(root, "nowhere") }))
+  })
+})
+
+describe("tiles that pass a tower", () => {
+  const unlimited = Number.POSITIVE_INFINITY
+
+  it("are each picture's once, where features are kept", () => {
+    const extent = { count: 10, distinct: 1 }
+    assert.strictEqual(tilesComputed(extent, 3, 5, unlimited), 15)
+    assert.strictEqual(tilesComputed(extent, 3, 10, unlimited), 30)
+    assert.strictEqual(tilesComputed(extent, 3, 40, unlimited), 30)
+    assert.closeTo(tilesComputed({ ...extent, distinct: 0.1 }, 3, 10, unlimited), 3, 1e-9)
+  })
+
+  it("are all of them where none is kept, and between as far as there is room", () => {
+    const extent = { count: 10, distinct: 1 }
+    assert.strictEqual(tilesComputed(extent, 3, 40, 0), 120)
+    assert.strictEqual(tilesComputed(extent, 3, 40, 15), 75)
+  })
+})
+
+const planOf = (recipe: object) => {
+  const decoded = Recipe.decode(stages, recipe)
+  const plan = Effect.flatMap(decoded, (made) => Preflight.plan(made, join(root, "run")))
+  return Effect.runPromise(Effect.provide(plan, NodeServices.layer))
+}
+
+describe("a plan", () => {
+  it("knows how long every stage of SPEED-Q takes, and that codes are sooner written than numbers", async () => {
+    const { stages: planned } = await planOf(eachStage(model))
+    const times = new Map(planned.map(({ label, forecast: { seconds } }) => [label, seconds]))
+    assert.deepStrictEqual(
+      [...times].flatMap(([label, seconds]) => (seconds === undefined ? [label] : [])),
+      ["evaluate"]
+    )
+    for (const seconds of times.values()) if (seconds !== undefined) assert.isTrue(seconds > 0 && seconds < 600)
+    assert.isBelow(times.get("export-2")!, times.get("export")!)
+  })
+
+  it("counts the tiles that calibration images really have", async () => {
+    const linesOf = async (count: number) =>
+      (await planOf({ ...recipeOf(), stages: [{ ...shortStages.adaround, count }] })).stages[0]!.forecast.lines.join()
+    assert.match(await linesOf(12), /20 iterations each, 12 tiles/)
+    assert.match(await linesOf(100_000), /20 iterations each, (?!100000)\d+ tiles/)
+  })
+})
+
+describe("the forecast of a stage that trains", () => {
+  const secondsOf = async (meta: string, more: object = {}) => {
+    const stage = { ...shortStages.qat, data: { meta }, batch: 1, accumulation: 1, ...more }
+    return (await planOf({ ...recipeOf(), stages: [stage] })).stages[0]!.forecast.seconds!
+  }
+
+  it("is of the very samples that the first steps take, where all were looked at", async () => {
+    // One of ten records is very long: the step that has it takes longer than one that has not.
+    const longest = { ...text, answer: "a long text ".repeat(400) }
+    const meta = dataOf("one", [...Array.from({ length: 9 }, () => text), longest])
+    const stepOf = async (seed: number) => {
+      const stage = {
+        ...shortStages.qat,
+        data: { meta },
+        batch: 1,
+        accumulation: 1,
+        maxSteps: 1,
+        loss: { confidence: 0.5 }
+      }
+      return (await planOf({ ...recipeOf(), seed, stages: [stage] })).stages[0]!.forecast.seconds!
+    }
+    const times = await Promise.all(Array.from({ length: 30 }, (_, seed) => stepOf(seed)))
+    const most = Math.max(...times)
+    assert.strictEqual(new Set(times).size, 2)
+    const many = times.filter((seconds) => seconds === most).length
+    assert.isTrue(many > 0 && many < 12, `${many} of 30`)
+  })
+
+  it("grows with steps, tiles and the length of texts, and shrinks where features are kept", async () => {
+    const [pictures, texts] = [dataOf("pictures", [pictureRecord(1)]), dataOf("texts", [text])]
+    const long = dataOf("long", [{ ...text, answer: "a long text ".repeat(60) }])
+    const epochs = { epochs: 20, maxSteps: 20, loss: { confidence: 0.5 } }
+    const some = await secondsOf(texts, { ...epochs, epochs: 10, maxSteps: 10 })
+    assert.isAbove((await secondsOf(texts, epochs)) / some, 1.2)
+    assert.isAbove(await secondsOf(long, epochs), await secondsOf(texts, epochs))
+    const kept = await secondsOf(pictures, epochs)
+    assert.isAbove(await secondsOf(pictures, { ...epochs, featureCache: "0 B" }), kept)
+  })
+})
