@@ -77,10 +77,11 @@ const roundingSeconds = Effect.fnUntraced(function* ({ config, model, planned, b
   const { config: network, stored } = model
   const weighted = config.weighting === "fisher" && blocks.length > 0
   const matrices = chosenMatrices(planned).filter(({ choice }) => choice.quantizer.id !== noneQuantizer.id)
+  const batch = Math.min(config.batch, tiles)
   const passage = { batch: 1, tokens: tokensPerTile(network) + answerTokens, stored }
   const measured = yield* measureSpeeds({
-    forward: visionPiece(network, stored, false),
-    iteration: visionPiece(network, stored, true),
+    forward: visionPiece(network, { tiles: 1, stored, trained: false }),
+    iteration: visionPiece(network, { tiles: batch, stored, trained: true }),
     rounding: matrices.length > 0 ? roundingPiece(matrices) : undefined,
     answering: weighted ? decoderPiece(network, { ...passage, learns: "nothing" }) : undefined,
     weighing: weighted ? decoderPiece(network, { ...passage, learns: "input" }) : undefined
@@ -90,7 +91,6 @@ const roundingSeconds = Effect.fnUntraced(function* ({ config, model, planned, b
     const weights = matrices.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
     // Tiles pass every block before the last one that is rounded, whether it is rounded or not.
     const passed = blocks.length === 0 ? 0 : blocks.at(-1)! + 1
-    const batch = Math.min(config.batch, tiles)
     const iterations =
       config.iterations * (blocks.length * batch * perTile * seconds.iteration + weights * seconds.rounding)
     const around = tiles * perTile * (3 * blocks.length + 2 * passed) * seconds.forward

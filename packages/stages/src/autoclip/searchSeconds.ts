@@ -57,7 +57,7 @@ export const searchSeconds = Effect.fnUntraced(function* ({ model, sequences, la
   const largest = [...clipped].sort((a, b) => sizeOf(b.shape) - sizeOf(a.shape))[0]
   const measured = yield* measureSpeeds({
     forward: decoderPiece(config, { batch: 1, tokens, stored, learns: "nothing" }),
-    vision: tiles > 0 ? visionPiece(config, stored, false) : undefined,
+    vision: tiles > 0 ? visionPiece(config, { tiles: 1, stored, trained: false }) : undefined,
     search: largest && clippingPiece(largest.shape, largest.options),
     quantization: frozen.length > 0 ? fakeQuantizationPiece(frozen, false) : undefined
   })

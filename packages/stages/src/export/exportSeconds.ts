@@ -3,10 +3,11 @@ import type { ExportChoice } from "@speedq/exports"
 import type { RecipeSettings, Stage } from "@speedq/pipeline"
 import { encodeChoice } from "@speedq/quantizers"
 import { sizeOf } from "@speedq/tensors"
-import { parameterCount, towerOf } from "@speedq/vlm-model"
+import { embeddingLayer, headLayer, parameterCount, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { measureSpeeds } from "../measuring/speeds.ts"
+import { readingSeconds } from "../measuring/storage.ts"
 import { type ChosenMatrix, packingPiece, unpackingPiece, writingPiece } from "../measuring/weightPieces.ts"
 import { decidedMatrices } from "../planning/decidingStages.ts"
 import type { PlannedModel } from "../planning/plannedModel.ts"
@@ -31,6 +32,8 @@ const byQuantizer = (matrices: readonly ChosenMatrix[]): readonly (readonly Chos
   return [...groups.values()]
 }
 
+const isEmbedding = (layer: string): boolean => layer === embeddingLayer || layer === headLayer
+
 const weightsOf = (matrices: readonly ChosenMatrix[]): number =>
   matrices.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
 
@@ -53,7 +56,10 @@ export const exportSeconds = Effect.fnUntraced(function* ({ choice, model, recip
     const packed = weightsOf(group.filter(({ layer }) => towerOf(layer) !== "vision"))
     return packed * of(`packing ${at}`) + weightsOf(group) * of(`unpacking ${at}`)
   })
-  const total = work.reduce((sum, each) => sum + each, plain * seconds.writing)
+  // Trained weights are read in f32 from the stage that trained them.
+  const trained = weightsOf(groups.flat().filter(({ layer }) => towerOf(layer) !== "vision" && !isEmbedding(layer)))
+  const reading = yield* readingSeconds(model.files[0], 4 * trained)
+  const total = reading + work.reduce((sum, each) => sum + each, plain * seconds.writing)
   const files = { checkpointBytes: 0, outputBytes: written }
   return { seconds: yield* stageSeconds({ ...files, recipe, place, model, steps: 1, seconds: total }), notes }
 })

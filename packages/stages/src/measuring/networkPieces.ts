@@ -25,7 +25,7 @@ const layerWeights = (backend: Backend, config: ModelConfig, layer: string, stor
       .map(([name, shape]) => [name, filled(backend, shape, 0.02, shape.length === 2 ? stored : "f32")])
   )
 
-/** Rows of a piece: as many as are wanted, if their operations are not too many. */
+/** Rows of a piece, or what else costs so many operations each: as many as are wanted, if they are not too many. */
 const rowsWithin = (wanted: number, operations: number): number =>
   Math.max(1, Math.min(wanted, Math.floor(mostOperations / operations)))
 
@@ -50,18 +50,26 @@ const prepared = (make: () => Parameters, learns: (name: string) => boolean, for
   }
 }
 
-/** A block of the vision tower on a tile, or on a part of one; with `trained` forward and back, by its matrices and its input. */
-export const visionPiece = (config: ModelConfig, stored: Stored, trained: boolean): Piece => {
+/** Tiles that pass together, and whether the block learns: by its matrices and its input. */
+interface VisionPieceOptions {
+  readonly tiles: number
+  readonly stored: Stored
+  readonly trained: boolean
+}
+
+/** A block of the vision tower on tiles, or on a part of one, forward or also back. */
+export const visionPiece = (config: ModelConfig, { tiles, stored, trained }: VisionPieceOptions): Piece => {
   const rows = rowsWithin(visionTokens(config), visionRowFlops(config, visionTokens(config)))
+  const batch = rowsWithin(tiles, rows * visionRowFlops(config, rows))
   const layer = visionBlockName(0)
   return {
-    name: `vision block ${sizesOf(config)}, ${rows} tokens, ${trained ? "trained" : stored}`,
-    amount: rows * visionRowFlops(config, rows),
+    name: `vision block ${sizesOf(config)}, ${batch}x${rows} tokens, ${trained ? "trained" : stored}`,
+    amount: batch * rows * visionRowFlops(config, rows),
     prepare: (backend) =>
       prepared(
         () => ({
           ...layerWeights(backend, config, layer, trained ? "f32" : stored),
-          x: filled(backend, [1, rows, config.vision_config.hidden_size], 1)
+          x: filled(backend, [batch, rows, config.vision_config.hidden_size], 1)
         }),
         () => trained,
         ({ x, ...weights }) => visionBlock(weightsFrom(weights), config.vision_config, layer, x!)
@@ -97,7 +105,7 @@ export const decoderPiece = (
   const config = narrowed(whole)
   const { llm_config: language } = config
   const tokens = rowsWithin(length, languageLayerFlops(config, length) / length)
-  const batch = Math.max(1, Math.min(wanted, Math.floor(mostOperations / languageLayerFlops(config, tokens))))
+  const batch = rowsWithin(wanted, languageLayerFlops(config, tokens))
   const layer = decoderLayerName(0)
   const { hidden_size: width, intermediate_size: inner } = language
   return {

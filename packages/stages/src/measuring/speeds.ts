@@ -43,8 +43,12 @@ interface Measured {
   readonly spread: number
 }
 
-/** Milliseconds that each of two rounds takes at least. */
-const enough = 12
+/** Milliseconds of runs that are not counted: they compile, wake threads, and find memory. */
+const warmUp = 25
+/** Milliseconds and runs of each of two rounds, at least; but work that takes long is done once. */
+const enough = 15
+const severalRuns = 3
+const long = 60
 /** A round that takes so many times as long as another one is disturbed by other work. */
 const disturbed = 1.5
 /** Below so many milliseconds the spread tells of timers. */
@@ -59,7 +63,7 @@ const timeOnce = async ({ run }: Prepared): Promise<number> => {
 
 const bestOf = async (prepared: Prepared): Promise<number> => {
   let best = Number.POSITIVE_INFINITY
-  for (let spent = 0; spent < enough; ) {
+  for (let [spent, runs] = [0, 0]; spent < enough || (runs < severalRuns && spent < long); runs++) {
     const time = await timeOnce(prepared)
     best = Math.min(best, time)
     spent += time
@@ -70,8 +74,7 @@ const bestOf = async (prepared: Prepared): Promise<number> => {
 const measure = async (backend: Backend, { amount, prepare }: Piece): Promise<Measured> => {
   const prepared = await prepare(backend)
   try {
-    // Compiles, wakes threads, and finds memory.
-    await timeOnce(prepared)
+    for (let spent = 0; spent < warmUp; ) spent += await timeOnce(prepared)
     const [first, second] = [await bestOf(prepared), await bestOf(prepared)]
     const best = Math.min(first, second)
     return { seconds: best / 1000 / amount, spread: best < tooShort ? 1 : Math.max(first, second) / best }
@@ -119,7 +122,7 @@ const loadNotes = (): readonly string[] => {
   const [load, processors] = [os.loadavg()[0] ?? 0, os.availableParallelism()]
   if (load <= crowded * processors) return []
   return [
-    `this machine is busy (load average ${load.toFixed(1)} on ${processors} processors): the time may be too long by as much; plan again when it is quiet`
+    `this machine was busy in the last minute (load average ${load.toFixed(1)} on ${processors} processors): the time may be too long by as much; plan again when it is quiet`
   ]
 }
 
@@ -140,7 +143,8 @@ export const measureSpeeds = Effect.fn("measureSpeeds")(function* <Name extends 
     const seconds = Object.fromEntries(
       entries.map(([name, piece]) => [name, piece === undefined ? 0 : measured.get(piece.name)!.seconds])
     )
-    const spread = Math.max(1, ...[...measured.values()].map((each) => each.spread))
+    // One piece alone may have waited for this process's own garbage.
+    const [, spread = 1] = [...measured.values()].map((each) => each.spread).sort((a, b) => b - a)
     return { seconds: seconds as Speeds<Name>["seconds"], notes: [...spreadNotes(spread), ...loadNotes()] }
   })
 })

@@ -99,8 +99,9 @@ export const trainingSeconds = Effect.fnUntraced(function* (work: TrainingWork) 
     stored
   }
   const pieces = {
-    vision: visionPiece(config, stored, false),
-    towerTraining: work.trainsTower ? visionPiece(config, stored, true) : undefined,
+    // Tiles are seen one by one where features are kept, and together where the tower learns.
+    vision: visionPiece(config, { tiles: 1, stored, trained: false }),
+    towerTraining: work.trainsTower ? visionPiece(config, { tiles: usual.batch, stored, trained: true }) : undefined,
     forward: decoderPiece(config, { ...usual, learns: "nothing" }),
     training: decoderPiece(config, { ...usual, learns: work.trainsDecoder ? "all" : "input" }),
     losses: lossPiece(config, losses, stored, teacher),
