@@ -3,7 +3,7 @@ import type { ExportChoice } from "@speedq/exports"
 import type { RecipeSettings, Stage } from "@speedq/pipeline"
 import { encodeChoice } from "@speedq/quantizers"
 import { sizeOf } from "@speedq/tensors"
-import { embeddingLayer, headLayer, parameterCount, towerOf } from "@speedq/vlm-model"
+import { embeddingAndHead, parameterCount, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { measureSpeeds } from "../measuring/speeds.ts"
@@ -32,8 +32,6 @@ const byQuantizer = (matrices: readonly ChosenMatrix[]): readonly (readonly Chos
   return [...groups.values()]
 }
 
-const isEmbedding = (layer: string): boolean => layer === embeddingLayer || layer === headLayer
-
 const weightsOf = (matrices: readonly ChosenMatrix[]): number =>
   matrices.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
 
@@ -57,7 +55,8 @@ export const exportSeconds = Effect.fnUntraced(function* ({ choice, model, recip
     return packed * of(`packing ${at}`) + weightsOf(group) * of(`unpacking ${at}`)
   })
   // Trained weights are read in f32 from the stage that trained them.
-  const trained = weightsOf(groups.flat().filter(({ layer }) => towerOf(layer) !== "vision" && !isEmbedding(layer)))
+  const frozen: readonly string[] = embeddingAndHead(config.llm_config)
+  const trained = weightsOf(groups.flat().filter(({ layer }) => towerOf(layer) !== "vision" && !frozen.includes(layer)))
   const reading = yield* readingSeconds(model.files[0], 4 * trained)
   const total = reading + work.reduce((sum, each) => sum + each, plain * seconds.writing)
   const files = { checkpointBytes: 0, outputBytes: written }
