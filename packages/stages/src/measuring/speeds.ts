@@ -26,8 +26,8 @@ export interface Piece {
   readonly prepare: (backend: Backend) => Prepared | Promise<Prepared>
 }
 
-/** Operations of a piece, at most: a tenth of a second on two cores without a BLAS. */
-export const mostOperations = 4e9
+/** Operations of a piece, at most: half a tenth of a second on two cores without a BLAS. */
+export const mostOperations = 2.5e9
 /** Weights of a piece whose time goes to memory, at most. */
 export const mostWeights = 2 ** 22
 
