@@ -33,9 +33,10 @@ const Needy = Stage.define({
     memory: Schema.Number,
     state: Schema.Number,
     files: Schema.Array(Schema.String),
-    broken: Schema.optionalKey(Schema.Boolean)
+    broken: Schema.optionalKey(Schema.Boolean),
+    slow: Schema.optionalKey(Schema.Boolean)
   }),
-  forecast: ({ memory, state, files, broken }) =>
+  forecast: ({ memory, state, files, broken, slow }) =>
     Effect.gen(function* () {
       if (broken) return yield* Effect.fail(new Error("config.json has no hidden_size"))
       const obstacles = yield* Forecast.missingFiles(files, "download the model")
@@ -45,7 +46,8 @@ const Needy = Stage.define({
         checkpointBytes: state,
         outputBytes: gib,
         seconds: 90,
-        lines: ["mlp: 2 bits by rule 1"]
+        lines: ["mlp: 2 bits by rule 1"],
+        ...(slow ? { time: Effect.succeed({ seconds: 30, lines: ["timed here"] }) } : {})
       })
     }),
   begin: () => Effect.die("must not begin")
@@ -97,6 +99,21 @@ describe("Preflight", () => {
         [plan.memoryBytes, plan.memoryLimitBytes, plan.diskBytes, plan.diskFreeBytes, plan.seconds],
         [2 * gib, 4 * gib, 5 * gib, 20 * gib, 180]
       )
+    }).pipe(onMachine, Effect.provide(NodeServices.layer))
+  )
+
+  it.effect("a plan finds times that take a while to find, and what a run checks does not", () =>
+    Effect.gen(function* () {
+      const recipe = bare.pipe(
+        Recipe.andThen(Needy.stage({ ...small, slow: true })),
+        Recipe.andThen(Needy.stage(small))
+      )
+      const timesOf = ({ seconds, stages }: Preflight.Plan) => [seconds, stages.map(({ forecast }) => forecast.lines)]
+      const lines = ["mlp: 2 bits by rule 1"]
+      const planned = yield* Preflight.plan(recipe, "/nowhere/yet")
+      assert.deepStrictEqual(timesOf(planned), [120, [[...lines, "timed here"], lines]])
+      assert.isFalse(planned.stages.some(({ forecast }) => "time" in forecast))
+      assert.deepStrictEqual(timesOf(yield* Preflight.check(recipe, "/nowhere/yet")), [180, [lines, lines]])
     }).pipe(onMachine, Effect.provide(NodeServices.layer))
   )
 

@@ -8,6 +8,7 @@ import { stagesName } from "../directory/RunDirectory.ts"
 import { PreflightFailed, type PreflightProblem } from "../Errors.ts"
 import { Machine } from "../machine/Machine.ts"
 import { type AnyRecipe, labelled } from "../recipe/recipeValue.ts"
+import type { BeforeWork } from "../stage/contract.ts"
 import * as Forecast from "../stage/Forecast.ts"
 import { formatBytes } from "../text/format.ts"
 import { memoryLimit } from "./memoryLimit.ts"
@@ -31,8 +32,12 @@ export interface Plan {
   readonly seconds: number
 }
 
-/** Asks every stage and the machine; nothing fails here, problems are listed. `directory` is the run's, if there is one yet. */
-export const plan = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
+/** Asks every stage and the machine, each forecast made `known`; nothing fails here, problems are listed. */
+const look = <E, R>(
+  recipe: AnyRecipe<E, R>,
+  directory: string,
+  known: (forecast: Forecast.Forecast) => Effect.Effect<Forecast.Forecast, never, BeforeWork>
+) =>
   Effect.gen(function* () {
     const machine = yield* Machine
     const path = yield* Path.Path
@@ -40,7 +45,8 @@ export const plan = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
     const stages = yield* Effect.forEach(
       all,
       Effect.fnUntraced(function* ({ stage, label, place }) {
-        const forecast = yield* forecastOf(stage.forecast(recipe.settings, { label, stages: all, directory }))
+        const told = yield* forecastOf(stage.forecast(recipe.settings, { label, stages: all, directory }))
+        const forecast = yield* known(told)
         const present = yield* presentIn(path.join(directory, stagesName, place))
         return { label, forecast, ...present }
       })
@@ -68,9 +74,12 @@ export const plan = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
     return result
   })
 
-/** `plan`, failing with PreflightFailed when there is any problem. */
+/** Everything that can be told before any work, the time included. `directory` is the run's, if there is one yet. */
+export const plan = <E, R>(recipe: AnyRecipe<E, R>, directory: string) => look(recipe, directory, Forecast.timed)
+
+/** Fails with PreflightFailed when there is any problem. Times that must be found first stay unknown. */
 export const check = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
-  Effect.flatMap(plan(recipe, directory), (planned) =>
+  Effect.flatMap(look(recipe, directory, Effect.succeed), (planned) =>
     planned.problems.length > 0 ? new PreflightFailed({ problems: planned.problems }) : Effect.succeed(planned)
   )
 

@@ -1,11 +1,19 @@
 /** What a stage expects before any work: what stands in its way, and what it will take. */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import type * as Path from "effect/Path"
 
 /** Something that would make the stage fail, and what to do about it. */
 export interface Obstacle {
   readonly issue: string
   readonly fix: string
+}
+
+/** How long a stage takes, and what is told of that. */
+export interface Time {
+  /** Undefined when unknown. */
+  readonly seconds: number | undefined
+  readonly lines: ReadonlyArray<string>
 }
 
 export interface Forecast {
@@ -20,9 +28,20 @@ export interface Forecast {
   readonly scratchBytes: number
   /** Expected time, undefined when unknown. */
   readonly seconds: number | undefined
+  /** Finds the expected time, where that takes a while: a plan asks for it, a run does not. */
+  readonly time?: Effect.Effect<Time, never, FileSystem.FileSystem | Path.Path>
   /** Lines for a person: layers, rules, bits. */
   readonly lines: ReadonlyArray<string>
 }
+
+/** The forecast with its time found, and told after everything else. */
+export const timed = ({ time, ...forecast }: Forecast) =>
+  time === undefined
+    ? Effect.succeed<Forecast>(forecast)
+    : Effect.map(
+        time,
+        ({ seconds, lines }): Forecast => ({ ...forecast, seconds, lines: [...forecast.lines, ...lines] })
+      )
 
 /** A forecast from the parts that are known. */
 export const make = (parts: Partial<Forecast>): Forecast => ({

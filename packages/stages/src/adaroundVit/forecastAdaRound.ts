@@ -20,7 +20,7 @@ import { disagreements } from "../planning/decidingStages.ts"
 import { missingCodec } from "../planning/mixtureForecast.ts"
 import { type PlannedModel, planModel } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
-import { stageSeconds } from "../planning/stageSeconds.ts"
+import { stageTime } from "../planning/stageTime.ts"
 import type { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
 import { answerTokens } from "./fisherGradient.ts"
 import { roundedBlocks } from "./VisionSession.ts"
@@ -141,20 +141,18 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
   const sizes = { checkpointBytes: 12 * blockWeights + packed, outputBytes: packed }
   const there = missing.length > 0 || images.length > 0 ? Option.none<number>() : yield* tilesThere(config, recipe)
   const tiles = Option.getOrElse(there, () => config.count)
-  const work = yield* roundingSeconds({ config, model, planned, blocks, tiles })
   const steps = blocks.length * (config.iterations + 1)
   return Forecast.make({
     obstacles: [...model.obstacles, ...missing, ...images, ...(yield* disagreements(model.config, place))],
     memoryBytes: model.loadedBytes + 4 * copies * blockWeights + kept + Math.min(cached, Number(config.cache)),
     ...sizes,
     scratchBytes: Math.max(0, cached - Number(config.cache)),
-    seconds: Option.isNone(work)
-      ? undefined
-      : yield* stageSeconds({ ...sizes, recipe, place, model, steps, seconds: work.value.seconds }),
+    time: Effect.flatMap(roundingSeconds({ config, model, planned, blocks, tiles }), (work) =>
+      stageTime(work, { ...sizes, recipe, place, model, steps })
+    ),
     lines: [
       ...ruleLines(planned),
-      `${blocks.length} blocks, ${config.iterations} iterations each, ${Option.isNone(there) ? "up to " : ""}${tiles} tiles of ${formatBytes(tileBytes)}`,
-      ...(Option.isNone(work) ? [] : work.value.notes)
+      `${blocks.length} blocks, ${config.iterations} iterations each, ${Option.isNone(there) ? "up to " : ""}${tiles} tiles of ${formatBytes(tileBytes)}`
     ]
   })
 })

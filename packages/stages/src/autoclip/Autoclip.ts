@@ -43,7 +43,7 @@ import { disagreements } from "../planning/decidingStages.ts"
 import { mixtureForecast } from "../planning/mixtureForecast.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
-import { stageSeconds } from "../planning/stageSeconds.ts"
+import { stageTime } from "../planning/stageTime.ts"
 import type { AutoclipOptions } from "../registry/stageOptions.ts"
 import {
   Calibration,
@@ -237,13 +237,17 @@ export const Autoclip = Stage.define({
       return group === undefined ? sum : sum + (8 * shape[0]! * shape[1]!) / group
     }, 0)
     const layers = layersToSearch({ choices: planned.choices, options: config }, language)
-    const records = seesImages(config.calibration)
-      ? yield* dataExtent(config.calibration, config.compat, recipe)
-      : Option.none()
-    const sequences = sequencesOf(extent, records)
     const clipped = clippedMatrices({ choices: planned.choices, options: config }, chosenMatrices(planned))
     const sizes = { checkpointBytes: hidden + ranges, outputBytes: ranges }
-    const work = yield* searchSeconds({ model, sequences, layers, clipped, frozen })
+    const time = Effect.gen(function* () {
+      const records = seesImages(config.calibration)
+        ? yield* dataExtent(config.calibration, config.compat, recipe)
+        : Option.none()
+      const sequences = sequencesOf(extent, records)
+      const work = yield* searchSeconds({ model, sequences, layers, clipped, frozen })
+      const found = yield* stageTime(work, { ...sizes, recipe, place, model, steps: layers })
+      return { ...found, lines: [...Option.toArray(Option.map(records, extentLine)), ...found.lines] }
+    })
     return Forecast.make({
       obstacles: [
         ...model.obstacles,
@@ -253,15 +257,8 @@ export const Autoclip = Stage.define({
       ],
       memoryBytes: model.loadedBytes + embeddings + 3 * hidden + ranges,
       ...sizes,
-      seconds: Option.isNone(work)
-        ? undefined
-        : yield* stageSeconds({ ...sizes, recipe, place, model, steps: layers, seconds: work.value.seconds }),
-      lines: [
-        ...ruleLines(planned),
-        ...(data?.lines ?? []),
-        ...Option.match(records, { onNone: () => [], onSome: (found) => [extentLine(found)] }),
-        ...(Option.isNone(work) ? [] : work.value.notes)
-      ]
+      time,
+      lines: [...ruleLines(planned), ...(data?.lines ?? [])]
     })
   }),
   begin: Effect.fnUntraced(function* (config: Config, input: AutoclipInput, context: Stage.StageContext) {

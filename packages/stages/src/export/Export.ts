@@ -39,7 +39,7 @@ import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import type { ExportOptions } from "../registry/stageOptions.ts"
-import { exportSeconds } from "./exportSeconds.ts"
+import { exportTime } from "./exportTime.ts"
 
 const ExportConfig = Schema.Struct({
   format: requiredOption(Schema.NonEmptyString, {
@@ -87,15 +87,14 @@ export const Export = Stage.define({
     const model = yield* planModel(recipe)
     const facts = { parameters: parameterCount(model.config), checkpointBytes: model.weightBytes }
     const written = choice.exporter.bytes(choice.config, facts)
-    const { seconds, notes } = yield* exportSeconds({ choice, model, recipe, place, written })
     const largest = Math.max(...[...modelTensors(model.config).values()].map(sizeOf))
     return Forecast.make({
       obstacles: model.obstacles,
       // The source, the trained matrices and their codes; of the largest one f32, quantized and as it is written.
       memoryBytes: 2 * model.weightBytes + 24 * largest,
       outputBytes: written,
-      seconds,
-      lines: [`writes ${directoryOf(choice)}, at most ${formatBytes(written)}`, ...notes]
+      time: exportTime({ choice, model, recipe, place, written }),
+      lines: [`writes ${directoryOf(choice)}, at most ${formatBytes(written)}`]
     })
   }),
   begin: Effect.fnUntraced(function* (

@@ -15,7 +15,7 @@ import { keptBytes, keptTowerBytes } from "./cost.ts"
 import { type DataExtent, dataExtent, extentLine } from "./dataExtent.ts"
 import { mixtureForecast } from "./mixtureForecast.ts"
 import type { PlannedModel } from "./plannedModel.ts"
-import { stageSeconds } from "./stageSeconds.ts"
+import { stageTime } from "./stageTime.ts"
 import { trainingSeconds } from "./trainingSeconds.ts"
 
 interface TrainingForecastOptions {
@@ -136,9 +136,8 @@ const timeOf = Effect.fnUntraced(function* (
     onNone: () => `the time is for samples of ${tilesOf(data)} tiles and ${sequenceTokens(config, data)} tokens`,
     onSome: extentLine
   })
-  if (Option.isNone(work)) return { seconds: undefined, lines: [told] }
-  const seconds = yield* stageSeconds({ ...parts, recipe, place, model, steps, seconds: work.value.seconds })
-  return { seconds, lines: [told, ...work.value.notes] }
+  const { seconds, lines } = yield* stageTime(work, { ...parts, recipe, place, model, steps })
+  return { seconds, lines: [told, ...lines] }
 })
 
 /** The forecast of a stage that trains. */
@@ -171,18 +170,13 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
   const samples = selected === undefined ? undefined : Math.min(most, perEpoch(selected) * epochs)
   const { rematerialize, parts } = partsFor(samples ?? Number.POSITIVE_INFINITY)
   const amounts = { selected: selected ?? 0, samples: samples ?? 0, steps: Math.ceil((samples ?? 0) / perStep) }
-  const time =
-    samples === undefined || samples === 0
-      ? { seconds: undefined, lines: [] }
-      : yield* timeOf(options, { ...parts, rematerialize }, amounts)
   return Forecast.make({
     ...parts,
     obstacles: [...model.obstacles, ...mixture.obstacles],
-    seconds: time.seconds,
+    ...(amounts.samples === 0 ? {} : { time: timeOf(options, { ...parts, rematerialize }, amounts) }),
     lines: [
       ...parts.lines,
       ...mixture.lines,
-      ...time.lines,
       samples === undefined
         ? `${mixture.datasets} data sets, not all of which are there or state their length`
         : `${samples} samples of ${mixture.datasets} data sets in ${Math.ceil(samples / perStep)} steps of ${perStep}; saved states of ${formatBytes(12 * trained)}`

@@ -11,7 +11,7 @@ import { readingSeconds } from "../measuring/storage.ts"
 import { type ChosenMatrix, packingPiece, unpackingPiece, writingPiece } from "../measuring/weightPieces.ts"
 import { decidedMatrices } from "../planning/decidingStages.ts"
 import type { PlannedModel } from "../planning/plannedModel.ts"
-import { stageSeconds } from "../planning/stageSeconds.ts"
+import { stageTime } from "../planning/stageTime.ts"
 
 interface ExportWork {
   readonly choice: ExportChoice
@@ -35,8 +35,8 @@ const byQuantizer = (matrices: readonly ChosenMatrix[]): readonly (readonly Chos
 const weightsOf = (matrices: readonly ChosenMatrix[]): number =>
   matrices.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
 
-/** Seconds of the stage, undefined where nothing can be measured, and whether the machine was quiet. */
-export const exportSeconds = Effect.fnUntraced(function* ({ choice, model, recipe, place, written }: ExportWork) {
+/** The time of the stage. */
+export const exportTime = Effect.fnUntraced(function* ({ choice, model, recipe, place, written }: ExportWork) {
   const { config } = model
   const groups = byQuantizer(yield* decidedMatrices(config, place))
   const asNumbers = !choice.exporter.keepsCodes
@@ -46,7 +46,8 @@ export const exportSeconds = Effect.fnUntraced(function* ({ choice, model, recip
   ])
   const plain = parameterCount(config) - groups.reduce((sum, group) => sum + weightsOf(group), 0)
   const measured = yield* measureSpeeds({ ...Object.fromEntries(pieces), writing: writingPiece(plain) })
-  if (Option.isNone(measured)) return { seconds: undefined, notes: [] }
+  const files = { checkpointBytes: 0, outputBytes: written, recipe, place, model, steps: 1 }
+  if (Option.isNone(measured)) return yield* stageTime(Option.none(), files)
   const { seconds, notes } = measured.value
   const of = (name: string): number => (seconds as { readonly [name: string]: number })[name] ?? 0
   const work = groups.map((group, at) => {
@@ -59,6 +60,5 @@ export const exportSeconds = Effect.fnUntraced(function* ({ choice, model, recip
   const trained = weightsOf(groups.flat().filter(({ layer }) => towerOf(layer) !== "vision" && !frozen.includes(layer)))
   const reading = yield* readingSeconds(model.files[0], 4 * trained)
   const total = reading + work.reduce((sum, each) => sum + each, plain * seconds.writing)
-  const files = { checkpointBytes: 0, outputBytes: written }
-  return { seconds: yield* stageSeconds({ ...files, recipe, place, model, steps: 1, seconds: total }), notes }
+  return yield* stageTime(Option.some({ seconds: total, notes }), files)
 })

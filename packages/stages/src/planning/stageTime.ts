@@ -1,0 +1,42 @@
+/** How long a stage takes in all: its work, reading the model, saving states as the recipe says, and keeping the result. */
+import type { Forecast, RecipeSettings, Stage } from "@speedq/pipeline"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { readingSeconds, savingSeconds } from "../measuring/storage.ts"
+import type { PlannedModel } from "./plannedModel.ts"
+
+/** Seconds of work, by pieces that were timed, and what is to be told of how they were. */
+interface Work {
+  readonly seconds: number
+  readonly notes: readonly string[]
+}
+
+interface StageFiles {
+  readonly recipe: Pick<RecipeSettings, "save">
+  readonly place: Pick<Stage.PlaceInRecipe, "directory">
+  readonly model: Pick<PlannedModel, "files" | "weightBytes">
+  /** Steps that the work is divided in. */
+  readonly steps: number
+  readonly checkpointBytes: number
+  readonly outputBytes: number
+}
+
+/** States that are saved on the way: after so many steps, or seconds, whichever comes first; not after the last step. */
+const savesOf = ({ recipe: { save }, steps }: StageFiles, seconds: number): number => {
+  const every = save.everySteps ?? Number.POSITIVE_INFINITY
+  const stepsBetween = Math.min(every, Math.ceil((save.everySeconds * steps) / Math.max(seconds, 1e-9)))
+  return Math.max(0, Math.ceil(steps / stepsBetween) - 1)
+}
+
+/** The time of a stage that does this work: unknown where no piece of it can be timed. */
+export const stageTime = Effect.fnUntraced(function* (
+  work: Option.Option<Work>,
+  files: StageFiles
+): Effect.fn.Return<Forecast.Time> {
+  if (Option.isNone(work)) return { seconds: undefined, lines: [] }
+  const { model, place, checkpointBytes, outputBytes } = files
+  const { seconds, notes } = work.value
+  const written = savesOf(files, seconds) * checkpointBytes + outputBytes
+  const reading = yield* readingSeconds(model.files[0], model.weightBytes)
+  return { seconds: seconds + reading + (yield* savingSeconds(place.directory, written)), lines: notes }
+})
