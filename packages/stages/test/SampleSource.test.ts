@@ -137,6 +137,10 @@ describe("openSampleSource", () => {
     // 5 micro-batches an epoch, 2 a step: the fifth and the tenth are left out.
     assert.strictEqual(source.steps, 4)
     assert.deepStrictEqual(indices, [0, 1, 2, 3, 5, 6, 7, 8])
+    const stepsOf = async (optimization: object) =>
+      (await runtime.runPromise(takeAll(optionsOf(meta, {}, optimization)))).source.steps
+    assert.strictEqual(await stepsOf({ compat: "reference" }), 4)
+    assert.strictEqual(await stepsOf({ compat: "reference", lastStep: "keep" }), 6)
   })
 
   it("knows equal pictures by their tiles", async () => {

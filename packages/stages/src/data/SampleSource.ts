@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { DataUnusable, dataUnusable } from "../Errors.ts"
-import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
+import { type DataConfig, dropsLastStep, type OptimizationConfig } from "../training/TrainingConfig.ts"
 import { type FollowedPart, followedIndex } from "./followData.ts"
 import { type KeptLengths, keepingLengths } from "./keptLengths.ts"
 import { pictureLimits } from "./pictureLimits.ts"
@@ -112,7 +112,7 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
     batch: optimization.batch,
     accumulation: optimization.accumulation,
     seed: seed.order,
-    dropsLast: optimization.lastStep === "drop",
+    dropsLast: dropsLastStep(optimization),
     ...(lengths ? { lengthOf: (sample: number) => lengths[sample]! } : {})
   }
   const [perEpoch, microBatches] = [stepsPerEpoch(order), microBatchesPerEpoch(order)]

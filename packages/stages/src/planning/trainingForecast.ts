@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import { stepsPerEpoch } from "../data/SampleOrder.ts"
 import type { ChosenMatrix } from "../measuring/weightPieces.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
-import { dropPathOf } from "../training/TrainingConfig.ts"
+import { dropPathOf, dropsLastStep } from "../training/TrainingConfig.ts"
 import { keptBytes, keptTowerBytes } from "./cost.ts"
 import { type DataExtent, dataExtent, extentLine } from "./dataExtent.ts"
 import { mixtureForecast } from "./mixtureForecast.ts"
@@ -164,9 +164,9 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
   const { selected } = mixture
   const perStep = optimization.batch * optimization.accumulation
   const most = optimization.maxSteps === undefined ? Number.POSITIVE_INFINITY : optimization.maxSteps * perStep
-  const { batch, accumulation, epochs, lastStep } = optimization
+  const { batch, accumulation, epochs } = optimization
   const perEpoch = (count: number): number =>
-    Math.min(count, perStep * stepsPerEpoch({ count, batch, accumulation, dropsLast: lastStep === "drop" }))
+    Math.min(count, perStep * stepsPerEpoch({ count, batch, accumulation, dropsLast: dropsLastStep(optimization) }))
   const samples = selected === undefined ? undefined : Math.min(most, perEpoch(selected) * epochs)
   const { rematerialize, parts } = partsFor(samples ?? Number.POSITIVE_INFINITY)
   const amounts = { selected: selected ?? 0, samples: samples ?? 0, steps: Math.ceil((samples ?? 0) / perStep) }

@@ -341,7 +341,7 @@ export interface TrainingStageOptions {
    * The last step of an epoch, where it has fewer micro-batches than `accumulation`: `keep` makes it, `drop`
    * leaves its samples out, as the reference rounds its number of steps down. An epoch has one step at least.
    *
-   * Left out: keep: no sample is lost; docs/quirks.md#quirk-29.
+   * Left out: keep, or drop under `compat` reference: docs/quirks.md#quirk-29.
    */
   readonly lastStep?: "keep" | "drop"
   /**

@@ -101,7 +101,7 @@ export const OptimizationConfig = Schema.Struct({
   lastStep: optionalOption(Schema.Literals(["keep", "drop"]), {
     description:
       "The last step of an epoch, where it has fewer micro-batches than `accumulation`: `keep` makes it, `drop` leaves its samples out, as the reference rounds its number of steps down. An epoch has one step at least.",
-    source: "keep: no sample is lost; docs/quirks.md#quirk-29"
+    source: "keep, or drop under `compat` reference: docs/quirks.md#quirk-29"
   }),
   batch: option(Count, 1, {
     description: "Samples that go through the model together. Raise it for small models; it costs memory.",
@@ -193,3 +193,7 @@ export const quantizeProjector = optionalOption(Schema.Boolean, {
 /** The stochastic depth that options mean. */
 export const dropPathOf = ({ dropPath, compat }: OptimizationConfig): number =>
   dropPath ?? (compat === "reference" ? 0.1 : 0)
+
+/** Whether samples that do not fill the last step of an epoch are left out. */
+export const dropsLastStep = ({ lastStep, compat }: OptimizationConfig): boolean =>
+  (lastStep ?? (compat === "reference" ? "drop" : "keep")) === "drop"

@@ -37,7 +37,7 @@ import { confidenceMeasurement, microBatchLosses, type StudentAndTeacher } from 
 import { decideRematerialization } from "./Rematerialization.ts"
 import { refuseSearches } from "./refuseSearches.ts"
 import { makeStudent } from "./student.ts"
-import { dropPathOf } from "./TrainingConfig.ts"
+import { dropPathOf, dropsLastStep } from "./TrainingConfig.ts"
 import type { Quantized, TrainingInput, TrainingMethod, TrainingOptions } from "./TrainingMethod.ts"
 import { trainingProgram } from "./trainingProgram.ts"
 import { makeVisionFeatures } from "./VisionFeatures.ts"
@@ -202,7 +202,13 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     })
     // A tower that is quantized and trained at once had no stochastic depth in earlier versions.
     const deep = fakeQuantizes(options).includes("vision") && dropPathOf(options) > 0
-    return deep ? { ...named, "stochastic depth of a trained tower": 1 } : named
+    // `compat` left the last step as it was in earlier versions.
+    const dropped = options.lastStep === undefined && dropsLastStep(options)
+    return {
+      ...named,
+      ...(deep ? { "stochastic depth of a trained tower": 1 } : {}),
+      ...(dropped ? { "an incomplete last step under compat": 1 } : {})
+    }
   })
 
   return {
