@@ -269,8 +269,12 @@ describe("openSampleLoader", () => {
 })
 
 describe("SampleWorkers", () => {
-  it("are one for each processor but the first, at most 8", () => {
-    assert.deepStrictEqual([1, 2, 3, 4, 8, 9, 96].map(threadsFor), [1, 1, 2, 3, 7, 8, 8])
+  it("are one for each processor but the first, and take half of the memory at most", () => {
+    const processors = [1, 2, 3, 4, 16, 96]
+    const threads = (gibibytes: number) => processors.map((count) => threadsFor(count, gibibytes * 2 ** 30))
+    assert.deepStrictEqual(threads(512), [1, 1, 2, 3, 15, 95])
+    assert.deepStrictEqual(threads(16), [1, 1, 2, 3, 8, 8])
+    assert.deepStrictEqual(threads(1), [1, 1, 1, 1, 1, 1])
   })
 
   it("are as many as the data's options say, and no more than there are micro-batches", async () => {

@@ -1,6 +1,7 @@
 /** Worker threads that prepare samples while the run computes: started when first needed, ended with the run. */
 import { availableParallelism } from "node:os"
 import { Worker } from "node:worker_threads"
+import { Machine } from "@speedq/pipeline"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -31,7 +32,7 @@ export interface RemoteLoader {
 }
 
 interface SampleWorkersOptions {
-  /** Threads of a mixture that asks for no number. Default: by the processors of the machine. */
+  /** Threads of a mixture that asks for no number. Default: by the processors and the memory of the machine. */
   readonly count?: number
   /** Largest JavaScript heap of a thread. Default: Node's own. */
   readonly heapMegabytes?: number
@@ -121,16 +122,17 @@ const startThread = (heapMegabytes: number | undefined) =>
     return Effect.promise(() => worker.terminate())
   })
 
-/** More threads than these prepare samples faster than any step needs them, and each holds a tokenizer and pictures. */
-const mostThreads = 8
+/** What a thread may come to hold: a tokenizer, an index of the mixture, pictures at their own size. */
+const bytesOfThread = 2 ** 30
 
-/** All processors but one, within bounds. */
-export const threadsFor = (processors: number): number => Math.min(mostThreads, Math.max(1, processors - 1))
+/** All processors but one, as far as `bytes` of memory go. */
+export const threadsFor = (processors: number, bytes: number): number =>
+  Math.max(1, Math.min(processors - 1, Math.floor(bytes / 2 / bytesOfThread)))
 
-const makeWorkers = Effect.fn("SampleWorkers.make")(function* ({
-  count = threadsFor(availableParallelism()),
-  heapMegabytes
-}: SampleWorkersOptions) {
+const makeWorkers = Effect.fn("SampleWorkers.make")(function* (options: SampleWorkersOptions) {
+  const { heapMegabytes } = options
+  const { memoryBytes } = yield* Machine
+  const count = options.count ?? threadsFor(availableParallelism(), yield* memoryBytes)
   const scope = yield* Effect.scope
   const start = Effect.acquireRelease(startThread(heapMegabytes), ({ end }) => end).pipe(
     Effect.provideService(Scope.Scope, scope)

@@ -111,7 +111,7 @@ export interface DataOptions {
    *
    * Unit: threads.
    *
-   * Left out: all processors but one, 8 at most; results do not depend on it.
+   * Left out: all processors but one, in half of the free memory at 1 GiB each; results do not depend on it.
    *
    * May be changed while a run goes on.
    */

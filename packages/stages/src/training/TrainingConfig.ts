@@ -72,7 +72,7 @@ export const DataConfig = Schema.Struct({
     description:
       "Threads that prepare samples while the stage computes: they decode and tile pictures, and encode conversations. Each holds a tokenizer of its own.",
     unit: "threads",
-    source: "all processors but one, 8 at most; results do not depend on it",
+    source: "all processors but one, in half of the free memory at 1 GiB each; results do not depend on it",
     policy: true
   }),
   warnShare: option(Share, 0.05, {
