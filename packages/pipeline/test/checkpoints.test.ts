@@ -6,9 +6,9 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { assert } from "vitest"
-import { NotARunDirectory, StageFailed } from "../src/Errors.ts"
+import { NotARunDirectory, StageFailed, StorageFailed } from "../src/Errors.ts"
 import { resultsOf, savedSteps, temporaryDirectory } from "./support/toyProcess.ts"
-import { recipeOf, runHere } from "./support/toyRun.ts"
+import { type Refusal, recipeOf, runHere } from "./support/toyRun.ts"
 import { ToyFailed } from "./toy/stages.ts"
 
 const vit = { use: "toy-vit", steps: 9, floats: 400 }
@@ -55,7 +55,12 @@ describe("damage", () => {
       const { exit, printed } = yield* runHere(directory, recipe)
       assert.isTrue(Exit.isSuccess(exit), printed)
       assert.match(printed, /warning: 02-toy-projector: .*step-00000006.safetensors is damaged \(its SHA-256 is/)
-      assert.include(printed, "; continuing from step 4\n")
+      assert.include(
+        printed,
+        "; continuing from step 4; the damaged file is kept at superseded/02-toy-projector-damaged/"
+      )
+      const aside = readdirSync(join(directory, "superseded", "02-toy-projector-damaged"))
+      assert.deepStrictEqual(aside, ["step-00000006.safetensors"])
       assert.include(printed, "02-toy-projector: continuing after step 4 of 9")
       assert.match(reportOf(directory), /step-00000006.safetensors is damaged/)
       assert.deepStrictEqual(resultsOf(directory), yield* undisturbed)
@@ -71,7 +76,10 @@ describe("damage", () => {
       const { exit, printed } = yield* runHere(directory, recipe)
       assert.isTrue(Exit.isSuccess(exit), printed)
       assert.match(printed, /damaged \(it has 1000 bytes, \d+ were written\); continuing from step 4/)
-      assert.include(printed, "; the stage starts again\n")
+      assert.include(
+        printed,
+        "; the stage starts again; the damaged file is kept at superseded/02-toy-projector-damaged-2/"
+      )
       assert.include(printed, "02-toy-projector: 9 steps")
       assert.deepStrictEqual(resultsOf(directory), yield* undisturbed)
     })
@@ -137,6 +145,34 @@ describe("damage", () => {
     })
   )
 
+  it.live("a damaged or vanished by-product of a stage with steps is made anew without a step", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      yield* runHere(directory, recipe)
+      const whole = resultsOf(directory)
+      flipByte(join(directory, "stages", "01-toy-vit", "report.json"))
+      rmSync(join(directory, "stages", "02-toy-projector", "report.json"))
+      const { exit, printed } = yield* runHere(directory, recipe)
+      assert.isTrue(Exit.isSuccess(exit), printed)
+      assert.match(printed, /01-toy-vit: .*report.json is damaged \(its SHA-256 .*; it is made anew from its copy/)
+      assert.match(printed, /02-toy-projector: .*report.json is damaged \(it is not there\)/)
+      assert.strictEqual([...printed.matchAll(/finished before, reused/g)].length, 3)
+      assert.deepStrictEqual(resultsOf(directory), whole)
+
+      // The copies themselves, and then both.
+      flipByte(join(directory, "stages", "01-toy-vit", "by-products.safetensors"))
+      const second = yield* runHere(directory, recipe)
+      assert.match(second.printed, /01-toy-vit: .*by-products.safetensors is damaged .*; it is made anew/)
+      assert.deepStrictEqual(resultsOf(directory), whole)
+      for (const name of ["by-products.safetensors", "report.json"])
+        flipByte(join(directory, "stages", "01-toy-vit", name))
+      const third = yield* runHere(directory, recipe)
+      assert.isTrue(Exit.isSuccess(third.exit), third.printed)
+      assert.include(third.printed, "report.json cannot be made anew; the stage's results are whole and are used")
+      assert.strictEqual([...third.printed.matchAll(/finished before, reused/g)].length, 3)
+    })
+  )
+
   it.live("what a killed process left half written is removed", () =>
     Effect.gen(function* () {
       const { directory, stage } = yield* broken
@@ -147,6 +183,45 @@ describe("damage", () => {
       assert.isTrue(Exit.isSuccess(exit))
       assert.deepStrictEqual(resultsOf(directory), yield* undisturbed)
       assert.isEmpty(readdirSync(directory).filter((name) => name.startsWith(".")))
+    })
+  )
+})
+
+describe("an error that says nothing about the file", () => {
+  const places = [
+    { what: "a state", file: /step-00000006\.safetensors$/, operations: ["open"] },
+    { what: "a manifest", file: /02-toy-projector\/manifest\.json$/, operations: ["readFileString"] },
+    { what: "an artefact", file: /01-toy-vit\/vit\.safetensors$/, operations: ["open"] }
+  ] as const
+  for (const { what, file, operations } of places)
+    for (const code of ["EACCES", "EIO", "EMFILE"])
+      it.live(`${code} at ${what} stops the run and changes nothing; without it, the run goes on`, () =>
+        Effect.gen(function* () {
+          const { directory } = yield* broken
+          const before = resultsOf(directory)
+          const { exit } = yield* runHere(directory, recipe, { refusal: { operations, file, code } })
+          const error = errorOf(exit)
+          const cause = error instanceof StageFailed ? error.cause : error
+          assert.instanceOf(cause, StorageFailed)
+          assert.match(cause.message, /^could not read what was saved \(.*(not permitted|refused)/)
+          assert.deepStrictEqual(resultsOf(directory), before)
+          assert.isFalse(existsSync(join(directory, "superseded")))
+          const { printed } = yield* runHere(directory, recipe)
+          assert.include(printed, "02-toy-projector: continuing after step 6 of 9")
+          assert.deepStrictEqual(resultsOf(directory), yield* undisturbed)
+        })
+      )
+
+  it.live("an old state that cannot be removed costs no work, and is removed the next time", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const refusal: Refusal = { operations: ["remove"], file: /02-toy-projector\/step-/, code: "EACCES" }
+      const { exit, printed } = yield* runHere(directory, recipe, { refusal })
+      assert.isTrue(Exit.isSuccess(exit), printed)
+      assert.match(printed, /warning: 02-toy-projector: could not remove old states/)
+      assert.include(readdirSync(join(directory, "stages", "02-toy-projector")), "step-00000002.safetensors")
+      yield* runHere(directory, recipe)
+      assert.deepStrictEqual(resultsOf(directory), yield* undisturbed)
     })
   )
 })

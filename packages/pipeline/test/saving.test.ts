@@ -105,6 +105,7 @@ describe("saving", () => {
         states(4, 6)
       ])
       assert.deepStrictEqual(stageFiles(directory), [
+        "by-products.safetensors",
         "count.safetensors",
         "manifest.copy.json",
         "manifest.json",

@@ -1,6 +1,7 @@
 /** Lengths of samples are measured once a stage, however often it is interrupted, unless what they are made of changed. */
 import { copyFileSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Events, isEntryOf, RunEvents } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -66,7 +67,9 @@ const open = ({ directory, meta }: ReturnType<typeof dataIn>, more: object = {})
     const batches = yield* Effect.forEach(source.microBatchesOf(0), source.take)
     return batches.map(({ samples }) => samples)
   })
-  return runtime.runPromise(Effect.scoped(opening)).then((order) => ({ order, measured, warnings }))
+  return runtime
+    .runPromise(Effect.provide(Effect.scoped(opening), NodeServices.layer))
+    .then((order) => ({ order, measured, warnings }))
 }
 
 describe("lengths of samples", () => {

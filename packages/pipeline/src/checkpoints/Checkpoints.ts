@@ -10,7 +10,7 @@ import { isLeftover, RunDirectory, stagesName, supersededName } from "../directo
 import { SavedFileDamaged } from "../Errors.ts"
 import { emit } from "../events/Events.ts"
 import { BuildChanged, CheckpointDamaged, DataChanged, StageSuperseded } from "../events/runEvents.ts"
-import { whileDoing } from "../files/storage.ts"
+import { unlessDamaged, whileDoing } from "../files/storage.ts"
 import { Build } from "../machine/Build.ts"
 import type { Begun } from "../stage/contract.ts"
 import { openStageFiles } from "./StageFiles.ts"
@@ -24,6 +24,7 @@ import {
   writeManifest
 } from "./StageManifest.ts"
 import { openSaved, verifyFile } from "./savedFile.ts"
+import { freePlace, move } from "./superseded.ts"
 
 /**
  * Directories of other runs whose finished stages may be copied where their key is the same: of an ablation, the variants that
@@ -45,7 +46,7 @@ const stepsDone = Effect.fnUntraced(function* (directory: string, { finished, ch
   const files = finished === null ? [newest ?? []].flat() : [...Object.values(finished.artefacts), ...finished.files]
   if (files.length === 0) return Option.none<number>()
   const whole = Effect.forEach(files, (file) => verifyFile(path.join(directory, file.file), file), { discard: true })
-  return yield* Effect.option(Effect.as(whole, finished === null ? newest!.step : finished.steps))
+  return yield* unlessDamaged(Effect.as(whole, finished === null ? newest!.step : finished.steps))
 })
 
 /**
@@ -98,51 +99,45 @@ export const claim = Effect.fn("Checkpoints.claim")(function* <E = never, R = ne
   const path = yield* Path.Path
   const run = yield* RunDirectory
   const stages = path.join(run.path, stagesName)
-  const superseded = path.join(run.path, supersededName)
   const directory = path.join(stages, place)
   const arranging = whileDoing("arrange the stages", directory)
   const key = yield* keyOfPlace(directory, wanted, continuation)
 
-  const move = (from: string, to: string) =>
-    arranging(
-      Effect.gen(function* () {
-        yield* fs.makeDirectory(path.dirname(to), { recursive: true })
-        yield* fs.rename(from, to)
-        yield* AtomicFile.flushDirectory(path.dirname(from))
-        yield* AtomicFile.flushDirectory(path.dirname(to))
-      })
-    )
-
   const isOfKey = (found: Option.Option<{ readonly manifest: StageManifest }>) =>
     Option.exists(found, ({ manifest }) => manifest.key === key.id)
 
+  /** Directories of stages below `parent`, which need not exist. */
+  const stagesBelow = Effect.fnUntraced(function* (parent: string) {
+    const names = (yield* fs.exists(parent)) ? yield* fs.readDirectory(parent) : []
+    return names
+      .filter((each) => !isLeftover(each))
+      .sort()
+      .map((name) => path.join(parent, name))
+  }, arranging)
+
   /** Where else this run keeps the stage of this key. */
   const elsewhere = Effect.gen(function* () {
-    for (const parent of [stages, superseded]) {
-      const names = (yield* fs.exists(parent)) ? yield* fs.readDirectory(parent) : []
-      for (const name of names.filter((each) => !isLeftover(each)).sort()) {
-        const candidate = path.join(parent, name)
+    for (const parent of [stages, path.join(run.path, supersededName)]) {
+      for (const candidate of yield* stagesBelow(parent)) {
         if (candidate !== directory && isOfKey(yield* readManifest(candidate))) return candidate
       }
     }
     return undefined
-  }).pipe(arranging)
+  })
 
   /** A finished stage of this key in another run, all of whose files are in its directory. */
   const inOtherRuns = Effect.gen(function* () {
     for (const other of yield* OtherRuns) {
-      const parent = path.join(other, stagesName)
-      const names = (yield* fs.exists(parent)) ? yield* fs.readDirectory(parent) : []
-      for (const name of names.filter((each) => !isLeftover(each)).sort()) {
-        const found = yield* readManifest(path.join(parent, name))
+      for (const candidate of yield* stagesBelow(path.join(other, stagesName))) {
+        const found = yield* readManifest(candidate)
         if (!isOfKey(found) || Option.isNone(found)) continue
         const { finished } = found.value.manifest
         const own = finished?.files.every(({ file }) => !file.startsWith(".."))
-        if (own) return path.join(parent, name)
+        if (own) return candidate
       }
     }
     return undefined
-  }).pipe(arranging)
+  })
 
   /** Copies a stage so that `directory` is there whole or not at all. */
   const copy = (from: string) =>
@@ -162,19 +157,13 @@ export const claim = Effect.fn("Checkpoints.claim")(function* <E = never, R = ne
     return names.some((name) => !isLeftover(name))
   })
 
-  const freeName = Effect.fnUntraced(function* (name: string) {
-    let candidate = path.join(superseded, name)
-    for (let count = 2; yield* fs.exists(candidate); count++) candidate = path.join(superseded, `${name}-${count}`)
-    return candidate
-  })
-
   const here = yield* readManifest(directory)
   if (!isOfKey(here)) {
     if (yield* arranging(isOccupied)) {
       const old = Option.getOrUndefined(here)?.manifest
       const format = yield* formatOf(directory)
       const named = Option.match(format, { onNone: () => "unreadable", onSome: (number) => `format-${number}` })
-      const keptAt = yield* arranging(freeName(`${place}-${old?.key.slice(0, 8) ?? named}`))
+      const keptAt = yield* freePlace(`${place}-${old?.key.slice(0, 8) ?? named}`)
       yield* move(directory, keptAt)
       const changes = old === undefined ? [unreadable(format)] : keyChanges(old.parts, key.parts)
       yield* emit(StageSuperseded, { changes, keptAt: path.relative(run.path, keptAt) })

@@ -3,6 +3,8 @@
  *
  * A save goes: state file (written aside, flushed, renamed), manifest (likewise), manifest read back, and only then is anything
  * older removed. So the manifest always names whole files, and the state before the newest is there if the newest is damaged.
+ * The last state stays until every file of the finished stage has been read back. A damaged file is moved to `superseded/`; a file
+ * that cannot be read for another reason stops the run, and nothing is removed.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -12,12 +14,14 @@ import * as Path from "effect/Path"
 import { isLeftover, RunDirectory } from "../directory/RunDirectory.ts"
 import { SavedFileDamaged } from "../Errors.ts"
 import { emit } from "../events/Events.ts"
-import { CheckpointDamaged, CheckpointSaved } from "../events/runEvents.ts"
+import { CheckpointDamaged, CheckpointSaved, Warning } from "../events/runEvents.ts"
 import { whileDoing } from "../files/storage.ts"
 import { Build } from "../machine/Build.ts"
 import type { Saved, Stored } from "../stage/Codec.ts"
+import { restoreFile, writeCopies } from "./byProducts.ts"
 import { type Checkpoint, completeManifest, type Finished, type StageManifest, writeManifest } from "./StageManifest.ts"
 import { type FileRecord, openSaved, recordOf, verifyFile, writeSaved } from "./savedFile.ts"
+import { setAside } from "./superseded.ts"
 
 const stateName = (step: number) => `step-${String(step).padStart(8, "0")}.safetensors`
 const isStateName = (name: string) => /^step-\d+\.safetensors$/.test(name)
@@ -45,7 +49,11 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
     const names = yield* fs.readDirectory(directory)
     const unnamed = names.filter((name) => isLeftover(name) || (isStateName(name) && !named.has(name)))
     yield* Effect.forEach(unnamed, (name) => fs.remove(at(name), { force: true }), { discard: true })
-  }).pipe(whileDoing("remove old states", directory))
+  }).pipe(
+    whileDoing("remove old states", directory),
+    // They cost room and nothing else, and the next process that opens the stage removes them.
+    Effect.catch(({ message }) => emit(Warning, { message }))
+  )
 
   const commit = Effect.fnUntraced(function* (next: StageManifest) {
     yield* run.verify
@@ -54,18 +62,55 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
     yield* removeUnnamed
   })
 
-  const damaged = (error: SavedFileDamaged, fallback: string) =>
-    emit(CheckpointDamaged, { file: fromRun(error.file), detail: error.detail, fallback })
+  /** Tells of a damaged file, which is moved aside. */
+  const damaged = Effect.fnUntraced(function* ({ file, detail }: SavedFileDamaged, fallback: string) {
+    yield* run.verify
+    const keptAt = yield* setAside(path.basename(directory), file)
+    yield* emit(CheckpointDamaged, {
+      ...{ file: fromRun(file), detail, fallback },
+      ...(keptAt === undefined ? {} : { keptAt })
+    })
+  })
 
-  /** The finished stage, every file of it checked; none when it is not finished or a file is damaged. */
+  /** What is wrong with the first of some files that is damaged. */
+  const damageOf = (files: ReadonlyArray<FileRecord>) =>
+    Effect.forEach(files, (file) => verifyFile(at(file.file), file), { discard: true }).pipe(
+      Effect.as(undefined),
+      Effect.catchIf(isDamage, (error) => Effect.succeed(error))
+    )
+
+  /** Makes by-products anew that are damaged, and their copies. */
+  const mendByProducts = Effect.fnUntraced(function* (files: ReadonlyArray<FileRecord>, copies: FileRecord) {
+    for (const file of files) {
+      const damage = yield* damageOf([file])
+      if (damage === undefined) continue
+      yield* damaged(damage, "it is made anew from its copy")
+      yield* restoreFile(directory, copies, file).pipe(
+        Effect.catchIf(isDamage, (error) =>
+          damaged(error, `${file.file} cannot be made anew; the stage's results are whole and are used`)
+        )
+      )
+    }
+    const damage = yield* damageOf([copies])
+    if (damage === undefined || (yield* damageOf(files)) !== undefined) return
+    yield* damaged(damage, "it is made anew")
+    yield* writeCopies(directory, files)
+  })
+
+  /** The finished stage, every file of it checked; none when it is not finished or must run again because a file is damaged. */
   const finished = Effect.gen(function* () {
     const record = manifest.finished
     if (record === null) return Option.none<Finished>()
-    const files = [...Object.values(record.artefacts), ...record.files]
-    return yield* Effect.forEach(files, (file) => verifyFile(at(file.file), file), { discard: true }).pipe(
-      Effect.as(Option.some(record)),
-      Effect.catchIf(isDamage, (error) => Effect.as(damaged(error, "the stage runs again"), Option.none()))
-    )
+    const { artefacts, files, copies } = record
+    const damage = yield* damageOf([...Object.values(artefacts), ...(copies === undefined ? files : [])])
+    if (damage !== undefined) {
+      yield* damaged(damage, "the stage runs again")
+      yield* commit({ ...manifest, finished: null })
+      return Option.none<Finished>()
+    }
+    if (copies !== undefined) yield* mendByProducts(files, copies)
+    if (manifest.checkpoints.length > 0) yield* commit({ ...manifest, checkpoints: [] })
+    return Option.some(record)
   })
 
   /** Restores the newest good state and gives its step; 0 when there is none. A damaged one is told and the one before it taken. */
@@ -104,7 +149,7 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
     yield* emit(CheckpointSaved, { step, bytes: written.bytes, milliseconds })
   })
 
-  /** Makes the stage finished: writes its artefacts, records `files` (paths of what else it wrote), removes its states. */
+  /** Makes the stage finished: writes its artefacts, records `files` (paths of what else it wrote), reads all back, removes its states. */
   const finish = Effect.fn("StageFiles.finish")(function* <E, R>(
     steps: number,
     artefacts: ReadonlyArray<{ readonly name: string; readonly saved: Saved<E, R> }>,
@@ -119,8 +164,13 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
     const others = yield* Effect.forEach(files, (file) =>
       whileDoing("read what the stage wrote", file)(recordOf(file, path.relative(directory, file)))
     )
-    const record: Finished = { steps, artefacts: records, files: others }
-    yield* commit({ ...manifest, builds: builds(), steps, checkpoints: [], finished: record })
+    // What has no steps is made anew by its end.
+    const copies = steps > 0 && others.length > 0 ? { copies: yield* writeCopies(directory, others) } : {}
+    const record: Finished = { steps, artefacts: records, files: others, ...copies }
+    yield* commit({ ...manifest, builds: builds(), steps, finished: record })
+    const all = [...Object.values(records), ...others, ...Object.values(copies)]
+    yield* Effect.forEach(all, (file) => verifyFile(at(file.file), file), { discard: true })
+    yield* commit({ ...manifest, checkpoints: [] })
     return record
   })
 

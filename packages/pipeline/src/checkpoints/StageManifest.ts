@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import { SavedFileDamaged } from "../Errors.ts"
-import { whileDoing } from "../files/storage.ts"
+import { readingFault, unlessDamaged, whileDoing } from "../files/storage.ts"
 import { canonicalJson, isJsonObject } from "../json/canonicalJson.ts"
 import { KeyParts } from "./StageKey.ts"
 import { FileRecord } from "./savedFile.ts"
@@ -16,11 +16,12 @@ import { FileRecord } from "./savedFile.ts"
 export const Checkpoint = Schema.Struct({ step: Schema.Int, ...FileRecord.fields })
 export interface Checkpoint extends Schema.Schema.Type<typeof Checkpoint> {}
 
-/** A finished stage: its artefacts by name, and the other files it wrote, named from the run directory. */
+/** A finished stage: its artefacts by name, the other files it wrote, named from its directory, and the file that has copies of them. */
 export const Finished = Schema.Struct({
   steps: Schema.Int,
   artefacts: Schema.Record(Schema.String, FileRecord),
-  files: Schema.Array(FileRecord)
+  files: Schema.Array(FileRecord),
+  copies: Schema.optionalKey(FileRecord)
 })
 export interface Finished extends Schema.Schema.Type<typeof Finished> {}
 
@@ -53,7 +54,7 @@ const decodeManifest = Schema.decodeUnknownEffect(StageManifest)
 const encode = Schema.encodeSync(StageManifest)
 const digest = (manifest: Schema.Json) => createHash("sha256").update(canonicalJson(manifest)).digest("hex")
 
-/** What a manifest file says, in whatever format. Fails with SavedFileDamaged when it is not there or not what was written. */
+/** What a manifest file says, in whatever format. Fails with SavedFileDamaged when it is not there or not what was written, with StorageFailed when it cannot be read. */
 const readSealed = Effect.fnUntraced(
   function* (file: string) {
     const fs = yield* FileSystem.FileSystem
@@ -61,10 +62,10 @@ const readSealed = Effect.fnUntraced(
     if (digest(manifest) !== sha256) return yield* new SavedFileDamaged({ file, detail: "its digest does not fit" })
     return manifest
   },
-  (self, file) => Effect.mapError(self, (error) => new SavedFileDamaged({ file, detail: error.message }))
+  (self, file) => Effect.mapError(self, (error) => readingFault(file, error))
 )
 
-/** Reads one manifest file. Fails with SavedFileDamaged. */
+/** Reads one manifest file. Fails with SavedFileDamaged, StorageFailed. */
 const readFile = (file: string) =>
   Effect.flatMap(readSealed(file), (manifest) =>
     Effect.mapError(decodeManifest(manifest), (error) => new SavedFileDamaged({ file, detail: error.message }))
@@ -73,20 +74,20 @@ const readFile = (file: string) =>
 /** The format of a manifest that is whole; none when there is no such manifest. */
 export const formatOf = Effect.fn("StageManifest.formatOf")(function* (directory: string) {
   const path = yield* Path.Path
-  const manifest = yield* Effect.option(readSealed(path.join(directory, manifestName)))
+  const manifest = yield* unlessDamaged(readSealed(path.join(directory, manifestName)))
   return Option.flatMap(manifest, (json) =>
     isJsonObject(json) && typeof json.format === "number" ? Option.some(json.format) : Option.none<number>()
   )
 })
 
-/** The manifest of a directory, with what was wrong if only its copy could be read; none when neither can be. */
+/** The manifest of a directory, with what was wrong if only its copy is whole; none when neither is. Fails with StorageFailed. */
 export const readManifest = Effect.fn("StageManifest.read")(function* (directory: string) {
   const path = yield* Path.Path
   const read = (name: string) => readFile(path.join(directory, name))
   return yield* read(manifestName).pipe(
     Effect.map((manifest) => Option.some({ manifest, damage: Option.none<SavedFileDamaged>() })),
-    Effect.catch((damage) =>
-      Effect.map(Effect.option(read(manifestCopyName)), (copy) =>
+    Effect.catchTag("SavedFileDamaged", (damage) =>
+      Effect.map(unlessDamaged(read(manifestCopyName)), (copy) =>
         Option.map(copy, (manifest) => ({ manifest, damage: Option.some(damage) }))
       )
     )
@@ -114,7 +115,7 @@ export const completeManifest = Effect.fn("StageManifest.complete")(function* (
   manifest: StageManifest
 ) {
   const path = yield* Path.Path
-  const copy = yield* Effect.option(readFile(path.join(directory, manifestCopyName)))
+  const copy = yield* unlessDamaged(readFile(path.join(directory, manifestCopyName)))
   if (Option.exists(copy, (copied) => digest(encode(copied)) === digest(encode(manifest)))) return
   yield* writeManifest(directory, manifest)
 })

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import { SavedFileDamaged, type StorageFailed } from "../Errors.ts"
-import { whileStoring } from "../files/storage.ts"
+import { readingFault, whileStoring } from "../files/storage.ts"
 import { canonicalJson } from "../json/canonicalJson.ts"
 import type { Saved, Stored } from "../stage/Codec.ts"
 
@@ -39,10 +39,10 @@ export const recordOf = Effect.fn("recordOf")(function* (path: string, name: str
   return { file: name, bytes, sha256: hash.digest("hex") } satisfies FileRecord
 }, Effect.scoped)
 
-/** Fails unless the file is byte for byte what the record says. */
+/** Fails with SavedFileDamaged unless the file is byte for byte what the record says; with StorageFailed where it cannot be read. */
 export const verifyFile = Effect.fn("verifyFile")(function* (path: string, expected: FileRecord) {
   const damaged = (detail: string) => new SavedFileDamaged({ file: path, detail })
-  const found = yield* Effect.mapError(recordOf(path, expected.file), (error) => damaged(error.message))
+  const found = yield* Effect.mapError(recordOf(path, expected.file), (error) => readingFault(path, error))
   if (found.bytes !== expected.bytes) {
     return yield* damaged(`it has ${found.bytes} bytes, ${expected.bytes} were written`)
   }
@@ -51,12 +51,12 @@ export const verifyFile = Effect.fn("verifyFile")(function* (path: string, expec
   }
 })
 
-/** Opens a saved value for as long as the scope is. The file must have been verified. */
+/** Opens a saved value for as long as the scope is. The file must have been verified. Fails with SavedFileDamaged, StorageFailed. */
 export const openSaved = Effect.fn("openSaved")(
   function* (path: string) {
     const tensors = yield* Safetensors.open(path)
     const data = yield* decodeData(tensors.metadata[dataKey])
     return { data, tensors } satisfies Stored
   },
-  (self, path) => Effect.mapError(self, (error) => new SavedFileDamaged({ file: path, detail: error.message }))
+  (self, path) => Effect.mapError(self, (error) => readingFault(path, error))
 )

@@ -102,11 +102,15 @@ export const CheckpointSaved = eventKind(
   }
 )
 
-/** A saved file failed its check on loading. `fallback` says what is used instead. */
+/** A saved file failed its check on loading. `fallback` says what is used instead, `keptAt` where the file is now, from the run directory. */
 export const CheckpointDamaged = eventKind(
   "CheckpointDamaged",
-  { file: Schema.String, detail: Schema.String, fallback: Schema.String },
-  { warning: true, line: ({ file, detail, fallback }) => `${file} is damaged (${detail}); ${fallback}` }
+  { file: Schema.String, detail: Schema.String, fallback: Schema.String, keptAt: Schema.optionalKey(Schema.String) },
+  {
+    warning: true,
+    line: ({ file, detail, fallback, keptAt }) =>
+      `${file} is damaged (${detail}); ${fallback}${keptAt === undefined ? "" : `; the damaged file is kept at ${keptAt}`}`
+  }
 )
 
 /** A sample that could not be used was replaced by another, as the recipe allows. */

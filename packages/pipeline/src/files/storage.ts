@@ -1,8 +1,9 @@
 /** Turns what the file system says into one clear, typed failure. */
 import { FileFailed } from "@speedq/formats"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { PlatformError } from "effect/PlatformError"
-import { StorageFailed } from "../Errors.ts"
+import { SavedFileDamaged, StorageFailed } from "../Errors.ts"
 
 const reasons: { readonly [code: string]: StorageFailed["reason"] } = {
   ENOSPC: "disk-full",
@@ -20,13 +21,19 @@ const codeOf = (error: unknown): string => {
   return error instanceof Error && "code" in error ? String(error.code) : ""
 }
 
+/** What the system said, without the names that a library puts around it. */
+const saidBy = (error: unknown): string => {
+  if (error instanceof PlatformError && error.reason.cause !== undefined) return saidBy(error.reason.cause)
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** A `StorageFailed` for anything that was raised while `doing` something with `path`. */
 export const storageFailed = (doing: string, path: string, error: unknown): StorageFailed =>
   new StorageFailed({
     doing,
     path,
     reason: reasons[codeOf(error)] ?? "other",
-    detail: error instanceof Error ? error.message : String(error)
+    detail: saidBy(error)
   })
 
 /** Replaces what the file system raised by a `StorageFailed` that says what was being done with which path. */
@@ -44,3 +51,29 @@ export const whileStoring =
       (error): error is FileFailed => error instanceof FileFailed,
       (error) => Effect.fail(storageFailed(doing, path, error))
     )
+
+const missing = new Set(["ENOENT", "NotFound"])
+
+/**
+ * What an error in reading a saved file means. The file system may refuse for a reason that says nothing about the file (EACCES, EIO,
+ * EMFILE): that is a StorageFailed, and the file stays. Anything else, and a file that is gone, is a SavedFileDamaged.
+ */
+export const readingFault = (file: string, error: unknown): SavedFileDamaged | StorageFailed => {
+  if (error instanceof SavedFileDamaged || error instanceof StorageFailed) return error
+  const code = error instanceof FileFailed || error instanceof PlatformError ? codeOf(error) : undefined
+  if (code !== undefined && !missing.has(code)) return storageFailed("read what was saved", file, error)
+  if (code !== undefined) return new SavedFileDamaged({ file, detail: "it is not there" })
+  return new SavedFileDamaged({ file, detail: saidBy(error) })
+}
+
+const isDamage = (error: unknown): error is SavedFileDamaged => error instanceof SavedFileDamaged
+
+/** None where what is read is damaged; that it cannot be read remains a failure. */
+export const unlessDamaged = <A, E, R>(
+  self: Effect.Effect<A, E | SavedFileDamaged, R>
+): Effect.Effect<Option.Option<A>, Exclude<E, SavedFileDamaged>, R> =>
+  Effect.map(self, Option.some).pipe(
+    Effect.catch((error) =>
+      isDamage(error) ? Effect.succeed(Option.none<A>()) : Effect.fail(error as Exclude<E, SavedFileDamaged>)
+    )
+  )

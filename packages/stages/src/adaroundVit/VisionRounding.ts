@@ -6,7 +6,7 @@ import { describePacked, type PackedWeight, readPackedWeights } from "@speedq/qu
 import type { Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { readingSaved } from "../artefacts/readingSaved.ts"
+import { readingPacked } from "../artefacts/readingSaved.ts"
 import { loadTensor, packedSources, tensorSource } from "../artefacts/tensorCodec.ts"
 import { Compute } from "../compute/Compute.ts"
 import { Extensions } from "../extensions/Extensions.ts"
@@ -69,7 +69,7 @@ export const visionRoundingCodec = Codec.make({
     Effect.gen(function* () {
       const { backend } = yield* Compute
       const known = (yield* Extensions).quantizers
-      const weights = yield* readingSaved(file.path, () => readPackedWeights(backend, file.store, done, known))
+      const weights = yield* readingPacked(file.path, () => readPackedWeights(backend, file.store, done, known))
       const layers: { [layer: string]: LayerRounding } = {}
       for (const parameter of current?.layers ?? []) {
         const tensors: Tensor[] = []

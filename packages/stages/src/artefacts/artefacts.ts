@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import { Compute } from "../compute/Compute.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { owned } from "../model/stageMemory.ts"
-import { readingSaved } from "./readingSaved.ts"
+import { readingPacked } from "./readingSaved.ts"
 import { loadTensors, packedSources, tensorSources } from "./tensorCodec.ts"
 
 const parametersCodec = Codec.make({
@@ -40,7 +40,7 @@ export const QuantizedVision = Artefact.make(
         const known = (yield* Extensions).quantizers
         const { path, store } = tensors
         const packed = yield* owned(
-          readingSaved(path, () => readPackedWeights(backend, store, weights, known)),
+          readingPacked(path, () => readPackedWeights(backend, store, weights, known)),
           releasePacked
         )
         const values = yield* owned(loadTensors(backend, tensors, "parameter", "weights"), releaseParameters)
@@ -80,7 +80,7 @@ export const QuantizedLanguage = Artefact.make(
       Effect.gen(function* () {
         const { backend } = yield* Compute
         const known = (yield* Extensions).quantizers
-        const decoded = yield* readingSaved(
+        const decoded = yield* readingPacked(
           tensors.path,
           () =>
             new Map(

@@ -1,10 +1,9 @@
 /** Saves and loads tensors of a backend: from and to its memory, without a second copy where the backend allows that. */
 import { fileDtype, type Safetensors } from "@speedq/formats"
-import { SavedFileDamaged } from "@speedq/pipeline"
 import type { PackedWeights } from "@speedq/quantizers"
 import { type Backend, type DType, generate, type Parameters, type Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
-import { reasonOf } from "../Errors.ts"
+import { readingSaved } from "./readingSaved.ts"
 
 const tensorDtype: { readonly [dtype: string]: DType | undefined } = {
   F32: "f32",
@@ -40,33 +39,20 @@ export const packedSources = (weights: PackedWeights): readonly Safetensors.Tens
 type Loaded = "weights" | "state"
 
 /** Reads one entry into a new tensor. */
-export const loadTensor = (
-  backend: Backend,
-  file: Safetensors.Safetensors,
-  name: string,
-  kind: Loaded
-): Effect.Effect<Tensor, SavedFileDamaged> =>
-  Effect.try({
-    try: () => {
-      const info = file.tensors.get(name)
-      const dtype = info && tensorDtype[info.dtype]
-      if (info === undefined || dtype === undefined)
-        throw new Error(`it has no tensor "${name}" of a kind this program reads`)
-      const { store } = file
-      return generate(backend, { shape: info.shape, dtype }, (bytes) =>
-        kind === "weights" ? store.readFiniteInto(name, bytes) : store.readInto(name, bytes)
-      )
-    },
-    catch: (error) => new SavedFileDamaged({ file: file.path, detail: reasonOf(error) })
+export const loadTensor = (backend: Backend, file: Safetensors.Safetensors, name: string, kind: Loaded) =>
+  readingSaved(file.path, (): Tensor => {
+    const info = file.tensors.get(name)
+    const dtype = info && tensorDtype[info.dtype]
+    if (info === undefined || dtype === undefined)
+      throw new Error(`it has no tensor "${name}" of a kind this program reads`)
+    const { store } = file
+    return generate(backend, { shape: info.shape, dtype }, (bytes) =>
+      kind === "weights" ? store.readFiniteInto(name, bytes) : store.readInto(name, bytes)
+    )
   })
 
 /** Reads every entry `<prefix>.<name>`, by name; when one fails, nothing stays allocated. */
-export const loadTensors = (
-  backend: Backend,
-  file: Safetensors.Safetensors,
-  prefix: string,
-  kind: Loaded
-): Effect.Effect<Parameters, SavedFileDamaged> =>
+export const loadTensors = (backend: Backend, file: Safetensors.Safetensors, prefix: string, kind: Loaded) =>
   Effect.suspend(() => {
     const names = [...file.tensors.keys()].filter((name) => name.startsWith(`${prefix}.`))
     const loaded: { [name: string]: Tensor } = {}

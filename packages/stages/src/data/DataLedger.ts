@@ -4,11 +4,11 @@
  * the stage's directory, beside the saved states.
  */
 import { createHash } from "node:crypto"
-import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { AtomicFile } from "@speedq/formats"
-import { type RecipeSettings, SavedFileDamaged, whileDoing } from "@speedq/pipeline"
+import { type RecipeSettings, readingFault, SavedFileDamaged, whileDoing } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { DataConfig } from "../training/TrainingConfig.ts"
@@ -42,12 +42,18 @@ const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 /** A digest of all that a ledger says. */
 export const ledgerDigest = (ledger: DataLedger): string => sha256(Schema.encodeSync(Text)(ledger))
 
-/** The ledger of the stage in `directory`; none where it has not begun. Fails with SavedFileDamaged. */
+/** The ledger of the stage in `directory`; none where it has not begun. Fails with SavedFileDamaged, StorageFailed. */
 export const readLedger = Effect.fn("DataLedger.read")(function* (directory: string) {
   const file = join(directory, fileName)
   const damaged = (detail: string) => new SavedFileDamaged({ file, detail })
-  const text = yield* Effect.promise(() => readFile(file, "utf8").catch(() => undefined))
-  if (text === undefined) return Option.none<DataLedger>()
+  const fs = yield* FileSystem.FileSystem
+  const found = yield* fs.readFileString(file).pipe(
+    Effect.asSome,
+    Effect.catchReason("PlatformError", "NotFound", () => Effect.succeedNone),
+    Effect.mapError((error) => readingFault(file, error))
+  )
+  if (Option.isNone(found)) return Option.none<DataLedger>()
+  const text = found.value
   const sealed = yield* Effect.mapError(Schema.decodeUnknownEffect(Sealed)(text), ({ message }) => damaged(message))
   if (sha256(sealed.ledger) !== sealed.sha256) return yield* damaged("its digest does not fit")
   const ledger = yield* Effect.mapError(Schema.decodeUnknownEffect(Text)(sealed.ledger), (e) => damaged(e.message))

@@ -1,5 +1,5 @@
 /** Whether what a stage did goes on with data that changed since it began: none of what its steps used may be another now. */
-import type { RecipeSettings, Stage } from "@speedq/pipeline"
+import { type RecipeSettings, type Stage, unlessDamaged } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { DataConfig } from "../training/TrainingConfig.ts"
@@ -27,4 +27,4 @@ export const continueWithData = (data: DataConfig, recipe: RecipeSettings, begun
         ? `${what}, none of which it had used: its result stands`
         : `${what}, none of which its finished steps had used: it goes on, and others take the places of those that are gone`
     )
-  }).pipe(Effect.catch(() => Effect.succeed(Option.none<string>())))
+  }).pipe(unlessDamaged, Effect.map(Option.flatten))

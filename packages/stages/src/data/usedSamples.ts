@@ -1,9 +1,9 @@
 /** Which samples of its mixture a stage has used: a bit each, in its states and beside its result. */
-import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { AtomicFile, type Safetensors } from "@speedq/formats"
-import { SavedFileDamaged, type Stage, whileDoing } from "@speedq/pipeline"
+import { readingFault, type Stage, whileDoing } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
 
 const fileName = "data-used.bin"
 const tensorName = "used"
@@ -31,7 +31,7 @@ export const usedTensor = (used: Uint8Array) => ({
 export const loadUsed = (file: Safetensors.Safetensors) =>
   file.read(tensorName).pipe(
     Effect.map((bytes): Uint8Array => Uint8Array.from(bytes)),
-    Effect.mapError(({ message }) => new SavedFileDamaged({ file: file.path, detail: message }))
+    Effect.mapError((error) => readingFault(file.path, error))
   )
 
 /** Writes what a finished stage used, and gives the file. */
@@ -41,8 +41,11 @@ export const writeUsed = Effect.fn("writeUsed")(function* (directory: string, us
   return file
 })
 
+const readUsed = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  return yield* Effect.mapError(fs.readFile(file), (error) => readingFault(file, error))
+})
+
 /** What was used by a stage that is begun or finished. */
 export const usedBy = ({ directory, state }: Stage.Begun) =>
-  state === undefined
-    ? Effect.tryPromise((): Promise<Uint8Array> => readFile(join(directory, fileName)))
-    : loadUsed(state.tensors)
+  state === undefined ? readUsed(join(directory, fileName)) : loadUsed(state.tensors)

@@ -1,0 +1,44 @@
+/**
+ * What a finished stage wrote besides its artefacts: its report, tables, lists. No later stage reads them. They are kept a second time,
+ * together in one file, so that one which is damaged or gone is made anew without a step.
+ */
+import { AtomicFile, SafetensorsInvalid } from "@speedq/formats"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Path from "effect/Path"
+import { readingFault, storageFailed, whileDoing } from "../files/storage.ts"
+import { type FileRecord, openSaved, verifyFile, writeSaved } from "./savedFile.ts"
+
+export const copiesName = "by-products.safetensors"
+
+/** Copies files of a stage's directory, named by their records. They fit into memory: a stage that writes gigabytes has no steps. */
+export const writeCopies = Effect.fn("writeCopies")(function* (directory: string, files: ReadonlyArray<FileRecord>) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const tensors = files.map(({ file, bytes }) => ({
+    name: file,
+    dtype: "U8" as const,
+    shape: [bytes],
+    data: whileDoing("copy what the stage wrote", file)(fs.readFile(path.join(directory, file)))
+  }))
+  const to = path.join(directory, copiesName)
+  const { bytes, sha256 } = yield* Effect.mapError(writeSaved(to, { data: null, tensors }), (error) =>
+    // A file that is not what it was when its record was made.
+    error instanceof SafetensorsInvalid ? storageFailed("copy what the stage wrote", to, error) : error
+  )
+  return { file: copiesName, bytes, sha256 } satisfies FileRecord
+})
+
+/** Writes a file again from the copies. Fails with SavedFileDamaged where they are damaged themselves. */
+export const restoreFile = Effect.fn("restoreFile")(function* (
+  directory: string,
+  copies: FileRecord,
+  { file }: FileRecord
+) {
+  const path = yield* Path.Path
+  const [from, to] = [path.join(directory, copies.file), path.join(directory, file)]
+  yield* verifyFile(from, copies)
+  const { tensors } = yield* openSaved(from)
+  const bytes = yield* Effect.mapError(tensors.read(file), (error) => readingFault(from, error))
+  yield* whileDoing("write a file of the stage again", to)(AtomicFile.writeWhole(to, bytes))
+}, Effect.scoped)
