@@ -37,6 +37,7 @@ export { readingFault, storageFailed, unlessDamaged, whileDoing, whileStoring } 
 export { jsonOrText } from "./json/jsonOrText.ts"
 export { Build } from "./machine/Build.ts"
 export { Machine, recipeModule, Surroundings } from "./machine/Machine.ts"
+export { monotonicMillis } from "./machine/monotonic.ts"
 export { runReport } from "./overview/runReport.ts"
 export { type RunStatus, type StageStatus, status } from "./overview/status.ts"
 export { writeReport } from "./overview/writeReport.ts"

@@ -19,7 +19,7 @@ const lastStep = (directory: string) => {
 }
 
 describe("signals", () => {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     it(`${signal} finishes the step, saves and exits with 130; the continued run ends with the same bytes`, async () => {
       const root = temporaryDirectory()
       const recipe = writeRecipe(join(root, "recipe.json"), slow, never)
@@ -40,6 +40,19 @@ describe("signals", () => {
       assert.deepStrictEqual(resultsOf(directory), resultsOf(join(root, "whole")))
     })
   }
+
+  it("a pipe that is closed ends the run as a signal does", async () => {
+    const root = temporaryDirectory()
+    const recipe = writeRecipe(join(root, "recipe.json"), [slow[0]!], { save: { everySeconds: 1 } })
+    const directory = join(root, "run")
+    const child = startToy(directory, recipe)
+    await child.says("step 1/120")
+    child.stopReading()
+    assert.strictEqual((await child.ended).code, 130)
+    assert.strictEqual(savedSteps(directory)["01-toy-vit"], lastStep(directory))
+    assert.isBelow(lastStep(directory), 120)
+    assert.isFalse(existsSync(join(directory, "run.lock")))
+  })
 
   it("the second one exits at once", async () => {
     const root = temporaryDirectory()

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -85,6 +86,19 @@ describe("saving", () => {
       const neither = yield* run(join(temporaryDirectory(), "run"), counting(10, second), {})
       assert.deepStrictEqual(neither.saved, [])
       assert.deepStrictEqual(neither.exit, Exit.succeed({ count: 10 }))
+    })
+  )
+
+  it.effect("by seconds that pass, also when the date is set back", () =>
+    Effect.gen(function* () {
+      const anHourBack = Effect.flatMap(Clock.currentTimeMillis, (now) => TestClock.setTime(now - 3_600_000))
+      const during = (done: number) =>
+        Effect.andThen(TestClock.adjust(Duration.seconds(1)), done === 3 ? anHourBack : Effect.void)
+      const { saved, printed } = yield* run(join(temporaryDirectory(), "run"), counting(10, during), {
+        everySeconds: 3
+      })
+      assert.deepStrictEqual(saved, [3, 6, 9])
+      assert.match(printed, /finished in 10\.0 s/)
     })
   )
 

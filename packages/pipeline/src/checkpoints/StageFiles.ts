@@ -6,7 +6,6 @@
  * The last state stays until every file of the finished stage has been read back. A damaged file is moved to `superseded/`; a file
  * that cannot be read for another reason stops the run, and nothing is removed.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -17,6 +16,7 @@ import { emit } from "../events/Events.ts"
 import { CheckpointDamaged, CheckpointSaved, Warning } from "../events/runEvents.ts"
 import { whileDoing } from "../files/storage.ts"
 import { Build } from "../machine/Build.ts"
+import { monotonicMillis } from "../machine/monotonic.ts"
 import type { Saved, Stored } from "../stage/Codec.ts"
 import { restoreFile, writeCopies } from "./byProducts.ts"
 import { type Checkpoint, completeManifest, type Finished, type StageManifest, writeManifest } from "./StageManifest.ts"
@@ -138,14 +138,14 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
   const save = Effect.fn("StageFiles.save")(function* <E, R>(step: number, steps: number, state: Saved<E, R>) {
     if (good?.step === step) return
     yield* run.verify
-    const startedAt = yield* Clock.currentTimeMillis
+    const startedAt = yield* monotonicMillis
     const file = stateName(step)
     const written = yield* writeSaved(at(file), state)
     const checkpoint = { step, file, bytes: written.bytes, sha256: written.sha256 }
     const checkpoints = good === undefined ? [checkpoint] : [checkpoint, good]
     yield* commit({ ...manifest, builds: builds(), steps, checkpoints })
     good = checkpoint
-    const milliseconds = (yield* Clock.currentTimeMillis) - startedAt
+    const milliseconds = (yield* monotonicMillis) - startedAt
     yield* emit(CheckpointSaved, { step, bytes: written.bytes, milliseconds })
   })
 

@@ -9,7 +9,7 @@ import * as Path from "effect/Path"
 import { readingFault, storageFailed, whileDoing } from "../files/storage.ts"
 import { type FileRecord, openSaved, verifyFile, writeSaved } from "./savedFile.ts"
 
-export const copiesName = "by-products.safetensors"
+const copiesName = "by-products.safetensors"
 
 /** Copies files of a stage's directory, named by their records. They fit into memory: a stage that writes gigabytes has no steps. */
 export const writeCopies = Effect.fn("writeCopies")(function* (directory: string, files: ReadonlyArray<FileRecord>) {

@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import type { JsonObject } from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { LockLost, StorageFailed } from "../Errors.ts"
+import { monotonicMillis } from "../machine/monotonic.ts"
 import type { EventKind } from "./EventKind.ts"
 
 /** The directory name of the stage that is running, such as `02-qat`; set by the runner. */
@@ -13,9 +14,10 @@ export const CurrentStage = Context.Reference<string | undefined>("@speedq/pipel
   defaultValue: () => undefined
 })
 
-/** One event on its way to the sinks. `at` is in milliseconds since 1970. */
+/** One event on its way to the sinks. `at` is in milliseconds since 1970; `monotonic`, in milliseconds too, never goes back. */
 export interface Entry {
   readonly at: number
+  readonly monotonic: number
   readonly stage: string | undefined
   readonly tag: string
   readonly warning: boolean
@@ -51,9 +53,11 @@ export class Events extends Context.Service<
     return Events.of({
       emit: Effect.fnUntraced(function* (kind, event) {
         const at = yield* Clock.currentTimeMillis
+        const monotonic = yield* monotonicMillis
         const stage = yield* CurrentStage
         const entry: Entry = {
           at,
+          monotonic,
           stage,
           tag: kind.tag,
           warning: kind.warning,

@@ -1,24 +1,40 @@
-/** Runs a program as the process: signals interrupt it once and kill it the second time, failures are one message, exit codes are fixed. */
+/**
+ * Runs a program as the process: a signal interrupts it once and kills it the second time, a closed pipe or terminal interrupts it,
+ * failures are one message, exit codes are fixed.
+ */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
 
+// SIGHUP: the terminal was closed, or the connection to it lost.
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
+const streams = [process.stdout, process.stderr]
+/** Nobody reads any more: the other end of a pipe was closed (EPIPE), or the terminal (EIO). */
+const isClosed = ({ code }: NodeJS.ErrnoException): boolean => code === "EPIPE" || code === "EIO"
+
 /** Exit codes: 0 done, 1 failed, 130 interrupted and saved; an error may carry another one (`Runtime.errorExitCode`). */
 const run = Runtime.makeRunMain(({ fiber, teardown }) => {
   let interrupted = false
-  const onSignal = () => {
-    if (interrupted) process.exit(130)
+  const interrupt = () => {
     interrupted = true
-    process.stderr.write("\nfinishing the step and saving; once more to quit at once\n")
     fiber.interruptUnsafe(fiber.id)
   }
-  process.on("SIGINT", onSignal)
-  process.on("SIGTERM", onSignal)
+  const onSignal = () => {
+    if (interrupted) process.exit(130)
+    process.stderr.write("\nfinishing the step and saving; once more to quit at once\n")
+    interrupt()
+  }
+  // It comes again with each further write.
+  const onStreamError = (error: NodeJS.ErrnoException) => {
+    if (!isClosed(error)) fiber.getRef(InterruptionFailure).error ??= error
+    if (!interrupted) interrupt()
+  }
+  for (const signal of signals) process.on(signal, onSignal)
+  for (const stream of streams) stream.on("error", onStreamError)
   fiber.addObserver((exit) => {
-    process.off("SIGINT", onSignal)
-    process.off("SIGTERM", onSignal)
+    for (const signal of signals) process.off(signal, onSignal)
     teardown(exit, (code) => {
       // Nothing may outlive the program: a worker or a timer left over must not keep the process.
       if (interrupted || Exit.isFailure(exit)) process.exit(code)

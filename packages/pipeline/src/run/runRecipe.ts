@@ -1,6 +1,5 @@
 /** Runs a recipe in a run directory: reuses what is finished, continues what was begun, does the rest. */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -22,6 +21,7 @@ import { CurrentStage, Events, emit } from "../events/Events.ts"
 import * as RunEvents from "../events/runEvents.ts"
 import { Build } from "../machine/Build.ts"
 import { Machine, recipeModule, Surroundings } from "../machine/Machine.ts"
+import { monotonicMillis } from "../machine/monotonic.ts"
 import { writeReport } from "../overview/writeReport.ts"
 import * as Preflight from "../plan/Preflight.ts"
 import { toJson } from "../recipe/recipeJson.ts"
@@ -74,7 +74,7 @@ export const run = <A, L, E, R>(
 const runStages = Effect.fn("Recipe.run")(function* <E, R>(recipe: AnyRecipe<E, R>, current: Current) {
   const directory = yield* RunDirectory
   const path = yield* Path.Path
-  const startedAt = yield* Clock.currentTimeMillis
+  const startedAt = yield* monotonicMillis
   yield* Preflight.check(recipe, directory.path)
   let keys = yield* expectedKeys(recipe)
   yield* recordRun(recipe, keys)
@@ -106,7 +106,7 @@ const runStages = Effect.fn("Recipe.run")(function* <E, R>(recipe: AnyRecipe<E, 
   const output = yield* Effect.provideService(load(gives, sources, name), Scope.Scope, directory.scope)
   yield* (yield* Events).flush
   yield* writeReport(directory.path)
-  const milliseconds = (yield* Clock.currentTimeMillis) - startedAt
+  const milliseconds = (yield* monotonicMillis) - startedAt
   yield* emit(RunEvents.RunFinished, { milliseconds, report: path.join(directory.path, reportFileName) })
   return output
 })

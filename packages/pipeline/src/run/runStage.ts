@@ -1,7 +1,6 @@
 /** Runs one stage: its steps, the saves between them, the stop at a step's end when the run is interrupted. */
 import { createHash } from "node:crypto"
 import { AtomicFile } from "@speedq/formats"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
@@ -10,6 +9,7 @@ import { NonFiniteMetric, StageFailed, type StageFailedWith } from "../Errors.ts
 import { Events, emit } from "../events/Events.ts"
 import { StageFinished, StageStarted, StepDone } from "../events/runEvents.ts"
 import { whileDoing } from "../files/storage.ts"
+import { monotonicMillis } from "../machine/monotonic.ts"
 import { reportName, StageReport } from "../report/StageReport.ts"
 import type { SavePolicy } from "../settings/RecipeSettings.ts"
 import type { AnyArtefact } from "../stage/Artefact.ts"
@@ -39,7 +39,7 @@ export const runStage = Effect.fn("runStage")(function* <E, R>(
   files: StageFiles,
   progress: Progress
 ) {
-  const startedAt = yield* Clock.currentTimeMillis
+  const startedAt = yield* monotonicMillis
   const failed = (cause: unknown) => {
     const { done: step, steps, saved } = progress
     return new StageFailed({ stage: context.label, step, steps, saved, cause }) as StageFailedWith<E>
@@ -66,7 +66,7 @@ export const runStage = Effect.fn("runStage")(function* <E, R>(
     )
   }).pipe(Effect.mapError(failed))
   const bytes = Object.values(record.artefacts).reduce((sum, file) => sum + file.bytes, 0)
-  const milliseconds = (yield* Clock.currentTimeMillis) - startedAt
+  const milliseconds = (yield* monotonicMillis) - startedAt
   yield* emit(StageFinished, { steps: record.steps, milliseconds, bytes })
 }, Effect.scoped)
 
@@ -82,7 +82,7 @@ const runSteps = <Out, E, R, E2, R2>(
       const events = yield* Events
       const { steps } = session
       const saveAll = Effect.andThen(events.flush, save)
-      let savedAt = yield* Clock.currentTimeMillis
+      let savedAt = yield* monotonicMillis
       let flushedAt = savedAt
       while (progress.done < steps) {
         // A step that failed is no reason to do those before it again. That its failure is told matters more than the save.
@@ -93,10 +93,10 @@ const runSteps = <Out, E, R, E2, R2>(
         progress.done += 1
         yield* emit(StepDone, { step: progress.done, steps, metrics })
 
-        const now = yield* Clock.currentTimeMillis
+        const now = yield* monotonicMillis
         if (progress.done < steps && isDue(policy, progress.done, now - savedAt)) {
           yield* saveAll
-          savedAt = flushedAt = yield* Clock.currentTimeMillis
+          savedAt = flushedAt = yield* monotonicMillis
         } else if (now - flushedAt >= 1000) {
           yield* events.flush
           flushedAt = now

@@ -38,6 +38,8 @@ export interface Ended {
 export interface ToyProcess {
   readonly pid: number
   readonly kill: (signal: NodeJS.Signals) => void
+  /** Closes our end of its standard error, as a reader does that has seen enough. */
+  readonly stopReading: () => void
   /** When standard error or output holds this text. Rejects when the process ends without. */
   readonly says: (text: string) => Promise<void>
   readonly ended: Promise<Ended>
@@ -74,6 +76,7 @@ export const startToy = (
   return {
     pid: child.pid ?? 0,
     kill: (signal) => void child.kill(signal),
+    stopReading: () => void child.stderr.destroy(),
     ended,
     says: (text) =>
       new Promise((resolve, reject) => {

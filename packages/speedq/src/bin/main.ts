@@ -4,12 +4,6 @@ import { runMain } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import { runCommandLine } from "../command/speedq.ts"
 
-// A reader that has seen enough, such as head, is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0)
-  throw error
-})
-
 const args = process.argv.slice(2)
 const own = args.includes("--") ? args.slice(0, args.indexOf("--")) : args
 runMain(runCommandLine(args).pipe(Effect.provide(NodeServices.layer)), { debug: own.includes("--debug") })

@@ -2,7 +2,7 @@
 import { copyFile, mkdir, readdir, readFile } from "node:fs/promises"
 import { basename, join } from "node:path"
 import { AtomicFile, FileFailed, Safetensors } from "@speedq/formats"
-import { CurrentStage, emit, RunEvents } from "@speedq/pipeline"
+import { CurrentStage, emit, monotonicMillis, RunEvents } from "@speedq/pipeline"
 import {
   decodeModelConfig,
   imagenetStatistics,
@@ -11,7 +11,6 @@ import {
   parameterCount,
   tileSize
 } from "@speedq/vlm-model"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { OutputExists } from "../Errors.ts"
 import { writeByteTokenizer } from "./byteTokenizer.ts"
@@ -87,7 +86,7 @@ export const writeRandomModel = Effect.fn("writeRandomModel")(function* (
   const text = yield* attempt(preset.config, "read", () => readFile(preset.config, "utf8"))
   const config = decodeModelConfig(JSON.parse(text), preset.config)
   yield* makeEmpty(directory)
-  const begun = yield* Clock.currentTimeMillis
+  const begun = yield* monotonicMillis
   const steps = modelTensors(config).size
   let step = 0
   const tell = () => Effect.suspend(() => emit(RunEvents.StepDone, { step: ++step, steps, metrics: {} }))
@@ -103,7 +102,7 @@ export const writeRandomModel = Effect.fn("writeRandomModel")(function* (
     dtype: "bf16",
     files,
     tokenizer: preset.tokenizer,
-    seconds: ((yield* Clock.currentTimeMillis) - begun) / 1000
+    seconds: ((yield* monotonicMillis) - begun) / 1000
   }
   return result
 })

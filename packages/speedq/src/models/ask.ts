@@ -1,8 +1,9 @@
 /** One question about pictures, its answer as it comes. */
+
+import { monotonicMillis } from "@speedq/pipeline"
 import { Compute, openAnsweringModel } from "@speedq/stages"
 import { Random } from "@speedq/tensors"
 import { decodeImage, greedy, imageTiles, nucleus, type RgbImage, streamAnswer } from "@speedq/vlm-model"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 
@@ -46,7 +47,7 @@ const askAbout = Effect.fn("ask")(
     const tiled = pictures.map((picture) => imageTiles(picture, settings, maxTiles ?? settings.maxTiles))
     const sampler =
       temperature === undefined ? greedy : nucleus({ temperature, topP, random: Random.make(seed, "chat") })
-    const begun = yield* Clock.currentTimeMillis
+    const begun = yield* monotonicMillis
     const answer = yield* streamAnswer(answering, { question, images: tiled, maxNewTokens, sampler }).pipe(
       Stream.tap(show),
       Stream.runFold(
@@ -60,7 +61,7 @@ const askAbout = Effect.fn("ask")(
       question,
       images: images.map((file, index) => ({ file, tiles: tiled[index]!.count })),
       answer: answer.trim(),
-      seconds: ((yield* Clock.currentTimeMillis) - begun) / 1000
+      seconds: ((yield* monotonicMillis) - begun) / 1000
     }
     return answered
   },

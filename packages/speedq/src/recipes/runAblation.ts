@@ -1,8 +1,15 @@
 /** Runs every variant and seed of an ablation with everything that they need around them, and compares them. */
 import { join } from "node:path"
-import { formatDuration, type Report, runAblation as runAll, runPlace, Sinks, Surroundings } from "@speedq/pipeline"
+import {
+  formatDuration,
+  monotonicMillis,
+  type Report,
+  runAblation as runAll,
+  runPlace,
+  Sinks,
+  Surroundings
+} from "@speedq/pipeline"
 import { byLastEvaluation, Compute, Extensions, pluginSurroundings, SampleWorkers } from "@speedq/stages"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { remark } from "../command/output.ts"
@@ -27,9 +34,9 @@ export interface AblationOutcome {
 export const runAblation = Effect.fn("runAblation")(
   function* (ablation: LoadedAblation, { directory, fresh, tensorBoard }: RunOptions) {
     const { backend } = yield* Compute
-    const startedAt = yield* Clock.currentTimeMillis
+    const startedAt = yield* monotonicMillis
     const onRun = Effect.fnUntraced(function* (done: number, runs: number) {
-      const spent = (yield* Clock.currentTimeMillis) - startedAt
+      const spent = (yield* monotonicMillis) - startedAt
       const left = done === runs ? "" : `, about ${formatDuration((spent / done) * (runs - done))} left`
       yield* remark(`run ${done} of ${runs} is done${left}`)
     })

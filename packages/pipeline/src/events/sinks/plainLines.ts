@@ -11,11 +11,11 @@ export const plainLinesSink = (output: Output, stepSeconds = 10): Sink => {
     write: (entry) => {
       // Whoever started the run says why it failed.
       if (isEntryOf(RunFailed, entry)) return
-      const { at, stage, warning } = entry
+      const { monotonic, stage, warning } = entry
       if (isEntryOf(StepDone, entry)) {
         const { step, steps } = entry.event
-        if (at - lastStep < stepSeconds * 1000 && step !== steps) return
-        lastStep = at
+        if (monotonic - lastStep < stepSeconds * 1000 && step !== steps) return
+        lastStep = monotonic
       }
       const line = entry.line()
       if (line !== undefined) output.write(`${formatLine(stage, warning, line)}\n`)

@@ -32,7 +32,7 @@ export const progressBarsSink = (output: Output): Sink => {
     write: (entry) => {
       // Whoever started the run says why it failed.
       if (isEntryOf(RunFailed, entry)) return
-      const { at, stage = "" } = entry
+      const { monotonic: at, stage = "" } = entry
       if (isEntryOf(StepDone, entry)) {
         const { step, steps, metrics } = entry.event
         const { from, startedAt } = progress?.stage === stage ? progress : { from: step - 1, startedAt: at }
