@@ -57,7 +57,7 @@ export class NotARunDirectory extends Schema.TaggedError<NotARunDirectory>()("No
 }) {
   override get message() {
     const listed = this.found.slice(0, 5).join(", ") + (this.found.length > 5 ? ", ..." : "")
-    return `${this.directory} is not empty and holds no run.json (it has ${listed}); give a new or empty directory`
+    return `${this.directory} is not empty and holds no run (it has ${listed}); give a new or empty directory`
   }
 }
 

@@ -320,8 +320,41 @@ describe("steps", () => {
       const { exit } = yield* runHere(directory, recipe)
       const error = errorOf(exit)
       assert.instanceOf(error, NotARunDirectory)
-      assert.include(error.message, "is not empty and holds no run.json (it has photos)")
+      assert.include(error.message, "is not empty and holds no run (it has photos)")
       assert.deepStrictEqual(readdirSync(directory), ["photos"])
+    })
+  )
+
+  it.live("--fresh removes what manifests of the run name, and nothing else", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      yield* runHere(directory, recipe)
+      const whole = resultsOf(directory)
+      writeFileSync(join(directory, "model", "NOTES.txt"), "mine")
+      const { exit, printed } = yield* runHere(directory, recipe, { fresh: true })
+      assert.isTrue(Exit.isSuccess(exit), printed)
+      assert.match(printed, /warning: model in .* stays: no stage of the earlier run says that it wrote it/)
+      assert.strictEqual(readFileSync(join(directory, "model", "NOTES.txt"), "utf8"), "mine")
+      rmSync(join(directory, "model", "NOTES.txt"))
+      assert.deepStrictEqual(resultsOf(directory), whole)
+    })
+  )
+
+  it.live("--fresh refuses a directory of another program, whatever its files are called", () =>
+    Effect.gen(function* () {
+      for (const names of [["model"], ["model", "run.json"], ["stages"]]) {
+        const directory = temporaryDirectory()
+        for (const name of names) {
+          if (name.includes(".")) writeFileSync(join(directory, name), '{"epochs": 3}')
+          else mkdirSync(join(directory, name))
+        }
+        writeFileSync(join(directory, names[0]!, "weights.bin"), "mine")
+        const { exit } = yield* runHere(directory, recipe, { fresh: true })
+        const error = errorOf(exit)
+        assert.instanceOf(error, NotARunDirectory, names.join())
+        assert.strictEqual(readFileSync(join(directory, names[0]!, "weights.bin"), "utf8"), "mine")
+        assert.deepStrictEqual(readdirSync(directory).sort(), names)
+      }
     })
   )
 })

@@ -14,8 +14,11 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { type LockLost, NotARunDirectory, type StorageFailed } from "../Errors.ts"
 import { Events } from "../events/Events.ts"
+import { Warning } from "../events/runEvents.ts"
 import { jsonLinesSink } from "../events/sinks/jsonLines.ts"
+import { isLeftover } from "../files/leftovers.ts"
 import { whileDoing } from "../files/storage.ts"
+import { clearStages, stagesIn } from "./clearRun.ts"
 import { acquireLock, lockFileName } from "./RunLock.ts"
 
 /**
@@ -38,10 +41,11 @@ export const eventsFileName = "events.jsonl"
 export const reportFileName = "report.html"
 export const stagesName = "stages"
 export const supersededName = "superseded"
-const ours = [runFileName, eventsFileName, reportFileName, stagesName, supersededName, "model", "tensorboard"]
+/** Files that a run writes beside its stages. */
+const ownFiles = [runFileName, eventsFileName, reportFileName]
+/** What may be there before the first stage has begun. */
+const beforeStages = [eventsFileName, reportFileName, stagesName, "tensorboard"]
 const isLock = (name: string) => name.startsWith(lockFileName)
-/** A file that a killed process left half written. */
-export const isLeftover = (name: string) => name.startsWith(".") && name.endsWith(".tmp")
 
 const RunFile = Schema.fromJsonString(RunRecord, { space: 2 })
 const decodeRunFile = Schema.decodeUnknownOption(RunFile)
@@ -74,7 +78,8 @@ export class RunDirectory extends Context.Service<
   }
 >()("@speedq/pipeline/RunDirectory") {
   /**
-   * Holds `directory`, which is made when it does not exist. With `fresh`, what an earlier run left in it is removed first.
+   * Holds `directory`, which is made when it does not exist. With `fresh`, what an earlier run left in it is removed first: its
+   * record, log and report, its stages, and the files that their manifests name. Nothing else is.
    * Fails with RunLocked, NotARunDirectory, StorageFailed.
    */
   static readonly layer = (directory: string, options: { readonly fresh?: boolean } = {}) =>
@@ -90,14 +95,18 @@ const open = Effect.fn("RunDirectory.open")(function* (given: string, fresh: boo
 
   yield* opening(fs.makeDirectory(directory, { recursive: true }))
   const names = yield* opening(fs.readDirectory(directory))
-  const foreign = names.filter((name) => !ours.includes(name) && !isLock(name) && !isLeftover(name))
-  if (foreign.length > 0 && !names.includes(runFileName)) {
-    return yield* new NotARunDirectory({ directory, found: foreign })
-  }
+  const parents = [stagesName, supersededName].map((name) => path.join(directory, name))
+  const stages = yield* stagesIn(parents)
+  const isRun = stages.ours || Option.isSome(yield* opening(readRunRecord(directory)))
+  const others = names.filter((name) => !beforeStages.includes(name) && !isLock(name) && !isLeftover(name))
+  const foreign = [...others, ...stages.foreign.map((place) => path.relative(directory, place))]
+  if (foreign.length > 0 && !isRun) return yield* new NotARunDirectory({ directory, found: foreign })
 
   const lock = yield* acquireLock(directory)
-  const obsolete = names.filter((name) => isLeftover(name) || (fresh && ours.includes(name)))
+  const obsolete = names.filter((name) => isLeftover(name) || (fresh && ownFiles.includes(name)))
   yield* opening(Effect.forEach(obsolete, (name) => fs.remove(path.join(directory, name), { recursive: true })))
+  if (fresh) yield* clearStages(directory, parents)
+  const kept = fresh ? (yield* opening(fs.readDirectory(directory))).filter((name) => !isLock(name)) : []
   yield* opening(fs.makeDirectory(path.join(directory, stagesName), { recursive: true }))
 
   const events = yield* Events
@@ -128,6 +137,10 @@ const open = Effect.fn("RunDirectory.open")(function* (given: string, fresh: boo
       })
       written = { format: 2, ...now, ...history }
       yield* write(written)
+      if (kept.length > 0) {
+        const message = `${kept.sort().join(", ")} in ${directory} stays: no stage of the earlier run says that it wrote it`
+        yield* events.emit(Warning, { message })
+      }
       return before
     }),
     expect: Effect.fn("RunDirectory.expect")(function* (keys) {

@@ -52,7 +52,7 @@ export const whileStoring =
       (error) => Effect.fail(storageFailed(doing, path, error))
     )
 
-const missing = new Set(["ENOENT", "NotFound"])
+const missing = new Set(["ENOENT", "ENOTDIR", "NotFound"])
 
 /**
  * What an error in reading a saved file means. The file system may refuse for a reason that says nothing about the file (EACCES, EIO,

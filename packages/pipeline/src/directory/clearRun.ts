@@ -1,0 +1,73 @@
+/**
+ * What of a directory belongs to a run: its record, its log, its report, the directories of its stages, and what their manifests
+ * name. Everything else is somebody else's, whatever it is called, and is neither overwritten nor removed.
+ */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import { readManifest } from "../checkpoints/StageManifest.ts"
+import { isLeftover } from "../files/leftovers.ts"
+import { whileDoing } from "../files/storage.ts"
+
+/** Directories below `parent`, which need not exist, each with its manifest if it has one. */
+const placesIn = Effect.fnUntraced(function* (parent: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const reading = whileDoing("look at the stages", parent)
+  const names = (yield* reading(fs.exists(parent))) ? yield* reading(fs.readDirectory(parent)) : []
+  return yield* Effect.forEach(names.sort(), (name) =>
+    Effect.map(readManifest(path.join(parent, name)), (found) => ({
+      place: path.join(parent, name),
+      manifest: Option.map(found, ({ manifest }) => manifest)
+    }))
+  )
+})
+
+/** Whether stages of a run are in some directories, or something else is; a directory that was made and not yet filled is neither. */
+export const stagesIn = Effect.fn("stagesIn")(function* (parents: readonly string[]) {
+  const fs = yield* FileSystem.FileSystem
+  const places = (yield* Effect.forEach(parents, placesIn)).flat()
+  const others = places.filter(({ manifest }) => Option.isNone(manifest))
+  const foreign = yield* Effect.filter(others, ({ place }) =>
+    fs.readDirectory(place).pipe(
+      Effect.map((names) => names.some((name) => !isLeftover(name))),
+      Effect.orElseSucceed(() => true)
+    )
+  )
+  return { ours: places.length > others.length, foreign: foreign.map(({ place }) => place) }
+})
+
+/** Removes a directory that has become empty, and those above it up to `top`, which stays. */
+const removeEmpty = Effect.fnUntraced(function* (directory: string, top: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  let current = directory
+  while (current.startsWith(`${top}${path.sep}`)) {
+    if (!(yield* fs.exists(current)) || (yield* fs.readDirectory(current)).length > 0) return
+    yield* fs.remove(current, { recursive: true })
+    current = path.dirname(current)
+  }
+})
+
+/** Removes the stages below some directories of the run in `directory`, and what their manifests name outside of them. */
+export const clearStages = Effect.fn("clearStages")(function* (directory: string, parents: readonly string[]) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const removing = whileDoing("remove what an earlier run left", directory)
+  for (const parent of parents) {
+    for (const { place, manifest } of yield* placesIn(parent)) {
+      if (Option.isNone(manifest)) {
+        yield* removing(removeEmpty(place, directory))
+        continue
+      }
+      const named = manifest.value.finished?.files.map(({ file }) => path.resolve(place, file)) ?? []
+      for (const file of named.filter((each) => each.startsWith(`${directory}${path.sep}`))) {
+        yield* removing(fs.remove(file, { force: true }))
+        yield* removing(removeEmpty(path.dirname(file), directory))
+      }
+      yield* removing(fs.remove(place, { recursive: true, force: true }))
+    }
+    yield* removing(removeEmpty(parent, directory))
+  }
+})
