@@ -19,7 +19,9 @@ export const packBits = (codes: Uint8Array, bits: number): Uint8Array => {
   let held = 0
   let next = 0
   let largest = 0
-  for (const code of codes) {
+  // An iterator takes four times as long.
+  for (let i = 0; i < codes.length; i++) {
+    const code = codes[i]!
     if (code > largest) largest = code
     buffer |= code << held
     held += bits

@@ -34,13 +34,22 @@ export interface ChosenMatrix {
   readonly choice: QuantizerChoice
 }
 
+/**
+ * So many rows of a matrix, or a few less: the same power of two divides them, as far as a layer's kernels care. Quantizers take
+ * rows together, and are several times as slow where rows are left over.
+ */
+const someRows = (rows: number, most: number): number => {
+  const together = Math.min(256, rows & -rows)
+  return Math.min(rows, Math.max(1, Math.floor(most / together)) * together)
+}
+
 /** The first matrices, with no more weights together than a piece has; of a first that is too large some rows. */
 const within = <M extends { readonly shape: Shape }>(matrices: readonly M[]): readonly M[] => {
   const taken: M[] = []
   let weights = 0
   for (const matrix of matrices) {
     const [rows = 1, ...rest] = matrix.shape
-    const some = Math.max(1, Math.min(rows, Math.floor((mostWeights - weights) / sizeOf(rest))))
+    const some = someRows(rows, Math.floor((mostWeights - weights) / sizeOf(rest)))
     if (taken.length > 0 && some < rows) break
     taken.push({ ...matrix, shape: [some, ...rest] })
     weights += some * sizeOf(rest)
@@ -185,7 +194,7 @@ const mostOutputs = 128
 
 /** The clipping search of a matrix, by the moments of its inputs. */
 export const clippingPiece = (matrix: Shape, options: ClippingOptions): Piece => {
-  const shape = [Math.min(matrix[0]!, mostOutputs), matrix[1]!]
+  const shape = [someRows(matrix[0]!, mostOutputs), matrix[1]!]
   return {
     name: `clipping search of ${shape.join("x")} ${JSON.stringify(options)}`,
     amount: sizeOf(shape),
