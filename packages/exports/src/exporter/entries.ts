@@ -1,11 +1,11 @@
 /** The tensors of an exported model, each made when its turn to be written comes. */
 import type { Safetensors, TensorStore } from "@speedq/formats"
-import { cast, noGrad, type Shape, sizeOf, type Tensor } from "@speedq/tensors"
+import { magnitudeOf } from "@speedq/quantizers"
+import { add, cast, noGrad, type Shape, scale, scope, sizeOf, type Tensor } from "@speedq/tensors"
 import { modelTensors } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import type { DeployedModel, Rest } from "../model/deployedModel.ts"
 import type { SourceModel } from "../model/SourceModel.ts"
-import { largestDifference } from "./largestDifference.ts"
 
 export interface Entries {
   readonly sources: readonly Safetensors.TensorSource[]
@@ -16,13 +16,14 @@ export interface Entries {
 
 /** The tensor's bytes in another format, and the largest difference that makes. Releases the tensor. */
 export const writtenAs = async (tensor: Tensor, dtype: Rest): Promise<{ bytes: Uint8Array; difference: number }> => {
-  const [written, before, after] = noGrad(() => {
-    const converted = tensor.dtype === dtype ? tensor.alias() : cast(tensor, dtype)
-    return [converted, cast(tensor, "f32"), cast(converted, "f32")] as const
-  })
-  const difference = largestDifference(await before.read(), await after.read())
-  const bytes = Uint8Array.from(await written.backend.read(written.storage.handle))
-  for (const each of [tensor, written, before, after]) each.release()
+  const written = noGrad(() => (tensor.dtype === dtype ? tensor.alias() : cast(tensor, dtype)))
+  const changed =
+    tensor.dtype === dtype
+      ? undefined
+      : noGrad(() => scope(() => add(cast(tensor, "f32"), scale(cast(written, "f32"), -1))))
+  const difference = changed === undefined ? 0 : await magnitudeOf(changed)
+  const bytes = (await written.backend.read(written.storage.handle)).slice()
+  for (const each of [tensor, written, changed]) each?.release()
   return { bytes, difference }
 }
 
