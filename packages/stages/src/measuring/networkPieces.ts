@@ -25,9 +25,18 @@ const layerWeights = (backend: Backend, config: ModelConfig, layer: string, stor
       .map(([name, shape]) => [name, filled(backend, shape, 0.02, shape.length === 2 ? stored : "f32")])
   )
 
-/** Rows of a piece, or what else costs so many operations each: as many as are wanted, if they are not too many. */
-const rowsWithin = (wanted: number, operations: number): number =>
+/** What costs so many operations each: as many as are wanted, if they are not too many. */
+const within = (wanted: number, operations: number): number =>
   Math.max(1, Math.min(wanted, Math.floor(mostOperations / operations)))
+
+/** Rows are counted in these, so that pieces of sequences of about one length are one piece. */
+const rowsTogether = 16
+
+/** The same of rows that pass products. */
+const rowsWithin = (wanted: number, operations: number): number => {
+  const rows = within(wanted, operations)
+  return rows < wanted ? Math.min(wanted, Math.max(1, Math.floor(rows / rowsTogether)) * rowsTogether) : rows
+}
 
 const sizesOf = ({ vision_config: { hidden_size, intermediate_size } }: ModelConfig): string =>
   `${hidden_size}x${intermediate_size}`
@@ -60,7 +69,7 @@ interface VisionPieceOptions {
 /** A block of the vision tower on tiles, or on a part of one, forward or also back. */
 export const visionPiece = (config: ModelConfig, { tiles, stored, trained }: VisionPieceOptions): Piece => {
   const rows = rowsWithin(visionTokens(config), visionRowFlops(config, visionTokens(config)))
-  const batch = rowsWithin(tiles, rows * visionRowFlops(config, rows))
+  const batch = within(tiles, rows * visionRowFlops(config, rows))
   const layer = visionBlockName(0)
   return {
     name: `vision block ${sizesOf(config)}, ${batch}x${rows} tokens, ${trained ? "trained" : stored}`,
@@ -105,7 +114,7 @@ export const decoderPiece = (
   const config = narrowed(whole)
   const { llm_config: language } = config
   const tokens = rowsWithin(length, languageLayerFlops(config, length) / length)
-  const batch = rowsWithin(wanted, languageLayerFlops(config, tokens))
+  const batch = within(wanted, languageLayerFlops(config, tokens))
   const layer = decoderLayerName(0)
   const { hidden_size: width, intermediate_size: inner } = language
   return {

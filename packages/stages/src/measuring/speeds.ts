@@ -1,7 +1,7 @@
 /**
  * How fast this machine does the pieces of work that stages repeat: a layer forward and back, the optimizer, quantizing. Forecasts of
  * time rest on these, as machines differ by a hundred times, and products from everything else by as much again. Each piece is small, is
- * done several times, and the best time counts: it is what a machine that does nothing else takes.
+ * done until two times agree, and the best one counts: it is what a machine that does nothing else takes.
  */
 import os from "node:os"
 import { type Backend, openBackend, type Tensor } from "@speedq/tensors"
@@ -43,13 +43,13 @@ interface Measured {
   readonly spread: number
 }
 
-/** Milliseconds of runs that are not counted: they compile, wake threads, and find memory. */
-const warmUp = 25
-/** Milliseconds and runs of each of two rounds, at least; but work that takes long is done once. */
+/** Milliseconds of runs of short work, at least: the first ones compile, wake threads, and find memory. */
 const enough = 15
-const severalRuns = 3
-const long = 60
-/** A round that takes so many times as long as another one is disturbed by other work. */
+/** Milliseconds after which work is not done again, whatever its times were. */
+const patience = 250
+/** The two best times of a quiet machine differ by less than this. */
+const agreeing = 1.15
+/** Times that differ by more than this are disturbed by other work. */
 const disturbed = 1.5
 /** Below so many milliseconds the spread tells of timers. */
 const tooShort = 2
@@ -61,23 +61,17 @@ const timeOnce = async ({ run }: Prepared): Promise<number> => {
   return performance.now() - begun
 }
 
-const bestOf = async (prepared: Prepared): Promise<number> => {
-  let best = Number.POSITIVE_INFINITY
-  for (let [spent, runs] = [0, 0]; spent < enough || (runs < severalRuns && spent < long); runs++) {
-    const time = await timeOnce(prepared)
-    best = Math.min(best, time)
-    spent += time
-  }
-  return best
-}
-
+/** Does the work until its best time was seen twice. */
 const measure = async (backend: Backend, { amount, prepare }: Piece): Promise<Measured> => {
   const prepared = await prepare(backend)
   try {
-    for (let spent = 0; spent < warmUp; ) spent += await timeOnce(prepared)
-    const [first, second] = [await bestOf(prepared), await bestOf(prepared)]
-    const best = Math.min(first, second)
-    return { seconds: best / 1000 / amount, spread: best < tooShort ? 1 : Math.max(first, second) / best }
+    let [best, second, spent] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 0]
+    while (second === Number.POSITIVE_INFINITY || spent < enough || (spent < patience && second > agreeing * best)) {
+      const time = await timeOnce(prepared)
+      spent += time
+      ;[best, second] = time < best ? [time, best] : [best, Math.min(second, time)]
+    }
+    return { seconds: best / 1000 / amount, spread: best < tooShort ? 1 : second / best }
   } finally {
     prepared.release()
   }
@@ -112,7 +106,7 @@ const spreadNotes = (spread: number): readonly string[] =>
   spread <= disturbed
     ? []
     : [
-        `something else runs on this machine: the same work took ${spread.toFixed(1)} times as long a moment later; the time is that of the faster one`
+        `something else runs on this machine: the same work took ${spread.toFixed(1)} times as long at the next best attempt; the time is that of the fastest one`
       ]
 
 /** Work that waits for a processor, over all processors, from which on measurements are disturbed throughout. */
