@@ -133,7 +133,7 @@ describe("every piece of work", () => {
     clipping: clippingPiece([200, 48], clipping),
     packing: packingPiece(matrices),
     unpacking: unpackingPiece(matrices),
-    writing: writingPiece(1000)
+    writing: writingPiece(1000, "bf16")
   }
 
   it.effect("can be timed, has a name of its own, and leaves nothing", () =>

@@ -93,7 +93,7 @@ export const Export = Stage.define({
       // The source, the trained matrices and their codes; of the largest one f32, quantized and as it is written.
       memoryBytes: 2 * model.weightBytes + 24 * largest,
       outputBytes: written,
-      time: exportTime({ choice, model, recipe, place, written }),
+      time: exportTime({ choice, model, recipe, place, most: written }),
       lines: [`writes ${directoryOf(choice)}, at most ${formatBytes(written)}`]
     })
   }),

@@ -8,8 +8,11 @@ const some = (): readonly number[] => {
 }
 let drawn: readonly number[] | undefined
 
+/** What the frozen weights of a model are held in. */
+export type Stored = "f32" | "bf16"
+
 /** Normal numbers, `spread` wide. The caller's scope has the tensor. */
-export const filled = (backend: Backend, shape: Shape, spread: number, dtype: "f32" | "bf16" = "f32"): Tensor => {
+export const filled = (backend: Backend, shape: Shape, spread: number, dtype: Stored = "f32"): Tensor => {
   drawn ??= some()
   const numbers = drawn.map((number) => spread * number)
   const stored = dtype === "f32" ? Float32Array.from(numbers) : Uint16Array.from(numbers, toBfloat16)

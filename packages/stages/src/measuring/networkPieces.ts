@@ -11,11 +11,8 @@ import {
   weightsFrom
 } from "@speedq/vlm-model"
 import { languageLayerFlops, linearWeights, visionRowFlops, visionTokens } from "../planning/cost.ts"
-import { filled } from "./filled.ts"
+import { filled, type Stored } from "./filled.ts"
 import { mostOperations, type Piece } from "./speeds.ts"
-
-/** What the frozen weights of a model are held in. */
-export type Stored = "f32" | "bf16"
 
 /** The parameters of one layer: matrices in `stored`, the rest in f32 as loading widens it. */
 const layerWeights = (backend: Backend, config: ModelConfig, layer: string, stored: Stored): Parameters =>

@@ -4,6 +4,7 @@ import { packNearest, writtenAs } from "@speedq/exports"
 import {
   type ClippingOptions,
   inputMoments,
+  magnitudeOf,
   type PackedWeight,
   type QuantizerChoice,
   searchClipping
@@ -24,7 +25,7 @@ import {
   type Tensor,
   valueAndGrad
 } from "@speedq/tensors"
-import { filled } from "./filled.ts"
+import { filled, type Stored } from "./filled.ts"
 import { mostWeights, type Piece, type Prepared } from "./speeds.ts"
 
 /** A matrix with the quantizer that rules gave it. */
@@ -263,15 +264,16 @@ export const unpackingPiece = (all: readonly ChosenMatrix[]): Piece => {
   }
 }
 
-/** Numbers that are not quantized, given as bytes. */
-export const writingPiece = (numbers: number): Piece => {
+/** Numbers that are not quantized, looked at and given as bytes. */
+export const writingPiece = (numbers: number, stored: Stored): Piece => {
   const size = Math.max(1, Math.min(numbers, mostWeights / 4))
   return {
-    name: `writing of ${size} numbers`,
+    name: `writing of ${size} numbers of ${stored}`,
     amount: size,
     prepare: (backend) => {
-      const parameter = filled(backend, [size], 0.02)
+      const parameter = filled(backend, [size], 0.02, stored)
       const run = async () => {
+        await magnitudeOf(parameter)
         await writtenAs(parameter.alias(), "bf16")
       }
       return { run, release: () => parameter.release() }

@@ -7,7 +7,7 @@ import { type ModelConfig, parameterCount, readModelConfig, readStatistics, reso
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { type ModelUnreadable, modelUnreadable } from "../Errors.ts"
-import type { Stored } from "../measuring/networkPieces.ts"
+import type { Stored } from "../measuring/filled.ts"
 import { checkpointFiles } from "../model/checkpointFiles.ts"
 import { refusePacked } from "../model/refusePacked.ts"
 import type { ModelPlace } from "../model/SourceModel.ts"

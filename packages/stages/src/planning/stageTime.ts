@@ -1,8 +1,8 @@
-/** How long a stage takes in all: its work, reading the model, saving states as the recipe says, and keeping the result. */
+/** How long a stage takes in all: its work, opening the model, saving states as the recipe says, and keeping the result. */
 import type { Forecast, RecipeSettings, Stage } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { readingSeconds, savingSeconds } from "../measuring/storage.ts"
+import { openingSeconds, readingSeconds, savingSeconds, smallFilesSeconds } from "../measuring/storage.ts"
 import type { PlannedModel } from "./plannedModel.ts"
 
 /** Seconds of work, by pieces that were timed, and what is to be told of how they were. */
@@ -12,14 +12,19 @@ interface Work {
 }
 
 interface StageFiles {
-  readonly recipe: Pick<RecipeSettings, "save">
+  readonly recipe: Pick<RecipeSettings, "save" | "model">
   readonly place: Pick<Stage.PlaceInRecipe, "directory">
   readonly model: Pick<PlannedModel, "files" | "weightBytes">
   /** Steps that the work is divided in. */
   readonly steps: number
   readonly checkpointBytes: number
   readonly outputBytes: number
+  /** Small files that the stage writes besides those of every stage. */
+  readonly smallFiles?: number
 }
+
+/** The manifest and its copy, before and after the work; report and artefact. */
+const ownFiles = 6
 
 /** States that are saved on the way: after so many steps, or seconds, whichever comes first; not after the last step. */
 const savesOf = ({ recipe: { save }, steps }: StageFiles, seconds: number): number => {
@@ -34,9 +39,13 @@ export const stageTime = Effect.fnUntraced(function* (
   files: StageFiles
 ): Effect.fn.Return<Forecast.Time> {
   if (Option.isNone(work)) return { seconds: undefined, lines: [] }
-  const { model, place, checkpointBytes, outputBytes } = files
+  const { recipe, model, place, checkpointBytes, outputBytes, smallFiles = 0 } = files
   const { seconds, notes } = work.value
   const written = savesOf(files, seconds) * checkpointBytes + outputBytes
-  const reading = yield* readingSeconds(model.files[0], model.weightBytes)
-  return { seconds: seconds + reading + (yield* savingSeconds(place.directory, written)), lines: notes }
+  const opening =
+    (yield* openingSeconds(recipe.model)) + (yield* readingSeconds(model.files[0], model.weightBytes, "weights"))
+  const saving =
+    (yield* savingSeconds(place.directory, written)) +
+    (yield* smallFilesSeconds(place.directory, ownFiles + smallFiles))
+  return { seconds: opening + seconds + saving, lines: notes }
 })
