@@ -119,6 +119,25 @@ describe("a plan", () => {
     assert.isBelow(times.get("export-2")!, times.get("export")!)
   })
 
+  it("knows how long rounding without training takes: longer where a search before finds ranges", async () => {
+    const round = { use: "round-language", quantizers: shortStages.autoclip.quantizers }
+    const secondsOf = async (...before: readonly object[]) =>
+      (await planOf({ ...recipeOf(), stages: [...before, round] })).stages.at(-1)!.forecast.seconds!
+    const alone = await secondsOf()
+    assert.isAbove(alone, 0)
+    assert.isAbove(await secondsOf(shortStages.autoclip), alone)
+  })
+
+  it("knows how long a tower from elsewhere takes: longer where its numbers are tried on grids", async () => {
+    const secondsOf = async (quantizers: readonly object[]) => {
+      const given = { use: "import-vit", weights: join(model, "model.safetensors"), quantizers }
+      return (await planOf({ ...recipeOf(), stages: [given] })).stages[0]!.forecast.seconds!
+    }
+    const numbers = await secondsOf([])
+    assert.isAbove(numbers, 0)
+    assert.isAbove(await secondsOf(shortStages.adaround.quantizers), numbers)
+  })
+
   it("counts the tiles that calibration images really have", async () => {
     const linesOf = async (count: number) =>
       (await planOf({ ...recipeOf(), stages: [{ ...shortStages.adaround, count }] })).stages[0]!.forecast.lines.join()

@@ -10,9 +10,12 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { afterEach, beforeEach, vi } from "vitest"
 import { Compute } from "../src/compute/Compute.ts"
+import { placingPiece } from "../src/importVit/importTime.ts"
 import { decoderPiece, lossPiece, visionPiece } from "../src/measuring/networkPieces.ts"
 import { measureSpeeds, type Piece } from "../src/measuring/speeds.ts"
 import {
+  checkingPiece,
+  clampingPiece,
   clippingPiece,
   fakeQuantizationPiece,
   optimizerPiece,
@@ -133,7 +136,10 @@ describe("every piece of work", () => {
     clipping: clippingPiece([200, 48], clipping),
     packing: packingPiece(matrices),
     unpacking: unpackingPiece(matrices),
-    writing: writingPiece(1000, "bf16")
+    writing: writingPiece(1000, "bf16"),
+    checking: checkingPiece(1000, "bf16"),
+    clamping: clampingPiece(matrices, "bf16"),
+    placing: placingPiece(matrices)
   }
 
   it.effect("can be timed, has a name of its own, and leaves nothing", () =>

@@ -20,15 +20,16 @@ import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { firstNames } from "../model/firstNames.ts"
 import { weightFiles } from "../model/partWeights.ts"
-import { planTowers } from "../model/plannedLayers.ts"
+import { chosenMatrices, planTowers } from "../model/plannedLayers.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { disagreements } from "../planning/decidingStages.ts"
 import { planModel } from "../planning/plannedModel.ts"
-import { ruleLines } from "../planning/ruleLines.ts"
+import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
 import type { ImportVitOptions } from "../registry/stageOptions.ts"
+import { importTime } from "./importTime.ts"
 import { type PlacedWeight, placeOnGrid } from "./placeOnGrid.ts"
-import { readTower } from "./readTower.ts"
+import { formOf, readTower } from "./readTower.ts"
 
 const ImportVitConfig = Schema.Struct({
   compat: Compat,
@@ -61,10 +62,16 @@ export const ImportVit = Stage.define({
     const planned = yield* planTowers(model.config, ["vision"], config.quantizers, config.compat)
     const missing = yield* Forecast.missingFiles([config.weights], "give the file of the quantized vision tower")
     const tower = 4 * towerSize(model.config)
+    const files = filesOf(config.weights)
+    // What was packed is taken as it is.
+    const placed = missing.length === 0 && files.every(holdsNumbers) ? chosenMatrices(planned) : []
+    const named = placed.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0)
+    const kept = tower - named + (placed.length > 0 ? quantizedBytes(planned) : 0)
     return Forecast.make({
       obstacles: [...model.obstacles, ...missing, ...(yield* disagreements(model.config, place))],
       memoryBytes: model.loadedBytes + 2 * tower,
       outputBytes: tower,
+      time: importTime({ model, files, placed, outputBytes: kept, recipe, place }),
       lines: [...ruleLines(planned), "weights that do not lie on these grids exactly stay numbers"]
     })
   }),
@@ -110,6 +117,15 @@ const filesOf = (path: string): readonly string[] => {
     return weightFiles(path)
   } catch {
     return [path]
+  }
+}
+
+/** Whether a file has dequantized numbers; one that cannot be looked at is met again when it is read. */
+const holdsNumbers = (file: string): boolean => {
+  try {
+    return formOf(file) === "numbers"
+  } catch {
+    return false
   }
 }
 

@@ -46,7 +46,7 @@ const fromContainer = (
 }
 
 /** What a file of safetensors is, by its metadata. */
-const formOf = (file: string): "artefact" | "container" | "numbers" => {
+export const formOf = (file: string): "artefact" | "container" | "numbers" => {
   if (isTorchFile(file)) return "numbers"
   const store = Safetensors.openSync(file)
   try {

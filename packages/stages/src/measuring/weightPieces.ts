@@ -3,6 +3,7 @@ import { type Block, brecqDefaults, initialRounding, makeLayerGrids, roundingSte
 import { packNearest, writtenAs } from "@speedq/exports"
 import {
   type ClippingOptions,
+  clippedWeight,
   inputMoments,
   magnitudeOf,
   type PackedWeight,
@@ -45,7 +46,7 @@ const someRows = (rows: number, most: number): number => {
 }
 
 /** The first matrices, with no more weights together than a piece has; of a first that is too large some rows. */
-const within = <M extends { readonly shape: Shape }>(matrices: readonly M[]): readonly M[] => {
+export const matricesWithin = <M extends { readonly shape: Shape }>(matrices: readonly M[]): readonly M[] => {
   const taken: M[] = []
   let weights = 0
   for (const matrix of matrices) {
@@ -78,7 +79,7 @@ const weightsFor = (backend: Backend, matrices: readonly { readonly shape: Shape
 
 /** Fake quantization of some matrices, forward and, where it is learned under, back. */
 export const fakeQuantizationPiece = (all: readonly ChosenMatrix[], learned: boolean): Piece => {
-  const matrices = within(all)
+  const matrices = matricesWithin(all)
   const quantized = (weights: Parameters) =>
     matrices
       .map(({ choice: { quantizer, config } }, at) => sum(quantizer.fakeQuantize(config, weights[at]!)))
@@ -107,7 +108,7 @@ export const fakeQuantizationPiece = (all: readonly ChosenMatrix[], learned: boo
 
 /** A step of AdamW on parameters of these shapes, with the norm of their gradients. */
 export const optimizerPiece = (all: readonly Shape[]): Piece => {
-  const matrices = within(all.map((shape) => ({ shape })))
+  const matrices = matricesWithin(all.map((shape) => ({ shape })))
   return {
     name: `optimizer of ${named(matrices)}`,
     amount: weightsOf(matrices),
@@ -139,7 +140,7 @@ export const optimizerPiece = (all: readonly Shape[]): Piece => {
  * multiplies a single row.
  */
 export const roundingPiece = (all: readonly ChosenMatrix[]): Piece => {
-  const matrices = within(all)
+  const matrices = matricesWithin(all)
   const forward = (weights: Parameters, inputs: Tensor): Tensor =>
     matrices
       .map(({ layer, shape: [, columns = 1] }) => sum(linear(filled(inputs.backend, [1, columns], 1), weights[layer]!)))
@@ -214,7 +215,7 @@ export const clippingPiece = (matrix: Shape, options: ClippingOptions): Piece =>
 
 /** Rounding matrices to nearest and packing their codes. */
 export const packingPiece = (all: readonly ChosenMatrix[]): Piece => {
-  const matrices = within(all)
+  const matrices = matricesWithin(all)
   return {
     name: `packing of ${named(matrices)}`,
     amount: weightsOf(matrices),
@@ -233,7 +234,7 @@ export const packingPiece = (all: readonly ChosenMatrix[]): Piece => {
 
 /** Unpacking matrices, and their bytes in 16 bits. */
 export const unpackingPiece = (all: readonly ChosenMatrix[]): Piece => {
-  const matrices = within(all)
+  const matrices = matricesWithin(all)
   const pack = async (backend: Backend, { layer, shape, choice }: ChosenMatrix) => {
     const weight = filled(backend, shape, 0.02)
     return packNearest(layer, choice, weight).finally(() => weight.release())
@@ -260,6 +261,55 @@ export const unpackingPiece = (all: readonly ChosenMatrix[]): Piece => {
           )
       }
       return { run, release }
+    }
+  }
+}
+
+/** A search of weights for numbers that are none, or too large. */
+export const checkingPiece = (numbers: number, stored: Stored): Piece => {
+  const size = Math.max(1, Math.min(numbers, mostWeights))
+  return {
+    name: `checking of ${size} numbers of ${stored}`,
+    amount: size,
+    prepare: (backend) => {
+      const weight = filled(backend, [size], 0.02, stored)
+      const run = async () => {
+        await magnitudeOf(weight)
+      }
+      return { run, release: () => weight.release() }
+    }
+  }
+}
+
+/** Values of a group in a clipping that is timed; how many they are hardly matters. */
+const groupLength = 16
+
+/** Clipping matrices to ranges of their groups. */
+export const clampingPiece = (all: readonly ChosenMatrix[], stored: Stored): Piece => {
+  const matrices = matricesWithin(all)
+  return {
+    name: `clamping of ${named(matrices)}, ${stored}`,
+    amount: weightsOf(matrices),
+    prepare: (backend) => {
+      const tensors = scope(() =>
+        Object.fromEntries(
+          matrices.flatMap(({ layer, shape: [rows = 1, columns = 1] }, at) => {
+            const groups = [rows, columns % groupLength === 0 ? columns / groupLength : 1]
+            return [
+              [`${at}`, filled(backend, [rows, columns], 0.02, stored)],
+              [`${layer}.min`, filled(backend, groups, 0)],
+              [`${layer}.max`, filled(backend, groups, 0)]
+            ] as const
+          })
+        )
+      )
+      const run = () =>
+        noGrad(() =>
+          scope(() =>
+            matrices.map(({ layer }, at) => sum(clippedWeight(layer, tensors[at]!, tensors)!)).reduce((_, last) => last)
+          )
+        )
+      return { run, release: releasing(tensors) }
     }
   }
 }

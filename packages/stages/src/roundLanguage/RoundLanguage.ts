@@ -12,7 +12,7 @@ import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedLanguage } from "../artefacts/artefacts.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { versionsOf } from "../extensions/versions.ts"
-import { EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { chosenMatrices, EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
@@ -20,6 +20,7 @@ import { disagreements } from "../planning/decidingStages.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import type { RoundLanguageOptions } from "../registry/stageOptions.ts"
+import { languageTime } from "./languageTime.ts"
 
 const RoundLanguageConfig = Schema.Struct({
   compat: Compat,
@@ -68,6 +69,11 @@ export const RoundLanguage = Stage.define({
       obstacles: [...model.obstacles, ...(yield* disagreements(model.config, place))],
       memoryBytes: model.loadedBytes + clipped,
       outputBytes: clipped,
+      time: languageTime({
+        ...{ model, recipe, place },
+        linears: chosenMatrices(linears),
+        embeddings: chosenMatrices(embedded)
+      }),
       lines: [...ruleLines(linears), ...ruleLines(embedded)]
     })
   }),

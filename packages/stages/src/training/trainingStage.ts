@@ -20,6 +20,7 @@ import { openRecipeModel } from "../model/SourceModel.ts"
 import { openTeacher } from "../model/teacherModel.ts"
 import { towerParameters } from "../model/towerParameters.ts"
 import { disagreements } from "../planning/decidingStages.ts"
+import { givenBefore } from "../planning/givenBefore.ts"
 import { planModel, planTeacher } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import { trainingForecast } from "../planning/trainingForecast.ts"
@@ -60,15 +61,6 @@ const requireHead = ({ llm_config }: ModelConfig, { train, embeddings }: Trainin
     "train.head is true, but the model's output head is its embedding (tie_word_embeddings), which is quantized once and stays: nothing would be trained. Leave train.head out; or set embeddings to null in every stage, which trains the embedding in full precision"
   return Effect.fail(new RulesInvalid({ reason }))
 }
-
-/** Whether an earlier stage of the recipe quantizes the tower, so that the student sees pictures otherwise than the teacher. */
-const quantizesTowerBefore = ({ label, stages }: Stage.PlaceInRecipe): boolean =>
-  stages
-    .slice(
-      0,
-      stages.findIndex((stage) => stage.label === label)
-    )
-    .some(({ stage }) => stage.gives.some(({ name }) => name === QuantizedVision.name))
 
 /** What `Stage.define` wants of a stage besides its name, its options and the names of its artefacts. */
 export const trainingStage = <Options extends TrainingOptions, Out>(method: TrainingMethod<Options, Out>) => {
@@ -113,7 +105,8 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       measured: measuresConfidence(losses) ? measuredBatches(losses, Number.POSITIVE_INFINITY) : 0,
       quantized: chosenMatrices(quantized.linears),
       frozen: chosenMatrices(quantized.embeddings),
-      sharedTower: !quantizesTowerBefore(place) && dropPathOf(options) === 0 && recipe.teacher === undefined,
+      // Where the tower is quantized before, the student sees pictures otherwise than the teacher.
+      sharedTower: !givenBefore(place, QuantizedVision) && dropPathOf(options) === 0 && recipe.teacher === undefined,
       place,
       lines: [...ruleLines(quantized.linears), ...ruleLines(quantized.embeddings)]
     })
