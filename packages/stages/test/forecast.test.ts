@@ -4,16 +4,19 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Preflight, Recipe } from "@speedq/pipeline"
+import { openModelDirectory, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { openBenchmark } from "../src/evaluate/askedRows.ts"
+import { rowsExtent } from "../src/evaluate/rowExtents.ts"
 import { dataExtent, extentLine } from "../src/planning/dataExtent.ts"
 import { tilesComputed } from "../src/planning/trainingSeconds.ts"
 import { stages } from "../src/registry/stages.ts"
 import { DataConfig } from "../src/training/TrainingConfig.ts"
 import { type MiniRecord, pictureRecord, writeMiniData } from "./support/miniData.ts"
-import { eachStage, shortStages, writeNanoModel } from "./support/nano.ts"
+import { eachStage, evaluation, nanoData, shortStages, writeNanoModel } from "./support/nano.ts"
 
 const root = mkdtempSync(join(tmpdir(), "speedq-extent-"))
 let model: string
@@ -101,6 +104,23 @@ describe("tiles that pass a tower", () => {
   })
 })
 
+describe("what rows of a benchmark take", () => {
+  it("is their tiles, prompt and expected answer, of some of them", async () => {
+    const choice = { name: "nano", data: join(nanoData, "evaluation/caption.tsv"), limit: 40 }
+    const { tokenizer, config } = await Effect.runPromise(openModelDirectory(model))
+    const { data, rows } = await Effect.runPromise(openBenchmark(choice))
+    const extent = await Effect.runPromise(rowsExtent(model, choice))
+    assert.strictEqual(extent.count, 40)
+    const answers = [0, 10, 20, 30].map((at) => tokenizer.encode(rows[at]!.cells.get("answer")!).length + 1)
+    assert.sameMembers(
+      extent.like.map(({ answer }) => answer),
+      answers,
+      data.file
+    )
+    for (const { tiles, prompt } of extent.like) assert.isTrue(tiles >= 1 && prompt > tiles * tokensPerTile(config))
+  })
+})
+
 const planOf = (recipe: object) => {
   const decoded = Recipe.decode(stages, recipe)
   const plan = Effect.flatMap(decoded, (made) => Preflight.plan(made, join(root, "run")))
@@ -111,12 +131,22 @@ describe("a plan", () => {
   it("knows how long every stage of SPEED-Q takes, and that codes are sooner written than numbers", async () => {
     const { stages: planned } = await planOf(eachStage(model))
     const times = new Map(planned.map(({ label, forecast: { seconds } }) => [label, seconds]))
-    assert.deepStrictEqual(
-      [...times].flatMap(([label, seconds]) => (seconds === undefined ? [label] : [])),
-      ["evaluate"]
-    )
-    for (const seconds of times.values()) if (seconds !== undefined) assert.isTrue(seconds > 0 && seconds < 600)
+    for (const [label, seconds] of times) assert.isTrue(seconds !== undefined && seconds > 0 && seconds < 600, label)
     assert.isBelow(times.get("export-2")!, times.get("export")!)
+  })
+
+  it("knows how long an evaluation takes: longer with more rows, and with a divergence; unknown without the file", async () => {
+    const benchmark = { name: "nano", data: join(nanoData, "evaluation/caption.tsv") }
+    const forecastOf = async (limit: number, more: object = {}) => {
+      const stage = { ...evaluation("timed", { divergence: 0, ...more }), benchmarks: [{ ...benchmark, limit }] }
+      return (await planOf({ ...recipeOf(), stages: [stage] })).stages[0]!.forecast
+    }
+    const { seconds, lines } = await forecastOf(10)
+    assert.match(lines.join(), /answers are taken to be as long as .* \d+\.\d tokens on average, after prompts of \d+/)
+    assert.isAbove((await forecastOf(200)).seconds!, 3 * seconds!)
+    assert.isAbove((await forecastOf(10, { divergence: 10 })).seconds!, seconds!)
+    benchmark.data = join(root, "nowhere.tsv")
+    assert.isUndefined((await forecastOf(10)).seconds)
   })
 
   it("knows how long rounding without training takes: longer where a search before finds ranges", async () => {

@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import { afterEach, beforeEach, vi } from "vitest"
 import { Compute } from "../src/compute/Compute.ts"
 import { placingPiece } from "../src/importVit/importTime.ts"
-import { decoderPiece, lossPiece, visionPiece } from "../src/measuring/networkPieces.ts"
+import { decoderPiece, headPiece, lossPiece, visionPiece } from "../src/measuring/networkPieces.ts"
 import { measureSpeeds, type Piece } from "../src/measuring/speeds.ts"
 import {
   checkingPiece,
@@ -127,6 +127,7 @@ describe("every piece of work", () => {
     forward: decoderPiece(nano, { ...decoding, learns: "nothing" }),
     toInput: decoderPiece(nano, { ...decoding, learns: "input" }),
     training: decoderPiece(nano, { ...decoding, learns: "all" }),
+    head: headPiece(nano, 2, "bf16"),
     losses: lossPiece(nano, losses, "bf16", true),
     crossEntropy: lossPiece(nano, losses.slice(1), "f32", false),
     optimizer: optimizerPiece([[64, 64], [64]]),

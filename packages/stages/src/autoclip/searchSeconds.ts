@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
 import { measureSpeeds } from "../measuring/speeds.ts"
-import { type ChosenMatrix, clippingPiece, fakeQuantizationPiece } from "../measuring/weightPieces.ts"
+import { type ChosenMatrix, clippingPiece, fakeQuantizationPiece, weightsOf } from "../measuring/weightPieces.ts"
 import { languageLayerFlops, visionBlockFlops } from "../planning/cost.ts"
 import type { DataExtent } from "../planning/dataExtent.ts"
 import type { PlannedModel } from "../planning/plannedModel.ts"
@@ -41,9 +41,6 @@ interface SearchWork {
   /** Embedding and head, which are quantized before. */
   readonly frozen: readonly ChosenMatrix[]
 }
-
-const weightsOf = (matrices: readonly ChosenMatrix[]): number =>
-  matrices.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
 
 /** Seconds of the work, and whether the machine was quiet; none where nothing can be measured. */
 export const searchSeconds = Effect.fnUntraced(function* ({ model, sequences, layers, clipped, frozen }: SearchWork) {

@@ -2,13 +2,9 @@
 import { existsSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import {
-  type Benchmark,
   benchmarkNamed,
-  type DataFile,
-  type DataRow,
   findBenchmark,
   type RowImageOptions,
-  readDataFile,
   readPredictions,
   scoreWithMarks,
   writePredictions,
@@ -39,15 +35,17 @@ import { EvaluationFailed } from "../Errors.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import type { Divergence } from "../model/divergence.ts"
-import { planTowers } from "../model/plannedLayers.ts"
+import { chosenMatrices, planTowers } from "../model/plannedLayers.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { openTeacher } from "../model/teacherModel.ts"
 import { planModel, planTeacher } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
 import type { EvaluateOptions } from "../registry/stageOptions.ts"
+import { type Asked, openBenchmark } from "./askedRows.ts"
 import { askRows, divergenceOver } from "./askRows.ts"
 import { type BenchmarkScore, type Evaluation, Evaluations, evaluationTable, marksOf } from "./Evaluation.ts"
+import { evaluationTime } from "./evaluationTime.ts"
 import { galleries, isSample, isSpread } from "./gallery.ts"
 
 const EvaluateConfig = Schema.Struct({
@@ -119,22 +117,6 @@ const Answering = Schema.Array(
   })
 )
 type Answering = typeof Answering.Type
-
-/** A benchmark with the rows that are asked. */
-interface Asked {
-  readonly benchmark: Benchmark
-  readonly data: DataFile
-  readonly rows: readonly DataRow[]
-  /** File name, which tables and artefacts know it by. */
-  readonly name: string
-}
-
-const openBenchmark = Effect.fnUntraced(function* ({ name, data: file, limit }: Config["benchmarks"][number]) {
-  const benchmark = yield* benchmarkNamed(name, (yield* Extensions).benchmarks)
-  const data = yield* readDataFile(file, benchmark)
-  const rows = data.rows.slice(0, limit ?? data.rows.length)
-  return { benchmark, data, rows, name: basename(file) } satisfies Asked
-})
 
 /** An obstacle for each benchmark that no one brings. */
 const unknownBenchmarks = Effect.fnUntraced(function* (benchmarks: Config["benchmarks"]) {
@@ -221,7 +203,7 @@ export const Evaluate = Stage.define({
     fingerprintOf(recipe, { files: benchmarks.map(({ data }) => data), teacher: divergence > 0 }),
   versions: ({ nearest, benchmarks }) =>
     versionsOf({ quantizers: nearest, benchmarks: benchmarks.map(({ name }) => name) }),
-  forecast: Effect.fnUntraced(function* ({ benchmarks, nearest, divergence }: Config, recipe) {
+  forecast: Effect.fnUntraced(function* ({ benchmarks, batch, nearest, divergence }: Config, recipe, place) {
     const model = yield* planModel(recipe)
     const planned = yield* planTowers(model.config, towers, nearest)
     const files = benchmarks.map(({ data }) => data)
@@ -238,6 +220,10 @@ export const Evaluate = Stage.define({
     return Forecast.make({
       obstacles: [...model.obstacles, ...(teacher?.obstacles ?? []), ...missing, ...unknown, ...unreadable],
       memoryBytes,
+      time: evaluationTime({
+        ...{ model, benchmarks, batch, divergence, recipe, place },
+        nearest: chosenMatrices(planned)
+      }),
       lines: ruleLines(planned)
     })
   }),

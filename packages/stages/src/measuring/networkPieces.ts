@@ -1,6 +1,16 @@
 /** Pieces of the network: a block of the vision tower, a decoder layer, the head with its losses. Amounts are operations of a forward pass. */
 import { type RowLoss, vocabularyLoss } from "@speedq/distillation"
-import { type Backend, noGrad, type Parameters, scope, sum, type Tensor, tensor, valueAndGrad } from "@speedq/tensors"
+import {
+  type Backend,
+  linear,
+  noGrad,
+  type Parameters,
+  scope,
+  sum,
+  type Tensor,
+  tensor,
+  valueAndGrad
+} from "@speedq/tensors"
 import {
   decoderLayer,
   decoderLayerName,
@@ -162,6 +172,22 @@ export const lossPiece = (config: ModelConfig, losses: readonly RowLoss[], store
             student: { hidden: hidden!, weight: head! },
             teacher: teacher ? { hidden: taught!, weight: original! } : undefined
           }).loss
+      )
+  }
+}
+
+/** The head on one token of each row: logits over a part of the vocabulary. The amount is rows times words. */
+export const headPiece = (config: ModelConfig, rows: number, stored: Stored): Piece => {
+  const { hidden_size: width, vocab_size } = config.llm_config
+  const words = Math.min(vocab_size, mostWords)
+  return {
+    name: `head of ${width}x${words} on ${rows} rows, ${stored}`,
+    amount: rows * words,
+    prepare: (backend) =>
+      prepared(
+        () => ({ hidden: filled(backend, [rows, width], 1), head: filled(backend, [words, width], 0.02, stored) }),
+        () => false,
+        ({ hidden, head }) => linear(hidden!, head!)
       )
   }
 }

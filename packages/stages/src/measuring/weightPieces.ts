@@ -59,7 +59,8 @@ export const matricesWithin = <M extends { readonly shape: Shape }>(matrices: re
   return taken
 }
 
-const weightsOf = (matrices: readonly { readonly shape: Shape }[]): number =>
+/** Weights of matrices together. */
+export const weightsOf = (matrices: readonly { readonly shape: Shape }[]): number =>
   matrices.reduce((total, { shape }) => total + sizeOf(shape), 0)
 
 const named = (matrices: readonly { readonly shape: Shape; readonly choice?: QuantizerChoice }[]): string =>

@@ -1,7 +1,15 @@
-/** Whether an earlier stage of a recipe gives an artefact. */
+/** What the stages before a place in a recipe give. */
 import type { Stage } from "@speedq/pipeline"
 
-export const givenBefore = ({ label, stages }: Stage.PlaceInRecipe, { name }: { readonly name: string }): boolean => {
-  const own = stages.findIndex((stage) => stage.label === label)
-  return stages.slice(0, Math.max(0, own)).some(({ stage }) => stage.gives.some((artefact) => artefact.name === name))
-}
+export const stagesBefore = ({ label, stages }: Stage.PlaceInRecipe): Stage.PlaceInRecipe["stages"] =>
+  stages.slice(
+    0,
+    Math.max(
+      0,
+      stages.findIndex((stage) => stage.label === label)
+    )
+  )
+
+/** Whether one of them gives this artefact. */
+export const givenBefore = (place: Stage.PlaceInRecipe, { name }: { readonly name: string }): boolean =>
+  stagesBefore(place).some(({ stage }) => stage.gives.some((artefact) => artefact.name === name))

@@ -1,12 +1,11 @@
 /** How long rounding without training takes: looks at all weights, and clipping those that have ranges. */
 import type { RecipeSettings, Stage } from "@speedq/pipeline"
-import { sizeOf } from "@speedq/tensors"
 import { parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { ClippingRanges } from "../artefacts/artefacts.ts"
 import { measureSpeeds } from "../measuring/speeds.ts"
-import { type ChosenMatrix, checkingPiece, clampingPiece } from "../measuring/weightPieces.ts"
+import { type ChosenMatrix, checkingPiece, clampingPiece, weightsOf } from "../measuring/weightPieces.ts"
 import { givenBefore } from "../planning/givenBefore.ts"
 import type { PlannedModel } from "../planning/plannedModel.ts"
 import { stageTime } from "../planning/stageTime.ts"
@@ -19,9 +18,6 @@ interface LanguageWork {
   readonly recipe: RecipeSettings
   readonly place: Stage.PlaceInRecipe
 }
-
-const weightsOf = (matrices: readonly ChosenMatrix[]): number =>
-  matrices.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
 
 /** The time of the stage. */
 export const languageTime = Effect.fnUntraced(function* ({ model, linears, embeddings, recipe, place }: LanguageWork) {
