@@ -29,7 +29,7 @@ export interface Piece {
 /** Operations of a piece, at most: half a tenth of a second on two cores without a BLAS. */
 export const mostOperations = 2.5e9
 /** Weights of a piece whose time goes to memory, at most. */
-export const mostWeights = 2 ** 22
+export const mostWeights = 2 ** 21
 
 interface Speeds<Name extends string> {
   /** Seconds of one unit of a piece's work; 0 of one that there is none of. */
@@ -46,7 +46,7 @@ interface Measured {
 /** Milliseconds of runs of short work, at least: the first ones compile, wake threads, and find memory. */
 const enough = 15
 /** Milliseconds after which work is not done again, whatever its times were. */
-const patience = 250
+const patience = 150
 /** The two best times of a quiet machine differ by less than this. */
 const agreeing = 1.15
 /** Times that differ by more than this are disturbed by other work. */

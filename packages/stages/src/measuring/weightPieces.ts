@@ -41,7 +41,7 @@ export interface ChosenMatrix {
  * rows together, and are several times as slow where rows are left over.
  */
 const someRows = (rows: number, most: number): number => {
-  const together = Math.min(256, rows & -rows)
+  const together = Math.min(256, rows & -rows, 2 ** Math.floor(Math.log2(Math.max(1, most))))
   return Math.min(rows, Math.max(1, Math.floor(most / together)) * together)
 }
 
@@ -317,7 +317,7 @@ export const clampingPiece = (all: readonly ChosenMatrix[], stored: Stored): Pie
 
 /** Numbers that are not quantized, looked at and given as bytes. */
 export const writingPiece = (numbers: number, stored: Stored): Piece => {
-  const size = Math.max(1, Math.min(numbers, mostWeights / 4))
+  const size = Math.max(1, Math.min(numbers, mostWeights / 2))
   return {
     name: `writing of ${size} numbers of ${stored}`,
     amount: size,
