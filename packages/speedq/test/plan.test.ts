@@ -25,6 +25,10 @@ describe("speedq plan", () => {
       places.every((place, index) => place > (places[index - 1] ?? 0)),
       `${places}`
     )
+    // What several stages tell is told once.
+    const told = brief.stdout.split("\n").flatMap((line) => /^ {2}[a-z0-9, -]+: (.*)$/.exec(line)?.[1] ?? [])
+    assert.isAbove(told.length, 10)
+    assert.strictEqual(new Set(told).size, told.length)
     assert.match(brief.stdout, /^language_model\.model\.layers\.0-4\.mlp\.down_proj +5 /m)
     const each = await speedq(["plan", "nano-2bit", "--layers"])
     for (const block of [0, 1, 2, 3, 4]) {

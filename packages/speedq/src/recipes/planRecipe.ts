@@ -85,11 +85,19 @@ const totalTime = ({ stages, seconds }: Preflight.Plan): string => {
   return `${timed === stages.length ? "about" : "more than"} ${formatDuration(1000 * seconds)}`
 }
 
+/** What stages tell, each line once: those of several stages with the names of all. */
+const notesOf = ({ stages }: Preflight.Plan): readonly string[] => {
+  const labels = new Map<string, string[]>()
+  for (const { label, forecast } of stages) {
+    for (const line of new Set(forecast.lines)) labels.set(line, [...(labels.get(line) ?? []), label])
+  }
+  return [...labels].map(([line, all]) => `  ${all.join(", ")}: ${line}`)
+}
+
 /** The plan as a person reads it: whether it fits and what it takes, then stages, sizes, and layers, all of them with `eachLayer`. */
 export const describePlan = (planned: RecipePlan, { eachLayer = false } = {}): string => {
   const { layers, forecast } = planned
   const free = forecast.diskFreeBytes === undefined ? "an unknown number" : formatBytes(forecast.diskFreeBytes)
-  const notes = forecast.stages.flatMap(({ label, forecast: { lines } }) => lines.map((line) => `  ${label}: ${line}`))
   return [
     `${planned.name}: model ${planned.model}, seed ${planned.seed}, into ${planned.directory}`,
     "",
@@ -99,7 +107,7 @@ export const describePlan = (planned: RecipePlan, { eachLayer = false } = {}): s
     `time:   ${totalTime(forecast)}`,
     "",
     stageTable(planned),
-    ...notes,
+    ...notesOf(forecast),
     ...(layers === null
       ? []
       : [

@@ -115,8 +115,11 @@ const spreadNotes = (spread: number): readonly string[] =>
 /** Work that waits for a processor, over all processors, from which on measurements are disturbed throughout. */
 const crowded = 1.25
 
-const loadNotes = (): readonly string[] => {
-  const [load, processors] = [os.loadavg()[0] ?? 0, os.availableParallelism()]
+/** The load average before the first measurement: later ones are of measurements, too. */
+let loadBefore: number | undefined
+
+const loadNotes = (load: number): readonly string[] => {
+  const processors = os.availableParallelism()
   if (load <= crowded * processors) return []
   return [
     `this machine was busy in the last minute (load average ${load.toFixed(1)} on ${processors} processors): the time may be too long by as much; plan again when it is quiet`
@@ -132,6 +135,8 @@ export const measureSpeeds = Effect.fn("measureSpeeds")(function* <Name extends 
     readonly [name in Name]: Piece | undefined
   }
 ) {
+  loadBefore ??= os.loadavg()[0] ?? 0
+  const load = loadBefore
   const backend = Option.getOrUndefined(yield* Effect.serviceOption(Compute))?.backend
   const entries = Object.entries<Piece | undefined>(pieces)
   const there = entries.flatMap(([, piece]) => piece ?? [])
@@ -142,6 +147,6 @@ export const measureSpeeds = Effect.fn("measureSpeeds")(function* <Name extends 
     )
     // One piece alone may have waited for this process's own garbage.
     const [, spread = 1] = [...measured.values()].map((each) => each.spread).sort((a, b) => b - a)
-    return { seconds: seconds as Speeds<Name>["seconds"], notes: [...spreadNotes(spread), ...loadNotes()] }
+    return { seconds: seconds as Speeds<Name>["seconds"], notes: [...spreadNotes(spread), ...loadNotes(load)] }
   })
 })
