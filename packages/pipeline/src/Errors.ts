@@ -32,10 +32,13 @@ export class RunLocked extends Schema.TaggedError<RunLocked>()("RunLocked", {
   thisHost: Schema.Boolean
 }) {
   override get message() {
-    const owner = `process ${this.pid} on ${this.host} since ${this.since} (${this.command})`
+    const owner =
+      this.pid === 0
+        ? "another process, which has not written its name"
+        : `process ${this.pid} on ${this.host} since ${this.since} (${this.command})`
     const advice = this.thisHost
       ? `stop it with "kill -INT ${this.pid}" and run again, or choose another directory`
-      : `it cannot be checked from here; if that machine no longer runs it, delete ${this.lockFile} and run again`
+      : `stop it where it runs, or choose another directory. If it has ended, delete ${this.lockFile}, or wait: a lock that is not renewed for ten minutes is taken over`
     return `${this.directory} is being written by ${owner}: ${advice}`
   }
 }

@@ -1,15 +1,16 @@
 /** One writer: live locks are respected, stale ones taken over by exactly one process. */
-import { spawnSync } from "node:child_process"
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
-import { hostname } from "node:os"
+import { spawn, spawnSync } from "node:child_process"
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
+import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { assert } from "vitest"
+import { lockDirectory } from "../src/directory/kernelLock.ts"
 import { acquireLock, type LockOwner } from "../src/directory/RunLock.ts"
-import { LockLost, RunLocked } from "../src/Errors.ts"
+import { LockLost, RunLocked, StorageFailed } from "../src/Errors.ts"
 import { temporaryDirectory } from "./support/toyProcess.ts"
 
 const lockOf = (directory: string): LockOwner => JSON.parse(readFileSync(join(directory, "run.lock"), "utf8"))
@@ -73,9 +74,91 @@ describe("RunLock", () => {
       const error = yield* Effect.flip(take(directory))
       assert.strictEqual(
         error.message,
-        `${directory} is being written by process 4711 on box-2 since 2026-11-20T08:00:00.000Z (speedq run mine.json): it cannot be checked from here; if that machine no longer runs it, delete ${directory}/run.lock and run again`
+        `${directory} is being written by process 4711 on box-2 since 2026-11-20T08:00:00.000Z (speedq run mine.json): stop it where it runs, or choose another directory. If it has ended, delete ${directory}/run.lock, or wait: a lock that is not renewed for ten minutes is taken over`
       )
       assert.strictEqual(lockOf(directory).token, "another")
+    }).pipe(provided)
+  )
+
+  it.live("a lock of another container is respected although its process number means nothing here", () =>
+    Effect.gen(function* () {
+      const directory = temporaryDirectory()
+      writeLock(directory, { pid: deadPid(), pidNamespace: "pid:[1]" })
+      assert.instanceOf(yield* Effect.flip(take(directory)), RunLocked)
+      assert.strictEqual(lockOf(directory).token, "another")
+    }).pipe(provided)
+  )
+
+  it.live("a lock that was not renewed for ten minutes is taken over, from whatever machine it is", () =>
+    Effect.gen(function* () {
+      for (const owner of [{ host: "box-2" }, { pidNamespace: "pid:[1]" }]) {
+        const directory = temporaryDirectory()
+        writeLock(directory, owner)
+        const elevenMinutesAgo = new Date(Date.now() - 660_000)
+        utimesSync(join(directory, "run.lock"), elevenMinutesAgo, elevenMinutesAgo)
+        yield* take(directory)
+        assert.isEmpty(readdirSync(directory))
+      }
+    }).pipe(provided)
+  )
+
+  const hasKernelLock = Effect.runSync(Effect.scoped(lockDirectory(tmpdir()))) === "held"
+  it.live.skipIf(!hasKernelLock)("what the kernel says counts: a lock that it holds no more is stale at once", () =>
+    Effect.gen(function* () {
+      const directory = temporaryDirectory()
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* acquireLock(directory)
+          const { bootAndStart } = lockOf(directory)
+          // A process of another container on this machine, which died.
+          writeLock(directory, { bootAndStart, pidNamespace: "pid:[1]", kernel: true })
+        })
+      )
+      assert.strictEqual(lockOf(directory).token, "another")
+      yield* take(directory)
+      assert.isEmpty(readdirSync(directory))
+    }).pipe(provided)
+  )
+
+  it.live.skipIf(!hasKernelLock || spawnSync("flock", ["--version"]).status !== 0)(
+    "and one that it holds is respected, whatever the file says (needs flock)",
+    () =>
+      Effect.gen(function* () {
+        const directory = temporaryDirectory()
+        const holder = spawn("flock", [directory, "-c", "echo held; read line"], { stdio: ["pipe", "pipe", "ignore"] })
+        yield* Effect.promise(() => new Promise((resolve) => holder.stdout.once("data", resolve)))
+        const error = yield* Effect.flip(take(directory))
+        assert.include(error.message, "another process, which has not written its name")
+        writeLock(directory, { pid: deadPid(), kernel: true })
+        assert.instanceOf(yield* Effect.flip(take(directory)), RunLocked)
+        holder.stdin.end("\n")
+        yield* Effect.promise(() => new Promise((resolve) => holder.once("close", resolve)))
+        yield* take(directory)
+      }).pipe(provided)
+  )
+
+  it.live("what is no file of a run is refused: a link to nothing, a pipe, a directory", () =>
+    Effect.gen(function* () {
+      const [link, pipe, folder] = [temporaryDirectory(), temporaryDirectory(), temporaryDirectory()]
+      symlinkSync(join(link, "nowhere"), join(link, "run.lock"))
+      assert.strictEqual(spawnSync("mkfifo", [join(pipe, "run.lock")]).status, 0)
+      mkdirSync(join(folder, "run.lock"))
+      for (const directory of [link, pipe, folder]) {
+        const error = yield* Effect.flip(take(directory))
+        assert.instanceOf(error, StorageFailed)
+        assert.include(error.message, `${directory}/run.lock is no file that a run wrote; remove it and run again`)
+      }
+    }).pipe(provided)
+  )
+
+  it.live("drafts that a killed process left are removed, those of living ones are not", () =>
+    Effect.gen(function* () {
+      const directory = temporaryDirectory()
+      for (const name of ["run.lock.old", "run.lock.new"]) writeFileSync(join(directory, name), "{")
+      const anHourAgo = new Date(Date.now() - 3_600_000)
+      utimesSync(join(directory, "run.lock.old"), anHourAgo, anHourAgo)
+      yield* take(directory)
+      assert.deepStrictEqual(readdirSync(directory), ["run.lock.new"])
     }).pipe(provided)
   )
 

@@ -15,7 +15,7 @@ const reasons: { readonly [code: string]: StorageFailed["reason"] } = {
 }
 
 /** The system's code for what went wrong: ENOSPC, EACCES, ... */
-const codeOf = (error: unknown): string => {
+export const codeOf = (error: unknown): string => {
   if (error instanceof FileFailed) return error.code
   if (error instanceof PlatformError) return codeOf(error.reason.cause) || error.reason._tag
   return error instanceof Error && "code" in error ? String(error.code) : ""
