@@ -78,6 +78,22 @@ const huggingface = (): Json & { vision_config: Json; text_config: Json } => {
 }
 
 describe("readModelConfig", () => {
+  it("refuses numbers that no model has, before anything is made of that size", () => {
+    const config = published("1b")
+    const inVision = (more: Json) => ({ ...config, vision_config: { ...config.vision_config, ...more } })
+    const inLanguage = (more: Json) => ({ ...config, llm_config: { ...config.llm_config, ...more } })
+    const cases: readonly (readonly [object, string])[] = [
+      [inLanguage({ num_hidden_layers: 1e7 }), "num_hidden_layers"],
+      [inLanguage({ vocab_size: 1e15 }), "vocab_size"],
+      [inLanguage({ hidden_size: 2 ** 30 }), "hidden_size"],
+      [inVision({ num_hidden_layers: 1e7 }), "num_hidden_layers"],
+      [{ ...config, force_image_size: 28000 }, "force_image_size"],
+      [{ ...config, max_dynamic_patch: 1e9 }, "max_dynamic_patch"]
+    ]
+    for (const [broken, key] of cases)
+      assert.match(reasonOf(broken), new RegExp(`between 1 and \\d+, got \\d+\\s+at .*"${key}"`))
+  })
+
   it("decodes every field of the published 1B config", () => {
     assert.deepStrictEqual(decoded(published("1b")), {
       vision_config: {

@@ -3,7 +3,17 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type DecoderFamily, type DecoderKind, decoderFamilies } from "./decoderFamilies.ts"
 
-const positiveInteger = Schema.Int.check(Schema.isGreaterThan(0))
+/**
+ * A config may come from anywhere, and its numbers decide how much memory and time is taken. The bounds lie far above the largest
+ * released model (InternVL3-78B: width 8192, 29568 inside, 80 blocks, 64 heads, 151674 tokens, tiles of 448 px).
+ */
+const upTo = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 1, maximum }))
+const width = upTo(2 ** 16)
+const innerWidth = upTo(2 ** 20)
+const blocks = upTo(1024)
+const heads = upTo(1024)
+const pixels = upTo(4096)
+const tiles = upTo(1024)
 const withDefault = <S extends Schema.Top>(schema: S, value: S["Encoded"]) =>
   schema.pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)))
 
@@ -18,13 +28,13 @@ const divides = (divisor: number, what: string, number: number, whole: string): 
 
 /** InternViT: 448 px, patch 14, width 1024, 24 blocks in the released models. */
 export const VisionConfig = Schema.Struct({
-  hidden_size: positiveInteger,
-  image_size: positiveInteger,
-  patch_size: positiveInteger,
-  num_hidden_layers: positiveInteger,
-  num_attention_heads: positiveInteger,
-  intermediate_size: positiveInteger,
-  num_channels: withDefault(positiveInteger, 3),
+  hidden_size: width,
+  image_size: pixels,
+  patch_size: pixels,
+  num_hidden_layers: blocks,
+  num_attention_heads: heads,
+  intermediate_size: innerWidth,
+  num_channels: withDefault(upTo(64), 3),
   layer_norm_eps: withDefault(Schema.Finite, 1e-6),
   hidden_act: withDefault(Schema.Literal("gelu"), "gelu"),
   norm_type: withDefault(Schema.Literal("layer_norm"), "layer_norm"),
@@ -48,14 +58,14 @@ const decoderKinds = Object.keys(decoderFamilies) as DecoderKind[]
 /** The decoder. What a config leaves out has the default of the code that it was published with. */
 export const LanguageConfig = Schema.Struct({
   model_type: withDefault(Schema.Literals(decoderKinds), "qwen2"),
-  hidden_size: positiveInteger,
-  num_hidden_layers: positiveInteger,
-  num_attention_heads: positiveInteger,
-  num_key_value_heads: positiveInteger,
+  hidden_size: width,
+  num_hidden_layers: blocks,
+  num_attention_heads: heads,
+  num_key_value_heads: heads,
   /** Width of a head; read it by `headWidth`. */
-  head_dim: Schema.optionalKey(Schema.NullOr(positiveInteger)),
-  intermediate_size: positiveInteger,
-  vocab_size: positiveInteger,
+  head_dim: Schema.optionalKey(Schema.NullOr(width)),
+  intermediate_size: innerWidth,
+  vocab_size: upTo(2 ** 24),
   attention_bias: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
   /** What InternLM2 calls the biases of its Linears: it has them unless it says that it has not. */
   bias: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
@@ -63,7 +73,7 @@ export const LanguageConfig = Schema.Struct({
   tie_word_embeddings: withDefault(Schema.Boolean, false),
   rope_theta: withDefault(Schema.Finite, 1e4),
   rms_norm_eps: withDefault(Schema.Finite, 1e-6),
-  max_position_embeddings: withDefault(positiveInteger, 32768),
+  max_position_embeddings: withDefault(upTo(2 ** 31), 32768),
   hidden_act: withDefault(Schema.Literal("silu"), "silu"),
   rope_scaling: Schema.optionalKey(Schema.NullOr(Schema.Struct({ type: ropeKind, rope_type: ropeKind }))),
   use_sliding_window: withDefault(Schema.Literal(false), false),
@@ -106,16 +116,16 @@ export const ModelConfig = Schema.Struct({
   /** null or absent: the template's own message. */
   system_message: withDefault(Schema.NullOr(Schema.String), null),
   dynamic_image_size: withDefault(Schema.Boolean, true),
-  min_dynamic_patch: withDefault(positiveInteger, 1),
-  max_dynamic_patch: withDefault(positiveInteger, 12),
+  min_dynamic_patch: withDefault(tiles, 1),
+  max_dynamic_patch: withDefault(tiles, 12),
   use_thumbnail: withDefault(Schema.Boolean, true),
   pad2square: withDefault(Schema.Boolean, false),
-  force_image_size: Schema.optionalKey(Schema.NullOr(positiveInteger))
+  force_image_size: Schema.optionalKey(Schema.NullOr(pixels))
 }).check(
-  rules(({ vision_config: { patch_size, image_size, num_hidden_layers: blocks }, ...config }) => [
+  rules(({ vision_config: { patch_size, image_size, num_hidden_layers: layers }, ...config }) => [
     // The pixel shuffle folds 2 x 2 patches into one.
     divides(2 * patch_size, "twice patch_size", config.force_image_size ?? image_size, "the tile size"),
-    [config.select_layer >= -blocks - 1, `select_layer ${config.select_layer} of ${blocks} blocks and their input`],
+    [config.select_layer >= -layers - 1, `select_layer ${config.select_layer} of ${layers} blocks and their input`],
     [
       config.min_dynamic_patch <= config.max_dynamic_patch,
       `min_dynamic_patch ${config.min_dynamic_patch} above max_dynamic_patch ${config.max_dynamic_patch}`
