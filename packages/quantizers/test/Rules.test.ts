@@ -78,11 +78,21 @@ describe("patterns", () => {
     )
   })
 
-  it("that are no regular expressions are refused", () => {
-    const { _tag, message } = raisedBy(() => compilePattern("/(/"))
+  it.each(["/(/", "/a/x", "/(?=a)/", "/(a)\\1/", "/(a{1000}){1000}/"])("%s is refused", (match) => {
+    const { _tag, message } = raisedBy(() => compilePattern(match))
     assert.strictEqual(_tag, "PatternInvalid")
-    assert.include(message, '"/(/"')
+    assert.include(message, JSON.stringify(match))
   })
+
+  // An engine that tries one way after another takes longer than the test may.
+  it.each(["/^([a-z._0-9]+)+!$/", `${"*a".repeat(16)}!`, `${"**.a.".repeat(16)}!`])(
+    "%s takes no long time",
+    (match) => {
+      const matches = compilePattern(match)
+      assert.isFalse(matches("language_model.".repeat(200)))
+      assert.isFalse(matches("a.".repeat(2000)))
+    }
+  )
 })
 
 describe("rules", () => {

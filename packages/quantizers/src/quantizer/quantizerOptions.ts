@@ -158,7 +158,7 @@ export interface EmbeddingSym4Options {
 export interface RuleTarget {
   /**
    * Layers that the rule is for: a glob over dotted names, as `**.down_proj`, or a regular expression between
-   * slashes, as `/q_proj$/`.
+   * slashes, as `/q_proj$/` (the syntax of RE2: no lookaround, no references back).
    */
   readonly match: string
   /** Only layers of this part of the model. */

@@ -1,8 +1,9 @@
 /** Patterns over layer names: a glob over dotted segments, or a /regular expression/. */
+import { RE2JS } from "re2js"
 import { PatternInvalid } from "../Errors.ts"
 
 /** `**` is any run of segments, `*` any text within one segment, the rest is literal. */
-const globToRegex = (glob: string): RegExp => {
+const globSource = (glob: string): string => {
   const source = glob
     .split(/(\*\*\.?|\*)/)
     .map((part) => {
@@ -12,18 +13,34 @@ const globToRegex = (glob: string): RegExp => {
       return part.replace(/[\\^$.|?+()[\]{}]/g, "\\$&")
     })
     .join("")
-  return new RegExp(`^${source}$`)
+  return `^${source}$`
 }
 
-/** A regular expression without memory: the flags g and y would make each test start where the last one ended. */
-const toRegex = (source: string, flags: string): RegExp => new RegExp(source, flags.replaceAll(/[gy]/g, ""))
+/** Flags of JavaScript; `g`, `y` and `u` change nothing about whether a name matches. */
+const flagBits: { readonly [flag: string]: number } = {
+  i: RE2JS.CASE_INSENSITIVE,
+  m: RE2JS.MULTILINE,
+  s: RE2JS.DOTALL,
+  g: 0,
+  y: 0,
+  u: 0
+}
+const bitsOf = (flag: string): number => {
+  const bits = flagBits[flag]
+  if (bits === undefined) throw new Error(`there is no flag "${flag}"`)
+  return bits
+}
 
-/** A test for layer names. Raises PatternInvalid. */
+/**
+ * A test for layer names. A recipe may come from anywhere, so patterns are matched in time linear in the name's length, by RE2, which
+ * has no lookaround and no references back. Raises PatternInvalid.
+ */
 export const compilePattern = (match: string): ((layer: string) => boolean) => {
-  const [, source, flags] = /^\/(.*)\/([a-z]*)$/s.exec(match) ?? []
+  const [, source = globSource(match), flags = ""] = /^\/(.*)\/([a-z]*)$/s.exec(match) ?? []
   try {
-    const regex = source === undefined ? globToRegex(match) : toRegex(source, flags ?? "")
-    return (layer) => regex.test(layer)
+    const bits = [...flags].reduce((all, flag) => all | bitsOf(flag), 0)
+    const pattern = RE2JS.compile(source, bits)
+    return (layer) => pattern.matcher(layer).find()
   } catch (error) {
     throw new PatternInvalid({ match, reason: error instanceof Error ? error.message : String(error) })
   }

@@ -72,7 +72,7 @@ export const QuantizerSpec = ChoiceFields as unknown as Schema.Codec<QuantizerSp
 const RuleFields = Schema.Struct({
   match: requiredOption(Schema.NonEmptyString, {
     description:
-      "Layers that the rule is for: a glob over dotted names, as `**.down_proj`, or a regular expression between slashes, as `/q_proj$/`."
+      "Layers that the rule is for: a glob over dotted names, as `**.down_proj`, or a regular expression between slashes, as `/q_proj$/` (the syntax of RE2: no lookaround, no references back)."
   }),
   tower: optionalOption(Schema.Literals(["vision", "projector", "language"]), {
     description: "Only layers of this part of the model."
