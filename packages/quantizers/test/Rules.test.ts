@@ -81,7 +81,7 @@ describe("patterns", () => {
   it.each(["/(/", "/a/x", "/(?=a)/", "/(a)\\1/", "/(a{1000}){1000}/"])("%s is refused", (match) => {
     const { _tag, message } = raisedBy(() => compilePattern(match))
     assert.strictEqual(_tag, "PatternInvalid")
-    assert.include(message, JSON.stringify(match))
+    assert.include(message, `"${match}"`)
   })
 
   // An engine that tries one way after another takes longer than the test may.
