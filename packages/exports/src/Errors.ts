@@ -8,7 +8,19 @@ export class ExportNotWritten extends Schema.TaggedError<ExportNotWritten>()("Ex
 }) {
   override get message(): string {
     const reason = this.cause instanceof Error ? this.cause.message : String(this.cause)
+    if (this.cause instanceof CompanionElsewhere)
+      return `the export could not be written into ${this.directory}: ${reason}`
     return `the export could not be written into ${this.directory}: ${reason}; free space or choose another directory, and run the same command again`
+  }
+}
+
+/** A file of the model that would be copied is a link to somewhere else: what it holds may not be meant for others. */
+export class CompanionElsewhere extends Schema.TaggedError<CompanionElsewhere>()("CompanionElsewhere", {
+  file: Schema.String,
+  target: Schema.String
+}) {
+  override get message(): string {
+    return `${this.file} is a link to ${this.target}, which is neither in the model's directory nor in the hub's cache; put the file itself in its place`
   }
 }
 

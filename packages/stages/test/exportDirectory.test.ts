@@ -24,7 +24,8 @@ import { makeNanoRuns, writeNanoModel } from "./support/nano.ts"
 const root = mkdtempSync(join(tmpdir(), "speedq-export-"))
 const { runtime, dispose } = makeNanoRuns()
 /** Files as the hub's cache keeps them: blobs, and a directory of symbolic links. */
-const [blobs, snapshot] = [join(root, "blobs"), join(root, "snapshot")]
+const cache = join(root, "models--OpenGVLab--InternVL3-nano")
+const [blobs, snapshot] = [join(cache, "blobs"), join(cache, "snapshots", "4f1c2a")]
 
 const published = {
   "generation_config.json": '{ "transformers_version": "4.37.2" }',
@@ -43,8 +44,8 @@ beforeAll(async () => {
     join(blobs, "config.json"),
     JSON.stringify({ ...config, auto_map, llm_config, torch_dtype: "bfloat16" }, null, 2)
   )
-  mkdirSync(snapshot)
-  for (const name of readdirSync(blobs)) symlinkSync(join("..", "blobs", name), join(snapshot, name))
+  mkdirSync(snapshot, { recursive: true })
+  for (const name of readdirSync(blobs)) symlinkSync(join("..", "..", "blobs", name), join(snapshot, name))
 })
 afterAll(async () => {
   await dispose()
@@ -55,12 +56,17 @@ const layer = "language_model.model.layers.0.mlp.up_proj"
 const weight = `${layer}.weight`
 const nearest = new Map([[layer, bilevel({ bits: 2, group: 16, scaleGroup: 16 })]])
 
-const exported = async (format: "fake-quant" | "packed", dtype: FakeQuantConfig["dtype"]) => {
-  const directory = join(root, `${format}-${dtype}`)
+const exported = async (
+  format: "fake-quant" | "packed",
+  dtype: FakeQuantConfig["dtype"],
+  model = snapshot,
+  name = `${format}-${dtype}`
+) => {
+  const directory = join(root, name)
   await runtime.runPromise(
     Effect.scoped(
       Effect.gen(function* () {
-        const source = yield* openSourceModel(snapshot)
+        const source = yield* openSourceModel(model)
         const deployed = yield* Effect.promise(() => deployModel(source, {}, { rest: "bf16", nearest }))
         const choice = decodeExport({ format, with: format === "fake-quant" ? { dtype } : {} })
         yield* writeExport(choice, { source, deployed, directory, recipe: "nearest" })
@@ -78,6 +84,27 @@ describe("a fake-quant export of a model in the hub's cache", () => {
     for (const name of readdirSync(blobs).filter((file) => file !== "model.safetensors")) {
       assert.deepEqual(readFileSync(join(directory, name)), readFileSync(join(blobs, name)), name)
     }
+  })
+
+  it("takes nothing that merely lies beside the model, and follows no link out of it", async () => {
+    const secret = join(root, "secret_key")
+    writeFileSync(secret, "secret")
+    const own = join(root, "own")
+    mkdirSync(own)
+    for (const name of readdirSync(blobs)) copyFileSync(join(blobs, name), join(own, name))
+    writeFileSync(join(own, ".env"), "TOKEN=secret")
+    writeFileSync(join(own, "wandb.json"), "{}")
+    symlinkSync(secret, join(own, "NOTES.txt"))
+    assert.sameMembers(readdirSync(await exported("fake-quant", "bf16", own, "own-1")), [
+      ...readdirSync(blobs),
+      "quantization.json"
+    ])
+    symlinkSync(secret, join(own, "README.md"))
+    const failed = await exported("packed", "f32", own, "own-2").then(
+      () => assert.fail("it was written"),
+      (error: Error) => error.message
+    )
+    assert.match(failed, /own\/README\.md is a link to .*secret_key, which is neither in the model's directory nor/)
   })
 
   it("has the checkpoint's tensors and no others, of its shapes, marked as PyTorch's", async () => {

@@ -1,23 +1,45 @@
-/** Files that a model directory has besides its weights: config, tokenizer, remote code, licence. */
+/**
+ * Files that a model directory has besides its weights: config, tokenizer, remote code, licence, model card. An export is published,
+ * so it takes what belongs to a model, by name, and nothing that merely lies there.
+ */
+import { realpathSync } from "node:fs"
 import { readFile } from "node:fs/promises"
-import { join } from "node:path"
+import { basename, dirname, join, sep } from "node:path"
 import { AtomicFile } from "@speedq/formats"
 import * as Effect from "effect/Effect"
-import { ExportNotWritten } from "../Errors.ts"
+import { CompanionElsewhere, ExportNotWritten } from "../Errors.ts"
 import { filesOf } from "./directoryFiles.ts"
 
 /** The file that says what was done to a model. */
 export const descriptionName = "quantization.json"
 
-/** What of a model's directory holds, or lists, weights. */
-const isWeights = (name: string): boolean =>
-  /\.(safetensors|bin|pth|pt|gguf|onnx|msgpack|h5|ot)$|\.index\.json$/.test(name) || name === descriptionName
+const companions = [
+  /^(generation_)?config\.json$/,
+  /^(video_)?(pre)?processor_config\.json$/,
+  /^chat_template\.(json|jinja)$/,
+  /^(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$/,
+  /^(tokenizer\.model|merges\.txt)$/,
+  // Code that the model was published with; `auto_map` of its config names it.
+  /^(configuration|modeling|tokenization|(image_)?processing)_\w+\.py$/,
+  /^(conversation|flash_attention)\.py$/,
+  /^(README|LICENSE|NOTICE)(\.(md|txt))?$/
+]
 
-/** Names of all files of a model directory but its weights. */
+/** Names of the files of a model directory that go with its weights. */
 export const companionsOf = (directory: string): readonly string[] =>
-  filesOf(directory).filter((name) => !isWeights(name))
+  filesOf(directory).filter((name) => companions.some((pattern) => pattern.test(name)))
 
-/** Copies them, each as `change` makes it, and gives their names. */
+/**
+ * Where links may lead: below the directory itself, and in the hub's cache, where `snapshots/REVISION` holds links to `blobs` beside
+ * it.
+ */
+const rootsOf = (directory: string): readonly string[] => {
+  const own = realpathSync(directory)
+  const snapshots = dirname(own)
+  return basename(snapshots) === "snapshots" ? [own, join(dirname(snapshots), "blobs")] : [own]
+}
+
+/** Copies them, each as `change` makes it, and gives their names. Fails with ExportNotWritten. */
 export const copyCompanions = Effect.fnUntraced(function* (
   from: string,
   to: string,
@@ -25,8 +47,14 @@ export const copyCompanions = Effect.fnUntraced(function* (
 ) {
   const failed = (cause: unknown) => new ExportNotWritten({ directory: to, cause })
   const names = companionsOf(from)
+  const roots = yield* Effect.try({ try: () => rootsOf(from), catch: failed })
   for (const name of names) {
-    const bytes = yield* Effect.tryPromise({ try: () => readFile(join(from, name)), catch: failed })
+    const file = join(from, name)
+    const real = yield* Effect.try({ try: () => realpathSync(file), catch: failed })
+    if (!roots.some((root) => real.startsWith(`${root}${sep}`))) {
+      return yield* failed(new CompanionElsewhere({ file, target: real }))
+    }
+    const bytes = yield* Effect.tryPromise({ try: () => readFile(real), catch: failed })
     yield* Effect.mapError(AtomicFile.writeWhole(join(to, name), change(name, bytes)), failed)
   }
   return names
