@@ -17,6 +17,7 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { afterAll, assert, describe, it } from "vitest"
+import { keepDigest, keptDigest } from "../src/data/digestCache.ts"
 import { fileDigest } from "../src/data/fileDigest.ts"
 import { fingerprintOf } from "../src/data/fingerprint.ts"
 import { DataConfig } from "../src/training/TrainingConfig.ts"
@@ -41,17 +42,43 @@ const ownData = (name: string) => {
 }
 
 describe("a fingerprint", () => {
-  it("sees a byte anywhere in a large file that counts whole", async () => {
-    const file = join(root, "large.jsonl")
+  it("sees a byte anywhere in a large file, which is read once as long as it stays the same", async () => {
+    const file = join(root, "model.safetensors")
     writeFileSync(file, "")
     // Sparse: it takes no room.
     truncateSync(file, 70 * 2 ** 20)
-    const [whole, sampled] = [await fileDigest(file, { whole: true }), await fileDigest(file, { whole: false })]
+    const long = new Date(Date.now() - 60_000)
+    utimesSync(file, long, long)
+    const read: number[] = []
+    const digest = () => fileDigest(file, (_, bytes) => read.push(bytes))
+    const before = await digest()
+    assert.strictEqual(await digest(), before)
+    assert.deepStrictEqual(read, [70 * 2 ** 20])
     const handle = openSync(file, "r+")
     writeSync(handle, "x", 5 * 2 ** 19 + 100_000)
     closeSync(handle)
-    assert.notStrictEqual(await fileDigest(file, { whole: true }), whole)
-    assert.isString(sampled)
+    // The time of its last change can be set back, that of its inode cannot.
+    utimesSync(file, long, long)
+    assert.notStrictEqual(await digest(), before)
+    assert.strictEqual(read.length, 2)
+  })
+
+  it("takes the digest that another process kept of a large file, while the file is what it was", async () => {
+    const cache = join(root, "cache")
+    const before = process.env.XDG_CACHE_HOME
+    process.env.XDG_CACHE_HOME = cache
+    try {
+      const kept = { identity: "1 2 3", digest: "ab" }
+      await keepDigest("/models/a.safetensors", kept)
+      await keepDigest("/models/b.safetensors", { identity: "4", digest: "cd" })
+      assert.strictEqual(await keptDigest("/models/a.safetensors", "1 2 3"), "ab")
+      assert.isUndefined(await keptDigest("/models/a.safetensors", "1 2 4"))
+      writeFileSync(join(cache, "speedq", "digests.json"), "{")
+      assert.isUndefined(await keptDigest("/models/a.safetensors", "1 2 3"))
+    } finally {
+      if (before === undefined) delete process.env.XDG_CACHE_HOME
+      else process.env.XDG_CACHE_HOME = before
+    }
   })
 
   it("sees an edit of a line, a picture that is another or was touched, and one that is gone", async () => {

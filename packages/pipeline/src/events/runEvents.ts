@@ -113,6 +113,13 @@ export const CheckpointDamaged = eventKind(
   }
 )
 
+/** A large file is read whole, to tell it from what it was. */
+export const FileReading = eventKind(
+  "FileReading",
+  { file: Schema.String, bytes: Schema.Int },
+  { line: ({ file, bytes }) => `reading all of ${file} for its digest: ${formatBytes(bytes)}` }
+)
+
 /** A sample that could not be used was replaced by another, as the recipe allows. */
 export const DataSubstituted = eventKind(
   "DataSubstituted",

@@ -1,39 +1,42 @@
-/** Digests of files, computed once in a process as long as a file's size, times and inode stay the same. */
+/**
+ * Digests of files: of all their bytes, computed once as long as a file's size, times and inode stay the same. Those of large files are
+ * kept in the user's cache, for the processes that come later.
+ */
 import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
 import { stat } from "node:fs/promises"
+import { resolve } from "node:path"
+import { keepDigest, keptDigest } from "./digestCache.ts"
 
-/** Files that are hashed whole up to this size, where a sample of their bytes will do for larger ones. */
-const wholeUpTo = 64 * 2 ** 20
-const sampleBytes = 2 ** 20
-const samples = 64
+/** Reading less than this again costs less than a cache is worth. */
+const keptFrom = 64 * 2 ** 20
+/** A file that changed so shortly before it was read may change once more without another time. */
+const settledMilliseconds = 2000
 
-type Span = { readonly start: number; readonly end: number }
-
-/** Of a checkpoint of gigabytes: the header, and a megabyte at every 64th of the way. */
-const sampled = (size: number): readonly Span[] =>
-  Array.from({ length: samples }, (_, i) => {
-    const start = Math.floor((i * (size - sampleBytes)) / (samples - 1))
-    return { start, end: start + sampleBytes - 1 }
-  })
+/** Told when a large file is about to be read. */
+export type OnReading = (file: string, bytes: number) => void
 
 const known = new Map<string, { readonly identity: string; readonly digest: string }>()
 
-/** SHA-256 of a file's size and bytes; with `whole` false, of a sample of the bytes where there are many. Rejects where it cannot be read. */
-export const fileDigest = async (file: string, { whole }: { readonly whole: boolean }): Promise<string> => {
-  const { size: bytes, mtimeNs, ctimeNs, ino } = await stat(file, { bigint: true })
-  const identity = `${whole} ${bytes} ${mtimeNs} ${ctimeNs} ${ino}`
+/** SHA-256 of a file's size and bytes. Rejects where it cannot be read. */
+export const fileDigest = async (file: string, onReading: OnReading = () => {}): Promise<string> => {
+  const { size, mtimeNs, ctimeNs, ctimeMs, dev, ino } = await stat(file, { bigint: true })
+  const identity = `${size} ${mtimeNs} ${ctimeNs} ${dev} ${ino}`
   const before = known.get(file)
   if (before?.identity === identity) return before.digest
-  const size = Number(bytes)
-  const hash = createHash("sha256").update(`${size}\n`)
-  for (const span of whole || size <= wholeUpTo ? [{ start: 0, end: size - 1 }] : sampled(size)) {
-    if (span.end < span.start) continue
-    for await (const chunk of createReadStream(file, { ...span, highWaterMark: sampleBytes })) {
-      hash.update(chunk as Uint8Array)
-    }
-  }
-  const digest = hash.digest("hex")
+  const isLarge = size >= keptFrom
+  const path = resolve(file)
+  const kept = isLarge ? await keptDigest(path, identity) : undefined
+  if (kept === undefined && isLarge) onReading(file, Number(size))
+  const digest = kept ?? (await digestOf(file, size))
   known.set(file, { identity, digest })
+  const isSettled = Date.now() - Number(ctimeMs) > settledMilliseconds
+  if (kept === undefined && isLarge && isSettled) await keepDigest(path, { identity, digest })
   return digest
+}
+
+const digestOf = async (file: string, size: bigint): Promise<string> => {
+  const hash = createHash("sha256").update(`${size}\n`)
+  for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) hash.update(chunk as Uint8Array)
+  return hash.digest("hex")
 }

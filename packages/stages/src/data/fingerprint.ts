@@ -3,13 +3,14 @@ import { createHash } from "node:crypto"
 import { existsSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { allFilesOf, filesOf } from "@speedq/exports"
-import { type RecipeSettings, StorageFailed } from "@speedq/pipeline"
+import { Events, type RecipeSettings, RunEvents, StorageFailed } from "@speedq/pipeline"
 import { readDatasetMeta } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { reasonOf } from "../Errors.ts"
 import { detailsDirectory } from "../reference/QuantDetails.ts"
 import type { DataConfig } from "../training/TrainingConfig.ts"
-import { fileDigest } from "./fileDigest.ts"
+import { fileDigest, type OnReading } from "./fileDigest.ts"
 import { mixturePictures, readMixture } from "./mixture.ts"
 
 /** Files that make a model: all that its directory holds at the top, in order of name, and what the reference wrote below it. */
@@ -28,22 +29,25 @@ const digestOf = (parts: readonly (string | Uint8Array)[]): string => {
   return hash.digest("hex")
 }
 
-/** Digests of files; one that is missing counts as such, the preflight says so. */
-const digestsOf = (files: readonly string[], { whole }: { readonly whole: boolean }) =>
-  Effect.tryPromise({
-    try: async () => {
-      const digests: string[] = []
-      for (const file of files) digests.push(existsSync(file) ? await fileDigest(file, { whole }) : `${file}: missing`)
-      return digests
-    },
-    catch: (error) =>
-      new StorageFailed({
-        doing: "read what the stage depends on",
-        path: files[0] ?? "",
-        reason: "other",
-        detail: reasonOf(error)
-      })
-  })
+/** Digests of files; one that is missing counts as such, the preflight says so. Within a run, it tells of large files that it reads. */
+const digestsOf = Effect.fnUntraced(function* (files: readonly string[]) {
+  const events = yield* Effect.serviceOption(Events)
+  const tell: OnReading = (file, bytes) => {
+    if (Option.isSome(events)) Effect.runSync(events.value.emit(RunEvents.FileReading, { file, bytes }))
+  }
+  return yield* Effect.forEach(files, (file) =>
+    Effect.tryPromise({
+      try: async () => (existsSync(file) ? fileDigest(file, tell) : `${file}: missing`),
+      catch: (error) =>
+        new StorageFailed({
+          doing: "read what the stage depends on",
+          path: file,
+          reason: "other",
+          detail: reasonOf(error)
+        })
+    })
+  )
+})
 
 /** The files of a path that names weights: its own, or those of a directory. */
 const weightsAt = (path: string): readonly string[] =>
@@ -58,13 +62,13 @@ const elsewhere = ({ parts = {}, teacher }: RecipeSettings, looksAtTeacher: bool
   return paths.flatMap(([use, path]) => (path === undefined ? [] : [{ use, files: weightsAt(path) }]))
 }
 
-/** Digest of the recipe's model and of its parts and teacher from elsewhere: of large files a sample of their bytes. */
+/** Digest of the recipe's model and of its parts and teacher from elsewhere. */
 export const modelDigest = Effect.fnUntraced(function* (recipe: RecipeSettings, { teacher = true } = {}) {
   const { model } = recipe
-  const own = yield* digestsOf(existsSync(model) ? modelFiles(model) : [], { whole: false })
+  const own = yield* digestsOf(existsSync(model) ? modelFiles(model) : [])
   const others: string[] = []
   for (const { use, files } of elsewhere(recipe, teacher)) {
-    others.push(use, ...(yield* digestsOf(files, { whole: false })))
+    others.push(use, ...(yield* digestsOf(files)))
   }
   return digestOf([...own, ...others])
 })
@@ -102,6 +106,6 @@ export const fingerprintOf = Effect.fnUntraced(function* (
 ): Effect.fn.Return<string, StorageFailed> {
   const model = yield* modelDigest(recipe, { teacher })
   const annotations = (yield* Effect.forEach(metas, annotationsOf)).flat()
-  const digests = yield* digestsOf([...files, ...annotations], { whole: true })
+  const digests = yield* digestsOf([...files, ...annotations])
   return digestOf([model, ...digests, ...(data === undefined ? [] : yield* mixtureDigests(data, recipe))])
 })

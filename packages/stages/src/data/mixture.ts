@@ -73,9 +73,7 @@ const identify = Effect.fnUntraced(function* (
   datasets: readonly Dataset[]
 ) {
   const said = metaDigest(datasets)
-  const annotations = yield* Effect.forEach(datasets, ({ annotation }) =>
-    looking(() => fileDigest(annotation, { whole: true }))
-  )
+  const annotations = yield* Effect.forEach(datasets, ({ annotation }) => looking(() => fileDigest(annotation)))
   return { said, annotations, key: JSON.stringify([meta, percent, seed, said, annotations]) }
 })
 

@@ -54,7 +54,7 @@ export const surveyPictures = async (
         const frames = await Promise.all(names.map(async (name) => `${name} ${await entryOf(join(path, name))}`))
         return `folder ${frames.join("\n")}`
       }
-      return by === "bytes" ? await fileDigest(path, { whole: true }) : `${found.size} ${found.mtimeNs}`
+      return by === "bytes" ? await fileDigest(path) : `${found.size} ${found.mtimeNs}`
     } catch {
       return undefined
     }

@@ -135,7 +135,7 @@ const good = new Map<string, string>()
 
 /** Why the rows of a benchmark cannot be asked: a column that is missing, a row that is broken, a picture that is not there. */
 const problemOf = Effect.fnUntraced(function* (choice: Config["benchmarks"][number]) {
-  const identity = JSON.stringify([choice, yield* Effect.promise(() => fileDigest(choice.data, { whole: true }))])
+  const identity = JSON.stringify([choice, yield* Effect.promise(() => fileDigest(choice.data))])
   if (good.get(choice.data) === identity) return undefined
   const { rows, data } = yield* openBenchmark(choice)
   const files = rows.flatMap(({ image }) => (image.kind === "files" ? image.paths : []))

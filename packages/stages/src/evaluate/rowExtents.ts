@@ -64,7 +64,7 @@ const known = new Map<string, RowsExtent>()
 
 /** What the rows of a benchmark take. Answers are taken to be as long as those that the file expects. */
 export const rowsExtent = Effect.fnUntraced(function* (model: string, choice: BenchmarkChoice) {
-  const digest = yield* Effect.tryPromise(() => fileDigest(choice.data, { whole: true }))
+  const digest = yield* Effect.tryPromise(() => fileDigest(choice.data))
   const key = JSON.stringify([model, choice, digest])
   const before = known.get(key)
   if (before !== undefined) return before
