@@ -57,7 +57,6 @@ describe("openAnnotations", () => {
         [`{"conversations":[]}`, /conversations/],
         [`{"conversations":[{"from":"bot","value":"a"}]}`, /from/],
         [`{"conversations":[{"from":"human"}]}`, /value/],
-        [`{"conversations":[${turn}],"image":null}`, /image/],
         [`{"conversations":[${turn}],"image":[1]}`, /image/],
         [`{"conversations":[${turn}],"video":"v","clip":[1]}`, /clip/],
         [`{"conversations":[${turn}],"images":[1]}`, /images/],
@@ -99,8 +98,35 @@ describe("openAnnotations", () => {
         ],
         images: ["a.png"],
         videos: null,
-        fromMessages: true
+        unreadByReference: 'the record has no "conversations", and the reference reads no "messages"'
       })
+    })
+  )
+
+  it.effect("reads files that are written as objects or null, and refuses bytes by the name of their key", () =>
+    Effect.gen(function* () {
+      const conversations = [{ from: "human" as const, value: "What?" }] as const
+      const read = (shown: object) =>
+        Effect.scoped(
+          Effect.flatMap(openAnnotations(fileOf(JSON.stringify({ ...shown, conversations }))), (file) => file.read(0))
+        )
+      assert.deepEqual(yield* read({ image: null }), {
+        image: null,
+        conversations,
+        unreadByReference: '"image" is null, which the reference fails on'
+      })
+      assert.deepInclude(yield* read({ images: [{ path: "a.png", bytes: null }, "b.png"] }), {
+        images: ["a.png", "b.png"]
+      })
+      assert.deepInclude(yield* read({ videos: [{ path: "a.gif" }], video: null }), { videos: ["a.gif"], video: null })
+      const objects = yield* read({ image: { path: "a.png" }, video: { path: "" } })
+      assert.deepInclude(objects, { image: "a.png", video: "" })
+      assert.match(objects.unreadByReference ?? "", /the reference reads paths/)
+      const refused = (shown: object) => Effect.map(Effect.flip(read(shown)), ({ message }) => message)
+      const bytes = { bytes: "iVBORw0KGgo=", path: "a.png" }
+      assert.match(yield* refused({ images: [bytes] }), /:1: "images" holds the bytes of a file; write them to a file/)
+      assert.match(yield* refused({ image: bytes }), /:1: "image" holds the bytes/)
+      assert.match(yield* refused({ videos: [{ bytes: null }] }), /:1: an entry of "videos" has no "path"/)
     })
   )
 

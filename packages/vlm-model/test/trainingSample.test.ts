@@ -251,9 +251,10 @@ describe("places of pictures", () => {
         assert.match(yield* rejection(made), message)
         assert.match((yield* Effect.flip(estimate(made))).message, message)
       }
-      const messages = { ...record([human("?"), gpt("!")]), fromMessages: true as const }
-      assert.strictEqual((yield* make(messages)).tiles.count, 0)
-      assert.match(yield* rejection(messages, reference), /the reference reads no "messages"/)
+      assert.strictEqual((yield* make(record([human("?"), gpt("!")], { image: null }))).tiles.count, 0)
+      const foreign = { ...record([human("?"), gpt("!")]), unreadByReference: "it reads no such thing" }
+      assert.strictEqual((yield* make(foreign)).tiles.count, 0)
+      assert.match(yield* rejection(foreign, reference), /it reads no such thing/)
     })
   )
 })

@@ -4,7 +4,15 @@ import * as Schema from "effect/Schema"
 import type { DataQuirks } from "./DataQuirks.ts"
 import type { Turn } from "./encodeConversation.ts"
 
-const Paths = Schema.Union([Schema.String, Schema.Array(Schema.String)])
+/** A file: its path, or an object that has it, as ms-swift and exports of data sets write them. */
+const Entry = Schema.Union([
+  Schema.String,
+  Schema.Struct({
+    path: Schema.optionalKey(Schema.NullOr(Schema.String)),
+    bytes: Schema.optionalKey(Schema.Unknown)
+  })
+])
+const Entries = Schema.NullOr(Schema.Union([Entry, Schema.Array(Entry)]))
 
 /** A record as it is written: InternVL's keys, or those of ms-swift and LLaMA-Factory. */
 const Written = Schema.Struct({
@@ -22,21 +30,30 @@ const Written = Schema.Struct({
     )
   ),
   /** A path, or several; relative to the data set's root. */
-  image: Schema.optionalKey(Paths),
-  images: Schema.optionalKey(Schema.NullOr(Paths)),
-  video: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  videos: Schema.optionalKey(Schema.NullOr(Paths)),
+  image: Schema.optionalKey(Entries),
+  images: Schema.optionalKey(Entries),
+  video: Schema.optionalKey(Schema.NullOr(Entry)),
+  videos: Schema.optionalKey(Entries),
   /** Start and end in seconds. */
   clip: Schema.optionalKey(Schema.NullOr(Schema.Tuple([Schema.Finite, Schema.Finite]))),
   /** Token count, for grouping by length only. */
   length: Schema.optionalKey(Schema.NullOr(Schema.Int))
 })
 
-/** A record whose turns are InternVL's, however they were written. */
-export interface ConversationRecord extends Omit<typeof Written.Type, "conversations" | "messages"> {
+type Paths = string | ReadonlyArray<string> | null
+
+const shownKeys = ["image", "images", "video", "videos"] as const
+type ShownKey = (typeof shownKeys)[number]
+
+/** A record whose turns are InternVL's and whose files are paths, however they were written. */
+export interface ConversationRecord extends Omit<typeof Written.Type, "conversations" | "messages" | ShownKey> {
   readonly conversations: readonly [Turn, ...ReadonlyArray<Turn>]
-  /** Whether the turns were written as `messages`, which the reference does not read. */
-  readonly fromMessages?: true
+  readonly image?: Paths
+  readonly images?: Paths
+  readonly video?: string | null
+  readonly videos?: Paths
+  /** Why the reference cannot read it as it was written; absent where it can. */
+  readonly unreadByReference?: string
 }
 
 const speakerOf = { system: "system", user: "human", assistant: "gpt" } as const
@@ -52,19 +69,59 @@ export const readRecord = (line: Uint8Array): Result.Result<ConversationRecord, 
   } catch (error) {
     return Result.fail(`not JSON: ${error instanceof Error ? error.message : String(error)}`)
   }
-  return Result.flatMap(
-    Result.mapError(decodeWritten(json), ({ message }) => message),
-    ({ conversations, messages, ...shown }): Result.Result<ConversationRecord, string> => {
-      if (conversations !== undefined && messages !== undefined) {
-        return Result.fail('the record has both "conversations" and "messages"; keep one of them')
-      }
-      if (conversations !== undefined) return Result.succeed({ ...shown, conversations })
-      if (messages === undefined) return Result.fail('the record has neither "conversations" nor "messages"')
-      const turnOf = ({ role, content }: (typeof messages)[number]): Turn => ({ from: speakerOf[role], value: content })
-      const [first, ...rest] = messages
-      return Result.succeed({ ...shown, conversations: [turnOf(first), ...rest.map(turnOf)], fromMessages: true })
+  return Result.gen(function* () {
+    const written = yield* Result.mapError(decodeWritten(json), ({ message }) => message)
+    const { conversations: _, messages: __, image, images, video, videos, ...rest } = written
+    const conversations = yield* turnsOf(written)
+    const unread = unreadByReference(written)
+    return {
+      ...rest,
+      ...(image !== undefined && { image: yield* pathsOf("image", image) }),
+      ...(images !== undefined && { images: yield* pathsOf("images", images) }),
+      ...(video !== undefined && { video: video && (yield* pathOf("video", video)) }),
+      ...(videos !== undefined && { videos: yield* pathsOf("videos", videos) }),
+      conversations,
+      ...(unread !== undefined && { unreadByReference: unread })
     }
-  )
+  })
+}
+
+type Written = typeof Written.Type
+
+const turnsOf = ({ conversations, messages }: Written): Result.Result<ConversationRecord["conversations"], string> => {
+  if (conversations !== undefined && messages !== undefined) {
+    return Result.fail('the record has both "conversations" and "messages"; keep one of them')
+  }
+  if (conversations !== undefined) return Result.succeed(conversations)
+  if (messages === undefined) return Result.fail('the record has neither "conversations" nor "messages"')
+  const turnOf = ({ role, content }: (typeof messages)[number]): Turn => ({ from: speakerOf[role], value: content })
+  const [first, ...rest] = messages
+  return Result.succeed([turnOf(first), ...rest.map(turnOf)])
+}
+
+const pathOf = (key: string, entry: typeof Entry.Type): Result.Result<string, string> => {
+  if (typeof entry === "string") return Result.succeed(entry)
+  if (entry.bytes !== undefined && entry.bytes !== null) {
+    return Result.fail(`"${key}" holds the bytes of a file; write them to a file and give its path`)
+  }
+  return typeof entry.path === "string" ? Result.succeed(entry.path) : Result.fail(`an entry of "${key}" has no "path"`)
+}
+
+const isList = (entries: typeof Entries.Type): entries is ReadonlyArray<typeof Entry.Type> => Array.isArray(entries)
+
+const pathsOf = (key: string, entries: typeof Entries.Type): Result.Result<Paths, string> => {
+  if (entries === null) return Result.succeed(null)
+  return isList(entries) ? Result.all(entries.map((entry) => pathOf(key, entry))) : pathOf(key, entries)
+}
+
+/** The reference reads `conversations`, and paths under `image` and `video`. */
+const unreadByReference = ({ messages, image, video }: Written): string | undefined => {
+  if (messages !== undefined) return 'the record has no "conversations", and the reference reads no "messages"'
+  if (image === null) return '"image" is null, which the reference fails on'
+  const entries = [video, ...(image !== undefined && isList(image) ? image : [image])]
+  return entries.some((entry) => typeof entry === "object" && entry !== null)
+    ? "the reference reads paths, not objects that hold one"
+    : undefined
 }
 
 /** What a record shows. A list of images, even of one, is handled otherwise than a single image. */
@@ -81,8 +138,7 @@ export const shownBy = (
 ): Result.Result<Shown, string> => {
   const { image, images, video, videos } = record
   if (unmatchedPlaceholders) {
-    if (record.fromMessages)
-      return Result.fail('the record has no "conversations", and the reference reads no "messages"')
+    if (record.unreadByReference !== undefined) return Result.fail(record.unreadByReference)
     return Result.succeed(pictures(image) ?? (video ? { kind: "video", path: video } : { kind: "text" }))
   }
   const [own, listed] = [pictures(image), pictures(images)]
@@ -95,7 +151,7 @@ export const shownBy = (
   return Result.succeed(shown ?? (path === undefined ? { kind: "text" } : { kind: "video", path }))
 }
 
-const pictures = (given: string | ReadonlyArray<string> | null | undefined): Shown | undefined => {
+const pictures = (given: Paths | undefined): Shown | undefined => {
   if (given === undefined || given === null || given.length === 0) return undefined
   return typeof given === "string" ? { kind: "image", path: given } : { kind: "images", paths: given }
 }
