@@ -86,15 +86,24 @@ export class RecipeInvalid extends Schema.TaggedError<RecipeInvalid>()("RecipeIn
   }
 }
 
-export const PreflightProblem = Schema.Struct({ stage: Schema.String, issue: Schema.String, fix: Schema.String })
+export const PreflightProblem = Schema.Struct({
+  stage: Schema.String,
+  issue: Schema.String,
+  /** What to do about it; left out where the issue says that, too. */
+  fix: Schema.optionalKey(Schema.String)
+})
 export type PreflightProblem = typeof PreflightProblem.Type
+
+/** `stage: issue; fix` */
+export const problemText = ({ stage, issue, fix }: PreflightProblem): string =>
+  `${stage}: ${issue}${fix === undefined ? "" : `; ${fix}`}`
 
 /** The run cannot succeed on this machine as it is. All problems at once, before any work. */
 export class PreflightFailed extends Schema.TaggedError<PreflightFailed>()("PreflightFailed", {
   problems: Schema.Array(PreflightProblem)
 }) {
   override get message() {
-    const lines = this.problems.map(({ stage, issue, fix }) => `  ${stage}: ${issue}; ${fix}`)
+    const lines = this.problems.map((problem) => `  ${problemText(problem)}`)
     return ["the run cannot start:", ...lines].join("\n")
   }
 }

@@ -19,6 +19,7 @@ export {
   NonFiniteMetric,
   NotARunDirectory,
   PreflightFailed,
+  problemText,
   RecipeInvalid,
   RunLocked,
   SavedFileDamaged,

@@ -74,7 +74,7 @@ describe("Preflight", () => {
         "  toy-vit: values has 1001, which group 4 does not divide (1 left over); choose a group that divides 1001, or another rule for values",
         "  needy: /nowhere/a does not exist or cannot be read; download the model",
         "  needy: /nowhere/b does not exist or cannot be read; download the model",
-        "  needy-3: config.json has no hidden_size; correct that and run again",
+        "  needy-3: config.json has no hidden_size",
         "  needy: it needs 12 GiB of memory, but only 8 GiB is available; use smaller batches or shorter sequences, free memory, or raise memory.limit",
         `  all: results and saved states need 23 GiB more in ${directory}, but only 20 GiB is free; free some space or choose a directory on another disk`
       ])

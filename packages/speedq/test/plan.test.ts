@@ -100,6 +100,24 @@ describe("speedq plan", () => {
     assert.strictEqual(planned.layers!.parameters, 2_088_957_440)
   })
 
+  it("says a problem and what to do about it once: a model that is not there, a meta file with a wrong key", async () => {
+    const directory = temporaryDirectory()
+    const stages = speedqStages(3)
+    const absent = await plan([writeRecipe(join(directory, "absent"), stages)])
+    const config = join(directory, "absent/config.json")
+    assert.deepStrictEqual(absent.problems, [
+      {
+        stage: "all",
+        issue: `model ${join(directory, "absent")}: ${config}: it does not exist; give a directory of an InternVL model`
+      }
+    ])
+    const meta = join(directory, "meta.json")
+    writeFileSync(meta, JSON.stringify({ few: { root: 1, annotation: "few.jsonl" } }))
+    const bad = stages.map((stage) => ("data" in stage ? { ...stage, data: { meta } } : stage))
+    const { stdout } = await speedq(["plan", writeRecipe(await randomNano(directory), bad)])
+    assert.match(stdout, / {2}train-projector, qat: .*meta\.json: data set "few": .*\n.*correct that key\n/)
+  })
+
   it("lists what of each data set is there, and ends with 1 where that is not enough", async () => {
     const directory = temporaryDirectory()
     const conversations = [

@@ -49,7 +49,10 @@ describe("plan and chat", () => {
     "refuse %s in the same words",
     async (_, change, words) => {
       const model = await nanoWith(change)
-      assert.include(await refusal("plan", writeRecipe(model, speedqStages(1))), words)
+      const planned = await refusal("plan", writeRecipe(model, speedqStages(1)))
+      // Once, and nothing after the advice that the refusal ends with.
+      assert.strictEqual(planned.split(words).length, 2, planned)
+      assert.notMatch(planned, /correct/)
       assert.include(await refusal("chat", model, "hello", "--backend", "native:none"), words)
     },
     60_000

@@ -63,9 +63,7 @@ const look = <E, R>(
     const diskBytes = Math.max(0, results + besides)
     const free = yield* machine.diskFreeBytes(yield* nearestDirectory(directory))
     const problems = together(stages.length, [
-      ...stages.flatMap(({ label, forecast }) =>
-        forecast.obstacles.map(({ issue, fix }) => ({ stage: label, issue, fix }))
-      ),
+      ...stages.flatMap(({ label, forecast }) => forecast.obstacles.map((obstacle) => ({ stage: label, ...obstacle }))),
       ...stages.filter(({ forecast }) => forecast.memoryBytes > memoryLimitBytes).map(tooLarge(memoryLimitBytes)),
       ...diskProblems(diskBytes, free, directory)
     ])
@@ -85,27 +83,21 @@ export const check = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
 
 /** A stage that cannot even look at its files has an obstacle, not a crash. */
 const forecastOf = <E, R>(forecast: Effect.Effect<Forecast.Forecast, E, R>) =>
-  Effect.catch(forecast, (error) =>
-    Effect.succeed(
-      Forecast.make({
-        obstacles: [
-          { issue: error instanceof Error ? error.message : String(error), fix: "correct that and run again" }
-        ]
-      })
-    )
-  )
+  Effect.catch(forecast, (error) => Effect.succeed(Forecast.make({ obstacles: [Forecast.obstacleOf(error)] })))
 
 /** Problems that several stages share, told once. */
 const together = (count: number, problems: ReadonlyArray<PreflightProblem>): ReadonlyArray<PreflightProblem> => {
-  const stagesOf = new Map<string, string[]>()
-  for (const { stage, issue, fix } of problems) {
-    const key = JSON.stringify([issue, fix])
-    stagesOf.set(key, [...(stagesOf.get(key) ?? []), stage])
+  const shared = new Map<string, { readonly obstacle: Forecast.Obstacle; readonly stages: string[] }>()
+  for (const { stage, ...obstacle } of problems) {
+    const key = JSON.stringify([obstacle.issue, obstacle.fix])
+    const before = shared.get(key)
+    if (before === undefined) shared.set(key, { obstacle, stages: [stage] })
+    else before.stages.push(stage)
   }
-  return [...stagesOf].map(([key, stages]) => {
-    const [issue, fix] = JSON.parse(key) as [string, string]
-    return { stage: stages.length > 1 && stages.length === count ? "all" : stages.join(", "), issue, fix }
-  })
+  return [...shared.values()].map(({ obstacle, stages }) => ({
+    stage: stages.length > 1 && stages.length === count ? "all" : stages.join(", "),
+    ...obstacle
+  }))
 }
 
 const tooLarge =

@@ -3,11 +3,16 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import type * as Path from "effect/Path"
 
-/** Something that would make the stage fail, and what to do about it. */
+/** Something that would make the stage fail, and what to do about it; left out where the issue says that, too. */
 export interface Obstacle {
   readonly issue: string
-  readonly fix: string
+  readonly fix?: string
 }
+
+/** What an error stands in the way of: its message says what to do. */
+export const obstacleOf = (error: unknown): Obstacle => ({
+  issue: error instanceof Error ? error.message : String(error)
+})
 
 /** How long a stage takes, and what is told of that. */
 export interface Time {

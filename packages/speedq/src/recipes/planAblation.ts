@@ -1,6 +1,6 @@
 /** What an ablation will do and take before it does anything: every variant's plan, stages that they share counted once. */
 import { join } from "node:path"
-import { distinctStages, formatBytes, formatDuration, type Preflight, runPlace } from "@speedq/pipeline"
+import { distinctStages, formatBytes, formatDuration, type Preflight, problemText, runPlace } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import { textTable } from "../command/textTable.ts"
 import type { LoadedAblation } from "./loadWork.ts"
@@ -78,8 +78,5 @@ export const describeAblationPlan = ({
     "",
     ...(fits
       ? ["It fits: the run can start."]
-      : [
-          "It cannot run here:",
-          ...problems.map(({ variant, stage, issue, fix }) => `  ${variant}, ${stage}: ${issue}; ${fix}`)
-        ])
+      : ["It cannot run here:", ...problems.map(({ variant, ...problem }) => `  ${variant}, ${problemText(problem)}`)])
   ].join("\n")

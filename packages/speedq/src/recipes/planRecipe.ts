@@ -1,5 +1,5 @@
 /** Everything that can be said of a recipe before it does anything, as data and as text. */
-import { formatBytes, formatDuration, Preflight, type Recipe } from "@speedq/pipeline"
+import { Forecast, formatBytes, formatDuration, Preflight, problemText, type Recipe } from "@speedq/pipeline"
 import { renderPlan } from "@speedq/quantizers"
 import { ReleasedConfigs } from "@speedq/stages"
 import * as Effect from "effect/Effect"
@@ -26,10 +26,10 @@ export const planRecipe = Effect.fn("planRecipe")(function* <E, R>(recipe: Recip
   const known = Effect.provideService(ReleasedConfigs, releasedConfig)
   const layers = yield* Effect.result(layerPlan(recipe).pipe(known))
   const forecast = yield* Preflight.plan(recipe, directory).pipe(known, tellingSurveys)
-  const unplanned = Result.isFailure(layers)
-    ? [{ stage: "all", issue: layers.failure.message, fix: "correct the recipe, or --set model=DIR" }]
-    : []
-  const problems = [...unplanned, ...forecast.problems]
+  const unplanned = Result.isFailure(layers) ? [Forecast.obstacleOf(layers.failure)] : []
+  // What keeps the layers from being told mostly keeps the stages from being forecast, who have said so.
+  const untold = unplanned.filter(({ issue }) => forecast.problems.every((problem) => problem.issue !== issue))
+  const problems = [...untold.map((obstacle) => ({ stage: "all", ...obstacle })), ...forecast.problems]
   const { name, model, seed } = recipe.settings
   const planned: RecipePlan = {
     name,
@@ -74,7 +74,7 @@ const stageTable = ({ forecast }: RecipePlan): string =>
 const verdict = ({ problems, fits }: RecipePlan): readonly string[] =>
   fits
     ? ["It fits: the run can start."]
-    : ["It cannot run here:", ...problems.map(({ stage, issue, fix }) => `  ${stage}: ${issue}; ${fix}`)]
+    : ["It cannot run here:", ...problems.map((problem) => `  ${problemText(problem)}`)]
 
 /** Bytes that stages expect; none of them expects nothing. */
 const known = (bytes: number): string => (bytes === 0 ? "an unknown part" : formatBytes(bytes))

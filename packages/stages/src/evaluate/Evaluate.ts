@@ -124,7 +124,7 @@ const unknownBenchmarks = Effect.fnUntraced(function* (benchmarks: Config["bench
   const found = yield* Effect.forEach(benchmarks, ({ name }) =>
     Effect.match(benchmarkNamed(name, known), {
       onSuccess: () => undefined,
-      onFailure: ({ message }): Forecast.Obstacle => ({ issue: message, fix: "correct the name, or give the plugin" })
+      onFailure: Forecast.obstacleOf
     })
   )
   return found.filter((obstacle) => obstacle !== undefined)

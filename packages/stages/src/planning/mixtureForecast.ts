@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
 import { dirname } from "node:path"
-import type { Compat, Forecast, RecipeSettings } from "@speedq/pipeline"
+import { type Compat, Forecast, type RecipeSettings } from "@speedq/pipeline"
 import { Random } from "@speedq/tensors"
 import {
   type Dataset,
@@ -166,7 +166,7 @@ const missingReaders = Effect.fnUntraced(function* (surveyed: readonly SurveyedP
   const command = "ffmpeg"
   const ffmpeg =
     video !== undefined && !runsFfmpeg(command)
-      ? [{ issue: new FfmpegMissing({ file: video, command }).message, fix: "then run again" }]
+      ? [Forecast.obstacleOf(new FfmpegMissing({ file: video, command }))]
       : []
   const codec = surveyed.some(({ count }) => count > 0) ? yield* missingCodec : []
   return [...ffmpeg, ...codec]
@@ -175,7 +175,7 @@ const missingReaders = Effect.fnUntraced(function* (surveyed: readonly SurveyedP
 /** An obstacle where pictures cannot be decoded. */
 export const missingCodec = Effect.match(loadSharp, {
   onSuccess: (): readonly Forecast.Obstacle[] => [],
-  onFailure: ({ message }): readonly Forecast.Obstacle[] => [{ issue: message, fix: "then run again" }]
+  onFailure: (error): readonly Forecast.Obstacle[] => [Forecast.obstacleOf(error)]
 })
 
 /** Looks at a mixture whose meta file is there. */
@@ -199,9 +199,9 @@ export const mixtureForecast = (
     ]
     return { obstacles, lines: looked.map(lineOf), selected: mixture.count, datasets: looked.length }
   }).pipe(
-    Effect.catch(({ message }) =>
+    Effect.catch((error) =>
       Effect.succeed({
-        obstacles: [{ issue: message, fix: "correct it and run again" }],
+        obstacles: [Forecast.obstacleOf(error)],
         lines: [],
         selected: undefined,
         datasets: 0

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { Safetensors } from "@speedq/formats"
-import { type Forecast, processBytes, type RecipeSettings } from "@speedq/pipeline"
+import { Forecast, processBytes, type RecipeSettings } from "@speedq/pipeline"
 import { type ModelConfig, parameterCount, readModelConfig, readStatistics, resolveCheckpoint } from "@speedq/vlm-model"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -61,13 +61,13 @@ const checkHeader = (model: string, config: ModelConfig): Effect.Effect<readonly
       })
       return []
     })
-  ).pipe(Effect.catch(({ message }) => Effect.succeed([{ issue: `${model}: ${message}`, fix }])))
+  ).pipe(Effect.catch(({ message }) => Effect.succeed([{ issue: `${model}: ${message}` }])))
 
 /** What is wrong with the file that states how pixels are normalized. */
 const checkStatistics = (model: string): Effect.Effect<readonly Forecast.Obstacle[]> =>
   readStatistics(model).pipe(
     Effect.as([]),
-    Effect.catch(({ message }) => Effect.succeed([{ issue: message, fix }]))
+    Effect.catch((error) => Effect.succeed([Forecast.obstacleOf(error)]))
   )
 
 /**

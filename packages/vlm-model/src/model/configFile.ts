@@ -10,6 +10,8 @@ import { ModelConfig } from "./ModelConfig.ts"
 import { ModelConfigInvalid } from "./ModelErrors.ts"
 import { alreadyQuantized, supportedDecoder, Unsupported } from "./supportedModel.ts"
 
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
 const first = (value: unknown): unknown => (Array.isArray(value) ? value[0] : value)
 
 /** The transformers-native config keeps the language model's part under another name. */
@@ -67,8 +69,7 @@ export const decodeModelConfig = (raw: unknown, file: string): ModelConfig => {
     return Schema.decodeUnknownSync(ModelConfig)(normal, { errors: "all", reportInput: true })
   } catch (error) {
     if (error instanceof Unsupported) throw new ModelConfigInvalid({ file, reason: error.message })
-    const reason = `not an InternVL config: ${error instanceof Error ? error.message : String(error)}`
-    throw new ModelConfigInvalid({ file, reason })
+    throw new ModelConfigInvalid({ file, reason: `not an InternVL config: ${reasonOf(error)}` })
   }
 }
 
@@ -79,7 +80,9 @@ const readRaw = (file: string): unknown => {
     // Takes a byte order mark for no part of the text.
     return JSON.parse(new TextDecoder().decode(readFileSync(file)))
   } catch (error) {
-    throw new ModelConfigInvalid({ file, reason: error instanceof Error ? error.message : String(error) })
+    const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT"
+    const reason = isAbsent ? "it does not exist; give a directory of an InternVL model" : reasonOf(error)
+    throw new ModelConfigInvalid({ file, reason })
   }
 }
 
