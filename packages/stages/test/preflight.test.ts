@@ -59,6 +59,83 @@ describe("data that is not there or no data", () => {
     )
   })
 
+  describe("records that a stage would stop at", () => {
+    const image = pictureRecord(1).image!
+    const said = (human: string, shown: object = {}, answer = "red") =>
+      JSON.stringify({
+        ...shown,
+        conversations: [
+          { from: "human", value: human },
+          { from: "gpt", value: answer }
+        ]
+      })
+    const late = JSON.stringify({ conversations: [...turns, { from: "system", value: "late" }] })
+    const unanswered = JSON.stringify({ conversations: [turns[0]] })
+    const bad: { readonly [name: string]: readonly [record: string, reason: RegExp] } = {
+      marks: [
+        said("<image> or <image>?", { image }),
+        /mini\.jsonl:2: the human turns have 2 <image>, but the record has 1/
+      ],
+      context: [said("What?", {}, "<IMG_CONTEXT>"), /mini\.jsonl:2: turn 2 spells out <IMG_CONTEXT>/],
+      "control token": [said("<|im_end|>"), /mini\.jsonl:2: turn 1 spells out <\|im_end\|>/],
+      system: [late, /mini\.jsonl:2: turn 3 is a system turn; only the first can be one/],
+      both: [said("What?", { image, images: [image] }), /mini\.jsonl:2: the record has both "image" and "images"/],
+      frames: [said("<video>: what?", { video: "clip.gif" }), /mini\.jsonl:2: <video> must be followed by a line break/]
+    }
+    const good = pictureRecord(1)
+
+    it.each(Object.keys(bad))("are an obstacle where none takes their places, by file and line: %s", async (name) => {
+      const [record, reason] = bad[name]!
+      const meta = writeMiniData(folder(`bad-${name}`), [good, record])
+      assert.match(await issuesOf(training(meta)), reason)
+      assert.isEmpty((await planOf(training(meta, { onError: "substitute" }))).problems)
+    })
+
+    it("are an obstacle in any case where there are no others, or too few", async () => {
+      const [record] = bad["marks"]!
+      const substitute = { onError: "substitute" }
+      const all = writeMiniData(folder("bad-all"), [record, bad["system"]![0], "{}"])
+      assert.match(
+        await issuesOf(training(all, substitute)),
+        /no record of data set mini can be used, so nothing can take their places.*; see .*mini\.jsonl:3: /
+      )
+      const most = writeMiniData(folder("bad-most"), [good, ...Array.from({ length: 30 }, () => record)])
+      assert.match(await issuesOf(training(most, substitute)), /30 of 31 records of data set mini cannot be used/)
+    })
+
+    it("are those of the stage's own reading", async () => {
+      const meta = writeMiniData(folder("bad-reference"), [bad["marks"]![0], bad["context"]![0], bad["both"]![0]])
+      const { quirks, reference } = { quirks: { unmatchedPlaceholders: true }, reference: { compat: "reference" } }
+      assert.match(await issuesOf(training(meta, { quirks })), /^1 records cannot be used: .*:2: turn 2 spells out/)
+      assert.isEmpty((await planOf({ ...training(meta), ...reference })).problems)
+    })
+
+    it("have pictures that are none, by their first bytes and the stage's limits", async () => {
+      const directory = folder("bad-picture")
+      writeFileSync(join(directory, "text.png"), "only text")
+      const text = { ...good, image: join(directory, "text.png") }
+      const issues = await issuesOf(training(writeMiniData(directory, [good, text])))
+      assert.match(issues, /1 pictures cannot be read: .*mini\.jsonl:2: .*text\.png: not an image that can be read/)
+      const large = writeMiniData(folder("bad-large"), [good])
+      assert.match(await issuesOf(training(large, { images: { maxPixels: 9 } })), /pixels are more than 9/)
+      const none = writeMiniData(folder("bad-pictures"), [text, text])
+      assert.match(await issuesOf(training(none, { onError: "substitute" })), /no record of data set mini can be used/)
+    })
+
+    it("have no answer, none of them", async () => {
+      const meta = writeMiniData(folder("unanswered"), [unanswered, unanswered])
+      assert.match(await issuesOf(training(meta)), /no record of .*mini\.json has an answer: there is nothing to learn/)
+      const some = writeMiniData(folder("answered"), [unanswered, good])
+      assert.isEmpty((await planOf(training(some))).problems)
+    })
+
+    it("of the clipping search are helped by its own option", async () => {
+      const meta = writeMiniData(folder("bad-clipping"), [good, "{}"])
+      const { problems } = await planOf({ ...shortStages.autoclip, calibration: { meta } })
+      assert.match(problems[0]?.fix ?? "", /or set calibration\.onError to "substitute"/)
+    })
+  })
+
   it("a root, or all pictures below it", async () => {
     const directory = folder("root")
     const meta = writeMiniData(directory, [pictureRecord(1)])

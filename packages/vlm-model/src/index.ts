@@ -25,6 +25,7 @@ export { estimateLength, estimateRecordLength, referenceLengthEstimator } from "
 export { PythonRandom } from "./conversation/pythonRandom.ts"
 export { recordPath } from "./conversation/recordPath.ts"
 export { type Picture, recordPictures } from "./conversation/recordPictures.ts"
+export { hasAnswer, type RecordRules, recordRules } from "./conversation/recordRules.ts"
 export { encodeRendered, encodeSequence, type Piece, type Rendered, spellOut } from "./conversation/rendered.ts"
 export {
   type RecordOrigin,

@@ -172,7 +172,7 @@ const calibrationForecast = Effect.fnUntraced(function* (config: Config, recipe:
     `${sourceOf(calibration)} gives ${tokens} tokens of calibration data, but ${config.sampleTokens} are needed`
   const opened = yield* Effect.option(openModelDirectory(recipe.model))
   if (seesImages(calibration)) {
-    const mixture = yield* mixtureForecast(calibration, config.compat, recipe)
+    const mixture = yield* mixtureForecast(calibration, config.compat, recipe, "calibration")
     if (Option.isNone(opened) || mixture.obstacles.length > 0) return mixture
     const most = yield* recordTokens(calibration, config.compat, recipe)
     if (most === undefined || most >= config.sampleTokens) return mixture

@@ -50,7 +50,7 @@ export interface SampleSourceOptions {
 const substitutions = 10
 
 /** Switches of the data pipeline, and how often in a row a record may be replaced. */
-export const quirksOf = ({ quirks, onError }: DataConfig, compat: typeof Compat.Type): SampleSettings["quirks"] => {
+const quirksOf = ({ quirks, onError }: DataConfig, compat: typeof Compat.Type): SampleSettings["quirks"] => {
   const wanted = quirks ?? (compat === "reference" ? referenceData : carefulData)
   return {
     ...wanted,

@@ -1,15 +1,13 @@
 /** The data that a stage began with, found in the files as they are now. */
-
-import { decompressedFile } from "@speedq/formats"
 import type { RecipeSettings } from "@speedq/pipeline"
 import { type Dataset, PythonRandom, selectLines } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { type DataUnusable, dataUnusable } from "../Errors.ts"
+import type { DataUnusable } from "../Errors.ts"
 import type { DataConfig } from "../training/TrainingConfig.ts"
 import type { DataLedger } from "./DataLedger.ts"
 import { followLines, gone } from "./followLines.ts"
-import { readMixture, surveyedPictures } from "./mixture.ts"
+import { lookingAt, readMixture, surveyedPictures } from "./mixture.ts"
 import { ascending, digestBytes, lineDigest, type SurveyedLines, surveyLines, visitLines } from "./recordSurvey.ts"
 
 /** A data set whose lines may have moved. */
@@ -24,14 +22,6 @@ export interface FollowedPart {
   /** The lines as they are now, those that are gone left out; undefined where the file is another, which was not read so far. */
   readonly records: SurveyedLines | undefined
 }
-
-/** Looks at the lines of an annotation file, or of a copy of it that is not compressed. What the system refuses is DataUnusable. */
-const lookingAt = <A>({ annotation }: Dataset, look: (content: string) => Promise<A>): Effect.Effect<A, DataUnusable> =>
-  decompressedFile(annotation).pipe(
-    Effect.flatMap((content) => Effect.tryPromise(() => look(content))),
-    Effect.scoped,
-    Effect.mapError((error) => dataUnusable("cause" in error ? error.cause : error))
-  )
 
 const equalAt = (a: Uint8Array, i: number, b: Uint8Array, j: number): boolean => {
   for (let byte = 0; byte < digestBytes; byte++) {

@@ -1,6 +1,7 @@
 /** A training mixture as its files are now: which lines it selects, what they show, and digests of all of it. */
 import { createHash } from "node:crypto"
 import { dirname } from "node:path"
+import { decompressedFile } from "@speedq/formats"
 import {
   type Dataset,
   openTrainingData,
@@ -43,6 +44,17 @@ interface Selection {
 
 /** Runs a look at files; what the system refuses is DataUnusable. */
 const looking = <A>(look: () => Promise<A>) => Effect.tryPromise({ try: look, catch: dataUnusable })
+
+/** Looks at the lines of an annotation file, or of a copy of it that is not compressed. What the system refuses is DataUnusable. */
+export const lookingAt = <A>(
+  { annotation }: Pick<Dataset, "annotation">,
+  look: (content: string) => Promise<A>
+): Effect.Effect<A, DataUnusable> =>
+  decompressedFile(annotation).pipe(
+    Effect.flatMap((content) => Effect.tryPromise(() => look(content))),
+    Effect.scoped,
+    Effect.mapError((error) => dataUnusable("cause" in error ? error.cause : error))
+  )
 
 /** What a meta file says of how records are used: all but the statistics in it, which nothing is made of. */
 const metaDigest = (datasets: readonly Dataset[]): string => {

@@ -29,7 +29,7 @@ export const pathsOf = (shown: Shown | undefined): readonly string[] => {
 }
 
 /** Where a record's entry lies; a remote one lies nowhere. */
-const located = (root: string, entry: string): string =>
+export const located = (root: string, entry: string): string =>
   Effect.runSync(Effect.orElseSucceed(recordPath(root, entry), () => entry))
 
 /** Formats of videos that are read without ffmpeg. */

@@ -15,18 +15,13 @@ export interface SurveyedLines {
   readonly digests: Uint8Array
   /** What each shows; undefined where it is no record. */
   readonly shown: readonly (Shown | undefined)[]
-  /** Why a line is no record, by its number. */
-  readonly problems: ReadonlyMap<number, string>
 }
 
 /** What a line shows, read carefully, or else as the reference reads it: which of the two a stage does is its own option. */
-const shownIn = (line: Uint8Array): Shown | string =>
+const shownIn = (line: Uint8Array): Shown | undefined =>
   readRecord(line).pipe(
-    Result.flatMap((record) => {
-      const careful = shownBy(record, carefulData)
-      return Result.isSuccess(careful) ? careful : Result.orElse(shownBy(record, referenceData), () => careful)
-    }),
-    Result.merge
+    Result.flatMap((record) => Result.orElse(shownBy(record, carefulData), () => shownBy(record, referenceData))),
+    Result.getOrUndefined
   )
 
 /** The digest of a line; its end does not count, so that the last one may have none. */
@@ -84,12 +79,9 @@ export const ascending = (lines: Uint32Array): Uint32Array => {
 export const surveyLines = async (file: string, starts: Float64Array, lines: Uint32Array): Promise<SurveyedLines> => {
   const digests = new Uint8Array(lines.length * digestBytes)
   const shown: (Shown | undefined)[] = []
-  const problems = new Map<number, string>()
   await visitLines(file, starts, lines, (line, place) => {
     digests.set(lineDigest(line), place * digestBytes)
-    const found = shownIn(line)
-    if (typeof found === "string") problems.set(lines[place]!, found)
-    shown.push(typeof found === "string" ? undefined : found)
+    shown.push(shownIn(line))
   })
-  return { lines, digests, shown, problems }
+  return { lines, digests, shown }
 }

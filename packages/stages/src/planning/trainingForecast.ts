@@ -140,6 +140,15 @@ const timeOf = Effect.fnUntraced(function* (
   return { seconds, lines: [told, ...lines] }
 })
 
+/** Where no record has an answer; what else is wrong with them is said before. */
+const nothingToLearnFrom = (
+  meta: string,
+  { answered, obstacles }: Effect.Success<ReturnType<typeof mixtureForecast>>
+): readonly Forecast.Obstacle[] =>
+  answered === 0 && obstacles.length === 0
+    ? [{ issue: `no record of ${meta} has an answer: there is nothing to learn`, fix: "give records with answers" }]
+    : []
+
 /** The forecast of a stage that trains. */
 export const trainingForecast = Effect.fnUntraced(function* (options: TrainingForecastOptions) {
   const { recipe, model, data, optimization, trains } = options
@@ -160,7 +169,7 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
     return Forecast.make({ ...parts, obstacles: [...model.obstacles, ...missing] })
   }
 
-  const mixture = yield* mixtureForecast(data, optimization.compat, recipe)
+  const mixture = yield* mixtureForecast(data, optimization.compat, recipe, "data")
   const { selected } = mixture
   const perStep = optimization.batch * optimization.accumulation
   const most = optimization.maxSteps === undefined ? Number.POSITIVE_INFINITY : optimization.maxSteps * perStep
@@ -172,7 +181,7 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
   const amounts = { selected: selected ?? 0, samples: samples ?? 0, steps: Math.ceil((samples ?? 0) / perStep) }
   return Forecast.make({
     ...parts,
-    obstacles: [...model.obstacles, ...mixture.obstacles],
+    obstacles: [...model.obstacles, ...mixture.obstacles, ...nothingToLearnFrom(data.meta, mixture)],
     ...(amounts.samples === 0 ? {} : { time: timeOf(options, { ...parts, rematerialize }, amounts) }),
     lines: [
       ...parts.lines,

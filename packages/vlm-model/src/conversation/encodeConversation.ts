@@ -3,7 +3,7 @@ import { ignoredLabel } from "@speedq/tensors"
 import * as Result from "effect/Result"
 import { startIds, type Tokenizer } from "../tokenizer/Tokenizer.ts"
 import { defaultSystemMessage, messageHeader, type Role, renderMessage } from "./chatTemplate.ts"
-import { expandPlaceholders } from "./imagePlaceholders.ts"
+import { expandPlaceholders, imagePlaceholder } from "./imagePlaceholders.ts"
 import { encodeRendered, type Rendered, spellOut, words } from "./rendered.ts"
 
 export interface Turn {
@@ -34,6 +34,15 @@ export interface EncodeOptions {
   readonly spelledOut?: "token" | "text"
 }
 
+/** Why turns that show `images` images cannot be encoded: a system turn that is not the first, or an image without a place. */
+export const turnsFault = (turns: ReadonlyArray<Turn>, images: number): string | undefined => {
+  const misplaced = turns.findIndex(({ from }, index) => from === "system" && index > 0)
+  if (misplaced > 0) return `turn ${misplaced + 1} is a system turn; only the first can be one`
+  const asked = turns.filter(({ from }) => from === "human")
+  const places = asked.reduce((sum, { value }) => sum + value.split(imagePlaceholder).length - 1, 0)
+  return places < images ? `${images} images, but ${places} <image> in the human turns` : undefined
+}
+
 /**
  * Encodes turns; images replace `<image>` in human turns. A first turn `system` replaces the template's message.
  * Fails with a reason: a later system turn, or fewer placeholders than images.
@@ -44,12 +53,10 @@ export const encodeConversation = (
   options: EncodeOptions
 ): Result.Result<EncodedConversation, string> => {
   const { tokenizer, tokensPerTile, maxLength } = options
+  const fault = turnsFault(turns, tilesPerImage.length)
+  if (fault !== undefined) return Result.fail(fault)
   const system = turns[0]?.from === "system" ? turns[0].value : undefined
   const spoken = system === undefined ? turns : turns.slice(1)
-  const misplaced = spoken.findIndex((turn) => turn.from === "system")
-  if (misplaced >= 0) {
-    return Result.fail(`turn ${misplaced + (system === undefined ? 1 : 2)} is a system turn; only the first can be one`)
-  }
   const start = startIds(tokenizer)
   const segments: Array<Int32Array> = [start]
   const labels: Array<Int32Array> = [new Int32Array(start.length).fill(ignoredLabel)]
@@ -70,9 +77,6 @@ export const encodeConversation = (
       used += expanded.used
       add("user", expanded.pieces)
     }
-  }
-  if (used < tilesPerImage.length) {
-    return Result.fail(`${tilesPerImage.length} images, but ${used} <image> in the human turns`)
   }
   const whole = concatenate(segments)
   const inputIds = whole.slice(0, maxLength)

@@ -6,6 +6,8 @@ import { type Piece, type Rendered, token, words } from "./rendered.ts"
 export const imagePlaceholder = "<image>"
 /** Plain text, never a token. */
 export const videoPlaceholder = "<video>"
+/** What the frames of a video take the place of. */
+export const videoLine = `${videoPlaceholder}\n`
 
 /** The tokens of an image of that many tiles. */
 const imageTokens = (tiles: number, tokensPerTile: number): Rendered => [

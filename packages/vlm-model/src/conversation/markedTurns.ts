@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import type { Shown } from "./ConversationRecord.ts"
 import type { DataQuirks } from "./DataQuirks.ts"
 import type { Turn } from "./encodeConversation.ts"
-import { imagePlaceholder, videoPlaceholder } from "./imagePlaceholders.ts"
+import { imagePlaceholder, videoLine, videoPlaceholder } from "./imagePlaceholders.ts"
 
 /** Turns in which everything that is shown has its mark, and the turn of the mark that a single picture or a video has. */
 export interface MarkedTurns {
@@ -25,7 +25,8 @@ export const markedTurns = (
   const marked = turns.map((turn, i) =>
     i !== index || mark === undefined || turn.value.includes(mark) ? turn : { ...turn, value: `${mark}\n${turn.value}` }
   )
-  const wrong = quirks.unmatchedPlaceholders ? undefined : mismatch(marked, shown)
+  const unmatched = quirks.unmatchedPlaceholders ? undefined : mismatch(marked, shown)
+  const wrong = unmatched ?? (shown.kind === "video" ? noPlace(marked[index]) : undefined)
   return wrong === undefined ? Result.succeed({ turns: marked, index }) : Result.fail(wrong)
 }
 
@@ -34,6 +35,12 @@ const turnOf = (turns: ReadonlyArray<Turn>, mark: string): number => {
   const own = turns.findIndex(({ from, value }) => from === "human" && value.includes(mark))
   return own >= 0 ? own : turns.findIndex(({ from }) => from === "human")
 }
+
+/** Why the frames of a video cannot be put into its turn. */
+const noPlace = (turn: Turn | undefined): string | undefined =>
+  turn?.value.includes(videoLine)
+    ? undefined
+    : `${videoPlaceholder} must be followed by a line break, or there is no place for the frames`
 
 const speakers = { system: "of the system", human: "of the human", gpt: "of the model" }
 

@@ -5,13 +5,13 @@ import type { ImageCodecMissing, SampleRejected, SpecialTokenMissing } from "../
 import type { Tiles } from "../image/tiling.ts"
 import type { RandomSource } from "../model/RandomSource.ts"
 import { chatTokens } from "../tokenizer/chatTokens.ts"
-import { controlTokenIn, controlTokens } from "../tokenizer/controlTokens.ts"
-import { type ConversationRecord, type Shown, shownBy } from "./ConversationRecord.ts"
+import type { ConversationRecord, Shown } from "./ConversationRecord.ts"
 import { type EncodedConversation, encodeConversation, type Turn } from "./encodeConversation.ts"
 import { imageSample } from "./imageSample.ts"
-import { type MarkedTurns, markedTurns } from "./markedTurns.ts"
+import type { MarkedTurns } from "./markedTurns.ts"
 import { type Refusal, refusal, rejectedAt } from "./Refusal.ts"
 import { tilesOfEach } from "./recordPictures.ts"
+import { recordRules } from "./recordRules.ts"
 import type { SampleParts } from "./SampleParts.ts"
 import type { RecordOrigin, SampleSettings } from "./SampleSettings.ts"
 import { videoSample } from "./videoSample.ts"
@@ -71,11 +71,7 @@ const showing = Effect.fnUntraced(function* (
   settings: SampleSettings,
   random: RandomSource
 ) {
-  const spelled = settings.quirks.controlTokensInText ? undefined : spelledToken(record.conversations, settings)
-  if (spelled !== undefined) return yield* Effect.fail(refusal("control token")(spelled))
-  const shown = yield* Effect.mapError(Effect.fromResult(shownBy(record, settings.quirks)), refusal("what it shows"))
-  const turns = markedTurns(record.conversations, shown, settings.quirks)
-  const marked = yield* Effect.mapError(Effect.fromResult(turns), refusal("placeholders"))
+  const { shown, marked } = yield* Effect.fromResult(recordRules(settings)(record))
   return { shown, ...(yield* partsOf(shown, marked, record.clip ?? undefined, origin, settings, random)) }
 })
 
@@ -100,17 +96,6 @@ const partsOf = (
     case "text":
       return textSample(marked.turns, settings)
   }
-}
-
-/** Says which turn spells a control token out: as that token it would end a turn, or stand for a picture. */
-const spelledToken = (turns: ReadonlyArray<Turn>, { tokenizer }: SampleSettings): string | undefined => {
-  const control = controlTokens(tokenizer)
-  for (const [index, { value }] of turns.entries()) {
-    const token = controlTokenIn(value, tokenizer, control)
-    if (token !== undefined)
-      return `turn ${index + 1} spells out ${token}, a control token; take it out or write it otherwise`
-  }
-  return undefined
 }
 
 const textSample = (turns: ReadonlyArray<Turn>, settings: SampleSettings): Effect.Effect<SampleParts, Refusal> =>

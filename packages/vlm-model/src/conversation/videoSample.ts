@@ -11,7 +11,7 @@ import type { VideoSource } from "../image/VideoSource.ts"
 import { type RandomSource, uniformBetween } from "../model/RandomSource.ts"
 import { augmentImage } from "./augment.ts"
 import { type EncodedConversation, encodeConversation, type Turn } from "./encodeConversation.ts"
-import { imagePlaceholder, videoPlaceholder } from "./imagePlaceholders.ts"
+import { imagePlaceholder, videoLine } from "./imagePlaceholders.ts"
 import type { MarkedTurns } from "./markedTurns.ts"
 import { type Refusal, refusal, refusedFile } from "./Refusal.ts"
 import { recordPath } from "./recordPath.ts"
@@ -84,12 +84,8 @@ const encodeFrames = (
 ): Result.Result<EncodedConversation, Refusal> => {
   const listed = Array.from({ length: frames }, (_, i) => `Frame-${i + 1}: ${imagePlaceholder}\n`).join("")
   const placed = turns.map((turn, i) =>
-    i === index ? { ...turn, value: turn.value.replaceAll(`${videoPlaceholder}\n`, () => listed) } : turn
+    i === index ? { ...turn, value: turn.value.replaceAll(videoLine, () => listed) } : turn
   )
-  if (placed[index]?.value === turns[index]?.value) {
-    const reason = `${videoPlaceholder} must be followed by a line break, or there is no place for the frames`
-    return Result.fail(refusal("placeholders")(reason))
-  }
   return Result.mapError(encodeConversation(placed, new Array<number>(frames).fill(1), settings), refusal("turns"))
 }
 
