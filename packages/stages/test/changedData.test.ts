@@ -2,8 +2,9 @@
 import { copyFileSync, mkdirSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { RunEvents, StageFailed, stageSeed } from "@speedq/pipeline"
-import { PythonRandom, selectLines } from "@speedq/vlm-model"
+import { encodePng, PythonRandom, selectLines } from "@speedq/vlm-model"
 import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { assert, beforeAll, describe, it } from "vitest"
 import { resultsOf } from "../../pipeline/test/support/toyProcess.ts"
@@ -115,6 +116,47 @@ describe("a stage that a record stops", () => {
     assert.match(report, /1 times a record could not be used and another took its place/)
     assert.strictEqual(linesOf(report)[0], line)
     assert.isAbove(linesOf(report)[1]!, 0)
+  }, 60_000)
+
+  it("goes on there when pictures that are cut off are loaded, to the bits of a run that loaded them from the start", async () => {
+    const data = ownData("loaded")
+    const cut = data.picture(order[5]!)
+    truncateSync(cut, Math.floor(0.6 * statSync(cut).size))
+    assert.deepInclude({ ...failureOf(await runs.run(recipe(data), data.run)) }, { step: 5, saved: 5 })
+    const load = recipe(data, { images: { truncated: "load" } })
+    const continued = succeeded(await runs.run(load, data.run))
+    assert.deepStrictEqual(startOf(continued), [5])
+    assert.match(
+      eventsOfKind(RunEvents.DataChanged, continued.entries)[0]!.detail,
+      /^pictures that were refused are read/
+    )
+    const whole = join(root, "loaded-whole")
+    succeeded(await runs.run(load, whole))
+    assert.deepStrictEqual(artefacts(data.run), artefacts(whole))
+    // Back again, steps may have used what is refused then.
+    assert.deepStrictEqual(startOf(await runs.run(recipe(data, { onError: "substitute" }), data.run)), [0])
+  }, 60_000)
+
+  it("starts again when pictures are loaded in whose places it had used others", async () => {
+    const { data } = await stopped("replaced")
+    const substitute = recipe(data, { onError: "substitute" })
+    await runs.run(substitute, data.run, { stage: "01-qat", step: 7 })
+    const load = recipe(data, { onError: "substitute", images: { truncated: "load" } })
+    assert.deepStrictEqual(startOf(succeeded(await runs.run(load, data.run))), [0])
+  }, 60_000)
+
+  it("goes on when a limit is raised that no picture so far exceeded", async () => {
+    const data = ownData("large")
+    const line = order[5]!
+    const [width, height] = [400, 300]
+    const pixels = new Uint8Array(3 * width * height).fill(90)
+    writeFileSync(data.picture(line), await Effect.runPromise(encodePng({ width, height, data: pixels }, width)))
+    const limited = (maxPixels: number) => recipe(data, { onError: "substitute", images: { maxPixels } })
+    await runs.run(limited(100_000), data.run, { stage: "01-qat", step: 3 })
+    assert.deepStrictEqual(startOf(succeeded(await runs.run(limited(120_000), data.run))), [3])
+    const whole = join(root, "large-whole")
+    succeeded(await runs.run(limited(120_000), whole))
+    assert.deepStrictEqual(artefacts(data.run), artefacts(whole))
   }, 60_000)
 
   it("goes on there when the record is dropped, and says what took its place; the result then stands", async () => {

@@ -1,4 +1,5 @@
 /** Every option of every stage decides its key, or is policy and does not; and the key has the versions of all that computes. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import type { Stage } from "@speedq/pipeline"
 import { bilevelQuantizer } from "@speedq/quantizers"
 import * as Effect from "effect/Effect"
@@ -122,17 +123,45 @@ describe("an option", () => {
     })
   }
 
-  it("is policy only where it cannot change what is computed", () => {
+  it("is policy only where it cannot change what is computed, or where the fingerprint has it", () => {
     const policies = cases.flatMap((stage) =>
       fieldsOfStage(stage).flatMap(({ path, policy }) => (policy ? [`${stage.name}.${path.join(".")}`] : []))
     )
-    const data = ["onError", "pictures", "workers", "warnShare"]
+    const data = ["images", "onError", "pictures", "workers", "warnShare"]
     const training = [...data.map((option) => `data.${option}`), "rematerialize", "featureCache"]
     assert.sameMembers(policies, [
       "adaround-vit.cache",
+      "adaround-vit.reading",
       ...data.map((option) => `autoclip.calibration.${option}`),
       ...["train-projector", "qat", "joint-qat"].flatMap((name) => training.map((option) => `${name}.${option}`))
     ])
+  })
+})
+
+describe("how pictures are read", () => {
+  it("is in the fingerprint of every stage that reads some, beside the default", async () => {
+    const recipe = { name: "reading", model: "none", seed: 1, save: { everySeconds: 300 } }
+    const quantizers = [{ match: "**", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }]
+    const fingerprint = (use: string, config: object) =>
+      Effect.runPromise(
+        configured(use, { quantizers, ...config })
+          .fingerprint(recipe)
+          .pipe(Effect.provide(NodeServices.layer)) as Effect.Effect<string>
+      )
+    const reads: { readonly [use: string]: (images: object) => object } = {
+      "adaround-vit": (reading) => ({ images: "none", reading }),
+      autoclip: (images) => ({ calibration: { meta: "none.json", images } }),
+      qat: (images) => ({ data: { meta: "none.json", images } }),
+      "joint-qat": (images) => ({ data: { meta: "none.json", images } })
+    }
+    for (const [use, config] of Object.entries(reads)) {
+      const plain = await fingerprint(use, config({}))
+      assert.strictEqual(await fingerprint(use, config({ truncated: "reject" })), plain, use)
+      const [loaded, limited] = [{ truncated: "load" }, { maxPixels: 9 }]
+      assert.notStrictEqual(await fingerprint(use, config(loaded)), plain, use)
+      assert.notStrictEqual(await fingerprint(use, config(limited)), plain, use)
+      assert.notStrictEqual(await fingerprint(use, { ...config({}), compat: "reference" }), plain, use)
+    }
   })
 })
 

@@ -81,6 +81,7 @@ export {
   type DecodeImageOptions,
   decodeImage,
   decodePage,
+  defaultMaxPixels,
   type ImageHeader,
   type PictureLimits,
   readImageHeader,

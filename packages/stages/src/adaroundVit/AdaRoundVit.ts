@@ -79,7 +79,13 @@ export const AdaRoundVit = Stage.define({
       Effect.map((pictures) => pictures.sort((a, b) => a.place - b.place).map(({ file }) => file)),
       // A source that cannot be read is an obstacle of the forecast, and an error of the stage.
       Effect.catch(() => Effect.succeed(sourcesOf(config))),
-      Effect.flatMap((files) => fingerprintOf(recipe, { files, metas: mixturesOf(config) }))
+      Effect.flatMap((files) =>
+        fingerprintOf(recipe, {
+          files,
+          metas: mixturesOf(config),
+          limits: pictureLimits(config.reading, config.compat)
+        })
+      )
     ),
   versions: ({ quantizers }) => versionsOf({ quantizers }),
   forecast: forecastAdaRound,

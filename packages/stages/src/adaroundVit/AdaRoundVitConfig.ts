@@ -32,7 +32,9 @@ export const AdaRoundVitConfig = Schema.Struct({
   }),
   reading: optionalOption(PictureConfig, {
     description: "How pictures are read: files that are cut off, and the largest size.",
-    source: "careful, or the reference's under `compat` reference"
+    source: "careful, or the reference's under `compat` reference",
+    // In the fingerprint: another way to read pictures is other data.
+    policy: true
   }),
   quantizers: requiredOption(RuleList, {
     description:

@@ -29,6 +29,7 @@ import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { continueWithData } from "../data/continueWithData.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
+import { pictureLimits } from "../data/pictureLimits.ts"
 import { dataSections, SampleTally } from "../data/SampleTally.ts"
 import { loadUsed, usedTensor, writeUsed } from "../data/usedSamples.ts"
 import { Extensions } from "../extensions/Extensions.ts"
@@ -206,10 +207,15 @@ export const Autoclip = Stage.define({
   // Text passes through neither tower nor projector: what becomes of them does not change its search.
   takes: ({ calibration }) => seesImages(calibration),
   gives: [ClippingRanges],
-  fingerprint: ({ calibration }, recipe) =>
-    fingerprintOf(recipe, seesImages(calibration) ? { data: calibration } : { files: [calibration] }),
-  continuation: ({ calibration }, recipe, begun) =>
-    seesImages(calibration) ? continueWithData(calibration, recipe, begun) : Effect.succeedNone,
+  fingerprint: ({ calibration, compat }, recipe) =>
+    fingerprintOf(
+      recipe,
+      seesImages(calibration)
+        ? { data: calibration, limits: pictureLimits(calibration.images, compat) }
+        : { files: [calibration] }
+    ),
+  continuation: ({ calibration, compat }, recipe, begun) =>
+    seesImages(calibration) ? continueWithData(calibration, compat, recipe, begun) : Effect.succeedNone,
   versions: Effect.fnUntraced(function* ({ quantizers, embeddings }: Config) {
     const named = quantizers.map(({ use }) => use)
     // Weights of these quantizers were not clipped by earlier versions.

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto"
 import { join } from "node:path"
 import { AtomicFile } from "@speedq/formats"
 import { type RecipeSettings, readingFault, SavedFileDamaged, whileDoing } from "@speedq/pipeline"
+import type { PictureLimits } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -14,12 +15,15 @@ import * as Schema from "effect/Schema"
 import type { DataConfig } from "../training/TrainingConfig.ts"
 import { modelDigest } from "./fingerprint.ts"
 import { mixturePictures, readMixture } from "./mixture.ts"
+import { KeptLimits, keptLimits } from "./pictureLimits.ts"
 
 const DataLedger = Schema.Struct({
   /** Digests of the model and of what the meta file says. */
   model: Schema.String,
   meta: Schema.String,
   pictures: Schema.Literals(["time", "bytes"]),
+  /** Which pictures are read; the defaults where nothing is said. */
+  limits: Schema.optionalKey(KeptLimits),
   parts: Schema.Array(
     Schema.Struct({
       /** Lines of the annotation file, and its digest. */
@@ -61,13 +65,14 @@ export const readLedger = Effect.fn("DataLedger.read")(function* (directory: str
 })
 
 /** The ledger of data as it is now. Fails with DataUnusable. */
-const ledgerOf = Effect.fnUntraced(function* (data: DataConfig, recipe: RecipeSettings) {
+const ledgerOf = Effect.fnUntraced(function* (data: DataConfig, limits: PictureLimits, recipe: RecipeSettings) {
   const mixture = yield* readMixture({ data, seed: recipe.seed })
   const pictures = yield* mixturePictures(mixture, data.pictures)
   const ledger: DataLedger = {
     model: yield* modelDigest(recipe),
     meta: mixture.meta,
     pictures: data.pictures,
+    limits: keptLimits(limits),
     parts: mixture.parts.map(({ annotation, starts, records }, at) => ({
       lines: starts.length - 1,
       annotation,
@@ -90,11 +95,12 @@ export const writeLedger = (directory: string, ledger: DataLedger) => {
 export const openLedger = Effect.fn("DataLedger.open")(function* (
   directory: string,
   data: DataConfig,
+  limits: PictureLimits,
   recipe: RecipeSettings
 ) {
   const before = yield* readLedger(directory)
   if (Option.isSome(before)) return { ledger: before.value, isNew: false }
-  const ledger = yield* ledgerOf(data, recipe)
+  const ledger = yield* ledgerOf(data, limits, recipe)
   yield* writeLedger(directory, ledger)
   return { ledger, isNew: true }
 })

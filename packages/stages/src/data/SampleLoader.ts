@@ -11,6 +11,7 @@ import {
   type PictureLimits,
   type RandomSource,
   referenceLengthEstimator,
+  referencePictures,
   referenceVideo,
   type SampleSettings,
   type Tiles,
@@ -190,6 +191,8 @@ const lengthEstimator = (
   dropped: ReadonlySet<number>
 ): SampleLoader["lengths"] => {
   const { image, quirks, tokenizer, maxLength } = settings
+  // Whatever is refused: a limit that is raised while a stage goes on leaves its order as it is.
+  const unlimited = { ...settings, ...referencePictures }
   const ofReference = referenceLengthEstimator({
     tokenizer,
     tokensPerTile: settings.tokensPerTile,
@@ -198,7 +201,7 @@ const lengthEstimator = (
   })
   const estimateFrom = (sample: number) =>
     Effect.flatMap(data.record(sample), ({ record, origin }) =>
-      quirks.lengthByCharacters ? Effect.succeed(ofReference(record)) : estimateRecordLength(record, origin, settings)
+      quirks.lengthByCharacters ? Effect.succeed(ofReference(record)) : estimateRecordLength(record, origin, unlimited)
     ).pipe(
       // A record that cannot be measured is met again, and dealt with, when it is loaded.
       Effect.catch(() => Effect.succeed(maxLength))

@@ -4,7 +4,7 @@ import { existsSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { allFilesOf, filesOf } from "@speedq/exports"
 import { Events, type RecipeSettings, RunEvents, StorageFailed } from "@speedq/pipeline"
-import { readDatasetMeta } from "@speedq/vlm-model"
+import { type PictureLimits, readDatasetMeta } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { reasonOf } from "../Errors.ts"
@@ -12,6 +12,7 @@ import { detailsDirectory } from "../reference/QuantDetails.ts"
 import type { DataConfig } from "../training/TrainingConfig.ts"
 import { fileDigest, type OnReading } from "./fileDigest.ts"
 import { mixturePictures, readMixture } from "./mixture.ts"
+import { keptLimits } from "./pictureLimits.ts"
 
 /** Files that make a model: all that its directory holds at the top, in order of name, and what the reference wrote below it. */
 const modelFiles = (directory: string): readonly string[] => {
@@ -82,6 +83,8 @@ interface Reading {
   readonly teacher?: boolean
   /** A training mixture: its meta file, every annotation file, and the pictures of the records that are selected. */
   readonly data?: DataConfig
+  /** Which pictures are read. */
+  readonly limits?: PictureLimits
 }
 
 /** Annotation files of a mixture; a meta file that cannot be read is met again when the stage opens it. */
@@ -99,13 +102,20 @@ const mixtureDigests = (data: DataConfig, { seed }: RecipeSettings) =>
     return [mixture.meta, ...mixture.parts.flatMap(({ annotation }, at) => [annotation, pictures[at]!.digests])]
   }).pipe(Effect.catch(({ reason }) => Effect.succeed([`cannot be read: ${reason}`])))
 
+/** What limits say that is not so by default. */
+const limitsOf = (limits: PictureLimits): readonly string[] => {
+  const kept = JSON.stringify(keptLimits(limits))
+  return kept === JSON.stringify(keptLimits({})) ? [] : [kept]
+}
+
 /** Digest of the recipe's model and of data files. A file that is missing is said by the preflight; here it counts as such. */
 export const fingerprintOf = Effect.fnUntraced(function* (
   recipe: RecipeSettings,
-  { files = [], metas = [], teacher = false, data }: Reading
+  { files = [], metas = [], teacher = false, data, limits = {} }: Reading
 ): Effect.fn.Return<string, StorageFailed> {
   const model = yield* modelDigest(recipe, { teacher })
   const annotations = (yield* Effect.forEach(metas, annotationsOf)).flat()
   const digests = yield* digestsOf([...files, ...annotations])
-  return digestOf([model, ...digests, ...(data === undefined ? [] : yield* mixtureDigests(data, recipe))])
+  const mixture = data === undefined ? [] : yield* mixtureDigests(data, recipe)
+  return digestOf([model, ...digests, ...mixture, ...limitsOf(limits)])
 })

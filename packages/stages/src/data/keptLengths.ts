@@ -17,7 +17,7 @@ export interface KeptLengths {
 }
 
 /** Raised when the estimate changes: lengths of another version are made anew. */
-const lengthVersion = 1
+const lengthVersion = 2
 
 /** The first line of the file; the lengths follow, 4 bytes each, the lowest first. */
 const Head = Schema.fromJsonString(

@@ -12,6 +12,7 @@ import { modelDigest } from "./fingerprint.ts"
 import { followData, presentLedger } from "./followData.ts"
 import type { KeptLengths } from "./keptLengths.ts"
 import { readMixture } from "./mixture.ts"
+import { keptLimits, pictureLimits } from "./pictureLimits.ts"
 import { makingOf, openSampleSource } from "./SampleSource.ts"
 
 interface StageData {
@@ -33,9 +34,11 @@ const placeOfLengths = Effect.fnUntraced(function* (
 ): Effect.fn.Return<KeptLengths | undefined, DataUnusable | StorageFailed> {
   const mixture = yield* readMixture({ data, seed: recipe.seed })
   if (ledger.parts.some(({ annotation }, at) => mixture.parts[at]?.annotation !== annotation)) return undefined
-  const { quirks, ...making } = makingOf(data, optimization.compat)
-  const { substitutions: _, ...reading } = quirks
-  const made = [ledgerDigest(ledger), yield* modelDigest(recipe), recipe.seed, data.percent, making, reading]
+  // Lengths are estimated whatever pictures are refused.
+  const { quirks, pictures: _, ...making } = makingOf(data, optimization.compat)
+  const { substitutions: __, ...reading } = quirks
+  const { limits: ___, ...files } = ledger
+  const made = [ledgerDigest(files), yield* modelDigest(recipe), recipe.seed, data.percent, making, reading]
   const of = createHash("sha256").update(JSON.stringify(made)).digest("hex")
   return { file: join(directory, "lengths.bin"), of }
 })
@@ -43,14 +46,15 @@ const placeOfLengths = Effect.fnUntraced(function* (
 /** For the life of the scope. Fails with DataUnusable, SampleWorkerFailed, SavedFileDamaged, StorageFailed. */
 export const openStageData = Effect.fn("openStageData")(function* (stage: StageData) {
   const { recipe, seed, directory, data, optimization } = stage
-  const { ledger, isNew } = yield* openLedger(directory, data, recipe)
+  const limits = pictureLimits(data.images, optimization.compat)
+  const { ledger, isNew } = yield* openLedger(directory, data, limits, recipe)
   const began = Option.getOrUndefined(yield* followData(ledger, data, recipe))
   if (began === undefined) {
     const reason = `${data.meta} changed while the stage began; run again`
     return yield* new DataUnusable({ reason })
   }
   // Whoever claimed the stage made sure that its steps used nothing that changed: from here on what is there now is what counts.
-  const present = isNew ? ledger : yield* presentLedger(ledger, began)
+  const present = isNew ? ledger : { ...(yield* presentLedger(ledger, began)), limits: keptLimits(limits) }
   if (!isDeepStrictEqual(present, ledger)) yield* writeLedger(directory, present)
   return yield* openSampleSource({
     ...{ model: recipe.model, data, optimization, began },

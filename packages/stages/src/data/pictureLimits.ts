@@ -1,7 +1,7 @@
 /** Options of how pictures are read: what becomes of a file that is cut off, and how large a picture may be. */
 import { optionalOption } from "@speedq/formats"
 import { type Compat, Count } from "@speedq/pipeline"
-import { type PictureLimits, referencePictures } from "@speedq/vlm-model"
+import { defaultMaxPixels, type PictureLimits, referencePictures } from "@speedq/vlm-model"
 import * as Schema from "effect/Schema"
 
 export const PictureConfig = Schema.Struct({
@@ -24,3 +24,20 @@ export const pictureLimits = (given: PictureConfig | undefined, compat: typeof C
   ...(compat === "reference" ? referencePictures : {}),
   ...given
 })
+
+/** Limits with every default, as they are kept in files; no limit of pixels is null. */
+export const KeptLimits = Schema.Struct({
+  truncated: Schema.Literals(["load", "reject"]),
+  maxPixels: Schema.NullOr(Schema.Number)
+})
+type KeptLimits = typeof KeptLimits.Type
+
+export const keptLimits = ({ truncated = "reject", maxPixels = defaultMaxPixels }: PictureLimits): KeptLimits => ({
+  truncated,
+  maxPixels: Number.isFinite(maxPixels) ? maxPixels : null
+})
+
+/** Whether every picture that `before` let be read is read in the same way now, and others may be, too. */
+export const areWider = (now: KeptLimits, before: KeptLimits): boolean =>
+  (now.truncated === "load" || before.truncated === "reject") &&
+  (now.maxPixels ?? Number.POSITIVE_INFINITY) >= (before.maxPixels ?? Number.POSITIVE_INFINITY)

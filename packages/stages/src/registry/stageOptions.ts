@@ -40,6 +40,8 @@ export interface DataOptions {
    * How pictures are read: files that are cut off, and the largest size.
    *
    * Left out: careful, or the reference's under `compat` reference.
+   *
+   * May be changed while a run goes on.
    */
   readonly images?: {
     /**
@@ -512,6 +514,8 @@ export interface AdaRoundVitOptions {
    * How pictures are read: files that are cut off, and the largest size.
    *
    * Left out: careful, or the reference's under `compat` reference.
+   *
+   * May be changed while a run goes on.
    */
   readonly reading?: {
     /**

@@ -87,14 +87,21 @@ export interface TrainingState {
   readonly learner: Learner
   readonly measured: readonly number[]
   readonly tally: SampleTally
+  /** Records that others took the places of while something was measured: steps meet the same again, and count them. */
+  readonly passedOver: number
   /** The samples that measurements and steps have used. */
   readonly used: Uint8Array
 }
 
 const stateCodec = Codec.make({
-  data: Schema.Struct({ step: Schema.Int, measured: Schema.Array(Schema.Number), tally: SampleTally }),
-  save: ({ learner: { parameters, optimizer }, measured, tally, used }: TrainingState) => ({
-    data: { step: optimizer.step, measured, tally },
+  data: Schema.Struct({
+    step: Schema.Int,
+    measured: Schema.Array(Schema.Number),
+    tally: SampleTally,
+    passedOver: Schema.Int
+  }),
+  save: ({ learner: { parameters, optimizer }, measured, tally, passedOver, used }: TrainingState) => ({
+    data: { step: optimizer.step, measured, tally, passedOver },
     tensors: [
       usedTensor(used),
       ...tensorSources("parameter", parameters),
@@ -102,14 +109,15 @@ const stateCodec = Codec.make({
       ...tensorSources("v", optimizer.v)
     ]
   }),
-  load: ({ step, measured, tally }, file) =>
+  load: ({ step, measured, tally, passedOver }, file) =>
     Effect.gen(function* () {
       const { backend } = yield* Compute
       const parameters = yield* loadTensors(backend, file, "parameter", "state")
       const m = yield* loadTensors(backend, file, "m", "state")
       const v = yield* loadTensors(backend, file, "v", "state")
       const used = yield* loadUsed(file)
-      return { learner: { parameters, optimizer: { step, m, v } }, measured, tally, used } satisfies TrainingState
+      const learner = { parameters, optimizer: { step, m, v } }
+      return { learner, measured, tally, passedOver, used } satisfies TrainingState
     })
 })
 
@@ -149,7 +157,8 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
     const value = yield* computing(() => measurement?.of(batch, index))
     const metrics: Stage.Metrics = value === undefined ? {} : { confidence: value }
     const measured = value === undefined ? state.measured : [...state.measured, value]
-    return { state: { ...state, measured, used: withUsed(state.used, batch.made) }, metrics }
+    const passedOver = state.passedOver + batch.substituted.length
+    return { state: { ...state, measured, passedOver, used: withUsed(state.used, batch.made) }, metrics }
   })
 
   let told = optimization.rematerialize !== "auto"
@@ -263,7 +272,7 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
         const parameters = initial()
         return makeLearner(parameters, optimizerOf(optimization, parameters))
       })
-      return { learner, measured: [], tally: emptyTally, used: noneUsed(source.count) }
+      return { learner, measured: [], tally: emptyTally, passedOver: 0, used: noneUsed(source.count) }
     }),
     step: (state, done) => (done < measuring ? measure(state, done) : train(state, done - measuring)),
     // All else that a step changes is new.

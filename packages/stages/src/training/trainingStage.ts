@@ -12,6 +12,7 @@ import { Compute } from "../compute/Compute.ts"
 import { continueWithData } from "../data/continueWithData.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { openStageData } from "../data/openStageData.ts"
+import { pictureLimits } from "../data/pictureLimits.ts"
 import { RulesInvalid } from "../Errors.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { chosenMatrices, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
@@ -206,10 +207,10 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
 
   return {
     versions,
-    fingerprint: ({ data, loss }: Options, recipe: RecipeSettings) =>
-      fingerprintOf(recipe, { data, teacher: loss !== undefined }),
-    continuation: ({ data }: Options, recipe: RecipeSettings, begun: Stage.Begun) =>
-      continueWithData(data, recipe, begun),
+    fingerprint: ({ data, loss, compat }: Options, recipe: RecipeSettings) =>
+      fingerprintOf(recipe, { data, limits: pictureLimits(data.images, compat), teacher: loss !== undefined }),
+    continuation: ({ data, compat }: Options, recipe: RecipeSettings, begun: Stage.Begun) =>
+      continueWithData(data, compat, recipe, begun),
     forecast,
     begin
   }
