@@ -21,14 +21,19 @@ export const modelUnreadable =
     new ModelUnreadable({ directory, reason: reasonOf(error) })
 
 /** A record or a file of the training data cannot be used. */
-export class DataUnusable extends Schema.TaggedError<DataUnusable>()("DataUnusable", { reason: Schema.String }) {
+export class DataUnusable extends Schema.TaggedError<DataUnusable>()("DataUnusable", {
+  reason: Schema.String,
+  /** What to do about it; left out where the reason says that, too. */
+  fix: Schema.optionalKey(Schema.String)
+}) {
   override get message() {
-    return `${this.reason}; correct the data, or set data.onError to "substitute"`
+    return this.fix === undefined ? this.reason : `${this.reason}; ${this.fix}`
   }
 }
 
 /** What was thrown at a record or a file, as DataUnusable. */
-export const dataUnusable = (error: unknown): DataUnusable => new DataUnusable({ reason: reasonOf(error) })
+export const dataUnusable = (error: unknown): DataUnusable =>
+  error instanceof DataUnusable ? error : new DataUnusable({ reason: reasonOf(error) })
 
 /** None of the first samples of a stage has an answer to learn from. */
 export class NothingToLearn extends Schema.TaggedError<NothingToLearn>()("NothingToLearn", {

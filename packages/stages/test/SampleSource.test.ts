@@ -175,7 +175,12 @@ describe("openSampleSource", () => {
     const malformed = data("malformed", [...records, "{ not json"])
     const first = await runtime.runPromise(Effect.flip(takeAll(optionsOf(malformed))))
     assert.instanceOf(first, DataUnusable)
-    assert.match(first.message, /malformed\/mini\.jsonl:11: not JSON.*data\.onError to "substitute"/s)
+    assert.match(first.message, /malformed\/mini\.jsonl:11: not JSON.*or set onError to "substitute"/s)
+    const broken = data("broken", ["{ not json", "{ not json"])
+    const substitute = { onError: "substitute" }
+    const last = await runtime.runPromise(Effect.flip(takeAll(optionsOf(broken, substitute))))
+    assert.match(last.message, /10 records before it.* could not be used either; take such records out/)
+    assert.notInclude(last.message, "onError")
     const vanished = data("vanished", [...records, pictureRecord(99_999)])
     const second = await runtime.runPromise(Effect.flip(takeAll(optionsOf(vanished))))
     assert.match(second.message, /vanished\/mini\.jsonl:11: sample rejected: .*99999\.png/)

@@ -1,5 +1,5 @@
 /** What stage 1 calibrates on: pictures drawn with a seed from folders, lists and mixtures, as crops and thumbnail. */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -10,7 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import { afterAll, assert, describe, it } from "vitest"
 import { openCalibrationTiles } from "../src/data/CalibrationTiles.ts"
-import { drawPictures, type PictureSources } from "../src/data/calibrationPictures.ts"
+import { drawPictures, isPicture, type PictureSources } from "../src/data/calibrationPictures.ts"
 import { stages } from "../src/registry/stages.ts"
 import { nanoData, shortStages } from "./support/nano.ts"
 
@@ -38,7 +38,11 @@ const writeMixture = (name: string, records: ReadonlyArray<object>, more: object
 }
 
 const draw = (sources: Partial<PictureSources> & Pick<PictureSources, "images">, seed = 1) =>
-  Effect.runPromise(drawPictures({ count: 6, maxTiles: 6, ...sources }, seed))
+  Effect.runPromise(
+    Effect.map(drawPictures({ count: 6, maxTiles: 6, ...sources }, seed), (drawn) =>
+      drawn.filter(isPicture).slice(0, sources.count ?? 6)
+    )
+  )
 const filesOf = (pictures: ReadonlyArray<{ readonly file: string }>) => pictures.map(({ file }) => file)
 
 describe("calibration pictures", () => {
@@ -75,7 +79,9 @@ describe("calibration pictures", () => {
       const exit = await Effect.runPromiseExit(drawPictures({ images, count: 6, maxTiles: 6 }, 1))
       return Exit.isFailure(exit) ? String(exit.cause) : assert.fail("pictures were drawn")
     }
-    assert.match(await failure(writeMixture("damaged", [{ image: 7, conversations }])), /damaged\.jsonl.*1/)
+    const images = writeMixture("damaged", [{ image: 7, conversations }])
+    const [drawn] = await Effect.runPromise(drawPictures({ images, count: 6, maxTiles: 6 }, 1))
+    assert.deepInclude(drawn, { entry: `${join(root, "damaged.jsonl")}:1` })
     assert.include(await failure(writeMixture("texts", [{ conversations }])), "texts.json: no image there")
     assert.include(await failure(join(root, "nowhere")), "nowhere")
   })
@@ -122,6 +128,50 @@ describe("calibration tiles", () => {
     assert.deepEqual(one[0], seen[2])
   })
 
+  it("of a picture that cannot be used end the stage, or another one is drawn, which the seed decides", async () => {
+    const e = folder("e", 0, 12)
+    const drawn = filesOf(await draw({ images: e, count: 4, maxTiles: 1 }))
+    const open = (onError: "fail" | "substitute", images = e) =>
+      Effect.runPromise(
+        Effect.result(
+          Effect.gen(function* () {
+            const tiles = yield* openCalibrationTiles({ images, count: 4, maxTiles: 1 }, image, 1, { onError })
+            const seen: number[] = []
+            yield* tiles.visit((pixels) => Effect.sync(() => seen.push(pixels[0]!)))
+            return { ...tiles, seen }
+          })
+        )
+      )
+    const whole = await open("substitute")
+    const [cut, text, gone] = [drawn[0]!, drawn[1]!, drawn[3]!]
+    writeFileSync(cut, readFileSync(cut).subarray(0, 200))
+    writeFileSync(text, "only text")
+    rmSync(gone)
+    // A file of its own takes the place of the one that is gone among the names, so that the draw is the same.
+    writeFileSync(gone, "")
+    const [opened, again] = [await open("substitute"), await open("substitute")]
+    if (Result.isFailure(opened) || Result.isFailure(again) || Result.isFailure(whole)) return assert.fail("it ended")
+    assert.deepStrictEqual(
+      opened.success.replaced.map(({ at }) => at),
+      [cut, text, gone]
+    )
+    assert.strictEqual(opened.success.replaced[1]!.by, drawn[2])
+    assert.strictEqual(opened.success.count, 4)
+    assert.deepStrictEqual(opened.success.seen, again.success.seen)
+    assert.isEmpty(whole.success.replaced)
+    const failed = await open("fail")
+    const message = Result.isFailure(failed) ? failed.failure.message : assert.fail("it was read")
+    assert.match(message, /reading\.truncated "load", or set onError to "substitute"$/)
+    assert.notInclude(message, "data.onError")
+    const none = folder("none", 0, 2)
+    for (const name of [0, 1]) writeFileSync(join(none, numbered(name)), "only text")
+    const nothing = await open("substitute", none)
+    assert.match(
+      Result.isFailure(nothing) ? nothing.failure.message : "",
+      /no picture of .*none can be used: .*000\d\.png/
+    )
+  })
+
   it("are in the order of the sources; where all are used, the seed decides nothing", async () => {
     const [first, second] = [await tilesOf(a, 100, 1, 1), await tilesOf(a, 100, 1, 2)]
     assert.strictEqual(first.count, 8)
@@ -148,9 +198,10 @@ describe("the fingerprint of stage 1", () => {
     const c = folder("c", 40, 5)
     const all = await fingerprint({ images: [a, c], count: 13 })
     assert.strictEqual(await fingerprint({ images: [a, c], count: 13 }, 6), all)
+    const many = folder("many", 60, 40)
     assert.notStrictEqual(
-      await fingerprint({ images: [a, c], count: 4 }, 5),
-      await fingerprint({ images: [a, c], count: 4 }, 6)
+      await fingerprint({ images: many, count: 4 }, 5),
+      await fingerprint({ images: many, count: 4 }, 6)
     )
     copyFileSync(join(a, numbered(0)), join(c, numbered(44)))
     assert.notStrictEqual(await fingerprint({ images: [a, c], count: 13 }), all)

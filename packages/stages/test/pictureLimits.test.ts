@@ -2,15 +2,17 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { benchmarkNamed, benchmarks, readDataFile } from "@speedq/evaluation"
+import { RunEvents } from "@speedq/pipeline"
 import { openModelDirectory, type PictureLimits } from "@speedq/vlm-model"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { assert, describe, it } from "vitest"
+import { resultsOf } from "../../pipeline/test/support/toyProcess.ts"
 import { openCalibrationTiles } from "../src/data/CalibrationTiles.ts"
 import { DataUnusable } from "../src/Errors.ts"
 import { galleries } from "../src/evaluate/gallery.ts"
-import { makeNanoRuns, nanoData, nearest } from "./support/nano.ts"
+import { eventsOfKind, makeNanoRuns, nanoData, nearest, shortStages } from "./support/nano.ts"
 import { nanoFolder } from "./support/nanoFolder.ts"
 
 const runs = makeNanoRuns()
@@ -21,13 +23,13 @@ describe("calibration pictures", () => {
     const whole = readFileSync(join(nanoData, "images/0001.png"))
     writeFileSync(join(root, "cut.png"), whole.subarray(0, Math.floor(whole.length * 0.6)))
     writeFileSync(join(root, "list.txt"), "cut.png\n")
-    const read = (limits?: PictureLimits) =>
+    const read = (limits: PictureLimits) =>
       Effect.runPromise(
         Effect.result(
           Effect.gen(function* () {
             const { image } = yield* openModelDirectory(model)
             const sources = { images: join(root, "list.txt"), count: 4, maxTiles: 1 }
-            const tiles = yield* openCalibrationTiles(sources, image, 1, limits)
+            const tiles = yield* openCalibrationTiles(sources, image, 1, { limits })
             let seen = 0
             yield* tiles.visit(() => Effect.sync(() => seen++))
             return seen
@@ -35,7 +37,7 @@ describe("calibration pictures", () => {
         )
       )
     for (const [limits, reason] of [
-      [undefined, /cut\.png: not an image that can be read/],
+      [{}, /cut\.png: not an image that can be read/],
       [{ truncated: "load", maxPixels: 9 }, /cut\.png: \d+ x \d+ pixels are more than 9/]
     ] as const) {
       const result = await read(limits)
@@ -46,6 +48,24 @@ describe("calibration pictures", () => {
     const loaded = await read({ truncated: "load" })
     assert.deepStrictEqual(loaded._tag === "Success" && loaded.success, 1)
   })
+
+  it("that cannot be used are replaced and reported, and a killed stage goes on to the same bits", async () => {
+    const names = Array.from({ length: 8 }, (_, n) => join(nanoData, `images/000${n}.png`))
+    const list = join(root, "mixed.txt")
+    writeFileSync(list, [...names, join(root, "cut.png"), join(root, "none.png")].join("\n"))
+    const stage = { ...shortStages.adaround, images: list, count: 8, iterations: 2, onError: "substitute" }
+    const recipe = { version: 1, name: "replaced", model, seed: 5, stages: [stage] }
+    const [whole, killed] = [join(root, "whole"), join(root, "killed")]
+    const { exit, entries } = await runs.run(recipe, whole)
+    assert.isTrue(Exit.isSuccess(exit))
+    const replaced = eventsOfKind(RunEvents.DataSubstituted, entries).map(({ sample }) => sample)
+    assert.sameMembers(replaced, [join(root, "cut.png"), join(root, "none.png")])
+    const report = readFileSync(join(whole, "stages/01-adaround-vit/report.json"), "utf8")
+    assert.match(report, /Calibration images that were replaced.*none\.png/s)
+    await runs.run(recipe, killed, { stage: "01-adaround-vit", step: 4 })
+    assert.isTrue(Exit.isSuccess((await runs.run(recipe, killed)).exit))
+    assert.deepStrictEqual(resultsOf(killed), resultsOf(whole))
+  }, 60_000)
 })
 
 describe("the stage evaluate", () => {

@@ -132,6 +132,7 @@ describe("an option", () => {
     assert.sameMembers(policies, [
       "adaround-vit.cache",
       "adaround-vit.reading",
+      "adaround-vit.onError",
       ...data.map((option) => `autoclip.calibration.${option}`),
       ...["train-projector", "qat", "joint-qat"].flatMap((name) => training.map((option) => `${name}.${option}`))
     ])

@@ -23,8 +23,8 @@ import * as Effect from "effect/Effect"
 import { QuantizedVision } from "../artefacts/artefacts.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
-import { openCalibrationTiles } from "../data/CalibrationTiles.ts"
-import { drawPictures, mixturesOf, sourcesOf } from "../data/calibrationPictures.ts"
+import { openCalibrationTiles, replacedSections } from "../data/CalibrationTiles.ts"
+import { drawPictures, isPicture, mixturesOf, sourcesOf } from "../data/calibrationPictures.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { pictureLimits } from "../data/pictureLimits.ts"
 import { versionsOf } from "../extensions/versions.ts"
@@ -76,7 +76,12 @@ export const AdaRoundVit = Stage.define({
   gives: [QuantizedVision],
   fingerprint: (config, recipe) =>
     drawPictures(config, recipe.seed).pipe(
-      Effect.map((pictures) => pictures.sort((a, b) => a.place - b.place).map(({ file }) => file)),
+      Effect.map((pictures) =>
+        pictures
+          .filter(isPicture)
+          .sort((a, b) => a.place - b.place)
+          .map(({ file }) => file)
+      ),
       // A source that cannot be read is an obstacle of the forecast, and an error of the stage.
       Effect.catch(() => Effect.succeed(sourcesOf(config))),
       Effect.flatMap((files) =>
@@ -101,8 +106,9 @@ export const AdaRoundVit = Stage.define({
     const { choices } = planned
     yield* requireGrids(planned)
     yield* requireQuantizable(model.weights, choices)
+    const { onError } = config
     const limits = pictureLimits(config.reading, config.compat)
-    const tiles = yield* openCalibrationTiles(config, image, recipe.seed, limits)
+    const tiles = yield* openCalibrationTiles(config, image, recipe.seed, { limits, onError })
     const shape = [patchGrid(modelConfig) ** 2 + 1, modelConfig.vision_config.hidden_size] as const
     const { cache, inputs } = config
     const weighted = config.weighting === "fisher"
@@ -125,6 +131,7 @@ export const AdaRoundVit = Stage.define({
       Effect.sync(() => makeVisionSession({ backend, model, choices, caches, tiles, fisher })),
       ({ close }) => close()
     )
+    const source = sourcesOf(config).join(", ")
     const blocks = roundedBlocks(choices, modelConfig)
     const stepsPerBlock = config.iterations + 1
 
@@ -160,13 +167,18 @@ export const AdaRoundVit = Stage.define({
     const program = Stage.program({
       steps: blocks.length * stepsPerBlock,
       state: visionRoundingCodec,
-      initial: Effect.succeed<VisionRounding>({ done: new Map(), reports: [], current: undefined }),
+      initial: Effect.as(
+        Effect.forEach(tiles.replaced, ({ at, reason: detail, by = "no other" }) =>
+          emit(RunEvents.DataSubstituted, { source, sample: at, detail, by })
+        ),
+        { done: new Map(), reports: [], current: undefined } as VisionRounding
+      ),
       step,
       isIntact: () => !changing,
       finish: ({ done, reports }: VisionRounding) =>
         Effect.succeed({
           output: { quantizedVision: { packed: done as PackedWeights, values: {} } },
-          report: blockSections(reports)
+          report: [...blockSections(reports), ...replacedSections(tiles)]
         })
     })
     return yield* owningState(program, ({ done, current }) => {

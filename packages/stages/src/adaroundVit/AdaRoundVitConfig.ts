@@ -36,6 +36,12 @@ export const AdaRoundVitConfig = Schema.Struct({
     // In the fingerprint: another way to read pictures is other data.
     policy: true
   }),
+  onError: option(Schema.Literals(["fail", "substitute"]), "fail", {
+    description:
+      "What a calibration image that cannot be used does: `fail` ends the stage and names the file, `substitute` draws another one and names it in the report.",
+    source: "as the option of training data: docs/quirks.md#quirk-8",
+    policy: true
+  }),
   quantizers: requiredOption(RuleList, {
     description:
       "Rules that give the vision tower's Linears their quantizers; the first that matches decides. AdaRound works with `bilevel` and `uniform`."

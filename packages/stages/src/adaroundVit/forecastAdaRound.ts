@@ -7,8 +7,8 @@ import { blocksUsed, type ModelConfig, openModelDirectory, tokensPerTile } from 
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { openCalibrationTiles } from "../data/CalibrationTiles.ts"
-import { drawPictures, sourcesOf } from "../data/calibrationPictures.ts"
+import { openCalibrationTiles, pictureFix } from "../data/CalibrationTiles.ts"
+import { drawPictures, isPicture, sourcesOf } from "../data/calibrationPictures.ts"
 import { pictureLimits } from "../data/pictureLimits.ts"
 import { RulesInvalid } from "../Errors.ts"
 import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
@@ -16,6 +16,7 @@ import { measureSpeeds } from "../measuring/speeds.ts"
 import { roundingPiece } from "../measuring/weightPieces.ts"
 import { chosenMatrices, type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
 import { languageFlops, linearWeights, visionBlockFloats, visionBlockFlops, visionTokens } from "../planning/cost.ts"
+import { listed, mostNamed } from "../planning/datasetObstacles.ts"
 import { disagreements } from "../planning/decidingStages.ts"
 import { missingCodec } from "../planning/mixtureForecast.ts"
 import { type PlannedModel, planModel } from "../planning/plannedModel.ts"
@@ -55,11 +56,21 @@ const fisherFlops = (config: ModelConfig, blocks: readonly number[], tiles: numb
   }
 }
 
-/** Tiles that the images give, at most as many as are wanted; these where they cannot be counted. */
+/** Images that a stage would use and that are not there: all that is known without a model. */
+const absentImages = Effect.fnUntraced(function* (config: AdaRoundVitConfig, seed: number) {
+  const drawn = (yield* drawPictures(config, seed)).filter(isPicture).slice(0, config.count)
+  const absent = drawn.filter(({ file }) => !existsSync(file))
+  return { count: undefined, replaced: absent.map(({ file }) => ({ reason: `${file}: it does not exist` })) }
+})
+
+/** Tiles that the images give, by their first bytes, and images that cannot be used. */
 const tilesThere = Effect.fnUntraced(function* (config: AdaRoundVitConfig, { model, seed }: RecipeSettings) {
-  const { image } = yield* openModelDirectory(model)
-  return (yield* openCalibrationTiles(config, image, seed, pictureLimits(config.reading, config.compat))).count
-}, Effect.option)
+  const opened = yield* Effect.option(openModelDirectory(model))
+  if (Option.isNone(opened)) return yield* absentImages(config, seed)
+  const limits = pictureLimits(config.reading, config.compat)
+  const opening = { limits, onError: "substitute", decode: false } as const
+  return yield* openCalibrationTiles(config, opened.value.image, seed, opening)
+})
 
 interface RoundingWork {
   readonly config: AdaRoundVitConfig
@@ -106,16 +117,20 @@ const roundingSeconds = Effect.fnUntraced(function* ({ config, model, planned, b
 /** Tensors of a Linear's size that its optimization holds: weight, soft weight, rounding variable, two moments, gradient. */
 const copies = 6
 
-const mostNamed = 3
-
-/** Images that are drawn and are not there; or that there is none. */
-const imageObstacles = Effect.fnUntraced(function* (config: AdaRoundVitConfig, { seed }: RecipeSettings) {
-  const drawn = yield* Effect.result(drawPictures(config, seed))
-  if (Result.isFailure(drawn)) return [{ issue: drawn.failure.reason, fix: "give calibration images" }]
-  const absent = drawn.success.map(({ file }) => file).filter((file) => !existsSync(file))
-  const named = `${absent.slice(0, mostNamed).join(", ")}${absent.length > mostNamed ? `, and ${absent.length - mostNamed} more` : ""}`
-  const issue = `${absent.length} images of ${sourcesOf(config).join(", ")} do not exist: ${named}`
-  return [...(absent.length > 0 ? [{ issue, fix: "restore them, or take them out" }] : []), ...(yield* missingCodec)]
+/** What of the images is there, what stands in the way, and what is told of it. */
+const imagesThere = Effect.fnUntraced(function* (config: AdaRoundVitConfig, recipe: RecipeSettings) {
+  const found = yield* Effect.result(tilesThere(config, recipe))
+  const codec = yield* missingCodec
+  if (Result.isFailure(found)) return { tiles: undefined, obstacles: [Forecast.obstacleOf(found.failure)], lines: [] }
+  const { replaced, count } = found.success
+  const issue = `${replaced.length} images of ${sourcesOf(config).join(", ")} cannot be used: ${listed(
+    replaced.length,
+    replaced.slice(0, mostNamed).map(({ reason }) => reason)
+  )}`
+  if (replaced.length === 0) return { tiles: count, obstacles: codec, lines: [] }
+  return config.onError === "substitute"
+    ? { tiles: count, obstacles: codec, lines: [`${issue}; others take their places`] }
+    : { tiles: count, obstacles: [{ issue, fix: pictureFix }, ...codec], lines: [] }
 })
 
 export const forecastAdaRound = Effect.fnUntraced(function* (
@@ -130,7 +145,8 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
     sourcesOf(config),
     "give directories of images, files that list them, or meta files of training data"
   )
-  const images = missing.length > 0 ? [] : yield* imageObstacles(config, recipe)
+  const images =
+    missing.length > 0 ? { tiles: undefined, obstacles: [], lines: [] } : yield* imagesThere(config, recipe)
   const blocks = roundedBlocks(planned.choices, model.config)
   const blockWeights = linearWeights(model.config, "vision") / model.config.vision_config.num_hidden_layers
   const tileBytes = 4 * visionTokens(model.config) * model.config.vision_config.hidden_size
@@ -139,11 +155,10 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
   const kept = 4 * config.batch * visionTokens(model.config) * visionBlockFloats(model.config)
   const packed = quantizedBytes(planned)
   const sizes = { checkpointBytes: 12 * blockWeights + packed, outputBytes: packed }
-  const there = missing.length > 0 || images.length > 0 ? Option.none<number>() : yield* tilesThere(config, recipe)
-  const tiles = Option.getOrElse(there, () => config.count)
+  const tiles = images.tiles ?? config.count
   const steps = blocks.length * (config.iterations + 1)
   return Forecast.make({
-    obstacles: [...model.obstacles, ...missing, ...images, ...(yield* disagreements(model.config, place))],
+    obstacles: [...model.obstacles, ...missing, ...images.obstacles, ...(yield* disagreements(model.config, place))],
     memoryBytes: model.loadedBytes + 4 * copies * blockWeights + kept + Math.min(cached, Number(config.cache)),
     ...sizes,
     scratchBytes: Math.max(0, cached - Number(config.cache)),
@@ -152,7 +167,8 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
     ),
     lines: [
       ...ruleLines(planned),
-      `${blocks.length} blocks, ${config.iterations} iterations each, ${Option.isNone(there) ? "up to " : ""}${tiles} tiles of ${formatBytes(tileBytes)}`
+      `${blocks.length} blocks, ${config.iterations} iterations each, ${images.tiles === undefined ? "up to " : ""}${tiles} tiles of ${formatBytes(tileBytes)}`,
+      ...images.lines
     ]
   })
 })

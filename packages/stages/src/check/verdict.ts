@@ -34,7 +34,7 @@ export const problemsOf = (found: Found, substitutions: number): readonly string
   return [
     ...(bad > 0 && substitutions === 0
       ? [
-          `${bad} records cannot be used, and the stage ends at the first of them: repair them, take their lines out, or set data.onError to "substitute"`
+          `${bad} records cannot be used, and the stage ends at the first of them: repair them, take their lines out, or set onError to "substitute"`
         ]
       : []),
     ...(substitutions > 0 ? datasets.flatMap((dataset) => substitutionProblem(dataset, substitutions) ?? []) : []),

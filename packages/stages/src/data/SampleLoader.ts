@@ -13,6 +13,8 @@ import {
   referenceLengthEstimator,
   referencePictures,
   referenceVideo,
+  type SampleError,
+  SampleRejected,
   type SampleSettings,
   type Tiles,
   type Tokenizer,
@@ -24,7 +26,7 @@ import {
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { type DataUnusable, dataUnusable } from "../Errors.ts"
+import { DataUnusable, dataUnusable } from "../Errors.ts"
 import { lookAtRecord, type RecordLook, randomOf } from "./recordLook.ts"
 
 /** A mixture and how its samples are made: plain values and shared memory, as they pass to a thread. */
@@ -104,7 +106,10 @@ export const openSampleLoader = Effect.fn("openSampleLoader")(function* (
   const load = Effect.fnUntraced(function* (sample: number, epoch: number) {
     const random = randomOf(plan.seed, sample, epoch)
     const taken = dropped.has(sample) ? yield* replacement(data, sample, dropped, random) : sample
-    const { substituted, ...loaded } = yield* loadSample(data, taken, settings, random)
+    const { substituted, ...loaded } = yield* Effect.mapError(
+      loadSample(data, taken, settings, random),
+      recordUnusable(plan.quirks)
+    )
     const isGone = { sample, at: undefined, reason: noLonger, by: loaded.made }
     const passedOver = substituted.map(({ file, line, reason }): Substituted => {
       return { sample, at: line === undefined ? file : `${file}:${line}`, reason, by: loaded.made }
@@ -126,6 +131,21 @@ export const openSampleLoader = Effect.fn("openSampleLoader")(function* (
     sample: (sample) => Effect.mapError(load(sample, 0), dataUnusable)
   }
 })
+
+/** Why a stage ends at a record, and what helps there: who replaces records already needs other advice. */
+const recordUnusable =
+  ({ substitutions }: LoadingPlan["quirks"]) =>
+  (error: SampleError): DataUnusable => {
+    if (!(error instanceof SampleRejected || error instanceof DatasetInvalid)) return dataUnusable(error)
+    if (substitutions > 0) {
+      const reason = `${error.message}; ${substitutions} records before it, drawn one after the other, could not be used either`
+      return new DataUnusable({ reason, fix: "take such records out of the data set; speedq data check names them" })
+    }
+    const isDamaged = error instanceof SampleRejected && error.fault === "unreadable file"
+    const load = isDamaged ? ', load damaged pictures with images.truncated "load"' : ""
+    const fix = `correct the record, take its line out${load}, or set onError to "substitute"`
+    return new DataUnusable({ reason: error.message, fix })
+  }
 
 export type Loaded = Omit<LoadedSample, "substituted"> & { readonly substituted: readonly Substituted[] }
 

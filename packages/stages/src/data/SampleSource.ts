@@ -98,7 +98,8 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
       : attachTrainingData(index)
   const data: TrainingData = yield* Effect.mapError(opening, dataUnusable)
   const { count } = data
-  if (count === 0) return yield* new DataUnusable({ reason: `${meta} selects no sample` })
+  if (count === 0)
+    return yield* new DataUnusable({ reason: `${meta} selects no sample`, fix: "raise percent, or give more data" })
   const making = makingOf(config, optimization.compat)
   const gone = new Set(dropped.keys())
   const threads = Math.min(config.workers ?? workers.count, microBatchesPerEpoch({ count, batch: optimization.batch }))

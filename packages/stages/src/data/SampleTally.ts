@@ -49,7 +49,7 @@ type Describe = (sample: number) => string
  * A reason without the words of the codec: libvips has one list of errors for all threads, so that they may be another picture's. What
  * is saved must be the same however often a run was killed; the events have the words.
  */
-const lasting = (reason: string): string => reason.replace(/(: not an image that can be read): .*$/s, "$1")
+export const lasting = (reason: string): string => reason.replace(/(: not an image that can be read): .*$/s, "$1")
 
 const replacedIn = (tally: SampleTally, batch: MicroBatch, describe: Describe): SampleTally["replaced"] => {
   let { replaced } = tally

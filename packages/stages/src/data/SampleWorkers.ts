@@ -86,7 +86,8 @@ const startThread = (heapMegabytes: number | undefined) =>
     const outcomeOf = (reply: Reply): Effect.Effect<Results[keyof Results], Failure> => {
       if (reply._tag === "done") return Effect.succeed(reply.result)
       const { reason } = reply
-      return Effect.fail(reply._tag === "unusable" ? new DataUnusable({ reason }) : new SampleWorkerFailed({ reason }))
+      if (reply._tag === "defect") return Effect.fail(new SampleWorkerFailed({ reason }))
+      return Effect.fail(new DataUnusable({ reason, ...(reply.fix !== undefined && { fix: reply.fix }) }))
     }
     const thread: Thread = {
       pending: () => waiting.size,

@@ -7,7 +7,8 @@ import { dirname, join, resolve } from "node:path"
 import { Random } from "@speedq/tensors"
 import { openTrainingData, type Picture, recordPictures } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import { type DataUnusable, dataUnusable } from "../Errors.ts"
+import * as Result from "effect/Result"
+import { DataUnusable, dataUnusable } from "../Errors.ts"
 
 const pictureName = /\.(png|jpe?g|webp|gif|bmp|tiff?)$/i
 const metaName = /\.json$/i
@@ -31,6 +32,8 @@ export const mixturesOf = (sources: Pick<PictureSources, "images">): readonly st
 /** A source as a list of entries, each of which has some pictures: a file has one, a record of a mixture any number. */
 interface Entries {
   readonly count: number
+  /** The file, or file and line. */
+  readonly name: (entry: number) => string
   readonly pictures: (entry: number) => Effect.Effect<readonly Picture[], DataUnusable>
 }
 
@@ -50,6 +53,7 @@ const fileEntries = (source: string, maxTiles: number) =>
     Effect.try({ try: () => namedFiles(source), catch: dataUnusable }),
     (files): Entries => ({
       count: files.length,
+      name: (entry) => files[entry]!,
       pictures: (entry) => Effect.succeed([{ file: files[entry]!, maxTiles }])
     })
   )
@@ -66,7 +70,11 @@ const recordEntries = Effect.fnUntraced(function* (meta: string, maxTiles: numbe
         )
       )
     )
-  return { count: data.count, pictures } satisfies Entries
+  const name = (entry: number): string => {
+    const { file, line } = data.origin(entry)
+    return `${file}:${line}`
+  }
+  return { count: data.count, name, pictures } satisfies Entries
 })
 
 /** A picture with its place among all that the sources name. */
@@ -74,9 +82,23 @@ export interface DrawnPicture extends Picture {
   readonly place: number
 }
 
+/** An entry of a source that gives no picture, and why. */
+interface RefusedEntry {
+  readonly entry: string
+  readonly reason: string
+}
+
+type Drawn = DrawnPicture | RefusedEntry
+
+export const isPicture = (drawn: Drawn): drawn is DrawnPicture => "file" in drawn
+
+/** Pictures that are drawn besides those that are wanted: they take the places of some that cannot be used. */
+const spares = (count: number): number => Math.max(16, Math.ceil(count / 8))
+
 /**
- * Up to `count` different pictures in the order in which they were drawn: entries of all sources together, without
- * repetition, until there are enough. Fails with DataUnusable, which names the file, also when the sources name no picture.
+ * Up to `count` different pictures and some to spare, in the order in which they were drawn: entries of all sources together, without
+ * repetition, until there are enough. An entry that gives none is among them. Fails with DataUnusable, which names the source, when
+ * one cannot be read as a whole, or they name no picture.
  */
 export const drawPictures = Effect.fn("drawPictures")(function* (sources: PictureSources, seed: number) {
   const { count, maxTiles } = sources
@@ -84,21 +106,32 @@ export const drawPictures = Effect.fn("drawPictures")(function* (sources: Pictur
     metaName.test(source) ? recordEntries(source, maxTiles) : fileEntries(source, maxTiles)
   )
   const entries = parts.reduce((sum, part) => sum + part.count, 0)
-  const picturesOf = (entry: number) => {
+  const located = (place: number) => {
     let first = 0
     for (const part of parts) {
-      if (entry < first + part.count) return part.pictures(entry - first)
+      if (place < first + part.count) return { part, entry: place - first }
       first += part.count
     }
-    throw new RangeError(`there is no entry ${entry}`)
+    throw new RangeError(`there is no entry ${place}`)
   }
-  const drawn = new Map<string, DrawnPicture>()
+  const most = count + spares(count)
+  const drawn: Drawn[] = []
+  const files = new Set<string>()
   for (const place of Random.make(seed, "calibration pictures").permutation(entries)) {
-    if (drawn.size >= count) break
-    for (const picture of yield* picturesOf(place)) {
-      if (drawn.size < count && !drawn.has(picture.file)) drawn.set(picture.file, { ...picture, place })
+    if (files.size >= most) break
+    const { part, entry } = located(place)
+    const found = yield* Effect.result(part.pictures(entry))
+    if (Result.isFailure(found)) {
+      drawn.push({ entry: part.name(entry), reason: found.failure.reason })
+      continue
+    }
+    for (const picture of found.success) {
+      if (files.size >= most || files.has(picture.file)) continue
+      files.add(picture.file)
+      drawn.push({ ...picture, place })
     }
   }
-  if (drawn.size === 0) return yield* dataUnusable(`${sourcesOf(sources).join(", ")}: no image there`)
-  return [...drawn.values()]
+  if (drawn.length > 0) return drawn
+  const reason = `${sourcesOf(sources).join(", ")}: no image there`
+  return yield* new DataUnusable({ reason, fix: "give calibration images" })
 }, Effect.scoped)

@@ -70,7 +70,7 @@ port.on("message", (request: Request | typeof stop) => {
   void Effect.runPromise(
     Effect.match(perform(request), {
       onSuccess: (result) => send({ id, _tag: "done", result }, buffersOf(result)),
-      onFailure: ({ reason }) => send({ id, _tag: "unusable", reason })
+      onFailure: ({ reason, fix }) => send({ id, _tag: "unusable", reason, fix })
     })
   ).catch((error: unknown) => send({ id, _tag: "defect", reason: String(error) }))
 })

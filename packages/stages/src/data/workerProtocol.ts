@@ -37,10 +37,10 @@ export interface Results {
   readonly close: undefined
 }
 
-/** `unusable` is the reason of a DataUnusable; anything else that went wrong is a defect. */
+/** `unusable` is a DataUnusable in parts; anything else that went wrong is a defect. */
 export type Reply =
   | { readonly id: number; readonly _tag: "done"; readonly result: Results[keyof Results] }
-  | { readonly id: number; readonly _tag: "unusable"; readonly reason: string }
+  | { readonly id: number; readonly _tag: "unusable"; readonly reason: string; readonly fix: string | undefined }
   | { readonly id: number; readonly _tag: "defect"; readonly reason: string }
 
 /** Sent once by the thread, when it can take requests. */

@@ -536,6 +536,16 @@ export interface AdaRoundVitOptions {
     readonly maxPixels?: number
   }
   /**
+   * What a calibration image that cannot be used does: `fail` ends the stage and names the file, `substitute`
+   * draws another one and names it in the report.
+   *
+   * Default from: as the option of training data: docs/quirks.md#quirk-8.
+   *
+   * May be changed while a run goes on.
+   * @default "fail"
+   */
+  readonly onError?: "fail" | "substitute"
+  /**
    * Rules that give the vision tower's Linears their quantizers; the first that matches decides. AdaRound works
    * with `bilevel` and `uniform`.
    */
