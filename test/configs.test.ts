@@ -9,6 +9,13 @@ import { assert, describe, it } from "vitest"
 
 const recipes = readdirSync("configs").filter((name) => /^internvl.*\.json$/.test(name))
 
+/** Labels of the stages of a recipe that a bad record or picture ends. */
+const stopping = ({ stages }: Recipe.AnyRecipe): readonly string[] =>
+  Recipe.labelled(stages).flatMap(({ label, stage }) => {
+    const config = stage.config as { readonly onError?: string; readonly data?: { readonly onError: string } }
+    return (config.data ?? config).onError === "fail" ? [label] : []
+  })
+
 describe("configs", () => {
   const trained = ["adaround-vit", "train-projector", "autoclip", "qat", "export", "export", "evaluate"]
   const expected: { readonly [name: string]: readonly string[] } = {
@@ -53,6 +60,7 @@ describe("configs", () => {
         benchmarks.map((each) => each.name).filter((each) => each !== "nano")
       )
       assert.strictEqual(recipe.settings.seed, 42)
+      assert.deepEqual(stopping(recipe), [])
     })
   }
 })
@@ -62,6 +70,7 @@ describe("the paper's tables", () => {
   const variantsOf = async (name: string) => {
     const document = await Effect.runPromise(decodeAblationDocument(read(`configs/paper/${name}`)))
     const { runs } = await Effect.runPromise(decodeAblation(stages, document, read(`configs/paper/${document.base}`)))
+    for (const { variant, recipe } of runs) assert.deepEqual(stopping(recipe), [], `${name}, ${variant}`)
     return new Map(runs.map(({ variant, recipe }) => [variant, recipe.stages]))
   }
   const tables = readdirSync("configs/paper").filter((name) => !name.includes("ablation"))
