@@ -2,6 +2,7 @@
 import { inspect } from "node:util"
 import type { SafetensorsInvalid } from "@speedq/formats"
 import * as Schema from "effect/Schema"
+import { obstacleText } from "./stage/Forecast.ts"
 
 /** The file system refused: the disk is full, the directory is read-only, a file vanished. */
 export class StorageFailed extends Schema.TaggedError<StorageFailed>()("StorageFailed", {
@@ -95,8 +96,7 @@ export const PreflightProblem = Schema.Struct({
 export type PreflightProblem = typeof PreflightProblem.Type
 
 /** `stage: issue; fix` */
-export const problemText = ({ stage, issue, fix }: PreflightProblem): string =>
-  `${stage}: ${issue}${fix === undefined ? "" : `; ${fix}`}`
+export const problemText = ({ stage, ...obstacle }: PreflightProblem): string => `${stage}: ${obstacleText(obstacle)}`
 
 /** The run cannot succeed on this machine as it is. All problems at once, before any work. */
 export class PreflightFailed extends Schema.TaggedError<PreflightFailed>()("PreflightFailed", {

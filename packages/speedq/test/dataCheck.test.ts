@@ -75,6 +75,46 @@ describe("speedq data check", () => {
     assert.deepInclude(checks[0].lines[0], { dataset: "set", line: 3, fault: "missing file" })
   }, 60_000)
 
+  it("looks at calibration images and text and at files of benchmarks, too", async () => {
+    const picture = readFileSync(join(shippedNano, "images/0001.png"))
+    writeFileSync(join(root, "cut.png"), picture.subarray(0, Math.floor(0.6 * picture.length)))
+    writeFileSync(join(root, "list.txt"), `${join(shippedNano, "images/0001.png")}\ncut.png\n`)
+    writeFileSync(join(root, "short.txt"), "too short")
+    const columns = ["index", "image_path", "question", "reply", "category", "kind"].join("\t")
+    writeFileSync(join(root, "short.tsv"), `${columns}\n1\t${join(shippedNano, "images/0001.png")}\tWhat?\tred\ta\tb\n`)
+    const quantizers = [{ match: "**", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }]
+    const others = join(root, "others.json")
+    const write = (onError: string, calibration: string, data: string) => {
+      const stages = [
+        { use: "adaround-vit", images: join(root, "list.txt"), onError, quantizers },
+        { use: "autoclip", calibration, sampleTokens: 64, quantizers },
+        { ...evaluateStage("full"), benchmarks: [{ name: "nano", data, limit: 3 }] }
+      ]
+      writeFileSync(others, JSON.stringify({ version: 1, name: "others", model, seed: 3, stages }))
+    }
+    write("fail", join(root, "short.txt"), join(root, "short.tsv"))
+    const { code, stdout } = await speedq(["data", "check", others])
+    assert.strictEqual(code, 1)
+    assert.match(stdout, /calibration images .*list\.txt, for adaround-vit: \d+ tiles, 1 cannot be used/)
+    assert.match(stdout, /cut\.png: .*not an image that can be read/)
+    assert.match(stdout, /1 images cannot be used, and the stage ends at the first of them/)
+    assert.match(stdout, /short\.txt gives \d+ tokens of calibration data/)
+    assert.match(stdout, /short\.tsv: no column "answer"/)
+    write("substitute", join(shippedNano, "calibration.jsonl"), join(shippedNano, "evaluation/short.tsv"))
+    const { trainable, checks, sources } = JSON.parse((await works(["data", "check", others, "--json"])).stdout)
+    assert.deepStrictEqual([trainable, checks], [true, []])
+    assert.deepStrictEqual(
+      sources.map(({ kind, stages, unit }: { kind: string; stages: string[]; unit: string }) => [kind, stages, unit]),
+      [
+        ["calibration images", ["adaround-vit"], "tiles"],
+        ["calibration text", ["autoclip"], "blocks"],
+        ["benchmark", ["evaluate"], "rows"]
+      ]
+    )
+    assert.strictEqual(sources[2].used, 3)
+    assert.strictEqual(sources[0].named[0].at, join(root, "cut.png"))
+  }, 60_000)
+
   it("says what is given wrongly, and that there is nothing to check", async () => {
     const wrong = async (...args: readonly string[]) => {
       const error = await fails(["data", "check", ...args], 2)
@@ -90,10 +130,23 @@ describe("speedq data check", () => {
       /it is an annotation file/
     )
     const none = join(root, "none.json")
-    writeFileSync(none, JSON.stringify({ version: 1, name: "none", model, stages: [evaluateStage("full")] }))
+    writeFileSync(
+      none,
+      JSON.stringify({
+        version: 1,
+        name: "none",
+        model,
+        stages: [
+          {
+            use: "round-language",
+            quantizers: [{ match: "**", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }]
+          }
+        ]
+      })
+    )
     assert.match(
       (await works(["data", "check", none])).stdout,
-      /no stage of .*none\.json reads records: there is nothing to check/
+      /no stage of .*none\.json reads data: there is nothing to check/
     )
     assert.isFalse(existsSync("data-preview.html"))
   })

@@ -10,6 +10,7 @@ export { loadTensors, tensorSource, tensorSources } from "./artefacts/tensorCode
 export { Autoclip } from "./autoclip/Autoclip.ts"
 export { checkData } from "./check/checkData.ts"
 export { type CheckedData, checkedDataOf, ownData } from "./check/checkedData.ts"
+export { checkSource, readSourcesOf, type SourceCheck } from "./check/checkSources.ts"
 export type { DataCheck, DatasetCheck, NamedLine, Quantiles } from "./check/DataCheck.ts"
 export { previewData } from "./check/preview.ts"
 export { Compute, ComputeUnavailable } from "./compute/Compute.ts"

@@ -9,6 +9,9 @@ export interface Obstacle {
   readonly fix?: string
 }
 
+/** `issue; fix` */
+export const obstacleText = ({ issue, fix }: Obstacle): string => (fix === undefined ? issue : `${issue}; ${fix}`)
+
 /** What an error stands in the way of: its message says what to do. */
 export const obstacleOf = (error: unknown): Obstacle => ({
   issue: error instanceof Error ? error.message : String(error)

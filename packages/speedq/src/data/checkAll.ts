@@ -1,11 +1,12 @@
 /** Checks data with the progress shown on standard error, and writes what was asked for beside the result. */
 import { AtomicFile } from "@speedq/formats"
 import { whileDoing } from "@speedq/pipeline"
-import { type CheckedData, checkData, SampleWorkers } from "@speedq/stages"
+import { checkData, checkSource, SampleWorkers } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { progress } from "../command/progress.ts"
 import { type LineOfCheck, linesOf } from "./checkJson.ts"
+import type { Checked } from "./checkTarget.ts"
 import { previewPage } from "./previewPage.ts"
 
 interface CheckRequest {
@@ -21,15 +22,16 @@ const write = (what: string, file: string, text: string) =>
 
 const asJsonLines = (lines: readonly LineOfCheck[]): string => lines.map((line) => `${JSON.stringify(line)}\n`).join("")
 
-/** Checks each mixture; fails as `checkData` and `previewData` do, and with StorageFailed. */
+/** Checks each mixture, and what else is read; fails as `checkData`, `checkSource` and `previewData` do, and with StorageFailed. */
 export const checkAll = Effect.fn("checkAll")(
-  function* (checked: readonly CheckedData[], { decode, preview, out }: CheckRequest) {
-    const checks = yield* Effect.forEach(checked, (data) => checkData(data, { decode }))
+  function* ({ data, sources }: Checked, { decode, preview, out }: CheckRequest) {
+    const others = yield* Effect.forEach(sources, checkSource)
+    const checks = yield* Effect.forEach(data, (each) => checkData(each, { decode }))
     if (out !== undefined) yield* write("write the lines that are named", out, asJsonLines(checks.flatMap(linesOf)))
     if (preview !== undefined) {
-      yield* write("write the preview", preview.file, yield* previewPage(checked, preview.samples))
+      yield* write("write the preview", preview.file, yield* previewPage(data, preview.samples))
     }
-    return checks
+    return { checks, others }
   },
   (self) => Effect.provide(self, Layer.merge(SampleWorkers.layer(), progress))
 )

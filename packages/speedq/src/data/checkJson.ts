@@ -1,5 +1,5 @@
 /** What a check found, as the documents that the command writes. */
-import type { DataCheck, NamedLine } from "@speedq/stages"
+import type { DataCheck, NamedLine, SourceCheck } from "@speedq/stages"
 
 export interface LineOfCheck extends NamedLine {
   /** Stages that use it; none of a meta file. */
@@ -9,8 +9,14 @@ export interface LineOfCheck extends NamedLine {
 export const linesOf = ({ stages, named }: DataCheck): readonly LineOfCheck[] =>
   named.map((line) => ({ stages, ...line }))
 
-export const isTrainable = (checks: readonly DataCheck[]): boolean =>
-  checks.every(({ problems }) => problems.length === 0)
+/** Checks of mixtures, and of what else stages read. */
+export interface Checks {
+  readonly checks: readonly DataCheck[]
+  readonly others: readonly SourceCheck[]
+}
+
+export const problemsOf = ({ checks, others }: Checks): readonly string[] =>
+  [...others, ...checks].flatMap(({ problems }) => problems)
 
 const ofCheck = ({ stages, data, recipe, decoded, datasets, named, problems, warnings }: DataCheck) => {
   const { meta, percent, maxLength, maxTiles, onError } = data
@@ -21,9 +27,10 @@ const ofCheck = ({ stages, data, recipe, decoded, datasets, named, problems, war
 }
 
 /** The document of `--json`. */
-export const checkJson = (named: string, checks: readonly DataCheck[], preview: string | undefined) => ({
+export const checkJson = (named: string, found: Checks, preview: string | undefined) => ({
   checked: named,
-  trainable: isTrainable(checks),
-  checks: checks.map(ofCheck),
+  trainable: problemsOf(found).length === 0,
+  checks: found.checks.map(ofCheck),
+  sources: found.others,
   preview: preview ?? null
 })

@@ -1,7 +1,7 @@
 /** What `data check` is given: a recipe or an ablation, whose stages say how they use data, or the meta file of a mixture. */
 import { existsSync, readFileSync } from "node:fs"
 import { isAblation } from "@speedq/pipeline"
-import { type CheckedData, checkedDataOf, ownData } from "@speedq/stages"
+import { type CheckedData, checkedDataOf, ownData, readSourcesOf } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import { WrongUsage } from "../Errors.ts"
 import { isModulePath } from "../modules/importModule.ts"
@@ -19,6 +19,11 @@ export interface CheckTarget {
   readonly model: string | undefined
   readonly maxLength: number | undefined
   readonly maxTiles: number | undefined
+}
+
+export interface Checked {
+  readonly data: readonly CheckedData[]
+  readonly sources: ReturnType<typeof readSourcesOf>
 }
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
@@ -62,16 +67,17 @@ const dataOfMeta = ({ named, model, maxLength, maxTiles, settings }: CheckTarget
   return Effect.succeed([ownData({ meta, percent: 0, ...lengths }, { model, seed: 42 })])
 }
 
-/** The data to check. Fails as `loadWork` does, and with WrongUsage. */
+/** The data to check, and what else the stages read. Fails as `loadWork` does, and with WrongUsage. */
 export const checkTarget = Effect.fn("checkTarget")(function* (target: CheckTarget) {
   const { named, settings, model } = target
   const file = recipeFile(shippedPath(named))
   if (isMeta(file) || (model !== undefined && !isRecipe(file))) {
-    const own: readonly CheckedData[] = yield* dataOfMeta(target)
+    const own: Checked = { data: yield* dataOfMeta(target), sources: [] }
     return own
   }
   const problems = recipeProblems(target)
   if (problems.length > 0) return yield* wrong(...problems)
   const work = yield* loadWork(named, settings, help)
-  return checkedDataOf(work._tag === "Recipe" ? [work.recipe] : work.ablation.runs.map(({ recipe }) => recipe))
+  const recipes = work._tag === "Recipe" ? [work.recipe] : work.ablation.runs.map(({ recipe }) => recipe)
+  return { data: checkedDataOf(recipes), sources: readSourcesOf(recipes) }
 })

@@ -1,7 +1,8 @@
 /** What a check found, as a person reads it. */
 import { formatCount } from "@speedq/pipeline"
-import type { DataCheck, DatasetCheck, NamedLine } from "@speedq/stages"
+import type { DataCheck, DatasetCheck, NamedLine, SourceCheck } from "@speedq/stages"
 import { type Cell, fittingTable } from "../command/textTable.ts"
+import type { Checks } from "./checkJson.ts"
 
 /** Lines that are named on a terminal. */
 const mostNamed = 20
@@ -74,7 +75,16 @@ const describe = (check: DataCheck): string => {
   return [...parts, ...found, "", ...verdict(check)].join("\n")
 }
 
-export const describeChecks = (named: string, checks: readonly DataCheck[]): string =>
-  checks.length === 0
-    ? `no stage of ${named} reads records: there is nothing to check`
-    : checks.map(describe).join("\n\n")
+const sourceLines = ({ stages, kind, source, used, unit, named, problems }: SourceCheck): string => {
+  const amount = used === null ? "" : `: ${used} ${unit}${named.length === 0 ? "" : `, ${named.length} cannot be used`}`
+  const each = named.slice(0, mostNamed).map(({ at, reason }) => `  ${printable(at)}: ${printable(reason)}`)
+  const rest =
+    named.length > mostNamed ? [`  and ${formatCount(named.length - mostNamed, "more")}: --json names all`] : []
+  const ends = problems.length === 0 ? [] : ["It cannot be used as it is:", ...problems.map((p) => `  ${printable(p)}`)]
+  return [`${kind} ${source}, for ${stages.join(", ")}${amount}`, ...each, ...rest, ...ends].join("\n")
+}
+
+export const describeChecks = (named: string, { checks, others }: Checks): string =>
+  checks.length + others.length === 0
+    ? `no stage of ${named} reads data: there is nothing to check`
+    : [...(others.length === 0 ? [] : [others.map(sourceLines).join("\n")]), ...checks.map(describe)].join("\n\n")

@@ -50,12 +50,14 @@ import {
   Calibration,
   embedBlocks,
   embedRecords,
+  lookAtText,
   readBlocks,
   recordTokens,
   type Seen,
   type Sequences,
   seesImages,
-  sourceOf
+  sourceOf,
+  tooFewTokens
 } from "./calibration.ts"
 import { type ClippingSearch, clipLayer, clippedMatrices, layersToSearch, searchGrid } from "./clipLayer.ts"
 import { searchSeconds, sequencesOf } from "./searchSeconds.ts"
@@ -169,28 +171,27 @@ const extentOf = ({ calibration, documents, longest, block }: Config, perTile: n
 /** What of the calibration data is there: records and their pictures, or text that fills at least a block. */
 const calibrationForecast = Effect.fnUntraced(function* (config: Config, recipe: RecipeSettings) {
   const { calibration } = config
-  const tooFew = (tokens: number) =>
-    `${sourceOf(calibration)} gives ${tokens} tokens of calibration data, but ${config.sampleTokens} are needed`
   const opened = yield* Effect.option(openModelDirectory(recipe.model))
   if (seesImages(calibration)) {
     const mixture = yield* mixtureForecast(calibration, config.compat, recipe, "calibration")
     if (Option.isNone(opened) || mixture.obstacles.length > 0) return mixture
     const most = yield* recordTokens(calibration, config.compat, recipe)
     if (most === undefined || most >= config.sampleTokens) return mixture
-    return { ...mixture, obstacles: [{ issue: tooFew(most), fix: "give more records, or set smaller sampleTokens" }] }
+    return {
+      ...mixture,
+      obstacles: [
+        {
+          issue: tooFewTokens(calibration.meta, most, config.sampleTokens),
+          fix: "give more records, or set smaller sampleTokens"
+        }
+      ]
+    }
   }
   // A model that is not there is an obstacle of its own, or planned from what is known of it.
   if (Option.isNone(opened)) return { obstacles: [], lines: [] }
-  const fix = "give more text, or set a smaller block or sampleTokens"
-  return yield* Effect.match(readBlocks(calibration, opened.value.tokenizer, config), {
-    onSuccess: (blocks) => {
-      const tokens = blocks.length * config.block
-      const lines = [`${blocks.length} blocks of text of ${config.block} tokens`]
-      const obstacles = tokens < config.sampleTokens ? [{ issue: tooFew(tokens), fix }] : []
-      return { obstacles, lines, blocks: blocks.length }
-    },
-    onFailure: ({ reason: issue }) => ({ obstacles: [{ issue, fix }], lines: [] })
-  })
+  const { blocks, obstacles } = yield* lookAtText(calibration, opened.value.tokenizer, config)
+  if (blocks === undefined) return { obstacles, lines: [] }
+  return { obstacles, lines: [`${blocks} blocks of text of ${config.block} tokens`], blocks }
 })
 
 /** What stages before made of what images pass through. */

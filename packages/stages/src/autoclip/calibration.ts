@@ -1,7 +1,7 @@
 /** What the clipping search looks at: blocks of text, or records of images and text as training sees them. */
 import { dirname } from "node:path"
 import { readPieces } from "@speedq/formats"
-import { type Compat, emit, type RecipeSettings, RunEvents, type Stage } from "@speedq/pipeline"
+import { type Compat, emit, type Forecast, type RecipeSettings, RunEvents, type Stage } from "@speedq/pipeline"
 import { calibrationBlocks, documentOfLine, documentsOf } from "@speedq/quantizers"
 import { type Backend, noGrad, reshape, scope, type Tensor, tensor, writeRows, zeros } from "@speedq/tensors"
 import {
@@ -77,6 +77,26 @@ export const readBlocks = (file: string, tokenizer: Tokenizer, options: TextOpti
     },
     catch: dataUnusable
   })
+
+export const tooFewTokens = (source: string, tokens: number, needed: number): string =>
+  `${source} gives ${tokens} tokens of calibration data, but ${needed} are needed`
+
+/** How many blocks a text gives, undefined where it cannot be read, and what stands in the way of a search. */
+export const lookAtText = (
+  file: string,
+  tokenizer: Tokenizer,
+  options: TextOptions & { readonly sampleTokens: number }
+): Effect.Effect<{ readonly blocks: number | undefined; readonly obstacles: readonly Forecast.Obstacle[] }> => {
+  const fix = "give more text, or set a smaller block or sampleTokens"
+  return Effect.match(readBlocks(file, tokenizer, options), {
+    onSuccess: ({ length: blocks }) => {
+      const tokens = blocks * options.block
+      const issue = tooFewTokens(file, tokens, options.sampleTokens)
+      return { blocks, obstacles: tokens < options.sampleTokens ? [{ issue, fix }] : [] }
+    },
+    onFailure: ({ reason: issue }) => ({ blocks: undefined, obstacles: [{ issue, fix }] })
+  })
+}
 
 /** Embeddings of blocks of tokens. The caller releases them. */
 export const embedBlocks = (

@@ -160,6 +160,21 @@ const unreadableFiles = Effect.fnUntraced(function* (benchmarks: Config["benchma
   )
 })
 
+/** What stands in the way of asking: files that are not there or cannot be asked from, benchmarks that no one brings. */
+export const benchmarkObstacles = Effect.fnUntraced(function* (benchmarks: Config["benchmarks"]) {
+  const files = benchmarks.map(({ data }) => data)
+  const fix = "get the benchmark's TSV file; `speedq evaluate` says where it comes from"
+  return [
+    ...(yield* Forecast.missingFiles(files, fix)),
+    ...(yield* unknownBenchmarks(benchmarks)),
+    ...(yield* unreadableFiles(benchmarks))
+  ]
+})
+
+/** Rows of a benchmark's file that are asked. Fails as reading it does. */
+export const askedRows = (choice: Config["benchmarks"][number]) =>
+  Effect.map(openBenchmark(choice), ({ rows }) => rows.length)
+
 /** Writes predictions and score of one benchmark and sums them up. */
 const scoreBenchmark = Effect.fnUntraced(function* (
   { benchmark, data, rows, name }: Asked,
@@ -206,19 +221,13 @@ export const Evaluate = Stage.define({
   forecast: Effect.fnUntraced(function* ({ benchmarks, batch, nearest, divergence }: Config, recipe, place) {
     const model = yield* planModel(recipe)
     const planned = yield* planTowers(model.config, towers, nearest)
-    const files = benchmarks.map(({ data }) => data)
-    const missing = yield* Forecast.missingFiles(
-      files,
-      "get the benchmark's TSV file; `speedq evaluate` says where it comes from"
-    )
-    const unknown = yield* unknownBenchmarks(benchmarks)
-    const unreadable = yield* unreadableFiles(benchmarks)
+    const unusable = yield* benchmarkObstacles(benchmarks)
     // The source, packed weights, and everything unpacked in f32.
     const teacher = divergence > 0 ? yield* planTeacher(recipe) : undefined
     const taught = teacher?.weightBytes ?? 0
     const memoryBytes = model.weightBytes + taught + quantizedBytes(planned) + 4 * parameterCount(model.config)
     return Forecast.make({
-      obstacles: [...model.obstacles, ...(teacher?.obstacles ?? []), ...missing, ...unknown, ...unreadable],
+      obstacles: [...model.obstacles, ...(teacher?.obstacles ?? []), ...unusable],
       memoryBytes,
       time: evaluationTime({
         ...{ model, benchmarks, batch, divergence, recipe, place },

@@ -54,7 +54,7 @@ const check = Command.make(
   Effect.fn("speedq data check")(function* ({ named, set, decode, previewOut, json, ...given }) {
     const { checkTarget } = yield* Effect.promise(() => import("../../data/checkTarget.ts"))
     const { checkAll } = yield* Effect.promise(() => import("../../data/checkAll.ts"))
-    const { checkJson, isTrainable } = yield* Effect.promise(() => import("../../data/checkJson.ts"))
+    const { checkJson, problemsOf } = yield* Effect.promise(() => import("../../data/checkJson.ts"))
     const { describeChecks } = yield* Effect.promise(() => import("../../data/describeCheck.ts"))
     const checked = yield* checkTarget({
       ...{ named, settings: set, model: Option.getOrUndefined(given.model) },
@@ -62,18 +62,17 @@ const check = Command.make(
     })
     const preview = Option.map(given.preview, (samples) => ({ samples, file: previewOut }))
     const out = Option.getOrUndefined(given.out)
-    const checks = yield* checkAll(checked, { decode, preview: Option.getOrUndefined(preview), out })
+    const found = yield* checkAll(checked, { decode, preview: Option.getOrUndefined(preview), out })
     const page = Option.isSome(preview) ? previewOut : undefined
-    yield* json ? printJson(checkJson(named, checks, page)) : print(describeChecks(named, checks))
+    yield* json ? printJson(checkJson(named, found, page)) : print(describeChecks(named, found))
     if (page !== undefined) yield* remark(`the preview is in ${page}`)
-    if (!isTrainable(checks)) {
-      return yield* new DataNotTrainable({ problems: checks.flatMap(({ problems }) => problems).length })
-    }
+    const { length: problems } = problemsOf(found)
+    if (problems > 0) return yield* new DataNotTrainable({ problems })
   }, withPlugins)
 ).pipe(
   Command.withShortDescription("Read everything that a recipe trains on, and name each bad line"),
   Command.withDescription(
-    'Reads every record that the stages of a recipe select, with their options and the model\'s tokenizer: counts, lengths, tiles, what is cut off, and each line that cannot be used or from which nothing is learned, with its reason. Of pictures it reads the headers, with --decode the pixels too. Exits with 1 where a stage would end: records that cannot be used where data.onError is "fail"; so many of them that none takes their places where it is "substitute"; nothing to learn from. Of a meta file all records are read, and any that cannot be used is a failure.'
+    'Reads every record that the stages of a recipe select, with their options and the model\'s tokenizer: counts, lengths, tiles, what is cut off, and each line that cannot be used or from which nothing is learned, with its reason. Calibration images and text and the files of benchmarks are looked at, too. Of pictures it reads the headers, with --decode the pixels too. Exits with 1 where a stage would end: records that cannot be used where data.onError is "fail"; so many of them that none takes their places where it is "substitute"; nothing to learn from. Of a meta file all records are read, and any that cannot be used is a failure.'
   ),
   Command.withExamples([
     { command: "speedq data check nano-2bit --preview 8" },
