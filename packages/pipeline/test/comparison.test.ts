@@ -35,6 +35,26 @@ describe("compare", () => {
     assert.include(same.separation.paragraphs[1], "Nothing separates from a")
   })
 
+  it("shows what follows from the variant alone, and takes no difference of it", () => {
+    const size: Measure<{ readonly bytes: number }> = {
+      name: "MB",
+      of: ({ bytes }) => bytes / 1e6,
+      write: (value) => value.toFixed(1),
+      fixed: true
+    }
+    const runs = (variant: string, ...sizes: readonly number[]) =>
+      sizes.map((bytes, at) => ({ variant, seed: at + 1, result: { bytes } }))
+    const scored = [...runs("a", 3e6, 3e6), ...runs("b", 1e6, 1e6), ...runs("c", 1e6, 2e6)]
+    const { table, separation } = compare("sizes", ["a", "b", "c"], scored, [size])
+    assert.deepStrictEqual(table.columns, ["variant", "seeds", "MB"])
+    assert.deepStrictEqual(table.rows, [
+      ["a", 2, "3.0"],
+      ["b", 2, "1.0"],
+      ["c", 2, "1.5 ± 0.5"]
+    ])
+    assert.deepStrictEqual(separation.paragraphs.slice(1), ["Nothing separates from a."])
+  })
+
   it("estimates like a textbook", () => {
     assert.deepStrictEqual(estimate([4]), { mean: 4, standardError: undefined, count: 1 })
     assert.isFalse(differsFromZero(estimate([4])))

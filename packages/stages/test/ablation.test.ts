@@ -76,6 +76,9 @@ describe("an ablation", () => {
     assert.deepStrictEqual(JSON.parse(readFileSync(join(directory, "ablation.json"), "utf8")), scored)
     const report = readFileSync(join(directory, "report.html"), "utf8")
     assert.include(report, "KL / token against SPEED-Q")
+    const sizes = ["MB", "bits / parameter"].map((name) => comparison.table.columns.indexOf(name))
+    assert.isTrue(comparison.table.rows.every((row) => sizes.every((at) => /^\d+\.\d+$/.test(String(row[at])))))
+    assert.match(report, />MB<\/th>/)
     assert.match(report, /What separates/)
     const told: number[] = []
     const fresh = await run({

@@ -1,6 +1,7 @@
 /** Tables of evaluations: the paper's average stands first where all of its benchmarks were asked. */
 import { benchmarks } from "@speedq/evaluation"
 import { assert, describe, it } from "vitest"
+import { compare } from "../../pipeline/src/ablation/comparison.ts"
 import { type Evaluation, evaluationTable } from "../src/evaluate/Evaluation.ts"
 import { byLastEvaluation } from "../src/evaluate/judgement.ts"
 
@@ -49,5 +50,13 @@ describe("the comparison of an ablation", () => {
       61
     )
     assert.strictEqual(names(evaluationOf("nano", ["nano"], 60))[0], "nano.tsv")
+  })
+
+  it("shows the sizes of the models, without differences", () => {
+    const result = evaluationOf("nano", ["nano"], 60)
+    const { table } = compare("sizes", ["a"], [{ variant: "a", seed: 1, result }], byLastEvaluation.measuresOf(result))
+    const row = Object.fromEntries(table.columns.map((name, at) => [name, table.rows[0]![at]]))
+    assert.deepInclude(row, { MB: "1.000", "bits / parameter": "16.00" })
+    assert.notProperty(row, "MB against a")
   })
 })

@@ -14,7 +14,12 @@ export interface Measure<Result> {
   readonly name: string
   readonly of: (result: Result) => number | null
   readonly write: (value: number) => string
+  /** Follows from the variant alone, as its size does: no difference from the first variant is taken. */
+  readonly fixed?: boolean
 }
+
+const compared = <Result>(measures: readonly Measure<Result>[]): readonly Measure<Result>[] =>
+  measures.filter(({ fixed }) => fixed !== true)
 
 const valuesOf = <Result>(
   scored: readonly Scored<Result>[],
@@ -45,7 +50,7 @@ const differencesOf = <Result>(
   measures: readonly Measure<Result>[]
 ): readonly Difference<Result>[] =>
   others.flatMap((variant) =>
-    measures.map((measure) => {
+    compared(measures).map((measure) => {
       const base = valuesOf(scored, first, measure)
       const values = [...valuesOf(scored, variant, measure)].flatMap(([seed, value]) => {
         const other = base.get(seed)
@@ -59,6 +64,13 @@ const written = (found: Estimate | undefined, { write }: Pick<Measure<never>, "w
   if (found === undefined) return ""
   const mean = `${found.mean > 0 ? sign : ""}${write(found.mean)}`
   return found.standardError === undefined ? mean : `${mean} ± ${write(found.standardError)}`
+}
+
+/** A variant's mean over the seeds; where nothing can vary over them, there is no standard error to show. */
+const meanOf = <Result>(scored: readonly Scored<Result>[], variant: string, measure: Measure<Result>): string => {
+  const found = estimateOf([...valuesOf(scored, variant, measure).values()])
+  const exact = measure.fixed === true && found?.standardError === 0
+  return written(exact ? { ...found, standardError: undefined } : found, measure)
 }
 
 /** One row a variant: means over seeds with their standard errors, then its differences from the first one. */
@@ -75,13 +87,13 @@ const comparisonTable = <Result>(
     "variant",
     "seeds",
     ...measures.map(({ name }) => name),
-    ...measures.map(({ name }) => `${name} against ${variants[0]}`)
+    ...compared(measures).map(({ name }) => `${name} against ${variants[0]}`)
   ],
   rows: variants.map((variant) => [
     variant,
     scored.filter((run) => run.variant === variant).length,
-    ...measures.map((measure) => written(estimateOf([...valuesOf(scored, variant, measure).values()]), measure)),
-    ...measures.map((measure) => {
+    ...measures.map((measure) => meanOf(scored, variant, measure)),
+    ...compared(measures).map((measure) => {
       const difference = differences.find((each) => each.variant === variant && each.measure === measure)
       return written(difference?.found, measure, "+")
     })

@@ -1,6 +1,6 @@
 /** What an evaluation found: a row of the final table. */
 import { paperAverage, type Score } from "@speedq/evaluation"
-import { Artefact, Codec, type Report } from "@speedq/pipeline"
+import { Artefact, Codec, type Measure, type Report } from "@speedq/pipeline"
 import * as Schema from "effect/Schema"
 
 const Mark = Schema.Struct({ score: Schema.Number, rows: Schema.Int, standardError: Schema.optionalKey(Schema.Number) })
@@ -63,6 +63,17 @@ export const divergenceOf = ({ scores }: Evaluation): number | null => {
   return measured.reduce((sum, { divergence, divergenceTokens }) => sum + divergence! * divergenceTokens, 0) / tokens
 }
 
+/** Size of a model, as tables show it. */
+export const sizes: readonly Measure<Evaluation>[] = [
+  { name: "MB", of: ({ bytes }) => bytes / 1e6, write: (value) => value.toFixed(3), fixed: true },
+  {
+    name: "bits / parameter",
+    of: ({ bitsPerParameter }) => bitsPerParameter,
+    write: (value) => value.toFixed(2),
+    fixed: true
+  }
+]
+
 const percent = ({ score, standardError }: typeof Mark.Type): string =>
   standardError === undefined ? score.toFixed(1) : `${score.toFixed(1)} ± ${standardError.toFixed(1)}`
 
@@ -93,16 +104,14 @@ export const evaluationTable = (evaluations: readonly Evaluation[]): Report.Sect
       ...(averaged ? ["average of 8"] : []),
       ...columns.keys(),
       "KL / token",
-      "MB",
-      "bits / parameter"
+      ...sizes.map(({ name }) => name)
     ],
     rows: evaluations.map((evaluation, index) => [
       evaluation.title,
       ...(averaged ? [averages[index]?.toFixed(1) ?? ""] : []),
       ...[...columns.values()].map((column) => cell(evaluation, column)),
       divergenceOf(evaluation)?.toPrecision(3) ?? "",
-      (evaluation.bytes / 1e6).toFixed(3),
-      evaluation.bitsPerParameter.toFixed(2)
+      ...sizes.map(({ of, write }) => write(of(evaluation)!))
     ])
   }
 }

@@ -1,7 +1,7 @@
-/** How the runs of an ablation are compared: by the scores of their last evaluation, and its divergence from the full-precision model. */
+/** How the runs of an ablation are compared: by the scores of their last evaluation, and its divergence from the full-precision model. Sizes stand beside them. */
 import { paperAverage } from "@speedq/evaluation"
 import type { Judgement, Measure } from "@speedq/pipeline"
-import { divergenceOf, type Evaluation } from "./Evaluation.ts"
+import { divergenceOf, type Evaluation, sizes } from "./Evaluation.ts"
 
 const average: Measure<Evaluation> = {
   name: "average of 8",
@@ -18,7 +18,8 @@ const measuresOf = ({ scores }: Evaluation): readonly Measure<Evaluation>[] => [
       write: (value) => value.toFixed(1)
     })
   ),
-  { name: "KL / token", of: divergenceOf, write: (value) => value.toPrecision(3) }
+  { name: "KL / token", of: divergenceOf, write: (value) => value.toPrecision(3) },
+  ...sizes
 ]
 
 export const byLastEvaluation: Judgement<Evaluation> = {
