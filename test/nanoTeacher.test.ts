@@ -28,14 +28,16 @@ const accuracies = Effect.fnUntraced(function* (file: string) {
   const counts = new Map<string, { right: number; all: number }>()
   for (let start = 0; start < data.rows.length; start += 64) {
     const rows = data.rows.slice(start, start + 64)
-    const answers = yield* askRows(
+    const { given } = yield* askRows(
       model,
       rows.map((row) => ({ benchmark, data, row }))
     )
-    for (const [i, { cells }] of rows.entries()) {
+    assert.strictEqual(given.length, rows.length)
+    for (const [{ row }, answer] of given) {
+      const { cells } = row
       const key = `${cells.get("category")} ${cells.get("l2-category")}`
       const count = counts.get(key) ?? { right: 0, all: 0 }
-      counts.set(key, { right: count.right + Number(answers[i] === cells.get("answer")), all: count.all + 1 })
+      counts.set(key, { right: count.right + Number(answer === cells.get("answer")), all: count.all + 1 })
     }
   }
   return new Map([...counts].map(([key, { right, all }]) => [key, right / all]))

@@ -147,7 +147,30 @@ export class PredictionsMissing extends Schema.TaggedError<PredictionsMissing>("
   }
 }
 
-/** The journal of an earlier run belongs to another data file, benchmark or model. */
+/** The first of some rows with its reason, and where the others are. */
+export const namedRows = ([first, ...others]: readonly [RowInvalid, ...RowInvalid[]]): string => {
+  const named = others
+    .slice(0, 5)
+    .map(({ file, row, index = "" }) => `${file === first.file ? "" : `${file}, `}row ${row} (index ${index})`)
+  const list = named.join(", ") + (others.length > named.length ? ", ..." : "")
+  return others.length === 0 ? first.message : `${first.message}; ${others.length} more cannot be asked: ${list}`
+}
+
+/** Rows whose pictures cannot be read; every other row was asked, and its answer is kept. */
+export class RowsUnreadable extends Schema.TaggedError<RowsUnreadable>("@speedq/evaluation/RowsUnreadable")(
+  "RowsUnreadable",
+  {
+    rows: Schema.NonEmptyArray(RowInvalid),
+    /** Journal, or directory of the stage. */
+    keptIn: Schema.String
+  }
+) {
+  override get message(): string {
+    return `${namedRows(this.rows)}; all other rows are answered and kept in ${this.keptIn}: repair what is named, or take it out of the file, and run the same command again`
+  }
+}
+
+/** The journal of an earlier run belongs to another benchmark, model or way of asking, or is of another version. */
 export class JournalMismatch extends Schema.TaggedError<JournalMismatch>("@speedq/evaluation/JournalMismatch")(
   "JournalMismatch",
   {
@@ -162,16 +185,15 @@ export class JournalMismatch extends Schema.TaggedError<JournalMismatch>("@speed
   }
 }
 
-/** A journal is damaged before its last line. */
+/** No line of a journal is whole. */
 export class JournalDamaged extends Schema.TaggedError<JournalDamaged>("@speedq/evaluation/JournalDamaged")(
   "JournalDamaged",
   {
     file: Schema.String,
-    line: Schema.Number,
-    reason: Schema.String
+    lines: Schema.Number
   }
 ) {
   override get message(): string {
-    return `${this.file}, line ${this.line}: ${this.reason}; remove that line to answer its row again, or the file to start over`
+    return `${this.file}: none of its ${this.lines} lines is a whole line of this run's journal; remove the file to start over, or use another output directory`
   }
 }

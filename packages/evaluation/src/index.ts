@@ -22,6 +22,7 @@ export { benchmarkNamed, benchmarks, findBenchmark } from "./benchmarks/registry
 export { type DataFile, type DataRow, type ImageSource, type ReadOptions, readDataFile } from "./data/DataFile.ts"
 export { optionLetters, optionsOf, type Row, splitOf } from "./data/Row.ts"
 export { type RowImageOptions, rowImages } from "./data/rowImages.ts"
+export { unreadableRows } from "./data/unreadableRows.ts"
 export {
   AnswerFailed,
   ColumnMissing,
@@ -29,11 +30,13 @@ export {
   JournalDamaged,
   JournalMismatch,
   NameInvalid,
+  namedRows,
   PredictionDuplicate,
   PredictionForeign,
   PredictionsMissing,
   RowInvalid,
   RowNotAnswered,
+  RowsUnreadable,
   TableInvalid,
   UnknownBenchmark
 } from "./Errors.ts"
@@ -51,8 +54,9 @@ export {
 } from "./predictions/writePredictions.ts"
 export { Answerer, type AnswerRequest } from "./run/Answerer.ts"
 export { type Evaluated, type EvaluateOptions, evaluate, isPublished, requestOf } from "./run/evaluate.ts"
-export { type Journal, type JournalKey, openJournal } from "./run/Journal.ts"
+export { type Journal, type JournalEntry, type JournalKey, openJournal } from "./run/Journal.ts"
 export type { Progress } from "./run/Progress.ts"
+export { questionDigest } from "./run/questionDigest.ts"
 export { expectedAnswer } from "./scoring/expectedAnswer.ts"
 export { accuracy, type Mark, type Marks, type RowMark, summarize } from "./scoring/Marks.ts"
 export { markChoices } from "./scoring/markChoices.ts"

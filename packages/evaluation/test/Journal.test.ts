@@ -1,66 +1,109 @@
-import { readFileSync, writeFileSync } from "node:fs"
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
-import { type JournalKey, openJournal } from "../src/run/Journal.ts"
+import { type JournalEntry, type JournalKey, openJournal } from "../src/run/Journal.ts"
 import { temporaryDirectory } from "./dataFiles.ts"
 
-const key: JournalKey = { benchmark: "MMStar", data: "d1", model: "m1", settings: "{}" }
+const key: JournalKey = { benchmark: "MMStar", model: "m1", settings: "{}" }
 
 /** Opens the journal, appends, and gives what it had before. */
-const session = (file: string, answers: readonly (readonly [string, string])[] = [], as: JournalKey = key) =>
+const opened = (file: string, answers: readonly JournalEntry[] = [], as: JournalKey = key) =>
   Effect.scoped(
     Effect.gen(function* () {
       const journal = yield* openJournal(file, as)
-      for (const [index, prediction] of answers) yield* journal.append(index, prediction)
-      return Array.from(journal.answered)
+      for (const answer of answers) yield* journal.append(answer)
+      return { kept: [...journal.answered.values()], damaged: journal.damaged }
     })
   )
+const session = (...args: Parameters<typeof opened>) => Effect.map(opened(...args), ({ kept }) => kept)
 
-const answers = [
-  ["1", "A"],
-  ["2", 'line\nbreak, "quote", é中😀'],
-  ["3", ""],
-  ["4", "\ud800"]
-] as const
+const answers: readonly JournalEntry[] = ["A", 'line\nbreak, "quote", é中😀', "", "\ud800"].map((prediction, at) => ({
+  index: String(at + 1),
+  prediction,
+  question: `q${at + 1}`
+}))
+const fifth: JournalEntry = { index: "5", prediction: "E", question: "q5" }
 
 describe("journal", () => {
-  it.effect("gives back every answer, in a directory that it makes itself", () =>
+  it.effect("gives back every answer by its question, in a directory that it makes itself", () =>
     Effect.gen(function* () {
       const file = join(yield* temporaryDirectory, "a", "b", "journal.jsonl")
       assert.deepStrictEqual(yield* session(file, answers), [])
-      assert.deepStrictEqual(
-        yield* session(file),
-        answers.map((entry) => [...entry])
-      )
+      assert.deepStrictEqual(yield* opened(file), { kept: [...answers], damaged: 0 })
+      const other = { ...answers[0]!, prediction: "B", question: "q1, repaired" }
+      yield* session(file, [other])
+      assert.deepStrictEqual(yield* session(file), [...answers, other])
     })
   )
 
-  it.effect("cut at any byte, it keeps every whole line and can be continued", () =>
+  it.effect("cut at any byte, it keeps every whole line, says what is torn, and can be continued", () =>
     Effect.gen(function* () {
       const file = join(yield* temporaryDirectory, "journal.jsonl")
       yield* session(file, answers)
       const whole = readFileSync(file)
       for (let size = 0; size <= whole.length; size++) {
         writeFileSync(file, whole.subarray(0, size))
-        const lines = whole.subarray(0, size).toString("latin1").split("\n").length - 1
-        const kept = yield* session(file, [["5", "E"]])
-        assert.deepStrictEqual(
-          kept,
-          answers.slice(0, Math.max(0, lines - 1)).map((entry) => [...entry]),
-          `cut at ${size}`
-        )
-        assert.deepStrictEqual(yield* session(file), [...kept, ["5", "E"]], `continued after a cut at ${size}`)
+        // A line that lacks nothing but its end is whole.
+        const lines = `${whole.subarray(0, size).toString("latin1")}`.split("\n")
+        const torn = lines.at(-1) !== "" && lines.at(-1) !== whole.toString("latin1").split("\n")[lines.length - 1]
+        const count = Math.max(0, lines.length - 1 - (torn || lines.at(-1) === "" ? 1 : 0))
+        const { kept, damaged } = yield* opened(file, [fifth])
+        assert.deepStrictEqual(kept, answers.slice(0, count), `cut at ${size}`)
+        assert.strictEqual(damaged, torn ? 1 : 0, `cut at ${size}`)
+        assert.deepStrictEqual(yield* session(file), [...kept, fifth], `continued after a cut at ${size}`)
       }
     })
   )
 
-  for (const [field, other, named] of [
-    ["benchmark", "nano", "benchmark"],
-    ["data", "d2", "a data file with sha256"],
-    ["model", "m2", "model"],
-    ["settings", "{...}", "settings"]
+  it.effect("with any byte changed, it gives no wrong answer and loses one at most", () =>
+    Effect.gen(function* () {
+      const file = join(yield* temporaryDirectory, "journal.jsonl")
+      yield* session(file, answers)
+      const whole = readFileSync(file)
+      for (let at = 0; at < whole.length; at++) {
+        const bytes = Buffer.from(whole)
+        bytes[at]! ^= 1 + (at % 255)
+        writeFileSync(file, bytes)
+        const { kept, damaged } = yield* opened(file, [fifth])
+        assert.isAtLeast(damaged, 1, `byte ${at}`)
+        // A line end that is gone joins two lines.
+        assert.isAtLeast(kept.length, answers.length - (whole[at] === 10 ? 2 : 1), `byte ${at}`)
+        assert.isEmpty(
+          kept.filter((entry) => !answers.some((answer) => JSON.stringify(answer) === JSON.stringify(entry))),
+          `byte ${at}`
+        )
+        // What is damaged stays, and what is added counts.
+        assert.deepStrictEqual(readFileSync(file).subarray(0, bytes.length), bytes)
+        assert.deepStrictEqual(yield* session(file), [...kept, fifth])
+      }
+    })
+  )
+
+  it.effect("opened twice at the same time, it has the answers of both", () =>
+    Effect.gen(function* () {
+      const file = join(yield* temporaryDirectory, "journal.jsonl")
+      yield* session(file, answers.slice(0, 1))
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const first = yield* openJournal(file, key)
+          yield* first.append(answers[1]!)
+          // What another process has not finished writing is not cut off either.
+          appendFileSync(file, '{"index":')
+          const second = yield* openJournal(file, key)
+          yield* second.append(answers[2]!)
+          yield* first.append(answers[3]!)
+        })
+      )
+      assert.deepStrictEqual(yield* opened(file), { kept: [...answers], damaged: 1 })
+    })
+  )
+
+  for (const [field, other] of [
+    ["benchmark", "nano"],
+    ["model", "m2"],
+    ["settings", "{...}"]
   ] as const) {
     it.effect(`another ${field} is a typed error, and the file stays as it is`, () =>
       Effect.gen(function* () {
@@ -71,24 +114,26 @@ describe("journal", () => {
         assert.strictEqual(error._tag, "JournalMismatch")
         assert.include(
           error.message,
-          `written for ${named} ${key[field]}, but this run has ${other}; use another output directory`
+          `written for ${field} ${key[field]}, but this run has ${other}; use another output directory`
         )
         assert.deepStrictEqual(readFileSync(file), before)
       })
     )
   }
 
-  it.effect("damage before the last line is a typed error with the line", () =>
+  it.effect("of another version, or without a whole line, is a typed error, and the file stays as it is", () =>
     Effect.gen(function* () {
       const file = join(yield* temporaryDirectory, "journal.jsonl")
-      yield* session(file, answers)
-      const lines = readFileSync(file, "utf8").split("\n")
-      writeFileSync(file, lines.with(2, "\0\0\0").join("\n"))
+      const old = JSON.stringify({ journal: "speedq-evaluation", version: 1, data: "d1", ...key })
+      writeFileSync(file, `${old}\n{"index":"1","prediction":"A"}\n`)
       const error = yield* Effect.flip(session(file))
-      assert.strictEqual(error._tag, "JournalDamaged")
-      assert.match(error.message, /journal\.jsonl, line 3: not an answer; remove that line to answer its row again/)
-      writeFileSync(file, "{}\n")
-      assert.match((yield* Effect.flip(session(file))).message, /line 1: not the first line of a journal/)
+      assert.strictEqual(error._tag, "JournalMismatch")
+      assert.match(error.message, /written for version 1, but this run has 2; use another output directory/)
+      writeFileSync(file, "{}\nnotes\n")
+      const foreign = yield* Effect.flip(session(file))
+      assert.strictEqual(foreign._tag, "JournalDamaged")
+      assert.match(foreign.message, /journal\.jsonl: none of its 2 lines is a whole line of this run's journal/)
+      assert.strictEqual(readFileSync(file, "utf8"), "{}\nnotes\n")
     })
   )
 

@@ -40,7 +40,7 @@ const Adding = Stage.define({
           ? Schema.decodeSync(Seen)(readFileSync(join(directory, "seen.json"), "utf8"))
           : (state.data as readonly string[])
       const now = linesOf(file)
-      return seen.every((word, at) => now[at] === word) ? Option.some("it goes on") : Option.none()
+      return seen.every((word, at) => now[at] === word) ? Option.some({ detail: "it goes on" }) : Option.none()
     }),
   begin: ({ file }, _input, { directory }) =>
     Effect.succeed(

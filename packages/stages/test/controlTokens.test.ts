@@ -32,8 +32,9 @@ it("a row with control tokens is answered, and measured, among the others", asyn
     const benchmark = yield* benchmarkNamed("nano", benchmarks)
     const data = yield* readDataFile(file, benchmark)
     const questions = data.rows.map((row) => ({ benchmark, data, row }))
-    const answers = yield* askRows(model, questions)
-    return { answers, divergence: yield* divergenceOver(model, model, questions) }
+    const { given, refused } = yield* askRows(model, questions)
+    assert.isEmpty(refused)
+    return { answers: given, divergence: yield* divergenceOver(model, model, questions) }
   })
   const { answers, divergence } = await Effect.runPromise(
     asking.pipe(Effect.scoped, Effect.provide(Compute.layer({ backend: "native" })))

@@ -76,6 +76,7 @@ export { type GenerationRequest, generateTokens } from "./generation/generateTok
 export type { AnsweringModel, Asked } from "./generation/prompts.ts"
 export { greedy, type NucleusOptions, nucleus, type Sampler } from "./generation/sampling.ts"
 // Images and videos
+export { checkImage } from "./image/checkImage.ts"
 export {
   type DecodeImageError,
   type DecodeImageOptions,

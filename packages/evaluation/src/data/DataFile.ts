@@ -14,10 +14,10 @@ import type { Row } from "./Row.ts"
 
 /**
  * Where a row's images are: in a cell, its own or that of the row it refers to, given as bytes of the data file (quotes
- * included); in files; or nowhere.
+ * included) with their digest; in files; or nowhere.
  */
 export type ImageSource =
-  | { readonly kind: "cell"; readonly start: number; readonly end: number }
+  | { readonly kind: "cell"; readonly start: number; readonly end: number; readonly sha256: string }
   | { readonly kind: "files"; readonly paths: readonly string[] }
   | { readonly kind: "none" }
 
@@ -118,7 +118,7 @@ const withImages = Effect.fnUntraced(function* (file: string, table: RawTable, r
       const reason = `"${own.short}" is too short for an image and is not the index of a row that has one`
       return yield* new RowInvalid({ file, row: row.row, index: row.index, column: "image", reason })
     }
-    result.push({ ...row, image: { kind: "cell", start: cell.start, end: cell.end } })
+    result.push({ ...row, image: { kind: "cell", start: cell.start, end: cell.end, sha256: cell.sha256 } })
   }
   return result
 })

@@ -1,7 +1,7 @@
 /** The decoded images of a row: out of its cell, of the cell it refers to, or of files. */
 import { dirname, extname, resolve } from "node:path"
-import type { RgbImage } from "@speedq/vlm-model"
-import { decodeImage, encodeJpeg } from "@speedq/vlm-model"
+import type { DecodeImageError, DecodeImageOptions, RgbImage } from "@speedq/vlm-model"
+import { checkImage, decodeImage, encodeJpeg } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { RowInvalid } from "../Errors.ts"
 import { readRange } from "../internal/files.ts"
@@ -21,6 +21,10 @@ export interface RowImageOptions {
   /** Images with more pixels are refused. */
   readonly maxPixels?: number
 }
+
+/** Where a file that a row names in `image_path` is. */
+export const picturePath = (data: DataFile, path: string, { imageRoot }: RowImageOptions): string =>
+  resolve(imageRoot ?? dirname(data.file), path)
 
 const invalid = (data: DataFile, row: DataRow, column: string, reason: string): RowInvalid =>
   new RowInvalid({ file: data.file, row: row.row, index: row.index, column, reason })
@@ -60,39 +64,64 @@ const storedAsJpeg = (images: number, paths: readonly string[]): readonly boolea
 const throughJpeg = (image: RgbImage) =>
   Effect.flatMap(encodeJpeg(image, 75), (bytes) => decodeImage(bytes, { maxPixels: Number.POSITIVE_INFINITY }))
 
-const fromCell = Effect.fnUntraced(function* (
+/** An encoded picture of a row: bytes of a cell, or a file. */
+interface EncodedImage {
+  readonly source: string | Uint8Array
+  /** What errors call bytes. */
+  readonly name: string
+  readonly stored: "lossless" | "jpeg"
+}
+
+const inCell = Effect.fnUntraced(function* (
   data: DataFile,
   row: DataRow,
-  range: { readonly start: number; readonly end: number },
-  options: RowImageOptions
+  range: { readonly start: number; readonly end: number }
 ) {
   const bytes = yield* readRange(data.file, range.start, range.end)
-  const fail = (error: unknown) => invalid(data, row, "image", (error as Error).message)
-  const encoded = yield* Effect.try({ try: () => encodedImages(cellText(bytes)), catch: fail })
+  const encoded = yield* Effect.try({
+    try: () => encodedImages(cellText(bytes)),
+    catch: (error) => invalid(data, row, "image", (error as Error).message)
+  })
   const lossy = storedAsJpeg(encoded.length, yield* imagePathsOf(data.file, row))
-  return yield* Effect.forEach(encoded, (image, i) => {
+  return encoded.map((source, i): EncodedImage => {
     const name = encoded.length === 1 ? "image" : `image ${i + 1} of ${encoded.length}`
-    const limit = options.maxPixels === undefined ? {} : { maxPixels: options.maxPixels }
-    const decoded = decodeImage(image, { name, ...limit }).pipe(
-      Effect.flatMap((rgb) =>
-        options.imageStore === "jpeg75" && lossy[i] === true ? throughJpeg(rgb) : Effect.succeed(rgb)
-      )
-    )
-    return Effect.mapError(decoded, fail)
+    return { source, name, stored: lossy[i] === true ? "jpeg" : "lossless" }
   })
 })
 
-/** Reads and decodes a row's images, in order. Fails with FileFailed and RowInvalid (not base64, not an image, too large). */
-export const rowImages = Effect.fn("evaluation.rowImages")(function* (
+/** Does the same to each of a row's encoded images, in order. */
+const forEachImage = Effect.fnUntraced(function* <A>(
   data: DataFile,
   row: DataRow,
-  options: RowImageOptions = {}
+  options: RowImageOptions,
+  use: (image: EncodedImage, options: DecodeImageOptions) => Effect.Effect<A, DecodeImageError>
 ) {
-  if (row.image.kind === "cell") return yield* fromCell(data, row, row.image, options)
-  if (row.image.kind === "none") return yield* invalid(data, row, "image_path", "the row has no image")
-  const root = options.imageRoot ?? dirname(data.file)
+  const { image } = row
+  if (image.kind === "none") return yield* invalid(data, row, "image_path", "the row has no image")
+  const images =
+    image.kind === "cell"
+      ? yield* inCell(data, row, image)
+      : image.paths.map((path): EncodedImage => {
+          const source = picturePath(data, path, options)
+          return { source, name: source, stored: "lossless" }
+        })
+  const column = image.kind === "cell" ? "image" : "image_path"
   const limit = options.maxPixels === undefined ? {} : { maxPixels: options.maxPixels }
-  return yield* Effect.forEach(row.image.paths, (path) =>
-    Effect.mapError(decodeImage(resolve(root, path), limit), (error) => invalid(data, row, "image_path", error.message))
+  return yield* Effect.forEach(images, (each) =>
+    Effect.mapError(use(each, { name: each.name, ...limit }), (error) => invalid(data, row, column, error.message))
   )
 })
+
+/** Reads and decodes a row's images, in order. Fails with FileFailed and RowInvalid (not base64, not an image, too large). */
+export const rowImages = Effect.fn("evaluation.rowImages")(
+  (data: DataFile, row: DataRow, options: RowImageOptions = {}) =>
+    forEachImage(data, row, options, ({ source, stored }, limits) =>
+      Effect.flatMap(decodeImage(source, limits), (image) =>
+        options.imageStore === "jpeg75" && stored === "jpeg" ? throughJpeg(image) : Effect.succeed(image)
+      )
+    )
+)
+
+/** Fails as {@link rowImages} would, without decoding: see `checkImage`. */
+export const checkRowImages = (data: DataFile, row: DataRow, options: RowImageOptions = {}) =>
+  forEachImage(data, row, options, ({ source }, limits) => checkImage(source, limits))

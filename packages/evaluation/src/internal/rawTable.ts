@@ -6,12 +6,14 @@ import { readPieces } from "./files.ts"
 import { codePoints } from "./pythonText.ts"
 import { type RawCell, type RawRecord, RecordError, recordReader } from "./recordReader.ts"
 
-/** An `image` cell: where it is, its length in characters, and its text when it is short enough to be a reference. */
+/** An `image` cell: where it is, its length in characters, its text when it is short enough to be a reference, its digest. */
 interface ImageCell {
   readonly start: number
   readonly end: number
   readonly length: number
   readonly short: string
+  /** SHA-256 of its unquoted bytes, hexadecimal. */
+  readonly sha256: string
 }
 
 export interface RawTable {
@@ -69,7 +71,13 @@ const imageOf = (cell: RawCell, limit: number): ImageCell => {
     throw new BadCell("image", `${cell.length} bytes of encoded image, more than the ${limit} allowed`)
   const short = cell.length <= cell.bytes.length ? decode("image", cell) : ""
   const length = short === "" ? cell.length : codePoints(short)
-  return { start: cell.start, end: cell.end, length, short: length <= referenceLength ? short : "" }
+  return {
+    start: cell.start,
+    end: cell.end,
+    length,
+    short: length <= referenceLength ? short : "",
+    sha256: cell.sha256!
+  }
 }
 
 /** Collects records; remembers how far it came for the sake of errors. */
@@ -99,7 +107,9 @@ const makeCollector = (limits: CellLimits) => {
   }
   const reader = recordReader({
     keep: (column) =>
-      header?.[column] === "image" ? { bytes: headBytes, fail: false } : { bytes: limits.maxCell, fail: true },
+      header?.[column] === "image"
+        ? { bytes: headBytes, fail: false, digest: true }
+        : { bytes: limits.maxCell, fail: true },
     onRecord: collect
   })
   return { reader, progress: () => ({ header, columns, images, rows }) }

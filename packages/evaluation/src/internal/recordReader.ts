@@ -6,6 +6,7 @@
  * record; empty and blank-only lines are skipped. Only bytes below 0x80 are special, so UTF-8 needs no decoding here and a
  * character may be cut by a chunk border.
  */
+import { createHash, type Hash } from "node:crypto"
 
 /** A cell: its byte range in the input (quotes included) and its unquoted bytes, or only their beginning where not kept. */
 export interface RawCell {
@@ -14,6 +15,8 @@ export interface RawCell {
   readonly bytes: Uint8Array
   /** Unquoted length; more than `bytes.length` when the rest was not kept. */
   readonly length: number
+  /** SHA-256 of all unquoted bytes, hexadecimal, where the column asks for it. */
+  readonly sha256?: string
 }
 
 export interface RawRecord {
@@ -24,8 +27,8 @@ export interface RawRecord {
 
 interface RecordReaderOptions {
   readonly separator?: number
-  /** How many unquoted bytes of a column's cells are kept; `fail` says that a longer cell is an error. */
-  readonly keep: (column: number) => { readonly bytes: number; readonly fail: boolean }
+  /** How many unquoted bytes of a column's cells are kept; `fail` says that a longer cell is an error, `digest` that its digest is wanted. */
+  readonly keep: (column: number) => { readonly bytes: number; readonly fail: boolean; readonly digest?: boolean }
   readonly onRecord: (record: RawRecord) => void
 }
 
@@ -62,11 +65,13 @@ export const recordReader = (options: RecordReaderOptions) => {
   let kept = 0
   let length = 0
   let room = options.keep(0)
+  let hash: Hash | undefined
   let blank = true
 
   const take = (chunk: Uint8Array, from: number, to: number): void => {
     if (to <= from) return
     length += to - from
+    hash?.update(chunk.subarray(from, to))
     if (length > room.bytes && room.fail) {
       throw new RecordError(`a cell is longer than ${room.bytes} bytes (an unclosed quote?)`, recordLine, cells.length)
     }
@@ -81,10 +86,12 @@ export const recordReader = (options: RecordReaderOptions) => {
     kept = 0
     length = 0
     room = options.keep(cells.length)
+    hash = room.digest === true ? createHash("sha256") : undefined
   }
   const endCell = (at: number): void => {
     const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
-    cells.push({ start: cellStart, end: at, bytes, length })
+    const cell = { start: cellStart, end: at, bytes, length }
+    cells.push(hash === undefined ? cell : { ...cell, sha256: hash.digest("hex") })
   }
   const endRecord = (at: number): void => {
     endCell(at)

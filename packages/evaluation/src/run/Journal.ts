@@ -1,9 +1,12 @@
 /**
- * What a run has answered so far: a JSONL file that survives the process.
+ * What a run has answered so far: a JSONL file that survives the process. Lines are only ever added, so that nothing is lost of what
+ * another process wrote.
  *
- * Line 1 says what was asked of whom; every further line is one answer, appended when it is there. A run continues from the
- * journal of another only when their first lines agree. A last line without its line end was torn by a kill and is dropped.
+ * A first line says whom the questions were asked, and how; every further line is one answer with the digest of its question,
+ * appended when it is there. A run continues from the journal of another only when their first lines agree. Each line has a
+ * checksum, which covers the first line too. One that was torn by a kill, or changed since, counts as not there.
  */
+import { createHash } from "node:crypto"
 import { mkdir, readFile } from "node:fs/promises"
 import { dirname } from "node:path"
 import type { FileFailed } from "@speedq/formats"
@@ -20,57 +23,103 @@ import { attempt, openScoped } from "../internal/files.ts"
 /** What makes two runs the same. */
 export interface JournalKey {
   readonly benchmark: string
-  /** sha256 of the data file. */
-  readonly data: string
   readonly model: string
-  /** Everything else that changes answers: tiles, generation, how images are stored. */
+  /** Everything that changes all answers: tiles, generation, how images are stored. */
   readonly settings: string
 }
 
-export interface Journal {
-  /** Answers of earlier runs, index to text. */
-  readonly answered: ReadonlyMap<string, string>
-  /** Adds an answer. It outlives the process at once, and a loss of power after a second at most. */
-  readonly append: (index: string, prediction: string) => Effect.Effect<void, FileFailed>
+/** An answer to the question with this digest (`questionDigest`), and the row that it was asked for. */
+export interface JournalEntry {
+  readonly index: string
+  readonly prediction: string
+  readonly question: string
 }
 
+export interface Journal {
+  /** Answers of earlier runs, by the digests of their questions. */
+  readonly answered: ReadonlyMap<string, JournalEntry>
+  /** Lines that were left out because they are damaged or torn. */
+  readonly damaged: number
+  /** Adds an answer. It outlives the process at once, and a loss of power after a second at most. */
+  readonly append: (entry: JournalEntry) => Effect.Effect<void, FileFailed>
+}
+
+const journalName = "speedq-evaluation"
+const version = 2
 const Header = Schema.Struct({
-  journal: Schema.Literal("speedq-evaluation"),
-  version: Schema.Literal(1),
+  journal: Schema.Literal(journalName),
+  version: Schema.Literal(version),
   benchmark: Schema.String,
-  data: Schema.String,
   model: Schema.String,
-  settings: Schema.String
+  settings: Schema.String,
+  sum: Schema.String
 })
-const Entry = Schema.Struct({ index: Schema.String, prediction: Schema.String })
+/** The first line of version 1, which had the digest of the whole data file and no checksums. */
+const OldHeader = Schema.Struct({
+  journal: Schema.Literal(journalName),
+  version: Schema.Literal(1),
+  data: Schema.String
+})
+const Entry = Schema.Struct({
+  index: Schema.String,
+  prediction: Schema.String,
+  question: Schema.String,
+  sum: Schema.String
+})
 
 const decodeLine = <S extends Schema.Decoder<unknown>>(schema: S) =>
   Schema.decodeUnknownResult(Schema.fromJsonString(schema))
 const decodeHeader = decodeLine(Header)
+const decodeOldHeader = decodeLine(OldHeader)
 const decodeEntry = decodeLine(Entry)
 
-const fields = ["benchmark", "data", "model", "settings"] as const
-const meaning = { benchmark: "benchmark", data: "a data file with sha256", model: "model", settings: "settings" }
+/** A line with its checksum: 64 bits of the SHA-256 of what it belongs to and its own text. */
+const sealed = (belongsTo: string, fields: object): string => {
+  const sum = createHash("sha256")
+    .update(`${belongsTo}\n${JSON.stringify(fields)}`)
+    .digest("hex")
+    .slice(0, 16)
+  return JSON.stringify({ ...fields, sum })
+}
 
-const parse = Effect.fnUntraced(function* (file: string, lines: readonly string[], key: JournalKey) {
-  const answered = new Map<string, string>()
-  const [first, ...entries] = lines
-  if (first === undefined) return answered
-  const header = decodeHeader(first)
-  if (Result.isFailure(header)) {
-    return yield* new JournalDamaged({ file, line: 1, reason: "not the first line of a journal of this version" })
+const headerLine = ({ benchmark, model, settings }: JournalKey): string =>
+  sealed("", { journal: journalName, version, benchmark, model, settings })
+
+const entryLine = (header: string, { index, prediction, question }: JournalEntry): string =>
+  sealed(header, { index, prediction, question })
+
+const fields = ["benchmark", "model", "settings"] as const
+
+/** Why a journal that this line begins is not continued; undefined where it is not a first line, or the right one. */
+const mismatchOf = (file: string, line: string, key: JournalKey): JournalMismatch | undefined => {
+  if (Result.isSuccess(decodeOldHeader(line))) {
+    return new JournalMismatch({ file, field: "version", expected: String(version), actual: "1" })
   }
+  const header = decodeHeader(line)
+  if (Result.isFailure(header) || headerLine(header.success) !== line) return undefined
   const field = fields.find((name) => header.success[name] !== key[name])
-  if (field !== undefined) {
-    const [expected, actual] = [key[field], header.success[field]]
-    return yield* new JournalMismatch({ file, field: meaning[field], expected, actual })
-  }
-  for (const [i, line] of entries.entries()) {
+  if (field === undefined) return undefined
+  return new JournalMismatch({ file, field, expected: key[field], actual: header.success[field] })
+}
+
+const parse = Effect.fnUntraced(function* (file: string, text: string, key: JournalKey) {
+  const own = headerLine(key)
+  const answered = new Map<string, JournalEntry>()
+  let begun = false
+  let damaged = 0
+  for (const line of text.split("\n")) {
+    const mismatch = mismatchOf(file, line, key)
+    if (mismatch !== undefined) return yield* mismatch
     const entry = decodeEntry(line)
-    if (Result.isFailure(entry)) return yield* new JournalDamaged({ file, line: i + 2, reason: "not an answer" })
-    answered.set(entry.success.index, entry.success.prediction)
+    if (line === own) begun = true
+    else if (Result.isSuccess(entry) && entryLine(own, entry.success) === line) {
+      const { sum: _, ...answer } = entry.success
+      answered.set(answer.question, answer)
+    } else if (line !== "") damaged++
   }
-  return answered
+  // Without a single whole line it may be anything but a journal. A first line that was torn has no end.
+  if (!begun && answered.size === 0 && text.includes("\n")) return yield* new JournalDamaged({ file, lines: damaged })
+  return { answered, damaged, begun }
 })
 
 const syncEveryMillis = 1000
@@ -85,29 +134,30 @@ export const openJournal = Effect.fn("evaluation.openJournal")(function* (
   key: JournalKey
 ): Effect.fn.Return<Journal, FileFailed | JournalMismatch | JournalDamaged, Scope.Scope> {
   yield* attempt(file, "create the directory of", () => mkdir(dirname(file), { recursive: true }))
-  const content = yield* attempt(file, "read", () => readFile(file)).pipe(
+  const text = yield* attempt(file, "read", () => readFile(file, "utf8")).pipe(
     Effect.catchIf(
       (error) => error.code === "ENOENT",
-      () => Effect.succeed(Buffer.alloc(0))
+      () => Effect.succeed("")
     )
   )
-  const whole = content.lastIndexOf(10) + 1
-  const answered = yield* parse(file, content.subarray(0, whole).toString().split("\n").slice(0, -1), key)
+  const { answered, damaged, begun } = yield* parse(file, text, key)
   const handle = yield* openScoped(file, "a")
   const sync = attempt(file, "flush", () => handle.sync())
-  yield* attempt(file, "cut the torn last line of", () => handle.truncate(whole))
   yield* Effect.addFinalizer(() => Effect.ignore(sync))
-  const write = (line: unknown) => attempt(file, "append to", () => handle.appendFile(`${JSON.stringify(line)}\n`))
-  if (whole === 0) {
-    yield* write({ journal: "speedq-evaluation", version: 1, ...key })
+  const write = (lines: string) => attempt(file, "append to", () => handle.appendFile(lines))
+  // What a kill tore stays, as a line of its own.
+  if (text !== "" && !text.endsWith("\n")) yield* write("\n")
+  const own = headerLine(key)
+  if (!begun) {
+    yield* write(`${own}\n`)
     yield* sync
     yield* AtomicFile.flushDirectory(dirname(file))
   }
   const turn = yield* Semaphore.make(1)
   let synced = yield* Clock.currentTimeMillis
   const append = Effect.fnUntraced(
-    function* (index: string, prediction: string) {
-      yield* write({ index, prediction })
+    function* (entry: JournalEntry) {
+      yield* write(`${entryLine(own, entry)}\n`)
       const now = yield* Clock.currentTimeMillis
       if (now - synced < syncEveryMillis) return
       synced = now
@@ -116,5 +166,5 @@ export const openJournal = Effect.fn("evaluation.openJournal")(function* (
     Effect.uninterruptible,
     turn.withPermits(1)
   )
-  return { answered, append }
+  return { answered, damaged, append }
 })

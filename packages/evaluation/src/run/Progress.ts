@@ -21,6 +21,16 @@ export type Progress =
       readonly published: string
       readonly url: string
     }
+  /** Lines of the journal are damaged or torn and count as not there: their rows are asked again. */
+  | { readonly _tag: "JournalDamaged"; readonly file: string; readonly lines: number }
+  /** The data file changed since answers were kept: `changed` rows are asked again, `gone` are no longer in the file, `kept` answers stand. */
+  | {
+      readonly _tag: "RowsChanged"
+      readonly file: string
+      readonly kept: number
+      readonly changed: number
+      readonly gone: number
+    }
   /** A row was answered. Times are in milliseconds; `left` is this run's mean time a row times the rows to come. */
   | {
       readonly _tag: "Answered"

@@ -6,7 +6,7 @@ import { type Benchmark, tilesPerImage } from "../benchmarks/Benchmark.ts"
 import { withImageMarks } from "../benchmarks/prompts.ts"
 import { type DataFile, type DataRow, type ReadOptions, readDataFile } from "../data/DataFile.ts"
 import { type RowImageOptions, rowImages } from "../data/rowImages.ts"
-import { NameInvalid, RowNotAnswered } from "../Errors.ts"
+import { NameInvalid, type RowInvalid, RowNotAnswered, RowsUnreadable } from "../Errors.ts"
 import type { Matcher } from "../matching/inferOption.ts"
 import { readPredictions } from "../predictions/readPredictions.ts"
 import { type PredictionFormat, writePredictions } from "../predictions/writePredictions.ts"
@@ -15,6 +15,7 @@ import { type ScoreFiles, writeScore } from "../scoring/writeScore.ts"
 import { Answerer, type AnswerRequest } from "./Answerer.ts"
 import { type Journal, openJournal } from "./Journal.ts"
 import type { Progress } from "./Progress.ts"
+import { questionDigest } from "./questionDigest.ts"
 
 export interface EvaluateOptions extends RowImageOptions, Omit<ReadOptions, "purpose"> {
   /** The TSV file. */
@@ -65,42 +66,68 @@ export const requestOf = Effect.fnUntraced(function* (
   return request
 })
 
-/** Asks the rows that the journal does not have yet; gives all answers. */
+/** A row that is asked, and the digest of its question. */
+interface Asked {
+  readonly row: DataRow
+  readonly question: string
+}
+
+/** Asks the rows that the journal does not have yet; gives all answers. Rows that cannot be asked are told when all others are answered. */
 const answerRows = Effect.fnUntraced(function* (
   benchmark: Benchmark,
   data: DataFile,
-  rows: readonly DataRow[],
+  asked: readonly Asked[],
   journal: Journal,
   journalFile: string,
   options: EvaluateOptions
 ) {
   const { answer } = yield* Answerer
   const tell = options.onProgress ?? silent
-  const answers = new Map(journal.answered)
-  const open = rows.filter((row) => !answers.has(row.index))
+  const answers = new Map(
+    asked.flatMap(({ row, question }) => {
+      const known = journal.answered.get(question)
+      return known === undefined ? [] : [[row.index, known.prediction] as const]
+    })
+  )
+  const before = answers.size
+  const refused: RowInvalid[] = []
   const begun = yield* Clock.currentTimeMillis
-  let done = rows.length - open.length
-  const ask = Effect.fnUntraced(function* (row: DataRow) {
-    const request = yield* requestOf(benchmark, data, row, options)
-    const failed = (error: { readonly reason: string }) =>
-      new RowNotAnswered({
-        file: data.file,
-        row: row.row,
-        index: row.index,
-        reason: error.reason,
-        journal: journalFile
-      })
-    const prediction = yield* Effect.mapError(answer(request), failed)
-    yield* journal.append(row.index, prediction)
-    answers.set(row.index, prediction)
-    done++
-    const elapsed = (yield* Clock.currentTimeMillis) - begun
-    const left = (elapsed / (done - (rows.length - open.length))) * (rows.length - done)
-    yield* tell({ _tag: "Answered", index: row.index, done, total: rows.length, elapsed, left })
-  })
+  const ask = Effect.fnUntraced(
+    function* ({ row, question }: Asked) {
+      const request = yield* requestOf(benchmark, data, row, options)
+      const failed = (error: { readonly reason: string }) =>
+        new RowNotAnswered({
+          file: data.file,
+          row: row.row,
+          index: row.index,
+          reason: error.reason,
+          journal: journalFile
+        })
+      const prediction = yield* Effect.mapError(answer(request), failed)
+      yield* journal.append({ index: row.index, prediction, question })
+      answers.set(row.index, prediction)
+      const elapsed = (yield* Clock.currentTimeMillis) - begun
+      const left = (elapsed / (answers.size - before)) * (asked.length - answers.size)
+      yield* tell({ _tag: "Answered", index: row.index, done: answers.size, total: asked.length, elapsed, left })
+    },
+    Effect.catchTag("RowInvalid", (error) => Effect.sync(() => void refused.push(error)))
+  )
+  const open = asked.filter(({ row }) => !answers.has(row.index))
   yield* Effect.forEach(open, ask, { concurrency: options.concurrency ?? 1, discard: true })
+  const [first, ...others] = refused.sort((a, b) => a.row - b.row)
+  if (first !== undefined) return yield* new RowsUnreadable({ rows: [first, ...others], keptIn: journalFile })
   return answers as ReadonlyMap<string, string>
 })
+
+/** What became of answers that are kept, where the data file changed since; undefined where it did not. */
+const changesOf = (data: DataFile, asked: readonly Asked[], { answered }: Journal): Progress | undefined => {
+  const known = new Set([...answered.values()].map(({ index }) => index))
+  const present = new Set(data.rows.map(({ index }) => index))
+  const kept = asked.filter(({ question }) => answered.has(question)).length
+  const changed = asked.filter(({ row, question }) => known.has(row.index) && !answered.has(question)).length
+  const gone = [...known].filter((index) => !present.has(index)).length
+  return changed + gone === 0 ? undefined : { _tag: "RowsChanged", file: data.file, kept, changed, gone }
+}
 
 const settingsOf = (
   { maxTiles, upscaleFirst2x, generation }: Benchmark,
@@ -111,10 +138,11 @@ const settingsOf = (
  * Evaluates the {@link Answerer} on a benchmark.
  *
  * Every answer is in the journal as soon as it is there: a run that was stopped, however, continues with the rows that are
- * left. The score is that of the predictions file as pandas would read it back, so `score` of that file gives the same.
+ * left. Where the data file changed since, answers to questions that stayed the same are kept. Rows whose pictures cannot be read
+ * stop the run when all others are answered. The score is that of the predictions file as pandas would read it back, so `score` of that file gives the same.
  *
  * Fails with what {@link readDataFile}, {@link openJournal}, {@link rowImages}, {@link writePredictions} and {@link score}
- * fail with, and with RowNotAnswered and NameInvalid.
+ * fail with, and with RowNotAnswered, RowsUnreadable and NameInvalid.
  */
 export const evaluate = Effect.fn("evaluation.evaluate")(function* (benchmark: Benchmark, options: EvaluateOptions) {
   const tell = options.onProgress ?? silent
@@ -134,13 +162,19 @@ export const evaluate = Effect.fn("evaluation.evaluate")(function* (benchmark: B
     )
   }
   const rows = data.rows.slice(0, options.limit ?? data.rows.length)
-  const key = { benchmark: benchmark.name, data: data.sha256, model, settings: settingsOf(benchmark, options) }
+  const asked = yield* Effect.forEach(rows, (row) =>
+    Effect.map(questionDigest(benchmark, data, row, options), (question): Asked => ({ row, question }))
+  )
+  const key = { benchmark: benchmark.name, model, settings: settingsOf(benchmark, options) }
   const answers = yield* Effect.scoped(
     Effect.gen(function* () {
       const journal = yield* openJournal(journalFile, key)
-      const answered = rows.filter((row) => journal.answered.has(row.index)).length
+      const answered = asked.filter(({ question }) => journal.answered.has(question)).length
+      const changes = changesOf(data, asked, journal)
+      if (journal.damaged > 0) yield* tell({ _tag: "JournalDamaged", file: journalFile, lines: journal.damaged })
+      if (changes !== undefined) yield* tell(changes)
       yield* tell({ _tag: "Started", benchmark: benchmark.name, rows: rows.length, answered, dropped: data.dropped })
-      return yield* answerRows(benchmark, data, rows, journal, journalFile, options)
+      return yield* answerRows(benchmark, data, asked, journal, journalFile, options)
     })
   )
   const cells = yield* writePredictions(predictionsFile, data, rows, answers)

@@ -13,8 +13,8 @@ import { BuildChanged, CheckpointDamaged, DataChanged, StageSuperseded } from ".
 import { isLeftover } from "../files/leftovers.ts"
 import { unlessDamaged, whileDoing } from "../files/storage.ts"
 import { Build } from "../machine/Build.ts"
-import type { Begun } from "../stage/contract.ts"
-import { openStageFiles } from "./StageFiles.ts"
+import type { Begun, Continued, Superseded } from "../stage/contract.ts"
+import { openStageFiles, type StageFiles } from "./StageFiles.ts"
 import { changedKey, keyChanges, type StageKey, standsFor } from "./StageKey.ts"
 import {
   formatOf,
@@ -36,7 +36,7 @@ export const OtherRuns = Context.Reference<readonly string[]>("@speedq/pipeline/
 })
 
 /** Asked whether a stage goes on with data that changed, and how: `Stage.continuation`. */
-type Continuation<E, R> = (begun: Begun) => Effect.Effect<Option.Option<string>, E, R>
+type Continuation<E, R> = (begun: Begun) => Effect.Effect<Option.Option<Continued>, E, R>
 
 const never: Continuation<never, never> = () => Effect.succeedNone
 
@@ -53,8 +53,8 @@ const stepsDone = Effect.fnUntraced(function* (directory: string, { finished, ch
 /**
  * The key that what is in `directory` has for a stage of `key`. A finished result stands under its own key where its stage's
  * `continuation` says so: nothing that it was made of changed. A begun one goes on under a key that has the data before the
- * change and after it. What went on so keeps that key, and is asked again each time: it may use data that a new start would not, of
- * which the fingerprint says nothing. Otherwise `key`.
+ * change and after it, or under `key` where its result is that of a new start. What went on under a key of both keeps that key, and
+ * is asked again each time: it may use data that a new start would not, of which the fingerprint says nothing. Otherwise `key`.
  */
 const keyOfPlace = Effect.fnUntraced(function* <E, R>(
   directory: string,
@@ -76,15 +76,23 @@ const keyOfPlace = Effect.fnUntraced(function* <E, R>(
   }).pipe(Effect.scoped)
   if (Option.isNone(how)) return key
   if (stands) return own
-  const after = manifest.finished === null ? changedKey(own.parts, key.parts, steps)! : own
+  const { detail, likeNew = false } = how.value
+  const begunKey = () => (likeNew ? key : changedKey(own.parts, key.parts, steps)!)
+  const after = manifest.finished === null ? begunKey() : own
   if (after !== own) {
-    // The state before the newest may have used less, but its steps would be done again with other data than the key says.
-    const checkpoints = manifest.checkpoints.slice(0, 1)
+    // The state before the newest may have used less, but its steps would be done again with other data than a key of both says.
+    const checkpoints = likeNew ? manifest.checkpoints : manifest.checkpoints.slice(0, 1)
     yield* writeManifest(directory, { ...manifest, key: after.id, parts: after.parts, checkpoints })
   }
-  yield* emit(DataChanged, { before: own.id, after: after.id, detail: how.value })
+  yield* emit(DataChanged, { before: own.id, after: after.id, detail })
   return after
 })
+
+interface Claimed {
+  readonly files: StageFiles
+  /** The finished result that was in its place. */
+  readonly before: Superseded | undefined
+}
 
 /**
  * Claims the directory `stages/<place>` for the stage of `wanted`. What the run has under this key is moved there from wherever it is;
@@ -159,6 +167,7 @@ export const claim = Effect.fn("Checkpoints.claim")(function* <E = never, R = ne
   })
 
   const here = yield* readManifest(directory)
+  let before: Superseded | undefined
   if (!isOfKey(here)) {
     if (yield* arranging(isOccupied)) {
       const old = Option.getOrUndefined(here)?.manifest
@@ -167,6 +176,7 @@ export const claim = Effect.fn("Checkpoints.claim")(function* <E = never, R = ne
       const keptAt = yield* freePlace(`${place}-${old?.key.slice(0, 8) ?? named}`)
       yield* move(directory, keptAt)
       const changes = old === undefined ? [unreadable(format)] : keyChanges(old.parts, key.parts)
+      if (old?.finished) before = { directory: keptAt, changed: changes.map(({ field }) => field) }
       yield* emit(StageSuperseded, { changes, keptAt: path.relative(run.path, keptAt) })
     }
     yield* arranging(fs.remove(directory, { recursive: true, force: true }))
@@ -202,9 +212,10 @@ export const claim = Effect.fn("Checkpoints.claim")(function* <E = never, R = ne
     yield* writeManifest(directory, manifest)
   }
   const build = yield* Build
-  const before = manifest.builds.at(-1)
-  if (before !== undefined && before !== build) yield* emit(BuildChanged, { before, after: build })
-  return yield* openStageFiles(directory, manifest)
+  const madeBy = manifest.builds.at(-1)
+  if (madeBy !== undefined && madeBy !== build) yield* emit(BuildChanged, { before: madeBy, after: build })
+  const claimed: Claimed = { files: yield* openStageFiles(directory, manifest), before }
+  return claimed
 })
 
 /** Why a directory without a manifest that can be read holds nothing for the stage. */

@@ -38,6 +38,8 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
   let manifest = initial
   // The newest state known to be good: the one that was loaded, or the last one written by this process.
   let good: Checkpoint | undefined
+  // The step that it counts for now: fewer steps than were done when it was written may stand.
+  let goodFor: number | undefined
 
   const at = (name: string) => path.join(directory, name)
   const fromRun = (file: string) => path.relative(run.path, file)
@@ -114,9 +116,9 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
     return Option.some(record)
   })
 
-  /** Restores the newest good state and gives its step; 0 when there is none. A damaged one is told and the one before it taken. */
+  /** Restores the newest good state and gives how many of its steps stand; none when there is no state. A damaged one is told and the one before it taken. */
   const resume = Effect.fn("StageFiles.resume")(function* <E, R>(
-    restore: (stored: Stored) => Effect.Effect<void, E | SavedFileDamaged, R>
+    restore: (stored: Stored, step: number) => Effect.Effect<number, E | SavedFileDamaged, R>
   ) {
     const states = manifest.checkpoints
     for (const [index, checkpoint] of states.entries()) {
@@ -124,28 +126,30 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
       const fallback = earlier === undefined ? "the stage starts again" : `continuing from step ${earlier.step}`
       const restored = yield* verifyFile(at(checkpoint.file), checkpoint).pipe(
         Effect.andThen(openSaved(at(checkpoint.file))),
-        Effect.flatMap(restore),
-        Effect.as(true),
-        Effect.catchIf(isDamage, (error) => Effect.as(damaged(error, fallback), false))
+        Effect.flatMap((stored) => restore(stored, checkpoint.step)),
+        Effect.asSome,
+        Effect.catchIf(isDamage, (error) => Effect.as(damaged(error, fallback), Option.none<number>()))
       )
-      if (!restored) continue
+      if (Option.isNone(restored)) continue
       good = checkpoint
-      return checkpoint.step
+      goodFor = restored.value
+      return restored
     }
-    return 0
+    return Option.none<number>()
   })
 
   /** Saves the state after `step` of `steps` steps, unless it is saved already. */
   const save = Effect.fn("StageFiles.save")(function* <E, R>(step: number, steps: number, state: Saved<E, R>) {
-    if (good?.step === step) return
+    if (good !== undefined && goodFor === step) return
     yield* run.verify
     const startedAt = yield* monotonicMillis
     const file = stateName(step)
     const written = yield* writeSaved(at(file), state)
     const checkpoint = { step, file, bytes: written.bytes, sha256: written.sha256 }
-    const checkpoints = good === undefined ? [checkpoint] : [checkpoint, good]
+    const checkpoints = good === undefined || good.file === file ? [checkpoint] : [checkpoint, good]
     yield* commit({ ...manifest, builds: builds(), steps, checkpoints })
     good = checkpoint
+    goodFor = step
     const milliseconds = (yield* monotonicMillis) - startedAt
     yield* emit(CheckpointSaved, { step, bytes: written.bytes, milliseconds })
   })

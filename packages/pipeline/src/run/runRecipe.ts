@@ -88,7 +88,7 @@ const runStages = Effect.fn("Recipe.run")(function* <E, R>(recipe: AnyRecipe<E, 
       const key = yield* Effect.mapError(keyOf(recipe, each, given), notStarted<E>(label))
       const continuation = (begun: Begun) =>
         Effect.mapError(each.stage.continuation(recipe.settings, begun), notStarted<E>(label))
-      const files = yield* Checkpoints.claim(place, key, continuation)
+      const { files, before } = yield* Checkpoints.claim(place, key, continuation)
       if (files.key !== keys[place]) {
         // Its data changed since the run began, or what was done goes on over a change.
         const after = new Map([...given, ...each.stage.gives.map(({ name }) => [name, files.key] as const)])
@@ -96,7 +96,7 @@ const runStages = Effect.fn("Recipe.run")(function* <E, R>(recipe: AnyRecipe<E, 
         keys = { ...firstOf(keys, index), [place]: files.key, ...later }
         yield* directory.expect(keys)
       }
-      return yield* runOrReuse(recipe, each, files, sources, current)
+      return yield* runOrReuse(recipe, each, { files, before }, sources, current)
     }).pipe(Effect.provideService(CurrentStage, place), Effect.scoped)
     for (const source of made) sources.set(source.artefact.name, source)
   }
@@ -119,7 +119,7 @@ const firstOf = <A>(record: { readonly [name: string]: A }, count: number): { re
 const runOrReuse = Effect.fnUntraced(function* <E, R>(
   recipe: AnyRecipe<E, R>,
   { stage, label, place }: { readonly stage: AnyStage<E, R>; readonly label: string; readonly place: string },
-  files: StageFiles,
+  { files, before }: Effect.Success<ReturnType<typeof Checkpoints.claim>>,
   sources: Sources,
   progress: Progress
 ) {
@@ -133,7 +133,8 @@ const runOrReuse = Effect.fnUntraced(function* <E, R>(
       label,
       seed: stageSeed(recipe.settings.seed, label),
       directory: path.join(directory.path, stagesName, place),
-      runDirectory: directory.path
+      runDirectory: directory.path,
+      ...(before === undefined ? {} : { before })
     }
     yield* yield* BetweenStages
     yield* runStage(stage, yield* load(inputsOf(stage, sources), sources, label), context, files, progress)

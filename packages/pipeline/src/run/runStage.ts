@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto"
 import { AtomicFile } from "@speedq/formats"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import type { StageFiles } from "../checkpoints/StageFiles.ts"
@@ -48,9 +49,9 @@ export const runStage = Effect.fn("runStage")(function* <E, R>(
   const record = yield* Effect.gen(function* () {
     const session = yield* stage.begin(input as never, context)
     progress.steps = session.steps
-    progress.done = yield* files.resume(session.restore)
-    progress.saved = progress.done
-    if (progress.done === 0) yield* session.start
+    const restored = yield* files.resume(session.restore)
+    progress.done = Option.isSome(restored) ? restored.value : yield* session.start
+    progress.saved = Option.getOrElse(restored, () => 0)
     yield* emit(StageStarted, { key: files.key, from: progress.done, steps: session.steps })
     const save = Effect.suspend(() => files.save(progress.done, session.steps, session.saved())).pipe(
       Effect.tap(() =>
@@ -59,6 +60,8 @@ export const runStage = Effect.fn("runStage")(function* <E, R>(
         })
       )
     )
+    // Steps that came with the stage's beginning, from a result that it takes the place of.
+    if (Option.isNone(restored) && progress.done > 0) yield* save
     yield* runSteps(session, save, context.recipe.save, progress)
     return yield* finish(stage.gives, session, context, files).pipe(
       Effect.onError(() => Effect.ignore(save)),

@@ -3,6 +3,7 @@ export type {
   AnyStage,
   BeforeWork,
   Begun,
+  Continued,
   Definition,
   Metrics,
   Outcome,
@@ -12,6 +13,7 @@ export type {
   Session,
   Stage,
   StageContext,
+  Superseded,
   Versions
 } from "./contract.ts"
 export { define } from "./defineStage.ts"

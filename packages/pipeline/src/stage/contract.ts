@@ -40,6 +40,15 @@ export interface StageContext {
   /** The stage's own directory, for files beside its artefacts. */
   readonly directory: string
   readonly runDirectory: string
+  /** The result that this stage takes the place of, where it was superseded just now. */
+  readonly before?: Superseded
+}
+
+/** A result under another key: its files may hold what need not be computed again. */
+export interface Superseded {
+  readonly directory: string
+  /** The fields of the key that changed: `data`, `config.batch`, `inputs.projector`. */
+  readonly changed: ReadonlyArray<string>
 }
 
 /** What a stage gives when its steps are done. */
@@ -63,6 +72,8 @@ export interface Program<in out S, out Out, out E = never, out R = never> {
    * there. Without an answer nothing is saved: the failed step may have changed a part of the state.
    */
   readonly isIntact?: () => boolean
+  /** How many steps of a state that was loaded or begun with are done: asked where the data behind some of them may have changed. */
+  readonly standing?: (state: S) => number
   /** Must leave the state as it is: it is saved again if this fails. */
   readonly finish: (state: S) => Effect.Effect<Outcome<Out>, E, R>
 }
@@ -75,11 +86,24 @@ export interface Begun {
   readonly state: Stored | undefined
 }
 
+/** How a stage goes on with data that changed. */
+export interface Continued {
+  /** In words, for people. */
+  readonly detail: string
+  /**
+   * Whether the result is that of a new start, because the state says which data each part of it was made of: then its key is, too.
+   * Otherwise the key has the data before the change and after it.
+   */
+  readonly likeNew?: boolean
+}
+
 /** A running stage, its state kept inside. */
 export interface Session<out Out, out E, out R> {
   readonly steps: number
-  readonly start: Effect.Effect<void, E, R>
-  readonly restore: (stored: Stored) => Effect.Effect<void, E | SavedFileDamaged, R | Scope.Scope>
+  /** Gives the number of steps that are done. */
+  readonly start: Effect.Effect<number, E, R>
+  /** The same from what was saved after `step` steps. */
+  readonly restore: (stored: Stored, step: number) => Effect.Effect<number, E | SavedFileDamaged, R | Scope.Scope>
   readonly step: (done: number) => Effect.Effect<Metrics, E, R>
   readonly isIntact: () => boolean
   readonly saved: () => Saved<E, R>
@@ -119,7 +143,7 @@ export interface Stage<in In, out Out, out E = never, out R = never> {
   readonly continuation: (
     recipe: RecipeSettings,
     begun: Begun
-  ) => Effect.Effect<Option.Option<string>, E, R | BeforeWork | Scope.Scope>
+  ) => Effect.Effect<Option.Option<Continued>, E, R | BeforeWork | Scope.Scope>
   readonly begin: (input: In, context: StageContext) => Effect.Effect<Session<Out, E, R>, E, R | Scope.Scope>
 }
 

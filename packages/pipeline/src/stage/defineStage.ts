@@ -13,6 +13,7 @@ import type { AnyArtefact, ErrorOf, ServicesOf, Values } from "./Artefact.ts"
 import type {
   BeforeWork,
   Begun,
+  Continued,
   Definition,
   PlaceInRecipe,
   Program,
@@ -48,7 +49,7 @@ type AllServices<Needs extends Artefacts, Uses extends Artefacts, Gives extends 
  * `fingerprint`, which names the bytes that the stage reads from outside; and the keys of the artefacts that it takes.
  *
  * When nothing but the fingerprint changed, `continuation` is asked whether what was done goes on with the data as it is now: it
- * says in words how, or none. Without it the stage runs again.
+ * says how, or none. Without it the stage runs again.
  */
 export const define = <
   Config,
@@ -85,7 +86,7 @@ export const define = <
     config: Config,
     recipe: RecipeSettings,
     begun: Begun
-  ) => Effect.Effect<Option.Option<string>, EContinuation, RContinuation>
+  ) => Effect.Effect<Option.Option<Continued>, EContinuation, RContinuation>
   readonly begin: (
     config: Config,
     input: Input<Needs, Uses>,
@@ -159,11 +160,15 @@ const openSession = <S, Out, E, R>(program: Program<S, Out, E, R>): Session<Out,
   const keep = (next: S) => {
     state = Option.some(next)
   }
+  const begunWith = (loaded: S, step: number) => {
+    keep(loaded)
+    return program.standing?.(loaded) ?? step
+  }
   const current = () => Option.getOrThrowWith(state, () => new Error("a stage was stepped before it was started"))
   return {
     steps: program.steps,
-    start: Effect.map(program.initial, keep),
-    restore: (stored) => Effect.map(program.state.load(stored), keep),
+    start: Effect.map(program.initial, (initial) => begunWith(initial, 0)),
+    restore: (stored, step) => Effect.map(program.state.load(stored), (loaded) => begunWith(loaded, step)),
     step: (done) =>
       Effect.map(
         Effect.suspend(() => program.step(current(), done)),

@@ -10,6 +10,7 @@ export const program = <S, Out, E1, R1, E2, R2, E3, R3, E4, R4>(parts: {
   readonly initial: Effect.Effect<S, E2, R2>
   readonly step: (state: S, done: number) => Effect.Effect<{ readonly state: S; readonly metrics: Metrics }, E3, R3>
   readonly isIntact?: () => boolean
+  readonly standing?: (state: S) => number
   readonly finish: (state: S) => Effect.Effect<Outcome<Out>, E4, R4>
 }): Program<S, Out, E1 | E2 | E3 | E4, R1 | R2 | R3 | R4> => parts
 

@@ -21,6 +21,16 @@ const tell = (told: Progress): Effect.Effect<void, never, Events> => {
       const message = `${file} (md5 ${md5}) is not the published file (md5 ${published}, ${url}); its scores are not comparable with published ones`
       return emit(RunEvents.Warning, { message })
     }
+    case "JournalDamaged": {
+      const { file, lines } = told
+      const message = `${lines} damaged or torn lines of ${file} are left out; rows without an answer are asked again`
+      return emit(RunEvents.Warning, { message })
+    }
+    case "RowsChanged": {
+      const { file, kept, changed, gone } = told
+      const message = `${file} changed since rows were answered: ${kept} answers stand, ${changed} rows are asked again, ${gone} are no longer there`
+      return emit(RunEvents.Warning, { message })
+    }
     case "Answered":
       return emit(RunEvents.StepDone, { step: told.done, steps: told.total, metrics: {} })
     case "CellsCut": {

@@ -10,7 +10,8 @@ import { lookAtText } from "../autoclip/calibration.ts"
 import { openCalibrationTiles, pictureFix } from "../data/CalibrationTiles.ts"
 import { sourcesOf } from "../data/calibrationPictures.ts"
 import { pictureLimits } from "../data/pictureLimits.ts"
-import { askedRows, benchmarkObstacles } from "../evaluate/Evaluate.ts"
+import { openBenchmark } from "../evaluate/askedRows.ts"
+import { benchmarkObstacles } from "../evaluate/preflight.ts"
 
 /** What was found of a source. */
 export interface SourceCheck {
@@ -38,7 +39,8 @@ const Text = Schema.Struct({
 const Asking = Schema.Struct({
   benchmarks: Schema.NonEmptyArray(
     Schema.Struct({ name: Schema.String, data: Schema.String, limit: Schema.optionalKey(Count) })
-  )
+  ),
+  maxPixels: Schema.optionalKey(Count)
 })
 
 const textsOf = (obstacles: readonly Forecast.Obstacle[]) => obstacles.map(Forecast.obstacleText)
@@ -61,10 +63,13 @@ const checkText = Effect.fnUntraced(function* (config: typeof Text.Type, { model
   return { used: blocks, named: [], problems: textsOf(obstacles) }
 })
 
-const checkBenchmark = Effect.fnUntraced(function* (choice: (typeof Asking.Type)["benchmarks"][number]) {
-  const rows = yield* Effect.option(askedRows(choice))
-  const obstacles = yield* benchmarkObstacles([choice])
-  return { used: Option.getOrNull(rows), named: [], problems: textsOf(obstacles) }
+const checkBenchmark = Effect.fnUntraced(function* (
+  choice: (typeof Asking.Type)["benchmarks"][number],
+  pictures: Pick<typeof Asking.Type, "maxPixels">
+) {
+  const asked = yield* Effect.option(openBenchmark(choice))
+  const obstacles = yield* benchmarkObstacles([choice], pictures)
+  return { used: Option.getOrNull(Option.map(asked, ({ rows }) => rows.length)), named: [], problems: textsOf(obstacles) }
 })
 
 type Looking = ReturnType<typeof checkImages> | ReturnType<typeof checkText> | ReturnType<typeof checkBenchmark>
@@ -89,10 +94,11 @@ const sourcesOfStage = (config: Schema.Json, label: string, recipe: RecipeSettin
     const look = checkText(own, recipe)
     return { stages, kind: "calibration text", source: own.calibration, unit: "blocks", key: keyOf(own), look }
   })
-  const asked = Option.toArray(Schema.decodeUnknownOption(Asking)(config)).flatMap(({ benchmarks }) =>
+  const asked = Option.toArray(Schema.decodeUnknownOption(Asking)(config)).flatMap(({ benchmarks, ...pictures }) =>
     benchmarks.map((own): ReadSource => {
-      const look = checkBenchmark(own)
-      return { stages, kind: "benchmark", source: `${own.name} ${own.data}`, unit: "rows", key: keyOf(own), look }
+      const look = checkBenchmark(own, pictures)
+      const key = keyOf(own, pictures)
+      return { stages, kind: "benchmark", source: `${own.name} ${own.data}`, unit: "rows", key, look }
     })
   )
   return [...shown, ...read, ...asked]

@@ -34,22 +34,23 @@ export const continueWithData = (
 ) =>
   Effect.gen(function* () {
     const ledger = Option.getOrUndefined(yield* readLedger(begun.directory))
-    if (ledger === undefined || ledger.model !== (yield* modelDigest(recipe))) return Option.none<string>()
+    if (ledger === undefined || ledger.model !== (yield* modelDigest(recipe))) return Option.none<Stage.Continued>()
     const [before, now] = [ledger.limits ?? keptLimits({}), keptLimits(pictureLimits(data.images, compat))]
     const isWider = !isDeepStrictEqual(before, now)
-    if (isWider && !(areWider(now, before) && usedAll(begun))) return Option.none<string>()
+    if (isWider && !(areWider(now, before) && usedAll(begun))) return Option.none<Stage.Continued>()
     const parts = Option.getOrUndefined(yield* followData(ledger, data, recipe))
-    if (parts === undefined) return Option.none<string>()
+    if (parts === undefined) return Option.none<Stage.Continued>()
     const changed = yield* changedSamples(ledger, parts)
     const used = yield* usedBy(begun)
-    if (changed.some((sample) => isUsed(used, sample))) return Option.none<string>()
+    if (changed.some((sample) => isUsed(used, sample))) return Option.none<Stage.Continued>()
     if (isWider && changed.length === 0) {
-      return Option.some("pictures that were refused are read now; its finished steps had met none: it goes on")
+      const detail = "pictures that were refused are read now; its finished steps had met none: it goes on"
+      return Option.some<Stage.Continued>({ detail })
     }
     const what = `${changed.length} of the samples that it began with are gone or changed`
-    return Option.some(
+    const detail =
       begun.state === undefined
         ? `${what}, none of which it had used: its result stands`
         : `${what}, none of which its finished steps had used: it goes on, and others take the places of those that are gone`
-    )
+    return Option.some<Stage.Continued>({ detail })
   }).pipe(unlessDamaged, Effect.map(Option.flatten))

@@ -1,15 +1,5 @@
 /** Scores the model as it stands after the stages before: benchmarks, and its divergence from the full-precision model. A step is some rows. */
-import { existsSync } from "node:fs"
-import { basename, dirname, join, resolve } from "node:path"
-import {
-  benchmarkNamed,
-  findBenchmark,
-  type RowImageOptions,
-  readPredictions,
-  scoreWithMarks,
-  writePredictions,
-  writeScore
-} from "@speedq/evaluation"
+import { type RowImageOptions, type RowInvalid, RowsUnreadable } from "@speedq/evaluation"
 import {
   deployModel,
   type LanguageModel,
@@ -20,21 +10,28 @@ import {
   type VisionTower
 } from "@speedq/exports"
 import { option, optionalOption, requiredOption, writtenAs } from "@speedq/formats"
-import { Codec, Count, CountOrNone, Forecast, Stage, whileDoing, whileStoring } from "@speedq/pipeline"
+import {
+  Count,
+  CountOrNone,
+  emit,
+  Forecast,
+  type RecipeSettings,
+  RunEvents,
+  Stage,
+  unlessDamaged
+} from "@speedq/pipeline"
 import { OptionalRules } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import { parameterCount, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
-import { fileDigest } from "../data/fileDigest.ts"
-import { fingerprintOf } from "../data/fingerprint.ts"
+import { fingerprintOf, modelDigest } from "../data/fingerprint.ts"
 import { EvaluationFailed } from "../Errors.ts"
-import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
-import type { Divergence } from "../model/divergence.ts"
 import { chosenMatrices, planTowers } from "../model/plannedLayers.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
@@ -42,11 +39,24 @@ import { openTeacher } from "../model/teacherModel.ts"
 import { planModel, planTeacher } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
 import type { EvaluateOptions } from "../registry/stageOptions.ts"
-import { type Asked, openBenchmark } from "./askedRows.ts"
+import {
+  type Answers,
+  AnswersCodec,
+  answersBefore,
+  current,
+  isDone,
+  noAnswers,
+  summedUp,
+  whatStands,
+  writeAnswers
+} from "./Answers.ts"
 import { askRows, divergenceOver } from "./askRows.ts"
-import { type BenchmarkScore, type Evaluation, Evaluations, evaluationTable, marksOf } from "./Evaluation.ts"
+import { type Evaluation, Evaluations, evaluationTable } from "./Evaluation.ts"
 import { evaluationTime } from "./evaluationTime.ts"
-import { galleries, isSample, isSpread } from "./gallery.ts"
+import { galleries } from "./gallery.ts"
+import { type Group, groupedRows } from "./groupedRows.ts"
+import { benchmarkObstacles } from "./preflight.ts"
+import { scoreBenchmark } from "./scoreBenchmark.ts"
 
 const EvaluateConfig = Schema.Struct({
   title: requiredOption(Schema.NonEmptyString, { description: "Name of this evaluation in tables and reports." }),
@@ -109,102 +119,35 @@ interface EvaluateInput {
   readonly evaluations?: readonly Evaluation[]
 }
 
-/** What was answered, and the summed divergence, of each benchmark. */
-const Answering = Schema.Array(
-  Schema.Struct({
-    answers: Schema.Array(Schema.Tuple([Schema.String, Schema.String])),
-    divergence: Schema.Struct({ sum: Schema.Number, tokens: Schema.Int })
-  })
+const picturesOf = ({ maxPixels, imageStore }: Config): RowImageOptions => ({
+  ...(maxPixels === undefined ? {} : { maxPixels }),
+  ...(imageStore === undefined ? {} : { imageStore })
+})
+
+/** The benchmarks with their rows, in the steps that they are asked in. */
+const askedBenchmarks = (config: Config) =>
+  Effect.forEach(config.benchmarks, (choice, at) =>
+    groupedRows(choice, at, {
+      batch: config.batch,
+      divergence: config.divergence,
+      pictures: picturesOf(config)
+    })
+  )
+
+/** Digest of all that is asked and compared with, besides what stages before have made. */
+const modelOf = ({ divergence }: Config, recipe: RecipeSettings) => modelDigest(recipe, { teacher: divergence > 0 })
+
+/** Answers are of questions, not of files: those to questions that are the same now go on, as long as the model is the same. */
+const continuation = Effect.fnUntraced(
+  function* (config: Config, recipe: RecipeSettings, { state }: Stage.Begun) {
+    const saved = state === undefined ? Option.none<Answers>() : yield* unlessDamaged(AnswersCodec.load(state))
+    const model = yield* modelOf(config, recipe)
+    if (Option.isNone(saved) || saved.value.model !== model) return Option.none<Stage.Continued>()
+    const detail = whatStands(saved.value, yield* askedBenchmarks(config))
+    return Option.some<Stage.Continued>({ detail, likeNew: true })
+  },
+  (self, { title }) => Effect.mapError(self, ({ message }) => new EvaluationFailed({ title, reason: message }))
 )
-type Answering = typeof Answering.Type
-
-/** An obstacle for each benchmark that no one brings. */
-const unknownBenchmarks = Effect.fnUntraced(function* (benchmarks: Config["benchmarks"]) {
-  const known = (yield* Extensions).benchmarks
-  const found = yield* Effect.forEach(benchmarks, ({ name }) =>
-    Effect.match(benchmarkNamed(name, known), {
-      onSuccess: () => undefined,
-      onFailure: Forecast.obstacleOf
-    })
-  )
-  return found.filter((obstacle) => obstacle !== undefined)
-})
-
-/** Data files that were read and found good: those of several evaluations are read once. */
-const good = new Map<string, string>()
-
-/** Why the rows of a benchmark cannot be asked: a column that is missing, a row that is broken, a picture that is not there. */
-const problemOf = Effect.fnUntraced(function* (choice: Config["benchmarks"][number]) {
-  const identity = JSON.stringify([choice, yield* Effect.promise(() => fileDigest(choice.data))])
-  if (good.get(choice.data) === identity) return undefined
-  const { rows, data } = yield* openBenchmark(choice)
-  const files = rows.flatMap(({ image }) => (image.kind === "files" ? image.paths : []))
-  const absent = files.map((path) => resolve(dirname(data.file), path)).filter((path) => !existsSync(path))
-  if (absent.length > 0) {
-    return `${data.file}: ${absent.length} of ${files.length} pictures do not exist, the first of them ${absent[0]}`
-  }
-  good.set(choice.data, identity)
-  return undefined
-})
-
-/** An obstacle for each data file that is there and cannot be asked from. */
-const unreadableFiles = Effect.fnUntraced(function* (benchmarks: Config["benchmarks"]) {
-  const known = (yield* Extensions).benchmarks
-  const problems = yield* Effect.forEach(benchmarks, (choice) =>
-    existsSync(choice.data) && findBenchmark(choice.name, known) !== undefined
-      ? Effect.match(problemOf(choice), { onSuccess: (problem) => problem, onFailure: ({ message }) => message })
-      : Effect.succeed(undefined)
-  )
-  return problems.flatMap((issue): readonly Forecast.Obstacle[] =>
-    issue === undefined ? [] : [{ issue, fix: "correct the file, or get it anew" }]
-  )
-})
-
-/** What stands in the way of asking: files that are not there or cannot be asked from, benchmarks that no one brings. */
-export const benchmarkObstacles = Effect.fnUntraced(function* (benchmarks: Config["benchmarks"]) {
-  const files = benchmarks.map(({ data }) => data)
-  const fix = "get the benchmark's TSV file; `speedq evaluate` says where it comes from"
-  return [
-    ...(yield* Forecast.missingFiles(files, fix)),
-    ...(yield* unknownBenchmarks(benchmarks)),
-    ...(yield* unreadableFiles(benchmarks))
-  ]
-})
-
-/** Rows of a benchmark's file that are asked. Fails as reading it does. */
-export const askedRows = (choice: Config["benchmarks"][number]) =>
-  Effect.map(openBenchmark(choice), ({ rows }) => rows.length)
-
-/** Writes predictions and score of one benchmark and sums them up. */
-const scoreBenchmark = Effect.fnUntraced(function* (
-  { benchmark, data, rows, name }: Asked,
-  { answers, divergence }: Answering[number],
-  directory: string
-) {
-  const stem = join(directory, `${basename(name, ".tsv")}_${benchmark.name}`)
-  const predictions = `${stem}.tsv`
-  yield* whileStoring("write the predictions", predictions)(writePredictions(predictions, data, rows, new Map(answers)))
-  const scored = yield* scoreWithMarks(benchmark, data.rows, yield* readPredictions(predictions), { file: predictions })
-  const { scoreFile, resultFile } = yield* whileDoing("write the score", stem)(writeScore(benchmark, stem, scored))
-  const found = scored.score
-  const hits = new Map(found.rows.map(({ index, hit }) => [index, hit]))
-  const samples = answers
-    .filter((_, place) => isSample(place, rows.length))
-    .map(([index, answer]) => {
-      const correct = hits.get(index)
-      return { index, answer, ...(correct === undefined ? {} : { correct }) }
-    })
-  const summary: BenchmarkScore = {
-    benchmark: found.benchmark,
-    data: name,
-    overall: found.overall,
-    categories: marksOf(found),
-    divergence: divergence.tokens === 0 ? null : divergence.sum / divergence.tokens,
-    divergenceTokens: divergence.tokens,
-    samples
-  }
-  return { summary, files: [predictions, resultFile, scoreFile] }
-})
 
 const towers = ["vision", "projector", "language"] as const
 
@@ -216,18 +159,20 @@ export const Evaluate = Stage.define({
   gives: [Evaluations],
   fingerprint: ({ benchmarks, divergence }, recipe) =>
     fingerprintOf(recipe, { files: benchmarks.map(({ data }) => data), teacher: divergence > 0 }),
+  continuation,
   versions: ({ nearest, benchmarks }) =>
     versionsOf({ quantizers: nearest, benchmarks: benchmarks.map(({ name }) => name) }),
-  forecast: Effect.fnUntraced(function* ({ benchmarks, batch, nearest, divergence }: Config, recipe, place) {
+  forecast: Effect.fnUntraced(function* (config: Config, recipe, place) {
+    const { benchmarks, batch, nearest, divergence } = config
     const model = yield* planModel(recipe)
     const planned = yield* planTowers(model.config, towers, nearest)
-    const unusable = yield* benchmarkObstacles(benchmarks)
+    const obstacles = yield* benchmarkObstacles(benchmarks, picturesOf(config))
     // The source, packed weights, and everything unpacked in f32.
     const teacher = divergence > 0 ? yield* planTeacher(recipe) : undefined
     const taught = teacher?.weightBytes ?? 0
     const memoryBytes = model.weightBytes + taught + quantizedBytes(planned) + 4 * parameterCount(model.config)
     return Forecast.make({
-      obstacles: [...model.obstacles, ...(teacher?.obstacles ?? []), ...unusable],
+      obstacles: [...model.obstacles, ...(teacher?.obstacles ?? []), ...obstacles],
       memoryBytes,
       time: evaluationTime({
         ...{ model, benchmarks, batch, divergence, recipe, place },
@@ -255,59 +200,73 @@ export const Evaluate = Stage.define({
     const compared = config.divergence > 0 ? yield* openTeacher(context.recipe, source) : source
     const original = { directory: compared.directory, weights: weightsFrom(compared.weights) }
     const model = { backend, directory, weights: weightsFrom(unpacked, deployed.others) }
-    const asked: readonly Asked[] = yield* Effect.mapError(Effect.forEach(config.benchmarks, openBenchmark), failed)
-    const steps = asked.flatMap(({ rows }, benchmark) =>
-      Array.from({ length: Math.ceil(rows.length / config.batch) }, (_, at) => {
-        const first = at * config.batch
-        return { benchmark, first, end: Math.min(first + config.batch, rows.length) }
-      })
-    )
+    const asked = yield* Effect.mapError(askedBenchmarks(config), failed)
+    const groups = asked.flatMap((each) => each.groups)
 
-    const { maxPixels, imageStore } = config
-    const pictures: RowImageOptions = {
-      ...(maxPixels === undefined ? {} : { maxPixels }),
-      ...(imageStore === undefined ? {} : { imageStore })
+    // Groups that are still to be asked, in order, from place `next` on; and rows of those before it that cannot be.
+    let open: readonly Group[] = groups
+    let next = 0
+    const unreadable: RowInvalid[] = []
+    const standing = (state: Answers) => {
+      open = groups.filter((group) => !isDone(state, group))
+      next = 0
+      return groups.length - open.length
     }
+    /** Asks what is left of a group; whether all of its rows could be. */
+    const askGroup = Effect.fnUntraced(function* (state: Answers, group: Group) {
+      const { answers, measured } = state.benchmarks[group.at]!
+      const { given, refused } = yield* askRows(
+        model,
+        group.questions.filter(({ digest }) => !answers.has(digest))
+      )
+      for (const [{ row, digest }, answer] of given) answers.set(digest, { index: row.index, answer })
+      unreadable.push(...refused)
+      if (refused.length > 0) return false
+      if (group.measured.length > 0 && !measured.has(group.measuredDigest)) {
+        measured.set(group.measuredDigest, yield* divergenceOver(model, original, group.measured))
+      }
+      return true
+    })
     const step = Effect.fnUntraced(
-      function* (state: Answering, done: number) {
-        const place = steps[done]!
-        const { benchmark, data, rows } = asked[place.benchmark]!
-        const questions = rows.slice(place.first, place.end).map((row) => ({ benchmark, data, row, pictures }))
-        const given = yield* askRows(model, questions)
-        const measured: Divergence = yield* divergenceOver(
-          model,
-          original,
-          questions.filter((_, at) => isSpread(place.first + at, rows.length, config.divergence))
-        )
-        const next = state.map(({ answers, divergence }, at) =>
-          at !== place.benchmark
-            ? { answers, divergence }
-            : {
-                answers: [...answers, ...questions.map(({ row }, i) => [row.index, given[i]!] as const)],
-                divergence: { sum: divergence.sum + measured.sum, tokens: divergence.tokens + measured.tokens }
-              }
-        )
-        return { state: next, metrics: {} }
+      function* (state: Answers) {
+        while (next < open.length) {
+          const whole = yield* askGroup(state, open[next]!)
+          next++
+          if (whole) return { state, metrics: {} }
+        }
+        const [first, ...others] = unreadable
+        return yield* new RowsUnreadable({ rows: [first!, ...others], keptIn: context.directory })
       },
       (self) => Effect.mapError(self, failed)
     )
+    const initial = Effect.gen(function* () {
+      const identity = yield* modelOf(config, context.recipe)
+      const before = Option.getOrUndefined(yield* answersBefore(context.before, identity))
+      if (before === undefined) return noAnswers(identity, asked.length)
+      yield* emit(RunEvents.Warning, { message: whatStands(before, asked) })
+      return before
+    })
     const finish = Effect.fnUntraced(
-      function* (state: Answering) {
-        const scored = yield* Effect.forEach(asked, (each, at) => scoreBenchmark(each, state[at]!, context.directory))
+      function* (state: Answers) {
+        const scored = yield* Effect.forEach(asked, (each) =>
+          scoreBenchmark(each, summedUp(state, each), context.directory)
+        )
         const scores = scored.map(({ summary }) => summary)
         const evaluation: Evaluation = { title: config.title, scores, ...modelSize(deployed) }
         const evaluations = [...(input.evaluations ?? []), evaluation]
-        const shown = config.gallery ? yield* galleries(asked, evaluations, pictures) : []
-        const files = scored.flatMap((each) => each.files)
+        const shown = config.gallery ? yield* galleries(asked, evaluations, picturesOf(config)) : []
+        const kept = yield* writeAnswers(context.directory, current(state, asked))
+        const files = [...scored.flatMap((each) => each.files), kept]
         return { output: { evaluations }, report: [evaluationTable(evaluations), ...shown], files }
       },
       (self) => Effect.mapError(self, failed)
     )
     return Stage.program({
-      steps: steps.length,
-      state: Codec.json(Answering),
-      initial: Effect.succeed<Answering>(asked.map(() => ({ answers: [], divergence: { sum: 0, tokens: 0 } }))),
+      steps: groups.length,
+      state: AnswersCodec,
+      initial,
       step,
+      standing,
       isIntact: () => true,
       finish
     })

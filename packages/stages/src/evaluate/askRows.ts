@@ -5,6 +5,7 @@ import {
   type DataFile,
   type DataRow,
   type RowImageOptions,
+  RowInvalid,
   requestOf
 } from "@speedq/evaluation"
 import { noGrad, scope } from "@speedq/tensors"
@@ -28,19 +29,35 @@ import { answerRequests, tilesOf } from "../model/modelAnswerer.ts"
 import { hiddenStates } from "../training/hiddenStates.ts"
 import { makeVisionFeatures } from "../training/VisionFeatures.ts"
 
-interface Question {
+export interface Question {
   readonly benchmark: Benchmark
   readonly data: DataFile
   readonly row: DataRow
   readonly pictures?: RowImageOptions
 }
 
-/** The answers to some rows. */
-export const askRows = Effect.fnUntraced(function* (model: AnsweringModel, questions: readonly Question[]) {
-  return yield* answerRequests(model, yield* Effect.forEach(questions, requestFor))
-})
-
 const requestFor = ({ benchmark, data, row, pictures }: Question) => requestOf(benchmark, data, row, pictures)
+
+/** The answers to some rows; rows whose pictures cannot be read are refused, and the others asked. */
+export const askRows = Effect.fnUntraced(function* <Q extends Question>(
+  model: AnsweringModel,
+  questions: readonly Q[]
+) {
+  const requests: AnswerRequest[] = []
+  const asked: Q[] = []
+  const refused: RowInvalid[] = []
+  for (const question of questions) {
+    const request = yield* requestFor(question).pipe(Effect.catchTag("RowInvalid", (error) => Effect.succeed(error)))
+    if (request instanceof RowInvalid) {
+      refused.push(request)
+    } else {
+      requests.push(request)
+      asked.push(question)
+    }
+  }
+  const answers = yield* answerRequests(model, requests)
+  return { given: asked.map((question, at) => [question, answers[at]!] as const), refused }
+})
 
 /** A question and its expected answer; undefined where the sequence is too long. */
 const expectedSample = (

@@ -71,7 +71,7 @@ const jpegSize = (head: Buffer, readAt: ReadAt): ImageSize | undefined => {
 }
 
 /** Undefined where the first bytes do not tell: another format, or a damaged file. */
-const sizeOfHeader = (readAt: ReadAt): ImageSize | undefined => {
+export const sizeOfHeader = (readAt: ReadAt): ImageSize | undefined => {
   const head = readAt(0, 1024)
   const size = pngSize(head) ?? gifHeaderSize(head) ?? webpSize(head) ?? bmpSize(head) ?? jpegSize(head, readAt)
   return size !== undefined && size.width > 0 && size.height > 0 ? size : undefined
