@@ -65,6 +65,45 @@ const Adding = Stage.define({
     )
 })
 
+/** Adds up all words of a file, each looked up in one step. What was looked up says by itself what it is of. */
+const LookingUp = Stage.define({
+  name: "look-up",
+  version: 1,
+  config: Schema.Struct({ file: Schema.String }),
+  gives: [Twice],
+  fingerprint: ({ file }) => Effect.sync(() => readFileSync(file, "utf8")),
+  continuation: (_config, _recipe, { state }) =>
+    Effect.succeed(
+      state === undefined ? Option.none() : Option.some({ detail: "it keeps what it has", likeNew: true })
+    ),
+  begin: ({ file }, _input, { directory, before }) =>
+    Effect.sync(() => {
+      const words = linesOf(file)
+      const finishedBefore = before === undefined ? undefined : join(before.directory, "seen.json")
+      return Stage.program({
+        steps: words.length,
+        state: Codec.json(Schema.Array(Schema.String)),
+        initial: Effect.sync(() =>
+          finishedBefore === undefined ? [] : Schema.decodeSync(Seen)(readFileSync(finishedBefore, "utf8"))
+        ),
+        step: (known: readonly string[]) => {
+          const word = words.find((each) => !known.includes(each))!
+          return word === "bad"
+            ? Effect.fail(new Error("a bad word"))
+            : Effect.succeed({ state: [...known, word], metrics: {} })
+        },
+        standing: (known: readonly string[]) => words.filter((word) => known.includes(word)).length,
+        isIntact: () => true,
+        finish: () =>
+          Effect.sync(() => {
+            writeFileSync(join(directory, "seen.json"), Schema.encodeSync(Seen)(words))
+            const twice = words.reduce((sum, word) => sum + Number(word), 0)
+            return { output: { twice }, files: [join(directory, "seen.json")] }
+          })
+      })
+    })
+})
+
 const Doubling = Stage.define({
   name: "double",
   version: 1,
@@ -74,14 +113,16 @@ const Doubling = Stage.define({
   begin: (_config, { total }) => Effect.succeed(Stage.once(Effect.succeed({ output: { twice: 2 * total } })))
 })
 
-/** Runs both stages on words, in a directory. */
-const makeRuns = () => {
+const settings = { name: "words", model: "none", save: { everySteps: 1 } }
+const adding = (file: string) =>
+  Recipe.make(settings).pipe(Recipe.andThen(Adding.stage({ file })), Recipe.andThen(Doubling.stage({})))
+const lookingUp = (file: string) => Recipe.make(settings).pipe(Recipe.andThen(LookingUp.stage({ file })))
+
+/** Runs a recipe on words, in a directory. */
+const makeRuns = (recipeOf: typeof adding | typeof lookingUp = adding) => {
   const root = temporaryDirectory()
   const [directory, file] = [join(root, "run"), join(root, "words")]
-  const recipe = Recipe.make({ name: "words", model: "none" }).pipe(
-    Recipe.andThen(Adding.stage({ file })),
-    Recipe.andThen(Doubling.stage({}))
-  )
+  const recipe = recipeOf(file)
   const run = (words: string) =>
     Effect.gen(function* () {
       writeFileSync(file, words)
@@ -169,6 +210,37 @@ describe("a change of data", () => {
       assert.strictEqual(result, 20)
       assert.include(printed, "01-add: 4 steps")
       assert.notProperty(manifest("01-add").parts, "before")
+    })
+  )
+})
+
+describe("a stage whose state says which data each part of it was made of", () => {
+  it.live("goes on with the parts that stand, under the key of a new start, saved anew after as many steps", () =>
+    Effect.gen(function* () {
+      const { run, manifest } = makeRuns(lookingUp)
+      yield* run("1 2 3 bad")
+      assert.strictEqual(manifest("01-look-up").checkpoints[0].step, 3)
+      const { printed } = yield* run("1 5 3 bad")
+      assert.include(printed, "01-look-up: its data changed; it keeps what it has")
+      assert.include(printed, "continuing after step 2 of 4")
+      const { printed: again, result } = yield* run("1 5 3 4")
+      assert.include(again, "continuing after step 3 of 4")
+      assert.strictEqual(result, 13)
+      assert.notProperty(manifest("01-look-up").parts, "before")
+      assert.strictEqual(manifest("01-look-up").parts.data, "1 5 3 4")
+    })
+  )
+
+  it.live("takes from a finished result what stands, and saves it before any step", () =>
+    Effect.gen(function* () {
+      const { directory, run } = makeRuns(lookingUp)
+      yield* run("1 2 3")
+      const { printed, result } = yield* run("7 2 3")
+      assert.include(printed, "runs again (data:")
+      assert.include(printed, "continuing after step 2 of 3")
+      assert.strictEqual(result, 12)
+      const events = readFileSync(join(directory, "events.jsonl"), "utf8").match(/CheckpointSaved|StepDone/g)
+      assert.deepStrictEqual(events?.slice(-3), ["StepDone", "CheckpointSaved", "StepDone"])
     })
   )
 })
