@@ -22,7 +22,7 @@ export class StorageFailed extends Schema.TaggedError<StorageFailed>()("StorageF
   }
 }
 
-/** Another process writes this run directory. */
+/** Another process writes this directory. */
 export class RunLocked extends Schema.TaggedError<RunLocked>()("RunLocked", {
   directory: Schema.String,
   lockFile: Schema.String,
@@ -44,7 +44,7 @@ export class RunLocked extends Schema.TaggedError<RunLocked>()("RunLocked", {
   }
 }
 
-/** The lock of this run was taken away while the run was writing. */
+/** The lock of this directory was taken away while this process was writing. */
 export class LockLost extends Schema.TaggedError<LockLost>()("LockLost", {
   directory: Schema.String,
   owner: Schema.String

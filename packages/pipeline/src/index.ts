@@ -14,6 +14,7 @@ export { OtherRuns } from "./checkpoints/Checkpoints.ts"
 export { readManifest } from "./checkpoints/StageManifest.ts"
 export { openSaved, verifyFile } from "./checkpoints/savedFile.ts"
 export { RunDirectory, RunRecord, readRunRecord, stagesName } from "./directory/RunDirectory.ts"
+export { acquireLock } from "./directory/RunLock.ts"
 export {
   LockLost,
   NonFiniteMetric,

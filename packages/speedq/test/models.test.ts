@@ -1,7 +1,19 @@
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import type { Exported } from "@speedq/exports"
+import { acquireLock } from "@speedq/pipeline"
+import * as Effect from "effect/Effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import type { Answered } from "../src/models/ask.ts"
 import { shippedNano } from "../src/shipped/shipped.ts"
@@ -146,6 +158,45 @@ describe("speedq evaluate", () => {
     const scored = await speedq(["score", two.predictionsFile, "--data", short, "--benchmark", "nano", "--partial"])
     assert.strictEqual(scored.stdout, four.stdout)
   }, 120_000)
+
+  it("lets one process at a time write into a directory", async () => {
+    const out = join(temporaryDirectory(), "out")
+    const args = [
+      "evaluate",
+      shared.model,
+      "--data",
+      short,
+      "--benchmark",
+      "nano",
+      "--out",
+      out,
+      "--name",
+      "m",
+      ...native
+    ]
+    const lock = join(out, "run.lock")
+    mkdirSync(out)
+    const refused = await Effect.runPromise(
+      Effect.andThen(
+        acquireLock(out),
+        Effect.promise(() => speedq([...args, "--limit", "1"]))
+      ).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
+    )
+    assert.strictEqual(refused.code, 1)
+    assert.include(refused.stderr, `error: ${out} is being written by process ${process.pid}`)
+    assert.isEmpty(readdirSync(out))
+
+    // Another one takes the lock away while the model is opened.
+    const robbed = speedq([...args, "--limit", "2"])
+    while (!existsSync(lock)) await new Promise(setImmediate)
+    writeFileSync(lock, readFileSync(lock, "utf8").replace(/"token":"[^"]*"/, '"token":"another"'))
+    assert.match((await robbed).stderr, /row 1 .*: not answered: .*no longer belongs to this process/)
+    assert.strictEqual(readFileSync(join(out, "m_nano.journal.jsonl"), "utf8").trim().split("\n").length, 1)
+    rmSync(lock)
+
+    assert.strictEqual((await speedq([...args, "--limit", "1"])).code, 0)
+    assert.isFalse(existsSync(lock))
+  }, 60_000)
 
   it("stops at a row that cannot be read, and keeps what was answered", async () => {
     const directory = temporaryDirectory()

@@ -1,7 +1,8 @@
 /**
- * One writer for a run directory. The kernel holds the lock where it can (`kernelLock.ts`); beside it a file names the owner by process,
- * host and start time, and is renewed every minute. A lock whose owner is dead is taken over. Its owner is dead if the kernel's lock is
- * free, if its process has ended, or, where neither can be known from here, if it has not been renewed for ten minutes.
+ * One writer for a directory, of a run or of other results. The kernel holds the lock where it can (`kernelLock.ts`); beside it a file
+ * names the owner by process, host and start time, and is renewed every minute. A lock whose owner is dead is taken over. Its owner is
+ * dead if the kernel's lock is free, if its process has ended, or, where neither can be known from here, if it has not been renewed for
+ * ten minutes.
  */
 import { randomUUID } from "node:crypto"
 import { readFileSync, readlinkSync } from "node:fs"
@@ -111,7 +112,7 @@ export const readLock = Effect.fn("RunLock.read")(function* (directory: string) 
   return Option.map(text, (json) => Option.getOrUndefined(decodeOwner(json)))
 })
 
-/** Held by the one process that may write a run directory. */
+/** Held by the one process that may write a directory. */
 interface RunLock {
   /** Fails when the lock was taken away; asked before anything is made final. */
   readonly verify: Effect.Effect<void, LockLost | StorageFailed>
@@ -129,7 +130,7 @@ export const acquireLock: (
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const file = path.join(directory, lockFileName)
-  const doing = whileDoing("lock the run directory", directory)
+  const doing = whileDoing("lock the directory", directory)
   const since = new Date(yield* Clock.currentTimeMillis).toISOString()
   const token = randomUUID()
   const draft = `${file}.${token}`
@@ -208,7 +209,7 @@ export const acquireLock: (
 
   /** What is there under the lock's name and is no lock: a link to nothing, a pipe, a directory. */
   const unusable = new StorageFailed({
-    doing: "lock the run directory",
+    doing: "lock the directory",
     path: directory,
     reason: "other",
     detail: `${file} is no file that a run wrote; remove it and run again`

@@ -2,6 +2,7 @@
 import { basename, resolve } from "node:path"
 import {
   Answerer,
+  AnswerFailed,
   benchmarkNamed,
   type Evaluated,
   evaluate,
@@ -9,9 +10,10 @@ import {
   type PredictionFormat,
   renderScore
 } from "@speedq/evaluation"
-import { emit } from "@speedq/pipeline"
+import { acquireLock, emit, whileDoing } from "@speedq/pipeline"
 import { Compute, Extensions, modelAnswerer } from "@speedq/stages"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import { Note, progress } from "../command/progress.ts"
 import { evaluationProgress } from "./evaluationProgress.ts"
@@ -32,18 +34,30 @@ export interface EvaluationRequest {
   readonly format: PredictionFormat
 }
 
+/** Locks the directory of the answers, which two processes would fill with the same ones. Fails with RunLocked while another one writes it. */
+const holdDirectory = Effect.fnUntraced(function* (directory: string) {
+  const fs = yield* FileSystem.FileSystem
+  yield* whileDoing("make the directory", directory)(fs.makeDirectory(directory, { recursive: true }))
+  return yield* acquireLock(directory)
+})
+
 /** Asks every row, writes predictions and score, continues where it stopped. */
 export const evaluateDirectory = Effect.fn("evaluateDirectory")(
   function* (model: string, { benchmark, limit, maxPixels, name, ...request }: EvaluationRequest, _backend: string) {
     const chosen = yield* benchmarkNamed(benchmark, (yield* Extensions).benchmarks)
+    const { verify } = yield* holdDirectory(request.out)
     const { answering, identity } = yield* openModel(model)
+    const answerer = modelAnswerer(answering, identity)
+    const held = Effect.mapError(verify, ({ message }) => new AnswerFailed({ reason: message }))
     const evaluated = yield* evaluate(chosen, {
       ...request,
       name: name ?? basename(resolve(model)),
       onProgress: yield* evaluationProgress(chosen.name),
       ...(limit === undefined ? {} : { limit }),
       ...(maxPixels === undefined ? {} : { maxPixels })
-    }).pipe(Effect.provideService(Answerer, modelAnswerer(answering, identity)))
+    }).pipe(
+      Effect.provideService(Answerer, { ...answerer, answer: (asked) => Effect.tap(answerer.answer(asked), held) })
+    )
     yield* emit(Note, {
       message: `predictions are in ${evaluated.predictionsFile}, the score is in ${evaluated.scoreFile}`
     })
