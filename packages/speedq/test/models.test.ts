@@ -196,6 +196,14 @@ describe("speedq evaluate", () => {
 
     assert.strictEqual((await speedq([...args, "--limit", "1"])).code, 0)
     assert.isFalse(existsSync(lock))
+
+    // What a kill tore, and a question that changed, are told.
+    appendFileSync(join(out, "m_nano.journal.jsonl"), '{"index":')
+    const changed = join(out, "short.tsv")
+    writeFileSync(changed, readFileSync(short, "utf8").replace("What color is the south", "What color is the north"))
+    const { stderr } = await speedq(args.map((each) => (each === short ? changed : each)).concat("--limit", "1"))
+    assert.match(stderr, /1 damaged or torn lines of .*journal\.jsonl are left out/)
+    assert.include(stderr, `${changed} changed: 0 answers stand, 1 rows changed and are asked again\n`)
   }, 60_000)
 
   it("stops at a row that cannot be read, and keeps what was answered", async () => {

@@ -28,7 +28,9 @@ const tell = (told: Progress): Effect.Effect<void, never, Events> => {
     }
     case "RowsChanged": {
       const { file, kept, changed, gone } = told
-      const message = `${file} changed since rows were answered: ${kept} answers stand, ${changed} rows are asked again, ${gone} are no longer there`
+      const again = changed === 0 ? "" : `, ${changed} rows changed and are asked again`
+      const left = gone === 0 ? "" : `, ${gone} are no longer there`
+      const message = `${file} changed: ${kept} answers stand${again}${left}`
       return emit(RunEvents.Warning, { message })
     }
     case "Answered":

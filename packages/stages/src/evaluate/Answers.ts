@@ -119,7 +119,9 @@ export const whatStands = (answers: Answers, asked: readonly GroupedRows[]): str
     }
     counts.gone += [...known].filter((index) => !present.has(index)).length
   }
-  return `${counts.stand} answers stand, ${counts.again} rows changed and are asked again, ${counts.gone} are no longer there`
+  const again = counts.again === 0 ? "" : `, ${counts.again} rows changed and are asked again`
+  const gone = counts.gone === 0 ? "" : `, ${counts.gone} are no longer there`
+  return `${counts.stand} answers stand${again}${gone}`
 }
 
 const answersName = "answers.json"
