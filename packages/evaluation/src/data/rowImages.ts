@@ -29,8 +29,11 @@ export const picturePath = (data: DataFile, path: string, { imageRoot }: RowImag
 const invalid = (data: DataFile, row: DataRow, column: string, reason: string): RowInvalid =>
   new RowInvalid({ file: data.file, row: row.row, index: row.index, column, reason })
 
+const quote = '"'.charCodeAt(0)
+
 /** The text of a quoted or plain cell from its bytes in the file. */
 const cellText = (bytes: Uint8Array): string => {
+  if (bytes[0] !== quote) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1")
   let text = ""
   const reader = recordReader({
     keep: () => ({ bytes: bytes.length, fail: false }),
