@@ -69,7 +69,11 @@ const checkBenchmark = Effect.fnUntraced(function* (
 ) {
   const asked = yield* Effect.option(openBenchmark(choice))
   const obstacles = yield* benchmarkObstacles([choice], pictures)
-  return { used: Option.getOrNull(Option.map(asked, ({ rows }) => rows.length)), named: [], problems: textsOf(obstacles) }
+  return {
+    used: Option.getOrNull(Option.map(asked, ({ rows }) => rows.length)),
+    named: [],
+    problems: textsOf(obstacles)
+  }
 })
 
 type Looking = ReturnType<typeof checkImages> | ReturnType<typeof checkText> | ReturnType<typeof checkBenchmark>
