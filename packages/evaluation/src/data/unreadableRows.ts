@@ -17,11 +17,11 @@ export const unreadableRows = Effect.fn("evaluation.unreadableRows")(function* (
   rows: readonly DataRow[],
   { seconds, ...options }: RowImageOptions & { readonly seconds: number }
 ) {
-  const end = (yield* Clock.currentTimeMillis) + 1000 * seconds
+  const end = (yield* Clock.monotonicTimeNanos) + BigInt(1e9 * seconds)
   const invalid: RowInvalid[] = []
   let looked = 0
   for (const row of rows) {
-    if ((yield* Clock.currentTimeMillis) > end) break
+    if ((yield* Clock.monotonicTimeNanos) > end) break
     yield* checkRowImages(data, row, options).pipe(
       Effect.catchTag("RowInvalid", (error) => Effect.sync(() => void invalid.push(error)))
     )

@@ -122,7 +122,7 @@ const parse = Effect.fnUntraced(function* (file: string, text: string, key: Jour
   return { answered, damaged, begun }
 })
 
-const syncEveryMillis = 1000
+const syncEveryNanos = 1_000_000_000n
 
 /**
  * Opens a journal for a run, creating it (and its directory) where there is none, until the scope ends.
@@ -154,12 +154,12 @@ export const openJournal = Effect.fn("evaluation.openJournal")(function* (
     yield* AtomicFile.flushDirectory(dirname(file))
   }
   const turn = yield* Semaphore.make(1)
-  let synced = yield* Clock.currentTimeMillis
+  let synced = yield* Clock.monotonicTimeNanos
   const append = Effect.fnUntraced(
     function* (entry: JournalEntry) {
       yield* write(`${entryLine(own, entry)}\n`)
-      const now = yield* Clock.currentTimeMillis
-      if (now - synced < syncEveryMillis) return
+      const now = yield* Clock.monotonicTimeNanos
+      if (now - synced < syncEveryNanos) return
       synced = now
       yield* sync
     },

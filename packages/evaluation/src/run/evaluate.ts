@@ -91,7 +91,7 @@ const answerRows = Effect.fnUntraced(function* (
   )
   const before = answers.size
   const refused: RowInvalid[] = []
-  const begun = yield* Clock.currentTimeMillis
+  const begun = yield* Clock.monotonicTimeNanos
   const ask = Effect.fnUntraced(
     function* ({ row, question }: Asked) {
       const request = yield* requestOf(benchmark, data, row, options)
@@ -106,7 +106,7 @@ const answerRows = Effect.fnUntraced(function* (
       const prediction = yield* Effect.mapError(answer(request), failed)
       yield* journal.append({ index: row.index, prediction, question })
       answers.set(row.index, prediction)
-      const elapsed = (yield* Clock.currentTimeMillis) - begun
+      const elapsed = Number((yield* Clock.monotonicTimeNanos) - begun) / 1e6
       const left = (elapsed / (answers.size - before)) * (asked.length - answers.size)
       yield* tell({ _tag: "Answered", index: row.index, done: answers.size, total: asked.length, elapsed, left })
     },
