@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { crc32 } from "node:zlib"
@@ -59,7 +60,19 @@ describe("decodeImage", () => {
       assert.match(text.message, /^attachment 3: not an image/)
       const svg = Buffer.from("<svg xmlns='http://www.w3.org/2000/svg' width='5' height='5'/>")
       const error = yield* Effect.flip(decodeImage(svg))
-      assert.match(error.message, /format svg is not supported; convert it to png, jpeg, webp, gif/)
+      assert.match(error.message, /not an image: it does not begin as one does; convert it to png, jpeg, webp, gif/)
+    })
+  )
+
+  it.effect("refuses what is no regular file, without waiting for it", () =>
+    Effect.gen(function* () {
+      const pipe = join(root, "pipe.png")
+      execFileSync("mkfifo", [pipe])
+      for (const file of [pipe, "/dev/zero", root]) {
+        const error = yield* Effect.flip(decodeImage(file))
+        assert.instanceOf(error, FileFailed)
+        assert.match(error.message, /cannot read: it is (no regular file|a directory)/)
+      }
     })
   )
 

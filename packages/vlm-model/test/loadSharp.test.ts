@@ -4,10 +4,20 @@ import sharp from "sharp"
 import { assert, describe, it } from "vitest"
 import { codecFrom, loadSharp } from "../src/image/loadSharp.ts"
 import { ImageCodecMissing } from "../src/index.ts"
+import { fixturePath } from "./fixture.ts"
 
 describe("loadSharp", () => {
   it("is sharp", async () => {
     assert.strictEqual(await Effect.runPromise(loadSharp), sharp)
+  })
+
+  it("decodes the formats that are offered, and hands no other file to their libraries", async () => {
+    const codec = await Effect.runPromise(loadSharp)
+    const svg = Buffer.from("<svg xmlns='http://www.w3.org/2000/svg' width='5' height='5'/>")
+    assert.match(await codec(svg).metadata().then(String, String), /Error/)
+    for (const name of ["rgb8.png", "c420.jpg", "lossy.webp"]) {
+      assert.isAbove((await codec(fixturePath(`images/${name}`)).metadata()).width, 0, name)
+    }
   })
 
   it("fails with the command that installs the version of the manifest, and with why it did not load", async () => {

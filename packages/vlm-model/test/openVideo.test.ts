@@ -109,6 +109,23 @@ describe("openVideo of a container", () => {
       const refused = yield* Effect.flip(openVideo(container, { ffmpeg: fakeFfmpeg("refusing", { fail: true }) }))
       assert.instanceOf(refused, VideoInvalid)
       assert.match(refused.message, /exit 183\): moov atom not found$/)
+      const script = (name: string, code: string) => {
+        const file = join(root, name)
+        writeFileSync(file, `#!${process.execPath}\n${code}`)
+        chmodSync(file, 0o755)
+        return file
+      }
+      const telling = script("telling", 'console.error(process.argv.slice(2).join(" ")); process.exit(1)')
+      const told = yield* Effect.flip(openVideo(container, { ffmpeg: telling }))
+      assert.match(told.message, /-protocol_whitelist file,crypto,data .*-i file:/)
+      const list = `"#tb 0: 1/1\\n#dimensions 0: 2x1\\n0, 0, 0, 1, 1, 0x0\\n"`
+      const endless = script(
+        "endless",
+        `if (process.argv.includes("framecrc")) console.log(${list}); else setInterval(() => process.stdout.write(Buffer.alloc(6000)), 1)`
+      )
+      const one = yield* openVideo(container, { ffmpeg: endless })
+      const much = yield* Effect.flip(one.read([0], whole))
+      assert.include(much.message, "gives more than was asked for")
       const none = yield* Effect.flip(openVideo(container, { ffmpeg: fakeFfmpeg("silent", {}) }))
       assert.match(none.message, /no video frames/)
       const cut = yield* openVideo(container, { ffmpeg: fakeFfmpeg("cut", { frames: 9, decoded: 2 }) })

@@ -11,6 +11,7 @@ import { type BmpLayout, decodeBmp, isBmp, readBmpLayout } from "./bmp.ts"
 import { gifFirstFrame, gifSize, isGif } from "./gifFirstFrame.ts"
 import { loadSharp } from "./loadSharp.ts"
 import { partialPng } from "./partialPng.ts"
+import { formatNames, pictureFormat } from "./pictureFormat.ts"
 import type { RgbImage } from "./RgbImage.ts"
 
 export type DecodeImageError = FileFailed | ImageCodecMissing | ImageInvalid | ImageTooLarge
@@ -58,7 +59,6 @@ export const defaultMaxPixels = 178_956_970
 const formats = ["png", "jpeg", "webp", "gif", "tiff"] as const
 /** Colours as sharp names them; a TIFF can have others. */
 const spaces: ReadonlyArray<string> = ["srgb", "rgb16", "b-w", "grey16", "cmyk"]
-const names = [...formats, "bmp"].join(", ")
 
 /** Reads the header of an image file, or of its bytes, without decoding pixels. */
 export const readImageHeader = Effect.fnUntraced(function* (
@@ -68,6 +68,10 @@ export const readImageHeader = Effect.fnUntraced(function* (
   const file = typeof source === "string" ? source : (options.name ?? "image bytes")
   const bytes = typeof source === "string" ? yield* readBytes(source) : source
   const { maxPixels = defaultMaxPixels, truncated = "reject" } = options
+  if (pictureFormat(bytes) === undefined) {
+    const reason = `not an image: it does not begin as one does; convert it to ${formatNames}`
+    return yield* new ImageInvalid({ file, reason })
+  }
   const found = yield* isBmp(bytes) ? bmpHeader(file, bytes) : codecHeader(file, bytes, truncated)
   const { width, height } = found
   if (width * height > maxPixels) return yield* new ImageTooLarge({ file, width, height, maxPixels })
@@ -102,7 +106,7 @@ const codecHeader = Effect.fnUntraced(function* (
   if (format === undefined) {
     return yield* new ImageInvalid({
       file,
-      reason: `the format ${metadata.format} is not supported; convert it to ${names}`
+      reason: `the format ${metadata.format} is not supported; convert it to ${formatNames}`
     })
   }
   if (!["uchar", "ushort"].includes(metadata.depth)) {

@@ -36,6 +36,7 @@ export const openFfmpegVideo = Effect.fnUntraced(function* (
         frame = new Uint8Array(frameBytes)
         filled = 0
       }
+      return shown.length <= wanted.length
     }
     const select = `select='${wanted.map((index) => `eq(n,${index})`).join("+")}'`
     yield* run(command, file, [...input(file), "-vf", select, ...rawFrames(wanted.length)], onData)
@@ -48,8 +49,17 @@ export const openFfmpegVideo = Effect.fnUntraced(function* (
   return { file, frames, framesPerSecond, read }
 })
 
-// "file:" keeps a name with a colon from being taken for a protocol. Rotation flags are ignored, as in images.
-const input = (file: string): ReadonlyArray<string> => ["-noautorotate", "-i", `file:${file}`, "-map", "0:v:0"]
+/** Longest run of ffmpeg, most packets of a video, and most bytes of their list: a damaged or hostile file may have no end. */
+const longestSeconds = 600
+const mostFrames = 1_000_000
+const mostListBytes = 128 * 2 ** 20
+
+// "file:" keeps a name with a colon from being taken for a protocol, and no other protocol is allowed to what a container or a playlist
+// refers to. Rotation flags are ignored, as in images.
+const input = (file: string): ReadonlyArray<string> => [
+  ...["-protocol_whitelist", "file,crypto,data", "-noautorotate"],
+  ...["-i", `file:${file}`, "-map", "0:v:0"]
+]
 const rawFrames = (count: number): ReadonlyArray<string> => [
   "-fps_mode",
   "passthrough",
@@ -75,7 +85,14 @@ const probe = Effect.fnUntraced(function* (
   file: string
 ): Effect.fn.Return<Probe, FfmpegMissing | VideoInvalid> {
   const chunks: Array<Buffer> = []
-  yield* run(command, file, [...input(file), "-c", "copy", "-f", "framecrc", "-"], (chunk) => chunks.push(chunk))
+  let listed = 0
+  const onData = (chunk: Buffer): boolean => {
+    chunks.push(chunk)
+    listed += chunk.length
+    return listed <= mostListBytes
+  }
+  const limits = ["-frames:v", String(mostFrames + 1)]
+  yield* run(command, file, [...input(file), "-c", "copy", ...limits, "-f", "framecrc", "-"], onData)
   const lines = Buffer.concat(chunks).toString("utf8").split("\n")
   const header = (pattern: RegExp) => lines.map((line) => pattern.exec(line)).find((match) => match !== null)
   const size = header(/^#dimensions 0: (\d+)x(\d+)/)
@@ -83,6 +100,12 @@ const probe = Effect.fnUntraced(function* (
   const packets = lines.filter((line) => /^0,/.test(line)).map((line) => line.split(",").map(Number))
   if (!size || !timeBase || packets.length === 0) {
     return yield* new VideoInvalid({ file, reason: "ffmpeg finds no video frames in it" })
+  }
+  if (packets.length > mostFrames) {
+    return yield* new VideoInvalid({
+      file,
+      reason: `it has more than ${mostFrames} frames; cut it into shorter videos`
+    })
   }
   let [start, end] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for (const [, , pts, duration] of packets) {
@@ -96,17 +119,36 @@ const probe = Effect.fnUntraced(function* (
 
 const keptErrorBytes = 4096
 
-/** Runs ffmpeg to its end and hands on what it prints; it is killed when the effect is interrupted. */
+/** Runs ffmpeg to its end and hands on what it prints, until `onData` says that it is too much; it is killed when the effect is interrupted. */
 const run = (
   command: string,
   file: string,
   parameters: ReadonlyArray<string>,
-  onData: (chunk: Buffer) => void
+  onData: (chunk: Buffer) => boolean
+): Effect.Effect<void, FfmpegMissing | VideoInvalid> =>
+  ended(command, file, parameters, onData).pipe(
+    Effect.timeoutOrElse({
+      duration: `${longestSeconds} seconds`,
+      orElse: () =>
+        Effect.fail(new VideoInvalid({ file, reason: `${command} did not end within ${longestSeconds} s; convert it` }))
+    })
+  )
+
+const ended = (
+  command: string,
+  file: string,
+  parameters: ReadonlyArray<string>,
+  onData: (chunk: Buffer) => boolean
 ): Effect.Effect<void, FfmpegMissing | VideoInvalid> =>
   Effect.callback((resume) => {
     const child = spawn(command, ["-v", "error", "-nostdin", ...parameters], { stdio: ["ignore", "pipe", "pipe"] })
     let said = ""
-    child.stdout.on("data", onData)
+    child.stdout.on("data", (chunk: Buffer) => {
+      if (onData(chunk)) return
+      child.stdout.removeAllListeners("data")
+      child.kill("SIGKILL")
+      resume(Effect.fail(new VideoInvalid({ file, reason: `${command} gives more than was asked for; convert it` })))
+    })
     child.stderr.on("data", (chunk: Buffer) => {
       if (said.length < keptErrorBytes) said += chunk.toString("utf8")
     })

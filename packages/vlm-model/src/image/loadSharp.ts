@@ -21,4 +21,20 @@ export const codecFrom = <A>(load: () => Promise<{ readonly default: A }>): Effe
     }
   })
 
-export const loadSharp: Effect.Effect<typeof SharpModule, ImageCodecMissing> = codecFrom(() => import("sharp"))
+const loaders = ["Jpeg", "Png", "Webp", "Nsgif", "Tiff"].map((name) => `VipsForeignLoad${name}`)
+
+/** Loaders of other formats are switched off for the process: a picture from outside reaches none of them (SVG can take gigabytes). */
+const withoutOthers = (sharp: typeof SharpModule): typeof SharpModule => {
+  sharp.block({ operation: ["VipsForeignLoad"] })
+  sharp.unblock({ operation: loaders })
+  return sharp
+}
+
+export const loadSharp: Effect.Effect<typeof SharpModule, ImageCodecMissing> = Effect.runSync(
+  Effect.cached(
+    Effect.map(
+      codecFrom(() => import("sharp")),
+      withoutOthers
+    )
+  )
+)

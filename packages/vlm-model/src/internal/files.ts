@@ -1,5 +1,5 @@
 /** Small files read whole, and JSON in them. */
-import { readFile } from "node:fs/promises"
+import { readFile, stat } from "node:fs/promises"
 import { FileFailed } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -16,9 +16,23 @@ export const refused =
 export const attempt = <A>(file: string, operation: string, call: () => Promise<A>): Effect.Effect<A, FileFailed> =>
   Effect.tryPromise({ try: call, catch: refused(file, operation) })
 
-/** The bytes of a file. */
-export const readBytes = (file: string): Effect.Effect<Uint8Array, FileFailed> =>
-  attempt(file, "read", () => readFile(file))
+/** More than any picture, tokenizer or list of data sets has. */
+const mostBytes = 2 ** 30
+
+/**
+ * The bytes of a file that comes from outside. A pipe or a device, whose reading may never end, and a file of more than a gigabyte
+ * are refused before anything is read.
+ */
+export const readBytes = Effect.fnUntraced(function* (file: string): Effect.fn.Return<Uint8Array, FileFailed> {
+  const info = yield* attempt(file, "read", () => stat(file))
+  const refuse = (code: string, reason: string) => new FileFailed({ file, operation: "read", code, reason })
+  if (info.isDirectory()) return yield* refuse("EISDIR", "it is a directory")
+  if (!info.isFile()) return yield* refuse("EINVAL", "it is no regular file, but a pipe, a socket or a device")
+  if (info.size > mostBytes) {
+    return yield* refuse("EFBIG", `it has ${info.size} bytes, more than the ${mostBytes} that are read of such a file`)
+  }
+  return yield* attempt(file, "read", () => readFile(file))
+})
 
 /** Succeeds with undefined where there is no such file. */
 export const ifPresent = <A, R>(read: Effect.Effect<A, FileFailed, R>): Effect.Effect<A | undefined, FileFailed, R> =>
