@@ -2,7 +2,7 @@
  * The packages as a user gets them: packed, installed in an empty directory outside of this repository, type-checked by two
  * versions of TypeScript, and run.
  */
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
@@ -75,9 +75,6 @@ const fillProject = () => {
   cpSync("test/tarballs/consumer", project, { recursive: true })
   writeFileSync(join(project, "readme.ts"), readmeRecipe())
   for (const [file, text] of readmeExamples()) writeFileSync(join(project, file), text)
-  // In place of running it for hours, it is written down and made short by settings.
-  const writing = `import { writeFileSync } from "node:fs"\nwriteFileSync("readme.json", JSON.stringify(Recipe.toJson(recipe)))\n`
-  writeFileSync(join(project, "readmeWritten.ts"), readmeRecipe().replace(/^Run\.main\(.*$/m, writing))
   writeFileSync(join(project, "imports.ts"), importsOf(packages))
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify(tsconfig("NodeNext")))
   writeFileSync(join(project, "tsconfig.bundler.json"), JSON.stringify(tsconfig("ESNext")))
@@ -209,28 +206,13 @@ describe.concurrent("in a project of its own", { timeout: 2 * minutes }, () => {
     )
   })
 
-  it(
-    "the README's recipe runs, made short",
-    async () => {
-      await node([join(compiled, "readmeWritten.js")], project)
-      const settings = [
-        "model=speedq:data/nano/model",
-        ...["train-projector", "qat"].flatMap((stage) => [
-          `${stage}.data.meta=speedq:data/nano/datasets.json`,
-          ...[`${stage}.accumulation=1`, `${stage}.maxSteps=2`]
-        ]),
-        "qat.loss.confidenceBatches=2",
-        "autoclip.calibration=speedq:data/nano/calibration.jsonl",
-        "autoclip.documents=16",
-        ...["images=speedq:data/nano/calibration-images.txt", "count=4", "iterations=2"].map(
-          (set) => `adaround-vit.${set}`
-        )
-      ]
-      const { stdout } = await speedq("run", "readme.json", ...settings.flatMap((setting) => ["--set", setting]))
-      assert.match(stdout, /report\.html/)
-    },
-    2 * minutes
-  )
+  it("the README's recipe runs as printed, as a program; plan reads it without running it", async () => {
+    const { stdout } = await speedq("plan", "readme.ts")
+    assert.match(stdout, /^mine: model .*data\/nano\/model, seed 7, into runs\/mine$/m)
+    assert.isFalse(existsSync(join(project, "runs/mine")))
+    await node([join(compiled, "readme.js")], project)
+    assert.isTrue(existsSync(join(project, "runs/mine/report.html")))
+  })
 
   it(
     "`npx speedq run nano-2bit` finds the recipe and all that it reads",

@@ -1,11 +1,13 @@
 /** A recipe as a module, and a run that is continued by its directory alone. */
-import { readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { RunStatus } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
+import { examplesOf } from "../../../scripts/readmes/examplesOf.ts"
 import { Run } from "../src/index.ts"
+import type { RecipePlan } from "../src/recipes/planRecipe.ts"
 import type { RunResult } from "../src/recipes/runRecipe.ts"
 import { fails, json, speedq, works } from "./support/inProcess.ts"
 import { recipe } from "./support/recipeInCode.ts"
@@ -41,6 +43,32 @@ describe("a recipe in a module", () => {
     assert.strictEqual(code, 1)
     assert.match(stderr, /empty\.mjs: it exports other; write export const recipe = Recipe\.make/)
   }, 60_000)
+})
+
+describe("the README's recipe", () => {
+  const { text } = examplesOf("README.md").find((example) => example.text.includes("export const recipe"))!
+  const speedqSource = fileURLToPath(new URL("../src/index.ts", import.meta.url))
+
+  it("is read by plan and run, which leave its Run.main alone", async () => {
+    const directory = temporaryDirectory()
+    const [file, own] = [join(directory, "recipe.ts"), join(directory, "runs", "own")]
+    assert.include(text, "Run.main(")
+    writeFileSync(file, text.replace('"speedq"', JSON.stringify(speedqSource)).replace("runs/mine", own))
+    const planned = (await json(["plan", file])) as RecipePlan
+    assert.isTrue(planned.fits, JSON.stringify(planned.problems))
+    const out = join(directory, "runs", "command")
+    const short = ["adaround-vit.count=4", "adaround-vit.iterations=2", "autoclip.documents=16", "qat.maxSteps=1"]
+    const run = (await json([
+      "run",
+      file,
+      "--out",
+      out,
+      ...short.flatMap((set) => ["--set", set]),
+      ...native
+    ])) as RunResult
+    assert.strictEqual(run.stages.length, 5)
+    assert.isFalse(existsSync(own))
+  }, 120_000)
 })
 
 describe("speedq run DIR", () => {

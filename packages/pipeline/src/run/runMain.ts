@@ -51,8 +51,25 @@ export const InterruptionFailure = Context.Reference<{ error: unknown }>("@speed
   defaultValue: () => ({ error: undefined })
 })
 
-/** Runs `program` as the process. With `debug` a failure is printed with its stack and causes. */
+/** Imports of modules that are under way, of which only the exports are wanted. */
+let readings = 0
+
+/** Does `work`, which imports a module for what it exports: `runMain` in that module runs nothing meanwhile. */
+export const withoutMain = async <A>(work: () => Promise<A>): Promise<A> => {
+  readings++
+  try {
+    return await work()
+  } finally {
+    readings--
+  }
+}
+
+/**
+ * Runs `program` as the process. With `debug` a failure is printed with its stack and causes. Runs nothing in a module that the
+ * command imports, as `speedq plan recipe.ts` does: the command wants its exports.
+ */
 export const runMain = <A, E>(program: Effect.Effect<A, E>, options: { readonly debug?: boolean } = {}): void => {
+  if (readings > 0) return
   const failure: { error: unknown } = { error: undefined }
   run(Effect.provideService(program, InterruptionFailure, failure), {
     disableErrorReporting: true,

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs"
 import { extname, resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { withoutMain } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import { ModuleUnreadable } from "./ModuleUnreadable.ts"
 import { otherCopies } from "./otherCopies.ts"
@@ -96,7 +97,10 @@ const textOf = (file: string, path: string) =>
     }
   })
 
-/** Everything that the module at `file`, relative to the current directory, exports. Runs its code. Fails with ModuleUnreadable. */
+/**
+ * Everything that the module at `file`, relative to the current directory, exports. Runs its code, but not what it gives to
+ * `Run.main`. Fails with ModuleUnreadable.
+ */
 export const importModule = Effect.fn("importModule")(function* (file: string) {
   if (!isModulePath(file)) {
     const reason = `"${extname(file)}" is not the ending of a module`
@@ -109,5 +113,8 @@ export const importModule = Effect.fn("importModule")(function* (file: string) {
     const fix = `install "speedq" where the file is, and run "npx speedq" there`
     return yield* new ModuleUnreadable({ file, reason, fix })
   }
-  return yield* Effect.tryPromise({ try: () => importPath(path), catch: (error) => unreadable(file, error) })
+  return yield* Effect.tryPromise({
+    try: () => withoutMain(() => importPath(path)),
+    catch: (error) => unreadable(file, error)
+  })
 })
