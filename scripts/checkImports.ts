@@ -1,6 +1,6 @@
 /**
- * Checks that packages import only downwards (`allowed` below) and declare what they import, and that examples import packages as
- * a user's code would, by name. Exit 1 with a line a violation.
+ * Checks that packages import only downwards (`allowed` below) and declare what they import, that they load their own modules
+ * statically, and that examples import packages as a user's code would, by name. Exit 1 with a line a violation.
  */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -55,6 +55,19 @@ const violationsOf = (name: string): readonly string[] => {
   )
 }
 
+/**
+ * Loaders that compile to CommonJS, as tsx does in a project without `"type": "module"`, leave `import()` to Node, which then loads
+ * a second copy of the module and of all that it imports. Only the command, which Node itself runs, loads parts of itself late.
+ */
+const lateImportsOf = (name: string): readonly string[] =>
+  typescriptOf(name).flatMap((path) =>
+    [...readFileSync(path, "utf8").matchAll(/\bimport\("(\.[^"]*)"\)/g)].map(
+      ([, specifier]) => `${path}: import("${specifier}") can load a second copy; import it statically`
+    )
+  )
+const typescriptOf = (name: string) => sourcesOf(name).filter((path) => path.endsWith(".ts"))
+const libraries = Object.keys(allowed).filter((name) => name !== "speedq")
+
 const examples = readdirSync("examples").filter((file) => file.endsWith(".ts"))
 const relativeImports = examples.flatMap((file) =>
   importsOf(join("examples", file))
@@ -62,9 +75,11 @@ const relativeImports = examples.flatMap((file) =>
     .map((specifier) => `examples/${file}: "${specifier}" is not a package; import "@speedq/..." instead`)
 )
 
-const violations = [...Object.keys(allowed).flatMap(violationsOf), ...relativeImports]
+const violations = [
+  ...Object.keys(allowed).flatMap(violationsOf),
+  ...libraries.flatMap(lateImportsOf),
+  ...relativeImports
+]
 for (const violation of violations) console.error(violation)
-console.log(
-  `${Object.keys(allowed).length} packages, ${examples.length} examples, ${violations.length} imports in the wrong direction`
-)
+console.log(`${Object.keys(allowed).length} packages, ${examples.length} examples, ${violations.length} wrong imports`)
 process.exit(violations.length === 0 ? 0 : 1)

@@ -2,7 +2,7 @@
  * The packages as a user gets them: packed, installed in an empty directory outside of this repository, type-checked by two
  * versions of TypeScript, and run.
  */
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
@@ -206,12 +206,16 @@ describe.concurrent("in a project of its own", { timeout: 2 * minutes }, () => {
     )
   })
 
-  it("the README's recipe runs as printed, as a program; plan reads it without running it", async () => {
-    const { stdout } = await speedq("plan", "readme.ts")
+  it("the README's recipe runs as printed, where npm makes packages CommonJS; plan reads it without running it", async () => {
+    const plain = join(project, "plain")
+    mkdirSync(plain)
+    writeFileSync(join(plain, "package.json"), "{}")
+    writeFileSync(join(plain, "recipe.ts"), readmeRecipe())
+    const { stdout } = await execute("npx", ["--no-install", "speedq", "plan", "recipe.ts"], plain)
     assert.match(stdout, /^mine: model .*data\/nano\/model, seed 7, into runs\/mine$/m)
-    assert.isFalse(existsSync(join(project, "runs/mine")))
-    await node([join(compiled, "readme.js")], project)
-    assert.isTrue(existsSync(join(project, "runs/mine/report.html")))
+    assert.isFalse(existsSync(join(plain, "runs")))
+    await node(["--import", import.meta.resolve("tsx"), "recipe.ts"], plain)
+    assert.isTrue(existsSync(join(plain, "runs/mine/report.html")))
   })
 
   it(

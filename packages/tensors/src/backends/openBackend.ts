@@ -1,6 +1,9 @@
 /** Backends by the names that the command line uses. */
 import type { Backend } from "../core/Backend.ts"
 import { BackendUnavailable } from "../core/Errors.ts"
+import { makeGpujsBackend } from "./gpujs/GpujsBackend.ts"
+import { makeNativeBackend } from "./native/NativeBackend.ts"
+import { makeReferenceBackend } from "./reference/ReferenceBackend.ts"
 
 const gpujsModes = ["webgpu", "headlessgl", "webasm", "cpu"] as const
 type GpujsMode = (typeof gpujsModes)[number]
@@ -16,12 +19,10 @@ const openGpujs = async (mode: string, software: boolean): Promise<Backend> => {
   if (!isGpujsMode(mode)) {
     throw new BackendUnavailable(`gpujs:${mode}`, `there is no such mode; known modes: ${gpujsModes.join(", ")}`)
   }
-  const { makeGpujsBackend } = await import("./gpujs/GpujsBackend.ts")
   return makeGpujsBackend({ mode, software })
 }
 
 const openNative = async (blas: string | undefined, { memoryLimit }: OpenBackendOptions): Promise<Backend> => {
-  const { makeNativeBackend } = await import("./native/NativeBackend.ts")
   return makeNativeBackend({ ...(blas ? { blas } : {}), ...(memoryLimit ? { memoryLimit } : {}) })
 }
 
@@ -49,10 +50,8 @@ export const openBackend = async (name: string, options: OpenBackendOptions = {}
       return openNative(detail, options)
     case "gpujs":
       return openGpujs(detail ?? "webgpu", true)
-    case "reference": {
-      const { makeReferenceBackend } = await import("./reference/ReferenceBackend.ts")
+    case "reference":
       return makeReferenceBackend()
-    }
     default:
       throw new BackendUnavailable(name, "there is no such backend; known backends: auto, native, gpujs and reference")
   }
