@@ -12,7 +12,7 @@ const allowed: { readonly [name: string]: readonly string[] } = {
   tensors: [],
   formats: ["tensors"],
   quantizers: ["tensors", "formats"],
-  distillation: ["tensors"],
+  distillation: ["tensors", "formats"],
   adaround: ["tensors", "quantizers"],
   "vlm-model": ["tensors", "formats"],
   evaluation: ["tensors", "formats", "vlm-model"],

@@ -18,9 +18,8 @@ const validate = new Ajv({ allErrors: true, strict: true, strictTypes: false, st
 const refusedBySchema = (json: unknown): readonly string[] => {
   validate(json)
   const errors = (validate.errors ?? []).filter(({ keyword }) => keyword !== "if")
-  const places = errors.map(({ instancePath, params, keyword }) => {
-    // Of an empty list, the decoder names the first entry, which is missing.
-    const within = [...instancePath.split("/").slice(1), ...(keyword === "minItems" ? ["0"] : [])]
+  const places = errors.map(({ instancePath, params }) => {
+    const within = instancePath.split("/").slice(1)
     const named: unknown = params["additionalProperty"] ?? params["missingProperty"]
     return [...within, ...(typeof named === "string" ? [named] : [])]
       .map((part) => (/^\d+$/.test(part) ? `[${part}]` : `.${part}`))
@@ -146,7 +145,8 @@ describe("the JSON Schema of recipes", () => {
     [["stages", 2, "embeddings", "with", "grid"], "absmax", "stages[2].embeddings.with.grid"],
     [["stages", 3, "format"], 3, "stages[3].format"],
     [["stages", 3, "formt"], "packed", "stages[3].formt"],
-    [["stages", 3, "with", "dtype"], "f8", "stages[3].with.dtype"]
+    [["stages", 3, "with", "dtype"], "f8", "stages[3].with.dtype"],
+    [["stages", 3], { use: "export", format: "packed", with: { dtype: "f32" } }, "stages[3].with.dtype"]
   ]
   it.each(wrongChoices)("refuses a quantizer or format with another %j (%j)", (path, value, place) => {
     assert.include(refusedBySchema(changed(good, path, value)), place)

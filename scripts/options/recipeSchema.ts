@@ -54,7 +54,9 @@ const objectOf = (ast: SchemaAST.AST): JsonSchema => {
     onExcessProperty: "error",
     includeAnnotationKey: (key) => known.includes(key)
   })
-  return simplified(schema as JsonSchema) as JsonSchema
+  // Of a struct without fields Effect says that it may be anything.
+  const isEmpty = SchemaAST.isObjects(encoded.ast) && encoded.ast.propertySignatures.length === 0
+  return isEmpty ? { type: "object", additionalProperties: false } : (simplified(schema as JsonSchema) as JsonSchema)
 }
 
 const propertiesOf = ({ properties = {} }: JsonSchema): JsonSchema => properties as JsonSchema

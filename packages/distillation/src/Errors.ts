@@ -1,4 +1,5 @@
 /** What can go wrong when losses are chosen and computed. */
+import { didYouMean } from "@speedq/formats"
 import * as Schema from "effect/Schema"
 
 /** No loss has this name. */
@@ -7,7 +8,7 @@ export class UnknownLoss extends Schema.TaggedError<UnknownLoss>()("UnknownLoss"
   known: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    return `there is no loss "${this.use}"; known losses: ${this.known.join(", ")}; load your own with --plugin FILE, or pass it as an extension of the run`
+    return `there is no loss "${this.use}"${didYouMean(this.use, this.known)}; known losses: ${this.known.join(", ")}; load your own with --plugin FILE, or pass it as an extension of the run`
   }
 }
 

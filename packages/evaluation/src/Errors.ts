@@ -1,4 +1,5 @@
 /** What can go wrong in evaluation besides the system's refusals (FileFailed of formats): every error names the file, the row where there is one, and what to do. */
+import { didYouMean } from "@speedq/formats"
 import * as Schema from "effect/Schema"
 
 const where = (file: string, row?: number, index?: string): string =>
@@ -13,7 +14,7 @@ export class UnknownBenchmark extends Schema.TaggedError<UnknownBenchmark>("@spe
   }
 ) {
   override get message(): string {
-    return `unknown benchmark "${this.benchmark}"; known benchmarks: ${this.known.join(", ")}; load your own with --plugin FILE, or pass it as an extension of the run`
+    return `unknown benchmark "${this.benchmark}"${didYouMean(this.benchmark, this.known)}; known benchmarks: ${this.known.join(", ")}; load your own with --plugin FILE, or pass it as an extension of the run`
   }
 }
 

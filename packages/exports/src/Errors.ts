@@ -1,4 +1,5 @@
 /** What can go wrong when a model is written for use elsewhere. */
+import { didYouMean } from "@speedq/formats"
 import * as Schema from "effect/Schema"
 
 /** A file of an export could not be written. `cause` is the system's own error. */
@@ -41,7 +42,7 @@ export class UnknownExporter extends Schema.TaggedError<UnknownExporter>()("Unkn
   known: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    return `there is no export format "${this.format}"; known formats: ${this.known.join(", ")}; load your own with --plugin FILE, or pass it as an extension of the run`
+    return `there is no export format "${this.format}"${didYouMean(this.format, this.known)}; known formats: ${this.known.join(", ")}; load your own with --plugin FILE, or pass it as an extension of the run`
   }
 }
 

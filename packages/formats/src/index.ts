@@ -30,7 +30,8 @@ export {
 } from "./numbers/DType.ts"
 export { decodeFloats, encodeFloats, type FloatDType, isFloatDType } from "./numbers/floats.ts"
 export { countNonFinite, indexIn, largestMagnitude, type NonFinite } from "./numbers/magnitude.ts"
-export { decodeOptions, strictly } from "./options/decodeOptions.ts"
+export { decodeOptions, strictDecoder } from "./options/decodeOptions.ts"
+export { didYouMean, nearest } from "./options/nearest.ts"
 export {
   laterOption,
   type OptionInfo,
@@ -40,5 +41,6 @@ export {
   withDefault,
   writtenAs
 } from "./options/option.ts"
+export { formatPath, type OptionProblem } from "./options/optionProblems.ts"
 export * as Safetensors from "./safetensors/Safetensors.ts"
 export type { Range, TensorInfo, TensorStore } from "./safetensors/TensorStore.ts"

@@ -83,7 +83,10 @@ export class RecipeInvalid extends Schema.TaggedError<RecipeInvalid>()("RecipeIn
   problems: Schema.Array(RecipeProblem)
 }) {
   override get message() {
-    return ["the recipe is not valid:", ...this.problems.map(({ path, issue }) => `  ${path}: ${issue}`)].join("\n")
+    return [
+      "the recipe is not valid:",
+      ...this.problems.map(({ path, issue }) => `  ${path === "" ? "" : `${path}: `}${issue}`)
+    ].join("\n")
   }
 }
 

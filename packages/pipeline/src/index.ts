@@ -13,7 +13,7 @@ export { runsBelow } from "./ablation/runsBelow.ts"
 export { OtherRuns } from "./checkpoints/Checkpoints.ts"
 export { readManifest } from "./checkpoints/StageManifest.ts"
 export { openSaved, verifyFile } from "./checkpoints/savedFile.ts"
-export { RunDirectory, RunRecord, readRunRecord, stagesName } from "./directory/RunDirectory.ts"
+export { RunDirectory, RunRecord, readRunRecord, runFileName, stagesName } from "./directory/RunDirectory.ts"
 export { acquireLock } from "./directory/RunLock.ts"
 export {
   LockLost,
@@ -61,4 +61,3 @@ export * as Codec from "./stage/Codec.ts"
 export * as Forecast from "./stage/Forecast.ts"
 export * as Stage from "./stage/Stage.ts"
 export { formatBytes, formatCount, formatDuration, formatNumber } from "./text/format.ts"
-export { nearest } from "./text/nearest.ts"

@@ -1,4 +1,5 @@
 /** What can go wrong when layers are given quantizers. */
+import { didYouMean } from "@speedq/formats"
 import * as Schema from "effect/Schema"
 
 const Offender = Schema.Struct({ layer: Schema.String, shape: Schema.Array(Schema.Number), reason: Schema.String })
@@ -51,7 +52,7 @@ export class UnknownQuantizer extends Schema.TaggedError<UnknownQuantizer>()("Un
   known: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    return `there is no quantizer "${this.use}"; known quantizers: ${this.known.join(", ")}; load your own with --plugin FILE, or pass it as an extension of the run`
+    return `there is no quantizer "${this.use}"${didYouMean(this.use, this.known)}; known quantizers: ${this.known.join(", ")}; load your own with --plugin FILE, or pass it as an extension of the run`
   }
 }
 

@@ -1,7 +1,7 @@
 /** What the command itself can find wrong; everything else comes from the packages below. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { formatCount } from "@speedq/pipeline"
+import { formatCount, runFileName } from "@speedq/pipeline"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 
@@ -24,8 +24,10 @@ export class RecipeMissing extends Schema.TaggedError<RecipeMissing>()("RecipeMi
 }) {
   override get message() {
     const advice =
-      this.near.length === 0 ? "give the path of a recipe in JSON" : `did you mean ${this.near.join(", ")}?`
-    return `no recipe ${this.file}; ${advice}`
+      this.near.length === 0
+        ? "give a recipe in JSON, a module that exports one, the directory of a run, or the name of a shipped recipe"
+        : `did you mean ${this.near.join(", ")}?`
+    return `no recipe ${this.file}: there is no such file; ${advice}`
   }
 }
 
@@ -46,7 +48,7 @@ export class NoRun extends Schema.TaggedError<NoRun>()("NoRun", {
   damaged: Schema.Boolean
 }) {
   static readonly in = (directory: string): NoRun =>
-    new NoRun({ directory, damaged: existsSync(join(directory, "run.json")) })
+    new NoRun({ directory, damaged: existsSync(join(directory, runFileName)) })
 
   override get message() {
     if (this.damaged) {
@@ -89,6 +91,21 @@ export class OutputExists extends Schema.TaggedError<OutputExists>()("OutputExis
   override get message() {
     const listed = this.found.slice(0, 5).join(", ") + (this.found.length > 5 ? ", ..." : "")
     return `${this.directory} is not empty (it has ${listed}); give a new or empty directory with --out`
+  }
+}
+
+/** A run where a model is wanted: `models` are those that it exported. */
+export class NotAModel extends Schema.TaggedError<NotAModel>()("NotAModel", {
+  directory: Schema.String,
+  models: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    const { directory, models } = this
+    const advice =
+      models.length > 0
+        ? `its models are ${models.join(", ")}`
+        : `it has exported none; "speedq export ${directory} --format packed" writes one`
+    return `${directory} is a run, not a model; ${advice}`
   }
 }
 

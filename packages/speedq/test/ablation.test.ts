@@ -107,6 +107,6 @@ describe("an ablation on the command line", () => {
     writeFileSync(file, readFileSync(file, "utf8").replace("base.json", "bass.json"))
     const missing = await speedq(["run", file])
     assert.strictEqual(missing.code, 1)
-    assert.match(missing.stderr, /^error: no recipe .*bass\.json; did you mean .*base\.json/)
+    assert.match(missing.stderr, /^error: no recipe .*bass\.json: there is no such file; did you mean .*base\.json/)
   })
 })

@@ -17,7 +17,7 @@ import * as Effect from "effect/Effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import type { Answered } from "../src/models/ask.ts"
 import { shippedNano } from "../src/shipped/shipped.ts"
-import { json, speedq } from "./support/inProcess.ts"
+import { fails, json, speedq } from "./support/inProcess.ts"
 import { randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
 import { temporaryDirectory } from "./support/speedq.ts"
 
@@ -75,7 +75,26 @@ describe("speedq chat", () => {
     assert.match(large.stderr, /^error: .*0001\.png: \d+ x \d+ pixels are more than 99/)
     assert.match(
       (await speedq(["chat", join(shared.directory, "nothing"), "?", ...native])).stderr,
-      /^error: .*nothing/
+      /^error: model .*nothing\/config\.json: it does not exist; give a directory of an InternVL model\n$/
+    )
+  })
+
+  it("and evaluate say of a run which models it has", async () => {
+    const run = temporaryDirectory()
+    writeFileSync(join(run, "run.json"), "{}")
+    const commands = [
+      ["chat", run, "?"],
+      ["evaluate", run, "--data", "d.tsv", "--benchmark", "nano", "--out", join(run, "e")]
+    ]
+    for (const args of commands) {
+      const { message } = await fails([...args, ...native])
+      const advice = `it has exported none; "speedq export ${run} --format packed" writes one`
+      assert.strictEqual(message, `${run} is a run, not a model; ${advice}`)
+    }
+    mkdirSync(join(run, "model", "packed"), { recursive: true })
+    assert.include(
+      (await fails([...commands[0]!, ...native])).message,
+      `its models are ${join(run, "model", "packed")}`
     )
   })
 })
@@ -83,12 +102,17 @@ describe("speedq chat", () => {
 describe("speedq export", () => {
   it("writes what a run made, and unpacks it again without a change", async () => {
     const [packed, whole] = [join(shared.directory, "packed"), join(shared.directory, "whole")]
-    const convert = async (from: string, format: string, out: string) =>
-      (await json(["export", from, "--format", format, "--dtype", "f32", "--out", out, ...native])) as Exported
-    const first = await convert(shared.run, "packed", packed)
+    const exportInto = async (out: string, ...args: readonly string[]) =>
+      (await json(["export", ...args, "--out", out, ...native])) as Exported
+    const first = await exportInto(packed, shared.run, "--format", "packed")
+    const idle = await fails(["export", packed, "--format", "packed", "--dtype", "f32", "--out", whole, ...native])
+    assert.include(idle.message, 'options of export format "packed": dtype: Unexpected key; there are no options')
     assert.deepInclude(first, { format: "packed", exact: true, maxAbsErr: 0, layersFallenBack: [] })
     assert.isBelow(first.bitsPerWeight, 8)
-    assert.deepInclude(await convert(packed, "fake-quant", whole), { exact: true, maxAbsErr: 0 })
+    assert.deepInclude(await exportInto(whole, packed, "--format", "fake-quant", "--dtype", "f32"), {
+      exact: true,
+      maxAbsErr: 0
+    })
     const answers = [packed, whole].map(
       async (model) =>
         (await json(["chat", model, "?", "--image", image(3), "--max-new-tokens", "8", ...native])) as Answered

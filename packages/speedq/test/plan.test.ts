@@ -181,7 +181,7 @@ describe("a recipe that cannot be read", () => {
     const { code, stdout, stderr } = await speedqProcess(["plan", "nano-2bits.json"], { cwd: directory })
     assert.strictEqual(code, 1)
     assert.strictEqual(stdout, "")
-    assert.match(stderr, /^error: no recipe nano-2bits\.json; did you mean .*nano-2bit\.json/)
+    assert.match(stderr, /^error: no recipe nano-2bits\.json: there is no such file; did you mean .*nano-2bit\.json/)
   })
 
   it("says where it is no JSON, and lists all that is wrong in it", async () => {

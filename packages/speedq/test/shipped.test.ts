@@ -55,6 +55,6 @@ describe("names of shipped recipes", () => {
   it("are listed where a name is near them", async () => {
     const { code, stderr } = await speedqProcess(["run", "nano2bit"], { cwd: temporaryDirectory() })
     assert.strictEqual(code, 1)
-    assert.match(stderr, /^error: no recipe nano2bit; did you mean nano-2bit, /)
+    assert.match(stderr, /^error: no recipe nano2bit: there is no such file; did you mean nano-2bit, /)
   })
 })

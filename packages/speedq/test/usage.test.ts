@@ -47,6 +47,12 @@ describe("wrong usage", () => {
     assert.match(await refused("chat", "model", "hello", "--max-tiles", "0"), /a whole number above 0/)
   })
 
+  it("refuses flags that would do nothing", async () => {
+    const message = await refused("chat", "model", "hello", "--top-p", "0.5", "--seed", "3")
+    const advice = "is for sampling; add --temperature, such as --temperature 0.7"
+    assert.strictEqual(message, `--top-p ${advice}\n--seed ${advice}\nsee "speedq chat --help"`)
+  })
+
   it("shows the commands on standard error when none is given", async () => {
     const text = await written(process.stderr, () => refused())
     for (const name of names) assert.match(text, new RegExp(`^  ${name} +\\w`, "m"))

@@ -10,7 +10,9 @@ export class ModelUnreadable extends Schema.TaggedError<ModelUnreadable>()("Mode
   reason: Schema.String
 }) {
   override get message() {
-    return `model ${this.directory}: ${this.reason}`
+    const { directory, reason } = this
+    // What is said of a file of the directory names it by its path already.
+    return reason.startsWith(directory) ? `model ${reason}` : `model ${directory}: ${reason}`
   }
 }
 

@@ -1,5 +1,5 @@
 /** Every loss by its id. A new one is one file and one line here. */
-import * as Schema from "effect/Schema"
+import { decodeOptions } from "@speedq/formats"
 import { LossOptionsInvalid, UnknownLoss } from "../Errors.ts"
 import { cakldLoss } from "./cakld.ts"
 import { crossEntropyLoss } from "./crossEntropy.ts"
@@ -13,16 +13,9 @@ export interface LossSpec {
   readonly with?: object | undefined
 }
 
-const strictly = { errors: "all", onExcessProperty: "error", reportInput: true } as const
-
 /** The loss that a recipe means; `known` adds a user's own. Raises UnknownLoss and LossOptionsInvalid. */
 export const decodeLoss = ({ use, with: options = {} }: LossSpec, known: readonly Loss[] = losses): LossChoice => {
   const loss = known.find(({ id }) => id === use)
   if (loss === undefined) throw new UnknownLoss({ use, known: known.map(({ id }) => id) })
-  try {
-    return { loss, config: Schema.decodeUnknownSync(loss.Config)(options, strictly) }
-  } catch (error) {
-    if (!Schema.isSchemaError(error)) throw error
-    throw new LossOptionsInvalid({ use, issue: error.message.replaceAll(/\n\s+at/g, " at") })
-  }
+  return { loss, config: decodeOptions(loss.Config, options, (issue) => new LossOptionsInvalid({ use, issue })) }
 }

@@ -1,12 +1,35 @@
 /** Options out of what a person wrote in JSON: checked strictly, completed by their defaults. */
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { ParseOptions } from "effect/SchemaAST"
+import * as SchemaAST from "effect/SchemaAST"
+import { type OptionProblem, optionProblems } from "./optionProblems.ts"
 
 /** Everything wrong is reported, a misspelt option is wrong, and the value met is told. */
-export const strictly: ParseOptions = { errors: "all", onExcessProperty: "error", reportInput: true }
+const strictly: SchemaAST.ParseOptions = { errors: "all", onExcessProperty: "error", reportInput: true }
+
+/** Decodes what a person wrote, or tells all that is wrong with it. */
+export const strictDecoder = <T>(
+  schema: Schema.Codec<T, unknown>
+): ((written: unknown) => Result.Result<T, ReadonlyArray<OptionProblem>>) => {
+  const decode = Schema.decodeUnknownResult(schema, strictly)
+  // Effect's struct without fields takes everything that is not null; options that are none take none.
+  const hasNone = isEmpty(SchemaAST.toEncoded(schema.ast))
+  return (written) => {
+    const excess = hasNone ? excessOf(written) : []
+    return excess.length > 0 ? Result.fail(excess) : Result.mapError(decode(written), (error) => optionProblems(error))
+  }
+}
+
+const isEmpty = (ast: SchemaAST.AST): boolean =>
+  SchemaAST.isObjects(ast) && ast.propertySignatures.length === 0 && ast.indexSignatures.length === 0
+
+const excessOf = (written: unknown): ReadonlyArray<OptionProblem> =>
+  typeof written === "object" && written !== null && !Array.isArray(written)
+    ? Object.keys(written).map((path) => ({ path, issue: "Unexpected key; there are no options" }))
+    : [{ path: "", issue: "Expected an object without keys" }]
 
 /**
- * The value of `options`. Raises what `refused` makes of a text that names everything that is wrong, each on a line.
+ * The value of `options`. Raises what `refused` makes of a text that names everything that is wrong.
  *
  * @example decodeOptions(exporter.Config, { rest: "bf16" }, (issue) => new ExportOptionsInvalid({ format, issue }))
  */
@@ -15,10 +38,7 @@ export const decodeOptions = <T>(
   options: object,
   refused: (issue: string) => Error
 ): T => {
-  try {
-    return Schema.decodeUnknownSync(schema)(options, strictly)
-  } catch (error) {
-    if (!Schema.isSchemaError(error)) throw error
-    throw refused(error.message.replaceAll(/\n\s+at/g, " at"))
-  }
+  const decoded = strictDecoder(schema)(options)
+  if (Result.isSuccess(decoded)) return decoded.success
+  throw refused(decoded.failure.map(({ path, issue }) => (path === "" ? issue : `${path}: ${issue}`)).join("; "))
 }

@@ -2,14 +2,13 @@
  * Several variants of one recipe, each with several seeds:
  * `{ "version": 1, "name": ..., "base": "nano-2bit.json", "seeds": [1, 2, 3], "variants": [{ "name": "CE only", "set": ["qat.loss.cakld=0"] }] }`.
  */
-import { option, optionalOption, requiredOption, strictly } from "@speedq/formats"
+import { option, optionalOption, requiredOption, strictDecoder } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Json, JsonObject } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
 import { isJsonObject } from "../json/canonicalJson.ts"
-import { schemaProblems } from "../json/schemaProblems.ts"
 import { applyOverrides } from "../recipe/overrides.ts"
 import { propertiesOf } from "../recipe/propertiesOf.ts"
 import { decode } from "../recipe/recipeJson.ts"
@@ -80,13 +79,13 @@ type ServicesOf<D> = D extends Registered<infer _E, infer R> ? R : never
 /** Whether a file that `speedq run` is given is an ablation and not a recipe. */
 export const isAblation = (json: unknown): boolean => isJsonObject(json as Json) && "variants" in (json as object)
 
-const decodeDocument = Schema.decodeUnknownResult(AblationDocument, strictly)
+const decodeDocument = strictDecoder(AblationDocument)
 
 /** The base recipe's file, which the caller reads. Fails with RecipeInvalid. */
 export const decodeAblationDocument = (json: unknown): Effect.Effect<AblationDocument, RecipeInvalid> => {
   const document = decodeDocument(json)
   return Result.isFailure(document)
-    ? Effect.fail(new RecipeInvalid({ problems: schemaProblems(document.failure) }))
+    ? Effect.fail(new RecipeInvalid({ problems: document.failure }))
     : Effect.succeed(document.success)
 }
 

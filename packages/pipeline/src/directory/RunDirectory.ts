@@ -36,7 +36,7 @@ export const RunRecord = Schema.Struct({
 })
 export interface RunRecord extends Schema.Schema.Type<typeof RunRecord> {}
 
-const runFileName = "run.json"
+export const runFileName = "run.json"
 export const eventsFileName = "events.jsonl"
 export const reportFileName = "report.html"
 export const stagesName = "stages"

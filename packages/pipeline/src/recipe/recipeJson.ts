@@ -1,15 +1,13 @@
 /** Recipes in JSON: `{ "version": 1, "name": ..., "model": ..., "stages": [{ "use": "adaround-vit", ... }] }`. */
-import { optionalOption, requiredOption, strictly } from "@speedq/formats"
+import { formatPath, nearest, optionalOption, requiredOption, strictDecoder } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Json, JsonObject } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
 import { isJsonObject } from "../json/canonicalJson.ts"
-import { formatPath, schemaProblems } from "../json/schemaProblems.ts"
 import { RecipeSettings } from "../settings/RecipeSettings.ts"
 import type { AnyStage, Registered } from "../stage/contract.ts"
-import { nearest } from "../text/nearest.ts"
 import { underCompat, withoutInherited } from "./recipeCompat.ts"
 import { type AnyRecipe, fromStages, orderProblems } from "./recipeValue.ts"
 import { expandSchemes, Schemes, schemesOf } from "./schemes.ts"
@@ -30,7 +28,7 @@ export const RecipeDocument = Schema.Struct({
   })
 })
 
-const decodeDocument = Schema.decodeUnknownResult(RecipeDocument, strictly)
+const decodeDocument = strictDecoder(RecipeDocument)
 const encodeSettings = Schema.encodeSync(RecipeSettings)
 
 type ErrorOf<D> = D extends Registered<infer E, infer _R> ? E : never
@@ -50,7 +48,7 @@ export const decode = <const Registry extends ReadonlyArray<Registered>>(
     const twice = names.filter((name, index) => names.indexOf(name) !== index)
     if (twice.length > 0) throw new Error(`two kinds of stages are called ${twice.join(", ")}; rename one of each`)
     const document = decodeDocument(json)
-    const outer = Result.isFailure(document) ? schemaProblems(document.failure) : []
+    const outer = Result.isFailure(document) ? document.failure : []
     const entries = stageEntries(json)
     const schemes = schemesOf(json)
     const settings = Result.getOrElse(document, () => ({}))

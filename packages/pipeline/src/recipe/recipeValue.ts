@@ -1,10 +1,8 @@
 /** A recipe as a value: settings and stages, with what they have made so far as a type. */
-import { strictly, writtenAs } from "@speedq/formats"
+import { strictDecoder, writtenAs } from "@speedq/formats"
 import * as Pipeable from "effect/Pipeable"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
-import { schemaProblems } from "../json/schemaProblems.ts"
 import { RecipeSettings } from "../settings/RecipeSettings.ts"
 import type { AnyArtefact } from "../stage/Artefact.ts"
 import type { AnyStage, Stage } from "../stage/contract.ts"
@@ -35,12 +33,12 @@ export type Nothing = Readonly<Record<never, never>>
 const build = <A, L, E, R>(settings: RecipeSettings, stages: ReadonlyArray<AnyStage<E, R>>): Recipe<A, L, E, R> =>
   Object.assign(Object.create(Pipeable.Prototype) as Pipeable.Pipeable, { settings, stages })
 
-const decodeSettings = Schema.decodeUnknownResult(writtenAs<RecipeOptions>()(RecipeSettings), strictly)
+const decodeSettings = strictDecoder(writtenAs<RecipeOptions>()(RecipeSettings))
 
 /** A recipe without stages. `settings` is what a recipe file has besides them. Throws RecipeInvalid. */
 export const make = (settings: RecipeOptions): Recipe<Nothing, Nothing> => {
   const decoded = decodeSettings(settings)
-  if (Result.isFailure(decoded)) throw new RecipeInvalid({ problems: schemaProblems(decoded.failure) })
+  if (Result.isFailure(decoded)) throw new RecipeInvalid({ problems: decoded.failure })
   return build(decoded.success, [])
 }
 

@@ -7,15 +7,13 @@
  *   "quantizers": ["w2g16", ...]                              joined with other entries
  *   "quantizers": [{ "scheme": "w2g16", "tower": "vision" }]  each entry with these fields besides its own
  */
-import { withDefault } from "@speedq/formats"
+import { formatPath, nearest, withDefault } from "@speedq/formats"
 import * as Result from "effect/Result"
 import type { Json, JsonObject } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import type { RecipeProblem } from "../Errors.ts"
 import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
-import { formatPath } from "../json/schemaProblems.ts"
-import { nearest } from "../text/nearest.ts"
 import { propertiesOf } from "./propertiesOf.ts"
 
 export const Schemes = Schema.Record(Schema.String, Schema.Array(Schema.Json))

@@ -1,5 +1,5 @@
 /** Makes a kind of stage from its parts; the stages of this package and a user's own are made here alike. */
-import { strictly } from "@speedq/formats"
+import { strictDecoder } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -7,7 +7,6 @@ import type { JsonObject } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
-import { schemaProblems } from "../json/schemaProblems.ts"
 import type { RecipeSettings } from "../settings/RecipeSettings.ts"
 import type { AnyArtefact, ErrorOf, ServicesOf, Values } from "./Artefact.ts"
 import type {
@@ -102,7 +101,7 @@ export const define = <
   type Errors = E | EBegin | EFingerprint | EVersions | EForecast | EContinuation | AllErrors<Needs, Uses, Gives>
   type Services = R | RBegin | RContinuation | AllServices<Needs, Uses, Gives>
   type Configured = Stage<Input<Needs, Uses>, Values<Gives>, Errors, Services>
-  const decodeConfig = Schema.decodeUnknownResult(parts.config, strictly)
+  const decodeConfig = strictDecoder(parts.config)
   const encodeConfig = Schema.encodeSync(parts.config)
   const asJson = Schema.decodeUnknownSync(Schema.Json)
   const list = (artefacts: Artefacts = []) => artefacts as ReadonlyArray<AnyArtefact<Errors, Services>>
@@ -130,11 +129,7 @@ export const define = <
       begin: (input, context) => Effect.map(parts.begin(config, input, context), openSession)
     }
   }
-  const decode = (config: unknown) =>
-    Result.mapBoth(decodeConfig(config), {
-      onSuccess: (decoded) => configure(decoded, config),
-      onFailure: (error) => schemaProblems(error)
-    })
+  const decode = (config: unknown) => Result.map(decodeConfig(config), (decoded) => configure(decoded, config))
   const definition: Definition<Encoded, Input<Needs, Uses>, Values<Gives>, Errors, Services> = {
     name,
     version,

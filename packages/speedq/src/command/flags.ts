@@ -54,6 +54,6 @@ export const seed = Flag.Int("seed").pipe(
 
 /** A model that answers; `speedq:` paths are those of shipped files. */
 export const model = Argument.String("model").pipe(
-  Argument.withDescription("model directory: full precision, fake-quant or packed"),
+  Argument.withDescription("model directory: full precision, fake-quant, packed or quant_details"),
   Argument.map(shippedPath)
 )

@@ -6,6 +6,7 @@ import { Random } from "@speedq/tensors"
 import { decodeImage, greedy, imageTiles, nucleus, type RgbImage, streamAnswer } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { refuseRun } from "./refuseRun.ts"
 
 export interface AskRequest {
   readonly model: string
@@ -77,6 +78,7 @@ export const ask = Effect.fnUntraced(function* (
   backend: string,
   show: (piece: string) => Effect.Effect<void>
 ) {
+  yield* refuseRun(request.model)
   const limits = request.maxPixels === undefined ? {} : { maxPixels: request.maxPixels }
   const pictures = yield* Effect.forEach(request.images, (file) => decodeImage(file, limits))
   return yield* askAbout(pictures, request, backend, show)

@@ -1,6 +1,7 @@
 /** Reads a recipe file, with the settings of the command line applied. */
 import { basename, dirname, join } from "node:path"
-import { applyOverrides, nearest, Recipe, type Stage } from "@speedq/pipeline"
+import { nearest } from "@speedq/formats"
+import { applyOverrides, Recipe, type Stage } from "@speedq/pipeline"
 import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"

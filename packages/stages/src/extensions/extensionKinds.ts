@@ -2,7 +2,7 @@
 import type { Loss } from "@speedq/distillation"
 import type { Benchmark } from "@speedq/evaluation"
 import type { Exporter } from "@speedq/exports"
-import { nearest } from "@speedq/pipeline"
+import { nearest } from "@speedq/formats"
 import type { Quantizer } from "@speedq/quantizers"
 import * as Schema from "effect/Schema"
 import type { OwnStage } from "./Extensions.ts"

@@ -4,16 +4,30 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { WrongUsage } from "../../Errors.ts"
 import { shippedPath } from "../../shipped/shipped.ts"
 import { backend, count, json, maxPixels, model, seed } from "../flags.ts"
 import { print, printJson, printPiece } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 
+/** Flags of sampling do nothing where nothing is sampled. */
+const refuseUnsampled = (request: {
+  readonly temperature: Option.Option<number>
+  readonly topP: Option.Option<number>
+  readonly seed: Option.Option<number>
+}) => {
+  const given = { "--top-p": request.topP, "--seed": request.seed }
+  const idle = Object.entries(given).flatMap(([name, value]) => (Option.isSome(value) ? [name] : []))
+  if (Option.isSome(request.temperature) || idle.length === 0) return Effect.void
+  const problems = idle.map((name) => `${name} is for sampling; add --temperature, such as --temperature 0.7`)
+  return Effect.fail(new WrongUsage({ problems, help: "speedq chat --help" }))
+}
+
 export const chat = Command.make(
   "chat",
   {
     model,
-    question: Argument.String("question"),
+    question: Argument.String("question").pipe(Argument.withDescription("what to ask about the pictures")),
     images: Flag.String("image").pipe(
       Flag.withMetavar("FILE"),
       Flag.withDescription("PNG, JPEG, WebP, GIF, BMP or TIFF; repeat it for several pictures, in order"),
@@ -38,24 +52,29 @@ export const chat = Command.make(
       Flag.optional
     ),
     topP: Flag.Finite("top-p").pipe(
-      Flag.withDescription("sample from the most likely tokens whose probabilities add up to this"),
+      Flag.withDescription(
+        "with --temperature: sample from the most likely tokens whose probabilities add up to this, default 0.95"
+      ),
       Flag.filter(
         (value) => value > 0 && value <= 1,
         () => "a number above 0 and at most 1"
       ),
-      Flag.withDefault(0.95)
+      Flag.optional
     ),
-    seed: seed.pipe(Flag.withDescription("seed of the sampling"), Flag.withDefault(0)),
+    seed: seed.pipe(Flag.withDescription("with --temperature: seed of the sampling, default 0"), Flag.optional),
     backend,
     plugins,
     json
   },
   Effect.fn("speedq chat")(function* ({ backend, json, ...request }) {
+    yield* refuseUnsampled(request)
     const { ask } = yield* Effect.promise(() => import("../../models/ask.ts"))
     const maxTiles = Option.getOrUndefined(request.maxTiles)
     const maxPixels = Option.getOrUndefined(request.maxPixels)
     const temperature = Option.getOrUndefined(request.temperature)
-    const asked = { ...request, maxTiles, maxPixels, temperature }
+    const topP = Option.getOrElse(request.topP, () => 0.95)
+    const seed = Option.getOrElse(request.seed, () => 0)
+    const asked = { ...request, maxTiles, maxPixels, temperature, topP, seed }
     const answered = yield* ask(asked, backend, json ? () => Effect.void : printPiece)
     yield* json ? printJson(answered) : print("")
   }, withPlugins)

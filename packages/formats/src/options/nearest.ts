@@ -1,0 +1,49 @@
+/** Finds the known names closest to a mistyped one, for error messages. */
+
+/** Number of insertions, deletions and replacements of a letter and of swaps of two neighbours between two texts. */
+const editDistance = (a: string, b: string): number => {
+  let [beforePrevious, previous]: number[][] = [[], Array.from({ length: b.length + 1 }, (_, column) => column)]
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row]
+    for (let column = 1; column <= b.length; column++) {
+      const replaced = previous![column - 1]! + (a[row - 1] === b[column - 1] ? 0 : 1)
+      const isSwap = row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]
+      const swapped = isSwap ? beforePrevious![column - 2]! + 1 : replaced
+      current.push(Math.min(replaced, swapped, previous![column]! + 1, current[column - 1]! + 1))
+    }
+    ;[beforePrevious, previous] = [previous, current]
+  }
+  return previous![b.length]!
+}
+
+/**
+ * Up to `count` of `known`, nearest to `name` first; a name that contains the other counts as near. `differing` is the largest share
+ * of letters that differ.
+ */
+export const nearest = (
+  name: string,
+  known: ReadonlyArray<string>,
+  count = 3,
+  differing = 0.6
+): ReadonlyArray<string> => {
+  const wanted = name.toLowerCase()
+  const scored = known.map((candidate) => {
+    const text = candidate.toLowerCase()
+    const contained = text.includes(wanted) || wanted.includes(text)
+    return {
+      candidate,
+      distance: contained ? 1 : (editDistance(wanted, text) / Math.max(wanted.length, text.length)) * 10
+    }
+  })
+  return scored
+    .filter(({ distance }) => distance <= 10 * differing)
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, count)
+    .map(({ candidate }) => candidate)
+}
+
+/** ` (did you mean bilevel?)`, to follow a name that is not known; nothing where no known name is like it. */
+export const didYouMean = (name: string, known: ReadonlyArray<string>): string => {
+  const near = nearest(name, known, 3, 0.4)
+  return near.length === 0 ? "" : ` (did you mean ${near.join(", ")}?)`
+}
