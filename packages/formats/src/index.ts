@@ -41,6 +41,6 @@ export {
   withDefault,
   writtenAs
 } from "./options/option.ts"
-export { formatPath, type OptionProblem } from "./options/optionProblems.ts"
+export { formatPath, type OptionProblem, optionProblems, problemsInLine } from "./options/optionProblems.ts"
 export * as Safetensors from "./safetensors/Safetensors.ts"
 export type { Range, TensorInfo, TensorStore } from "./safetensors/TensorStore.ts"

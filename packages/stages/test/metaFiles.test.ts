@@ -59,7 +59,7 @@ describe("a plan", () => {
   it("says what is wrong with a meta file, in one problem", async () => {
     const { annotation, ...without } = entry
     const cases: ReadonlyArray<readonly [string, RegExp]> = [
-      [JSON.stringify({ nano: without }), /meta\.json: data set "nano": Missing key.*annotation/s],
+      [JSON.stringify({ nano: without }), /meta\.json: data set "nano": annotation: Missing key; correct that/],
       [JSON.stringify([entry]), /meta\.json: it is a list; the meta file is one object/],
       [`{"nano": ${JSON.stringify(entry)},}`, /meta\.json: not JSON: line 1 has a comma before a closing bracket/],
       ['{"conversations":[]}\n{"conversations":[]}\n', /meta\.json: it holds records, one a line/]

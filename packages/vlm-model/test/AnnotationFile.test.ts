@@ -190,10 +190,14 @@ describe("readDatasetMeta", () => {
         [JSON.stringify([entry]), /: it is a list; the meta file is one object that names data sets: \{"name"/],
         ["null", /: it is null; the meta file/],
         [JSON.stringify({ a: { ...entry, annotation: "a.json" } }), /data set "a": .*ends in jsonl/s],
-        [JSON.stringify({ a: { ...entry, repeat_time: 1.5 } }), /data set "a": .*whole number.*repeat_time/s],
-        [JSON.stringify({ a: { ...entry, repeat_time: 0 } }), /data set "a": .*repeat_time/s],
-        [JSON.stringify({ a: { annotation: "a.jsonl" } }), /data set "a": Missing key.*root.*correct that key/s],
-        [JSON.stringify({ a: entry, b: { root: "." } }), /data set "b": Missing key.*annotation.*correct that key/s],
+        [JSON.stringify({ a: { ...entry, repeat_time: 1.5 } }), /data set "a": repeat_time: .*whole number/],
+        [JSON.stringify({ a: { ...entry, repeat_time: 0 } }), /data set "a": repeat_time: /],
+        [JSON.stringify({ a: { annotation: "a.jsonl" } }), /data set "a": root: Missing key; correct that/],
+        [
+          JSON.stringify({ a: { annotatoin: "a.jsonl", note: 1 } }),
+          /data set "a": root: Missing key; annotation: Missing key \(is it meant by annotatoin\?\)/
+        ],
+        [JSON.stringify({ a: entry, b: { root: "." } }), /data set "b": annotation: Missing key; correct that/],
         [JSON.stringify({ a: "a.jsonl" }), /data set "a": Expected object/],
         [JSON.stringify({ a: entry, 12: entry }), /"12" is a number/],
         [

@@ -2,7 +2,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
-import { type OptionProblem, optionProblems } from "./optionProblems.ts"
+import { type OptionProblem, optionProblems, problemsInLine } from "./optionProblems.ts"
 
 /** Everything wrong is reported, a misspelt option is wrong, and the value met is told. */
 const strictly: SchemaAST.ParseOptions = { errors: "all", onExcessProperty: "error", reportInput: true }
@@ -40,5 +40,5 @@ export const decodeOptions = <T>(
 ): T => {
   const decoded = strictDecoder(schema)(options)
   if (Result.isSuccess(decoded)) return decoded.success
-  throw refused(decoded.failure.map(({ path, issue }) => (path === "" ? issue : `${path}: ${issue}`)).join("; "))
+  throw refused(problemsInLine(decoded.failure))
 }

@@ -43,7 +43,7 @@ export const nearest = (
 }
 
 /** ` (did you mean bilevel?)`, to follow a name that is not known; nothing where no known name is like it. */
-export const didYouMean = (name: string, known: ReadonlyArray<string>): string => {
+export const didYouMean = (name: string, known: ReadonlyArray<string>, asked = "did you mean"): string => {
   const near = nearest(name, known, 3, 0.4)
-  return near.length === 0 ? "" : ` (did you mean ${near.join(", ")}?)`
+  return near.length === 0 ? "" : ` (${asked} ${near.join(", ")}?)`
 }

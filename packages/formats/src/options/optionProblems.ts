@@ -10,6 +10,10 @@ export interface OptionProblem {
   readonly issue: string
 }
 
+/** All of them in one line. */
+export const problemsInLine = (problems: ReadonlyArray<OptionProblem>): string =>
+  problems.map(({ path, issue }) => (path === "" ? issue : `${path}: ${issue}`)).join("; ")
+
 type Path = ReadonlyArray<PropertyKey>
 
 /** `stages[1].steps` from `["stages", 1, "steps"]`. */
@@ -27,24 +31,21 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1({
       : SchemaIssue.defaultLeafHook(issue).replace("a valid ByteSize string", 'a size such as "4 GiB" or "500 MB"')
 })
 
-/** The names that an unexpected one could have meant, by its path. */
-const namesInPlaceOf = (
-  issue: SchemaIssue.Issue,
-  path: Path = []
-): ReadonlyArray<readonly [string, readonly string[]]> => {
+/** The names of the fields at each path where something is wrong, in every form that what is there may have. */
+const fieldsOf = (issue: SchemaIssue.Issue, path: Path = []): ReadonlyArray<readonly [string, string]> => {
   switch (issue._tag) {
-    case "UnexpectedKey": {
-      const fields = SchemaAST.isObjects(issue.ast) ? issue.ast.propertySignatures : []
-      return [[formatPath(path), fields.map(({ name }) => String(name))]]
-    }
     case "Pointer":
-      return namesInPlaceOf(issue.issue, [...path, ...issue.path])
-    case "Composite":
+      return fieldsOf(issue.issue, [...path, ...issue.path])
+    case "Composite": {
+      const fields = SchemaAST.isObjects(issue.ast) ? issue.ast.propertySignatures : []
+      const own = fields.map(({ name }) => [formatPath(path), String(name)] as const)
+      return [...own, ...issue.issues.flatMap((each) => fieldsOf(each, path))]
+    }
     case "AnyOf":
-      return issue.issues.flatMap((each) => namesInPlaceOf(each, path))
+      return issue.issues.flatMap((each) => fieldsOf(each, path))
     case "Filter":
     case "Encoding":
-      return namesInPlaceOf(issue.issue, path)
+      return fieldsOf(issue.issue, path)
     default:
       return []
   }
@@ -62,28 +63,25 @@ const summary = (value: unknown): string => {
     : `an object with ${names.slice(0, 5).join(", ")}${names.length > 5 ? ", ..." : ""}`
 }
 
-const isIn = (list: unknown, index: PropertyKey | undefined): boolean =>
-  Array.isArray(list) && typeof index === "number" && index < list.length
-
 /** One problem for each issue, its path below `base`. */
 export const optionProblems = ({ issue }: SchemaError, base: Path = []): ReadonlyArray<OptionProblem> => {
   const whole = SchemaIssue.hasInput(issue) ? issue.input : undefined
-  const names = new Map(namesInPlaceOf(issue))
+  const fields = fieldsOf(issue)
+  const fieldsAt = (path: Path) => fields.flatMap(([at, name]) => (at === formatPath(path) ? [name] : []))
   return format(issue).issues.map(({ message, path = [] }) => {
     const keys = path.map((segment) => (typeof segment === "object" ? segment.key : segment))
-    const [outer, key] = [keys.slice(0, -1), keys.at(-1)]
-    const list = valueAt(whole, outer)
-    if (message === "Missing key" && Array.isArray(list) && !isIn(list, key)) {
-      const issue =
-        list.length === 0 ? "the list is empty; give at least one entry" : `the list has no entry ${String(key)}`
-      return { path: formatPath([...base, ...outer]), issue }
+    const [outer, key] = [keys.slice(0, -1), String(keys.at(-1))]
+    const around = valueAt(whole, outer)
+    const problem = (issue: string, place: Path = keys) => ({ path: formatPath([...base, ...place]), issue })
+    if (message === "Unexpected key") return problem(message + didYouMean(key, fieldsAt(outer)))
+    if (message === "Missing key") {
+      if (Array.isArray(around)) return problem("the list is empty; give at least one entry", outer)
+      const known = fieldsAt(outer)
+      const others = Object.keys((around ?? {}) as object).filter((name) => !known.includes(name))
+      return problem(message + didYouMean(key, others, "is it meant by"))
     }
-    const known = message === "Unexpected key" ? names.get(formatPath(keys)) : undefined
     const value = valueAt(whole, keys)
-    const told =
-      typeof value === "object" && value !== null
-        ? message.replace(/, got [[{][\s\S]*$/, `, got ${summary(value)}`)
-        : message
-    return { path: formatPath([...base, ...keys]), issue: told + didYouMean(String(key), known ?? []) }
+    if (typeof value !== "object" || value === null) return problem(message)
+    return problem(message.replace(/, got [[{][\s\S]*$/, `, got ${summary(value)}`))
   })
 }

@@ -1,6 +1,6 @@
 /** The meta file of a training mixture: data sets by name, in the order of the file. */
 import { resolve } from "node:path"
-import type { FileFailed } from "@speedq/formats"
+import { type FileFailed, optionProblems, problemsInLine } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -45,7 +45,8 @@ export interface Dataset {
   readonly entry: JsonObject
 }
 
-const decodeEntry = Schema.decodeUnknownResult(DatasetEntry)
+// Other keys are allowed: meta files of other programs have some.
+const decodeEntry = Schema.decodeUnknownResult(DatasetEntry, { errors: "all", reportInput: true })
 
 const form =
   'the meta file is one object that names data sets: {"name": {"root": "images", "annotation": "records.jsonl"}}'
@@ -96,7 +97,9 @@ export const readDatasetMeta = Effect.fnUntraced(function* (
   for (const [name, entry] of entries) {
     const decoded = decodeEntry(entry)
     if (Result.isFailure(decoded)) {
-      return yield* invalid(`data set ${JSON.stringify(name)}: ${decoded.failure.message}; correct that key`)
+      return yield* invalid(
+        `data set ${JSON.stringify(name)}: ${problemsInLine(optionProblems(decoded.failure))}; correct that`
+      )
     }
     const { root, annotation, data_augment, repeat_time, max_dynamic_patch, length } = decoded.success
     datasets.push({

@@ -30,7 +30,7 @@ export interface NativeOptions {
   readonly simd?: SimdBuild | "auto"
 }
 
-export interface DescribedLibrary {
+interface DescribedLibrary {
   readonly name: string
   readonly path: string
   readonly configuration: string
