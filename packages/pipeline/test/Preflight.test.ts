@@ -16,7 +16,7 @@ import * as Forecast from "../src/stage/Forecast.ts"
 import * as Stage from "../src/stage/Stage.ts"
 import { temporaryDirectory } from "./support/toyProcess.ts"
 import { recipeOf, runHere } from "./support/toyRun.ts"
-import { ToyVit } from "./toy/stages.ts"
+import { ToyVit, toyStages } from "./toy/stages.ts"
 
 const gib = 2 ** 30
 const machine: Machine = {
@@ -134,6 +134,31 @@ describe("Preflight", () => {
       assert.instanceOf(Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined, PreflightFailed)
       assert.isFalse(existsSync(join(directory, "run.json")))
       assert.isFalse(existsSync(join(directory, "stages", "01-toy-vit")))
+    })
+  )
+
+  it.live("says which results stand, which are made again and why, and counts the work of those alone", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const stages = [
+        { use: "toy-vit", steps: 2 },
+        { use: "toy-projector", steps: 2 }
+      ]
+      const planned = (settings: object, changed: ReadonlyArray<object> = stages) =>
+        Recipe.decode(toyStages, recipeOf(changed as typeof stages, settings)).pipe(
+          Effect.flatMap((recipe) => Preflight.plan(recipe, directory)),
+          Effect.map((plan) => plan.stages.map(({ finished, stale }) => stale ?? finished)),
+          Effect.provide(NodeServices.layer)
+        )
+      assert.deepStrictEqual(yield* planned({}), [false, false])
+      yield* runHere(directory, recipeOf(stages))
+      assert.deepStrictEqual(yield* planned({}), [true, true])
+      assert.deepStrictEqual(yield* planned({ seed: 5 }), ["seed: 7 -> 5", "seed: 7 -> 5"])
+      const longer = [{ use: "toy-vit", steps: 3 }, stages[1]!]
+      assert.deepStrictEqual(yield* planned({}, longer), ["config.steps: 2 -> 3", "a stage before it runs again"])
+      // What a recipe left behind is found again.
+      yield* runHere(directory, recipeOf(stages, { seed: 5 }))
+      assert.deepStrictEqual(yield* planned({}), [true, true])
     })
   )
 

@@ -1,10 +1,7 @@
 /** Before any work: everything that stands in a run's way, all at once, and what the run will take. */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import * as Option from "effect/Option"
 import * as Path from "effect/Path"
-import { readManifest } from "../checkpoints/StageManifest.ts"
-import { stagesName } from "../directory/RunDirectory.ts"
 import { PreflightFailed, type PreflightProblem } from "../Errors.ts"
 import { Machine } from "../machine/Machine.ts"
 import { type AnyRecipe, labelled } from "../recipe/recipeValue.ts"
@@ -12,15 +9,16 @@ import type { BeforeWork } from "../stage/contract.ts"
 import * as Forecast from "../stage/Forecast.ts"
 import { formatBytes } from "../text/format.ts"
 import { memoryLimit } from "./memoryLimit.ts"
+import { nothing, type Present, presentIn } from "./present.ts"
 
 /** What a recipe will take on this machine. */
 export interface Plan {
-  readonly stages: ReadonlyArray<{
-    readonly label: string
-    readonly forecast: Forecast.Forecast
-    /** Whether the run directory has a result for it, which its key may still turn out not to fit. */
-    readonly finished: boolean
-  }>
+  readonly stages: ReadonlyArray<
+    Present & {
+      readonly label: string
+      readonly forecast: Forecast.Forecast
+    }
+  >
   readonly problems: ReadonlyArray<PreflightProblem>
   /** Of the stage that needs most. */
   readonly memoryBytes: number
@@ -28,7 +26,7 @@ export interface Plan {
   /** Still to be written at the worst moment: results of the stages that are not finished, and what the largest of them needs besides: three states and its scratch files. */
   readonly diskBytes: number
   readonly diskFreeBytes: number | undefined
-  /** Sum of the stages that know theirs. */
+  /** Sum of the stages that are not finished and know theirs. */
   readonly seconds: number
 }
 
@@ -40,15 +38,14 @@ const look = <E, R>(
 ) =>
   Effect.gen(function* () {
     const machine = yield* Machine
-    const path = yield* Path.Path
     const all = labelled(recipe.stages)
+    const present = yield* presentIn(recipe, directory)
     const stages = yield* Effect.forEach(
       all,
       Effect.fnUntraced(function* ({ stage, label, place }) {
         const told = yield* forecastOf(stage.forecast(recipe.settings, { label, stages: all, directory }))
         const forecast = yield* known(told)
-        const present = yield* presentIn(path.join(directory, stagesName, place))
-        return { label, forecast, ...present }
+        return { label, forecast, ...(present.get(place) ?? nothing) }
       })
     )
     const forecasts = stages.map(({ forecast }) => forecast)
@@ -67,7 +64,7 @@ const look = <E, R>(
       ...stages.filter(({ forecast }) => forecast.memoryBytes > memoryLimitBytes).map(tooLarge(memoryLimitBytes)),
       ...diskProblems(diskBytes, free, directory)
     ])
-    const seconds = forecasts.reduce((sum, forecast) => sum + (forecast.seconds ?? 0), 0)
+    const seconds = unfinished.reduce((sum, { forecast }) => sum + (forecast.seconds ?? 0), 0)
     const result: Plan = { stages, problems, memoryBytes, memoryLimitBytes, diskBytes, diskFreeBytes: free, seconds }
     return result
   })
@@ -128,18 +125,4 @@ const nearestDirectory = Effect.fnUntraced(function* (directory: string) {
     current = path.dirname(current)
   }
   return current
-})
-
-/** What is there of a stage: whether it is finished, and the bytes of its files. */
-const presentIn = Effect.fnUntraced(function* (directory: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const found = Option.getOrUndefined(yield* readManifest(directory))
-  if (found === undefined) return { finished: false, bytes: 0 }
-  const bytes = yield* fs.readDirectory(directory).pipe(
-    Effect.flatMap((names) => Effect.forEach(names, (name) => fs.stat(path.join(directory, name)))),
-    Effect.map((infos) => infos.reduce((sum, { size }) => sum + Number(size), 0)),
-    Effect.orElseSucceed(() => 0)
-  )
-  return { finished: found.manifest.finished !== null, bytes }
 })

@@ -61,13 +61,13 @@ const sizeTable = ({ size, parameters }: LayerPlan): string => {
 const stageTable = ({ forecast }: RecipePlan): string =>
   textTable(
     ["stage", "memory", "saved state", "kept", "time", ""],
-    forecast.stages.map(({ label, forecast: stage, finished }) => [
+    forecast.stages.map(({ label, forecast: stage, finished, stale }) => [
       label,
       stage.memoryBytes === 0 ? "" : formatBytes(stage.memoryBytes),
       stage.checkpointBytes === 0 ? "" : formatBytes(stage.checkpointBytes),
       stage.outputBytes === 0 ? "" : formatBytes(stage.outputBytes),
       stage.seconds === undefined ? "unknown" : formatDuration(1000 * stage.seconds),
-      finished ? "finished before" : ""
+      finished ? "finished before" : stale === undefined ? "" : `stale: runs again (${stale})`
     ])
   )
 
@@ -80,9 +80,11 @@ const verdict = ({ problems, fits }: RecipePlan): readonly string[] =>
 const known = (bytes: number): string => (bytes === 0 ? "an unknown part" : formatBytes(bytes))
 
 const totalTime = ({ stages, seconds }: Preflight.Plan): string => {
-  const timed = stages.filter(({ forecast }) => forecast.seconds !== undefined).length
+  const left = stages.filter(({ finished }) => !finished)
+  const timed = left.filter(({ forecast }) => forecast.seconds !== undefined).length
+  if (left.length === 0) return "none: every stage is finished"
   if (timed === 0) return "unknown"
-  return `${timed === stages.length ? "about" : "more than"} ${formatDuration(1000 * seconds)}`
+  return `${timed === left.length ? "about" : "more than"} ${formatDuration(1000 * seconds)}`
 }
 
 /** What stages tell, each line once: those of several stages with the names of all. */
