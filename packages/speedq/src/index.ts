@@ -89,6 +89,7 @@ export {
   owned,
   owningState,
   type Plugin,
+  PluginFailed,
   PluginInvalid,
   Qat,
   QuantizedLanguage,

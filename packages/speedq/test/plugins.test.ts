@@ -6,7 +6,7 @@ import type { RunStatus } from "@speedq/pipeline"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import type { RecipePlan } from "../src/recipes/planRecipe.ts"
 import { shippedNano } from "../src/shipped/shipped.ts"
-import { fails, json, works } from "./support/inProcess.ts"
+import { fails, json, speedq, works } from "./support/inProcess.ts"
 import { randomNano, writeRecipe } from "./support/smallRun.ts"
 import { temporaryDirectory } from "./support/speedq.ts"
 
@@ -188,6 +188,30 @@ describe("--plugin", () => {
     // Off by one of four, and right.
     assert.deepInclude(await json([...score, ...example("customBenchmark")]), { overall: 87.5 })
   }, 120_000)
+
+  it("run and plan: what a plugin throws names plugin, method, stage and step", async () => {
+    const directory = temporaryDirectory()
+    const broken = (field: string, body: string) => {
+      const file = join(directory, `${field}.mjs`)
+      const original = JSON.stringify(join(process.cwd(), "examples", "customQuantizer.ts"))
+      writeFileSync(
+        file,
+        `import { ternary } from ${original}
+         export const plugin = { quantizers: [{ ...ternary, ${field}: () => ${body} }] }`
+      )
+      return ["--plugin", file, ...plugins.slice(2)]
+    }
+    const out = ["--out", join(directory, "run")]
+    const boom = broken("fakeQuantize", '{ throw new Error("boom") }')
+    assert.match(
+      await refused(["run", shared.recipe, ...out, ...native, ...boom]),
+      /^stage qat stopped at step \d of \d: quantizer "ternary" of the plugin .*fakeQuantize\.mjs: fakeQuantize threw "boom" at /
+    )
+    const { code, stdout } = await speedq(["plan", shared.recipe, ...out, ...broken("bitsPerWeight", "NaN")])
+    assert.strictEqual(code, 1)
+    assert.match(stdout, /quantizer "ternary" of the plugin .*: bitsPerWeight gave NaN, which is no count; correct/)
+    assert.notInclude(stdout, "NaN MB")
+  }, 60_000)
 
   it("says what is wrong with a plugin, before anything is done", async () => {
     const directory = temporaryDirectory()

@@ -41,6 +41,7 @@ export {
 } from "./extensions/Extensions.ts"
 export { addPlugin, extended, withExtensions } from "./extensions/extended.ts"
 export { definePlugin, inCode, type Plugin } from "./extensions/Plugin.ts"
+export { PluginFailed } from "./extensions/PluginFailed.ts"
 export { PluginInvalid } from "./extensions/PluginInvalid.ts"
 export { missingPlugins, pluginSurroundings, recordedPlugins } from "./extensions/pluginRecord.ts"
 export { ImportVit } from "./importVit/ImportVit.ts"

@@ -1,10 +1,10 @@
 /** A user's own quantizers, losses, export formats, benchmarks and stages beside ours, and what is wrong with some. */
 import { describe, it } from "@effect/vitest"
-import { crossEntropyLoss } from "@speedq/distillation"
-import { nano } from "@speedq/evaluation"
-import { packedExporter } from "@speedq/exports"
+import { crossEntropyLoss, type Loss } from "@speedq/distillation"
+import { type Benchmark, nano, type Row, UnscorableRow } from "@speedq/evaluation"
+import { type Exporter, packedExporter } from "@speedq/exports"
 import { Stage } from "@speedq/pipeline"
-import { noneQuantizer } from "@speedq/quantizers"
+import { noneQuantizer, type Quantizer } from "@speedq/quantizers"
 import {
   builtIn,
   Extensions,
@@ -20,6 +20,7 @@ import {
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { assert } from "vitest"
+import { PluginFailed } from "../src/extensions/PluginFailed.ts"
 
 const quantizer = { ...noneQuantizer, id: "mine", version: 2 }
 const stage = Stage.define({
@@ -102,6 +103,81 @@ describe("extensions", () => {
     assert.deepStrictEqual([own!.plugin, own!.id, own!.rowwise, own!.bitsPerWeight({})], ["mine.ts", "own", true, 16])
     assert.strictEqual(named!.plugin, "their package")
     assert.isUndefined(extended({ quantizers: [quantizer] }).quantizers.at(-1)!.plugin)
+  })
+
+  it("that throw, or give what they must not, are one error that names plugin, part, method and place", () => {
+    const boom = () => {
+      throw new TypeError("boom")
+    }
+    const unscorable = new UnscorableRow({} as Row, "answer", "no answer")
+    const part = { name: "x", needsTeacher: false, rowWeights: boom, rows: () => 5 as never }
+    const lists = extended({
+      name: "mine.ts",
+      quantizers: [{ ...quantizer, bitsPerWeight: () => Number.NaN, fakeQuantize: () => 5 as never, stored: boom }],
+      losses: [{ ...crossEntropyLoss, id: "my-loss", rowLoss: () => part }],
+      exporters: [{ ...packedExporter, id: "my-format", bytes: boom, write: () => Effect.sync(boom) }],
+      benchmarks: [
+        {
+          ...nano,
+          name: "my-benchmark",
+          prompt: boom,
+          mark: () => {
+            throw unscorable
+          }
+        }
+      ]
+    })
+    const [own, loss, format, benchmark] = [lists.quantizers, lists.losses, lists.exporters, lists.benchmarks].map(
+      (list) => list.at(-1) as never
+    ) as unknown as [Quantizer, Loss, Exporter, Benchmark]
+    const rowLoss = loss.rowLoss({}, { confidence: 1 })
+    const saysOf = (call: () => unknown): string => {
+      try {
+        call()
+      } catch (error) {
+        assert.instanceOf(error, PluginFailed)
+        return error.message
+      }
+      return assert.fail("nothing is thrown")
+    }
+    const thrown = (what: string, method: string) =>
+      new RegExp(
+        `^${what} of the plugin mine\\.ts: ${method} threw "boom" at .*extensions\\.test\\.ts:\\d+:\\d+; correct`
+      )
+    const ofQuantizer = 'quantizer "mine" of the plugin mine.ts'
+    assert.strictEqual(
+      saysOf(() => own.bitsPerWeight({})),
+      `${ofQuantizer}: bitsPerWeight gave NaN, which is no count; correct the plugin`
+    )
+    assert.include(
+      saysOf(() => own.fakeQuantize({}, {} as never)),
+      `${ofQuantizer}: fakeQuantize gave 5, which is no tensor`
+    )
+    assert.match(
+      saysOf(() => own.stored({}, [2, 2])),
+      thrown('quantizer "mine"', "stored")
+    )
+    assert.match(
+      saysOf(() => rowLoss.rowWeights({} as never)),
+      thrown('loss "my-loss"', "rowWeights")
+    )
+    assert.include(
+      saysOf(() => rowLoss.rows({} as never)),
+      "rows gave 5, which is no tensor"
+    )
+    assert.match(
+      saysOf(() => format.bytes({}, {} as never)),
+      thrown('export format "my-format"', "bytes")
+    )
+    assert.match(
+      saysOf(() => Effect.runSync(format.write({}, {} as never))),
+      thrown('export format "my-format"', "write")
+    )
+    assert.match(
+      saysOf(() => benchmark.prompt({} as never)),
+      thrown('benchmark "my-benchmark"', "prompt")
+    )
+    assert.throws(() => benchmark.mark([], {} as never), unscorable)
   })
 
   it("are refused where a loss is not one", () => {

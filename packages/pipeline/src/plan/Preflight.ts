@@ -5,6 +5,7 @@ import * as Path from "effect/Path"
 import { PreflightFailed, type PreflightProblem } from "../Errors.ts"
 import { Machine } from "../machine/Machine.ts"
 import { type AnyRecipe, labelled } from "../recipe/recipeValue.ts"
+import { failingWithRaised } from "../run/raised.ts"
 import type { BeforeWork } from "../stage/contract.ts"
 import * as Forecast from "../stage/Forecast.ts"
 import { formatBytes } from "../text/format.ts"
@@ -80,7 +81,9 @@ export const check = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
 
 /** A stage that cannot even look at its files has an obstacle, not a crash. */
 const forecastOf = <E, R>(forecast: Effect.Effect<Forecast.Forecast, E, R>) =>
-  Effect.catch(forecast, (error) => Effect.succeed(Forecast.make({ obstacles: [Forecast.obstacleOf(error)] })))
+  Effect.catch(failingWithRaised(forecast), (error) =>
+    Effect.succeed(Forecast.make({ obstacles: [Forecast.obstacleOf(error)] }))
+  )
 
 /** Problems that several stages share, told once. */
 const together = (count: number, problems: ReadonlyArray<PreflightProblem>): ReadonlyArray<PreflightProblem> => {

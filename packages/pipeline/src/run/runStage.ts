@@ -15,6 +15,7 @@ import { reportName, StageReport } from "../report/StageReport.ts"
 import type { SavePolicy } from "../settings/RecipeSettings.ts"
 import type { AnyArtefact } from "../stage/Artefact.ts"
 import type { AnyStage, Metrics, Outcome, Session, StageContext } from "../stage/contract.ts"
+import { failingWithRaised } from "./raised.ts"
 
 const encodeReport = Schema.encodeSync(StageReport)
 
@@ -67,7 +68,7 @@ export const runStage = Effect.fn("runStage")(function* <E, R>(
       Effect.onError(() => Effect.ignore(save)),
       Effect.uninterruptible
     )
-  }).pipe(Effect.mapError(failed))
+  }).pipe(failingWithRaised, Effect.mapError(failed))
   const bytes = Object.values(record.artefacts).reduce((sum, file) => sum + file.bytes, 0)
   const milliseconds = (yield* monotonicMillis) - startedAt
   yield* emit(StageFinished, { steps: record.steps, milliseconds, bytes })
@@ -89,9 +90,9 @@ const runSteps = <Out, E, R, E2, R2>(
       let flushedAt = savedAt
       while (progress.done < steps) {
         // A step that failed is no reason to do those before it again. That its failure is told matters more than the save.
-        const metrics = yield* session
-          .step(progress.done)
-          .pipe(Effect.tapError(() => (progress.done > 0 && session.isIntact() ? Effect.ignore(saveAll) : Effect.void)))
+        const metrics = yield* failingWithRaised(session.step(progress.done)).pipe(
+          Effect.tapError(() => (progress.done > 0 && session.isIntact() ? Effect.ignore(saveAll) : Effect.void))
+        )
         yield* requireFinite(progress.done + 1, metrics)
         progress.done += 1
         yield* emit(StepDone, { step: progress.done, steps, metrics })

@@ -1,5 +1,13 @@
 /** Everything that can be said of a recipe before it does anything, as data and as text. */
-import { Forecast, formatBytes, formatDuration, Preflight, problemText, type Recipe } from "@speedq/pipeline"
+import {
+  Forecast,
+  failingWithRaised,
+  formatBytes,
+  formatDuration,
+  Preflight,
+  problemText,
+  type Recipe
+} from "@speedq/pipeline"
 import { renderPlan } from "@speedq/quantizers"
 import { ReleasedConfigs } from "@speedq/stages"
 import * as Effect from "effect/Effect"
@@ -24,7 +32,7 @@ export interface RecipePlan {
 /** Plans `recipe` for a run in `directory`. Nothing fails: what stands in the way is among the problems. */
 export const planRecipe = Effect.fn("planRecipe")(function* <E, R>(recipe: Recipe.AnyRecipe<E, R>, directory: string) {
   const known = Effect.provideService(ReleasedConfigs, releasedConfig)
-  const layers = yield* Effect.result(layerPlan(recipe).pipe(known))
+  const layers = yield* Effect.result(failingWithRaised(layerPlan(recipe)).pipe(known))
   const forecast = yield* Preflight.plan(recipe, directory).pipe(known, tellingSurveys)
   const unplanned = Result.isFailure(layers) ? [Forecast.obstacleOf(layers.failure)] : []
   // What keeps the layers from being told mostly keeps the stages from being forecast, who have said so.

@@ -1,4 +1,5 @@
 /** Numeric work as an effect: what backends and numeric code raise becomes one typed failure. */
+import { isRaised } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
@@ -13,13 +14,9 @@ export class ComputeFailed extends Schema.TaggedError<ComputeFailed>()("ComputeF
   }
 }
 
-/** Errors that numeric code raises on purpose carry a tag; any other is a mistake of the program and stays a defect. */
-const isRaised = (error: unknown): error is Error & { readonly _tag: string } =>
-  error instanceof Error && "_tag" in error && typeof error._tag === "string"
-
 type Outcome<A> = { readonly value: A } | { readonly failure: ComputeFailed }
 
-/** Runs numeric code, synchronous or not. */
+/** Runs numeric code, synchronous or not. What it does not raise on purpose is a mistake of the program and stays a defect. */
 export const computing = <A>(work: () => A | Promise<A>): Effect.Effect<A, ComputeFailed> =>
   Effect.promise(async (): Promise<Outcome<A>> => {
     try {

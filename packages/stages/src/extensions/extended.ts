@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import { stages as ours } from "../registry/stages.ts"
 import { type AddedPlugin, builtIn, type ExtensionLists, Extensions, type OwnStage } from "./Extensions.ts"
 import { type AnyKind, extensionKinds, type ListName, problemsOf, titleOf } from "./extensionKinds.ts"
+import { guarded } from "./guarded.ts"
 import { inCode, type Plugin } from "./Plugin.ts"
 import { PluginInvalid } from "./PluginInvalid.ts"
 
@@ -64,18 +65,6 @@ const checkedList = (
   return values
 }
 
-/** A quantizer that says what brings it; its methods keep their own object, which may have private fields. */
-const fromPlugin = (quantizer: Quantizer, name: string): Quantizer => {
-  if (quantizer.plugin !== undefined) return quantizer
-  const { needs, may } = extensionKinds.quantizers
-  const fields = Object.entries({ ...needs, ...may }).flatMap(([field, check]) => {
-    const value = quantizer[field as keyof Quantizer]
-    if (value === undefined) return []
-    return [[field, check === "function" ? (value as () => unknown).bind(quantizer) : value]]
-  })
-  return { ...Object.fromEntries(fields), plugin: name }
-}
-
 const bringsOf = (plugin: Plugin): AddedPlugin["brings"] =>
   listNames.flatMap((list) =>
     (plugin[list] ?? []).map((value: Value, place) => {
@@ -101,16 +90,20 @@ const withAdded = (plugins: readonly AddedPlugin[], plugin: Plugin): readonly Ad
 const extendedBy = (known: ExtensionLists, plugin: Plugin, file: string = plugin.name ?? inCode): ExtensionLists => {
   checkFields(plugin, file)
   const more = <V extends Value>(list: ListName, values: readonly V[] = []) =>
-    checkedList(known, list, values, file) as readonly V[]
+    (checkedList(known, list, values, file) as readonly V[]).map((value, place) => {
+      const kind: AnyKind = extensionKinds[list]
+      return guarded(value, list, kind, titleOf(kind, value, place), file)
+    })
+  // Files that are made with a quantizer say what brings it.
   const own = more("quantizers", plugin.quantizers).map((quantizer) =>
-    plugin.name === undefined ? quantizer : fromPlugin(quantizer, plugin.name)
+    plugin.name === undefined || quantizer.plugin !== undefined ? quantizer : { ...quantizer, plugin: plugin.name }
   )
   return {
     quantizers: [...known.quantizers, ...own],
     losses: [...known.losses, ...more("losses", plugin.losses)],
     exporters: [...known.exporters, ...more("exporters", plugin.exporters)],
     benchmarks: [...known.benchmarks, ...more("benchmarks", plugin.benchmarks)],
-    stages: [...known.stages, ...more("stages", plugin.stages)],
+    stages: [...known.stages, ...(checkedList(known, "stages", plugin.stages ?? [], file) as readonly OwnStage[])],
     plugins: withAdded(known.plugins, plugin)
   }
 }

@@ -10,7 +10,7 @@ import type { OwnStage } from "./Extensions.ts"
 const isObject = (value: unknown): value is { readonly [field: string]: unknown } =>
   typeof value === "object" && value !== null
 
-const checks = {
+export const checks = {
   text: (value: unknown) => typeof value === "string" && value !== "",
   "file name": (value: unknown) => typeof value === "string" && /^[^/\\\0]+$/.test(value),
   number: Number.isFinite,
