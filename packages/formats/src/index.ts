@@ -13,6 +13,7 @@ export {
   type WriteError
 } from "./Errors.ts"
 export * as AtomicFile from "./files/AtomicFile.ts"
+export { makeDirectories } from "./files/makeDirectories.ts"
 export { decompressedFile, isCompressed, readPieces } from "./files/Zstandard.ts"
 export type { TensorSpec } from "./internal/header.ts"
 export { JsonCursor, JsonUnexpected } from "./internal/JsonCursor.ts"

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import type { RunStatus } from "@speedq/pipeline"
 import { assert, describe, it } from "vitest"
 import type { RunResult } from "../src/recipes/runRecipe.ts"
-import { json, speedq } from "./support/inProcess.ts"
+import { fails, json, speedq } from "./support/inProcess.ts"
 import { evaluateStage, randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
 import { speedqProcess, temporaryDirectory } from "./support/speedq.ts"
 
@@ -50,6 +50,16 @@ describe("speedq run", () => {
     assert.strictEqual(refused.code, 1)
     assert.match(refused.stderr, /the result of its stage 03-qat is stale: .*; continue the run first/)
   }, 180_000)
+
+  it("names a file where the run's directory should be", async () => {
+    const file = join(temporaryDirectory(), "file")
+    writeFileSync(file, "")
+    for (const out of [file, join(file, "run")]) {
+      const { message } = await fails(["run", "nano-2bit", "--out", out, ...native])
+      const reason = `${file} is a file, not a directory; choose another place`
+      assert.include(message, `could not open the run directory (${out}): ${reason}`)
+    }
+  })
 
   it("saves and exits with 130 when interrupted, and continues to the same bytes", async () => {
     const directory = temporaryDirectory()

@@ -7,10 +7,9 @@
  * checksum, which covers the first line too. One that was torn by a kill, or changed since, counts as not there.
  */
 import { createHash } from "node:crypto"
-import { mkdir, readFile } from "node:fs/promises"
+import { readFile } from "node:fs/promises"
 import { dirname } from "node:path"
-import type { FileFailed } from "@speedq/formats"
-import { AtomicFile } from "@speedq/formats"
+import { AtomicFile, type FileFailed, makeDirectories } from "@speedq/formats"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -133,7 +132,7 @@ export const openJournal = Effect.fn("evaluation.openJournal")(function* (
   file: string,
   key: JournalKey
 ): Effect.fn.Return<Journal, FileFailed | JournalMismatch | JournalDamaged, Scope.Scope> {
-  yield* attempt(file, "create the directory of", () => mkdir(dirname(file), { recursive: true }))
+  yield* attempt(file, "create the directory of", () => makeDirectories(dirname(file)))
   const text = yield* attempt(file, "read", () => readFile(file, "utf8")).pipe(
     Effect.catchIf(
       (error) => error.code === "ENOENT",

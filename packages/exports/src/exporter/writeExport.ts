@@ -1,8 +1,7 @@
 /** Writes a deployed model in a format, and beside it what was done to which layer. */
-import { mkdir } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { join } from "node:path"
-import { AtomicFile, parameterOf } from "@speedq/formats"
+import { AtomicFile, makeDirectories, parameterOf } from "@speedq/formats"
 import { encodeChoice } from "@speedq/quantizers"
 import { parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -62,7 +61,7 @@ export const writeExport = Effect.fn("writeExport")(function* (
 ) {
   const { directory, source, deployed } = model
   const failed = (cause: unknown) => new ExportNotWritten({ directory, cause })
-  yield* Effect.tryPromise({ try: () => mkdir(directory, { recursive: true }), catch: failed })
+  yield* Effect.tryPromise({ try: () => makeDirectories(directory), catch: failed })
   const { files, bytes, maxAbsErr, layersFallenBack } = yield* exporter.write(config, model)
   const exported: Exported = {
     directory,

@@ -2,9 +2,8 @@
  * "quant-details": the layout of the reference's save_fake_quant (docs/method.md, "The reference's files"), as safetensors files
  * with the reference's names of directories, files and entries. Beside it config and tokenizer, so that it opens as a model.
  */
-import { mkdir } from "node:fs/promises"
 import { dirname, join } from "node:path"
-import { parameterOf, Safetensors } from "@speedq/formats"
+import { makeDirectories, parameterOf, Safetensors } from "@speedq/formats"
 import { noGrad, type Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -60,7 +59,7 @@ export const quantDetailsExporter: Exporter<QuantDetailsConfig> = {
     const failed = (cause: unknown) => new ExportNotWritten({ directory, cause })
     const companions = yield* copyCompanions(source.directory.directory, directory)
     const held = detailPaths(deployed.packed, source.directory.config)
-    yield* Effect.tryPromise({ try: () => mkdir(join(directory, folder), { recursive: true }), catch: failed })
+    yield* Effect.tryPromise({ try: () => makeDirectories(join(directory, folder)), catch: failed })
     const others = yield* writeOthers(model, held)
     let { bytes, maxAbsErr } = others
     const files = [othersName]
@@ -69,7 +68,7 @@ export const quantDetailsExporter: Exporter<QuantDetailsConfig> = {
       const weight = deployed.packed.get(layer)!
       const { entries, metadata, difference } = yield* Effect.tryPromise({
         try: async () => {
-          await mkdir(dirname(join(directory, file)), { recursive: true })
+          await makeDirectories(dirname(join(directory, file)))
           return detailEntries(layer, weight)
         },
         catch: failed

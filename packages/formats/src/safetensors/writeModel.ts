@@ -1,9 +1,10 @@
 /** Writes a model in the hub's layout: `model.safetensors`, or shards of a largest size and their index. */
-import { mkdir, readdir, rm } from "node:fs/promises"
+import { readdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { type FileFailed, isSafetensorsInvalid, type WriteError } from "../Errors.ts"
 import * as AtomicFile from "../files/AtomicFile.ts"
+import { makeDirectories } from "../files/makeDirectories.ts"
 import { attempt, attemptOn } from "../internal/attempt.ts"
 import { layoutOf, type TensorSpec } from "../internal/header.ts"
 import { tensorBytes } from "../numbers/DType.ts"
@@ -36,7 +37,7 @@ export const writeModel: <E = never, R = never>(
         return { name, shard, layout: layoutOf(shard, metadata, join(directory, name)) }
       })
     })
-    yield* attemptOn(directory)("create", () => mkdir(directory, { recursive: true }))
+    yield* attemptOn(directory)("create", () => makeDirectories(directory))
 
     const files: Array<AtomicFile.AtomicFile> = []
     const written: Array<AtomicFile.Written> = []

@@ -17,7 +17,7 @@ import { Events } from "../events/Events.ts"
 import { Warning } from "../events/runEvents.ts"
 import { jsonLinesSink } from "../events/sinks/jsonLines.ts"
 import { isLeftover } from "../files/leftovers.ts"
-import { whileDoing } from "../files/storage.ts"
+import { madeDirectory, whileDoing } from "../files/storage.ts"
 import { clearStages, stagesIn } from "./clearRun.ts"
 import { acquireLock, lockFileName } from "./RunLock.ts"
 
@@ -93,7 +93,7 @@ const open = Effect.fn("RunDirectory.open")(function* (given: string, fresh: boo
   const directory = path.resolve(given)
   const opening = whileDoing("open the run directory", directory)
 
-  yield* opening(fs.makeDirectory(directory, { recursive: true }))
+  yield* opening(madeDirectory(directory))
   const names = yield* opening(fs.readDirectory(directory))
   const parents = [stagesName, supersededName].map((name) => path.join(directory, name))
   const stages = yield* stagesIn(parents)

@@ -1,5 +1,5 @@
 /** Turns what the file system says into one clear, typed failure. */
-import { FileFailed } from "@speedq/formats"
+import { FileFailed, makeDirectories } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { PlatformError } from "effect/PlatformError"
@@ -24,6 +24,7 @@ export const codeOf = (error: unknown): string => {
 /** What the system said, without the names that a library puts around it. */
 const saidBy = (error: unknown): string => {
   if (error instanceof PlatformError && error.reason.cause !== undefined) return saidBy(error.reason.cause)
+  if (error instanceof FileFailed) return error.reason
   return error instanceof Error ? error.message : String(error)
 }
 
@@ -41,6 +42,16 @@ export const whileDoing =
   (doing: string, path: string) =>
   <A, R>(self: Effect.Effect<A, PlatformError | FileFailed, R>): Effect.Effect<A, StorageFailed, R> =>
     Effect.mapError(self, (error) => storageFailed(doing, path, error))
+
+/** Makes a directory and those above it. */
+export const madeDirectory = (directory: string): Effect.Effect<void, FileFailed> =>
+  Effect.tryPromise({
+    try: () => makeDirectories(directory),
+    catch: (error) => {
+      const reason = saidBy(error)
+      return new FileFailed({ file: directory, operation: "create", code: codeOf(error), reason })
+    }
+  })
 
 /** The same where other things than the file system can fail too; they stay as they are. */
 export const whileStoring =

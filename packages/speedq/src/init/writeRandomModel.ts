@@ -1,7 +1,7 @@
 /** Writes a model directory of real shapes with seeded random weights, for trying a machine. */
-import { copyFile, mkdir, readdir, readFile } from "node:fs/promises"
+import { copyFile, readdir, readFile } from "node:fs/promises"
 import { basename, join } from "node:path"
-import { AtomicFile, FileFailed, Safetensors } from "@speedq/formats"
+import { AtomicFile, FileFailed, makeDirectories, Safetensors } from "@speedq/formats"
 import { CurrentStage, emit, monotonicMillis, RunEvents } from "@speedq/pipeline"
 import {
   decodeModelConfig,
@@ -42,7 +42,7 @@ const attempt = <A>(file: string, operation: string, run: () => Promise<A>): Eff
 
 /** Makes the directory; what is in it already is not overwritten. */
 const makeEmpty = Effect.fnUntraced(function* (directory: string) {
-  yield* attempt(directory, "create", () => mkdir(directory, { recursive: true }))
+  yield* attempt(directory, "create", () => makeDirectories(directory))
   const found = yield* attempt(directory, "list", () => readdir(directory))
   if (found.length > 0) return yield* new OutputExists({ directory, found })
 })

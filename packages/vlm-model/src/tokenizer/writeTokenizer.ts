@@ -1,7 +1,6 @@
 /** Writes a tokenizer directory in the format that Qwen2 tokenizers are published in. */
-import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
-import { AtomicFile, type FileFailed } from "@speedq/formats"
+import { AtomicFile, type FileFailed, makeDirectories } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import type { TokenizerInvalid } from "../Errors.ts"
 import { attempt } from "../internal/files.ts"
@@ -33,7 +32,7 @@ export const writeTokenizer = Effect.fnUntraced(function* (
   parts: TokenizerParts
 ): Effect.fn.Return<void, FileFailed | TokenizerInvalid> {
   yield* makeTokenizer(parts, directory)
-  yield* attempt(directory, "create", () => mkdir(directory, { recursive: true }))
+  yield* attempt(directory, "create", () => makeDirectories(directory))
   for (const [name, content] of Object.entries(tokenizerFiles(parts))) {
     yield* AtomicFile.writeWhole(join(directory, name), new TextEncoder().encode(content))
   }

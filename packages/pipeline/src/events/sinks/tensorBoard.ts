@@ -1,12 +1,13 @@
 /** The numbers of all events as a TensorBoard event file, one curve `stage/name` each. */
 import { hostname } from "node:os"
+import type { FileFailed } from "@speedq/formats"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
 import type * as Scope from "effect/Scope"
-import { whileDoing } from "../../files/storage.ts"
+import { madeDirectory, whileDoing } from "../../files/storage.ts"
 import { isEntryOf, type Sink } from "../Events.ts"
 import { StepDone } from "../runEvents.ts"
 import { scalarEvent, tfRecord, versionEvent } from "./tfRecord.ts"
@@ -15,10 +16,10 @@ import { scalarEvent, tfRecord, versionEvent } from "./tfRecord.ts"
 export const tensorBoardSink = Effect.fn("tensorBoardSink")(
   function* (
     directory: string
-  ): Effect.fn.Return<Sink, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> {
+  ): Effect.fn.Return<Sink, PlatformError | FileFailed, FileSystem.FileSystem | Path.Path | Scope.Scope> {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
-    yield* fs.makeDirectory(directory, { recursive: true })
+    yield* madeDirectory(directory)
     const startedAt = yield* Clock.currentTimeMillis
     const seconds = String(Math.floor(startedAt / 1000)).padStart(10, "0")
     const file = path.join(directory, `events.out.tfevents.${seconds}.${hostname()}.${process.pid}`)

@@ -1,7 +1,6 @@
 /** Writes a tokenizer directory in the format that InternLM2 tokenizers are published in. */
-import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
-import { AtomicFile, type FileFailed } from "@speedq/formats"
+import { AtomicFile, type FileFailed, makeDirectories } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import { attempt } from "../../internal/files.ts"
 import type { AddedToken } from "../Tokenizer.ts"
@@ -41,7 +40,7 @@ export const writeSentencePiece = Effect.fnUntraced(function* (
     "tokenizer_config.json": json({ add_bos_token: true, ...special, tokenizer_class: "InternLM2Tokenizer" }),
     "special_tokens_map.json": json(special)
   }
-  yield* attempt(directory, "create", () => mkdir(directory, { recursive: true }))
+  yield* attempt(directory, "create", () => makeDirectories(directory))
   for (const [name, content] of Object.entries(files)) {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content
     yield* AtomicFile.writeWhole(join(directory, name), bytes)
