@@ -46,7 +46,7 @@ const Needy = Stage.define({
         checkpointBytes: state,
         outputBytes: gib,
         seconds: 90,
-        lines: ["mlp: 2 bits by rule 1"],
+        lines: ["mlp: 2 bits by rule 0"],
         ...(slow ? { time: Effect.succeed({ seconds: 30, lines: ["timed here"] }) } : {})
       })
     }),
@@ -109,7 +109,7 @@ describe("Preflight", () => {
         Recipe.andThen(Needy.stage(small))
       )
       const timesOf = ({ seconds, stages }: Preflight.Plan) => [seconds, stages.map(({ forecast }) => forecast.lines)]
-      const lines = ["mlp: 2 bits by rule 1"]
+      const lines = ["mlp: 2 bits by rule 0"]
       const planned = yield* Preflight.plan(recipe, "/nowhere/yet")
       assert.deepStrictEqual(timesOf(planned), [120, [[...lines, "timed here"], lines]])
       assert.isFalse(planned.stages.some(({ forecast }) => "time" in forecast))

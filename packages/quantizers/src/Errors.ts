@@ -23,16 +23,21 @@ export class RuleUnused extends Schema.TaggedError<RuleUnused>()("RuleUnused", {
   /** Those earlier rules. */
   takenBy: Schema.Array(Schema.Number),
   /** Some layers that it could have meant. */
-  candidates: Schema.Array(Schema.String)
+  candidates: Schema.Array(Schema.String),
+  /** What layers the rule is for, as "language linear", and what layers are decided. */
+  concerns: Schema.String,
+  decided: Schema.Array(Schema.String)
 }) {
   override get message(): string {
     const rule = `rule ${this.rule} ("${this.match}")`
     if (this.matched > 0) {
       return `${rule} decides nothing: rule ${this.takenBy.join(", ")} comes first and takes all ${this.matched} layers that it matches; move it before that rule`
     }
-    const examples =
-      this.candidates.length === 0 ? "the model has none of that kind" : `the model has ${this.candidates.join(", ")}`
-    return `${rule} matches no layer; ${examples}`
+    const reason =
+      this.candidates.length === 0
+        ? `it is for ${this.concerns} layers, and those decided here are ${this.decided.join(", ")} layers`
+        : `the model has ${this.candidates.join(", ")}`
+    return `${rule} matches no layer; ${reason}`
   }
 }
 

@@ -187,7 +187,15 @@ describe("refused before any work", () => {
   it("a rule for a kind of layer that the model does not have", () => {
     const linears = layers.filter(({ kind }) => kind === "linear")
     const rules: readonly Rule[] = [{ match: "**", layers: "embedding", choice: embeddingSym4() }]
-    assert.include(raisedBy(() => plan(rules, linears)).message, "the model has none of that kind")
+    assert.include(
+      raisedBy(() => plan(rules, linears)).message,
+      'rule 0 ("**") matches no layer; it is for embedding layers, and those decided here are vision linear, '
+    )
+    const vision = linears.filter(({ tower }) => tower === "vision")
+    assert.include(
+      raisedBy(() => plan([{ match: "**", tower: "language", choice: two }], vision)).message,
+      "it is for language linear layers, and those decided here are vision linear layers"
+    )
   })
 
   it("widths that a group does not divide, all of them at once", () => {

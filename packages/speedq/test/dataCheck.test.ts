@@ -115,6 +115,28 @@ describe("speedq data check", () => {
     assert.strictEqual(sources[0].named[0].at, join(root, "cut.png"))
   }, 60_000)
 
+  it("says why there is no sample, and counts records", async () => {
+    const empty = join(root, "empty.json")
+    const check = async (datasets: object) => {
+      writeFileSync(empty, JSON.stringify(datasets))
+      const { code, stdout, stderr } = await speedq(["data", "check", empty, "--model", model])
+      assert.strictEqual(code, 1)
+      assert.include(stdout, "all samples, maxLength")
+      assert.notInclude(stdout, "data.percent")
+      return stdout + stderr
+    }
+    assert.include(await check({}), `${empty} names no data set; add one`)
+    writeFileSync(join(root, "none.jsonl"), "")
+    const none = await check({ none: { root, annotation: "none.jsonl" } })
+    assert.include(none, `the annotation files of ${empty} are empty; add records`)
+    writeFileSync(join(root, "one.jsonl"), `${record("red")}\n`)
+    const rare = await check({ one: { root, annotation: "one.jsonl", repeat_time: 0.01 } })
+    assert.include(rare, `${empty} selects no sample; raise repeat_time of its data sets, or give more data`)
+    const { stderr } = await speedq(["data", "check", meta, "--model", model])
+    assert.match(stderr, /^set: 5 records$/m)
+    assert.match(stderr, /^set: record 5\/5$/m)
+  }, 60_000)
+
   it("says what is given wrongly, and that there is nothing to check", async () => {
     const wrong = async (...args: readonly string[]) => {
       const error = await fails(["data", "check", ...args], 2)

@@ -19,6 +19,7 @@ describe("speedq plan", () => {
   it("says first whether the recipe fits, then shows layers that are alike in one line, or each", async () => {
     const brief = await speedq(["plan", "nano-2bit"])
     assert.strictEqual(brief.code, 0, brief.stderr)
+    assert.include(brief.stdout, `(rule 1, "**")`)
     const order = ["It fits", "memory: ", "disk: ", "time: ", "stage ", "size ", "layer ", "--layers shows each layer"]
     const places = order.map((text) => brief.stdout.indexOf(`${text}`))
     assert.isTrue(

@@ -1,8 +1,10 @@
 /** The events that every run has, and those that quantization stages share. */
 import * as Schema from "effect/Schema"
-import { formatBytes, formatDuration, formatNumber } from "../text/format.ts"
+import { formatBytes, formatCount, formatDuration, formatNumber } from "../text/format.ts"
 import { eventKind } from "./EventKind.ts"
 
+/** What steps are where they are something else: one "record" of a check. */
+const Unit = Schema.optionalKey(Schema.String)
 const Metrics = Schema.Record(Schema.String, Schema.Number)
 const Change = Schema.Struct({ field: Schema.String, before: Schema.String, after: Schema.String })
 const listChanges = (changes: ReadonlyArray<typeof Change.Type>) =>
@@ -34,8 +36,11 @@ export const SurroundingsChanged = eventKind(
 /** `from` is the step that a saved state was continued at, 0 for a fresh start. What a stage emits until its next start belongs to `key`. */
 export const StageStarted = eventKind(
   "StageStarted",
-  { key: Schema.String, from: Schema.Int, steps: Schema.Int },
-  { line: ({ from, steps }) => (from === 0 ? `${steps} steps` : `continuing after step ${from} of ${steps}`) }
+  { key: Schema.String, from: Schema.Int, steps: Schema.Int, unit: Unit },
+  {
+    line: ({ from, steps, unit = "step" }) =>
+      from === 0 ? formatCount(steps, unit) : `continuing after ${unit} ${from} of ${steps}`
+  }
 )
 
 export const StageReused = eventKind("StageReused", { key: Schema.String }, { line: () => "finished before, reused" })
@@ -69,9 +74,10 @@ export const BuildChanged = eventKind(
 
 export const StepDone = eventKind(
   "StepDone",
-  { step: Schema.Int, steps: Schema.Int, metrics: Metrics },
+  { step: Schema.Int, steps: Schema.Int, metrics: Metrics, unit: Unit },
   {
-    line: ({ step, steps, metrics }) => [`step ${step}/${steps}`, ...formatMetrics(metrics)].join("  "),
+    line: ({ step, steps, metrics, unit = "step" }) =>
+      [`${unit} ${step}/${steps}`, ...formatMetrics(metrics)].join("  "),
     scalars: ({ metrics }) => metrics
   }
 )

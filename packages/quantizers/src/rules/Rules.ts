@@ -62,14 +62,21 @@ interface Decision {
 }
 
 /** Why a rule decides nothing. */
-const unused = (rule: number, match: string, { concerns, matches }: Matcher, decisions: readonly Decision[]) => {
+const unused = (
+  rule: number,
+  { match, tower, layers = "linear" }: Rule,
+  { concerns, matches }: Matcher,
+  decisions: readonly Decision[]
+) => {
   const taken = decisions.filter(({ layer }) => matches(layer))
   return new RuleUnused({
     rule,
     match,
     matched: taken.length,
     takenBy: [...new Set(taken.map((decision) => decision.rule))].sort((a, b) => a - b),
-    candidates: decisions.flatMap(({ layer }) => (concerns(layer) ? [layer.name] : [])).slice(0, 3)
+    candidates: decisions.flatMap(({ layer }) => (concerns(layer) ? [layer.name] : [])).slice(0, 3),
+    concerns: tower === undefined ? layers : `${tower} ${layers}`,
+    decided: [...new Set(decisions.map(({ layer }) => `${layer.tower} ${layer.kind}`))]
   })
 }
 
@@ -82,8 +89,8 @@ export const planLayers = (rules: readonly Rule[], layers: readonly Layer[]): Pl
   const decisions = layers.map(
     (layer): Decision => ({ layer, rule: matchers.findIndex(({ matches }) => matches(layer)) })
   )
-  for (const [index, { match }] of rules.entries()) {
-    if (!decisions.some(({ rule }) => rule === index)) throw unused(index, match, matchers[index]!, decisions)
+  for (const [index, each] of rules.entries()) {
+    if (!decisions.some(({ rule }) => rule === index)) throw unused(index, each, matchers[index]!, decisions)
   }
   const decided = decisions.filter(({ rule }) => rule >= 0)
   const offenders = decided.flatMap(({ layer: { name, shape }, rule }) => {

@@ -61,7 +61,7 @@ const describe = (check: DataCheck): string => {
   const { meta, percent, maxLength, maxTiles, onError } = data
   const parts = [
     `${meta}${stages.length === 0 ? "" : `, for ${stages.join(", ")}`}`,
-    `model ${recipe.model}, seed ${recipe.seed}, percent ${percent}, maxLength ${maxLength}, maxTiles ${maxTiles}, onError ${onError}`,
+    `model ${recipe.model}, seed ${recipe.seed}, ${percent === 0 ? "all samples" : `percent ${percent}`}, maxLength ${maxLength}, maxTiles ${maxTiles}, onError ${onError}`,
     decoded
       ? "every picture was decoded"
       : "of pictures the headers were read; --decode finds those with damaged pixels, too",

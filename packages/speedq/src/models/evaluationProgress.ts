@@ -8,7 +8,7 @@ const tell = (told: Progress): Effect.Effect<void, never, Events> => {
   switch (told._tag) {
     case "Started": {
       const { rows, answered, dropped } = told
-      const started = emit(RunEvents.StageStarted, { key: "", from: answered, steps: rows })
+      const started = emit(RunEvents.StageStarted, { key: "", from: answered, steps: rows, unit: "row" })
       const message = `${dropped} rows of the file have no image and are skipped`
       return dropped === 0 ? started : Effect.andThen(emit(RunEvents.Warning, { message }), started)
     }
@@ -34,7 +34,7 @@ const tell = (told: Progress): Effect.Effect<void, never, Events> => {
       return emit(RunEvents.Warning, { message })
     }
     case "Answered":
-      return emit(RunEvents.StepDone, { step: told.done, steps: told.total, metrics: {} })
+      return emit(RunEvents.StepDone, { step: told.done, steps: told.total, metrics: {}, unit: "row" })
     case "CellsCut": {
       const { file, cells } = told
       const message = `${cells.length} answers did not fit into cells of ${file} and were cut; --format tsv keeps them whole`

@@ -30,7 +30,7 @@ const lookAt = Effect.fnUntraced(function* (
   requests: number
 ) {
   const steps = samples.length
-  yield* emit(RunEvents.StageStarted, { key: "", from: 0, steps })
+  yield* emit(RunEvents.StageStarted, { key: "", from: 0, steps, unit: "record" })
   let step = 0
   const shares = Array.from({ length: Math.ceil(steps / together) }, (_, share) =>
     samples.slice(share * together, (share + 1) * together)
@@ -40,7 +40,7 @@ const lookAt = Effect.fnUntraced(function* (
     (share) =>
       Effect.tap(loader.look(share, decode), () => {
         step += share.length
-        return emit(RunEvents.StepDone, { step, steps, metrics: {} })
+        return emit(RunEvents.StepDone, { step, steps, metrics: {}, unit: "record" })
       }),
     { concurrency: requests }
   )

@@ -1,5 +1,6 @@
 /** Whether a stage can be trained on data that was checked, and what it will warn of. */
 import { samplesOf, substitutionProblem } from "../data/expectedStops.ts"
+import { noSample } from "../data/noSample.ts"
 import { emptyTally, nothingToLearn, type SampleTally, tallyWarnings } from "../data/SampleTally.ts"
 import type { DataCheck, DatasetCheck } from "./DataCheck.ts"
 
@@ -28,7 +29,9 @@ export const problemsOf = (found: Found, substitutions: number): readonly string
   const tally = tallyOf(found)
   const bad = datasets.reduce((sum, dataset) => sum + badOf(dataset), 0)
   if (datasets.every(({ samples }) => samples === 0)) {
-    return [`${data.meta} selects no sample; raise data.percent, or give more data`]
+    const lines = datasets.map((dataset) => dataset.lines)
+    const { issue, fix } = noSample(data, lines)
+    return [`${issue}; ${fix}`]
   }
   const nothing = tally.samples === 0 ? undefined : nothingToLearn(tally, data, true)
   return [

@@ -13,6 +13,7 @@ import {
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { readMixture } from "../data/mixture.ts"
+import { noSample } from "../data/noSample.ts"
 import type { SurveyedPictures } from "../data/pictureSurvey.ts"
 import { makingOf } from "../data/SampleSource.ts"
 import type { DataConfig } from "../training/TrainingConfig.ts"
@@ -128,12 +129,11 @@ export const mixtureForecast = (
     const reading = { rules: yield* rulesFor(quirks, recipe), limits, model: recipe.model }
     const looked = yield* Effect.forEach(mixture.parts, (part) => lookAtRecords(part, reading, seed))
     const handling = { meta: data.meta, option, substitutions: quirks.substitutions }
+    const lines = mixture.parts.map(({ starts }) => starts.length - 1)
     const obstacles = [
       ...looked.flatMap((each) => datasetObstacles(each, handling)),
       ...(yield* missingReaders(looked.map(({ pictures }) => pictures))),
-      ...(mixture.count === 0
-        ? [{ issue: `${data.meta} selects no sample`, fix: `raise ${option}.percent, or give more data` }]
-        : [])
+      ...(mixture.count === 0 ? [noSample(data, lines, option)] : [])
     ]
     return {
       obstacles,

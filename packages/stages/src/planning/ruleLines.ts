@@ -6,7 +6,7 @@ import type { PlannedLayers } from "../model/plannedLayers.ts"
 
 const millions = (count: number): string => (count / 1e6).toFixed(count < 1e7 ? 2 : 1)
 
-/** `bilevel bits=2 group=16 (rule 1, "**"): 168 layers, 357.8 M weights, 106.6 MiB, 2.500 bits a weight`. */
+/** `bilevel bits=2 group=16 (rule 0, "**"): 168 layers, 357.8 M weights, 106.6 MiB, 2.500 bits a weight`. */
 export const ruleLines = ({ rules, plan }: PlannedLayers): readonly string[] => {
   const lines = rules.map(({ match, choice }, rule) => {
     const layers = plan.layers.filter((layer) => layer.rule === rule)
@@ -15,7 +15,7 @@ export const ruleLines = ({ rules, plan }: PlannedLayers): readonly string[] => 
     const { use, with: options } = encodeChoice(choice)
     const told = Object.entries(options as object).map(([name, value]) => ` ${name}=${value}`)
     const bits = choice.quantizer.bitsPerWeight(choice.config).toFixed(3)
-    return `${use}${told.join("")} (rule ${rule + 1}, "${match}"): ${layers.length} layers, ${millions(weights)} M weights, ${formatBytes(bytes)}, ${bits} bits a weight`
+    return `${use}${told.join("")} (rule ${rule}, "${match}"): ${layers.length} layers, ${millions(weights)} M weights, ${formatBytes(bytes)}, ${bits} bits a weight`
   })
   const linears = plan.unmatched.filter(({ kind }) => kind === "linear").length
   return linears === 0 ? lines : [...lines, `no rule names ${linears} other layers: they are not quantized`]

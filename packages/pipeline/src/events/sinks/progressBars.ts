@@ -13,6 +13,7 @@ interface Progress {
   readonly steps: number
   readonly at: number
   readonly loss: number | undefined
+  readonly unit: string
 }
 
 const barWidth = 24
@@ -34,16 +35,16 @@ export const progressBarsSink = (output: Output): Sink => {
       if (isEntryOf(RunFailed, entry)) return
       const { monotonic: at, stage = "" } = entry
       if (isEntryOf(StepDone, entry)) {
-        const { step, steps, metrics } = entry.event
+        const { step, steps, metrics, unit = "step" } = entry.event
         const { from, startedAt } = progress?.stage === stage ? progress : { from: step - 1, startedAt: at }
-        progress = { stage, from, startedAt, step, steps, at, loss: metrics.loss }
+        progress = { stage, from, startedAt, step, steps, at, loss: metrics.loss, unit }
         if (at - drawnAt < redrawMilliseconds && step !== steps) return
         drawnAt = at
         return draw()
       }
       if (isEntryOf(StageStarted, entry)) {
-        const { from, steps } = entry.event
-        progress = { stage, from, startedAt: at, step: from, steps, at, loss: undefined }
+        const { from, steps, unit = "step" } = entry.event
+        progress = { stage, from, startedAt: at, step: from, steps, at, loss: undefined, unit }
       } else if (stage !== progress?.stage) {
         progress = undefined
       }
@@ -57,20 +58,20 @@ export const progressBarsSink = (output: Output): Sink => {
 
 /** `02-qat  [██████------]  50 %  100/200  3.2 steps/s  31.0 s left  loss 1.25`. */
 const formatProgress = (progress: Progress): string => {
-  const { stage, from, startedAt, step, steps, at, loss } = progress
+  const { stage, from, startedAt, step, steps, at, loss, unit } = progress
   const share = steps === 0 ? 1 : step / steps
   const filled = Math.round(share * barWidth)
   const bar = `[${"█".repeat(filled)}${"-".repeat(barWidth - filled)}]`
   const parts = [stage, bar, `${String(Math.floor(share * 100)).padStart(3)} %`, `${step}/${steps}`]
   const millisecondsPerStep = (at - startedAt) / (step - from)
   if (step > from && millisecondsPerStep > 0) {
-    parts.push(formatRate(millisecondsPerStep), `${formatDuration(millisecondsPerStep * (steps - step))} left`)
+    parts.push(formatRate(millisecondsPerStep, unit), `${formatDuration(millisecondsPerStep * (steps - step))} left`)
   }
   if (loss !== undefined) parts.push(`loss ${formatNumber(loss)}`)
   return parts.join("  ")
 }
 
-const formatRate = (millisecondsPerStep: number): string =>
+const formatRate = (millisecondsPerStep: number, unit: string): string =>
   millisecondsPerStep < 1000
-    ? `${formatNumber(1000 / millisecondsPerStep)} steps/s`
-    : `${formatDuration(millisecondsPerStep)}/step`
+    ? `${formatNumber(1000 / millisecondsPerStep)} ${unit}s/s`
+    : `${formatDuration(millisecondsPerStep)}/${unit}`
