@@ -131,6 +131,25 @@ export class PredictionDuplicate extends Schema.TaggedError<PredictionDuplicate>
   }
 }
 
+/** A predictions file says of most rows that they ask or expect something else than the data file does. */
+export class PredictionsOfOthers extends Schema.TaggedError<PredictionsOfOthers>(
+  "@speedq/evaluation/PredictionsOfOthers"
+)("PredictionsOfOthers", {
+  file: Schema.String,
+  benchmark: Schema.String,
+  differing: Schema.Number,
+  compared: Schema.Number,
+  row: Schema.Number,
+  column: Schema.String,
+  predicted: Schema.String,
+  data: Schema.String
+}) {
+  override get message(): string {
+    const [theirs, ours] = [this.predicted, this.data].map((text) => JSON.stringify(text.slice(0, 80)))
+    return `${where(this.file, this.row)}: its ${this.column} is ${theirs}, but ${ours} in the data of ${this.benchmark}, and so in ${this.differing} of ${this.compared} rows; give the data file that these predictions were made for`
+  }
+}
+
 /** A predictions file leaves rows out, and a complete one was asked for. */
 export class PredictionsMissing extends Schema.TaggedError<PredictionsMissing>("@speedq/evaluation/PredictionsMissing")(
   "PredictionsMissing",

@@ -34,6 +34,7 @@ export {
   PredictionDuplicate,
   PredictionForeign,
   PredictionsMissing,
+  PredictionsOfOthers,
   RowInvalid,
   RowNotAnswered,
   RowsUnreadable,
@@ -43,6 +44,7 @@ export {
 export { inferOption, type Matcher, type Options } from "./matching/inferOption.ts"
 export { readsText } from "./matching/readsText.ts"
 export { extractYesNo } from "./matching/yesNo.ts"
+export type { Prediction } from "./predictions/Prediction.ts"
 export { readPredictions } from "./predictions/readPredictions.ts"
 export {
   type CutCell,
@@ -62,7 +64,6 @@ export { accuracy, type Mark, type Marks, type RowMark, summarize } from "./scor
 export { markChoices } from "./scoring/markChoices.ts"
 export { renderScore } from "./scoring/renderScore.ts"
 export {
-  type Prediction,
   type Score,
   type ScoredRow,
   type ScoreOptions,

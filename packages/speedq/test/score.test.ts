@@ -63,6 +63,26 @@ describe("speedq score", () => {
     assert.strictEqual(report.overall, 50)
   })
 
+  it("refuses predictions for other questions of the same indexes, and not for another way of writing them", async () => {
+    const [predictions, ...args] = files({ 1: "A" })
+    const answered = (rows: readonly (readonly string[])[]) =>
+      writeFileSync(predictions!, table([["index", "question", "answer", "prediction"], ...rows]))
+    answered([
+      ["1", "What is shown?", "a ring", "a ring"],
+      ["2", "q", "B", "B"],
+      ["3", "How many?", "3", "3"],
+      ["4", "How many?", "4", "4"]
+    ])
+    const { code, stderr } = await speedq(["score", predictions!, ...args])
+    assert.strictEqual(code, 1)
+    assert.match(
+      stderr,
+      /theirs\.tsv, row 1: its question is "What is shown\?", but "q" in the data of MMStar, and so in 3 of 4 rows; give/
+    )
+    answered(["A", "B", "A", "B"].map((answer, at) => [`${at + 1}`, at === 0 ? "other" : "q", answer, answer]))
+    assert.deepInclude(await json(["score", predictions!, ...args]), { overall: 100 })
+  })
+
   it("names the row of a foreign prediction and prints no stack", async () => {
     const args = ["score", ...files({ 1: "A", 2: "B", 3: "A", 9: "B" })]
     const { code, stdout, stderr } = await speedq([...args, "--json"])

@@ -8,7 +8,7 @@ import { jsonTable, numberMark } from "../internal/jsonRecords.ts"
 import { typeColumn } from "../internal/pandasColumn.ts"
 import { floatText } from "../internal/pythonNumber.ts"
 import { readRawTable } from "../internal/rawTable.ts"
-import type { Prediction } from "../scoring/Score.ts"
+import { askedColumns, type Prediction } from "./Prediction.ts"
 import { predictionFormatOf } from "./writePredictions.ts"
 
 /** Two columns of a table, cell by cell. */
@@ -98,7 +98,7 @@ const fromJson = Effect.fnUntraced(function* (file: string) {
 const readers = { xlsx: fromXlsx, tsv: fromTsv, json: fromJson }
 
 /**
- * Reads index and prediction of every row of an xlsx, tsv or json file.
+ * Reads index and prediction of every row of an xlsx, tsv or json file, and what was asked where the file says it.
  *
  * Fails with FileFailed, TableInvalid (another ending, or not what the ending says), ColumnMissing, and RowInvalid (a row
  * without an index, or one that TSV cannot cut into cells).
@@ -112,11 +112,16 @@ export const readPredictions = Effect.fn("evaluation.readPredictions")(function*
     return cells === undefined ? Effect.fail(missing) : Effect.succeed(cells)
   }
   const [indexes, texts] = [yield* columnOf("index"), yield* columnOf("prediction")]
+  const told = askedColumns.flatMap((column) => {
+    const cells = table.column(column)
+    return cells === undefined ? [] : [[column, cells] as const]
+  })
   const predictions: Prediction[] = []
   for (const [i, index] of indexes.entries()) {
     if (index === undefined)
       return yield* new RowInvalid({ file, row: i + 1, column: "index", reason: "the cell is missing" })
-    predictions.push({ index, prediction: texts[i] ?? "nan" })
+    const asked = Object.fromEntries(told.map(([column, cells]) => [column, cells[i]]))
+    predictions.push({ index, prediction: texts[i] ?? "nan", ...(told.length === 0 ? {} : { asked }) })
   }
   return predictions as readonly Prediction[]
 })

@@ -2,15 +2,17 @@
 import * as Effect from "effect/Effect"
 import { type AnsweredRow, type Benchmark, UnscorableRow } from "../benchmarks/Benchmark.ts"
 import { type Row, splitOf } from "../data/Row.ts"
-import { PredictionDuplicate, PredictionForeign, PredictionsMissing, RowInvalid } from "../Errors.ts"
+import {
+  PredictionDuplicate,
+  PredictionForeign,
+  PredictionsMissing,
+  PredictionsOfOthers,
+  RowInvalid
+} from "../Errors.ts"
 import type { Matcher } from "../matching/inferOption.ts"
+import type { Prediction } from "../predictions/Prediction.ts"
+import { answersToOthers } from "./answersToOthers.ts"
 import type { Mark, Marks } from "./Marks.ts"
-
-/** A prediction for the row with that index. */
-export interface Prediction {
-  readonly index: string
-  readonly prediction: string
-}
 
 export interface ScoredRow {
   readonly index: string
@@ -60,6 +62,8 @@ const pair = (benchmark: Benchmark, rows: readonly Row[], predictions: readonly 
       if (first !== undefined) return yield* new PredictionDuplicate({ file, row, index, first: first.row })
       answers.set(index, { row, prediction })
     }
+    const strange = answersToOthers(rows, predictions)
+    if (strange !== undefined) return yield* new PredictionsOfOthers({ file, benchmark: benchmark.name, ...strange })
     const answered: AnsweredRow[] = []
     const missing: Row[] = []
     for (const row of rows) {
