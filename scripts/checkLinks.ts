@@ -1,7 +1,7 @@
 /**
- * Checks that pages and comments point at what is there: relative links and anchors of every *.md file of git's, and
- * citations in pages and sources: docs/<page>.md, docs/<page>.md, "Heading", or docs/<page>.md#anchor. Exit 1 with a line
- * for each that is not.
+ * Checks that pages and comments point at what is there: relative links and anchors of every *.md file of git's, files that
+ * pages name as code, such as `src/index.ts`, and citations in pages and sources: docs/<page>.md, docs/<page>.md, "Heading", or
+ * docs/<page>.md#anchor. Exit 1 with a line for each that is not.
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
@@ -81,6 +81,20 @@ const pageProblems = (file: string): readonly Problem[] => {
   })
 }
 
+const sourcePath = /`((?:[\w.@-]+\/)+[\w.@-]+\.(?:ts|mts|mjs|js|wgsl|py|md))`/g
+
+/** Source files that a page names, from its own directory or from the root. Other repositories' begin with no directory of ours. */
+const namedFileProblems = (file: string): readonly Problem[] => {
+  const text = readFileSync(file, "utf8").replace(/^```[\s\S]*?^```$/gm, (block) => block.replace(/[^\n]/g, ""))
+  return [...text.matchAll(sourcePath)].flatMap(({ 1: path = "", index }) => {
+    const from = [dirname(file), "."].filter((base) => existsSync(join(base, path.split("/")[0]!)))
+    const isThere = from.length === 0 || from.some((base) => existsSync(join(base, path)))
+    // NAME stands for whatever a reader chooses.
+    if (isThere || path.includes("NAME")) return []
+    return [{ file, line: lineOf(text, index), what: `there is no ${path}` }]
+  })
+}
+
 /** A citation, and a heading in it, may go on in the next line of a comment. */
 const lineBreak = String.raw`(?:\s*\n\s*(?:\*|\/\/|#)?\s*|\s+)`
 const joined = (text: string): string => text.replace(new RegExp(lineBreak, "g"), " ")
@@ -105,7 +119,11 @@ const citationProblems = (file: string): readonly Problem[] => {
 
 const sources = files.filter((file) => /\.(ts|mts|mjs|js|wgsl|py)$/.test(file))
 const markdown = files.filter((file) => file.endsWith(".md"))
-const problems = [...markdown.flatMap(pageProblems), ...[...markdown, ...sources].flatMap(citationProblems)]
+const problems = [
+  ...markdown.flatMap(pageProblems),
+  ...markdown.flatMap(namedFileProblems),
+  ...[...markdown, ...sources].flatMap(citationProblems)
+]
 for (const { file, line, what } of problems) console.error(`${file}:${line}: ${what}`)
 console.log(`${markdown.length} pages and ${sources.length} sources: ${problems.length} broken references`)
 process.exitCode = problems.length === 0 ? 0 : 1
