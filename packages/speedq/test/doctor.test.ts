@@ -1,5 +1,6 @@
+import { webgpuInstallCommand } from "@speedq/tensors"
 import { assert, describe, it } from "vitest"
-import type { Examination } from "../src/doctor/examine.ts"
+import { adviceFor, type Examination } from "../src/doctor/examine.ts"
 import { processJson, temporaryDirectory } from "./support/speedq.ts"
 
 describe("speedq doctor", () => {
@@ -30,6 +31,16 @@ describe("speedq doctor", () => {
       advised.includes("oneDNN for products with bf16 weights"),
       native.answers && native.native?.tiles === true && native.native.onednn === undefined
     )
+  })
+
+  it("says which npm packages a GPU lacks", () => {
+    const gpu = (packages: string | undefined) =>
+      adviceFor([], "ffmpeg 5", packages).find(({ what }) => what === "a GPU")?.command
+    const command = webgpuInstallCommand(() => false)
+    assert.match(command!, /^npm install gpu\.js@\^\d\S+ webgpu@\^\d\S+$/)
+    assert.match(webgpuInstallCommand((name) => name === "gpu.js")!, /^npm install webgpu@\S+$/)
+    assert.isUndefined(webgpuInstallCommand(() => true))
+    assert.strictEqual(gpu(command), `${command}, and apt-get install libvulkan1, and the GPU's Vulkan driver`)
   })
 
   it("survives a backend that takes its process down, and goes on", async () => {

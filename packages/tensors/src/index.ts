@@ -22,6 +22,7 @@ export {
   type NativeOptions
 } from "./backends/native/NativeBackend.ts"
 export { type OpenBackendOptions, openBackend } from "./backends/openBackend.ts"
+export { webgpuInstallCommand } from "./backends/optionalPackages.ts"
 export { doubleValues, makeReferenceBackend } from "./backends/reference/ReferenceBackend.ts"
 export { apply } from "./core/apply.ts"
 export type { Backend, Source, Usage } from "./core/Backend.ts"

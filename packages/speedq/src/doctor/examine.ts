@@ -1,6 +1,7 @@
 /** What this machine offers, and what would make it better. */
 import { statfs } from "node:fs/promises"
 import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os"
+import { webgpuInstallCommand } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "effect/process/ChildProcess"
 import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
@@ -61,8 +62,12 @@ const find = (backends: readonly BackendReport[], name: string) => {
   return report?.answers ? report : undefined
 }
 
-/** Commands are Debian's and Ubuntu's. */
-const adviceFor = (backends: readonly BackendReport[], ffmpeg: string | null): readonly Advice[] => {
+/** Commands are npm's, Debian's and Ubuntu's; `packages` is the one for what npm packages a GPU lacks. */
+export const adviceFor = (
+  backends: readonly BackendReport[],
+  ffmpeg: string | null,
+  packages = webgpuInstallCommand()
+): readonly Advice[] => {
   const native = find(backends, "native")
   const advice: Advice[] = []
   if (native !== undefined && native.native?.blas === undefined) {
@@ -82,7 +87,11 @@ const adviceFor = (backends: readonly BackendReport[], ffmpeg: string | null): r
   if (find(backends, "gpujs:webgpu") === undefined) {
     advice.push({
       what: "a GPU",
-      command: "apt-get install libvulkan1, and the Vulkan driver of the GPU",
+      command: [
+        ...(packages === undefined ? [] : [packages]),
+        "apt-get install libvulkan1",
+        "the GPU's Vulkan driver"
+      ].join(", and "),
       brings: "the backend gpujs:webgpu, which auto prefers; nothing on a machine without a GPU"
     })
   }

@@ -10,13 +10,15 @@ type OptionalPackage = "gpu.js" | "koffi" | "webgpu"
 
 const require = createRequire(import.meta.url)
 
-/** Installs the version that this package is made for and tested with. */
-export const installCommand = (name: OptionalPackage): string => {
+/** The package with the versions that this one is made for and tested with. */
+const versioned = (name: OptionalPackage): string => {
   const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
     readonly peerDependencies: { readonly [P in OptionalPackage]: string }
   }
-  return `npm install ${name}@${manifest.peerDependencies[name]}`
+  return `${name}@${manifest.peerDependencies[name]}`
 }
+
+export const installCommand = (name: OptionalPackage): string => `npm install ${versioned(name)}`
 
 /** Whether loading failed because the package itself is not there, and not for something in it. */
 const isMissing = (name: OptionalPackage, error: unknown): boolean => {
@@ -58,12 +60,20 @@ export const requireKoffi = (backend: string): typeof import("koffi") => {
   }
 }
 
-/** Whether functions of system libraries can be called. */
-export const hasKoffi = (): boolean => {
+const isInstalled = (name: OptionalPackage): boolean => {
   try {
-    require.resolve("koffi")
+    require.resolve(name)
     return true
   } catch {
     return false
   }
+}
+
+/** Whether functions of system libraries can be called. */
+export const hasKoffi = (): boolean => isInstalled("koffi")
+
+/** The command that installs what the backend gpujs:webgpu lacks of npm packages; undefined where it lacks none. */
+export const webgpuInstallCommand = (has: (name: OptionalPackage) => boolean = isInstalled): string | undefined => {
+  const missing = (["gpu.js", "webgpu"] as const).filter((name) => !has(name))
+  return missing.length === 0 ? undefined : `npm install ${missing.map(versioned).join(" ")}`
 }
