@@ -1,4 +1,7 @@
 /** What every option tells of itself; help, hover texts, docs/options.md and the JSON Schema are made from it. */
+import { losses } from "@speedq/distillation"
+import { benchmarks } from "@speedq/evaluation"
+import { exporters } from "@speedq/exports"
 import { assert, describe, it } from "vitest"
 import { ablation, exportOptions, quantizerOptions, recipe, rule, stages } from "../scripts/options/optionGroups.ts"
 import type { Option, Values } from "../scripts/options/schemaOptions.ts"
@@ -31,6 +34,27 @@ const options = [
   ...[...stages, ...quantizerOptions, ...exportOptions].flatMap(({ id, options: own }) => all(own, id))
 ]
 const isEmpty = (value: unknown) => ["{}", "[]"].includes(JSON.stringify(value))
+
+describe("names in code", () => {
+  it("are those of the registries, and open to what plugins bring", () => {
+    const known = (values: readonly { readonly id: string }[] | readonly { readonly name: string }[]) =>
+      values.map((value) => ("id" in value ? value.id : value.name)).sort()
+    const typed = new Map(
+      options.flatMap(([place, { values }]) => (values.kind === "inCode" ? [[place, values.type]] : []))
+    )
+    const namesAt = (place: string) => {
+      const names = typed.get(place)?.split(" | ") ?? []
+      assert.strictEqual(names.at(-1), "(string & Record<never, never>)", place)
+      return names
+        .slice(0, -1)
+        .map((name) => JSON.parse(name))
+        .sort()
+    }
+    assert.deepStrictEqual(namesAt("export.format"), known(exporters))
+    assert.deepStrictEqual(namesAt("qat.loss.others.use"), known(losses))
+    assert.deepStrictEqual(namesAt("evaluate.benchmarks.name"), known(benchmarks))
+  })
+})
 
 describe("options", () => {
   it("are there, whole sentences", () => {

@@ -5,7 +5,7 @@
  */
 import { existsSync } from "node:fs"
 import { parseArgs } from "node:util"
-import { openBackend } from "@speedq/tensors"
+import { type BackendName, openBackend } from "@speedq/tensors"
 import { checkFixture, describeOutcome, fixtureNames, passed } from "./run.ts"
 
 const parse = () => {
@@ -25,7 +25,7 @@ const parse = () => {
 }
 
 const { directory, backend: backendName } = parse()
-const backend = await openBackend(backendName).catch((error: Error) => {
+const backend = await openBackend(backendName as BackendName).catch((error: Error) => {
   console.error(`parity: ${error.message}`)
   return process.exit(2)
 })

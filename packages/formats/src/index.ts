@@ -35,6 +35,8 @@ export { decodeOptions, strictDecoder } from "./options/decodeOptions.ts"
 export { didYouMean, nearest } from "./options/nearest.ts"
 export {
   laterOption,
+  nameOption,
+  type OpenName,
   type OptionInfo,
   option,
   optionalOption,

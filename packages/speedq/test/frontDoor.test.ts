@@ -84,6 +84,13 @@ describe("Run", () => {
     assert.deepEqual(exportOf("fiber"), exportOf("whole"))
   })
 
+  it("does not compile with a backend that does not exist", () => {
+    // @ts-expect-error there is no such backend
+    const misspelt: Run.RunSettings = { directory: "x", backend: "natvie" }
+    const named: readonly Run.RunSettings["backend"][] = ["auto", "native:none", "native:/lib/blas.so", "gpujs:webgpu"]
+    assert.notInclude(named, misspelt.backend)
+  })
+
   it("fails with the run's own errors", async () => {
     const missing = Recipe.make({ name: "x", model: join(root, "none") }).pipe(
       Recipe.andThen(Qat.stage({ data: { meta: "none.json" }, quantizers: twoBits }))

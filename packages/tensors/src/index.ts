@@ -21,7 +21,7 @@ export {
   type NativeDescription,
   type NativeOptions
 } from "./backends/native/NativeBackend.ts"
-export { type OpenBackendOptions, openBackend } from "./backends/openBackend.ts"
+export { type BackendName, type OpenBackendOptions, openBackend } from "./backends/openBackend.ts"
 export { webgpuInstallCommand } from "./backends/optionalPackages.ts"
 export { doubleValues, makeReferenceBackend } from "./backends/reference/ReferenceBackend.ts"
 export { apply } from "./core/apply.ts"

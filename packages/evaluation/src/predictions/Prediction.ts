@@ -4,7 +4,7 @@
 export const askedColumns = ["question", "answer"] as const
 
 /** What a predictions file says that a row asks and expects. */
-export type Asked = { readonly [column in (typeof askedColumns)[number]]?: string | undefined }
+type Asked = { readonly [column in (typeof askedColumns)[number]]?: string | undefined }
 
 /** A prediction for the row with that index. */
 export interface Prediction {

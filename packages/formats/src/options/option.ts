@@ -47,6 +47,16 @@ export const optionalOption = <S extends Schema.Top>(schema: S, info: OptionInfo
 /** An option that must be given. */
 export const requiredOption = <S extends Schema.Top>(schema: S, info: OptionInfo): S => described(schema, info)
 
+/** A name in code: editors complete the known ones, and any other is one that a plugin may bring. */
+export type OpenName<Known extends string> = Known | (string & Record<never, never>)
+
+/** An option that names one of `known`, or what a plugin brings. */
+export const nameOption = <const Known extends string>(known: readonly Known[], info: OptionInfo) => {
+  const names = [...known.map((name) => JSON.stringify(name)), "(string & Record<never, never>)"]
+  const schema = requiredOption(Schema.NonEmptyString, info).pipe(Schema.annotateEncoded({ inCode: names.join(" | ") }))
+  return schema as unknown as Schema.Codec<string, OpenName<Known>>
+}
+
 /** A default without a description, for the parts of an option that its own description covers. */
 export const withDefault = <S extends Schema.Top>(schema: S, value: S["Encoded"]) =>
   schema.pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)))

@@ -1,4 +1,6 @@
 /** Flags that several commands share. */
+
+import type { BackendName } from "@speedq/tensors"
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
 import { shippedPath } from "../shipped/shipped.ts"
@@ -13,7 +15,8 @@ export const backend = Flag.String("backend").pipe(
     (name) => isBackend.test(name),
     () => backendNames
   ),
-  Flag.withDefault("auto")
+  Flag.map((name) => name as BackendName),
+  Flag.withDefault<BackendName>("auto")
 )
 
 /** A switch that is off unless it is given. */

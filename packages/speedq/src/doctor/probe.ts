@@ -2,7 +2,7 @@
  * A child process that tries backends, named by its arguments, one after the other, and sends what it finds.
  * In a process of its own, because a driver that crashes takes its process with it, and some print what is no result.
  */
-import { makeNativeBackend, measureProducts, openBackend } from "@speedq/tensors"
+import { type BackendName, makeNativeBackend, measureProducts, openBackend } from "@speedq/tensors"
 import type { BackendReport } from "./BackendReport.ts"
 
 /** Milliseconds that each product is repeated for: half a second a backend. */
@@ -11,7 +11,7 @@ const enough = 150
 const probe = async (name: string): Promise<BackendReport> => {
   try {
     const native = name === "native" ? await makeNativeBackend() : undefined
-    const backend = native ?? (await openBackend(name))
+    const backend = native ?? (await openBackend(name as BackendName))
     const speed = await measureProducts(backend, enough)
     await backend.close()
     return { name, answers: true, what: backend.name, speed, ...(native ? { native: native.description } : {}) }

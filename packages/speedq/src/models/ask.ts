@@ -2,7 +2,7 @@
 
 import { monotonicMillis } from "@speedq/pipeline"
 import { Compute, openAnsweringModel } from "@speedq/stages"
-import { Random } from "@speedq/tensors"
+import { type BackendName, Random } from "@speedq/tensors"
 import { decodeImage, greedy, imageTiles, nucleus, type RgbImage, streamAnswer } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -39,7 +39,7 @@ const askAbout = Effect.fn("ask")(
   function* (
     pictures: readonly RgbImage[],
     { model, question, images, maxNewTokens, maxTiles, temperature, topP, seed }: AskRequest,
-    _backend: string,
+    _backend: BackendName,
     show: (piece: string) => Effect.Effect<void>
   ) {
     const { backend } = yield* Compute
@@ -75,7 +75,7 @@ const askAbout = Effect.fn("ask")(
  */
 export const ask = Effect.fnUntraced(function* (
   request: AskRequest,
-  backend: string,
+  backend: BackendName,
   show: (piece: string) => Effect.Effect<void>
 ) {
   yield* refuseRun(request.model)

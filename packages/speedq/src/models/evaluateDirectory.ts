@@ -12,6 +12,7 @@ import {
 } from "@speedq/evaluation"
 import { acquireLock, emit, whileDoing } from "@speedq/pipeline"
 import { Compute, Extensions, modelAnswerer } from "@speedq/stages"
+import type { BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
@@ -43,7 +44,11 @@ const holdDirectory = Effect.fnUntraced(function* (directory: string) {
 
 /** Asks every row, writes predictions and score, continues where it stopped. */
 export const evaluateDirectory = Effect.fn("evaluateDirectory")(
-  function* (model: string, { benchmark, limit, maxPixels, name, ...request }: EvaluationRequest, _backend: string) {
+  function* (
+    model: string,
+    { benchmark, limit, maxPixels, name, ...request }: EvaluationRequest,
+    _backend: BackendName
+  ) {
     const chosen = yield* benchmarkNamed(benchmark, (yield* Extensions).benchmarks)
     const { verify } = yield* holdDirectory(request.out)
     const { answering, identity } = yield* openModel(model)

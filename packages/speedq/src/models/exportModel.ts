@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises"
 import { decodeExport, type Exported, writeExport } from "@speedq/exports"
 import { formatBytes } from "@speedq/pipeline"
 import { Compute, computing, Extensions } from "@speedq/stages"
+import type { BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import type { JsonObject } from "effect/Schema"
 import { OutputExists } from "../Errors.ts"
@@ -23,7 +24,7 @@ const refuseFull = Effect.fnUntraced(function* (directory: string) {
 
 /** Writes the export. Fails with OutputExists, NotExportable, and with what reading and writing models fails with. */
 export const exportModel = Effect.fn("exportModel")(
-  function* (path: string, request: ExportRequest, _backend: string) {
+  function* (path: string, request: ExportRequest, _backend: BackendName) {
     const { out } = request
     const { exporters } = yield* Extensions
     const choice = yield* computing(() => decodeExport(request, exporters))

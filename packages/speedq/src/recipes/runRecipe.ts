@@ -1,5 +1,6 @@
 /** Runs a recipe in a directory with everything that it needs around it. */
 import { type Report, recipeModule, runReport, Surroundings, status } from "@speedq/pipeline"
+import type { BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
@@ -10,7 +11,7 @@ import { tellingSurveys } from "./surveyProgress.ts"
 
 export interface RunOptions {
   readonly directory: string
-  readonly backend: string
+  readonly backend: BackendName
   readonly fresh: boolean
   /** Directory for TensorBoard's event files. */
   readonly tensorBoard: string | undefined

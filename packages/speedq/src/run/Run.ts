@@ -16,6 +16,7 @@ import {
   status as statusOf
 } from "@speedq/pipeline"
 import { Compute, Extensions, type Plugin, pluginSurroundings, SampleWorkers, withExtensions } from "@speedq/stages"
+import type { BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
@@ -32,7 +33,7 @@ export interface RunSettings {
    * What computes: "auto" (the default: a GPU where one answers through WebGPU, else the processor), "native", "native:none",
    * "gpujs:webgpu", "reference". What was asked for is what runs, or the run fails.
    */
-  readonly backend?: string
+  readonly backend?: BackendName
   /** Begins anew: what an earlier run left in the directory is removed. */
   readonly fresh?: boolean
   /** Default "terminal". `events.jsonl` in the directory is always written. */

@@ -1,6 +1,6 @@
 /** The backend of a run as a service: started with the run, closed with it. */
 import { BetweenStages, processBytes } from "@speedq/pipeline"
-import { type Backend, openBackend } from "@speedq/tensors"
+import { type Backend, type BackendName, openBackend } from "@speedq/tensors"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -19,7 +19,7 @@ export class ComputeUnavailable extends Schema.TaggedError<ComputeUnavailable>()
 
 interface ComputeOptions {
   /** As on the command line: "auto", "native", "native:none", "gpujs:webgpu", "reference". */
-  readonly backend: string
+  readonly backend: BackendName
   /** Bytes of this process; what it takes for itself is not the tensors'. */
   readonly memoryLimit?: number | undefined
 }

@@ -9,7 +9,7 @@ import {
   unpackAll,
   type VisionTower
 } from "@speedq/exports"
-import { option, optionalOption, requiredOption, writtenAs } from "@speedq/formats"
+import { nameOption, option, optionalOption, requiredOption, writtenAs } from "@speedq/formats"
 import {
   Count,
   CountOrNone,
@@ -51,6 +51,7 @@ import {
   writeAnswers
 } from "./Answers.ts"
 import { askRows, divergenceOver } from "./askRows.ts"
+import { benchmarkNames } from "./benchmarkNames.ts"
 import { type Evaluation, Evaluations, evaluationTable } from "./Evaluation.ts"
 import { evaluationTime } from "./evaluationTime.ts"
 import { galleries } from "./gallery.ts"
@@ -63,7 +64,7 @@ const EvaluateConfig = Schema.Struct({
   benchmarks: requiredOption(
     Schema.NonEmptyArray(
       Schema.Struct({
-        name: requiredOption(Schema.NonEmptyString, { description: "Name of the benchmark, as `AI2D_TEST`." }),
+        name: nameOption(benchmarkNames, { description: "Name of the benchmark, as `AI2D_TEST`." }),
         data: requiredOption(Schema.NonEmptyString, { description: "TSV file of its questions." }),
         limit: optionalOption(Count, { description: "Asks only the first rows of the file.", unit: "rows" })
       })

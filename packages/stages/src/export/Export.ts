@@ -11,7 +11,7 @@ import {
   type VisionTower,
   writeExport
 } from "@speedq/exports"
-import { optionalOption, requiredOption, writtenAs } from "@speedq/formats"
+import { nameOption, optionalOption, writtenAs } from "@speedq/formats"
 import {
   Artefact,
   Codec,
@@ -42,7 +42,7 @@ import type { ExportOptions } from "../registry/stageOptions.ts"
 import { exportTime } from "./exportTime.ts"
 
 const ExportConfig = Schema.Struct({
-  format: requiredOption(Schema.NonEmptyString, {
+  format: nameOption(["fake-quant", "packed", "quant-details"], {
     description: "Format to write: `packed`, `fake-quant`, `quant-details`, or one of an extension."
   }),
   with: optionalOption(Schema.JsonObject, {

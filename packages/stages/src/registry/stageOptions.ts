@@ -204,7 +204,7 @@ export interface DataOptions {
 
 export interface OtherLossOptions {
   /** Name of the loss. */
-  readonly use: string
+  readonly use: "cross-entropy" | "cakld" | (string & Record<never, never>)
   /**
    * How strong it is; 0 leaves it out.
    *
@@ -302,7 +302,18 @@ export interface LossOptions {
 
 export interface BenchmarkOptions {
   /** Name of the benchmark, as `AI2D_TEST`. */
-  readonly name: string
+  readonly name:
+    | "HallusionBench"
+    | "AI2D_TEST"
+    | "OCRBench"
+    | "MMBench_DEV_EN_V11"
+    | "MMBench_DEV_CN_V11"
+    | "MMStar"
+    | "MMMU_DEV_VAL"
+    | "ScienceQA_VAL"
+    | "SEEDBench_IMG"
+    | "nano"
+    | (string & Record<never, never>)
   /** TSV file of its questions. */
   readonly data: string
   /**
@@ -863,7 +874,7 @@ export interface JointQatOptions extends TrainingStageOptions {
 
 export interface ExportOptions {
   /** Format to write: `packed`, `fake-quant`, `quant-details`, or one of an extension. */
-  readonly format: string
+  readonly format: "fake-quant" | "packed" | "quant-details" | (string & Record<never, never>)
   /** Options of the format, for example `{ "dtype": "f32" }` of `fake-quant`. */
   readonly with?: { readonly [name: string]: Json }
   /**

@@ -2,13 +2,13 @@
  * The option `loss` of training stages: which losses, how strong, over which rows (arXiv:2511.08914 §3; docs/method.md,
  * "Teacher confidence", "CAKLD" and "Cross entropy").
  */
-import { option, optionalOption, requiredOption } from "@speedq/formats"
+import { nameOption, option, optionalOption } from "@speedq/formats"
 import { type Compat, Count, Positive, Rate, Share } from "@speedq/pipeline"
 import * as Schema from "effect/Schema"
 
 /** A loss besides ours, by its name, with its own options. */
 const OtherLoss = Schema.Struct({
-  use: requiredOption(Schema.NonEmptyString, { description: "Name of the loss." }),
+  use: nameOption(["cross-entropy", "cakld"], { description: "Name of the loss." }),
   factor: option(Rate, 1, {
     description: "How strong it is; 0 leaves it out.",
     source: "chosen here: the loss as it is"

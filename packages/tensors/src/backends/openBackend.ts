@@ -10,6 +10,11 @@ type GpujsMode = (typeof gpujsModes)[number]
 
 const isGpujsMode = (name: string): name is GpujsMode => (gpujsModes as readonly string[]).includes(name)
 
+/**
+ * "auto", "native", "native:none" (no BLAS), "native:PATH" (that BLAS), "gpujs" (webgpu), "gpujs:MODE", "reference".
+ */
+export type BackendName = "auto" | "native" | `native:${string}` | "gpujs" | `gpujs:${GpujsMode}` | "reference"
+
 export interface OpenBackendOptions {
   /** Bytes of all tensors together; the backend's own limit when absent. */
   readonly memoryLimit?: number | undefined
@@ -36,11 +41,8 @@ const openAuto = async (options: OpenBackendOptions): Promise<Backend> => {
   }
 }
 
-/**
- * "auto", "native", "native:none" (no BLAS), "native:PATH" (that BLAS), "gpujs" (webgpu), "gpujs:MODE", "reference".
- * Raises BackendUnavailable; nothing else is started in place of what was asked for.
- */
-export const openBackend = async (name: string, options: OpenBackendOptions = {}): Promise<Backend> => {
+/** Raises BackendUnavailable; nothing else is started in place of what was asked for. */
+export const openBackend = async (name: BackendName, options: OpenBackendOptions = {}): Promise<Backend> => {
   const [kind = "", ...rest] = name.split(":")
   const detail = rest.length === 0 ? undefined : rest.join(":")
   switch (kind) {

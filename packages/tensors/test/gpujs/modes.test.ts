@@ -3,7 +3,7 @@ import { GPU, type IKernelRunShortcut } from "gpu.js"
 import { assert, describe, it } from "vitest"
 import { assertMode } from "../../src/backends/gpujs/createProgram.ts"
 import { makeGpujsBackend } from "../../src/backends/gpujs/GpujsBackend.ts"
-import { BackendUnavailable, openBackend, scale, tensor, UnsupportedKernel } from "../../src/index.ts"
+import { type BackendName, BackendUnavailable, openBackend, scale, tensor, UnsupportedKernel } from "../../src/index.ts"
 
 /** What the kernel map below calls by the name of its other half. */
 const square = (x: number): number => x * x
@@ -43,7 +43,7 @@ describe("modes", () => {
   })
 
   it("refuses a mode that there is not", async () => {
-    const error = await openBackend("gpujs:opengl").catch((error: unknown) => error)
+    const error = await openBackend("gpujs:opengl" as BackendName).catch((error: unknown) => error)
     assert.instanceOf(error, BackendUnavailable)
     assert.match(String(error), /known modes: webgpu, headlessgl, webasm, cpu/)
   })
