@@ -47,10 +47,18 @@ const isRefused = (error: unknown): boolean => {
 
 const importByNode = (path: string): Promise<ModuleExports> => import(/* @vite-ignore */ pathToFileURL(path).href)
 
+/** Errors of modules that jiti compiled: it keeps their lines, but not the columns in them. */
+const compiled = new WeakSet<Error>()
+
 /** Packages that the module imports are those that Node would give it: jiti compiles TypeScript alone. */
 const importByJiti = async (path: string): Promise<ModuleExports> => {
   const { createJiti } = await import("jiti")
-  return createJiti(import.meta.url, { fsCache: false, interopDefault: false }).import(path)
+  try {
+    return await createJiti(import.meta.url, { fsCache: false, interopDefault: false }).import(path)
+  } catch (error) {
+    if (error instanceof Error) compiled.add(error)
+    throw error
+  }
 }
 
 const importPath = async (path: string): Promise<ModuleExports> => {
@@ -82,7 +90,8 @@ const unreadable = (file: string, error: unknown): ModuleUnreadable => {
     return new ModuleUnreadable({ file, reason: `it is not valid: ${said}`, fix: "correct the syntax" })
   }
   const place = thrownAt(error)
-  const where = place === undefined ? "" : ` at ${place}`
+  const told = compiled.has(error) ? place?.replace(/:\d+$/, "") : place
+  const where = told === undefined ? "" : ` at ${told}`
   return new ModuleUnreadable({ file, reason: `it throws "${said}"${where}`, fix: "correct it" })
 }
 
