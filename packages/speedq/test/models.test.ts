@@ -171,7 +171,7 @@ describe("speedq evaluate", () => {
 
     const four = await speedq([...args, "--limit", "4", "--format", "tsv"])
     assert.strictEqual(four.code, 0, four.stderr)
-    assert.match(four.stderr, /nano: continuing after step 2 of 4/)
+    assert.match(four.stderr, /nano: continuing after row 2 of 4/)
     assert.match(four.stdout, /^nano {2}\d+\.\d\d % /)
 
     // The pictures of these answers were another's: the journal is not continued.
