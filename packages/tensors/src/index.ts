@@ -13,6 +13,7 @@ export {
 export type { GpujsMode } from "./backends/gpujs/Device.ts"
 export type { GpujsOptions } from "./backends/gpujs/GpujsBackend.ts"
 export { makeGpujsBackend } from "./backends/gpujs/GpujsBackend.ts"
+export { webgpuInstallCommand } from "./backends/installedPackages.ts"
 export { measureProducts, type ProductSpeed } from "./backends/measureProducts.ts"
 export { fewRows } from "./backends/native/fewRows.ts"
 export {
@@ -22,7 +23,6 @@ export {
   type NativeOptions
 } from "./backends/native/NativeBackend.ts"
 export { type BackendName, type OpenBackendOptions, openBackend } from "./backends/openBackend.ts"
-export { webgpuInstallCommand } from "./backends/optionalPackages.ts"
 export { doubleValues, makeReferenceBackend } from "./backends/reference/ReferenceBackend.ts"
 export { apply } from "./core/apply.ts"
 export type { Backend, Source, Usage } from "./core/Backend.ts"

@@ -2,23 +2,11 @@
  * The npm packages that only some backends need: optional peers of this package, loaded when such a backend starts. Where one
  * is missing, BackendUnavailable says what installs it.
  */
-import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { BackendUnavailable } from "../core/Errors.ts"
-
-type OptionalPackage = "gpu.js" | "koffi" | "webgpu"
+import { installCommand, type OptionalPackage } from "./installedPackages.ts"
 
 const require = createRequire(import.meta.url)
-
-/** The package with the versions that this one is made for and tested with. */
-const versioned = (name: OptionalPackage): string => {
-  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-    readonly peerDependencies: { readonly [P in OptionalPackage]: string }
-  }
-  return `${name}@${manifest.peerDependencies[name]}`
-}
-
-export const installCommand = (name: OptionalPackage): string => `npm install ${versioned(name)}`
 
 /** Whether loading failed because the package itself is not there, and not for something in it. */
 const isMissing = (name: OptionalPackage, error: unknown): boolean => {
@@ -58,22 +46,4 @@ export const requireKoffi = (backend: string): typeof import("koffi") => {
   } catch (error) {
     throw unavailable(backend, "koffi", error)
   }
-}
-
-const isInstalled = (name: OptionalPackage): boolean => {
-  try {
-    require.resolve(name)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Whether functions of system libraries can be called. */
-export const hasKoffi = (): boolean => isInstalled("koffi")
-
-/** The command that installs what the backend gpujs:webgpu lacks of npm packages; undefined where it lacks none. */
-export const webgpuInstallCommand = (has: (name: OptionalPackage) => boolean = isInstalled): string | undefined => {
-  const missing = (["gpu.js", "webgpu"] as const).filter((name) => !has(name))
-  return missing.length === 0 ? undefined : `npm install ${missing.map(versioned).join(" ")}`
 }

@@ -1,6 +1,7 @@
 /** Gives GPU.js what it looks for in `navigator.gpu` where the runtime has no WebGPU of its own. */
 import { BackendUnavailable } from "../../core/Errors.ts"
-import { hasKoffi, importWebgpu, requireKoffi } from "../optionalPackages.ts"
+import { hasKoffi } from "../installedPackages.ts"
+import { importWebgpu, requireKoffi } from "../optionalPackages.ts"
 
 const name = "gpujs:webgpu"
 

@@ -1,5 +1,6 @@
 /** Gives pages of a WebAssembly memory back to the system, which WebAssembly itself has no way to do. */
-import { hasKoffi, requireKoffi } from "../optionalPackages.ts"
+import { hasKoffi } from "../installedPackages.ts"
+import { requireKoffi } from "../optionalPackages.ts"
 
 const dontNeed = 4
 const systemPage = 4096
