@@ -1,7 +1,7 @@
 /** Formats of pictures by their first bytes: a codec sees no file of another format, whatever its name says. */
 
 const formats = ["png", "jpeg", "webp", "gif", "tiff", "bmp"] as const
-export type PictureFormat = (typeof formats)[number]
+type PictureFormat = (typeof formats)[number]
 export const formatNames = formats.join(", ")
 
 const beginnings: ReadonlyArray<readonly [PictureFormat, RegExp]> = [
