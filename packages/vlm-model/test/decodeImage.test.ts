@@ -60,7 +60,10 @@ describe("decodeImage", () => {
       assert.match(text.message, /^attachment 3: not an image/)
       const svg = Buffer.from("<svg xmlns='http://www.w3.org/2000/svg' width='5' height='5'/>")
       const error = yield* Effect.flip(decodeImage(svg))
-      assert.match(error.message, /not an image: it does not begin as one does; convert it to png, jpeg, webp, gif/)
+      assert.match(
+        error.message,
+        /not an image that can be read: it does not begin as one does; convert it to png, jpeg, webp, gif/
+      )
     })
   )
 

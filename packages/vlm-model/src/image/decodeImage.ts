@@ -69,7 +69,7 @@ export const readImageHeader = Effect.fnUntraced(function* (
   const bytes = typeof source === "string" ? yield* readBytes(source) : source
   const { maxPixels = defaultMaxPixels, truncated = "reject" } = options
   if (pictureFormat(bytes) === undefined) {
-    const reason = `not an image: it does not begin as one does; convert it to ${formatNames}`
+    const reason = `not an image that can be read: it does not begin as one does; convert it to ${formatNames}`
     return yield* new ImageInvalid({ file, reason })
   }
   const found = yield* isBmp(bytes) ? bmpHeader(file, bytes) : codecHeader(file, bytes, truncated)
