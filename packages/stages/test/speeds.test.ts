@@ -72,6 +72,12 @@ describe("speeds", () => {
 
   it.effect("are those of a quiet machine, and say so where it is not", () =>
     Effect.gen(function* () {
+      // Of its own: a process keeps the load that it found before it measured for the first time.
+      const inNewProcess = Effect.promise(() => {
+        vi.resetModules()
+        return import("../src/measuring/speeds.ts")
+      })
+      const { measureSpeeds } = yield* inNewProcess
       const quiet = taking("quiet", 30, 15, 15).made
       const [busy, other] = ["busy", "other"].map((name) => taking(name, 30, 15, 45).made)
       assert.isEmpty(Option.getOrThrow(yield* measureSpeeds({ quiet, busy })).notes)
@@ -82,8 +88,7 @@ describe("speeds", () => {
       // A process is told of the load that it found.
       load = 3 * os.availableParallelism()
       assert.isEmpty(Option.getOrThrow(yield* measureSpeeds({ quiet })).notes)
-      vi.resetModules()
-      const later = yield* Effect.promise(() => import("../src/measuring/speeds.ts"))
+      const later = yield* inNewProcess
       assert.match(
         Option.getOrThrow(yield* later.measureSpeeds({ quiet })).notes.join(),
         /^this machine was busy in the last minute \(load average \d+\.0 on \d+ processors\)/
