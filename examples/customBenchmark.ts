@@ -3,10 +3,10 @@
  * whether it is right. Its file has a picture a row, by path.
  *
  *   node --import tsx -C @speedq/source examples/customBenchmark.ts [MODEL] [RUN]
- *   speedq evaluate MODEL --data RUN.tsv --benchmark counting --plugin examples/customBenchmark.ts
+ *   speedq evaluate MODEL --data runs/counting.tsv --benchmark counting --plugin examples/customBenchmark.ts
  */
 import { mkdirSync, writeFileSync } from "node:fs"
-import { dirname, resolve } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { accuracyFile, expectedAnswer, type RowMark, summarize } from "@speedq/evaluation"
 import * as Effect from "effect/Effect"
@@ -69,8 +69,8 @@ const table = (): string => {
 
 const main = (model = shippedFile("data/nano/model"), directory = "runs/custom-benchmark") => {
   // Beside the run's directory, which holds nothing else than the run.
-  const data = `${directory}.tsv`
-  mkdirSync(dirname(directory), { recursive: true })
+  const data = join(dirname(directory), "counting.tsv")
+  mkdirSync(dirname(data), { recursive: true })
   writeFileSync(data, table())
   const recipe = Recipe.make({ name: "counting", model }).pipe(
     Recipe.andThen(Evaluate.stage({ title: "full precision", benchmarks: [{ name: "counting", data }] }))
