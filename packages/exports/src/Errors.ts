@@ -9,9 +9,9 @@ export class ExportNotWritten extends Schema.TaggedError<ExportNotWritten>()("Ex
 }) {
   override get message(): string {
     const reason = this.cause instanceof Error ? this.cause.message : String(this.cause)
-    if (this.cause instanceof CompanionElsewhere)
-      return `the export could not be written into ${this.directory}: ${reason}`
-    return `the export could not be written into ${this.directory}: ${reason}; free space or choose another directory, and run the same command again`
+    const isAdvised = this.cause instanceof CompanionElsewhere
+    const advice = isAdvised ? "" : "; free space or choose another directory, and run the same command again"
+    return `the export could not be written into ${this.directory}: ${reason}${advice}`
   }
 }
 

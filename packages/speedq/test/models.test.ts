@@ -144,22 +144,16 @@ describe("speedq export", () => {
   })
 })
 
+/** Arguments that ask the shared model the short questions, with answers in `out`. */
+const evaluating = (out: string): readonly string[] => [
+  ...["evaluate", shared.model, "--data", short, "--benchmark", "nano"],
+  ...["--out", out, "--name", "m", ...native]
+]
+
 describe("speedq evaluate", () => {
   it("asks, writes, scores, and continues with the rows that are left", async () => {
     const out = join(temporaryDirectory(), "out")
-    const args = [
-      "evaluate",
-      shared.model,
-      "--data",
-      short,
-      "--benchmark",
-      "nano",
-      "--out",
-      out,
-      "--name",
-      "m",
-      ...native
-    ]
+    const args = evaluating(out)
     const two = (await json([...args, "--limit", "2", "--format", "tsv"])) as {
       readonly rows: readonly unknown[]
       readonly predictionsFile: string
@@ -185,19 +179,7 @@ describe("speedq evaluate", () => {
 
   it("lets one process at a time write into a directory", async () => {
     const out = join(temporaryDirectory(), "out")
-    const args = [
-      "evaluate",
-      shared.model,
-      "--data",
-      short,
-      "--benchmark",
-      "nano",
-      "--out",
-      out,
-      "--name",
-      "m",
-      ...native
-    ]
+    const args = evaluating(out)
     const lock = join(out, "run.lock")
     mkdirSync(out)
     const refused = await Effect.runPromise(

@@ -22,9 +22,10 @@ import {
   manifestName,
   readManifest,
   type StageManifest,
+  stagesBelow,
   writeManifest
 } from "./StageManifest.ts"
-import { openSaved, verifyFile } from "./savedFile.ts"
+import { openSaved, verifyFiles } from "./savedFile.ts"
 import { freePlace, move } from "./superseded.ts"
 
 /**
@@ -42,11 +43,10 @@ const never: Continuation<never, never> = () => Effect.succeedNone
 
 /** Steps behind a state or a result that is whole; none where nothing is saved, or it is damaged. */
 const stepsDone = Effect.fnUntraced(function* (directory: string, { finished, checkpoints }: StageManifest) {
-  const path = yield* Path.Path
   const [newest] = checkpoints
   const files = finished === null ? [newest ?? []].flat() : [...Object.values(finished.artefacts), ...finished.files]
   if (files.length === 0) return Option.none<number>()
-  const whole = Effect.forEach(files, (file) => verifyFile(path.join(directory, file.file), file), { discard: true })
+  const whole = verifyFiles(directory, files)
   return yield* unlessDamaged(Effect.as(whole, finished === null ? newest!.step : finished.steps))
 })
 
@@ -115,19 +115,13 @@ export const claim = Effect.fn("Checkpoints.claim")(function* <E = never, R = ne
   const isOfKey = (found: Option.Option<{ readonly manifest: StageManifest }>) =>
     Option.exists(found, ({ manifest }) => manifest.key === key.id)
 
-  /** Directories of stages below `parent`, which need not exist. */
-  const stagesBelow = Effect.fnUntraced(function* (parent: string) {
-    const names = (yield* fs.exists(parent)) ? yield* fs.readDirectory(parent) : []
-    return names
-      .filter((each) => !isLeftover(each))
-      .sort()
-      .map((name) => path.join(parent, name))
-  }, arranging)
+  const wholeBelow = (parent: string) =>
+    Effect.map(stagesBelow(parent), (found) => found.filter((each) => !isLeftover(path.basename(each))))
 
   /** Where else this run keeps the stage of this key. */
   const elsewhere = Effect.gen(function* () {
     for (const parent of [stages, path.join(run.path, supersededName)]) {
-      for (const candidate of yield* stagesBelow(parent)) {
+      for (const candidate of yield* wholeBelow(parent)) {
         if (candidate !== directory && isOfKey(yield* readManifest(candidate))) return candidate
       }
     }
@@ -137,7 +131,7 @@ export const claim = Effect.fn("Checkpoints.claim")(function* <E = never, R = ne
   /** A finished stage of this key in another run, all of whose files are in its directory. */
   const inOtherRuns = Effect.gen(function* () {
     for (const other of yield* OtherRuns) {
-      for (const candidate of yield* stagesBelow(path.join(other, stagesName))) {
+      for (const candidate of yield* wholeBelow(path.join(other, stagesName))) {
         const found = yield* readManifest(candidate)
         if (!isOfKey(found) || Option.isNone(found)) continue
         const { finished } = found.value.manifest

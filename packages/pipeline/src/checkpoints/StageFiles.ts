@@ -11,23 +11,22 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import { RunDirectory } from "../directory/RunDirectory.ts"
-import { SavedFileDamaged } from "../Errors.ts"
+import type { SavedFileDamaged } from "../Errors.ts"
 import { emit } from "../events/Events.ts"
 import { CheckpointDamaged, CheckpointSaved, Warning } from "../events/runEvents.ts"
 import { isLeftover } from "../files/leftovers.ts"
-import { whileDoing } from "../files/storage.ts"
+import { isDamage, whileDoing } from "../files/storage.ts"
 import { Build } from "../machine/Build.ts"
 import { monotonicMillis } from "../machine/monotonic.ts"
 import type { Saved, Stored } from "../stage/Codec.ts"
 import { restoreFile, writeCopies } from "./byProducts.ts"
 import { type Checkpoint, completeManifest, type Finished, type StageManifest, writeManifest } from "./StageManifest.ts"
-import { type FileRecord, openSaved, recordOf, verifyFile, writeSaved } from "./savedFile.ts"
+import { type FileRecord, openSaved, recordOf, verifyFile, verifyFiles, writeSaved } from "./savedFile.ts"
 import { setAside } from "./superseded.ts"
 
 const stateName = (step: number) => `step-${String(step).padStart(8, "0")}.safetensors`
 const isStateName = (name: string) => /^step-\d+\.safetensors$/.test(name)
 const artefactName = (name: string) => `${name}.safetensors`
-const isDamage = (error: unknown): error is SavedFileDamaged => error instanceof SavedFileDamaged
 
 /** The files of the stage in `directory`, whose manifest is `initial`. Completes or removes what a killed process left half done. */
 export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: string, initial: StageManifest) {
@@ -77,7 +76,7 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
 
   /** What is wrong with the first of some files that is damaged. */
   const damageOf = (files: ReadonlyArray<FileRecord>) =>
-    Effect.forEach(files, (file) => verifyFile(at(file.file), file), { discard: true }).pipe(
+    verifyFiles(directory, files).pipe(
       Effect.as(undefined),
       Effect.catchIf(isDamage, (error) => Effect.succeed(error))
     )
@@ -174,7 +173,7 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
     const record: Finished = { steps, artefacts: records, files: others, ...copies }
     yield* commit({ ...manifest, builds: builds(), steps, finished: record })
     const all = [...Object.values(records), ...others, ...Object.values(copies)]
-    yield* Effect.forEach(all, (file) => verifyFile(at(file.file), file), { discard: true })
+    yield* verifyFiles(directory, all)
     yield* commit({ ...manifest, checkpoints: [] })
     return record
   })

@@ -94,6 +94,17 @@ export const readManifest = Effect.fn("StageManifest.read")(function* (directory
   )
 })
 
+/** What is below a directory of stages, which need not exist, in order of name. Fails with StorageFailed. */
+export const stagesBelow = Effect.fn("StageManifest.stagesBelow")(
+  function* (parent: string) {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const names = (yield* fs.exists(parent)) ? yield* fs.readDirectory(parent) : []
+    return names.sort().map((name) => path.join(parent, name))
+  },
+  (self, parent) => whileDoing("look at the stages", parent)(self)
+)
+
 /** Makes `manifest` the truth about a directory, proves that it can be read, and copies it. */
 export const writeManifest = Effect.fn("StageManifest.write")(function* (directory: string, manifest: StageManifest) {
   const path = yield* Path.Path

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto"
 import { Safetensors, type SafetensorsInvalid } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import { SavedFileDamaged, type StorageFailed } from "../Errors.ts"
 import { readingFault, whileStoring } from "../files/storage.ts"
@@ -49,6 +50,12 @@ export const verifyFile = Effect.fn("verifyFile")(function* (path: string, expec
   if (found.sha256 !== expected.sha256) {
     return yield* damaged(`its SHA-256 is ${found.sha256}, that of what was written ${expected.sha256}`)
   }
+})
+
+/** The same for files of a directory, one after the other. */
+export const verifyFiles = Effect.fn("verifyFiles")(function* (directory: string, files: ReadonlyArray<FileRecord>) {
+  const path = yield* Path.Path
+  for (const file of files) yield* verifyFile(path.join(directory, file.file), file)
 })
 
 /** Opens a saved value for as long as the scope is. The file must have been verified. Fails with SavedFileDamaged, StorageFailed. */

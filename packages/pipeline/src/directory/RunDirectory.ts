@@ -96,11 +96,13 @@ const open = Effect.fn("RunDirectory.open")(function* (given: string, fresh: boo
   yield* opening(madeDirectory(directory))
   const names = yield* opening(fs.readDirectory(directory))
   const parents = [stagesName, supersededName].map((name) => path.join(directory, name))
-  const stages = yield* stagesIn(parents)
-  const isRun = stages.ours || Option.isSome(yield* opening(readRunRecord(directory)))
-  const others = names.filter((name) => !beforeStages.includes(name) && !isLock(name) && !isLeftover(name))
-  const foreign = [...others, ...stages.foreign.map((place) => path.relative(directory, place))]
-  if (foreign.length > 0 && !isRun) return yield* new NotARunDirectory({ directory, found: foreign })
+  // Its stages are looked at only where its record does not say that it is a run.
+  if (Option.isNone(yield* opening(readRunRecord(directory)))) {
+    const stages = yield* stagesIn(parents)
+    const others = names.filter((name) => !beforeStages.includes(name) && !isLock(name) && !isLeftover(name))
+    const foreign = [...others, ...stages.foreign.map((place) => path.relative(directory, place))]
+    if (foreign.length > 0 && !stages.ours) return yield* new NotARunDirectory({ directory, found: foreign })
+  }
 
   const lock = yield* acquireLock(directory)
   const obsolete = names.filter((name) => isLeftover(name) || (fresh && ownFiles.includes(name)))

@@ -6,21 +6,14 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
-import { readManifest } from "../checkpoints/StageManifest.ts"
+import { readManifest, stagesBelow } from "../checkpoints/StageManifest.ts"
 import { isLeftover } from "../files/leftovers.ts"
 import { whileDoing } from "../files/storage.ts"
 
-/** Directories below `parent`, which need not exist, each with its manifest if it has one. */
+/** What is below `parent`, each with its manifest if it has one. */
 const placesIn = Effect.fnUntraced(function* (parent: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const reading = whileDoing("look at the stages", parent)
-  const names = (yield* reading(fs.exists(parent))) ? yield* reading(fs.readDirectory(parent)) : []
-  return yield* Effect.forEach(names.sort(), (name) =>
-    Effect.map(readManifest(path.join(parent, name)), (found) => ({
-      place: path.join(parent, name),
-      manifest: Option.map(found, ({ manifest }) => manifest)
-    }))
+  return yield* Effect.forEach(yield* stagesBelow(parent), (place) =>
+    Effect.map(readManifest(place), (found) => ({ place, manifest: Option.map(found, ({ manifest }) => manifest) }))
   )
 })
 

@@ -77,7 +77,8 @@ export const readingFault = (file: string, error: unknown): SavedFileDamaged | S
   return new SavedFileDamaged({ file, detail: saidBy(error) })
 }
 
-const isDamage = (error: unknown): error is SavedFileDamaged => error instanceof SavedFileDamaged
+/** Whether a failure says that a saved file is not what was written. */
+export const isDamage = (error: unknown): error is SavedFileDamaged => error instanceof SavedFileDamaged
 
 /** None where what is read is damaged; that it cannot be read remains a failure. */
 export const unlessDamaged = <A, E, R>(

@@ -4,7 +4,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import { type KeyParts, keyChanges, standsFor } from "../checkpoints/StageKey.ts"
-import { readManifest, type StageManifest } from "../checkpoints/StageManifest.ts"
+import { readManifest, type StageManifest, stagesBelow } from "../checkpoints/StageManifest.ts"
 import { stagesName, supersededName } from "../directory/RunDirectory.ts"
 import { type AnyRecipe, labelled } from "../recipe/recipeValue.ts"
 import { keyOf } from "../run/stageKeys.ts"
@@ -28,12 +28,10 @@ interface Found {
 
 /** What the run has of any stage, by the directory's path: in its place, and what an earlier recipe left behind. */
 const foundIn = Effect.fnUntraced(function* (run: string) {
-  const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const all: Array<Found> = []
   for (const parent of [path.join(run, stagesName), path.join(run, supersededName)]) {
-    const names = yield* Effect.orElseSucceed(fs.readDirectory(parent), () => [])
-    for (const directory of names.map((name) => path.join(parent, name))) {
+    for (const directory of yield* Effect.orElseSucceed(stagesBelow(parent), () => [])) {
       const found = Option.getOrUndefined(yield* readManifest(directory))
       if (found !== undefined) all.push({ directory, manifest: found.manifest })
     }

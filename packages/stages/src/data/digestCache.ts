@@ -1,8 +1,8 @@
 /** Digests of large files from earlier processes, in the user's cache directory. Whatever is wrong with the cache, the files are read again. */
-import { mkdir, readFile } from "node:fs/promises"
+import { readFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { dirname, join } from "node:path"
-import { AtomicFile } from "@speedq/formats"
+import { AtomicFile, makeDirectories } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -44,7 +44,7 @@ export const keepDigest = async (path: string, kept: Kept): Promise<void> => {
   const { [path]: _, ...others } = await read()
   const files = Object.fromEntries([...Object.entries(others), [path, kept]].slice(-mostEntries))
   const file = cacheFile()
-  const writing = Effect.tryPromise(() => mkdir(dirname(file), { recursive: true })).pipe(
+  const writing = Effect.tryPromise(() => makeDirectories(dirname(file))).pipe(
     Effect.andThen(AtomicFile.writeWhole(file, new TextEncoder().encode(encode({ version: 1, files })))),
     Effect.ignore
   )
