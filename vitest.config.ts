@@ -37,11 +37,14 @@ const slow = [
   "test/!({benchmarks,configs}).test.ts"
 ]
 
+/** Tests keep all cores busy by themselves; threads that wait for each other would only slow them. Those of the threads are in tensors. */
+const oneThread = { SPEEDQ_THREADS: "1" }
+
 export default defineConfig(({ mode }) => {
   const exclude = [...configDefaults.exclude, ...(mode === "fast" ? slow : [])]
   const project = (name: string, include: string) => ({
     extends: true as const,
-    test: { name, include: [include], exclude }
+    test: { name, include: [include], exclude, env: name === "@speedq/tensors" ? {} : oneThread }
   })
   return {
     resolve: { conditions },

@@ -73,7 +73,7 @@ describe("an ablation on the command line", () => {
 
   it("is planned variant by variant, stages in common counted once", async () => {
     const file = writeAblation(await randomNano(temporaryDirectory()))
-    const planned = (await json(["plan", file, "--set", "seeds=4,5,6"])) as AblationPlan
+    const planned = (await json(["plan", file, "--no-time", "--set", "seeds=4,5,6"])) as AblationPlan
     assert.deepStrictEqual(planned.seeds, [4, 5, 6])
     assert.deepStrictEqual(
       planned.variants.map(({ variant, forecast }) => [variant, forecast.stages.length]),
@@ -86,7 +86,7 @@ describe("an ablation on the command line", () => {
     // A seed: rounding and projector once; qat, qat, joint-qat; an evaluation each.
     assert.strictEqual(planned.stages.runs, 3 * 8)
     assert.isTrue(planned.fits)
-    const { code, stdout } = await speedq(["plan", file])
+    const { code, stdout } = await speedq(["plan", file, "--no-time"])
     assert.strictEqual(code, 0)
     assert.match(stdout, /^all at once +joint-qat, evaluate +\d/m)
     assert.match(stdout, /^stages: 16 to run/m)

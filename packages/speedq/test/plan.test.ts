@@ -8,8 +8,8 @@ import { evaluateStage, randomNano, speedqStages, writeRecipe } from "./support/
 import { speedqProcess, temporaryDirectory } from "./support/speedq.ts"
 
 /** The plan, which ends with 1 where it says that the recipe cannot run here. */
-const plan = async (args: readonly string[]) => {
-  const { code, stdout, stderr } = await speedq(["plan", ...args, "--json"])
+const plan = async (args: readonly string[], flags: readonly string[] = ["--no-time"]) => {
+  const { code, stdout, stderr } = await speedq(["plan", ...args, ...flags, "--json"])
   const planned = JSON.parse(stdout) as RecipePlan
   assert.strictEqual(code, planned.fits ? 0 : 1, stderr)
   return planned
@@ -31,10 +31,13 @@ describe("speedq plan", () => {
     assert.isAbove(told.length, 10)
     assert.strictEqual(new Set(told).size, told.length)
     assert.match(brief.stdout, /^language_model\.model\.layers\.0-4\.mlp\.down_proj +5 /m)
-    const each = await speedq(["plan", "nano-2bit", "--layers"])
+    const each = await speedq(["plan", "nano-2bit", "--layers", "--no-time"])
     for (const block of [0, 1, 2, 3, 4]) {
       assert.match(each.stdout, new RegExp(`^language_model\\.model\\.layers\\.${block}\\.mlp\\.down_proj +1 `, "m"))
     }
+    // Measuring is what was left out.
+    assert.match(brief.stdout, /^time: {3}about /m)
+    assert.match(each.stdout, /^time: {3}unknown$/m)
   })
 
   it("says which rule gives which layer how many bits, and sums up", async () => {
@@ -68,7 +71,7 @@ describe("speedq plan", () => {
 
   it("forecasts training on data that is not there yet, by the lengths that the meta file states", async () => {
     const model = join(temporaryDirectory(), "InternVL3-1B")
-    const { fits, forecast } = await plan(["internvl3-1b-2bit-light", "--set", `model=${model}`])
+    const { fits, forecast } = await plan(["internvl3-1b-2bit-light", "--set", `model=${model}`], [])
     assert.isFalse(fits)
     const { lines, seconds } = forecast.stages.find(({ label }) => label === "qat")!.forecast
     assert.include(lines.join("\n"), "480 samples of 50 data sets in 120 steps of 4")
@@ -115,7 +118,7 @@ describe("speedq plan", () => {
     const meta = join(directory, "meta.json")
     writeFileSync(meta, JSON.stringify({ few: { root: 1, annotation: "few.jsonl" } }))
     const bad = stages.map((stage) => ("data" in stage ? { ...stage, data: { meta } } : stage))
-    const { stdout } = await speedq(["plan", writeRecipe(await randomNano(directory), bad)])
+    const { stdout } = await speedq(["plan", writeRecipe(await randomNano(directory), bad), "--no-time"])
     assert.match(
       stdout,
       / {2}train-projector, qat: .*meta\.json: data set "few": root: Expected string, got 1; correct that\n/
@@ -134,7 +137,7 @@ describe("speedq plan", () => {
     writeFileSync(meta, JSON.stringify({ few: { root: ".", annotation: "few.jsonl" } }))
     const stages = speedqStages(3).map((stage) => ("data" in stage ? { ...stage, data: { meta } } : stage))
     const file = writeRecipe(await randomNano(directory), stages)
-    const refused = await speedq(["plan", file])
+    const refused = await speedq(["plan", file, "--no-time"])
     assert.strictEqual(refused.code, 1)
     assert.include(refused.stdout, "data set few: 2 lines, 2 of them selected, 1 pictures, 1 missing")
     assert.include(
@@ -142,7 +145,7 @@ describe("speedq plan", () => {
       `1 pictures do not exist: ${join(directory, "none.png")} (${join(directory, "few.jsonl")}:2)`
     )
     const replacing = ["train-projector", "qat"].flatMap((stage) => ["--set", `${stage}.data.onError=substitute`])
-    assert.strictEqual((await speedq(["plan", file, ...replacing])).code, 0)
+    assert.strictEqual((await speedq(["plan", file, "--no-time", ...replacing])).code, 0)
   })
 
   it.each([
@@ -172,7 +175,7 @@ describe("speedq plan", () => {
     const planned = await plan([file])
     assert.isFalse(planned.fits)
     assert.match(planned.problems.map(({ issue }) => issue).join("\n"), /\*\*\.fc3/)
-    const { code, stdout } = await speedq(["plan", file])
+    const { code, stdout } = await speedq(["plan", file, "--no-time"])
     assert.strictEqual(code, 1)
     assert.match(stdout, /It cannot run here:\n.*\*\*\.fc3/)
   })

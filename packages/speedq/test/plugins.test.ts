@@ -79,7 +79,7 @@ describe("--plugin", () => {
   }, 60_000)
 
   it("plan: shows their layers, and without them fails as run does", async () => {
-    const args = ["plan", shared.recipe, "--out", shared.run]
+    const args = ["plan", shared.recipe, "--out", shared.run, "--no-time"]
     const planned = (await json([...args, ...plugins])) as RecipePlan
     const layer = planned.layers!.layers.find(({ layer }) => layer.endsWith("layers.0.mlp.up_proj"))
     assert.deepInclude(layer, { quantizer: "ternary", bitsPerWeight: 6 })
@@ -207,7 +207,13 @@ describe("--plugin", () => {
       await refused(["run", shared.recipe, ...out, ...native, ...boom]),
       /^stage qat stopped at step \d of \d: quantizer "ternary" of the plugin .*fakeQuantize\.mjs: fakeQuantize threw "boom" at /
     )
-    const { code, stdout } = await speedq(["plan", shared.recipe, ...out, ...broken("bitsPerWeight", "NaN")])
+    const { code, stdout } = await speedq([
+      "plan",
+      shared.recipe,
+      "--no-time",
+      ...out,
+      ...broken("bitsPerWeight", "NaN")
+    ])
     assert.strictEqual(code, 1)
     assert.match(stdout, /quantizer "ternary" of the plugin .*: bitsPerWeight gave NaN, which is no count; correct/)
     assert.notInclude(stdout, "NaN MB")

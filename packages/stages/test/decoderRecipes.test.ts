@@ -120,7 +120,7 @@ describe("a plan of the clipping search", () => {
       [false, true].map(async (isTied) => {
         const model = await writeModel(`plan-${isTied}`, qwen3(isTied))
         const decoded = Recipe.decode(known, { ...recipe(model), stages: [shortStages.autoclip] })
-        const planned = Effect.flatMap(decoded, (made) => Preflight.plan(made, join(root, "none")))
+        const planned = Effect.flatMap(decoded, (made) => Preflight.plan(made, join(root, "none"), { time: false }))
         const { memoryBytes } = await runs.runtime.runPromise(planned)
         return { memoryBytes, config: readModelConfig(model), bytes: statSync(join(model, "model.safetensors")).size }
       })

@@ -32,7 +32,7 @@ const planOf = (recipe: object, machine: Partial<Machine> = {}) =>
   Effect.runPromise(
     Effect.gen(function* () {
       const offered = yield* Machine
-      return yield* Preflight.plan(yield* Recipe.decode(stages, recipe), join(root, "none")).pipe(
+      return yield* Preflight.plan(yield* Recipe.decode(stages, recipe), join(root, "none"), { time: false }).pipe(
         Effect.provideService(Machine, { ...offered, ...machine })
       )
     }).pipe(Effect.provide(NodeServices.layer))
@@ -70,7 +70,7 @@ describe("a plan", () => {
     const plan = (config: boolean) =>
       Effect.runPromise(
         Effect.gen(function* () {
-          return yield* Preflight.plan(yield* Recipe.decode(stages, recipe), join(root, "none"))
+          return yield* Preflight.plan(yield* Recipe.decode(stages, recipe), join(root, "none"), { time: false })
         }).pipe(
           Effect.provideService(ReleasedConfigs, () => (config ? readModelConfig(model) : undefined)),
           Effect.provide(NodeServices.layer)

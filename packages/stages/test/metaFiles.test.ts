@@ -21,7 +21,7 @@ const problemsWith = (stage: object) =>
   Effect.runPromise(
     Effect.gen(function* () {
       const recipe = yield* Recipe.decode(stages, { version: 1, name: "meta", model, stages: [stage] })
-      return (yield* Preflight.plan(recipe, join(root, "none"))).problems
+      return (yield* Preflight.plan(recipe, join(root, "none"), { time: false })).problems
     }).pipe(Effect.provide(NodeServices.layer))
   )
 

@@ -16,7 +16,7 @@ const planFor = (model: string, stages: readonly object[]) =>
   runs.runtime.runPromise(
     Effect.gen(function* () {
       const recipe = yield* Recipe.decode(known, { version: 1, name: "planned", model, seed: 4, stages })
-      return yield* Preflight.plan(recipe, join(root, "run"))
+      return yield* Preflight.plan(recipe, join(root, "run"), { time: false })
     })
   )
 const planOf = (...stages: readonly object[]) => planFor(model, stages)

@@ -70,8 +70,15 @@ const look = <E, R>(
     return result
   })
 
-/** Everything that can be told before any work, the time included. `directory` is the run's, if there is one yet. */
-export const plan = <E, R>(recipe: AnyRecipe<E, R>, directory: string) => look(recipe, directory, Forecast.timed)
+/**
+ * Everything that can be told before any work. `directory` is the run's, if there is one yet. Stages may take seconds to find their time;
+ * without `time`, those that must find it leave it unknown.
+ */
+export const plan = <E, R>(
+  recipe: AnyRecipe<E, R>,
+  directory: string,
+  { time = true }: { readonly time?: boolean | undefined } = {}
+) => look(recipe, directory, time ? Forecast.timed : Effect.succeed)
 
 /** Fails with PreflightFailed when there is any problem. Times that must be found first stay unknown. */
 export const check = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>

@@ -19,11 +19,15 @@ export interface AblationPlan {
 }
 
 /** Plans an ablation for runs below `directory`. Nothing fails: what stands in the way is among the problems. */
-export const planAblation = Effect.fn("planAblation")(function* (ablation: LoadedAblation, directory: string) {
+export const planAblation = Effect.fn("planAblation")(function* (
+  ablation: LoadedAblation,
+  directory: string,
+  choices: { readonly time: boolean }
+) {
   const { name, seeds } = ablation
   const first = ablation.runs.filter(({ seed }) => seed === seeds[0])
   const variants = yield* Effect.forEach(first, (run) =>
-    Effect.map(planRecipe(run.recipe, join(directory, runPlace(run))), (planned) => ({
+    Effect.map(planRecipe(run.recipe, join(directory, runPlace(run)), choices), (planned) => ({
       variant: run.variant,
       ...planned
     }))

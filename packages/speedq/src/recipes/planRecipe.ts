@@ -29,11 +29,15 @@ export interface RecipePlan {
   readonly fits: boolean
 }
 
-/** Plans `recipe` for a run in `directory`. Nothing fails: what stands in the way is among the problems. */
-export const planRecipe = Effect.fn("planRecipe")(function* <E, R>(recipe: Recipe.AnyRecipe<E, R>, directory: string) {
+/** Plans `recipe` for a run in `directory`; `time`: measures how long it takes. Nothing fails: what stands in the way is among the problems. */
+export const planRecipe = Effect.fn("planRecipe")(function* <E, R>(
+  recipe: Recipe.AnyRecipe<E, R>,
+  directory: string,
+  { time }: { readonly time: boolean }
+) {
   const known = Effect.provideService(ReleasedConfigs, releasedConfig)
   const layers = yield* Effect.result(failingWithRaised(layerPlan(recipe)).pipe(known))
-  const forecast = yield* Preflight.plan(recipe, directory).pipe(known, tellingSurveys)
+  const forecast = yield* Preflight.plan(recipe, directory, { time }).pipe(known, tellingSurveys)
   const unplanned = Result.isFailure(layers) ? [Forecast.obstacleOf(layers.failure)] : []
   // What keeps the layers from being told mostly keeps the stages from being forecast, who have said so.
   const untold = unplanned.filter(({ issue }) => forecast.problems.every((problem) => problem.issue !== issue))

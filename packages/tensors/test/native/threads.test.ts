@@ -54,9 +54,21 @@ describe.runIf(existsSync("/proc/self/task"))("threads of the process", () => {
   })
 
   it("are one a core, the caller's included, unless told otherwise", () => {
+    const free = { SPEEDQ_THREADS: "" }
     assert.deepStrictEqual(
-      afterProduct({ blas: "none" }, "[backend.description.threads, backend.description.cores]"),
-      afterProduct({ blas: "auto" }, "[backend.description.cores, backend.description.threads]")
+      afterProduct({ blas: "none" }, "[backend.description.threads, backend.description.cores]", free),
+      afterProduct({ blas: "auto" }, "[backend.description.cores, backend.description.threads]", free)
+    )
+  })
+
+  it("are as many as SPEEDQ_THREADS says, where the program does not say", () => {
+    const told = "backend.description.threads"
+    assert.strictEqual(afterProduct({}, told, { SPEEDQ_THREADS: "3" }), 3)
+    assert.strictEqual(afterProduct({ threads: 2 }, told, { SPEEDQ_THREADS: "3" }), 2)
+    const refused = `await t.makeNativeBackend().catch(({ message }) => message)`
+    assert.match(
+      afterProduct({ threads: 1 }, refused, { SPEEDQ_THREADS: "many" }) as string,
+      /SPEEDQ_THREADS is many, expected a whole number from 1 to 256/
     )
   })
 

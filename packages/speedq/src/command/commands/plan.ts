@@ -10,14 +10,16 @@ import { directory, recipe } from "../recipeFlags.ts"
 
 const layers = off("layers", "show each layer; without it, layers of all blocks that are quantized alike share a line")
 
+const noTime = off("no-time", "do not measure how long the stages take; the times are then unknown")
+
 /** A plan that says no ends with exit code 1, so that a script can ask before it runs. */
 const requireFit = ({ fits, problems }: { readonly fits: boolean; readonly problems: readonly unknown[] }) =>
   fits ? Effect.void : new CannotRun({ problems: problems.length })
 
 export const plan = Command.make(
   "plan",
-  { recipe, out: directory, set: settings, layers, plugins, json },
-  Effect.fn("speedq plan")(function* ({ recipe, out, set, layers, json }) {
+  { recipe, out: directory, set: settings, layers, noTime, plugins, json },
+  Effect.fn("speedq plan")(function* ({ recipe, out, set, layers, noTime, json }) {
     const { defaultDirectory } = yield* Effect.promise(() => import("../../recipes/loadRecipe.ts"))
     const { loadWork } = yield* Effect.promise(() => import("../../recipes/loadWork.ts"))
     const { recipeOrMissing } = yield* Effect.promise(() => import("../../plugins/tellMissing.ts"))
@@ -29,12 +31,13 @@ export const plan = Command.make(
       const { describeAblationPlan, planAblation } = yield* Effect.promise(
         () => import("../../recipes/planAblation.ts")
       )
-      const planned = yield* planAblation(work.ablation, directoryOf(work.ablation.name))
+      const planned = yield* planAblation(work.ablation, directoryOf(work.ablation.name), { time: !noTime })
       yield* json ? printJson({ recipe, ...planned }) : print(describeAblationPlan(planned))
       return yield* requireFit(planned)
     }
     const { describePlan, planRecipe } = yield* Effect.promise(() => import("../../recipes/planRecipe.ts"))
-    const planned = yield* planRecipe(work.recipe, directoryOf(work.recipe.settings.name, work.directory))
+    const directory = directoryOf(work.recipe.settings.name, work.directory)
+    const planned = yield* planRecipe(work.recipe, directory, { time: !noTime })
     yield* json ? printJson({ recipe, ...planned }) : print(describePlan(planned, { eachLayer: layers }))
     yield* requireFit(planned)
   }, withPlugins)

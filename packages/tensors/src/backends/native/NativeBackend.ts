@@ -16,7 +16,7 @@ import { multipliesTiles, readProcessor } from "./thread/processor.ts"
 import { scratchBytes, Thread } from "./thread/Thread.ts"
 
 export interface NativeOptions {
-  /** Threads, the caller's included. Default: one a core. */
+  /** Threads, the caller's included. Default: SPEEDQ_THREADS, or one a core. */
   readonly threads?: number
   /** "auto": the first library found; "none": the WebAssembly product; otherwise the path of a library. Default: SPEEDQ_BLAS, or auto. */
   readonly blas?: string
@@ -61,21 +61,29 @@ const described = (library: Found | undefined): DescribedLibrary | undefined =>
   library && { name: library.name, path: library.path, configuration: library.configuration }
 
 const greatestMemory = 2 ** 32
+const mostThreads = 256
 
 const defaultLimit = (): number => {
   const constrained = process.constrainedMemory() || Number.POSITIVE_INFINITY
   return Math.floor(0.9 * Math.min(totalmem(), constrained))
 }
 
-const checked = (name: string, value: number, least: number, most: number): number => {
+const checked = (name: string, given: number | string, least: number, most: number): number => {
+  const value = Number(given)
   if (Number.isInteger(value) && value >= least && value <= most) return value
-  throw new BackendUnavailable("native", `${name} is ${value}, expected a whole number from ${least} to ${most}`)
+  throw new BackendUnavailable("native", `${name} is ${given}, expected a whole number from ${least} to ${most}`)
+}
+
+/** Threads that the environment asks for. */
+const threadsAsked = (): number | undefined => {
+  const asked = process.env.SPEEDQ_THREADS ?? ""
+  return asked === "" ? undefined : checked("SPEEDQ_THREADS", asked, 1, mostThreads)
 }
 
 /** Starts the native backend. Raises BackendUnavailable when an option cannot be met. */
 export const makeNativeBackend = async (options: NativeOptions = {}): Promise<NativeBackend> => {
   const cores = availableParallelism()
-  const threads = checked("threads", options.threads ?? cores, 1, 256)
+  const threads = checked("threads", options.threads ?? threadsAsked() ?? cores, 1, mostThreads)
   const memoryLimit = checked("memoryLimit", options.memoryLimit ?? defaultLimit(), 0, Number.MAX_SAFE_INTEGER)
   const least = 2 * threads * scratchBytes
   const capacity = checked("memoryBytes", options.memoryBytes ?? greatestMemory, least, greatestMemory)
