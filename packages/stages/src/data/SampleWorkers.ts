@@ -65,14 +65,20 @@ interface Thread {
   readonly end: Effect.Effect<void>
 }
 
-/** From TypeScript sources the thread needs a loader first; compiled, it is the compiled module. */
-const entry = import.meta.url.endsWith(".ts") ? "./sourceWorker.mjs" : "./sampleWorker.js"
-const execArgv = import.meta.url.endsWith(".ts") ? ["-C", "@speedq/source"] : []
+/**
+ * What a thread runs: the compiled module. From TypeScript sources it needs a loader first, which takes a second; tests that follow a
+ * build (SPEEDQ_TEST_BUILT=1) spare it.
+ */
+const program = ((): { readonly entry: string; readonly execArgv: string[] } => {
+  if (!import.meta.url.endsWith(".ts")) return { entry: "./sampleWorker.js", execArgv: [] }
+  if (process.env["SPEEDQ_TEST_BUILT"] === "1") return { entry: "../../dist/data/sampleWorker.js", execArgv: [] }
+  return { entry: "./sourceWorker.mjs", execArgv: ["-C", "@speedq/source"] }
+})()
 
 const startThread = (heapMegabytes: number | undefined) =>
   Effect.callback<Thread, SampleWorkerFailed>((resume) => {
     const resourceLimits = heapMegabytes === undefined ? {} : { maxOldGenerationSizeMb: heapMegabytes }
-    const worker = new Worker(new URL(entry, import.meta.url), { execArgv, resourceLimits })
+    const worker = new Worker(new URL(program.entry, import.meta.url), { execArgv: program.execArgv, resourceLimits })
     const waiting = new Map<number, (outcome: Effect.Effect<Results[keyof Results], Failure>) => void>()
     let requests = 0
     let ended: SampleWorkerFailed | undefined
