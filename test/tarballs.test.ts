@@ -211,7 +211,7 @@ describe.concurrent("in a project of its own", { timeout: 2 * minutes }, () => {
     mkdirSync(plain)
     writeFileSync(join(plain, "package.json"), "{}")
     writeFileSync(join(plain, "recipe.ts"), readmeRecipe())
-    const { stdout } = await execute("npx", ["--no-install", "speedq", "plan", "recipe.ts"], plain)
+    const { stdout } = await execute("npx", ["--no-install", "speedq", "plan", "recipe.ts", "--no-time"], plain)
     assert.match(stdout, /^mine: model .*data\/nano\/model, seed 7, into runs\/mine$/m)
     assert.isFalse(existsSync(join(plain, "runs")))
     await node(["--import", import.meta.resolve("tsx"), "recipe.ts"], plain)
