@@ -3,7 +3,7 @@ import { describe, it } from "@effect/vitest"
 import { crossEntropyLoss, type Loss } from "@speedq/distillation"
 import { type Benchmark, nano, type Row, UnscorableRow } from "@speedq/evaluation"
 import { type Exporter, packedExporter } from "@speedq/exports"
-import { Stage } from "@speedq/pipeline"
+import { Codec, failingWithRaised, Stage } from "@speedq/pipeline"
 import { noneQuantizer, type Quantizer } from "@speedq/quantizers"
 import {
   builtIn,
@@ -17,7 +17,10 @@ import {
   recordedPlugins,
   withExtensions
 } from "@speedq/stages"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { assert } from "vitest"
 import { PluginFailed } from "../src/extensions/PluginFailed.ts"
@@ -178,6 +181,64 @@ describe("extensions", () => {
       thrown('benchmark "my-benchmark"', "prompt")
     )
     assert.throws(() => benchmark.mark([], {} as never), unscorable)
+  })
+
+  it("name a stage that throws: when it is forecast, begun, stepped or finished", () => {
+    const boom = (): never => {
+      throw new TypeError("boom")
+    }
+    const program = Stage.program({
+      steps: 1,
+      state: Codec.nothing,
+      initial: Effect.void,
+      step: (): Effect.Effect<{ readonly state: void; readonly metrics: Stage.Metrics }> => boom(),
+      finish: (): Effect.Effect<Stage.Outcome<object>> => Effect.sync(boom)
+    })
+    const own = Stage.define({
+      name: "throwing",
+      version: 1,
+      config: Schema.Struct({ late: Schema.Boolean }),
+      versions: () => 5 as never,
+      forecast: boom,
+      begin: ({ late }) => (late ? Effect.succeed(program) : boom())
+    })
+    const { stages } = extended({ name: "mine.ts", stages: [own] })
+    const decoded = (late: boolean) => Result.getOrThrow(stages.at(-1)!.decode({ late })) as unknown as Stage.AnyStage
+    const messageOf = (run: () => Effect.Effect<unknown, unknown, unknown>): string => {
+      const exit = Effect.runSyncExit(failingWithRaised(Effect.suspend(run)) as Effect.Effect<unknown, unknown>)
+      const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : assert.fail("nothing is thrown")
+      assert.instanceOf(error, PluginFailed)
+      return error.message
+    }
+    const thrown = (method: string) =>
+      new RegExp(`^stage "throwing" of the plugin mine\\.ts: ${method} threw "boom" at .*extensions\\.test\\.ts:\\d+`)
+    const asked = decoded(true)
+    assert.match(
+      messageOf(() => asked.forecast({} as never)),
+      thrown("forecast")
+    )
+    assert.include(
+      messageOf(() => asked.versions({} as never)),
+      "versions gave 5, which is no effect"
+    )
+    const begun = (late: boolean) =>
+      Effect.scoped(decoded(late).begin({} as never, {} as never)) as Effect.Effect<
+        Stage.Session<unknown, unknown, never>
+      >
+    assert.match(
+      messageOf(() => begun(false)),
+      thrown("begin")
+    )
+    const session = Effect.runSync(begun(true))
+    assert.strictEqual(Effect.runSync(session.start as Effect.Effect<number>), 0)
+    assert.match(
+      messageOf(() => session.step(0)),
+      thrown("step")
+    )
+    assert.match(
+      messageOf(() => session.finish),
+      thrown("finish")
+    )
   })
 
   it("are refused where a loss is not one", () => {

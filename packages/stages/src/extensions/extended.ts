@@ -103,7 +103,7 @@ const extendedBy = (known: ExtensionLists, plugin: Plugin, file: string = plugin
     losses: [...known.losses, ...more("losses", plugin.losses)],
     exporters: [...known.exporters, ...more("exporters", plugin.exporters)],
     benchmarks: [...known.benchmarks, ...more("benchmarks", plugin.benchmarks)],
-    stages: [...known.stages, ...(checkedList(known, "stages", plugin.stages ?? [], file) as readonly OwnStage[])],
+    stages: [...known.stages, ...more("stages", plugin.stages)],
     plugins: withAdded(known.plugins, plugin)
   }
 }

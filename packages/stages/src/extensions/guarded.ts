@@ -5,6 +5,7 @@
 import { UnscorableRow } from "@speedq/evaluation"
 import { Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { reasonOf } from "../Errors.ts"
 import { type AnyKind, checks, type ListName } from "./extensionKinds.ts"
 import { PluginFailed } from "./PluginFailed.ts"
@@ -16,10 +17,10 @@ const results = {
   effect: Effect.isEffect,
   "text or undefined": (value: unknown) => value === undefined || typeof value === "string"
 }
-type Result = keyof typeof results
+type Expected = keyof typeof results
 
 /** What methods give; one that is not listed may give anything. */
-const resultsOf: { readonly [List in ListName]: { readonly [method: string]: Result } } = {
+const resultsOf: { readonly [List in ListName]: { readonly [method: string]: Expected } } = {
   quantizers: {
     bitsPerWeight: "count",
     obstacle: "text or undefined",
@@ -33,11 +34,25 @@ const resultsOf: { readonly [List in ListName]: { readonly [method: string]: Res
   losses: { needsTeacher: "boolean", rowLoss: "object", rowWeights: "object", rows: "tensor" },
   exporters: { directoryName: "file name", bytes: "count", write: "effect" },
   benchmarks: { prompt: "text", mark: "object", scoreFile: "object" },
-  stages: {}
+  stages: {
+    fingerprint: "effect",
+    versions: "effect",
+    forecast: "effect",
+    continuation: "effect",
+    begin: "effect",
+    step: "effect"
+  }
 }
 
-/** Methods whose result has methods of its own, which are called later. */
-const making = ["rowLoss"]
+type Methods = { readonly [name: string]: unknown }
+
+/** Methods whose result has methods of its own, which are called later: how these are reached. */
+const making: { readonly [method: string]: (result: never, each: (made: object) => Methods) => unknown } = {
+  rowLoss: (loss: object, each) => each(loss),
+  // A stage, and the session that it begins.
+  decode: (stage: Result.Result<object, unknown>, each) => Result.map(stage, each),
+  begin: (session: Effect.Effect<object>, each) => Effect.map(session, each)
+}
 
 /** A value in some words. */
 const shown = (value: unknown): string =>
@@ -49,8 +64,6 @@ const placeOf = (error: unknown): string => {
   const place = /^\s+at .*?((?:\/|[A-Za-z]:[\\/])[^()]*:\d+:\d+)\)?$/m.exec(stack)?.[1]
   return place === undefined ? "" : ` at ${place}`
 }
-
-type Methods = { readonly [name: string]: unknown }
 
 /** Names of an object's fields and methods, those of its class included. */
 const namesOf = (value: object): readonly string[] => {
@@ -84,18 +97,22 @@ export const guarded = <V extends object>(value: V, list: ListName, kind: AnyKin
       if (expected !== undefined && !results[expected](result)) {
         throw fail(`${method} gave ${shown(result)}, which is no ${expected}`)
       }
-      if (Effect.isEffect(result)) return Effect.catchDefect(result, (error) => Effect.die(failed(method, error)))
-      return making.includes(method) ? withMethods(result as object) : result
+      const caught = Effect.isEffect(result) ? catching(method, result) : result
+      return making[method]?.(caught as never, (made) => withMethods(made)) ?? caught
     }
   }
 
-  /** A copy whose functions are called by `calling`; a schema may be a function as well, and stays as it is. */
+  /** The same effect; what it throws is told as thrown by `method`. */
+  const catching = (method: string, effect: Effect.Effect<unknown, unknown, unknown>) =>
+    Effect.catchDefect(effect, (error) => Effect.die(failed(method, error)))
+
+  /** A copy whose functions are called by `calling`, and whose effects are caught; a schema may be a function as well, and stays as it is. */
   const withMethods = (object: object, isMethod: (name: string) => boolean = () => true): Methods =>
     Object.fromEntries(
       namesOf(object).map((name) => {
         const field = (object as Methods)[name]
-        const isCalled = typeof field === "function" && isMethod(name)
-        return [name, isCalled ? calling(object, name, field as () => unknown) : field]
+        if (typeof field === "function" && isMethod(name)) return [name, calling(object, name, field as () => unknown)]
+        return [name, Effect.isEffect(field) ? catching(name, field as Effect.Effect<unknown>) : field]
       })
     )
 
