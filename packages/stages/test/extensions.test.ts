@@ -191,7 +191,7 @@ describe("extensions", () => {
       steps: 1,
       state: Codec.nothing,
       initial: Effect.void,
-      step: (): Effect.Effect<{ readonly state: void; readonly metrics: Stage.Metrics }> => boom(),
+      step: (): Effect.Effect<{ readonly state: undefined; readonly metrics: Stage.Metrics }> => boom(),
       finish: (): Effect.Effect<Stage.Outcome<object>> => Effect.sync(boom)
     })
     const own = Stage.define({
