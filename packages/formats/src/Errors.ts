@@ -1,5 +1,6 @@
 /** What can go wrong with tensor files: thrown by the synchronous functions, in the error channel of the effects. */
 import * as Schema from "effect/Schema"
+import { refusalOf, refusalText } from "./files/refusals.ts"
 
 // Names come from hostile files: a message never prints megabytes.
 const quote = (name: string): string => JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}...` : name)
@@ -15,7 +16,9 @@ export class FileFailed extends Schema.TaggedError<FileFailed>("@speedq/formats/
   reason: Schema.String
 }) {
   override get message(): string {
-    return `${this.file}: cannot ${this.operation}: ${this.reason}`
+    const refusal = refusalOf(this.code)
+    const fix = refusal === undefined ? "" : `; ${refusalText(refusal).fix}`
+    return `${this.file}: cannot ${this.operation}: ${this.reason}${fix}`
   }
 }
 

@@ -14,6 +14,7 @@ export {
 } from "./Errors.ts"
 export * as AtomicFile from "./files/AtomicFile.ts"
 export { makeDirectories } from "./files/makeDirectories.ts"
+export { fixFor, type RefusalReason, refusalOf, refusalReasons, refusalText } from "./files/refusals.ts"
 export { decompressedFile, isCompressed, readPieces } from "./files/Zstandard.ts"
 export type { TensorSpec } from "./internal/header.ts"
 export { JsonCursor, JsonUnexpected } from "./internal/JsonCursor.ts"

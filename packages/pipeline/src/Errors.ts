@@ -1,24 +1,29 @@
 /** Everything that can go wrong in a run, one class each: what happened, where, with which numbers, and what to do. */
 import { inspect } from "node:util"
-import type { SafetensorsInvalid } from "@speedq/formats"
+import { type RefusalReason, refusalReasons, refusalText, type SafetensorsInvalid } from "@speedq/formats"
 import * as Schema from "effect/Schema"
 import { obstacleText } from "./stage/Forecast.ts"
+
+const whatToDo = (reason: RefusalReason): string => {
+  const { what, fix } = refusalText(reason)
+  return `${what}; ${fix}`
+}
 
 /** The file system refused: the disk is full, the directory is read-only, a file vanished. */
 export class StorageFailed extends Schema.TaggedError<StorageFailed>()("StorageFailed", {
   doing: Schema.String,
   path: Schema.String,
-  reason: Schema.Literals(["disk-full", "not-permitted", "missing", "other"]),
+  reason: Schema.Literals([...refusalReasons, "missing", "other"]),
   detail: Schema.String
 }) {
   override get message() {
-    const advice = {
-      "disk-full": "the disk is full; free some space and run the same command again",
-      "not-permitted": "not permitted; make the directory writable for this user, or choose another one",
-      missing: "no such file or directory; restore it, or run with --fresh to start over",
-      other: this.detail
-    }
-    return `could not ${this.doing} (${this.path}): ${advice[this.reason]}. What was saved before is intact.`
+    const advice =
+      this.reason === "other"
+        ? this.detail
+        : this.reason === "missing"
+          ? "no such file or directory; restore it, or run with --fresh to start over"
+          : whatToDo(this.reason)
+    return `could not ${this.doing} (${this.path}): ${advice}. What was saved before is intact.`
   }
 }
 

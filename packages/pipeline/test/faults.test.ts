@@ -121,7 +121,7 @@ describe("storage", () => {
     const { code, stderr } = await runToy(directory, recipe, nobody)
     assert.strictEqual(code, 1)
     assert.deepStrictEqual(errorLines(stderr), [
-      `error: could not lock the directory (${directory}): not permitted; make the directory writable for this user, or choose another one. What was saved before is intact.`
+      `error: could not lock the directory (${directory}): not permitted; give this user the right to it, or choose another place. What was saved before is intact.`
     ])
   })
 })

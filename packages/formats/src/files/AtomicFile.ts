@@ -1,12 +1,13 @@
 /** Files that appear whole or not at all: written under a temporary name beside the final one, flushed to the disk, then renamed. */
 import { createHash } from "node:crypto"
-import { open, readdir, rename, rm } from "node:fs/promises"
-import { basename, dirname, join } from "node:path"
-import { threadId } from "node:worker_threads"
+import { open, rename, rm } from "node:fs/promises"
+import { basename, dirname } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { FileFailed } from "../Errors.ts"
 import { attemptOn } from "../internal/attempt.ts"
+import { syncDirectory } from "./syncDirectory.ts"
+import { forgetTemporary, leftoversOf, nextTemporary } from "./temporaries.ts"
 
 /** A finished file; the digest and the number of bytes were computed while writing. */
 export interface Written {
@@ -43,6 +44,7 @@ export const make: (path: string) => Effect.Effect<AtomicFile, FileFailed, Scope
       (opened) =>
         attempt("close", () => opened.close()).pipe(
           Effect.ensuring(attempt("remove", () => rm(temporary, { force: true })).pipe(Effect.ignore)),
+          Effect.ensuring(Effect.sync(() => forgetTemporary(temporary))),
           Effect.ignore
         )
     )
@@ -89,43 +91,17 @@ export const writeWhole: (path: string, bytes: Uint8Array) => Effect.Effect<Writ
 )
 
 /** Flushes a directory's entries to the disk, so that renames and removals outlast a loss of power. */
-export const flushDirectory = (directory: string): Effect.Effect<void, FileFailed> => {
-  const attempt = attemptOn(directory)
-  // Windows opens no directories and keeps its entries in a journal.
-  if (process.platform === "win32") return Effect.void
-  return Effect.acquireUseRelease(
-    attempt("open", () => open(directory, "r")),
-    (opened) => attempt("flush", () => opened.sync()),
-    (opened) => attempt("close", () => opened.close())
-  )
-}
+export const flushDirectory = (directory: string): Effect.Effect<void, FileFailed> =>
+  attemptOn(directory)("flush", () => syncDirectory(directory))
 
 function* pieces(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes)
 }
 
-// A temporary name tells who writes it: `.model.safetensors.4711-0-12.tmp` is of process 4711, thread 0.
-let made = 0
-const prefixOf = (path: string): string => `.${basename(path)}.`
-const nextTemporary = (path: string): string =>
-  join(dirname(path), `${prefixOf(path)}${process.pid}-${threadId}-${made++}.tmp`)
-
 const removeLeftovers = Effect.fnUntraced(function* (path: string): Effect.fn.Return<void, FileFailed> {
-  const directory = dirname(path)
-  const prefix = prefixOf(path)
-  const attempt = attemptOn(directory)
-  for (const name of yield* attempt("list", () => readdir(directory))) {
-    const owner = name.startsWith(prefix) ? /^(\d+)-\d+-\d+\.tmp$/.exec(name.slice(prefix.length)) : null
-    if (owner === null || isRunning(Number(owner[1]))) continue
-    yield* attempt(`remove ${name}`, () => rm(join(directory, name), { force: true }))
-  }
+  const attempt = attemptOn(dirname(path))
+  const leftovers = yield* attempt("list", () => leftoversOf(path))
+  yield* Effect.forEach(leftovers, (name) => attempt(`remove ${basename(name)}`, () => rm(name, { force: true })), {
+    discard: true
+  })
 })
-
-// Signal 0 only asks: ESRCH means that there is no such process.
-const isRunning = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return !(error instanceof Error && "code" in error && error.code === "ESRCH")
-  }
-}

@@ -1,6 +1,7 @@
 /** Makes a directory and those above it. */
 import { mkdir, stat } from "node:fs/promises"
 import { dirname, resolve } from "node:path"
+import { syncDirectory } from "./syncDirectory.ts"
 
 /** A directory that cannot be made; `code` is the system's. */
 class DirectoryRefused extends Error {
@@ -26,8 +27,8 @@ const isFile = (path: string) =>
 
 /**
  * Makes `directory` where it does not exist, level by level: Node's own `recursive` asks for ever where a parent exists and the
- * system says ENOENT all the same, as /proc does. Rejects with an error that has the system's `code`; for a file in the way it
- * names the file.
+ * system says ENOENT all the same, as /proc does. What is made is flushed to the disk. Rejects with an error that has the system's
+ * `code`; for a file in the way it names the file.
  */
 export const makeDirectories = async (directory: string): Promise<void> => {
   const path = resolve(directory)
@@ -44,4 +45,5 @@ export const makeDirectories = async (directory: string): Promise<void> => {
     if (code === "ENOENT") throw new DirectoryRefused("EPERM", `${dirname(path)} takes no new directories`)
     throw error
   }
+  await syncDirectory(dirname(path))
 }

@@ -11,9 +11,11 @@ import { SavedFileDamaged } from "../Errors.ts"
 import { emit } from "../events/Events.ts"
 import { BuildChanged, CheckpointDamaged, DataChanged, StageSuperseded } from "../events/runEvents.ts"
 import { isLeftover } from "../files/leftovers.ts"
-import { unlessDamaged, whileDoing } from "../files/storage.ts"
+import { whileDoing } from "../files/storage.ts"
 import { Build } from "../machine/Build.ts"
 import type { Begun, Continued, Superseded } from "../stage/contract.ts"
+import { mendByProducts } from "./byProducts.ts"
+import { damageOf } from "./damage.ts"
 import { openStageFiles, type StageFiles } from "./StageFiles.ts"
 import { changedKey, keyChanges, type StageKey, standsFor } from "./StageKey.ts"
 import {
@@ -25,7 +27,7 @@ import {
   stagesBelow,
   writeManifest
 } from "./StageManifest.ts"
-import { openSaved, verifyFiles } from "./savedFile.ts"
+import { openSaved } from "./savedFile.ts"
 import { freePlace, move } from "./superseded.ts"
 
 /**
@@ -41,13 +43,16 @@ type Continuation<E, R> = (begun: Begun) => Effect.Effect<Option.Option<Continue
 
 const never: Continuation<never, never> = () => Effect.succeedNone
 
-/** Steps behind a state or a result that is whole; none where nothing is saved, or it is damaged. */
+/**
+ * Steps behind a state or a result that is whole; none where nothing is saved, or it is damaged. What a finished stage wrote besides
+ * is mended first: it may say what the stage used.
+ */
 const stepsDone = Effect.fnUntraced(function* (directory: string, { finished, checkpoints }: StageManifest) {
   const [newest] = checkpoints
+  if (finished !== null) yield* mendByProducts(directory, finished)
   const files = finished === null ? [newest ?? []].flat() : [...Object.values(finished.artefacts), ...finished.files]
-  if (files.length === 0) return Option.none<number>()
-  const whole = verifyFiles(directory, files)
-  return yield* unlessDamaged(Effect.as(whole, finished === null ? newest!.step : finished.steps))
+  if (files.length === 0 || (yield* damageOf(directory, files)) !== undefined) return Option.none<number>()
+  return Option.some(finished === null ? newest!.step : finished.steps)
 })
 
 /**

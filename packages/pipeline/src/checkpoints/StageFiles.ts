@@ -13,16 +13,16 @@ import * as Path from "effect/Path"
 import { RunDirectory } from "../directory/RunDirectory.ts"
 import type { SavedFileDamaged } from "../Errors.ts"
 import { emit } from "../events/Events.ts"
-import { CheckpointDamaged, CheckpointSaved, Warning } from "../events/runEvents.ts"
+import { CheckpointSaved, Warning } from "../events/runEvents.ts"
 import { isLeftover } from "../files/leftovers.ts"
 import { isDamage, whileDoing } from "../files/storage.ts"
 import { Build } from "../machine/Build.ts"
 import { monotonicMillis } from "../machine/monotonic.ts"
 import type { Saved, Stored } from "../stage/Codec.ts"
-import { restoreFile, writeCopies } from "./byProducts.ts"
+import { mendByProducts, writeCopies } from "./byProducts.ts"
+import { damageOf, setDamagedAside } from "./damage.ts"
 import { type Checkpoint, completeManifest, type Finished, type StageManifest, writeManifest } from "./StageManifest.ts"
 import { type FileRecord, openSaved, recordOf, verifyFile, verifyFiles, writeSaved } from "./savedFile.ts"
-import { setAside } from "./superseded.ts"
 
 const stateName = (step: number) => `step-${String(step).padStart(8, "0")}.safetensors`
 const isStateName = (name: string) => /^step-\d+\.safetensors$/.test(name)
@@ -41,7 +41,6 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
   let goodFor: number | undefined
 
   const at = (name: string) => path.join(directory, name)
-  const fromRun = (file: string) => path.relative(run.path, file)
 
   /** Who computed what is saved next: this build, and before it those of the state that was continued. */
   const builds = () => (good === undefined ? [build] : [...new Set([...manifest.builds, build])])
@@ -64,53 +63,20 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
     yield* removeUnnamed
   })
 
-  /** Tells of a damaged file, which is moved aside. */
-  const damaged = Effect.fnUntraced(function* ({ file, detail }: SavedFileDamaged, fallback: string) {
-    yield* run.verify
-    const keptAt = yield* setAside(path.basename(directory), file)
-    yield* emit(CheckpointDamaged, {
-      ...{ file: fromRun(file), detail, fallback },
-      ...(keptAt === undefined ? {} : { keptAt })
-    })
-  })
-
-  /** What is wrong with the first of some files that is damaged. */
-  const damageOf = (files: ReadonlyArray<FileRecord>) =>
-    verifyFiles(directory, files).pipe(
-      Effect.as(undefined),
-      Effect.catchIf(isDamage, (error) => Effect.succeed(error))
-    )
-
-  /** Makes by-products anew that are damaged, and their copies. */
-  const mendByProducts = Effect.fnUntraced(function* (files: ReadonlyArray<FileRecord>, copies: FileRecord) {
-    for (const file of files) {
-      const damage = yield* damageOf([file])
-      if (damage === undefined) continue
-      yield* damaged(damage, "it is made anew from its copy")
-      yield* restoreFile(directory, copies, file).pipe(
-        Effect.catchIf(isDamage, (error) =>
-          damaged(error, `${file.file} cannot be made anew; the stage's results are whole and are used`)
-        )
-      )
-    }
-    const damage = yield* damageOf([copies])
-    if (damage === undefined || (yield* damageOf(files)) !== undefined) return
-    yield* damaged(damage, "it is made anew")
-    yield* writeCopies(directory, files)
-  })
+  const damaged = (error: SavedFileDamaged, fallback: string) => setDamagedAside(directory, error, fallback)
 
   /** The finished stage, every file of it checked; none when it is not finished or must run again because a file is damaged. */
   const finished = Effect.gen(function* () {
     const record = manifest.finished
     if (record === null) return Option.none<Finished>()
     const { artefacts, files, copies } = record
-    const damage = yield* damageOf([...Object.values(artefacts), ...(copies === undefined ? files : [])])
+    const damage = yield* damageOf(directory, [...Object.values(artefacts), ...(copies === undefined ? files : [])])
     if (damage !== undefined) {
       yield* damaged(damage, "the stage runs again")
       yield* commit({ ...manifest, finished: null })
       return Option.none<Finished>()
     }
-    if (copies !== undefined) yield* mendByProducts(files, copies)
+    yield* mendByProducts(directory, record)
     if (manifest.checkpoints.length > 0) yield* commit({ ...manifest, checkpoints: [] })
     return Option.some(record)
   })

@@ -6,7 +6,9 @@ import { AtomicFile, SafetensorsInvalid } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
-import { readingFault, storageFailed, whileDoing } from "../files/storage.ts"
+import { isDamage, readingFault, storageFailed, whileDoing } from "../files/storage.ts"
+import { damageOf, setDamagedAside } from "./damage.ts"
+import type { Finished } from "./StageManifest.ts"
 import { type FileRecord, openSaved, verifyFile, writeSaved } from "./savedFile.ts"
 
 const copiesName = "by-products.safetensors"
@@ -30,7 +32,7 @@ export const writeCopies = Effect.fn("writeCopies")(function* (directory: string
 })
 
 /** Writes a file again from the copies. Fails with SavedFileDamaged where they are damaged themselves. */
-export const restoreFile = Effect.fn("restoreFile")(function* (
+const restoreFile = Effect.fn("restoreFile")(function* (
   directory: string,
   copies: FileRecord,
   { file }: FileRecord
@@ -42,3 +44,26 @@ export const restoreFile = Effect.fn("restoreFile")(function* (
   const bytes = yield* Effect.mapError(tensors.read(file), (error) => readingFault(from, error))
   yield* whileDoing("write a file of the stage again", to)(AtomicFile.writeWhole(to, bytes))
 }, Effect.scoped)
+
+/** Makes by-products of a finished stage anew that are damaged, and their copies, as far as one of the two is whole. */
+export const mendByProducts = Effect.fn("mendByProducts")(function* (directory: string, { files, copies }: Finished) {
+  if (copies === undefined) return
+  for (const file of files) {
+    const damage = yield* damageOf(directory, [file])
+    if (damage === undefined) continue
+    yield* setDamagedAside(directory, damage, "it is made anew from its copy")
+    yield* restoreFile(directory, copies, file).pipe(
+      Effect.catchIf(isDamage, (error) =>
+        setDamagedAside(
+          directory,
+          error,
+          `${file.file} cannot be made anew; the stage's results are whole and are used`
+        )
+      )
+    )
+  }
+  const damage = yield* damageOf(directory, [copies])
+  if (damage === undefined || (yield* damageOf(directory, files)) !== undefined) return
+  yield* setDamagedAside(directory, damage, "it is made anew")
+  yield* writeCopies(directory, files)
+})

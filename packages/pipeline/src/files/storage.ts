@@ -1,18 +1,9 @@
 /** Turns what the file system says into one clear, typed failure. */
-import { FileFailed, makeDirectories } from "@speedq/formats"
+import { FileFailed, makeDirectories, refusalOf } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { PlatformError } from "effect/PlatformError"
 import { SavedFileDamaged, StorageFailed } from "../Errors.ts"
-
-const reasons: { readonly [code: string]: StorageFailed["reason"] } = {
-  ENOSPC: "disk-full",
-  EDQUOT: "disk-full",
-  EROFS: "not-permitted",
-  EACCES: "not-permitted",
-  EPERM: "not-permitted",
-  ENOENT: "missing"
-}
 
 /** The system's code for what went wrong: ENOSPC, EACCES, ... */
 export const codeOf = (error: unknown): string => {
@@ -28,12 +19,15 @@ const saidBy = (error: unknown): string => {
   return error instanceof Error ? error.message : String(error)
 }
 
+/** Why the file system refused. */
+const reasonOf = (code: string): StorageFailed["reason"] => (code === "ENOENT" ? "missing" : (refusalOf(code) ?? "other"))
+
 /** A `StorageFailed` for anything that was raised while `doing` something with `path`. */
 export const storageFailed = (doing: string, path: string, error: unknown): StorageFailed =>
   new StorageFailed({
     doing,
     path,
-    reason: reasons[codeOf(error)] ?? "other",
+    reason: reasonOf(codeOf(error)),
     detail: saidBy(error)
   })
 

@@ -3,11 +3,10 @@ import { createHash } from "node:crypto"
 import { existsSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { allFilesOf, filesOf } from "@speedq/exports"
-import { Events, type RecipeSettings, RunEvents, StorageFailed } from "@speedq/pipeline"
+import { Events, type RecipeSettings, RunEvents, type StorageFailed, storageFailed } from "@speedq/pipeline"
 import { type PictureLimits, readDatasetMeta } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { reasonOf } from "../Errors.ts"
 import { detailsDirectory } from "../reference/QuantDetails.ts"
 import type { DataConfig } from "../training/TrainingConfig.ts"
 import { fileDigest, type OnReading } from "./fileDigest.ts"
@@ -39,13 +38,7 @@ const digestsOf = Effect.fnUntraced(function* (files: readonly string[]) {
   return yield* Effect.forEach(files, (file) =>
     Effect.tryPromise({
       try: async () => (existsSync(file) ? fileDigest(file, tell) : `${file}: missing`),
-      catch: (error) =>
-        new StorageFailed({
-          doing: "read what the stage depends on",
-          path: file,
-          reason: "other",
-          detail: reasonOf(error)
-        })
+      catch: (error) => storageFailed("read what the stage depends on", file, error)
     })
   )
 })
