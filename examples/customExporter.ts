@@ -5,11 +5,10 @@
  *   node --import tsx -C @speedq/source examples/customExporter.ts [MODEL] [RUN]
  *   speedq export RUN --format npy --plugin examples/customExporter.ts
  */
-import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type Exporter, ExportNotWritten } from "@speedq/exports"
-import { bytesOf } from "@speedq/formats"
+import { AtomicFile, bytesOf } from "@speedq/formats"
 import { cast, noGrad } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -35,14 +34,14 @@ const npyExporter: Exporter<Readonly<Record<string, never>>> = {
   directoryName: () => "npy",
   bytes: (_, { parameters }) => 4 * parameters,
   write: Effect.fnUntraced(function* (_, { deployed, directory }) {
-    const files: string[] = []
+    const files: AtomicFile.Written[] = []
     const manifest: { [tensor: string]: object } = {}
     let bytes = 0
-    const write = (name: string, text: Uint8Array | string) =>
-      Effect.try({
-        try: () => writeFileSync(join(directory, name), text),
-        catch: (cause) => new ExportNotWritten({ directory, cause })
-      }).pipe(Effect.tap(Effect.sync(() => files.push(name))))
+    const write = (name: string, content: Uint8Array | string) =>
+      AtomicFile.writeWhole(join(directory, name), Buffer.from(content)).pipe(
+        Effect.mapError((cause) => new ExportNotWritten({ directory, cause })),
+        Effect.map((written) => files.push({ ...written, file: name }))
+      )
     const add = Effect.fnUntraced(function* (name: string, dtype: string, shape: readonly number[], data: Uint8Array) {
       bytes += data.length
       manifest[name] = { file: `${name}.npy`, dtype, shape }

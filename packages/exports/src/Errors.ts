@@ -1,27 +1,62 @@
 /** What can go wrong when a model is written for use elsewhere. */
-import { didYouMean } from "@speedq/formats"
+import { didYouMean, FileFailed, fixFor } from "@speedq/formats"
 import * as Schema from "effect/Schema"
 
-/** A file of an export could not be written. `cause` is the system's own error. */
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+
+/** An export could not be written. `cause` is the system's own error, or says what is wrong. */
 export class ExportNotWritten extends Schema.TaggedError<ExportNotWritten>()("ExportNotWritten", {
   directory: Schema.String,
-  cause: Schema.Unknown
+  cause: Schema.Unknown,
+  /** What to do about it; left out where the cause says that, too. */
+  fix: Schema.optionalKey(Schema.String)
 }) {
+  /** What happened, without where. */
+  get reason(): string {
+    // Errors of this repository say by themselves what to do.
+    const fix = this.fix ?? (this.cause instanceof FileFailed ? undefined : fixFor(this.cause))
+    return fix === undefined ? messageOf(this.cause) : `${messageOf(this.cause)}; ${fix}`
+  }
   override get message(): string {
-    const reason = this.cause instanceof Error ? this.cause.message : String(this.cause)
-    const isAdvised = this.cause instanceof CompanionElsewhere
-    const advice = isAdvised ? "" : "; free space or choose another directory, and run the same command again"
-    return `the export could not be written into ${this.directory}: ${reason}${advice}`
+    return `the export could not be written into ${this.directory}: ${this.reason}`
   }
 }
 
-/** A file of the model that would be copied is a link to somewhere else: what it holds may not be meant for others. */
-export class CompanionElsewhere extends Schema.TaggedError<CompanionElsewhere>()("CompanionElsewhere", {
-  file: Schema.String,
-  target: Schema.String
+/** The files of a directory cannot be compared with what an export wrote: nothing says what that was. */
+export class ExportUnverifiable extends Schema.TaggedError<ExportUnverifiable>()("ExportUnverifiable", {
+  directory: Schema.String,
+  reason: Schema.String,
+  fix: Schema.String
 }) {
   override get message(): string {
-    return `${this.file} is a link to ${this.target}, which is neither in the model's directory nor in the hub's cache; put the file itself in its place`
+    return `${this.directory} cannot be verified: ${this.reason}; ${this.fix}`
+  }
+}
+
+/** A file of an export is not what was written. */
+const DamagedFile = Schema.Struct({
+  file: Schema.String,
+  /** SHA-256 of what was written. */
+  expected: Schema.String,
+  /** SHA-256 of what is there; null where there is no such file. */
+  found: Schema.NullOr(Schema.String)
+})
+
+/** Files of an export are not what was written: all of them. */
+export class ExportDamaged extends Schema.TaggedError<ExportDamaged>()("ExportDamaged", {
+  directory: Schema.String,
+  files: Schema.NonEmptyArray(DamagedFile)
+}) {
+  override get message(): string {
+    const lines = this.files.map(({ file, expected, found }) =>
+      found === null
+        ? `  ${file} is not there, its SHA-256 was ${expected}`
+        : `  ${file}: its SHA-256 is ${found}, that of what was written ${expected}`
+    )
+    return [
+      `${this.directory} is not what was exported; copy it again from where it was made, or export the model again:`,
+      ...lines
+    ].join("\n")
   }
 }
 

@@ -1,11 +1,19 @@
 /** A quantized model on disk: what it is made of, the formats it is written in, and how the packed one is read again. */
-export { ExportNotWritten, ExportOptionsInvalid, RestTooLarge, UnknownExporter } from "./Errors.ts"
+export {
+  ExportDamaged,
+  ExportNotWritten,
+  ExportOptionsInvalid,
+  ExportUnverifiable,
+  RestTooLarge,
+  UnknownExporter
+} from "./Errors.ts"
 export { companionsOf, copyCompanions, descriptionName } from "./exporter/companions.ts"
 export { allFilesOf, filesOf } from "./exporter/directoryFiles.ts"
 export type { ExportChoice, Exporter, ModelFacts, ModelToExport, Written } from "./exporter/Exporter.ts"
 export { type Entries, type ExportParts, writtenAs } from "./exporter/entries.ts"
 export { largestDifference } from "./exporter/largestDifference.ts"
 export { decodeExport, exporters } from "./exporter/registry.ts"
+export { verifyExport } from "./exporter/verifyExport.ts"
 export { Exported, type ExportRequest, writeExport } from "./exporter/writeExport.ts"
 export { tensorsName, writeTensors } from "./exporter/writeTensors.ts"
 export { FakeQuantConfig, fakeQuantExporter } from "./fakeQuant/fakeQuant.ts"

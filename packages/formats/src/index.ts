@@ -13,8 +13,10 @@ export {
   type WriteError
 } from "./Errors.ts"
 export * as AtomicFile from "./files/AtomicFile.ts"
+export { fileDigest } from "./files/fileDigest.ts"
 export { makeDirectories } from "./files/makeDirectories.ts"
 export { fixFor, type RefusalReason, refusalOf, refusalReasons, refusalText } from "./files/refusals.ts"
+export * as Staging from "./files/Staging.ts"
 export { decompressedFile, isCompressed, readPieces } from "./files/Zstandard.ts"
 export type { TensorSpec } from "./internal/header.ts"
 export { JsonCursor, JsonUnexpected } from "./internal/JsonCursor.ts"

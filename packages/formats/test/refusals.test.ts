@@ -8,7 +8,8 @@ const refused = (code: string, operation = "write") =>
 
 describe("what to do when the file system refuses", () => {
   it("is in the message, one advice for each reason", () => {
-    const advised = (code: string) => refused(code).message.slice(`/out/x: cannot write: ${code}: said the system`.length)
+    const advised = (code: string) =>
+      refused(code).message.slice(`/out/x: cannot write: ${code}: said the system`.length)
     assert.strictEqual(advised("ENOSPC"), "; free some space and run the same command again")
     assert.match(advised("EDQUOT"), /^; remove files of this user there, or have the quota raised/)
     for (const code of ["EACCES", "EPERM"])

@@ -184,19 +184,22 @@ describe("a change of data", () => {
     })
   )
 
-  it.live("that a finished stage has not used, while what it wrote besides is damaged: that is made anew, and the stage stands", () =>
-    Effect.gen(function* () {
-      const { directory, run, manifest } = makeRuns()
-      yield* run("1 2 3 4 5")
-      const before = manifest("01-add")
-      for (const name of ["seen.json", "report.json"]) writeFileSync(join(directory, "stages/01-add", name), "damaged")
-      const { printed, result } = yield* run("1 2 3 4")
-      assert.strictEqual(result, 20)
-      assert.strictEqual(printed.match(/is damaged .*; it is made anew from its copy/g)?.length, 2)
-      assert.strictEqual(printed.match(/finished before, reused/g)?.length, 2)
-      assert.deepStrictEqual(manifest("01-add"), before)
-      assert.strictEqual(readFileSync(join(directory, "stages/01-add/seen.json"), "utf8"), '["1","2","3","4"]')
-    })
+  it.live(
+    "that a finished stage has not used, while what it wrote besides is damaged: that is made anew, and the stage stands",
+    () =>
+      Effect.gen(function* () {
+        const { directory, run, manifest } = makeRuns()
+        yield* run("1 2 3 4 5")
+        const before = manifest("01-add")
+        for (const name of ["seen.json", "report.json"])
+          writeFileSync(join(directory, "stages/01-add", name), "damaged")
+        const { printed, result } = yield* run("1 2 3 4")
+        assert.strictEqual(result, 20)
+        assert.strictEqual(printed.match(/is damaged .*; it is made anew from its copy/g)?.length, 2)
+        assert.strictEqual(printed.match(/finished before, reused/g)?.length, 2)
+        assert.deepStrictEqual(manifest("01-add"), before)
+        assert.strictEqual(readFileSync(join(directory, "stages/01-add/seen.json"), "utf8"), '["1","2","3","4"]')
+      })
   )
 
   it.live("that was used, or after which nothing whole is left: the stage starts again", () =>

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Safetensors, typedView } from "@speedq/formats"
 import {
@@ -46,6 +46,16 @@ describe("speedq init", () => {
       "norms start at 1"
     )
     store.close()
+  })
+
+  it("begins anew where an earlier one was killed", async () => {
+    const out = temporaryDirectory()
+    const staged = join(out, ".unfinished.99999999-0-0.tmp")
+    mkdirSync(staged)
+    writeFileSync(join(staged, "model.safetensors"), "half of it")
+    assert.strictEqual((await speedq(["init", "--config", "nano", "--out", out])).code, 0)
+    assert.includeMembers(readdirSync(out), ["config.json", "model.safetensors", "tokenizer.json"])
+    assert.isTrue(readdirSync(out).every((name) => !name.startsWith(".")))
   })
 
   it("overwrites nothing", async () => {

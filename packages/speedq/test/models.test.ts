@@ -17,7 +17,7 @@ import * as Effect from "effect/Effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import type { Answered } from "../src/models/ask.ts"
 import { shippedNano } from "../src/shipped/shipped.ts"
-import { fails, json, speedq } from "./support/inProcess.ts"
+import { fails, json, speedq, works } from "./support/inProcess.ts"
 import { randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
 import { temporaryDirectory } from "./support/speedq.ts"
 
@@ -118,7 +118,41 @@ describe("speedq export", () => {
         (await json(["chat", model, "?", "--image", image(3), "--max-new-tokens", "8", ...native])) as Answered
     )
     assert.strictEqual((await answers[0]!).answer, (await answers[1]!).answer)
+
+    // Compared with its digests, it answers; damaged, nothing is asked.
+    const questions = [
+      "--data",
+      short,
+      "--benchmark",
+      "nano",
+      "--limit",
+      "1",
+      "--out",
+      join(shared.directory, "verified")
+    ]
+    const commands = [
+      ["chat", packed, "?", "--max-new-tokens", "1"],
+      ["evaluate", packed, ...questions]
+    ].map((command) => [...command, "--verify", ...native])
+    for (const command of commands) await works(command)
+    appendFileSync(join(packed, "merges.txt"), "\n")
+    for (const command of commands) {
+      const { message } = await fails(command)
+      assert.match(
+        message,
+        /packed is not what was exported; .*\n {2}merges\.txt: its SHA-256 is [0-9a-f]{64}, that of/
+      )
+    }
   }, 180_000)
+
+  it("begins anew where an earlier one was killed", async () => {
+    const out = join(temporaryDirectory(), "killed")
+    const staged = join(out, ".unfinished.99999999-0-0.tmp")
+    mkdirSync(staged, { recursive: true })
+    writeFileSync(join(staged, "config.json"), "{")
+    await works(["export", shared.run, "--format", "packed", "--out", out, ...native])
+    assert.isTrue(readdirSync(out).every((name) => !name.startsWith(".")))
+  }, 120_000)
 
   it("writes into a run's own directory, once", async () => {
     const args = ["export", shared.run, "--format", "fake-quant", ...native]

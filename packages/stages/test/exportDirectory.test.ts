@@ -1,4 +1,5 @@
 /** What an export's directory has beside its tensors, for the code that was published with the model and for transformers. */
+import { createHash } from "node:crypto"
 import {
   copyFileSync,
   mkdirSync,
@@ -6,18 +7,32 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { decodeExport, deployModel, type FakeQuantConfig, writeExport } from "@speedq/exports"
-import { Safetensors } from "@speedq/formats"
+import {
+  decodeExport,
+  deployModel,
+  ExportDamaged,
+  type Exporter,
+  ExportNotWritten,
+  ExportUnverifiable,
+  exporters,
+  type FakeQuantConfig,
+  packedExporter,
+  verifyExport,
+  writeExport
+} from "@speedq/exports"
+import { FileFailed, Safetensors } from "@speedq/formats"
 import { Recipe } from "@speedq/pipeline"
 import { bilevel } from "@speedq/quantizers"
 import * as Effect from "effect/Effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { fingerprintOf } from "../src/data/fingerprint.ts"
+import { openAnsweringModel } from "../src/model/answeringModel.ts"
 import { openSourceModel } from "../src/model/SourceModel.ts"
 import { makeNanoRuns, writeNanoModel } from "./support/nano.ts"
 
@@ -57,7 +72,7 @@ const weight = `${layer}.weight`
 const nearest = new Map([[layer, bilevel({ bits: 2, group: 16, scaleGroup: 16 })]])
 
 const exported = async (
-  format: "fake-quant" | "packed",
+  format: string | Exporter<object>,
   dtype: FakeQuantConfig["dtype"],
   model = snapshot,
   name = `${format}-${dtype}`
@@ -68,7 +83,10 @@ const exported = async (
       Effect.gen(function* () {
         const source = yield* openSourceModel(model)
         const deployed = yield* Effect.promise(() => deployModel(source, {}, { rest: "bf16", nearest }))
-        const choice = decodeExport({ format, with: format === "fake-quant" ? { dtype } : {} })
+        const choice =
+          typeof format === "string"
+            ? decodeExport({ format, with: format === "fake-quant" ? { dtype } : {} })
+            : { exporter: format, config: {} }
         yield* writeExport(choice, { source, deployed, directory, recipe: "nearest" })
         deployed.release()
       })
@@ -104,7 +122,10 @@ describe("a fake-quant export of a model in the hub's cache", () => {
       () => assert.fail("it was written"),
       (error: Error) => error.message
     )
-    assert.match(failed, /own\/README\.md is a link to .*secret_key, which is neither in the model's directory nor/)
+    assert.match(
+      failed,
+      /own-2: .*own\/README\.md is a link to .*secret_key, which is neither in the model's directory nor in the hub's cache; put the file itself in its place$/
+    )
   })
 
   it("has the checkpoint's tensors and no others, of its shapes, marked as PyTorch's", async () => {
@@ -135,6 +156,96 @@ describe("a fake-quant export of a model in the hub's cache", () => {
   it("packed, keeps config.json as it was", async () => {
     const directory = await exported("packed", "f32")
     assert.deepEqual(readFileSync(join(directory, "config.json")), readFileSync(join(blobs, "config.json")))
+  })
+})
+
+describe("an export's files", () => {
+  const verified = (directory: string) => runtime.runPromise(Effect.flip(verifyExport(directory)))
+  const digest = (file: string) => createHash("sha256").update(readFileSync(file)).digest("hex")
+  const described = (directory: string) => JSON.parse(readFileSync(join(directory, "quantization.json"), "utf8"))
+
+  it("are named in quantization.json with their digests, of every format", async () => {
+    for (const { id } of exporters) {
+      const directory = await exported(id, "bf16", snapshot, `described-${id}`)
+      const files: { readonly [name: string]: { bytes: number; sha256: string } } = described(directory).files
+      const there = readdirSync(directory, { recursive: true, encoding: "utf8" })
+        .filter((name) => statSync(join(directory, name)).isFile())
+        .filter((name) => name !== "quantization.json")
+      assert.sameMembers(Object.keys(files), there)
+      for (const [name, { bytes, sha256 }] of Object.entries(files)) {
+        assert.strictEqual(sha256, digest(join(directory, name)), name)
+        assert.strictEqual(bytes, statSync(join(directory, name)).size, name)
+      }
+      await runtime.runPromise(verifyExport(directory))
+    }
+  })
+
+  it("that are not what was written are all named, with both digests, before a model is opened", async () => {
+    const directory = await exported("packed", "bf16", snapshot, "damaged")
+    const weights = join(directory, "model.safetensors")
+    const before = digest(weights)
+    const bytes = readFileSync(weights)
+    bytes[bytes.length - 1]! ^= 1
+    writeFileSync(weights, bytes)
+    const config = digest(join(directory, "config.json"))
+    rmSync(join(directory, "config.json"))
+    writeFileSync(join(directory, "README.md"), "a model card that was added")
+    const error = await runtime.runPromise(Effect.flip(Effect.scoped(openAnsweringModel(directory, { verify: true }))))
+    assert.instanceOf(error, ExportDamaged)
+    assert.deepStrictEqual(error.files, [
+      { file: "model.safetensors", expected: before, found: digest(weights) },
+      { file: "config.json", expected: config, found: null }
+    ])
+    for (const said of [directory, "model.safetensors", before, digest(weights), "config.json is not there"])
+      assert.include(error.message, said)
+  })
+
+  it("without digests cannot be verified, and open all the same", async () => {
+    const none = await verified(blobs)
+    assert.instanceOf(none, ExportUnverifiable)
+    assert.include(none.message, "it has no quantization.json, so it is no finished export")
+    const directory = await exported("packed", "bf16", snapshot, "earlier")
+    const { files: _, ...earlier } = described(directory)
+    writeFileSync(join(directory, "quantization.json"), JSON.stringify(earlier))
+    const old = await verified(directory)
+    assert.instanceOf(old, ExportUnverifiable)
+    assert.include(old.message, "has no digests: an earlier version wrote it; export the model again")
+    await runtime.runPromise(Effect.scoped(openAnsweringModel(directory)))
+    writeFileSync(join(directory, "quantization.json"), "{")
+    assert.include((await verified(directory)).message, "quantization.json is damaged")
+  })
+
+  it("appear together: a format that fails half way leaves what was there before", async () => {
+    const directory = await exported("packed", "bf16", snapshot, "together")
+    const before = readdirSync(directory).map((name) => [name, digest(join(directory, name))])
+    const failing: Exporter<object> = {
+      ...packedExporter,
+      write: (config, model) =>
+        Effect.andThen(
+          packedExporter.write(config, model),
+          Effect.fail(new ExportNotWritten({ directory: model.directory, cause: "stopped", fix: "do go on" }))
+        )
+    }
+    const failed = await exported(failing, "bf16", snapshot, "together").then(
+      () => assert.fail("it was written"),
+      (error: Error) => error.message
+    )
+    assert.strictEqual(failed, `the export could not be written into ${directory}: stopped; do go on`)
+    assert.deepStrictEqual(
+      readdirSync(directory).map((name) => [name, digest(join(directory, name))]),
+      before
+    )
+  })
+})
+
+describe("why an export could not be written", () => {
+  const said = (cause: unknown) => new ExportNotWritten({ directory: "out", cause }).reason
+  it("comes with what to do about it, once", () => {
+    const full = Object.assign(new Error("ENOSPC: no space left"), { code: "ENOSPC" })
+    assert.strictEqual(said(full), "ENOSPC: no space left; free some space and run the same command again")
+    const file = { file: "out/x", operation: "write", code: "EDQUOT", reason: "EDQUOT: quota" }
+    assert.match(said(new FileFailed(file)), /^out\/x: cannot write: EDQUOT: quota; [^;]*$/)
+    assert.strictEqual(said(new Error("a bug")), "a bug")
   })
 })
 

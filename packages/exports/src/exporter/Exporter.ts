@@ -2,6 +2,7 @@
  * What an export format is: a name, options, and how it writes a model. Ours and those from outside are values of this one
  * interface (a new format is one file and one line in exporter/registry.ts, or an extension of the run).
  */
+import type { AtomicFile } from "@speedq/formats"
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { ExportNotWritten } from "../Errors.ts"
@@ -21,14 +22,17 @@ export interface ModelToExport {
   readonly source: SourceModel
   /** Its weights as they are shipped. */
   readonly deployed: DeployedModel
-  /** A directory that exists. Everything that is written goes below it. */
+  /**
+   * A directory that exists and is empty. Everything that is written goes below it, by AtomicFile or Safetensors, which flush it and
+   * compute its digest; all of it takes its place together when the format has written everything.
+   */
   readonly directory: string
 }
 
 /** What a format wrote. */
 export interface Written {
-  /** Names of files, relative to the directory. */
-  readonly files: readonly string[]
+  /** All files, as their writers gave them; `file` is the path from the directory. */
+  readonly files: readonly AtomicFile.Written[]
   /** Bytes of the weights. */
   readonly bytes: number
   /** Largest difference of a number that loads differently from what the run computes with; 0 is exact. */

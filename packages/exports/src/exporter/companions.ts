@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises"
 import { basename, dirname, join, sep } from "node:path"
 import { AtomicFile } from "@speedq/formats"
 import * as Effect from "effect/Effect"
-import { CompanionElsewhere, ExportNotWritten } from "../Errors.ts"
+import { ExportNotWritten } from "../Errors.ts"
 import { filesOf } from "./directoryFiles.ts"
 
 /** The file that says what was done to a model. */
@@ -39,23 +39,26 @@ const rootsOf = (directory: string): readonly string[] => {
   return basename(snapshots) === "snapshots" ? [own, join(dirname(snapshots), "blobs")] : [own]
 }
 
-/** Copies them, each as `change` makes it, and gives their names. Fails with ExportNotWritten. */
+/** Copies them, each as `change` makes it, and gives what was written. Fails with ExportNotWritten. */
 export const copyCompanions = Effect.fnUntraced(function* (
   from: string,
   to: string,
   change: (name: string, bytes: Uint8Array) => Uint8Array = (_, bytes) => bytes
 ) {
   const failed = (cause: unknown) => new ExportNotWritten({ directory: to, cause })
-  const names = companionsOf(from)
   const roots = yield* Effect.try({ try: () => rootsOf(from), catch: failed })
-  for (const name of names) {
+  const copied: AtomicFile.Written[] = []
+  for (const name of companionsOf(from)) {
     const file = join(from, name)
     const real = yield* Effect.try({ try: () => realpathSync(file), catch: failed })
     if (!roots.some((root) => real.startsWith(`${root}${sep}`))) {
-      return yield* failed(new CompanionElsewhere({ file, target: real }))
+      // What it holds may not be meant for others.
+      const cause = `${file} is a link to ${real}, which is neither in the model's directory nor in the hub's cache`
+      return yield* new ExportNotWritten({ directory: to, cause, fix: "put the file itself in its place" })
     }
     const bytes = yield* Effect.tryPromise({ try: () => readFile(real), catch: failed })
-    yield* Effect.mapError(AtomicFile.writeWhole(join(to, name), change(name, bytes)), failed)
+    const written = yield* Effect.mapError(AtomicFile.writeWhole(join(to, name), change(name, bytes)), failed)
+    copied.push({ ...written, file: name })
   }
-  return names
+  return copied
 })

@@ -1,7 +1,7 @@
 /** Writes a deployed model in a format, and beside it what was done to which layer. */
 import { createRequire } from "node:module"
 import { join } from "node:path"
-import { AtomicFile, makeDirectories, parameterOf } from "@speedq/formats"
+import { AtomicFile, parameterOf, Staging } from "@speedq/formats"
 import { encodeChoice } from "@speedq/quantizers"
 import { parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -10,6 +10,7 @@ import { ExportNotWritten } from "../Errors.ts"
 import type { DeployedModel } from "../model/deployedModel.ts"
 import { descriptionName } from "./companions.ts"
 import type { ExportChoice, ModelToExport } from "./Exporter.ts"
+import { describeFiles } from "./verifyExport.ts"
 
 /** What was written. */
 export const Exported = Schema.Struct({
@@ -31,16 +32,18 @@ export type Exported = typeof Exported.Type
 
 const { version }: { readonly version: string } = createRequire(import.meta.url)("../../package.json")
 
-/** quantization.json: what was done to which layer, and by what. */
+/** quantization.json: what was done to which layer, by what, and the digest of every other file. */
 const describe = (
   recipe: Schema.Json,
   { packed }: DeployedModel,
-  { directory: _directory, ...exported }: Exported
+  { directory: _directory, ...exported }: Exported,
+  files: readonly AtomicFile.Written[]
 ) => ({
   tool: "speedq",
   version,
   recipe,
   ...exported,
+  files: describeFiles(files),
   layers: Object.fromEntries(
     [...packed].map(([layer, { choice, shape, bytes }]) => [
       parameterOf(layer),
@@ -54,25 +57,42 @@ export interface ExportRequest extends ModelToExport {
   readonly recipe: Schema.Json
 }
 
-/** Writes the model into its directory, which is made. Gives what was written, and the names of all files. Fails with ExportNotWritten. */
-export const writeExport = Effect.fn("writeExport")(function* (
-  { exporter, config }: ExportChoice,
-  { recipe, ...model }: ExportRequest
-) {
-  const { directory, source, deployed } = model
-  const failed = (cause: unknown) => new ExportNotWritten({ directory, cause })
-  yield* Effect.tryPromise({ try: () => makeDirectories(directory), catch: failed })
-  const { files, bytes, maxAbsErr, layersFallenBack } = yield* exporter.write(config, model)
-  const exported: Exported = {
-    directory,
-    format: exporter.id,
-    exact: maxAbsErr === 0,
-    maxAbsErr,
-    bitsPerWeight: (8 * bytes) / parameterCount(source.directory.config),
-    bytes,
-    layersFallenBack
-  }
-  const description = new TextEncoder().encode(`${JSON.stringify(describe(recipe, deployed, exported), null, 2)}\n`)
-  yield* Effect.mapError(AtomicFile.writeWhole(join(directory, descriptionName), description), failed)
-  return { exported, files: [...files, descriptionName] }
-})
+/**
+ * Writes the model into its directory, which is made: all files together, quantization.json last. What a killed export left there is
+ * removed. Gives what was written, and the names of all files. Fails with ExportNotWritten.
+ */
+export const writeExport = Effect.fn("writeExport")(
+  function* ({ exporter, config }: ExportChoice, { recipe, ...model }: ExportRequest) {
+    const { directory, source, deployed } = model
+    const staging = yield* Staging.make(directory)
+    const written = yield* exporter.write(config, { ...model, directory: staging.directory })
+    const { files, bytes, maxAbsErr, layersFallenBack } = written
+    const exported: Exported = {
+      directory,
+      format: exporter.id,
+      exact: maxAbsErr === 0,
+      maxAbsErr,
+      bitsPerWeight: (8 * bytes) / parameterCount(source.directory.config),
+      bytes,
+      layersFallenBack
+    }
+    const text = `${JSON.stringify(describe(recipe, deployed, exported, files), null, 2)}\n`
+    const description = yield* AtomicFile.writeWhole(
+      join(staging.directory, descriptionName),
+      new TextEncoder().encode(text)
+    )
+    const all = [...files, { ...description, file: descriptionName }]
+    yield* staging.publish(all)
+    return { exported, files: all.map(({ file }) => file) }
+  },
+  (self, _choice, { directory }) =>
+    self.pipe(
+      Effect.scoped,
+      Effect.mapError((error) => {
+        if (!(error instanceof ExportNotWritten)) return new ExportNotWritten({ directory, cause: error })
+        // The format knows no more than where its files are staged.
+        const { cause, fix } = error
+        return new ExportNotWritten({ directory, cause, ...(fix === undefined ? {} : { fix }) })
+      })
+    )
+)

@@ -8,7 +8,7 @@ import { type Entries, type ExportParts, hasResized } from "./entries.ts"
 
 export const tensorsName = "model.safetensors"
 
-/** Writes what `entriesOf` makes of the model; the checkpoint is open where something is written as it was stored. */
+/** Writes what `entriesOf` makes of the model, and gives the file and the largest difference of a number as written; the checkpoint is open where something is written as it was stored. */
 export const writeTensors = Effect.fnUntraced(
   function* (
     { source, deployed, directory }: ModelToExport,
@@ -17,8 +17,8 @@ export const writeTensors = Effect.fnUntraced(
   ) {
     const store = hasResized(source) ? (yield* Safetensors.openModel(source.directory.directory)).store : undefined
     const { sources, metadata, maxAbsErr } = entriesOf({ source, store, deployed })
-    const { bytes } = yield* Safetensors.write(join(directory, name), sources, { metadata })
-    return { bytes, maxAbsErr: maxAbsErr() }
+    const written = yield* Safetensors.write(join(directory, name), sources, { metadata })
+    return { file: { ...written, file: name }, maxAbsErr: maxAbsErr() }
   },
   (self, { directory }) =>
     self.pipe(

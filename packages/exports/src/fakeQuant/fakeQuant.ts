@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { copyCompanions } from "../exporter/companions.ts"
 import type { Exporter } from "../exporter/Exporter.ts"
-import { tensorsName, writeTensors } from "../exporter/writeTensors.ts"
+import { writeTensors } from "../exporter/writeTensors.ts"
 import { fakeQuantEntries } from "./fakeQuantEntries.ts"
 
 export const FakeQuantConfig = Schema.Struct({
@@ -42,7 +42,7 @@ export const fakeQuantExporter: Exporter<FakeQuantConfig> = {
   bytes: ({ dtype }, { parameters }) => (dtype === "bf16" ? 2 : 4) * parameters,
   write: Effect.fnUntraced(function* (config, model) {
     const companions = yield* copyCompanions(model.source.directory.directory, model.directory, withDtype(config))
-    const written = yield* writeTensors(model, (parts) => fakeQuantEntries(parts, config.dtype))
-    return { files: [tensorsName, ...companions], layersFallenBack: [], ...written }
+    const { file, maxAbsErr } = yield* writeTensors(model, (parts) => fakeQuantEntries(parts, config.dtype))
+    return { files: [file, ...companions], bytes: file.bytes, maxAbsErr, layersFallenBack: [] }
   })
 }

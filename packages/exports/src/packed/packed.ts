@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { copyCompanions } from "../exporter/companions.ts"
 import type { Exporter } from "../exporter/Exporter.ts"
-import { tensorsName, writeTensors } from "../exporter/writeTensors.ts"
+import { writeTensors } from "../exporter/writeTensors.ts"
 import type { DeployedModel } from "../model/deployedModel.ts"
 import { packedEntries } from "./packedEntries.ts"
 
@@ -26,7 +26,8 @@ export const packedExporter: Exporter<PackedConfig> = {
   bytes: (_, { checkpointBytes }) => checkpointBytes,
   write: Effect.fnUntraced(function* (_, model) {
     const companions = yield* copyCompanions(model.source.directory.directory, model.directory)
-    const written = yield* writeTensors(model, (parts) => packedEntries(parts, model.deployed.rest))
-    return { files: [tensorsName, ...companions], layersFallenBack: layersAsNumbers(model.deployed), ...written }
+    const { file, maxAbsErr } = yield* writeTensors(model, (parts) => packedEntries(parts, model.deployed.rest))
+    const layersFallenBack = layersAsNumbers(model.deployed)
+    return { files: [file, ...companions], bytes: file.bytes, maxAbsErr, layersFallenBack }
   })
 }

@@ -61,8 +61,8 @@ export const quantDetailsExporter: Exporter<QuantDetailsConfig> = {
     const held = detailPaths(deployed.packed, source.directory.config)
     yield* Effect.tryPromise({ try: () => makeDirectories(join(directory, folder)), catch: failed })
     const others = yield* writeOthers(model, held)
-    let { bytes, maxAbsErr } = others
-    const files = [othersName]
+    let { maxAbsErr } = others
+    const files = [others.file]
     for (const [layer, path] of held) {
       const file = join(folder, path + ending)
       const weight = deployed.packed.get(layer)!
@@ -74,10 +74,10 @@ export const quantDetailsExporter: Exporter<QuantDetailsConfig> = {
         catch: failed
       })
       const written = yield* Effect.mapError(Safetensors.write(join(directory, file), entries, { metadata }), failed)
-      files.push(file)
-      bytes += written.bytes
+      files.push({ ...written, file })
       maxAbsErr = Math.max(maxAbsErr, difference)
     }
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
     const layersFallenBack = [...deployed.packed.keys()].filter((layer) => !held.has(layer))
     return { files: [...files, ...companions], bytes, maxAbsErr, layersFallenBack }
   })

@@ -32,11 +32,7 @@ export const writeCopies = Effect.fn("writeCopies")(function* (directory: string
 })
 
 /** Writes a file again from the copies. Fails with SavedFileDamaged where they are damaged themselves. */
-const restoreFile = Effect.fn("restoreFile")(function* (
-  directory: string,
-  copies: FileRecord,
-  { file }: FileRecord
-) {
+const restoreFile = Effect.fn("restoreFile")(function* (directory: string, copies: FileRecord, { file }: FileRecord) {
   const path = yield* Path.Path
   const [from, to] = [path.join(directory, copies.file), path.join(directory, file)]
   yield* verifyFile(from, copies)

@@ -20,7 +20,8 @@ const saidBy = (error: unknown): string => {
 }
 
 /** Why the file system refused. */
-const reasonOf = (code: string): StorageFailed["reason"] => (code === "ENOENT" ? "missing" : (refusalOf(code) ?? "other"))
+const reasonOf = (code: string): StorageFailed["reason"] =>
+  code === "ENOENT" ? "missing" : (refusalOf(code) ?? "other")
 
 /** A `StorageFailed` for anything that was raised while `doing` something with `path`. */
 export const storageFailed = (doing: string, path: string, error: unknown): StorageFailed =>

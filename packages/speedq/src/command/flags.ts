@@ -25,6 +25,9 @@ export const off = (name: string, description: string) =>
 
 export const json = off("json", "print one JSON document on standard output, and nothing else there")
 
+/** Reads gigabytes for a large model, so it is asked for. */
+export const verify = off("verify", "first compare every file of the export with its digest in quantization.json")
+
 export const settings = Flag.String("set").pipe(
   Flag.withMetavar("PATH=VALUE"),
   Flag.withDescription("change a value of the recipe, for example model=DIR, qat.maxSteps=3; may be repeated"),

@@ -1,7 +1,7 @@
 /** Writes a model directory of real shapes with seeded random weights, for trying a machine. */
-import { copyFile, readdir, readFile } from "node:fs/promises"
-import { basename, join } from "node:path"
-import { AtomicFile, FileFailed, makeDirectories, Safetensors } from "@speedq/formats"
+import { readFile } from "node:fs/promises"
+import { basename, join, relative } from "node:path"
+import { AtomicFile, FileFailed, Safetensors, Staging } from "@speedq/formats"
 import { CurrentStage, emit, monotonicMillis, RunEvents } from "@speedq/pipeline"
 import {
   decodeModelConfig,
@@ -12,7 +12,7 @@ import {
   tileSize
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import { OutputExists } from "../Errors.ts"
+import { requireEmpty } from "../models/requireEmpty.ts"
 import { writeByteTokenizer } from "./byteTokenizer.ts"
 import { type Preset, type PresetName, presets } from "./presets.ts"
 import { randomTensors } from "./randomTensors.ts"
@@ -40,13 +40,6 @@ const attempt = <A>(file: string, operation: string, run: () => Promise<A>): Eff
     }
   })
 
-/** Makes the directory; what is in it already is not overwritten. */
-const makeEmpty = Effect.fnUntraced(function* (directory: string) {
-  yield* attempt(directory, "create", () => makeDirectories(directory))
-  const found = yield* attempt(directory, "list", () => readdir(directory))
-  if (found.length > 0) return yield* new OutputExists({ directory, found })
-})
-
 const writeJson = (file: string, value: unknown) =>
   AtomicFile.writeWhole(file, new TextEncoder().encode(`${JSON.stringify(value, undefined, 2)}\n`))
 
@@ -63,20 +56,24 @@ const preprocessor = (size: number) => ({
   size
 })
 
-/** Everything besides the weights. */
+/** Everything besides the weights; config.json last. */
 const writeCompanions = Effect.fnUntraced(function* (directory: string, preset: Preset, config: ModelConfig) {
-  for (const file of [preset.config, ...preset.files]) {
-    const name = file === preset.config ? "config.json" : basename(file)
-    yield* attempt(file, "copy", () => copyFile(file, join(directory, name)))
+  const copy = Effect.fnUntraced(function* (file: string, name = basename(file)) {
+    const bytes = yield* attempt(file, "read", () => readFile(file))
+    return yield* AtomicFile.writeWhole(join(directory, name), bytes)
+  })
+  const copied = yield* Effect.forEach(preset.files, (file) => copy(file))
+  const made: AtomicFile.Written[] = []
+  if (preset.tokenizer !== "shipped") {
+    made.push(yield* writeJson(join(directory, "preprocessor_config.json"), preprocessor(tileSize(config))))
+    made.push(...(yield* writeByteTokenizer(directory, config.llm_config)))
   }
-  if (preset.tokenizer === "shipped") return
-  yield* writeJson(join(directory, "preprocessor_config.json"), preprocessor(tileSize(config)))
-  yield* writeByteTokenizer(directory, config.llm_config)
+  return [...copied, ...made, yield* copy(preset.config, "config.json")]
 })
 
 /**
- * Writes config, tokenizer, preprocessor_config and weights in bf16. Emits a step for every tensor. Fails with OutputExists,
- * FileFailed; nothing that is there is overwritten.
+ * Writes config, tokenizer, preprocessor_config and weights in bf16. Emits a step for every tensor. The files appear together; what a
+ * killed process left of them is removed. Fails with OutputExists, FileFailed; nothing else that is there is overwritten.
  */
 export const writeRandomModel = Effect.fn("writeRandomModel")(function* (
   name: PresetName,
@@ -85,14 +82,21 @@ export const writeRandomModel = Effect.fn("writeRandomModel")(function* (
   const preset = presets[name]
   const text = yield* attempt(preset.config, "read", () => readFile(preset.config, "utf8"))
   const config = decodeModelConfig(JSON.parse(text), preset.config)
-  yield* makeEmpty(directory)
+  yield* requireEmpty(directory)
+  const staging = yield* Staging.make(directory)
+  const inPlace = (written: AtomicFile.Written) => ({ ...written, file: relative(staging.directory, written.file) })
   const begun = yield* monotonicMillis
   const steps = modelTensors(config).size
   let step = 0
   const tell = () => Effect.suspend(() => emit(RunEvents.StepDone, { step: ++step, steps, metrics: {} }))
   const sources = randomTensors(config, { seed, ...preset.weights }, tell)
-  const files = yield* Safetensors.writeModel(directory, sources).pipe(Effect.provideService(CurrentStage, name))
-  yield* writeCompanions(directory, preset, config)
+  const weights = yield* Safetensors.writeModel(staging.directory, sources).pipe(
+    Effect.provideService(CurrentStage, name),
+    Effect.map((files) => files.map(inPlace))
+  )
+  const companions = yield* writeCompanions(staging.directory, preset, config)
+  yield* staging.publish([...weights, ...companions.map(inPlace)])
+  const files = weights.map((written) => ({ ...written, file: join(directory, written.file) }))
   const result: RandomModel = {
     directory,
     config: name,
@@ -105,4 +109,4 @@ export const writeRandomModel = Effect.fn("writeRandomModel")(function* (
     seconds: ((yield* monotonicMillis) - begun) / 1000
   }
   return result
-})
+}, Effect.scoped)

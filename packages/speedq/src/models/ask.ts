@@ -22,6 +22,8 @@ export interface AskRequest {
   readonly temperature: number | undefined
   readonly topP: number
   readonly seed: number
+  /** Compares the files of an export with their digests first; off when absent. */
+  readonly verify?: boolean
 }
 
 export interface Answered {
@@ -38,12 +40,12 @@ export interface Answered {
 const askAbout = Effect.fn("ask")(
   function* (
     pictures: readonly RgbImage[],
-    { model, question, images, maxNewTokens, maxTiles, temperature, topP, seed }: AskRequest,
+    { model, question, images, maxNewTokens, maxTiles, temperature, topP, seed, verify = false }: AskRequest,
     _backend: BackendName,
     show: (piece: string) => Effect.Effect<void>
   ) {
     const { backend } = yield* Compute
-    const answering = yield* openAnsweringModel(model)
+    const answering = yield* openAnsweringModel(model, { verify })
     const settings = answering.directory.image
     const tiled = pictures.map((picture) => imageTiles(picture, settings, maxTiles ?? settings.maxTiles))
     const sampler =

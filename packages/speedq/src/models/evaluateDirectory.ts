@@ -33,6 +33,8 @@ export interface EvaluationRequest {
   /** Of the model in file names; that of its directory when absent. */
   readonly name: string | undefined
   readonly format: PredictionFormat
+  /** Compares the files of an export with their digests first; off when absent. */
+  readonly verify?: boolean
 }
 
 /** Locks the directory of the answers, which two processes would fill with the same ones. Fails with RunLocked while another one writes it. */
@@ -46,14 +48,14 @@ const holdDirectory = Effect.fnUntraced(function* (directory: string) {
 export const evaluateDirectory = Effect.fn("evaluateDirectory")(
   function* (
     model: string,
-    { benchmark, limit, maxPixels, name, ...request }: EvaluationRequest,
+    { benchmark, limit, maxPixels, name, verify = false, ...request }: EvaluationRequest,
     _backend: BackendName
   ) {
     const chosen = yield* benchmarkNamed(benchmark, (yield* Extensions).benchmarks)
-    const { verify } = yield* holdDirectory(request.out)
-    const { answering, identity } = yield* openModel(model)
+    const lock = yield* holdDirectory(request.out)
+    const { answering, identity } = yield* openModel(model, { verify })
     const answerer = modelAnswerer(answering, identity)
-    const held = Effect.mapError(verify, ({ message }) => new AnswerFailed({ reason: message }))
+    const held = Effect.mapError(lock.verify, ({ message }) => new AnswerFailed({ reason: message }))
     const evaluated = yield* evaluate(chosen, {
       ...request,
       name: name ?? basename(resolve(model)),

@@ -1,13 +1,12 @@
 /** Exports a run or a model, and says what the format kept. */
-import { readdir } from "node:fs/promises"
 import { decodeExport, type Exported, writeExport } from "@speedq/exports"
 import { formatBytes } from "@speedq/pipeline"
 import { Compute, computing, Extensions } from "@speedq/stages"
 import type { BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import type { JsonObject } from "effect/Schema"
-import { OutputExists } from "../Errors.ts"
 import { openExportable } from "./exportable.ts"
+import { requireEmpty } from "./requireEmpty.ts"
 
 export interface ExportRequest {
   readonly format: string
@@ -17,21 +16,16 @@ export interface ExportRequest {
   readonly out: string | undefined
 }
 
-const refuseFull = Effect.fnUntraced(function* (directory: string) {
-  const found = yield* Effect.promise(() => readdir(directory).catch(() => []))
-  if (found.length > 0) return yield* new OutputExists({ directory, found })
-})
-
 /** Writes the export. Fails with OutputExists, NotExportable, and with what reading and writing models fails with. */
 export const exportModel = Effect.fn("exportModel")(
   function* (path: string, request: ExportRequest, _backend: BackendName) {
     const { out } = request
     const { exporters } = yield* Extensions
     const choice = yield* computing(() => decodeExport(request, exporters))
-    if (out !== undefined) yield* refuseFull(out)
+    if (out !== undefined) yield* requireEmpty(out)
     const { source, deployed, recipe, directory: itsOwn } = yield* openExportable(path)
     const directory = out ?? itsOwn(choice.exporter.directoryName(choice.config))
-    yield* refuseFull(directory)
+    yield* requireEmpty(directory)
     const { exported } = yield* writeExport(choice, { source, deployed, directory, recipe })
     return exported
   },

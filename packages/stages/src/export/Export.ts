@@ -70,8 +70,10 @@ const chosen = Effect.fnUntraced(function* (config: ExportConfig) {
 /** Below the run's directory; formats do not overwrite each other. */
 const directoryOf = ({ exporter, config }: ExportChoice): string => join("model", exporter.directoryName(config))
 
-const asStorageFailed = ({ directory, cause }: ExportNotWritten) =>
-  storageFailed("write the exported model", directory, cause)
+const asStorageFailed = (error: ExportNotWritten) => {
+  const { directory, cause, fix, reason } = error
+  return storageFailed("write the exported model", directory, fix === undefined ? cause : reason)
+}
 
 export const Export = Stage.define({
   name: "export",

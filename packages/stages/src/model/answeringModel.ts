@@ -2,7 +2,7 @@
  * Opens any model directory for asking: a checkpoint of the hub in either layout, or of PyTorch pickles, a fake-quant export, a packed container, or
  * what the reference wrote.
  */
-import { readPackedModel } from "@speedq/exports"
+import { readPackedModel, verifyExport } from "@speedq/exports"
 import { Safetensors } from "@speedq/formats"
 import { isForeign, isPackedContainer } from "@speedq/quantizers"
 import { loadWeights, openModelDirectory } from "@speedq/vlm-model"
@@ -29,9 +29,16 @@ const isPickled = (path: string): boolean => {
 
 /**
  * Opens the model of a directory for the life of the scope. Fails with ModelUnreadable, whatever is wrong with it; with
- * QuantizerMissing or QuantizerVersionDiffers where only a quantizer is wanting.
+ * QuantizerMissing or QuantizerVersionDiffers where only a quantizer is wanting. `verify` reads every file of an export first and
+ * compares it with its digest: fails with ExportDamaged, with ExportUnverifiable where there are no digests, with FileFailed.
+ *
+ * @example openAnsweringModel("runs/mine/model/packed", { verify: true })
  */
-export const openAnsweringModel = Effect.fn("openAnsweringModel")(function* (path: string) {
+export const openAnsweringModel = Effect.fn("openAnsweringModel")(function* (
+  path: string,
+  { verify = false }: { readonly verify?: boolean } = {}
+) {
+  if (verify) yield* verifyExport(path)
   if (detailsDirectory(path) !== undefined) return (yield* openReferenceModel(path)) as OpenedModel
   const { backend } = yield* Compute
   if (isPickled(path)) {

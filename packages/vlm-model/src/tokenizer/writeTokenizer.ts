@@ -24,18 +24,18 @@ export const tokenizerParts = (
 }
 
 /**
- * Writes tokenizer.json, vocab.json, merges.txt, added_tokens.json, tokenizer_config.json and special_tokens_map.json.
- * Fails with TokenizerInvalid, before writing, when the parts make no tokenizer.
+ * Writes tokenizer.json, vocab.json, merges.txt, added_tokens.json, tokenizer_config.json and special_tokens_map.json,
+ * and gives what was written. Fails with TokenizerInvalid, before writing, when the parts make no tokenizer.
  */
 export const writeTokenizer = Effect.fnUntraced(function* (
   directory: string,
   parts: TokenizerParts
-): Effect.fn.Return<void, FileFailed | TokenizerInvalid> {
+): Effect.fn.Return<ReadonlyArray<AtomicFile.Written>, FileFailed | TokenizerInvalid> {
   yield* makeTokenizer(parts, directory)
   yield* attempt(directory, "create", () => makeDirectories(directory))
-  for (const [name, content] of Object.entries(tokenizerFiles(parts))) {
-    yield* AtomicFile.writeWhole(join(directory, name), new TextEncoder().encode(content))
-  }
+  return yield* Effect.forEach(Object.entries(tokenizerFiles(parts)), ([name, content]) =>
+    AtomicFile.writeWhole(join(directory, name), new TextEncoder().encode(content))
+  )
 })
 
 export const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { WrongUsage } from "../../Errors.ts"
 import { shippedPath } from "../../shipped/shipped.ts"
-import { backend, count, json, maxPixels, model, seed } from "../flags.ts"
+import { backend, count, json, maxPixels, model, seed, verify } from "../flags.ts"
 import { print, printJson, printPiece } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 
@@ -62,6 +62,7 @@ export const chat = Command.make(
       Flag.optional
     ),
     seed: seed.pipe(Flag.withDescription("with --temperature: seed of the sampling, default 0"), Flag.optional),
+    verify,
     backend,
     plugins,
     json

@@ -4,7 +4,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { benchmark, checkBenchmark, data, imageStore, matcher } from "../benchmarkFlags.ts"
-import { backend, count, json, maxPixels, model } from "../flags.ts"
+import { backend, count, json, maxPixels, model, verify } from "../flags.ts"
 import { print, printJson } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 
@@ -32,6 +32,7 @@ export const evaluate = Command.make(
       Flag.withDescription("format of the predictions file"),
       Flag.withDefault("xlsx")
     ),
+    verify,
     backend,
     plugins,
     json
@@ -47,6 +48,7 @@ export const evaluate = Command.make(
     out,
     name,
     format,
+    verify,
     backend,
     json
   }) {
@@ -65,7 +67,8 @@ export const evaluate = Command.make(
         imageStore,
         out,
         name: Option.getOrUndefined(name),
-        format
+        format,
+        verify
       },
       backend
     )

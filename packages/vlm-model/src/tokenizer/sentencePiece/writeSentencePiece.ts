@@ -23,12 +23,12 @@ export const bytePieces: ReadonlyArray<Piece> = [
   { text: spaceMark, score: 0, type: pieceTypes.normal }
 ]
 
-/** Writes tokenizer.model, added_tokens.json, tokenizer_config.json and special_tokens_map.json. */
+/** Writes tokenizer.model, added_tokens.json, tokenizer_config.json and special_tokens_map.json, and gives what was written. */
 export const writeSentencePiece = Effect.fnUntraced(function* (
   directory: string,
   addedTokens: ReadonlyArray<AddedToken>,
   pieces: ReadonlyArray<Piece> = bytePieces
-): Effect.fn.Return<void, FileFailed> {
+): Effect.fn.Return<ReadonlyArray<AtomicFile.Written>, FileFailed> {
   const ends = { bos_token: startText, eos_token: endText, pad_token: endText, unk_token: unknownText }
   const special = {
     ...ends,
@@ -41,8 +41,8 @@ export const writeSentencePiece = Effect.fnUntraced(function* (
     "special_tokens_map.json": json(special)
   }
   yield* attempt(directory, "create", () => makeDirectories(directory))
-  for (const [name, content] of Object.entries(files)) {
+  return yield* Effect.forEach(Object.entries(files), ([name, content]) => {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content
-    yield* AtomicFile.writeWhole(join(directory, name), bytes)
-  }
+    return AtomicFile.writeWhole(join(directory, name), bytes)
+  })
 })

@@ -1,0 +1,152 @@
+import { createHash } from "node:crypto"
+import fs, { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { AtomicFile, Staging } from "../src/index.ts"
+import { temporaryDirectory } from "./temporaryDirectory.ts"
+
+const root = temporaryDirectory()
+let made = 0
+const place = () => join(root, `${made++}`)
+const bytesOf = (text: string) => new TextEncoder().encode(text)
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
+const named = ["weights", join("parts", "a", "0"), "description"]
+
+/** Stages the files, each saying its name after `prefix`, and gives what they are. */
+const stage = Effect.fnUntraced(function* (staging: Staging.Staging, prefix: string) {
+  return yield* Effect.forEach(named, (file) => {
+    mkdirSync(join(staging.directory, file, ".."), { recursive: true })
+    return Effect.map(
+      AtomicFile.writeWhole(join(staging.directory, file), bytesOf(prefix + file)),
+      (written): AtomicFile.Written => ({ ...written, file })
+    )
+  })
+})
+const write = (directory: string, prefix: string) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const staging = yield* Staging.make(directory)
+      yield* staging.publish(yield* stage(staging, prefix))
+    })
+  )
+const filesIn = (directory: string) =>
+  readdirSync(directory, { recursive: true, encoding: "utf8" }).filter((name) => existsSync(join(directory, name)))
+const isWhole = (directory: string, prefix: string) =>
+  named.every((file) => readFileSync(join(directory, file), "utf8") === prefix + file)
+
+/** Copies `directory` before each renaming that `work` does: what a process killed there leaves. */
+const killedAnywhere = async (directory: string, work: () => Promise<unknown>): Promise<readonly string[]> => {
+  const copies: string[] = []
+  const { rename } = fs.promises
+  fs.promises.rename = async (from, to) => {
+    const copy = place()
+    cpSync(directory, copy, { recursive: true })
+    copies.push(copy)
+    return rename(from, to)
+  }
+  syncBuiltinESMExports()
+  try {
+    await work()
+  } finally {
+    fs.promises.rename = rename
+    syncBuiltinESMExports()
+  }
+  return copies
+}
+
+describe("Staging", () => {
+  it.effect("makes the directory and fills it, in place of what has the same names, and leaves other files alone", () =>
+    Effect.gen(function* () {
+      const directory = join(place(), "deep")
+      yield* write(directory, "old ")
+      writeFileSync(join(directory, "mine"), "mine")
+      yield* write(directory, "new ")
+      assert.isTrue(isWhole(directory, "new "))
+      assert.sameMembers(readdirSync(directory), ["weights", "parts", "description", "mine"])
+    })
+  )
+
+  it.effect("shows nothing before it is published, and leaves nothing where the work fails", () =>
+    Effect.gen(function* () {
+      const directory = place()
+      const failing = Effect.gen(function* () {
+        const staging = yield* Staging.make(directory)
+        yield* stage(staging, "")
+        assert.lengthOf(readdirSync(directory), 1)
+        assert.match(readdirSync(directory)[0]!, /^\.unfinished\.\d+-\d+-\d+\.tmp$/)
+        // Who runs keeps what is its own.
+        yield* Staging.removeUnfinished(directory)
+        assert.isTrue(existsSync(join(staging.directory, "weights")))
+        return yield* Effect.fail("stop")
+      })
+      assert.strictEqual(yield* Effect.flip(Effect.scoped(failing)), "stop")
+      assert.isEmpty(readdirSync(directory))
+    })
+  )
+
+  it.effect("killed anywhere, is cleaned up; where it was done, it is never taken for done with half of it", () =>
+    Effect.gen(function* () {
+      const directory = place()
+      mkdirSync(directory)
+      const copies = yield* Effect.promise(() =>
+        killedAnywhere(directory, () => Effect.runPromise(write(directory, "")))
+      )
+      // The three files and their list are written, then the three are moved.
+      assert.lengthOf(copies, 7)
+      for (const copy of copies) {
+        assert.isFalse(existsSync(join(copy, "description")))
+        yield* Staging.removeUnfinished(copy)
+        assert.isEmpty(filesIn(copy))
+        yield* write(copy, "")
+        assert.isTrue(isWhole(copy, ""))
+      }
+    })
+  )
+
+  it.effect("killed anywhere, keeps what is not its own: other files, and those that were changed since", () =>
+    Effect.gen(function* () {
+      const directory = place()
+      yield* write(directory, "old ")
+      writeFileSync(join(directory, "parts", "mine"), "mine")
+      const copies = yield* Effect.promise(() =>
+        killedAnywhere(directory, () => Effect.runPromise(write(directory, "new ")))
+      )
+      for (const copy of copies) {
+        writeFileSync(join(copy, "weights"), "changed since")
+        yield* Staging.removeUnfinished(copy)
+        assert.strictEqual(readFileSync(join(copy, "weights"), "utf8"), "changed since")
+        assert.strictEqual(readFileSync(join(copy, "parts", "mine"), "utf8"), "mine")
+      }
+      // Once the first file has moved, nothing says that all are whole.
+      for (const copy of copies.slice(4)) assert.isFalse(existsSync(join(copy, "description")))
+    })
+  )
+
+  it.effect("removes nothing outside of the directory, whatever a list says", () =>
+    Effect.gen(function* () {
+      const directory = place()
+      const staged = join(directory, ".unfinished.99999999-0-0.tmp")
+      mkdirSync(staged, { recursive: true })
+      const outside = join(root, "outside")
+      writeFileSync(outside, "x")
+      const list = [outside, join("..", "outside"), join("a", "..", "..", "outside")]
+      const files = list.map((file) => ({ file, sha256: sha256("x"), bytes: 1 }))
+      writeFileSync(join(staged, ".moving.json"), JSON.stringify(files))
+      yield* Staging.removeUnfinished(directory)
+      assert.strictEqual(readFileSync(outside, "utf8"), "x")
+      assert.isEmpty(readdirSync(directory))
+    })
+  )
+
+  it.effect("of a directory that does not exist, or is a file, makes nothing", () =>
+    Effect.gen(function* () {
+      const directory = place()
+      yield* Staging.removeUnfinished(directory)
+      assert.isFalse(existsSync(directory))
+      writeFileSync(directory, "")
+      assert.strictEqual((yield* Effect.flip(Effect.scoped(Staging.make(directory)))).code, "ENOTDIR")
+    })
+  )
+})
