@@ -21,6 +21,7 @@ export { decompressedFile, isCompressed, readPieces } from "./files/Zstandard.ts
 export type { TensorSpec } from "./internal/header.ts"
 export { JsonCursor, JsonUnexpected } from "./internal/JsonCursor.ts"
 export { layerOf, parameterOf, weightNames } from "./names/layerNames.ts"
+export { publicJson, publicText } from "./names/localPaths.ts"
 export {
   bytesOf,
   type DType,

@@ -7,8 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import fc from "fast-check"
 import { assert } from "vitest"
+import { recipeModule, Surroundings } from "../src/machine/Machine.ts"
 import { status } from "../src/overview/status.ts"
 import { thin } from "../src/report/lineChart.ts"
+import { publicSection } from "../src/report/publicSection.ts"
 import type { Section } from "../src/report/Report.ts"
 import { renderReport } from "../src/report/renderReport.ts"
 import { scaleFor } from "../src/report/scale.ts"
@@ -217,6 +219,23 @@ describe("charts", () => {
   })
 })
 
+describe("a section for others", () => {
+  it("has no absolute paths where it tells of the run; what models read and answer stays", () => {
+    const path = "/home/ann/data/a.jsonl"
+    const text: Section = { _tag: "Text", title: path, paragraphs: [`2 samples of ${path}: whole`] }
+    assert.deepStrictEqual(publicSection(text), {
+      ...text,
+      title: "a.jsonl",
+      paragraphs: ["2 samples of a.jsonl: whole"]
+    })
+    const table: Section = { _tag: "Table", title: "t", columns: ["c"], rows: [[path, 3]] }
+    assert.deepStrictEqual(publicSection(table), { ...table, rows: [["a.jsonl", 3]] })
+    const answers = [{ by: "m", text: path }]
+    const gallery: Section = { _tag: "Gallery", title: "g", items: [{ images: [], question: path, answers }] }
+    assert.deepStrictEqual(publicSection(gallery), gallery)
+  })
+})
+
 describe("numbers", () => {
   it("are written for people", () => {
     assert.deepStrictEqual([0.5, 1234.5678, 1e-5, 0, 12345678, Number.NaN].map(formatNumber), [
@@ -250,8 +269,18 @@ describe("the report and the status of a run", () => {
       const told = () => readFileSync(join(directory, "report.html"), "utf8")
       assert.isUndefined(yield* current)
 
-      yield* runHere(directory, recipe, { failAt: { label: "toy-projector", step: 8 } })
+      yield* runHere(directory, recipe, { failAt: { label: "toy-projector", step: 8 } }).pipe(
+        Effect.provideService(Surroundings, {
+          host: "box-of-ann",
+          backend: "none",
+          [recipeModule]: "/home/ann/mine.ts"
+        })
+      )
       assertWellFormed(told())
+      // It is shown to others: run.json has the machine's name and the whole path.
+      assert.include(told(), "<td>mine.ts</td>")
+      assert.notInclude(told(), "of-ann")
+      assert.include(readFileSync(join(directory, "run.json"), "utf8"), "box-of-ann")
       assert.include(told(), "failed: stage toy-projector stopped at step 7 of 9: the toy was told to fail at step 8")
       const half = yield* current
       assert.strictEqual(half?.state, "failed")

@@ -1,8 +1,9 @@
 /** Every stage of SPEED-Q in one recipe on a nano-size model; interrupted anywhere and continued, it ends with the same bytes. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { deployModel, packedWeights } from "@speedq/exports"
+import { publicJson } from "@speedq/formats"
 import { type Artefact, openSaved, RunEvents } from "@speedq/pipeline"
 import { noGrad, scope, tensor } from "@speedq/tensors"
 import {
@@ -212,7 +213,8 @@ describe("exports", () => {
     assert.deepInclude(described, { exact: true, maxAbsErr: 0, layersFallenBack: [], format: "packed", tool: "speedq" })
     assert.match(described.version, /^\d+\.\d+\.\d+$/)
     const { recipe } = JSON.parse(readFileSync(join(whole, "run.json"), "utf8"))
-    assert.deepStrictEqual(described.recipe, recipe)
+    assert.strictEqual(recipe.model, model)
+    assert.deepStrictEqual(described.recipe, publicJson(recipe))
     const layer = described.layers["language_model.model.layers.0.mlp.up_proj.weight"]
     assert.deepInclude(layer, { use: "bilevel", bits: 2.5, shape: [128, 64], bytes: (128 * 64 * 2.5) / 8 })
     const promised = evaluations().at(-1)!.bytes
@@ -229,6 +231,17 @@ describe("exports", () => {
       ["packed", "whole"]
     )
     assert.isBelow(sizes[0]!.bytes, 0.55 * sizes[1]!.bytes)
+  })
+
+  it("and the report have no path and no name of this machine", () => {
+    const stages = readdirSync(join(whole, "stages")).map((place) => join("stages", place, "report.json"))
+    const exports = readdirSync(join(whole, "model")).map((format) => join("model", format, "quantization.json"))
+    const texts = ["report.html", ...stages, ...exports].map((file) => readFileSync(join(whole, file), "utf8"))
+    assert.isAbove(texts.length, 8)
+    assert.isTrue(texts.some((text) => text.includes(" samples of data/nano/datasets.json: ")))
+    for (const text of texts) for (const own of [root, nanoData]) assert.notInclude(text, own)
+    const { host } = JSON.parse(readFileSync(join(whole, "run.json"), "utf8")).surroundings
+    assert.notInclude(texts[0], `<td>${host}</td>`)
   })
 
   it("say how far bf16 is from what was trained", () => {

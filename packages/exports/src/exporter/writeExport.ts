@@ -1,7 +1,7 @@
 /** Writes a deployed model in a format, and beside it what was done to which layer. */
 import { createRequire } from "node:module"
 import { join } from "node:path"
-import { AtomicFile, parameterOf, Staging } from "@speedq/formats"
+import { AtomicFile, parameterOf, publicJson, Staging } from "@speedq/formats"
 import { encodeChoice } from "@speedq/quantizers"
 import { parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -41,7 +41,7 @@ const describe = (
 ) => ({
   tool: "speedq",
   version,
-  recipe,
+  recipe: publicJson(recipe),
   ...exported,
   files: describeFiles(files),
   layers: Object.fromEntries(
@@ -53,7 +53,7 @@ const describe = (
 })
 
 export interface ExportRequest extends ModelToExport {
-  /** For the description: the recipe that made the model, or a name where there is none. */
+  /** For the description, which has no absolute paths of it: the recipe that made the model, or a name where there is none. */
   readonly recipe: Schema.Json
 }
 

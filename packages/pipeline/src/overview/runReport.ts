@@ -1,4 +1,5 @@
 /** What a run's report says: its stages and warnings, what steps and layers told, and what the stages add themselves. */
+import { publicText } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -8,6 +9,7 @@ import * as Schema from "effect/Schema"
 import { eventsFileName, stagesName } from "../directory/RunDirectory.ts"
 import { readEvents } from "../events/readEvents.ts"
 import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
+import { publicSection } from "../report/publicSection.ts"
 import type { Chapter, Report, Section } from "../report/Report.ts"
 import { reportName, StageReport } from "../report/StageReport.ts"
 import { runSections } from "./runSections.ts"
@@ -38,11 +40,11 @@ export const runReport = Effect.fn("runReport")(function* (directory: string) {
   const chapters = sayOnce(stages)
   return Option.some<Report>({
     title: String(name),
-    subtitle: `model ${String(model)}, seed ${String(seed)}`,
+    subtitle: publicText(`model ${String(model)}, seed ${String(seed)}`),
     chapters: [
       { title: "The run", sections: [...results(stages), ...runSections(run, events, historyOf)] },
       ...chapters.filter(({ sections }) => sections.length > 0)
-    ]
+    ].map((chapter) => ({ ...chapter, sections: chapter.sections.map(publicSection) }))
   })
 })
 

@@ -48,7 +48,8 @@ const factTable = ({ record, stages }: RunStatus, events: ReadonlyArray<LoggedEv
       ["started", formatTime(Date.parse(record.startedAt))],
       ["continued", record.continuedAt.length],
       ["build", record.build],
-      ...Object.entries(record.surroundings)
+      // A report is shown to others, whom the machine's name does not concern; run.json has it.
+      ...Object.entries(record.surroundings).filter(([what]) => what !== "host")
     ]
   }
 }

@@ -11,6 +11,7 @@ import { Events, emit } from "../events/Events.ts"
 import { StageFinished, StageStarted, StepDone } from "../events/runEvents.ts"
 import { whileDoing } from "../files/storage.ts"
 import { monotonicMillis } from "../machine/monotonic.ts"
+import { publicSection } from "../report/publicSection.ts"
 import { reportName, StageReport } from "../report/StageReport.ts"
 import type { SavePolicy } from "../settings/RecipeSettings.ts"
 import type { AnyArtefact } from "../stage/Artefact.ts"
@@ -138,7 +139,7 @@ const finish = Effect.fnUntraced(function* <E, R>(
   const path = yield* Path.Path
   const { output, report = [], files: others = [] }: Outcome<unknown> = yield* session.finish
   const reportFile = path.join(context.directory, reportName)
-  const text = new TextEncoder().encode(encodeReport(report))
+  const text = new TextEncoder().encode(encodeReport(report.map(publicSection)))
   yield* whileDoing("write the stage's report", reportFile)(AtomicFile.writeWhole(reportFile, text))
   const values = output as { readonly [name: string]: never }
   const artefacts = gives.map(({ name, codec }) => ({ name, saved: codec.save(values[name]!) }))

@@ -1,5 +1,4 @@
 /** The numbers of all events as a TensorBoard event file, one curve `stage/name` each. */
-import { hostname } from "node:os"
 import type { FileFailed } from "@speedq/formats"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -22,7 +21,8 @@ export const tensorBoardSink = Effect.fn("tensorBoardSink")(
     yield* madeDirectory(directory)
     const startedAt = yield* Clock.currentTimeMillis
     const seconds = String(Math.floor(startedAt / 1000)).padStart(10, "0")
-    const file = path.join(directory, `events.out.tfevents.${seconds}.${hostname()}.${process.pid}`)
+    // Where others write the name of the machine, TensorBoard takes any word.
+    const file = path.join(directory, `events.out.tfevents.${seconds}.speedq.${process.pid}`)
     const output = yield* fs.open(file, { flag: "a" })
 
     let pending = [tfRecord(versionEvent(startedAt / 1000))]
