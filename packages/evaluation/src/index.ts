@@ -21,7 +21,7 @@ export {
 export { benchmarkNamed, benchmarks, findBenchmark } from "./benchmarks/registry.ts"
 export { type DataFile, type DataRow, type ImageSource, type ReadOptions, readDataFile } from "./data/DataFile.ts"
 export { optionLetters, optionsOf, type Row, splitOf } from "./data/Row.ts"
-export { type RowImageOptions, rowImages } from "./data/rowImages.ts"
+export { picturePath, type RowImageOptions, rowImages } from "./data/rowImages.ts"
 export { unreadableRows } from "./data/unreadableRows.ts"
 export {
   AnswerFailed,

@@ -1,5 +1,5 @@
 /** A benchmark's file that changes while a run goes on: answers stand as long as their questions do, finished or not. */
-import { readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { PreflightFailed, RunEvents, StageFailed } from "@speedq/pipeline"
 import * as Cause from "effect/Cause"
@@ -136,6 +136,28 @@ describe("a finished evaluation of a file that changed", () => {
     const fresh = join(root, "labels-fresh")
     succeeded(await run(changed, fresh))
     assert.deepStrictEqual(artefacts(directory), artefacts(fresh))
+  }, 60_000)
+})
+
+describe("a finished evaluation whose pictures are files", () => {
+  it("is made anew where one of them changed, and asks about that one alone", async () => {
+    const folder = join(root, "pictures")
+    mkdirSync(folder)
+    const pictureOf = (row: string) => Buffer.from(row.split("\t").at(-1)!, "base64")
+    for (const [at, row] of questions.entries()) writeFileSync(join(folder, `${at}.png`), pictureOf(row))
+    const rows = questions.map((row, at) => [...row.split("\t").slice(0, -1), `pictures/${at}.png`].join("\t"))
+    const data = join(root, "named.tsv")
+    writeFileSync(data, [header.replace(/image$/, "image_path"), ...rows, ""].join("\n"))
+    const stage = { use: "evaluate", title: "full", benchmarks: [{ name: "nano", data, limit: 5 }] }
+    const recipe = { version: 1, name: "named", model, seed: 1, stages: [stage] }
+    const run = () => runs.run(recipe, join(root, "named")).then(succeeded)
+    assert.strictEqual(stepsOf(await run()), 5)
+    // That of a row which is not asked is no data.
+    writeFileSync(join(folder, "5.png"), pictureOf(questions[0]!))
+    assert.strictEqual(eventsOfKind(RunEvents.StageReused, (await run()).entries).length, 1)
+    writeFileSync(join(folder, "2.png"), pictureOf(questions[0]!))
+    const again = await run()
+    assert.deepStrictEqual([startOf(again), stepsOf(again)], [[4], 1])
   }, 60_000)
 })
 

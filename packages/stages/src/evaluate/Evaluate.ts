@@ -56,6 +56,7 @@ import { type Evaluation, Evaluations, evaluationTable } from "./Evaluation.ts"
 import { evaluationTime } from "./evaluationTime.ts"
 import { galleries } from "./gallery.ts"
 import { type Group, groupedRows } from "./groupedRows.ts"
+import { pictureFiles } from "./pictureFiles.ts"
 import { benchmarkObstacles } from "./preflight.ts"
 import { scoreBenchmark } from "./scoreBenchmark.ts"
 
@@ -159,7 +160,12 @@ export const Evaluate = Stage.define({
   uses: [QuantizedVision, TrainedProjector, QuantizedLanguage, ClippingRanges, Evaluations],
   gives: [Evaluations],
   fingerprint: ({ benchmarks, divergence }, recipe) =>
-    fingerprintOf(recipe, { files: benchmarks.map(({ data }) => data), teacher: divergence > 0 }),
+    Effect.flatMap(Effect.forEach(benchmarks, pictureFiles), (pictures) =>
+      fingerprintOf(recipe, {
+        files: [...benchmarks.map(({ data }) => data), ...pictures.flat()],
+        teacher: divergence > 0
+      })
+    ),
   continuation,
   versions: ({ nearest, benchmarks }) =>
     versionsOf({ quantizers: nearest, benchmarks: benchmarks.map(({ name }) => name) }),

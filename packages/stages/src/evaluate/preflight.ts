@@ -1,12 +1,12 @@
 /** What can be known of an evaluation's benchmarks before any work. */
 import { existsSync } from "node:fs"
-import { dirname, resolve } from "node:path"
 import { benchmarkNamed, findBenchmark, namedRows, type RowImageOptions, unreadableRows } from "@speedq/evaluation"
 import { Forecast } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import { fileDigest } from "../data/fileDigest.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { type BenchmarkChoice, openBenchmark } from "./askedRows.ts"
+import { namedPictures } from "./pictureFiles.ts"
 
 /** An obstacle for each benchmark that no one brings. */
 const unknownBenchmarks = Effect.fnUntraced(function* (benchmarks: readonly BenchmarkChoice[]) {
@@ -32,8 +32,8 @@ const problemOf = Effect.fnUntraced(function* (choice: BenchmarkChoice, pictures
   const identity = JSON.stringify([choice, pictures, digest])
   if (good.get(choice.data) === identity) return undefined
   const { rows, data } = yield* openBenchmark(choice)
-  const files = rows.flatMap(({ image }) => (image.kind === "files" ? image.paths : []))
-  const absent = files.map((path) => resolve(dirname(data.file), path)).filter((path) => !existsSync(path))
+  const files = namedPictures(data, rows)
+  const absent = files.filter((path) => !existsSync(path))
   if (absent.length > 0) {
     return `${data.file}: ${absent.length} of ${files.length} pictures do not exist, the first of them ${absent[0]}`
   }
