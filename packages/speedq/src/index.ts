@@ -18,7 +18,7 @@
 // Losses, export formats and benchmarks
 export { cakld, crossEntropy, type Loss, losses, type RowLoss, weighted } from "@speedq/distillation"
 export { type Benchmark, benchmarks } from "@speedq/evaluation"
-export { type Exporter, exporters } from "@speedq/exports"
+export { ExportDamaged, type Exporter, ExportUnverifiable, exporters, verifyExport } from "@speedq/exports"
 // Options of one's own stages, quantizers and formats
 export { option, optionalOption, requiredOption } from "@speedq/formats"
 // Recipes and runs
