@@ -35,7 +35,7 @@ export { eventsOf, type LoggedEvent, lastOf, readEvents } from "./events/readEve
 export * as RunEvents from "./events/runEvents.ts"
 export type { Output } from "./events/sinks/Output.ts"
 export * as Sinks from "./events/sinks/Sinks.ts"
-export { readingFault, storageFailed, unlessDamaged, whileDoing, whileStoring } from "./files/storage.ts"
+export { madeDirectory, readingFault, storageFailed, unlessDamaged, whileDoing, whileStoring } from "./files/storage.ts"
 export { jsonOrText } from "./json/jsonOrText.ts"
 export { Build } from "./machine/Build.ts"
 export { Machine, recipeModule, Surroundings } from "./machine/Machine.ts"

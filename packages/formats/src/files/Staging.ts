@@ -78,17 +78,20 @@ export const make: (directory: string) => Effect.Effect<Staging, FileFailed, Sco
 
 /**
  * Removes what killed processes left on its way into `directory`: what they staged, and what they had moved, if it still is what
- * they wrote. A process that runs keeps what is its own. A directory that does not exist holds nothing.
+ * they wrote. Where all had been moved, they stay. A process that runs keeps what is its own. A directory that does not exist holds nothing.
  */
 export const removeUnfinished: (directory: string) => Effect.Effect<void, FileFailed> = Effect.fnUntraced(
   function* (directory) {
     const attempt = attemptOn(directory)
     const leftovers = yield* attempt("list", () => ifThere(leftoversOf(placeIn(directory)), []))
     for (const staged of leftovers) {
-      for (const written of yield* attempt("list what was staged", () => listed(staged))) {
+      const files = yield* attempt("list what was staged", () => listed(staged))
+      const isMoved = ({ file }: Written) => !existsSync(join(staged, file))
+      // Once the last one has moved, all are there.
+      const isDone = files.slice(-1).some(isMoved)
+      for (const written of isDone ? [] : files) {
         const file = join(directory, written.file)
-        const isMoved = !existsSync(join(staged, written.file))
-        const found = isMoved ? yield* Effect.option(fileDigest(file)) : Option.none()
+        const found = isMoved(written) ? yield* Effect.option(fileDigest(file)) : Option.none()
         const isOurs = Option.exists(found, ({ sha256 }) => sha256 === written.sha256)
         if (isOurs) yield* attemptOn(file)("remove", () => rm(file))
         yield* Effect.promise(() => removeEmpty(resolve(directory), resolve(dirname(file))))
@@ -104,7 +107,7 @@ const ifThere = async <A>(reading: Promise<A>, otherwise: A): Promise<A> => {
   try {
     return await reading
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return otherwise
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return otherwise
     throw error
   }
 }

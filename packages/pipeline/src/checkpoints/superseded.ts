@@ -4,14 +4,14 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import { RunDirectory, supersededName } from "../directory/RunDirectory.ts"
-import { whileDoing } from "../files/storage.ts"
+import { madeDirectory, whileDoing } from "../files/storage.ts"
 
 /** Renames a file or directory, and flushes both directories. */
 export const move = Effect.fn("move")(
   function* (from: string, to: string) {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
-    yield* fs.makeDirectory(path.dirname(to), { recursive: true })
+    yield* madeDirectory(path.dirname(to))
     yield* fs.rename(from, to)
     yield* AtomicFile.flushDirectory(path.dirname(from))
     yield* AtomicFile.flushDirectory(path.dirname(to))

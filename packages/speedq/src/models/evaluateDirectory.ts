@@ -10,11 +10,10 @@ import {
   type PredictionFormat,
   renderScore
 } from "@speedq/evaluation"
-import { acquireLock, emit, whileDoing } from "@speedq/pipeline"
+import { acquireLock, emit, madeDirectory, whileDoing } from "@speedq/pipeline"
 import { Compute, Extensions, modelAnswerer } from "@speedq/stages"
 import type { BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import { Note, progress } from "../command/progress.ts"
 import { evaluationProgress } from "./evaluationProgress.ts"
@@ -39,8 +38,7 @@ export interface EvaluationRequest {
 
 /** Locks the directory of the answers, which two processes would fill with the same ones. Fails with RunLocked while another one writes it. */
 const holdDirectory = Effect.fnUntraced(function* (directory: string) {
-  const fs = yield* FileSystem.FileSystem
-  yield* whileDoing("make the directory", directory)(fs.makeDirectory(directory, { recursive: true }))
+  yield* whileDoing("make the directory", directory)(madeDirectory(directory))
   return yield* acquireLock(directory)
 })
 
