@@ -93,6 +93,21 @@ describe("Staging", () => {
     })
   )
 
+  it.effect("leaves nothing where a file cannot be moved", () =>
+    Effect.gen(function* () {
+      const directory = place()
+      mkdirSync(join(directory, "description"), { recursive: true })
+      const error = yield* Effect.flip(write(directory, ""))
+      assert.deepInclude(error, { file: join(directory, "description"), code: "ERR_FS_EISDIR" })
+      assert.deepStrictEqual(readdirSync(directory), ["description"])
+      const other = place()
+      mkdirSync(join(other, "parts", "a", "0"), { recursive: true })
+      const { operation, code } = yield* Effect.flip(write(other, ""))
+      assert.deepStrictEqual([operation, code], ["move here", "EISDIR"])
+      assert.deepStrictEqual(readdirSync(other), ["parts"])
+    })
+  )
+
   it.effect("killed anywhere, is cleaned up; where it was done, it is never taken for done with half of it", () =>
     Effect.gen(function* () {
       const directory = place()

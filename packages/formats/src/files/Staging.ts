@@ -48,11 +48,7 @@ export const make: (directory: string) => Effect.Effect<Staging, FileFailed, Sco
         await mkdir(made)
         return made
       }),
-      (made) =>
-        attempt("remove", () => rm(made, { recursive: true, force: true })).pipe(
-          Effect.ensuring(Effect.sync(() => forgetTemporary(made))),
-          Effect.ignore
-        )
+      (made) => drop(directory, made).pipe(Effect.ensuring(Effect.sync(() => forgetTemporary(made))), Effect.ignore)
     )
     const publish = Effect.fnUntraced(function* (files: ReadonlyArray<Written>): Effect.fn.Return<void, FileFailed> {
       yield* writeWhole(join(staged, listName), new TextEncoder().encode(encodeList(files)))
@@ -84,23 +80,26 @@ export const removeUnfinished: (directory: string) => Effect.Effect<void, FileFa
   function* (directory) {
     const attempt = attemptOn(directory)
     const leftovers = yield* attempt("list", () => ifThere(leftoversOf(placeIn(directory)), []))
-    for (const staged of leftovers) {
-      const files = yield* attempt("list what was staged", () => listed(staged))
-      const isMoved = ({ file }: Written) => !existsSync(join(staged, file))
-      // Once the last one has moved, all are there.
-      const isDone = files.slice(-1).some(isMoved)
-      for (const written of isDone ? [] : files) {
-        const file = join(directory, written.file)
-        const found = isMoved(written) ? yield* Effect.option(fileDigest(file)) : Option.none()
-        const isOurs = Option.exists(found, ({ sha256 }) => sha256 === written.sha256)
-        if (isOurs) yield* attemptOn(file)("remove", () => rm(file))
-        yield* Effect.promise(() => removeEmpty(resolve(directory), resolve(dirname(file))))
-      }
-      yield* attempt(`remove ${basename(staged)}`, () => rm(staged, { recursive: true, force: true }))
-    }
+    yield* Effect.forEach(leftovers, (staged) => drop(directory, staged), { discard: true })
     if (leftovers.length > 0) yield* flushDirectory(directory)
   }
 )
+
+/** Removes a staging directory, and what had been moved out of it, unless that is everything. */
+const drop = Effect.fnUntraced(function* (directory: string, staged: string): Effect.fn.Return<void, FileFailed> {
+  const attempt = attemptOn(directory)
+  const files = yield* attempt("list what was staged", () => listed(staged))
+  const isMoved = ({ file }: Written) => !existsSync(join(staged, file)) && existsSync(join(directory, file))
+  // Once the last one has moved, all are there.
+  const isDone = files.slice(-1).some(isMoved)
+  for (const written of isDone ? [] : files) {
+    const file = join(directory, written.file)
+    const found = isMoved(written) ? yield* Effect.orElseSucceed(fileDigest(file), () => undefined) : undefined
+    if (found?.sha256 === written.sha256) yield* attemptOn(file)("remove", () => rm(file))
+    yield* Effect.promise(() => removeEmpty(resolve(directory), resolve(dirname(file))))
+  }
+  yield* attempt(`remove ${basename(staged)}`, () => rm(staged, { recursive: true, force: true }))
+})
 
 /** What a promise gives, or `otherwise` where the file that it is about does not exist. */
 const ifThere = async <A>(reading: Promise<A>, otherwise: A): Promise<A> => {
