@@ -14,10 +14,23 @@ export {
 } from "./Errors.ts"
 export * as AtomicFile from "./files/AtomicFile.ts"
 export { fileDigest } from "./files/fileDigest.ts"
+export { linesOf, textOf } from "./files/lines.ts"
 export { makeDirectories } from "./files/makeDirectories.ts"
+export {
+  checkOutside,
+  checkOutsideSync,
+  ifPresent,
+  mostBytes,
+  openOutside,
+  piecesOf,
+  readBytes,
+  readText,
+  readTextSync
+} from "./files/outsideFile.ts"
 export { fixFor, type RefusalReason, refusalOf, refusalReasons, refusalText } from "./files/refusals.ts"
 export * as Staging from "./files/Staging.ts"
 export { decompressedFile, isCompressed, readPieces } from "./files/Zstandard.ts"
+export { attemptOn, fileFailed } from "./internal/attempt.ts"
 export type { TensorSpec } from "./internal/header.ts"
 export { JsonCursor, JsonUnexpected } from "./internal/JsonCursor.ts"
 export { layerOf, parameterOf, weightNames } from "./names/layerNames.ts"

@@ -162,7 +162,7 @@ describe("openFileSync", () => {
     }
     fails(join(directory, "absent.safetensors"), "ENOENT")
     mkdirSync(join(directory, "folder.safetensors"))
-    fails(join(directory, "folder.safetensors"), "EINVAL")
+    fails(join(directory, "folder.safetensors"), "EISDIR")
     execFileSync("mkfifo", [join(directory, "pipe.safetensors")])
     fails(join(directory, "pipe.safetensors"), "EINVAL")
   })

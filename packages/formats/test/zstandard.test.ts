@@ -26,8 +26,20 @@ const written = (name: string, bytes: Uint8Array): string => {
   return file
 }
 
+/** So many blocks that say "128 KiB of zeros" in four bytes each. */
+const bomb = (blocks: number): Buffer => {
+  const header = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x38])
+  const block = Buffer.alloc(4)
+  block.writeUIntLE((0x20000 << 3) | (1 << 1), 0, 3)
+  return Buffer.concat([header, ...Array.from({ length: blocks }, () => block)])
+}
+
 const refusal = async (file: string): Promise<string> => {
-  const error = await readAll(file).catch((thrown: unknown) => thrown)
+  // What is read is let go: a bomb would fill the memory.
+  const readOn = async () => {
+    for await (const _ of readPieces(file));
+  }
+  const error = await readOn().catch((thrown: unknown) => thrown)
   assert.instanceOf(error, CompressedInvalid)
   return error.message
 }
@@ -58,7 +70,8 @@ describe("a compressed file", () => {
     for (const [name, content, reason] of [
       ["cut.zst", bytes.subarray(0, bytes.length - 9), /cut\.zst is no whole Zstandard file/],
       ["other.zst", Buffer.from('{"text": "plain"}'), /does not begin as Zstandard files do/],
-      ["empty.zst", Buffer.alloc(0), /it is empty/]
+      ["empty.zst", Buffer.alloc(0), /it is empty/],
+      ["bomb.zst", bomb(10_000), /1\d{9} bytes came out of its first \d{5}, more than 1000 times as many/]
     ] as const) {
       assert.match(await refusal(written(name, content)), reason)
     }

@@ -1,24 +1,6 @@
-/** Reading files by ranges and in pieces, with typed failures. */
-import { open } from "node:fs/promises"
-import { FileFailed } from "@speedq/formats"
+/** Files read by ranges and in pieces. */
+import { attemptOn, FileFailed, openOutside } from "@speedq/formats"
 import * as Effect from "effect/Effect"
-
-/** Runs a system call on `file`. What the system refuses is a FileFailed, anything else a defect. */
-export const attempt = <A>(file: string, operation: string, call: () => Promise<A>): Effect.Effect<A, FileFailed> =>
-  Effect.tryPromise({
-    try: call,
-    catch: (error) => {
-      if (!(error instanceof Error) || !("code" in error)) throw error
-      return new FileFailed({ file, operation, code: String(error.code), reason: error.message })
-    }
-  })
-
-/** An open file, closed with the scope. */
-export const openScoped = (file: string, flags: string) =>
-  Effect.acquireRelease(
-    attempt(file, "open", () => open(file, flags)),
-    (handle) => Effect.ignore(attempt(file, "close", () => handle.close()))
-  )
 
 const pieceBytes = 2 ** 20
 
@@ -26,9 +8,9 @@ const pieceBytes = 2 ** 20
 export const readPieces = <E, R>(file: string, use: (piece: Uint8Array) => Effect.Effect<void, E, R>) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const handle = yield* openScoped(file, "r")
+      const handle = yield* openOutside(file)
       for (;;) {
-        const { bytesRead, buffer } = yield* attempt(file, "read", () => handle.read(new Uint8Array(pieceBytes)))
+        const { bytesRead, buffer } = yield* attemptOn(file)("read", () => handle.read(new Uint8Array(pieceBytes)))
         if (bytesRead === 0) return
         yield* use(buffer.subarray(0, bytesRead))
       }
@@ -39,11 +21,11 @@ export const readPieces = <E, R>(file: string, use: (piece: Uint8Array) => Effec
 export const readRange = (file: string, start: number, end: number): Effect.Effect<Uint8Array, FileFailed> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const handle = yield* openScoped(file, "r")
+      const handle = yield* openOutside(file)
       const bytes = new Uint8Array(end - start)
       for (let filled = 0; filled < bytes.length; ) {
         const piece = bytes.subarray(filled)
-        const { bytesRead } = yield* attempt(file, "read", () => handle.read(piece, 0, piece.length, start + filled))
+        const { bytesRead } = yield* attemptOn(file)("read", () => handle.read(piece, 0, piece.length, start + filled))
         if (bytesRead === 0) {
           const reason = `it ends at byte ${start + filled}, not at ${end} as before; something changed it since`
           return yield* new FileFailed({ file, operation: "read", code: "EOF", reason })

@@ -1,9 +1,8 @@
 /** Reading predictions files as pandas would: numbers printed as Python does, missing predictions become `nan`. */
-import { readFile } from "node:fs/promises"
+import { mostBytes, readBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import { readXlsx } from "hucre/xlsx"
 import { ColumnMissing, RowInvalid, TableInvalid } from "../Errors.ts"
-import { attempt } from "../internal/files.ts"
 import { jsonTable, numberMark } from "../internal/jsonRecords.ts"
 import { typeColumn } from "../internal/pandasColumn.ts"
 import { floatText } from "../internal/pythonNumber.ts"
@@ -51,7 +50,7 @@ const sheetText = (value: unknown): string => {
 }
 
 const fromXlsx = Effect.fnUntraced(function* (file: string) {
-  const bytes = yield* attempt(file, "read", () => readFile(file))
+  const bytes = yield* readBytes(file, mostBytes.text)
   const invalid = (error: unknown) =>
     new TableInvalid({ file, reason: `not an xlsx sheet that can be read: ${(error as Error).message}` })
   const book = yield* Effect.tryPromise({ try: () => readXlsx(bytes), catch: invalid })
@@ -79,7 +78,7 @@ const jsonText = (value: unknown): string | undefined => {
 
 /** JSON keeps its types: nothing is read again as a number or as missing. */
 const fromJson = Effect.fnUntraced(function* (file: string) {
-  const bytes = yield* attempt(file, "read", () => readFile(file))
+  const bytes = yield* readBytes(file, mostBytes.text)
   const table = yield* Effect.try({
     try: () => jsonTable(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
     catch: (error) => new TableInvalid({ file, reason: `not a table in JSON: ${(error as Error).message}` })

@@ -7,9 +7,17 @@
  * checksum, which covers the first line too. One that was torn by a kill, or changed since, counts as not there.
  */
 import { createHash } from "node:crypto"
-import { readFile } from "node:fs/promises"
+import { open } from "node:fs/promises"
 import { dirname } from "node:path"
-import { AtomicFile, type FileFailed, makeDirectories } from "@speedq/formats"
+import {
+  AtomicFile,
+  attemptOn,
+  type FileFailed,
+  ifPresent,
+  makeDirectories,
+  mostBytes,
+  readText
+} from "@speedq/formats"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -17,7 +25,6 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { JournalDamaged, JournalMismatch } from "../Errors.ts"
-import { attempt, openScoped } from "../internal/files.ts"
 
 /** What makes two runs the same. */
 export interface JournalKey {
@@ -132,18 +139,17 @@ export const openJournal = Effect.fn("evaluation.openJournal")(function* (
   file: string,
   key: JournalKey
 ): Effect.fn.Return<Journal, FileFailed | JournalMismatch | JournalDamaged, Scope.Scope> {
-  yield* attempt(file, "create the directory of", () => makeDirectories(dirname(file)))
-  const text = yield* attempt(file, "read", () => readFile(file, "utf8")).pipe(
-    Effect.catchIf(
-      (error) => error.code === "ENOENT",
-      () => Effect.succeed("")
-    )
-  )
+  const attempt = attemptOn(file)
+  yield* attempt("create the directory of", () => makeDirectories(dirname(file)))
+  const text = (yield* ifPresent(readText(file, mostBytes.text))) ?? ""
   const { answered, damaged, begun } = yield* parse(file, text, key)
-  const handle = yield* openScoped(file, "a")
-  const sync = attempt(file, "flush", () => handle.sync())
+  const handle = yield* Effect.acquireRelease(
+    attempt("open", () => open(file, "a")),
+    (opened) => Effect.ignore(attempt("close", () => opened.close()))
+  )
+  const sync = attempt("flush", () => handle.sync())
   yield* Effect.addFinalizer(() => Effect.ignore(sync))
-  const write = (lines: string) => attempt(file, "append to", () => handle.appendFile(lines))
+  const write = (lines: string) => attempt("append to", () => handle.appendFile(lines))
   // What a kill tore stays, as a line of its own.
   if (text !== "" && !text.endsWith("\n")) yield* write("\n")
   const own = headerLine(key)

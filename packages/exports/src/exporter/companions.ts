@@ -3,9 +3,8 @@
  * so it takes what belongs to a model, by name, and nothing that merely lies there.
  */
 import { realpathSync } from "node:fs"
-import { readFile } from "node:fs/promises"
 import { basename, dirname, join, sep } from "node:path"
-import { AtomicFile } from "@speedq/formats"
+import { AtomicFile, mostBytes, readBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import { ExportNotWritten } from "../Errors.ts"
 import { filesOf } from "./directoryFiles.ts"
@@ -56,7 +55,7 @@ export const copyCompanions = Effect.fnUntraced(function* (
       const cause = `${file} is a link to ${real}, which is neither in the model's directory nor in the hub's cache`
       return yield* new ExportNotWritten({ directory: to, cause, fix: "put the file itself in its place" })
     }
-    const bytes = yield* Effect.tryPromise({ try: () => readFile(real), catch: failed })
+    const bytes = yield* Effect.mapError(readBytes(real, mostBytes.text), failed)
     const written = yield* Effect.mapError(AtomicFile.writeWhole(join(to, name), change(name, bytes)), failed)
     copied.push({ ...written, file: name })
   }

@@ -1,7 +1,6 @@
 /** Compares the files of an export with the digests that their writers left in its description. */
-import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { type AtomicFile, type FileFailed, fileDigest } from "@speedq/formats"
+import { type AtomicFile, type FileFailed, fileDigest, readText } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ExportDamaged, ExportUnverifiable } from "../Errors.ts"
@@ -25,13 +24,11 @@ const again = "export the model again with this version"
 /** What its description says of an export's files. */
 const describedFiles = Effect.fnUntraced(function* (directory: string) {
   const unverifiable = (reason: string, fix = again) => new ExportUnverifiable({ directory, reason, fix })
-  const text = yield* Effect.tryPromise({
-    try: () => readFile(join(directory, descriptionName), "utf8"),
-    catch: (error) =>
-      (error as NodeJS.ErrnoException).code === "ENOENT"
-        ? unverifiable(`it has no ${descriptionName}, so it is no finished export`, "give the directory of an export")
-        : unverifiable((error as Error).message)
-  })
+  const text = yield* Effect.mapError(readText(join(directory, descriptionName)), ({ code, message }) =>
+    code === "ENOENT"
+      ? unverifiable(`it has no ${descriptionName}, so it is no finished export`, "give the directory of an export")
+      : unverifiable(message)
+  )
   const { files } = yield* Effect.mapError(decode(text), ({ message }) =>
     unverifiable(`its ${descriptionName} is damaged: ${message}`)
   )

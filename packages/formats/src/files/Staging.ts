@@ -3,7 +3,7 @@
  * places. It is inside, and not beside, so that the directory may be a mount, a link, or hold other files.
  */
 import { existsSync } from "node:fs"
-import { mkdir, readFile, rename, rm, rmdir } from "node:fs/promises"
+import { mkdir, rename, rm, rmdir } from "node:fs/promises"
 import { basename, dirname, isAbsolute, join, normalize, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -14,6 +14,7 @@ import { attemptOn } from "../internal/attempt.ts"
 import { flushDirectory, type Written, writeWhole } from "./AtomicFile.ts"
 import { fileDigest } from "./fileDigest.ts"
 import { makeDirectories } from "./makeDirectories.ts"
+import { readTextSync } from "./outsideFile.ts"
 import { forgetTemporary, leftoversOf, nextTemporary } from "./temporaries.ts"
 
 /** Files on their way into a directory. They are dropped when the scope ends before `publish`. */
@@ -113,7 +114,7 @@ const ifThere = async <A>(reading: Promise<A>, otherwise: A): Promise<A> => {
 
 /** The files that were staged for the directory, where their moving had begun. */
 const listed = async (staged: string): Promise<ReadonlyArray<Written>> => {
-  const list = decodeList(await ifThere(readFile(join(staged, listName), "utf8"), "[]"))
+  const list = decodeList(existsSync(join(staged, listName)) ? readTextSync(join(staged, listName)) : "[]")
   return Option.getOrElse(list, () => []).filter(({ file }) => !isAbsolute(file) && !normalize(file).startsWith(".."))
 }
 

@@ -1,12 +1,13 @@
 /** Files compressed with Zstandard, `NAME.zst`, decompressed piece by piece: no file is in memory as a whole. */
-import { createReadStream } from "node:fs"
 import { mkdtemp, open, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Decompress } from "fzstd"
-import { CompressedInvalid, FileFailed } from "../Errors.ts"
+import { CompressedInvalid, type FileFailed } from "../Errors.ts"
+import { fileFailed } from "../internal/attempt.ts"
+import { piecesOf } from "./outsideFile.ts"
 
 const ending = ".zst"
 
@@ -16,10 +17,20 @@ export const isCompressed = (file: string): boolean => file.endsWith(ending)
 /** Zstandard's magic number, little-endian. */
 const magic = [0x28, 0xb5, 0x2f, 0xfd]
 
+/** Four bytes can stand for 128 KiB: of so few not much comes at once. */
+const sliceBytes = 2 ** 12
+/** More than this must be less than so many times the compressed bytes. Text is compressed 3 to 20 times. */
+const anyways = 2 ** 30
+const mostTimes = 1000
+
 /** The decompressed pieces of a stream; `file` is what errors name. */
 async function* decompressed(file: string, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const ready: Uint8Array[] = []
-  const stream = new Decompress((piece) => ready.push(piece))
+  let made = 0
+  const stream = new Decompress((piece) => {
+    made += piece.length
+    ready.push(piece)
+  })
   const push = (piece: Uint8Array, last: boolean) => {
     try {
       stream.push(piece, last)
@@ -32,28 +43,30 @@ async function* decompressed(file: string, source: AsyncIterable<Uint8Array>): A
     if (read === 0 && magic.some((byte, at) => at < piece.length && piece[at] !== byte)) {
       throw new CompressedInvalid({ file, reason: "it does not begin as Zstandard files do" })
     }
-    read += piece.length
-    push(piece, false)
-    yield* ready.splice(0)
+    for (let at = 0; at < piece.length; at += sliceBytes) {
+      const slice = piece.subarray(at, at + sliceBytes)
+      read += slice.length
+      push(slice, false)
+      if (made > Math.max(anyways, mostTimes * read)) {
+        const reason = `${made} bytes came out of its first ${read}, more than ${mostTimes} times as many`
+        throw new CompressedInvalid({ file, reason })
+      }
+      yield* ready.splice(0)
+    }
   }
   if (read === 0) throw new CompressedInvalid({ file, reason: "it is empty" })
   push(new Uint8Array(0), true)
   yield* ready.splice(0)
 }
 
-/** The bytes of a file in pieces, decompressed where its name ends in `.zst`. Throws CompressedInvalid and the errors of node:fs. */
-export const readPieces = (file: string): AsyncIterable<Uint8Array> => {
-  const bytes = createReadStream(file) as AsyncIterable<Uint8Array>
-  return isCompressed(file) ? decompressed(file, bytes) : bytes
-}
+/** The bytes of a file in pieces, decompressed where its name ends in `.zst`. Throws CompressedInvalid, FileFailed and the errors of node:fs. */
+export const readPieces = (file: string): AsyncIterable<Uint8Array> =>
+  isCompressed(file) ? decompressed(file, piecesOf(file)) : piecesOf(file)
 
 const failure =
   (file: string, operation: string) =>
-  (error: unknown): FileFailed | CompressedInvalid => {
-    if (error instanceof CompressedInvalid) return error
-    if (!(error instanceof Error) || !("code" in error)) throw error
-    return new FileFailed({ file, operation, code: String(error.code), reason: error.message })
-  }
+  (error: unknown): FileFailed | CompressedInvalid =>
+    error instanceof CompressedInvalid ? error : fileFailed(file, operation, error)
 
 /** Writes the decompressed content of a file to `target`. */
 const decompressTo = async (file: string, target: string): Promise<void> => {

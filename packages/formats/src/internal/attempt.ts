@@ -1,7 +1,22 @@
-/** Bridges from functions that throw or reject to effects. */
+/** What functions that throw or reject raise, as typed failures. */
 import * as Effect from "effect/Effect"
-import type { FileFailed } from "../Errors.ts"
-import { fileFailed } from "./files.ts"
+import { FileFailed } from "../Errors.ts"
+
+/** What the system said of a file, as a typed failure. Anything that is no system error is thrown on: it is a defect. */
+export const fileFailed = (file: string, operation: string, error: unknown): FileFailed => {
+  if (error instanceof FileFailed) return error
+  if (!(error instanceof Error) || !("code" in error)) throw error
+  return new FileFailed({ file, operation, code: String(error.code), reason: error.message })
+}
+
+/** Runs a system call on `file`. Throws FileFailed. */
+export const attemptFile = <A>(file: string, operation: string, call: () => A): A => {
+  try {
+    return call()
+  } catch (error) {
+    throw fileFailed(file, operation, error)
+  }
+}
 
 /** Runs a synchronous function; the errors that `isExpected` knows become failures, anything else is a defect. */
 export const attempt = <A, E>(isExpected: (error: unknown) => error is E, call: () => A): Effect.Effect<A, E> =>

@@ -1,24 +1,11 @@
-/** Synchronous file access whose failures are typed. */
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs"
-import { FileFailed, SafetensorsInvalid } from "../Errors.ts"
+/** An open file, read at any place without effects. */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs"
+import { SafetensorsInvalid } from "../Errors.ts"
+import { checkOutsideSync } from "../files/outsideFile.ts"
+import { attemptFile } from "./attempt.ts"
 
 // One read system call returns at most 2 GiB less a page; whole MiB keep the following ones aligned.
 const maxReadBytes = 2 ** 31 - 2 ** 20
-
-/** What the system said, as a typed failure. Anything that is no system error is thrown on: it is a defect. */
-export const fileFailed = (file: string, operation: string, error: unknown): FileFailed => {
-  if (!(error instanceof Error) || !("code" in error)) throw error
-  return new FileFailed({ file, operation, code: String(error.code), reason: error.message })
-}
-
-/** Runs a system call on `file`. Throws FileFailed. */
-export const attemptFile = <A>(file: string, operation: string, call: () => A): A => {
-  try {
-    return call()
-  } catch (error) {
-    throw fileFailed(file, operation, error)
-  }
-}
 
 /** An open regular file and its size. */
 export interface OpenFile {
@@ -27,11 +14,9 @@ export interface OpenFile {
   readonly bytes: number
 }
 
-/** Opens a regular file for reading. Anything else is refused first: opening a pipe would wait for ever. Throws FileFailed. */
+/** Opens a regular file for reading. Throws FileFailed. */
 export const openFile = (path: string): OpenFile => {
-  if (!attemptFile(path, "open", () => statSync(path)).isFile()) {
-    throw new FileFailed({ file: path, operation: "open", code: "EINVAL", reason: "it is not a regular file" })
-  }
+  checkOutsideSync(path, "open")
   const descriptor = attemptFile(path, "open", () => openSync(path, "r"))
   return { path, descriptor, bytes: attemptFile(path, "open", () => fstatSync(descriptor)).size }
 }

@@ -1,6 +1,6 @@
 /** The manifest of a stage's directory: whose result it is, and which files hold it. It is renamed into place last, so what it names is whole. */
 import { createHash } from "node:crypto"
-import { AtomicFile } from "@speedq/formats"
+import { AtomicFile, checkOutside, mostBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -58,6 +58,7 @@ const digest = (manifest: Schema.Json) => createHash("sha256").update(canonicalJ
 const readSealed = Effect.fnUntraced(
   function* (file: string) {
     const fs = yield* FileSystem.FileSystem
+    yield* checkOutside(file, "read", mostBytes.document)
     const { sha256, manifest } = yield* decodeSealed(yield* fs.readFileString(file))
     if (digest(manifest) !== sha256) return yield* new SavedFileDamaged({ file, detail: "its digest does not fit" })
     return manifest

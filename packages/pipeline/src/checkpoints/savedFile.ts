@@ -1,6 +1,6 @@
 /** One saved value in one safetensors file: its tensors, and its JSON part in the header. Checked against its digest when opened. */
 import { createHash } from "node:crypto"
-import { Safetensors, type SafetensorsInvalid } from "@speedq/formats"
+import { checkOutside, Safetensors, type SafetensorsInvalid } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
@@ -29,6 +29,7 @@ const blockBytes = 2 ** 22
 /** Size and SHA-256 of a file, read in blocks. */
 export const recordOf = Effect.fn("recordOf")(function* (path: string, name: string) {
   const fs = yield* FileSystem.FileSystem
+  yield* checkOutside(path, "read")
   const file = yield* fs.open(path)
   const hash = createHash("sha256")
   const block = new Uint8Array(blockBytes)

@@ -2,7 +2,7 @@
  * A run's directory, held by one process for the life of a scope:
  * `run.json`, `events.jsonl`, `stages/NN-name/`, `superseded/` (results that a changed recipe left behind), `model/`, `report.html`.
  */
-import { AtomicFile } from "@speedq/formats"
+import { AtomicFile, ifPresent, readText } from "@speedq/formats"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -53,12 +53,9 @@ const encodeRunFile = Schema.encodeSync(RunFile)
 
 /** The record of the run in `directory`; none where there is no run, or its record is unreadable. */
 export const readRunRecord = Effect.fn("readRunRecord")(function* (directory: string) {
-  const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  return yield* fs.readFileString(path.join(directory, runFileName)).pipe(
-    Effect.map(decodeRunFile),
-    Effect.catchReason("PlatformError", "NotFound", () => Effect.succeedNone)
-  )
+  const text = yield* ifPresent(readText(path.join(directory, runFileName)))
+  return text === undefined ? Option.none<RunRecord>() : decodeRunFile(text)
 })
 
 export class RunDirectory extends Context.Service<

@@ -7,6 +7,7 @@
 import { randomUUID } from "node:crypto"
 import { readFileSync, readlinkSync } from "node:fs"
 import { hostname } from "node:os"
+import { ifPresent, readText } from "@speedq/formats"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -96,20 +97,21 @@ const isOfThisBoot = ({ bootAndStart }: LockOwner): boolean => {
   return boot !== null && bootAndStart?.startsWith(`${boot}/`) === true
 }
 
+/** What is there is no file that a run wrote. */
+const isNoFile = new Set(["EISDIR", "EINVAL", "EFBIG"])
+
 /** The lock of a directory, if there is one: its owner, or undefined for a file that names nobody. */
 export const readLock = Effect.fn("RunLock.read")(function* (directory: string) {
-  const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const file = path.join(directory, lockFileName)
-  const text = yield* Effect.gen(function* () {
-    const { type } = yield* fs.stat(file)
-    // A reading of a pipe or a device may never end.
-    return type === "File" ? yield* fs.readFileString(file) : ""
-  }).pipe(
-    Effect.asSome,
-    Effect.catchReason("PlatformError", "NotFound", () => Effect.succeedNone)
+  const text = yield* readText(file).pipe(
+    Effect.catchIf(
+      ({ code }) => isNoFile.has(code),
+      () => Effect.succeed("")
+    ),
+    ifPresent
   )
-  return Option.map(text, (json) => Option.getOrUndefined(decodeOwner(json)))
+  return text === undefined ? Option.none() : Option.some(Option.getOrUndefined(decodeOwner(text)))
 })
 
 /** Held by the one process that may write a directory. */
@@ -199,7 +201,7 @@ export const acquireLock: (
     function* (stale: LockOwner | undefined) {
       const aside = `${file}.stale.${token}`
       yield* fs.rename(file, aside)
-      const moved = Option.getOrUndefined(decodeOwner(yield* fs.readFileString(aside)))
+      const moved = Option.getOrUndefined(decodeOwner((yield* ifPresent(readText(aside))) ?? ""))
       if (moved?.token !== stale?.token) yield* Effect.ignore(fs.link(aside, file))
       yield* fs.remove(aside)
     },

@@ -1,4 +1,5 @@
 /** Reads events.jsonl back: what a report and `status` are made of. Lines that cannot be read are counted, not fatal. */
+import { checkOutside, mostBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -27,16 +28,17 @@ export interface LoggedEvent {
   readonly data: Schema.Json
 }
 
-/** All events of a log, in order; of its last `tailBytes` when given. A log that does not exist has none. */
-export const readEvents = (file: string, tailBytes?: number) =>
+/** The events of a log's last `tailBytes`, in order. A log that does not exist has none. */
+export const readEvents = (file: string, tailBytes: number = mostBytes.text) =>
   whileDoing("read the event log", file)(Effect.scoped(readLog(file, tailBytes)))
 
-const readLog = Effect.fnUntraced(function* (file: string, tailBytes: number | undefined) {
+const readLog = Effect.fnUntraced(function* (file: string, tailBytes: number) {
   const fs = yield* FileSystem.FileSystem
   if (!(yield* fs.exists(file))) return { events: [], unreadable: 0 }
+  yield* checkOutside(file, "read")
   const log = yield* fs.open(file)
   const size = Number((yield* log.stat).size)
-  const start = Math.max(0, size - (tailBytes ?? size))
+  const start = Math.max(0, size - tailBytes)
   const bytes = new Uint8Array(size - start)
   for (let filled = 0, read = 1; filled < bytes.length && read > 0; filled += read) {
     read = yield* log.read(bytes.subarray(filled), { position: BigInt(start + filled) })

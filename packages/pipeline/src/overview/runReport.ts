@@ -1,7 +1,6 @@
 /** What a run's report says: its stages and warnings, what steps and layers told, and what the stages add themselves. */
-import { publicText } from "@speedq/formats"
+import { ifPresent, publicText, readText } from "@speedq/formats"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import type { Json } from "effect/Schema"
@@ -100,10 +99,8 @@ const decodeSections = Schema.decodeUnknownEffect(StageReport)
 
 /** What a stage contributed; a file that is damaged is said to be, since the rest of the report is still worth having. */
 const ownSections = Effect.fnUntraced(function* (file: string) {
-  const fs = yield* FileSystem.FileSystem
-  if (!(yield* Effect.orElseSucceed(fs.exists(file), () => false))) return []
-  return yield* fs.readFileString(file).pipe(
-    Effect.flatMap(decodeSections),
+  return yield* ifPresent(readText(file)).pipe(
+    Effect.flatMap((text) => (text === undefined ? Effect.succeed([]) : decodeSections(text))),
     Effect.catch((error) =>
       Effect.succeed<ReadonlyArray<Section>>([
         { _tag: "Text", title: "", paragraphs: [`${file} cannot be read: ${error.message}`] }

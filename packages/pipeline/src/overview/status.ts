@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import { readManifest, type StageManifest } from "../checkpoints/StageManifest.ts"
-import { eventsFileName, type RunRecord, readRunRecord, stagesName } from "../directory/RunDirectory.ts"
-import { type LockOwner, ownerRuns, readLock } from "../directory/RunLock.ts"
+import { eventsFileName, type RunRecord, readRunRecord, runFileName, stagesName } from "../directory/RunDirectory.ts"
+import { type LockOwner, lockFileName, ownerRuns, readLock } from "../directory/RunLock.ts"
 import { type LoggedEvent, lastOf, readEvents } from "../events/readEvents.ts"
 import { Interrupted, RunFailed, StepDone } from "../events/runEvents.ts"
 import { whileDoing } from "../files/storage.ts"
@@ -42,15 +42,15 @@ const tailBytes = 2 ** 20
 /** The status of the run in `directory`; none where there is no run. */
 export const status = Effect.fn("status")(function* (directory: string) {
   const path = yield* Path.Path
-  const reading = whileDoing("read the run", directory)
-  const found = yield* reading(readRunRecord(directory))
+  const reading = (name: string) => whileDoing("read the run", path.join(directory, name))
+  const found = yield* reading(runFileName)(readRunRecord(directory))
   if (Option.isNone(found)) return Option.none<RunStatus>()
   const record = found.value
   const { events } = yield* readEvents(path.join(directory, eventsFileName), tailBytes)
   const stages = yield* Effect.forEach(stagesInJson(record.recipe), ({ label }, index) =>
     stageStatus(path.join(directory, stagesName), placeName(index, label), record, events)
   )
-  const owner = Option.getOrUndefined(yield* reading(readLock(directory)))
+  const owner = Option.getOrUndefined(yield* reading(lockFileName)(readLock(directory)))
   const running = owner !== undefined && ownerRuns(owner) !== false
   return Option.some<RunStatus>({
     directory,

@@ -1,7 +1,6 @@
 /** Writes a model directory of real shapes with seeded random weights, for trying a machine. */
-import { readFile } from "node:fs/promises"
 import { basename, join, relative } from "node:path"
-import { AtomicFile, FileFailed, Safetensors, Staging } from "@speedq/formats"
+import { AtomicFile, FileFailed, readBytes, readText, Safetensors, Staging } from "@speedq/formats"
 import { CurrentStage, emit, monotonicMillis, RunEvents } from "@speedq/pipeline"
 import {
   decodeModelConfig,
@@ -31,15 +30,6 @@ export interface RandomModel {
   readonly seconds: number
 }
 
-const attempt = <A>(file: string, operation: string, run: () => Promise<A>): Effect.Effect<A, FileFailed> =>
-  Effect.tryPromise({
-    try: run,
-    catch: (error) => {
-      const { code = "", message } = error as NodeJS.ErrnoException
-      return new FileFailed({ file, operation, code, reason: message })
-    }
-  })
-
 const writeJson = (file: string, value: unknown) =>
   AtomicFile.writeWhole(file, new TextEncoder().encode(`${JSON.stringify(value, undefined, 2)}\n`))
 
@@ -59,7 +49,7 @@ const preprocessor = (size: number) => ({
 /** Everything besides the weights; config.json last. */
 const writeCompanions = Effect.fnUntraced(function* (directory: string, preset: Preset, config: ModelConfig) {
   const copy = Effect.fnUntraced(function* (file: string, name = basename(file)) {
-    const bytes = yield* attempt(file, "read", () => readFile(file))
+    const bytes = yield* readBytes(file)
     return yield* AtomicFile.writeWhole(join(directory, name), bytes)
   })
   const copied = yield* Effect.forEach(preset.files, (file) => copy(file))
@@ -80,7 +70,7 @@ export const writeRandomModel = Effect.fn("writeRandomModel")(function* (
   { seed, directory }: { readonly seed: number; readonly directory: string }
 ) {
   const preset = presets[name]
-  const text = yield* attempt(preset.config, "read", () => readFile(preset.config, "utf8"))
+  const text = yield* readText(preset.config)
   const config = decodeModelConfig(JSON.parse(text), preset.config)
   yield* requireEmpty(directory)
   const staging = yield* Staging.make(directory)

@@ -1,5 +1,5 @@
 /** What can be exported: a run, a packed model, or what the reference wrote. */
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { basename, join, resolve } from "node:path"
 import {
   type DeployedModel,
@@ -12,7 +12,7 @@ import {
   type SourceModel,
   unpackAll
 } from "@speedq/exports"
-import { Safetensors } from "@speedq/formats"
+import { readTextSync, Safetensors } from "@speedq/formats"
 import { RecipeSettings, type RunRecord, readRunRecord } from "@speedq/pipeline"
 import { isPackedContainer } from "@speedq/quantizers"
 import {
@@ -73,7 +73,7 @@ const recipeOf = (path: string) =>
   Effect.try({
     try: () => {
       const file = join(path, descriptionName)
-      return existsSync(file) ? decodeDescription(readFileSync(file, "utf8")).recipe : basename(resolve(path))
+      return existsSync(file) ? decodeDescription(readTextSync(file)).recipe : basename(resolve(path))
     },
     catch: (error) =>
       new NotExportable({ path, reason: `its ${descriptionName} is damaged: ${(error as Error).message}` })

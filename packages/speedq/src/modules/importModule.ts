@@ -2,9 +2,9 @@
  * Imports a module that a person named: a plugin, or a recipe in code. JavaScript, and TypeScript whose types Node strips itself
  * where it can (22.18, 23.6 and later); jiti reads what Node does not.
  */
-import { readFileSync } from "node:fs"
 import { extname, resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { FileFailed, readTextSync } from "@speedq/formats"
 import { withoutMain } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import { ModuleUnreadable } from "./ModuleUnreadable.ts"
@@ -98,10 +98,10 @@ const unreadable = (file: string, error: unknown): ModuleUnreadable => {
 /** The text of the module, which is also the check that it is there. */
 const textOf = (file: string, path: string) =>
   Effect.try({
-    try: () => readFileSync(path, "utf8"),
+    try: () => readTextSync(path),
     catch: (error) => {
-      const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT"
-      const reason = isMissing ? "there is no such file" : (error as Error).message
+      if (!(error instanceof FileFailed)) throw error
+      const reason = error.code === "ENOENT" ? "there is no such file" : error.reason
       return new ModuleUnreadable({ file, reason, fix: "paths are relative to the current directory" })
     }
   })

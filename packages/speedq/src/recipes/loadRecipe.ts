@@ -1,10 +1,9 @@
 /** Reads a recipe file, with the settings of the command line applied. */
 import { basename, dirname, join } from "node:path"
-import { nearest } from "@speedq/formats"
+import { nearest, readText } from "@speedq/formats"
 import { applyOverrides, Recipe, type Stage } from "@speedq/pipeline"
 import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
 import type { Json } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import { RecipeMissing, RecipeUnreadable, WrongUsage } from "../Errors.ts"
@@ -25,10 +24,10 @@ const nearRecipes = (file: string): readonly string[] => {
 }
 
 export const readJson = Effect.fnUntraced(function* (file: string) {
-  const fs = yield* FileSystem.FileSystem
-  const text = yield* fs.readFileString(file).pipe(
-    Effect.catchReason("PlatformError", "NotFound", () => new RecipeMissing({ file, near: nearRecipes(file) })),
-    Effect.catchTag("PlatformError", ({ message }) => new RecipeUnreadable({ file, reason: message }))
+  const text = yield* readText(file).pipe(
+    Effect.mapError(({ code, reason }) =>
+      code === "ENOENT" ? new RecipeMissing({ file, near: nearRecipes(file) }) : new RecipeUnreadable({ file, reason })
+    )
   )
   return yield* Effect.try({
     try: () => Schema.decodeUnknownSync(Schema.Json)(JSON.parse(text)),

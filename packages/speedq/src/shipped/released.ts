@@ -1,6 +1,7 @@
 /** Configs of the released models, for plans of those that are not downloaded yet. */
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { basename, join } from "node:path"
+import { readTextSync } from "@speedq/formats"
 import { decodeModelConfig, type ModelConfig } from "@speedq/vlm-model"
 import { shippedModels } from "./shipped.ts"
 
@@ -10,5 +11,5 @@ export const releasedFile = (model: string): string => join(shippedModels, `${ba
 /** What a model that is not downloaded yet will be like; undefined where no released one has its name. */
 export const releasedConfig = (model: string): ModelConfig | undefined => {
   const file = releasedFile(model)
-  return existsSync(file) ? decodeModelConfig(JSON.parse(readFileSync(file, "utf8")), file) : undefined
+  return existsSync(file) ? decodeModelConfig(JSON.parse(readTextSync(file)), file) : undefined
 }

@@ -1,6 +1,6 @@
 /** What the clipping search looks at: blocks of text, or records of images and text as training sees them. */
 import { dirname } from "node:path"
-import { readPieces } from "@speedq/formats"
+import { linesOf, readPieces, textOf } from "@speedq/formats"
 import { type Compat, emit, type Forecast, type RecipeSettings, RunEvents, type Stage } from "@speedq/pipeline"
 import { calibrationBlocks, documentOfLine, documentsOf } from "@speedq/quantizers"
 import { type Backend, noGrad, reshape, scope, type Tensor, tensor, writeRows, zeros } from "@speedq/tensors"
@@ -51,20 +51,12 @@ interface TextOptions {
 
 /** Documents of a file, which may be compressed (`.zst`). Lines of JSON are read one by one: the file may be larger than a text can be. */
 const readDocuments = async (file: string): Promise<readonly string[]> => {
-  // Takes a byte order mark for no part of the first document.
-  const decoder = new TextDecoder()
-  const isLines = /\.jsonl(\.zst)?$/.test(file)
+  const pieces = readPieces(file)
+  if (!/\.jsonl(\.zst)?$/.test(file)) return documentsOf(file, await textOf(file, pieces), "text")
   const documents: string[] = []
-  let [rest, line] = ["", 0]
-  for await (const piece of readPieces(file)) {
-    rest += decoder.decode(piece, { stream: true })
-    if (!isLines) continue
-    const lines = rest.split(/\r?\n/)
-    rest = lines.pop() ?? ""
-    for (const each of lines) documents.push(...documentOfLine(file, each, ++line))
-  }
-  rest += decoder.decode()
-  return isLines ? [...documents, ...documentOfLine(file, rest, line + 1)] : documentsOf(file, rest, "text")
+  let lines = 0
+  for await (const line of linesOf(file, pieces)) documents.push(...documentOfLine(file, line, ++lines))
+  return documents
 }
 
 /** Blocks of calibration tokens. Fails with DataUnusable, which names file and line. */

@@ -5,11 +5,10 @@
  */
 import { createHash } from "node:crypto"
 import { join } from "node:path"
-import { AtomicFile } from "@speedq/formats"
+import { AtomicFile, ifPresent, mostBytes, readText } from "@speedq/formats"
 import { type RecipeSettings, readingFault, SavedFileDamaged, whileDoing } from "@speedq/pipeline"
 import type { PictureLimits } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { DataConfig } from "../training/TrainingConfig.ts"
@@ -50,14 +49,8 @@ export const ledgerDigest = (ledger: DataLedger): string => sha256(Schema.encode
 export const readLedger = Effect.fn("DataLedger.read")(function* (directory: string) {
   const file = join(directory, fileName)
   const damaged = (detail: string) => new SavedFileDamaged({ file, detail })
-  const fs = yield* FileSystem.FileSystem
-  const found = yield* fs.readFileString(file).pipe(
-    Effect.asSome,
-    Effect.catchReason("PlatformError", "NotFound", () => Effect.succeedNone),
-    Effect.mapError((error) => readingFault(file, error))
-  )
-  if (Option.isNone(found)) return Option.none<DataLedger>()
-  const text = found.value
+  const text = yield* Effect.mapError(ifPresent(readText(file, mostBytes.text)), (error) => readingFault(file, error))
+  if (text === undefined) return Option.none<DataLedger>()
   const sealed = yield* Effect.mapError(Schema.decodeUnknownEffect(Sealed)(text), ({ message }) => damaged(message))
   if (sha256(sealed.ledger) !== sealed.sha256) return yield* damaged("its digest does not fit")
   const ledger = yield* Effect.mapError(Schema.decodeUnknownEffect(Text)(sealed.ledger), (e) => damaged(e.message))

@@ -2,8 +2,9 @@
  * Pictures to calibrate on, drawn with the recipe's seed from all that a stage names: directories, lists of files, training
  * mixtures.
  */
-import { readdirSync, readFileSync, statSync } from "node:fs"
+import { readdirSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
+import { readTextSync } from "@speedq/formats"
 import { Random } from "@speedq/tensors"
 import { openTrainingData, type Picture, recordPictures } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -43,8 +44,7 @@ const namedFiles = (source: string): readonly string[] => {
     const names = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((name) => pictureName.test(name))
     return names.sort().map((name) => join(source, name))
   }
-  // A byte order mark is no part of the first name.
-  const lines = new TextDecoder().decode(readFileSync(source)).split(/\r?\n/)
+  const lines = readTextSync(source).split(/\r?\n/)
   return lines.flatMap((line) => (line.trim() === "" ? [] : [resolve(dirname(source), line.trim())]))
 }
 

@@ -1,8 +1,7 @@
 /** Digests of large files from earlier processes, in the user's cache directory. Whatever is wrong with the cache, the files are read again. */
-import { readFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { dirname, join } from "node:path"
-import { AtomicFile, makeDirectories } from "@speedq/formats"
+import { AtomicFile, makeDirectories, readText } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -29,7 +28,7 @@ const directory = (): string => {
 const cacheFile = (): string => join(directory(), "digests.json")
 
 const read = async (): Promise<Readonly<Record<string, Kept>>> => {
-  const text = await readFile(cacheFile(), "utf8").catch(() => "")
+  const text = await Effect.runPromise(Effect.orElseSucceed(readText(cacheFile()), () => ""))
   return Option.match(decode(text), { onNone: () => ({}), onSome: ({ files }) => files })
 }
 

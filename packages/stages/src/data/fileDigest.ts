@@ -3,9 +3,9 @@
  * kept in the user's cache, for the processes that come later.
  */
 import { createHash } from "node:crypto"
-import { createReadStream } from "node:fs"
 import { stat } from "node:fs/promises"
 import { resolve } from "node:path"
+import { piecesOf } from "@speedq/formats"
 import { keepDigest, keptDigest } from "./digestCache.ts"
 
 /** Reading less than this again costs less than a cache is worth. */
@@ -37,6 +37,6 @@ export const fileDigest = async (file: string, onReading: OnReading = () => {}):
 
 const digestOf = async (file: string, size: bigint): Promise<string> => {
   const hash = createHash("sha256").update(`${size}\n`)
-  for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) hash.update(chunk as Uint8Array)
+  for await (const piece of piecesOf(file)) hash.update(piece)
   return hash.digest("hex")
 }

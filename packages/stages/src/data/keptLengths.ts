@@ -3,8 +3,7 @@
  * of every picture again. They belong to one digest of all that they were made of, and are used for nothing else.
  */
 import { createHash } from "node:crypto"
-import { readFile } from "node:fs/promises"
-import { AtomicFile } from "@speedq/formats"
+import { AtomicFile, readBytes } from "@speedq/formats"
 import { emit, RunEvents, whileDoing } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -55,7 +54,7 @@ export const keepingLengths = Effect.fn("keepingLengths")(function* <E, R>(
   count: number,
   measure: Effect.Effect<readonly number[], E, R>
 ) {
-  const content = yield* Effect.promise(() => readFile(file).catch(() => undefined))
+  const content = yield* Effect.orElseSucceed(readBytes(file), () => undefined)
   const kept = content === undefined ? undefined : decode(content, of, count)
   if (kept !== undefined && typeof kept !== "string") return kept
   if (kept !== undefined) {

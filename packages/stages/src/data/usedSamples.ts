@@ -1,9 +1,8 @@
 /** Which samples of its mixture a stage has used: a bit each, in its states and beside its result. */
 import { join } from "node:path"
-import { AtomicFile, type Safetensors } from "@speedq/formats"
+import { AtomicFile, readBytes, type Safetensors } from "@speedq/formats"
 import { readingFault, type Stage, whileDoing } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
 
 const fileName = "data-used.bin"
 const tensorName = "used"
@@ -42,8 +41,7 @@ export const writeUsed = Effect.fn("writeUsed")(function* (directory: string, us
 })
 
 const readUsed = Effect.fnUntraced(function* (file: string) {
-  const fs = yield* FileSystem.FileSystem
-  return yield* Effect.mapError(fs.readFile(file), (error) => readingFault(file, error))
+  return yield* Effect.mapError(readBytes(file), (error) => readingFault(file, error))
 })
 
 /** What was used by a stage that is begun or finished. */

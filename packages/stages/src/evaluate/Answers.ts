@@ -1,9 +1,8 @@
 /** What was answered and measured of each benchmark, by the digests of questions: where a data file changes, the rest stands. */
 import { join } from "node:path"
-import { AtomicFile } from "@speedq/formats"
+import { AtomicFile, ifPresent, mostBytes, readText } from "@speedq/formats"
 import { Codec, type Stage, whileDoing, whileStoring } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Divergence } from "../model/divergence.ts"
@@ -143,14 +142,10 @@ const besidesModel = ["data", "inputs.evaluations"]
 /** The answers of a finished evaluation of the same model, which a new one takes the place of; none where there are none. */
 export const answersBefore = Effect.fnUntraced(function* (before: Stage.Superseded | undefined, model: string) {
   if (before === undefined || !before.changed.every((field) => besidesModel.includes(field))) return Option.none()
-  const fs = yield* FileSystem.FileSystem
   const file = join(before.directory, answersName)
   // An earlier build kept none.
-  const text = yield* Effect.asSome(fs.readFileString(file)).pipe(
-    Effect.catchReason("PlatformError", "NotFound", () => Effect.succeedNone),
-    whileDoing("read earlier answers", file)
-  )
-  return text.pipe(
+  const text = yield* ifPresent(readText(file, mostBytes.text)).pipe(whileDoing("read earlier answers", file))
+  return Option.fromUndefinedOr(text).pipe(
     Option.flatMap(decodeFile),
     Option.map(fromStored),
     Option.filter((found) => found.model === model)

@@ -28,7 +28,8 @@ const lookingSeconds = 5
 
 /** Why the rows of a benchmark cannot be asked: a column that is missing, a row that is broken, a picture that is not there or is none. */
 const problemOf = Effect.fnUntraced(function* (choice: BenchmarkChoice, pictures: RowImageOptions) {
-  const digest = yield* Effect.promise(() => fileDigest(choice.data))
+  // What cannot be read is told where it is opened.
+  const digest = yield* Effect.promise(() => fileDigest(choice.data).catch(String))
   const identity = JSON.stringify([choice, pictures, digest])
   if (good.get(choice.data) === identity) return undefined
   const { rows, data } = yield* openBenchmark(choice)

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto"
 import { closeSync, existsSync, openSync, readSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
-import { AtomicFile, largestMagnitude } from "@speedq/formats"
+import { AtomicFile, checkOutsideSync, largestMagnitude } from "@speedq/formats"
 import { openModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -37,6 +37,7 @@ const looks = {
 
 const timeReading = (file: string, look: (bytes: Uint8Array<ArrayBuffer>) => unknown): number => {
   const buffer = new Uint8Array(probeBytes)
+  checkOutsideSync(file, "read")
   const descriptor = openSync(file, "r")
   const once = (): number => {
     const begun = performance.now()

@@ -2,6 +2,7 @@
 import { closeSync, openSync, readSync } from "node:fs"
 import {
   bytesOf,
+  checkOutsideSync,
   countNonFinite,
   decodeFloats,
   isFloatDType,
@@ -33,6 +34,7 @@ export interface DetailFile {
 const zipMagic = "PK\u0003\u0004"
 
 const beginsWith = (path: string, text: string): boolean => {
+  checkOutsideSync(path, "open")
   const descriptor = openSync(path, "r")
   try {
     const start = Buffer.alloc(text.length)

@@ -1,7 +1,8 @@
 /** A checkpoint that save_pretrained wrote as PyTorch pickles: `pytorch_model.bin`, or the shards that its index lists. */
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { basename, join } from "node:path"
 import { releaseParameters } from "@speedq/exports"
+import { readTextSync } from "@speedq/formats"
 import type { Backend, Parameters, Shape } from "@speedq/tensors"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -21,7 +22,7 @@ export const torchFiles = (directory: string): readonly string[] => {
   const [single, index] = [singleName, indexName].map((name) => join(directory, name)) as [string, string]
   if (existsSync(single)) return [single]
   if (!existsSync(index)) return []
-  const decoded = decodeIndex(new TextDecoder().decode(readFileSync(index)))
+  const decoded = decodeIndex(readTextSync(index))
   if (Option.isNone(decoded)) throw new TorchFileInvalid({ file: index, reason: "it has no weight_map of names" })
   const shards = [...new Set(Object.values(decoded.value.weight_map))].sort()
   const outside = shards.find((shard) => shard !== basename(shard) || shard.startsWith("."))

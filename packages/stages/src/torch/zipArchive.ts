@@ -4,6 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs"
 import { crc32 } from "node:zlib"
+import { checkOutsideSync } from "@speedq/formats"
 import { TorchFileInvalid } from "./TorchFileInvalid.ts"
 
 /** A file inside the archive. */
@@ -32,6 +33,7 @@ const zip64Extra = 1
 
 /** Opens an archive. Throws TorchFileInvalid, and the errors of node:fs. */
 export const openZip = (file: string): ZipArchive => {
+  checkOutsideSync(file, "open")
   const descriptor = openSync(file, "r")
   const fail = (reason: string): never => {
     throw new TorchFileInvalid({ file, reason })

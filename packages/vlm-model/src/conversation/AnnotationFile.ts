@@ -1,10 +1,9 @@
 /** A JSON Lines file of records, read line by line through an index of byte offsets: only the asked line is in memory. */
-import { type FileHandle, open } from "node:fs/promises"
-import { decompressedFile, type FileFailed } from "@speedq/formats"
+import type { FileHandle } from "node:fs/promises"
+import { attemptOn, decompressedFile, type FileFailed, mostBytes, openOutside } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { DatasetInvalid } from "../Errors.ts"
-import { attempt } from "../internal/files.ts"
 import { type ConversationRecord, readRecord } from "./ConversationRecord.ts"
 
 export interface AnnotationFile {
@@ -20,8 +19,6 @@ export interface AnnotationFile {
 }
 
 const chunkBytes = 4 * 2 ** 20
-// A line becomes one string; node's longest has 2^29 - 24 characters.
-const maxLineBytes = 2 ** 29 - 24
 const newline = 0x0a
 
 /**
@@ -33,10 +30,7 @@ export const openAnnotations = Effect.fnUntraced(function* (
   known?: Pick<AnnotationFile, "starts"> & Partial<Pick<AnnotationFile, "content">>
 ): Effect.fn.Return<AnnotationFile, FileFailed | DatasetInvalid, Scope.Scope> {
   const content = known?.content ?? (yield* plainCopy(path))
-  const file = yield* Effect.acquireRelease(
-    attempt(path, "open", () => open(content, "r")),
-    (handle) => Effect.promise(() => handle.close())
-  )
+  const file = yield* openOutside(content)
   const starts = known?.starts ?? shared(yield* lineStarts(path, file))
   const lines = starts.length - 1
 
@@ -48,11 +42,13 @@ export const openAnnotations = Effect.fnUntraced(function* (
     }
     const invalid = (reason: string) => new DatasetInvalid({ file: path, line: line + 1, reason })
     const bytes = starts[line + 1]! - starts[line]!
-    if (bytes > maxLineBytes) return yield* invalid(`the line has ${bytes} bytes, more than ${maxLineBytes}`)
+    if (bytes > mostBytes.document) {
+      return yield* invalid(`the line has ${bytes} bytes, more than the ${mostBytes.document} that are read of one`)
+    }
     const buffer = new Uint8Array(bytes)
     for (let done = 0; done < bytes; ) {
       const position = starts[line]! + done
-      const { bytesRead } = yield* attempt(path, "read", () => file.read(buffer, done, bytes - done, position))
+      const { bytesRead } = yield* attemptOn(path)("read", () => file.read(buffer, done, bytes - done, position))
       if (bytesRead === 0) return yield* invalid(`the file was cut at byte ${position} since it was opened`)
       done += bytesRead
     }
@@ -82,7 +78,7 @@ const lineStarts = Effect.fnUntraced(function* (
   let count = 1
   let position = 0
   for (;;) {
-    const { bytesRead } = yield* attempt(path, "read", () => file.read(chunk, 0, chunkBytes, position))
+    const { bytesRead } = yield* attemptOn(path)("read", () => file.read(chunk, 0, chunkBytes, position))
     if (bytesRead === 0) break
     const filled = chunk.subarray(0, bytesRead)
     for (let at = filled.indexOf(newline); at >= 0; at = filled.indexOf(newline, at + 1)) {

@@ -1,11 +1,10 @@
 /** The meta file of a training mixture: data sets by name, in the order of the file. */
 import { resolve } from "node:path"
-import { type FileFailed, optionProblems, problemsInLine } from "@speedq/formats"
+import { type FileFailed, mostBytes, optionProblems, problemsInLine, readBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { DatasetInvalid } from "../Errors.ts"
-import { readBytes } from "../internal/files.ts"
 import { isJsonObject, type JsonObject } from "../internal/jsonObject.ts"
 import { parseStrictJson } from "../internal/strictJson.ts"
 
@@ -91,7 +90,7 @@ export const readDatasetMeta = Effect.fnUntraced(function* (
   base = "."
 ): Effect.fn.Return<ReadonlyArray<Dataset>, FileFailed | DatasetInvalid> {
   const invalid = (reason: string) => new DatasetInvalid({ file, reason })
-  const entries = entriesOf(yield* readBytes(file))
+  const entries = entriesOf(yield* readBytes(file, mostBytes.text))
   if (typeof entries === "string") return yield* invalid(entries)
   const datasets: Array<Dataset> = []
   for (const [name, entry] of entries) {

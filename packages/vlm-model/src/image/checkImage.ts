@@ -1,7 +1,7 @@
 /** Whether a picture can be decoded, by its first and last bytes: of a benchmark with thousands of pictures, before any work. */
+import { readBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import { ImageTooLarge } from "../Errors.ts"
-import { readBytes } from "../internal/files.ts"
 import { type DecodeImageError, type DecodeImageOptions, decodeImage, defaultMaxPixels } from "./decodeImage.ts"
 import { sizeOfHeader } from "./imageSize.ts"
 

@@ -2,11 +2,10 @@
  * Decodes PNG, JPEG, WebP, GIF, BMP and TIFF to the bytes that Pillow's `open(...).convert("RGB")` gives: no EXIF rotation,
  * no colour profile, alpha dropped (not blended), palettes expanded.
  */
-import type { FileFailed } from "@speedq/formats"
+import { type FileFailed, readBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import type { Metadata, Sharp } from "sharp"
 import { type ImageCodecMissing, ImageInvalid, ImageTooLarge } from "../Errors.ts"
-import { readBytes } from "../internal/files.ts"
 import { type BmpLayout, decodeBmp, isBmp, readBmpLayout } from "./bmp.ts"
 import { gifFirstFrame, gifSize, isGif } from "./gifFirstFrame.ts"
 import { loadSharp } from "./loadSharp.ts"

@@ -1,8 +1,8 @@
 /** Width and height of an image file by its first bytes, without reading the rest of it: of a mixture with millions of pictures that is most. */
 import { closeSync, openSync, readSync } from "node:fs"
+import { checkOutsideSync, fileFailed } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import { ImageTooLarge } from "../Errors.ts"
-import { refused } from "../internal/files.ts"
 import { isBmp, readBmpLayout } from "./bmp.ts"
 import { type DecodeImageError, defaultMaxPixels, type PictureLimits, readImageHeader } from "./decodeImage.ts"
 import { gifSize, isGif } from "./gifFirstFrame.ts"
@@ -81,6 +81,7 @@ export const sizeOfHeader = (readAt: ReadAt): ImageSize | undefined => {
 const headerSize = (file: string): Effect.Effect<ImageSize | undefined, DecodeImageError> =>
   Effect.try({
     try: () => {
+      checkOutsideSync(file, "read")
       const descriptor = openSync(file, "r")
       try {
         return sizeOfHeader((position, length) => {
@@ -91,7 +92,7 @@ const headerSize = (file: string): Effect.Effect<ImageSize | undefined, DecodeIm
         closeSync(descriptor)
       }
     },
-    catch: refused(file, "read")
+    catch: (error) => fileFailed(file, "read", error)
   })
 
 /**

@@ -1,9 +1,9 @@
 /** Opens a folder of frames, an animated image, or a container that ffmpeg reads. */
 import { readdir, stat } from "node:fs/promises"
 import { extname, join } from "node:path"
+import { attemptOn, checkOutside } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import { VideoInvalid } from "../Errors.ts"
-import { attempt } from "../internal/files.ts"
 import { decodeImage, decodePage, readImageHeader } from "./decodeImage.ts"
 import { openFfmpegVideo } from "./ffmpegVideo.ts"
 import type { OpenVideoOptions, VideoError, VideoSource } from "./VideoSource.ts"
@@ -16,8 +16,9 @@ export const openVideo = Effect.fnUntraced(function* (
   path: string,
   options: OpenVideoOptions = {}
 ): Effect.fn.Return<VideoSource, VideoError> {
-  const entry = yield* attempt(path, "open", () => stat(path))
+  const entry = yield* attemptOn(path)("open", () => stat(path))
   if (entry.isDirectory()) return yield* openFolder(path, options)
+  yield* checkOutside(path, "open")
   return yield* (animatedExtensions.has(extname(path).toLowerCase()) ? openAnimated : openFfmpegVideo)(path, options)
 })
 
@@ -25,7 +26,7 @@ const openFolder = Effect.fnUntraced(function* (
   path: string,
   options: OpenVideoOptions
 ): Effect.fn.Return<VideoSource, VideoError> {
-  const names = (yield* attempt(path, "list", () => readdir(path)))
+  const names = (yield* attemptOn(path)("list", () => readdir(path)))
     .filter((name) => imageExtensions.has(extname(name).toLowerCase()))
     .sort(naturalOrder)
   if (names.length === 0) {

@@ -1,7 +1,7 @@
 /** Reads config.json of a model directory, in either layout. */
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { Safetensors } from "@speedq/formats"
+import { FileFailed, readTextSync, Safetensors } from "@speedq/formats"
 import * as Schema from "effect/Schema"
 import { isJsonObject, type JsonObject } from "../internal/jsonObject.ts"
 import { decoderFamilies } from "./decoderFamilies.ts"
@@ -77,11 +77,13 @@ const fileIn = (directory: string): string => join(directory, "config.json")
 
 const readRaw = (file: string): unknown => {
   try {
-    // Takes a byte order mark for no part of the text.
-    return JSON.parse(new TextDecoder().decode(readFileSync(file)))
+    return JSON.parse(readTextSync(file))
   } catch (error) {
-    const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT"
-    const reason = isAbsent ? "it does not exist; give a directory of an InternVL model" : reasonOf(error)
+    const refused = error instanceof FileFailed ? error : undefined
+    const isAbsent = refused?.code === "ENOENT"
+    const reason = isAbsent
+      ? "it does not exist; give a directory of an InternVL model"
+      : (refused?.reason ?? reasonOf(error))
     throw new ModelConfigInvalid({ file, reason })
   }
 }

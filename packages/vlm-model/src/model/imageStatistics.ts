@@ -5,10 +5,11 @@
  */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { mostBytes, readBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { imagenetStatistics, type PixelStatistics } from "../image/normalize.ts"
-import { decodeJson, readBytes } from "../internal/files.ts"
+import { decodeJson } from "../internal/decodeJson.ts"
 import { ModelConfigInvalid } from "./ModelErrors.ts"
 
 const deviation = Schema.Finite.check(Schema.isGreaterThan(0))
@@ -49,7 +50,7 @@ const decoded = <S extends Schema.Decoder<unknown>>(
   schema: S
 ): Effect.Effect<S["Type"], ModelConfigInvalid> => {
   const invalid = (reason: string) => new ModelConfigInvalid({ file, reason })
-  return readBytes(file).pipe(
+  return readBytes(file, mostBytes.document).pipe(
     Effect.mapError(({ message }) => invalid(message)),
     Effect.flatMap((bytes) => decodeJson(bytes, schema, invalid))
   )

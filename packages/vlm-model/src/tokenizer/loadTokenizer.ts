@@ -4,11 +4,11 @@
  */
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
-import type { FileFailed } from "@speedq/formats"
+import { attemptOn, type FileFailed, ifPresent, mostBytes, readBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import { TokenizerInvalid, TokenizerMissing } from "../Errors.ts"
-import { attempt, decodeJson, ifPresent, readBytes } from "../internal/files.ts"
+import { decodeJson } from "../internal/decodeJson.ts"
 import { makeTokenizer, type TokenizerParts } from "./makeTokenizer.ts"
 import { makeSentencePiece } from "./sentencePiece/makeSentencePiece.ts"
 import { readSentencePiece } from "./sentencePiece/modelFile.ts"
@@ -71,7 +71,7 @@ const fromTokenizerModel = Effect.fnUntraced(function* (
   directory: string
 ): Effect.fn.Return<Base | undefined, FileFailed | TokenizerInvalid> {
   const file = join(directory, "tokenizer.model")
-  const bytes = yield* ifPresent(readBytes(file))
+  const bytes = yield* ifPresent(readBytes(file, mostBytes.text))
   if (bytes === undefined) return undefined
   const model = yield* Effect.try({
     try: () => readSentencePiece(bytes),
@@ -123,7 +123,7 @@ const fromVocabularyAndMerges = Effect.fnUntraced(function* (
   const file = join(directory, "vocab.json")
   const mergesFile = join(directory, "merges.txt")
   const vocabulary = yield* readOptional(file, Vocabulary)
-  const bytes = yield* ifPresent(readBytes(mergesFile))
+  const bytes = yield* ifPresent(readBytes(mergesFile, mostBytes.text))
   if (vocabulary === undefined && bytes === undefined) return undefined
   if (vocabulary === undefined || bytes === undefined) {
     const lookedFor = [vocabulary === undefined ? "vocab.json (beside merges.txt)" : "merges.txt (beside vocab.json)"]
@@ -148,7 +148,7 @@ const notTwoTokens = (file: string, where: string): TokenizerInvalid =>
   new TokenizerInvalid({ file, reason: `${where} is not two tokens with one space between them` })
 
 const readOptional = <S extends Schema.Decoder<unknown>>(file: string, schema: S) =>
-  ifPresent(readBytes(file)).pipe(
+  ifPresent(readBytes(file, mostBytes.text)).pipe(
     Effect.flatMap((bytes) =>
       bytes === undefined
         ? Effect.succeed(undefined)
@@ -157,7 +157,7 @@ const readOptional = <S extends Schema.Decoder<unknown>>(file: string, schema: S
   )
 
 const namesIn = (directory: string) =>
-  attempt(directory, "list", () => readdir(directory)).pipe(Effect.map((names) => names.sort()))
+  attemptOn(directory)("list", () => readdir(directory)).pipe(Effect.map((names) => names.sort()))
 
 /** Collects added tokens from several files and refuses contradictions. */
 class AddedTokenFiles {

@@ -1,9 +1,8 @@
 /** Writes a tokenizer directory in the format that Qwen2 tokenizers are published in. */
 import { join } from "node:path"
-import { AtomicFile, type FileFailed, makeDirectories } from "@speedq/formats"
+import { AtomicFile, attemptOn, type FileFailed, makeDirectories } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import type { TokenizerInvalid } from "../Errors.ts"
-import { attempt } from "../internal/files.ts"
 import { byteCharacters, bytesInIdOrder } from "./byteAlphabet.ts"
 import { makeTokenizer, type TokenizerParts } from "./makeTokenizer.ts"
 import { qwen2Pattern } from "./preTokenize.ts"
@@ -32,7 +31,7 @@ export const writeTokenizer = Effect.fnUntraced(function* (
   parts: TokenizerParts
 ): Effect.fn.Return<ReadonlyArray<AtomicFile.Written>, FileFailed | TokenizerInvalid> {
   yield* makeTokenizer(parts, directory)
-  yield* attempt(directory, "create", () => makeDirectories(directory))
+  yield* attemptOn(directory)("create", () => makeDirectories(directory))
   return yield* Effect.forEach(Object.entries(tokenizerFiles(parts)), ([name, content]) =>
     AtomicFile.writeWhole(join(directory, name), new TextEncoder().encode(content))
   )

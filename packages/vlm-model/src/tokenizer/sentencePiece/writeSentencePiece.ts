@@ -1,8 +1,7 @@
 /** Writes a tokenizer directory in the format that InternLM2 tokenizers are published in. */
 import { join } from "node:path"
-import { AtomicFile, type FileFailed, makeDirectories } from "@speedq/formats"
+import { AtomicFile, attemptOn, type FileFailed, makeDirectories } from "@speedq/formats"
 import * as Effect from "effect/Effect"
-import { attempt } from "../../internal/files.ts"
 import type { AddedToken } from "../Tokenizer.ts"
 import { json } from "../writeTokenizer.ts"
 import { type Piece, pieceTypes, sentencePieceFile } from "./modelFile.ts"
@@ -40,7 +39,7 @@ export const writeSentencePiece = Effect.fnUntraced(function* (
     "tokenizer_config.json": json({ add_bos_token: true, ...special, tokenizer_class: "InternLM2Tokenizer" }),
     "special_tokens_map.json": json(special)
   }
-  yield* attempt(directory, "create", () => makeDirectories(directory))
+  yield* attemptOn(directory)("create", () => makeDirectories(directory))
   return yield* Effect.forEach(Object.entries(files), ([name, content]) => {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content
     return AtomicFile.writeWhole(join(directory, name), bytes)
