@@ -256,6 +256,11 @@ describe("predictions files made elsewhere", () => {
         /a cell holds a date/
       )
       assert.match(yield* messageOf("p.json", "{"), /^TableInvalid: .*p\.json: not a table in JSON/)
+      // With many escaped quotes, which each could begin a text of its own.
+      const cut = `[{"index": 0, "prediction": "${'\\"a'.repeat(100_000)}`
+      assert.match(yield* messageOf("p.json", cut), /the text that begins at character 29 has no end/)
+      const deep = `[{"index": 0, "prediction": ${"[".repeat(100_000)}${"]".repeat(100_000)}}]`
+      assert.match(yield* messageOf("p.json", deep), /values are nested deeper than 100/)
       assert.match(yield* messageOf("p.json", "3"), /neither a list of records nor an object of columns/)
       assert.match(yield* messageOf("p.json", "[3]"), /record 1 is not an object/)
       assert.match(

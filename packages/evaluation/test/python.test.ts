@@ -19,6 +19,40 @@ describe("python text", () => {
   })
 })
 
+describe("long cells", () => {
+  const seconds = (work: () => unknown): number => {
+    const begun = performance.now()
+    work()
+    return (performance.now() - begun) / 1000
+  }
+
+  it("take time by their length, and not by its square", () => {
+    const length = 1_000_000
+    const space = `${" ".repeat(length)}x${" ".repeat(length)}x`
+    // The square of a million characters takes half an hour.
+    for (const cell of [space, `${"9".repeat(length)}x`, `-${"9".repeat(length)}`, `1${" ".repeat(length)}`]) {
+      assert.isBelow(
+        seconds(() => typeColumn([cell])),
+        2,
+        cell.slice(0, 3)
+      )
+    }
+    assert.isBelow(
+      seconds(() => strip(`a${space}`)),
+      2
+    )
+  })
+
+  it("of digits stay text where 64 bits do not hold them, and numbers where they do", () => {
+    const [large, padded] = ["9".repeat(30), `${"0".repeat(40)}7`]
+    assert.deepStrictEqual(typeColumn([large, "1"]), { kind: "text", cells: [large, "1"] })
+    assert.deepStrictEqual(typeColumn([`-${large}`]), { kind: "text", cells: [`-${large}`] })
+    assert.deepStrictEqual(typeColumn([` ${padded} `, "+18446744073709551615"]).cells, ["7", "18446744073709551615"])
+    assert.deepStrictEqual(typeColumn(["18446744073709551616"]).kind, "text")
+    assert.deepStrictEqual(typeColumn([" 2.5\v", "-inf "]).cells, ["2.5", "-inf"])
+  })
+})
+
 describe("floatText is repr(float)", () => {
   const cases: readonly (readonly [number, string])[] = [
     [1, "1.0"],

@@ -5,8 +5,6 @@ type JsonTable = { readonly columns: readonly string[]; readonly rows: readonly 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-const stringOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:NaN|Infinity|\d[\d.eE+-]*)/gs
-
 /** Starts the text of a number; no text in a JSON file can start with it unescaped, and "1.0" stays apart from "1". */
 export const numberMark = "\0number:"
 
@@ -38,12 +36,44 @@ const fromColumns = (table: Readonly<Record<string, unknown>>): JsonTable => {
   return { columns, rows: Array.from({ length: height }, (_, i) => cells.map((column) => column[i])) }
 }
 
+/** What begins a text or a number, and what nests. */
+const token = /["[\]{}]|-?(?:NaN|Infinity|\d[\d.eE+-]*)/g
+const quoteOrEscape = /["\\]/g
+const mostNested = 100
+
+/** The place behind the quote that ends the text which begins at `start`. */
+const endOfText = (text: string, start: number): number => {
+  quoteOrEscape.lastIndex = start + 1
+  for (let found = quoteOrEscape.exec(text); found !== null; found = quoteOrEscape.exec(text)) {
+    if (found[0] === '"') return quoteOrEscape.lastIndex
+    quoteOrEscape.lastIndex++
+  }
+  throw new SyntaxError(`the text that begins at character ${start + 1} has no end; is the file cut off?`)
+}
+
+/** The JSON with a text behind {@link numberMark} for each number. Reads it once, whatever is in it. */
+const withNumbersAsTexts = (text: string): string => {
+  const pieces: string[] = []
+  let [from, nested] = [0, 0]
+  token.lastIndex = 0
+  for (let found = token.exec(text); found !== null; found = token.exec(text)) {
+    const [word] = found
+    if (word === '"') token.lastIndex = endOfText(text, found.index)
+    else if (word === "[" || word === "{") nested++
+    else if (word === "]" || word === "}") nested--
+    else {
+      pieces.push(text.slice(from, found.index), JSON.stringify(numberMark + word))
+      from = token.lastIndex
+    }
+    if (nested > mostNested) throw new SyntaxError(`values are nested deeper than ${mostNested}`)
+  }
+  pieces.push(text.slice(from))
+  return pieces.join("")
+}
+
 /** Reads a table out of JSON; numbers come as their text behind {@link numberMark}. Throws SyntaxError. */
 export const jsonTable = (text: string): JsonTable => {
-  const strict = text.replace(stringOrNumber, (word) =>
-    word.startsWith('"') ? word : JSON.stringify(numberMark + word)
-  )
-  const value: unknown = JSON.parse(strict)
+  const value: unknown = JSON.parse(withNumbersAsTexts(text))
   if (Array.isArray(value)) return fromRecords(value)
   if (!isObject(value)) throw new SyntaxError("neither a list of records nor an object of columns")
   const { columns, data } = value

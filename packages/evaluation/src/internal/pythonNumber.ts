@@ -1,4 +1,5 @@
 /** Numbers as Python and pandas read and print them. */
+import { trimmed } from "./pythonText.ts"
 
 /** `repr(float)`: the shortest digits that read back, `1.0` for whole numbers, an exponent below 1e-4 and from 1e16 on. */
 export const floatText = (value: number): string => {
@@ -16,8 +17,11 @@ export const floatText = (value: number): string => {
   return `${sign}${digits.slice(0, power + 1).padEnd(power + 1, "0")}.${digits.slice(power + 1) || "0"}`
 }
 
-const floatShape = /^[ \t-\r]*([+-]?)(\d*)(?:(\.)(\d*))?(?:[eE]([+-]?\d+))?[ \t-\r]*$/
-const infinity = /^[ \t-\r]*([+-]?)inf(?:inity)?[ \t-\r]*$/i
+/** The text without the white space that C's `isspace` knows around it. A pattern that takes it at both ends takes time by the square of its length. */
+const withoutSpace = (text: string): string => trimmed(text, " \t\n\v\f\r")
+
+const floatShape = /^([+-]?)(\d*)(?:(\.)(\d*))?(?:[eE]([+-]?\d+))?$/
+const infinity = /^([+-]?)inf(?:inity)?$/i
 const power10 = (exponent: number): number => Number(`1e${exponent}`)
 
 /**
@@ -26,7 +30,8 @@ const power10 = (exponent: number): number => Number(`1e${exponent}`)
  * pandas keeps the first 17 digits, leading zeros counted, and scales by one power of ten, so the last bit of a long
  * number can differ from the nearest double ("0.30000000000000004" reads as 0.3); the printed text shows that.
  */
-export const parseFloatLikePandas = (text: string): number | undefined => {
+export const parseFloatLikePandas = (cell: string): number | undefined => {
+  const text = withoutSpace(cell)
   const infinite = infinity.exec(text)
   if (infinite !== null) return infinite[1] === "-" ? -Infinity : Infinity
   const match = floatShape.exec(text)
@@ -46,10 +51,15 @@ export const parseFloatLikePandas = (text: string): number | undefined => {
   return sign === "-" ? -value : value
 }
 
-const integerShape = /^[ \t-\r]*([+-]?\d+)[ \t-\r]*$/
+const integerShape = /^([+-]?)0*(\d+)$/
+/** More than 64 bits have. Making a number of a million digits takes longer than reading them. */
+const mostDigits = 20
 
-/** A decimal integer of any size, or undefined. */
+/** A decimal integer, or undefined. One of more than 20 digits is given as its first 21: no 64 bits hold it either. */
 export const parseInteger = (text: string): bigint | undefined => {
-  const match = integerShape.exec(text)
-  return match === null ? undefined : BigInt(match[1]!.replace(/^\+/, ""))
+  const match = integerShape.exec(withoutSpace(text))
+  if (match === null) return undefined
+  const [, sign, digits] = match
+  const value = BigInt(digits!.slice(0, mostDigits + 1))
+  return sign === "-" ? -value : value
 }

@@ -7,6 +7,7 @@ import { jsonTable, numberMark } from "../internal/jsonRecords.ts"
 import { typeColumn } from "../internal/pandasColumn.ts"
 import { floatText } from "../internal/pythonNumber.ts"
 import { readRawTable } from "../internal/rawTable.ts"
+import { checkWorkbook } from "./checkWorkbook.ts"
 import { askedColumns, type Prediction } from "./Prediction.ts"
 import { predictionFormatOf } from "./writePredictions.ts"
 
@@ -53,7 +54,8 @@ const fromXlsx = Effect.fnUntraced(function* (file: string) {
   const bytes = yield* readBytes(file, mostBytes.text)
   const invalid = (error: unknown) =>
     new TableInvalid({ file, reason: `not an xlsx sheet that can be read: ${(error as Error).message}` })
-  const book = yield* Effect.tryPromise({ try: () => readXlsx(bytes), catch: invalid })
+  yield* Effect.tryPromise({ try: () => checkWorkbook(bytes), catch: invalid })
+  const book = yield* Effect.tryPromise({ try: () => readXlsx(bytes, { sheets: [0] }), catch: invalid })
   const rows = yield* Effect.try({
     try: () => (book.sheets[0]?.rows ?? []).map((row) => row.map(sheetText)),
     catch: invalid

@@ -1,4 +1,5 @@
 /** A file of torch.save (PyTorch 1.6 or later) with its tensors, which are read when they are asked for. Nothing is executed. */
+import { mostBytes } from "@speedq/formats"
 import { fromBfloat16, fromFloat16, type Shape, sizeOf } from "@speedq/tensors"
 import { TorchFileInvalid } from "./TorchFileInvalid.ts"
 import { type Pickled, type PickledTensor, PickleRefused, unpickle } from "./unpickle.ts"
@@ -83,20 +84,22 @@ export const openTorchFile = (path: string): TorchFile => {
     const format = formats[storage] ?? fail(`it holds a tensor of torch.${storage}, which is not read`)
     const size = sizeOf(shape)
     const read = () => {
-      const content = locate(`data/${key}`).read()
-      const last = shape.reduce((sum, extent, axis) => sum + (extent - 1) * stride[axis]!, offset)
-      if (size > 0 && Math.max(last + 1, size) * format.bytes > content.length) {
+      if (size === 0) return format.make(0)
+      const entry = locate(`data/${key}`)
+      const reach = shape.reduce((sum, extent, axis) => sum + (extent - 1) * stride[axis]!, 1)
+      if (Math.max(offset + reach, size) * format.bytes > entry.bytes) {
         fail(`the storage ${key} is smaller than its tensor [${shape.join(", ")}]`)
       }
+      const content = entry.read(offset * format.bytes, (offset + reach) * format.bytes)
       const view = new DataView(content.buffer, content.byteOffset, content.byteLength)
       const target = format.make(size)
       if (isContiguous(shape, stride)) {
-        for (let i = 0; i < size; i++) target[i] = format.at(view, (offset + i) * format.bytes)
+        for (let i = 0; i < size; i++) target[i] = format.at(view, i * format.bytes)
         return target
       }
       const index = shape.map(() => 0)
       for (let i = 0; i < size; i++) {
-        const place = index.reduce((sum, position, axis) => sum + position * stride[axis]!, offset)
+        const place = index.reduce((sum, position, axis) => sum + position * stride[axis]!, 0)
         target[i] = format.at(view, place * format.bytes)
         for (let axis = shape.length - 1; axis >= 0 && ++index[axis]! === shape[axis]; axis--) index[axis] = 0
       }
@@ -111,7 +114,11 @@ export const openTorchFile = (path: string): TorchFile => {
       return fail("it was written on a big-endian machine")
     }
     try {
-      return unpickle(locate("data.pkl").read())
+      const pickle = locate("data.pkl")
+      if (pickle.bytes > mostBytes.document) {
+        fail(`its data.pkl has ${pickle.bytes} bytes, more than the ${mostBytes.document} that are read of one`)
+      }
+      return unpickle(pickle.read())
     } catch (error) {
       if (error instanceof PickleRefused) return fail(error.message)
       throw error

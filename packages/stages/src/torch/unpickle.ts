@@ -157,7 +157,7 @@ export const unpickle = (bytes: Uint8Array): Pickled => {
   const append = (items: readonly Value[]): void => {
     const target = top()
     if (!Array.isArray(target)) throw new PickleRefused("it appends to no list")
-    target.push(...items)
+    for (const item of items) target.push(item)
   }
   /** Little-endian two's complement of `length` bytes. */
   const long = (length: number): number => {
