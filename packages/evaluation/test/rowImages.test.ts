@@ -127,6 +127,15 @@ describe("rowImages", () => {
     })
   )
 
+  it.effect("images of a row have no more pixels together than one may have", () =>
+    Effect.gen(function* () {
+      const list = `['${yield* png(5)}', '${yield* png(6)}']`
+      assert.strictEqual((yield* imagesOf([list], { maxPixels: 96 }))[0]!.length, 2)
+      const refused = /column "image": its 2 pictures have 96 pixels together, more than 95;/
+      assert.match(yield* messageOf(list, { maxPixels: 95 }), refused)
+    })
+  )
+
   it.effect("jpeg75 re-encodes single images, unless image_path keeps them, and lists only where it says so", () =>
     Effect.gen(function* () {
       const [a, b] = [yield* png(6), yield* png(7)]

@@ -81,6 +81,13 @@ describe("settings of the command line", () => {
     })
   })
 
+  it("add an entry behind the last one of a list, and leave none out", async () => {
+    const added = await set("x.rules[1].match=b")
+    assert.deepStrictEqual<object>(added, { use: "x", rules: [{ match: "**", bits: 2 }, { match: "b" }] })
+    const error = await set("x.rules[100000000].match=b").catch((raised: unknown) => raised)
+    assert.include(String(error), "stages[0].rules has 1 entries, numbered from 0")
+  })
+
   it("name another scheme", async () => {
     assert.deepStrictEqual<object>(await set("x.rules=three"), { use: "x", rules: "three" })
   })

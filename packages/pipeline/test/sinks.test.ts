@@ -118,13 +118,14 @@ describe("events.jsonl", () => {
       appendFileSync(file, `${"x".repeat(200_000)}`)
       yield* write("second")
       appendFileSync(file, "not an event\n")
+      appendFileSync(file, '{"at": "once", "event": "Warning", "warning": "of no time", "data": {}}\n')
       yield* write("third")
       const { events, unreadable } = yield* Effect.provide(readEvents(file), NodeServices.layer)
       assert.deepStrictEqual(
         events.map(({ warning }) => warning),
         ["first", "second", "third"]
       )
-      assert.strictEqual(unreadable, 1)
+      assert.strictEqual(unreadable, 2)
       writeFileSync(file, '{"torn":')
       yield* write("alone")
       assert.strictEqual((yield* Effect.provide(readEvents(file), NodeServices.layer)).events.length, 1)

@@ -163,6 +163,17 @@ describe("trainingSample of several images", () => {
       assert.strictEqual(crowded.tiles.count, 8)
     })
   )
+
+  it.effect("refuses a record whose pictures have more pixels together than one may have", () =>
+    Effect.gen(function* () {
+      const pair = record([human("<image><image>"), gpt("!")], { image: ["rgb8.png", "rgb8.png"] })
+      const { width, height } = yield* decodeImage(join(origin.root, "rgb8.png"))
+      const pixels = 2 * width * height
+      assert.strictEqual((yield* make(pair, { maxPixels: pixels })).tiles.count, 2)
+      const refused = `its 2 pictures have ${pixels} pixels together, more than ${pixels - 1};`
+      assert.include(yield* rejection(pair, { maxPixels: pixels - 1 }), refused)
+    })
+  )
 })
 
 describe("places of pictures", () => {

@@ -1,7 +1,7 @@
 /** The decoded images of a row: out of its cell, of the cell it refers to, or of files. */
 import { dirname, extname, resolve } from "node:path"
 import type { DecodeImageError, DecodeImageOptions, RgbImage } from "@speedq/vlm-model"
-import { checkImage, decodeImage, encodeJpeg } from "@speedq/vlm-model"
+import { checkImage, decodeImage, encodeJpeg, overBudget, readImageHeader } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { RowInvalid } from "../Errors.ts"
 import { readRange } from "../internal/files.ts"
@@ -110,6 +110,13 @@ const forEachImage = Effect.fnUntraced(function* <A>(
         })
   const column = image.kind === "cell" ? "image" : "image_path"
   const limit = options.maxPixels === undefined ? {} : { maxPixels: options.maxPixels }
+  if (images.length > 1) {
+    const headers = yield* Effect.forEach(images, ({ source, name }) =>
+      Effect.mapError(readImageHeader(source, { name, ...limit }), (error) => invalid(data, row, column, error.message))
+    )
+    const refused = overBudget(headers, limit)
+    if (refused !== undefined) return yield* invalid(data, row, column, refused)
+  }
   return yield* Effect.forEach(images, (each) =>
     Effect.mapError(use(each, { name: each.name, ...limit }), (error) => invalid(data, row, column, error.message))
   )

@@ -18,6 +18,7 @@ import { Warning } from "../events/runEvents.ts"
 import { jsonLinesSink } from "../events/sinks/jsonLines.ts"
 import { isLeftover } from "../files/leftovers.ts"
 import { madeDirectory, whileDoing } from "../files/storage.ts"
+import { Timestamp } from "../json/Timestamp.ts"
 import { clearStages, stagesIn } from "./clearRun.ts"
 import { acquireLock, lockFileName } from "./RunLock.ts"
 
@@ -31,8 +32,8 @@ export const RunRecord = Schema.Struct({
   keys: Schema.Record(Schema.String, Schema.String),
   build: Schema.String,
   surroundings: Schema.Record(Schema.String, Schema.String),
-  startedAt: Schema.String,
-  continuedAt: Schema.Array(Schema.String)
+  startedAt: Timestamp,
+  continuedAt: Schema.Array(Timestamp)
 })
 export interface RunRecord extends Schema.Schema.Type<typeof RunRecord> {}
 

@@ -5,11 +5,12 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { whileDoing } from "../files/storage.ts"
+import { Timestamp } from "../json/Timestamp.ts"
 import type { EventKind } from "./EventKind.ts"
 
 const Line = Schema.fromJsonString(
   Schema.Struct({
-    at: Schema.String,
+    at: Timestamp,
     event: Schema.String,
     stage: Schema.optionalKey(Schema.String),
     warning: Schema.optionalKey(Schema.String),

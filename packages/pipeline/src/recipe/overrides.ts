@@ -64,15 +64,29 @@ const applySetting = (
     const near = nearest(written, roots.flatMap((root) => pathsBelow(root, 4)).map(formatPath), 5)
     return { issue: `there is no "${written}" to set${near.length > 0 ? `; did you mean ${near.join(", ")}?` : ""}` }
   }
-  return { json: replaceAt(recipe, placeOf(recipe, fields[0]!.path), parseValue(fields, setting.slice(at + 1))) }
+  const place = placeOf(recipe, fields[0]!.path)
+  return gapIn(recipe, place) ?? { json: replaceAt(recipe, place, parseValue(fields, setting.slice(at + 1))) }
 }
+
+/** What is wrong with a path that leaves places of a list empty: an entry can be changed, or added behind the last one. */
+const gapIn = (recipe: Json, path: ReadonlyArray<Segment>): { readonly issue: string } | undefined => {
+  let json: Json | undefined = recipe
+  for (const [depth, segment] of path.entries()) {
+    if (isJsonArray(json) && typeof segment === "number" && segment > json.length) {
+      return { issue: `${formatPath(path.slice(0, depth))} has ${json.length} entries, numbered from 0` }
+    }
+    json = below(json, segment)
+  }
+  return undefined
+}
+
+const below = (json: Json | undefined, segment: Segment): Json | undefined =>
+  isJsonArray(json) ? json[Number(segment)] : isJsonObject(json) ? json[String(segment)] : undefined
 
 /** Entries of schemes are what stages make of them, so no schema tells their fields: what is there can be changed. */
 const setInScheme = (recipe: Json, path: ReadonlyArray<Segment>, text: string) => {
-  const at = (json: Json | undefined, segment: Segment): Json | undefined =>
-    isJsonArray(json) ? json[Number(segment)] : isJsonObject(json) ? json[String(segment)] : undefined
   const [outer, last] = [path.slice(0, -1), path.at(-1)]
-  const within = outer.reduce<Json | undefined>(at, recipe)
+  const within = outer.reduce<Json | undefined>(below, recipe)
   if (within === undefined) {
     return { issue: `there is no ${formatPath(outer)}; schemes are ${Object.keys(schemesOf(recipe)).join(", ")}` }
   }

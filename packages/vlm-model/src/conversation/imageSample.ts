@@ -2,7 +2,8 @@
 import * as Effect from "effect/Effect"
 import type { ImageCodecMissing } from "../Errors.ts"
 import { decodeImage } from "../image/decodeImage.ts"
-import { readImageSize } from "../image/imageSize.ts"
+import { type ImageSize, readImageSize } from "../image/imageSize.ts"
+import { overBudget } from "../image/pixelBudget.ts"
 import { imageTileCount, imageTiles } from "../image/preprocess.ts"
 import { joinTiles, type Tiles } from "../image/tiling.ts"
 import type { RandomSource } from "../model/RandomSource.ts"
@@ -24,6 +25,11 @@ export const imageSample = Effect.fnUntraced(function* (
 ): Effect.fn.Return<SampleParts, Refusal | ImageCodecMissing> {
   // Sizes come first: a record that is rejected costs no decoding.
   const pictures = yield* Effect.forEach(paths, (path) => measured(path, maxTiles, origin, settings))
+  const refused = overBudget(
+    pictures.map(({ size }) => size),
+    settings
+  )
+  if (refused !== undefined) return yield* Effect.fail(refusal("what it shows")(refused))
   const counts = pictures.map(({ count }) => count)
   const encoded = yield* Effect.mapError(
     Effect.fromResult(encodeConversation(turns, counts, settings)),
@@ -36,9 +42,10 @@ export const imageSample = Effect.fnUntraced(function* (
   return { encoded, tiles, imageFlags, images: paths.length }
 })
 
-/** A picture's file and how many tiles it becomes, from its first bytes. */
+/** A picture's file and size, and how many tiles it becomes, from its first bytes. */
 interface MeasuredPicture {
   readonly file: string
+  readonly size: ImageSize
   readonly count: number
 }
 
@@ -50,7 +57,7 @@ const measured = Effect.fnUntraced(function* (
 ): Effect.fn.Return<MeasuredPicture, Refusal | ImageCodecMissing> {
   const file = yield* Effect.mapError(recordPath(root, path), refusal("missing file"))
   const size = yield* Effect.mapError(readImageSize(file, settings), refusedFile)
-  return { file, count: imageTileCount(size, settings.image, maxTiles) }
+  return { file, size, count: imageTileCount(size, settings.image, maxTiles) }
 })
 
 const decoded = Effect.fnUntraced(function* (

@@ -7,7 +7,7 @@ import { isBmp, readBmpLayout } from "./bmp.ts"
 import { type DecodeImageError, defaultMaxPixels, type PictureLimits, readImageHeader } from "./decodeImage.ts"
 import { gifSize, isGif } from "./gifFirstFrame.ts"
 
-interface ImageSize {
+export interface ImageSize {
   readonly width: number
   readonly height: number
 }
