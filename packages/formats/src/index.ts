@@ -64,4 +64,5 @@ export {
 export { formatPath, type OptionProblem, optionProblems, problemsInLine } from "./options/optionProblems.ts"
 export * as Safetensors from "./safetensors/Safetensors.ts"
 export type { Range, TensorInfo, TensorStore } from "./safetensors/TensorStore.ts"
+export { printable, printableJson, printableLine } from "./text/printable.ts"
 export { notZip, type ZipRecord, type ZipSource, zipContentAt, zipRecords } from "./zip/zipDirectory.ts"

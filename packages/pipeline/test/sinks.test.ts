@@ -79,6 +79,27 @@ describe("progress bars", () => {
   })
 })
 
+describe("what is printed", () => {
+  it.effect("does not steer the terminal, whatever a stage or a warning is called", () => {
+    const [lines, bars] = [collect(), collect(true)]
+    const shown = Effect.gen(function* () {
+      yield* emit(StageStarted, { key: "k", from: 0, steps: 2 })
+      yield* someSteps(1, 2)
+      yield* emit(Warning, { message: "red \u001b[31m and \u009b2J" })
+    }).pipe(Effect.provideService(CurrentStage, "01-\u001b]0;toy\u0007"))
+    return Effect.gen(function* () {
+      yield* withSink(Sinks.plainLines(lines))(shown)
+      yield* withSink(Sinks.terminal(bars))(shown)
+      const own = bars.text().replaceAll("\r\u001b[K", "")
+      for (const text of [lines.text(), own]) {
+        assert.include(text, "01-\ufffd]0;toy\ufffd")
+        assert.include(text, "red \ufffd[31m and \ufffd2J")
+        assert.notMatch(text, /[\0-\x08\x0b-\x1f\x7f-\x9f]/)
+      }
+    })
+  })
+})
+
 describe("events.jsonl", () => {
   const logTo = (file: string) =>
     Layer.effectDiscard(

@@ -1,5 +1,6 @@
 /** A score as a table for a terminal. */
 
+import { printableLine } from "@speedq/formats"
 import type { Mark } from "./Marks.ts"
 import type { Score } from "./Score.ts"
 
@@ -33,8 +34,6 @@ const number = (value: number | undefined): string =>
   value === undefined || Number.isNaN(value) ? "-" : value.toFixed(2)
 const error = ({ standardError }: Mark): string => (standardError === undefined ? "" : `± ${number(standardError)}`)
 
-const plain = (text: string): string => text.replace(/[\0-\x1f\x7f-\x9f]+/g, " ")
-
 /**
  * The number to report, then a line per split and per category. Lines end without a line end.
  *
@@ -55,7 +54,7 @@ export const renderScore = (score: Score): string => {
   const errors = marks.some(([, mark]) => mark.standardError !== undefined)
   const header = ["split, category", "score", ...(errors ? ["error"] : []), ...parts, "rows"]
   const body = marks.map(([name, mark]) => [
-    plain(name),
+    printableLine(name),
     number(mark.score),
     ...(errors ? [error(mark)] : []),
     ...parts.map((part) => (mark.parts?.[part] === undefined ? "" : number(mark.parts[part]))),
@@ -63,5 +62,5 @@ export const renderScore = (score: Score): string => {
   ])
   const some = missing === 1 ? "1 row has no prediction and is" : `${missing} rows have no prediction and are`
   const left = missing === 0 ? [] : [`${some} in no denominator`]
-  return [plain(title), ...left, "", ...columns([header, ...body])].join("\n")
+  return [printableLine(title), ...left, "", ...columns([header, ...body])].join("\n")
 }

@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
-import { isRaised } from "./raised.ts"
+import { describeFailure } from "./describeFailure.ts"
 
 // SIGHUP: the terminal was closed, or the connection to it lost.
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
@@ -82,11 +82,4 @@ export const runMain = <A, E>(program: Effect.Effect<A, E>, options: { readonly 
       Runtime.defaultTeardown(ended, done)
     }
   })
-}
-
-/** A failure is its message, as is what was raised on purpose; any other defect, a mistake in the program, always has its stack. */
-const describeFailure = (cause: Cause.Cause<unknown>, debug: boolean): string => {
-  const error = Cause.squash(cause)
-  if (debug || (Cause.hasDies(cause) && !isRaised(error))) return Cause.pretty(cause)
-  return `error: ${error instanceof Error ? error.message : String(error)}`
 }

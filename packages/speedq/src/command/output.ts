@@ -1,16 +1,21 @@
-/** Results go to standard output, everything else to standard error. */
+/** Results go to standard output, everything else to standard error; nothing of either steers the terminal. */
+import { printable, printableJson } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 
 const write = (stream: NodeJS.WriteStream, text: string) => Effect.sync(() => void stream.write(text))
 
 /** Lines on standard output. */
-export const print = (text: string): Effect.Effect<void> => write(process.stdout, `${text}\n`)
+export const print = (text: string): Effect.Effect<void> => write(process.stdout, `${printable(text)}\n`)
 
-/** Text on standard output as it is: a piece of an answer. */
-export const printPiece = (text: string): Effect.Effect<void> => write(process.stdout, text)
+/** Text on standard output without a line end: a piece of an answer. */
+export const printPiece = (text: string): Effect.Effect<void> => write(process.stdout, printable(text))
 
 /** The one document of `--json`. NaN and infinities are null, as JSON has neither. */
-export const printJson = (value: unknown): Effect.Effect<void> => print(JSON.stringify(value, undefined, 2))
+export const printJson = (value: unknown): Effect.Effect<void> =>
+  write(process.stdout, `${printableJson(JSON.stringify(value, undefined, 2))}\n`)
 
 /** A remark on standard error. */
-export const remark = (text: string): Effect.Effect<void> => write(process.stderr, `${text}\n`)
+export const remark = (text: string): Effect.Effect<void> => write(process.stderr, `${printable(text)}\n`)
+
+/** The program's own help, with its colours. */
+export const printHelp = (stream: NodeJS.WriteStream, help: string): Effect.Effect<void> => write(stream, `${help}\n`)

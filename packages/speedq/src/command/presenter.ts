@@ -1,7 +1,7 @@
 /** Where help goes: what was asked for to standard output, what was not to standard error. Errors are told once, by `main`. */
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Effect from "effect/Effect"
-import { print, remark } from "./output.ts"
+import { print, printHelp } from "./output.ts"
 
 const colorless = (stream: NodeJS.WriteStream): boolean => !stream.isTTY || process.env.NO_COLOR !== undefined
 const formatterOf = (stream: NodeJS.WriteStream) => CliOutput.defaultFormatter({ colors: !colorless(stream) })
@@ -13,8 +13,8 @@ export const presenter: CliOutput.Presenter = {
         return print(`${event.name} ${event.version}`)
       case "Help":
         return event.reason === "Requested"
-          ? print(formatterOf(process.stdout).formatHelpDoc(event.helpDoc))
-          : remark(formatterOf(process.stderr).formatHelpDoc(event.helpDoc))
+          ? printHelp(process.stdout, formatterOf(process.stdout).formatHelpDoc(event.helpDoc))
+          : printHelp(process.stderr, formatterOf(process.stderr).formatHelpDoc(event.helpDoc))
       case "InvalidInvocation":
         return Effect.void
     }

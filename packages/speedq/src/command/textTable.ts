@@ -1,9 +1,11 @@
 /** Tables for a terminal. */
+import { printableLine } from "@speedq/formats"
 import { displayWidth } from "effect/cli/CliOutput"
 
 export type Cell = string | number
 
-const textOf = (cell: Cell): string => (typeof cell === "number" ? String(Number(cell.toPrecision(6))) : cell)
+const textOf = (cell: Cell): string =>
+  typeof cell === "number" ? String(Number(cell.toPrecision(6))) : printableLine(cell)
 
 /** Columns of equal width, two spaces between; columns of numbers flush right. */
 export const textTable = (columns: readonly string[], rows: readonly (readonly Cell[])[]): string => {

@@ -1,4 +1,5 @@
 /** What a check found, as a person reads it. */
+import { printableLine } from "@speedq/formats"
 import { formatCount } from "@speedq/pipeline"
 import type { DataCheck, DatasetCheck, NamedLine, SourceCheck } from "@speedq/stages"
 import { type Cell, fittingTable } from "../command/textTable.ts"
@@ -6,9 +7,6 @@ import type { Checks } from "./checkJson.ts"
 
 /** Lines that are named on a terminal. */
 const mostNamed = 20
-
-/** What a data file says must not steer the terminal. */
-const printable = (text: string): string => text.replaceAll(/\s+/g, " ").replaceAll(/\p{Cc}/gu, "\ufffd")
 
 const recordsTable = (datasets: readonly DatasetCheck[]): string => {
   const columns = ["data set", "lines", "records", "usable", "text only", "one picture", "several", "video", "samples"]
@@ -41,15 +39,15 @@ const namedLines = (named: readonly NamedLine[]): readonly string[] => {
   const sorted = [...named.filter((line) => !isUsed(line)), ...named.filter(isUsed)]
   const lines = sorted
     .slice(0, mostNamed)
-    .map(({ file, line, fault, reason }) => `  ${file}:${line}: ${fault}: ${printable(reason)}`)
+    .map(({ file, line, fault, reason }) => `  ${file}:${line}: ${fault}: ${printableLine(reason)}`)
   const rest = sorted.length - lines.length
   return rest === 0 ? lines : [...lines, `  and ${formatCount(rest, "more line")}: --out FILE or --json names all`]
 }
 
 const verdict = ({ problems, warnings, named }: DataCheck): readonly string[] => {
-  const warned = warnings.map((warning) => `The stage will warn: ${printable(warning)}`)
+  const warned = warnings.map((warning) => `The stage will warn: ${printableLine(warning)}`)
   if (problems.length > 0) {
-    return [...warned, "It cannot be trained on as it is:", ...problems.map((problem) => `  ${printable(problem)}`)]
+    return [...warned, "It cannot be trained on as it is:", ...problems.map((problem) => `  ${printableLine(problem)}`)]
   }
   const replaced = named.filter((line) => !isUsed(line)).length
   const others = replaced === 0 ? "." : `; other records take the places of ${replaced}.`
@@ -77,10 +75,11 @@ const describe = (check: DataCheck): string => {
 
 const sourceLines = ({ stages, kind, source, used, unit, named, problems }: SourceCheck): string => {
   const amount = used === null ? "" : `: ${used} ${unit}${named.length === 0 ? "" : `, ${named.length} cannot be used`}`
-  const each = named.slice(0, mostNamed).map(({ at, reason }) => `  ${printable(at)}: ${printable(reason)}`)
+  const each = named.slice(0, mostNamed).map(({ at, reason }) => `  ${printableLine(at)}: ${printableLine(reason)}`)
   const rest =
     named.length > mostNamed ? [`  and ${formatCount(named.length - mostNamed, "more")}: --json names all`] : []
-  const ends = problems.length === 0 ? [] : ["It cannot be used as it is:", ...problems.map((p) => `  ${printable(p)}`)]
+  const ends =
+    problems.length === 0 ? [] : ["It cannot be used as it is:", ...problems.map((p) => `  ${printableLine(p)}`)]
   return [`${kind} ${source}, for ${stages.join(", ")}${amount}`, ...each, ...rest, ...ends].join("\n")
 }
 

@@ -1,4 +1,5 @@
 /** Where a sink prints: standard error of the process, or a text for tests. */
+import { printable } from "@speedq/formats"
 
 export interface Output {
   readonly write: (text: string) => void
@@ -14,6 +15,6 @@ export const standardError: Output = {
   columns: () => process.stderr.columns ?? 80
 }
 
-/** `02-qat: text`, warnings marked. */
+/** `02-qat: text`, warnings marked, for a terminal. */
 export const formatLine = (stage: string | undefined, warning: boolean, text: string): string =>
-  `${warning ? "warning: " : ""}${stage === undefined ? "" : `${stage}: `}${text}`
+  printable(`${warning ? "warning: " : ""}${stage === undefined ? "" : `${stage}: `}${text}`)

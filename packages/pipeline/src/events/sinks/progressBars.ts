@@ -1,4 +1,5 @@
 /** Events on a terminal: one bar for the running stage, with its rate and the time left, and the lines above it. */
+import { printableLine } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import { formatDuration, formatNumber } from "../../text/format.ts"
 import { isEntryOf, type Sink } from "../Events.ts"
@@ -62,7 +63,7 @@ const formatProgress = (progress: Progress): string => {
   const share = steps === 0 ? 1 : step / steps
   const filled = Math.round(share * barWidth)
   const bar = `[${"█".repeat(filled)}${"-".repeat(barWidth - filled)}]`
-  const parts = [stage, bar, `${String(Math.floor(share * 100)).padStart(3)} %`, `${step}/${steps}`]
+  const parts = [printableLine(stage), bar, `${String(Math.floor(share * 100)).padStart(3)} %`, `${step}/${steps}`]
   const millisecondsPerStep = (at - startedAt) / (step - from)
   if (step > from && millisecondsPerStep > 0) {
     parts.push(formatRate(millisecondsPerStep, unit), `${formatDuration(millisecondsPerStep * (steps - step))} left`)

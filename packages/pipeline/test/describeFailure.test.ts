@@ -1,0 +1,26 @@
+import * as Cause from "effect/Cause"
+import { assert, describe, it } from "vitest"
+import { StorageFailed } from "../src/Errors.ts"
+import { describeFailure } from "../src/run/describeFailure.ts"
+
+const failed = (detail: string) => new StorageFailed({ doing: "read", path: "a\u001b[31m", reason: "other", detail })
+
+describe("a failure in words", () => {
+  it("is its message, which does not steer the terminal", () => {
+    assert.strictEqual(
+      describeFailure(Cause.fail(failed("b\u009b2J\nc")), false),
+      "error: could not read (a\ufffd[31m): b\ufffd2J\nc. What was saved before is intact."
+    )
+  })
+
+  it("is its stack where that is asked for, or where the program is wrong", () => {
+    for (const [cause, debug] of [
+      [Cause.fail(failed("b")), true],
+      [Cause.die(new Error("a\u001b[31m")), false]
+    ] as const) {
+      const text = describeFailure(cause, debug)
+      assert.match(text, /a\ufffd\[31m.*\n\s+at /s)
+      assert.notInclude(text, "\u001b")
+    }
+  })
+})
