@@ -13,6 +13,7 @@ export { runsBelow } from "./ablation/runsBelow.ts"
 export { OtherRuns } from "./checkpoints/Checkpoints.ts"
 export { readManifest } from "./checkpoints/StageManifest.ts"
 export { openSaved, verifyFile } from "./checkpoints/savedFile.ts"
+export { directoryName } from "./directory/Name.ts"
 export { RunDirectory, RunRecord, readRunRecord, runFileName, stagesName } from "./directory/RunDirectory.ts"
 export { acquireLock } from "./directory/RunLock.ts"
 export {

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Json, JsonObject } from "effect/Schema"
 import * as Schema from "effect/Schema"
+import { Name, sameDirectory } from "../directory/Name.ts"
 import { RecipeInvalid, type RecipeProblem } from "../Errors.ts"
 import { isJsonObject } from "../json/canonicalJson.ts"
 import { applyOverrides } from "../recipe/overrides.ts"
@@ -35,7 +36,7 @@ const Changes = {
 export const AblationDocument = Schema.Struct({
   version: requiredOption(Schema.Literal(1), { description: "Version of this format." }),
   $schema: optionalOption(Schema.String, { description: "For editors: where the JSON Schema of recipes is." }),
-  name: requiredOption(Schema.NonEmptyString, {
+  name: requiredOption(Name, {
     description: "Name of the ablation, for run directories and reports."
   }),
   base: requiredOption(Schema.NonEmptyString, {
@@ -49,7 +50,7 @@ export const AblationDocument = Schema.Struct({
   variants: requiredOption(
     Schema.NonEmptyArray(
       Schema.Struct({
-        name: requiredOption(Schema.NonEmptyString, { description: "Name of the variant in tables." }),
+        name: requiredOption(Name, { description: "Name of the variant in tables." }),
         ...Changes
       })
     ),
@@ -130,9 +131,13 @@ export const decodeAblation = <const Registry extends ReadonlyArray<Registered>>
   Effect.gen(function* () {
     const { name, variants, seeds } = document
     const names = variants.map((variant) => variant.name)
-    const twice = names.filter((each, index) => names.indexOf(each) !== index)
+    const twice = names.flatMap((each, index) => {
+      const before = names.slice(0, index).find((other) => sameDirectory(other, each))
+      if (before === undefined) return []
+      return [before === each ? `two are called "${each}"` : `"${before}" and "${each}" would have one directory`]
+    })
     const problems = [
-      ...twice.map((each) => ({ path: "variants", issue: `two are called "${each}"` })),
+      ...twice.map((issue) => ({ path: "variants", issue })),
       ...unknownStages(base, document, "the ablation"),
       ...variants.flatMap((variant) => unknownStages(base, variant, `variant "${variant.name}"`))
     ]

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
 import { OtherRuns } from "../checkpoints/Checkpoints.ts"
+import { directoryName } from "../directory/Name.ts"
 import { RunDirectory } from "../directory/RunDirectory.ts"
 import { RecipeInvalid } from "../Errors.ts"
 import { whileDoing } from "../files/storage.ts"
@@ -41,7 +42,7 @@ interface AblationResult<Result> {
 
 /** Where below the ablation's directory a run is. */
 export const runPlace = ({ variant, seed }: Pick<AblationRun, "variant" | "seed">): string =>
-  `${variant.replaceAll(/[^\p{L}\p{N}._-]+/gu, "-")}/seed-${seed}`
+  `${directoryName(variant)}/seed-${seed}`
 
 /**
  * Runs an ablation, or continues it. A stage that several variants have in common is computed once a seed. Fails with what a

@@ -1,5 +1,6 @@
 /** The manifest of a stage's directory: whose result it is, and which files hold it. It is renamed into place last, so what it names is whole. */
 import { createHash } from "node:crypto"
+import { posix, win32 } from "node:path"
 import { AtomicFile, checkOutside, mostBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -12,16 +13,32 @@ import { canonicalJson, isJsonObject } from "../json/canonicalJson.ts"
 import { KeyParts } from "./StageKey.ts"
 import { FileRecord } from "./savedFile.ts"
 
+const isOwn = (file: string): boolean => !/[/\\]/.test(file) && file !== ".."
+/** A file in the stage's directory. */
+const OwnFile = Schema.Struct({
+  ...FileRecord.fields,
+  file: Schema.NonEmptyString.check(Schema.makeFilter((file) => isOwn(file) || "it is not in the stage's directory"))
+})
+
+/** From a stage's directory, which is two below the run's. */
+const isInRun = (file: string): boolean =>
+  !posix.isAbsolute(file) && !win32.isAbsolute(file) && !/^(\.\.[/\\]){3}/.test(win32.normalize(file))
+/** A file somewhere in the run's directory: what an earlier manifest names is mended, moved and removed. */
+const RunFile = Schema.Struct({
+  ...FileRecord.fields,
+  file: Schema.NonEmptyString.check(Schema.makeFilter((file) => isInRun(file) || "it is not in the run's directory"))
+})
+
 /** A saved state. */
-export const Checkpoint = Schema.Struct({ step: Schema.Int, ...FileRecord.fields })
+export const Checkpoint = Schema.Struct({ step: Schema.Int, ...OwnFile.fields })
 export interface Checkpoint extends Schema.Schema.Type<typeof Checkpoint> {}
 
 /** A finished stage: its artefacts by name, the other files it wrote, named from its directory, and the file that has copies of them. */
 export const Finished = Schema.Struct({
   steps: Schema.Int,
-  artefacts: Schema.Record(Schema.String, FileRecord),
-  files: Schema.Array(FileRecord),
-  copies: Schema.optionalKey(FileRecord)
+  artefacts: Schema.Record(Schema.String, OwnFile),
+  files: Schema.Array(RunFile),
+  copies: Schema.optionalKey(OwnFile)
 })
 export interface Finished extends Schema.Schema.Type<typeof Finished> {}
 

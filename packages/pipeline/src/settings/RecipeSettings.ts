@@ -4,6 +4,7 @@
  */
 import { option, optionalOption, requiredOption } from "@speedq/formats"
 import * as Schema from "effect/Schema"
+import { Name } from "../directory/Name.ts"
 import { Compatibility, Count, Positive } from "./options.ts"
 
 /** When a running stage saves its state. */
@@ -31,7 +32,7 @@ const Parts = Schema.Struct({
 })
 
 export const RecipeSettings = Schema.Struct({
-  name: requiredOption(Schema.NonEmptyString, { description: "Name of the recipe, for run directories and reports." }),
+  name: requiredOption(Name, { description: "Name of the recipe, for run directories and reports." }),
   model: requiredOption(Schema.String, { description: "Directory of the model to start from." }),
   parts: optionalOption(Parts, {
     description:

@@ -1,7 +1,7 @@
 /** Reads a recipe file, with the settings of the command line applied. */
 import { basename, dirname, join } from "node:path"
 import { nearest, readText } from "@speedq/formats"
-import { applyOverrides, Recipe, type Stage } from "@speedq/pipeline"
+import { applyOverrides, directoryName, Recipe, type Stage } from "@speedq/pipeline"
 import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import type { Json } from "effect/Schema"
@@ -61,4 +61,4 @@ export const decodeRecipe = Effect.fnUntraced(function* (json: Json, settings: r
 export type KnownRecipe = Effect.Success<ReturnType<typeof decodeRecipe>>
 
 /** Directory of a run that was given none. */
-export const defaultDirectory = (name: string): string => join("runs", name.replaceAll(/[^\p{L}\p{N}._-]+/gu, "-"))
+export const defaultDirectory = (name: string): string => join("runs", directoryName(name))
