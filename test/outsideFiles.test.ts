@@ -49,6 +49,8 @@ interface Reader {
   readonly huge?: RegExp | "taken"
   /** What is no file is something else to it, or nothing. */
   readonly takes?: ReadonlyArray<string>
+  /** A JSON that would be good but for `"@"`, where values are nested without end. A record of a run is none then. */
+  readonly nested?: { readonly json: string; readonly says: RegExp }
 }
 
 const benchmark = findBenchmark("nano", benchmarks)!
@@ -56,14 +58,34 @@ const tokenizer = { encode: () => [] } as never
 const text = { documents: 1, longest: 1, block: 1 }
 
 const readers: { readonly [what: string]: Reader } = {
-  recipe: { name: "recipe.json", read: (file) => readJson(file) },
+  recipe: {
+    name: "recipe.json",
+    read: (file) => readJson(file),
+    nested: { json: '{"name": "@"}', says: /nested deeper than 100/ }
+  },
   module: { name: "plugin.ts", read: (file) => importModule(file) },
-  "model config": { name: "config.json", read: (_, directory) => sync(() => readModelConfig(directory)) },
-  preprocessor: { name: "preprocessor_config.json", read: (_, directory) => readStatistics(directory) },
-  "tokenizer.json": { name: "tokenizer.json", read: (_, directory) => loadTokenizer(directory) },
+  "model config": {
+    name: "config.json",
+    read: (_, directory) => sync(() => readModelConfig(directory)),
+    nested: { json: '{"vision_config": "@"}', says: /nested deeper than 100/ }
+  },
+  preprocessor: {
+    name: "preprocessor_config.json",
+    read: (_, directory) => readStatistics(directory),
+    nested: { json: '{"image_mean": "@"}', says: /nested deeper than 100/ }
+  },
+  "tokenizer.json": {
+    name: "tokenizer.json",
+    read: (_, directory) => loadTokenizer(directory),
+    nested: { json: '{"added_tokens": "@"}', says: /nested deeper than 100/ }
+  },
   "tokenizer.model": { name: "tokenizer.model", read: (_, directory) => loadTokenizer(directory) },
   vocabulary: { name: "vocab.json", read: (_, directory) => loadTokenizer(directory) },
-  "meta file": { name: "meta.json", read: (file) => readDatasetMeta(file) },
+  "meta file": {
+    name: "meta.json",
+    read: (file) => readDatasetMeta(file),
+    nested: { json: '{"a": "@"}', says: /nested deeper than 100/ }
+  },
   annotations: { name: "records.jsonl", read: (file) => openAnnotations(file), huge: "taken" },
   "compressed annotations": {
     name: "records.jsonl.zst",
@@ -76,7 +98,11 @@ const readers: { readonly [what: string]: Reader } = {
   video: { name: "video.mp4", read: (file) => openVideo(file), huge: "taken", takes: ["a directory"] },
   "benchmark's data": { name: "data.tsv", read: (file) => readDataFile(file, benchmark) },
   "predictions in tsv": { name: "predictions.tsv", read: (file) => readPredictions(file) },
-  "predictions in json": { name: "predictions.json", read: (file) => readPredictions(file) },
+  "predictions in json": {
+    name: "predictions.json",
+    read: (file) => readPredictions(file),
+    nested: { json: '[{"index": 1, "prediction": "@"}]', says: /nested deeper than 100/ }
+  },
   "predictions in xlsx": { name: "predictions.xlsx", read: (file) => readPredictions(file) },
   journal: {
     name: "journal.jsonl",
@@ -86,14 +112,20 @@ const readers: { readonly [what: string]: Reader } = {
   "index of shards": {
     name: "model.safetensors.index.json",
     read: (file) => sync(() => Safetensors.openModelSync(file)),
-    takes: ["a directory"]
+    takes: ["a directory"],
+    nested: { json: '{"weight_map": "@"}', says: /expected .{|nested deeper/ }
   },
   "torch file": { name: "weights.pt", read: (file) => sync(() => openTorchFile(file)), huge: /not a zip archive/ },
   "index of torch files": {
     name: "pytorch_model.bin.index.json",
-    read: (_, directory) => sync(() => torchFiles(directory))
+    read: (_, directory) => sync(() => torchFiles(directory)),
+    nested: { json: '{"weight_map": "@"}', says: /no weight_map/ }
   },
-  "calibration text": { name: "text.jsonl", read: (file) => readBlocks(file, tokenizer, text) },
+  "calibration text": {
+    name: "text.jsonl",
+    read: (file) => readBlocks(file, tokenizer, text),
+    nested: { json: '{"text": "@"}', says: /nested deeper than 100/ }
+  },
   "list of pictures": {
     name: "pictures.txt",
     read: (file) => drawPictures({ images: file, count: 1, maxTiles: 1 }, 1),
@@ -113,7 +145,11 @@ const readers: { readonly [what: string]: Reader } = {
   "status of a run": { name: "run.json", read: (_, directory) => status(directory) },
   manifest: { name: "manifest.json", read: (_, directory) => readManifest(directory) },
   "log of a run": { name: "events.jsonl", read: (file) => readEvents(file, 2 ** 20), huge: "taken" },
-  ledger: { name: "data.json", read: (_, directory) => readLedger(directory) }
+  ledger: {
+    name: "data.json",
+    read: (_, directory) => readLedger(directory),
+    nested: { json: '{"sha256": "a", "ledger": "@"}', says: /damaged/ }
+  }
 }
 
 /** Larger than anything that is read as a whole, and takes no room on the disk. */
@@ -135,6 +171,21 @@ const errorOf = async (reading: Reading): Promise<unknown> => {
   assert.isFalse(Cause.hasDies(exit.cause), `a defect: ${Cause.pretty(exit.cause)}`)
   return Cause.squash(exit.cause)
 }
+
+describe("JSON that is nested without end", () => {
+  const deep = "[".repeat(100_000) + "]".repeat(100_000)
+  const nested = Object.entries(readers).flatMap(([what, reader]) =>
+    reader.nested === undefined ? [] : [{ what, ...reader, ...reader.nested }]
+  )
+  for (const { what, name, read, json, says } of nested) {
+    it(`${what} is refused`, async () => {
+      const directory = mkdtempSync(join(root, "nested-"))
+      const file = join(directory, name)
+      writeFileSync(file, json.replace('"@"', deep))
+      assert.match(((await errorOf(read(file, directory))) as Error).message, says)
+    })
+  }
+})
 
 describe.skipIf(process.platform === "win32")("a file from outside", () => {
   let count = 0

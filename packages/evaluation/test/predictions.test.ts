@@ -258,7 +258,14 @@ describe("predictions files made elsewhere", () => {
       assert.match(yield* messageOf("p.json", "{"), /^TableInvalid: .*p\.json: not a table in JSON/)
       // With many escaped quotes, which each could begin a text of its own.
       const cut = `[{"index": 0, "prediction": "${'\\"a'.repeat(100_000)}`
-      assert.match(yield* messageOf("p.json", cut), /the text that begins at character 29 has no end/)
+      assert.match(
+        yield* messageOf("p.json", cut),
+        /p\.json: not a table in JSON: Unterminated string in JSON at position \d+/
+      )
+      const others = Array.from({ length: 50_000 }, (_, i) => ({ [`column ${i}`]: i }))
+      assert.match(yield* messageOf("p.json", JSON.stringify(others)), /^ColumnMissing/)
+      const noList = JSON.stringify({ columns: ["index", "prediction"], data: [[1, "a"], null] })
+      assert.match(yield* messageOf("p.json", noList), /row 2 of its data is not a list/)
       const deep = `[{"index": 0, "prediction": ${"[".repeat(100_000)}${"]".repeat(100_000)}}]`
       assert.match(yield* messageOf("p.json", deep), /values are nested deeper than 100/)
       assert.match(yield* messageOf("p.json", "3"), /neither a list of records nor an object of columns/)

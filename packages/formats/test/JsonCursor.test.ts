@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
-import { JsonCursor, JsonUnexpected } from "../src/internal/JsonCursor.ts"
+import { JsonCursor, JsonUnexpected } from "../src/json/JsonCursor.ts"
 
 const skip = (text: string) => {
   const cursor = new JsonCursor(text)

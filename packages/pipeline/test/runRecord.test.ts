@@ -1,5 +1,5 @@
 /** A run.json that says what cannot be is no record, and no defect of whoever reads it. */
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { describe, it } from "@effect/vitest"
@@ -28,6 +28,17 @@ describe("the record of a run", () => {
         assert.isTrue(Option.isNone(yield* readRunRecord(directory)))
         assert.isTrue(Option.isNone(yield* runReport(directory)))
       }
+    }).pipe(Effect.provide(NodeServices.layer))
+  )
+
+  it.effect("is none where its recipe is nested without end", () =>
+    Effect.gen(function* () {
+      const directory = runWith({ recipe: "@" })
+      const file = join(directory, "run.json")
+      const deep = "[".repeat(100_000) + "]".repeat(100_000)
+      writeFileSync(file, readFileSync(file, "utf8").replace('"@"', deep))
+      assert.isTrue(Option.isNone(yield* readRunRecord(directory)))
+      assert.isTrue(Option.isNone(yield* runReport(directory)))
     }).pipe(Effect.provide(NodeServices.layer))
   )
 })

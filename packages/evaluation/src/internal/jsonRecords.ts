@@ -1,6 +1,11 @@
 /** JSON as Python writes it for a table: records, or columns; `NaN` and `Infinity` are numbers there. */
+import { endOfText, parseJson } from "@speedq/formats"
 
-type JsonTable = { readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[] }
+interface JsonTable {
+  readonly columns: readonly string[]
+  /** The cells of the column at this place, undefined where there is none. */
+  readonly column: (at: number) => readonly unknown[]
+}
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
@@ -15,10 +20,10 @@ const fromRecords = (records: readonly unknown[]): JsonTable => {
     for (const name of Object.keys(record)) columns.add(name)
   }
   const names = Array.from(columns)
-  return {
-    columns: names,
-    rows: records.map((record) => names.map((name) => (record as Record<string, unknown>)[name]))
-  }
+  const cell = (record: object, name: string): unknown =>
+    Object.hasOwn(record, name) ? (record as Readonly<Record<string, unknown>>)[name] : undefined
+  // Only columns that are wanted are made: records that each have other names would make a table of their square.
+  return { columns: names, column: (at) => records.map((record) => cell(record as object, names[at]!)) }
 }
 
 const fromColumns = (table: Readonly<Record<string, unknown>>): JsonTable => {
@@ -33,39 +38,25 @@ const fromColumns = (table: Readonly<Record<string, unknown>>): JsonTable => {
   const height = cells[0]?.length ?? 0
   const uneven = cells.findIndex((column) => column.length !== height)
   if (uneven >= 0) throw new SyntaxError(`column "${columns[uneven]}" has ${cells[uneven]!.length} rows, not ${height}`)
-  return { columns, rows: Array.from({ length: height }, (_, i) => cells.map((column) => column[i])) }
+  return { columns, column: (at) => cells[at]! }
 }
 
-/** What begins a text or a number, and what nests. */
-const token = /["[\]{}]|-?(?:NaN|Infinity|\d[\d.eE+-]*)/g
-const quoteOrEscape = /["\\]/g
-const mostNested = 100
-
-/** The place behind the quote that ends the text which begins at `start`. */
-const endOfText = (text: string, start: number): number => {
-  quoteOrEscape.lastIndex = start + 1
-  for (let found = quoteOrEscape.exec(text); found !== null; found = quoteOrEscape.exec(text)) {
-    if (found[0] === '"') return quoteOrEscape.lastIndex
-    quoteOrEscape.lastIndex++
-  }
-  throw new SyntaxError(`the text that begins at character ${start + 1} has no end; is the file cut off?`)
-}
+/** What begins a text or a number. */
+const token = /"|-?(?:NaN|Infinity|\d[\d.eE+-]*)/g
 
 /** The JSON with a text behind {@link numberMark} for each number. Reads it once, whatever is in it. */
 const withNumbersAsTexts = (text: string): string => {
   const pieces: string[] = []
-  let [from, nested] = [0, 0]
+  let from = 0
   token.lastIndex = 0
   for (let found = token.exec(text); found !== null; found = token.exec(text)) {
     const [word] = found
-    if (word === '"') token.lastIndex = endOfText(text, found.index)
-    else if (word === "[" || word === "{") nested++
-    else if (word === "]" || word === "}") nested--
-    else {
-      pieces.push(text.slice(from, found.index), JSON.stringify(numberMark + word))
-      from = token.lastIndex
+    if (word === '"') {
+      token.lastIndex = endOfText(text, found.index)
+      continue
     }
-    if (nested > mostNested) throw new SyntaxError(`values are nested deeper than ${mostNested}`)
+    pieces.push(text.slice(from, found.index), JSON.stringify(numberMark + word))
+    from = token.lastIndex
   }
   pieces.push(text.slice(from))
   return pieces.join("")
@@ -73,12 +64,16 @@ const withNumbersAsTexts = (text: string): string => {
 
 /** Reads a table out of JSON; numbers come as their text behind {@link numberMark}. Throws SyntaxError. */
 export const jsonTable = (text: string): JsonTable => {
-  const value: unknown = JSON.parse(withNumbersAsTexts(text))
+  const value: unknown = parseJson(withNumbersAsTexts(text))
   if (Array.isArray(value)) return fromRecords(value)
   if (!isObject(value)) throw new SyntaxError("neither a list of records nor an object of columns")
   const { columns, data } = value
   if (Array.isArray(columns) && Array.isArray(data)) {
-    return { columns: columns.map(String), rows: data as readonly (readonly unknown[])[] }
+    const rows = data.map((row: unknown, i): readonly unknown[] => {
+      if (!Array.isArray(row)) throw new SyntaxError(`row ${i + 1} of its data is not a list`)
+      return row
+    })
+    return { columns: columns.map(String), column: (at) => rows.map((row) => row[at]) }
   }
   return fromColumns(value)
 }

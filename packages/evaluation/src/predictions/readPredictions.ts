@@ -90,7 +90,7 @@ const fromJson = Effect.fnUntraced(function* (file: string) {
     names,
     column: (name) => {
       const at = names.indexOf(name)
-      return at < 0 ? undefined : table.rows.map((row) => jsonText(row[at]))
+      return at < 0 ? undefined : table.column(at).map(jsonText)
     }
   }
   return columns

@@ -4,8 +4,8 @@
  */
 
 import { SafetensorsInvalid } from "../Errors.ts"
+import { JsonCursor, JsonUnexpected } from "../json/JsonCursor.ts"
 import { type DType, dtypes, elementBytes, isDType, tensorBytes } from "../numbers/DType.ts"
-import { JsonCursor, JsonUnexpected } from "./JsonCursor.ts"
 
 /** Bytes of JSON past which a header is refused unread, as the official implementation does. */
 export const maxHeaderBytes = 100_000_000

@@ -5,7 +5,7 @@ import { FileFailed, ModelIncomplete, SafetensorsInvalid, TensorMissing } from "
 import { attemptFile } from "../internal/attempt.ts"
 import { closeFile, openFile, readFully } from "../internal/files.ts"
 import { decodeUtf8, maxHeaderBytes } from "../internal/header.ts"
-import { JsonCursor, JsonUnexpected } from "../internal/JsonCursor.ts"
+import { JsonCursor, JsonUnexpected } from "../json/JsonCursor.ts"
 import { openFileSync } from "./SafetensorsFile.ts"
 import { mostAlike, type TensorInfo, type TensorStore } from "./TensorStore.ts"
 

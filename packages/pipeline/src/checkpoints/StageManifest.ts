@@ -1,7 +1,7 @@
 /** The manifest of a stage's directory: whose result it is, and which files hold it. It is renamed into place last, so what it names is whole. */
 import { createHash } from "node:crypto"
 import { posix, win32 } from "node:path"
-import { AtomicFile, checkOutside, mostBytes } from "@speedq/formats"
+import { AtomicFile, checkOutside, jsonString, mostBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -65,7 +65,7 @@ export const manifestName = "manifest.json"
 const manifestCopyName = "manifest.copy.json"
 
 // A manifest carries the digest of itself, so that a flipped bit is not taken for another step or file.
-const Sealed = Schema.fromJsonString(Schema.Struct({ sha256: Schema.String, manifest: Schema.Json }))
+const Sealed = jsonString(Schema.Struct({ sha256: Schema.String, manifest: Schema.Json }))
 const decodeSealed = Schema.decodeUnknownEffect(Sealed)
 const decodeManifest = Schema.decodeUnknownEffect(StageManifest)
 const encode = Schema.encodeSync(StageManifest)

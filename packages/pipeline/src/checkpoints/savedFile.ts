@@ -1,6 +1,6 @@
 /** One saved value in one safetensors file: its tensors, and its JSON part in the header. Checked against its digest when opened. */
 import { createHash } from "node:crypto"
-import { checkOutside, Safetensors, type SafetensorsInvalid } from "@speedq/formats"
+import { checkOutside, jsonString, Safetensors, type SafetensorsInvalid } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
@@ -15,7 +15,7 @@ export const FileRecord = Schema.Struct({ file: Schema.String, bytes: Schema.Int
 export interface FileRecord extends Schema.Schema.Type<typeof FileRecord> {}
 
 const dataKey = "data"
-const decodeData = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Json))
+const decodeData = Schema.decodeUnknownEffect(jsonString(Schema.Json))
 
 /** Writes a value so that `path` is at every moment the old file or the whole new one. */
 export const writeSaved = <E, R>(

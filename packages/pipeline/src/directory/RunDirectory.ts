@@ -2,7 +2,7 @@
  * A run's directory, held by one process for the life of a scope:
  * `run.json`, `events.jsonl`, `stages/NN-name/`, `superseded/` (results that a changed recipe left behind), `model/`, `report.html`.
  */
-import { AtomicFile, ifPresent, readText } from "@speedq/formats"
+import { AtomicFile, ifPresent, jsonString, readText } from "@speedq/formats"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -48,7 +48,7 @@ const ownFiles = [runFileName, eventsFileName, reportFileName]
 const beforeStages = [eventsFileName, reportFileName, stagesName, "tensorboard"]
 const isLock = (name: string) => name.startsWith(lockFileName)
 
-const RunFile = Schema.fromJsonString(RunRecord, { space: 2 })
+const RunFile = jsonString(RunRecord, { space: 2 })
 const decodeRunFile = Schema.decodeUnknownOption(RunFile)
 const encodeRunFile = Schema.encodeSync(RunFile)
 

@@ -1,5 +1,5 @@
 /** Reads events.jsonl back: what a report and `status` are made of. Lines that cannot be read are counted, not fatal. */
-import { checkOutside, mostBytes } from "@speedq/formats"
+import { checkOutside, jsonString, mostBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -8,7 +8,7 @@ import { whileDoing } from "../files/storage.ts"
 import { Timestamp } from "../json/Timestamp.ts"
 import type { EventKind } from "./EventKind.ts"
 
-const Line = Schema.fromJsonString(
+const Line = jsonString(
   Schema.Struct({
     at: Timestamp,
     event: Schema.String,

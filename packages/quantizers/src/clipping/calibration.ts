@@ -2,6 +2,7 @@
  * Calibration text for the clipping search (docs/method.md, "Clipping search"): documents of a file, shuffled by a
  * seed, the first short ones of them joined and cut into blocks of tokens.
  */
+import { parseJson } from "@speedq/formats"
 import { Random } from "@speedq/tensors"
 import { CalibrationEmpty, CalibrationInvalid } from "../Errors.ts"
 
@@ -24,7 +25,7 @@ const textOf = (value: unknown): string | undefined => {
 const parseLine = (source: string, line: string, number: number): string => {
   let value: unknown
   try {
-    value = JSON.parse(line)
+    value = parseJson(line)
   } catch (error) {
     throw new CalibrationInvalid({
       source,

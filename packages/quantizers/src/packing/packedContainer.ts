@@ -2,7 +2,7 @@
  * The packed container: one safetensors file with quantized parameters packed (packedWeight.ts) and all others as they
  * are. Metadata: `format` = "speedq-packed", `version` = "1", `quantized` = JSON { parameter: { use, version, plugin?, with, shape } }.
  */
-import { layerOf, parameterOf, type Safetensors, type TensorStore } from "@speedq/formats"
+import { layerOf, parameterOf, parseJson, type Safetensors, type TensorStore } from "@speedq/formats"
 import type { Backend } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
 import { PackedInvalid } from "../Errors.ts"
@@ -110,7 +110,7 @@ export const readPackedContainer = (
 
 const parseDescription = ({ path, metadata }: TensorStore): { readonly [parameter: string]: object } => {
   try {
-    return JSON.parse(metadata["quantized"] ?? "") as { readonly [parameter: string]: object }
+    return parseJson(metadata["quantized"] ?? "") as { readonly [parameter: string]: object }
   } catch (error) {
     const reason = `its description is not JSON: ${error instanceof Error ? error.message : String(error)}`
     throw new PackedInvalid({ file: path, reason })

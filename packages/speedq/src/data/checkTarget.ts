@@ -1,6 +1,6 @@
 /** What `data check` is given: a recipe or an ablation, whose stages say how they use data, or the meta file of a mixture. */
 import { existsSync } from "node:fs"
-import { readTextSync } from "@speedq/formats"
+import { parseJson, readTextSync } from "@speedq/formats"
 import { isAblation } from "@speedq/pipeline"
 import { type CheckedData, checkedDataOf, ownData, readSourcesOf } from "@speedq/stages"
 import * as Effect from "effect/Effect"
@@ -33,7 +33,7 @@ const isObject = (value: unknown): value is object => typeof value === "object" 
 const holds = (file: string, matches: (json: object) => boolean): boolean => {
   if (isModulePath(file) || isDirectory(file) || !existsSync(file)) return false
   try {
-    const json: unknown = JSON.parse(readTextSync(file))
+    const json: unknown = parseJson(readTextSync(file))
     return isObject(json) && matches(json)
   } catch {
     return false

@@ -12,7 +12,7 @@ import {
   type SourceModel,
   unpackAll
 } from "@speedq/exports"
-import { readTextSync, Safetensors } from "@speedq/formats"
+import { jsonString, readTextSync, Safetensors } from "@speedq/formats"
 import { RecipeSettings, type RunRecord, readRunRecord } from "@speedq/pipeline"
 import { isPackedContainer } from "@speedq/quantizers"
 import {
@@ -66,7 +66,7 @@ const fromRun = Effect.fnUntraced(function* (path: string, record: RunRecord) {
 
 /** quantization.json, as far as an export needs it. */
 const Description = Schema.Struct({ recipe: Schema.Json })
-const decodeDescription = Schema.decodeUnknownSync(Schema.fromJsonString(Description))
+const decodeDescription = Schema.decodeUnknownSync(jsonString(Description))
 
 /** The recipe that a packed model says it was made by; its own name where it says nothing. */
 const recipeOf = (path: string) =>

@@ -1,6 +1,6 @@
 /** Reads a recipe file, with the settings of the command line applied. */
 import { basename, dirname, join } from "node:path"
-import { nearest, readText } from "@speedq/formats"
+import { nearest, parseJson, readText } from "@speedq/formats"
 import { applyOverrides, directoryName, Recipe, type Stage } from "@speedq/pipeline"
 import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
@@ -30,7 +30,7 @@ export const readJson = Effect.fnUntraced(function* (file: string) {
     )
   )
   return yield* Effect.try({
-    try: () => Schema.decodeUnknownSync(Schema.Json)(JSON.parse(text)),
+    try: () => Schema.decodeUnknownSync(Schema.Json)(parseJson(text)),
     catch: (error) => new RecipeUnreadable({ file, reason: error instanceof Error ? error.message : String(error) })
   })
 })

@@ -1,7 +1,7 @@
 /** Files of the checkpoint in a model directory: safetensors, or else what save_pretrained wrote as PyTorch pickles. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { readTextSync } from "@speedq/formats"
+import { parseJson, readTextSync } from "@speedq/formats"
 import { torchFiles } from "../reference/torchCheckpoint.ts"
 
 interface CheckpointFiles {
@@ -16,7 +16,7 @@ export const checkpointFiles = (directory: string): CheckpointFiles => {
   if (existsSync(single)) return { kind: "safetensors", files: [single] }
   const index = join(directory, "model.safetensors.index.json")
   if (!existsSync(index)) return { kind: "torch", files: torchFiles(directory) }
-  const { weight_map = {} } = JSON.parse(readTextSync(index)) as { readonly weight_map?: object }
+  const { weight_map = {} } = parseJson(readTextSync(index)) as { readonly weight_map?: object }
   const files = [...new Set(Object.values(weight_map))].map((file) => join(directory, String(file)))
   return { kind: "safetensors", files }
 }

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs"
 import { basename, join } from "node:path"
 import { releaseParameters } from "@speedq/exports"
-import { readTextSync } from "@speedq/formats"
+import { jsonString, readTextSync } from "@speedq/formats"
 import type { Backend, Parameters, Shape } from "@speedq/tensors"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -14,7 +14,7 @@ import { loadDetailParameters } from "./loadDetailParameters.ts"
 const singleName = "pytorch_model.bin"
 const indexName = `${singleName}.index.json`
 
-const Index = Schema.fromJsonString(Schema.Struct({ weight_map: Schema.Record(Schema.String, Schema.String) }))
+const Index = jsonString(Schema.Struct({ weight_map: Schema.Record(Schema.String, Schema.String) }))
 const decodeIndex = Schema.decodeUnknownOption(Index)
 
 /** Files of the checkpoint; none where the directory has none. Raises TorchFileInvalid. */

@@ -1,4 +1,5 @@
 /** One record of an annotation file: a conversation and what it shows. Other keys are ignored. */
+import { parseJson } from "@speedq/formats"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { DataQuirks } from "./DataQuirks.ts"
@@ -65,7 +66,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true })
 export const readRecord = (line: Uint8Array): Result.Result<ConversationRecord, string> => {
   let json: unknown
   try {
-    json = JSON.parse(utf8.decode(line))
+    json = parseJson(utf8.decode(line))
   } catch (error) {
     return Result.fail(`not JSON: ${error instanceof Error ? error.message : String(error)}`)
   }

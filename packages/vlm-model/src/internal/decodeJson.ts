@@ -1,4 +1,5 @@
 /** JSON in the bytes of a file. */
+import { parseJson } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
@@ -9,7 +10,7 @@ export const decodeJson = <S extends Schema.Decoder<unknown>, E>(
   invalid: (reason: string) => E
 ): Effect.Effect<S["Type"], E> =>
   Effect.try({
-    try: (): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
+    try: (): unknown => parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
     catch: (error) => invalid(`not JSON: ${error instanceof Error ? error.message : String(error)}`)
   }).pipe(
     Effect.flatMap((json) =>

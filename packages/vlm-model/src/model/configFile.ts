@@ -1,7 +1,7 @@
 /** Reads config.json of a model directory, in either layout. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { FileFailed, readTextSync, Safetensors } from "@speedq/formats"
+import { FileFailed, parseJson, readTextSync, Safetensors } from "@speedq/formats"
 import * as Schema from "effect/Schema"
 import { isJsonObject, type JsonObject } from "../internal/jsonObject.ts"
 import { decoderFamilies } from "./decoderFamilies.ts"
@@ -77,7 +77,7 @@ const fileIn = (directory: string): string => join(directory, "config.json")
 
 const readRaw = (file: string): unknown => {
   try {
-    return JSON.parse(readTextSync(file))
+    return parseJson(readTextSync(file))
   } catch (error) {
     const refused = error instanceof FileFailed ? error : undefined
     const isAbsent = refused?.code === "ENOENT"
