@@ -46,7 +46,7 @@ export const count = (name: string) =>
 
 /** The largest picture that is read. */
 export const maxPixels = count("max-pixels").pipe(
-  Flag.withDescription("refuse pictures with more pixels; default: 178956970, Pillow's limit"),
+  Flag.withDescription("refuse pictures, and rows of pictures, with more pixels; default: 178956970, Pillow's limit"),
   Flag.optional
 )
 

@@ -1,6 +1,6 @@
 /** Writes a model directory of real shapes with seeded random weights, for trying a machine. */
 import { basename, join, relative } from "node:path"
-import { AtomicFile, FileFailed, readBytes, readText, Safetensors, Staging } from "@speedq/formats"
+import { AtomicFile, readBytes, readText, Safetensors, Staging } from "@speedq/formats"
 import { CurrentStage, emit, monotonicMillis, RunEvents } from "@speedq/pipeline"
 import {
   decodeModelConfig,

@@ -12,7 +12,7 @@ export const PictureConfig = Schema.Struct({
   }),
   maxPixels: optionalOption(Count, {
     description:
-      "Pictures and frames of videos with more pixels are refused: they are more likely an attack than a picture. A picture of 400 megapixels takes 1.2 GB while it is prepared.",
+      "Pictures and frames of videos with more pixels are refused: they are more likely an attack than a picture. So are records whose pictures have more together. A picture of 400 megapixels takes 1.2 GB while it is prepared.",
     unit: "pixels",
     source: "178956970, Pillow's limit, or no limit under `compat` reference: docs/quirks.md#quirk-26"
   })

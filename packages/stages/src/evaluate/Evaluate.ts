@@ -79,7 +79,8 @@ const EvaluateConfig = Schema.Struct({
     source: "chosen here: the least memory"
   }),
   maxPixels: optionalOption(Count, {
-    description: "Pictures with more pixels are refused: they are more likely an attack than a picture.",
+    description:
+      "Pictures with more pixels are refused: they are more likely an attack than a picture. So are rows whose pictures have more together.",
     unit: "pixels",
     source: "178956970, Pillow's limit"
   }),

@@ -52,8 +52,8 @@ export interface DataOptions {
      */
     readonly truncated?: "load" | "reject"
     /**
-     * Pictures and frames of videos with more pixels are refused: they are more likely an attack than a picture. A
-     * picture of 400 megapixels takes 1.2 GB while it is prepared.
+     * Pictures and frames of videos with more pixels are refused: they are more likely an attack than a picture. So
+     * are records whose pictures have more together. A picture of 400 megapixels takes 1.2 GB while it is prepared.
      *
      * Unit: pixels.
      *
@@ -537,8 +537,8 @@ export interface AdaRoundVitOptions {
      */
     readonly truncated?: "load" | "reject"
     /**
-     * Pictures and frames of videos with more pixels are refused: they are more likely an attack than a picture. A
-     * picture of 400 megapixels takes 1.2 GB while it is prepared.
+     * Pictures and frames of videos with more pixels are refused: they are more likely an attack than a picture. So
+     * are records whose pictures have more together. A picture of 400 megapixels takes 1.2 GB while it is prepared.
      *
      * Unit: pixels.
      *
@@ -902,7 +902,8 @@ export interface EvaluateOptions {
    */
   readonly batch?: number
   /**
-   * Pictures with more pixels are refused: they are more likely an attack than a picture.
+   * Pictures with more pixels are refused: they are more likely an attack than a picture. So are rows whose
+   * pictures have more together.
    *
    * Unit: pixels.
    *
