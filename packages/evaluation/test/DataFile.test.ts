@@ -207,7 +207,18 @@ describe("readDataFile", () => {
         /row 1, column "image": 5000 bytes of encoded image, more than the 4999 allowed/
       )
       assert.strictEqual((yield* reading(rows, { maxImageCell: 5000 })).rows.length, 1)
+      const two = tsvOf(
+        header,
+        ["1", "2"].map((index) => [index, image("a"), "q", "x", "y", "A"])
+      )
       const long = tsvOf(header, [["1", image("a"), "q".repeat(101), "x", "y", "A"]])
+      assert.match(yield* messageOf(two, { maxRows: 1 }), /row 2: more than the 1 rows that are read of a table/)
+      assert.match(
+        yield* messageOf(two, { maxText: 6 }),
+        /row 2, column "question": its cells and those before it have more than the 6 bytes/
+      )
+      const wide = yield* messageOf("\t".repeat(20_000))
+      assert.match(wide, /row 1: a row has more than the 16384 cells that are read of one; the row starts on line 1/)
       assert.match(
         yield* messageOf(long, { maxCell: 100 }),
         /row 1, column "question": a cell is longer than 100 bytes \(an unclosed quote\?\)/

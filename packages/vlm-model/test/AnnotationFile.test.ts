@@ -46,6 +46,20 @@ describe("openAnnotations", () => {
     })
   )
 
+  it.effect("refuses a line, and a number of lines, that would fill the memory", () =>
+    Effect.gen(function* () {
+      const path = fileOf(`${record("fine")}\n`)
+      truncateSync(path, 2 ** 40)
+      const file = yield* openAnnotations(path, { starts: new Float64Array(new SharedArrayBuffer(24)) })
+      file.starts.set([0, Buffer.byteLength(record("fine")) + 1, 2 ** 40])
+      assert.strictEqual((yield* file.read(0)).conversations[0].value, "fine")
+      const error = yield* Effect.flip(file.read(1))
+      assert.match(error.message, /:2: the line has \d+ bytes, more than the 67108864 that are read of one/)
+      const lines = yield* Effect.flip(openAnnotations(fileOf(Buffer.alloc(2 ** 25 + 1, "\n"))))
+      assert.match(lines.message, /it has more than the 33554432 lines that are read/)
+    })
+  )
+
   it.effect("names file and line of a malformed record", () =>
     Effect.gen(function* () {
       const turn = `{"from":"human","value":"a"}`

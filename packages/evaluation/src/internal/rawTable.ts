@@ -1,5 +1,6 @@
 /** A TSV file read in one pass: columns of raw text, byte ranges instead of images, digests. */
 import { createHash } from "node:crypto"
+import { mostBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import { RowInvalid, TableInvalid } from "../Errors.ts"
 import { readPieces } from "./files.ts"
@@ -28,11 +29,16 @@ export interface RawTable {
   readonly sha256: string
 }
 
+/** Limits of what is in memory together. */
 export interface CellLimits {
   /** Longest `image` cell in bytes; a longer one is an error, not memory. */
   readonly maxImageCell: number
   /** Longest other cell in bytes. */
   readonly maxCell: number
+  /** Most rows; the largest benchmarks have 60,000. Default: a million. */
+  readonly maxRows?: number
+  /** Most bytes of all cells but images together. Default: 512 MiB. */
+  readonly maxText?: number
 }
 
 /** An `image` cell of at most so many characters names another row, whose image it shares. */
@@ -86,6 +92,17 @@ const makeCollector = (limits: CellLimits) => {
   let columns: string[][] = []
   const images: ImageCell[] = []
   let rows = 0
+  let text = 0
+  const { maxRows = 1_000_000, maxText = mostBytes.text } = limits
+  const keep = (name: string, cell: RawCell): string => {
+    text += cell.bytes.length
+    if (text > maxText)
+      throw new BadCell(
+        name,
+        `its cells and those before it have more than the ${maxText} bytes that are read of a table`
+      )
+    return decode(name, cell)
+  }
   const collect = (record: RawRecord): void => {
     if (header === undefined) {
       header = headerOf(record)
@@ -93,6 +110,7 @@ const makeCollector = (limits: CellLimits) => {
       return
     }
     rows++
+    if (rows > maxRows) throw new BadCell(undefined, `more than the ${maxRows} rows that are read of a table`)
     if (record.cells.length !== header.length) {
       throw new BadCell(
         undefined,
@@ -102,7 +120,7 @@ const makeCollector = (limits: CellLimits) => {
     for (const [i, cell] of record.cells.entries()) {
       const name = header[i]!
       if (name === "image") images.push(imageOf(cell, limits.maxImageCell))
-      else columns[i]!.push(decode(name, cell))
+      else columns[i]!.push(keep(name, cell))
     }
   }
   const reader = recordReader({

@@ -43,6 +43,9 @@ export class RecordError extends Error {
   }
 }
 
+/** Of a record, which is in memory as a whole: as many columns as a workbook can have. */
+const mostCells = 16_384
+
 const LF = 10
 const CR = 13
 const SPACE = 32
@@ -89,6 +92,9 @@ export const recordReader = (options: RecordReaderOptions) => {
     hash = room.digest === true ? createHash("sha256") : undefined
   }
   const endCell = (at: number): void => {
+    if (cells.length === mostCells) {
+      throw new RecordError(`a row has more than the ${mostCells} cells that are read of one`, recordLine, cells.length)
+    }
     const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
     const cell = { start: cellStart, end: at, bytes, length }
     cells.push(hash === undefined ? cell : { ...cell, sha256: hash.digest("hex") })

@@ -1,6 +1,7 @@
 /** Looks at records of a mixture without decoding anything that they show: digests of their lines, and which files they name. */
 import { createHash } from "node:crypto"
 import { type FileHandle, open } from "node:fs/promises"
+import { mostBytes } from "@speedq/formats"
 import { carefulData, readRecord, referenceData, type Shown, shownBy } from "@speedq/vlm-model"
 import * as Result from "effect/Result"
 
@@ -58,7 +59,8 @@ export const visitLines = async (
       const from = starts[lines[first]!]!
       let last = first
       while (last + 1 < lines.length && starts[lines[last + 1]! + 1]! - from <= spanBytes) last++
-      const bytes = await readSpan(handle, from, starts[lines[last]! + 1]!)
+      // Of a line that is too long to be read, as much as tells so.
+      const bytes = await readSpan(handle, from, Math.min(starts[lines[last]! + 1]!, from + mostBytes.document + 1))
       for (let place = first; place <= last; place++) {
         see(bytes.subarray(starts[lines[place]!]! - from, starts[lines[place]! + 1]! - from), place)
       }

@@ -18,6 +18,8 @@ export interface AnnotationFile {
   readonly read: (line: number) => Effect.Effect<ConversationRecord, FileFailed | DatasetInvalid>
 }
 
+/** Three times those of the largest data sets. Of each the place is in memory, which takes more than an empty line itself. */
+const mostLines = 2 ** 25
 const chunkBytes = 4 * 2 ** 20
 const newline = 0x0a
 
@@ -72,7 +74,7 @@ const shared = (offsets: Float64Array): Float64Array<SharedArrayBuffer> => {
 const lineStarts = Effect.fnUntraced(function* (
   path: string,
   file: FileHandle
-): Effect.fn.Return<Float64Array, FileFailed> {
+): Effect.fn.Return<Float64Array, FileFailed | DatasetInvalid> {
   const chunk = Buffer.allocUnsafe(chunkBytes)
   let starts = new Float64Array(1024)
   let count = 1
@@ -82,6 +84,12 @@ const lineStarts = Effect.fnUntraced(function* (
     if (bytesRead === 0) break
     const filled = chunk.subarray(0, bytesRead)
     for (let at = filled.indexOf(newline); at >= 0; at = filled.indexOf(newline, at + 1)) {
+      if (count > mostLines) {
+        return yield* new DatasetInvalid({
+          file: path,
+          reason: `it has more than the ${mostLines} lines that are read`
+        })
+      }
       if (count + 1 === starts.length) {
         const grown = new Float64Array(2 * count)
         grown.set(starts)
