@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, statfsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { configDefaults, defineConfig } from "vitest/config"
 
@@ -37,6 +37,20 @@ const slow = [
   "test/!({benchmarks,configs}).test.ts"
 ]
 
+/**
+ * Runs flush every file that they save, which costs a disk ten milliseconds: tests write to memory where the system has such a file system
+ * with enough room.
+ */
+const inMemory = (): { readonly TMPDIR?: string } => {
+  const [memory, room] = ["/dev/shm", 4 * 2 ** 30]
+  if (process.env["TMPDIR"] !== undefined || !existsSync(memory)) return {}
+  const { bavail, bsize } = statfsSync(memory)
+  return bavail * bsize < room ? {} : { TMPDIR: memory }
+}
+const temporaries = inMemory()
+/** Packages that make runs, exports and evaluations. */
+const flushing = ["@speedq/evaluation", "@speedq/exports", "@speedq/pipeline", "@speedq/stages", "speedq"]
+
 /** Tests keep all cores busy by themselves; threads that wait for each other would only slow them. Those of the threads are in tensors. */
 const oneThread = { SPEEDQ_THREADS: "1" }
 
@@ -44,7 +58,15 @@ export default defineConfig(({ mode }) => {
   const exclude = [...configDefaults.exclude, ...(mode === "fast" ? slow : [])]
   const project = (name: string, include: string) => ({
     extends: true as const,
-    test: { name, include: [include], exclude, env: name === "@speedq/tensors" ? {} : oneThread }
+    test: {
+      name,
+      include: [include],
+      exclude,
+      env: {
+        ...(name === "@speedq/tensors" ? {} : oneThread),
+        ...(flushing.includes(name) ? temporaries : {})
+      }
+    }
   })
   return {
     resolve: { conditions },
