@@ -2,7 +2,8 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
-import { resultsOf, runToy, savedSteps, startToy, temporaryDirectory, writeRecipe } from "./support/toyProcess.ts"
+import { resultsOf, savedSteps } from "./support/results.ts"
+import { runToy, startToy, temporaryDirectory, writeRecipe } from "./support/toyProcess.ts"
 
 const slow = [
   { use: "toy-vit", steps: 120, floats: 4000, pause: 15 },

@@ -2,7 +2,8 @@
 import { join } from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { assert, describe, it } from "vitest"
-import { resultsOf, runToy, savedSteps, startToy, temporaryDirectory, writeRecipe } from "./support/toyProcess.ts"
+import { resultsOf, savedSteps } from "./support/results.ts"
+import { runToy, startToy, temporaryDirectory, writeRecipe } from "./support/toyProcess.ts"
 import { nextUniform } from "./toy/Lcg.ts"
 
 // States of 16 MiB saved every two steps: most of the time goes into writing them.

@@ -5,7 +5,7 @@ import { PreflightFailed, RunEvents, StageFailed } from "@speedq/pipeline"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { assert, describe, it } from "vitest"
-import { resultsOf } from "../../pipeline/test/support/toyProcess.ts"
+import { resultsOf } from "../../pipeline/test/support/results.ts"
 import { eventsOfKind, makeNanoRuns, nanoData, type Recording } from "./support/nano.ts"
 import { nanoFolder } from "./support/nanoFolder.ts"
 

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { RunEvents } from "@speedq/pipeline"
 import * as Exit from "effect/Exit"
 import { afterAll, assert, describe, it } from "vitest"
-import { resultsOf } from "../../pipeline/test/support/toyProcess.ts"
+import { resultsOf } from "../../pipeline/test/support/results.ts"
 import { eventsOfKind, makeNanoRuns, shortStages, writeNanoModel } from "./support/nano.ts"
 
 const root = mkdtempSync(join(tmpdir(), "speedq-policy-"))

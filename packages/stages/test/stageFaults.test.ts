@@ -17,7 +17,7 @@ import { RunEvents } from "@speedq/pipeline"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { resultsOf } from "../../pipeline/test/support/toyProcess.ts"
+import { resultsOf } from "../../pipeline/test/support/results.ts"
 import { nextUint32 } from "../../pipeline/test/toy/Lcg.ts"
 import { pictureRecord, writeMiniData } from "./support/miniData.ts"
 import {

@@ -1,9 +1,8 @@
-/** Runs the toy recipe in a child process and looks at what it leaves. */
+/** Runs the toy recipe in a child process. */
 import { spawn } from "node:child_process"
-import { createHash } from "node:crypto"
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join, relative } from "node:path"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { onTestFinished } from "vitest"
 import { programOf, root } from "./program.ts"
@@ -94,26 +93,3 @@ export const startToy = (
 
 /** Runs a child to its end. */
 export const runToy = (...args: Parameters<typeof startToy>): Promise<Ended> => startToy(...args).ended
-
-/** The SHA-256 of every file below the run's results (`stages/`, `model/`), by name; other files hold times. */
-export const resultsOf = (directory: string): { readonly [file: string]: string } =>
-  Object.fromEntries(
-    ["stages", "model"]
-      .filter((name) => existsSync(join(directory, name)))
-      .flatMap((name) => readdirSync(join(directory, name), { recursive: true, withFileTypes: true }))
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name))
-      .sort()
-      .map((file) => [relative(directory, file), createHash("sha256").update(readFileSync(file)).digest("hex")])
-  )
-
-/** The newest saved step of each stage that has begun and is not finished. */
-export const savedSteps = (directory: string): { readonly [place: string]: number } =>
-  Object.fromEntries(
-    readdirSync(join(directory, "stages")).flatMap((place) => {
-      const names = readdirSync(join(directory, "stages", place))
-      if (!names.includes("manifest.json")) return []
-      const { manifest } = JSON.parse(readFileSync(join(directory, "stages", place, "manifest.json"), "utf8"))
-      return manifest.finished === null ? [[place, manifest.checkpoints[0]?.step ?? 0]] : []
-    })
-  )

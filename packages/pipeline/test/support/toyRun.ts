@@ -5,6 +5,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as PlatformError from "effect/PlatformError"
 import { RunDirectory } from "../../src/directory/RunDirectory.ts"
+import { type Entry, Events } from "../../src/events/Events.ts"
 import type { Output } from "../../src/events/sinks/Output.ts"
 import * as Sinks from "../../src/events/sinks/Sinks.ts"
 import * as Recipe from "../../src/run/Recipe.ts"
@@ -63,6 +64,8 @@ interface RunOptions {
   readonly fresh?: boolean
   readonly failAt?: { readonly label: string; readonly step: number }
   readonly refusal?: Refusal
+  /** Told of every event. */
+  readonly told?: (entry: Entry) => void
 }
 
 /** Runs a recipe in `directory` with everything it needs; gives what was printed, and how it ended. */
@@ -74,8 +77,12 @@ export const runHere = (directory: string, recipe: unknown, options: RunOptions 
       Layer.provideMerge(options.refusal === undefined ? Layer.empty : refusing(options.refusal)),
       Layer.provideMerge(NodeServices.layer)
     )
-    const exit = yield* Recipe.decode(toyStages, recipe).pipe(
-      Effect.flatMap(Recipe.run),
+    const { told } = options
+    const exit = yield* Effect.gen(function* () {
+      if (told !== undefined) yield* (yield* Events).subscribe({ write: told, flush: Effect.void })
+      return yield* Recipe.run(yield* Recipe.decode(toyStages, recipe))
+    }).pipe(
+      Effect.scoped,
       Effect.provide(layer),
       Effect.provideService(Sabotage, options.failAt),
       Effect.exit

@@ -1,0 +1,103 @@
+/** What a campaign counts, and where it keeps the input of what went wrong. */
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+
+/** The parts of a campaign, by the flag that says how many. */
+export const parts = ["kills", "crashes", "faults", "mutations"] as const
+export type Part = (typeof parts)[number]
+
+/**
+ * What may go wrong: a saved step or a result is `lost` or has other bytes; something `hangs` for more than five seconds; an error
+ * has no type, so that its user gets a stack (`stacks`); a process takes more than 1 GiB (`overMemory`).
+ */
+export const failures = ["lost", "hangs", "stacks", "overMemory"] as const
+export type Failure = (typeof failures)[number]
+
+/** Cases of each part that were run, and failures of each kind. */
+export type Summary = { readonly [name in Part | Failure]: number }
+
+/** What five seconds and 1 GiB are here. */
+export const limits = { milliseconds: 5000, bytes: 2 ** 30 }
+
+/** The numbers of `count` cases. */
+export function* casesFrom(from: number, count: number): Generator<number> {
+  for (let at = from; at < from + count; at++) yield at
+}
+
+/** Files in memory where the machine has such a place: a campaign writes far more than it keeps. */
+const scratchParent = existsSync("/dev/shm") ? "/dev/shm" : tmpdir()
+
+export class Campaign {
+  readonly seed: number
+  /** Where inputs that failed are kept. */
+  readonly folder: string
+  /** A directory for what the campaign itself writes; `close` removes it. */
+  readonly scratch = mkdtempSync(join(scratchParent, "speedq-campaign-"))
+  readonly #counts: { [name in Part | Failure]: number }
+  readonly #say: (line: string) => void
+
+  constructor(options: { readonly seed: number; readonly folder: string; readonly say: (line: string) => void }) {
+    this.seed = options.seed
+    this.folder = options.folder
+    this.#say = options.say
+    this.#counts = { kills: 0, crashes: 0, faults: 0, mutations: 0, lost: 0, hangs: 0, stacks: 0, overMemory: 0 }
+  }
+
+  get summary(): Summary {
+    return { ...this.#counts }
+  }
+
+  say(line: string): void {
+    this.#say(line)
+  }
+
+  /** So many cases of a part were run. */
+  count(part: Part, cases = 1): void {
+    this.#counts[part] += cases
+  }
+
+  /** Case `at` of a part failed: keeps its input, by file name, and says how it is run again. */
+  failed(
+    failure: Failure,
+    part: Part,
+    at: number,
+    what: string,
+    input: Iterable<readonly [name: string, content: Uint8Array | string]> = []
+  ): void {
+    this.#counts[failure]++
+    const folder = join(this.folder, `${part}-${this.seed}-${at}`)
+    for (const [name, content] of input) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true })
+      writeFileSync(join(folder, name), content)
+    }
+    mkdirSync(folder, { recursive: true })
+    const again = `npm run campaign -- --${part} 1 --from ${at} --seed ${this.seed}`
+    writeFileSync(join(folder, "what.txt"), `${failure}: ${what}\n${again}\n`)
+    this.#say(`${failure}: ${part} ${at}: ${what}\n  input in ${folder}; again: ${again}`)
+  }
+
+  /** Runs cases one after the other and says, every ten seconds, how many a second. */
+  async each(part: Part, cases: Iterable<number>, count: number, run: (at: number) => Promise<void>): Promise<void> {
+    const began = performance.now()
+    let said = began
+    let done = 0
+    for (const at of cases) {
+      await run(at)
+      this.count(part)
+      done++
+      const now = performance.now()
+      if (now - said < 10_000 && done < count) continue
+      said = now
+      this.progress(part, done, count, now - began)
+    }
+  }
+
+  progress(part: Part, done: number, count: number, milliseconds: number): void {
+    this.#say(`${part}: ${done} of ${count}, ${((1000 * done) / milliseconds).toPrecision(3)} a second`)
+  }
+
+  close(): void {
+    rmSync(this.scratch, { recursive: true, force: true })
+  }
+}
