@@ -20,6 +20,9 @@ export type Summary = { readonly [name in Part | Failure]: number }
 /** What five seconds and 1 GiB are here. */
 export const limits = { milliseconds: 5000, bytes: 2 ** 30 }
 
+/** Of failures of one kind so many are kept. */
+const keptOfAKind = 3
+
 /** The numbers of `count` cases. */
 export function* casesFrom(from: number, count: number): Generator<number> {
   for (let at = from; at < from + count; at++) yield at
@@ -35,6 +38,7 @@ export class Campaign {
   /** A directory for what the campaign itself writes; `close` removes it. */
   readonly scratch = mkdtempSync(join(scratchParent, "speedq-campaign-"))
   readonly #counts: { [name in Part | Failure]: number }
+  readonly #kinds = new Map<string, number>()
   readonly #say: (line: string) => void
 
   constructor(options: { readonly seed: number; readonly folder: string; readonly say: (line: string) => void }) {
@@ -57,24 +61,37 @@ export class Campaign {
     this.#counts[part] += cases
   }
 
-  /** Case `at` of a part failed: keeps its input, by file name, and says how it is run again. */
+  /**
+   * Case `at` of a part failed: `what`, and more `details`. Of failures that differ in numbers alone, the first few are told and kept,
+   * with their input by file name and the command that runs them again.
+   */
   failed(
     failure: Failure,
     part: Part,
     at: number,
     what: string,
+    details = "",
     input: Iterable<readonly [name: string, content: Uint8Array | string]> = []
   ): void {
     this.#counts[failure]++
+    const kind = `${failure}: ${part}: ${what.replace(/[0-9a-f-]*\d[0-9a-f-]*/g, "#")}`
+    const seen = (this.#kinds.get(kind) ?? 0) + 1
+    this.#kinds.set(kind, seen)
+    if (seen > keptOfAKind) return
     const folder = join(this.folder, `${part}-${this.seed}-${at}`)
+    mkdirSync(folder, { recursive: true })
     for (const [name, content] of input) {
       mkdirSync(dirname(join(folder, name)), { recursive: true })
       writeFileSync(join(folder, name), content)
     }
-    mkdirSync(folder, { recursive: true })
     const again = `npm run campaign -- --${part} 1 --from ${at} --seed ${this.seed}`
-    writeFileSync(join(folder, "what.txt"), `${failure}: ${what}\n${again}\n`)
-    this.#say(`${failure}: ${part} ${at}: ${what}\n  input in ${folder}; again: ${again}`)
+    writeFileSync(join(folder, "what.txt"), `${failure}: ${what}\n${details}\n\n${again}\n`)
+    this.#say(`${failure}: ${part} ${at}: ${what}\n  ${details.split("\n")[0]}\n  kept in ${folder}; again: ${again}`)
+  }
+
+  /** The kinds of failures, the most frequent first. */
+  get kinds(): readonly (readonly [kind: string, count: number])[] {
+    return [...this.#kinds].sort(([, a], [, b]) => b - a)
   }
 
   /** Runs cases one after the other and says, every ten seconds, how many a second. */

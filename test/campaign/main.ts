@@ -7,12 +7,14 @@ import "../../packages/pipeline/test/toy/operations.ts"
 import { parseArgs } from "node:util"
 import { Campaign, failures, type Part, parts } from "./Campaign.ts"
 import { crashes } from "./crashes.ts"
+import { faults } from "./faults.ts"
+import { kills } from "./kills/kills.ts"
 
 /** Cases of a full campaign. */
 const full: { readonly [part in Part]: number } = { kills: 10_000, crashes: 100_000, faults: 10_000, mutations: 10_000_000 }
 
 type Run = (campaign: Campaign, count: number, from: number) => Promise<void>
-const runs: { readonly [part in Part]?: Run } = { crashes }
+const runs: { readonly [part in Part]?: Run } = { kills, crashes, faults }
 
 const parse = () => {
   try {
@@ -55,6 +57,7 @@ try {
 }
 const { summary } = campaign
 const wrong = failures.filter((failure) => summary[failure] > 0)
+for (const [kind, count] of campaign.kinds) campaign.say(`${count} times ${kind}`)
 if (json) console.log(JSON.stringify(summary))
 else {
   console.log(parts.map((part) => `${summary[part]} ${part}`).join(", "))

@@ -1,6 +1,6 @@
 /** Test programs that run as processes of their own, with faults loaded before them. */
 import { createHash } from "node:crypto"
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { buildSync } from "esbuild"
@@ -14,8 +14,19 @@ const faults = here("../toy/faults.ts")
 const cache = join(root, "node_modules/.cache/speedq-test")
 const isBuilt = process.env["SPEEDQ_TEST_BUILT"] === "1"
 
-/** Program and faults as JavaScript that imports what the packages have built; kept by what it is, as test processes share it. */
-const compiled = (program: string): readonly string[] => {
+/** As deep as the engine's own modules, which find their package.json two directories up. */
+const code = "src/bundle"
+
+/** Packages that are loaded at run time where they are installed. */
+const native = ["koffi", "sharp", "gpu.js", "webgpu"]
+/** CommonJS packages in a bundle ask for Node's modules by a `require` that modules do not have. */
+const requiring = `import { createRequire as toRequire } from "node:module"; const require = toRequire(import.meta.url);`
+
+/**
+ * Program and faults as JavaScript, kept by what it is, as test processes share it. It imports what the packages have built, or is
+ * one bundle of their sources.
+ */
+const compiled = (program: string, bundled: boolean): readonly string[] => {
   const { outputFiles } = buildSync({
     entryPoints: [faults, program],
     outdir: cache,
@@ -24,7 +35,9 @@ const compiled = (program: string): readonly string[] => {
     bundle: true,
     // Program and faults share one copy of what both import.
     splitting: true,
-    packages: "external",
+    ...(bundled
+      ? { conditions: ["@speedq/source"], external: native, banner: { js: requiring } }
+      : { packages: "external" as const }),
     format: "esm",
     platform: "node",
     logLevel: "error",
@@ -36,7 +49,9 @@ const compiled = (program: string): readonly string[] => {
   if (!existsSync(directory)) {
     mkdirSync(cache, { recursive: true })
     const own = mkdtempSync(`${directory}-`)
-    for (const { path, contents } of outputFiles) writeFileSync(join(own, basename(path)), contents)
+    mkdirSync(join(own, code), { recursive: true })
+    writeFileSync(join(own, "package.json"), readFileSync(here("../../package.json")))
+    for (const { path, contents } of outputFiles) writeFileSync(join(own, code, basename(path)), contents)
     // A program may be run as another user.
     chmodSync(own, 0o755)
     try {
@@ -46,7 +61,7 @@ const compiled = (program: string): readonly string[] => {
       rmSync(own, { recursive: true })
     }
   }
-  const outputOf = (file: string): string => join(directory, basename(file).replace(/\.ts$/, ".mjs"))
+  const outputOf = (file: string): string => join(directory, code, basename(file).replace(/\.ts$/, ".mjs"))
   return ["--import", outputOf(faults), outputOf(program)]
 }
 
@@ -58,10 +73,15 @@ const fromSources = (program: string): readonly string[] => [
 ]
 
 const known = new Map<string, readonly string[]>()
-
-/** What node is given to run a program: what was built under `npm test`, which has just built it and starts sooner; otherwise sources. */
-export const programOf = (file: string): readonly string[] => {
-  const args = known.get(file) ?? (isBuilt ? compiled(file) : fromSources(file))
+const remembered = (file: string, make: () => readonly string[]): readonly string[] => {
+  const args = known.get(file) ?? make()
   known.set(file, args)
   return args
 }
+
+/** What node is given to run a program: what was built under `npm test`, which has just built it and starts sooner; otherwise sources. */
+export const programOf = (file: string): readonly string[] =>
+  remembered(file, () => (isBuilt ? compiled(file, false) : fromSources(file)))
+
+/** The same for a program of the engine alone, which has no files beside its code: as a bundle it starts in a third of the time. */
+export const bundleOf = (file: string): readonly string[] => remembered(file, () => compiled(file, true))

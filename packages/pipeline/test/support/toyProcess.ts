@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { onTestFinished } from "vitest"
-import { programOf, root } from "./program.ts"
+import { bundleOf, root } from "./program.ts"
 
 const program = fileURLToPath(new URL("../toy/run.ts", import.meta.url))
 
@@ -50,7 +50,7 @@ export const startToy = (
   recipe: string,
   options: { readonly env?: NodeJS.ProcessEnv; readonly user?: number; readonly fresh?: boolean } = {}
 ): ToyProcess => {
-  const args = [...programOf(program), directory, recipe, options.fresh ? "fresh" : ""]
+  const args = [...bundleOf(program), directory, recipe, options.fresh ? "fresh" : ""]
   const child = spawn(process.execPath, args, {
     cwd: root,
     env: { ...process.env, ...options.env },

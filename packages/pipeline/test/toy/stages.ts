@@ -1,9 +1,8 @@
 /** Toy stages with real states: weights and moments in typed arrays, a random stream, a data cursor. */
-import { AtomicFile, bytesOf, option, type ReadError, typedView } from "@speedq/formats"
+import { AtomicFile, bytesOf, FileFailed, makeDirectories, option, type ReadError, typedView } from "@speedq/formats"
 import { Artefact, Codec, emit, Forecast, RunEvents, Stage } from "@speedq/pipeline"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import { type Lcg, nextUniform } from "./Lcg.ts"
@@ -176,6 +175,15 @@ export const ToyProjector = Stage.define({
     )
 })
 
+const made = (directory: string) =>
+  Effect.tryPromise({
+    try: () => makeDirectories(directory),
+    catch: (error) => {
+      const { code = "", message } = error as NodeJS.ErrnoException
+      return new FileFailed({ file: directory, operation: "create", code, reason: message })
+    }
+  })
+
 /** Writes `model/weights.bin`; has no steps. */
 export const ToyExport = Stage.define({
   name: "toy-export",
@@ -186,12 +194,11 @@ export const ToyExport = Stage.define({
   gives: [Exported],
   begin: ({ name }, { projector, vit }, { runDirectory }) =>
     Effect.gen(function* () {
-      const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
       const file = path.join(runDirectory, "model", `${name}.bin`)
       return Stage.once(
         Effect.gen(function* () {
-          yield* fs.makeDirectory(path.dirname(file), { recursive: true })
+          yield* made(path.dirname(file))
           yield* AtomicFile.writeWhole(file, bytesOf(projector.values))
           const sum = projector.values.reduce((total, value) => total + value, vit?.values[0] ?? 0)
           return { output: { exported: { file: `model/${name}.bin`, sum } }, files: [file] }

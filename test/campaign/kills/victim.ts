@@ -1,0 +1,121 @@
+/** Processes that run a recipe in a directory: tiny toy stages, or all stages of SPEED-Q on a tiny model. */
+import { spawn } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { bundleOf, programOf, root } from "../../../packages/pipeline/test/support/program.ts"
+import { resultsOf } from "../../../packages/pipeline/test/support/results.ts"
+import { eachStage, writeNanoModel } from "../../../packages/stages/test/support/nano.ts"
+import { nothingTold, type Told, toyRecipe } from "../runs.ts"
+
+/** After this a process counts as one that hangs. */
+const patience = 120_000
+
+/** A signal, some milliseconds after the process began to work. */
+export interface Signal {
+  readonly name: NodeJS.Signals
+  readonly after: number
+}
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly told: Told
+  readonly stderr: string
+  readonly hung: boolean
+}
+
+const finished = Number.POSITIVE_INFINITY
+
+/** What a run printed about what it saved and where it went on. */
+const toldBy = (stderr: string): Told => {
+  const told = nothingTold()
+  for (const line of stderr.split("\n")) {
+    const [, place = "", words = ""] = /^(\d\d-[^:]+): (.*)$/.exec(line) ?? []
+    const saved = /^saved \w+ (\d+)/.exec(words)?.[1]
+    const continuing = /^continuing after \w+ (\d+)/.exec(words)?.[1]
+    if (saved !== undefined) told.acknowledged.set(place, Number(saved))
+    if (words.startsWith("finished in")) told.acknowledged.set(place, finished)
+    if (continuing !== undefined) told.wentOnAt.set(place, Number(continuing))
+    if (/^\d+ \w+$/.test(words)) told.wentOnAt.set(place, 0)
+    if (words === "finished before, reused") told.wentOnAt.set(place, finished)
+  }
+  return told
+}
+
+export class Victim {
+  readonly name: string
+  readonly #program: readonly string[]
+  readonly #recipe: string
+  /** What it says on standard output when it begins to work. */
+  readonly #begins: RegExp
+  /** Milliseconds and results of a run that nothing disturbed. */
+  milliseconds = 0
+  results: ReturnType<typeof resultsOf> = {}
+
+  constructor(name: string, program: readonly string[], recipe: string, begins: RegExp) {
+    this.name = name
+    this.#program = program
+    this.#recipe = recipe
+    this.#begins = begins
+  }
+
+  /** Runs once without a fault, to know how long it takes and what comes of it. */
+  async prepare(directory: string): Promise<void> {
+    const began = performance.now()
+    let working = began
+    const { code, stderr } = await this.run(directory, {}, undefined, () => (working = performance.now()))
+    if (code !== 0) throw new Error(`a process that nothing disturbs failed: ${stderr}`)
+    this.milliseconds = performance.now() - working
+    this.results = resultsOf(directory)
+  }
+
+  /** Runs in a process to its end, whatever ends it. */
+  run(directory: string, env: NodeJS.ProcessEnv, signal?: Signal, working: () => void = () => {}): Promise<Ended> {
+    const child = spawn(process.execPath, [...this.#program, directory, this.#recipe], {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"]
+    })
+    let stdout = ""
+    let stderr = ""
+    let begun = false
+    let hung = false
+    child.stdout.on("data", (data: Buffer) => {
+      stdout += data.toString()
+      if (begun || !this.#begins.test(stdout)) return
+      begun = true
+      working()
+      if (signal !== undefined) setTimeout(() => child.kill(signal.name), signal.after).unref()
+    })
+    child.stderr.on("data", (data: Buffer) => {
+      stderr += data.toString()
+    })
+    const watchdog = setTimeout(() => {
+      hung = true
+      child.kill("SIGKILL")
+    }, patience)
+    return new Promise((resolve) => {
+      child.on("close", (code, ended) => {
+        clearTimeout(watchdog)
+        resolve({ code, signal: ended, told: toldBy(stderr), stderr, hung })
+      })
+    })
+  }
+}
+
+const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
+
+/** Starts in a third of a second. */
+export const toyVictim = (scratch: string): Victim => {
+  const recipe = join(scratch, "toy.json")
+  writeFileSync(recipe, JSON.stringify(toyRecipe))
+  return new Victim("toy", bundleOf(here("../../../packages/pipeline/test/toy/run.ts")), recipe, /^ready/)
+}
+
+/** Every stage of the paper, the exports and an evaluation. */
+export const nanoVictim = async (scratch: string): Promise<Victim> => {
+  const recipe = join(scratch, "nano.json")
+  writeFileSync(recipe, JSON.stringify(eachStage(await writeNanoModel(join(scratch, "model")))))
+  return new Victim("nano", programOf(here("../../../packages/stages/test/support/nanoRun.ts")), recipe, /begins/)
+}
