@@ -3,12 +3,12 @@
  * its bytes. And files that are damaged between two runs. The run must end or say what is wrong in an error of its own; when it is
  * continued, everything that it said to be saved is there, and it ends with the same bytes.
  */
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { join, relative } from "node:path"
+import { cpSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { isReading, type Operation, watch } from "../../packages/pipeline/test/toy/operations.ts"
 import { type Campaign, casesFrom } from "./Campaign.ts"
 import { Random } from "./Random.ts"
-import { describeError, emptyDirectory, nothingTold, runToyHere, wrongAfter } from "./runs.ts"
+import { describeError, emptyDirectory, filesOf, nothingTold, runToyHere, wrongAfter } from "./runs.ts"
 
 /** What systems say. */
 const codes = {
@@ -80,13 +80,6 @@ const fail = async (campaign: Campaign, at: number, operations: number): Promise
   const wrong = await wrongAfter(campaign.scratch, directory, told.acknowledged)
   if (wrong !== undefined) campaign.failed("lost", "faults", at, wrong, what(), filesOf(directory))
 }
-
-const filesOf = (directory: string): readonly (readonly [string, Uint8Array])[] =>
-  readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort()
-    .map((file) => [relative(directory, file), readFileSync(file)])
 
 /** Damages one file as disks and people do. */
 const damage = (random: Random, directory: string): string => {

@@ -9,12 +9,13 @@ import { Campaign, failures, type Part, parts } from "./Campaign.ts"
 import { crashes } from "./crashes.ts"
 import { faults } from "./faults.ts"
 import { kills } from "./kills/kills.ts"
+import { mutations } from "./mutations/mutations.ts"
 
 /** Cases of a full campaign. */
 const full: { readonly [part in Part]: number } = { kills: 10_000, crashes: 100_000, faults: 10_000, mutations: 10_000_000 }
 
 type Run = (campaign: Campaign, count: number, from: number) => Promise<void>
-const runs: { readonly [part in Part]?: Run } = { kills, crashes, faults }
+const runs: { readonly [part in Part]: Run } = { kills, crashes, faults, mutations }
 
 const parse = () => {
   try {
@@ -51,7 +52,7 @@ const parse = () => {
 const { counts, seed, from, folder, json } = parse()
 const campaign = new Campaign({ seed, folder, say: (line) => console.error(line) })
 try {
-  for (const part of parts) await runs[part]?.(campaign, counts[part] ?? 0, from)
+  for (const part of parts) await runs[part](campaign, counts[part] ?? 0, from)
 } finally {
   campaign.close()
 }

@@ -1,6 +1,6 @@
 /** Small runs of toy stages in this process: what the campaign disturbs, and what must be there afterwards. */
-import { mkdirSync, rmSync } from "node:fs"
-import { join } from "node:path"
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { join, relative } from "node:path"
 import { type Entry, isEntryOf, RunEvents } from "@speedq/pipeline"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -116,3 +116,11 @@ export const emptyDirectory = (scratch: string, name: string): string => {
   mkdirSync(directory)
   return directory
 }
+
+/** The files of a directory in order, by their names from it. */
+export const filesOf = (directory: string): readonly (readonly [string, Uint8Array])[] =>
+  readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+    .map((file) => [relative(directory, file), readFileSync(file)])

@@ -3,12 +3,12 @@
  * Each goes on where the one before it was, until the run is finished: then its files are compared with those of a run that nothing
  * disturbed. What a process said to be saved must be where the next one goes on.
  */
-import { readdirSync, readFileSync, rmSync } from "node:fs"
-import { join, relative } from "node:path"
+import { rmSync } from "node:fs"
+import { join } from "node:path"
 import { resultsOf } from "../../../packages/pipeline/test/support/results.ts"
 import { type Campaign, casesFrom } from "../Campaign.ts"
 import { Random } from "../Random.ts"
-import { lost, type Standing } from "../runs.ts"
+import { filesOf, lost, type Standing } from "../runs.ts"
 import { buildShim, type Striking } from "./shim.ts"
 import { type Ended, nanoVictim, type Signal, toyVictim, type Victim } from "./victim.ts"
 
@@ -85,13 +85,6 @@ class Chain {
     return ["lost", `the process ends with ${code}`]
   }
 }
-
-/** The files of a directory, by their names from it. */
-const filesOf = (directory: string): readonly (readonly [string, Uint8Array])[] =>
-  readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .map((file) => [relative(directory, file), readFileSync(file)])
 
 export const kills = async (campaign: Campaign, count: number, from: number): Promise<void> => {
   if (count === 0) return

@@ -1,0 +1,74 @@
+/**
+ * Changed files of every kind that speedq reads, and bombs. Each must be read, or refused by an error of its own, within five seconds
+ * and 1 GiB. The readings run in a process that is started again after the case that ended it.
+ */
+import { spawn } from "node:child_process"
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+import type { Campaign } from "../Campaign.ts"
+import { emptyDirectory } from "../runs.ts"
+import { Cases } from "./cases.ts"
+import type { Line } from "./worker.ts"
+
+const worker = fileURLToPath(new URL("worker.ts", import.meta.url))
+/** Garbage is collected before it looks like a bomb. */
+const heapMegabytes = 512
+
+type Failure = Exclude<Line, { readonly failure?: undefined }>
+
+/** Runs cases in one process, and tells whether it did all of them. */
+const runWorker = (seed: number, from: number, count: number, scratch: string, heard: (line: Line) => void) =>
+  new Promise<{ readonly ended: boolean; readonly stderr: string }>((resolve) => {
+    const node = [`--max-old-space-size=${heapMegabytes}`, "--import", "tsx", "-C", "@speedq/source"]
+    const args = [...node, worker, String(seed), String(from), String(count), scratch]
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] })
+    let stderr = ""
+    child.stderr.on("data", (data: Buffer) => {
+      stderr += data.toString()
+    })
+    createInterface({ input: child.stdout }).on("line", (line) => heard(JSON.parse(line)))
+    child.on("close", (code) => resolve({ ended: code === 0, stderr }))
+  })
+
+export const mutations = async (campaign: Campaign, count: number, from: number): Promise<void> => {
+  if (count === 0) return
+  const { seed, scratch } = campaign
+  const cases = await Cases.make(seed, emptyDirectory(scratch, "cases"))
+  const tell = ({ at, failure, what, details = "" }: Failure) => {
+    const { target, files, file, what: of } = cases.at(at)
+    campaign.failed(failure, "mutations", at, `${of}: ${what}`, `${target.name}, ${file}\n${details}`, [[file, files[file]!]])
+  }
+  const began = performance.now()
+  let told = began
+  let next = from
+  while (next < from + count) {
+    const first = next
+    let fatal = false
+    const heard = (line: Line) => {
+      if (line.failure !== undefined) tell(line)
+      if (line.failure === undefined) next = line.at
+      else if (line.failure !== "stacks" && line.failure !== "lost") {
+        // The watchdog ended it; of a case that ended by itself the next line tells more.
+        next = line.at + 1
+        fatal = true
+      }
+      if (performance.now() - told < 10_000) return
+      told = performance.now()
+      campaign.progress("mutations", next - from, count, told - began)
+    }
+    const place = emptyDirectory(scratch, "worker")
+    const { ended, stderr } = await runWorker(seed, next, from + count - next, place, heard)
+    if (!ended && !fatal) {
+      // Node itself gave up, out of heap most likely.
+      const running = join(place, "current")
+      if (!existsSync(running)) throw new Error(`the process of the mutations does not start: ${stderr}`)
+      const at = Number(readFileSync(running, "utf8"))
+      tell({ at, failure: "overMemory", what: "Node gives up", details: stderr.trim().split("\n").slice(-20).join("\n") })
+      next = at + 1
+    }
+    campaign.count("mutations", next - first)
+  }
+  campaign.progress("mutations", count, count, performance.now() - began)
+}

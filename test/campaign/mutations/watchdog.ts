@@ -1,0 +1,33 @@
+/** A thread that sees a process in which a case takes too long or too much memory, says so, and kills it. */
+import { Worker } from "node:worker_threads"
+import { limits } from "../Campaign.ts"
+
+/** Runs in the thread, as text: it needs no module of ours. */
+const watching = `
+const { workerData } = require("node:worker_threads")
+const { writeSync } = require("node:fs")
+const { current, milliseconds, bytes } = workerData
+let seen = -1
+let since = 0
+setInterval(() => {
+  const at = Atomics.load(current, 0)
+  if (at !== seen) {
+    seen = at
+    since = performance.now()
+  }
+  const took = performance.now() - since
+  const peak = process.resourceUsage().maxRSS * 1024
+  const failure = at >= 0 && took > milliseconds ? "hangs" : peak > bytes ? "overMemory" : undefined
+  if (failure === undefined) return
+  const what = failure === "hangs" ? "it takes more than " + milliseconds + " ms" : "it takes " + peak + " bytes"
+  writeSync(1, JSON.stringify({ at, failure, what }) + "\\n")
+  process.kill(process.pid, "SIGKILL")
+}, 50)`
+
+/** Starts it; what is returned is told which case runs, and when none does. */
+export const startWatchdog = (): ((at: number | undefined) => void) => {
+  const current = new Int32Array(new SharedArrayBuffer(4)).fill(-1)
+  const worker = new Worker(watching, { eval: true, workerData: { current, ...limits } })
+  worker.unref()
+  return (at) => void Atomics.store(current, 0, at ?? -1)
+}

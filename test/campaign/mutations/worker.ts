@@ -1,0 +1,76 @@
+/**
+ * Runs cases in a process of its own: `worker.ts SEED FROM COUNT SCRATCH`. Says a line of JSON for each failure, and how far it is
+ * twice a second; a watchdog ends it when a case hangs or takes too much memory.
+ */
+import { openSync, writeSync } from "node:fs"
+import { join } from "node:path"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { limits } from "../Campaign.ts"
+import { describeError, isTyped } from "../runs.ts"
+import { type Case, Cases } from "./cases.ts"
+import { startWatchdog } from "./watchdog.ts"
+
+/** What the parent reads: a failure of a case, or that those before `at` are done. */
+export type Line =
+  | { readonly at: number; readonly failure: "stacks" | "hangs" | "overMemory" | "lost"; readonly what: string; readonly details?: string }
+  | { readonly at: number; readonly failure?: undefined }
+
+const [seed = 1, from = 0, count = 0] = process.argv.slice(2, 5).map(Number)
+const [scratch = ""] = process.argv.slice(5)
+const say = (line: Line) => writeSync(1, `${JSON.stringify(line)}\n`)
+
+/** Where an error comes from: the first places in code of ours. */
+const originOf = (error: unknown): string => {
+  const places = describeError(error).matchAll(/at (?:async )?(.*?)(?: \()?(?:file:\/\/)?\S*\/((?:packages|node_modules)\/\S+?\.\w+):\d+:\d+/g)
+  return [...places].slice(0, 2).map(([, name, file]) => `${name} (${file})`).join(" < ")
+}
+
+/** What a reading comes to: a typed error and a result are both fine. */
+const outcomeOf = async ({ target, file }: Case, directory: string): Promise<{ failure: "stacks" | "lost"; what: string; details: string } | undefined> => {
+  const untyped = (error: unknown) => {
+    if (isTyped(error)) return undefined
+    const name = error instanceof Error ? `${error.constructor.name}: ${error.message.slice(0, 100)}` : String(error)
+    return { failure: "stacks" as const, what: `${name} at ${originOf(error)}`, details: describeError(error) }
+  }
+  const complaint = (what: string | undefined | void) =>
+    typeof what === "string" ? { failure: "lost" as const, what, details: "" } : undefined
+  try {
+    const reading = target.read(directory, file)
+    if (!Effect.isEffect(reading)) return complaint(await reading)
+    const exit = await Effect.runPromiseExit(reading)
+    if (Exit.isSuccess(exit)) return complaint(exit.value)
+    const error = Cause.squash(exit.cause)
+    return Cause.hasDies(exit.cause) && isTyped(error)
+      ? { failure: "stacks", what: `dies with ${error._tag} at ${originOf(error)}`, details: describeError(error) }
+      : untyped(error)
+  } catch (error) {
+    return untyped(error)
+  }
+}
+
+/** The number of the case that runs: what remains when Node itself gives up. */
+const current = openSync(join(scratch, "current"), "w")
+
+const cases = await Cases.make(seed, scratch)
+const watchdog = startWatchdog()
+let said = performance.now()
+for (let at = from; at < from + count; at++) {
+  const each = cases.at(at)
+  const directory = cases.place(each)
+  const began = performance.now()
+  watchdog(at)
+  writeSync(current, String(at).padEnd(16), 0)
+  const outcome = await outcomeOf(each, directory)
+  watchdog(undefined)
+  if (outcome !== undefined) say({ at, ...outcome })
+  // One that ends between two looks of the watchdog.
+  const took = performance.now() - began
+  if (took > limits.milliseconds) say({ at, failure: "hangs", what: `it takes ${Math.round(took)} ms` })
+  if (performance.now() - said < 500) continue
+  said = performance.now()
+  say({ at: at + 1 })
+}
+say({ at: from + count })
+process.exit(0)
