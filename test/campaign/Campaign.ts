@@ -17,8 +17,8 @@ export type Failure = (typeof failures)[number]
 /** Cases of each part that were run, and failures of each kind. */
 export type Summary = { readonly [name in Part | Failure]: number }
 
-/** What five seconds and 1 GiB are here. */
-export const limits = { milliseconds: 5000, bytes: 2 ** 30 }
+/** Five seconds of the processor, a minute of waiting, 1 GiB. */
+export const limits = { milliseconds: 5000, patience: 60_000, bytes: 2 ** 30 }
 
 /** Of failures of one kind so many are kept. */
 const keptOfAKind = 3

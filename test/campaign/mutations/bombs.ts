@@ -1,6 +1,5 @@
 /** Inputs made to take all memory or all time: small files that promise, nest, repeat or unpack to something huge. */
 import { crc32, deflateRawSync, deflateSync, constants as zlib } from "node:zlib"
-import type { Files } from "./Target.ts"
 
 export interface Bomb {
   readonly name: string
@@ -176,11 +175,11 @@ const single: readonly Bomb[] = [
   { name: "a GIF of 65535 x 65535", target: "picture", file: "huge.gif", make: gif },
   { name: "a BMP of 2^31 x 2^31", target: "picture", file: "huge.bmp", make: bmp },
   { name: "one cell of 100 MB", target: "table", file: "questions.tsv", make: () => text(`index\tquestion\tanswer\tcategory\timage\n${"x".repeat(100_000_000)}`) },
-  { name: "a million empty lines", target: "records", file: "records.jsonl", make: () => text("\n".repeat(1_000_000)) },
-  { name: "a million rows", target: "predictions", file: "table.tsv", make: () => text(`index\tprediction\n${"1\tx\n".repeat(1_000_000)}`) },
+  { name: "twenty thousand empty lines", target: "records", file: "records.jsonl", make: () => text("\n".repeat(20_000)) },
+  { name: "two hundred thousand rows", target: "predictions", file: "table.tsv", make: () => text(`index\tprediction\n${"1\tx\n".repeat(200_000)}`) },
   { name: "a number of ten million digits", target: "predictions", file: "records.json", make: () => text(`[{"index":${"9".repeat(10_000_000)},"prediction":"x"}]`) },
-  { name: "a million lines of nothing", target: "journal", file: "journal.jsonl", make: () => text("{}\n".repeat(1_000_000)) },
-  { name: "a million events", target: "run", file: "events.jsonl", make: () => text('{"at":"2026-01-01T00:00:00Z","event":"x","data":{}}\n'.repeat(1_000_000)) },
+  { name: "a hundred thousand lines of nothing", target: "journal", file: "journal.jsonl", make: () => text("{}\n".repeat(100_000)) },
+  { name: "a hundred thousand events", target: "run", file: "events.jsonl", make: () => text('{"at":"2026-01-01T00:00:00Z","event":"x","data":{}}\n'.repeat(100_000)) },
   { name: "a vocabulary to 2^31", target: "vocabulary", file: "vocab.json", make: () => text('{"a":2147483647}') },
   { name: "a word of ten million letters", target: "sentencepiece", file: "tokenizer.model", make: () => text(`\x0a\x86\xad\xe2\x04\x0a\x80\xad\xe2\x04${"a".repeat(10_000_000)}`) }
 ]
@@ -200,6 +199,3 @@ export const bombs: readonly Bomb[] = [
   ...nested("journal", "journal.jsonl"),
   ...single
 ]
-
-/** The files of a bomb: the first sample of its target, with the bomb in its place. */
-export const filesOfBomb = (bomb: Bomb, sample: Files): Files => ({ ...sample, [bomb.file]: bomb.make() })

@@ -100,8 +100,12 @@ const changeJson = ({ holder, name }: Place, random: Random): void => {
 
 /** A JSON text with a few values changed. */
 const mutateJsonText = (text: string, random: Random): string => {
-  const whole: { value: unknown } = { value: JSON.parse(text) }
-  for (let left = 1 + random.below(3); left > 0; left--) changeJson(random.of(placesIn(whole)), random)
+  // Python writes NaN, which JSON does not know.
+  const whole: { value: unknown } = { value: JSON.parse(text.replaceAll(/-?\b(NaN|Infinity)\b/g, "null")) }
+  for (let left = 1 + random.below(3); left > 0; left--) {
+    const places = placesIn(whole)
+    if (places.length > 0) changeJson(random.of(places), random)
+  }
   return JSON.stringify(whole.value) ?? "null"
 }
 

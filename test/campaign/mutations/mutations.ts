@@ -18,9 +18,9 @@ const heapMegabytes = 512
 
 type Failure = Exclude<Line, { readonly failure?: undefined }>
 
-/** Runs cases in one process, and tells whether it did all of them. */
+/** Runs cases in one process, and tells how it ended. */
 const runWorker = (seed: number, from: number, count: number, scratch: string, heard: (line: Line) => void) =>
-  new Promise<{ readonly ended: boolean; readonly stderr: string }>((resolve) => {
+  new Promise<{ readonly code: number | null; readonly stderr: string }>((resolve) => {
     const node = [`--max-old-space-size=${heapMegabytes}`, "--import", "tsx", "-C", "@speedq/source"]
     const args = [...node, worker, String(seed), String(from), String(count), scratch]
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] })
@@ -29,7 +29,7 @@ const runWorker = (seed: number, from: number, count: number, scratch: string, h
       stderr += data.toString()
     })
     createInterface({ input: child.stdout }).on("line", (line) => heard(JSON.parse(line)))
-    child.on("close", (code) => resolve({ ended: code === 0, stderr }))
+    child.on("close", (code) => resolve({ code, stderr }))
   })
 
 export const mutations = async (campaign: Campaign, count: number, from: number): Promise<void> => {
@@ -45,27 +45,29 @@ export const mutations = async (campaign: Campaign, count: number, from: number)
   let next = from
   while (next < from + count) {
     const first = next
-    let fatal = false
+    let stopped = false
     const heard = (line: Line) => {
       if (line.failure !== undefined) tell(line)
       if (line.failure === undefined) next = line.at
-      else if (line.failure !== "stacks" && line.failure !== "lost") {
-        // The watchdog ended it; of a case that ended by itself the next line tells more.
+      else if (line.failure === "hangs" || line.failure === "overMemory") {
+        // The watchdog ended the process.
         next = line.at + 1
-        fatal = true
+        stopped = true
       }
       if (performance.now() - told < 10_000) return
       told = performance.now()
       campaign.progress("mutations", next - from, count, told - began)
     }
     const place = emptyDirectory(scratch, "worker")
-    const { ended, stderr } = await runWorker(seed, next, from + count - next, place, heard)
-    if (!ended && !fatal) {
-      // Node itself gave up, out of heap most likely.
+    const { code, stderr } = await runWorker(seed, next, from + count - next, place, heard)
+    if (code !== 0 && !stopped) {
       const running = join(place, "current")
       if (!existsSync(running)) throw new Error(`the process of the mutations does not start: ${stderr}`)
       const at = Number(readFileSync(running, "utf8"))
-      tell({ at, failure: "overMemory", what: "Node gives up", details: stderr.trim().split("\n").slice(-20).join("\n") })
+      const details = stderr.trim().split("\n").slice(-20).join("\n")
+      // Without a code it was ended by a signal: of Node, which is out of heap.
+      if (code === null) tell({ at, failure: "overMemory", what: "Node gives up", details })
+      else tell({ at, failure: "stacks", what: "an error that nobody catches ends the process", details })
       next = at + 1
     }
     campaign.count("mutations", next - first)

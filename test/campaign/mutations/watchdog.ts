@@ -6,20 +6,24 @@ import { limits } from "../Campaign.ts"
 const watching = `
 const { workerData } = require("node:worker_threads")
 const { writeSync } = require("node:fs")
-const { current, milliseconds, bytes } = workerData
+const { current, milliseconds, patience, bytes } = workerData
+const used = () => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
 let seen = -1
-let since = 0
+let began = { wall: 0, processor: 0 }
 setInterval(() => {
   const at = Atomics.load(current, 0)
   if (at !== seen) {
     seen = at
-    since = performance.now()
+    began = { wall: performance.now(), processor: used() }
   }
-  const took = performance.now() - since
+  const hangs = at >= 0 && (used() - began.processor > milliseconds || performance.now() - began.wall > patience)
   const peak = process.resourceUsage().maxRSS * 1024
-  const failure = at >= 0 && took > milliseconds ? "hangs" : peak > bytes ? "overMemory" : undefined
+  const failure = hangs ? "hangs" : peak > bytes ? "overMemory" : undefined
   if (failure === undefined) return
-  const what = failure === "hangs" ? "it takes more than " + milliseconds + " ms" : "it takes " + peak + " bytes"
+  const what = hangs ? "it takes more than " + milliseconds + " ms" : "it takes " + peak + " bytes"
   writeSync(1, JSON.stringify({ at, failure, what }) + "\\n")
   process.kill(process.pid, "SIGKILL")
 }, 50)`

@@ -79,10 +79,7 @@ const predictionFiles: Files = {
 
 export const predictions: MakeTarget = () => ({
   name: "predictions",
-  // The first has NaN, which JSON does not know: its bytes alone are changed.
-  samples: Object.entries(predictionFiles).map(([name, bytes]) => ({
-    [bytes.includes(78) ? name.replace("json", "txt") : name]: bytes
-  })),
+  samples: eachOf(predictionFiles),
   read: (directory, file) => Effect.asVoid(readPredictions(join(directory, file)))
 })
 
