@@ -62,7 +62,14 @@ export const crashes = async (campaign: Campaign, count: number, from: number): 
     const wrong = runs ? await goOn(campaign, image, moment) : missing
     if (wrong === undefined) return
     const { kind, path } = moment.operation
-    campaign.failed("lost", "crashes", at, wrong, `power lost after ${kind} ${path}; of what was not flushed: ${loss} lost`, image)
+    campaign.failed(
+      "lost",
+      "crashes",
+      at,
+      wrong,
+      `power lost after ${kind} ${path}; of what was not flushed: ${loss} lost`,
+      image
+    )
   })
   campaign.say(`crashes: ${tried.size} different states; a run went on with one in ${wholeRunEvery} of them`)
 }

@@ -12,7 +12,12 @@ import { kills } from "./kills/kills.ts"
 import { mutations } from "./mutations/mutations.ts"
 
 /** Cases of a full campaign. */
-const full: { readonly [part in Part]: number } = { kills: 10_000, crashes: 100_000, faults: 10_000, mutations: 10_000_000 }
+const full: { readonly [part in Part]: number } = {
+  kills: 10_000,
+  crashes: 100_000,
+  faults: 10_000,
+  mutations: 10_000_000
+}
 
 type Run = (campaign: Campaign, count: number, from: number) => Promise<void>
 const runs: { readonly [part in Part]: Run } = { kills, crashes, faults, mutations }

@@ -66,7 +66,10 @@ export const describeError = (error: unknown): string =>
 export const runToyHere = async (
   directory: string,
   told: Told = nothingTold(),
-  options: { readonly acknowledge?: () => void; readonly failAt?: { readonly label: string; readonly step: number } } = {}
+  options: {
+    readonly acknowledge?: () => void
+    readonly failAt?: { readonly label: string; readonly step: number }
+  } = {}
 ): Promise<Ending> => {
   const { acknowledge, ...faults } = options
   const run = runHere(directory, toyRecipe, { ...faults, told: listen(told, acknowledge) })
@@ -86,7 +89,11 @@ export const undisturbedResults = async (scratch: string) => {
 }
 
 /** What is wrong with a run that goes on in `directory`, where `promised` was said to be saved; undefined when nothing is. */
-export const wrongAfter = async (scratch: string, directory: string, promised: Standing): Promise<string | undefined> => {
+export const wrongAfter = async (
+  scratch: string,
+  directory: string,
+  promised: Standing
+): Promise<string | undefined> => {
   const whole = await undisturbedResults(scratch)
   const told = nothingTold()
   const { error } = await runToyHere(directory, told)
@@ -95,7 +102,9 @@ export const wrongAfter = async (scratch: string, directory: string, promised: S
   if (behind !== undefined) return `${behind}; the run went on without it`
   const results = resultsOf(directory)
   const differing = Object.keys({ ...whole, ...results }).find((file) => whole[file] !== results[file])
-  return differing === undefined ? undefined : `${differing} has other bytes at the end than in a run that nothing disturbed`
+  return differing === undefined
+    ? undefined
+    : `${differing} has other bytes at the end than in a run that nothing disturbed`
 }
 
 /** The first stage of which less is there than was promised. */

@@ -63,7 +63,14 @@ class Chain {
     if (problem !== undefined) {
       const input = [...filesOf(this.directory), ["stderr.txt", ended.stderr] as const]
       const [failure, what] = problem
-      this.#campaign.failed(failure, "kills", at, `${this.#victim.name}: ${what}`, `${fault.what}\n${ended.stderr}`, input)
+      this.#campaign.failed(
+        failure,
+        "kills",
+        at,
+        `${this.#victim.name}: ${what}`,
+        `${fault.what}\n${ended.stderr}`,
+        input
+      )
     }
     if (problem !== undefined || ended.code === 0) this.#begin()
     else this.#promised = new Map([...this.#promised, ...ended.told.acknowledged])

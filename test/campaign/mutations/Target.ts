@@ -12,7 +12,10 @@ export interface Target {
   readonly changed?: RegExp
   /** Reads the files in `directory`, the changed one is `file`. What it gives are complaints: what it read is not what it may read. */
   // biome-ignore lint/suspicious/noConfusingVoidType: most readers have no complaint to give.
-  readonly read: (directory: string, file: string) => Effect.Effect<string | void, unknown> | Promise<string | void> | string | void
+  readonly read: (
+    directory: string,
+    file: string
+  ) => Effect.Effect<string | void, unknown> | Promise<string | void> | string | void
 }
 
 /** A target is made in its own directory, with samples that take time to make. */

@@ -46,10 +46,18 @@ const png = (width: number, height: number, zeros: number): Uint8Array =>
   ])
 
 const gif = (): Uint8Array =>
-  Buffer.concat([text("GIF89a\xff\xff\xff\xff\x80\0\0\0\0\0\xff\xff\xff"), text("\x2c\0\0\0\0\xff\xff\xff\xff\0\x02\x02\x44\x01\0\x3b")])
+  Buffer.concat([
+    text("GIF89a\xff\xff\xff\xff\x80\0\0\0\0\0\xff\xff\xff"),
+    text("\x2c\0\0\0\0\xff\xff\xff\xff\0\x02\x02\x44\x01\0\x3b")
+  ])
 
 const bmp = (): Uint8Array =>
-  Buffer.concat([text("BM"), littleEndian(54, 0, 54, 40, 0x7fffffff, 0x7fffffff), text("\x01\0\x18\0"), new Uint8Array(24)])
+  Buffer.concat([
+    text("BM"),
+    littleEndian(54, 0, 54, 40, 0x7fffffff, 0x7fffffff),
+    text("\x01\0\x18\0"),
+    new Uint8Array(24)
+  ])
 
 /** Zeros as deflate packs them, a thousandth of their length, without ever being in memory as a whole. */
 const packedZeros = (megabytes: number, filler = 0x20): Uint8Array => {
@@ -114,7 +122,7 @@ const workbook = (megabytes: number): Uint8Array => {
 const zstandard = (megabytes: number): Uint8Array => {
   const blocks = megabytes * 8
   const block = (last: boolean) => {
-    const header = (2 ** 17 << 3) | (1 << 1) | (last ? 1 : 0)
+    const header = ((2 ** 17) << 3) | (1 << 1) | (last ? 1 : 0)
     return Uint8Array.of(header & 255, (header >> 8) & 255, (header >> 16) & 255, 0x20)
   }
   return Buffer.concat([
@@ -125,7 +133,10 @@ const zstandard = (megabytes: number): Uint8Array => {
 
 /** A pickle of lists that hold the one before ten times: ten to the power of their number. */
 const laughing = (): Uint8Array => {
-  const levels = Array.from({ length: 30 }, (_, at) => `(${`h${String.fromCharCode(at)}`.repeat(10)}lq${String.fromCharCode(at + 1)}`)
+  const levels = Array.from(
+    { length: 30 },
+    (_, at) => `(${`h${String.fromCharCode(at)}`.repeat(10)}lq${String.fromCharCode(at + 1)}`
+  )
   return text(`\x80\x02]q\0${levels.join("")}.`)
 }
 
@@ -136,7 +147,12 @@ const safetensorsHeader = (length: bigint, header: string): Uint8Array => {
 }
 
 const single: readonly Bomb[] = [
-  { name: "a header of 2^63 bytes", target: "safetensors", file: "model.safetensors", make: () => safetensorsHeader(2n ** 63n, "{}") },
+  {
+    name: "a header of 2^63 bytes",
+    target: "safetensors",
+    file: "model.safetensors",
+    make: () => safetensorsHeader(2n ** 63n, "{}")
+  },
   {
     name: "a shape whose product wraps",
     target: "safetensors",
@@ -151,7 +167,10 @@ const single: readonly Bomb[] = [
     target: "safetensors",
     file: "model.safetensors",
     make: () => {
-      const entries = Array.from({ length: 100_000 }, (_, at) => `"${at}":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`)
+      const entries = Array.from(
+        { length: 100_000 },
+        (_, at) => `"${at}":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`
+      )
       const header = `{${entries.join(",")}}`
       return safetensorsHeader(BigInt(header.length), header)
     }
@@ -171,17 +190,57 @@ const single: readonly Bomb[] = [
   { name: "a sheet that unpacks to 2 GiB", target: "xlsx", file: "predictions.xlsx", make: () => workbook(2032) },
   { name: "an archive that unpacks to 2 GiB", target: "zstandard", file: "lines.zst", make: () => zstandard(2048) },
   { name: "a PNG of 65535 x 65535", target: "picture", file: "huge.png", make: () => png(65_535, 65_535, 1000) },
-  { name: "a PNG that unpacks to more than it has pixels", target: "picture", file: "long.png", make: () => png(10, 10, 2 ** 27) },
+  {
+    name: "a PNG that unpacks to more than it has pixels",
+    target: "picture",
+    file: "long.png",
+    make: () => png(10, 10, 2 ** 27)
+  },
   { name: "a GIF of 65535 x 65535", target: "picture", file: "huge.gif", make: gif },
   { name: "a BMP of 2^31 x 2^31", target: "picture", file: "huge.bmp", make: bmp },
-  { name: "one cell of 100 MB", target: "table", file: "questions.tsv", make: () => text(`index\tquestion\tanswer\tcategory\timage\n${"x".repeat(100_000_000)}`) },
-  { name: "twenty thousand empty lines", target: "records", file: "records.jsonl", make: () => text("\n".repeat(20_000)) },
-  { name: "two hundred thousand rows", target: "predictions", file: "table.tsv", make: () => text(`index\tprediction\n${"1\tx\n".repeat(200_000)}`) },
-  { name: "a number of ten million digits", target: "predictions", file: "records.json", make: () => text(`[{"index":${"9".repeat(10_000_000)},"prediction":"x"}]`) },
-  { name: "a hundred thousand lines of nothing", target: "journal", file: "journal.jsonl", make: () => text("{}\n".repeat(100_000)) },
-  { name: "a hundred thousand events", target: "run", file: "events.jsonl", make: () => text('{"at":"2026-01-01T00:00:00Z","event":"x","data":{}}\n'.repeat(100_000)) },
+  {
+    name: "one cell of 100 MB",
+    target: "table",
+    file: "questions.tsv",
+    make: () => text(`index\tquestion\tanswer\tcategory\timage\n${"x".repeat(100_000_000)}`)
+  },
+  {
+    name: "twenty thousand empty lines",
+    target: "records",
+    file: "records.jsonl",
+    make: () => text("\n".repeat(20_000))
+  },
+  {
+    name: "two hundred thousand rows",
+    target: "predictions",
+    file: "table.tsv",
+    make: () => text(`index\tprediction\n${"1\tx\n".repeat(200_000)}`)
+  },
+  {
+    name: "a number of ten million digits",
+    target: "predictions",
+    file: "records.json",
+    make: () => text(`[{"index":${"9".repeat(10_000_000)},"prediction":"x"}]`)
+  },
+  {
+    name: "a hundred thousand lines of nothing",
+    target: "journal",
+    file: "journal.jsonl",
+    make: () => text("{}\n".repeat(100_000))
+  },
+  {
+    name: "a hundred thousand events",
+    target: "run",
+    file: "events.jsonl",
+    make: () => text('{"at":"2026-01-01T00:00:00Z","event":"x","data":{}}\n'.repeat(100_000))
+  },
   { name: "a vocabulary to 2^31", target: "vocabulary", file: "vocab.json", make: () => text('{"a":2147483647}') },
-  { name: "a word of ten million letters", target: "sentencepiece", file: "tokenizer.model", make: () => text(`\x0a\x86\xad\xe2\x04\x0a\x80\xad\xe2\x04${"a".repeat(10_000_000)}`) }
+  {
+    name: "a word of ten million letters",
+    target: "sentencepiece",
+    file: "tokenizer.model",
+    make: () => text(`\x0a\x86\xad\xe2\x04\x0a\x80\xad\xe2\x04${"a".repeat(10_000_000)}`)
+  }
 ]
 
 export const bombs: readonly Bomb[] = [

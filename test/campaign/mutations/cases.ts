@@ -5,7 +5,7 @@ import { Random } from "../Random.ts"
 import { bombs } from "./bombs.ts"
 import { mutateFile } from "./mutate.ts"
 import type { Files, Target } from "./Target.ts"
-import { makeTargets } from "./targets/index.ts"
+import { makeTargets, turns } from "./targets/index.ts"
 
 export interface Case {
   readonly target: Target
@@ -19,6 +19,8 @@ export class Cases {
   readonly #seed: number
   readonly #scratch: string
   readonly #targets: readonly Target[]
+  /** Which of them a case takes, in turn. */
+  readonly #turns: readonly Target[]
   /** What lies in the directory of a target. */
   readonly #lying = new Map<Target, Map<string, Uint8Array>>()
 
@@ -26,6 +28,7 @@ export class Cases {
     this.#seed = seed
     this.#scratch = scratch
     this.#targets = targets
+    this.#turns = turns.map((make) => targets[makeTargets.indexOf(make)]!)
   }
 
   static async make(seed: number, scratch: string): Promise<Cases> {
@@ -43,10 +46,15 @@ export class Cases {
     if (bomb !== undefined) {
       const target = this.#targets.find(({ name }) => name === bomb.target)!
       const file = bomb.file
-      return { target, file, files: { ...target.samples[0], [file]: bomb.make() }, what: `${target.name}: ${bomb.name}` }
+      return {
+        target,
+        file,
+        files: { ...target.samples[0], [file]: bomb.make() },
+        what: `${target.name}: ${bomb.name}`
+      }
     }
     const random = new Random(this.#seed, number)
-    const target = this.#targets[number % this.#targets.length]!
+    const target = this.#turns[number % this.#turns.length]!
     const sample = random.of(target.samples)
     const { changed = /./ } = target
     const file = random.of(Object.keys(sample).filter((name) => changed.test(name)))

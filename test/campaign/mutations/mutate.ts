@@ -31,7 +31,12 @@ const changeBytes = (bytes: Uint8Array, random: Random, words: readonly Uint8Arr
       const number = Buffer.alloc(8)
       number.writeBigUInt64LE(random.of(numbers))
       const width = random.of([1, 2, 4, 8])
-      return splice(bytes, at, width, random.chance(0.7) ? number.subarray(0, width) : number.reverse().subarray(8 - width))
+      return splice(
+        bytes,
+        at,
+        width,
+        random.chance(0.7) ? number.subarray(0, width) : number.reverse().subarray(8 - width)
+      )
     }
     default: {
       if (words.length === 0) return splice(bytes, at, length, new Uint8Array(length))
@@ -44,7 +49,8 @@ const changeBytes = (bytes: Uint8Array, random: Random, words: readonly Uint8Arr
 /** A few changes of bytes, mostly one. */
 export const mutateBytes = (bytes: Uint8Array, random: Random, words: readonly Uint8Array[]): Uint8Array => {
   let changed = bytes
-  for (let left = 1 + Math.floor(6 * random.uniform() ** 3); left > 0; left--) changed = changeBytes(changed, random, words)
+  for (let left = 1 + Math.floor(6 * random.uniform() ** 3); left > 0; left--)
+    changed = changeBytes(changed, random, words)
   return changed
 }
 
@@ -122,7 +128,16 @@ const bytesOf = (...texts: readonly string[]): readonly Uint8Array[] => texts.ma
 /** What means something in JSON. */
 const jsonWords = bytesOf(
   ...['"__proto__"', '{"', "[[[[[[[[", "null", "-1", "1e309", "9007199254740993", "\\u0000", "\\ud800", '""', ","],
-  ...["true", "[18446744073709551615]", '{"a":'.repeat(200), "[".repeat(3000), "\xff\xfe", "\xef\xbb\xbf", '"U8"', '"F64"'],
+  ...[
+    "true",
+    "[18446744073709551615]",
+    '{"a":'.repeat(200),
+    "[".repeat(3000),
+    "\xff\xfe",
+    "\xef\xbb\xbf",
+    '"U8"',
+    '"F64"'
+  ],
   '"data_offsets":[0,0]'
 )
 /** And in tables. */
@@ -132,9 +147,22 @@ const tableWords = bytesOf(
 )
 /** And in everything else: archives, pickles, pictures. */
 const binaryWords = bytesOf(
-  ...["PK\x01\x02", "PK\x05\x06", "cposix\nsystem\n", "\x80\x02", "R.", "(", "t", "}", "\x85", "\x94", "h\x00", "q\x00"],
+  ...[
+    "PK\x01\x02",
+    "PK\x05\x06",
+    "cposix\nsystem\n",
+    "\x80\x02",
+    "R.",
+    "(",
+    "t",
+    "}",
+    "\x85",
+    "\x94",
+    "h\x00",
+    "q\x00"
+  ],
   ...["\xff\xd8", "IHDR", "acTL", "RIFF", "WEBPVP8X", "GIF89a", "\x21\xf9\x04", "II*\x00", "MM\x00*", "BM", "IDAT"],
-  ...["\x28\xb5\x2f\xfd", "<si>", "<!DOCTYPE x [<!ENTITY a \"b\">]>", "&a;", "</row>"]
+  ...["\x28\xb5\x2f\xfd", "<si>", '<!DOCTYPE x [<!ENTITY a "b">]>', "&a;", "</row>"]
 )
 
 const isJson = (name: string): boolean => name.endsWith(".json")

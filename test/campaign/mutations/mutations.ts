@@ -38,7 +38,9 @@ export const mutations = async (campaign: Campaign, count: number, from: number)
   const cases = await Cases.make(seed, emptyDirectory(scratch, "cases"))
   const tell = ({ at, failure, what, details = "" }: Failure) => {
     const { target, files, file, what: of } = cases.at(at)
-    campaign.failed(failure, "mutations", at, `${of}: ${what}`, `${target.name}, ${file}\n${details}`, [[file, files[file]!]])
+    campaign.failed(failure, "mutations", at, `${of}: ${what}`, `${target.name}, ${file}\n${details}`, [
+      [file, files[file]!]
+    ])
   }
   const began = performance.now()
   let told = began

@@ -13,7 +13,12 @@ import { startWatchdog } from "./watchdog.ts"
 
 /** What the parent reads: a failure of a case, or that those before `at` are done. */
 export type Line =
-  | { readonly at: number; readonly failure: "stacks" | "hangs" | "overMemory" | "lost"; readonly what: string; readonly details?: string }
+  | {
+      readonly at: number
+      readonly failure: "stacks" | "hangs" | "overMemory" | "lost"
+      readonly what: string
+      readonly details?: string
+    }
   | { readonly at: number; readonly failure?: undefined }
 
 const [seed = 1, from = 0, count = 0] = process.argv.slice(2, 5).map(Number)
@@ -22,12 +27,20 @@ const say = (line: Line) => writeSync(1, `${JSON.stringify(line)}\n`)
 
 /** Where an error comes from: the first places in code of ours. */
 const originOf = (error: unknown): string => {
-  const places = describeError(error).matchAll(/at (?:async )?(.*?)(?: \()?(?:file:\/\/)?\S*\/((?:packages|node_modules)\/\S+?\.\w+):\d+:\d+/g)
-  return [...places].slice(0, 2).map(([, name, file]) => `${name} (${file})`).join(" < ")
+  const places = describeError(error).matchAll(
+    /at (?:async )?(.*?)(?: \()?(?:file:\/\/)?\S*\/((?:packages|node_modules)\/\S+?\.\w+):\d+:\d+/g
+  )
+  return [...places]
+    .slice(0, 2)
+    .map(([, name, file]) => `${name} (${file})`)
+    .join(" < ")
 }
 
 /** What a reading comes to: a typed error and a result are both fine. */
-const outcomeOf = async ({ target, file }: Case, directory: string): Promise<{ failure: "stacks" | "lost"; what: string; details: string } | undefined> => {
+const outcomeOf = async (
+  { target, file }: Case,
+  directory: string
+): Promise<{ failure: "stacks" | "lost"; what: string; details: string } | undefined> => {
   const untyped = (error: unknown) => {
     if (isTyped(error)) return undefined
     const name = error instanceof Error ? `${error.constructor.name}: ${error.message.slice(0, 100)}` : String(error)

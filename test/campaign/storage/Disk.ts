@@ -42,7 +42,11 @@ type Node = FileNode | DirectoryNode
 
 /** A change of names that is not flushed: all of its parts are on the disk, or none. */
 interface NameChange {
-  readonly parts: readonly { readonly directory: DirectoryNode; readonly name: string; readonly node: Node | undefined }[]
+  readonly parts: readonly {
+    readonly directory: DirectoryNode
+    readonly name: string
+    readonly node: Node | undefined
+  }[]
 }
 
 /** Files by their path from the root. */
@@ -110,7 +114,8 @@ export class Disk {
 
   #file(path: string): FileNode {
     const node = this.#seen.get(path)
-    if (!(node instanceof FileNode)) throw new Error(`the recording writes to ${relative(this.#root, path)}, which it never made`)
+    if (!(node instanceof FileNode))
+      throw new Error(`the recording writes to ${relative(this.#root, path)}, which it never made`)
     return node
   }
 

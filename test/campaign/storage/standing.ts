@@ -44,9 +44,13 @@ const standingOf = (place: string) =>
     const found = yield* readManifest(place)
     if (Option.isNone(found)) return 0
     const { finished, checkpoints } = found.value.manifest
-    const isWhole = (files: ReadonlyArray<typeof checkpoints[number] | NonNullable<typeof finished>["files"][number]>) =>
+    const isWhole = (
+      files: ReadonlyArray<(typeof checkpoints)[number] | NonNullable<typeof finished>["files"][number]>
+    ) =>
       Effect.map(
-        unlessDamaged(Effect.forEach(files, (file) => verifyFile(path.join(place, file.file), file), { discard: true })),
+        unlessDamaged(
+          Effect.forEach(files, (file) => verifyFile(path.join(place, file.file), file), { discard: true })
+        ),
         Option.isSome
       )
     if (finished !== null && (yield* isWhole([...Object.values(finished.artefacts), ...finished.files]))) {
@@ -71,7 +75,10 @@ export class StandingReader {
 
   /** A text that is the same for images with the same files. */
   signature(image: Image): string {
-    return [...image].map(([path, bytes]) => `${path} ${this.#numberOf(bytes)}`).sort().join("\n")
+    return [...image]
+      .map(([path, bytes]) => `${path} ${this.#numberOf(bytes)}`)
+      .sort()
+      .join("\n")
   }
 
   /** How far the stages of the run in `directory` are; the stages' files elsewhere count as theirs. */
@@ -80,7 +87,9 @@ export class StandingReader {
     const within = new Map([...image].filter(([path]) => path.startsWith(`${directory}/`)))
     for (const place of places) {
       const prefix = `${directory}/stages/${place}`
-      const own = new Map([...within].filter(([path]) => path.startsWith(`${prefix}/`) || path.startsWith(`${directory}/model/`)))
+      const own = new Map(
+        [...within].filter(([path]) => path.startsWith(`${prefix}/`) || path.startsWith(`${directory}/model/`))
+      )
       const key = `${place}\n${this.signature(own)}`
       const known = this.#known.get(key)
       const step =

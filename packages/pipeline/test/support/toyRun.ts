@@ -81,11 +81,6 @@ export const runHere = (directory: string, recipe: unknown, options: RunOptions 
     const exit = yield* Effect.gen(function* () {
       if (told !== undefined) yield* (yield* Events).subscribe({ write: told, flush: Effect.void })
       return yield* Recipe.run(yield* Recipe.decode(toyStages, recipe))
-    }).pipe(
-      Effect.scoped,
-      Effect.provide(layer),
-      Effect.provideService(Sabotage, options.failAt),
-      Effect.exit
-    )
+    }).pipe(Effect.scoped, Effect.provide(layer), Effect.provideService(Sabotage, options.failAt), Effect.exit)
     return { exit, printed: output.text() }
   })

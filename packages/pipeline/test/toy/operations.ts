@@ -48,7 +48,10 @@ const refusal = (code: string, { kind, path }: Operation) =>
   Object.assign(new Error(`${code}: injected, ${kind} '${path}'`), { code, errno: -1, syscall: kind, path })
 
 /** Asks the watcher; gives the arguments to go on with, or throws. */
-const allowed = (args: Arguments, { operations, bytesAt }: Understood): { args: Arguments; done: readonly Operation[] } => {
+const allowed = (
+  args: Arguments,
+  { operations, bytesAt }: Understood
+): { args: Arguments; done: readonly Operation[] } => {
   const done: Operation[] = []
   for (const operation of operations) {
     const verdict = watcher.before?.(operation)

@@ -116,7 +116,8 @@ export const journal: MakeTarget = async (scratch) => {
   }
 }
 
-const pictures = () => Object.entries(filesIn("packages/vlm-model/test/fixtures/images")).filter(([, { length }]) => length < 20_000)
+const pictures = () =>
+  Object.entries(filesIn("packages/vlm-model/test/fixtures/images")).filter(([, { length }]) => length < 20_000)
 
 export const pictureHeaders: MakeTarget = () => ({
   name: "picture header",

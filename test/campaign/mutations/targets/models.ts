@@ -3,14 +3,22 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Safetensors } from "@speedq/formats"
-import { bilevel, packedContainer, quantizers, readPackedContainer } from "@speedq/quantizers"
-import { makeReferenceBackend } from "@speedq/tensors"
+import {
+  bilevel,
+  embeddingSym4,
+  n2f3,
+  type PackedWeight,
+  packedContainer,
+  packWeight,
+  readPackedContainer,
+  uniform
+} from "@speedq/quantizers"
+import { makeReferenceBackend, scope, tensor } from "@speedq/tensors"
 import { loadTokenizer, readModelConfig, readStatistics } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { openTorchFile } from "../../../../packages/stages/src/torch/TorchFile.ts"
 import type { Files, MakeTarget } from "../Target.ts"
 
-void [bilevel, packedContainer, quantizers, readPackedContainer, makeReferenceBackend]
 const here = (path: string): string => fileURLToPath(new URL(`../../../../${path}`, import.meta.url))
 
 /** Some files of a directory of the repository. */
@@ -41,7 +49,14 @@ const container = (entries: readonly Entry[], metadata?: object): Uint8Array => 
   return Buffer.concat([length, text, Buffer.alloc(at, 7)])
 }
 
-const small = container([["a", "F32", [2, 3], 24], ["b", "BF16", [4], 8], ["c", "U8", [3], 3]], { format: "pt" })
+const small = container(
+  [
+    ["a", "F32", [2, 3], 24],
+    ["b", "BF16", [4], 8],
+    ["c", "U8", [3], 3]
+  ],
+  { format: "pt" }
+)
 
 export const safetensors: MakeTarget = () => ({
   name: "safetensors",
@@ -142,3 +157,40 @@ export const sentencePiece: MakeTarget = () => ({
   samples: eachOf(filesIn("packages/vlm-model/test/fixtures/sentencePiece", /\.model$/), "tokenizer.model"),
   read: speak
 })
+
+/** A weight of each quantizer that packs it in its own way, by what they are quantized with. */
+const packedChoices = {
+  "layers.0.q_proj": bilevel({ bits: 2, group: 16, scaleGroup: 16 }),
+  "layers.0.v_proj": uniform({ bits: 3, group: 8 }),
+  "layers.0.up_proj": n2f3({ group: 24 }),
+  embed_tokens: embeddingSym4()
+}
+
+export const packed: MakeTarget = async (scratch) => {
+  const backend = makeReferenceBackend()
+  const shape = [4, 48]
+  const values = Float32Array.from({ length: 4 * 48 }, (_, at) => Math.sin(at))
+  const weights = new Map<string, PackedWeight>()
+  for (const [name, choice] of Object.entries(packedChoices)) {
+    const quantized = choice.quantizer.quantize(choice.config, tensor(backend, values, shape))
+    weights.set(name, await packWeight(name, choice, shape, quantized))
+  }
+  const { entries, metadata } = packedContainer(weights, [])
+  const file = join(scratch, "packed.safetensors")
+  await Effect.runPromise(Safetensors.write(file, entries, { metadata }))
+  return {
+    name: "packed",
+    samples: [{ "model.safetensors": readFileSync(file) }],
+    read: (directory) => {
+      const store = Safetensors.openSync(join(directory, "model.safetensors"))
+      try {
+        for (const weight of readPackedContainer(backend, store).values()) {
+          scope(() => void weight.unpack())
+          weight.release()
+        }
+      } finally {
+        store.close()
+      }
+    }
+  }
+}

@@ -1,11 +1,10 @@
 /** Files of runs: recipes, records, events, manifests, saved states. */
-import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { openSaved, Recipe, readManifest, renderReport, runReport, status } from "@speedq/pipeline"
 import { stages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Option from "effect/Option"
 import { readJson } from "../../../../packages/speedq/src/recipes/loadRecipe.ts"
@@ -22,7 +21,9 @@ export const recipe: MakeTarget = () => ({
   name: "recipe",
   samples: eachOf(filesIn("configs", /^(?!.*(ablation|confidence)).*\.json$/), "recipe.json"),
   read: (directory) =>
-    provided(Effect.flatMap(readJson(join(directory, "recipe.json")), (json) => Effect.asVoid(Recipe.decode(stages, json))))
+    provided(
+      Effect.flatMap(readJson(join(directory, "recipe.json")), (json) => Effect.asVoid(Recipe.decode(stages, json)))
+    )
 })
 
 /** A run that stopped in its second stage. */
@@ -73,4 +74,3 @@ export const savedState: MakeTarget = async (scratch) => {
     read: (directory) => Effect.asVoid(Effect.scoped(openSaved(join(directory, "state.safetensors"))))
   }
 }
-void readFileSync
