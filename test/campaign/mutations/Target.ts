@@ -1,6 +1,4 @@
 /** One kind of input: good files of it, and what reads them. */
-import type * as Effect from "effect/Effect"
-
 /** Files by their names below a directory. */
 export type Files = Readonly<Record<string, Uint8Array>>
 
@@ -10,12 +8,11 @@ export interface Target {
   readonly samples: readonly Files[]
   /** Which files are changed; all by default. */
   readonly changed?: RegExp
-  /** Reads the files in `directory`, the changed one is `file`. What it gives are complaints: what it read is not what it may read. */
-  // biome-ignore lint/suspicious/noConfusingVoidType: most readers have no complaint to give.
-  readonly read: (
-    directory: string,
-    file: string
-  ) => Effect.Effect<string | void, unknown> | Promise<string | void> | string | void
+  /**
+   * Reads the files in `directory`, the changed one is `file`: an effect, a promise or at once. A text that it gives is a complaint:
+   * what was read is not what may be read.
+   */
+  readonly read: (directory: string, file: string) => unknown
 }
 
 /** A target is made in its own directory, with samples that take time to make. */

@@ -46,12 +46,12 @@ const outcomeOf = async (
     const name = error instanceof Error ? `${error.constructor.name}: ${error.message.slice(0, 100)}` : String(error)
     return { failure: "stacks" as const, what: `${name} at ${originOf(error)}`, details: describeError(error) }
   }
-  const complaint = (what: string | undefined | void) =>
+  const complaint = (what: unknown) =>
     typeof what === "string" ? { failure: "lost" as const, what, details: "" } : undefined
   try {
     const reading = target.read(directory, file)
     if (!Effect.isEffect(reading)) return complaint(await reading)
-    const exit = await Effect.runPromiseExit(reading)
+    const exit = await Effect.runPromiseExit(reading as Effect.Effect<unknown, unknown>)
     if (Exit.isSuccess(exit)) return complaint(exit.value)
     const error = Cause.squash(exit.cause)
     return Cause.hasDies(exit.cause) && isTyped(error)

@@ -27,7 +27,7 @@ export const losses: readonly Loss[] = ["everything", "contents", "names", "late
 /** Whether two losses of this kind may differ. */
 export const isRandom = (loss: Loss): boolean => loss === "later" || loss === "any"
 
-/** A file as the process sees it, and as it was flushed. */
+/** A file as the process sees it, and as it was flushed. What is written takes the place of the bytes, which are never changed. */
 class FileNode {
   now: Uint8Array = new Uint8Array(0)
   flushed: Uint8Array = new Uint8Array(0)
@@ -70,26 +70,32 @@ export class Disk {
     if (kind === "open" || kind === "read" || kind === "list" || !this.#isBelow(path)) return
     switch (kind) {
       case "create":
-        return this.#name(path, new FileNode())
+        this.#name(path, new FileNode())
+        return
       case "makeDirectory":
-        return this.#name(path, new DirectoryNode())
+        this.#name(path, new DirectoryNode())
+        return
       case "empty":
         this.#file(path).now = new Uint8Array(0)
         return
       case "write":
-        return this.#write(this.#file(path), operation.at, operation.bytes)
+        this.#write(this.#file(path), operation.at, operation.bytes)
+        return
       case "cut":
         this.#file(path).now = this.#file(path).now.slice(0, operation.length)
         return
       case "remove":
         this.#seen.delete(path)
-        return this.#change([path, undefined])
+        this.#change([path, undefined])
+        return
       case "link":
-        return this.#name(operation.to, this.#seen.get(path)!)
+        this.#name(operation.to, this.#seen.get(path)!)
+        return
       case "rename":
-        return this.#rename(path, operation.to)
+        this.#rename(path, operation.to)
+        return
       case "flush":
-        return this.#flush(path)
+        this.#flush(path)
     }
   }
 
@@ -154,7 +160,7 @@ export class Disk {
 
   #flush(path: string): void {
     const node = this.#seen.get(path)
-    if (node instanceof FileNode) node.flushed = node.now.slice()
+    if (node instanceof FileNode) node.flushed = node.now
     if (!(node instanceof DirectoryNode)) return
     const isOfIt = ({ parts }: NameChange) => parts.some(({ directory }) => directory === node)
     for (const change of this.#pending.filter(isOfIt)) keep(change, (directory) => directory.flushed)

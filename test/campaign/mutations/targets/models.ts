@@ -10,6 +10,7 @@ import {
   type PackedWeight,
   packedContainer,
   packWeight,
+  type QuantizerChoice,
   readPackedContainer,
   uniform
 } from "@speedq/quantizers"
@@ -159,7 +160,7 @@ export const sentencePiece: MakeTarget = () => ({
 })
 
 /** A weight of each quantizer that packs it in its own way, by what they are quantized with. */
-const packedChoices = {
+const packedChoices: { readonly [layer: string]: QuantizerChoice } = {
   "layers.0.q_proj": bilevel({ bits: 2, group: 16, scaleGroup: 16 }),
   "layers.0.v_proj": uniform({ bits: 3, group: 8 }),
   "layers.0.up_proj": n2f3({ group: 24 }),
