@@ -23,6 +23,23 @@ export const limits = { milliseconds: 5000, patience: 60_000, bytes: 2 ** 30 }
 /** Of failures of one kind so many are kept. */
 const keptOfAKind = 3
 
+/** Counts failures by their words; those that differ in numbers alone are of one kind. */
+export class Kinds {
+  readonly #seen = new Map<string, number>()
+
+  /** Counts one more, and tells whether it is among the first few of its kind. */
+  isRare(what: string): boolean {
+    const kind = what.replace(/[0-9a-f-]*\d[0-9a-f-]*/g, "#")
+    const seen = (this.#seen.get(kind) ?? 0) + 1
+    this.#seen.set(kind, seen)
+    return seen <= keptOfAKind
+  }
+
+  get counts(): readonly (readonly [kind: string, count: number])[] {
+    return [...this.#seen].sort(([, a], [, b]) => b - a)
+  }
+}
+
 /** The numbers of `count` cases. */
 export function* casesFrom(from: number, count: number): Generator<number> {
   for (let at = from; at < from + count; at++) yield at
@@ -38,7 +55,7 @@ export class Campaign {
   /** A directory for what the campaign itself writes; `close` removes it. */
   readonly scratch = mkdtempSync(join(scratchParent, "speedq-campaign-"))
   readonly #counts: { [name in Part | Failure]: number }
-  readonly #kinds = new Map<string, number>()
+  readonly #kinds = new Kinds()
   readonly #say: (line: string) => void
 
   constructor(options: { readonly seed: number; readonly folder: string; readonly say: (line: string) => void }) {
@@ -74,10 +91,7 @@ export class Campaign {
     input: Iterable<readonly [name: string, content: Uint8Array | string]> = []
   ): void {
     this.#counts[failure]++
-    const kind = `${failure}: ${part}: ${what.replace(/[0-9a-f-]*\d[0-9a-f-]*/g, "#")}`
-    const seen = (this.#kinds.get(kind) ?? 0) + 1
-    this.#kinds.set(kind, seen)
-    if (seen > keptOfAKind) return
+    if (!this.#kinds.isRare(`${failure}: ${part}: ${what}`)) return
     const folder = join(this.folder, `${part}-${this.seed}-${at}`)
     mkdirSync(folder, { recursive: true })
     for (const [name, content] of input) {
@@ -91,7 +105,7 @@ export class Campaign {
 
   /** The kinds of failures, the most frequent first. */
   get kinds(): readonly (readonly [kind: string, count: number])[] {
-    return [...this.#kinds].sort(([, a], [, b]) => b - a)
+    return this.#kinds.counts
   }
 
   /** Runs cases one after the other and says, every ten seconds, how many a second. */

@@ -10,7 +10,7 @@ import { type Campaign, casesFrom } from "../Campaign.ts"
 import { Random } from "../Random.ts"
 import { filesOf, lost, type Standing } from "../runs.ts"
 import { buildShim, type Striking } from "./shim.ts"
-import { type Ended, nanoVictim, type Signal, toyVictim, type Victim } from "./victim.ts"
+import { type Ended, type Signal, toyVictim, type Victim } from "./victim.ts"
 
 /** One kill in so many is one of the real stages, which take much longer to start. */
 const nanoEvery = 50
@@ -104,6 +104,8 @@ export const kills = async (campaign: Campaign, count: number, from: number): Pr
   const toy = await prepared(toyVictim(scratch))
   const cases = [...casesFrom(from, count)]
   const isNano = (at: number) => at % nanoEvery === nanoEvery - 1
-  const nano = cases.some(isNano) ? await prepared(await nanoVictim(scratch)) : toy
+  // What the real stages take is loaded for them alone.
+  const nanoVictim = async () => (await import("./nanoVictim.ts")).nanoVictim(scratch)
+  const nano = cases.some(isNano) ? await prepared(await nanoVictim()) : toy
   await campaign.each("kills", cases, count, (at) => (isNano(at) ? nano : toy).kill(at, striking))
 }

@@ -1,11 +1,10 @@
-/** Processes that run a recipe in a directory: tiny toy stages, or all stages of SPEED-Q on a tiny model. */
+/** Processes that run a recipe in a directory. */
 import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { bundleOf, programOf, root } from "../../../packages/pipeline/test/support/program.ts"
+import { bundleOf, root } from "../../../packages/pipeline/test/support/program.ts"
 import { resultsOf } from "../../../packages/pipeline/test/support/results.ts"
-import { eachStage, writeNanoModel } from "../../../packages/stages/test/support/nano.ts"
 import { nothingTold, type Told, toyRecipe } from "../runs.ts"
 
 /** After this a process counts as one that hangs. */
@@ -111,11 +110,4 @@ export const toyVictim = (scratch: string): Victim => {
   const recipe = join(scratch, "toy.json")
   writeFileSync(recipe, JSON.stringify(toyRecipe))
   return new Victim("toy", bundleOf(here("../../../packages/pipeline/test/toy/run.ts")), recipe, /^ready/)
-}
-
-/** Every stage of the paper, the exports and an evaluation. */
-export const nanoVictim = async (scratch: string): Promise<Victim> => {
-  const recipe = join(scratch, "nano.json")
-  writeFileSync(recipe, JSON.stringify(eachStage(await writeNanoModel(join(scratch, "model")))))
-  return new Victim("nano", programOf(here("../../../packages/stages/test/support/nanoRun.ts")), recipe, /begins/)
 }

@@ -4,19 +4,25 @@
  */
 import { spawn } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import type { Campaign } from "../Campaign.ts"
 import { emptyDirectory } from "../runs.ts"
-import { Cases } from "./cases.ts"
-import type { Line } from "./worker.ts"
+import type { Line, Running } from "./worker.ts"
 
 const worker = fileURLToPath(new URL("worker.ts", import.meta.url))
 /** Garbage is collected before it looks like a bomb. */
 const heapMegabytes = 512
 
 type Failure = Exclude<Line, { readonly failure?: undefined }>
+
+/** Why a process ended that the watchdog did not end. A signal is Node's own, which is out of heap. */
+const endOf = (code: number | null, stderr: string): Omit<Failure, "at"> => {
+  const details = stderr.trim().split("\n").slice(-20).join("\n")
+  if (code === null) return { failure: "overMemory", what: "Node gives up", details }
+  return { failure: "stacks", what: "an error that nobody catches ends the process", details }
+}
 
 /** Runs cases in one process, and tells how it ended. */
 const runWorker = (seed: number, from: number, count: number, scratch: string, heard: (line: Line) => void) =>
@@ -35,42 +41,33 @@ const runWorker = (seed: number, from: number, count: number, scratch: string, h
 export const mutations = async (campaign: Campaign, count: number, from: number): Promise<void> => {
   if (count === 0) return
   const { seed, scratch } = campaign
-  const cases = await Cases.make(seed, emptyDirectory(scratch, "cases"))
-  const tell = ({ at, failure, what, details = "" }: Failure) => {
-    const { target, files, file, what: of } = cases.at(at)
-    campaign.failed(failure, "mutations", at, `${of}: ${what}`, `${target.name}, ${file}\n${details}`, [
-      [file, files[file]!]
-    ])
+  const tell = ({ at, failure, what, details, input = "" }: Failure) => {
+    const kept = existsSync(input) ? [[basename(input), readFileSync(input)] as const] : []
+    campaign.failed(failure, "mutations", at, what, details, kept)
   }
   const began = performance.now()
   let told = began
   let next = from
   while (next < from + count) {
     const first = next
-    let stopped = false
+    let last: Failure | undefined
     const heard = (line: Line) => {
-      if (line.failure !== undefined) tell(line)
       if (line.failure === undefined) next = line.at
-      else if (line.failure === "hangs" || line.failure === "overMemory") {
-        // The watchdog ended the process.
-        next = line.at + 1
-        stopped = true
-      }
+      else if (line.failure === "hangs" || line.failure === "overMemory") last = line
+      else tell(line)
       if (performance.now() - told < 10_000) return
       told = performance.now()
       campaign.progress("mutations", next - from, count, told - began)
     }
     const place = emptyDirectory(scratch, "worker")
     const { code, stderr } = await runWorker(seed, next, from + count - next, place, heard)
-    if (code !== 0 && !stopped) {
-      const running = join(place, "current")
-      if (!existsSync(running)) throw new Error(`the process of the mutations does not start: ${stderr}`)
-      const at = Number(readFileSync(running, "utf8"))
-      const details = stderr.trim().split("\n").slice(-20).join("\n")
-      // Without a code it was ended by a signal: of Node, which is out of heap.
-      if (code === null) tell({ at, failure: "overMemory", what: "Node gives up", details })
-      else tell({ at, failure: "stacks", what: "an error that nobody catches ends the process", details })
-      next = at + 1
+    if (code !== 0) {
+      const note = join(place, "current")
+      if (!existsSync(note)) throw new Error(`the process of the mutations does not start: ${stderr}`)
+      const running: Running = JSON.parse(readFileSync(note, "utf8"))
+      const said = last ?? endOf(code, stderr)
+      tell({ ...said, at: running.at, what: `${running.what}: ${said.what}`, input: running.file })
+      next = running.at + 1
     }
     campaign.count("mutations", next - first)
   }

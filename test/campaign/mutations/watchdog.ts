@@ -23,7 +23,7 @@ setInterval(() => {
   const peak = process.resourceUsage().maxRSS * 1024
   const failure = hangs ? "hangs" : peak > bytes ? "overMemory" : undefined
   if (failure === undefined) return
-  const what = hangs ? "it takes more than " + milliseconds + " ms" : "it takes " + peak + " bytes"
+  const what = hangs ? "it takes more than " + milliseconds + " ms of the processor" : "it takes " + peak + " bytes"
   writeSync(1, JSON.stringify({ at, failure, what }) + "\\n")
   process.kill(process.pid, "SIGKILL")
 }, 50)`

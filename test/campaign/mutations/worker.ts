@@ -2,22 +2,24 @@
  * Runs cases in a process of its own: `worker.ts SEED FROM COUNT SCRATCH`. Says a line of JSON for each failure, and how far it is
  * twice a second; a watchdog ends it when a case hangs or takes too much memory.
  */
-import { openSync, writeSync } from "node:fs"
+import { copyFileSync, ftruncateSync, openSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { Kinds } from "../Campaign.ts"
 import { describeError, isTyped } from "../runs.ts"
 import { type Case, Cases } from "./cases.ts"
 import { startWatchdog } from "./watchdog.ts"
 
-/** What the parent reads: a failure of a case, or that those before `at` are done. */
+/** What the parent reads: a failure of a case, with where the changed file is kept, or that those before `at` are done. */
 export type Line =
   | {
       readonly at: number
       readonly failure: "stacks" | "hangs" | "overMemory" | "lost"
       readonly what: string
       readonly details?: string
+      readonly input?: string
     }
   | { readonly at: number; readonly failure?: undefined }
 
@@ -62,20 +64,38 @@ const outcomeOf = async (
   }
 }
 
-/** The number of the case that runs: what remains when Node itself gives up. */
+/** The case that runs and its file: what remains when the watchdog or Node itself ends the process. */
 const current = openSync(join(scratch, "current"), "w")
+const note = (at: number, what: string, file: string) => {
+  ftruncateSync(current)
+  writeSync(current, JSON.stringify({ at, what, file } satisfies Running), 0)
+}
+export interface Running {
+  readonly at: number
+  readonly what: string
+  readonly file: string
+}
 
 const cases = await Cases.make(seed, scratch)
+const kinds = new Kinds()
 const watchdog = startWatchdog()
 let said = performance.now()
 for (let at = from; at < from + count; at++) {
-  writeSync(current, String(at).padEnd(16), 0)
+  note(at, "it is being made", "")
   const each = cases.at(at)
   const directory = cases.place(each)
+  const path = join(directory, each.file)
+  note(at, each.what, path)
   watchdog(at)
   const outcome = await outcomeOf(each, directory)
   watchdog(undefined)
-  if (outcome !== undefined) say({ at, ...outcome })
+  if (outcome !== undefined) {
+    const { failure, what, details } = outcome
+    const said = `${each.what}: ${what}`
+    const input = join(scratch, `failed-${at}`)
+    if (kinds.isRare(said)) copyFileSync(path, input)
+    say({ at, failure, what: said, details: `${each.file}\n${details}`, input })
+  }
   if (performance.now() - said < 500) continue
   said = performance.now()
   say({ at: at + 1 })

@@ -169,8 +169,8 @@ const packedChoices: { readonly [layer: string]: QuantizerChoice } = {
 
 export const packed: MakeTarget = async (scratch) => {
   const backend = makeReferenceBackend()
-  const shape = [4, 48]
-  const values = Float32Array.from({ length: 4 * 48 }, (_, at) => Math.sin(at))
+  const shape = [16, 96]
+  const values = Float32Array.from({ length: 16 * 96 }, (_, at) => Math.sin(at))
   const weights = new Map<string, PackedWeight>()
   for (const [name, choice] of Object.entries(packedChoices)) {
     const quantized = choice.quantizer.quantize(choice.config, tensor(backend, values, shape))
