@@ -8,7 +8,16 @@ import { join } from "node:path"
 import { isReading, type Operation, watch } from "../../packages/pipeline/test/toy/operations.ts"
 import { type Campaign, casesFrom } from "./Campaign.ts"
 import { Random } from "./Random.ts"
-import { describeError, emptyDirectory, filesOf, nothingTold, runToyHere, wrongAfter } from "./runs.ts"
+import {
+  describeError,
+  emptyDirectory,
+  filesOf,
+  lost,
+  nothingTold,
+  runToyHere,
+  type Standing,
+  wrongAfter
+} from "./runs.ts"
 
 /** What systems say. */
 const codes = {
@@ -28,14 +37,33 @@ const damageEvery = 4
 
 const isBelow = (directory: string) => (operation: Operation) => `${operation.path}/`.startsWith(`${directory}/`)
 
-/** How many operations a run has in which nothing fails. */
-const operationsOf = async (directory: string): Promise<number> => {
-  let count = 0
+/** What a run begins with. */
+interface Start {
+  /** A directory that is copied; none for a run that begins. */
+  readonly template?: string
+  /** What is saved there. */
+  readonly promised: Standing
+  /** How many operations it has from there, if nothing fails. */
+  readonly operations: number
+}
+
+/** An own directory that holds what a run begins with. */
+const begun = (scratch: string, { template }: Pick<Start, "template">): string => {
+  const directory = join(emptyDirectory(scratch, "begun"), "run")
+  if (template !== undefined) cpSync(template, directory, { recursive: true })
+  return directory
+}
+
+/** Counts the operations of a run that nothing disturbs. */
+const startOf = async (scratch: string, promised: Standing, template?: string): Promise<Start> => {
+  const from = template === undefined ? {} : { template }
+  const directory = begun(scratch, from)
+  let operations = 0
   const below = isBelow(directory)
-  watch({ after: (operation) => void (count += below(operation) ? 1 : 0) })
+  watch({ after: (operation) => void (operations += below(operation) ? 1 : 0) })
   await runToyHere(directory)
   watch({})
-  return count
+  return { ...from, promised, operations }
 }
 
 /** Lets operation `at` below a directory fail, or write half; says what it did. */
@@ -64,21 +92,28 @@ const failing = (random: Random, directory: string, at: number): (() => string) 
   return () => what
 }
 
-/** A run in which operation `at` fails, and one that continues it. */
-const fail = async (campaign: Campaign, at: number, operations: number): Promise<void> => {
+/** A run in which an operation fails, and one that continues it. */
+const fail = async (campaign: Campaign, at: number, starts: readonly Start[]): Promise<void> => {
   const random = new Random(campaign.seed, at)
-  const directory = join(emptyDirectory(campaign.scratch, "failing"), "run")
+  const start = random.of(starts)
+  const directory = begun(campaign.scratch, start)
   const told = nothingTold()
-  const what = failing(random, directory, 1 + ((at * 7919) % operations))
+  const what = failing(random, directory, 1 + random.below(start.operations))
   const ending = await runToyHere(directory, told)
   watch({})
+  const failed = (failure: "stacks" | "lost", wrong: string, details = "") =>
+    campaign.failed(failure, "faults", at, wrong, `${what()}\n${details}`, filesOf(directory))
   if (!ending.typed) {
     const { error } = ending
     const name = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-    campaign.failed("stacks", "faults", at, name, `${what()}\n${describeError(error)}`, filesOf(directory))
+    failed("stacks", name, describeError(error))
   }
-  const wrong = await wrongAfter(campaign.scratch, directory, told.acknowledged)
-  if (wrong !== undefined) campaign.failed("lost", "faults", at, wrong, what(), filesOf(directory))
+  const begunAgain = [...start.promised].filter(([place]) => told.wentOnAt.has(place))
+  const behind = lost(new Map(begunAgain), told.wentOnAt)
+  if (behind !== undefined) failed("lost", `${behind}, where an operation failed`)
+  const promised = new Map([...start.promised, ...told.acknowledged])
+  const wrong = await wrongAfter(campaign.scratch, directory, promised)
+  if (wrong !== undefined) failed("lost", wrong)
 }
 
 /** Damages one file as disks and people do. */
@@ -99,25 +134,34 @@ const damage = (random: Random, directory: string): string => {
 }
 
 /** A run that stopped in its second stage, or a finished one, with a damaged file. */
-const damaged = async (campaign: Campaign, at: number, templates: readonly string[]): Promise<void> => {
+const damaged = async (campaign: Campaign, at: number, starts: readonly Start[]): Promise<void> => {
   const random = new Random(campaign.seed, at)
-  const directory = join(emptyDirectory(campaign.scratch, "damaged"), "run")
-  cpSync(random.of(templates), directory, { recursive: true })
+  const directory = begun(campaign.scratch, random.of(starts))
   const what = damage(random, directory)
   const input = filesOf(directory)
   const wrong = await wrongAfter(campaign.scratch, directory, new Map())
   if (wrong !== undefined) campaign.failed("lost", "faults", at, wrong, what, input)
 }
 
+/** A run left by `run`, and what it said to be saved. */
+const left = async (scratch: string, name: string, options: Parameters<typeof runToyHere>[2]): Promise<Start> => {
+  const template = join(emptyDirectory(scratch, name), "run")
+  const told = nothingTold()
+  await runToyHere(template, told, options)
+  return startOf(scratch, told.acknowledged, template)
+}
+
 export const faults = async (campaign: Campaign, count: number, from: number): Promise<void> => {
   if (count === 0) return
   const { scratch } = campaign
-  const finished = join(emptyDirectory(scratch, "finished"), "run")
-  const operations = await operationsOf(finished)
-  const stopped = join(emptyDirectory(scratch, "stopped"), "run")
-  await runToyHere(stopped, nothingTold(), { failAt: { label: "toy-projector", step: 4 } })
-  campaign.say(`faults: a run has ${operations} operations`)
+  const stopped = await left(scratch, "stopped", { failAt: { label: "toy-projector", step: 4 } })
+  const finished = await left(scratch, "finished", {})
+  const starts = [await startOf(scratch, new Map()), stopped, finished]
+  const counts = starts.map(({ operations }) => operations)
+  campaign.say(
+    `faults: a run has ${counts[0]} operations, ${counts[1]} when it goes on, ${counts[2]} when it is finished`
+  )
   await campaign.each("faults", casesFrom(from, count), count, (at) =>
-    at % damageEvery === 0 ? damaged(campaign, at, [stopped, finished]) : fail(campaign, at, operations)
+    at % damageEvery === 0 ? damaged(campaign, at, [stopped, finished]) : fail(campaign, at, starts)
   )
 }
