@@ -28,7 +28,7 @@ const slow = [
   "packages/distillation/test/losses.test.ts",
   "packages/evaluation/test/{allBenchmarks,evaluate}.test.ts",
   "packages/formats/test/{finite,fuzz}.test.ts",
-  "packages/pipeline/test/{checkpoints,faults,kill,readme}.test.ts",
+  "packages/pipeline/test/{checkpoints,faults,readme}.test.ts",
   "packages/quantizers/test/oneFunction.test.ts",
   "packages/speedq/test/!({normalTable,textTable}).test.ts",
   "packages/stages/test/!({SampleOrder,productSpeed,torchFile}).test.ts",

@@ -1,0 +1,69 @@
+/** A short campaign, and what it rests on: a disk that loses what was not flushed, changes that a seed gives again. */
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, assert, describe, it } from "vitest"
+import { mutateFile } from "./campaign/mutations/mutate.ts"
+import { Random } from "./campaign/Random.ts"
+import { Disk, type Image, type Loss, losses } from "./campaign/storage/Disk.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "speedq-campaign-test-"))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+it("a short campaign loses nothing, and nothing hangs, ends in a stack or takes too much memory", () => {
+  const counts = ["--kills", "8", "--crashes", "500", "--faults", "30", "--mutations", "3000"]
+  const program = ["--import", "tsx", "-C", "@speedq/source", "test/campaign/main.ts", ...counts]
+  const json = execFileSync(process.execPath, [...program, "--json", "--folder", folder], { encoding: "utf8" })
+  assert.deepStrictEqual(JSON.parse(json), {
+    ...{ kills: 8, crashes: 500, faults: 30, mutations: 3000 },
+    ...{ lost: 0, hangs: 0, stacks: 0, overMemory: 0 }
+  })
+}, 300_000)
+
+const bytes = (...values: readonly number[]) => Uint8Array.of(...values)
+const shown = (image: Image) => Object.fromEntries([...image].map(([path, content]) => [path, [...content]]))
+
+/** A file of two bytes; `flushes` are what is flushed of it and its directory. */
+const written = (...flushes: readonly string[]): Disk => {
+  const disk = new Disk("/root")
+  disk.apply({ kind: "create", path: "/root/file" })
+  disk.apply({ kind: "write", path: "/root/file", at: 0, bytes: bytes(1, 2) })
+  for (const path of flushes) disk.apply({ kind: "flush", path })
+  return disk
+}
+const leftOf = (disk: Disk, loss: Loss, seed = 1) => shown(disk.after(loss, new Random(seed)))
+
+describe("a disk that loses its power", () => {
+  it("keeps what was flushed, whatever is lost of the rest", () => {
+    const disk = written("/root/file", "/root")
+    for (const loss of losses) assert.deepStrictEqual(leftOf(disk, loss), { file: [1, 2] }, loss)
+  })
+
+  it("may lose a name, a content, or nothing of what was not flushed", () => {
+    assert.deepStrictEqual(leftOf(written(), "everything"), {})
+    assert.deepStrictEqual(leftOf(written(), "nothing"), { file: [1, 2] })
+    assert.deepStrictEqual(leftOf(written("/root/file"), "names"), {})
+    assert.deepStrictEqual(leftOf(written("/root"), "contents"), { file: [] })
+    const torn = Array.from({ length: 40 }, (_, seed) => JSON.stringify(leftOf(written("/root"), "any", seed)))
+    for (const content of ["[]", "[1]", "[1,2]", "[0,0]"]) assert.include(torn, `{"file":${content}}`)
+  })
+
+  it("has a rename that was not flushed whole or not at all", () => {
+    const disk = written("/root/file", "/root")
+    disk.apply({ kind: "makeDirectory", path: "/root/below" })
+    disk.apply({ kind: "flush", path: "/root" })
+    disk.apply({ kind: "rename", path: "/root/file", to: "/root/below/moved" })
+    const seen = new Set(Array.from({ length: 40 }, (_, seed) => JSON.stringify(leftOf(disk, "any", seed))))
+    assert.sameMembers([...seen], ['{"file":[1,2]}', '{"below/moved":[1,2]}'])
+  })
+})
+
+it("a seed gives the same changes again, and another one others", () => {
+  const file = Buffer.from('{"a":[1,2,{"b":"c"}]}')
+  const changed = (seed: number) =>
+    Array.from({ length: 20 }, (_, at) => mutateFile("x.json", file, new Random(seed, at)))
+  assert.deepStrictEqual(changed(1), changed(1))
+  assert.notDeepEqual(changed(1), changed(2))
+  assert.isAtLeast(new Set(changed(1).map((each) => each.toString())).size, 15)
+})
