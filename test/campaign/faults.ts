@@ -4,9 +4,12 @@
  * continued, everything that it said to be saved is there, and it ends with the same bytes.
  */
 import { cpSync, rmSync, writeFileSync } from "node:fs"
+import { constants } from "node:os"
 import { join } from "node:path"
 import { isReading, type Operation, watch } from "../../packages/pipeline/test/toy/operations.ts"
 import { type Campaign, casesFrom } from "./Campaign.ts"
+import { preparedChain } from "./kills/Chain.ts"
+import { buildShim } from "./kills/shim.ts"
 import { Random } from "./Random.ts"
 import {
   describeError,
@@ -31,6 +34,11 @@ const codesOf = (operation: Operation): readonly string[] => {
   if (operation.kind === "open") return codes.opening
   return isReading(operation) ? codes.reading : codes.changing
 }
+
+/** One case in so many is a process of all real stages, in which the system refuses below JavaScript. */
+const nanoEvery = 100
+/** Of the changes that such a process makes one fails. */
+const nanoChanges = 250
 
 /** One case in so many damages a file that nobody has open. */
 const damageEvery = 4
@@ -151,6 +159,22 @@ const left = async (scratch: string, name: string, options: Parameters<typeof ru
   return startOf(scratch, told.acknowledged, template)
 }
 
+/** Processes of the real stages in which a change fails; none where the shim cannot be built. */
+const nanoFaults = async (campaign: Campaign) => {
+  const striking = buildShim(campaign.scratch, (line) => campaign.say(`faults: ${line}`))
+  if (striking === undefined) return undefined
+  const { nanoVictim } = await import("./kills/nanoVictim.ts")
+  const chain = await preparedChain(campaign, await nanoVictim(campaign.scratch))
+  const { ENOSPC, EIO, EDQUOT, EROFS, EACCES } = constants.errno
+  return (at: number) => {
+    const random = new Random(campaign.seed, at)
+    const change = 1 + random.below(nanoChanges)
+    const errno = random.of([ENOSPC, EIO, EDQUOT, EROFS, EACCES])
+    const env = striking({ directory: chain.directory, at: change, mode: "error", errno })
+    return chain.disturb("faults", at, { what: `change ${change} fails with ${errno}`, env, mayFail: true })
+  }
+}
+
 export const faults = async (campaign: Campaign, count: number, from: number): Promise<void> => {
   if (count === 0) return
   const { scratch } = campaign
@@ -161,7 +185,11 @@ export const faults = async (campaign: Campaign, count: number, from: number): P
   campaign.say(
     `faults: a run has ${counts[0]} operations, ${counts[1]} when it goes on, ${counts[2]} when it is finished`
   )
-  await campaign.each("faults", casesFrom(from, count), count, (at) =>
-    at % damageEvery === 0 ? damaged(campaign, at, [stopped, finished]) : fail(campaign, at, starts)
-  )
+  const cases = [...casesFrom(from, count)]
+  const isNano = (at: number) => at % nanoEvery === nanoEvery - 1
+  const nano = cases.some(isNano) ? await nanoFaults(campaign) : undefined
+  await campaign.each("faults", cases, count, (at) => {
+    if (nano !== undefined && isNano(at)) return nano(at)
+    return at % damageEvery === 0 ? damaged(campaign, at, [stopped, finished]) : fail(campaign, at, starts)
+  })
 }
