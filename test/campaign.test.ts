@@ -12,11 +12,11 @@ const folder = mkdtempSync(join(tmpdir(), "speedq-campaign-test-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 it("a short campaign loses nothing, and nothing hangs, ends in a stack or takes too much memory", () => {
-  const counts = ["--kills", "8", "--crashes", "500", "--faults", "30", "--mutations", "3000"]
+  const counts = ["--kills", "6", "--crashes", "500", "--faults", "20", "--mutations", "1500"]
   const program = ["--import", "tsx", "-C", "@speedq/source", "test/campaign/main.ts", ...counts]
   const json = execFileSync(process.execPath, [...program, "--json", "--folder", folder], { encoding: "utf8" })
   assert.deepStrictEqual(JSON.parse(json), {
-    ...{ kills: 8, crashes: 500, faults: 30, mutations: 3000 },
+    ...{ kills: 6, crashes: 500, faults: 20, mutations: 1500 },
     ...{ lost: 0, hangs: 0, stacks: 0, overMemory: 0 }
   })
 }, 300_000)

@@ -10,7 +10,7 @@ const quick: readonly MakeTarget[] = [
   ...[data.meta, data.pictureHeaders, runs.manifest, runs.savedState]
 ]
 const slower: readonly MakeTarget[] = [
-  ...[models.tokenizerJson, models.vocabulary, models.sentencePiece],
+  ...[models.tokenizerJson, models.vocabulary, models.sentencePiece, models.description],
   ...[data.records, data.table, data.predictions, data.sheet, data.journal, data.picturePixels, data.compressed],
   ...[runs.recipe, runs.run]
 ]

@@ -1,7 +1,9 @@
 /** Files of models: tensors, torch archives, configurations, tokenizers. */
+import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { verifyExport } from "@speedq/exports"
 import { Safetensors } from "@speedq/formats"
 import {
   bilevel,
@@ -193,5 +195,23 @@ export const packed: MakeTarget = async (scratch) => {
         store.close()
       }
     }
+  }
+}
+
+/** What an export says of itself: the digests of its files are compared. */
+export const description: MakeTarget = () => {
+  const weights = Buffer.from("weights")
+  const sha256 = createHash("sha256").update(weights).digest("hex")
+  const files = { "weights.bin": { bytes: weights.length, sha256 } }
+  return {
+    name: "quantization.json",
+    samples: [
+      {
+        "quantization.json": Buffer.from(JSON.stringify({ recipe: "nano", layers: {}, files })),
+        "weights.bin": weights
+      }
+    ],
+    changed: /json$/,
+    read: verifyExport
   }
 }
