@@ -63,8 +63,9 @@ export const mutations = async (campaign: Campaign, count: number, from: number)
     const { code, stderr } = await runWorker(seed, next, from + count - next, place, heard)
     if (code !== 0) {
       const note = join(place, "current")
-      if (!existsSync(note)) throw new Error(`the process of the mutations does not start: ${stderr}`)
-      const running: Running = JSON.parse(readFileSync(note, "utf8"))
+      const noted = existsSync(note) ? readFileSync(note, "utf8") : ""
+      if (noted === "") throw new Error(`the process of the mutations does not start: ${stderr}`)
+      const running: Running = JSON.parse(noted)
       const said = last ?? endOf(code, stderr)
       tell({ ...said, at: running.at, what: `${running.what}: ${said.what}`, input: running.file })
       next = running.at + 1

@@ -1,7 +1,5 @@
 /** The operations of runs on their directory, in their order, and after which of them something was said to be saved. */
-
-import type { Operation } from "../../../packages/pipeline/test/toy/operations.ts"
-import { isReading, watch } from "../../../packages/pipeline/test/toy/operations.ts"
+import { isReading, type Operation, watch } from "../../../packages/pipeline/test/toy/operations.ts"
 import { nothingTold, runToyHere, type Standing, type Told } from "../runs.ts"
 
 export interface Moment {

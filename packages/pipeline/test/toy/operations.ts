@@ -62,7 +62,9 @@ const allowed = (
     }
     const bytes = operation.bytes.subarray(0, verdict.bytes)
     args = args.with(bytesAt, bytes)
-    if (bytesAt + 1 < args.length && typeof args[bytesAt + 2] === "number") args = args.with(bytesAt + 2, bytes.length)
+    // Where they begin and how many they are, if that is given.
+    if (typeof args[bytesAt + 1] === "number") args = args.with(bytesAt + 1, 0)
+    if (typeof args[bytesAt + 2] === "number") args = args.with(bytesAt + 2, bytes.length)
     done.push({ ...operation, bytes })
   }
   return { args, done }
