@@ -36,7 +36,7 @@ export const crashes = async (campaign: Campaign, count: number, from: number): 
   const moments = await recordedRun(root, join(root, runName))
   const places = new Set(moments.flatMap(({ promised }) => [...promised.keys()]))
   campaign.say(`crashes: a run of ${moments.length} operations on ${places.size} stages is recorded`)
-  const reader = new StandingReader()
+  const reader = new StandingReader(join(campaign.scratch, "image"))
   const tried = new Set<string>()
   const disk = new Disk(root)
 

@@ -1,42 +1,14 @@
 /** How far the stages in an image of a disk are, read by the engine's own code. */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { readManifest, unlessDamaged, verifyFile } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
-import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
-import * as PlatformError from "effect/PlatformError"
 import type { Standing } from "../runs.ts"
-import type { Image } from "./Disk.ts"
-
-const missing = (method: string, path: string) =>
-  PlatformError.systemError({ _tag: "NotFound", module: "FileSystem", method, pathOrDescriptor: path })
-
-/** As much of a file system as reading manifests and digests takes. */
-const fileSystemOf = (image: Image) => {
-  const bytesOf = (method: string, path: string) => {
-    const bytes = image.get(path)
-    return bytes === undefined ? Effect.fail(missing(method, path)) : Effect.succeed(bytes)
-  }
-  return Layer.succeed(
-    FileSystem.FileSystem,
-    FileSystem.makeNoop({
-      readFileString: (path) => Effect.map(bytesOf("readFileString", path), (bytes) => new TextDecoder().decode(bytes)),
-      open: (path) =>
-        Effect.map(bytesOf("open", path), (bytes) => {
-          let at = 0
-          const read = (block: Uint8Array) =>
-            Effect.sync(() => {
-              const piece = bytes.subarray(at, at + block.length)
-              block.set(piece)
-              at += piece.length
-              return piece.length
-            })
-          return { read } as unknown as FileSystem.File
-        })
-    })
-  )
-}
+import { type Image, placesOf } from "./Disk.ts"
 
 const standingOf = (place: string) =>
   Effect.gen(function* () {
@@ -64,7 +36,14 @@ const standingOf = (place: string) =>
 export class StandingReader {
   readonly #numbers = new WeakMap<Uint8Array, number>()
   readonly #known = new Map<string, number>()
+  readonly #directory: string
+  readonly #runtime = ManagedRuntime.make(NodeServices.layer)
   #next = 0
+
+  /** What it reads is written to `directory` first. */
+  constructor(directory: string) {
+    this.#directory = directory
+  }
 
   /** Bytes are told apart by where they are in memory: those of a flushed file are the same ones in every image. */
   #numberOf(bytes: Uint8Array): number {
@@ -84,22 +63,24 @@ export class StandingReader {
   /** How far the stages of the run in `directory` are; the stages' files elsewhere count as theirs. */
   async read(image: Image, directory: string, places: Iterable<string>): Promise<Standing> {
     const standing = new Map<string, number>()
-    const within = new Map([...image].filter(([path]) => path.startsWith(`${directory}/`)))
     for (const place of places) {
-      const prefix = `${directory}/stages/${place}`
-      const own = new Map(
-        [...within].filter(([path]) => path.startsWith(`${prefix}/`) || path.startsWith(`${directory}/model/`))
-      )
+      const stage = `${directory}/stages/${place}`
+      const isOwn = (path: string) => path.startsWith(`${stage}/`) || path.startsWith(`${directory}/model/`)
+      const own = new Map([...image].filter(([path]) => isOwn(path)))
       const key = `${place}\n${this.signature(own)}`
-      const known = this.#known.get(key)
-      const step =
-        known ??
-        (await Effect.runPromise(
-          standingOf(prefix).pipe(Effect.provide(Layer.merge(fileSystemOf(within), Path.layer)), Effect.orDie)
-        ))
+      const step = this.#known.get(key) ?? (await this.#readAnew(own, stage))
       this.#known.set(key, step)
       standing.set(place, step)
     }
     return standing
+  }
+
+  #readAnew(own: Image, stage: string): Promise<number> {
+    rmSync(this.#directory, { recursive: true, force: true })
+    for (const [path, bytes] of placesOf(own, this.#directory)) {
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, bytes)
+    }
+    return this.#runtime.runPromise(standingOf(join(this.#directory, stage)))
   }
 }
