@@ -43,6 +43,12 @@ describe("a scheme", () => {
     ])
   })
 
+  it("that is named as something of every object is not there", () => {
+    for (const name of ["constructor", "toString", "__proto__"]) {
+      assert.include(expand([name]).problems[0]?.issue, `there is no scheme "${name}"`)
+    }
+  })
+
   it("that names itself is told with the way round", () => {
     assert.deepStrictEqual(expand("round").problems, [
       { path: "rules", issue: 'scheme "round" names itself: round -> about -> round' }

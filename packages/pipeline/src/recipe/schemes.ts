@@ -39,7 +39,8 @@ const unknown = (name: string, schemes: Schemes): Expanded => {
 /** The entries of a scheme, those of the schemes that it names among them. `within` are the names that led here. */
 const named = (name: string, schemes: Schemes, within: ReadonlyArray<string>): Expanded => {
   if (within.includes(name)) return { issue: `scheme "${name}" names itself: ${[...within, name].join(" -> ")}` }
-  const list = schemes[name]
+  // A name such as "constructor" is one of every object.
+  const list = Object.hasOwn(schemes, name) ? schemes[name] : undefined
   return list === undefined ? unknown(name, schemes) : expandList(list, schemes, [...within, name])
 }
 
