@@ -1,5 +1,5 @@
 /** What a later stage would fail on is said before the first one starts, and a plan tells what of each data set is there. */
-import { mkdirSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Preflight, Recipe } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
@@ -33,6 +33,24 @@ const turns = [
   { from: "gpt", value: "red" }
 ]
 const training = (meta: string, data: object = {}) => ({ ...shortStages.qat, data: { meta, ...data } })
+
+describe("a plan of a model whose index of shards is none", () => {
+  it.each([
+    ["[", "expected"],
+    ['{"weight_map": null}', "expected '{'"],
+    ['{"weight_map": {"a": "../../elsewhere.safetensors"}}', "is not the name of a file beside the index"]
+  ])("names the file: %s", async (text, reason) => {
+    const directory = folder("shards")
+    for (const file of ["config.json", "preprocessor_config.json"])
+      copyFileSync(join(model, file), join(directory, file))
+    const index = join(directory, "model.safetensors.index.json")
+    writeFileSync(index, text)
+    const issues = (await planFor(directory, [shortStages.qat])).problems.map(({ issue }) => issue).join("\n")
+    assert.include(issues, index)
+    assert.include(issues, reason)
+    assert.notInclude(issues, "SyntaxError")
+  })
+})
 
 describe("data that is not there or no data", () => {
   it("is listed by data set: lines, records, pictures, what is missing", async () => {

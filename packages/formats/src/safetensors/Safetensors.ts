@@ -42,6 +42,6 @@ export const openModel = (path: string): Effect.Effect<Safetensors, OpenError, S
   scoped(() => openModelSync(path))
 
 export { openFileSync as openSync } from "./SafetensorsFile.ts"
-export { openModelSync } from "./SafetensorsModel.ts"
+export { openModelSync, shardsOf } from "./SafetensorsModel.ts"
 export { type TensorSource, type WriteOptions, write } from "./write.ts"
 export { type WriteModelOptions, writeModel } from "./writeModel.ts"

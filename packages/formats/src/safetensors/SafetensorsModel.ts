@@ -29,6 +29,9 @@ const modelFileIn = (directory: string): string => {
   throw new FileFailed({ file: directory, operation: "open the model", code: "ENOENT", reason })
 }
 
+/** Names of the files that an index lists, which are beside it. Throws FileFailed, SafetensorsInvalid. */
+export const shardsOf = (index: string): readonly string[] => [...new Set(readWeightMap(index).values())]
+
 const openShards = (index: string): TensorStore => {
   const shardOf = readWeightMap(index)
   const directory = dirname(index)

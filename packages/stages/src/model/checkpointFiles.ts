@@ -1,7 +1,7 @@
 /** Files of the checkpoint in a model directory: safetensors, or else what save_pretrained wrote as PyTorch pickles. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { parseJson, readTextSync } from "@speedq/formats"
+import { Safetensors } from "@speedq/formats"
 import { torchFiles } from "../reference/torchCheckpoint.ts"
 
 interface CheckpointFiles {
@@ -10,13 +10,11 @@ interface CheckpointFiles {
   readonly files: readonly string[]
 }
 
-/** Empty where there is no checkpoint. Raises TorchFileInvalid and SyntaxError for an index that is none, and FileFailed. */
+/** Empty where there is no checkpoint. Raises TorchFileInvalid and SafetensorsInvalid for an index that is none, and FileFailed. */
 export const checkpointFiles = (directory: string): CheckpointFiles => {
   const single = join(directory, "model.safetensors")
   if (existsSync(single)) return { kind: "safetensors", files: [single] }
   const index = join(directory, "model.safetensors.index.json")
   if (!existsSync(index)) return { kind: "torch", files: torchFiles(directory) }
-  const { weight_map = {} } = parseJson(readTextSync(index)) as { readonly weight_map?: object }
-  const files = [...new Set(Object.values(weight_map))].map((file) => join(directory, String(file)))
-  return { kind: "safetensors", files }
+  return { kind: "safetensors", files: Safetensors.shardsOf(index).map((file) => join(directory, file)) }
 }
