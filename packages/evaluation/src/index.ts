@@ -62,6 +62,7 @@ export { questionDigest } from "./run/questionDigest.ts"
 export { expectedAnswer } from "./scoring/expectedAnswer.ts"
 export { accuracy, type Mark, type Marks, type RowMark, summarize } from "./scoring/Marks.ts"
 export { markChoices } from "./scoring/markChoices.ts"
+export { differenceOf, type Interval, type Paired, pairedDifference, wilson } from "./scoring/proportions.ts"
 export { renderScore } from "./scoring/renderScore.ts"
 export {
   type Score,

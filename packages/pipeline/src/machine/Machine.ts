@@ -41,3 +41,6 @@ export const Surroundings = Context.Reference<{ readonly [name: string]: string 
 
 /** The fact that names the module which a recipe in code came from: whoever continues the run may have to run it. */
 export const recipeModule = "recipe module"
+
+/** The fact that names the command line that began or last continued the run. */
+export const runCommand = "command"

@@ -1,23 +1,33 @@
-/** What a run's report says: its stages and warnings, what steps and layers told, and what the stages add themselves. */
+/** What a run's report says: its results first, then how far it is, what steps and layers told, what the stages add, and what it rests on. */
 import { ifPresent, publicText, readText } from "@speedq/formats"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import type { Json } from "effect/Schema"
 import * as Schema from "effect/Schema"
+import { readManifest } from "../checkpoints/StageManifest.ts"
 import { eventsFileName, stagesName } from "../directory/RunDirectory.ts"
 import { readEvents } from "../events/readEvents.ts"
 import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
 import { publicSection } from "../report/publicSection.ts"
 import type { Chapter, Report, Section } from "../report/Report.ts"
 import { reportName, StageReport } from "../report/StageReport.ts"
-import { runSections } from "./runSections.ts"
+import { originSections } from "./originSections.ts"
+import { progressLine, runSections } from "./runSections.ts"
 import { stageHistories } from "./stageHistory.ts"
 import { layerSections, metricCharts } from "./stageSections.ts"
-import { status } from "./status.ts"
+import { ending, type StageStatus, status } from "./status.ts"
 
-/** The report of the run in `directory` as it stands; none where there is no run. */
-export const runReport = Effect.fn("runReport")(function* (directory: string) {
+/** Seconds after which the page of a run that works is looked at again. */
+const refreshSeconds = 60
+
+interface OwnChapter extends Chapter {
+  readonly stage: StageStatus
+}
+
+/** The report of the run in `directory` as it stands, `working` as long as more is to come; none where there is no run. */
+export const runReport = Effect.fn("runReport")(function* (directory: string, working = false) {
   const path = yield* Path.Path
   const found = yield* status(directory)
   if (Option.isNone(found)) return Option.none<Report>()
@@ -25,25 +35,42 @@ export const runReport = Effect.fn("runReport")(function* (directory: string) {
   const { events } = yield* readEvents(path.join(directory, eventsFileName))
   const histories = stageHistories(events)
   const historyOf = (key: string | undefined) => histories.get(key ?? "")
+  const toldOf = ({ key }: StageStatus) => historyOf(key)?.events ?? []
   const { name, model, seed, stages: configs } = isJsonObject(run.record.recipe) ? run.record.recipe : {}
-  const stages = yield* Effect.forEach(run.stages, ({ place, key, state }, index) => {
-    const told = historyOf(key)?.events ?? []
-    const title = titleOf(isJsonArray(configs) ? configs[index] : undefined)
-    const chapter = (own: ReadonlyArray<Section>): Chapter => ({
-      title: title === undefined ? place : `${place}: ${title}`,
-      sections: [...own, ...metricCharts(told), ...layerSections(told)]
+  const directoryOf = ({ place }: StageStatus) => path.join(directory, stagesName, place)
+  const stages = yield* Effect.forEach(run.stages, (stage, index) =>
+    Effect.map(ownSections(path.join(directoryOf(stage), reportName)), (own): OwnChapter => {
+      const title = titleOf(isJsonArray(configs) ? configs[index] : undefined)
+      return {
+        stage,
+        title: title === undefined ? stage.place : `${stage.place}: ${title}`,
+        sections: [...own, ...layerSections(toldOf(stage))]
+      }
     })
-    const chapters = Effect.map(ownSections(path.join(directory, stagesName, place, reportName)), chapter)
-    return state === "stale" ? Effect.map(chapters, asStale) : chapters
-  })
-  const chapters = sayOnce(stages)
+  )
+  const manifests = yield* Effect.forEach(run.stages, (stage) =>
+    Effect.map(readManifest(directoryOf(stage)), (read) => Option.getOrUndefined(read)?.manifest)
+  )
+  const valid = run.stages.filter(({ state }) => state !== "stale")
+  const curves = metricCharts(valid.map((stage) => ({ stage: stage.place, events: toldOf(stage) })))
+  const results = front(stages.filter(({ stage }) => stage.state !== "stale"))
+  const state = working ? { state: "running", message: undefined } : ending(run.stages, events)
+  const headline: Section = { _tag: "Headline", title: "", sentence: progressLine(String(name), run.stages, state.state), figures: [] }
+  const chapters: ReadonlyArray<Chapter> = [
+    { title: "The run", sections: runSections(run, events, historyOf) },
+    { title: "Curves", sections: curves },
+    ...sayOnce(stages.map(chapterOf)),
+    { title: "What it rests on", sections: originSections(run, state, manifests) }
+  ]
   return Option.some<Report>({
     title: String(name),
     subtitle: publicText(`model ${String(model)}, seed ${String(seed)}`),
-    chapters: [
-      { title: "The run", sections: [...results(stages), ...runSections(run, events, historyOf)] },
-      ...chapters.filter(({ sections }) => sections.length > 0)
-    ].map((chapter) => ({ ...chapter, sections: chapter.sections.map(publicSection) }))
+    writtenAt: yield* Clock.currentTimeMillis,
+    ...(working ? { refresh: refreshSeconds } : {}),
+    front: [...(results.some(({ _tag }) => _tag === "Headline") ? [] : [headline]), ...results].map(publicSection),
+    chapters: chapters
+      .filter(({ sections }) => sections.length > 0)
+      .map((chapter) => ({ ...chapter, sections: chapter.sections.map(publicSection) }))
   })
 })
 
@@ -51,32 +78,30 @@ export const runReport = Effect.fn("runReport")(function* (directory: string) {
 const titleOf = (config: Json | undefined): string | undefined =>
   isJsonObject(config) && typeof config.title === "string" ? config.title : undefined
 
-const asStale = ({ title, sections }: Chapter): Chapter => ({
-  title: `${title} (stale)`,
-  sections: sections.length === 0 ? [] : [staleNotice, ...sections],
-  stale: true
-})
+const isFront = (section: Section): boolean => "front" in section && section.front === true
+
+/** What a reader looks for first: of sections with one title those of the newest stage. */
+const front = (stages: ReadonlyArray<OwnChapter>): ReadonlyArray<Section> => [
+  ...new Map(
+    stages.flatMap(({ sections }) => sections.filter(isFront).map((section) => [section.title, section] as const))
+  ).values()
+]
+
+/** The chapter of a stage without what stands at the front. One that is stale keeps it: it stands for itself, and says that it no longer holds. */
+const chapterOf = ({ stage, title, sections }: OwnChapter): Chapter => {
+  if (stage.state !== "stale") return { title, sections: sections.filter((section) => !isFront(section)) }
+  return {
+    title: `${title} (stale)`,
+    sections: sections.length === 0 ? [] : [staleNotice, ...sections],
+    stale: true
+  }
+}
 
 const staleNotice: Section = {
   _tag: "Text",
   title: "",
   paragraphs: [
     "Stale: this was made before the recipe, its data or an earlier stage changed. It will be computed again when its turn comes."
-  ]
-}
-
-/** What a reader looks for first: the scores of all models that were asked. Newer ones that are stale stand below them, and say so. */
-const results = (stages: ReadonlyArray<Chapter>): ReadonlyArray<Section> => {
-  const scores = stages.flatMap(({ title, sections, stale = false }) =>
-    sections.flatMap((each) =>
-      each._tag === "Table" && each.title === "Evaluation" ? [{ title, table: each, stale }] : []
-    )
-  )
-  const valid = scores.findLast(({ stale }) => !stale)
-  const last = scores.at(-1)
-  return [
-    ...(valid === undefined ? [] : [{ ...valid.table, title: "Scores" }]),
-    ...(last?.stale ? [{ ...last.table, title: `Scores of ${last.title}`, stale: [...last.table.rows.keys()] }] : [])
   ]
 }
 
@@ -87,8 +112,8 @@ const results = (stages: ReadonlyArray<Chapter>): ReadonlyArray<Section> => {
 const sayOnce = (chapters: ReadonlyArray<Chapter>): ReadonlyArray<Chapter> => {
   const said = new Set<string>()
   const isNew = (section: Section) => {
-    // Curves and small tables may agree by chance.
-    if (section._tag !== "BarChart" && !(section._tag === "Table" && section.rows.length > 5)) return true
+    // Small tables may agree by chance.
+    if (section._tag !== "HeatMap" && !(section._tag === "Table" && section.rows.length > 5)) return true
     const words = JSON.stringify(section)
     return !said.has(words) && said.add(words)
   }

@@ -1,28 +1,37 @@
-/** The first chapter: what ran, how far it is, and every warning. */
-import { eventsOf, type LoggedEvent, lastOf } from "../events/readEvents.ts"
+/** The first chapter: what ran, how far it is, every warning, and what was left out of the data. */
+import { eventsOf, type LoggedEvent } from "../events/readEvents.ts"
 import * as RunEvents from "../events/runEvents.ts"
 import type { Section } from "../report/Report.ts"
 import { formatBytes, formatDuration, formatTime } from "../text/format.ts"
 import type { StageHistory } from "./stageHistory.ts"
-import { ending, type RunStatus } from "./status.ts"
+import type { RunStatus, StageStatus } from "./status.ts"
 
 export const runSections = (
   run: RunStatus,
   events: ReadonlyArray<LoggedEvent>,
   historyOf: (key: string | undefined) => StageHistory | undefined
-): ReadonlyArray<Section> => [stageTable(run, historyOf), factTable(run, events), ...noticeTables(events)]
+): ReadonlyArray<Section> => [...noticeTables(events), stageTable(run, historyOf)]
+
+/** How far a run is, in a sentence: what a report begins with as long as there is no result. */
+export const progressLine = (name: string, stages: ReadonlyArray<StageStatus>, state: string): string => {
+  const finished = stages.filter((stage) => stage.state === "finished").length
+  const current = stages.find((stage) => stage.state !== "finished")
+  const at = current === undefined ? "" : `, at ${current.place}`
+  return `${name}: ${state}, ${finished} of ${stages.length} stages done${at}`
+}
 
 const stageTable = (run: RunStatus, historyOf: (key: string | undefined) => StageHistory | undefined): Section => {
   // Where all is by one build, the facts below name it.
   const byOthers = run.stages.some(({ builds }) => builds.some((build) => build !== run.record.build))
   const rows = run.stages.map(({ place, state, step, steps, key, keptBytes, builds }) => {
     const history = historyOf(key)
-    const last = lastOf(RunEvents.StepDone, history?.events ?? [])
+    const done = eventsOf(RunEvents.StepDone, history?.events ?? [])
+    const loss = done.findLast(({ event }) => event.metrics.loss !== undefined)?.event.metrics.loss
     return [
       place,
       state,
       steps === undefined || steps === 0 ? "-" : `${step}/${steps}`,
-      last?.metrics.loss ?? "-",
+      loss ?? "-",
       history === undefined ? "-" : formatDuration(history.milliseconds),
       keptBytes > 0 ? formatBytes(keptBytes) : "-",
       ...(byOthers ? [builds.join(", then ")] : [])
@@ -37,23 +46,6 @@ const stageTable = (run: RunStatus, historyOf: (key: string | undefined) => Stag
   }
 }
 
-const factTable = ({ record, stages }: RunStatus, events: ReadonlyArray<LoggedEvent>): Section => {
-  const { state, message } = ending(stages, events)
-  return {
-    _tag: "Table",
-    title: "What it rests on",
-    columns: ["what", "value"],
-    rows: [
-      ["state", message === undefined ? state : `${state}: ${message}`],
-      ["started", formatTime(Date.parse(record.startedAt))],
-      ["continued", record.continuedAt.length],
-      ["build", record.build],
-      // A report is shown to others, whom the machine's name does not concern; run.json has it.
-      ...Object.entries(record.surroundings).filter(([what]) => what !== "host")
-    ]
-  }
-}
-
 /** Warnings in the order they came; replaced samples are only counted, for there may be thousands. */
 const noticeTables = (events: ReadonlyArray<LoggedEvent>): ReadonlyArray<Section> => {
   const substituted = new Map<string, number>()
@@ -65,9 +57,12 @@ const noticeTables = (events: ReadonlyArray<LoggedEvent>): ReadonlyArray<Section
     warning === undefined || tag === RunEvents.DataSubstituted.tag ? [] : [[formatTime(at), stage, warning]]
   )
   const counts = [...substituted].map(([where, count]) => [...where.split("\n"), count])
+  if (notices.length + counts.length === 0) {
+    return [{ _tag: "Text", title: "", paragraphs: ["No warnings, and no record was dropped or replaced."] }]
+  }
   return [
     ...table("Warnings", ["time (UTC)", "stage", "what"], notices),
-    ...table("Samples that were replaced", ["stage", "source", "count"], counts)
+    ...table("Records that were replaced", ["stage", "source", "count"], counts)
   ]
 }
 

@@ -1,6 +1,7 @@
-/** The sections that every stage gets from its events: a curve for each number of its steps, and its layers. */
+/** The sections that every stage gets from its events: its curves, beside those of stages like it, and its layers. */
 import { eventsOf, type LoggedEvent } from "../events/readEvents.ts"
 import { LayerQuantized, StepDone } from "../events/runEvents.ts"
+import { errorMaps, layerMaps } from "../report/layerMap.ts"
 import type { Section } from "../report/Report.ts"
 import { formatBytes, formatNumber } from "../text/format.ts"
 
@@ -16,9 +17,20 @@ const words: { readonly [metric: string]: string } = {
   confidence: "the teacher's confidence"
 }
 
-/** One chart for each metric, the loss first and large. A number that is told once in many steps has no curve. */
-export const metricCharts = (events: ReadonlyArray<LoggedEvent>): ReadonlyArray<Section> => {
-  const curves = new Map<string, Array<Point>>([["loss", []]])
+/** What the events of a stage tell, under its name. */
+export interface Told {
+  readonly stage: string
+  readonly events: ReadonlyArray<LoggedEvent>
+}
+
+interface Curves {
+  readonly stage: string
+  readonly curves: ReadonlyMap<string, ReadonlyArray<Point>>
+}
+
+/** The curves of a stage by metric. A number that is told once in many steps has none. */
+const curvesOf = ({ stage, events }: Told): Curves => {
+  const curves = new Map<string, Array<Point>>()
   const done = eventsOf(StepDone, events)
   for (const { event } of done) {
     for (const [name, value] of Object.entries(event.metrics)) {
@@ -27,17 +39,38 @@ export const metricCharts = (events: ReadonlyArray<LoggedEvent>): ReadonlyArray<
       curves.set(name, points)
     }
   }
-  return [...curves]
-    .filter(([, points]) => points.length > 1 && points.length > done.length / 10)
-    .map(([name, points]) => ({
-      _tag: "LineChart",
-      title: words[name] ?? name,
-      xLabel: "step",
-      yLabel: name,
-      ...(name === "loss" ? {} : { compact: true }),
-      logarithmic: name === "loss" && spansDecades(points),
-      series: [{ name, points }]
-    }))
+  const lasting = [...curves].filter(([, points]) => points.length > 1 && points.length > done.length / 10)
+  return { stage, curves: new Map(lasting.toSorted(([a], [b]) => Number(b === "loss") - Number(a === "loss"))) }
+}
+
+/**
+ * One chart for each metric, the loss first and large. Stages that tell the same numbers mean the same by them: they share their charts,
+ * so that they can be compared.
+ */
+export const metricCharts = (told: ReadonlyArray<Told>): ReadonlyArray<Section> => {
+  const groups = new Map<string, Array<Curves>>()
+  for (const stage of told.map(curvesOf).filter(({ curves }) => curves.size > 0)) {
+    const metrics = [...stage.curves.keys()].toSorted().join(" ")
+    groups.set(metrics, [...(groups.get(metrics) ?? []), stage])
+  }
+  return [...groups.values()].flatMap((stages) =>
+    [...stages[0]!.curves.keys()].map((metric) => metricChart(metric, stages))
+  )
+}
+
+const metricChart = (metric: string, stages: ReadonlyArray<Curves>): Section => {
+  const series = stages.map(({ stage, curves }) => ({ name: stage, points: curves.get(metric) ?? [] }))
+  const [only] = series
+  return {
+    _tag: "LineChart",
+    title: `${words[metric] ?? metric}${series.length === 1 ? ` of ${only!.name}` : ""}`,
+    xLabel: "step",
+    yLabel: words[metric] ?? metric,
+    ...(metric === "loss" ? {} : { compact: true }),
+    smooth: true,
+    logarithmic: metric === "loss" && spansDecades(series.flatMap(({ points }) => points)),
+    series
+  }
 }
 
 /** Whether a curve is better read on a logarithmic axis: all positive, from largest to smallest a factor of a hundred or more. */
@@ -47,33 +80,21 @@ const spansDecades = (points: ReadonlyArray<Point>): boolean => {
   return lowest > 0 && highest / lowest >= 100
 }
 
-/** Error before and after and bits of each layer, as charts and as a table; nothing for a stage that quantized none. */
+/** Error before and after and bits of each layer, as maps and as a table; nothing for a stage that quantized none. */
 export const layerSections = (events: ReadonlyArray<LoggedEvent>): ReadonlyArray<Section> => {
   // A continued stage may tell a layer twice; the last is what counts.
   const layers = [...new Map(eventsOf(LayerQuantized, events).map(({ event }) => [event.layer, event])).values()]
   if (layers.length === 0) return []
   const bytes = layers.reduce((sum, layer) => sum + layer.bytes, 0)
-  const errors = layers.map(({ layer, errorBefore, errorAfter }) => ({
-    label: layer,
-    values: [errorBefore, errorAfter]
-  }))
-  const bits: Section = {
-    _tag: "BarChart",
-    title: "Bits per layer",
-    yLabel: "bits per weight, scales included",
-    series: ["bits"],
-    groups: layers.map((layer) => ({ label: layer.layer, values: [layer.bits] }))
-  }
+  const map = errorMaps(
+    "Error of each layer",
+    "Error after this stage, as a part of that of rounding to nearest: below 1 is better.",
+    layers.map(({ layer, errorBefore, errorAfter, bits }) => ({ layer, before: errorBefore, after: errorAfter, bits }))
+  )
+  const told = map.filter(tellsLayersApart)
   return [
-    {
-      _tag: "BarChart",
-      title: "Error per layer",
-      yLabel: "error before (rounding to nearest) and after this stage",
-      logarithmic: errors.every(({ values }) => values.every((value) => value > 0)),
-      series: ["before", "after"],
-      groups: errors
-    },
-    ...(new Set(layers.map((layer) => layer.bits)).size > 1 ? [bits] : []),
+    ...told,
+    ...(told.length === 0 ? bitsMaps(layers) : []),
     {
       _tag: "Table",
       title: `Layers: ${layers.length}, ${formatBytes(bytes)} together`,
@@ -86,7 +107,23 @@ export const layerSections = (events: ReadonlyArray<LoggedEvent>): ReadonlyArray
         layer.errorAfter,
         layer.errorBefore > 0 ? formatNumber(layer.errorAfter / layer.errorBefore) : "-",
         formatBytes(layer.bytes)
-      ])
+      ]),
+      folded: true
     }
   ]
+}
+
+/** Whether a map says more than one number a block: a stage that rounds whole blocks has one error for each, and shows it itself. */
+const tellsLayersApart = ({ rows, cells }: ReturnType<typeof errorMaps>[number]): boolean =>
+  rows.some((_, row) => new Set(cells.flatMap((cell) => (cell.row === row ? [cell.value] : []))).size > 1)
+
+/** Bits of each layer as maps, where they are not the same in all blocks. */
+export const bitsMaps = (
+  layers: ReadonlyArray<{ readonly layer: string; readonly bits: number }>
+): ReturnType<typeof layerMaps> => {
+  const maps = layerMaps(
+    layers.map(({ layer, bits }) => ({ layer, value: bits, detail: `${layer}: ${formatNumber(bits)} bits` })),
+    { title: "Bits of each layer", note: "Bits of a weight, scales and zero points included.", scale: "amount" }
+  )
+  return new Set(maps.flatMap(({ cells }) => cells.map(({ value }) => value))).size > 1 ? maps : []
 }

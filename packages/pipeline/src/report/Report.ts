@@ -4,6 +4,22 @@ import * as Schema from "effect/Schema"
 const Cell = Schema.Union([Schema.String, Schema.Number])
 const Point = Schema.Tuple([Schema.Number, Schema.Number])
 
+/**
+ * Where a section stands. `front`: with the results, before all chapters; of several with one title the last counts, that of the newest
+ * stage. `folded`: closed until a reader opens it.
+ */
+const place = { front: Schema.optionalKey(Schema.Boolean), folded: Schema.optionalKey(Schema.Boolean) }
+
+/** What a reader should know first: a sentence, and the few numbers in it. */
+export const Headline = Schema.TaggedStruct("Headline", {
+  title: Schema.String,
+  sentence: Schema.String,
+  figures: Schema.Array(
+    Schema.Struct({ value: Schema.String, label: Schema.String, detail: Schema.optionalKey(Schema.String) })
+  ),
+  ...place
+})
+
 /** Paragraphs of plain text. */
 export const Text = Schema.TaggedStruct("Text", { title: Schema.String, paragraphs: Schema.Array(Schema.String) })
 
@@ -13,8 +29,16 @@ export const Table = Schema.TaggedStruct("Table", {
   columns: Schema.Array(Schema.String),
   rows: Schema.Array(Schema.Array(Cell)),
   /** Rows, counted from 0, that no longer hold: they are shown in grey. */
-  stale: Schema.optionalKey(Schema.Array(Schema.Int))
+  stale: Schema.optionalKey(Schema.Array(Schema.Int)),
+  /** The row, counted from 0, that a reader looks for. */
+  emphasis: Schema.optionalKey(Schema.Int),
+  /** What is to be known to read it. */
+  note: Schema.optionalKey(Schema.String),
+  ...place
 })
+
+/** Text to be copied, set in a fixed width: a command, a recipe. */
+export const Code = Schema.TaggedStruct("Code", { title: Schema.String, text: Schema.String, ...place })
 
 /** Lines over a common axis, for example the loss over steps. Long lines are thinned when drawn, their extremes kept. */
 export const LineChart = Schema.TaggedStruct("LineChart", {
@@ -24,6 +48,8 @@ export const LineChart = Schema.TaggedStruct("LineChart", {
   logarithmic: Schema.optionalKey(Schema.Boolean),
   /** A small chart: those that follow each other stand side by side. */
   compact: Schema.optionalKey(Schema.Boolean),
+  /** Draws a moving mean, and the values themselves faintly behind it. */
+  smooth: Schema.optionalKey(Schema.Boolean),
   series: Schema.Array(Schema.Struct({ name: Schema.String, points: Schema.Array(Point) }))
 })
 
@@ -36,6 +62,51 @@ export const BarChart = Schema.TaggedStruct("BarChart", {
   groups: Schema.Array(Schema.Struct({ label: Schema.String, values: Schema.Array(Schema.Number) }))
 })
 
+/** Points by two numbers, for example quality against size. Each has its name beside it; `low` and `high` are the ends of its interval. */
+export const Scatter = Schema.TaggedStruct("Scatter", {
+  title: Schema.String,
+  xLabel: Schema.String,
+  yLabel: Schema.String,
+  /** What is to be known to read it. */
+  note: Schema.optionalKey(Schema.String),
+  points: Schema.Array(
+    Schema.Struct({
+      name: Schema.String,
+      x: Schema.Number,
+      y: Schema.Number,
+      low: Schema.optionalKey(Schema.Number),
+      high: Schema.optionalKey(Schema.Number),
+      /** What it is to the others: the `result`, the `reference` that it is to reach, or the `baseline` that it is to beat. */
+      role: Schema.optionalKey(Schema.Literals(["result", "reference", "baseline"]))
+    })
+  ),
+  ...place
+})
+
+/**
+ * A table whose cells are coloured by a number, for example the layers of a model. A `ratio` is coloured by how far it is from 1, below
+ * 1 as good and above as bad; an `amount` from the smallest to the largest.
+ */
+export const HeatMap = Schema.TaggedStruct("HeatMap", {
+  title: Schema.String,
+  /** What the numbers are. */
+  note: Schema.String,
+  scale: Schema.Literals(["ratio", "amount"]),
+  rowLabel: Schema.String,
+  rows: Schema.Array(Schema.String),
+  columns: Schema.Array(Schema.String),
+  /** Cells by row and column, counted from 0; one that is missing stays empty. `detail` is all that there is to say of it. */
+  cells: Schema.Array(
+    Schema.Struct({
+      row: Schema.Int,
+      column: Schema.Int,
+      value: Schema.Number,
+      text: Schema.optionalKey(Schema.String),
+      detail: Schema.String
+    })
+  )
+})
+
 /** An image inside the page: base64, with words for those who cannot see it. */
 export const EmbeddedImage = Schema.Struct({
   mediaType: Schema.Literals(["image/png", "image/jpeg", "image/webp"]),
@@ -43,13 +114,19 @@ export const EmbeddedImage = Schema.Struct({
   description: Schema.String
 })
 
-/** Samples: what was shown and asked, and what each model answered. */
+/** Samples: what was shown and asked, and what each model answered. Readers choose among them by their tags. */
 export const Gallery = Schema.TaggedStruct("Gallery", {
   title: Schema.String,
   items: Schema.Array(
     Schema.Struct({
       images: Schema.Array(EmbeddedImage),
       question: Schema.String,
+      /** Answers to choose from, each with its letter. */
+      options: Schema.optionalKey(Schema.Array(Schema.String)),
+      /** The answer that counts as right. */
+      expected: Schema.optionalKey(Schema.String),
+      /** Words to choose by, for example "got worse" and the kind of question. */
+      tags: Schema.optionalKey(Schema.Array(Schema.String)),
       answers: Schema.Array(
         Schema.Struct({ by: Schema.String, text: Schema.String, correct: Schema.optionalKey(Schema.Boolean) })
       )
@@ -68,7 +145,18 @@ export const Transcript = Schema.TaggedStruct("Transcript", {
   pieces: Schema.Array(Schema.Struct({ text: Schema.String, as: Schema.Literals(["read", "learned", "cut"]) }))
 })
 
-export const Section = Schema.Union([Text, Table, LineChart, BarChart, Gallery, Transcript])
+export const Section = Schema.Union([
+  Headline,
+  Text,
+  Table,
+  Code,
+  LineChart,
+  BarChart,
+  Scatter,
+  HeatMap,
+  Gallery,
+  Transcript
+])
 export type Section = typeof Section.Type
 
 /** Sections under the heading of their stage. A stale chapter no longer holds and is shown in grey. */
@@ -83,6 +171,12 @@ export interface Chapter extends Schema.Schema.Type<typeof Chapter> {}
 export const Report = Schema.Struct({
   title: Schema.String,
   subtitle: Schema.String,
+  /** What still changes while the run works: the page says so, and loads itself again. In seconds; none for a run that has ended. */
+  refresh: Schema.optionalKey(Schema.Int),
+  /** When it was written, in milliseconds since 1970. */
+  writtenAt: Schema.optionalKey(Schema.Number),
+  /** Before all chapters. */
+  front: Schema.optionalKey(Schema.Array(Section)),
   chapters: Schema.Array(Chapter)
 })
 export interface Report extends Schema.Schema.Type<typeof Report> {}

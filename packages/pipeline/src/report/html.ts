@@ -30,3 +30,13 @@ export const html = (parts: TemplateStringsArray, ...values: ReadonlyArray<Value
 
 /** Nothing. */
 export const empty = new Html("")
+
+/** A class attribute with the names that hold; nothing where none does. */
+export const classes = (...names: ReadonlyArray<string | false | undefined>): Html => {
+  const held = names.filter((name) => name !== false && name !== undefined && name !== "")
+  return held.length === 0 ? empty : html` class="${held.join(" ")}"`
+}
+
+/** What a reader opens first, where a section is folded. */
+export const folded = (section: { readonly title: string; readonly folded?: boolean }, content: Html): Html =>
+  section.folded ? html`<details><summary>${section.title}</summary>${content}</details>` : content

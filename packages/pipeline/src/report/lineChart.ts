@@ -1,77 +1,80 @@
-/** Lines over a common axis as inline SVG. */
+/** Lines over a common axis. */
 import { formatNumber } from "../text/format.ts"
 import { empty, type Html, html } from "./html.ts"
+import { extent, renderPlot } from "./plot.ts"
 import type { LineChart } from "./Report.ts"
 import { isDrawable, type Scale, scaleFor, tightScale } from "./scale.ts"
+import { type Points, smooth, thin } from "./smooth.ts"
 
 type Chart = typeof LineChart.Type
-type Points = Chart["series"][number]["points"]
 
-const margins = { left: 64, right: 20, top: 12, bottom: 44 }
-const full = { ...margins, width: 760, height: 300 }
-// Half as wide, so that its letters are as large where two stand side by side.
-const half = { ...margins, width: 370, height: 210 }
-/** More points than this are thinned. */
-const mostPoints = 600
-
-/** At most `mostPoints` points: the lowest and the highest of each stretch, so that no spike is lost. */
-export const thin = (points: Points): Points => {
-  if (points.length <= mostPoints) return points
-  const stretch = (points.length * 2) / mostPoints
-  return Array.from({ length: mostPoints / 2 }, (_, index) => {
-    const part = points.slice(Math.floor(index * stretch), Math.floor((index + 1) * stretch))
-    const low = part.reduce((a, b) => (b[1] < a[1] ? b : a))
-    const high = part.reduce((a, b) => (b[1] > a[1] ? b : a))
-    return low === high ? [low] : low[0] < high[0] ? [low, high] : [high, low]
-  }).flat()
-}
-
-export const renderLineChart = (chart: Chart, id: string): Html => {
+export const renderLineChart = (chart: Chart): Html => {
   const logarithmic = chart.logarithmic ?? false
-  const size = chart.compact ? half : full
   const drawable = ([x, y]: Points[number]) => isDrawable(x) && isDrawable(y) && (!logarithmic || y > 0)
-  const series = chart.series.map(({ name, points }) => ({ name, points: thin(points.filter(drawable)) }))
-  const all = series.flatMap(({ points }) => points)
-  const bottom = size.height - size.bottom
-  const right = size.width - size.right
+  const series = chart.series.map(({ name, points }) => {
+    const raw = points.filter(drawable)
+    const thinned = thin(raw)
+    const line = chart.smooth ? smooth(raw) : raw
+    return { name, raw: thinned, line: line === raw ? thinned : thin(line) }
+  })
+  const all = series.flatMap(({ raw }) => raw)
   const steps = all.map(([value]) => value)
-  const x = tightScale(least(steps), most(steps), size.left, right)
+  const x = tightScale(least(steps), most(steps), 0, extent)
   const y = scaleFor(
     all.map(([, value]) => value),
     logarithmic,
-    bottom,
-    size.top
+    extent,
+    0
   )
-  const lines = series.map(
-    ({ points }, index) =>
-      html`<polyline class="line s${index % 6}" points="${points.map(([a, b]) => `${x.at(a).toFixed(1)},${y.at(b).toFixed(1)}`).join(" ")}"/>`
-  )
+  const line = (points: Points, classes: string) =>
+    html`<polyline class="${classes}" points="${coordinates(points, x, y)}"/>`
+  const behind = series.map(({ raw, line: drawn }, index) => (raw === drawn ? empty : line(raw, `raw s${index % 6}`)))
+  const lines = series.map(({ line: drawn }, index) => line(drawn, `line s${index % 6}`))
+  const description = describe(chart)
+  const plot = renderPlot({
+    ...{ x, y, xLabel: chart.xLabel, yLabel: chart.yLabel, description },
+    lines: [...behind, ...lines],
+    ...(chart.compact ? { compact: true } : {}),
+    data: chartData(chart, x, series)
+  })
   return html`<figure>
 <figcaption>${chart.title}${logarithmic ? html` <small>logarithmic</small>` : empty}</figcaption>
-<svg viewBox="0 0 ${size.width} ${size.height}" role="img" aria-labelledby="${id}-title ${id}-text">
-<title id="${id}-title">${chart.title}</title><desc id="${id}-text">${describe(chart)}</desc>
-${yAxis(y, size.left, right)}${xAxis(x, bottom)}
-<text class="axis" x="${(size.left + right) / 2}" y="${size.height - 6}" text-anchor="middle">${chart.xLabel}</text>
-<text class="axis" transform="translate(14 ${bottom / 2}) rotate(-90)" text-anchor="middle">${chart.yLabel}</text>
-${lines}</svg>
-${legend(chart.series.map(({ name }) => name))}</figure>`
+${legend(chart.series.map(({ name }) => name))}${plot}
+<p class="note">${description}</p></figure>`
 }
+
+const coordinates = (points: Points, x: Scale, y: Scale): string =>
+  points.map(([a, b]) => `${x.at(a).toFixed(1)},${y.at(b).toFixed(1)}`).join(" ")
 
 const least = (values: ReadonlyArray<number>): number => values.reduce((a, b) => Math.min(a, b), values[0] ?? 0)
 const most = (values: ReadonlyArray<number>): number => values.reduce((a, b) => Math.max(a, b), values[0] ?? 1)
 
-/** Grid lines with their values at the left. */
-const yAxis = (scale: Scale, left: number, right: number): ReadonlyArray<Html> =>
-  scale.ticks.map((tick) => {
-    const y = scale.at(tick).toFixed(1)
-    return html`<line class="grid" x1="${left}" x2="${right}" y1="${y}" y2="${y}"/><text class="tick" x="${left - 6}" y="${y}" dy="4" text-anchor="end">${formatNumber(tick)}</text>`
-  })
+const short = (value: number): number => Number(value.toPrecision(5))
 
-const xAxis = (scale: Scale, bottom: number): ReadonlyArray<Html> =>
-  scale.ticks.map(
-    (tick) =>
-      html`<text class="tick" x="${scale.at(tick).toFixed(1)}" y="${bottom + 16}" text-anchor="middle">${formatNumber(tick)}</text>`
-  )
+/** What the script shows under the pointer: of each series the places of its values from left to right in parts of a thousand, and the values. */
+const chartData = (
+  { xLabel }: Chart,
+  x: Scale,
+  series: ReadonlyArray<{ readonly name: string; readonly raw: Points; readonly line: Points }>
+): string => {
+  const shown = series.map(({ name, raw, line }) => ({
+    name,
+    at: raw.map(([value]) => Math.round(x.at(value))),
+    x: raw.map(([value]) => short(value)),
+    y: raw.map(([, value]) => short(value)),
+    ...(raw === line ? {} : { mean: nearest(raw, line) })
+  }))
+  return JSON.stringify({ x: xLabel, series: shown })
+}
+
+/** The smooth value at, or just before, each raw one; both may have been thinned. */
+const nearest = (raw: Points, line: Points): ReadonlyArray<number> => {
+  let place = 0
+  return raw.map(([x]) => {
+    while (place + 1 < line.length && line[place + 1]![0] <= x) place++
+    return short(line[place]![1])
+  })
+}
 
 /** Names of the series beside their colours; nothing for a single one. */
 export const legend = (names: ReadonlyArray<string>): Html =>

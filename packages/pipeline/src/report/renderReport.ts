@@ -1,28 +1,55 @@
-/** A report as one HTML page: no script, no font, no image from elsewhere. */
-import { formatNumber } from "../text/format.ts"
+/** A report as one HTML page that takes nothing from elsewhere. It reads without its script; the script helps to explore. */
+import { createHash } from "node:crypto"
+import { formatTime } from "../text/format.ts"
 import { renderBarChart } from "./barChart.ts"
-import { empty, Html, html } from "./html.ts"
+import { renderGallery } from "./gallery.ts"
+import { renderHeadline } from "./headline.ts"
+import { renderHeatMap } from "./heatMap.ts"
+import { classes, empty, folded, Html, html } from "./html.ts"
 import { renderLineChart } from "./lineChart.ts"
-import type { Gallery, Report, Section, Table, Text } from "./Report.ts"
+import type { Code, Report, Section, Text } from "./Report.ts"
+import { renderScatter } from "./scatter.ts"
+import { script } from "./script.ts"
 import { style } from "./style.ts"
-import { renderImage, renderTranscript } from "./transcript.ts"
+import { renderTable } from "./table.ts"
+import { renderTranscript } from "./transcript.ts"
+
+/** Nothing is loaded, and no script runs but our own: what a model answered is shown, never executed. */
+const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${createHash("sha256").update(script).digest("base64")}'`
 
 export const renderReport = (report: Report): string => {
-  const links = report.chapters.map(({ title }, index) => html`<li><a href="#c${index}">${title}</a></li>`)
-  const chapters = report.chapters.map(
-    ({ title, sections, stale }, index) =>
-      html`<section${staleClass(stale)}><h2 id="c${index}">${title}</h2>${renderSections(sections, `c${index}`)}</section>\n`
+  const { title, subtitle, front = [], chapters, refresh, writtenAt } = report
+  const links = chapters.map((chapter, index) => html`<li><a href="#c${index}">${chapter.title}</a></li>`)
+  const rendered = chapters.map(
+    (chapter, index) =>
+      html`<section${classes(chapter.stale && "stale")}><h2 id="c${index}">${chapter.title}</h2>${renderSections(chapter.sections, `c${index}`)}</section>\n`
   )
+  const again = refresh === undefined ? empty : html`<noscript><meta http-equiv="refresh" content="${refresh}"></noscript>`
   return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${report.title}</title><style>${new Html(style)}</style></head>
-<body><header><h1>${report.title}</h1><p class="subtitle">${report.subtitle}</p>
-<nav aria-label="Chapters"><ul>${links}</ul></nav></header>
-<main>${chapters}</main></body></html>
+<meta http-equiv="Content-Security-Policy" content="${policy}">${again}
+<title>${title}</title><style>${new Html(style)}</style></head>
+<body><header><h1>${title}</h1><p class="subtitle">${subtitle}</p>${liveNotice(refresh, writtenAt)}</header>
+<main>${front.length === 0 ? empty : html`<div class="front">${renderFront(front)}</div>\n`}
+<nav aria-label="Chapters"><ul>${links}</ul></nav>
+${rendered}</main>${writtenAt === undefined ? empty : html`<footer>Written ${formatTime(writtenAt)} UTC.</footer>`}
+<script>${new Html(script)}</script></body></html>
 `.text
 }
 
-const staleClass = (stale: boolean | undefined): Html => (stale ? new Html(' class="stale"') : empty)
+/** That the run still works, and a way to stop the page from loading itself again. */
+const liveNotice = (refresh: number | undefined, writtenAt: number | undefined): Html =>
+  refresh === undefined
+    ? empty
+    : html`<p class="live" role="status" data-refresh="${refresh}" data-written="${writtenAt ?? 0}"><span class="now">The run is working.</span> <span class="age">Written ${formatTime(writtenAt ?? 0)} UTC.</span> <label hidden=""><input type="checkbox" checked="">load this page again when it changes</label></p>`
+
+/** The results; a table and a picture stand side by side where there is room. */
+const renderFront = (sections: ReadonlyArray<Section>): ReadonlyArray<Html> =>
+  sections.map((section, place) => {
+    const rendered = renderSection(section, `front-${place}`)
+    const half = section._tag === "Scatter" || (section._tag === "Table" && !section.folded)
+    return half ? html`<div class="half">${rendered}</div>` : rendered
+  })
 
 /** Sections one below the other; small charts that follow each other in pairs. */
 const renderSections = (sections: ReadonlyArray<Section>, id: string): ReadonlyArray<Html> => {
@@ -38,57 +65,34 @@ const renderSections = (sections: ReadonlyArray<Section>, id: string): ReadonlyA
 
 const renderSection = (section: Section, id: string): Html => {
   switch (section._tag) {
+    case "Headline":
+      return renderHeadline(section)
     case "Text":
       return renderText(section)
     case "Table":
       return renderTable(section)
+    case "Code":
+      return renderCode(section)
     case "LineChart":
-      return renderLineChart(section, id)
+      return renderLineChart(section)
     case "BarChart":
-      return renderBarChart(section, id)
+      return renderBarChart(section)
+    case "Scatter":
+      return renderScatter(section)
+    case "HeatMap":
+      return renderHeatMap(section)
     case "Gallery":
-      return renderGallery(section)
+      return renderGallery(section, id)
     case "Transcript":
       return renderTranscript(section)
   }
 }
 
-const heading = (title: string): Html => (title === "" ? empty : html`<h3>${title}</h3>`)
-
 const renderText = ({ title, paragraphs }: typeof Text.Type): Html =>
-  html`${heading(title)}${paragraphs.map((paragraph) => html`<p>${paragraph}</p>`)}`
+  html`${title === "" ? empty : html`<h3>${title}</h3>`}${paragraphs.map((paragraph) => html`<p>${paragraph}</p>`)}`
 
-/** `12`, `0.5 ± 0.1`, `3.8 KiB`, `1.6 s`, `7/9`, `-`: what is compared down a column. */
-const isQuantity = (value: string | number): boolean =>
-  typeof value === "number" ||
-  /^(-?\d[\d.,/]*(e[+-]?\d+)?( ?(±|%|[KMGT]?i?B|ms|s|min|h|d)\b.*| ?± .*)?|-?)$/.test(value)
-
-/** Whole numbers to the last digit, in groups of three; others to four significant digits. */
-const cellText = (value: string | number): string => {
-  if (typeof value === "string") return value
-  return Number.isSafeInteger(value) ? value.toLocaleString("en-US") : formatNumber(value)
-}
-
-const renderTable = ({ title, columns, rows, stale = [] }: typeof Table.Type): Html => {
-  const isNumeric = columns.map((_, column) => rows.length > 0 && rows.every((row) => isQuantity(row[column] ?? "")))
-  const cell = (value: string | number, column: number) =>
-    html`<td${numberClass(isNumeric[column])}>${cellText(value)}</td>`
-  const shape = ["scroll", ...(rows.length > 30 ? ["tall"] : []), ...(columns.length > 8 ? ["wide"] : [])].join(" ")
-  return html`${heading(title)}<div class="${shape}" tabindex="0" role="group" aria-label="${title}"><table>
-<thead><tr>${columns.map((column, index) => html`<th scope="col"${numberClass(isNumeric[index])}>${column}</th>`)}</tr></thead>
-<tbody>${rows.map((row, index) => html`<tr${staleClass(stale.includes(index))}>${row.map(cell)}</tr>`)}</tbody></table></div>`
-}
-
-const numberClass = (numeric: boolean | undefined): Html => (numeric ? new Html(' class="number"') : empty)
-
-const renderGallery = ({ title, items }: typeof Gallery.Type): Html =>
-  html`${heading(title)}<ul class="gallery">${items.map(
-    ({ images, question, answers }) =>
-      html`<li>${images.map(renderImage)}<strong>${question}</strong>
-<dl>${answers.map(({ by, text, correct }) => html`<dt>${by}</dt><dd>${text}${mark(correct)}</dd>`)}</dl></li>`
-  )}</ul>`
-
-const mark = (correct: boolean | undefined): Html => {
-  if (correct === undefined) return empty
-  return correct ? html` <span class="right">✓ right</span>` : html` <span class="wrong">✗ wrong</span>`
-}
+const renderCode = (section: typeof Code.Type): Html =>
+  folded(
+    section,
+    html`${section.folded ? empty : html`<h3>${section.title}</h3>`}<pre class="scroll" tabindex="0" role="group" aria-label="${section.title}"><code>${section.text}</code></pre>`
+  )

@@ -1,10 +1,12 @@
 /** Runs a recipe in a run directory: reuses what is finished, continues what was begun, does the rest. */
 import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import * as Checkpoints from "../checkpoints/Checkpoints.ts"
 import type { StageFiles } from "../checkpoints/StageFiles.ts"
 import { jsonChanges } from "../checkpoints/StageKey.ts"
@@ -20,9 +22,9 @@ import {
 import { CurrentStage, Events, emit } from "../events/Events.ts"
 import * as RunEvents from "../events/runEvents.ts"
 import { Build } from "../machine/Build.ts"
-import { Machine, recipeModule, Surroundings } from "../machine/Machine.ts"
+import { Machine, recipeModule, runCommand, Surroundings } from "../machine/Machine.ts"
 import { monotonicMillis } from "../machine/monotonic.ts"
-import { writeReport } from "../overview/writeReport.ts"
+import { ReportEvery, writeReport } from "../overview/writeReport.ts"
 import * as Preflight from "../plan/Preflight.ts"
 import { toJson } from "../recipe/recipeJson.ts"
 import { type AnyRecipe, labelled, type Recipe } from "../recipe/recipeValue.ts"
@@ -80,26 +82,33 @@ const runStages = Effect.fn("Recipe.run")(function* <E, R>(recipe: AnyRecipe<E, 
   yield* recordRun(recipe, keys)
 
   const sources = new Map<string, Source>()
-  for (const [index, each] of labelled(recipe.stages).entries()) {
-    const { label, place } = each
-    Object.assign(current, { place, label, done: 0, steps: 0, saved: 0 })
-    const made = yield* Effect.gen(function* () {
-      const given = new Map([...sources].map(([name, source]) => [name, source.key]))
-      const key = yield* Effect.mapError(keyOf(recipe, each, given), notStarted<E>(label))
-      const continuation = (begun: Begun) =>
-        Effect.mapError(each.stage.continuation(recipe.settings, begun), notStarted<E>(label))
-      const { files, before } = yield* Checkpoints.claim(place, key, continuation)
-      if (files.key !== keys[place]) {
-        // Its data changed since the run began, or what was done goes on over a change.
-        const after = new Map([...given, ...each.stage.gives.map(({ name }) => [name, files.key] as const)])
-        const later = yield* expectedKeys(recipe, index + 1, after)
-        keys = { ...firstOf(keys, index), [place]: files.key, ...later }
-        yield* directory.expect(keys)
+  // The reports on the way end with the stages: the last word is that of the finished run.
+  yield* Effect.scoped(
+    Effect.gen(function* () {
+      const report = yield* reportsOnTheWay(directory.path)
+      for (const [index, each] of labelled(recipe.stages).entries()) {
+        const { label, place } = each
+        Object.assign(current, { place, label, done: 0, steps: 0, saved: 0 })
+        const made = yield* Effect.gen(function* () {
+          const given = new Map([...sources].map(([name, source]) => [name, source.key]))
+          const key = yield* Effect.mapError(keyOf(recipe, each, given), notStarted<E>(label))
+          const continuation = (begun: Begun) =>
+            Effect.mapError(each.stage.continuation(recipe.settings, begun), notStarted<E>(label))
+          const { files, before } = yield* Checkpoints.claim(place, key, continuation)
+          if (files.key !== keys[place]) {
+            // Its data changed since the run began, or what was done goes on over a change.
+            const after = new Map([...given, ...each.stage.gives.map(({ name }) => [name, files.key] as const)])
+            const later = yield* expectedKeys(recipe, index + 1, after)
+            keys = { ...firstOf(keys, index), [place]: files.key, ...later }
+            yield* directory.expect(keys)
+          }
+          return yield* runOrReuse(recipe, each, { files, before }, sources, current)
+        }).pipe(Effect.provideService(CurrentStage, place), Effect.scoped)
+        for (const source of made) sources.set(source.artefact.name, source)
+        yield* report
       }
-      return yield* runOrReuse(recipe, each, { files, before }, sources, current)
-    }).pipe(Effect.provideService(CurrentStage, place), Effect.scoped)
-    for (const source of made) sources.set(source.artefact.name, source)
-  }
+    })
+  )
   current.place = undefined
 
   const { gives = [], name = "" } = recipe.stages.at(-1) ?? {}
@@ -109,6 +118,32 @@ const runStages = Effect.fn("Recipe.run")(function* <E, R>(recipe: AnyRecipe<E, 
   const milliseconds = (yield* monotonicMillis) - startedAt
   yield* emit(RunEvents.RunFinished, { milliseconds, report: path.join(directory.path, reportFileName) })
   return output
+})
+
+/** A report costs at most this part of the time of a run. */
+const reportShare = 1 / 50
+
+/**
+ * Writes the report of a run that goes on, now and again every few minutes until the scope ends; gives what writes it once more. That one
+ * cannot be written is no reason to stop: the last one, of a run that has ended, says so if it must.
+ */
+const reportsOnTheWay = Effect.fnUntraced(function* (directory: string) {
+  const events = yield* Events
+  const every = yield* ReportEvery
+  const one = yield* Semaphore.make(1)
+  const write = one.withPermit(Effect.ignore(Effect.andThen(events.flush, writeReport(directory, true))))
+  const again = Effect.gen(function* () {
+    let wait = Duration.toMillis(every)
+    while (true) {
+      yield* Effect.sleep(Duration.millis(wait))
+      const before = yield* monotonicMillis
+      yield* write
+      wait = Math.max(Duration.toMillis(every), ((yield* monotonicMillis) - before) / reportShare)
+    }
+  })
+  yield* write
+  yield* Effect.forkScoped(again)
+  return write
 })
 
 /** The first `count` fields of a record. */
@@ -164,7 +199,7 @@ const notStarted =
     new StageFailed({ stage, step: 0, steps: 0, saved: 0, cause }) as StageFailedWith<E>
 
 // Facts that cannot change a bit of a result.
-const harmless = new Set(["host", "memory", recipeModule])
+const harmless = new Set(["host", "memory", recipeModule, runCommand])
 
 /** Writes run.json, and tells what is not as it was when this directory was last written. */
 const recordRun = Effect.fnUntraced(function* (recipe: AnyRecipe, keys: RunRecord["keys"]) {

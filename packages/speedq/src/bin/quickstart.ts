@@ -26,7 +26,8 @@ const runOne = Effect.fnUntraced(function* (name: string) {
     directory: join("runs", name),
     backend: "auto",
     fresh: false,
-    tensorBoard: undefined
+    tensorBoard: undefined,
+    command: "npm run quickstart"
   }).pipe(Effect.provideService(OtherRuns, others))
 })
 

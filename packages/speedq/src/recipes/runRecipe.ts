@@ -1,5 +1,5 @@
 /** Runs a recipe in a directory with everything that it needs around it. */
-import { type Report, recipeModule, runReport, Surroundings, status } from "@speedq/pipeline"
+import { type Report, recipeModule, runCommand, runReport, Surroundings, status } from "@speedq/pipeline"
 import type { BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly fresh: boolean
   /** Directory for TensorBoard's event files. */
   readonly tensorBoard: string | undefined
+  /** The command line, for the run's record. */
+  readonly command: string
 }
 
 /** What a finished run has to show. */
@@ -34,12 +36,15 @@ export interface RunResult {
 /** Runs to the end, or continues what the directory holds; `module` is where a recipe in code came from. Interrupted, it saves first. */
 export const runRecipe = Effect.fn("runRecipe")(function* (
   recipe: KnownRecipe,
-  { tensorBoard, ...options }: RunOptions,
+  { tensorBoard, command, ...options }: RunOptions,
   module?: string
 ) {
   const path = yield* Path.Path
   yield* Run.start(recipe, { ...options, ...(tensorBoard === undefined ? {} : { tensorBoard }) }).pipe(
-    Effect.provideService(Surroundings, module === undefined ? {} : { [recipeModule]: module }),
+    Effect.provideService(Surroundings, {
+      [runCommand]: command,
+      ...(module === undefined ? {} : { [recipeModule]: module })
+    }),
     tellingSurveys
   )
   const run = Option.getOrUndefined(yield* status(options.directory))

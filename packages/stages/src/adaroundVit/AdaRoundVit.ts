@@ -149,7 +149,8 @@ export const AdaRoundVit = Stage.define({
         const next = yield* computing(() => harden({ block, rounding, state, choices, caches, config }))
         const report = next.reports.at(-1)!
         yield* announce(report, next.done, choicesOfBlock(choices, index))
-        return { state: next, metrics: { loss: keptError(report), nearest: report.errorNearest } }
+        // The error of a whole block is no loss of a mini-batch, and has no place on its curve.
+        return { state: next, metrics: {} }
       }
       const drawn = drawBatch(rounding, caches.count, config.batch)
       changing = true

@@ -29,6 +29,7 @@ export const blockSections = (reports: readonly RoundedBlock[]): readonly Report
       errorAdaround,
       100 * undecided,
       kept
-    ])
+    ]),
+    folded: true
   }
 ]

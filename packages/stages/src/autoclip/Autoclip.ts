@@ -10,11 +10,13 @@ import {
   Compat,
   Count,
   emit,
+  errorMaps,
   eventKind,
   Forecast,
   formatNumber,
   Positive,
   type RecipeSettings,
+  type Report,
   Stage
 } from "@speedq/pipeline"
 import { calibrationDefaults, clippingDefaults, RuleList, referenceClipping } from "@speedq/quantizers"
@@ -320,7 +322,8 @@ export const Autoclip = Stage.define({
         rows: [...state.rows, ...rows],
         seen: state.seen ?? begun?.seen
       }
-      return { state: next, metrics: { loss: rows.reduce((total, { after }) => total + after, 0) } }
+      // Errors of one block after another are no curve; each is told by its event, and stands in the report.
+      return { state: next, metrics: {} }
     })
     const program = Stage.program({
       steps: layersToSearch(search, language),
@@ -331,7 +334,7 @@ export const Autoclip = Stage.define({
       finish: Effect.fnUntraced(function* ({ ranges, rows, seen }: Searching) {
         const data = seen && seesImages(calibration) ? dataSections(seen.tally, calibration) : []
         const files = seen ? [yield* writeUsed(ownDirectory, seen.used)] : []
-        return { output: { clipping: ranges }, report: [errorChart(rows), ...data], files }
+        return { output: { clipping: ranges }, report: [...clippingMaps(rows), ...data], files }
       })
     })
     return yield* owningState(program, ({ sequences, ranges }) => {
@@ -341,14 +344,9 @@ export const Autoclip = Stage.define({
   })
 })
 
-const errorChart = (rows: Searching["rows"]) => ({
-  _tag: "BarChart" as const,
-  title: "Output error of clipped layers",
-  yLabel: "mean squared error of an output, rounded to nearest",
-  logarithmic: true,
-  series: ["not clipped", "clipped"],
-  groups: rows.map(({ layer, before, after }) => ({
-    label: layer.replace(/^language_model\.model\.layers\./, ""),
-    values: [before, after]
-  }))
-})
+const clippingMaps = (rows: Searching["rows"]): readonly Report.Section[] =>
+  errorMaps(
+    "Error of clipped layers",
+    "Mean squared error of an output with clipped weights, rounded to nearest, as a part of the error without clipping: below 1 is better.",
+    rows
+  )

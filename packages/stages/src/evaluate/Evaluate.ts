@@ -52,12 +52,13 @@ import {
 } from "./Answers.ts"
 import { askRows, divergenceOver } from "./askRows.ts"
 import { benchmarkNames } from "./benchmarkNames.ts"
-import { type Evaluation, Evaluations, evaluationTable } from "./Evaluation.ts"
+import { type Evaluation, Evaluations } from "./Evaluation.ts"
 import { evaluationTime } from "./evaluationTime.ts"
 import { galleries } from "./gallery.ts"
 import { type Group, groupedRows } from "./groupedRows.ts"
 import { pictureFiles } from "./pictureFiles.ts"
 import { benchmarkObstacles } from "./preflight.ts"
+import { resultSections } from "./resultSections.ts"
 import { scoreBenchmark } from "./scoreBenchmark.ts"
 
 const EvaluateConfig = Schema.Struct({
@@ -152,11 +153,17 @@ const continuation = Effect.fnUntraced(
   (self, { title }) => Effect.mapError(self, ({ message }) => new EvaluationFailed({ title, reason: message }))
 )
 
+const madeBy = (input: EvaluateInput, rounded: number): Evaluation["made"] => {
+  const { quantizedVision, projector, quantizedLanguage } = input
+  if (quantizedVision ?? projector ?? quantizedLanguage) return "stages"
+  return rounded > 0 ? "nearest" : "source"
+}
+
 const towers = ["vision", "projector", "language"] as const
 
 export const Evaluate = Stage.define({
   name: "evaluate",
-  version: 3,
+  version: 4,
   config: writtenAs<EvaluateOptions>()(EvaluateConfig),
   uses: [QuantizedVision, TrainedProjector, QuantizedLanguage, ClippingRanges, Evaluations],
   gives: [Evaluations],
@@ -260,12 +267,12 @@ export const Evaluate = Stage.define({
           scoreBenchmark(each, summedUp(state, each), context.directory)
         )
         const scores = scored.map(({ summary }) => summary)
-        const evaluation: Evaluation = { title: config.title, scores, ...modelSize(deployed) }
+        const evaluation: Evaluation = { title: config.title, made: madeBy(input, nearest.size), scores, ...modelSize(deployed) }
         const evaluations = [...(input.evaluations ?? []), evaluation]
         const shown = config.gallery ? yield* galleries(asked, evaluations, picturesOf(config)) : []
         const kept = yield* writeAnswers(context.directory, current(state, asked))
         const files = [...scored.flatMap((each) => each.files), kept]
-        return { output: { evaluations }, report: [evaluationTable(evaluations), ...shown], files }
+        return { output: { evaluations }, report: [...resultSections(context.recipe.name, evaluations), ...shown], files }
       },
       (self) => Effect.mapError(self, failed)
     )

@@ -5,8 +5,8 @@ import * as Schema from "effect/Schema"
 
 const Mark = Schema.Struct({ score: Schema.Number, rows: Schema.Int, standardError: Schema.optionalKey(Schema.Number) })
 
-/** One of the answers that the report shows. */
-const Sample = Schema.Struct({
+/** An answer: reports show some of them, and runs are compared by them, question by question. */
+const Answered = Schema.Struct({
   /** Row of the data file. */
   index: Schema.String,
   answer: Schema.String,
@@ -22,12 +22,17 @@ export const BenchmarkScore = Schema.Struct({
   /** KL a token of the expected answers from the full-precision model, in nats; null where it was not measured. */
   divergence: Schema.NullOr(Schema.Number),
   divergenceTokens: Schema.Int,
-  samples: Schema.Array(Sample)
+  /** Answers to all rows that were asked, in the order of the data file. */
+  answers: Schema.Array(Answered)
 })
 export type BenchmarkScore = typeof BenchmarkScore.Type
 
+/** What was asked: the full-precision model (`source`), one that is only rounded to nearest, or what `stages` have made. */
+const Made = Schema.Literals(["source", "nearest", "stages"])
+
 export const Evaluation = Schema.Struct({
   title: Schema.String,
+  made: Made,
   scores: Schema.Array(BenchmarkScore),
   /** Size of the whole model and bits a parameter, everything included. */
   bytes: Schema.Number,
@@ -78,7 +83,7 @@ const percent = ({ score, standardError }: typeof Mark.Type): string =>
   standardError === undefined ? score.toFixed(1) : `${score.toFixed(1)} ± ${standardError.toFixed(1)}`
 
 /** One row an evaluation: the paper's average where all of its benchmarks were asked, overall numbers, each category with its standard error, divergence, size. */
-export const evaluationTable = (evaluations: readonly Evaluation[]): Report.Section => {
+export const evaluationTable = (evaluations: readonly Evaluation[]): typeof Report.Table.Type => {
   const columns = new Map<string, { readonly data: string; readonly category?: string }>()
   for (const { data, categories } of evaluations.flatMap(({ scores }) => scores)) {
     columns.set(data, { data })

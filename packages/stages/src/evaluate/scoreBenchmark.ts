@@ -5,7 +5,6 @@ import { whileDoing, whileStoring } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import type { summedUp } from "./Answers.ts"
 import { type BenchmarkScore, marksOf } from "./Evaluation.ts"
-import { isSample } from "./gallery.ts"
 import type { GroupedRows } from "./groupedRows.ts"
 
 /** Writes predictions and score of one benchmark and sums them up. */
@@ -21,12 +20,10 @@ export const scoreBenchmark = Effect.fnUntraced(function* (
   const { scoreFile, resultFile } = yield* whileDoing("write the score", stem)(writeScore(benchmark, stem, scored))
   const found = scored.score
   const hits = new Map(found.rows.map(({ index, hit }) => [index, hit]))
-  const samples = answers
-    .filter((_, place) => isSample(place, rows.length))
-    .map(([index, answer]) => {
-      const correct = hits.get(index)
-      return { index, answer, ...(correct === undefined ? {} : { correct }) }
-    })
+  const marked = answers.map(([index, answer]) => {
+    const correct = hits.get(index)
+    return { index, answer, ...(correct === undefined ? {} : { correct }) }
+  })
   const summary: BenchmarkScore = {
     benchmark: found.benchmark,
     data: name,
@@ -34,7 +31,7 @@ export const scoreBenchmark = Effect.fnUntraced(function* (
     categories: marksOf(found),
     divergence: divergence.tokens === 0 ? null : divergence.sum / divergence.tokens,
     divergenceTokens: divergence.tokens,
-    samples
+    answers: marked
   }
   return { summary, files: [predictions, resultFile, scoreFile] }
 })

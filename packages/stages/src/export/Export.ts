@@ -14,6 +14,7 @@ import {
 import { nameOption, optionalOption, writtenAs } from "@speedq/formats"
 import {
   Artefact,
+  bitsMaps,
   Codec,
   Forecast,
   formatBytes,
@@ -154,13 +155,7 @@ const layerSections = (packed: PackedWeights): readonly Report.Section[] => {
   }))
   const bytes = layers.reduce((sum, layer) => sum + layer.bytes, 0)
   return [
-    {
-      _tag: "BarChart",
-      title: "Bits per layer",
-      yLabel: "bits a weight, scales and zero points included",
-      series: ["bits"],
-      groups: layers.map(({ layer, bits }) => ({ label: layer, values: [bits] }))
-    },
+    ...bitsMaps(layers),
     {
       _tag: "Table",
       title: `Quantized layers: ${layers.length}, ${formatBytes(bytes)} together`,
@@ -171,7 +166,8 @@ const layerSections = (packed: PackedWeights): readonly Report.Section[] => {
         bits,
         parameters,
         formatBytes(size)
-      ])
+      ]),
+      folded: true
     }
   ]
 }

@@ -8,6 +8,10 @@ import { print, printJson } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 import { directory, recipe } from "../recipeFlags.ts"
 
+/** An argument as a shell takes it. */
+const quoted = (argument: string): string =>
+  /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`
+
 export const run = Command.make(
   "run",
   {
@@ -35,7 +39,8 @@ export const run = Command.make(
       directory: Option.getOrElse(out, () => own ?? defaultDirectory(name)),
       backend,
       fresh,
-      tensorBoard: Option.getOrUndefined(tensorboard)
+      tensorBoard: Option.getOrUndefined(tensorboard),
+      command: ["speedq", ...process.argv.slice(2).map(quoted)].join(" ")
     })
     if (work._tag === "Ablation") {
       const { describeAblation, runAblation } = yield* Effect.promise(() => import("../../recipes/runAblation.ts"))

@@ -1,0 +1,87 @@
+/** Points by two numbers, with their names beside them. */
+import { formatNumber } from "../text/format.ts"
+import { classes, empty, type Html, html } from "./html.ts"
+import { extent, percent, renderPlot } from "./plot.ts"
+import type { Scatter } from "./Report.ts"
+import { isDrawable, scaleFor } from "./scale.ts"
+
+type Chart = typeof Scatter.Type
+type Point = Chart["points"][number]
+
+/** Names closer than this part of the height would lie on each other. */
+const nameHeight = 0.062 * extent
+
+export const renderScatter = (chart: Chart): Html => {
+  const points = chart.points.filter(({ x, y }) => isDrawable(x) && isDrawable(y))
+  const x = scaleFor(
+    points.map((point) => point.x),
+    false,
+    0,
+    extent,
+    true
+  )
+  const y = scaleFor(
+    points.flatMap((point) => [point.y, point.low ?? point.y, point.high ?? point.y]),
+    false,
+    extent,
+    0
+  )
+  const placed = points.map((point) => ({ point, x: x.at(point.x), y: y.at(point.y) }))
+  const names = spread(placed)
+  const whiskers = placed.flatMap(({ point: { low, high }, x: at }) =>
+    low === undefined || high === undefined
+      ? []
+      : [
+          html`<line class="whisker" x1="${at.toFixed(1)}" x2="${at.toFixed(1)}" y1="${y.at(low).toFixed(1)}" y2="${y.at(high).toFixed(1)}"/>`
+        ]
+  )
+  const dots = placed.map(
+    ({ point, ...at }) =>
+      html`<span${classes("dot", point.role)} style="left:${percent(at.x)};top:${percent(at.y)}" title="${describePoint(chart, point)}"></span>`
+  )
+  const labels = names.map(({ point, x: left, nameAt }) => {
+    const end = left > 0.6 * extent
+    const side = end ? html`right:calc(100% - ${percent(left)})` : html`left:${percent(left)}`
+    return html`<span${classes("name", end && "end", point.role)} style="${side};top:${percent(nameAt)}">${point.name} <small>${formatNumber(short(point.y))}</small></span>`
+  })
+  return html`<figure>
+<figcaption>${chart.title}</figcaption>${renderPlot({
+    ...{ x, y, xLabel: chart.xLabel, yLabel: chart.yLabel },
+    lines: whiskers,
+    marks: [...dots, ...labels],
+    description: `${chart.yLabel} by ${chart.xLabel}. ${points.map((point) => describePoint(chart, point)).join("; ")}`
+  })}${chart.note === undefined ? empty : html`<p class="note">${chart.note}</p>`}</figure>`
+}
+
+const short = (value: number): number => Number(value.toPrecision(3))
+
+const describePoint = ({ xLabel, yLabel }: Chart, { name, x, y, low, high }: Point): string => {
+  const interval =
+    low === undefined || high === undefined ? "" : ` (${formatNumber(short(low))} to ${formatNumber(short(high))})`
+  return `${name}: ${yLabel} ${formatNumber(short(y))}${interval}, ${xLabel} ${formatNumber(x)}`
+}
+
+interface Placed {
+  readonly point: Point
+  readonly x: number
+  readonly y: number
+}
+
+/** Names of points that are above each other are pushed apart, in their order, as little as needed. */
+const spread = (placed: ReadonlyArray<Placed>): ReadonlyArray<Placed & { readonly nameAt: number }> => {
+  const sides = [placed.filter(({ x }) => x <= 0.6 * extent), placed.filter(({ x }) => x > 0.6 * extent)]
+  return sides.flatMap((side) => {
+    const sorted = side.toSorted((a, b) => a.y - b.y).map((each) => ({ ...each, nameAt: each.y }))
+    for (const [index, each] of sorted.entries()) {
+      const above = sorted[index - 1]
+      if (above !== undefined) each.nameAt = Math.max(each.nameAt, above.nameAt + nameHeight)
+    }
+    // Those that were pushed below the frame push the others back up.
+    let bottom: number = extent
+    for (const each of sorted.toReversed()) {
+      each.nameAt = Math.min(each.nameAt, bottom)
+      bottom = each.nameAt - nameHeight
+    }
+    return sorted
+  })
+}

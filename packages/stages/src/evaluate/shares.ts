@@ -1,0 +1,26 @@
+/** Scores that are shares of right answers, with how sure they are. Others, as points or means over splits, have no interval here. */
+import { type Interval, wilson } from "@speedq/evaluation"
+import type { BenchmarkScore } from "./Evaluation.ts"
+
+/** A score this close to the share of right answers is that share, but for its last digits. */
+const rounding = 1e-6
+
+const hitsOf = ({ answers }: BenchmarkScore): number => answers.filter(({ correct }) => correct === true).length
+
+/** The share of right answers with its 95 % interval; undefined where the score is something else. */
+export const shareOf = (score: BenchmarkScore): Interval | undefined => {
+  const { answers, overall } = score
+  if (answers.length === 0 || answers.some(({ correct }) => correct === undefined)) return undefined
+  const share = wilson(hitsOf(score), answers.length)
+  return Math.abs(100 * share.value - overall) < rounding ? share : undefined
+}
+
+/** `96.8`, or with its interval `96.8 (95.3-97.8)`. */
+export const writtenScore = (score: BenchmarkScore): string => {
+  const share = shareOf(score)
+  const interval = share === undefined ? "" : ` (${(100 * share.low).toFixed(1)}-${(100 * share.high).toFixed(1)})`
+  return `${score.overall.toFixed(1)}${interval}`
+}
+
+/** What people call a benchmark: its file without the ending. */
+export const nameOf = ({ data }: { readonly data: string }): string => data.replace(/\.tsv$/, "")
