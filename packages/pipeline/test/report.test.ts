@@ -1,4 +1,5 @@
 /** The report: one self-contained page, everything escaped, every result in it. */
+import { createHash } from "node:crypto"
 import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -9,11 +10,12 @@ import fc from "fast-check"
 import { assert } from "vitest"
 import { recipeModule, Surroundings } from "../src/machine/Machine.ts"
 import { status } from "../src/overview/status.ts"
-import { thin } from "../src/report/lineChart.ts"
 import { publicSection } from "../src/report/publicSection.ts"
 import type { Section } from "../src/report/Report.ts"
 import { renderReport } from "../src/report/renderReport.ts"
 import { scaleFor } from "../src/report/scale.ts"
+import { script } from "../src/report/script.ts"
+import { smooth, thin } from "../src/report/smooth.ts"
 import { formatBytes, formatDuration, formatNumber } from "../src/text/format.ts"
 import { temporaryDirectory } from "./support/toyProcess.ts"
 import { recipeOf, runHere } from "./support/toyRun.ts"
@@ -24,8 +26,11 @@ const page = (...sections: ReadonlyArray<Section>): string =>
 /** Fails unless every element that is opened is closed, in order, and every attribute is quoted. */
 const assertWellFormed = (text: string) => {
   const open: Array<string> = []
-  const empty = new Set(["meta", "img"])
-  for (const [, closing, name = "", attributes = "", selfClosing] of text.matchAll(
+  // Our own script is code, not markup; any other would be left, and fail.
+  const markup = text.replace(`<script>${script}</script>`, "")
+  assert.notInclude(markup, "<script")
+  const empty = new Set(["meta", "img", "input"])
+  for (const [, closing, name = "", attributes = "", selfClosing] of markup.matchAll(
     /<(\/?)([a-zA-Z][a-zA-Z0-9]*)((?:\s+[a-zA-Z-]+(?:="[^"<>]*")?)*)\s*(\/?)>/g
   )) {
     if (closing) assert.strictEqual(open.pop(), name)
@@ -34,12 +39,47 @@ const assertWellFormed = (text: string) => {
   }
   assert.isEmpty(open)
   // What is left of the text when all tags are gone holds no angle bracket.
-  const style = text.replace(/<style>[\s\S]*<\/style>/, "").replace("<!doctype html>", "")
-  assert.notMatch(style.replaceAll(/<\/?[a-zA-Z][^<>]*>/g, ""), /[<>]/)
+  const words = markup.replace(/<style>[\s\S]*<\/style>/, "").replace("<!doctype html>", "")
+  assert.notMatch(words.replaceAll(/<\/?[a-zA-Z][^<>]*>/g, ""), /[<>]/)
 }
 
 const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 const everything: ReadonlyArray<Section> = [
+  {
+    _tag: "Headline",
+    title: "Headline",
+    sentence: "run: 6.5x smaller, keeps 99 % of <all>",
+    figures: [
+      { value: "6.5x", label: "smaller", detail: "2 to 1 MB" },
+      { value: "99 %", label: "kept" }
+    ]
+  },
+  { _tag: "Code", title: "npx <run>", text: "npx <run>", folded: true },
+  {
+    _tag: "Scatter",
+    title: "Quality & size",
+    xLabel: "MB",
+    yLabel: "score",
+    note: "higher is better",
+    points: [
+      { name: "source", x: 4, y: 99, role: "reference" },
+      { name: "<2 bits>", x: 1, y: 97, low: 95, high: 98, role: "result" },
+      { name: "near", x: 1, y: 97.1 }
+    ]
+  },
+  {
+    _tag: "HeatMap",
+    title: "Layers",
+    note: "below 1 is better",
+    scale: "ratio",
+    rowLabel: "block",
+    rows: ["0", "1"],
+    columns: ["q", "<k>"],
+    cells: [
+      { row: 0, column: 0, value: 0.5, detail: "layers.0.q: error 2 before, 1 after" },
+      { row: 1, column: 1, value: 3, text: "3.00 · 2", detail: "worse" }
+    ]
+  },
   { _tag: "Text", title: "Words", paragraphs: ["<script>alert(1)</script>", "fine"] },
   {
     _tag: "Table",
@@ -97,6 +137,9 @@ const everything: ReadonlyArray<Section> = [
       {
         images: [{ mediaType: "image/png", base64: pixel, description: 'a "red" pixel' }],
         question: "What is <this>?",
+        options: ["A. a <pixel>", "B. nothing"],
+        expected: "a pixel",
+        tags: ["got worse", "<kind>"],
         answers: [
           { by: "full precision", text: "a pixel", correct: true },
           { by: "2 bits", text: "ein Pferd", correct: false },
@@ -115,10 +158,13 @@ describe("renderReport", () => {
     assert.include(text, "<td>1.235e-4</td>")
     assert.include(text, 'alt="a &quot;red&quot; pixel"')
     assert.include(text, `src="data:image/png;base64,${pixel}"`)
-    assert.include(text, "✓ right")
+    assert.include(text, '<span class="mark">✓ right</span> a pixel')
     assert.include(text, "✗ wrong")
+    assert.include(text, "<li>A. a &lt;pixel&gt;</li>")
+    assert.include(text, "keeps 99 % of &lt;all&gt;")
+    assert.include(text, "<summary>npx &lt;run&gt;</summary>")
+    assert.include(text, 'title="layers.0.q: error 2 before, 1 after">0.50</td>')
     assert.include(text, "train: from 10 at step 1 to 0.1 at step 5")
-    assert.notInclude(text, "<script")
     assert.include(
       text,
       "<span>&lt;script&gt;alert(2)&lt;/script&gt;</span><span>\u21b5\n</span><mark><span>an </span><span>answer&lt;/mark&gt;</span></mark><del><span>cut&lt;b&gt;</span></del>"
@@ -133,7 +179,7 @@ describe("renderReport", () => {
     const text = page({ _tag: "Table", title: "t", columns: ["1", "2", "3", "4", "5", "6"], rows })
     assert.include(
       text,
-      '<tr><td>a</td><td class="number">1,234,567</td><td class="number">3.8 KiB</td><td class="number">0.5 ± 0.1</td><td class="number">7/9</td><td>2</td></tr>'
+      '<tr><th scope="row" class="short">a</th><td class="number">1,234,567</td><td class="number">3.8 KiB</td><td class="number">0.5 ± 0.1</td><td class="number">7/9</td><td>2</td></tr>'
     )
   })
 
@@ -148,16 +194,40 @@ describe("renderReport", () => {
     })
     const text = page(chart("a", false), chart("b", true), chart("c", true), chart("d", false), chart("e", true))
     assertWellFormed(text)
-    const groups = [...text.matchAll(/<div class="pairs">([\s\S]*?)<\/div>/g)].map(([, group = ""]) =>
-      [...group.matchAll(/<figcaption>(.)/g)].map(([, title]) => title)
-    )
-    assert.deepStrictEqual(groups, [["b", "c"], ["e"]])
+    const order = [...text.matchAll(/(<div class="pairs">)|<figcaption>(.)|(<\/figure><\/div>)/g)]
+    const signs = order.map(([, opens, title, closes]) => (opens ? "[" : closes ? "]" : title))
+    assert.strictEqual(signs.join(""), "a[bc]d[e]")
   })
 
-  it("takes nothing from elsewhere and runs nothing", () => {
+  it("takes nothing from elsewhere, and runs nothing but its own script", () => {
     const text = page(...everything)
-    assert.notMatch(text, /<script|<link|<iframe|@import|url\(|https?:/i)
+    assert.notMatch(text, /<link|<iframe|@import|url\(|https?:|src="(?!data:)/i)
     assert.notMatch(text, /\son[a-z]+="/i)
+    assert.lengthOf(text.match(/<script/g) ?? [], 1)
+    const digest = createHash("sha256").update(script).digest("base64")
+    assert.include(
+      text,
+      `content="default-src &#39;none&#39;; img-src data:; style-src &#39;unsafe-inline&#39;; script-src &#39;sha256-${digest}&#39;"`
+    )
+    // The script neither asks the network nor makes markup of texts.
+    assert.notMatch(script, /fetch|XMLHttp|WebSocket|import\(|innerHTML|insertAdjacent|document\.write|eval|Function\(/)
+  })
+
+  it("says that a run works, and loads itself again only then", () => {
+    const report = { title: "t", subtitle: "", chapters: [], writtenAt: 0 }
+    const live = renderReport({ ...report, refresh: 60 })
+    assertWellFormed(live)
+    assert.include(live, "The run is working.")
+    assert.include(live, '<noscript><meta http-equiv="refresh" content="60"></noscript>')
+    assert.notMatch(renderReport(report), /http-equiv="refresh"|class="live"/)
+  })
+
+  it("puts front sections first, and side by side", () => {
+    const [headline, , scatter] = everything
+    const front = [headline!, scatter!]
+    const text = renderReport({ title: "t", subtitle: "", front, chapters: [{ title: "One", sections: [] }] })
+    assertWellFormed(text)
+    assert.isBelow(text.indexOf('class="headline"'), text.indexOf("<h2"))
   })
 
   it("stays well formed whatever the texts and numbers are", () => {
@@ -199,6 +269,17 @@ describe("charts", () => {
     assert.isAtMost(thinned.length, 600)
     assert.deepInclude(thinned, [31_415, 99])
     assert.isTrue(thinned.every(([x], index) => index === 0 || x > thinned[index - 1]![0]))
+  })
+
+  it("a noisy curve is smoothed around its middle; a schedule and a step stay as they are", () => {
+    const noisy = Array.from({ length: 400 }, (_, step) => [step, 5 - step / 100 + (step % 2 ? 1 : -1)] as const)
+    const smoothed = smooth(noisy, false)
+    assert.lengthOf(smoothed, 400)
+    for (const [x, y] of smoothed.slice(20, -20)) assert.approximately(y, 5 - x / 100, 0.2)
+    const schedule = Array.from({ length: 80 }, (_, step) => [step, step < 4 ? step / 4 : 1 - step / 80] as const)
+    assert.strictEqual(smooth(schedule, false), schedule)
+    const steps = Array.from({ length: 750 }, (_, step) => [step, 10 ** (Math.floor(step / 250) - 1)] as const)
+    assert.strictEqual(smooth(steps, true), steps)
   })
 
   it("axes cover their values with round, increasing ticks", () => {
@@ -300,10 +381,10 @@ describe("the report and the status of a run", () => {
       assertWellFormed(told())
       assert.strictEqual((yield* current)?.state, "finished")
       assert.include(told(), '<td class="number">9/9</td>')
-      assert.include(told(), "Error per layer")
+      assert.include(told(), "<summary>Layers: ")
       const curve =
         told()
-          .split('id="c2"')[1]
+          .split('id="c1"')[1]
           ?.match(/<polyline[^>]*points="([^"]*)"/)?.[1] ?? ""
       assert.strictEqual(curve.split(" ").length, 9)
     })

@@ -272,7 +272,33 @@ describe("saving", () => {
       )
       assert.strictEqual(JSON.parse(readFileSync(lock, "utf8")).token, "thief")
       assert.notInclude(readFileSync(join(directory, "events.jsonl"), "utf8"), "RunFailed")
-      assert.notInclude(readdirSync(directory), "report.html")
+      assert.include(readFileSync(join(directory, "report.html"), "utf8"), "The run is working.")
+    })
+  )
+
+  it.effect("the report is there from the start, and is written again every few minutes", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const page = () => readFileSync(join(directory, "report.html"), "utf8")
+      const pages: Array<string> = []
+      // Writing takes real time, which the clock of the test does not wait for.
+      const written = (words: string) =>
+        Effect.promise(async () => {
+          const end = performance.now() + 10_000
+          while (!page().includes(words) && performance.now() < end) await new Promise((done) => setTimeout(done, 5))
+          pages.push(page())
+        })
+      const during = (done: number) => {
+        if (done === 0) return written("0 of 1 stages done")
+        return done === 5 ? Effect.andThen(TestClock.adjust(Duration.minutes(4)), written("5/8")) : Effect.void
+      }
+      yield* run(directory, counting(8, during), {})
+      assert.lengthOf(pages, 2)
+      assert.include(pages[0], "counting: running, 0 of 1 stages done, at 01-counting")
+      assert.include(pages[1], '<td class="number">5/8</td>')
+      assert.include(pages[1], "The run is working.")
+      assert.include(page(), "counting: finished, 1 of 1 stages done")
+      assert.notInclude(page(), "The run is working.")
     })
   )
 

@@ -13,11 +13,12 @@ const scoresOf = (names: readonly string[], overall: number): Evaluation["scores
     categories: {},
     divergence: null,
     divergenceTokens: 0,
-    samples: []
+    answers: []
   }))
 const all = benchmarks.filter(({ name }) => name !== "nano").map(({ name }) => name)
 const evaluationOf = (title: string, names: readonly string[], overall: number): Evaluation => ({
   title,
+  made: "stages",
   scores: scoresOf(names, overall),
   bytes: 1e6,
   bitsPerParameter: 16

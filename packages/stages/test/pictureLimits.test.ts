@@ -93,7 +93,7 @@ describe("the stage evaluate", () => {
       Effect.flip(
         Effect.gen(function* () {
           const read = yield* readDataFile(file, yield* benchmarkNamed("nano", benchmarks))
-          const samples = [{ index: read.rows[0]!.index, answer: "" }]
+          const answers = [{ index: read.rows[0]!.index, answer: "" }]
           const scores = [
             {
               benchmark: "nano",
@@ -102,10 +102,10 @@ describe("the stage evaluate", () => {
               categories: {},
               divergence: null,
               divergenceTokens: 0,
-              samples
+              answers
             }
           ]
-          const evaluations = [{ title: "one", scores, bytes: 1, bitsPerParameter: 1 }]
+          const evaluations = [{ title: "one", made: "source" as const, scores, bytes: 1, bitsPerParameter: 1 }]
           return yield* galleries([{ data: read, name: "short.tsv" }], evaluations, { maxPixels: 9 })
         })
       )

@@ -42,7 +42,13 @@ export const originSections = (
       columns: ["stage", "version", "seed", "data", "key"],
       rows: stages.map(({ place, key }, index) => {
         const parts = manifests[index]?.parts
-        return [place, parts?.version ?? "-", parts === undefined ? "-" : String(parts.seed), shortDigest(parts?.data ?? ""), shortDigest(key ?? "")]
+        return [
+          place,
+          parts?.version ?? "-",
+          parts === undefined ? "-" : String(parts.seed),
+          shortDigest(parts?.data ?? ""),
+          shortDigest(key ?? "")
+        ]
       }),
       folded: true,
       note: "First digits of SHA-256: of the data that a stage reads, and of all that its result rests on. The manifest.json of each stage has them whole."

@@ -55,7 +55,12 @@ export const runReport = Effect.fn("runReport")(function* (directory: string, wo
   const curves = metricCharts(valid.map((stage) => ({ stage: stage.place, events: toldOf(stage) })))
   const results = front(stages.filter(({ stage }) => stage.state !== "stale"))
   const state = working ? { state: "running", message: undefined } : ending(run.stages, events)
-  const headline: Section = { _tag: "Headline", title: "", sentence: progressLine(String(name), run.stages, state.state), figures: [] }
+  const headline: Section = {
+    _tag: "Headline",
+    title: "",
+    sentence: progressLine(String(name), run.stages, state.state),
+    figures: []
+  }
   const chapters: ReadonlyArray<Chapter> = [
     { title: "The run", sections: runSections(run, events, historyOf) },
     { title: "Curves", sections: curves },
@@ -80,12 +85,15 @@ const titleOf = (config: Json | undefined): string | undefined =>
 
 const isFront = (section: Section): boolean => "front" in section && section.front === true
 
-/** What a reader looks for first: of sections with one title those of the newest stage. */
-const front = (stages: ReadonlyArray<OwnChapter>): ReadonlyArray<Section> => [
-  ...new Map(
-    stages.flatMap(({ sections }) => sections.filter(isFront).map((section) => [section.title, section] as const))
-  ).values()
-]
+/** What a reader looks for first: of sections with one title those of the newest stage, in its order. */
+const front = (stages: ReadonlyArray<OwnChapter>): ReadonlyArray<Section> => {
+  const newest = new Map<string, Section>()
+  for (const section of stages.flatMap(({ sections }) => sections.filter(isFront))) {
+    newest.delete(section.title)
+    newest.set(section.title, section)
+  }
+  return [...newest.values()]
+}
 
 /** The chapter of a stage without what stands at the front. One that is stale keeps it: it stands for itself, and says that it no longer holds. */
 const chapterOf = ({ stage, title, sections }: OwnChapter): Chapter => {

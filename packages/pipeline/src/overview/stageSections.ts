@@ -44,22 +44,31 @@ const curvesOf = ({ stage, events }: Told): Curves => {
 }
 
 /**
- * One chart for each metric, the loss first and large. Stages that tell the same numbers mean the same by them: they share their charts,
- * so that they can be compared.
+ * One chart for each metric, the loss first and large. Stages of which one tells all the numbers that the other does mean the same by
+ * them: they share their charts, so that they can be compared.
  */
 export const metricCharts = (told: ReadonlyArray<Told>): ReadonlyArray<Section> => {
-  const groups = new Map<string, Array<Curves>>()
+  const groups: Array<Array<Curves>> = []
   for (const stage of told.map(curvesOf).filter(({ curves }) => curves.size > 0)) {
-    const metrics = [...stage.curves.keys()].toSorted().join(" ")
-    groups.set(metrics, [...(groups.get(metrics) ?? []), stage])
+    const group = groups.find((stages) => stages.every((other) => isAlike(stage, other)))
+    if (group === undefined) groups.push([stage])
+    else group.push(stage)
   }
-  return [...groups.values()].flatMap((stages) =>
-    [...stages[0]!.curves.keys()].map((metric) => metricChart(metric, stages))
+  return groups.flatMap((stages) =>
+    [...new Set(stages.flatMap(({ curves }) => [...curves.keys()]))].map((metric) => metricChart(metric, stages))
   )
 }
 
+const isAlike = (one: Curves, other: Curves): boolean => {
+  const [few, many] = one.curves.size < other.curves.size ? [one, other] : [other, one]
+  return [...few.curves.keys()].every((metric) => many.curves.has(metric))
+}
+
 const metricChart = (metric: string, stages: ReadonlyArray<Curves>): Section => {
-  const series = stages.map(({ stage, curves }) => ({ name: stage, points: curves.get(metric) ?? [] }))
+  const series = stages.flatMap(({ stage, curves }) => {
+    const points = curves.get(metric)
+    return points === undefined ? [] : [{ name: stage, points }]
+  })
   const [only] = series
   return {
     _tag: "LineChart",

@@ -16,7 +16,8 @@ export const renderBarChart = (chart: Chart): Html => {
     return html`<li><span class="bar s${series % 6}" style="width:${width.toFixed(1)}%"></span><span class="value">${formatNumber(value)}</span></li>`
   }
   const rows = chart.groups.map(
-    ({ label, values: own }) => html`<tr><th scope="row">${label}</th><td><ul class="bars">${own.map(bar)}</ul></td></tr>`
+    ({ label, values: own }) =>
+      html`<tr><th scope="row">${label}</th><td><ul class="bars">${own.map(bar)}</ul></td></tr>`
   )
   const unit = `${chart.yLabel}${chart.logarithmic ? ", logarithmic" : ""}`
   return html`<div class="chart-table"><table><caption>${chart.title} <small>${unit}</small>${legend(chart.series)}</caption>

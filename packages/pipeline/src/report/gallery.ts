@@ -12,13 +12,16 @@ export const renderGallery = ({ title, items }: typeof Gallery.Type, id: string)
 /** Choices for the script, which shows what has the chosen tag; without it all is shown. */
 const filters = (items: ReadonlyArray<Item>, id: string): Html => {
   const counts = new Map<string, number>()
-  for (const tag of items.flatMap(({ tags = [] }) => tags)) counts.set(tag, (counts.get(tag) ?? 0) + 1)
+  // What all begin with, the outcome, stands before the kinds.
+  const deepest = items.reduce((most, { tags = [] }) => Math.max(most, tags.length), 0)
+  const all = Array.from({ length: deepest }, (_, depth) => items.map(({ tags = [] }) => tags[depth])).flat()
+  for (const tag of all) if (tag !== undefined) counts.set(tag, (counts.get(tag) ?? 0) + 1)
   if (counts.size < 2) return empty
   const choice = (tag: string, words: string, count: number) =>
     html`<label><input type="radio" name="${id}-filter" value="${tag}"${tag === "" ? html` checked=""` : empty}>${words} <small>${count}</small></label>`
-  return html`<fieldset class="filter" hidden=""><legend class="hidden">Show</legend>${choice("", "all", items.length)}${[...counts].map(
-    ([tag, count]) => choice(tag, tag, count)
-  )}</fieldset>`
+  return html`<fieldset class="filter" hidden=""><legend class="hidden">Show</legend>${choice("", "all", items.length)}${[
+    ...counts
+  ].map(([tag, count]) => choice(tag, tag, count))}</fieldset>`
 }
 
 const renderItem = ({ images, question, options = [], expected, tags = [], answers }: Item): Html =>

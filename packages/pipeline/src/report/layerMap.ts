@@ -55,7 +55,12 @@ export const layerMaps = (
 export const errorMaps = (
   title: string,
   note: string,
-  layers: ReadonlyArray<{ readonly layer: string; readonly before: number; readonly after: number; readonly bits?: number }>
+  layers: ReadonlyArray<{
+    readonly layer: string
+    readonly before: number
+    readonly after: number
+    readonly bits?: number
+  }>
 ): ReadonlyArray<typeof HeatMap.Type> => {
   const severalBits = new Set(layers.map(({ bits }) => bits)).size > 1
   const values = layers.flatMap(({ layer, before, after, bits }): ReadonlyArray<LayerValue> => {
@@ -71,5 +76,9 @@ export const errorMaps = (
       }
     ]
   })
-  return layerMaps(values, { title, note: `${note}${severalBits ? " The bits of a weight stand behind it." : ""}`, scale: "ratio" })
+  return layerMaps(values, {
+    title,
+    note: `${note}${severalBits ? " The bits of a weight stand behind it." : ""}`,
+    scale: "ratio"
+  })
 }

@@ -14,7 +14,7 @@ export const renderLineChart = (chart: Chart): Html => {
   const series = chart.series.map(({ name, points }) => {
     const raw = points.filter(drawable)
     const thinned = thin(raw)
-    const line = chart.smooth ? smooth(raw) : raw
+    const line = chart.smooth ? smooth(raw, logarithmic) : raw
     return { name, raw: thinned, line: line === raw ? thinned : thin(line) }
   })
   const all = series.flatMap(({ raw }) => raw)

@@ -24,7 +24,8 @@ export const renderReport = (report: Report): string => {
     (chapter, index) =>
       html`<section${classes(chapter.stale && "stale")}><h2 id="c${index}">${chapter.title}</h2>${renderSections(chapter.sections, `c${index}`)}</section>\n`
   )
-  const again = refresh === undefined ? empty : html`<noscript><meta http-equiv="refresh" content="${refresh}"></noscript>`
+  const again =
+    refresh === undefined ? empty : html`<noscript><meta http-equiv="refresh" content="${refresh}"></noscript>`
   return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="${policy}">${again}

@@ -9,7 +9,13 @@ type Chart = typeof Scatter.Type
 type Point = Chart["points"][number]
 
 /** Names closer than this part of the height would lie on each other. */
-const nameHeight = 0.062 * extent
+const nameHeight = 0.064 * extent
+/** A name further than this from its point is led to it. */
+const leastLeader = 0.02 * extent
+const leaderWidth = 0.024 * extent
+
+/** Names of points at the right stand on their left. */
+const isRight = (x: number): boolean => x > 0.6 * extent
 
 export const renderScatter = (chart: Chart): Html => {
   const points = chart.points.filter(({ x, y }) => isDrawable(x) && isDrawable(y))
@@ -35,19 +41,26 @@ export const renderScatter = (chart: Chart): Html => {
           html`<line class="whisker" x1="${at.toFixed(1)}" x2="${at.toFixed(1)}" y1="${y.at(low).toFixed(1)}" y2="${y.at(high).toFixed(1)}"/>`
         ]
   )
+  const leaders = names.flatMap(({ x: left, y: from, nameAt }) =>
+    Math.abs(nameAt - from) < leastLeader
+      ? []
+      : [
+          html`<polyline class="leader" points="${left.toFixed(1)},${from.toFixed(1)} ${(left + (isRight(left) ? -leaderWidth : leaderWidth)).toFixed(1)},${nameAt.toFixed(1)}"/>`
+        ]
+  )
   const dots = placed.map(
     ({ point, ...at }) =>
       html`<span${classes("dot", point.role)} style="left:${percent(at.x)};top:${percent(at.y)}" title="${describePoint(chart, point)}"></span>`
   )
   const labels = names.map(({ point, x: left, nameAt }) => {
-    const end = left > 0.6 * extent
+    const end = isRight(left)
     const side = end ? html`right:calc(100% - ${percent(left)})` : html`left:${percent(left)}`
     return html`<span${classes("name", end && "end", point.role)} style="${side};top:${percent(nameAt)}">${point.name} <small>${formatNumber(short(point.y))}</small></span>`
   })
   return html`<figure>
 <figcaption>${chart.title}</figcaption>${renderPlot({
     ...{ x, y, xLabel: chart.xLabel, yLabel: chart.yLabel },
-    lines: whiskers,
+    lines: [...leaders, ...whiskers],
     marks: [...dots, ...labels],
     description: `${chart.yLabel} by ${chart.xLabel}. ${points.map((point) => describePoint(chart, point)).join("; ")}`
   })}${chart.note === undefined ? empty : html`<p class="note">${chart.note}</p>`}</figure>`
@@ -69,7 +82,7 @@ interface Placed {
 
 /** Names of points that are above each other are pushed apart, in their order, as little as needed. */
 const spread = (placed: ReadonlyArray<Placed>): ReadonlyArray<Placed & { readonly nameAt: number }> => {
-  const sides = [placed.filter(({ x }) => x <= 0.6 * extent), placed.filter(({ x }) => x > 0.6 * extent)]
+  const sides = [placed.filter(({ x }) => !isRight(x)), placed.filter(({ x }) => isRight(x))]
   return sides.flatMap((side) => {
     const sorted = side.toSorted((a, b) => a.y - b.y).map((each) => ({ ...each, nameAt: each.y }))
     for (const [index, each] of sorted.entries()) {
@@ -77,7 +90,7 @@ const spread = (placed: ReadonlyArray<Placed>): ReadonlyArray<Placed & { readonl
       if (above !== undefined) each.nameAt = Math.max(each.nameAt, above.nameAt + nameHeight)
     }
     // Those that were pushed below the frame push the others back up.
-    let bottom: number = extent
+    let bottom = extent - nameHeight / 2
     for (const each of sorted.toReversed()) {
       each.nameAt = Math.min(each.nameAt, bottom)
       bottom = each.nameAt - nameHeight

@@ -19,31 +19,40 @@ export const thin = (points: Points): Points => {
 
 /** Fewer values than these are all looked at. */
 const fewest = 40
-/** A curve that goes up and down by this many times its height is noisy; a schedule that rises and falls once is not. */
-const noisy = 4
+/** A curve is noisy if it jumps by more than this part of its height from one value to the next, */
+const noise = 0.02
+/** and goes up and down by more than this many times its height: a schedule rises and falls once. */
+const schedule = 3
 
-const isNoisy = (points: Points): boolean => {
-  let way = 0
+/** Values as the axis shows them. */
+const shown = (y: number, logarithmic: boolean): number => (logarithmic ? Math.log(y) : y)
+
+const isNoisy = (points: Points, logarithmic: boolean): boolean => {
+  let jumps = 0
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (const [index, [, y]] of points.entries()) {
-    way += Math.abs(y - (points[index - 1]?.[1] ?? y))
+  let before: number | undefined
+  for (const point of points) {
+    const y = shown(point[1], logarithmic)
+    jumps += Math.abs(y - (before ?? y))
     low = Math.min(low, y)
     high = Math.max(high, y)
+    before = y
   }
-  return way > noisy * (high - low)
+  return jumps > (high - low) * Math.max(noise * points.length, schedule)
 }
 
 /**
  * The mean of a thirtieth of the curve around each point, as many values on its left as on its right; the points themselves where they
- * are few or make a smooth curve already.
+ * are few or make a smooth curve already. On a logarithmic axis it is the geometric mean; all values must be positive there.
  */
-export const smooth = (points: Points): Points => {
-  if (points.length < fewest || !isNoisy(points)) return points
+export const smooth = (points: Points, logarithmic: boolean): Points => {
+  if (points.length < fewest || !isNoisy(points, logarithmic)) return points
   const radius = Math.max(2, Math.round(points.length / 60))
   const sums = new Float64Array(points.length + 1)
-  for (const [index, [, y]] of points.entries()) sums[index + 1] = sums[index]! + y
+  for (const [index, [, y]] of points.entries()) sums[index + 1] = sums[index]! + shown(y, logarithmic)
   return points.map(([x], index) => {
     const reach = Math.min(radius, index, points.length - 1 - index)
-    return [x, (sums[index + reach + 1]! - sums[index - reach]!) / (2 * reach + 1)]
+    const mean = (sums[index + reach + 1]! - sums[index - reach]!) / (2 * reach + 1)
+    return [x, logarithmic ? Math.exp(mean) : mean]
   })
 }

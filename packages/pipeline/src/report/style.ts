@@ -24,8 +24,11 @@ main p,main li{max-width:46rem}
 footer{margin-top:3rem;font-size:.88rem}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .live{display:flex;flex-wrap:wrap;gap:.2rem 1rem;align-items:center;margin:1rem 0 0;padding:.45rem .8rem;background:var(--tint);border-radius:.4rem;font-size:.92rem}
-.live .now{font-weight:650}
-.headline{font-size:clamp(1.35rem,1rem + 2vw,2.05rem);line-height:1.25;font-weight:650;letter-spacing:-.012em;max-width:44rem;margin:1.1rem 0 1.4rem;text-wrap:balance}
+.live label{display:inline-flex;align-items:center;gap:.4rem}.live .now{font-weight:650}
+.short{white-space:nowrap}
+.half td small{display:block}
+.leader{fill:none;stroke:var(--rule);stroke-width:1.5}
+.headline{font-size:clamp(1.35rem,1rem + 2vw,2.05rem);line-height:1.25;font-weight:650;letter-spacing:-.012em;max-width:52rem;margin:1.1rem 0 1.4rem;text-wrap:balance}
 .figures{display:flex;flex-wrap:wrap;gap:.9rem 3rem;margin:0 0 1.75rem}
 .figures div{display:flex;flex-direction:column-reverse}.figures dt{color:var(--soft);font-size:.88rem}
 .figures dd{margin:0;font-variant-numeric:tabular-nums}.figures strong{font-size:1.7rem;line-height:1.25;font-weight:650;margin-right:.45rem}
@@ -109,7 +112,7 @@ pre{background:var(--card);padding:.75rem .9rem;border-radius:.4rem;font:.84rem/
 .tokens span{box-shadow:inset 1px 0 var(--rule)}.tokens mark{color:inherit;background:var(--learned)}.tokens del{color:var(--soft)}
 .stale,.stale .mark,.stale a,.stale .name,.stale strong{color:var(--soft)}.stale .plot,.stale .bars,.stale img,.stale .swatch{opacity:.55;filter:grayscale(1)}.stale .map td,.stale .emphasis,.stale.emphasis{background:var(--card)}
 :focus-visible{outline:2px solid var(--s0);outline-offset:2px}
-@media(max-width:40rem){body{padding:1.25rem 1rem 3rem}th,td{padding:.35rem .45rem}.figures{gap:.8rem 2rem}.figures strong{font-size:1.45rem}.plot{height:17rem}.y-ticks{width:3rem}
+@media(max-width:40rem){td small{display:block}body{padding:1.25rem 1rem 3rem}th,td{padding:.35rem .45rem}.figures{gap:.8rem 2rem}.figures strong{font-size:1.45rem}.plot{height:17rem}.y-ticks{width:3rem}
 .chart-table tbody tr{display:block;padding:.3rem 0;border-bottom:1px solid var(--rule)}.chart-table tbody th,.chart-table tbody td{display:block;width:auto;border:0;padding:0}}
 @media print{:root{color-scheme:light}body{max-width:none;padding:0;font-size:10pt}.tall,pre{max-height:none}.scroll{overflow:visible;background:none}.gallery dd,.question{max-height:none;overflow:visible}
 nav,.filter,.live label{display:none}.gallery>li,figure,tr{break-inside:avoid}h2,h3,caption,figcaption{break-after:avoid}*{print-color-adjust:exact}}

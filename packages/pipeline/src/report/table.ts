@@ -14,6 +14,14 @@ const cellText = (value: string | number): string => {
   return Number.isSafeInteger(value) ? value.toLocaleString("en-US") : formatNumber(value)
 }
 
+/** An interval in brackets is less than the number before it. */
+const withInterval = (text: string): Html => {
+  const [, value = text, interval = ""] = /^(\S+) (\(\S+\))$/.exec(text) ?? []
+  return interval === "" ? html`${value}` : html`${value} <small>${interval}</small>`
+}
+
+/** Names of at most so many letters stay on one line. */
+const longestName = 24
 /** More rows than these are looked at through a window. */
 const mostWhole = 30
 
@@ -21,10 +29,11 @@ export const renderTable = (table: typeof Table.Type): Html => {
   const { title, columns, rows, stale = [], emphasis, note } = table
   const isNumeric = columns.map((_, column) => rows.length > 0 && rows.every((row) => isQuantity(row[column] ?? "")))
   const numberClass = (column: number) => classes(isNumeric[column] && "number")
+  const named = rows.every(([name = ""]) => cellText(name).length <= longestName)
   const cell = (value: string | number, column: number) =>
     column === 0
-      ? html`<th scope="row"${numberClass(column)}>${cellText(value)}</th>`
-      : html`<td${numberClass(column)}>${cellText(value)}</td>`
+      ? html`<th scope="row"${classes(isNumeric[0] && "number", named && "short")}>${cellText(value)}</th>`
+      : html`<td${numberClass(column)}>${withInterval(cellText(value))}</td>`
   const rowClass = (row: number) => classes(stale.includes(row) && "stale", row === emphasis && "emphasis")
   const shape = classes("scroll", rows.length > mostWhole && "tall", columns.length > 8 && "wide")
   const caption = title === "" ? empty : html`<caption${classes(table.folded && "hidden")}>${title}</caption>`

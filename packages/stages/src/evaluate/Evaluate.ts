@@ -267,12 +267,21 @@ export const Evaluate = Stage.define({
           scoreBenchmark(each, summedUp(state, each), context.directory)
         )
         const scores = scored.map(({ summary }) => summary)
-        const evaluation: Evaluation = { title: config.title, made: madeBy(input, nearest.size), scores, ...modelSize(deployed) }
+        const evaluation: Evaluation = {
+          title: config.title,
+          made: madeBy(input, nearest.size),
+          scores,
+          ...modelSize(deployed)
+        }
         const evaluations = [...(input.evaluations ?? []), evaluation]
         const shown = config.gallery ? yield* galleries(asked, evaluations, picturesOf(config)) : []
         const kept = yield* writeAnswers(context.directory, current(state, asked))
         const files = [...scored.flatMap((each) => each.files), kept]
-        return { output: { evaluations }, report: [...resultSections(context.recipe.name, evaluations), ...shown], files }
+        return {
+          output: { evaluations },
+          report: [...resultSections(context.recipe.name, evaluations), ...shown],
+          files
+        }
       },
       (self) => Effect.mapError(self, failed)
     )

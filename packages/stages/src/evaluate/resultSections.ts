@@ -34,7 +34,9 @@ interface Kept {
 const keptOf = (evaluation: Evaluation, reference: Evaluation): readonly Kept[] => {
   if (evaluation.scores.length > mostNamed) {
     const mean = meanScore(evaluation)
-    return [{ name: `the ${meanName(evaluation)}`, share: percentOf(mean, meanScore(reference)), score: mean.toFixed(1) }]
+    return [
+      { name: `the ${meanName(evaluation)}`, share: percentOf(mean, meanScore(reference)), score: mean.toFixed(1) }
+    ]
   }
   return evaluation.scores.flatMap((score) => {
     const whole = reference.scores.find(({ data }) => data === score.data)
@@ -55,19 +57,28 @@ const headline = (recipe: string, evaluations: readonly Evaluation[]): typeof Re
   const reference = referenceOf(evaluations)
   if (reference === undefined || result === reference) {
     const scores = listed(result.scores.map((score) => `${score.overall.toFixed(1)} on ${nameOf(score)}`))
-    return { _tag: "Headline", title: "Headline", sentence: `${recipe}: ${result.title} scores ${scores}`, figures: [], front: true }
+    return {
+      _tag: "Headline",
+      title: "Headline",
+      sentence: `${recipe}: ${result.title} scores ${scores}`,
+      figures: [],
+      front: true
+    }
   }
   const kept = keptOf(result, reference)
   const nearest = result.made === "nearest" ? undefined : evaluations.findLast(({ made }) => made === "nearest")
   const rounded = nearest === undefined ? [] : keptOf(nearest, reference)
-  const beside =
-    rounded.length === 0 ? "" : `; rounding to nearest keeps ${listed(rounded.map(({ share }) => share))}`
+  const beside = rounded.length === 0 ? "" : `; rounding to nearest keeps ${listed(rounded.map(({ share }) => share))}`
   return {
     _tag: "Headline",
     title: "Headline",
     sentence: `${recipe}: ${smaller(result, reference)} smaller, keeps ${listed(kept.map(({ name, share }) => `${share} of ${name}`))}${beside}`,
     figures: [
-      { value: smaller(result, reference), label: "smaller", detail: `${megabytes(reference)} to ${megabytes(result)} MB` },
+      {
+        value: smaller(result, reference),
+        label: "smaller",
+        detail: `${megabytes(reference)} to ${megabytes(result)} MB`
+      },
       ...kept.map(({ name, share, score }, index) => ({
         value: share,
         label: `of ${name} kept`,
@@ -104,10 +115,17 @@ const resultTable = (evaluations: readonly Evaluation[]): typeof Report.Table.Ty
     columns: [
       "model",
       "MB",
-      ...(few ? result.scores.map((score) => `${nameOf(score)}${isShare(score) ? ", %" : ""}`) : [meanName(result), "kept"]),
+      ...(few
+        ? result.scores.map((score) => `${nameOf(score)}${isShare(score) ? ", %" : ""}`)
+        : [meanName(result), "kept"]),
       measured ? "KL / token" : "bits / parameter"
     ],
-    rows: evaluations.map((evaluation) => [evaluation.title, megabytes(evaluation), ...quality(evaluation), last(evaluation)]),
+    rows: evaluations.map((evaluation) => [
+      evaluation.title,
+      megabytes(evaluation),
+      ...quality(evaluation),
+      last(evaluation)
+    ]),
     emphasis: evaluations.length - 1,
     note: [
       ...(few && result.scores.some(isShare) ? ["In brackets: 95 % Wilson intervals."] : []),
@@ -124,8 +142,7 @@ const meanInterval = ({ scores }: Evaluation): { readonly low: number; readonly 
   const shares = scores.map(shareOf).filter((share) => share !== undefined)
   if (shares.length < scores.length || shares.length === 0) return undefined
   const mean = shares.reduce((sum, { value }) => sum + value, 0) / shares.length
-  const reach = (side: (share: (typeof shares)[number]) => number) =>
-    Math.hypot(...shares.map(side)) / shares.length
+  const reach = (side: (share: (typeof shares)[number]) => number) => Math.hypot(...shares.map(side)) / shares.length
   return {
     low: 100 * (mean - reach(({ value, low }) => value - low)),
     high: 100 * (mean + reach(({ value, high }) => high - value))
@@ -142,7 +159,11 @@ const qualityPicture = (evaluations: readonly Evaluation[]): typeof Report.Scatt
   const result = evaluations.at(-1)!
   const alike = evaluations.filter(({ scores }) => scores.length === result.scores.length)
   const measure =
-    result.scores.length === 1 ? nameOf(result.scores[0]!) : result.scores.length <= mostNamed ? `mean of ${listed(result.scores.map(nameOf))}` : meanName(result)
+    result.scores.length === 1
+      ? nameOf(result.scores[0]!)
+      : result.scores.length <= mostNamed
+        ? `mean of ${listed(result.scores.map(nameOf))}`
+        : meanName(result)
   const sure = alike.some((evaluation) => meanInterval(evaluation) !== undefined)
   return {
     _tag: "Scatter",
