@@ -58,6 +58,16 @@ export class NoRun extends Schema.TaggedError<NoRun>()("NoRun", {
   }
 }
 
+/** A run that has nothing to be compared by. */
+export class RunNotComparable extends Schema.TaggedError<RunNotComparable>()("RunNotComparable", {
+  directory: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `${this.directory} cannot be compared: ${this.reason}`
+  }
+}
+
 /** A run that was made with plugins, or in code, which are not given, and that cannot go on without. */
 export class PluginsMissing extends Schema.TaggedError<PluginsMissing>()("PluginsMissing", {
   directory: Schema.String,

@@ -27,8 +27,9 @@ export {
   RulesInvalid
 } from "./Errors.ts"
 export { askRows } from "./evaluate/askRows.ts"
+export { type ComparedMeasure, compareEvaluations, type Difference } from "./evaluate/compareEvaluations.ts"
 export { Evaluate } from "./evaluate/Evaluate.ts"
-export type { Evaluation } from "./evaluate/Evaluation.ts"
+export { type Evaluation, Evaluations } from "./evaluate/Evaluation.ts"
 export { byLastEvaluation } from "./evaluate/judgement.ts"
 export { Export, ExportedModel } from "./export/Export.ts"
 export {

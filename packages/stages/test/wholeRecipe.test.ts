@@ -116,7 +116,7 @@ describe("the report", () => {
     assert.include(chapter("03-adaround-vit"), "Reconstruction error of each vision block")
     assert.match(
       head,
-      /<p class="headline">nano: [\d.]+x smaller, keeps .* of caption and .* of short; rounding to nearest keeps/
+      /<p class="headline">nano: [\d.]+x smaller, keeps [\d.]+ % of .*; rounding to nearest keeps [\d.]+ %/
     )
     assert.include(head, "<figcaption>Quality against size</figcaption>")
     // Its blocks have one error each, told once.

@@ -7,6 +7,7 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import { WrongUsage } from "../Errors.ts"
 import { chat } from "./commands/chat.ts"
+import { compare } from "./commands/compare.ts"
 import { data } from "./commands/data.ts"
 import { doctor } from "./commands/doctor.ts"
 import { evaluate } from "./commands/evaluate.ts"
@@ -35,7 +36,7 @@ const speedq = Command.make("speedq").pipe(
   ]),
   Command.withSubcommands([
     { group: "Quantize", commands: [run, plan, data, status, exportCommand] },
-    { group: "Use and judge models", commands: [chat, evaluate, score] },
+    { group: "Use and judge models", commands: [chat, evaluate, score, compare] },
     { group: "Try a machine", commands: [doctor, init] }
   ]),
   Command.withGlobalFlags([Debug])
