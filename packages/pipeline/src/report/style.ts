@@ -110,7 +110,7 @@ pre{background:var(--card);padding:.75rem .9rem;border-radius:.4rem;font:.84rem/
 .pictures{display:flex;flex-wrap:wrap;gap:.4rem;margin:.5rem 0}.pictures img{width:min(9rem,30%);height:auto;border-radius:.25rem}
 .tokens{white-space:pre-wrap;font:.85rem/1.7 ui-monospace,monospace}
 .tokens span{box-shadow:inset 1px 0 var(--rule)}.tokens mark{color:inherit;background:var(--learned)}.tokens del{color:var(--soft)}
-.stale,.stale .mark,.stale a,.stale .name,.stale strong{color:var(--soft)}.stale .plot,.stale .bars,.stale img,.stale .swatch{opacity:.55;filter:grayscale(1)}.stale .map td,.stale .emphasis,.stale.emphasis{background:var(--card)}
+.stale,.stale .mark,.stale a,.stale .name,.stale strong{color:var(--soft)}.stale .plot svg,.stale .bar,.stale img,.stale .swatch{opacity:.55;filter:grayscale(1)}.stale .tokens mark{background:var(--card)}.stale .map td,.stale .emphasis,.stale.emphasis{background:var(--card)}
 :focus-visible{outline:2px solid var(--s0);outline-offset:2px}
 @media(max-width:40rem){td small{display:block}body{padding:1.25rem 1rem 3rem}th,td{padding:.35rem .45rem}.figures{gap:.8rem 2rem}.figures strong{font-size:1.45rem}.plot{height:17rem}.y-ticks{width:3rem}
 .chart-table tbody tr{display:block;padding:.3rem 0;border-bottom:1px solid var(--rule)}.chart-table tbody th,.chart-table tbody td{display:block;width:auto;border:0;padding:0}}

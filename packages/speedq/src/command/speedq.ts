@@ -6,6 +6,7 @@ import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import { WrongUsage } from "../Errors.ts"
+import { CommandLine } from "./commandLine.ts"
 import { chat } from "./commands/chat.ts"
 import { compare } from "./commands/compare.ts"
 import { data } from "./commands/data.ts"
@@ -56,6 +57,7 @@ export const runCommandLine = (args: readonly string[]) =>
       (error): error is CliError.ShowHelp => error instanceof CliError.ShowHelp,
       (error) => misuse(error)
     ),
+    Effect.provideService(CommandLine, args),
     Effect.provideService(CliOutput.Presenter, presenter),
     Effect.provideService(
       CliConfig.CliConfig,

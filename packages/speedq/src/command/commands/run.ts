@@ -3,14 +3,11 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { CommandLine, writtenCommand } from "../commandLine.ts"
 import { backend, json, off, settings } from "../flags.ts"
 import { print, printJson } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 import { directory, recipe } from "../recipeFlags.ts"
-
-/** An argument as a shell takes it. */
-const quoted = (argument: string): string =>
-  /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`
 
 export const run = Command.make(
   "run",
@@ -35,12 +32,13 @@ export const run = Command.make(
     const work = yield* loadWork(recipe, set, "speedq run --help").pipe(
       Effect.catchTag("RecipeInvalid", (error) => recipeOrMissing(recipe, out, error))
     )
+    const command = writtenCommand(yield* CommandLine)
     const optionsOf = (name: string, own?: string) => ({
       directory: Option.getOrElse(out, () => own ?? defaultDirectory(name)),
       backend,
       fresh,
       tensorBoard: Option.getOrUndefined(tensorboard),
-      command: ["speedq", ...process.argv.slice(2).map(quoted)].join(" ")
+      command
     })
     if (work._tag === "Ablation") {
       const { describeAblation, runAblation } = yield* Effect.promise(() => import("../../recipes/runAblation.ts"))

@@ -1,0 +1,81 @@
+/**
+ * The report as a browser shows it: accessible by the rules of axe, in light and dark, as wide as a screen and as a telephone.
+ * `REPORT_PICTURES=DIR` also takes pictures of it there.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { afterAll, assert, describe, it } from "vitest"
+import { renderReport } from "../src/report/renderReport.ts"
+import { axeFile, chromium, examine, installCommand, type Look, picture } from "./support/chromium.ts"
+import { everySection } from "./support/everySection.ts"
+
+const isFront = ({ _tag }: (typeof everySection)[number]) => ["Headline", "Scatter"].includes(_tag)
+const page = renderReport({
+  title: "nano-2bit",
+  subtitle: "model nano, seed 42",
+  refresh: 60,
+  writtenAt: Date.now(),
+  front: everySection.filter(isFront),
+  chapters: [
+    { title: "Sections", sections: everySection.filter((section) => !isFront(section)) },
+    { title: "03-qat (stale)", sections: everySection.filter((section) => !isFront(section)), stale: true }
+  ]
+})
+
+const looks: ReadonlyArray<Look> = [
+  { width: 1300, scheme: "light" },
+  { width: 400, scheme: "dark" }
+]
+
+const directory = mkdtempSync(join(tmpdir(), "speedq-page-"))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+describe.skipIf(chromium === undefined)(
+  `the report in a browser (without one it is skipped: ${installCommand})`,
+  () => {
+    it.each(looks)(
+      "has no fault of accessibility, and fits, $width pixels wide and $scheme",
+      async (look) => {
+        const found = await examine(page, look, directory, readFileSync(axeFile, "utf8"))
+        assert.deepStrictEqual(found.errors, [])
+        assert.deepStrictEqual(found.violations, [])
+        // The rules that matter here were applied, not left out.
+        assert.includeMembers(
+          [...found.passes],
+          ["color-contrast", "heading-order", "image-alt", "document-title", "label"]
+        )
+        assert.isAtMost(found.scrollWidth, look.width)
+        assert.isAtLeast(found.smallestLetters, 12)
+      },
+      120_000
+    )
+
+    it("finds a fault where there is one", async () => {
+      const faulty = page
+        .replace("--soft:#57606a", "--soft:#c0c4c8")
+        .replaceAll("<h3", "<h5")
+        .replaceAll("</h3", "</h5")
+      const { violations } = await examine(faulty, looks[0]!, directory, readFileSync(axeFile, "utf8"))
+      assert.includeMembers(
+        violations.map(({ id }) => id),
+        ["color-contrast", "heading-order"]
+      )
+    }, 120_000)
+
+    const pictures = process.env.REPORT_PICTURES
+    it.skipIf(pictures === undefined)(
+      "is shown in pictures",
+      async () => {
+        const folder = resolve(pictures ?? "")
+        mkdirSync(folder, { recursive: true })
+        for (const width of [1300, 400]) {
+          for (const scheme of ["light", "dark"] as const) {
+            await picture(page, { width, scheme }, 3000, directory, join(folder, `report-${width}-${scheme}.png`))
+          }
+        }
+      },
+      300_000
+    )
+  }
+)
