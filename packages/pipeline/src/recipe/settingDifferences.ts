@@ -28,17 +28,22 @@ const byStage = (
   }
 }
 
-/** One entry for each setting that is not the same in all recipes: those of the recipe, then those of its stages, in their order. */
+/** One entry for each setting that is not the same in all recipes: of the recipe, of its stages, and stages that not all have. */
 export const settingsThatDiffer = (recipes: ReadonlyArray<Json>): ReadonlyArray<SettingDifference> => {
   const all = recipes.map(byStage)
   const names = [...new Set(all.flatMap(({ stages }) => stages.map(([name]) => name)))]
   const own = differences(all.map(({ settings }) => settings))
-  const ofStages = names.flatMap((name) => {
-    const configs = all.map(({ stages }) => stages.find(([each]) => each === name)?.[1])
-    if (configs.every((config) => config !== undefined)) return differences(configs, name)
-    return [{ setting: name, values: configs.map((config) => (config === undefined ? "not there" : "there")) }]
+  const configsOf = (name: string) => all.map(({ stages }) => stages.find(([each]) => each === name)?.[1])
+  const changed = names.flatMap((name) => {
+    const configs = configsOf(name).filter((config) => config !== undefined)
+    return configs.length === all.length ? differences(configs, name) : []
   })
-  return [...own, ...ofStages]
+  const missing = names.flatMap((name) => {
+    const configs = configsOf(name)
+    const values = configs.map((config) => (config === undefined ? "not there" : "there"))
+    return configs.includes(undefined) ? [{ setting: name, values }] : []
+  })
+  return [...own, ...changed, ...missing]
 }
 
 const differences = (values: ReadonlyArray<Json>, field?: string): ReadonlyArray<SettingDifference> => {

@@ -32,7 +32,7 @@ export const renderReport = (report: Report): string => {
 <title>${title}</title><style>${new Html(style)}</style></head>
 <body><header><h1>${title}</h1><p class="subtitle">${subtitle}</p>${liveNotice(refresh, writtenAt)}</header>
 <main>${front.length === 0 ? empty : html`<div class="front">${renderFront(front)}</div>\n`}
-<nav aria-label="Chapters"><ul>${links}</ul></nav>
+${links.length < 2 ? empty : html`<nav aria-label="Chapters"><ul>${links}</ul></nav>`}
 ${rendered}</main>${writtenAt === undefined ? empty : html`<footer>Written ${formatTime(writtenAt)} UTC.</footer>`}
 <script>${new Html(script)}</script></body></html>
 `.text

@@ -80,21 +80,18 @@ interface Placed {
   readonly y: number
 }
 
-/** Names of points that are above each other are pushed apart, in their order, as little as needed. */
+/** Names are pushed apart, in the order of their points, as little as needed: on a narrow page those of both sides meet. */
 const spread = (placed: ReadonlyArray<Placed>): ReadonlyArray<Placed & { readonly nameAt: number }> => {
-  const sides = [placed.filter(({ x }) => !isRight(x)), placed.filter(({ x }) => isRight(x))]
-  return sides.flatMap((side) => {
-    const sorted = side.toSorted((a, b) => a.y - b.y).map((each) => ({ ...each, nameAt: each.y }))
-    for (const [index, each] of sorted.entries()) {
-      const above = sorted[index - 1]
-      if (above !== undefined) each.nameAt = Math.max(each.nameAt, above.nameAt + nameHeight)
-    }
-    // Those that were pushed below the frame push the others back up.
-    let bottom = extent - nameHeight / 2
-    for (const each of sorted.toReversed()) {
-      each.nameAt = Math.min(each.nameAt, bottom)
-      bottom = each.nameAt - nameHeight
-    }
-    return sorted
-  })
+  const sorted = placed.toSorted((a, b) => a.y - b.y).map((each) => ({ ...each, nameAt: each.y }))
+  for (const [index, each] of sorted.entries()) {
+    const above = sorted[index - 1]
+    if (above !== undefined) each.nameAt = Math.max(each.nameAt, above.nameAt + nameHeight)
+  }
+  // Those that were pushed below the frame push the others back up.
+  let bottom = extent - nameHeight / 2
+  for (const each of sorted.toReversed()) {
+    each.nameAt = Math.min(each.nameAt, bottom)
+    bottom = each.nameAt - nameHeight
+  }
+  return sorted
 }

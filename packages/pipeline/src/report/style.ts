@@ -17,7 +17,7 @@ h3{margin:1.75rem 0 .5rem}
 p{margin:.6rem 0}
 a{color:var(--s0)}
 .subtitle,.soft,small,.note,footer{color:var(--soft)}
-small{font-size:.85em;font-weight:400}
+small{font-size:.88em;font-weight:400}
 .subtitle{margin:.1rem 0 0;overflow-wrap:anywhere}
 .note{font-size:.88rem;max-width:46rem;margin:.5rem 0 0}
 main p,main li{max-width:46rem}
@@ -33,8 +33,7 @@ footer{margin-top:3rem;font-size:.88rem}
 .figures div{display:flex;flex-direction:column-reverse}.figures dt{color:var(--soft);font-size:.88rem}
 .figures dd{margin:0;font-variant-numeric:tabular-nums}.figures strong{font-size:1.7rem;line-height:1.25;font-weight:650;margin-right:.45rem}
 @media(min-width:62rem){.front{display:grid;grid-template-columns:minmax(0,1.05fr) minmax(0,1fr);gap:0 3rem;align-items:start}.front>*{grid-column:1/-1}
-.front>.half{grid-column:auto}.front>.half+.half{grid-column:2}}
-.half>:first-child{margin-top:0}
+.front>.half{grid-column:auto}.front>.half+.half{grid-column:2}.half>:first-child{margin-top:0}}
 nav ul,.legend{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.3rem 1.25rem;margin:0}
 nav{margin:2.25rem 0 0;font-size:.92rem}
 .legend{font-weight:400;font-size:.88rem;margin:.3rem 0}
@@ -61,7 +60,7 @@ figure{margin:1.5rem 0;max-width:56rem;min-width:0}
 .dot{position:absolute;width:.7rem;height:.7rem;margin:-.35rem;border-radius:50%;background:var(--ground);border:2px solid var(--s5)}
 .dot.result{background:var(--s0);border-color:var(--s0);width:1rem;height:1rem;margin:-.5rem}.dot.baseline{background:var(--s1);border-color:var(--s1);border-radius:0}
 .dot.reference{border-color:var(--text);border-width:3px}
-.name{position:absolute;padding:0 .9rem;transform:translateY(-50%);font-size:.84rem;line-height:1.2;white-space:nowrap;color:var(--soft);font-variant-numeric:tabular-nums}
+.name{position:absolute;padding:0 .9rem;transform:translateY(-50%);font-size:.87rem;line-height:1.2;white-space:nowrap;color:var(--soft);font-variant-numeric:tabular-nums}
 .name.result{color:var(--s0);font-weight:650}.name.baseline{color:var(--s1)}.name.reference{color:var(--text)}
 /* A shadow at each side where there is more to scroll to: it moves with the view, and what hides it with the content. */
 .scroll{overflow:auto;margin:1.25rem 0 0;background:linear-gradient(90deg,var(--ground) 40%,transparent) 0 0/2.5rem 100% no-repeat local,
@@ -112,7 +111,7 @@ pre{background:var(--card);padding:.75rem .9rem;border-radius:.4rem;font:.84rem/
 .tokens span{box-shadow:inset 1px 0 var(--rule)}.tokens mark{color:inherit;background:var(--learned)}.tokens del{color:var(--soft)}
 .stale,.stale .mark,.stale a,.stale .name,.stale strong{color:var(--soft)}.stale .plot svg,.stale .bar,.stale img,.stale .swatch{opacity:.55;filter:grayscale(1)}.stale .tokens mark{background:var(--card)}.stale .map td,.stale .emphasis,.stale.emphasis{background:var(--card)}
 :focus-visible{outline:2px solid var(--s0);outline-offset:2px}
-@media(max-width:40rem){td small{display:block}body{padding:1.25rem 1rem 3rem}th,td{padding:.35rem .45rem}.figures{gap:.8rem 2rem}.figures strong{font-size:1.45rem}.plot{height:17rem}.y-ticks{width:3rem}
+@media(max-width:40rem){tbody th:not(.short){overflow-wrap:anywhere;min-width:7rem}td small{display:block}.half table{font-size:.86rem}.half .short{white-space:normal}body{padding:1.25rem 1rem 3rem}th,td{padding:.35rem .45rem}.half th,.half td{padding:.35rem .25rem}.figures{gap:.8rem 2rem}.figures strong{font-size:1.45rem}.plot{height:17rem}.y-ticks{width:3rem}
 .chart-table tbody tr{display:block;padding:.3rem 0;border-bottom:1px solid var(--rule)}.chart-table tbody th,.chart-table tbody td{display:block;width:auto;border:0;padding:0}}
 @media print{:root{color-scheme:light}body{max-width:none;padding:0;font-size:10pt}.tall,pre{max-height:none}.scroll{overflow:visible;background:none}.gallery dd,.question{max-height:none;overflow:visible}
 nav,.filter,.live label{display:none}.gallery>li,figure,tr{break-inside:avoid}h2,h3,caption,figcaption{break-after:avoid}*{print-color-adjust:exact}}

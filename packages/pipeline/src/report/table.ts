@@ -6,7 +6,9 @@ import type { Table } from "./Report.ts"
 /** `12`, `0.5 ± 0.1`, `98.7 (96.6-99.5)`, `3.8 KiB`, `1.6 s`, `7/9`, `-`: what is compared down a column. */
 const isQuantity = (value: string | number): boolean =>
   typeof value === "number" ||
-  /^([+-]?\d[\d.,/]*(e[+-]?\d+)?( ?(±|%|[KMGT]?i?B|ms|s|min|h|d)\b.*| ?± .*| \([^a-z]*\))?|-?)$/.test(value)
+  /^([+-]?\d[\d.,/]*(e[+-]?\d+)?( ?(±|%|[KMGT]?i?B|ms|s|min|h|d)\b.*| ?± .*| \([^a-z]*( to [^a-z]*)?\)( \*)?)?|-?)$/.test(
+    value
+  )
 
 /** Whole numbers to the last digit, in groups of three; others to four significant digits. */
 const cellText = (value: string | number): string => {
@@ -16,7 +18,7 @@ const cellText = (value: string | number): string => {
 
 /** An interval in brackets is less than the number before it. */
 const withInterval = (text: string): Html => {
-  const [, value = text, interval = ""] = /^(\S+) (\(\S+\))$/.exec(text) ?? []
+  const [, value = text, interval = ""] = /^(\S+) (\([^a-z]*(?: to [^a-z]*)?\)(?: \*)?)$/.exec(text) ?? []
   return interval === "" ? html`${value}` : html`${value} <small>${interval}</small>`
 }
 

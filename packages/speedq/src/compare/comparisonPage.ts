@@ -8,8 +8,10 @@ export const comparisonPage = (comparison: RunComparison): string => {
   const settings = settingsTable(comparison)
   const same: Report.Section = { _tag: "Text", title: "", paragraphs: ["The recipes are the same."] }
   const chapters: Report.Report["chapters"] = [
-    { title: "Settings", sections: [settings ?? same] },
-    { title: "Results", sections: [measureTable(comparison), ...sizePicture(comparison)] }
+    {
+      title: "Settings and results",
+      sections: [settings ?? same, measureTable(comparison), ...sizePicture(comparison)]
+    }
   ]
   const evaluated = runs.map((run, at) => `${run} (${evaluations[at]})`).join(", ")
   return renderReport({

@@ -52,41 +52,34 @@ const listed = (parts: readonly string[]): string =>
 const smaller = (evaluation: Evaluation, reference: Evaluation): string =>
   `${(reference.bytes / evaluation.bytes).toFixed(1)}x`
 
+const scoresOf = ({ scores }: Evaluation): string =>
+  listed(scores.map((score) => `${score.overall.toFixed(1)} on ${nameOf(score)}`))
+
 const headline = (recipe: string, evaluations: readonly Evaluation[]): typeof Report.Headline.Type => {
   const result = evaluations.at(-1)!
   const reference = referenceOf(evaluations)
-  if (reference === undefined || result === reference) {
-    const scores = listed(result.scores.map((score) => `${score.overall.toFixed(1)} on ${nameOf(score)}`))
-    return {
-      _tag: "Headline",
-      title: "Headline",
-      sentence: `${recipe}: ${result.title} scores ${scores}`,
-      figures: [],
-      front: true
-    }
-  }
+  const said = (sentence: string, figures: (typeof Report.Headline.Type)["figures"]) =>
+    ({ _tag: "Headline", title: "Headline", sentence: `${recipe}: ${sentence}`, figures, front: true }) as const
+  if (reference === undefined || result === reference) return said(`${result.title} scores ${scoresOf(result)}`, [])
   const kept = keptOf(result, reference)
+  const size = {
+    value: smaller(result, reference),
+    label: "smaller",
+    detail: `${megabytes(reference)} to ${megabytes(result)} MB`
+  }
+  // A model that gets nothing right has nothing to keep.
+  if (kept.length === 0) return said(`${size.value} smaller, scores ${scoresOf(result)}`, [size])
   const nearest = result.made === "nearest" ? undefined : evaluations.findLast(({ made }) => made === "nearest")
   const rounded = nearest === undefined ? [] : keptOf(nearest, reference)
   const beside = rounded.length === 0 ? "" : `; rounding to nearest keeps ${listed(rounded.map(({ share }) => share))}`
-  return {
-    _tag: "Headline",
-    title: "Headline",
-    sentence: `${recipe}: ${smaller(result, reference)} smaller, keeps ${listed(kept.map(({ name, share }) => `${share} of ${name}`))}${beside}`,
-    figures: [
-      {
-        value: smaller(result, reference),
-        label: "smaller",
-        detail: `${megabytes(reference)} to ${megabytes(result)} MB`
-      },
-      ...kept.map(({ name, share, score }, index) => ({
-        value: share,
-        label: `of ${name} kept`,
-        detail: rounded[index] === undefined ? `score ${score}` : `score ${score}; rounding ${rounded[index].score}`
-      }))
-    ],
-    front: true
-  }
+  return said(`${size.value} smaller, keeps ${listed(kept.map(({ name, share }) => `${share} of ${name}`))}${beside}`, [
+    size,
+    ...kept.map(({ name, share, score }, index) => ({
+      value: share,
+      label: `of ${name} kept`,
+      detail: rounded[index] === undefined ? `score ${score}` : `score ${score}; rounding ${rounded[index].score}`
+    }))
+  ])
 }
 
 const megabytes = ({ bytes }: Evaluation): string => (bytes / 1e6).toPrecision(3)
