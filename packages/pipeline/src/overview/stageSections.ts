@@ -18,7 +18,7 @@ const words: { readonly [metric: string]: string } = {
 }
 
 /** What the events of a stage tell, under its name. */
-export interface Told {
+interface Told {
   readonly stage: string
   readonly events: ReadonlyArray<LoggedEvent>
 }

@@ -2,7 +2,7 @@
 import { formatNumber } from "../text/format.ts"
 import type { HeatMap } from "./Report.ts"
 
-export interface LayerValue {
+interface LayerValue {
   /** Its name, with the number of its block in it: `model.layers.3.mlp.down_proj`. */
   readonly layer: string
   readonly value: number
@@ -12,7 +12,7 @@ export interface LayerValue {
   readonly detail: string
 }
 
-export interface LayerMapOptions {
+interface LayerMapOptions {
   readonly title: string
   readonly note: string
   readonly scale: (typeof HeatMap.Type)["scale"]

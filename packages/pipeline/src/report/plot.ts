@@ -9,7 +9,7 @@ import type { Scale } from "./scale.ts"
 /** The side of the square that lines are drawn in, whatever its shape on the page. */
 export const extent = 1000
 
-export interface Frame {
+interface Frame {
   readonly x: Scale
   readonly y: Scale
   readonly xLabel: string
