@@ -77,6 +77,24 @@ describe("renderReport", () => {
     )
   })
 
+  it("turns a table of many columns and few rows on its side", () => {
+    const columns = ["model", ...Array.from({ length: 9 }, (_, index) => `score ${index}`)]
+    const row = (name: string) => [name, ...Array.from({ length: 9 }, (_, index) => index / 2)]
+    const table: Section = { _tag: "Table", title: "t", columns, rows: [row("a"), row("<b>")] }
+    const text = page(table)
+    assertWellFormed(text)
+    assert.include(
+      text,
+      '<th scope="col">model</th><th scope="col" class="number">a</th><th scope="col" class="number">&lt;b&gt;</th>'
+    )
+    assert.include(
+      text,
+      '<tr><th scope="row" class="short">score 3</th><td class="number">1.5</td><td class="number">1.5</td></tr>'
+    )
+    // Rows that are stale are named by their place.
+    assert.include(page({ ...table, stale: [1] }), '<tr class="stale"><th scope="row" class="short">&lt;b&gt;</th>')
+  })
+
   it("puts small charts side by side", () => {
     const chart = (title: string, compact: boolean): Section => ({
       _tag: "LineChart",

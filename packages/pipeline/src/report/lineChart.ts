@@ -49,7 +49,7 @@ const coordinates = (points: Points, x: Scale, y: Scale): string =>
 const least = (values: ReadonlyArray<number>): number => values.reduce((a, b) => Math.min(a, b), values[0] ?? 0)
 const most = (values: ReadonlyArray<number>): number => values.reduce((a, b) => Math.max(a, b), values[0] ?? 1)
 
-const short = (value: number): number => Number(value.toPrecision(5))
+const short = (value: number): number => Number(value.toPrecision(4))
 
 /** What the script shows under the pointer: of each series the places of its values from left to right in parts of a thousand, and the values. */
 const chartData = (

@@ -27,7 +27,22 @@ const longestName = 24
 /** More rows than these are looked at through a window. */
 const mostWhole = 30
 
-export const renderTable = (table: typeof Table.Type): Html => {
+/** More columns than these stand below each other where they are fewer so: pages are long, not wide. */
+const mostBeside = 8
+
+const turned = (table: typeof Table.Type): typeof Table.Type => {
+  const { columns, rows, stale = [], emphasis: _, ...rest } = table
+  if (columns.length <= mostBeside || rows.length >= columns.length || stale.length > 0) return table
+  const [corner = "", ...names] = columns
+  return {
+    ...rest,
+    columns: [corner, ...rows.map(([name = ""]) => cellText(name))],
+    rows: names.map((name, index) => [name, ...rows.map((row) => row[index + 1] ?? "")])
+  }
+}
+
+export const renderTable = (given: typeof Table.Type): Html => {
+  const table = turned(given)
   const { title, columns, rows, stale = [], emphasis, note } = table
   const isNumeric = columns.map((_, column) => rows.length > 0 && rows.every((row) => isQuantity(row[column] ?? "")))
   const numberClass = (column: number) => classes(isNumeric[column] && "number")
@@ -37,7 +52,7 @@ export const renderTable = (table: typeof Table.Type): Html => {
       ? html`<th scope="row"${classes(isNumeric[0] && "number", named && "short")}>${cellText(value)}</th>`
       : html`<td${numberClass(column)}>${withInterval(cellText(value))}</td>`
   const rowClass = (row: number) => classes(stale.includes(row) && "stale", row === emphasis && "emphasis")
-  const shape = classes("scroll", rows.length > mostWhole && "tall", columns.length > 8 && "wide")
+  const shape = classes("scroll", rows.length > mostWhole && "tall", columns.length > mostBeside && "wide")
   const caption = title === "" ? empty : html`<caption${classes(table.folded && "hidden")}>${title}</caption>`
   const whole = html`<div${shape} tabindex="0" role="group" aria-label="${title}"><table>${caption}
 <thead><tr>${columns.map((column, index) => html`<th scope="col"${numberClass(index)}>${column}</th>`)}</tr></thead>
