@@ -47,6 +47,9 @@ describe.skipIf(chromium === undefined)(
         )
         assert.isAtMost(found.scrollWidth, look.width)
         assert.isAtLeast(found.smallestLetters, 12)
+        // Points that cannot be drawn, 0 and NaN on a logarithmic axis, are no values of it.
+        assert.strictEqual(found.tip, "train, step 2: 1")
+        assert.deepStrictEqual(found.chosen, ["What is <this>?"])
       },
       120_000
     )

@@ -26,8 +26,8 @@ for (const plot of document.querySelectorAll("[data-chart]")) {
     let place = at
     for (const series of chart.series) {
       if (series.at.length === 0) continue
+      if (at < series.at[0] - 20 || at > series.at[series.at.length - 1] + 20) continue
       const index = nearest(series)
-      if (Math.abs(series.at[index] - at) > 20) continue
       place = series.at[index]
       const mean = series.mean ? " (mean " + series.mean[index] + ")" : ""
       words.push(series.name + ", " + chart.x + " " + series.x[index] + ": " + series.y[index] + mean)

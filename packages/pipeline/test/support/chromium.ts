@@ -59,6 +59,10 @@ export interface Findings {
   readonly scrollWidth: number
   readonly smallestLetters: number
   readonly errors: ReadonlyArray<string>
+  /** What a chart says where the pointer is over the middle of it. */
+  readonly tip: string
+  /** Questions of the samples that are left when those that got worse are chosen. */
+  readonly chosen: ReadonlyArray<string>
 }
 
 const examining = `
@@ -70,13 +74,28 @@ addEventListener("load", async () => {
     .filter((element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== ""))
     .filter((element) => !["SCRIPT", "STYLE", "NOSCRIPT"].includes(element.tagName))
     .map((element) => parseFloat(getComputedStyle(element).fontSize))
+  const plot = document.querySelector("[data-chart]")
+  const box = plot.getBoundingClientRect()
+  plot.dispatchEvent(new PointerEvent("pointermove", { clientX: box.left + box.width / 2, clientY: box.top + 5 }))
+  const tip = plot.querySelector(".tip").innerText
+  const samples = document.querySelector(".samples")
+  const choose = (tag) => {
+    const choice = [...samples.querySelectorAll("input")].find(({ value }) => value === tag)
+    choice.checked = true
+    choice.dispatchEvent(new Event("change", { bubbles: true }))
+    return [...samples.querySelectorAll(".gallery > li")].filter(({ offsetHeight }) => offsetHeight > 0).map((sample) => sample.querySelector(".question").textContent)
+  }
+  const chosen = choose("got worse")
+  choose("")
   const found = await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] })
   parent.postMessage({
     violations: found.violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map(({ html, failureSummary }) => html.slice(0, 160) + " " + failureSummary) })),
     passes: found.passes.map(({ id }) => id),
     scrollWidth: document.documentElement.scrollWidth,
     smallestLetters: Math.min(...sizes),
-    errors
+    errors,
+    tip,
+    chosen
   }, "*")
 })`
 

@@ -103,6 +103,12 @@ export const everySection: ReadonlyArray<Section> = [
           { by: "2 bits", text: "ein Pferd", correct: false },
           { by: "reference", text: "a pixel" }
         ]
+      },
+      {
+        images: [],
+        question: "And this?",
+        tags: ["got better"],
+        answers: [{ by: "2 bits", text: "yes", correct: true }]
       }
     ]
   }
