@@ -61,11 +61,10 @@ export const runRecipe = Effect.fn("runRecipe")(function* (
 /** Tables of the report that are a run's result. */
 export const tablesOf = Effect.fnUntraced(function* (directory: string) {
   const report = Option.getOrUndefined(yield* runReport(directory))
-  const tables = report?.chapters.flatMap(({ sections }) =>
-    sections.flatMap((section) => (section._tag === "Table" ? [section] : []))
-  )
-  const evaluation = tables?.filter(({ title }) => title === "Evaluation").at(-1)
-  const exports = tables?.filter(({ title }) => title.startsWith("Export")) ?? []
+  const sections = [...(report?.front ?? []), ...(report?.chapters ?? []).flatMap((chapter) => chapter.sections)]
+  const tables = sections.filter((section) => section._tag === "Table")
+  const evaluation = tables.filter(({ title }) => title === "Evaluation").at(-1)
+  const exports = tables.filter(({ title }) => title.startsWith("Export"))
   return [...(evaluation ? [evaluation] : []), ...exports]
 })
 
