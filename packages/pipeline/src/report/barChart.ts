@@ -1,6 +1,6 @@
 /** Groups of horizontal bars, as a table: a row a group, so that the long names of layers can be read. */
 import { formatNumber } from "../text/format.ts"
-import { empty, type Html, html } from "./html.ts"
+import { type Html, html } from "./html.ts"
 import { legend } from "./lineChart.ts"
 import type { BarChart } from "./Report.ts"
 import { isDrawable, scaleFor } from "./scale.ts"
@@ -21,5 +21,5 @@ export const renderBarChart = (chart: Chart): Html => {
   )
   const unit = `${chart.yLabel}${chart.logarithmic ? ", logarithmic" : ""}`
   return html`<div class="chart-table"><table><caption>${chart.title} <small>${unit}</small>${legend(chart.series)}</caption>
-<thead class="hidden"><tr><th scope="col">group</th><th scope="col">${chart.series.join(", ")}</th></tr></thead><tbody>${rows}</tbody></table></div>${empty}`
+<thead class="hidden"><tr><th scope="col">group</th><th scope="col">${chart.series.join(", ")}</th></tr></thead><tbody>${rows}</tbody></table></div>`
 }

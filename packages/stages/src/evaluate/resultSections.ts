@@ -100,8 +100,8 @@ const resultTable = (evaluations: readonly Evaluation[]): typeof Report.Table.Ty
           meanScore(evaluation).toFixed(1),
           reference === undefined ? "" : percentOf(meanScore(evaluation), meanScore(reference))
         ]
-  const last = ({ bitsPerParameter, ...evaluation }: Evaluation): string =>
-    measured ? (divergenceOf({ bitsPerParameter, ...evaluation })?.toPrecision(3) ?? "") : bitsPerParameter.toFixed(2)
+  const last = (evaluation: Evaluation): string =>
+    measured ? (divergenceOf(evaluation)?.toPrecision(3) ?? "") : evaluation.bitsPerParameter.toFixed(2)
   return {
     _tag: "Table",
     title: "Results",
@@ -151,12 +151,9 @@ const roleOf = (evaluation: Evaluation, evaluations: readonly Evaluation[]) => {
 const qualityPicture = (evaluations: readonly Evaluation[]): typeof Report.Scatter.Type => {
   const result = evaluations.at(-1)!
   const alike = evaluations.filter(({ scores }) => scores.length === result.scores.length)
-  const measure =
-    result.scores.length === 1
-      ? nameOf(result.scores[0]!)
-      : result.scores.length <= mostNamed
-        ? `mean of ${listed(result.scores.map(nameOf))}`
-        : meanName(result)
+  const named = listed(result.scores.map(nameOf))
+  const few = result.scores.length <= mostNamed
+  const measure = result.scores.length === 1 ? named : few ? `mean of ${named}` : meanName(result)
   const sure = alike.some((evaluation) => meanInterval(evaluation) !== undefined)
   return {
     _tag: "Scatter",
