@@ -125,6 +125,13 @@ describe("renderReport", () => {
     assert.notMatch(script, /fetch|XMLHttp|WebSocket|import\(|innerHTML|insertAdjacent|document\.write|eval|Function\(/)
   })
 
+  it("has no script at all where there is nothing to explore", () => {
+    const hostile = 'data-chart="1" class="live" <details>'
+    const text = page({ _tag: "Text", title: hostile, paragraphs: [hostile] })
+    assert.notInclude(text, "<script")
+    assert.include(text, "script-src &#39;none&#39;")
+  })
+
   it("says that a run works, and loads itself again only then", () => {
     const report = { title: "t", subtitle: "", chapters: [], writtenAt: 0 }
     const live = renderReport({ ...report, refresh: 60 })

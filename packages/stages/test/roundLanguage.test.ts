@@ -32,7 +32,8 @@ describe("round-language", () => {
       evaluation("rounded by the stage")
     ])
     const [byEvaluation, byStage] = evaluations as [Evaluation, Evaluation]
-    assert.deepStrictEqual({ ...byStage, title: "" }, { ...byEvaluation, title: "" })
+    assert.strictEqual(byStage!.made, "stages")
+    assert.deepStrictEqual({ ...byStage, title: "", made: "" }, { ...byEvaluation, title: "", made: "" })
     assert.isAbove(byStage.scores[0]!.divergence!, 0)
     const { layers } = JSON.parse(readFileSync(join(directory, "model/packed/quantization.json"), "utf8"))
     const names = Object.keys(layers)

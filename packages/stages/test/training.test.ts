@@ -229,7 +229,7 @@ describe("what can be left out or replaced", () => {
     const report = readFileSync(join(directory, "stages/02-train-projector/report.json"), "utf8")
     assert.match(report, /3 samples of .*mini\.json: 3 to learn from/)
     assert.match(report, /Records that were replaced.*mini\.jsonl:3".*99999\.png.*mini\.jsonl:[12]"/)
-    assert.match(readFileSync(join(directory, "report.html"), "utf8"), /Samples that were replaced/)
+    assert.match(readFileSync(join(directory, "report.html"), "utf8"), /Records that were replaced/)
     assert.strictEqual(training.batch, 3)
   })
 })

@@ -15,27 +15,39 @@ import { renderTable } from "./table.ts"
 import { renderTranscript } from "./transcript.ts"
 
 /** Nothing is loaded, and no script runs but our own: what a model answered is shown, never executed. */
-const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${createHash("sha256").update(script).digest("base64")}'`
+const policy = (scripts: string): string =>
+  `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src ${scripts}`
+
+const ownScript = `'sha256-${createHash("sha256").update(script).digest("base64")}'`
+
+/** What the script has to do with; texts of others cannot look like it, since their quotes and brackets are escaped. */
+const explorable = /data-chart="|class="filter"|<details>|class="live"/
 
 export const renderReport = (report: Report): string => {
-  const { title, subtitle, front = [], chapters, refresh, writtenAt } = report
+  const { title, refresh } = report
+  const body = renderBody(report)
+  const explored = explorable.test(body.text)
+  const again =
+    refresh === undefined ? empty : html`<noscript><meta http-equiv="refresh" content="${refresh}"></noscript>`
+  return html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="${policy(explored ? ownScript : "'none'")}">${again}
+<title>${title}</title><style>${new Html(style)}</style></head>
+<body>${body}
+${explored ? html`<script>${new Html(script)}</script>` : empty}</body></html>
+`.text
+}
+
+const renderBody = ({ title, subtitle, front = [], chapters, refresh, writtenAt }: Report): Html => {
   const links = chapters.map((chapter, index) => html`<li><a href="#c${index}">${chapter.title}</a></li>`)
   const rendered = chapters.map(
     (chapter, index) =>
       html`<section${classes(chapter.stale && "stale")}><h2 id="c${index}">${chapter.title}</h2>${renderSections(chapter.sections, `c${index}`)}</section>\n`
   )
-  const again =
-    refresh === undefined ? empty : html`<noscript><meta http-equiv="refresh" content="${refresh}"></noscript>`
-  return html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${policy}">${again}
-<title>${title}</title><style>${new Html(style)}</style></head>
-<body><header><h1>${title}</h1><p class="subtitle">${subtitle}</p>${liveNotice(refresh, writtenAt)}</header>
+  return html`<header><h1>${title}</h1><p class="subtitle">${subtitle}</p>${liveNotice(refresh, writtenAt)}</header>
 <main>${front.length === 0 ? empty : html`<div class="front">${renderFront(front)}</div>\n`}
 ${links.length < 2 ? empty : html`<nav aria-label="Chapters"><ul>${links}</ul></nav>`}
-${rendered}</main>${writtenAt === undefined ? empty : html`<footer>Written ${formatTime(writtenAt)} UTC.</footer>`}
-<script>${new Html(script)}</script></body></html>
-`.text
+${rendered}</main>${writtenAt === undefined ? empty : html`<footer>Written ${formatTime(writtenAt)} UTC.</footer>`}`
 }
 
 /** That the run still works, and a way to stop the page from loading itself again. */
