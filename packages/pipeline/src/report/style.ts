@@ -102,7 +102,7 @@ pre{background:var(--card);padding:.75rem .9rem;border-radius:.4rem;font:.84rem/
 .gallery img{max-width:100%;max-height:14rem;min-height:5rem;border-radius:.25rem;display:block;margin:0 0 .6rem;object-fit:contain;object-position:left}
 .question{font-weight:650;margin:0 0 .35rem;max-height:9em;overflow:auto}
 .options{margin:0 0 .4rem;padding-left:0;list-style:none}
-.gallery dl{margin:0 0 .5rem}.gallery dt{color:var(--soft);font-size:.82rem;line-height:1.35}.gallery dd{margin:0 0 .45rem;max-height:6.2em;overflow:auto}
+.gallery dl{margin:0 0 .5rem}.gallery dt{color:var(--soft);font-size:.82rem;line-height:1.35}.gallery dd{margin:0 0 .45rem;max-height:12em;overflow:auto}
 .tags{margin:auto 0 0;display:flex;flex-wrap:wrap;gap:.3rem;font-size:.78rem;color:var(--soft)}.tags span{background:var(--card);padding:.05rem .5rem;border-radius:1rem}
 .right .mark{color:var(--good)}.wrong .mark{color:var(--bad)}.mark{font-size:.85em;margin-right:.25rem}
 .transcript{overflow-wrap:anywhere;background:var(--card);border:1px solid var(--rule);border-radius:.5rem;padding:.1rem .75rem .75rem;margin:1rem 0}
