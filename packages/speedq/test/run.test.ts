@@ -76,7 +76,11 @@ describe("speedq run", () => {
       }
     })
     assert.strictEqual(interrupted.code, 130, interrupted.stderr)
-    assert.match(interrupted.stderr, /interrupted after step \d+ of \d+, saved; the same command continues/)
+    assert.match(interrupted.stderr, /interrupted after step \d+ of \d+, saved; it can be continued/)
+    assert.match(
+      interrupted.stderr,
+      new RegExp(`\\nto continue: .* run ${recipe} --out ${broken} --backend native:none\n$`)
+    )
     const status = await speedq(["status", broken])
     assert.match(status.stdout, /interrupted and saved/)
     assert.match(status.stdout, /03-qat +begun +\d+\/\d+/)

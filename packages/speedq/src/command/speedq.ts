@@ -17,6 +17,7 @@ import { run } from "./commands/run.ts"
 import { score } from "./commands/score.ts"
 import { status } from "./commands/status.ts"
 import { off } from "./flags.ts"
+import { continuation, tellingHowToContinue } from "./invocation.ts"
 import { presenter } from "./presenter.ts"
 import { version } from "./version.ts"
 
@@ -48,8 +49,19 @@ const misuse = ({ commandPath, errors }: CliError.ShowHelp): WrongUsage =>
     help: `${commandPath.join(" ")} --help`
   })
 
-/** Runs a command line, `process.argv` without node and script. Fails with WrongUsage and with what the command fails with. */
-export const runCommandLine = (args: readonly string[]) =>
+/** Commands that save on the way, and go on there. */
+const continuing = ["run", "evaluate"]
+
+/**
+ * Runs a command line, `process.argv` without node and script. Fails with WrongUsage and with what the command fails with. Interrupted,
+ * it says which command continues.
+ */
+export const runCommandLine = (args: readonly string[]) => {
+  const running = runWith(args)
+  return continuing.includes(args[0] ?? "") ? tellingHowToContinue(continuation(args))(running) : running
+}
+
+const runWith = (args: readonly string[]) =>
   Command.runWith(speedq, { version })(args).pipe(
     Effect.catchIf(
       (error): error is CliError.ShowHelp => error instanceof CliError.ShowHelp,
