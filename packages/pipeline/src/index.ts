@@ -15,6 +15,7 @@ export { openSaved, verifyFile } from "./checkpoints/savedFile.ts"
 export { directoryName } from "./directory/Name.ts"
 export { RunDirectory, RunRecord, readRunRecord, runFileName, stagesName } from "./directory/RunDirectory.ts"
 export { acquireLock } from "./directory/RunLock.ts"
+export { removeSuperfluous, type Superfluous, superfluousIn } from "./directory/superfluous.ts"
 export {
   LockLost,
   NonFiniteMetric,

@@ -7,6 +7,7 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import { WrongUsage } from "../Errors.ts"
 import { chat } from "./commands/chat.ts"
+import { clean } from "./commands/clean.ts"
 import { data } from "./commands/data.ts"
 import { doctor } from "./commands/doctor.ts"
 import { evaluate } from "./commands/evaluate.ts"
@@ -35,7 +36,7 @@ const speedq = Command.make("speedq").pipe(
     { command: 'eval "$(speedq --completions bash)"', description: "completions for this shell" }
   ]),
   Command.withSubcommands([
-    { group: "Quantize", commands: [run, plan, data, status, exportCommand] },
+    { group: "Quantize", commands: [run, plan, data, status, clean, exportCommand] },
     { group: "Use and judge models", commands: [chat, evaluate, score] },
     { group: "Try a machine", commands: [doctor, init] }
   ]),
