@@ -13,7 +13,14 @@ export { OtherRuns } from "./checkpoints/Checkpoints.ts"
 export { readManifest } from "./checkpoints/StageManifest.ts"
 export { openSaved, verifyFile } from "./checkpoints/savedFile.ts"
 export { directoryName } from "./directory/Name.ts"
-export { RunDirectory, RunRecord, readRunRecord, runFileName, stagesName } from "./directory/RunDirectory.ts"
+export {
+  RunDirectory,
+  RunRecord,
+  readRunRecord,
+  runFileName,
+  stagesName,
+  supersededName
+} from "./directory/RunDirectory.ts"
 export { acquireLock } from "./directory/RunLock.ts"
 export { removeSuperfluous, type Superfluous, superfluousIn } from "./directory/superfluous.ts"
 export {
@@ -48,6 +55,7 @@ export { writeReport } from "./overview/writeReport.ts"
 export { FindsTimes } from "./plan/expectedSeconds.ts"
 export { memoryBudget, memoryLimit, processBytes } from "./plan/memoryLimit.ts"
 export * as Preflight from "./plan/Preflight.ts"
+export { presentIn } from "./plan/present.ts"
 export { applyOverrides } from "./recipe/overrides.ts"
 export type { RecipeOptions } from "./recipe/recipeOptions.ts"
 export { placeName, stagesInJson } from "./recipe/stageLabels.ts"

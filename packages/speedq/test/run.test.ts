@@ -26,8 +26,15 @@ describe("speedq run", () => {
 
     const again = await speedq([...args, "--set", "evaluate.title=again"])
     assert.strictEqual(again.code, 0, again.stderr)
+    const told = again.stderr.slice(0, again.stderr.indexOf("continuing small"))
+    assert.include(told, `${out} holds results of other settings, which are computed again:\n`)
+    assert.match(told, /^04-evaluate +\d+\/\d+ .*config\.title: "SPEED-Q" -> "again"\nThey move to /m)
+    assert.notInclude(told, "03-qat")
     assert.match(again.stderr, /03-qat: finished before, reused/)
     assert.match(again.stdout, /^Evaluation\nmodel +.*\nagain +\d/)
+
+    const planned = (await json(["plan", join(out, "run.json"), "--no-time"])) as { readonly directory: string }
+    assert.strictEqual(planned.directory, out)
 
     const status = (await json(["status", out])) as RunStatus
     assert.strictEqual(status.state, "finished")

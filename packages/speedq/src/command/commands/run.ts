@@ -44,6 +44,8 @@ export const run = Command.make(
     }
     const { describeRun, runRecipe } = yield* Effect.promise(() => import("../../recipes/runRecipe.ts"))
     const options = optionsOf(work.recipe.settings.name, work.directory)
+    const { confirmChanges } = yield* Effect.promise(() => import("../../recipes/changedRun.ts"))
+    if (!fresh) yield* confirmChanges(work.recipe, options.directory)
     const result = yield* runRecipe(work.recipe, options, work.module).pipe(
       Effect.catchTag("PreflightFailed", (error) => orMissing(options.directory, error))
     )
