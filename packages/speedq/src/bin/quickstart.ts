@@ -27,7 +27,7 @@ const runOne = Effect.fnUntraced(function* (name: string) {
     directory: join("runs", name),
     backend: "auto",
     fresh: false,
-    tensorBoard: undefined
+    records: {}
   }).pipe(Effect.provideService(OtherRuns, others))
 })
 

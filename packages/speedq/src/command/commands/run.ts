@@ -1,12 +1,12 @@
 /** `speedq run`: runs a recipe or an ablation, or continues it. */
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { backend, json, off, settings } from "../flags.ts"
 import { print, printJson } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 import { directory, recipe } from "../recipeFlags.ts"
+import { recordFlags, recordsOf } from "../recordFlags.ts"
 
 export const run = Command.make(
   "run",
@@ -16,15 +16,11 @@ export const run = Command.make(
     set: settings,
     backend,
     fresh: off("fresh", "start over: remove what an earlier run left in the directory"),
-    tensorboard: Flag.String("tensorboard").pipe(
-      Flag.withMetavar("DIR"),
-      Flag.withDescription("also write TensorBoard event files there"),
-      Flag.optional
-    ),
+    ...recordFlags,
     plugins,
     json
   },
-  Effect.fn("speedq run")(function* ({ recipe, out, set, backend, fresh, tensorboard, json }) {
+  Effect.fn("speedq run")(function* ({ recipe, out, set, backend, fresh, json, ...records }) {
     const { defaultDirectory } = yield* Effect.promise(() => import("../../recipes/loadRecipe.ts"))
     const { loadWork } = yield* Effect.promise(() => import("../../recipes/loadWork.ts"))
     const { orMissing, recipeOrMissing } = yield* Effect.promise(() => import("../../plugins/tellMissing.ts"))
@@ -35,7 +31,7 @@ export const run = Command.make(
       directory: Option.getOrElse(out, () => own ?? defaultDirectory(name)),
       backend,
       fresh,
-      tensorBoard: Option.getOrUndefined(tensorboard)
+      records: recordsOf(records)
     })
     if (work._tag === "Ablation") {
       const { describeAblation, runAblation } = yield* Effect.promise(() => import("../../recipes/runAblation.ts"))
