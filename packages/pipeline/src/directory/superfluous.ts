@@ -17,7 +17,12 @@ import { stagesName, supersededName } from "./RunDirectory.ts"
 /** A file or directory that may be removed. `path` is from the run's directory. */
 export interface Superfluous {
   readonly path: string
-  readonly what: "superseded result" | "file of a superseded result" | "damaged files" | "old state" | "left half written"
+  readonly what:
+    | "superseded result"
+    | "file of a superseded result"
+    | "damaged files"
+    | "old state"
+    | "left half written"
   readonly bytes: number
 }
 
@@ -62,7 +67,8 @@ export const superfluousIn = Effect.fn("superfluousIn")(function* (given: string
 
   const current = new Map<string, StageManifest>()
   const inUse = new Set<string>()
-  for (const name of (yield* namesIn(directory)).filter(isLeftover)) yield* add("left half written", path.join(directory, name))
+  for (const name of (yield* namesIn(directory)).filter(isLeftover))
+    yield* add("left half written", path.join(directory, name))
   for (const { place, manifest } of yield* placesIn(stages)) {
     if (isLeftover(path.basename(place))) yield* add("left half written", place)
     if (Option.isNone(manifest) || isLeftover(path.basename(place))) continue
@@ -108,7 +114,9 @@ export const removeSuperfluous = Effect.fn("removeSuperfluous")(function* (
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   // Files of a result before the manifest that names them: one that is interrupted is found again.
-  const inOrder = superfluous.toSorted((a, b) => Number(a.what === "superseded result") - Number(b.what === "superseded result"))
+  const inOrder = superfluous.toSorted(
+    (a, b) => Number(a.what === "superseded result") - Number(b.what === "superseded result")
+  )
   const top = path.resolve(directory)
   for (const each of inOrder) {
     const file = path.join(top, each.path)
