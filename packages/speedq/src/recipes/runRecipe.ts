@@ -1,5 +1,5 @@
 /** Runs a recipe in a directory with everything that it needs around it. */
-import { FindsTimes, type Report, recipeModule, runReport, Surroundings, status } from "@speedq/pipeline"
+import { type Report, recipeModule, runReport, Surroundings, status } from "@speedq/pipeline"
 import type { BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -40,7 +40,6 @@ export const runRecipe = Effect.fn("runRecipe")(function* (
   const path = yield* Path.Path
   yield* Run.start(recipe, { ...options, ...records }).pipe(
     Effect.provideService(Surroundings, module === undefined ? {} : { [recipeModule]: module }),
-    Effect.provideService(FindsTimes, process.stderr.isTTY === true),
     tellingSurveys
   )
   const run = Option.getOrUndefined(yield* status(options.directory))

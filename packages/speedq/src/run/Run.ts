@@ -8,6 +8,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import {
   type Entry,
   Events,
+  FindsTimes,
   Recipe,
   RunDirectory,
   type RunStatus,
@@ -75,6 +76,8 @@ export const start = Effect.fn("Run.start")(function* <A, L, E, R>(
     return yield* Recipe.run(recipe).pipe(Effect.provideService(Surroundings, surroundings))
   }).pipe(
     Effect.scoped,
+    // Bars tell the time left of the whole run.
+    Effect.provideService(FindsTimes, progress === "terminal" && process.stderr.isTTY === true),
     Effect.provide(sinks),
     Effect.provide(
       Layer.mergeAll(RunDirectory.layer(directory, { fresh }), SampleWorkers.layer(), computeFor(recipe, backend))
