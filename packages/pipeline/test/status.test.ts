@@ -10,7 +10,9 @@ import { makeKey } from "../src/checkpoints/StageKey.ts"
 import { type StageManifest, writeManifest } from "../src/checkpoints/StageManifest.ts"
 import { runsBelow } from "../src/overview/runsBelow.ts"
 import { status } from "../src/overview/status.ts"
+import { expectedSeconds, FindsTimes } from "../src/plan/expectedSeconds.ts"
 import { wholeRun } from "../src/plan/wholeRun.ts"
+import * as Forecast from "../src/stage/Forecast.ts"
 import { temporaryDirectory } from "./support/toyProcess.ts"
 
 const begun = Date.UTC(2026, 0, 1)
@@ -84,6 +86,25 @@ describe("the whole run", () => {
     assert.deepStrictEqual(wholeRun(parts), { share: undefined, left: 10_000 })
     assert.strictEqual(wholeRun([{ share: 0.25, seconds: 8 }]).left, 6000)
   })
+})
+
+describe("the times of a run's stages", () => {
+  const plan = (...finished: ReadonlyArray<boolean>) => ({
+    ...{ problems: [], memoryBytes: 0, memoryLimitBytes: 0, diskBytes: 0, diskFreeBytes: 0, seconds: 0 },
+    stages: finished.map((each) => ({
+      ...{ label: "toy", finished: each, stale: undefined, bytes: 0 },
+      forecast: Forecast.make({ time: Effect.succeed({ seconds: 4, lines: [] }) })
+    }))
+  })
+
+  it.live("are found where they are wanted, and not for a run that is finished", () =>
+    Effect.gen(function* () {
+      const wanted = Effect.provideService(FindsTimes, true)
+      assert.deepStrictEqual(yield* wanted(expectedSeconds(plan(true, false))), [4, 4])
+      assert.deepStrictEqual(yield* wanted(expectedSeconds(plan(true, true))), [undefined, undefined])
+      assert.deepStrictEqual(yield* expectedSeconds(plan(false)), [undefined])
+    }).pipe(platform)
+  )
 })
 
 describe("a run of another machine", () => {
