@@ -1,6 +1,7 @@
 /** Runs every variant and seed of an ablation with everything that they need around them, and compares them. */
 import { join } from "node:path"
 import {
+  FindsTimes,
   formatDuration,
   monotonicMillis,
   type Report,
@@ -51,7 +52,10 @@ export const runAblation = Effect.fn("runAblation")(
         const tensorBoard = records.tensorBoard === undefined ? undefined : join(records.tensorBoard, place)
         return Layer.merge(Sinks.terminal(), recordSinks({ ...records, tensorBoard }, join(directory, place)))
       }
-    }).pipe(Effect.provideService(Surroundings, { backend: backend.name, ...pluginSurroundings(yield* Extensions) }))
+    }).pipe(
+      Effect.provideService(Surroundings, { backend: backend.name, ...pluginSurroundings(yield* Extensions) }),
+      Effect.provideService(FindsTimes, process.stderr.isTTY === true)
+    )
     const outcome: AblationOutcome = {
       directory,
       backend: backend.name,
