@@ -9,13 +9,20 @@ export {
 export type { Measure, Scored } from "./ablation/comparison.ts"
 export { distinctStages } from "./ablation/distinctStages.ts"
 export { type Judgement, runAblation, runPlace } from "./ablation/runAblation.ts"
-export { runsBelow } from "./ablation/runsBelow.ts"
 export { OtherRuns } from "./checkpoints/Checkpoints.ts"
 export { readManifest } from "./checkpoints/StageManifest.ts"
 export { openSaved, verifyFile } from "./checkpoints/savedFile.ts"
 export { directoryName } from "./directory/Name.ts"
-export { RunDirectory, RunRecord, readRunRecord, runFileName, stagesName } from "./directory/RunDirectory.ts"
+export {
+  RunDirectory,
+  RunRecord,
+  readRunRecord,
+  runFileName,
+  stagesName,
+  supersededName
+} from "./directory/RunDirectory.ts"
 export { acquireLock } from "./directory/RunLock.ts"
+export { removeSuperfluous, type Superfluous, superfluousIn } from "./directory/superfluous.ts"
 export {
   LockLost,
   NonFiniteMetric,
@@ -42,11 +49,14 @@ export { Build } from "./machine/Build.ts"
 export { Machine, recipeModule, runCommand, Surroundings } from "./machine/Machine.ts"
 export { monotonicMillis } from "./machine/monotonic.ts"
 export { runReport } from "./overview/runReport.ts"
+export { runsBelow } from "./overview/runsBelow.ts"
 export { bitsMaps } from "./overview/stageSections.ts"
 export { type RunStatus, type StageStatus, status } from "./overview/status.ts"
 export { ReportEvery, writeReport } from "./overview/writeReport.ts"
+export { FindsTimes } from "./plan/expectedSeconds.ts"
 export { memoryBudget, memoryLimit, processBytes } from "./plan/memoryLimit.ts"
 export * as Preflight from "./plan/Preflight.ts"
+export { presentIn } from "./plan/present.ts"
 export { applyOverrides } from "./recipe/overrides.ts"
 export type { RecipeOptions } from "./recipe/recipeOptions.ts"
 export { type SettingDifference, settingsThatDiffer } from "./recipe/settingDifferences.ts"

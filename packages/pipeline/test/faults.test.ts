@@ -30,7 +30,7 @@ describe("signals", () => {
       child.kill(signal)
       const { code, stderr } = await child.ended
       assert.strictEqual(code, 130, stderr)
-      assert.include(stderr, "saved; the same command continues")
+      assert.include(stderr, "saved; it can be continued")
       assert.strictEqual(savedSteps(directory)["01-toy-vit"], lastStep(directory))
       assert.isBelow(lastStep(directory), 120)
       assert.isFalse(existsSync(join(directory, "run.lock")))

@@ -12,9 +12,18 @@ import { assert } from "vitest"
 import { eventKind } from "../src/events/EventKind.ts"
 import { CurrentStage, Events, emit } from "../src/events/Events.ts"
 import { eventsOf, readEvents } from "../src/events/readEvents.ts"
-import { RunFailed, StageFinished, StageStarted, StepDone, Warning } from "../src/events/runEvents.ts"
+import {
+  RunFailed,
+  RunStarted,
+  StageFinished,
+  StageReused,
+  StageStarted,
+  StepDone,
+  Warning
+} from "../src/events/runEvents.ts"
 import { crc32c } from "../src/events/sinks/crc32c.ts"
 import { jsonLinesSink } from "../src/events/sinks/jsonLines.ts"
+import { progressBarsSink } from "../src/events/sinks/progressBars.ts"
 import * as Sinks from "../src/events/sinks/Sinks.ts"
 import { temporaryDirectory } from "./support/toyProcess.ts"
 import { collect } from "./support/toyRun.ts"
@@ -67,15 +76,73 @@ describe("progress bars", () => {
       yield* emit(StageStarted, { key: "k", from: 20, steps: 100 })
       yield* someSteps(21, 50)
       yield* emit(Warning, { message: "careful" })
-      const drawn = output.text().split("\r\u001b[K")
-      assert.include(drawn, "01-toy  [████████████------------]   50 %  50/100  1.0 s/step  50.0 s left  loss 0.02")
-      assert.include(drawn, "warning: 01-toy: careful\n")
-      assert.strictEqual(
-        drawn.at(-1),
-        "01-toy  [████████████------------]   50 %  50/100  1.0 s/step  50.0 s left  loss 0.02"
-      )
-      assert.isTrue(drawn.every((line) => line.length <= 100))
+      const drawn = output.text().split("\r\u001b[J")
+      const bar = "01-toy  [████████████------------]   50 %  50/100  1.0 s/step  50.0 s left  loss 0.02"
+      assert.include(drawn, bar)
+      assert.include(drawn, `warning: 01-toy: careful\n${bar}`)
+      assert.strictEqual(output.text().split("\n").at(-1), bar)
+      assert.isTrue(drawn.every((line) => line.length <= 130))
     }).pipe(stage, withSink(Sinks.terminal(output)))
+  })
+
+  /** The bars on the screen after `emitted`, of a run of three stages whose first is finished. */
+  const shown = (columns: number, seconds: { readonly [place: string]: number }) => {
+    const output = collect(true, columns)
+    const sink = progressBarsSink(output, () => 2 ** 30)
+    return Effect.gen(function* () {
+      yield* (yield* Events).subscribe(sink)
+      yield* emit(RunStarted, { name: "three", stages: ["import", "toy", "evaluate"], continued: false, seconds })
+      yield* Effect.provideService(emit(StageReused, { key: "i" }), CurrentStage, "01-import")
+      yield* emit(StageStarted, { key: "k", from: 0, steps: 100 })
+      yield* someSteps(1, 50)
+      return output
+        .text()
+        .split("\r")
+        .at(-1)
+        ?.replaceAll(/\u001b\[\d*[AJ]/g, "")
+        .split("\n")
+    }).pipe(Effect.scoped, Effect.provideService(CurrentStage, "02-toy"), Effect.provide(Events.layer))
+  }
+  const seconds = { "01-import": 10, "02-toy": 80, "03-evaluate": 110 }
+
+  it.effect("show the whole run above its stage: done, time left of all stages, memory", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* shown(120, seconds), [
+        "run  [██████------------------]   25 %  stage 2/3  2 min 40 s left  50.0 s so far  1 GiB",
+        "02-toy  [████████████------------]   50 %  50/100  1.0 s/step  50.0 s left  loss 0.02"
+      ])
+    })
+  )
+
+  it.effect("fit 60 columns, and leave out what matters least", () =>
+    Effect.gen(function* () {
+      const lines = yield* shown(60, seconds)
+      assert.deepStrictEqual(lines, [
+        "run  [██------]   25 %  stage 2/3  2 min 40 s left  1 GiB",
+        "02-toy   50 %  50/100  1.0 s/step  50.0 s left  loss 0.02"
+      ])
+    })
+  )
+
+  it.effect("tell no time left and no share of a run while the time of a later stage is unknown", () =>
+    Effect.gen(function* () {
+      const [run] = (yield* shown(120, { "02-toy": 80 })) ?? []
+      assert.strictEqual(run, "run  stage 2/3  50.0 s so far  1 GiB")
+    })
+  )
+
+  it.effect("leave a clean line behind at the end, and colour warnings and results where there are colours", () => {
+    const output = { ...collect(true), hasColors: true }
+    return Effect.gen(function* () {
+      yield* Effect.gen(function* () {
+        yield* emit(StageStarted, { key: "k", from: 0, steps: 100 })
+        yield* emit(Warning, { message: "careful" })
+        yield* emit(StageFinished, { steps: 100, milliseconds: 1000, bytes: 2048 })
+      }).pipe(stage, withSink(Sinks.terminal(output)))
+      assert.include(output.text(), "\u001b[33mwarning: 01-toy: careful\u001b[39m\n")
+      assert.include(output.text(), "\u001b[32m01-toy: finished in 1.0 s, 2 KiB kept\u001b[39m\n")
+      assert.isTrue(output.text().endsWith("\r\u001b[J"))
+    })
   })
 })
 
@@ -90,7 +157,7 @@ describe("what is printed", () => {
     return Effect.gen(function* () {
       yield* withSink(Sinks.plainLines(lines))(shown)
       yield* withSink(Sinks.terminal(bars))(shown)
-      const own = bars.text().replaceAll("\r\u001b[K", "")
+      const own = bars.text().replaceAll(/\r?\u001b\[\d*[AJ]/g, "")
       for (const text of [lines.text(), own]) {
         assert.include(text, "01-\ufffd]0;toy\ufffd")
         assert.include(text, "red \ufffd[31m and \ufffd2J")

@@ -41,6 +41,13 @@ export class RecipeUnreadable extends Schema.TaggedError<RecipeUnreadable>()("Re
   }
 }
 
+/** A run with other settings that was not meant. */
+export class NotConfirmed extends Schema.TaggedError<NotConfirmed>()("NotConfirmed", { directory: Schema.String }) {
+  override get message() {
+    return `nothing was done; ${this.directory} is as it was`
+  }
+}
+
 /** A directory that holds no run. */
 export class NoRun extends Schema.TaggedError<NoRun>()("NoRun", {
   directory: Schema.String,

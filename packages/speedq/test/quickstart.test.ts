@@ -11,7 +11,10 @@ describe("npm run quickstart", () => {
     const { code, stdout, stderr } = await quickstart(temporaryDirectory())
     assert.strictEqual(code, 1)
     assert.strictEqual(stdout, "")
-    assert.match(stderr, /^error: the nano model is missing \(data\/nano\/model\); [^\n]*\n$/)
+    assert.match(
+      stderr,
+      /^quantizes the nano model [^\n]* minutes [^\n]*\nerror: the nano model is missing \(data\/nano\/model\); [^\n]*\n$/
+    )
   })
 
   it("runs both recipes and prints one table and both reports", async () => {

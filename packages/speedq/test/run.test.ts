@@ -26,8 +26,15 @@ describe("speedq run", () => {
 
     const again = await speedq([...args, "--set", "evaluate.title=again"])
     assert.strictEqual(again.code, 0, again.stderr)
+    const told = again.stderr.slice(0, again.stderr.indexOf("continuing small"))
+    assert.include(told, `${out} holds results of other settings, which are computed again:\n`)
+    assert.match(told, /^04-evaluate +\d+\/\d+ .*config\.title: "SPEED-Q" -> "again"\nThey move to /m)
+    assert.notInclude(told, "03-qat")
     assert.match(again.stderr, /03-qat: finished before, reused/)
     assert.match(again.stdout, /^Evaluation\nmodel +.*\nagain +\d/)
+
+    const planned = (await json(["plan", join(out, "run.json"), "--no-time"])) as { readonly directory: string }
+    assert.strictEqual(planned.directory, out)
 
     const status = (await json(["status", out])) as RunStatus
     assert.strictEqual(status.state, "finished")
@@ -76,7 +83,11 @@ describe("speedq run", () => {
       }
     })
     assert.strictEqual(interrupted.code, 130, interrupted.stderr)
-    assert.match(interrupted.stderr, /interrupted after step \d+ of \d+, saved; the same command continues/)
+    assert.match(interrupted.stderr, /interrupted after step \d+ of \d+, saved; it can be continued/)
+    assert.match(
+      interrupted.stderr,
+      new RegExp(`\\nto continue: .* run ${recipe} --out ${broken} --backend native:none\n$`)
+    )
     const status = await speedq(["status", broken])
     assert.match(status.stdout, /interrupted and saved/)
     assert.match(status.stdout, /03-qat +begun +\d+\/\d+/)

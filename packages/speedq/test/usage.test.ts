@@ -6,7 +6,20 @@ import { runCommandLine } from "../src/command/speedq.ts"
 import { WrongUsage } from "../src/Errors.ts"
 import { speedqProcess } from "./support/speedq.ts"
 
-const names = ["run", "plan", "status", "evaluate", "score", "compare", "export", "chat", "init", "doctor", "data"]
+const names = [
+  "run",
+  "plan",
+  "status",
+  "evaluate",
+  "score",
+  "compare",
+  "export",
+  "chat",
+  "init",
+  "doctor",
+  "data",
+  "clean"
+]
 
 const run = (args: readonly string[]) => runCommandLine(args).pipe(Effect.provide(NodeServices.layer))
 

@@ -25,7 +25,7 @@ import { type Checkpoint, completeManifest, type Finished, type StageManifest, w
 import { type FileRecord, openSaved, recordOf, verifyFile, verifyFiles, writeSaved } from "./savedFile.ts"
 
 const stateName = (step: number) => `step-${String(step).padStart(8, "0")}.safetensors`
-const isStateName = (name: string) => /^step-\d+\.safetensors$/.test(name)
+export const isStateName = (name: string) => /^step-\d+\.safetensors$/.test(name)
 const artefactName = (name: string) => `${name}.safetensors`
 
 /** The files of the stage in `directory`, whose manifest is `initial`. Completes or removes what a killed process left half done. */

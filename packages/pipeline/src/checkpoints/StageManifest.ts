@@ -62,7 +62,7 @@ export interface StageManifest extends Schema.Schema.Type<typeof StageManifest> 
 
 export const manifestName = "manifest.json"
 /** The same again: a damaged manifest costs nothing. */
-const manifestCopyName = "manifest.copy.json"
+export const manifestCopyName = "manifest.copy.json"
 
 // A manifest carries the digest of itself, so that a flipped bit is not taken for another step or file.
 const Sealed = jsonString(Schema.Struct({ sha256: Schema.String, manifest: Schema.Json }))

@@ -24,7 +24,8 @@ import { acquireLock, lockFileName } from "./RunLock.ts"
 
 /**
  * What `run.json` holds: everything that the run rests on. `keys` are those that its stages have, or will have when they run, by
- * place: a result under another key is stale. One that cannot be known yet is not there.
+ * place: a result under another key is stale. One that cannot be known yet is not there. `expectedSeconds` says how long stages were
+ * expected to take when the run was last begun or continued, where that is known.
  */
 export const RunRecord = Schema.Struct({
   format: Schema.Literal(2),
@@ -32,6 +33,7 @@ export const RunRecord = Schema.Struct({
   keys: Schema.Record(Schema.String, Schema.String),
   build: Schema.String,
   surroundings: Schema.Record(Schema.String, Schema.String),
+  expectedSeconds: Schema.optionalKey(Schema.Record(Schema.String, Schema.Number)),
   startedAt: Timestamp,
   continuedAt: Schema.Array(Timestamp)
 })
@@ -69,7 +71,7 @@ export class RunDirectory extends Context.Service<
     readonly verify: Effect.Effect<void, LockLost | StorageFailed>
     /** Writes run.json and returns what it said before. */
     readonly record: (
-      now: Pick<RunRecord, "recipe" | "keys" | "build" | "surroundings">
+      now: Pick<RunRecord, "recipe" | "keys" | "build" | "surroundings" | "expectedSeconds">
     ) => Effect.Effect<Option.Option<RunRecord>, StorageFailed>
     /** Corrects the keys in the run.json that this process wrote. */
     readonly expect: (keys: RunRecord["keys"]) => Effect.Effect<void, StorageFailed>

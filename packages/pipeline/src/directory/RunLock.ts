@@ -39,7 +39,7 @@ export interface LockOwner extends Schema.Schema.Type<typeof LockOwner> {}
 
 export const lockFileName = "run.lock"
 const renewSeconds = 60
-const leaseMilliseconds = 600_000
+export const leaseMilliseconds = 600_000
 /** In which a process writes its lock file, where a file cannot appear whole. */
 const writingMilliseconds = 10_000
 

@@ -11,7 +11,7 @@ import { isLeftover } from "../files/leftovers.ts"
 import { whileDoing } from "../files/storage.ts"
 
 /** What is below `parent`, each with its manifest if it has one. */
-const placesIn = Effect.fnUntraced(function* (parent: string) {
+export const placesIn = Effect.fnUntraced(function* (parent: string) {
   return yield* Effect.forEach(yield* stagesBelow(parent), (place) =>
     Effect.map(readManifest(place), (found) => ({ place, manifest: Option.map(found, ({ manifest }) => manifest) }))
   )
@@ -32,7 +32,7 @@ export const stagesIn = Effect.fn("stagesIn")(function* (parents: readonly strin
 })
 
 /** Removes a directory that has become empty, and those above it up to `top`, which stays. */
-const removeEmpty = Effect.fnUntraced(function* (directory: string, top: string) {
+export const removeEmpty = Effect.fnUntraced(function* (directory: string, top: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   let current = directory

@@ -13,6 +13,8 @@ type Payload<F extends Fields> = Schema.Struct<F>["Type"]
 export interface EventKind<Tag extends string = string, P = never> {
   readonly tag: Tag
   readonly warning: boolean
+  /** Whether it is something that the run was for, such as its end. */
+  readonly result: boolean
   readonly line: (event: P) => string | undefined
   readonly scalars: (event: P) => { readonly [name: string]: number }
   /** Fields as JSON; NaN and infinities become text. */
@@ -36,6 +38,7 @@ export const eventKind = <const Tag extends string, const F extends Fields>(
   fields: F,
   options: {
     readonly warning?: boolean
+    readonly result?: boolean
     readonly line?: (event: Payload<F>) => string | undefined
     readonly scalars?: (event: Payload<F>) => { readonly [name: string]: number }
   } = {}
@@ -45,6 +48,7 @@ export const eventKind = <const Tag extends string, const F extends Fields>(
   return {
     tag,
     warning: options.warning ?? false,
+    result: options.result ?? false,
     line: options.line ?? (() => undefined),
     scalars: options.scalars ?? (() => ({})),
     encode: (event) => encode(event) as JsonObject,

@@ -21,6 +21,7 @@ export interface Entry {
   readonly stage: string | undefined
   readonly tag: string
   readonly warning: boolean
+  readonly result: boolean
   readonly event: unknown
   readonly line: () => string | undefined
   readonly scalars: () => { readonly [name: string]: number }
@@ -35,6 +36,8 @@ export const isEntryOf = <P>(kind: EventKind<string, P>, entry: Entry): entry is
 export interface Sink {
   readonly write: (entry: Entry) => void
   readonly flush: Effect.Effect<void, StorageFailed | LockLost>
+  /** Done once, after the last flush. */
+  readonly close?: Effect.Effect<void>
 }
 
 export class Events extends Context.Service<
@@ -61,6 +64,7 @@ export class Events extends Context.Service<
           stage,
           tag: kind.tag,
           warning: kind.warning,
+          result: kind.result,
           event,
           line: () => kind.line(event),
           scalars: () => kind.scalars(event),
@@ -74,7 +78,10 @@ export class Events extends Context.Service<
           () =>
             Effect.andThen(
               Effect.ignore(sink.flush),
-              Effect.sync(() => sinks.delete(sink))
+              Effect.andThen(
+                Effect.sync(() => sinks.delete(sink)),
+                sink.close ?? Effect.void
+              )
             )
         ),
       flush

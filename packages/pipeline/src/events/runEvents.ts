@@ -6,13 +6,20 @@ import { eventKind } from "./EventKind.ts"
 /** What steps are where they are something else: one "record" of a check. */
 const Unit = Schema.optionalKey(Schema.String)
 const Metrics = Schema.Record(Schema.String, Schema.Number)
+/** Seconds that stages are expected to take, by place, where that is known. */
+const Seconds = Schema.Record(Schema.String, Schema.Number)
 const Change = Schema.Struct({ field: Schema.String, before: Schema.String, after: Schema.String })
 const listChanges = (changes: ReadonlyArray<typeof Change.Type>) =>
   changes.map(({ field, before, after }) => `${field}: ${before} -> ${after}`).join("; ")
 
 export const RunStarted = eventKind(
   "RunStarted",
-  { name: Schema.String, stages: Schema.Array(Schema.String), continued: Schema.Boolean },
+  {
+    name: Schema.String,
+    stages: Schema.Array(Schema.String),
+    continued: Schema.Boolean,
+    seconds: Schema.optionalKey(Seconds)
+  },
   { line: ({ name, stages, continued }) => `${continued ? "continuing" : "starting"} ${name}: ${stages.join(", ")}` }
 )
 
@@ -142,7 +149,10 @@ export const Warning = eventKind(
 export const StageFinished = eventKind(
   "StageFinished",
   { steps: Schema.Int, milliseconds: Schema.Number, bytes: Schema.Int },
-  { line: ({ bytes, milliseconds }) => `finished in ${formatDuration(milliseconds)}, ${formatBytes(bytes)} kept` }
+  {
+    result: true,
+    line: ({ bytes, milliseconds }) => `finished in ${formatDuration(milliseconds)}, ${formatBytes(bytes)} kept`
+  }
 )
 
 /** `steps` is 0 when no stage was at its steps: then there was nothing to save. */
@@ -152,14 +162,17 @@ export const Interrupted = eventKind(
   {
     warning: true,
     line: ({ step, steps }) =>
-      `interrupted${steps === 0 ? "" : ` after step ${step} of ${steps}, saved`}; the same command continues`
+      `interrupted${steps === 0 ? "" : ` after step ${step} of ${steps}, saved`}; it can be continued`
   }
 )
 
 export const RunFinished = eventKind(
   "RunFinished",
   { milliseconds: Schema.Number, report: Schema.String },
-  { line: ({ milliseconds, report }) => `finished in ${formatDuration(milliseconds)}; report: ${report}` }
+  {
+    result: true,
+    line: ({ milliseconds, report }) => `finished in ${formatDuration(milliseconds)}; report: ${report}`
+  }
 )
 
 export const RunFailed = eventKind(

@@ -1,14 +1,19 @@
 /** What a run directory holds and how far its run is, read without its lock: also while another process writes it. */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import { readManifest, type StageManifest } from "../checkpoints/StageManifest.ts"
 import { eventsFileName, type RunRecord, readRunRecord, runFileName, stagesName } from "../directory/RunDirectory.ts"
-import { type LockOwner, lockFileName, ownerRuns, readLock } from "../directory/RunLock.ts"
+import { type LockOwner, leaseMilliseconds, lockFileName, ownerRuns, readLock } from "../directory/RunLock.ts"
 import { type LoggedEvent, lastOf, readEvents } from "../events/readEvents.ts"
-import { Interrupted, RunFailed, StepDone } from "../events/runEvents.ts"
+import { Interrupted, RunFailed, RunStarted, StageStarted, StepDone } from "../events/runEvents.ts"
 import { whileDoing } from "../files/storage.ts"
+import { leftAtRate, type StagePart, type WholeRun, wholeRun } from "../plan/wholeRun.ts"
 import { placeName, stagesInJson } from "../recipe/stageLabels.ts"
+import type { Table } from "../report/Report.ts"
+import { scoresSoFar } from "./scores.ts"
 
 export interface StageStatus {
   readonly place: string
@@ -19,6 +24,8 @@ export interface StageStatus {
   readonly savedStep: number
   readonly steps: number | undefined
   readonly loss: number | undefined
+  /** Milliseconds that are left of it, at the rate of the steps that the end of the log tells; undefined where that is unknown. */
+  readonly left: number | undefined
   readonly key: string | undefined
   /** Builds of this program that computed what is saved, oldest first. */
   readonly builds: ReadonlyArray<string>
@@ -28,12 +35,23 @@ export interface StageStatus {
 
 export interface RunStatus {
   readonly directory: string
-  /** `stopped` is a run that ended without saying why: killed, or a machine that lost power. */
-  readonly state: "running" | "finished" | "interrupted" | "failed" | "stopped"
+  /**
+   * `stopped` is a run that ended without saying why: killed, or a machine that lost power. `unknown` is a run of another machine or
+   * container, whose process cannot be seen from here, with a sign of life in the last ten minutes.
+   */
+  readonly state: "running" | "unknown" | "finished" | "interrupted" | "failed" | "stopped"
   readonly message: string | undefined
   readonly record: RunRecord
   readonly owner: LockOwner | undefined
   readonly stages: ReadonlyArray<StageStatus>
+  /** When the run last wrote its log or renewed its lock, in milliseconds since 1970; undefined where it did neither. */
+  readonly seenAt: number | undefined
+  /** Milliseconds that it works or worked since it was last begun or continued. */
+  readonly elapsed: number
+  /** What of it is done, 0 to 1, and milliseconds left; undefined where the times of its stages are unknown. */
+  readonly progress: WholeRun
+  /** Scores of the models that were asked so far: the last table of them that is not stale. */
+  readonly scores: typeof Table.Type | undefined
 }
 
 // Enough for the newest step of the running stage, and little enough to be quick on a log of a million steps.
@@ -51,15 +69,58 @@ export const status = Effect.fn("status")(function* (directory: string) {
     stageStatus(path.join(directory, stagesName), placeName(index, label), record, events)
   )
   const owner = Option.getOrUndefined(yield* reading(lockFileName)(readLock(directory)))
-  const running = owner !== undefined && ownerRuns(owner) !== false
+  const now = yield* Clock.currentTimeMillis
+  const renewedAt = yield* modifiedAt(path.join(directory, lockFileName))
+  const runs = owner === undefined ? false : (ownerRuns(owner) ?? isWithinLease(renewedAt, now))
+  const isHere = owner !== undefined && ownerRuns(owner) === true
+  const seenAt = latest(events.at(-1)?.at, runs ? renewedAt : undefined)
+  const begunAt = Date.parse(record.continuedAt.at(-1) ?? record.startedAt)
   return Option.some<RunStatus>({
     directory,
-    ...(running ? { state: "running", message: undefined } : ending(stages, events)),
+    ...(runs ? { state: isHere ? "running" : "unknown", message: undefined } : ending(stages, events)),
     record,
-    owner: running ? owner : undefined,
-    stages
+    owner: runs ? owner : undefined,
+    stages,
+    seenAt,
+    elapsed: Math.max(0, (isHere ? now : (seenAt ?? begunAt)) - begunAt),
+    progress: wholeRun(stages.map((stage) => partOf(stage, record))),
+    scores: yield* scoresSoFar(directory, stages)
   })
 })
+
+const latest = (...times: ReadonlyArray<number | undefined>): number | undefined => {
+  const known = times.filter((at) => at !== undefined)
+  return known.length === 0 ? undefined : Math.max(...known)
+}
+
+/** When a file was last written or renewed, by the clock of its file system; undefined where it is not there. */
+const modifiedAt = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const info = yield* Effect.option(fs.stat(file))
+  return Option.getOrUndefined(Option.flatMap(info, ({ mtime }) => mtime))?.getTime()
+})
+
+const isWithinLease = (renewedAt: number | undefined, now: number): boolean =>
+  renewedAt !== undefined && now - renewedAt <= leaseMilliseconds
+
+/** A stage as a part of the whole run. */
+const partOf = ({ place, state, step, steps, left }: StageStatus, { expectedSeconds = {} }: RunRecord): StagePart => {
+  const seconds = expectedSeconds[place]
+  if (state === "finished") return { share: 1, seconds }
+  if (state !== "begun" || steps === undefined || steps === 0) return { share: 0, seconds }
+  return { share: step / steps, seconds, left }
+}
+
+/** Only steps that one process did one after the other have a rate. */
+const leftAtLoggedRate = (events: ReadonlyArray<LoggedEvent>, place: string, remaining: number): number | undefined => {
+  const since = events.findLastIndex(
+    ({ tag, stage }) => tag === RunStarted.tag || (tag === StageStarted.tag && stage === place)
+  )
+  const own = events.slice(since + 1).filter(({ stage, tag }) => stage === place && tag === StepDone.tag)
+  const [first, last] = [own[0], own.at(-1)]
+  const between = first === undefined || last === undefined ? 0 : last.at - first.at
+  return leftAtRate(between, own.length - 1, remaining)
+}
 
 const stageStatus = Effect.fnUntraced(function* (
   stages: string,
@@ -81,6 +142,7 @@ const stageStatus = Effect.fnUntraced(function* (
     savedStep,
     steps: found?.steps ?? last?.steps,
     loss: last?.metrics.loss,
+    left: last === undefined ? undefined : leftAtLoggedRate(events, place, last.steps - last.step),
     key: found?.key,
     builds: found?.builds ?? [],
     keptBytes: Object.values(found?.finished?.artefacts ?? {}).reduce((sum, { bytes }) => sum + bytes, 0)

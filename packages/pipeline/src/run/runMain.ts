@@ -7,11 +7,18 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
+import { eraseLiveLines } from "../events/sinks/liveLines.ts"
 import { describeFailure } from "./describeFailure.ts"
 
 // SIGHUP: the terminal was closed, or the connection to it lost.
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 const streams = [process.stdout, process.stderr]
+/** Longer than a program takes that has nothing to save. */
+const patienceMilliseconds = 300
+const sayWaiting = () => {
+  eraseLiveLines()
+  process.stderr.write("finishing the step and saving; once more to quit at once\n")
+}
 /** Nobody reads any more: the other end of a pipe was closed (EPIPE), or the terminal (EIO). */
 const isClosed = ({ code }: NodeJS.ErrnoException): boolean => code === "EPIPE" || code === "EIO"
 
@@ -23,9 +30,13 @@ const run = Runtime.makeRunMain(({ fiber, teardown }) => {
     fiber.interruptUnsafe(fiber.id)
   }
   const onSignal = () => {
-    if (interrupted) process.exit(130)
-    process.stderr.write("\nfinishing the step and saving; once more to quit at once\n")
+    if (interrupted) {
+      eraseLiveLines()
+      process.exit(130)
+    }
     interrupt()
+    // Most programs have ended before this is worth saying.
+    setTimeout(sayWaiting, patienceMilliseconds).unref()
   }
   // It comes again with each further write.
   const onStreamError = (error: NodeJS.ErrnoException) => {

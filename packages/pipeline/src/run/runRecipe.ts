@@ -25,6 +25,7 @@ import { Build } from "../machine/Build.ts"
 import { Machine, recipeModule, runCommand, Surroundings } from "../machine/Machine.ts"
 import { monotonicMillis } from "../machine/monotonic.ts"
 import { ReportEvery, writeReport } from "../overview/writeReport.ts"
+import { expectedSeconds } from "../plan/expectedSeconds.ts"
 import * as Preflight from "../plan/Preflight.ts"
 import { toJson } from "../recipe/recipeJson.ts"
 import { type AnyRecipe, labelled, type Recipe } from "../recipe/recipeValue.ts"
@@ -77,9 +78,10 @@ const runStages = Effect.fn("Recipe.run")(function* <E, R>(recipe: AnyRecipe<E, 
   const directory = yield* RunDirectory
   const path = yield* Path.Path
   const startedAt = yield* monotonicMillis
-  yield* Preflight.check(recipe, directory.path)
+  const planned = yield* Preflight.check(recipe, directory.path)
   let keys = yield* expectedKeys(recipe)
-  yield* recordRun(recipe, keys)
+  const seconds = yield* expectedSeconds(planned)
+  yield* recordRun(recipe, keys, seconds)
 
   const sources = new Map<string, Source>()
   // The reports on the way end with the stages: the last word is that of the finished run.
@@ -202,15 +204,24 @@ const notStarted =
 const harmless = new Set(["host", "memory", recipeModule, runCommand])
 
 /** Writes run.json, and tells what is not as it was when this directory was last written. */
-const recordRun = Effect.fnUntraced(function* (recipe: AnyRecipe, keys: RunRecord["keys"]) {
+const recordRun = Effect.fnUntraced(function* (
+  recipe: AnyRecipe,
+  keys: RunRecord["keys"],
+  expected: ReadonlyArray<number | undefined>
+) {
   const directory = yield* RunDirectory
   const surroundings = { ...(yield* Machine).description, ...(yield* Surroundings) }
-  const now = { recipe: toJson(recipe), keys, build: yield* Build, surroundings }
+  const stages = labelled(recipe.stages)
+  const seconds = Object.fromEntries(
+    stages.flatMap(({ place }, index) => (expected[index] === undefined ? [] : [[place, expected[index]]]))
+  )
+  const now = { recipe: toJson(recipe), keys, build: yield* Build, surroundings, expectedSeconds: seconds }
   const before = yield* directory.record(now)
   yield* emit(RunEvents.RunStarted, {
     name: recipe.settings.name,
-    stages: labelled(recipe.stages).map(({ label }) => label),
-    continued: Option.isSome(before)
+    stages: stages.map(({ label }) => label),
+    continued: Option.isSome(before),
+    seconds
   })
   if (Option.isNone(before)) return
   const recipeChanges = jsonChanges(before.value.recipe, now.recipe)

@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url"
 import { onTestFinished } from "vitest"
 import { bundleOf, root } from "./program.ts"
 
-const program = fileURLToPath(new URL("../toy/run.ts", import.meta.url))
+/** The program that runs toy recipes. */
+export const toyProgram = fileURLToPath(new URL("../toy/run.ts", import.meta.url))
 
 /** A directory that is removed after the test. */
 export const temporaryDirectory = (): string => {
@@ -50,7 +51,7 @@ export const startToy = (
   recipe: string,
   options: { readonly env?: NodeJS.ProcessEnv; readonly user?: number; readonly fresh?: boolean } = {}
 ): ToyProcess => {
-  const args = [...bundleOf(program), directory, recipe, options.fresh ? "fresh" : ""]
+  const args = [...bundleOf(toyProgram), directory, recipe, options.fresh ? "fresh" : ""]
   const child = spawn(process.execPath, args, {
     cwd: root,
     env: { ...process.env, ...options.env },

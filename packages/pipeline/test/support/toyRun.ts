@@ -13,9 +13,15 @@ import { Sabotage, toyStages } from "../toy/stages.ts"
 import type { ToyStage } from "./toyProcess.ts"
 
 /** Collects what is printed. */
-export const collect = (isTerminal = false): Output & { readonly text: () => string } => {
+export const collect = (isTerminal = false, columns = 100): Output & { readonly text: () => string } => {
   const pieces: Array<string> = []
-  return { write: (text) => void pieces.push(text), text: () => pieces.join(""), isTerminal, columns: () => 100 }
+  return {
+    write: (text) => void pieces.push(text),
+    text: () => pieces.join(""),
+    isTerminal,
+    hasColors: false,
+    columns: () => columns
+  }
 }
 
 /** A recipe file's content with toy stages. */

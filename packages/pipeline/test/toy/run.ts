@@ -15,7 +15,7 @@ const program = Effect.gen(function* () {
   process.stdout.write("ready\n")
   yield* Recipe.run(recipe)
 })
-const layer = Sinks.plainLines().pipe(
+const layer = Sinks.terminal().pipe(
   Layer.provideMerge(RunDirectory.layer(directory, { fresh: mode === "fresh" })),
   Layer.provideMerge(NodeServices.layer)
 )

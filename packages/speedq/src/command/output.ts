@@ -7,6 +7,10 @@ const write = (stream: NodeJS.WriteStream, text: string) => Effect.sync(() => vo
 /** Lines on standard output. */
 export const print = (text: string): Effect.Effect<void> => write(process.stdout, `${printable(text)}\n`)
 
+/** Lines on a cleared terminal. */
+export const printScreen = (text: string): Effect.Effect<void> =>
+  write(process.stdout, `\u001b[H\u001b[2J${printable(text)}\n`)
+
 /** Text on standard output without a line end: a piece of an answer. */
 export const printPiece = (text: string): Effect.Effect<void> => write(process.stdout, printable(text))
 

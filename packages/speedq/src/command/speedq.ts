@@ -6,8 +6,9 @@ import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import { WrongUsage } from "../Errors.ts"
-import { CommandLine } from "./commandLine.ts"
+import { CommandLine, continuation, tellingHowToContinue } from "./commandLine.ts"
 import { chat } from "./commands/chat.ts"
+import { clean } from "./commands/clean.ts"
 import { compare } from "./commands/compare.ts"
 import { data } from "./commands/data.ts"
 import { doctor } from "./commands/doctor.ts"
@@ -36,7 +37,7 @@ const speedq = Command.make("speedq").pipe(
     { command: 'eval "$(speedq --completions bash)"', description: "completions for this shell" }
   ]),
   Command.withSubcommands([
-    { group: "Quantize", commands: [run, plan, data, status, exportCommand] },
+    { group: "Quantize", commands: [run, plan, data, status, clean, exportCommand] },
     { group: "Use and judge models", commands: [chat, evaluate, score, compare] },
     { group: "Try a machine", commands: [doctor, init] }
   ]),
@@ -50,8 +51,19 @@ const misuse = ({ commandPath, errors }: CliError.ShowHelp): WrongUsage =>
     help: `${commandPath.join(" ")} --help`
   })
 
-/** Runs a command line, `process.argv` without node and script. Fails with WrongUsage and with what the command fails with. */
-export const runCommandLine = (args: readonly string[]) =>
+/** Commands that save on the way, and go on there. */
+const continuing = ["run", "evaluate"]
+
+/**
+ * Runs a command line, `process.argv` without node and script. Fails with WrongUsage and with what the command fails with. Interrupted,
+ * it says which command continues.
+ */
+export const runCommandLine = (args: readonly string[]) => {
+  const running = runWith(args)
+  return continuing.includes(args[0] ?? "") ? tellingHowToContinue(continuation(args))(running) : running
+}
+
+const runWith = (args: readonly string[]) =>
   Command.runWith(speedq, { version })(args).pipe(
     Effect.catchIf(
       (error): error is CliError.ShowHelp => error instanceof CliError.ShowHelp,

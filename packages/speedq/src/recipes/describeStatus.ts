@@ -1,29 +1,37 @@
 /** How far a run is, as a person reads it. */
-import { formatBytes, formatNumber, type RunStatus, type StageStatus } from "@speedq/pipeline"
+import { formatBytes, formatDuration, formatNumber, type RunStatus, type StageStatus } from "@speedq/pipeline"
 import { builtIn, type ExtensionLists, inCode, missingPlugins, recordedPlugins } from "@speedq/stages"
-import { type Cell, textTable } from "../command/textTable.ts"
+import { type Cell, fittingTable, textTable } from "../command/textTable.ts"
 
-const row = ({ place, state, step, savedStep, steps, loss, keptBytes }: StageStatus): readonly Cell[] => [
+const row = ({ place, state, step, savedStep, steps, loss, left, keptBytes }: StageStatus): readonly Cell[] => [
   place,
   state,
   steps === undefined ? "" : `${step}/${steps}`,
   state === "begun" ? savedStep : "",
+  state === "begun" && left !== undefined ? formatDuration(left) : "",
   loss === undefined ? "" : formatNumber(loss),
   keptBytes === 0 ? "" : formatBytes(keptBytes)
 ]
 
-const stateLine = ({ state, message, owner }: RunStatus): string => {
+/** `3 min 5 s ago`. */
+const ago = (at: number | undefined, now: number): string =>
+  at === undefined ? "unknown" : `${formatDuration(Math.max(0, now - at))} ago`
+
+const stateLine = ({ directory, state, message, owner, seenAt }: RunStatus, now: number): string => {
+  const again = `"speedq run ${directory}" continues`
   switch (state) {
     case "running":
       return `running, process ${owner?.pid} on ${owner?.host} since ${owner?.since}`
+    case "unknown":
+      return `last sign of life ${ago(seenAt, now)}, from process ${owner?.pid} on ${owner?.host}, which cannot be seen from here`
     case "finished":
       return "finished"
     case "interrupted":
-      return "interrupted and saved; the same command continues"
+      return `interrupted and saved; ${again} it`
     case "failed":
       return `failed: ${message}`
     case "stopped":
-      return "stopped unexpectedly (killed, or the machine went down); the same command continues after the last saved step"
+      return `stopped unexpectedly (killed, or the machine went down), last sign of life ${ago(seenAt, now)}; ${again} after the last saved step`
   }
 }
 
@@ -47,22 +55,50 @@ const staleLines = ({ stages }: RunStatus): readonly string[] => {
   ]
 }
 
-/** State and stages. */
-export const describeStatus = (run: RunStatus, given: ExtensionLists = builtIn): string =>
+const isAtWork = ({ state }: RunStatus): boolean => state === "running" || state === "unknown"
+
+const percent = ({ progress: { share } }: RunStatus): string =>
+  share === undefined ? "" : `${Math.floor(100 * share)} %`
+
+/** `about 5 min 3 s`, nothing where it is unknown or there is none. */
+const left = (run: RunStatus): string =>
+  run.progress.left === undefined || run.state === "finished" ? "" : `about ${formatDuration(run.progress.left)}`
+
+/** How much is done, how long that took since the run was last begun or continued, and how long the rest takes. */
+const progressLine = (run: RunStatus): string => {
+  const finished = run.stages.filter(({ state }) => state === "finished").length
+  const parts = [
+    percent(run),
+    `${finished} of ${run.stages.length} stages`,
+    `${isAtWork(run) ? "at work for" : "worked for"} ${formatDuration(run.elapsed)}`,
+    left(run) === "" ? "" : `${left(run)} left`
+  ]
+  return parts.filter((part) => part !== "").join(", ")
+}
+
+const scoreLines = ({ scores }: RunStatus): readonly string[] =>
+  scores === undefined ? [] : ["", "scores so far", fittingTable(scores.columns, scores.rows)]
+
+/** State, progress, stages, scores; `now` in milliseconds since 1970. */
+export const describeStatus = (run: RunStatus, now: number, given: ExtensionLists = builtIn): string =>
   [
-    `${run.directory}: ${stateLine(run)}`,
+    `${run.directory}: ${stateLine(run, now)}`,
+    progressLine(run),
     ...pluginLines(run, given),
     "",
-    textTable(["stage", "state", "steps", "saved", "loss", "kept"], run.stages.map(row)),
-    ...staleLines(run)
+    textTable(["stage", "state", "steps", "saved", "left", "loss", "kept"], run.stages.map(row)),
+    ...staleLines(run),
+    ...scoreLines(run)
   ].join("\n")
 
-/** The runs of an ablation, a line each. */
-export const describeRuns = (runs: readonly RunStatus[]): string =>
+/** Several runs, a line each. */
+export const describeRuns = (runs: readonly RunStatus[], now: number): string =>
   textTable(
-    ["run", "stages", ""],
+    ["run", "stages", "done", "left", ""],
     runs.map((run) => {
       const finished = run.stages.filter(({ state }) => state === "finished").length
-      return [run.directory, `${finished}/${run.stages.length}`, stateLine(run)]
+      const stale = run.stages.filter(({ state }) => state === "stale").length
+      const state = `${stateLine(run, now)}${stale === 0 ? "" : `; stages that are stale: ${stale}`}`
+      return [run.directory, `${finished}/${run.stages.length}`, percent(run), left(run), state]
     })
   )

@@ -9,7 +9,7 @@ import { isModulePath } from "../modules/importModule.ts"
 import { recipeFile, shippedPath, withShippedPaths } from "../shipped/shipped.ts"
 import { applySettings, decodeRecipe, readJson } from "./loadRecipe.ts"
 import { loadModuleRecipe } from "./moduleRecipe.ts"
-import { isDirectory, recordOfRun } from "./recordOfRun.ts"
+import { directoryOfRecord, isDirectory, recordOfRun } from "./recordOfRun.ts"
 
 export type LoadedAblation = Effect.Success<ReturnType<typeof loadAblation>>
 
@@ -47,10 +47,11 @@ const loadAblation = Effect.fn("loadAblation")(function* (
 })
 
 /**
- * What `named` means: a module that exports a recipe, the directory of a run, a recipe or an ablation in JSON, or the name of a
+ * What a person means: a module that exports a recipe, the directory of a run or its run.json, a recipe or an ablation in JSON, or the name of a
  * shipped one. A run's own directory is where it goes on. Fails with what reading, decoding and the settings fail with.
  */
-export const loadWork = Effect.fn("loadWork")(function* (named: string, settings: readonly string[], help: string) {
+export const loadWork = Effect.fn("loadWork")(function* (given: string, settings: readonly string[], help: string) {
+  const named = yield* directoryOfRecord(given)
   if (isModulePath(named)) {
     const recipe = yield* loadModuleRecipe(named, settings, help)
     return { _tag: "Recipe" as const, recipe, directory: undefined, module: named }

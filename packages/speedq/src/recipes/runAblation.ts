@@ -1,6 +1,7 @@
 /** Runs every variant and seed of an ablation with everything that they need around them, and compares them. */
 import { join } from "node:path"
 import {
+  FindsTimes,
   formatDuration,
   monotonicMillis,
   type Report,
@@ -15,6 +16,7 @@ import * as Layer from "effect/Layer"
 import { remark } from "../command/output.ts"
 import { fittingTable } from "../command/textTable.ts"
 import { computeFor } from "../run/computeFor.ts"
+import { recordSinks } from "../run/records.ts"
 import type { LoadedAblation } from "./loadWork.ts"
 import type { RunOptions } from "./runRecipe.ts"
 
@@ -32,7 +34,7 @@ export interface AblationOutcome {
 
 /** Runs to the end, or continues what the directory holds; several runs, one backend. */
 export const runAblation = Effect.fn("runAblation")(
-  function* (ablation: LoadedAblation, { directory, fresh, tensorBoard }: RunOptions) {
+  function* (ablation: LoadedAblation, { directory, fresh, records }: RunOptions) {
     const { backend } = yield* Compute
     const startedAt = yield* monotonicMillis
     const onRun = Effect.fnUntraced(function* (done: number, runs: number) {
@@ -45,11 +47,15 @@ export const runAblation = Effect.fn("runAblation")(
       fresh,
       onRun,
       judgement: byLastEvaluation,
-      sinks: (run) =>
-        tensorBoard === undefined
-          ? Sinks.terminal()
-          : Layer.merge(Sinks.terminal(), Sinks.tensorBoard(join(tensorBoard, runPlace(run))))
-    }).pipe(Effect.provideService(Surroundings, { backend: backend.name, ...pluginSurroundings(yield* Extensions) }))
+      sinks: (run) => {
+        const place = runPlace(run)
+        const tensorBoard = records.tensorBoard === undefined ? undefined : join(records.tensorBoard, place)
+        return Layer.merge(Sinks.terminal(), recordSinks({ ...records, tensorBoard }, join(directory, place)))
+      }
+    }).pipe(
+      Effect.provideService(Surroundings, { backend: backend.name, ...pluginSurroundings(yield* Extensions) }),
+      Effect.provideService(FindsTimes, process.stderr.isTTY === true)
+    )
     const outcome: AblationOutcome = {
       directory,
       backend: backend.name,

@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import { fittingTable } from "../command/textTable.ts"
 import * as Run from "../run/Run.ts"
+import type { Records } from "../run/records.ts"
 import type { KnownRecipe } from "./loadRecipe.ts"
 import { tellingSurveys } from "./surveyProgress.ts"
 
@@ -13,8 +14,7 @@ export interface RunOptions {
   readonly directory: string
   readonly backend: BackendName
   readonly fresh: boolean
-  /** Directory for TensorBoard's event files. */
-  readonly tensorBoard: string | undefined
+  readonly records: Records
   /** The command line, for the run's record. */
   readonly command: string
 }
@@ -36,11 +36,11 @@ export interface RunResult {
 /** Runs to the end, or continues what the directory holds; `module` is where a recipe in code came from. Interrupted, it saves first. */
 export const runRecipe = Effect.fn("runRecipe")(function* (
   recipe: KnownRecipe,
-  { tensorBoard, command, ...options }: RunOptions,
+  { records, command, ...options }: RunOptions,
   module?: string
 ) {
   const path = yield* Path.Path
-  yield* Run.start(recipe, { ...options, ...(tensorBoard === undefined ? {} : { tensorBoard }) }).pipe(
+  yield* Run.start(recipe, { ...options, ...records }).pipe(
     Effect.provideService(Surroundings, {
       [runCommand]: command,
       ...(module === undefined ? {} : { [recipeModule]: module })

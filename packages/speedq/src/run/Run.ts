@@ -8,6 +8,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import {
   type Entry,
   Events,
+  FindsTimes,
   Recipe,
   RunDirectory,
   type RunStatus,
@@ -22,11 +23,12 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import { computeFor } from "./computeFor.ts"
+import { type Records, recordSinks } from "./records.ts"
 
 /** Where progress is shown: bars on a terminal and lines elsewhere, lines always, or nowhere. */
 export type Progress = "terminal" | "lines" | "silent"
 
-export interface RunSettings {
+export interface RunSettings extends Records {
   /** Directory of the run. What it holds of the same recipe is continued; it is made where it does not exist. */
   readonly directory: string
   /**
@@ -38,8 +40,6 @@ export interface RunSettings {
   readonly fresh?: boolean
   /** Default "terminal". `events.jsonl` in the directory is always written. */
   readonly progress?: Progress
-  /** Directory for TensorBoard's event files. */
-  readonly tensorBoard?: string
   /** Quantizers, losses, export formats, benchmarks and stages of your own that the recipe names. Its `name` is for messages. */
   readonly extensions?: Plugin
   /** Called for every event, at once; it must be quick. */
@@ -63,10 +63,10 @@ export const start = Effect.fn("Run.start")(function* <A, L, E, R>(
   recipe: Recipe.Recipe<A, L, E, R>,
   { directory, backend = "auto", fresh = false, progress = "terminal", ...settings }: RunSettings
 ) {
-  const { tensorBoard, extensions = {}, onEvent } = settings
+  const { extensions = {}, onEvent, ...records } = settings
   const sinks = Layer.mergeAll(
     progressSink(progress),
-    tensorBoard === undefined ? Layer.empty : Sinks.tensorBoard(tensorBoard),
+    recordSinks(records, directory),
     onEvent === undefined ? Layer.empty : listener(onEvent)
   )
   return yield* Effect.gen(function* () {
@@ -76,6 +76,8 @@ export const start = Effect.fn("Run.start")(function* <A, L, E, R>(
     return yield* Recipe.run(recipe).pipe(Effect.provideService(Surroundings, surroundings))
   }).pipe(
     Effect.scoped,
+    // Bars tell the time left of the whole run.
+    Effect.provideService(FindsTimes, progress === "terminal" && process.stderr.isTTY === true),
     Effect.provide(sinks),
     Effect.provide(
       Layer.mergeAll(RunDirectory.layer(directory, { fresh }), SampleWorkers.layer(), computeFor(recipe, backend))

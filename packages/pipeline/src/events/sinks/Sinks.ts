@@ -2,7 +2,10 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Events, type Sink } from "../Events.ts"
+import { logFileSink } from "./logFile.ts"
+import { mlflowSink } from "./mlflow.ts"
 import { type Output, standardError } from "./Output.ts"
+import { sendingSink } from "./openTelemetry.ts"
 import { plainLinesSink } from "./plainLines.ts"
 import { progressBarsSink } from "./progressBars.ts"
 import { tensorBoardSink } from "./tensorBoard.ts"
@@ -22,6 +25,17 @@ export const plainLines = (output: Output = standardError): Layer.Layer<never, n
 /** TensorBoard event files in `directory`. */
 export const tensorBoard = (directory: string) =>
   Layer.effectDiscard(Effect.flatMap(tensorBoardSink(directory), listen))
+
+/** Lines of text at the end of a file. */
+export const logFile = (file: string) => Layer.effectDiscard(Effect.flatMap(logFileSink(file), listen))
+
+/** The plain files of MLflow below `directory`, of the run in `runDirectory`. */
+export const mlflow = (directory: string, runDirectory: string) =>
+  Layer.effectDiscard(Effect.flatMap(mlflowSink(directory, runDirectory), listen))
+
+/** An OpenTelemetry collector at `endpoint`, the one sink that opens a connection; `run` says whose events they are. */
+export const openTelemetry = (endpoint: string, run: string) =>
+  Layer.effectDiscard(Effect.flatMap(sendingSink(endpoint, run), listen))
 
 /** Shows nothing. */
 export const silent: Layer.Layer<never, never, Events> = Layer.empty

@@ -1,6 +1,5 @@
 /** `speedq run`: runs a recipe or an ablation, or continues it. */
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { CommandLine, writtenCommand } from "../commandLine.ts"
@@ -8,6 +7,7 @@ import { backend, json, off, settings } from "../flags.ts"
 import { print, printJson } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 import { directory, recipe } from "../recipeFlags.ts"
+import { recordFlags, recordsOf } from "../recordFlags.ts"
 
 export const run = Command.make(
   "run",
@@ -17,15 +17,11 @@ export const run = Command.make(
     set: settings,
     backend,
     fresh: off("fresh", "start over: remove what an earlier run left in the directory"),
-    tensorboard: Flag.String("tensorboard").pipe(
-      Flag.withMetavar("DIR"),
-      Flag.withDescription("also write TensorBoard event files there"),
-      Flag.optional
-    ),
+    ...recordFlags,
     plugins,
     json
   },
-  Effect.fn("speedq run")(function* ({ recipe, out, set, backend, fresh, tensorboard, json }) {
+  Effect.fn("speedq run")(function* ({ recipe, out, set, backend, fresh, json, ...records }) {
     const { defaultDirectory } = yield* Effect.promise(() => import("../../recipes/loadRecipe.ts"))
     const { loadWork } = yield* Effect.promise(() => import("../../recipes/loadWork.ts"))
     const { orMissing, recipeOrMissing } = yield* Effect.promise(() => import("../../plugins/tellMissing.ts"))
@@ -37,7 +33,7 @@ export const run = Command.make(
       directory: Option.getOrElse(out, () => own ?? defaultDirectory(name)),
       backend,
       fresh,
-      tensorBoard: Option.getOrUndefined(tensorboard),
+      records: recordsOf(records),
       command
     })
     if (work._tag === "Ablation") {
@@ -47,6 +43,8 @@ export const run = Command.make(
     }
     const { describeRun, runRecipe } = yield* Effect.promise(() => import("../../recipes/runRecipe.ts"))
     const options = optionsOf(work.recipe.settings.name, work.directory)
+    const { confirmChanges } = yield* Effect.promise(() => import("../../recipes/changedRun.ts"))
+    if (!fresh) yield* confirmChanges(work.recipe, options.directory)
     const result = yield* runRecipe(work.recipe, options, work.module).pipe(
       Effect.catchTag("PreflightFailed", (error) => orMissing(options.directory, error))
     )

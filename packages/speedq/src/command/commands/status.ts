@@ -1,42 +1,73 @@
 /** `speedq status`: how far a run is. */
+
+import * as Clock from "effect/Clock"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { NoRun } from "../../Errors.ts"
-import { json } from "../flags.ts"
-import { print, printJson } from "../output.ts"
+import { NoRun, WrongUsage } from "../../Errors.ts"
+import { json, off } from "../flags.ts"
+import { print, printJson, printScreen } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
+
+const watch = off("watch", "show it again every two seconds until no run is at work any more")
+
+/** The runs in and below a directory, and how they are described. */
+const look = Effect.fnUntraced(function* (directory: string) {
+  const { status: statusOf, runsBelow } = yield* Effect.promise(() => import("@speedq/pipeline"))
+  const { describeRuns, describeStatus } = yield* Effect.promise(() => import("../../recipes/describeStatus.ts"))
+  const { Extensions } = yield* Effect.promise(() => import("@speedq/stages"))
+  const now = yield* Clock.currentTimeMillis
+  const found = Option.getOrUndefined(yield* statusOf(directory))
+  if (found !== undefined) {
+    return { runs: [found], json: found, text: describeStatus(found, now, yield* Extensions) }
+  }
+  const runs = yield* runsBelow(directory)
+  if (runs.length === 0) return yield* NoRun.in(directory)
+  return { runs, json: { directory, runs }, text: describeRuns(runs, now) }
+})
+
+/** Shows it until no run works any more: on a terminal on a cleared screen, elsewhere whenever a run or stage has another state. */
+const watchRuns = Effect.fnUntraced(function* (directory: string) {
+  let shown = ""
+  while (true) {
+    const { runs, text } = yield* look(directory)
+    const states = JSON.stringify(runs.map(({ state, stages }) => [state, stages.map((stage) => stage.state)]))
+    if (process.stdout.isTTY) yield* printScreen(text)
+    else if (states !== shown) yield* print(shown === "" ? text : `\n${text}`)
+    shown = states
+    if (!runs.some(({ state }) => state === "running" || state === "unknown")) return
+    yield* Effect.sleep("2 seconds")
+  }
+})
 
 export const status = Command.make(
   "status",
   {
     directory: Argument.String("run").pipe(
-      Argument.withDescription('directory of the run, as given to "speedq run --out"')
+      Argument.withDescription('directory of a run, as given to "speedq run --out", or a folder with runs below it')
     ),
+    watch,
     plugins,
     json
   },
-  Effect.fn("speedq status")(function* ({ directory, json }) {
-    const { status: statusOf } = yield* Effect.promise(() => import("@speedq/pipeline"))
-    const { describeRuns, describeStatus } = yield* Effect.promise(() => import("../../recipes/describeStatus.ts"))
-    const { Extensions } = yield* Effect.promise(() => import("@speedq/stages"))
-    const found = yield* statusOf(directory)
-    if (Option.isSome(found)) {
-      return yield* json ? printJson(found.value) : print(describeStatus(found.value, yield* Extensions))
+  Effect.fn("speedq status")(function* ({ directory, watch, json }) {
+    if (watch && json) {
+      return yield* new WrongUsage({ problems: ["--watch shows text; leave out --json"], help: "speedq status --help" })
     }
-    const { runsBelow } = yield* Effect.promise(() => import("@speedq/pipeline"))
-    const runs = yield* runsBelow(directory)
-    if (runs.length === 0) return yield* NoRun.in(directory)
-    yield* json ? printJson({ directory, runs }) : print(describeRuns(runs))
+    if (watch) return yield* watchRuns(directory)
+    const found = yield* look(directory)
+    yield* json ? printJson(found.json) : print(found.text)
   }, withPlugins)
 ).pipe(
   Command.withShortDescription("Show how far a run is"),
   Command.withDescription(
-    "Shows the stages of a run, its latest step and loss, and how it ended; for an ablation, how far each of its runs is. It only reads, so it also works while another process runs it."
+    "Shows how much of a run is done, how long it has worked and how long it still takes, its stages with their latest step and loss, the scores so far, what is stale, and how it ended. For a folder, such as that of an ablation, it lists the runs below it. It only reads, so it also works while another process runs it."
   ),
   Command.withExamples([
     { command: "speedq status runs/nano-2bit" },
+    { command: "speedq status runs/nano-2bit --watch" },
+    { command: "speedq status runs", description: "all runs below a folder" },
     { command: "speedq status runs/nano-2bit --json" }
   ])
 )

@@ -1,0 +1,16 @@
+/** How long each stage of a run will take, found before the first one, so that the time left of all of it can be told. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Forecast from "../stage/Forecast.ts"
+import type { Plan } from "./Preflight.ts"
+
+/** Whether a run times pieces of its stages' work before it begins, which takes a second or two: a plan always does. */
+export const FindsTimes = Context.Reference<boolean>("@speedq/pipeline/FindsTimes", { defaultValue: () => false })
+
+/** Expected seconds of each stage in order, undefined where unknown. Nothing is timed where every stage is finished. */
+export const expectedSeconds = Effect.fn("expectedSeconds")(function* ({ stages }: Plan) {
+  const isTimed = (yield* FindsTimes) && stages.some(({ finished }) => !finished)
+  return yield* Effect.forEach(stages, ({ forecast }) =>
+    Effect.map(isTimed ? Forecast.timed(forecast) : Effect.succeed(forecast), ({ seconds }) => seconds)
+  )
+})

@@ -1,0 +1,40 @@
+/** Flags that say where a run's events go besides the screen and events.jsonl. */
+import * as Flag from "effect/cli/Flag"
+import * as Option from "effect/Option"
+import type { Records } from "../run/records.ts"
+
+export const recordFlags = {
+  tensorboard: Flag.String("tensorboard").pipe(
+    Flag.withMetavar("DIR"),
+    Flag.withDescription("also write TensorBoard event files there"),
+    Flag.optional
+  ),
+  mlflow: Flag.String("mlflow").pipe(
+    Flag.withMetavar("DIR"),
+    Flag.withDescription("also write the numbers of its steps there, in MLflow's plain files"),
+    Flag.optional
+  ),
+  log: Flag.String("log").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("also append what is told to a file, each line with its time"),
+    Flag.optional
+  ),
+  otlp: Flag.String("otlp").pipe(
+    Flag.withMetavar("URL"),
+    Flag.withDescription("also send events to an OpenTelemetry collector, such as http://localhost:4318"),
+    Flag.filter(
+      (url) => /^https?:/.test(url) && URL.canParse(url),
+      () => "an address that begins with http:// or https://"
+    ),
+    Flag.optional
+  )
+}
+
+type Given = { readonly [name in keyof typeof recordFlags]: Option.Option<string> }
+
+export const recordsOf = ({ tensorboard, mlflow, log, otlp }: Given): Records => ({
+  tensorBoard: Option.getOrUndefined(tensorboard),
+  mlflow: Option.getOrUndefined(mlflow),
+  log: Option.getOrUndefined(log),
+  openTelemetry: Option.getOrUndefined(otlp)
+})
