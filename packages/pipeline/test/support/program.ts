@@ -14,8 +14,8 @@ const faults = here("../toy/faults.ts")
 const cache = join(root, "node_modules/.cache/speedq-test")
 const isBuilt = process.env["SPEEDQ_TEST_BUILT"] === "1"
 
-/** As deep as the engine's own modules, which find their package.json two directories up. */
-const code = "src/bundle"
+/** A bundle is as deep as the engine's own modules, which find their package.json two directories up. */
+const bundlePlace = "src/bundle"
 
 /** Packages that are loaded at run time where they are installed. */
 const native = ["koffi", "sharp", "gpu.js", "webgpu"]
@@ -43,15 +43,17 @@ const compiled = (program: string, bundled: boolean): readonly string[] => {
     logLevel: "error",
     write: false
   })
-  const digest = createHash("sha256")
+  // Beside a package.json of the engine what imports @speedq/pipeline would find that directory.
+  const place = bundled ? bundlePlace : "."
+  const digest = createHash("sha256").update(place)
   for (const { contents } of outputFiles) digest.update(contents)
   const directory = join(cache, digest.digest("hex").slice(0, 16))
   if (!existsSync(directory)) {
     mkdirSync(cache, { recursive: true })
     const own = mkdtempSync(`${directory}-`)
-    mkdirSync(join(own, code), { recursive: true })
-    writeFileSync(join(own, "package.json"), readFileSync(here("../../package.json")))
-    for (const { path, contents } of outputFiles) writeFileSync(join(own, code, basename(path)), contents)
+    mkdirSync(join(own, place), { recursive: true })
+    if (bundled) writeFileSync(join(own, "package.json"), readFileSync(here("../../package.json")))
+    for (const { path, contents } of outputFiles) writeFileSync(join(own, place, basename(path)), contents)
     // A program may be run as another user.
     chmodSync(own, 0o755)
     try {
@@ -61,7 +63,7 @@ const compiled = (program: string, bundled: boolean): readonly string[] => {
       rmSync(own, { recursive: true })
     }
   }
-  const outputOf = (file: string): string => join(directory, code, basename(file).replace(/\.ts$/, ".mjs"))
+  const outputOf = (file: string): string => join(directory, place, basename(file).replace(/\.ts$/, ".mjs"))
   return ["--import", outputOf(faults), outputOf(program)]
 }
 
