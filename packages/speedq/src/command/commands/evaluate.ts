@@ -15,7 +15,10 @@ export const evaluate = Command.make(
     data,
     benchmark,
     matcher,
-    limit: count("limit").pipe(Flag.withDescription("ask only the first N rows"), Flag.optional),
+    limit: count("limit").pipe(
+      Flag.withDescription("ask only the first N rows; predictions and score are then named NAME_BENCHMARK_firstN"),
+      Flag.optional
+    ),
     maxPixels,
     imageStore,
     out: Flag.String("out").pipe(
@@ -25,7 +28,9 @@ export const evaluate = Command.make(
     ),
     name: Flag.String("name").pipe(
       Flag.withMetavar("NAME"),
-      Flag.withDescription("name of the model in file names; default: the name of its directory"),
+      Flag.withDescription(
+        "name of the model in file names; default: the name of its directory, or run and format: mine-packed for runs/mine/model/packed"
+      ),
       Flag.optional
     ),
     format: Flag.Literals("format", ["xlsx", "tsv", "json"]).pipe(
