@@ -60,6 +60,16 @@ describe("wrong usage", () => {
     assert.match(await refused("chat", "model", "hello", "--max-tiles", "0"), /a whole number above 0/)
   })
 
+  it("takes a value that does not fit for wrong usage, and names the stage as its directory is", async () => {
+    const message = await refused("plan", "nano-2bit", "--set", "qat.maxSteps=-1", "--set", "04-evaluate-3.batch=x")
+    assert.strictEqual(
+      message,
+      '--set: 04-evaluate-3.batch: Expected number, got "x"\n' +
+        '--set: 09-qat.maxSteps: Expected a value greater than 0, got -1\nsee "speedq plan --help"'
+    )
+    assert.include(await refused("run", "nano-2bit", "--set", "seed=-1"), "--set: seed: Expected a value greater")
+  })
+
   it("refuses flags that would do nothing", async () => {
     const message = await refused("chat", "model", "hello", "--top-p", "0.5", "--seed", "3")
     const advice = "is for sampling; add --temperature, such as --temperature 0.7"
