@@ -219,7 +219,7 @@ const recordRun = Effect.fnUntraced(function* (
   const before = yield* directory.record(now)
   yield* emit(RunEvents.RunStarted, {
     name: recipe.settings.name,
-    stages: stages.map(({ place }) => place),
+    stages: stages.map(({ label }) => label),
     continued: Option.isSome(before),
     seconds
   })
