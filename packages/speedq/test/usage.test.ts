@@ -18,7 +18,8 @@ const names = [
   "init",
   "doctor",
   "data",
-  "clean"
+  "clean",
+  "create"
 ]
 
 const run = (args: readonly string[]) => runCommandLine(args).pipe(Effect.provide(NodeServices.layer))

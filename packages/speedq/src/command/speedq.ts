@@ -11,6 +11,7 @@ import { CommandLine, continuation, tellingHowToContinue } from "./commandLine.t
 import { chat } from "./commands/chat.ts"
 import { clean } from "./commands/clean.ts"
 import { compare } from "./commands/compare.ts"
+import { create } from "./commands/create.ts"
 import { data } from "./commands/data.ts"
 import { doctor } from "./commands/doctor.ts"
 import { evaluate } from "./commands/evaluate.ts"
@@ -41,7 +42,7 @@ const speedq = Command.make("speedq").pipe(
   Command.withSubcommands([
     { group: "Quantize", commands: [run, plan, data, status, clean, exportCommand] },
     { group: "Use and judge models", commands: [chat, evaluate, score, compare] },
-    { group: "Try a machine", commands: [doctor, init] }
+    { group: "Begin", commands: [create, doctor, init] }
   ]),
   Command.withGlobalFlags([Debug])
 )
