@@ -15,7 +15,7 @@ export interface CreatedProject {
 /** Writes the files of a new project, named after its directory. Fails with OutputExists where that is not empty, and where it cannot be written. */
 export const createProject = Effect.fn("createProject")(function* (directory: string) {
   yield* requireEmpty(directory)
-  const files = projectFiles(basename(resolve(directory)))
+  const files = yield* projectFiles(basename(resolve(directory)))
   for (const [file, text] of Object.entries(files)) {
     const path = join(directory, file)
     yield* whileDoing("make the directory", dirname(path))(madeDirectory(dirname(path)))
