@@ -65,6 +65,7 @@ export { markChoices } from "./scoring/markChoices.ts"
 export { differenceOf, type Interval, type Paired, pairedDifference, wilson } from "./scoring/proportions.ts"
 export { renderScore } from "./scoring/renderScore.ts"
 export {
+  requireScorable,
   type Score,
   type ScoredRow,
   type ScoreOptions,

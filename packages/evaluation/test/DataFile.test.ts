@@ -46,6 +46,10 @@ describe("readDataFile", () => {
         answer: "A"
       })
       assert.deepStrictEqual(Object.fromEntries(data.rows[1]!.cells), { index: "2", question: "three", answer: "B" })
+      assert.deepStrictEqual(
+        data.rows.map(({ takenForMissing }) => takenForMissing),
+        [undefined, new Set(["B"])]
+      )
       assert.strictEqual(data.md5, createHash("md5").update(content).digest("hex"))
       assert.strictEqual(data.sha256, createHash("sha256").update(content).digest("hex"))
       assert.deepStrictEqual(Array.from(data.numeric), ["index", "A"])

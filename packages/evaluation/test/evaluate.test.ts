@@ -310,11 +310,38 @@ describe("evaluate", () => {
       const [some, rest]: [AnswerRequest[], AnswerRequest[]] = [[], []]
       const first = yield* evaluate(mmStar, { ...options, limit: 3 }).pipe(Effect.provideService(Answerer, model(some)))
       assert.deepStrictEqual(first.score.counts, { rows: count, answered: 3, missing: 5 })
-      yield* evaluate(mmStar, options).pipe(Effect.provideService(Answerer, model(rest)))
+      const inOut = (file: string) => join(options.out, file)
+      assert.strictEqual(first.predictionsFile, inOut("m_MMStar_first3.xlsx"))
+      const whole = yield* evaluate(mmStar, options).pipe(Effect.provideService(Answerer, model(rest)))
       assert.deepStrictEqual(
         rest.map((request) => request.index),
         ["4", "5", "6", "7", "8"]
       )
+      // Asking fewer rows afterwards leaves the files of all rows as they are.
+      const files = [whole.predictionsFile, whole.scoreFile, whole.resultFile]
+      assert.deepStrictEqual(files, ["m_MMStar.xlsx", "m_MMStar_acc.csv", "m_MMStar_result.json"].map(inOut))
+      const before = files.map((file) => readFileSync(file, "hex"))
+      yield* evaluate(mmStar, { ...options, limit: 2 }).pipe(Effect.provideService(Answerer, model(rest)))
+      assert.deepStrictEqual(
+        files.map((file) => readFileSync(file, "hex")),
+        before
+      )
+      assert.strictEqual(rest.length, 5)
+    })
+  )
+
+  it.effect("a row that cannot be scored is told before any is asked", () =>
+    Effect.gen(function* () {
+      const { options } = yield* setUp
+      const lines = readFileSync(options.data, "utf8").split("\n")
+      writeFileSync(options.data, lines.with(6, lines[6]!.replace('"B"\t"c"', '"D"\t"c"')).join("\n"))
+      const asked: AnswerRequest[] = []
+      const error = yield* Effect.flip(evaluate(mmStar, options).pipe(Effect.provideService(Answerer, model(asked))))
+      assert.match(
+        error.message,
+        /MMStar\.tsv, row 6 \(index 6\), column "answer": "D" is no letter of the row, which has A, B; correct the cell/
+      )
+      assert.isEmpty(asked)
     })
   )
 

@@ -52,6 +52,10 @@ const onlyHead: readonly (readonly [string, string])[] = [
   // Any white space between the words, and any number of marks.
   ["the answer\u00a0is A, since B is not red", "A"],
   ["the answer \n is\tB, since A is not blue", "B"],
+  // What Python takes for an i or an s when it ignores case.
+  ["the answer \u0131s A, not B or C", "A"],
+  ["the answer \u0130S B, not A or C", "B"],
+  ["the an\u017fwer is C, not A or B", "C"],
   ["The answer is *C*, not D", "C"],
   ["The answer is ***D***, not C", "D"]
 ]

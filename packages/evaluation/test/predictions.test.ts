@@ -9,7 +9,9 @@ import { mmStar } from "../src/benchmarks/MmStar.ts"
 import { readDataFile } from "../src/data/DataFile.ts"
 import { readPredictions } from "../src/predictions/readPredictions.ts"
 import { predictionFormats, writePredictions } from "../src/predictions/writePredictions.ts"
+import { score } from "../src/scoring/Score.ts"
 import { fileIn, temporaryDirectory, tsvOf } from "./dataFiles.ts"
+import { rowOf } from "./rows.ts"
 
 const header = ["index", "image", "question", "A", "B", "answer", "weight"]
 const image = "a".repeat(80)
@@ -161,6 +163,61 @@ describe("predictions files", () => {
         )
         assert.deepStrictEqual(yield* readBack(texts, "xlsx"), escaped)
       }
+    })
+  )
+})
+
+describe("indexes", () => {
+  /** Writes the predictions of the first `rows` rows of a data file with these indexes, reads them and scores them. */
+  const found = (indexes: readonly string[], format: string, rows = indexes.length) =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const cells = indexes.map((index) => [index, image, "q", "x", "y", "A", "2"])
+      const data = yield* readDataFile(fileIn(directory, "data.tsv", tsvOf(header, cells)), mmStar)
+      const asked = data.rows.slice(0, rows)
+      const file = join(directory, `p.${format}`)
+      yield* writePredictions(file, data, asked, new Map(asked.map(({ index }) => [index, "A"])))
+      const { counts } = yield* score(mmStar, data.rows, yield* readPredictions(file), { file })
+      return counts.answered
+    })
+
+  for (const format of predictionFormats) {
+    it.effect(`${format}: are found again, whatever is in them, and whichever rows were asked`, () =>
+      Effect.gen(function* () {
+        const columns = [
+          ["1.0", "2.0"],
+          ["1.5", "2.0"],
+          ["007", "7", "x"],
+          ["true", "x"],
+          ["1e5", "x"],
+          ["a\u0001b", "c\u001f", "_x0001_", "d\r\ne", "\u007f"],
+          ["9007199254740993", "2"],
+          ["123456789012345678901234567890", "2"]
+        ]
+        for (const column of columns) {
+          assert.strictEqual(yield* found(column, format), column.length, JSON.stringify(column))
+          assert.strictEqual(yield* found(column, format, 1), 1, `the first of ${JSON.stringify(column)}`)
+        }
+      })
+    )
+  }
+
+  it.effect("a number in a sheet is the index that has its text", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const sheet = (...indexes: readonly (string | number)[]) => {
+        const rows = indexes.map((index) => [index, "A"])
+        return Effect.promise(() => writeXlsx({ sheets: [{ name: "s", rows: [["index", "prediction"], ...rows] }] }))
+      }
+      const predictions = yield* readPredictions(fileIn(directory, "p.xlsx", yield* sheet(1, "02", "x")))
+      const rows = ["1.0", "2.0", "x"].map((index) => rowOf({ index, A: "x", answer: "A" }))
+      assert.strictEqual((yield* score(mmStar, rows, predictions)).counts.answered, 3)
+      const twice = yield* readPredictions(fileIn(directory, "twice.xlsx", yield* sheet(1, "1.0")))
+      assert.strictEqual((yield* Effect.flip(score(mmStar, rows, twice)))._tag, "PredictionDuplicate")
+      // Where the data file tells them apart, neither is guessed.
+      const apart = ["01", "1"].map((index) => rowOf({ index, A: "x", answer: "A" }))
+      const foreign = yield* readPredictions(fileIn(directory, "foreign.xlsx", yield* sheet("001")))
+      assert.strictEqual((yield* Effect.flip(score(mmStar, apart, foreign)))._tag, "PredictionForeign")
     })
   )
 })

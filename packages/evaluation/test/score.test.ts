@@ -52,6 +52,28 @@ describe("multiple choice", () => {
     })
   )
 
+  it.effect("an answer that is no letter of its row is an error that names the row, not a score of 0", () =>
+    Effect.gen(function* () {
+      const error = (benchmark: Benchmark, cells: Cells) =>
+        Effect.map(
+          Effect.flip(scoreOf(benchmark, [{ says: "A", split: "validation", category: "x", ...cells }])),
+          ({ message }) => message
+        )
+      const two = { index: "7", A: "cat", B: "dog" }
+      for (const benchmark of [mmStar, mmbenchDevEnV11, nano, mmmuDevVal]) {
+        const told =
+          /row \d+ \(index 7\), column "answer": "D" is no letter of the row, which has A, B; correct the cell/
+        assert.match(yield* error(benchmark, { ...two, answer: "D" }), told)
+      }
+      assert.match(yield* error(mmStar, { ...two, answer: "cat" }), /"cat" is no letter/)
+      assert.match(yield* error(mmStar, { index: "7", answer: "A" }), /which has no options/)
+      // Published files have such options: no prediction hits them, but the row is sound.
+      const none = { ...rowOf({ ...two, answer: "C" }), takenForMissing: new Set(["C"]) }
+      const scored = yield* score(mmStar, [none], [{ index: "7", prediction: "C" }])
+      assert.deepStrictEqual([scored.overall, scored.rows[0]!.hit], [0, false])
+    })
+  )
+
   it.effect("splits and categories, names sorted by code point, absent ones left out", () =>
     Effect.gen(function* () {
       const result = yield* scoreOf(scienceQaVal, [

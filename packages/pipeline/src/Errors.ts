@@ -96,6 +96,7 @@ export class RecipeInvalid extends Schema.TaggedError<RecipeInvalid>()("RecipeIn
 }
 
 export const PreflightProblem = Schema.Struct({
+  /** As its directory is called, `08-qat`; several with commas, or "all". */
   stage: Schema.String,
   issue: Schema.String,
   /** What to do about it; left out where the issue says that, too. */
@@ -133,6 +134,7 @@ const messageOf = (cause: unknown): string =>
 
 /** A stage stopped. `cause` is the stage's own error, unchanged; `saved` is the step of its newest saved state, 0 without one. */
 export class StageFailed extends Schema.TaggedError<StageFailed>()("StageFailed", {
+  /** As its directory is called: `08-qat`. */
   stage: Schema.String,
   step: Schema.Int,
   steps: Schema.Int,

@@ -71,11 +71,11 @@ describe("Preflight", () => {
       assert.instanceOf(error, PreflightFailed)
       assert.deepStrictEqual(error.message.split("\n"), [
         "the run cannot start:",
-        "  toy-vit: values has 1001, which group 4 does not divide (1 left over); choose a group that divides 1001, or another rule for values",
-        "  needy: /nowhere/a does not exist or cannot be read; download the model",
-        "  needy: /nowhere/b does not exist or cannot be read; download the model",
-        "  needy-3: config.json has no hidden_size",
-        "  needy: it needs 12 GiB of memory, but only 8 GiB is available; use smaller batches or shorter sequences, free memory, or raise memory.limit",
+        "  01-toy-vit: values has 1001, which group 4 does not divide (1 left over); choose a group that divides 1001, or another rule for values",
+        "  02-needy: /nowhere/a does not exist or cannot be read; download the model",
+        "  02-needy: /nowhere/b does not exist or cannot be read; download the model",
+        "  04-needy-3: config.json has no hidden_size",
+        "  02-needy: it needs 12 GiB of memory, but only 8 GiB is available; use smaller batches or shorter sequences, free memory, or raise memory.limit",
         `  all: results and saved states need 23 GiB more in ${directory}, but only 20 GiB is free; free some space or choose a directory on another disk`
       ])
     }).pipe(onMachine, Effect.provide(NodeServices.layer))
@@ -89,10 +89,10 @@ describe("Preflight", () => {
       )
       const plan = yield* Preflight.check(recipe, "/nowhere/yet")
       assert.deepStrictEqual(
-        plan.stages.map(({ label, forecast }) => [label, forecast.memoryBytes, forecast.outputBytes, forecast.seconds]),
+        plan.stages.map(({ place, forecast }) => [place, forecast.memoryBytes, forecast.outputBytes, forecast.seconds]),
         [
-          ["needy", gib, gib, 90],
-          ["needy-2", 2 * gib, gib, 90]
+          ["01-needy", gib, gib, 90],
+          ["02-needy-2", 2 * gib, gib, 90]
         ]
       )
       assert.deepStrictEqual(

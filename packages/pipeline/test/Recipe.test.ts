@@ -195,10 +195,13 @@ describe("in JSON", () => {
       })
       assert.sameMembers(
         [...paths(stagesOnly)],
-        ["stages[0].steps", "stages[0].floats", "stages[0].step", "stages[1].use"]
+        ["01-toy-vit.steps", "01-toy-vit.floats", "01-toy-vit.step", "02-toy-projektor.use"]
       )
-      assert.include(stagesOnly.message, 'stages[1].use: there is no stage "toy-projektor"; did you mean toy-projector')
-      assert.include(stagesOnly.message, 'stages[0].steps: Expected number, got "many"')
+      assert.include(
+        stagesOnly.message,
+        '02-toy-projektor.use: there is no stage "toy-projektor"; did you mean toy-projector'
+      )
+      assert.include(stagesOnly.message, '01-toy-vit.steps: Expected number, got "many"')
     })
   )
 
@@ -207,7 +210,7 @@ describe("in JSON", () => {
       const error = yield* invalid({ ...good, stages: [...good.stages].reverse() })
       assert.deepStrictEqual(error.problems, [
         {
-          path: "stages[0]",
+          path: "01-toy-projector",
           issue:
             'toy-projector needs "vit" (a quantized vision tower), which no earlier stage gives; put toy-vit before it'
         }

@@ -42,7 +42,7 @@ const broken = Effect.gen(function* () {
   assert.instanceOf(error.cause, ToyFailed)
   assert.strictEqual(
     error.message,
-    "stage toy-projector stopped at step 6 of 9: the toy was told to fail at step 7. Step 6 is saved: the same command continues after it."
+    "stage 02-toy-projector stopped at step 6 of 9: the toy was told to fail at step 7. Step 6 is saved: the same command continues after it."
   )
   assert.deepStrictEqual(savedSteps(directory), { "02-toy-projector": 6 })
   return { directory, stage: join(directory, "stages", "02-toy-projector") }
@@ -298,7 +298,7 @@ describe("steps", () => {
       const { exit } = yield* runHere(directory, recipeOf([{ ...vit, nanAt: 3 }]))
       const error = errorOf(exit)
       assert.instanceOf(error, StageFailed)
-      assert.match(error.message, /^stage toy-vit stopped at step 2 of 9: loss is NaN after step 3; lower/)
+      assert.match(error.message, /^stage 01-toy-vit stopped at step 2 of 9: loss is NaN after step 3; lower/)
     })
   )
 

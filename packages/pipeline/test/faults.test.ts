@@ -83,7 +83,7 @@ describe("storage", () => {
     const { code, stderr } = await child.ended
     assert.strictEqual(code, 1, stderr)
     assert.strictEqual(errorLines(stderr).length, 1, stderr)
-    assert.match(stderr, /error: stage toy-vit stopped at step \d+ of 1000: could not save .*: the disk is full/)
+    assert.match(stderr, /error: stage 01-toy-vit stopped at step \d+ of 1000: could not save .*: the disk is full/)
   })
 
   it("a full disk ends in one message, and the run continues from its last save when there is room", async () => {
@@ -99,7 +99,7 @@ describe("storage", () => {
     assert.strictEqual(errorLines(stderr).length, 1)
     assert.match(
       stderr,
-      /error: stage toy-projector stopped at step \d of 8: could not save .*: the disk is full; free/
+      /error: stage 02-toy-projector stopped at step \d of 8: could not save .*: the disk is full; free/
     )
     assert.isAbove(savedSteps(directory)["02-toy-projector"] ?? 0, 0)
 

@@ -27,7 +27,7 @@ describe("applyOverrides", () => {
         "toy-vit.steps=5",
         "toy-vit.steps=6",
         "stages[1].rate=1e-3",
-        "toy-export-2.name=7",
+        "04-toy-export-2.name=7",
         "name=2026"
       )
       assert.deepStrictEqual(changed, {
@@ -66,7 +66,7 @@ describe("applyOverrides", () => {
     Effect.gen(function* () {
       const changed = yield* set("toy-vit.steps=lots")
       const error = yield* Effect.flip(Recipe.decode(toyStages, changed))
-      assert.deepStrictEqual(error.problems, [{ path: "stages[0].steps", issue: 'Expected number, got "lots"' }])
+      assert.deepStrictEqual(error.problems, [{ path: "01-toy-vit.steps", issue: 'Expected number, got "lots"' }])
     })
   )
 })

@@ -281,7 +281,10 @@ describe("the report and the status of a run", () => {
       assert.include(told(), "<td>mine.ts</td>")
       assert.notInclude(told(), "of-ann")
       assert.include(readFileSync(join(directory, "run.json"), "utf8"), "box-of-ann")
-      assert.include(told(), "failed: stage toy-projector stopped at step 7 of 9: the toy was told to fail at step 8")
+      assert.include(
+        told(),
+        "failed: stage 02-toy-projector stopped at step 7 of 9: the toy was told to fail at step 8"
+      )
       const half = yield* current
       assert.strictEqual(half?.state, "failed")
       assert.deepInclude(half?.stages[0], { place: "01-toy-vit", state: "finished", step: 9, steps: 9, savedStep: 9 })

@@ -160,7 +160,7 @@ describe("saving", () => {
       assert.instanceOf(error, StageFailed)
       assert.strictEqual(
         error.message,
-        "stage counting stopped at step 5 of 9: no such picture. Step 5 is saved: the same command continues after it."
+        "stage 01-counting stopped at step 5 of 9: no such picture. Step 5 is saved: the same command continues after it."
       )
       assert.include((yield* run(directory, counting(9, nothing), {})).printed, "continuing after step 5 of 9")
     })
@@ -245,7 +245,7 @@ describe("saving", () => {
       yield* TestClock.adjust("2 minutes")
       yield* Fiber.await(fiber)
       const log = readFileSync(join(directory, "events.jsonl"), "utf8")
-      assert.include(log, "stage counting stopped at step 2 of 10: no such image")
+      assert.include(log, "stage 01-counting stopped at step 2 of 10: no such image")
       assert.notInclude(log, '"event":"Interrupted"')
     })
   )

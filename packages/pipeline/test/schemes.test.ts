@@ -91,7 +91,7 @@ describe("settings of the command line", () => {
     const added = await set("x.rules[1].match=b")
     assert.deepStrictEqual<object>(added, { use: "x", rules: [{ match: "**", bits: 2 }, { match: "b" }] })
     const error = await set("x.rules[100000000].match=b").catch((raised: unknown) => raised)
-    assert.include(String(error), "stages[0].rules has 1 entries, numbered from 0")
+    assert.include(String(error), "01-x.rules has 1 entries, numbered from 0")
   })
 
   it("name another scheme", async () => {

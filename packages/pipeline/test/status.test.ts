@@ -92,7 +92,7 @@ describe("the times of a run's stages", () => {
   const plan = (...finished: ReadonlyArray<boolean>) => ({
     ...{ problems: [], memoryBytes: 0, memoryLimitBytes: 0, diskBytes: 0, diskFreeBytes: 0, seconds: 0 },
     stages: finished.map((each) => ({
-      ...{ label: "toy", finished: each, stale: undefined, bytes: 0 },
+      ...{ place: "01-toy", finished: each, stale: undefined, bytes: 0 },
       forecast: Forecast.make({ time: Effect.succeed({ seconds: 4, lines: [] }) })
     }))
   })

@@ -1,4 +1,4 @@
-/** Copies what the tarball brings into dist/share: recipes, nano, and completions that the built command prints. */
+/** Copies what the tarball brings into dist/share: recipes, nano, the project of `speedq create`, and completions that the built command prints. */
 import { execFileSync } from "node:child_process"
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -12,7 +12,7 @@ const share = join(packageRoot, "dist", "share")
 const stays = ["generator", "teacher"].map((name) => join(repository, "data", "nano", name))
 
 rmSync(share, { recursive: true, force: true })
-for (const folder of ["configs", "data"]) {
+for (const folder of ["configs", "data", "examples/project"]) {
   cpSync(join(repository, folder), join(share, folder), {
     recursive: true,
     filter: (path) => !stays.includes(path)

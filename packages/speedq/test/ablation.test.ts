@@ -88,7 +88,7 @@ describe("an ablation on the command line", () => {
     assert.isTrue(planned.fits)
     const { code, stdout } = await speedq(["plan", file, "--no-time"])
     assert.strictEqual(code, 0)
-    assert.match(stdout, /^all at once +joint-qat, evaluate +\d/m)
+    assert.match(stdout, /^all at once +01-joint-qat, 02-evaluate +\d/m)
     assert.match(stdout, /^stages: 16 to run/m)
   })
 
@@ -101,9 +101,14 @@ describe("an ablation on the command line", () => {
     const unknown = await speedq(["plan", file, "--set", "qat.maxStep=3"])
     assert.strictEqual(unknown.code, 2)
     assert.match(unknown.stderr, /did you mean .*qat\.maxSteps/)
-    const seeds = await speedq(["plan", file, "--set", "seeds=one"])
-    assert.strictEqual(seeds.code, 1)
-    assert.match(seeds.stderr, /seeds/)
+    for (const wrong of ["one", "-1"]) {
+      const seeds = await speedq(["plan", file, "--set", `seeds=${wrong}`])
+      assert.strictEqual(seeds.code, 2)
+      assert.match(seeds.stderr, /^error: --set: seeds\[0\]: Expected .*got "?(one|-1)/)
+    }
+    const value = await speedq(["run", file, "--set", "qat.maxSteps=-1"])
+    assert.strictEqual(value.code, 2)
+    assert.match(value.stderr, /variant "SPEED-Q": 03-qat\.maxSteps: Expected a value greater than 0, got -1/)
     writeFileSync(file, readFileSync(file, "utf8").replace("base.json", "bass.json"))
     const missing = await speedq(["run", file])
     assert.strictEqual(missing.code, 1)

@@ -194,7 +194,7 @@ describe("speedq evaluate", () => {
       readonly published: boolean | null
     }
     assert.lengthOf(two.rows, 2)
-    assert.strictEqual(two.predictionsFile, join(out, "m_nano.tsv"))
+    assert.strictEqual(two.predictionsFile, join(out, "m_nano_first2.tsv"))
     assert.isNull(two.published)
 
     const four = await speedq([...args, "--limit", "4", "--format", "tsv"])
@@ -207,7 +207,8 @@ describe("speedq evaluate", () => {
     assert.strictEqual(stored.code, 1)
     assert.match(stored.stderr, /jpeg75/)
 
-    const scored = await speedq(["score", two.predictionsFile, "--data", short, "--benchmark", "nano", "--partial"])
+    const predictions = join(out, "m_nano_first4.tsv")
+    const scored = await speedq(["score", predictions, "--data", short, "--benchmark", "nano", "--partial"])
     assert.strictEqual(scored.stdout, four.stdout)
   }, 120_000)
 

@@ -45,17 +45,17 @@ describe("speedq plan", () => {
     const planned = await plan([writeRecipe(model, [evaluateStage("full"), ...speedqStages(3)])])
     const layers = new Map(planned.layers!.layers.map((row) => [row.layer, row]))
     const qkv = layers.get("vision_model.encoder.layers.0.attn.qkv")!
-    assert.deepInclude(qkv, { stage: "adaround-vit", match: "**", quantizer: "bilevel", bitsPerWeight: 2.875 })
+    assert.deepInclude(qkv, { stage: "02-adaround-vit", match: "**", quantizer: "bilevel", bitsPerWeight: 2.875 })
     assert.strictEqual(qkv.bytes, (192 * 64 * 2.875) / 8)
     assert.deepInclude(layers.get("language_model.lm_head")!, {
-      stage: "qat",
+      stage: "04-qat",
       quantizer: "embedding-sym4",
       bitsPerWeight: 4.5
     })
     assert.deepInclude(layers.get("mlp1.1")!, { stage: null, quantizer: null, bitsPerWeight: 16 })
     const whole = await plan([writeRecipe(model, speedqStages(3)), "--set", "qat.quantizeProjector=true"])
     const projector = whole.layers!.layers.find(({ layer }) => layer === "mlp1.1")!
-    assert.deepInclude(projector, { stage: "qat", quantizer: "bilevel" })
+    assert.deepInclude(projector, { stage: "03-qat", quantizer: "bilevel" })
     const { parts, total } = planned.layers!.size
     assert.strictEqual(
       total.bytes,
@@ -63,8 +63,8 @@ describe("speedq plan", () => {
     )
     assert.strictEqual(total.parameters, planned.layers!.parameters)
     assert.deepStrictEqual(
-      planned.forecast.stages.map(({ label }) => label),
-      ["evaluate", "adaround-vit", "train-projector", "qat"]
+      planned.forecast.stages.map(({ place }) => place),
+      ["01-evaluate", "02-adaround-vit", "03-train-projector", "04-qat"]
     )
     assert.isTrue(planned.fits, JSON.stringify(planned.problems))
   })
@@ -73,7 +73,7 @@ describe("speedq plan", () => {
     const model = join(temporaryDirectory(), "InternVL3-1B")
     const { fits, forecast } = await plan(["internvl3-1b-2bit-light", "--set", `model=${model}`], [])
     assert.isFalse(fits)
-    const { lines, seconds } = forecast.stages.find(({ label }) => label === "qat")!.forecast
+    const { lines, seconds } = forecast.stages.find(({ place }) => place === "04-qat")!.forecast
     assert.include(lines.join("\n"), "480 samples of 50 data sets in 120 steps of 4")
     assert.isAbove(seconds!, 0)
   })
@@ -121,7 +121,7 @@ describe("speedq plan", () => {
     const { stdout } = await speedq(["plan", writeRecipe(await randomNano(directory), bad), "--no-time"])
     assert.match(
       stdout,
-      / {2}train-projector, qat: .*meta\.json: data set "few": root: Expected string, got 1; correct that\n/
+      / {2}02-train-projector, 03-qat: .*meta\.json: data set "few": root: Expected string, got 1; correct that\n/
     )
   })
 
@@ -199,7 +199,7 @@ describe("a recipe that cannot be read", () => {
     writeFileSync(file, JSON.stringify({ version: 1, name: "r", model: "m", stages: [{ use: "qatt" }] }))
     const { code, stderr } = await speedq(["run", file])
     assert.strictEqual(code, 1)
-    assert.match(stderr, /stages\[0\]\.use: there is no stage "qatt"; did you mean qat\?/)
+    assert.match(stderr, /01-qatt\.use: there is no stage "qatt"; did you mean qat\?/)
   })
 
   it("takes an unknown --set for wrong usage and names the near paths", async () => {

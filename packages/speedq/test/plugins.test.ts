@@ -85,8 +85,8 @@ describe("--plugin", () => {
     assert.deepInclude(layer, { quantizer: "ternary", bitsPerWeight: 6 })
     assert.isTrue(planned.fits)
     assert.deepStrictEqual(
-      planned.forecast.stages.map(({ label, finished }) => [label, finished]),
-      ["qat", "round-projector", "evaluate", "export"].map((label) => [label, true])
+      planned.forecast.stages.map(({ place, finished }) => [place, finished]),
+      ["01-qat", "02-round-projector", "03-evaluate", "04-export"].map((place) => [place, true])
     )
     assert.match(await refused(args), /was made with .*--plugin customStage\.ts/s)
   }, 60_000)
@@ -111,7 +111,7 @@ describe("--plugin", () => {
 
   it("--set reaches the options of a stage of a plugin", async () => {
     const args = ["plan", shared.recipe, "--out", join(shared.directory, "other"), ...plugins]
-    assert.match(await refused([...args, "--set", "round-projector.dtype=f64"]), /stages\[1\]\.dtype/)
+    assert.match(await refused([...args, "--set", "round-projector.dtype=f64"], 2), /02-round-projector\.dtype/)
     assert.match(
       await refused([...args, "--set", "round-projector.dtyp=f16"], 2),
       /did you mean round-projector\.dtype/
@@ -205,7 +205,7 @@ describe("--plugin", () => {
     const boom = broken("fakeQuantize", '{ throw new Error("boom") }')
     assert.match(
       await refused(["run", shared.recipe, ...out, ...native, ...boom]),
-      /^stage qat stopped at step \d of \d: quantizer "ternary" of the plugin .*fakeQuantize\.mjs: fakeQuantize threw "boom" at /
+      /^stage 01-qat stopped at step \d of \d: quantizer "ternary" of the plugin .*fakeQuantize\.mjs: fakeQuantize threw "boom" at /
     )
     const { code, stdout } = await speedq([
       "plan",

@@ -18,7 +18,8 @@ const names = [
   "init",
   "doctor",
   "data",
-  "clean"
+  "clean",
+  "create"
 ]
 
 const run = (args: readonly string[]) => runCommandLine(args).pipe(Effect.provide(NodeServices.layer))
@@ -52,12 +53,28 @@ describe("wrong usage", () => {
   it("names what is missing", async () => {
     assert.match(await refused("run"), /Missing required argument: recipe/)
     assert.match(await refused("init", "--config", "nano"), /--out/)
+    const all = "Missing required argument: model\nMissing required flag: --data\nMissing required flag: --benchmark\n"
+    assert.strictEqual(await refused("evaluate"), `${all}see "speedq evaluate --help"`)
+    const rest = 'Missing required flag: --benchmark\nsee "speedq evaluate --help"'
+    for (const data of [["--data", "evaluate"], ["--data=d.tsv"]]) {
+      assert.strictEqual(await refused("evaluate", "--json", ...data, "--limit", "3", "model"), rest)
+    }
   })
 
   it("names the values that a flag takes", async () => {
     assert.match(await refused("chat", "model", "hello", "--backend", "cuda"), /gpujs\[:webgpu/)
     assert.match(await refused("score", "p.xlsx", "--data", "d.tsv", "--benchmark", "MMStarr"), /one of .*MMStar/)
     assert.match(await refused("chat", "model", "hello", "--max-tiles", "0"), /a whole number above 0/)
+  })
+
+  it("takes a value that does not fit for wrong usage, and names the stage as its directory is", async () => {
+    const message = await refused("plan", "nano-2bit", "--set", "qat.maxSteps=-1", "--set", "04-evaluate-3.batch=x")
+    assert.strictEqual(
+      message,
+      '--set: 04-evaluate-3.batch: Expected number, got "x"\n' +
+        '--set: 09-qat.maxSteps: Expected a value greater than 0, got -1\nsee "speedq plan --help"'
+    )
+    assert.include(await refused("run", "nano-2bit", "--set", "seed=-1"), "--set: seed: Expected a value greater")
   })
 
   it("refuses flags that would do nothing", async () => {
@@ -88,10 +105,29 @@ describe("help", () => {
     }
   })
 
-  it("prints completions for shells, and the version", async () => {
-    const { code, stdout } = await speedqProcess(["--completions", "bash"])
-    assert.strictEqual(code, 0)
-    for (const word of ["evaluate", "--benchmark", "--tensorboard"]) assert.include(stdout, word)
+  it("marks required flags, shows defaults, and fits the terminal but for commands to copy", async () => {
+    const columns = Object.getOwnPropertyDescriptor(process.stdout, "columns")
+    Object.defineProperty(process.stdout, "columns", { value: 64, configurable: true })
+    try {
+      const text = await written(process.stdout, () => Effect.runPromise(run(["evaluate", "--help"])))
+      const [help = "", examples = ""] = text.split("EXAMPLES")
+      assert.isAtMost(Math.max(...help.split("\n").map((line) => line.length)), 64)
+      assert.include(
+        examples,
+        "  speedq evaluate models/InternVL3-1B --data MMStar.tsv --benchmark MMStar --limit 20\n"
+      )
+      assert.match(help, /--data FILE\.tsv +required: the benchmark's/)
+      assert.match(help, /--out DIR +directory for\s+answers,\s+predictions\s+and\s+score;\s+default:\s+evaluations\n/)
+      for (const optional of ["limit", "plugin", "json", "matcher"]) {
+        assert.notMatch(help, new RegExp(`--${optional} [^-]*required`))
+      }
+    } finally {
+      if (columns === undefined) Reflect.deleteProperty(process.stdout, "columns")
+      else Object.defineProperty(process.stdout, "columns", columns)
+    }
+  })
+
+  it("prints the version", async () => {
     const version = await written(process.stdout, () => Effect.runPromise(run(["--version"])))
     assert.match(version, /^speedq \d+\.\d+\.\d+\n$/)
   })

@@ -300,7 +300,7 @@ describe("a run of several stages", () => {
     }
     truncateSync(data.picture(line), 60)
     const error = failureOf(await runs.run(several, data.run))
-    assert.deepInclude({ ...error }, { stage: "qat", step: 5, saved: 5 })
+    assert.deepInclude({ ...error }, { stage: "04-qat", step: 5, saved: 5 })
     withoutLine(data.annotation, line)
     const continued = succeeded(await runs.run(several, data.run))
     assert.deepStrictEqual(startOf(continued), [5])

@@ -275,6 +275,8 @@ describe("what else a later stage reads", () => {
     )
     write("reply")
     assert.match(await issuesOf(asking), /short\.tsv.*answer/)
+    writeFileSync(short, "index\timage_path\tquestion\tanswer\tcategory\tA\n1\tnone.png\tWhat?\tB\ta\tred\n")
+    assert.match(await issuesOf(asking), /short\.tsv, row 1 \(index 1\), column "answer": "B" is no letter of the row/)
     assert.isEmpty((await planOf(evaluation("good"))).problems)
   })
 })

@@ -68,11 +68,14 @@ const toRows = (table: RawTable, typed: ReadonlyMap<string, PandasColumn>): read
     const image = table.images[i]
     if (image !== undefined && image.length <= referenceLength && missingTexts.has(image.short)) continue
     const cells = new Map<string, string>()
-    for (const [name, column] of typed) {
-      const cell = column.cells[i]
+    const takenForMissing = new Set<string>()
+    for (const [at, name] of table.header.entries()) {
+      const cell = typed.get(name)?.cells[i]
       if (cell !== undefined) cells.set(name, cell)
+      else if (name !== "image" && table.columns[at]![i] !== "") takenForMissing.add(name)
     }
-    rows.push({ row: i + 1, index: cells.get("index") ?? "", cells })
+    const index = cells.get("index") ?? ""
+    rows.push({ row: i + 1, index, cells, ...(takenForMissing.size === 0 ? {} : { takenForMissing }) })
   }
   return rows
 }

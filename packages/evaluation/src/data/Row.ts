@@ -6,6 +6,8 @@ export interface Row {
   readonly row: number
   readonly index: string
   readonly cells: ReadonlyMap<string, string>
+  /** Columns that have a text which pandas takes for missing, such as `None`; an empty cell is not one of them. */
+  readonly takenForMissing?: ReadonlySet<string>
 }
 
 const letters = Array.from("ABCDEFGHIJKLMNOPQRSTUVWXYZ")

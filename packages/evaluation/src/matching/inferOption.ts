@@ -17,8 +17,9 @@ const refusals = [
   "Cannot determine the answer"
 ]
 const punctuation = /[.()[\],:;!*#{}]/g
-// No word boundary after the letter: "answer is Apple" says A. Kept as the original has it.
-const answerIs = new RegExp(`answer[${pythonWhiteSpace}]+is[${pythonWhiteSpace}]+\\**([ABCD])`, "iu")
+// No word boundary after the letter: "answer is Apple" says A. Kept as the original has it. Python's case-insensitive i is also a
+// dotless one and a capital one with a dot; JavaScript's is neither.
+const answerIs = new RegExp(`answer[${pythonWhiteSpace}]+[i\u0130\u0131]s[${pythonWhiteSpace}]+\\**([ABCD])`, "iu")
 
 /** The option that is named by its letter as a word of its own. */
 export const inferLetter = (answer: string, options: Options, matcher: Matcher): string | undefined => {

@@ -11,21 +11,30 @@ import { checkWorkbook } from "./checkWorkbook.ts"
 import { askedColumns, type Prediction } from "./Prediction.ts"
 import { predictionFormatOf } from "./writePredictions.ts"
 
-/** Two columns of a table, cell by cell. */
+type Cells = readonly (string | undefined)[]
+
+/** Columns of a table, cell by cell; undefined where there is none. */
 interface Columns {
   readonly names: readonly string[]
-  readonly column: (name: string) => readonly (string | undefined)[] | undefined
+  /** The cells as pandas reads them. */
+  readonly column: (name: string) => Cells | undefined
+  /** The cells as they were written: what pandas makes of an index depends on the indexes beside it. */
+  readonly written: (name: string) => Cells | undefined
 }
 
 /** Text cells, typed column by column; names are lower-cased unless they are single capital letters. */
-const typed = (names: readonly string[], cellsOf: (column: number) => readonly string[]): Columns => {
+const typed = (
+  names: readonly string[],
+  cellsOf: (column: number) => readonly string[],
+  writtenOf: (column: number) => readonly string[] = cellsOf
+): Columns => {
   const normal = names.map((name) => (/^[A-Z]$/.test(name) ? name : name.toLowerCase()))
+  const at = <A>(name: string, read: (column: number) => A): A | undefined =>
+    normal.includes(name) ? read(normal.indexOf(name)) : undefined
   return {
     names: normal,
-    column: (name) => {
-      const at = normal.indexOf(name)
-      return at < 0 ? undefined : typeColumn(cellsOf(at)).cells
-    }
+    column: (name) => at(name, (column) => typeColumn(cellsOf(column)).cells),
+    written: (name) => at(name, (column) => writtenOf(column).map((cell) => (cell === "" ? undefined : cell)))
   }
 }
 
@@ -56,14 +65,21 @@ const fromXlsx = Effect.fnUntraced(function* (file: string) {
     new TableInvalid({ file, reason: `not an xlsx sheet that can be read: ${(error as Error).message}` })
   yield* Effect.tryPromise({ try: () => checkWorkbook(bytes), catch: invalid })
   const book = yield* Effect.tryPromise({ try: () => readXlsx(bytes, { sheets: [0] }), catch: invalid })
-  const rows = yield* Effect.try({
-    try: () => (book.sheets[0]?.rows ?? []).map((row) => row.map(sheetText)),
-    catch: invalid
-  })
+  const values: readonly (readonly unknown[])[] = book.sheets[0]?.rows ?? []
+  const rows = yield* Effect.try({ try: () => values.map((row) => row.map(sheetText)), catch: invalid })
   while (rows.length > 0 && rows.at(-1)!.every((cell) => cell === "")) rows.pop()
   const header = rows[0]
   if (header === undefined) return yield* new TableInvalid({ file, reason: "the first sheet is empty" })
-  return typed(header, (column) => rows.slice(1).map((row) => row[column] ?? ""))
+  const below = rows.slice(1)
+  const written = (row: readonly string[], at: number, column: number): string => {
+    const value = values[at + 1]![column]
+    return typeof value === "string" ? value : (row[column] ?? "")
+  }
+  return typed(
+    header,
+    (column) => below.map((row) => row[column] ?? ""),
+    (column) => below.map((row, at) => written(row, at, column))
+  )
 })
 
 const jsonText = (value: unknown): string | undefined => {
@@ -86,13 +102,11 @@ const fromJson = Effect.fnUntraced(function* (file: string) {
     catch: (error) => new TableInvalid({ file, reason: `not a table in JSON: ${(error as Error).message}` })
   })
   const names = table.columns.map((name) => name.toLowerCase())
-  const columns: Columns = {
-    names,
-    column: (name) => {
-      const at = names.indexOf(name)
-      return at < 0 ? undefined : table.column(at).map(jsonText)
-    }
+  const column = (name: string) => {
+    const at = names.indexOf(name)
+    return at < 0 ? undefined : table.column(at).map(jsonText)
   }
+  const columns: Columns = { names, column, written: column }
   return columns
 })
 
@@ -107,12 +121,12 @@ const readers = { xlsx: fromXlsx, tsv: fromTsv, json: fromJson }
 export const readPredictions = Effect.fn("evaluation.readPredictions")(function* (file: string) {
   const format = yield* predictionFormatOf(file)
   const table = yield* readers[format](file)
-  const columnOf = (column: string) => {
-    const cells = table.column(column)
+  const needed = (column: string, cells: Cells | undefined) => {
     const missing = new ColumnMissing({ file, column, neededBy: "scoring", columns: table.names })
     return cells === undefined ? Effect.fail(missing) : Effect.succeed(cells)
   }
-  const [indexes, texts] = [yield* columnOf("index"), yield* columnOf("prediction")]
+  const indexes = yield* needed("index", table.written("index"))
+  const texts = yield* needed("prediction", table.column("prediction"))
   const told = askedColumns.flatMap((column) => {
     const cells = table.column(column)
     return cells === undefined ? [] : [[column, cells] as const]

@@ -10,7 +10,7 @@ import { NameInvalid, type RowInvalid, RowNotAnswered, RowsUnreadable } from "..
 import type { Matcher } from "../matching/inferOption.ts"
 import { readPredictions } from "../predictions/readPredictions.ts"
 import { type PredictionFormat, writePredictions } from "../predictions/writePredictions.ts"
-import { type Score, scoreWithMarks } from "../scoring/Score.ts"
+import { requireScorable, type Score, scoreWithMarks } from "../scoring/Score.ts"
 import { type ScoreFiles, writeScore } from "../scoring/writeScore.ts"
 import { Answerer, type AnswerRequest } from "./Answerer.ts"
 import { type Journal, openJournal } from "./Journal.ts"
@@ -26,7 +26,7 @@ export interface EvaluateOptions extends RowImageOptions, Omit<ReadOptions, "pur
   readonly name: string
   readonly format?: PredictionFormat
   readonly matcher?: Matcher
-  /** Ask only so many rows, the first of the file. */
+  /** Ask only so many rows, the first of the file; predictions and score are then named `{name}_{benchmark}_first{limit}`. */
   readonly limit?: number
   /** How many rows are asked at the same time; 1 unless the model can do several. */
   readonly concurrency?: number
@@ -149,8 +149,8 @@ export const evaluate = Effect.fn("evaluation.evaluate")(function* (benchmark: B
   if (!/^[^/\\\0]+$/.test(options.name)) {
     return yield* new NameInvalid({ text: options.name })
   }
-  const stem = join(options.out, `${options.name}_${benchmark.name}`)
-  const [predictionsFile, journalFile] = [`${stem}.${options.format ?? "xlsx"}`, `${stem}.journal.jsonl`]
+  const named = join(options.out, `${options.name}_${benchmark.name}`)
+  const journalFile = `${named}.journal.jsonl`
   const { model } = yield* Answerer
   const data = yield* readDataFile(options.data, benchmark, { ...options, purpose: "ask" })
   const published = isPublished(benchmark, data)
@@ -162,6 +162,10 @@ export const evaluate = Effect.fn("evaluation.evaluate")(function* (benchmark: B
     )
   }
   const rows = data.rows.slice(0, options.limit ?? data.rows.length)
+  // A part has files of its own: it never takes the place of the whole.
+  const stem = rows.length < data.rows.length ? `${named}_first${rows.length}` : named
+  const predictionsFile = `${stem}.${options.format ?? "xlsx"}`
+  yield* requireScorable(benchmark, rows, data.file)
   const asked = yield* Effect.forEach(rows, (row) =>
     Effect.map(questionDigest(benchmark, data, row, options), (question): Asked => ({ row, question }))
   )

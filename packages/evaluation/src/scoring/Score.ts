@@ -13,6 +13,7 @@ import type { Matcher } from "../matching/inferOption.ts"
 import type { Prediction } from "../predictions/Prediction.ts"
 import { answersToOthers } from "./answersToOthers.ts"
 import type { Mark, Marks } from "./Marks.ts"
+import { rowFinder } from "./rowFinder.ts"
 
 export interface ScoredRow {
   readonly index: string
@@ -53,16 +54,17 @@ export interface ScoreOptions {
 
 const pair = (benchmark: Benchmark, rows: readonly Row[], predictions: readonly Prediction[], file: string) =>
   Effect.gen(function* () {
-    const known = new Set(rows.map((row) => row.index))
+    const rowOf = rowFinder(rows)
     const answers = new Map<string, { readonly row: number; readonly prediction: string }>()
     for (const [at, { index, prediction }] of predictions.entries()) {
       const row = at + 1
-      if (!known.has(index)) return yield* new PredictionForeign({ file, row, index, benchmark: benchmark.name })
-      const first = answers.get(index)
+      const asked = rowOf(index)
+      if (asked === undefined) return yield* new PredictionForeign({ file, row, index, benchmark: benchmark.name })
+      const first = answers.get(asked.index)
       if (first !== undefined) return yield* new PredictionDuplicate({ file, row, index, first: first.row })
-      answers.set(index, { row, prediction })
+      answers.set(asked.index, { row, prediction })
     }
-    const strange = answersToOthers(rows, predictions)
+    const strange = answersToOthers(rowOf, predictions)
     if (strange !== undefined) return yield* new PredictionsOfOthers({ file, benchmark: benchmark.name, ...strange })
     const answered: AnsweredRow[] = []
     const missing: Row[] = []
@@ -83,6 +85,32 @@ const report = (benchmark: Benchmark, rows: readonly Row[], marks: Marks): { rep
   return { reported: splits.size === 1 ? only! : "all", overall: marks.whole.score }
 }
 
+/** Fails with RowInvalid for a row that cannot be scored. */
+const marksOf = (benchmark: Benchmark, answered: readonly AnsweredRow[], matcher: Matcher, file = benchmark.name) =>
+  Effect.try({
+    try: () => benchmark.mark(answered, matcher),
+    catch: (error) => {
+      if (!(error instanceof UnscorableRow)) throw error
+      const { row, index } = error.row
+      return new RowInvalid({ file, row, index, column: error.column, reason: error.message })
+    }
+  })
+
+/**
+ * Fails with RowInvalid where a row could not be scored, whatever a model answers; so it is known before any row is asked.
+ *
+ * @example yield* requireScorable(mmStar, data.rows, data.file)
+ */
+export const requireScorable = (benchmark: Benchmark, rows: readonly Row[], dataFile?: string) =>
+  Effect.asVoid(
+    marksOf(
+      benchmark,
+      rows.map((row) => ({ row, prediction: "" })),
+      "2025-08",
+      dataFile
+    )
+  )
+
 /** Score and marks of predictions; see {@link score}. */
 export const scoreWithMarks = Effect.fn("evaluation.score")(function* (
   benchmark: Benchmark,
@@ -97,20 +125,7 @@ export const scoreWithMarks = Effect.fn("evaluation.score")(function* (
     const first = missing.slice(0, 5).map(({ row, index }) => ({ row, index }))
     return yield* new PredictionsMissing({ file, missing: missing.length, rows: rows.length, first })
   }
-  const marks = yield* Effect.try({
-    try: () => benchmark.mark(answered, matcher),
-    catch: (error) => {
-      if (!(error instanceof UnscorableRow)) throw error
-      const { row, index } = error.row
-      return new RowInvalid({
-        file: options.dataFile ?? benchmark.name,
-        row,
-        index,
-        column: error.column,
-        reason: error.message
-      })
-    }
-  })
+  const marks = yield* marksOf(benchmark, answered, matcher, options.dataFile)
   const result: Score = {
     benchmark: benchmark.name,
     matcher,

@@ -9,12 +9,11 @@ const isSame = (a: string, b: string): boolean => {
 }
 
 /** The first row of which the predictions say something else than the data, where that is so of most rows that they speak of. */
-export const answersToOthers = (rows: readonly Row[], predictions: readonly Prediction[]) => {
-  const byIndex = new Map(rows.map((row) => [row.index, row]))
+export const answersToOthers = (rowOf: (index: string) => Row | undefined, predictions: readonly Prediction[]) => {
   let compared = 0
   const differing: { row: number; column: string; predicted: string; data: string }[] = []
   for (const [at, { index, asked = {} }] of predictions.entries()) {
-    const cells = byIndex.get(index)?.cells
+    const cells = rowOf(index)?.cells
     const both = askedColumns.flatMap((column) => {
       const [predicted, data] = [asked[column], cells?.get(column)]
       return predicted === undefined || data === undefined ? [] : [{ row: at + 1, column, predicted, data }]

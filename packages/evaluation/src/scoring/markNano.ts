@@ -6,10 +6,10 @@ import { inferOption, type Matcher } from "../matching/inferOption.ts"
 import { extractYesNo } from "../matching/yesNo.ts"
 import { expectedAnswer } from "./expectedAnswer.ts"
 import { accuracy, type Marks, summarize } from "./Marks.ts"
+import { choiceOf } from "./markChoices.ts"
 
 const extract = (row: Row, expected: string, prediction: string, matcher: Matcher): string => {
-  const options = optionsOf(row)
-  if (options.size > 0) return inferOption(prediction, options, matcher) ?? "Z"
+  if (optionsOf(row).size > 0) return inferOption(prediction, choiceOf(row, expected).options, matcher) ?? "Z"
   if (expected === "Yes" || expected === "No") return extractYesNo(prediction)
   return strip(prediction)
 }

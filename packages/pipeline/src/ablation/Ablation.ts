@@ -15,6 +15,7 @@ import { propertiesOf } from "../recipe/propertiesOf.ts"
 import { decode } from "../recipe/recipeJson.ts"
 import type { AnyRecipe } from "../recipe/recipeValue.ts"
 import { stagesInJson } from "../recipe/stageLabels.ts"
+import { CountOrNone } from "../settings/options.ts"
 import type { Registered } from "../stage/contract.ts"
 
 const Changes = {
@@ -42,7 +43,7 @@ export const AblationDocument = Schema.Struct({
   base: requiredOption(Schema.NonEmptyString, {
     description: "Recipe that the variants change: a file, relative to this one."
   }),
-  seeds: requiredOption(Schema.NonEmptyArray(Schema.Int), {
+  seeds: requiredOption(Schema.NonEmptyArray(CountOrNone), {
     description: "Every variant is run with each of these seeds."
   }),
   /** Changes for all variants, made before their own. */

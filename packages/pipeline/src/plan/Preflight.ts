@@ -16,7 +16,8 @@ import { nothing, type Present, presentIn } from "./present.ts"
 export interface Plan {
   readonly stages: ReadonlyArray<
     Present & {
-      readonly label: string
+      /** As its directory is called: `08-qat`. */
+      readonly place: string
       readonly forecast: Forecast.Forecast
     }
   >
@@ -46,7 +47,7 @@ const look = <E, R>(
       Effect.fnUntraced(function* ({ stage, label, place }) {
         const told = yield* forecastOf(stage.forecast(recipe.settings, { label, stages: all, directory }))
         const forecast = yield* known(told)
-        return { label, forecast, ...(present.get(place) ?? nothing) }
+        return { place, forecast, ...(present.get(place) ?? nothing) }
       })
     )
     const forecasts = stages.map(({ forecast }) => forecast)
@@ -61,7 +62,7 @@ const look = <E, R>(
     const diskBytes = Math.max(0, results + besides)
     const free = yield* machine.diskFreeBytes(yield* nearestDirectory(directory))
     const problems = together(stages.length, [
-      ...stages.flatMap(({ label, forecast }) => forecast.obstacles.map((obstacle) => ({ stage: label, ...obstacle }))),
+      ...stages.flatMap(({ place, forecast }) => forecast.obstacles.map((obstacle) => ({ stage: place, ...obstacle }))),
       ...stages.filter(({ forecast }) => forecast.memoryBytes > memoryLimitBytes).map(tooLarge(memoryLimitBytes)),
       ...diskProblems(diskBytes, free, directory)
     ])
@@ -109,8 +110,8 @@ const together = (count: number, problems: ReadonlyArray<PreflightProblem>): Rea
 
 const tooLarge =
   (limit: number) =>
-  ({ label, forecast }: Plan["stages"][number]): PreflightProblem => ({
-    stage: label,
+  ({ place, forecast }: Plan["stages"][number]): PreflightProblem => ({
+    stage: place,
     issue: `it needs ${formatBytes(forecast.memoryBytes)} of memory, but only ${formatBytes(limit)} is available`,
     fix: "use smaller batches or shorter sequences, free memory, or raise memory.limit"
   })

@@ -12,7 +12,7 @@ import type { Registered } from "../stage/contract.ts"
 import { propertiesOf } from "./propertiesOf.ts"
 import { RecipeDocument } from "./recipeJson.ts"
 import { expandSchemes, schemesOf } from "./schemes.ts"
-import { stagesInJson } from "./stageLabels.ts"
+import { namedPath, placeName, stagesInJson } from "./stageLabels.ts"
 
 type Segment = string | number
 
@@ -24,7 +24,7 @@ interface Field {
 
 /**
  * Applies settings such as `model=DIR`, `memory.limit=4GiB`, `qat.steps=3` or `stages[2].steps=3`, later ones last.
- * A stage is named by its place or by its name (`evaluate-2` is the second `evaluate`). Settings of schemes count before all others,
+ * A stage is named by its name (`evaluate-2` is the second `evaluate`), as its directory is (`04-evaluate-2`), or by its place in the list. Settings of schemes count before all others,
  * which see the lists that the schemes stand for. Fails with RecipeInvalid that lists every unknown path with the paths most like
  * it; whether a value fits is decided when the recipe is decoded.
  */
@@ -59,7 +59,7 @@ const applySetting = (
   const written = setting.slice(0, at)
   if (isOfSchemes(setting)) return setInScheme(recipe, parsePath(written), setting.slice(at + 1))
   const roots = rootFields(registry, recipe)
-  const fields = resolve(roots, parsePath(written))
+  const fields = resolve(roots, byLabel(recipe, parsePath(written)))
   if (fields.length === 0) {
     const near = nearest(written, roots.flatMap((root) => pathsBelow(root, 4)).map(formatPath), 5)
     return { issue: `there is no "${written}" to set${near.length > 0 ? `; did you mean ${near.join(", ")}?` : ""}` }
@@ -68,12 +68,18 @@ const applySetting = (
   return gapIn(recipe, place) ?? { json: replaceAt(recipe, place, parseValue(fields, setting.slice(at + 1))) }
 }
 
+/** A path whose stage is named as its directory is, `04-evaluate-2`, with the stage's name alone. */
+const byLabel = (recipe: Json, [first = "", ...rest]: ReadonlyArray<Segment>): ReadonlyArray<Segment> => {
+  const named = stagesInJson(recipe).find(({ label }, index) => placeName(index, label) === first)
+  return [named?.label ?? first, ...rest]
+}
+
 /** What is wrong with a path that leaves places of a list empty: an entry can be changed, or added behind the last one. */
 const gapIn = (recipe: Json, path: ReadonlyArray<Segment>): { readonly issue: string } | undefined => {
   let json: Json | undefined = recipe
   for (const [depth, segment] of path.entries()) {
     if (isJsonArray(json) && typeof segment === "number" && segment > json.length) {
-      return { issue: `${formatPath(path.slice(0, depth))} has ${json.length} entries, numbered from 0` }
+      return { issue: `${namedPath(recipe, path.slice(0, depth))} has ${json.length} entries, numbered from 0` }
     }
     json = below(json, segment)
   }

@@ -1,5 +1,5 @@
 /** Recipes in JSON: `{ "version": 1, "name": ..., "model": ..., "stages": [{ "use": "adaround-vit", ... }] }`. */
-import { formatPath, nearest, optionalOption, requiredOption, strictDecoder } from "@speedq/formats"
+import { nearest, optionalOption, requiredOption, strictDecoder } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Json, JsonObject } from "effect/Schema"
@@ -11,6 +11,7 @@ import type { AnyStage, Registered } from "../stage/contract.ts"
 import { underCompat, withoutInherited } from "./recipeCompat.ts"
 import { type AnyRecipe, fromStages, orderProblems } from "./recipeValue.ts"
 import { expandSchemes, Schemes, schemesOf } from "./schemes.ts"
+import { namedPath } from "./stageLabels.ts"
 
 const stageFields = { use: requiredOption(Schema.String, { description: "Kind of stage." }) }
 const StageEntry = Schema.StructWithRest(Schema.Struct(stageFields), [Schema.Record(Schema.String, Schema.Json)])
@@ -35,7 +36,7 @@ type ErrorOf<D> = D extends Registered<infer E, infer _R> ? E : never
 type ServicesOf<D> = D extends Registered<infer _E, infer R> ? R : never
 
 /**
- * Decodes a recipe with the stages of `registry`. Fails with RecipeInvalid that lists every problem with its path in the JSON:
+ * Decodes a recipe with the stages of `registry`. Fails with RecipeInvalid that lists every problem with its place, `08-qat.maxSteps`:
  * wrong or unknown fields, unknown stages, stages in an order that cannot work.
  */
 export const decode = <const Registry extends ReadonlyArray<Registered>>(
@@ -52,16 +53,15 @@ export const decode = <const Registry extends ReadonlyArray<Registered>>(
     const entries = stageEntries(json)
     const schemes = schemesOf(json)
     const settings = Result.getOrElse(document, () => ({}))
-    const stages = entries.map((entry, index) => decodeEntry(known, { schemes, settings }, entry, index))
+    const places = entries.map((_, index) => namedPath({ stages: entries }, ["stages", index]))
+    const stages = entries.map((entry, index) => decodeEntry(known, { schemes, settings }, entry, places[index]!))
     const inner = stages.flatMap((stage) => (Result.isFailure(stage) ? stage.failure : []))
     const decoded = stages.flatMap((stage) => (Result.isSuccess(stage) ? [stage.success] : []))
     // Order is only judged when every stage is known: otherwise one wrong name would make all that follow it wrong.
     const order =
       inner.length > 0
         ? []
-        : decoded.flatMap((stage, index) =>
-            orderProblems(decoded.slice(0, index), stage, formatPath(["stages", index]), known)
-          )
+        : decoded.flatMap((stage, index) => orderProblems(decoded.slice(0, index), stage, places[index]!, known))
     const problems = [...outer, ...inner, ...order]
     if (Result.isFailure(document) || problems.length > 0) return Effect.fail(new RecipeInvalid({ problems }))
     const { version: _version, $schema: _schema, schemes: _schemes, stages: _stages, ...whole } = document.success
@@ -79,9 +79,8 @@ const decodeEntry = <E, R>(
   registry: ReadonlyArray<Registered<E, R>>,
   { schemes, settings }: { readonly schemes: Schemes; readonly settings: Pick<RecipeSettings, "compat"> },
   { use, ...config }: { readonly use: string } & JsonObject,
-  index: number
+  base: string
 ): Result.Result<AnyStage<E, R>, ReadonlyArray<RecipeProblem>> => {
-  const base = formatPath(["stages", index])
   const definition = registry.find(({ name }) => name === use)
   if (definition === undefined) {
     const names = registry.map(({ name }) => name)

@@ -1,4 +1,5 @@
 /** Names for the stages of a recipe, each its own: `evaluate`, `evaluate-2`; and their directories: `04-evaluate-2`. */
+import { formatPath } from "@speedq/formats"
 import type { Json } from "effect/Schema"
 import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
 
@@ -18,4 +19,15 @@ export const stagesInJson = (recipe: Json): ReadonlyArray<{ readonly use: string
   const uses = stages.map((stage) => (isJsonObject(stage) && typeof stage.use === "string" ? stage.use : ""))
   const names = uniqueLabels(uses)
   return uses.map((use, index) => ({ use, label: names[index] ?? use }))
+}
+
+/**
+ * A path into a recipe as messages write it, its stage named as its directory is: `08-qat.maxSteps` for `["stages", 7, "maxSteps"]`. A
+ * stage without a kind has no name: it stays `stages[7]`.
+ */
+export const namedPath = (recipe: Json, path: ReadonlyArray<string | number>): string => {
+  const [first, index, ...rest] = path
+  const label = typeof index === "number" ? stagesInJson(recipe)[index]?.label : undefined
+  if (first !== "stages" || typeof index !== "number" || !label) return formatPath(path)
+  return formatPath([placeName(index, label), ...rest])
 }

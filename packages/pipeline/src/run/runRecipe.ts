@@ -50,7 +50,6 @@ type Sources = ReadonlyMap<string, Source>
 /** The stage that runs now, for what is said when the run ends early. */
 interface Current extends Progress {
   place: string | undefined
-  label: string
 }
 
 /**
@@ -66,7 +65,7 @@ export const run = <A, L, E, R>(
   Exclude<R, Scope.Scope> | RunDirectory | Events | FileSystem.FileSystem | Path.Path
 > =>
   Effect.suspend(() => {
-    const current: Current = { place: undefined, label: "", done: 0, steps: 0, saved: 0, failure: undefined }
+    const current: Current = { place: undefined, done: 0, steps: 0, saved: 0, failure: undefined }
     return runStages(recipe, current).pipe(
       Effect.map((output) => output as L),
       Effect.onError((cause) => endEarly(current, cause)),
@@ -89,13 +88,13 @@ const runStages = Effect.fn("Recipe.run")(function* <E, R>(recipe: AnyRecipe<E, 
     Effect.gen(function* () {
       const report = yield* reportsOnTheWay(directory.path)
       for (const [index, each] of labelled(recipe.stages).entries()) {
-        const { label, place } = each
-        Object.assign(current, { place, label, done: 0, steps: 0, saved: 0 })
+        const { place } = each
+        Object.assign(current, { place, done: 0, steps: 0, saved: 0 })
         const made = yield* Effect.gen(function* () {
           const given = new Map([...sources].map(([name, source]) => [name, source.key]))
-          const key = yield* Effect.mapError(keyOf(recipe, each, given), notStarted<E>(label))
+          const key = yield* Effect.mapError(keyOf(recipe, each, given), notStarted<E>(place))
           const continuation = (begun: Begun) =>
-            Effect.mapError(each.stage.continuation(recipe.settings, begun), notStarted<E>(label))
+            Effect.mapError(each.stage.continuation(recipe.settings, begun), notStarted<E>(place))
           const { files, before } = yield* Checkpoints.claim(place, key, continuation)
           if (files.key !== keys[place]) {
             // Its data changed since the run began, or what was done goes on over a change.
@@ -113,8 +112,9 @@ const runStages = Effect.fn("Recipe.run")(function* <E, R>(recipe: AnyRecipe<E, 
   )
   current.place = undefined
 
-  const { gives = [], name = "" } = recipe.stages.at(-1) ?? {}
-  const output = yield* Effect.provideService(load(gives, sources, name), Scope.Scope, directory.scope)
+  const last = labelled(recipe.stages).at(-1)
+  const returned = load(last?.stage.gives ?? [], sources, last?.place ?? "")
+  const output = yield* Effect.provideService(returned, Scope.Scope, directory.scope)
   yield* (yield* Events).flush
   yield* writeReport(directory.path)
   const milliseconds = (yield* monotonicMillis) - startedAt
@@ -174,7 +174,7 @@ const runOrReuse = Effect.fnUntraced(function* <E, R>(
       ...(before === undefined ? {} : { before })
     }
     yield* yield* BetweenStages
-    yield* runStage(stage, yield* load(inputsOf(stage, sources), sources, label), context, files, progress)
+    yield* runStage(stage, yield* load(inputsOf(stage, sources), sources, place), context, files, progress)
   }
   return stage.gives.map((artefact): Source => ({ artefact, files, key: files.key }))
 })
@@ -183,14 +183,14 @@ const runOrReuse = Effect.fnUntraced(function* <E, R>(
 const load = Effect.fnUntraced(function* <E, R>(
   artefacts: ReadonlyArray<AnyArtefact<E, R>>,
   sources: Sources,
-  label: string
+  place: string
 ) {
   const values: { [name: string]: unknown } = {}
   for (const { name, codec } of artefacts) {
     const source = sources.get(name)
     if (source === undefined) continue
     const stored = yield* source.files.artefact(name)
-    values[name] = yield* Effect.mapError(codec.load(stored), notStarted<E>(label))
+    values[name] = yield* Effect.mapError(codec.load(stored), notStarted<E>(place))
   }
   return values
 })
@@ -232,14 +232,14 @@ const recordRun = Effect.fnUntraced(function* (
 
 /** Says why the run ended, and writes the report of what there is, unless the directory is another's now. */
 const endEarly = Effect.fnUntraced(
-  function* ({ label, done, steps, saved, failure }: Current, cause: Cause.Cause<unknown>) {
+  function* ({ place, done, steps, saved, failure }: Current, cause: Cause.Cause<unknown>) {
     const directory = yield* RunDirectory
     const interrupted = Cause.hasInterruptsOnly(cause)
     if (interrupted && failure === undefined) {
       yield* emit(RunEvents.Interrupted, { step: done, steps })
     } else {
       const error = interrupted
-        ? new StageFailed({ stage: label, step: done, steps, saved, cause: failure })
+        ? new StageFailed({ stage: place ?? "", step: done, steps, saved, cause: failure })
         : Cause.squash(cause)
       yield* emit(RunEvents.RunFailed, { message: error instanceof Error ? error.message : String(error) })
       if (interrupted) (yield* InterruptionFailure).error = error

@@ -7,7 +7,7 @@ import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import type { StageFiles } from "../checkpoints/StageFiles.ts"
 import { NonFiniteMetric, StageFailed, type StageFailedWith } from "../Errors.ts"
-import { Events, emit } from "../events/Events.ts"
+import { CurrentStage, Events, emit } from "../events/Events.ts"
 import { StageFinished, StageStarted, StepDone } from "../events/runEvents.ts"
 import { whileDoing } from "../files/storage.ts"
 import { monotonicMillis } from "../machine/monotonic.ts"
@@ -43,9 +43,10 @@ export const runStage = Effect.fn("runStage")(function* <E, R>(
   progress: Progress
 ) {
   const startedAt = yield* monotonicMillis
+  const place = (yield* CurrentStage) ?? context.label
   const failed = (cause: unknown) => {
     const { done: step, steps, saved } = progress
-    return new StageFailed({ stage: context.label, step, steps, saved, cause }) as StageFailedWith<E>
+    return new StageFailed({ stage: place, step, steps, saved, cause }) as StageFailedWith<E>
   }
   progress.saved = files.newestSaved
   const record = yield* Effect.gen(function* () {

@@ -5,7 +5,7 @@
 import { option, optionalOption, requiredOption } from "@speedq/formats"
 import * as Schema from "effect/Schema"
 import { Name } from "../directory/Name.ts"
-import { Compatibility, Count, Positive } from "./options.ts"
+import { Compatibility, Count, CountOrNone, Positive } from "./options.ts"
 
 /** When a running stage saves its state. */
 export const SavePolicy = Schema.Struct({
@@ -44,7 +44,7 @@ export const RecipeSettings = Schema.Struct({
       "Directory of the full-precision model that training distils from and measures the confidence of, and that evaluations measure the divergence from. Its tokenizer and tiles must be those of the model.",
     source: "the model itself"
   }),
-  seed: option(Schema.Int, 42, {
+  seed: option(CountOrNone, 42, {
     description: "Seed of everything that is drawn at random; each stage derives its own from it.",
     source: "the reference's scripts"
   }),

@@ -117,6 +117,8 @@ export interface PlaceInRecipe {
   readonly directory?: string
   readonly stages: ReadonlyArray<{
     readonly label: string
+    /** As its directory is called: `08-qat`. */
+    readonly place: string
     readonly stage: Pick<AnyStage, "name" | "config" | "gives">
   }>
 }

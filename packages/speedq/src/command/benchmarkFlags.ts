@@ -4,9 +4,10 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { WrongUsage } from "../Errors.ts"
 import { shippedPath } from "../shipped/shipped.ts"
+import { defaulted } from "./flagDefaults.ts"
+import { pathFlag } from "./pathParam.ts"
 
-export const data = Flag.String("data").pipe(
-  Flag.withMetavar("FILE.tsv"),
+export const data = pathFlag("data", "FILE.tsv", "file").pipe(
   Flag.withDescription("the benchmark's questions, as VLMEvalKit publishes them"),
   Flag.map(shippedPath)
 )
@@ -29,13 +30,12 @@ export const checkBenchmark = Effect.fnUntraced(function* (name: string, help: s
 })
 
 export const imageStore = Flag.Literals("image-store", ["lossless", "jpeg75"]).pipe(
-  Flag.withDescription(
-    "pictures of the file as they are, or through JPEG of quality 75, as VLMEvalKit stored single ones until February 2026"
-  ),
-  Flag.withDefault("lossless")
+  defaulted(
+    "pictures of the file as they are, or through JPEG of quality 75, as VLMEvalKit stored single ones until February 2026",
+    "lossless"
+  )
 )
 
 export const matcher = Flag.Literals("matcher", ["2025-08", "head"]).pipe(
-  Flag.withDescription("VLMEvalKit's rules for matching answers: 2025-08 at the time of the paper, head the newest"),
-  Flag.withDefault("2025-08")
+  defaulted("VLMEvalKit's rules for matching answers: 2025-08 at the time of the paper, head the newest", "2025-08")
 )

@@ -4,19 +4,20 @@ import type { BackendName } from "@speedq/tensors"
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
 import { shippedPath } from "../shipped/shipped.ts"
+import { defaulted, repeated } from "./flagDefaults.ts"
+import { pathArgument } from "./pathParam.ts"
 
 const backendNames = "auto, native[:none|:PATH of a BLAS], gpujs[:webgpu|headlessgl|webasm|cpu], reference"
 const isBackend = /^(auto|reference|native(:.+)?|gpujs(:(webgpu|headlessgl|webasm|cpu))?)$/
 
 export const backend = Flag.String("backend").pipe(
   Flag.withMetavar("NAME"),
-  Flag.withDescription(backendNames),
   Flag.filter(
     (name) => isBackend.test(name),
     () => backendNames
   ),
   Flag.map((name) => name as BackendName),
-  Flag.withDefault<BackendName>("auto")
+  defaulted(`what computes: ${backendNames}`, "auto")
 )
 
 /** A switch that is off unless it is given. */
@@ -31,7 +32,7 @@ export const verify = off("verify", "first compare every file of the export with
 export const settings = Flag.String("set").pipe(
   Flag.withMetavar("PATH=VALUE"),
   Flag.withDescription("change a value of the recipe, for example model=DIR, qat.maxSteps=3; may be repeated"),
-  Flag.atLeast(0)
+  repeated
 )
 
 /** A whole number above 0. */
@@ -59,7 +60,7 @@ export const seed = Flag.Int("seed").pipe(
 )
 
 /** A model that answers; `speedq:` paths are those of shipped files. */
-export const model = Argument.String("model").pipe(
+export const model = pathArgument("model", "directory").pipe(
   Argument.withDescription("model directory: full precision, fake-quant, packed or quant_details"),
   Argument.map(shippedPath)
 )

@@ -1,11 +1,12 @@
 /** `--plugin FILE`, of every command that reads recipes or models. A recipe in JSON cannot ask for one: a data file runs no code. */
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
+import { repeated } from "./flagDefaults.ts"
+import { pathFlag } from "./pathParam.ts"
 
-export const plugins = Flag.String("plugin").pipe(
-  Flag.withMetavar("FILE"),
+export const plugins = pathFlag("plugin", "FILE", "file").pipe(
   Flag.withDescription("module with your own quantizers, losses, formats, benchmarks or stages; may be repeated"),
-  Flag.atLeast(0)
+  repeated
 )
 
 /** Runs a command's work with what its plugins bring. */

@@ -2,20 +2,18 @@
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import type { Records } from "../run/records.ts"
+import { pathFlag } from "./pathParam.ts"
 
 export const recordFlags = {
-  tensorboard: Flag.String("tensorboard").pipe(
-    Flag.withMetavar("DIR"),
+  tensorboard: pathFlag("tensorboard", "DIR", "directory").pipe(
     Flag.withDescription("also write TensorBoard event files there"),
     Flag.optional
   ),
-  mlflow: Flag.String("mlflow").pipe(
-    Flag.withMetavar("DIR"),
+  mlflow: pathFlag("mlflow", "DIR", "directory").pipe(
     Flag.withDescription("also write the numbers of its steps there, in MLflow's plain files"),
     Flag.optional
   ),
-  log: Flag.String("log").pipe(
-    Flag.withMetavar("FILE"),
+  log: pathFlag("log", "FILE", "file").pipe(
     Flag.withDescription("also append what is told to a file, each line with its time"),
     Flag.optional
   ),

@@ -4,12 +4,14 @@ import * as CliError from "effect/cli/CliError"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
+import type { HelpDoc } from "effect/cli/HelpDoc"
 import * as Effect from "effect/Effect"
 import { WrongUsage } from "../Errors.ts"
 import { CommandLine, continuation, tellingHowToContinue } from "./commandLine.ts"
 import { chat } from "./commands/chat.ts"
 import { clean } from "./commands/clean.ts"
 import { compare } from "./commands/compare.ts"
+import { create } from "./commands/create.ts"
 import { data } from "./commands/data.ts"
 import { doctor } from "./commands/doctor.ts"
 import { evaluate } from "./commands/evaluate.ts"
@@ -20,6 +22,7 @@ import { run } from "./commands/run.ts"
 import { score } from "./commands/score.ts"
 import { status } from "./commands/status.ts"
 import { off } from "./flags.ts"
+import { missingIn } from "./missing.ts"
 import { presenter } from "./presenter.ts"
 import { version } from "./version.ts"
 
@@ -39,17 +42,28 @@ const speedq = Command.make("speedq").pipe(
   Command.withSubcommands([
     { group: "Quantize", commands: [run, plan, data, status, clean, exportCommand] },
     { group: "Use and judge models", commands: [chat, evaluate, score, compare] },
-    { group: "Try a machine", commands: [doctor, init] }
+    { group: "Begin", commands: [create, doctor, init] }
   ]),
   Command.withGlobalFlags([Debug])
 )
 
-/** What is wrong with a command line, as one failure with exit code 2; undefined when help was asked for. */
-const misuse = ({ commandPath, errors }: CliError.ShowHelp): WrongUsage =>
-  new WrongUsage({
-    problems: errors.length === 0 ? ["which command?"] : errors.map(({ message }) => message),
+const isMissing = ({ _tag }: CliError.NonShowHelpErrors) => _tag === "MissingOption" || _tag === "MissingArgument"
+
+/** What is wrong with a command line, as one failure with exit code 2. `doc` is the help of its command. */
+const misuse = (
+  { commandPath, errors }: CliError.ShowHelp,
+  args: readonly string[],
+  doc: HelpDoc | undefined
+): WrongUsage => {
+  const others = errors.filter((error) => !isMissing(error)).map(({ message }) => message)
+  const lacks = doc !== undefined && errors.some(isMissing)
+  const behind = args.slice(commandPath.slice(1).reduce((from, word) => args.indexOf(word, from) + 1, 0))
+  const missing = lacks ? missingIn(doc, behind) : []
+  return new WrongUsage({
+    problems: errors.length === 0 ? ["which command?"] : [...others, ...missing],
     help: `${commandPath.join(" ")} --help`
   })
+}
 
 /** Commands that save on the way, and go on there. */
 const continuing = ["run", "evaluate"]
@@ -64,15 +78,23 @@ export const runCommandLine = (args: readonly string[]) => {
 }
 
 const runWith = (args: readonly string[]) =>
-  Command.runWith(speedq, { version })(args).pipe(
-    Effect.catchIf(
-      (error): error is CliError.ShowHelp => error instanceof CliError.ShowHelp,
-      (error) => misuse(error)
-    ),
-    Effect.provideService(CommandLine, args),
-    Effect.provideService(CliOutput.Presenter, presenter),
-    Effect.provideService(
-      CliConfig.CliConfig,
-      CliConfig.make({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })
+  Effect.suspend(() => {
+    let doc: HelpDoc | undefined
+    return Command.runWith(speedq, { version })(args).pipe(
+      Effect.catchIf(
+        (error): error is CliError.ShowHelp => error instanceof CliError.ShowHelp,
+        (error) => misuse(error, args, doc)
+      ),
+      Effect.provideService(CommandLine, args),
+      Effect.provideService(
+        CliOutput.Presenter,
+        presenter((told) => {
+          doc = told
+        })
+      ),
+      Effect.provideService(
+        CliConfig.CliConfig,
+        CliConfig.make({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })
+      )
     )
-  )
+  })

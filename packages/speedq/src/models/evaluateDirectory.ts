@@ -1,5 +1,4 @@
 /** Evaluates the model of a directory on a benchmark, its progress shown on standard error. */
-import { basename, resolve } from "node:path"
 import {
   Answerer,
   AnswerFailed,
@@ -17,6 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Note, progress } from "../command/progress.ts"
 import { evaluationProgress } from "./evaluationProgress.ts"
+import { modelName } from "./modelName.ts"
 import { openModel } from "./openModel.ts"
 import { scoreJson } from "./scoreFile.ts"
 
@@ -29,7 +29,7 @@ export interface EvaluationRequest {
   readonly maxPixels: number | undefined
   readonly imageStore: "lossless" | "jpeg75"
   readonly out: string
-  /** Of the model in file names; that of its directory when absent. */
+  /** Of the model in file names; when absent, that of its directory, or its run and format. */
   readonly name: string | undefined
   readonly format: PredictionFormat
   /** Compares the files of an export with their digests first; off when absent. */
@@ -56,7 +56,7 @@ export const evaluateDirectory = Effect.fn("evaluateDirectory")(
     const held = Effect.mapError(lock.verify, ({ message }) => new AnswerFailed({ reason: message }))
     const evaluated = yield* evaluate(chosen, {
       ...request,
-      name: name ?? basename(resolve(model)),
+      name: name ?? (yield* modelName(model)),
       onProgress: yield* evaluationProgress(chosen.name),
       ...(limit === undefined ? {} : { limit }),
       ...(maxPixels === undefined ? {} : { maxPixels })

@@ -30,7 +30,7 @@ export interface LayerPlan {
   readonly size: SizeReport
 }
 
-/** The last stage that gives `artefact` by rules, with its label; undefined where none does. */
+/** The last stage that gives `artefact` by rules, with its place; undefined where none does. */
 const decidingStage = (recipe: Recipe.AnyRecipe, artefact: string) =>
   Recipe.labelled(recipe.stages)
     .filter(({ stage }) => stage.gives.some(({ name }) => name === artefact) && decides(stage.config))
@@ -56,37 +56,37 @@ const planTower = Effect.fnUntraced(function* (
 ) {
   const decided = decidingStage(recipe, artefact)
   if (decided === undefined) {
-    return { label: null, linears: yield* planTowers(config, [tower], []), embeddings: undefined }
+    return { place: null, linears: yield* planTowers(config, [tower], []), embeddings: undefined }
   }
   const { linears, embeddings } = yield* planStage(config, decided.stage)
-  return { label: decided.label, linears: { ...linears, plan: ofTower(linears.plan, tower) }, embeddings }
+  return { place: decided.place, linears: { ...linears, plan: ofTower(linears.plan, tower) }, embeddings }
 })
 
 const planVision = Effect.fnUntraced(function* (recipe: Recipe.AnyRecipe, config: ModelConfig) {
-  const { label, linears } = yield* planTower(recipe, config, "vision", QuantizedVision.name)
-  return { stage: label, ...linears }
+  const { place, linears } = yield* planTower(recipe, config, "vision", QuantizedVision.name)
+  return { stage: place, ...linears }
 })
 
 /** By the rules of the stage that trains the language model, where they decide about the projector too. */
 const planProjector = Effect.fnUntraced(function* (recipe: Recipe.AnyRecipe, config: ModelConfig) {
-  const { label, linears } = yield* planTower(recipe, config, "projector", QuantizedLanguage.name)
+  const { place, linears } = yield* planTower(recipe, config, "projector", QuantizedLanguage.name)
   const { layers, unmatched } = linears.plan
-  if (layers.length + unmatched.length > 0) return { stage: label, ...linears }
+  if (layers.length + unmatched.length > 0) return { stage: place, ...linears }
   return { stage: null, ...(yield* planTowers(config, ["projector"], [])) }
 })
 
 /** Linears by the rules; embedding and head by the quantizer of their own, which goes before any rule. */
 const planLanguage = Effect.fnUntraced(function* (recipe: Recipe.AnyRecipe, config: ModelConfig) {
   const planned = yield* planTower(recipe, config, "language", QuantizedLanguage.name)
-  const { label, linears } = planned
+  const { place, linears } = planned
   const embedded = planned.embeddings ?? (yield* planEmbeddings(config, null))
   const taken = new Set(embedded.plan.layers.map(({ name }) => name))
   const left = <L extends { readonly name: string }>(layers: readonly L[]) =>
     layers.filter(({ name }) => !taken.has(name))
   const { layers, unmatched } = linears.plan
   return [
-    { stage: label, rules: linears.rules, plan: { layers: left(layers), unmatched: left(unmatched) } },
-    { stage: label, ...embedded }
+    { stage: place, rules: linears.rules, plan: { layers: left(layers), unmatched: left(unmatched) } },
+    { stage: place, ...embedded }
   ] satisfies readonly Part[]
 })
 

@@ -1,7 +1,7 @@
 /** Reads a recipe file, with the settings of the command line applied. */
 import { basename, dirname, join } from "node:path"
 import { nearest, parseJson, readText } from "@speedq/formats"
-import { applyOverrides, directoryName, Recipe, type Stage } from "@speedq/pipeline"
+import { applyOverrides, directoryName, Recipe, type RecipeInvalid, type Stage } from "@speedq/pipeline"
 import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import type { Json } from "effect/Schema"
@@ -54,8 +54,27 @@ export const loadRecipe = Effect.fn("loadRecipe")(function* (file: string, setti
 })
 
 export const decodeRecipe = Effect.fnUntraced(function* (json: Json, settings: readonly string[], help: string) {
-  return yield* Recipe.decode(yield* knownStages, withShippedPaths(yield* applySettings(json, settings, help)))
+  const stages = yield* knownStages
+  const decoded = (each: Json) => Recipe.decode(stages, withShippedPaths(each))
+  const changed = yield* applySettings(json, settings, help)
+  return yield* blamingSettings(decoded(changed), decoded(json), settings, help)
 })
+
+/** What decodes with settings: where it would without them, what is wrong is wrong usage. */
+export const blamingSettings = <A, B, R>(
+  withThem: Effect.Effect<A, RecipeInvalid, R>,
+  without: Effect.Effect<B, RecipeInvalid, R>,
+  settings: readonly string[],
+  help: string
+): Effect.Effect<A, RecipeInvalid | WrongUsage, R> =>
+  Effect.catch(withThem, (error) => {
+    if (settings.length === 0) return Effect.fail(error)
+    const problems = error.problems.map(({ path, issue }) => `--set: ${path === "" ? "" : `${path}: `}${issue}`)
+    return Effect.matchEffect(without, {
+      onFailure: () => Effect.fail(error),
+      onSuccess: () => Effect.fail(new WrongUsage({ problems, help }))
+    })
+  })
 
 /** A recipe whose stages are known. */
 export type KnownRecipe = Effect.Success<ReturnType<typeof decodeRecipe>>

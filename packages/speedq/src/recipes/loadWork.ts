@@ -7,7 +7,7 @@ import type { Json } from "effect/Schema"
 import { WrongUsage } from "../Errors.ts"
 import { isModulePath } from "../modules/importModule.ts"
 import { recipeFile, shippedPath, withShippedPaths } from "../shipped/shipped.ts"
-import { applySettings, decodeRecipe, readJson } from "./loadRecipe.ts"
+import { applySettings, blamingSettings, decodeRecipe, readJson } from "./loadRecipe.ts"
 import { loadModuleRecipe } from "./moduleRecipe.ts"
 import { directoryOfRecord, isDirectory, recordOfRun } from "./recordOfRun.ts"
 
@@ -38,12 +38,25 @@ const loadAblation = Effect.fn("loadAblation")(function* (
   if (settings.some((setting) => /^seed=/.test(setting))) {
     return yield* new WrongUsage({ problems: ["an ablation has several seeds; --set seeds=1,2,3"], help })
   }
-  const document = yield* decodeAblationDocument(withSeeds(withShippedPaths(json), settings))
+  const own = withShippedPaths(json)
+  const document = yield* blamingSettings(
+    decodeAblationDocument(withSeeds(own, settings)),
+    decodeAblationDocument(own),
+    settings,
+    help
+  )
   const base = withShippedPaths(yield* readJson(resolve(dirname(file), document.base)))
-  const own = settings.filter((setting) => !seedsSetting.test(setting)).map(shippedPath)
-  yield* applySettings(base, own, help)
+  const changes = settings.filter((setting) => !seedsSetting.test(setting)).map(shippedPath)
+  yield* applySettings(base, changes, help)
+  const stages = yield* knownStages
   // After what the ablation sets for all variants, before what makes a variant one.
-  return yield* decodeAblation(yield* knownStages, { ...document, set: [...document.set, ...own] }, base)
+  const set = [...document.set, ...changes]
+  return yield* blamingSettings(
+    decodeAblation(stages, { ...document, set }, base),
+    decodeAblation(stages, document, base),
+    settings,
+    help
+  )
 })
 
 /**

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { RecipeUnreadable } from "../Errors.ts"
 import { importModule, whatIsExported } from "../modules/importModule.ts"
 import { withShippedPaths } from "../shipped/shipped.ts"
-import { applySettings, type KnownRecipe } from "./loadRecipe.ts"
+import { applySettings, blamingSettings, type KnownRecipe } from "./loadRecipe.ts"
 
 const isRecipe = (value: unknown): value is KnownRecipe =>
   typeof value === "object" && value !== null && "settings" in value && "stages" in value && Array.isArray(value.stages)
@@ -32,5 +32,5 @@ export const loadModuleRecipe = Effect.fn("loadModuleRecipe")(function* (
   const own = recipe.stages.map(({ kind }) => kind).filter(({ name }) => known.every((other) => other.name !== name))
   const kinds = [...known, ...new Map(own.map((kind) => [kind.name, kind])).values()]
   const json = yield* applySettings(Recipe.toJson(recipe), settings, help, kinds)
-  return yield* Recipe.decode(kinds, withShippedPaths(json))
+  return yield* blamingSettings(Recipe.decode(kinds, withShippedPaths(json)), Effect.void, settings, help)
 })

@@ -57,7 +57,7 @@ export const planAblation = Effect.fn("planAblation")(function* (
 
 const variantRow = ({ variant, forecast, layers }: AblationPlan["variants"][number]) => [
   variant,
-  forecast.stages.map(({ label }) => label).join(", "),
+  forecast.stages.map(({ place }) => place).join(", "),
   layers === null ? "" : layers.size.bitsPerParameter.toFixed(3),
   formatBytes(forecast.memoryBytes)
 ]

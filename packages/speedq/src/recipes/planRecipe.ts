@@ -73,8 +73,8 @@ const sizeTable = ({ size, parameters }: LayerPlan): string => {
 const stageTable = ({ forecast }: RecipePlan): string =>
   textTable(
     ["stage", "memory", "saved state", "kept", "time", ""],
-    forecast.stages.map(({ label, forecast: stage, finished, stale }) => [
-      label,
+    forecast.stages.map(({ place, forecast: stage, finished, stale }) => [
+      place,
       stage.memoryBytes === 0 ? "" : formatBytes(stage.memoryBytes),
       stage.checkpointBytes === 0 ? "" : formatBytes(stage.checkpointBytes),
       stage.outputBytes === 0 ? "" : formatBytes(stage.outputBytes),
@@ -101,11 +101,11 @@ const totalTime = ({ stages, seconds }: Preflight.Plan): string => {
 
 /** What stages tell, each line once: those of several stages with the names of all. */
 const notesOf = ({ stages }: Preflight.Plan): readonly string[] => {
-  const labels = new Map<string, string[]>()
-  for (const { label, forecast } of stages) {
-    for (const line of new Set(forecast.lines)) labels.set(line, [...(labels.get(line) ?? []), label])
+  const places = new Map<string, string[]>()
+  for (const { place, forecast } of stages) {
+    for (const line of new Set(forecast.lines)) places.set(line, [...(places.get(line) ?? []), place])
   }
-  return [...labels].map(([line, all]) => `  ${all.join(", ")}: ${line}`)
+  return [...places].map(([line, all]) => `  ${all.join(", ")}: ${line}`)
 }
 
 /** The plan as a person reads it: whether it fits and what it takes, then stages, sizes, and layers, all of them with `eachLayer`. */

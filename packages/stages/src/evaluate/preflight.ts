@@ -1,6 +1,13 @@
 /** What can be known of an evaluation's benchmarks before any work. */
 import { existsSync } from "node:fs"
-import { benchmarkNamed, findBenchmark, namedRows, type RowImageOptions, unreadableRows } from "@speedq/evaluation"
+import {
+  benchmarkNamed,
+  findBenchmark,
+  namedRows,
+  type RowImageOptions,
+  requireScorable,
+  unreadableRows
+} from "@speedq/evaluation"
 import { Forecast } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import { fileDigest } from "../data/fileDigest.ts"
@@ -26,13 +33,14 @@ const good = new Map<string, string>()
 /** How long the pictures of a benchmark are looked at. */
 const lookingSeconds = 5
 
-/** Why the rows of a benchmark cannot be asked: a column that is missing, a row that is broken, a picture that is not there or is none. */
+/** Why the rows of a benchmark cannot be asked: a column that is missing, a row that is broken or cannot be scored, a picture that is not there or is none. */
 const problemOf = Effect.fnUntraced(function* (choice: BenchmarkChoice, pictures: RowImageOptions) {
   // What cannot be read is told where it is opened.
   const digest = yield* Effect.promise(() => fileDigest(choice.data).catch(String))
   const identity = JSON.stringify([choice, pictures, digest])
   if (good.get(choice.data) === identity) return undefined
-  const { rows, data } = yield* openBenchmark(choice)
+  const { benchmark, rows, data } = yield* openBenchmark(choice)
+  yield* requireScorable(benchmark, rows, data.file)
   const files = namedPictures(data, rows)
   const absent = files.filter((path) => !existsSync(path))
   if (absent.length > 0) {

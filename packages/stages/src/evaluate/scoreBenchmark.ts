@@ -16,7 +16,10 @@ export const scoreBenchmark = Effect.fnUntraced(function* (
   const stem = join(directory, `${basename(name, ".tsv")}_${benchmark.name}`)
   const predictions = `${stem}.tsv`
   yield* whileStoring("write the predictions", predictions)(writePredictions(predictions, data, rows, new Map(answers)))
-  const scored = yield* scoreWithMarks(benchmark, data.rows, yield* readPredictions(predictions), { file: predictions })
+  const scored = yield* scoreWithMarks(benchmark, data.rows, yield* readPredictions(predictions), {
+    file: predictions,
+    dataFile: data.file
+  })
   const { scoreFile, resultFile } = yield* whileDoing("write the score", stem)(writeScore(benchmark, stem, scored))
   const found = scored.score
   const hits = new Map(found.rows.map(({ index, hit }) => [index, hit]))

@@ -95,13 +95,13 @@ export const disagreements = Effect.fnUntraced(function* (config: ModelConfig, {
   const decided = yield* Effect.forEach(stages, (other) =>
     Effect.map(
       Effect.orElseSucceed(choicesOf(config, other.stage), () => new Map<string, QuantizerChoice>()),
-      (choices) => ({ label: other.label, choices })
+      (choices) => ({ ...other, choices })
     )
   )
   return decided.flatMap((first, at) =>
     decided
       .slice(at + 1)
       .filter((second) => first.label === label || second.label === label)
-      .flatMap((second) => between([first.label, first.choices], [second.label, second.choices]))
+      .flatMap((second) => between([first.place, first.choices], [second.place, second.choices]))
   )
 })

@@ -6,8 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { WrongUsage } from "../../Errors.ts"
 import { shippedPath } from "../../shipped/shipped.ts"
+import { defaulted, repeated } from "../flagDefaults.ts"
 import { backend, count, json, maxPixels, model, seed, verify } from "../flags.ts"
 import { print, printJson, printPiece } from "../output.ts"
+import { pathFlag } from "../pathParam.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 
 /** Flags of sampling do nothing where nothing is sampled. */
@@ -28,16 +30,12 @@ export const chat = Command.make(
   {
     model,
     question: Argument.String("question").pipe(Argument.withDescription("what to ask about the pictures")),
-    images: Flag.String("image").pipe(
-      Flag.withMetavar("FILE"),
+    images: pathFlag("image", "FILE", "file").pipe(
       Flag.withDescription("PNG, JPEG, WebP, GIF, BMP or TIFF; repeat it for several pictures, in order"),
       Flag.map(shippedPath),
-      Flag.atLeast(0)
+      repeated
     ),
-    maxNewTokens: count("max-new-tokens").pipe(
-      Flag.withDescription("longest answer, in tokens"),
-      Flag.withDefault(1024)
-    ),
+    maxNewTokens: count("max-new-tokens").pipe(defaulted("longest answer, in tokens", 1024)),
     maxTiles: count("max-tiles").pipe(
       Flag.withDescription("most tiles per picture; default: the model's own limit"),
       Flag.optional
@@ -53,7 +51,7 @@ export const chat = Command.make(
     ),
     topP: Flag.Finite("top-p").pipe(
       Flag.withDescription(
-        "with --temperature: sample from the most likely tokens whose probabilities add up to this, default 0.95"
+        "with --temperature: sample from the most likely tokens whose probabilities add up to this; default: 0.95"
       ),
       Flag.filter(
         (value) => value > 0 && value <= 1,
@@ -61,7 +59,7 @@ export const chat = Command.make(
       ),
       Flag.optional
     ),
-    seed: seed.pipe(Flag.withDescription("with --temperature: seed of the sampling, default 0"), Flag.optional),
+    seed: seed.pipe(Flag.withDescription("with --temperature: seed of the sampling; default: 0"), Flag.optional),
     verify,
     backend,
     plugins,

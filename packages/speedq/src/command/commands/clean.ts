@@ -5,13 +5,14 @@ import * as Effect from "effect/Effect"
 import { canAsk, confirm } from "../confirm.ts"
 import { json, off } from "../flags.ts"
 import { print, printJson } from "../output.ts"
+import { pathArgument } from "../pathParam.ts"
 
 const yes = off("yes", "remove it; without it, the command asks on a terminal and removes nothing elsewhere")
 
 export const clean = Command.make(
   "clean",
   {
-    directory: Argument.String("run").pipe(Argument.withDescription("directory of the run")),
+    directory: pathArgument("run", "directory").pipe(Argument.withDescription("directory of the run")),
     yes,
     json
   },

@@ -6,17 +6,17 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { json } from "../flags.ts"
 import { print, printJson, remark } from "../output.ts"
+import { pathArgument, pathFlag } from "../pathParam.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 
 export const compare = Command.make(
   "compare",
   {
-    runs: Argument.String("run").pipe(
+    runs: pathArgument("run", "directory").pipe(
       Argument.withDescription("directories of two or more runs; the first is what the others are compared with"),
       Argument.atLeast(2)
     ),
-    out: Flag.String("out").pipe(
-      Flag.withMetavar("FILE"),
+    out: pathFlag("out", "FILE", "file").pipe(
       Flag.withDescription("also write the comparison as a page"),
       Flag.optional
     ),

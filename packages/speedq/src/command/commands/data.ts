@@ -6,21 +6,22 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { DataNotTrainable } from "../../Errors.ts"
 import { shippedPath } from "../../shipped/shipped.ts"
+import { defaulted } from "../flagDefaults.ts"
 import { count, json, off, settings } from "../flags.ts"
 import { print, printJson, remark } from "../output.ts"
+import { pathArgument, pathFlag } from "../pathParam.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 
 const check = Command.make(
   "check",
   {
-    named: Argument.String("recipe-or-meta").pipe(
+    named: pathArgument("recipe-or-meta", "either").pipe(
       Argument.withDescription(
         "recipe or ablation, as for speedq plan, or the JSON meta file of a mixture, for which --model is needed"
       )
     ),
     set: settings,
-    model: Flag.String("model").pipe(
-      Flag.withMetavar("DIR"),
+    model: pathFlag("model", "DIR", "directory").pipe(
       Flag.withDescription("of a meta file: directory of the model whose tokenizer and config count"),
       Flag.map(shippedPath),
       Flag.optional
@@ -38,13 +39,8 @@ const check = Command.make(
       Flag.withDescription("write a page that shows N samples as the model will see them"),
       Flag.optional
     ),
-    previewOut: Flag.String("preview-out").pipe(
-      Flag.withMetavar("FILE"),
-      Flag.withDescription("the page of --preview"),
-      Flag.withDefault("data-preview.html")
-    ),
-    out: Flag.String("out").pipe(
-      Flag.withMetavar("FILE"),
+    previewOut: pathFlag("preview-out", "FILE", "file").pipe(defaulted("the page of --preview", "data-preview.html")),
+    out: pathFlag("out", "FILE", "file").pipe(
       Flag.withDescription("write every line that is named, with its reason, as JSON Lines"),
       Flag.optional
     ),

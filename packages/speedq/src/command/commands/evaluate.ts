@@ -4,8 +4,10 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { benchmark, checkBenchmark, data, imageStore, matcher } from "../benchmarkFlags.ts"
+import { defaulted } from "../flagDefaults.ts"
 import { backend, count, json, maxPixels, model, verify } from "../flags.ts"
 import { print, printJson } from "../output.ts"
+import { pathFlag } from "../pathParam.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 
 export const evaluate = Command.make(
@@ -15,23 +17,23 @@ export const evaluate = Command.make(
     data,
     benchmark,
     matcher,
-    limit: count("limit").pipe(Flag.withDescription("ask only the first N rows"), Flag.optional),
+    limit: count("limit").pipe(
+      Flag.withDescription("ask only the first N rows; predictions and score are then named NAME_BENCHMARK_firstN"),
+      Flag.optional
+    ),
     maxPixels,
     imageStore,
-    out: Flag.String("out").pipe(
-      Flag.withMetavar("DIR"),
-      Flag.withDescription("directory for answers, predictions and score"),
-      Flag.withDefault("evaluations")
+    out: pathFlag("out", "DIR", "directory").pipe(
+      defaulted("directory for answers, predictions and score", "evaluations")
     ),
     name: Flag.String("name").pipe(
       Flag.withMetavar("NAME"),
-      Flag.withDescription("name of the model in file names; default: the name of its directory"),
+      Flag.withDescription(
+        "name of the model in file names; default: the name of its directory, or run and format: mine-packed for runs/mine/model/packed"
+      ),
       Flag.optional
     ),
-    format: Flag.Literals("format", ["xlsx", "tsv", "json"]).pipe(
-      Flag.withDescription("format of the predictions file"),
-      Flag.withDefault("xlsx")
-    ),
+    format: Flag.Literals("format", ["xlsx", "tsv", "json"]).pipe(defaulted("format of the predictions file", "xlsx")),
     verify,
     backend,
     plugins,

@@ -4,14 +4,16 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { repeated } from "../flagDefaults.ts"
 import { backend, json } from "../flags.ts"
 import { print, printJson } from "../output.ts"
+import { pathArgument, pathFlag } from "../pathParam.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 
 export const exportCommand = Command.make(
   "export",
   {
-    path: Argument.String("model-or-run").pipe(
+    path: pathArgument("model-or-run", "directory").pipe(
       Argument.withDescription("directory of a run, of a packed model, or of the reference's quant_details")
     ),
     format: Flag.String("format").pipe(
@@ -23,17 +25,16 @@ export const exportCommand = Command.make(
     with: Flag.String("with").pipe(
       Flag.withMetavar("NAME=VALUE"),
       Flag.withDescription("an option of the format, as in a recipe; may be repeated"),
-      Flag.atLeast(0)
+      repeated
     ),
     dtype: Flag.Literals("dtype", ["bf16", "f32"]).pipe(
       Flag.withDescription(
-        "data type of a fake-quant model, default bf16; f32 keeps every bit; short for --with dtype=..."
+        "data type of a fake-quant model: f32 keeps every bit; default: bf16; short for --with dtype=..."
       ),
       Flag.optional
     ),
-    out: Flag.String("out").pipe(
-      Flag.withMetavar("DIR"),
-      Flag.withDescription("a new or empty directory, default RUN/model/FORMAT or MODEL-FORMAT"),
+    out: pathFlag("out", "DIR", "directory").pipe(
+      Flag.withDescription("a new or empty directory; default: RUN/model/FORMAT or MODEL-FORMAT"),
       Flag.optional
     ),
     backend,

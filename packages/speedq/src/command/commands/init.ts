@@ -3,15 +3,17 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { presetNames } from "../../init/presets.ts"
+import { defaulted } from "../flagDefaults.ts"
 import { json, seed } from "../flags.ts"
 import { print, printJson } from "../output.ts"
+import { pathFlag } from "../pathParam.ts"
 
 export const init = Command.make(
   "init",
   {
     config: Flag.Literals("config", presetNames).pipe(Flag.withDescription("shapes of the model")),
-    seed: seed.pipe(Flag.withDescription("the same seed gives the same bytes"), Flag.withDefault(0)),
-    out: Flag.String("out").pipe(Flag.withMetavar("DIR"), Flag.withDescription("a new or empty directory")),
+    seed: seed.pipe(defaulted("the same seed gives the same bytes", 0)),
+    out: pathFlag("out", "DIR", "directory").pipe(Flag.withDescription("a new or empty directory")),
     json
   },
   Effect.fn("speedq init")(function* ({ config, seed, out, json }) {

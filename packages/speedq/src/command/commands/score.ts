@@ -5,12 +5,13 @@ import * as Effect from "effect/Effect"
 import { benchmark, checkBenchmark, data, matcher } from "../benchmarkFlags.ts"
 import { json, off } from "../flags.ts"
 import { print, printJson } from "../output.ts"
+import { pathArgument } from "../pathParam.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 
 export const score = Command.make(
   "score",
   {
-    predictions: Argument.String("predictions").pipe(
+    predictions: pathArgument("predictions", "file").pipe(
       Argument.withDescription("xlsx, tsv or json file with the columns index and prediction")
     ),
     data,

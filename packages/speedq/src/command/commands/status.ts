@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import { NoRun, WrongUsage } from "../../Errors.ts"
 import { json, off } from "../flags.ts"
 import { print, printJson, printScreen } from "../output.ts"
+import { pathArgument } from "../pathParam.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 
 const watch = off("watch", "show it again every two seconds until no run is at work any more")
@@ -44,7 +45,7 @@ const watchRuns = Effect.fnUntraced(function* (directory: string) {
 export const status = Command.make(
   "status",
   {
-    directory: Argument.String("run").pipe(
+    directory: pathArgument("run", "directory").pipe(
       Argument.withDescription('directory of a run, as given to "speedq run --out", or a folder with runs below it')
     ),
     watch,

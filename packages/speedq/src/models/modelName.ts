@@ -1,0 +1,13 @@
+/** What files call a model. */
+import { basename, dirname, resolve } from "node:path"
+import { Extensions } from "@speedq/stages"
+import * as Effect from "effect/Effect"
+
+/** The name of its directory; for an export that is called after its format, such as `runs/mine/model/packed`, also that of the run: `mine-packed`. */
+export const modelName = Effect.fnUntraced(function* (directory: string) {
+  const formats = (yield* Extensions).exporters.map(({ id }) => id)
+  const path = resolve(directory)
+  const [name, above] = [basename(path), dirname(path)]
+  if (!formats.includes(name)) return name
+  return `${basename(basename(above) === "model" ? dirname(above) : above)}-${name}`
+})
