@@ -29,13 +29,17 @@ const refusedBySchema = (json: unknown): readonly string[] => {
   return [...new Set(places)].sort()
 }
 
+/** Of `02-qat.data`, which the decoder says, `stages[1].data`, where it stands in the file. */
+const placeInFile = (path: string): string =>
+  path.replace(/^(\d\d)-[^.[]+/, (_, place: string) => `stages[${Number(place) - 1}]`)
+
 const problemsOf = <A, E extends { readonly problems: readonly { readonly path: string }[] }>(
   decoded: Effect.Effect<A, E>
 ): readonly string[] => {
   const paths = Effect.runSync(
     Effect.match(decoded, { onSuccess: () => [], onFailure: ({ problems }) => problems.map(({ path }) => path) })
   )
-  return [...new Set(paths)].sort()
+  return [...new Set(paths.map(placeInFile))].sort()
 }
 
 const good = {
