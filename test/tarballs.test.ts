@@ -167,11 +167,8 @@ describe("@speedq/quantizers alone", () => {
 
 // Programs spend much of their seconds on one core: several run at once.
 describe.concurrent("in a project of its own", { timeout: 2 * minutes }, () => {
-  it("the declarations of all packages satisfy TypeScript 7 too, as Node and as bundlers find modules", async () => {
-    await Promise.all([
-      compile("typescript", "-p", ".", "--noEmit"),
-      compile("typescript", "-p", "tsconfig.bundler.json", "--noEmit")
-    ])
+  it("the declarations of all packages satisfy TypeScript 7 too, as bundlers find modules", async () => {
+    await compile("typescript", "-p", "tsconfig.bundler.json", "--noEmit")
   })
 
   it("every entry point can be imported", async () => {

@@ -67,14 +67,9 @@ const moments = [
   { stage: "01-evaluate", step: 4 },
   { stage: "03-adaround-vit", step: 1 },
   { stage: "03-adaround-vit", step: 20 },
-  { stage: "03-adaround-vit", step: 21 },
-  { stage: "03-adaround-vit", step: 50 },
-  { stage: "05-train-projector", step: 1 },
   { stage: "05-train-projector", step: 3 },
   { stage: "07-autoclip", step: 2 },
-  { stage: "08-qat", step: 2 },
   { stage: "08-qat", step: 4 },
-  { stage: "08-qat", step: 6 },
   { stage: "12-evaluate-5", step: 5 }
 ]
 
