@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import sharp from "sharp"
 import { assert, describe, it } from "vitest"
-import { codecFrom, loadSharp } from "../src/image/loadSharp.ts"
+import { codecFrom, loadSharp, withoutOthers } from "../src/image/loadSharp.ts"
 import { ImageCodecMissing } from "../src/index.ts"
 import { fixturePath } from "./fixture.ts"
 
@@ -17,6 +17,16 @@ describe("loadSharp", () => {
     assert.match(await codec(svg).metadata().then(String, String), /Error/)
     for (const name of ["rgb8.png", "c420.jpg", "lossy.webp"]) {
       assert.isAbove((await codec(fixturePath(`images/${name}`)).metadata()).width, 0, name)
+    }
+  })
+
+  it("switches nothing off that is needed, not for a moment: another thread may be decoding", () => {
+    const names: string[] = []
+    withoutOthers({ block: ({ operation }) => void names.push(...operation) })
+    assert.include(names, "VipsForeignLoadSvg")
+    for (const format of ["Jpeg", "Png", "Webp", "Nsgif", "Tiff"]) {
+      // A class switches off what is below it, too.
+      assert.notOk(names.find((name) => `VipsForeignLoad${format}File`.startsWith(name)))
     }
   })
 

@@ -21,12 +21,32 @@ export const codecFrom = <A>(load: () => Promise<{ readonly default: A }>): Effe
     }
   })
 
-const loaders = ["Jpeg", "Png", "Webp", "Nsgif", "Tiff"].map((name) => `VipsForeignLoad${name}`)
+/** Loaders of libvips for formats that are not read, as it names their classes; those that a build has not are ignored. */
+const otherLoaders = [
+  ...[
+    "Analyze",
+    "Csv",
+    "DcRaw",
+    "Fits",
+    "Heif",
+    "Jp2k",
+    "Jxl",
+    "Magick",
+    "Magick7",
+    "Mat",
+    "Matrix",
+    "Nifti",
+    "Openexr"
+  ],
+  ...["Openslide", "Pdf", "Ppm", "Rad", "Raw", "Svg", "Uhdr", "Vips"]
+].map((name) => `VipsForeignLoad${name}`)
 
-/** Loaders of other formats are switched off for the process: a picture from outside reaches none of them (SVG can take gigabytes). */
-const withoutOthers = (sharp: typeof SharpModule): typeof SharpModule => {
-  sharp.block({ operation: ["VipsForeignLoad"] })
-  sharp.unblock({ operation: loaders })
+/**
+ * Loaders of other formats are switched off for the process: a picture from outside reaches none of them (SVG can take gigabytes). Those
+ * that are needed are never off, not for a moment: another thread may be decoding while this one starts.
+ */
+export const withoutOthers = <S extends Pick<typeof SharpModule, "block">>(sharp: S): S => {
+  sharp.block({ operation: otherLoaders })
   return sharp
 }
 
