@@ -77,6 +77,8 @@ export default defineConfig(({ mode }) => {
       maxWorkers: 2,
       // Files share a process, so that each does not load the packages again; a file that changes what is global puts it back.
       isolate: false,
+      // Packages share most modules: each is transformed once, and kept for the next run.
+      fsModuleCache: true,
       projects: [
         ...packages.map((name) => project(nameOf(name), `packages/${name}/test/**/*.test.ts`)),
         project("repository", "test/**/*.test.ts")

@@ -21,7 +21,14 @@ const twoBits = rule("**", bilevel({ bits: 2, group: 16, scaleGroup: 16 }))
 const fourBits = rule("**.down_proj", bilevel({ bits: 4, group: 32, scaleGroup: 128 }))
 
 export const recipe = Recipe.make({ name: "my-model", model: nano("model"), seed: 7 }).pipe(
-  Recipe.andThen(AdaRoundVit.stage({ images: nano("calibration-images.txt"), iterations: 200, quantizers: [twoBits] })),
+  Recipe.andThen(
+    AdaRoundVit.stage({
+      images: nano("calibration-images.txt"),
+      iterations: 100,
+      learningRate: 0.05,
+      quantizers: [twoBits]
+    })
+  ),
   Recipe.andThen(TrainProjector.stage({ data: { ...data, percent: 1 } })),
   Recipe.andThen(Autoclip.stage({ calibration: nano("calibration.jsonl"), quantizers: [fourBits, twoBits] })),
   Recipe.andThen(Qat.stage({ data: { ...data, percent: 10 }, quantizers: [fourBits, twoBits] })),
