@@ -17,6 +17,8 @@ export { verifyExport } from "./exporter/verifyExport.ts"
 export { Exported, type ExportRequest, writeExport } from "./exporter/writeExport.ts"
 export { tensorsName, writeTensors } from "./exporter/writeTensors.ts"
 export { FakeQuantConfig, fakeQuantExporter } from "./fakeQuant/fakeQuant.ts"
+export { huggingfaceExporter } from "./layouts/huggingface.ts"
+export { originalExporter } from "./layouts/original.ts"
 export {
   type DeployedModel,
   type DeployOptions,

@@ -112,7 +112,7 @@ export {
 export type { OpenVideoOptions, VideoError, VideoSource } from "./image/VideoSource.ts"
 export { type Checkpoint, resolveCheckpoint } from "./model/checkpoint.ts"
 export { decodeModelConfig, readLayout, readModelConfig } from "./model/configFile.ts"
-export { isQuantizerBuffer, type Pieces, resolveNames, storedNames } from "./model/huggingfaceNames.ts"
+export { isQuantizerBuffer, type Layout, type Pieces, resolveNames, storedNames } from "./model/huggingfaceNames.ts"
 export { readStatistics } from "./model/imageStatistics.ts"
 // Network
 export { type KeyValueCache, makeKeyValueCache } from "./model/KeyValueCache.ts"

@@ -38,11 +38,11 @@ const rootsOf = (directory: string): readonly string[] => {
   return basename(snapshots) === "snapshots" ? [own, join(dirname(snapshots), "blobs")] : [own]
 }
 
-/** Copies them, each as `change` makes it, and gives what was written. Fails with ExportNotWritten. */
+/** Copies them, each as `change` makes it, undefined leaving it out, and gives what was written. Fails with ExportNotWritten. */
 export const copyCompanions = Effect.fnUntraced(function* (
   from: string,
   to: string,
-  change: (name: string, bytes: Uint8Array) => Uint8Array = (_, bytes) => bytes
+  change: (name: string, bytes: Uint8Array) => Uint8Array | undefined = (_, bytes) => bytes
 ) {
   const failed = (cause: unknown) => new ExportNotWritten({ directory: to, cause })
   const roots = yield* Effect.try({ try: () => rootsOf(from), catch: failed })
@@ -56,7 +56,9 @@ export const copyCompanions = Effect.fnUntraced(function* (
       return yield* new ExportNotWritten({ directory: to, cause, fix: "put the file itself in its place" })
     }
     const bytes = yield* Effect.mapError(readBytes(real, mostBytes.text), failed)
-    const written = yield* Effect.mapError(AtomicFile.writeWhole(join(to, name), change(name, bytes)), failed)
+    const changed = change(name, bytes)
+    if (changed === undefined) continue
+    const written = yield* Effect.mapError(AtomicFile.writeWhole(join(to, name), changed), failed)
     copied.push({ ...written, file: name })
   }
   return copied

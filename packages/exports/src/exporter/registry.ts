@@ -2,11 +2,19 @@
 import { decodeOptions } from "@speedq/formats"
 import { ExportOptionsInvalid, UnknownExporter } from "../Errors.ts"
 import { fakeQuantExporter } from "../fakeQuant/fakeQuant.ts"
+import { huggingfaceExporter } from "../layouts/huggingface.ts"
+import { originalExporter } from "../layouts/original.ts"
 import { packedExporter } from "../packed/packed.ts"
 import { quantDetailsExporter } from "../quantDetails/quantDetails.ts"
 import type { ExportChoice, Exporter } from "./Exporter.ts"
 
-export const exporters: readonly Exporter[] = [fakeQuantExporter, packedExporter, quantDetailsExporter]
+export const exporters: readonly Exporter[] = [
+  fakeQuantExporter,
+  packedExporter,
+  huggingfaceExporter,
+  originalExporter,
+  quantDetailsExporter
+]
 
 /** The format that a recipe means; `known` adds a user's own. Raises UnknownExporter and ExportOptionsInvalid. */
 export const decodeExport = (

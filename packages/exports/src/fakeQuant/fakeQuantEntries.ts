@@ -25,18 +25,25 @@ const plainDtype = (tensor: Tensor, dtype: Rest): Rest =>
   dtype === "f32" && tensor.dtype !== "f32" ? (tensor.dtype as Rest) : dtype
 
 /**
- * Dequantized weights under the names of the checkpoint that the run started from, in `dtype`; but matrices of 16 bits stay
- * in those where `dtype` is f32, so that they are loaded, and multiplied, as those of the packed form are.
+ * Dequantized weights under `names`, by default those of the checkpoint that the run started from, in `dtype`; but matrices of 16 bits
+ * stay in those where `dtype` is f32, so that they are loaded, and multiplied, as those of the packed form are. What was resized when it
+ * was loaded is written as that checkpoint has it under its names, and as it was loaded under others.
  */
-export const fakeQuantEntries = (exported: ExportParts, dtype: Rest): Entries => {
+export const fakeQuantEntries = (
+  exported: ExportParts,
+  dtype: Rest,
+  names: ReadonlyMap<string, readonly string[]> = exported.source.stored
+): Entries => {
   const { source, deployed } = exported
+  const isAsStored = names === source.stored
   let largest = 0
   const sources = [...modelTensors(source.directory.config)].flatMap(([parameter, shape]) => {
     const weight = deployed.packed.get(layerOf(parameter))
     const written = weight ? dtype : plainDtype(deployed.others[parameter]!, dtype)
-    return partsOf(source.stored.get(parameter) ?? [parameter], shape).map(
+    const loaded = isAsStored ? shape : (deployed.others[parameter]?.shape ?? shape)
+    return partsOf(names.get(parameter) ?? [parameter], loaded).map(
       ({ name, shape: own, part, parts }): Safetensors.TensorSource =>
-        asStored(exported, parameter, shape, name) ?? {
+        (isAsStored ? asStored(exported, parameter, shape, name) : undefined) ?? {
           name,
           dtype: fileDtype[written],
           shape: own,

@@ -43,8 +43,8 @@ import type { ExportOptions } from "../registry/stageOptions.ts"
 import { exportTime } from "./exportTime.ts"
 
 const ExportConfig = Schema.Struct({
-  format: nameOption(["fake-quant", "packed", "quant-details"], {
-    description: "Format to write: `packed`, `fake-quant`, `quant-details`, or one of an extension."
+  format: nameOption(["fake-quant", "packed", "hf", "original", "quant-details"], {
+    description: "Format to write: `packed`, `fake-quant`, `hf`, `original`, `quant-details`, or one of an extension."
   }),
   with: optionalOption(Schema.JsonObject, {
     description: 'Options of the format, for example `{ "dtype": "f32" }` of `fake-quant`.'

@@ -19,7 +19,7 @@ export const exportCommand = Command.make(
     format: Flag.String("format").pipe(
       Flag.withMetavar("NAME"),
       Flag.withDescription(
-        "fake-quant loads wherever the original does; packed is small, for chat and evaluate; quant-details is the reference's layout; or a plugin's format"
+        "packed is small, for chat and evaluate; fake-quant loads wherever the original does; hf is transformers' layout, original the hub's; quant-details is the reference's; or a plugin's format"
       )
     ),
     with: Flag.String("with").pipe(
@@ -29,7 +29,7 @@ export const exportCommand = Command.make(
     ),
     dtype: Flag.Literals("dtype", ["bf16", "f32"]).pipe(
       Flag.withDescription(
-        "data type of a fake-quant model: f32 keeps every bit; default: bf16; short for --with dtype=..."
+        "data type of dequantized weights: f32 keeps every bit; default: bf16; short for --with dtype=..."
       ),
       Flag.optional
     ),
@@ -57,6 +57,7 @@ export const exportCommand = Command.make(
   Command.withExamples([
     { command: "speedq export runs/1b --format packed" },
     { command: "speedq export runs/1b/model/packed --format fake-quant --dtype f32 --out models/1b-2bit" },
+    { command: "speedq export runs/1b --format hf --out models/1b-2bit-hf" },
     {
       command: "speedq export runs/1b --format mine --with level=3 --plugin mine.ts",
       description: "a format of your own"

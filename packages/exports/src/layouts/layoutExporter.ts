@@ -1,0 +1,86 @@
+/** Dequantized weights in one layout, whatever the layout of the checkpoint that the run started from. */
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { AtomicFile, parseJson, readText } from "@speedq/formats"
+import { type Layout, type ModelDirectory, modelTensors, readLayout, storedNames } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import { ExportNotWritten } from "../Errors.ts"
+import { copyCompanions } from "../exporter/companions.ts"
+import type { Exporter, ModelToExport } from "../exporter/Exporter.ts"
+import { writeTensors } from "../exporter/writeTensors.ts"
+import { FakeQuantConfig, fakeQuantExporter } from "../fakeQuant/fakeQuant.ts"
+import { fakeQuantEntries } from "../fakeQuant/fakeQuantEntries.ts"
+import type { Rest } from "../model/deployedModel.ts"
+
+type Json = { readonly [key: string]: unknown }
+
+/** What a layout writes beside the weights: text as it is, everything else as JSON. */
+interface LayoutFiles {
+  readonly [name: string]: Json | string
+}
+
+interface LayoutDefinition {
+  readonly id: string
+  readonly version: number
+  readonly description: string
+  readonly layout: Layout
+  /** The files that it makes from what is known of the model, for weights that are read as `dtype`. */
+  readonly files: (model: ModelDirectory, dtype: Rest, tokenizerConfig: Json) => LayoutFiles
+  /** Why the layout cannot have the model; undefined where it can. */
+  readonly refusal?: (model: ModelDirectory) => string | undefined
+}
+
+const tokenizerConfigName = "tokenizer_config.json"
+
+/** Files that are the same in every layout: the tokenizer, its rules and words, licence and model card. */
+const shared =
+  /^(tokenizer|special_tokens_map|added_tokens|vocab)\.json$|^(tokenizer\.model|merges\.txt)$|^(README|LICENSE|NOTICE)(\.|$)/
+
+const readTokenizerConfig = Effect.fnUntraced(function* (directory: string) {
+  const file = join(directory, tokenizerConfigName)
+  if (!existsSync(file)) return {}
+  const text = yield* readText(file)
+  return yield* Effect.try({ try: () => parseJson(text) as Json, catch: (error) => error as Error })
+})
+
+const bytesOf = (content: Json | string): Uint8Array =>
+  new TextEncoder().encode(typeof content === "string" ? content : `${JSON.stringify(content, null, 2)}\n`)
+
+/** Writes the files of another layout, and those that all have. */
+const convertFiles = Effect.fnUntraced(function* (definition: LayoutDefinition, model: ModelToExport, dtype: Rest) {
+  const { source, directory } = model
+  const failed = (cause: unknown) => new ExportNotWritten({ directory, cause })
+  const from = source.directory.directory
+  const tokenizerConfig = yield* Effect.mapError(readTokenizerConfig(from), failed)
+  const made = definition.files(source.directory, dtype, tokenizerConfig)
+  const written: AtomicFile.Written[] = []
+  for (const [name, content] of Object.entries(made)) {
+    const file = yield* Effect.mapError(AtomicFile.writeWhole(join(directory, name), bytesOf(content)), failed)
+    written.push({ ...file, file: name })
+  }
+  const copied = yield* copyCompanions(from, directory, (name, bytes) => (shared.test(name) ? bytes : undefined))
+  return [...written, ...copied]
+})
+
+/** An exporter of a layout. A model that is in it already is written as `fake-quant` writes it. */
+export const layoutExporter = (definition: LayoutDefinition): Exporter<FakeQuantConfig> => {
+  const { id, version, description, layout, refusal } = definition
+  return {
+    id,
+    version,
+    description,
+    Config: FakeQuantConfig,
+    directoryName: ({ dtype }) => (dtype === "f32" ? `${id}-f32` : id),
+    bytes: fakeQuantExporter.bytes,
+    write: Effect.fnUntraced(function* (config, model) {
+      const { directory: opened } = model.source
+      if (readLayout(opened.directory) === layout) return yield* fakeQuantExporter.write(config, model)
+      const reason = refusal?.(opened)
+      if (reason !== undefined) return yield* new ExportNotWritten({ directory: model.directory, cause: reason })
+      const companions = yield* convertFiles(definition, model, config.dtype)
+      const names = storedNames(modelTensors(opened.config).keys(), layout)
+      const { file, maxAbsErr } = yield* writeTensors(model, (parts) => fakeQuantEntries(parts, config.dtype, names))
+      return { files: [file, ...companions], bytes: file.bytes, maxAbsErr, layersFallenBack: [] }
+    })
+  }
+}
