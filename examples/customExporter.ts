@@ -31,6 +31,7 @@ const npyExporter: Exporter<Readonly<Record<string, never>>> = {
   version: 1,
   description: "a NumPy file for every tensor, and a manifest of their meaning",
   Config: Schema.Record(Schema.String, Schema.Never),
+  checkedBy: [],
   directoryName: () => "npy",
   bytes: (_, { parameters }) => 4 * parameters,
   write: Effect.fnUntraced(function* (_, { deployed, directory }) {
@@ -59,7 +60,7 @@ const npyExporter: Exporter<Readonly<Record<string, never>>> = {
       yield* add(name, "F32", tensor.shape, bytesOf(numbers))
     }
     yield* write("manifest.json", `${JSON.stringify(manifest, null, 2)}\n`)
-    return { files, bytes, maxAbsErr: 0, layersFallenBack: [] }
+    return { files, bytes, maxAbsErr: 0, relErr: 0, layersFallenBack: [] }
   })
 }
 

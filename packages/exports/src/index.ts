@@ -8,10 +8,10 @@ export {
   UnknownExporter
 } from "./Errors.ts"
 export { companionsOf, copyCompanions, descriptionName } from "./exporter/companions.ts"
+export { type Difference, exact, larger, largestDifference } from "./exporter/Difference.ts"
 export { allFilesOf, filesOf } from "./exporter/directoryFiles.ts"
 export type { ExportChoice, Exporter, ModelFacts, ModelToExport, Written } from "./exporter/Exporter.ts"
 export { type Entries, type ExportParts, writtenAs } from "./exporter/entries.ts"
-export { largestDifference } from "./exporter/largestDifference.ts"
 export { decodeExport, exporters } from "./exporter/registry.ts"
 export { verifyExport } from "./exporter/verifyExport.ts"
 export { Exported, type ExportRequest, writeExport } from "./exporter/writeExport.ts"

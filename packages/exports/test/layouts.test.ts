@@ -104,6 +104,8 @@ describe("hf", () => {
     const { directory, exported } = await written(nano, "hf", "short", "bf16")
     assert.strictEqual(json(directory, "config.json").dtype, "bfloat16")
     assert.isFalse(exported.exact)
+    assert.isAbove(exported.relErr, 1e-4)
+    assert.isBelow(exported.relErr, 2 ** -8)
   })
 })
 

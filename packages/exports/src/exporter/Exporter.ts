@@ -8,6 +8,7 @@ import type * as Schema from "effect/Schema"
 import type { ExportNotWritten } from "../Errors.ts"
 import type { DeployedModel } from "../model/deployedModel.ts"
 import type { SourceModel } from "../model/SourceModel.ts"
+import type { Difference } from "./Difference.ts"
 
 /** What a plan knows of a model before any work. */
 export interface ModelFacts {
@@ -30,13 +31,11 @@ export interface ModelToExport {
 }
 
 /** What a format wrote. */
-export interface Written {
+export interface Written extends Difference {
   /** All files, as their writers gave them; `file` is the path from the directory. */
   readonly files: readonly AtomicFile.Written[]
   /** Bytes of the weights. */
   readonly bytes: number
-  /** Largest difference of a number that loads differently from what the run computes with; 0 is exact. */
-  readonly maxAbsErr: number
   /** Layers that this format cannot hold as they are quantized, and that it holds dequantized. */
   readonly layersFallenBack: readonly string[]
 }
@@ -52,6 +51,8 @@ export interface Exporter<C extends object = object> {
   readonly Config: Schema.Codec<C, unknown>
   /** Name of the directory below `model/` of a run; configurations that may stand beside each other differ. */
   directoryName(config: C): string
+  /** What has loaded this format and computed the same, outside of its own writer; empty where nothing has. */
+  readonly checkedBy: readonly string[]
   /** Whether packed weights are written as they are, without unpacking them: what a forecast of time wants to know. */
   readonly keepsCodes?: boolean
   /** At most so many bytes are written. */

@@ -6,24 +6,37 @@ import { modelTensors } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import type { DeployedModel, Rest } from "../model/deployedModel.ts"
 import type { SourceModel } from "../model/SourceModel.ts"
+import { type Difference, exact, relativeError } from "./Difference.ts"
 
 export interface Entries {
   readonly sources: readonly Safetensors.TensorSource[]
   readonly metadata: Readonly<Record<string, string>>
-  /** Largest difference of a number as written; known when everything is. */
-  readonly maxAbsErr: () => number
+  /** How far numbers as written are from those of the model; known when everything is written. */
+  readonly difference: () => Difference
 }
 
-/** The tensor's bytes in another format, and the largest difference that makes. Releases the tensor. */
-export const writtenAs = async (tensor: Tensor, dtype: Rest): Promise<{ bytes: Uint8Array; difference: number }> => {
-  const written = noGrad(() => (tensor.dtype === dtype ? tensor.alias() : cast(tensor, dtype)))
-  const changed =
-    tensor.dtype === dtype
-      ? undefined
-      : noGrad(() => scope(() => add(cast(tensor, "f32"), scale(cast(written, "f32"), -1))))
-  const difference = changed === undefined ? 0 : await magnitudeOf(changed)
+/** How far `written` is from `tensor`, which was cast to another format. */
+const castDifference = async (tensor: Tensor, written: Tensor): Promise<Difference> => {
+  const wide = noGrad(() => scope(() => cast(tensor, "f32")))
+  const changed = noGrad(() => scope(() => add(wide, scale(cast(written, "f32"), -1))))
+  try {
+    const maxAbsErr = await magnitudeOf(changed)
+    return maxAbsErr === 0 ? exact : { maxAbsErr, relErr: await relativeError(changed, wide) }
+  } finally {
+    for (const each of [wide, changed]) each.release()
+  }
+}
+
+/** The tensor's bytes in another format, and the difference that makes. Releases the tensor. */
+export const writtenAs = async (
+  tensor: Tensor,
+  dtype: Rest
+): Promise<{ bytes: Uint8Array; difference: Difference }> => {
+  const isCast = tensor.dtype !== dtype
+  const written = noGrad(() => (isCast ? cast(tensor, dtype) : tensor.alias()))
+  const difference = isCast ? await castDifference(tensor, written) : exact
   const bytes = (await written.backend.read(written.storage.handle)).slice()
-  for (const each of [tensor, written, changed]) each?.release()
+  for (const each of [tensor, written]) each.release()
   return { bytes, difference }
 }
 

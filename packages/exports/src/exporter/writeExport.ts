@@ -12,7 +12,7 @@ import { descriptionName } from "./companions.ts"
 import type { ExportChoice, ModelToExport } from "./Exporter.ts"
 import { describeFiles } from "./verifyExport.ts"
 
-/** What was written. */
+/** What was written, and how far it is from what the run computes with: the certificate of an export. */
 export const Exported = Schema.Struct({
   /** Relative to the run's directory, where a run wrote it. */
   directory: Schema.String,
@@ -21,12 +21,16 @@ export const Exported = Schema.Struct({
   exact: Schema.Boolean,
   /** Largest difference of a number that loads differently. */
   maxAbsErr: Schema.Number,
+  /** Largest relative error of a tensor, |w' - w| / |w| in the 2-norm. */
+  relErr: Schema.Number,
   /** Bits a parameter of the whole model. */
   bitsPerWeight: Schema.Number,
   /** Bytes of the weights. */
   bytes: Schema.Int,
   /** Layers that this format cannot hold as they are quantized, and that were written dequantized. */
-  layersFallenBack: Schema.Array(Schema.String)
+  layersFallenBack: Schema.Array(Schema.String),
+  /** What has loaded the format and computed the same. */
+  checkedBy: Schema.Array(Schema.String)
 })
 export type Exported = typeof Exported.Type
 
@@ -66,15 +70,17 @@ export const writeExport = Effect.fn("writeExport")(
     const { directory, source, deployed } = model
     const staging = yield* Staging.make(directory)
     const written = yield* exporter.write(config, { ...model, directory: staging.directory })
-    const { files, bytes, maxAbsErr, layersFallenBack } = written
+    const { files, bytes, maxAbsErr, relErr, layersFallenBack } = written
     const exported: Exported = {
       directory,
       format: exporter.id,
       exact: maxAbsErr === 0,
       maxAbsErr,
+      relErr,
       bitsPerWeight: (8 * bytes) / parameterCount(source.directory.config),
       bytes,
-      layersFallenBack
+      layersFallenBack,
+      checkedBy: exporter.checkedBy
     }
     const text = `${JSON.stringify(describe(recipe, deployed, exported, files), null, 2)}\n`
     const description = yield* AtomicFile.writeWhole(

@@ -8,7 +8,7 @@ import { type Entries, type ExportParts, hasResized } from "./entries.ts"
 
 export const tensorsName = "model.safetensors"
 
-/** Writes what `entriesOf` makes of the model, and gives the file and the largest difference of a number as written; the checkpoint is open where something is written as it was stored. */
+/** Writes what `entriesOf` makes of the model, and gives the file and how far numbers as written are; the checkpoint is open where something is written as it was stored. */
 export const writeTensors = Effect.fnUntraced(
   function* (
     { source, deployed, directory }: ModelToExport,
@@ -16,9 +16,9 @@ export const writeTensors = Effect.fnUntraced(
     name = tensorsName
   ) {
     const store = hasResized(source) ? (yield* Safetensors.openModel(source.directory.directory)).store : undefined
-    const { sources, metadata, maxAbsErr } = entriesOf({ source, store, deployed })
+    const { sources, metadata, difference } = entriesOf({ source, store, deployed })
     const written = yield* Safetensors.write(join(directory, name), sources, { metadata })
-    return { file: { ...written, file: name }, maxAbsErr: maxAbsErr() }
+    return { file: { ...written, file: name }, difference: difference() }
   },
   (self, { directory }) =>
     self.pipe(

@@ -38,11 +38,12 @@ export const fakeQuantExporter: Exporter<FakeQuantConfig> = {
   version: 1,
   description: "dequantized weights in the original layout; loads wherever the original does",
   Config: FakeQuantConfig,
+  checkedBy: ["speedq"],
   directoryName: ({ dtype }) => (dtype === "f32" ? "fake-quant-f32" : "fake-quant"),
   bytes: ({ dtype }, { parameters }) => (dtype === "bf16" ? 2 : 4) * parameters,
   write: Effect.fnUntraced(function* (config, model) {
     const companions = yield* copyCompanions(model.source.directory.directory, model.directory, withDtype(config))
-    const { file, maxAbsErr } = yield* writeTensors(model, (parts) => fakeQuantEntries(parts, config.dtype))
-    return { files: [file, ...companions], bytes: file.bytes, maxAbsErr, layersFallenBack: [] }
+    const { file, difference } = yield* writeTensors(model, (parts) => fakeQuantEntries(parts, config.dtype))
+    return { files: [file, ...companions], bytes: file.bytes, ...difference, layersFallenBack: [] }
   })
 }

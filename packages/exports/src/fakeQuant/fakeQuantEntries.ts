@@ -3,6 +3,7 @@ import { fileDtype, layerOf, type Safetensors } from "@speedq/formats"
 import { noGrad, type Shape, type Tensor } from "@speedq/tensors"
 import { modelTensors } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import { exact, larger } from "../exporter/Difference.ts"
 import { asStored, type Entries, type ExportParts, writtenAs } from "../exporter/entries.ts"
 import type { Rest } from "../model/deployedModel.ts"
 
@@ -36,7 +37,7 @@ export const fakeQuantEntries = (
 ): Entries => {
   const { source, deployed } = exported
   const isAsStored = names === source.stored
-  let largest = 0
+  let difference = exact
   const sources = [...modelTensors(source.directory.config)].flatMap(([parameter, shape]) => {
     const weight = deployed.packed.get(layerOf(parameter))
     const written = weight ? dtype : plainDtype(deployed.others[parameter]!, dtype)
@@ -49,12 +50,12 @@ export const fakeQuantEntries = (
           shape: own,
           data: Effect.promise(async () => {
             const tensor = weight ? noGrad(() => weight.unpack()) : deployed.others[parameter]!.alias()
-            const { bytes, difference } = await writtenAs(tensor, written)
-            largest = Math.max(largest, difference)
+            const { bytes, difference: changed } = await writtenAs(tensor, written)
+            difference = larger(difference, changed)
             return bytes.subarray((part * bytes.length) / parts, ((part + 1) * bytes.length) / parts)
           })
         }
     )
   })
-  return { sources, metadata: { format: "pt" }, maxAbsErr: () => largest }
+  return { sources, metadata: { format: "pt" }, difference: () => difference }
 }

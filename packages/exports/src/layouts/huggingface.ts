@@ -8,6 +8,8 @@ export const huggingfaceExporter = layoutExporter({
   id: "hf",
   version: 1,
   description: "dequantized weights in the layout of transformers; loads there without remote code",
+  // scripts/checkTransformers.py
+  checkedBy: ["speedq", "transformers 5.18"],
   layout: "huggingface",
   refusal: ({ config }) =>
     config.llm_config.model_type === "internlm2"

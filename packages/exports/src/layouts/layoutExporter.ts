@@ -23,6 +23,7 @@ interface LayoutDefinition {
   readonly id: string
   readonly version: number
   readonly description: string
+  readonly checkedBy: readonly string[]
   readonly layout: Layout
   /** The files that it makes from what is known of the model, for weights that are read as `dtype`. */
   readonly files: (model: ModelDirectory, dtype: Rest, tokenizerConfig: Json) => LayoutFiles
@@ -64,12 +65,13 @@ const convertFiles = Effect.fnUntraced(function* (definition: LayoutDefinition, 
 
 /** An exporter of a layout. A model that is in it already is written as `fake-quant` writes it. */
 export const layoutExporter = (definition: LayoutDefinition): Exporter<FakeQuantConfig> => {
-  const { id, version, description, layout, refusal } = definition
+  const { id, version, description, checkedBy, layout, refusal } = definition
   return {
     id,
     version,
     description,
     Config: FakeQuantConfig,
+    checkedBy,
     directoryName: ({ dtype }) => (dtype === "f32" ? `${id}-f32` : id),
     bytes: fakeQuantExporter.bytes,
     write: Effect.fnUntraced(function* (config, model) {
@@ -79,8 +81,8 @@ export const layoutExporter = (definition: LayoutDefinition): Exporter<FakeQuant
       if (reason !== undefined) return yield* new ExportNotWritten({ directory: model.directory, cause: reason })
       const companions = yield* convertFiles(definition, model, config.dtype)
       const names = storedNames(modelTensors(opened.config).keys(), layout)
-      const { file, maxAbsErr } = yield* writeTensors(model, (parts) => fakeQuantEntries(parts, config.dtype, names))
-      return { files: [file, ...companions], bytes: file.bytes, maxAbsErr, layersFallenBack: [] }
+      const { file, difference } = yield* writeTensors(model, (parts) => fakeQuantEntries(parts, config.dtype, names))
+      return { files: [file, ...companions], bytes: file.bytes, ...difference, layersFallenBack: [] }
     })
   }
 }

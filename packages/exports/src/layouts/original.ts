@@ -7,6 +7,7 @@ export const originalExporter = layoutExporter({
   id: "original",
   version: 1,
   description: "dequantized weights in the hub's original layout, from a model in either",
+  checkedBy: ["speedq"],
   layout: "original",
   files: (model, dtype, tokenizerConfig) => ({
     "config.json": originalConfig(model, dtype),

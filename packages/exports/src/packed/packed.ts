@@ -20,14 +20,15 @@ export const packedExporter: Exporter<PackedConfig> = {
   version: 1,
   description: "codes and scales, small; runs in speedq itself",
   Config: PackedConfig,
+  checkedBy: ["speedq"],
   directoryName: () => "packed",
   keepsCodes: true,
   // What is packed is not decided here: at most what the source takes.
   bytes: (_, { checkpointBytes }) => checkpointBytes,
   write: Effect.fnUntraced(function* (_, model) {
     const companions = yield* copyCompanions(model.source.directory.directory, model.directory)
-    const { file, maxAbsErr } = yield* writeTensors(model, (parts) => packedEntries(parts, model.deployed.rest))
+    const { file, difference } = yield* writeTensors(model, (parts) => packedEntries(parts, model.deployed.rest))
     const layersFallenBack = layersAsNumbers(model.deployed)
-    return { files: [file, ...companions], bytes: file.bytes, maxAbsErr, layersFallenBack }
+    return { files: [file, ...companions], bytes: file.bytes, ...difference, layersFallenBack }
   })
 }

@@ -3,6 +3,7 @@ import { fileDtype, type Safetensors } from "@speedq/formats"
 import { packedContainer } from "@speedq/quantizers"
 import { modelTensors } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import { exact, larger } from "../exporter/Difference.ts"
 import { asStored, type Entries, type ExportParts, writtenAs } from "../exporter/entries.ts"
 import type { Rest } from "../model/deployedModel.ts"
 
@@ -10,7 +11,7 @@ import type { Rest } from "../model/deployedModel.ts"
 export const packedEntries = (exported: ExportParts, rest: Rest): Entries => {
   const { packed, others, fixed } = exported.deployed
   const shapes = modelTensors(exported.source.directory.config)
-  let largest = 0
+  let difference = exact
   const plain = Object.entries(others).map(([name, tensor]): Safetensors.TensorSource => {
     const shape = shapes.get(name)!
     const dtype = tensor.dtype === "f32" && !fixed?.has(name) ? rest : (tensor.dtype as Rest)
@@ -20,13 +21,13 @@ export const packedEntries = (exported: ExportParts, rest: Rest): Entries => {
         dtype: fileDtype[dtype],
         shape,
         data: Effect.promise(async () => {
-          const { bytes, difference } = await writtenAs(tensor.alias(), dtype)
-          largest = Math.max(largest, difference)
+          const { bytes, difference: changed } = await writtenAs(tensor.alias(), dtype)
+          difference = larger(difference, changed)
           return bytes
         })
       }
     )
   })
   const { entries, metadata } = packedContainer(packed, plain)
-  return { sources: entries, metadata, maxAbsErr: () => largest }
+  return { sources: entries, metadata, difference: () => difference }
 }

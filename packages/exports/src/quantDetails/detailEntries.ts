@@ -20,13 +20,13 @@ import {
 } from "@speedq/quantizers"
 import { type Backend, noGrad, sizeOf, type Tensor, tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
-import { largestDifference } from "../exporter/largestDifference.ts"
+import { type Difference, differenceOf, exact } from "../exporter/Difference.ts"
 
 interface DetailEntries {
   readonly entries: readonly Safetensors.TensorSource[]
   readonly metadata: Readonly<Record<string, string>>
-  /** Largest difference of a weight as it is read again. */
-  readonly difference: number
+  /** How far weights are as they are read again. */
+  readonly difference: Difference
 }
 
 type Stored = ReadonlyMap<string, Uint8Array | Float32Array>
@@ -66,7 +66,7 @@ const embeddingEntries = (choice: QuantizerChoice, stored: Stored): DetailEntrie
       source("scale", scaleDtype, [scale.length, 1], encodeFloats(scaleDtype, scale))
     ],
     metadata: metadataOf(choice),
-    difference: 0
+    difference: exact
   }
 }
 
@@ -94,7 +94,7 @@ const differenceFrom = async (
   weight: PackedWeight,
   choice: QuantizerChoice,
   stored: Stored
-): Promise<number> => {
+): Promise<Difference> => {
   const before = noGrad(() => weight.unpack())
   const { backend }: { readonly backend: Backend } = before
   const tensors: { [name: string]: Tensor } = {}
@@ -105,7 +105,7 @@ const differenceFrom = async (
     }
     again = await packWeight(layer, choice, weight.shape, tensors)
     const after = noGrad(() => again!.unpack())
-    const difference = largestDifference(await before.read(), await after.read())
+    const difference = differenceOf(await before.read(), await after.read())
     after.release()
     return difference
   } finally {
@@ -120,9 +120,9 @@ export const detailEntries = async (layer: string, weight: PackedWeight): Promis
   const stored = await readStored(layer, weight)
   if (choice.quantizer.id !== bilevelQuantizer.id) return embeddingEntries(choice, stored)
   const config = choice.config as BilevelConfig
-  const exact = config.secondLevel === "f32"
+  const isStored = config.secondLevel === "f32"
   const written: QuantizerChoice = { ...choice, config: { ...config, secondLevel: "f32" } }
-  const kept = exact ? stored : asReference(stored, config.scaleGroup)
+  const kept = isStored ? stored : asReference(stored, config.scaleGroup)
   const codes = kept.get("codes")!
   const [zeros, scales] = [kept.get("zeros")!, kept.get("scaleCodes")!]
   const groups = zeros.length / config.scaleGroup
@@ -137,6 +137,6 @@ export const detailEntries = async (layer: string, weight: PackedWeight): Promis
       source("quant_layer_scale_qq_zero", "F32", [groups, 1], floats("origin"))
     ],
     metadata: metadataOf(written),
-    difference: exact ? 0 : await differenceFrom(layer, weight, written, kept)
+    difference: isStored ? exact : await differenceFrom(layer, weight, written, kept)
   }
 }

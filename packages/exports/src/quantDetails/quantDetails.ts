@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ExportNotWritten } from "../Errors.ts"
 import { copyCompanions } from "../exporter/companions.ts"
+import { larger } from "../exporter/Difference.ts"
 import type { Exporter, ModelToExport } from "../exporter/Exporter.ts"
 import { writeTensors } from "../exporter/writeTensors.ts"
 import { packedEntries } from "../packed/packedEntries.ts"
@@ -51,6 +52,7 @@ export const quantDetailsExporter: Exporter<QuantDetailsConfig> = {
   version: 1,
   description: "the reference's quant_details in safetensors files; bilevel weights keep their codes",
   Config: QuantDetailsConfig,
+  checkedBy: ["speedq"],
   directoryName: () => "quant-details",
   // A byte for the code of a Linear's weight, two for one of the embedding, and their scales.
   bytes: (_, { parameters, checkpointBytes }) => Math.max(checkpointBytes, Math.ceil(2.25 * parameters)),
@@ -61,12 +63,16 @@ export const quantDetailsExporter: Exporter<QuantDetailsConfig> = {
     const held = detailPaths(deployed.packed, source.directory.config)
     yield* Effect.tryPromise({ try: () => makeDirectories(join(directory, folder)), catch: failed })
     const others = yield* writeOthers(model, held)
-    let { maxAbsErr } = others
+    let { difference } = others
     const files = [others.file]
     for (const [layer, path] of held) {
       const file = join(folder, path + ending)
       const weight = deployed.packed.get(layer)!
-      const { entries, metadata, difference } = yield* Effect.tryPromise({
+      const {
+        entries,
+        metadata,
+        difference: changed
+      } = yield* Effect.tryPromise({
         try: async () => {
           await makeDirectories(dirname(join(directory, file)))
           return detailEntries(layer, weight)
@@ -75,10 +81,10 @@ export const quantDetailsExporter: Exporter<QuantDetailsConfig> = {
       })
       const written = yield* Effect.mapError(Safetensors.write(join(directory, file), entries, { metadata }), failed)
       files.push({ ...written, file })
-      maxAbsErr = Math.max(maxAbsErr, difference)
+      difference = larger(difference, changed)
     }
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
     const layersFallenBack = [...deployed.packed.keys()].filter((layer) => !held.has(layer))
-    return { files: [...files, ...companions], bytes, maxAbsErr, layersFallenBack }
+    return { files: [...files, ...companions], bytes, ...difference, layersFallenBack }
   })
 }

@@ -40,10 +40,15 @@ export const describeExport = ({
   bitsPerWeight,
   exact,
   maxAbsErr,
-  layersFallenBack
+  relErr,
+  layersFallenBack,
+  checkedBy
 }: Exported) =>
   [
     `${directory}: ${format}, ${formatBytes(bytes)}, ${bitsPerWeight.toFixed(3)} bits per parameter`,
-    exact ? "Every number loads exactly." : `Numbers differ by ${maxAbsErr} at most.`,
-    `Layers that this format cannot hold quantized: ${layersFallenBack.length === 0 ? "none" : layersFallenBack.join(", ")}.`
+    exact
+      ? "Every number loads exactly."
+      : `Numbers differ by ${maxAbsErr} at most, a tensor by ${(100 * relErr).toPrecision(3)} %.`,
+    `Layers that this format cannot hold quantized: ${layersFallenBack.length === 0 ? "none" : layersFallenBack.join(", ")}.`,
+    `The format has been loaded and compared by: ${checkedBy.length === 0 ? "nothing yet" : checkedBy.join(", ")}.`
   ].join("\n")

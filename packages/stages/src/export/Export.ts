@@ -78,7 +78,7 @@ const asStorageFailed = (error: ExportNotWritten) => {
 
 export const Export = Stage.define({
   name: "export",
-  version: 1,
+  version: 2,
   config: writtenAs<ExportOptions>()(ExportConfig),
   needs: [QuantizedLanguage],
   uses: [QuantizedVision, TrainedProjector],
@@ -136,12 +136,24 @@ const exportTable = ({
   bitsPerWeight,
   exact,
   maxAbsErr,
-  layersFallenBack
+  relErr,
+  layersFallenBack,
+  checkedBy
 }: Exported): Report.Section => ({
   _tag: "Table",
   title: `Export (${format})`,
-  columns: ["bytes", "bits / parameter", "exact", "largest difference", "layers fallen back"],
-  rows: [[bytes, bitsPerWeight.toFixed(3), exact ? "yes" : "no", maxAbsErr, layersFallenBack.length]]
+  columns: ["bytes", "bits / parameter", "exact", "largest difference", "relative", "layers fallen back", "checked by"],
+  rows: [
+    [
+      bytes,
+      bitsPerWeight.toFixed(3),
+      exact ? "yes" : "no",
+      maxAbsErr,
+      relErr,
+      layersFallenBack.length,
+      checkedBy.join(", ")
+    ]
+  ]
 })
 
 /** What every quantized weight costs. */

@@ -90,6 +90,7 @@ export const extensionKinds: { readonly [List in ListName]: Kind<ValueOf[List]> 
       version: "number",
       description: "text",
       Config: "schema",
+      checkedBy: "list",
       directoryName: "function",
       bytes: "function",
       write: "function"

@@ -1,0 +1,54 @@
+/** How far the numbers of an export are from those that the run computes with. */
+import { noGrad, scope, sumSquaresInto, type Tensor, zeros } from "@speedq/tensors"
+
+export interface Difference {
+  /** Largest difference of a number; 0 is exact, NaN where one is NaN. */
+  readonly maxAbsErr: number
+  /** Largest relative error of a tensor: |w' - w| / |w| in the 2-norm. */
+  readonly relErr: number
+}
+
+export const exact: Difference = { maxAbsErr: 0, relErr: 0 }
+
+/** The larger of both, each for itself. */
+export const larger = (a: Difference, b: Difference): Difference => ({
+  maxAbsErr: Math.max(a.maxAbsErr, b.maxAbsErr),
+  relErr: Math.max(a.relErr, b.relErr)
+})
+
+const ratio = (error: number, whole: number): number => (error === 0 ? 0 : error / whole)
+
+/** 2-norm of a tensor in f32. */
+const normOf = async (tensor: Tensor): Promise<number> => {
+  const total = noGrad(() =>
+    scope(() => {
+      const squares = zeros(tensor.backend, [1])
+      sumSquaresInto(squares, tensor)
+      return squares
+    })
+  )
+  const [sum = 0] = await total.read()
+  total.release()
+  return Math.sqrt(sum)
+}
+
+/** |changed| / |tensor| of two tensors in f32, `changed` being what was added to the other. */
+export const relativeError = async (changed: Tensor, tensor: Tensor): Promise<number> =>
+  ratio(await normOf(changed), await normOf(tensor))
+
+/** Largest absolute difference of numbers in the same places, of as many as `a` has; NaN where one is NaN. */
+export const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
+  let largest = 0
+  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!))
+  return largest
+}
+
+/** How far the numbers `b` are from the numbers `a`. */
+export const differenceOf = (a: ArrayLike<number>, b: ArrayLike<number>): Difference => {
+  let [errors, squares] = [0, 0]
+  for (let i = 0; i < a.length; i++) {
+    errors += (b[i]! - a[i]!) ** 2
+    squares += a[i]! ** 2
+  }
+  return { maxAbsErr: largestDifference(a, b), relErr: ratio(Math.sqrt(errors), Math.sqrt(squares)) }
+}
