@@ -91,7 +91,12 @@ describe("progress bars", () => {
     const sink = progressBarsSink(output, () => 2 ** 30)
     return Effect.gen(function* () {
       yield* (yield* Events).subscribe(sink)
-      yield* emit(RunStarted, { name: "three", stages: ["import", "toy", "evaluate"], continued: false, seconds })
+      yield* emit(RunStarted, {
+        name: "three",
+        stages: ["01-import", "02-toy", "03-evaluate"],
+        continued: false,
+        seconds
+      })
       yield* Effect.provideService(emit(StageReused, { key: "i" }), CurrentStage, "01-import")
       yield* emit(StageStarted, { key: "k", from: 0, steps: 100 })
       yield* someSteps(1, 50)

@@ -12,6 +12,7 @@ const Change = Schema.Struct({ field: Schema.String, before: Schema.String, afte
 const listChanges = (changes: ReadonlyArray<typeof Change.Type>) =>
   changes.map(({ field, before, after }) => `${field}: ${before} -> ${after}`).join("; ")
 
+/** `stages` are named as their directories are. */
 export const RunStarted = eventKind(
   "RunStarted",
   {

@@ -29,6 +29,7 @@ import { expectedSeconds } from "../plan/expectedSeconds.ts"
 import * as Preflight from "../plan/Preflight.ts"
 import { toJson } from "../recipe/recipeJson.ts"
 import { type AnyRecipe, labelled, type Recipe } from "../recipe/recipeValue.ts"
+import { recipeChanges } from "../recipe/settingDifferences.ts"
 import type { AnyArtefact } from "../stage/Artefact.ts"
 import type { AnyStage, Begun } from "../stage/contract.ts"
 import { BetweenStages } from "./BetweenStages.ts"
@@ -219,13 +220,13 @@ const recordRun = Effect.fnUntraced(function* (
   const before = yield* directory.record(now)
   yield* emit(RunEvents.RunStarted, {
     name: recipe.settings.name,
-    stages: stages.map(({ label }) => label),
+    stages: stages.map(({ place }) => place),
     continued: Option.isSome(before),
     seconds
   })
   if (Option.isNone(before)) return
-  const recipeChanges = jsonChanges(before.value.recipe, now.recipe)
-  if (recipeChanges.length > 0) yield* emit(RunEvents.RecipeChanged, { changes: recipeChanges })
+  const changes = recipeChanges(before.value.recipe, now.recipe)
+  if (changes.length > 0) yield* emit(RunEvents.RecipeChanged, { changes })
   const otherChanges = jsonChanges(before.value.surroundings, surroundings).filter(({ field }) => !harmless.has(field))
   if (otherChanges.length > 0) yield* emit(RunEvents.SurroundingsChanged, { changes: otherChanges })
 })

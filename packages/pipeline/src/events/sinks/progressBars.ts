@@ -1,6 +1,5 @@
 /** Events on a terminal: a bar for the run and one for its stage, with rate, time left and memory, and the lines above them. */
 import * as Effect from "effect/Effect"
-import { placeName } from "../../recipe/stageLabels.ts"
 import { type Entry, isEntryOf, type Sink } from "../Events.ts"
 import {
   Interrupted,
@@ -42,8 +41,7 @@ export const progressBarsSink = (output: Output, memoryBytes = residentBytes): S
   const follow = (entry: Entry) => {
     const { monotonic: at, stage = "" } = entry
     if (isEntryOf(RunStarted, entry)) {
-      const { stages, seconds = {} } = entry.event
-      const places = stages.map((label, index) => placeName(index, label))
+      const { stages: places, seconds = {} } = entry.event
       run = { places, seconds, finished: new Set(), startedAt: at }
       current = undefined
     } else if (isEntryOf(StageStarted, entry)) {
