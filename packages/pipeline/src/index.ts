@@ -42,6 +42,7 @@ export { CurrentStage, type Entry, Events, emit, isEntryOf, type Sink } from "./
 export { eventsOf, type LoggedEvent, lastOf, readEvents } from "./events/readEvents.ts"
 export * as RunEvents from "./events/runEvents.ts"
 export type { Output } from "./events/sinks/Output.ts"
+export { hasColors, isTerminal } from "./events/sinks/Output.ts"
 export * as Sinks from "./events/sinks/Sinks.ts"
 export { madeDirectory, readingFault, storageFailed, unlessDamaged, whileDoing, whileStoring } from "./files/storage.ts"
 export { jsonOrText } from "./json/jsonOrText.ts"

@@ -57,8 +57,8 @@ describe("plain lines", () => {
       yield* emit(RunFailed, { message: "said by whoever ran it" })
       const lines = output.text().trim().split("\n")
       assert.strictEqual(lines[0], "01-toy: 100 steps")
-      assert.strictEqual(lines[1], "01-toy: step 1/100  loss 1  lr 1e-4")
-      assert.strictEqual(lines[2], "01-toy: step 11/100  loss 0.09091  lr 1e-4")
+      assert.strictEqual(lines[1], "01-toy: step 1/100  loss 1  lr 1e-4  1 min 39 s left")
+      assert.strictEqual(lines[2], "01-toy: step 11/100  loss 0.09091  lr 1e-4  1 min 29 s left")
       assert.deepStrictEqual(lines.slice(-4), [
         "01-toy: step 100/100  loss 0.01  lr 1e-4",
         "01-toy: mlp clipped at 0.9",
@@ -67,6 +67,31 @@ describe("plain lines", () => {
       ])
     }).pipe(stage, withSink(Sinks.plainLines(output)))
   })
+})
+
+describe("plain lines of a run", () => {
+  const linesOf = (seconds: { readonly [place: string]: number }) => {
+    const output = collect()
+    return Effect.gen(function* () {
+      yield* emit(RunStarted, { name: "two", stages: ["01-toy", "02-evaluate"], continued: false, seconds })
+      yield* emit(StageStarted, { key: "k", from: 25, steps: 100 })
+      return output.text().split("\n")
+    }).pipe(stage, withSink(Sinks.plainLines(output)))
+  }
+
+  it.effect("tell how long a stage and the run will take, where that is known", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        (yield* linesOf({ "01-toy": 80, "02-evaluate": 20 }))[1],
+        "01-toy: continuing after step 25 of 100; about 1 min 0 s, 1 min 20 s left of the run"
+      )
+      assert.strictEqual(
+        (yield* linesOf({ "01-toy": 80 }))[1],
+        "01-toy: continuing after step 25 of 100; about 1 min 0 s"
+      )
+      assert.strictEqual((yield* linesOf({}))[1], "01-toy: continuing after step 25 of 100")
+    })
+  )
 })
 
 describe("progress bars", () => {

@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import { canAsk, confirm } from "../command/confirm.ts"
 import { remark } from "../command/output.ts"
 import { textTable } from "../command/textTable.ts"
+import { toned } from "../command/tones.ts"
 import { NotConfirmed } from "../Errors.ts"
 
 /** A recipe, and where it is run. */
@@ -59,7 +60,7 @@ export const confirmChanges = Effect.fn("confirmChanges")(function* <E, R>(
   const columns = ["stage", isOneRun ? "done" : "in", "size", "because"]
   yield* remark(
     [
-      `${directory} holds results of other settings, which are computed again:`,
+      toned("careful", `${directory} holds results of other settings, which are computed again:`),
       textTable(columns, rowsOf(stages, isOneRun)),
       instead
     ].join("\n")

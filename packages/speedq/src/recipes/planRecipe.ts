@@ -13,6 +13,7 @@ import { ReleasedConfigs } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { textTable } from "../command/textTable.ts"
+import { toned } from "../command/tones.ts"
 import { releasedConfig } from "../shipped/released.ts"
 import { type LayerPlan, layerPlan } from "./layerPlan.ts"
 import { tellingSurveys } from "./surveyProgress.ts"
@@ -79,14 +80,14 @@ const stageTable = ({ forecast }: RecipePlan): string =>
       stage.checkpointBytes === 0 ? "" : formatBytes(stage.checkpointBytes),
       stage.outputBytes === 0 ? "" : formatBytes(stage.outputBytes),
       stage.seconds === undefined ? "unknown" : formatDuration(1000 * stage.seconds),
-      finished ? "finished before" : stale === undefined ? "" : `stale: runs again (${stale})`
+      finished ? "finished before" : stale === undefined ? "" : `${toned("careful", "stale")}: runs again (${stale})`
     ])
   )
 
 const verdict = ({ problems, fits }: RecipePlan): readonly string[] =>
   fits
-    ? ["It fits: the run can start."]
-    : ["It cannot run here:", ...problems.map((problem) => `  ${problemText(problem)}`)]
+    ? [toned("good", "It fits: the run can start.")]
+    : [toned("bad", "It cannot run here:"), ...problems.map((problem) => `  ${problemText(problem)}`)]
 
 /** Bytes that stages expect; none of them expects nothing. */
 const known = (bytes: number): string => (bytes === 0 ? "an unknown part" : formatBytes(bytes))

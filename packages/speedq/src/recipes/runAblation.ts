@@ -58,7 +58,7 @@ export const runAblation = Effect.fn("runAblation")(
       }
     }).pipe(
       Effect.provideService(Surroundings, { backend: backend.name, ...pluginSurroundings(yield* Extensions) }),
-      Effect.provideService(FindsTimes, process.stderr.isTTY === true)
+      Effect.provideService(FindsTimes, (yield* FindsTimes) ?? true)
     )
     const outcome: AblationOutcome = {
       directory,
