@@ -11,7 +11,7 @@ import { TestClock } from "effect/testing"
 import { assert } from "vitest"
 import { eventKind } from "../src/events/EventKind.ts"
 import { CurrentStage, Events, emit } from "../src/events/Events.ts"
-import { eventsOf, readEvents } from "../src/events/readEvents.ts"
+import { eventReader, eventsOf, readEvents } from "../src/events/readEvents.ts"
 import {
   RunFailed,
   RunStarted,
@@ -248,6 +248,28 @@ describe("events.jsonl", () => {
       yield* write("alone")
       assert.strictEqual((yield* Effect.provide(readEvents(file), NodeServices.layer)).events.length, 1)
     })
+  )
+})
+
+describe("a log that is read again and again", () => {
+  it.effect("is read on from the last whole line, and anew where it is shorter than before", () =>
+    Effect.gen(function* () {
+      const file = join(temporaryDirectory(), "events.jsonl")
+      const line = (message: string) =>
+        `${JSON.stringify({ at: "2026-01-01T00:00:00.000Z", event: "Warning", warning: message, data: {} })}\n`
+      const reader = eventReader(file)
+      const told = Effect.map(reader, ({ events }) => events.map(({ warning }) => warning))
+      assert.deepStrictEqual(yield* told, [])
+      const torn = line("second").slice(0, 40)
+      writeFileSync(file, line("first") + torn)
+      assert.deepStrictEqual(yield* told, ["first"])
+      // What was read is not read again: nobody sees what becomes of it.
+      writeFileSync(file, " ".repeat(line("first").length - 1) + "\n" + line("second") + "strange\n")
+      assert.deepStrictEqual(yield* told, ["first", "second"])
+      assert.strictEqual((yield* reader).unreadable, 1)
+      writeFileSync(file, line("other"))
+      assert.deepStrictEqual(yield* told, ["other"])
+    }).pipe(Effect.provide(NodeServices.layer))
   )
 })
 

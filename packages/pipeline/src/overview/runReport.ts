@@ -8,7 +8,7 @@ import type { Json } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import { readManifest } from "../checkpoints/StageManifest.ts"
 import { eventsFileName, stagesName } from "../directory/RunDirectory.ts"
-import { readEvents } from "../events/readEvents.ts"
+import { type eventReader, readEvents } from "../events/readEvents.ts"
 import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
 import { layerMaps } from "../report/layerMap.ts"
 import { publicSection } from "../report/publicSection.ts"
@@ -28,13 +28,20 @@ interface OwnChapter extends Chapter {
   readonly told: ReturnType<typeof layersTold>
 }
 
-/** The report of the run in `directory` as it stands, `working` as long as more is to come; none where there is no run. */
-export const runReport = Effect.fn("runReport")(function* (directory: string, working = false) {
+/**
+ * The report of the run in `directory` as it stands, `working` as long as more is to come; none where there is no run. Whoever writes it
+ * again and again gives the `reader` of its log, which reads only what was added.
+ */
+export const runReport = Effect.fn("runReport")(function* (
+  directory: string,
+  working = false,
+  reader: ReturnType<typeof eventReader> | undefined = undefined
+) {
   const path = yield* Path.Path
   const found = yield* status(directory)
   if (Option.isNone(found)) return Option.none<Report>()
   const run = found.value
-  const { events } = yield* readEvents(path.join(directory, eventsFileName))
+  const { events } = yield* reader ?? readEvents(path.join(directory, eventsFileName))
   const histories = stageHistories(events)
   const historyOf = (key: string | undefined) => histories.get(key ?? "")
   const toldOf = ({ key }: StageStatus) => historyOf(key)?.events ?? []

@@ -10,7 +10,7 @@ import * as Semaphore from "effect/Semaphore"
 import * as Checkpoints from "../checkpoints/Checkpoints.ts"
 import type { StageFiles } from "../checkpoints/StageFiles.ts"
 import { jsonChanges } from "../checkpoints/StageKey.ts"
-import { RunDirectory, type RunRecord, reportFileName, stagesName } from "../directory/RunDirectory.ts"
+import { eventsFileName, RunDirectory, type RunRecord, reportFileName, stagesName } from "../directory/RunDirectory.ts"
 import {
   type LockLost,
   type PreflightFailed,
@@ -20,6 +20,7 @@ import {
   type StorageFailed
 } from "../Errors.ts"
 import { CurrentStage, Events, emit } from "../events/Events.ts"
+import { eventReader } from "../events/readEvents.ts"
 import * as RunEvents from "../events/runEvents.ts"
 import { Build } from "../machine/Build.ts"
 import { Machine, recipeModule, runCommand, Surroundings } from "../machine/Machine.ts"
@@ -134,7 +135,8 @@ const reportsOnTheWay = Effect.fnUntraced(function* (directory: string) {
   const events = yield* Events
   const every = yield* ReportEvery
   const one = yield* Semaphore.make(1)
-  const write = one.withPermit(Effect.ignore(Effect.andThen(events.flush, writeReport(directory, true))))
+  const reader = eventReader((yield* Path.Path).join(directory, eventsFileName))
+  const write = one.withPermit(Effect.ignore(Effect.andThen(events.flush, writeReport(directory, true, reader))))
   const again = Effect.gen(function* () {
     let wait = Duration.toMillis(every)
     while (true) {
