@@ -73,19 +73,19 @@ describe.skipIf(chromium === undefined)(
       const file = join(directory, "live.html")
       const write = (subtitle: string) =>
         writeFileSync(file, renderReport({ title: "run", subtitle, refresh: 1, writtenAt: Date.now(), chapters }))
-      write("before")
+      write("written first")
       const shown = await openPage(`file://${file}`, looks[0]!, join(directory, "live"))
       const says = (text: string) => shown.value(`document.body?.innerText.includes("${text}")`)
       const becomes = (text: string) => vi.waitUntil(() => says(text), { timeout: 20_000, interval: 100 })
       try {
-        await becomes("before")
-        write("after")
-        await becomes("after")
+        await becomes("written first")
+        write("written second")
+        await becomes("written second")
         // A reader who does not want it is left alone.
         await shown.value(`document.querySelector(".live input").click()`)
-        write("later")
+        write("written third")
         await setTimeout(1500)
-        assert.isTrue(await says("after"))
+        assert.isTrue(await says("written second"))
 
         const closed = `document.querySelectorAll("details:not([open])").length`
         assert.isAbove(Number(await shown.value(closed)), 0)
@@ -102,7 +102,7 @@ describe.skipIf(chromium === undefined)(
         await shown.call("Emulation.setEmulatedMedia", { media: "print" })
         assert.isTrue(await hidden(chosen))
       } finally {
-        shown.close()
+        await shown.close()
       }
     }, 60_000)
 

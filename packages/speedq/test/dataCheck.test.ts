@@ -41,7 +41,10 @@ describe("speedq data check", () => {
   it("checks what the stages of a recipe train on, with their options and those of --set, and writes a preview", async () => {
     const page = join(root, "preview.html")
     const { stdout, stderr } = await works(["data", "check", recipe, "--preview", "5", "--preview-out", page])
-    assert.match(stdout, /meta\.json, for 01-qat\n.*seed 3, percent 100, maxLength 8192, maxTiles 1, onError substitute/)
+    assert.match(
+      stdout,
+      /meta\.json, for 01-qat\n.*seed 3, percent 100, maxLength 8192, maxTiles 1, onError substitute/
+    )
     assert.match(stdout, /^set +5 +5 +3 +2 +1 +0 +0 +5$/m)
     assert.match(stdout, /set\.jsonl:3: missing file: .*none\.png/)
     assert.match(stdout, /It can be trained on; other records take the places of 2\.\n$/)

@@ -29,13 +29,7 @@ export interface LoggedEvent {
   readonly data: Schema.Json
 }
 
-/** Events of a log in order, and how many of its lines could not be read. */
-export interface ReadEvents {
-  readonly events: ReadonlyArray<LoggedEvent>
-  readonly unreadable: number
-}
-
-/** The events of a log's last `tailBytes`. A log that does not exist has none. */
+/** The events of a log's last `tailBytes`, in order, and how many of its lines could not be read. A log that does not exist has none. */
 export const readEvents = (file: string, tailBytes: number = mostBytes.text) =>
   readLog(file, (size) => ({ start: Math.max(0, size - tailBytes), isCut: size > tailBytes }))
 
@@ -58,8 +52,7 @@ export const eventReader = (file: string) => {
       end: added.end
     }
     known = all.end > mostKept ? { events: [], unreadable: 0, end: 0 } : all
-    const read: ReadEvents = all
-    return read
+    return { events: all.events, unreadable: all.unreadable }
   })
 }
 

@@ -1,5 +1,6 @@
 /** A page in chromium that is driven, without a library: the DevTools protocol over two pipes, a message before each NUL. */
 import { spawn } from "node:child_process"
+import { once } from "node:events"
 import type { Readable, Writable } from "node:stream"
 import { chromium, type Look, lasting } from "./chromium.ts"
 
@@ -14,7 +15,7 @@ export interface Page {
   readonly call: (method: string, params?: object) => Promise<{ readonly [name: string]: unknown }>
   /** The value of an expression in the page. */
   readonly value: (expression: string) => Promise<unknown>
-  readonly close: () => void
+  readonly close: () => Promise<void>
 }
 
 /** Opens `url`. */
@@ -56,6 +57,10 @@ export const openPage = async (url: string, look: Look, profile: string): Promis
       const { result } = await call("Runtime.evaluate", { expression, returnByValue: true })
       return (result as { readonly value?: unknown }).value
     },
-    close: () => void child.kill()
+    close: async () => {
+      const ended = once(child, "exit")
+      await send("Browser.close", {}, {})
+      await ended
+    }
   }
 }

@@ -12,7 +12,7 @@ const seed = 1
 const fewestUnits = 10
 
 /** A number of two models, over the same units. */
-export interface Pair {
+interface Pair {
   readonly first: Measured
   readonly second: Measured
 }
