@@ -46,6 +46,14 @@ describe("layerMaps", () => {
     assert.strictEqual(cell?.detail, "m.0.q\n01-clip: 4 bits, error 2 before, 1 after\n02-train: flat, 3 bits")
   })
 
+  it("have their columns in the order of the stage that tells of most layers", () => {
+    const [map] = layerMaps([
+      { stage: "01-clip", layers: [{ layer: "m.0.v", bits: 2 }] },
+      { stage: "02-train", layers: ["q", "k", "v"].map((part) => ({ layer: `m.0.${part}`, bits: 2 })) }
+    ])
+    assert.deepStrictEqual(map?.columns, ["q", "k", "v"])
+  })
+
   it("are coloured by bits where no stage tells errors", () => {
     const [map] = layerMaps([{ stage: "01-qat", layers: [{ layer: "m.0.q", bits: 4 }] }])
     assert.deepStrictEqual(

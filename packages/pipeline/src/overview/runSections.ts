@@ -46,6 +46,23 @@ const stageTable = (run: RunStatus, historyOf: (key: string | undefined) => Stag
   }
 }
 
+interface Notice {
+  readonly at: number
+  readonly stage: string
+  readonly warning: string
+}
+
+/** A row for all that say the same: when the first came, and of which stages. */
+const sameWords = (notices: ReadonlyArray<Notice>): ReadonlyArray<ReadonlyArray<string>> => {
+  const groups = new Map<string, { readonly at: number; readonly stages: Set<string> }>()
+  for (const { at, stage, warning } of notices) {
+    const group = groups.get(warning) ?? { at, stages: new Set() }
+    group.stages.add(stage)
+    groups.set(warning, group)
+  }
+  return [...groups].map(([warning, { at, stages }]) => [formatTime(at), [...stages].join(", "), warning])
+}
+
 /** Warnings in the order they came; replaced samples are only counted, for there may be thousands. */
 const noticeTables = (events: ReadonlyArray<LoggedEvent>): ReadonlyArray<Section> => {
   const substituted = new Map<string, number>()
@@ -53,15 +70,17 @@ const noticeTables = (events: ReadonlyArray<LoggedEvent>): ReadonlyArray<Section
     const where = `${stage}\n${event.source}`
     substituted.set(where, (substituted.get(where) ?? 0) + 1)
   }
-  const notices = events.flatMap(({ at, stage = "", tag, warning }) =>
-    warning === undefined || tag === RunEvents.DataSubstituted.tag ? [] : [[formatTime(at), stage, warning]]
+  const notices = sameWords(
+    events.flatMap(({ at, stage = "", tag, warning }) =>
+      warning === undefined || tag === RunEvents.DataSubstituted.tag ? [] : [{ at, stage, warning }]
+    )
   )
   const counts = [...substituted].map(([where, count]) => [...where.split("\n"), count])
   if (notices.length + counts.length === 0) {
     return [{ _tag: "Text", title: "", paragraphs: ["No warnings, and no record was dropped or replaced."] }]
   }
   return [
-    ...table("Warnings", ["time (UTC)", "stage", "what"], notices),
+    ...table("Warnings", ["first at (UTC)", "stage", "what"], notices),
     ...table("Records that were replaced", ["stage", "source", "count"], counts)
   ]
 }

@@ -31,7 +31,9 @@ interface Known extends Placed {
 }
 
 const knownLayers = (told: ReadonlyArray<StageLayers>): ReadonlyArray<Known> => {
-  const layers = [...new Set(told.flatMap((stage) => stage.layers.map(({ layer }) => layer)))]
+  // In the order of the stage that tells of most: it knows the layers between those of the others.
+  const byCount = told.toSorted((a, b) => b.layers.length - a.layers.length)
+  const layers = [...new Set(byCount.flatMap((stage) => stage.layers.map(({ layer }) => layer)))]
   const factOf = new Map(told.map(({ stage, layers }) => [stage, new Map(layers.map((fact) => [fact.layer, fact]))]))
   return layers.flatMap((layer) => {
     const place = placeOf(layer)

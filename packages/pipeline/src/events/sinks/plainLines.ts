@@ -7,13 +7,17 @@ import { type Followed, followed, nothingYet } from "./followRun.ts"
 import { formatLine, type Output } from "./Output.ts"
 import { leftOf, leftOfRun } from "./progressLines.ts"
 
+/** The first steps of a stage find its data, or compile: their rate is not that of the others. */
+const firstSteps = 3
+
 /** How long what begins will take: of a stage, and of the run with it; of a stage at work what is left of it. */
 const timeOf = ({ run, stage }: Followed, entry: Entry): string => {
   if (stage === undefined) return ""
   const seconds = run?.seconds[stage.stage]
   if (isEntryOf(StepDone, entry)) {
     const left = leftOf(stage)
-    return left === undefined || stage.step === stage.steps ? "" : `  ${formatDuration(left)} left`
+    const isKnown = stage.step - stage.from >= firstSteps && stage.step < stage.steps
+    return left === undefined || !isKnown ? "" : `  ${formatDuration(left)} left`
   }
   if (!isEntryOf(StageStarted, entry) || run === undefined) return ""
   const ofRun = leftOfRun(run, stage)

@@ -38,8 +38,11 @@ const fitted = (parts: ReadonlyArray<Part>, width: number): string => {
   return line().slice(0, width)
 }
 
+/** Columns from which on a long bar leaves room for all that a stage tells. */
+const wide = 110
+
 const bar = (share: number, width: number): string => {
-  const cells = width < 90 ? 8 : 24
+  const cells = width < wide ? 8 : 24
   const filled = Math.round(share * cells)
   return `[${"█".repeat(filled)}${"-".repeat(cells - filled)}]`
 }
