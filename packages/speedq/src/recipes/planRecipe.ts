@@ -100,13 +100,15 @@ const totalTime = ({ stages, seconds }: Preflight.Plan): string => {
   return `${timed === left.length ? "about" : "more than"} ${formatDuration(1000 * seconds)}`
 }
 
-/** What stages tell, each line once: those of several stages with the names of all. */
+/** What stages tell, each line once: those of several stages with their names. */
 const notesOf = ({ stages }: Preflight.Plan): readonly string[] => {
   const places = new Map<string, string[]>()
   for (const { place, forecast } of stages) {
     for (const line of new Set(forecast.lines)) places.set(line, [...(places.get(line) ?? []), place])
   }
-  return [...places].map(([line, all]) => `  ${all.join(", ")}: ${line}`)
+  const named = (all: readonly string[]) =>
+    all.length > 1 && all.length === stages.length ? "all stages" : all.join(", ")
+  return [...places].map(([line, all]) => `  ${named(all)}: ${line}`)
 }
 
 /** The plan as a person reads it: whether it fits and what it takes, then stages, sizes, and layers, all of them with `eachLayer`. */
