@@ -47,8 +47,10 @@ export const StageStarted = eventKind(
   "StageStarted",
   { key: Schema.String, from: Schema.Int, steps: Schema.Int, unit: Unit },
   {
-    line: ({ from, steps, unit = "step" }) =>
-      from === 0 ? formatCount(steps, unit) : `continuing after ${unit} ${from} of ${steps}`
+    line: ({ from, steps, unit = "step" }) => {
+      if (steps === 0) return "begins"
+      return from === 0 ? formatCount(steps, unit) : `continuing after ${unit} ${from} of ${steps}`
+    }
   }
 )
 

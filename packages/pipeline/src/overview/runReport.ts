@@ -65,7 +65,8 @@ export const runReport = Effect.fn("runReport")(function* (
   const curves = metricCharts(valid.map((stage) => ({ stage: stage.place, events: toldOf(stage) })))
   const standing = stages.filter(({ stage }) => stage.state !== "stale")
   const maps = layerMaps(standing.map(({ stage, told }) => ({ ...told, stage: stage.place })))
-  const results = front(standing)
+  const isDone = run.stages.every(({ state }) => state === "finished")
+  const results = isDone ? front(standing) : front(standing).map(soFar)
   const state = working ? { state: "running", message: undefined } : ending(run.stages, events)
   const headline: Section = {
     _tag: "Headline",
@@ -107,6 +108,10 @@ const front = (stages: ReadonlyArray<OwnChapter>): ReadonlyArray<Section> => {
   }
   return [...newest.values()]
 }
+
+/** A headline of results that are not the last ones of the run. */
+const soFar = (section: Section): Section =>
+  section._tag === "Headline" ? { ...section, sentence: `So far: ${section.sentence}` } : section
 
 /** The chapter of a stage without what stands at the front. One that is stale keeps it: it stands for itself, and says that it no longer holds. */
 const chapterOf = ({ stage, title, sections: own, told }: OwnChapter): Chapter => {
