@@ -10,7 +10,7 @@ export {
   UnscorableRow
 } from "./benchmarks/Benchmark.ts"
 export { nano } from "./benchmarks/Nano.ts"
-export { paperAverage } from "./benchmarks/paperAverage.ts"
+export { paperAverage, paperBenchmarks } from "./benchmarks/paperAverage.ts"
 export {
   multipleChoicePrompt,
   questionWithOptions,

@@ -236,7 +236,10 @@ describe("a changed recipe", () => {
       const changed = recipeOf([vit, { ...projector, rate: 0.05 }, exporting])
       const second = yield* runHere(directory, changed)
       assert.isTrue(Exit.isSuccess(second.exit), second.printed)
-      assert.include(second.printed, "warning: the recipe changed since the last run here: stages[1].rate: 0.1 -> 0.05")
+      assert.include(
+        second.printed,
+        "warning: the recipe changed since the last run here: 02-toy-projector.rate: 0.1 -> 0.05"
+      )
       assert.include(second.printed, "01-toy-vit: finished before, reused")
       assert.match(
         second.printed,

@@ -11,6 +11,7 @@ describe("a failure in words", () => {
       describeFailure(Cause.fail(failed("b\u009b2J\nc")), false),
       "error: could not read (a\ufffd[31m): b\ufffd2J\nc. What was saved before is intact."
     )
+    assert.strictEqual(describeFailure(Cause.fail(new Error("no")), false, true), "\u001b[31merror:\u001b[39m no")
   })
 
   it("is its stack where that is asked for, or where the program is wrong", () => {

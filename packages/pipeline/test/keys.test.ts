@@ -213,10 +213,23 @@ describe("another build of the same versions", () => {
       assert.include(third.printed, "made by another build of the same versions (two; this is three)")
       assert.include(third.printed, "01-count: finished before, reused")
       const page = pageOf(directory)
-      assert.include(page, '<th scope="col">made by</th>')
-      assert.include(page, "<td>one, then two</td>")
+      assert.include(page, "Made by one, then two.")
       assert.include(page, "<td>three</td>")
       assert.include(page, "made by another build of the same versions (one; this is two)")
+    })
+  )
+
+  it.live("is told once of stages that it is the same of, and for each where they differ", () =>
+    Effect.gen(function* () {
+      const { directory, file } = yield* whole
+      const by = (build: string, ...stages: Parameters<typeof runIn>[1]) =>
+        Effect.provideService(runIn(directory, stages), Build, build)
+      yield* by("two", { use: "count" }, { use: "add", file })
+      assert.match(pageOf(directory), /<td>01-count, 02-add<\/td><td>made by another build/)
+      writeFileSync(file, "other data")
+      yield* by("three", { use: "count" }, { use: "add", file })
+      assert.include(pageOf(directory), '<th scope="col">made by</th>')
+      assert.include(pageOf(directory), "<td>three</td>")
     })
   )
 

@@ -1,6 +1,6 @@
 /** The report: one self-contained page, everySection escaped, every result in it. */
 import { createHash } from "node:crypto"
-import { readFileSync, rmSync } from "node:fs"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { describe, it } from "@effect/vitest"
@@ -10,6 +10,7 @@ import fc from "fast-check"
 import { assert } from "vitest"
 import { recipeModule, Surroundings } from "../src/machine/Machine.ts"
 import { status } from "../src/overview/status.ts"
+import { writeReport } from "../src/overview/writeReport.ts"
 import { publicSection } from "../src/report/publicSection.ts"
 import type { Section } from "../src/report/Report.ts"
 import { renderReport } from "../src/report/renderReport.ts"
@@ -295,6 +296,15 @@ describe("the report and the status of a run", () => {
         steps: 9,
         savedStep: 7
       })
+
+      // Results on the way are no results of the run.
+      const ownReport = join(directory, "stages/01-toy-vit/report.json")
+      const own = readFileSync(ownReport)
+      const headline = { _tag: "Headline", title: "", sentence: "toy: all right", figures: [], front: true }
+      writeFileSync(ownReport, JSON.stringify([headline]))
+      yield* Effect.provide(writeReport(directory), NodeServices.layer)
+      assert.include(told(), ">So far: toy: all right<")
+      writeFileSync(ownReport, own)
 
       // The step after the state before is done, and told, once more.
       rmSync(join(directory, "stages", "02-toy-projector", "step-00000007.safetensors"))

@@ -2,25 +2,28 @@
  * The report as a browser shows it: accessible by the rules of axe, in light and dark, as wide as a screen and as a telephone.
  * `REPORT_PICTURES=DIR` also takes pictures of it there.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { afterAll, assert, describe, it } from "vitest"
+import { setTimeout } from "node:timers/promises"
+import { afterAll, assert, describe, it, vi } from "vitest"
 import { renderReport } from "../src/report/renderReport.ts"
+import { openPage } from "./support/browser.ts"
 import { axeFile, chromium, examine, installCommand, type Look, picture } from "./support/chromium.ts"
 import { everySection } from "./support/everySection.ts"
 
 const isFront = ({ _tag }: (typeof everySection)[number]) => ["Headline", "Scatter"].includes(_tag)
+const chapters = [
+  { title: "Sections", sections: everySection.filter((section) => !isFront(section)) },
+  { title: "03-qat (stale)", sections: everySection.filter((section) => !isFront(section)), stale: true }
+]
 const page = renderReport({
   title: "nano-2bit",
   subtitle: "model nano, seed 42",
   refresh: 60,
   writtenAt: Date.now(),
   front: everySection.filter(isFront),
-  chapters: [
-    { title: "Sections", sections: everySection.filter((section) => !isFront(section)) },
-    { title: "03-qat (stale)", sections: everySection.filter((section) => !isFront(section)), stale: true }
-  ]
+  chapters
 })
 
 const looks: ReadonlyArray<Look> = [
@@ -65,6 +68,43 @@ describe.skipIf(chromium === undefined)(
         ["color-contrast", "heading-order"]
       )
     }, 120_000)
+
+    it("loads itself again while the run works, and is printed whole", async () => {
+      const file = join(directory, "live.html")
+      const write = (subtitle: string) =>
+        writeFileSync(file, renderReport({ title: "run", subtitle, refresh: 1, writtenAt: Date.now(), chapters }))
+      write("written first")
+      const shown = await openPage(`file://${file}`, looks[0]!, join(directory, "live"))
+      const says = (text: string) => shown.value(`document.body?.innerText.includes("${text}")`)
+      const becomes = (text: string) => vi.waitUntil(() => says(text), { timeout: 20_000, interval: 100 })
+      try {
+        await becomes("written first")
+        write("written second")
+        await becomes("written second")
+        // A reader who does not want it is left alone.
+        await shown.value(`document.querySelector(".live input").click()`)
+        write("written third")
+        await setTimeout(1500)
+        assert.isTrue(await says("written second"))
+
+        const closed = `document.querySelectorAll("details:not([open])").length`
+        assert.isAbove(Number(await shown.value(closed)), 0)
+        await shown.value(`addEventListener("beforeprint", () => { window.closed_ = ${closed} })`)
+        const { data } = await shown.call("Page.printToPDF")
+        assert.strictEqual(Buffer.from(String(data), "base64").toString("latin1", 0, 5), "%PDF-")
+        assert.strictEqual(await shown.value("window.closed_"), 0)
+        assert.isAbove(Number(await shown.value(closed)), 0)
+
+        const hidden = (selector: string) =>
+          shown.value(`[...document.querySelectorAll("${selector}")].every((each) => each.offsetHeight === 0)`)
+        const chosen = "nav, .filter, .live label"
+        assert.isFalse(await hidden(chosen))
+        await shown.call("Emulation.setEmulatedMedia", { media: "print" })
+        assert.isTrue(await hidden(chosen))
+      } finally {
+        await shown.close()
+      }
+    }, 60_000)
 
     const pictures = process.env.REPORT_PICTURES
     it.skipIf(pictures === undefined)(

@@ -1,6 +1,6 @@
 /** Settings in which recipes differ: by stage, whatever else the recipes have between them. */
 import { assert, describe, it } from "vitest"
-import { settingsThatDiffer } from "../src/recipe/settingDifferences.ts"
+import { recipeChanges, settingsThatDiffer } from "../src/recipe/settingDifferences.ts"
 
 const recipe = (seed: number, ...stages: ReadonlyArray<object>) =>
   JSON.parse(JSON.stringify({ name: `run ${seed}`, model: "m", seed, stages }))
@@ -24,5 +24,25 @@ describe("settingsThatDiffer", () => {
   it("are none for the same recipe, whatever it is called", () => {
     const stage = { use: "qat", rate: 0.1 }
     assert.deepStrictEqual(settingsThatDiffer([recipe(1, stage), { ...recipe(1, stage), name: "other" }]), [])
+  })
+})
+
+describe("recipeChanges", () => {
+  it("names a stage as its directory is, wherever it was before", () => {
+    const found = recipeChanges(
+      recipe(1, { use: "vit" }, { use: "qat", rate: 0.1 }, { use: "export" }),
+      recipe(1, { use: "vit" }, { use: "projector" }, { use: "qat", rate: 0.2 })
+    )
+    assert.deepStrictEqual(found, [
+      { field: "03-qat.rate", before: "0.1", after: "0.2" },
+      { field: "03-export", before: "there", after: "not there" },
+      { field: "02-projector", before: "not there", after: "there" }
+    ])
+  })
+
+  it("tells another name of the recipe", () => {
+    assert.deepStrictEqual(recipeChanges(recipe(1), { ...recipe(1), name: "other" }), [
+      { field: "name", before: '"run 1"', after: '"other"' }
+    ])
   })
 })

@@ -11,7 +11,7 @@ import { TestClock } from "effect/testing"
 import { assert } from "vitest"
 import { eventKind } from "../src/events/EventKind.ts"
 import { CurrentStage, Events, emit } from "../src/events/Events.ts"
-import { eventsOf, readEvents } from "../src/events/readEvents.ts"
+import { eventReader, eventsOf, readEvents } from "../src/events/readEvents.ts"
 import {
   RunFailed,
   RunStarted,
@@ -58,7 +58,7 @@ describe("plain lines", () => {
       const lines = output.text().trim().split("\n")
       assert.strictEqual(lines[0], "01-toy: 100 steps")
       assert.strictEqual(lines[1], "01-toy: step 1/100  loss 1  lr 1e-4")
-      assert.strictEqual(lines[2], "01-toy: step 11/100  loss 0.09091  lr 1e-4")
+      assert.strictEqual(lines[2], "01-toy: step 11/100  loss 0.09091  lr 1e-4  1 min 29 s left")
       assert.deepStrictEqual(lines.slice(-4), [
         "01-toy: step 100/100  loss 0.01  lr 1e-4",
         "01-toy: mlp clipped at 0.9",
@@ -69,6 +69,31 @@ describe("plain lines", () => {
   })
 })
 
+describe("plain lines of a run", () => {
+  const linesOf = (seconds: { readonly [place: string]: number }) => {
+    const output = collect()
+    return Effect.gen(function* () {
+      yield* emit(RunStarted, { name: "two", stages: ["01-toy", "02-evaluate"], continued: false, seconds })
+      yield* emit(StageStarted, { key: "k", from: 25, steps: 100 })
+      return output.text().split("\n")
+    }).pipe(stage, withSink(Sinks.plainLines(output)))
+  }
+
+  it.effect("tell how long a stage and the run will take, where that is known", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        (yield* linesOf({ "01-toy": 80, "02-evaluate": 20 }))[1],
+        "01-toy: continuing after step 25 of 100; about 1 min 0 s, 1 min 20 s left of the run"
+      )
+      assert.strictEqual(
+        (yield* linesOf({ "01-toy": 80 }))[1],
+        "01-toy: continuing after step 25 of 100; about 1 min 0 s"
+      )
+      assert.strictEqual((yield* linesOf({}))[1], "01-toy: continuing after step 25 of 100")
+    })
+  )
+})
+
 describe("progress bars", () => {
   it.effect("show rate and time left, and keep lines above the bar", () => {
     const output = collect(true)
@@ -77,7 +102,7 @@ describe("progress bars", () => {
       yield* someSteps(21, 50)
       yield* emit(Warning, { message: "careful" })
       const drawn = output.text().split("\r\u001b[J")
-      const bar = "01-toy  [████████████------------]   50 %  50/100  1.0 s/step  50.0 s left  loss 0.02"
+      const bar = "01-toy  [████----]   50 %  50/100  1.0 s/step  50.0 s left  loss 0.02"
       assert.include(drawn, bar)
       assert.include(drawn, `warning: 01-toy: careful\n${bar}`)
       assert.strictEqual(output.text().split("\n").at(-1), bar)
@@ -91,7 +116,12 @@ describe("progress bars", () => {
     const sink = progressBarsSink(output, () => 2 ** 30)
     return Effect.gen(function* () {
       yield* (yield* Events).subscribe(sink)
-      yield* emit(RunStarted, { name: "three", stages: ["import", "toy", "evaluate"], continued: false, seconds })
+      yield* emit(RunStarted, {
+        name: "three",
+        stages: ["01-import", "02-toy", "03-evaluate"],
+        continued: false,
+        seconds
+      })
       yield* Effect.provideService(emit(StageReused, { key: "i" }), CurrentStage, "01-import")
       yield* emit(StageStarted, { key: "k", from: 0, steps: 100 })
       yield* someSteps(1, 50)
@@ -218,6 +248,28 @@ describe("events.jsonl", () => {
       yield* write("alone")
       assert.strictEqual((yield* Effect.provide(readEvents(file), NodeServices.layer)).events.length, 1)
     })
+  )
+})
+
+describe("a log that is read again and again", () => {
+  it.effect("is read on from the last whole line, and anew where it is shorter than before", () =>
+    Effect.gen(function* () {
+      const file = join(temporaryDirectory(), "events.jsonl")
+      const line = (message: string) =>
+        `${JSON.stringify({ at: "2026-01-01T00:00:00.000Z", event: "Warning", warning: message, data: {} })}\n`
+      const reader = eventReader(file)
+      const told = Effect.map(reader, ({ events }) => events.map(({ warning }) => warning))
+      assert.deepStrictEqual(yield* told, [])
+      const torn = line("second").slice(0, 40)
+      writeFileSync(file, line("first") + torn)
+      assert.deepStrictEqual(yield* told, ["first"])
+      // What was read is not read again: nobody sees what becomes of it.
+      writeFileSync(file, " ".repeat(line("first").length - 1) + "\n" + line("second") + "strange\n")
+      assert.deepStrictEqual(yield* told, ["first", "second"])
+      assert.strictEqual((yield* reader).unreadable, 1)
+      writeFileSync(file, line("other"))
+      assert.deepStrictEqual(yield* told, ["other"])
+    }).pipe(Effect.provide(NodeServices.layer))
   )
 })
 

@@ -1,40 +1,13 @@
-/** What a run draws on a terminal of 60 columns, in a pseudo-terminal made by `script` of util-linux. */
-import { spawn, spawnSync } from "node:child_process"
+/** What a run draws on a terminal of 60 columns. */
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import { bundleOf } from "./support/program.ts"
+import { ctrlC, hasPseudoTerminal, onTerminal } from "./support/pseudoTerminal.ts"
 import { temporaryDirectory, toyProgram, writeRecipe } from "./support/toyProcess.ts"
-
-const hasScript = spawnSync("script", ["--version"], { encoding: "utf8" }).stdout?.includes("util-linux") ?? false
-
-interface Ended {
-  readonly code: number | null
-  readonly text: string
-}
-
-/** Runs node on a terminal of 60 columns, and presses Ctrl-C when `until` is on the screen. */
-const onTerminal = (args: ReadonlyArray<string>, env: NodeJS.ProcessEnv, until: string): Promise<Ended> =>
-  new Promise((resolve, reject) => {
-    const command = ["stty cols 60; exec", ...[process.execPath, ...args].map((arg) => `'${arg}'`)].join(" ")
-    const { NO_COLOR: _, ...inherited } = process.env
-    const child = spawn("script", ["--quiet", "--return", "--flush", "--command", command, "/dev/null"], {
-      env: { ...inherited, TERM: "xterm-256color", COLORTERM: "", CI: "", ...env },
-      stdio: ["pipe", "pipe", "inherit"]
-    })
-    let text = ""
-    let pressed = false
-    child.stdout.setEncoding("utf8").on("data", (piece: string) => {
-      text += piece
-      if (!pressed && text.includes(until)) child.stdin.write("\u0003")
-      pressed ||= text.includes(until)
-    })
-    child.on("error", reject)
-    child.on("close", (code) => resolve({ code, text }))
-  })
 
 const escapes = /\u001b\[\d*[A-Za-z]/g
 
-describe.skipIf(!hasScript)("a run on a terminal of 60 columns", () => {
+describe.skipIf(!hasPseudoTerminal)("a run on a terminal of 60 columns", () => {
   const start = (env: NodeJS.ProcessEnv = {}) => {
     const directory = temporaryDirectory()
     const stages = [
@@ -42,7 +15,8 @@ describe.skipIf(!hasScript)("a run on a terminal of 60 columns", () => {
       { use: "toy-projector", steps: 500, pause: 20 }
     ]
     const recipe = writeRecipe(join(directory, "recipe.json"), stages, { save: { everySteps: 20 } })
-    return onTerminal([...bundleOf(toyProgram), join(directory, "run"), recipe], env, "02-toy-projector: saved step 20")
+    const args = [...bundleOf(toyProgram), join(directory, "run"), recipe]
+    return onTerminal(args, { when: "02-toy-projector: saved step 20", type: ctrlC }, env)
   }
 
   it("draws lines that fit, and leaves a clean line for the prompt after Ctrl-C", async () => {

@@ -1,11 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
+import { hasPseudoTerminal, onTerminal } from "../../pipeline/test/support/pseudoTerminal.ts"
 import type { AblationPlan } from "../src/recipes/planAblation.ts"
 import type { AblationOutcome } from "../src/recipes/runAblation.ts"
 import { json, speedq } from "./support/inProcess.ts"
 import { evaluateStage, randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
-import { temporaryDirectory } from "./support/speedq.ts"
+import { speedqProgram, temporaryDirectory } from "./support/speedq.ts"
 
 /** Writes a base recipe and an ablation of it beside the model. */
 const writeAblation = (model: string): string => {
@@ -61,6 +62,17 @@ describe("an ablation on the command line", () => {
     assert.isTrue(again.runs.every((run) => existsSync(join(run.directory, "report.html"))))
     assert.strictEqual(again.tables[0]?.rows.length, 3)
     assert.match(again.separation.join("\n"), /95 % confidence/)
+
+    if (hasPseudoTerminal) {
+      const changed = speedqProgram([...args.slice(0, -1), "qat.maxSteps=1"])
+      const { code, text } = await onTerminal(changed, { when: "Compute them again?", type: "n" })
+      assert.strictEqual(code, 1, text)
+      assert.include(text, `${out} holds results of other settings, which are computed again:`)
+      assert.match(text, /^03-qat +4 runs .*config\.maxSteps: 2 -> 1\r$/m)
+      assert.match(text, /^01-joint-qat +2 runs .*config\.maxSteps: 2 -> 1\r$/m)
+      assert.match(text, /^They move to superseded in their runs; --out DIR begins another ablation\.\r$/m)
+      assert.include(text, `nothing was done; ${out} is as it was`)
+    }
 
     const status = await speedq(["status", out])
     assert.match(status.stdout, /CE-only\/seed-2 +4\/4 +finished/)

@@ -4,8 +4,9 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { acquireLock, RunLocked } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
+import { hasPseudoTerminal, onTerminal } from "../../pipeline/test/support/pseudoTerminal.ts"
 import { fails, json, works } from "./support/inProcess.ts"
-import { temporaryDirectory } from "./support/speedq.ts"
+import { speedqProgram, temporaryDirectory } from "./support/speedq.ts"
 
 /** A run without stages, and a file that was left half written. */
 const smallRun = (): { readonly directory: string; readonly leftover: string } => {
@@ -33,6 +34,14 @@ describe("speedq clean", () => {
     assert.deepStrictEqual(await json(["clean", directory]), {
       ...{ directory, removed: false, superfluous: [], foreign: [] }
     })
+  })
+
+  it.skipIf(!hasPseudoTerminal)("removes it where somebody at a terminal says yes", async () => {
+    const { directory, leftover } = smallRun()
+    const { code, text } = await onTerminal(speedqProgram(["clean", directory]), { when: "Remove it?", type: "y" })
+    assert.strictEqual(code, 0, text)
+    assert.include(text, "removed 2 KiB")
+    assert.isFalse(existsSync(leftover))
   })
 
   it("touches no run that is at work, and nothing that is no run", async () => {

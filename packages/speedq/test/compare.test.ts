@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import type { RunComparison } from "../src/compare/compareRuns.ts"
+import { comparisonPage } from "../src/compare/comparisonPage.ts"
 import { fails, json, works } from "./support/inProcess.ts"
 import { evaluateStage, randomNano, writeRecipe } from "./support/smallRun.ts"
 
@@ -54,6 +55,13 @@ describe("speedq compare", () => {
     assert.match(text, /<caption>Settings that differ<\/caption>[\s\S]*<caption>Results<\/caption>/)
     assert.include(text, "<figcaption>Quality against size</figcaption>")
     assert.notMatch(text, /<link|<iframe|@import|url\(|https?:/i)
+  })
+
+  it("names no place of this machine in its page", () => {
+    const settings = [{ setting: "model", values: ['"/home/ann/models/one"', '"models/two"'] }]
+    const page = comparisonPage({ runs: ["a", "b"], evaluations: ["x", "y"], settings, measures: [] })
+    assert.notInclude(page, "/home/ann")
+    assert.include(page, "models/two")
   })
 
   it("refuses fewer than two runs, what is no run, and results that no longer hold", async () => {

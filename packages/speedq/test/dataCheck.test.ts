@@ -41,7 +41,10 @@ describe("speedq data check", () => {
   it("checks what the stages of a recipe train on, with their options and those of --set, and writes a preview", async () => {
     const page = join(root, "preview.html")
     const { stdout, stderr } = await works(["data", "check", recipe, "--preview", "5", "--preview-out", page])
-    assert.match(stdout, /meta\.json, for qat\n.*seed 3, percent 100, maxLength 8192, maxTiles 1, onError substitute/)
+    assert.match(
+      stdout,
+      /meta\.json, for 01-qat\n.*seed 3, percent 100, maxLength 8192, maxTiles 1, onError substitute/
+    )
     assert.match(stdout, /^set +5 +5 +3 +2 +1 +0 +0 +5$/m)
     assert.match(stdout, /set\.jsonl:3: missing file: .*none\.png/)
     assert.match(stdout, /It can be trained on; other records take the places of 2\.\n$/)
@@ -95,7 +98,7 @@ describe("speedq data check", () => {
     write("fail", join(root, "short.txt"), join(root, "short.tsv"))
     const { code, stdout } = await speedq(["data", "check", others])
     assert.strictEqual(code, 1)
-    assert.match(stdout, /calibration images .*list\.txt, for adaround-vit: \d+ tiles, 1 cannot be used/)
+    assert.match(stdout, /calibration images .*list\.txt, for 01-adaround-vit: \d+ tiles, 1 cannot be used/)
     assert.match(stdout, /cut\.png: .*not an image that can be read/)
     assert.match(stdout, /1 images cannot be used, and the stage ends at the first of them/)
     assert.match(stdout, /short\.txt gives \d+ tokens of calibration data/)
@@ -106,9 +109,9 @@ describe("speedq data check", () => {
     assert.deepStrictEqual(
       sources.map(({ kind, stages, unit }: { kind: string; stages: string[]; unit: string }) => [kind, stages, unit]),
       [
-        ["calibration images", ["adaround-vit"], "tiles"],
-        ["calibration text", ["autoclip"], "blocks"],
-        ["benchmark", ["evaluate"], "rows"]
+        ["calibration images", ["01-adaround-vit"], "tiles"],
+        ["calibration text", ["02-autoclip"], "blocks"],
+        ["benchmark", ["03-evaluate"], "rows"]
       ]
     )
     assert.strictEqual(sources[2].used, 3)

@@ -1,5 +1,6 @@
 import type { RunStatus, StageStatus } from "@speedq/pipeline"
 import { assert, describe, it } from "vitest"
+import { untoned } from "../src/command/tones.ts"
 import { describeStatus } from "../src/recipes/describeStatus.ts"
 
 const now = Date.UTC(2026, 0, 1)
@@ -22,9 +23,11 @@ const run = (...stages: readonly StageStatus[]): RunStatus => ({
   ...{ seenAt: now - 180_000, elapsed: 90_000, progress: { share: undefined, left: undefined }, scores: undefined }
 })
 
+const statusOf = (...of: Parameters<typeof describeStatus>): string => untoned(describeStatus(...of))
+
 describe("the status of a run, in words", () => {
   it("names the stages whose results are stale, and what becomes of them", () => {
-    const text = describeStatus(run(stage("01-adaround-vit", "begun"), stage("02-train-projector", "stale")), now)
+    const text = statusOf(run(stage("01-adaround-vit", "begun"), stage("02-train-projector", "stale")), now)
     assert.match(text, /^01-adaround-vit +begun +4\/9 +4 +2\.5 s +0\.5/m)
     assert.match(text, /^02-train-projector +stale +4\/9/m)
     assert.match(
@@ -34,11 +37,11 @@ describe("the status of a run, in words", () => {
   })
 
   it("says nothing of stale results where there are none", () => {
-    assert.notInclude(describeStatus(run(stage("01-adaround-vit", "finished")), now), "stale")
+    assert.notInclude(statusOf(run(stage("01-adaround-vit", "finished")), now), "stale")
   })
 
   it("says how much is done, how long it took and still takes, and the scores so far", () => {
-    const text = describeStatus(
+    const text = statusOf(
       {
         ...run(stage("01-evaluate", "finished"), stage("02-qat", "begun")),
         progress: { share: 0.425, left: 65_000 },
@@ -52,7 +55,7 @@ describe("the status of a run, in words", () => {
 
   it("does not say that a process runs which cannot be seen", () => {
     const owner = { token: "t", pid: 7, host: "other", bootAndStart: null, since: "then", command: "speedq" }
-    const text = describeStatus({ ...run(stage("01-qat", "begun")), state: "unknown", owner }, now)
+    const text = statusOf({ ...run(stage("01-qat", "begun")), state: "unknown", owner }, now)
     assert.include(text, "last sign of life 3 min 0 s ago, from process 7 on other, which cannot be seen from here\n")
     assert.notInclude(text, "running")
   })

@@ -40,6 +40,12 @@ describe("speedq plan", () => {
     assert.match(each.stdout, /^time: {3}unknown$/m)
   })
 
+  it("tells a note of all stages as one", async () => {
+    const model = await randomNano(temporaryDirectory())
+    const { stdout } = await speedq(["plan", writeRecipe(model, [evaluateStage("a"), evaluateStage("b")]), "--no-time"])
+    assert.match(stdout, /^ {2}all stages: no rule names \d+ other layers/m)
+  })
+
   it("says which rule gives which layer how many bits, and sums up", async () => {
     const model = await randomNano(temporaryDirectory())
     const planned = await plan([writeRecipe(model, [evaluateStage("full"), ...speedqStages(3)])])

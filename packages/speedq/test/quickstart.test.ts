@@ -13,7 +13,7 @@ describe("npm run quickstart", () => {
     assert.strictEqual(stdout, "")
     assert.match(
       stderr,
-      /^quantizes the nano model [^\n]* minutes [^\n]*\nerror: the nano model is missing \(data\/nano\/model\); [^\n]*\n$/
+      /^quantizes the nano model [^\n]*; Ctrl-C saves\nerror: the nano model is missing \(data\/nano\/model\); [^\n]*\n$/
     )
   })
 
@@ -35,6 +35,8 @@ describe("npm run quickstart", () => {
 
     const { code, stdout, stderr } = await quickstart(directory)
     assert.strictEqual(code, 0, stderr)
+    assert.match(stderr, /\nby its plan, this machine takes about [\d.]+ (ms|s|min)[^\n]*\nspeedq run /)
+    assert.match(stderr, /\n01-evaluate: \d+ steps; about [\d.]+ m?s, [^\n]+ left of the run\n/)
     assert.match(stderr, /01-evaluate: finished before, reused/)
     const lines = stdout.trim().split("\n")
     const titles = lines.slice(1, 4).map((line) => line.split(/ {2,}/)[0])

@@ -26,8 +26,14 @@ export {
   NothingToLearn,
   RulesInvalid
 } from "./Errors.ts"
+export { readDivergences } from "./evaluate/Answers.ts"
 export { askRows } from "./evaluate/askRows.ts"
-export { type ComparedMeasure, compareEvaluations, type Difference } from "./evaluate/compareEvaluations.ts"
+export {
+  type ComparedMeasure,
+  compareEvaluations,
+  type Difference,
+  type Judged
+} from "./evaluate/compareEvaluations.ts"
 export { Evaluate } from "./evaluate/Evaluate.ts"
 export { type Evaluation, Evaluations } from "./evaluate/Evaluation.ts"
 export { byLastEvaluation } from "./evaluate/judgement.ts"

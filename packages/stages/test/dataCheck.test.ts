@@ -187,8 +187,8 @@ describe("checkedDataOf", () => {
         onError
       ]),
       [
-        [["qat", "qat-2"], "careful", stageSeed(7, "qat"), 2, 8192, "fail"],
-        [["qat-3"], "reference", stageSeed(7, "qat-3"), 2, 8192, "substitute"]
+        [["01-qat", "03-qat-2"], "careful", stageSeed(7, "qat"), 2, 8192, "fail"],
+        [["04-qat-3"], "reference", stageSeed(7, "qat-3"), 2, 8192, "substitute"]
       ]
     )
   })

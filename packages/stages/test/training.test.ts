@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { assert, describe, it } from "vitest"
 import { QuantizedVision } from "../src/artefacts/artefacts.ts"
-import { LayerClipped } from "../src/autoclip/Autoclip.ts"
 import { Compute } from "../src/compute/Compute.ts"
 import { NonFiniteGradient } from "../src/Errors.ts"
 import { openSourceModel } from "../src/model/SourceModel.ts"
@@ -199,7 +198,8 @@ describe("what can be left out or replaced", () => {
     )
     assert.lengthOf(metricsOf(recording, "01-adaround-vit"), 3 + 1)
     assert.lengthOf(metricsOf(recording, "02-autoclip"), 2)
-    const clipped = eventsOfKind(LayerClipped, recording.entries).map(({ layer }) => layer)
+    const told = recording.entries.filter(({ stage }) => stage === "02-autoclip")
+    const clipped = eventsOfKind(RunEvents.LayerQuantized, told).map(({ layer }) => layer)
     assert.lengthOf(clipped, 2 * 3)
     assert.isTrue(clipped.every((layer) => /layers\.[01]\.mlp\./.test(layer)))
   })

@@ -9,7 +9,8 @@ import { scienceQaVal } from "./ScienceQaVal.ts"
 import { seedBenchImg } from "./SeedBenchImg.ts"
 
 // OCRBench, the ninth of the table, counts points from 0 to 1000.
-const averaged = [
+/** Names of the eight. */
+export const paperBenchmarks = [
   hallusionBench,
   ai2dTest,
   mmbenchDevEnV11,
@@ -28,7 +29,7 @@ const averaged = [
 export const paperAverage = (
   scores: ReadonlyArray<{ readonly benchmark: string; readonly overall: number }>
 ): number | undefined => {
-  const found = averaged.flatMap((name) => scores.filter(({ benchmark }) => benchmark === name))
-  if (averaged.some((name) => found.filter(({ benchmark }) => benchmark === name).length !== 1)) return undefined
-  return found.reduce((sum, { overall }) => sum + overall, 0) / averaged.length
+  const found = paperBenchmarks.flatMap((name) => scores.filter(({ benchmark }) => benchmark === name))
+  if (paperBenchmarks.some((name) => found.filter(({ benchmark }) => benchmark === name).length !== 1)) return undefined
+  return found.reduce((sum, { overall }) => sum + overall, 0) / paperBenchmarks.length
 }

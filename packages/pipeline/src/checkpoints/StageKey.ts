@@ -41,7 +41,7 @@ export const makeKey = (parts: KeyParts): StageKey => ({
 })
 
 /** One field that differs between two keys, for example `config.steps: 100 -> 200`. */
-interface KeyChange {
+export interface KeyChange {
   readonly field: string
   readonly before: string
   readonly after: string

@@ -1,5 +1,6 @@
 /** The events that every run has, and those that quantization stages share. */
 import * as Schema from "effect/Schema"
+import { LayerFact } from "../report/Report.ts"
 import { formatBytes, formatCount, formatDuration, formatNumber } from "../text/format.ts"
 import { eventKind } from "./EventKind.ts"
 
@@ -12,6 +13,7 @@ const Change = Schema.Struct({ field: Schema.String, before: Schema.String, afte
 const listChanges = (changes: ReadonlyArray<typeof Change.Type>) =>
   changes.map(({ field, before, after }) => `${field}: ${before} -> ${after}`).join("; ")
 
+/** `stages` are named as their directories are. */
 export const RunStarted = eventKind(
   "RunStarted",
   {
@@ -45,8 +47,10 @@ export const StageStarted = eventKind(
   "StageStarted",
   { key: Schema.String, from: Schema.Int, steps: Schema.Int, unit: Unit },
   {
-    line: ({ from, steps, unit = "step" }) =>
-      from === 0 ? formatCount(steps, unit) : `continuing after ${unit} ${from} of ${steps}`
+    line: ({ from, steps, unit = "step" }) => {
+      if (steps === 0) return "begins"
+      return from === 0 ? formatCount(steps, unit) : `continuing after ${unit} ${from} of ${steps}`
+    }
   }
 )
 
@@ -89,22 +93,18 @@ export const StepDone = eventKind(
   }
 )
 
-/** One layer got its final values: error of its output (or weights) before, by rounding to nearest, and after. */
-export const LayerQuantized = eventKind(
-  "LayerQuantized",
-  {
-    layer: Schema.String,
-    quantizer: Schema.String,
-    bits: Schema.Number,
-    errorBefore: Schema.Number,
-    errorAfter: Schema.Number,
-    bytes: Schema.Int
-  },
-  {
-    line: ({ layer, quantizer, bits, errorBefore, errorAfter }) =>
-      `${layer}: ${quantizer}, ${formatNumber(bits)} bits, error ${formatNumber(errorBefore)} -> ${formatNumber(errorAfter)}`
+/**
+ * A stage is done with a layer, or with a whole block of layers: what it knows of it, for the map of the layers in the report. Its
+ * report says the same as a section `Layers` once it is finished, if it has one.
+ */
+export const LayerQuantized = eventKind("LayerQuantized", LayerFact.fields, {
+  line: ({ layer, quantizer, bits, errorBefore, errorAfter }) => {
+    if (errorBefore === undefined || errorAfter === undefined) return undefined
+    const how = [quantizer, bits === undefined ? undefined : `${formatNumber(bits)} bits`]
+    const error = `error ${formatNumber(errorBefore)} -> ${formatNumber(errorAfter)}`
+    return `${layer}: ${[...how, error].filter((word) => word !== undefined).join(", ")}`
   }
-)
+})
 
 export const CheckpointSaved = eventKind(
   "CheckpointSaved",

@@ -8,15 +8,16 @@ import type { Json } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import { readManifest } from "../checkpoints/StageManifest.ts"
 import { eventsFileName, stagesName } from "../directory/RunDirectory.ts"
-import { readEvents } from "../events/readEvents.ts"
+import { type eventReader, readEvents } from "../events/readEvents.ts"
 import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
+import { layerMaps } from "../report/layerMap.ts"
 import { publicSection } from "../report/publicSection.ts"
 import type { Chapter, Report, Section } from "../report/Report.ts"
 import { reportName, StageReport } from "../report/StageReport.ts"
 import { originSections } from "./originSections.ts"
 import { progressLine, runSections } from "./runSections.ts"
 import { stageHistories } from "./stageHistory.ts"
-import { layerSections, metricCharts } from "./stageSections.ts"
+import { layersTold, layerTable, metricCharts } from "./stageSections.ts"
 import { ending, type StageStatus, status } from "./status.ts"
 
 /** Seconds after which the page of a run that works is looked at again. */
@@ -24,15 +25,23 @@ const refreshSeconds = 60
 
 interface OwnChapter extends Chapter {
   readonly stage: StageStatus
+  readonly told: ReturnType<typeof layersTold>
 }
 
-/** The report of the run in `directory` as it stands, `working` as long as more is to come; none where there is no run. */
-export const runReport = Effect.fn("runReport")(function* (directory: string, working = false) {
+/**
+ * The report of the run in `directory` as it stands, `working` as long as more is to come; none where there is no run. Whoever writes it
+ * again and again gives the `reader` of its log, which reads only what was added.
+ */
+export const runReport = Effect.fn("runReport")(function* (
+  directory: string,
+  working = false,
+  reader: ReturnType<typeof eventReader> | undefined = undefined
+) {
   const path = yield* Path.Path
   const found = yield* status(directory)
   if (Option.isNone(found)) return Option.none<Report>()
   const run = found.value
-  const { events } = yield* readEvents(path.join(directory, eventsFileName))
+  const { events } = yield* reader ?? readEvents(path.join(directory, eventsFileName))
   const histories = stageHistories(events)
   const historyOf = (key: string | undefined) => histories.get(key ?? "")
   const toldOf = ({ key }: StageStatus) => historyOf(key)?.events ?? []
@@ -44,7 +53,8 @@ export const runReport = Effect.fn("runReport")(function* (directory: string, wo
       return {
         stage,
         title: title === undefined ? stage.place : `${stage.place}: ${title}`,
-        sections: [...own, ...layerSections(toldOf(stage))]
+        sections: own.filter(({ _tag }) => _tag !== "Layers"),
+        told: layersTold(own, toldOf(stage))
       }
     })
   )
@@ -53,7 +63,10 @@ export const runReport = Effect.fn("runReport")(function* (directory: string, wo
   )
   const valid = run.stages.filter(({ state }) => state !== "stale")
   const curves = metricCharts(valid.map((stage) => ({ stage: stage.place, events: toldOf(stage) })))
-  const results = front(stages.filter(({ stage }) => stage.state !== "stale"))
+  const standing = stages.filter(({ stage }) => stage.state !== "stale")
+  const maps = layerMaps(standing.map(({ stage, told }) => ({ ...told, stage: stage.place })))
+  const isDone = run.stages.every(({ state }) => state === "finished")
+  const results = isDone ? front(standing) : front(standing).map(soFar)
   const state = working ? { state: "running", message: undefined } : ending(run.stages, events)
   const headline: Section = {
     _tag: "Headline",
@@ -64,6 +77,7 @@ export const runReport = Effect.fn("runReport")(function* (directory: string, wo
   const chapters: ReadonlyArray<Chapter> = [
     { title: "The run", sections: runSections(run, events, historyOf) },
     { title: "Curves", sections: curves },
+    { title: "Layers", sections: maps },
     ...sayOnce(stages.map(chapterOf)),
     { title: "What it rests on", sections: originSections(run, state, manifests) }
   ]
@@ -95,8 +109,13 @@ const front = (stages: ReadonlyArray<OwnChapter>): ReadonlyArray<Section> => {
   return [...newest.values()]
 }
 
+/** A headline of results that are not the last ones of the run. */
+const soFar = (section: Section): Section =>
+  section._tag === "Headline" ? { ...section, sentence: `So far: ${section.sentence}` } : section
+
 /** The chapter of a stage without what stands at the front. One that is stale keeps it: it stands for itself, and says that it no longer holds. */
-const chapterOf = ({ stage, title, sections }: OwnChapter): Chapter => {
+const chapterOf = ({ stage, title, sections: own, told }: OwnChapter): Chapter => {
+  const sections = [...own, ...layerTable(told.layers)]
   if (stage.state !== "stale") return { title, sections: sections.filter((section) => !isFront(section)) }
   return {
     title: `${title} (stale)`,
@@ -121,7 +140,7 @@ const sayOnce = (chapters: ReadonlyArray<Chapter>): ReadonlyArray<Chapter> => {
   const said = new Set<string>()
   const isNew = (section: Section) => {
     // Small tables may agree by chance.
-    if (section._tag !== "HeatMap" && !(section._tag === "Table" && section.rows.length > 5)) return true
+    if (section._tag !== "Table" || section.rows.length <= 5) return true
     const words = JSON.stringify(section)
     return !said.has(words) && said.add(words)
   }

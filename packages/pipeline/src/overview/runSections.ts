@@ -2,7 +2,7 @@
 import { eventsOf, type LoggedEvent } from "../events/readEvents.ts"
 import * as RunEvents from "../events/runEvents.ts"
 import type { Section } from "../report/Report.ts"
-import { formatBytes, formatDuration, formatTime } from "../text/format.ts"
+import { formatBytes, formatCount, formatDuration, formatTime } from "../text/format.ts"
 import type { StageHistory } from "./stageHistory.ts"
 import type { RunStatus, StageStatus } from "./status.ts"
 
@@ -21,8 +21,10 @@ export const progressLine = (name: string, stages: ReadonlyArray<StageStatus>, s
 }
 
 const stageTable = (run: RunStatus, historyOf: (key: string | undefined) => StageHistory | undefined): Section => {
-  // Where all is by one build, the facts below name it.
-  const byOthers = run.stages.some(({ builds }) => builds.some((build) => build !== run.record.build))
+  // Where all is by the build of the run, the facts below name it; where it is by one other, the note does.
+  const makers = new Set(run.stages.flatMap(({ builds }) => (builds.length === 0 ? [] : [builds.join(", then ")])))
+  const [maker] = makers
+  const byOthers = makers.size > 1
   const rows = run.stages.map(({ place, state, step, steps, key, keptBytes, builds }) => {
     const history = historyOf(key)
     const done = eventsOf(RunEvents.StepDone, history?.events ?? [])
@@ -42,8 +44,31 @@ const stageTable = (run: RunStatus, historyOf: (key: string | undefined) => Stag
     title: "Stages",
     columns: ["stage", "state", "steps", "last loss", "time", "kept", ...(byOthers ? ["made by"] : [])],
     rows,
+    ...(makers.size === 1 && maker !== run.record.build ? { note: `Made by ${maker}.` } : {}),
     stale: run.stages.flatMap(({ state }, index) => (state === "stale" ? [index] : []))
   }
+}
+
+interface Notice {
+  readonly at: number
+  readonly stage: string
+  readonly warning: string
+}
+
+/** Stages of one warning that are named. */
+const mostNamed = 3
+
+/** A row for all that say the same: when the first came, and of which stages. */
+const sameWords = (notices: ReadonlyArray<Notice>): ReadonlyArray<ReadonlyArray<string>> => {
+  const groups = new Map<string, { readonly at: number; readonly stages: Set<string> }>()
+  for (const { at, stage, warning } of notices) {
+    const group = groups.get(warning) ?? { at, stages: new Set() }
+    group.stages.add(stage)
+    groups.set(warning, group)
+  }
+  const named = (stages: ReadonlySet<string>) =>
+    stages.size > mostNamed ? formatCount(stages.size, "stage") : [...stages].join(", ")
+  return [...groups].map(([warning, { at, stages }]) => [formatTime(at), named(stages), warning])
 }
 
 /** Warnings in the order they came; replaced samples are only counted, for there may be thousands. */
@@ -53,15 +78,17 @@ const noticeTables = (events: ReadonlyArray<LoggedEvent>): ReadonlyArray<Section
     const where = `${stage}\n${event.source}`
     substituted.set(where, (substituted.get(where) ?? 0) + 1)
   }
-  const notices = events.flatMap(({ at, stage = "", tag, warning }) =>
-    warning === undefined || tag === RunEvents.DataSubstituted.tag ? [] : [[formatTime(at), stage, warning]]
+  const notices = sameWords(
+    events.flatMap(({ at, stage = "", tag, warning }) =>
+      warning === undefined || tag === RunEvents.DataSubstituted.tag ? [] : [{ at, stage, warning }]
+    )
   )
   const counts = [...substituted].map(([where, count]) => [...where.split("\n"), count])
   if (notices.length + counts.length === 0) {
     return [{ _tag: "Text", title: "", paragraphs: ["No warnings, and no record was dropped or replaced."] }]
   }
   return [
-    ...table("Warnings", ["time (UTC)", "stage", "what"], notices),
+    ...table("Warnings", ["first at (UTC)", "stage", "what"], notices),
     ...table("Records that were replaced", ["stage", "source", "count"], counts)
   ]
 }

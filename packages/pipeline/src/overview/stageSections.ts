@@ -1,9 +1,9 @@
 /** The sections that every stage gets from its events: its curves, beside those of stages like it, and its layers. */
 import { eventsOf, type LoggedEvent } from "../events/readEvents.ts"
 import { LayerQuantized, StepDone } from "../events/runEvents.ts"
-import { errorMaps, layerMaps } from "../report/layerMap.ts"
-import type { Section } from "../report/Report.ts"
-import { formatBytes, formatNumber } from "../text/format.ts"
+import type { StageLayers } from "../report/layerMap.ts"
+import type { LayerFact, Section } from "../report/Report.ts"
+import { formatBytes } from "../text/format.ts"
 
 type Point = readonly [number, number]
 
@@ -89,50 +89,40 @@ const spansDecades = (points: ReadonlyArray<Point>): boolean => {
   return lowest > 0 && highest / lowest >= 100
 }
 
-/** Error before and after and bits of each layer, as maps and as a table; nothing for a stage that quantized none. */
-export const layerSections = (events: ReadonlyArray<LoggedEvent>): ReadonlyArray<Section> => {
-  // A continued stage may tell a layer twice; the last is what counts.
-  const layers = [...new Map(eventsOf(LayerQuantized, events).map(({ event }) => [event.layer, event])).values()]
+/**
+ * What a stage says of layers: in its report once it is finished, and by its events until then, or where it leaves no report of them. A
+ * continued stage may tell a layer twice; the last is what counts.
+ */
+export const layersTold = (
+  own: ReadonlyArray<Section>,
+  events: ReadonlyArray<LoggedEvent>
+): Omit<StageLayers, "stage"> => {
+  const reported = own.find((section) => section._tag === "Layers")
+  if (reported !== undefined) return { errors: reported.errors, layers: reported.layers }
+  const last = new Map(eventsOf(LayerQuantized, events).map(({ event }) => [event.layer, event]))
+  return { layers: [...last.values()] }
+}
+
+const layerColumns: ReadonlyArray<readonly [string, (fact: LayerFact) => string | number | undefined]> = [
+  ["quantizer", ({ quantizer }) => quantizer],
+  ["bits", ({ bits }) => bits],
+  ["error before", ({ errorBefore }) => errorBefore],
+  ["error after", ({ errorAfter }) => errorAfter],
+  ["size", ({ bytes }) => (bytes === undefined ? undefined : formatBytes(bytes))]
+]
+
+/** All layers as a table with the columns that are known of any; nothing for a stage that says nothing of layers. */
+export const layerTable = (layers: ReadonlyArray<LayerFact>): ReadonlyArray<Section> => {
   if (layers.length === 0) return []
-  const bytes = layers.reduce((sum, layer) => sum + layer.bytes, 0)
-  const map = errorMaps(
-    "Error of each layer",
-    "Error after this stage, as a part of that of rounding to nearest: below 1 is better.",
-    layers.map(({ layer, errorBefore, errorAfter, bits }) => ({ layer, before: errorBefore, after: errorAfter, bits }))
-  )
-  const told = map.filter(tellsLayersApart)
+  const columns = layerColumns.filter(([, of]) => layers.some((layer) => of(layer) !== undefined))
+  const bytes = layers.reduce((sum, layer) => sum + (layer.bytes ?? 0), 0)
   return [
-    ...told,
-    ...(told.length === 0 ? bitsMaps(layers) : []),
     {
       _tag: "Table",
-      title: `Layers: ${layers.length}, ${formatBytes(bytes)} together`,
-      columns: ["layer", "quantizer", "bits", "error before", "error after", "ratio", "size"],
-      rows: layers.map((layer) => [
-        layer.layer,
-        layer.quantizer,
-        layer.bits,
-        layer.errorBefore,
-        layer.errorAfter,
-        layer.errorBefore > 0 ? formatNumber(layer.errorAfter / layer.errorBefore) : "-",
-        formatBytes(layer.bytes)
-      ]),
+      title: `Layers: ${layers.length}${bytes === 0 ? "" : `, ${formatBytes(bytes)} together`}`,
+      columns: ["layer", ...columns.map(([name]) => name)],
+      rows: layers.map((layer) => [layer.layer, ...columns.map(([, of]) => of(layer) ?? "-")]),
       folded: true
     }
   ]
-}
-
-/** Whether a map says more than one number a block: a stage that rounds whole blocks has one error for each, and shows it itself. */
-const tellsLayersApart = ({ rows, cells }: ReturnType<typeof errorMaps>[number]): boolean =>
-  rows.some((_, row) => new Set(cells.flatMap((cell) => (cell.row === row ? [cell.value] : []))).size > 1)
-
-/** Bits of each layer as maps, where they are not the same in all blocks. */
-export const bitsMaps = (
-  layers: ReadonlyArray<{ readonly layer: string; readonly bits: number }>
-): ReturnType<typeof layerMaps> => {
-  const maps = layerMaps(
-    layers.map(({ layer, bits }) => ({ layer, value: bits, detail: `${layer}: ${formatNumber(bits)} bits` })),
-    { title: "Bits of each layer", note: "Bits of a weight, scales and zero points included.", scale: "amount" }
-  )
-  return new Set(maps.flatMap(({ cells }) => cells.map(({ value }) => value))).size > 1 ? maps : []
 }

@@ -16,9 +16,10 @@ export const ReportEvery = Context.Reference<Duration.Duration>("@speedq/pipelin
 })
 
 /** Writes the report of the run in `directory`, `working` as long as more is to come, and returns its path; none where there is no run. */
-export const writeReport = Effect.fn("writeReport")(function* (directory: string, working = false) {
+export const writeReport = Effect.fn("writeReport")(function* (...of: Parameters<typeof runReport>) {
   const path = yield* Path.Path
-  const report = yield* runReport(directory, working)
+  const [directory] = of
+  const report = yield* runReport(...of)
   if (Option.isNone(report)) return Option.none<string>()
   const file = path.join(directory, reportFileName)
   const page = new TextEncoder().encode(renderReport(report.value))

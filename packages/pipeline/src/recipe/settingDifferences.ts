@@ -1,8 +1,8 @@
-/** The settings in which several recipes differ. */
+/** The settings in which several recipes differ, and those that changed in one. */
 import type { Json } from "effect/Schema"
-import { jsonChanges } from "../checkpoints/StageKey.ts"
+import { jsonChanges, type KeyChange } from "../checkpoints/StageKey.ts"
 import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
-import { stagesInJson } from "./stageLabels.ts"
+import { placeName, stagesInJson } from "./stageLabels.ts"
 
 export interface SettingDifference {
   /** As `--set` names it: `qat.learningRate`. */
@@ -11,26 +11,57 @@ export interface SettingDifference {
   readonly values: ReadonlyArray<string>
 }
 
-/** A recipe with its stages by their titles or labels, so that one more stage does not move all others. */
-const byStage = (
-  recipe: Json
-): { readonly settings: Json; readonly stages: ReadonlyArray<readonly [string, Json]> } => {
+/** A recipe with its stages by a name, so that one more stage does not move all others. */
+interface Named {
+  readonly settings: Json
+  readonly stages: ReadonlyArray<readonly [name: string, config: Json]>
+}
+
+type NameOf = (stage: { readonly use: string; readonly label: string }, config: Json) => string
+
+const named = (recipe: Json, nameOf: NameOf): Named => {
   if (!isJsonObject(recipe)) return { settings: recipe, stages: [] }
-  const { stages = [], name: _, ...settings } = recipe
+  const { stages = [], ...settings } = recipe
   const configs = isJsonArray(stages) ? stages : []
   return {
     settings,
-    stages: stagesInJson(recipe).map(({ use, label }, index) => {
+    stages: stagesInJson(recipe).map((stage, index) => {
       const config = configs[index] ?? null
-      const title = isJsonObject(config) && typeof config.title === "string" ? config.title : undefined
-      return [title === undefined ? label : `${use} "${title}"`, config] as const
+      return [nameOf(stage, config), config] as const
     })
   }
 }
 
-/** One entry for each setting that is not the same in all recipes: of the recipe, of its stages, and stages that not all have. */
-export const settingsThatDiffer = (recipes: ReadonlyArray<Json>): ReadonlyArray<SettingDifference> => {
-  const all = recipes.map(byStage)
+const titleOrLabel: NameOf = ({ use, label }, config) =>
+  isJsonObject(config) && typeof config.title === "string" ? `${use} "${config.title}"` : label
+
+const withoutName = (recipe: Json): Json => {
+  if (!isJsonObject(recipe)) return recipe
+  const { name: _, ...rest } = recipe
+  return rest
+}
+
+/**
+ * One entry for each setting that is not the same in all recipes, whatever these are called: of the recipe, of its stages by title or
+ * label, and stages that not all have.
+ */
+export const settingsThatDiffer = (recipes: ReadonlyArray<Json>): ReadonlyArray<SettingDifference> =>
+  allDifferences(recipes.map((recipe) => named(withoutName(recipe), titleOrLabel)))
+
+/** What changed from one recipe to the next. A stage has the name of its directory, of the later recipe where both have it. */
+export const recipeChanges = (before: Json, after: Json): ReadonlyArray<KeyChange> => {
+  const placesOf = (recipe: Json) =>
+    stagesInJson(recipe).map(({ label }, index) => [label, placeName(index, label)] as const)
+  const places = new Map([...placesOf(before), ...placesOf(after)])
+  const both = [before, after].map((recipe) => named(recipe, ({ label }) => places.get(label) ?? label))
+  return allDifferences(both).map(({ setting, values: [was = "", is = ""] }) => ({
+    field: setting,
+    before: was,
+    after: is
+  }))
+}
+
+const allDifferences = (all: ReadonlyArray<Named>): ReadonlyArray<SettingDifference> => {
   const names = [...new Set(all.flatMap(({ stages }) => stages.map(([name]) => name)))]
   const own = differences(all.map(({ settings }) => settings))
   const configsOf = (name: string) => all.map(({ stages }) => stages.find(([each]) => each === name)?.[1])

@@ -95,16 +95,41 @@ export const HeatMap = Schema.TaggedStruct("HeatMap", {
   rowLabel: Schema.String,
   rows: Schema.Array(Schema.String),
   columns: Schema.Array(Schema.String),
-  /** Cells by row and column, counted from 0; one that is missing stays empty. `detail` is all that there is to say of it. */
+  /**
+   * Cells by row and column, counted from 0; one that is missing stays empty, one without a value has a text alone and no colour.
+   * `detail` is all that there is to say of it.
+   */
   cells: Schema.Array(
     Schema.Struct({
       row: Schema.Int,
       column: Schema.Int,
-      value: Schema.Number,
+      value: Schema.optionalKey(Schema.Number),
       text: Schema.optionalKey(Schema.String),
       detail: Schema.String
     })
   )
+})
+
+/**
+ * What a stage knows of a layer, or of a whole block of layers: `vision_model.encoder.layers.3`. `bits` are those of a weight, scales
+ * and zero points included; the errors are those of the output, or of the weights, before and after what the stage does.
+ */
+export const LayerFact = Schema.Struct({
+  layer: Schema.String,
+  quantizer: Schema.optionalKey(Schema.String),
+  bits: Schema.optionalKey(Schema.Number),
+  errorBefore: Schema.optionalKey(Schema.Number),
+  errorAfter: Schema.optionalKey(Schema.Number),
+  bytes: Schema.optionalKey(Schema.Int)
+})
+export interface LayerFact extends Schema.Schema.Type<typeof LayerFact> {}
+
+/** What a stage made of the layers, which the report of a run draws in one map with what the other stages made of them. */
+export const Layers = Schema.TaggedStruct("Layers", {
+  title: Schema.String,
+  /** What the errors before and after are, where the stage tells errors. */
+  errors: Schema.optionalKey(Schema.String),
+  layers: Schema.Array(LayerFact)
 })
 
 /** An image inside the page: base64, with words for those who cannot see it. */
@@ -154,6 +179,7 @@ export const Section = Schema.Union([
   BarChart,
   Scatter,
   HeatMap,
+  Layers,
   Gallery,
   Transcript
 ])

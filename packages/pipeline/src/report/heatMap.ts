@@ -12,12 +12,14 @@ const shades = 4
 const strongest = 4
 
 export const renderHeatMap = (map: Map): Html => {
-  const shade = map.scale === "ratio" ? ratioShade : amountShade(map.cells.map(({ value }) => value))
+  const values = map.cells.flatMap(({ value }) => (value === undefined ? [] : [value]))
+  const shade = map.scale === "ratio" ? ratioShade : amountShade(values)
   const places = new globalThis.Map(map.cells.map((cell) => [`${cell.row} ${cell.column}`, cell]))
   const cell = (row: number, column: number) => {
     const found = places.get(`${row} ${column}`)
     if (found === undefined) return html`<td></td>`
-    return html`<td class="${shade(found.value)}" title="${found.detail}">${cellText(found, map.scale)}</td>`
+    const color = found.value === undefined ? "even" : shade(found.value)
+    return html`<td class="${color}" title="${found.detail}">${cellText(found, map.scale)}</td>`
   }
   const columns = map.columns.map((column) => html`<th scope="col">${column}</th>`)
   const rows = map.rows.map(
@@ -29,7 +31,7 @@ export const renderHeatMap = (map: Map): Html => {
 }
 
 const cellText = ({ value, text }: Cell, scale: Map["scale"]): string => {
-  if (text !== undefined) return text
+  if (text !== undefined || value === undefined) return text ?? ""
   return scale === "ratio" ? value.toFixed(2) : formatNumber(Number(value.toPrecision(3)))
 }
 

@@ -1,84 +1,121 @@
-/** A number of every layer of a model as maps: a row a block, a column a layer of it. */
+/** What stages know of the layers of a model as maps: a row a block, a column a layer of it; colour and text are the error and the bits. */
 import { formatNumber } from "../text/format.ts"
-import type { HeatMap } from "./Report.ts"
+import type { HeatMap, LayerFact } from "./Report.ts"
 
-interface LayerValue {
-  /** Its name, with the number of its block in it: `model.layers.3.mlp.down_proj`. */
-  readonly layer: string
-  readonly value: number
-  /** What the cell says instead of the value. */
-  readonly text?: string
-  /** All that there is to say of it. */
-  readonly detail: string
+/** What one stage says of layers; of a layer that it tells twice, the last counts. */
+export interface StageLayers {
+  readonly stage: string
+  /** What its errors are. */
+  readonly errors?: string | undefined
+  readonly layers: ReadonlyArray<LayerFact>
 }
 
-interface LayerMapOptions {
-  readonly title: string
-  readonly note: string
-  readonly scale: (typeof HeatMap.Type)["scale"]
-}
-
-interface Placed extends LayerValue {
+interface Placed {
   readonly stack: string
   readonly block: string
   readonly part: string
 }
 
+const wholeBlock = "whole block"
+
 /** Where a layer is: in which stack of blocks, in which block, and as what part of it; undefined for one outside of any block. */
-const placeOf = (each: LayerValue): Placed | undefined => {
-  const found = /^(.*?)\.(\d+)\.(.+)$/.exec(each.layer)
-  return found === null ? undefined : { ...each, stack: found[1]!, block: found[2]!, part: found[3]! }
+const placeOf = (layer: string): Placed | undefined => {
+  const found = /^(.*?)\.(\d+)(?:\.(.+))?$/.exec(layer)
+  return found === null ? undefined : { stack: found[1]!, block: found[2]!, part: found[3] ?? wholeBlock }
+}
+
+/** All that is known of one layer: facts of several stages, the last of which counts. */
+interface Known extends Placed {
+  readonly layer: string
+  readonly facts: ReadonlyArray<{ readonly stage: string; readonly fact: LayerFact }>
+}
+
+const knownLayers = (told: ReadonlyArray<StageLayers>): ReadonlyArray<Known> => {
+  // In the order of the stage that tells of most: it knows the layers between those of the others.
+  const byCount = told.toSorted((a, b) => b.layers.length - a.layers.length)
+  const layers = [...new Set(byCount.flatMap((stage) => stage.layers.map(({ layer }) => layer)))]
+  const factOf = new Map(told.map(({ stage, layers }) => [stage, new Map(layers.map((fact) => [fact.layer, fact]))]))
+  return layers.flatMap((layer) => {
+    const place = placeOf(layer)
+    const facts = told.flatMap(({ stage }) => {
+      const fact = factOf.get(stage)?.get(layer)
+      return fact === undefined ? [] : [{ stage, fact }]
+    })
+    return place === undefined ? [] : [{ ...place, layer, facts }]
+  })
+}
+
+/** Error after as a part of the error before; undefined where it is not told, or there was none. */
+const ratioOf = ({ errorBefore, errorAfter }: LayerFact): number | undefined =>
+  errorBefore !== undefined && errorAfter !== undefined && errorBefore > 0 ? errorAfter / errorBefore : undefined
+
+const lastKnown = <A>(facts: Known["facts"], of: (fact: LayerFact) => A | undefined): A | undefined =>
+  facts.map(({ fact }) => of(fact)).findLast((value) => value !== undefined)
+
+const detailOf = ({ layer, facts }: Known): string => {
+  const told = facts.map(({ stage, fact }) => {
+    const { quantizer, bits, errorBefore, errorAfter } = fact
+    const words = [
+      quantizer,
+      bits === undefined ? undefined : `${formatNumber(bits)} bits`,
+      errorBefore === undefined ? undefined : `error ${formatNumber(errorBefore)} before`,
+      errorAfter === undefined ? undefined : `${formatNumber(errorAfter)} after`
+    ]
+    return `${stage}: ${words.filter((word) => word !== undefined).join(", ")}`
+  })
+  return [layer, ...told].join("\n")
+}
+
+const bitsNote = "bits of a weight, scales and zero points included"
+
+const noteOf = (own: ReadonlyArray<Known>, told: ReadonlyArray<StageLayers>): string => {
+  const isTold = (of: (fact: LayerFact) => number | undefined) =>
+    own.some(({ facts }) => lastKnown(facts, of) !== undefined)
+  if (!isTold(ratioOf)) return `The ${bitsNote}.`
+  const inStack = new Set(own.flatMap(({ facts }) => facts.map(({ stage }) => stage)))
+  const errors = told.flatMap(({ stage, errors }) =>
+    errors === undefined || !inStack.has(stage) ? [] : [`${stage}: ${errors}.`]
+  )
+  const parts = [
+    "Coloured: the error after a stage, as a part of that before it; below 1 is better.",
+    ...errors,
+    isTold(({ bits }) => bits) ? `The other number: ${bitsNote}.` : ""
+  ]
+  return parts.filter((part) => part !== "").join(" ")
 }
 
 /** One map for each stack of blocks. Layers outside of any block are in none. */
-export const layerMaps = (
-  layers: ReadonlyArray<LayerValue>,
-  { title, note, scale }: LayerMapOptions
-): ReadonlyArray<typeof HeatMap.Type> => {
-  const placed = layers.map(placeOf).filter((each) => each !== undefined)
-  return [...new Set(placed.map(({ stack }) => stack))].map((stack) => {
-    const own = placed.filter((each) => each.stack === stack)
+export const layerMaps = (told: ReadonlyArray<StageLayers>): ReadonlyArray<typeof HeatMap.Type> => {
+  const known = knownLayers(told)
+  return [...new Set(known.map(({ stack }) => stack))].map((stack) => {
+    const own = known.filter((each) => each.stack === stack)
     const rows = [...new Set(own.map(({ block }) => block))].toSorted((a, b) => Number(a) - Number(b))
-    const columns = [...new Set(own.map(({ part }) => part))]
-    const cells = own.map(({ block, part, value, text, detail }) => ({
-      row: rows.indexOf(block),
-      column: columns.indexOf(part),
-      value,
-      ...(text === undefined ? {} : { text }),
-      detail
-    }))
-    return { _tag: "HeatMap", title: `${title}: ${stack}`, note, scale, rowLabel: "block", rows, columns, cells }
-  })
-}
-
-/** Maps of error after, as a part of the error before. */
-export const errorMaps = (
-  title: string,
-  note: string,
-  layers: ReadonlyArray<{
-    readonly layer: string
-    readonly before: number
-    readonly after: number
-    readonly bits?: number
-  }>
-): ReadonlyArray<typeof HeatMap.Type> => {
-  const severalBits = new Set(layers.map(({ bits }) => bits)).size > 1
-  const values = layers.flatMap(({ layer, before, after, bits }): ReadonlyArray<LayerValue> => {
-    if (!(before > 0)) return []
-    const value = after / before
-    const ofBits = bits === undefined ? "" : `, ${formatNumber(bits)} bits`
-    return [
-      {
-        layer,
-        value,
-        ...(severalBits && bits !== undefined ? { text: `${value.toFixed(2)} · ${formatNumber(bits)}` } : {}),
-        detail: `${layer}: error ${formatNumber(before)} before, ${formatNumber(after)} after${ofBits}`
+    const parts = [...new Set(own.map(({ part }) => part))]
+    const columns = parts.toSorted((a, b) => Number(b === wholeBlock) - Number(a === wholeBlock))
+    const hasErrors = own.some(({ facts }) => lastKnown(facts, ratioOf) !== undefined)
+    const cells = own.map((each) => {
+      const { block, part, facts } = each
+      const ratio = lastKnown(facts, ratioOf)
+      const bits = lastKnown(facts, (fact) => fact.bits)
+      const value = hasErrors ? ratio : bits
+      const texts = [ratio?.toFixed(2), bits === undefined ? undefined : formatNumber(bits)]
+      return {
+        row: rows.indexOf(block),
+        column: columns.indexOf(part),
+        ...(value === undefined ? {} : { value }),
+        text: texts.filter((text) => text !== undefined).join(" · "),
+        detail: detailOf(each)
       }
-    ]
-  })
-  return layerMaps(values, {
-    title,
-    note: `${note}${severalBits ? " The bits of a weight stand behind it." : ""}`,
-    scale: "ratio"
+    })
+    return {
+      _tag: "HeatMap",
+      title: `Layers of ${stack}`,
+      note: noteOf(own, told),
+      scale: hasErrors ? "ratio" : "amount",
+      rowLabel: "block",
+      rows,
+      columns,
+      cells
+    }
   })
 }

@@ -6,6 +6,7 @@ import { renderGallery } from "./gallery.ts"
 import { renderHeadline } from "./headline.ts"
 import { renderHeatMap } from "./heatMap.ts"
 import { classes, empty, folded, Html, html } from "./html.ts"
+import { layerMaps } from "./layerMap.ts"
 import { renderLineChart } from "./lineChart.ts"
 import type { Code, Report, Section, Text } from "./Report.ts"
 import { renderScatter } from "./scatter.ts"
@@ -94,6 +95,8 @@ const renderSection = (section: Section, id: string): Html => {
       return renderScatter(section)
     case "HeatMap":
       return renderHeatMap(section)
+    case "Layers":
+      return html`${layerMaps([{ stage: section.title, ...section }]).map(renderHeatMap)}`
     case "Gallery":
       return renderGallery(section, id)
     case "Transcript":

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
 import { eraseLiveLines } from "../events/sinks/liveLines.ts"
+import { hasColors } from "../events/sinks/Output.ts"
 import { describeFailure } from "./describeFailure.ts"
 
 // SIGHUP: the terminal was closed, or the connection to it lost.
@@ -88,7 +89,7 @@ export const runMain = <A, E>(program: Effect.Effect<A, E>, options: { readonly 
     teardown: (exit, done) => {
       const ended: Exit.Exit<unknown, unknown> = failure.error === undefined ? exit : Exit.fail(failure.error)
       if (Exit.isFailure(ended) && !Cause.hasInterruptsOnly(ended.cause)) {
-        process.stderr.write(`${describeFailure(ended.cause, options.debug ?? false)}\n`)
+        process.stderr.write(`${describeFailure(ended.cause, options.debug ?? false, hasColors(process.stderr))}\n`)
       }
       Runtime.defaultTeardown(ended, done)
     }

@@ -10,7 +10,7 @@ import * as Semaphore from "effect/Semaphore"
 import * as Checkpoints from "../checkpoints/Checkpoints.ts"
 import type { StageFiles } from "../checkpoints/StageFiles.ts"
 import { jsonChanges } from "../checkpoints/StageKey.ts"
-import { RunDirectory, type RunRecord, reportFileName, stagesName } from "../directory/RunDirectory.ts"
+import { eventsFileName, RunDirectory, type RunRecord, reportFileName, stagesName } from "../directory/RunDirectory.ts"
 import {
   type LockLost,
   type PreflightFailed,
@@ -20,6 +20,7 @@ import {
   type StorageFailed
 } from "../Errors.ts"
 import { CurrentStage, Events, emit } from "../events/Events.ts"
+import { eventReader } from "../events/readEvents.ts"
 import * as RunEvents from "../events/runEvents.ts"
 import { Build } from "../machine/Build.ts"
 import { Machine, recipeModule, runCommand, Surroundings } from "../machine/Machine.ts"
@@ -29,6 +30,7 @@ import { expectedSeconds } from "../plan/expectedSeconds.ts"
 import * as Preflight from "../plan/Preflight.ts"
 import { toJson } from "../recipe/recipeJson.ts"
 import { type AnyRecipe, labelled, type Recipe } from "../recipe/recipeValue.ts"
+import { recipeChanges } from "../recipe/settingDifferences.ts"
 import type { AnyArtefact } from "../stage/Artefact.ts"
 import type { AnyStage, Begun } from "../stage/contract.ts"
 import { BetweenStages } from "./BetweenStages.ts"
@@ -133,7 +135,8 @@ const reportsOnTheWay = Effect.fnUntraced(function* (directory: string) {
   const events = yield* Events
   const every = yield* ReportEvery
   const one = yield* Semaphore.make(1)
-  const write = one.withPermit(Effect.ignore(Effect.andThen(events.flush, writeReport(directory, true))))
+  const reader = eventReader((yield* Path.Path).join(directory, eventsFileName))
+  const write = one.withPermit(Effect.ignore(Effect.andThen(events.flush, writeReport(directory, true, reader))))
   const again = Effect.gen(function* () {
     let wait = Duration.toMillis(every)
     while (true) {
@@ -219,13 +222,13 @@ const recordRun = Effect.fnUntraced(function* (
   const before = yield* directory.record(now)
   yield* emit(RunEvents.RunStarted, {
     name: recipe.settings.name,
-    stages: stages.map(({ label }) => label),
+    stages: stages.map(({ place }) => place),
     continued: Option.isSome(before),
     seconds
   })
   if (Option.isNone(before)) return
-  const recipeChanges = jsonChanges(before.value.recipe, now.recipe)
-  if (recipeChanges.length > 0) yield* emit(RunEvents.RecipeChanged, { changes: recipeChanges })
+  const changes = recipeChanges(before.value.recipe, now.recipe)
+  if (changes.length > 0) yield* emit(RunEvents.RecipeChanged, { changes })
   const otherChanges = jsonChanges(before.value.surroundings, surroundings).filter(({ field }) => !harmless.has(field))
   if (otherChanges.length > 0) yield* emit(RunEvents.SurroundingsChanged, { changes: otherChanges })
 })

@@ -20,7 +20,8 @@ export interface Look {
   readonly scheme: "light" | "dark"
 }
 
-const options = ({ width, scheme }: Look, height: number): ReadonlyArray<string> => [
+/** Options of a browser that stays. */
+export const lasting = ({ width, scheme }: Look, height: number): ReadonlyArray<string> => [
   "--headless=new",
   "--no-sandbox",
   "--disable-gpu",
@@ -30,7 +31,10 @@ const options = ({ width, scheme }: Look, height: number): ReadonlyArray<string>
   "--disable-background-networking",
   `--blink-settings=preferredColorScheme=${scheme === "dark" ? 0 : 1}`,
   // A window is never narrower than 500 pixels; the frame in it is.
-  `--window-size=${Math.max(500, width)},${height}`,
+  `--window-size=${Math.max(500, width)},${height}`
+]
+const options = (look: Look, height: number): ReadonlyArray<string> => [
+  ...lasting(look, height),
   "--virtual-time-budget=20000"
 ]
 

@@ -38,6 +38,15 @@ export const everySection: ReadonlyArray<Section> = [
       { row: 1, column: 1, value: 3, text: "3.00 · 2", detail: "worse" }
     ]
   },
+  {
+    _tag: "Layers",
+    title: "Rounding",
+    errors: "of an <output>",
+    layers: [
+      { layer: "tower.0", errorBefore: 2, errorAfter: 1 },
+      { layer: "tower.0.<q>", quantizer: "bilevel", bits: 2.5, bytes: 10 }
+    ]
+  },
   { _tag: "Text", title: "Words", paragraphs: ["<script>alert(1)</script>", "fine"] },
   {
     _tag: "Table",

@@ -1,15 +1,19 @@
 /** Results go to standard output, everything else to standard error; nothing of either steers the terminal. */
 import { printable, printableJson } from "@speedq/formats"
+import { hasColors } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
+import { shown } from "./tones.ts"
 
 const write = (stream: NodeJS.WriteStream, text: string) => Effect.sync(() => void stream.write(text))
 
+const writeText = (stream: NodeJS.WriteStream, text: string) => write(stream, `${shown(text, hasColors(stream))}\n`)
+
 /** Lines on standard output. */
-export const print = (text: string): Effect.Effect<void> => write(process.stdout, `${printable(text)}\n`)
+export const print = (text: string): Effect.Effect<void> => writeText(process.stdout, text)
 
 /** Lines on a cleared terminal. */
 export const printScreen = (text: string): Effect.Effect<void> =>
-  write(process.stdout, `\u001b[H\u001b[2J${printable(text)}\n`)
+  Effect.andThen(write(process.stdout, "\u001b[H\u001b[2J"), print(text))
 
 /** Text on standard output without a line end: a piece of an answer. */
 export const printPiece = (text: string): Effect.Effect<void> => write(process.stdout, printable(text))
@@ -19,7 +23,7 @@ export const printJson = (value: unknown): Effect.Effect<void> =>
   write(process.stdout, `${printableJson(JSON.stringify(value, undefined, 2))}\n`)
 
 /** A remark on standard error. */
-export const remark = (text: string): Effect.Effect<void> => write(process.stderr, `${printable(text)}\n`)
+export const remark = (text: string): Effect.Effect<void> => writeText(process.stderr, text)
 
 /** The program's own help, with its colours. */
 export const printHelp = (stream: NodeJS.WriteStream, help: string): Effect.Effect<void> => write(stream, `${help}\n`)

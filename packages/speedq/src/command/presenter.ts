@@ -1,12 +1,12 @@
 /** Where help goes: what was asked for to standard output, what was not to standard error. Errors are told once, by `main`. */
+import { hasColors } from "@speedq/pipeline"
 import * as CliOutput from "effect/cli/CliOutput"
 import type { HelpDoc } from "effect/cli/HelpDoc"
 import * as Effect from "effect/Effect"
 import { columnsOf, helpText } from "./helpText.ts"
 import { print, printHelp } from "./output.ts"
 
-const colorless = (stream: NodeJS.WriteStream): boolean => !stream.isTTY || process.env.NO_COLOR !== undefined
-const formatterOf = (stream: NodeJS.WriteStream) => CliOutput.defaultFormatter({ colors: !colorless(stream) })
+const formatterOf = (stream: NodeJS.WriteStream) => CliOutput.defaultFormatter({ colors: hasColors(stream) })
 
 const show = (stream: NodeJS.WriteStream, doc: HelpDoc) =>
   printHelp(stream, helpText(doc, formatterOf(stream), columnsOf(stream)))

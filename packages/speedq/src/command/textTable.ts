@@ -1,35 +1,41 @@
 /** Tables for a terminal. */
 import { printableLine } from "@speedq/formats"
 import { displayWidth } from "effect/cli/CliOutput"
+import { toned, untoned } from "./tones.ts"
 
 export type Cell = string | number
 
 const textOf = (cell: Cell): string =>
   typeof cell === "number" ? String(Number(cell.toPrecision(6))) : printableLine(cell)
 
-/** Columns of equal width, two spaces between; columns of numbers flush right. */
+const width = (text: string): number => displayWidth(untoned(text))
+
+/** Columns of equal width, two spaces between; columns of numbers flush right. Their names stand out. */
 export const textTable = (columns: readonly string[], rows: readonly (readonly Cell[])[]): string => {
   const lines = [columns, ...rows].map((row) => columns.map((_, at) => textOf(row[at] ?? "")))
-  const widths = columns.map((_, at) => Math.max(...lines.map((line) => displayWidth(line[at]!))))
+  const widths = columns.map((_, at) => Math.max(...lines.map((line) => width(line[at]!))))
   // A cell that begins with a digit is a number here, its unit or error after it.
-  const numeric = columns.map((_, at) => at > 0 && rows.every((row) => /^(|[-+]?\d.*)$/.test(textOf(row[at] ?? ""))))
+  const numeric = columns.map(
+    (_, at) => at > 0 && rows.every((row) => /^(|[-+]?\d.*)$/.test(untoned(textOf(row[at] ?? ""))))
+  )
   const cell = (text: string, at: number) => {
-    const space = " ".repeat(widths[at]! - displayWidth(text))
+    const space = " ".repeat(widths[at]! - width(text))
     return numeric[at] ? space + text : text + space
   }
-  return lines.map((line) => line.map(cell).join("  ").trimEnd()).join("\n")
+  const [names = "", ...rest] = lines.map((line) => line.map(cell).join("  ").trimEnd())
+  return [toned("strong", names), ...rest].join("\n")
 }
 
-const widthOf = (text: string): number => Math.max(...text.split("\n").map(displayWidth))
+const widthOf = (text: string): number => Math.max(...text.split("\n").map(width))
 
 /** The table, or with rows and columns exchanged where that is what fits into `width` better. */
 export const fittingTable = (
   columns: readonly string[],
   rows: readonly (readonly Cell[])[],
-  width = process.stdout.columns ?? 120
+  columnsOfTerminal = process.stdout.columns ?? 120
 ): string => {
   const upright = textTable(columns, rows)
-  if (widthOf(upright) <= width) return upright
+  if (widthOf(upright) <= columnsOfTerminal) return upright
   const [corner = "", ...names] = columns
   const turned = textTable(
     [corner, ...rows.map((row) => textOf(row[0] ?? ""))],

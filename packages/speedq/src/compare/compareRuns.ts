@@ -1,10 +1,11 @@
 /** Several runs side by side: the settings in which their recipes differ, and the numbers of their last evaluations. */
 import { basename, resolve } from "node:path"
 import { type RunRecord, type SettingDifference, settingsThatDiffer } from "@speedq/pipeline"
-import { type ComparedMeasure, compareEvaluations, Evaluations } from "@speedq/stages"
+import { type ComparedMeasure, compareEvaluations, Evaluations, type Judged, readDivergences } from "@speedq/stages"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { RunNotComparable } from "../Errors.ts"
-import { runArtefact } from "../models/runArtefact.ts"
+import { artefactDirectory, runArtefact } from "../models/runArtefact.ts"
 import { recordOfRun } from "../recipes/recordOfRun.ts"
 
 export interface RunComparison {
@@ -16,12 +17,17 @@ export interface RunComparison {
   readonly measures: readonly ComparedMeasure[]
 }
 
-/** What the last evaluation of a run found. Fails with RunNotComparable where there is none. */
+/** What the last evaluation of a run found, with the divergences that it kept. Fails with RunNotComparable where there is none. */
 const lastEvaluation = Effect.fnUntraced(function* (directory: string, record: RunRecord) {
   const unfit = (reason: string) => new RunNotComparable({ directory, reason })
   const evaluations = yield* runArtefact(directory, record, Evaluations, unfit)
-  const last = evaluations?.at(-1)
-  return last ?? (yield* unfit("its recipe evaluates nothing; add an evaluate stage at its end"))
+  const evaluation = evaluations?.at(-1)
+  const stage = yield* artefactDirectory(directory, record, Evaluations)
+  if (evaluation === undefined || stage === undefined) {
+    return yield* unfit("its recipe evaluates nothing; add an evaluate stage at its end")
+  }
+  const judged: Judged = { evaluation, divergences: Option.getOrUndefined(yield* readDivergences(stage)) }
+  return judged
 })
 
 /** Short names where they tell the runs apart. */
@@ -38,7 +44,7 @@ export const compareRuns = Effect.fn("compareRuns")(function* (directories: read
   )
   const comparison: RunComparison = {
     runs: namesOf(directories),
-    evaluations: last.map(({ title }) => title),
+    evaluations: last.map(({ evaluation }) => evaluation.title),
     settings: settingsThatDiffer(records.map(({ recipe }) => recipe)),
     measures: compareEvaluations(last)
   }

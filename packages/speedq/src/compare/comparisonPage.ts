@@ -1,5 +1,5 @@
-/** A comparison of runs as a page. */
-import { type Report, renderReport } from "@speedq/pipeline"
+/** A comparison of runs as a page, for others: absolute paths are cut. */
+import { publicSection, type Report, renderReport } from "@speedq/pipeline"
 import type { RunComparison } from "./compareRuns.ts"
 import { measureTable, settingsTable } from "./comparisonTables.ts"
 
@@ -10,7 +10,7 @@ export const comparisonPage = (comparison: RunComparison): string => {
   const chapters: Report.Report["chapters"] = [
     {
       title: "Settings and results",
-      sections: [settings ?? same, measureTable(comparison), ...sizePicture(comparison)]
+      sections: [settings ?? same, measureTable(comparison), ...sizePicture(comparison)].map(publicSection)
     }
   ]
   const evaluated = runs.map((run, at) => `${run} (${evaluations[at]})`).join(", ")

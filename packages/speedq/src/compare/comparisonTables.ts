@@ -49,11 +49,14 @@ const written = (difference: Difference | null, { digits }: ComparedMeasure): st
 
 const noteOf = (measures: readonly ComparedMeasure[]): string => {
   const differences = measures.flatMap((measure) => measure.differences).filter((each) => each !== null)
-  const sure = differences.filter(({ low }) => low !== undefined)
-  if (sure.length === 0) return "No interval can be given: the scores are no shares of right answers."
-  const paired = sure.every(({ paired }) => paired !== undefined)
+  const sure = differences.filter(({ by }) => by !== undefined)
+  if (sure.length === 0) return "No interval can be given: what the runs were measured on cannot be compared."
+  const shares = sure.filter(({ by }) => by === "Newcombe")
+  const paired = shares.every(({ paired }) => paired !== undefined)
   const how = paired
     ? "both runs answered the same questions, which are compared one by one"
     : "where runs answered the same questions, these are compared one by one"
-  return `In brackets: 95 % intervals of a difference (Newcombe's; ${how}). A star marks one that does not hold zero. Intervals tell of these questions, not of other seeds.`
+  const newcombe = shares.length === 0 ? [] : [`of shares Newcombe's (${how})`]
+  const bootstrap = sure.length === shares.length ? [] : ["of other numbers a paired bootstrap's of 2000 draws"]
+  return `In brackets: 95 % intervals of a difference, ${[...newcombe, ...bootstrap].join(", ")}. A star marks one that does not hold zero. Intervals tell of these questions, not of other seeds.`
 }

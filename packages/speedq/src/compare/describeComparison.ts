@@ -1,7 +1,12 @@
 /** A comparison of runs for the terminal. */
-import { fittingTable } from "../command/textTable.ts"
+import { type Cell, fittingTable } from "../command/textTable.ts"
+import { toned } from "../command/tones.ts"
 import type { RunComparison } from "./compareRuns.ts"
 import { measureTable, settingsTable } from "./comparisonTables.ts"
+
+/** A difference with a star stands out. */
+const sureStandsOut = (cell: Cell): Cell =>
+  typeof cell === "string" && cell.endsWith(" *") ? toned("strong", cell) : cell
 
 export const describeComparison = (comparison: RunComparison): string => {
   const settings = settingsTable(comparison)
@@ -12,7 +17,10 @@ export const describeComparison = (comparison: RunComparison): string => {
       : [settings.title, fittingTable(settings.columns, settings.rows)]),
     "",
     measures.title,
-    fittingTable(measures.columns, measures.rows),
+    fittingTable(
+      measures.columns,
+      measures.rows.map((row) => row.map(sureStandsOut))
+    ),
     "",
     measures.note ?? ""
   ].join("\n")

@@ -3,6 +3,7 @@ import { printableLine } from "@speedq/formats"
 import { formatCount } from "@speedq/pipeline"
 import type { DataCheck, DatasetCheck, NamedLine, SourceCheck } from "@speedq/stages"
 import { type Cell, fittingTable } from "../command/textTable.ts"
+import { toned } from "../command/tones.ts"
 import type { Checks } from "./checkJson.ts"
 
 /** Lines that are named on a terminal. */
@@ -45,13 +46,17 @@ const namedLines = (named: readonly NamedLine[]): readonly string[] => {
 }
 
 const verdict = ({ problems, warnings, named }: DataCheck): readonly string[] => {
-  const warned = warnings.map((warning) => `The stage will warn: ${printableLine(warning)}`)
+  const warned = warnings.map((warning) => `${toned("careful", "The stage will warn")}: ${printableLine(warning)}`)
   if (problems.length > 0) {
-    return [...warned, "It cannot be trained on as it is:", ...problems.map((problem) => `  ${printableLine(problem)}`)]
+    return [
+      ...warned,
+      toned("bad", "It cannot be trained on as it is:"),
+      ...problems.map((problem) => `  ${printableLine(problem)}`)
+    ]
   }
   const replaced = named.filter((line) => !isUsed(line)).length
   const others = replaced === 0 ? "." : `; other records take the places of ${replaced}.`
-  return [...warned, `It can be trained on${others}`]
+  return [...warned, toned("good", `It can be trained on${others}`)]
 }
 
 const describe = (check: DataCheck): string => {
@@ -79,7 +84,9 @@ const sourceLines = ({ stages, kind, source, used, unit, named, problems }: Sour
   const rest =
     named.length > mostNamed ? [`  and ${formatCount(named.length - mostNamed, "more")}: --json names all`] : []
   const ends =
-    problems.length === 0 ? [] : ["It cannot be used as it is:", ...problems.map((p) => `  ${printableLine(p)}`)]
+    problems.length === 0
+      ? []
+      : [toned("bad", "It cannot be used as it is:"), ...problems.map((p) => `  ${printableLine(p)}`)]
   return [`${kind} ${source}, for ${stages.join(", ")}${amount}`, ...each, ...rest, ...ends].join("\n")
 }
 

@@ -1,5 +1,5 @@
 /** What a stage of a run has made, read back. */
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import {
   type Artefact,
   openSaved,
@@ -14,6 +14,16 @@ import {
 import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+
+/** Directory of the last stage that gives an artefact, whether it is finished or not; undefined where none does. */
+export const artefactDirectory = Effect.fnUntraced(function* (
+  directory: string,
+  { recipe }: RunRecord,
+  artefact: Artefact.AnyArtefact
+) {
+  const place = placeOf(recipe, yield* knownStages, artefact)
+  return place === undefined ? undefined : join(directory, stagesName, place)
+})
 
 /** Directory name of the last stage that gives an artefact; undefined where none does. */
 const placeOf = (
@@ -32,13 +42,13 @@ const placeOf = (
  */
 export const runArtefact = Effect.fn("runArtefact")(function* <Name extends string, A, E, R, Unfit>(
   directory: string,
-  { recipe, keys }: RunRecord,
+  run: RunRecord,
   artefact: Artefact.Artefact<Name, A, E, R>,
   unfit: (reason: string) => Unfit
 ) {
-  const place = placeOf(recipe, yield* knownStages, artefact)
-  if (place === undefined) return undefined
-  const stage = join(directory, stagesName, place)
+  const stage = yield* artefactDirectory(directory, run, artefact)
+  if (stage === undefined) return undefined
+  const place = basename(stage)
   const manifest = Option.getOrUndefined(yield* readManifest(stage))?.manifest
   const record = manifest?.finished?.artefacts[artefact.name]
   if (record === undefined) {
@@ -46,7 +56,7 @@ export const runArtefact = Effect.fn("runArtefact")(function* <Name extends stri
       unfit(`its stage ${place} is not finished; "speedq status ${directory}" says how far it is`)
     )
   }
-  if (manifest?.key !== keys[place]) {
+  if (manifest?.key !== run.keys[place]) {
     return yield* Effect.fail(
       unfit(
         `the result of its stage ${place} is stale: the recipe, its data or an earlier stage changed since; continue the run first`

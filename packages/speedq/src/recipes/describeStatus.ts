@@ -2,10 +2,14 @@
 import { formatBytes, formatDuration, formatNumber, type RunStatus, type StageStatus } from "@speedq/pipeline"
 import { builtIn, type ExtensionLists, inCode, missingPlugins, recordedPlugins } from "@speedq/stages"
 import { type Cell, fittingTable, textTable } from "../command/textTable.ts"
+import { toned } from "../command/tones.ts"
+
+const tones = { finished: "good", stale: "careful", begun: "strong" } as const
+const tonedState = (state: StageStatus["state"]): string => (state === "waiting" ? state : toned(tones[state], state))
 
 const row = ({ place, state, step, savedStep, steps, loss, left, keptBytes }: StageStatus): readonly Cell[] => [
   place,
-  state,
+  tonedState(state),
   steps === undefined ? "" : `${step}/${steps}`,
   state === "begun" ? savedStep : "",
   state === "begun" && left !== undefined ? formatDuration(left) : "",
@@ -21,17 +25,17 @@ const stateLine = ({ directory, state, message, owner, seenAt }: RunStatus, now:
   const again = `"speedq run ${directory}" continues`
   switch (state) {
     case "running":
-      return `running, process ${owner?.pid} on ${owner?.host} since ${owner?.since}`
+      return `${toned("strong", "running")}, process ${owner?.pid} on ${owner?.host} since ${owner?.since}`
     case "unknown":
       return `last sign of life ${ago(seenAt, now)}, from process ${owner?.pid} on ${owner?.host}, which cannot be seen from here`
     case "finished":
-      return "finished"
+      return toned("good", "finished")
     case "interrupted":
-      return `interrupted and saved; ${again} it`
+      return `${toned("careful", "interrupted and saved")}; ${again} it`
     case "failed":
-      return `failed: ${message}`
+      return `${toned("bad", "failed")}: ${message}`
     case "stopped":
-      return `stopped unexpectedly (killed, or the machine went down), last sign of life ${ago(seenAt, now)}; ${again} after the last saved step`
+      return `${toned("bad", "stopped unexpectedly")} (killed, or the machine went down), last sign of life ${ago(seenAt, now)}; ${again} after the last saved step`
   }
 }
 
@@ -51,7 +55,7 @@ const staleLines = ({ stages }: RunStatus): readonly string[] => {
   if (stale.length === 0) return []
   return [
     "",
-    `stale: made before the recipe, its data or an earlier stage changed; will be computed again: ${stale.join(", ")}`
+    `${toned("careful", "stale")}: made before the recipe, its data or an earlier stage changed; will be computed again: ${stale.join(", ")}`
   ]
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { distinctStages, formatBytes, formatDuration, type Preflight, problemText, runPlace } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import { textTable } from "../command/textTable.ts"
+import { toned } from "../command/tones.ts"
 import type { LoadedAblation } from "./loadWork.ts"
 import { planRecipe, type RecipePlan } from "./planRecipe.ts"
 
@@ -81,6 +82,9 @@ export const describeAblationPlan = ({
     `time:   ${stages.timed === 0 ? "unknown" : `more than ${formatDuration(1000 * stages.seconds)}`}`,
     "",
     ...(fits
-      ? ["It fits: the run can start."]
-      : ["It cannot run here:", ...problems.map(({ variant, ...problem }) => `  ${variant}, ${problemText(problem)}`)])
+      ? [toned("good", "It fits: the run can start.")]
+      : [
+          toned("bad", "It cannot run here:"),
+          ...problems.map(({ variant, ...problem }) => `  ${variant}, ${problemText(problem)}`)
+        ])
   ].join("\n")

@@ -13,6 +13,7 @@ import { ReleasedConfigs } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { textTable } from "../command/textTable.ts"
+import { toned } from "../command/tones.ts"
 import { releasedConfig } from "../shipped/released.ts"
 import { type LayerPlan, layerPlan } from "./layerPlan.ts"
 import { tellingSurveys } from "./surveyProgress.ts"
@@ -79,14 +80,14 @@ const stageTable = ({ forecast }: RecipePlan): string =>
       stage.checkpointBytes === 0 ? "" : formatBytes(stage.checkpointBytes),
       stage.outputBytes === 0 ? "" : formatBytes(stage.outputBytes),
       stage.seconds === undefined ? "unknown" : formatDuration(1000 * stage.seconds),
-      finished ? "finished before" : stale === undefined ? "" : `stale: runs again (${stale})`
+      finished ? "finished before" : stale === undefined ? "" : `${toned("careful", "stale")}: runs again (${stale})`
     ])
   )
 
 const verdict = ({ problems, fits }: RecipePlan): readonly string[] =>
   fits
-    ? ["It fits: the run can start."]
-    : ["It cannot run here:", ...problems.map((problem) => `  ${problemText(problem)}`)]
+    ? [toned("good", "It fits: the run can start.")]
+    : [toned("bad", "It cannot run here:"), ...problems.map((problem) => `  ${problemText(problem)}`)]
 
 /** Bytes that stages expect; none of them expects nothing. */
 const known = (bytes: number): string => (bytes === 0 ? "an unknown part" : formatBytes(bytes))
@@ -99,13 +100,15 @@ const totalTime = ({ stages, seconds }: Preflight.Plan): string => {
   return `${timed === left.length ? "about" : "more than"} ${formatDuration(1000 * seconds)}`
 }
 
-/** What stages tell, each line once: those of several stages with the names of all. */
+/** What stages tell, each line once: those of several stages with their names. */
 const notesOf = ({ stages }: Preflight.Plan): readonly string[] => {
   const places = new Map<string, string[]>()
   for (const { place, forecast } of stages) {
     for (const line of new Set(forecast.lines)) places.set(line, [...(places.get(line) ?? []), place])
   }
-  return [...places].map(([line, all]) => `  ${all.join(", ")}: ${line}`)
+  const named = (all: readonly string[]) =>
+    all.length > 1 && all.length === stages.length ? "all stages" : all.join(", ")
+  return [...places].map(([line, all]) => `  ${named(all)}: ${line}`)
 }
 
 /** The plan as a person reads it: whether it fits and what it takes, then stages, sizes, and layers, all of them with `eachLayer`. */

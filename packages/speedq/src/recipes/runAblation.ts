@@ -32,6 +32,10 @@ export interface AblationOutcome {
   readonly separation: readonly string[]
 }
 
+/** The runs of an ablation in `directory`, each with its own below it. */
+export const placesOf = ({ runs }: LoadedAblation, directory: string) =>
+  runs.map((run) => ({ ...run, directory: join(directory, runPlace(run)) }))
+
 /** Runs to the end, or continues what the directory holds; several runs, one backend. */
 export const runAblation = Effect.fn("runAblation")(
   function* (ablation: LoadedAblation, { directory, fresh, records }: RunOptions) {
@@ -54,18 +58,14 @@ export const runAblation = Effect.fn("runAblation")(
       }
     }).pipe(
       Effect.provideService(Surroundings, { backend: backend.name, ...pluginSurroundings(yield* Extensions) }),
-      Effect.provideService(FindsTimes, process.stderr.isTTY === true)
+      Effect.provideService(FindsTimes, (yield* FindsTimes) ?? true)
     )
     const outcome: AblationOutcome = {
       directory,
       backend: backend.name,
       report,
       seeds: ablation.seeds,
-      runs: ablation.runs.map((run) => ({
-        variant: run.variant,
-        seed: run.seed,
-        directory: join(directory, runPlace(run))
-      })),
+      runs: placesOf(ablation, directory).map(({ variant, seed, directory }) => ({ variant, seed, directory })),
       tables: [comparison.table],
       separation: comparison.separation.paragraphs
     }

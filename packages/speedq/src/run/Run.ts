@@ -76,8 +76,8 @@ export const start = Effect.fn("Run.start")(function* <A, L, E, R>(
     return yield* Recipe.run(recipe).pipe(Effect.provideService(Surroundings, surroundings))
   }).pipe(
     Effect.scoped,
-    // Bars tell the time left of the whole run.
-    Effect.provideService(FindsTimes, progress === "terminal" && process.stderr.isTTY === true),
+    // Whoever sees progress is told how long it takes.
+    Effect.provideService(FindsTimes, (yield* FindsTimes) ?? progress !== "silent"),
     Effect.provide(sinks),
     Effect.provide(
       Layer.mergeAll(RunDirectory.layer(directory, { fresh }), SampleWorkers.layer(), computeFor(recipe, backend))

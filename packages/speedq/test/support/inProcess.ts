@@ -1,5 +1,6 @@
 /** Runs the command in this process: many command lines in the time that one child process takes to start. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import { FindsTimes } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Runtime from "effect/Runtime"
@@ -13,7 +14,12 @@ const runNow = async (args: readonly string[]) => {
   )
   const textOf = (spy: typeof stdout) => spy!.mock.calls.map(([text]) => String(text)).join("")
   try {
-    const result = await Effect.runPromise(Effect.result(Effect.provide(runCommandLine(args), NodeServices.layer)))
+    const program = runCommandLine(args).pipe(
+      // Where nothing of that is tested, it is not waited for.
+      Effect.provideService(FindsTimes, false),
+      Effect.provide(NodeServices.layer)
+    )
+    const result = await Effect.runPromise(Effect.result(program))
     return { result, stdout: textOf(stdout), stderr: textOf(stderr) }
   } finally {
     stdout!.mockRestore()

@@ -66,6 +66,9 @@ export const runNode = (args: readonly string[], options: Options = {}): Promise
 export const runSource = (file: string, args: readonly string[], options: Options = {}): Promise<Ended> =>
   runNode([...moduleOf(file), ...args], options)
 
+/** What node is given to be `speedq` with these arguments. */
+export const speedqProgram = (args: readonly string[]): readonly string[] => [...moduleOf("bin/main.ts"), ...args]
+
 /** Runs `speedq` as a process. */
 export const speedqProcess = (args: readonly string[], options: Options = {}): Promise<Ended> =>
   runSource("bin/main.ts", args, options)

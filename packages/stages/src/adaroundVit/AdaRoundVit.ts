@@ -35,7 +35,7 @@ import { owned, owningState } from "../model/stageMemory.ts"
 import type { AdaRoundVitOptions } from "../registry/stageOptions.ts"
 import { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
 import { type BlockCaches, makeBlockCaches } from "./BlockCaches.ts"
-import { blockSections, keptError } from "./blockSections.ts"
+import { blockSections, factsOfBlock, roundedLayers } from "./blockSections.ts"
 import { makeFisherGradient } from "./fisherGradient.ts"
 import { forecastAdaRound, requireGrids } from "./forecastAdaRound.ts"
 import { type VisionRounding, visionRoundingCodec } from "./VisionRounding.ts"
@@ -179,7 +179,13 @@ export const AdaRoundVit = Stage.define({
       finish: ({ done, reports }: VisionRounding) =>
         Effect.succeed({
           output: { quantizedVision: { packed: done as PackedWeights, values: {} } },
-          report: [...blockSections(reports), ...replacedSections(tiles)]
+          report: [
+            ...blockSections(reports),
+            roundedLayers(
+              reports.map((report, at) => factsOfBlock(report, done, choicesOfBlock(choices, blocks[at]!)))
+            ),
+            ...replacedSections(tiles)
+          ]
         })
     })
     return yield* owningState(program, ({ done, current }) => {
@@ -199,16 +205,5 @@ const announce = Effect.fnUntraced(function* (
     const message = `${block}: error ${formatNumber(errorAdaround)} after AdaRound, ${formatNumber(errorNearest)} rounded to nearest, which was kept; more iterations or a higher learning rate may help`
     yield* emit(RunEvents.Warning, { message })
   }
-  for (const [layer, { quantizer, config }] of choices) {
-    const weight = done.get(layer)
-    if (weight === undefined) continue
-    yield* emit(RunEvents.LayerQuantized, {
-      layer,
-      quantizer: quantizer.id,
-      bits: quantizer.bitsPerWeight(config),
-      errorBefore: errorNearest,
-      errorAfter: keptError(report),
-      bytes: weight.bytes
-    })
-  }
+  for (const fact of factsOfBlock(report, done, choices)) yield* emit(RunEvents.LayerQuantized, fact)
 })

@@ -1,9 +1,11 @@
 /** What the report shows of reconstructed blocks. */
 import type { Report } from "@speedq/pipeline"
-import type { RoundedBlock } from "./VisionRounding.ts"
+import type { QuantizerChoice } from "@speedq/quantizers"
+import { layerFact } from "../model/layerFact.ts"
+import type { RoundedBlock, VisionRounding } from "./VisionRounding.ts"
 
 /** Error of the rounding that a block has. */
-export const keptError = ({ kept, errorNearest, errorAdaround }: RoundedBlock): number =>
+const keptError = ({ kept, errorNearest, errorAdaround }: RoundedBlock): number =>
   kept === "nearest" ? errorNearest : errorAdaround
 
 export const blockSections = (reports: readonly RoundedBlock[]): readonly Report.Section[] => [
@@ -33,3 +35,23 @@ export const blockSections = (reports: readonly RoundedBlock[]): readonly Report
     folded: true
   }
 ]
+
+/** What is known of a finished block: its error as a whole, and the bits of each of its layers. */
+export const factsOfBlock = (
+  report: RoundedBlock,
+  done: VisionRounding["done"],
+  choices: Iterable<readonly [string, QuantizerChoice]>
+): readonly Report.LayerFact[] => [
+  { layer: report.block, errorBefore: report.errorNearest, errorAfter: keptError(report) },
+  ...[...choices].flatMap(([layer, choice]) => {
+    const weight = done.get(layer)
+    return weight === undefined ? [] : [{ ...layerFact(layer, choice), bytes: weight.bytes }]
+  })
+]
+
+export const roundedLayers = (facts: ReadonlyArray<readonly Report.LayerFact[]>): Report.Section => ({
+  _tag: "Layers",
+  title: "Layers",
+  errors: "squared error of a block's output, rounded to nearest and with the rounding that it has",
+  layers: facts.flat()
+})

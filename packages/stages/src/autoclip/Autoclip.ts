@@ -10,16 +10,20 @@ import {
   Compat,
   Count,
   emit,
-  errorMaps,
-  eventKind,
   Forecast,
-  formatNumber,
   Positive,
   type RecipeSettings,
   type Report,
+  RunEvents,
   Stage
 } from "@speedq/pipeline"
-import { calibrationDefaults, clippingDefaults, RuleList, referenceClipping } from "@speedq/quantizers"
+import {
+  calibrationDefaults,
+  clippingDefaults,
+  type QuantizerChoice,
+  RuleList,
+  referenceClipping
+} from "@speedq/quantizers"
 import { type Parameters, sizeOf } from "@speedq/tensors"
 import { openModelDirectory, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -36,6 +40,7 @@ import { dataSections, SampleTally } from "../data/SampleTally.ts"
 import { loadUsed, usedTensor, writeUsed } from "../data/usedSamples.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
+import { layerFact } from "../model/layerFact.ts"
 import { chosenMatrices, EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
@@ -111,16 +116,6 @@ const AutoclipConfig = Schema.Struct({
   embeddings: EmbeddingConfig
 })
 type Config = typeof AutoclipConfig.Type
-
-/** One layer has its ranges: mean squared error of its output, rounded to nearest, without and with clipping. */
-export const LayerClipped = eventKind(
-  "LayerClipped",
-  { layer: Schema.String, errorBefore: Schema.Number, errorAfter: Schema.Number },
-  {
-    line: ({ layer, errorBefore, errorAfter }) =>
-      `${layer}: clipped, error ${formatNumber(errorBefore)} -> ${formatNumber(errorAfter)}`
-  }
-)
 
 const Row = Schema.Struct({ layer: Schema.String, before: Schema.Number, after: Schema.Number })
 
@@ -304,9 +299,6 @@ export const Autoclip = Stage.define({
         Effect.tapError(() => (state.sequences === undefined ? release : Effect.void))
       )
       yield* release
-      for (const { layer, errorBefore, errorAfter } of layers) {
-        yield* emit(LayerClipped, { layer, errorBefore, errorAfter })
-      }
       const found = layers.flatMap(({ layer, min, max }) => [
         [`${layer}.min`, min] as const,
         [`${layer}.max`, max] as const
@@ -316,6 +308,7 @@ export const Autoclip = Stage.define({
         before: errorBefore,
         after: errorAfter
       }))
+      for (const fact of clippedFacts(rows, choices)) yield* emit(RunEvents.LayerQuantized, fact)
       const next: Searching = {
         sequences: { hidden, lengths: before.lengths },
         ranges: { ...state.ranges, ...Object.fromEntries(found) },
@@ -334,7 +327,7 @@ export const Autoclip = Stage.define({
       finish: Effect.fnUntraced(function* ({ ranges, rows, seen }: Searching) {
         const data = seen && seesImages(calibration) ? dataSections(seen.tally, calibration) : []
         const files = seen ? [yield* writeUsed(ownDirectory, seen.used)] : []
-        return { output: { clipping: ranges }, report: [...clippingMaps(rows), ...data], files }
+        return { output: { clipping: ranges }, report: [clippedLayers(rows, choices), ...data], files }
       })
     })
     return yield* owningState(program, ({ sequences, ranges }) => {
@@ -344,9 +337,19 @@ export const Autoclip = Stage.define({
   })
 })
 
-const clippingMaps = (rows: Searching["rows"]): readonly Report.Section[] =>
-  errorMaps(
-    "Error of clipped layers",
-    "Mean squared error of an output with clipped weights, rounded to nearest, as a part of the error without clipping: below 1 is better.",
-    rows
-  )
+/** Mean squared error of the output of each layer with its weight rounded to nearest, without and with clipping. */
+const clippedFacts = (
+  rows: Searching["rows"],
+  choices: ReadonlyMap<string, QuantizerChoice>
+): readonly Report.LayerFact[] =>
+  rows.map(({ layer, before, after }) => {
+    const choice = choices.get(layer)
+    return { ...(choice ? layerFact(layer, choice) : { layer }), errorBefore: before, errorAfter: after }
+  })
+
+const clippedLayers = (rows: Searching["rows"], choices: ReadonlyMap<string, QuantizerChoice>): Report.Section => ({
+  _tag: "Layers",
+  title: "Layers",
+  errors: "mean squared error of an output, the weight rounded to nearest, without and with clipping",
+  layers: clippedFacts(rows, choices)
+})

@@ -15,7 +15,7 @@ import { benchmarkObstacles } from "../evaluate/preflight.ts"
 
 /** What was found of a source. */
 export interface SourceCheck {
-  /** Labels of the stages that read it so. */
+  /** The stages that read it so, as their directories are named. */
   readonly stages: readonly string[]
   readonly kind: "calibration images" | "calibration text" | "benchmark"
   readonly source: string
@@ -85,9 +85,9 @@ interface ReadSource extends Pick<SourceCheck, "stages" | "kind" | "source" | "u
   readonly look: Looking
 }
 
-const sourcesOfStage = (config: Schema.Json, label: string, recipe: RecipeSettings): readonly ReadSource[] => {
+const sourcesOfStage = (config: Schema.Json, place: string, recipe: RecipeSettings): readonly ReadSource[] => {
   const { model, seed } = recipe
-  const stages = [label]
+  const stages = [place]
   const keyOf = (...parts: readonly unknown[]) => JSON.stringify([...parts, model, seed])
   const shown = Option.toArray(Schema.decodeUnknownOption(Images)(config)).map((own): ReadSource => {
     const look = checkImages(own, recipe)
@@ -112,11 +112,11 @@ const sourcesOfStage = (config: Schema.Json, label: string, recipe: RecipeSettin
 export const readSourcesOf = (recipes: readonly Recipe.AnyRecipe[]): readonly ReadSource[] => {
   const found = new Map<string, ReadSource>()
   for (const { settings, stages } of recipes) {
-    for (const { label, stage } of Recipe.labelled(stages)) {
-      for (const own of sourcesOfStage(stage.config, label, settings)) {
+    for (const { place, stage } of Recipe.labelled(stages)) {
+      for (const own of sourcesOfStage(stage.config, place, settings)) {
         const before = found.get(own.key)
-        const labels = [...new Set([...(before?.stages ?? []), label])]
-        found.set(own.key, { ...own, stages: labels })
+        const places = [...new Set([...(before?.stages ?? []), place])]
+        found.set(own.key, { ...own, stages: places })
       }
     }
   }

@@ -6,7 +6,7 @@ import { DataConfig } from "../training/TrainingConfig.ts"
 
 /** A mixture, and how stages make samples of it. */
 export interface CheckedData {
-  /** Labels of the stages that use it so. */
+  /** The stages that use it so, as their directories are named. */
   readonly stages: readonly string[]
   readonly data: DataConfig
   readonly compat: typeof Compat.Type
@@ -38,13 +38,13 @@ const keyOf = ({ data, compat, recipe }: CheckedData): string => {
 export const checkedDataOf = (recipes: readonly Recipe.AnyRecipe[]): readonly CheckedData[] => {
   const found = new Map<string, CheckedData>()
   for (const { settings, stages } of recipes) {
-    for (const { label, stage } of Recipe.labelled(stages)) {
+    for (const { label, place, stage } of Recipe.labelled(stages)) {
       const used = Option.getOrUndefined(dataOf(stage.config))
       if (used === undefined) continue
       const { model, seed } = settings
-      const own = { ...used, stages: [label], recipe: { model, seed }, seed: stageSeed(seed, label) }
+      const own = { ...used, stages: [place], recipe: { model, seed }, seed: stageSeed(seed, label) }
       const before = found.get(keyOf(own))
-      const shared = before === undefined ? own : { ...before, stages: [...new Set([...before.stages, label])] }
+      const shared = before === undefined ? own : { ...before, stages: [...new Set([...before.stages, place])] }
       found.set(keyOf(own), shared)
     }
   }

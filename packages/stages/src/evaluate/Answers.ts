@@ -136,6 +136,18 @@ export const writeAnswers = Effect.fnUntraced(function* (directory: string, answ
   return file
 })
 
+/** The divergences that were measured for a finished evaluation in `directory`, benchmark by benchmark; none where it kept none. */
+export const readDivergences = Effect.fn("readDivergences")(function* (directory: string) {
+  const file = join(directory, answersName)
+  const text = yield* ifPresent(readText(file, mostBytes.text)).pipe(whileDoing("read the divergences", file))
+  return Option.fromUndefinedOr(text).pipe(
+    Option.flatMap(decodeFile),
+    Option.map(({ benchmarks }) =>
+      benchmarks.map(({ measured }) => new Map(measured.map(({ of, ...each }) => [of, each])))
+    )
+  )
+})
+
 /** Fields of a stage's key that say nothing about the model. */
 const besidesModel = ["data", "inputs.evaluations"]
 

@@ -14,7 +14,6 @@ import {
 import { nameOption, optionalOption, writtenAs } from "@speedq/formats"
 import {
   Artefact,
-  bitsMaps,
   Codec,
   Forecast,
   formatBytes,
@@ -24,7 +23,6 @@ import {
   Stage,
   storageFailed
 } from "@speedq/pipeline"
-import type { PackedWeights } from "@speedq/quantizers"
 import { type Parameters, sizeOf } from "@speedq/tensors"
 import { modelTensors, parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -36,6 +34,7 @@ import { fingerprintOf } from "../data/fingerprint.ts"
 import { deciding } from "../extensions/deciding.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
+import { packedLayers } from "../model/layerFact.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { planModel } from "../planning/plannedModel.ts"
@@ -123,7 +122,7 @@ export const Export = Stage.define({
       return {
         output: { exported: { ...exported, directory: relative } },
         files: files.map((name) => join(directory, name)),
-        report: [exportTable(exported), ...layerSections(deployed.packed)]
+        report: [exportTable(exported), ...packedLayers(deployed.packed)]
       }
     }).pipe(Effect.scoped)
     return Stage.once(work)
@@ -155,31 +154,3 @@ const exportTable = ({
     ]
   ]
 })
-
-/** What every quantized weight costs. */
-const layerSections = (packed: PackedWeights): readonly Report.Section[] => {
-  const layers = [...packed].map(([layer, { choice, shape, bytes }]) => ({
-    layer,
-    use: choice.quantizer.id,
-    bits: choice.quantizer.bitsPerWeight(choice.config),
-    parameters: sizeOf(shape),
-    bytes
-  }))
-  const bytes = layers.reduce((sum, layer) => sum + layer.bytes, 0)
-  return [
-    ...bitsMaps(layers),
-    {
-      _tag: "Table",
-      title: `Quantized layers: ${layers.length}, ${formatBytes(bytes)} together`,
-      columns: ["layer", "quantizer", "bits", "parameters", "size"],
-      rows: layers.map(({ layer, use, bits, parameters, bytes: size }) => [
-        layer,
-        use,
-        bits,
-        parameters,
-        formatBytes(size)
-      ]),
-      folded: true
-    }
-  ]
-}

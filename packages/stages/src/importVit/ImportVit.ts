@@ -19,6 +19,7 @@ import { modelUnreadable } from "../Errors.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { firstNames } from "../model/firstNames.ts"
+import { packedLayers } from "../model/layerFact.ts"
 import { weightFiles } from "../model/partWeights.ts"
 import { chosenMatrices, planTowers } from "../model/plannedLayers.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
@@ -103,7 +104,7 @@ export const ImportVit = Stage.define({
         )
       }
       if (off.length > 0) yield* emit(RunEvents.Warning, { message: offGridReason(off) })
-      return { output: { quantizedVision: tower }, report: [towerTable(tower, placed)] }
+      return { output: { quantizedVision: tower }, report: [towerTable(tower, placed), ...packedLayers(tower.packed)] }
     })
     // What is read and packed lives as long as the stage.
     const scope = yield* Effect.scope

@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedLanguage } from "../artefacts/artefacts.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { versionsOf } from "../extensions/versions.ts"
+import { chosenLayers } from "../model/layerFact.ts"
 import { chosenMatrices, EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
@@ -91,6 +92,8 @@ export const RoundLanguage = Stage.define({
       Effect.sync(() => clippedWeights(weights, linears.choices, clipping)),
       releaseParameters
     )
-    return Stage.once(Effect.succeed({ output: { quantizedLanguage: { parameters, choices } } }))
+    return Stage.once(
+      Effect.succeed({ output: { quantizedLanguage: { parameters, choices } }, report: chosenLayers(choices) })
+    )
   })
 })

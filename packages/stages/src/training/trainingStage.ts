@@ -15,6 +15,7 @@ import { openStageData } from "../data/openStageData.ts"
 import { pictureLimits } from "../data/pictureLimits.ts"
 import { RulesInvalid } from "../Errors.ts"
 import { versionsOf } from "../extensions/versions.ts"
+import { chosenLayers } from "../model/layerFact.ts"
 import { chosenMatrices, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
@@ -184,7 +185,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
         const result = { trained, projector, quantized, choices }
         const output = yield* Effect.provideService(artefacts(result), Scope.Scope, stageScope)
         const said = options.loss === undefined ? [] : [lossSection(losses, confidenceOf(losses, measured))]
-        return { output, report: said }
+        return { output, report: [...said, ...chosenLayers(choices)] }
       })
     })
   })

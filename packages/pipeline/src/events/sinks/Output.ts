@@ -10,13 +10,17 @@ export interface Output {
   readonly columns: () => number
 }
 
+/** Whether lines of a stream can be drawn again in place: a terminal that knows how. */
+export const isTerminal = (stream: NodeJS.WriteStream): boolean =>
+  stream.isTTY === true && process.env["TERM"] !== "dumb"
+
 /** Whether a stream shows colours: a terminal that has them, unless NO_COLOR is set. */
-const hasColors = (stream: NodeJS.WriteStream): boolean => stream.isTTY === true && stream.hasColors()
+export const hasColors = (stream: NodeJS.WriteStream): boolean => stream.isTTY === true && stream.hasColors()
 
 /** Standard error: standard output stays free for results. */
 export const standardError: Output = {
   write: (text) => void process.stderr.write(text),
-  isTerminal: process.stderr.isTTY === true && process.env["TERM"] !== "dumb",
+  isTerminal: isTerminal(process.stderr),
   hasColors: hasColors(process.stderr),
   columns: () => process.stderr.columns ?? 80
 }

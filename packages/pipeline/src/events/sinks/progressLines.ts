@@ -38,8 +38,11 @@ const fitted = (parts: ReadonlyArray<Part>, width: number): string => {
   return line().slice(0, width)
 }
 
+/** Columns from which on a long bar leaves room for all that a stage tells. */
+const wide = 110
+
 const bar = (share: number, width: number): string => {
-  const cells = width < 90 ? 8 : 24
+  const cells = width < wide ? 8 : 24
   const filled = Math.round(share * cells)
   return `[${"█".repeat(filled)}${"-".repeat(cells - filled)}]`
 }
@@ -47,7 +50,7 @@ const percent = (share: number): string => `${String(Math.floor(share * 100)).pa
 const shareOf = ({ step, steps }: StageProgress): number => (steps === 0 ? 1 : step / steps)
 
 /** Average since the stage was started or continued. */
-const leftOf = ({ from, startedAt, step, steps, at }: StageProgress): number | undefined =>
+export const leftOf = ({ from, startedAt, step, steps, at }: StageProgress): number | undefined =>
   leftAtRate(at - startedAt, step - from, steps - step)
 
 const formatRate = (millisecondsPerStep: number, unit: string): string =>
@@ -73,30 +76,31 @@ export const stageLine = (progress: StageProgress, width: number): string => {
   )
 }
 
-/**
- * `run  [███-------]  31 %  stage 4/12  5 min 10 s left  1.2 GiB`. Without the times of all stages there is no share, and as long as those
- * of the stages to come are unknown, no time left.
- */
-export const runLine = (
-  { places, seconds, finished, startedAt }: RunProgress,
-  stage: StageProgress,
-  memoryBytes: number,
-  width: number
-): string => {
-  const parts = places.map((place): StagePart => {
+const partsOf = ({ places, seconds, finished }: RunProgress, stage: StageProgress): readonly StagePart[] =>
+  places.map((place) => {
     if (finished.has(place)) return { share: 1, seconds: seconds[place] }
     if (place !== stage.stage) return { share: 0, seconds: seconds[place] }
     return { share: shareOf(stage), seconds: seconds[place], left: leftOf(stage) }
   })
-  const { share, left } = wholeRun(parts)
+
+/** Milliseconds left of the whole run; undefined where the times of stages to come are unknown. */
+export const leftOfRun = (run: RunProgress, stage: StageProgress): number | undefined =>
+  wholeRun(partsOf(run, stage)).left
+
+/**
+ * `run  [███-------]  31 %  stage 4/12  5 min 10 s left  1.2 GiB`. Without the times of all stages there is no share, and as long as those
+ * of the stages to come are unknown, no time left.
+ */
+export const runLine = (run: RunProgress, stage: StageProgress, memoryBytes: number, width: number): string => {
+  const { share, left } = wholeRun(partsOf(run, stage))
   return fitted(
     [
       ["run", 0],
       [share === undefined ? undefined : bar(share, width), 5],
       [share === undefined ? undefined : percent(share), 1],
-      [`stage ${places.indexOf(stage.stage) + 1}/${places.length}`, 3],
+      [`stage ${run.places.indexOf(stage.stage) + 1}/${run.places.length}`, 3],
       [left === undefined ? undefined : `${formatDuration(left)} left`, 2],
-      [`${formatDuration(stage.at - startedAt)} so far`, left === undefined ? 2 : 6],
+      [`${formatDuration(stage.at - run.startedAt)} so far`, left === undefined ? 2 : 6],
       [formatBytes(memoryBytes), 4]
     ],
     width

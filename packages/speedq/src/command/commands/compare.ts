@@ -35,7 +35,7 @@ export const compare = Command.make(
 ).pipe(
   Command.withShortDescription("Compare finished runs: settings, scores, sizes"),
   Command.withDescription(
-    "Shows the settings in which the recipes of the runs differ, and the scores, divergence and size of their last evaluations, with differences from the first run. Scores that are shares of right answers have 95 % intervals; where two runs answered the same questions, they are compared question by question. It only reads."
+    "Shows the settings in which the recipes of the runs differ, and the scores, divergence and size of their last evaluations, with differences from the first run. Differences have 95 % intervals; where two runs answered the same questions, they are compared question by question. It only reads."
   ),
   Command.withExamples([
     { command: "speedq compare runs/nano-2bit runs/nano-4bit" },

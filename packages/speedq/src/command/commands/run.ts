@@ -36,15 +36,19 @@ export const run = Command.make(
       records: recordsOf(records),
       command
     })
+    const { confirmChanges } = yield* Effect.promise(() => import("../../recipes/changedRun.ts"))
     if (work._tag === "Ablation") {
-      const { describeAblation, runAblation } = yield* Effect.promise(() => import("../../recipes/runAblation.ts"))
-      const outcome = yield* runAblation(work.ablation, optionsOf(work.ablation.name))
+      const { describeAblation, placesOf, runAblation } = yield* Effect.promise(
+        () => import("../../recipes/runAblation.ts")
+      )
+      const options = optionsOf(work.ablation.name)
+      if (!fresh) yield* confirmChanges(options.directory, placesOf(work.ablation, options.directory))
+      const outcome = yield* runAblation(work.ablation, options)
       return yield* json ? printJson(outcome) : print(describeAblation(outcome))
     }
     const { describeRun, runRecipe } = yield* Effect.promise(() => import("../../recipes/runRecipe.ts"))
     const options = optionsOf(work.recipe.settings.name, work.directory)
-    const { confirmChanges } = yield* Effect.promise(() => import("../../recipes/changedRun.ts"))
-    if (!fresh) yield* confirmChanges(work.recipe, options.directory)
+    if (!fresh) yield* confirmChanges(options.directory, [{ recipe: work.recipe, directory: options.directory }])
     const result = yield* runRecipe(work.recipe, options, work.module).pipe(
       Effect.catchTag("PreflightFailed", (error) => orMissing(options.directory, error))
     )

@@ -1,5 +1,6 @@
 /** `speedq status`: how far a run is. */
 
+import { isTerminal } from "@speedq/pipeline"
 import * as Clock from "effect/Clock"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
@@ -34,7 +35,7 @@ const watchRuns = Effect.fnUntraced(function* (directory: string) {
   while (true) {
     const { runs, text } = yield* look(directory)
     const states = JSON.stringify(runs.map(({ state, stages }) => [state, stages.map((stage) => stage.state)]))
-    if (process.stdout.isTTY) yield* printScreen(text)
+    if (isTerminal(process.stdout)) yield* printScreen(text)
     else if (states !== shown) yield* print(shown === "" ? text : `\n${text}`)
     shown = states
     if (!runs.some(({ state }) => state === "running" || state === "unknown")) return
