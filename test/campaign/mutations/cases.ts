@@ -73,8 +73,9 @@ export class Cases {
     }
     for (const [name, bytes] of Object.entries(files)) {
       if (lying.get(name) === bytes) continue
-      mkdirSync(dirname(join(directory, name)), { recursive: true })
-      writeFileSync(join(directory, name), bytes)
+      const path = join(directory, name)
+      if (!lying.has(name)) mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, bytes)
       lying.set(name, bytes)
     }
     return directory

@@ -66,10 +66,14 @@ const strangeNames = ["__proto__", "constructor", "toString", "hasOwnProperty", 
 type Place = { readonly holder: Record<string, unknown>; readonly name: string }
 
 /** Every place in a JSON value that can hold another one. */
-const placesIn = (value: unknown): readonly Place[] => {
-  if (typeof value !== "object" || value === null) return []
+const placesIn = (value: unknown, places: Place[] = []): readonly Place[] => {
+  if (typeof value !== "object" || value === null) return places
   const holder = value as Record<string, unknown>
-  return Object.keys(holder).flatMap((name) => [{ holder, name }, ...placesIn(holder[name])])
+  for (const name of Object.keys(holder)) {
+    places.push({ holder, name })
+    placesIn(holder[name], places)
+  }
+  return places
 }
 
 /** Sets a field, whatever its name is. */

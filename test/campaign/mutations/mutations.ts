@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { basename, join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
@@ -38,39 +39,74 @@ const runWorker = (seed: number, from: number, count: number, scratch: string, h
     child.on("close", (code) => resolve({ code, stderr }))
   })
 
+/** Fewer cases than this are done before another process has started. */
+const fewest = 5000
+
+/** Cases of which each goes to one of a few processes: their numbers follow each other. */
+interface Share {
+  readonly from: number
+  readonly count: number
+  /** The name of its directory. */
+  readonly name: string
+}
+
+const sharesOf = (from: number, count: number): readonly Share[] => {
+  const processes = Math.min(availableParallelism(), Math.max(1, Math.floor(count / fewest)))
+  const first = (share: number) => from + Math.floor((count * share) / processes)
+  return Array.from({ length: processes }, (_, share) => ({
+    from: first(share),
+    count: first(share + 1) - first(share),
+    name: `worker-${share}`
+  }))
+}
+
+/** Runs a share in one process after the other; `done` is told how many more cases are. */
+const runShare = async (
+  { seed, scratch }: Campaign,
+  { from, count, name }: Share,
+  tell: (failure: Failure) => void,
+  done: (cases: number) => void
+): Promise<void> => {
+  let next = from
+  const reach = (at: number) => {
+    done(at - next)
+    next = at
+  }
+  while (next < from + count) {
+    let last: Failure | undefined
+    const heard = (line: Line) => {
+      if (line.failure === undefined) reach(line.at)
+      else if (line.failure === "hangs" || line.failure === "overMemory") last = line
+      else tell(line)
+    }
+    const place = emptyDirectory(scratch, name)
+    const { code, stderr } = await runWorker(seed, next, from + count - next, place, heard)
+    if (code === 0) continue
+    const note = join(place, "current")
+    const noted = existsSync(note) ? readFileSync(note, "utf8") : ""
+    if (noted === "") throw new Error(`the process of the mutations does not start: ${stderr}`)
+    const running: Running = JSON.parse(noted)
+    const said = last ?? endOf(code, stderr)
+    tell({ ...said, at: running.at, what: `${running.what}: ${said.what}`, input: running.file })
+    reach(running.at + 1)
+  }
+}
+
 export const mutations = async (campaign: Campaign, count: number, from: number): Promise<void> => {
   if (count === 0) return
-  const { seed, scratch } = campaign
   const tell = ({ at, failure, what, details, input = "" }: Failure) => {
     const kept = existsSync(input) ? [[basename(input), readFileSync(input)] as const] : []
     campaign.failed(failure, "mutations", at, what, details, kept)
   }
   const began = performance.now()
   let told = began
-  let next = from
-  while (next < from + count) {
-    const first = next
-    let last: Failure | undefined
-    const heard = (line: Line) => {
-      if (line.failure === undefined) next = line.at
-      else if (line.failure === "hangs" || line.failure === "overMemory") last = line
-      else tell(line)
-      if (performance.now() - told < 10_000) return
-      told = performance.now()
-      campaign.progress("mutations", next - from, count, told - began)
-    }
-    const place = emptyDirectory(scratch, "worker")
-    const { code, stderr } = await runWorker(seed, next, from + count - next, place, heard)
-    if (code !== 0) {
-      const note = join(place, "current")
-      const noted = existsSync(note) ? readFileSync(note, "utf8") : ""
-      if (noted === "") throw new Error(`the process of the mutations does not start: ${stderr}`)
-      const running: Running = JSON.parse(noted)
-      const said = last ?? endOf(code, stderr)
-      tell({ ...said, at: running.at, what: `${running.what}: ${said.what}`, input: running.file })
-      next = running.at + 1
-    }
-    campaign.count("mutations", next - first)
+  let ready = 0
+  const done = (cases: number) => {
+    ready += cases
+    campaign.count("mutations", cases)
+    if (performance.now() - told < 10_000 && ready < count) return
+    told = performance.now()
+    campaign.progress("mutations", ready, count, told - began)
   }
-  campaign.progress("mutations", count, count, performance.now() - began)
+  await Promise.all(sharesOf(from, count).map((share) => runShare(campaign, share, tell, done)))
 }

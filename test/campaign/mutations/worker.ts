@@ -2,7 +2,7 @@
  * Runs cases in a process of its own: `worker.ts SEED FROM COUNT SCRATCH`. Says a line of JSON for each failure, and how far it is
  * twice a second; a watchdog ends it when a case hangs or takes too much memory.
  */
-import { copyFileSync, ftruncateSync, openSync, writeSync } from "node:fs"
+import { copyFileSync, openSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import { Kinds } from "../Campaign.ts"
 import { describeError, isTyped } from "../runs.ts"
 import { type Case, Cases } from "./cases.ts"
+import { readInThisThread } from "./sameThread.ts"
 import { startWatchdog } from "./watchdog.ts"
 
 /** What the parent reads: a failure of a case, with where the changed file is kept, or that those before `at` are done. */
@@ -64,12 +65,11 @@ const outcomeOf = async (
   }
 }
 
+/** Longer than every note. */
+const noteLength = 1024
 /** The case that runs and its file: what remains when the watchdog or Node itself ends the process. */
 const current = openSync(join(scratch, "current"), "w")
-const note = (at: number, what: string, file: string) => {
-  ftruncateSync(current)
-  writeSync(current, JSON.stringify({ at, what, file } satisfies Running), 0)
-}
+const note = (running: Running) => writeSync(current, JSON.stringify(running).padEnd(noteLength), 0)
 export interface Running {
   readonly at: number
   readonly what: string
@@ -77,15 +77,15 @@ export interface Running {
 }
 
 const cases = await Cases.make(seed, scratch)
+readInThisThread()
 const kinds = new Kinds()
 const watchdog = startWatchdog()
 let said = performance.now()
 for (let at = from; at < from + count; at++) {
-  note(at, "it is being made", "")
   const each = cases.at(at)
   const directory = cases.place(each)
   const path = join(directory, each.file)
-  note(at, each.what, path)
+  note({ at, what: each.what, file: path })
   watchdog(at)
   const outcome = await outcomeOf(each, directory)
   watchdog(undefined)

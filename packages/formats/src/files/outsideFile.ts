@@ -46,12 +46,16 @@ export const checkOutside = Effect.fnUntraced(function* (
   if (refused !== undefined) return yield* refused
 })
 
-/** The same for functions without effects. Throws FileFailed. */
-export const checkOutsideSync = (file: string, operation: string, most = Number.POSITIVE_INFINITY): void => {
+const statOutside = (file: string, operation: string, most: number): Stats => {
   const info = attemptFile(file, operation, () => statSync(file))
   const refused = refusal(file, operation, info, most)
   if (refused !== undefined) throw refused
+  return info
 }
+
+/** The same for functions without effects. Throws FileFailed. */
+export const checkOutsideSync = (file: string, operation: string, most = Number.POSITIVE_INFINITY): void =>
+  void statOutside(file, operation, most)
 
 /** The bytes of a whole file. */
 export const readBytes = (file: string, most: number = mostBytes.bytes): Effect.Effect<Uint8Array, FileFailed> =>
@@ -70,10 +74,16 @@ export const readTextSync = (file: string, most: number = mostBytes.document): s
   return new TextDecoder().decode(attemptFile(file, "read", () => readFileSync(file)))
 }
 
+const pieceBytes = 2 ** 20
+/** Files that the system makes up say that they are empty. */
+const leastBytes = 2 ** 12
+
 /** The bytes of a file of any size, a mebibyte at a time. Throws FileFailed and the errors of node:fs. */
 export async function* piecesOf(file: string): AsyncGenerator<Uint8Array> {
-  checkOutsideSync(file, "read")
-  yield* createReadStream(file, { highWaterMark: 2 ** 20 }) as AsyncIterable<Uint8Array>
+  const { size } = statOutside(file, "read", Number.POSITIVE_INFINITY)
+  // A small file needs no room of a mebibyte, which is made twice: for its bytes and for its end.
+  const highWaterMark = Math.min(pieceBytes, Math.max(leastBytes, size))
+  yield* createReadStream(file, { highWaterMark }) as AsyncIterable<Uint8Array>
 }
 
 /** Opens a file of any size, to be read by ranges or in pieces, for as long as the scope lasts. */

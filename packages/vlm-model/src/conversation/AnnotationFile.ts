@@ -20,7 +20,7 @@ export interface AnnotationFile {
 
 /** Three times those of the largest data sets. Of each the place is in memory, which takes more than an empty line itself. */
 const mostLines = 2 ** 25
-const chunkBytes = 4 * 2 ** 20
+const chunkBytes = 2 ** 20
 const newline = 0x0a
 
 /**

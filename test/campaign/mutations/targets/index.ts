@@ -4,17 +4,34 @@ import * as data from "./data.ts"
 import * as models from "./models.ts"
 import * as runs from "./runs.ts"
 
-/** Read in well under a millisecond; they have eight turns for each of the others. */
-const quick: readonly MakeTarget[] = [
-  ...[models.safetensors, models.shards, models.torch, models.modelConfig, models.pixelStatistics, models.packed],
-  ...[data.meta, data.pictureHeaders, runs.manifest, runs.savedState]
-]
-const slower: readonly MakeTarget[] = [
-  ...[models.tokenizerJson, models.vocabulary, models.sentencePiece, models.description],
-  ...[data.records, data.table, data.predictions, data.sheet, data.journal, data.picturePixels, data.compressed],
-  ...[runs.recipe, runs.run]
+/** Of so many rounds, those in which a kind has its turn: the longer its reading takes, the fewer. */
+const rounds = 24
+const turnsOf: readonly (readonly [turns: number, targets: readonly MakeTarget[]])[] = [
+  // A tenth to a quarter of a millisecond.
+  [
+    rounds,
+    [
+      ...[models.safetensors, models.shards, models.torch, models.modelConfig, models.pixelStatistics],
+      ...[data.meta, runs.savedState]
+    ]
+  ],
+  // Up to one.
+  [8, [models.packed, models.description, data.pictureHeaders, data.predictions, data.journal, runs.manifest]],
+  // Up to five.
+  [
+    3,
+    [
+      ...[models.tokenizerJson, models.vocabulary, models.sentencePiece],
+      ...[data.records, data.table, data.sheet, data.picturePixels, data.compressed, runs.recipe]
+    ]
+  ],
+  // Ten.
+  [1, [runs.run]]
 ]
 
-export const makeTargets: readonly MakeTarget[] = [...quick, ...slower]
-/** Which of them has its turn. */
-export const turns: readonly MakeTarget[] = [...Array.from({ length: 8 }, () => quick).flat(), ...slower]
+export const makeTargets: readonly MakeTarget[] = turnsOf.flatMap(([, targets]) => targets)
+
+/** Which of them has its turn: those with fewer are spread over the rounds. */
+export const turns: readonly MakeTarget[] = Array.from({ length: rounds }, (_, round) =>
+  turnsOf.flatMap(([count, targets]) => targets.filter((_, at) => (((round + at) % rounds) * count) % rounds < count))
+).flat()
