@@ -149,6 +149,38 @@ const tableWords = bytesOf(
   ...["\t", "\n", "\r", "\r\n", '"', '""', "nan", "inf", "1e400", "-", "[", "'", "\\", "['a']", "\xff", "0x", "   "],
   ...["9".repeat(40), "\xef\xbb\xbf", "['\\U00110000']", "1_000", "True", "None", "\0"]
 )
+/** And in the text of a `--set`. */
+const settingWords = bytesOf(
+  ...[
+    "=",
+    ".",
+    "[",
+    "]",
+    "[0]",
+    "[100000000]",
+    "[-1]",
+    "stages",
+    "stages[0]",
+    "schemes.",
+    "seed=",
+    "{}",
+    "[]",
+    '"',
+    "{"
+  ],
+  ...[
+    "__proto__",
+    "constructor",
+    "prototype",
+    "..",
+    "null",
+    "true",
+    "1e309",
+    "9".repeat(40),
+    "[0".repeat(2000),
+    "a.".repeat(5000)
+  ]
+)
 /** And in everything else: archives, pickles, pictures. */
 const binaryWords = bytesOf(
   ...[
@@ -172,11 +204,16 @@ const binaryWords = bytesOf(
 const isJson = (name: string): boolean => name.endsWith(".json")
 const isLines = (name: string): boolean => name.endsWith(".jsonl")
 
+const wordsOf = (name: string): readonly Uint8Array[] => {
+  if (isJson(name) || isLines(name)) return jsonWords
+  if (/\.(tsv|txt)$/.test(name)) return tableWords
+  return name.endsWith(".set") ? settingWords : binaryWords
+}
+
 /** A changed file; its name says of which kind it is. */
 export const mutateFile = (name: string, bytes: Uint8Array, random: Random): Uint8Array => {
   const asText = () => new TextDecoder().decode(bytes)
   if (isJson(name) && random.chance(0.6)) return Buffer.from(mutateJsonText(asText(), random))
   if (isLines(name) && random.chance(0.6)) return Buffer.from(mutateJsonLine(asText(), random))
-  const words = isJson(name) || isLines(name) ? jsonWords : /\.(tsv|txt)$/.test(name) ? tableWords : binaryWords
-  return mutateBytes(bytes, random, words)
+  return mutateBytes(bytes, random, wordsOf(name))
 }

@@ -2,6 +2,7 @@
 import type { MakeTarget } from "../Target.ts"
 import * as data from "./data.ts"
 import * as models from "./models.ts"
+import { quantDetails } from "./quantDetails.ts"
 import * as runs from "./runs.ts"
 
 /** Of so many rounds, those in which a kind has its turn: the longer its reading takes, the fewer. */
@@ -22,11 +23,11 @@ const turnsOf: readonly (readonly [turns: number, targets: readonly MakeTarget[]
     3,
     [
       ...[models.tokenizerJson, models.vocabulary, models.sentencePiece],
-      ...[data.records, data.table, data.sheet, data.picturePixels, data.compressed, runs.recipe]
+      ...[data.records, data.table, data.sheet, data.picturePixels, data.compressed, runs.recipe, quantDetails]
     ]
   ],
   // Ten.
-  [1, [runs.run]]
+  [1, [runs.setting, runs.run]]
 ]
 
 export const makeTargets: readonly MakeTarget[] = turnsOf.flatMap(([, targets]) => targets)

@@ -22,7 +22,8 @@ import * as Effect from "effect/Effect"
 import { openTorchFile } from "../../../../packages/stages/src/torch/TorchFile.ts"
 import type { Files, MakeTarget } from "../Target.ts"
 
-const here = (path: string): string => fileURLToPath(new URL(`../../../../${path}`, import.meta.url))
+/** A file of the repository. */
+export const here = (path: string): string => fileURLToPath(new URL(`../../../../${path}`, import.meta.url))
 
 /** Some files of a directory of the repository. */
 export const filesIn = (directory: string, pattern = /./): Files =>

@@ -1,14 +1,17 @@
 /** Files of runs: recipes, records, events, manifests, saved states. */
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import { readText } from "@speedq/formats"
 import { openSaved, Recipe, readManifest, renderReport, runReport, status } from "@speedq/pipeline"
 import { stages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Option from "effect/Option"
+import type { Json } from "effect/Schema"
 import { script } from "../../../../packages/pipeline/src/report/script.ts"
-import { readJson } from "../../../../packages/speedq/src/recipes/loadRecipe.ts"
+import { decodeRecipe, readJson } from "../../../../packages/speedq/src/recipes/loadRecipe.ts"
 import { filesOf, nothingTold, runToyHere } from "../../runs.ts"
 import type { MakeTarget } from "../Target.ts"
 import { eachOf, filesIn } from "./models.ts"
@@ -26,6 +29,39 @@ export const recipe: MakeTarget = () => ({
       Effect.flatMap(readJson(join(directory, "recipe.json")), (json) => Effect.asVoid(Recipe.decode(stages, json)))
     )
 })
+
+/** A line is the text behind one `--set`. */
+const settingLines = [
+  "seed=3",
+  "model=models/InternVL3-1B",
+  "memory.limit=4GiB",
+  "name=a b",
+  "stages[2].iterations=3",
+  "04-evaluate-3.batch=8",
+  'train-projector.data={"meta":"x.json"}',
+  "schemes.w2g16[0].with.bits=4",
+  "evaluate-2.nearest[3]=w2g16"
+]
+
+export const setting: MakeTarget = () => {
+  const nano: Json = JSON.parse(readFileSync("configs/nano-2bit.json", "utf8"))
+  return {
+    name: "--set",
+    samples: settingLines.map((line) => ({ "line.set": Buffer.from(line) })),
+    read: (directory) =>
+      Effect.flatMap(readText(join(directory, "line.set")), (line) => decodeRecipe(nano, [line], "")).pipe(
+        Effect.ensuring(Effect.sync(checkObjects)),
+        Effect.asVoid,
+        provided
+      )
+  }
+}
+
+/** Every object has what is set in their common one. */
+const checkObjects = () => {
+  const added = Object.keys(Object.prototype)
+  if (added.length > 0) throw new Error(`every object has ${added.join(", ")}`)
+}
 
 /** A run that stopped in its second stage. */
 const stoppedRun = async (scratch: string) => {
