@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import { afterAll, assert, describe, it } from "vitest"
+import { ZstandardFrames } from "../src/files/zstandardFrames.ts"
 import { CompressedInvalid, decompressedFile, FileFailed, readPieces } from "../src/index.ts"
 
 const root = mkdtempSync(join(tmpdir(), "speedq-zstandard-"))
@@ -34,6 +35,19 @@ const bomb = (blocks: number): Buffer => {
   return Buffer.concat([header, ...Array.from({ length: blocks }, () => block)])
 }
 
+/** A frame with this window, whose blocks hold nothing. */
+const frame = (exponent: number, blocks: number): Buffer => {
+  const header = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, (exponent - 10) << 3])
+  const last = Buffer.from([1, 0, 0])
+  return Buffer.concat([header, Buffer.alloc(3 * (blocks - 1)), last])
+}
+/** A frame whose content of so many bytes is its own window. */
+const single = (bytes: number): Buffer => {
+  const size = Buffer.alloc(8)
+  size.writeBigUInt64LE(BigInt(bytes))
+  return Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0xe0]), size, Buffer.from([1, 0, 0])])
+}
+
 const refusal = async (file: string): Promise<string> => {
   // What is read is let go: a bomb would fill the memory.
   const readOn = async () => {
@@ -50,6 +64,40 @@ describe("a compressed file", () => {
     const bytes = readFileSync(compressed)
     const twice = written("twice.jsonl.zst", Buffer.concat([bytes, bytes]))
     assert.isTrue((await readAll(twice)).equals(Buffer.concat([original, original])))
+  })
+
+  it("is read whatever pieces its frames come in, and what no frame holds is left out", async () => {
+    const skipped = Buffer.from([0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 7, 7, 7])
+    const bytes = Buffer.concat([skipped, readFileSync(compressed), skipped])
+    const pieces = (length: number) =>
+      Array.from({ length: Math.ceil(bytes.length / length) }, (_, at) =>
+        bytes.subarray(at * length, (at + 1) * length)
+      )
+    const frames = (length: number) => {
+      const followed = new ZstandardFrames("x.zst")
+      const parts = pieces(length).flatMap((piece) => [...followed.parts(piece)])
+      followed.end()
+      return { bytes: Buffer.concat(parts), moved: followed.moved }
+    }
+    assert.deepStrictEqual(frames(1), frames(bytes.length))
+    assert.isTrue(frames(7).bytes.equals(bytes))
+    assert.isTrue((await readAll(written("skipped.zst", bytes))).equals(original))
+  })
+
+  it("gets no more room than it needs: windows have a limit, also when many are asked for", async () => {
+    const before = process.memoryUsage().arrayBuffers
+    for (const [name, content, reason] of [
+      ["window.zst", frame(31, 1), /asks for a window of 2147483648 bytes, more than the 134217728 that are given/],
+      ["terabyte.zst", frame(41, 1), /window of 2199023255552 bytes/],
+      ["segment.zst", single(2 ** 28), /window of 268435456 bytes/],
+      ["later.zst", Buffer.concat([readFileSync(compressed), frame(28, 1)]), /window of 268435456 bytes/],
+      ["blocks.zst", frame(27, 100_000), /blocks of next to nothing in windows of \d+ bytes together/],
+      ["frames.zst", Buffer.concat(Array.from({ length: 50_000 }, () => frame(25, 1))), /next to nothing/]
+    ] as const) {
+      assert.match(await refusal(written(name, content)), reason, name)
+    }
+    assert.isBelow(process.memoryUsage().arrayBuffers - before, 2 ** 30)
+    assert.strictEqual((await readAll(written("small.zst", frame(27, 1)))).length, 0)
   })
 
   it("is copied for the life of a scope; a plain file is itself", async () => {

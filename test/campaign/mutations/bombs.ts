@@ -152,6 +152,14 @@ const zstandard = (megabytes: number): Uint8Array => {
   ])
 }
 
+/** A Zstandard frame of blocks that hold nothing, with a window of this power of two. */
+const idle = (exponent: number, blocks: number): Uint8Array =>
+  Buffer.concat([
+    Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, (exponent - 10) << 3),
+    Buffer.alloc(3 * blocks),
+    Uint8Array.of(1, 0, 0)
+  ])
+
 /** A pickle of lists that hold the one before ten times: ten to the power of their number. */
 const laughing = (): Uint8Array => {
   const levels = Array.from(
@@ -216,6 +224,8 @@ const single: readonly Bomb[] = [
   },
   { name: "a sheet that unpacks to 2 GiB", target: "xlsx", file: "predictions.xlsx", make: () => workbook(2032) },
   { name: "an archive that unpacks to 2 GiB", target: "zstandard", file: "lines.zst", make: () => zstandard(2048) },
+  { name: "a window of 1 GiB", target: "zstandard", file: "lines.zst", make: () => idle(30, 100) },
+  { name: "a million empty blocks", target: "zstandard", file: "lines.zst", make: () => idle(27, 1_000_000) },
   { name: "a PNG of 65535 x 65535", target: "picture", file: "huge.png", make: () => png(65_535, 65_535, 1000) },
   {
     name: "a PNG that unpacks to more than it has pixels",

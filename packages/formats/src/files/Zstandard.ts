@@ -8,25 +8,27 @@ import { Decompress } from "fzstd"
 import { CompressedInvalid, type FileFailed } from "../Errors.ts"
 import { fileFailed } from "../internal/attempt.ts"
 import { piecesOf } from "./outsideFile.ts"
+import { ZstandardFrames } from "./zstandardFrames.ts"
 
 const ending = ".zst"
 
 /** Whether a file is compressed, by its name. */
 export const isCompressed = (file: string): boolean => file.endsWith(ending)
 
-/** Zstandard's magic number, little-endian. */
-const magic = [0x28, 0xb5, 0x2f, 0xfd]
-
-/** Four bytes can stand for 128 KiB: of so few not much comes at once. */
-const sliceBytes = 2 ** 12
 /** More than this must be less than so many times the compressed bytes. Text is compressed 3 to 20 times. */
 const anyways = 2 ** 30
 const mostTimes = 1000
+/** Bytes of windows that are moved anyway, and for each byte that comes out: with a window of 128 MiB that is a block of 64 KiB. */
+const movedAnyways = 2 ** 33
+const mostMoved = 2048
 
 /** The decompressed pieces of a stream; `file` is what errors name. */
 async function* decompressed(file: string, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const refuse = (reason: string) => new CompressedInvalid({ file, reason })
   const ready: Uint8Array[] = []
   let made = 0
+  let read = 0
+  const frames = new ZstandardFrames(file)
   const stream = new Decompress((piece) => {
     made += piece.length
     ready.push(piece)
@@ -35,26 +37,27 @@ async function* decompressed(file: string, source: AsyncIterable<Uint8Array>): A
     try {
       stream.push(piece, last)
     } catch (error) {
-      throw new CompressedInvalid({ file, reason: error instanceof Error ? error.message : String(error) })
+      throw refuse(error instanceof Error ? error.message : String(error))
     }
   }
-  let read = 0
   for await (const piece of source) {
-    if (read === 0 && magic.some((byte, at) => at < piece.length && piece[at] !== byte)) {
-      throw new CompressedInvalid({ file, reason: "it does not begin as Zstandard files do" })
-    }
-    for (let at = 0; at < piece.length; at += sliceBytes) {
-      const slice = piece.subarray(at, at + sliceBytes)
-      read += slice.length
-      push(slice, false)
+    // A block at a time: four bytes can stand for 128 KiB.
+    for (const part of frames.parts(piece)) {
+      if (frames.moved > movedAnyways + mostMoved * made) {
+        throw refuse(
+          `its first ${read} bytes are blocks of next to nothing in windows of ${frames.moved} bytes together`
+        )
+      }
+      read += part.length
+      push(part, false)
       if (made > Math.max(anyways, mostTimes * read)) {
-        const reason = `${made} bytes came out of its first ${read}, more than ${mostTimes} times as many`
-        throw new CompressedInvalid({ file, reason })
+        throw refuse(`${made} bytes came out of its first ${read}, more than ${mostTimes} times as many`)
       }
       yield* ready.splice(0)
     }
   }
-  if (read === 0) throw new CompressedInvalid({ file, reason: "it is empty" })
+  if (read === 0) throw refuse("it is empty")
+  frames.end()
   push(new Uint8Array(0), true)
   yield* ready.splice(0)
 }
