@@ -8,7 +8,7 @@ import { CompressedInvalid } from "../Errors.ts"
  * The largest window, of which a decompressor keeps that many bytes in memory: 128 MiB, as `zstd` itself takes without an option.
  * Its highest level asks for that much; frames may ask for terabytes.
  */
-export const mostWindow = 2 ** 27
+const mostWindow = 2 ** 27
 
 const frameMagic = 0xfd2fb528
 /** Sixteen magic numbers, of frames that hold no data. */
