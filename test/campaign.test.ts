@@ -50,6 +50,14 @@ describe("a disk that loses its power", () => {
     for (const content of ["[]", "[1]", "[1,2]", "[0,0]"]) assert.include(torn, `{"file":${content}}`)
   })
 
+  it("keeps what was flushed of a file that grows, and may have zeros or nothing behind it", () => {
+    const disk = written("/root/file", "/root")
+    disk.apply({ kind: "write", path: "/root/file", at: 2, bytes: bytes(3, 4) })
+    const left = Array.from({ length: 40 }, (_, seed) => JSON.stringify(leftOf(disk, "any", seed)))
+    const contents = ["[1,2]", "[1,2,3]", "[1,2,3,4]", "[1,2,0,0]"].map((content) => `{"file":${content}}`)
+    assert.sameMembers([...new Set(left)], contents)
+  })
+
   it("has a rename that was not flushed whole or not at all", () => {
     const disk = written("/root/file", "/root")
     disk.apply({ kind: "makeDirectory", path: "/root/below" })

@@ -3,6 +3,7 @@
  * the rest anything may be there: nothing, all, the beginning, zeros in its place, names without what is in their files.
  * A rename is there whole or not at all, also between two directories, as it is in file systems with a journal.
  */
+import { mkdirSync, writeFileSync } from "node:fs"
 import { basename, dirname, join, relative } from "node:path"
 import type { Operation } from "../../../packages/pipeline/test/toy/operations.ts"
 import type { Random } from "../Random.ts"
@@ -31,6 +32,8 @@ export const isRandom = (loss: Loss): boolean => loss === "later" || loss === "a
 class FileNode {
   now: Uint8Array = new Uint8Array(0)
   flushed: Uint8Array = new Uint8Array(0)
+  /** So many bytes at the beginning were flushed and not touched since. */
+  kept = 0
 }
 
 /** A directory: its names on the disk. Those that the process sees are in `Disk`. */
@@ -76,13 +79,13 @@ export class Disk {
         this.#name(path, new DirectoryNode())
         return
       case "empty":
-        this.#file(path).now = new Uint8Array(0)
+        this.#cut(this.#file(path), 0)
         return
       case "write":
         this.#write(this.#file(path), operation.at, operation.bytes)
         return
       case "cut":
-        this.#file(path).now = this.#file(path).now.slice(0, operation.length)
+        this.#cut(this.#file(path), operation.length)
         return
       case "remove":
         this.#seen.delete(path)
@@ -140,11 +143,17 @@ export class Disk {
     this.#change([path, node])
   }
 
+  #cut(file: FileNode, length: number): void {
+    file.now = file.now.slice(0, length)
+    file.kept = Math.min(file.kept, length)
+  }
+
   #write(file: FileNode, at: number, bytes: Uint8Array): void {
     const grown = new Uint8Array(Math.max(file.now.length, at + bytes.length))
     grown.set(file.now)
     grown.set(bytes, at)
     file.now = grown
+    file.kept = Math.min(file.kept, at)
   }
 
   #rename(from: string, to: string): void {
@@ -160,7 +169,10 @@ export class Disk {
 
   #flush(path: string): void {
     const node = this.#seen.get(path)
-    if (node instanceof FileNode) node.flushed = node.now
+    if (node instanceof FileNode) {
+      node.flushed = node.now
+      node.kept = node.now.length
+    }
     if (!(node instanceof DirectoryNode)) return
     const isOfIt = ({ parts }: NameChange) => parts.some(({ directory }) => directory === node)
     for (const change of this.#pending.filter(isOfIt)) keep(change, (directory) => directory.flushed)
@@ -193,17 +205,23 @@ const keep = ({ parts }: NameChange, namesOf: (directory: DirectoryNode) => Map<
   }
 }
 
-const contentAfter = ({ now, flushed }: FileNode, loss: Loss, random: Random): Uint8Array => {
+const contentAfter = ({ now, flushed, kept }: FileNode, loss: Loss, random: Random): Uint8Array => {
   if (loss === "nothing" || loss === "names") return now
   if (loss === "everything" || loss === "contents" || now === flushed) return flushed
   const kind = random.below(4)
   if (kind === 0) return flushed
-  if (kind === 1) return now.slice(0, random.below(now.length + 1))
-  // Its length is on the disk, its blocks are not.
-  if (kind === 2) return flushed.length > 0 ? flushed : new Uint8Array(now.length)
-  return now
+  if (kind === 1) return now.slice(0, kept + random.below(now.length - kept + 1))
+  if (kind === 3) return now
+  // Its length is on the disk, the blocks that were added are not. Where blocks were overwritten, the old ones are.
+  if (kept < flushed.length) return flushed
+  return Buffer.concat([flushed, new Uint8Array(now.length - kept)])
 }
 
-/** The same files below a directory of the machine. */
-export const placesOf = (image: Image, directory: string): readonly (readonly [string, Uint8Array])[] =>
-  [...image].map(([path, bytes]) => [join(directory, path), bytes])
+/** Writes the files below a directory of the machine. */
+export const writeImage = (image: Image, directory: string): void => {
+  for (const [path, bytes] of image) {
+    const file = join(directory, path)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, bytes)
+  }
+}

@@ -1,35 +1,29 @@
-/** The operations of runs on their directory, in their order, and after which of them something was said to be saved. */
+/** The operations of work on its directory, in their order, and what was promised before each of them. */
 import { isReading, type Operation, watch } from "../../../packages/pipeline/test/toy/operations.ts"
-import { nothingTold, runToyHere, type Standing, type Told } from "../runs.ts"
 
-export interface Moment {
+export interface Moment<P> {
   readonly operation: Operation
   /** What was promised before it: it must be there whatever happens to this operation and all later ones. */
-  readonly promised: Standing
+  readonly promised: P
 }
 
-/** Records what `run` does below `root`. */
-const record = async (root: string, run: (told: Told) => Promise<unknown>): Promise<readonly Moment[]> => {
-  const moments: Moment[] = []
-  const told = nothingTold()
+/** Records what `work` does below `root`; `promised` gives a copy of what is promised by now. */
+export const record = async <P>(
+  root: string,
+  promised: () => P,
+  work: () => Promise<unknown>
+): Promise<readonly Moment<P>[]> => {
+  const moments: Moment<P>[] = []
   watch({
     after: (operation) => {
       if (isReading(operation) || !`${operation.path}/`.startsWith(`${root}/`)) return
-      moments.push({ operation, promised: new Map(told.acknowledged) })
+      moments.push({ operation, promised: promised() })
     }
   })
   try {
-    await run(told)
+    await work()
   } finally {
     watch({})
   }
   return moments
 }
-
-/** A run that failed in its second stage and was continued: saves, results, an end in the middle, a beginning upon what is there. */
-export const recordedRun = (root: string, directory: string): Promise<readonly Moment[]> =>
-  record(root, async (told) => {
-    await runToyHere(directory, told, { failAt: { label: "toy-projector", step: 4 } })
-    const { error } = await runToyHere(directory, told)
-    if (error !== undefined) throw error
-  })

@@ -1,6 +1,6 @@
 /** How far the stages in an image of a disk are, read by the engine's own code. */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { rmSync } from "node:fs"
+import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { readManifest, unlessDamaged, verifyFile } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
@@ -8,7 +8,8 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import type { Standing } from "../runs.ts"
-import { type Image, placesOf } from "./Disk.ts"
+import { type Image, writeImage } from "./Disk.ts"
+import { Signatures } from "./Signatures.ts"
 
 const standingOf = (place: string) =>
   Effect.gen(function* () {
@@ -34,30 +35,14 @@ const standingOf = (place: string) =>
 
 /** Reads images; what it has read of a stage's files it does not read again. */
 export class StandingReader {
-  readonly #numbers = new WeakMap<Uint8Array, number>()
+  readonly #signatures = new Signatures()
   readonly #known = new Map<string, number>()
   readonly #directory: string
   readonly #runtime = ManagedRuntime.make(NodeServices.layer)
-  #next = 0
 
   /** What it reads is written to `directory` first. */
   constructor(directory: string) {
     this.#directory = directory
-  }
-
-  /** Bytes are told apart by where they are in memory: those of a flushed file are the same ones in every image. */
-  #numberOf(bytes: Uint8Array): number {
-    const known = this.#numbers.get(bytes) ?? this.#next++
-    this.#numbers.set(bytes, known)
-    return known
-  }
-
-  /** A text that is the same for images with the same files. */
-  signature(image: Image): string {
-    return [...image]
-      .map(([path, bytes]) => `${path} ${this.#numberOf(bytes)}`)
-      .sort()
-      .join("\n")
   }
 
   /** How far the stages of the run in `directory` are; the stages' files elsewhere count as theirs. */
@@ -67,7 +52,7 @@ export class StandingReader {
       const stage = `${directory}/stages/${place}`
       const isOwn = (path: string) => path.startsWith(`${stage}/`) || path.startsWith(`${directory}/model/`)
       const own = new Map([...image].filter(([path]) => isOwn(path)))
-      const key = `${place}\n${this.signature(own)}`
+      const key = `${place}\n${this.#signatures.of(own)}`
       const step = this.#known.get(key) ?? (await this.#readAnew(own, stage))
       this.#known.set(key, step)
       standing.set(place, step)
@@ -77,10 +62,7 @@ export class StandingReader {
 
   #readAnew(own: Image, stage: string): Promise<number> {
     rmSync(this.#directory, { recursive: true, force: true })
-    for (const [path, bytes] of placesOf(own, this.#directory)) {
-      mkdirSync(dirname(path), { recursive: true })
-      writeFileSync(path, bytes)
-    }
+    writeImage(own, this.#directory)
     return this.#runtime.runPromise(standingOf(join(this.#directory, stage)))
   }
 }

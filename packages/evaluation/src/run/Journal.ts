@@ -19,6 +19,7 @@ import {
   readText
 } from "@speedq/formats"
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -160,16 +161,26 @@ export const openJournal = Effect.fn("evaluation.openJournal")(function* (
   }
   const turn = yield* Semaphore.make(1)
   let synced = yield* Clock.monotonicTimeNanos
+  let isFlushed = true
+  /** Why an earlier flush failed: the system tells it once, and what was not flushed then may be gone. */
+  let failure: FileFailed | undefined
+  const flush = Effect.gen(function* () {
+    synced = yield* Clock.monotonicTimeNanos
+    yield* Effect.tapError(sync, (error) => Effect.sync(() => void (failure = error)))
+    isFlushed = true
+  })
   const append = Effect.fnUntraced(
     function* (entry: JournalEntry) {
+      if (failure !== undefined) return yield* failure
       yield* write(`${entryLine(own, entry)}\n`)
-      const now = yield* Clock.monotonicTimeNanos
-      if (now - synced < syncEveryNanos) return
-      synced = now
-      yield* sync
+      isFlushed = false
+      if ((yield* Clock.monotonicTimeNanos) - synced >= syncEveryNanos) yield* flush
     },
     Effect.uninterruptible,
     turn.withPermits(1)
   )
+  // The next answer may be long in coming.
+  const flushLater = turn.withPermit(Effect.suspend(() => (isFlushed ? Effect.void : Effect.ignore(flush))))
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(Duration.nanos(syncEveryNanos)), flushLater)))
   return { answered, damaged, append }
 })
