@@ -7,6 +7,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
+import { reachedOutside } from "../directory/linksOut.ts"
 import { SavedFileDamaged } from "../Errors.ts"
 import { readingFault, unlessDamaged, whileDoing } from "../files/storage.ts"
 import { canonicalJson, isJsonObject } from "../json/canonicalJson.ts"
@@ -84,10 +85,18 @@ const readSealed = Effect.fnUntraced(
 )
 
 /** Reads one manifest file. Fails with SavedFileDamaged, StorageFailed. */
-const readFile = (file: string) =>
-  Effect.flatMap(readSealed(file), (manifest) =>
-    Effect.mapError(decodeManifest(manifest), (error) => new SavedFileDamaged({ file, detail: error.message }))
-  )
+const readFile = Effect.fnUntraced(function* (file: string) {
+  const path = yield* Path.Path
+  const damaged = (detail: string) => new SavedFileDamaged({ file, detail })
+  const manifest = yield* Effect.mapError(decodeManifest(yield* readSealed(file)), ({ message }) => damaged(message))
+  const place = path.dirname(file)
+  const run = path.dirname(path.dirname(place))
+  const elsewhere = (manifest.finished?.files ?? []).filter((each) => each.file.startsWith(".."))
+  const names = elsewhere.map((each) => path.relative(run, path.resolve(place, each.file)))
+  const out = yield* Effect.mapError(reachedOutside(run, names), (error) => readingFault(run, error))
+  if (out !== undefined) return yield* damaged(`it names ${out}, to which a link out of the run's directory leads`)
+  return manifest
+})
 
 /** The format of a manifest that is whole; none when there is no such manifest. */
 export const formatOf = Effect.fn("StageManifest.formatOf")(function* (directory: string) {

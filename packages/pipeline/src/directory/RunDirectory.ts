@@ -20,6 +20,7 @@ import { isLeftover } from "../files/leftovers.ts"
 import { madeDirectory, whileDoing } from "../files/storage.ts"
 import { Timestamp } from "../json/Timestamp.ts"
 import { clearStages, stagesIn } from "./clearRun.ts"
+import { refuseLinksOut } from "./linksOut.ts"
 import { acquireLock, lockFileName } from "./RunLock.ts"
 
 /**
@@ -49,16 +50,23 @@ const ownFiles = [runFileName, eventsFileName, reportFileName]
 /** What may be there before the first stage has begun. */
 const beforeStages = [eventsFileName, reportFileName, stagesName, "tensorboard"]
 const isLock = (name: string) => name.startsWith(lockFileName)
+/** What of a run's directory is read, written or removed. */
+const used = [...ownFiles, lockFileName, stagesName, supersededName, "model", "tensorboard"]
 
 const RunFile = jsonString(RunRecord, { space: 2 })
 const decodeRunFile = Schema.decodeUnknownOption(RunFile)
 const encodeRunFile = Schema.encodeSync(RunFile)
 
-/** The record of the run in `directory`; none where there is no run, or its record is unreadable. */
+/**
+ * The record of the run in `directory`; none where there is no run, or its record is unreadable. Fails with FileFailed where files of
+ * the run are links out of its directory: nobody who asks for the record may follow them.
+ */
 export const readRunRecord = Effect.fn("readRunRecord")(function* (directory: string) {
   const path = yield* Path.Path
   const text = yield* ifPresent(readText(path.join(directory, runFileName)))
-  return text === undefined ? Option.none<RunRecord>() : decodeRunFile(text)
+  if (text === undefined) return Option.none<RunRecord>()
+  yield* refuseLinksOut(directory, used)
+  return decodeRunFile(text)
 })
 
 export class RunDirectory extends Context.Service<
@@ -94,6 +102,7 @@ const open = Effect.fn("RunDirectory.open")(function* (given: string, fresh: boo
   const opening = whileDoing("open the run directory", directory)
 
   yield* opening(madeDirectory(directory))
+  yield* opening(refuseLinksOut(directory, used))
   const names = yield* opening(fs.readDirectory(directory))
   const parents = [stagesName, supersededName].map((name) => path.join(directory, name))
   // Its stages are looked at only where its record does not say that it is a run.
