@@ -28,13 +28,13 @@ describe("a log file", () => {
     Effect.gen(function* () {
       const file = join(temporaryDirectory(), "logs", "run.log")
       yield* withSink(Sinks.logFile(file))(emit(Warning, { message: "careful" }))
-      yield* withSink(Sinks.logFile(file))(Effect.andThen(step(1, 2), emit(RunFailed, { message: "no disk" })))
+      yield* withSink(Sinks.logFile(file))(Effect.andThen(step(1, 2), emit(RunFailed, { message: "no \u001b[2Jdisk" })))
       const [first = "", second = "", third = "", ...rest] = readFileSync(file, "utf8").split("\n")
       const time = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d /
       for (const line of [first, second, third]) assert.match(line, time)
       assert.strictEqual(first.replace(time, ""), "warning: careful")
       assert.strictEqual(second.replace(time, ""), "01-toy: step 1/9  loss 2  rate:odd 0.5")
-      assert.strictEqual(third.replace(time, ""), "error: no disk")
+      assert.strictEqual(third.replace(time, ""), "error: no \ufffd[2Jdisk")
       assert.deepStrictEqual(rest, [""])
     })
   )

@@ -1,4 +1,5 @@
 /** Events as lines of text at the end of a file, each with its time: what a terminal shows, to be kept. */
+import { printable } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
@@ -30,7 +31,7 @@ export const logFileSink = Effect.fn("logFileSink")(
         time = formatTime(entry.at)
         lines.write(entry)
         // Nobody else writes into the file why the run failed.
-        if (isEntryOf(RunFailed, entry)) pending += `${time} error: ${entry.event.message}\n`
+        if (isEntryOf(RunFailed, entry)) pending += `${time} ${printable(`error: ${entry.event.message}`)}\n`
       },
       flush: Effect.suspend(() => {
         const text = pending
