@@ -13,7 +13,7 @@ export {
   type WriteError
 } from "./Errors.ts"
 export * as AtomicFile from "./files/AtomicFile.ts"
-export { fileDigest } from "./files/fileDigest.ts"
+export { digestOf, fileDigest } from "./files/fileDigest.ts"
 export { linesOf, textOf } from "./files/lines.ts"
 export { makeDirectories } from "./files/makeDirectories.ts"
 export {
@@ -28,6 +28,7 @@ export {
   readTextSync
 } from "./files/outsideFile.ts"
 export { fixFor, type RefusalReason, refusalOf, refusalReasons, refusalText } from "./files/refusals.ts"
+export { removeEmpty } from "./files/removeEmpty.ts"
 export * as Staging from "./files/Staging.ts"
 export { decompressedFile, isCompressed, readPieces } from "./files/Zstandard.ts"
 export { attemptOn, fileFailed } from "./internal/attempt.ts"

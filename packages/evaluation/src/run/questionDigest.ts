@@ -1,23 +1,22 @@
 /** What tells a question from any other: its text with the options, and its pictures. An answer stands as long as it stays the same. */
 import { createHash } from "node:crypto"
+import { fileDigest } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import type { Benchmark } from "../benchmarks/Benchmark.ts"
 import type { DataFile, DataRow } from "../data/DataFile.ts"
 import { picturePath, type RowImageOptions } from "../data/rowImages.ts"
-import { readPieces } from "../internal/files.ts"
 
 /** SHA-256 of a picture's file. A file that cannot be read is like no other: its row is met again when it is asked. */
-const fileDigest = (file: string): Effect.Effect<string> =>
-  Effect.suspend(() => {
-    const hash = createHash("sha256")
-    const read = readPieces(file, (piece) => Effect.sync(() => void hash.update(piece)))
-    return Effect.map(read, () => hash.digest("hex"))
-  }).pipe(Effect.catch(({ message }) => Effect.succeed(message)))
+const pictureDigest = (file: string): Effect.Effect<string> =>
+  fileDigest(file).pipe(
+    Effect.map(({ sha256 }) => sha256),
+    Effect.catch(({ message }) => Effect.succeed(message))
+  )
 
 const pictureDigests = (data: DataFile, { image }: DataRow, options: RowImageOptions) => {
   if (image.kind === "cell") return Effect.succeed([image.sha256])
   return Effect.forEach(image.kind === "files" ? image.paths : [], (path) =>
-    fileDigest(picturePath(data, path, options))
+    pictureDigest(picturePath(data, path, options))
   )
 }
 

@@ -63,7 +63,7 @@ export interface ExportRequest extends ModelToExport {
 
 /**
  * Writes the model into its directory, which is made: all files together, quantization.json last. What a killed export left there is
- * removed. Gives what was written, and the names of all files. Fails with ExportNotWritten.
+ * removed. Gives what was written, and all files, named from the directory. Fails with ExportNotWritten.
  */
 export const writeExport = Effect.fn("writeExport")(
   function* ({ exporter, config }: ExportChoice, { recipe, ...model }: ExportRequest) {
@@ -89,7 +89,7 @@ export const writeExport = Effect.fn("writeExport")(
     )
     const all = [...files, { ...description, file: descriptionName }]
     yield* staging.publish(all)
-    return { exported, files: all.map(({ file }) => file) }
+    return { exported, files: all }
   },
   (self, _choice, { directory }) =>
     self.pipe(

@@ -3,7 +3,7 @@
  * places. It is inside, and not beside, so that the directory may be a mount, a link, or hold other files.
  */
 import { existsSync } from "node:fs"
-import { mkdir, rename, rm, rmdir } from "node:fs/promises"
+import { mkdir, rename, rm } from "node:fs/promises"
 import { basename, dirname, isAbsolute, join, normalize, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -15,6 +15,7 @@ import { flushDirectory, type Written, writeWhole } from "./AtomicFile.ts"
 import { fileDigest } from "./fileDigest.ts"
 import { makeDirectories } from "./makeDirectories.ts"
 import { readTextSync } from "./outsideFile.ts"
+import { removeEmpty } from "./removeEmpty.ts"
 import { forgetTemporary, leftoversOf, nextTemporary } from "./temporaries.ts"
 
 /** Files on their way into a directory. They are dropped when the scope ends before `publish`. */
@@ -97,7 +98,7 @@ const drop = Effect.fnUntraced(function* (directory: string, staged: string): Ef
     const file = join(directory, written.file)
     const found = isMoved(written) ? yield* Effect.orElseSucceed(fileDigest(file), () => undefined) : undefined
     if (found?.sha256 === written.sha256) yield* attemptOn(file)("remove", () => rm(file))
-    yield* Effect.promise(() => removeEmpty(resolve(directory), resolve(dirname(file))))
+    yield* Effect.ignore(removeEmpty(resolve(dirname(file)), resolve(directory)))
   }
   yield* attempt(`remove ${basename(staged)}`, () => rm(staged, { recursive: true, force: true }))
 })
@@ -116,14 +117,4 @@ const ifThere = async <A>(reading: Promise<A>, otherwise: A): Promise<A> => {
 const listed = async (staged: string): Promise<ReadonlyArray<Written>> => {
   const list = decodeList(existsSync(join(staged, listName)) ? readTextSync(join(staged, listName)) : "[]")
   return Option.getOrElse(list, () => []).filter(({ file }) => !isAbsolute(file) && !normalize(file).startsWith(".."))
-}
-
-/** Removes directories from `above` up to `directory`, which stays, as long as they are empty. */
-const removeEmpty = async (directory: string, above: string): Promise<void> => {
-  if (above === directory || !above.startsWith(directory)) return
-  const isRemoved = await rmdir(above).then(
-    () => true,
-    () => false
-  )
-  if (isRemoved) await removeEmpty(directory, dirname(above))
 }

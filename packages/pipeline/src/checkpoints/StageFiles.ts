@@ -6,6 +6,7 @@
  * The last state stays until every file of the finished stage has been read back. A damaged file is moved to `superseded/`; a file
  * that cannot be read for another reason stops the run, and nothing is removed.
  */
+import type { AtomicFile } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -119,11 +120,11 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
     yield* emit(CheckpointSaved, { step, bytes: written.bytes, milliseconds })
   })
 
-  /** Makes the stage finished: writes its artefacts, records `files` (paths of what else it wrote), reads all back, removes its states. */
+  /** Makes the stage finished: writes its artefacts, records `files` (what else it wrote, by path), reads all back, removes its states. */
   const finish = Effect.fn("StageFiles.finish")(function* <E, R>(
     steps: number,
     artefacts: ReadonlyArray<{ readonly name: string; readonly saved: Saved<E, R> }>,
-    files: ReadonlyArray<string>
+    files: ReadonlyArray<string | AtomicFile.Written>
   ) {
     yield* run.verify
     const records: { [name: string]: FileRecord } = {}
@@ -131,9 +132,10 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
       const { bytes, sha256 } = yield* writeSaved(at(artefactName(name)), saved)
       records[name] = { file: artefactName(name), bytes, sha256 }
     }
-    const others = yield* Effect.forEach(files, (file) =>
-      whileDoing("read what the stage wrote", file)(recordOf(file, path.relative(directory, file)))
-    )
+    const others = yield* Effect.forEach(files, (file) => {
+      if (typeof file !== "string") return Effect.succeed({ ...file, file: path.relative(directory, file.file) })
+      return whileDoing("read what the stage wrote", file)(recordOf(file, path.relative(directory, file)))
+    })
     // What has no steps is made anew by its end.
     const copies = steps > 0 && others.length > 0 ? { copies: yield* writeCopies(directory, others) } : {}
     const record: Finished = { steps, artefacts: records, files: others, ...copies }

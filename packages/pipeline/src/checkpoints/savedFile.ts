@@ -1,6 +1,5 @@
 /** One saved value in one safetensors file: its tensors, and its JSON part in the header. Checked against its digest when opened. */
-import { createHash } from "node:crypto"
-import { checkOutside, jsonString, Safetensors, type SafetensorsInvalid } from "@speedq/formats"
+import { checkOutside, digestOf, jsonString, Safetensors, type SafetensorsInvalid } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
@@ -24,21 +23,13 @@ export const writeSaved = <E, R>(
 ): Effect.Effect<Omit<FileRecord, "file">, E | StorageFailed | SafetensorsInvalid, R> =>
   whileStoring("save", path)(Safetensors.write(path, tensors, { metadata: { [dataKey]: canonicalJson(data) } }))
 
-const blockBytes = 2 ** 22
-
-/** Size and SHA-256 of a file, read in blocks. */
+/** Size and SHA-256 of a file. */
 export const recordOf = Effect.fn("recordOf")(function* (path: string, name: string) {
   const fs = yield* FileSystem.FileSystem
   yield* checkOutside(path, "read")
   const file = yield* fs.open(path)
-  const hash = createHash("sha256")
-  const block = new Uint8Array(blockBytes)
-  let bytes = 0
-  for (let read = yield* file.read(block); read > 0; read = yield* file.read(block)) {
-    hash.update(block.subarray(0, read))
-    bytes += read
-  }
-  return { file: name, bytes, sha256: hash.digest("hex") } satisfies FileRecord
+  const record: FileRecord = { file: name, ...(yield* digestOf((block) => Effect.map(file.read(block), Number))) }
+  return record
 }, Effect.scoped)
 
 /** Fails with SavedFileDamaged unless the file is byte for byte what the record says; with StorageFailed where it cannot be read. */

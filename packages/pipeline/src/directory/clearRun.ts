@@ -2,6 +2,7 @@
  * What of a directory belongs to a run: its record, its log, its report, the directories of its stages, and what their manifests
  * name. Everything else is somebody else's, whatever it is called, and is neither overwritten nor removed.
  */
+import { removeEmpty } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -29,18 +30,6 @@ export const stagesIn = Effect.fn("stagesIn")(function* (parents: readonly strin
     )
   )
   return { ours: places.length > others.length, foreign: foreign.map(({ place }) => place) }
-})
-
-/** Removes a directory that has become empty, and those above it up to `top`, which stays. */
-export const removeEmpty = Effect.fnUntraced(function* (directory: string, top: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  let current = directory
-  while (current.startsWith(`${top}${path.sep}`)) {
-    if (!(yield* fs.exists(current)) || (yield* fs.readDirectory(current)).length > 0) return
-    yield* fs.remove(current, { recursive: true })
-    current = path.dirname(current)
-  }
 })
 
 /** Removes the stages below some directories of the run in `directory`, and what their manifests name outside of them. */

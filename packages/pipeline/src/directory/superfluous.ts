@@ -2,6 +2,7 @@
  * What a run no longer uses and may lose: results and damaged files in `superseded/`, states that a later one took the place of, and
  * files that a killed process left half written. Only what manifests of the run prove to be its own counts.
  */
+import { removeEmpty } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -11,7 +12,7 @@ import { manifestCopyName, manifestName, type StageManifest } from "../checkpoin
 import { verifyFile } from "../checkpoints/savedFile.ts"
 import { isLeftover } from "../files/leftovers.ts"
 import { whileDoing } from "../files/storage.ts"
-import { placesIn, removeEmpty } from "./clearRun.ts"
+import { placesIn } from "./clearRun.ts"
 import { stagesName, supersededName } from "./RunDirectory.ts"
 
 /** A file or directory that may be removed. `path` is from the run's directory. */

@@ -141,8 +141,8 @@ const finish = Effect.fnUntraced(function* <E, R>(
   const { output, report = [], files: others = [] }: Outcome<unknown> = yield* session.finish
   const reportFile = path.join(context.directory, reportName)
   const text = new TextEncoder().encode(encodeReport(report.map(publicSection)))
-  yield* whileDoing("write the stage's report", reportFile)(AtomicFile.writeWhole(reportFile, text))
+  const written = yield* whileDoing("write the stage's report", reportFile)(AtomicFile.writeWhole(reportFile, text))
   const values = output as { readonly [name: string]: never }
   const artefacts = gives.map(({ name, codec }) => ({ name, saved: codec.save(values[name]!) }))
-  return yield* files.finish(session.steps, artefacts, [reportFile, ...others])
+  return yield* files.finish(session.steps, artefacts, [written, ...others])
 })

@@ -2,6 +2,7 @@
  * What a stage is to the engine: one resumable piece of a recipe. It takes artefacts of earlier stages, goes through a known number
  * of steps over a state that can be saved after each of them, and gives artefacts.
  */
+import type { AtomicFile } from "@speedq/formats"
 import type * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import type * as Option from "effect/Option"
@@ -56,8 +57,11 @@ export interface Outcome<out Out> {
   readonly output: Out
   /** Sections for the report. */
   readonly report?: ReadonlyArray<Section>
-  /** Files that the stage wrote besides its artefacts, below the run directory; a reused stage must still have them. */
-  readonly files?: ReadonlyArray<string>
+  /**
+   * Files that the stage wrote besides its artefacts, below the run directory; a reused stage must still have them. Where its writer
+   * knows the digest of a file, it is not computed again.
+   */
+  readonly files?: ReadonlyArray<string | AtomicFile.Written>
 }
 
 /** The work of a stage, with what it needs acquired: the model, the data, the teacher. */

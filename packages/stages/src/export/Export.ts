@@ -121,7 +121,7 @@ export const Export = Stage.define({
       )
       return {
         output: { exported: { ...exported, directory: relative } },
-        files: files.map((name) => join(directory, name)),
+        files: files.map((written) => ({ ...written, file: join(directory, written.file) })),
         report: [exportTable(exported), ...packedLayers(deployed.packed)]
       }
     }).pipe(Effect.scoped)
