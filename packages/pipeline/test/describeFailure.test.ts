@@ -14,6 +14,15 @@ describe("a failure in words", () => {
     assert.strictEqual(describeFailure(Cause.fail(new Error("no")), false, true), "\u001b[31merror:\u001b[39m no")
   })
 
+  it("is what the system refuses to a part of the program that is loaded, and what to do about it", () => {
+    const refused = Object.assign(new Error("EMFILE: too many open files, open 'x.js'"), { code: "EMFILE" })
+    assert.strictEqual(
+      describeFailure(Cause.die(refused), false),
+      'error: EMFILE: too many open files, open \'x.js\'; raise the limit ("ulimit -n") and run the same command again'
+    )
+    assert.match(describeFailure(Cause.die(refused), true), /\n\s+at /)
+  })
+
   it("is its stack where that is asked for, or where the program is wrong", () => {
     for (const [cause, debug] of [
       [Cause.fail(failed("b")), true],

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync } from "node:fs"
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import type { Answered } from "../src/models/ask.ts"
@@ -15,6 +15,18 @@ describe("the built command", () => {
     const { code, stdout, stderr } = await runNode([bin, ...chat], { cwd })
     assert.strictEqual(code, 0, stderr)
     assert.match((JSON.parse(stdout) as Answered).backend, /^native \(WebAssembly/)
+  })
+
+  it("says what the system refuses while it is loaded, without a stack", async () => {
+    const directory = temporaryDirectory()
+    for (const name of ["bin", "dist/bin"]) mkdirSync(join(directory, name), { recursive: true })
+    copyFileSync(bin, join(directory, "bin", "speedq.mjs"))
+    const main = `throw Object.assign(new Error("EMFILE: too many open files, open 'x.js'"), { code: "EMFILE" })`
+    writeFileSync(join(directory, "dist", "bin", "main.js"), main)
+    const { code, stderr } = await runNode([join(directory, "bin", "speedq.mjs")])
+    assert.strictEqual(code, 1)
+    const told = "error: speedq cannot be loaded: EMFILE: too many open files, open 'x.js'"
+    assert.strictEqual(stderr, `${told}; raise the limit of open files ("ulimit -n 1024")\n`)
   })
 
   it("says so when it is not built", async () => {
