@@ -218,6 +218,14 @@ describe("in JSON", () => {
     })
   )
 
+  it.effect("has a thousand stages at most", () =>
+    Effect.gen(function* () {
+      const { problems } = yield* invalid({ ...good, stages: Array.from({ length: 200_000 }, () => good.stages[0]) })
+      const issue = "it has 200000 entries, more than the 1000 that are taken"
+      assert.deepStrictEqual(problems, [{ path: "stages", issue }])
+    })
+  )
+
   it.effect("what is not a recipe at all is refused", () =>
     Effect.gen(function* () {
       for (const json of [null, 3, "x", [], {}, { ...good, stages: [] }, { ...good, stages: "toy-vit" }]) {

@@ -18,7 +18,7 @@ describe("a failure in words", () => {
     const refused = Object.assign(new Error("EMFILE: too many open files, open 'x.js'"), { code: "EMFILE" })
     assert.strictEqual(
       describeFailure(Cause.die(refused), false),
-      'error: EMFILE: too many open files, open \'x.js\'; raise the limit ("ulimit -n") and run the same command again'
+      "error: EMFILE: too many open files, open 'x.js'; raise the limit (\"ulimit -n\") and run the same command again"
     )
     assert.match(describeFailure(Cause.die(refused), true), /\n\s+at /)
   })

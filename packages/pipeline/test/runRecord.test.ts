@@ -31,6 +31,14 @@ describe("the record of a run", () => {
     }).pipe(Effect.provide(NodeServices.layer))
   )
 
+  it.effect("is none where its recipe has more stages than anyone looks at", () =>
+    Effect.gen(function* () {
+      const stages = Array.from({ length: 200_000 }, () => ({ use: "qat" }))
+      assert.isTrue(Option.isNone(yield* readRunRecord(runWith({ recipe: { stages } }))))
+      assert.isTrue(Option.isSome(yield* readRunRecord(runWith({ recipe: { stages: stages.slice(0, 1000) } }))))
+    }).pipe(Effect.provide(NodeServices.layer))
+  )
+
   it.effect("is none where its recipe is nested without end", () =>
     Effect.gen(function* () {
       const directory = runWith({ recipe: "@" })

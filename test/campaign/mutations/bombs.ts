@@ -266,6 +266,12 @@ const single: readonly Bomb[] = [
     make: () => text("{}\n".repeat(100_000))
   },
   {
+    name: "two hundred thousand stages",
+    target: "recipe",
+    file: "recipe.json",
+    make: () => text(`{"version":1,"name":"x","model":"m","stages":[${'{"use":"qat"},'.repeat(200_000)}{"use":"qat"}]}`)
+  },
+  {
     name: "a hundred thousand events",
     target: "run",
     file: "events.jsonl",

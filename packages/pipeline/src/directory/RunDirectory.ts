@@ -19,6 +19,7 @@ import { jsonLinesSink } from "../events/sinks/jsonLines.ts"
 import { isLeftover } from "../files/leftovers.ts"
 import { madeDirectory, whileDoing } from "../files/storage.ts"
 import { Timestamp } from "../json/Timestamp.ts"
+import { tooManyStages } from "../recipe/stageLabels.ts"
 import { clearStages, stagesIn } from "./clearRun.ts"
 import { refuseLinksOut } from "./linksOut.ts"
 import { acquireLock, lockFileName } from "./RunLock.ts"
@@ -66,7 +67,7 @@ export const readRunRecord = Effect.fn("readRunRecord")(function* (directory: st
   const text = yield* ifPresent(readText(path.join(directory, runFileName)))
   if (text === undefined) return Option.none<RunRecord>()
   yield* refuseLinksOut(directory, used)
-  return decodeRunFile(text)
+  return Option.filter(decodeRunFile(text), ({ recipe }) => tooManyStages(recipe) === undefined)
 })
 
 export class RunDirectory extends Context.Service<

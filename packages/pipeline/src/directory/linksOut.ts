@@ -49,7 +49,7 @@ const linksAt = async (path: string): Promise<readonly string[]> => {
 
 /** Fails with FileFailed where one of some files of a run, or what is below it, is a link out of the run's directory. */
 export const refuseLinksOut = Effect.fn("refuseLinksOut")(function* (directory: string, names: readonly string[]) {
-  const found = yield* attemptOn(directory)("look for links in", async () => {
+  const found = yield* attemptOn(directory)("look for links", async () => {
     const home = await ifThere(realpath(directory))
     if (home === undefined) return undefined
     for (const name of names) {
@@ -68,7 +68,7 @@ export const reachedOutside = (
   directory: string,
   files: readonly string[]
 ): Effect.Effect<string | undefined, FileFailed> =>
-  attemptOn(directory)("look for links in", async () => {
+  attemptOn(directory)("look for links", async () => {
     const home = await ifThere(realpath(directory))
     if (home === undefined) return undefined
     for (const file of files) {

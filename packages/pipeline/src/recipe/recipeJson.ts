@@ -11,7 +11,7 @@ import type { AnyStage, Registered } from "../stage/contract.ts"
 import { underCompat, withoutInherited } from "./recipeCompat.ts"
 import { type AnyRecipe, fromStages, orderProblems } from "./recipeValue.ts"
 import { expandSchemes, Schemes, schemesOf } from "./schemes.ts"
-import { namedPath } from "./stageLabels.ts"
+import { namedPath, tooManyStages } from "./stageLabels.ts"
 
 const stageFields = { use: requiredOption(Schema.String, { description: "Kind of stage." }) }
 const StageEntry = Schema.StructWithRest(Schema.Struct(stageFields), [Schema.Record(Schema.String, Schema.Json)])
@@ -48,6 +48,8 @@ export const decode = <const Registry extends ReadonlyArray<Registered>>(
     const names = known.map(({ name }) => name)
     const twice = names.filter((name, index) => names.indexOf(name) !== index)
     if (twice.length > 0) throw new Error(`two kinds of stages are called ${twice.join(", ")}; rename one of each`)
+    const tooMany = tooManyStages(json as Json)
+    if (tooMany !== undefined) return Effect.fail(new RecipeInvalid({ problems: [{ path: "stages", issue: tooMany }] }))
     const document = decodeDocument(json)
     const outer = Result.isFailure(document) ? document.failure : []
     const entries = stageEntries(json)

@@ -4,11 +4,23 @@ import type { Json } from "effect/Schema"
 import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
 
 /** The second and later uses of a name get a number. */
-export const uniqueLabels = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
-  names.map((name, index) => {
-    const before = names.slice(0, index).filter((other) => other === name).length
-    return before === 0 ? name : `${name}-${before + 1}`
+export const uniqueLabels = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const uses = new Map<string, number>()
+  return names.map((name) => {
+    const use = (uses.get(name) ?? 0) + 1
+    uses.set(name, use)
+    return use === 1 ? name : `${name}-${use}`
   })
+}
+
+/** Far more than any recipe has: each stage has a directory that is looked at. */
+const mostStages = 1000
+
+/** What is wrong with a recipe of too many stages; undefined where it has none too many. */
+export const tooManyStages = (recipe: Json): string | undefined => {
+  const stages = isJsonObject(recipe) && isJsonArray(recipe.stages) ? recipe.stages.length : 0
+  return stages > mostStages ? `it has ${stages} entries, more than the ${mostStages} that are taken` : undefined
+}
 
 /** Directory of the stage at `index`, counted from 0. */
 export const placeName = (index: number, label: string): string => `${String(index + 1).padStart(2, "0")}-${label}`
