@@ -18,6 +18,7 @@ const placeIn = (directory: string): string => join(directory, "deep", "model")
 /** A format of two small files, one of them in a directory of its own, that say which export they are of. */
 const exporter: Exporter<{ readonly mark: string }> = {
   id: "marked",
+  checkedBy: [],
   version: 1,
   description: "",
   Config: Schema.Struct({ mark: Schema.String }),
@@ -30,7 +31,7 @@ const exporter: Exporter<{ readonly mark: string }> = {
         const written = AtomicFile.writeWhole(join(directory, file), Buffer.from(`${mark} ${file}`))
         return Effect.map(Effect.orDie(written), (each) => ({ ...each, file }))
       }),
-      (files) => ({ files, bytes: 1, maxAbsErr: 0, layersFallenBack: [] })
+      (files) => ({ files, bytes: 1, maxAbsErr: 0, relErr: 0, layersFallenBack: [] })
     )
 }
 
