@@ -1,4 +1,7 @@
-/** Faults met by the stages of SPEED-Q: each ends in one clear message or a stated fallback, and what is continued ends with the same bytes. */
+/**
+ * Faults met by the stages of SPEED-Q, kill -9 in each of them included: each ends in one clear message or a stated fallback, and what is
+ * continued ends with the same bytes. The campaign kills at random times.
+ */
 import { spawnSync } from "node:child_process"
 import {
   copyFileSync,
@@ -18,7 +21,7 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { resultsOf } from "../../pipeline/test/support/results.ts"
-import { nextUint32 } from "../../pipeline/test/toy/Lcg.ts"
+import { nextUint32, nextUniform } from "../../pipeline/test/toy/Lcg.ts"
 import { pictureRecord, writeMiniData } from "./support/miniData.ts"
 import {
   eachStage,
@@ -187,6 +190,33 @@ describe("data", () => {
 const withoutBuild = (results: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(results).filter(([file]) => !/(manifest(\.copy)?|quantization)\.json$/.test(file)))
 
+/** Names of the stages' directories. */
+const placesOf = (stages: readonly { readonly use: string }[]): readonly string[] =>
+  stages.map(({ use }, index) => {
+    const before = stages.slice(0, index).filter((each) => each.use === use).length
+    return `${String(index + 1).padStart(2, "0")}-${use}${before === 0 ? "" : `-${before + 1}`}`
+  })
+
+/** Every stage of this recipe changes the file system more often. */
+const fewestChanges = 100
+
+describe("a process", () => {
+  it("killed in a random change of the file system in each stage: continued, the files are the same bytes", async () => {
+    const [directory, recipe] = [join(root, "killed"), join(root, "killed.json")]
+    writeFileSync(recipe, JSON.stringify(eachStage(model)))
+    const random = { state: 20261126 }
+    for (const place of placesOf(eachStage(model).stages)) {
+      const change = 1 + Math.floor(nextUniform(random) * fewestChanges)
+      const { signal, stdout } = await runNano(directory, recipe, { env: { CRASH_IN: `${place}:${change}` } })
+      assert.strictEqual(signal, "SIGKILL", place)
+      assert.strictEqual([...stdout.matchAll(/^(\S+) begins/gm)].at(-1)?.[1], place)
+    }
+    const { code, stderr } = await runNano(directory, recipe)
+    assert.strictEqual(code, 0, stderr)
+    assert.deepStrictEqual(withoutBuild(resultsOf(directory)), withoutBuild(finished))
+  }, 600_000)
+})
+
 /** A command in a mount namespace of its own, which a user may have where the kernel lets him. */
 const ownMounts = ["unshare", "--user", "--map-root-user", "--mount"]
 const hasOwnMounts = (): boolean => {
@@ -212,8 +242,7 @@ describe("a disk", () => {
       const stages = [{ ...first, cache: "64 KiB" }, ...others]
       writeFileSync(recipe, JSON.stringify({ ...eachStage(model), stages }))
       const random = { state: 26112026 }
-      const places = stages.map(({ use }, index) => `${String(index + 1).padStart(2, "0")}-${use}`)
-      for (const place of places) {
+      for (const place of placesOf(stages)) {
         // Pages of memory are what this disk is made of; some stages write no more than a few.
         const room = 4096 * (nextUint32(random) % 4)
         const { code, stderr } = await runNano(join(disk, "run"), recipe, {

@@ -2,16 +2,13 @@
  * Faults for a child process, loaded before anything else (`node --import`), set by the environment:
  * `CRASH_AT=n` kills the process with SIGKILL in its n-th change of the file system, in the middle of it when it is a write;
  * `DISK_BYTES=n` lets the process write n bytes in all, then the disk is full.
- * A program may import it as well, to count its changes and to choose the one in which it dies.
+ * A program may import it as well, to choose the change in which it dies.
  */
 import { isReading, watch } from "./operations.ts"
 
 let crashAt = Number(process.env.CRASH_AT ?? Number.POSITIVE_INFINITY)
 let room = Number(process.env.DISK_BYTES ?? Number.POSITIVE_INFINITY)
 let changes = 0
-
-/** How often this process has changed the file system. */
-export const changesSoFar = (): number => changes
 
 /** Kills the process in its n-th change from now. */
 export const crashIn = (further: number): void => {

@@ -1,6 +1,6 @@
 /**
  * Runs a recipe of real stages as a process: `nanoRun.ts DIRECTORY RECIPE`, with `toy/faults.ts` loaded before it. Says on standard
- * output when a stage begins, with the changes of the file system so far, and every step. `CRASH_IN=03-qat:17` kills the process in
+ * output when a stage begins, and every step. `CRASH_IN=03-qat:17` kills the process in
  * the 17th change after that stage, or a later one, began; `FILL_IN=03-qat:4096` leaves that many bytes free on the disk then.
  */
 import { readFileSync, statfsSync, writeFileSync } from "node:fs"
@@ -10,7 +10,7 @@ import { type Entry, Events, isEntryOf, Recipe, RunDirectory, RunEvents, runMain
 import { Compute, SampleWorkers, stages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { changesSoFar, crashIn } from "../../../pipeline/test/toy/faults.ts"
+import { crashIn } from "../../../pipeline/test/toy/faults.ts"
 
 const [directory = "", recipe = ""] = process.argv.slice(2)
 const [faultStage = "", number = ""] = (process.env.CRASH_IN ?? process.env.FILL_IN ?? "").split(":")
@@ -28,7 +28,7 @@ const told = (entry: Entry) => {
   const { stage = "" } = entry
   if (isEntryOf(RunEvents.StepDone, entry)) process.stdout.write(`${stage} ${entry.event.step}\n`)
   if (!isEntryOf(RunEvents.StageStarted, entry)) return
-  process.stdout.write(`${stage} begins, change ${changesSoFar()}\n`)
+  process.stdout.write(`${stage} begins\n`)
   if (!armed || stage < faultStage) return
   armed = false
   if (process.env.FILL_IN === undefined) crashIn(Number(number))
@@ -38,7 +38,6 @@ const told = (entry: Entry) => {
 const program = Effect.gen(function* () {
   yield* (yield* Events).subscribe({ write: told, flush: Effect.void })
   yield* Recipe.run(yield* Recipe.decode(stages, JSON.parse(readFileSync(recipe, "utf8"))))
-  process.stdout.write(`done, change ${changesSoFar()}\n`)
 })
 
 runMain(
