@@ -6,25 +6,25 @@ import { Random } from "@speedq/tensors"
 import { loadTokenizer, pieceEnd } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import sharp from "sharp"
+import { encodePng } from "../data/common/encodePng.ts"
+import { evaluationTsv } from "../data/common/evaluation.ts"
+import type { PromptStyle } from "../data/common/questions.ts"
+import { choiceLetters } from "../data/common/Task.ts"
+import { makeVocabulary } from "../data/common/vocabulary.ts"
 import {
   answerText,
   calibrationImageNames,
   calibrationTexts,
-  choiceLetters,
   conversation,
   dataSetWords,
-  encodePng,
   evaluatedTypes,
   evaluationSets,
-  evaluationTsv,
   hanzi,
   imageSize,
   makeSample,
   makeScene,
-  makeVocabulary,
   mixtures,
   modelConfig,
-  type PromptStyle,
   promptText,
   question,
   renderScene,
@@ -113,13 +113,13 @@ describe("determinism", () => {
       if (index % 20 !== 0) continue
       const { scene } = samples[index]!
       const file = readFileSync(nano(image))
-      assert.isTrue((await pixelsOf(file)).equals(renderScene(scene)), `image ${index}`)
+      assert.isTrue((await pixelsOf(file)).equals(renderScene(scene).data), `image ${index}`)
     }
     for (const [name, items] of Object.entries(evaluationSets(shippedSeed))) {
       for (const [index, row] of readTsv(text(`evaluation/${name}.tsv`)).entries()) {
         if (index % 20 !== 0) continue
         const pixels = await pixelsOf(Buffer.from(row.image!, "base64"))
-        assert.isTrue(pixels.equals(renderScene(items[index]!.scene)), `${name} row ${index}`)
+        assert.isTrue(pixels.equals(renderScene(items[index]!.scene).data), `${name} row ${index}`)
       }
     }
   })
@@ -301,7 +301,7 @@ describe("pictures", () => {
     const random = Random.make(4, "pictures")
     for (let i = 0; i < 300; i++) {
       const scene = makeScene(random)
-      const pixels = renderScene(scene)
+      const pixels = renderScene(scene).data
       for (const [place, cell] of scene.cells.entries()) {
         const ink = inked(pixels, scene, place)
         if (cell === undefined) {

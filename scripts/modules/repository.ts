@@ -50,7 +50,7 @@ export const sources: readonly string[] = packageFolders.flatMap(sourcesOf)
 export const users: readonly string[] = [
   ...sources,
   ...folders.flatMap((folder) => ["bin", "scripts"].flatMap((below) => modulesBelow(join(folder, below)))),
-  ...["scripts", "bench", "examples", "data/nano/generator"].flatMap(modulesBelow)
+  ...["scripts", "bench", "examples", "data/common", "data/micro", "data/nano"].flatMap(modulesBelow)
 ]
 
 export const tests: readonly string[] = ["test", ...folders.map((folder) => join(folder, "test"))].flatMap(modulesBelow)

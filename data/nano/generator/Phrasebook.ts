@@ -1,17 +1,12 @@
 /** What one language needs to ask and answer every task. */
+import type { CommonPhrases } from "../../common/Task.ts"
 import type { Color, Shape } from "./Scene.ts"
 
-export type Language = "en" | "zh"
 export type Direction = "left" | "right" | "above" | "below"
 export type Attribute = "color" | "shape"
 
-/**
- * Phrases separate words by spaces. `write` turns them into text as it is written: Chinese drops the spaces, which the tokenizer's
- * construction needs to know where its words end.
- */
-export interface Phrasebook {
-  readonly language: Language
-  readonly write: (words: string) => string
+/** Phrases separate words by spaces; `write` makes text of them. */
+export interface Phrasebook extends CommonPhrases {
   /** Names of the nine cells in reading order. */
   readonly places: ReadonlyArray<string>
   readonly colors: Readonly<Record<Color, string>>
@@ -32,9 +27,6 @@ export interface Phrasebook {
   readonly relation: (first: string, direction: Direction, second: string) => string
   readonly askSign: (place: number) => string
   readonly askRow: (kind: "word" | "number", row: number) => string
-  /** Asks for an answer that names what it follows from. */
-  readonly explain: string
-  readonly explained: (evidence: string, answer: string) => string
   readonly list: (items: ReadonlyArray<string>) => string
   /** A colour, a shape or a sign with the places that have it. */
   readonly foundAt: (name: string, places: ReadonlyArray<number>) => string

@@ -1,6 +1,7 @@
 /** A picture's content: a 3x3 grid whose cells hold a coloured shape, a written character, or nothing. */
 import type { Random } from "@speedq/tensors"
-import { chance, pick, shuffle, weighted } from "./draws.ts"
+import { chance, pick, shuffle, weighted } from "../../common/draws.ts"
+import { hash } from "../../common/hash.ts"
 
 export const shapes = ["circle", "square", "triangle", "star", "cross", "ring"] as const
 export const colors = ["red", "green", "blue", "yellow", "purple", "orange"] as const
@@ -53,13 +54,6 @@ const cellKey = (cell: Cell): string =>
 
 /** The scene's content as text; two scenes with the same key have the same answer to every question. */
 export const sceneKey = (scene: Pick<Scene, "cells">): string => scene.cells.map(cellKey).join("|")
-
-/** 32-bit FNV-1a of a key. */
-const hash = (key: string): number => {
-  let value = 0x811c9dc5
-  for (const byte of new TextEncoder().encode(key)) value = Math.imul(value ^ byte, 0x01000193)
-  return value >>> 0
-}
 
 /** One content in eight belongs to evaluation, decided by its hash alone, so no training scene can ever be an evaluation scene. */
 export const splitOf = (scene: Pick<Scene, "cells">): Split =>

@@ -1,5 +1,6 @@
 /** What the shipped files contain, as functions of the seed. */
 import { Random } from "@speedq/tensors"
+import { renderedText } from "../../common/samples.ts"
 import { captionItems, type EvaluationItem, shortItems } from "./evaluation.ts"
 import { conversation, makeSample, type Sample } from "./sample.ts"
 
@@ -30,12 +31,7 @@ export const calibrationImageNames: ReadonlyArray<string> = Array.from({ length:
 /** Text for the clipping search: conversations as the chat template renders them, without their images. */
 export const calibrationTexts = (seed: number): ReadonlyArray<{ readonly text: string }> => {
   const random = Random.make(seed, "calibration")
-  const marks = { human: "user", gpt: "assistant" }
-  return Array.from({ length: calibrationDocuments }, () => ({
-    text: conversation(makeSample(random))
-      .map(({ from, value }) => `<|im_start|>${marks[from]}\n${value.replace("<image>\n", "")}<|im_end|>`)
-      .join("\n")
-  }))
+  return Array.from({ length: calibrationDocuments }, () => ({ text: renderedText(conversation(makeSample(random))) }))
 }
 
 /** The rows of evaluation/short.tsv and evaluation/caption.tsv. */

@@ -4,6 +4,9 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { writeTokenizer } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import { encodePng } from "../../common/encodePng.ts"
+import { evaluationTsv } from "../../common/evaluation.ts"
+import { makeVocabulary } from "../../common/vocabulary.ts"
 import {
   calibrationImageNames,
   calibrationTexts,
@@ -12,12 +15,9 @@ import {
   trainingRecords,
   trainingSamples
 } from "./dataset.ts"
-import { encodePng } from "./encodePng.ts"
-import { evaluationTsv } from "./evaluation.ts"
 import { modelConfig, preprocessorConfig } from "./modelConfig.ts"
 import { renderScene } from "./renderScene.ts"
 import type { Scene } from "./Scene.ts"
-import { makeVocabulary } from "./vocabulary.ts"
 import { dataSetWords } from "./words.ts"
 
 const { values } = parseArgs({

@@ -1,23 +1,9 @@
 /** The task types: every question that a scene allows, with its answer, before a language is chosen. */
+import { type Task as CommonTask, yesNoKeys, yesOrNo } from "../../common/Task.ts"
 import type { Attribute, Phrasebook } from "./Phrasebook.ts"
 import { colors, digits, type Figure, hanzi, letters, rowWords, type Scene, type Sign, shapes } from "./Scene.ts"
 
-/** One question about a scene. `key` names its answer in no language; answers of a type are balanced over keys. */
-export interface Candidate {
-  readonly key: string
-  readonly ask: (book: Phrasebook) => string
-  readonly reply: (book: Phrasebook) => string
-  /** Every answer that could be offered as an option, for the questions that multiple choice is made of. */
-  readonly domain?: (book: Phrasebook) => ReadonlyArray<string>
-  /** What the answer follows from, for answers that explain themselves. */
-  readonly evidence?: (book: Phrasebook) => string
-}
-
-export interface Task {
-  /** The keys over which evaluation rows are balanced; empty where answers are too many to list. */
-  readonly keys: ReadonlyArray<string>
-  readonly candidates: (scene: Scene) => ReadonlyArray<Candidate>
-}
+type Task = CommonTask<Scene, Phrasebook>
 
 interface Placed<A> {
   readonly place: number
@@ -53,13 +39,6 @@ const namedSigns = (scene: Scene): ReadonlyArray<Named> => {
   return once.map(({ place, cell }) => ({ place, name: () => cell.glyph }))
 }
 
-const yesOrNo = (truth: boolean, ask: Candidate["ask"], evidence: (book: Phrasebook) => string): Candidate => ({
-  key: truth ? "yes" : "no",
-  ask,
-  reply: (book) => (truth ? book.yes : book.no),
-  evidence
-})
-
 const attributeName = (attribute: Attribute, { cell }: Placed<Figure>, book: Phrasebook): string =>
   attribute === "color" ? book.colors[cell.color] : book.shapes[cell.shape]
 
@@ -69,8 +48,6 @@ const placedName = (attribute: Attribute, figure: Placed<Figure>, book: Phrasebo
 const placesOf = (found: ReadonlyArray<{ readonly place: number }>): ReadonlyArray<number> =>
   found.map(({ place }) => place)
 
-/** The keys of every task that is answered by yes or no. */
-export const yesNoKeys: ReadonlyArray<string> = ["yes", "no"]
 const placeKeys = Array.from({ length: 9 }, (_, place) => String(place))
 
 const attributeTask = (attribute: Attribute, keys: ReadonlyArray<string>): Task => ({
@@ -153,14 +130,14 @@ const verify: Task = {
         ...colors.map((c) =>
           yesOrNo(
             c === cell.color,
-            (book) => book.verifyColor(place, c),
+            (book: Phrasebook) => book.verifyColor(place, c),
             (book) => placedName("color", figure, book)
           )
         ),
         ...shapes.map((s) =>
           yesOrNo(
             s === cell.shape,
-            (book) => book.verifyShape(place, s),
+            (book: Phrasebook) => book.verifyShape(place, s),
             (book) => placedName("shape", figure, book)
           )
         )
@@ -271,7 +248,6 @@ const caption: Task = {
 
 /** Multiple choice asks one of these with options; its answer is a letter, so it is balanced over letters, not over these keys. */
 export const choiceSources = ["color", "shape", "locate"] as const
-export const choiceLetters: ReadonlyArray<string> = ["A", "B", "C", "D"]
 
 export const tasks = {
   color,

@@ -12,7 +12,7 @@ export const batchOf = (
   const options = { tokenizer, tokensPerTile: tokensPerTile(config), maxLength: 1024 }
   const encoded = samples.map((sample) => ({
     ...Result.getOrThrow(encodeConversation(conversation(sample), [1], options)),
-    tiles: { count: 1, size: image.tileSize, data: renderScene(sample.scene) },
+    tiles: { count: 1, size: image.tileSize, data: renderScene(sample.scene).data },
     imageFlags: Uint8Array.of(1),
     answerTokens: 1
   }))

@@ -1,7 +1,8 @@
 /** The bitmap font of the pictures: Latin letters and digits on 5x7 dots, Chinese characters on 7x7, drawn for this data set. */
-import type { Glyph } from "./Scene.ts"
+/** Capital letters, digits and Chinese characters that can be drawn. */
+export type Glyph = keyof typeof drawings
 
-const drawings: Record<Glyph, string> = {
+const drawings = {
   A: ".###. #...# #...# ##### #...# #...# #...#",
   C: ".#### #.... #.... #.... #.... #.... .####",
   E: "##### #.... #.... ####. #.... #.... #####",
