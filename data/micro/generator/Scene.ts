@@ -91,6 +91,8 @@ export const splitOf = (scene: Pick<Scene, "layout" | "cells">): Split => {
 export interface Draw {
   /** Whole weights of single, wide and tall. */
   readonly layouts: readonly [number, number, number]
+  /** Whole weights of big figures, pairs, texts and dots. */
+  readonly things: readonly [number, number, number, number]
   /** Share of the scenes with many big figures of few kinds, whose counts are high, in percent. */
   readonly alikePercent: number
 }
@@ -115,15 +117,18 @@ const drawLook = (random: Random, cell: Cell): CellLook => ({
   places: [...random.permutation(16)]
 })
 
-const drawScene = (random: Random, { layouts: weights, alikePercent }: Draw): Scene => {
-  const layout = layouts[weighted(random, weights)]!
+/** Weights of the kinds of things in a scene whose figures are alike. */
+const alikeShares = [10, 1, 1, 1] as const
+
+const drawScene = (random: Random, { layouts: shares, things: kindShares, alikePercent }: Draw): Scene => {
+  const layout = layouts[weighted(random, shares)]!
   const alike = chance(random, alikePercent, 100)
   const kinds = (): number => (alike ? 1 + random.nextInteger(3) : 2 + random.nextInteger(5))
   const palette = shuffle(random, colors).slice(0, kinds())
   const forms = shuffle(random, shapes).slice(0, kinds())
   const figure = (): Figure => ({ shape: pick(random, forms), color: pick(random, palette) })
   const thing = (): Thing => {
-    switch (weighted(random, alike ? [10, 1, 1, 1] : [5, 3, 4, 2])) {
+    switch (weighted(random, alike ? alikeShares : kindShares)) {
       case 0:
         return { kind: "big", ...figure() }
       case 1:

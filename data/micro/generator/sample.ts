@@ -7,8 +7,9 @@ import type { TaskType } from "./tasks.ts"
 export type Sample = CommonSample<Scene, TaskType>
 export type Mixture = CommonMixture<TaskType> & Draw
 
-/** Of three pictures about one has two tiles. */
+/** Of three pictures one has two tiles. */
 const layouts = [6, 2, 1] as const
+export const allThings = [5, 3, 4, 2] as const
 
 /** `everything` has all types and forms; `shipped` is what the data set asks. A teacher's curriculum adds its own. */
 export const mixtures = {
@@ -22,6 +23,7 @@ export const mixtures = {
     explainPercent: 30,
     directPercent: 25,
     layouts,
+    things: allThings,
     alikePercent: 20
   },
   shipped: {
@@ -34,6 +36,7 @@ export const mixtures = {
     explainPercent: 0,
     directPercent: 25,
     layouts,
+    things: allThings,
     alikePercent: 15
   }
 } as const satisfies Record<string, Mixture>

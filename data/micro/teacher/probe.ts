@@ -3,7 +3,7 @@ import { Random } from "@speedq/tensors"
 import type { ModelDirectory, Weights } from "@speedq/vlm-model"
 import { languages } from "../../common/Task.ts"
 import { rightAnswers } from "../../common/teacher/rightAnswers.ts"
-import { type Draw, makeScene, question, type Sample, type TaskType, taskTypes } from "../generator/index.ts"
+import { type Draw, makeScene, mixtures, question, type Sample, type TaskType, taskTypes } from "../generator/index.ts"
 import { batchOf } from "./batches.ts"
 
 /** Fresh questions of one type, in both languages, each with a scene of its own. */
@@ -28,7 +28,7 @@ export const accuracies = async (
   const result: Record<string, number> = {}
   for (const two of wide ? [false, true] : [false]) {
     for (const type of taskTypes) {
-      const samples = samplesOf(type, { layouts: two ? [0, 1, 1] : [1, 0, 0], alikePercent: 20 }, count, random)
+      const samples = samplesOf(type, { ...mixtures.shipped, layouts: two ? [0, 1, 1] : [1, 0, 0] }, count, random)
       // Two layouts have the same number of tiles, so they can be asked together.
       result[two ? `${type}2` : type] = await rightAnswers(directory, weights, batchOf(directory, samples))
     }

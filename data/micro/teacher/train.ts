@@ -21,8 +21,7 @@ const { values: flags } = parseArgs({
     out: { type: "string", default: "data/micro/model" },
     backend: { type: "string", default: "native" },
     seed: { type: "string", default: "1" },
-    batch: { type: "string", default: "16" },
-    rate: { type: "string", default: "2e-3" }
+    batch: { type: "string", default: "16" }
   }
 })
 const seed = Number(flags.seed)
@@ -43,7 +42,7 @@ await trainTeacher({
   backend: flags.backend as BackendName,
   seed,
   totalSteps,
-  rateOf: (step) => rateOf(step, Number(flags.rate)),
+  rateOf,
   batchOf: (directory, step) => freshBatch(directory, partOf(step), seed, step, batchSize),
   probe: (directory, weights) => accuracies(directory, weights, 64, true),
   stored: "bf16",
