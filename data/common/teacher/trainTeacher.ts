@@ -66,6 +66,10 @@ const lossOf = (directory: ModelDirectory, batch: TrainingBatch) => (parameters:
     })
   })
 
+/** Parameters by name, as a saved state has them: the norm of their gradients is a sum, whose last bits depend on its order. */
+const inOrder = (parameters: Parameters): Parameters =>
+  Object.fromEntries(Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1)))
+
 const save = (file: string, learner: Learner): Promise<unknown> =>
   Effect.runPromise(
     Safetensors.write(
@@ -110,11 +114,10 @@ export const trainTeacher = async (teaching: Teaching): Promise<void> => {
   const backend = await openBackend(teaching.backend)
   const directory = await Effect.runPromise(openModelDirectory(out))
   const stateFile = join(out, "training-state.safetensors")
+  const beginning = { seed, spread: "fan-in", layerScale: 1 } as const
   let learner = existsSync(stateFile)
     ? await restore(stateFile, backend)
-    : scope(() =>
-        makeLearner(randomWeights(backend, directory.config, { seed, spread: "fan-in", layerScale: 1 }), optimizer)
-      )
+    : scope(() => makeLearner(inOrder(randomWeights(backend, directory.config, beginning)), optimizer))
   const began = performance.now()
   const first = learner.optimizer.step
   let smoothed = Number.NaN
