@@ -12,7 +12,7 @@ const share = join(packageRoot, "dist", "share")
 const stays = ["generator", "teacher"].map((name) => join(repository, "data", "nano", name))
 
 rmSync(share, { recursive: true, force: true })
-for (const folder of ["configs", "data", "examples/project"]) {
+for (const folder of ["configs", "data/nano", "examples/project"]) {
   cpSync(join(repository, folder), join(share, folder), {
     recursive: true,
     filter: (path) => !stays.includes(path)
