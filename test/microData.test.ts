@@ -45,6 +45,8 @@ const root = mkdtempSync(join(tmpdir(), "speedq-micro-"))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 const everything = mixtures.everything
+const evaluation = { sets: evaluationSets(1, "evaluation"), files: benchmarkFiles(1, "evaluation") }
+const heldOut = { sets: evaluationSets(1, "held-out"), files: benchmarkFiles(1, "held-out") }
 const samplesOf = (count: number, stream: string, seed = 5) => {
   const random = Random.make(seed, stream)
   return Array.from({ length: count }, (_, i) => makeSample(random, i % 2 === 0 ? everything : mixtures.shipped))
@@ -74,9 +76,9 @@ describe("micro's scenes", () => {
     const training = samplesOf(2000, "disjoint").map(({ scene }) => scene)
     assert.isTrue(training.every((scene) => splitOf(scene) === "train"))
     const keys = new Set(training.map(sceneKey))
-    for (const split of ["evaluation", "held-out"] as const) {
-      const asked = Object.values(evaluationSets(1, split)).flatMap((items) => items.map(({ scene }) => scene))
-      const shown = benchmarkFiles(1, split).flatMap(({ rows }) => rows.map(({ scene }) => scene))
+    for (const [split, { sets, files }] of Object.entries({ evaluation, "held-out": heldOut })) {
+      const asked = Object.values(sets).flatMap((items) => items.map(({ scene }) => scene))
+      const shown = files.flatMap(({ rows }) => rows.map(({ scene }) => scene))
       for (const scene of [...asked, ...shown]) {
         assert.strictEqual(splitOf(scene), split)
         assert.isFalse(keys.has(sceneKey(scene)))
@@ -164,7 +166,7 @@ describe("micro's answers", () => {
   })
 
   it("of a type and language are never more than 55 % the same in the evaluation sets", () => {
-    const { short, caption } = evaluationSets(1, "evaluation")
+    const { short, caption } = evaluation.sets
     for (const type of [...evaluatedTypes, "caption" as const]) {
       for (const language of languages) {
         const answers = [...short, ...caption].flatMap(({ question: asked }) =>
@@ -216,7 +218,7 @@ describe("micro's text", () => {
 })
 
 describe("micro in the formats of the nine benchmarks", () => {
-  const files = benchmarkFiles(1, "evaluation")
+  const { files } = evaluation
 
   it("is asked in forms that training has, and a model that is always right gets the full score", async () => {
     const scores = await Promise.all(
