@@ -118,24 +118,22 @@ describe("micro's pictures", () => {
         }
         const reddish = ink.filter(([, , [r = 0, g = 0, b = 0]]) => r > 180 && g < 90 && b < 90)
         if (cell === undefined) assert.strictEqual(ink.length, 0)
-        else if (cell.kind === "big") assert.strictEqual(reddish.length > 40, cell.color === "red")
+        else if (cell.kind === "big") assert.strictEqual(reddish.length > 20, cell.color === "red")
         else if (cell.kind === "pair") {
-          assert.strictEqual(reddish.filter(([x]) => x < 14).length > 10, cell.left.color === "red")
-          assert.strictEqual(reddish.filter(([x]) => x >= 14).length > 10, cell.right.color === "red")
+          assert.strictEqual(reddish.filter(([x]) => x < 14).length > 5, cell.left.color === "red")
+          assert.strictEqual(reddish.filter(([x]) => x >= 14).length > 5, cell.right.color === "red")
         } else if (cell.kind === "dots") {
-          // A dot of radius 2.4 covers 18 pixels of area; each pixel counts by how much of it is covered.
-          const shade = (color: ReadonlyArray<number>) =>
-            Math.max(...color.map((value, c) => Math.abs(value - scene.look.background[c]!)))
-          const most = Math.max(...ink.map(([, , color]) => shade(color)))
-          const area = ink.reduce((sum, [, , color]) => sum + shade(color) / most, 0)
-          assert.strictEqual(Math.round(area / 18.1), cell.count)
+          // Every dot stays in its own sixteenth of the cell.
+          const sixteenths = ink.map(([x, y]) => 4 * Math.floor(y / 7) + Math.floor(x / 7))
+          assert.strictEqual(new Set(sixteenths).size, cell.count)
         } else {
           assert.isTrue(
             ink.every(([, , color]) => Math.max(...color) < 60),
             "text is dark and has no soft edges"
           )
-          const columns = new Set(ink.map(([x]) => Math.floor((x + 7 - 1 - scene.look.cells[at]!.halves[0]!.dx) / 7)))
-          assert.strictEqual(columns.size, cell.text.length)
+          const columns = ink.map(([x]) => x)
+          const spread = Math.max(...columns) - Math.min(...columns) + 1
+          assert.strictEqual(Math.ceil(spread / 7), cell.text.length)
         }
       }
     }

@@ -20,7 +20,7 @@ export interface Figure {
 export interface Big extends Figure {
   readonly kind: "big"
 }
-/** Two small figures, one in the left and one in the right half of a cell, each in its upper or lower part. */
+/** Two small figures, one in the left and one in the right half of a cell. */
 export interface Pair {
   readonly kind: "pair"
   readonly left: Figure
@@ -31,7 +31,7 @@ export interface Text {
   readonly kind: "letters" | "digits"
   readonly text: string
 }
-/** One to six small dots of one colour on sixteen places. */
+/** One to six small dots of one colour. */
 export interface Dots {
   readonly kind: "dots"
   readonly count: number
@@ -44,16 +44,22 @@ export type Cell = Thing | undefined
 export const layouts = ["single", "wide", "tall"] as const
 export type Layout = (typeof layouts)[number]
 
+/** Where a thing is in the room that it has, -1 to 1, how large it is, 0 to 2, and a change of brightness. */
+export interface Look {
+  readonly x: number
+  readonly y: number
+  readonly size: number
+  readonly brightness: number
+}
 /** What varies in a cell without changing any answer. */
 export interface CellLook {
-  /** Offset in pixels and change of brightness, of the left and the right half. */
-  readonly halves: ReadonlyArray<{ readonly dx: number; readonly dy: number; readonly brightness: number }>
-  /** Whether small things of the left and the right half, and text, are in the lower part. */
-  readonly low: ReadonlyArray<boolean>
-  /** The first place of a text, drawn from those that leave room for it. */
-  readonly start: number
-  /** The sixteen places of dots in the order in which they are used. */
+  /** Of the thing, or of a pair's left and right figure. */
+  readonly halves: ReadonlyArray<Look>
+  /** Whether a text is in the lower line. */
+  readonly low: boolean
+  /** The sixteen places of dots in the order in which they are used, and how each dot looks. */
   readonly places: ReadonlyArray<number>
+  readonly dots: ReadonlyArray<Look>
 }
 
 export interface Scene {
@@ -95,6 +101,8 @@ export interface Draw {
   readonly things: readonly [number, number, number, number]
   /** Share of the scenes with many big figures of few kinds, whose counts are high, in percent. */
   readonly alikePercent: number
+  /** Whether places inside a cell and sizes vary; otherwise every thing is in the middle and as large as can be. */
+  readonly varied: boolean
 }
 
 const drawText = (random: Random): Text => {
@@ -104,23 +112,28 @@ const drawText = (random: Random): Text => {
   return { kind, text: Array.from({ length }, () => pick(random, from)).join("") }
 }
 
-const longestText = 4
+/** Steps from the middle to either end of the room that a thing has. */
+const steps = 8
+const sizes = 3
 
-const drawLook = (random: Random, cell: Cell): CellLook => ({
-  halves: [0, 1].map(() => ({
-    dx: random.nextInteger(3) - 1,
-    dy: random.nextInteger(3) - 1,
-    brightness: random.nextInteger(17) - 8
-  })),
-  low: [chance(random, 1, 2), chance(random, 1, 2)],
-  start: cell !== undefined && "text" in cell ? random.nextInteger(longestText + 1 - cell.text.length) : 0,
-  places: [...random.permutation(16)]
+const drawLook = (random: Random, varied: boolean): Look => {
+  const brightness = random.nextInteger(17) - 8
+  if (!varied) return { x: 0, y: 0, size: sizes - 1, brightness }
+  const along = (): number => (random.nextInteger(2 * steps + 1) - steps) / steps
+  return { x: along(), y: along(), size: random.nextInteger(sizes), brightness }
+}
+
+const drawCellLook = (random: Random, varied: boolean, cell: Cell): CellLook => ({
+  halves: [drawLook(random, varied), drawLook(random, varied)],
+  low: chance(random, 1, 2),
+  places: [...random.permutation(16)],
+  dots: cell?.kind === "dots" ? Array.from({ length: cell.count }, () => drawLook(random, varied)) : []
 })
 
 /** Weights of the kinds of things in a scene whose figures are alike. */
 const alikeShares = [10, 1, 1, 1] as const
 
-const drawScene = (random: Random, { layouts: shares, things: kindShares, alikePercent }: Draw): Scene => {
+const drawScene = (random: Random, { layouts: shares, things: kindShares, alikePercent, varied }: Draw): Scene => {
   const layout = layouts[weighted(random, shares)]!
   const alike = chance(random, alikePercent, 100)
   const kinds = (): number => (alike ? 1 + random.nextInteger(3) : 2 + random.nextInteger(5))
@@ -145,11 +158,11 @@ const drawScene = (random: Random, { layouts: shares, things: kindShares, alikeP
     const places = random.permutation(cellsPerTile)
     for (let i = 0; i < things; i++) cells[cellsPerTile * tile + places[i]!] = thing()
   }
-  const light = (): number => 236 + random.nextInteger(17)
+  const light = (): number => (varied ? 216 : 236) + random.nextInteger(varied ? 37 : 17)
   return {
     layout,
     cells,
-    look: { background: [light(), light(), light()], cells: cells.map((cell) => drawLook(random, cell)) }
+    look: { background: [light(), light(), light()], cells: cells.map((cell) => drawCellLook(random, varied, cell)) }
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Draws a scene. A tile is 84x84 pixels, a cell 28x28: 2x2 patches of 14 pixels, which become one visual token. Small figures have one
- * patch each, a line of text two, and dots a quarter of one.
+ * Draws a scene. A tile is 84x84 pixels, a cell 28x28: 2x2 patches of 14 pixels, which become one visual token. Where things vary, they
+ * lie across patches: no weighted sum of a patch's pixels says what they are, so the vision tower's blocks have to.
  */
 import type { RgbImage } from "@speedq/vlm-model"
 import { glyphMask, ink, type Mask, paint, paintMask, plainImage, type Rgb, shapeMask } from "../../common/drawing.ts"
@@ -8,8 +8,10 @@ import {
   type Cell,
   type CellLook,
   type Character,
+  type Color,
   cellsPerTile,
   type Layout,
+  type Look,
   type Scene,
   type Shape,
   tilesOf
@@ -29,26 +31,61 @@ const remembered = <K extends string>(make: (key: K) => Mask): ((key: K) => Mask
     return mask
   }
 }
-const bigMask = remembered((shape: Shape) => shapeMask(shape, cellSize, 11.5))
-const smallMask = remembered((shape: Shape) => shapeMask(shape, patchSize, 5.8))
-const characterMask = remembered((character: Character) => glyphMask(character, dotSpacing, 1))
-const dotMask = shapeMask("circle", dotSpacing, 2.4)
+/** Radii by size. */
+const radii = { big: [8, 10, 12], small: [4.8, 5.4, 6], dot: [1.7, 2.1, 2.5] } as const
+/** How far a shape of radius 1 reaches: the points of a star. */
+const longest = 1.05
+type Drawn = keyof typeof radii
+const boxes: Readonly<Record<Drawn, number>> = { big: cellSize, small: patchSize, dot: dotSpacing }
 
-type Brush = (mask: Mask, x: number, y: number, color: Rgb, half: number) => void
+const shapeMasks = remembered((key: `${Drawn} ${Shape} ${number}`) => {
+  const [drawn, shape, size] = key.split(" ") as [Drawn, Shape, string]
+  return shapeMask(shape, boxes[drawn], radii[drawn][Number(size)]!)
+})
+const characterMask = remembered((character: Character) => glyphMask(character, dotSpacing, 1))
+
+type Brush = (mask: Mask, left: number, top: number, color: Rgb, brightness: number) => void
+interface Box {
+  readonly left: number
+  readonly top: number
+  readonly width: number
+  readonly height: number
+}
+
+/** A shape in a box, at the place in the room around it that its look says. */
+const paintShape = (brush: Brush, drawn: Drawn, shape: Shape, color: Color, look: Look, box: Box): void => {
+  const mask = shapeMasks(`${drawn} ${shape} ${look.size}`)
+  const reach = longest * radii[drawn][look.size]!
+  const middle = (length: number, along: number): number => length / 2 + Math.trunc(along * (length / 2 - reach))
+  const left = box.left + middle(box.width, look.x) - mask.size / 2
+  const top = box.top + middle(box.height, look.y) - mask.size / 2
+  brush(mask, left, top, paint[color], look.brightness)
+}
+
+const square = (left: number, top: number, side: number): Box => ({ left, top, width: side, height: side })
+
+const paintText = (brush: Brush, text: string, { halves: [look], low }: CellLook): void => {
+  const { x, y, brightness } = look!
+  const left = Math.round(((1 + x) / 2) * (cellSize - text.length * dotSpacing))
+  const top = (low ? patchSize : 0) + Math.round(((1 + y) / 2) * (patchSize - dotSpacing))
+  for (const [i, character] of [...text].entries())
+    brush(characterMask(character as Character), left + i * dotSpacing, top, ink, brightness)
+}
 
 const paintCell = (cell: Exclude<Cell, undefined>, look: CellLook, brush: Brush): void => {
-  const line = (half: number): number => (look.low[half] ? patchSize : 0)
-  if (cell.kind === "big") brush(bigMask(cell.shape), 0, 0, paint[cell.color], 0)
+  if (cell.kind === "big") paintShape(brush, "big", cell.shape, cell.color, look.halves[0]!, square(0, 0, cellSize))
   else if (cell.kind === "pair") {
-    for (const [half, { shape, color }] of [cell.left, cell.right].entries())
-      brush(smallMask(shape), half * patchSize, line(half), paint[color], half)
+    for (const [half, { shape, color }] of [cell.left, cell.right].entries()) {
+      const box = { left: half * patchSize, top: 0, width: patchSize, height: cellSize }
+      paintShape(brush, "small", shape, color, look.halves[half]!, box)
+    }
   } else if (cell.kind === "dots") {
-    for (const place of look.places.slice(0, cell.count))
-      brush(dotMask, (place % 4) * dotSpacing, Math.floor(place / 4) * dotSpacing, paint[cell.color], 0)
-  } else {
-    for (const [i, character] of [...cell.text].entries())
-      brush(characterMask(character as Character), (look.start + i) * dotSpacing, line(0) + 3, ink, 0)
-  }
+    for (const [i, dot] of look.dots.entries()) {
+      const place = look.places[i]!
+      const box = square((place % 4) * dotSpacing, Math.floor(place / 4) * dotSpacing, dotSpacing)
+      paintShape(brush, "dot", "circle", cell.color, dot, box)
+    }
+  } else paintText(brush, cell.text, look)
 }
 
 /** Size of a picture in tiles. */
@@ -67,11 +104,9 @@ export const renderScene = ({ layout, cells, look }: Scene): RgbImage => {
     const place = at % cellsPerTile
     const left = (tile % columns) * tileSize + (place % 3) * cellSize
     const top = Math.floor(tile / columns) * tileSize + Math.floor(place / 3) * cellSize
-    const cellLook = look.cells[at]!
-    paintCell(cell, cellLook, (mask, x, y, color, half) => {
-      const { dx, dy, brightness } = cellLook.halves[half]!
-      paintMask(image, mask, { left: left + x + dx, top: top + y + dy }, color, brightness)
-    })
+    paintCell(cell, look.cells[at]!, (mask, x, y, color, brightness) =>
+      paintMask(image, mask, { left: left + x, top: top + y }, color, brightness)
+    )
   }
   return image
 }

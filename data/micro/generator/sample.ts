@@ -24,6 +24,7 @@ export const mixtures = {
     directPercent: 25,
     layouts,
     things: allThings,
+    varied: true,
     alikePercent: 20
   },
   shipped: {
@@ -37,6 +38,7 @@ export const mixtures = {
     directPercent: 25,
     layouts,
     things: allThings,
+    varied: true,
     alikePercent: 15
   }
 } as const satisfies Record<string, Mixture>

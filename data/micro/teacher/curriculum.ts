@@ -15,20 +15,21 @@ export interface Part {
 /** What is read off one place: learned first, and asked a little in every part. */
 const places = { color: 1, shape: 1, side: 2, dots: 2, read: 2, number: 2 } as const
 
+const bigAlone: Mixture = {
+  weights: { color: 1, shape: 1, sort: 2 },
+  mostQuestions: 2,
+  captionPercent: 100,
+  explainPercent: 0,
+  layouts: [1, 0, 0],
+  things: [1, 0, 0, 0],
+  alikePercent: 0,
+  varied: true
+}
+
 export const curriculum: ReadonlyArray<Part> = [
-  // Where to look: big figures alone.
-  {
-    steps: 1000,
-    mixture: {
-      weights: { color: 1, shape: 1, sort: 2 },
-      mostQuestions: 2,
-      captionPercent: 100,
-      explainPercent: 0,
-      layouts: [1, 0, 0],
-      things: [1, 0, 0, 0],
-      alikePercent: 0
-    }
-  },
+  // Where to look: big figures alone, each in the middle of its cell; then anywhere in it.
+  { steps: 600, mixture: { ...bigAlone, varied: false } },
+  { steps: 1400, mixture: bigAlone },
   // From a place to what is there: captions. And back: what is where, by colour and by shape.
   {
     steps: 4000,
@@ -39,6 +40,7 @@ export const curriculum: ReadonlyArray<Part> = [
       explainPercent: 0,
       layouts: [1, 0, 0],
       things: allThings,
+      varied: true,
       alikePercent: 10
     }
   },
@@ -52,6 +54,7 @@ export const curriculum: ReadonlyArray<Part> = [
       explainPercent: 30,
       layouts: [4, 1, 1],
       things: allThings,
+      varied: true,
       alikePercent: 20
     }
   },
@@ -66,6 +69,7 @@ export const curriculum: ReadonlyArray<Part> = [
       explainPercent: 25,
       layouts: [4, 1, 1],
       things: allThings,
+      varied: true,
       alikePercent: 20
     }
   },
@@ -79,6 +83,7 @@ export const curriculum: ReadonlyArray<Part> = [
       explainPercent: 40,
       layouts: [4, 1, 1],
       things: allThings,
+      varied: true,
       alikePercent: 20
     }
   },
@@ -92,6 +97,7 @@ export const curriculum: ReadonlyArray<Part> = [
       explainPercent: 20,
       layouts: [4, 1, 1],
       things: allThings,
+      varied: true,
       alikePercent: 40
     }
   },
@@ -106,6 +112,7 @@ export const curriculum: ReadonlyArray<Part> = [
       directPercent: 25,
       layouts: [3, 1, 1],
       things: allThings,
+      varied: true,
       alikePercent: 20
     },
     enlargedPercent: 6
