@@ -24,6 +24,7 @@ export const recipe = Recipe.make({ name: "my-model", model: nano("model"), seed
   Recipe.andThen(
     AdaRoundVit.stage({
       images: nano("calibration-images.txt"),
+      count: 128,
       iterations: 100,
       learningRate: 0.05,
       quantizers: [twoBits]

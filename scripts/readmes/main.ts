@@ -1,8 +1,10 @@
-/** Type-checks the examples of every README: each ```ts block is a module of its own. Exit 1 when one does not compile. */
-import { spawnSync } from "node:child_process"
+/**
+ * Writes the examples of every README into build/readmes, where `npm run check` type-checks them with the tests: each ```ts block is a
+ * module of its own. Exit 1 when a README or its example is missing.
+ */
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { examplesOf } from "./readmes/examplesOf.ts"
+import { examplesOf } from "./examplesOf.ts"
 
 const folder = "build/readmes"
 const readmes = ["README.md", ...readdirSync("packages").map((name) => join("packages", name, "README.md"))]
@@ -25,16 +27,6 @@ for (const readme of readmes) {
     examples++
   }
 }
-writeFileSync(
-  join(folder, "tsconfig.json"),
-  JSON.stringify({
-    extends: "../../tsconfig.test.json",
-    compilerOptions: { noUnusedLocals: false },
-    include: ["*.ts"]
-  })
-)
-const checked = spawnSync("npx", ["tsc", "-p", folder], { encoding: "utf8" })
-process.stdout.write(checked.stdout)
 for (const what of missing) console.error(`missing: ${what}`)
 console.log(`${examples} examples of ${readmes.length} READMEs`)
-process.exitCode = checked.status === 0 && missing.length === 0 ? 0 : 1
+process.exitCode = missing.length === 0 ? 0 : 1
