@@ -12,13 +12,13 @@ const folder = mkdtempSync(join(tmpdir(), "speedq-campaign-test-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 it("a short campaign loses nothing, and nothing hangs, ends in a stack or takes too much memory", () => {
-  const counts = ["--kills", "6", "--crashes", "500", "--faults", "20", "--mutations", "500"]
+  const counts = ["--kills", "6", "--crashes", "500", "--faults", "12", "--mutations", "500"]
   const program = ["--import", "tsx", "-C", "@speedq/source", "test/campaign/main.ts", ...counts]
   const { stdout, stderr } = spawnSync(process.execPath, [...program, "--json", "--folder", folder], {
     encoding: "utf8"
   })
   const clean = { lost: 0, hangs: 0, stacks: 0, overMemory: 0 }
-  const expected = { kills: 6, crashes: 500, faults: 20, mutations: 500, ...clean }
+  const expected = { kills: 6, crashes: 500, faults: 12, mutations: 500, ...clean }
   assert.strictEqual(stdout, `${JSON.stringify(expected)}\n`, stderr)
 }, 300_000)
 
