@@ -38,16 +38,23 @@ const rootsOf = (directory: string): readonly string[] => {
   return basename(snapshots) === "snapshots" ? [own, join(dirname(snapshots), "blobs")] : [own]
 }
 
-/** Copies them, each as `change` makes it, undefined leaving it out, and gives what was written. Fails with ExportNotWritten. */
+interface CopyOptions {
+  /** Which of them are copied, by name; all without it. */
+  readonly isWanted?: (name: string) => boolean
+  /** A file as the copy has it; its own bytes without it. */
+  readonly change?: (name: string, bytes: Uint8Array) => Uint8Array
+}
+
+/** Copies them, and gives what was written. Fails with ExportNotWritten. */
 export const copyCompanions = Effect.fnUntraced(function* (
   from: string,
   to: string,
-  change: (name: string, bytes: Uint8Array) => Uint8Array | undefined = (_, bytes) => bytes
+  { isWanted = () => true, change = (_, bytes) => bytes }: CopyOptions = {}
 ) {
   const failed = (cause: unknown) => new ExportNotWritten({ directory: to, cause })
   const roots = yield* Effect.try({ try: () => rootsOf(from), catch: failed })
   const copied: AtomicFile.Written[] = []
-  for (const name of companionsOf(from)) {
+  for (const name of companionsOf(from).filter(isWanted)) {
     const file = join(from, name)
     const real = yield* Effect.try({ try: () => realpathSync(file), catch: failed })
     if (!roots.some((root) => real.startsWith(`${root}${sep}`))) {
@@ -56,9 +63,7 @@ export const copyCompanions = Effect.fnUntraced(function* (
       return yield* new ExportNotWritten({ directory: to, cause, fix: "put the file itself in its place" })
     }
     const bytes = yield* Effect.mapError(readBytes(real, mostBytes.text), failed)
-    const changed = change(name, bytes)
-    if (changed === undefined) continue
-    const written = yield* Effect.mapError(AtomicFile.writeWhole(join(to, name), changed), failed)
+    const written = yield* Effect.mapError(AtomicFile.writeWhole(join(to, name), change(name, bytes)), failed)
     copied.push({ ...written, file: name })
   }
   return copied

@@ -42,7 +42,9 @@ export const fakeQuantExporter: Exporter<FakeQuantConfig> = {
   directoryName: ({ dtype }) => (dtype === "f32" ? "fake-quant-f32" : "fake-quant"),
   bytes: ({ dtype }, { parameters }) => (dtype === "bf16" ? 2 : 4) * parameters,
   write: Effect.fnUntraced(function* (config, model) {
-    const companions = yield* copyCompanions(model.source.directory.directory, model.directory, withDtype(config))
+    const companions = yield* copyCompanions(model.source.directory.directory, model.directory, {
+      change: withDtype(config)
+    })
     const { file, difference } = yield* writeTensors(model, (parts) => fakeQuantEntries(parts, config.dtype))
     return { files: [file, ...companions], bytes: file.bytes, ...difference, layersFallenBack: [] }
   })

@@ -1,5 +1,4 @@
 /** "hf": dequantized weights in the layout that transformers reads without remote code. */
-
 import { generationConfig, huggingfaceConfig, imageProcessor, processorConfig } from "./huggingfaceFiles.ts"
 import { chatTemplate, huggingfaceTokenizer } from "./huggingfaceTokenizer.ts"
 import { layoutExporter } from "./layoutExporter.ts"

@@ -12,9 +12,8 @@ import {
   type VisionConfig
 } from "@speedq/vlm-model"
 import type { Rest } from "../model/deployedModel.ts"
+import type { Json } from "./LayoutFiles.ts"
 import { typeNames } from "./typeNames.ts"
-
-type Json = { readonly [key: string]: unknown }
 
 const square = (side: number) => [side, side]
 

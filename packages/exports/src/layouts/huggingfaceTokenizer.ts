@@ -1,16 +1,17 @@
 /** tokenizer_config.json and the chat template as the processor of transformers wants them. */
-import { systemMessageOf } from "@speedq/vlm-model"
+import { SpecialTokens, systemMessageOf } from "@speedq/vlm-model"
+import type { Json } from "./LayoutFiles.ts"
 
-type Json = { readonly [key: string]: unknown }
+const { imageContext, imageEnd, imageStart, messageEnd, messageStart } = SpecialTokens
 
 /**
  * The texts by which the processor finds places of pictures and videos. "<video>", which the official conversion adds as a token of its
  * own, has no row in the embedding; the tokenizer's own mark for videos has one.
  */
 const marks = {
-  start_image_token: "<img>",
-  end_image_token: "</img>",
-  context_image_token: "<IMG_CONTEXT>",
+  start_image_token: imageStart,
+  end_image_token: imageEnd,
+  context_image_token: imageContext,
   video_token: "<|video_pad|>"
 }
 
@@ -33,10 +34,10 @@ const quoted = (text: string): string =>
  */
 export const chatTemplate = (systemMessage: string | null): string =>
   `{%- if messages[0]['role'] != 'system' -%}
-{{- '<|im_start|>system\\n' + ${quoted(systemMessageOf(systemMessage))} + '<|im_end|>\\n' -}}
+{{- '${messageStart}system\\n' + ${quoted(systemMessageOf(systemMessage))} + '${messageEnd}\\n' -}}
 {%- endif -%}
 {%- for message in messages -%}
-{{- '<|im_start|>' + message['role'] + '\\n' -}}
+{{- '${messageStart}' + message['role'] + '\\n' -}}
 {%- if message['content'] is string -%}
 {{- message['content'] -}}
 {%- else -%}
@@ -50,9 +51,9 @@ export const chatTemplate = (systemMessage: string | null): string =>
 {%- endif -%}
 {%- endfor -%}
 {%- endif -%}
-{{- '<|im_end|>\\n' -}}
+{{- '${messageEnd}\\n' -}}
 {%- endfor -%}
 {%- if add_generation_prompt -%}
-{{- '<|im_start|>assistant\\n' -}}
+{{- '${messageStart}assistant\\n' -}}
 {%- endif -%}
 `

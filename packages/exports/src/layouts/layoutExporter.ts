@@ -11,13 +11,7 @@ import { writeTensors } from "../exporter/writeTensors.ts"
 import { FakeQuantConfig, fakeQuantExporter } from "../fakeQuant/fakeQuant.ts"
 import { fakeQuantEntries } from "../fakeQuant/fakeQuantEntries.ts"
 import type { Rest } from "../model/deployedModel.ts"
-
-type Json = { readonly [key: string]: unknown }
-
-/** What a layout writes beside the weights: text as it is, everything else as JSON. */
-interface LayoutFiles {
-  readonly [name: string]: Json | string
-}
+import type { Json, LayoutFiles } from "./LayoutFiles.ts"
 
 interface LayoutDefinition {
   readonly id: string
@@ -59,7 +53,7 @@ const convertFiles = Effect.fnUntraced(function* (definition: LayoutDefinition, 
     const file = yield* Effect.mapError(AtomicFile.writeWhole(join(directory, name), bytesOf(content)), failed)
     written.push({ ...file, file: name })
   }
-  const copied = yield* copyCompanions(from, directory, (name, bytes) => (shared.test(name) ? bytes : undefined))
+  const copied = yield* copyCompanions(from, directory, { isWanted: (name) => shared.test(name) })
   return [...written, ...copied]
 })
 

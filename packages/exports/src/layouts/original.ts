@@ -1,5 +1,4 @@
 /** "original": dequantized weights in the layout of the hub's original models, which the reference's code reads. */
-
 import { layoutExporter } from "./layoutExporter.ts"
 import { originalConfig, originalImageProcessor } from "./originalFiles.ts"
 

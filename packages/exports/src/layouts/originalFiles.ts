@@ -1,15 +1,14 @@
 /** The files beside the weights in the layout that the hub's original models have, without their remote code. */
-import type { LanguageConfig, ModelConfig, ModelDirectory, VisionConfig } from "@speedq/vlm-model"
+import {
+  decoderFamily,
+  type LanguageConfig,
+  type ModelConfig,
+  type ModelDirectory,
+  type VisionConfig
+} from "@speedq/vlm-model"
 import type { Rest } from "../model/deployedModel.ts"
+import type { Json } from "./LayoutFiles.ts"
 import { typeNames } from "./typeNames.ts"
-
-type Json = { readonly [key: string]: unknown }
-
-const architectures: { readonly [kind in LanguageConfig["model_type"]]: string } = {
-  qwen2: "Qwen2ForCausalLM",
-  qwen3: "Qwen3ForCausalLM",
-  internlm2: "InternLM2ForCausalLM"
-}
 
 const visionConfig = (vision: VisionConfig): Json => ({
   architectures: ["InternVisionModel"],
@@ -18,7 +17,7 @@ const visionConfig = (vision: VisionConfig): Json => ({
 })
 
 const languageConfig = (language: LanguageConfig, { tokens }: ModelDirectory): Json => ({
-  architectures: [architectures[language.model_type]],
+  architectures: decoderFamily(language).calledBy.filter((name) => name.endsWith("ForCausalLM")),
   ...language,
   bos_token_id: tokens.endOfText,
   eos_token_id: tokens.messageEnd

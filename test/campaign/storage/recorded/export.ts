@@ -1,7 +1,7 @@
 /** An export into a new directory, and another one in its place. */
 import { mkdirSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { type Exporter, verifyExport, writeExport } from "@speedq/exports"
+import { descriptionName, type Exporter, verifyExport, writeExport } from "@speedq/exports"
 import { AtomicFile } from "@speedq/formats"
 import { readModelConfig } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -12,7 +12,6 @@ import { type Image, writeImage } from "../Disk.ts"
 import type { Recorded } from "../Recorded.ts"
 import { record } from "../recording.ts"
 
-const description = "quantization.json"
 const placeIn = (directory: string): string => join(directory, "deep", "model")
 
 /** A format of two small files, one of them in a directory of its own, that say which export they are of. */
@@ -68,14 +67,14 @@ export const recordedExport = async ({ scratch }: Campaign): Promise<Recorded> =
   )
   // Of the second export nothing is promised from the moment at which it takes the first one's description away.
   const taken = moments.findIndex(
-    ({ operation }) => operation.kind === "remove" && operation.path.endsWith(description)
+    ({ operation }) => operation.kind === "remove" && operation.path.endsWith(descriptionName)
   )
   const whole = contentOf(root)
   const wrongIn = (directory: string, mustBe: boolean): Promise<string | undefined> =>
     Effect.runPromise(verifyExport(placeIn(directory))).then(
       () => undefined,
       (error: unknown) => {
-        const isAbsent = !filesOf(directory).some(([name]) => name.endsWith(`model/${description}`))
+        const isAbsent = !filesOf(directory).some(([name]) => name.endsWith(`model/${descriptionName}`))
         return isAbsent && !mustBe ? undefined : String(error)
       }
     )
