@@ -16,7 +16,7 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import { RunEvents } from "@speedq/pipeline"
+import { RunEvents, stagesInJson } from "@speedq/pipeline"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
@@ -190,13 +190,6 @@ describe("data", () => {
 const withoutBuild = (results: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(results).filter(([file]) => !/(manifest(\.copy)?|quantization)\.json$/.test(file)))
 
-/** Names of the stages' directories. */
-const placesOf = (stages: readonly { readonly use: string }[]): readonly string[] =>
-  stages.map(({ use }, index) => {
-    const before = stages.slice(0, index).filter((each) => each.use === use).length
-    return `${String(index + 1).padStart(2, "0")}-${use}${before === 0 ? "" : `-${before + 1}`}`
-  })
-
 /** Every stage of this recipe changes the file system more often. */
 const fewestChanges = 100
 
@@ -205,7 +198,7 @@ describe("a process", () => {
     const [directory, recipe] = [join(root, "killed"), join(root, "killed.json")]
     writeFileSync(recipe, JSON.stringify(eachStage(model)))
     const random = { state: 20261126 }
-    for (const place of placesOf(eachStage(model).stages)) {
+    for (const { place } of stagesInJson(eachStage(model))) {
       const change = 1 + Math.floor(nextUniform(random) * fewestChanges)
       const { signal, stdout } = await runNano(directory, recipe, { env: { CRASH_IN: `${place}:${change}` } })
       assert.strictEqual(signal, "SIGKILL", place)
@@ -242,7 +235,7 @@ describe("a disk", () => {
       const stages = [{ ...first, cache: "64 KiB" }, ...others]
       writeFileSync(recipe, JSON.stringify({ ...eachStage(model), stages }))
       const random = { state: 26112026 }
-      for (const place of placesOf(stages)) {
+      for (const { place } of stagesInJson({ stages })) {
         // Pages of memory are what this disk is made of; some stages write no more than a few.
         const room = 4096 * (nextUint32(random) % 4)
         const { code, stderr } = await runNano(join(disk, "run"), recipe, {

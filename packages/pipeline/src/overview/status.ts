@@ -11,7 +11,7 @@ import { type LoggedEvent, lastOf, readEvents } from "../events/readEvents.ts"
 import { Interrupted, RunFailed, RunStarted, StageStarted, StepDone } from "../events/runEvents.ts"
 import { whileDoing } from "../files/storage.ts"
 import { leftAtRate, type StagePart, type WholeRun, wholeRun } from "../plan/wholeRun.ts"
-import { placeName, stagesInJson } from "../recipe/stageLabels.ts"
+import { stagesInJson } from "../recipe/stageLabels.ts"
 import type { Table } from "../report/Report.ts"
 import { scoresSoFar } from "./scores.ts"
 
@@ -65,8 +65,8 @@ export const status = Effect.fn("status")(function* (directory: string) {
   if (Option.isNone(found)) return Option.none<RunStatus>()
   const record = found.value
   const { events } = yield* readEvents(path.join(directory, eventsFileName), tailBytes)
-  const stages = yield* Effect.forEach(stagesInJson(record.recipe), ({ label }, index) =>
-    stageStatus(path.join(directory, stagesName), placeName(index, label), record, events)
+  const stages = yield* Effect.forEach(stagesInJson(record.recipe), ({ place }) =>
+    stageStatus(path.join(directory, stagesName), place, record, events)
   )
   const owner = Option.getOrUndefined(yield* reading(lockFileName)(readLock(directory)))
   const now = yield* Clock.currentTimeMillis

@@ -12,7 +12,7 @@ import type { Registered } from "../stage/contract.ts"
 import { propertiesOf } from "./propertiesOf.ts"
 import { RecipeDocument } from "./recipeJson.ts"
 import { expandSchemes, schemesOf } from "./schemes.ts"
-import { namedPath, placeName, stagesInJson } from "./stageLabels.ts"
+import { namedPath, stagesInJson } from "./stageLabels.ts"
 
 type Segment = string | number
 
@@ -70,7 +70,7 @@ const applySetting = (
 
 /** A path whose stage is named as its directory is, `04-evaluate-2`, with the stage's name alone. */
 const byLabel = (recipe: Json, [first = "", ...rest]: ReadonlyArray<Segment>): ReadonlyArray<Segment> => {
-  const named = stagesInJson(recipe).find(({ label }, index) => placeName(index, label) === first)
+  const named = stagesInJson(recipe).find(({ place }) => place === first)
   return [named?.label ?? first, ...rest]
 }
 

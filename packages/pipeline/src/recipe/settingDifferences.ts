@@ -2,7 +2,7 @@
 import type { Json } from "effect/Schema"
 import { jsonChanges, type KeyChange } from "../checkpoints/StageKey.ts"
 import { isJsonArray, isJsonObject } from "../json/canonicalJson.ts"
-import { placeName, stagesInJson } from "./stageLabels.ts"
+import { type StageInJson, stagesInJson } from "./stageLabels.ts"
 
 export interface SettingDifference {
   /** As `--set` names it: `qat.learningRate`. */
@@ -17,7 +17,7 @@ interface Named {
   readonly stages: ReadonlyArray<readonly [name: string, config: Json]>
 }
 
-type NameOf = (stage: { readonly use: string; readonly label: string }, config: Json) => string
+type NameOf = (stage: StageInJson, config: Json) => string
 
 const named = (recipe: Json, nameOf: NameOf): Named => {
   if (!isJsonObject(recipe)) return { settings: recipe, stages: [] }
@@ -50,9 +50,9 @@ export const settingsThatDiffer = (recipes: ReadonlyArray<Json>): ReadonlyArray<
 
 /** What changed from one recipe to the next. A stage has the name of its directory, of the later recipe where both have it. */
 export const recipeChanges = (before: Json, after: Json): ReadonlyArray<KeyChange> => {
-  const placesOf = (recipe: Json) =>
-    stagesInJson(recipe).map(({ label }, index) => [label, placeName(index, label)] as const)
-  const places = new Map([...placesOf(before), ...placesOf(after)])
+  const places = new Map(
+    [before, after].flatMap((recipe) => stagesInJson(recipe).map(({ label, place }) => [label, place]))
+  )
   const both = [before, after].map((recipe) => named(recipe, ({ label }) => places.get(label) ?? label))
   return allDifferences(both).map(({ setting, values: [was = "", is = ""] }) => ({
     field: setting,

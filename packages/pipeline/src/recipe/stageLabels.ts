@@ -25,12 +25,22 @@ export const tooManyStages = (recipe: Json): string | undefined => {
 /** Directory of the stage at `index`, counted from 0. */
 export const placeName = (index: number, label: string): string => `${String(index + 1).padStart(2, "0")}-${label}`
 
-/** The stages that a recipe in JSON uses, by kind and by label; none where it is not a recipe. */
-export const stagesInJson = (recipe: Json): ReadonlyArray<{ readonly use: string; readonly label: string }> => {
+/** A stage of a recipe in JSON: its kind, its name, and that of its directory. */
+export interface StageInJson {
+  readonly use: string
+  readonly label: string
+  readonly place: string
+}
+
+/** The stages that a recipe in JSON uses; none where it is not a recipe. */
+export const stagesInJson = (recipe: Json): ReadonlyArray<StageInJson> => {
   const stages = isJsonObject(recipe) && isJsonArray(recipe.stages) ? recipe.stages : []
   const uses = stages.map((stage) => (isJsonObject(stage) && typeof stage.use === "string" ? stage.use : ""))
   const names = uniqueLabels(uses)
-  return uses.map((use, index) => ({ use, label: names[index] ?? use }))
+  return uses.map((use, index) => {
+    const label = names[index] ?? use
+    return { use, label, place: placeName(index, label) }
+  })
 }
 
 /**
@@ -39,7 +49,6 @@ export const stagesInJson = (recipe: Json): ReadonlyArray<{ readonly use: string
  */
 export const namedPath = (recipe: Json, path: ReadonlyArray<string | number>): string => {
   const [first, index, ...rest] = path
-  const label = typeof index === "number" ? stagesInJson(recipe)[index]?.label : undefined
-  if (first !== "stages" || typeof index !== "number" || !label) return formatPath(path)
-  return formatPath([placeName(index, label), ...rest])
+  const stage = first === "stages" && typeof index === "number" ? stagesInJson(recipe)[index] : undefined
+  return stage === undefined || stage.label === "" ? formatPath(path) : formatPath([stage.place, ...rest])
 }

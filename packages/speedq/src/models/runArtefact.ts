@@ -3,7 +3,6 @@ import { basename, join } from "node:path"
 import {
   type Artefact,
   openSaved,
-  placeName,
   type RunRecord,
   readManifest,
   type Stage,
@@ -32,8 +31,7 @@ const placeOf = (
   artefact: Artefact.AnyArtefact
 ): string | undefined =>
   stagesInJson(recipe)
-    .map(({ use, label }, index) => ({ place: placeName(index, label), kind: known.find(({ name }) => name === use) }))
-    .filter(({ kind }) => kind?.gives.some(({ name }) => name === artefact.name))
+    .filter(({ use }) => known.find(({ name }) => name === use)?.gives.some(({ name }) => name === artefact.name))
     .at(-1)?.place
 
 /**

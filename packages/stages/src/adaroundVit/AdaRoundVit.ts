@@ -181,8 +181,8 @@ export const AdaRoundVit = Stage.define({
           output: { quantizedVision: { packed: done as PackedWeights, values: {} } },
           report: [
             ...blockSections(reports),
-            roundedLayers(
-              reports.map((report, at) => factsOfBlock(report, done, choicesOfBlock(choices, blocks[at]!)))
+            ...roundedLayers(
+              reports.flatMap((report, at) => factsOfBlock(report, done, choicesOfBlock(choices, blocks[at]!)))
             ),
             ...replacedSections(tiles)
           ]

@@ -1,7 +1,7 @@
 /** What the report shows of reconstructed blocks. */
 import type { Report } from "@speedq/pipeline"
 import type { QuantizerChoice } from "@speedq/quantizers"
-import { layerFact } from "../model/layerFact.ts"
+import { layerFact, layersSection } from "../model/layerFact.ts"
 import type { RoundedBlock, VisionRounding } from "./VisionRounding.ts"
 
 /** Error of the rounding that a block has. */
@@ -49,9 +49,5 @@ export const factsOfBlock = (
   })
 ]
 
-export const roundedLayers = (facts: ReadonlyArray<readonly Report.LayerFact[]>): Report.Section => ({
-  _tag: "Layers",
-  title: "Layers",
-  errors: "squared error of a block's output, rounded to nearest and with the rounding that it has",
-  layers: facts.flat()
-})
+export const roundedLayers = (facts: readonly Report.LayerFact[]): readonly Report.Section[] =>
+  layersSection(facts, "squared error of a block's output, rounded to nearest and with the rounding that it has")

@@ -40,7 +40,7 @@ import { dataSections, SampleTally } from "../data/SampleTally.ts"
 import { loadUsed, usedTensor, writeUsed } from "../data/usedSamples.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
-import { layerFact } from "../model/layerFact.ts"
+import { layerFact, layersSection } from "../model/layerFact.ts"
 import { chosenMatrices, EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
@@ -327,7 +327,7 @@ export const Autoclip = Stage.define({
       finish: Effect.fnUntraced(function* ({ ranges, rows, seen }: Searching) {
         const data = seen && seesImages(calibration) ? dataSections(seen.tally, calibration) : []
         const files = seen ? [yield* writeUsed(ownDirectory, seen.used)] : []
-        return { output: { clipping: ranges }, report: [clippedLayers(rows, choices), ...data], files }
+        return { output: { clipping: ranges }, report: [...clippedLayers(rows, choices), ...data], files }
       })
     })
     return yield* owningState(program, ({ sequences, ranges }) => {
@@ -347,9 +347,8 @@ const clippedFacts = (
     return { ...(choice ? layerFact(layer, choice) : { layer }), errorBefore: before, errorAfter: after }
   })
 
-const clippedLayers = (rows: Searching["rows"], choices: ReadonlyMap<string, QuantizerChoice>): Report.Section => ({
-  _tag: "Layers",
-  title: "Layers",
-  errors: "mean squared error of an output, the weight rounded to nearest, without and with clipping",
-  layers: clippedFacts(rows, choices)
-})
+const clippedLayers = (rows: Searching["rows"], choices: ReadonlyMap<string, QuantizerChoice>) =>
+  layersSection(
+    clippedFacts(rows, choices),
+    "mean squared error of an output, the weight rounded to nearest, without and with clipping"
+  )

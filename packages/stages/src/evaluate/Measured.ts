@@ -1,6 +1,7 @@
 /** Numbers that are means of ratios over units which can be drawn again: scores over questions, divergences over answers. */
 import type { Divergence } from "../model/divergence.ts"
 import type { BenchmarkScore } from "./Evaluation.ts"
+import { isSameNumber } from "./shares.ts"
 
 /** What a unit adds to the numerator and the denominator of each ratio. */
 type Unit = ReadonlyArray<readonly [numerator: number, denominator: number]>
@@ -28,20 +29,9 @@ export const numberOver = ({ factor }: Measured, units: readonly Unit[], drawn: 
   return (factor * sum) / ratios
 }
 
-/** A number this close to another is the same, but for its last digits. */
-const rounding = 1e-6
-
 const isAll = (measured: Measured, value: number): boolean => {
   const units = [...measured.units.values()]
-  return (
-    Math.abs(
-      numberOver(
-        measured,
-        units,
-        units.map((_, at) => at)
-      ) - value
-    ) < rounding
-  )
+  return isSameNumber(numberOver(measured, units, [...units.keys()]), value)
 }
 
 type Marked = Readonly<Record<"index", string>> & { readonly correct: boolean }

@@ -2,8 +2,8 @@
 import { type Interval, wilson } from "@speedq/evaluation"
 import type { BenchmarkScore } from "./Evaluation.ts"
 
-/** A score this close to the share of right answers is that share, but for its last digits. */
-const rounding = 1e-6
+/** Whether two numbers are the same but for their last digits: one was computed in another order. */
+export const isSameNumber = (a: number, b: number): boolean => Math.abs(a - b) < 1e-6
 
 const hitsOf = ({ answers }: BenchmarkScore): number => answers.filter(({ correct }) => correct === true).length
 
@@ -12,7 +12,7 @@ export const shareOf = (score: BenchmarkScore): Interval | undefined => {
   const { answers, overall } = score
   if (answers.length === 0 || answers.some(({ correct }) => correct === undefined)) return undefined
   const share = wilson(hitsOf(score), answers.length)
-  return Math.abs(100 * share.value - overall) < rounding ? share : undefined
+  return isSameNumber(100 * share.value, overall) ? share : undefined
 }
 
 /** `96.8`, or with its interval `96.8 (95.3-97.8)`. */

@@ -9,12 +9,13 @@ export const layerFact = (layer: string, { quantizer, config }: QuantizerChoice)
   bits: quantizer.bitsPerWeight(config)
 })
 
-const section = (layers: readonly Report.LayerFact[]): readonly Report.Section[] =>
-  layers.length === 0 ? [] : [{ _tag: "Layers", title: "Layers", layers }]
+/** Facts as a section; `errors` says what their errors are. */
+export const layersSection = (layers: readonly Report.LayerFact[], errors?: string): readonly Report.Section[] =>
+  layers.length === 0 ? [] : [{ _tag: "Layers", title: "Layers", ...(errors === undefined ? {} : { errors }), layers }]
 
 /** Layers that have their quantizers and are not packed yet. */
 export const chosenLayers = (choices: ReadonlyMap<string, QuantizerChoice>): readonly Report.Section[] =>
-  section([...choices].map(([layer, choice]) => layerFact(layer, choice)))
+  layersSection([...choices].map(([layer, choice]) => layerFact(layer, choice)))
 
 export const packedLayers = (packed: PackedWeights): readonly Report.Section[] =>
-  section([...packed].map(([layer, { choice, bytes }]) => ({ ...layerFact(layer, choice), bytes })))
+  layersSection([...packed].map(([layer, { choice, bytes }]) => ({ ...layerFact(layer, choice), bytes })))
