@@ -1,5 +1,4 @@
 /** Pictures and text through the whole network. */
-
 import { hiddenStates as hiddenStatesOf } from "@speedq/stages"
 import { type Tensor, tensor } from "@speedq/tensors"
 import { type ModelDirectory, type TrainingBatch, visionFeatures, type Weights } from "@speedq/vlm-model"

@@ -1,7 +1,7 @@
 /** Writes everything of the micro data set that is made rather than trained: `main.ts --out DIRECTORY [--seed 1]`. */
-import { mkdir, rm, writeFile } from "node:fs/promises"
+import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { parseArgs } from "node:util"
+import { emptyFolders, generatorFlags, writeTrainingSet } from "../../common/datasetFolder.ts"
 import { encodePng } from "../../common/encodePng.ts"
 import { evaluationTsv, tsv } from "../../common/evaluation.ts"
 import { benchmarkFiles } from "./benchmarks.ts"
@@ -16,34 +16,20 @@ import {
 import { renderScene } from "./renderScene.ts"
 import { type Scene, splits } from "./Scene.ts"
 
-const { values } = parseArgs({
-  options: { out: { type: "string" }, seed: { type: "string", default: String(shippedSeed) } }
-})
-if (values.out === undefined || !/^\d+$/.test(values.seed)) {
-  console.error("usage: main.ts --out DIRECTORY [--seed WHOLE_NUMBER]")
-  process.exit(2)
-}
-const out = values.out
-const seed = Number(values.seed)
-
+const { out, seed } = generatorFlags(shippedSeed)
 const write = (name: string, content: string | Uint8Array): Promise<void> => writeFile(join(out, name), content)
-const jsonLines = (records: ReadonlyArray<unknown>): string =>
-  records.map((record) => `${JSON.stringify(record)}\n`).join("")
 const png = (scene: Scene): Promise<Buffer> => encodePng(renderScene(scene))
 
-for (const folder of ["images", "evaluation", "held-out"]) {
-  await rm(join(out, folder), { recursive: true, force: true })
-  await mkdir(join(out, folder), { recursive: true })
-}
+await emptyFolders(out, ["images", "evaluation", "held-out"])
 
 const samples = trainingSamples(seed)
-const records = trainingRecords(samples)
-for (const [index, { image }] of records.entries()) await write(image, await png(samples[index]!.scene))
-await write("train.jsonl", jsonLines(records))
-const meta = { root: ".", annotation: "train.jsonl", data_augment: false, repeat_time: 1, length: records.length }
-await write("datasets.json", `${JSON.stringify({ micro: meta }, null, 2)}\n`)
-await write("calibration.jsonl", jsonLines(calibrationTexts(seed)))
-await write("calibration-images.txt", calibrationImageNames.map((name) => `${name}\n`).join(""))
+await writeTrainingSet(out, {
+  name: "micro",
+  records: trainingRecords(samples),
+  picture: (index) => png(samples[index]!.scene),
+  calibrationTexts: calibrationTexts(seed),
+  calibrationImages: calibrationImageNames
+})
 
 for (const split of splits) {
   if (split === "train") continue

@@ -1,7 +1,7 @@
 /**
  * Trains the micro teacher from scratch on fresh scenes:
  *   node --import tsx -C @speedq/source data/micro/teacher/train.ts --out data/micro/model
- * Saves its state every thousand steps and continues from it.
+ * Saves its state every 500 steps and continues from it.
  */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -9,6 +9,7 @@ import { parseArgs } from "node:util"
 import type { BackendName } from "@speedq/tensors"
 import { writeTokenizer } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import { json } from "../../common/datasetFolder.ts"
 import { trainTeacher } from "../../common/teacher/trainTeacher.ts"
 import { makeVocabulary } from "../../common/vocabulary.ts"
 import { dataSetWords, modelConfig, preprocessorConfig } from "../generator/index.ts"
@@ -27,7 +28,6 @@ const { values: flags } = parseArgs({
 const seed = Number(flags.seed)
 const batchSize = Number(flags.batch)
 
-const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 const parts = makeVocabulary(dataSetWords())
 mkdirSync(flags.out, { recursive: true })
 await Effect.runPromise(writeTokenizer(flags.out, parts))

@@ -3,7 +3,6 @@
  *   node --import tsx -C @speedq/source data/nano/teacher/train.ts --out data/nano/model
  * Saves its state every thousand steps and continues from it.
  */
-
 import { copyFileSync, mkdirSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
