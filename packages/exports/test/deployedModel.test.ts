@@ -1,5 +1,5 @@
 /** A model is deployed with finite numbers, or not at all: what is not says which parameter, and nothing stays allocated. */
-import { uniform } from "@speedq/quantizers"
+import { packWeight, uniform } from "@speedq/quantizers"
 import { makeReferenceBackend, type Parameters, tensor } from "@speedq/tensors"
 import type { ModelDirectory } from "@speedq/vlm-model"
 import { assert, describe, it } from "vitest"
@@ -42,6 +42,17 @@ describe("deployModel", () => {
     const expected = choice.quantizer.fakeQuantize(choice.config, matrix(numbers))
     assert.deepStrictEqual(await unpacked.read(), await expected.read())
     assert.deepStrictEqual(await deployed.others[norm]!.read(), Float32Array.from(numbers))
+    deployed.release()
+  })
+
+  it("takes the codes that a method chose for a layer of the language model", async () => {
+    const weight = matrix(numbers)
+    const fine = uniform({ bits: 4, group: 4 })
+    const chosen = await packWeight(layer, fine, weight.shape, fine.quantizer.quantize(fine.config, weight))
+    const quantizedLanguage = { parameters: {}, choices: new Map(), packed: new Map([[layer, chosen]]) }
+    const deployed = await deployModel(source(), { quantizedLanguage }, { rest: "bf16", nearest })
+    assert.strictEqual(deployed.packed.get(layer), chosen)
+    assert.deepStrictEqual(Object.keys(deployed.others), [norm])
     deployed.release()
   })
 

@@ -22,6 +22,8 @@ export interface LanguageModel {
   readonly parameters: Parameters
   /** Quantizer of each layer, embedding and head included; the others stay as they are. */
   readonly choices: ReadonlyMap<string, QuantizerChoice>
+  /** Layers whose codes a method has chosen, so that nothing is left to round; they are not among `parameters` and `choices`. */
+  readonly packed?: PackedWeights | undefined
 }
 
 /** A quantized vision tower: weights in packed form, and parameters that are known as numbers alone. */
@@ -109,7 +111,10 @@ export const deployModel = async (
   const choices = new Map([...nearest, ...(quantizedLanguage?.choices ?? [])])
   // Blocks of the tower that were trained with the language model are packed anew.
   const isTrained = (layer: string) => quantizedLanguage?.parameters[parameterOf(layer)] !== undefined
-  const packed = new Map([...(packedVision ?? [])].filter(([layer]) => !isTrained(layer)))
+  const packed = new Map([
+    ...[...(packedVision ?? [])].filter(([layer]) => !isTrained(layer)),
+    ...(quantizedLanguage?.packed ?? [])
+  ])
   const made: { readonly release: () => void }[] = []
   const release = () => {
     for (const each of made) each.release()

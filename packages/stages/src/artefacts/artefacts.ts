@@ -1,6 +1,6 @@
 /** What SPEED-Q's stages hand to each other: a quantized vision tower, a trained projector, clipping ranges, a language model. */
 import { type LanguageModel, releasePacked, releaseParameters, type VisionTower } from "@speedq/exports"
-import { layerOf, parameterOf } from "@speedq/formats"
+import { layerOf, parameterOf, type Safetensors } from "@speedq/formats"
 import { Artefact, Codec } from "@speedq/pipeline"
 import { describePacked, encodeChoice, readChoice, readPackedWeights, WrittenChoice } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
@@ -25,6 +25,18 @@ const parametersCodec = Codec.make({
 const Described = Schema.Record(Schema.String, Schema.JsonObject)
 
 /** The ViT: weights of its Linears, packed, and what was given as numbers. */
+/** Weights in packed form, as a stage saved them. */
+const loadPacked = (weights: typeof Described.Type, { path, store }: Safetensors.Safetensors) =>
+  Effect.gen(function* () {
+    const { backend } = yield* Compute
+    const known = (yield* Extensions).quantizers
+    return yield* owned(
+      readingPacked(path, () => readPackedWeights(backend, store, weights, known)),
+      releasePacked
+    )
+  })
+
+/** The ViT: weights of its Linears, packed, and what was given as numbers. */
 export const QuantizedVision = Artefact.make(
   "quantizedVision",
   "a vision tower with quantized weights",
@@ -37,12 +49,7 @@ export const QuantizedVision = Artefact.make(
     load: ({ weights }, tensors) =>
       Effect.gen(function* () {
         const { backend } = yield* Compute
-        const known = (yield* Extensions).quantizers
-        const { path, store } = tensors
-        const packed = yield* owned(
-          readingPacked(path, () => readPackedWeights(backend, store, weights, known)),
-          releasePacked
-        )
+        const packed = yield* loadPacked(weights, tensors)
         const values = yield* owned(loadTensors(backend, tensors, "parameter", "weights"), releaseParameters)
         return { packed, values } satisfies VisionTower
       })
@@ -67,16 +74,20 @@ export const QuantizedLanguage = Artefact.make(
   "quantizedLanguage",
   "a language model trained under quantization",
   Codec.make({
-    data: Schema.Struct({ choices: Schema.Record(Schema.String, WrittenChoice) }),
-    save: ({ parameters, choices }: LanguageModel) => ({
+    data: Schema.Struct({
+      choices: Schema.Record(Schema.String, WrittenChoice),
+      weights: Schema.optionalKey(Described)
+    }),
+    save: ({ parameters, choices, packed = new Map() }: LanguageModel) => ({
       data: {
         choices: Object.fromEntries(
           [...choices].map(([layer, choice]) => [parameterOf(layer), encodeChoice(choice) as WrittenChoice])
-        )
+        ),
+        ...(packed.size === 0 ? {} : { weights: describePacked(packed) as typeof Described.Type })
       },
-      tensors: tensorSources("parameter", parameters)
+      tensors: [...packedSources(packed), ...tensorSources("parameter", parameters)]
     }),
-    load: ({ choices }, tensors) =>
+    load: ({ choices, weights = {} }, tensors) =>
       Effect.gen(function* () {
         const { backend } = yield* Compute
         const known = (yield* Extensions).quantizers
@@ -90,8 +101,10 @@ export const QuantizedLanguage = Artefact.make(
               ])
             )
         )
+        const packed = yield* loadPacked(weights, tensors)
         const parameters = yield* owned(loadTensors(backend, tensors, "parameter", "weights"), releaseParameters)
-        return { parameters, choices: decoded } satisfies LanguageModel
+        const model: LanguageModel = { parameters, choices: decoded, packed }
+        return model
       })
   })
 )
