@@ -14,7 +14,7 @@ export type { ExportChoice, Exporter, ModelFacts, ModelToExport, Written } from 
 export { type Entries, type ExportParts, writtenAs } from "./exporter/entries.ts"
 export { decodeExport, exporters } from "./exporter/registry.ts"
 export { verifyExport } from "./exporter/verifyExport.ts"
-export { Exported, type ExportRequest, writeExport } from "./exporter/writeExport.ts"
+export { Exported, type ExportRequest, writeExport, writeExports } from "./exporter/writeExport.ts"
 export { tensorsName, writeTensors } from "./exporter/writeTensors.ts"
 export { FakeQuantConfig, fakeQuantExporter } from "./fakeQuant/fakeQuant.ts"
 export { huggingfaceExporter } from "./layouts/huggingface.ts"

@@ -75,7 +75,8 @@ it("from a run, and from a packed model of it, with the same bytes", async () =>
     yield* writeExport(decodeExport({ format: "packed" }), { ...model, directory: packed })
     deployed.release()
   }).pipe(Effect.scoped, Effect.provide(Compute.layer({ backend: "native:none" })), Effect.runPromise)
-  await exportModel(packed, { format: "fake-quant", with: { dtype: "f32" }, out: unpacked }, "native:none").pipe(
+  const formats = new Map([["fake-quant", { dtype: "f32" }]])
+  await exportModel(packed, { formats, out: unpacked }, "native:none").pipe(
     Effect.provide(NodeServices.layer),
     Effect.runPromise
   )

@@ -160,7 +160,7 @@ describe("speedq export", () => {
     assert.strictEqual(code, 0, stderr)
     assert.match(
       stdout,
-      /run\/model\/fake-quant: fake-quant, .* bits per parameter\nNumbers differ by \d.*\nLayers .*: none\./
+      /run\/model\/fake-quant: fake-quant\n.* of weights, .* bits per parameter; .* on disk, .*\nNumbers differ by \d.*\nLayers .*: none\./
     )
     assert.isTrue(existsSync(join(shared.run, "model", "fake-quant", "quantization.json")))
     const second = await speedq(args)

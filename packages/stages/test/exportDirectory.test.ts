@@ -16,15 +16,19 @@ import { join } from "node:path"
 import {
   decodeExport,
   deployModel,
+  type ExportChoice,
   ExportDamaged,
+  type Exported,
   type Exporter,
   ExportNotWritten,
   ExportUnverifiable,
   exporters,
   type FakeQuantConfig,
+  modelSize,
   packedExporter,
   verifyExport,
-  writeExport
+  writeExport,
+  writeExports
 } from "@speedq/exports"
 import { FileFailed, Safetensors } from "@speedq/formats"
 import { Recipe } from "@speedq/pipeline"
@@ -94,6 +98,62 @@ const exported = async (
   )
   return directory
 }
+
+/** Writes the shared model, one layer of it quantized, in several formats below `place`; gives the certificates. */
+const exportedTogether = (place: string, choices: readonly ExportChoice[]) =>
+  runtime.runPromise(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const source = yield* openSourceModel(snapshot)
+        const deployed = yield* Effect.promise(() => deployModel(source, {}, { rest: "bf16", nearest }))
+        const destinations = choices.map((choice) => ({ choice, directory: join(place, choice.exporter.id) }))
+        const written = yield* Effect.ensuring(
+          writeExports(destinations, { source, deployed, recipe: "nearest" }),
+          Effect.sync(deployed.release)
+        )
+        return { size: modelSize(deployed), exported: written.map(({ exported }) => exported) }
+      })
+    )
+  )
+
+describe("several formats together", () => {
+  it("are all written, and count the bytes of weights as an evaluation does", async () => {
+    const place = join(root, "several")
+    const choices = [{ format: "packed" }, { format: "fake-quant", with: { dtype: "f32" } }]
+    const { size, exported } = await exportedTogether(
+      place,
+      choices.map((choice) => decodeExport(choice))
+    )
+    const [packed, fakeQuant] = exported as [Exported, Exported]
+    assert.strictEqual(packed.bytes, size.bytes)
+    assert.strictEqual(packed.bitsPerWeight, size.bitsPerParameter)
+    assert.isAbove(fakeQuant.bitsPerWeight, 16)
+    for (const { directory, directoryBytes } of exported) {
+      const sizes = readdirSync(directory).map((name) => statSync(join(directory, name)).size)
+      const description = statSync(join(directory, "quantization.json")).size
+      assert.strictEqual(directoryBytes, sizes.reduce((sum, each) => sum + each, 0) - description)
+    }
+  })
+
+  it("leave nothing where one of them cannot be written, not even those before it", async () => {
+    const place = join(root, "none")
+    const failing: ExportChoice = {
+      config: {},
+      exporter: {
+        ...packedExporter,
+        id: "full",
+        write: (_, { directory }) =>
+          Effect.fail(new ExportNotWritten({ directory, cause: new Error("ENOSPC: no space left") }))
+      }
+    }
+    const error = await exportedTogether(place, [decodeExport({ format: "packed" }), failing]).then(
+      () => assert.fail("it was written"),
+      (failed: Error) => failed
+    )
+    assert.include(error.message, join(place, "full"))
+    assert.deepEqual(readdirSync(place, { recursive: true }).toSorted(), ["full", "packed"])
+  })
+})
 
 describe("a fake-quant export of a model in the hub's cache", () => {
   it("has config, tokenizer, generation config and remote code as they were, and no weights but its own", async () => {

@@ -34,7 +34,7 @@ export interface ModelToExport {
 export interface Written extends Difference {
   /** All files, as their writers gave them; `file` is the path from the directory. */
   readonly files: readonly AtomicFile.Written[]
-  /** Bytes of the weights. */
+  /** Bytes of the weights themselves: codes, scales and numbers, without a file's names and padding. */
   readonly bytes: number
   /** Layers that this format cannot hold as they are quantized, and that it holds dequantized. */
   readonly layersFallenBack: readonly string[]

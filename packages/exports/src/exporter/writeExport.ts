@@ -25,8 +25,10 @@ export const Exported = Schema.Struct({
   relErr: Schema.Number,
   /** Bits a parameter of the whole model. */
   bitsPerWeight: Schema.Number,
-  /** Bytes of the weights. */
+  /** Bytes of the weights themselves, codes and scales included: what a plan and an evaluation count. */
   bytes: Schema.Int,
+  /** Bytes of all files: weights with their names and padding, tokenizer, configuration. */
+  directoryBytes: Schema.Int,
   /** Layers that this format cannot hold as they are quantized, and that were written dequantized. */
   layersFallenBack: Schema.Array(Schema.String),
   /** What has loaded the format and computed the same. */
@@ -56,20 +58,32 @@ const describe = (
   )
 })
 
-export interface ExportRequest extends ModelToExport {
+/** A model, and where it comes from. */
+interface Exportable extends Omit<ModelToExport, "directory"> {
   /** For the description, which has no absolute paths of it: the recipe that made the model, or a name where there is none. */
   readonly recipe: Schema.Json
 }
 
-/**
- * Writes the model into its directory, which is made: all files together, quantization.json last. What a killed export left there is
- * removed. Gives what was written, and all files, named from the directory. Fails with ExportNotWritten.
- */
-export const writeExport = Effect.fn("writeExport")(
-  function* ({ exporter, config }: ExportChoice, { recipe, ...model }: ExportRequest) {
-    const { directory, source, deployed } = model
+export interface ExportRequest extends Exportable {
+  readonly directory: string
+}
+
+interface Destination {
+  readonly choice: ExportChoice
+  readonly directory: string
+}
+
+/** What was written, and all files, named from the directory. */
+interface WrittenExport {
+  readonly exported: Exported
+  readonly files: readonly AtomicFile.Written[]
+}
+
+/** Writes all files of one format beside their places; they are in them when `publish` has run. */
+const stage = Effect.fnUntraced(
+  function* ({ choice: { exporter, config }, directory }: Destination, { recipe, source, deployed }: Exportable) {
     const staging = yield* Staging.make(directory)
-    const written = yield* exporter.write(config, { ...model, directory: staging.directory })
+    const written = yield* exporter.write(config, { source, deployed, directory: staging.directory })
     const { files, bytes, maxAbsErr, relErr, layersFallenBack } = written
     const exported: Exported = {
       directory,
@@ -79,6 +93,7 @@ export const writeExport = Effect.fn("writeExport")(
       relErr,
       bitsPerWeight: (8 * bytes) / parameterCount(source.directory.config),
       bytes,
+      directoryBytes: files.reduce((sum, file) => sum + file.bytes, 0),
       layersFallenBack,
       checkedBy: exporter.checkedBy
     }
@@ -88,17 +103,34 @@ export const writeExport = Effect.fn("writeExport")(
       new TextEncoder().encode(text)
     )
     const all = [...files, { ...description, file: descriptionName }]
-    yield* staging.publish(all)
-    return { exported, files: all }
+    return { staging, directory, written: { exported, files: all } satisfies WrittenExport }
   },
-  (self, _choice, { directory }) =>
-    self.pipe(
-      Effect.scoped,
-      Effect.mapError((error) => {
-        if (!(error instanceof ExportNotWritten)) return new ExportNotWritten({ directory, cause: error })
-        // The format knows no more than where its files are staged.
-        const { cause, fix } = error
-        return new ExportNotWritten({ directory, cause, ...(fix === undefined ? {} : { fix }) })
-      })
-    )
+  (self, { directory }) => Effect.mapError(self, notWritten(directory))
 )
+
+const notWritten = (directory: string) => (error: unknown) => {
+  if (!(error instanceof ExportNotWritten)) return new ExportNotWritten({ directory, cause: error })
+  // The format knows no more than where its files are staged.
+  const { cause, fix } = error
+  return new ExportNotWritten({ directory, cause, ...(fix === undefined ? {} : { fix }) })
+}
+
+/**
+ * Writes a model in several formats, each into its directory, which is made: all files together, quantization.json last, when every
+ * format is written. A format that fails, or a full disk, leaves nothing behind; what a killed export left there is removed. Gives what
+ * was written in the order of the formats. Fails with ExportNotWritten.
+ */
+export const writeExports = Effect.fn("writeExports")(function* (
+  destinations: readonly Destination[],
+  model: Exportable
+) {
+  const staged = yield* Effect.forEach(destinations, (destination) => stage(destination, model))
+  yield* Effect.forEach(staged, ({ staging, directory, written }) =>
+    Effect.mapError(staging.publish(written.files), notWritten(directory))
+  )
+  return staged.map(({ written }) => written)
+}, Effect.scoped)
+
+/** Writes a model in one format, as `writeExports` does. */
+export const writeExport = (choice: ExportChoice, { directory, ...model }: ExportRequest) =>
+  Effect.map(writeExports([{ choice, directory }], model), ([written]) => written!)

@@ -45,7 +45,7 @@ export const fakeQuantExporter: Exporter<FakeQuantConfig> = {
     const companions = yield* copyCompanions(model.source.directory.directory, model.directory, {
       change: withDtype(config)
     })
-    const { file, difference } = yield* writeTensors(model, (parts) => fakeQuantEntries(parts, config.dtype))
-    return { files: [file, ...companions], bytes: file.bytes, ...difference, layersFallenBack: [] }
+    const { file, bytes, difference } = yield* writeTensors(model, (parts) => fakeQuantEntries(parts, config.dtype))
+    return { files: [file, ...companions], bytes, ...difference, layersFallenBack: [] }
   })
 }

@@ -75,8 +75,10 @@ export const layoutExporter = (definition: LayoutDefinition): Exporter<FakeQuant
       if (reason !== undefined) return yield* new ExportNotWritten({ directory: model.directory, cause: reason })
       const companions = yield* convertFiles(definition, model, config.dtype)
       const names = storedNames(modelTensors(opened.config).keys(), layout)
-      const { file, difference } = yield* writeTensors(model, (parts) => fakeQuantEntries(parts, config.dtype, names))
-      return { files: [file, ...companions], bytes: file.bytes, ...difference, layersFallenBack: [] }
+      const { file, bytes, difference } = yield* writeTensors(model, (parts) =>
+        fakeQuantEntries(parts, config.dtype, names)
+      )
+      return { files: [file, ...companions], bytes, ...difference, layersFallenBack: [] }
     })
   }
 }

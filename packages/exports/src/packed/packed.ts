@@ -27,8 +27,8 @@ export const packedExporter: Exporter<PackedConfig> = {
   bytes: (_, { checkpointBytes }) => checkpointBytes,
   write: Effect.fnUntraced(function* (_, model) {
     const companions = yield* copyCompanions(model.source.directory.directory, model.directory)
-    const { file, difference } = yield* writeTensors(model, (parts) => packedEntries(parts, model.deployed.rest))
+    const { file, bytes, difference } = yield* writeTensors(model, (parts) => packedEntries(parts, model.deployed.rest))
     const layersFallenBack = layersAsNumbers(model.deployed)
-    return { files: [file, ...companions], bytes: file.bytes, ...difference, layersFallenBack }
+    return { files: [file, ...companions], bytes, ...difference, layersFallenBack }
   })
 }

@@ -11,7 +11,7 @@ import { ExportNotWritten } from "../Errors.ts"
 import { copyCompanions } from "../exporter/companions.ts"
 import { larger } from "../exporter/Difference.ts"
 import type { Exporter, ModelToExport } from "../exporter/Exporter.ts"
-import { writeTensors } from "../exporter/writeTensors.ts"
+import { dataBytes, writeTensors } from "../exporter/writeTensors.ts"
 import { packedEntries } from "../packed/packedEntries.ts"
 import { detailEntries } from "./detailEntries.ts"
 import { detailPaths } from "./detailPaths.ts"
@@ -63,7 +63,7 @@ export const quantDetailsExporter: Exporter<QuantDetailsConfig> = {
     const held = detailPaths(deployed.packed, source.directory.config)
     yield* Effect.tryPromise({ try: () => makeDirectories(join(directory, folder)), catch: failed })
     const others = yield* writeOthers(model, held)
-    let { difference } = others
+    let { bytes, difference } = others
     const files = [others.file]
     for (const [layer, path] of held) {
       const file = join(folder, path + ending)
@@ -81,9 +81,9 @@ export const quantDetailsExporter: Exporter<QuantDetailsConfig> = {
       })
       const written = yield* Effect.mapError(Safetensors.write(join(directory, file), entries, { metadata }), failed)
       files.push({ ...written, file })
+      bytes += dataBytes(entries)
       difference = larger(difference, changed)
     }
-    const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
     const layersFallenBack = [...deployed.packed.keys()].filter((layer) => !held.has(layer))
     return { files: [...files, ...companions], bytes, ...difference, layersFallenBack }
   })

@@ -77,7 +77,7 @@ const asStorageFailed = (error: ExportNotWritten) => {
 
 export const Export = Stage.define({
   name: "export",
-  version: 2,
+  version: 3,
   config: writtenAs<ExportOptions>()(ExportConfig),
   needs: [QuantizedLanguage],
   uses: [QuantizedVision, TrainedProjector],
@@ -132,6 +132,7 @@ export const Export = Stage.define({
 const exportTable = ({
   format,
   bytes,
+  directoryBytes,
   bitsPerWeight,
   exact,
   maxAbsErr,
@@ -141,10 +142,20 @@ const exportTable = ({
 }: Exported): Report.Section => ({
   _tag: "Table",
   title: `Export (${format})`,
-  columns: ["bytes", "bits / parameter", "exact", "largest difference", "relative", "layers fallen back", "checked by"],
+  columns: [
+    "bytes",
+    "on disk",
+    "bits / parameter",
+    "exact",
+    "largest difference",
+    "relative",
+    "layers fallen back",
+    "checked by"
+  ],
   rows: [
     [
       bytes,
+      directoryBytes,
       bitsPerWeight.toFixed(3),
       exact ? "yes" : "no",
       maxAbsErr,

@@ -1,4 +1,4 @@
-/** `speedq export`: writes a quantized model in a format. */
+/** `speedq export`: writes a quantized model in one format or several. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -17,14 +17,16 @@ export const exportCommand = Command.make(
       Argument.withDescription("directory of a run, of a packed model, or of the reference's quant_details")
     ),
     format: Flag.String("format").pipe(
-      Flag.withMetavar("NAME"),
+      Flag.withMetavar("NAME[,NAME...]"),
       Flag.withDescription(
-        "packed is small, for chat and evaluate; fake-quant loads wherever the original does; hf is transformers' layout, original the hub's; quant-details is the reference's; or a plugin's format"
+        "packed is small, for chat and evaluate; fake-quant loads wherever the original does; hf is transformers' layout, original the hub's; quant-details is the reference's; or a plugin's format; several are written together, all or none"
       )
     ),
     with: Flag.String("with").pipe(
       Flag.withMetavar("NAME=VALUE"),
-      Flag.withDescription("an option of the format, as in a recipe; may be repeated"),
+      Flag.withDescription(
+        "an option of the format, as in a recipe; may be repeated; FORMAT.NAME=VALUE is one of that format alone"
+      ),
       repeated
     ),
     dtype: Flag.Literals("dtype", ["bf16", "f32"]).pipe(
@@ -34,7 +36,9 @@ export const exportCommand = Command.make(
       Flag.optional
     ),
     out: pathFlag("out", "DIR", "directory").pipe(
-      Flag.withDescription("a new or empty directory; default: RUN/model/FORMAT or MODEL-FORMAT"),
+      Flag.withDescription(
+        "a new or empty directory, of several formats the one that holds theirs; default: RUN/model/FORMAT or MODEL-FORMAT"
+      ),
       Flag.optional
     ),
     backend,
@@ -45,12 +49,15 @@ export const exportCommand = Command.make(
     const { describeExport, exportModel } = yield* Effect.promise(() => import("../../models/exportModel.ts"))
     const { formatOptions } = yield* Effect.promise(() => import("../../models/formatOptions.ts"))
     const short = Option.match(dtype, { onNone: () => [], onSome: (chosen) => [`dtype=${chosen}`] })
-    const options = yield* formatOptions([...short, ...flags.with], "speedq export --help")
-    const exported = yield* exportModel(path, { format, with: options, out: Option.getOrUndefined(out) }, backend)
-    yield* json ? printJson(exported) : print(describeExport(exported))
+    const names = format.split(",").map((name) => name.trim())
+    const formats = yield* formatOptions(names, [...short, ...flags.with], "speedq export --help")
+    const exported = yield* exportModel(path, { formats, out: Option.getOrUndefined(out) }, backend)
+    yield* json
+      ? printJson(exported.length === 1 ? exported[0] : exported)
+      : print(exported.map(describeExport).join("\n\n"))
   }, withPlugins)
 ).pipe(
-  Command.withShortDescription("Write a quantized model in a format"),
+  Command.withShortDescription("Write a quantized model in one format or several"),
   Command.withDescription(
     "Writes the model of a run or of the reference, or unpacks a packed model, and says how exact the export is."
   ),
@@ -58,6 +65,7 @@ export const exportCommand = Command.make(
     { command: "speedq export runs/1b --format packed" },
     { command: "speedq export runs/1b/model/packed --format fake-quant --dtype f32 --out models/1b-2bit" },
     { command: "speedq export runs/1b --format hf --out models/1b-2bit-hf" },
+    { command: "speedq export runs/1b --format packed,hf --with hf.dtype=f32 --out models/1b-2bit" },
     {
       command: "speedq export runs/1b --format mine --with level=3 --plugin mine.ts",
       description: "a format of your own"
