@@ -43,7 +43,7 @@ export {
   readPackedContainer,
   readPackedWeights
 } from "./packing/packedContainer.ts"
-export { type PackedWeight, packWeight, readPackedWeight } from "./packing/packedWeight.ts"
+export { type AffineWeight, type PackedWeight, packWeight, readPackedWeight } from "./packing/packedWeight.ts"
 export {
   type Compatibility,
   referenceClipping,

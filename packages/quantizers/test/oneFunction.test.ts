@@ -1,5 +1,5 @@
 /** fakeQuantize, dequantize(quantize) and the packed form are one function, for every quantizer and any weight. */
-import { fewRows, linear, Random, type Shape, scope, sizeOf, type Tensor, tensor } from "@speedq/tensors"
+import { fewRows, gridDecode, linear, Random, type Shape, scope, sizeOf, type Tensor, tensor } from "@speedq/tensors"
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { packWeight, type QuantizedWeight, storedBytes } from "../src/index.ts"
@@ -81,6 +81,23 @@ onEveryBackend("every quantizer", (backend) => {
         }
         assert.isUndefined(packed.linear(more, bias))
         for (const each of [x, more, bias]) each.release()
+        packed.release()
+        releaseAll(quantized)
+      }))
+
+    it("has codes and a grid that stand for the unpacked weight to the bit, where they are affine", () =>
+      forWeights(candidate, async (weight) => {
+        const quantized = quantizer.quantize(config, weight)
+        const packed = await packWeight("w", choice, weight.shape, quantized)
+        assert.strictEqual(packed.affine !== undefined, quantizer.affine?.extents(config) !== undefined)
+        if (packed.affine !== undefined) {
+          const { codes, grid, bits, commonZero } = packed.affine
+          const { scale, zero } = grid()
+          if (commonZero !== undefined) assert.isTrue((await zero.read()).every((each) => each === commonZero))
+          const decoded = await numbersOf(() => scope(() => gridDecode(codes(), scale, zero, bits)))
+          assert.deepEqual(bitsOf(decoded), bitsOf(await numbersOf(() => packed.unpack())))
+          for (const each of [scale, zero]) each.release()
+        }
         packed.release()
         releaseAll(quantized)
       }))

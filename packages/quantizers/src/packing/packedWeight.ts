@@ -30,9 +30,17 @@ import {
 } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import { PackedInvalid, ScaleNotFinite } from "../Errors.ts"
-import type { QuantizedWeight, QuantizerChoice, StoredTensor } from "../quantizer/Quantizer.ts"
+import type { AffineExtents, QuantizedWeight, QuantizerChoice, StoredTensor } from "../quantizer/Quantizer.ts"
 import { affineProduct } from "./affineProduct.ts"
 import { packBits, packedBytes } from "./BitPacking.ts"
+
+/** The codes of a weight [out, in], and what they stand for: a code c for scale (c - zero), each operation in f32. */
+export interface AffineWeight extends AffineExtents {
+  /** u8 [out, in], in the caller's scope. */
+  readonly codes: () => Tensor
+  /** Of every group, f32 [out, in / g], in the caller's scope. */
+  readonly grid: () => { readonly scale: Tensor; readonly zero: Tensor }
+}
 
 /** A quantized parameter in the backend's memory, as small as in the file: unpacked when it is asked for. */
 export interface PackedWeight {
@@ -50,6 +58,8 @@ export interface PackedWeight {
    * quantizer whose codes are affine. The bits of `linear` with the unpacked weight, on the native backend; otherwise undefined.
    */
   readonly linear: (x: Tensor, bias: Tensor | undefined) => Tensor | undefined
+  /** Its codes, for formats that keep them; undefined for a quantizer whose codes are not affine. */
+  readonly affine: AffineWeight | undefined
   /** Entries of a file, `<layer>.weight.<stored tensor>`. */
   readonly entries: (layer: string) => readonly Safetensors.TensorSource[]
   readonly release: () => void
@@ -94,9 +104,16 @@ const hold = (choice: QuantizerChoice, shape: Shape, held: readonly Tensor[]): P
   const codes = parts.find(({ part }) => part.name === "codes")
   const others = parts.filter((each) => each !== codes)
   const product = codes && affineProduct(choice, shape, codes.tensor, () => readParts(others, widen))
+  const extents = quantizer.affine?.extents(config)
   return {
     shape,
     choice,
+    affine: extents &&
+      codes && {
+        ...extents,
+        codes: () => widen(codes),
+        grid: () => scope(() => quantizer.affine!.decoder(config, readParts(others, widen), shape))
+      },
     linear: (x, bias) => product?.linear(x, bias),
     bytes: held.reduce((sum, { storage }) => sum + storage.handle.bytes, 0),
     unpack: () => decode(widen, shape),

@@ -56,10 +56,20 @@ export interface Quantizer<C extends object = object> {
   readonly grid?: CodeGrid<C>
 }
 
+/** How affine codes are laid out. */
+export interface AffineExtents {
+  /** Bits of a code. */
+  readonly bits: number
+  /** Input columns that share a scale and a zero point. */
+  readonly group: number
+  /** The zero point of all groups, where they share one. */
+  readonly commonZero?: number
+}
+
 /** Quantizers whose stored codes c stand for scale (c - zero), each operation in f32, to the last bit. */
 interface AffineCodes<C> {
-  /** Bits of a code and input columns of a group; undefined under options with which codes stand for something else. */
-  extents(config: C): { readonly bits: number; readonly group: number } | undefined
+  /** Undefined under options with which codes stand for something else. */
+  extents(config: C): AffineExtents | undefined
   /** [out, in / g] in f32, from the stored tensors other than the codes. */
   decoder(config: C, quantized: QuantizedWeight, shape: Shape): { readonly scale: Tensor; readonly zero: Tensor }
 }

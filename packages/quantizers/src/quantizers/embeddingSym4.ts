@@ -131,7 +131,7 @@ export const embeddingSym4Quantizer: Quantizer<EmbeddingSym4Config> = {
   ],
   quantize: quantizeFully,
   affine: {
-    extents: ({ arithmetic, group }) => (arithmetic === "f32" ? { bits, group } : undefined),
+    extents: ({ arithmetic, group }) => (arithmetic === "f32" ? { bits, group, commonZero: zeroPoint } : undefined),
     decoder: (_, { scale }) => ({ scale: scale!.alias(), zero: zeroPoints(scale!) })
   },
   dequantize: (config, { codes, scale }) => decode(config, codes!, scale!)

@@ -85,9 +85,12 @@ const zeroBits = ({ bits, symmetric }: UniformConfig): number => (symmetric ? 0 
 const storedZeros = ({ bits, symmetric }: UniformConfig, zero: Tensor): { readonly zeros?: Tensor } =>
   symmetric ? {} : { zeros: toStored(zero, bits) }
 
+/** The zero point of a symmetric grid. */
+const middle = ({ bits }: UniformConfig): number => 2 ** (bits - 1) - 1
+
 /** Zero points to compute with, out of their stored form or, for a symmetric grid, out of nothing. */
 const zerosOf = (config: UniformConfig, scale: Tensor, zeros: Tensor | undefined): Tensor =>
-  zeros === undefined ? filled(scale, 2 ** (config.bits - 1) - 1) : fromStored(zeros)
+  zeros === undefined ? filled(scale, middle(config)) : fromStored(zeros)
 
 export const uniformQuantizer: Quantizer<UniformConfig> = {
   id: "uniform",
@@ -139,7 +142,10 @@ export const uniformQuantizer: Quantizer<UniformConfig> = {
   dequantize: (config, { codes, scale, zeros }) =>
     scope(() => gridDecode(codes!, scale!, zerosOf(config, scale!, zeros), config.bits)),
   affine: {
-    extents: ({ bits, group }) => ({ bits, group }),
+    extents: (config) => {
+      const { bits, group, symmetric } = config
+      return { bits, group, ...(symmetric ? { commonZero: middle(config) } : {}) }
+    },
     decoder: (config, { scale, zeros }) => ({ scale: scale!.alias(), zero: zerosOf(config, scale!, zeros) })
   },
   grid: {
