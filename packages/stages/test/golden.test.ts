@@ -52,12 +52,17 @@ const recipes = [
     { ...shortStages.projector, ...short },
     shortStages.autoclip,
     qat,
-    ...exporters.map(({ id }) => ({ use: "export", format: id })),
+    ...exporters.filter(({ id }) => id !== "awq").map(({ id }) => ({ use: "export", format: id })),
     evaluation("golden", { divergence: 1 })
   ),
   recipeOf({ use: "import-vit", weights: join(nanoData, "model/model.safetensors"), quantizers: nearest.slice(0, 1) }),
   recipeOf({ ...qat, use: "joint-qat", maxSteps: 1 }),
   recipeOf({ use: "import-vit", weights: join(nanoData, "model"), quantizers: shortStages.adaround.quantizers }),
+  // A format of 4 bits alone.
+  recipeOf(
+    { use: "round-language", quantizers: [{ match: "**", use: "uniform", with: { bits: 4, group: 32 } }] },
+    { use: "export", format: "awq" }
+  ),
   recipeOf(shortStages.autoclip, { use: "round-language", quantizers: shortStages.autoclip.quantizers }),
   recipeOf(evaluation("nearest", { nearest, divergence: 1 }))
 ]

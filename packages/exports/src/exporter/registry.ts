@@ -2,6 +2,9 @@
 import { decodeOptions } from "@speedq/formats"
 import { ExportOptionsInvalid, UnknownExporter } from "../Errors.ts"
 import { fakeQuantExporter } from "../fakeQuant/fakeQuant.ts"
+import { awqExporter } from "../integer/awq.ts"
+import { compressedTensorsExporter } from "../integer/compressedTensors.ts"
+import { gptqExporter } from "../integer/gptq.ts"
 import { huggingfaceExporter } from "../layouts/huggingface.ts"
 import { originalExporter } from "../layouts/original.ts"
 import { packedExporter } from "../packed/packed.ts"
@@ -13,7 +16,10 @@ export const exporters: readonly Exporter[] = [
   packedExporter,
   huggingfaceExporter,
   originalExporter,
-  quantDetailsExporter
+  quantDetailsExporter,
+  gptqExporter,
+  compressedTensorsExporter,
+  awqExporter
 ]
 
 /** The format that a recipe means; `known` adds a user's own. Raises UnknownExporter and ExportOptionsInvalid. */

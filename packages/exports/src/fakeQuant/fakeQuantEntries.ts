@@ -28,17 +28,20 @@ const plainDtype = (tensor: Tensor, dtype: Rest): Rest =>
 /**
  * Dequantized weights under `names`, by default those of the checkpoint that the run started from, in `dtype`; but matrices of 16 bits
  * stay in those where `dtype` is f32, so that they are loaded, and multiplied, as those of the packed form are. What was resized when it
- * was loaded is written as that checkpoint has it under its names, and as it was loaded under others.
+ * was loaded is written as that checkpoint has it under its names, and as it was loaded under others. Parameters that are `leftOut` are not
+ * written.
  */
 export const fakeQuantEntries = (
   exported: ExportParts,
   dtype: Rest,
-  names: ReadonlyMap<string, readonly string[]> = exported.source.stored
+  names: ReadonlyMap<string, readonly string[]> = exported.source.stored,
+  leftOut: ReadonlySet<string> = new Set()
 ): Entries => {
   const { source, deployed } = exported
   const isAsStored = names === source.stored
   let difference = exact
   const sources = [...modelTensors(source.directory.config)].flatMap(([parameter, shape]) => {
+    if (leftOut.has(parameter)) return []
     const weight = deployed.packed.get(layerOf(parameter))
     const written = weight ? dtype : plainDtype(deployed.others[parameter]!, dtype)
     const loaded = isAsStored ? shape : (deployed.others[parameter]?.shape ?? shape)

@@ -1,7 +1,27 @@
 /** "hf": dequantized weights in the layout that transformers reads without remote code. */
+import type { ModelDirectory } from "@speedq/vlm-model"
+import type { Rest } from "../model/deployedModel.ts"
 import { generationConfig, huggingfaceConfig, imageProcessor, processorConfig } from "./huggingfaceFiles.ts"
 import { chatTemplate, huggingfaceTokenizer } from "./huggingfaceTokenizer.ts"
+import type { Json, LayoutFiles } from "./LayoutFiles.ts"
 import { layoutExporter } from "./layoutExporter.ts"
+
+/** Why transformers cannot have the model; undefined where it can. */
+export const huggingfaceRefusal = ({ config }: ModelDirectory): string | undefined =>
+  config.llm_config.model_type === "internlm2"
+    ? "transformers has no InternLM2 decoder for InternVL; --format fake-quant writes the layout that its own code reads"
+    : undefined
+
+/** The files beside the weights, for numbers that are read as `dtype`. */
+export const huggingfaceFiles = (model: ModelDirectory, dtype: Rest, tokenizerConfig: Json): LayoutFiles => ({
+  "config.json": huggingfaceConfig(model, dtype),
+  "generation_config.json": generationConfig(model),
+  "processor_config.json": processorConfig(model),
+  // Versions before 5 look for the image processor here.
+  "preprocessor_config.json": imageProcessor(model),
+  "tokenizer_config.json": huggingfaceTokenizer(tokenizerConfig),
+  "chat_template.jinja": chatTemplate(model.config.system_message)
+})
 
 export const huggingfaceExporter = layoutExporter({
   id: "hf",
@@ -10,17 +30,6 @@ export const huggingfaceExporter = layoutExporter({
   // scripts/checkTransformers.py
   checkedBy: ["speedq", "transformers 5.18"],
   layout: "huggingface",
-  refusal: ({ config }) =>
-    config.llm_config.model_type === "internlm2"
-      ? "transformers has no InternLM2 decoder for InternVL; --format fake-quant writes the layout that its own code reads"
-      : undefined,
-  files: (model, dtype, tokenizerConfig) => ({
-    "config.json": huggingfaceConfig(model, dtype),
-    "generation_config.json": generationConfig(model),
-    "processor_config.json": processorConfig(model),
-    // Versions before 5 look for the image processor here.
-    "preprocessor_config.json": imageProcessor(model),
-    "tokenizer_config.json": huggingfaceTokenizer(tokenizerConfig),
-    "chat_template.jinja": chatTemplate(model.config.system_message)
-  })
+  refusal: huggingfaceRefusal,
+  files: huggingfaceFiles
 })

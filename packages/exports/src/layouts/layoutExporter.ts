@@ -41,13 +41,15 @@ const readTokenizerConfig = Effect.fnUntraced(function* (directory: string) {
 const bytesOf = (content: Json | string): Uint8Array =>
   new TextEncoder().encode(typeof content === "string" ? content : `${JSON.stringify(content, null, 2)}\n`)
 
-/** Writes the files of another layout, and those that all have. */
-const convertFiles = Effect.fnUntraced(function* (definition: LayoutDefinition, model: ModelToExport, dtype: Rest) {
-  const { source, directory } = model
+/** Writes the files that a layout makes of the tokenizer's configuration, and those that all have. */
+export const writeLayoutFiles = Effect.fnUntraced(function* (
+  { source, directory }: ModelToExport,
+  filesOf: (tokenizerConfig: Json) => LayoutFiles
+) {
   const failed = (cause: unknown) => new ExportNotWritten({ directory, cause })
   const from = source.directory.directory
   const tokenizerConfig = yield* Effect.mapError(readTokenizerConfig(from), failed)
-  const made = definition.files(source.directory, dtype, tokenizerConfig)
+  const made = filesOf(tokenizerConfig)
   const written: AtomicFile.Written[] = []
   for (const [name, content] of Object.entries(made)) {
     const file = yield* Effect.mapError(AtomicFile.writeWhole(join(directory, name), bytesOf(content)), failed)
@@ -59,7 +61,7 @@ const convertFiles = Effect.fnUntraced(function* (definition: LayoutDefinition, 
 
 /** An exporter of a layout. A model that is in it already is written as `fake-quant` writes it. */
 export const layoutExporter = (definition: LayoutDefinition): Exporter<FakeQuantConfig> => {
-  const { id, version, description, checkedBy, layout, refusal } = definition
+  const { id, version, description, checkedBy, layout, files, refusal } = definition
   return {
     id,
     version,
@@ -73,7 +75,7 @@ export const layoutExporter = (definition: LayoutDefinition): Exporter<FakeQuant
       if (readLayout(opened.directory) === layout) return yield* fakeQuantExporter.write(config, model)
       const reason = refusal?.(opened)
       if (reason !== undefined) return yield* new ExportNotWritten({ directory: model.directory, cause: reason })
-      const companions = yield* convertFiles(definition, model, config.dtype)
+      const companions = yield* writeLayoutFiles(model, (tokenizer) => files(opened, config.dtype, tokenizer))
       const names = storedNames(modelTensors(opened.config).keys(), layout)
       const { file, bytes, difference } = yield* writeTensors(model, (parts) =>
         fakeQuantEntries(parts, config.dtype, names)

@@ -6,6 +6,7 @@ import {
   type ExportChoice,
   Exported,
   type ExportNotWritten,
+  exporters,
   type LanguageModel,
   Rest,
   type VisionTower,
@@ -41,9 +42,11 @@ import { planModel } from "../planning/plannedModel.ts"
 import type { ExportOptions } from "../registry/stageOptions.ts"
 import { exportTime } from "./exportTime.ts"
 
+const formats = exporters.map(({ id }) => id)
+
 const ExportConfig = Schema.Struct({
-  format: nameOption(["fake-quant", "packed", "hf", "original", "quant-details"], {
-    description: "Format to write: `packed`, `fake-quant`, `hf`, `original`, `quant-details`, or one of an extension."
+  format: nameOption(formats, {
+    description: `Format to write: ${formats.map((format) => `\`${format}\``).join(", ")}, or one of an extension.`
   }),
   with: optionalOption(Schema.JsonObject, {
     description: 'Options of the format, for example `{ "dtype": "f32" }` of `fake-quant`.'

@@ -873,8 +873,20 @@ export interface JointQatOptions extends TrainingStageOptions {
 }
 
 export interface ExportOptions {
-  /** Format to write: `packed`, `fake-quant`, `hf`, `original`, `quant-details`, or one of an extension. */
-  readonly format: "fake-quant" | "packed" | "hf" | "original" | "quant-details" | (string & Record<never, never>)
+  /**
+   * Format to write: `fake-quant`, `packed`, `hf`, `original`, `quant-details`, `gptq`, `compressed-tensors`,
+   * `awq`, or one of an extension.
+   */
+  readonly format:
+    | "fake-quant"
+    | "packed"
+    | "hf"
+    | "original"
+    | "quant-details"
+    | "gptq"
+    | "compressed-tensors"
+    | "awq"
+    | (string & Record<never, never>)
   /** Options of the format, for example `{ "dtype": "f32" }` of `fake-quant`. */
   readonly with?: { readonly [name: string]: Json }
   /**

@@ -19,7 +19,7 @@ export const exportCommand = Command.make(
     format: Flag.String("format").pipe(
       Flag.withMetavar("NAME[,NAME...]"),
       Flag.withDescription(
-        "packed is small, for chat and evaluate; fake-quant loads wherever the original does; hf is transformers' layout, original the hub's; quant-details is the reference's; or a plugin's format; several are written together, all or none"
+        "packed is small, for chat and evaluate; fake-quant loads wherever the original does; hf is transformers' layout, original the hub's; gptq, compressed-tensors and awq keep codes for vLLM; quant-details is the reference's; or a plugin's format; several are written together, all or none"
       )
     ),
     with: Flag.String("with").pipe(
