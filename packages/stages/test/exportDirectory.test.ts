@@ -30,9 +30,9 @@ import {
   writeExport,
   writeExports
 } from "@speedq/exports"
-import { FileFailed, Safetensors } from "@speedq/formats"
+import { FileFailed, layerOf, Safetensors } from "@speedq/formats"
 import { Recipe } from "@speedq/pipeline"
-import { bilevel } from "@speedq/quantizers"
+import { bilevel, type QuantizerChoice, uniform } from "@speedq/quantizers"
 import * as Effect from "effect/Effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { fingerprintOf } from "../src/data/fingerprint.ts"
@@ -72,8 +72,11 @@ afterAll(async () => {
 })
 
 const layer = "language_model.model.layers.0.mlp.up_proj"
-const weight = `${layer}.weight`
-const nearest = new Map([[layer, bilevel({ bits: 2, group: 16, scaleGroup: 16 })]])
+const nearest = new Map<string, QuantizerChoice>([
+  [layer, bilevel({ bits: 2, group: 16, scaleGroup: 16 })],
+  // For the format that has 4 bits alone.
+  ["language_model.model.layers.0.mlp.gate_proj", uniform({ bits: 4, group: 32 })]
+])
 
 const exported = async (
   format: string | Exporter<object>,
@@ -197,7 +200,7 @@ describe("a fake-quant export of a model in the hub's cache", () => {
       for (const [name, tensor] of store.tensors) {
         assert.deepEqual(tensor.shape, source.tensors.get(name)!.shape, name)
         // Matrices that were rounded to 16 bits stay in them.
-        const wide = dtype === "f32" && (name === weight || tensor.shape.length !== 2)
+        const wide = dtype === "f32" && (nearest.has(layerOf(name)) || tensor.shape.length !== 2)
         assert.strictEqual(tensor.dtype, wide ? "F32" : "BF16", name)
       }
       store.close()
