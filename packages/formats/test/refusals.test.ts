@@ -12,6 +12,7 @@ describe("what to do when the file system refuses", () => {
       refused(code).message.slice(`/out/x: cannot write: ${code}: said the system`.length)
     assert.strictEqual(advised("ENOSPC"), "; free some space and run the same command again")
     assert.match(advised("EDQUOT"), /^; remove files of this user there, or have the quota raised/)
+    assert.match(advised("EFBIG"), /^; raise the limit \("ulimit -f"\)/)
     for (const code of ["EACCES", "EPERM"])
       assert.strictEqual(advised(code), "; give this user the right to it, or choose another place")
     assert.strictEqual(advised("EROFS"), "; choose another place")

@@ -15,6 +15,11 @@ const table = {
     what: "this user's quota of the file system is used up",
     fix: `remove files of this user there, or have the quota raised, ${again}`
   },
+  "file-too-large": {
+    codes: ["EFBIG"],
+    what: "the file would be larger than this user or the file system may have files",
+    fix: 'raise the limit ("ulimit -f"), or choose a place on another file system'
+  },
   "not-permitted": {
     codes: ["EACCES", "EPERM"],
     what: "not permitted",
