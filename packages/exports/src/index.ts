@@ -32,6 +32,7 @@ export {
 export { packNearest } from "./model/packNearest.ts"
 export { releasePacked, releaseParameters } from "./model/releases.ts"
 export type { SourceModel } from "./model/SourceModel.ts"
+export { onnxExporter } from "./onnx/onnx.ts"
 export { PackedConfig, packedExporter } from "./packed/packed.ts"
 export { packedWeights, unpackAll } from "./packed/packedWeights.ts"
 export { type PackedModel, readPackedModel } from "./packed/readPackedModel.ts"

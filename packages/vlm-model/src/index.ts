@@ -120,10 +120,12 @@ export {
   decoder,
   decoderLayer,
   decoderLayerName,
+  decoderNorm,
   embeddingAndHead,
   embeddingLayerOf,
   embedTokens,
   headLayerOf,
+  layerNames,
   logitsOfRows,
   type Positions
 } from "./model/language.ts"

@@ -7,6 +7,7 @@ import { compressedTensorsExporter } from "../integer/compressedTensors.ts"
 import { gptqExporter } from "../integer/gptq.ts"
 import { huggingfaceExporter } from "../layouts/huggingface.ts"
 import { originalExporter } from "../layouts/original.ts"
+import { onnxExporter } from "../onnx/onnx.ts"
 import { packedExporter } from "../packed/packed.ts"
 import { quantDetailsExporter } from "../quantDetails/quantDetails.ts"
 import type { ExportChoice, Exporter } from "./Exporter.ts"
@@ -19,7 +20,8 @@ export const exporters: readonly Exporter[] = [
   quantDetailsExporter,
   gptqExporter,
   compressedTensorsExporter,
-  awqExporter
+  awqExporter,
+  onnxExporter
 ]
 
 /** The format that a recipe means; `known` adds a user's own. Raises UnknownExporter and ExportOptionsInvalid. */

@@ -29,10 +29,10 @@ const quoted = (text: string): string =>
   `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n")}'`
 
 /**
- * chat_template.jinja: the template `internvl2_5`, system message included, that the model was trained with. A picture or video stands
- * before what follows it, with a newline.
+ * The template `internvl2_5`, system message included, that the model was trained with. A picture or video stands before what follows it,
+ * with a newline; `picture` is what the processor looks for.
  */
-export const chatTemplate = (systemMessage: string | null): string =>
+export const chatTemplate = (systemMessage: string | null, picture: string = marks.context_image_token): string =>
   `{%- if messages[0]['role'] != 'system' -%}
 {{- '${messageStart}system\\n' + ${quoted(systemMessageOf(systemMessage))} + '${messageEnd}\\n' -}}
 {%- endif -%}
@@ -43,7 +43,7 @@ export const chatTemplate = (systemMessage: string | null): string =>
 {%- else -%}
 {%- for part in message['content'] -%}
 {%- if part['type'] == 'image' -%}
-{{- '${marks.context_image_token}\\n' -}}
+{{- '${picture}\\n' -}}
 {%- elif part['type'] == 'video' -%}
 {{- '${marks.video_token}\\n' -}}
 {%- elif part['type'] == 'text' -%}

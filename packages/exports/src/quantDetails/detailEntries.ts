@@ -21,6 +21,7 @@ import {
 import { type Backend, noGrad, sizeOf, type Tensor, tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import { type Difference, differenceOf, exact } from "../exporter/Difference.ts"
+import { storedBytes, storedParts } from "../packed/storedBytes.ts"
 
 interface DetailEntries {
   readonly entries: readonly Safetensors.TensorSource[]
@@ -32,12 +33,10 @@ interface DetailEntries {
 type Stored = ReadonlyMap<string, Uint8Array | Float32Array>
 
 /** The stored tensors of a packed weight, codes unpacked. */
-const readStored = async (layer: string, weight: PackedWeight): Promise<Stored> => {
-  const { choice, shape } = weight
-  const sources = weight.entries(layer)
+const readStored = async (weight: PackedWeight): Promise<Stored> => {
   const stored = new Map<string, Uint8Array | Float32Array>()
-  for (const [at, part] of choice.quantizer.stored(choice.config, shape).entries()) {
-    const bytes = (await Effect.runPromise(sources[at]!.data)) as Uint8Array
+  for (const part of storedParts(weight)) {
+    const bytes = await storedBytes(weight, part.name)
     const dtype = fileDtype[part.dtype] as "F16" | "BF16" | "F32"
     stored.set(
       part.name,
@@ -117,7 +116,7 @@ const differenceFrom = async (
 /** Entries of a layer that `detailPaths` has a place for. */
 export const detailEntries = async (layer: string, weight: PackedWeight): Promise<DetailEntries> => {
   const { choice } = weight
-  const stored = await readStored(layer, weight)
+  const stored = await readStored(weight)
   if (choice.quantizer.id !== bilevelQuantizer.id) return embeddingEntries(choice, stored)
   const config = choice.config as BilevelConfig
   const isStored = config.secondLevel === "f32"

@@ -1,0 +1,85 @@
+/**
+ * "onnx": the directory that transformers.js loads, in Node and in browsers: vision_encoder, embed_tokens and decoder_model_merged as graphs
+ * for onnxruntime, with codes and scales as small as in the packed form.
+ */
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { makeDirectories } from "@speedq/formats"
+import type { ModelDirectory } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { ExportNotWritten } from "../Errors.ts"
+import { exact } from "../exporter/Difference.ts"
+import type { Exporter, ModelToExport } from "../exporter/Exporter.ts"
+import { writeLayoutFiles } from "../layouts/layoutExporter.ts"
+import type { DeployedModel } from "../model/deployedModel.ts"
+import { layersAsNumbers } from "../model/layersAsNumbers.ts"
+import { type DType, dtypes, transformersJsFiles } from "./files/transformersJs.ts"
+import { Graph } from "./graph/Graph.ts"
+import { decoder } from "./network/decoder.ts"
+import { embedTokens } from "./network/embedTokens.ts"
+import { visionEncoder } from "./network/visionEncoder.ts"
+import { modelProto, sizeObstacle } from "./protobuf/onnxMessages.ts"
+import { codedWeight } from "./weights/codedWeight.ts"
+import { dequantizedLayers } from "./weights/layers.ts"
+import { writeMessage } from "./writeMessage.ts"
+
+const OnnxConfig = Schema.Struct({})
+type OnnxConfig = typeof OnnxConfig.Type
+
+const networks = { vision_encoder: visionEncoder, embed_tokens: embedTokens, decoder_model_merged: decoder }
+
+/** The name of the smallest codes. */
+const dtypeOf = ({ packed }: DeployedModel): DType => {
+  const bits = [...packed.values()].flatMap((weight) => codedWeight(weight)?.bits ?? [])
+  return bits.length === 0 ? "fp32" : (`q${Math.min(...bits)}` as DType)
+}
+
+/** Why transformers.js cannot have the model; undefined where it can. */
+const refusal = ({ config, directory }: ModelDirectory): string | undefined => {
+  if (config.llm_config.model_type === "internlm2") {
+    return "transformers.js cannot read the tokenizer of InternLM2, a SentencePiece model; --format packed runs it in speedq"
+  }
+  if (!existsSync(join(directory, "tokenizer.json"))) {
+    return `transformers.js reads tokenizer.json, and ${directory} has none; AutoTokenizer of transformers writes it there with save_pretrained`
+  }
+  return undefined
+}
+
+/** Writes the three graphs. */
+const writeGraphs = Effect.fnUntraced(function* ({ source, deployed, directory }: ModelToExport, dtype: DType) {
+  const failed = (cause: unknown) => new ExportNotWritten({ directory, cause })
+  yield* Effect.tryPromise({ try: () => makeDirectories(join(directory, "onnx")), catch: failed })
+  return yield* Effect.forEach(Object.entries(networks), ([name, network]) => {
+    const file = join("onnx", `${name}${dtypes[dtype]}.onnx`)
+    const message = modelProto(network({ graph: new Graph(), deployed }, source.directory.config))
+    const obstacle = sizeObstacle(message)
+    if (obstacle !== undefined) return failed(`${file}: ${obstacle}; quantize more layers, or to fewer bits`)
+    return writeMessage(join(directory, file), message).pipe(
+      Effect.mapBoth({ onSuccess: (written) => ({ ...written, file }), onFailure: failed })
+    )
+  })
+})
+
+export const onnxExporter: Exporter<OnnxConfig> = {
+  id: "onnx",
+  version: 1,
+  description: "graphs for onnxruntime in the layout of transformers.js; runs in Node and browsers",
+  Config: OnnxConfig,
+  checkedBy: ["onnxruntime 1.30", "transformers.js 4.3"],
+  directoryName: () => "onnx",
+  keepsCodes: true,
+  // What is packed is not decided here: f32 for everything, and an embedding that is the head too is in two files.
+  bytes: (_, { parameters }) => 8 * parameters,
+  write: Effect.fnUntraced(function* (_, model) {
+    const { source, deployed, directory } = model
+    const reason = refusal(source.directory)
+    if (reason !== undefined) return yield* new ExportNotWritten({ directory, cause: reason })
+    const dtype = dtypeOf(deployed)
+    const companions = yield* writeLayoutFiles(model, (tokenizer) => transformersJsFiles(source.directory, dtype, tokenizer))
+    const graphs = yield* writeGraphs(model, dtype)
+    const bytes = graphs.reduce((sum, file) => sum + file.bytes, 0)
+    const layersFallenBack = [...dequantizedLayers(deployed), ...layersAsNumbers(deployed)]
+    return { files: [...graphs, ...companions], bytes, ...exact, layersFallenBack }
+  })
+}
