@@ -4,12 +4,11 @@
  */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { makeDirectories } from "@speedq/formats"
+import { makeDirectories, option } from "@speedq/formats"
 import type { ModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ExportNotWritten } from "../Errors.ts"
-import { exact } from "../exporter/Difference.ts"
 import type { Exporter, ModelToExport } from "../exporter/Exporter.ts"
 import { writeLayoutFiles } from "../layouts/layoutExporter.ts"
 import type { DeployedModel } from "../model/deployedModel.ts"
@@ -19,19 +18,24 @@ import { Graph } from "./graph/Graph.ts"
 import { decoder } from "./network/decoder.ts"
 import { embedTokens } from "./network/embedTokens.ts"
 import { visionEncoder } from "./network/visionEncoder.ts"
-import { modelProto, sizeObstacle } from "./protobuf/onnxMessages.ts"
-import { codedWeight } from "./weights/codedWeight.ts"
-import { dequantizedLayers } from "./weights/layers.ts"
+import { modelProto, mostBytes, sizeObstacle } from "./protobuf/onnxMessages.ts"
+import { type Numbers, numbersOf } from "./weights/Numbers.ts"
 import { writeMessage } from "./writeMessage.ts"
 
-const OnnxConfig = Schema.Struct({})
+const OnnxConfig = Schema.Struct({
+  dtype: option(Schema.Literals(["f32", "f16"]), "f32", {
+    description:
+      "Format of matrices that are not written as codes. `f32` keeps every bit, `f16` takes half the space; both are computed with in f32.",
+    source: "chosen here: an export is exact unless asked otherwise"
+  })
+})
 type OnnxConfig = typeof OnnxConfig.Type
 
 const networks = { vision_encoder: visionEncoder, embed_tokens: embedTokens, decoder_model_merged: decoder }
 
 /** The name of the smallest codes. */
-const dtypeOf = ({ packed }: DeployedModel): DType => {
-  const bits = [...packed.values()].flatMap((weight) => codedWeight(weight)?.bits ?? [])
+const dtypeOf = ({ packed }: DeployedModel, { coded }: Numbers): DType => {
+  const bits = [...packed.keys()].flatMap((layer) => coded(layer)?.bits ?? [])
   return bits.length === 0 ? "fp32" : (`q${Math.min(...bits)}` as DType)
 }
 
@@ -47,12 +51,12 @@ const refusal = ({ config, directory }: ModelDirectory): string | undefined => {
 }
 
 /** Writes the three graphs. */
-const writeGraphs = Effect.fnUntraced(function* ({ source, deployed, directory }: ModelToExport, dtype: DType) {
+const writeGraphs = Effect.fnUntraced(function* ({ source, directory }: ModelToExport, numbers: Numbers, dtype: DType) {
   const failed = (cause: unknown) => new ExportNotWritten({ directory, cause })
   yield* Effect.tryPromise({ try: () => makeDirectories(join(directory, "onnx")), catch: failed })
   return yield* Effect.forEach(Object.entries(networks), ([name, network]) => {
     const file = join("onnx", `${name}${dtypes[dtype]}.onnx`)
-    const message = modelProto(network({ graph: new Graph(), deployed }, source.directory.config))
+    const message = modelProto(network({ graph: new Graph(), numbers }, source.directory.config))
     const obstacle = sizeObstacle(message)
     if (obstacle !== undefined) return failed(`${file}: ${obstacle}; quantize more layers, or to fewer bits`)
     return writeMessage(join(directory, file), message).pipe(
@@ -67,19 +71,22 @@ export const onnxExporter: Exporter<OnnxConfig> = {
   description: "graphs for onnxruntime in the layout of transformers.js; runs in Node and browsers",
   Config: OnnxConfig,
   checkedBy: ["onnxruntime 1.30", "transformers.js 4.3"],
-  directoryName: () => "onnx",
+  directoryName: ({ dtype }) => (dtype === "f16" ? "onnx-f16" : "onnx"),
   keepsCodes: true,
-  // What is packed is not decided here: f32 for everything, and an embedding that is the head too is in two files.
-  bytes: (_, { parameters }) => 8 * parameters,
-  write: Effect.fnUntraced(function* (_, model) {
+  // What is packed is not decided here: everything in the format of matrices, an embedding that is the head too in two of three files.
+  bytes: ({ dtype }, { parameters }) => Math.min(3 * mostBytes, (dtype === "f16" ? 4 : 8) * parameters),
+  write: Effect.fnUntraced(function* ({ dtype: matrices }, model) {
     const { source, deployed, directory } = model
     const reason = refusal(source.directory)
     if (reason !== undefined) return yield* new ExportNotWritten({ directory, cause: reason })
-    const dtype = dtypeOf(deployed)
-    const companions = yield* writeLayoutFiles(model, (tokenizer) => transformersJsFiles(source.directory, dtype, tokenizer))
-    const graphs = yield* writeGraphs(model, dtype)
+    const numbers = numbersOf(deployed, matrices)
+    const dtype = dtypeOf(deployed, numbers)
+    const companions = yield* writeLayoutFiles(model, (tokenizer) =>
+      transformersJsFiles(source.directory, dtype, tokenizer)
+    )
+    const graphs = yield* writeGraphs(model, numbers, dtype)
     const bytes = graphs.reduce((sum, file) => sum + file.bytes, 0)
-    const layersFallenBack = [...dequantizedLayers(deployed), ...layersAsNumbers(deployed)]
-    return { files: [...graphs, ...companions], bytes, ...exact, layersFallenBack }
+    const layersFallenBack = [...numbers.dequantized, ...layersAsNumbers(deployed)]
+    return { files: [...graphs, ...companions], bytes, ...numbers.difference(), layersFallenBack }
   })
 }

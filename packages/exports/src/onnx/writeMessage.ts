@@ -6,11 +6,13 @@ import type { Bytes, LateBytes, Message } from "./protobuf/Message.ts"
 const isLate = (bytes: Bytes): bytes is LateBytes => !(bytes instanceof Uint8Array)
 
 /** Late bytes, checked against the length that the message states. */
-const bytesOf = async ({ byteLength, make }: LateBytes): Promise<Uint8Array> => {
+const made = async ({ byteLength, make }: LateBytes): Promise<Uint8Array> => {
   const bytes = await make()
   if (bytes.byteLength !== byteLength) throw new Error(`${bytes.byteLength} bytes were made, ${byteLength} were stated`)
   return bytes
 }
+
+const late = (bytes: LateBytes) => Effect.tryPromise({ try: () => made(bytes), catch: (error) => error as Error })
 
 /** Small pieces joined, up to the next late one: a file has thousands of them. */
 function* joined(message: Message): Generator<Bytes> {
@@ -27,12 +29,12 @@ function* joined(message: Message): Generator<Bytes> {
   yield Buffer.concat(small)
 }
 
-/** Writes the message as a file. A failure to make bytes is a defect. */
-export const writeMessage: (path: string, message: Message) => Effect.Effect<AtomicFile.Written, FileFailed> =
+/** Writes the message as a file. Fails with what making bytes raises, too. */
+export const writeMessage: (path: string, message: Message) => Effect.Effect<AtomicFile.Written, FileFailed | Error> =
   Effect.fnUntraced(function* (path, message) {
     const file = yield* AtomicFile.make(path)
     for (const bytes of joined(message)) {
-      yield* file.append(isLate(bytes) ? yield* Effect.promise(() => bytesOf(bytes)) : bytes)
+      yield* file.append(isLate(bytes) ? yield* late(bytes) : bytes)
     }
     const written = yield* file.seal
     yield* file.publish

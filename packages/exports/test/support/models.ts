@@ -8,7 +8,7 @@ import type { QuantizerChoice } from "@speedq/quantizers"
 import type { Backend } from "@speedq/tensors"
 import { loadWeights, modelTensors, openModelDirectory, resolveNames } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import { decodeExport, deployModel, type DeployedModel, type SourceModel, writeExport } from "../../src/index.ts"
+import { type DeployedModel, decodeExport, deployModel, type SourceModel, writeExport } from "../../src/index.ts"
 
 export const nano = new URL("../../../../data/nano/model", import.meta.url).pathname
 

@@ -69,5 +69,9 @@ export const compute = async (model: AnsweringModel, tiles: Tiles, question: str
 }
 
 /** The answer, token by token the likeliest. */
-export const answerTo = (model: AnsweringModel, tiles: Tiles, question: string, maxNewTokens: number): Promise<string> =>
-  Effect.runPromise(answer(model, { question, images: [tiles], maxNewTokens, sampler: greedy }))
+export const answerTo = (
+  model: AnsweringModel,
+  tiles: Tiles,
+  question: string,
+  maxNewTokens: number
+): Promise<string> => Effect.runPromise(answer(model, { question, images: [tiles], maxNewTokens, sampler: greedy }))

@@ -1,5 +1,4 @@
 /** Models in transformers.js, as a program in Node loads them. */
-import { createRequire } from "node:module"
 
 /** What a tensor of it has of interest here. */
 interface Values {
@@ -23,27 +22,18 @@ interface Processor {
   (image: object, text: string): Promise<{ readonly [name: string]: Values }>
   apply_chat_template(messages: readonly object[], options: object): string
   batch_decode(ids: Values, options: object): readonly string[]
-  readonly tokenizer: (text: string) => { readonly [name: string]: Values }
 }
 
 interface Model {
   (inputs: object): Promise<{ readonly logits: Values }>
-  generate(inputs: object): Promise<Values & { slice(...ranges: readonly (null | readonly (number | null)[])[]): Values }>
+  generate(
+    inputs: object
+  ): Promise<Values & { slice(...ranges: readonly (null | readonly (number | null)[])[]): Values }>
   dispose(): Promise<unknown>
   readonly sessions: {
     readonly vision_encoder: { run(feeds: object): Promise<{ readonly [name: string]: Values }> }
   }
 }
-
-/** Why it cannot run on this machine: onnxruntime-node has no library for every platform. */
-export const transformersFault = (() => {
-  try {
-    createRequire(import.meta.url)("onnxruntime-node")
-    return undefined
-  } catch (error) {
-    return (error as Error).message
-  }
-})()
 
 /** What a question becomes there. */
 export interface Asked {
@@ -60,7 +50,12 @@ export interface Loaded {
   /** Visual tokens [tiles, tokens, H] of pixels [tiles, 3, size, size]. */
   readonly see: (pixels: Float32Array, tiles: number) => Promise<readonly number[]>
   readonly answer: (picture: Uint8Array, question: string, maxNewTokens: number) => Promise<string>
-  readonly answerTiles: (pixels: Float32Array, tiles: number, ids: ArrayLike<number>, maxNewTokens: number) => Promise<string>
+  readonly answerTiles: (
+    pixels: Float32Array,
+    tiles: number,
+    ids: ArrayLike<number>,
+    maxNewTokens: number
+  ) => Promise<string>
   readonly close: () => Promise<unknown>
 }
 
@@ -80,7 +75,8 @@ export const openInTransformers = async (directory: string): Promise<Loaded> => 
   }
   const tilesOf = (pixels: Float32Array, tiles: number, ids: ArrayLike<number>) => {
     const side = Math.sqrt(pixels.length / tiles / 3)
-    const whole = (values: ArrayLike<number>) => new Tensor("int64", BigInt64Array.from(Array.from(values), BigInt), [1, ids.length])
+    const whole = (values: ArrayLike<number>) =>
+      new Tensor("int64", BigInt64Array.from(Array.from(values), BigInt), [1, ids.length])
     return {
       pixel_values: new Tensor("float32", pixels, [tiles, 3, side, side]),
       input_ids: whole(ids),

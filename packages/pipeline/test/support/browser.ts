@@ -18,11 +18,16 @@ export interface Page {
   readonly close: () => Promise<void>
 }
 
-/** Opens `url`. */
-export const openPage = async (url: string, look: Look, profile: string): Promise<Page> => {
+/** Opens `url`, with further options of chromium. */
+export const openPage = async (
+  url: string,
+  look: Look,
+  profile: string,
+  options: ReadonlyArray<string> = []
+): Promise<Page> => {
   const child = spawn(
     chromium!,
-    [...lasting(look, 1200), "--remote-debugging-pipe", `--user-data-dir=${profile}`, "about:blank"],
+    [...lasting(look, 1200), ...options, "--remote-debugging-pipe", `--user-data-dir=${profile}`, "about:blank"],
     { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] }
   )
   const [input, output] = [child.stdio[3] as Writable, child.stdio[4] as Readable]

@@ -30,7 +30,12 @@ export class Graph {
   #results = 0
 
   /** One operator with one result. */
-  op(type: string, inputs: readonly string[], attributes: Attributes = {}, { domain = "", name }: NodeOptions = {}): string {
+  op(
+    type: string,
+    inputs: readonly string[],
+    attributes: Attributes = {},
+    { domain = "", name }: NodeOptions = {}
+  ): string {
     const output = name ?? this.#nextName()
     this.ops(type, inputs, [output], attributes, domain)
     return output

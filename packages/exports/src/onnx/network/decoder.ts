@@ -47,7 +47,13 @@ const cacheNames = (index: number) => ({
 })
 
 /** Causal grouped-query attention with rotary positions: [B, T, H] -> [B, T, H]. */
-const selfAttention = (place: Place, language: LanguageConfig, index: number, x: string, positions: Positions): string => {
+const selfAttention = (
+  place: Place,
+  language: LanguageConfig,
+  index: number,
+  x: string,
+  positions: Positions
+): string => {
   const { graph } = place
   const { qkv, qNorm, kNorm, output } = layerNames(language, index)
   if ("fused" in qkv) throw new Error(`no graph is made of the fused Linear ${qkv.fused}`)
@@ -64,7 +70,13 @@ const selfAttention = (place: Place, language: LanguageConfig, index: number, x:
   const { last, total, cos, sin } = positions
   const mixed = `attention.${index}`
   const attributes = { num_heads, kv_num_heads, do_rotary: 1, rotary_interleaved: 0 }
-  graph.ops("GroupQueryAttention", [q, k, v, ...past, last, total, cos, sin], [mixed, ...present], attributes, microsoft)
+  graph.ops(
+    "GroupQueryAttention",
+    [q, k, v, ...past, last, total, cos, sin],
+    [mixed, ...present],
+    attributes,
+    microsoft
+  )
   return linear(place, output, mixed)
 }
 

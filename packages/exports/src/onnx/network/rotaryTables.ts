@@ -7,11 +7,11 @@ import type { Graph } from "../graph/Graph.ts"
 
 const near = 256
 
-/** Cosines and sines of the angles p base^(-2 i / D) of positions p, in double precision: [count, D / 2] each. */
+/** Cosines and sines of the angles p base^(-2 i / D) of positions p: [count, D / 2] each. */
 const angles = (base: number, width: number, count: number, step: number) => {
   const half = width / 2
   const table = (of: (angle: number) => number) =>
-    Float64Array.from({ length: count * half }, (_, at) =>
+    Float32Array.from({ length: count * half }, (_, at) =>
       of(step * Math.floor(at / half) * base ** ((-2 * (at % half)) / width))
     )
   return { cos: table(Math.cos), sin: table(Math.sin) }
@@ -31,16 +31,19 @@ export const rotaryTables = (
 ): { readonly cos: string; readonly sin: string } => {
   const half = width / 2
   const far = Math.ceil(positions / near)
-  const held = (name: string, values: Float64Array, shape: readonly number[]) =>
-    graph.initializer(name, "f64", shape, async () => bytesOf(values))
+  const held = (name: string, values: Float32Array, shape: readonly number[]) =>
+    graph.initializer(name, "f32", shape, async () => bytesOf(values))
   const [large, small] = [angles(base, width, far, near), angles(base, width, near, 1)]
-  const [cosA, sinA] = [held("rotary.far.cos", large.cos, [far, 1, half]), held("rotary.far.sin", large.sin, [far, 1, half])]
+  const [cosA, sinA] = [
+    held("rotary.far.cos", large.cos, [far, 1, half]),
+    held("rotary.far.sin", large.sin, [far, 1, half])
+  ]
   const [cosB, sinB] = [
     held("rotary.near.cos", small.cos, [1, near, half]),
     held("rotary.near.sin", small.sin, [1, near, half])
   ]
   const product = (a: string, b: string) => graph.op("Mul", [a, b])
-  const table = (values: string) => graph.reshape(graph.cast(values, "f32"), [far * near, half])
+  const table = (values: string) => graph.reshape(values, [far * near, half])
   return {
     cos: table(graph.op("Sub", [product(cosA, cosB), product(sinA, sinB)])),
     sin: table(graph.op("Add", [product(sinA, cosB), product(cosA, sinB)]))

@@ -28,6 +28,6 @@ export const textField = (field: number, value: string): Message =>
 
 /** A field that holds a message, or plain bytes. */
 export const messageField = (field: number, message: Message): Message => [
-  ...written((writer) => writer.tag(field, WireType.LengthDelimited).uint32(lengthOf(message))),
+  ...written((writer) => writer.tag(field, WireType.LengthDelimited).int64(lengthOf(message))),
   ...message
 ]

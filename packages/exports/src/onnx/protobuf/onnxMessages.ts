@@ -8,7 +8,6 @@ const elementTypes = {
   i32: { code: 6, bytes: 4 },
   i64: { code: 7, bytes: 8 },
   f16: { code: 10, bytes: 2 },
-  f64: { code: 11, bytes: 8 },
   bf16: { code: 16, bytes: 2 }
 } as const
 
@@ -18,7 +17,7 @@ export const elementBytes = (type: ElementType): number => elementTypes[type].by
 export const elementCode = (type: ElementType): number => elementTypes[type].code
 
 /** A whole number is an INT, `{ float }` a FLOAT, a list INTS. */
-export type Attribute = number | string | readonly number[] | { readonly float: number }
+type Attribute = number | string | readonly number[] | { readonly float: number }
 export type Attributes = Readonly<Record<string, Attribute>>
 
 /** Number in AttributeProto.AttributeType, and the field that holds the value. */
@@ -75,7 +74,8 @@ export interface Value {
   readonly shape: readonly (number | string)[]
 }
 
-const dimension = (size: number | string): Message => (typeof size === "number" ? integerField(1, size) : textField(2, size))
+const dimension = (size: number | string): Message =>
+  typeof size === "number" ? integerField(1, size) : textField(2, size)
 
 const valueInfo = ({ name, type, shape }: Value): Message => {
   const dimensions = shape.flatMap((size) => messageField(1, dimension(size)))
@@ -113,9 +113,11 @@ export const modelProto = (graph: GraphParts): Message => [
   ...messageField(8, operatorSet(microsoft, 1))
 ]
 
-/** What a message of protobuf may take. */
-const mostBytes = 2 ** 31 - 1
+/** What a file may take: a message of protobuf has no more. */
+export const mostBytes = 2 ** 31 - 1
 
 /** Why a file of this model cannot be; undefined where it can. */
 export const sizeObstacle = (file: Message): string | undefined =>
-  lengthOf(file) > mostBytes ? `it would take ${lengthOf(file)} bytes, and a file of ONNX has ${mostBytes} at most` : undefined
+  lengthOf(file) > mostBytes
+    ? `it would take ${lengthOf(file)} bytes, and a file of ONNX has ${mostBytes} at most`
+    : undefined

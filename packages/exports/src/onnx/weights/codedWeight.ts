@@ -38,7 +38,9 @@ export interface CodedWeight {
 }
 
 /** Where the scales [rows, columns / group] come from. */
-export type Scales = { readonly type: "stored"; readonly dtype: "f16" | "f32" } | ({ readonly type: "bilevel" } & SecondLevel)
+type Scales =
+  | { readonly type: "stored"; readonly dtype: "f16" | "f32" }
+  | ({ readonly type: "bilevel" } & SecondLevel)
 
 /** Scale codes of 4 bits in order [columns / group, rows]; `scaleGroup` of them share a step and an origin. */
 export type SecondLevel = Pick<BilevelConfig, "scaleGroup" | "secondLevel">
@@ -66,10 +68,7 @@ const scalesOf = ({ choice: { quantizer, config }, ...weight }: PackedWeight): S
 }
 
 /** Zero points of `bits` bits, in rows that begin with a byte. `transposed`: stored as [groups, rows]. */
-const zeroRows = (
-  stored: Uint8Array,
-  { rows, count, bits, inFile, transposed }: ZeroLayout
-): Uint8Array => {
+const zeroRows = (stored: Uint8Array, { rows, count, bits, inFile, transposed }: ZeroLayout): Uint8Array => {
   const numbers = unpackBits(stored, bits, rows * count)
   const rowBytes = packedBytes(count, inFile)
   const packed = new Uint8Array(rows * rowBytes)

@@ -1,44 +1,20 @@
 /** Layers of a network as operators of a graph, each with its weight in the form that the model has it in. */
 import { parameterOf, weightNames } from "@speedq/formats"
-import { noGrad } from "@speedq/tensors"
-import { writtenAs } from "../../exporter/entries.ts"
-import type { DeployedModel, Rest } from "../../model/deployedModel.ts"
 import type { Graph } from "../graph/Graph.ts"
 import { nibbles, widened } from "../graph/packedNumbers.ts"
 import { microsoft } from "../protobuf/onnxMessages.ts"
-import { type CodedWeight, codedWeight } from "./codedWeight.ts"
 import { codedValues } from "./codedValues.ts"
+import type { CodedWeight } from "./codedWeight.ts"
+import type { Numbers } from "./Numbers.ts"
 
-/** A graph, and the model whose numbers it takes. */
+/** A graph under construction, and where its numbers come from. */
 export interface Place {
   readonly graph: Graph
-  readonly deployed: DeployedModel
+  readonly numbers: Numbers
 }
 
-/** A parameter that is not quantized, in f32. The file has it in the format that the model has it in, so no bit is lost. */
-export const parameter = ({ graph, deployed }: Place, name: string): string => {
-  const tensor = deployed.others[name]!
-  const dtype = tensor.dtype as Rest
-  const stored = graph.initializer(name, dtype, tensor.shape, async () => (await writtenAs(tensor.alias(), dtype)).bytes)
-  return dtype === "f32" ? stored : graph.cast(stored, "f32")
-}
-
-/** The matrix [out, in] of a layer in f32, dequantized where it is packed. */
-const matrix = ({ graph, deployed }: Place, layer: string): string => {
-  const name = parameterOf(layer)
-  const packed = deployed.packed.get(layer)
-  if (packed === undefined) return parameter({ graph, deployed }, name)
-  return graph.initializer(name, "f32", packed.shape, async () => (await writtenAs(noGrad(() => packed.unpack()), "f32")).bytes)
-}
-
-const codedOf = ({ deployed }: Place, layer: string): CodedWeight | undefined => {
-  const packed = deployed.packed.get(layer)
-  return packed && codedWeight(packed)
-}
-
-/** Layers that are packed in a form that the operators do not have, and that are written dequantized. */
-export const dequantizedLayers = ({ packed }: DeployedModel): readonly string[] =>
-  [...packed].filter(([, weight]) => codedWeight(weight) === undefined).map(([layer]) => layer)
+/** A parameter that is not quantized. */
+export const parameter = ({ graph, numbers }: Place, name: string): string => numbers.parameter(graph, name)
 
 /** Zero points of a product, u8 [rows, ceil(groups bits / 8)], bits 4 or 8. */
 const zeroPoints = (graph: Graph, name: string, coded: CodedWeight): string => {
@@ -71,12 +47,12 @@ const codedProduct = (graph: Graph, name: string, coded: CodedWeight, x: string,
 
 /** x W^T + b with the weight and bias of a Linear: [..., K] -> [..., N]. */
 export const linear = (place: Place, layer: string, x: string): string => {
-  const { graph, deployed } = place
+  const { graph, numbers } = place
   const names = weightNames(layer)
-  const bias = deployed.others[names.bias] && parameter(place, names.bias)
-  const coded = codedOf(place, layer)
+  const bias = numbers.has(names.bias) ? parameter(place, names.bias) : undefined
+  const coded = numbers.coded(layer)
   if (coded !== undefined) return codedProduct(graph, names.weight, coded, x, bias)
-  const product = graph.op("MatMul", [x, graph.op("Transpose", [matrix(place, layer)], { perm: [1, 0] })])
+  const product = graph.op("MatMul", [x, graph.op("Transpose", [numbers.matrix(graph, layer)], { perm: [1, 0] })])
   return bias === undefined ? product : graph.op("Add", [product, bias])
 }
 
@@ -101,10 +77,10 @@ const zerosOfRows = (graph: Graph, name: string, coded: CodedWeight, ids: string
 
 /** Rows of the matrix of a layer: ids i64 [B, T] -> [B, T, columns], called `output`. */
 export const rowsOf = (place: Place, layer: string, ids: string, output: string): void => {
-  const { graph } = place
-  const coded = codedOf(place, layer)
+  const { graph, numbers } = place
+  const coded = numbers.coded(layer)
   if (coded === undefined) {
-    graph.ops("Gather", [matrix(place, layer), ids], [output])
+    graph.ops("Gather", [numbers.matrix(graph, layer), ids], [output])
     return
   }
   const name = parameterOf(layer)
