@@ -31,6 +31,7 @@ const OnnxConfig = Schema.Struct({
 })
 type OnnxConfig = typeof OnnxConfig.Type
 
+const folder = "onnx"
 const networks = { vision_encoder: visionEncoder, embed_tokens: embedTokens, decoder_model_merged: decoder }
 
 /** The name of the smallest codes. */
@@ -50,19 +51,31 @@ const refusal = ({ config, directory }: ModelDirectory): string | undefined => {
   return undefined
 }
 
-/** Writes the three graphs. */
-const writeGraphs = Effect.fnUntraced(function* ({ source, directory }: ModelToExport, numbers: Numbers, dtype: DType) {
-  const failed = (cause: unknown) => new ExportNotWritten({ directory, cause })
-  yield* Effect.tryPromise({ try: () => makeDirectories(join(directory, "onnx")), catch: failed })
-  return yield* Effect.forEach(Object.entries(networks), ([name, network]) => {
-    const file = join("onnx", `${name}${dtypes[dtype]}.onnx`)
-    const message = modelProto(network({ graph: new Graph(), numbers }, source.directory.config))
+/** The three graphs by file. Fails before anything is written where one cannot be. */
+const graphsOf = Effect.fnUntraced(function* ({ source, directory }: ModelToExport, numbers: Numbers, dtype: DType) {
+  const graphs = Object.entries(networks).map(([name, network]) => ({
+    file: join(folder, `${name}${dtypes[dtype]}.onnx`),
+    message: modelProto(network({ graph: new Graph(), numbers }, source.directory.config))
+  }))
+  for (const { file, message } of graphs) {
     const obstacle = sizeObstacle(message)
-    if (obstacle !== undefined) return failed(`${file}: ${obstacle}; quantize more layers, or to fewer bits`)
-    return writeMessage(join(directory, file), message).pipe(
+    if (obstacle === undefined) continue
+    const cause = `${file}: ${obstacle}; quantize more layers, or to fewer bits`
+    return yield* new ExportNotWritten({ directory, cause })
+  }
+  return graphs
+})
+
+const writeGraphs = Effect.fnUntraced(function* (model: ModelToExport, numbers: Numbers, dtype: DType) {
+  const { directory } = model
+  const graphs = yield* graphsOf(model, numbers, dtype)
+  const failed = (cause: unknown) => new ExportNotWritten({ directory, cause })
+  yield* Effect.tryPromise({ try: () => makeDirectories(join(directory, folder)), catch: failed })
+  return yield* Effect.forEach(graphs, ({ file, message }) =>
+    writeMessage(join(directory, file), message).pipe(
       Effect.mapBoth({ onSuccess: (written) => ({ ...written, file }), onFailure: failed })
     )
-  })
+  )
 })
 
 export const onnxExporter: Exporter<OnnxConfig> = {
@@ -81,10 +94,10 @@ export const onnxExporter: Exporter<OnnxConfig> = {
     if (reason !== undefined) return yield* new ExportNotWritten({ directory, cause: reason })
     const numbers = numbersOf(deployed, matrices)
     const dtype = dtypeOf(deployed, numbers)
+    const graphs = yield* writeGraphs(model, numbers, dtype)
     const companions = yield* writeLayoutFiles(model, (tokenizer) =>
       transformersJsFiles(source.directory, dtype, tokenizer)
     )
-    const graphs = yield* writeGraphs(model, numbers, dtype)
     const bytes = graphs.reduce((sum, file) => sum + file.bytes, 0)
     const layersFallenBack = [...numbers.dequantized, ...layersAsNumbers(deployed)]
     return { files: [...graphs, ...companions], bytes, ...numbers.difference(), layersFallenBack }

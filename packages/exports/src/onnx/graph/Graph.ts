@@ -12,12 +12,6 @@ import {
   type Value
 } from "../protobuf/onnxMessages.ts"
 
-interface NodeOptions {
-  readonly domain?: string
-  /** Name of the result; one is made up without it. */
-  readonly name?: string
-}
-
 const constantBytes = {
   i64: (values: readonly number[]) => bytesOf(BigInt64Array.from(values, BigInt)),
   u8: (values: readonly number[]) => Uint8Array.from(values),
@@ -30,13 +24,8 @@ export class Graph {
   #results = 0
 
   /** One operator with one result. */
-  op(
-    type: string,
-    inputs: readonly string[],
-    attributes: Attributes = {},
-    { domain = "", name }: NodeOptions = {}
-  ): string {
-    const output = name ?? this.#nextName()
+  op(type: string, inputs: readonly string[], attributes: Attributes = {}, domain = ""): string {
+    const output = this.#nextName()
     this.ops(type, inputs, [output], attributes, domain)
     return output
   }

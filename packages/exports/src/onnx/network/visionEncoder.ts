@@ -29,7 +29,7 @@ const block = (place: Place, config: ModelConfig, name: string, x: string): stri
   const addScaled = (to: string, branch: string, scales: string) =>
     graph.op("Add", [to, graph.op("Mul", [branch, parameter(place, scales)])])
   const qkv = graph.split(linear(place, `${name}.attn.qkv`, layerNorm(place, `${name}.norm1`, x, eps)), 3)
-  const mixed = graph.op("MultiHeadAttention", qkv, { num_heads }, { domain: microsoft })
+  const mixed = graph.op("MultiHeadAttention", qkv, { num_heads }, microsoft)
   const attended = addScaled(x, linear(place, `${name}.attn.proj`, mixed), `${name}.ls1`)
   const inner = linear(place, `${name}.mlp.fc1`, layerNorm(place, `${name}.norm2`, attended, eps))
   return addScaled(attended, linear(place, `${name}.mlp.fc2`, graph.op("Gelu", [inner])), `${name}.ls2`)

@@ -20,7 +20,7 @@ export interface Numbers {
   readonly matrix: (graph: Graph, layer: string) => string
   /** Layers that are packed in a form that the operators do not know, and are written dequantized. */
   readonly dequantized: readonly string[]
-  /** Known when everything is written. */
+  /** Of matrices without codes, for codes stand for the same numbers; known when everything is written. */
   readonly difference: () => Difference
 }
 

@@ -38,9 +38,7 @@ export interface CodedWeight {
 }
 
 /** Where the scales [rows, columns / group] come from. */
-type Scales =
-  | { readonly type: "stored"; readonly dtype: "f16" | "f32" }
-  | ({ readonly type: "bilevel" } & SecondLevel)
+type Scales = { readonly type: "stored"; readonly dtype: "f16" | "f32" } | ({ readonly type: "bilevel" } & SecondLevel)
 
 /** Scale codes of 4 bits in order [columns / group, rows]; `scaleGroup` of them share a step and an origin. */
 export type SecondLevel = Pick<BilevelConfig, "scaleGroup" | "secondLevel">

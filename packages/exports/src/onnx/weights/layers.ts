@@ -42,7 +42,7 @@ const codedProduct = (graph: Graph, name: string, coded: CodedWeight, x: string,
   const inGroups = graph.reshape(wide, [rows, columns / group, (group * bitsInGraph) / 8])
   const operands = [x, inGroups, scales(), zeroPoints(graph, name, coded), ...(bias === undefined ? [] : ["", bias])]
   const attributes = { K: columns, N: rows, bits: bitsInGraph, block_size: group }
-  return graph.op("MatMulNBits", operands, attributes, { domain: microsoft })
+  return graph.op("MatMulNBits", operands, attributes, microsoft)
 }
 
 /** x W^T + b with the weight and bias of a Linear: [..., K] -> [..., N]. */
