@@ -18,6 +18,7 @@ import { Graph } from "./graph/Graph.ts"
 import { decoder } from "./network/decoder.ts"
 import { embedTokens } from "./network/embedTokens.ts"
 import { visionEncoder } from "./network/visionEncoder.ts"
+import { lateLength, type Message } from "./protobuf/Message.ts"
 import { modelProto, mostBytes, sizeObstacle } from "./protobuf/onnxMessages.ts"
 import { type Numbers, numbersOf } from "./weights/Numbers.ts"
 import { writeMessage } from "./writeMessage.ts"
@@ -51,6 +52,11 @@ const refusal = ({ config, directory }: ModelDirectory): string | undefined => {
   return undefined
 }
 
+interface GraphFile {
+  readonly file: string
+  readonly message: Message
+}
+
 /** The three graphs by file. Fails before anything is written where one cannot be. */
 const graphsOf = Effect.fnUntraced(function* ({ source, directory }: ModelToExport, numbers: Numbers, dtype: DType) {
   const graphs = Object.entries(networks).map(([name, network]) => ({
@@ -66,9 +72,7 @@ const graphsOf = Effect.fnUntraced(function* ({ source, directory }: ModelToExpo
   return graphs
 })
 
-const writeGraphs = Effect.fnUntraced(function* (model: ModelToExport, numbers: Numbers, dtype: DType) {
-  const { directory } = model
-  const graphs = yield* graphsOf(model, numbers, dtype)
+const writeGraphs = Effect.fnUntraced(function* (directory: string, graphs: readonly GraphFile[]) {
   const failed = (cause: unknown) => new ExportNotWritten({ directory, cause })
   yield* Effect.tryPromise({ try: () => makeDirectories(join(directory, folder)), catch: failed })
   return yield* Effect.forEach(graphs, ({ file, message }) =>
@@ -94,12 +98,13 @@ export const onnxExporter: Exporter<OnnxConfig> = {
     if (reason !== undefined) return yield* new ExportNotWritten({ directory, cause: reason })
     const numbers = numbersOf(deployed, matrices)
     const dtype = dtypeOf(deployed, numbers)
-    const graphs = yield* writeGraphs(model, numbers, dtype)
+    const graphs = yield* graphsOf(model, numbers, dtype)
+    const written = yield* writeGraphs(directory, graphs)
     const companions = yield* writeLayoutFiles(model, (tokenizer) =>
       transformersJsFiles(source.directory, dtype, tokenizer)
     )
-    const bytes = graphs.reduce((sum, file) => sum + file.bytes, 0)
+    const bytes = graphs.reduce((sum, { message }) => sum + lateLength(message), 0)
     const layersFallenBack = [...numbers.dequantized, ...layersAsNumbers(deployed)]
-    return { files: [...graphs, ...companions], bytes, ...numbers.difference(), layersFallenBack }
+    return { files: [...written, ...companions], bytes, ...numbers.difference(), layersFallenBack }
   })
 }

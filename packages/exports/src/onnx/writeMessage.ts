@@ -1,9 +1,7 @@
 /** Writes a protobuf message, large pieces one at a time. */
 import { AtomicFile, type FileFailed } from "@speedq/formats"
 import * as Effect from "effect/Effect"
-import type { Bytes, LateBytes, Message } from "./protobuf/Message.ts"
-
-const isLate = (bytes: Bytes): bytes is LateBytes => !(bytes instanceof Uint8Array)
+import { type Bytes, isLate, type LateBytes, type Message } from "./protobuf/Message.ts"
 
 /** Late bytes, checked against the length that the message states. */
 const made = async ({ byteLength, make }: LateBytes): Promise<Uint8Array> => {

@@ -875,7 +875,7 @@ export interface JointQatOptions extends TrainingStageOptions {
 export interface ExportOptions {
   /**
    * Format to write: `fake-quant`, `packed`, `hf`, `original`, `quant-details`, `gptq`, `compressed-tensors`,
-   * `awq`, or one of an extension.
+   * `awq`, `onnx`, or one of an extension.
    */
   readonly format:
     | "fake-quant"
@@ -886,6 +886,7 @@ export interface ExportOptions {
     | "gptq"
     | "compressed-tensors"
     | "awq"
+    | "onnx"
     | (string & Record<never, never>)
   /** Options of the format, for example `{ "dtype": "f32" }` of `fake-quant`. */
   readonly with?: { readonly [name: string]: Json }

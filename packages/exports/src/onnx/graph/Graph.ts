@@ -41,20 +41,26 @@ export class Graph {
     this.#nodes.push({ type, domain, inputs, outputs, attributes })
   }
 
-  /** Numbers of the file, made when it is written; a second use of a name is the first one's numbers. */
-  initializer(name: string, type: ElementType, shape: readonly number[], make: () => Promise<Uint8Array>): string {
-    const byteLength = sizeOf(shape) * elementBytes(type)
-    if (!this.#initializers.has(name)) this.#initializers.set(name, { name, type, shape, bytes: { byteLength, make } })
-    return name
+  /** Numbers of a weight, made when the file is written; a second use of a name is the first one's numbers. */
+  weight(name: string, type: ElementType, shape: readonly number[], make: () => Promise<Uint8Array>): string {
+    return this.#initializer({ name, type, shape, bytes: { byteLength: sizeOf(shape) * elementBytes(type), make } })
+  }
+
+  /** A table of numbers that are known now. */
+  table(name: string, values: Float32Array, shape: readonly number[]): string {
+    return this.#initializer({ name, type: "f32", shape, bytes: bytesOf(values) })
   }
 
   /** A few numbers that are known now: a list, or a single one without a dimension. */
   constant(type: keyof typeof constantBytes, values: number | readonly number[]): string {
     const list = typeof values === "number" ? [values] : values
     const shape = typeof values === "number" ? [] : [list.length]
-    const name = `${type}:${JSON.stringify(values)}`
-    this.#initializers.set(name, { name, type, shape, bytes: constantBytes[type](list) })
-    return name
+    return this.#initializer({
+      name: `${type}:${JSON.stringify(values)}`,
+      type,
+      shape,
+      bytes: constantBytes[type](list)
+    })
   }
 
   /** The same values as another type. */
@@ -81,6 +87,12 @@ export class Graph {
 
   parts(name: string, inputs: readonly Value[], outputs: readonly Value[]): GraphParts {
     return { name, nodes: this.#nodes, initializers: [...this.#initializers.values()], inputs, outputs }
+  }
+
+  #initializer(initializer: Initializer): string {
+    const { name } = initializer
+    if (!this.#initializers.has(name)) this.#initializers.set(name, initializer)
+    return name
   }
 
   #nextName(): string {

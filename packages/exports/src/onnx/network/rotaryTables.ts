@@ -2,7 +2,6 @@
  * Cosines and sines of rotary positions, f32 [positions, D / 2]. The file holds those of multiples of 256 and of 0 to 255 alone, and the
  * graph makes the others, p = 256 a + b, by the sum of angles: a table of all positions of a long context would take as much as a layer.
  */
-import { bytesOf } from "@speedq/formats"
 import type { Graph } from "../graph/Graph.ts"
 
 const near = 256
@@ -31,8 +30,7 @@ export const rotaryTables = (
 ): { readonly cos: string; readonly sin: string } => {
   const half = width / 2
   const far = Math.ceil(positions / near)
-  const held = (name: string, values: Float32Array, shape: readonly number[]) =>
-    graph.initializer(name, "f32", shape, async () => bytesOf(values))
+  const held = (name: string, values: Float32Array, shape: readonly number[]) => graph.table(name, values, shape)
   const [large, small] = [angles(base, width, far, near), angles(base, width, near, 1)]
   const [cosA, sinA] = [
     held("rotary.far.cos", large.cos, [far, 1, half]),

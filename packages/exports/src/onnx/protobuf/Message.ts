@@ -15,6 +15,11 @@ export type Message = readonly Bytes[]
 
 export const lengthOf = (message: Message): number => message.reduce((sum, { byteLength }) => sum + byteLength, 0)
 
+export const isLate = (bytes: Bytes): bytes is LateBytes => !(bytes instanceof Uint8Array)
+
+/** Bytes that are made later. */
+export const lateLength = (message: Message): number => lengthOf(message.filter(isLate))
+
 const written = (write: (writer: BinaryWriter) => BinaryWriter): Message => [write(new BinaryWriter()).finish()]
 
 export const integerField = (field: number, value: number | bigint): Message =>

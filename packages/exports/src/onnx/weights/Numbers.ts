@@ -35,7 +35,7 @@ export const numbersOf = ({ packed, others }: DeployedModel, matrices: MatrixDTy
     return bytes
   }
   const initializer = (graph: Graph, name: string, shape: Shape, dtype: MatrixDType, take: () => Tensor) => {
-    const stored = graph.initializer(name, dtype, shape, () => write(name, take(), dtype))
+    const stored = graph.weight(name, dtype, shape, () => write(name, take(), dtype))
     return dtype === "f32" ? stored : graph.cast(stored, "f32")
   }
   const plain = (graph: Graph, name: string, dtype: MatrixDType) => {

@@ -13,13 +13,13 @@ interface CodedValues {
   readonly scales: () => string
 }
 
-/** Initializers are called `<name>.<stored tensor>`. */
+/** Weights of the graph are called `<name>.<stored tensor>`. */
 export const codedValues = (graph: Graph, name: string, coded: CodedWeight): CodedValues => {
   const { rows, columns, bits, group, scales } = coded
   const groups = columns / group
   const nameOf = (part: string) => `${name}.${part}`
   const asStored = (part: string, type: "u8" | "f16" | "f32", shape: readonly number[]) =>
-    graph.initializer(nameOf(part), type, shape, () => coded.stored(part))
+    graph.weight(nameOf(part), type, shape, () => coded.stored(part))
   const floats = (part: string, type: "f16" | "f32", shape: readonly number[]) => {
     const stored = asStored(part, type, shape)
     return type === "f32" ? stored : graph.cast(stored, "f32")
@@ -39,8 +39,8 @@ export const codedValues = (graph: Graph, name: string, coded: CodedWeight): Cod
     return graph.op("Transpose", [graph.reshape(scaled, [groups, rows])], { perm: [1, 0] })
   }
   return {
-    codes: () => graph.initializer(nameOf("codes"), "u8", [rows, (columns * bits) / 8], coded.codes),
-    zeros: () => graph.initializer(nameOf("zeros"), "u8", [rows, packedBytes(groups, bits)], coded.zeros),
+    codes: () => graph.weight(nameOf("codes"), "u8", [rows, (columns * bits) / 8], coded.codes),
+    zeros: () => graph.weight(nameOf("zeros"), "u8", [rows, packedBytes(groups, bits)], coded.zeros),
     scales: () => (scales.type === "bilevel" ? bilevelScales(scales) : floats("scale", scales.dtype, [rows, groups]))
   }
 }

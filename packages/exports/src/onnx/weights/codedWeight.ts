@@ -1,9 +1,9 @@
 /**
  * A packed weight as MatMulNBits multiplies by it: codes in groups of g input columns, a zero point and a scale a group, so that a code c
- * stands for scale (c - zero), to the last bit. Its codes are written as the packed form has them; only zero points are put in the order
- * and rows that the operator wants.
+ * stands for scale (c - zero), to the last bit. The file has scales as the packed form has them; the graph computes with them in f32.
  */
 import {
+  type AffineWeight,
   type BilevelConfig,
   bilevelQuantizer,
   embeddingSym4Quantizer,
@@ -13,10 +13,10 @@ import {
   packBits,
   packedBytes,
   type Quantizer,
-  uniformQuantizer,
-  unpackBits
+  uniformQuantizer
 } from "@speedq/quantizers"
-import { storedBytes, storedParts } from "../../packed/storedBytes.ts"
+import { noGrad } from "@speedq/tensors"
+import { storedBytes } from "../../packed/storedBytes.ts"
 
 /** Bits of a code in the file: those of 3 bits take 4, for the operator knows no 3. */
 type CodeBits = 2 | 4 | 8
@@ -65,54 +65,52 @@ const scalesOf = ({ choice: { quantizer, config }, ...weight }: PackedWeight): S
   return { type: "stored", dtype: dtype as "f16" | "f32" }
 }
 
-/** Zero points of `bits` bits, in rows that begin with a byte. `transposed`: stored as [groups, rows]. */
-const zeroRows = (stored: Uint8Array, { rows, count, bits, inFile, transposed }: ZeroLayout): Uint8Array => {
-  const numbers = unpackBits(stored, bits, rows * count)
-  const rowBytes = packedBytes(count, inFile)
+/** Numbers [rows, n] of `bits` bits, each row filled to whole bytes. */
+const packedRows = (numbers: Uint8Array, rows: number, bits: CodeBits): Uint8Array => {
+  const length = numbers.length / rows
+  const rowBytes = packedBytes(length, bits)
   const packed = new Uint8Array(rows * rowBytes)
-  const row = new Uint8Array(count)
-  for (let o = 0; o < rows; o++) {
-    for (let j = 0; j < count; j++) row[j] = numbers[transposed ? j * rows + o : o * count + j]!
-    packed.set(packBits(row, inFile), o * rowBytes)
+  for (let row = 0; row < rows; row++) {
+    packed.set(packBits(numbers.subarray(row * length, (row + 1) * length), bits), row * rowBytes)
   }
   return packed
 }
 
-interface ZeroLayout {
-  readonly rows: number
-  /** Groups of a row. */
-  readonly count: number
-  readonly bits: number
-  readonly inFile: CodeBits
-  readonly transposed: boolean
+const readCodes = async ({ codes }: AffineWeight): Promise<Uint8Array> => {
+  const tensor = noGrad(codes)
+  try {
+    return (await tensor.read()) as Uint8Array
+  } finally {
+    tensor.release()
+  }
+}
+
+const readZeros = async ({ grid }: AffineWeight): Promise<Uint8Array> => {
+  const { scale, zero } = noGrad(grid)
+  try {
+    return Uint8Array.from(await zero.read())
+  } finally {
+    for (const tensor of [scale, zero]) tensor.release()
+  }
 }
 
 /** The weight in this form; undefined where its quantizer, its options or its groups do not fit. */
 export const codedWeight = (weight: PackedWeight): CodedWeight | undefined => {
-  const { quantizer, config } = weight.choice
-  const [rows, columns] = weight.shape as readonly [number, number]
-  const extents = quantizer.affine?.extents(config)
+  const { affine, shape } = weight
   const scales = scalesOf(weight)
-  if (extents === undefined || scales === undefined || !groups.includes(extents.group)) return undefined
-  const { bits, group } = extents
-  const inFile = bitsInFile[bits]
-  if (inFile === undefined) return undefined
-  const count = columns / group
-  const hasZeros = storedParts(weight).some(({ name }) => name === "zeros")
-  const layout = { rows, count, bits, inFile, transposed: scales.type === "bilevel" }
+  if (affine === undefined || scales === undefined || !groups.includes(affine.group)) return undefined
+  const [rows, columns] = shape as readonly [number, number]
+  const bits = bitsInFile[affine.bits]
+  if (bits === undefined) return undefined
   return {
     rows,
     columns,
-    group,
-    bits: inFile,
+    group: affine.group,
+    bits,
+    commonZero: affine.commonZero,
     scales,
-    // A group begins with a byte, so that the stream of all codes is one of rows.
-    codes: async () => {
-      const stored = await storedBytes(weight, "codes")
-      return bits === inFile ? stored : packBits(unpackBits(stored, bits, rows * columns), inFile)
-    },
-    commonZero: hasZeros ? undefined : 2 ** (bits - 1) - 1,
-    zeros: async () => zeroRows(await storedBytes(weight, "zeros"), layout),
+    codes: async () => packedRows(await readCodes(affine), rows, bits),
+    zeros: async () => packedRows(await readZeros(affine), rows, bits),
     stored: (part) => storedBytes(weight, part)
   }
 }
