@@ -10,8 +10,17 @@ export {
 export { companionsOf, copyCompanions, descriptionName } from "./exporter/companions.ts"
 export { type Difference, exact, larger, largestDifference } from "./exporter/Difference.ts"
 export { allFilesOf, filesOf } from "./exporter/directoryFiles.ts"
-export type { ExportChoice, Exporter, ModelFacts, ModelToExport, Written } from "./exporter/Exporter.ts"
+export type {
+  ExportChoice,
+  Exporter,
+  ModelFacts,
+  ModelKind,
+  ModelToExport,
+  Refusal,
+  Written
+} from "./exporter/Exporter.ts"
 export { type Entries, type ExportParts, writtenAs } from "./exporter/entries.ts"
+export { codes, type Holding, numbers, type QuantizedLayer, quantizedLayers } from "./exporter/Holding.ts"
 export { decodeExport, exporters } from "./exporter/registry.ts"
 export { verifyExport } from "./exporter/verifyExport.ts"
 export { Exported, type ExportRequest, writeExport, writeExports } from "./exporter/writeExport.ts"

@@ -312,9 +312,6 @@ describe("awq", () => {
       () => assert.fail("it was written"),
       (failed: Error) => failed
     )
-    assert.include(
-      error.message,
-      "no layer is quantized in a way that awq can hold; --format hf writes dequantized weights"
-    )
+    assert.include(error.message, "no layer is quantized in a way that awq can hold; choose hf")
   })
 })

@@ -135,6 +135,27 @@ describe("a plan", () => {
     assert.isBelow(times.get("export-2")!, times.get("export")!)
   })
 
+  it("says which layers an export keeps the codes of, and refuses a format that can keep none", async () => {
+    const rounded = {
+      use: "round-language",
+      quantizers: [{ match: "**", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }]
+    }
+    const exports = ["gptq", "awq"].map((format) => ({ use: "export", format }))
+    const { stages: planned } = await planOf({ version: 1, name: "formats", model, stages: [rounded, ...exports] })
+    const [, gptq, awq] = planned.map(({ forecast }) => forecast)
+    assert.include(
+      gptq!.lines.join(),
+      "keeps the codes of 35 layers; as numbers: 2 (language_model.model.embed_tokens,"
+    )
+    assert.isEmpty(gptq!.obstacles)
+    assert.deepStrictEqual(awq!.obstacles, [
+      {
+        issue: "awq: no layer is quantized in a way that awq can hold",
+        fix: "choose hf, which has dequantized weights in the same layout"
+      }
+    ])
+  })
+
   it("knows how long an evaluation takes: longer with more rows, and with a divergence; unknown without the file", async () => {
     const benchmark = { name: "nano", data: join(nanoData, "evaluation/caption.tsv") }
     const forecastOf = async (limit: number, more: object = {}) => {

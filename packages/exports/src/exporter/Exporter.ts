@@ -3,18 +3,35 @@
  * interface (a new format is one file and one line in exporter/registry.ts, or an extension of the run).
  */
 import type { AtomicFile } from "@speedq/formats"
+import type { ModelConfig } from "@speedq/vlm-model"
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { ExportNotWritten } from "../Errors.ts"
 import type { DeployedModel } from "../model/deployedModel.ts"
 import type { SourceModel } from "../model/SourceModel.ts"
 import type { Difference } from "./Difference.ts"
+import type { Holding, QuantizedLayer } from "./Holding.ts"
 
 /** What a plan knows of a model before any work. */
 export interface ModelFacts {
   readonly parameters: number
   /** Bytes of the checkpoint that the run starts from. */
   readonly checkpointBytes: number
+}
+
+/** What a format must know to refuse a model before any work. */
+export interface ModelKind {
+  readonly config: ModelConfig
+  /** Where it lies, with its tokenizer; it may not be there yet. */
+  readonly directory: string
+  /** Layers that will be quantized. */
+  readonly layers: readonly QuantizedLayer[]
+}
+
+/** Why a format cannot have a model, and what to do about it. */
+export interface Refusal {
+  readonly reason: string
+  readonly fix: string
 }
 
 /** A model to be written. */
@@ -55,6 +72,10 @@ export interface Exporter<C extends object = object> {
   readonly checkedBy: readonly string[]
   /** Whether packed weights are written as they are, without unpacking them: what a forecast of time wants to know. */
   readonly keepsCodes?: boolean
+  /** Why the format cannot have a model; undefined where it can. */
+  refusal?(config: C, model: ModelKind): Refusal | undefined
+  /** How it holds a quantized layer; plans and tables are silent about a format that does not say. */
+  holds?(config: C, layer: QuantizedLayer): Holding
   /** At most so many bytes are written. */
   bytes(config: C, model: ModelFacts): number
   /** Writes the model. The caller owns model and directory. */

@@ -10,6 +10,7 @@ import { ExportNotWritten } from "../Errors.ts"
 import type { DeployedModel } from "../model/deployedModel.ts"
 import { descriptionName } from "./companions.ts"
 import type { ExportChoice, ModelToExport } from "./Exporter.ts"
+import { packedLayersOf } from "./Holding.ts"
 import { describeFiles } from "./verifyExport.ts"
 
 /** What was written, and how far it is from what the run computes with: the certificate of an export. */
@@ -82,6 +83,11 @@ interface WrittenExport {
 /** Writes all files of one format beside their places; they are in them when `publish` has run. */
 const stage = Effect.fnUntraced(
   function* ({ choice: { exporter, config }, directory }: Destination, { recipe, source, deployed }: Exportable) {
+    const { config: kind, directory: place } = source.directory
+    const layers = packedLayersOf(deployed.packed, kind)
+    const refusal = exporter.refusal?.(config, { config: kind, directory: place, layers })
+    if (refusal !== undefined)
+      return yield* new ExportNotWritten({ directory, cause: refusal.reason, fix: refusal.fix })
     const staging = yield* Staging.make(directory)
     const written = yield* exporter.write(config, { source, deployed, directory: staging.directory })
     const { files, bytes, maxAbsErr, relErr, layersFallenBack } = written

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { copyCompanions } from "../exporter/companions.ts"
 import type { Exporter } from "../exporter/Exporter.ts"
+import { numbers } from "../exporter/Holding.ts"
 import { writeTensors } from "../exporter/writeTensors.ts"
 import { fakeQuantEntries } from "./fakeQuantEntries.ts"
 
@@ -40,6 +41,7 @@ export const fakeQuantExporter: Exporter<FakeQuantConfig> = {
   Config: FakeQuantConfig,
   checkedBy: ["speedq"],
   directoryName: ({ dtype }) => (dtype === "f32" ? "fake-quant-f32" : "fake-quant"),
+  holds: ({ dtype }) => numbers(dtype),
   bytes: ({ dtype }, { parameters }) => (dtype === "bf16" ? 2 : 4) * parameters,
   write: Effect.fnUntraced(function* (config, model) {
     const companions = yield* copyCompanions(model.source.directory.directory, model.directory, {

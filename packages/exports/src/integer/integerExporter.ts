@@ -2,11 +2,12 @@
 import { option } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { ExportNotWritten } from "../Errors.ts"
 import type { Exporter } from "../exporter/Exporter.ts"
+import { codes, numbers, roundingOf } from "../exporter/Holding.ts"
 import { writeTensors } from "../exporter/writeTensors.ts"
 import { huggingfaceFiles, huggingfaceRefusal } from "../layouts/huggingface.ts"
 import { writeLayoutFiles } from "../layouts/layoutExporter.ts"
+import { isHeld, roundsScales } from "./heldModules.ts"
 import type { IntegerLayout } from "./IntegerLayout.ts"
 import { type IntegerEntries, integerEntries } from "./integerEntries.ts"
 
@@ -30,23 +31,27 @@ export const integerExporter = (layout: IntegerLayout): Exporter<IntegerConfig> 
     checkedBy: [],
     directoryName: () => id,
     keepsCodes: true,
+    refusal: (_, model) => {
+      const refusal = huggingfaceRefusal(model)
+      if (refusal !== undefined) return refusal
+      return model.layers.some((quantized) => isHeld(layout, quantized))
+        ? undefined
+        : {
+            reason: `no layer is quantized in a way that ${id} can hold`,
+            fix: "choose hf, which has dequantized weights in the same layout"
+          }
+    },
+    holds: ({ dtype }, quantized) =>
+      isHeld(layout, quantized) ? codes(roundsScales(quantized) ? roundingOf.f16 : 0) : numbers(dtype),
     bytes: (_, { checkpointBytes }) => checkpointBytes,
     write: Effect.fnUntraced(function* ({ dtype }, model) {
-      const { source, directory } = model
-      const refused = (cause: string) => new ExportNotWritten({ directory, cause })
-      const refusal = huggingfaceRefusal(source.directory)
-      if (refusal !== undefined) return yield* refused(refusal)
+      const { source } = model
       let entries: IntegerEntries | undefined
       const { file, bytes, difference } = yield* writeTensors(model, (parts) => {
         entries = integerEntries(layout, parts, dtype)
         return entries
       })
       const { modules, layersFallenBack } = entries!
-      if (modules.kept.length === 0) {
-        return yield* refused(
-          `no layer is quantized in a way that ${id} can hold; --format hf writes dequantized weights`
-        )
-      }
       const settings = quantizationConfig(modules)
       const files = yield* writeLayoutFiles(model, (tokenizerConfig) => {
         const made = huggingfaceFiles(source.directory, dtype, tokenizerConfig)

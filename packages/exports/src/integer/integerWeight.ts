@@ -1,5 +1,5 @@
 /** A weight of whole codes, zero points and a scale a group, as the formats of other runtimes hold it: w = f16(scale) (code - zero). */
-import type { AffineWeight, PackedWeight } from "@speedq/quantizers"
+import type { PackedWeight } from "@speedq/quantizers"
 import { f16ToF32, f32ToF16, noGrad } from "@speedq/tensors"
 import { type Difference, differenceOf } from "../exporter/Difference.ts"
 
@@ -23,15 +23,14 @@ const rowsOf = <T extends Uint8Array | Float32Array>(matrix: T, part: number, pa
 
 /** Reads one of `parts` equal runs of rows of a weight whose codes are affine. */
 export const readIntegerWeight = async (
-  weight: PackedWeight,
-  affine: AffineWeight,
+  { affine, shape }: PackedWeight,
   part = 0,
   parts = 1
 ): Promise<IntegerWeight> => {
-  const [rows, columns] = weight.shape as readonly [number, number]
-  const { bits, group } = affine
-  const codes = noGrad(affine.codes)
-  const { scale, zero } = noGrad(affine.grid)
+  const [rows, columns] = shape as readonly [number, number]
+  const { bits, group, codes: codesOf, grid } = affine!
+  const codes = noGrad(codesOf)
+  const { scale, zero } = noGrad(grid)
   try {
     const zeros = Uint8Array.from(await zero.read())
     return {

@@ -1,5 +1,6 @@
 /** "hf": dequantized weights in the layout that transformers reads without remote code. */
 import type { ModelDirectory } from "@speedq/vlm-model"
+import type { ModelKind, Refusal } from "../exporter/Exporter.ts"
 import type { Rest } from "../model/deployedModel.ts"
 import { generationConfig, huggingfaceConfig, imageProcessor, processorConfig } from "./huggingfaceFiles.ts"
 import { chatTemplate, huggingfaceTokenizer } from "./huggingfaceTokenizer.ts"
@@ -7,9 +8,12 @@ import type { Json, LayoutFiles } from "./LayoutFiles.ts"
 import { layoutExporter } from "./layoutExporter.ts"
 
 /** Why transformers cannot have the model; undefined where it can. */
-export const huggingfaceRefusal = ({ config }: ModelDirectory): string | undefined =>
+export const huggingfaceRefusal = ({ config }: Pick<ModelKind, "config">): Refusal | undefined =>
   config.llm_config.model_type === "internlm2"
-    ? "transformers has no InternLM2 decoder for InternVL; --format fake-quant writes the layout that its own code reads"
+    ? {
+        reason: "transformers has no InternLM2 decoder for InternVL",
+        fix: "choose fake-quant, the layout that its own code reads"
+      }
     : undefined
 
 /** The files beside the weights, for numbers that are read as `dtype`. */

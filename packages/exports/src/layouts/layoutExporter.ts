@@ -6,7 +6,8 @@ import { type Layout, type ModelDirectory, modelTensors, readLayout, storedNames
 import * as Effect from "effect/Effect"
 import { ExportNotWritten } from "../Errors.ts"
 import { copyCompanions } from "../exporter/companions.ts"
-import type { Exporter, ModelToExport } from "../exporter/Exporter.ts"
+import type { Exporter, ModelKind, ModelToExport, Refusal } from "../exporter/Exporter.ts"
+import { numbers } from "../exporter/Holding.ts"
 import { writeTensors } from "../exporter/writeTensors.ts"
 import { FakeQuantConfig, fakeQuantExporter } from "../fakeQuant/fakeQuant.ts"
 import { fakeQuantEntries } from "../fakeQuant/fakeQuantEntries.ts"
@@ -22,7 +23,7 @@ interface LayoutDefinition {
   /** The files that it makes from what is known of the model, for weights that are read as `dtype`. */
   readonly files: (model: ModelDirectory, dtype: Rest, tokenizerConfig: Json) => LayoutFiles
   /** Why the layout cannot have the model; undefined where it can. */
-  readonly refusal?: (model: ModelDirectory) => string | undefined
+  readonly refusal?: (model: ModelKind) => Refusal | undefined
 }
 
 const tokenizerConfigName = "tokenizer_config.json"
@@ -69,12 +70,14 @@ export const layoutExporter = (definition: LayoutDefinition): Exporter<FakeQuant
     Config: FakeQuantConfig,
     checkedBy,
     directoryName: ({ dtype }) => (dtype === "f32" ? `${id}-f32` : id),
+    // A model that is in the layout already is written as it is.
+    refusal: (_, model) =>
+      existsSync(model.directory) && readLayout(model.directory) === layout ? undefined : refusal?.(model),
+    holds: ({ dtype }) => numbers(dtype),
     bytes: fakeQuantExporter.bytes,
     write: Effect.fnUntraced(function* (config, model) {
       const { directory: opened } = model.source
       if (readLayout(opened.directory) === layout) return yield* fakeQuantExporter.write(config, model)
-      const reason = refusal?.(opened)
-      if (reason !== undefined) return yield* new ExportNotWritten({ directory: model.directory, cause: reason })
       const companions = yield* writeLayoutFiles(model, (tokenizer) => files(opened, config.dtype, tokenizer))
       const names = storedNames(modelTensors(opened.config).keys(), layout)
       const { file, bytes, difference } = yield* writeTensors(model, (parts) =>

@@ -5,11 +5,11 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { makeDirectories, option } from "@speedq/formats"
-import type { ModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ExportNotWritten } from "../Errors.ts"
-import type { Exporter, ModelToExport } from "../exporter/Exporter.ts"
+import type { Exporter, ModelKind, ModelToExport, Refusal } from "../exporter/Exporter.ts"
+import { codes, numbers } from "../exporter/Holding.ts"
 import { writeLayoutFiles } from "../layouts/layoutExporter.ts"
 import type { DeployedModel } from "../model/deployedModel.ts"
 import { layersAsNumbers } from "../model/layersAsNumbers.ts"
@@ -20,6 +20,7 @@ import { embedTokens } from "./network/embedTokens.ts"
 import { visionEncoder } from "./network/visionEncoder.ts"
 import { lateLength, type Message } from "./protobuf/Message.ts"
 import { modelProto, mostBytes, sizeObstacle } from "./protobuf/onnxMessages.ts"
+import { isCoded } from "./weights/codedWeight.ts"
 import { type Numbers, numbersOf } from "./weights/Numbers.ts"
 import { writeMessage } from "./writeMessage.ts"
 
@@ -42,12 +43,18 @@ const dtypeOf = ({ packed }: DeployedModel, { coded }: Numbers): DType => {
 }
 
 /** Why transformers.js cannot have the model; undefined where it can. */
-const refusal = ({ config, directory }: ModelDirectory): string | undefined => {
+const refusal = ({ config, directory }: ModelKind): Refusal | undefined => {
   if (config.llm_config.model_type === "internlm2") {
-    return "transformers.js cannot read the tokenizer of InternLM2, a SentencePiece model; --format packed runs it in speedq"
+    return {
+      reason: "transformers.js cannot read the tokenizer of InternLM2, a SentencePiece model",
+      fix: "choose packed, which runs in speedq"
+    }
   }
-  if (!existsSync(join(directory, "tokenizer.json"))) {
-    return `transformers.js reads tokenizer.json, and ${directory} has none; AutoTokenizer of transformers writes it there with save_pretrained`
+  if (existsSync(directory) && !existsSync(join(directory, "tokenizer.json"))) {
+    return {
+      reason: `transformers.js reads tokenizer.json, and ${directory} has none`,
+      fix: "make it there with AutoTokenizer of transformers and its save_pretrained"
+    }
   }
   return undefined
 }
@@ -90,21 +97,21 @@ export const onnxExporter: Exporter<OnnxConfig> = {
   checkedBy: ["onnxruntime 1.30", "transformers.js 4.3"],
   directoryName: ({ dtype }) => (dtype === "f16" ? "onnx-f16" : "onnx"),
   keepsCodes: true,
+  refusal: (_, model) => refusal(model),
+  holds: ({ dtype }, quantized) => (isCoded(quantized) ? codes() : numbers(dtype)),
   // What is packed is not decided here: everything in the format of matrices, an embedding that is the head too in two of three files.
   bytes: ({ dtype }, { parameters }) => Math.min(3 * mostBytes, (dtype === "f16" ? 4 : 8) * parameters),
   write: Effect.fnUntraced(function* ({ dtype: matrices }, model) {
     const { source, deployed, directory } = model
-    const reason = refusal(source.directory)
-    if (reason !== undefined) return yield* new ExportNotWritten({ directory, cause: reason })
-    const numbers = numbersOf(deployed, matrices)
-    const dtype = dtypeOf(deployed, numbers)
-    const graphs = yield* graphsOf(model, numbers, dtype)
+    const weights = numbersOf(deployed, matrices)
+    const dtype = dtypeOf(deployed, weights)
+    const graphs = yield* graphsOf(model, weights, dtype)
     const written = yield* writeGraphs(directory, graphs)
     const companions = yield* writeLayoutFiles(model, (tokenizer) =>
       transformersJsFiles(source.directory, dtype, tokenizer)
     )
     const bytes = graphs.reduce((sum, { message }) => sum + lateLength(message), 0)
-    const layersFallenBack = [...numbers.dequantized, ...layersAsNumbers(deployed)]
-    return { files: [...written, ...companions], bytes, ...numbers.difference(), layersFallenBack }
+    const layersFallenBack = [...weights.dequantized, ...layersAsNumbers(deployed)]
+    return { files: [...written, ...companions], bytes, ...weights.difference(), layersFallenBack }
   })
 }

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { copyCompanions } from "../exporter/companions.ts"
 import type { Exporter } from "../exporter/Exporter.ts"
+import { codes } from "../exporter/Holding.ts"
 import { writeTensors } from "../exporter/writeTensors.ts"
 import { layersAsNumbers } from "../model/layersAsNumbers.ts"
 import { packedEntries } from "./packedEntries.ts"
@@ -18,6 +19,7 @@ export const packedExporter: Exporter<PackedConfig> = {
   checkedBy: ["speedq"],
   directoryName: () => "packed",
   keepsCodes: true,
+  holds: () => codes(),
   // What is packed is not decided here: at most what the source takes.
   bytes: (_, { checkpointBytes }) => checkpointBytes,
   write: Effect.fnUntraced(function* (_, model) {

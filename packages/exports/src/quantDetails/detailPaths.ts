@@ -1,6 +1,7 @@
 /** Where the reference's layout keeps the codes of a layer: layers are numbered through, those of the language model first. */
 import { bilevelQuantizer, embeddingSym4Quantizer, type PackedWeights } from "@speedq/quantizers"
 import { embeddingAndHead, type ModelConfig } from "@speedq/vlm-model"
+import type { QuantizedLayer } from "../exporter/Holding.ts"
 
 const inDecoder = /^language_model\.model\.layers\.(\d+)\.(.+)$/
 const inTower = /^vision_model\.encoder\.layers\.(\d+)\.(.+)$/
@@ -10,6 +11,12 @@ export const embeddingPaths = ({ llm_config }: ModelConfig): ReadonlyMap<string,
   new Map(
     embeddingAndHead(llm_config).map((layer, at) => [layer, ["embed_tokens/embed_tokens", "lm_head/lm_head"][at]!])
   )
+
+/** Whether the layout has a form for a layer. */
+export const hasDetailPath = ({ layer, kind, choice: { quantizer } }: QuantizedLayer): boolean =>
+  kind === "embedding"
+    ? quantizer.id === embeddingSym4Quantizer.id
+    : quantizer.id === bilevelQuantizer.id && (inDecoder.test(layer) || inTower.test(layer))
 
 /** Path of every layer that the layout has a form for, without ending: bilevel Linears of both towers, embedding and head. */
 export const detailPaths = (packed: PackedWeights, config: ModelConfig): ReadonlyMap<string, string> => {

@@ -4,6 +4,7 @@
  */
 import { dirname, join } from "node:path"
 import { makeDirectories, parameterOf, Safetensors } from "@speedq/formats"
+import type { BilevelConfig } from "@speedq/quantizers"
 import { noGrad, type Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -11,10 +12,11 @@ import { ExportNotWritten } from "../Errors.ts"
 import { copyCompanions } from "../exporter/companions.ts"
 import { larger } from "../exporter/Difference.ts"
 import type { Exporter, ModelToExport } from "../exporter/Exporter.ts"
+import { codes, numbers } from "../exporter/Holding.ts"
 import { dataBytes, writeTensors } from "../exporter/writeTensors.ts"
 import { packedEntries } from "../packed/packedEntries.ts"
 import { detailEntries } from "./detailEntries.ts"
-import { detailPaths } from "./detailPaths.ts"
+import { detailPaths, hasDetailPath } from "./detailPaths.ts"
 
 const QuantDetailsConfig = Schema.Struct({})
 type QuantDetailsConfig = typeof QuantDetailsConfig.Type
@@ -54,6 +56,12 @@ export const quantDetailsExporter: Exporter<QuantDetailsConfig> = {
   Config: QuantDetailsConfig,
   checkedBy: ["speedq"],
   directoryName: () => "quant-details",
+  holds: (_, quantized) => {
+    if (!hasDetailPath(quantized)) return numbers("f32")
+    const { secondLevel } = quantized.choice.config as Partial<BilevelConfig>
+    // The second level has a zero point there: origin / step, which f32 rounds.
+    return codes(secondLevel === "f16" ? 2 ** -22 : 0)
+  },
   // A byte for the code of a Linear's weight, two for one of the embedding, and their scales.
   bytes: (_, { parameters, checkpointBytes }) => Math.max(checkpointBytes, Math.ceil(2.25 * parameters)),
   write: Effect.fnUntraced(function* (_, model) {

@@ -8,6 +8,9 @@ import {
   type ExportNotWritten,
   exporters,
   type LanguageModel,
+  type ModelKind,
+  type QuantizedLayer,
+  quantizedLayers,
   Rest,
   type VisionTower,
   writeExport
@@ -38,6 +41,7 @@ import { versionsOf } from "../extensions/versions.ts"
 import { packedLayers } from "../model/layerFact.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
+import { decidedMatrices } from "../planning/decidingStages.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import type { ExportOptions } from "../registry/stageOptions.ts"
 import { exportTime } from "./exportTime.ts"
@@ -73,6 +77,22 @@ const chosen = Effect.fnUntraced(function* (config: ExportConfig) {
 /** Below the run's directory; formats do not overwrite each other. */
 const directoryOf = ({ exporter, config }: ExportChoice): string => join("model", exporter.directoryName(config))
 
+/** Obstacles where the format cannot have the model. */
+const refusals = ({ exporter, config }: ExportChoice, model: ModelKind): readonly Forecast.Obstacle[] => {
+  const refusal = exporter.refusal?.(config, model)
+  return refusal === undefined ? [] : [{ issue: `${exporter.id}: ${refusal.reason}`, fix: refusal.fix }]
+}
+
+/** How many layers keep their codes, where some do, and which do not. */
+const holdingLines = ({ exporter, config }: ExportChoice, layers: readonly QuantizedLayer[]): readonly string[] => {
+  const written = layers.filter((layer) => exporter.holds?.(config, layer).as === "numbers").map(({ layer }) => layer)
+  if (exporter.holds === undefined || written.length === 0 || written.length === layers.length) return []
+  const names = written.length > 3 ? [...written.slice(0, 3), "..."] : written
+  return [
+    `keeps the codes of ${layers.length - written.length} layers; as numbers: ${written.length} (${names.join(", ")})`
+  ]
+}
+
 const asStorageFailed = (error: ExportNotWritten) => {
   const { directory, cause, fix, reason } = error
   return storageFailed("write the exported model", directory, fix === undefined ? cause : reason)
@@ -93,13 +113,14 @@ export const Export = Stage.define({
     const facts = { parameters: parameterCount(model.config), checkpointBytes: model.weightBytes }
     const written = choice.exporter.bytes(choice.config, facts)
     const largest = Math.max(...[...modelTensors(model.config).values()].map(sizeOf))
+    const layers = quantizedLayers(yield* decidedMatrices(model.config, place), model.config)
     return Forecast.make({
-      obstacles: model.obstacles,
+      obstacles: [...model.obstacles, ...refusals(choice, { config: model.config, directory: recipe.model, layers })],
       // The source, the trained matrices and their codes; of the largest one f32, quantized and as it is written.
       memoryBytes: 2 * model.weightBytes + 24 * largest,
       outputBytes: written,
       time: exportTime({ choice, model, recipe, place, most: written }),
-      lines: [`writes ${directoryOf(choice)}, at most ${formatBytes(written)}`]
+      lines: [`writes ${directoryOf(choice)}, at most ${formatBytes(written)}`, ...holdingLines(choice, layers)]
     })
   }),
   begin: Effect.fnUntraced(function* (

@@ -95,7 +95,7 @@ export const extensionKinds: { readonly [List in ListName]: Kind<ValueOf[List]> 
       bytes: "function",
       write: "function"
     },
-    may: { keepsCodes: "boolean" }
+    may: { refusal: "function", holds: "function", keepsCodes: "boolean" }
   },
   benchmarks: {
     noun: "benchmark",

@@ -55,13 +55,15 @@ const oneLevel: readonly Pick<Quantizer, "id">[] = [
 const groups: readonly number[] = [16, 32, 64, 128]
 const bitsInFile: { readonly [bits: number]: CodeBits } = { 2: 2, 3: 4, 4: 4, 8: 8 }
 
-const scalesOf = ({ choice: { quantizer, config }, ...weight }: PackedWeight): Scales | undefined => {
+type Kind = Pick<PackedWeight, "choice" | "shape">
+
+const scalesOf = ({ choice: { quantizer, config }, shape }: Kind): Scales | undefined => {
   if (quantizer.id === bilevelQuantizer.id) {
     const { scaleGroup, secondLevel } = config as BilevelConfig
     return { type: "bilevel", scaleGroup, secondLevel }
   }
   if (!oneLevel.some(({ id }) => id === quantizer.id)) return undefined
-  const { dtype } = quantizer.stored(config, weight.shape).find(({ name }) => name === "scale")!
+  const { dtype } = quantizer.stored(config, shape).find(({ name }) => name === "scale")!
   return { type: "stored", dtype: dtype as "f16" | "f32" }
 }
 
@@ -94,14 +96,25 @@ const readZeros = async ({ grid }: AffineWeight): Promise<Uint8Array> => {
   }
 }
 
-/** The weight in this form; undefined where its quantizer, its options or its groups do not fit. */
+/** Whether a weight has this form: its quantizer, its options and its groups fit. */
+export const isCoded = (weight: Kind): boolean => {
+  const { quantizer, config } = weight.choice
+  const extents = quantizer.affine?.extents(config)
+  return (
+    extents !== undefined &&
+    groups.includes(extents.group) &&
+    bitsInFile[extents.bits] !== undefined &&
+    scalesOf(weight) !== undefined
+  )
+}
+
+/** The weight in this form; undefined where it has it not. */
 export const codedWeight = (weight: PackedWeight): CodedWeight | undefined => {
-  const { affine, shape } = weight
-  const scales = scalesOf(weight)
-  if (affine === undefined || scales === undefined || !groups.includes(affine.group)) return undefined
-  const [rows, columns] = shape as readonly [number, number]
-  const bits = bitsInFile[affine.bits]
-  if (bits === undefined) return undefined
+  if (!isCoded(weight)) return undefined
+  const affine = weight.affine!
+  const scales = scalesOf(weight)!
+  const [rows, columns] = weight.shape as readonly [number, number]
+  const bits = bitsInFile[affine.bits]!
   return {
     rows,
     columns,

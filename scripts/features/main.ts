@@ -1,7 +1,7 @@
 /**
  * Writes FEATURES.md from the registries: kernels and the backends that run them, quantizers, losses, stages, export
- * formats, benchmarks.
- *   node --import tsx -C @speedq/source scripts/features.ts [--check]
+ * formats and what they hold, benchmarks.
+ *   node --import tsx -C @speedq/source scripts/features/main.ts [--check]
  * With --check nothing is written; exit 1 when the file is out of date.
  */
 
@@ -12,12 +12,15 @@ import { exporters } from "@speedq/exports"
 import { quantizers } from "@speedq/quantizers"
 import { stages } from "@speedq/stages"
 import { kernels } from "@speedq/tensors"
+import { holdingsTable } from "./holdings.ts"
 
 const file = "FEATURES.md"
 const mark = (present: boolean): string => (present ? "yes" : "no")
 const row = (cells: readonly (string | number)[]): string => `| ${cells.join(" | ")} |`
 const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
   [row(head), row(head.map(() => "---")), ...rows.map(row)].join("\n")
+
+const [head, ...holdings] = holdingsTable()
 
 const page = [
   "# What there is",
@@ -69,6 +72,12 @@ const page = [
     ["format", "version", "about"],
     exporters.map(({ id, version, description }) => [id, version, description])
   ),
+  "",
+  "### Which quantizers they hold",
+  "",
+  "How a weight loads that an export of a format has, with the format's default options. *exact*: codes that stand for the same numbers. *near*: codes, and a number differs by at most that share of itself. *as numbers*: dequantized; with `dtype` f32, where the format has that option, these are exact, too. Formats that hold Linears alone have embedding and head as numbers. What an export really changed is in its certificate.",
+  "",
+  table(head!, holdings),
   "",
   "## Benchmarks",
   "",
