@@ -6,6 +6,7 @@ export {
   type ActivationCacheOptions,
   makeActivationCache
 } from "./reconstruction/ActivationCache.ts"
+export { type BlockState, releaseBlockState } from "./reconstruction/BlockState.ts"
 export {
   type Block,
   blockError,
@@ -23,7 +24,8 @@ export {
   type BlockSamples,
   countUndecided,
   meanBlockError,
-  reportBlock
+  reportBlock,
+  undecidedShare
 } from "./reconstruction/report.ts"
 export {
   type LayerGrid,
@@ -35,5 +37,5 @@ export {
   type RoundedLayer,
   type RoundingStepOptions
 } from "./rounding/LayerGrid.ts"
-export { alphasOf, initialRounding, type RoundingState, releaseRounding } from "./rounding/RoundingState.ts"
+export { alphasOf, hardWeights, initialRounding, type RoundingState } from "./rounding/RoundingState.ts"
 export { type AnnealingOptions, annealedExponent, isAnnealing } from "./rounding/schedule.ts"

@@ -22,13 +22,28 @@ const budgets = [
 ]
 
 describe.each(budgets)("a cache $where", ({ memoryBudget, inMemory }) => {
-  const make = () => makeActivationCache({ count, sampleSize, memoryBudget, spillFile })
+  const make = () => makeActivationCache({ count, memoryBudget, spillFile })
 
   it("says what lies where", () => {
     const cache = make()
-    assert.strictEqual(cache.memoryBytes, inMemory * sampleBytes)
-    assert.strictEqual(cache.fileBytes, (count - inMemory) * sampleBytes)
     assert.isFalse(existsSync(spillFile))
+    for (let sample = 0; sample < count; sample++) cache.write(sample, valuesOf(sample))
+    assert.strictEqual(cache.memoryBytes(), inMemory * sampleBytes)
+    assert.strictEqual(cache.fileBytes(), (count - inMemory) * sampleBytes)
+    cache.dispose()
+  })
+
+  it("holds samples of unequal sizes, and of the same size ever after", () => {
+    const cache = make()
+    const ragged = (sample: number) => valuesOf(sample).subarray(0, 1 + (sample % sampleSize))
+    for (let sample = count - 1; sample >= 0; sample--) cache.write(sample, ragged(sample))
+    for (let sample = 0; sample < count; sample++) {
+      const target = new Float32Array(cache.sizeOf(sample))
+      cache.read(sample, target)
+      assert.deepEqual(target, ragged(sample))
+      assert.throws(() => cache.write(sample, new Float32Array(target.length + 1)), RangeError, "it was written with")
+    }
+    cache.dispose()
   })
 
   it("gives back what was written last, in any order", () => {
@@ -68,7 +83,7 @@ describe.each(budgets)("a cache $where", ({ memoryBudget, inMemory }) => {
 
   it("deletes its file when it is disposed of, twice if need be", () => {
     const cache = make()
-    cache.write(count - 1, valuesOf(count - 1))
+    for (let sample = 0; sample < count; sample++) cache.write(sample, valuesOf(sample))
     assert.strictEqual(existsSync(spillFile), inMemory < count)
     cache.dispose()
     cache.dispose()
@@ -82,8 +97,10 @@ describe.each(budgets)("a cache $where", ({ memoryBudget, inMemory }) => {
       assert.throws(() => cache.write(sample, valuesOf(0)), RangeError)
       assert.throws(() => cache.read(sample, target), RangeError)
     }
-    assert.throws(() => cache.write(0, new Float32Array(sampleSize + 1)), `sample 0 of ${sampleSize + 1} floats`)
     cache.write(count - 1, valuesOf(count - 1))
+    const other = new Float32Array(sampleSize + 1)
+    assert.throws(() => cache.write(count - 1, other), `sample ${count - 1} of ${sampleSize + 1} floats`)
+    assert.throws(() => cache.read(count - 1, other), `sample ${count - 1} of ${sampleSize + 1} floats`)
     for (const sample of [0, count - 2])
       assert.throws(() => cache.read(sample, target), `sample ${sample} was not written`)
     cache.dispose()
@@ -92,7 +109,7 @@ describe.each(budgets)("a cache $where", ({ memoryBudget, inMemory }) => {
 
 describe("a cache whose file fails", () => {
   it("says what could not be done, where, with how many bytes, and what to do", () => {
-    const cache = makeActivationCache({ count, sampleSize, memoryBudget: 0, spillFile: join(directory, "no", "file") })
+    const cache = makeActivationCache({ count, memoryBudget: 0, spillFile: join(directory, "no", "file") })
     try {
       cache.write(0, valuesOf(0))
       assert.fail("was written")
@@ -100,14 +117,14 @@ describe("a cache whose file fails", () => {
       assert.instanceOf(error, CacheFailed)
       assert.strictEqual(error._tag, "CacheFailed")
       assert.include(error.message, `cannot open ${join(directory, "no", "file")}`)
-      assert.include(error.message, `${count * sampleBytes} bytes`)
+      assert.include(error.message, `up to ${sampleBytes} bytes`)
       assert.include(error.message, "free disk space")
     }
   })
 
   it("notices that its file was cut off", () => {
-    const cache = makeActivationCache({ count, sampleSize, memoryBudget: 0, spillFile })
-    cache.write(2, valuesOf(2))
+    const cache = makeActivationCache({ count, memoryBudget: 0, spillFile })
+    for (const sample of [0, 1, 2]) cache.write(sample, valuesOf(sample))
     truncateSync(spillFile, 2 * sampleBytes + 4)
     assert.throws(() => cache.read(2, new Float32Array(sampleSize)), CacheFailed, "ends before sample 2")
     cache.dispose()

@@ -3,11 +3,11 @@ import { bilevel, uniform } from "@speedq/quantizers"
 import { noGrad, Random, scope, type Tensor, tensor } from "@speedq/tensors"
 import { assert, describe, it } from "vitest"
 import {
-  alphasOf,
   blockError,
   brecqDefaults,
   drawBatch,
   fisherImportance,
+  hardWeights,
   initialRounding,
   meanBlockError,
   NonFiniteReconstruction,
@@ -15,9 +15,10 @@ import {
   type ReconstructionOptions,
   type RoundingState,
   readLosses,
-  releaseRounding,
+  releaseBlockState,
   reportBlock,
-  roundingStep
+  roundingStep,
+  undecidedShare
 } from "../src/index.ts"
 import { bitsOf } from "./support/bits.ts"
 import { onEveryBackend } from "./support/onEveryBackend.ts"
@@ -92,6 +93,29 @@ onEveryBackend("reconstruction", (backend) => {
     assert.closeTo(weighted / expected((i) => factors[i]!), 1, 1e-4)
   })
 
+  it("counts the rows that have targets alone, in their mean and in the gradient", async () => {
+    const { block, samples } = await toyBlock(backend, choice)
+    const { inputs, targets } = samples.batch([2, 7])
+    const weights = Object.fromEntries(Object.entries(block.grids).map(([name, { nearest }]) => [name, nearest()]))
+    const y = await targets.read()
+    // The last token of the second sample fills up.
+    const own = 2 * tokens - 1
+    const given = y.slice(0, own * width) as Float32Array
+    const rows = tensor(backend, Int32Array.from({ length: own }, (_, row) => row), [own], "i32")
+    const batch = { inputs, targets: tensor(backend, given, [own, width]), rows }
+    const output = await block.forward(weights, inputs).read()
+    const expected = given.reduce((sum, value, i) => sum + (output[i]! - value) ** 2, 0) / own
+    assert.closeTo((await blockError(block, weights, batch).item()) / expected, 1, 1e-4)
+    const filled = (await inputs.read()).slice() as Float32Array
+    filled.fill(9, own * width)
+    const other = { ...batch, inputs: tensor(backend, filled, inputs.shape) }
+    const [one, two] = [batch, other].map((each) => {
+      const state = initialRounding(block.grids, Random.make(3, "toy"))
+      return roundingStep(block, state, each, options).state
+    })
+    await isSame(one!.layers.w1!.m, two!.layers.w1!.m, "gradient")
+  })
+
   it("has no regularizer during warm-up and one after it", async () => {
     const toy = await toyBlock(backend, choice)
     let state = start(toy)
@@ -112,14 +136,15 @@ onEveryBackend("reconstruction", (backend) => {
     for (const on of [choice, uniform({ bits: 2, group: 16, range: "mse" })]) {
       const toy = await toyBlock(backend, on)
       const state = iterate(toy, start(toy), options.iterations)
-      const report = await reportBlock(toy.block, state, toy.samples, 5)
+      const fitted = () => hardWeights(toy.block.grids, state)
+      const report = await reportBlock(toy.block, fitted, toy.samples, 5)
       assert.strictEqual(report.block, "toy")
       assert.closeTo(report.errorBefore, 0, 1e-6)
       assert.isAbove(report.errorNearest, 0)
-      assert.isBelow(report.errorAdaround, 0.9 * report.errorNearest)
-      const undecidedAtFirst = (await reportBlock(toy.block, start(toy), toy.samples, 5)).undecided
+      assert.isBelow(report.errorFitted, 0.9 * report.errorNearest)
+      const undecidedAtFirst = await undecidedShare(start(toy))
       assert.isAbove(undecidedAtFirst, 0.9)
-      assert.isBelow(report.undecided, 0.6 * undecidedAtFirst)
+      assert.isBelow(await undecidedShare(state), 0.6 * undecidedAtFirst)
     }
   })
 
@@ -128,10 +153,7 @@ onEveryBackend("reconstruction", (backend) => {
     const half = (values: ArrayLike<number>) => Array.from(values).filter((_, i) => i % width < width / 2)
     const errorOfHalf = async (toy: Toy) => {
       const state = iterate(toy, start(toy), options.iterations)
-      const alphas = alphasOf(state)
-      const weights = Object.fromEntries(
-        Object.entries(toy.block.grids).map(([name, { hard }]) => [name, hard(alphas[name]!)])
-      )
+      const weights = hardWeights(toy.block.grids, state)
       const { inputs, targets } = toy.samples.batch([...Array(toy.samples.count).keys()])
       const [output, y] = [half(await toy.block.forward(weights, inputs).read()), half(await targets.read())]
       return output.reduce((sum, value, i) => sum + (value - y[i]!) ** 2, 0)
@@ -155,7 +177,7 @@ onEveryBackend("reconstruction", (backend) => {
         const again = async (saved: typeof alpha) => tensor(backend, await saved.read(), saved.shape)
         layers[name] = { alpha: await again(alpha), m: await again(m), v: await again(v) }
       }
-      releaseRounding(before)
+      releaseBlockState(before)
       const after = iterate(toy, { ...rest, layers }, total - k)
       assert.deepEqual(after.random, whole.random)
       for (const name of Object.keys(whole.layers)) {
@@ -172,7 +194,7 @@ onEveryBackend("reconstruction", (backend) => {
     const before = backend.usage().buffers
     const after = iterate(toy, state, 3)
     assert.strictEqual(backend.usage().buffers, before)
-    releaseRounding(after)
+    releaseBlockState(after)
     assert.strictEqual(backend.usage().buffers, before - 3 * Object.keys(after.layers).length)
   })
 
@@ -198,7 +220,7 @@ onEveryBackend("reconstruction", (backend) => {
 })
 
 onEveryBackend("a block's report", (backend) => {
-  it("averages over samples, not over batches", async () => {
+  it("averages over tokens, not over batches", async () => {
     const { block, weights, samples } = await toyBlock(backend, choice, { count: 7 })
     const nearest = () => Object.fromEntries(Object.entries(block.grids).map(([name, grid]) => [name, grid.nearest()]))
     const everything = noGrad(() => blockError(block, nearest(), samples.batch([0, 1, 2, 3, 4, 5, 6])))
@@ -224,7 +246,6 @@ onEveryBackend("a block's report", (backend) => {
       w1: { ...w1!, alpha: alpha([inner, width], 100) },
       w2: { ...w2!, alpha: alpha([width, inner], 28) }
     }
-    const { undecided } = await reportBlock(toy.block, { ...state, layers }, toy.samples, 12)
-    assert.strictEqual(undecided, 128 / (2 * inner * width))
+    assert.strictEqual(await undecidedShare({ ...state, layers }), 128 / (2 * inner * width))
   })
 })

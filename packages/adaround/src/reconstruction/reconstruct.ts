@@ -4,7 +4,17 @@
  *
  *   loss = mean over tokens of sum over channels of (y_q - y)^2 + lambda sum over weights of (1 - |2 h(alpha) - 1|^beta_t)
  */
-import { add, type Parameters, Random, scope, squaredError, type Tensor, valueAndGrad } from "@speedq/tensors"
+import {
+  add,
+  gatherRows,
+  type Parameters,
+  Random,
+  reshape,
+  scope,
+  squaredError,
+  type Tensor,
+  valueAndGrad
+} from "@speedq/tensors"
 import { NonFiniteReconstruction, NothingToRound } from "../Errors.ts"
 import type { LayerGrids } from "../rounding/LayerGrid.ts"
 import type { RoundingState } from "../rounding/RoundingState.ts"
@@ -49,7 +59,10 @@ const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
 /** Inputs and full-precision targets of a mini-batch, [B, ..., C]; optional factor of each squared error. */
 export interface ReconstructionBatch {
   readonly inputs: Tensor
+  /** [R, C] where `rows` says which of the outputs have targets. */
   readonly targets: Tensor
+  /** i32 [R]: rows of the flattened output that count; the others only fill up samples of unequal lengths. All where absent. */
+  readonly rows?: Tensor | undefined
   /** Fisher weighting: `fisherImportance`. */
   readonly importance?: Tensor | undefined
 }
@@ -64,12 +77,23 @@ export interface ReconstructionLosses {
 /** Factors of the squared errors out of the task loss's gradient at the block's output: (|g| + 1)^2. */
 export const fisherImportance = (gradient: Float32Array): Float32Array => gradient.map((g) => (Math.abs(g) + 1) ** 2)
 
-/** Squared error summed over the channels (last axis) and averaged over the rest. */
-const reconstructionError = (output: Tensor, { targets, importance }: ReconstructionBatch): Tensor =>
-  squaredError(output, targets, targets.shape.at(-1)! / Math.max(1, targets.size), importance)
+/** Tokens of a batch whose outputs count. */
+export const tokensOf = ({ targets }: Pick<ReconstructionBatch, "targets">): number =>
+  targets.size / targets.shape.at(-1)!
+
+/** Rows [R, C] of an output [B, ..., C] that count, or the output itself. */
+const counted = (output: Tensor, rows: Tensor | undefined): Tensor => {
+  if (rows === undefined) return output
+  const channels = output.shape.at(-1)!
+  return gatherRows(reshape(output, [output.size / channels, channels]), rows)
+}
+
+/** Squared error summed over the channels (last axis) and averaged over the tokens that count. */
+const reconstructionError = (output: Tensor, { targets, rows, importance }: ReconstructionBatch): Tensor =>
+  squaredError(counted(output, rows), targets, targets.shape.at(-1)! / Math.max(1, targets.size), importance)
 
 /** Draws the samples of the next mini-batch, without repetition, and the stream's state after it. */
-export const drawBatch = (state: RoundingState, samples: number, batch: number) => {
+export const drawBatch = (state: Pick<RoundingState, "random">, samples: number, batch: number) => {
   const random = Random.restore(state.random)
   const chosen = random.permutation(samples).subarray(0, Math.min(batch, samples))
   return { chosen, random: random.save() }
@@ -110,7 +134,7 @@ export const roundingStep = (
 /** The losses of the iteration that led to `state`, as numbers; releases them. Raises NonFiniteReconstruction. */
 export const readLosses = async (
   block: Block,
-  { iteration }: RoundingState,
+  { iteration }: Pick<RoundingState, "iteration">,
   { reconstruction, rounding }: ReconstructionLosses
 ): Promise<{ readonly reconstruction: number; readonly rounding: number }> => {
   const numbers = { reconstruction: await reconstruction.item(), rounding: rounding ? await rounding.item() : 0 }

@@ -2,7 +2,7 @@
 import { noGrad, type Parameters, scope, type Tensor } from "@speedq/tensors"
 import type { LayerGrid } from "../rounding/LayerGrid.ts"
 import { alphasOf, type RoundingState } from "../rounding/RoundingState.ts"
-import { type Block, blockError, type ReconstructionBatch } from "./reconstruct.ts"
+import { type Block, blockError, type ReconstructionBatch, tokensOf } from "./reconstruct.ts"
 
 export interface BlockReport {
   readonly block: string
@@ -10,10 +10,8 @@ export interface BlockReport {
   readonly errorBefore: number
   /** The same after rounding to nearest. */
   readonly errorNearest: number
-  /** The same after AdaRound, hard. */
-  readonly errorAdaround: number
-  /** Share of roundings whose h is further than 1e-3 from 0 and 1. */
-  readonly undecided: number
+  /** The same with the quantized weights that the optimization came to. */
+  readonly errorFitted: number
 }
 
 /** Calibration samples of a block. */
@@ -36,7 +34,7 @@ export const countUndecided = async (alpha: Tensor): Promise<number> => {
   return undecided
 }
 
-/** Mean of `blockError` over all samples, `batch` of them at a time; `weights` are made anew for each. */
+/** Mean of `blockError` over the tokens of all samples, `batch` samples at a time; `weights` are made anew for each. */
 export const meanBlockError = async (
   block: Block,
   weights: () => Parameters,
@@ -44,39 +42,49 @@ export const meanBlockError = async (
   batch: number
 ): Promise<number> => {
   let sum = 0
+  let tokens = 0
   for (let first = 0; first < samples.count; first += batch) {
     const chosen = Array.from({ length: Math.min(batch, samples.count - first) }, (_, i) => first + i)
-    const error = noGrad(() => scope(() => blockError(block, weights(), samples.batch(chosen))))
-    sum += chosen.length * (await error.item())
+    let own = 0
+    const error = noGrad(() =>
+      scope(() => {
+        const batch = samples.batch(chosen)
+        own = tokensOf(batch)
+        return blockError(block, weights(), batch)
+      })
+    )
+    sum += own * (await error.item())
+    tokens += own
     error.release()
   }
-  return sum / samples.count
+  return sum / tokens
 }
 
-/** Measures a block before, after rounding to nearest, and with the rounding that `state` has come to. */
-export const reportBlock = async (
-  block: Block,
-  state: RoundingState,
-  samples: BlockSamples,
-  batch: number
-): Promise<BlockReport> => {
-  const error = (weightOf: (layer: string, grid: LayerGrid) => Tensor) => {
-    const weights = () =>
-      Object.fromEntries(Object.entries(block.grids).map(([layer, grid]) => [layer, weightOf(layer, grid)]))
-    return meanBlockError(block, weights, samples, batch)
-  }
-  const alphas = alphasOf(state)
+/** Share of all roundings whose h is further than 1e-3 from 0 and 1. */
+export const undecidedShare = async (state: RoundingState): Promise<number> => {
   let undecided = 0
   let roundings = 0
-  for (const alpha of Object.values(alphas)) {
+  for (const alpha of Object.values(alphasOf(state))) {
     undecided += await countUndecided(alpha)
     roundings += alpha.size
   }
+  return undecided / roundings
+}
+
+/** Measures a block before, after rounding to nearest, and with the weights that `fitted` makes anew for each mini-batch. */
+export const reportBlock = async (
+  block: Block,
+  fitted: () => Parameters,
+  samples: BlockSamples,
+  batch: number
+): Promise<BlockReport> => {
+  const errorWith = (weights: () => Parameters) => meanBlockError(block, weights, samples, batch)
+  const each = (weightOf: (grid: LayerGrid) => Tensor) => () =>
+    Object.fromEntries(Object.entries(block.grids).map(([layer, grid]) => [layer, weightOf(grid)]))
   return {
     block: block.name,
-    errorBefore: await error((_, { weight }) => weight),
-    errorNearest: await error((_, { nearest }) => nearest()),
-    errorAdaround: await error((layer, { hard }) => hard(alphas[layer]!)),
-    undecided: undecided / roundings
+    errorBefore: await errorWith(each(({ weight }) => weight)),
+    errorNearest: await errorWith(each(({ nearest }) => nearest())),
+    errorFitted: await errorWith(fitted)
   }
 }

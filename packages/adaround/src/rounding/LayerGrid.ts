@@ -50,7 +50,7 @@ export interface LayerGrid {
 export type RoundingStepOptions = Omit<AdaroundStepAttributes, "bits" | "group">
 
 /** Optimization state of one Linear; all tensors [N, K]. */
-export interface LayerRounding {
+export type LayerRounding = {
   readonly alpha: Tensor
   /** Adam's running means of the gradient and of its square. */
   readonly m: Tensor

@@ -1,15 +1,9 @@
-/** What AdaRound optimizes and must remember to be continued: one alpha a weight, Adam's moments, the iteration, the random stream. */
-import { type Parameters, type Random, type RandomState, zeros } from "@speedq/tensors"
+/** What AdaRound optimizes: one alpha a weight, with Adam's moments. */
+import { type Parameters, type Random, zeros } from "@speedq/tensors"
+import type { BlockState } from "../reconstruction/BlockState.ts"
 import type { LayerGrids, LayerRounding } from "./LayerGrid.ts"
 
-/** Everything an interrupted optimization needs; tensors are updated in place by `roundingStep`. */
-export interface RoundingState {
-  /** Iterations done. */
-  readonly iteration: number
-  readonly layers: { readonly [layer: string]: LayerRounding }
-  /** Stream that draws the mini-batches. */
-  readonly random: RandomState
-}
+export type RoundingState = BlockState<LayerRounding>
 
 /** The state before the first iteration: soft weights equal the weights. */
 export const initialRounding = (grids: LayerGrids, random: Random): RoundingState => ({
@@ -27,7 +21,6 @@ export const initialRounding = (grids: LayerGrids, random: Random): RoundingStat
 export const alphasOf = ({ layers }: RoundingState): Parameters =>
   Object.fromEntries(Object.entries(layers).map(([layer, { alpha }]) => [layer, alpha]))
 
-/** Releases the tensors of a state. */
-export const releaseRounding = ({ layers }: RoundingState): void => {
-  for (const { alpha, m, v } of Object.values(layers)) for (const tensor of [alpha, m, v]) tensor.release()
-}
+/** The weights that the roundings of a state stand for. */
+export const hardWeights = (grids: LayerGrids, state: RoundingState): Parameters =>
+  Object.fromEntries(Object.entries(alphasOf(state)).map(([layer, alpha]) => [layer, grids[layer]!.hard(alpha)]))

@@ -33,6 +33,7 @@ import {
   weightsFrom
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import type { BlockWeighing } from "../blocks/BlockSession.ts"
 import { modelUnreadable } from "../Errors.ts"
 import { type DecoderBatch, hiddenStates, inputEmbeddings } from "../training/hiddenStates.ts"
 
@@ -41,9 +42,6 @@ const question = "Describe the image."
 
 /** Tokens that an answer has at most. */
 export const answerTokens = 32
-
-/** Gradient [tokens, C] at the full-precision output [1, tokens, C] of block `index` of a tile. */
-export type FisherGradient = (tile: number, index: number, output: Tensor) => Promise<Float32Array>
 
 interface FisherOptions {
   readonly backend: Backend
@@ -115,7 +113,7 @@ export const makeFisherGradient = Effect.fnUntraced(function* ({ backend, model,
     return answer
   }
 
-  const gradient: FisherGradient = async (tile, index, output) => {
+  const gradient: BlockWeighing = async (tile, index, output) => {
     const answer = await answerAbout(tile, index, output)
     const batch = sequenceOf(Int32Array.from([...promptIds, ...answer]), answer.length)
     const labels = { values: batch.labels, batch: 1, length: batch.length }

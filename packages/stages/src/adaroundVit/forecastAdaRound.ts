@@ -7,6 +7,7 @@ import { blocksUsed, type ModelConfig, openModelDirectory, tokensPerTile } from 
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import { quantizedBlocks } from "../blocks/BlockTower.ts"
 import { openCalibrationTiles, pictureFix } from "../data/CalibrationTiles.ts"
 import { drawPictures, isPicture, sourcesOf } from "../data/calibrationPictures.ts"
 import { pictureLimits } from "../data/pictureLimits.ts"
@@ -24,7 +25,7 @@ import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
 import { stageTime } from "../planning/stageTime.ts"
 import type { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
 import { answerTokens } from "./fisherGradient.ts"
-import { roundedBlocks } from "./VisionSession.ts"
+import { visionBlocks } from "./visionTower.ts"
 
 /** Fails with RulesInvalid when a quantizer has no grid to round on: now, and not when its block is reached. */
 export const requireGrids = ({ choices }: PlannedLayers): Effect.Effect<void, RulesInvalid> => {
@@ -147,7 +148,7 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
   )
   const images =
     missing.length > 0 ? { tiles: undefined, obstacles: [], lines: [] } : yield* imagesThere(config, recipe)
-  const blocks = roundedBlocks(planned.choices, model.config)
+  const blocks = quantizedBlocks(planned.choices, visionBlocks(model.config))
   const blockWeights = linearWeights(model.config, "vision") / model.config.vision_config.num_hidden_layers
   const tileBytes = 4 * visionTokens(model.config) * model.config.vision_config.hidden_size
   const weighted = config.weighting === "fisher"

@@ -1,0 +1,67 @@
+/** The vision tower, block by block, on calibration tiles. */
+import type { SourceModel } from "@speedq/exports"
+import { type Events, emit, RunEvents } from "@speedq/pipeline"
+import { type Backend, noGrad, scope, tensor } from "@speedq/tensors"
+import {
+  blocksUsed,
+  type ModelConfig,
+  tileSize,
+  visionBlock,
+  visionBlockName,
+  visionEmbeddings,
+  weightsFrom
+} from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import type { BlockTower } from "../blocks/BlockTower.ts"
+import { type ComputeFailed, computing } from "../compute/computing.ts"
+import type { CalibrationTiles } from "../data/CalibrationTiles.ts"
+import type { DataUnusable } from "../Errors.ts"
+
+interface VisionTowerOptions {
+  readonly backend: Backend
+  readonly model: SourceModel
+  readonly tiles: CalibrationTiles
+  /** Where the images are from, for messages. */
+  readonly source: string
+}
+
+/** Names of the blocks that the model uses. */
+export const visionBlocks = (config: ModelConfig): readonly string[] =>
+  Array.from({ length: blocksUsed(config) }, (_, index) => visionBlockName(index))
+
+export const visionTower = ({
+  backend,
+  model,
+  tiles,
+  source
+}: VisionTowerOptions): BlockTower<ComputeFailed | DataUnusable, Events> => {
+  const { config } = model.directory
+  const { vision_config } = config
+  const size = tileSize(config)
+  const embed = (pixels: Float32Array) =>
+    noGrad(() =>
+      scope(() =>
+        visionEmbeddings(weightsFrom(model.weights), vision_config, tensor(backend, pixels, [1, 3, size, size]))
+      )
+    )
+  return {
+    title: "vision block",
+    blocks: visionBlocks(config),
+    weights: model.weights,
+    forward: (weights, index, x) => visionBlock(weights, vision_config, visionBlockName(index), x),
+    count: tiles.count,
+    visit: Effect.fnUntraced(function* (see, begins) {
+      if (begins) {
+        for (const { at, reason: detail, by = "no other" } of tiles.replaced)
+          yield* emit(RunEvents.DataSubstituted, { source, sample: at, detail, by })
+      }
+      yield* tiles.visit((pixels, tile) =>
+        Effect.acquireUseRelease(
+          computing(() => embed(pixels)),
+          (embedded) => see({ quantized: embedded, original: embedded }, tile),
+          (embedded) => Effect.sync(() => embedded.release())
+        )
+      )
+    })
+  }
+}

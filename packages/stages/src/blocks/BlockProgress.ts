@@ -1,0 +1,105 @@
+/** What a block-wise stage remembers between its steps: blocks that are done, and the optimization of the one it is in. */
+import type { BlockReport, BlockState } from "@speedq/adaround"
+import { layerOf, parameterOf } from "@speedq/formats"
+import { Codec } from "@speedq/pipeline"
+import { describePacked, type PackedWeights, readPackedWeights } from "@speedq/quantizers"
+import type { Parameters, Tensor } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { readingPacked } from "../artefacts/readingSaved.ts"
+import { loadTensor, packedSources, tensorSource } from "../artefacts/tensorCodec.ts"
+import { Compute } from "../compute/Compute.ts"
+import { SampleTally } from "../data/SampleTally.ts"
+import { Extensions } from "../extensions/Extensions.ts"
+import type { BlockMethod } from "./BlockMethod.ts"
+
+/** What was measured of a finished block, and which weights it has. */
+export interface FittedBlock extends BlockReport {
+  /** Share of the roundings that were still open. */
+  readonly undecided?: number
+  /** The method's name, or "nearest". */
+  readonly kept: string
+}
+
+export interface BlockProgress<L extends Parameters> {
+  /** Weights of the blocks before, by layer. */
+  readonly done: PackedWeights
+  readonly reports: readonly FittedBlock[]
+  /** Optimization of the current block; undefined before its first step. */
+  readonly current: BlockState<L> | undefined
+  /** What was seen of records, where samples are of such. */
+  readonly tally?: SampleTally | undefined
+}
+
+const FittedBlockData = Schema.Struct({
+  block: Schema.String,
+  errorBefore: Schema.Number,
+  errorNearest: Schema.Number,
+  errorFitted: Schema.Number,
+  undecided: Schema.optionalKey(Schema.Number),
+  kept: Schema.String
+}).pipe(
+  // As states were saved when AdaRound was the only method.
+  Schema.encodeKeys({ errorFitted: "errorAdaround" })
+)
+
+const RandomData = Schema.Struct({
+  words: Schema.Tuple([Schema.Number, Schema.Number, Schema.Number, Schema.Number]),
+  spare: Schema.NullOr(Schema.Number)
+})
+
+const Data = Schema.Struct({
+  done: Schema.Record(Schema.String, Schema.JsonObject),
+  reports: Schema.Array(FittedBlockData),
+  current: Schema.NullOr(
+    Schema.Struct({ iteration: Schema.Int, layers: Schema.Array(Schema.String), random: RandomData })
+  ),
+  tally: Schema.optionalKey(SampleTally)
+})
+
+export const blockProgressCodec = <L extends Parameters>({ parts }: Pick<BlockMethod<L>, "parts">) =>
+  Codec.make({
+    data: Data,
+    save: ({ done, reports, current, tally }: BlockProgress<L>) => ({
+      data: {
+        done: describePacked(done) as (typeof Data.Type)["done"],
+        reports,
+        current: current
+          ? {
+              iteration: current.iteration,
+              layers: Object.keys(current.layers).map(parameterOf),
+              random: current.random
+            }
+          : null,
+        ...(tally && { tally })
+      },
+      tensors: [
+        ...packedSources(done),
+        ...Object.entries(current?.layers ?? {}).flatMap(([layer, tensors]) =>
+          parts(layer).map((part) => tensorSource(`${part}.${parameterOf(layer)}`, tensors[part]!))
+        )
+      ]
+    }),
+    load: ({ done, reports, current, tally }, file) =>
+      Effect.gen(function* () {
+        const { backend } = yield* Compute
+        const known = (yield* Extensions).quantizers
+        const weights = yield* readingPacked(file.path, () => readPackedWeights(backend, file.store, done, known))
+        const layers: { [layer: string]: L } = {}
+        for (const parameter of current?.layers ?? []) {
+          const layer = layerOf(parameter)
+          const tensors: [string, Tensor][] = []
+          for (const part of parts(layer)) {
+            tensors.push([part, yield* loadTensor(backend, file, `${part}.${parameter}`, "state")])
+          }
+          layers[layer] = Object.fromEntries(tensors) as L
+        }
+        const progress: BlockProgress<L> = {
+          done: weights,
+          reports,
+          current: current ? { iteration: current.iteration, random: current.random, layers } : undefined,
+          tally
+        }
+        return progress
+      })
+  })

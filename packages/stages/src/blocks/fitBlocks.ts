@@ -1,0 +1,148 @@
+/** The program of a block-wise stage: block after block, so many iterations each, then the step that makes its weights permanent. */
+import { type Block, type BlockState, readLosses, releaseBlockState, reportBlock } from "@speedq/adaround"
+import { releasePacked } from "@speedq/exports"
+import { emit, formatNumber, type Report, RunEvents, Stage } from "@speedq/pipeline"
+import { type PackedWeights, packWeight, type QuantizedWeight } from "@speedq/quantizers"
+import { noGrad, type Parameters, Random, scope, type Tensor } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import { computing } from "../compute/computing.ts"
+import type { SampleTally } from "../data/SampleTally.ts"
+import type { PlannedLayers } from "../model/plannedLayers.ts"
+import { owned, owningState } from "../model/stageMemory.ts"
+import type { BlockCaches } from "./BlockCaches.ts"
+import type { BlockMethod } from "./BlockMethod.ts"
+import { type BlockProgress, blockProgressCodec, type FittedBlock } from "./BlockProgress.ts"
+import { type BlockWeighing, makeBlockSession } from "./BlockSession.ts"
+import { type BlockTower, choicesOfBlock, quantizedBlocks } from "./BlockTower.ts"
+import { blockSections, factsOfBlock, fittedLayers } from "./blockSections.ts"
+
+interface FitBlocksOptions<L extends Parameters, E, R, Out> {
+  readonly tower: BlockTower<E, R>
+  readonly choices: PlannedLayers["choices"]
+  readonly caches: BlockCaches
+  readonly method: BlockMethod<L>
+  /** Of the stage. */
+  readonly seed: number
+  /** What becomes of a block that is worse than rounded to nearest. */
+  readonly worse: "nearest" | "keep"
+  /** Gradient of the task's loss at a block's full-precision output of a sample; undefined where errors count alike. */
+  readonly weighing?: BlockWeighing | undefined
+  /** What the stage gives, out of the weights of all blocks. */
+  readonly output: (done: PackedWeights) => Out
+  /** What the report says of the samples. */
+  readonly sections: (tally: SampleTally | undefined) => readonly Report.Section[]
+}
+
+interface Finishing<L extends Parameters> {
+  readonly block: Block
+  readonly state: BlockState<L>
+  readonly progress: BlockProgress<L>
+}
+
+/** Makes the weights of a finished block permanent: packs them and measures what was won. */
+const finishBlock = async <L extends Parameters>(
+  { choices, caches, method, worse }: Pick<FitBlocksOptions<L, never, never, never>, "choices" | "caches" | "method" | "worse">,
+  { block, state, progress }: Finishing<L>
+): Promise<BlockProgress<L>> => {
+  const done = new Map(progress.done)
+  const measured = await reportBlock(block, () => method.weights(block, state), caches, method.batch)
+  const undecided = await method.undecided?.(state)
+  const backToNearest = worse === "nearest" && measured.errorFitted > measured.errorNearest
+  const storedOf = (layer: string): QuantizedWeight => {
+    const grid = block.grids[layer]!
+    // The sign of an alpha that was not optimized is that of rounding to nearest.
+    return backToNearest ? grid.stored(grid.initialAlpha()) : method.stored(block, layer, state.layers[layer]!)
+  }
+  for (const layer of Object.keys(state.layers)) {
+    const stored = noGrad(() => scope(() => storedOf(layer)))
+    done.set(layer, await packWeight(layer, choices.get(layer)!, block.grids[layer]!.weight.shape, stored))
+    for (const tensor of Object.values<Tensor>(stored)) tensor.release()
+  }
+  releaseBlockState(state)
+  const report: FittedBlock = {
+    ...measured,
+    ...(undecided !== undefined && { undecided }),
+    kept: backToNearest ? "nearest" : method.name
+  }
+  return { ...progress, done, reports: [...progress.reports, report], current: undefined }
+}
+
+/** Tells of a finished block. */
+const announce = Effect.fnUntraced(function* (
+  method: string,
+  report: FittedBlock,
+  facts: readonly Report.LayerFact[]
+) {
+  const { block, errorNearest, errorFitted, kept } = report
+  if (kept === "nearest") {
+    const message = `${block}: error ${formatNumber(errorFitted)} after ${method}, ${formatNumber(errorNearest)} rounded to nearest, which was kept; more iterations or a higher learning rate may help`
+    yield* emit(RunEvents.Warning, { message })
+  }
+  for (const fact of facts) yield* emit(RunEvents.LayerQuantized, fact)
+})
+
+/** For the life of the scope, which owns the blocks that are open and the newest state. */
+export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E, R, Out>(
+  options: FitBlocksOptions<L, E, R, Out>
+) {
+  const { tower, choices, caches, method, seed, weighing, output, sections } = options
+  const session = yield* owned(
+    Effect.sync(() => makeBlockSession({ tower, choices, caches, weighing })),
+    ({ close }) => close()
+  )
+  const blocks = quantizedBlocks(choices, tower.blocks)
+  const stepsPerBlock = method.iterations + 1
+  const factsOf = (report: FittedBlock, done: PackedWeights) =>
+    factsOfBlock(report, done, choicesOfBlock(choices, report.block))
+
+  // An iteration changes its tensors in place: one that fails may have changed some of them.
+  let changing = false
+
+  /** One iteration of the current block; after the last, the step that makes its weights permanent. */
+  const step = Effect.fnUntraced(function* (progress: BlockProgress<L>, done: number) {
+    const index = blocks[Math.floor(done / stepsPerBlock)]!
+    const block = yield* session.enter(progress.done, index, done === 0)
+    const tally = progress.tally ?? tower.tally?.()
+    const random = Random.make(seed, `mini-batches of block ${index}`)
+    const state =
+      progress.current ?? (yield* computing(() => noGrad(() => scope(() => method.initial(block, random)))))
+    if (done % stepsPerBlock === method.iterations) {
+      const next = yield* computing(() => finishBlock(options, { block, state, progress: { ...progress, tally } }))
+      const report = next.reports.at(-1)!
+      yield* announce(method.name, report, factsOf(report, next.done))
+      // The error of a whole block is no loss of a mini-batch, and has no place on its curve.
+      return { state: next, metrics: {} }
+    }
+    const drawn = method.draw(state, caches.count)
+    changing = true
+    const { next, losses } = yield* computing(async () => {
+      const result = scope(() => method.step(block, { ...state, random: drawn.random }, caches.batch(drawn.chosen)))
+      return { next: result.state, losses: await readLosses(block, result.state, result.losses) }
+    })
+    changing = false
+    const metrics = { loss: losses.reconstruction, regularizer: losses.rounding }
+    const after: BlockProgress<L> = { ...progress, tally, current: next }
+    return { state: after, metrics }
+  })
+
+  const program = Stage.program({
+    steps: blocks.length * stepsPerBlock,
+    state: blockProgressCodec(method),
+    initial: Effect.succeed<BlockProgress<L>>({ done: new Map(), reports: [], current: undefined }),
+    step,
+    isIntact: () => !changing,
+    finish: ({ done, reports, tally }: BlockProgress<L>) =>
+      Effect.succeed({
+        output: output(done),
+        report: [
+          ...blockSections(tower.title, method.name, reports),
+          ...fittedLayers(reports.flatMap((report) => factsOf(report, done))),
+          ...sections(tally)
+        ]
+      })
+  })
+  return yield* owningState(program, ({ done, current }) => {
+    releasePacked(done)
+    if (current) releaseBlockState(current)
+  })
+})

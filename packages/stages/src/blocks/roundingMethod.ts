@@ -1,0 +1,26 @@
+/** AdaRound as a way to fit a block: every rounding is learned on a fixed grid (docs/method.md, "AdaRound"). */
+import {
+  drawBatch,
+  hardWeights,
+  initialRounding,
+  type LayerRounding,
+  type ReconstructionOptions,
+  roundingStep,
+  undecidedShare
+} from "@speedq/adaround"
+import type { BlockMethod } from "./BlockMethod.ts"
+
+const parts = ["alpha", "m", "v"] as const
+
+export const roundingMethod = (options: ReconstructionOptions): BlockMethod<LayerRounding> => ({
+  name: "AdaRound",
+  iterations: options.iterations,
+  batch: options.batch,
+  parts: () => parts,
+  initial: ({ grids }, random) => initialRounding(grids, random),
+  draw: (state, samples) => drawBatch(state, samples, options.batch),
+  step: (block, state, batch) => roundingStep(block, state, batch, options),
+  weights: ({ grids }, state) => hardWeights(grids, state),
+  stored: ({ grids }, layer, { alpha }) => grids[layer]!.stored(alpha),
+  undecided: undecidedShare
+})
