@@ -101,7 +101,12 @@ onEveryBackend("reconstruction", (backend) => {
     // The last token of the second sample fills up.
     const own = 2 * tokens - 1
     const given = y.slice(0, own * width) as Float32Array
-    const rows = tensor(backend, Int32Array.from({ length: own }, (_, row) => row), [own], "i32")
+    const rows = tensor(
+      backend,
+      Int32Array.from({ length: own }, (_, row) => row),
+      [own],
+      "i32"
+    )
     const batch = { inputs, targets: tensor(backend, given, [own, width]), rows }
     const output = await block.forward(weights, inputs).read()
     const expected = given.reduce((sum, value, i) => sum + (output[i]! - value) ** 2, 0) / own

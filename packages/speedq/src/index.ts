@@ -66,6 +66,7 @@ export {
 } from "@speedq/quantizers"
 // Stages, and what they hand to each other
 export {
+  AdaRoundLanguage,
   AdaRoundVit,
   Autoclip,
   ClippingRanges,

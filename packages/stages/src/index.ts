@@ -1,4 +1,5 @@
 /** SPEED-Q: its stages, the artefacts that they hand to each other, and what they run on. */
+export { AdaRoundLanguage } from "./adaroundLanguage/AdaRoundLanguage.ts"
 export { AdaRoundVit } from "./adaroundVit/AdaRoundVit.ts"
 export {
   ClippingRanges,
@@ -66,6 +67,7 @@ export { openReferenceModel } from "./reference/openReferenceModel.ts"
 export { detailsDirectory } from "./reference/QuantDetails.ts"
 export { knownStages } from "./registry/knownStages.ts"
 export type {
+  AdaRoundLanguageOptions,
   AdaRoundVitOptions,
   AutoclipOptions,
   BenchmarkOptions,

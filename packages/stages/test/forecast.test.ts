@@ -189,6 +189,20 @@ describe("a plan", () => {
     assert.isAbove(await secondsOf(shortStages.adaround.quantizers), numbers)
   })
 
+  it("knows how long fitting the decoder takes: longer with more iterations; and how many sequences there are", async () => {
+    const forecastOf = async (more: object) =>
+      (await planOf({ ...recipeOf(), stages: [{ ...shortStages.adaroundLanguage, ...more }] })).stages[0]!.forecast
+    const { seconds, lines, memoryBytes } = await forecastOf({})
+    assert.isTrue(seconds! > 0 && seconds! < 600)
+    assert.match(lines.join(), /5 layers, 8 iterations each, 10 sequences/)
+    assert.isAbove((await forecastOf({ iterations: 800 })).seconds!, 2 * seconds!)
+    assert.isAbove((await forecastOf({ batch: 10 })).memoryBytes, memoryBytes)
+    // The mixture has 40 records at 2 percent.
+    assert.match((await forecastOf({ documents: 100_000 })).lines.join(), /iterations each, 40 sequences/)
+    const text = { calibration: join(nanoData, "calibration.jsonl"), documents: 24, block: 64 }
+    assert.match((await forecastOf(text)).lines.join(), /iterations each, \d+ sequences/)
+  })
+
   it("counts the tiles that calibration images really have", async () => {
     const linesOf = async (count: number) =>
       (await planOf({ ...recipeOf(), stages: [{ ...shortStages.adaround, count }] })).stages[0]!.forecast.lines.join()

@@ -64,6 +64,7 @@ const recipes = [
     { use: "export", format: "awq" }
   ),
   recipeOf(shortStages.autoclip, { use: "round-language", quantizers: shortStages.autoclip.quantizers }),
+  recipeOf({ ...shortStages.adaroundLanguage, calibration: short.data, iterations: 3 }),
   recipeOf(evaluation("nearest", { nearest, divergence: 1 }))
 ]
 

@@ -22,6 +22,7 @@ const configs: { readonly [use: string]: ReadonlyArray<object> } = {
   "train-projector": [shortStages.projector],
   autoclip: [shortStages.autoclip, { ...shortStages.autoclip, calibration: { meta: "data.json" } }],
   "round-language": [{ quantizers: nearest.slice(0, 1) }],
+  "adaround-language": [shortStages.adaroundLanguage],
   qat: [shortStages.qat],
   "joint-qat": [shortStages.qat],
   export: [{ format: "fake-quant", with: { dtype: "f32" } }],
@@ -133,7 +134,8 @@ describe("an option", () => {
       "adaround-vit.cache",
       "adaround-vit.reading",
       "adaround-vit.onError",
-      ...data.map((option) => `autoclip.calibration.${option}`),
+      "adaround-language.cache",
+      ...["autoclip", "adaround-language"].flatMap((name) => data.map((option) => `${name}.calibration.${option}`)),
       ...["train-projector", "qat", "joint-qat"].flatMap((name) => training.map((option) => `${name}.${option}`))
     ])
   })

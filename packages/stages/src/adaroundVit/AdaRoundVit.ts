@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import { QuantizedVision } from "../artefacts/artefacts.ts"
 import { makeBlockCaches } from "../blocks/BlockCaches.ts"
 import { fitBlocks } from "../blocks/fitBlocks.ts"
+import { requireGrids } from "../blocks/requireGrids.ts"
 import { roundingMethod } from "../blocks/roundingMethod.ts"
 import { Compute } from "../compute/Compute.ts"
 import { openCalibrationTiles, replacedSections } from "../data/CalibrationTiles.ts"
@@ -23,7 +24,7 @@ import { owned } from "../model/stageMemory.ts"
 import type { AdaRoundVitOptions } from "../registry/stageOptions.ts"
 import { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
 import { makeFisherGradient } from "./fisherGradient.ts"
-import { forecastAdaRound, requireGrids } from "./forecastAdaRound.ts"
+import { forecastAdaRound } from "./forecastAdaRound.ts"
 import { visionTower } from "./visionTower.ts"
 
 export const AdaRoundVit = Stage.define({
@@ -62,7 +63,7 @@ export const AdaRoundVit = Stage.define({
     const { config: modelConfig, image } = model.directory
     const planned = yield* planTowers(modelConfig, ["vision"], config.quantizers, config.compat)
     const { choices } = planned
-    yield* requireGrids(planned)
+    yield* requireGrids(planned, "AdaRound")
     yield* requireQuantizable(model.weights, choices)
     const { onError } = config
     const limits = pictureLimits(config.reading, config.compat)

@@ -1,12 +1,10 @@
 /** Options of stage 1; defaults are BRECQ's (arXiv:2102.05426). */
-import { brecqDefaults } from "@speedq/adaround"
 import { option, optionalOption, requiredOption } from "@speedq/formats"
-import { Compat, Count, CountOrNone, Positive, Rate, Share } from "@speedq/pipeline"
+import { Compat, Count } from "@speedq/pipeline"
 import { RuleList } from "@speedq/quantizers"
 import * as Schema from "effect/Schema"
+import { blockOptions, brecq, roundingOptions } from "../blocks/roundingOptions.ts"
 import { PictureConfig } from "../data/pictureLimits.ts"
-
-const brecq = "BRECQ (arXiv:2102.05426)"
 
 export const AdaRoundVitConfig = Schema.Struct({
   compat: Compat,
@@ -46,52 +44,7 @@ export const AdaRoundVitConfig = Schema.Struct({
     description:
       "Rules that give the vision tower's Linears their quantizers; the first that matches decides. AdaRound works with `bilevel` and `uniform`."
   }),
-  iterations: option(CountOrNone, brecqDefaults.iterations, {
-    description: "Iterations for each block. 0 rounds to nearest.",
-    unit: "iterations",
-    source: brecq
-  }),
-  batch: option(Count, brecqDefaults.batch, {
-    description: "Tiles of one iteration.",
-    unit: "tiles",
-    source: brecq
-  }),
-  learningRate: option(Positive, brecqDefaults.learningRate, {
-    description: "Adam's learning rate for the rounding variables. Raise it when `iterations` is small.",
-    source: brecq
-  }),
-  lambda: option(Rate, brecqDefaults.lambda, {
-    description: "Weight of the term that pushes every rounding to 0 or 1.",
-    source: brecq
-  }),
-  warmup: option(Share, brecqDefaults.warmup, {
-    description: "Share of the iterations in which the rounding term of `lambda` is left out.",
-    unit: "share of the iterations",
-    source: brecq
-  }),
-  betaStart: option(Schema.Finite, brecqDefaults.betaStart, {
-    description: "First exponent of the rounding term: a large one leaves undecided roundings alone.",
-    source: brecq
-  }),
-  betaEnd: option(Schema.Finite, brecqDefaults.betaEnd, {
-    description: "Last exponent of the rounding term, reached linearly: a small one decides every rounding.",
-    source: brecq
-  }),
-  inputs: option(Schema.Literals(["asymmetric", "full-precision"]), "asymmetric", {
-    description:
-      "Inputs that a block is fitted on: those of the `asymmetric` model, whose earlier blocks are quantized already, or those of the full-precision model.",
-    source: brecq
-  }),
-  worse: option(Schema.Literals(["nearest", "keep"]), "nearest", {
-    description:
-      "What becomes of a block whose error AdaRound left larger than rounding to nearest does: it is rounded to `nearest`, with a warning; `keep` does not look.",
-    source: "docs/quirks.md#quirk-25"
-  }),
-  cache: option(Schema.ByteSizeFromString, "2 GiB", {
-    description: "Memory for cached activations; what does not fit goes to files of the stage's directory.",
-    unit: "bytes, as in 512 MiB",
-    source: "chosen here for a laptop; results do not depend on it",
-    policy: true
-  })
+  ...roundingOptions("tiles"),
+  ...blockOptions("AdaRound")
 })
 export type AdaRoundVitConfig = typeof AdaRoundVitConfig.Type

@@ -2,19 +2,20 @@
 import { existsSync } from "node:fs"
 import { Forecast, formatBytes, type RecipeSettings, type Stage } from "@speedq/pipeline"
 import { noneQuantizer } from "@speedq/quantizers"
-import { sizeOf } from "@speedq/tensors"
 import { blocksUsed, type ModelConfig, openModelDirectory, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { quantizedBlocks } from "../blocks/BlockTower.ts"
+import { blockSeconds } from "../blocks/blockSeconds.ts"
+import { requireGrids } from "../blocks/requireGrids.ts"
+import { roundingCopies } from "../blocks/roundingMethod.ts"
 import { openCalibrationTiles, pictureFix } from "../data/CalibrationTiles.ts"
 import { drawPictures, isPicture, sourcesOf } from "../data/calibrationPictures.ts"
 import { pictureLimits } from "../data/pictureLimits.ts"
-import { RulesInvalid } from "../Errors.ts"
 import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
 import { measureSpeeds } from "../measuring/speeds.ts"
-import { roundingPiece } from "../measuring/weightPieces.ts"
+import { roundingPiece, weightsOf } from "../measuring/weightPieces.ts"
 import { chosenMatrices, type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
 import { languageFlops, linearWeights, visionBlockFloats, visionBlockFlops, visionTokens } from "../planning/cost.ts"
 import { listed, mostNamed } from "../planning/datasetObstacles.ts"
@@ -26,22 +27,6 @@ import { stageTime } from "../planning/stageTime.ts"
 import type { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
 import { answerTokens } from "./fisherGradient.ts"
 import { visionBlocks } from "./visionTower.ts"
-
-/** Fails with RulesInvalid when a quantizer has no grid to round on: now, and not when its block is reached. */
-export const requireGrids = ({ choices }: PlannedLayers): Effect.Effect<void, RulesInvalid> => {
-  const without = [...choices].filter(
-    ([
-      ,
-      {
-        quantizer: { id, grid }
-      }
-    ]) => grid === undefined && id !== noneQuantizer.id
-  )
-  if (without.length === 0) return Effect.void
-  const named = without.map(([layer, { quantizer }]) => `${layer} (${quantizer.id})`).join(", ")
-  const reason = `AdaRound needs a quantizer with a grid, bilevel or uniform: ${named}`
-  return Effect.fail(new RulesInvalid({ reason }))
-}
 
 /**
  * Operations of Fisher weights, forward: for each tile and block a pass through the blocks after it and the decoder, and back; for
@@ -81,42 +66,51 @@ interface RoundingWork {
   readonly tiles: number
 }
 
-/**
- * Seconds of the stage's work. An iteration is a block forward and back on its tiles, and a step of all roundings; around it tiles pass
- * two blocks, as they are and rounded, and three looks are taken at the error.
- */
-const roundingSeconds = Effect.fnUntraced(function* ({ config, model, planned, blocks, tiles }: RoundingWork) {
+/** Seconds of Fisher weights: of passes through the rest of the model and back. */
+const fisherSeconds = Effect.fnUntraced(function* ({ config, model, blocks, tiles }: RoundingWork) {
   const { config: network, stored } = model
-  const weighted = config.weighting === "fisher" && blocks.length > 0
-  const matrices = chosenMatrices(planned).filter(({ choice }) => choice.quantizer.id !== noneQuantizer.id)
   const batch = Math.min(config.batch, tiles)
   const passage = { batch: 1, tokens: tokensPerTile(network) + answerTokens, stored }
   const measured = yield* measureSpeeds({
     forward: visionPiece(network, { tiles: 1, stored, trained: false }),
-    iteration: visionPiece(network, { tiles: batch, stored, trained: true }),
-    rounding: matrices.length > 0 ? roundingPiece(matrices) : undefined,
-    answering: weighted ? decoderPiece(network, { ...passage, learns: "nothing" }) : undefined,
-    weighing: weighted ? decoderPiece(network, { ...passage, learns: "input" }) : undefined
+    back: visionPiece(network, { tiles: batch, stored, trained: true }),
+    answering: decoderPiece(network, { ...passage, learns: "nothing" }),
+    weighing: decoderPiece(network, { ...passage, learns: "input" })
   })
   return Option.map(measured, ({ seconds, notes }) => {
-    const perTile = visionBlockFlops(network)
-    const weights = matrices.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
-    // Tiles pass every block before the last one that is rounded, whether it is rounded or not.
-    const passed = blocks.length === 0 ? 0 : blocks.at(-1)! + 1
-    const iterations =
-      config.iterations * (blocks.length * batch * perTile * seconds.iteration + weights * seconds.rounding)
-    const around = tiles * perTile * (3 * blocks.length + 2 * passed) * seconds.forward
-    const fisher = weighted ? fisherFlops(network, blocks, tiles) : { tower: 0, decoder: 0, answers: 0 }
-    const weighing =
-      fisher.tower * (seconds.forward + seconds.iteration) +
-      fisher.decoder * (seconds.answering + seconds.weighing) +
-      fisher.answers * seconds.answering
-    return { seconds: iterations + around + weighing, notes }
+    const flops = fisherFlops(network, blocks, tiles)
+    const tower = flops.tower * (seconds.forward + seconds.back)
+    const decoder = flops.decoder * (seconds.answering + seconds.weighing)
+    return { seconds: tower + decoder + flops.answers * seconds.answering, notes }
   })
 })
 
-/** Tensors of a Linear's size that its optimization holds: weight, soft weight, rounding variable, two moments, gradient. */
-const copies = 6
+/** Seconds of the stage's work. */
+const roundingSeconds = Effect.fnUntraced(function* (work: RoundingWork) {
+  const { config, model, planned, blocks, tiles } = work
+  const { config: network, stored } = model
+  const matrices = chosenMatrices(planned).filter(({ choice }) => choice.quantizer.id !== noneQuantizer.id)
+  const batch = Math.min(config.batch, tiles)
+  const perTile = visionBlockFlops(network)
+  const rounding = yield* blockSeconds({
+    blocks,
+    iterations: config.iterations,
+    batchFlops: batch * perTile,
+    sampleFlops: tiles * perTile,
+    weights: weightsOf(matrices),
+    pieces: {
+      forward: visionPiece(network, { tiles: 1, stored, trained: false }),
+      iteration: visionPiece(network, { tiles: batch, stored, trained: true }),
+      update: matrices.length > 0 ? roundingPiece(matrices) : undefined
+    }
+  })
+  const weighted = config.weighting === "fisher" && blocks.length > 0
+  if (!weighted) return rounding
+  return Option.zipWith(rounding, yield* fisherSeconds(work), (one, other) => ({
+    seconds: one.seconds + other.seconds,
+    notes: [...new Set([...one.notes, ...other.notes])]
+  }))
+})
 
 /** What of the images is there, what stands in the way, and what is told of it. */
 const imagesThere = Effect.fnUntraced(function* (config: AdaRoundVitConfig, recipe: RecipeSettings) {
@@ -141,7 +135,7 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
 ) {
   const model = yield* planModel(recipe)
   const planned = yield* planTowers(model.config, ["vision"], config.quantizers, config.compat)
-  yield* requireGrids(planned)
+  yield* requireGrids(planned, "AdaRound")
   const missing = yield* Forecast.missingFiles(
     sourcesOf(config),
     "give directories of images, files that list them, or meta files of training data"
@@ -160,7 +154,7 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
   const steps = blocks.length * (config.iterations + 1)
   return Forecast.make({
     obstacles: [...model.obstacles, ...missing, ...images.obstacles, ...(yield* disagreements(model.config, place))],
-    memoryBytes: model.loadedBytes + 4 * copies * blockWeights + kept + Math.min(cached, Number(config.cache)),
+    memoryBytes: model.loadedBytes + 4 * roundingCopies * blockWeights + kept + Math.min(cached, Number(config.cache)),
     ...sizes,
     scratchBytes: Math.max(0, cached - Number(config.cache)),
     time: Effect.flatMap(roundingSeconds({ config, model, planned, blocks, tiles }), (work) =>

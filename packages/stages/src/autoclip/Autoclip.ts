@@ -5,18 +5,7 @@
  */
 import { packedWeights, releaseParameters, type VisionTower } from "@speedq/exports"
 import { option, optionalOption, requiredOption, writtenAs } from "@speedq/formats"
-import {
-  Codec,
-  Compat,
-  Count,
-  emit,
-  Forecast,
-  Positive,
-  type RecipeSettings,
-  type Report,
-  RunEvents,
-  Stage
-} from "@speedq/pipeline"
+import { Codec, Compat, Count, emit, Forecast, Positive, type Report, RunEvents, Stage } from "@speedq/pipeline"
 import {
   calibrationDefaults,
   clippingDefaults,
@@ -25,12 +14,13 @@ import {
   referenceClipping
 } from "@speedq/quantizers"
 import { type Parameters, sizeOf } from "@speedq/tensors"
-import { openModelDirectory, tokensPerTile } from "@speedq/vlm-model"
+import { tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { loadTensor, loadTensors, tensorSource, tensorSources } from "../artefacts/tensorCodec.ts"
+import type { Seen } from "../calibration/records.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { continueWithData } from "../data/continueWithData.ts"
@@ -48,7 +38,6 @@ import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
 import { dataExtent, extentLine } from "../planning/dataExtent.ts"
 import { disagreements } from "../planning/decidingStages.ts"
-import { mixtureForecast } from "../planning/mixtureForecast.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import { stageTime } from "../planning/stageTime.ts"
@@ -57,15 +46,12 @@ import {
   Calibration,
   embedBlocks,
   embedRecords,
-  lookAtText,
   readBlocks,
-  recordTokens,
-  type Seen,
   type Sequences,
   seesImages,
-  sourceOf,
-  tooFewTokens
+  sourceOf
 } from "./calibration.ts"
+import { calibrationForecast, extentOf } from "./calibrationForecast.ts"
 import { type ClippingSearch, clipLayer, clippedMatrices, layersToSearch, searchGrid } from "./clipLayer.ts"
 import { searchSeconds, sequencesOf } from "./searchSeconds.ts"
 
@@ -154,43 +140,6 @@ const searchingCodec = Codec.make({
     })
 })
 
-/** Tokens of a record of images and text beside its tiles: most are shorter. */
-const typicalText = 512
-
-/** Sequences that the search looks at, tokens of one, and tiles of one, as far as they are known without the data. */
-const extentOf = ({ calibration, documents, longest, block }: Config, perTile: number, blocks: number | undefined) => {
-  if (!seesImages(calibration)) return { count: blocks ?? (documents * longest) / block, length: block, tiles: 0 }
-  const { maxTiles, maxLength } = calibration
-  const tiles = maxTiles + (maxTiles > 1 ? 1 : 0)
-  return { count: documents, length: Math.min(maxLength, tiles * perTile + typicalText), tiles }
-}
-
-/** What of the calibration data is there: records and their pictures, or text that fills at least a block. */
-const calibrationForecast = Effect.fnUntraced(function* (config: Config, recipe: RecipeSettings) {
-  const { calibration } = config
-  const opened = yield* Effect.option(openModelDirectory(recipe.model))
-  if (seesImages(calibration)) {
-    const mixture = yield* mixtureForecast(calibration, config.compat, recipe, "calibration")
-    if (Option.isNone(opened) || mixture.obstacles.length > 0) return mixture
-    const most = yield* recordTokens(calibration, config.compat, recipe)
-    if (most === undefined || most >= config.sampleTokens) return mixture
-    return {
-      ...mixture,
-      obstacles: [
-        {
-          issue: tooFewTokens(calibration.meta, most, config.sampleTokens),
-          fix: "give more records, or set smaller sampleTokens"
-        }
-      ]
-    }
-  }
-  // A model that is not there is an obstacle of its own, or planned from what is known of it.
-  if (Option.isNone(opened)) return { obstacles: [], lines: [] }
-  const { blocks, obstacles } = yield* lookAtText(calibration, opened.value.tokenizer, config)
-  if (blocks === undefined) return { obstacles, lines: [] }
-  return { obstacles, lines: [`${blocks} blocks of text of ${config.block} tokens`], blocks }
-})
-
 /** What stages before made of what images pass through. */
 interface AutoclipInput {
   readonly quantizedVision?: VisionTower
@@ -227,8 +176,7 @@ export const Autoclip = Stage.define({
     const planned = yield* planTowers(model.config, ["language"], config.quantizers, config.compat)
     const missing = yield* Forecast.missingFiles([sourceOf(config.calibration)], "give a file of calibration data")
     const data = missing.length > 0 ? undefined : yield* calibrationForecast(config, recipe)
-    const blocks = data && "blocks" in data ? data.blocks : undefined
-    const extent = extentOf(config, tokensPerTile(model.config), blocks)
+    const extent = extentOf(config, tokensPerTile(model.config), data?.blocks)
     const tokens = extent.count * extent.length
     const hidden = 4 * tokens * language.hidden_size
     // The matrices in f32, and what quantizing the last needs for a moment: its codes, scales and two more copies.

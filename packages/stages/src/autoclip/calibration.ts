@@ -1,7 +1,7 @@
 /** What the clipping search looks at: blocks of text, or records of images and text as training sees them. */
 import { dirname } from "node:path"
 import { linesOf, readPieces, textOf } from "@speedq/formats"
-import { type Compat, emit, type Forecast, type RecipeSettings, RunEvents, type Stage } from "@speedq/pipeline"
+import type { Compat, Forecast, RecipeSettings } from "@speedq/pipeline"
 import { calibrationBlocks, documentOfLine, documentsOf } from "@speedq/quantizers"
 import { type Backend, noGrad, reshape, scope, type Tensor, tensor, writeRows, zeros } from "@speedq/tensors"
 import {
@@ -15,16 +15,15 @@ import {
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import { eachRecord, type RecordOptions, type Seen } from "../calibration/records.ts"
 import { computing } from "../compute/computing.ts"
-import { openStageData } from "../data/openStageData.ts"
-import { openSampleLoader } from "../data/SampleLoader.ts"
+import { type MicroBatch, openSampleLoader } from "../data/SampleLoader.ts"
 import { makingOf } from "../data/SampleSource.ts"
-import { counted, emptyTally, type SampleTally, substitutions } from "../data/SampleTally.ts"
-import { noneUsed, withUsed } from "../data/usedSamples.ts"
 import { dataUnusable } from "../Errors.ts"
 import { owned } from "../model/stageMemory.ts"
 import { inputEmbeddings } from "../training/hiddenStates.ts"
-import { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
+import { DataConfig } from "../training/TrainingConfig.ts"
 import { makeVisionFeatures } from "../training/VisionFeatures.ts"
 
 /** A file of text (JSONL with `text` or `conversations`, or paragraphs), or the data of a training stage: records with their images. */
@@ -127,22 +126,28 @@ export const recordTokens = Effect.fn("recordTokens")(function* (
   return lengths.reduce((sum, length) => sum + Math.min(length, maxLength), 0)
 }, Effect.scoped)
 
-interface RecordOptions {
+interface EmbeddingOptions extends RecordOptions {
   readonly backend: Backend
   readonly directory: ModelDirectory
   /** Of tower, projector and embedding. */
   readonly weights: Weights
-  readonly data: DataConfig
-  /** How many records are looked at. */
-  readonly documents: number
-  readonly compat: typeof Compat.Type
-  readonly stage: Pick<Stage.StageContext, "recipe" | "seed" | "directory">
 }
 
-/** What was seen of records, and which were used. */
-export interface Seen {
-  readonly tally: SampleTally
-  readonly used: Uint8Array
+/** Embeddings [1, T, H] of records, their images seen through tower and projector. The caller releases them. */
+export const recordEmbedder = ({
+  backend,
+  directory,
+  weights
+}: Pick<EmbeddingOptions, "backend" | "directory" | "weights">) => {
+  const vision = makeVisionFeatures({ backend, config: directory.config, weights, budget: 0 })
+  return async (record: MicroBatch, index: number): Promise<Tensor> => {
+    const features = await vision.of(record, index)
+    try {
+      return noGrad(() => scope(() => inputEmbeddings({ backend, directory, weights, batch: record, features })))
+    } finally {
+      features?.release()
+    }
+  }
 }
 
 const rowsFrom = (backend: Backend, first: number, count: number): Tensor =>
@@ -157,27 +162,21 @@ const rowsFrom = (backend: Backend, first: number, count: number): Tensor =>
  * Embeddings of the first records of a mixture in the stage's order, their images seen through tower and projector. The
  * caller releases them. Fails with DataUnusable, SampleWorkerFailed and ComputeFailed.
  */
-export const embedRecords = Effect.fn("embedRecords")(function* (options: RecordOptions) {
-  const { backend, directory, weights, data, documents, compat, stage } = options
-  const each = { compat, batch: 1, accumulation: 1, maxSteps: documents, groupByLength: false }
-  const optimization = Schema.decodeUnknownSync(OptimizationConfig)(each)
-  const source = yield* openStageData({ ...stage, data, optimization })
-  const vision = makeVisionFeatures({ backend, config: directory.config, weights, budget: 0 })
+export const embedRecords = Effect.fn("embedRecords")(function* (options: EmbeddingOptions) {
+  const { backend, directory } = options
+  const embed = recordEmbedder(options)
+  const scopeOfAll = yield* Effect.scope
   const sequences: Tensor[] = []
-  let [tally, used] = [emptyTally, noneUsed(source.count)]
-  for (let index = 0; index < source.steps; index++) {
-    const batch = yield* source.take(index)
-    tally = counted(tally, batch, source.describe)
-    used = withUsed(used, batch.made)
-    for (const event of substitutions(batch, data.meta, source.describe)) yield* emit(RunEvents.DataSubstituted, event)
-    const embedded = computing(async () => {
-      const features = await vision.of(batch, index)
-      const embeddings = noGrad(() => scope(() => inputEmbeddings({ backend, directory, weights, batch, features })))
-      features?.release()
-      return embeddings
+  const seen = yield* eachRecord(
+    options,
+    Effect.fnUntraced(function* (record, index) {
+      const embedded = owned(
+        computing(() => embed(record, index)),
+        (embeddings) => embeddings.release()
+      )
+      sequences.push(yield* Scope.provide(embedded, scopeOfAll))
     })
-    sequences.push(yield* owned(embedded, (embeddings) => embeddings.release()))
-  }
+  )
   const lengths = sequences.map(({ shape }) => shape[1]!)
   return yield* computing((): Sequences & { readonly seen: Seen | undefined } => {
     const width = directory.config.llm_config.hidden_size
@@ -192,6 +191,6 @@ export const embedRecords = Effect.fn("embedRecords")(function* (options: Record
         return joined
       })
     )
-    return { hidden, lengths, seen: { tally, used } }
+    return { hidden, lengths, seen }
   })
 }, Effect.scoped)

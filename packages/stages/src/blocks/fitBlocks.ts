@@ -41,7 +41,12 @@ interface Finishing<L extends Parameters> {
 
 /** Makes the weights of a finished block permanent: packs them and measures what was won. */
 const finishBlock = async <L extends Parameters>(
-  { choices, caches, method, worse }: Pick<FitBlocksOptions<L, never, never, never>, "choices" | "caches" | "method" | "worse">,
+  {
+    choices,
+    caches,
+    method,
+    worse
+  }: Pick<FitBlocksOptions<L, never, never, never>, "choices" | "caches" | "method" | "worse">,
   { block, state, progress }: Finishing<L>
 ): Promise<BlockProgress<L>> => {
   const done = new Map(progress.done)
@@ -68,11 +73,7 @@ const finishBlock = async <L extends Parameters>(
 }
 
 /** Tells of a finished block. */
-const announce = Effect.fnUntraced(function* (
-  method: string,
-  report: FittedBlock,
-  facts: readonly Report.LayerFact[]
-) {
+const announce = Effect.fnUntraced(function* (method: string, report: FittedBlock, facts: readonly Report.LayerFact[]) {
   const { block, errorNearest, errorFitted, kept } = report
   if (kept === "nearest") {
     const message = `${block}: error ${formatNumber(errorFitted)} after ${method}, ${formatNumber(errorNearest)} rounded to nearest, which was kept; more iterations or a higher learning rate may help`
@@ -104,8 +105,7 @@ export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E, R
     const block = yield* session.enter(progress.done, index, done === 0)
     const tally = progress.tally ?? tower.tally?.()
     const random = Random.make(seed, `mini-batches of block ${index}`)
-    const state =
-      progress.current ?? (yield* computing(() => noGrad(() => scope(() => method.initial(block, random)))))
+    const state = progress.current ?? (yield* computing(() => noGrad(() => scope(() => method.initial(block, random)))))
     if (done % stepsPerBlock === method.iterations) {
       const next = yield* computing(() => finishBlock(options, { block, state, progress: { ...progress, tally } }))
       const report = next.reports.at(-1)!

@@ -10,6 +10,9 @@ import {
 } from "@speedq/adaround"
 import type { BlockMethod } from "./BlockMethod.ts"
 
+/** Tensors of a Linear's size that its optimization holds: weight, soft weight, rounding variable, two moments, gradient. */
+export const roundingCopies = 6
+
 const parts = ["alpha", "m", "v"] as const
 
 export const roundingMethod = (options: ReconstructionOptions): BlockMethod<LayerRounding> => ({

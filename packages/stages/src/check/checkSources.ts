@@ -34,7 +34,9 @@ const { images, count, maxTiles, reading, onError } = AdaRoundVitConfig.fields
 const Images = Schema.Struct({ images, count, maxTiles, reading, onError, compat: Compat })
 const Text = Schema.Struct({
   calibration: Schema.String,
-  ...{ documents: Count, longest: Count, block: Count, sampleTokens: Count }
+  ...{ documents: Count, longest: Count, block: Count },
+  /** Only the clipping search needs so many. */
+  sampleTokens: Schema.optionalKey(Count)
 })
 const Asking = Schema.Struct({
   benchmarks: Schema.NonEmptyArray(
@@ -59,7 +61,7 @@ const checkImages = Effect.fnUntraced(function* (config: typeof Images.Type, { m
 
 const checkText = Effect.fnUntraced(function* (config: typeof Text.Type, { model }: RecipeSettings) {
   const { tokenizer } = yield* openModelDirectory(model)
-  const { blocks = null, obstacles } = yield* lookAtText(config.calibration, tokenizer, config)
+  const { blocks = null, obstacles } = yield* lookAtText(config.calibration, tokenizer, { sampleTokens: 1, ...config })
   return { used: blocks, named: [], problems: textsOf(obstacles) }
 })
 

@@ -47,7 +47,7 @@ export const projectorFlops = (config: ModelConfig, tiles: number): number =>
   2 * linearWeights(config, "projector") * tiles * tokensPerTile(config)
 
 /** Floats that a decoder layer keeps for each token. */
-const languageLayerFloats = ({ llm_config }: ModelConfig): number => {
+export const languageLayerFloats = ({ llm_config }: ModelConfig): number => {
   const { hidden_size, intermediate_size } = llm_config
   const [queries, keys] = [queryWidth(llm_config), keyValueWidth(llm_config)]
   // The input of a norm is kept beside its output.

@@ -1,4 +1,5 @@
 /** Every stage by the name that recipes in JSON use. A new one is one file and one line here. */
+import { AdaRoundLanguage } from "../adaroundLanguage/AdaRoundLanguage.ts"
 import { AdaRoundVit } from "../adaroundVit/AdaRoundVit.ts"
 import { Autoclip } from "../autoclip/Autoclip.ts"
 import { Evaluate } from "../evaluate/Evaluate.ts"
@@ -15,6 +16,7 @@ export const stages = [
   TrainProjector,
   Autoclip,
   RoundLanguage,
+  AdaRoundLanguage,
   Qat,
   JointQat,
   Export,

@@ -91,6 +91,15 @@ export const shortStages = {
     documents: 24,
     quantizers: [{ match: "**", ...bilevel }]
   },
+  adaroundLanguage: {
+    use: "adaround-language",
+    calibration: training.data,
+    documents: 10,
+    iterations: 8,
+    batch: 4,
+    learningRate: 0.02,
+    quantizers: [{ match: "**", ...bilevel }]
+  },
   qat: { use: "qat", ...training, quantizers: [{ match: "**", ...bilevel }], loss: { confidenceBatches: 3 } }
 } as const
 

@@ -1,0 +1,40 @@
+/**
+ * AdaRound of the language model, decoder layer by decoder layer (arXiv:2004.10568, in blocks as in BRECQ, arXiv:2102.05426;
+ * docs/method.md, "AdaRound of the language model"): stage 1's method on the decoder, as a baseline without training. Inputs of a
+ * layer come from the quantized model, its targets from the full-precision one.
+ */
+import { writtenAs } from "@speedq/formats"
+import { Stage } from "@speedq/pipeline"
+import * as Schema from "effect/Schema"
+import { decoderOptions } from "../blocks/decoderOptions.ts"
+import { decoderStage, fitDecoder } from "../blocks/fitDecoder.ts"
+import { forecastDecoder } from "../blocks/forecastDecoder.ts"
+import { roundingCopies, roundingMethod } from "../blocks/roundingMethod.ts"
+import { blockOptions, brecq, roundingOptions } from "../blocks/roundingOptions.ts"
+import { roundingPiece } from "../measuring/weightPieces.ts"
+import type { AdaRoundLanguageOptions } from "../registry/stageOptions.ts"
+
+const AdaRoundLanguageConfig = Schema.Struct({
+  ...decoderOptions(1024, brecq),
+  ...roundingOptions("records"),
+  ...blockOptions("AdaRound")
+})
+type AdaRoundLanguageConfig = typeof AdaRoundLanguageConfig.Type
+
+export const AdaRoundLanguage = Stage.define({
+  ...decoderStage,
+  name: "adaround-language",
+  version: 1,
+  config: writtenAs<AdaRoundLanguageOptions>()(AdaRoundLanguageConfig),
+  forecast: (config: AdaRoundLanguageConfig, recipe, place) =>
+    forecastDecoder(config, recipe, place, {
+      name: "AdaRound",
+      batch: config.batch,
+      iterations: () => config.iterations,
+      copies: roundingCopies,
+      stateCopies: 3,
+      pieces: (matrices) => ({ update: roundingPiece(matrices) })
+    }),
+  begin: (config: AdaRoundLanguageConfig, input, stage) =>
+    fitDecoder(config, input, stage, "AdaRound", () => roundingMethod(config))
+})

@@ -1,0 +1,132 @@
+/** The decoder, layer by layer, on calibration data: records with their pictures, or blocks of text. */
+import type { SourceModel } from "@speedq/exports"
+import type { Events, SavedFileDamaged, Stage, StorageFailed } from "@speedq/pipeline"
+import { type Backend, noGrad, scope, type Tensor, tensor } from "@speedq/tensors"
+import {
+  decoderLayer,
+  decoderLayerName,
+  embedTokens,
+  type LanguageConfig,
+  type Weights,
+  weightsFrom
+} from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import { readBlocks, recordEmbedder, seesImages } from "../autoclip/calibration.ts"
+import type { CalibrationExtent } from "../autoclip/calibrationForecast.ts"
+import { eachRecord } from "../calibration/records.ts"
+import { type ComputeFailed, computing } from "../compute/computing.ts"
+import { readMixture } from "../data/mixture.ts"
+import type { SampleTally } from "../data/SampleTally.ts"
+import type { SampleWorkerFailed, SampleWorkers } from "../data/SampleWorkers.ts"
+import type { DataUnusable } from "../Errors.ts"
+import type { DataConfig } from "../training/TrainingConfig.ts"
+import type { BlockTower, FirstInputs } from "./BlockTower.ts"
+
+interface DecoderTowerOptions {
+  readonly backend: Backend
+  readonly model: SourceModel
+  /** Of what is before the decoder, as it is quantized: tower, projector, embedding. */
+  readonly weights: Weights
+  readonly calibration: CalibrationExtent
+  readonly stage: Pick<Stage.StageContext, "recipe" | "seed" | "directory">
+}
+
+type DecoderTower = BlockTower<
+  ComputeFailed | DataUnusable | SampleWorkerFailed | SavedFileDamaged | StorageFailed,
+  Events | SampleWorkers
+>
+
+/** Names of the decoder's layers. */
+export const decoderBlocks = ({ num_hidden_layers }: LanguageConfig): readonly string[] =>
+  Array.from({ length: num_hidden_layers }, (_, index) => decoderLayerName(index))
+
+/** Positions i32 [B, T] of samples that begin at 0. What fills them up is at their ends: causal attention never sees it. */
+const positionsOf = (backend: Backend, [batch, length]: readonly [number, number]): Tensor =>
+  tensor(
+    backend,
+    Int32Array.from({ length: batch * length }, (_, at) => at % length),
+    [batch, length],
+    "i32"
+  )
+
+/** Decoder layer `index` on samples that begin at position 0: [B, T, H] -> [B, T, H]. */
+export const decoderForward =
+  (backend: Backend, language: LanguageConfig): DecoderTower["forward"] =>
+  (weights, index, x) => {
+    const [batch, length] = x.shape as readonly [number, number, number]
+    return decoderLayer(weights, language, index, x, { ids: positionsOf(backend, [batch, length]) })
+  }
+
+/** Shows a sample as both models begin with it, and releases it. */
+const showing = <E, R>(
+  make: (quantized: boolean) => Effect.Effect<Tensor, ComputeFailed>,
+  see: (inputs: FirstInputs) => Effect.Effect<void, E, R>
+): Effect.Effect<void, E | ComputeFailed, R> => {
+  const held = (quantized: boolean, use: (embeddings: Tensor) => Effect.Effect<void, E | ComputeFailed, R>) =>
+    Effect.acquireUseRelease(make(quantized), use, (embeddings) => Effect.sync(() => embeddings.release()))
+  return held(true, (quantized) => held(false, (original) => see({ quantized, original })))
+}
+
+/** Records: the first `documents` of the mixture, in the stage's order. */
+const recordsOf = (options: DecoderTowerOptions, data: DataConfig) => {
+  const { backend, model, weights, calibration, stage } = options
+  const { directory } = model
+  const { documents, compat } = calibration
+  return Effect.map(readMixture({ data, seed: stage.recipe.seed }), ({ count }) => {
+    let tally: SampleTally | undefined
+    const visit: DecoderTower["visit"] = Effect.fnUntraced(function* (see, tells) {
+      const embedders = {
+        quantized: recordEmbedder({ backend, directory, weights }),
+        original: recordEmbedder({ backend, directory, weights: weightsFrom(model.weights) })
+      }
+      const seen = yield* eachRecord({ data, documents, compat, stage, tells }, (record, index) =>
+        showing(
+          (quantized) => computing(() => embedders[quantized ? "quantized" : "original"](record, index)),
+          (inputs) => see(inputs, index)
+        )
+      )
+      tally = seen.tally
+    })
+    return { count: Math.min(documents, count), visit, tally: () => tally }
+  })
+}
+
+/** Blocks of text. */
+const textsOf = ({ backend, model, weights, calibration }: DecoderTowerOptions, file: string) => {
+  const { directory } = model
+  const embed = (from: Weights, block: Int32Array) =>
+    noGrad(() =>
+      scope(() => embedTokens(from, directory.config.llm_config, tensor(backend, block, [1, block.length], "i32")))
+    )
+  return Effect.map(readBlocks(file, directory.tokenizer, calibration), (blocks) => {
+    const visit: DecoderTower["visit"] = (see) =>
+      Effect.forEach(
+        blocks,
+        (block, index) =>
+          showing(
+            (quantized) => computing(() => embed(quantized ? weights : weightsFrom(model.weights), block)),
+            (inputs) => see(inputs, index)
+          ),
+        { discard: true }
+      )
+    return { count: blocks.length, visit }
+  })
+}
+
+/** Fails with DataUnusable where the data cannot be read. */
+export const openDecoderTower = Effect.fnUntraced(function* (options: DecoderTowerOptions) {
+  const { backend, model, calibration: extent } = options
+  const { calibration } = extent
+  const language = model.directory.config.llm_config
+  const samples = seesImages(calibration)
+    ? yield* recordsOf(options, calibration)
+    : yield* textsOf(options, calibration)
+  const tower: DecoderTower = {
+    title: "decoder layer",
+    blocks: decoderBlocks(language),
+    weights: model.weights,
+    forward: decoderForward(backend, language),
+    ...samples
+  }
+  return tower
+})

@@ -1,0 +1,104 @@
+/** A stage that fits the decoder layer by layer, by any method: what it uses, gives and depends on, and its work. */
+import { packedWeights, releaseParameters, type VisionTower } from "@speedq/exports"
+import type { RecipeSettings, Stage } from "@speedq/pipeline"
+import type { RuleSpec } from "@speedq/quantizers"
+import type { Parameters } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import { QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
+import { seesImages } from "../autoclip/calibration.ts"
+import type { CalibrationExtent } from "../autoclip/calibrationForecast.ts"
+import { Compute } from "../compute/Compute.ts"
+import { fingerprintOf } from "../data/fingerprint.ts"
+import { pictureLimits } from "../data/pictureLimits.ts"
+import { dataSections } from "../data/SampleTally.ts"
+import { versionsOf } from "../extensions/versions.ts"
+import { chosenLayers } from "../model/layerFact.ts"
+import { type EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
+import { requireQuantizable } from "../model/requireQuantizable.ts"
+import { openRecipeModel } from "../model/SourceModel.ts"
+import { owned } from "../model/stageMemory.ts"
+import { makeBlockCaches } from "./BlockCaches.ts"
+import type { BlockMethod } from "./BlockMethod.ts"
+import { openDecoderTower } from "./decoderTower.ts"
+import { fitBlocks } from "./fitBlocks.ts"
+import { requireGrids } from "./requireGrids.ts"
+
+/** Options that such stages share. */
+export interface DecoderConfig extends CalibrationExtent {
+  readonly quantizers: readonly RuleSpec[]
+  readonly embeddings: typeof EmbeddingConfig.Type
+  readonly inputs: "asymmetric" | "full-precision"
+  readonly worse: "nearest" | "keep"
+  readonly cache: bigint | number
+}
+
+/** What stages before made of what images pass through. */
+interface DecoderInput {
+  readonly quantizedVision?: VisionTower
+  readonly projector?: Parameters
+}
+
+/** The parts of the stage's definition that are the same for every method. */
+export const decoderStage = {
+  uses: [QuantizedVision, TrainedProjector],
+  // Text passes through neither tower nor projector: what becomes of them does not change its layers.
+  takes: ({ calibration }: DecoderConfig) => seesImages(calibration),
+  gives: [QuantizedLanguage],
+  fingerprint: ({ calibration, compat }: DecoderConfig, recipe: RecipeSettings) =>
+    fingerprintOf(
+      recipe,
+      seesImages(calibration)
+        ? { data: calibration, limits: pictureLimits(calibration.images, compat) }
+        : { files: [calibration] }
+    ),
+  versions: ({ quantizers, embeddings }: DecoderConfig) => versionsOf({ quantizers: [...quantizers, embeddings] })
+} as const
+
+/** The program of the stage. Its method is made of the number of samples. */
+export const fitDecoder = Effect.fnUntraced(function* <L extends Parameters>(
+  config: DecoderConfig,
+  { quantizedVision, projector }: DecoderInput,
+  stage: Stage.StageContext,
+  methodName: string,
+  makeMethod: (samples: number) => BlockMethod<L>
+) {
+  const { recipe, seed, directory } = stage
+  const { backend } = yield* Compute
+  const model = yield* openRecipeModel(recipe)
+  const { calibration, compat } = config
+  const planned = yield* planTowers(model.directory.config, ["language"], config.quantizers, compat)
+  const embedded = yield* planEmbeddings(model.directory.config, config.embeddings, compat)
+  yield* requireGrids(planned, methodName)
+  yield* requireQuantizable(model.weights, new Map([...planned.choices, ...embedded.choices]))
+  const frozen = yield* owned(
+    Effect.sync(() => quantizedEmbeddings(model.weights, embedded.choices)),
+    releaseParameters
+  )
+  const { packed = new Map(), values = {} } = quantizedVision ?? {}
+  const weights = packedWeights(packed, values, { ...projector }, frozen, model.weights)
+  const tower = yield* openDecoderTower({ backend, model, weights, calibration: config, stage })
+  const caches = yield* owned(
+    Effect.sync(() =>
+      makeBlockCaches({
+        backend,
+        count: tower.count,
+        width: model.directory.config.llm_config.hidden_size,
+        memoryBudget: Number(config.cache),
+        directory,
+        inputs: config.inputs,
+        weighted: false
+      })
+    ),
+    ({ dispose }) => dispose()
+  )
+  return yield* fitBlocks({
+    ...{ tower, choices: planned.choices, caches, seed, worse: config.worse },
+    method: makeMethod(tower.count),
+    output: (done) => ({ quantizedLanguage: { parameters: {}, choices: embedded.choices, packed: done } }),
+    sections: (tally) => [
+      ...chosenLayers(embedded.choices),
+      ...(tally && seesImages(calibration) ? dataSections(tally, calibration) : [])
+    ]
+  })
+})

@@ -1,0 +1,145 @@
+/** What a stage that fits the decoder layer by layer will take, whatever its method. */
+import { Forecast, formatBytes, type RecipeSettings, type Stage } from "@speedq/pipeline"
+import { noneQuantizer } from "@speedq/quantizers"
+import { sizeOf } from "@speedq/tensors"
+import { blocksUsed, tokensPerTile } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { seesImages, sourceOf } from "../autoclip/calibration.ts"
+import { calibrationForecast, extentOf } from "../autoclip/calibrationForecast.ts"
+import { sequencesOf } from "../autoclip/searchSeconds.ts"
+import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
+import { measureSpeeds, type Piece } from "../measuring/speeds.ts"
+import { type ChosenMatrix, weightsOf } from "../measuring/weightPieces.ts"
+import { chosenMatrices, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { languageLayerFloats, languageLayerFlops, linearWeights, visionBlockFlops } from "../planning/cost.ts"
+import { dataExtent, extentLine } from "../planning/dataExtent.ts"
+import { disagreements } from "../planning/decidingStages.ts"
+import { type PlannedModel, planModel } from "../planning/plannedModel.ts"
+import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
+import { stageTime } from "../planning/stageTime.ts"
+import { quantizedBlocks } from "./BlockTower.ts"
+import { blockSeconds } from "./blockSeconds.ts"
+import { decoderBlocks } from "./decoderTower.ts"
+import type { DecoderConfig } from "./fitDecoder.ts"
+import { requireGrids } from "./requireGrids.ts"
+
+/** What a method takes of a layer. */
+interface MethodCost {
+  readonly name: string
+  readonly batch: number
+  /** Iterations for each layer, by the number of samples. */
+  readonly iterations: (samples: number) => number
+  /** Tensors of a Linear's size that are held while a layer is fitted, and those of them that are saved. */
+  readonly copies: number
+  readonly stateCopies: number
+  /** What an iteration does with the weights, apart from running the layer. */
+  readonly pieces: (matrices: readonly ChosenMatrix[]) => { readonly update: Piece; readonly optimizer?: Piece }
+}
+
+/** Sequences that calibrate: how many, tokens and tiles of those that are like them. */
+type Sequences = ReturnType<typeof sequencesOf>
+
+interface DecoderWork {
+  readonly model: PlannedModel
+  readonly sequences: Sequences
+  readonly blocks: readonly number[]
+  readonly matrices: readonly ChosenMatrix[]
+  readonly cost: MethodCost
+}
+
+const mean = (numbers: readonly number[]): number => numbers.reduce((sum, each) => sum + each, 0) / numbers.length
+
+/** Seconds of seeing the pictures, twice: through the tower as it is, and as it is quantized. */
+const seeingSeconds = Effect.fnUntraced(function* ({ config, stored }: PlannedModel, { count, like }: Sequences) {
+  const tiles = mean(like.map((each) => each.tiles))
+  const vision = tiles > 0 ? visionPiece(config, { tiles: 1, stored, trained: false }) : undefined
+  const measured = yield* measureSpeeds({ vision })
+  return Option.map(measured, ({ seconds, notes }) => ({
+    seconds: 2 * count * tiles * blocksUsed(config) * visionBlockFlops(config) * seconds.vision,
+    notes
+  }))
+})
+
+/** Seconds of the stage's work. Samples of a mini-batch are filled up to the longest, which is not counted. */
+const fittingSeconds = Effect.fnUntraced(function* ({ model, sequences, blocks, matrices, cost }: DecoderWork) {
+  const { config, stored } = model
+  const { count, like } = sequences
+  const tokens = Math.max(1, Math.round(mean(like.map((each) => each.tokens))))
+  const perSample = mean(like.map((each) => languageLayerFlops(config, each.tokens)))
+  const batch = Math.min(cost.batch, count)
+  const fitting = yield* blockSeconds({
+    blocks,
+    iterations: cost.iterations(count),
+    batchFlops: batch * perSample,
+    sampleFlops: count * perSample,
+    weights: weightsOf(matrices),
+    pieces: {
+      forward: decoderPiece(config, { batch: 1, tokens, stored, learns: "nothing" }),
+      iteration: decoderPiece(config, { batch, tokens, stored, learns: "all" }),
+      ...(matrices.length > 0 ? cost.pieces(matrices) : { update: undefined })
+    }
+  })
+  return Option.zipWith(fitting, yield* seeingSeconds(model, sequences), (one, other) => ({
+    seconds: one.seconds + other.seconds,
+    notes: [...new Set([...one.notes, ...other.notes])]
+  }))
+})
+
+export const forecastDecoder = Effect.fnUntraced(function* (
+  config: DecoderConfig,
+  recipe: RecipeSettings,
+  place: Stage.PlaceInRecipe,
+  cost: MethodCost
+) {
+  const model = yield* planModel(recipe)
+  const { llm_config: language } = model.config
+  const planned = yield* planTowers(model.config, ["language"], config.quantizers, config.compat)
+  const embedded = yield* planEmbeddings(model.config, config.embeddings, config.compat)
+  yield* requireGrids(planned, cost.name)
+  const missing = yield* Forecast.missingFiles([sourceOf(config.calibration)], "give a file of calibration data")
+  const data = missing.length > 0 ? undefined : yield* calibrationForecast({ ...config, sampleTokens: 1 }, recipe)
+  const extent = extentOf(config, tokensPerTile(model.config), data?.blocks)
+  const known = data?.blocks ?? data?.selected
+  const samples = Math.min(extent.count, known ?? Number.POSITIVE_INFINITY)
+  const blocks = quantizedBlocks(planned.choices, decoderBlocks(language))
+  const blockWeights = linearWeights(model.config, "language") / language.num_hidden_layers
+  const sampleBytes = 4 * extent.length * language.hidden_size
+  const cached = 2 * samples * sampleBytes
+  const kept = 4 * Math.min(cost.batch, samples) * extent.length * languageLayerFloats(model.config)
+  const frozen = chosenMatrices(embedded)
+  const embeddings = frozen.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0)
+  const packed = quantizedBytes(planned)
+  const sizes = { checkpointBytes: 4 * cost.stateCopies * blockWeights + packed, outputBytes: packed }
+  const matrices = chosenMatrices(planned).filter(({ choice }) => choice.quantizer.id !== noneQuantizer.id)
+  const iterations = cost.iterations(samples)
+  const time = Effect.gen(function* () {
+    const records = seesImages(config.calibration)
+      ? yield* dataExtent(config.calibration, config.compat, recipe)
+      : Option.none()
+    const sequences = sequencesOf({ ...extent, count: samples }, records)
+    const work = yield* fittingSeconds({ model, sequences, blocks, matrices, cost })
+    const steps = blocks.length * (iterations + 1)
+    const found = yield* stageTime(work, { ...sizes, recipe, place, model, steps })
+    return { ...found, lines: [...Option.toArray(Option.map(records, extentLine)), ...found.lines] }
+  })
+  return Forecast.make({
+    obstacles: [
+      ...model.obstacles,
+      ...missing,
+      ...(data?.obstacles ?? []),
+      ...(yield* disagreements(model.config, place))
+    ],
+    memoryBytes:
+      model.loadedBytes + embeddings + 4 * cost.copies * blockWeights + kept + Math.min(cached, Number(config.cache)),
+    ...sizes,
+    scratchBytes: Math.max(0, cached - Number(config.cache)),
+    time,
+    lines: [
+      ...ruleLines(planned),
+      ...ruleLines(embedded),
+      ...(data?.lines ?? []),
+      `${blocks.length} layers, ${iterations} iterations each, ${known === undefined ? "up to " : ""}${samples} sequences of up to ${formatBytes(sampleBytes)}`
+    ]
+  })
+})
