@@ -2,6 +2,7 @@
 import type { Check } from "./Check.ts"
 import { adaroundBlockCheck, adaroundScalesCheck, temperatureCheck } from "./checks/adaround.ts"
 import { bilevelCheck } from "./checks/bilevel.ts"
+import { blockApCheck } from "./checks/blockAp.ts"
 import { clippingCheck } from "./checks/clipping.ts"
 import { embeddingCheck, flatCheck, n2f3Check, uniformCheck } from "./checks/flatQuantizers.ts"
 import { forwardCheck } from "./checks/forward.ts"
@@ -22,6 +23,7 @@ export const checks: readonly Check[] = [
   adaroundScalesCheck,
   temperatureCheck,
   adaroundBlockCheck,
+  blockApCheck,
   optimizerCheck,
   tilingCheck,
   preprocessCheck,

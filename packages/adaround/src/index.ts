@@ -1,5 +1,15 @@
-/** Block-wise AdaRound: soft rounding, reconstruction, cached activations. */
+/** Block-wise AdaRound: soft rounding, reconstruction, cached activations. Block-AP on the same blocks. */
 
+export { learnedParts, learnedWeight, storedWeight } from "./blockwise/learnedWeight.ts"
+export {
+  type BlockTrainingOptions,
+  efficientQatDefaults,
+  initialTraining,
+  type LayerChoices,
+  trainedTensors,
+  trainedWeights,
+  trainingStep
+} from "./blockwise/trainBlock.ts"
 export { CacheFailed, NoGrid, NonFiniteReconstruction, NothingToRound } from "./Errors.ts"
 export {
   type ActivationCache,

@@ -69,6 +69,7 @@ export {
   AdaRoundLanguage,
   AdaRoundVit,
   Autoclip,
+  Blockwise,
   ClippingRanges,
   Compute,
   ComputeFailed,

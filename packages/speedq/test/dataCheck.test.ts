@@ -91,6 +91,7 @@ describe("speedq data check", () => {
       const stages = [
         { use: "adaround-vit", images: join(root, "list.txt"), onError, quantizers },
         { use: "autoclip", calibration, sampleTokens: 64, quantizers },
+        { use: "adaround-language", calibration, block: 64, quantizers },
         { ...evaluateStage("full"), benchmarks: [{ name: "nano", data, limit: 3 }] }
       ]
       writeFileSync(others, JSON.stringify({ version: 1, name: "others", model, seed: 3, stages }))
@@ -111,10 +112,12 @@ describe("speedq data check", () => {
       [
         ["calibration images", ["01-adaround-vit"], "tiles"],
         ["calibration text", ["02-autoclip"], "blocks"],
-        ["benchmark", ["03-evaluate"], "rows"]
+        ["calibration text", ["03-adaround-language"], "blocks"],
+        ["benchmark", ["04-evaluate"], "rows"]
       ]
     )
-    assert.strictEqual(sources[2].used, 3)
+    assert.isAbove(sources[2].used, 1)
+    assert.strictEqual(sources[3].used, 3)
     assert.strictEqual(sources[0].named[0].at, join(root, "cut.png"))
   }, 60_000)
 

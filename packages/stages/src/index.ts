@@ -9,6 +9,7 @@ export {
 } from "./artefacts/artefacts.ts"
 export { loadTensors, tensorSource, tensorSources } from "./artefacts/tensorCodec.ts"
 export { Autoclip } from "./autoclip/Autoclip.ts"
+export { Blockwise } from "./blockwise/Blockwise.ts"
 export { checkData } from "./check/checkData.ts"
 export { type CheckedData, checkedDataOf, ownData } from "./check/checkedData.ts"
 export { checkSource, readSourcesOf, type SourceCheck } from "./check/checkSources.ts"
@@ -71,6 +72,7 @@ export type {
   AdaRoundVitOptions,
   AutoclipOptions,
   BenchmarkOptions,
+  BlockwiseOptions,
   DataOptions,
   EvaluateOptions,
   ExportOptions,

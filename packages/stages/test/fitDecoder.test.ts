@@ -36,13 +36,26 @@ const finished = async (name: string, ...stages: readonly object[]) => {
 
 const buffersInUse = () => runs.runtime.runPromise(Effect.map(Compute, ({ backend }) => backend.usage().buffers))
 
-const methods = [{ stage: shortStages.adaroundLanguage, perLayer: 9, method: "AdaRound" }]
+const { adaroundLanguage, blockwise } = shortStages
+const bilevel = adaroundLanguage.quantizers
 
-describe.each(methods)("$stage.use", ({ stage, perLayer, method }) => {
+/** `perLayer` steps are a layer's iterations and the one that makes its weights permanent. */
+const methods = [
+  { name: "adaround-language", stage: adaroundLanguage, perLayer: 9, method: "AdaRound" },
+  { name: "blockwise with learned grids", stage: blockwise, perLayer: 9, method: "Block-AP" },
+  {
+    name: "blockwise with scales that follow the weights",
+    stage: { ...blockwise, quantizers: bilevel },
+    perLayer: 9,
+    method: "Block-AP"
+  }
+]
+
+describe.each(methods)("$name", ({ name, stage, perLayer, method }) => {
   const place = `01-${stage.use}`
 
   it("gives packed weights, lowers the error of layers, and ends with the same bytes however often it is interrupted", async () => {
-    const { directory: whole, entries } = await finished(stage.use, stage)
+    const { directory: whole, entries } = await finished(name, stage)
     const given = await runs.runtime.runPromise(
       Effect.scoped(
         Effect.gen(function* () {
@@ -64,7 +77,7 @@ describe.each(methods)("$stage.use", ({ stage, perLayer, method }) => {
     assert.include(report, method)
     assert.match(report, /\d+ samples of .*datasets\.json/)
 
-    const directory = join(root, `${stage.use}-killed`)
+    const directory = join(root, `${name}-killed`)
     // Within the first layer, at the end of one, within another; once with activations in files.
     const cuts = [
       { step: 3, more: { cache: "0 B" } },
@@ -82,7 +95,6 @@ describe.each(methods)("$stage.use", ({ stage, perLayer, method }) => {
 })
 
 describe("a stage that fits the decoder", () => {
-  const { adaroundLanguage } = shortStages
   const text = {
     ...adaroundLanguage,
     calibration: join(nanoData, "calibration.jsonl"),
@@ -97,10 +109,42 @@ describe("a stage that fits the decoder", () => {
     assert.strictEqual(await buffersInUse(), 0)
   }, 60_000)
 
+  const refused = async (stage: object) => {
+    const { exit } = await runs.run(recipe(stage), join(root, "refused"))
+    return Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : assert.fail("was not refused")
+  }
+
   it("refuses quantizers without a grid before any work", async () => {
     const quantizers = [{ match: "**", use: "n2f3" }]
-    const { exit } = await runs.run(recipe({ ...text, quantizers }), join(root, "no-grid"))
-    const message = Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : ""
-    assert.match(message, /AdaRound needs a quantizer with a grid, bilevel or uniform: .*\(n2f3\)/)
+    assert.match(
+      await refused({ ...text, quantizers }),
+      /AdaRound needs a quantizer with a grid, bilevel or uniform: .*\(n2f3\)/
+    )
+    assert.match(await refused({ ...blockwise, quantizers }), /Block-AP needs a quantizer with a grid/)
   })
+
+  it("refuses to search in every iteration, but begins on grids that were searched for once", async () => {
+    const searched = (use: string, options: object) => [
+      { match: "**", use, with: { bits: 2, group: 16, range: "mse", ...options } }
+    ]
+    const short = { ...blockwise, documents: 2, epochs: 1 }
+    assert.match(
+      await refused({ ...short, quantizers: searched("bilevel", { scaleGroup: 16 }) }),
+      /search for their ranges/
+    )
+    await finished("searched", { ...short, quantizers: searched("uniform", {}) })
+  }, 60_000)
+
+  it("takes EfficientQAT's rate for the weights by their bits, where none is given", async () => {
+    const { learningRate: _, ...short } = { ...blockwise, documents: 3, epochs: 1 }
+    const bits = (language: number) => [{ match: "**", use: "uniform", with: { bits: language, group: 16 } }]
+    const [given, own] = [{ ...short, learningRate: 2e-5 }, short]
+    const bytesOf = async (name: string, stage: object) =>
+      readFileSync(join((await finished(name, stage)).directory, "stages/01-blockwise/quantizedLanguage.safetensors"))
+    assert.isTrue((await bytesOf("own 2", own)).equals(await bytesOf("given 2", given)))
+    const four = { quantizers: bits(4) }
+    assert.isFalse(
+      (await bytesOf("own 4", { ...own, ...four })).equals(await bytesOf("given 4", { ...given, ...four }))
+    )
+  }, 60_000)
 })

@@ -190,8 +190,8 @@ describe("a plan", () => {
   })
 
   it("knows how long fitting the decoder takes: longer with more iterations; and how many sequences there are", async () => {
-    const forecastOf = async (more: object) =>
-      (await planOf({ ...recipeOf(), stages: [{ ...shortStages.adaroundLanguage, ...more }] })).stages[0]!.forecast
+    const ofStage = async (stage: object) => (await planOf({ ...recipeOf(), stages: [stage] })).stages[0]!.forecast
+    const forecastOf = (more: object) => ofStage({ ...shortStages.adaroundLanguage, ...more })
     const { seconds, lines, memoryBytes } = await forecastOf({})
     assert.isTrue(seconds! > 0 && seconds! < 600)
     assert.match(lines.join(), /5 layers, 8 iterations each, 10 sequences/)
@@ -199,6 +199,9 @@ describe("a plan", () => {
     assert.isAbove((await forecastOf({ batch: 10 })).memoryBytes, memoryBytes)
     // The mixture has 40 records at 2 percent.
     assert.match((await forecastOf({ documents: 100_000 })).lines.join(), /iterations each, 40 sequences/)
+    const trained = { ...shortStages.blockwise, documents: 40 }
+    assert.match((await ofStage(trained)).lines.join(), /5 layers, 28 iterations each, 40 sequences/)
+    assert.isAbove((await ofStage({ ...trained, epochs: 200 })).seconds!, 2 * (await ofStage(trained)).seconds!)
     const text = { calibration: join(nanoData, "calibration.jsonl"), documents: 24, block: 64 }
     assert.match((await forecastOf(text)).lines.join(), /iterations each, \d+ sequences/)
   })

@@ -65,6 +65,7 @@ const recipes = [
   ),
   recipeOf(shortStages.autoclip, { use: "round-language", quantizers: shortStages.autoclip.quantizers }),
   recipeOf({ ...shortStages.adaroundLanguage, calibration: short.data, iterations: 3 }),
+  recipeOf({ ...shortStages.blockwise, calibration: short.data, epochs: 1 }),
   recipeOf(evaluation("nearest", { nearest, divergence: 1 }))
 ]
 

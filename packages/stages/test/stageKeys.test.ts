@@ -23,6 +23,7 @@ const configs: { readonly [use: string]: ReadonlyArray<object> } = {
   autoclip: [shortStages.autoclip, { ...shortStages.autoclip, calibration: { meta: "data.json" } }],
   "round-language": [{ quantizers: nearest.slice(0, 1) }],
   "adaround-language": [shortStages.adaroundLanguage],
+  blockwise: [shortStages.blockwise],
   qat: [shortStages.qat],
   "joint-qat": [shortStages.qat],
   export: [{ format: "fake-quant", with: { dtype: "f32" } }],
@@ -135,7 +136,10 @@ describe("an option", () => {
       "adaround-vit.reading",
       "adaround-vit.onError",
       "adaround-language.cache",
-      ...["autoclip", "adaround-language"].flatMap((name) => data.map((option) => `${name}.calibration.${option}`)),
+      "blockwise.cache",
+      ...["autoclip", "adaround-language", "blockwise"].flatMap((name) =>
+        data.map((option) => `${name}.calibration.${option}`)
+      ),
       ...["train-projector", "qat", "joint-qat"].flatMap((name) => training.map((option) => `${name}.${option}`))
     ])
   })

@@ -1,5 +1,6 @@
 /** Codes on a given grid of scales and zero points, one a group of columns; entries run over groups. Codes out of bits. */
 import { roundToHalf } from "./cast"
+import { addDoubles } from "./reductions"
 import { loadPart, storePart } from "./simd"
 import { loadBytes, storeBytes } from "./storage"
 
@@ -61,6 +62,52 @@ export function gridDecode(
       v128.store(y, f32x4.mul(s, f32x4.sub(f32x4.convert_i32x4_s(loadBytes(codes)), z)))
     }
     for (; i < group; i++, codes++, y += 4) store<f32>(y, scale * (<f32>load<u8>(codes) - zero))
+  }
+}
+
+/** Gradients by the weights, scales and zero points: dweight where the open code is a code, sums over the group for the others. */
+export function gridGradient(
+  _first: i32,
+  count: i32,
+  dy: usize,
+  weight: usize,
+  scales: usize,
+  zeros: usize,
+  dweight: usize,
+  dscales: usize,
+  dzeros: usize,
+  group: i32,
+  levels: f32
+): void {
+  const top = f32x4.splat(levels)
+  const nothing = f32x4.splat(0)
+  for (let index = 0; index < count; index++, scales += 4, zeros += 4, dscales += 4, dzeros += 4) {
+    const scale = v128.load32_splat(scales)
+    const zero = v128.load32_splat(zeros)
+    let byScale = f64x2.splat(0)
+    let outside = f64x2.splat(0)
+    for (let left = group; left > 0; left -= 4) {
+      const own = f32x4.lt(f32x4(0, 1, 2, 3), f32x4.splat(<f32>left))
+      const d = left < 4 ? loadPart(dy, left) : v128.load(dy)
+      const w = left < 4 ? loadPart(weight, left) : v128.load(weight)
+      const steps = f32x4.div(w, scale)
+      const open = f32x4.nearest(f32x4.add(steps, zero))
+      const inside = v128.and(f32x4.ge(open, nothing), f32x4.le(open, top))
+      const passed = v128.and(d, inside)
+      const code = f32x4.pmin(f32x4.pmax(open, nothing), top)
+      const byScales = f32x4.mul(d, f32x4.sub(f32x4.sub(code, zero), v128.and(steps, inside)))
+      byScale = addDoubles(byScale, v128.and(byScales, own))
+      outside = addDoubles(outside, v128.andnot(d, inside))
+      if (left < 4) storePart(dweight, passed, left)
+      else v128.store(dweight, passed)
+      const bytes = (<usize>min(left, 4)) << 2
+      dy += bytes
+      weight += bytes
+      dweight += bytes
+    }
+    store<f32>(dscales, <f32>(f64x2.extract_lane(byScale, 0) + f64x2.extract_lane(byScale, 1)))
+    const sum = f64x2.extract_lane(outside, 0) + f64x2.extract_lane(outside, 1)
+    store<f32>(dzeros, <f32>(-(<f64>load<f32>(scales)) * sum))
   }
 }
 

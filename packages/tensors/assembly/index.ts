@@ -16,7 +16,7 @@ export { codebookCodes, codebookDecode, codebookGradient, codebookGroups } from 
 export { dotCodes } from "./dotCodes"
 export { dotRows } from "./dotRows"
 export { add, addInto, multiply, scale, scaleRows } from "./elementwise"
-export { clampGroups, gatherCodes, gridCodes, gridDecode, unpackCodes } from "./grid"
+export { clampGroups, gatherCodes, gridCodes, gridDecode, gridGradient, unpackCodes } from "./grid"
 export {
   copyColumns,
   gatherRows,

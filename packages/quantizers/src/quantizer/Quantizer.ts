@@ -88,6 +88,11 @@ export interface CodeGrid<C> {
   /** Bits of a code and input columns of a group. */
   extents(config: C): { readonly bits: number; readonly group: number }
   parameters(config: C, weight: Tensor): GridParameters
+  /**
+   * The grid of given scales and zero points, real numbers [out, in / g]: the nearest that can be stored. Absent where groups share
+   * what is stored of their scales, so that none can be chosen freely.
+   */
+  nearest?(config: C, scale: Tensor, zero: Tensor): GridParameters
 }
 
 /** A quantizer with its options. */

@@ -57,14 +57,21 @@ const attributesOf = ({ bits, group, symmetric }: UniformConfig): UniformAttribu
   rangeGradient: false
 })
 
+/** Least scale in f32: a weight is divided by it. */
+const smallestSingle = 2 ** -126
+
 const filled = ({ backend, shape, size }: Tensor, value: number): Tensor =>
   tensor(backend, new Float32Array(size).fill(value), shape)
 
+const within = (scale: Tensor, least: number, most: number): Tensor =>
+  clampGroups(scale, filled(scale, least), filled(scale, most))
+
 /** Scales as halves, none of them 0: a group of almost nothing must not divide by its scale's rounding error. */
-const halved = (scale: Tensor): Tensor => {
-  const inside = clampGroups(scale, filled(scale, 2 ** -24), filled(scale, largestHalf))
-  return cast(cast(inside, "f16"), "f32")
-}
+const halved = (scale: Tensor): Tensor => cast(cast(within(scale, 2 ** -24, largestHalf), "f16"), "f32")
+
+/** The nearest scale that is stored; one that was learned may have become nothing or less. */
+const storable = ({ scale: format }: UniformConfig, scale: Tensor): Tensor =>
+  format === "f16" ? halved(scale) : within(scale, smallestSingle, largestSingle)
 
 /** Scale and zero point [N, K / g], the scale as it will be stored. */
 const parameters = (config: UniformConfig, weight: Tensor): { readonly scale: Tensor; readonly zero: Tensor } => {
@@ -154,6 +161,12 @@ export const uniformQuantizer: Quantizer<UniformConfig> = {
       scope(() => {
         const { scale, zero } = parameters(config, weight)
         return { scale, zero, stored: { scale: scale.alias(), ...storedZeros(config, zero) } }
+      }),
+    nearest: (config, scale, zero) =>
+      scope(() => {
+        const kept = storable(config, scale)
+        const stored = { scale: kept.alias(), ...storedZeros(config, zero) }
+        return { scale: kept, zero: zerosOf(config, kept, stored.zeros), stored }
       })
   }
 }

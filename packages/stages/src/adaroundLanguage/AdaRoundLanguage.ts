@@ -9,9 +9,11 @@ import * as Schema from "effect/Schema"
 import { decoderOptions } from "../blocks/decoderOptions.ts"
 import { decoderStage, fitDecoder } from "../blocks/fitDecoder.ts"
 import { forecastDecoder } from "../blocks/forecastDecoder.ts"
+import { requireGrids } from "../blocks/requireGrids.ts"
 import { roundingCopies, roundingMethod } from "../blocks/roundingMethod.ts"
 import { blockOptions, brecq, roundingOptions } from "../blocks/roundingOptions.ts"
 import { roundingPiece } from "../measuring/weightPieces.ts"
+import type { PlannedLayers } from "../model/plannedLayers.ts"
 import type { AdaRoundLanguageOptions } from "../registry/stageOptions.ts"
 
 const AdaRoundLanguageConfig = Schema.Struct({
@@ -21,6 +23,8 @@ const AdaRoundLanguageConfig = Schema.Struct({
 })
 type AdaRoundLanguageConfig = typeof AdaRoundLanguageConfig.Type
 
+const requireFit = (planned: PlannedLayers) => requireGrids(planned, "AdaRound")
+
 export const AdaRoundLanguage = Stage.define({
   ...decoderStage,
   name: "adaround-language",
@@ -28,7 +32,7 @@ export const AdaRoundLanguage = Stage.define({
   config: writtenAs<AdaRoundLanguageOptions>()(AdaRoundLanguageConfig),
   forecast: (config: AdaRoundLanguageConfig, recipe, place) =>
     forecastDecoder(config, recipe, place, {
-      name: "AdaRound",
+      requireFit,
       batch: config.batch,
       iterations: () => config.iterations,
       copies: roundingCopies,
@@ -36,5 +40,5 @@ export const AdaRoundLanguage = Stage.define({
       pieces: (matrices) => ({ update: roundingPiece(matrices) })
     }),
   begin: (config: AdaRoundLanguageConfig, input, stage) =>
-    fitDecoder(config, input, stage, "AdaRound", () => roundingMethod(config))
+    fitDecoder(config, input, stage, requireFit, () => roundingMethod(config))
 })

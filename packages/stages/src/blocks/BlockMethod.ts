@@ -3,6 +3,12 @@ import type { Block, BlockState, ReconstructionBatch, ReconstructionLosses } fro
 import type { QuantizedWeight } from "@speedq/quantizers"
 import type { Parameters, Random, RandomState } from "@speedq/tensors"
 
+/** Losses of an iteration, read. */
+interface LossNumbers {
+  readonly reconstruction: number
+  readonly rounding: number
+}
+
 export interface BlockMethod<L extends Parameters> {
   /** As reports name it: "AdaRound". */
   readonly name: string
@@ -28,6 +34,8 @@ export interface BlockMethod<L extends Parameters> {
   readonly weights: (block: Block, state: BlockState<L>) => Parameters
   /** The stored form of a layer's weight: that of a state, in the caller's scope. */
   readonly stored: (block: Block, layer: string, state: L) => QuantizedWeight
+  /** What is told of an iteration, by name. */
+  readonly metrics: (losses: LossNumbers) => { readonly [name: string]: number }
   /** Share of the roundings that are still open; where a method has such. */
   readonly undecided?: (state: BlockState<L>) => Promise<number>
 }

@@ -120,9 +120,8 @@ export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E, R
       return { next: result.state, losses: await readLosses(block, result.state, result.losses) }
     })
     changing = false
-    const metrics = { loss: losses.reconstruction, regularizer: losses.rounding }
     const after: BlockProgress<L> = { ...progress, tally, current: next }
-    return { state: after, metrics }
+    return { state: after, metrics: method.metrics(losses) }
   })
 
   const program = Stage.program({

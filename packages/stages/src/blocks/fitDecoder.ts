@@ -1,7 +1,7 @@
 /** A stage that fits the decoder layer by layer, by any method: what it uses, gives and depends on, and its work. */
 import { packedWeights, releaseParameters, type VisionTower } from "@speedq/exports"
 import type { RecipeSettings, Stage } from "@speedq/pipeline"
-import type { RuleSpec } from "@speedq/quantizers"
+import type { QuantizerChoice, RuleSpec } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import { QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
@@ -11,9 +11,10 @@ import { Compute } from "../compute/Compute.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { pictureLimits } from "../data/pictureLimits.ts"
 import { dataSections } from "../data/SampleTally.ts"
+import type { RulesInvalid } from "../Errors.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { chosenLayers } from "../model/layerFact.ts"
-import { type EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { type EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
@@ -22,7 +23,6 @@ import { makeBlockCaches } from "./BlockCaches.ts"
 import type { BlockMethod } from "./BlockMethod.ts"
 import { openDecoderTower } from "./decoderTower.ts"
 import { fitBlocks } from "./fitBlocks.ts"
-import { requireGrids } from "./requireGrids.ts"
 
 /** Options that such stages share. */
 export interface DecoderConfig extends CalibrationExtent {
@@ -55,13 +55,13 @@ export const decoderStage = {
   versions: ({ quantizers, embeddings }: DecoderConfig) => versionsOf({ quantizers: [...quantizers, embeddings] })
 } as const
 
-/** The program of the stage. Its method is made of the number of samples. */
+/** The program of the stage. `requireFit` fails where the method cannot fit a layer's quantizer; the method is made of the number of samples and the quantizers of layers. */
 export const fitDecoder = Effect.fnUntraced(function* <L extends Parameters>(
   config: DecoderConfig,
   { quantizedVision, projector }: DecoderInput,
   stage: Stage.StageContext,
-  methodName: string,
-  makeMethod: (samples: number) => BlockMethod<L>
+  requireFit: (planned: PlannedLayers) => Effect.Effect<void, RulesInvalid>,
+  makeMethod: (samples: number, choices: ReadonlyMap<string, QuantizerChoice>) => BlockMethod<L>
 ) {
   const { recipe, seed, directory } = stage
   const { backend } = yield* Compute
@@ -69,7 +69,7 @@ export const fitDecoder = Effect.fnUntraced(function* <L extends Parameters>(
   const { calibration, compat } = config
   const planned = yield* planTowers(model.directory.config, ["language"], config.quantizers, compat)
   const embedded = yield* planEmbeddings(model.directory.config, config.embeddings, compat)
-  yield* requireGrids(planned, methodName)
+  yield* requireFit(planned)
   yield* requireQuantizable(model.weights, new Map([...planned.choices, ...embedded.choices]))
   const frozen = yield* owned(
     Effect.sync(() => quantizedEmbeddings(model.weights, embedded.choices)),
@@ -94,7 +94,7 @@ export const fitDecoder = Effect.fnUntraced(function* <L extends Parameters>(
   )
   return yield* fitBlocks({
     ...{ tower, choices: planned.choices, caches, seed, worse: config.worse },
-    method: makeMethod(tower.count),
+    method: makeMethod(tower.count, planned.choices),
     output: (done) => ({ quantizedLanguage: { parameters: {}, choices: embedded.choices, packed: done } }),
     sections: (tally) => [
       ...chosenLayers(embedded.choices),

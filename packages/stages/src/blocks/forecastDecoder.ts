@@ -8,10 +8,11 @@ import * as Option from "effect/Option"
 import { seesImages, sourceOf } from "../autoclip/calibration.ts"
 import { calibrationForecast, extentOf } from "../autoclip/calibrationForecast.ts"
 import { sequencesOf } from "../autoclip/searchSeconds.ts"
+import type { RulesInvalid } from "../Errors.ts"
 import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
 import { measureSpeeds, type Piece } from "../measuring/speeds.ts"
 import { type ChosenMatrix, weightsOf } from "../measuring/weightPieces.ts"
-import { chosenMatrices, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { chosenMatrices, type PlannedLayers, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { languageLayerFloats, languageLayerFlops, linearWeights, visionBlockFlops } from "../planning/cost.ts"
 import { dataExtent, extentLine } from "../planning/dataExtent.ts"
 import { disagreements } from "../planning/decidingStages.ts"
@@ -22,11 +23,11 @@ import { quantizedBlocks } from "./BlockTower.ts"
 import { blockSeconds } from "./blockSeconds.ts"
 import { decoderBlocks } from "./decoderTower.ts"
 import type { DecoderConfig } from "./fitDecoder.ts"
-import { requireGrids } from "./requireGrids.ts"
 
 /** What a method takes of a layer. */
 interface MethodCost {
-  readonly name: string
+  /** Fails where it cannot fit a layer's quantizer. */
+  readonly requireFit: (planned: PlannedLayers) => Effect.Effect<void, RulesInvalid>
   readonly batch: number
   /** Iterations for each layer, by the number of samples. */
   readonly iterations: (samples: number) => number
@@ -96,7 +97,7 @@ export const forecastDecoder = Effect.fnUntraced(function* (
   const { llm_config: language } = model.config
   const planned = yield* planTowers(model.config, ["language"], config.quantizers, config.compat)
   const embedded = yield* planEmbeddings(model.config, config.embeddings, config.compat)
-  yield* requireGrids(planned, cost.name)
+  yield* cost.requireFit(planned)
   const missing = yield* Forecast.missingFiles([sourceOf(config.calibration)], "give a file of calibration data")
   const data = missing.length > 0 ? undefined : yield* calibrationForecast({ ...config, sampleTokens: 1 }, recipe)
   const extent = extentOf(config, tokensPerTile(model.config), data?.blocks)

@@ -25,5 +25,6 @@ export const roundingMethod = (options: ReconstructionOptions): BlockMethod<Laye
   step: (block, state, batch) => roundingStep(block, state, batch, options),
   weights: ({ grids }, state) => hardWeights(grids, state),
   stored: ({ grids }, layer, { alpha }) => grids[layer]!.stored(alpha),
+  metrics: ({ reconstruction, rounding }) => ({ loss: reconstruction, regularizer: rounding }),
   undecided: undecidedShare
 })

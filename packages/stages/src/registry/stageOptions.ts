@@ -925,6 +925,123 @@ export interface AdaRoundLanguageOptions {
   readonly cache?: string
 }
 
+export interface BlockwiseOptions {
+  /**
+   * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
+   * reference quirk by quirk.
+   *
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
+   * @default "careful"
+   */
+  readonly compat?: "careful" | "reference"
+  /**
+   * Records that layers are fitted on: `{ meta, ... }` as in training, with their images. Or text: JSONL with
+   * `text` or `conversations`, or paragraphs.
+   */
+  readonly calibration: string | DataOptions
+  /**
+   * Records, or documents of the text, that are used; fewer where there are fewer. More cost memory, disk and
+   * time.
+   *
+   * Unit: documents.
+   *
+   * Default from: EfficientQAT (arXiv:2407.11062).
+   * @default 4096
+   */
+  readonly documents?: number
+  /**
+   * Documents of text with more tokens are passed over. Records are not.
+   *
+   * Unit: tokens.
+   *
+   * Default from: the clipping search.
+   * @default 512
+   */
+  readonly longest?: number
+  /**
+   * Text is joined and cut into sequences of this length; a record is a sequence of its own.
+   *
+   * Unit: tokens.
+   *
+   * Default from: the clipping search.
+   * @default 1024
+   */
+  readonly block?: number
+  /**
+   * Rules that give the decoder's Linears their quantizers; the first that matches decides. `bilevel` and
+   * `uniform` can be fitted.
+   */
+  readonly quantizers: readonly RuleInput[]
+  /**
+   * Quantizer of token embedding and output head, which are frozen from stage 2 on. `null` leaves both in full
+   * precision. Name the same in every stage of a recipe.
+   *
+   * Default from: docs/quirks.md#quirk-3.
+   * @default {"use":"embedding-sym4"}
+   */
+  readonly embeddings?: ChoiceInput | null
+  /**
+   * Passes over the records, for each layer.
+   *
+   * Unit: epochs.
+   *
+   * Default from: EfficientQAT (arXiv:2407.11062).
+   * @default 2
+   */
+  readonly epochs?: number
+  /**
+   * Records of one iteration.
+   *
+   * Unit: records.
+   *
+   * Default from: EfficientQAT (arXiv:2407.11062).
+   * @default 2
+   */
+  readonly batch?: number
+  /**
+   * Adam's rate for the weights, at the beginning of each layer; it falls to a twentieth. Small models need a
+   * larger one.
+   *
+   * Left out: 2e-5 at 2 bits and 1e-5 at more, as EfficientQAT (arXiv:2407.11062).
+   */
+  readonly learningRate?: number
+  /**
+   * Adam's rate for scales and zero points, where each group has its own: with `uniform`. Scales of `bilevel`
+   * follow the weights.
+   *
+   * Default from: EfficientQAT (arXiv:2407.11062).
+   * @default 0.0001
+   */
+  readonly gridRate?: number
+  /**
+   * Inputs that a block is fitted on: those of the `asymmetric` model, whose earlier blocks are quantized already,
+   * or those of the full-precision model.
+   *
+   * Default from: BRECQ (arXiv:2102.05426).
+   * @default "asymmetric"
+   */
+  readonly inputs?: "asymmetric" | "full-precision"
+  /**
+   * What becomes of a block whose error Block-AP left larger than rounding to nearest does: it is rounded to
+   * `nearest`, with a warning; `keep` does not look.
+   *
+   * Default from: docs/quirks.md#quirk-25.
+   * @default "nearest"
+   */
+  readonly worse?: "nearest" | "keep"
+  /**
+   * Memory for cached activations; what does not fit goes to files of the stage's directory.
+   *
+   * Unit: bytes, as in 512 MiB.
+   *
+   * Default from: chosen here for a laptop; results do not depend on it.
+   *
+   * May be changed while a run goes on.
+   * @default "2 GiB"
+   */
+  readonly cache?: string
+}
+
 export interface QatOptions extends TrainingStageOptions {
   /** Rules that give the decoder's Linears their quantizers; the first that matches decides. */
   readonly quantizers: readonly RuleInput[]

@@ -2,6 +2,7 @@
 import { AdaRoundLanguage } from "../adaroundLanguage/AdaRoundLanguage.ts"
 import { AdaRoundVit } from "../adaroundVit/AdaRoundVit.ts"
 import { Autoclip } from "../autoclip/Autoclip.ts"
+import { Blockwise } from "../blockwise/Blockwise.ts"
 import { Evaluate } from "../evaluate/Evaluate.ts"
 import { Export } from "../export/Export.ts"
 import { ImportVit } from "../importVit/ImportVit.ts"
@@ -17,6 +18,7 @@ export const stages = [
   Autoclip,
   RoundLanguage,
   AdaRoundLanguage,
+  Blockwise,
   Qat,
   JointQat,
   Export,

@@ -100,6 +100,16 @@ export const shortStages = {
     learningRate: 0.02,
     quantizers: [{ match: "**", ...bilevel }]
   },
+  blockwise: {
+    use: "blockwise",
+    calibration: training.data,
+    documents: 10,
+    epochs: 2,
+    batch: 3,
+    learningRate: 1e-3,
+    gridRate: 1e-3,
+    quantizers: [{ match: "**", use: "uniform", with: { bits: 2, group: 16 } }]
+  },
   qat: { use: "qat", ...training, quantizers: [{ match: "**", ...bilevel }], loss: { confidenceBatches: 3 } }
 } as const
 

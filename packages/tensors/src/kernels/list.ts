@@ -33,6 +33,7 @@ import { gatherCodesKernel } from "./gatherCodes.ts"
 import { gatherRowsKernel, scatterAddRowsKernel } from "./gatherRows/definition.ts"
 import { geluGradientKernel, geluKernel } from "./gelu.ts"
 import { gridCodesKernel, gridDecodeKernel } from "./gridCodes/definition.ts"
+import { gridGradientKernel } from "./gridGradient/definition.ts"
 import { klRowsKernel } from "./klRows/definition.ts"
 import { layerNormGradientKernel, layerNormKernel } from "./layerNorm/definition.ts"
 import { layerScaleAddGradientKernel, layerScaleAddKernel } from "./layerScaleAdd.ts"
@@ -97,6 +98,7 @@ export const kernels: readonly AnyKernel[] = [
   geluGradientKernel,
   gridCodesKernel,
   gridDecodeKernel,
+  gridGradientKernel,
   klRowsKernel,
   layerNormKernel,
   layerNormGradientKernel,

@@ -3,32 +3,12 @@ import { apply } from "../../core/apply.ts"
 import { defineKernel } from "../../core/Kernel.ts"
 import { sizeOf } from "../../core/Shape.ts"
 import type { Tensor } from "../../core/Tensor.ts"
-import { normals, type SampleRandom } from "../operands/samples.ts"
+import { normals } from "../operands/samples.ts"
 import { type GridAttributes, type GridCodesAttributes, gridGroup } from "./geometry.ts"
 import { gpujsCodes, gpujsDecode } from "./gpujs.ts"
 import { native, nativeDecode } from "./native.ts"
 import { reference, referenceDecode } from "./reference.ts"
-
-const cases = [
-  { rows: 5, columns: 32, group: 16, bits: 2 },
-  { rows: 3, columns: 21, group: 7, bits: 3 },
-  { rows: 1, columns: 1, group: 1, bits: 8 },
-  { rows: 0, columns: 8, group: 4, bits: 2 },
-  { rows: 67, columns: 96, group: 32, bits: 4 },
-  { rows: 17, columns: 3, group: 3, bits: 2 }
-]
-
-const grid = (random: SampleRandom, { rows, columns, group, bits }: (typeof cases)[number]) => {
-  const shape = [rows, columns / group]
-  const uniform = (low: number, high: number) => low + (high - low) * random.nextUniform()
-  return {
-    scale: { shape, values: Float32Array.from({ length: sizeOf(shape) }, () => uniform(0.01, 0.02)) },
-    zero: { shape, values: Float32Array.from({ length: sizeOf(shape) }, () => Math.floor(uniform(0, 2 ** bits))) }
-  }
-}
-
-const nameOf = ({ rows, columns, group, bits }: (typeof cases)[number]): string =>
-  `${rows}x${columns} g${group} b${bits}`
+import { gridCases, gridName, gridOperands } from "./samples.ts"
 
 export const gridCodesKernel = defineKernel<"weight" | "scale" | "zero", "codes", GridCodesAttributes>({
   name: "gridCodes",
@@ -43,10 +23,10 @@ export const gridCodesKernel = defineKernel<"weight" | "scale" | "zero", "codes"
   gpujs: gpujsCodes,
   cost: ({ inputs }) => ({ flops: 5 * sizeOf(inputs.weight), bytes: 5 * sizeOf(inputs.weight) }),
   samples: (random) =>
-    cases.flatMap((sample) =>
+    gridCases.flatMap((sample) =>
       (["f32", "f16"] as const).map((arithmetic) => ({
-        name: `${nameOf(sample)} ${arithmetic}`,
-        inputs: { weight: normals(random, [sample.rows, sample.columns], 0.02), ...grid(random, sample) },
+        name: `${gridName(sample)} ${arithmetic}`,
+        inputs: { weight: normals(random, [sample.rows, sample.columns], 0.02), ...gridOperands(random, sample) },
         attributes: { bits: sample.bits, arithmetic }
       }))
     ),
@@ -66,8 +46,8 @@ export const gridDecodeKernel = defineKernel<"codes" | "scale" | "zero", "y", Gr
   gpujs: gpujsDecode,
   cost: ({ outputs }) => ({ flops: 2 * sizeOf(outputs.y), bytes: 5 * sizeOf(outputs.y) }),
   samples: (random) =>
-    cases.map((sample) => ({
-      name: nameOf(sample),
+    gridCases.map((sample) => ({
+      name: gridName(sample),
       inputs: {
         codes: {
           shape: [sample.rows, sample.columns],
@@ -76,7 +56,7 @@ export const gridDecodeKernel = defineKernel<"codes" | "scale" | "zero", "y", Gr
             Math.floor(random.nextUniform() * 2 ** sample.bits)
           )
         },
-        ...grid(random, sample)
+        ...gridOperands(random, sample)
       },
       attributes: { bits: sample.bits }
     })),

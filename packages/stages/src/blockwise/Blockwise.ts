@@ -1,0 +1,89 @@
+/**
+ * Block-AP of EfficientQAT (Chen et al., arXiv:2407.11062 §3.2; docs/method.md, "Block-AP"): decoder layer by decoder layer, weights and
+ * the parameters of their grids are trained on the layer's output, by straight-through gradients. The paper's second phase, E2E-QP,
+ * which trains step sizes alone through the whole model, is not a part of it.
+ */
+import { efficientQatDefaults, learnedParts } from "@speedq/adaround"
+import { option, optionalOption, writtenAs } from "@speedq/formats"
+import { Count, Rate, Stage } from "@speedq/pipeline"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { decoderOptions } from "../blocks/decoderOptions.ts"
+import { decoderStage, fitDecoder } from "../blocks/fitDecoder.ts"
+import { forecastDecoder } from "../blocks/forecastDecoder.ts"
+import { requireGrids } from "../blocks/requireGrids.ts"
+import { blockOptions } from "../blocks/roundingOptions.ts"
+import { fakeQuantizationPiece, optimizerPiece } from "../measuring/weightPieces.ts"
+import type { PlannedLayers } from "../model/plannedLayers.ts"
+import type { BlockwiseOptions } from "../registry/stageOptions.ts"
+import { refuseSearches } from "../training/refuseSearches.ts"
+import { batchesOf, trainingCopies, trainingMethod } from "./trainingMethod.ts"
+
+const source = "EfficientQAT (arXiv:2407.11062)"
+
+const BlockwiseConfig = Schema.Struct({
+  ...decoderOptions(efficientQatDefaults.samples, source),
+  epochs: option(Count, efficientQatDefaults.epochs, {
+    description: "Passes over the records, for each layer.",
+    unit: "epochs",
+    source
+  }),
+  batch: option(Count, efficientQatDefaults.batch, {
+    description: "Records of one iteration.",
+    unit: "records",
+    source
+  }),
+  learningRate: optionalOption(Rate, {
+    description:
+      "Adam's rate for the weights, at the beginning of each layer; it falls to a twentieth. Small models need a larger one.",
+    source: "2e-5 at 2 bits and 1e-5 at more, as EfficientQAT (arXiv:2407.11062)"
+  }),
+  gridRate: option(Rate, efficientQatDefaults.gridRate, {
+    description:
+      "Adam's rate for scales and zero points, where each group has its own: with `uniform`. Scales of `bilevel` follow the weights.",
+    source
+  }),
+  ...blockOptions("Block-AP")
+})
+type BlockwiseConfig = typeof BlockwiseConfig.Type
+
+/** Weights are quantized in every iteration: only a grid that is learned may be searched for, as that is done once. */
+const requireFit = (planned: PlannedLayers) =>
+  Effect.andThen(
+    requireGrids(planned, "Block-AP"),
+    refuseSearches(new Map([...planned.choices].filter(([, choice]) => learnedParts(choice).length === 1)))
+  )
+
+export const Blockwise = Stage.define({
+  ...decoderStage,
+  name: "blockwise",
+  version: 1,
+  config: writtenAs<BlockwiseOptions>()(BlockwiseConfig),
+  forecast: (config: BlockwiseConfig, recipe, place) =>
+    forecastDecoder(config, recipe, place, {
+      requireFit,
+      batch: config.batch,
+      iterations: (samples) => config.epochs * batchesOf(samples, config.batch),
+      copies: trainingCopies,
+      stateCopies: 3,
+      pieces: (matrices) => ({
+        update: fakeQuantizationPiece(matrices, true),
+        optimizer: optimizerPiece(matrices.map(({ shape }) => shape))
+      })
+    }),
+  begin: (config: BlockwiseConfig, input, stage) =>
+    fitDecoder(config, input, stage, requireFit, (samples, choices) =>
+      trainingMethod(
+        {
+          iterations: config.epochs * batchesOf(samples, config.batch),
+          batch: config.batch,
+          learningRate: (layer) => {
+            const { quantizer, config: own } = choices.get(layer)!
+            return config.learningRate ?? efficientQatDefaults.learningRate(quantizer.grid!.extents(own).bits)
+          },
+          gridRate: config.gridRate
+        },
+        choices
+      )
+    )
+})
