@@ -5,6 +5,7 @@ import { assert, it } from "vitest"
 import { fallingRate } from "../src/blockwise/trainBlock.ts"
 import {
   type BlockState,
+  efficientQatDefaults,
   initialTraining,
   NothingToRound,
   releaseBlockState,
@@ -22,6 +23,10 @@ it("falls from the whole rate to a twentieth, over half a cosine", () => {
   assert.strictEqual(fallingRate(2, 0, 10), 2)
   assert.closeTo(fallingRate(2, 5, 10), 2 * 0.525, 1e-12)
   assert.closeTo(fallingRate(2, 10, 10), 0.1, 1e-12)
+})
+
+it("has EfficientQAT's rates for weights by their bits", () => {
+  assert.deepStrictEqual([2, 3, 4].map(efficientQatDefaults.learningRate), [2e-5, 1e-5, 1e-5])
 })
 
 const trained = async (backend: Backend, choice: QuantizerChoice, changed: Partial<typeof options> = {}) => {

@@ -10,6 +10,7 @@ import { afterAll, assert, describe, it } from "vitest"
 import { resultsOf } from "../../pipeline/test/support/results.ts"
 import { QuantizedLanguage } from "../src/artefacts/artefacts.ts"
 import { Compute } from "../src/compute/Compute.ts"
+import { pictureRecord, writeMiniData } from "./support/miniData.ts"
 import { eventsOfKind, makeNanoRuns, nanoData, shortStages } from "./support/nano.ts"
 
 const runs = makeNanoRuns()
@@ -109,6 +110,37 @@ describe("a stage that fits the decoder", () => {
     assert.strictEqual(await buffersInUse(), 0)
   }, 60_000)
 
+  it("tells once of a record that another took the place of, however often it is continued", async () => {
+    const meta = writeMiniData(root, [pictureRecord(1), pictureRecord(99_999), pictureRecord(3)])
+    const stage = { ...adaroundLanguage, calibration: { meta, onError: "substitute" }, iterations: 2 }
+    const directory = join(root, "substituted")
+    const stopped = await runs.run(recipe(stage), directory, { stage: "01-adaround-language", step: 4 })
+    const continued = await runs.run(recipe(stage), directory)
+    assert.isTrue(Exit.isSuccess(continued.exit))
+    const told = [stopped, continued].map(({ entries }) => eventsOfKind(RunEvents.DataSubstituted, entries).length)
+    assert.deepStrictEqual(told, [1, 0])
+    const report = readFileSync(join(directory, "stages/01-adaround-language/report.json"), "utf8")
+    assert.include(report, "1 times a record could not be used and another took its place")
+    assert.include(report, "3 samples of")
+  }, 60_000)
+
+  it("sees pictures as the stages before left tower and projector", async () => {
+    const short = { ...adaroundLanguage, documents: 2, iterations: 0, inputs: "asymmetric" }
+    const inputsOf = (directory: string, place: string): readonly string[] =>
+      Object.keys(
+        JSON.parse(readFileSync(join(directory, "stages", place, "manifest.json"), "utf8")).manifest.parts.inputs
+      )
+    const { directory, entries } = await finished("tower", { ...shortStages.adaround, count: 2, iterations: 0 }, short)
+    assert.deepStrictEqual(inputsOf(directory, "02-adaround-language"), ["quantizedVision"])
+    const plain = await finished("no tower", short)
+    const errorsOf = (told: typeof entries) =>
+      eventsOfKind(RunEvents.LayerQuantized, told)
+        .filter(({ layer, errorAfter }) => layer === "language_model.model.layers.0" && errorAfter !== undefined)
+        .map(({ errorAfter }) => errorAfter)
+    assert.lengthOf(errorsOf(entries), 1)
+    assert.notDeepEqual(errorsOf(entries), errorsOf(plain.entries))
+  }, 60_000)
+
   const refused = async (stage: object) => {
     const { exit } = await runs.run(recipe(stage), join(root, "refused"))
     return Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : assert.fail("was not refused")
@@ -135,16 +167,12 @@ describe("a stage that fits the decoder", () => {
     await finished("searched", { ...short, quantizers: searched("uniform", {}) })
   }, 60_000)
 
-  it("takes EfficientQAT's rate for the weights by their bits, where none is given", async () => {
+  it("takes EfficientQAT's rate for weights of 4 bits where none is given", async () => {
     const { learningRate: _, ...short } = { ...blockwise, documents: 3, epochs: 1 }
-    const bits = (language: number) => [{ match: "**", use: "uniform", with: { bits: language, group: 16 } }]
-    const [given, own] = [{ ...short, learningRate: 2e-5 }, short]
+    const quantizers = [{ match: "**", use: "uniform", with: { bits: 4, group: 16 } }]
     const bytesOf = async (name: string, stage: object) =>
       readFileSync(join((await finished(name, stage)).directory, "stages/01-blockwise/quantizedLanguage.safetensors"))
-    assert.isTrue((await bytesOf("own 2", own)).equals(await bytesOf("given 2", given)))
-    const four = { quantizers: bits(4) }
-    assert.isFalse(
-      (await bytesOf("own 4", { ...own, ...four })).equals(await bytesOf("given 4", { ...given, ...four }))
-    )
+    const own = await bytesOf("own rate", { ...short, quantizers })
+    assert.isTrue(own.equals(await bytesOf("given rate", { ...short, learningRate: 1e-5, quantizers })))
   }, 60_000)
 })
