@@ -9,11 +9,11 @@ import * as Schema from "effect/Schema"
 import { decoderOptions } from "../blocks/decoderOptions.ts"
 import { decoderStage, fitDecoder } from "../blocks/fitDecoder.ts"
 import { forecastDecoder } from "../blocks/forecastDecoder.ts"
-import { requireGrids } from "../blocks/requireGrids.ts"
 import { roundingCopies, roundingMethod } from "../blocks/roundingMethod.ts"
 import { blockOptions, brecq, roundingOptions } from "../blocks/roundingOptions.ts"
 import { roundingPiece } from "../measuring/weightPieces.ts"
 import type { PlannedLayers } from "../model/plannedLayers.ts"
+import { requireGrids } from "../model/requireGrids.ts"
 import type { AdaRoundLanguageOptions } from "../registry/stageOptions.ts"
 
 const AdaRoundLanguageConfig = Schema.Struct({
@@ -23,7 +23,7 @@ const AdaRoundLanguageConfig = Schema.Struct({
 })
 type AdaRoundLanguageConfig = typeof AdaRoundLanguageConfig.Type
 
-const requireFit = (planned: PlannedLayers) => requireGrids(planned, "AdaRound")
+const requireFit = (planned: PlannedLayers) => requireGrids("AdaRound", planned)
 
 export const AdaRoundLanguage = Stage.define({
   ...decoderStage,

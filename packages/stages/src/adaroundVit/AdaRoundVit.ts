@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import { QuantizedVision } from "../artefacts/artefacts.ts"
 import { makeBlockCaches } from "../blocks/BlockCaches.ts"
 import { fitBlocks } from "../blocks/fitBlocks.ts"
-import { requireGrids } from "../blocks/requireGrids.ts"
 import { roundingMethod } from "../blocks/roundingMethod.ts"
 import { Compute } from "../compute/Compute.ts"
 import { openCalibrationTiles, replacedSections } from "../data/CalibrationTiles.ts"
@@ -18,6 +17,7 @@ import { fingerprintOf } from "../data/fingerprint.ts"
 import { pictureLimits } from "../data/pictureLimits.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { planTowers } from "../model/plannedLayers.ts"
+import { requireGrids } from "../model/requireGrids.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
@@ -63,7 +63,7 @@ export const AdaRoundVit = Stage.define({
     const { config: modelConfig, image } = model.directory
     const planned = yield* planTowers(modelConfig, ["vision"], config.quantizers, config.compat)
     const { choices } = planned
-    yield* requireGrids(planned, "AdaRound")
+    yield* requireGrids("AdaRound", planned)
     yield* requireQuantizable(model.weights, choices)
     const { onError } = config
     const limits = pictureLimits(config.reading, config.compat)

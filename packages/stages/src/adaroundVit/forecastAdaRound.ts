@@ -8,7 +8,6 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { quantizedBlocks } from "../blocks/BlockTower.ts"
 import { blockSeconds } from "../blocks/blockSeconds.ts"
-import { requireGrids } from "../blocks/requireGrids.ts"
 import { roundingCopies } from "../blocks/roundingMethod.ts"
 import { openCalibrationTiles, pictureFix } from "../data/CalibrationTiles.ts"
 import { drawPictures, isPicture, sourcesOf } from "../data/calibrationPictures.ts"
@@ -17,6 +16,7 @@ import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
 import { measureSpeeds } from "../measuring/speeds.ts"
 import { roundingPiece, weightsOf } from "../measuring/weightPieces.ts"
 import { chosenMatrices, type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
+import { requireGrids } from "../model/requireGrids.ts"
 import { languageFlops, linearWeights, visionBlockFloats, visionBlockFlops, visionTokens } from "../planning/cost.ts"
 import { listed, mostNamed } from "../planning/datasetObstacles.ts"
 import { disagreements } from "../planning/decidingStages.ts"
@@ -135,7 +135,7 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
 ) {
   const model = yield* planModel(recipe)
   const planned = yield* planTowers(model.config, ["vision"], config.quantizers, config.compat)
-  yield* requireGrids(planned, "AdaRound")
+  yield* requireGrids("AdaRound", planned)
   const missing = yield* Forecast.missingFiles(
     sourcesOf(config),
     "give directories of images, files that list them, or meta files of training data"

@@ -11,10 +11,10 @@ import * as Schema from "effect/Schema"
 import { decoderOptions } from "../blocks/decoderOptions.ts"
 import { decoderStage, fitDecoder } from "../blocks/fitDecoder.ts"
 import { forecastDecoder } from "../blocks/forecastDecoder.ts"
-import { requireGrids } from "../blocks/requireGrids.ts"
 import { blockOptions } from "../blocks/roundingOptions.ts"
 import { fakeQuantizationPiece, optimizerPiece } from "../measuring/weightPieces.ts"
 import type { PlannedLayers } from "../model/plannedLayers.ts"
+import { requireGrids } from "../model/requireGrids.ts"
 import type { BlockwiseOptions } from "../registry/stageOptions.ts"
 import { refuseSearches } from "../training/refuseSearches.ts"
 import { batchesOf, trainingCopies, trainingMethod } from "./trainingMethod.ts"
@@ -50,7 +50,7 @@ type BlockwiseConfig = typeof BlockwiseConfig.Type
 /** Weights are quantized in every iteration: only a grid that is learned may be searched for, as that is done once. */
 const requireFit = (planned: PlannedLayers) =>
   Effect.andThen(
-    requireGrids(planned, "Block-AP"),
+    requireGrids("Block-AP", planned),
     refuseSearches(new Map([...planned.choices].filter(([, choice]) => learnedParts(choice).length === 1)))
   )
 

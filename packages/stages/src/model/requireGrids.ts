@@ -1,11 +1,11 @@
-/** Quantizers that block-wise stages can fit. */
+/** Methods that choose codes themselves need quantizers whose codes can be chosen. */
 import { noneQuantizer } from "@speedq/quantizers"
 import * as Effect from "effect/Effect"
 import { RulesInvalid } from "../Errors.ts"
-import type { PlannedLayers } from "../model/plannedLayers.ts"
+import type { PlannedLayers } from "./plannedLayers.ts"
 
 /** Fails with RulesInvalid when a quantizer has no grid to round on: now, and not when its block is reached. */
-export const requireGrids = ({ choices }: PlannedLayers, method: string): Effect.Effect<void, RulesInvalid> => {
+export const requireGrids = (method: string, { choices }: PlannedLayers): Effect.Effect<void, RulesInvalid> => {
   const without = [...choices].filter(
     ([
       ,
