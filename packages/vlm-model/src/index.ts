@@ -176,7 +176,7 @@ export { bytesToTokenText } from "./tokenizer/byteAlphabet.ts"
 // Tokenizer
 export { type ChatTokens, chatTokens } from "./tokenizer/chatTokens.ts"
 export { type LoadTokenizerError, loadTokenizer } from "./tokenizer/loadTokenizer.ts"
-export { makeTokenizer, type TokenizerParts } from "./tokenizer/makeTokenizer.ts"
+export { makeTokenizer } from "./tokenizer/makeTokenizer.ts"
 export { pieceEnd } from "./tokenizer/preTokenize.ts"
 export * as SpecialTokens from "./tokenizer/SpecialTokens.ts"
 export { bytePieces, writeSentencePiece } from "./tokenizer/sentencePiece/writeSentencePiece.ts"
@@ -185,6 +185,7 @@ export {
   type DecodeOptions,
   type StreamDecoder,
   startIds,
-  type Tokenizer
+  type Tokenizer,
+  type TokenizerParts
 } from "./tokenizer/Tokenizer.ts"
 export { tokenizerParts, writeTokenizer } from "./tokenizer/writeTokenizer.ts"

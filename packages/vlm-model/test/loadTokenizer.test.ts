@@ -41,6 +41,17 @@ const failing = Effect.fnUntraced(function* (files: Readonly<Record<string, unkn
   return yield* Effect.flip(loadTokenizer(directoryOf(files)))
 })
 
+describe("the parts of a tokenizer", () => {
+  it.effect("are those that it was made of", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual((yield* makeTokenizer(small, "small")).parts(), small)
+      const { addedTokens, merges } = (yield* makeTokenizer(small, "small")).fitting(262).parts()!
+      assert.deepStrictEqual(addedTokens, small.addedTokens.slice(0, 1))
+      assert.deepStrictEqual(merges, small.merges)
+    })
+  )
+})
+
 describe("a tokenizer without merges", () => {
   it.effect("is refused where its vocabulary needs them, whatever file they should be in", () =>
     Effect.gen(function* () {

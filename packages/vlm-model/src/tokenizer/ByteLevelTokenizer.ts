@@ -19,7 +19,8 @@ import {
   decodeWith,
   requireId,
   type StreamDecoder,
-  type Tokenizer
+  type Tokenizer,
+  type TokenizerParts
 } from "./Tokenizer.ts"
 
 /** What a tokenizer is made of, checked and with every token as an id; `makeTokenizer` makes it. */
@@ -91,6 +92,12 @@ export class ByteLevelTokenizer implements Tokenizer {
 
   isSpecial(id: number): boolean {
     return this.added.of(id)?.special ?? false
+  }
+
+  parts(): TokenizerParts {
+    const { vocabulary, texts, merges } = this.tables
+    const pairs = Array.from(merges.left, (left, rank) => [texts[left]!, texts[merges.right[rank]!]!] as const)
+    return { vocabulary, merges: pairs, addedTokens: this.addedTokens }
   }
 
   /** Bytes that an id stands for. Throws RangeError for what cannot be an id. */

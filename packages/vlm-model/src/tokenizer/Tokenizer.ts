@@ -7,6 +7,14 @@ export interface AddedToken {
   readonly special: boolean
 }
 
+/** The parts of a byte-level BPE tokenizer; texts of vocabulary and merges are in the byte alphabet. */
+export interface TokenizerParts {
+  readonly vocabulary: ReadonlyMap<string, number>
+  /** In order of rank: `[left, right]` becomes `left + right`. */
+  readonly merges: ReadonlyArray<readonly [string, string]>
+  readonly addedTokens: ReadonlyArray<AddedToken>
+}
+
 export interface DecodeOptions {
   /** Leaves special tokens out. Default false. */
   readonly skipSpecial?: boolean
@@ -43,6 +51,8 @@ export interface Tokenizer {
   /** Id of the token that is exactly this text, added or of the vocabulary; undefined when there is none. */
   tokenId(text: string): number | undefined
   isSpecial(id: number): boolean
+  /** What it is made of, for formats that hold a tokenizer; undefined for one that is no byte-level BPE. */
+  parts(): TokenizerParts | undefined
 }
 
 /** Ids that every sequence begins with: one, or none. */

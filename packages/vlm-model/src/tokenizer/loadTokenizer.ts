@@ -9,11 +9,11 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import { TokenizerInvalid, TokenizerMissing } from "../Errors.ts"
 import { decodeJson } from "../internal/decodeJson.ts"
-import { makeTokenizer, type TokenizerParts } from "./makeTokenizer.ts"
+import { makeTokenizer } from "./makeTokenizer.ts"
 import { makeSentencePiece } from "./sentencePiece/makeSentencePiece.ts"
 import { readSentencePiece } from "./sentencePiece/modelFile.ts"
 import { MessageMalformed } from "./sentencePiece/protobuf.ts"
-import type { AddedToken, Tokenizer } from "./Tokenizer.ts"
+import type { AddedToken, Tokenizer, TokenizerParts } from "./Tokenizer.ts"
 import { SpecialTokensMap, specialTexts, TokenizerConfig, TokenizerJson, textOf, Vocabulary } from "./tokenizerFiles.ts"
 
 export type LoadTokenizerError = FileFailed | TokenizerInvalid | TokenizerMissing

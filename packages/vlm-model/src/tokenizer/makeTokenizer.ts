@@ -5,15 +5,7 @@ import { isId, maxIds, quote, wrongToken } from "./AddedTokens.ts"
 import { ByteLevelTokenizer } from "./ByteLevelTokenizer.ts"
 import { type MergeRanks, maxMerges } from "./BytePairMerges.ts"
 import { byteCharacters, tokenTextToBytes } from "./byteAlphabet.ts"
-import type { AddedToken, Tokenizer } from "./Tokenizer.ts"
-
-/** The parts of a byte-level BPE tokenizer; texts of vocabulary and merges are in the byte alphabet. */
-export interface TokenizerParts {
-  readonly vocabulary: ReadonlyMap<string, number>
-  /** In order of rank: `[left, right]` becomes `left + right`. */
-  readonly merges: ReadonlyArray<readonly [string, string]>
-  readonly addedTokens: ReadonlyArray<AddedToken>
-}
+import type { Tokenizer, TokenizerParts } from "./Tokenizer.ts"
 
 /**
  * Makes a tokenizer. `source` is what errors name. Fails with TokenizerInvalid when a byte has no token, a merge

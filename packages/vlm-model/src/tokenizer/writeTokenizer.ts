@@ -4,9 +4,10 @@ import { AtomicFile, attemptOn, type FileFailed, makeDirectories } from "@speedq
 import * as Effect from "effect/Effect"
 import type { TokenizerInvalid } from "../Errors.ts"
 import { byteCharacters, bytesInIdOrder } from "./byteAlphabet.ts"
-import { makeTokenizer, type TokenizerParts } from "./makeTokenizer.ts"
+import { makeTokenizer } from "./makeTokenizer.ts"
 import { qwen2Pattern } from "./preTokenize.ts"
 import { endOfText, internvlAddedTokens, messageEnd } from "./SpecialTokens.ts"
+import type { TokenizerParts } from "./Tokenizer.ts"
 
 /**
  * The parts of a tokenizer whose vocabulary is the 256 bytes, then the product of every merge, then the added tokens

@@ -94,6 +94,10 @@ export class SentencePieceTokenizer implements Tokenizer {
     return this.added.of(id)?.special ?? false
   }
 
+  parts(): undefined {
+    return undefined
+  }
+
   /** A text between added tokens as the pieces spell it. */
   private prepared(text: string): string {
     const { spaceBefore, joinSpaces } = this.tables
