@@ -26,6 +26,7 @@ export { verifyExport } from "./exporter/verifyExport.ts"
 export { Exported, type ExportRequest, writeExport, writeExports } from "./exporter/writeExport.ts"
 export { tensorsName, writeTensors } from "./exporter/writeTensors.ts"
 export { FakeQuantConfig, fakeQuantExporter } from "./fakeQuant/fakeQuant.ts"
+export { GgufConfig, ggufExporter } from "./gguf/gguf.ts"
 export { huggingfaceExporter } from "./layouts/huggingface.ts"
 export { originalExporter } from "./layouts/original.ts"
 export {

@@ -6,30 +6,26 @@ import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Safetensors } from "@speedq/formats"
 import { openBackend } from "@speedq/tensors"
-import { loadWeights, modelTensors, openModelDirectory, readModelConfig, resolveNames } from "@speedq/vlm-model"
+import { modelTensors, readModelConfig } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { decodeExport, deployModel, releaseParameters, writeExport } from "../src/index.ts"
 import fixture from "./fixtures/transformers-nano.json" with { type: "json" }
+import { nano, openSource } from "./support/openSource.ts"
 
-const nano = new URL("../../../data/nano/model", import.meta.url).pathname
 const root = mkdtempSync(join(tmpdir(), "speedq-layouts-"))
 const backend = await openBackend("reference")
 
 /** Writes the model of a directory in a format. */
 const written = (from: string, format: string, name: string, dtype: "bf16" | "f32" = "f32") =>
   Effect.gen(function* () {
-    const directory = yield* openModelDirectory(from)
-    const { store } = yield* Safetensors.openModel(from)
-    const weights = loadWeights(backend, directory.config, store)
-    const { pieces: stored } = resolveNames(modelTensors(directory.config).keys(), store.tensors.keys())
-    const source = { directory, weights, stored }
+    const source = yield* openSource(backend, from)
     const deployed = yield* Effect.promise(() => deployModel(source, {}, { rest: "bf16" }))
     const out = join(root, name)
     const request = { source, deployed, directory: out, recipe: "test" }
     const { exported } = yield* writeExport(decodeExport({ format, with: { dtype } }), request)
     deployed.release()
-    releaseParameters(weights)
+    releaseParameters(source.weights)
     return { directory: out, exported }
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer), Effect.runPromise)
 

@@ -90,7 +90,7 @@ interface Manifest {
 const numbersOf = ({ finished }: Manifest): string => {
   const artefacts = Object.entries(finished.artefacts).map(([name, { sha256 }]) => [name, sha256])
   const exported = finished.files
-    .filter(({ file }) => file.includes("/model/") && file.endsWith(".safetensors"))
+    .filter(({ file }) => file.includes("/model/") && /\.(safetensors|gguf)$/.test(file))
     .map(({ file, sha256 }) => [file, sha256])
   return JSON.stringify([...artefacts, ...exported])
 }

@@ -43,12 +43,25 @@ export const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): n
   return largest
 }
 
+/** How far the numbers of one tensor are from others, of which parts come one after the other. */
+export const differenceInParts = () => {
+  let [errors, squares, maxAbsErr] = [0, 0, 0]
+  return {
+    /** How far the numbers `b` are from the numbers `a`. */
+    add: (a: ArrayLike<number>, b: ArrayLike<number>): void => {
+      for (let i = 0; i < a.length; i++) {
+        errors += (b[i]! - a[i]!) ** 2
+        squares += a[i]! ** 2
+      }
+      maxAbsErr = Math.max(maxAbsErr, largestDifference(a, b))
+    },
+    total: (): Difference => ({ maxAbsErr, relErr: ratio(Math.sqrt(errors), Math.sqrt(squares)) })
+  }
+}
+
 /** How far the numbers `b` are from the numbers `a`. */
 export const differenceOf = (a: ArrayLike<number>, b: ArrayLike<number>): Difference => {
-  let [errors, squares] = [0, 0]
-  for (let i = 0; i < a.length; i++) {
-    errors += (b[i]! - a[i]!) ** 2
-    squares += a[i]! ** 2
-  }
-  return { maxAbsErr: largestDifference(a, b), relErr: ratio(Math.sqrt(errors), Math.sqrt(squares)) }
+  const parts = differenceInParts()
+  parts.add(a, b)
+  return parts.total()
 }

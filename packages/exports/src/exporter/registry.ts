@@ -2,6 +2,7 @@
 import { decodeOptions } from "@speedq/formats"
 import { ExportOptionsInvalid, UnknownExporter } from "../Errors.ts"
 import { fakeQuantExporter } from "../fakeQuant/fakeQuant.ts"
+import { ggufExporter } from "../gguf/gguf.ts"
 import { awqExporter } from "../integer/awq.ts"
 import { compressedTensorsExporter } from "../integer/compressedTensors.ts"
 import { gptqExporter } from "../integer/gptq.ts"
@@ -21,7 +22,8 @@ export const exporters: readonly Exporter[] = [
   gptqExporter,
   compressedTensorsExporter,
   awqExporter,
-  onnxExporter
+  onnxExporter,
+  ggufExporter
 ]
 
 /** The format that a recipe means; `known` adds a user's own. Raises UnknownExporter and ExportOptionsInvalid. */

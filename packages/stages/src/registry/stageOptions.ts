@@ -1131,7 +1131,7 @@ export interface JointQatOptions extends TrainingStageOptions {
 export interface ExportOptions {
   /**
    * Format to write: `fake-quant`, `packed`, `hf`, `original`, `quant-details`, `gptq`, `compressed-tensors`,
-   * `awq`, `onnx`, or one of an extension.
+   * `awq`, `onnx`, `gguf`, or one of an extension.
    */
   readonly format:
     | "fake-quant"
@@ -1143,6 +1143,7 @@ export interface ExportOptions {
     | "compressed-tensors"
     | "awq"
     | "onnx"
+    | "gguf"
     | (string & Record<never, never>)
   /** Options of the format, for example `{ "dtype": "f32" }` of `fake-quant`. */
   readonly with?: { readonly [name: string]: Json }

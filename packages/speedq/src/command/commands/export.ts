@@ -19,7 +19,7 @@ export const exportCommand = Command.make(
     format: Flag.String("format").pipe(
       Flag.withMetavar("NAME[,NAME...]"),
       Flag.withDescription(
-        "packed is small, for chat and evaluate; fake-quant loads wherever the original does; hf is transformers' layout, original the hub's; onnx is for transformers.js; gptq, compressed-tensors and awq keep codes for vLLM; quant-details is the reference's; or a plugin's format; several are written together, all or none"
+        "packed is small, for chat and evaluate; fake-quant loads wherever the original does; hf is transformers' layout, original the hub's; onnx is for transformers.js, gguf for llama.cpp; gptq, compressed-tensors and awq keep codes for vLLM; quant-details is the reference's; or a plugin's format; several are written together, all or none"
       )
     ),
     with: Flag.String("with").pipe(
@@ -66,6 +66,7 @@ export const exportCommand = Command.make(
     { command: "speedq export runs/1b/model/packed --format fake-quant --dtype f32 --out models/1b-2bit" },
     { command: "speedq export runs/1b --format hf --out models/1b-2bit-hf" },
     { command: "speedq export runs/1b --format onnx --out models/1b-2bit-onnx" },
+    { command: "speedq export runs/1b --format gguf --out models/1b-2bit-gguf" },
     { command: "speedq export runs/1b --format packed,hf --with hf.dtype=f32 --out models/1b-2bit" },
     {
       command: "speedq export runs/1b --format mine --with level=3 --plugin mine.ts",

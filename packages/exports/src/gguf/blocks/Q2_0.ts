@@ -1,0 +1,37 @@
+/** Q2_0: a scale d in half precision, then 64 codes q of 2 bits, low bits first. w = d (q - 1). 2.25 bits a weight. */
+import type { CodeType } from "./BlockType.ts"
+import { readHalves, writeHalves } from "./halves.ts"
+
+const [weights, bytes] = [64, 18]
+
+/** Symmetric codes of 2 bits, whose zero point is 1, in groups of a multiple of 64. Exact for scales in half precision. */
+export const Q2_0: CodeType = {
+  name: "Q2_0",
+  id: 42,
+  fileType: 41,
+  weights,
+  bytes,
+  encodeCodes: ({ codes, group, scale }) => {
+    const count = codes.length / weights
+    const blocks = new Uint8Array(count * bytes)
+    const scales = Float32Array.from({ length: count }, (_, block) => scale[Math.floor((block * weights) / group)]!)
+    writeHalves(blocks, bytes, 0, scales)
+    for (let i = 0; i < codes.length; i++) {
+      const block = Math.floor(i / weights)
+      const place = i % weights
+      blocks[block * bytes + 2 + (place >> 2)]! |= codes[i]! << (2 * (place & 3))
+    }
+    return blocks
+  },
+  decode: (blocks) => {
+    const scales = readHalves(blocks, bytes, 0)
+    const numbers = new Float32Array(scales.length * weights)
+    for (let i = 0; i < numbers.length; i++) {
+      const block = Math.floor(i / weights)
+      const place = i % weights
+      const code = (blocks[block * bytes + 2 + (place >> 2)]! >> (2 * (place & 3))) & 3
+      numbers[i] = scales[block]! * (code - 1)
+    }
+    return numbers
+  }
+}

@@ -1,0 +1,39 @@
+/** Q4_0: a scale d in half precision, then 32 codes q of 4 bits. w = d (q - 8). 4.5 bits a weight. */
+import type { CodeType } from "./BlockType.ts"
+import { readHalves, writeHalves } from "./halves.ts"
+import { nibbleAt, writeNibbles } from "./nibbles.ts"
+
+const [weights, bytes] = [32, 18]
+
+/**
+ * Symmetric codes c around zero, of at most 4 bits, in groups of a multiple of 32. Their steps c - zero are from -7 to 8, those of the
+ * type from -8 to 7: so d = -scale and q = 8 - (c - zero). Exact for scales in half precision.
+ */
+export const Q4_0: CodeType = {
+  name: "Q4_0",
+  id: 2,
+  fileType: 2,
+  weights,
+  bytes,
+  encodeCodes: ({ codes, group, scale, zero }) => {
+    const count = codes.length / weights
+    const groupOf = (block: number) => Math.floor((block * weights) / group)
+    const blocks = new Uint8Array(count * bytes)
+    const scales = Float32Array.from({ length: count }, (_, block) => -scale[groupOf(block)]!)
+    writeHalves(blocks, bytes, 0, scales)
+    for (let block = 0; block < count; block++) {
+      const middle = 8 + zero[groupOf(block)]!
+      writeNibbles(blocks, block * bytes + 2, (place) => middle - codes[block * weights + place]!)
+    }
+    return blocks
+  },
+  decode: (blocks) => {
+    const scales = readHalves(blocks, bytes, 0)
+    const numbers = new Float32Array(scales.length * weights)
+    for (let i = 0; i < numbers.length; i++) {
+      const block = Math.floor(i / weights)
+      numbers[i] = scales[block]! * (nibbleAt(blocks, block * bytes + 2, i % weights) - 8)
+    }
+    return numbers
+  }
+}

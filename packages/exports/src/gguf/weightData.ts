@@ -1,0 +1,92 @@
+/** Bytes of a quantized weight in a type of ggml, in pieces, and how far the weights that they stand for are. */
+import type { PackedWeight } from "@speedq/quantizers"
+import { noGrad, type Tensor } from "@speedq/tensors"
+import { type Difference, differenceInParts } from "../exporter/Difference.ts"
+import type { CodeType, GroupedCodes } from "./blocks/BlockType.ts"
+import type { Choice } from "./chooseType.ts"
+
+/** Weights that are written at a time. */
+const pieceWeights = 2 ** 20
+
+interface Rows {
+  readonly from: number
+  readonly to: number
+}
+
+const readOnce = async <A extends ArrayLike<number>>(tensor: Tensor): Promise<A> => {
+  try {
+    return (await tensor.read()) as unknown as A
+  } finally {
+    tensor.release()
+  }
+}
+
+/** What codes stand for: scale (c - zero), each operation in f32. */
+const decoded = ({ codes, group, scale, zero }: GroupedCodes): Float32Array =>
+  Float32Array.from(codes, (code, at) => {
+    const own = Math.floor(at / group)
+    return scale[own]! * Math.fround(code - zero[own]!)
+  })
+
+/** Gives `read` the codes and the grid of some rows. */
+const openCodes = async ({ affine, shape }: PackedWeight) => {
+  const { codes, grid, group } = affine!
+  const { scale, zero } = noGrad(grid)
+  const whole = {
+    codes: await readOnce<Uint8Array>(noGrad(codes)),
+    scale: await readOnce<Float32Array>(scale),
+    zero: await readOnce<Float32Array>(zero)
+  }
+  const columns = shape[1]!
+  const groups = columns / group
+  return ({ from, to }: Rows): GroupedCodes => ({
+    codes: whole.codes.subarray(from * columns, to * columns),
+    group,
+    scale: whole.scale.subarray(from * groups, to * groups),
+    zero: whole.zero.subarray(from * groups, to * groups)
+  })
+}
+
+/** Numbers of rows before and after: what the weight is, and what is written. */
+interface Encoded {
+  readonly weights: Float32Array
+  readonly bytes: Uint8Array
+}
+
+const encodeCodes = async (weight: PackedWeight, type: CodeType): Promise<(rows: Rows) => Encoded> => {
+  const read = await openCodes(weight)
+  return (rows) => {
+    const codes = read(rows)
+    return { weights: decoded(codes), bytes: type.encodeCodes(codes) }
+  }
+}
+
+const encoder = async (weight: PackedWeight, choice: Choice): Promise<(rows: Rows) => Encoded> => {
+  if (choice.keeps === "codes") return encodeCodes(weight, choice.type)
+  const columns = weight.shape[1]!
+  const numbers = await readOnce<Float32Array>(noGrad(weight.unpack))
+  return ({ from, to }) => {
+    const weights = numbers.subarray(from * columns, to * columns)
+    return { weights, bytes: choice.type.encode(weights) }
+  }
+}
+
+/** Rows of the weight in pieces; `done` is told the difference when all of them were taken. */
+export const weightData = async (
+  weight: PackedWeight,
+  choice: Choice,
+  rows: Rows,
+  done: (difference: Difference) => void
+): Promise<Iterable<Uint8Array>> => {
+  const encode = await encoder(weight, choice)
+  const step = Math.max(1, Math.floor(pieceWeights / weight.shape[1]!))
+  return (function* () {
+    const difference = differenceInParts()
+    for (let from = rows.from; from < rows.to; from += step) {
+      const { weights, bytes } = encode({ from, to: Math.min(rows.to, from + step) })
+      difference.add(weights, choice.type.decode(bytes))
+      yield bytes
+    }
+    done(difference.total())
+  })()
+}
