@@ -23,6 +23,8 @@ describe("configs", () => {
     "3-1b-2bit-balanced": trained,
     "3-1b-2bit-light": trained,
     "3-1b-4bit": trained,
+    "3-1b-gguf-2bit": trained,
+    "3-1b-gguf-4bit": trained,
     "3-1b-4bit-ptq": ["adaround-vit", "autoclip", "round-language", "export", "export", "evaluate"],
     "3-1b-mixed": trained,
     "3-2b-2bit": trained,
@@ -30,7 +32,7 @@ describe("configs", () => {
     "3_5-1b-2bit": trained
   }
 
-  it("has the paper's four, the mixed one, two shorter ones, one without training, and one for a model with Qwen3", () => {
+  it("has the paper's four, the mixed one, two shorter ones, two for GGUF, one without training, and one for a model with Qwen3", () => {
     assert.deepEqual(
       recipes.map((name) => name.replace(/^internvl(.*)\.json$/, "$1")).sort(),
       Object.keys(expected).sort()
@@ -63,6 +65,27 @@ describe("configs", () => {
       assert.deepEqual(stopping(recipe), [])
     })
   }
+})
+
+describe("configs for GGUF", () => {
+  const native = {
+    "2bit": { bits: 2, group: 64, symmetric: true },
+    "4bit": { bits: 4, group: 32, symmetric: true }
+  }
+
+  it("round on the grids that GGUF has, and write that format", () => {
+    for (const [bits, options] of Object.entries(native)) {
+      for (const name of [`nano-gguf-${bits}`, `internvl3-1b-gguf-${bits}`]) {
+        const { schemes, stages } = JSON.parse(readFileSync(`configs/${name}.json`, "utf8"))
+        assert.deepEqual(Object.values(schemes), [[{ match: "**", use: "uniform", with: options }]], name)
+        assert.deepEqual(
+          stages.flatMap(({ format }: { readonly format?: string }) => format ?? []),
+          ["gguf", "packed"],
+          name
+        )
+      }
+    }
+  })
 })
 
 describe("the paper's tables", () => {
@@ -118,7 +141,7 @@ describe("nano's configs", () => {
         " "
       )
     )
-    for (const name of ["nano-4bit", "nano-2bit-long"]) {
+    for (const name of ["nano-4bit", "nano-2bit-long", "nano-gguf-2bit", "nano-gguf-4bit"]) {
       assert.deepEqual(
         await kinds(name),
         "evaluate evaluate adaround-vit train-projector autoclip qat export export evaluate".split(" ")

@@ -13,13 +13,21 @@ import {
   imageTiles,
   linearLayers,
   type ModelDirectory,
+  randomWeights,
   type Sampler,
   towerOf,
   type Weights
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { afterAll, assert, describe, it } from "vitest"
-import { decodeExport, deployModel, packedWeights, releaseParameters, writeExport } from "../src/index.ts"
+import {
+  decodeExport,
+  deployModel,
+  packedWeights,
+  releaseParameters,
+  type SourceModel,
+  writeExport
+} from "../src/index.ts"
 import { answersOf, firstTokensOf, hasLlamaCpp } from "./support/llamaCpp.ts"
 import { nanoQuestions } from "./support/nanoQuestions.ts"
 import { nano, openSource } from "./support/openSource.ts"
@@ -52,7 +60,12 @@ interface Own {
   readonly margin: number
 }
 
-const ownAnswer = Effect.fnUntraced(function* (directory: ModelDirectory, weights: Weights, at: number) {
+const ownAnswer = Effect.fnUntraced(function* (
+  directory: ModelDirectory,
+  weights: Weights,
+  at: number,
+  maxNewTokens: number
+) {
   const { question, picture } = questions[at]!
   const picked: (readonly [id: number, first: number, second: number])[] = []
   const sampler: Sampler = (logits) => {
@@ -62,31 +75,62 @@ const ownAnswer = Effect.fnUntraced(function* (directory: ModelDirectory, weight
   }
   const image = yield* decodeImage(picture)
   const images = [imageTiles(image, directory.image)]
-  const text = yield* answer({ backend, directory, weights }, { question, images, maxNewTokens: 64, sampler })
+  const text = yield* answer({ backend, directory, weights }, { question, images, maxNewTokens, sampler })
   const [id, first] = picked[0]!
   const margin = Math.min(...picked.map(([, likely, next]) => likely - next))
   return { text, token: directory.tokenizer.decode([id]), first, margin } satisfies Own
 })
 
-/** Nano with its weights rounded to nearest, exported; what we answer, and the export's certificate. */
-const exported = (name: string, choice: QuantizerChoice | undefined, options: object = {}) =>
+interface Wanted {
+  /** What layers are rounded to nearest with; nothing is without it. */
+  readonly choice?: QuantizerChoice
+  /** Options of the export. */
+  readonly with?: object
+  /** Tokens of our own answers, at most. */
+  readonly mostTokens?: number
+}
+
+/** Exports a model; gives our answers and the export's certificate. The weights stay the caller's. */
+const exportedOf = Effect.fnUntraced(function* (
+  name: string,
+  source: SourceModel,
+  { choice, with: options = {}, mostTokens = 64 }: Wanted
+) {
+  const { config } = source.directory
+  const layers = [...linearLayers(config).keys()].filter((layer) => towerOf(layer) !== "projector")
+  const nearest = new Map<string, QuantizerChoice>(choice && layers.map((layer) => [layer, choice]))
+  if (choice !== undefined) for (const layer of embeddingAndHead(config.llm_config)) nearest.set(layer, embeddingSym4())
+  const deployed = yield* Effect.promise(() => deployModel(source, {}, { rest: "bf16", nearest }))
+  const directory = join(root, name)
+  const request = { source, deployed, directory, recipe: "test" }
+  const { exported } = yield* writeExport(decodeExport({ format: "gguf", with: options }), request)
+  const weights = packedWeights(deployed.packed, deployed.others)
+  const own = yield* Effect.forEach(questions, (_, at) => ownAnswer(source.directory, weights, at, mostTokens))
+  deployed.release()
+  return { directory, exported, own }
+})
+
+/** The same of nano. */
+const exported = (name: string, wanted: Wanted) =>
   Effect.gen(function* () {
     const source = yield* openSource(backend, nano)
-    const { config } = source.directory
-    const layers = [...linearLayers(config).keys()].filter((layer) => towerOf(layer) !== "projector")
-    const nearest = new Map<string, QuantizerChoice>(choice && layers.map((layer) => [layer, choice]))
-    if (choice !== undefined)
-      for (const layer of embeddingAndHead(config.llm_config)) nearest.set(layer, embeddingSym4())
-    const deployed = yield* Effect.promise(() => deployModel(source, {}, { rest: "bf16", nearest }))
-    const directory = join(root, name)
-    const { exported } = yield* writeExport(decodeExport({ format: "gguf", with: options }), {
-      ...{ source, deployed, directory, recipe: "test" }
-    })
-    const weights = packedWeights(deployed.packed, deployed.others)
-    const own = yield* Effect.forEach(questions, (_, at) => ownAnswer(source.directory, weights, at))
-    deployed.release()
+    const done = yield* exportedOf(name, source, wanted)
     releaseParameters(source.weights)
-    return { directory, exported, own }
+    return done
+  }).pipe(Effect.scoped, Effect.provide(NodeServices.layer), Effect.runPromise)
+
+/** The same of random weights with a Qwen3 decoder whose heads are wider than its width divided by them, and which ties its head. */
+const exportedQwen3 = () =>
+  Effect.gen(function* () {
+    const { weights, ...opened } = yield* openSource(backend, nano)
+    releaseParameters(weights)
+    const { config } = opened.directory
+    const llm_config = { ...config.llm_config, model_type: "qwen3" as const, head_dim: 32, tie_word_embeddings: true }
+    const directory = { ...opened.directory, config: { ...config, llm_config } }
+    const random = randomWeights(backend, directory.config, { seed: 3, spread: "fan-in", layerScale: 1 })
+    const done = yield* exportedOf("qwen3", { ...opened, directory, weights: random }, { mostTokens: 1 })
+    releaseParameters(random)
+    return done
   }).pipe(Effect.scoped, Effect.provide(NodeServices.layer), Effect.runPromise)
 
 const asked = (directory: string) => questions.map(({ question, file }) => ({ directory, question, picture: file }))
@@ -101,7 +145,7 @@ const largest = (values: readonly number[]): number => Math.max(...values)
 
 describe.skipIf(!hasLlamaCpp)("an export gguf in llama.cpp", () => {
   it("of the full-precision model computes the same, where the row of the class token is the last", async () => {
-    const { directory, exported: certificate, own } = await exported("full", undefined)
+    const { directory, exported: certificate, own } = await exported("full", {})
     assert.isTrue(certificate.exact)
     assert.deepStrictEqual(
       await answersOf(asked(directory)),
@@ -109,8 +153,16 @@ describe.skipIf(!hasLlamaCpp)("an export gguf in llama.cpp", () => {
     )
     const rolled = largest(await differences(directory, own))
     assert.isBelow(rolled, 1e-4)
-    const unrolled = await exported("unrolled", undefined, { rollPositions: false })
+    const unrolled = await exported("unrolled", { with: { rollPositions: false }, mostTokens: 1 })
     assert.isAbove(largest(await differences(unrolled.directory, own)), 10 * rolled)
+  })
+
+  it("of a Qwen3 decoder computes the same", async () => {
+    const { directory, exported: certificate, own } = await exportedQwen3()
+    assert.isTrue(certificate.exact)
+    const differing = await differences(directory, own)
+    // Random weights make no token much likelier than others.
+    for (const [at, { first }] of own.entries()) assert.isBelow(differing[at]! / first, 1e-3)
   })
 
   it.each([
@@ -118,7 +170,7 @@ describe.skipIf(!hasLlamaCpp)("an export gguf in llama.cpp", () => {
     ["2 bits in groups of 16", bilevel({ bits: 2, group: 16, scaleGroup: 16 }), 1e-2],
     ["2 bits in groups of 64, symmetric", uniform({ bits: 2, group: 64, symmetric: true }), 0]
   ] as const)("of %s gives the same answers", async (name, choice, relErr) => {
-    const { directory, exported: certificate, own } = await exported(name, choice)
+    const { directory, exported: certificate, own } = await exported(name, { choice })
     assert.isAtMost(certificate.relErr, relErr)
     assert.strictEqual(certificate.exact, relErr === 0)
     const theirs = await answersOf(asked(directory))

@@ -18,7 +18,7 @@ import { ggufTensors } from "./tensors.ts"
 import { textMetadata } from "./textMetadata.ts"
 import { tokenizerMetadata } from "./tokenizerMetadata.ts"
 import { visionMetadata } from "./visionMetadata.ts"
-import { type GgufTensor, tensorBytes, writeGguf } from "./writeGguf.ts"
+import { type GgufTensor, blockBytes, writeGguf } from "./writeGguf.ts"
 
 export const GgufConfig = Schema.Struct({
   fallback: option(Schema.Literals(["auto", "Q8_0", "Q3_K", "F16"]), "auto", {
@@ -42,7 +42,7 @@ const fileType = (tensors: readonly GgufTensor[]): number => {
   const bytes = new Map<number, number>()
   for (const tensor of tensors) {
     const { fileType } = tensor.type
-    bytes.set(fileType, (bytes.get(fileType) ?? 0) + tensorBytes(tensor))
+    bytes.set(fileType, (bytes.get(fileType) ?? 0) + blockBytes(tensor))
   }
   return [...bytes].reduce((most, each) => (each[1] > most[1] ? each : most))[0]
 }
@@ -101,7 +101,7 @@ export const ggufExporter: Exporter<GgufConfig> = {
         'check the checkpoint, or leave this layer as it is by a rule with "none"'
       )
     }
-    const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+    const bytes = [...tensors.text, ...tensors.vision].reduce((sum, tensor) => sum + blockBytes(tensor), 0)
     const layersFallenBack = [...tensors.fallenBack, ...layersAsNumbers(deployed)]
     return { files: [...files, ...companions], bytes, ...tensors.difference(), layersFallenBack }
   })

@@ -22,11 +22,13 @@ const readOnce = async <A extends ArrayLike<number>>(tensor: Tensor): Promise<A>
 }
 
 /** What codes stand for: scale (c - zero), each operation in f32. */
-const decoded = ({ codes, group, scale, zero }: GroupedCodes): Float32Array =>
-  Float32Array.from(codes, (code, at) => {
-    const own = Math.floor(at / group)
-    return scale[own]! * Math.fround(code - zero[own]!)
-  })
+const decoded = ({ codes, group, scale, zero }: GroupedCodes): Float32Array => {
+  const weights = new Float32Array(codes.length)
+  for (let own = 0; own < scale.length; own++) {
+    for (let i = own * group; i < (own + 1) * group; i++) weights[i] = scale[own]! * Math.fround(codes[i]! - zero[own]!)
+  }
+  return weights
+}
 
 /** Gives `read` the codes and the grid of some rows. */
 const openCodes = async ({ affine, shape }: PackedWeight) => {

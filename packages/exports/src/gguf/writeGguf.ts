@@ -6,7 +6,7 @@
  *   tensors: name, number of dimensions, dimensions with the columns first, type, place of the data
  *   data of each tensor, at a multiple of 32 bytes from the first
  *
- * Numbers are little-endian. Source: docs/gguf.md of ggml.
+ * Numbers are little-endian. Source: the specification of GGUF in the documentation of ggml.
  */
 import { AtomicFile, type FileFailed } from "@speedq/formats"
 import { type Shape, sizeOf } from "@speedq/tensors"
@@ -26,7 +26,8 @@ export interface GgufTensor<E = never> {
 const version = 3
 const alignment = 32
 
-export const tensorBytes = ({ type, shape }: Pick<GgufTensor, "type" | "shape">): number =>
+/** Bytes of a tensor's blocks. */
+export const blockBytes = ({ type, shape }: Pick<GgufTensor, "type" | "shape">): number =>
   (sizeOf(shape) / type.weights) * type.bytes
 
 const aligned = (bytes: number): number => Math.ceil(bytes / alignment) * alignment
@@ -45,7 +46,7 @@ const headerOf = (metadata: Metadata, tensors: readonly GgufTensor<unknown>[]): 
     for (const extent of [...tensor.shape].reverse()) writer.u64(extent)
     writer.u32(tensor.type.id)
     writer.u64(place)
-    place += aligned(tensorBytes(tensor))
+    place += aligned(blockBytes(tensor))
   }
   writer.align(alignment)
   return writer.finish()
@@ -65,7 +66,7 @@ export const writeGguf: <E = never>(
   yield* file.append(headerOf(metadata, tensors))
   for (const tensor of tensors) {
     const data = yield* tensor.data
-    const bytes = tensorBytes(tensor)
+    const bytes = blockBytes(tensor)
     let given = 0
     for (const piece of data instanceof Uint8Array ? [data] : data) {
       given += piece.byteLength
