@@ -26,7 +26,7 @@ const nameOf = (folderName: string): string =>
 const slow = [
   "packages/adaround/test/reconstruct.test.ts",
   "packages/distillation/test/losses.test.ts",
-  "packages/exports/test/onnx/{chromium,transformers}.test.ts",
+  "packages/exports/test/{ggufConsumer,onnx/chromium,onnx/transformers}.test.ts",
   "packages/evaluation/test/{allBenchmarks,evaluate}.test.ts",
   "packages/formats/test/{finite,fuzz}.test.ts",
   "packages/pipeline/test/{checkpoints,faults,readme}.test.ts",

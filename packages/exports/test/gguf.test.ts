@@ -1,8 +1,6 @@
 /** The export "gguf": its container, what it calls tensors and tokens, which types it takes, and what it refuses. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { bilevel, embeddingSym4, none, type PackedWeight, type QuantizerChoice, uniform } from "@speedq/quantizers"
 import { makeReferenceBackend, Random, type Shape, sizeOf, tensor } from "@speedq/tensors"
 import { type ModelConfig, type ModelDirectory, modelTensors, readModelConfig, towerOf } from "@speedq/vlm-model"
@@ -18,22 +16,20 @@ import { textMetadata } from "../src/gguf/textMetadata.ts"
 import { tokenizerMetadata } from "../src/gguf/tokenizerMetadata.ts"
 import { visionMetadata } from "../src/gguf/visionMetadata.ts"
 import { writeGguf } from "../src/gguf/writeGguf.ts"
-import { decodeExport, deployModel, packNearest, type SourceModel, writeExport } from "../src/index.ts"
+import { decodeExport, packNearest, type SourceModel } from "../src/index.ts"
 import fixture from "./fixtures/gguf-0.19.json" with { type: "json" }
-import { nano, openSource } from "./support/openSource.ts"
+import { deploy, exportTo, nano, openSource, temporary } from "./support/models.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-gguf-"))
+const { directory: root, remove } = temporary("gguf")
 const backend = makeReferenceBackend()
-const run = <A, E>(effect: Effect.Effect<A, E, NodeServices.NodeServices>) =>
-  Effect.runPromise(effect.pipe(Effect.provide(NodeServices.layer)))
 
 let source: SourceModel
 let directory: ModelDirectory
 beforeAll(async () => {
-  source = await run(Effect.scoped(openSource(backend, nano)))
+  source = await openSource(backend)
   directory = source.directory
 })
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+afterAll(remove)
 
 const bytesOf = (text: string) => new Uint8Array(Buffer.from(text, "base64"))
 
@@ -61,7 +57,7 @@ describe("the container", () => {
       },
       { name: "b.weight", type: Q8_0, shape: [1, 32], data: Effect.succeed(block) }
     ]
-    const { bytes } = await run(writeGguf(file, metadata, tensors))
+    const { bytes } = await Effect.runPromise(writeGguf(file, metadata, tensors))
     const written = new Uint8Array(readFileSync(file))
     assert.strictEqual(bytes, written.length)
     assert.deepStrictEqual(written, bytesOf(fixture.file))
@@ -70,7 +66,7 @@ describe("the container", () => {
   it("is not written of a tensor that gives other bytes than its type and shape take", async () => {
     const file = join(root, "short.gguf")
     const tensors = [{ name: "a", type: F32, shape: [2], data: Effect.succeed(new Uint8Array(4)) }]
-    const outcome = await run(Effect.exit(writeGguf(file, {}, tensors)))
+    const outcome = await Effect.runPromise(Effect.exit(writeGguf(file, {}, tensors)))
     assert.match(JSON.stringify(outcome.toString()), /a: 4 bytes, its type and shape take 8/)
     assert.notInclude(readdirSync(root), "short.gguf")
   })
@@ -204,38 +200,31 @@ describe("the type of a weight", () => {
 
 describe("the export", () => {
   const layer = "language_model.model.layers.0.mlp.down_proj"
-  const written = (name: string, choice: QuantizerChoice, model: SourceModel = source, options: object = {}) =>
-    run(
-      Effect.gen(function* () {
-        const nearest = new Map([[layer, choice]])
-        const deployed = yield* Effect.promise(() => deployModel(model, {}, { rest: "bf16", nearest }))
-        const request = { source: model, deployed, directory: join(root, name), recipe: "test" }
-        return yield* writeExport(decodeExport({ format: "gguf", with: options }), request)
-      })
-    )
+  const written = async (name: string, choice: QuantizerChoice, model: SourceModel = source) => {
+    const deployed = await deploy(model, new Map([[layer, choice]]), "bf16")
+    return exportTo(join(root, name), "gguf", model, deployed)
+  }
 
   it("has its two files beside its description, and says how far numbers are and what fell back", async () => {
-    const { exported, files } = await written("two", bilevel({ bits: 2, group: 16, scaleGroup: 16 }))
-    assert.deepStrictEqual(
-      files.map(({ file }) => file),
-      ["model.gguf", "mmproj.gguf", "quantization.json"]
-    )
+    const exported = await written("two", bilevel({ bits: 2, group: 16, scaleGroup: 16 }))
+    assert.deepStrictEqual(readdirSync(join(root, "two")).sort(), ["mmproj.gguf", "model.gguf", "quantization.json"])
     assert.deepStrictEqual(exported.layersFallenBack, [layer])
     assert.isAbove(exported.relErr, 1e-3)
     assert.isBelow(exported.relErr, 1e-2)
-    assert.strictEqual(exported.directoryBytes, files[0]!.bytes + files[1]!.bytes)
+    const sizes = ["model.gguf", "mmproj.gguf"].map((name) => statSync(join(root, "two", name)).size)
+    assert.strictEqual(exported.directoryBytes, sizes[0]! + sizes[1]!)
     assert.isBelow(exported.bytes, exported.directoryBytes)
   })
 
   it("is exact of codes that a type holds, and of a layer that is left alone", async () => {
     for (const choice of [uniform({ bits: 4, group: 32, symmetric: true }), none]) {
-      const { exported } = await written(`exact-${choice.quantizer.id}`, choice)
+      const exported = await written(`exact-${choice.quantizer.id}`, choice)
       assert.deepStrictEqual([exported.exact, exported.layersFallenBack], [true, []])
     }
   })
 
   it("moves the first row of the positions behind the others, unless it is told not to", async () => {
-    const deployed = await deployModel(source, {}, { rest: "bf16" })
+    const deployed = await deploy(source)
     const positions = async (rollPositions: boolean): Promise<Float32Array> => {
       const { vision } = ggufTensors({ source, deployed, directory: root }, { fallback: "Q8_0", rollPositions })
       const { shape, data } = vision.find(({ name }) => name === "v.position_embd.weight")!
@@ -250,7 +239,7 @@ describe("the export", () => {
 
   it("leaves out blocks that are not used", async () => {
     const model = { ...source, directory: { ...directory, config: { ...directory.config, select_layer: -2 } } }
-    const deployed = await deployModel(model, {}, { rest: "bf16" })
+    const deployed = await deploy(model)
     const { vision } = ggufTensors(
       { source: model, deployed, directory: root },
       { fallback: "Q8_0", rollPositions: true }
@@ -262,8 +251,9 @@ describe("the export", () => {
 
   it("refuses what llama.cpp computes otherwise, and says what to do", async () => {
     const { config, image } = directory
+    const deployed = await deploy(source)
     const refusal = (changed: Partial<ModelDirectory>) =>
-      written("refused", none, { ...source, directory: { ...directory, ...changed } }).then(
+      exportTo(join(root, "refused"), "gguf", { ...source, directory: { ...directory, ...changed } }, deployed).then(
         () => assert.fail("it was written"),
         (error: Error) => error.message
       )
@@ -272,6 +262,7 @@ describe("the export", () => {
     assert.match(await refusal({ config: { ...config, ps_version: "v1" } }), /pixel shuffle of ps_version "v2" alone/)
     assert.match(await refusal({ image: { ...image, padToSquare: true } }), /does not pad pictures to squares/)
     assert.deepStrictEqual(readdirSync(join(root, "refused")), [])
+    deployed.release()
   })
 
   it("refuses numbers that no type holds", async () => {
@@ -302,7 +293,7 @@ describe("the export", () => {
 
   it("takes no more bytes than it forecasts", async () => {
     const { exporter, config } = decodeExport({ format: "gguf" })
-    const { exported } = await written("whole", none)
+    const exported = await written("whole", none)
     const facts = { parameters: 457_664, checkpointBytes: 1_843_496 }
     assert.isAtMost(exported.directoryBytes, exporter.bytes(config, facts))
   })

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { decodeExport, deployModel, releaseParameters, writeExport } from "../src/index.ts"
 import fixture from "./fixtures/transformers-nano.json" with { type: "json" }
-import { nano, openSource } from "./support/openSource.ts"
+import { nano, openSource } from "./support/models.ts"
 
 const root = mkdtempSync(join(tmpdir(), "speedq-layouts-"))
 const backend = await openBackend("reference")
@@ -19,7 +19,7 @@ const backend = await openBackend("reference")
 /** Writes the model of a directory in a format. */
 const written = (from: string, format: string, name: string, dtype: "bf16" | "f32" = "f32") =>
   Effect.gen(function* () {
-    const source = yield* openSource(backend, from)
+    const source = yield* Effect.promise(() => openSource(backend, from))
     const deployed = yield* Effect.promise(() => deployModel(source, {}, { rest: "bf16" }))
     const out = join(root, name)
     const request = { source, deployed, directory: out, recipe: "test" }

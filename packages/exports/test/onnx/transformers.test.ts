@@ -30,6 +30,7 @@ import {
   type SourceModel
 } from "../../src/index.ts"
 import { deploy, exportTo, openSource, temporary } from "../support/models.ts"
+import { nanoQuestions } from "../support/nanoQuestions.ts"
 import { runtimeFault } from "../support/onnxruntime.ts"
 import { answerTo, compute } from "../support/ours.ts"
 import { type Loaded, openInTransformers } from "../support/transformersJs.ts"
@@ -117,30 +118,6 @@ const variants: readonly (readonly [string, Variant])[] = [
   ["Qwen3 of 2 bits", { source: openQwen3, choices: (config) => everywhere(config, () => twoBits) }]
 ]
 
-/** One question of each kind in each language. */
-const questions = () => {
-  const table = (name: string) => {
-    const [header, ...lines] = readFileSync(join(data, "evaluation", `${name}.tsv`), "utf8")
-      .trimEnd()
-      .split("\n")
-    const names = header!.split("\t")
-    return lines.map(
-      (line): Readonly<Record<string, string>> =>
-        Object.fromEntries(line.split("\t").map((cell, at) => [names[at], cell]))
-    )
-  }
-  const rows: readonly Readonly<Record<string, string>>[] = [
-    ...table("short"),
-    ...table("caption").map((row) => ({ ...row, category: "caption" }))
-  ]
-  const kinds = new Map(rows.map((row) => [`${row["category"]} ${row["l2-category"]}`, row]))
-  return [...kinds].map(([kind, row]) => ({
-    kind,
-    question: row["question"]!,
-    picture: Buffer.from(row["image"]!, "base64")
-  }))
-}
-
 describe.skipIf(runtimeFault !== undefined).each(variants)(
   `transformers.js ${runtimeFault ?? ""}, %s`,
   (name, variant) => {
@@ -210,7 +187,7 @@ describe.skipIf(runtimeFault !== undefined).each(variants)(
     })
 
     it.runIf(name === "4 bits")("answers questions of every kind as ours does", async () => {
-      const asked = questions()
+      const asked = nanoQuestions()
       assert.lengthOf(asked, 22)
       for (const { kind, question, picture } of asked) {
         const expected = await answerTo(ours, await tilesOf(picture), question, 16)

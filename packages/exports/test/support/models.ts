@@ -35,8 +35,14 @@ export const deploy = (
 ): Promise<DeployedModel> => deployModel(source, {}, { rest, nearest })
 
 /** Writes an export into `directory`, and gives its certificate. */
-export const exportTo = (directory: string, format: string, source: SourceModel, deployed: DeployedModel) =>
-  writeExport(decodeExport({ format }), { source, deployed, directory, recipe: "test" }).pipe(
+export const exportTo = (
+  directory: string,
+  format: string,
+  source: SourceModel,
+  deployed: DeployedModel,
+  options: object = {}
+) =>
+  writeExport(decodeExport({ format, with: options }), { source, deployed, directory, recipe: "test" }).pipe(
     Effect.map(({ exported }) => exported),
     Effect.provide(NodeServices.layer),
     Effect.runPromise

@@ -1,4 +1,4 @@
-/** Questions of the nano model: one of each kind, in both languages by turns, with its picture. */
+/** Questions of the nano model: one of each kind in each language, with its picture. */
 import { readFileSync } from "node:fs"
 
 export interface NanoQuestion {
@@ -28,12 +28,13 @@ const questionOf = (row: Readonly<Record<string, string>>): NanoQuestion => {
   }
 }
 
-/** In the order of the files. */
+/** Kinds in the order of the files, English before Chinese. */
 export const nanoQuestions = (): readonly NanoQuestion[] => {
   const rows = [...rowsOf("short.tsv"), ...rowsOf("caption.tsv")]
   const kinds = [...new Set(rows.map((row) => row["category"]))]
-  return kinds.map((kind, at) => {
-    const language = ["en", "zh"][at % 2]
-    return questionOf(rows.find((row) => row["category"] === kind && row["l2-category"] === language)!)
-  })
+  return kinds.flatMap((kind) =>
+    ["en", "zh"].map((language) =>
+      questionOf(rows.find((row) => row["category"] === kind && row["l2-category"] === language)!)
+    )
+  )
 }
