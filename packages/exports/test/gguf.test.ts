@@ -223,6 +223,14 @@ describe("the export", () => {
     }
   })
 
+  it("names layers that were given as numbers on no grid", async () => {
+    const deployed = await deploy(source)
+    const given = { ...deployed, fixed: new Set([`${layer}.weight`]) }
+    const { exact, layersFallenBack } = await exportTo(join(root, "given"), "gguf", source, given)
+    assert.deepStrictEqual([exact, layersFallenBack], [true, [layer]])
+    deployed.release()
+  })
+
   it("moves the first row of the positions behind the others, unless it is told not to", async () => {
     const deployed = await deploy(source)
     const positions = async (rollPositions: boolean): Promise<Float32Array> => {

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path"
 import { option } from "@speedq/formats"
+import { sizeOf } from "@speedq/tensors"
 import type { ModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -18,7 +19,7 @@ import { ggufTensors } from "./tensors.ts"
 import { textMetadata } from "./textMetadata.ts"
 import { tokenizerMetadata } from "./tokenizerMetadata.ts"
 import { visionMetadata } from "./visionMetadata.ts"
-import { type GgufTensor, blockBytes, writeGguf } from "./writeGguf.ts"
+import { blockBytes, type GgufTensor, writeGguf } from "./writeGguf.ts"
 
 export const GgufConfig = Schema.Struct({
   fallback: option(Schema.Literals(["auto", "Q8_0", "Q3_K", "F16"]), "auto", {
@@ -39,12 +40,9 @@ const mostMetadataBytes = 2 ** 24
 
 /** The file type that stands for most of the weights. */
 const fileType = (tensors: readonly GgufTensor[]): number => {
-  const bytes = new Map<number, number>()
-  for (const tensor of tensors) {
-    const { fileType } = tensor.type
-    bytes.set(fileType, (bytes.get(fileType) ?? 0) + blockBytes(tensor))
-  }
-  return [...bytes].reduce((most, each) => (each[1] > most[1] ? each : most))[0]
+  const weights = new Map<number, number>()
+  for (const { type, shape } of tensors) weights.set(type.fileType, (weights.get(type.fileType) ?? 0) + sizeOf(shape))
+  return [...weights].reduce((most, each) => (each[1] > most[1] ? each : most))[0]
 }
 
 /** Metadata of both files: what they are first, then what they hold. */
