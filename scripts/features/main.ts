@@ -75,7 +75,7 @@ const page = [
   "",
   "### Which quantizers they hold",
   "",
-  "How a weight loads that an export of a format has, with the format's default options. *exact*: codes that stand for the same numbers. *near*: codes, and a number differs by at most that share of itself. *as numbers*: dequantized; with `dtype` f32, where the format has that option, these are exact, too. Formats that hold Linears alone have embedding and head as numbers. What an export really changed is in its certificate.",
+  "How a weight loads that an export of a format has, with the format's default options. *exact*: codes that stand for the same numbers. *near*: codes, and a number differs by at most that share of itself. *lossy*: the error is a share of the largest weight of a group, not of each. *as numbers*: dequantized; with `dtype` f32, where the format has that option, these are exact, too. Formats that hold Linears alone have embedding and head as numbers. What an export really changed is in its certificate.",
   "",
   table(head!, holdings),
   "",

@@ -1,14 +1,14 @@
 /** The export "gguf": its container, what it calls tensors and tokens, which types it takes, and what it refuses. */
 import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
-import { bilevel, embeddingSym4, none, type PackedWeight, type QuantizerChoice, uniform } from "@speedq/quantizers"
-import { makeReferenceBackend, Random, type Shape, sizeOf, tensor } from "@speedq/tensors"
+import { bilevel, embeddingSym4, none, type QuantizerChoice, uniform } from "@speedq/quantizers"
+import { makeReferenceBackend, type Shape, tensor } from "@speedq/tensors"
 import { type ModelConfig, type ModelDirectory, modelTensors, readModelConfig, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { F32 } from "../src/gguf/blocks/floats.ts"
 import { Q8_0 } from "../src/gguf/blocks/Q8_0.ts"
-import { automaticFallback, chooseType, type Fallback } from "../src/gguf/chooseType.ts"
+import { chooseType, type Fallback, holdingOf } from "../src/gguf/chooseType.ts"
 import { ggufNames } from "../src/gguf/ggufNames.ts"
 import { bool, f32, f32s, i32s, string, strings, u32 } from "../src/gguf/metadata.ts"
 import { ggufTensors } from "../src/gguf/tensors.ts"
@@ -16,7 +16,7 @@ import { textMetadata } from "../src/gguf/textMetadata.ts"
 import { tokenizerMetadata } from "../src/gguf/tokenizerMetadata.ts"
 import { visionMetadata } from "../src/gguf/visionMetadata.ts"
 import { writeGguf } from "../src/gguf/writeGguf.ts"
-import { decodeExport, packNearest, type SourceModel } from "../src/index.ts"
+import { decodeExport, type SourceModel } from "../src/index.ts"
 import fixture from "./fixtures/gguf-0.19.json" with { type: "json" }
 import { deploy, exportTo, nano, openSource, temporary } from "./support/models.ts"
 
@@ -150,18 +150,6 @@ describe("metadata", () => {
   })
 })
 
-const random = Random.make(5, "gguf")
-const packed = (choice: QuantizerChoice, shape: Shape): Promise<PackedWeight> =>
-  packNearest(
-    "w",
-    choice,
-    tensor(
-      backend,
-      Float32Array.from({ length: sizeOf(shape) }, () => 0.02 * random.nextNormal()),
-      shape
-    )
-  )
-
 describe("the type of a weight", () => {
   const wide: Shape = [16, 256]
   const narrow: Shape = [16, 64]
@@ -177,24 +165,27 @@ describe("the type of a weight", () => {
     ["Q8_0", "nothing", bilevel({ bits: 4, group: 16, scaleGroup: 16 }), narrow],
     ["Q8_0", "nothing", uniform({ bits: 8, group: 32, symmetric: true }), narrow],
     ["Q8_0", "nothing", twoBits, wide]
-  ] as const)("is %s, which keeps its %s", async (type, keeps, choice, shape) => {
-    const chosen = chooseType(await packed(choice, shape), "Q8_0")
+  ] as const)("is %s, which keeps its %s", (type, keeps, choice, shape) => {
+    const chosen = chooseType({ choice, shape }, "Q8_0")
     assert.deepStrictEqual([chosen.type.name, chosen.keeps], [type, keeps])
   })
 
-  it("whose grid no type has is the one that is chosen, where that fits", async () => {
-    const typeOf = async (fallback: Fallback, shape: Shape) =>
-      chooseType(await packed(twoBits, shape), fallback).type.name
-    assert.strictEqual(await typeOf("Q3_K", wide), "Q3_K")
-    assert.strictEqual(await typeOf("Q3_K", narrow), "Q8_0")
-    assert.strictEqual(await typeOf("Q8_0", [16, 48]), "F16")
-    assert.strictEqual(await typeOf("F16", wide), "F16")
+  it("whose grid no type has is the one that is chosen, where that fits", () => {
+    const typeOf = (fallback: Fallback, shape: Shape) => chooseType({ choice: twoBits, shape }, fallback).type.name
+    assert.strictEqual(typeOf("Q3_K", wide), "Q3_K")
+    assert.strictEqual(typeOf("Q3_K", narrow), "Q8_0")
+    assert.strictEqual(typeOf("Q8_0", [16, 48]), "F16")
+    assert.strictEqual(typeOf("F16", wide), "F16")
   })
 
-  it("is Q3_K by itself where that fits all weights that need a fallback", async () => {
-    const [fits, other, own] = await Promise.all([packed(twoBits, wide), packed(twoBits, narrow), packed(none, narrow)])
-    assert.strictEqual(automaticFallback([fits, own]), "Q3_K")
-    assert.strictEqual(automaticFallback([fits, other]), "Q8_0")
+  it("says how far weights may be", () => {
+    const relErr = (choice: QuantizerChoice) => holdingOf({ choice, shape: wide }, "F16").relErr
+    const symmetric = { bits: 4, group: 32, symmetric: true } as const
+    assert.strictEqual(relErr(uniform(symmetric)), 0)
+    assert.strictEqual(relErr(uniform({ ...symmetric, scale: "f32" })), 2 ** -11)
+    assert.isUndefined(relErr(uniform({ bits: 4, group: 32 })))
+    assert.strictEqual(relErr(twoBits), 2 ** -11)
+    assert.strictEqual(relErr(none), 0)
   })
 })
 
@@ -258,7 +249,7 @@ describe("the export", () => {
   })
 
   it("refuses what llama.cpp computes otherwise, and says what to do", async () => {
-    const { config, image } = directory
+    const { config } = directory
     const deployed = await deploy(source)
     const refusal = (changed: Partial<ModelDirectory>) =>
       exportTo(join(root, "refused"), "gguf", { ...source, directory: { ...directory, ...changed } }, deployed).then(
@@ -266,10 +257,10 @@ describe("the export", () => {
         (error: Error) => error.message
       )
     const internlm2 = { ...config, llm_config: { ...config.llm_config, model_type: "internlm2" as const } }
-    assert.match(await refusal({ config: internlm2 }), /decoders of Qwen2 and Qwen3 .* InternLM2; --format fake-quant/)
+    assert.match(await refusal({ config: internlm2 }), /decoders of Qwen2 and Qwen3 .* InternLM2; choose fake-quant/)
     assert.match(await refusal({ config: { ...config, ps_version: "v1" } }), /pixel shuffle of ps_version "v2" alone/)
-    assert.match(await refusal({ image: { ...image, padToSquare: true } }), /does not pad pictures to squares/)
-    assert.deepStrictEqual(readdirSync(join(root, "refused")), [])
+    assert.match(await refusal({ config: { ...config, pad2square: true } }), /does not pad pictures to squares/)
+    assert.notInclude(readdirSync(root), "refused")
     deployed.release()
   })
 
@@ -296,7 +287,7 @@ describe("the export", () => {
       return exporter.directoryName(config)
     }
     assert.strictEqual(nameOf({}), "gguf")
-    assert.strictEqual(nameOf({ fallback: "Q3_K", rollPositions: false }), "gguf-q3_k-unrolled")
+    assert.strictEqual(nameOf({ fallback: "Q8_0", rollPositions: false }), "gguf-q8_0-unrolled")
   })
 
   it("takes no more bytes than it forecasts", async () => {

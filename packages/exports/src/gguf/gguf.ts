@@ -5,14 +5,14 @@
 import { join } from "node:path"
 import { option } from "@speedq/formats"
 import { sizeOf } from "@speedq/tensors"
-import type { ModelDirectory } from "@speedq/vlm-model"
+import type { ModelDirectory, TokenizerParts } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ExportNotWritten } from "../Errors.ts"
 import { copyCompanions } from "../exporter/companions.ts"
 import type { Exporter } from "../exporter/Exporter.ts"
 import { layersAsNumbers } from "../model/layersAsNumbers.ts"
-import { automaticFallback } from "./chooseType.ts"
+import { holdingOf } from "./chooseType.ts"
 import { type Metadata, u32 } from "./metadata.ts"
 import { refusal } from "./refusal.ts"
 import { ggufTensors } from "./tensors.ts"
@@ -22,10 +22,10 @@ import { visionMetadata } from "./visionMetadata.ts"
 import { blockBytes, type GgufTensor, writeGguf } from "./writeGguf.ts"
 
 export const GgufConfig = Schema.Struct({
-  fallback: option(Schema.Literals(["auto", "Q8_0", "Q3_K", "F16"]), "auto", {
+  fallback: option(Schema.Literals(["Q3_K", "Q8_0", "F16"]), "Q3_K", {
     description:
-      "Type of weights whose grid no type of GGUF has, such as 2 bits in groups of 16. `Q3_K` keeps their codes and rounds their scales; layers that it does not fit get `Q8_0`. `auto` is `Q3_K` where it fits all of them, else `Q8_0`.",
-    source: "the smaller type where it fits: rows of InternVL3-2B have a multiple of 256 columns, those of 1B have not"
+      "Type of weights whose grid no type of GGUF has, such as 2 bits in groups of 16. `Q3_K` keeps their codes and rounds their scales; layers whose rows are no multiple of 256, and those of other bits, get `Q8_0`.",
+    source: "the smallest, which keeps codes"
   }),
   rollPositions: option(Schema.Boolean, true, {
     description:
@@ -52,11 +52,15 @@ const metadataOf = (own: Metadata, tensors: readonly GgufTensor[]): Metadata => 
   "general.quantization_version": u32(2)
 })
 
-const filesOf = (directory: ModelDirectory, { text, vision }: ReturnType<typeof ggufTensors>) => [
+const filesOf = (
+  directory: ModelDirectory,
+  parts: TokenizerParts,
+  { text, vision }: ReturnType<typeof ggufTensors>
+) => [
   {
     name: "model.gguf",
     tensors: text,
-    metadata: { ...textMetadata(directory.config), ...tokenizerMetadata(directory, directory.tokenizer.parts()!) }
+    metadata: { ...textMetadata(directory.config), ...tokenizerMetadata(directory, parts) }
   },
   { name: "mmproj.gguf", tensors: vision, metadata: visionMetadata(directory) }
 ]
@@ -68,24 +72,25 @@ export const ggufExporter: Exporter<GgufConfig> = {
   Config: GgufConfig,
   checkedBy: ["llama.cpp b10257"],
   directoryName: ({ fallback, rollPositions }) =>
-    ["gguf", ...(fallback === "auto" ? [] : [fallback.toLowerCase()]), ...(rollPositions ? [] : ["unrolled"])].join(
+    ["gguf", ...(fallback === "Q3_K" ? [] : [fallback.toLowerCase()]), ...(rollPositions ? [] : ["unrolled"])].join(
       "-"
     ),
+  refusal: (_, model) => refusal(model),
+  holds: ({ fallback }, layer) => holdingOf(layer, fallback),
   bytes: (_, { parameters, checkpointBytes }) =>
     Math.max(checkpointBytes, Math.ceil(2.25 * parameters)) + mostMetadataBytes,
   write: Effect.fnUntraced(function* ({ fallback, rollPositions }, model) {
     const { directory, deployed, source } = model
     const failed = (cause: unknown, fix?: string) =>
       new ExportNotWritten({ directory, cause, ...(fix === undefined ? {} : { fix }) })
-    const reason = refusal(source.directory)
-    if (reason !== undefined) return yield* failed(reason)
     const companions = yield* copyCompanions(source.directory.directory, directory, {
       isWanted: (name) => /^(README|LICENSE|NOTICE)/.test(name)
     })
-    const chosen = fallback === "auto" ? automaticFallback(deployed.packed.values()) : fallback
-    const tensors = ggufTensors(model, { fallback: chosen, rollPositions })
+    const parts = source.directory.tokenizer.parts()
+    if (parts === undefined) return yield* failed("its tokenizer is no byte-level BPE", "choose hf or fake-quant")
+    const tensors = ggufTensors(model, { fallback, rollPositions })
     const files = []
-    for (const { name, metadata, tensors: own } of filesOf(source.directory, tensors)) {
+    for (const { name, metadata, tensors: own } of filesOf(source.directory, parts, tensors)) {
       const written = yield* Effect.mapError(
         writeGguf(join(directory, name), metadataOf(metadata, own), own),
         (cause) => failed(cause)
