@@ -35,8 +35,8 @@ export const GgufConfig = Schema.Struct({
 })
 export type GgufConfig = typeof GgufConfig.Type
 
-/** Words and merges of 151,674 tokens take 5 MB. */
-const mostMetadataBytes = 2 ** 24
+/** Words and merges, at most: 5 MB for 151,674 tokens. A token takes fewer bytes than its row of the embedding has weights. */
+const metadataBytes = (parameters: number): number => Math.min(2 ** 24, parameters)
 
 /** The file type that stands for most of the weights. */
 const fileType = (tensors: readonly GgufTensor[]): number => {
@@ -78,7 +78,7 @@ export const ggufExporter: Exporter<GgufConfig> = {
   refusal: (_, model) => refusal(model),
   holds: ({ fallback }, layer) => holdingOf(layer, fallback),
   bytes: (_, { parameters, checkpointBytes }) =>
-    Math.max(checkpointBytes, Math.ceil(2.25 * parameters)) + mostMetadataBytes,
+    Math.max(checkpointBytes, Math.ceil(2.25 * parameters)) + metadataBytes(parameters),
   write: Effect.fnUntraced(function* ({ fallback, rollPositions }, model) {
     const { directory, deployed, source } = model
     const failed = (cause: unknown, fix?: string) =>
