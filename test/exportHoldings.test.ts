@@ -64,15 +64,14 @@ describe("what a format says of the weights that it holds", () => {
         const { source, deployed, layers } = yield* quantized
         const request = { source, deployed, directory: join(root, exporter.id), recipe: "samples" }
         const { exported } = yield* writeExport(choice, request)
-        const holdings = layers.map((layer) => ({ ...layer, ...exporter.holds!(config, layer) }))
+        const held = exporter.holds!(config, layers)
+        const holdings = layers.map((layer, at) => ({ ...layer, ...held[at]! }))
         const as = (kind: "codes" | "numbers") => holdings.filter((held) => held.as === kind).map(({ layer }) => layer)
         const bound = Math.max(...holdings.map(({ relErr = Number.POSITIVE_INFINITY }) => relErr))
         assert.isAtMost(exported.relErr, bound)
         if (bound > 0) assert.isAbove(exported.relErr, 0)
         // A format without codes has nothing to fall back from.
         if (as("codes").length === 0) assert.isEmpty(exported.layersFallenBack)
-        // Of layers with different settings awq holds those of the most common.
-        else if (exporter.id === "awq") assert.includeMembers([...exported.layersFallenBack], as("numbers"))
         else assert.sameMembers([...exported.layersFallenBack], as("numbers"))
       }).pipe(Effect.scoped, Effect.provide(NodeServices.layer), Effect.runPromise))
   }

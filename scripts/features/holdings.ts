@@ -61,6 +61,6 @@ export const holdingsTable = (): readonly (readonly string[])[] => [
   ["quantizer", ...formats.map(({ exporter }) => exporter.id)],
   ...samples.map((layer) => [
     [layer.choice.quantizer.id, optionsText(layer.choice.written ?? {})].filter((text) => text !== "").join(": "),
-    ...formats.map(({ exporter, config }) => described(exporter.holds!(config, layer)))
+    ...formats.map(({ exporter, config }) => described(exporter.holds!(config, [layer])[0]!))
   ])
 ]

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { F32 } from "../src/gguf/blocks/floats.ts"
 import { Q8_0 } from "../src/gguf/blocks/Q8_0.ts"
-import { chooseType, type Fallback, holdingOf } from "../src/gguf/chooseType.ts"
+import { chooseFallback, chooseType, type Fallback, holdingOf } from "../src/gguf/chooseType.ts"
 import { ggufNames } from "../src/gguf/ggufNames.ts"
 import { bool, f32, f32s, i32s, string, strings, u32 } from "../src/gguf/metadata.ts"
 import { ggufTensors } from "../src/gguf/tensors.ts"
@@ -174,6 +174,15 @@ describe("the type of a weight", () => {
     const typeOf = (fallback: Fallback, shape: Shape) => chooseType({ choice: twoBits, shape }, fallback).type.name
     assert.strictEqual(typeOf("Q3_K", wide), "Q3_K")
     assert.strictEqual(typeOf("Q3_K", narrow), "Q8_0")
+    const chosen = (...shapes: readonly Shape[]) =>
+      chooseFallback(
+        "auto",
+        shapes.map((shape) => ({ choice: twoBits, shape }))
+      )
+    assert.strictEqual(chosen(wide, wide), "Q3_K")
+    assert.strictEqual(chosen(wide, narrow), "Q8_0")
+    assert.strictEqual(chosen(), "Q8_0")
+    assert.strictEqual(chooseFallback("F16", [{ choice: twoBits, shape: wide }]), "F16")
     assert.strictEqual(typeOf("Q8_0", [16, 48]), "F16")
     assert.strictEqual(typeOf("F16", wide), "F16")
   })

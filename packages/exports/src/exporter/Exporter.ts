@@ -74,8 +74,8 @@ export interface Exporter<C extends object = object> {
   readonly keepsCodes?: boolean
   /** Why the format cannot have a model; undefined where it can. */
   refusal?(config: C, model: ModelKind): Refusal | undefined
-  /** How it holds a quantized layer; plans and tables are silent about a format that does not say. */
-  holds?(config: C, layer: QuantizedLayer): Holding
+  /** How it holds the quantized layers of a model, in their order; plans and tables are silent about a format that does not say. */
+  holds?(config: C, layers: readonly QuantizedLayer[]): readonly Holding[]
   /** At most so many bytes are written. */
   bytes(config: C, model: ModelFacts): number
   /** Writes the model. The caller owns model and directory. */

@@ -41,7 +41,7 @@ export const fakeQuantExporter: Exporter<FakeQuantConfig> = {
   Config: FakeQuantConfig,
   checkedBy: ["speedq"],
   directoryName: ({ dtype }) => (dtype === "f32" ? "fake-quant-f32" : "fake-quant"),
-  holds: ({ dtype }) => numbers(dtype),
+  holds: ({ dtype }, layers) => layers.map(() => numbers(dtype)),
   bytes: ({ dtype }, { parameters }) => (dtype === "bf16" ? 2 : 4) * parameters,
   write: Effect.fnUntraced(function* (config, model) {
     const companions = yield* copyCompanions(model.source.directory.directory, model.directory, {

@@ -38,6 +38,13 @@ const fitsQ3K = (weight: Weight): boolean => {
   return bits === 2 && group % 16 === 0 && divides(Q3_K, weight.shape[1]!)
 }
 
+/** The type that "auto" means for a model: Q3_K where it has room for all codes of 2 bits that need it. */
+export const chooseFallback = (fallback: Fallback | "auto", layers: readonly Weight[]): Fallback => {
+  if (fallback !== "auto") return fallback
+  const ofTwoBits = layers.filter((layer) => extentsOf(layer)?.bits === 2 && sameGrid(layer) === undefined)
+  return ofTwoBits.length > 0 && ofTwoBits.every(fitsQ3K) ? "Q3_K" : "Q8_0"
+}
+
 const fallBack = (weight: Weight, fallback: Fallback): Choice => {
   if (fallback === "Q3_K" && fitsQ3K(weight)) return { keeps: "codes", type: Q3_K }
   return { keeps: "nothing", type: fallback !== "F16" && divides(Q8_0, weight.shape[1]!) ? Q8_0 : F16 }

@@ -11,8 +11,9 @@ import * as Schema from "effect/Schema"
 import { ExportNotWritten } from "../Errors.ts"
 import { copyCompanions } from "../exporter/companions.ts"
 import type { Exporter } from "../exporter/Exporter.ts"
+import { packedLayersOf } from "../exporter/Holding.ts"
 import { layersAsNumbers } from "../model/layersAsNumbers.ts"
-import { holdingOf } from "./chooseType.ts"
+import { chooseFallback, holdingOf } from "./chooseType.ts"
 import { type Metadata, u32 } from "./metadata.ts"
 import { refusal } from "./refusal.ts"
 import { ggufTensors } from "./tensors.ts"
@@ -22,10 +23,10 @@ import { visionMetadata } from "./visionMetadata.ts"
 import { blockBytes, type GgufTensor, writeGguf } from "./writeGguf.ts"
 
 export const GgufConfig = Schema.Struct({
-  fallback: option(Schema.Literals(["Q3_K", "Q8_0", "F16"]), "Q3_K", {
+  fallback: option(Schema.Literals(["auto", "Q3_K", "Q8_0", "F16"]), "auto", {
     description:
-      "Type of weights whose grid no type of GGUF has, such as 2 bits in groups of 16. `Q3_K` keeps their codes and rounds their scales; layers whose rows are no multiple of 256, and those of other bits, get `Q8_0`.",
-    source: "the smallest, which keeps codes"
+      "Type of weights whose grid no type of GGUF has, such as 2 bits in groups of 16. `Q3_K` keeps their codes and rounds their scales; layers whose rows are no multiple of 256, and those of other bits, get `Q8_0`. `auto` is `Q3_K` where it fits all layers of 2 bits, as in InternVL3-2B, and else `Q8_0`.",
+    source: "one type for all of them: the smaller one, where it can be"
   }),
   rollPositions: option(Schema.Boolean, true, {
     description:
@@ -72,11 +73,14 @@ export const ggufExporter: Exporter<GgufConfig> = {
   Config: GgufConfig,
   checkedBy: ["llama.cpp b10257"],
   directoryName: ({ fallback, rollPositions }) =>
-    ["gguf", ...(fallback === "Q3_K" ? [] : [fallback.toLowerCase()]), ...(rollPositions ? [] : ["unrolled"])].join(
+    ["gguf", ...(fallback === "auto" ? [] : [fallback.toLowerCase()]), ...(rollPositions ? [] : ["unrolled"])].join(
       "-"
     ),
   refusal: (_, model) => refusal(model),
-  holds: ({ fallback }, layer) => holdingOf(layer, fallback),
+  holds: ({ fallback }, layers) => {
+    const chosen = chooseFallback(fallback, layers)
+    return layers.map((layer) => holdingOf(layer, chosen))
+  },
   bytes: (_, { parameters, checkpointBytes }) =>
     Math.max(checkpointBytes, Math.ceil(2.25 * parameters)) + metadataBytes(parameters),
   write: Effect.fnUntraced(function* ({ fallback, rollPositions }, model) {
@@ -88,7 +92,8 @@ export const ggufExporter: Exporter<GgufConfig> = {
     })
     const parts = source.directory.tokenizer.parts()
     if (parts === undefined) return yield* failed("its tokenizer is no byte-level BPE", "choose hf or fake-quant")
-    const tensors = ggufTensors(model, { fallback, rollPositions })
+    const layers = packedLayersOf(deployed.packed, source.directory.config)
+    const tensors = ggufTensors(model, { fallback: chooseFallback(fallback, layers), rollPositions })
     const files = []
     for (const { name, metadata, tensors: own } of filesOf(source.directory, parts, tensors)) {
       const written = yield* Effect.mapError(

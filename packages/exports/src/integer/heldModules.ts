@@ -22,7 +22,7 @@ export const modulesOf = ({ layer, shape, choice }: QuantizedLayer): readonly In
 }
 
 /** Whether the layout has a form for the layer. Embedding and head have no codes in these formats. */
-export const isHeld = ({ holds }: IntegerLayout, quantized: QuantizedLayer): boolean =>
+const isHeld = ({ holds }: IntegerLayout, quantized: QuantizedLayer): boolean =>
   quantized.kind === "linear" && modulesOf(quantized)?.every(holds) === true
 
 /** The layers that keep their codes: where all must have the same settings, those that most have. */

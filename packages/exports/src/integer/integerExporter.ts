@@ -7,7 +7,7 @@ import { codes, numbers, roundingOf } from "../exporter/Holding.ts"
 import { writeTensors } from "../exporter/writeTensors.ts"
 import { huggingfaceFiles, huggingfaceRefusal } from "../layouts/huggingface.ts"
 import { writeLayoutFiles } from "../layouts/layoutExporter.ts"
-import { isHeld, roundsScales } from "./heldModules.ts"
+import { heldLayers, roundsScales } from "./heldModules.ts"
 import type { IntegerLayout } from "./IntegerLayout.ts"
 import { type IntegerEntries, integerEntries } from "./integerEntries.ts"
 
@@ -34,15 +34,19 @@ export const integerExporter = (layout: IntegerLayout): Exporter<IntegerConfig> 
     refusal: (_, model) => {
       const refusal = huggingfaceRefusal(model)
       if (refusal !== undefined) return refusal
-      return model.layers.some((quantized) => isHeld(layout, quantized))
+      return heldLayers(layout, model.layers).length > 0
         ? undefined
         : {
             reason: `no layer is quantized in a way that ${id} can hold`,
             fix: "choose hf, which has dequantized weights in the same layout"
           }
     },
-    holds: ({ dtype }, quantized) =>
-      isHeld(layout, quantized) ? codes(roundsScales(quantized) ? roundingOf.f16 : 0) : numbers(dtype),
+    holds: ({ dtype }, layers) => {
+      const held = heldLayers(layout, layers)
+      return layers.map((layer) =>
+        held.includes(layer) ? codes(roundsScales(layer) ? roundingOf.f16 : 0) : numbers(dtype)
+      )
+    },
     bytes: (_, { checkpointBytes }) => checkpointBytes,
     write: Effect.fnUntraced(function* ({ dtype }, model) {
       const { source } = model

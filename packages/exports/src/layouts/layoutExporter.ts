@@ -73,7 +73,7 @@ export const layoutExporter = (definition: LayoutDefinition): Exporter<FakeQuant
     // A model that is in the layout already is written as it is.
     refusal: (_, model) =>
       existsSync(model.directory) && readLayout(model.directory) === layout ? undefined : refusal?.(model),
-    holds: ({ dtype }) => numbers(dtype),
+    holds: ({ dtype }, layers) => layers.map(() => numbers(dtype)),
     bytes: fakeQuantExporter.bytes,
     write: Effect.fnUntraced(function* (config, model) {
       const { directory: opened } = model.source

@@ -98,7 +98,7 @@ export const onnxExporter: Exporter<OnnxConfig> = {
   directoryName: ({ dtype }) => (dtype === "f16" ? "onnx-f16" : "onnx"),
   keepsCodes: true,
   refusal: (_, model) => refusal(model),
-  holds: ({ dtype }, quantized) => (isCoded(quantized) ? codes() : numbers(dtype)),
+  holds: ({ dtype }, layers) => layers.map((layer) => (isCoded(layer) ? codes() : numbers(dtype))),
   // What is packed is not decided here: everything in the format of matrices, an embedding that is the head too in two of three files.
   bytes: ({ dtype }, { parameters }) => Math.min(3 * mostBytes, (dtype === "f16" ? 4 : 8) * parameters),
   write: Effect.fnUntraced(function* ({ dtype: matrices }, model) {

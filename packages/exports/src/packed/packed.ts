@@ -19,7 +19,7 @@ export const packedExporter: Exporter<PackedConfig> = {
   checkedBy: ["speedq"],
   directoryName: () => "packed",
   keepsCodes: true,
-  holds: () => codes(),
+  holds: (_, layers) => layers.map(() => codes()),
   // What is packed is not decided here: at most what the source takes.
   bytes: (_, { checkpointBytes }) => checkpointBytes,
   write: Effect.fnUntraced(function* (_, model) {

@@ -12,7 +12,7 @@ import { ExportNotWritten } from "../Errors.ts"
 import { copyCompanions } from "../exporter/companions.ts"
 import { larger } from "../exporter/Difference.ts"
 import type { Exporter, ModelToExport } from "../exporter/Exporter.ts"
-import { codes, numbers } from "../exporter/Holding.ts"
+import { codes, type Holding, numbers, type QuantizedLayer } from "../exporter/Holding.ts"
 import { dataBytes, writeTensors } from "../exporter/writeTensors.ts"
 import { packedEntries } from "../packed/packedEntries.ts"
 import { detailEntries } from "./detailEntries.ts"
@@ -49,6 +49,13 @@ const writeOthers = (model: ModelToExport, held: ReadonlyMap<string, string>) =>
   )
 }
 
+const holdingOf = (layer: QuantizedLayer): Holding => {
+  if (!hasDetailPath(layer)) return numbers("f32")
+  const { secondLevel } = layer.choice.config as Partial<BilevelConfig>
+  // The second level has a zero point there: origin / step, which f32 rounds.
+  return codes(secondLevel === "f16" ? 2 ** -22 : 0)
+}
+
 export const quantDetailsExporter: Exporter<QuantDetailsConfig> = {
   id: "quant-details",
   version: 1,
@@ -56,12 +63,7 @@ export const quantDetailsExporter: Exporter<QuantDetailsConfig> = {
   Config: QuantDetailsConfig,
   checkedBy: ["speedq"],
   directoryName: () => "quant-details",
-  holds: (_, quantized) => {
-    if (!hasDetailPath(quantized)) return numbers("f32")
-    const { secondLevel } = quantized.choice.config as Partial<BilevelConfig>
-    // The second level has a zero point there: origin / step, which f32 rounds.
-    return codes(secondLevel === "f16" ? 2 ** -22 : 0)
-  },
+  holds: (_, layers) => layers.map(holdingOf),
   // A byte for the code of a Linear's weight, two for one of the embedding, and their scales.
   bytes: (_, { parameters, checkpointBytes }) => Math.max(checkpointBytes, Math.ceil(2.25 * parameters)),
   write: Effect.fnUntraced(function* (_, model) {

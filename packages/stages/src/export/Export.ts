@@ -85,8 +85,9 @@ const refusals = ({ exporter, config }: ExportChoice, model: ModelKind): readonl
 
 /** How many layers keep their codes, where some do, and which do not. */
 const holdingLines = ({ exporter, config }: ExportChoice, layers: readonly QuantizedLayer[]): readonly string[] => {
-  const written = layers.filter((layer) => exporter.holds?.(config, layer).as === "numbers").map(({ layer }) => layer)
-  if (exporter.holds === undefined || written.length === 0 || written.length === layers.length) return []
+  const holdings = exporter.holds?.(config, layers) ?? []
+  const written = layers.filter((_, at) => holdings[at]?.as === "numbers").map(({ layer }) => layer)
+  if (written.length === 0 || written.length === layers.length) return []
   const names = written.length > 3 ? [...written.slice(0, 3), "..."] : written
   return [
     `keeps the codes of ${layers.length - written.length} layers; as numbers: ${written.length} (${names.join(", ")})`
