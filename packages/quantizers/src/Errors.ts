@@ -156,6 +156,22 @@ export class CalibrationEmpty extends Schema.TaggedError<CalibrationEmpty>()("Ca
   }
 }
 
+/** A Hessian that GPTQ cannot invert, or that holds numbers that are none. */
+export class HessianNotDefinite extends Schema.TaggedError<HessianNotDefinite>()("HessianNotDefinite", {
+  layer: Schema.String,
+  /** Input column at which the factorization stopped, and what was left of its diagonal. */
+  column: Schema.Number,
+  pivot: Schema.Number,
+  damping: Schema.Number
+}) {
+  override get message(): string {
+    const where = `the Hessian of ${this.layer} is not positive definite: ${this.pivot} is left at column ${this.column}, with a damping of ${this.damping}`
+    return Number.isNaN(this.pivot)
+      ? `${where}; an input of the layer is no number: check the weights of the model and the calibration data`
+      : `${where}; raise damping, or give more calibration data`
+  }
+}
+
 /** A line of a calibration file that holds no text. */
 export class CalibrationInvalid extends Schema.TaggedError<CalibrationInvalid>()("CalibrationInvalid", {
   source: Schema.String,

@@ -1,5 +1,7 @@
 /** Quantizers of weight matrices, rules that choose them, and how their numbers are stored. */
 
+export { type AwqClipOptions, awqClip } from "./awq/awqClip.ts"
+export { awqDefaults, awqScales } from "./awq/awqScales.ts"
 export {
   type CalibrationOptions,
   calibrationBlocks,
@@ -23,6 +25,7 @@ export {
   CalibrationEmpty,
   CalibrationInvalid,
   GroupSizeIndivisible,
+  HessianNotDefinite,
   NonFiniteWeight,
   PackedInvalid,
   PatternInvalid,
@@ -34,6 +37,15 @@ export {
   UnknownQuantizer,
   WeightTooLarge
 } from "./Errors.ts"
+export {
+  type GptqFactor,
+  type GptqSettings,
+  gptqDefaults,
+  gptqFactor,
+  gptqWeight,
+  hasOwnGroups
+} from "./gptq/gptq.ts"
+export { collectHessians, collectMagnitudes, type InputSum, type InputSums } from "./inputs/inputSums.ts"
 export { packBits, packedBytes, unpackBits } from "./packing/BitPacking.ts"
 export {
   describePacked,
