@@ -117,6 +117,7 @@ export { readStatistics } from "./model/imageStatistics.ts"
 // Network
 export { type KeyValueCache, makeKeyValueCache } from "./model/KeyValueCache.ts"
 export {
+  attentionBranch,
   decoder,
   decoderLayer,
   decoderLayerName,
@@ -127,6 +128,7 @@ export {
   headLayerOf,
   layerNames,
   logitsOfRows,
+  mlpBranch,
   type Positions
 } from "./model/language.ts"
 export { type LoadOptions, loadWeights } from "./model/loadWeights.ts"

@@ -123,6 +123,31 @@ const selfAttention = (
   return linearLayer(weights, names.output, reshape(mixed, [batch, length, queryWidth(config)]))
 }
 
+/** What attention adds to the residual stream: o_proj(attn(RMS1(x))). [B, T, H] -> [B, T, H]. */
+export const attentionBranch = (
+  weights: Weights,
+  config: LanguageConfig,
+  index: number,
+  x: Tensor,
+  positions: Positions,
+  cache?: KeyValueCache
+): Tensor =>
+  scope(() => {
+    const normed = norm(weights, layerNames(config, index).inputNorm, x, config)
+    return selfAttention(weights, config, index, normed, positions, cache)
+  })
+
+/** What the MLP adds: down(silu(gate(RMS2(h))) up(RMS2(h))). [B, T, H] -> [B, T, H]. */
+export const mlpBranch = (weights: Weights, config: LanguageConfig, index: number, h: Tensor): Tensor =>
+  scope(() => {
+    const names = layerNames(config, index)
+    const activated = scope(() => {
+      const normed = norm(weights, names.mlpNorm, h, config)
+      return siluTimes(linearLayer(weights, names.gate, normed), linearLayer(weights, names.up, normed))
+    })
+    return linearLayer(weights, names.down, activated)
+  })
+
 /** One decoder layer: h = x + attn(RMS1(x)); y = h + down(silu(gate(RMS2(h))) up(RMS2(h))). [B, T, H] -> [B, T, H]. */
 export const decoderLayer = (
   weights: Weights,
@@ -133,15 +158,8 @@ export const decoderLayer = (
   cache?: KeyValueCache
 ): Tensor =>
   scope(() => {
-    const names = layerNames(config, index)
-    const h = scope(() =>
-      add(x, selfAttention(weights, config, index, norm(weights, names.inputNorm, x, config), positions, cache))
-    )
-    const activated = scope(() => {
-      const normed = norm(weights, names.mlpNorm, h, config)
-      return siluTimes(linearLayer(weights, names.gate, normed), linearLayer(weights, names.up, normed))
-    })
-    return add(h, linearLayer(weights, names.down, activated))
+    const h = scope(() => add(x, attentionBranch(weights, config, index, x, positions, cache)))
+    return add(h, mlpBranch(weights, config, index, h))
   })
 
 /** All layers and the final norm: embeddings [B, T, H] -> hidden states [B, T, H]. `runLayer` may rematerialize. */
