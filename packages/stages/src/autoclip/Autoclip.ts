@@ -20,7 +20,9 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { ClippingRanges, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { loadTensor, loadTensors, tensorSource, tensorSources } from "../artefacts/tensorCodec.ts"
+import { sequencesOf } from "../calibration/extent.ts"
 import type { Seen } from "../calibration/records.ts"
+import type { Sequences } from "../calibration/sequences.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { continueWithData } from "../data/continueWithData.ts"
@@ -42,18 +44,10 @@ import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import { stageTime } from "../planning/stageTime.ts"
 import type { AutoclipOptions } from "../registry/stageOptions.ts"
-import {
-  Calibration,
-  embedBlocks,
-  embedRecords,
-  readBlocks,
-  type Sequences,
-  seesImages,
-  sourceOf
-} from "./calibration.ts"
+import { Calibration, embedBlocks, embedRecords, readBlocks, seesImages, sourceOf } from "./calibration.ts"
 import { calibrationForecast, extentOf } from "./calibrationForecast.ts"
 import { type ClippingSearch, clipLayer, clippedMatrices, layersToSearch, searchGrid } from "./clipLayer.ts"
-import { searchSeconds, sequencesOf } from "./searchSeconds.ts"
+import { searchSeconds } from "./searchSeconds.ts"
 
 const AutoclipConfig = Schema.Struct({
   compat: Compat,
@@ -231,7 +225,7 @@ export const Autoclip = Stage.define({
     const { packed = new Map(), values = {} } = input.quantizedVision ?? {}
     const weights = packedWeights(packed, values, { ...input.projector }, frozen, model.weights)
     const options = config.compat === "reference" ? { ...referenceClipping, ...config } : config
-    const search: ClippingSearch = { backend, language, weights, choices, source: sourceOf(calibration), options }
+    const search: ClippingSearch = { language, weights, choices, source: sourceOf(calibration), options }
 
     const start: ReturnType<typeof embedRecords> = seesImages(calibration)
       ? embedRecords({

@@ -17,6 +17,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { eachRecord, type RecordOptions, type Seen } from "../calibration/records.ts"
+import { rowsFrom, type Sequences } from "../calibration/sequences.ts"
 import { computing } from "../compute/computing.ts"
 import { type MicroBatch, openSampleLoader } from "../data/SampleLoader.ts"
 import { makingOf } from "../data/SampleSource.ts"
@@ -34,12 +35,6 @@ export const seesImages = (calibration: Calibration): calibration is DataConfig 
 
 /** The file that messages name. */
 export const sourceOf = (calibration: Calibration): string => (seesImages(calibration) ? calibration.meta : calibration)
-
-/** Sequences of hidden states [rows, H], one after the other. */
-export interface Sequences {
-  readonly hidden: Tensor
-  readonly lengths: readonly number[]
-}
 
 /** How text is chosen and cut (docs/method.md, "Clipping search"). */
 interface TextOptions {
@@ -149,14 +144,6 @@ export const recordEmbedder = ({
     }
   }
 }
-
-const rowsFrom = (backend: Backend, first: number, count: number): Tensor =>
-  tensor(
-    backend,
-    Int32Array.from({ length: count }, (_, i) => first + i),
-    [count],
-    "i32"
-  )
 
 /**
  * Embeddings of the first records of a mixture in the stage's order, their images seen through tower and projector. The

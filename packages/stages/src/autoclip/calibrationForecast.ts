@@ -3,6 +3,7 @@ import type { Compat, Forecast, RecipeSettings } from "@speedq/pipeline"
 import { openModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { recordsExtent } from "../calibration/extent.ts"
 import { mixtureForecast } from "../planning/mixtureForecast.ts"
 import { type Calibration, lookAtText, recordTokens, seesImages, tooFewTokens } from "./calibration.ts"
 
@@ -15,9 +16,6 @@ export interface CalibrationExtent {
   readonly compat: typeof Compat.Type
 }
 
-/** Tokens of a record of images and text beside its tiles: most are shorter. */
-const typicalText = 512
-
 /** Sequences that are looked at, tokens of one, and tiles of one, as far as they are known without the data. */
 export const extentOf = (
   { calibration, documents, longest, block }: Omit<CalibrationExtent, "compat">,
@@ -25,9 +23,7 @@ export const extentOf = (
   blocks: number | undefined
 ) => {
   if (!seesImages(calibration)) return { count: blocks ?? (documents * longest) / block, length: block, tiles: 0 }
-  const { maxTiles, maxLength } = calibration
-  const tiles = maxTiles + (maxTiles > 1 ? 1 : 0)
-  return { count: documents, length: Math.min(maxLength, tiles * perTile + typicalText), tiles }
+  return recordsExtent(calibration, documents, perTile)
 }
 
 /** What is there of it: of records how many are selected, of a text how many blocks it gives, as far as that is known. */

@@ -7,25 +7,12 @@ import {
   type QuantizerChoice,
   searchClipping
 } from "@speedq/quantizers"
-import {
-  type Backend,
-  cast,
-  gatherRows,
-  noGrad,
-  reshape,
-  scope,
-  sum,
-  type Tensor,
-  tensor,
-  writeRows,
-  zeros
-} from "@speedq/tensors"
-import { decoderLayer, decoderLayerName, type LanguageConfig, type Weights } from "@speedq/vlm-model"
+import { cast, noGrad, scope, sum, type Tensor } from "@speedq/tensors"
+import { decoderLayerName, type LanguageConfig, type Weights } from "@speedq/vlm-model"
+import { passLayer, type Sequences } from "../calibration/sequences.ts"
 import type { ChosenMatrix } from "../measuring/weightPieces.ts"
-import type { Sequences } from "./calibration.ts"
 
 export interface ClippingSearch {
-  readonly backend: Backend
   readonly language: LanguageConfig
   readonly weights: Weights
   /** By layer. */
@@ -80,42 +67,16 @@ export const clippedMatrices = (
     return options === undefined ? [] : [{ ...matrix, options }]
   })
 
-const integers = (backend: Backend, first: number, count: number, shape: readonly number[]): Tensor =>
-  tensor(
-    backend,
-    Int32Array.from({ length: count }, (_, i) => first + i),
-    shape,
-    "i32"
-  )
-
 /**
  * Runs layer `index` on hidden states [rows, H], one sequence at a time. Inputs of its Linears come from layers that
  * are not clipped. Returns the new hidden states and the ranges; the caller releases them. Raises CalibrationEmpty.
  */
-export const clipLayer = async (search: ClippingSearch, index: number, { hidden, lengths }: Sequences) => {
-  const { backend, language, weights, source, options } = search
-  const [tokens, width] = hidden.shape as readonly [number, number]
+export const clipLayer = async (search: ClippingSearch, index: number, sequences: Sequences) => {
+  const { language, weights, source, options } = search
   const groupOf = (layer: string) => clippingOf(search, layer)?.group
-  const collector = collectMoments(source, tokens, groupOf, options.sampleTokens)
+  const collector = collectMoments(source, sequences.hidden.shape[0]!, groupOf, options.sampleTokens)
   try {
-    const next = noGrad(() =>
-      scope(() => {
-        const after = zeros(backend, hidden.shape)
-        const observing = { ...weights, observe: collector.observe }
-        let first = 0
-        for (const length of lengths) {
-          scope(() => {
-            const positions = { ids: integers(backend, 0, length, [1, length]) }
-            const rows = integers(backend, first, length, [length])
-            const input = reshape(gatherRows(hidden, rows), [1, length, width])
-            const output = decoderLayer(observing, language, index, input, positions)
-            writeRows(after, reshape(output, [length, width]), rows)
-          })
-          first += length
-        }
-        return after
-      })
-    )
+    const next = passLayer({ ...weights, observe: collector.observe }, language, index, sequences)
     const layers: ClippedLayer[] = []
     for (const [layer, moments] of collector.moments) layers.push(await searchLayer(search, layer, moments))
     return { hidden: next, layers }

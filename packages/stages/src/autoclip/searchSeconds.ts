@@ -4,33 +4,17 @@ import { sizeOf } from "@speedq/tensors"
 import { blocksUsed } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { meanOf, type SequencesExtent } from "../calibration/extent.ts"
 import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
 import { measureSpeeds } from "../measuring/speeds.ts"
 import { type ChosenMatrix, clippingPiece, fakeQuantizationPiece, weightsOf } from "../measuring/weightPieces.ts"
 import { languageLayerFlops, visionBlockFlops } from "../planning/cost.ts"
-import type { DataExtent } from "../planning/dataExtent.ts"
 import type { PlannedModel } from "../planning/plannedModel.ts"
-
-/** So many sequences, as long and with as many tiles as these. */
-interface SequencesExtent {
-  readonly count: number
-  readonly like: readonly { readonly tokens: number; readonly tiles: number }[]
-}
 
 /** A matrix whose ranges are searched. */
 interface ClippedMatrix extends ChosenMatrix {
   readonly options: ClippingOptions
 }
-
-/** Sequences as the records have them, where they can be looked at. */
-export const sequencesOf = (
-  { count, length, tiles }: { readonly count: number; readonly length: number; readonly tiles: number },
-  records: Option.Option<DataExtent>
-): SequencesExtent =>
-  Option.match(records, {
-    onNone: () => ({ count, like: [{ tokens: length, tiles }] }),
-    onSome: (found) => ({ count: Math.min(count, found.count), like: found.records })
-  })
 
 interface SearchWork {
   readonly model: PlannedModel
@@ -46,8 +30,7 @@ interface SearchWork {
 export const searchSeconds = Effect.fnUntraced(function* ({ model, sequences, layers, clipped, frozen }: SearchWork) {
   const { config, stored } = model
   const { count, like } = sequences
-  const mean = (each: (sequence: (typeof like)[number]) => number): number =>
-    like.reduce((sum, sequence) => sum + each(sequence), 0) / like.length
+  const mean = meanOf(like)
   const tiles = mean((sequence) => sequence.tiles)
   const tokens = Math.max(1, Math.round(mean((sequence) => sequence.tokens)))
   // Time grows with the weights: the largest matrix stands for all.
