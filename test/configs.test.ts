@@ -164,6 +164,16 @@ describe("nano's configs", () => {
     assert.strictEqual(stagesOf("without clipping"), "adaround-vit train-projector qat evaluate")
     assert.strictEqual(stagesOf("all at once"), "joint-qat evaluate")
   })
+
+  it.each(["2bit", "4bit"])("compare baselines at %s on the layers that SPEED-Q quantizes", async (bits) => {
+    const document = await Effect.runPromise(decodeAblationDocument(read(`nano-${bits}-baselines`)))
+    const { runs } = await Effect.runPromise(decodeAblation(stages, document, read(`nano-${bits}`)))
+    const stagesOf = (variant: string) =>
+      runs.find((run) => run.variant === variant)!.recipe.stages.map(({ name }) => name)
+    assert.deepStrictEqual(stagesOf("RTN"), ["adaround-vit", "round-language", "evaluate"])
+    assert.deepStrictEqual(stagesOf("GPTQ"), ["gptq", "evaluate"])
+    assert.deepStrictEqual(stagesOf("AWQ"), ["adaround-vit", "awq", "evaluate"])
+  })
 })
 
 describe("data/training_datasets.json", () => {

@@ -6,6 +6,7 @@ import { blockApCheck } from "./checks/blockAp.ts"
 import { clippingCheck } from "./checks/clipping.ts"
 import { embeddingCheck, flatCheck, n2f3Check, uniformCheck } from "./checks/flatQuantizers.ts"
 import { forwardCheck } from "./checks/forward.ts"
+import { gptqCheck } from "./checks/gptq.ts"
 import { preprocessCheck, tilingCheck } from "./checks/image.ts"
 import { lossesCheck } from "./checks/losses.ts"
 import { optimizerCheck } from "./checks/optimizer.ts"
@@ -19,6 +20,7 @@ export const checks: readonly Check[] = [
   n2f3Check,
   embeddingCheck,
   clippingCheck,
+  gptqCheck,
   lossesCheck,
   adaroundScalesCheck,
   temperatureCheck,

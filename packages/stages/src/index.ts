@@ -9,6 +9,7 @@ export {
 } from "./artefacts/artefacts.ts"
 export { loadTensors, tensorSource, tensorSources } from "./artefacts/tensorCodec.ts"
 export { Autoclip } from "./autoclip/Autoclip.ts"
+export { Awq } from "./awq/Awq.ts"
 export { Blockwise } from "./blockwise/Blockwise.ts"
 export { checkData } from "./check/checkData.ts"
 export { type CheckedData, checkedDataOf, ownData } from "./check/checkedData.ts"
@@ -53,6 +54,7 @@ export { definePlugin, inCode, type Plugin } from "./extensions/Plugin.ts"
 export { PluginFailed } from "./extensions/PluginFailed.ts"
 export { PluginInvalid } from "./extensions/PluginInvalid.ts"
 export { missingPlugins, pluginSurroundings, recordedPlugins } from "./extensions/pluginRecord.ts"
+export { Gptq } from "./gptq/Gptq.ts"
 export { ImportVit } from "./importVit/ImportVit.ts"
 export { JointQat } from "./jointQat/JointQat.ts"
 export { openAnsweringModel } from "./model/answeringModel.ts"
@@ -71,11 +73,13 @@ export type {
   AdaRoundLanguageOptions,
   AdaRoundVitOptions,
   AutoclipOptions,
+  AwqOptions,
   BenchmarkOptions,
   BlockwiseOptions,
   DataOptions,
   EvaluateOptions,
   ExportOptions,
+  GptqOptions,
   ImportVitOptions,
   JointQatOptions,
   LossOptions,

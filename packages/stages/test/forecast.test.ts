@@ -179,6 +179,39 @@ describe("a plan", () => {
     assert.isAbove(await secondsOf(shortStages.autoclip), alone)
   })
 
+  it("knows how long GPTQ takes, and tells its arithmetic: longer for the tower too, and for more records", async () => {
+    const [both] = shortStages.autoclip.quantizers
+    const forecastOf = async (samples: number, quantizers: readonly object[]) => {
+      const gptq = { use: "gptq", calibration: { meta: join(nanoData, "datasets.json") }, samples, quantizers }
+      return (await planOf({ ...recipeOf(), stages: [gptq] })).stages[0]!.forecast
+    }
+    const alone = await forecastOf(64, [{ ...both, tower: "language" }])
+    assert.match(
+      alone.lines.join("\n"),
+      /20 Hessians, the largest 128x128: \d+ s to factor them, \d+ s to choose codes/
+    )
+    const whole = await forecastOf(64, [both!])
+    assert.match(whole.lines.join("\n"), /32 Hessians/)
+    assert.isAbove(whole.seconds!, alone.seconds!)
+    const more = await forecastOf(1024, [both!])
+    assert.isAbove(more.seconds!, 2 * whole.seconds!)
+    assert.isAbove(more.memoryBytes, whole.memoryBytes)
+    assert.isAbove(whole.outputBytes, alone.outputBytes)
+  })
+
+  it("knows how long AWQ takes: longer for more exponents, and no less for clipping", async () => {
+    const { quantizers } = shortStages.autoclip
+    const forecastOf = async (more: object) => {
+      const calibration = { meta: join(nanoData, "datasets.json") }
+      return (await planOf({ ...recipeOf(), stages: [{ use: "awq", calibration, quantizers, ...more }] })).stages[0]!
+        .forecast
+    }
+    const [few, many] = [await forecastOf({ steps: 2, clip: false }), await forecastOf({ steps: 40, clip: false })]
+    assert.match(many.lines.join("\n"), /40 exponents for the scales of 5 layers: \d+ s in attention and MLP/)
+    assert.isAbove(many.seconds!, 2 * few.seconds!)
+    assert.isAbove((await forecastOf({ steps: 2 })).seconds!, few.seconds!)
+  })
+
   it("knows how long a tower from elsewhere takes: longer where its numbers are tried on grids", async () => {
     const secondsOf = async (quantizers: readonly object[]) => {
       const given = { use: "import-vit", weights: join(model, "model.safetensors"), quantizers }

@@ -10,7 +10,7 @@ import * as SchemaAST from "effect/SchemaAST"
 import { assert, describe, it } from "vitest"
 import { builtIn, Extensions } from "../src/extensions/Extensions.ts"
 import { stages } from "../src/registry/stages.ts"
-import { evaluation, nearest, shortStages } from "./support/nano.ts"
+import { evaluation, nearest, nearestLanguage, shortStages } from "./support/nano.ts"
 
 type Path = ReadonlyArray<string | number>
 type Config = { readonly [option: string]: Json }
@@ -24,6 +24,8 @@ const configs: { readonly [use: string]: ReadonlyArray<object> } = {
   "round-language": [{ quantizers: nearest.slice(0, 1) }],
   "adaround-language": [shortStages.adaroundLanguage],
   blockwise: [shortStages.blockwise],
+  gptq: [{ calibration: { meta: "data.json" }, actOrder: false, quantizers: nearest.slice(0, 1) }],
+  awq: [{ calibration: { meta: "data.json" }, quantizers: nearestLanguage.slice(0, 1) }],
   qat: [shortStages.qat],
   "joint-qat": [shortStages.qat],
   export: [{ format: "fake-quant", with: { dtype: "f32" } }],
@@ -137,7 +139,9 @@ describe("an option", () => {
       "adaround-vit.onError",
       "adaround-language.cache",
       "blockwise.cache",
-      ...["autoclip", "adaround-language", "blockwise"].flatMap((name) =>
+      "gptq.cache",
+      "awq.cache",
+      ...["autoclip", "adaround-language", "blockwise", "gptq", "awq"].flatMap((name) =>
         data.map((option) => `${name}.calibration.${option}`)
       ),
       ...["train-projector", "qat", "joint-qat"].flatMap((name) => training.map((option) => `${name}.${option}`))
@@ -158,6 +162,8 @@ describe("how pictures are read", () => {
     const reads: { readonly [use: string]: (images: object) => object } = {
       "adaround-vit": (reading) => ({ images: "none", reading }),
       autoclip: (images) => ({ calibration: { meta: "none.json", images } }),
+      gptq: (images) => ({ calibration: { meta: "none.json", images } }),
+      awq: (images) => ({ calibration: { meta: "none.json", images } }),
       qat: (images) => ({ data: { meta: "none.json", images } }),
       "joint-qat": (images) => ({ data: { meta: "none.json", images } })
     }

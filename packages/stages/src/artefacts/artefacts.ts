@@ -72,7 +72,7 @@ export const ClippingRanges = Artefact.make(
 
 export const QuantizedLanguage = Artefact.make(
   "quantizedLanguage",
-  "a language model trained under quantization",
+  "a language model with quantized weights",
   Codec.make({
     data: Schema.Struct({
       choices: Schema.Record(Schema.String, WrittenChoice),

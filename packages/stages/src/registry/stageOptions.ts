@@ -1042,6 +1042,141 @@ export interface BlockwiseOptions {
   readonly cache?: string
 }
 
+export interface GptqOptions {
+  /**
+   * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
+   * reference quirk by quirk.
+   *
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
+   * @default "careful"
+   */
+  readonly compat?: "careful" | "reference"
+  /** Records of images and text that the model is shown, as in training. They are taken in a seeded order. */
+  readonly calibration: DataOptions
+  /**
+   * Records that are used. More cost memory and time.
+   *
+   * Unit: records.
+   *
+   * Default from: GPTQ (arXiv:2210.17323) and AWQ (arXiv:2306.00978), which take 128 segments of text.
+   * @default 128
+   */
+  readonly samples?: number
+  /**
+   * Quantizer of token embedding and output head, which are frozen from stage 2 on. `null` leaves both in full
+   * precision. Name the same in every stage of a recipe.
+   *
+   * Default from: docs/quirks.md#quirk-3.
+   * @default {"use":"embedding-sym4"}
+   */
+  readonly embeddings?: ChoiceInput | null
+  /**
+   * Memory for tiles before a vision block; what does not fit goes to a file of the stage's directory.
+   *
+   * Unit: bytes, as in 512 MiB.
+   *
+   * Default from: chosen here for a laptop; results do not depend on it.
+   *
+   * May be changed while a run goes on.
+   * @default "2 GiB"
+   */
+  readonly cache?: string
+  /**
+   * Rules that give the Linears of vision tower and decoder their quantizers; the first that matches decides. Name
+   * a `tower` to leave the other as it is. GPTQ works with `bilevel` and `uniform`.
+   */
+  readonly quantizers: readonly RuleInput[]
+  /**
+   * Lets the rules decide about the projector's Linears too.
+   *
+   * Left out: off, as in training.
+   */
+  readonly quantizeProjector?: boolean
+  /**
+   * What is added to the diagonal of a Hessian, as a share of its mean, so that it can be inverted.
+   *
+   * Unit: share of the mean diagonal.
+   *
+   * Default from: GPTQ (arXiv:2210.17323).
+   * @default 0.01
+   */
+  readonly damping?: number
+  /**
+   * Rounds the columns with the largest inputs first, while there are most others to make up for them.
+   *
+   * Default from: on: better at 2 and 3 bits; an option of its published code, IST-DASLab/gptq.
+   * @default true
+   */
+  readonly actOrder?: boolean
+  /**
+   * Finds the grids of all groups on the original weight. Off: each on the weight as it is when its turn comes,
+   * which works with `uniform` alone and without `actOrder`.
+   *
+   * Default from: on: what every quantizer and `actOrder` need; an option of its published code, IST-DASLab/gptq.
+   * @default true
+   */
+  readonly staticGroups?: boolean
+}
+
+export interface AwqOptions extends RoundLanguageOptions {
+  /** Records of images and text that the model is shown, as in training. They are taken in a seeded order. */
+  readonly calibration: DataOptions
+  /**
+   * Records that are used. More cost memory and time.
+   *
+   * Unit: records.
+   *
+   * Default from: GPTQ (arXiv:2210.17323) and AWQ (arXiv:2306.00978), which take 128 segments of text.
+   * @default 128
+   */
+  readonly samples?: number
+  /**
+   * Memory for tiles before a vision block; what does not fit goes to a file of the stage's directory.
+   *
+   * Unit: bytes, as in 512 MiB.
+   *
+   * Default from: chosen here for a laptop; results do not depend on it.
+   *
+   * May be changed while a run goes on.
+   * @default "2 GiB"
+   */
+  readonly cache?: string
+  /**
+   * Exponents that are tried for the scales of each group of Linears: 0, 1 / steps, and so on, below 1.
+   *
+   * Unit: exponents.
+   *
+   * Default from: AWQ's published code, mit-han-lab/llm-awq.
+   * @default 20
+   */
+  readonly steps?: number
+  /**
+   * Searches a clipping range for each group of weights, but of queries and keys, after the scales.
+   *
+   * Default from: AWQ's published code, mit-han-lab/llm-awq.
+   * @default true
+   */
+  readonly clip?: boolean
+  /**
+   * Steps that the way from the largest magnitude to 0 is cut into; `maxShrink` says how many are tried.
+   *
+   * Unit: steps.
+   *
+   * Default from: AWQ's published code, mit-han-lab/llm-awq.
+   * @default 20
+   */
+  readonly gridSize?: number
+  /**
+   * How far the largest magnitude of a group may shrink.
+   *
+   * Unit: share of the magnitude.
+   *
+   * Default from: AWQ's published code, mit-han-lab/llm-awq.
+   * @default 0.5
+   */
+  readonly maxShrink?: number
+}
+
 export interface QatOptions extends TrainingStageOptions {
   /** Rules that give the decoder's Linears their quantizers; the first that matches decides. */
   readonly quantizers: readonly RuleInput[]

@@ -2,9 +2,11 @@
 import { AdaRoundLanguage } from "../adaroundLanguage/AdaRoundLanguage.ts"
 import { AdaRoundVit } from "../adaroundVit/AdaRoundVit.ts"
 import { Autoclip } from "../autoclip/Autoclip.ts"
+import { Awq } from "../awq/Awq.ts"
 import { Blockwise } from "../blockwise/Blockwise.ts"
 import { Evaluate } from "../evaluate/Evaluate.ts"
 import { Export } from "../export/Export.ts"
+import { Gptq } from "../gptq/Gptq.ts"
 import { ImportVit } from "../importVit/ImportVit.ts"
 import { JointQat } from "../jointQat/JointQat.ts"
 import { Qat } from "../qat/Qat.ts"
@@ -19,6 +21,8 @@ export const stages = [
   RoundLanguage,
   AdaRoundLanguage,
   Blockwise,
+  Gptq,
+  Awq,
   Qat,
   JointQat,
   Export,

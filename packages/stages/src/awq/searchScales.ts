@@ -1,0 +1,86 @@
+/** The search for the scales of one group of Linears: of 20 exponents, the one with which rounding changes the outputs least. */
+import { parameterOf } from "@speedq/formats"
+import { awqScales, type InputSum, type QuantizerChoice } from "@speedq/quantizers"
+import { add, cast, multiply, noGrad, scale, scope, sum, type Tensor } from "@speedq/tensors"
+import { mapLayers, type Weights } from "@speedq/vlm-model"
+import { outputError } from "../posttraining/outputError.ts"
+import type { ScaledGroup } from "./scaledGroups.ts"
+import { inverses, scaledColumns } from "./scaling.ts"
+
+/** Outputs of attention or MLP over all sequences, [rows, H], as functions of the weights. */
+export type Branches = { readonly [branch in "attention" | "mlp"]: (weights: Weights) => Tensor }
+
+interface Search {
+  readonly weights: Weights
+  readonly choices: ReadonlyMap<string, QuantizerChoice>
+  readonly branches: Branches
+  readonly hessians: ReadonlyMap<string, InputSum>
+  readonly steps: number
+}
+
+/** The weight of a layer as its inputs meet it when its columns are scaled and then rounded; one that is not quantized stays. */
+const roundedUnder = (scales: Float32Array, weight: Tensor, choice: QuantizerChoice | undefined): Tensor =>
+  scope(() => {
+    if (choice === undefined) return weight.alias()
+    const rounded = choice.quantizer.fakeQuantize(choice.config, scaledColumns(weight, scales))
+    return scaledColumns(rounded, inverses(scales))
+  })
+
+/** Sum of squared differences. */
+const distance = async (changed: Tensor, original: Tensor): Promise<number> => {
+  const error = noGrad(() =>
+    scope(() => {
+      const difference = add(changed, scale(original, -1))
+      return sum(multiply(difference, difference))
+    })
+  )
+  const total = await error.item()
+  error.release()
+  return total
+}
+
+/** Exponent and scales [K] of a group; the first of equal ones. */
+export const searchScales = async (
+  { layers, measured }: ScaledGroup,
+  magnitudes: ArrayLike<number>,
+  { weights, choices, branches, hessians, steps }: Search
+): Promise<Float32Array> => {
+  const originals = new Map(
+    layers.map((layer) => [layer, noGrad(() => scope(() => cast(weights.get(parameterOf(layer)), "f32")))] as const)
+  )
+  const reference = measured === "linear" ? undefined : branches[measured](weights)
+  const errorOf = async (rounded: ReadonlyMap<string, Tensor>): Promise<number> => {
+    if (measured === "linear" || reference === undefined) {
+      const [layer] = layers as readonly [string]
+      return outputError(originals.get(layer)!, rounded.get(layer)!, hessians.get(layer)!)
+    }
+    const output = branches[measured](mapLayers(weights, (layer, weight) => rounded.get(layer) ?? weight))
+    const error = await distance(output, reference)
+    output.release()
+    return error
+  }
+  const release = (tensors: ReadonlyMap<string, Tensor>): void => {
+    for (const each of tensors.values()) each.release()
+  }
+  let best: { readonly error: number; readonly scales: Float32Array } | undefined
+  try {
+    for (let step = 0; step < steps; step++) {
+      const scales = awqScales(magnitudes, step / steps)
+      const rounded = new Map(
+        layers.map(
+          (layer) => [layer, noGrad(() => roundedUnder(scales, originals.get(layer)!, choices.get(layer)))] as const
+        )
+      )
+      try {
+        const error = await errorOf(rounded)
+        if (best === undefined || error < best.error) best = { error, scales }
+      } finally {
+        release(rounded)
+      }
+    }
+  } finally {
+    release(originals)
+    reference?.release()
+  }
+  return best!.scales
+}

@@ -1,0 +1,58 @@
+/** What a stage that quantizes block after block remembers: the layers that are done. */
+import { Codec } from "@speedq/pipeline"
+import { describePacked, type PackedWeights, readPackedWeights } from "@speedq/quantizers"
+import type { Parameters } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { readingPacked } from "../artefacts/readingSaved.ts"
+import { loadTensors, packedSources, tensorSources } from "../artefacts/tensorCodec.ts"
+import type { Seen } from "../calibration/records.ts"
+import { Compute } from "../compute/Compute.ts"
+import { SampleTally } from "../data/SampleTally.ts"
+import { loadUsed, usedTensor } from "../data/usedSamples.ts"
+import { Extensions } from "../extensions/Extensions.ts"
+
+/** Mean squared error of a layer's output, its weight rounded to nearest and as the stage quantized it. */
+const LayerRow = Schema.Struct({ layer: Schema.String, nearest: Schema.Number, quantized: Schema.Number })
+export type LayerRow = typeof LayerRow.Type
+
+export interface PosttrainingState {
+  /** By layer. */
+  readonly packed: PackedWeights
+  /** Parameters that the stage changed, in full precision, by name. */
+  readonly parameters: Parameters
+  readonly rows: readonly LayerRow[]
+  /** What was seen of the records, once they were looked at. */
+  readonly seen: Seen | undefined
+}
+
+const Data = Schema.Struct({
+  weights: Schema.Record(Schema.String, Schema.JsonObject),
+  rows: Schema.Array(LayerRow),
+  tally: Schema.optionalKey(SampleTally)
+})
+
+export const posttrainingCodec = Codec.make({
+  data: Data,
+  save: ({ packed, parameters, rows, seen }: PosttrainingState) => ({
+    data: {
+      weights: describePacked(packed) as (typeof Data.Type)["weights"],
+      rows,
+      ...(seen && { tally: seen.tally })
+    },
+    tensors: [
+      ...packedSources(packed),
+      ...tensorSources("parameter", parameters),
+      ...(seen ? [usedTensor(seen.used)] : [])
+    ]
+  }),
+  load: ({ weights, rows, tally }, file) =>
+    Effect.gen(function* () {
+      const { backend } = yield* Compute
+      const known = (yield* Extensions).quantizers
+      const seen = tally && { tally, used: yield* loadUsed(file) }
+      const parameters = yield* loadTensors(backend, file, "parameter", "state")
+      const packed = yield* readingPacked(file.path, () => readPackedWeights(backend, file.store, weights, known))
+      return { packed, parameters, rows, seen } satisfies PosttrainingState
+    })
+})

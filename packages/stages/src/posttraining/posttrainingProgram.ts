@@ -1,0 +1,156 @@
+/**
+ * The work of a stage that quantizes the model block after block, on what calibration records are before each: a step is a block. The
+ * inputs of a block come through the blocks before it, as they were quantized or as they are.
+ */
+import { packedWeights, releasePacked, releaseParameters, type VisionTower } from "@speedq/exports"
+import { emit, type Report, RunEvents, Stage } from "@speedq/pipeline"
+import type { PackedWeights, QuantizerChoice } from "@speedq/quantizers"
+import type { Parameters } from "@speedq/tensors"
+import type { Weights } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import { Compute } from "../compute/Compute.ts"
+import { computing } from "../compute/computing.ts"
+import { dataSections } from "../data/SampleTally.ts"
+import { writeUsed } from "../data/usedSamples.ts"
+import { layerFact, layersSection } from "../model/layerFact.ts"
+import { type PlannedLayers, planEmbeddings } from "../model/plannedLayers.ts"
+import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
+import { requireQuantizable } from "../model/requireQuantizable.ts"
+import type { openRecipeModel } from "../model/SourceModel.ts"
+import { owned, owningState } from "../model/stageMemory.ts"
+import { type BlockInputs, makeBlockInputs } from "./BlockInputs.ts"
+import { blocksToQuantize, layersOfBlock, type ModelBlock, quantizing } from "./modelBlocks.ts"
+import type { PosttrainingConfig } from "./PosttrainingConfig.ts"
+import { type LayerRow, type PosttrainingState, posttrainingCodec } from "./PosttrainingState.ts"
+
+/** What stages before made of what records pass through. */
+export interface PosttrainingInput {
+  readonly quantizedVision?: VisionTower
+  readonly projector?: Parameters
+}
+
+/** A block that is to be quantized, its inputs there. */
+export interface OpenBlock {
+  readonly block: ModelBlock
+  /** Of the layers that are to be quantized. */
+  readonly choices: ReadonlyMap<string, QuantizerChoice>
+  /** The block's own are those of the original model. */
+  readonly weights: Weights
+  readonly inputs: Pick<BlockInputs, "observe" | "sequences">
+}
+
+/** What became of a block. The state takes it over. */
+export interface QuantizedBlock {
+  readonly packed: PackedWeights
+  readonly parameters: Parameters
+  readonly rows: readonly LayerRow[]
+}
+
+/** What the stage has at its end. */
+interface Done {
+  /** Layers that it quantized itself. */
+  readonly own: PackedWeights
+  /** Those of the vision tower that a stage before quantized, and it did not. */
+  readonly kept: PackedWeights
+  readonly parameters: Parameters
+}
+
+interface PosttrainingMethod<Output> {
+  /** Its name in the report. */
+  readonly name: string
+  /** Whether the inputs of a block come through the blocks before it as they were quantized, or as they are. */
+  readonly through: "quantized" | "original"
+  /** Raises what quantizers and backends raise; nothing stays allocated then. */
+  readonly quantize: (open: OpenBlock) => Promise<QuantizedBlock>
+  readonly output: (done: Done, embeddings: PlannedLayers["choices"]) => Output
+}
+
+interface ProgramOptions<Output> {
+  readonly config: PosttrainingConfig
+  readonly input: PosttrainingInput
+  readonly context: Stage.StageContext
+  readonly model: Effect.Success<ReturnType<typeof openRecipeModel>>
+  readonly linears: PlannedLayers
+  readonly method: PosttrainingMethod<Output>
+}
+
+export const posttrainingProgram = Effect.fnUntraced(function* <Output>(options: ProgramOptions<Output>) {
+  const { config, input, context, model, linears, method } = options
+  const { backend } = yield* Compute
+  const { directory } = model
+  const { calibration, samples: documents, compat } = config
+  const choices = quantizing(linears.choices)
+  const embedded = yield* planEmbeddings(directory.config, config.embeddings, compat)
+  yield* requireQuantizable(model.weights, new Map([...choices, ...embedded.choices]))
+  const frozen = yield* owned(
+    Effect.sync(() => quantizedEmbeddings(model.weights, embedded.choices)),
+    releaseParameters
+  )
+  const { packed: given = new Map(), values = {} } = input.quantizedVision ?? {}
+  const kept = new Map([...given].filter(([layer]) => !choices.has(layer)))
+  const others = [values, { ...input.projector }, frozen, model.weights]
+  const inputs = yield* owned(
+    Effect.sync(() =>
+      makeBlockInputs({
+        ...{ backend, directory, memoryBudget: Number(config.cache) },
+        records: { data: calibration, documents, compat, stage: context }
+      })
+    ),
+    ({ close }) => close()
+  )
+  const blocks = blocksToQuantize(directory.config, choices)
+
+  const step = Effect.fnUntraced(function* (state: PosttrainingState, done: number) {
+    const block = blocks[done]!
+    const quantized = method.through === "quantized" ? state.packed : new Map()
+    const weights = packedWeights(new Map([...kept, ...quantized]), ...others)
+    yield* inputs.enter(block, weights, state.seen === undefined)
+    const made = yield* computing(() =>
+      method.quantize({ block, choices: layersOfBlock(choices, block), weights, inputs })
+    )
+    for (const fact of factsOf(made.rows, choices, made.packed)) yield* emit(RunEvents.LayerQuantized, fact)
+    const next: PosttrainingState = {
+      packed: new Map([...state.packed, ...made.packed]),
+      parameters: { ...state.parameters, ...made.parameters },
+      rows: [...state.rows, ...made.rows],
+      seen: inputs.seen()
+    }
+    // Errors of one block after another are no curve; each is told by its event, and stands in the report.
+    return { state: next, metrics: {} }
+  })
+
+  const program = Stage.program({
+    steps: blocks.length,
+    state: posttrainingCodec,
+    initial: Effect.succeed<PosttrainingState>({ packed: new Map(), parameters: {}, rows: [], seen: undefined }),
+    step,
+    isIntact: () => true,
+    finish: Effect.fnUntraced(function* ({ packed, parameters, rows, seen }: PosttrainingState) {
+      const errors = `mean squared error of an output, the weight rounded to nearest and by ${method.name}`
+      return {
+        output: method.output({ own: packed, kept, parameters }, embedded.choices),
+        report: [
+          ...layersSection(factsOf(rows, choices, packed), errors),
+          ...(seen ? dataSections(seen.tally, calibration) : [])
+        ],
+        files: seen ? [yield* writeUsed(context.directory, seen.used)] : []
+      }
+    })
+  })
+  return yield* owningState(program, ({ packed, parameters }) => {
+    releasePacked(packed)
+    releaseParameters(parameters)
+  })
+})
+
+const factsOf = (
+  rows: PosttrainingState["rows"],
+  choices: ReadonlyMap<string, QuantizerChoice>,
+  packed: PackedWeights
+): readonly Report.LayerFact[] =>
+  rows.map(({ layer, nearest, quantized }) => ({
+    ...layerFact(layer, choices.get(layer)!),
+    bytes: packed.get(layer)!.bytes,
+    errorBefore: nearest,
+    errorAfter: quantized
+  }))

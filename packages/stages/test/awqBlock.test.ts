@@ -1,0 +1,109 @@
+/** AWQ of a decoder layer against what PyTorch computed (fixtures/awq/makeDecoderLayer.py). */
+import { fileURLToPath } from "node:url"
+import { packedWeights, releasePacked, releaseParameters } from "@speedq/exports"
+import { type QuantizerChoice, uniform } from "@speedq/quantizers"
+import { openBackend } from "@speedq/tensors"
+import { decoderLayerName, type LanguageConfig, type Weights, weightsFrom } from "@speedq/vlm-model"
+import { assert, describe, it } from "vitest"
+import { readFixture } from "../../../test/parity/Fixture.ts"
+import { awqBlock } from "../src/awq/awqBlock.ts"
+import { passLayer } from "../src/calibration/sequences.ts"
+
+const fixture = readFixture(fileURLToPath(new URL("fixtures/awq/decoderLayer.safetensors", import.meta.url)))
+const linears = ["q", "k", "v", "o"]
+  .map((name) => `self_attn.${name}_proj`)
+  .concat(["gate", "up", "down"].map((name) => `mlp.${name}_proj`))
+const language = {
+  model_type: "qwen2",
+  hidden_size: 32,
+  intermediate_size: 48,
+  num_attention_heads: 4,
+  num_key_value_heads: 4,
+  num_hidden_layers: 1,
+  rms_norm_eps: 1e-6,
+  rope_theta: 1e6
+} as LanguageConfig
+const settings = { steps: 20, clip: true, gridSize: 20, maxShrink: 0.5 }
+const bits = fixture.number("bits") as 4
+const choice = uniform({ bits, group: fixture.number("group"), scale: "f32" }) as QuantizerChoice
+const block = { tower: "language", index: 0, name: decoderLayerName(0) } as const
+const backend = await openBackend("native")
+
+const parametersOf = (set: string) =>
+  Object.fromEntries(
+    fixture.names
+      .filter((name) => name.startsWith(`${set}.`))
+      .map((name) => [`${block.name}.${name.slice(set.length + 1)}`, fixture.load(backend, name)] as const)
+  )
+const original = parametersOf("original")
+
+const hidden = fixture.load(backend, "hidden")
+const length = fixture.number("length")
+const sequences = { hidden, lengths: Array.from({ length: hidden.shape[0]! / length }, () => length) }
+
+const run = (chosen: readonly string[], quantizer: QuantizerChoice) => {
+  const choices = new Map(chosen.map((name) => [`${block.name}.${name}`, quantizer] as const))
+  const inputs = {
+    observe: (_: unknown, weights: Weights) => passLayer(weights, language, 0, sequences).release(),
+    sequences: () => sequences
+  }
+  return awqBlock({ block, choices, weights: weightsFrom(original), inputs }, language, settings)
+}
+
+/** Share of the numbers that are near the expected ones. */
+const shareNear = (actual: ArrayLike<number>, expected: ArrayLike<number>): number =>
+  Array.from(actual).filter((value, i) => Math.abs(value - expected[i]!) <= 1e-5 + 1e-4 * Math.abs(expected[i]!))
+    .length / expected.length
+
+describe("AWQ of a decoder layer", () => {
+  it("gives the weights, norms and biases that PyTorch gives", async () => {
+    const { packed, parameters, rows } = await run(linears, choice)
+    assert.sameMembers(
+      [...packed.keys()],
+      linears.map((name) => `${block.name}.${name}`)
+    )
+    for (const [layer, weight] of packed) {
+      const expected = fixture.numbers(`awq.${layer.slice(block.name.length + 1)}.weight`)
+      // A weight halfway between two codes, or two ranges that are as good, may go either way.
+      assert.isAtLeast(shareNear(await weight.unpack().read(), expected), 0.99, layer)
+    }
+    assert.sameMembers(
+      Object.keys(parameters),
+      ["input_layernorm.weight", "post_attention_layernorm.weight", "self_attn.v_proj.bias"].map(
+        (name) => `${block.name}.${name}`
+      )
+    )
+    for (const [name, parameter] of Object.entries(parameters)) {
+      const expected = fixture.numbers(`awq.${name.slice(block.name.length + 1)}`)
+      assert.strictEqual(shareNear(await parameter.read(), expected), 1, name)
+    }
+    const total = (of: "nearest" | "quantized") => rows.reduce((sum, row) => sum + row[of], 0)
+    assert.isBelow(total("quantized"), total("nearest"))
+    releasePacked(packed)
+    releaseParameters(parameters)
+  })
+
+  it("changes hardly any output at 8 bits: Linears that rules leave take their part of the scales", async () => {
+    const eight = uniform({ bits: 8, group: 16, scale: "f32" }) as QuantizerChoice
+    const { packed, parameters } = await run(["self_attn.q_proj", "mlp.gate_proj", "mlp.down_proj"], eight)
+    const left = ["self_attn.k_proj", "self_attn.v_proj", "mlp.up_proj"].map((name) => `${block.name}.${name}.weight`)
+    assert.includeMembers(Object.keys(parameters), left)
+    const outputOf = async (weights: Weights) => {
+      const output = passLayer(weights, language, 0, sequences)
+      const values = Float64Array.from(await output.read())
+      output.release()
+      return values
+    }
+    const before = await outputOf(weightsFrom(original))
+    const [after, without] = [
+      await outputOf(packedWeights(packed, parameters, original)),
+      await outputOf(packedWeights(packed, original))
+    ]
+    const size = (values: Float64Array) => Math.hypot(...values)
+    const distance = (values: Float64Array) => size(values.map((value, i) => value - before[i]!)) / size(before)
+    assert.isBelow(distance(after), 5e-3)
+    assert.isAbove(distance(without), 0.1)
+    releasePacked(packed)
+    releaseParameters(parameters)
+  })
+})
