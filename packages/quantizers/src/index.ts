@@ -114,6 +114,7 @@ export {
 } from "./rules/RuleSpec.ts"
 export {
   choicesOf,
+  costOf,
   type Layer,
   type LayerKind,
   type Plan,

@@ -1,7 +1,9 @@
 /** SPEED-Q: its stages, the artefacts that they hand to each other, and what they run on. */
 export { AdaRoundLanguage } from "./adaroundLanguage/AdaRoundLanguage.ts"
 export { AdaRoundVit } from "./adaroundVit/AdaRoundVit.ts"
+export { AllocateBits } from "./allocateBits/AllocateBits.ts"
 export {
+  Allocation,
   ClippingRanges,
   QuantizedLanguage,
   QuantizedVision,

@@ -1,11 +1,12 @@
 /**
  * Schemes: lists that a recipe in JSON names once and stages use by name. Options that take them carry the annotation
- * `schemes: true`; what is in the lists is the stages' business.
+ * `schemes: true`, options that are lists of such lists `schemes: "each"`; what is in the lists is the stages' business.
  *
  *   "schemes": { "w2g16": [{ "match": "**", "use": "bilevel", "with": { "bits": 2, "group": 16, "scaleGroup": 16 } }] }
  *   "quantizers": "w2g16"
  *   "quantizers": ["w2g16", ...]                              joined with other entries
  *   "quantizers": [{ "scheme": "w2g16", "tower": "vision" }]  each entry with these fields besides its own
+ *   "candidates": ["w2g16", ["w4g32", ...]]                   each a list of its own
  */
 import { formatPath, nearest, withDefault } from "@speedq/formats"
 import * as Result from "effect/Result"
@@ -62,9 +63,33 @@ const expandList = (list: ReadonlyArray<Json>, schemes: Schemes, within: Readonl
   )
 }
 
-/** Names of the options that take schemes. */
-const acceptingOptions = (ast: SchemaAST.AST): ReadonlyArray<string> =>
-  propertiesOf(ast).flatMap(({ name, type }) => (type.annotations?.schemes === true ? [name] : []))
+/** The value of an option, a list or the name of one. */
+const expandValue = (value: Json | undefined, schemes: Schemes): Expanded | undefined => {
+  const list = typeof value === "string" ? [value] : value
+  return isJsonArray(list) ? expandList(list, schemes, []) : undefined
+}
+
+/** Several values, each of which stays a list of its own. */
+const expandEach = (values: Json | undefined, schemes: Schemes): Expanded | undefined => {
+  if (!isJsonArray(values)) return undefined
+  const parts = values.map((value) => expandValue(value, schemes) ?? { entries: value })
+  return (
+    parts.find((part): part is { readonly issue: string } => "issue" in part) ?? {
+      entries: parts.flatMap((part) => ("entries" in part ? [part.entries as Json] : []))
+    }
+  )
+}
+
+const expansions = [
+  [true, expandValue],
+  ["each", expandEach]
+] as const
+
+/** The options that take schemes, and how. */
+const acceptingOptions = (ast: SchemaAST.AST) =>
+  propertiesOf(ast).flatMap(({ name, type }) =>
+    expansions.flatMap(([annotation, expand]) => (type.annotations?.schemes === annotation ? [{ name, expand }] : []))
+  )
 
 /** The options of a stage with the lists that it names put in their place, and what is wrong with the names. */
 export const expandSchemes = (
@@ -74,13 +99,11 @@ export const expandSchemes = (
 ): { readonly config: JsonObject; readonly problems: ReadonlyArray<RecipeProblem> } => {
   const problems: Array<RecipeProblem> = []
   const result: { [name: string]: Json } = { ...config }
-  for (const option of acceptingOptions(configAst)) {
-    const value = config[option]
-    const list = typeof value === "string" ? [value] : value
-    if (!isJsonArray(list)) continue
-    const expanded = expandList(list, schemes, [])
-    if ("issue" in expanded) problems.push({ path: formatPath([option]), issue: expanded.issue })
-    else result[option] = expanded.entries
+  for (const { name, expand } of acceptingOptions(configAst)) {
+    const expanded = expand(config[name], schemes)
+    if (expanded === undefined) continue
+    if ("issue" in expanded) problems.push({ path: formatPath([name]), issue: expanded.issue })
+    else result[name] = expanded.entries
   }
   return { config: result, problems }
 }

@@ -72,7 +72,7 @@ export const define = <
   readonly config: Schema.Codec<Config, Encoded>
   readonly needs?: Needs
   readonly uses?: Uses
-  readonly takes?: (config: Config) => boolean
+  readonly takes?: (config: Config, artefact: Pick<Uses[number], "name">) => boolean
   readonly gives?: Gives
   readonly fingerprint?: (config: Config, recipe: RecipeSettings) => Effect.Effect<string, EFingerprint, BeforeWork>
   readonly versions?: (config: Config, recipe: RecipeSettings) => Effect.Effect<Versions, EVersions, BeforeWork>
@@ -119,7 +119,7 @@ export const define = <
       written: written as JsonObject,
       keyConfig: withoutPolicy(configAst, json),
       needs: list(parts.needs),
-      uses: parts.takes?.(config) === false ? [] : list(parts.uses),
+      uses: list(parts.uses).filter((artefact) => parts.takes?.(config, artefact) !== false),
       gives,
       fingerprint: (recipe) => fingerprint?.(config, recipe) ?? Effect.succeed(""),
       versions: (recipe) => versions?.(config, recipe) ?? Effect.succeed({}),

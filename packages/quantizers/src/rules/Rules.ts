@@ -43,6 +43,12 @@ export interface Plan {
   readonly unmatched: readonly Layer[]
 }
 
+/** What a weight of this shape takes. */
+export const costOf = (choice: QuantizerChoice, shape: Shape): Pick<PlannedLayer, "bitsPerWeight" | "bytes"> => ({
+  bitsPerWeight: choice.quantizer.bitsPerWeight(choice.config),
+  bytes: storedBytes(choice, shape)
+})
+
 interface Matcher {
   /** Whether the rule speaks of such layers at all. */
   readonly concerns: (layer: Layer) => boolean
@@ -102,8 +108,7 @@ export const planLayers = (rules: readonly Rule[], layers: readonly Layer[]): Pl
   return {
     layers: decided.map(({ layer, rule }): PlannedLayer => {
       const { choice } = rules[rule]!
-      const bitsPerWeight = choice.quantizer.bitsPerWeight(choice.config)
-      return { ...layer, choice, rule, bitsPerWeight, bytes: storedBytes(choice, layer.shape) }
+      return { ...layer, choice, rule, ...costOf(choice, layer.shape) }
     }),
     unmatched: decisions.flatMap(({ layer, rule }) => (rule < 0 ? [layer] : []))
   }

@@ -6,7 +6,7 @@
 import { writtenAs } from "@speedq/formats"
 import { Stage } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
-import { QuantizedVision } from "../artefacts/artefacts.ts"
+import { Allocation, QuantizedVision } from "../artefacts/artefacts.ts"
 import { makeBlockCaches } from "../blocks/BlockCaches.ts"
 import { fitBlocks } from "../blocks/fitBlocks.ts"
 import { roundingMethod } from "../blocks/roundingMethod.ts"
@@ -16,7 +16,7 @@ import { drawPictures, isPicture, mixturesOf, sourcesOf } from "../data/calibrat
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { pictureLimits } from "../data/pictureLimits.ts"
 import { versionsOf } from "../extensions/versions.ts"
-import { planTowers } from "../model/plannedLayers.ts"
+import { type Choices, planTowers } from "../model/plannedLayers.ts"
 import { requireGrids } from "../model/requireGrids.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
@@ -32,6 +32,7 @@ export const AdaRoundVit = Stage.define({
   // 2: images are drawn, where there are more than are used.
   version: 2,
   config: writtenAs<AdaRoundVitOptions>()(AdaRoundVitConfig),
+  uses: [Allocation],
   gives: [QuantizedVision],
   fingerprint: (config, recipe) =>
     drawPictures(config, recipe.seed).pipe(
@@ -55,13 +56,13 @@ export const AdaRoundVit = Stage.define({
   forecast: forecastAdaRound,
   begin: Effect.fnUntraced(function* (
     config: AdaRoundVitConfig,
-    _input: object,
+    { allocation }: { readonly allocation?: Choices },
     { recipe, seed, directory }: Stage.StageContext
   ) {
     const { backend } = yield* Compute
     const model = yield* openRecipeModel(recipe)
     const { config: modelConfig, image } = model.directory
-    const planned = yield* planTowers(modelConfig, ["vision"], config.quantizers, config.compat)
+    const planned = yield* planTowers(modelConfig, ["vision"], config.quantizers, config.compat, allocation)
     const { choices } = planned
     yield* requireGrids("AdaRound", planned)
     yield* requireQuantizable(model.weights, choices)

@@ -161,7 +161,7 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
       stageTime(work, { ...sizes, recipe, place, model, steps })
     ),
     lines: [
-      ...ruleLines(planned),
+      ...ruleLines(planned, place),
       `${blocks.length} blocks, ${config.iterations} iterations each, ${images.tiles === undefined ? "up to " : ""}${tiles} tiles of ${formatBytes(tileBytes)}`,
       ...images.lines
     ]

@@ -1,4 +1,4 @@
-/** What SPEED-Q's stages hand to each other: a quantized vision tower, a trained projector, clipping ranges, a language model. */
+/** What SPEED-Q's stages hand to each other: quantizers of layers, a quantized vision tower, a trained projector, clipping ranges, a language model. */
 import { type LanguageModel, releasePacked, releaseParameters, type VisionTower } from "@speedq/exports"
 import { layerOf, parameterOf, type Safetensors } from "@speedq/formats"
 import { Artefact, Codec } from "@speedq/pipeline"
@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Compute } from "../compute/Compute.ts"
 import { Extensions } from "../extensions/Extensions.ts"
+import type { Choices } from "../model/plannedLayers.ts"
 import { owned } from "../model/stageMemory.ts"
 import { readingPacked } from "./readingSaved.ts"
 import { loadTensors, packedSources, tensorSources } from "./tensorCodec.ts"
@@ -24,7 +25,33 @@ const parametersCodec = Codec.make({
 
 const Described = Schema.Record(Schema.String, Schema.JsonObject)
 
-/** The ViT: weights of its Linears, packed, and what was given as numbers. */
+/** Quantizers by the names of their parameters. */
+const WrittenChoices = Schema.Record(Schema.String, WrittenChoice)
+
+const writeChoices = (choices: Choices): typeof WrittenChoices.Type =>
+  Object.fromEntries([...choices].map(([layer, choice]) => [parameterOf(layer), encodeChoice(choice) as WrittenChoice]))
+
+const loadChoices = Effect.fnUntraced(function* (
+  written: typeof WrittenChoices.Type,
+  { path }: Safetensors.Safetensors
+) {
+  const known = (yield* Extensions).quantizers
+  const read = (): Choices =>
+    new Map(Object.entries(written).map(([name, choice]) => [layerOf(name), readChoice(path, choice, known)]))
+  return yield* readingPacked(path, read)
+})
+
+/** The quantizer of each layer, chosen by measurement: it goes before the rules of later stages. */
+export const Allocation = Artefact.make(
+  "allocation",
+  "quantizers of layers, chosen under a budget",
+  Codec.make({
+    data: WrittenChoices,
+    save: (choices: Choices) => ({ data: writeChoices(choices), tensors: [] }),
+    load: loadChoices
+  })
+)
+
 /** Weights in packed form, as a stage saved them. */
 const loadPacked = (weights: typeof Described.Type, { path, store }: Safetensors.Safetensors) =>
   Effect.gen(function* () {
@@ -75,14 +102,12 @@ export const QuantizedLanguage = Artefact.make(
   "a language model with quantized weights",
   Codec.make({
     data: Schema.Struct({
-      choices: Schema.Record(Schema.String, WrittenChoice),
+      choices: WrittenChoices,
       weights: Schema.optionalKey(Described)
     }),
     save: ({ parameters, choices, packed = new Map() }: LanguageModel) => ({
       data: {
-        choices: Object.fromEntries(
-          [...choices].map(([layer, choice]) => [parameterOf(layer), encodeChoice(choice) as WrittenChoice])
-        ),
+        choices: writeChoices(choices),
         ...(packed.size === 0 ? {} : { weights: describePacked(packed) as typeof Described.Type })
       },
       tensors: [...packedSources(packed), ...tensorSources("parameter", parameters)]
@@ -90,17 +115,7 @@ export const QuantizedLanguage = Artefact.make(
     load: ({ choices, weights = {} }, tensors) =>
       Effect.gen(function* () {
         const { backend } = yield* Compute
-        const known = (yield* Extensions).quantizers
-        const decoded = yield* readingPacked(
-          tensors.path,
-          () =>
-            new Map(
-              Object.entries(choices).map(([parameter, written]) => [
-                layerOf(parameter),
-                readChoice(tensors.path, written, known)
-              ])
-            )
-        )
+        const decoded = yield* loadChoices(choices, tensors)
         const packed = yield* loadPacked(weights, tensors)
         const parameters = yield* owned(loadTensors(backend, tensors, "parameter", "weights"), releaseParameters)
         const model: LanguageModel = { parameters, choices: decoded, packed }

@@ -18,7 +18,7 @@ import { tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { ClippingRanges, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
+import { Allocation, ClippingRanges, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { loadTensor, loadTensors, tensorSource, tensorSources } from "../artefacts/tensorCodec.ts"
 import { sequencesOf } from "../calibration/extent.ts"
 import type { Seen } from "../calibration/records.ts"
@@ -33,7 +33,7 @@ import { loadUsed, usedTensor, writeUsed } from "../data/usedSamples.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { layerFact, layersSection } from "../model/layerFact.ts"
-import { chosenMatrices, EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { type Choices, chosenMatrices, EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
@@ -136,6 +136,7 @@ const searchingCodec = Codec.make({
 
 /** What stages before made of what images pass through. */
 interface AutoclipInput {
+  readonly allocation?: Choices
   readonly quantizedVision?: VisionTower
   readonly projector?: Parameters
 }
@@ -144,9 +145,9 @@ export const Autoclip = Stage.define({
   name: "autoclip",
   version: 2,
   config: writtenAs<AutoclipOptions>()(AutoclipConfig),
-  uses: [QuantizedVision, TrainedProjector],
+  uses: [Allocation, QuantizedVision, TrainedProjector],
   // Text passes through neither tower nor projector: what becomes of them does not change its search.
-  takes: ({ calibration }) => seesImages(calibration),
+  takes: ({ calibration }, { name }) => seesImages(calibration) || name === Allocation.name,
   gives: [ClippingRanges],
   fingerprint: ({ calibration, compat }, recipe) =>
     fingerprintOf(
@@ -204,7 +205,7 @@ export const Autoclip = Stage.define({
       memoryBytes: model.loadedBytes + embeddings + 3 * hidden + ranges,
       ...sizes,
       time,
-      lines: [...ruleLines(planned), ...(data?.lines ?? [])]
+      lines: [...ruleLines(planned, place), ...(data?.lines ?? [])]
     })
   }),
   begin: Effect.fnUntraced(function* (config: Config, input: AutoclipInput, context: Stage.StageContext) {
@@ -213,7 +214,8 @@ export const Autoclip = Stage.define({
     const model = yield* openRecipeModel(recipe)
     const { directory } = model
     const language = directory.config.llm_config
-    const { choices } = yield* planTowers(directory.config, ["language"], config.quantizers, config.compat)
+    const { quantizers, compat } = config
+    const { choices } = yield* planTowers(directory.config, ["language"], quantizers, compat, input.allocation)
     const embedded = yield* planEmbeddings(directory.config, config.embeddings, config.compat)
     const { calibration } = config
     const blocks = seesImages(calibration) ? [] : yield* readBlocks(calibration, directory.tokenizer, config)

@@ -4,7 +4,7 @@ import type { RecipeSettings, Stage } from "@speedq/pipeline"
 import type { QuantizerChoice, RuleSpec } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
-import { QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
+import { Allocation, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { seesImages } from "../autoclip/calibration.ts"
 import type { CalibrationExtent } from "../autoclip/calibrationForecast.ts"
 import { Compute } from "../compute/Compute.ts"
@@ -14,7 +14,7 @@ import { dataSections } from "../data/SampleTally.ts"
 import type { RulesInvalid } from "../Errors.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { chosenLayers } from "../model/layerFact.ts"
-import { type EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { type Choices, type EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
@@ -35,15 +35,17 @@ export interface DecoderConfig extends CalibrationExtent {
 
 /** What stages before made of what images pass through. */
 interface DecoderInput {
+  readonly allocation?: Choices
   readonly quantizedVision?: VisionTower
   readonly projector?: Parameters
 }
 
 /** The parts of the stage's definition that are the same for every method. */
 export const decoderStage = {
-  uses: [QuantizedVision, TrainedProjector],
+  uses: [Allocation, QuantizedVision, TrainedProjector],
   // Text passes through neither tower nor projector: what becomes of them does not change its layers.
-  takes: ({ calibration }: DecoderConfig) => seesImages(calibration),
+  takes: ({ calibration }: DecoderConfig, { name }: { readonly name: string }) =>
+    seesImages(calibration) || name === Allocation.name,
   gives: [QuantizedLanguage],
   fingerprint: ({ calibration, compat }: DecoderConfig, recipe: RecipeSettings) =>
     fingerprintOf(
@@ -58,7 +60,7 @@ export const decoderStage = {
 /** The program of the stage. `requireFit` fails where the method cannot fit a layer's quantizer; the method is made of the number of samples and the quantizers of layers. */
 export const fitDecoder = Effect.fnUntraced(function* <L extends Parameters>(
   config: DecoderConfig,
-  { quantizedVision, projector }: DecoderInput,
+  { allocation, quantizedVision, projector }: DecoderInput,
   stage: Stage.StageContext,
   requireFit: (planned: PlannedLayers) => Effect.Effect<void, RulesInvalid>,
   makeMethod: (samples: number, choices: ReadonlyMap<string, QuantizerChoice>) => BlockMethod<L>
@@ -67,7 +69,7 @@ export const fitDecoder = Effect.fnUntraced(function* <L extends Parameters>(
   const { backend } = yield* Compute
   const model = yield* openRecipeModel(recipe)
   const { calibration, compat } = config
-  const planned = yield* planTowers(model.directory.config, ["language"], config.quantizers, compat)
+  const planned = yield* planTowers(model.directory.config, ["language"], config.quantizers, compat, allocation)
   const embedded = yield* planEmbeddings(model.directory.config, config.embeddings, compat)
   yield* requireFit(planned)
   yield* requireQuantizable(model.weights, new Map([...planned.choices, ...embedded.choices]))

@@ -137,7 +137,7 @@ export const forecastDecoder = Effect.fnUntraced(function* (
     scratchBytes: Math.max(0, cached - Number(config.cache)),
     time,
     lines: [
-      ...ruleLines(planned),
+      ...ruleLines(planned, place),
       ...ruleLines(embedded),
       ...(data?.lines ?? []),
       `${blocks.length} layers, ${iterations} iterations each, ${known === undefined ? "up to " : ""}${samples} sequences of up to ${formatBytes(sampleBytes)}`

@@ -26,13 +26,19 @@ import { parameterCount, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { ClippingRanges, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
+import {
+  Allocation,
+  ClippingRanges,
+  QuantizedLanguage,
+  QuantizedVision,
+  TrainedProjector
+} from "../artefacts/artefacts.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { fingerprintOf, modelDigest } from "../data/fingerprint.ts"
 import { EvaluationFailed } from "../Errors.ts"
 import { versionsOf } from "../extensions/versions.ts"
-import { chosenMatrices, planTowers } from "../model/plannedLayers.ts"
+import { type Choices, chosenMatrices, planTowers } from "../model/plannedLayers.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { openTeacher } from "../model/teacherModel.ts"
@@ -116,6 +122,7 @@ type Config = typeof EvaluateConfig.Type
 
 /** Artefacts that may be there. */
 interface EvaluateInput {
+  readonly allocation?: Choices
   readonly quantizedVision?: VisionTower
   readonly projector?: Parameters
   readonly quantizedLanguage?: LanguageModel
@@ -165,7 +172,9 @@ export const Evaluate = Stage.define({
   name: "evaluate",
   version: 4,
   config: writtenAs<EvaluateOptions>()(EvaluateConfig),
-  uses: [QuantizedVision, TrainedProjector, QuantizedLanguage, ClippingRanges, Evaluations],
+  uses: [Allocation, QuantizedVision, TrainedProjector, QuantizedLanguage, ClippingRanges, Evaluations],
+  // What the stages before have made is of the allocation already.
+  takes: ({ nearest }, { name }) => nearest.length > 0 || name !== Allocation.name,
   gives: [Evaluations],
   fingerprint: ({ benchmarks, divergence }, recipe) =>
     Effect.flatMap(Effect.forEach(benchmarks, pictureFiles), (pictures) =>
@@ -193,7 +202,7 @@ export const Evaluate = Stage.define({
         ...{ model, benchmarks, batch, divergence, recipe, place },
         nearest: chosenMatrices(planned)
       }),
-      lines: ruleLines(planned)
+      lines: ruleLines(planned, place)
     })
   }),
   begin: Effect.fnUntraced(function* (config: Config, input: EvaluateInput, context: Stage.StageContext) {
@@ -202,7 +211,8 @@ export const Evaluate = Stage.define({
       new EvaluationFailed({ title: config.title, reason: error.message })
     const source = yield* openRecipeModel(context.recipe)
     const { directory } = source
-    const { choices: nearest } = yield* planTowers(directory.config, towers, config.nearest)
+    const rounded = yield* planTowers(directory.config, towers, config.nearest, "careful", input.allocation)
+    const nearest = rounded.choices
     const parts = { ...input, clipping: config.clipped ? input.clipping : undefined }
     const deployed = yield* owned(
       computing(() => deployModel(source, parts, { rest: config.rest, nearest })),

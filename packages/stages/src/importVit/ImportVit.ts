@@ -12,7 +12,7 @@ import { linearLayers, type ModelConfig, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { QuantizedVision } from "../artefacts/artefacts.ts"
+import { Allocation, QuantizedVision } from "../artefacts/artefacts.ts"
 import { computing } from "../compute/computing.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { modelUnreadable } from "../Errors.ts"
@@ -21,7 +21,7 @@ import { versionsOf } from "../extensions/versions.ts"
 import { firstNames } from "../model/firstNames.ts"
 import { packedLayers } from "../model/layerFact.ts"
 import { weightFiles } from "../model/partWeights.ts"
-import { chosenMatrices, planTowers } from "../model/plannedLayers.ts"
+import { type Choices, chosenMatrices, planTowers } from "../model/plannedLayers.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { disagreements } from "../planning/decidingStages.ts"
@@ -55,6 +55,7 @@ export const ImportVit = Stage.define({
   name: "import-vit",
   version: 1,
   config: writtenAs<ImportVitOptions>()(ImportVitConfig),
+  uses: [Allocation],
   gives: [QuantizedVision],
   fingerprint: ({ weights }, recipe) => Effect.suspend(() => fingerprintOf(recipe, { files: filesOf(weights) })),
   versions: ({ quantizers }) => versionsOf({ quantizers }),
@@ -73,13 +74,18 @@ export const ImportVit = Stage.define({
       memoryBytes: model.loadedBytes + 2 * tower,
       outputBytes: tower,
       time: importTime({ model, files, placed, outputBytes: kept, recipe, place }),
-      lines: [...ruleLines(planned), "weights that do not lie on these grids exactly stay numbers"]
+      lines: [...ruleLines(planned, place), "weights that do not lie on these grids exactly stay numbers"]
     })
   }),
-  begin: Effect.fnUntraced(function* (config: Config, _input: object, { recipe }: Stage.StageContext) {
+  begin: Effect.fnUntraced(function* (
+    config: Config,
+    { allocation }: { readonly allocation?: Choices },
+    { recipe }: Stage.StageContext
+  ) {
     const model = yield* openRecipeModel(recipe)
     const { config: modelConfig } = model.directory
-    const { choices } = yield* planTowers(modelConfig, ["vision"], config.quantizers, config.compat)
+    const { quantizers, compat } = config
+    const { choices } = yield* planTowers(modelConfig, ["vision"], quantizers, compat, allocation)
     const known = (yield* Extensions).quantizers
     const unreadable = modelUnreadable(config.weights)
     const work = Effect.gen(function* () {

@@ -9,7 +9,13 @@ import { RuleList } from "@speedq/quantizers"
 import { towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { ClippingRanges, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
+import {
+  Allocation,
+  ClippingRanges,
+  QuantizedLanguage,
+  QuantizedVision,
+  TrainedProjector
+} from "../artefacts/artefacts.ts"
 import { computing } from "../compute/computing.ts"
 import { owned } from "../model/stageMemory.ts"
 import { towerParameters } from "../model/towerParameters.ts"
@@ -37,7 +43,7 @@ export const JointQat = Stage.define({
   name: "joint-qat",
   version: 2,
   config: writtenAs<JointQatOptions>()(JointQatConfig),
-  uses: [ClippingRanges],
+  uses: [Allocation, ClippingRanges],
   gives: [QuantizedVision, TrainedProjector, QuantizedLanguage],
   ...trainingStage({
     fakeQuantizes: ({ quantizeProjector }: typeof JointQatConfig.Type) =>

@@ -3,10 +3,12 @@ import { option, parameterOf } from "@speedq/formats"
 import {
   type Compatibility,
   choicesOf,
+  costOf,
   decodeChoice,
   decodeRules,
   type Layer,
   type Plan,
+  type PlannedLayer,
   planLayers,
   type QuantizerChoice,
   QuantizerSpec,
@@ -32,12 +34,15 @@ const quantizableLayers = (config: ModelConfig): readonly Layer[] => {
   return [...linears, ...embeddings]
 }
 
+/** Quantizers by layer. */
+export type Choices = ReadonlyMap<string, QuantizerChoice>
+
 /** Rules with what they decide. */
 export interface PlannedLayers {
   readonly rules: readonly Rule[]
   readonly plan: Plan
   /** By layer; what no rule names is not in it. */
-  readonly choices: ReadonlyMap<string, QuantizerChoice>
+  readonly choices: Choices
 }
 
 const planned = (rules: readonly Rule[], layers: readonly Layer[]): PlannedLayers => {
@@ -52,17 +57,30 @@ export const chosenMatrices = ({ plan, choices }: PlannedLayers) =>
     return choice === undefined ? [] : [{ layer: name, shape, choice }]
   })
 
-/** Plans the layers of some towers. Fails with RulesInvalid: whatever is wrong with the rules, or does not fit the shapes. */
+/** The same rules, with the quantizers that were allocated in place of theirs; a layer that no rule names gets none. */
+const allocated = ({ rules, plan }: PlannedLayers, allocation: Choices): PlannedLayers => {
+  const layers = plan.layers.map((layer): PlannedLayer => {
+    const choice = allocation.get(layer.name)
+    return choice === undefined ? layer : { ...layer, ...costOf(choice, layer.shape), choice }
+  })
+  return { rules, plan: { ...plan, layers }, choices: choicesOf({ ...plan, layers }) }
+}
+
+/**
+ * Plans the layers of some towers: by an allocation, where there is one and it names them, else by the rules. Fails with
+ * RulesInvalid: whatever is wrong with the rules, or does not fit the shapes.
+ */
 export const planTowers = Effect.fnUntraced(function* (
   config: ModelConfig,
   towers: readonly Tower[],
   specs: readonly RuleSpec[],
-  compat: Compatibility = "careful"
+  compat: Compatibility = "careful",
+  allocation: Choices = new Map()
 ) {
   const known = (yield* Extensions).quantizers
   return yield* deciding(() => {
     const layers = quantizableLayers(config).filter(({ tower }) => towers.some((name) => name === tower))
-    return planned(decodeRules(specs, { compat, known }), layers)
+    return allocated(planned(decodeRules(specs, { compat, known }), layers), allocation)
   })
 })
 

@@ -97,7 +97,7 @@ const decideMemory = (options: TrainingForecastOptions, samples: number, limit: 
 }
 
 /** Records like the typical one, where those of the data cannot be looked at. */
-const typicalExtent = (config: ModelConfig, data: DataConfig, count: number): DataExtent => {
+export const typicalExtent = (config: ModelConfig, data: DataConfig, count: number): DataExtent => {
   const record = {
     kind: "image" as const,
     tiles: tilesOf(data),

@@ -8,7 +8,13 @@ import { RuleList } from "@speedq/quantizers"
 import { towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { ClippingRanges, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
+import {
+  Allocation,
+  ClippingRanges,
+  QuantizedLanguage,
+  QuantizedVision,
+  TrainedProjector
+} from "../artefacts/artefacts.ts"
 import { EmbeddingConfig } from "../model/plannedLayers.ts"
 import { towerParameters } from "../model/towerParameters.ts"
 import type { QatOptions } from "../registry/stageOptions.ts"
@@ -36,7 +42,7 @@ export const Qat = Stage.define({
   name: "qat",
   version: 2,
   config: writtenAs<QatOptions>()(QatConfig),
-  uses: [QuantizedVision, TrainedProjector, ClippingRanges],
+  uses: [Allocation, QuantizedVision, TrainedProjector, ClippingRanges],
   gives: [QuantizedLanguage, TrainedProjector],
   ...trainingStage({
     fakeQuantizes: ({ quantizeProjector }: typeof QatConfig.Type) =>

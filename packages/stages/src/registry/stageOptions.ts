@@ -480,6 +480,46 @@ export interface TrainingStageOptions {
   readonly embeddings?: ChoiceInput | null
 }
 
+export interface AllocateBitsOptions {
+  /**
+   * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
+   * reference quirk by quirk.
+   *
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
+   * @default "careful"
+   */
+  readonly compat?: "careful" | "reference"
+  /**
+   * What the weights that `candidates` name may take together: bits a weight on average, scales included, as `2.3
+   * bits`, or a size, as `300 MB`.
+   */
+  readonly budget: string
+  /**
+   * What there is to choose from: lists of rules, or schemes of the recipe by name. All are about the same Linears
+   * of transformer blocks, in the vision tower, the language model, or both.
+   */
+  readonly candidates: readonly (readonly RuleInput[])[]
+  /**
+   * What gets its bits together: a `block`, the Linears of a transformer block, or each `layer`. Each is measured
+   * with every candidate: layers take four to seven times as long as blocks.
+   *
+   * Default from: chosen here: the least time.
+   * @default "block"
+   */
+  readonly unit?: "block" | "layer"
+  /** Records whose answers the divergences are measured on, with pictures where the tower is quantized. */
+  readonly data: DataOptions
+  /**
+   * Records that are used, the first in an order drawn with the recipe's seed.
+   *
+   * Unit: records.
+   *
+   * Default from: chosen here.
+   * @default 32
+   */
+  readonly records?: number
+}
+
 export interface AdaRoundVitOptions {
   /**
    * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the

@@ -1,6 +1,7 @@
 /** Every stage by the name that recipes in JSON use. A new one is one file and one line here. */
 import { AdaRoundLanguage } from "../adaroundLanguage/AdaRoundLanguage.ts"
 import { AdaRoundVit } from "../adaroundVit/AdaRoundVit.ts"
+import { AllocateBits } from "../allocateBits/AllocateBits.ts"
 import { Autoclip } from "../autoclip/Autoclip.ts"
 import { Awq } from "../awq/Awq.ts"
 import { Blockwise } from "../blockwise/Blockwise.ts"
@@ -14,6 +15,7 @@ import { RoundLanguage } from "../roundLanguage/RoundLanguage.ts"
 import { TrainProjector } from "../trainProjector/TrainProjector.ts"
 
 export const stages = [
+  AllocateBits,
   AdaRoundVit,
   ImportVit,
   TrainProjector,

@@ -9,11 +9,11 @@ import { clippedWeight, type QuantizerChoice, RuleList } from "@speedq/quantizer
 import { noGrad, type Parameters, scope, sizeOf } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { ClippingRanges, QuantizedLanguage } from "../artefacts/artefacts.ts"
+import { Allocation, ClippingRanges, QuantizedLanguage } from "../artefacts/artefacts.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { chosenLayers } from "../model/layerFact.ts"
-import { chosenMatrices, EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { type Choices, chosenMatrices, EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
@@ -33,6 +33,7 @@ const RoundLanguageConfig = Schema.Struct({
 type RoundLanguageConfig = typeof RoundLanguageConfig.Type
 
 interface RoundLanguageInput {
+  readonly allocation?: Choices
   readonly clipping?: Parameters
 }
 
@@ -56,7 +57,7 @@ export const RoundLanguage = Stage.define({
   name: "round-language",
   version: 1,
   config: writtenAs<RoundLanguageOptions>()(RoundLanguageConfig),
-  uses: [ClippingRanges],
+  uses: [Allocation, ClippingRanges],
   gives: [QuantizedLanguage],
   fingerprint: (_, recipe) => fingerprintOf(recipe, {}),
   versions: ({ quantizers, embeddings }) => versionsOf({ quantizers: [...quantizers, embeddings] }),
@@ -75,16 +76,16 @@ export const RoundLanguage = Stage.define({
         linears: chosenMatrices(linears),
         embeddings: chosenMatrices(embedded)
       }),
-      lines: [...ruleLines(linears), ...ruleLines(embedded)]
+      lines: [...ruleLines(linears, place), ...ruleLines(embedded)]
     })
   }),
   begin: Effect.fnUntraced(function* (
     { quantizers, embeddings, compat }: RoundLanguageConfig,
-    { clipping }: RoundLanguageInput,
+    { allocation, clipping }: RoundLanguageInput,
     { recipe }: Stage.StageContext
   ) {
     const { weights, directory } = yield* openRecipeModel(recipe)
-    const linears = yield* planTowers(directory.config, ["language"], quantizers, compat)
+    const linears = yield* planTowers(directory.config, ["language"], quantizers, compat, allocation)
     const embedded = yield* planEmbeddings(directory.config, embeddings, compat)
     const choices = new Map([...linears.choices, ...embedded.choices])
     yield* requireQuantizable(weights, choices, clipping)

@@ -6,7 +6,7 @@ import type { ModelConfig, Tower } from "@speedq/vlm-model"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ComputeFailed } from "../compute/computing.ts"
-import type { EmbeddingConfig, PlannedLayers } from "../model/plannedLayers.ts"
+import type { Choices, EmbeddingConfig, PlannedLayers } from "../model/plannedLayers.ts"
 import type { LossConfig, LossSettings } from "./LossConfig.ts"
 import type { DataConfig, OptimizationConfig } from "./TrainingConfig.ts"
 
@@ -22,6 +22,7 @@ export interface TrainingOptions extends OptimizationConfig {
 
 /** What earlier stages may have made: without a tower, a projector or ranges, the original weights are used as they are. */
 export interface TrainingInput {
+  readonly allocation?: Choices
   readonly quantizedVision?: VisionTower
   readonly projector?: Parameters
   readonly clipping?: Parameters

@@ -56,6 +56,15 @@ const integersOf =
   (values: ArrayLike<number>): Tensor =>
     tensor(backend, Int32Array.from(values), [size, length], "i32")
 
+/** Positions of a micro-batch, with a mask where it is padded. In the caller's scope. */
+export const positionsOf = (backend: Backend, batch: DecoderBatch): Positions => {
+  const integers = integersOf(backend, batch)
+  return {
+    ids: integers(batch.positionIds),
+    ...(batch.attentionMask.includes(0) ? { keyMask: integers(batch.attentionMask) } : {})
+  }
+}
+
 /** What the decoder gets of a micro-batch, [B, T, H]: embeddings, and projected features where images are. In the caller's scope. */
 export const inputEmbeddings = ({
   backend,
@@ -72,13 +81,8 @@ export const inputEmbeddings = ({
 /** Hidden states [B, T, H] of a micro-batch. Everything is in the caller's scope. */
 export const hiddenStates = ({ rematerialize, ...options }: HiddenStatesOptions): Tensor => {
   const { backend, directory, weights, batch } = options
-  const integers = integersOf(backend, batch)
   const embeddings = inputEmbeddings(options)
-  const masked = batch.attentionMask.includes(0)
-  const positions: Positions = {
-    ids: integers(batch.positionIds),
-    ...(masked ? { keyMask: integers(batch.attentionMask) } : {})
-  }
+  const positions = positionsOf(backend, batch)
   const language = directory.config.llm_config
   const run = rematerialize && rematerialized(language, rematerialize, positions)
   return decoder(weights, language, embeddings, positions, undefined, run)

@@ -16,7 +16,7 @@ import { pictureLimits } from "../data/pictureLimits.ts"
 import { RulesInvalid } from "../Errors.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { chosenLayers } from "../model/layerFact.ts"
-import { chosenMatrices, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { type Choices, chosenMatrices, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { openTeacher } from "../model/teacherModel.ts"
@@ -68,13 +68,13 @@ const requireHead = ({ llm_config }: ModelConfig, { train, embeddings }: Trainin
 export const trainingStage = <Options extends TrainingOptions, Out>(method: TrainingMethod<Options, Out>) => {
   const { fakeQuantizes, trains, artefacts } = method
 
-  const plan = Effect.fnUntraced(function* (config: ModelConfig, options: Options) {
+  const plan = Effect.fnUntraced(function* (config: ModelConfig, options: Options, allocation?: Choices) {
     const { quantizers = [], embeddings, compat } = options
     const towers = fakeQuantizes(options)
     yield* requireBlocks(config, options)
     yield* requireHead(config, options)
     const quantized: Quantized = {
-      linears: yield* planTowers(config, towers, quantizers, compat),
+      linears: yield* planTowers(config, towers, quantizers, compat, allocation),
       embeddings: yield* planEmbeddings(config, embeddings, compat)
     }
     yield* refuseSearches(quantized.linears.choices)
@@ -110,7 +110,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       // Where the tower is quantized before, the student sees pictures otherwise than the teacher.
       sharedTower: !givenBefore(place, QuantizedVision) && dropPathOf(options) === 0 && recipe.teacher === undefined,
       place,
-      lines: [...ruleLines(quantized.linears), ...ruleLines(quantized.embeddings)]
+      lines: [...ruleLines(quantized.linears, place), ...ruleLines(quantized.embeddings)]
     })
     const obstacles = [...forecast.obstacles, ...(yield* disagreements(model.config, place))]
     return { ...forecast, obstacles }
@@ -125,7 +125,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     const stageScope = yield* Effect.scope
     const model = yield* openRecipeModel(recipe)
     const { config } = model.directory
-    const { quantized, losses, isTrained, fakeQuantized, trainsTower } = yield* plan(config, options)
+    const { quantized, losses, isTrained, fakeQuantized, trainsTower } = yield* plan(config, options, input.allocation)
     const { data } = options
     const source = yield* openStageData({ recipe, seed, directory, data, optimization: options })
     const student = yield* makeStudent({ model, input, quantized, trains: isTrained })

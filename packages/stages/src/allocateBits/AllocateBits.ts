@@ -1,0 +1,136 @@
+/**
+ * Mixed precision under a budget, by measurement (docs/method.md, "Mixed precision"): how far the model's predictions move when one
+ * block, or one layer, is rounded to nearest by each candidate, everything else in full precision; then the choice with the least
+ * sum that fits. A step is a unit.
+ */
+import { writtenAs } from "@speedq/formats"
+import { Codec, emit, Forecast, RunEvents, Stage } from "@speedq/pipeline"
+import { blocksUsed } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Allocation } from "../artefacts/artefacts.ts"
+import { Compute } from "../compute/Compute.ts"
+import { computing } from "../compute/computing.ts"
+import { continueWithData } from "../data/continueWithData.ts"
+import { fingerprintOf } from "../data/fingerprint.ts"
+import { firstRecords, type Seen } from "../data/firstRecords.ts"
+import { pictureLimits } from "../data/pictureLimits.ts"
+import type { MicroBatch } from "../data/SampleLoader.ts"
+import { dataSections, SampleTally } from "../data/SampleTally.ts"
+import { loadUsed, usedTensor, writeUsed } from "../data/usedSamples.ts"
+import { DataUnusable, RulesInvalid } from "../Errors.ts"
+import { versionsOf } from "../extensions/versions.ts"
+import { requireQuantizable } from "../model/requireQuantizable.ts"
+import { openRecipeModel } from "../model/SourceModel.ts"
+import { owned } from "../model/stageMemory.ts"
+import type { AllocateBitsOptions } from "../registry/stageOptions.ts"
+import { AllocateBitsConfig } from "./AllocateBitsConfig.ts"
+import { allocate, budgetObstacles, budgetWarnings, choicesOfUnits, roomOf, type Sensitivities } from "./allocation.ts"
+import { allocationSections, candidateNames } from "./allocationSections.ts"
+import { forecastAllocation } from "./forecastAllocation.ts"
+import { makePassage } from "./Passage.ts"
+import { planUnits, type Unit } from "./units.ts"
+
+/** The table so far, a row a unit, and what was seen of the records. */
+interface Measuring {
+  readonly sensitivities: Sensitivities
+  readonly seen: Seen
+}
+
+const measuringCodec = Codec.make({
+  data: Schema.Struct({ sensitivities: Schema.Array(Schema.Array(Schema.Number)), tally: SampleTally }),
+  save: ({ sensitivities, seen }: Measuring) => ({
+    data: { sensitivities, tally: seen.tally },
+    tensors: [usedTensor(seen.used)]
+  }),
+  load: ({ sensitivities, tally }, file) =>
+    Effect.map(loadUsed(file), (used): Measuring => ({ sensitivities, seen: { tally, used } }))
+})
+
+/** Fails with DataUnusable where the records say nothing about a part of what is measured. */
+const requireTelling = (
+  { data, records }: AllocateBitsConfig,
+  found: readonly MicroBatch[],
+  units: readonly Unit[],
+  towerBlocks: number
+): Effect.Effect<void, DataUnusable> => {
+  const first = `the first ${found.length} records of ${data.meta}`
+  const more = `raise records (${records}), or give others`
+  if (found.every(({ answerTokens }) => answerTokens.every((count) => count === 0))) {
+    const reason = `${first} have no answer to measure a divergence on`
+    return Effect.fail(new DataUnusable({ reason, fix: more }))
+  }
+  const seesTower = units.some(({ position }) => position !== undefined && position < towerBlocks)
+  if (seesTower && found.every(({ tileKeys }) => tileKeys.length === 0)) {
+    const reason = `${first} have no pictures, so nothing can be measured of the vision tower`
+    return Effect.fail(new DataUnusable({ reason, fix: `${more}, or name the language model alone in candidates` }))
+  }
+  return Effect.void
+}
+
+export const AllocateBits = Stage.define({
+  name: "allocate-bits",
+  version: 1,
+  config: writtenAs<AllocateBitsOptions>()(AllocateBitsConfig),
+  gives: [Allocation],
+  fingerprint: ({ data, compat }, recipe) =>
+    fingerprintOf(recipe, { data, limits: pictureLimits(data.images, compat) }),
+  continuation: ({ data, compat }, recipe, begun) => continueWithData(data, compat, recipe, begun),
+  versions: ({ candidates }) => versionsOf({ quantizers: candidates.flat() }),
+  forecast: forecastAllocation,
+  begin: Effect.fnUntraced(function* (config: AllocateBitsConfig, _input: object, context: Stage.StageContext) {
+    const { backend } = yield* Compute
+    const { directory, weights } = yield* openRecipeModel(context.recipe)
+    const units = yield* planUnits(directory.config, config)
+    const room = roomOf(units, config.budget)
+    const [obstacle] = budgetObstacles(room)
+    if (obstacle !== undefined) return yield* new RulesInvalid({ reason: Forecast.obstacleText(obstacle) })
+    for (const message of budgetWarnings(room)) yield* emit(RunEvents.Warning, { message })
+    for (const at of config.candidates.keys()) {
+      yield* requireQuantizable(
+        weights,
+        choicesOfUnits(
+          units,
+          units.map(() => at)
+        )
+      )
+    }
+    const { data, records: count, compat } = config
+    const { found: records, seen } = yield* firstRecords({ data, count, compat, stage: context }, Effect.succeed)
+    yield* requireTelling(config, records, units, blocksUsed(directory.config))
+    const passage = yield* owned(
+      Effect.sync(() => makePassage({ backend, directory, weights, records })),
+      ({ close }) => close()
+    )
+    const names = candidateNames(units)
+    const step = Effect.fnUntraced(function* ({ sensitivities, seen }: Measuring, done: number) {
+      const { position, candidates } = units[done]!
+      const measured = yield* Effect.forEach(candidates, ({ choices }) =>
+        // Nothing depends on a block that does not run.
+        position === undefined ? Effect.succeed(0) : computing(() => passage.divergence(position, choices))
+      )
+      const metrics: Stage.Metrics = Object.fromEntries(names.map((name, at) => [name, measured[at]!]))
+      const next: Measuring = { sensitivities: [...sensitivities, measured], seen }
+      return { state: next, metrics }
+    })
+    return Stage.program({
+      steps: units.length,
+      state: measuringCodec,
+      initial: Effect.succeed<Measuring>({ sensitivities: [], seen }),
+      step,
+      isIntact: () => true,
+      finish: Effect.fnUntraced(function* ({ sensitivities, seen }: Measuring) {
+        const chosen = allocate(units, sensitivities, room)
+        const tokens = records.flatMap(({ answerTokens }) => answerTokens).reduce((sum, each) => sum + each, 0)
+        return {
+          output: { allocation: choicesOfUnits(units, chosen) },
+          report: [
+            ...allocationSections({ units, sensitivities, chosen, room, tokens }),
+            ...dataSections(seen.tally, data)
+          ],
+          files: [yield* writeUsed(context.directory, seen.used)]
+        }
+      })
+    })
+  })
+})
