@@ -55,6 +55,18 @@ describe("a scheme", () => {
     ])
   })
 
+  it("stands for its list in each of several lists, which stay apart", () => {
+    const each = Schema.Struct({ lists: Schema.Array(Schema.Json).annotate({ schemes: "each" }) }).ast
+    const expandLists = (lists: Schema.Json) => expandSchemes(each, { lists }, schemes)
+    const two = { match: "**", bits: 2 }
+    assert.deepStrictEqual(expandLists(["two", ["mixed", { match: "b" }], [{ scheme: "two", tower: "vision" }]]), {
+      config: { lists: [[two], [{ match: "a", bits: 4 }, two, { match: "b" }], [{ ...two, tower: "vision" }]] },
+      problems: []
+    })
+    assert.match(expandLists(["two", "thre"]).problems[0]!.issue, /there is no scheme "thre"/)
+    assert.deepStrictEqual(expandLists("two").config, { lists: "two" })
+  })
+
   it("leaves lists without names, and texts elsewhere, as they are", () => {
     const config = { title: "two", rules: [{ match: "x" }] }
     assert.deepStrictEqual(expandSchemes(Config.ast, config, schemes), { config, problems: [] })

@@ -212,6 +212,26 @@ describe("a plan", () => {
     assert.isAbove((await forecastOf({ steps: 2 })).seconds!, few.seconds!)
   })
 
+  it("knows how long an allocation takes, longer of layers than of blocks, and tells later stages of it", async () => {
+    const { quantizers } = shortStages.autoclip
+    const data = { meta: join(nanoData, "datasets.json") }
+    const allocate = { use: "allocate-bits", budget: "2.5 bits", candidates: [quantizers], data, records: 8 }
+    const planned = (more: object) =>
+      planOf({
+        ...recipeOf(),
+        stages: [
+          { ...allocate, ...more },
+          { use: "round-language", quantizers }
+        ]
+      })
+    const [blocks, layers] = [(await planned({})).stages, (await planned({ unit: "layer" })).stages]
+    assert.isAbove(layers[0]!.forecast.seconds!, blocks[0]!.forecast.seconds!)
+    assert.match(blocks[0]!.forecast.lines[1]!, /^the budget: 2\.500 bits a weight .* from 2\.500 .* to 2\.500/)
+    assert.match(blocks[1]!.forecast.lines.join(), /allocate-bits, before this stage, chooses the quantizers/)
+    const [refused] = (await planned({ budget: "2 bits" })).stages
+    assert.match(refused!.forecast.obstacles[0]!.issue, /^the budget of 2\.000 .* is below the cheapest candidates/)
+  })
+
   it("knows how long a tower from elsewhere takes: longer where its numbers are tried on grids", async () => {
     const secondsOf = async (quantizers: readonly object[]) => {
       const given = { use: "import-vit", weights: join(model, "model.safetensors"), quantizers }

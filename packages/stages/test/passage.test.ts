@@ -2,7 +2,7 @@
 
 import { bilevel } from "@speedq/quantizers"
 import { noGrad, Random, scope } from "@speedq/tensors"
-import { headLayerOf, openModelDirectory, tokensPerTile, weightsFrom } from "@speedq/vlm-model"
+import { headLayerOf, tokensPerTile, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
 import { makePassage } from "../src/allocateBits/Passage.ts"
@@ -86,9 +86,9 @@ describe("a passage", () => {
         assert.isAbove(expected, 0, layer)
         assert.closeTo(found / expected, 1, 1e-3, layer)
       }
-      const live = backend.memory.live
+      const live = backend.usage().bytes
       passage.close()
-      assert.isBelow(backend.memory.live, live)
+      assert.isBelow(backend.usage().bytes, live)
     })
     await runs.runtime.runPromise(Effect.scoped(measured))
   })

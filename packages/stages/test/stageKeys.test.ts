@@ -17,6 +17,7 @@ type Config = { readonly [option: string]: Json }
 
 /** A configuration of each kind of stage, with everything in it that has options of its own. */
 const configs: { readonly [use: string]: ReadonlyArray<object> } = {
+  "allocate-bits": [{ budget: "3 bits", candidates: [nearest.slice(0, 1)], data: { meta: "data.json" } }],
   "adaround-vit": [shortStages.adaround],
   "import-vit": [{ weights: "vit.safetensors", quantizers: nearest.slice(0, 1) }],
   "train-projector": [shortStages.projector],
@@ -137,6 +138,7 @@ describe("an option", () => {
       "adaround-vit.cache",
       "adaround-vit.reading",
       "adaround-vit.onError",
+      ...data.map((option) => `allocate-bits.data.${option}`),
       "adaround-language.cache",
       "blockwise.cache",
       "gptq.cache",
@@ -155,17 +157,20 @@ describe("how pictures are read", () => {
     const quantizers = [{ match: "**", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }]
     const fingerprint = (use: string, config: object) =>
       Effect.runPromise(
-        configured(use, { quantizers, ...config })
-          .fingerprint(recipe)
-          .pipe(Effect.provide(NodeServices.layer)) as Effect.Effect<string>
+        configured(use, config).fingerprint(recipe).pipe(Effect.provide(NodeServices.layer)) as Effect.Effect<string>
       )
     const reads: { readonly [use: string]: (images: object) => object } = {
-      "adaround-vit": (reading) => ({ images: "none", reading }),
-      autoclip: (images) => ({ calibration: { meta: "none.json", images } }),
-      gptq: (images) => ({ calibration: { meta: "none.json", images } }),
-      awq: (images) => ({ calibration: { meta: "none.json", images } }),
-      qat: (images) => ({ data: { meta: "none.json", images } }),
-      "joint-qat": (images) => ({ data: { meta: "none.json", images } })
+      "adaround-vit": (reading) => ({ images: "none", reading, quantizers }),
+      "allocate-bits": (images) => ({
+        budget: "3 bits",
+        candidates: [quantizers],
+        data: { meta: "none.json", images }
+      }),
+      autoclip: (images) => ({ calibration: { meta: "none.json", images }, quantizers }),
+      gptq: (images) => ({ calibration: { meta: "none.json", images }, quantizers }),
+      awq: (images) => ({ calibration: { meta: "none.json", images }, quantizers }),
+      qat: (images) => ({ data: { meta: "none.json", images }, quantizers }),
+      "joint-qat": (images) => ({ data: { meta: "none.json", images }, quantizers })
     }
     for (const [use, config] of Object.entries(reads)) {
       const plain = await fingerprint(use, config({}))
