@@ -55,6 +55,13 @@ const recipes = [
     ...exporters.filter(({ id }) => id !== "awq").map(({ id }) => ({ use: "export", format: id })),
     evaluation("golden", { divergence: 1 })
   ),
+  recipeOf({
+    use: "allocate-bits",
+    budget: "3 bits",
+    candidates: [2, 4].map((bits) => [{ match: "**", use: "bilevel", with: { bits, group: 32, scaleGroup: 16 } }]),
+    data: short.data,
+    records: 2
+  }),
   recipeOf({ use: "import-vit", weights: join(nanoData, "model/model.safetensors"), quantizers: nearest.slice(0, 1) }),
   recipeOf({ ...qat, use: "joint-qat", maxSteps: 1 }),
   recipeOf({ use: "import-vit", weights: join(nanoData, "model"), quantizers: shortStages.adaround.quantizers }),
