@@ -149,6 +149,13 @@ describe("nano's configs", () => {
     }
   })
 
+  it("compare bits by sensitivity with the same number for all layers", async () => {
+    assert.strictEqual(
+      (await kinds("nano-mixed")).join(" "),
+      "evaluate evaluate allocate-bits adaround-vit round-language export evaluate"
+    )
+  })
+
   it("take the ablations of the paper, three seeds each", async () => {
     const document = await Effect.runPromise(decodeAblationDocument(read("nano-ablation")))
     const { runs } = await Effect.runPromise(decodeAblation(stages, document, read("nano-2bit")))

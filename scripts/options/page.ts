@@ -124,7 +124,7 @@ export const optionsPage = (): string =>
     ...table(training),
     "### Data",
     "",
-    "What a training stage learns from, and what `autoclip` may calibrate on.",
+    "What a training stage learns from, what `allocate-bits` measures on, and what `autoclip` may calibrate on.",
     "",
     ...table(data),
     "### Losses",

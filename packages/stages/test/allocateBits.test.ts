@@ -34,7 +34,6 @@ const recipe = (name: string, stages: readonly object[]) => ({
   name,
   model,
   seed: 3,
-  save: { everySteps: 1 },
   schemes,
   stages
 })

@@ -1,5 +1,5 @@
 /**
- * Mixed precision under a budget, by measurement (docs/method.md, "Mixed precision"): how far the model's predictions move when one
+ * Mixed precision by measurement (docs/method.md, "Mixed precision under a budget"): how far the model's predictions move when one
  * block, or one layer, is rounded to nearest by each candidate, everything else in full precision; then the choice with the least
  * sum that fits. A step is a unit.
  */
@@ -87,13 +87,8 @@ export const AllocateBits = Stage.define({
     if (obstacle !== undefined) return yield* new RulesInvalid({ reason: Forecast.obstacleText(obstacle) })
     for (const message of budgetWarnings(room)) yield* emit(RunEvents.Warning, { message })
     for (const at of config.candidates.keys()) {
-      yield* requireQuantizable(
-        weights,
-        choicesOfUnits(
-          units,
-          units.map(() => at)
-        )
-      )
+      const each = units.map(() => at)
+      yield* requireQuantizable(weights, choicesOfUnits(units, each))
     }
     const { data, records: count, compat } = config
     const { found: records, seen } = yield* firstRecords({ data, count, compat, stage: context }, Effect.succeed)
@@ -103,13 +98,14 @@ export const AllocateBits = Stage.define({
       ({ close }) => close()
     )
     const names = candidateNames(units)
+    const tokens = records.flatMap(({ answerTokens }) => answerTokens).reduce((sum, each) => sum + each, 0)
     const step = Effect.fnUntraced(function* ({ sensitivities, seen }: Measuring, done: number) {
       const { position, candidates } = units[done]!
       const measured = yield* Effect.forEach(candidates, ({ choices }) =>
         // Nothing depends on a block that does not run.
         position === undefined ? Effect.succeed(0) : computing(() => passage.divergence(position, choices))
       )
-      const metrics: Stage.Metrics = Object.fromEntries(names.map((name, at) => [name, measured[at]!]))
+      const metrics: Stage.Metrics = Object.fromEntries(names.map((name, at) => [`KL ${name}`, measured[at]! / tokens]))
       const next: Measuring = { sensitivities: [...sensitivities, measured], seen }
       return { state: next, metrics }
     })
@@ -121,7 +117,6 @@ export const AllocateBits = Stage.define({
       isIntact: () => true,
       finish: Effect.fnUntraced(function* ({ sensitivities, seen }: Measuring) {
         const chosen = allocate(units, sensitivities, room)
-        const tokens = records.flatMap(({ answerTokens }) => answerTokens).reduce((sum, each) => sum + each, 0)
         return {
           output: { allocation: choicesOfUnits(units, chosen) },
           report: [

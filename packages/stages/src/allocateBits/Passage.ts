@@ -30,7 +30,7 @@ interface PassageOptions {
   readonly records: readonly MicroBatch[]
 }
 
-export interface Passage {
+interface Passage {
   /**
    * KL(full precision || the model with these layers rounded to nearest) in nats, summed over the answer tokens of all records. The
    * layers belong to the block at `position`, counted through the vision tower and then the decoder.

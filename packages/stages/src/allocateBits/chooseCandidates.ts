@@ -1,6 +1,6 @@
 /**
  * Which candidate each unit gets, so that the sum of their divergences is least and they fit a budget: a multiple-choice knapsack,
- * solved exactly by dynamic programming over the bits (docs/method.md, "Mixed precision").
+ * solved exactly by dynamic programming over the bits (docs/method.md, "Mixed precision under a budget").
  */
 
 /** What a unit costs with one of its candidates. */

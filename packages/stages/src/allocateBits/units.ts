@@ -8,7 +8,7 @@ import { firstNames } from "../model/firstNames.ts"
 import { type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
 
 /** Quantizers of a unit's layers by one of the candidates, and the bits of their weights together. */
-export interface UnitCandidate {
+interface UnitCandidate {
   readonly choices: ReadonlyMap<string, QuantizerChoice>
   readonly bits: number
 }
