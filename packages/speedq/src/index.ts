@@ -68,6 +68,8 @@ export {
 export {
   AdaRoundLanguage,
   AdaRoundVit,
+  AllocateBits,
+  Allocation,
   Autoclip,
   Awq,
   Blockwise,

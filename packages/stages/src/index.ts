@@ -74,6 +74,7 @@ export { knownStages } from "./registry/knownStages.ts"
 export type {
   AdaRoundLanguageOptions,
   AdaRoundVitOptions,
+  AllocateBitsOptions,
   AutoclipOptions,
   AwqOptions,
   BenchmarkOptions,

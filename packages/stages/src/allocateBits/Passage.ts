@@ -118,7 +118,7 @@ export const makePassage = ({ backend, directory, weights: parameters, records }
 
   const measure = async (position: number, choices: ReadonlyMap<string, QuantizerChoice>): Promise<number> => {
     const hidden = enter(position)
-    const rounded = quantizedEmbeddings(parameters, choices)
+    const rounded = scope(() => quantizedEmbeddings(parameters, choices))
     const weights = weightsFrom(rounded, parameters)
     let total = 0
     try {
