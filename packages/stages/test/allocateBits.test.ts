@@ -163,6 +163,8 @@ describe("an allocation", () => {
       ["adaround-vit", { images: "none", quantizers }, true],
       ["import-vit", { weights: "none" }, true],
       ["autoclip", { calibration: "text.jsonl", quantizers }, true],
+      ["adaround-language", { calibration: "text.jsonl", quantizers }, true],
+      ["blockwise", { calibration: "text.jsonl", quantizers }, true],
       ["round-language", { quantizers }, true],
       ["qat", { data: { meta: "none" }, quantizers }, true],
       ["joint-qat", { data: { meta: "none" }, quantizers }, true],

@@ -9,11 +9,11 @@ import { blocksUsed } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Allocation } from "../artefacts/artefacts.ts"
+import { eachRecord, type Seen } from "../calibration/records.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { continueWithData } from "../data/continueWithData.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
-import { firstRecords, type Seen } from "../data/firstRecords.ts"
 import { pictureLimits } from "../data/pictureLimits.ts"
 import type { MicroBatch } from "../data/SampleLoader.ts"
 import { dataSections, SampleTally } from "../data/SampleTally.ts"
@@ -90,17 +90,29 @@ export const AllocateBits = Stage.define({
       const each = units.map(() => at)
       yield* requireQuantizable(weights, choicesOfUnits(units, each))
     }
-    const { data, records: count, compat } = config
-    const { found: records, seen } = yield* firstRecords({ data, count, compat, stage: context }, Effect.succeed)
-    yield* requireTelling(config, records, units, blocksUsed(directory.config))
+    const { data, records: documents, compat } = config
+    const records: MicroBatch[] = []
+    /** Reads the records; those that cannot be used are told of once, when the stage begins. */
+    const read = Effect.fnUntraced(function* (tells: boolean) {
+      const found: MicroBatch[] = []
+      const seen = yield* eachRecord({ data, documents, compat, stage: context, tells }, (record) =>
+        Effect.sync(() => found.push(record))
+      )
+      yield* requireTelling(config, found, units, blocksUsed(directory.config))
+      records.push(...found)
+      return seen
+    })
+    const reading = Effect.suspend(() => (records.length > 0 ? Effect.void : read(false)))
     const passage = yield* owned(
       Effect.sync(() => makePassage({ backend, directory, weights, records })),
       ({ close }) => close()
     )
     const names = candidateNames(units)
-    const tokens = records.flatMap(({ answerTokens }) => answerTokens).reduce((sum, each) => sum + each, 0)
+    const tokensOf = () => records.flatMap(({ answerTokens }) => answerTokens).reduce((sum, each) => sum + each, 0)
     const step = Effect.fnUntraced(function* ({ sensitivities, seen }: Measuring, done: number) {
       const { position, candidates } = units[done]!
+      yield* reading
+      const tokens = tokensOf()
       const measured = yield* Effect.forEach(candidates, ({ choices }) =>
         // Nothing depends on a block that does not run.
         position === undefined ? Effect.succeed(0) : computing(() => passage.divergence(position, choices))
@@ -112,15 +124,16 @@ export const AllocateBits = Stage.define({
     return Stage.program({
       steps: units.length,
       state: measuringCodec,
-      initial: Effect.succeed<Measuring>({ sensitivities: [], seen }),
+      initial: Effect.map(read(true), (seen): Measuring => ({ sensitivities: [], seen })),
       step,
       isIntact: () => true,
       finish: Effect.fnUntraced(function* ({ sensitivities, seen }: Measuring) {
+        yield* reading
         const chosen = allocate(units, sensitivities, room)
         return {
           output: { allocation: choicesOfUnits(units, chosen) },
           report: [
-            ...allocationSections({ units, sensitivities, chosen, room, tokens }),
+            ...allocationSections({ units, sensitivities, chosen, room, tokens: tokensOf() }),
             ...dataSections(seen.tally, data)
           ],
           files: [yield* writeUsed(context.directory, seen.used)]

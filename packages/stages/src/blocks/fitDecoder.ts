@@ -14,7 +14,13 @@ import { dataSections } from "../data/SampleTally.ts"
 import type { RulesInvalid } from "../Errors.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { chosenLayers } from "../model/layerFact.ts"
-import { type Choices, type EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import {
+  type Choices,
+  type EmbeddingConfig,
+  type PlannedLayers,
+  planEmbeddings,
+  planTowers
+} from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
