@@ -227,6 +227,10 @@ describe("a plan", () => {
     const [blocks, layers] = [(await planned({})).stages, (await planned({ unit: "layer" })).stages]
     assert.isAbove(layers[0]!.forecast.seconds!, blocks[0]!.forecast.seconds!)
     assert.match(blocks[0]!.forecast.lines[1]!, /^the budget: 2\.500 bits a weight .* from 2\.500 .* to 2\.500/)
+    assert.match(
+      blocks[0]!.forecast.lines[2]!,
+      /^sizes and layers of a plan are by the rules of later stages: .* KiB at most/
+    )
     assert.match(blocks[1]!.forecast.lines.join(), /allocate-bits, before this stage, chooses the quantizers/)
     const [refused] = (await planned({ budget: "2 bits" })).stages
     assert.match(refused!.forecast.obstacles[0]!.issue, /^the budget of 2\.000 .* is below the cheapest candidates/)

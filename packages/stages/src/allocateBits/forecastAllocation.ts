@@ -1,5 +1,5 @@
 /** What the allocation of bits takes, and whether its budget can be kept. */
-import { Forecast, type RecipeSettings, type Stage } from "@speedq/pipeline"
+import { Forecast, formatBytes, type RecipeSettings, type Stage } from "@speedq/pipeline"
 import { blocksUsed, linearLayers, type ModelConfig, tileSize } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -130,6 +130,7 @@ export const forecastAllocation = Effect.fnUntraced(function* (
     lines: [
       `${units.length} ${config.unit}s, ${config.candidates.length} candidates each, measured on ${records} records`,
       `the budget: ${bitsText(room.budget, room.weights)}; the candidates take from ${bitsText(room.least, room.weights)} to ${bitsText(room.most, room.weights)}`,
+      `sizes and layers of a plan are by the rules of later stages: the choice is known once it is measured, and takes ${formatBytes(Math.min(room.budget, room.most) / 8)} at most`,
       ...budgetWarnings(room),
       ...(mixture?.lines ?? []),
       ...Option.toArray(Option.map(found, extentLine))
