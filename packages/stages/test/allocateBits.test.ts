@@ -165,6 +165,8 @@ describe("an allocation", () => {
       ["autoclip", { calibration: "text.jsonl", quantizers }, true],
       ["adaround-language", { calibration: "text.jsonl", quantizers }, true],
       ["blockwise", { calibration: "text.jsonl", quantizers }, true],
+      ["gptq", { calibration: { meta: "none" }, quantizers }, true],
+      ["awq", { calibration: { meta: "none" }, quantizers }, true],
       ["round-language", { quantizers }, true],
       ["qat", { data: { meta: "none" }, quantizers }, true],
       ["joint-qat", { data: { meta: "none" }, quantizers }, true],

@@ -9,7 +9,7 @@ import { sizeOf } from "@speedq/tensors"
 import { modelTensors } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
+import { Allocation, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { continueWithData } from "../data/continueWithData.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { pictureLimits } from "../data/pictureLimits.ts"
@@ -58,7 +58,7 @@ export const Awq = Stage.define({
   name: "awq",
   version: 1,
   config: writtenAs<AwqOptions>()(AwqConfig),
-  uses: [QuantizedVision, TrainedProjector],
+  uses: [Allocation, QuantizedVision, TrainedProjector],
   gives: [QuantizedLanguage],
   fingerprint: ({ calibration, compat }: AwqConfig, recipe) =>
     fingerprintOf(recipe, { data: calibration, limits: pictureLimits(calibration.images, compat) }),
@@ -82,7 +82,8 @@ export const Awq = Stage.define({
   begin: Effect.fnUntraced(function* (config: AwqConfig, input: PosttrainingInput, context: Stage.StageContext) {
     const model = yield* openRecipeModel(context.recipe)
     const { config: network } = model.directory
-    const linears = yield* planTowers(network, ["language"], config.quantizers, config.compat)
+    const { quantizers, compat } = config
+    const linears = yield* planTowers(network, ["language"], quantizers, compat, input.allocation)
     return yield* posttrainingProgram({
       ...{ config, input, context, model, linears },
       method: {

@@ -8,13 +8,13 @@ import { gptqDefaults, hasOwnGroups, RuleList } from "@speedq/quantizers"
 import { type ModelConfig, type Tower, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
+import { Allocation, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { continueWithData } from "../data/continueWithData.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { pictureLimits } from "../data/pictureLimits.ts"
 import { RulesInvalid } from "../Errors.ts"
 import { versionsOf } from "../extensions/versions.ts"
-import { planTowers } from "../model/plannedLayers.ts"
+import { type Choices, planTowers } from "../model/plannedLayers.ts"
 import { requireGrids } from "../model/requireGrids.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { planModel } from "../planning/plannedModel.ts"
@@ -65,10 +65,11 @@ type GptqConfig = typeof GptqConfig.Type
 /** What the rules of the stage decide; fails with RulesInvalid where GPTQ cannot choose codes of a quantizer. */
 const planGptq = Effect.fnUntraced(function* (
   model: ModelConfig,
-  { quantizers, quantizeProjector, compat, staticGroups }: GptqConfig
+  { quantizers, quantizeProjector, compat, staticGroups }: GptqConfig,
+  allocation?: Choices
 ) {
   const towers: readonly Tower[] = quantizeProjector ? ["vision", "projector", "language"] : ["vision", "language"]
-  const planned = yield* planTowers(model, towers, quantizers, compat)
+  const planned = yield* planTowers(model, towers, quantizers, compat, allocation)
   yield* requireGrids("GPTQ", planned)
   const shared = [...quantizing(planned.choices)].filter(([, choice]) => !staticGroups && !hasOwnGroups(choice))
   if (shared.length > 0) {
@@ -86,7 +87,7 @@ export const Gptq = Stage.define({
   name: "gptq",
   version: 1,
   config: writtenAs<GptqOptions>()(GptqConfig),
-  uses: [QuantizedVision, TrainedProjector],
+  uses: [Allocation, QuantizedVision, TrainedProjector],
   gives: [QuantizedVision, QuantizedLanguage],
   fingerprint: ({ calibration, compat }: GptqConfig, recipe) =>
     fingerprintOf(recipe, { data: calibration, limits: pictureLimits(calibration.images, compat) }),
@@ -106,7 +107,7 @@ export const Gptq = Stage.define({
   }),
   begin: Effect.fnUntraced(function* (config: GptqConfig, input: PosttrainingInput, context: Stage.StageContext) {
     const model = yield* openRecipeModel(context.recipe)
-    const linears = yield* planGptq(model.directory.config, config)
+    const linears = yield* planGptq(model.directory.config, config, input.allocation)
     return yield* posttrainingProgram({
       ...{ config, input, context, model, linears },
       method: {

@@ -74,6 +74,6 @@ export const forecastPosttraining = Effect.fnUntraced(function* (options: Foreca
     ...sizes,
     scratchBytes: tiles - inMemory,
     time,
-    lines: [...ruleLines(linears), ...(data?.lines ?? [])]
+    lines: [...ruleLines(linears, place), ...(data?.lines ?? [])]
   })
 })

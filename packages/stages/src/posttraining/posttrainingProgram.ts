@@ -13,7 +13,7 @@ import { computing } from "../compute/computing.ts"
 import { dataSections } from "../data/SampleTally.ts"
 import { writeUsed } from "../data/usedSamples.ts"
 import { layerFact, layersSection } from "../model/layerFact.ts"
-import { type PlannedLayers, planEmbeddings } from "../model/plannedLayers.ts"
+import { type Choices, type PlannedLayers, planEmbeddings } from "../model/plannedLayers.ts"
 import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import type { openRecipeModel } from "../model/SourceModel.ts"
@@ -25,6 +25,7 @@ import { type LayerRow, type PosttrainingState, posttrainingCodec } from "./Post
 
 /** What stages before made of what records pass through. */
 export interface PosttrainingInput {
+  readonly allocation?: Choices
   readonly quantizedVision?: VisionTower
   readonly projector?: Parameters
 }
