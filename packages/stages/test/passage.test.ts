@@ -9,7 +9,7 @@ import { makePassage } from "../src/allocateBits/Passage.ts"
 import { Compute } from "../src/compute/Compute.ts"
 import type { MicroBatch } from "../src/data/SampleLoader.ts"
 import { batchDivergence } from "../src/model/divergence.ts"
-import { quantizedEmbeddings } from "../src/model/quantizedEmbeddings.ts"
+import { roundedMatrices } from "../src/model/roundedMatrices.ts"
 import { openSourceModel } from "../src/model/SourceModel.ts"
 import { hiddenStates } from "../src/training/hiddenStates.ts"
 import { makeVisionFeatures } from "../src/training/VisionFeatures.ts"
@@ -55,7 +55,7 @@ describe("a passage", () => {
 
       /** By the functions that evaluations use. */
       const whole = async (layer: string): Promise<number> => {
-        const rounded = quantizedEmbeddings(weights, new Map([[layer, choice]]))
+        const rounded = roundedMatrices(weights, new Map([[layer, choice]]))
         let total = 0
         for (const batch of records) {
           const see = async (own: typeof weights) => {

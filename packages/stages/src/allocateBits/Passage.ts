@@ -20,7 +20,7 @@ import {
 } from "@speedq/vlm-model"
 import type { MicroBatch } from "../data/SampleLoader.ts"
 import { batchDivergence } from "../model/divergence.ts"
-import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
+import { roundedMatrices } from "../model/roundedMatrices.ts"
 import { inputEmbeddings, positionsOf } from "../training/hiddenStates.ts"
 
 interface PassageOptions {
@@ -118,7 +118,7 @@ export const makePassage = ({ backend, directory, weights: parameters, records }
 
   const measure = async (position: number, choices: ReadonlyMap<string, QuantizerChoice>): Promise<number> => {
     const hidden = enter(position)
-    const rounded = scope(() => quantizedEmbeddings(parameters, choices))
+    const rounded = scope(() => roundedMatrices(parameters, choices))
     const weights = weightsFrom(rounded, parameters)
     let total = 0
     try {

@@ -34,8 +34,8 @@ import { Extensions } from "../extensions/Extensions.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { layerFact, layersSection } from "../model/layerFact.ts"
 import { type Choices, chosenMatrices, EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
-import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
+import { roundedMatrices } from "../model/roundedMatrices.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
 import { dataExtent, extentLine } from "../planning/dataExtent.ts"
@@ -221,7 +221,7 @@ export const Autoclip = Stage.define({
     const blocks = seesImages(calibration) ? [] : yield* readBlocks(calibration, directory.tokenizer, config)
     yield* requireQuantizable(model.weights, embedded.choices)
     const frozen = yield* owned(
-      Effect.sync(() => quantizedEmbeddings(model.weights, embedded.choices)),
+      Effect.sync(() => roundedMatrices(model.weights, embedded.choices)),
       releaseParameters
     )
     const { packed = new Map(), values = {} } = input.quantizedVision ?? {}

@@ -21,8 +21,8 @@ import {
   planEmbeddings,
   planTowers
 } from "../model/plannedLayers.ts"
-import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
+import { roundedMatrices } from "../model/roundedMatrices.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { makeBlockCaches } from "./BlockCaches.ts"
@@ -80,7 +80,7 @@ export const fitDecoder = Effect.fnUntraced(function* <L extends Parameters>(
   yield* requireFit(planned)
   yield* requireQuantizable(model.weights, new Map([...planned.choices, ...embedded.choices]))
   const frozen = yield* owned(
-    Effect.sync(() => quantizedEmbeddings(model.weights, embedded.choices)),
+    Effect.sync(() => roundedMatrices(model.weights, embedded.choices)),
     releaseParameters
   )
   const { packed = new Map(), values = {} } = quantizedVision ?? {}

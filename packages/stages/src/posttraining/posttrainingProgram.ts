@@ -14,8 +14,8 @@ import { dataSections } from "../data/SampleTally.ts"
 import { writeUsed } from "../data/usedSamples.ts"
 import { layerFact, layersSection } from "../model/layerFact.ts"
 import { type Choices, type PlannedLayers, planEmbeddings } from "../model/plannedLayers.ts"
-import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
+import { roundedMatrices } from "../model/roundedMatrices.ts"
 import type { openRecipeModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
 import { type BlockInputs, makeBlockInputs } from "./BlockInputs.ts"
@@ -84,7 +84,7 @@ export const posttrainingProgram = Effect.fnUntraced(function* <Output>(options:
   const embedded = yield* planEmbeddings(directory.config, config.embeddings, compat)
   yield* requireQuantizable(model.weights, new Map([...choices, ...embedded.choices]))
   const frozen = yield* owned(
-    Effect.sync(() => quantizedEmbeddings(model.weights, embedded.choices)),
+    Effect.sync(() => roundedMatrices(model.weights, embedded.choices)),
     releaseParameters
   )
   const { packed: given = new Map(), values = {} } = input.quantizedVision ?? {}

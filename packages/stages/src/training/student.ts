@@ -6,7 +6,7 @@ import type { Parameters } from "@speedq/tensors"
 import { mapLayers, towerOf, type Weights } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { copyParameters } from "../model/copyParameters.ts"
-import { quantizedEmbeddings } from "../model/quantizedEmbeddings.ts"
+import { roundedMatrices } from "../model/roundedMatrices.ts"
 import { owned } from "../model/stageMemory.ts"
 import type { TrainedNetwork } from "./hiddenStates.ts"
 import type { Quantized, TrainingInput } from "./TrainingMethod.ts"
@@ -56,7 +56,7 @@ export const makeStudent = Effect.fnUntraced(function* ({ model, input, quantize
   const { packed = new Map() as PackedWeights, values = {} } = input.quantizedVision ?? {}
   const learning: PackedWeights = layersThat(packed, trains, true)
   const frozen = yield* owned(
-    Effect.sync(() => quantizedEmbeddings(model.weights, layersThat(embeddings.choices, trains, false))),
+    Effect.sync(() => roundedMatrices(model.weights, layersThat(embeddings.choices, trains, false))),
     releaseParameters
   )
   const choices = new Map([
