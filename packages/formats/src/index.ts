@@ -22,6 +22,7 @@ export {
   ifPresent,
   mostBytes,
   openOutside,
+  overLimit,
   piecesOf,
   readBytes,
   readText,

@@ -45,6 +45,6 @@ describe("textOf", () => {
     assert.strictEqual(await textOf("a.txt", pieces("é 中", 2), 6), "é 中")
     const error = await textOf("a.txt", pieces("1234567", 2), 6).catch((thrown: unknown) => thrown)
     assert.instanceOf(error, FileFailed)
-    assert.strictEqual(error.code, "EFBIG")
+    assert.strictEqual(error.code, "ERR_OVER_LIMIT")
   })
 })

@@ -1,6 +1,6 @@
 /** Text out of pieces of bytes: line by line, or as a whole, with a limit to what is in memory at once. */
 import { FileFailed } from "../Errors.ts"
-import { mostBytes } from "./outsideFile.ts"
+import { mostBytes, overLimit } from "./outsideFile.ts"
 
 const newline = 0x0a
 
@@ -10,7 +10,7 @@ const tooLarge = (file: string, what: string, most: number): FileFailed =>
   new FileFailed({
     file,
     operation: "read",
-    code: "EFBIG",
+    code: overLimit,
     reason: `${what} more than the ${most} bytes that are read`
   })
 

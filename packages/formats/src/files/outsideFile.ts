@@ -19,6 +19,9 @@ export const mostBytes = {
   bytes: 2 ** 30
 } as const
 
+/** The code of files that have more than is read of their kind; the system has EFBIG for those that are too large to write. */
+export const overLimit = "ERR_OVER_LIMIT"
+
 const kindOf = (info: Stats): string => {
   if (info.isDirectory()) return "a directory"
   if (info.isFIFO()) return "a pipe"
@@ -33,7 +36,7 @@ const refusal = (file: string, operation: string, info: Stats, most: number): Fi
     return refuse(info.isDirectory() ? "EISDIR" : "EINVAL", `it is not a regular file, but ${kindOf(info)}`)
   }
   if (info.size <= most) return undefined
-  return refuse("EFBIG", `it has ${info.size} bytes, more than the ${most} that are read of such a file`)
+  return refuse(overLimit, `it has ${info.size} bytes, more than the ${most} that are read of such a file`)
 }
 
 /** Fails with FileFailed unless `file` is a regular file of at most so many bytes. */

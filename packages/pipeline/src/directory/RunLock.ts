@@ -7,7 +7,7 @@
 import { randomUUID } from "node:crypto"
 import { readFileSync, readlinkSync } from "node:fs"
 import { hostname } from "node:os"
-import { ifPresent, readText } from "@speedq/formats"
+import { ifPresent, overLimit, readText } from "@speedq/formats"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -98,7 +98,7 @@ const isOfThisBoot = ({ bootAndStart }: LockOwner): boolean => {
 }
 
 /** What is there is no file that a run wrote. */
-const isNoFile = new Set(["EISDIR", "EINVAL", "EFBIG"])
+const isNoFile = new Set(["EISDIR", "EINVAL", overLimit])
 
 /** The lock of a directory, if there is one: its owner, or undefined for a file that names nobody. */
 export const readLock = Effect.fn("RunLock.read")(function* (directory: string) {
