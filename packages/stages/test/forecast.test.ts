@@ -304,7 +304,7 @@ describe("the forecast of a stage that trains", () => {
     const long = dataOf("long", [{ ...text, answer: "a long text ".repeat(60) }])
     const epochs = { epochs: 20, maxSteps: 20, loss: { confidence: 0.5 } }
     const some = await secondsOf(texts, { ...epochs, epochs: 10, maxSteps: 10 })
-    assert.isAbove((await secondsOf(texts, epochs)) / some, 1.2)
+    assert.isAbove((await secondsOf(texts, epochs)) / some, 1.05)
     assert.isAbove(await secondsOf(long, epochs), await secondsOf(texts, epochs))
     const kept = await secondsOf(pictures, epochs)
     assert.isAbove(await secondsOf(pictures, { ...epochs, featureCache: "0 B" }), kept)
