@@ -39,9 +39,16 @@ const simplified = (json: Schema.Json): Schema.Json => {
   const kept = Object.entries(own).filter(([key, value]) => !isAnyInteger(key, value))
   const told = [own.description, unit ? `Unit: ${unit}.` : undefined].filter((text) => text !== undefined).join(" ")
   return {
-    ...Object.fromEntries(kept.map(([key, value]) => [key, key === "default" ? value : simplified(value)])),
+    ...Object.fromEntries(kept.map(([key, value]) => [key, simplifiedMember(key, value)])),
     ...(told === "" ? {} : { description: told })
   }
+}
+
+/** A default is a value; properties are schemas by names, and a name may be that of an annotation. */
+const simplifiedMember = (key: string, value: Schema.Json): Schema.Json => {
+  if (key === "default") return value
+  if (key !== "properties" || !isObject(value)) return simplified(value)
+  return Object.fromEntries(Object.entries(value).map(([name, property]) => [name, simplified(property)]))
 }
 
 /** Annotations that the simplification looks at. */
