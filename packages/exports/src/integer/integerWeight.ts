@@ -1,7 +1,7 @@
 /** A weight of whole codes, zero points and a scale a group, as the formats of other runtimes hold it: w = f16(scale) (code - zero). */
 import type { PackedWeight } from "@speedq/quantizers"
 import { f16ToF32, f32ToF16, noGrad } from "@speedq/tensors"
-import { type Difference, differenceOf } from "../exporter/Difference.ts"
+import type { Difference } from "../exporter/Difference.ts"
 
 export interface IntegerWeight {
   readonly rows: number
@@ -44,16 +44,28 @@ export const readIntegerWeight = async (
   }
 }
 
-/** What codes stand for, each operation in f32. */
-const decoded = ({ codes, zeros, group }: IntegerWeight, scales: Float32Array): Float32Array =>
-  Float32Array.from(codes, (code, i) => {
-    const at = Math.floor(i / group)
-    return scales[at]! * (code - zeros[at]!)
-  })
-
 /** Scales as they are written. */
 export const halfScales = ({ scales }: IntegerWeight): Uint16Array => f32ToF16(scales)
 
-/** How far the weight is from itself with scales in f16. */
-export const scaleDifference = (weight: IntegerWeight): Difference =>
-  differenceOf(decoded(weight, weight.scales), decoded(weight, f16ToF32(halfScales(weight))))
+/**
+ * How far the weight is from itself with scales in f16: of a group with codes c, zero point z and scale s, |s' - s| max |c - z| and
+ * (s' - s)^2 sum (c - z)^2.
+ */
+export const scaleDifference = (weight: IntegerWeight): Difference => {
+  const { codes, zeros, scales, group } = weight
+  const written = f16ToF32(halfScales(weight))
+  let [largest, errors, squares] = [0, 0, 0]
+  for (let at = 0; at < scales.length; at++) {
+    let [furthest, sum] = [0, 0]
+    for (let i = at * group; i < (at + 1) * group; i++) {
+      const step = codes[i]! - zeros[at]!
+      furthest = Math.max(furthest, Math.abs(step))
+      sum += step * step
+    }
+    const change = Math.abs(written[at]! - scales[at]!)
+    largest = Math.max(largest, change * furthest)
+    errors += change ** 2 * sum
+    squares += scales[at]! ** 2 * sum
+  }
+  return { maxAbsErr: largest, relErr: errors === 0 ? 0 : Math.sqrt(errors / squares) }
+}
