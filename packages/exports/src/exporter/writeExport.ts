@@ -97,7 +97,7 @@ const stage = Effect.fnUntraced(
       exact: maxAbsErr === 0,
       maxAbsErr,
       relErr,
-      bitsPerWeight: (8 * bytes) / parameterCount(source.directory.config),
+      bitsPerWeight: (8 * bytes) / parameterCount(kind),
       bytes,
       directoryBytes: files.reduce((sum, file) => sum + file.bytes, 0),
       layersFallenBack,

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { exact, larger } from "../exporter/Difference.ts"
 import { asStored, type Entries, type ExportParts, writtenAs } from "../exporter/entries.ts"
 import type { Rest } from "../model/deployedModel.ts"
+import { rowsOf } from "../model/rowsOf.ts"
 
 interface Part {
   readonly name: string
@@ -55,7 +56,7 @@ export const fakeQuantEntries = (
             const tensor = weight ? noGrad(() => weight.unpack()) : deployed.others[parameter]!.alias()
             const { bytes, difference: changed } = await writtenAs(tensor, written)
             difference = larger(difference, changed)
-            return bytes.subarray((part * bytes.length) / parts, ((part + 1) * bytes.length) / parts)
+            return rowsOf(bytes, part, parts)
           })
         }
     )

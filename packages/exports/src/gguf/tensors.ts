@@ -8,6 +8,7 @@ import { type Difference, exact, larger } from "../exporter/Difference.ts"
 import type { ModelToExport } from "../exporter/Exporter.ts"
 import { writtenAs } from "../exporter/entries.ts"
 import type { Rest } from "../model/deployedModel.ts"
+import { rowsOf } from "../model/rowsOf.ts"
 import type { BlockType } from "./blocks/BlockType.ts"
 import { BF16, F16, F32 } from "./blocks/floats.ts"
 import { type Choice, chooseType, type Fallback } from "./chooseType.ts"
@@ -51,9 +52,6 @@ const rolled = (bytes: Uint8Array, rows: number): Uint8Array => {
   return moved
 }
 
-const partOf = (bytes: Uint8Array, part: number, parts: number): Uint8Array =>
-  bytes.subarray((part * bytes.length) / parts, ((part + 1) * bytes.length) / parts)
-
 /** Everything that both files hold. Numbers that are not quantized keep their bits: matrices in their own format, all others in f32. */
 export const ggufTensors = ({ source, deployed }: ModelToExport, options: TensorOptions): GgufTensors => {
   const { config } = source.directory
@@ -90,7 +88,7 @@ export const ggufTensors = ({ source, deployed }: ModelToExport, options: Tensor
       data: Effect.promise(async () => {
         const written = await writtenAs(tensor.alias(), dtype)
         note(parameter, written.difference)
-        const bytes = partOf(written.bytes, part, names.length)
+        const bytes = rowsOf(written.bytes, part, names.length)
         return parameter === positions && options.rollPositions ? rolled(bytes, rows) : bytes
       })
     }))

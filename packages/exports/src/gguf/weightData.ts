@@ -1,7 +1,8 @@
 /** Bytes of a quantized weight in a type of ggml, in pieces, and how far the weights that they stand for are. */
 import type { PackedWeight } from "@speedq/quantizers"
-import { noGrad, type Tensor } from "@speedq/tensors"
+import { noGrad } from "@speedq/tensors"
 import { type Difference, differenceInParts } from "../exporter/Difference.ts"
+import { readCodes, readGrid, readOnce } from "../model/affineNumbers.ts"
 import type { CodeType, GroupedCodes } from "./blocks/BlockType.ts"
 import type { Choice } from "./chooseType.ts"
 
@@ -11,14 +12,6 @@ const pieceWeights = 2 ** 20
 interface Rows {
   readonly from: number
   readonly to: number
-}
-
-const readOnce = async <A extends ArrayLike<number>>(tensor: Tensor): Promise<A> => {
-  try {
-    return (await tensor.read()) as unknown as A
-  } finally {
-    tensor.release()
-  }
 }
 
 /** What codes stand for: scale (c - zero), each operation in f32. */
@@ -32,13 +25,8 @@ const decoded = ({ codes, group, scale, zero }: GroupedCodes): Float32Array => {
 
 /** Gives `read` the codes and the grid of some rows. */
 const openCodes = async ({ affine, shape }: PackedWeight) => {
-  const { codes, grid, group } = affine!
-  const { scale, zero } = noGrad(grid)
-  const whole = {
-    codes: await readOnce<Uint8Array>(noGrad(codes)),
-    scale: await readOnce<Float32Array>(scale),
-    zero: await readOnce<Float32Array>(zero)
-  }
+  const { group } = affine!
+  const whole = { codes: await readCodes(affine!), ...(await readGrid(affine!)) }
   const columns = shape[1]!
   const groups = columns / group
   return ({ from, to }: Rows): GroupedCodes => ({

@@ -1,12 +1,11 @@
 /** A weight of whole codes, zero points and a scale a group, as the formats of other runtimes hold it: w = f16(scale) (code - zero). */
 import type { PackedWeight } from "@speedq/quantizers"
-import { f16ToF32, f32ToF16, noGrad } from "@speedq/tensors"
+import { f16ToF32, f32ToF16 } from "@speedq/tensors"
 import type { Difference } from "../exporter/Difference.ts"
+import { readCodes, readGrid } from "../model/affineNumbers.ts"
+import { rowsOf } from "../model/rowsOf.ts"
 
 export interface IntegerWeight {
-  readonly rows: number
-  readonly columns: number
-  readonly bits: number
   /** Columns of a group. */
   readonly group: number
   /** [rows, columns] */
@@ -17,30 +16,14 @@ export interface IntegerWeight {
   readonly zeros: Uint8Array
 }
 
-/** Rows [part / parts, (part + 1) / parts) of a matrix. */
-const rowsOf = <T extends Uint8Array | Float32Array>(matrix: T, part: number, parts: number): T =>
-  matrix.subarray((part * matrix.length) / parts, ((part + 1) * matrix.length) / parts) as T
-
 /** Reads one of `parts` equal runs of rows of a weight whose codes are affine. */
-export const readIntegerWeight = async (
-  { affine, shape }: PackedWeight,
-  part = 0,
-  parts = 1
-): Promise<IntegerWeight> => {
-  const [rows, columns] = shape as readonly [number, number]
-  const { bits, group, codes: codesOf, grid } = affine!
-  const codes = noGrad(codesOf)
-  const { scale, zero } = noGrad(grid)
-  try {
-    const zeros = Uint8Array.from(await zero.read())
-    return {
-      ...{ rows: rows / parts, columns, bits, group },
-      codes: rowsOf((await codes.read()) as Uint8Array, part, parts),
-      scales: rowsOf((await scale.read()) as Float32Array, part, parts),
-      zeros: rowsOf(zeros, part, parts)
-    }
-  } finally {
-    for (const tensor of [codes, scale, zero]) tensor.release()
+export const readIntegerWeight = async ({ affine }: PackedWeight, part = 0, parts = 1): Promise<IntegerWeight> => {
+  const { scale, zero } = await readGrid(affine!)
+  return {
+    group: affine!.group,
+    codes: rowsOf(await readCodes(affine!), part, parts),
+    scales: rowsOf(scale, part, parts),
+    zeros: Uint8Array.from(rowsOf(zero, part, parts))
   }
 }
 

@@ -3,7 +3,6 @@
  * stands for scale (c - zero), to the last bit. The file has scales as the packed form has them; the graph computes with them in f32.
  */
 import {
-  type AffineWeight,
   type BilevelConfig,
   bilevelQuantizer,
   embeddingSym4Quantizer,
@@ -15,7 +14,7 @@ import {
   type Quantizer,
   uniformQuantizer
 } from "@speedq/quantizers"
-import { noGrad } from "@speedq/tensors"
+import { readCodes, readGrid } from "../../model/affineNumbers.ts"
 import { storedBytes } from "../../packed/storedBytes.ts"
 
 /** Bits of a code in the file: those of 3 bits take 4, for the operator knows no 3. */
@@ -78,24 +77,6 @@ const packedRows = (numbers: Uint8Array, rows: number, bits: CodeBits): Uint8Arr
   return packed
 }
 
-const readCodes = async ({ codes }: AffineWeight): Promise<Uint8Array> => {
-  const tensor = noGrad(codes)
-  try {
-    return (await tensor.read()) as Uint8Array
-  } finally {
-    tensor.release()
-  }
-}
-
-const readZeros = async ({ grid }: AffineWeight): Promise<Uint8Array> => {
-  const { scale, zero } = noGrad(grid)
-  try {
-    return Uint8Array.from(await zero.read())
-  } finally {
-    for (const tensor of [scale, zero]) tensor.release()
-  }
-}
-
 /** Whether a weight has this form: its quantizer, its options and its groups fit. */
 export const isCoded = (weight: Kind): boolean => {
   const { quantizer, config } = weight.choice
@@ -123,7 +104,7 @@ export const codedWeight = (weight: PackedWeight): CodedWeight | undefined => {
     commonZero: affine.commonZero,
     scales,
     codes: async () => packedRows(await readCodes(affine), rows, bits),
-    zeros: async () => packedRows(await readZeros(affine), rows, bits),
+    zeros: async () => packedRows(Uint8Array.from((await readGrid(affine)).zero), rows, bits),
     stored: (part) => storedBytes(weight, part)
   }
 }
