@@ -102,38 +102,35 @@ export const generationConfig = ({ tokens }: ModelDirectory): Json => ({
   pad_token_id: tokens.endOfText
 })
 
-/** preprocessor_config.json: tiles as `dynamic_preprocess` of the original code cuts them, thumbnail last. */
-export const imageProcessor = ({ image }: ModelDirectory): Json => ({
-  image_processor_type: "GotOcr2ImageProcessor",
-  processor_class: "InternVLProcessor",
-  crop_to_patches: image.dynamic,
+/** How a picture of one tile is prepared: resized as Pillow's bicubic filter does, scaled to 0..1, normalized. */
+export const tilePreparation = ({ image }: ModelDirectory): Json => ({
   do_convert_rgb: true,
   do_normalize: true,
   do_rescale: true,
   do_resize: true,
   image_mean: image.statistics.mean,
   image_std: image.statistics.std,
-  max_patches: image.maxTiles,
-  min_patches: image.minTiles,
   resample: 3,
   rescale_factor: 1 / 255,
   size: { height: image.tileSize, width: image.tileSize }
 })
 
+/** preprocessor_config.json: tiles as `dynamic_preprocess` of the original code cuts them, thumbnail last. */
+export const imageProcessor = (model: ModelDirectory): Json => ({
+  image_processor_type: "GotOcr2ImageProcessor",
+  processor_class: "InternVLProcessor",
+  crop_to_patches: model.image.dynamic,
+  max_patches: model.image.maxTiles,
+  min_patches: model.image.minTiles,
+  ...tilePreparation(model)
+})
+
 /** Frames of a video are one tile each. */
-const videoProcessor = ({ image }: ModelDirectory): Json => ({
+const videoProcessor = (model: ModelDirectory): Json => ({
   video_processor_type: "InternVLVideoProcessor",
-  do_convert_rgb: true,
-  do_normalize: true,
-  do_rescale: true,
-  do_resize: true,
   do_sample_frames: false,
-  image_mean: image.statistics.mean,
-  image_std: image.statistics.std,
   initial_shift: true,
-  resample: 3,
-  rescale_factor: 1 / 255,
-  size: { height: image.tileSize, width: image.tileSize }
+  ...tilePreparation(model)
 })
 
 /** processor_config.json. */

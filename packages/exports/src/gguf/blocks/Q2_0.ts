@@ -1,6 +1,7 @@
 /** Q2_0: a scale d in half precision, then 64 codes q of 2 bits, low bits first. w = d (q - 1). 2.25 bits a weight. */
 import type { CodeType } from "./BlockType.ts"
 import { readHalves, writeHalves } from "./halves.ts"
+import { perBlock } from "./perBlock.ts"
 
 const [weights, bytes] = [64, 18]
 
@@ -11,10 +12,10 @@ export const Q2_0: CodeType = {
   fileType: 41,
   weights,
   bytes,
-  encodeCodes: ({ codes, group, scale }) => {
-    const count = codes.length / weights
-    const blocks = new Uint8Array(count * bytes)
-    const scales = Float32Array.from({ length: count }, (_, block) => scale[Math.floor((block * weights) / group)]!)
+  encodeCodes: (grouped) => {
+    const { codes, scale } = grouped
+    const scales = perBlock(grouped, weights, (group) => scale[group]!)
+    const blocks = new Uint8Array(scales.length * bytes)
     writeHalves(blocks, bytes, 0, scales)
     for (let i = 0; i < codes.length; i++) {
       const block = Math.floor(i / weights)

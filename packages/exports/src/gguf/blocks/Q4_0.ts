@@ -2,6 +2,7 @@
 import type { CodeType } from "./BlockType.ts"
 import { readHalves, writeHalves } from "./halves.ts"
 import { nibbleAt, writeNibbles } from "./nibbles.ts"
+import { perBlock } from "./perBlock.ts"
 
 const [weights, bytes] = [32, 18]
 
@@ -15,14 +16,14 @@ export const Q4_0: CodeType = {
   fileType: 2,
   weights,
   bytes,
-  encodeCodes: ({ codes, group, scale, zero }) => {
-    const count = codes.length / weights
-    const groupOf = (block: number) => Math.floor((block * weights) / group)
-    const blocks = new Uint8Array(count * bytes)
-    const scales = Float32Array.from({ length: count }, (_, block) => -scale[groupOf(block)]!)
+  encodeCodes: (grouped) => {
+    const { codes, scale, zero } = grouped
+    const scales = perBlock(grouped, weights, (group) => -scale[group]!)
+    const middles = perBlock(grouped, weights, (group) => 8 + zero[group]!)
+    const blocks = new Uint8Array(scales.length * bytes)
     writeHalves(blocks, bytes, 0, scales)
-    for (let block = 0; block < count; block++) {
-      const middle = 8 + zero[groupOf(block)]!
+    for (let block = 0; block < scales.length; block++) {
+      const middle = middles[block]!
       writeNibbles(blocks, block * bytes + 2, (place) => middle - codes[block * weights + place]!)
     }
     return blocks

@@ -2,6 +2,7 @@
 import type { CodeType } from "./BlockType.ts"
 import { readHalves, writeHalves } from "./halves.ts"
 import { nibbleAt, writeNibbles } from "./nibbles.ts"
+import { perBlock } from "./perBlock.ts"
 
 const [weights, bytes] = [32, 20]
 
@@ -12,23 +13,14 @@ export const Q4_1: CodeType = {
   fileType: 3,
   weights,
   bytes,
-  encodeCodes: ({ codes, group, scale, zero }) => {
-    const count = codes.length / weights
-    const blocks = new Uint8Array(count * bytes)
-    const own = Array.from({ length: count }, (_, block) => Math.floor((block * weights) / group))
-    writeHalves(
-      blocks,
-      bytes,
-      0,
-      Float32Array.from(own, (at) => scale[at]!)
-    )
-    writeHalves(
-      blocks,
-      bytes,
-      2,
-      Float32Array.from(own, (at) => -scale[at]! * zero[at]!)
-    )
-    for (let block = 0; block < count; block++) {
+  encodeCodes: (grouped) => {
+    const { codes, scale, zero } = grouped
+    const scales = perBlock(grouped, weights, (group) => scale[group]!)
+    const minima = perBlock(grouped, weights, (group) => -scale[group]! * zero[group]!)
+    const blocks = new Uint8Array(scales.length * bytes)
+    writeHalves(blocks, bytes, 0, scales)
+    writeHalves(blocks, bytes, 2, minima)
+    for (let block = 0; block < scales.length; block++) {
       writeNibbles(blocks, block * bytes + 4, (place) => codes[block * weights + place]!)
     }
     return blocks

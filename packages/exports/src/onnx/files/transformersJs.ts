@@ -3,7 +3,7 @@
  * its processor puts visual tokens of one tile in the place of one token.
  */
 import { headWidth, type LanguageConfig, type ModelDirectory, SpecialTokens, tileSize } from "@speedq/vlm-model"
-import { generationConfig } from "../../layouts/huggingfaceFiles.ts"
+import { generationConfig, tilePreparation } from "../../layouts/huggingfaceFiles.ts"
 import { chatTemplate } from "../../layouts/huggingfaceTokenizer.ts"
 import type { Json, LayoutFiles } from "../../layouts/LayoutFiles.ts"
 
@@ -41,19 +41,11 @@ const configJson = ({ config, tokens }: ModelDirectory, dtype: DType): Json => {
 }
 
 /** One tile a picture, as the thumbnail of the original code is made. */
-const imageProcessor = ({ image }: ModelDirectory): Json => ({
+const imageProcessor = (model: ModelDirectory): Json => ({
   image_processor_type: "CLIPImageProcessor",
   processor_class: "LlavaProcessor",
   do_center_crop: false,
-  do_convert_rgb: true,
-  do_normalize: true,
-  do_rescale: true,
-  do_resize: true,
-  image_mean: image.statistics.mean,
-  image_std: image.statistics.std,
-  resample: 3,
-  rescale_factor: 1 / 255,
-  size: { height: image.tileSize, width: image.tileSize }
+  ...tilePreparation(model)
 })
 
 /** The pixel shuffle joins 2 x 2 patches into one visual token. */
