@@ -1,32 +1,22 @@
 /** Codes in the layouts of GPTQ, AWQ and compressed-tensors, read again as those formats are defined. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { decodeFloats, parameterOf, Safetensors, type TensorStore } from "@speedq/formats"
 import { bilevel, type QuantizerChoice, uniform } from "@speedq/quantizers"
 import { openBackend } from "@speedq/tensors"
-import {
-  linearLayers,
-  loadWeights,
-  modelTensors,
-  openModelDirectory,
-  resolveNames,
-  storedNames
-} from "@speedq/vlm-model"
-import * as Effect from "effect/Effect"
+import { linearLayers, storedNames } from "@speedq/vlm-model"
 import { afterAll, assert, describe, it } from "vitest"
-import { type DeployedModel, decodeExport, deployModel, releaseParameters, writeExport } from "../src/index.ts"
+import { type DeployedModel, releaseParameters, tensorsName } from "../src/index.ts"
 import { compactNames, patternOf } from "../src/integer/moduleNames.ts"
 import { wordsOf } from "../src/integer/words.ts"
+import { deploy, exportTo, openSource, temporary } from "./support/models.ts"
 
-const nano = new URL("../../../data/nano/model", import.meta.url).pathname
-const root = mkdtempSync(join(tmpdir(), "speedq-integer-"))
+const { directory: root, remove } = temporary("integer")
 const backend = await openBackend("native:none")
 afterAll(async () => {
   assert.strictEqual(backend.usage().buffers, 0)
   await backend.close()
-  rmSync(root, { recursive: true, force: true })
+  remove()
 })
 
 const twoBits = bilevel({ bits: 2, group: 16, scaleGroup: 16 })
@@ -36,36 +26,30 @@ const threeBits = uniform({ bits: 3, group: 32 })
 type Choose = (layer: string) => QuantizerChoice | undefined
 
 /** Exports nano, its Linears rounded as `choose` says, and gives what a reader of the format needs. */
-const exported = (
+const exported = async (
   format: string,
   name: string,
   choose: Choose,
   read: (deployed: DeployedModel, store: TensorStore) => Promise<void>
-) =>
-  Effect.gen(function* () {
-    const directory = yield* openModelDirectory(nano)
-    const { store } = yield* Safetensors.openModel(nano)
-    const weights = loadWeights(backend, directory.config, store)
-    const { pieces: stored } = resolveNames(modelTensors(directory.config).keys(), store.tensors.keys())
-    const chosen = [...linearLayers(directory.config).keys()].flatMap((layer) => {
-      const choice = choose(layer)
-      return choice === undefined ? [] : [[layer, choice] as const]
-    })
-    const source = { directory, weights, stored }
-    const deployed = yield* Effect.promise(() => deployModel(source, {}, { rest: "bf16", nearest: new Map(chosen) }))
-    const release = Effect.sync(() => {
-      deployed.release()
-      releaseParameters(weights)
-    })
-    const out = join(root, name)
-    return yield* Effect.gen(function* () {
-      const request = { source, deployed, directory: out, recipe: "test" }
-      const { exported } = yield* writeExport(decodeExport({ format, with: { dtype: "f32" } }), request)
-      const written = yield* Safetensors.openModel(out)
-      yield* Effect.promise(() => read(deployed, written.store))
-      return { exported, config: JSON.parse(readFileSync(join(out, "config.json"), "utf8")), out }
-    }).pipe(Effect.ensuring(release))
-  }).pipe(Effect.scoped, Effect.provide(NodeServices.layer), Effect.runPromise)
+) => {
+  const source = await openSource(backend)
+  const chosen = [...linearLayers(source.directory.config).keys()].flatMap((layer) => {
+    const choice = choose(layer)
+    return choice === undefined ? [] : [[layer, choice] as const]
+  })
+  const deployed = await deploy(source, new Map(chosen), "bf16")
+  const out = join(root, name)
+  try {
+    const exported = await exportTo(out, format, source, deployed, { dtype: "f32" })
+    const store = Safetensors.openSync(join(out, tensorsName))
+    await read(deployed, store)
+    store.close()
+    return { exported, config: JSON.parse(readFileSync(join(out, "config.json"), "utf8")), out }
+  } finally {
+    deployed.release()
+    releaseParameters(source.weights)
+  }
+}
 
 /** Code i of a little-endian bit stream. */
 const codeAt = (words: Uint32Array, bits: number, i: number): number => {

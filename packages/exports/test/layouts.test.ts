@@ -1,7 +1,6 @@
 /** The layouts of transformers and of the hub's original models: what transformers saves itself, and there and back without a changed bit. */
 import { createHash } from "node:crypto"
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Safetensors } from "@speedq/formats"
@@ -9,25 +8,23 @@ import { openBackend } from "@speedq/tensors"
 import { modelTensors, readModelConfig } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { decodeExport, deployModel, releaseParameters, writeExport } from "../src/index.ts"
+import { releaseParameters } from "../src/index.ts"
 import fixture from "./fixtures/transformers-nano.json" with { type: "json" }
-import { nano, openSource } from "./support/models.ts"
+import { deploy, exportTo, nano, openSource, temporary } from "./support/models.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-layouts-"))
+const { directory: root, remove } = temporary("layouts")
 const backend = await openBackend("reference")
 
 /** Writes the model of a directory in a format. */
-const written = (from: string, format: string, name: string, dtype: "bf16" | "f32" = "f32") =>
-  Effect.gen(function* () {
-    const source = yield* Effect.promise(() => openSource(backend, from))
-    const deployed = yield* Effect.promise(() => deployModel(source, {}, { rest: "bf16" }))
-    const out = join(root, name)
-    const request = { source, deployed, directory: out, recipe: "test" }
-    const { exported } = yield* writeExport(decodeExport({ format, with: { dtype } }), request)
-    deployed.release()
-    releaseParameters(source.weights)
-    return { directory: out, exported }
-  }).pipe(Effect.scoped, Effect.provide(NodeServices.layer), Effect.runPromise)
+const written = async (from: string, format: string, name: string, dtype: "bf16" | "f32" = "f32") => {
+  const source = await openSource(backend, from)
+  const deployed = await deploy(source, new Map(), "bf16")
+  const directory = join(root, name)
+  const exported = await exportTo(directory, format, source, deployed, { dtype })
+  deployed.release()
+  releaseParameters(source.weights)
+  return { directory, exported }
+}
 
 const tensorsOf = (directory: string) =>
   Effect.gen(function* () {
@@ -52,7 +49,7 @@ beforeAll(async () => {
 afterAll(async () => {
   assert.strictEqual(backend.usage().buffers, 0)
   await backend.close()
-  rmSync(root, { recursive: true, force: true })
+  remove()
 })
 
 describe("hf", () => {
