@@ -79,6 +79,15 @@ onEveryBackend("AWQ", (backend) => {
     assert.isBelow(sum(found), 0.95 * sum(errors[0]!))
   })
 
+  it("takes moments of inputs before they are divided by scales", async () => {
+    const options = { group, gridSize: 20, maxShrink: 0.5 }
+    const scales = Float32Array.from({ length: columns }, (_, i) => 0.5 + (i % 5))
+    const divided = moments.map((moment, at) => moment / (scales[Math.floor(at / columns)]! * scales[at % columns]!))
+    const clipped = await awqClip(choice, weight, moments, options, scales)
+    assert.deepStrictEqual([...clipped], [...(await awqClip(choice, weight, divided, options))])
+    assert.notDeepEqual([...clipped], [...(await awqClip(choice, weight, moments, options))])
+  })
+
   it("leaves the weight as it is where no shrinking is tried", async () => {
     const clipped = await awqClip(choice, weight, moments, { group, gridSize: 20, maxShrink: 0.05 })
     assert.deepStrictEqual([...clipped], [...(await weight.read())])

@@ -18,11 +18,32 @@ export interface AwqClipOptions {
   readonly maxShrink: number
 }
 
-/** d^T G d of group [first, first + group) of a row, with G the whole matrix [K, K]. */
+/**
+ * The part of G that errors need: row i has its products with the columns of its own group, [K, group]. Columns of the inputs are
+ * divided by `scales`, where there are any.
+ */
+const groupMoments = (
+  moments: ArrayLike<number>,
+  columns: number,
+  group: number,
+  scales: ArrayLike<number> | undefined
+): Float64Array => {
+  const own = new Float64Array(columns * group)
+  for (let i = 0; i < columns; i++) {
+    const first = i - (i % group)
+    for (let j = 0; j < group; j++) {
+      const moment = moments[i * columns + first + j]!
+      own[i * group + j] = scales === undefined ? moment : moment / (scales[i]! * scales[first + j]!)
+    }
+  }
+  return own
+}
+
+/** d^T G d of group [first, first + group) of a row. */
 const groupError = (
   changed: ArrayLike<number>,
   weight: ArrayLike<number>,
-  moments: ArrayLike<number>,
+  moments: Float64Array,
   row: number,
   columns: number,
   first: number,
@@ -32,7 +53,7 @@ const groupError = (
   let error = 0
   for (let i = 0; i < group; i++) {
     const d = changed[at + i]! - weight[at + i]!
-    const line = (first + i) * columns + first
+    const line = (first + i) * group
     let sum = 0
     for (let j = 0; j < group; j++) sum += moments[line + j]! * (changed[at + j]! - weight[at + j]!)
     error += d * sum
@@ -40,16 +61,21 @@ const groupError = (
   return error
 }
 
-/** The weight [N, K], f32, with every group clipped as is best. `moments` are X^T X [K, K] of its inputs. */
+/**
+ * The weight [N, K], f32, with every group clipped as is best. `moments` are X^T X [K, K] of its inputs, before these are divided by
+ * `scales` [K].
+ */
 export const awqClip = async (
   { quantizer, config }: QuantizerChoice,
   weight: Tensor,
   moments: ArrayLike<number>,
-  { group, gridSize, maxShrink }: AwqClipOptions
+  { group, gridSize, maxShrink }: AwqClipOptions,
+  scales?: ArrayLike<number>
 ): Promise<Float32Array> => {
   const { backend, shape } = weight
   const [rows, columns] = shape as readonly [number, number]
   const groups = columns / group
+  const own = groupMoments(moments, columns, group, scales)
   const original = (await weight.read()) as Float32Array
   const largest = Float32Array.from({ length: rows * groups }, (_, at) =>
     original.subarray(at * group, (at + 1) * group).reduce((most, value) => Math.max(most, Math.abs(value)), 0)
@@ -68,7 +94,7 @@ export const awqClip = async (
     tried.release()
     for (let at = 0; at < errors.length; at++) {
       const [row, first] = [Math.floor(at / groups), (at % groups) * group]
-      const error = groupError(values, original, moments, row, columns, first, group)
+      const error = groupError(values, original, own, row, columns, first, group)
       if (error >= errors[at]!) continue
       errors[at] = error
       best[at] = limits[at]!

@@ -48,16 +48,6 @@ const scaled = (weight: Tensor, { columns, rows }: Scales): Tensor => {
   return rows === undefined ? wide : scaledRows(wide, inverses(rows))
 }
 
-/** X^T X of inputs that are divided by scales. */
-const scaledMoments = (moments: ArrayLike<number>, scales: Float32Array | undefined): ArrayLike<number> => {
-  if (scales === undefined) return moments
-  const columns = scales.length
-  return Float64Array.from(
-    { length: columns ** 2 },
-    (_, at) => moments[at]! / (scales[Math.floor(at / columns)]! * scales[at % columns]!)
-  )
-}
-
 /** Attention's output over the sequences, and the MLP's over what it reads when nothing is quantized; `release` ends both. */
 const branchesOf = (weights: Weights, language: LanguageConfig, index: number, sequences: Sequences) => {
   const attention = (from: Weights): Tensor =>
@@ -85,8 +75,9 @@ const quantizeLayer = async ({ layer, choice, weight, scales, hessian }: LayerTo
   let clipped: Tensor | undefined
   try {
     if (settings.clip && group !== undefined && isClipped(layer)) {
-      const moments = scaledMoments(await hessian.sum.read(), scales.columns)
-      clipped = tensor(weight.backend, await awqClip(choice, wide, moments, { ...settings, group }), weight.shape)
+      const moments = await hessian.sum.read()
+      const values = await awqClip(choice, wide, moments, { ...settings, group }, scales.columns)
+      clipped = tensor(weight.backend, values, weight.shape)
     }
     return await packNearest(layer, choice, clipped ?? wide)
   } finally {

@@ -2,6 +2,7 @@
 import { sizeOf } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { searchGrid } from "../autoclip/clipLayer.ts"
 import { meanOf, type SequencesExtent } from "../calibration/extent.ts"
 import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
 import { measureSpeeds } from "../measuring/speeds.ts"
@@ -24,9 +25,13 @@ interface AwqWork {
 export const awqBytes = ({ model, linears, blocks }: AwqWork): number => {
   const moments = blocks.map((block) => hessianColumns(model.config, linears, block))
   const together = moments.map((columns) => columns.reduce((sum, each) => sum + each ** 2, 0))
-  const weights = chosenMatrices(linears).reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+  const matrices = chosenMatrices(linears)
+  const group = Math.max(0, ...matrices.map(({ choice }) => searchGrid(choice)?.group ?? 0))
+  const weights = matrices.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
   const layer = weights / Math.max(1, blocks.length)
-  return 4 * Math.max(0, ...together) + 12 * Math.max(0, ...moments.flat()) ** 2 + 4 * 4 * layer
+  // On the host a matrix of moments as it is read, and what clipping needs of it in double precision.
+  const columns = Math.max(0, ...moments.flat())
+  return 4 * Math.max(0, ...together) + 4 * columns ** 2 + 8 * columns * group + 4 * 4 * layer
 }
 
 /** Seconds of the work: attention and MLP run once for each exponent, and each group is rounded with each range. */
