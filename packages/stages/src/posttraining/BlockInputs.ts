@@ -4,7 +4,7 @@
  */
 import { join } from "node:path"
 import { type ActivationCache, makeActivationCache } from "@speedq/adaround"
-import { type Backend, noGrad, scope, type Tensor, tensor } from "@speedq/tensors"
+import { type Backend, noGrad, scope, sizeOf, type Tensor, tensor } from "@speedq/tensors"
 import {
   type ModelDirectory,
   projector,
@@ -31,8 +31,9 @@ interface BlockInputsOptions {
   readonly memoryBudget: number
 }
 
-/** Tiles [1 + N, C] before a vision block, or before the projector. */
+/** Tiles [1 + N, C] before a vision block, or before the projector: those of a record together. */
 interface Tiles {
+  /** Records. */
   readonly count: number
   readonly cache: ActivationCache
   readonly seen: Seen
@@ -49,6 +50,7 @@ export const makeBlockInputs = ({ backend, directory, records, memoryBudget }: B
   const { vision_config: vision, llm_config: language } = config
   const blocks = modelBlocks(config)
   const tileShape = [1, visionTokens(config), vision.hidden_size]
+  const tileFloats = sizeOf(tileShape)
   let tiles: Tiles | undefined
   let sequences: (Sequences & { readonly seen: Seen | undefined }) | undefined
   /** Place of the block that the inputs are before. */
@@ -61,43 +63,53 @@ export const makeBlockInputs = ({ backend, directory, records, memoryBudget }: B
     sequences = undefined
   }
 
-  const write = async ({ cache }: Pick<Tiles, "cache">, at: number, compute: () => Tensor): Promise<void> => {
-    const result = noGrad(() => scope(compute))
-    cache.write(at, (await result.read()) as Float32Array)
-    result.release()
-  }
-
-  const tileAt = ({ cache }: Tiles, at: number): Tensor => {
-    const row = new Float32Array(cache.sizeOf(at))
-    cache.read(at, row)
-    return tensor(backend, row, tileShape)
-  }
-
-  /** Embeddings of all tiles. The records are read twice: how many tiles they have is known only then. */
-  const openTiles = Effect.fnUntraced(function* (weights: Weights, tells: boolean) {
-    let count = 0
-    yield* eachRecord({ ...records, tells: false }, ({ tileKeys }) =>
-      Effect.sync(() => {
-        count += tileKeys.length
-      })
+  /** The tiles of a record by themselves; who writes to one writes to the record. */
+  const tilesIn = (record: Float32Array): readonly Float32Array[] =>
+    Array.from({ length: record.length / tileFloats }, (_, at) =>
+      record.subarray(at * tileFloats, (at + 1) * tileFloats)
     )
-    if (count === 0) return yield* new DataUnusable({ reason: noPictures(records.data.meta) })
+
+  const compute = async (tile: Float32Array, body: () => Tensor): Promise<void> => {
+    const result = noGrad(() => scope(body))
+    tile.set((await result.read().finally(() => result.release())) as Float32Array)
+  }
+
+  const readRecord = ({ cache }: Tiles, at: number): Float32Array => {
+    const record = new Float32Array(cache.sizeOf(at))
+    cache.read(at, record)
+    return record
+  }
+
+  /** Embeddings of all tiles. */
+  const openTiles = Effect.fnUntraced(function* (weights: Weights, tells: boolean) {
     const spillFile = join(records.stage.directory, "tiles.cache")
-    const cache = makeActivationCache({ count, memoryBudget, spillFile })
-    let at = 0
-    const embed = async ({ pixelValues, tileKeys, tileSize }: MicroBatch) => {
+    const cache = makeActivationCache({ count: records.documents, memoryBudget, spillFile })
+    const embed = async ({ pixelValues, tileKeys, tileSize }: MicroBatch, at: number) => {
+      const record = new Float32Array(tileKeys.length * tileFloats)
       const size = 3 * tileSize ** 2
-      for (const tile of tileKeys.keys()) {
-        const pixels = pixelValues.subarray(tile * size, (tile + 1) * size)
-        await write({ cache }, at++, () =>
+      for (const [index, tile] of tilesIn(record).entries()) {
+        const pixels = pixelValues.subarray(index * size, (index + 1) * size)
+        await compute(tile, () =>
           visionEmbeddings(weights, vision, tensor(backend, pixels, [1, 3, tileSize, tileSize]))
         )
       }
+      cache.write(at, record)
+      return tileKeys.length
     }
-    const seen = yield* eachRecord({ ...records, tells }, (record) => computing(() => embed(record))).pipe(
-      Effect.onError(() => Effect.sync(() => cache.dispose()))
-    )
-    return { count, cache, seen } satisfies Tiles
+    return yield* Effect.gen(function* () {
+      let [count, tileCount] = [0, 0]
+      const seen = yield* eachRecord({ ...records, tells }, (record, at) =>
+        Effect.map(
+          computing(() => embed(record, at)),
+          (found) => {
+            count++
+            tileCount += found
+          }
+        )
+      )
+      if (tileCount === 0) return yield* new DataUnusable({ reason: noPictures(records.data.meta) })
+      return { count, cache, seen } satisfies Tiles
+    }).pipe(Effect.onError(() => Effect.sync(() => cache.dispose())))
   })
 
   const advance = async ({ tower, name, index }: ModelBlock, weights: Weights): Promise<void> => {
@@ -107,7 +119,11 @@ export const makeBlockInputs = ({ backend, directory, records, memoryBudget }: B
       before.hidden.release()
     } else {
       for (let at = 0; at < tiles!.count; at++) {
-        await write(tiles!, at, () => visionBlock(weights, vision, name, tileAt(tiles!, at)))
+        const record = readRecord(tiles!, at)
+        for (const tile of tilesIn(record)) {
+          await compute(tile, () => visionBlock(weights, vision, name, tensor(backend, tile, tileShape)))
+        }
+        tiles!.cache.write(at, record)
       }
     }
   }
@@ -137,13 +153,14 @@ export const makeBlockInputs = ({ backend, directory, records, memoryBudget }: B
         passLayer(weights, language, index, sequences!).release()
         return
       }
+      const run = (tile: Tensor) =>
+        tower === "vision"
+          ? visionBlock(weights, vision, name, tile)
+          : projector(weights, shuffledFeatures(config, tile))
       for (let at = 0; at < tiles!.count; at++) {
-        const run = () => {
-          const tile = tileAt(tiles!, at)
-          if (tower === "vision") visionBlock(weights, vision, name, tile)
-          else projector(weights, shuffledFeatures(config, tile))
+        for (const tile of tilesIn(readRecord(tiles!, at))) {
+          noGrad(() => scope(() => run(tensor(backend, tile, tileShape)))).release()
         }
-        noGrad(() => scope(run))
       }
     },
     /** Sequences before the decoder layer that was entered. */
