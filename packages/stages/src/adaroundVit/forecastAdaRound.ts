@@ -1,7 +1,6 @@
 /** What block-wise AdaRound will take, and whether its quantizers can be used. */
 import { existsSync } from "node:fs"
 import { Forecast, formatBytes, type RecipeSettings, type Stage } from "@speedq/pipeline"
-import { noneQuantizer } from "@speedq/quantizers"
 import { blocksUsed, type ModelConfig, openModelDirectory, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -15,7 +14,8 @@ import { pictureLimits } from "../data/pictureLimits.ts"
 import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
 import { measureSpeeds } from "../measuring/speeds.ts"
 import { roundingPiece, weightsOf } from "../measuring/weightPieces.ts"
-import { chosenMatrices, type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
+import { blockNames } from "../model/modelBlocks.ts"
+import { type PlannedLayers, planTowers, quantizedMatrices } from "../model/plannedLayers.ts"
 import { requireGrids } from "../model/requireGrids.ts"
 import { languageFlops, linearWeights, visionBlockFloats, visionBlockFlops, visionTokens } from "../planning/cost.ts"
 import { listed, mostNamed } from "../planning/datasetObstacles.ts"
@@ -26,7 +26,6 @@ import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
 import { stageTime } from "../planning/stageTime.ts"
 import type { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
 import { answerTokens } from "./fisherGradient.ts"
-import { visionBlocks } from "./visionTower.ts"
 
 /**
  * Operations of Fisher weights, forward: for each tile and block a pass through the blocks after it and the decoder, and back; for
@@ -89,7 +88,7 @@ const fisherSeconds = Effect.fnUntraced(function* ({ config, model, blocks, tile
 const roundingSeconds = Effect.fnUntraced(function* (work: RoundingWork) {
   const { config, model, planned, blocks, tiles } = work
   const { config: network, stored } = model
-  const matrices = chosenMatrices(planned).filter(({ choice }) => choice.quantizer.id !== noneQuantizer.id)
+  const matrices = quantizedMatrices(planned)
   const batch = Math.min(config.batch, tiles)
   const perTile = visionBlockFlops(network)
   const rounding = yield* blockSeconds({
@@ -142,7 +141,7 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
   )
   const images =
     missing.length > 0 ? { tiles: undefined, obstacles: [], lines: [] } : yield* imagesThere(config, recipe)
-  const blocks = quantizedBlocks(planned.choices, visionBlocks(model.config))
+  const blocks = quantizedBlocks(planned.choices, blockNames(model.config, "vision"))
   const blockWeights = linearWeights(model.config, "vision") / model.config.vision_config.num_hidden_layers
   const tileBytes = 4 * visionTokens(model.config) * model.config.vision_config.hidden_size
   const weighted = config.weighting === "fisher"

@@ -2,20 +2,13 @@
 import type { SourceModel } from "@speedq/exports"
 import { type Events, emit, RunEvents } from "@speedq/pipeline"
 import { type Backend, noGrad, scope, tensor } from "@speedq/tensors"
-import {
-  blocksUsed,
-  type ModelConfig,
-  tileSize,
-  visionBlock,
-  visionBlockName,
-  visionEmbeddings,
-  weightsFrom
-} from "@speedq/vlm-model"
+import { tileSize, visionBlock, visionBlockName, visionEmbeddings, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import type { BlockTower } from "../blocks/BlockTower.ts"
 import { type ComputeFailed, computing } from "../compute/computing.ts"
 import type { CalibrationTiles } from "../data/CalibrationTiles.ts"
 import type { DataUnusable } from "../Errors.ts"
+import { blockNames } from "../model/modelBlocks.ts"
 
 interface VisionTowerOptions {
   readonly backend: Backend
@@ -24,10 +17,6 @@ interface VisionTowerOptions {
   /** Where the images are from, for messages. */
   readonly source: string
 }
-
-/** Names of the blocks that the model uses. */
-export const visionBlocks = (config: ModelConfig): readonly string[] =>
-  Array.from({ length: blocksUsed(config) }, (_, index) => visionBlockName(index))
 
 export const visionTower = ({
   backend,
@@ -46,7 +35,7 @@ export const visionTower = ({
     )
   return {
     title: "vision block",
-    blocks: visionBlocks(config),
+    blocks: blockNames(config, "vision"),
     weights: model.weights,
     forward: (weights, index, x) => visionBlock(weights, vision_config, visionBlockName(index), x),
     count: tiles.count,

@@ -7,8 +7,9 @@ import { cast, noGrad, type Parameters, scope, type Tensor } from "@speedq/tenso
 import { weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { type ComputeFailed, computing } from "../compute/computing.ts"
+import { layersOfBlock } from "../model/modelBlocks.ts"
 import type { BlockCaches, BlockFunction } from "./BlockCaches.ts"
-import { type BlockTower, choicesOfBlock } from "./BlockTower.ts"
+import type { BlockTower } from "./BlockTower.ts"
 
 /** Gradient [T, C] of the task's loss at the full-precision output [1, T, C] of block `index`. */
 export type BlockWeighing = (sample: number, index: number, output: Tensor) => Promise<Float32Array>
@@ -49,7 +50,7 @@ export const makeBlockSession = <E, R>(options: BlockSessionOptions<E, R>): Bloc
   const grids = async (name: string): Promise<LayerGrids> => {
     const layers: { readonly [name: string]: RoundedLayer } = noGrad(() =>
       Object.fromEntries(
-        choicesOfBlock(choices, name).map(([layer, choice]) => [
+        [...layersOfBlock(choices, name)].map(([layer, choice]) => [
           layer,
           { weight: scope(() => cast(originals[parameterOf(layer)]!, "f32")), choice }
         ])

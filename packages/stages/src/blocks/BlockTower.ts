@@ -1,9 +1,10 @@
 /** A tower of blocks as block-wise stages see it: what a block computes, and what the first one gets of each calibration sample. */
-import { noneQuantizer, type QuantizerChoice } from "@speedq/quantizers"
 import type { Parameters, Tensor } from "@speedq/tensors"
 import type { Weights } from "@speedq/vlm-model"
 import type * as Effect from "effect/Effect"
 import type { SampleTally } from "../data/SampleTally.ts"
+import { layersOfBlock } from "../model/modelBlocks.ts"
+import { type Choices, quantizing } from "../model/plannedLayers.ts"
 
 /** What the first block gets of a sample, [1, T, C]. Who gives them releases them. */
 export interface FirstInputs {
@@ -33,15 +34,8 @@ export interface BlockTower<E, R> {
   readonly tally?: () => SampleTally | undefined
 }
 
-/** Choices of one block's Linears. */
-export const choicesOfBlock = (choices: ReadonlyMap<string, QuantizerChoice>, block: string) =>
-  [...choices].filter(([layer]) => layer.startsWith(`${block}.`))
-
 /** Places of the blocks that have anything to quantize, in order. */
-export const quantizedBlocks = (
-  choices: ReadonlyMap<string, QuantizerChoice>,
-  blocks: readonly string[]
-): readonly number[] =>
-  [...blocks.keys()].filter((index) =>
-    choicesOfBlock(choices, blocks[index]!).some(([, { quantizer }]) => quantizer.id !== noneQuantizer.id)
-  )
+export const quantizedBlocks = (choices: Choices, blocks: readonly string[]): readonly number[] => {
+  const quantized = quantizing(choices)
+  return [...blocks.keys()].filter((index) => layersOfBlock(quantized, blocks[index]!).size > 0)
+}

@@ -2,14 +2,7 @@
 import type { SourceModel } from "@speedq/exports"
 import type { Events, SavedFileDamaged, Stage, StorageFailed } from "@speedq/pipeline"
 import { type Backend, noGrad, scope, type Tensor, tensor } from "@speedq/tensors"
-import {
-  decoderLayer,
-  decoderLayerName,
-  embedTokens,
-  type LanguageConfig,
-  type Weights,
-  weightsFrom
-} from "@speedq/vlm-model"
+import { decoderLayer, embedTokens, type LanguageConfig, type Weights, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { readBlocks, recordEmbedder, seesImages } from "../autoclip/calibration.ts"
 import type { CalibrationExtent } from "../autoclip/calibrationForecast.ts"
@@ -19,6 +12,7 @@ import { readMixture } from "../data/mixture.ts"
 import type { SampleTally } from "../data/SampleTally.ts"
 import type { SampleWorkerFailed, SampleWorkers } from "../data/SampleWorkers.ts"
 import type { DataUnusable } from "../Errors.ts"
+import { blockNames } from "../model/modelBlocks.ts"
 import type { DataConfig } from "../training/TrainingConfig.ts"
 import type { BlockTower, FirstInputs } from "./BlockTower.ts"
 
@@ -35,10 +29,6 @@ type DecoderTower = BlockTower<
   ComputeFailed | DataUnusable | SampleWorkerFailed | SavedFileDamaged | StorageFailed,
   Events | SampleWorkers
 >
-
-/** Names of the decoder's layers. */
-export const decoderBlocks = ({ num_hidden_layers }: LanguageConfig): readonly string[] =>
-  Array.from({ length: num_hidden_layers }, (_, index) => decoderLayerName(index))
 
 /** Positions i32 [B, T] of samples that begin at 0. What fills them up is at their ends: causal attention never sees it. */
 const positionsOf = (backend: Backend, [batch, length]: readonly [number, number]): Tensor =>
@@ -123,7 +113,7 @@ export const openDecoderTower = Effect.fnUntraced(function* (options: DecoderTow
     : yield* textsOf(options, calibration)
   const tower: DecoderTower = {
     title: "decoder layer",
-    blocks: decoderBlocks(language),
+    blocks: blockNames(model.directory.config, "language"),
     weights: model.weights,
     forward: decoderForward(backend, language),
     ...samples

@@ -7,13 +7,14 @@ import { noGrad, type Parameters, Random, scope, type Tensor } from "@speedq/ten
 import * as Effect from "effect/Effect"
 import { computing } from "../compute/computing.ts"
 import type { SampleTally } from "../data/SampleTally.ts"
+import { layersOfBlock } from "../model/modelBlocks.ts"
 import type { PlannedLayers } from "../model/plannedLayers.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
 import type { BlockCaches } from "./BlockCaches.ts"
 import type { BlockMethod } from "./BlockMethod.ts"
 import { type BlockProgress, blockProgressCodec, type FittedBlock } from "./BlockProgress.ts"
 import { type BlockWeighing, makeBlockSession } from "./BlockSession.ts"
-import { type BlockTower, choicesOfBlock, quantizedBlocks } from "./BlockTower.ts"
+import { type BlockTower, quantizedBlocks } from "./BlockTower.ts"
 import { blockSections, factsOfBlock, fittedLayers } from "./blockSections.ts"
 
 interface FitBlocksOptions<L extends Parameters, E, R, Out> {
@@ -94,7 +95,7 @@ export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E, R
   const blocks = quantizedBlocks(choices, tower.blocks)
   const stepsPerBlock = method.iterations + 1
   const factsOf = (report: FittedBlock, done: PackedWeights) =>
-    factsOfBlock(report, done, choicesOfBlock(choices, report.block))
+    factsOfBlock(report, done, layersOfBlock(choices, report.block))
 
   // An iteration changes its tensors in place: one that fails may have changed some of them.
   let changing = false

@@ -1,6 +1,5 @@
 /** What a stage that fits the decoder layer by layer will take, whatever its method. */
 import { Forecast, formatBytes, type RecipeSettings, type Stage } from "@speedq/pipeline"
-import { noneQuantizer } from "@speedq/quantizers"
 import { sizeOf } from "@speedq/tensors"
 import { blocksUsed, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -12,7 +11,14 @@ import type { RulesInvalid } from "../Errors.ts"
 import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
 import { measureSpeeds, type Piece } from "../measuring/speeds.ts"
 import { type ChosenMatrix, weightsOf } from "../measuring/weightPieces.ts"
-import { chosenMatrices, type PlannedLayers, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { blockNames } from "../model/modelBlocks.ts"
+import {
+  chosenMatrices,
+  type PlannedLayers,
+  planEmbeddings,
+  planTowers,
+  quantizedMatrices
+} from "../model/plannedLayers.ts"
 import { languageLayerFloats, languageLayerFlops, linearWeights, visionBlockFlops } from "../planning/cost.ts"
 import { dataExtent, extentLine } from "../planning/dataExtent.ts"
 import { disagreements } from "../planning/decidingStages.ts"
@@ -21,7 +27,6 @@ import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
 import { stageTime } from "../planning/stageTime.ts"
 import { quantizedBlocks } from "./BlockTower.ts"
 import { blockSeconds } from "./blockSeconds.ts"
-import { decoderBlocks } from "./decoderTower.ts"
 import type { DecoderConfig } from "./fitDecoder.ts"
 
 /** What a method takes of a layer. */
@@ -103,7 +108,7 @@ export const forecastDecoder = Effect.fnUntraced(function* (
   const extent = extentOf(config, tokensPerTile(model.config), data?.blocks)
   const known = data?.blocks ?? data?.selected
   const samples = Math.min(extent.count, known ?? Number.POSITIVE_INFINITY)
-  const blocks = quantizedBlocks(planned.choices, decoderBlocks(language))
+  const blocks = quantizedBlocks(planned.choices, blockNames(model.config, "language"))
   const blockWeights = linearWeights(model.config, "language") / language.num_hidden_layers
   const sampleBytes = 4 * extent.length * language.hidden_size
   const cached = 2 * samples * sampleBytes
@@ -112,7 +117,7 @@ export const forecastDecoder = Effect.fnUntraced(function* (
   const embeddings = frozen.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0)
   const packed = quantizedBytes(planned)
   const sizes = { checkpointBytes: 4 * cost.stateCopies * blockWeights + packed, outputBytes: packed }
-  const matrices = chosenMatrices(planned).filter(({ choice }) => choice.quantizer.id !== noneQuantizer.id)
+  const matrices = quantizedMatrices(planned)
   const iterations = cost.iterations(samples)
   const time = Effect.gen(function* () {
     const records = seesImages(config.calibration)

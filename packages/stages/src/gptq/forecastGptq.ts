@@ -6,9 +6,9 @@ import { meanOf, type SequencesExtent } from "../calibration/extent.ts"
 import { codeOperations, codesPiece, factorOperations, factorPiece } from "../measuring/gptqPieces.ts"
 import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
 import { measureSpeeds } from "../measuring/speeds.ts"
-import { chosenMatrices, type PlannedLayers } from "../model/plannedLayers.ts"
+import type { ModelBlock } from "../model/modelBlocks.ts"
+import { chosenMatrices, type PlannedLayers, quantizedMatrices } from "../model/plannedLayers.ts"
 import type { PlannedModel } from "../planning/plannedModel.ts"
-import { type ModelBlock, quantizing } from "../posttraining/modelBlocks.ts"
 import { hessianColumns, hessianFlops, passingOf } from "../posttraining/passing.ts"
 
 const total = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0)
@@ -38,7 +38,7 @@ export const gptqSeconds = ({ model, linears, blocks }: GptqWork) =>
     const { config, stored } = model
     const passing = passingOf(config, sequences, blocks)
     const tokens = Math.max(1, Math.round(meanOf(sequences.like)((each) => each.tokens)))
-    const matrices = chosenMatrices(linears).filter(({ layer }) => quantizing(linears.choices).has(layer))
+    const matrices = quantizedMatrices(linears)
     const largest = [...matrices].sort((a, b) => b.shape[1]! - a.shape[1]!)[0]
     const measured = yield* measureSpeeds({
       vision: passing.vision > 0 ? visionPiece(config, { tiles: 1, stored, trained: false }) : undefined,

@@ -7,6 +7,7 @@ import {
   decodeChoice,
   decodeRules,
   type Layer,
+  noneQuantizer,
   type Plan,
   type PlannedLayer,
   planLayers,
@@ -50,12 +51,20 @@ const planned = (rules: readonly Rule[], layers: readonly Layer[]): PlannedLayer
   return { rules, plan, choices: choicesOf(plan) }
 }
 
+/** The choices that quantize. */
+export const quantizing = (choices: Choices): Choices =>
+  new Map([...choices].filter(([, { quantizer }]) => quantizer.id !== noneQuantizer.id))
+
 /** The matrices that rules decide about, with their quantizers. */
-export const chosenMatrices = ({ plan, choices }: PlannedLayers) =>
+export const chosenMatrices = ({ plan, choices }: Pick<PlannedLayers, "plan" | "choices">) =>
   plan.layers.flatMap(({ name, shape }) => {
     const choice = choices.get(name)
     return choice === undefined ? [] : [{ layer: name, shape, choice }]
   })
+
+/** Those of them that are quantized. */
+export const quantizedMatrices = ({ plan, choices }: PlannedLayers) =>
+  chosenMatrices({ plan, choices: quantizing(choices) })
 
 /** The same rules, with the quantizers that were allocated in place of theirs; a layer that no rule names gets none. */
 const allocated = ({ rules, plan }: PlannedLayers, allocation: Choices): PlannedLayers => {

@@ -20,8 +20,8 @@ import { passLayer, type Sequences } from "../calibration/sequences.ts"
 import { computing } from "../compute/computing.ts"
 import type { MicroBatch } from "../data/SampleLoader.ts"
 import { DataUnusable } from "../Errors.ts"
+import { type ModelBlock, modelBlocks } from "../model/modelBlocks.ts"
 import { visionTokens } from "../planning/cost.ts"
-import { type ModelBlock, modelBlocks } from "./modelBlocks.ts"
 
 interface BlockInputsOptions {
   readonly backend: Backend

@@ -1,9 +1,9 @@
 /** How much passing a stage that quantizes block after block has to do, before any work. */
 import { blocksUsed, type ModelConfig } from "@speedq/vlm-model"
 import { meanOf, type SequencesExtent } from "../calibration/extent.ts"
-import { chosenMatrices, type PlannedLayers } from "../model/plannedLayers.ts"
+import { layersByInput, layersOfBlock, type ModelBlock, modelBlocks } from "../model/modelBlocks.ts"
+import { chosenMatrices, type PlannedLayers, quantizing } from "../model/plannedLayers.ts"
 import { languageLayerFlops, visionBlockFlops, visionTokens } from "../planning/cost.ts"
-import { layersByInput, layersOfBlock, type ModelBlock, modelBlocks, quantizing } from "./modelBlocks.ts"
 
 interface Passing {
   /** All tokens that a block of each kind reads. */
@@ -43,7 +43,7 @@ export const passingOf = (
 /** Columns of the second moments that a block needs: one matrix for all Linears that read the same inputs. */
 export const hessianColumns = (config: ModelConfig, linears: PlannedLayers, block: ModelBlock): readonly number[] => {
   const shapes = new Map(chosenMatrices(linears).map(({ layer, shape }) => [layer, shape] as const))
-  const layers = layersOfBlock(quantizing(linears.choices), block).keys()
+  const layers = layersOfBlock(quantizing(linears.choices), block.name).keys()
   return layersByInput(config, block, layers).map(([first]) => shapes.get(first!)![1]!)
 }
 

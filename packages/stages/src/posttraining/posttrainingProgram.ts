@@ -13,13 +13,13 @@ import { computing } from "../compute/computing.ts"
 import { dataSections } from "../data/SampleTally.ts"
 import { writeUsed } from "../data/usedSamples.ts"
 import { layerFact, layersSection } from "../model/layerFact.ts"
-import { type Choices, type PlannedLayers, planEmbeddings } from "../model/plannedLayers.ts"
+import { blocksToQuantize, layersOfBlock, type ModelBlock } from "../model/modelBlocks.ts"
+import { type Choices, type PlannedLayers, planEmbeddings, quantizing } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { roundedMatrices } from "../model/roundedMatrices.ts"
 import type { openRecipeModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
 import { type BlockInputs, makeBlockInputs } from "./BlockInputs.ts"
-import { blocksToQuantize, layersOfBlock, type ModelBlock, quantizing } from "./modelBlocks.ts"
 import type { PosttrainingConfig } from "./PosttrainingConfig.ts"
 import { type LayerRow, type PosttrainingState, posttrainingCodec } from "./PosttrainingState.ts"
 
@@ -107,7 +107,7 @@ export const posttrainingProgram = Effect.fnUntraced(function* <Output>(options:
     const weights = packedWeights(new Map([...kept, ...quantized]), ...others)
     yield* inputs.enter(block, weights, state.seen === undefined)
     const made = yield* computing(() =>
-      method.quantize({ block, choices: layersOfBlock(choices, block), weights, inputs })
+      method.quantize({ block, choices: layersOfBlock(choices, block.name), weights, inputs })
     )
     for (const fact of factsOf(made.rows, choices, made.packed)) yield* emit(RunEvents.LayerQuantized, fact)
     const next: PosttrainingState = {

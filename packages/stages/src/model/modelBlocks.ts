@@ -1,5 +1,4 @@
 /** The model as a row of blocks, each of which reads what the one before it gives: vision blocks, projector, decoder layers. */
-import { noneQuantizer, type QuantizerChoice } from "@speedq/quantizers"
 import {
   blocksUsed,
   decoderLayerName,
@@ -8,6 +7,7 @@ import {
   type Tower,
   visionBlockName
 } from "@speedq/vlm-model"
+import { type Choices, quantizing } from "./plannedLayers.ts"
 
 export interface ModelBlock {
   readonly tower: Tower
@@ -27,19 +27,19 @@ export const modelBlocks = (config: ModelConfig): readonly ModelBlock[] => {
   ]
 }
 
-/** Entries of a map of layers that belong to a block. */
-export const layersOfBlock = <T>(layers: ReadonlyMap<string, T>, { name }: ModelBlock): ReadonlyMap<string, T> =>
-  new Map([...layers].filter(([layer]) => layer.startsWith(`${name}.`)))
+/** Names of the blocks of a tower that the model uses, in order. */
+export const blockNames = (config: ModelConfig, tower: Tower): readonly string[] =>
+  modelBlocks(config).flatMap((block) => (block.tower === tower ? [block.name] : []))
 
-/** The choices that quantize. */
-export const quantizing = (choices: ReadonlyMap<string, QuantizerChoice>): ReadonlyMap<string, QuantizerChoice> =>
-  new Map([...choices].filter(([, { quantizer }]) => quantizer.id !== noneQuantizer.id))
+/** Entries of a map of layers that belong to a block, by its name. */
+export const layersOfBlock = <T>(layers: ReadonlyMap<string, T>, block: string): ReadonlyMap<string, T> =>
+  new Map([...layers].filter(([layer]) => layer.startsWith(`${block}.`)))
 
 /** The blocks that have anything to quantize, in order. */
-export const blocksToQuantize = (
-  config: ModelConfig,
-  choices: ReadonlyMap<string, QuantizerChoice>
-): readonly ModelBlock[] => modelBlocks(config).filter((block) => layersOfBlock(quantizing(choices), block).size > 0)
+export const blocksToQuantize = (config: ModelConfig, choices: Choices): readonly ModelBlock[] => {
+  const quantized = quantizing(choices)
+  return modelBlocks(config).filter(({ name }) => layersOfBlock(quantized, name).size > 0)
+}
 
 /** Layers of a block that read the same inputs, together. */
 export const layersByInput = (
