@@ -23,7 +23,7 @@ import { disagreements } from "../planning/decidingStages.ts"
 import { missingCodec } from "../planning/mixtureForecast.ts"
 import { type PlannedModel, planModel } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
-import { stageTime } from "../planning/stageTime.ts"
+import { bothOf, stageTime } from "../planning/stageTime.ts"
 import type { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
 import { answerTokens } from "./fisherGradient.ts"
 
@@ -105,10 +105,7 @@ const roundingSeconds = Effect.fnUntraced(function* (work: RoundingWork) {
   })
   const weighted = config.weighting === "fisher" && blocks.length > 0
   if (!weighted) return rounding
-  return Option.zipWith(rounding, yield* fisherSeconds(work), (one, other) => ({
-    seconds: one.seconds + other.seconds,
-    notes: [...new Set([...one.notes, ...other.notes])]
-  }))
+  return bothOf(rounding, yield* fisherSeconds(work))
 })
 
 /** What of the images is there, what stands in the way, and what is told of it. */

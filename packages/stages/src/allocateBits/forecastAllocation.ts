@@ -3,6 +3,7 @@ import { Forecast, formatBytes, type RecipeSettings, type Stage } from "@speedq/
 import { blocksUsed, linearLayers, type ModelConfig, tileSize } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { meanOf } from "../calibration/extent.ts"
 import { decoderPiece, headPiece, visionPiece } from "../measuring/networkPieces.ts"
 import { measureSpeeds } from "../measuring/speeds.ts"
 import { type ChosenMatrix, fakeQuantizationPiece, weightsOf } from "../measuring/weightPieces.ts"
@@ -60,8 +61,7 @@ interface MeasuringWork {
 const measuringSeconds = Effect.fnUntraced(function* ({ model, units, extent, records }: MeasuringWork) {
   const { config, stored } = model
   const { records: like } = extent
-  const mean = (each: (record: Record) => number): number =>
-    like.reduce((sum, record) => sum + each(record), 0) / like.length
+  const mean = meanOf(like)
   const tokens = Math.max(1, Math.round(mean((record) => record.tokens)))
   const answers = Math.max(1, Math.round(mean((record) => record.answers)))
   const shapes = linearLayers(config)

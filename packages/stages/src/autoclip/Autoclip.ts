@@ -16,11 +16,10 @@ import {
 import { type Parameters, sizeOf } from "@speedq/tensors"
 import { tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Allocation, ClippingRanges, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { loadTensor, loadTensors, tensorSource, tensorSources } from "../artefacts/tensorCodec.ts"
-import { sequencesOf } from "../calibration/extent.ts"
+import { calibratedTime } from "../calibration/calibratedTime.ts"
 import type { Seen } from "../calibration/records.ts"
 import type { Sequences } from "../calibration/sequences.ts"
 import { Compute } from "../compute/Compute.ts"
@@ -38,11 +37,9 @@ import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { roundedMatrices } from "../model/roundedMatrices.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
-import { dataExtent, extentLine } from "../planning/dataExtent.ts"
 import { disagreements } from "../planning/decidingStages.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
-import { stageTime } from "../planning/stageTime.ts"
 import type { AutoclipOptions } from "../registry/stageOptions.ts"
 import { Calibration, embedBlocks, embedRecords, readBlocks, seesImages, sourceOf } from "./calibration.ts"
 import { calibrationForecast, extentOf } from "./calibrationForecast.ts"
@@ -186,14 +183,10 @@ export const Autoclip = Stage.define({
     const layers = layersToSearch({ choices: planned.choices, options: config }, language)
     const clipped = clippedMatrices({ choices: planned.choices, options: config }, chosenMatrices(planned))
     const sizes = { checkpointBytes: hidden + ranges, outputBytes: ranges }
-    const time = Effect.gen(function* () {
-      const records = seesImages(config.calibration)
-        ? yield* dataExtent(config.calibration, config.compat, recipe)
-        : Option.none()
-      const sequences = sequencesOf(extent, records)
-      const work = yield* searchSeconds({ model, sequences, layers, clipped, frozen })
-      const found = yield* stageTime(work, { ...sizes, recipe, place, model, steps: layers })
-      return { ...found, lines: [...Option.toArray(Option.map(records, extentLine)), ...found.lines] }
+    const time = calibratedTime({
+      ...{ ...config, extent },
+      work: (sequences) => searchSeconds({ model, sequences, layers, clipped, frozen }),
+      files: { ...sizes, recipe, place, model, steps: layers }
     })
     return Forecast.make({
       obstacles: [

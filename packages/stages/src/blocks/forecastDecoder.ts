@@ -4,9 +4,10 @@ import { sizeOf } from "@speedq/tensors"
 import { blocksUsed, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { seesImages, sourceOf } from "../autoclip/calibration.ts"
+import { sourceOf } from "../autoclip/calibration.ts"
 import { calibrationForecast, extentOf } from "../autoclip/calibrationForecast.ts"
-import { sequencesOf } from "../calibration/extent.ts"
+import { calibratedTime } from "../calibration/calibratedTime.ts"
+import { meanOf, type SequencesExtent } from "../calibration/extent.ts"
 import type { RulesInvalid } from "../Errors.ts"
 import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
 import { measureSpeeds, type Piece } from "../measuring/speeds.ts"
@@ -20,11 +21,10 @@ import {
   quantizedMatrices
 } from "../model/plannedLayers.ts"
 import { languageLayerFloats, languageLayerFlops, linearWeights, visionBlockFlops } from "../planning/cost.ts"
-import { dataExtent, extentLine } from "../planning/dataExtent.ts"
 import { disagreements } from "../planning/decidingStages.ts"
 import { type PlannedModel, planModel } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
-import { stageTime } from "../planning/stageTime.ts"
+import { bothOf } from "../planning/stageTime.ts"
 import { quantizedBlocks } from "./BlockTower.ts"
 import { blockSeconds } from "./blockSeconds.ts"
 import type { DecoderConfig } from "./fitDecoder.ts"
@@ -43,22 +43,17 @@ interface MethodCost {
   readonly pieces: (matrices: readonly ChosenMatrix[]) => { readonly update: Piece; readonly optimizer?: Piece }
 }
 
-/** Sequences that calibrate: how many, tokens and tiles of those that are like them. */
-type Sequences = ReturnType<typeof sequencesOf>
-
 interface DecoderWork {
   readonly model: PlannedModel
-  readonly sequences: Sequences
+  readonly sequences: SequencesExtent
   readonly blocks: readonly number[]
   readonly matrices: readonly ChosenMatrix[]
   readonly cost: MethodCost
 }
 
-const mean = (numbers: readonly number[]): number => numbers.reduce((sum, each) => sum + each, 0) / numbers.length
-
 /** Seconds of seeing the pictures, twice: through the tower as it is, and as it is quantized. */
-const seeingSeconds = Effect.fnUntraced(function* ({ config, stored }: PlannedModel, { count, like }: Sequences) {
-  const tiles = mean(like.map((each) => each.tiles))
+const seeingSeconds = Effect.fnUntraced(function* ({ config, stored }: PlannedModel, { count, like }: SequencesExtent) {
+  const tiles = meanOf(like)((each) => each.tiles)
   const vision = tiles > 0 ? visionPiece(config, { tiles: 1, stored, trained: false }) : undefined
   const measured = yield* measureSpeeds({ vision })
   return Option.map(measured, ({ seconds, notes }) => ({
@@ -71,8 +66,9 @@ const seeingSeconds = Effect.fnUntraced(function* ({ config, stored }: PlannedMo
 const fittingSeconds = Effect.fnUntraced(function* ({ model, sequences, blocks, matrices, cost }: DecoderWork) {
   const { config, stored } = model
   const { count, like } = sequences
-  const tokens = Math.max(1, Math.round(mean(like.map((each) => each.tokens))))
-  const perSample = mean(like.map((each) => languageLayerFlops(config, each.tokens)))
+  const mean = meanOf(like)
+  const tokens = Math.max(1, Math.round(mean((each) => each.tokens)))
+  const perSample = mean((each) => languageLayerFlops(config, each.tokens))
   const batch = Math.min(cost.batch, count)
   const fitting = yield* blockSeconds({
     blocks,
@@ -86,10 +82,7 @@ const fittingSeconds = Effect.fnUntraced(function* ({ model, sequences, blocks, 
       ...(matrices.length > 0 ? cost.pieces(matrices) : { update: undefined })
     }
   })
-  return Option.zipWith(fitting, yield* seeingSeconds(model, sequences), (one, other) => ({
-    seconds: one.seconds + other.seconds,
-    notes: [...new Set([...one.notes, ...other.notes])]
-  }))
+  return bothOf(fitting, yield* seeingSeconds(model, sequences))
 })
 
 export const forecastDecoder = Effect.fnUntraced(function* (
@@ -119,15 +112,11 @@ export const forecastDecoder = Effect.fnUntraced(function* (
   const sizes = { checkpointBytes: 4 * cost.stateCopies * blockWeights + packed, outputBytes: packed }
   const matrices = quantizedMatrices(planned)
   const iterations = cost.iterations(samples)
-  const time = Effect.gen(function* () {
-    const records = seesImages(config.calibration)
-      ? yield* dataExtent(config.calibration, config.compat, recipe)
-      : Option.none()
-    const sequences = sequencesOf({ ...extent, count: samples }, records)
-    const work = yield* fittingSeconds({ model, sequences, blocks, matrices, cost })
-    const steps = blocks.length * (iterations + 1)
-    const found = yield* stageTime(work, { ...sizes, recipe, place, model, steps })
-    return { ...found, lines: [...Option.toArray(Option.map(records, extentLine)), ...found.lines] }
+  const time = calibratedTime({
+    ...config,
+    extent: { ...extent, count: samples },
+    work: (sequences) => fittingSeconds({ model, sequences, blocks, matrices, cost }),
+    files: { ...sizes, recipe, place, model, steps: blocks.length * (iterations + 1) }
   })
   return Forecast.make({
     obstacles: [

@@ -28,8 +28,8 @@ export const sequencesOf = (
     onSome: (found) => ({ count: Math.min(count, found.count), like: found.records })
   })
 
-/** The mean of a number of all sequences. */
+/** The mean of a number that each has: sequences, records. */
 export const meanOf =
-  (like: SequencesExtent["like"]) =>
-  (each: (sequence: SequencesExtent["like"][number]) => number): number =>
-    like.reduce((sum, sequence) => sum + each(sequence), 0) / like.length
+  <Each>(all: readonly Each[]) =>
+  (numberOf: (one: Each) => number): number =>
+    all.reduce((sum, one) => sum + numberOf(one), 0) / all.length

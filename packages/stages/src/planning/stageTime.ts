@@ -6,12 +6,19 @@ import { openingSeconds, readingSeconds, savingSeconds, smallFilesSeconds } from
 import type { PlannedModel } from "./plannedModel.ts"
 
 /** Seconds of work, by pieces that were timed, and what is to be told of how they were. */
-interface Work {
+export interface Work {
   readonly seconds: number
   readonly notes: readonly string[]
 }
 
-interface StageFiles {
+/** Work of two kinds; what is told of both is told once. */
+export const bothOf = (first: Option.Option<Work>, second: Option.Option<Work>): Option.Option<Work> =>
+  Option.zipWith(first, second, (one, other) => ({
+    seconds: one.seconds + other.seconds,
+    notes: [...new Set([...one.notes, ...other.notes])]
+  }))
+
+export interface StageFiles {
   readonly recipe: Pick<RecipeSettings, "save" | "model">
   readonly place: Pick<Stage.PlaceInRecipe, "directory">
   readonly model: Pick<PlannedModel, "files" | "weightBytes">

@@ -4,21 +4,19 @@ import { sizeOf } from "@speedq/tensors"
 import { tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { recordsExtent, type SequencesExtent, sequencesOf } from "../calibration/extent.ts"
+import { calibratedTime } from "../calibration/calibratedTime.ts"
+import { recordsExtent, type SequencesExtent } from "../calibration/extent.ts"
 import type { ModelBlock } from "../model/modelBlocks.ts"
 import { chosenMatrices, type PlannedLayers, planEmbeddings } from "../model/plannedLayers.ts"
 import { visionTokens } from "../planning/cost.ts"
-import { dataExtent, extentLine } from "../planning/dataExtent.ts"
+import { dataExtent } from "../planning/dataExtent.ts"
 import { disagreements } from "../planning/decidingStages.ts"
 import { mixtureForecast } from "../planning/mixtureForecast.ts"
 import type { PlannedModel } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
-import { stageTime } from "../planning/stageTime.ts"
+import type { Work } from "../planning/stageTime.ts"
 import { noPictures } from "./BlockInputs.ts"
 import type { PosttrainingConfig } from "./PosttrainingConfig.ts"
-
-/** Seconds of the work, and what is to be told of it; none where nothing can be measured. */
-type Work = Option.Option<{ readonly seconds: number; readonly notes: readonly string[] }>
 
 interface ForecastOptions {
   readonly config: PosttrainingConfig
@@ -31,7 +29,8 @@ interface ForecastOptions {
   readonly methodBytes: number
   /** Bytes of parameters that the method changes. */
   readonly changedBytes: number
-  readonly work: (sequences: SequencesExtent) => Effect.Effect<Work>
+  /** None where nothing can be measured. */
+  readonly work: (sequences: SequencesExtent) => Effect.Effect<Option.Option<Work>>
 }
 
 export const forecastPosttraining = Effect.fnUntraced(function* (options: ForecastOptions) {
@@ -51,12 +50,9 @@ export const forecastPosttraining = Effect.fnUntraced(function* (options: Foreca
   const embeddings = frozen.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0)
   const packed = quantizedBytes(linears) + changedBytes
   const sizes = { checkpointBytes: packed, outputBytes: packed }
-  const time = Effect.gen(function* () {
-    const records = yield* dataExtent(calibration, compat, recipe)
-    const found = yield* stageTime(yield* work(sequencesOf(extent, records)), {
-      ...{ ...sizes, recipe, place, model, steps: blocks.length }
-    })
-    return { ...found, lines: [...Option.toArray(Option.map(records, extentLine)), ...found.lines] }
+  const time = calibratedTime({
+    ...{ calibration, compat, extent, work },
+    files: { ...sizes, recipe, place, model, steps: blocks.length }
   })
   const looked = tiles > 0 && missing.length === 0 ? yield* dataExtent(calibration, compat, recipe) : Option.none()
   const pictureless = Option.exists(looked, ({ whole, records }) => whole && records.every((each) => each.tiles === 0))
