@@ -6,11 +6,13 @@
 import { writtenAs } from "@speedq/formats"
 import { Stage } from "@speedq/pipeline"
 import * as Schema from "effect/Schema"
+import { QuantizedLanguage } from "../artefacts/artefacts.ts"
 import { decoderOptions } from "../blocks/decoderOptions.ts"
-import { decoderStage, fitDecoder } from "../blocks/fitDecoder.ts"
+import { fitDecoder } from "../blocks/fitDecoder.ts"
 import { forecastDecoder } from "../blocks/forecastDecoder.ts"
 import { roundingCopies, roundingMethod } from "../blocks/roundingMethod.ts"
 import { blockOptions, brecq, roundingOptions } from "../blocks/roundingOptions.ts"
+import { calibratedStage } from "../calibration/calibratedStage.ts"
 import { roundingPiece } from "../measuring/weightPieces.ts"
 import type { PlannedLayers } from "../model/plannedLayers.ts"
 import { requireGrids } from "../model/requireGrids.ts"
@@ -26,10 +28,11 @@ type AdaRoundLanguageConfig = typeof AdaRoundLanguageConfig.Type
 const requireFit = (planned: PlannedLayers) => requireGrids("AdaRound", planned)
 
 export const AdaRoundLanguage = Stage.define({
-  ...decoderStage,
+  ...calibratedStage,
   name: "adaround-language",
   version: 1,
   config: writtenAs<AdaRoundLanguageOptions>()(AdaRoundLanguageConfig),
+  gives: [QuantizedLanguage],
   forecast: (config: AdaRoundLanguageConfig, recipe, place) =>
     forecastDecoder(config, recipe, place, {
       requireFit,

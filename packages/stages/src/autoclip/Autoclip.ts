@@ -3,7 +3,7 @@
  * group of the decoder's weights, the range whose nearest quantization changes the layer's output least on calibration
  * data. A step is a layer, the last one that rules name the last step.
  */
-import { packedWeights, releaseParameters, type VisionTower } from "@speedq/exports"
+import { packedWeights, releaseParameters } from "@speedq/exports"
 import { option, optionalOption, requiredOption, writtenAs } from "@speedq/formats"
 import { Codec, Compat, Count, emit, Forecast, Positive, type Report, RunEvents, Stage } from "@speedq/pipeline"
 import {
@@ -17,22 +17,19 @@ import { type Parameters, sizeOf } from "@speedq/tensors"
 import { tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Allocation, ClippingRanges, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
+import { ClippingRanges } from "../artefacts/artefacts.ts"
 import { loadTensor, loadTensors, tensorSource, tensorSources } from "../artefacts/tensorCodec.ts"
+import { type CalibratedInput, calibratedStage, continueCalibration } from "../calibration/calibratedStage.ts"
 import { calibratedTime } from "../calibration/calibratedTime.ts"
 import type { Seen } from "../calibration/records.ts"
 import type { Sequences } from "../calibration/sequences.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
-import { continueWithData } from "../data/continueWithData.ts"
-import { fingerprintOf } from "../data/fingerprint.ts"
-import { pictureLimits } from "../data/pictureLimits.ts"
 import { dataSections, SampleTally } from "../data/SampleTally.ts"
 import { loadUsed, usedTensor, writeUsed } from "../data/usedSamples.ts"
 import { Extensions } from "../extensions/Extensions.ts"
-import { versionsOf } from "../extensions/versions.ts"
 import { layerFact, layersSection } from "../model/layerFact.ts"
-import { type Choices, chosenMatrices, EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { chosenMatrices, EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { roundedMatrices } from "../model/roundedMatrices.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
@@ -131,35 +128,18 @@ const searchingCodec = Codec.make({
     })
 })
 
-/** What stages before made of what images pass through. */
-interface AutoclipInput {
-  readonly allocation?: Choices
-  readonly quantizedVision?: VisionTower
-  readonly projector?: Parameters
-}
-
 export const Autoclip = Stage.define({
+  ...calibratedStage,
   name: "autoclip",
   version: 2,
   config: writtenAs<AutoclipOptions>()(AutoclipConfig),
-  uses: [Allocation, QuantizedVision, TrainedProjector],
-  // Text passes through neither tower nor projector: what becomes of them does not change its search.
-  takes: ({ calibration }, { name }) => seesImages(calibration) || name === Allocation.name,
   gives: [ClippingRanges],
-  fingerprint: ({ calibration, compat }, recipe) =>
-    fingerprintOf(
-      recipe,
-      seesImages(calibration)
-        ? { data: calibration, limits: pictureLimits(calibration.images, compat) }
-        : { files: [calibration] }
-    ),
-  continuation: ({ calibration, compat }, recipe, begun) =>
-    seesImages(calibration) ? continueWithData(calibration, compat, recipe, begun) : Effect.succeedNone,
-  versions: Effect.fnUntraced(function* ({ quantizers, embeddings }: Config) {
-    const named = quantizers.map(({ use }) => use)
+  continuation: continueCalibration,
+  versions: Effect.fnUntraced(function* (config: Config) {
+    const named = config.quantizers.map(({ use }) => use)
     // Weights of these quantizers were not clipped by earlier versions.
     const searched = (yield* Extensions).quantizers.filter(({ id, searchedAs }) => searchedAs && named.includes(id))
-    const versions = yield* versionsOf({ quantizers: [...quantizers, embeddings] })
+    const versions = yield* calibratedStage.versions(config)
     return { ...versions, ...Object.fromEntries(searched.map(({ id }) => [`clipping of ${id}`, 1])) }
   }),
   forecast: Effect.fnUntraced(function* (config: Config, recipe, place) {
@@ -201,7 +181,7 @@ export const Autoclip = Stage.define({
       lines: [...ruleLines(planned, place), ...(data?.lines ?? [])]
     })
   }),
-  begin: Effect.fnUntraced(function* (config: Config, input: AutoclipInput, context: Stage.StageContext) {
+  begin: Effect.fnUntraced(function* (config: Config, input: CalibratedInput, context: Stage.StageContext) {
     const { recipe, directory: ownDirectory } = context
     const { backend } = yield* Compute
     const model = yield* openRecipeModel(recipe)

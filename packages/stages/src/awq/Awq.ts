@@ -9,18 +9,15 @@ import { sizeOf } from "@speedq/tensors"
 import { modelTensors } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Allocation, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
-import { continueWithData } from "../data/continueWithData.ts"
-import { fingerprintOf } from "../data/fingerprint.ts"
-import { pictureLimits } from "../data/pictureLimits.ts"
-import { versionsOf } from "../extensions/versions.ts"
+import { QuantizedLanguage } from "../artefacts/artefacts.ts"
+import { type CalibratedInput, calibratedStage, continueCalibration } from "../calibration/calibratedStage.ts"
 import { blocksToQuantize } from "../model/modelBlocks.ts"
 import { planTowers } from "../model/plannedLayers.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { forecastPosttraining } from "../posttraining/forecastPosttraining.ts"
 import { PosttrainingConfig } from "../posttraining/PosttrainingConfig.ts"
-import { type PosttrainingInput, posttrainingProgram } from "../posttraining/posttrainingProgram.ts"
+import { posttrainingProgram } from "../posttraining/posttrainingProgram.ts"
 import type { AwqOptions } from "../registry/stageOptions.ts"
 import { awqBlock } from "./awqBlock.ts"
 import { awqBytes, awqSeconds } from "./forecastAwq.ts"
@@ -55,16 +52,12 @@ const AwqConfig = Schema.Struct({
 type AwqConfig = typeof AwqConfig.Type
 
 export const Awq = Stage.define({
+  ...calibratedStage,
   name: "awq",
   version: 1,
   config: writtenAs<AwqOptions>()(AwqConfig),
-  uses: [Allocation, QuantizedVision, TrainedProjector],
   gives: [QuantizedLanguage],
-  fingerprint: ({ calibration, compat }: AwqConfig, recipe) =>
-    fingerprintOf(recipe, { data: calibration, limits: pictureLimits(calibration.images, compat) }),
-  continuation: ({ calibration, compat }: AwqConfig, recipe, begun) =>
-    continueWithData(calibration, compat, recipe, begun),
-  versions: ({ quantizers, embeddings }: AwqConfig) => versionsOf({ quantizers: [...quantizers, embeddings] }),
+  continuation: continueCalibration,
   forecast: Effect.fnUntraced(function* (config: AwqConfig, recipe, place) {
     const model = yield* planModel(recipe)
     const linears = yield* planTowers(model.config, ["language"], config.quantizers, config.compat)
@@ -79,7 +72,7 @@ export const Awq = Stage.define({
       work: awqSeconds(work)
     })
   }),
-  begin: Effect.fnUntraced(function* (config: AwqConfig, input: PosttrainingInput, context: Stage.StageContext) {
+  begin: Effect.fnUntraced(function* (config: AwqConfig, input: CalibratedInput, context: Stage.StageContext) {
     const model = yield* openRecipeModel(context.recipe)
     const { config: network } = model.directory
     const { quantizers, compat } = config

@@ -1,26 +1,17 @@
-/** A stage that fits the decoder layer by layer, by any method: what it uses, gives and depends on, and its work. */
-import { packedWeights, releaseParameters, type VisionTower } from "@speedq/exports"
-import type { RecipeSettings, Stage } from "@speedq/pipeline"
+/** The work of a stage that fits the decoder layer by layer, by any method. */
+import { packedWeights, releaseParameters } from "@speedq/exports"
+import type { Stage } from "@speedq/pipeline"
 import type { QuantizerChoice, RuleSpec } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
-import { Allocation, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
 import { seesImages } from "../autoclip/calibration.ts"
 import type { CalibrationExtent } from "../autoclip/calibrationForecast.ts"
+import type { CalibratedInput } from "../calibration/calibratedStage.ts"
 import { Compute } from "../compute/Compute.ts"
-import { fingerprintOf } from "../data/fingerprint.ts"
-import { pictureLimits } from "../data/pictureLimits.ts"
 import { dataSections } from "../data/SampleTally.ts"
 import type { RulesInvalid } from "../Errors.ts"
-import { versionsOf } from "../extensions/versions.ts"
 import { chosenLayers } from "../model/layerFact.ts"
-import {
-  type Choices,
-  type EmbeddingConfig,
-  type PlannedLayers,
-  planEmbeddings,
-  planTowers
-} from "../model/plannedLayers.ts"
+import { type EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { roundedMatrices } from "../model/roundedMatrices.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
@@ -39,34 +30,10 @@ export interface DecoderConfig extends CalibrationExtent {
   readonly cache: bigint | number
 }
 
-/** What stages before made of what images pass through. */
-interface DecoderInput {
-  readonly allocation?: Choices
-  readonly quantizedVision?: VisionTower
-  readonly projector?: Parameters
-}
-
-/** The parts of the stage's definition that are the same for every method. */
-export const decoderStage = {
-  uses: [Allocation, QuantizedVision, TrainedProjector],
-  // Text passes through neither tower nor projector: what becomes of them does not change its layers.
-  takes: ({ calibration }: DecoderConfig, { name }: { readonly name: string }) =>
-    seesImages(calibration) || name === Allocation.name,
-  gives: [QuantizedLanguage],
-  fingerprint: ({ calibration, compat }: DecoderConfig, recipe: RecipeSettings) =>
-    fingerprintOf(
-      recipe,
-      seesImages(calibration)
-        ? { data: calibration, limits: pictureLimits(calibration.images, compat) }
-        : { files: [calibration] }
-    ),
-  versions: ({ quantizers, embeddings }: DecoderConfig) => versionsOf({ quantizers: [...quantizers, embeddings] })
-} as const
-
 /** The program of the stage. `requireFit` fails where the method cannot fit a layer's quantizer; the method is made of the number of samples and the quantizers of layers. */
 export const fitDecoder = Effect.fnUntraced(function* <L extends Parameters>(
   config: DecoderConfig,
-  { allocation, quantizedVision, projector }: DecoderInput,
+  { allocation, quantizedVision, projector }: CalibratedInput,
   stage: Stage.StageContext,
   requireFit: (planned: PlannedLayers) => Effect.Effect<void, RulesInvalid>,
   makeMethod: (samples: number, choices: ReadonlyMap<string, QuantizerChoice>) => BlockMethod<L>

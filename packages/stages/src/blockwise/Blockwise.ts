@@ -8,10 +8,12 @@ import { option, optionalOption, writtenAs } from "@speedq/formats"
 import { Count, Rate, Stage } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { QuantizedLanguage } from "../artefacts/artefacts.ts"
 import { decoderOptions } from "../blocks/decoderOptions.ts"
-import { decoderStage, fitDecoder } from "../blocks/fitDecoder.ts"
+import { fitDecoder } from "../blocks/fitDecoder.ts"
 import { forecastDecoder } from "../blocks/forecastDecoder.ts"
 import { blockOptions } from "../blocks/roundingOptions.ts"
+import { calibratedStage } from "../calibration/calibratedStage.ts"
 import { fakeQuantizationPiece, optimizerPiece } from "../measuring/weightPieces.ts"
 import type { PlannedLayers } from "../model/plannedLayers.ts"
 import { requireGrids } from "../model/requireGrids.ts"
@@ -55,10 +57,11 @@ const requireFit = (planned: PlannedLayers) =>
   )
 
 export const Blockwise = Stage.define({
-  ...decoderStage,
+  ...calibratedStage,
   name: "blockwise",
   version: 1,
   config: writtenAs<BlockwiseOptions>()(BlockwiseConfig),
+  gives: [QuantizedLanguage],
   forecast: (config: BlockwiseConfig, recipe, place) =>
     forecastDecoder(config, recipe, place, {
       requireFit,

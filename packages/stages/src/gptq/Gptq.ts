@@ -8,12 +8,9 @@ import { gptqDefaults, hasOwnGroups, RuleList } from "@speedq/quantizers"
 import { type ModelConfig, type Tower, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Allocation, QuantizedLanguage, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
-import { continueWithData } from "../data/continueWithData.ts"
-import { fingerprintOf } from "../data/fingerprint.ts"
-import { pictureLimits } from "../data/pictureLimits.ts"
+import { QuantizedLanguage, QuantizedVision } from "../artefacts/artefacts.ts"
+import { type CalibratedInput, calibratedStage, continueCalibration } from "../calibration/calibratedStage.ts"
 import { RulesInvalid } from "../Errors.ts"
-import { versionsOf } from "../extensions/versions.ts"
 import { blocksToQuantize } from "../model/modelBlocks.ts"
 import { type Choices, planTowers, quantizing } from "../model/plannedLayers.ts"
 import { requireGrids } from "../model/requireGrids.ts"
@@ -21,7 +18,7 @@ import { openRecipeModel } from "../model/SourceModel.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { forecastPosttraining } from "../posttraining/forecastPosttraining.ts"
 import { PosttrainingConfig } from "../posttraining/PosttrainingConfig.ts"
-import { type PosttrainingInput, posttrainingProgram } from "../posttraining/posttrainingProgram.ts"
+import { posttrainingProgram } from "../posttraining/posttrainingProgram.ts"
 import type { GptqOptions } from "../registry/stageOptions.ts"
 import { gptqBytes, gptqSeconds } from "./forecastGptq.ts"
 import { quantizeBlock } from "./quantizeBlock.ts"
@@ -84,16 +81,12 @@ const partsOf = <T>(layers: ReadonlyMap<string, T>, isVision: boolean): Readonly
   new Map([...layers].filter(([layer]) => (towerOf(layer) === "vision") === isVision))
 
 export const Gptq = Stage.define({
+  ...calibratedStage,
   name: "gptq",
   version: 1,
   config: writtenAs<GptqOptions>()(GptqConfig),
-  uses: [Allocation, QuantizedVision, TrainedProjector],
   gives: [QuantizedVision, QuantizedLanguage],
-  fingerprint: ({ calibration, compat }: GptqConfig, recipe) =>
-    fingerprintOf(recipe, { data: calibration, limits: pictureLimits(calibration.images, compat) }),
-  continuation: ({ calibration, compat }: GptqConfig, recipe, begun) =>
-    continueWithData(calibration, compat, recipe, begun),
-  versions: ({ quantizers, embeddings }: GptqConfig) => versionsOf({ quantizers: [...quantizers, embeddings] }),
+  continuation: continueCalibration,
   forecast: Effect.fnUntraced(function* (config: GptqConfig, recipe, place) {
     const model = yield* planModel(recipe)
     const linears = yield* planGptq(model.config, config)
@@ -105,7 +98,7 @@ export const Gptq = Stage.define({
       work: gptqSeconds({ model, linears, blocks })
     })
   }),
-  begin: Effect.fnUntraced(function* (config: GptqConfig, input: PosttrainingInput, context: Stage.StageContext) {
+  begin: Effect.fnUntraced(function* (config: GptqConfig, input: CalibratedInput, context: Stage.StageContext) {
     const model = yield* openRecipeModel(context.recipe)
     const linears = yield* planGptq(model.directory.config, config, input.allocation)
     return yield* posttrainingProgram({

@@ -2,19 +2,20 @@
  * The work of a stage that quantizes the model block after block, on what calibration records are before each: a step is a block. The
  * inputs of a block come through the blocks before it, as they were quantized or as they are.
  */
-import { packedWeights, releasePacked, releaseParameters, type VisionTower } from "@speedq/exports"
+import { packedWeights, releasePacked, releaseParameters } from "@speedq/exports"
 import { emit, type Report, RunEvents, Stage } from "@speedq/pipeline"
 import type { PackedWeights, QuantizerChoice } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import type { Weights } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import type { CalibratedInput } from "../calibration/calibratedStage.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { dataSections } from "../data/SampleTally.ts"
 import { writeUsed } from "../data/usedSamples.ts"
 import { layerFact, layersSection } from "../model/layerFact.ts"
 import { blocksToQuantize, layersOfBlock, type ModelBlock } from "../model/modelBlocks.ts"
-import { type Choices, type PlannedLayers, planEmbeddings, quantizing } from "../model/plannedLayers.ts"
+import { type PlannedLayers, planEmbeddings, quantizing } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { roundedMatrices } from "../model/roundedMatrices.ts"
 import type { openRecipeModel } from "../model/SourceModel.ts"
@@ -22,13 +23,6 @@ import { owned, owningState } from "../model/stageMemory.ts"
 import { type BlockInputs, makeBlockInputs } from "./BlockInputs.ts"
 import type { PosttrainingConfig } from "./PosttrainingConfig.ts"
 import { type LayerRow, type PosttrainingState, posttrainingCodec } from "./PosttrainingState.ts"
-
-/** What stages before made of what records pass through. */
-export interface PosttrainingInput {
-  readonly allocation?: Choices
-  readonly quantizedVision?: VisionTower
-  readonly projector?: Parameters
-}
 
 /** A block that is to be quantized, its inputs there. */
 export interface OpenBlock {
@@ -68,7 +62,7 @@ interface PosttrainingMethod<Output> {
 
 interface ProgramOptions<Output> {
   readonly config: PosttrainingConfig
-  readonly input: PosttrainingInput
+  readonly input: CalibratedInput
   readonly context: Stage.StageContext
   readonly model: Effect.Success<ReturnType<typeof openRecipeModel>>
   readonly linears: PlannedLayers
