@@ -2,7 +2,7 @@
 import { type LanguageModel, releasePacked, releaseParameters, type VisionTower } from "@speedq/exports"
 import { layerOf, parameterOf, type Safetensors } from "@speedq/formats"
 import { Artefact, Codec } from "@speedq/pipeline"
-import { describePacked, encodeChoice, readChoice, readPackedWeights, WrittenChoice } from "@speedq/quantizers"
+import { encodeChoice, readChoice, WrittenChoice } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -10,6 +10,7 @@ import { Compute } from "../compute/Compute.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import type { Choices } from "../model/plannedLayers.ts"
 import { owned } from "../model/stageMemory.ts"
+import { Described, described, loadPacked } from "./packedCodec.ts"
 import { readingPacked } from "./readingSaved.ts"
 import { loadTensors, packedSources, tensorSources } from "./tensorCodec.ts"
 
@@ -22,8 +23,6 @@ const parametersCodec = Codec.make({
       releaseParameters
     )
 })
-
-const Described = Schema.Record(Schema.String, Schema.JsonObject)
 
 /** Quantizers by the names of their parameters. */
 const WrittenChoices = Schema.Record(Schema.String, WrittenChoice)
@@ -52,16 +51,8 @@ export const Allocation = Artefact.make(
   })
 )
 
-/** Weights in packed form, as a stage saved them. */
-const loadPacked = (weights: typeof Described.Type, { path, store }: Safetensors.Safetensors) =>
-  Effect.gen(function* () {
-    const { backend } = yield* Compute
-    const known = (yield* Extensions).quantizers
-    return yield* owned(
-      readingPacked(path, () => readPackedWeights(backend, store, weights, known)),
-      releasePacked
-    )
-  })
+const ownPacked = (weights: typeof Described.Type, file: Safetensors.Safetensors) =>
+  owned(loadPacked(weights, file), releasePacked)
 
 /** The ViT: weights of its Linears, packed, and what was given as numbers. */
 export const QuantizedVision = Artefact.make(
@@ -70,13 +61,13 @@ export const QuantizedVision = Artefact.make(
   Codec.make({
     data: Schema.Struct({ weights: Described }),
     save: ({ packed, values }: VisionTower) => ({
-      data: { weights: describePacked(packed) as typeof Described.Type },
+      data: { weights: described(packed) },
       tensors: [...packedSources(packed), ...tensorSources("parameter", values)]
     }),
     load: ({ weights }, tensors) =>
       Effect.gen(function* () {
         const { backend } = yield* Compute
-        const packed = yield* loadPacked(weights, tensors)
+        const packed = yield* ownPacked(weights, tensors)
         const values = yield* owned(loadTensors(backend, tensors, "parameter", "weights"), releaseParameters)
         return { packed, values } satisfies VisionTower
       })
@@ -108,7 +99,7 @@ export const QuantizedLanguage = Artefact.make(
     save: ({ parameters, choices, packed = new Map() }: LanguageModel) => ({
       data: {
         choices: writeChoices(choices),
-        ...(packed.size === 0 ? {} : { weights: describePacked(packed) as typeof Described.Type })
+        ...(packed.size === 0 ? {} : { weights: described(packed) })
       },
       tensors: [...packedSources(packed), ...tensorSources("parameter", parameters)]
     }),
@@ -116,7 +107,7 @@ export const QuantizedLanguage = Artefact.make(
       Effect.gen(function* () {
         const { backend } = yield* Compute
         const decoded = yield* loadChoices(choices, tensors)
-        const packed = yield* loadPacked(weights, tensors)
+        const packed = yield* ownPacked(weights, tensors)
         const parameters = yield* owned(loadTensors(backend, tensors, "parameter", "weights"), releaseParameters)
         const model: LanguageModel = { parameters, choices: decoded, packed }
         return model

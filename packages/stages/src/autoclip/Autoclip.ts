@@ -22,11 +22,12 @@ import { loadTensor, loadTensors, tensorSource, tensorSources } from "../artefac
 import { type CalibratedInput, calibratedStage, continueCalibration } from "../calibration/calibratedStage.ts"
 import { calibratedTime } from "../calibration/calibratedTime.ts"
 import type { Seen } from "../calibration/records.ts"
+import { loadSeen, seenData, seenTensors } from "../calibration/seenCodec.ts"
 import type { Sequences } from "../calibration/sequences.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { dataSections, SampleTally } from "../data/SampleTally.ts"
-import { loadUsed, usedTensor, writeUsed } from "../data/usedSamples.ts"
+import { writeUsed } from "../data/usedSamples.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { layerFact, layersSection } from "../model/layerFact.ts"
 import { chosenMatrices, EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
@@ -110,11 +111,11 @@ const searchingCodec = Codec.make({
     tally: Schema.optionalKey(SampleTally)
   }),
   save: ({ sequences, ranges, rows, seen }: Searching) => ({
-    data: { rows, lengths: sequences?.lengths ?? null, ...(seen && { tally: seen.tally }) },
+    data: { rows, lengths: sequences?.lengths ?? null, ...seenData(seen) },
     tensors: [
       ...(sequences ? [tensorSource("hidden", sequences.hidden)] : []),
       ...tensorSources("range", ranges),
-      ...(seen ? [usedTensor(seen.used)] : [])
+      ...seenTensors(seen)
     ]
   }),
   load: ({ rows, lengths, tally }, file) =>
@@ -122,7 +123,7 @@ const searchingCodec = Codec.make({
       const { backend } = yield* Compute
       const sequences =
         lengths === null ? undefined : { hidden: yield* loadTensor(backend, file, "hidden", "state"), lengths }
-      const seen = tally && { tally, used: yield* loadUsed(file) }
+      const seen = yield* loadSeen(tally, file)
       const ranges = yield* loadTensors(backend, file, "range", "state")
       return { sequences, ranges, rows, seen } satisfies Searching
     })

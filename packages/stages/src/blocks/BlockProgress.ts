@@ -2,15 +2,14 @@
 import type { BlockReport, BlockState } from "@speedq/adaround"
 import { layerOf, parameterOf } from "@speedq/formats"
 import { Codec } from "@speedq/pipeline"
-import { describePacked, type PackedWeights, readPackedWeights } from "@speedq/quantizers"
+import type { PackedWeights } from "@speedq/quantizers"
 import type { Parameters, Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { readingPacked } from "../artefacts/readingSaved.ts"
+import { Described, described, loadPacked } from "../artefacts/packedCodec.ts"
 import { loadTensor, packedSources, tensorSource } from "../artefacts/tensorCodec.ts"
 import { Compute } from "../compute/Compute.ts"
 import { SampleTally } from "../data/SampleTally.ts"
-import { Extensions } from "../extensions/Extensions.ts"
 import type { BlockMethod } from "./BlockMethod.ts"
 
 /** What was measured of a finished block, and which weights it has. */
@@ -49,7 +48,7 @@ const RandomData = Schema.Struct({
 })
 
 const Data = Schema.Struct({
-  done: Schema.Record(Schema.String, Schema.JsonObject),
+  done: Described,
   reports: Schema.Array(FittedBlockData),
   current: Schema.NullOr(
     Schema.Struct({ iteration: Schema.Int, layers: Schema.Array(Schema.String), random: RandomData })
@@ -62,7 +61,7 @@ export const blockProgressCodec = <L extends Parameters>({ parts }: Pick<BlockMe
     data: Data,
     save: ({ done, reports, current, tally }: BlockProgress<L>) => ({
       data: {
-        done: describePacked(done) as (typeof Data.Type)["done"],
+        done: described(done),
         reports,
         current: current
           ? {
@@ -83,8 +82,7 @@ export const blockProgressCodec = <L extends Parameters>({ parts }: Pick<BlockMe
     load: ({ done, reports, current, tally }, file) =>
       Effect.gen(function* () {
         const { backend } = yield* Compute
-        const known = (yield* Extensions).quantizers
-        const weights = yield* readingPacked(file.path, () => readPackedWeights(backend, file.store, done, known))
+        const weights = yield* loadPacked(done, file)
         const layers: { [layer: string]: L } = {}
         for (const parameter of current?.layers ?? []) {
           const layer = layerOf(parameter)

@@ -1,16 +1,15 @@
 /** What a stage that quantizes block after block remembers: the layers that are done. */
 import { Codec } from "@speedq/pipeline"
-import { describePacked, type PackedWeights, readPackedWeights } from "@speedq/quantizers"
+import type { PackedWeights } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { readingPacked } from "../artefacts/readingSaved.ts"
+import { Described, described, loadPacked } from "../artefacts/packedCodec.ts"
 import { loadTensors, packedSources, tensorSources } from "../artefacts/tensorCodec.ts"
 import type { Seen } from "../calibration/records.ts"
+import { loadSeen, seenData, seenTensors } from "../calibration/seenCodec.ts"
 import { Compute } from "../compute/Compute.ts"
 import { SampleTally } from "../data/SampleTally.ts"
-import { loadUsed, usedTensor } from "../data/usedSamples.ts"
-import { Extensions } from "../extensions/Extensions.ts"
 
 /** Mean squared error of a layer's output, its weight rounded to nearest and as the stage quantized it. */
 const LayerRow = Schema.Struct({ layer: Schema.String, nearest: Schema.Number, quantized: Schema.Number })
@@ -27,7 +26,7 @@ export interface PosttrainingState {
 }
 
 const Data = Schema.Struct({
-  weights: Schema.Record(Schema.String, Schema.JsonObject),
+  weights: Described,
   rows: Schema.Array(LayerRow),
   tally: Schema.optionalKey(SampleTally)
 })
@@ -36,23 +35,18 @@ export const posttrainingCodec = Codec.make({
   data: Data,
   save: ({ packed, parameters, rows, seen }: PosttrainingState) => ({
     data: {
-      weights: describePacked(packed) as (typeof Data.Type)["weights"],
+      weights: described(packed),
       rows,
-      ...(seen && { tally: seen.tally })
+      ...seenData(seen)
     },
-    tensors: [
-      ...packedSources(packed),
-      ...tensorSources("parameter", parameters),
-      ...(seen ? [usedTensor(seen.used)] : [])
-    ]
+    tensors: [...packedSources(packed), ...tensorSources("parameter", parameters), ...seenTensors(seen)]
   }),
   load: ({ weights, rows, tally }, file) =>
     Effect.gen(function* () {
       const { backend } = yield* Compute
-      const known = (yield* Extensions).quantizers
-      const seen = tally && { tally, used: yield* loadUsed(file) }
+      const seen = yield* loadSeen(tally, file)
       const parameters = yield* loadTensors(backend, file, "parameter", "state")
-      const packed = yield* readingPacked(file.path, () => readPackedWeights(backend, file.store, weights, known))
+      const packed = yield* loadPacked(weights, file)
       return { packed, parameters, rows, seen } satisfies PosttrainingState
     })
 })
