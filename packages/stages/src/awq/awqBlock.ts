@@ -14,7 +14,7 @@ import { add, cast, noGrad, type Parameters, scope, type Tensor, tensor } from "
 import { attentionBranch, type LanguageConfig, mlpBranch, type Weights } from "@speedq/vlm-model"
 import { searchGrid } from "../autoclip/clipLayer.ts"
 import { mapSequences, type Sequences } from "../calibration/sequences.ts"
-import { outputError } from "../posttraining/outputError.ts"
+import { layerErrors } from "../posttraining/layerErrors.ts"
 import type { LayerRow } from "../posttraining/PosttrainingState.ts"
 import type { OpenBlock, QuantizedBlock } from "../posttraining/posttrainingProgram.ts"
 import { type ScaledGroup, scaledGroups } from "./scaledGroups.ts"
@@ -86,26 +86,9 @@ const quantizeLayer = async ({ layer, choice, weight, scales, hessian }: LayerTo
   }
 }
 
-/** Mean squared errors of the layer's output, of a model whose scales cancel: rounded to nearest without AWQ, and as it was packed. */
-const rowOf = async (packed: PackedWeight, { layer, choice, weight, scales, hessian }: LayerToQuantize) => {
-  const inverse = {
-    columns: scales.columns && inverses(scales.columns),
-    rows: scales.rows && inverses(scales.rows)
-  }
-  const nearest = noGrad(() => choice.quantizer.fakeQuantize(choice.config, weight))
-  const effective = noGrad(() => scope(() => scaled(packed.unpack(), inverse)))
-  try {
-    const row: LayerRow = {
-      layer,
-      nearest: await outputError(weight, nearest, hessian),
-      quantized: await outputError(weight, effective, hessian)
-    }
-    return row
-  } finally {
-    nearest.release()
-    effective.release()
-  }
-}
+/** The weight as the layer's own inputs meet it, in a model whose scales cancel. In the caller's scope. */
+const unscaled = (packed: PackedWeight, { columns, rows }: Scales): Tensor =>
+  scaled(packed.unpack(), { columns: columns && inverses(columns), rows: rows && inverses(rows) })
 
 /** Parameters that scales change and that are not quantized: norms, biases, and Linears that rules leave as they are. */
 const changedParameters = (weights: Weights, choices: OpenBlock["choices"], found: Found): Parameters =>
@@ -164,7 +147,7 @@ export const awqBlock = async (
         const each: LayerToQuantize = { layer, choice, weight, hessian, scales: scalesOf(layer, found) }
         const made = await quantizeLayer(each, settings)
         packed.set(layer, made)
-        rows.push(await rowOf(made, each))
+        rows.push(await layerErrors(each, () => unscaled(made, each.scales)))
       } finally {
         weight.release()
       }

@@ -13,38 +13,21 @@ import {
   type QuantizerChoice
 } from "@speedq/quantizers"
 import { cast, noGrad, scope, type Tensor } from "@speedq/tensors"
-import { outputError } from "../posttraining/outputError.ts"
+import { layerErrors } from "../posttraining/layerErrors.ts"
 import type { LayerRow } from "../posttraining/PosttrainingState.ts"
 import type { OpenBlock, QuantizedBlock } from "../posttraining/posttrainingProgram.ts"
 
-interface LayerToQuantize {
-  readonly layer: string
-  readonly choice: QuantizerChoice
-  /** f32 [N, K] */
-  readonly weight: Tensor
-  readonly hessian: InputSum
-  readonly factor: GptqFactor
-}
-
-const quantizeLayer = async ({ layer, choice, weight, hessian, factor }: LayerToQuantize, options: GptqSettings) => {
-  const { quantizer, config } = choice
+const quantizeLayer = async (
+  layer: string,
+  choice: QuantizerChoice,
+  weight: Tensor,
+  factor: GptqFactor,
+  options: GptqSettings
+): Promise<PackedWeight> => {
   const stored = await gptqWeight(choice, weight, factor, options)
-  const packed = await packWeight(layer, choice, weight.shape, stored).finally(() => {
+  return await packWeight(layer, choice, weight.shape, stored).finally(() => {
     for (const each of Object.values<Tensor>(stored)) each.release()
   })
-  const nearest = noGrad(() => quantizer.fakeQuantize(config, weight))
-  const unpacked = noGrad(() => packed.unpack())
-  try {
-    const row: LayerRow = {
-      layer,
-      nearest: await outputError(weight, nearest, hessian),
-      quantized: await outputError(weight, unpacked, hessian)
-    }
-    return { packed, row }
-  } finally {
-    nearest.release()
-    unpacked.release()
-  }
 }
 
 /** The factor of each Hessian, computed once for all Linears that read the same, which follow each other. */
@@ -70,12 +53,13 @@ export const quantizeBlock = async (
     inputs.observe(block, { ...weights, observe: collector.observe })
     const factorOf = factorsOf(options)
     for (const [layer, hessian] of collector.sums) {
+      const choice = choices.get(layer)!
       const weight = noGrad(() => scope(() => cast(weights.get(parameterOf(layer)), "f32")))
       try {
         const factor = await factorOf(layer, hessian)
-        const made = await quantizeLayer({ layer, choice: choices.get(layer)!, weight, hessian, factor }, options)
-        packed.set(layer, made.packed)
-        rows.push(made.row)
+        const made = await quantizeLayer(layer, choice, weight, factor, options)
+        packed.set(layer, made)
+        rows.push(await layerErrors({ layer, choice, weight, hessian }, made.unpack))
       } finally {
         weight.release()
       }
