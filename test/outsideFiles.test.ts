@@ -27,7 +27,7 @@ import { readManifest } from "../packages/pipeline/src/checkpoints/StageManifest
 import { readEvents } from "../packages/pipeline/src/events/readEvents.ts"
 import { importModule } from "../packages/speedq/src/modules/importModule.ts"
 import { readJson } from "../packages/speedq/src/recipes/loadRecipe.ts"
-import { readBlocks } from "../packages/stages/src/autoclip/calibration.ts"
+import { readBlocks } from "../packages/stages/src/calibration/calibration.ts"
 import { drawPictures } from "../packages/stages/src/data/calibrationPictures.ts"
 import { readLedger } from "../packages/stages/src/data/DataLedger.ts"
 import { fileDigest } from "../packages/stages/src/data/fileDigest.ts"

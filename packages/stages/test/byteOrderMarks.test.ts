@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { makeTokenizer, tokenizerParts } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { afterAll, assert, describe, it } from "vitest"
-import { readBlocks } from "../src/autoclip/calibration.ts"
+import { readBlocks } from "../src/calibration/calibration.ts"
 import { drawPictures, isPicture } from "../src/data/calibrationPictures.ts"
 
 const root = mkdtempSync(join(tmpdir(), "speedq-marks-"))

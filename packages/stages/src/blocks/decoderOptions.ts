@@ -2,7 +2,7 @@
 import { option, requiredOption } from "@speedq/formats"
 import { Compat, Count } from "@speedq/pipeline"
 import { calibrationDefaults, RuleList } from "@speedq/quantizers"
-import { Calibration } from "../autoclip/calibration.ts"
+import { Calibration } from "../calibration/calibration.ts"
 import { EmbeddingConfig } from "../model/plannedLayers.ts"
 
 /** `documents` is the default, and `source` where that comes from. */

@@ -5,12 +5,12 @@ import type { RuleSpec } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import { Allocation, QuantizedVision, TrainedProjector } from "../artefacts/artefacts.ts"
-import { type Calibration, seesImages } from "../autoclip/calibration.ts"
 import { continueWithData } from "../data/continueWithData.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { pictureLimits } from "../data/pictureLimits.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import type { Choices, EmbeddingConfig } from "../model/plannedLayers.ts"
+import { type Calibration, seesImages } from "./calibration.ts"
 
 /** What stages before made of what records pass through, and of the layers' quantizers. */
 export interface CalibratedInput {

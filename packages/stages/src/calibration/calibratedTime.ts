@@ -2,9 +2,9 @@
 import type { Compat, RecipeSettings } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { type Calibration, seesImages } from "../autoclip/calibration.ts"
 import { dataExtent, extentLine } from "../planning/dataExtent.ts"
 import { type StageFiles, stageTime, type Work } from "../planning/stageTime.ts"
+import { type Calibration, seesImages } from "./calibration.ts"
 import { type recordsExtent, type SequencesExtent, sequencesOf } from "./extent.ts"
 
 interface CalibratedWork<E, R> {

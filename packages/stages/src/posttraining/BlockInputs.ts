@@ -14,7 +14,7 @@ import {
   type Weights
 } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import { embedRecords } from "../autoclip/calibration.ts"
+import { embedRecords } from "../calibration/calibration.ts"
 import { eachRecord, type RecordOptions, type Seen } from "../calibration/records.ts"
 import { passLayer, type Sequences } from "../calibration/sequences.ts"
 import { computing } from "../compute/computing.ts"

@@ -1,4 +1,4 @@
-/** What the clipping search looks at: blocks of text, or records of images and text as training sees them. */
+/** What calibrates: blocks of text, or records of images and text as training sees them. */
 import { dirname } from "node:path"
 import { linesOf, readPieces, textOf } from "@speedq/formats"
 import type { Compat, Forecast, RecipeSettings } from "@speedq/pipeline"
@@ -16,8 +16,6 @@ import {
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { eachRecord, type RecordOptions, type Seen } from "../calibration/records.ts"
-import { rowsFrom, type Sequences } from "../calibration/sequences.ts"
 import { computing } from "../compute/computing.ts"
 import { type MicroBatch, openSampleLoader } from "../data/SampleLoader.ts"
 import { makingOf } from "../data/SampleSource.ts"
@@ -26,6 +24,8 @@ import { owned } from "../model/stageMemory.ts"
 import { inputEmbeddings } from "../training/hiddenStates.ts"
 import { DataConfig } from "../training/TrainingConfig.ts"
 import { makeVisionFeatures } from "../training/VisionFeatures.ts"
+import { eachRecord, type RecordOptions, type Seen } from "./records.ts"
+import { rowsFrom, type Sequences } from "./sequences.ts"
 
 /** A file of text (JSONL with `text` or `conversations`, or paragraphs), or the data of a training stage: records with their images. */
 export const Calibration = Schema.Union([Schema.NonEmptyString, DataConfig])

@@ -3,9 +3,9 @@ import type { Compat, Forecast, RecipeSettings } from "@speedq/pipeline"
 import { openModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { recordsExtent } from "../calibration/extent.ts"
 import { mixtureForecast } from "../planning/mixtureForecast.ts"
 import { type Calibration, lookAtText, recordTokens, seesImages, tooFewTokens } from "./calibration.ts"
+import { recordsExtent } from "./extent.ts"
 
 /** The part of a stage's options that says what calibrates. */
 export interface CalibrationExtent {
