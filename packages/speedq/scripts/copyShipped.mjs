@@ -1,21 +1,22 @@
 /** Copies what the tarball brings into dist/share: recipes, nano, the project of `speedq create`, and completions that the built command prints. */
 import { execFileSync } from "node:child_process"
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const packageRoot = fileURLToPath(new URL("..", import.meta.url))
 const repository = join(packageRoot, "..", "..")
 const share = join(packageRoot, "dist", "share")
 
-/** What makes nano needs this repository. */
-const stays = ["generator", "teacher"].map((name) => join(repository, "data", "nano", name))
+/** What makes nano needs this repository; so do the data of micro, and with them its recipes. */
+const makers = ["generator", "teacher"].map((name) => join(repository, "data", "nano", name))
+const stays = (path) => makers.includes(path) || basename(path).startsWith("micro-")
 
 rmSync(share, { recursive: true, force: true })
 for (const folder of ["configs", "data/nano", "examples/project"]) {
   cpSync(join(repository, folder), join(share, folder), {
     recursive: true,
-    filter: (path) => !stays.includes(path)
+    filter: (path) => !stays(path)
   })
 }
 

@@ -1,8 +1,16 @@
 /** Files that come with the command, found by short names from any directory. */
 import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
-import { recipeFile, shippedNano, shippedPath, shippedRecipeNames, withShippedPaths } from "../src/shipped/shipped.ts"
+import {
+  recipeFile,
+  requireGenerated,
+  shippedNano,
+  shippedPath,
+  shippedRecipeNames,
+  withShippedPaths
+} from "../src/shipped/shipped.ts"
 import { root, speedqProcess, temporaryDirectory } from "./support/speedq.ts"
 
 describe("speedq: paths", () => {
@@ -29,6 +37,15 @@ describe("speedq: paths", () => {
       stages: [{ title, data: ["speedq:data/nano/evaluation/short.tsv", null] }]
     }
     assert.deepEqual(withShippedPaths(recipe), { model: "mine", seed: 1, stages: [{ title, data: [path, null] }] })
+  })
+})
+
+describe("generated files", () => {
+  it("that are not there are named, with the command that makes them", () => {
+    const recipe = { stages: [{ data: { meta: "speedq:data/micro/build/no-such-file.json" } }] }
+    const failure = Effect.runSync(Effect.flip(requireGenerated(recipe)))
+    assert.match(failure.message, /data\/micro\/build\/no-such-file\.json is not there: .* run `npm run micro`/)
+    Effect.runSync(requireGenerated({ meta: "speedq:data/nano/no-such-file.json" }))
   })
 })
 

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { Json } from "effect/Schema"
 import * as Schema from "effect/Schema"
 import { RecipeMissing, RecipeUnreadable, WrongUsage } from "../Errors.ts"
-import { recipeFile, recipesIn, shippedRecipeNames, withShippedPaths } from "../shipped/shipped.ts"
+import { recipeFile, recipesIn, requireGenerated, shippedRecipeNames, withShippedPaths } from "../shipped/shipped.ts"
 
 /** Recipes whose names are like the one that is not there: shipped ones by their names, those beside it and in ./configs by their paths. */
 const nearRecipes = (file: string): readonly string[] => {
@@ -55,7 +55,7 @@ export const loadRecipe = Effect.fn("loadRecipe")(function* (file: string, setti
 
 export const decodeRecipe = Effect.fnUntraced(function* (json: Json, settings: readonly string[], help: string) {
   const stages = yield* knownStages
-  const decoded = (each: Json) => Recipe.decode(stages, withShippedPaths(each))
+  const decoded = (each: Json) => Effect.andThen(requireGenerated(each), Recipe.decode(stages, withShippedPaths(each)))
   const changed = yield* applySettings(json, settings, help)
   return yield* blamingSettings(decoded(changed), decoded(json), settings, help)
 })

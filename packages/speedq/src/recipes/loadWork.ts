@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { Json } from "effect/Schema"
 import { WrongUsage } from "../Errors.ts"
 import { isModulePath } from "../modules/importModule.ts"
-import { recipeFile, shippedPath, withShippedPaths } from "../shipped/shipped.ts"
+import { recipeFile, requireGenerated, shippedPath, withShippedPaths } from "../shipped/shipped.ts"
 import { applySettings, blamingSettings, decodeRecipe, readJson } from "./loadRecipe.ts"
 import { loadModuleRecipe } from "./moduleRecipe.ts"
 import { directoryOfRecord, isDirectory, recordOfRun } from "./recordOfRun.ts"
@@ -45,7 +45,9 @@ const loadAblation = Effect.fn("loadAblation")(function* (
     settings,
     help
   )
-  const base = withShippedPaths(yield* readJson(resolve(dirname(file), document.base)))
+  const written = yield* readJson(resolve(dirname(file), document.base))
+  yield* requireGenerated(written)
+  const base = withShippedPaths(written)
   const changes = settings.filter((setting) => !seedsSetting.test(setting)).map(shippedPath)
   yield* applySettings(base, changes, help)
   const stages = yield* knownStages

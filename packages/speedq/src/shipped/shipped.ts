@@ -2,6 +2,8 @@
 import { existsSync, readdirSync } from "node:fs"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
+import { RecipeInvalid } from "@speedq/pipeline"
+import * as Effect from "effect/Effect"
 import type { Json } from "effect/Schema"
 
 /** The same from `src` and from `dist`. */
@@ -45,6 +47,27 @@ export const shippedPath = (path: string): string =>
   path.replace(/^((?:[\w.[\]-]+=)?)speedq:(.*)$/s, (_, setting: string, name: string) => {
     return setting + shippedFile(name)
   })
+
+/** Pictures and questions of micro: a generator makes them, with the same bytes for every one who runs it. */
+const generated = { folder: "data/micro/build", command: "npm run micro" }
+
+/** What a recipe names of the generated files, where they are not there. */
+const missingOf = (json: Json): readonly string[] => {
+  if (typeof json === "string") {
+    const missing = json.startsWith(`speedq:${generated.folder}/`) && !existsSync(shippedPath(json))
+    return missing ? [json] : []
+  }
+  return json !== null && typeof json === "object" ? Object.values(json).flatMap(missingOf) : []
+}
+
+/** Fails with RecipeInvalid where a recipe reads files that a generator makes, and none has made them. */
+export const requireGenerated = (json: Json): Effect.Effect<void, RecipeInvalid> => {
+  const [missing] = missingOf(json)
+  if (missing === undefined) return Effect.void
+  const { folder, command } = generated
+  const issue = `${missing} is not there: ${folder} is not shipped but made; run \`${command}\` in a clone of the repository, which takes half a minute`
+  return Effect.fail(new RecipeInvalid({ problems: [{ path: folder, issue }] }))
+}
 
 /** A recipe with the paths of shipped files as they are on this machine. */
 export const withShippedPaths = (json: Json): Json => {
