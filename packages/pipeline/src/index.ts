@@ -4,11 +4,12 @@ export {
   AblationDocument,
   decodeAblation,
   decodeAblationDocument,
-  isAblation
+  isAblation,
+  type Variant
 } from "./ablation/Ablation.ts"
-export type { Measure, Scored } from "./ablation/comparison.ts"
 export { distinctStages } from "./ablation/distinctStages.ts"
-export { type Judgement, runAblation, runPlace } from "./ablation/runAblation.ts"
+export type { Measure, Scored } from "./ablation/measures.ts"
+export { type Judgement, runAblation, runPlace, type VariantResults } from "./ablation/runAblation.ts"
 export { OtherRuns } from "./checkpoints/Checkpoints.ts"
 export { readManifest } from "./checkpoints/StageManifest.ts"
 export { openSaved, verifyFile } from "./checkpoints/savedFile.ts"

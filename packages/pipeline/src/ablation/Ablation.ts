@@ -34,6 +34,8 @@ const Changes = {
   )
 }
 
+const Seeds = Schema.NonEmptyArray(CountOrNone)
+
 export const AblationDocument = Schema.Struct({
   version: requiredOption(Schema.Literal(1), { description: "Version of this format." }),
   $schema: optionalOption(Schema.String, { description: "For editors: where the JSON Schema of recipes is." }),
@@ -43,8 +45,8 @@ export const AblationDocument = Schema.Struct({
   base: requiredOption(Schema.NonEmptyString, {
     description: "Recipe that the variants change: a file, relative to this one."
   }),
-  seeds: requiredOption(Schema.NonEmptyArray(CountOrNone), {
-    description: "Every variant is run with each of these seeds."
+  seeds: requiredOption(Seeds, {
+    description: "Every variant is run with each of these seeds, unless it says otherwise."
   }),
   /** Changes for all variants, made before their own. */
   ...Changes,
@@ -52,13 +54,35 @@ export const AblationDocument = Schema.Struct({
     Schema.NonEmptyArray(
       Schema.Struct({
         name: requiredOption(Name, { description: "Name of the variant in tables." }),
+        seeds: optionalOption(Seeds, {
+          description: "Those of the ablation's seeds that this variant is run with.",
+          source: "all of them"
+        }),
+        random: option(Schema.Boolean, true, {
+          description:
+            "Whether its results depend on the seed. Where nothing is drawn at random, as in full precision or rounding to nearest, `false` runs it with the first of its seeds alone, and the result stands for every seed."
+        }),
+        against: optionalOption(Schema.NonEmptyString, {
+          description: "Name of the variant that it is compared with.",
+          source: "the first variant"
+        }),
         ...Changes
       })
     ),
-    { description: "What is compared, each with its changes. The first is what the others are compared with." }
+    {
+      description:
+        "What is compared, each with its changes. The first is what the others are compared with, unless they name another."
+    }
   )
 })
 export type AblationDocument = typeof AblationDocument.Type
+
+/** What is compared: `against` is the variant whose results its own are taken from; `random`, whether they depend on the seed. */
+export interface Variant {
+  readonly name: string
+  readonly against: string | undefined
+  readonly random: boolean
+}
 
 /** One run of an ablation. */
 export interface AblationRun<out E = unknown, out R = unknown> {
@@ -67,10 +91,10 @@ export interface AblationRun<out E = unknown, out R = unknown> {
   readonly recipe: AnyRecipe<E, R>
 }
 
-/** An ablation with its recipes decoded: seed by seed, the variants in their order. */
+/** An ablation with its recipes decoded: seed by seed, the variants of that seed in their order. */
 export interface Ablation<out E = unknown, out R = unknown> {
   readonly name: string
-  readonly variants: readonly string[]
+  readonly variants: readonly Variant[]
   readonly seeds: readonly number[]
   readonly runs: ReadonlyArray<AblationRun<E, R>>
 }
@@ -90,6 +114,39 @@ export const decodeAblationDocument = (json: unknown): Effect.Effect<AblationDoc
     ? Effect.fail(new RecipeInvalid({ problems: document.failure }))
     : Effect.succeed(document.success)
 }
+
+type VariantDocument = AblationDocument["variants"][number]
+
+/** The seeds that a variant is run with. */
+const seedsOf = ({ seeds }: AblationDocument, variant: VariantDocument): readonly number[] => {
+  const own = variant.seeds ?? seeds
+  return variant.random ? own : own.slice(0, 1)
+}
+
+/** Variants that would have one directory. */
+const namedTwice = (names: readonly string[]): readonly RecipeProblem[] =>
+  names.flatMap((each, index) => {
+    const before = names.slice(0, index).find((other) => sameDirectory(other, each))
+    if (before === undefined) return []
+    const issue = before === each ? `two are called "${each}"` : `"${before}" and "${each}" would have one directory`
+    return [{ path: "variants", issue }]
+  })
+
+/** Seeds that the ablation does not have, and names of variants that there are not. */
+const unknownNames = ({ seeds, variants }: AblationDocument): readonly RecipeProblem[] =>
+  variants.flatMap(({ name, seeds: own = [], against }) => {
+    const foreign = own.filter((seed) => !seeds.includes(seed))
+    const others = variants.flatMap((other) => (other.name === name ? [] : [other.name]))
+    const issues = [
+      ...(foreign.length === 0
+        ? []
+        : [`seeds ${foreign.join(", ")} are not among the ablation's, which are ${seeds.join(", ")}`]),
+      ...(against === undefined || others.includes(against)
+        ? []
+        : [`there is no other variant "${against}"; there are ${others.map((other) => `"${other}"`).join(", ")}`])
+    ]
+    return issues.map((issue) => ({ path: `variant "${name}"`, issue }))
+  })
 
 type Changed = Pick<AblationDocument, "set" | "without" | "replace">
 
@@ -131,21 +188,16 @@ export const decodeAblation = <const Registry extends ReadonlyArray<Registered>>
 ): Effect.Effect<Ablation<ErrorOf<Registry[number]>, ServicesOf<Registry[number]>>, RecipeInvalid> =>
   Effect.gen(function* () {
     const { name, variants, seeds } = document
-    const names = variants.map((variant) => variant.name)
-    const twice = names.flatMap((each, index) => {
-      const before = names.slice(0, index).find((other) => sameDirectory(other, each))
-      if (before === undefined) return []
-      return [before === each ? `two are called "${each}"` : `"${before}" and "${each}" would have one directory`]
-    })
     const problems = [
-      ...twice.map((issue) => ({ path: "variants", issue })),
+      ...namedTwice(variants.map((variant) => variant.name)),
+      ...unknownNames(document),
       ...unknownStages(base, document, "the ablation"),
       ...variants.flatMap((variant) => unknownStages(base, variant, `variant "${variant.name}"`))
     ]
     if (problems.length > 0) return yield* new RecipeInvalid({ problems })
     const runs: Array<AblationRun<ErrorOf<Registry[number]>, ServicesOf<Registry[number]>>> = []
     for (const seed of seeds) {
-      for (const variant of variants) {
+      for (const variant of variants.filter((each) => seedsOf(document, each).includes(seed))) {
         const told = Effect.mapError(
           ({ problems: found }: RecipeInvalid) =>
             new RecipeInvalid({
@@ -159,5 +211,11 @@ export const decodeAblation = <const Registry extends ReadonlyArray<Registered>>
         runs.push({ variant: variant.name, seed, recipe: yield* told(decode(registry, titled)) })
       }
     }
-    return { name, variants: names, seeds, runs }
+    const first = variants[0].name
+    const compared = variants.map(({ name: own, against = own === first ? undefined : first, random }) => ({
+      name: own,
+      against,
+      random
+    }))
+    return { name, variants: compared, seeds, runs }
   })

@@ -1,70 +1,10 @@
-/** What an ablation found, as a table: variants, their scores over the seeds, and their differences from the first variant. */
+/** What an ablation found, as tables: variants with their scores over the seeds and the time that they took, and their differences. */
 import type { Table, Text } from "../report/Report.ts"
-import { differsFromZero, type Estimate, estimate } from "./estimate.ts"
-
-/** What one run gave. */
-export interface Scored<Result> {
-  readonly variant: string
-  readonly seed: number
-  readonly result: Result
-}
-
-/** A number that every run has: its name, how it is read, and how it is written. */
-export interface Measure<Result> {
-  readonly name: string
-  readonly of: (result: Result) => number | null
-  readonly write: (value: number) => string
-  /** Follows from the variant alone, as its size does: no difference from the first variant is taken. */
-  readonly fixed?: boolean
-}
-
-const compared = <Result>(measures: readonly Measure<Result>[]): readonly Measure<Result>[] =>
-  measures.filter(({ fixed }) => fixed !== true)
-
-const valuesOf = <Result>(
-  scored: readonly Scored<Result>[],
-  variant: string,
-  { of }: Measure<Result>
-): ReadonlyMap<number, number> =>
-  new Map(
-    scored.flatMap((run) => {
-      const value = run.variant === variant ? of(run.result) : null
-      return value === null ? [] : [[run.seed, value] as const]
-    })
-  )
-
-const estimateOf = (values: readonly number[]): Estimate | undefined =>
-  values.length === 0 ? undefined : estimate(values)
-
-/** A variant's difference from the first one, taken seed by seed; undefined where no seed has both. */
-interface Difference<Result> {
-  readonly variant: string
-  readonly measure: Measure<Result>
-  readonly found: Estimate | undefined
-}
-
-const differencesOf = <Result>(
-  scored: readonly Scored<Result>[],
-  first: string,
-  others: readonly string[],
-  measures: readonly Measure<Result>[]
-): readonly Difference<Result>[] =>
-  others.flatMap((variant) =>
-    compared(measures).map((measure) => {
-      const base = valuesOf(scored, first, measure)
-      const values = [...valuesOf(scored, variant, measure)].flatMap(([seed, value]) => {
-        const other = base.get(seed)
-        return other === undefined ? [] : [value - other]
-      })
-      return { variant, measure, found: estimateOf(values) }
-    })
-  )
-
-const written = (found: Estimate | undefined, { write }: Pick<Measure<never>, "write">, sign = ""): string => {
-  if (found === undefined) return ""
-  const mean = `${found.mean > 0 ? sign : ""}${write(found.mean)}`
-  return found.standardError === undefined ? mean : `${mean} ± ${write(found.standardError)}`
-}
+import { formatDuration } from "../text/format.ts"
+import type { Variant } from "./Ablation.ts"
+import { differencesOf, differenceTable, separation } from "./differences.ts"
+import { estimateOf } from "./estimate.ts"
+import { type Measure, type Scored, valuesOf, written } from "./measures.ts"
 
 /** A variant's mean over the seeds; where nothing can vary over them, there is no standard error to show. */
 const meanOf = <Result>(scored: readonly Scored<Result>[], variant: string, measure: Measure<Result>): string => {
@@ -73,72 +13,48 @@ const meanOf = <Result>(scored: readonly Scored<Result>[], variant: string, meas
   return written(exact ? { ...found, standardError: undefined } : found, measure)
 }
 
-/** One row a variant: means over seeds with their standard errors, then its differences from the first one. */
-const comparisonTable = <Result>(
+/** The mean of the times that are known; nothing where none is. */
+const timeOf = <Result>(scored: readonly Scored<Result>[], variant: string): string => {
+  const times = scored.flatMap((run) => (run.variant === variant ? (run.milliseconds ?? []) : []))
+  const found = estimateOf(times)
+  return found === undefined ? "" : formatDuration(found.mean)
+}
+
+/** One row a variant: means over seeds with their standard errors, and the mean of the time that its stages took. */
+const meanTable = <Result>(
   title: string,
-  variants: readonly string[],
+  variants: readonly Variant[],
   scored: readonly Scored<Result>[],
-  measures: readonly Measure<Result>[],
-  differences: readonly Difference<Result>[]
+  measures: readonly Measure<Result>[]
 ): typeof Table.Type => ({
   _tag: "Table",
   title,
-  columns: [
-    "variant",
-    "seeds",
-    ...measures.map(({ name }) => name),
-    ...compared(measures).map(({ name }) => `${name} against ${variants[0]}`)
-  ],
-  rows: variants.map((variant) => [
-    variant,
-    scored.filter((run) => run.variant === variant).length,
-    ...measures.map((measure) => meanOf(scored, variant, measure)),
-    ...compared(measures).map((measure) => {
-      const difference = differences.find((each) => each.variant === variant && each.measure === measure)
-      return written(difference?.found, measure, "+")
-    })
+  columns: ["variant", "seeds", ...measures.map(({ name }) => name), "time"],
+  rows: variants.map(({ name }) => [
+    name,
+    scored.filter((run) => run.variant === name).length,
+    ...measures.map((measure) => meanOf(scored, name, measure)),
+    timeOf(scored, name)
   ])
 })
 
-/** Which differences are larger than chance explains, and which are not. */
-const separation = <Result>(first: string, differences: readonly Difference<Result>[]): typeof Text.Type => {
-  const listed = (chosen: readonly Difference<Result>[]) =>
-    [...new Set(chosen.map(({ variant }) => variant))]
-      .map((variant) => {
-        const names = chosen.flatMap((each) => (each.variant === variant ? [each.measure.name] : []))
-        return `${variant} (${names.join(", ")})`
-      })
-      .join("; ")
-  const known = differences.flatMap(({ found, ...rest }) => (found === undefined ? [] : [{ ...rest, found }]))
-  const apart = known.filter(({ found }) => differsFromZero(found))
-  const close = known.filter(({ found }) => !differsFromZero(found))
-  return {
-    _tag: "Text",
-    title: "What separates",
-    paragraphs: [
-      `A difference from ${first} counts where zero is outside of its 95 % confidence interval (Student's t over the seeds, differences taken seed by seed).`,
-      apart.length === 0 ? `Nothing separates from ${first}.` : `Separates from ${first}: ${listed(apart)}.`,
-      ...(close.length === 0 ? [] : [`Does not separate from ${first}: ${listed(close)}.`])
-    ]
-  }
-}
-
 export interface Comparison {
-  readonly table: typeof Table.Type
+  /** Means, then differences where there is more than one variant. */
+  readonly tables: readonly (typeof Table.Type)[]
   readonly separation: typeof Text.Type
 }
 
-/** Compares the variants with the first of them. */
+/** Compares each variant with the one that it is to be compared with. */
 export const compare = <Result>(
   title: string,
-  variants: readonly string[],
+  variants: readonly Variant[],
   scored: readonly Scored<Result>[],
   measures: readonly Measure<Result>[]
 ): Comparison => {
-  const [first = "", ...others] = variants
-  const differences = differencesOf(scored, first, others, measures)
+  const compared = measures.filter(({ fixed }) => fixed !== true)
+  const differences = differencesOf(variants, scored, compared)
   return {
-    table: comparisonTable(title, variants, scored, measures, differences),
-    separation: separation(first, differences)
+    tables: [meanTable(title, variants, scored, measures), ...differenceTable(variants, compared, differences)],
+    separation: separation(variants, differences)
   }
 }

@@ -21,6 +21,10 @@ const quantiles = [
   2.101, 2.093, 2.086
 ]
 
+/** The same; undefined without any value. */
+export const estimateOf = (values: readonly number[]): Estimate | undefined =>
+  values.length === 0 ? undefined : estimate(values)
+
 /** Half of the 95 % confidence interval: of few values, many standard errors. Undefined for a single value. */
 export const confidence95 = ({ standardError, count }: Estimate): number | undefined =>
   standardError === undefined ? undefined : standardError * (quantiles[count - 2] ?? quantiles.at(-1)!)

@@ -8,10 +8,20 @@ import { directoryName } from "../directory/Name.ts"
 import { RunDirectory } from "../directory/RunDirectory.ts"
 import { RecipeInvalid } from "../Errors.ts"
 import { whileDoing } from "../files/storage.ts"
+import { markdownTable } from "../report/markdown.ts"
+import type { Table } from "../report/Report.ts"
 import { renderReport } from "../report/renderReport.ts"
 import { run } from "../run/runRecipe.ts"
 import type { Ablation, AblationRun } from "./Ablation.ts"
-import { type Comparison, compare, type Measure, type Scored } from "./comparison.ts"
+import { type Comparison, compare } from "./comparison.ts"
+import type { Measure, Scored } from "./measures.ts"
+import { timeOfRun, timesByKey } from "./stageTimes.ts"
+
+/** What a variant gave with each of its seeds. */
+export interface VariantResults<Result> {
+  readonly variant: string
+  readonly results: readonly Result[]
+}
 
 /** What the runs of an ablation are compared by. */
 export interface Judgement<Result> {
@@ -19,6 +29,10 @@ export interface Judgement<Result> {
   readonly resultOf: (output: unknown) => Result | undefined
   /** The numbers to compare, named after the first run's result. */
   readonly measuresOf: (result: Result) => readonly Measure<Result>[]
+  /** Tables beside the comparison. */
+  readonly tablesOf: (variants: readonly VariantResults<Result>[]) => readonly (typeof Table.Type)[]
+  /** Kinds of stages that judge: their time is not that of a method. */
+  readonly judges: readonly string[]
   /** What a variant without a result has to do: "its last stage must be evaluate". */
   readonly otherwise: string
 }
@@ -56,7 +70,7 @@ export const runAblation = Effect.fn("runAblation")(function* <Result, E, R, E2,
   const places = runs.map((each) => path.resolve(directory, runPlace(each)))
   // All of them before the first run, which would copy stages from those that are still there.
   if (fresh) yield* Effect.forEach(places, (place) => Effect.scoped(Layer.build(RunDirectory.layer(place, { fresh }))))
-  const scored: Scored<Result>[] = []
+  const judged: Omit<Scored<Result>, "milliseconds">[] = []
   for (const [at, each] of runs.entries()) {
     const { variant, seed, recipe } = each
     const output = yield* run(recipe).pipe(
@@ -72,24 +86,41 @@ export const runAblation = Effect.fn("runAblation")(function* <Result, E, R, E2,
       const problems = [{ path: `variant "${variant}"`, issue: judgement.otherwise }]
       return yield* new RecipeInvalid({ problems })
     }
-    scored.push({ variant, seed, result })
+    judged.push({ variant, seed, result })
     yield* onRun(at + 1, runs.length)
   }
+  const times = yield* timesByKey(places)
+  const scored = yield* Effect.forEach(judged, (each, at) =>
+    Effect.map(
+      timeOfRun(runs[at]!.recipe, places[at]!, times, judgement.judges),
+      (milliseconds): Scored<Result> => ({ ...each, milliseconds })
+    )
+  )
   const measures = scored[0] === undefined ? [] : judgement.measuresOf(scored[0].result)
-  const comparison = compare(name, variants, scored, measures)
+  const compared = compare(name, variants, scored, measures)
+  const others = judgement.tablesOf(
+    variants.map((variant) => ({
+      variant: variant.name,
+      results: scored.flatMap((each) => (each.variant === variant.name ? [each.result] : []))
+    }))
+  )
+  const comparison: Comparison = { ...compared, tables: [...compared.tables, ...others] }
+  const { tables, separation } = comparison
   const write = (file: string, text: string) =>
     whileDoing(
       "write the comparison",
       path.join(directory, file)
     )(AtomicFile.writeWhole(path.join(directory, file), new TextEncoder().encode(text)))
-  yield* write("ablation.json", `${JSON.stringify(scored, null, 2)}\n`)
+  const found = { runs: scored, tables, separation: separation.paragraphs }
+  yield* write("ablation.json", `${JSON.stringify(found, null, 2)}\n`)
+  yield* write("ablation.md", `${[...tables.map(markdownTable), ...separation.paragraphs].join("\n\n")}\n`)
   const subtitle = `${variants.length} variants, seeds ${seeds.join(", ")}`
   yield* write(
     "report.html",
     renderReport({
       title: name,
       subtitle,
-      chapters: [{ title: "Comparison", sections: [comparison.table, comparison.separation] }]
+      chapters: [{ title: "Comparison", sections: [...tables, separation] }]
     })
   )
   const result: AblationResult<Result> = { scored, comparison, report: path.resolve(directory, "report.html") }

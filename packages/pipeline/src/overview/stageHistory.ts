@@ -1,6 +1,6 @@
 /** Sorts a log by what it tells about: the events of each stage result, whatever was interrupted, repeated or superseded in between. */
 import { eventsOf, type LoggedEvent } from "../events/readEvents.ts"
-import { DataChanged, RunStarted, StageStarted, StepDone } from "../events/runEvents.ts"
+import { DataChanged, RunStarted, StageFinished, StageStarted, StepDone } from "../events/runEvents.ts"
 
 /** What the log holds about the result of one key. */
 export interface StageHistory {
@@ -13,7 +13,7 @@ export interface StageHistory {
 /** Histories by the key of the stage. */
 export const stageHistories = (events: ReadonlyArray<LoggedEvent>): ReadonlyMap<string, StageHistory> => {
   const histories = new Map<string, { events: Array<LoggedEvent>; milliseconds: number }>()
-  const running = new Map<string, { key: string; at: number }>()
+  const running = new Map<string, { key: string; at: number; before: number }>()
   for (const logged of events) {
     // Another process: the time between the two was nobody's.
     if (logged.tag === RunStarted.tag) running.clear()
@@ -29,15 +29,21 @@ export const stageHistories = (events: ReadonlyArray<LoggedEvent>): ReadonlyMap<
       const { key, from } = started.event
       const known = histories.get(key)
       const kept = from === 0 ? [] : (known?.events ?? []).filter((event) => stepOf(event) <= from)
-      histories.set(key, { events: kept, milliseconds: known?.milliseconds ?? 0 })
-      running.set(logged.stage, { key, at: logged.at })
+      const before = known?.milliseconds ?? 0
+      histories.set(key, { events: kept, milliseconds: before })
+      running.set(logged.stage, { key, at: logged.at, before })
       continue
     }
     const current = running.get(logged.stage)
     const history = current === undefined ? undefined : histories.get(current.key)
     if (current === undefined || history === undefined) continue
     history.events.push(logged)
-    history.milliseconds += Math.max(0, logged.at - current.at)
+    // The end of a stage tells all that its last process took, with what comes before its first step.
+    const [finished] = eventsOf(StageFinished, [logged])
+    history.milliseconds =
+      finished === undefined
+        ? history.milliseconds + Math.max(0, logged.at - current.at)
+        : current.before + finished.event.milliseconds
     current.at = logged.at
   }
   return histories

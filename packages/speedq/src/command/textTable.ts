@@ -28,18 +28,41 @@ export const textTable = (columns: readonly string[], rows: readonly (readonly C
 
 const widthOf = (text: string): number => Math.max(...text.split("\n").map(width))
 
-/** The table, or with rows and columns exchanged where that is what fits into `width` better. */
+/** The table in parts that fit, each with as many columns as do beside the first. */
+const inParts = (
+  columns: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  mostWide: number
+): readonly string[] => {
+  const partOf = (chosen: readonly number[]) =>
+    textTable(
+      [0, ...chosen].map((at) => columns[at] ?? ""),
+      rows.map((row) => [0, ...chosen].map((at) => row[at] ?? ""))
+    )
+  const parts: number[][] = []
+  for (let at = 1; at < columns.length; at++) {
+    const last = parts.at(-1)
+    if (last !== undefined && widthOf(partOf([...last, at])) <= mostWide) last.push(at)
+    else parts.push([at])
+  }
+  return parts.length === 0 ? [textTable(columns, rows)] : parts.map(partOf)
+}
+
+/** The table, or with rows and columns exchanged where only that fits; where neither does, in parts, whichever way takes fewer. */
 export const fittingTable = (
   columns: readonly string[],
   rows: readonly (readonly Cell[])[],
   columnsOfTerminal = process.stdout.columns ?? 120
 ): string => {
-  const upright = textTable(columns, rows)
-  if (widthOf(upright) <= columnsOfTerminal) return upright
   const [corner = "", ...names] = columns
-  const turned = textTable(
+  const upright = inParts(columns, rows, columnsOfTerminal)
+  if (upright.length === 1) return upright[0]!
+  const turned = inParts(
     [corner, ...rows.map((row) => textOf(row[0] ?? ""))],
-    names.map((name, at) => [name, ...rows.map((row) => row[at + 1] ?? "")])
+    names.map((name, at) => [name, ...rows.map((row) => row[at + 1] ?? "")]),
+    columnsOfTerminal
   )
-  return widthOf(turned) < widthOf(upright) ? turned : upright
+  const lines = (parts: readonly string[]) => parts.join("\n\n").split("\n").length
+  const isTurned = turned.length === 1 || lines(turned) < lines(upright)
+  return (isTurned ? turned : upright).join("\n\n")
 }

@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path"
 import { decodeAblation, decodeAblationDocument, isAblation, recipeModule } from "@speedq/pipeline"
 import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
-import type { Json } from "effect/Schema"
+import type { Json, JsonObject } from "effect/Schema"
 import { WrongUsage } from "../Errors.ts"
 import { isModulePath } from "../modules/importModule.ts"
 import { recipeFile, requireGenerated, shippedPath, withShippedPaths } from "../shipped/shipped.ts"
@@ -15,18 +15,26 @@ export type LoadedAblation = Effect.Success<ReturnType<typeof loadAblation>>
 
 const seedsSetting = /^seeds=(.*)$/s
 
+const isObject = (json: Json | undefined): json is JsonObject =>
+  typeof json === "object" && json !== null && !Array.isArray(json)
+
+/** A variant keeps those of its seeds that are among the new ones. */
+const amongSeeds = (variant: Json, seeds: readonly Json[]): Json => {
+  if (!isObject(variant) || !Array.isArray(variant.seeds)) return variant
+  const kept = (variant.seeds as readonly Json[]).filter((seed) => seeds.includes(seed))
+  return kept.length === 0 ? variant : { ...variant, seeds: kept }
+}
+
 /** Seeds of the command line, `seeds=1,2` or `seeds=[1,2]`, in place of the ablation's own. */
 const withSeeds = (json: Json, settings: readonly string[]): Json => {
   const written = settings.flatMap((setting) => seedsSetting.exec(setting)?.[1] ?? []).at(-1)
-  if (written === undefined) return json
+  if (written === undefined || !isObject(json)) return json
   const seeds = written
     .replaceAll(/[[\]\s]/g, "")
     .split(",")
-    .map(Number)
-  return {
-    ...(json as { readonly [name: string]: Json }),
-    seeds: seeds.map((seed) => (Number.isInteger(seed) ? seed : written))
-  }
+    .map((text) => (Number.isInteger(Number(text)) ? Number(text) : written))
+  if (!Array.isArray(json.variants)) return { ...json, seeds }
+  return { ...json, seeds, variants: (json.variants as readonly Json[]).map((variant) => amongSeeds(variant, seeds)) }
 }
 
 const loadAblation = Effect.fn("loadAblation")(function* (

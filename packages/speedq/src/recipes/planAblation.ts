@@ -11,13 +11,16 @@ export interface AblationPlan {
   readonly name: string
   readonly directory: string
   readonly seeds: readonly number[]
-  /** Every variant with the first seed; the others take the same. */
-  readonly variants: ReadonlyArray<RecipePlan & { readonly variant: string }>
+  /** Every variant with the first of its seeds; the others take the same. */
+  readonly variants: ReadonlyArray<RecipePlan & { readonly variant: string; readonly seeds: readonly number[] }>
   /** Stages that are run, those in common once a seed, and the seconds of those that know theirs. */
   readonly stages: { readonly runs: number; readonly timed: number; readonly seconds: number }
   readonly problems: ReadonlyArray<Preflight.Plan["problems"][number] & { readonly variant: string }>
   readonly fits: boolean
 }
+
+const runsOf = ({ runs }: LoadedAblation, variant: string): LoadedAblation["runs"] =>
+  runs.filter((run) => run.variant === variant)
 
 /** Plans an ablation for runs below `directory`. Nothing fails: what stands in the way is among the problems. */
 export const planAblation = Effect.fn("planAblation")(function* (
@@ -26,16 +29,21 @@ export const planAblation = Effect.fn("planAblation")(function* (
   choices: { readonly time: boolean }
 ) {
   const { name, seeds } = ablation
-  const first = ablation.runs.filter(({ seed }) => seed === seeds[0])
-  const variants = yield* Effect.forEach(first, (run) =>
-    Effect.map(planRecipe(run.recipe, join(directory, runPlace(run)), choices), (planned) => ({
-      variant: run.variant,
+  const variants = yield* Effect.forEach(ablation.variants, ({ name: variant }) => {
+    const runs = runsOf(ablation, variant)
+    const place = join(directory, runPlace(runs[0]!))
+    return Effect.map(planRecipe(runs[0]!.recipe, place, choices), (planned) => ({
+      variant,
+      seeds: runs.map(({ seed }) => seed),
       ...planned
     }))
-  )
+  })
+  // One seed after the other: only those of one seed are computed once.
   const distinct = new Map(
-    first.flatMap(({ recipe }, at) =>
-      distinctStages(recipe).map((id, stage) => [id, variants[at]!.forecast.stages[stage]!.forecast.seconds] as const)
+    variants.flatMap(({ variant, forecast }) =>
+      runsOf(ablation, variant).flatMap(({ seed, recipe }) =>
+        distinctStages(recipe).map((id, at) => [`${seed} ${id}`, forecast.stages[at]!.forecast.seconds] as const)
+      )
     )
   )
   const timed = [...distinct.values()].flatMap((seconds) => seconds ?? [])
@@ -46,9 +54,9 @@ export const planAblation = Effect.fn("planAblation")(function* (
     seeds,
     variants,
     stages: {
-      runs: distinct.size * seeds.length,
-      timed: timed.length * seeds.length,
-      seconds: timed.reduce((sum, seconds) => sum + seconds, 0) * seeds.length
+      runs: distinct.size,
+      timed: timed.length,
+      seconds: timed.reduce((sum, seconds) => sum + seconds, 0)
     },
     problems,
     fits: problems.length === 0
@@ -56,8 +64,9 @@ export const planAblation = Effect.fn("planAblation")(function* (
   return planned
 })
 
-const variantRow = ({ variant, forecast, layers }: AblationPlan["variants"][number]) => [
+const variantRow = ({ variant, seeds, forecast, layers }: AblationPlan["variants"][number]) => [
   variant,
+  seeds.length,
   forecast.stages.map(({ place }) => place).join(", "),
   layers === null ? "" : layers.size.bitsPerParameter.toFixed(3),
   formatBytes(forecast.memoryBytes)
@@ -76,7 +85,7 @@ export const describeAblationPlan = ({
   [
     `${name}: ${variants.length} variants, seeds ${seeds.join(", ")}, into ${directory}`,
     "",
-    textTable(["variant", "stages", "bits/parameter", "memory"], variants.map(variantRow)),
+    textTable(["variant", "seeds", "stages", "bits/parameter", "memory"], variants.map(variantRow)),
     "",
     `stages: ${stages.runs} to run, stages that variants share counted once per seed`,
     `time:   ${stages.timed === 0 ? "unknown" : `more than ${formatDuration(1000 * stages.seconds)}`}`,

@@ -66,7 +66,7 @@ export const runAblation = Effect.fn("runAblation")(
       report,
       seeds: ablation.seeds,
       runs: placesOf(ablation, directory).map(({ variant, seed, directory }) => ({ variant, seed, directory })),
-      tables: [comparison.table],
+      tables: comparison.tables,
       separation: comparison.separation.paragraphs
     }
     return outcome
@@ -75,11 +75,12 @@ export const runAblation = Effect.fn("runAblation")(
     Effect.provide(Effect.scoped(self), Layer.merge(SampleWorkers.layer(), computeFor(runs[0]!.recipe, backend)))
 )
 
+/** A folded table has too many columns for a terminal: the report has it. */
+const describeTable = ({ title, columns, rows, note, folded }: typeof Report.Table.Type): readonly string[] =>
+  folded === true
+    ? [`${title}: ${columns.length - 1} columns, see the report`, ""]
+    : [title, fittingTable(columns, rows), ...(note === undefined ? [] : [note]), ""]
+
 /** The outcome as a person reads it. */
 export const describeAblation = ({ tables, separation, report }: AblationOutcome): string =>
-  [
-    ...tables.flatMap(({ title, columns, rows }) => [title, fittingTable(columns, rows), ""]),
-    ...separation,
-    "",
-    `report: ${report}`
-  ].join("\n")
+  [...tables.flatMap(describeTable), ...separation, "", `report: ${report}`].join("\n")

@@ -15,11 +15,14 @@ export const shareOf = (score: BenchmarkScore): Interval | undefined => {
   return isSameNumber(100 * share.value, overall) ? share : undefined
 }
 
+/** In percent with its interval, `96.8 (95.3-97.8)`. */
+export const writtenShare = ({ value, low, high }: Interval): string =>
+  `${(100 * value).toFixed(1)} (${(100 * low).toFixed(1)}-${(100 * high).toFixed(1)})`
+
 /** `96.8`, or with its interval `96.8 (95.3-97.8)`. */
 export const writtenScore = (score: BenchmarkScore): string => {
   const share = shareOf(score)
-  const interval = share === undefined ? "" : ` (${(100 * share.low).toFixed(1)}-${(100 * share.high).toFixed(1)})`
-  return `${score.overall.toFixed(1)}${interval}`
+  return share === undefined ? score.overall.toFixed(1) : writtenShare(share)
 }
 
 /** What people call a benchmark: its file without the ending. */

@@ -23,7 +23,7 @@ const provided = <A, E>(effect: Effect.Effect<A, E, Layer.Success<typeof NodeSer
 
 export const recipe: MakeTarget = () => ({
   name: "recipe",
-  samples: eachOf(filesIn("configs", /^(?!.*(ablation|confidence)).*\.json$/), "recipe.json"),
+  samples: eachOf(filesIn("configs", /^(?!.*(ablation|confidence|table)).*\.json$/), "recipe.json"),
   read: (directory) =>
     provided(
       Effect.flatMap(readJson(join(directory, "recipe.json")), (json) => Effect.asVoid(Recipe.decode(stages, json)))
