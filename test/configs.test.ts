@@ -172,14 +172,73 @@ describe("nano's configs", () => {
     assert.strictEqual(stagesOf("all at once"), "joint-qat evaluate")
   })
 
-  it.each(["2bit", "4bit"])("compare baselines at %s on the layers that SPEED-Q quantizes", async (bits) => {
-    const document = await Effect.runPromise(decodeAblationDocument(read(`nano-${bits}-baselines`)))
-    const { runs } = await Effect.runPromise(decodeAblation(stages, document, read(`nano-${bits}`)))
-    const stagesOf = (variant: string) =>
-      runs.find((run) => run.variant === variant)!.recipe.stages.map(({ name }) => name)
-    assert.deepStrictEqual(stagesOf("RTN"), ["adaround-vit", "round-language", "evaluate"])
-    assert.deepStrictEqual(stagesOf("GPTQ"), ["gptq", "evaluate"])
-    assert.deepStrictEqual(stagesOf("AWQ"), ["adaround-vit", "awq", "evaluate"])
+  describe("the table of methods", () => {
+    const table = async () => {
+      const document = await Effect.runPromise(decodeAblationDocument(read("nano-table")))
+      return Effect.runPromise(decodeAblation(stages, document, read("nano-2bit")))
+    }
+    const methods = ["RTN", "GPTQ", "AWQ", "Block-AP", "SPEED-Q"]
+
+    it("compares five methods with SPEED-Q at each number of bits, and SPEED-Q with full precision", async () => {
+      const { variants, runs, seeds } = await table()
+      const stagesOf = (name: string) =>
+        runs
+          .find(({ variant }) => variant === name)!
+          .recipe.stages.map((stage) => stage.name)
+          .join(" ")
+      assert.strictEqual(seeds.length, 5)
+      const all = [2, 3, 4].flatMap((bits) => methods.map((method) => `${method} ${bits}-bit`))
+      assert.deepStrictEqual(
+        variants.map(({ name }) => name),
+        ["full precision", ...all]
+      )
+      for (const { name, against, random } of variants.slice(1)) {
+        const [method = "", bits = ""] = name.split(" ")
+        assert.strictEqual(against, method === "SPEED-Q" ? "full precision" : `SPEED-Q ${bits}`)
+        assert.strictEqual(random, method !== "RTN")
+      }
+      assert.strictEqual(stagesOf("full precision"), "evaluate")
+      for (const bits of [2, 3, 4]) {
+        assert.deepStrictEqual(
+          methods.map((method) => stagesOf(`${method} ${bits}-bit`)),
+          [
+            "adaround-vit round-language evaluate",
+            "gptq evaluate",
+            "adaround-vit awq evaluate",
+            "adaround-vit blockwise evaluate",
+            "adaround-vit train-projector autoclip qat evaluate"
+          ]
+        )
+      }
+    })
+
+    it("quantizes to the bits that it says, by the recipes for these bits", async () => {
+      const { runs } = await table()
+      const recipeOf = (name: string) => runs.find(({ variant }) => variant === name)!.recipe
+      const rulesIn = ({ config }: { readonly config: unknown }): readonly unknown[] => {
+        const { quantizers = [] } = config as { readonly quantizers?: readonly { readonly with: unknown }[] }
+        return quantizers.map((rule) => rule.with)
+      }
+      const grids = { 2: [2, 16, 16], 3: [3, 16, 16], 4: [4, 32, 32] }
+      for (const [bits, [own, group, scaleGroup]] of Object.entries(grids)) {
+        for (const method of methods) {
+          const rules = recipeOf(`${method} ${bits}-bit`).stages.flatMap(rulesIn)
+          assert.isNotEmpty(rules)
+          for (const rule of rules) assert.deepInclude(rule, { bits: own, group, scaleGroup })
+        }
+      }
+      for (const bits of [2, 4]) {
+        const shipped = await Effect.runPromise(Recipe.decode(stages, read(`nano-${bits}bit`)))
+        for (const { name, config } of recipeOf(`SPEED-Q ${bits}-bit`).stages.filter(
+          ({ name }) => name !== "evaluate"
+        )) {
+          assert.deepEqual(config, shipped.stages.find((stage) => stage.name === name)!.config, `${name}, ${bits} bits`)
+        }
+      }
+      const shipped = await Effect.runPromise(Recipe.decode(stages, read("nano-2bit-ptq")))
+      const blockwise = (recipe: Recipe.AnyRecipe) => recipe.stages.find(({ name }) => name === "blockwise")!.config
+      assert.deepEqual(blockwise(recipeOf("Block-AP 2-bit")), blockwise(shipped))
+    })
   })
 })
 

@@ -200,6 +200,9 @@ describe("the JSON Schema of recipes", () => {
       [["seeds", 0], "one"],
       [["variants", 1, "name"], undefined],
       [["variants", 0, "sets"], []],
+      [["variants", 0, "seeds"], []],
+      [["variants", 0, "random"], "no"],
+      [["variants", 0, "against"], 2],
       [["base"], undefined],
       [["replace"], { qat: 3 }]
     ]

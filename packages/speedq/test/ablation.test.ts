@@ -8,8 +8,14 @@ import { json, speedq } from "./support/inProcess.ts"
 import { evaluateStage, randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
 import { speedqProgram, temporaryDirectory } from "./support/speedq.ts"
 
+const ownVariants: readonly object[] = [
+  { name: "SPEED-Q" },
+  { name: "CE only", set: ["qat.loss.cakld=0"] },
+  { name: "all at once", without: ["adaround-vit", "train-projector"], replace: { qat: { use: "joint-qat" } } }
+]
+
 /** Writes a base recipe and an ablation of it beside the model. */
-const writeAblation = (model: string): string => {
+const writeAblation = (model: string, variants = ownVariants): string => {
   writeRecipe(model, [evaluateStage("before"), ...speedqStages(3), evaluateStage("after")], "base")
   const file = join(model, "..", "ablation.json")
   const document = {
@@ -19,11 +25,7 @@ const writeAblation = (model: string): string => {
     seeds: [1, 2],
     without: ["evaluate"],
     set: ["evaluate-2.divergence=2"],
-    variants: [
-      { name: "SPEED-Q" },
-      { name: "CE only", set: ["qat.loss.cakld=0"] },
-      { name: "all at once", without: ["adaround-vit", "train-projector"], replace: { qat: { use: "joint-qat" } } }
-    ]
+    variants
   }
   writeFileSync(file, JSON.stringify(document))
   return file
@@ -44,15 +46,14 @@ describe("an ablation on the command line", () => {
     // Of the teacher, the mean confidence is measured first: a step a batch.
     assert.match(stderr, /03-qat: 2 steps/)
     assert.match(stderr, /01-joint-qat: 4 steps/)
-    // Too wide for a terminal with one row a variant: rows and columns are exchanged.
     const row = (name: string) => stdout.split("\n").find((line) => line.startsWith(name))
-    assert.match(stdout, /^small ablation\nvariant +SPEED-Q +CE only +all at once\nseeds +2 +2 +2\n/)
-    assert.match(row("short.tsv ")!, /^short\.tsv( +\d+\.\d ± \d+\.\d){3}$/)
-    assert.match(row("KL / token ")!, /^KL \/ token( +\d\S* ± \d\S*){3}$/)
-    assert.match(row("MB ")!, /^MB( +\d\.\d{3}){3}$/)
-    assert.match(row("bits / parameter ")!, /^bits \/ parameter( +\d+\.\d{2}){3}$/)
-    assert.match(row("KL / token against SPEED-Q")!, /± /)
-    assert.notMatch(stdout, /MB against/)
+    assert.match(stdout, /^small ablation\nvariant +seeds +short\.tsv +KL \/ token +MB +bits \/ parameter +time\n/)
+    const time = "\\d+(\\.\\d s| ms| min \\d+ s)"
+    const numbers = "\\d+\\.\\d ± \\d+\\.\\d +\\d\\S* ± \\d\\S* +\\d\\.\\d{3} +\\d+\\.\\d{2}"
+    assert.match(row("SPEED-Q ")!, new RegExp(`^SPEED-Q +2 +${numbers} +${time}$`))
+    assert.match(stdout, /\nDifferences\nvariant +against +short\.tsv +KL \/ token\nCE only +SPEED-Q +\S+ ± /)
+    assert.match(stdout, /\nRight answers by kind, %\nvariant +short \(2\)/)
+    assert.match(stdout, /\nHeads: numbers of questions\./)
     assert.match(stdout, /\nDoes not separate from SPEED-Q: .*\n\nreport: .*report\.html\n$/)
     assert.include(readFileSync(join(out, "report.html"), "utf8"), "Does not separate from SPEED-Q")
 
@@ -60,7 +61,10 @@ describe("an ablation on the command line", () => {
     assert.deepStrictEqual(again.seeds, [1, 2])
     assert.strictEqual(again.runs.length, 6)
     assert.isTrue(again.runs.every((run) => existsSync(join(run.directory, "report.html"))))
-    assert.strictEqual(again.tables[0]?.rows.length, 3)
+    assert.deepStrictEqual(
+      again.tables.map(({ rows }) => rows.length),
+      [3, 2, 3]
+    )
     assert.match(again.separation.join("\n"), /95 % confidence/)
 
     if (hasPseudoTerminal) {
@@ -100,8 +104,26 @@ describe("an ablation on the command line", () => {
     assert.isTrue(planned.fits)
     const { code, stdout } = await speedq(["plan", file, "--no-time"])
     assert.strictEqual(code, 0)
-    assert.match(stdout, /^all at once +01-joint-qat, 02-evaluate +\d/m)
+    assert.match(stdout, /^all at once +2 +01-joint-qat, 02-evaluate +\d/m)
     assert.match(stdout, /^stages: 16 to run/m)
+  })
+
+  it("is planned with the seeds that its variants have", async () => {
+    const file = writeAblation(await randomNano(temporaryDirectory()), [
+      { name: "SPEED-Q" },
+      { name: "CE only", seeds: [2], set: ["qat.loss.cakld=0"] },
+      { name: "as it is", random: false, without: ["adaround-vit", "train-projector", "qat"] }
+    ])
+    const planned = async (...more: readonly string[]) => {
+      const { variants, stages } = (await json(["plan", file, "--no-time", ...more])) as AblationPlan
+      return { seeds: variants.map(({ seeds }) => seeds), runs: stages.runs }
+    }
+    // CE only has its training and its evaluation for itself.
+    assert.deepStrictEqual(await planned(), { seeds: [[1, 2], [2], [1]], runs: 2 * 4 + 2 + 1 })
+    assert.deepStrictEqual(await planned("--set", "seeds=5,2"), { seeds: [[5, 2], [2], [5]], runs: 2 * 4 + 2 + 1 })
+    const none = await speedq(["plan", file, "--no-time", "--set", "seeds=7"])
+    assert.strictEqual(none.code, 1)
+    assert.match(none.stderr, /variant "CE only": seeds 2 are not among the ablation's, which are 7/)
   })
 
   it("takes wrong settings for wrong usage, and names a base that is not there", async () => {

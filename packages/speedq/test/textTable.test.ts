@@ -34,6 +34,24 @@ it("exchanges rows and columns where only that fits", () => {
   assert.strictEqual(fittingTable(["model", "n"], tall, 2), textTable(["model", "n"], tall))
 })
 
+it("stands in parts where neither way fits", () => {
+  const columns = ["model", "first", "second", "third"]
+  const rows = ["alpha", "beta", "gamma", "delta"].map((name) => [name, "10.0 (9-11)", "20.0 (19-21)", "30.0 (29-31)"])
+  assert.deepStrictEqual(untoned(fittingTable(columns, rows, 34)).split("\n"), [
+    "model        first        second",
+    "alpha  10.0 (9-11)  20.0 (19-21)",
+    "beta   10.0 (9-11)  20.0 (19-21)",
+    "gamma  10.0 (9-11)  20.0 (19-21)",
+    "delta  10.0 (9-11)  20.0 (19-21)",
+    "",
+    "model         third",
+    "alpha  30.0 (29-31)",
+    "beta   30.0 (29-31)",
+    "gamma  30.0 (29-31)",
+    "delta  30.0 (29-31)"
+  ])
+})
+
 it("shows tones as colours where there are some, and lets nothing else steer the terminal", () => {
   const said = `${toned("bad", "no")} and ${toned("good", "yes")} \u001b[31m`
   assert.strictEqual(shown(said, true), "\u001b[31mno\u001b[39m and \u001b[32myes\u001b[39m \ufffd[31m")

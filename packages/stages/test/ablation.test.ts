@@ -40,7 +40,16 @@ const document = (more: object = {}) => ({
     { name: "SPEED-Q" },
     { name: "CE only", set: ["qat.loss.cakld=0"] },
     {
+      name: "nearest",
+      random: false,
+      against: "CE only",
+      without: ["train-projector", "autoclip"],
+      set: ["adaround-vit.iterations=0"],
+      replace: { qat: { use: "round-language", quantizers: nearest.slice(0, 2) } }
+    },
+    {
       name: "all at once",
+      seeds: [2],
       without: ["adaround-vit", "train-projector", "autoclip"],
       replace: { qat: { use: "joint-qat", quantizers: nearest.slice(0, 2) } }
     }
@@ -67,17 +76,69 @@ describe("an ablation", () => {
     const eventsOf = (variant: string) => readFileSync(join(directory, variant, "seed-2/events.jsonl"), "utf8")
     const reused = (variant: string) => eventsOf(variant).split("StageReused").length - 1
     assert.deepStrictEqual(["SPEED-Q", "CE-only", "all-at-once"].map(reused), [0, 3, 0])
-    assert.deepStrictEqual(readdirSync(join(directory, "all-at-once/seed-1/stages")), ["01-joint-qat", "02-evaluate"])
+    assert.deepStrictEqual(readdirSync(join(directory, "all-at-once")), ["seed-2"])
+    assert.deepStrictEqual(readdirSync(join(directory, "nearest")), ["seed-1"])
+    assert.deepStrictEqual(readdirSync(join(directory, "all-at-once/seed-2/stages")), ["01-joint-qat", "02-evaluate"])
     const divergences = new Set(scored.map(({ result }) => result.scores[0]!.divergence))
     assert.strictEqual(divergences.size, 6)
-    assert.strictEqual(comparison.table.rows.length, 3)
+    // What CE only shares with SPEED-Q was computed there: its time counts, that of the evaluation does not.
+    const spent = (variant: string): readonly number[] =>
+      eventsOf(variant)
+        .split("\n")
+        .flatMap((line) => (line.includes('"StageFinished"') ? [JSON.parse(line)] : []))
+        .flatMap(({ stage, data }) => (stage.endsWith("evaluate") ? [] : [data.milliseconds]))
+    const [shared, own] = [spent("SPEED-Q").slice(0, 3), spent("CE-only")]
+    assert.strictEqual(own.length, 1)
+    const timeOf = (variant: string) =>
+      scored.find((each) => each.variant === variant && each.seed === 2)!.milliseconds!
+    assert.closeTo(
+      timeOf("CE only"),
+      [...shared, ...own].reduce((sum, time) => sum + time),
+      1e-6
+    )
+
+    const [means, differences, kinds] = comparison.tables
+    assert.deepStrictEqual(
+      means!.rows.map(([name, count]) => [name, count]),
+      [
+        ["SPEED-Q", 2],
+        ["CE only", 2],
+        ["nearest", 1],
+        ["all at once", 1]
+      ]
+    )
+    assert.deepStrictEqual(
+      differences!.rows.map(([name, against]) => [name, against]),
+      [
+        ["CE only", "SPEED-Q"],
+        ["nearest", "CE only"],
+        ["all at once", "SPEED-Q"]
+      ]
+    )
+    // Rounding is compared with both seeds of CE only; all at once with the seed that it has.
+    const divergenceAt = differences!.columns.indexOf("KL / token")
+    const [, ofNearest, ofAll] = differences!.rows.map((row) => String(row[divergenceAt]))
+    assert.include(ofNearest, "±")
+    assert.notInclude(ofAll, "±")
+    assert.match(comparison.separation.paragraphs.join("\n"), /A single difference from SPEED-Q.*all at once/)
+    assert.deepStrictEqual(kinds!.columns.slice(0, 2), ["variant", "caption (2)"])
+
     assert.deepStrictEqual((await run()).scored, scored)
     assert.strictEqual(reused("all-at-once"), 2)
-    assert.deepStrictEqual(JSON.parse(readFileSync(join(directory, "ablation.json"), "utf8")), scored)
+    const written = JSON.parse(readFileSync(join(directory, "ablation.json"), "utf8"))
+    assert.deepStrictEqual(written, {
+      runs: scored,
+      tables: comparison.tables,
+      separation: comparison.separation.paragraphs
+    })
     const report = readFileSync(join(directory, "report.html"), "utf8")
-    assert.include(report, "KL / token against SPEED-Q")
-    const sizes = ["MB", "bits / parameter"].map((name) => comparison.table.columns.indexOf(name))
-    assert.isTrue(comparison.table.rows.every((row) => sizes.every((at) => /^\d+\.\d+$/.test(String(row[at])))))
+    const pasted = readFileSync(join(directory, "ablation.md"), "utf8")
+    for (const { title } of comparison.tables) {
+      assert.include(report, title)
+      assert.include(pasted, `**${title}**\n\n| variant |`)
+    }
+    const sizes = ["MB", "bits / parameter"].map((name) => means!.columns.indexOf(name))
+    assert.isTrue(means!.rows.every((row) => sizes.every((at) => /^\d+\.\d+$/.test(String(row[at])))))
     assert.match(report, />MB<\/th>/)
     assert.match(report, /What separates/)
     const told: number[] = []
@@ -85,7 +146,11 @@ describe("an ablation", () => {
       fresh: true,
       onRun: (done: number, runs: number) => Effect.sync(() => told.push(done / runs))
     })
-    assert.deepStrictEqual(fresh.scored, scored)
+    const untimed = scored.map(({ milliseconds: _, ...rest }) => rest)
+    assert.deepStrictEqual(
+      fresh.scored.map(({ milliseconds: _, ...rest }) => rest),
+      untimed
+    )
     assert.deepStrictEqual(["SPEED-Q", "CE-only", "all-at-once"].map(reused), [0, 3, 0])
     assert.deepStrictEqual(told, [1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
   }, 120_000)
@@ -104,5 +169,10 @@ describe("an ablation", () => {
     assert.match(alike, /variants: "a b" and "A-b" would have one directory/)
     assert.match(await problems(document({ variants: [{ name: ".." }] })), /no directory can be called after ".."/)
     assert.match(await problems(document({ seeds: [] })), /seeds/)
+    const foreign = await problems(document({ variants: [{ name: "x", seeds: [1, 3] }] }))
+    assert.match(foreign, /variant "x": seeds 3 are not among the ablation's, which are 1, 2/)
+    const pair = (against: string) => problems(document({ variants: [{ name: "x" }, { name: "y", against }] }))
+    assert.match(await pair("z"), /variant "y": there is no other variant "z"; there are "x"/)
+    assert.match(await pair("y"), /variant "y": there is no other variant "y"; there are "x"/)
   })
 })

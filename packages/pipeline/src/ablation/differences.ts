@@ -46,14 +46,14 @@ export const differencesOf = <Result>(
     })
   })
 
-/** One row a variant that is compared with another; no table where none is. */
+/** One row a variant that is compared with another; no table where nothing is compared. */
 export const differenceTable = <Result>(
   variants: readonly Variant[],
   measures: readonly Measure<Result>[],
   differences: readonly Difference<Result>[]
 ): readonly (typeof Table.Type)[] => {
   const compared = variants.filter(({ against }) => against !== undefined)
-  if (compared.length === 0) return []
+  if (compared.length === 0 || measures.length === 0) return []
   const cell = (variant: string, measure: Measure<Result>) =>
     written(differences.find((each) => each.variant === variant && each.measure === measure)?.found, measure, "+")
   return [
