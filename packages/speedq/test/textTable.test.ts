@@ -34,22 +34,33 @@ it("exchanges rows and columns where only that fits", () => {
   assert.strictEqual(fittingTable(["model", "n"], tall, 2), textTable(["model", "n"], tall))
 })
 
-it("stands in parts where neither way fits", () => {
+it("stands in parts where neither way fits, whichever way takes fewer lines", () => {
   const columns = ["model", "first", "second", "third"]
-  const rows = ["alpha", "beta", "gamma", "delta"].map((name) => [name, "10.0 (9-11)", "20.0 (19-21)", "30.0 (29-31)"])
-  assert.deepStrictEqual(untoned(fittingTable(columns, rows, 34)).split("\n"), [
-    "model        first        second",
-    "alpha  10.0 (9-11)  20.0 (19-21)",
-    "beta   10.0 (9-11)  20.0 (19-21)",
-    "gamma  10.0 (9-11)  20.0 (19-21)",
-    "delta  10.0 (9-11)  20.0 (19-21)",
+  const rowsOf = (...names: readonly string[]) =>
+    names.map((name) => [name, "10.0 (9-11)", "20.0 (19-21)", "30.0 (29-31)"])
+  const lines = (rows: ReturnType<typeof rowsOf>) => untoned(fittingTable(columns, rows, 34)).split("\n")
+  assert.deepStrictEqual(lines(rowsOf("alpha", "beta", "gamma", "delta")), [
+    "model          alpha          beta",
+    "first    10.0 (9-11)   10.0 (9-11)",
+    "second  20.0 (19-21)  20.0 (19-21)",
+    "third   30.0 (29-31)  30.0 (29-31)",
     "",
-    "model         third",
-    "alpha  30.0 (29-31)",
-    "beta   30.0 (29-31)",
-    "gamma  30.0 (29-31)",
-    "delta  30.0 (29-31)"
+    "model          gamma         delta",
+    "first    10.0 (9-11)   10.0 (9-11)",
+    "second  20.0 (19-21)  20.0 (19-21)",
+    "third   30.0 (29-31)  30.0 (29-31)"
   ])
+  const tall = lines(rowsOf("a", "b", "c", "d", "e", "f", "g", "h"))
+  assert.deepStrictEqual(
+    tall.filter((line) => /^(model|h|$)/.test(line)),
+    [
+      "model        first        second",
+      "h      10.0 (9-11)  20.0 (19-21)",
+      "",
+      "model         third",
+      "h      30.0 (29-31)"
+    ]
+  )
 })
 
 it("shows tones as colours where there are some, and lets nothing else steer the terminal", () => {

@@ -60,7 +60,8 @@ export const AblationDocument = Schema.Struct({
         }),
         random: option(Schema.Boolean, true, {
           description:
-            "Whether its results depend on the seed. Where nothing is drawn at random, as in full precision or rounding to nearest, `false` runs it with the first of its seeds alone, and the result stands for every seed."
+            "Whether its results depend on the seed. Where nothing is drawn at random, as in full precision or rounding to nearest, `false` runs it with the first of its seeds alone, and the result stands for every seed.",
+          source: "chosen here: results vary unless somebody says that they do not"
         }),
         against: optionalOption(Schema.NonEmptyString, {
           description: "Name of the variant that it is compared with.",

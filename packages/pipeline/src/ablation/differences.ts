@@ -81,7 +81,8 @@ const saidOf = (against: string, differences: readonly Difference<never>[]): rea
   const single = known.filter(({ found }) => found.standardError === undefined)
   const close = known.filter((each) => !apart.includes(each) && !single.includes(each))
   return [
-    apart.length === 0 ? `Nothing separates from ${against}.` : `Separates from ${against}: ${listed(apart)}.`,
+    ...(apart.length === 0 ? [] : [`Separates from ${against}: ${listed(apart)}.`]),
+    ...(apart.length === 0 && close.length > 0 ? [`Nothing separates from ${against}.`] : []),
     ...(close.length === 0 ? [] : [`Does not separate from ${against}: ${listed(close)}.`]),
     ...(single.length === 0
       ? []
