@@ -1,6 +1,7 @@
 /** `npm run bench -- CASE [--json] [flags]`: measures one case and prints lines, or one JSON document. */
 import { adaround } from "./adaround.ts"
 import { clipsearch } from "./clipsearch.ts"
+import { exports } from "./exports.ts"
 import { fakequant } from "./fakequant.ts"
 import { gemm } from "./gemm.ts"
 import { generate } from "./generate.ts"
@@ -19,6 +20,7 @@ type Case = (flags: Flags) => Promise<{ readonly [name: string]: unknown }>
 const cases: { readonly [name: string]: Case } = {
   adaround,
   clipsearch,
+  exports,
   fakequant,
   gemm,
   generate,

@@ -19,12 +19,13 @@ export type {
   Refusal,
   Written
 } from "./exporter/Exporter.ts"
-export { type Entries, type ExportParts, writtenAs } from "./exporter/entries.ts"
+export type { Entries, ExportParts } from "./exporter/entries.ts"
 export { codes, type Holding, numbers, type QuantizedLayer, quantizedLayers } from "./exporter/Holding.ts"
 export { decodeExport, exporters } from "./exporter/registry.ts"
 export { verifyExport } from "./exporter/verifyExport.ts"
 export { Exported, type ExportRequest, writeExport, writeExports } from "./exporter/writeExport.ts"
 export { tensorsName, writeTensors } from "./exporter/writeTensors.ts"
+export { writtenAs } from "./exporter/writtenAs.ts"
 export { FakeQuantConfig, fakeQuantExporter } from "./fakeQuant/fakeQuant.ts"
 export { GgufConfig, ggufExporter } from "./gguf/gguf.ts"
 export { huggingfaceExporter } from "./layouts/huggingface.ts"

@@ -28,6 +28,7 @@ export {
   readText,
   readTextSync
 } from "./files/outsideFile.ts"
+export { appendPieces, type Pieces } from "./files/pieces.ts"
 export { fixFor, type RefusalReason, refusalOf, refusalReasons, refusalText } from "./files/refusals.ts"
 export { removeEmpty } from "./files/removeEmpty.ts"
 export * as Staging from "./files/Staging.ts"

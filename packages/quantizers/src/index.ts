@@ -55,7 +55,7 @@ export {
   readPackedContainer,
   readPackedWeights
 } from "./packing/packedContainer.ts"
-export { type AffineWeight, type PackedWeight, packWeight, readPackedWeight } from "./packing/packedWeight.ts"
+export { type AffineWeight, type PackedWeight, packRows, packWeight, readPackedWeight } from "./packing/packedWeight.ts"
 export {
   type Compatibility,
   referenceClipping,

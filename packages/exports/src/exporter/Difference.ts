@@ -18,8 +18,8 @@ export const larger = (a: Difference, b: Difference): Difference => ({
 
 const ratio = (error: number, whole: number): number => (error === 0 ? 0 : error / whole)
 
-/** 2-norm of a tensor in f32. */
-const normOf = async (tensor: Tensor): Promise<number> => {
+/** Sum of the squares of a tensor's numbers, in f32. */
+export const sumOfSquares = async (tensor: Tensor): Promise<number> => {
   const total = noGrad(() =>
     scope(() => {
       const squares = zeros(tensor.backend, [1])
@@ -29,12 +29,8 @@ const normOf = async (tensor: Tensor): Promise<number> => {
   )
   const [sum = 0] = await total.read()
   total.release()
-  return Math.sqrt(sum)
+  return sum
 }
-
-/** |changed| / |tensor| of two tensors in f32, `changed` being what was added to the other. */
-export const relativeError = async (changed: Tensor, tensor: Tensor): Promise<number> =>
-  ratio(await normOf(changed), await normOf(tensor))
 
 /** Largest absolute difference of numbers in the same places, of as many as `a` has; NaN where one is NaN. */
 export const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
@@ -43,18 +39,36 @@ export const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): n
   return largest
 }
 
+/** What the difference of a whole tensor is made of, of a part of it. */
+export interface DifferenceSums {
+  readonly maxAbsErr: number
+  /** Sum of the squares of the differences. */
+  readonly errors: number
+  /** Sum of the squares of the numbers. */
+  readonly squares: number
+}
+
+const sumsOf = (a: ArrayLike<number>, b: ArrayLike<number>): DifferenceSums => {
+  let [errors, squares] = [0, 0]
+  for (let i = 0; i < a.length; i++) {
+    errors += (b[i]! - a[i]!) ** 2
+    squares += a[i]! ** 2
+  }
+  return { errors, squares, maxAbsErr: largestDifference(a, b) }
+}
+
 /** How far the numbers of one tensor are from others, of which parts come one after the other. */
 export const differenceInParts = () => {
   let [errors, squares, maxAbsErr] = [0, 0, 0]
+  const addSums = (part: DifferenceSums): void => {
+    errors += part.errors
+    squares += part.squares
+    maxAbsErr = Math.max(maxAbsErr, part.maxAbsErr)
+  }
   return {
+    addSums,
     /** How far the numbers `b` are from the numbers `a`. */
-    add: (a: ArrayLike<number>, b: ArrayLike<number>): void => {
-      for (let i = 0; i < a.length; i++) {
-        errors += (b[i]! - a[i]!) ** 2
-        squares += a[i]! ** 2
-      }
-      maxAbsErr = Math.max(maxAbsErr, largestDifference(a, b))
-    },
+    add: (a: ArrayLike<number>, b: ArrayLike<number>): void => addSums(sumsOf(a, b)),
     total: (): Difference => ({ maxAbsErr, relErr: ratio(Math.sqrt(errors), Math.sqrt(squares)) })
   }
 }

@@ -1,43 +1,17 @@
 /** The tensors of an exported model, each made when its turn to be written comes. */
 import type { Safetensors, TensorStore } from "@speedq/formats"
-import { magnitudeOf } from "@speedq/quantizers"
-import { add, cast, noGrad, type Shape, scale, scope, sizeOf, type Tensor } from "@speedq/tensors"
+import { type Shape, sizeOf } from "@speedq/tensors"
 import { modelTensors } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import type { DeployedModel, Rest } from "../model/deployedModel.ts"
+import type { DeployedModel } from "../model/deployedModel.ts"
 import type { SourceModel } from "../model/SourceModel.ts"
-import { type Difference, exact, relativeError } from "./Difference.ts"
+import type { Difference } from "./Difference.ts"
 
 export interface Entries {
   readonly sources: readonly Safetensors.TensorSource[]
   readonly metadata: Readonly<Record<string, string>>
   /** How far numbers as written are from those of the model; known when everything is written. */
   readonly difference: () => Difference
-}
-
-/** How far `written` is from `tensor`, which was cast to another format. */
-const castDifference = async (tensor: Tensor, written: Tensor): Promise<Difference> => {
-  const wide = noGrad(() => scope(() => cast(tensor, "f32")))
-  const changed = noGrad(() => scope(() => add(wide, scale(cast(written, "f32"), -1))))
-  try {
-    const maxAbsErr = await magnitudeOf(changed)
-    return maxAbsErr === 0 ? exact : { maxAbsErr, relErr: await relativeError(changed, wide) }
-  } finally {
-    for (const each of [wide, changed]) each.release()
-  }
-}
-
-/** The tensor's bytes in another format, and the difference that makes. Releases the tensor. */
-export const writtenAs = async (
-  tensor: Tensor,
-  dtype: Rest
-): Promise<{ bytes: Uint8Array; difference: Difference }> => {
-  const isCast = tensor.dtype !== dtype
-  const written = noGrad(() => (isCast ? cast(tensor, dtype) : tensor.alias()))
-  const difference = isCast ? await castDifference(tensor, written) : exact
-  const bytes = (await written.backend.read(written.storage.handle)).slice()
-  for (const each of [tensor, written]) each.release()
-  return { bytes, difference }
 }
 
 /** What entries are made of. */

@@ -1,26 +1,23 @@
 /** The tensors of a fake-quant export: dequantized weights under the names that the checkpoint had. */
 import { fileDtype, layerOf, type Safetensors } from "@speedq/formats"
-import { noGrad, type Shape, type Tensor } from "@speedq/tensors"
+import type { Shape, Tensor } from "@speedq/tensors"
 import { modelTensors } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import { exact, larger } from "../exporter/Difference.ts"
-import { asStored, type Entries, type ExportParts, writtenAs } from "../exporter/entries.ts"
+import { type Difference, exact, larger } from "../exporter/Difference.ts"
+import { asStored, type Entries, type ExportParts } from "../exporter/entries.ts"
+import { writtenAs } from "../exporter/writtenAs.ts"
 import type { Rest } from "../model/deployedModel.ts"
-import { rowsOf } from "../model/rowsOf.ts"
+import { partRows, type Rows } from "../model/numberRows.ts"
 
 interface Part {
   readonly name: string
   readonly shape: Shape
-  /** Which of `parts` equal runs of rows this is. */
-  readonly part: number
-  readonly parts: number
+  readonly rows: Rows
 }
 
-/** Rows [part / parts, (part + 1) / parts) of a parameter under the names that the source stores it by. */
+/** Equal runs of rows of a parameter under the names that the source stores them by. */
 const partsOf = (names: readonly string[], [rows = 1, ...rest]: Shape): readonly Part[] =>
-  names.length === 1
-    ? [{ name: names[0]!, shape: [rows, ...rest], part: 0, parts: 1 }]
-    : names.map((name, part) => ({ name, shape: [rows / names.length, ...rest], part, parts: names.length }))
+  names.map((name, part) => ({ name, shape: [rows / names.length, ...rest], rows: partRows(rows, part, names.length) }))
 
 /** What a parameter that is not quantized is written in: f32 has no bit for numbers of 16 bits to gain. */
 const plainDtype = (tensor: Tensor, dtype: Rest): Rest =>
@@ -41,23 +38,23 @@ export const fakeQuantEntries = (
   const { source, deployed } = exported
   const isAsStored = names === source.stored
   let difference = exact
+  const note = (changed: Difference) => {
+    difference = larger(difference, changed)
+  }
   const sources = [...modelTensors(source.directory.config)].flatMap(([parameter, shape]) => {
     if (leftOut.has(parameter)) return []
     const weight = deployed.packed.get(layerOf(parameter))
     const written = weight ? dtype : plainDtype(deployed.others[parameter]!, dtype)
     const loaded = isAsStored ? shape : (deployed.others[parameter]?.shape ?? shape)
     return partsOf(names.get(parameter) ?? [parameter], loaded).map(
-      ({ name, shape: own, part, parts }): Safetensors.TensorSource =>
+      ({ name, shape: own, rows }): Safetensors.TensorSource =>
         (isAsStored ? asStored(exported, parameter, shape, name) : undefined) ?? {
           name,
           dtype: fileDtype[written],
           shape: own,
-          data: Effect.promise(async () => {
-            const tensor = weight ? noGrad(() => weight.unpack()) : deployed.others[parameter]!.alias()
-            const { bytes, difference: changed } = await writtenAs(tensor, written)
-            difference = larger(difference, changed)
-            return rowsOf(bytes, part, parts)
-          })
+          data: Effect.sync(() =>
+            writtenAs(weight ?? deployed.others[parameter]!, { dtype: written, rows, done: note })
+          )
         }
     )
   })

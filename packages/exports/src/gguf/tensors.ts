@@ -1,14 +1,14 @@
 /** The tensors of both files, each made when its turn to be written comes. */
 import { layerOf, parameterOf } from "@speedq/formats"
 import type { PackedWeight } from "@speedq/quantizers"
-import type { Shape, Tensor } from "@speedq/tensors"
+import { noGrad, reshape, type Shape, type Tensor } from "@speedq/tensors"
 import { blocksUsed, modelTensors, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { type Difference, exact, larger } from "../exporter/Difference.ts"
 import type { ModelToExport } from "../exporter/Exporter.ts"
-import { writtenAs } from "../exporter/entries.ts"
+import { type Writing, writtenAs } from "../exporter/writtenAs.ts"
 import type { Rest } from "../model/deployedModel.ts"
-import { rowsOf } from "../model/rowsOf.ts"
+import { partRows, type Rows } from "../model/numberRows.ts"
 import type { BlockType } from "./blocks/BlockType.ts"
 import { BF16, F16, F32 } from "./blocks/floats.ts"
 import { type Choice, chooseType, type Fallback } from "./chooseType.ts"
@@ -44,12 +44,19 @@ const squeezed = (shape: Shape): Shape => {
 }
 
 /** The first row after all others. */
-const rolled = (bytes: Uint8Array, rows: number): Uint8Array => {
-  const row = bytes.length / rows
-  const moved = new Uint8Array(bytes.length)
-  moved.set(bytes.subarray(row))
-  moved.set(bytes.subarray(0, row), bytes.length - row)
-  return moved
+const rolled = (rows: number): readonly Rows[] => [
+  { from: 1, to: rows },
+  { from: 0, to: 1 }
+]
+
+/** Runs of rows of a tensor under another shape, one after the other. */
+async function* inRuns(tensor: Tensor, shape: Shape, runs: readonly Rows[], writing: Omit<Writing, "rows">) {
+  const matrix = noGrad(() => reshape(tensor, shape))
+  try {
+    for (const rows of runs) yield* writtenAs(matrix, { ...writing, rows })
+  } finally {
+    matrix.release()
+  }
 }
 
 /** Everything that both files hold. Numbers that are not quantized keep their bits: matrices in their own format, all others in f32. */
@@ -71,8 +78,8 @@ export const ggufTensors = ({ source, deployed }: ModelToExport, options: Tensor
       name,
       type: choice.type,
       shape: [count, columns],
-      data: Effect.promise(() =>
-        weightData(weight, choice, { from: part * count, to: (part + 1) * count }, (found) => note(parameter, found))
+      data: Effect.sync(() =>
+        weightData(weight, choice, partRows(rows, part, names.length), (found) => note(parameter, found))
       )
     }))
   }
@@ -85,11 +92,10 @@ export const ggufTensors = ({ source, deployed }: ModelToExport, options: Tensor
       name,
       type: floats[dtype],
       shape: [rows / names.length, ...rest],
-      data: Effect.promise(async () => {
-        const written = await writtenAs(tensor.alias(), dtype)
-        note(parameter, written.difference)
-        const bytes = rowsOf(written.bytes, part, names.length)
-        return parameter === positions && options.rollPositions ? rolled(bytes, rows) : bytes
+      data: Effect.sync(() => {
+        const isRolled = parameter === positions && options.rollPositions
+        const runs = isRolled ? rolled(rows) : [partRows(rows, part, names.length)]
+        return inRuns(tensor, [rows, ...rest], runs, { dtype, done: (found) => note(parameter, found) })
       })
     }))
   }

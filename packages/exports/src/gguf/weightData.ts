@@ -1,18 +1,10 @@
 /** Bytes of a quantized weight in a type of ggml, in pieces, and how far the weights that they stand for are. */
 import type { PackedWeight } from "@speedq/quantizers"
-import { noGrad } from "@speedq/tensors"
 import { type Difference, differenceInParts } from "../exporter/Difference.ts"
 import { readCodes, readGrid, readOnce } from "../model/affineNumbers.ts"
-import type { CodeType, GroupedCodes } from "./blocks/BlockType.ts"
+import { numberRows, type Rows, rowPieces } from "../model/numberRows.ts"
+import type { CodeType, GroupedCodes, RoundingType } from "./blocks/BlockType.ts"
 import type { Choice } from "./chooseType.ts"
-
-/** Weights that are written at a time. */
-const pieceWeights = 2 ** 20
-
-interface Rows {
-  readonly from: number
-  readonly to: number
-}
 
 /** What codes stand for: scale (c - zero), each operation in f32. */
 const decoded = ({ codes, group, scale, zero }: GroupedCodes): Float32Array => {
@@ -43,40 +35,34 @@ interface Encoded {
   readonly bytes: Uint8Array
 }
 
-const encodeCodes = async (weight: PackedWeight, type: CodeType): Promise<(rows: Rows) => Encoded> => {
+async function* encodedCodes(weight: PackedWeight, type: CodeType, rows: Rows): AsyncGenerator<Encoded> {
   const read = await openCodes(weight)
-  return (rows) => {
-    const codes = read(rows)
-    return { weights: decoded(codes), bytes: type.encodeCodes(codes) }
+  for (const piece of rowPieces(rows, weight.shape[1]!)) {
+    const codes = read(piece)
+    yield { weights: decoded(codes), bytes: type.encodeCodes(codes) }
   }
 }
 
-const encoder = async (weight: PackedWeight, choice: Choice): Promise<(rows: Rows) => Encoded> => {
-  if (choice.keeps === "codes") return encodeCodes(weight, choice.type)
-  const columns = weight.shape[1]!
-  const numbers = await readOnce<Float32Array>(noGrad(weight.unpack))
-  return ({ from, to }) => {
-    const weights = numbers.subarray(from * columns, to * columns)
-    return { weights, bytes: choice.type.encode(weights) }
+async function* encodedNumbers(weight: PackedWeight, type: RoundingType, rows: Rows): AsyncGenerator<Encoded> {
+  for await (const numbers of numberRows(weight, rows)) {
+    const weights = await readOnce<Float32Array>(numbers)
+    yield { weights, bytes: type.encode(weights) }
   }
 }
 
 /** Rows of the weight in pieces; `done` is told the difference when all of them were taken. */
-export const weightData = async (
+export async function* weightData(
   weight: PackedWeight,
   choice: Choice,
   rows: Rows,
   done: (difference: Difference) => void
-): Promise<Iterable<Uint8Array>> => {
-  const encode = await encoder(weight, choice)
-  const step = Math.max(1, Math.floor(pieceWeights / weight.shape[1]!))
-  return (function* () {
-    const difference = differenceInParts()
-    for (let from = rows.from; from < rows.to; from += step) {
-      const { weights, bytes } = encode({ from, to: Math.min(rows.to, from + step) })
-      difference.add(weights, choice.type.decode(bytes))
-      yield bytes
-    }
-    done(difference.total())
-  })()
+): AsyncGenerator<Uint8Array> {
+  const difference = differenceInParts()
+  const encoded =
+    choice.keeps === "codes" ? encodedCodes(weight, choice.type, rows) : encodedNumbers(weight, choice.type, rows)
+  for await (const { weights, bytes } of encoded) {
+    difference.add(weights, choice.type.decode(bytes))
+    yield bytes
+  }
+  done(difference.total())
 }

@@ -8,7 +8,7 @@
  *
  * Numbers are little-endian. Source: the specification of GGUF in the documentation of ggml.
  */
-import { AtomicFile, type FileFailed } from "@speedq/formats"
+import { AtomicFile, appendPieces, type FileFailed, type Pieces } from "@speedq/formats"
 import { type Shape, sizeOf } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import type { BlockType } from "./blocks/BlockType.ts"
@@ -20,7 +20,7 @@ export interface GgufTensor<E = never> {
   /** Rows first, as everywhere here; a row is a whole number of blocks. */
   readonly shape: Shape
   /** Runs when the tensor's turn comes; gives its bytes, whole or in pieces. */
-  readonly data: Effect.Effect<Uint8Array | Iterable<Uint8Array>, E>
+  readonly data: Effect.Effect<Pieces, E>
 }
 
 const version = 3
@@ -65,13 +65,8 @@ export const writeGguf: <E = never>(
   const file = yield* AtomicFile.make(path)
   yield* file.append(headerOf(metadata, tensors))
   for (const tensor of tensors) {
-    const data = yield* tensor.data
     const bytes = blockBytes(tensor)
-    let given = 0
-    for (const piece of data instanceof Uint8Array ? [data] : data) {
-      given += piece.byteLength
-      yield* file.append(piece)
-    }
+    const given = yield* appendPieces(file, yield* tensor.data, bytes)
     if (given !== bytes) throw new RangeError(`${tensor.name}: ${given} bytes, its type and shape take ${bytes}`)
     yield* file.append(new Uint8Array(aligned(bytes) - bytes))
   }

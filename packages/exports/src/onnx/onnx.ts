@@ -107,6 +107,14 @@ export const onnxExporter: Exporter<OnnxConfig> = {
     const dtype = dtypeOf(deployed, weights)
     const graphs = yield* graphsOf(model, weights, dtype)
     const written = yield* writeGraphs(directory, graphs)
+    const [tooLarge] = weights.tooLarge()
+    if (tooLarge !== undefined) {
+      return yield* new ExportNotWritten({
+        directory,
+        cause: `${tooLarge} has numbers too large for f16`,
+        fix: 'set "dtype" to f32'
+      })
+    }
     const companions = yield* writeLayoutFiles(model, (tokenizer) =>
       transformersJsFiles(source.directory, dtype, tokenizer)
     )

@@ -1,16 +1,15 @@
 /** Writes a protobuf message, large pieces one at a time. */
-import { AtomicFile, type FileFailed } from "@speedq/formats"
+import { AtomicFile, appendPieces, type FileFailed } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import { type Bytes, isLate, type LateBytes, type Message } from "./protobuf/Message.ts"
 
-/** Late bytes, checked against the length that the message states. */
-const made = async ({ byteLength, make }: LateBytes): Promise<Uint8Array> => {
-  const bytes = await make()
-  if (bytes.byteLength !== byteLength) throw new Error(`${bytes.byteLength} bytes were made, ${byteLength} were stated`)
-  return bytes
-}
-
-const late = (bytes: LateBytes) => Effect.tryPromise({ try: () => made(bytes), catch: (error) => error as Error })
+/** Appends late bytes, which must be as many as the message states. */
+export const appendLate = Effect.fnUntraced(function* (file: AtomicFile.AtomicFile, { byteLength, make }: LateBytes) {
+  const pieces = yield* Effect.tryPromise({ try: make, catch: (error) => error as Error })
+  const given = yield* appendPieces(file, pieces, byteLength)
+  if (given === byteLength) return
+  return yield* Effect.fail(new Error(`${given} bytes were made, ${byteLength} were stated`))
+})
 
 /** Small pieces joined, up to the next late one: a file has thousands of them. */
 function* joined(message: Message): Generator<Bytes> {
@@ -32,7 +31,7 @@ export const writeMessage: (path: string, message: Message) => Effect.Effect<Ato
   Effect.fnUntraced(function* (path, message) {
     const file = yield* AtomicFile.make(path)
     for (const bytes of joined(message)) {
-      yield* file.append(isLate(bytes) ? yield* late(bytes) : bytes)
+      yield* isLate(bytes) ? appendLate(file, bytes) : file.append(bytes)
     }
     const written = yield* file.seal
     yield* file.publish

@@ -3,8 +3,9 @@ import { fileDtype, type Safetensors } from "@speedq/formats"
 import { packedContainer } from "@speedq/quantizers"
 import { modelTensors } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import { exact, larger } from "../exporter/Difference.ts"
-import { asStored, type Entries, type ExportParts, writtenAs } from "../exporter/entries.ts"
+import { type Difference, exact, larger } from "../exporter/Difference.ts"
+import { asStored, type Entries, type ExportParts } from "../exporter/entries.ts"
+import { writtenAs } from "../exporter/writtenAs.ts"
 import type { Rest } from "../model/deployedModel.ts"
 
 /** Packed weights as they are, everything else in the format that its numbers were rounded to. */
@@ -12,6 +13,9 @@ export const packedEntries = (exported: ExportParts, rest: Rest): Entries => {
   const { packed, others, fixed } = exported.deployed
   const shapes = modelTensors(exported.source.directory.config)
   let difference = exact
+  const note = (changed: Difference) => {
+    difference = larger(difference, changed)
+  }
   const plain = Object.entries(others).map(([name, tensor]): Safetensors.TensorSource => {
     const shape = shapes.get(name)!
     const dtype = tensor.dtype === "f32" && !fixed?.has(name) ? rest : (tensor.dtype as Rest)
@@ -20,11 +24,7 @@ export const packedEntries = (exported: ExportParts, rest: Rest): Entries => {
         name,
         dtype: fileDtype[dtype],
         shape,
-        data: Effect.promise(async () => {
-          const { bytes, difference: changed } = await writtenAs(tensor.alias(), dtype)
-          difference = larger(difference, changed)
-          return bytes
-        })
+        data: Effect.sync(() => writtenAs(tensor, { dtype, done: note }))
       }
     )
   })

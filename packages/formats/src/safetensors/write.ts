@@ -1,16 +1,17 @@
-/** Writes safetensors files tensor by tensor: never more than one chunk of a tensor is in memory because of it. */
+/** Writes safetensors files tensor by tensor: never more than one piece of a tensor is in memory because of it. */
 import * as Effect from "effect/Effect"
 import { type FileFailed, isSafetensorsInvalid, SafetensorsInvalid, type WriteError } from "../Errors.ts"
 import * as AtomicFile from "../files/AtomicFile.ts"
+import { appendPieces, type Pieces } from "../files/pieces.ts"
 import { attempt } from "../internal/attempt.ts"
 import { type Layout, layoutOf, type TensorSpec } from "../internal/header.ts"
 
 /**
  * A tensor to write. `data` runs when the tensor's turn comes (larger element types first, else as declared) and gives its bytes,
- * whole or as chunks; they must come to exactly the size of dtype and shape, and may be reused when the next chunk is asked for.
+ * whole or in pieces; they must come to exactly the size of dtype and shape.
  */
 export interface TensorSource<E = never, R = never> extends TensorSpec {
-  readonly data: Effect.Effect<Uint8Array | Iterable<Uint8Array>, E, R>
+  readonly data: Effect.Effect<Pieces, E, R>
 }
 
 /** `metadata` becomes the header's `__metadata__`. */
@@ -49,13 +50,7 @@ export const appendTensors = Effect.fnUntraced(function* <E, R>(
 ): Effect.fn.Return<void, FileFailed | SafetensorsInvalid | E, R> {
   yield* file.append(layout.prefix)
   for (const { tensor, byteLength } of layout.placed) {
-    const data = yield* tensor.data
-    let given = 0
-    for (const chunk of data instanceof Uint8Array ? [data] : data) {
-      given += chunk.byteLength
-      if (given > byteLength) break
-      yield* file.append(chunk)
-    }
+    const given = yield* appendPieces(file, yield* tensor.data, byteLength)
     if (given !== byteLength) {
       const reason = `its data gave ${given > byteLength ? "at least " : ""}${given} bytes, dtype and shape take ${byteLength}`
       return yield* new SafetensorsInvalid({ file: path, tensor: tensor.name, reason })

@@ -47,6 +47,8 @@ export interface PackedWeight {
   /** [out, in] */
   readonly shape: Shape
   readonly choice: QuantizerChoice
+  /** Where it is held. */
+  readonly backend: Backend
   /** Bytes held. */
   readonly bytes: number
   /** The weight [out, in] in f32, in the caller's scope: the bits of the quantizer's `fakeQuantize`. */
@@ -71,6 +73,8 @@ const entryName = (layer: string, part: StoredTensor): string => `${parameterOf(
 /** Shape of a stored tensor in the file and in memory. */
 const packedShape = ({ dtype, shape, bits }: StoredTensor): Shape =>
   dtype === "u8" ? [packedBytes(sizeOf(shape), bits)] : shape
+
+const storedPartBytes = ({ shape, bits }: StoredTensor): number => packedBytes(sizeOf(shape), bits)
 
 /** A stored tensor, packed. */
 interface Part {
@@ -108,6 +112,7 @@ const hold = (choice: QuantizerChoice, shape: Shape, held: readonly Tensor[]): P
   return {
     shape,
     choice,
+    backend: held[0]!.backend,
     affine: extents &&
       codes && {
         ...extents,
@@ -157,6 +162,25 @@ const checkScales = (layer: string, { quantizer }: QuantizerChoice, part: Stored
   throw new ScaleNotFinite({ layer, use: quantizer.id, stored: name, ...found })
 }
 
+/** A weight of the layer from the packed bytes of each stored tensor. Raises ScaleNotFinite; nothing stays allocated then. */
+const holdBytes = (
+  backend: Backend,
+  layer: string,
+  choice: QuantizerChoice,
+  shape: Shape,
+  packed: readonly Uint8Array[]
+): PackedWeight => {
+  const parts = choice.quantizer.stored(choice.config, shape)
+  for (const [at, part] of parts.entries()) checkScales(layer, choice, part, packed[at]!)
+  const held = scope(() =>
+    parts.map((part, at) => {
+      const spec = { dtype: part.dtype, shape: packedShape(part) }
+      return generate(backend, spec, (bytes) => bytes.set(packed[at]!))
+    })
+  )
+  return hold(choice, shape, held.map(keep))
+}
+
 /** Packs what a quantizer gave for a weight [out, in], the layer's; `quantized` stays the caller's. Raises ScaleNotFinite. */
 export const packWeight = async (
   layer: string,
@@ -164,20 +188,38 @@ export const packWeight = async (
   shape: Shape,
   quantized: QuantizedWeight
 ): Promise<PackedWeight> => {
-  const held: Tensor[] = []
-  try {
-    for (const part of choice.quantizer.stored(choice.config, shape)) {
-      const tensor = quantized[part.name]!
-      const packed = await packedForm(part, tensor)
-      checkScales(layer, choice, part, packed)
-      const spec = { dtype: part.dtype, shape: packedShape(part) }
-      held.push(generate(tensor.backend, spec, (bytes) => bytes.set(packed)))
+  const packed: Uint8Array[] = []
+  const parts = choice.quantizer.stored(choice.config, shape)
+  for (const part of parts) packed.push(await packedForm(part, quantized[part.name]!))
+  return holdBytes(quantized[parts[0]!.name]!.backend, layer, choice, shape, packed)
+}
+
+/**
+ * Packs a weight [out, in] of a rowwise quantizer, of which `pieces` give some rows after the others, quantized: a multiple of 8 rows each
+ * but the last, so that their codes fill whole bytes. They are released here. Raises ScaleNotFinite.
+ */
+export const packRows = async (
+  backend: Backend,
+  layer: string,
+  choice: QuantizerChoice,
+  shape: Shape,
+  pieces: AsyncIterable<QuantizedWeight>
+): Promise<PackedWeight> => {
+  const parts = choice.quantizer.stored(choice.config, shape)
+  const packed = parts.map((part) => new Uint8Array(storedPartBytes(part)))
+  const filled = parts.map(() => 0)
+  for await (const quantized of pieces) {
+    try {
+      for (const [at, part] of parts.entries()) {
+        const bytes = await packedForm(part, quantized[part.name]!)
+        packed[at]!.set(bytes, filled[at])
+        filled[at]! += bytes.length
+      }
+    } finally {
+      for (const tensor of Object.values<Tensor>(quantized)) tensor.release()
     }
-    return hold(choice, shape, held)
-  } catch (error) {
-    for (const tensor of held) tensor.release()
-    throw error
   }
+  return holdBytes(backend, layer, choice, shape, packed)
 }
 
 /** Raises PackedInvalid when an entry is not what the quantizer stores. A missing one is found by reading. */

@@ -28,7 +28,10 @@ export interface Quantizer<C extends object = object> {
   readonly version: number
   /** What brings a quantizer that is not ours: files that are made with it name this, for whoever reads them without it. */
   readonly plugin?: string
-  /** Whether a row of every stored tensor, [out, ...], and nothing else makes a row of the weight: it can be unpacked alone. */
+  /**
+   * Whether a row of the weight and a row of every stored tensor, [out, ...], make each other, and nothing else has a part in it: rows can
+   * be quantized and unpacked alone.
+   */
   readonly rowwise?: boolean
   readonly Config: Schema.Codec<C, unknown>
   /** Bits an element costs on average, scales and zero points included. */

@@ -233,6 +233,11 @@ export const packingPiece = (all: readonly ChosenMatrix[]): Piece => {
   }
 }
 
+/** Numbers as an export in 16 bits makes them, which go nowhere. */
+const write = async (numbers: Tensor | PackedWeight): Promise<void> => {
+  for await (const _ of writtenAs(numbers, { dtype: "bf16" }));
+}
+
 /** Unpacking matrices, and their bytes in 16 bits. */
 export const unpackingPiece = (all: readonly ChosenMatrix[]): Piece => {
   const matrices = matricesWithin(all)
@@ -255,11 +260,7 @@ export const unpackingPiece = (all: readonly ChosenMatrix[]): Piece => {
         throw error
       }
       const run = async () => {
-        for (const each of packed)
-          await writtenAs(
-            noGrad(() => each.unpack()),
-            "bf16"
-          )
+        for (const each of packed) await write(each)
       }
       return { run, release }
     }
@@ -325,7 +326,7 @@ export const writingPiece = (numbers: number, stored: Stored): Piece => {
       const parameter = filled(backend, [size], 0.02, stored)
       const run = async () => {
         await magnitudeOf(parameter)
-        await writtenAs(parameter.alias(), "bf16")
+        await write(parameter)
       }
       return { run, release: () => parameter.release() }
     }

@@ -1,6 +1,7 @@
 /** A graph under construction: operators that take values by name and give names, and the numbers that they need. */
 import { bytesOf } from "@speedq/formats"
 import { sizeOf } from "@speedq/tensors"
+import type { LateBytes } from "../protobuf/Message.ts"
 import {
   type Attributes,
   type ElementType,
@@ -42,7 +43,7 @@ export class Graph {
   }
 
   /** Numbers of a weight, made when the file is written; a second use of a name is the first one's numbers. */
-  weight(name: string, type: ElementType, shape: readonly number[], make: () => Promise<Uint8Array>): string {
+  weight(name: string, type: ElementType, shape: readonly number[], make: LateBytes["make"]): string {
     return this.#initializer({ name, type, shape, bytes: { byteLength: sizeOf(shape) * elementBytes(type), make } })
   }
 

@@ -2,12 +2,14 @@
  * Protobuf messages as pieces of known lengths: a message states its length before its bytes, so large ones can be made when their turn
  * to be written comes.
  */
+
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire"
+import type { Pieces } from "@speedq/formats"
 
 /** Bytes that are made later. */
 export interface LateBytes {
   readonly byteLength: number
-  readonly make: () => Promise<Uint8Array>
+  readonly make: () => Promise<Pieces>
 }
 
 export type Bytes = Uint8Array | LateBytes

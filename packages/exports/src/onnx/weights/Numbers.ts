@@ -1,8 +1,9 @@
 /** The numbers of a model as initializers of graphs, and how far they are from the model's. */
 import { parameterOf } from "@speedq/formats"
-import { noGrad, type Shape, type Tensor } from "@speedq/tensors"
+import type { PackedWeight } from "@speedq/quantizers"
+import type { Tensor } from "@speedq/tensors"
 import { type Difference, exact, larger } from "../../exporter/Difference.ts"
-import { writtenAs } from "../../exporter/entries.ts"
+import { writtenAs } from "../../exporter/writtenAs.ts"
 import type { DeployedModel } from "../../model/deployedModel.ts"
 import type { Graph } from "../graph/Graph.ts"
 import { type CodedWeight, codedWeight } from "./codedWeight.ts"
@@ -20,6 +21,8 @@ export interface Numbers {
   readonly matrix: (graph: Graph, layer: string) => string
   /** Layers that are packed in a form that the operators do not know, and are written dequantized. */
   readonly dequantized: readonly string[]
+  /** Parameters with numbers that f16 does not hold; known when everything is written. */
+  readonly tooLarge: () => readonly string[]
   /** Of matrices without codes, for codes stand for the same numbers; known when everything is written. */
   readonly difference: () => Difference
 }
@@ -27,21 +30,20 @@ export interface Numbers {
 export const numbersOf = ({ packed, others }: DeployedModel, matrices: MatrixDType): Numbers => {
   const coded = new Map([...packed].map(([layer, weight]) => [layer, codedWeight(weight)]))
   let difference = exact
-  const write = async (name: string, tensor: Tensor, dtype: MatrixDType) => {
-    const { bytes, difference: changed } = await writtenAs(tensor, dtype)
-    if (!Number.isFinite(changed.maxAbsErr))
-      throw new Error(`${name} has numbers too large for f16; set "dtype" to f32`)
+  const tooLarge = new Set<string>()
+  const note = (name: string, changed: Difference) => {
     difference = larger(difference, changed)
-    return bytes
+    if (!Number.isFinite(changed.maxAbsErr)) tooLarge.add(name)
   }
-  const initializer = (graph: Graph, name: string, shape: Shape, dtype: MatrixDType, take: () => Tensor) => {
-    const stored = graph.weight(name, dtype, shape, () => write(name, take(), dtype))
+  const initializer = (graph: Graph, name: string, dtype: MatrixDType, given: Tensor | PackedWeight) => {
+    const make = async () => writtenAs(given, { dtype, done: (changed) => note(name, changed) })
+    const stored = graph.weight(name, dtype, given.shape, make)
     return dtype === "f32" ? stored : graph.cast(stored, "f32")
   }
   const plain = (graph: Graph, name: string, dtype: MatrixDType) => {
     const tensor = others[name]!
     // Halves have no bit more in f32.
-    return initializer(graph, name, tensor.shape, tensor.dtype === "f16" ? "f16" : dtype, () => tensor.alias())
+    return initializer(graph, name, tensor.dtype === "f16" ? "f16" : dtype, tensor)
   }
   return {
     has: (name) => others[name] !== undefined,
@@ -51,9 +53,10 @@ export const numbersOf = ({ packed, others }: DeployedModel, matrices: MatrixDTy
       const name = parameterOf(layer)
       const weight = packed.get(layer)
       if (weight === undefined) return plain(graph, name, matrices)
-      return initializer(graph, name, weight.shape, matrices, () => noGrad(() => weight.unpack()))
+      return initializer(graph, name, matrices, weight)
     },
     dequantized: [...coded].flatMap(([layer, codes]) => (codes === undefined ? [layer] : [])),
+    tooLarge: () => [...tooLarge],
     difference: () => difference
   }
 }
