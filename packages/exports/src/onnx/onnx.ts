@@ -13,13 +13,14 @@ import { codes, numbers } from "../exporter/Holding.ts"
 import { writeLayoutFiles } from "../layouts/layoutExporter.ts"
 import type { DeployedModel } from "../model/deployedModel.ts"
 import { layersAsNumbers } from "../model/layersAsNumbers.ts"
-import { type DType, dtypes, transformersJsFiles } from "./files/transformersJs.ts"
+import { type DType, dtypes, mostDataFiles, transformersJsFiles } from "./files/transformersJs.ts"
 import { Graph } from "./graph/Graph.ts"
 import { decoder } from "./network/decoder.ts"
 import { embedTokens } from "./network/embedTokens.ts"
 import { visionEncoder } from "./network/visionEncoder.ts"
-import { lateLength, type Message } from "./protobuf/Message.ts"
-import { modelProto, mostBytes, sizeObstacle } from "./protobuf/onnxMessages.ts"
+import { type DataFile, externalData, noExternalData } from "./protobuf/externalData.ts"
+import { lateLength, lengthOf, type Message } from "./protobuf/Message.ts"
+import { modelProto, mostBytes } from "./protobuf/onnxMessages.ts"
 import { isCoded } from "./weights/codedWeight.ts"
 import { type Numbers, numbersOf } from "./weights/Numbers.ts"
 import { writeMessage } from "./writeMessage.ts"
@@ -29,6 +30,12 @@ const OnnxConfig = Schema.Struct({
     description:
       "Format of matrices that are not written as codes. `f32` keeps every bit, `f16` takes half the space; both are computed with in f32.",
     source: "chosen here: an export is exact unless asked otherwise"
+  }),
+  fileBytes: option(Schema.Int.check(Schema.isBetween({ minimum: 4096, maximum: mostBytes })), mostBytes, {
+    description:
+      "Bytes that a file has at most. Of a graph that would have more, the weights are in files beside it (`.onnx_data`), a weight that is larger in one of its own.",
+    unit: "bytes",
+    source: "protobuf, whose messages have 2 GiB at most"
   })
 })
 type OnnxConfig = typeof OnnxConfig.Type
@@ -59,34 +66,47 @@ const refusal = ({ config, directory }: ModelKind): Refusal | undefined => {
   return undefined
 }
 
-interface GraphFile {
-  readonly file: string
+/** A graph: its own file, and those of its weights where it is too large. */
+interface GraphFiles {
+  readonly name: string
   readonly message: Message
+  readonly data: readonly DataFile[]
+  /** Bytes of its weights, wherever they are. */
+  readonly weightBytes: number
 }
 
-/** The three graphs by file. Fails before anything is written where one cannot be. */
-const graphsOf = Effect.fnUntraced(function* ({ source, directory }: ModelToExport, numbers: Numbers, dtype: DType) {
-  const graphs = Object.entries(networks).map(([name, network]) => ({
-    file: join(folder, `${name}${dtypes[dtype]}.onnx`),
-    message: modelProto(network({ graph: new Graph(), numbers }, source.directory.config))
-  }))
-  for (const { file, message } of graphs) {
-    const obstacle = sizeObstacle(message)
-    if (obstacle === undefined) continue
-    const cause = `${file}: ${obstacle}; quantize more layers, or to fewer bits`
-    return yield* new ExportNotWritten({ directory, cause })
+/** The three graphs. Fails before anything is written where one cannot be. */
+const graphsOf = Effect.fnUntraced(function* (
+  { source, directory }: ModelToExport,
+  { numbers, dtype, fileBytes }: { readonly numbers: Numbers; readonly dtype: DType; readonly fileBytes: number }
+) {
+  const graphs: GraphFiles[] = []
+  for (const [network, make] of Object.entries(networks)) {
+    const name = `${network}${dtypes[dtype]}.onnx`
+    const parts = make({ graph: new Graph(), numbers }, source.directory.config)
+    const whole = modelProto(parts)
+    const isTooLarge = lengthOf(whole) > fileBytes
+    const { places, files } = isTooLarge ? externalData(name, parts.initializers, fileBytes) : noExternalData
+    if (files.length > mostDataFiles) {
+      const cause = `${name}: its weights would be in ${files.length} files of at most ${fileBytes} bytes, and transformers.js reads ${mostDataFiles}`
+      return yield* new ExportNotWritten({ directory, cause, fix: 'set a larger "fileBytes"' })
+    }
+    const message = isTooLarge ? modelProto(parts, places) : whole
+    graphs.push({ name, message, data: files, weightBytes: lateLength(whole) })
   }
   return graphs
 })
 
-const writeGraphs = Effect.fnUntraced(function* (directory: string, graphs: readonly GraphFile[]) {
+const writeGraphs = Effect.fnUntraced(function* (directory: string, graphs: readonly GraphFiles[]) {
   const failed = (cause: unknown) => new ExportNotWritten({ directory, cause })
   yield* Effect.tryPromise({ try: () => makeDirectories(join(directory, folder)), catch: failed })
-  return yield* Effect.forEach(graphs, ({ file, message }) =>
-    writeMessage(join(directory, file), message).pipe(
+  const files = graphs.flatMap(({ name, message, data }) => [{ name, bytes: message }, ...data])
+  return yield* Effect.forEach(files, ({ name, bytes }) => {
+    const file = join(folder, name)
+    return writeMessage(join(directory, file), bytes).pipe(
       Effect.mapBoth({ onSuccess: (written) => ({ ...written, file }), onFailure: failed })
     )
-  )
+  })
 })
 
 export const onnxExporter: Exporter<OnnxConfig> = {
@@ -100,12 +120,12 @@ export const onnxExporter: Exporter<OnnxConfig> = {
   refusal: (_, model) => refusal(model),
   holds: ({ dtype }, layers) => layers.map((layer) => (isCoded(layer) ? codes() : numbers(dtype))),
   // What is packed is not decided here: everything in the format of matrices, an embedding that is the head too in two of three files.
-  bytes: ({ dtype }, { parameters }) => Math.min(3 * mostBytes, (dtype === "f16" ? 4 : 8) * parameters),
-  write: Effect.fnUntraced(function* ({ dtype: matrices }, model) {
+  bytes: ({ dtype }, { parameters }) => (dtype === "f16" ? 4 : 8) * parameters,
+  write: Effect.fnUntraced(function* ({ dtype: matrices, fileBytes }, model) {
     const { source, deployed, directory } = model
     const weights = numbersOf(deployed, matrices)
     const dtype = dtypeOf(deployed, weights)
-    const graphs = yield* graphsOf(model, weights, dtype)
+    const graphs = yield* graphsOf(model, { numbers: weights, dtype, fileBytes })
     const written = yield* writeGraphs(directory, graphs)
     const [tooLarge] = weights.tooLarge()
     if (tooLarge !== undefined) {
@@ -115,10 +135,13 @@ export const onnxExporter: Exporter<OnnxConfig> = {
         fix: 'set "dtype" to f32'
       })
     }
-    const companions = yield* writeLayoutFiles(model, (tokenizer) =>
-      transformersJsFiles(source.directory, dtype, tokenizer)
+    const dataFiles = Object.fromEntries(
+      graphs.flatMap(({ name, data }) => (data.length === 0 ? [] : [[name, data.length] as const]))
     )
-    const bytes = graphs.reduce((sum, { message }) => sum + lateLength(message), 0)
+    const companions = yield* writeLayoutFiles(model, (tokenizer) =>
+      transformersJsFiles(source.directory, { dtype, dataFiles }, tokenizer)
+    )
+    const bytes = graphs.reduce((sum, { weightBytes }) => sum + weightBytes, 0)
     const layersFallenBack = [...weights.dequantized, ...layersAsNumbers(deployed)]
     return { files: [...written, ...companions], bytes, ...weights.difference(), layersFallenBack }
   })

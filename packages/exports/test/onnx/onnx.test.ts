@@ -1,9 +1,10 @@
 /** What an export for transformers.js has beside its graphs, and what it refuses. */
-import { cpSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { bilevel, n2f3, type QuantizerChoice, uniform } from "@speedq/quantizers"
 import { openBackend } from "@speedq/tensors"
+import { randomWeights } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { decodeExport, releaseParameters, type SourceModel, verifyExport, writeExport } from "../../src/index.ts"
@@ -78,6 +79,43 @@ describe("onnx", () => {
     // Nothing has codes, so the names of graphs have no ending.
     assert.include(readdirSync(join(files.directory, "f16", "onnx")), "embed_tokens.onnx")
     deployed.release()
+  })
+
+  it("names the files of weights beside graphs, and refuses more of them than transformers.js reads", async () => {
+    const deployed = await deploy(source)
+    const out = join(files.directory, "beside")
+    const { bytes } = await exportTo(out, "onnx", source, deployed, { fileBytes: 400_000 })
+    const { use_external_data_format: beside } = json(out, "config.json")["transformers.js_config"]
+    const names = readdirSync(join(out, "onnx"))
+    const dataOf = (graph: string) => names.filter((name) => name.startsWith(`${graph}_data`)).length
+    const graphs = ["decoder_model_merged.onnx", "embed_tokens.onnx", "vision_encoder.onnx"]
+    assert.deepStrictEqual(
+      Object.fromEntries(graphs.flatMap((graph) => (dataOf(graph) === 0 ? [] : [[graph, dataOf(graph)]]))),
+      beside
+    )
+    assert.isAbove(beside["decoder_model_merged.onnx"], 1)
+    for (const name of names) assert.isAtMost(statSync(join(out, "onnx", name)).size, 400_000)
+    assert.strictEqual(bytes, (await exportTo(join(files.directory, "whole"), "onnx", source, deployed)).bytes)
+    await Effect.runPromise(verifyExport(out))
+    deployed.release()
+    // Every weight has a file of its own.
+    const { config } = source.directory
+    const deep = { ...config, llm_config: { ...config.llm_config, num_hidden_layers: 10 } }
+    const random = randomWeights(backend, deep, { seed: 3, spread: "fan-in" })
+    const model = { ...source, directory: { ...source.directory, config: deep }, weights: random }
+    const many = await deploy(model)
+    const tiny = join(files.directory, "tiny")
+    const refused = await exportTo(tiny, "onnx", model, many, { fileBytes: 4096 }).then(
+      () => assert.fail("it was written"),
+      (error: Error) => error.message
+    )
+    assert.match(
+      refused,
+      /its weights would be in \d+ files of at most 4096 bytes, and transformers.js reads 100; set a larger "fileBytes"/
+    )
+    assert.isFalse(existsSync(tiny))
+    many.release()
+    releaseParameters(random)
   })
 
   it("refuses models that transformers.js has no tokenizer for", async () => {

@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { afterAll, assert, describe, it } from "vitest"
-import { type Message, messageField } from "../../src/onnx/protobuf/Message.ts"
-import { modelProto, sizeObstacle } from "../../src/onnx/protobuf/onnxMessages.ts"
+import { externalData } from "../../src/onnx/protobuf/externalData.ts"
+import { lengthOf, type Message, messageField } from "../../src/onnx/protobuf/Message.ts"
+import { type Initializer, modelProto } from "../../src/onnx/protobuf/onnxMessages.ts"
 import { writeMessage } from "../../src/onnx/writeMessage.ts"
 import { temporary } from "../support/models.ts"
 
@@ -73,12 +74,33 @@ describe("an ONNX file", () => {
     assert.strictEqual(refused.message, "2 bytes were made, 3 were stated")
   })
 
-  it("cannot be larger than a message of protobuf", () => {
-    const whole = (byteLength: number) => messageField(7, [{ byteLength, make: async () => new Uint8Array(0) }])
-    assert.isUndefined(sizeObstacle(whole(2 ** 31 - 10)))
-    assert.strictEqual(
-      sizeObstacle(whole(2 ** 33)),
-      "it would take 8589934598 bytes, and a file of ONNX has 2147483647 at most"
+  it("has weights in files beside it, at pages, a large one in its own", async () => {
+    const weight = (name: string, size: number): Initializer => ({
+      ...{ name, type: "u8", shape: [size] },
+      bytes: late(new Uint8Array(size).fill(name.charCodeAt(0)))
+    })
+    const small: Initializer = { name: "s", type: "u8", shape: [1], bytes: Uint8Array.of(1) }
+    const initializers = [weight("a", 5000), small, weight("b", 3000), weight("c", 20_000), weight("d", 10)]
+    const { places, files } = externalData("g.onnx", initializers, 12_000)
+    assert.deepStrictEqual(
+      [...places],
+      [
+        ["a", { location: "g.onnx_data", offset: 0 }],
+        ["b", { location: "g.onnx_data", offset: 8192 }],
+        ["c", { location: "g.onnx_data_1", offset: 0 }],
+        ["d", { location: "g.onnx_data_2", offset: 0 }]
+      ]
+    )
+    const first = await written(files[0]!.bytes)
+    assert.lengthOf(first, 8192 + 3000)
+    assert.deepStrictEqual([first[4999], first[5000], first[8191], first[8192]], [97, 0, 0, 98])
+    assert.deepStrictEqual(
+      files.map(({ name, bytes }) => [name, lengthOf(bytes)]),
+      [
+        ["g.onnx_data", 11_192],
+        ["g.onnx_data_1", 20_000],
+        ["g.onnx_data_2", 10]
+      ]
     )
   })
 })

@@ -7,6 +7,9 @@ import { generationConfig, tilePreparation } from "../../layouts/huggingfaceFile
 import { chatTemplate } from "../../layouts/huggingfaceTokenizer.ts"
 import type { Json, LayoutFiles } from "../../layouts/LayoutFiles.ts"
 
+/** Files of weights that transformers.js reads beside a graph, at most. */
+export const mostDataFiles = 100
+
 /** What transformers.js calls the numbers of graphs, and how it ends their names. */
 export const dtypes = { q2: "_q2", q4: "_q4", q8: "_quantized", fp32: "" } as const
 export type DType = keyof typeof dtypes
@@ -26,7 +29,10 @@ const textConfig = (language: LanguageConfig): Json => ({
   vocab_size: language.vocab_size
 })
 
-const configJson = ({ config, tokens }: ModelDirectory, dtype: DType): Json => {
+/** How many files of weights each graph has beside it, by the graph's file; graphs that have none are left out. */
+export type DataFiles = Readonly<Record<string, number>>
+
+const configJson = ({ config, tokens }: ModelDirectory, dtype: DType, dataFiles: DataFiles): Json => {
   const { hidden_size, patch_size } = config.vision_config
   return {
     architectures: ["LlavaForConditionalGeneration"],
@@ -35,7 +41,10 @@ const configJson = ({ config, tokens }: ModelDirectory, dtype: DType): Json => {
     image_token_index: tokens.imageContext,
     text_config: textConfig(config.llm_config),
     tie_word_embeddings: config.llm_config.tie_word_embeddings,
-    "transformers.js_config": { dtype },
+    "transformers.js_config": {
+      dtype,
+      ...(Object.keys(dataFiles).length > 0 && { use_external_data_format: dataFiles })
+    },
     vision_config: { model_type: "intern_vit", hidden_size, image_size: tileSize(config), patch_size }
   }
 }
@@ -65,8 +74,12 @@ const tokenizerJson = ({ config }: ModelDirectory, { auto_map: _code, ...own }: 
 })
 
 /** All of them, for graphs of these numbers. */
-export const transformersJsFiles = (model: ModelDirectory, dtype: DType, tokenizerConfig: Json): LayoutFiles => ({
-  "config.json": configJson(model, dtype),
+export const transformersJsFiles = (
+  model: ModelDirectory,
+  { dtype, dataFiles }: { readonly dtype: DType; readonly dataFiles: DataFiles },
+  tokenizerConfig: Json
+): LayoutFiles => ({
+  "config.json": configJson(model, dtype, dataFiles),
   "generation_config.json": {
     ...generationConfig(model),
     eos_token_id: [model.tokens.messageEnd, model.tokens.endOfText]

@@ -1,5 +1,6 @@
 /** The messages of an ONNX file, with the field numbers of onnx.proto (IR version 10). */
-import { type Bytes, floatField, integerField, lengthOf, type Message, messageField, textField } from "./Message.ts"
+import type { ExternalPlace } from "./externalData.ts"
+import { type Bytes, floatField, integerField, type Message, messageField, textField } from "./Message.ts"
 
 /** TensorProto.DataType, and bytes of an element. */
 const elementTypes = {
@@ -60,11 +61,21 @@ export interface Initializer {
   readonly bytes: Bytes
 }
 
-const tensorProto = ({ name, type, shape, bytes }: Initializer): Message => [
+const entry = (key: string, value: string): Message => messageField(13, [...textField(1, key), ...textField(2, value)])
+
+/** Where the bytes are that the file itself does not have. */
+const externalFields = ({ location, offset }: ExternalPlace, length: number): Message => [
+  ...entry("location", location),
+  ...entry("offset", `${offset}`),
+  ...entry("length", `${length}`),
+  ...integerField(14, 1)
+]
+
+const tensorProto = ({ name, type, shape, bytes }: Initializer, place: ExternalPlace | undefined): Message => [
   ...shape.flatMap((size) => integerField(1, size)),
   ...integerField(2, elementCode(type)),
   ...textField(8, name),
-  ...messageField(9, [bytes])
+  ...(place === undefined ? messageField(9, [bytes]) : externalFields(place, bytes.byteLength))
 ]
 
 /** An input or output of a graph; a size that is a text differs from call to call. */
@@ -91,33 +102,29 @@ export interface GraphParts {
   readonly outputs: readonly Value[]
 }
 
-const graphProto = ({ name, nodes, initializers, inputs, outputs }: GraphParts): Message => [
+const graphProto = ({ name, nodes, initializers, inputs, outputs }: GraphParts, places: Places): Message => [
   ...nodes.flatMap((node) => messageField(1, nodeProto(node))),
   ...textField(2, name),
-  ...initializers.flatMap((each) => messageField(5, tensorProto(each))),
+  ...initializers.flatMap((each) => messageField(5, tensorProto(each, places.get(each.name)))),
   ...inputs.flatMap((value) => messageField(11, valueInfo(value))),
   ...outputs.flatMap((value) => messageField(12, valueInfo(value)))
 ]
+
+type Places = ReadonlyMap<string, ExternalPlace>
 
 const operatorSet = (domain: string, version: number): Message => [...textField(1, domain), ...integerField(2, version)]
 
 /** What onnxruntime adds to the operators of ONNX. */
 export const microsoft = "com.microsoft"
 
-/** A whole file. */
-export const modelProto = (graph: GraphParts): Message => [
+/** A whole file; weights that have a place are in others. */
+export const modelProto = (graph: GraphParts, places: Places = new Map()): Message => [
   ...integerField(1, 10),
   ...textField(2, "speedq"),
-  ...messageField(7, graphProto(graph)),
+  ...messageField(7, graphProto(graph, places)),
   ...messageField(8, operatorSet("", 21)),
   ...messageField(8, operatorSet(microsoft, 1))
 ]
 
 /** What a file may take: a message of protobuf has no more. */
 export const mostBytes = 2 ** 31 - 1
-
-/** Why a file of this model cannot be; undefined where it can. */
-export const sizeObstacle = (file: Message): string | undefined =>
-  lengthOf(file) > mostBytes
-    ? `it would take ${lengthOf(file)} bytes, and a file of ONNX has ${mostBytes} at most`
-    : undefined
