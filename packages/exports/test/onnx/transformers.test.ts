@@ -30,9 +30,9 @@ import {
   type SourceModel
 } from "../../src/index.ts"
 import { deploy, exportTo, openSource, temporary } from "../support/models.ts"
-import { nanoQuestions } from "../support/nanoQuestions.ts"
 import { runtimeFault } from "../support/onnxruntime.ts"
-import { answerTo, compute } from "../support/ours.ts"
+import { answerTo, compute, firstToken } from "../support/ours.ts"
+import { type ShippedModel, shippedModels } from "../support/shippedModels.ts"
 import { type Loaded, openInTransformers } from "../support/transformersJs.ts"
 
 const data = new URL("../../../../data/nano/", import.meta.url).pathname
@@ -57,6 +57,8 @@ interface Variant {
   readonly choices: (config: ModelConfig) => ReadonlyMap<string, QuantizerChoice>
   /** Options of the export. */
   readonly with?: object
+  /** A trained model, which is asked questions of every kind. */
+  readonly shipped?: ShippedModel
 }
 
 /** A model of Qwen3's kind with random weights: heads wider than its width, norms of queries and keys, one matrix for embedding and head. */
@@ -109,25 +111,29 @@ const openQwen3 = async (backend: Backend): Promise<SourceModel> => {
 
 const variants: readonly (readonly [string, Variant])[] = [
   ["2 bits", { source: openSource, choices: (config) => everywhere(config, () => twoBits) }],
-  [
-    "4 bits",
-    {
-      source: openSource,
-      choices: (config) => everywhere(config, (layer) => (towerOf(layer) === "vision" ? symmetric : fourBits))
-    }
-  ],
   ["not quantized", { source: openSource, choices: () => new Map() }],
   // As a model of more than 2 GiB has them.
   [
     "weights in files beside the graphs",
     { source: openSource, choices: (config) => everywhere(config, () => twoBits), with: { fileBytes: 40_000 } }
   ],
+  ...shippedModels.map(
+    (shipped) =>
+      [
+        `${shipped.name} of 4 bits`,
+        {
+          source: (backend) => openSource(backend, shipped.directory),
+          choices: (config) => everywhere(config, (layer) => (towerOf(layer) === "vision" ? symmetric : fourBits)),
+          shipped
+        }
+      ] satisfies readonly [string, Variant]
+  ),
   ["Qwen3 of 2 bits", { source: openQwen3, choices: (config) => everywhere(config, () => twoBits) }]
 ]
 
-describe.skipIf(runtimeFault !== undefined).each(variants)(
-  `transformers.js ${runtimeFault ?? ""}, %s`,
-  (name, variant) => {
+for (const [name, variant] of variants) {
+  const fault = runtimeFault ?? variant.shipped?.missing
+  describe.skipIf(fault !== undefined)(`transformers.js, ${name}${fault === undefined ? "" : `: ${fault}`}`, () => {
     let backend: Backend
     let source: SourceModel
     let deployed: DeployedModel
@@ -194,13 +200,18 @@ describe.skipIf(runtimeFault !== undefined).each(variants)(
       assert.strictEqual(answer, await answerTo(ours, tiles, question, 8))
     })
 
-    it.runIf(name === "4 bits")("answers questions of every kind as ours does", async () => {
-      const asked = nanoQuestions()
-      assert.lengthOf(asked, 22)
+    it.runIf(variant.shipped !== undefined)("answers questions of every kind as ours does", async () => {
+      const asked = await variant.shipped!.questions()
+      assert.isAtLeast(asked.length, 22)
       for (const { kind, question, picture } of asked) {
-        const expected = await answerTo(ours, await tilesOf(picture), question, 16)
+        const tiles = await tilesOf(picture)
+        const expected = await answerTo(ours, tiles, question, 16)
         assert.strictEqual(await loaded.answer(picture, question, 16), expected, kind)
+        const first = firstToken((await compute(ours, tiles, question)).logits, source.directory.config)
+        const theirs = firstToken((await loaded.ask(picture, question)).logits, source.directory.config)
+        assert.strictEqual(theirs.id, first.id, kind)
+        assert.closeTo(theirs.probability, first.probability, 1e-4, kind)
       }
     })
-  }
-)
+  })
+}

@@ -9,6 +9,7 @@ import {
   greedy,
   imageTokenRows,
   logitsOfRows,
+  type ModelConfig,
   mergeEmbeddings,
   normalizeTiles,
   projector,
@@ -66,6 +67,14 @@ export const compute = async (model: AnsweringModel, tiles: Tiles, question: str
     })
   )
   return { ids, pixels, visual: await values(visual), logits: await values(logits) }
+}
+
+/** The likeliest token after a prompt of logits [T, V], and its probability. */
+export const firstToken = (logits: ArrayLike<number>, { llm_config: { vocab_size } }: ModelConfig) => {
+  const last = Float32Array.from(logits).subarray(-vocab_size)
+  const id = greedy(last)
+  const total = last.reduce((sum, logit) => sum + Math.exp(logit - last[id]!), 0)
+  return { id, probability: 1 / total }
 }
 
 /** The answer, token by token the likeliest. */
