@@ -77,15 +77,19 @@ const measured = async (format: string, root: string, source: SourceModel, deplo
   forgetPeak()
   const before = resident().now
   const start = performance.now()
+  const used = process.cpuUsage()
   try {
     const { exported } = await written(format, directory, source, deployed)
     const seconds = (performance.now() - start) / 1000
+    const { user, system } = process.cpuUsage(used)
     return {
       format,
       megabytes: megabytes(exported.bytes),
       megabytesOnDisk: megabytes(exported.directoryBytes),
       bitsPerWeight: exported.bitsPerWeight,
       seconds,
+      // Of all threads; on a busy machine these tell more.
+      processorSeconds: (user + system) / 1e6,
       megabytesBesideModel: megabytes(resident().peak - before),
       relErr: exported.relErr,
       layersFallenBack: exported.layersFallenBack.length
