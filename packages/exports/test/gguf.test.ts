@@ -237,8 +237,9 @@ describe("the export", () => {
       const { vision } = ggufTensors({ source, deployed, directory: root }, { fallback: "Q8_0", rollPositions })
       const { shape, data } = vision.find(({ name }) => name === "v.position_embd.weight")!
       assert.deepStrictEqual(shape, [37, 64])
-      const bytes = (await Effect.runPromise(data)) as Uint8Array
-      return new Float32Array(bytes.slice().buffer)
+      const pieces: Uint8Array[] = []
+      for await (const piece of (await Effect.runPromise(data)) as AsyncIterable<Uint8Array>) pieces.push(piece.slice())
+      return new Float32Array(Uint8Array.from(Buffer.concat(pieces)).buffer)
     }
     const [rolled, plain] = [await positions(true), await positions(false)]
     assert.deepStrictEqual([...rolled], [...plain.subarray(64), ...plain.subarray(0, 64)])

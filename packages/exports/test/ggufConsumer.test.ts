@@ -126,7 +126,8 @@ const exportedQwen3 = async (questions: readonly Question[]) => {
   return done
 }
 
-const asked = (directory: string, questions: readonly Question[]) => questions.map(({ question, file }) => ({ directory, question, picture: file }))
+const asked = (directory: string, questions: readonly Question[]) =>
+  questions.map(({ question, file }) => ({ directory, question, picture: file }))
 
 /** Differences of the first token's probability. */
 const differences = async (

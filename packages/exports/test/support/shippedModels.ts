@@ -72,7 +72,7 @@ const microQuestions = async (): Promise<readonly ModelQuestion[]> => {
 const shipped = (name: string, questions: ShippedModel["questions"]): ShippedModel => {
   const directory = join(data, name, "model")
   const weights = join(directory, "model.safetensors")
-  return { name, directory, questions, missing: existsSync(weights) ? undefined : `there is no ${weights}` }
+  return { name, directory, questions, missing: existsSync(weights) ? undefined : `data/${name}/model has no weights` }
 }
 
 export const shippedNano = shipped("nano", nanoQuestions)
