@@ -32,9 +32,9 @@ async function* storedRows(tensor: Tensor, rows: Rows): AsyncGenerator<Uint8Arra
 
 export interface Writing {
   readonly dtype: Rest
-  /** All of them by default. */
+  /** Rows that are written; all of them by default. */
   readonly rows?: Rows
-  /** Is told the difference when all rows were taken. */
+  /** Is told the difference of all rows, those of other files too, when those that are written were taken. */
   readonly done?: (difference: Difference) => void
 }
 
@@ -44,21 +44,28 @@ export interface Writing {
  */
 export async function* writtenAs(
   numbers: Tensor | PackedWeight,
-  { dtype, rows = { from: 0, to: matrixShape(numbers.shape)[0] }, done = () => {} }: Writing
+  { dtype, rows: given, done = () => {} }: Writing
 ): AsyncGenerator<Uint8Array> {
+  const all: Rows = { from: 0, to: matrixShape(numbers.shape)[0] }
+  const rows = given ?? all
   if (numbers instanceof Tensor && numbers.dtype === dtype) {
     yield* storedRows(numbers, rows)
     return done(exact)
   }
   const difference = differenceInParts()
-  for await (const wide of numberRows(numbers, rows)) {
+  let at = 0
+  for await (const wide of numberRows(numbers, all)) {
+    const count = wide.shape[0]!
     const written = noGrad(() => scope(() => cast(wide, dtype)))
     try {
       if (dtype !== "f32") difference.addSums(await castDifference(wide, written))
-      yield await storedBytes(written)
+      const [from, to] = [Math.max(rows.from - at, 0), Math.min(rows.to - at, count)]
+      const bytes = await storedBytes(written)
+      if (from < to) yield bytes.subarray((from * bytes.length) / count, (to * bytes.length) / count)
     } finally {
       for (const each of [wide, written]) each.release()
     }
+    at += count
   }
   done(difference.total())
 }

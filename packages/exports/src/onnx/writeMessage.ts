@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { type Bytes, isLate, type LateBytes, type Message } from "./protobuf/Message.ts"
 
 /** Appends late bytes, which must be as many as the message states. */
-export const appendLate = Effect.fnUntraced(function* (file: AtomicFile.AtomicFile, { byteLength, make }: LateBytes) {
+const appendLate = Effect.fnUntraced(function* (file: AtomicFile.AtomicFile, { byteLength, make }: LateBytes) {
   const pieces = yield* Effect.tryPromise({ try: make, catch: (error) => error as Error })
   const given = yield* appendPieces(file, pieces, byteLength)
   if (given === byteLength) return

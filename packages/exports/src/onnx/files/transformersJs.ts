@@ -30,7 +30,7 @@ const textConfig = (language: LanguageConfig): Json => ({
 })
 
 /** How many files of weights each graph has beside it, by the graph's file; graphs that have none are left out. */
-export type DataFiles = Readonly<Record<string, number>>
+type DataFiles = Readonly<Record<string, number>>
 
 const configJson = ({ config, tokens }: ModelDirectory, dtype: DType, dataFiles: DataFiles): Json => {
   const { hidden_size, patch_size } = config.vision_config

@@ -18,7 +18,7 @@ export interface DataFile {
   readonly bytes: readonly Bytes[]
 }
 
-export interface ExternalData {
+interface ExternalData {
   /** By the names of initializers. */
   readonly places: ReadonlyMap<string, ExternalPlace>
   readonly files: readonly DataFile[]
