@@ -1,5 +1,5 @@
 /** Data that changes while a run goes on: what was done is kept where none of it used what changed, and only there. */
-import { copyFileSync, mkdirSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs"
+import { copyFileSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { RunEvents, StageFailed, stageSeed } from "@speedq/pipeline"
 import { encodePng, PythonRandom, selectLines } from "@speedq/vlm-model"
@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import { assert, beforeAll, describe, it } from "vitest"
 import { resultsOf } from "../../pipeline/test/support/results.ts"
 import { epochOrder } from "../src/data/SampleOrder.ts"
-import { pictureRecord, writeMiniData } from "./support/miniData.ts"
+import { pictureRecord, withoutLine, writeOwnData } from "./support/miniData.ts"
 import { eventsOfKind, makeNanoRuns, nanoData, type Recording, shortStages } from "./support/nano.ts"
 import { nanoFolder } from "./support/nanoFolder.ts"
 
@@ -18,21 +18,7 @@ const { root, model } = await nanoFolder("changed-data", runs)
 
 const count = 12
 
-/** A data set of its own pictures. */
-const ownData = (name: string) => {
-  const directory = join(root, name)
-  mkdirSync(join(directory, "images"), { recursive: true })
-  const records = Array.from({ length: count }, (_, n) => pictureRecord(n + 1))
-  for (const { image = "" } of records) copyFileSync(join(nanoData, image), join(directory, image))
-  const meta = writeMiniData(directory, records)
-  writeFileSync(meta, JSON.stringify({ mini: { root: directory, annotation: "mini.jsonl", length: count } }))
-  return {
-    meta,
-    annotation: join(directory, "mini.jsonl"),
-    run: join(directory, "run"),
-    picture: (line: number) => join(directory, records[line - 1]!.image!)
-  }
-}
+const ownData = (name: string) => writeOwnData(join(root, name), count)
 type Data = ReturnType<typeof ownData>
 
 const recipe = ({ meta }: Data, data: object = {}, more: object = {}) => ({
@@ -61,14 +47,6 @@ const artefacts = (directory: string) =>
     Object.entries(resultsOf(directory)).filter(([file]) => /(projector|Language)\.safetensors$/.test(file))
   )
 const reportOf = (directory: string) => readFileSync(join(directory, "stages/01-qat/report.json"), "utf8")
-const withoutLine = (file: string, line: number) =>
-  writeFileSync(
-    file,
-    readFileSync(file, "utf8")
-      .split("\n")
-      .filter((_, at) => at !== line - 1)
-      .join("\n")
-  )
 const linesOf = (text: string): readonly number[] =>
   [...text.matchAll(/mini\.jsonl:(\d+)/g)].map(([, line]) => Number(line))
 

@@ -91,7 +91,7 @@ export const AdaRoundVit = Stage.define({
       method: roundingMethod(config),
       weighing: weighted ? yield* makeFisherGradient({ backend, model, seed }) : undefined,
       output: (packed) => ({ quantizedVision: { packed, values: {} } }),
-      sections: () => replacedSections(tiles)
+      leave: () => Effect.succeed({ sections: replacedSections(tiles), files: [] })
     })
   })
 })

@@ -9,15 +9,16 @@ import { blocksUsed } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Allocation } from "../artefacts/artefacts.ts"
-import { eachRecord, type Seen } from "../calibration/records.ts"
+import { eachRecord } from "../calibration/records.ts"
+import { leaveSeen, type Seen, seenTogether } from "../calibration/seen.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { continueWithData } from "../data/continueWithData.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { pictureLimits } from "../data/pictureLimits.ts"
 import type { MicroBatch } from "../data/SampleLoader.ts"
-import { dataSections, SampleTally } from "../data/SampleTally.ts"
-import { loadUsed, usedTensor, writeUsed } from "../data/usedSamples.ts"
+import { SampleTally } from "../data/SampleTally.ts"
+import { loadUsed, usedTensor } from "../data/usedSamples.ts"
 import { DataUnusable, RulesInvalid } from "../Errors.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
@@ -102,16 +103,19 @@ export const AllocateBits = Stage.define({
       records.push(...found)
       return seen
     })
-    const reading = Effect.suspend(() => (records.length > 0 ? Effect.void : read(false)))
+    const reading = (seen: Seen) =>
+      Effect.suspend(() =>
+        records.length > 0 ? Effect.succeed(seen) : Effect.map(read(false), (now) => seenTogether(seen, now))
+      )
     const passage = yield* owned(
       Effect.sync(() => makePassage({ backend, directory, weights, records })),
       ({ close }) => close()
     )
     const names = candidateNames(units)
     const tokensOf = () => records.flatMap(({ answerTokens }) => answerTokens).reduce((sum, each) => sum + each, 0)
-    const step = Effect.fnUntraced(function* ({ sensitivities, seen }: Measuring, done: number) {
+    const step = Effect.fnUntraced(function* ({ sensitivities, seen: before }: Measuring, done: number) {
       const { position, candidates } = units[done]!
-      yield* reading
+      const seen = yield* reading(before)
       const tokens = tokensOf()
       const measured = yield* Effect.forEach(candidates, ({ choices }) =>
         // Nothing depends on a block that does not run.
@@ -127,16 +131,14 @@ export const AllocateBits = Stage.define({
       initial: Effect.map(read(true), (seen): Measuring => ({ sensitivities: [], seen })),
       step,
       isIntact: () => true,
-      finish: Effect.fnUntraced(function* ({ sensitivities, seen }: Measuring) {
-        yield* reading
+      finish: Effect.fnUntraced(function* ({ sensitivities, seen: before }: Measuring) {
+        const seen = yield* reading(before)
+        const { sections, files } = yield* leaveSeen(seen, data, context.directory)
         const chosen = allocate(units, sensitivities, room)
         return {
           output: { allocation: choicesOfUnits(units, chosen) },
-          report: [
-            ...allocationSections({ units, sensitivities, chosen, room, tokens: tokensOf() }),
-            ...dataSections(seen.tally, data)
-          ],
-          files: [yield* writeUsed(context.directory, seen.used)]
+          report: [...allocationSections({ units, sensitivities, chosen, room, tokens: tokensOf() }), ...sections],
+          files
         }
       })
     })

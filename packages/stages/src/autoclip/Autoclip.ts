@@ -5,7 +5,7 @@
  */
 import { packedWeights, releaseParameters } from "@speedq/exports"
 import { option, optionalOption, requiredOption, writtenAs } from "@speedq/formats"
-import { Codec, Compat, Count, emit, Forecast, Positive, type Report, RunEvents, Stage } from "@speedq/pipeline"
+import { Compat, Count, emit, Forecast, Positive, type Report, RunEvents, Stage } from "@speedq/pipeline"
 import {
   calibrationDefaults,
   clippingDefaults,
@@ -13,23 +13,18 @@ import {
   RuleList,
   referenceClipping
 } from "@speedq/quantizers"
-import { type Parameters, sizeOf } from "@speedq/tensors"
+import { sizeOf } from "@speedq/tensors"
 import { tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ClippingRanges } from "../artefacts/artefacts.ts"
-import { loadTensor, loadTensors, tensorSource, tensorSources } from "../artefacts/tensorCodec.ts"
-import { type CalibratedInput, calibratedStage, continueCalibration } from "../calibration/calibratedStage.ts"
+import { type CalibratedInput, calibratedStage } from "../calibration/calibratedStage.ts"
 import { calibratedTime } from "../calibration/calibratedTime.ts"
 import { Calibration, embedBlocks, embedRecords, readBlocks, seesImages, sourceOf } from "../calibration/calibration.ts"
 import { calibrationForecast, extentOf } from "../calibration/calibrationForecast.ts"
-import type { Seen } from "../calibration/records.ts"
-import { loadSeen, seenData, seenTensors } from "../calibration/seenCodec.ts"
-import type { Sequences } from "../calibration/sequences.ts"
+import { leaveSeen } from "../calibration/seen.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
-import { dataSections, SampleTally } from "../data/SampleTally.ts"
-import { writeUsed } from "../data/usedSamples.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { layerFact, layersSection } from "../model/layerFact.ts"
 import { chosenMatrices, EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
@@ -42,6 +37,7 @@ import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import type { AutoclipOptions } from "../registry/stageOptions.ts"
 import { type ClippingSearch, clipLayer, clippedMatrices, layersToSearch, searchGrid } from "./clipLayer.ts"
+import { type Searching, searchingCodec } from "./Searching.ts"
 import { searchSeconds } from "./searchSeconds.ts"
 
 const AutoclipConfig = Schema.Struct({
@@ -92,50 +88,12 @@ const AutoclipConfig = Schema.Struct({
 })
 type Config = typeof AutoclipConfig.Type
 
-const Row = Schema.Struct({ layer: Schema.String, before: Schema.Number, after: Schema.Number })
-
-/** What the search remembers: the calibration data before the next layer, and the ranges found so far. */
-interface Searching {
-  /** Undefined before the first layer. */
-  readonly sequences: Sequences | undefined
-  readonly ranges: Parameters
-  readonly rows: readonly (typeof Row.Type)[]
-  /** What was seen of records, once they were looked at. */
-  readonly seen: Seen | undefined
-}
-
-const searchingCodec = Codec.make({
-  data: Schema.Struct({
-    rows: Schema.Array(Row),
-    lengths: Schema.NullOr(Schema.Array(Schema.Int)),
-    tally: Schema.optionalKey(SampleTally)
-  }),
-  save: ({ sequences, ranges, rows, seen }: Searching) => ({
-    data: { rows, lengths: sequences?.lengths ?? null, ...seenData(seen) },
-    tensors: [
-      ...(sequences ? [tensorSource("hidden", sequences.hidden)] : []),
-      ...tensorSources("range", ranges),
-      ...seenTensors(seen)
-    ]
-  }),
-  load: ({ rows, lengths, tally }, file) =>
-    Effect.gen(function* () {
-      const { backend } = yield* Compute
-      const sequences =
-        lengths === null ? undefined : { hidden: yield* loadTensor(backend, file, "hidden", "state"), lengths }
-      const seen = yield* loadSeen(tally, file)
-      const ranges = yield* loadTensors(backend, file, "range", "state")
-      return { sequences, ranges, rows, seen } satisfies Searching
-    })
-})
-
 export const Autoclip = Stage.define({
   ...calibratedStage,
   name: "autoclip",
   version: 2,
   config: writtenAs<AutoclipOptions>()(AutoclipConfig),
   gives: [ClippingRanges],
-  continuation: continueCalibration,
   versions: Effect.fnUntraced(function* (config: Config) {
     const named = config.quantizers.map(({ use }) => use)
     // Weights of these quantizers were not clipped by earlier versions.
@@ -183,9 +141,8 @@ export const Autoclip = Stage.define({
     })
   }),
   begin: Effect.fnUntraced(function* (config: Config, input: CalibratedInput, context: Stage.StageContext) {
-    const { recipe, directory: ownDirectory } = context
     const { backend } = yield* Compute
-    const model = yield* openRecipeModel(recipe)
+    const model = yield* openRecipeModel(context.recipe)
     const { directory } = model
     const language = directory.config.llm_config
     const { quantizers, compat } = config
@@ -243,9 +200,8 @@ export const Autoclip = Stage.define({
       step,
       isIntact: () => true,
       finish: Effect.fnUntraced(function* ({ ranges, rows, seen }: Searching) {
-        const data = seen && seesImages(calibration) ? dataSections(seen.tally, calibration) : []
-        const files = seen ? [yield* writeUsed(ownDirectory, seen.used)] : []
-        return { output: { clipping: ranges }, report: [...clippedLayers(rows, choices), ...data], files }
+        const { sections, files } = yield* leaveSeen(seen, calibration, context.directory)
+        return { output: { clipping: ranges }, report: [...clippedLayers(rows, choices), ...sections], files }
       })
     })
     return yield* owningState(program, ({ sequences, ranges }) => {

@@ -75,11 +75,15 @@ export const clipLayer = async (search: ClippingSearch, index: number, sequences
   const { language, weights, source, options } = search
   const groupOf = (layer: string) => clippingOf(search, layer)?.group
   const collector = collectMoments(source, sequences.hidden.shape[0]!, groupOf, options.sampleTokens)
+  const layers: ClippedLayer[] = []
+  let hidden: Tensor | undefined
   try {
-    const next = passLayer({ ...weights, observe: collector.observe }, language, index, sequences)
-    const layers: ClippedLayer[] = []
+    hidden = passLayer({ ...weights, observe: collector.observe }, language, index, sequences)
     for (const [layer, moments] of collector.moments) layers.push(await searchLayer(search, layer, moments))
-    return { hidden: next, layers }
+    return { hidden, layers }
+  } catch (error) {
+    for (const each of [hidden, ...layers.flatMap(({ min, max }) => [min, max])]) each?.release()
+    throw error
   } finally {
     collector.release()
   }

@@ -10,7 +10,7 @@ import { modelTensors } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { QuantizedLanguage } from "../artefacts/artefacts.ts"
-import { type CalibratedInput, calibratedStage, continueCalibration } from "../calibration/calibratedStage.ts"
+import { type CalibratedInput, calibratedStage } from "../calibration/calibratedStage.ts"
 import { blocksToQuantize } from "../model/modelBlocks.ts"
 import { planTowers } from "../model/plannedLayers.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
@@ -57,7 +57,6 @@ export const Awq = Stage.define({
   version: 1,
   config: writtenAs<AwqOptions>()(AwqConfig),
   gives: [QuantizedLanguage],
-  continuation: continueCalibration,
   forecast: Effect.fnUntraced(function* (config: AwqConfig, recipe, place) {
     const model = yield* planModel(recipe)
     const linears = yield* planTowers(model.config, ["language"], config.quantizers, config.compat)

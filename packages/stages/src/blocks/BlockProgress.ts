@@ -1,5 +1,6 @@
 /** What a block-wise stage remembers between its steps: blocks that are done, and the optimization of the one it is in. */
 import type { BlockReport, BlockState } from "@speedq/adaround"
+import { releasePacked } from "@speedq/exports"
 import { layerOf, parameterOf } from "@speedq/formats"
 import { Codec } from "@speedq/pipeline"
 import type { PackedWeights } from "@speedq/quantizers"
@@ -8,8 +9,11 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Described, described, loadPacked } from "../artefacts/packedCodec.ts"
 import { loadTensor, packedSources, tensorSource } from "../artefacts/tensorCodec.ts"
+import type { Seen } from "../calibration/seen.ts"
+import { loadSeen, seenData, seenTensors } from "../calibration/seenCodec.ts"
 import { Compute } from "../compute/Compute.ts"
 import { SampleTally } from "../data/SampleTally.ts"
+import { allOrNone, owned } from "../model/stageMemory.ts"
 import type { BlockMethod } from "./BlockMethod.ts"
 
 /** What was measured of a finished block, and which weights it has. */
@@ -27,7 +31,7 @@ export interface BlockProgress<L extends Parameters> {
   /** Optimization of the current block; undefined before its first step. */
   readonly current: BlockState<L> | undefined
   /** What was seen of records, where samples are of such. */
-  readonly tally?: SampleTally | undefined
+  readonly seen?: Seen | undefined
 }
 
 const FittedBlockData = Schema.Struct({
@@ -59,7 +63,7 @@ const Data = Schema.Struct({
 export const blockProgressCodec = <L extends Parameters>({ parts }: Pick<BlockMethod<L>, "parts">) =>
   Codec.make({
     data: Data,
-    save: ({ done, reports, current, tally }: BlockProgress<L>) => ({
+    save: ({ done, reports, current, seen }: BlockProgress<L>) => ({
       data: {
         done: described(done),
         reports,
@@ -70,25 +74,28 @@ export const blockProgressCodec = <L extends Parameters>({ parts }: Pick<BlockMe
               random: current.random
             }
           : null,
-        ...(tally && { tally })
+        ...seenData(seen)
       },
       tensors: [
         ...packedSources(done),
         ...Object.entries(current?.layers ?? {}).flatMap(([layer, tensors]) =>
           parts(layer).map((part) => tensorSource(`${part}.${parameterOf(layer)}`, tensors[part]!))
-        )
+        ),
+        ...seenTensors(seen)
       ]
     }),
     load: ({ done, reports, current, tally }, file) =>
       Effect.gen(function* () {
         const { backend } = yield* Compute
-        const weights = yield* loadPacked(done, file)
+        const seen = yield* loadSeen(tally, file)
+        const weights = yield* owned(loadPacked(done, file), releasePacked)
         const layers: { [layer: string]: L } = {}
         for (const parameter of current?.layers ?? []) {
           const layer = layerOf(parameter)
           const tensors: [string, Tensor][] = []
           for (const part of parts(layer)) {
-            tensors.push([part, yield* loadTensor(backend, file, `${part}.${parameter}`, "state")])
+            const loaded = loadTensor(backend, file, `${part}.${parameter}`, "state")
+            tensors.push([part, yield* owned(loaded, (tensor) => tensor.release())])
           }
           layers[layer] = Object.fromEntries(tensors) as L
         }
@@ -96,8 +103,8 @@ export const blockProgressCodec = <L extends Parameters>({ parts }: Pick<BlockMe
           done: weights,
           reports,
           current: current ? { iteration: current.iteration, random: current.random, layers } : undefined,
-          tally
+          seen
         }
         return progress
-      })
+      }).pipe(allOrNone)
   })

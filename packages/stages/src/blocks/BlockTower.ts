@@ -2,7 +2,7 @@
 import type { Parameters, Tensor } from "@speedq/tensors"
 import type { Weights } from "@speedq/vlm-model"
 import type * as Effect from "effect/Effect"
-import type { SampleTally } from "../data/SampleTally.ts"
+import type { Seen } from "../calibration/seen.ts"
 import { layersOfBlock } from "../model/modelBlocks.ts"
 import { type Choices, quantizing } from "../model/plannedLayers.ts"
 
@@ -31,7 +31,7 @@ export interface BlockTower<E, R> {
     begins: boolean
   ) => Effect.Effect<void, E | E2, R | R2>
   /** What the last visit saw of records, where samples are of such. */
-  readonly tally?: () => SampleTally | undefined
+  readonly seen?: () => Seen | undefined
 }
 
 /** Places of the blocks that have anything to quantize, in order. */

@@ -7,9 +7,9 @@ import * as Effect from "effect/Effect"
 import { readBlocks, recordEmbedder, seesImages } from "../calibration/calibration.ts"
 import type { CalibrationExtent } from "../calibration/calibrationForecast.ts"
 import { eachRecord } from "../calibration/records.ts"
+import type { Seen } from "../calibration/seen.ts"
 import { type ComputeFailed, computing } from "../compute/computing.ts"
-import { readMixture } from "../data/mixture.ts"
-import type { SampleTally } from "../data/SampleTally.ts"
+import { countSamples } from "../data/openStageData.ts"
 import type { SampleWorkerFailed, SampleWorkers } from "../data/SampleWorkers.ts"
 import type { DataUnusable } from "../Errors.ts"
 import { blockNames } from "../model/modelBlocks.ts"
@@ -62,22 +62,21 @@ const recordsOf = (options: DecoderTowerOptions, data: DataConfig) => {
   const { backend, model, weights, calibration, stage } = options
   const { directory } = model
   const { documents, compat } = calibration
-  return Effect.map(readMixture({ data, seed: stage.recipe.seed }), ({ count }) => {
-    let tally: SampleTally | undefined
+  return Effect.map(countSamples({ ...stage, data, compat }), (count) => {
+    let seen: Seen | undefined
     const visit: DecoderTower["visit"] = Effect.fnUntraced(function* (see, tells) {
       const embedders = {
         quantized: recordEmbedder({ backend, directory, weights }),
         original: recordEmbedder({ backend, directory, weights: weightsFrom(model.weights) })
       }
-      const seen = yield* eachRecord({ data, documents, compat, stage, tells }, (record, index) =>
+      seen = yield* eachRecord({ data, documents, compat, stage, tells }, (record, index) =>
         showing(
           (quantized) => computing(() => embedders[quantized ? "quantized" : "original"](record, index)),
           (inputs) => see(inputs, index)
         )
       )
-      tally = seen.tally
     })
-    return { count: Math.min(documents, count), visit, tally: () => tally }
+    return { count: Math.min(documents, count), visit, seen: () => seen }
   })
 }
 

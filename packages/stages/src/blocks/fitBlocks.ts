@@ -5,8 +5,8 @@ import { emit, formatNumber, type Report, RunEvents, Stage } from "@speedq/pipel
 import { type PackedWeights, packWeight, type QuantizedWeight } from "@speedq/quantizers"
 import { noGrad, type Parameters, Random, scope, type Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
+import { type Seen, seenTogether } from "../calibration/seen.ts"
 import { computing } from "../compute/computing.ts"
-import type { SampleTally } from "../data/SampleTally.ts"
 import { layersOfBlock } from "../model/modelBlocks.ts"
 import type { PlannedLayers } from "../model/plannedLayers.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
@@ -16,6 +16,11 @@ import { type BlockProgress, blockProgressCodec, type FittedBlock } from "./Bloc
 import { type BlockWeighing, makeBlockSession } from "./BlockSession.ts"
 import { type BlockTower, quantizedBlocks } from "./BlockTower.ts"
 import { blockSections, factsOfBlock, fittedLayers } from "./blockSections.ts"
+
+interface Left {
+  readonly sections: readonly Report.Section[]
+  readonly files: readonly string[]
+}
 
 interface FitBlocksOptions<L extends Parameters, E, R, Out> {
   readonly tower: BlockTower<E, R>
@@ -30,8 +35,8 @@ interface FitBlocksOptions<L extends Parameters, E, R, Out> {
   readonly weighing?: BlockWeighing | undefined
   /** What the stage gives, out of the weights of all blocks. */
   readonly output: (done: PackedWeights) => Out
-  /** What the report says of the samples. */
-  readonly sections: (tally: SampleTally | undefined) => readonly Report.Section[]
+  /** What is left of the samples: what the report says of them, and files. */
+  readonly leave: (seen: Seen | undefined) => Effect.Effect<Left, E, R>
 }
 
 interface Finishing<L extends Parameters> {
@@ -87,7 +92,7 @@ const announce = Effect.fnUntraced(function* (method: string, report: FittedBloc
 export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E, R, Out>(
   options: FitBlocksOptions<L, E, R, Out>
 ) {
-  const { tower, choices, caches, method, seed, weighing, output, sections } = options
+  const { tower, choices, caches, method, seed, weighing, output, leave } = options
   const session = yield* owned(
     Effect.sync(() => makeBlockSession({ tower, choices, caches, weighing })),
     ({ close }) => close()
@@ -104,11 +109,12 @@ export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E, R
   const step = Effect.fnUntraced(function* (progress: BlockProgress<L>, done: number) {
     const index = blocks[Math.floor(done / stepsPerBlock)]!
     const block = yield* session.enter(progress.done, index, done === 0)
-    const tally = progress.tally ?? tower.tally?.()
+    const found = tower.seen?.()
+    const seen = found && seenTogether(progress.seen, found)
     const random = Random.make(seed, `mini-batches of block ${index}`)
     const state = progress.current ?? (yield* computing(() => noGrad(() => scope(() => method.initial(block, random)))))
     if (done % stepsPerBlock === method.iterations) {
-      const next = yield* computing(() => finishBlock(options, { block, state, progress: { ...progress, tally } }))
+      const next = yield* computing(() => finishBlock(options, { block, state, progress: { ...progress, seen } }))
       const report = next.reports.at(-1)!
       yield* announce(method.name, report, factsOf(report, next.done))
       // The error of a whole block is no loss of a mini-batch, and has no place on its curve.
@@ -121,7 +127,7 @@ export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E, R
       return { next: result.state, losses: await readLosses(block, result.state, result.losses) }
     })
     changing = false
-    const after: BlockProgress<L> = { ...progress, tally, current: next }
+    const after: BlockProgress<L> = { ...progress, seen, current: next }
     return { state: after, metrics: method.metrics(losses) }
   })
 
@@ -131,15 +137,18 @@ export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E, R
     initial: Effect.succeed<BlockProgress<L>>({ done: new Map(), reports: [], current: undefined }),
     step,
     isIntact: () => !changing,
-    finish: ({ done, reports, tally }: BlockProgress<L>) =>
-      Effect.succeed({
+    finish: Effect.fnUntraced(function* ({ done, reports, seen }: BlockProgress<L>) {
+      const { sections, files } = yield* leave(seen)
+      return {
         output: output(done),
         report: [
           ...blockSections(tower.title, method.name, reports),
           ...fittedLayers(reports.flatMap((report) => factsOf(report, done))),
-          ...sections(tally)
-        ]
-      })
+          ...sections
+        ],
+        files
+      }
+    })
   })
   return yield* owningState(program, ({ done, current }) => {
     releasePacked(done)

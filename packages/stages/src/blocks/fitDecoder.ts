@@ -5,10 +5,9 @@ import type { QuantizerChoice, RuleSpec } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import type { CalibratedInput } from "../calibration/calibratedStage.ts"
-import { seesImages } from "../calibration/calibration.ts"
 import type { CalibrationExtent } from "../calibration/calibrationForecast.ts"
+import { leaveSeen } from "../calibration/seen.ts"
 import { Compute } from "../compute/Compute.ts"
-import { dataSections } from "../data/SampleTally.ts"
 import type { RulesInvalid } from "../Errors.ts"
 import { chosenLayers } from "../model/layerFact.ts"
 import { type EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
@@ -71,9 +70,10 @@ export const fitDecoder = Effect.fnUntraced(function* <L extends Parameters>(
     ...{ tower, choices: planned.choices, caches, seed, worse: config.worse },
     method: makeMethod(tower.count, planned.choices),
     output: (done) => ({ quantizedLanguage: { parameters: {}, choices: embedded.choices, packed: done } }),
-    sections: (tally) => [
-      ...chosenLayers(embedded.choices),
-      ...(tally && seesImages(calibration) ? dataSections(tally, calibration) : [])
-    ]
+    leave: (seen) =>
+      Effect.map(leaveSeen(seen, calibration, directory), ({ sections, files }) => ({
+        sections: [...chosenLayers(embedded.choices), ...sections],
+        files
+      }))
   })
 })

@@ -42,12 +42,8 @@ export const calibratedStage = {
         ? { data: calibration, limits: pictureLimits(calibration.images, compat) }
         : { files: [calibration] }
     ),
-  versions: ({ quantizers, embeddings }: QuantizerConfig) => versionsOf({ quantizers: [...quantizers, embeddings] })
+  versions: ({ quantizers, embeddings }: QuantizerConfig) => versionsOf({ quantizers: [...quantizers, embeddings] }),
+  // Its states and its result say which records were used.
+  continuation: ({ calibration, compat }: CalibrationConfig, recipe: RecipeSettings, begun: Stage.Begun) =>
+    seesImages(calibration) ? continueWithData(calibration, compat, recipe, begun) : Effect.succeedNone
 } as const
-
-/** How a stage goes on whose states say which records were used. */
-export const continueCalibration = (
-  { calibration, compat }: CalibrationConfig,
-  recipe: RecipeSettings,
-  begun: Stage.Begun
-) => (seesImages(calibration) ? continueWithData(calibration, compat, recipe, begun) : Effect.succeedNone)

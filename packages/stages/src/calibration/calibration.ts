@@ -24,7 +24,8 @@ import { owned } from "../model/stageMemory.ts"
 import { inputEmbeddings } from "../training/hiddenStates.ts"
 import { DataConfig } from "../training/TrainingConfig.ts"
 import { makeVisionFeatures } from "../training/VisionFeatures.ts"
-import { eachRecord, type RecordOptions, type Seen } from "./records.ts"
+import { eachRecord, type RecordOptions } from "./records.ts"
+import type { Seen } from "./seen.ts"
 import { rowsFrom, type Sequences } from "./sequences.ts"
 
 /** A file of text (JSONL with `text` or `conversations`, or paragraphs), or the data of a training stage: records with their images. */

@@ -4,9 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { openStageData } from "../data/openStageData.ts"
 import type { MicroBatch } from "../data/SampleLoader.ts"
-import { counted, emptyTally, type SampleTally, substitutions } from "../data/SampleTally.ts"
+import { counted, emptyTally, substitutions } from "../data/SampleTally.ts"
 import { noneUsed, withUsed } from "../data/usedSamples.ts"
 import { type DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
+import type { Seen } from "./seen.ts"
 
 export interface RecordOptions {
   readonly data: DataConfig
@@ -16,12 +17,6 @@ export interface RecordOptions {
   readonly stage: Pick<Stage.StageContext, "recipe" | "seed" | "directory">
   /** Whether records that cannot be used are told as events; not where they were before. Default true. */
   readonly tells?: boolean
-}
-
-/** What was seen of records, and which were used. */
-export interface Seen {
-  readonly tally: SampleTally
-  readonly used: Uint8Array
 }
 
 /**

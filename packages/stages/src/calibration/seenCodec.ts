@@ -3,7 +3,7 @@ import type { Safetensors } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import type { SampleTally } from "../data/SampleTally.ts"
 import { loadUsed, usedTensor } from "../data/usedSamples.ts"
-import type { Seen } from "./records.ts"
+import type { Seen } from "./seen.ts"
 
 /** The part of the state's data. */
 export const seenData = (seen: Seen | undefined): { readonly tally?: SampleTally } =>

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto"
 import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
-import type { RecipeSettings, StorageFailed } from "@speedq/pipeline"
+import type { Compat, RecipeSettings, StorageFailed } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { DataUnusable } from "../Errors.ts"
@@ -43,16 +43,30 @@ const placeOfLengths = Effect.fnUntraced(function* (
   return { file: join(directory, "lengths.bin"), of }
 })
 
-/** For the life of the scope. Fails with DataUnusable, SampleWorkerFailed, SavedFileDamaged, StorageFailed. */
-export const openStageData = Effect.fn("openStageData")(function* (stage: StageData) {
-  const { recipe, seed, directory, data, optimization } = stage
-  const limits = pictureLimits(data.images, optimization.compat)
+interface Beginning extends Pick<StageData, "recipe" | "directory" | "data"> {
+  readonly compat: typeof Compat.Type
+}
+
+/** What the stage's data was when it began, found in the files as they are now. */
+const findBeginning = Effect.fnUntraced(function* ({ recipe, directory, data, compat }: Beginning) {
+  const limits = pictureLimits(data.images, compat)
   const { ledger, isNew } = yield* openLedger(directory, data, limits, recipe)
   const began = Option.getOrUndefined(yield* followData(ledger, data, recipe))
   if (began === undefined) {
     const reason = `${data.meta} changed while the stage began; run again`
     return yield* new DataUnusable({ reason })
   }
+  return { limits, ledger, isNew, began }
+})
+
+/** How many samples the stage's mixture has: as many as when it began. Fails with DataUnusable, SavedFileDamaged, StorageFailed. */
+export const countSamples = (stage: Beginning) =>
+  Effect.map(findBeginning(stage), ({ began }) => began.reduce((sum, { selected }) => sum + selected.length, 0))
+
+/** For the life of the scope. Fails with DataUnusable, SampleWorkerFailed, SavedFileDamaged, StorageFailed. */
+export const openStageData = Effect.fn("openStageData")(function* (stage: StageData) {
+  const { recipe, seed, directory, data, optimization } = stage
+  const { limits, ledger, isNew, began } = yield* findBeginning({ ...stage, compat: optimization.compat })
   // Whoever claimed the stage made sure that its steps used nothing that changed: from here on what is there now is what counts.
   const present = isNew ? ledger : { ...(yield* presentLedger(ledger, began)), limits: keptLimits(limits) }
   if (!isDeepStrictEqual(present, ledger)) yield* writeLedger(directory, present)

@@ -9,7 +9,7 @@ import { type ModelConfig, type Tower, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { QuantizedLanguage, QuantizedVision } from "../artefacts/artefacts.ts"
-import { type CalibratedInput, calibratedStage, continueCalibration } from "../calibration/calibratedStage.ts"
+import { type CalibratedInput, calibratedStage } from "../calibration/calibratedStage.ts"
 import { RulesInvalid } from "../Errors.ts"
 import { blocksToQuantize } from "../model/modelBlocks.ts"
 import { type Choices, planTowers, quantizing } from "../model/plannedLayers.ts"
@@ -86,7 +86,6 @@ export const Gptq = Stage.define({
   version: 1,
   config: writtenAs<GptqOptions>()(GptqConfig),
   gives: [QuantizedVision, QuantizedLanguage],
-  continuation: continueCalibration,
   forecast: Effect.fnUntraced(function* (config: GptqConfig, recipe, place) {
     const model = yield* planModel(recipe)
     const linears = yield* planGptq(model.config, config)

@@ -1,4 +1,5 @@
 /** What a stage that quantizes block after block remembers: the layers that are done. */
+import { releasePacked, releaseParameters } from "@speedq/exports"
 import { Codec } from "@speedq/pipeline"
 import type { PackedWeights } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
@@ -6,10 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Described, described, loadPacked } from "../artefacts/packedCodec.ts"
 import { loadTensors, packedSources, tensorSources } from "../artefacts/tensorCodec.ts"
-import type { Seen } from "../calibration/records.ts"
+import type { Seen } from "../calibration/seen.ts"
 import { loadSeen, seenData, seenTensors } from "../calibration/seenCodec.ts"
 import { Compute } from "../compute/Compute.ts"
 import { SampleTally } from "../data/SampleTally.ts"
+import { allOrNone, owned } from "../model/stageMemory.ts"
 
 /** Mean squared error of a layer's output, its weight rounded to nearest and as the stage quantized it. */
 const LayerRow = Schema.Struct({ layer: Schema.String, nearest: Schema.Number, quantized: Schema.Number })
@@ -45,8 +47,8 @@ export const posttrainingCodec = Codec.make({
     Effect.gen(function* () {
       const { backend } = yield* Compute
       const seen = yield* loadSeen(tally, file)
-      const parameters = yield* loadTensors(backend, file, "parameter", "state")
-      const packed = yield* loadPacked(weights, file)
+      const parameters = yield* owned(loadTensors(backend, file, "parameter", "state"), releaseParameters)
+      const packed = yield* owned(loadPacked(weights, file), releasePacked)
       return { packed, parameters, rows, seen } satisfies PosttrainingState
-    })
+    }).pipe(allOrNone)
 })

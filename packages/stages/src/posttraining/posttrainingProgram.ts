@@ -9,10 +9,9 @@ import type { Parameters } from "@speedq/tensors"
 import type { Weights } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import type { CalibratedInput } from "../calibration/calibratedStage.ts"
+import { leaveSeen, seenTogether } from "../calibration/seen.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
-import { dataSections } from "../data/SampleTally.ts"
-import { writeUsed } from "../data/usedSamples.ts"
 import { layerFact, layersSection } from "../model/layerFact.ts"
 import { blocksToQuantize, layersOfBlock, type ModelBlock } from "../model/modelBlocks.ts"
 import { type PlannedLayers, planEmbeddings, quantizing } from "../model/plannedLayers.ts"
@@ -103,12 +102,13 @@ export const posttrainingProgram = Effect.fnUntraced(function* <Output>(options:
     const made = yield* computing(() =>
       method.quantize({ block, choices: layersOfBlock(choices, block.name), weights, inputs })
     )
+    const seen = inputs.seen()
     for (const fact of factsOf(made.rows, choices, made.packed)) yield* emit(RunEvents.LayerQuantized, fact)
     const next: PosttrainingState = {
       packed: new Map([...state.packed, ...made.packed]),
       parameters: { ...state.parameters, ...made.parameters },
       rows: [...state.rows, ...made.rows],
-      seen: inputs.seen()
+      seen: seen && seenTogether(state.seen, seen)
     }
     // Errors of one block after another are no curve; each is told by its event, and stands in the report.
     return { state: next, metrics: {} }
@@ -122,13 +122,11 @@ export const posttrainingProgram = Effect.fnUntraced(function* <Output>(options:
     isIntact: () => true,
     finish: Effect.fnUntraced(function* ({ packed, parameters, rows, seen }: PosttrainingState) {
       const errors = `mean squared error of an output, the weight rounded to nearest and by ${method.name}`
+      const { sections, files } = yield* leaveSeen(seen, calibration, context.directory)
       return {
         output: method.output({ own: packed, kept, parameters }, embedded.choices),
-        report: [
-          ...layersSection(factsOf(rows, choices, packed), errors),
-          ...(seen ? dataSections(seen.tally, calibration) : [])
-        ],
-        files: seen ? [yield* writeUsed(context.directory, seen.used)] : []
+        report: [...layersSection(factsOf(rows, choices, packed), errors), ...sections],
+        files
       }
     })
   })

@@ -1,20 +1,10 @@
 /** The steps of a training stage: samples in, gradients over micro-batches, one AdamW update; all state in the learner. */
-import {
-  Codec,
-  type Events,
-  emit,
-  RunEvents,
-  type SavedFileDamaged,
-  type Stage,
-  type StorageFailed
-} from "@speedq/pipeline"
+import { type Events, emit, RunEvents, type SavedFileDamaged, type Stage, type StorageFailed } from "@speedq/pipeline"
 import { adamW, type Optimizer, type Parameters, type Schedule, scope, warmupCosine } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { loadTensors, tensorSources } from "../artefacts/tensorCodec.ts"
-import { Compute } from "../compute/Compute.ts"
+import type { Compute } from "../compute/Compute.ts"
 import { type ComputeFailed, computing } from "../compute/computing.ts"
 import type { MicroBatch } from "../data/SampleLoader.ts"
 import type { SampleSource } from "../data/SampleSource.ts"
@@ -24,18 +14,17 @@ import {
   emptyTally,
   isTelling,
   nothingToLearn,
-  SampleTally,
+  type SampleTally,
   substitutions,
   tallyWarnings
 } from "../data/SampleTally.ts"
 import type { SampleWorkerFailed } from "../data/SampleWorkers.ts"
-import { loadUsed, noneUsed, usedTensor, withUsed, writeUsed } from "../data/usedSamples.ts"
+import { noneUsed, withUsed, writeUsed } from "../data/usedSamples.ts"
 import { type DataUnusable, NonFiniteGradient, type NothingToLearn } from "../Errors.ts"
 import { owningState } from "../model/stageMemory.ts"
 import {
   type Accumulated,
   accumulate,
-  type Learner,
   limitNorm,
   type MicroBatchLoss,
   makeLearner,
@@ -47,6 +36,7 @@ import {
 import { firstNonFinite } from "./nonFinite.ts"
 import type { Rematerialization } from "./Rematerialization.ts"
 import type { DataConfig, OptimizationConfig } from "./TrainingConfig.ts"
+import { type TrainingState, trainingCodec } from "./TrainingState.ts"
 
 /** A micro-batch with what does not depend on the trained parameters computed; `release` gives it back. */
 interface PreparedBatch {
@@ -81,45 +71,6 @@ export interface Training<Out, E, R> {
   readonly prepare: (batch: MicroBatch, index: number, context: StepContext) => Promise<PreparedBatch>
   readonly finish: (parameters: Parameters, measured: readonly number[]) => Effect.Effect<Stage.Outcome<Out>, E, R>
 }
-
-/** The learner, what was measured before, and what was seen of the data. */
-export interface TrainingState {
-  readonly learner: Learner
-  readonly measured: readonly number[]
-  readonly tally: SampleTally
-  /** Records that others took the places of while something was measured: steps meet the same again, and count them. */
-  readonly passedOver: number
-  /** The samples that measurements and steps have used. */
-  readonly used: Uint8Array
-}
-
-const stateCodec = Codec.make({
-  data: Schema.Struct({
-    step: Schema.Int,
-    measured: Schema.Array(Schema.Number),
-    tally: SampleTally,
-    passedOver: Schema.Int
-  }),
-  save: ({ learner: { parameters, optimizer }, measured, tally, passedOver, used }: TrainingState) => ({
-    data: { step: optimizer.step, measured, tally, passedOver },
-    tensors: [
-      usedTensor(used),
-      ...tensorSources("parameter", parameters),
-      ...tensorSources("m", optimizer.m),
-      ...tensorSources("v", optimizer.v)
-    ]
-  }),
-  load: ({ step, measured, tally, passedOver }, file) =>
-    Effect.gen(function* () {
-      const { backend } = yield* Compute
-      const parameters = yield* loadTensors(backend, file, "parameter", "state")
-      const m = yield* loadTensors(backend, file, "m", "state")
-      const v = yield* loadTensors(backend, file, "v", "state")
-      const used = yield* loadUsed(file)
-      const learner = { parameters, optimizer: { step, m, v } }
-      return { learner, measured, tally, passedOver, used } satisfies TrainingState
-    })
-})
 
 /** Learning rate of every step: warm-up, then half a cosine to 0. */
 const scheduleOf = ({ learningRate, warmupRatio }: OptimizationConfig, steps: number): Schedule =>
@@ -266,7 +217,7 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
     R | Compute | StepServices | FileSystem.FileSystem
   > = {
     steps: measuring + source.steps,
-    state: stateCodec,
+    state: trainingCodec,
     initial: computing(() => {
       const learner = scope(() => {
         const parameters = initial()
