@@ -5,7 +5,7 @@ import type { RecipePlan } from "../src/recipes/planRecipe.ts"
 import { shippedModels } from "../src/shipped/shipped.ts"
 import { speedq } from "./support/inProcess.ts"
 import { evaluateStage, randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
-import { speedqProcess, temporaryDirectory } from "./support/speedq.ts"
+import { root, speedqProcess, temporaryDirectory } from "./support/speedq.ts"
 
 /** The plan, which ends with 1 where it says that the recipe cannot run here. */
 const plan = async (args: readonly string[], flags: readonly string[] = ["--no-time"]) => {
@@ -44,6 +44,31 @@ describe("speedq plan", () => {
     const model = await randomNano(temporaryDirectory())
     const { stdout } = await speedq(["plan", writeRecipe(model, [evaluateStage("a"), evaluateStage("b")]), "--no-time"])
     assert.match(stdout, /^ {2}all stages: no rule names \d+ other layers/m)
+  })
+
+  it("says which layers get their quantizers by measurement, before the tables that are by rules", async () => {
+    const model = await randomNano(temporaryDirectory())
+    const to = (bits: number) => [
+      { match: "**.layers.0.**", tower: "language", use: "uniform", with: { bits, group: 16 } }
+    ]
+    const quantizers = [{ match: "**", tower: "language", use: "uniform", with: { bits: 2, group: 16 } }]
+    const allocate = {
+      ...{ use: "allocate-bits", budget: "3.5 bits", candidates: [to(2), to(4)], records: 4 },
+      data: { meta: join(root, "data/nano/datasets.json") }
+    }
+    const recipe = writeRecipe(model, [allocate, { use: "round-language", quantizers }])
+    const { layers } = await plan([recipe])
+    assert.deepStrictEqual(
+      layers!.allocated.map(({ stage }) => stage),
+      ["01-allocate-bits"]
+    )
+    const chosen = layers!.allocated.flatMap((each) => each.layers)
+    assert.include(chosen, "language_model.model.layers.0.mlp.down_proj")
+    for (const layer of chosen) assert.match(layer, /^language_model\.model\.layers\.0\./)
+    const { stdout } = await speedq(["plan", recipe, "--no-time"])
+    assert.match(stdout, new RegExp(`^01-allocate-bits chooses the quantizers of ${chosen.length} of these layers`, "m"))
+    const alone = await plan([writeRecipe(model, [{ use: "round-language", quantizers }])])
+    assert.deepStrictEqual(alone.layers!.allocated, [])
   })
 
   it("says which rule gives which layer how many bits, and sums up", async () => {

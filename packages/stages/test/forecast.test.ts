@@ -212,6 +212,21 @@ describe("a plan", () => {
     assert.isAbove((await forecastOf({ steps: 2 })).seconds!, few.seconds!)
   })
 
+  it("counts layers that are quantized alone, not those that a rule leaves as they are", async () => {
+    const down = [{ ...shortStages.autoclip.quantizers[0], match: "**.down_proj", tower: "language" }]
+    const rest = [...down, { match: "**", tower: "language", use: "none" }]
+    const calibration = { meta: join(nanoData, "datasets.json") }
+    for (const use of ["awq", "gptq", "adaround-language"]) {
+      const [alone, named] = await Promise.all(
+        [down, rest].map(
+          async (quantizers) => (await planOf({ ...recipeOf(), stages: [{ use, calibration, quantizers }] })).stages[0]!
+        )
+      )
+      const { memoryBytes, outputBytes } = alone!.forecast
+      assert.deepInclude({ ...named!.forecast }, { memoryBytes, outputBytes }, use)
+    }
+  })
+
   it("knows how long an allocation takes, longer of layers than of blocks, and tells later stages of it", async () => {
     const { quantizers } = shortStages.autoclip
     const data = { meta: join(nanoData, "datasets.json") }

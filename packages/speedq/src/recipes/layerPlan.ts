@@ -5,6 +5,7 @@ import { Recipe } from "@speedq/pipeline"
 import { type Plan, type PlanRow, planRows, type SizeReport, sizeReport } from "@speedq/quantizers"
 import {
   configOf,
+  measuredLayers,
   type PlannedLayers,
   planEmbeddings,
   planStage,
@@ -27,7 +28,14 @@ export interface LayerPlan {
   readonly shapesFrom: string
   readonly parameters: number
   readonly layers: readonly LayerRow[]
+  /** Layers whose quantizers stages choose by measurement: until then rows and sizes are by the rules that the choice goes before. */
+  readonly allocated: readonly Allocated[]
   readonly size: SizeReport
+}
+
+interface Allocated {
+  readonly stage: string
+  readonly layers: readonly string[]
 }
 
 /** The last stage that gives `artefact` by rules, with its place; undefined where none does. */
@@ -90,6 +98,24 @@ const planLanguage = Effect.fnUntraced(function* (recipe: Recipe.AnyRecipe, conf
   ] satisfies readonly Part[]
 })
 
+/** What stages choose for the stages after them that decide about these layers. */
+const allocatedLayers = Effect.fnUntraced(function* (
+  recipe: Recipe.AnyRecipe,
+  config: ModelConfig,
+  rows: readonly LayerRow[]
+) {
+  const stages = Recipe.labelled(recipe.stages)
+  const orderOf = new Map(stages.map(({ place }, order) => [place, order]))
+  const allocated = yield* Effect.forEach(stages, ({ stage, place }, order) =>
+    Effect.map(measuredLayers(config, stage), (names): Allocated => {
+      const measured = new Set(names)
+      const after = rows.filter(({ layer, stage: by }) => measured.has(layer) && (orderOf.get(by ?? "") ?? -1) > order)
+      return { stage: place, layers: after.map(({ layer }) => layer) }
+    })
+  )
+  return allocated.filter(({ layers }) => layers.length > 0)
+})
+
 /** Plans all layers, without touching weights. Fails with ModelUnreadable, and RulesInvalid where rules do not fit. */
 export const layerPlan = Effect.fn("layerPlan")(function* (recipe: Recipe.AnyRecipe) {
   const { model } = recipe.settings
@@ -106,12 +132,14 @@ export const layerPlan = Effect.fn("layerPlan")(function* (recipe: Recipe.AnyRec
     unmatched: parts.flatMap(({ plan }) => plan.unmatched)
   }
   const parameters = parameterCount(config)
+  const layers = parts.flatMap(({ stage, rules, plan }) =>
+    planRows(plan, rules).map((row): LayerRow => ({ stage: row.rule === null ? null : stage, ...row }))
+  )
   const result: LayerPlan = {
     shapesFrom,
     parameters,
-    layers: parts.flatMap(({ stage, rules, plan }) =>
-      planRows(plan, rules).map((row) => ({ stage: row.rule === null ? null : stage, ...row }))
-    ),
+    layers,
+    allocated: yield* allocatedLayers(recipe, config, layers),
     size: sizeReport(together, parameters)
   }
   return result

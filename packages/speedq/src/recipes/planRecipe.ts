@@ -111,6 +111,13 @@ const notesOf = ({ stages }: Preflight.Plan): readonly string[] => {
   return [...places].map(([line, all]) => `  ${named(all)}: ${line}`)
 }
 
+/** What the tables of sizes and layers cannot say: what is chosen by measurement. */
+const choiceLines = ({ allocated }: LayerPlan): readonly string[] =>
+  allocated.map(
+    ({ stage, layers }) =>
+      `${stage} chooses the quantizers of ${layers.length} of these layers once it has measured: their rows, and the sizes, are by the rules that its choice goes before`
+  )
+
 /** The plan as a person reads it: whether it fits and what it takes, then stages, sizes, and layers, all of them with `eachLayer`. */
 export const describePlan = (planned: RecipePlan, { eachLayer = false } = {}): string => {
   const { layers, forecast } = planned
@@ -129,6 +136,7 @@ export const describePlan = (planned: RecipePlan, { eachLayer = false } = {}): s
       ? []
       : [
           "",
+          ...choiceLines(layers),
           sizeTable(layers),
           "",
           renderPlan(layers.layers, { each: eachLayer }),

@@ -8,7 +8,7 @@ import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
 import { measureSpeeds } from "../measuring/speeds.ts"
 import { fakeQuantizationPiece, weightsOf } from "../measuring/weightPieces.ts"
 import type { ModelBlock } from "../model/modelBlocks.ts"
-import { chosenMatrices, type PlannedLayers } from "../model/plannedLayers.ts"
+import { type PlannedLayers, quantizedMatrices } from "../model/plannedLayers.ts"
 import { languageLayerFlops } from "../planning/cost.ts"
 import type { PlannedModel } from "../planning/plannedModel.ts"
 import { hessianColumns, hessianFlops, passingOf } from "../posttraining/passing.ts"
@@ -25,7 +25,7 @@ interface AwqWork {
 export const awqBytes = ({ model, linears, blocks }: AwqWork): number => {
   const moments = blocks.map((block) => hessianColumns(model.config, linears, block))
   const together = moments.map((columns) => columns.reduce((sum, each) => sum + each ** 2, 0))
-  const matrices = chosenMatrices(linears)
+  const matrices = quantizedMatrices(linears)
   const group = Math.max(0, ...matrices.map(({ choice }) => searchGrid(choice)?.group ?? 0))
   const weights = matrices.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
   const layer = weights / Math.max(1, blocks.length)
@@ -41,7 +41,7 @@ export const awqSeconds = (work: AwqWork) =>
     const { config, stored } = model
     const passing = passingOf(config, sequences, blocks)
     const mean = meanOf(sequences.like)
-    const matrices = chosenMatrices(linears)
+    const matrices = quantizedMatrices(linears)
     const tokens = Math.max(1, Math.round(mean((each) => each.tokens)))
     const measured = yield* measureSpeeds({
       vision: passing.vision > 0 ? visionPiece(config, { tiles: 1, stored, trained: false }) : undefined,

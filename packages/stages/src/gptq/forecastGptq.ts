@@ -7,7 +7,7 @@ import { codeOperations, codesPiece, factorOperations, factorPiece } from "../me
 import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
 import { measureSpeeds } from "../measuring/speeds.ts"
 import type { ModelBlock } from "../model/modelBlocks.ts"
-import { chosenMatrices, type PlannedLayers, quantizedMatrices } from "../model/plannedLayers.ts"
+import { type PlannedLayers, quantizedMatrices } from "../model/plannedLayers.ts"
 import type { PlannedModel } from "../planning/plannedModel.ts"
 import { hessianColumns, hessianFlops, passingOf } from "../posttraining/passing.ts"
 
@@ -17,7 +17,7 @@ const total = (numbers: readonly number[]): number => numbers.reduce((sum, numbe
 export const gptqBytes = (model: PlannedModel, linears: PlannedLayers, blocks: readonly ModelBlock[]): number => {
   const hessians = blocks.map((block) => hessianColumns(model.config, linears, block))
   const largest = Math.max(0, ...hessians.flat())
-  const weights = chosenMatrices(linears).map(({ shape }) => sizeOf(shape))
+  const weights = quantizedMatrices(linears).map(({ shape }) => sizeOf(shape))
   // On the host a Hessian, as it is read, and its factor in double precision; the weight four times in f32, once in double, and codes.
   return (
     4 * Math.max(0, ...hessians.map((each) => total(each.map((columns) => columns ** 2)))) +

@@ -5,7 +5,7 @@ import type { ModelConfig, Tower } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { ClippingRanges, QuantizedLanguage, QuantizedVision } from "../artefacts/artefacts.ts"
+import { Allocation, ClippingRanges, QuantizedLanguage, QuantizedVision } from "../artefacts/artefacts.ts"
 import { chosenMatrices, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 
 /** The part of a stage's configuration that decides quantizers; a stage without one of these options decides nothing by it. */
@@ -53,6 +53,22 @@ export const decidedMatrices = Effect.fnUntraced(function* (config: ModelConfig,
 })
 
 type DecidingOptions = typeof Deciding.Type
+
+/** The part of a stage's configuration that names layers whose quantizers it chooses by measurement. */
+const Measuring = Schema.Struct({
+  candidates: Schema.NonEmptyArray(Schema.Array(RuleSpec)),
+  compat: Schema.optionalKey(Schema.Literals(["careful", "reference"]))
+})
+const decodeMeasuring = Schema.decodeUnknownOption(Measuring)
+
+/** The layers whose quantizers a stage chooses by measurement, all candidates naming the same; none of a stage that chooses none. */
+export const measuredLayers = Effect.fnUntraced(function* (config: ModelConfig, { config: json, gives }: StageOfRecipe) {
+  const measuring = gives.some(({ name }) => name === Allocation.name) ? decodeMeasuring(json) : Option.none()
+  if (Option.isNone(measuring)) return []
+  const { candidates, compat } = measuring.value
+  const { choices } = yield* planTowers(config, ["vision", "language"], candidates[0], compat)
+  return [...choices.keys()]
+})
 
 /** The quantizer that a stage gives each layer, by the layer's name. */
 const choicesOf = (config: ModelConfig, stage: StageOfRecipe) =>

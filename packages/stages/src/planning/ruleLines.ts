@@ -3,7 +3,7 @@ import { formatBytes, type Stage } from "@speedq/pipeline"
 import { encodeChoice } from "@speedq/quantizers"
 import { sizeOf } from "@speedq/tensors"
 import { Allocation } from "../artefacts/artefacts.ts"
-import type { PlannedLayers } from "../model/plannedLayers.ts"
+import { type PlannedLayers, quantizing } from "../model/plannedLayers.ts"
 import { givenBefore } from "./givenBefore.ts"
 
 const millions = (count: number): string => (count / 1e6).toFixed(count < 1e7 ? 2 : 1)
@@ -31,5 +31,7 @@ export const ruleLines = ({ rules, plan }: PlannedLayers, place?: Stage.PlaceInR
 }
 
 /** Bytes of everything that rules quantize. */
-export const quantizedBytes = ({ plan }: PlannedLayers): number =>
-  plan.layers.reduce((sum, { bytes }) => sum + bytes, 0)
+export const quantizedBytes = ({ plan, choices }: PlannedLayers): number => {
+  const quantized = quantizing(choices)
+  return plan.layers.reduce((sum, { name, bytes }) => (quantized.has(name) ? sum + bytes : sum), 0)
+}
