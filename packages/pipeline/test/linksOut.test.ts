@@ -1,5 +1,6 @@
 /** A run's directory from somebody else, with links: nothing behind them is read, written or removed. */
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -134,11 +135,50 @@ describe("other links", () => {
     }).pipe(platform)
   )
 
+  it.live("in directories beside the stages are not looked at, nor is anything in them", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      cpSync(whole, directory, { recursive: true })
+      for (const parent of ["stages", "superseded"]) {
+        mkdirSync(join(directory, parent, "photos"))
+        symlinkSync("/tmp", join(directory, parent, "photos", "more"))
+        symlinkSync("/tmp", join(directory, parent, "others"))
+      }
+      assert.isTrue(Option.isSome(yield* status(directory)))
+      // A copy of a stage under a name of its owner's is his: what is gone from its place is computed again.
+      renameSync(join(directory, "stages/02-toy-projector"), join(directory, "stages/projector of before"))
+      const { exit, printed } = yield* runHere(directory, recipe)
+      assert.isTrue(Exit.isSuccess(exit), printed)
+      assert.notMatch(printed, /02-toy-projector.*reused/)
+      assert.isTrue(existsSync(join(directory, "stages/projector of before/manifest.json")))
+      assert.isTrue((yield* runHere(directory, recipe, { fresh: true })).exit._tag === "Success")
+      assert.isTrue(existsSync(join(directory, "stages/photos/more")))
+    }).pipe(platform)
+  )
+
   it.live("of a directory that is no run are nobody's business", () =>
     Effect.gen(function* () {
       const root = temporaryDirectory()
       symlinkSync("/tmp", join(root, "model"))
       assert.isTrue(Option.isNone(yield* readRunRecord(root)))
+    }).pipe(platform)
+  )
+})
+
+// The superuser may read everything.
+describe.skipIf(process.getuid?.() === 0)("a stage's directory that must not be read", () => {
+  it.live("is what is named, not the run's record", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      cpSync(whole, directory, { recursive: true })
+      const place = join(directory, "stages/01-toy-vit")
+      chmodSync(place, 0o000)
+      for (const exit of [yield* Effect.exit(status(directory)), (yield* runHere(directory, recipe)).exit]) {
+        const message = failureOf(exit)
+        assert.include(message, place)
+        assert.notInclude(message, "run.json")
+      }
+      chmodSync(place, 0o755)
     }).pipe(platform)
   )
 })

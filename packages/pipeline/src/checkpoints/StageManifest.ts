@@ -11,6 +11,7 @@ import { reachedOutside } from "../directory/linksOut.ts"
 import { SavedFileDamaged } from "../Errors.ts"
 import { readingFault, unlessDamaged, whileDoing } from "../files/storage.ts"
 import { canonicalJson, isJsonObject } from "../json/canonicalJson.ts"
+import { isPlace } from "../recipe/stageLabels.ts"
 import { KeyParts } from "./StageKey.ts"
 import { FileRecord } from "./savedFile.ts"
 
@@ -121,13 +122,16 @@ export const readManifest = Effect.fn("StageManifest.read")(function* (directory
   )
 })
 
-/** What is below a directory of stages, which need not exist, in order of name. Fails with StorageFailed. */
+/** Directories of stages below one of them all, which need not exist, in order of name; what else is there is not looked at. Fails with StorageFailed. */
 export const stagesBelow = Effect.fn("StageManifest.stagesBelow")(
   function* (parent: string) {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const names = (yield* fs.exists(parent)) ? yield* fs.readDirectory(parent) : []
-    return names.sort().map((name) => path.join(parent, name))
+    return names
+      .filter(isPlace)
+      .sort()
+      .map((name) => path.join(parent, name))
   },
   (self, parent) => whileDoing("look at the stages", parent)(self)
 )

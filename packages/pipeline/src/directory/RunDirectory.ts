@@ -2,7 +2,7 @@
  * A run's directory, held by one process for the life of a scope:
  * `run.json`, `events.jsonl`, `stages/NN-name/`, `superseded/` (results that a changed recipe left behind), `model/`, `report.html`.
  */
-import { AtomicFile, ifPresent, jsonString, readText } from "@speedq/formats"
+import { AtomicFile, type FileFailed, ifPresent, jsonString, readText } from "@speedq/formats"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -17,7 +17,7 @@ import { Events } from "../events/Events.ts"
 import { Warning } from "../events/runEvents.ts"
 import { jsonLinesSink } from "../events/sinks/jsonLines.ts"
 import { isLeftover } from "../files/leftovers.ts"
-import { madeDirectory, whileDoing } from "../files/storage.ts"
+import { madeDirectory, storageFailed, whileDoing } from "../files/storage.ts"
 import { Timestamp } from "../json/Timestamp.ts"
 import { tooManyStages } from "../recipe/stageLabels.ts"
 import { clearStages, stagesIn } from "./clearRun.ts"
@@ -52,7 +52,10 @@ const ownFiles = [runFileName, eventsFileName, reportFileName]
 const beforeStages = [eventsFileName, reportFileName, stagesName, "tensorboard"]
 const isLock = (name: string) => name.startsWith(lockFileName)
 /** What of a run's directory is read, written or removed. */
-const used = [...ownFiles, lockFileName, stagesName, supersededName, "model", "tensorboard"]
+const used = {
+  whole: [...ownFiles, lockFileName, "model", "tensorboard"],
+  stages: [stagesName, supersededName]
+}
 
 const RunFile = jsonString(RunRecord, { space: 2 })
 const decodeRunFile = Schema.decodeUnknownOption(RunFile)
@@ -102,12 +105,13 @@ const open = Effect.fn("RunDirectory.open")(function* (given: string, fresh: boo
   const directory = path.resolve(given)
   const opening = whileDoing("open the run directory", directory)
 
+  const looking = Effect.mapError((error: FileFailed) => storageFailed("open the run directory", error.file, error))
   yield* opening(madeDirectory(directory))
-  yield* opening(refuseLinksOut(directory, used))
+  yield* looking(refuseLinksOut(directory, used))
   const names = yield* opening(fs.readDirectory(directory))
   const parents = [stagesName, supersededName].map((name) => path.join(directory, name))
   // Its stages are looked at only where its record does not say that it is a run.
-  if (Option.isNone(yield* opening(readRunRecord(directory)))) {
+  if (Option.isNone(yield* looking(readRunRecord(directory)))) {
     const stages = yield* stagesIn(parents)
     const others = names.filter((name) => !beforeStages.includes(name) && !isLock(name) && !isLeftover(name))
     const foreign = [...others, ...stages.foreign.map((place) => path.relative(directory, place))]

@@ -10,6 +10,7 @@ import * as Path from "effect/Path"
 import { readManifest, stagesBelow } from "../checkpoints/StageManifest.ts"
 import { isLeftover } from "../files/leftovers.ts"
 import { whileDoing } from "../files/storage.ts"
+import { isPlace } from "../recipe/stageLabels.ts"
 
 /** What is below `parent`, each with its manifest if it has one. */
 export const placesIn = Effect.fnUntraced(function* (parent: string) {
@@ -18,18 +19,30 @@ export const placesIn = Effect.fnUntraced(function* (parent: string) {
   )
 })
 
+/** What else is below `parent`: nothing that a run made. */
+export const othersIn = Effect.fnUntraced(function* (parent: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const names = yield* Effect.orElseSucceed(fs.readDirectory(parent), (): string[] => [])
+  return names
+    .filter((name) => !isPlace(name) && !isLeftover(name))
+    .sort()
+    .map((name) => path.join(parent, name))
+})
+
 /** Whether stages of a run are in some directories, or something else is; a directory that was made and not yet filled is neither. */
 export const stagesIn = Effect.fn("stagesIn")(function* (parents: readonly string[]) {
   const fs = yield* FileSystem.FileSystem
   const places = (yield* Effect.forEach(parents, placesIn)).flat()
-  const others = places.filter(({ manifest }) => Option.isNone(manifest))
-  const foreign = yield* Effect.filter(others, ({ place }) =>
+  const unclear = places.filter(({ manifest }) => Option.isNone(manifest))
+  const filled = yield* Effect.filter(unclear, ({ place }) =>
     fs.readDirectory(place).pipe(
       Effect.map((names) => names.some((name) => !isLeftover(name))),
       Effect.orElseSucceed(() => true)
     )
   )
-  return { ours: places.length > others.length, foreign: foreign.map(({ place }) => place) }
+  const others = (yield* Effect.forEach(parents, othersIn)).flat()
+  return { ours: places.length > unclear.length, foreign: [...filled.map(({ place }) => place), ...others] }
 })
 
 /** Removes the stages below some directories of the run in `directory`, and what their manifests name outside of them. */

@@ -5,8 +5,9 @@
 import type { Dirent } from "node:fs"
 import { lstat, readdir, readlink, realpath } from "node:fs/promises"
 import { dirname, join, relative, resolve, sep } from "node:path"
-import { attemptOn, FileFailed } from "@speedq/formats"
+import { attemptOn, FileFailed, fileFailed } from "@speedq/formats"
 import * as Effect from "effect/Effect"
+import { isPlace } from "../recipe/stageLabels.ts"
 
 const isBelow = (directory: string, path: string): boolean => path === directory || path.startsWith(directory + sep)
 
@@ -38,22 +39,43 @@ const refusal = (file: string, target: string): FileFailed =>
     reason: `${file} is a link to ${target}, out of the run's directory; put there what it leads to, or remove it`
   })
 
-/** Every link at `path` and below it. */
-const linksAt = async (path: string): Promise<readonly string[]> => {
-  const info = await ifThere(lstat(path))
+/** The same; what the system refuses names the file that it refused. */
+const looking = <A>(path: string, promise: Promise<A>): Promise<A | undefined> =>
+  ifThere(promise).catch((error: unknown) => {
+    const refused = error instanceof Error && "path" in error ? String(error.path) : path
+    throw fileFailed(refused, "look for links", error)
+  })
+
+/** Every link at `path` and below it; of a directory of stages, in those alone. */
+const linksAt = async (path: string, holdsStages: boolean): Promise<readonly string[]> => {
+  const info = await looking(path, lstat(path))
   if (info?.isSymbolicLink()) return [path]
   if (!info?.isDirectory()) return []
-  const entries: readonly Dirent[] = (await ifThere(readdir(path, { withFileTypes: true, recursive: true }))) ?? []
+  if (holdsStages) {
+    const stages = ((await looking(path, readdir(path))) ?? []).filter(isPlace)
+    const links: string[] = []
+    for (const stage of stages) links.push(...(await linksAt(join(path, stage), false)))
+    return links
+  }
+  const all = readdir(path, { withFileTypes: true, recursive: true })
+  const entries: readonly Dirent[] = (await looking(path, all)) ?? []
   return entries.filter((entry) => entry.isSymbolicLink()).map((entry) => join(entry.parentPath, entry.name))
 }
 
+interface OwnNames {
+  /** Files of a run, and directories with all that is below them. */
+  readonly whole: readonly string[]
+  /** Directories of stages, which may hold what is not ours: nobody follows that. */
+  readonly stages: readonly string[]
+}
+
 /** Fails with FileFailed where one of some files of a run, or what is below it, is a link out of the run's directory. */
-export const refuseLinksOut = Effect.fn("refuseLinksOut")(function* (directory: string, names: readonly string[]) {
+export const refuseLinksOut = Effect.fn("refuseLinksOut")(function* (directory: string, { whole, stages }: OwnNames) {
   const found = yield* attemptOn(directory)("look for links", async () => {
     const home = await ifThere(realpath(directory))
     if (home === undefined) return undefined
-    for (const name of names) {
-      for (const link of await linksAt(join(directory, name))) {
+    for (const name of [...whole, ...stages]) {
+      for (const link of await linksAt(join(directory, name), stages.includes(name))) {
         const target = await wayOut(home, link)
         if (target !== undefined) return { link, target }
       }

@@ -12,7 +12,7 @@ import { manifestCopyName, manifestName, type StageManifest } from "../checkpoin
 import { verifyFile } from "../checkpoints/savedFile.ts"
 import { isLeftover } from "../files/leftovers.ts"
 import { whileDoing } from "../files/storage.ts"
-import { placesIn } from "./clearRun.ts"
+import { othersIn, placesIn } from "./clearRun.ts"
 import { stagesName, supersededName } from "./RunDirectory.ts"
 
 /** A file or directory that may be removed. `path` is from the run's directory. */
@@ -103,6 +103,7 @@ export const superfluousIn = Effect.fn("superfluousIn")(function* (given: string
     if (isOurs) yield* add("damaged files", place)
     else foreign.push(path.relative(directory, place))
   }
+  for (const other of yield* othersIn(superseded)) foreign.push(path.relative(directory, other))
   const found: Found = { superfluous, foreign }
   return found
 })

@@ -5,11 +5,11 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import { readManifest, type StageManifest } from "../checkpoints/StageManifest.ts"
-import { eventsFileName, type RunRecord, readRunRecord, runFileName, stagesName } from "../directory/RunDirectory.ts"
+import { eventsFileName, type RunRecord, readRunRecord, stagesName } from "../directory/RunDirectory.ts"
 import { type LockOwner, leaseMilliseconds, lockFileName, ownerRuns, readLock } from "../directory/RunLock.ts"
 import { type LoggedEvent, lastOf, readEvents } from "../events/readEvents.ts"
 import { Interrupted, RunFailed, RunStarted, StageStarted, StepDone } from "../events/runEvents.ts"
-import { whileDoing } from "../files/storage.ts"
+import { storageFailed, whileDoing } from "../files/storage.ts"
 import { leftAtRate, type StagePart, type WholeRun, wholeRun } from "../plan/wholeRun.ts"
 import { stagesInJson } from "../recipe/stageLabels.ts"
 import type { Table } from "../report/Report.ts"
@@ -61,7 +61,9 @@ const tailBytes = 2 ** 20
 export const status = Effect.fn("status")(function* (directory: string) {
   const path = yield* Path.Path
   const reading = (name: string) => whileDoing("read the run", path.join(directory, name))
-  const found = yield* reading(runFileName)(readRunRecord(directory))
+  const found = yield* Effect.mapError(readRunRecord(directory), (error) =>
+    storageFailed("read the run", error.file, error)
+  )
   if (Option.isNone(found)) return Option.none<RunStatus>()
   const record = found.value
   const { events } = yield* readEvents(path.join(directory, eventsFileName), tailBytes)

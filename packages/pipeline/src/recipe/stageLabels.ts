@@ -25,6 +25,9 @@ export const tooManyStages = (recipe: Json): string | undefined => {
 /** Directory of the stage at `index`, counted from 0. */
 export const placeName = (index: number, label: string): string => `${String(index + 1).padStart(2, "0")}-${label}`
 
+/** Whether a directory may be that of a stage by its name: in its place, half written, or kept under a longer name. */
+export const isPlace = (name: string): boolean => /^\.?\d{2,4}-/.test(name)
+
 /** A stage of a recipe in JSON: its kind, its name, and that of its directory. */
 export interface StageInJson {
   readonly use: string
