@@ -50,6 +50,30 @@ const run = (chosen: readonly string[], quantizer: QuantizerChoice) => {
   return awqBlock({ block, choices, weights: weightsFrom(original), inputs }, language, settings)
 }
 
+/** Layers whose outputs are looked at, and how often, by the Linear that each begins with. */
+const passesOf = async (chosen: readonly string[]) => {
+  const passes = { query: 0, gate: 0 }
+  const names = { [`${block.name}.self_attn.q_proj.weight`]: "query", [`${block.name}.mlp.gate_proj.weight`]: "gate" }
+  const plain = weightsFrom(original)
+  const counting: Weights = {
+    ...plain,
+    observe: (layer) => {
+      const name = names[`${layer}.weight`] as keyof typeof passes | undefined
+      if (name !== undefined) passes[name]++
+    }
+  }
+  const inputs = {
+    // What collects moments is not what is counted.
+    observe: (_: unknown, weights: Weights) => passLayer(weights, language, 0, sequences).release(),
+    sequences: () => sequences
+  }
+  const choices = new Map(chosen.map((name) => [`${block.name}.${name}`, choice] as const))
+  const { packed, parameters } = await awqBlock({ block, choices, weights: counting, inputs }, language, settings)
+  releasePacked(packed)
+  releaseParameters(parameters)
+  return passes
+}
+
 /** Share of the numbers that are near the expected ones. */
 const shareNear = (actual: ArrayLike<number>, expected: ArrayLike<number>): number =>
   Array.from(actual).filter((value, i) => Math.abs(value - expected[i]!) <= 1e-5 + 1e-4 * Math.abs(expected[i]!))
@@ -105,5 +129,12 @@ describe("AWQ of a decoder layer", () => {
     assert.isAbove(distance(without), 0.1)
     releasePacked(packed)
     releaseParameters(parameters)
+  })
+})
+
+describe("the search for scales", () => {
+  it("passes attention and MLP once as they are, and once for each exponent", async () => {
+    const each = sequences.lengths.length * (1 + settings.steps)
+    assert.deepStrictEqual(await passesOf(linears), { query: each, gate: each })
   })
 })

@@ -2,14 +2,17 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { openSaved, RunEvents } from "@speedq/pipeline"
+import { Events, openSaved, RunEvents } from "@speedq/pipeline"
+import type { Weights } from "@speedq/vlm-model"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { afterAll, assert, describe, it } from "vitest"
 import { resultsOf } from "../../pipeline/test/support/results.ts"
 import { QuantizedLanguage } from "../src/artefacts/artefacts.ts"
+import { openDecoderTower } from "../src/blocks/decoderTower.ts"
 import { Compute } from "../src/compute/Compute.ts"
+import { openRecipeModel } from "../src/model/SourceModel.ts"
 import { pictureRecord, writeMiniData } from "./support/miniData.ts"
 import { eventsOfKind, makeNanoRuns, nanoData, shortStages } from "./support/nano.ts"
 
@@ -123,6 +126,40 @@ describe("a stage that fits the decoder", () => {
     assert.include(report, "1 times a record could not be used and another took its place")
     assert.include(report, "3 samples of")
   }, 60_000)
+
+  it("makes no inputs of the quantized model where layers are fitted on the full-precision one's", async () => {
+    const calibration = {
+      calibration: text.calibration,
+      documents: 24,
+      longest: 512,
+      block: 64,
+      compat: "careful"
+    } as const
+    const unused: Weights = {
+      find: () => assert.fail("the quantized model was asked"),
+      get: () => assert.fail("the quantized model was asked")
+    }
+    const shown = (inputs: "asymmetric" | "full-precision") =>
+      runs.runtime.runPromise(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const { backend } = yield* Compute
+            const model = yield* openRecipeModel({ model: join(nanoData, "model") })
+            const stage = {
+              recipe: { name: "inputs", model: join(nanoData, "model"), seed: 3, save: { everySeconds: 300 } }
+            }
+            const opening = { backend, model, weights: unused, calibration, inputs }
+            const tower = yield* openDecoderTower({ ...opening, stage: { ...stage, seed: 3, directory: root } })
+            let samples = 0
+            yield* tower.visit(() => Effect.sync(() => samples++), true)
+            return samples === tower.count && samples > 0
+          })
+        ).pipe(Effect.provide(Events.layer))
+      )
+    assert.isTrue(await shown("full-precision"))
+    assert.match(String(await shown("asymmetric").catch(String)), /the quantized model was asked/)
+    assert.strictEqual(await buffersInUse(), 0)
+  })
 
   it("sees pictures as the stages before left tower and projector", async () => {
     const short = { ...adaroundLanguage, documents: 2, iterations: 0, inputs: "asymmetric" }

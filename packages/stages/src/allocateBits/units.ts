@@ -1,10 +1,11 @@
 /** What gets its bits together: the Linears of a transformer block, or each Linear; and what every candidate makes of it. */
 import type { Compatibility, QuantizerChoice, RuleSpec } from "@speedq/quantizers"
 import { sizeOf } from "@speedq/tensors"
-import { blocksUsed, decoderLayerName, type ModelConfig, visionBlockName } from "@speedq/vlm-model"
+import { blocksUsed, type ModelConfig, visionBlockName } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { RulesInvalid } from "../Errors.ts"
 import { firstNames } from "../model/firstNames.ts"
+import { modelBlocks } from "../model/modelBlocks.ts"
 import { type PlannedLayers, planTowers } from "../model/plannedLayers.ts"
 
 /** Quantizers of a unit's layers by one of the candidates, and the bits of their weights together. */
@@ -34,20 +35,17 @@ interface Block {
   readonly position: number | undefined
 }
 
-/** In the order in which they run. */
+/** In the order in which they run; those of the tower that do not run are after the others of it. */
 const blocksOf = (config: ModelConfig): readonly Block[] => {
-  const { vision_config, llm_config } = config
   const used = blocksUsed(config)
-  return [
-    ...Array.from({ length: vision_config.num_hidden_layers }, (_, index) => ({
-      name: visionBlockName(index),
-      position: index < used ? index : undefined
-    })),
-    ...Array.from({ length: llm_config.num_hidden_layers }, (_, index) => ({
-      name: decoderLayerName(index),
-      position: used + index
-    }))
-  ]
+  const running = modelBlocks(config)
+    .filter(({ tower }) => tower !== "projector")
+    .map(({ name }, position) => ({ name, position }))
+  const idle = Array.from({ length: config.vision_config.num_hidden_layers - used }, (_, at) => ({
+    name: visionBlockName(used + at),
+    position: undefined
+  }))
+  return [...running.slice(0, used), ...idle, ...running.slice(used)]
 }
 
 type Layers = PlannedLayers["plan"]["layers"]

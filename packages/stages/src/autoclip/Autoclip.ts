@@ -26,7 +26,7 @@ import { leaveSeen } from "../calibration/seen.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { Extensions } from "../extensions/Extensions.ts"
-import { layerFact, layersSection } from "../model/layerFact.ts"
+import { layersSection, measuredFact } from "../model/layerFact.ts"
 import { chosenMatrices, EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { roundedMatrices } from "../model/roundedMatrices.ts"
@@ -215,11 +215,7 @@ export const Autoclip = Stage.define({
 const clippedFacts = (
   rows: Searching["rows"],
   choices: ReadonlyMap<string, QuantizerChoice>
-): readonly Report.LayerFact[] =>
-  rows.map(({ layer, before, after }) => {
-    const choice = choices.get(layer)
-    return { ...(choice ? layerFact(layer, choice) : { layer }), errorBefore: before, errorAfter: after }
-  })
+): readonly Report.LayerFact[] => rows.map(({ layer, ...errors }) => measuredFact(layer, choices.get(layer), errors))
 
 const clippedLayers = (rows: Searching["rows"], choices: ReadonlyMap<string, QuantizerChoice>) =>
   layersSection(

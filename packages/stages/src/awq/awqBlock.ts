@@ -52,12 +52,19 @@ const scaled = (weight: Tensor, { columns, rows }: Scales): Tensor => {
 const branchesOf = (weights: Weights, language: LanguageConfig, index: number, sequences: Sequences) => {
   const attention = (from: Weights): Tensor =>
     mapSequences(sequences, (input, positions) => attentionBranch(from, language, index, input, positions))
-  const between = noGrad(() => scope(() => add(sequences.hidden, attention(weights))))
+  const attended = attention(weights)
+  const between = noGrad(() => scope(() => add(sequences.hidden, attended)))
+  const mlp = (from: Weights): Tensor =>
+    mapSequences({ ...sequences, hidden: between }, (input) => mlpBranch(from, language, index, input))
   const branches: Branches = {
-    attention,
-    mlp: (from) => mapSequences({ ...sequences, hidden: between }, (input) => mlpBranch(from, language, index, input))
+    attention: { of: attention, original: () => attended.alias() },
+    mlp: { of: mlp, original: () => mlp(weights) }
   }
-  return { branches, release: () => between.release() }
+  const release = () => {
+    attended.release()
+    between.release()
+  }
+  return { branches, release }
 }
 
 interface LayerToQuantize {

@@ -50,8 +50,8 @@ export const awqSeconds = (work: AwqWork) =>
     })
     return Option.map(measured, ({ seconds, notes }) => {
       const layer = sequences.count * mean((each) => languageLayerFlops(config, each.tokens))
-      // Once as they are, once to make what the MLP reads, and once for each exponent.
-      const tried = blocks.length * (settings.steps + 2) * layer
+      // Once as they are, which makes what the MLP reads, too, and once for each exponent.
+      const tried = blocks.length * (settings.steps + 1) * layer
       const moments = hessianFlops(config, linears, blocks, passing).language
       const ranges = settings.clip ? Math.floor(settings.maxShrink * settings.gridSize) : 0
       const rounding = weightsOf(matrices) * (settings.steps + ranges + 1) * seconds.rounding

@@ -7,8 +7,14 @@ import { outputError } from "../posttraining/outputError.ts"
 import type { ScaledGroup } from "./scaledGroups.ts"
 import { inverses, scaledColumns } from "./scaling.ts"
 
-/** Outputs of attention or MLP over all sequences, [rows, H], as functions of the weights. */
-export type Branches = { readonly [branch in "attention" | "mlp"]: (weights: Weights) => Tensor }
+/** Attention or the MLP over all sequences. */
+interface Branch {
+  /** Output [rows, H] with these weights; the caller releases it. */
+  readonly of: (weights: Weights) => Tensor
+  /** The same when nothing is quantized; the caller releases it. */
+  readonly original: () => Tensor
+}
+export type Branches = { readonly [branch in "attention" | "mlp"]: Branch }
 
 interface Search {
   readonly weights: Weights
@@ -48,13 +54,13 @@ export const searchScales = async (
   const originals = new Map(
     layers.map((layer) => [layer, noGrad(() => scope(() => cast(weights.get(parameterOf(layer)), "f32")))] as const)
   )
-  const reference = measured === "linear" ? undefined : branches[measured](weights)
+  const reference = measured === "linear" ? undefined : branches[measured].original()
   const errorOf = async (rounded: ReadonlyMap<string, Tensor>): Promise<number> => {
     if (measured === "linear" || reference === undefined) {
       const [layer] = layers as readonly [string]
       return outputError(originals.get(layer)!, rounded.get(layer)!, hessians.get(layer)!)
     }
-    const output = branches[measured](mapLayers(weights, (layer, weight) => rounded.get(layer) ?? weight))
+    const output = branches[measured].of(mapLayers(weights, (layer, weight) => rounded.get(layer) ?? weight))
     const error = await distance(output, reference)
     output.release()
     return error

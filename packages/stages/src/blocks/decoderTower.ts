@@ -22,6 +22,8 @@ interface DecoderTowerOptions {
   /** Of what is before the decoder, as it is quantized: tower, projector, embedding. */
   readonly weights: Weights
   readonly calibration: CalibrationExtent
+  /** Whose inputs layers are fitted on: the quantized model's, or the original's. */
+  readonly inputs: "asymmetric" | "full-precision"
   readonly stage: Pick<Stage.StageContext, "recipe" | "seed" | "directory">
 }
 
@@ -47,14 +49,17 @@ export const decoderForward =
     return decoderLayer(weights, language, index, x, { ids: positionsOf(backend, [batch, length]) })
   }
 
-/** Shows a sample as both models begin with it, and releases it. */
+/** Shows a sample as both models begin with it, and releases it; where inputs are those of the original model, that one's alone is made. */
 const showing = <E, R>(
+  { inputs }: Pick<DecoderTowerOptions, "inputs">,
   make: (quantized: boolean) => Effect.Effect<Tensor, ComputeFailed>,
   see: (inputs: FirstInputs) => Effect.Effect<void, E, R>
 ): Effect.Effect<void, E | ComputeFailed, R> => {
   const held = (quantized: boolean, use: (embeddings: Tensor) => Effect.Effect<void, E | ComputeFailed, R>) =>
     Effect.acquireUseRelease(make(quantized), use, (embeddings) => Effect.sync(() => embeddings.release()))
-  return held(true, (quantized) => held(false, (original) => see({ quantized, original })))
+  return inputs === "asymmetric"
+    ? held(true, (quantized) => held(false, (original) => see({ quantized, original })))
+    : held(false, (original) => see({ quantized: original, original }))
 }
 
 /** Records: the first `documents` of the mixture, in the stage's order. */
@@ -71,6 +76,7 @@ const recordsOf = (options: DecoderTowerOptions, data: DataConfig) => {
       }
       seen = yield* eachRecord({ data, documents, compat, stage, tells }, (record, index) =>
         showing(
+          options,
           (quantized) => computing(() => embedders[quantized ? "quantized" : "original"](record, index)),
           (inputs) => see(inputs, index)
         )
@@ -81,7 +87,8 @@ const recordsOf = (options: DecoderTowerOptions, data: DataConfig) => {
 }
 
 /** Blocks of text. */
-const textsOf = ({ backend, model, weights, calibration }: DecoderTowerOptions, file: string) => {
+const textsOf = (options: DecoderTowerOptions, file: string) => {
+  const { backend, model, weights, calibration } = options
   const { directory } = model
   const embed = (from: Weights, block: Int32Array) =>
     noGrad(() =>
@@ -93,6 +100,7 @@ const textsOf = ({ backend, model, weights, calibration }: DecoderTowerOptions, 
         blocks,
         (block, index) =>
           showing(
+            options,
             (quantized) => computing(() => embed(quantized ? weights : weightsFrom(model.weights), block)),
             (inputs) => see(inputs, index)
           ),

@@ -51,7 +51,7 @@ export const fitDecoder = Effect.fnUntraced(function* <L extends Parameters>(
   )
   const { packed = new Map(), values = {} } = quantizedVision ?? {}
   const weights = packedWeights(packed, values, { ...projector }, frozen, model.weights)
-  const tower = yield* openDecoderTower({ backend, model, weights, calibration: config, stage })
+  const tower = yield* openDecoderTower({ backend, model, weights, calibration: config, inputs: config.inputs, stage })
   const caches = yield* owned(
     Effect.sync(() =>
       makeBlockCaches({

@@ -1,6 +1,5 @@
 /** What a stage that fits the decoder layer by layer will take, whatever its method. */
 import { Forecast, formatBytes, type RecipeSettings, type Stage } from "@speedq/pipeline"
-import { sizeOf } from "@speedq/tensors"
 import { blocksUsed, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -49,21 +48,26 @@ interface DecoderWork {
   readonly blocks: readonly number[]
   readonly matrices: readonly ChosenMatrix[]
   readonly cost: MethodCost
+  readonly inputs: DecoderConfig["inputs"]
 }
 
-/** Seconds of seeing the pictures, twice: through the tower as it is, and as it is quantized. */
-const seeingSeconds = Effect.fnUntraced(function* ({ config, stored }: PlannedModel, { count, like }: SequencesExtent) {
+/** Seconds of seeing the pictures: through the tower as it is, and where inputs are the quantized model's, as it is quantized. */
+const seeingSeconds = Effect.fnUntraced(function* ({ model, sequences, inputs }: DecoderWork) {
+  const { config, stored } = model
+  const { count, like } = sequences
+  const passes = inputs === "asymmetric" ? 2 : 1
   const tiles = meanOf(like)((each) => each.tiles)
   const vision = tiles > 0 ? visionPiece(config, { tiles: 1, stored, trained: false }) : undefined
   const measured = yield* measureSpeeds({ vision })
   return Option.map(measured, ({ seconds, notes }) => ({
-    seconds: 2 * count * tiles * blocksUsed(config) * visionBlockFlops(config) * seconds.vision,
+    seconds: passes * count * tiles * blocksUsed(config) * visionBlockFlops(config) * seconds.vision,
     notes
   }))
 })
 
 /** Seconds of the stage's work. Samples of a mini-batch are filled up to the longest, which is not counted. */
-const fittingSeconds = Effect.fnUntraced(function* ({ model, sequences, blocks, matrices, cost }: DecoderWork) {
+const fittingSeconds = Effect.fnUntraced(function* (work: DecoderWork) {
+  const { model, sequences, blocks, matrices, cost } = work
   const { config, stored } = model
   const { count, like } = sequences
   const mean = meanOf(like)
@@ -82,7 +86,7 @@ const fittingSeconds = Effect.fnUntraced(function* ({ model, sequences, blocks, 
       ...(matrices.length > 0 ? cost.pieces(matrices) : { update: undefined })
     }
   })
-  return bothOf(fitting, yield* seeingSeconds(model, sequences))
+  return bothOf(fitting, yield* seeingSeconds(work))
 })
 
 export const forecastDecoder = Effect.fnUntraced(function* (
@@ -107,7 +111,7 @@ export const forecastDecoder = Effect.fnUntraced(function* (
   const cached = 2 * samples * sampleBytes
   const kept = 4 * Math.min(cost.batch, samples) * extent.length * languageLayerFloats(model.config)
   const frozen = chosenMatrices(embedded)
-  const embeddings = frozen.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0)
+  const embeddings = 4 * weightsOf(frozen)
   const packed = quantizedBytes(planned)
   const sizes = { checkpointBytes: 4 * cost.stateCopies * blockWeights + packed, outputBytes: packed }
   const matrices = quantizedMatrices(planned)
@@ -115,7 +119,7 @@ export const forecastDecoder = Effect.fnUntraced(function* (
   const time = calibratedTime({
     ...config,
     extent: { ...extent, count: samples },
-    work: (sequences) => fittingSeconds({ model, sequences, blocks, matrices, cost }),
+    work: (sequences) => fittingSeconds({ ...{ model, sequences, blocks, matrices, cost }, inputs: config.inputs }),
     files: { ...sizes, recipe, place, model, steps: blocks.length * (iterations + 1) }
   })
   return Forecast.make({

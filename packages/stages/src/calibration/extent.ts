@@ -4,12 +4,18 @@ import type { DataExtent } from "../planning/dataExtent.ts"
 import type { DataConfig } from "../training/TrainingConfig.ts"
 
 /** Tokens of a record of images and text beside its tiles: most are shorter. */
-const typicalText = 512
+const longText = 512
+
+/** Tiles of a typical picture, and tokens of a record with one such beside `text` tokens. */
+export const recordExtent = ({ maxTiles, maxLength }: DataConfig, perTile: number, text: number) => {
+  const tiles = maxTiles + (maxTiles > 1 ? 1 : 0)
+  return { tiles, tokens: Math.min(maxLength, tiles * perTile + text) }
+}
 
 /** Records that are used, tokens of one, and tiles of one, as far as they are known without the data. */
-export const recordsExtent = ({ maxTiles, maxLength }: DataConfig, count: number, perTile: number) => {
-  const tiles = maxTiles + (maxTiles > 1 ? 1 : 0)
-  return { count, length: Math.min(maxLength, tiles * perTile + typicalText), tiles }
+export const recordsExtent = (data: DataConfig, count: number, perTile: number) => {
+  const { tiles, tokens } = recordExtent(data, perTile, longText)
+  return { count, length: tokens, tiles }
 }
 
 /** So many sequences, as long and with as many tiles as these. */

@@ -9,6 +9,19 @@ export const layerFact = (layer: string, { quantizer, config }: QuantizerChoice)
   bits: quantizer.bitsPerWeight(config)
 })
 
+/** The same with the errors of the layer's output, its weight rounded to nearest and as a stage left it. */
+export const measuredFact = (
+  layer: string,
+  choice: QuantizerChoice | undefined,
+  { before: errorBefore, after: errorAfter }: { readonly before: number; readonly after: number },
+  bytes?: number
+): Report.LayerFact => ({
+  ...(choice ? layerFact(layer, choice) : { layer }),
+  ...(bytes !== undefined && { bytes }),
+  errorBefore,
+  errorAfter
+})
+
 /** Facts as a section; `errors` says what their errors are. */
 export const layersSection = (layers: readonly Report.LayerFact[], errors?: string): readonly Report.Section[] =>
   layers.length === 0 ? [] : [{ _tag: "Layers", title: "Layers", ...(errors === undefined ? {} : { errors }), layers }]

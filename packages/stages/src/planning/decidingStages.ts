@@ -62,7 +62,10 @@ const Measuring = Schema.Struct({
 const decodeMeasuring = Schema.decodeUnknownOption(Measuring)
 
 /** The layers whose quantizers a stage chooses by measurement, all candidates naming the same; none of a stage that chooses none. */
-export const measuredLayers = Effect.fnUntraced(function* (config: ModelConfig, { config: json, gives }: StageOfRecipe) {
+export const measuredLayers = Effect.fnUntraced(function* (
+  config: ModelConfig,
+  { config: json, gives }: StageOfRecipe
+) {
   const measuring = gives.some(({ name }) => name === Allocation.name) ? decodeMeasuring(json) : Option.none()
   if (Option.isNone(measuring)) return []
   const { candidates, compat } = measuring.value

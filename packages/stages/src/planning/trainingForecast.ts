@@ -7,6 +7,7 @@ import { sizeOf } from "@speedq/tensors"
 import { decoderLayerName, embeddingAndHead, type ModelConfig, modelTensors, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { recordExtent } from "../calibration/extent.ts"
 import { stepsPerEpoch } from "../data/SampleOrder.ts"
 import type { ChosenMatrix } from "../measuring/weightPieces.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
@@ -46,12 +47,8 @@ interface TrainingForecastOptions {
 const typicalText = 256
 const typicalAnswer = 96
 
-/** Tiles of a typical picture. */
-const tilesOf = ({ maxTiles }: DataConfig): number => maxTiles + (maxTiles > 1 ? 1 : 0)
-
-/** Tokens of a sequence with one picture of the most tiles. */
-const sequenceTokens = (config: ModelConfig, data: DataConfig): number =>
-  Math.min(data.maxLength, tilesOf(data) * tokensPerTile(config) + typicalText)
+/** A sample with one picture of the most tiles. */
+const sampleOf = (config: ModelConfig, data: DataConfig) => recordExtent(data, tokensPerTile(config), typicalText)
 
 const isLayer = (name: string): boolean => name.startsWith(`${decoderLayerName(0)}.`)
 
@@ -61,7 +58,7 @@ const parametersOf = (config: ModelConfig, select: (name: string) => boolean): n
 /** Features of the vision tower that are kept: all of them, or what the budget holds. */
 const featureBytes = ({ model: { config }, data, optimization }: TrainingForecastOptions, samples: number): number => {
   const bytes = 16 * tokensPerTile(config) * config.vision_config.hidden_size
-  return Math.min(Number(optimization.featureCache), samples * tilesOf(data) * bytes)
+  return Math.min(Number(optimization.featureCache), samples * sampleOf(config, data).tiles * bytes)
 }
 
 const trainsTower = ({ model: { config }, trains }: TrainingForecastOptions): boolean =>
@@ -73,8 +70,9 @@ const memoryOf = (options: TrainingForecastOptions, samples: number) => {
   const { config, loadedBytes } = model
   const matrices = embeddingAndHead(config.llm_config)
   const embeddings = parametersOf(config, (name) => matrices.includes(layerOf(name)))
-  const tokens = optimization.batch * sequenceTokens(config, data)
-  const tower = trainsTower(options) ? keptTowerBytes(config, optimization.batch * tilesOf(data)) : 0
+  const sample = sampleOf(config, data)
+  const tokens = optimization.batch * sample.tokens
+  const tower = trainsTower(options) ? keptTowerBytes(config, optimization.batch * sample.tiles) : 0
   // Parameters, gradients and two moments; frozen embeddings in f32.
   const floats = 4 * parametersOf(config, trains) + embeddings
   const stays =
@@ -98,12 +96,7 @@ const decideMemory = (options: TrainingForecastOptions, samples: number, limit: 
 
 /** Records like the typical one, where those of the data cannot be looked at. */
 export const typicalExtent = (config: ModelConfig, data: DataConfig, count: number): DataExtent => {
-  const record = {
-    kind: "image" as const,
-    tiles: tilesOf(data),
-    tokens: sequenceTokens(config, data),
-    answers: typicalAnswer
-  }
+  const record = { kind: "image" as const, ...sampleOf(config, data), answers: typicalAnswer }
   return { count, records: [record], whole: false, looked: 0, distinct: 1 }
 }
 
@@ -133,7 +126,10 @@ const timeOf = Effect.fnUntraced(function* (
     frozen: options.frozen
   })
   const told = Option.match(found, {
-    onNone: () => `the time is for samples of ${tilesOf(data)} tiles and ${sequenceTokens(config, data)} tokens`,
+    onNone: () => {
+      const { tiles, tokens } = sampleOf(config, data)
+      return `the time is for samples of ${tiles} tiles and ${tokens} tokens`
+    },
     onSome: extentLine
   })
   const { seconds, lines } = yield* stageTime(work, { ...parts, recipe, place, model, steps })
@@ -158,7 +154,7 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
   ]
   const trained = parametersOf(model.config, trains)
   const limit = yield* memoryLimit(recipe)
-  const tokens = sequenceTokens(model.config, data)
+  const { tokens } = sampleOf(model.config, data)
   const partsFor = (samples: number) => {
     const { rematerialize, memoryBytes, line } = decideMemory(options, samples, limit)
     const lines = [...options.lines, `memory is for sequences of ${tokens} tokens; longer ones take more`, line]

@@ -1,11 +1,11 @@
 /** What a stage that quantizes block after block will take. */
 import { Forecast, type RecipeSettings, type Stage } from "@speedq/pipeline"
-import { sizeOf } from "@speedq/tensors"
 import { tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { calibratedTime } from "../calibration/calibratedTime.ts"
 import { recordsExtent, type SequencesExtent } from "../calibration/extent.ts"
+import { weightsOf } from "../measuring/weightPieces.ts"
 import type { ModelBlock } from "../model/modelBlocks.ts"
 import { chosenMatrices, type PlannedLayers, planEmbeddings } from "../model/plannedLayers.ts"
 import { visionTokens } from "../planning/cost.ts"
@@ -47,7 +47,7 @@ export const forecastPosttraining = Effect.fnUntraced(function* (options: Foreca
     ? 4 * extent.count * extent.tiles * visionTokens(model.config) * vision.hidden_size
     : 0
   const frozen = chosenMatrices(yield* planEmbeddings(model.config, config.embeddings, compat))
-  const embeddings = frozen.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0)
+  const embeddings = 4 * weightsOf(frozen)
   const packed = quantizedBytes(linears) + changedBytes
   const sizes = { checkpointBytes: packed, outputBytes: packed }
   const time = calibratedTime({

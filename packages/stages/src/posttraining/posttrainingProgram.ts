@@ -12,7 +12,7 @@ import type { CalibratedInput } from "../calibration/calibratedStage.ts"
 import { leaveSeen, seenTogether } from "../calibration/seen.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
-import { layerFact, layersSection } from "../model/layerFact.ts"
+import { layersSection, measuredFact } from "../model/layerFact.ts"
 import { blocksToQuantize, layersOfBlock, type ModelBlock } from "../model/modelBlocks.ts"
 import { type PlannedLayers, planEmbeddings, quantizing } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
@@ -141,9 +141,6 @@ const factsOf = (
   choices: ReadonlyMap<string, QuantizerChoice>,
   packed: PackedWeights
 ): readonly Report.LayerFact[] =>
-  rows.map(({ layer, nearest, quantized }) => ({
-    ...layerFact(layer, choices.get(layer)!),
-    bytes: packed.get(layer)!.bytes,
-    errorBefore: nearest,
-    errorAfter: quantized
-  }))
+  rows.map(({ layer, nearest: before, quantized: after }) =>
+    measuredFact(layer, choices.get(layer), { before, after }, packed.get(layer)!.bytes)
+  )

@@ -1,7 +1,7 @@
 /** Q2_0: a scale d in half precision, then 64 codes q of 2 bits, low bits first. w = d (q - 1). 2.25 bits a weight. */
 import type { CodeType } from "./BlockType.ts"
 import { readHalves, writeHalves } from "./halves.ts"
-import { perBlock } from "./perBlock.ts"
+import { everyWeight, perBlock } from "./perBlock.ts"
 
 const [weights, bytes] = [64, 18]
 
@@ -26,13 +26,9 @@ export const Q2_0: CodeType = {
   },
   decode: (blocks) => {
     const scales = readHalves(blocks, bytes, 0)
-    const numbers = new Float32Array(scales.length * weights)
-    for (let i = 0; i < numbers.length; i++) {
-      const block = Math.floor(i / weights)
-      const place = i % weights
+    return everyWeight(scales.length, weights, (block, place) => {
       const code = (blocks[block * bytes + 2 + (place >> 2)]! >> (2 * (place & 3))) & 3
-      numbers[i] = scales[block]! * (code - 1)
-    }
-    return numbers
+      return scales[block]! * (code - 1)
+    })
   }
 }

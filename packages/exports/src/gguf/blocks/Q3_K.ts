@@ -10,6 +10,7 @@
  */
 import type { CodeType, GroupedCodes } from "./BlockType.ts"
 import { readHalves, writeHalves } from "./halves.ts"
+import { everyWeight } from "./perBlock.ts"
 
 const [weights, bytes, runs, run] = [256, 110, 16, 16]
 const [lowBits, scaleBits, scaleAt] = [32, 96, 108]
@@ -110,16 +111,13 @@ export const Q3_K: CodeType = {
   },
   decode: (blocks) => {
     const d = readHalves(blocks, bytes, scaleAt)
-    const numbers = new Float32Array(d.length * weights)
-    for (let i = 0; i < numbers.length; i++) {
-      const block = Math.floor(i / weights)
-      const [start, place] = [block * bytes, i % weights]
+    return everyWeight(d.length, weights, (block, place) => {
+      const start = block * bytes
       const step = readScale(blocks, start + scaleBits, Math.floor(place / run)) - 32
       const [byte, bit] = lowPlace(place)
       const high = (blocks[start + (place % 32)]! >> Math.floor(place / 32)) & 1
       const code = ((blocks[start + byte]! >> bit) & 3) | (high << 2)
-      numbers[i] = Math.fround(d[block]! * step) * (code - 4)
-    }
-    return numbers
+      return Math.fround(d[block]! * step) * (code - 4)
+    })
   }
 }

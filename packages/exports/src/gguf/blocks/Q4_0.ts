@@ -2,7 +2,7 @@
 import type { CodeType } from "./BlockType.ts"
 import { readHalves, writeHalves } from "./halves.ts"
 import { nibbleAt, writeNibbles } from "./nibbles.ts"
-import { perBlock } from "./perBlock.ts"
+import { everyWeight, perBlock } from "./perBlock.ts"
 
 const [weights, bytes] = [32, 18]
 
@@ -30,11 +30,10 @@ export const Q4_0: CodeType = {
   },
   decode: (blocks) => {
     const scales = readHalves(blocks, bytes, 0)
-    const numbers = new Float32Array(scales.length * weights)
-    for (let i = 0; i < numbers.length; i++) {
-      const block = Math.floor(i / weights)
-      numbers[i] = scales[block]! * (nibbleAt(blocks, block * bytes + 2, i % weights) - 8)
-    }
-    return numbers
+    return everyWeight(
+      scales.length,
+      weights,
+      (block, place) => scales[block]! * (nibbleAt(blocks, block * bytes + 2, place) - 8)
+    )
   }
 }

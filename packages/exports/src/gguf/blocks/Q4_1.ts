@@ -2,7 +2,7 @@
 import type { CodeType } from "./BlockType.ts"
 import { readHalves, writeHalves } from "./halves.ts"
 import { nibbleAt, writeNibbles } from "./nibbles.ts"
-import { perBlock } from "./perBlock.ts"
+import { everyWeight, perBlock } from "./perBlock.ts"
 
 const [weights, bytes] = [32, 20]
 
@@ -28,12 +28,9 @@ export const Q4_1: CodeType = {
   decode: (blocks) => {
     const scales = readHalves(blocks, bytes, 0)
     const minima = readHalves(blocks, bytes, 2)
-    const numbers = new Float32Array(scales.length * weights)
-    for (let i = 0; i < numbers.length; i++) {
-      const block = Math.floor(i / weights)
-      const step = Math.fround(scales[block]! * nibbleAt(blocks, block * bytes + 4, i % weights))
-      numbers[i] = step + minima[block]!
-    }
-    return numbers
+    return everyWeight(scales.length, weights, (block, place) => {
+      const step = Math.fround(scales[block]! * nibbleAt(blocks, block * bytes + 4, place))
+      return step + minima[block]!
+    })
   }
 }

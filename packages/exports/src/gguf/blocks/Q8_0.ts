@@ -1,6 +1,7 @@
 /** Q8_0: a scale d in half precision, then 32 signed bytes q. w = d q. 8.5 bits a weight. */
 import type { RoundingType } from "./BlockType.ts"
 import { readHalves, writeHalves } from "./halves.ts"
+import { everyWeight } from "./perBlock.ts"
 
 const [weights, bytes] = [32, 34]
 
@@ -34,11 +35,6 @@ export const Q8_0: RoundingType = {
   decode: (blocks) => {
     const scales = readHalves(blocks, bytes, 0)
     const signed = new Int8Array(blocks.buffer, blocks.byteOffset, blocks.length)
-    const numbers = new Float32Array(scales.length * weights)
-    for (let i = 0; i < numbers.length; i++) {
-      const block = Math.floor(i / weights)
-      numbers[i] = scales[block]! * signed[block * bytes + 2 + (i % weights)]!
-    }
-    return numbers
+    return everyWeight(scales.length, weights, (block, place) => scales[block]! * signed[block * bytes + 2 + place]!)
   }
 }
