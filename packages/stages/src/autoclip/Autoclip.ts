@@ -22,7 +22,7 @@ import { type CalibratedInput, calibratedStage } from "../calibration/calibrated
 import { calibratedTime } from "../calibration/calibratedTime.ts"
 import { Calibration, embedBlocks, embedRecords, readBlocks, seesImages, sourceOf } from "../calibration/calibration.ts"
 import { calibrationForecast, extentOf } from "../calibration/calibrationForecast.ts"
-import { leaveSeen } from "../calibration/seen.ts"
+import { leaveSeen } from "../calibration/leaveSeen.ts"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { Extensions } from "../extensions/Extensions.ts"

@@ -1,9 +1,6 @@
-/** What a stage saw of the records that it calibrates on, and what it leaves of that. */
+/** What a stage saw of the records that it calibrates on. */
 import { isDeepStrictEqual } from "node:util"
-import * as Effect from "effect/Effect"
-import { dataSections, type SampleTally } from "../data/SampleTally.ts"
-import { writeUsed } from "../data/usedSamples.ts"
-import { type Calibration, seesImages } from "./calibration.ts"
+import type { SampleTally } from "../data/SampleTally.ts"
 
 /** What was seen of records, and which were used. */
 export interface Seen {
@@ -33,13 +30,3 @@ export const seenTogether = (before: Seen | undefined, now: Seen): Seen =>
         tally: talliesTogether(before.tally, now.tally),
         used: now.used.map((bits, at) => bits | before.used[at]!)
       }
-
-/** What the report says of the records, and the file that says which of them were used. Fails with StorageFailed. */
-export const leaveSeen = Effect.fnUntraced(function* (
-  seen: Seen | undefined,
-  calibration: Calibration,
-  directory: string
-) {
-  if (seen === undefined || !seesImages(calibration)) return { sections: [], files: [] }
-  return { sections: dataSections(seen.tally, calibration), files: [yield* writeUsed(directory, seen.used)] }
-})

@@ -6,7 +6,7 @@ import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { attemptOn, type FileFailed, ifPresent, mostBytes, readBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import { TokenizerInvalid, TokenizerMissing } from "../Errors.ts"
 import { decodeJson } from "../internal/decodeJson.ts"
 import { makeTokenizer } from "./makeTokenizer.ts"
@@ -101,11 +101,27 @@ const fromTokenizerModel = Effect.fnUntraced(function* (
 
 const isSet = <A>(value: A | null | undefined): value is A => value !== null && value !== undefined
 
+/**
+ * SentencePiece's tokens in tokenizer.json, as transformers writes InternLM2's. Of the models that are supported only InternLM2 has such
+ * tokens, and it comes with the tokenizer.model that they are made of.
+ */
+const sentencePieceReason =
+  "it has byte_fallback: these are SentencePiece's tokens, as InternLM2 has them, which are read from tokenizer.model; put the model's own tokenizer.model beside it"
+
+/** What is wrong with a file that is not read, in words of its kind. */
+const namingKind = (file: string) => (error: FileFailed | TokenizerInvalid) =>
+  readOptional(file, Schema.Struct({ model: Schema.Struct({ byte_fallback: Schema.Literal(true) }) })).pipe(
+    Effect.matchEffect({
+      onSuccess: () => Effect.fail(new TokenizerInvalid({ file, reason: sentencePieceReason })),
+      onFailure: () => Effect.fail(error)
+    })
+  )
+
 const fromTokenizerJson = Effect.fnUntraced(function* (
   directory: string
 ): Effect.fn.Return<Base | undefined, FileFailed | TokenizerInvalid> {
   const file = join(directory, "tokenizer.json")
-  const json = yield* readOptional(file, TokenizerJson)
+  const json = yield* Effect.catch(readOptional(file, TokenizerJson), namingKind(file))
   if (json === undefined) return undefined
   const merges: Array<readonly [string, string]> = []
   for (const [rank, merge] of json.model.merges.entries()) {
