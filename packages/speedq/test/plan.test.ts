@@ -66,7 +66,10 @@ describe("speedq plan", () => {
     assert.include(chosen, "language_model.model.layers.0.mlp.down_proj")
     for (const layer of chosen) assert.match(layer, /^language_model\.model\.layers\.0\./)
     const { stdout } = await speedq(["plan", recipe, "--no-time"])
-    assert.match(stdout, new RegExp(`^01-allocate-bits chooses the quantizers of ${chosen.length} of these layers`, "m"))
+    assert.match(
+      stdout,
+      new RegExp(`^01-allocate-bits chooses the quantizers of ${chosen.length} of these layers`, "m")
+    )
     const alone = await plan([writeRecipe(model, [{ use: "round-language", quantizers }])])
     assert.deepStrictEqual(alone.layers!.allocated, [])
   })
