@@ -35,6 +35,17 @@ export class TeacherMissing extends Error {
   }
 }
 
+/** Hidden states of student and teacher have another width, so that they have no distance. */
+export class HiddenMismatch extends Error {
+  readonly _tag = "HiddenMismatch"
+  constructor({ student, teacher }: { readonly student: number; readonly teacher: number }) {
+    super(
+      `hidden states of the teacher have ${teacher} channels, those of the student ${student}; leave the loss of hidden states out, or take a teacher of the same width`
+    )
+    this.name = this._tag
+  }
+}
+
 /** Labels and hidden states do not have the same positions. */
 export class LabelsMismatch extends Error {
   readonly _tag = "LabelsMismatch"

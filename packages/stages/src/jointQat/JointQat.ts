@@ -43,7 +43,9 @@ export const JointQat = Stage.define({
   name: "joint-qat",
   version: 2,
   config: writtenAs<JointQatOptions>()(JointQatConfig),
-  uses: [Allocation, ClippingRanges],
+  uses: [Allocation, ClippingRanges, QuantizedVision, TrainedProjector, QuantizedLanguage],
+  takes: ({ start = "model" }, { name }) =>
+    start === "quantized" ? name !== ClippingRanges.name : name === Allocation.name || name === ClippingRanges.name,
   gives: [QuantizedVision, TrainedProjector, QuantizedLanguage],
   ...trainingStage({
     fakeQuantizes: ({ quantizeProjector }: typeof JointQatConfig.Type) =>

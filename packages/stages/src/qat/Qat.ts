@@ -31,6 +31,11 @@ export const QatConfig = Schema.Struct({
   }),
   quantizeProjector,
   embeddings: EmbeddingConfig,
+  start: optionalOption(Schema.Literals(["model", "quantized"]), {
+    description:
+      "Weights that training starts from: those of the `model`, clipped where ranges were searched for, or those that a stage before has `quantized`, such as gptq, as they are.",
+    source: "model: arXiv:2511.08914 §3"
+  }),
   train: optionalOption(TrainedPartsAndTower, {
     description: "Parts that are trained besides the language model's own layers.",
     source: "the projector alone"
@@ -42,7 +47,8 @@ export const Qat = Stage.define({
   name: "qat",
   version: 2,
   config: writtenAs<QatOptions>()(QatConfig),
-  uses: [Allocation, QuantizedVision, TrainedProjector, ClippingRanges],
+  uses: [Allocation, QuantizedVision, TrainedProjector, ClippingRanges, QuantizedLanguage],
+  takes: ({ start = "model" }, { name }) => name !== (start === "model" ? QuantizedLanguage.name : ClippingRanges.name),
   gives: [QuantizedLanguage, TrainedProjector],
   ...trainingStage({
     fakeQuantizes: ({ quantizeProjector }: typeof QatConfig.Type) =>

@@ -292,6 +292,13 @@ export interface LossOptions {
    */
   readonly confidenceMean?: "exact" | "reference"
   /**
+   * Factor of the distance between the final hidden states of student and teacher: the mean of squared differences
+   * over the rows that predict an answer. 0 leaves it out.
+   *
+   * Left out: none: the paper has no such loss.
+   */
+  readonly hidden?: number
+  /**
    * Losses that plugins or extensions of the run bring, each by its name, with a factor and its own options; they
    * are added to the two of ours.
    *
@@ -1227,6 +1234,13 @@ export interface QatOptions extends TrainingStageOptions {
    */
   readonly quantizeProjector?: boolean
   /**
+   * Weights that training starts from: those of the `model`, clipped where ranges were searched for, or those that
+   * a stage before has `quantized`, such as gptq, as they are.
+   *
+   * Left out: model: arXiv:2511.08914 §3.
+   */
+  readonly start?: "model" | "quantized"
+  /**
    * Parts that are trained besides the language model's own layers.
    *
    * Left out: the projector alone.
@@ -1274,6 +1288,13 @@ export interface JointQatOptions extends TrainingStageOptions {
    * Left out: off: the reference's scripts, `quant_mlp`.
    */
   readonly quantizeProjector?: boolean
+  /**
+   * Weights that training starts from: those of the `model`, clipped where ranges were searched for, or those that
+   * a stage before has `quantized`, such as gptq, as they are.
+   *
+   * Left out: model: arXiv:2511.08914 §3.
+   */
+  readonly start?: "model" | "quantized"
   /**
    * Parts that are trained besides the tower's Linears and the language model's own layers.
    *

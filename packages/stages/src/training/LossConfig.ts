@@ -66,6 +66,11 @@ export const LossConfig = Schema.Struct({
       "`exact` is a mean; `reference` measures one batch more than `confidenceBatches` and divides by that number.",
     source: "exact, or reference under `compat` reference: docs/quirks.md#quirk-2"
   }),
+  hidden: optionalOption(Rate, {
+    description:
+      "Factor of the distance between the final hidden states of student and teacher: the mean of squared differences over the rows that predict an answer. 0 leaves it out.",
+    source: "none: the paper has no such loss"
+  }),
   others: optionalOption(Schema.Array(OtherLoss), {
     description:
       "Losses that plugins or extensions of the run bring, each by its name, with a factor and its own options; they are added to the two of ours.",
@@ -73,8 +78,8 @@ export const LossConfig = Schema.Struct({
   })
 }).check(
   Schema.makeFilter(
-    ({ crossEntropy, cakld, others = [] }) =>
-      crossEntropy + cakld > 0 ||
+    ({ crossEntropy, cakld, hidden = 0, others = [] }) =>
+      crossEntropy + cakld + hidden > 0 ||
       others.some(({ factor }) => factor > 0) ||
       "crossEntropy and cakld are both 0: nothing would be learned"
   )
@@ -88,6 +93,7 @@ export const decideLosses = (config: LossConfig, compat: typeof Compat.Type): Lo
   mask: compat === "reference" ? "unshifted" : "shifted",
   confidenceRows: compat === "reference" ? "all" : "answers",
   confidenceMean: compat === "reference" ? "reference" : "exact",
+  hidden: 0,
   others: [],
   ...config
 })

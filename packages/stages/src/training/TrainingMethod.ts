@@ -1,5 +1,5 @@
 /** What a training stage is asked with, what it starts from, and what one of them does otherwise than another. */
-import type { VisionTower } from "@speedq/exports"
+import type { LanguageModel, VisionTower } from "@speedq/exports"
 import type { QuantizerChoice, RuleSpec } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import type { ModelConfig, Tower } from "@speedq/vlm-model"
@@ -16,6 +16,7 @@ export interface TrainingOptions extends OptimizationConfig {
   readonly embeddings: typeof EmbeddingConfig.Type
   readonly quantizers?: readonly RuleSpec[]
   readonly loss?: LossConfig
+  readonly start?: "model" | "quantized"
   /** Not every stage leaves open which parts are trained. */
   readonly train?: { readonly projector: boolean; readonly head: boolean; readonly visionLayers?: number }
 }
@@ -26,6 +27,8 @@ export interface TrainingInput {
   readonly quantizedVision?: VisionTower
   readonly projector?: Parameters
   readonly clipping?: Parameters
+  /** A language model that training starts from. */
+  readonly quantizedLanguage?: LanguageModel
 }
 
 /** What the rules of a stage decide. */

@@ -3,6 +3,7 @@ import {
   cakldLoss,
   crossEntropyLoss,
   decodeLoss,
+  hiddenPart,
   type Loss,
   type LossChoice,
   type LossSpec,
@@ -39,7 +40,7 @@ export const namedLosses = (settings: LossSettings): readonly string[] =>
   [...ourSpecs(settings), ...settings.others].filter(({ factor }) => factor > 0).map(({ use }) => use)
 
 /** Names of numbers that a step has besides the parts of its loss. */
-const taken = ["loss", "gradientNorm", "learningRate", "confidence"]
+const taken = ["loss", "gradientNorm", "learningRate", "confidence", hiddenPart]
 
 interface FactorSpec extends LossSpec {
   readonly factor: number
@@ -89,12 +90,14 @@ export const chooseLosses = Effect.fnUntraced(function* (settings: LossSettings)
   return losses
 })
 
-export const needsTeacher = (losses: Losses): boolean =>
+const readsTeacherLogits = (losses: Losses): boolean =>
   allOf(losses).some(({ loss, config }) => loss.needsTeacher(config))
+
+export const needsTeacher = (losses: Losses): boolean => losses.settings.hidden > 0 || readsTeacherLogits(losses)
 
 /** Whether beta has to be measured before training. */
 export const measuresConfidence = (losses: Losses): boolean =>
-  needsTeacher(losses) && losses.settings.confidence === "teacher"
+  readsTeacherLogits(losses) && losses.settings.confidence === "teacher"
 
 /** Micro-batches that beta is measured on, of those that there are. */
 export const measuredBatches = ({ settings }: Losses, available: number): number => {

@@ -2,9 +2,9 @@
  * What a micro-batch costs a student: its losses over the vocabulary, beside a full-precision teacher where one of them compares
  * with it (arXiv:2511.08914 §3; docs/method.md, "Teacher confidence", "CAKLD" and "Cross entropy").
  */
-import { allRows, predictingRows, teacherConfidence, vocabularyLoss } from "@speedq/distillation"
+import { allRows, hiddenDistance, hiddenPart, predictingRows, teacherConfidence, type VocabularyLoss, vocabularyLoss } from "@speedq/distillation"
 import { parameterOf } from "@speedq/formats"
-import { type Backend, noGrad, type Parameters, scope, type Tensor, tensor } from "@speedq/tensors"
+import { add, type Backend, noGrad, type Parameters, scale, scope, type Tensor, tensor } from "@speedq/tensors"
 import { headLayerOf, type ModelDirectory, visionFeatures, type Weights } from "@speedq/vlm-model"
 import type { MicroBatch } from "../data/SampleLoader.ts"
 import type { SampleSource } from "../data/SampleSource.ts"
@@ -61,6 +61,19 @@ export const confidenceMeasurement = (pair: StudentAndTeacher, source: SampleSou
   }
 }
 
+/** A loss with `factor` times the distance of hidden states [B, T, H] added. */
+const withHidden = (
+  { loss, parts }: VocabularyLoss,
+  factor: number,
+  student: Tensor,
+  teacher: Tensor,
+  batch: MicroBatch
+): VocabularyLoss => {
+  if (factor === 0) return { loss, parts }
+  const distance = scale(hiddenDistance(student, teacher, labelsOf(batch)), factor)
+  return { loss: add(loss, distance), parts: { ...parts, [hiddenPart]: noGrad(() => distance.alias()) } }
+}
+
 /** Prepares micro-batches: teacher and frozen tower have run, what is left is a function of the trained parameters. */
 export const microBatchLosses = (pair: StudentAndTeacher): Training<never, never, never>["prepare"] => {
   const { backend, directory, losses, teacher, weightsOf, teacherFeatures, studentFeatures } = pair
@@ -87,12 +100,13 @@ export const microBatchLosses = (pair: StudentAndTeacher): Training<never, never
           const features = studentFeatures ? frozen : trainedFeatures(weights, batch, index)
           const again = rematerialize ? { parameters, weightsOf } : undefined
           const hidden = hiddenStates({ backend, directory, weights, batch, features, rematerialize: again })
-          return vocabularyLoss({
+          const loss = vocabularyLoss({
             losses: rows,
             labels: labelsOf(batch),
             student: { hidden, weight: weights.get(headMatrix(directory)) },
             teacher: taught && { hidden: taught.hidden, weight: teacher.weights.get(headMatrix(teacher.directory)) }
           })
+          return taught ? withHidden(loss, losses.settings.hidden, hidden, taught.hidden, batch) : loss
         }),
       release: () => {
         for (const tensor of [taught?.features, taught?.hidden, frozen]) tensor?.release()

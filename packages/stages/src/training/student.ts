@@ -55,6 +55,7 @@ export const makeStudent = Effect.fnUntraced(function* ({ model, input, quantize
   const { linears, embeddings } = quantized
   const { packed = new Map() as PackedWeights, values = {} } = input.quantizedVision ?? {}
   const learning: PackedWeights = layersThat(packed, trains, true)
+  const begun: PackedWeights = layersThat(input.quantizedLanguage?.packed ?? new Map(), trains, true)
   const frozen = yield* owned(
     Effect.sync(() => roundedMatrices(model.weights, layersThat(embeddings.choices, trains, false))),
     releaseParameters
@@ -64,14 +65,14 @@ export const makeStudent = Effect.fnUntraced(function* ({ model, input, quantize
     ...layersThat(embeddings.choices, trains, true),
     ...[...learning].map(([layer, { choice }]) => [layer, choice] as const)
   ])
-  const before: Parameters = { ...model.weights, ...values, ...input.projector }
+  const before: Parameters = { ...model.weights, ...values, ...input.projector, ...input.quantizedLanguage?.parameters }
   // A tower of which nothing is trained is seen as its features alone.
   const tower = Object.keys(model.weights).some((name) => towerOf(name) === "vision" && trains(name))
     ? layersThat(packed, trains, false)
     : new Map()
   const student: Student = {
     choices,
-    initial: () => clipped(copyParameters({ ...before, ...unpackAll(learning) }, trains), input.clipping),
+    initial: () => clipped(copyParameters({ ...before, ...unpackAll(learning), ...unpackAll(begun) }, trains), input.clipping),
     weightsOf: (parameters) => fakeQuantized(packedWeights(tower, parameters, frozen, before), choices)
   }
   return student

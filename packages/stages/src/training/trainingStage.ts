@@ -7,7 +7,7 @@ import { memoryBudget, type RecipeSettings, type Stage } from "@speedq/pipeline"
 import { blocksUsed, type ModelConfig, modelTensors, towerOf, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
-import { QuantizedVision } from "../artefacts/artefacts.ts"
+import { QuantizedLanguage, QuantizedVision } from "../artefacts/artefacts.ts"
 import { Compute } from "../compute/Compute.ts"
 import { continueWithData } from "../data/continueWithData.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
@@ -64,6 +64,14 @@ const requireHead = ({ llm_config }: ModelConfig, { train, embeddings }: Trainin
   return Effect.fail(new RulesInvalid({ reason }))
 }
 
+/** Fails with RulesInvalid where training is to start from a quantized language model and no stage before makes one. */
+const requireStart = ({ start }: TrainingOptions, isQuantized: boolean) => {
+  if (start !== "quantized" || isQuantized) return Effect.void
+  const reason =
+    'start is "quantized", but no stage before quantizes the language model: put one before this stage, such as gptq or blockwise, or leave start out'
+  return Effect.fail(new RulesInvalid({ reason }))
+}
+
 /** What `Stage.define` wants of a stage besides its name, its options and the names of its artefacts. */
 export const trainingStage = <Options extends TrainingOptions, Out>(method: TrainingMethod<Options, Out>) => {
   const { fakeQuantizes, trains, artefacts } = method
@@ -92,6 +100,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
 
   const forecast = Effect.fnUntraced(function* (options: Options, recipe: RecipeSettings, place: Stage.PlaceInRecipe) {
     const model = yield* planModel(recipe)
+    yield* requireStart(options, givenBefore(place, QuantizedLanguage))
     const { quantized, losses, isTrained, fakeQuantized } = yield* plan(model.config, options)
     const forecast = yield* trainingForecast({
       recipe,
@@ -121,6 +130,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     input: TrainingInput,
     { recipe, seed, directory }: Stage.StageContext
   ) {
+    yield* requireStart(options, input.quantizedLanguage !== undefined)
     const { backend } = yield* Compute
     const stageScope = yield* Effect.scope
     const model = yield* openRecipeModel(recipe)
