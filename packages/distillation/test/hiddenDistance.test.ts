@@ -16,9 +16,10 @@ onEveryBackend("the distance of hidden states", (backend: Backend) => {
   it("is the mean of squared differences over the rows that predict a label, and so is its gradient", async () => {
     const given = { student: tensor(backend, student!, [2, 3, 2]) }
     const right = tensor(backend, teacher!, [2, 3, 2])
-    const { value, gradients } = valueAndGrad((parameters: typeof given) =>
-      ({ loss: hiddenDistance(parameters.student, right, labels), auxiliary: undefined })
-    )(given)
+    const { value, gradients } = valueAndGrad((parameters: typeof given) => ({
+      loss: hiddenDistance(parameters.student, right, labels),
+      auxiliary: undefined
+    }))(given)
     // (1 + 4 + 9) / (3 rows x 2 channels)
     assert.closeTo(await value.item(), 14 / 6, 1e-6)
     const expected = student!.map((x, at) => (read.includes(Math.floor(at / 2)) ? (2 * (x - teacher![at]!)) / 6 : 0))

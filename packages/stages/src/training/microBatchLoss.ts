@@ -2,7 +2,15 @@
  * What a micro-batch costs a student: its losses over the vocabulary, beside a full-precision teacher where one of them compares
  * with it (arXiv:2511.08914 §3; docs/method.md, "Teacher confidence", "CAKLD" and "Cross entropy").
  */
-import { allRows, hiddenDistance, hiddenPart, predictingRows, teacherConfidence, type VocabularyLoss, vocabularyLoss } from "@speedq/distillation"
+import {
+  allRows,
+  hiddenDistance,
+  hiddenPart,
+  predictingRows,
+  teacherConfidence,
+  type VocabularyLoss,
+  vocabularyLoss
+} from "@speedq/distillation"
 import { parameterOf } from "@speedq/formats"
 import { add, type Backend, noGrad, type Parameters, scale, scope, type Tensor, tensor } from "@speedq/tensors"
 import { headLayerOf, type ModelDirectory, visionFeatures, type Weights } from "@speedq/vlm-model"

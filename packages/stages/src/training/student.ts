@@ -72,7 +72,8 @@ export const makeStudent = Effect.fnUntraced(function* ({ model, input, quantize
     : new Map()
   const student: Student = {
     choices,
-    initial: () => clipped(copyParameters({ ...before, ...unpackAll(learning), ...unpackAll(begun) }, trains), input.clipping),
+    initial: () =>
+      clipped(copyParameters({ ...before, ...unpackAll(learning), ...unpackAll(begun) }, trains), input.clipping),
     weightsOf: (parameters) => fakeQuantized(packedWeights(tower, parameters, frozen, before), choices)
   }
   return student
