@@ -1,9 +1,10 @@
 /**
  * y[m, n] = sum over k of x[m, k] w[n, k] (+ bias[n]) for few rows m: bound by reading w, which may be f32 (type 0),
- * bfloat16 (1) or half (2) and is widened in registers.
+ * bfloat16 (1) or half (2) and is widened in registers; f32 that count as the bfloat16 nearest to them (3) are rounded there.
  * Eight rows are read at once, an eighth of the part apart: each lies in a page of its own, and the processor fetches
  * ahead page by page, so eight of its streams bring twice what one does. They stay in the cache for the next row of x.
  */
+import { roundLanesToBfloat16, roundToBfloat16 } from "./cast"
 import { fma, sumLanes } from "./simd"
 import { loadFloat16, weight } from "./storage"
 
@@ -28,10 +29,11 @@ export function dotRows(
 ): void {
   if (type === 0) dotAll<f32>(first, count, w, x, bias, y, m, k, n, add)
   else if (type === 1) dotAll<u16>(first, count, w, x, bias, y, m, k, n, add)
-  else dotAll<i16>(first, count, w, x, bias, y, m, k, n, add)
+  else if (type === 2) dotAll<i16>(first, count, w, x, bias, y, m, k, n, add)
+  else dotAll<u32>(first, count, w, x, bias, y, m, k, n, add)
 }
 
-/** T: f32, or u16 for the patterns of bfloat16, i16 for those of halves. */
+/** T: f32, u16 for the patterns of bfloat16, i16 for those of halves, u32 for f32 that are rounded to bfloat16. */
 function dotAll<T>(
   first: i32,
   count: i32,
@@ -71,9 +73,16 @@ function dotAll<T>(
   }
 }
 
+function isRounded<T>(): bool {
+  return sizeof<T>() === 4 && !isFloat<T>()
+}
+
 /** The products of a step with one row, added to a chain of four lanes; `even` and `odd` are the numbers of x. */
 function step<T>(w: usize, even: v128, odd: v128, sum: v128): v128 {
   if (isFloat<T>()) return fma(v128.load(w, 16), odd, fma(v128.load(w), even, sum))
+  if (isRounded<T>()) {
+    return fma(roundLanesToBfloat16(v128.load(w, 16)), odd, fma(roundLanesToBfloat16(v128.load(w)), even, sum))
+  }
   if (isSigned<T>()) return fma(loadFloat16(w + 8), odd, fma(loadFloat16(w), even, sum))
   // Two bfloat16 in 32 bits: the lower one is moved up, the upper one freed of the lower.
   const pairs = v128.load(w)
@@ -82,12 +91,12 @@ function step<T>(w: usize, even: v128, odd: v128, sum: v128): v128 {
 
 /** The numbers of x that go with the first half of what `step` widens: bfloat16 come as even and odd ones. */
 function evenOf<T>(x: usize): v128 {
-  if (isFloat<T>() || isSigned<T>()) return v128.load(x)
+  if (sizeof<T>() === 4 || isSigned<T>()) return v128.load(x)
   return v128.shuffle<f32>(v128.load(x), v128.load(x, 16), 0, 2, 4, 6)
 }
 
 function oddOf<T>(x: usize): v128 {
-  if (isFloat<T>() || isSigned<T>()) return v128.load(x, 16)
+  if (sizeof<T>() === 4 || isSigned<T>()) return v128.load(x, 16)
   return v128.shuffle<f32>(v128.load(x), v128.load(x, 16), 1, 3, 5, 7)
 }
 
@@ -155,8 +164,11 @@ function dotOne<T>(w: usize, x: usize, k: i32): f32 {
 /** The sum of a chain and the last `rest` (0 to 7) products. */
 function finish<T>(chain: v128, w: usize, x: usize, rest: i32): f32 {
   let sum = sumLanes(chain)
-  const type = isFloat<T>() ? 0 : isSigned<T>() ? 2 : 1
-  for (let i = 0; i < rest; i++) sum += weight(w, i, type) * load<f32>(x + ((<usize>i) << 2))
+  const type = sizeof<T>() === 4 ? 0 : isSigned<T>() ? 2 : 1
+  for (let i = 0; i < rest; i++) {
+    const one = weight(w, i, type)
+    sum += (isRounded<T>() ? roundToBfloat16(one) : one) * load<f32>(x + ((<usize>i) << 2))
+  }
   return sum
 }
 

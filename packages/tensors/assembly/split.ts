@@ -1,7 +1,8 @@
 /**
- * An f32 as the sum of three bf16, exactly: x = high + middle + low, each the next 8 of the 24 bits of its fraction. Three
+ * Factors of products in bf16: rounded to it, or split into parts. An f32 as the sum of three bf16, exactly: x = high + middle + low, each the next 8 of the 24 bits of its fraction. Three
  * products of bf16 matrices summed in f32 then are a product in f32 (as long as nothing is below 2^-126).
  */
+import { roundLanesToBfloat16 } from "./cast"
 
 /** The upper halves of eight f32: their bf16, cut off. */
 @inline
@@ -38,6 +39,32 @@ function splitEight(x: usize, high: usize, middle: usize, low: usize): void {
   v128.store(high, upperHalves(highA, highB))
   v128.store(middle, upperHalves(middleA, middleB))
   v128.store(low, upperHalves(f32x4.sub(restA, middleA), f32x4.sub(restB, middleB)))
+}
+
+/** The bf16 nearest to each of eight numbers. */
+@inline
+function roundEight(x: usize, y: usize): void {
+  const a = roundLanesToBfloat16(v128.load(x))
+  const b = roundLanesToBfloat16(v128.load(x, 16))
+  v128.store(y, upperHalves(a, b))
+}
+
+/** y = the bf16 nearest to x. y may begin where x does: what is written never passes what is still to be read. */
+export function roundBfloat16(_first: i32, count: i32, x: usize, y: usize): void {
+  const whole = <usize>(count & ~7)
+  for (let i: usize = 0; i < whole; i += 8) roundEight(x + (i << 2), y + (i << 1))
+  for (let i = whole; i < <usize>count; i++) {
+    v128.store16_lane(y + (i << 1), roundLanesToBfloat16(v128.load32_zero(x + (i << 2))), 1)
+  }
+}
+
+/** y = the bf16 nearest to x, kept as an f32. */
+export function roundValues(_first: i32, count: i32, x: usize, y: usize): void {
+  const whole = <usize>(count & ~3)
+  for (let i: usize = 0; i < whole; i += 4) v128.store(y + (i << 2), roundLanesToBfloat16(v128.load(x + (i << 2))))
+  for (let i = whole; i < <usize>count; i++) {
+    v128.store32_lane(y + (i << 2), roundLanesToBfloat16(v128.load32_zero(x + (i << 2))), 0)
+  }
 }
 
 /** Splits `count` numbers, two runs of them at once: memory is read faster in two places than in one. */

@@ -10,6 +10,7 @@ export {
   type ValueAndGradOptions,
   valueAndGrad
 } from "./autodiff/valueAndGrad.ts"
+export { chooseArithmetic } from "./backends/chooseArithmetic.ts"
 export type { GpujsMode } from "./backends/gpujs/Device.ts"
 export type { GpujsOptions } from "./backends/gpujs/GpujsBackend.ts"
 export { makeGpujsBackend } from "./backends/gpujs/GpujsBackend.ts"
@@ -17,6 +18,7 @@ export { webgpuInstallCommand } from "./backends/installedPackages.ts"
 export { measureProducts, type ProductSpeed } from "./backends/measureProducts.ts"
 export { fewRows } from "./backends/native/fewRows.ts"
 export {
+  bfloat16Products,
   makeNativeBackend,
   type NativeBackend,
   type NativeDescription,
@@ -24,6 +26,7 @@ export {
 } from "./backends/native/NativeBackend.ts"
 export { type BackendName, type OpenBackendOptions, openBackend } from "./backends/openBackend.ts"
 export { doubleValues, makeReferenceBackend } from "./backends/reference/ReferenceBackend.ts"
+export type { Arithmetic, ArithmeticChoice } from "./core/Arithmetic.ts"
 export { apply } from "./core/apply.ts"
 export type { Backend, Source, Usage } from "./core/Backend.ts"
 export type { AnyComputation, Computation, Cost } from "./core/Computation.ts"

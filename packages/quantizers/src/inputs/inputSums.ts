@@ -70,10 +70,10 @@ const collectSums =
     }
   }
 
-/** X^T X, [K, K]. */
+/** X^T X, [K, K]; in f32 whatever the backend multiplies in, as what is rounded by it must be. */
 export const collectHessians = collectSums({
   zero: (backend, columns) => zeros(backend, [columns, columns]),
-  add: (sum, rows) => matmulInto(sum, rows, rows, true)
+  add: (sum, rows) => matmulInto(sum, rows, rows, true, false, "f32")
 })
 
 /** |x| = 2 max(x, 0) - x, of numbers up to half of the largest. */

@@ -11,7 +11,7 @@ export const outputError = async (
   const error = noGrad(() =>
     scope(() => {
       const difference = add(changed, scale(weight, -1))
-      return sum(multiply(matmul(difference, moments), difference))
+      return sum(multiply(matmul(difference, moments, false, false, "f32"), difference))
     })
   )
   const total = await error.item()

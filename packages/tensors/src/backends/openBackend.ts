@@ -1,6 +1,8 @@
 /** Backends by the names that the command line uses. */
+import type { ArithmeticChoice } from "../core/Arithmetic.ts"
 import type { Backend } from "../core/Backend.ts"
 import { BackendUnavailable } from "../core/Errors.ts"
+import { chooseArithmetic } from "./chooseArithmetic.ts"
 import { makeGpujsBackend } from "./gpujs/GpujsBackend.ts"
 import { makeNativeBackend } from "./native/NativeBackend.ts"
 import { makeReferenceBackend } from "./reference/ReferenceBackend.ts"
@@ -18,6 +20,8 @@ export type BackendName = "auto" | "native" | `native:${string}` | "gpujs" | `gp
 export interface OpenBackendOptions {
   /** Bytes of all tensors together; the backend's own limit when absent. */
   readonly memoryLimit?: number | undefined
+  /** How it multiplies. Default: f32. */
+  readonly arithmetic?: ArithmeticChoice | undefined
 }
 
 const openGpujs = async (mode: string, software: boolean): Promise<Backend> => {
@@ -43,6 +47,16 @@ const openAuto = async (options: OpenBackendOptions): Promise<Backend> => {
 
 /** Raises BackendUnavailable; nothing else is started in place of what was asked for. */
 export const openBackend = async (name: BackendName, options: OpenBackendOptions = {}): Promise<Backend> => {
+  const backend = await open(name, options)
+  try {
+    return chooseArithmetic(backend, options.arithmetic ?? "f32")
+  } catch (error) {
+    await backend.close()
+    throw error
+  }
+}
+
+const open = async (name: BackendName, options: OpenBackendOptions): Promise<Backend> => {
   const [kind = "", ...rest] = name.split(":")
   const detail = rest.length === 0 ? undefined : rest.join(":")
   switch (kind) {

@@ -1,4 +1,5 @@
 /** The contract of a compute backend: memory and kernels, nothing about models. */
+import type { Arithmetic } from "./Arithmetic.ts"
 import type { AnyComputation } from "./Computation.ts"
 import type { HostArray } from "./DType.ts"
 import type { Handle, KernelCall, TensorSpec } from "./Operand.ts"
@@ -17,6 +18,13 @@ export interface Backend {
   /** What really runs, for example "native (OpenBLAS 0.3.21, 2 threads)" or "gpujs:webasm". */
   readonly name: string
   readonly kind: "native" | "gpujs" | "reference"
+  /** How it multiplies. */
+  readonly arithmetic: Arithmetic
+  /**
+   * The same device, memory and threads with products in another arithmetic: what runs on tensors of one runs in its arithmetic,
+   * gradients too, and tensors of the other are foreign to it. Closing one closes all. Raises BackendUnavailable.
+   */
+  readonly withArithmetic: (arithmetic: Arithmetic) => Backend
   /** Reserves storage. Contents are undefined unless `zero`. Raises OutOfMemory. */
   readonly allocate: (spec: TensorSpec, options?: { readonly zero?: boolean }) => Handle
   /** Writes the tensor's bytes: `write` gets a buffer of exactly `handle.bytes`, the storage itself where that is possible. */

@@ -1,6 +1,7 @@
 /** What a backend runs of a kernel: its operands, shape rule and cost, and a body for each backend. */
 import type { GpujsBody } from "../backends/gpujs/GpujsBody.ts"
 import type { NativeBody } from "../backends/native/NativeBody.ts"
+import type { Factor } from "./Arithmetic.ts"
 import type { DType } from "./DType.ts"
 import type { Geometry, Shapes } from "./Geometry.ts"
 import type { Shape } from "./Shape.ts"
@@ -34,8 +35,11 @@ export interface Computation<I extends string, O extends string, A extends objec
   readonly outputs: readonly O[]
   /** Shapes (and dtypes, default f32) of the outputs. Raises ShapeMismatch and InvalidAttribute. Absent operands have no entry. */
   infer(shapes: Shapes<I>, attributes: A): { readonly [K in O]: OutputSpec }
-  /** The definition in double precision, written to be read. Absent operands are undefined; updated ones are overwritten. */
-  reference(inputs: Arrays<I>, outputs: Arrays<O>, geometry: Geometry<I, O>, attributes: A): void
+  /**
+   * The definition in double precision, written to be read. Absent operands are undefined; updated ones are overwritten. Kernels that
+   * multiply matrices take each factor through `factor`.
+   */
+  reference(inputs: Arrays<I>, outputs: Arrays<O>, geometry: Geometry<I, O>, attributes: A, factor: Factor): void
   readonly gpujs?: GpujsBody<I, O, A>
   readonly native?: NativeBody<I, O, A>
   cost(geometry: Geometry<I, O>, attributes: A): Cost

@@ -1,9 +1,10 @@
 /**
  * y = x W^T + bias: x [..., K], weight [N, K], bias [N] -> y [..., N]. The weight may be stored as bf16 or f16 (frozen),
- * which is widened as it is read. Equal to matmul over the rows of x plus addBroadcast.
+ * which is widened as it is read. In the backend's arithmetic. Equal to matmul over the rows of x plus addBroadcast.
  */
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import type { NativeBody } from "../backends/native/NativeBody.ts"
+import type { Factor } from "../core/Arithmetic.ts"
 import { apply } from "../core/apply.ts"
 import type { Arrays } from "../core/Computation.ts"
 import type { Geometry } from "../core/Geometry.ts"
@@ -20,13 +21,15 @@ import { expectAxes, expectRank, expectShape } from "./operands/shapeRules.ts"
 const reference = (
   { x, weight, bias }: Arrays<"x" | "weight" | "bias">,
   { y }: Arrays<"y">,
-  { inputs }: Geometry<"x" | "weight" | "bias", "y">
+  { inputs }: Geometry<"x" | "weight" | "bias", "y">,
+  _attributes: object,
+  factor: Factor
 ): void => {
   const [n, k] = [inputs.weight[0]!, inputs.weight[1]!]
   for (let i = 0; i < y.length; i++) {
     const [row, column] = [Math.floor(i / n), i % n]
     let sum = bias?.[column] ?? 0
-    for (let j = 0; j < k; j++) sum += x[row * k + j]! * weight[column * k + j]!
+    for (let j = 0; j < k; j++) sum += factor(x[row * k + j]!) * factor(weight[column * k + j]!)
     y[i] = sum
   }
 }

@@ -5,6 +5,7 @@
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import type { NativeBody } from "../backends/native/NativeBody.ts"
+import type { Factor } from "../core/Arithmetic.ts"
 import { apply } from "../core/apply.ts"
 import type { Arrays } from "../core/Computation.ts"
 import type { Geometry } from "../core/Geometry.ts"
@@ -23,10 +24,11 @@ const reference = (
   { a, b, target }: Arrays<"a" | "b" | "target">,
   _outputs: Arrays<never>,
   { inputs }: Geometry<"a" | "b" | "target", never>,
-  attributes: MatmulAttributes
+  attributes: MatmulAttributes,
+  factor: Factor
 ): void => {
   const y = new Float64Array(target.length)
-  product({ a, b }, { y }, { inputs, outputs: { y: inputs.target } }, attributes)
+  product({ a, b }, { y }, { inputs, outputs: { y: inputs.target } }, attributes, factor)
   for (let i = 0; i < y.length; i++) target[i]! += y[i]!
 }
 
@@ -45,10 +47,11 @@ const native: NativeBody<"a" | "b" | "target", never, MatmulAttributes> = (
   engine,
   { inputs: { a, b, target }, attributes }
 ) => {
-  const { transposeA, transposeB } = attributes
+  const { transposeA, transposeB, arithmetic } = attributes
   const { sharedB, ...size } = productSize("matmulInto", a.shape, b.shape, attributes)
   engine.product({
     ...size,
+    arithmetic,
     a: { operand: a, transposed: transposeA },
     b: { operand: b, transposed: transposeB, sharedByBatch: sharedB },
     c: target,
@@ -100,7 +103,14 @@ export const matmulIntoKernel = defineKernel<"a" | "b" | "target", never, Matmul
   tolerance: { relative: 1e-5, absolute: 1e-5 }
 })
 
-/** Adds a b (operands optionally transposed) to `target` in place. */
-export const matmulInto = (target: Tensor, a: Tensor, b: Tensor, transposeA = false, transposeB = false): void => {
-  apply(matmulIntoKernel, { a, b, target }, { transposeA, transposeB })
+/** Adds a b (operands optionally transposed) to `target` in place; in f32 where the sum is to be exact whatever the backend does. */
+export const matmulInto = (
+  target: Tensor,
+  a: Tensor,
+  b: Tensor,
+  transposeA = false,
+  transposeB = false,
+  arithmetic?: "f32"
+): void => {
+  apply(matmulIntoKernel, { a, b, target }, { transposeA, transposeB, ...(arithmetic ? { arithmetic } : {}) })
 }

@@ -1,5 +1,5 @@
 /** One way to run kernels, as the conformance suite sees it: how to start it, or why it cannot run on this machine. */
-import { type AnyKernel, type Backend, BackendUnavailable } from "../../src/index.ts"
+import { type AnyKernel, type Arithmetic, type Backend, BackendUnavailable, type Tolerance } from "../../src/index.ts"
 import type { BackendTolerance } from "../tolerances.ts"
 
 export interface ModeOptions {
@@ -8,6 +8,10 @@ export interface ModeOptions {
   /** What this backend runs a kernel with; a kernel without one fails the suite. */
   readonly bodyOf: (kernel: AnyKernel) => unknown
   readonly tolerance: BackendTolerance
+  /** Where some kernels cannot come as near. */
+  readonly toleranceOf?: (kernel: AnyKernel) => Tolerance | undefined
+  /** The arithmetic that it multiplies in, as the reference must. Default f32. */
+  readonly arithmetic?: Arithmetic
   /** Whether some machines lack it. Where not, a start that fails is a failure of the suite, never a skip. Default false. */
   readonly optional?: boolean
   /** Whether kernels whose own tolerance is zero (quantization) are held to it. Default true. */

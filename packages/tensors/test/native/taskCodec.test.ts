@@ -21,6 +21,7 @@ const matrix = (seed: number, transposed: boolean): Matrix => ({
   batchBytes: 13 * seed
 })
 const attention = {
+  type: "f32",
   batch: 2,
   queries: 3,
   keys: 5,
@@ -61,12 +62,24 @@ const tasks: readonly (readonly [string, Task])[] = [
       scalars: [1, -0.5, Number.POSITIVE_INFINITY]
     }
   ],
-  ["product", { ...product, a: matrix(1, true), b: { ...matrix(2, false), type: "f32" }, c: matrix(3, false) }],
+  [
+    "product",
+    { ...product, a: { ...matrix(1, true), type: "f32" }, b: { ...matrix(2, false), type: "f32" }, c: matrix(3, false) }
+  ],
+  [
+    "product in bf16",
+    {
+      ...product,
+      a: { ...matrix(1, true), type: "bf16" },
+      b: { ...matrix(2, false), type: "bf16" },
+      c: matrix(3, false)
+    }
+  ],
   [
     "product by parts",
     {
       ...product,
-      a: matrix(1, false),
+      a: { ...matrix(1, false), type: "f32" },
       b: { ...matrix(2, true), type: "bf16" },
       c: matrix(3, false),
       parts: 2 ** 32 - 64
@@ -74,10 +87,17 @@ const tasks: readonly (readonly [string, Task])[] = [
   ],
   [
     "product with bias and 16-bit weights",
-    { ...product, a: matrix(1, false), b: { ...matrix(2, true), type: "f16" }, c: matrix(3, false), bias: 0 }
+    {
+      ...product,
+      a: { ...matrix(1, false), type: "f32" },
+      b: { ...matrix(2, true), type: "f16" },
+      c: matrix(3, false),
+      bias: 0
+    }
   ],
   ["attention", { kind: "attention", ...attention }],
   ["attention with a mask", { kind: "attention", ...attention, mask: 0 }],
+  ["attention in bf16", { kind: "attention", ...attention, type: "bf16" }],
   [
     "attention gradient",
     {
@@ -85,9 +105,10 @@ const tasks: readonly (readonly [string, Task])[] = [
       ...attention,
       mask: 64,
       dy: heads(5),
-      dq: heads(6),
-      dk: heads(7),
-      dv: heads(8)
+      downstream: heads(6),
+      dq: heads(7),
+      dk: heads(8),
+      dv: heads(9)
     }
   ]
 ]

@@ -105,9 +105,17 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
     }
   }
 
-  return {
+  const backend: Backend = {
     name: device.name,
     kind: "gpujs",
+    arithmetic: "f32",
+    withArithmetic: (arithmetic) => {
+      if (arithmetic === "f32") return backend
+      throw new BackendUnavailable(
+        device.name,
+        `it multiplies in f32 alone, not in ${arithmetic}; use the native backend`
+      )
+    },
     allocate: (spec): Stored<S> => {
       assertOpen()
       const size = sizeOf(spec.shape)
@@ -188,4 +196,5 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
       await device.close()
     }
   }
+  return backend
 }

@@ -3,22 +3,24 @@ import { bytesOfArray, elementBytes } from "../../core/DType.ts"
 import type { Handle, Operand } from "../../core/Operand.ts"
 import { fewRows } from "./fewRows.ts"
 import type { Memories, Room } from "./Memories.ts"
-import type {
-  AttentionCall,
-  AttentionGradientCall,
-  NativeEngine,
-  PartialSums,
-  ProductCall,
-  RowOperand,
-  RowsCall
+import {
+  type AttentionCall,
+  type AttentionGradientCall,
+  type NativeEngine,
+  type PartialSums,
+  type ProductCall,
+  type RowOperand,
+  type RowsCall,
+  reading,
+  writing
 } from "./NativeBody.ts"
 import type { Placing } from "./Placing.ts"
 import type { Pool } from "./Pool.ts"
 import { planAttention, planAttentionGradient } from "./planAttention.ts"
-import { planProduct } from "./planProduct.ts"
+import { type Multiplying, planProduct } from "./planProduct.ts"
 import { fitsScratch } from "./thread/rows.ts"
 import { panelBytes, scratchBytes } from "./thread/Thread.ts"
-import type { RowsTask, TaskOperand } from "./thread/tasks.ts"
+import type { FactorType, RowsTask, Task, TaskOperand } from "./thread/tasks.ts"
 import { type Visitor, Visits } from "./Visits.ts"
 
 /** Storage of a tensor. It gets its place when it is written first, because what writes it tells where it belongs. */
@@ -41,18 +43,22 @@ const dotPartBytes = 2 ** 20
 /** Tables that are kept, the oldest goes first. */
 const mostTables = 8
 const blockBytes = scratchBytes - panelBytes
-const typeCode = { f32: 0, bf16: 1, f16: 2, u8: 3, i32: 4 } as const
+const typeCode = { f32: 0, bf16: 1, f16: 2, u8: 4, i32: 5 } as const
+/** Of f32 that are rounded to bf16 as they are read. */
+const roundedCode = 3
 
 export class Engine implements NativeEngine, Placing {
   private readonly memories: Memories
   private readonly pool: Pool
+  private readonly multiplying: Multiplying
   private readonly tables = new Map<string, Operand>()
   /** The kernel of the current call, for errors. */
   kernel = ""
 
-  constructor(memories: Memories, pool: Pool) {
+  constructor(memories: Memories, pool: Pool, multiplying: Multiplying) {
     this.memories = memories
     this.pool = pool
+    this.multiplying = multiplying
   }
 
   /** The place of an operand, found now if it has none. */
@@ -133,26 +139,33 @@ export class Engine implements NativeEngine, Placing {
 
   product(call: ProductCall): void {
     const { batch, m, k, a, b } = call
-    if (batch === 1 && m > 0 && m <= fewRows && k > 0 && !a.transposed && b.transposed) {
-      this.dotRows(call)
+    const rounds = this.factorType === "bf16" && call.arithmetic !== "f32"
+    const few = batch === 1 && m > 0 && m <= fewRows && k > 0 && !a.transposed && b.transposed
+    if (few && !(rounds && b.operand.dtype === "f16")) {
+      if (rounds) this.roundedDotRows(call)
+      else this.dotRows(call, typeCode[b.operand.dtype])
       return
     }
-    Visits.during(this.kernel, this.memories, (visits) => {
-      for (const task of planProduct(this, visits, this.pool, call)) this.pool.run(this.kernel, task)
-    })
+    const { pool, multiplying } = this
+    this.runAll((visits) => planProduct(this, visits, { threads: pool.threads, multiplying }, call))
   }
 
   attention(call: AttentionCall): void {
-    Visits.during(this.kernel, this.memories, (visits) => {
-      this.pool.run(this.kernel, planAttention(this, visits, call))
-    })
+    this.runAll((visits) => planAttention(this, visits, call, this.factorType))
   }
 
   attentionGradient(call: AttentionGradientCall): void {
+    this.runAll((visits) => planAttentionGradient(this, visits, call, this.factorType))
+  }
+
+  private get factorType(): FactorType {
+    return this.multiplying === "bf16" ? "bf16" : "f32"
+  }
+
+  /** Runs the tasks of a call one after the other. */
+  private runAll(plan: (visits: Visits) => readonly Task[]): void {
     Visits.during(this.kernel, this.memories, (visits) => {
-      const { task, reductions } = planAttentionGradient(this, visits, call)
-      this.pool.run(this.kernel, task)
-      for (const reduction of reductions) this.pool.run(this.kernel, reduction)
+      for (const task of plan(visits)) this.pool.run(this.kernel, task)
     })
   }
 
@@ -167,7 +180,7 @@ export class Engine implements NativeEngine, Placing {
   }
 
   /** y[m, n] = sum over k of x[m, k] w[n, k] for few m: rows of w are read once, by all threads. */
-  private dotRows({ m, n, k, a, b, c, bias, accumulate = false }: ProductCall): void {
+  private dotRows({ m, n, k, a, b, c, bias, accumulate = false }: ProductCall, type: number): void {
     const whole = (operand: Operand, reads: boolean, writes: boolean) => ({ operand, rowBytes: 0, reads, writes })
     const { operand } = b
     this.rows({
@@ -181,7 +194,21 @@ export class Engine implements NativeEngine, Placing {
         bias && whole(bias, true, false),
         whole(c, accumulate, true)
       ],
-      scalars: [m, k, n, typeCode[operand.dtype], accumulate ? 1 : 0]
+      scalars: [m, k, n, type, accumulate ? 1 : 0]
+    })
+  }
+
+  /** The same of factors rounded to bf16: x before, w as it is read. */
+  private roundedDotRows(call: ProductCall): void {
+    const { m, k, a, b } = call
+    const shape = [m, k]
+    Visits.during(this.kernel, this.memories, (visits) => {
+      const room = visits.borrow(4 * m * k, this.place(a.operand).memory)
+      const handle: Stored = { dtype: "f32", shape, bytes: 4 * m * k, room }
+      const rounded: Operand = { handle, dtype: "f32", shape }
+      this.rows({ entry: "roundValues", rows: m * k, operands: [reading(a.operand, 4), writing(rounded, 4)] })
+      const type = b.operand.dtype === "f32" ? roundedCode : typeCode[b.operand.dtype]
+      this.dotRows({ ...call, a: { ...a, operand: rounded } }, type)
     })
   }
 

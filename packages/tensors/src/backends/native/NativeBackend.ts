@@ -1,5 +1,6 @@
 /** The fast backend of machines without a GPU: SIMD kernels in WebAssembly on all cores, products by the system's BLAS. */
 import { availableParallelism, totalmem } from "node:os"
+import type { Arithmetic } from "../../core/Arithmetic.ts"
 import type { Backend } from "../../core/Backend.ts"
 import { elementBytes } from "../../core/DType.ts"
 import { BackendUnavailable, OutOfMemory, UnsupportedKernel } from "../../core/Errors.ts"
@@ -7,7 +8,7 @@ import type { Handle } from "../../core/Operand.ts"
 import { sizeOf } from "../../core/Shape.ts"
 import { hasKoffi } from "../installedPackages.ts"
 import { Engine, type Stored } from "./Engine.ts"
-import { type Found, findBlas, findOnednn } from "./findLibraries.ts"
+import { type Found, findBlas, findOnednn, requireBfloat16 } from "./findLibraries.ts"
 import { loadKernels, type SimdBuild } from "./loadKernels.ts"
 import { Memories } from "./Memories.ts"
 import { Pool } from "./Pool.ts"
@@ -26,6 +27,8 @@ export interface NativeOptions {
   readonly memoryLimit?: number
   /** Bytes of one WebAssembly memory, at most 4 GiB (the default). */
   readonly memoryBytes?: number
+  /** How products are computed. Default: f32. Raises BackendUnavailable where this machine does not multiply bf16. */
+  readonly arithmetic?: Arithmetic
   /** Build of the kernels. Default: relaxed SIMD where the engine has it. */
   readonly simd?: SimdBuild | "auto"
 }
@@ -55,6 +58,7 @@ export interface NativeDescription {
 
 export interface NativeBackend extends Backend {
   readonly description: NativeDescription
+  readonly withArithmetic: (arithmetic: Arithmetic) => NativeBackend
 }
 
 const described = (library: Found | undefined): DescribedLibrary | undefined =>
@@ -80,6 +84,12 @@ const threadsAsked = (): number | undefined => {
   return asked === "" ? undefined : checked("SPEEDQ_THREADS", asked, 1, mostThreads)
 }
 
+/** What multiplies bf16 on this machine's processor. Raises BackendUnavailable, which says why nothing does and what to do. */
+export const bfloat16Products = (): string => requireBfloat16(onednnChoice(process.env.SPEEDQ_BLAS ?? "auto")).name
+
+/** Who wants no BLAS wants WebAssembly's products. */
+const onednnChoice = (blas: string): string => (blas === "none" ? "none" : (process.env.SPEEDQ_ONEDNN ?? "auto"))
+
 /** Starts the native backend. Raises BackendUnavailable when an option cannot be met. */
 export const makeNativeBackend = async (options: NativeOptions = {}): Promise<NativeBackend> => {
   const cores = availableParallelism()
@@ -89,14 +99,13 @@ export const makeNativeBackend = async (options: NativeOptions = {}): Promise<Na
   const capacity = checked("memoryBytes", options.memoryBytes ?? greatestMemory, least, greatestMemory)
   const choice = options.blas ?? process.env.SPEEDQ_BLAS ?? "auto"
   const blas = findBlas(choice)
-  // Who wants no BLAS wants WebAssembly's products.
-  const onednn = findOnednn(options.onednn ?? (choice === "none" ? "none" : (process.env.SPEEDQ_ONEDNN ?? "auto")))
+  const wanted = options.onednn ?? onednnChoice(choice)
+  const onednn = findOnednn(wanted)
   const libraries = { cblas: blas.library?.path, onednn: onednn.library?.path }
   const { module, build, flags } = await loadKernels(options.simd ?? "auto")
   const own = new Thread(0, module, loadProducts(libraries))
   const pool = await Pool.start(threads, own, { module, flags, libraries })
   const memories = new Memories({ limit: memoryLimit, capacity, threads }, (memory) => pool.addMemory(memory))
-  const engine = new Engine(memories, pool)
   const description: NativeDescription = {
     threads,
     cores,
@@ -110,14 +119,15 @@ export const makeNativeBackend = async (options: NativeOptions = {}): Promise<Na
   }
   const webAssembly = `WebAssembly ${build} SIMD${choice === "none" || hasKoffi() ? "" : ", no BLAS without koffi"}`
   const f32 = blas.library?.name ?? webAssembly
-  const products = onednn.library === undefined ? f32 : `${f32} and ${onednn.library.name}`
   let buffers = 0
   let bytes = 0
   let peakBytes = 0
-  return {
+  const inOneArithmetic = (arithmetic: Arithmetic, products: string, engine: Engine): NativeBackend => ({
     name: `native (${products}, ${threads} ${threads === 1 ? "thread" : "threads"})`,
     kind: "native",
     description,
+    arithmetic,
+    withArithmetic,
     allocate: ({ dtype, shape }, { zero = false } = {}): Stored => {
       const size = sizeOf(shape) * elementBytes(dtype)
       if (bytes + size > memoryLimit) throw new OutOfMemory("native", size, bytes, memoryLimit)
@@ -148,5 +158,24 @@ export const makeNativeBackend = async (options: NativeOptions = {}): Promise<Na
     trim: () => memories.trim(),
     usage: () => ({ buffers, bytes, peakBytes }),
     close: () => pool.close()
+  })
+  const parts = onednn.library === undefined ? "" : ` and ${onednn.library.name}`
+  const single = inOneArithmetic("f32", f32 + parts, new Engine(memories, pool, parts === "" ? "f32" : "parts"))
+  let rounding: NativeBackend | undefined
+  const makeRounding = (): NativeBackend => {
+    const { name, path } = requireBfloat16(wanted)
+    pool.useLibraries({ ...libraries, onednn: path })
+    return inOneArithmetic("bf16", `${f32}, bf16 by ${name}`, new Engine(memories, pool, "bf16"))
+  }
+  function withArithmetic(arithmetic: Arithmetic): NativeBackend {
+    if (arithmetic === "f32") return single
+    rounding ??= makeRounding()
+    return rounding
+  }
+  try {
+    return withArithmetic(options.arithmetic ?? "f32")
+  } catch (error) {
+    await pool.close()
+    throw error
   }
 }

@@ -52,6 +52,8 @@ export interface ProductOperand {
 
 /** c = op(a) op(b) (+ c) (+ bias), for each matrix of the batch; b may be one matrix for all. */
 export interface ProductCall {
+  /** "f32": exact factors, whatever the engine multiplies in. */
+  readonly arithmetic?: "f32" | undefined
   readonly batch: number
   readonly m: number
   readonly n: number

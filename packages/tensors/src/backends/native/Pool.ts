@@ -5,11 +5,12 @@ import { MessageChannel, type MessagePort, Worker } from "node:worker_threads"
 import { BackendUnavailable, KernelFailure } from "../../core/Errors.ts"
 import { Control, word } from "./thread/control.ts"
 import { execute } from "./thread/execute.ts"
+import { type LibraryPaths, loadProducts } from "./thread/library/loadLibrary.ts"
 import type { Thread } from "./thread/Thread.ts"
 import { writeTask } from "./thread/taskCodec.ts"
 import { partsOf, type Task } from "./thread/tasks.ts"
 import { exportNames, type WasmMemory } from "./thread/wasm.ts"
-import type { WorkerData } from "./thread/worker.ts"
+import type { Message, WorkerData } from "./thread/worker.ts"
 
 /** Workers run compiled code also when this module runs from source: `npm run build` makes it, with the WebAssembly. */
 const workerPath = fileURLToPath(new URL("../../../dist/backends/native/thread/worker.js", import.meta.url))
@@ -21,8 +22,6 @@ interface Member {
 
 export class Pool {
   readonly threads: number
-  /** Whether a library multiplies bf16 faster than f32. */
-  readonly multipliesBfloat16: boolean
   private readonly own: Thread
   private readonly control: Control
   private readonly members: readonly Member[]
@@ -32,7 +31,6 @@ export class Pool {
 
   private constructor(own: Thread, control: Control, members: readonly Member[], entries: readonly string[]) {
     this.own = own
-    this.multipliesBfloat16 = own.products?.bf16 !== undefined
     this.control = control
     this.members = members
     this.entries = new Map(entries.map((name, index) => [name, index]))
@@ -66,7 +64,13 @@ export class Pool {
   /** Lets every thread see a new memory, before the next task. */
   addMemory(memory: WasmMemory): void {
     this.own.addMemory(memory)
-    for (const { port } of this.members) port.postMessage(memory)
+    for (const { port } of this.members) port.postMessage({ memory } satisfies Message)
+  }
+
+  /** Lets every thread use other libraries, before the next task. */
+  useLibraries(libraries: LibraryPaths): void {
+    this.own.useProducts(loadProducts(libraries))
+    for (const { port } of this.members) port.postMessage({ libraries } satisfies Message)
   }
 
   /** Runs a task to its end. Raises KernelFailure when a part fails on any thread. */

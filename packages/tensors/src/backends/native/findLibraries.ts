@@ -7,7 +7,7 @@ import { requireKoffi } from "../optionalPackages.ts"
 import { addressOf, type LibraryPaths, loadLibrary, withoutLibraryThreads } from "./thread/library/loadLibrary.ts"
 import { chooseOpenblasCore } from "./thread/library/openblasCore.ts"
 import type { Gemm, Library } from "./thread/library/Products.ts"
-import { multipliesTiles, readProcessor } from "./thread/processor.ts"
+import { multipliesBfloat16, multipliesTiles, readProcessor } from "./thread/processor.ts"
 
 export interface Found extends Library {
   readonly path: string
@@ -88,8 +88,8 @@ const multiplyOnce = (gemm: Gemm, dtype: "f32" | "bf16"): void => {
  * The library to use: a path or name must load or it raises BackendUnavailable; "auto" is the first of the platform's
  * that does, or the reason why there is none; "none" is none.
  */
-const find = (kind: Kind, choice: string): Search => {
-  const { title, variable, needs, candidates } = descriptions[kind]
+const find = (kind: Kind, choice: string, candidates = descriptions[kind].candidates): Search => {
+  const { title, variable, needs } = descriptions[kind]
   if (choice === "none") return { reason: "not wanted" }
   if (choice !== "auto") {
     requireKoffi("native") // raises what is missing, before the library is blamed
@@ -116,5 +116,26 @@ const find = (kind: Kind, choice: string): Search => {
 /** The BLAS for products of f32. */
 export const findBlas = (choice: string): Search => find("cblas", choice)
 
-/** oneDNN for products of bf16. */
+/** oneDNN for products of f32 with what is stored as bf16: where that is faster than to widen it. */
 export const findOnednn = (choice: string): Search => find("onednn", choice)
+
+/** What is to be installed for products of bf16. */
+const installOnednn = "apt-get install libdnnl2 (Debian; libdnnl3 elsewhere)"
+
+/** oneDNN for products in bf16, or BackendUnavailable with what is missing and what to do. */
+export const requireBfloat16 = (choice: string): Found => {
+  const able = multipliesBfloat16(readProcessor())
+  const names = process.platform === "linux" && able ? onednnNames : []
+  const { library, reason } = find("onednn", choice, () => names)
+  if (library !== undefined) return library
+  const missing =
+    choice === "none"
+      ? "oneDNN is not wanted (SPEEDQ_ONEDNN or SPEEDQ_BLAS is none); unset that"
+      : able
+        ? `it needs oneDNN (${reason}): ${hasKoffi() ? installOnednn : installCommand("koffi")}`
+        : "this processor does not multiply bf16 (it has neither avx512_bf16 nor amx_bf16)"
+  throw new BackendUnavailable(
+    "native",
+    `no arithmetic in bf16: ${missing}; or choose bf16-or-f32, which computes in f32 then`
+  )
+}

@@ -1,10 +1,20 @@
 /** Plans attention: blocks of queries, strides of heads, where key-value gradients are summed. */
 import { UnsupportedKernel } from "../../core/Errors.ts"
 import type { Operand } from "../../core/Operand.ts"
+import { sizeOf } from "../../core/Shape.ts"
 import type { AttentionCall, AttentionGradientCall } from "./NativeBody.ts"
 import type { Placing } from "./Placing.ts"
+import { roundFactor } from "./roundFactor.ts"
 import { type Place, panelBytes, scratchBytes } from "./thread/Thread.ts"
-import type { AttentionGradientTask, AttentionTask, Heads, RowsTask, TaskOperand } from "./thread/tasks.ts"
+import type {
+  AttentionGradientTask,
+  AttentionTask,
+  FactorType,
+  Heads,
+  RowsTask,
+  Task,
+  TaskOperand
+} from "./thread/tasks.ts"
 import type { Visits } from "./Visits.ts"
 
 /** Bytes of scores in a block. Keys and values are packed anew for each block, which costs more than leaving the cache. */
@@ -76,51 +86,64 @@ const planQuery = (engine: Placing, visits: Visits, call: AttentionCall): RowsTa
   }
 }
 
-export const planAttention = (engine: Placing, visits: Visits, call: AttentionCall): AttentionTask | RowsTask => {
-  const alone = call.queries === 1 ? planQuery(engine, visits, call) : undefined
-  return alone ?? planBlocks(engine, visits, call)
+/** Where factors are in a type, and the tasks that bring them there. */
+const takeFactors = (engine: Placing, visits: Visits, operands: readonly Operand[], type: FactorType) => {
+  const factors = operands.map((operand) =>
+    type === "f32"
+      ? { place: engine.place(operand), tasks: [] }
+      : roundFactor(engine, visits, operand, sizeOf(operand.shape))
+  )
+  return { places: factors.map(({ place }) => place), tasks: factors.flatMap(({ tasks }) => tasks) }
 }
 
-const planBlocks = (engine: Placing, visits: Visits, call: AttentionCall): AttentionTask => {
+/** Tasks to run one after the other. */
+export const planAttention = (
+  engine: Placing,
+  visits: Visits,
+  call: AttentionCall,
+  type: FactorType
+): readonly Task[] => {
+  const alone = type === "f32" && call.queries === 1 ? planQuery(engine, visits, call) : undefined
+  return alone === undefined ? planBlocks(engine, visits, call, type) : [alone]
+}
+
+const planBlocks = (engine: Placing, visits: Visits, call: AttentionCall, type: FactorType): readonly Task[] => {
   const { batch, queries, keys, heads, groups, width, causal, scale, q, k, v, keyMask, y, logSumExp } = call
   const target = engine.place(y, { preferred: engine.place(q).memory })
   const home = target.memory
   const inHome = (operand: Operand, writes: boolean): number =>
     visits.whole(engine.visitor(operand, { reads: !writes, writes }, home), home)
-  const shared = {
+  const { places, tasks } = takeFactors(engine, visits, [q, k, v], type)
+  const [queryPlace, keyPlace, valuePlace] = places as [Place, Place, Place]
+  const attention: AttentionTask = {
     kind: "attention",
+    type,
     batch,
-    keys,
-    width,
-    scale,
-    k: dense(engine.place(k), keys, groups, width),
-    v: dense(engine.place(v), keys, groups, width),
-    statistics: inHome(logSumExp, true),
-    ...(keyMask ? { mask: inHome(keyMask, false) } : {})
-  } as const
-  return {
-    ...shared,
     queries,
+    keys,
     heads,
     headsPerGroup: heads / groups,
+    width,
     causal,
+    scale,
     blockRows: blockRows(engine, call, 1),
-    q: dense(engine.place(q), queries, heads, width),
-    y: dense(target, queries, heads, width)
+    q: dense(queryPlace, queries, heads, width),
+    k: dense(keyPlace, keys, groups, width),
+    v: dense(valuePlace, keys, groups, width),
+    y: dense(target, queries, heads, width),
+    statistics: inHome(logSumExp, true),
+    ...(keyMask ? { mask: inHome(keyMask, false) } : {})
   }
+  return [...tasks, attention]
 }
 
-interface AttentionGradientPlan {
-  readonly task: AttentionGradientTask
-  /** Sums over the heads that share keys and values. */
-  readonly reductions: readonly RowsTask[]
-}
-
+/** Tasks to run one after the other; the last ones sum over the heads that share keys and values. */
 export const planAttentionGradient = (
   engine: Placing,
   visits: Visits,
-  call: AttentionGradientCall
-): AttentionGradientPlan => {
+  call: AttentionGradientCall,
+  type: FactorType
+): readonly Task[] => {
   const { batch, queries, keys, heads, groups, width, causal, scale } = call
   const target = engine.place(call.dq, { preferred: engine.place(call.q).memory })
   const home = target.memory
@@ -134,8 +157,11 @@ export const planAttentionGradient = (
   const ofHeads = (sums: Place): Place => (perGroup === 1 ? sums : visits.borrow(perHead, home))
   const [dk, dv] = [ofHeads(dkSums), ofHeads(dvSums)]
   const queryRows = (place: Place): Heads => dense(place, queries, heads, width)
+  const { places, tasks } = takeFactors(engine, visits, [call.q, call.k, call.v, call.dy], type)
+  const [queryPlace, keyPlace, valuePlace, downstream] = places as [Place, Place, Place, Place]
   const task: AttentionGradientTask = {
     kind: "attentionGradient",
+    type,
     batch,
     queries,
     keys,
@@ -145,11 +171,12 @@ export const planAttentionGradient = (
     causal,
     scale,
     blockRows: blockRows(engine, call, 2),
-    q: queryRows(engine.place(call.q)),
-    k: dense(engine.place(call.k), keys, groups, width),
-    v: dense(engine.place(call.v), keys, groups, width),
+    q: queryRows(queryPlace),
+    k: dense(keyPlace, keys, groups, width),
+    v: dense(valuePlace, keys, groups, width),
     y: queryRows(inHome(call.y)),
     dy: queryRows(inHome(call.dy)),
+    downstream: queryRows(downstream),
     dq: queryRows(target),
     dk: dense(dk, keys, heads, width),
     dv: dense(dv, keys, heads, width),
@@ -170,5 +197,5 @@ export const planAttentionGradient = (
     ],
     scalars: [perGroup, width]
   })
-  return { task, reductions: perGroup === 1 ? [] : [sum(dk, dkSums), sum(dv, dvSums)] }
+  return [...tasks, task, ...(perGroup === 1 ? [] : [sum(dk, dkSums), sum(dv, dvSums)])]
 }

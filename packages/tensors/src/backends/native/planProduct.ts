@@ -1,8 +1,9 @@
-/** Plans a product: where its matrices are, its slices, and whether its left factor is split into parts of bf16. */
+/** Plans a product: where its matrices are, its slices, and whether its factors are rounded to bf16 or the left one is split into parts of it. */
 import { elementBytes } from "../../core/DType.ts"
 import { UnsupportedKernel } from "../../core/Errors.ts"
 import type { ProductCall, ProductOperand } from "./NativeBody.ts"
 import type { Placing } from "./Placing.ts"
+import { partElements, roundFactor } from "./roundFactor.ts"
 import { slices } from "./slices.ts"
 import type { Matrix, ProductTask, RowsTask, Task, TaskOperand } from "./thread/tasks.ts"
 import type { Visits } from "./Visits.ts"
@@ -11,13 +12,13 @@ import type { Visits } from "./Visits.ts"
 const partsBytes = 32 * 2 ** 20
 /** Bytes of the three parts of an element. */
 const splitBytes = 6
-/** Elements that one part of the task that splits takes. */
-const splitElements = 32 * 1024
 
-/** What the threads of a pool offer to products. */
+/** How an engine multiplies: f32 by f32, f32 by parts where the right factor is stored as bf16, or factors rounded to bf16. */
+export type Multiplying = "f32" | "parts" | "bf16"
+
 interface Multipliers {
   readonly threads: number
-  readonly multipliesBfloat16: boolean
+  readonly multiplying: Multiplying
 }
 
 const matrixOf = (engine: Placing, item: ProductOperand, rows: number, columns: number): Matrix => {
@@ -30,8 +31,8 @@ const matrixOf = (engine: Placing, item: ProductOperand, rows: number, columns: 
 export const planProduct = (
   engine: Placing,
   visits: Visits,
-  { threads, multipliesBfloat16 }: Multipliers,
-  { batch, m, n, k, a, b, c, bias, accumulate = false }: ProductCall
+  { threads, multiplying }: Multipliers,
+  { arithmetic, batch, m, n, k, a, b, c, bias, accumulate = false }: ProductCall
 ): readonly Task[] => {
   const type = b.operand.dtype
   if (type === "u8" || type === "i32") throw new UnsupportedKernel(engine.kernel, "native", `b is ${type}`)
@@ -42,15 +43,28 @@ export const planProduct = (
     m,
     n,
     k,
-    a: matrixOf(engine, a, m, k),
+    a: { ...matrixOf(engine, a, m, k), type: "f32" },
     b: { ...matrixOf(engine, b.sharedByBatch ? { ...b, batchStride: 0 } : b, k, n), type },
     c: matrixOf(engine, { operand: c, transposed: false }, m, n),
     accumulate,
     ...(bias ? { bias: visits.whole(engine.visitor(bias, { reads: true }), target.memory) } : {}),
     ...slices(batch, m, n, k, threads)
   }
+  if (multiplying === "bf16" && arithmetic !== "f32" && k > 0) {
+    const [left, right] = [
+      roundFactor(engine, visits, a.operand, batch * m * k),
+      roundFactor(engine, visits, b.operand, (b.sharedByBatch ? 1 : batch) * k * n)
+    ]
+    const [bytesA, bytesB] = [2 * m * k, b.sharedByBatch ? 0 : 2 * k * n]
+    const rounded: ProductTask = {
+      ...product,
+      a: { ...product.a, ...left.place, type: "bf16", batchBytes: bytesA },
+      b: { ...product.b, ...right.place, type: "bf16", batchBytes: bytesB }
+    }
+    return [...left.tasks, ...right.tasks, rounded]
+  }
   const dense = batch === 1 && !a.transposed && product.a.stride === k
-  const splits = type === "bf16" && multipliesBfloat16 && dense && !accumulate && m > 0 && k > 0
+  const splits = type === "bf16" && multiplying === "parts" && dense && !accumulate && m > 0 && k > 0
   return splits ? byParts(visits, product, threads) : [product]
 }
 
@@ -80,7 +94,7 @@ const split = ({ memory, offset }: Matrix, elements: number, parts: number): Row
     entry: "splitBfloat16",
     home: memory,
     rows: elements,
-    partRows: splitElements,
+    partRows: partElements,
     together: 1,
     scratch: false,
     operands: [{ memory, offset, rowBytes: 4, partBytes: 0, reads: true, writes: false }, part(2), part(1), part(0)],

@@ -1,4 +1,5 @@
 /** The backend that defines what is right: plain loops, one after the other, f32 tensors held in double precision. */
+import type { Arithmetic, Factor } from "../../core/Arithmetic.ts"
 import type { Backend } from "../../core/Backend.ts"
 import type { Arrays } from "../../core/Computation.ts"
 import { bytesOfArray, elementBytes, type HostArray, viewAs } from "../../core/DType.ts"
@@ -39,14 +40,21 @@ const fromHost = (handle: Handle, bytes: Uint8Array, target: Float64Array): void
 const collect = <T>(operands: { readonly [name: string]: Operand | undefined }, pick: (operand: Operand) => T) =>
   Object.fromEntries(Object.entries(operands).flatMap(([name, operand]) => (operand ? [[name, pick(operand)]] : [])))
 
+const factors: { readonly [A in Arithmetic]: Factor } = {
+  f32: (value) => value,
+  bf16: (value) => fromBfloat16(toBfloat16(value))
+}
+
 /** Starts the reference backend. It has no threads and nothing to release but its numbers. */
-export const makeReferenceBackend = (): Backend => {
+export const makeReferenceBackend = (arithmetic: Arithmetic = "f32"): Backend => {
   let buffers = 0
   let bytes = 0
   let peakBytes = 0
-  return {
-    name: "reference",
+  const inOneArithmetic = (arithmetic: Arithmetic): Backend => ({
+    name: arithmetic === "f32" ? "reference" : "reference, bf16",
     kind: "reference",
+    arithmetic,
+    withArithmetic: (wanted) => backends[wanted],
     allocate: ({ dtype, shape }): Stored => {
       const size = sizeOf(shape)
       const handle = { dtype, shape, bytes: size * elementBytes(dtype), values: new Float64Array(size) }
@@ -74,7 +82,7 @@ export const makeReferenceBackend = (): Backend => {
         outputs: collect(outputs, shapeOf)
       }
       const results: Arrays<string> = collect(outputs, values)
-      kernel.reference(collect(inputs, values), results, geometry, attributes)
+      kernel.reference(collect(inputs, values), results, geometry, attributes, factors[arithmetic])
       // Storage kinds keep only what they can represent.
       for (const { handle } of Object.values(outputs)) {
         if (handle.dtype !== "f32") fromHost(handle, bytesOfArray(toHost(handle as Stored)), (handle as Stored).values)
@@ -83,7 +91,9 @@ export const makeReferenceBackend = (): Backend => {
     trim: () => {},
     usage: () => ({ buffers, bytes, peakBytes }),
     close: async () => {}
-  }
+  })
+  const backends = { f32: inOneArithmetic("f32"), bf16: inOneArithmetic("bf16") }
+  return backends[arithmetic]
 }
 
 /** The numbers of a tensor of the reference backend in double precision: a view, for finite differences. */

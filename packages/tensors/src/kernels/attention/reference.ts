@@ -1,3 +1,4 @@
+import type { Factor } from "../../core/Arithmetic.ts"
 import type { Arrays } from "../../core/Computation.ts"
 import type { Geometry } from "../../core/Geometry.ts"
 import { type AttentionAttributes, type AttentionSize, attentionSize, visibleKeys } from "./geometry.ts"
@@ -58,15 +59,20 @@ const addScaled = (
   for (let i = 0; i < width; i++) target[start + i]! += factor * source[from + i]!
 }
 
-/** y = sum over keys of softmax(scale q k) v; logSumExp = log of sum of exp(scale q k), -infinity where no key is seen */
+/**
+ * y = sum over keys of softmax(scale q k) v; logSumExp = log of sum of exp(scale q k), -infinity where no key is seen. Of the product
+ * with v, exponentials are the factors: what they are divided by is no factor, and sums them as they are.
+ */
 export const reference = (
-  { q, k, v, keyMask }: Arrays<Operands>,
+  { keyMask, ...factors }: Arrays<Operands>,
   { y, logSumExp }: Arrays<"y" | "logSumExp">,
   { inputs }: Geometry<Operands, "y" | "logSumExp">,
-  attributes: AttentionAttributes
+  attributes: AttentionAttributes,
+  factor: Factor
 ): void => {
   const size = attentionSize("attention", inputs, attributes)
   const { width } = size
+  const [q, k, v] = [factors.q.map(factor), factors.k.map(factor), factors.v.map(factor)]
   y.fill(0)
   for (const row of scoreRows(size, attributes, keyMask)) {
     const scores = row.keys.map((key) => attributes.scale * inner(q, row.query, k, key, width))
@@ -74,7 +80,9 @@ export const reference = (
     const powers = scores.map((score) => Math.exp(score - shift))
     const total = powers.reduce((sum, power) => sum + power, 0)
     logSumExp[row.statistic] = shift + Math.log(total)
-    for (const [index, key] of row.keys.entries()) addScaled(y, row.query, powers[index]! / total, v, key, width)
+    for (const [index, key] of row.keys.entries()) {
+      addScaled(y, row.query, factor(powers[index]!) / total, v, key, width)
+    }
   }
 }
 
@@ -83,22 +91,25 @@ export const reference = (
  * dq = scale sum over keys of dscore k, dk = scale sum over queries of dscore q, dv = sum over queries of p dy
  */
 export const referenceGradient = (
-  { q, k, v, y, logSumExp, dy, keyMask }: Arrays<Operands | "y" | "logSumExp" | "dy">,
+  { y, logSumExp, dy, keyMask, ...factors }: Arrays<Operands | "y" | "logSumExp" | "dy">,
   { dq, dk, dv }: Arrays<"dq" | "dk" | "dv">,
   { inputs }: Geometry<Operands | "y" | "logSumExp" | "dy", "dq" | "dk" | "dv">,
-  attributes: AttentionAttributes
+  attributes: AttentionAttributes,
+  factor: Factor
 ): void => {
   const size = attentionSize("attentionGradient", inputs, attributes)
   const { width } = size
+  const [q, k, v] = [factors.q.map(factor), factors.k.map(factor), factors.v.map(factor)]
+  const downstream = dy.map(factor)
   for (const gradient of [dq, dk, dv]) gradient.fill(0)
   for (const row of scoreRows(size, attributes, keyMask)) {
     const across = inner(dy, row.query, y, row.query, width)
     for (const key of row.keys) {
       const p = Math.exp(attributes.scale * inner(q, row.query, k, key, width) - logSumExp[row.statistic]!)
-      const dscore = attributes.scale * p * (inner(dy, row.query, v, key, width) - across)
-      addScaled(dq, row.query, dscore, k, key, width)
-      addScaled(dk, key, dscore, q, row.query, width)
-      addScaled(dv, key, p, dy, row.query, width)
+      const dscore = attributes.scale * p * (inner(downstream, row.query, v, key, width) - across)
+      addScaled(dq, row.query, factor(dscore), k, key, width)
+      addScaled(dk, key, factor(dscore), q, row.query, width)
+      addScaled(dv, key, factor(p), downstream, row.query, width)
     }
   }
 }

@@ -68,7 +68,7 @@ const forward = (
   const arrays = { q: values(q), k: values(k), v: values(v), ...(keyMask ? { keyMask: values(keyMask) } : {}) }
   const geometry = { inputs: shapes, outputs: { y: q.shape, logSumExp: [batch, heads, queries] } }
   type Arguments = Parameters<typeof reference>
-  reference(arrays as Arguments[0], outputs, geometry as Arguments[2], attributes)
+  reference(arrays as Arguments[0], outputs, geometry as Arguments[2], attributes, (value) => value)
   return {
     y: { shape: q.shape, values: Float32Array.from(outputs.y) },
     logSumExp: { shape: geometry.outputs.logSumExp, values: Float32Array.from(outputs.logSumExp) }

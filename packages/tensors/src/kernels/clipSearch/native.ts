@@ -12,6 +12,7 @@ export const nativeGram: NativeBody<"x", "gram", GramAttributes> = (
   const [tokens, columns] = x.shape as readonly [number, number]
   const slices = { operand: x, stride: columns, batchStride: group }
   engine.product({
+    arithmetic: "f32",
     batch: columns / group,
     m: group,
     n: group,

@@ -59,7 +59,7 @@ export const defineFakeQuant = <P extends string, A extends object>({
     const shapes = named<"y" | P, Shape>(["y", ...parameters], (output) => (output === "y" ? shape : extents))
     const outputs = named(["y", ...parameters], (output) => new Float64Array(sizeOf(shapes[output])))
     const geometry = { inputs: { weight: shape }, outputs: shapes }
-    forward.reference({ weight: Float64Array.from(weight.values) }, outputs, geometry, attributes)
+    forward.reference({ weight: Float64Array.from(weight.values) }, outputs, geometry, attributes, (value) => value)
     return named(parameters, (parameter) => ({ shape: extents, values: outputs[parameter] }))
   }
 

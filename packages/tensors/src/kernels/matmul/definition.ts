@@ -27,10 +27,15 @@ export const matmulKernel = defineKernel<"a" | "b", "y", MatmulAttributes>({
   gradient: {
     saves: (wanted) => ({ inputs: [...(wanted.b ? (["a"] as const) : []), ...(wanted.a ? (["b"] as const) : [])] }),
     // With A = op(a), B = op(b): dA = dY B^T, dB = A^T dY; a transposed operand gets the transposed product.
-    backward: ({ saved: { a, b }, cotangents: { y }, wanted, shapes, attributes: { transposeA, transposeB } }) => {
+    backward: ({ saved: { a, b }, cotangents: { y }, wanted, shapes, attributes }) => {
       if (!y) return {}
-      const gradientA = (b: Tensor) => (transposeA ? matmul(b, y, transposeB, true) : matmul(y, b, false, !transposeB))
-      const gradientB = (a: Tensor) => (transposeB ? matmul(y, a, true, transposeA) : matmul(a, y, !transposeA, false))
+      const { transposeA, transposeB, arithmetic } = attributes
+      const product = (a: Tensor, b: Tensor, turnsA: boolean, turnsB: boolean) =>
+        matmul(a, b, turnsA, turnsB, arithmetic)
+      const gradientA = (b: Tensor) =>
+        transposeA ? product(b, y, transposeB, true) : product(y, b, false, !transposeB)
+      const gradientB = (a: Tensor) =>
+        transposeB ? product(y, a, true, transposeA) : product(a, y, !transposeA, false)
       if (shapes.inputs.a.length > 2 && shapes.inputs.b.length === 2 && (wanted.b || transposeA)) {
         const expected = "batch axes of its own to be differentiated (linear() shares weights)"
         throw new ShapeMismatch("matmul", "b", expected, shapes.inputs.b)
@@ -68,6 +73,9 @@ export const matmulKernel = defineKernel<"a" | "b", "y", MatmulAttributes>({
   tolerance: { relative: 1e-5, absolute: 1e-5 }
 })
 
-/** a b with a and b optionally transposed: [..., M, K] x [..., K, N] -> [..., M, N]. */
-export const matmul = (a: Tensor, b: Tensor, transposeA = false, transposeB = false): Tensor =>
-  apply(matmulKernel, { a, b }, { transposeA, transposeB }).y
+/**
+ * a b with a and b optionally transposed: [..., M, K] x [..., K, N] -> [..., M, N]. In the backend's arithmetic, or in f32 whatever
+ * that is.
+ */
+export const matmul = (a: Tensor, b: Tensor, transposeA = false, transposeB = false, arithmetic?: "f32"): Tensor =>
+  apply(matmulKernel, { a, b }, { transposeA, transposeB, ...(arithmetic ? { arithmetic } : {}) }).y

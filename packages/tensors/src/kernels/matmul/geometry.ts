@@ -6,6 +6,8 @@ import { expectRank } from "../operands/shapeRules.ts"
 export interface MatmulAttributes {
   readonly transposeA: boolean
   readonly transposeB: boolean
+  /** "f32": exact factors, whatever the backend multiplies in. Absent: the backend's arithmetic. */
+  readonly arithmetic?: "f32"
 }
 
 export interface ProductSize {

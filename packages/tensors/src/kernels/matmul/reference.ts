@@ -1,3 +1,4 @@
+import type { Factor } from "../../core/Arithmetic.ts"
 import type { Arrays } from "../../core/Computation.ts"
 import type { Geometry } from "../../core/Geometry.ts"
 import { type MatmulAttributes, productSize } from "./geometry.ts"
@@ -7,8 +8,10 @@ export const reference = (
   { a, b }: Arrays<"a" | "b">,
   { y }: Arrays<"y">,
   { inputs }: Geometry<"a" | "b", "y">,
-  attributes: MatmulAttributes
+  attributes: MatmulAttributes,
+  factorOf: Factor
 ): void => {
+  const factor: Factor = attributes.arithmetic === "f32" ? (value) => value : factorOf
   const { batch, sharedB, m, k, n } = productSize("matmul", inputs.a, inputs.b, attributes)
   const [rowA, columnA] = attributes.transposeA ? [1, m] : [k, 1]
   const [rowB, columnB] = attributes.transposeB ? [1, k] : [n, 1]
@@ -19,7 +22,7 @@ export const reference = (
       for (let column = 0; column < n; column++) {
         let sum = 0
         for (let i = 0; i < k; i++)
-          sum += a[startA + row * rowA + i * columnA]! * b[startB + i * rowB + column * columnB]!
+          sum += factor(a[startA + row * rowA + i * columnA]!) * factor(b[startB + i * rowB + column * columnB]!)
         y[(item * m + row) * n + column] = sum
       }
     }

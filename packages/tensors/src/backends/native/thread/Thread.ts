@@ -11,6 +11,8 @@ interface Home {
   readonly address: number
 }
 
+const addressIn = (products: Products | undefined, { buffer }: WasmMemory): number => products?.addressOf(buffer) ?? 0
+
 /** Scratch of one thread in every memory: packed panels of a product first, blocks of anything after them. */
 export const scratchBytes = 4 * 2 ** 20
 export const panelBytes = 2 ** 20
@@ -19,14 +21,14 @@ export const panelBytes = 2 ** 20
 export const reservedBytes = 65536
 
 export class Thread {
-  readonly homes: Home[] = []
+  homes: Home[] = []
   /** Offset of this thread's panels, the same in every memory. */
   readonly panels: number
   /** Offset and size of this thread's block scratch. */
   readonly scratch: number
   readonly scratchBytes = scratchBytes - panelBytes
   /** Products of the system's libraries, if there are any. */
-  readonly products: Products | undefined
+  products: Products | undefined
   private readonly module: WasmModule
 
   constructor(index: number, module: WasmModule, products: Products | undefined) {
@@ -36,13 +38,19 @@ export class Thread {
     this.scratch = this.panels + panelBytes
   }
 
+  /** Takes other libraries into use. */
+  useProducts(products: Products | undefined): void {
+    this.products = products
+    this.homes = this.homes.map((home) => ({ ...home, address: addressIn(products, home.memory) }))
+  }
+
   /** Takes the next memory into use. */
   addMemory(memory: WasmMemory): void {
     this.homes.push({
       memory,
       bytes: new Uint8Array(memory.buffer),
       entries: instantiate(this.module, memory),
-      address: this.products?.addressOf(memory.buffer) ?? 0
+      address: addressIn(this.products, memory)
     })
   }
 

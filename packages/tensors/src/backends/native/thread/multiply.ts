@@ -68,6 +68,40 @@ export const multiply = (
   }
 }
 
+/** The same of factors in bf16, by the library: sums are f32, and so is C. */
+export const multiplyBfloat16 = (
+  thread: Thread,
+  m: number,
+  n: number,
+  k: number,
+  a: Factor,
+  b: Factor,
+  c: Place & { readonly stride: number },
+  accumulate: boolean
+): void => {
+  if (m === 0 || n === 0 || k === 0) {
+    multiply(thread, m, n, 0, a, b, c, accumulate)
+    return
+  }
+  const gemm = thread.products?.bf16
+  if (gemm === undefined) throw new RangeError("this thread has no product of bf16")
+  const address = ({ memory, offset }: Place): number => thread.home(memory).address + offset
+  gemm(
+    m,
+    n,
+    k,
+    address(a),
+    a.stride,
+    a.transposed,
+    address(b),
+    b.stride,
+    b.transposed,
+    Number(accumulate),
+    address(c),
+    c.stride
+  )
+}
+
 /** Packs `across` lines of `length` elements into panels of `panel` lines, the last one filled up with zeros. */
 const pack = (
   thread: Thread,

@@ -18,6 +18,10 @@ export const readProcessor = (): Processor => {
   }
 }
 
+/** Whether it multiplies bfloat16 (AMX, or AVX-512-BF16 as Zen 4 has it): twice the products a second that f32 gets, or more. */
+export const multipliesBfloat16 = (processor: Processor): boolean =>
+  processor.features.has("avx512_bf16") || multipliesTiles(processor)
+
 /** Whether it multiplies tiles of bfloat16 (Intel's AMX): five times the products a second that f32 gets. */
 export const multipliesTiles = ({ features }: Processor): boolean =>
   features.has("amx_bf16") && features.has("amx_tile")

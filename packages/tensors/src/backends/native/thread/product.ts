@@ -1,5 +1,5 @@
 /** Slices of products: by the BLAS where there is one, by the WebAssembly kernels otherwise. */
-import { type Factor, multiply } from "./multiply.ts"
+import { type Factor, multiply, multiplyBfloat16 } from "./multiply.ts"
 import { scratchBytes, type Thread } from "./Thread.ts"
 import type { Matrix, ProductTask } from "./tasks.ts"
 
@@ -44,6 +44,11 @@ export const runProduct = (thread: Thread, task: ProductTask, part: number): voi
     thread.entry(c.memory, "fillRows")(rows, columns, bias + 4 * column, target.offset, c.stride)
   }
   const accumulate = task.accumulate || bias !== undefined
+  if (a.type === "bf16") {
+    const [left, right] = [at(a, item, row, 0, 2), at(b, item, 0, column, 2)]
+    multiplyBfloat16(thread, rows, columns, k, left, right, target, accumulate)
+    return
+  }
   const left = at(a, item, row, 0, 4)
   if (b.type === "f32") {
     multiply(thread, rows, columns, k, left, at(b, item, 0, column, 4), target, accumulate)

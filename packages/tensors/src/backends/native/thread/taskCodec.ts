@@ -2,10 +2,20 @@
  * Tasks as numbers in the memory that threads share: handing one out allocates nothing. Names of entries travel as their
  * place in the list of exports, which is the same on all threads; what is absent travels as -1.
  */
-import type { AttentionGradientTask, AttentionTask, Heads, Matrix, Task, TaskOperand, WeightType } from "./tasks.ts"
+import type {
+  AttentionGradientTask,
+  AttentionTask,
+  FactorType,
+  Heads,
+  Matrix,
+  Task,
+  TaskOperand,
+  WeightType
+} from "./tasks.ts"
 
 const kinds = ["rows", "product", "attention", "attentionGradient"] as const
 const weightTypes: readonly WeightType[] = ["f32", "bf16", "f16"]
+const factorTypes: readonly FactorType[] = ["f32", "bf16"]
 const absent = -1
 /** Numbers of a row task besides its operands and scalars, and of one operand. */
 const [headNumbers, operandNumbers] = [9, 5]
@@ -100,6 +110,7 @@ class Reader {
 }
 
 const writeAttention = (writer: Writer, task: AttentionTask | AttentionGradientTask): void => {
+  writer.put(factorTypes.indexOf(task.type))
   writer.put(task.batch)
   writer.put(task.queries)
   writer.put(task.keys)
@@ -116,6 +127,7 @@ const writeAttention = (writer: Writer, task: AttentionTask | AttentionGradientT
 
 const readAttention = (reader: Reader): Omit<AttentionTask, "kind"> => {
   const head = {
+    type: factorTypes[reader.take()]!,
     batch: reader.take(),
     queries: reader.take(),
     keys: reader.take(),
@@ -169,6 +181,7 @@ export const writeTask = (task: Task, numbers: Float64Array, entries: ReadonlyMa
       writer.put(task.n)
       writer.put(task.k)
       writer.matrix(task.a)
+      writer.put(factorTypes.indexOf(task.a.type))
       writer.matrix(task.b)
       writer.put(weightTypes.indexOf(task.b.type))
       writer.matrix(task.c)
@@ -183,7 +196,7 @@ export const writeTask = (task: Task, numbers: Float64Array, entries: ReadonlyMa
       break
     case "attentionGradient":
       writeAttention(writer, task)
-      for (const heads of [task.dy, task.dq, task.dk, task.dv]) writer.heads(heads)
+      for (const heads of [task.dy, task.downstream, task.dq, task.dk, task.dv]) writer.heads(heads)
       break
   }
 }
@@ -207,7 +220,7 @@ export const readTask = (numbers: Float64Array, entries: readonly string[]): Tas
       }
     case "product": {
       const [batch, m, n, k] = [reader.take(), reader.take(), reader.take(), reader.take()]
-      const a = reader.matrix()
+      const a = { ...reader.matrix(), type: factorTypes[reader.take()]! }
       const b = { ...reader.matrix(), type: weightTypes[reader.take()]! }
       const [c, accumulate] = [reader.matrix(), reader.flag()]
       const [bias, parts] = [reader.optional(), reader.optional()]
@@ -219,7 +232,8 @@ export const readTask = (numbers: Float64Array, entries: readonly string[]): Tas
       return { kind, ...readAttention(reader) }
     case "attentionGradient": {
       const attention = readAttention(reader)
-      return { kind, ...attention, dy: reader.heads(), dq: reader.heads(), dk: reader.heads(), dv: reader.heads() }
+      const [dy, downstream] = [reader.heads(), reader.heads()]
+      return { kind, ...attention, dy, downstream, dq: reader.heads(), dk: reader.heads(), dv: reader.heads() }
     }
     case undefined:
       throw new RangeError("the shared memory holds no task")

@@ -36,15 +36,17 @@ export interface Matrix extends Place {
 }
 
 export type WeightType = "f32" | "bf16" | "f16"
+/** How the factors of a product are stored where a library multiplies them as they are. */
+export type FactorType = "f32" | "bf16"
 
-/** C = op(A) op(B) (+ C) (+ bias), batch by batch, in slices of C. */
+/** C = op(A) op(B) (+ C) (+ bias), batch by batch, in slices of C. Where A is bf16, B is too. */
 export interface ProductTask {
   readonly kind: "product"
   readonly batch: number
   readonly m: number
   readonly n: number
   readonly k: number
-  readonly a: Matrix
+  readonly a: Matrix & { readonly type: FactorType }
   readonly b: Matrix & { readonly type: WeightType }
   readonly c: Matrix
   readonly accumulate: boolean
@@ -66,6 +68,8 @@ export interface Heads extends Place {
 /** y = softmax(scale q k^T) v for blocks of queries of each head. Statistics and mask are in the memory of y. */
 export interface AttentionTask {
   readonly kind: "attention"
+  /** Of q, k and v; probabilities are rounded to it. */
+  readonly type: FactorType
   readonly batch: number
   readonly queries: number
   readonly keys: number
@@ -90,6 +94,8 @@ export interface AttentionTask {
 export interface AttentionGradientTask extends Omit<AttentionTask, "kind"> {
   readonly kind: "attentionGradient"
   readonly dy: Heads
+  /** dy as a factor, of the type of the others. */
+  readonly downstream: Heads
   readonly dq: Heads
   readonly dk: Heads
   readonly dv: Heads

@@ -14,9 +14,12 @@ export interface WorkerData {
   readonly module: WasmModule
   readonly flags: string | undefined
   readonly libraries: LibraryPaths
-  /** Brings new memories, in order. */
+  /** Brings new memories and other libraries, in order. */
   readonly port: MessagePort
 }
+
+/** What a thread takes into use before the next task. */
+export type Message = { readonly memory: WasmMemory } | { readonly libraries: LibraryPaths }
 
 const { index, control: buffer, module, flags, libraries, port } = workerData as WorkerData
 if (flags !== undefined) setFlagsFromString(flags)
@@ -29,7 +32,9 @@ const entries = exportNames(module)
 
 const takePart = (): void => {
   for (let message = receiveMessageOnPort(port); message !== undefined; message = receiveMessageOnPort(port)) {
-    thread.addMemory(message.message as WasmMemory)
+    const news = message.message as Message
+    if ("memory" in news) thread.addMemory(news.memory)
+    else thread.useProducts(loadProducts(news.libraries))
   }
   const task = readTask(control.task, entries)
   control.drain((part) => execute(thread, task, part))
