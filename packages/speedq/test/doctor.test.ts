@@ -28,9 +28,12 @@ describe("speedq doctor", () => {
       native.answers && native.native?.blas === undefined
     )
     assert.strictEqual(
-      advised.includes("oneDNN for products with bf16 weights"),
-      native.answers && native.native?.tiles === true && native.native.onednn === undefined
+      advised.includes("oneDNN for products in bf16"),
+      native.answers && native.native?.multipliesBfloat16 === true && !backends.get("native, bf16")!.answers
     )
+    const bfloat16 = backends.get("native, bf16")!
+    if (bfloat16.answers) assert.match(bfloat16.what, /bf16 by oneDNN \d/)
+    else assert.match(bfloat16.reason, /no arithmetic in bf16: .*bf16-or-f32/)
   })
 
   it("says which npm packages a GPU lacks", () => {

@@ -19,6 +19,7 @@ export { checkSource, readSourcesOf, type SourceCheck } from "./check/checkSourc
 export type { DataCheck, DatasetCheck, NamedLine, Quantiles } from "./check/DataCheck.ts"
 export { previewData } from "./check/preview.ts"
 export { Compute, ComputeUnavailable } from "./compute/Compute.ts"
+export { onProcessor } from "./compute/meaningOn.ts"
 export { ComputeFailed, computing } from "./compute/computing.ts"
 export { fingerprintOf } from "./data/fingerprint.ts"
 export { SampleWorkerFailed, SampleWorkers } from "./data/SampleWorkers.ts"

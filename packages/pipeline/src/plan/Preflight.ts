@@ -6,6 +6,7 @@ import { PreflightFailed, type PreflightProblem } from "../Errors.ts"
 import { Machine } from "../machine/Machine.ts"
 import { type AnyRecipe, labelled } from "../recipe/recipeValue.ts"
 import { failingWithRaised } from "../run/raised.ts"
+import { arithmeticOf, type Meaning, StageArithmetic, unknownStages } from "../run/StageArithmetic.ts"
 import type { BeforeWork } from "../stage/contract.ts"
 import * as Forecast from "../stage/Forecast.ts"
 import { formatBytes } from "../text/format.ts"
@@ -45,8 +46,13 @@ const look = <E, R>(
     const stages = yield* Effect.forEach(
       all,
       Effect.fnUntraced(function* ({ stage, label, place }) {
-        const told = yield* forecastOf(stage.forecast(recipe.settings, { label, stages: all, directory }))
-        const forecast = yield* known(told)
+        const meaning = yield* arithmeticOf(recipe.settings, label)
+        const { within } = yield* StageArithmetic
+        const told = forecastOf(stage.forecast(recipe.settings, { label, stages: all, directory })).pipe(
+          Effect.flatMap(known),
+          within(meaning.refused ? "f32" : meaning.arithmetic)
+        )
+        const forecast = inArithmetic(yield* told, meaning)
         return { place, forecast, ...(present.get(place) ?? nothing) }
       })
     )
@@ -61,7 +67,13 @@ const look = <E, R>(
     const results = unfinished.reduce((sum, { forecast, bytes }) => sum + forecast.outputBytes - bytes, 0)
     const diskBytes = Math.max(0, results + besides)
     const free = yield* machine.diskFreeBytes(yield* nearestDirectory(directory))
+    const labels = all.map(({ label }) => label)
     const problems = together(stages.length, [
+      ...unknownStages(recipe.settings, labels).map((name) => ({
+        stage: "all",
+        issue: `arithmetic names a stage "${name}", which this recipe does not have`,
+        fix: `name one of ${labels.join(", ")}`
+      })),
       ...stages.flatMap(({ place, forecast }) => forecast.obstacles.map((obstacle) => ({ stage: place, ...obstacle }))),
       ...stages.filter(({ forecast }) => forecast.memoryBytes > memoryLimitBytes).map(tooLarge(memoryLimitBytes)),
       ...diskProblems(diskBytes, free, directory)
@@ -86,6 +98,16 @@ export const check = <E, R>(recipe: AnyRecipe<E, R>, directory: string) =>
   Effect.flatMap(look(recipe, directory, Effect.succeed), (planned) =>
     planned.problems.length > 0 ? new PreflightFailed({ problems: planned.problems }) : Effect.succeed(planned)
   )
+
+/** The forecast with what is to be said of the stage's arithmetic. */
+const inArithmetic = (
+  { obstacles, lines, ...forecast }: Forecast.Forecast,
+  { arithmetic, detail, refused = false }: Meaning
+): Forecast.Forecast => ({
+  ...forecast,
+  obstacles: [...obstacles, ...(refused ? [{ issue: detail ?? "" }] : [])],
+  lines: [...lines, ...(refused || detail === undefined ? [] : [`products in ${arithmetic}: ${detail}`])]
+})
 
 /** A stage that cannot even look at its files has an obstacle, not a crash. */
 const forecastOf = <E, R>(forecast: Effect.Effect<Forecast.Forecast, E, R>) =>

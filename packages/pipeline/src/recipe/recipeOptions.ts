@@ -41,6 +41,15 @@ export interface RecipeOptions {
    */
   readonly compat?: "careful" | "reference"
   /**
+   * Arithmetic of matrix products and attention, forward and back, of all stages, or of stages by name as in `{
+   * "qat": "bf16" }`: `f32`, or `bf16`, which rounds their factors to bf16 and sums in f32. All else stays f32:
+   * weights, norms, softmax, losses, optimizer, fake quantization. `bf16` is refused where nothing multiplies it,
+   * `bf16-or-f32` computes in f32 then. A stage in another arithmetic has another key.
+   *
+   * Left out: f32.
+   */
+  readonly arithmetic?: "f32" | "bf16" | "bf16-or-f32" | { readonly [name: string]: "f32" | "bf16" | "bf16-or-f32" }
+  /**
    * When a running stage saves its state: at whichever of these comes first.
    *
    * May be changed while a run goes on.

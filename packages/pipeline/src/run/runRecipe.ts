@@ -36,6 +36,7 @@ import type { AnyStage, Begun } from "../stage/contract.ts"
 import { BetweenStages } from "./BetweenStages.ts"
 import { InterruptionFailure } from "./runMain.ts"
 import { type Progress, runStage, stageSeed } from "./runStage.ts"
+import { arithmeticOf, chosenArithmetic, StageArithmetic } from "./StageArithmetic.ts"
 import { expectedKeys, inputsOf, keyOf } from "./stageKeys.ts"
 
 /** What can end a run besides a stage's own errors, which come inside StageFailed. */
@@ -177,7 +178,14 @@ const runOrReuse = Effect.fnUntraced(function* <E, R>(
       ...(before === undefined ? {} : { before })
     }
     yield* yield* BetweenStages
-    yield* runStage(stage, yield* load(inputsOf(stage, sources), sources, place), context, files, progress)
+    const { arithmetic, detail } = yield* arithmeticOf(recipe.settings, label)
+    if (arithmetic === "f32" && chosenArithmetic(recipe.settings, label) !== "f32") {
+      yield* emit(RunEvents.Warning, { message: `computes in f32: ${detail}` })
+    }
+    const work = Effect.flatMap(load(inputsOf(stage, sources), sources, place), (input) =>
+      runStage(stage, input, context, files, progress)
+    )
+    yield* (yield* StageArithmetic).within(arithmetic)(work)
   }
   return stage.gives.map((artefact): Source => ({ artefact, files, key: files.key }))
 })

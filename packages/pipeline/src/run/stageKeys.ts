@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { makeKey } from "../checkpoints/StageKey.ts"
 import { type AnyRecipe, labelled } from "../recipe/recipeValue.ts"
 import type { AnyStage } from "../stage/contract.ts"
+import { arithmeticOf } from "./StageArithmetic.ts"
 
 /** The key of the stage that gives each artefact, by the artefact's name. */
 type Given = ReadonlyMap<string, string>
@@ -17,11 +18,13 @@ export const keyOf = Effect.fnUntraced(function* <E, R>(
   { stage, label }: { readonly stage: AnyStage<E, R>; readonly label: string },
   given: Given
 ) {
+  const { arithmetic } = yield* arithmeticOf(settings, label)
   return makeKey({
     stage: label,
     version: stage.version,
     config: stage.keyConfig,
-    versions: yield* stage.versions(settings),
+    // Results in f32 have the keys that they had before there was another arithmetic.
+    versions: { ...(yield* stage.versions(settings)), ...(arithmetic === "f32" ? {} : { arithmetic }) },
     seed: settings.seed,
     inputs: Object.fromEntries(inputsOf(stage, given).map(({ name }) => [name, given.get(name) ?? ""])),
     data: yield* stage.fingerprint(settings)

@@ -1,6 +1,6 @@
 /**
- * The part of a recipe that is not its stages. Only `seed` changes results by itself: the bytes of model, parts and teacher count by
- * their fingerprint, `compat` by the stages that take it over.
+ * The part of a recipe that is not its stages. Only `seed` and `arithmetic` change results by themselves: the bytes of model, parts and
+ * teacher count by their fingerprint, `compat` by the stages that take it over.
  */
 import { option, optionalOption, requiredOption } from "@speedq/formats"
 import * as Schema from "effect/Schema"
@@ -17,6 +17,10 @@ export const SavePolicy = Schema.Struct({
   })
 })
 export interface SavePolicy extends Schema.Schema.Type<typeof SavePolicy> {}
+
+/** How products and attention are computed: as they are, or with factors rounded to bf16 and sums in f32. */
+export const ArithmeticChoice = Schema.Literals(["f32", "bf16", "bf16-or-f32"])
+export type ArithmeticChoice = typeof ArithmeticChoice.Type
 
 /** Weights that are taken from elsewhere than the model's directory. */
 const Parts = Schema.Struct({
@@ -52,6 +56,11 @@ export const RecipeSettings = Schema.Struct({
     description:
       "`compat` of every stage that has this option and does not set it: `reference` repeats the reference quirk by quirk.",
     source: "careful: docs/quirks.md"
+  }),
+  arithmetic: optionalOption(Schema.Union([ArithmeticChoice, Schema.Record(Schema.String, ArithmeticChoice)]), {
+    description:
+      'Arithmetic of matrix products and attention, forward and back, of all stages, or of stages by name as in `{ "qat": "bf16" }`: `f32`, or `bf16`, which rounds their factors to bf16 and sums in f32. All else stays f32: weights, norms, softmax, losses, optimizer, fake quantization. `bf16` is refused where nothing multiplies it, `bf16-or-f32` computes in f32 then. A stage in another arithmetic has another key.',
+    source: "f32"
   }),
   save: option(
     SavePolicy,

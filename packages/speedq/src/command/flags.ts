@@ -20,6 +20,14 @@ export const backend = Flag.String("backend").pipe(
   defaulted(`what computes: ${backendNames}`, "auto")
 )
 
+/** Of commands that ask a model; recipes say it themselves. */
+export const arithmetic = Flag.Literals("arithmetic", ["f32", "bf16", "bf16-or-f32"]).pipe(
+  defaulted(
+    "how products and attention are computed: bf16 rounds their factors and sums in f32, and is refused where nothing multiplies bf16, unless f32 is allowed then",
+    "f32"
+  )
+)
+
 /** A switch that is off unless it is given. */
 export const off = (name: string, description: string) =>
   Flag.Boolean(name).pipe(Flag.withoutNegation, Flag.withDescription(description), Flag.withDefault(false))

@@ -10,7 +10,8 @@ const enough = 150
 
 const probe = async (name: string): Promise<BackendReport> => {
   try {
-    const native = name === "native" ? await makeNativeBackend() : undefined
+    const arithmetic = name === "native, bf16" ? "bf16" : "f32"
+    const native = name.startsWith("native,") || name === "native" ? await makeNativeBackend({ arithmetic }) : undefined
     const backend = native ?? (await openBackend(name as BackendName))
     const speed = await measureProducts(backend, enough)
     await backend.close()

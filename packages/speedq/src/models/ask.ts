@@ -2,7 +2,7 @@
 
 import { monotonicMillis } from "@speedq/pipeline"
 import { Compute, openAnsweringModel } from "@speedq/stages"
-import { type BackendName, Random } from "@speedq/tensors"
+import { type ArithmeticChoice, type BackendName, Random } from "@speedq/tensors"
 import { decodeImage, greedy, imageTiles, nucleus, type RgbImage, streamAnswer } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -24,6 +24,8 @@ export interface AskRequest {
   readonly seed: number
   /** Compares the files of an export with their digests first; off when absent. */
   readonly verify?: boolean
+  /** How products and attention are computed; f32 when absent. */
+  readonly arithmetic?: ArithmeticChoice
 }
 
 export interface Answered {
@@ -68,7 +70,8 @@ const askAbout = Effect.fn("ask")(
     }
     return answered
   },
-  (self, _pictures, _request, backend) => self.pipe(Effect.scoped, Effect.provide(Compute.layer({ backend })))
+  (self, _pictures, { arithmetic }, backend) =>
+    self.pipe(Effect.scoped, Effect.provide(Compute.layer({ backend, arithmetic })))
 )
 
 /**

@@ -11,7 +11,7 @@ import {
 } from "@speedq/evaluation"
 import { acquireLock, emit, madeDirectory, whileDoing } from "@speedq/pipeline"
 import { Compute, Extensions, modelAnswerer } from "@speedq/stages"
-import type { BackendName } from "@speedq/tensors"
+import type { ArithmeticChoice, BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Note, progress } from "../command/progress.ts"
@@ -34,6 +34,8 @@ export interface EvaluationRequest {
   readonly format: PredictionFormat
   /** Compares the files of an export with their digests first; off when absent. */
   readonly verify?: boolean
+  /** How products and attention are computed; f32 when absent. Answers of one are not continued in another. */
+  readonly arithmetic?: ArithmeticChoice
 }
 
 /** Locks the directory of the answers, which two processes would fill with the same ones. Fails with RunLocked while another one writes it. */
@@ -46,13 +48,14 @@ const holdDirectory = Effect.fnUntraced(function* (directory: string) {
 export const evaluateDirectory = Effect.fn("evaluateDirectory")(
   function* (
     model: string,
-    { benchmark, limit, maxPixels, name, verify = false, ...request }: EvaluationRequest,
+    { benchmark, limit, maxPixels, name, verify = false, arithmetic: _chosen, ...request }: EvaluationRequest,
     _backend: BackendName
   ) {
     const chosen = yield* benchmarkNamed(benchmark, (yield* Extensions).benchmarks)
     const lock = yield* holdDirectory(request.out)
     const { answering, identity } = yield* openModel(model, { verify })
-    const answerer = modelAnswerer(answering, identity)
+    const { arithmetic } = (yield* Compute).backend
+    const answerer = modelAnswerer(answering, arithmetic === "f32" ? identity : `${identity} in ${arithmetic}`)
     const held = Effect.mapError(lock.verify, ({ message }) => new AnswerFailed({ reason: message }))
     const evaluated = yield* evaluate(chosen, {
       ...request,
@@ -68,8 +71,8 @@ export const evaluateDirectory = Effect.fn("evaluateDirectory")(
     })
     return evaluated
   },
-  (self, _model, _request, backend) =>
-    self.pipe(Effect.scoped, Effect.provide(Layer.mergeAll(Compute.layer({ backend }), progress)))
+  (self, _model, { arithmetic }, backend) =>
+    self.pipe(Effect.scoped, Effect.provide(Layer.mergeAll(Compute.layer({ backend, arithmetic }), progress)))
 )
 
 /** The document of `--json`: that of `speedq score`, and the files. `published` is null for a benchmark without an origin. */

@@ -6,10 +6,11 @@ import {
   formatDuration,
   Preflight,
   problemText,
-  type Recipe
+  type Recipe,
+  StageArithmetic
 } from "@speedq/pipeline"
 import { renderPlan } from "@speedq/quantizers"
-import { ReleasedConfigs } from "@speedq/stages"
+import { onProcessor, ReleasedConfigs } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { textTable } from "../command/textTable.ts"
@@ -38,7 +39,11 @@ export const planRecipe = Effect.fn("planRecipe")(function* <E, R>(
 ) {
   const known = Effect.provideService(ReleasedConfigs, releasedConfig)
   const layers = yield* Effect.result(failingWithRaised(layerPlan(recipe)).pipe(known))
-  const forecast = yield* Preflight.plan(recipe, directory, { time }).pipe(known, tellingSurveys)
+  const forecast = yield* Preflight.plan(recipe, directory, { time }).pipe(
+    known,
+    Effect.provideService(StageArithmetic, onProcessor),
+    tellingSurveys
+  )
   const unplanned = Result.isFailure(layers) ? [Forecast.obstacleOf(layers.failure)] : []
   // What keeps the layers from being told mostly keeps the stages from being forecast, who have said so.
   const untold = unplanned.filter(({ issue }) => forecast.problems.every((problem) => problem.issue !== issue))

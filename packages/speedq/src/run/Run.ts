@@ -13,6 +13,7 @@ import {
   RunDirectory,
   type RunStatus,
   Sinks,
+  StageArithmetic,
   Surroundings,
   status as statusOf
 } from "@speedq/pipeline"
@@ -52,6 +53,16 @@ const progressSink = (progress: Progress) =>
 const listener = (write: (entry: Entry) => void) =>
   Layer.effectDiscard(Effect.flatMap(Events, (events) => events.subscribe({ write, flush: Effect.void })))
 
+/** What multiplies in the arithmetic that some of a recipe's stages ask for, for the run's record; nothing where all are in f32. */
+const bfloat16Of = Effect.fnUntraced(function* ({ settings }: Recipe.AnyRecipe) {
+  const { meaningOf } = yield* StageArithmetic
+  const chosen = typeof settings.arithmetic === "object" ? Object.values(settings.arithmetic) : [settings.arithmetic]
+  const wanted = chosen.find((choice) => choice !== undefined && choice !== "f32")
+  if (wanted === undefined) return {}
+  const { arithmetic, detail = "" } = yield* meaningOf(wanted)
+  return { arithmetic: `${arithmetic}: ${detail}` }
+})
+
 /**
  * Runs a recipe to its end, or continues it, and gives what its last stage gives. Interrupting the fiber finishes the step, saves,
  * and ends.
@@ -71,7 +82,8 @@ export const start = Effect.fn("Run.start")(function* <A, L, E, R>(
   )
   return yield* Effect.gen(function* () {
     const { backend } = yield* Compute
-    const own = { backend: backend.name, ...pluginSurroundings(yield* Extensions) }
+    const products = yield* bfloat16Of(recipe)
+    const own = { backend: backend.name, ...products, ...pluginSurroundings(yield* Extensions) }
     const surroundings = { ...(yield* Surroundings), ...own }
     return yield* Recipe.run(recipe).pipe(Effect.provideService(Surroundings, surroundings))
   }).pipe(

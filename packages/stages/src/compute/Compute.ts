@@ -1,11 +1,12 @@
 /** The backend of a run as a service: started with the run, closed with it. */
-import { BetweenStages, processBytes } from "@speedq/pipeline"
-import { type Backend, type BackendName, openBackend } from "@speedq/tensors"
+import { BetweenStages, processBytes, StageArithmetic } from "@speedq/pipeline"
+import { type ArithmeticChoice, type Backend, type BackendName, openBackend } from "@speedq/tensors"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { reasonOf } from "../Errors.ts"
+import { meaningOn } from "./meaningOn.ts"
 
 /** A backend could not be started as asked. */
 export class ComputeUnavailable extends Schema.TaggedError<ComputeUnavailable>()("ComputeUnavailable", {
@@ -22,6 +23,8 @@ interface ComputeOptions {
   readonly backend: BackendName
   /** Bytes of this process; what it takes for itself is not the tensors'. */
   readonly memoryLimit?: number | undefined
+  /** How it multiplies where no recipe says it. Default: f32. */
+  readonly arithmetic?: ArithmeticChoice | undefined
 }
 
 /** Bytes for tensors within a process of `limit` bytes: none, or at least one, which no tensor fits in. */
@@ -29,13 +32,16 @@ const tensorBytes = (limit: number | undefined): number | undefined =>
   limit === undefined ? undefined : Math.max(1, limit - processBytes)
 
 export class Compute extends Context.Service<Compute, { readonly backend: Backend }>()("speedq/Compute") {
-  /** Between two stages, memory that the one before has left free goes back to the system. */
-  static readonly layer = ({ backend: name, memoryLimit }: ComputeOptions): Layer.Layer<Compute, ComputeUnavailable> =>
+  /**
+   * Between two stages, memory that the one before has left free goes back to the system; each stage computes in the arithmetic that
+   * its recipe chooses.
+   */
+  static readonly layer = ({ backend: name, memoryLimit, arithmetic }: ComputeOptions): Layer.Layer<Compute, ComputeUnavailable> =>
     Layer.effectContext(
       Effect.map(
         Effect.acquireRelease(
           Effect.tryPromise({
-            try: () => openBackend(name, { memoryLimit: tensorBytes(memoryLimit) }),
+            try: () => openBackend(name, { memoryLimit: tensorBytes(memoryLimit), arithmetic }),
             catch: (error) =>
               new ComputeUnavailable({
                 backend: name,
@@ -49,7 +55,14 @@ export class Compute extends Context.Service<Compute, { readonly backend: Backen
             Context.add(
               BetweenStages,
               Effect.sync(() => backend.trim())
-            )
+            ),
+            Context.add(StageArithmetic, {
+              meaningOf: (choice) => Effect.sync(() => meaningOn((wanted) => backend.withArithmetic(wanted).name, choice)),
+              within: (arithmetic) => (work) =>
+                Effect.suspend(() =>
+                  Effect.provideService(work, Compute, { backend: backend.withArithmetic(arithmetic) })
+                )
+            })
           )
       )
     )

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import { WrongUsage } from "../../Errors.ts"
 import { shippedPath } from "../../shipped/shipped.ts"
 import { defaulted, repeated } from "../flagDefaults.ts"
-import { backend, count, json, maxPixels, model, seed, verify } from "../flags.ts"
+import { arithmetic, backend, count, json, maxPixels, model, seed, verify } from "../flags.ts"
 import { print, printJson, printPiece } from "../output.ts"
 import { pathFlag } from "../pathParam.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
@@ -62,6 +62,7 @@ export const chat = Command.make(
     seed: seed.pipe(Flag.withDescription("with --temperature: seed of the sampling; default: 0"), Flag.optional),
     verify,
     backend,
+    arithmetic,
     plugins,
     json
   },

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { benchmark, checkBenchmark, data, imageStore, matcher } from "../benchmarkFlags.ts"
 import { defaulted } from "../flagDefaults.ts"
-import { backend, count, json, maxPixels, model, verify } from "../flags.ts"
+import { arithmetic, backend, count, json, maxPixels, model, verify } from "../flags.ts"
 import { print, printJson } from "../output.ts"
 import { pathFlag } from "../pathParam.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
@@ -36,6 +36,7 @@ export const evaluate = Command.make(
     format: Flag.Literals("format", ["xlsx", "tsv", "json"]).pipe(defaulted("format of the predictions file", "xlsx")),
     verify,
     backend,
+    arithmetic,
     plugins,
     json
   },
@@ -52,6 +53,7 @@ export const evaluate = Command.make(
     format,
     verify,
     backend,
+    arithmetic,
     json
   }) {
     yield* checkBenchmark(benchmark, "speedq evaluate --help")
@@ -70,7 +72,8 @@ export const evaluate = Command.make(
         out,
         name: Option.getOrUndefined(name),
         format,
-        verify
+        verify,
+        arithmetic
       },
       backend
     )

@@ -13,7 +13,7 @@ import { loadKernels, type SimdBuild } from "./loadKernels.ts"
 import { Memories } from "./Memories.ts"
 import { Pool } from "./Pool.ts"
 import { loadProducts } from "./thread/library/loadLibrary.ts"
-import { multipliesTiles, readProcessor } from "./thread/processor.ts"
+import { multipliesBfloat16, multipliesTiles, readProcessor } from "./thread/processor.ts"
 import { scratchBytes, Thread } from "./thread/Thread.ts"
 
 export interface NativeOptions {
@@ -51,6 +51,8 @@ export interface NativeDescription {
   /** Multiplies by weights stored as bf16 without widening them; undefined when they are widened. */
   readonly onednn: DescribedLibrary | undefined
   readonly onednnReason: string
+  /** Whether the processor multiplies bf16, which arithmetic in bf16 needs. */
+  readonly multipliesBfloat16: boolean
   /** Whether the processor multiplies tiles of bf16, which oneDNN uses. */
   readonly tiles: boolean
   readonly memoryLimit: number
@@ -111,6 +113,7 @@ export const makeNativeBackend = async (options: NativeOptions = {}): Promise<Na
     cores,
     simd: build,
     blas: described(blas.library),
+    multipliesBfloat16: multipliesBfloat16(readProcessor()),
     tiles: multipliesTiles(readProcessor()),
     blasReason: blas.reason,
     onednn: described(onednn.library),
