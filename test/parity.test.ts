@@ -20,6 +20,36 @@ describe.each(backends)("parity on $name", (backend) => {
   })
 })
 
+/** What PyTorch computed under autocast: by the definition, and by oneDNN where it is. */
+describe("parity in bf16", async () => {
+  const products = await openBackend("native", { arithmetic: "bf16" }).catch((error: Error) => error.message)
+  const [reference] = backends
+  const network = fixtureNames(directory, "bf16")
+  afterAll(() => (typeof products === "string" ? undefined : products.close()))
+
+  it("finds the fixtures", () => {
+    assert.isAtLeast(network.length, 4)
+  })
+
+  it.each(network)("%s on the reference", async (name) => {
+    const outcome = await checkFixture(directory, name, reference!.withArithmetic("bf16"))
+    assert.isTrue(passed(outcome), describeOutcome(outcome))
+  })
+
+  it.for(network)("%s on native", async (name, { skip }) => {
+    if (typeof products === "string") return skip(products)
+    const outcome = await checkFixture(directory, name, products)
+    assert.isTrue(passed(outcome), describeOutcome(outcome))
+  })
+
+  it.each(network.filter((name) => name.startsWith("autocast/")))(
+    "%s in f32 misses: the tolerances tell one arithmetic from the other",
+    async (name) => {
+      assert.isFalse(passed(await checkFixture(directory, name, reference!)))
+    }
+  )
+})
+
 /** The checks take sizes from the checkpoint and the fixture: they hold for other ones than those that are shipped. */
 describe("parity at other sizes", () => {
   const others = "test/otherSizes"

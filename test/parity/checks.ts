@@ -1,6 +1,7 @@
 /** Every kind of fixture and how it is checked. */
 import type { Check } from "./Check.ts"
 import { adaroundBlockCheck, adaroundScalesCheck, temperatureCheck } from "./checks/adaround.ts"
+import { autocastAttentionCheck, autocastLinearCheck, autocastNetworkCheck } from "./checks/autocast.ts"
 import { bilevelCheck } from "./checks/bilevel.ts"
 import { blockApCheck } from "./checks/blockAp.ts"
 import { clippingCheck } from "./checks/clipping.ts"
@@ -31,5 +32,8 @@ export const checks: readonly Check[] = [
   preprocessCheck,
   shapesCheck,
   forwardCheck,
-  traceCheck
+  traceCheck,
+  autocastLinearCheck,
+  autocastAttentionCheck,
+  autocastNetworkCheck
 ]

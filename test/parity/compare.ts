@@ -50,6 +50,20 @@ export const compareExactly = (what: string, actual: ArrayLike<number>, expected
 /** How many of `size` may be off where a share of them must be near: one always, as fewer than 100 have no 1 %. */
 export const strays = (size: number, share: number): number => Math.max(size > 1 ? 1 : 0, (1 - share) * size)
 
+/** All numbers together: the norm of the difference against that of what is expected. */
+export const compareNorm = (
+  what: string,
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  relative: number
+): Comparison => {
+  const norm = (of: (i: number) => number) =>
+    Math.sqrt(Array.from(expected, (_, i) => of(i) ** 2).reduce((a, b) => a + b, 0))
+  const difference = norm((i) => actual[i]! - expected[i]!)
+  const error = difference === 0 ? 0 : difference / (relative * norm((i) => expected[i]!))
+  return { what, error, difference, ok: actual.length === expected.length && error <= 1 }
+}
+
 /** At least `share` of the numbers, or all but one, within the tolerance. */
 export const compareShare = (
   what: string,

@@ -1,7 +1,7 @@
 /** Finds the fixtures below a directory and checks them, one after the other. */
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
-import type { Backend } from "@speedq/tensors"
+import type { Arithmetic, Backend } from "@speedq/tensors"
 import { checks } from "./checks.ts"
 import type { Comparison } from "./compare.ts"
 import { readFixture } from "./Fixture.ts"
@@ -17,16 +17,18 @@ export interface Outcome {
 /** Checkpoints that fixtures are computed with; they expect nothing themselves. */
 const inputsOnly = /checkpoint\/model$/
 
-/** Paths of all fixtures below a directory, without ".safetensors", in order. */
-export const fixtureNames = (directory: string): readonly string[] =>
+const checkOf = (name: string) => checks.find(({ matches }) => matches.test(name))
+
+/** Paths of all fixtures of an arithmetic below a directory, without ".safetensors", in order. What no check knows is of f32. */
+export const fixtureNames = (directory: string, arithmetic: Arithmetic = "f32"): readonly string[] =>
   readdirSync(directory, { recursive: true, encoding: "utf8" })
     .flatMap((file) => (file.endsWith(".safetensors") ? [file.slice(0, -".safetensors".length)] : []))
-    .filter((name) => !inputsOnly.test(name))
+    .filter((name) => !inputsOnly.test(name) && (checkOf(name)?.arithmetic ?? "f32") === arithmetic)
     .sort()
 
 /** Checks one fixture. A fixture that no check knows, or whose check fails to run, is a failure. */
 export const checkFixture = async (directory: string, name: string, backend: Backend): Promise<Outcome> => {
-  const check = checks.find(({ matches }) => matches.test(name))
+  const check = checkOf(name)
   if (check === undefined) return { name, comparisons: [], failure: "no check knows this fixture" }
   try {
     const comparisons = await check.run(readFixture(join(directory, `${name}.safetensors`)), backend)

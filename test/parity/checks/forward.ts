@@ -27,6 +27,13 @@ import type { Fixture } from "../Fixture.ts"
 
 const near = { relative: 1e-4, absolute: 1e-5 }
 
+/** Something that was computed, and what the fixture says of it. */
+interface Result {
+  readonly what: string
+  readonly actual: ArrayLike<number>
+  readonly expected: ArrayLike<number>
+}
+
 export const loadTinyCheckpoint = (backend: Backend, fixture: Fixture) => {
   const directory = join(dirname(fixture.path), "checkpoint")
   const config = readModelConfig(directory)
@@ -78,12 +85,12 @@ const visionStates = (weights: Weights, { vision_config }: ModelConfig, pixels: 
 }
 
 /** What the fixture has of the tower: its ends, every block that is named, and the visual tokens. */
-const compareVision = async (
+const visionResults = async (
   backend: Backend,
   fixture: Fixture,
   config: ModelConfig,
   weights: Weights
-): Promise<readonly Comparison[]> => {
+): Promise<readonly Result[]> => {
   const states = visionStates(weights, config, fixture.load(backend, "pixel_values"))
   const blocks = states.slice(1).map((state, block) => [`vit_block${block}`, state] as const)
   const named = [
@@ -92,44 +99,51 @@ const compareVision = async (
     ["vit_last_hidden", states.at(-1)!],
     ["visual_embeds", projector(weights, shuffledFeatures(config, states[blocksUsed(config)]!))]
   ] as const
-  return Promise.all(named.map(async ([name, state]) => compare(name, await state.read(), fixture.numbers(name), near)))
+  return Promise.all(
+    named.map(async ([what, state]) => ({ what, actual: await state.read(), expected: fixture.numbers(what) }))
+  )
 }
 
 export const forwardCheck: Check = {
   matches: /internvl(2_5|3(_5\w*)?)\/forward-/,
-  run: async (fixture, backend) => {
-    const { config, parameters } = loadTinyCheckpoint(backend, fixture)
-    const all: Weights = weightsFrom(parameters)
-    const read = async (tensor: Tensor) => (await tensor.read()) as Float32Array
-    const comparisons = [...(await compareVision(backend, fixture, config, all))]
-    const [batch = 0, length = 0] = fixture.shape("input_ids")
-    const headName = parameterOf(headLayerOf(config.llm_config))
-    const result = valueAndGrad((trained: Parameters) => {
-      const weights = weightsFrom(trained)
-      const pixels = flaggedPixels(backend, fixture)
-      const features = pixels && visionFeatures(weights, config, pixels)
-      const hidden = hiddenStates(backend, fixture, config, weights, features)
-      const head = weights.get(headName)
-      const { loss } = vocabularyLoss({
-        losses: [crossEntropy()],
-        labels: { values: fixture.integers("labels"), batch, length },
-        student: { hidden, weight: head },
-        chunkRows: 5
-      })
-      return { loss, auxiliary: { hidden: reshape(hidden, hidden.shape) } }
-    })(parameters)
-    const logits = linear(result.auxiliary.hidden, parameters[headName]!)
-    comparisons.push(compare("logits", ...validRows(fixture, await read(logits)), near))
-    comparisons.push(compare("loss", [await result.value.item()], fixture.numbers("loss"), near))
-    for (const [name, gradient] of Object.entries(result.gradients)) {
-      // Autograd has no gradient for a parameter that the loss does not reach: ours is 0 there.
-      const expected = fixture.names.includes(`grad.${name}`)
-        ? fixture.numbers(`grad.${name}`)
-        : new Float32Array(gradient.size)
-      comparisons.push(compare(`grad.${name}`, await read(gradient), expected, near))
-    }
-    return comparisons
+  run: async (fixture, backend): Promise<readonly Comparison[]> =>
+    (await forwardResults(fixture, backend)).map(({ what, actual, expected }) => compare(what, actual, expected, near))
+}
+
+/** All that the fixture of a network says, computed on a backend. */
+export const forwardResults = async (fixture: Fixture, backend: Backend): Promise<readonly Result[]> => {
+  const { config, parameters } = loadTinyCheckpoint(backend, fixture)
+  const all: Weights = weightsFrom(parameters)
+  const read = async (tensor: Tensor) => (await tensor.read()) as Float32Array
+  const results = [...(await visionResults(backend, fixture, config, all))]
+  const [batch = 0, length = 0] = fixture.shape("input_ids")
+  const headName = parameterOf(headLayerOf(config.llm_config))
+  const result = valueAndGrad((trained: Parameters) => {
+    const weights = weightsFrom(trained)
+    const pixels = flaggedPixels(backend, fixture)
+    const features = pixels && visionFeatures(weights, config, pixels)
+    const hidden = hiddenStates(backend, fixture, config, weights, features)
+    const head = weights.get(headName)
+    const { loss } = vocabularyLoss({
+      losses: [crossEntropy()],
+      labels: { values: fixture.integers("labels"), batch, length },
+      student: { hidden, weight: head },
+      chunkRows: 5
+    })
+    return { loss, auxiliary: { hidden: reshape(hidden, hidden.shape) } }
+  })(parameters)
+  const logits = linear(result.auxiliary.hidden, parameters[headName]!)
+  const [valid, validExpected] = validRows(fixture, await read(logits))
+  results.push({ what: "logits", actual: valid, expected: validExpected })
+  results.push({ what: "loss", actual: [await result.value.item()], expected: fixture.numbers("loss") })
+  for (const [name, gradient] of Object.entries(result.gradients)) {
+    // Autograd has no gradient for a parameter that the loss does not reach: ours is 0 there.
+    const expected = fixture.names.includes(`grad.${name}`)
+      ? fixture.numbers(`grad.${name}`)
+      : new Float32Array(gradient.size)
+    results.push({ what: `grad.${name}`, actual: await read(gradient), expected })
   }
+  return results
 }
 
 /** Logits of tokens that are not padding: what padding attends to is nobody's contract. */

@@ -18,7 +18,9 @@ export interface Meaning {
 export const StageArithmetic = Context.Reference<{
   readonly meaningOf: (choice: ArithmeticChoice) => Effect.Effect<Meaning>
   /** Work in an arithmetic that was not refused. */
-  readonly within: (arithmetic: Meaning["arithmetic"]) => <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly within: (
+    arithmetic: Meaning["arithmetic"]
+  ) => <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }>("@speedq/pipeline/StageArithmetic", {
   defaultValue: () => ({
     meaningOf: (choice) => Effect.succeed({ arithmetic: choice === "f32" ? "f32" : "bf16" }),

@@ -36,7 +36,11 @@ export class Compute extends Context.Service<Compute, { readonly backend: Backen
    * Between two stages, memory that the one before has left free goes back to the system; each stage computes in the arithmetic that
    * its recipe chooses.
    */
-  static readonly layer = ({ backend: name, memoryLimit, arithmetic }: ComputeOptions): Layer.Layer<Compute, ComputeUnavailable> =>
+  static readonly layer = ({
+    backend: name,
+    memoryLimit,
+    arithmetic
+  }: ComputeOptions): Layer.Layer<Compute, ComputeUnavailable> =>
     Layer.effectContext(
       Effect.map(
         Effect.acquireRelease(
@@ -57,7 +61,8 @@ export class Compute extends Context.Service<Compute, { readonly backend: Backen
               Effect.sync(() => backend.trim())
             ),
             Context.add(StageArithmetic, {
-              meaningOf: (choice) => Effect.sync(() => meaningOn((wanted) => backend.withArithmetic(wanted).name, choice)),
+              meaningOf: (choice) =>
+                Effect.sync(() => meaningOn((wanted) => backend.withArithmetic(wanted).name, choice)),
               within: (arithmetic) => (work) =>
                 Effect.suspend(() =>
                   Effect.provideService(work, Compute, { backend: backend.withArithmetic(arithmetic) })

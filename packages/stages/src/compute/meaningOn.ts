@@ -1,5 +1,5 @@
 /** What a choice of arithmetic comes to where something may multiply bf16 or not. */
-import { type Meaning, StageArithmetic } from "@speedq/pipeline"
+import type { Meaning, StageArithmetic } from "@speedq/pipeline"
 import { type Arithmetic, type ArithmeticChoice, BackendUnavailable, bfloat16Products } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 
