@@ -12,7 +12,8 @@ import { uniform } from "@speedq/quantizers"
 import { noGrad, openBackend, type Parameters, Random, scope, type Tensor } from "@speedq/tensors"
 import { visionBlock, visionBlockName, weightsFrom } from "@speedq/vlm-model"
 import { type Flags, machine, median, normal } from "./measure.ts"
-import { byKernel, profiled, secondsOf } from "./profiledBackend.ts"
+import { arithmeticOf, productPeaks } from "./productPeaks.ts"
+import { byKernel, flopsOf, profiled, secondsOf } from "./profiledBackend.ts"
 import { peakGib, realConfig, realWeights } from "./realModel.ts"
 
 const tokens = 1025
@@ -25,7 +26,10 @@ const middle = 600
 
 export const adaround = async (flags: Flags) => {
   const [tiles, bits, iters] = [flags.number("tiles", 1), flags.number("bits", 2) as 2 | 4, flags.number("iters", 3)]
-  const { backend, spent, reset } = profiled(await openBackend("native"))
+  const arithmetic = arithmeticOf(flags)
+  const inner = await openBackend("native", { arithmetic })
+  const peaks = productPeaks(inner)
+  const { backend, spent, reset } = profiled(inner)
   const config = realConfig()
   const vision = config.vision_config
   const parameters = realWeights(backend, config, "f32", (weight) => weight.startsWith(`${name}.`))
@@ -52,6 +56,9 @@ export const adaround = async (flags: Flags) => {
     case: "adaround",
     ...machine(),
     backend: backend.name,
+    arithmetic,
+    peakGflops: peaks,
+    ofPeak: flopsOf(kernels) / iterations.at(-1)! / 1e9 / peaks[arithmetic]!,
     tiles,
     bits,
     iter_s: median(iterations),

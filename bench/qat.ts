@@ -1,6 +1,7 @@
 /** A stage-3 step at InternVL3-1B shapes: seconds by phase, speed against that of products alone, memory. PyTorch's case `qat`. */
 import { type Backend, linear, noGrad, openBackend } from "@speedq/tensors"
 import { type Flags, machine, median, normal, timed } from "./measure.ts"
+import { arithmeticOf, productPeaks } from "./productPeaks.ts"
 import { byKernel, flopsOf, isProduct, profiled, type Spent, secondsOf, sumBy } from "./profiledBackend.ts"
 import { qatStep } from "./qatStep.ts"
 import { peakGib } from "./realModel.ts"
@@ -28,7 +29,10 @@ export const qat = async (flags: Flags) => {
     rematerialize: flags.has("checkpoint")
   }
   const steps = flags.number("steps", 2)
-  const profile = profiled(await openBackend("native"))
+  const arithmetic = arithmeticOf(flags)
+  const inner = await openBackend("native", { arithmetic })
+  const peaks = productPeaks(inner)
+  const profile = profiled(inner)
   const { backend, reset, spent } = profile
   const machineGflops = productSpeed(backend, options.tokens)
   const { seeTiles, step } = qatStep(profile, options)
@@ -68,6 +72,11 @@ export const qat = async (flags: Flags) => {
     stepGflops: flopsOf(kernels) / last / 1e9,
     productGflops: flopsOf(products) / secondsOf(products) / 1e9,
     vitGflops: flopsOf(tower) / secondsOf(tower) / 1e9,
+    arithmetic,
+    /** What products reach at best in each arithmetic, and how much of that the step's own and the whole step do. */
+    peakGflops: peaks,
+    productsOfPeak: flopsOf(products) / secondsOf(products) / 1e9 / peaks[arithmetic]!,
+    stepOfPeak: flopsOf(kernels) / last / 1e9 / peaks[arithmetic]!,
     machineGflops,
     stepOfMachine: flopsOf(kernels) / last / 1e9 / machineGflops,
     kernels: byKernel(kernels)

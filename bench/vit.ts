@@ -2,13 +2,16 @@
 import { makeNativeBackend, noGrad, scope, type Tensor } from "@speedq/tensors"
 import { visionBlock, visionBlockName, weightsFrom } from "@speedq/vlm-model"
 import { type Flags, machine, median, normal, timed } from "./measure.ts"
-import { byKernel, profiled } from "./profiledBackend.ts"
+import { arithmeticOf, productPeaks } from "./productPeaks.ts"
+import { byKernel, flopsOf, profiled } from "./profiledBackend.ts"
 import { peakGib, realConfig, realWeights } from "./realModel.ts"
 
 export const vit = async (flags: Flags) => {
-  const { backend, spent, reset } = profiled(
-    await makeNativeBackend(flags.has("threads") ? { threads: flags.number("threads", 1) } : {})
-  )
+  const arithmetic = arithmeticOf(flags)
+  const threads = flags.has("threads") ? { threads: flags.number("threads", 1) } : {}
+  const inner = await makeNativeBackend({ ...threads, arithmetic })
+  const peaks = productPeaks(inner)
+  const { backend, spent, reset } = profiled(inner)
   const [tiles, blocks, steps] = [flags.number("tiles", 1), flags.number("blocks", 24), flags.number("steps", 3)]
   const config = realConfig()
   const names = Array.from({ length: blocks }, (_, index) => visionBlockName(index))
@@ -36,6 +39,10 @@ export const vit = async (flags: Flags) => {
     case: "vit",
     ...machine(),
     backend: backend.name,
+    arithmetic,
+    peakGflops: peaks,
+    gflops: flopsOf(spent()) / steps_s.at(-1)! / 1e9,
+    ofPeak: flopsOf(spent()) / steps_s.at(-1)! / 1e9 / peaks[arithmetic]!,
     tiles,
     blocks,
     weights: stored,

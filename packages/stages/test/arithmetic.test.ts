@@ -45,46 +45,49 @@ const finished = ({ exit, entries }: Recording) => {
 const lossesOf = (recording: Recording): readonly number[] =>
   eventsOfKind(RunEvents.StepDone, finished(recording)).flatMap(({ metrics }) => metrics["loss"] ?? [])
 
-describe.skipIf(missing !== undefined)(`a recipe in bf16${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
-  const whole = join(root, "bf16")
-  let rounded: Recording
-  let single: Recording
+describe.skipIf(missing !== undefined)(
+  `a recipe in bf16${missing === undefined ? "" : ` (skipped: ${missing})`}`,
+  () => {
+    const whole = join(root, "bf16")
+    let rounded: Recording
+    let single: Recording
 
-  beforeAll(async () => {
-    model = await writeNanoModel(join(root, "model"))
-    rounded = await runs.run(recipeIn("bf16"), whole)
-    single = await runs.run(recipeIn(), join(root, "f32"))
-  }, 240_000)
+    beforeAll(async () => {
+      model = await writeNanoModel(join(root, "model"))
+      rounded = await runs.run(recipeIn("bf16"), whole)
+      single = await runs.run(recipeIn(), join(root, "f32"))
+    }, 240_000)
 
-  it("learns what f32 learns, in other numbers", () => {
-    const [actual, expected] = [lossesOf(rounded), lossesOf(single)]
-    assert.strictEqual(actual.length, expected.length)
-    assert.notDeepEqual(actual, expected)
-    for (const [step, loss] of actual.entries()) assert.closeTo(loss, expected[step]!, 0.05 * expected[step]!)
-  })
+    it("learns what f32 learns, in other numbers", () => {
+      const [actual, expected] = [lossesOf(rounded), lossesOf(single)]
+      assert.strictEqual(actual.length, expected.length)
+      assert.notDeepEqual(actual, expected)
+      for (const [step, loss] of actual.entries()) assert.closeTo(loss, expected[step]!, 0.05 * expected[step]!)
+    })
 
-  it("ends with the same bytes when it was interrupted in every stage", async () => {
-    const again = join(root, "again")
-    for (const [stage, step] of [
-      ["01-adaround-vit", 3],
-      ["02-train-projector", 2],
-      ["03-qat", 1]
-    ] as const) {
-      const { exit } = await runs.run(recipeIn("bf16"), again, { stage, step })
-      assert.isTrue(Exit.isFailure(exit), stage)
-    }
-    finished(await runs.run(recipeIn("bf16"), again))
-    assert.deepStrictEqual(resultsOf(again), resultsOf(whole))
-  }, 240_000)
+    it("ends with the same bytes when it was interrupted in every stage", async () => {
+      const again = join(root, "again")
+      for (const [stage, step] of [
+        ["01-adaround-vit", 3],
+        ["02-train-projector", 2],
+        ["03-qat", 1]
+      ] as const) {
+        const { exit } = await runs.run(recipeIn("bf16"), again, { stage, step })
+        assert.isTrue(Exit.isFailure(exit), stage)
+      }
+      finished(await runs.run(recipeIn("bf16"), again))
+      assert.deepStrictEqual(resultsOf(again), resultsOf(whole))
+    }, 240_000)
 
-  it("computes a stage anew whose arithmetic changed, and those that build on it", async () => {
-    const entries = finished(await runs.run(recipeIn({ "adaround-vit": "bf16", "train-projector": "bf16" }), whole))
-    assert.lengthOf(eventsOfKind(RunEvents.StageReused, entries), 2)
-    assert.lengthOf(eventsOfKind(RunEvents.StageFinished, entries), 1)
-    assert.isTrue(Exit.isSuccess((await runs.run(recipeIn("f32"), whole)).exit))
-    assert.deepStrictEqual(resultsOf(whole), resultsOf(join(root, "f32")))
-  }, 240_000)
-})
+    it("computes a stage anew whose arithmetic changed, and those that build on it", async () => {
+      const entries = finished(await runs.run(recipeIn({ "adaround-vit": "bf16", "train-projector": "bf16" }), whole))
+      assert.lengthOf(eventsOfKind(RunEvents.StageReused, entries), 2)
+      assert.lengthOf(eventsOfKind(RunEvents.StageFinished, entries), 1)
+      assert.isTrue(Exit.isSuccess((await runs.run(recipeIn("f32"), whole)).exit))
+      assert.deepStrictEqual(resultsOf(whole), resultsOf(join(root, "f32")))
+    }, 240_000)
+  }
+)
 
 it("refused before any work where nothing multiplies bf16", async () => {
   const before = process.env["SPEEDQ_ONEDNN"]
