@@ -99,6 +99,31 @@ describe("products in bf16", () => {
     }
   })
 
+  it.skipIf(refusal !== undefined)("a right factor of which some rows are rounded at a time", async () => {
+    const [few, wide, narrow] = [5, 40_001, 512]
+    // A thousand different numbers, over and over.
+    const some = numbers(1021)
+    const repeated = (of: Float32Array, count: number) => {
+      const values = new Float32Array(count)
+      for (let at = 0; at < count; at += of.length) values.set(of.subarray(0, Math.min(of.length, count - at)), at)
+      return values
+    }
+    const bias = repeated(some, wide)
+    const run = async (backend: Backend, from: Float32Array) => {
+      const of = (rows: number, columns: number) => tensor(backend, repeated(from, rows * columns), [rows, columns])
+      const [x, y, w, b] = [of(few, narrow), of(few, wide), of(wide, narrow), tensor(backend, bias, [wide])]
+      const forth = await read([x, b], linear(x, w, b))
+      // A view, valid until the next call.
+      return [Float32Array.from(forth), Float32Array.from(await read([y, w], matmul(y, w)))] as const
+    }
+    const expected = await run(native, rounded(some))
+    const actual = await run(native.withArithmetic("bf16"), some)
+    for (const [index, columns] of [wide, narrow].entries()) {
+      const near = { relative: 1e-5, absolute: 2e-3 }
+      assertClose(`product ${index}`, [few, columns], actual[index]!, expected[index]!, near)
+    }
+  })
+
   it.each(backends)("$name: one device with two arithmetics, whose tensors are foreign to each other", (backend) => {
     const other = backend.withArithmetic("bf16")
     assert.strictEqual(backend.withArithmetic("bf16"), other)

@@ -4,11 +4,12 @@
  * done until two times agree, and the best one counts: it is what a machine that does nothing else takes.
  */
 import os from "node:os"
-import { type Backend, openBackend, type Tensor } from "@speedq/tensors"
+import { type Arithmetic, type Backend, openBackend, type Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
+import { PlannedArithmetic } from "../compute/meaningOn.ts"
 
 /** A piece of work, and what it needs, made once. */
 export interface Prepared {
@@ -80,18 +81,19 @@ const measure = async (backend: Backend, { amount, prepare }: Piece): Promise<Me
   }
 }
 
-/** Stands for the processor's own backend among those that were measured on. */
-const processor = {}
+/** Stand for the processor's own backend among those that were measured on. */
+const processor: { readonly [A in Arithmetic]: object } = { f32: {}, bf16: {} }
 const known = new WeakMap<object, Map<string, Promise<Measured>>>()
 
 const measureAll = async (
   backend: Backend | undefined,
+  arithmetic: Arithmetic,
   pieces: readonly Piece[]
 ): Promise<ReadonlyMap<string, Measured>> => {
-  const measured = known.get(backend ?? processor) ?? new Map<string, Promise<Measured>>()
-  known.set(backend ?? processor, measured)
+  const measured = known.get(backend ?? processor[arithmetic]) ?? new Map<string, Promise<Measured>>()
+  known.set(backend ?? processor[arithmetic], measured)
   const missing = pieces.filter(({ name }) => !measured.has(name))
-  const on = missing.length === 0 ? undefined : (backend ?? (await openBackend("native")))
+  const on = missing.length === 0 ? undefined : (backend ?? (await openBackend("native", { arithmetic })))
   try {
     for (const piece of missing) {
       if (!measured.has(piece.name)) measured.set(piece.name, measure(on!, piece))
@@ -140,7 +142,8 @@ export const measureSpeeds = Effect.fn("measureSpeeds")(function* <Name extends 
   const backend = Option.getOrUndefined(yield* Effect.serviceOption(Compute))?.backend
   const entries = Object.entries<Piece | undefined>(pieces)
   const there = entries.flatMap(([, piece]) => piece ?? [])
-  const measuring = computing(() => measureAll(backend, there))
+  const arithmetic = yield* PlannedArithmetic
+  const measuring = computing(() => measureAll(backend, arithmetic, there))
   return Option.map(yield* Effect.option(measuring), (measured): Speeds<Name> => {
     const seconds = Object.fromEntries(
       entries.map(([name, piece]) => [name, piece === undefined ? 0 : measured.get(piece.name)!.seconds])

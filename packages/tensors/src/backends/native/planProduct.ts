@@ -1,15 +1,19 @@
 /** Plans a product: where its matrices are, its slices, and whether its factors are rounded to bf16 or the left one is split into parts of it. */
 import { elementBytes } from "../../core/DType.ts"
 import { UnsupportedKernel } from "../../core/Errors.ts"
+import type { Operand } from "../../core/Operand.ts"
 import type { ProductCall, ProductOperand } from "./NativeBody.ts"
 import type { Placing } from "./Placing.ts"
-import { partElements, roundFactor } from "./roundFactor.ts"
+import { partElements, roundFactor, rounding } from "./roundFactor.ts"
 import { slices } from "./slices.ts"
+import type { Place } from "./thread/Thread.ts"
 import type { Matrix, ProductTask, RowsTask, Task, TaskOperand } from "./thread/tasks.ts"
 import type { Visits } from "./Visits.ts"
 
 /** Bytes of the parts that exist at once: larger left factors are multiplied some rows at a time. */
 const partsBytes = 32 * 2 ** 20
+/** Bytes of a right factor in bf16 that exist at once: of a larger one some rows are multiplied at a time. */
+const factorBytes = 32 * 2 ** 20
 /** Bytes of the three parts of an element. */
 const splitBytes = 6
 
@@ -51,21 +55,65 @@ export const planProduct = (
     ...slices(batch, m, n, k, threads)
   }
   if (multiplying === "bf16" && arithmetic !== "f32" && k > 0) {
-    const [left, right] = [
-      roundFactor(engine, visits, a.operand, batch * m * k),
-      roundFactor(engine, visits, b.operand, (b.sharedByBatch ? 1 : batch) * k * n)
-    ]
-    const [bytesA, bytesB] = [2 * m * k, b.sharedByBatch ? 0 : 2 * k * n]
-    const rounded: ProductTask = {
-      ...product,
-      a: { ...product.a, ...left.place, type: "bf16", batchBytes: bytesA },
-      b: { ...product.b, ...right.place, type: "bf16", batchBytes: bytesB }
-    }
-    return [...left.tasks, ...right.tasks, rounded]
+    return byRounding(engine, visits, product, { a: a.operand, b: b.operand, shared: b.sharedByBatch }, threads)
   }
   const dense = batch === 1 && !a.transposed && product.a.stride === k
   const splits = type === "bf16" && multiplying === "parts" && dense && !accumulate && m > 0 && k > 0
   return splits ? byParts(visits, product, threads) : [product]
+}
+
+/** Rounds A, and B or some of its rows after the others, and multiplies. */
+const byRounding = (
+  engine: Placing,
+  visits: Visits,
+  product: ProductTask,
+  { a, b, shared }: { readonly a: Operand; readonly b: Operand; readonly shared: boolean },
+  threads: number
+): readonly Task[] => {
+  const { batch, m, n, k } = product
+  const left = roundFactor(engine, visits, a, batch * m * k)
+  const rounded: ProductTask = { ...product, a: { ...product.a, ...left.place, type: "bf16", batchBytes: 2 * m * k } }
+  const multiplied = (task: ProductTask, place: Place): ProductTask => ({
+    ...task,
+    b: { ...task.b, ...place, type: "bf16", batchBytes: shared ? 0 : 2 * k * n }
+  })
+  const [rows, columns] = product.b.transposed ? [n, k] : [k, n]
+  const most = Math.max(1, Math.floor(factorBytes / (2 * Math.max(1, columns))))
+  if (batch > 1 || rows <= most || b.dtype === "bf16") {
+    const right = roundFactor(engine, visits, b, (shared ? 1 : batch) * k * n)
+    return [...left.tasks, ...right.tasks, multiplied(rounded, right.place)]
+  }
+  const { memory, offset } = product.b
+  const place = { memory, offset: visits.borrow(2 * most * columns, memory).offset }
+  const chunks = Array.from({ length: Math.ceil(rows / most) }, (_, index): readonly Task[] => {
+    const first = index * most
+    const count = Math.min(most, rows - first)
+    const from = { memory, offset: offset + elementBytes(b.dtype) * first * columns }
+    const part = product.b.transposed ? columnsOf(rounded, first, count, threads) : termsOf(rounded, first, count)
+    return [rounding(from, b.dtype, count * columns, place), multiplied(part, place)]
+  })
+  return [...left.tasks, ...chunks.flat()]
+}
+
+/** The part of a product that gives some columns of C. */
+const columnsOf = (product: ProductTask, first: number, count: number, threads: number): ProductTask => ({
+  ...product,
+  n: count,
+  c: { ...product.c, offset: product.c.offset + 4 * first },
+  ...(product.bias === undefined ? {} : { bias: product.bias + 4 * first }),
+  ...slices(1, product.m, count, product.k, threads)
+})
+
+/** The part of a product that adds some terms of its sums, for A in bf16; the first part has the bias. */
+const termsOf = ({ bias, ...product }: ProductTask, first: number, count: number): ProductTask => {
+  const { stride, transposed, offset } = product.a
+  return {
+    ...product,
+    k: count,
+    a: { ...product.a, offset: offset + 2 * first * (transposed ? stride : 1) },
+    accumulate: product.accumulate || first > 0,
+    ...(bias === undefined || first > 0 ? {} : { bias })
+  }
 }
 
 /** Splits some rows of A into three bf16 matrices, multiplies those, takes the next rows. */
