@@ -10,7 +10,12 @@ export interface Part {
   readonly mixture: Mixture
   /** Share of the batches whose pictures are shown twice as large, in percent. */
   readonly enlargedPercent?: number
+  /** The rate that falls to 0 over the part; without it, the rate is constant. */
+  readonly fallsFrom?: number
 }
+
+const peak = 2e-3
+const warmupSteps = 200
 
 /** What is read off one place: learned first, and asked a little in every part. */
 const places = { color: 1, shape: 1, side: 2, dots: 2, read: 2, number: 2 } as const
@@ -115,23 +120,44 @@ export const curriculum: ReadonlyArray<Part> = [
       varied: true,
       alikePercent: 20
     },
-    enlargedPercent: 6
+    enlargedPercent: 6,
+    fallsFrom: peak
+  },
+  // What was learned least, counting, once more among the rest.
+  {
+    steps: 3000,
+    mixture: {
+      weights: { ...places, locate: 4, exist: 3, verify: 3, count: 24, choice: 6 },
+      mostQuestions: 5,
+      captionPercent: 60,
+      explainPercent: 3,
+      directPercent: 25,
+      layouts: [3, 1, 1],
+      things: allThings,
+      varied: true,
+      alikePercent: 20
+    },
+    enlargedPercent: 6,
+    fallsFrom: peak / 2
   }
 ]
 
 export const totalSteps = curriculum.reduce((sum, { steps }) => sum + steps, 0)
 
-/** What step `step` asks. */
-export const partOf = (step: number): Part => {
+/** The part that step `step` is in, and how many of its steps are left, this one among them. */
+const placeOf = (step: number) => {
   let end = 0
   const part = curriculum.find(({ steps }) => step < (end += steps))
   if (part === undefined) throw new RangeError(`the curriculum has ${totalSteps} steps, not ${step + 1}`)
-  return part
+  return { part, left: end - step }
 }
 
-const peak = 2e-3
-const warmupSteps = 200
-const decaySteps = curriculum.at(-1)!.steps
-/** Learning rate of step `step`: constant, so that a part can be put in between, and falling to 0 in the last part. */
-export const rateOf = (step: number): number =>
-  peak * Math.min(1, (step + 1) / warmupSteps, (totalSteps - step) / decaySteps)
+/** What step `step` asks. */
+export const partOf = (step: number): Part => placeOf(step).part
+
+/** Learning rate of step `step`: constant after the warm-up, so that a part can be put in between; it falls in the last parts. */
+export const rateOf = (step: number): number => {
+  const { part, left } = placeOf(step)
+  if (part.fallsFrom !== undefined) return part.fallsFrom * (left / part.steps)
+  return peak * Math.min(1, (step + 1) / warmupSteps)
+}
