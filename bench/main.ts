@@ -6,6 +6,7 @@ import { fakequant } from "./fakequant.ts"
 import { gemm } from "./gemm.ts"
 import { generate } from "./generate.ts"
 import { kernels } from "./kernels.ts"
+import { launches } from "./launches.ts"
 import { load } from "./load.ts"
 import { Flags } from "./measure.ts"
 import { qat } from "./qat.ts"
@@ -25,6 +26,7 @@ const cases: { readonly [name: string]: Case } = {
   gemm,
   generate,
   kernels,
+  launches,
   load,
   qat,
   quantization,

@@ -1,0 +1,66 @@
+/**
+ * What a stage-3 step at InternVL3-1B shapes costs the host of a GPU, without a GPU: programs launched, bytes that they are bound
+ * to, memory of the device, and milliseconds of the host over Dawn's null backend, which computes nothing.
+ */
+import { type Backend, openBackend } from "@speedq/tensors"
+import { type Flags, machine, median } from "./measure.ts"
+import { type Counts, provideNullGpu } from "./nullGpu.ts"
+import { qatStep } from "./qatStep.ts"
+
+/** Weights are left as zeros: nothing computes with them. Positions and labels are looked at by the host. */
+const unfilled = (backend: Backend): Backend => ({
+  ...backend,
+  fill: (handle, write) => {
+    if (handle.dtype === "i32") backend.fill(handle, write)
+  }
+})
+
+export const launches = async (flags: Flags) => {
+  const options = {
+    layers: flags.number("layers", 24),
+    tokens: flags.number("tokens", 512),
+    answer: flags.number("answer", 64),
+    tiles: 0,
+    bits: flags.number("bits", 2) as 2 | 4,
+    group: flags.number("group", 16),
+    scaleGroup: flags.number("scale-group", 16),
+    rematerialize: flags.has("checkpoint")
+  }
+  const steps = flags.number("steps", 7)
+  const gpu = await provideNullGpu()
+  const backend = unfilled(await openBackend("gpujs:webgpu"))
+  const { step } = qatStep({ backend, enter: () => {}, spent: () => [], reset: () => {} }, options)
+  const once = async (): Promise<void> => {
+    const loss = step()
+    await loss.item()
+    loss.release()
+  }
+  // The first step compiles; the second finds the pool and the caches as every later one does.
+  let counts: Counts | undefined
+  await gpu.count(once)
+  for (let warm = 0; warm < 2; warm++) counts = await gpu.count(once)
+  const [wall, cpu]: [number[], number[]] = [[], []]
+  for (let i = 0; i < steps; i++) {
+    const [start, used] = [performance.now(), process.cpuUsage()]
+    await once()
+    wall.push(performance.now() - start)
+    const { user, system } = process.cpuUsage(used)
+    cpu.push((user + system) / 1000)
+  }
+  const { bytes, ...others } = counts!
+  const report = {
+    case: "launches",
+    ...machine(),
+    backend: backend.name,
+    ...options,
+    ...others,
+    gigabytes: bytes / 1e9,
+    peakGib: backend.usage().peakBytes / 2 ** 30,
+    /** Medians of the steps; milliseconds on the wall, which a busy machine makes longer, and of processors. */
+    hostMs: median(wall),
+    hostCpuMs: median(cpu),
+    leastCpuMs: Math.min(...cpu)
+  }
+  await backend.close()
+  return report
+}
