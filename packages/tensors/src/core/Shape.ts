@@ -3,7 +3,11 @@
 export type Shape = readonly number[]
 
 /** Number of elements; 1 for the empty shape. */
-export const sizeOf = (shape: Shape): number => shape.reduce((size, extent) => size * extent, 1)
+export const sizeOf = (shape: Shape): number => {
+  let size = 1
+  for (const extent of shape) size *= extent
+  return size
+}
 
 export const sameShape = (a: Shape, b: Shape): boolean =>
   a.length === b.length && a.every((extent, axis) => extent === b[axis])

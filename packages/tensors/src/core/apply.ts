@@ -24,6 +24,11 @@ const checkOperand = (kernel: AnyKernel, spec: InputSpec, [name, tensor]: Named,
   return { handle: tensor.storage.handle, dtype: tensor.dtype, shape: tensor.shape }
 }
 
+const firstOf = (inputs: Tensors<string>): Named | undefined => {
+  for (const name in inputs) if (inputs[name]) return [name, inputs[name]]
+  return undefined
+}
+
 /**
  * Runs `kernel` on the backend of its operands and returns its outputs.
  * Raises MissingOperand, ReleasedTensor, ForeignTensor, DTypeMismatch, ShapeMismatch, InvalidAttribute before any work.
@@ -33,12 +38,10 @@ export const apply = <I extends string, O extends string, A extends object>(
   inputs: Tensors<I>,
   attributes: A
 ): { readonly [K in O]: Tensor } => {
-  const first = (Object.entries(inputs) as [string, Tensor | undefined][]).find((entry): entry is [string, Tensor] =>
-    Boolean(entry[1])
-  )
+  const first = firstOf(inputs)
   const operands: { [name: string]: Operand } = {}
   const shapes: { [name: string]: Shape } = {}
-  for (const name of Object.keys(kernel.inputs) as I[]) {
+  for (const name in kernel.inputs) {
     const tensor = inputs[name]
     const spec: InputSpec = kernel.inputs[name]
     if (tensor === undefined || first === undefined) {

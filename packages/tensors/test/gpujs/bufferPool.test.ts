@@ -1,15 +1,13 @@
 /** The pool of GPU buffers. */
 import { assert, describe, it } from "vitest"
-import { makeBufferPool, pooledSize } from "../../src/backends/gpujs/bufferPool.ts"
+import { makeBufferPool, pooledSize } from "../../src/backends/gpujs/webgpu/bufferPool.ts"
 
 const pool = (idleBytes: number, most = 2 ** 30) => {
   const destroyed: number[] = []
   let made = 0
-  const create = (size: number) => {
-    const id = made++
-    return { size, id, destroy: () => void destroyed.push(id) }
-  }
-  return { ...makeBufferPool(create, { idleBytes, most }), destroyed, made: () => made }
+  const create = (size: number) => ({ size, id: made++ })
+  const destroy = ({ id }: { readonly id: number }) => void destroyed.push(id)
+  return { ...makeBufferPool({ create, destroy, idleBytes, most }), destroyed, made: () => made }
 }
 
 describe("makeBufferPool", () => {
@@ -22,12 +20,37 @@ describe("makeBufferPool", () => {
     assert.strictEqual(made(), 2)
   })
 
+  it("takes the one made first, whatever the order of releases, so that every step takes the same ones", () => {
+    const { take, give } = pool(2 ** 20)
+    const step = (order: readonly number[]) => {
+      const taken = [take(1024), take(1024), take(4096), take(1024)]
+      for (const index of order) give(taken[index]!)
+      return taken.map(({ id }) => id)
+    }
+    const first = step([0, 1, 2, 3])
+    for (const order of [
+      [3, 1, 0, 2],
+      [1, 3, 2, 0],
+      [2, 0, 3, 1]
+    ])
+      assert.deepEqual(step(order), first)
+  })
+
   it("destroys the longest unused beyond its limit", () => {
     const { take, give, destroyed, idleBytes } = pool(2048)
     const buffers = [take(1024), take(1024), take(1024)]
-    for (const buffer of buffers) give(buffer)
-    assert.deepEqual(destroyed, [0])
+    for (const index of [1, 0, 2]) give(buffers[index]!)
+    assert.deepEqual(destroyed, [1])
     assert.strictEqual(idleBytes(), 2048)
+    assert.deepEqual([take(1024), take(1024)], [buffers[0]!, buffers[2]!], "those that are left serve on")
+  })
+
+  it("keeps nothing once it is cleared", () => {
+    const { take, give, destroyed, idleBytes, clear } = pool(2 ** 20)
+    for (const buffer of [take(256), take(512)]) give(buffer)
+    clear()
+    assert.deepEqual([destroyed, idleBytes()], [[0, 1], 0])
+    assert.strictEqual(take(256).id, 2)
   })
 
   it("rounds by an eighth at most, and never past the largest binding", () => {

@@ -8,9 +8,10 @@ export type GpujsMode = "webgpu" | "headlessgl" | "webasm" | "cpu"
 export interface CompiledProgram<S> {
   /**
    * `program` is the one it was compiled from, or one that differs in scalars, and in extents and sizes unless they are
-   * `fixed`. Raises UnsupportedKernel when it would run elsewhere than in its mode.
+   * `fixed`. Gives new storage, or the operand of the output's name where that was updated in place; later where it has to be
+   * compiled first, or where the mode always answers later. Raises UnsupportedKernel when it would run elsewhere than in its mode.
    */
-  readonly run: (program: GpujsProgram, operands: readonly S[]) => Promise<S>
+  readonly run: (program: GpujsProgram, operands: readonly S[]) => S | Promise<S>
   readonly destroy: () => void
 }
 
@@ -24,6 +25,8 @@ export interface Device<S> {
   /** Whether extents and sizes are compiled in like constants; else they are arguments. */
   readonly fixed: boolean
   readonly upload: (values: Float32Array) => S
+  readonly zeros: (length: number) => S
+  /** The elements as they are now, whatever runs before they are there. */
   readonly download: (stored: S) => Float32Array | Promise<Float32Array>
   readonly release: (stored: S) => void
   /** `kernel` is named in errors. */
@@ -32,6 +35,8 @@ export interface Device<S> {
   readonly usage: () => Usage
   /** The error of work that failed after its call had returned, once. */
   readonly takeFailure: () => Error | undefined
+  /** Gives back what is kept for the next tensors. */
+  readonly trim: () => void
   readonly close: () => Promise<void>
 }
 

@@ -5,12 +5,14 @@ import type { GpujsMode } from "./Device.ts"
 import { makeHeadlessglDevice } from "./headlessglDevice.ts"
 import { makeHostDevice } from "./hostDevice.ts"
 import { makeQueuedBackend } from "./queuedBackend.ts"
-import { makeWebgpuDevice } from "./webgpuDevice.ts"
+import { makeWebgpuDevice } from "./webgpu/webgpuDevice.ts"
 
 export interface GpujsOptions {
   readonly mode: GpujsMode
   /** Whether `webgpu` may run on an adapter that is no GPU but a program, as SwiftShader is. Default true. */
   readonly software?: boolean
+  /** In `webgpu`, hands every launch to the device alone, so that an error names its kernel; slow. Default false. */
+  readonly debug?: boolean
 }
 
 /**
@@ -19,11 +21,11 @@ export interface GpujsOptions {
  * @example
  * const backend = await makeGpujsBackend({ mode: "webgpu" })
  */
-export const makeGpujsBackend = async ({ mode, software = true }: GpujsOptions): Promise<Backend> => {
+export const makeGpujsBackend = async ({ mode, software = true, debug = false }: GpujsOptions): Promise<Backend> => {
   const { GPU } = await importGpujs(`gpujs:${mode}`)
   switch (mode) {
     case "webgpu":
-      return makeQueuedBackend(await makeWebgpuDevice(GPU, { software }))
+      return makeQueuedBackend(await makeWebgpuDevice(GPU, { software, debug }))
     case "headlessgl":
       return makeQueuedBackend(makeHeadlessglDevice(GPU))
     default:

@@ -35,7 +35,10 @@ export interface GpujsProgram {
    */
   readonly output: string
   readonly compute: ProgramFunction
-  /** Operands, outputs and intermediates (as they stand then) in the order of the function's first parameters. */
+  /**
+   * Operands, outputs and intermediates (as they stand then) in the order of the function's first parameters. Of what has the
+   * output's own name a thread reads nothing but the element that it computes: the result may take its place.
+   */
   readonly reads: readonly string[]
   /** Numbers for the remaining parameters; they may change from call to call without a new compilation. */
   readonly scalars?: readonly number[]

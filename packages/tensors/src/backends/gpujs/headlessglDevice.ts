@@ -76,6 +76,7 @@ export const makeHeadlessglDevice = (Gpu: typeof GPU): Device<Stored> => {
     }
     return shortcut
   }
+  const upload = (values: Float32Array): Stored => hold(launch(uploadOf(values.length), [values]), values.length)
   const compile = (kernel: string, program: GpujsProgram): CompiledProgram<Stored> => {
     const limit = gpu.context.getParameter(gpu.context.MAX_TEXTURE_SIZE) as number
     const [x, ...rows] = program.extent
@@ -101,7 +102,8 @@ export const makeHeadlessglDevice = (Gpu: typeof GPU): Device<Stored> => {
     elementBytes: texelBytes,
     fixed: true,
     maxElements,
-    upload: (values) => hold(launch(uploadOf(values.length), [values]), values.length),
+    upload,
+    zeros: (length) => upload(new Float32Array(length)),
     download: ({ texture }) => Float32Array.from(texture.toArray() as unknown as Float32Array),
     release: ({ texture, length }) => {
       meter.remove(texelBytes * length)
@@ -110,6 +112,7 @@ export const makeHeadlessglDevice = (Gpu: typeof GPU): Device<Stored> => {
     compile,
     usage: meter.usage,
     takeFailure: () => undefined,
+    trim: () => {},
     close: async () => {
       for (const shortcut of uploads.values()) shortcut.destroy()
       await gpu.destroy()

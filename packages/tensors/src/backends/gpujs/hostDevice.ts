@@ -40,11 +40,13 @@ export const makeHostDevice = (Gpu: typeof GPU, mode: "webasm" | "cpu"): Device<
     // In webasm GPU.js 2.24 keeps loop counters in f32, so positions computed from them are exact up to here only.
     maxElements: mode === "webasm" ? 2 ** 24 : 2 ** 31 - 1,
     upload: (values) => hold(values),
+    zeros: (length) => hold(new Float32Array(length)),
     download: (values) => values,
     release: (values) => meter.remove(values.byteLength),
     compile,
     usage: meter.usage,
     takeFailure: () => undefined,
+    trim: () => {},
     close: () => gpu.destroy()
   }
 }

@@ -9,71 +9,114 @@ const mostPrograms = 512
 /** Elements of their results together, where they are compiled in: such a program may keep memory for its result. */
 const mostElements = 2 ** 27
 
-/** A number for every function: names need not be unique. */
-const numbers = new WeakMap<ProgramFunction, number>()
-let functions = 0
-const numberOf = (compute: ProgramFunction): number => {
-  const number = numbers.get(compute) ?? functions++
-  numbers.set(compute, number)
-  return number
+interface Known<S> {
+  readonly kernel: string
+  /** What it was compiled from. */
+  readonly program: GpujsProgram
+  readonly compiled: CompiledProgram<S>
+  /** Of its result, where that is compiled in. */
+  readonly elements: number
+  /** When it was last run, in runs of all programs. */
+  used: number
 }
 
-/** Two programs with one key are one compiled program. */
-const keyOf = (kernel: string, fixed: boolean, program: GpujsProgram): string => {
-  const { compute, reads, constants = {}, sizes = {}, tables = {}, extent } = program
-  const tableKeys = Object.entries(tables).map(([name, values]) => `${name}=${values.join()}`)
-  const lengths = fixed ? [...extent, sizes] : [extent.length, Object.keys(sizes)]
-  return `${kernel} ${JSON.stringify([numberOf(compute), reads.length, constants, ...lengths])} ${tableKeys.join(" ")}`
+type Numbers = { readonly [name: string]: number }
+
+const sameNumbers = (a: Numbers | undefined, b: Numbers | undefined): boolean => {
+  if (a === undefined || b === undefined) return a === b
+  let names = 0
+  for (const name in a) {
+    if (a[name] !== b[name]) return false
+    names++
+  }
+  for (const _ in b) names--
+  return names === 0
+}
+
+const sameNames = (a: object = {}, b: object = {}): boolean => Object.keys(a).join() === Object.keys(b).join()
+
+const sameElements = (a: ArrayLike<number>, b: ArrayLike<number>): boolean => {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+const sameTables = ({ tables: a }: GpujsProgram, { tables: b }: GpujsProgram): boolean =>
+  a === b || (sameNames(a, b) && Object.entries(a ?? {}).every(([name, values]) => sameElements(values, b![name]!)))
+
+/** Whether one compiled program serves both, which have the same function. It is asked for every launch. */
+const isSame = (a: GpujsProgram, b: GpujsProgram, fixed: boolean): boolean => {
+  if (a.reads.length !== b.reads.length || !sameNumbers(a.constants, b.constants) || !sameTables(a, b)) return false
+  if (fixed) return sameElements(a.extent, b.extent) && sameNumbers(a.sizes, b.sizes)
+  return a.extent.length === b.extent.length && (a.sizes === b.sizes || sameNames(a.sizes, b.sizes))
 }
 
 const isTyped = (error: unknown): error is Error => error instanceof Error && "_tag" in error
 
 export const makeProgramCache = <S>(device: Device<S>) => {
-  const programs = new Map<string, { readonly compiled: CompiledProgram<S>; readonly elements: number }>()
-  let elements = 0
-  const drop = (key: string) => {
-    const entry = programs.get(key)
-    if (entry === undefined) return
-    programs.delete(key)
-    elements -= entry.elements
-    entry.compiled.destroy()
+  const byFunction = new Map<ProgramFunction, Known<S>[]>()
+  let [size, elements, runs] = [0, 0, 0]
+  const drop = (known: Known<S>) => {
+    const others = byFunction.get(known.program.compute) ?? []
+    const index = others.indexOf(known)
+    if (index < 0) return
+    others.splice(index, 1)
+    if (others.length === 0) byFunction.delete(known.program.compute)
+    size--
+    elements -= known.elements
+    known.compiled.destroy()
   }
-  const compiledFor = (kernel: string, program: GpujsProgram, key: string): CompiledProgram<S> => {
-    const known = programs.get(key)
-    const entry = known ?? {
-      compiled: device.compile(kernel, program),
-      elements: device.fixed ? sizeOf(program.extent) : 0
-    }
-    if (known === undefined) elements += entry.elements
-    programs.delete(key) // the order of the map is that of use
-    programs.set(key, entry)
-    for (const oldest of programs.keys()) {
-      if (oldest === key || (programs.size <= mostPrograms && elements <= mostElements)) break
+  const all = (): readonly Known<S>[] => [...byFunction.values()].flat()
+  /** Makes room after `newest` came. */
+  const dropOldest = (newest: Known<S>) => {
+    if (size <= mostPrograms && elements <= mostElements) return
+    for (const oldest of [...all()].sort((a, b) => a.used - b.used)) {
+      if (oldest === newest || (size <= mostPrograms && elements <= mostElements)) break
       drop(oldest)
     }
-    return entry.compiled
   }
+  const add = (kernel: string, program: GpujsProgram): Known<S> => {
+    const compiled = device.compile(kernel, program)
+    const known = { kernel, program, compiled, elements: device.fixed ? sizeOf(program.extent) : 0, used: runs }
+    const others = byFunction.get(program.compute)
+    if (others === undefined) byFunction.set(program.compute, [known])
+    else others.push(known)
+    size++
+    elements += known.elements
+    dropOldest(known)
+    return known
+  }
+  const find = (kernel: string, program: GpujsProgram): Known<S> | undefined =>
+    byFunction
+      .get(program.compute)
+      ?.find((known) => known.kernel === kernel && isSame(known.program, program, device.fixed))
   return {
     /** Raises UnsupportedKernel for whatever GPU.js has against the program. */
-    run: async (kernel: string, program: GpujsProgram, operands: readonly S[]): Promise<S> => {
-      const size = sizeOf(program.extent)
-      if (size > device.maxElements) {
-        const reason = `"${program.output}" has ${size} elements, this mode ends at ${device.maxElements}`
+    run: (kernel: string, program: GpujsProgram, operands: readonly S[]): S | Promise<S> => {
+      const count = sizeOf(program.extent)
+      if (count > device.maxElements) {
+        const reason = `"${program.output}" has ${count} elements, this mode ends at ${device.maxElements}`
         throw new UnsupportedKernel(kernel, device.name, reason)
       }
-      const key = keyOf(kernel, device.fixed, program)
-      try {
-        return await compiledFor(kernel, program, key).run(program, operands)
-      } catch (error) {
-        drop(key)
+      let known = find(kernel, program)
+      const fail = (error: unknown): never => {
+        if (known !== undefined) drop(known)
         if (isTyped(error)) throw error
         throw new UnsupportedKernel(kernel, device.name, `program "${program.output}": ${String(error)}`)
       }
+      try {
+        known ??= add(kernel, program)
+        known.used = ++runs
+        const result = known.compiled.run(program, operands)
+        return result instanceof Promise ? result.catch(fail) : result
+      } catch (error) {
+        return fail(error)
+      }
     },
     /** How many programs are compiled. */
-    size: (): number => programs.size,
+    size: (): number => size,
     clear: (): void => {
-      for (const key of [...programs.keys()]) drop(key)
+      for (const known of all()) drop(known)
     }
   }
 }

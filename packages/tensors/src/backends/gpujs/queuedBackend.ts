@@ -1,6 +1,7 @@
 /**
- * Kernels as programs of one GPU.js mode. Calls are queued and run in order, because the modes with a GPU answer later; what
- * fails there is raised by the next `run` or `read`, and again by every use of a tensor that was not computed.
+ * Kernels as programs of one GPU.js mode, in the order of the calls. A call runs at once where its programs do; where one answers
+ * later, what follows waits in a queue. What fails there is raised by the next `run` or `read`, and again by every use of a tensor
+ * that was not computed.
  */
 import type { Backend } from "../../core/Backend.ts"
 import type { AnyComputation } from "../../core/Computation.ts"
@@ -25,13 +26,18 @@ interface Stored<S> extends Handle {
 
 const none = new Int32Array(0)
 
-const shapesOf = (operands: KernelCall["inputs"]): { [name: string]: Shape } =>
-  Object.fromEntries(Object.entries(operands).flatMap(([name, operand]) => (operand ? [[name, operand.shape]] : [])))
+const shapesOf = (operands: KernelCall["inputs"]): { [name: string]: Shape } => {
+  const shapes: { [name: string]: Shape } = {}
+  for (const name in operands) if (operands[name]) shapes[name] = operands[name].shape
+  return shapes
+}
 
 /** A backend over the memory and programs of one mode. */
 export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
   const programs = makeProgramCache(device)
   let tail: Promise<void> = Promise.resolve()
+  /** Pieces of work that are not done. */
+  let waiting = 0
   let failure: Error | undefined
   let closed = false
   let buffers = 0
@@ -45,10 +51,20 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
   const assertOpen = () => {
     if (closed) throw new BackendUnavailable(device.name, "it was closed")
   }
-  const enqueue = (work: () => Promise<void>): void => {
-    tail = tail.then(work).catch((error: Error) => {
-      failure ??= error
-    })
+  /** Does `work`, which does not throw, once everything before it is done: at once where nothing waits. */
+  const inOrder = (work: () => void | Promise<void>): void => {
+    const begun = waiting === 0 ? work() : tail.then(work)
+    if (!(begun instanceof Promise)) return
+    waiting++
+    tail = begun.then(() => void waiting--)
+  }
+  /** The same work, whose error is raised later. */
+  const attempt = (work: () => void) => () => {
+    try {
+      work()
+    } catch (error) {
+      failure ??= error as Error
+    }
   }
   const storedOf = ({ handle }: Operand) => handle as Stored<S>
   const integersOf = (operands: KernelCall["inputs"]): { readonly [name: string]: Int32Array } =>
@@ -59,50 +75,67 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
     )
   const valuesOf = (stored: Stored<S>): S => {
     if (stored.failure) throw stored.failure
-    stored.values ??= device.upload(new Float32Array(Math.max(1, sizeOf(stored.shape))))
+    stored.values ??= device.zeros(Math.max(1, sizeOf(stored.shape)))
     return stored.values
   }
   const replace = (stored: Stored<S>, values: S | undefined) => {
-    if (stored.values !== undefined) device.release(stored.values)
+    if (stored.values !== undefined && stored.values !== values) device.release(stored.values)
     stored.values = values
   }
 
   /** Runs the programs of one call; a name stands for what was computed last under it. */
-  const execute = async (kernel: AnyComputation, call: KernelCall, body: readonly GpujsProgram[]) => {
-    const results: readonly Operand[] = Object.values(call.outputs)
-    const updated = Object.entries(kernel.inputs).flatMap(([name, spec]) => {
-      const operand = call.inputs[name]
-      return spec.updated && operand ? [operand] : []
-    })
+  const execute = (kernel: AnyComputation, call: KernelCall, body: readonly GpujsProgram[]): void | Promise<void> => {
     const intermediates = new Map<string, S>()
+    const operandUnder = (name: string): Operand | undefined => call.outputs[name] ?? call.inputs[name]
     const valuesUnder = (name: string): S => {
-      const operand = call.outputs[name] ?? call.inputs[name]
+      const operand = operandUnder(name)
       const values = operand ? valuesOf(storedOf(operand)) : intermediates.get(name)
       if (values === undefined) throw new UnsupportedKernel(kernel.name, device.name, `no program computes "${name}"`)
       return values
     }
-    try {
-      for (const program of body) {
-        const operand = call.outputs[program.output] ?? call.inputs[program.output]
-        const empty = sizeOf(program.extent) === 0
-        if (operand && empty) continue
-        const computed = empty
-          ? device.upload(new Float32Array(1))
-          : await programs.run(kernel.name, program, program.reads.map(valuesUnder))
-        if (operand) replace(storedOf(operand), computed)
-        else {
-          const previous = intermediates.get(program.output)
-          if (previous !== undefined) device.release(previous)
-          intermediates.set(program.output, computed)
+    const keep = (name: string, computed: S) => {
+      const operand = operandUnder(name)
+      if (operand) return replace(storedOf(operand), computed)
+      const previous = intermediates.get(name)
+      if (previous !== undefined && previous !== computed) device.release(previous)
+      intermediates.set(name, computed)
+    }
+    const runFrom = (first: number): void | Promise<void> => {
+      for (let i = first; i < body.length; i++) {
+        const program = body[i]!
+        const { output, reads } = program
+        if (sizeOf(program.extent) === 0) {
+          if (operandUnder(output) === undefined) keep(output, device.zeros(1))
+          continue
         }
+        const computed = programs.run(kernel.name, program, reads.map(valuesUnder))
+        if (computed instanceof Promise) {
+          return computed.then((values) => {
+            keep(output, values)
+            return runFrom(i + 1)
+          })
+        }
+        keep(output, computed)
       }
-    } catch (error) {
-      const cause = error as Error
-      failure ??= cause
-      for (const operand of [...results, ...updated]) storedOf(operand).failure = cause
-    } finally {
+    }
+    const end = () => {
       for (const values of intermediates.values()) device.release(values)
     }
+    const fail = (error: unknown) => {
+      const cause = error as Error
+      failure ??= cause
+      for (const operand of Object.values(call.outputs)) storedOf(operand).failure = cause
+      for (const [name, operand] of Object.entries(call.inputs)) {
+        if (kernel.inputs[name]?.updated) storedOf(operand).failure = cause
+      }
+    }
+    try {
+      const later = runFrom(0)
+      if (later instanceof Promise) return later.catch(fail).finally(end)
+    } catch (error) {
+      fail(error)
+    }
+    end()
   }
 
   const backend: Backend = {
@@ -126,7 +159,8 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
       bytes += device.elementBytes * size
       // What is not written yet reads as zeros, asked for or not.
       return {
-        ...spec,
+        dtype: spec.dtype,
+        shape: spec.shape,
         bytes: size * elementBytes(spec.dtype),
         values: undefined,
         queued: false,
@@ -144,28 +178,30 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
         stored.failure = undefined
         if (numbers.length > 0) replace(stored, device.upload(numbers))
       }
-      if (stored.queued) enqueue(async () => store())
+      if (stored.queued) inOrder(attempt(store))
       else store()
     },
     read: async (handle) => {
       assertOpen()
       const stored = handle as Stored<S>
-      const numbers = tail.then(() => {
-        raiseFailure()
-        return device.download(valuesOf(stored))
-      })
-      tail = numbers.then(
-        () => undefined,
-        () => undefined
+      const numbers = await new Promise<Float32Array>((resolve, reject) =>
+        inOrder(() => {
+          try {
+            raiseFailure()
+            resolve(device.download(valuesOf(stored)))
+          } catch (error) {
+            reject(error)
+          }
+        })
       )
-      return toBytes(handle.dtype, (await numbers).subarray(0, sizeOf(handle.shape)))
+      return toBytes(handle.dtype, numbers.subarray(0, sizeOf(handle.shape)))
     },
     release: (handle) => {
       if (closed) return
       const stored = handle as Stored<S>
       buffers--
       bytes -= device.elementBytes * sizeOf(handle.shape)
-      if (stored.queued) enqueue(async () => replace(stored, undefined))
+      if (stored.queued) inOrder(attempt(() => replace(stored, undefined)))
       else replace(stored, undefined)
     },
     run: (kernel, call) => {
@@ -177,7 +213,9 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
       const geometry = { inputs: shapesOf(call.inputs), outputs: shapesOf(call.outputs) }
       if (kernel.gpujs.check) kernel.gpujs.check(integersOf(call.inputs), geometry, call.attributes)
       const body = kernel.gpujs.programs(geometry, call.attributes)
-      for (const [name, operand] of Object.entries({ ...call.inputs, ...call.outputs })) {
+      for (const name in call.outputs) storedOf(call.outputs[name]!).queued = true
+      for (const name in call.inputs) {
+        const operand = call.inputs[name]
         if (operand === undefined) continue
         storedOf(operand).queued = true
         if (kernel.inputs[name]?.updated && sizeOf(operand.shape) !== sizeOf(operand.handle.shape)) {
@@ -185,9 +223,10 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
           throw new UnsupportedKernel(kernel.name, device.name, reason)
         }
       }
-      enqueue(() => execute(kernel, call, body))
+      inOrder(() => execute(kernel, call, body))
+      if (waiting === 0) raiseFailure()
     },
-    trim: () => {},
+    trim: () => device.trim(),
     usage: () => ({ buffers, bytes, peakBytes: Math.max(bytes, device.usage().peakBytes) }),
     close: async () => {
       closed = true

@@ -1,12 +1,12 @@
-/** Gives GPU.js what it looks for in `navigator.gpu` where the runtime has no WebGPU of its own. */
-import { BackendUnavailable } from "../../core/Errors.ts"
-import { hasKoffi } from "../installedPackages.ts"
-import { importWebgpu, requireKoffi } from "../optionalPackages.ts"
+/** WebGPU: that of the runtime, in `navigator.gpu`, or Dawn, which is put there because GPU.js looks for it. */
+import { BackendUnavailable } from "../../../core/Errors.ts"
+import { hasKoffi } from "../../installedPackages.ts"
+import { importWebgpu, requireKoffi } from "../../optionalPackages.ts"
 
 const name = "gpujs:webgpu"
 
 /** Dawn crashes when the object behind its adapters is collected while they live: it stays reachable from here. */
-let provided: unknown
+let provided: GPU | undefined
 
 /**
  * Dawn writes a warning of its own to the terminal where the Vulkan loader is missing: it is looked for before Dawn is asked,
@@ -26,9 +26,9 @@ const requireVulkan = (): void => {
 }
 
 /** Raises BackendUnavailable when the Vulkan loader is missing, or when Dawn is not installed or does not start. */
-export const provideWebgpu = async (): Promise<void> => {
-  const scope = globalThis as { navigator?: { gpu?: unknown } }
-  if (scope.navigator?.gpu) return
+export const provideWebgpu = async (): Promise<GPU> => {
+  const scope = globalThis as { navigator?: { gpu?: GPU } }
+  if (scope.navigator?.gpu) return scope.navigator.gpu
   requireVulkan()
   const { create } = await importWebgpu(name)
   try {
@@ -38,4 +38,5 @@ export const provideWebgpu = async (): Promise<void> => {
   }
   if (scope.navigator === undefined) Object.defineProperty(scope, "navigator", { value: {}, configurable: true })
   Object.defineProperty(scope.navigator, "gpu", { value: provided, configurable: true })
+  return provided
 }

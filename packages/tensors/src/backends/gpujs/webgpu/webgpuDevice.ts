@@ -1,0 +1,164 @@
+/**
+ * Mode `webgpu`: tensors are storage buffers of the GPU, taken from a pool. GPU.js translates programs into WGSL; this device
+ * builds and launches them, many in one pass.
+ */
+import type { GPU } from "gpu.js"
+import { BackendUnavailable, KernelFailure, OutOfMemory } from "../../../core/Errors.ts"
+import { type Device, makeMeter } from "../Device.ts"
+import type { GpujsProgram, Thread, Values } from "../GpujsBody.ts"
+import { makeBindGroups } from "./bindGroups.ts"
+import { makeBufferPool } from "./bufferPool.ts"
+import { launchedProgram, type Stored } from "./launchedProgram.ts"
+import { modeName, openDevice } from "./openDevice.ts"
+import type { PooledBuffer } from "./PooledBuffer.ts"
+import { makeReadBack } from "./readBack.ts"
+import { makeRecorder } from "./recorder.ts"
+
+const storageUsage = 0x80 | 0x04 | 0x08 // STORAGE, COPY_SRC, COPY_DST
+
+/** Launches that are handed to the device together. */
+const launchesOfBatch = 64
+
+interface WebgpuOptions {
+  /** Whether an adapter that is a program rather than a GPU will do. */
+  readonly software: boolean
+  /** Hands every launch over alone, so that an error names its kernel. */
+  readonly debug: boolean
+}
+
+function increment(this: Thread, x: Values) {
+  return x[this.thread.x] + 1
+}
+
+/** Runs one program, which proves that the adapter computes. */
+const probe = async ({ compile, upload, download, release }: Device<Stored>): Promise<void> => {
+  const program: GpujsProgram = { output: "y", compute: increment, reads: ["x"], extent: [2] }
+  const x = upload(Float32Array.of(1, 41))
+  const compiled = compile("probe", program)
+  const y = await compiled.run(program, [x])
+  const values = await download(y)
+  if (values[1] !== 42) throw new BackendUnavailable(modeName, `41 + 1 gave ${values[1]} on this adapter`)
+  for (const stored of [x, y]) release(stored)
+  compiled.destroy()
+}
+
+/** The error of a batch: its kernel where it is one. */
+const refusal = (kernels: readonly string[], message: string): Error => {
+  const [first = "a copy", ...others] = kernels
+  if (others.length === 0) return new KernelFailure(first, message)
+  const reason = `${message} (or one of ${others.join(", ")}, launched together with it; --debug launches each alone)`
+  return new KernelFailure(first, reason)
+}
+
+/** Raises BackendUnavailable when Dawn or an adapter is missing. */
+export const makeWebgpuDevice = async (
+  Gpu: typeof GPU,
+  { software, debug }: WebgpuOptions
+): Promise<Device<Stored>> => {
+  const { device, adapter, assertThere } = await openDevice(software)
+  const gpu = new Gpu({ mode: "webgpu" })
+  const { limits } = device
+  const maxBytes = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize)
+  const meter = makeMeter()
+  let failure: Error | undefined
+  const onError = ({ error }: GPUUncapturedErrorEvent) => {
+    const full = error.constructor.name === "GPUOutOfMemoryError"
+    const { bytes } = meter.usage()
+    failure ??= full
+      ? new OutOfMemory(modeName, bytes, bytes, maxBytes)
+      : new BackendUnavailable(modeName, error.message)
+  }
+  device.addEventListener("uncapturederror", onError)
+
+  const recorder = makeRecorder(device, {
+    launches: debug ? 1 : launchesOfBatch,
+    refused: (kernels, message) => {
+      failure ??= refusal(kernels, message)
+    }
+  })
+  const groups = makeBindGroups(device, {
+    uniforms: recorder.uniforms,
+    refused: (kernel, message) => {
+      failure ??= refusal([kernel], message)
+    }
+  })
+  const reads = makeReadBack(device, recorder)
+  let made = 0
+  const pool = makeBufferPool<PooledBuffer>({
+    create: (size) => ({ gpu: device.createBuffer({ size, usage: storageUsage }), size, id: made++, usedIn: 0 }),
+    destroy: (buffer) => {
+      recorder.letGo(buffer)
+      buffer.gpu.destroy()
+    },
+    // WebGPU tells no size of a memory; the largest buffer is a share of it.
+    idleBytes: limits.maxBufferSize,
+    most: maxBytes
+  })
+  const take = (length: number): Stored => {
+    const buffer = pool.take(Math.max(4, 4 * length))
+    meter.add(buffer.size)
+    return { buffer, length }
+  }
+  const upload = (values: Float32Array): Stored => {
+    const stored = take(values.length)
+    recorder.letGo(stored.buffer)
+    device.queue.writeBuffer(stored.buffer.gpu, 0, values as Float32Array<ArrayBuffer>)
+    return stored
+  }
+  const release = ({ buffer }: Stored) => {
+    meter.remove(buffer.size)
+    pool.give(buffer)
+  }
+  const takeFailure = () => {
+    const taken = failure
+    failure = undefined
+    return taken
+  }
+  const context = { gpu, device, recorder, groups, take, upload, release, assertThere }
+  const own: Device<Stored> = {
+    name: `${modeName} (${adapter})`,
+    elementBytes: 4,
+    maxElements: Math.min(2 ** 31 - 1, Math.floor(maxBytes / 4)),
+    fixed: false,
+    upload,
+    zeros: (length) => {
+      const stored = take(length)
+      recorder.clear(stored.buffer)
+      return stored
+    },
+    download: async ({ buffer, length }) => {
+      if (length === 0) return new Float32Array(0)
+      const values = await reads.read(buffer, length).catch((error: Error) => {
+        assertThere()
+        throw new BackendUnavailable(modeName, error.message)
+      })
+      await recorder.settled()
+      const failed = takeFailure()
+      if (failed) throw failed
+      return values
+    },
+    release,
+    compile: (kernel, program) => launchedProgram(context, kernel, program),
+    usage: meter.usage,
+    takeFailure,
+    trim: () => {
+      groups.clear()
+      pool.clear()
+    },
+    close: async () => {
+      device.removeEventListener("uncapturederror", onError)
+      await gpu.destroy()
+      reads.close()
+      pool.clear()
+      recorder.close()
+      device.destroy()
+    }
+  }
+  try {
+    await probe(own)
+  } catch (error) {
+    await own.close()
+    throw error
+  }
+  return own
+}
