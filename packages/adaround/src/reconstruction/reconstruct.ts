@@ -137,12 +137,12 @@ export const readLosses = async (
   { iteration }: Pick<RoundingState, "iteration">,
   { reconstruction, rounding }: ReconstructionLosses
 ): Promise<{ readonly reconstruction: number; readonly rounding: number }> => {
-  const numbers = { reconstruction: await reconstruction.item(), rounding: rounding ? await rounding.item() : 0 }
+  const [ofReconstruction, ofRounding] = await Promise.all([reconstruction.item(), rounding?.item() ?? 0])
   reconstruction.release()
   rounding?.release()
-  const total = numbers.reconstruction + numbers.rounding
+  const total = ofReconstruction + ofRounding
   if (!Number.isFinite(total)) throw new NonFiniteReconstruction(block.name, iteration, total)
-  return numbers
+  return { reconstruction: ofReconstruction, rounding: ofRounding }
 }
 
 /** Error of the block with the given weights on one batch, [1]: sum over channels, mean over the rest. */

@@ -233,10 +233,9 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
   return owningState(program, ({ learner }) => releaseLearner(learner))
 }
 
-const readNumbers = async ({ loss, norm, parts }: StepGradients) => ({
-  loss: await loss.item(),
-  gradientNorm: await norm.item(),
-  parts: Object.fromEntries(
-    await Promise.all(Object.entries(parts).map(async ([name, part]) => [name, await part.item()] as const))
-  )
-})
+/** All are asked for at once: a GPU brings them in one piece, and waits once. */
+const readNumbers = async ({ loss, norm, parts }: StepGradients) => {
+  const named = Promise.all(Object.entries(parts).map(async ([name, part]) => [name, await part.item()] as const))
+  const [ofLoss, gradientNorm, ofParts] = await Promise.all([loss.item(), norm.item(), named])
+  return { loss: ofLoss, gradientNorm, parts: Object.fromEntries(ofParts) }
+}

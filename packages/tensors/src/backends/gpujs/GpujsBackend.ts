@@ -5,7 +5,7 @@ import type { GpujsMode } from "./Device.ts"
 import { makeHeadlessglDevice } from "./headlessglDevice.ts"
 import { makeHostDevice } from "./hostDevice.ts"
 import { makeQueuedBackend } from "./queuedBackend.ts"
-import { makeWebgpuDevice } from "./webgpu/webgpuDevice.ts"
+import { startWebgpu } from "./webgpu/webgpuDevice.ts"
 
 export interface GpujsOptions {
   readonly mode: GpujsMode
@@ -25,7 +25,7 @@ export const makeGpujsBackend = async ({ mode, software = true, debug = false }:
   const { GPU } = await importGpujs(`gpujs:${mode}`)
   switch (mode) {
     case "webgpu":
-      return makeQueuedBackend(await makeWebgpuDevice(GPU, { software, debug }))
+      return makeQueuedBackend(await startWebgpu(GPU, { software, debug }))
     case "headlessgl":
       return makeQueuedBackend(makeHeadlessglDevice(GPU))
     default:

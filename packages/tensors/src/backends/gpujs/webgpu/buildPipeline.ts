@@ -27,14 +27,10 @@ export const buildPipeline = async (
   device: GPUDevice,
   { wgsl, parameterBytes, reads, writes }: Bindings
 ): Promise<Pipeline> => {
-  const module = device.createShaderModule({ code: wgsl })
-  const { messages } = await module.getCompilationInfo()
-  const faults = messages.filter(({ type }) => type === "error")
-  if (faults.length > 0) {
-    const said = faults.map(({ lineNum, linePos, message }) => `${lineNum}:${linePos} ${message}`)
-    throw new Error(`WGSL that does not compile: ${said.join("; ")}\n${wgsl}`)
-  }
   const uniform: GPUBufferBindingLayout = { type: "uniform", hasDynamicOffset: true, minBindingSize: parameterBytes }
+  // What the device has against any of it is raised here, and is no error of its own.
+  device.pushErrorScope("validation")
+  const module = device.createShaderModule({ code: wgsl })
   const layout = device.createBindGroupLayout({
     entries: [
       { binding: 0, visibility: forCompute, buffer: uniform },
@@ -42,9 +38,20 @@ export const buildPipeline = async (
       ...writes.map(bufferOf("storage"))
     ]
   })
-  const pipeline = await device.createComputePipelineAsync({
+  const building = device.createComputePipelineAsync({
     layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
     compute: { module, entryPoint: "main" }
   })
-  return { pipeline, layout }
+  const [{ messages }, [built], error] = await Promise.all([
+    module.getCompilationInfo(),
+    Promise.allSettled([building]),
+    device.popErrorScope()
+  ])
+  const faults = messages.filter(({ type }) => type === "error")
+  if (faults.length > 0) {
+    const said = faults.map(({ lineNum, linePos, message }) => `${lineNum}:${linePos} ${message}`)
+    throw new Error(`WGSL that does not compile: ${said.join("; ")}\n${wgsl}`)
+  }
+  if (built.status === "rejected") throw new Error(error?.message ?? String(built.reason))
+  return { pipeline: built.value, layout }
 }

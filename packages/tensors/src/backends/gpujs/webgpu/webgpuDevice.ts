@@ -9,7 +9,7 @@ import type { GpujsProgram, Thread, Values } from "../GpujsBody.ts"
 import { makeBindGroups } from "./bindGroups.ts"
 import { makeBufferPool } from "./bufferPool.ts"
 import { launchedProgram, type Stored } from "./launchedProgram.ts"
-import { modeName, openDevice } from "./openDevice.ts"
+import { modeName, type OpenedDevice, openDevice } from "./openDevice.ts"
 import type { PooledBuffer } from "./PooledBuffer.ts"
 import { makeReadBack } from "./readBack.ts"
 import { makeRecorder } from "./recorder.ts"
@@ -19,9 +19,7 @@ const storageUsage = 0x80 | 0x04 | 0x08 // STORAGE, COPY_SRC, COPY_DST
 /** Launches that are handed to the device together. */
 const launchesOfBatch = 64
 
-interface WebgpuOptions {
-  /** Whether an adapter that is a program rather than a GPU will do. */
-  readonly software: boolean
+export interface WebgpuOptions {
   /** Hands every launch over alone, so that an error names its kernel. */
   readonly debug: boolean
 }
@@ -50,12 +48,12 @@ const refusal = (kernels: readonly string[], message: string): Error => {
   return new KernelFailure(first, reason)
 }
 
-/** Raises BackendUnavailable when Dawn or an adapter is missing. */
-export const makeWebgpuDevice = async (
+/** The mode over a device that is open. */
+export const makeWebgpuDevice = (
   Gpu: typeof GPU,
-  { software, debug }: WebgpuOptions
-): Promise<Device<Stored>> => {
-  const { device, adapter, assertThere } = await openDevice(software)
+  { device, adapter, assertThere }: OpenedDevice,
+  { debug }: WebgpuOptions
+): Device<Stored> => {
   const gpu = new Gpu({ mode: "webgpu" })
   const { limits } = device
   const maxBytes = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize)
@@ -115,7 +113,7 @@ export const makeWebgpuDevice = async (
     return taken
   }
   const context = { gpu, device, recorder, groups, take, upload, release, assertThere }
-  const own: Device<Stored> = {
+  return {
     name: `${modeName} (${adapter})`,
     elementBytes: 4,
     maxElements: Math.min(2 ** 31 - 1, Math.floor(maxBytes / 4)),
@@ -154,11 +152,22 @@ export const makeWebgpuDevice = async (
       device.destroy()
     }
   }
+}
+
+/** Raises BackendUnavailable when Dawn or an adapter is missing, or does not compute. */
+export const startWebgpu = async (
+  Gpu: typeof GPU,
+  { software, ...options }: WebgpuOptions & {
+    /** Whether an adapter that is a program rather than a GPU will do. */
+    readonly software: boolean
+  }
+): Promise<Device<Stored>> => {
+  const device = makeWebgpuDevice(Gpu, await openDevice(software), options)
   try {
-    await probe(own)
+    await probe(device)
+    return device
   } catch (error) {
-    await own.close()
+    await device.close()
     throw error
   }
-  return own
 }

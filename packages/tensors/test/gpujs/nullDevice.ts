@@ -1,0 +1,39 @@
+/** Dawn's null adapter: it validates every call as a GPU does, copies and clears, and computes nothing. It needs no driver. */
+import { create } from "webgpu"
+import type { OpenedDevice } from "../../src/backends/gpujs/webgpu/openDevice.ts"
+
+/** Dawn crashes when the object behind its adapters is collected while they live. */
+const gpu = create(["backend=null"])
+// GPU.js translates for WebGPU only where there is one.
+Object.defineProperty(globalThis, "navigator", { value: { gpu }, configurable: true })
+
+/** What was asked of the device. */
+export interface Calls {
+  buffers: number
+  staging: number
+  bindGroups: number
+  submits: number
+}
+
+export const openNullDevice = async (): Promise<OpenedDevice & { readonly calls: Calls }> => {
+  const adapter = (await gpu.requestAdapter())!
+  const { maxStorageBuffersPerShaderStage } = adapter.limits
+  const device = await adapter.requestDevice({ requiredLimits: { maxStorageBuffersPerShaderStage } })
+  const calls: Calls = { buffers: 0, staging: 0, bindGroups: 0, submits: 0 }
+  const [createBuffer, createBindGroup] = [device.createBuffer.bind(device), device.createBindGroup.bind(device)]
+  const submit = device.queue.submit.bind(device.queue)
+  device.createBuffer = (descriptor) => {
+    calls.buffers++
+    if (descriptor.usage & 0x01) calls.staging++
+    return createBuffer(descriptor)
+  }
+  device.createBindGroup = (descriptor) => {
+    calls.bindGroups++
+    return createBindGroup(descriptor)
+  }
+  device.queue.submit = (buffers) => {
+    calls.submits++
+    return submit(buffers)
+  }
+  return { device, adapter: "null", assertThere: () => {}, calls }
+}
