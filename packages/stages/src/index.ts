@@ -18,7 +18,7 @@ export { type CheckedData, checkedDataOf, ownData } from "./check/checkedData.ts
 export { checkSource, readSourcesOf, type SourceCheck } from "./check/checkSources.ts"
 export type { DataCheck, DatasetCheck, NamedLine, Quantiles } from "./check/DataCheck.ts"
 export { previewData } from "./check/preview.ts"
-export { Compute, ComputeUnavailable } from "./compute/Compute.ts"
+export { Compute, ComputeUnavailable, Debugging } from "./compute/Compute.ts"
 export { ComputeFailed, computing } from "./compute/computing.ts"
 export { onProcessor } from "./compute/meaningOn.ts"
 export { fingerprintOf } from "./data/fingerprint.ts"

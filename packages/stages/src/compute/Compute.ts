@@ -31,6 +31,9 @@ interface ComputeOptions {
 const tensorBytes = (limit: number | undefined): number | undefined =>
   limit === undefined ? undefined : Math.max(1, limit - processBytes)
 
+/** Whether a failure should say all that it can: a GPU then gets its kernels one at a time, so that an error names its kernel. */
+export const Debugging = Context.Reference<boolean>("@speedq/stages/Debugging", { defaultValue: () => false })
+
 export class Compute extends Context.Service<Compute, { readonly backend: Backend }>()("speedq/Compute") {
   /**
    * Between two stages, memory that the one before has left free goes back to the system; each stage computes in the arithmetic that
@@ -42,34 +45,28 @@ export class Compute extends Context.Service<Compute, { readonly backend: Backen
     arithmetic
   }: ComputeOptions): Layer.Layer<Compute, ComputeUnavailable> =>
     Layer.effectContext(
-      Effect.map(
-        Effect.acquireRelease(
-          Effect.tryPromise({
-            try: () => openBackend(name, { memoryLimit: tensorBytes(memoryLimit), arithmetic }),
-            catch: (error) =>
-              new ComputeUnavailable({
-                backend: name,
-                reason: reasonOf(error)
-              })
-          }),
-          (backend) => Effect.promise(() => backend.close())
-        ),
-        (backend) =>
-          Context.make(Compute, { backend }).pipe(
-            Context.add(
-              BetweenStages,
-              Effect.sync(() => backend.trim())
-            ),
-            Context.add(StageArithmetic, {
-              meaningOf: (choice) =>
-                Effect.sync(() => meaningOn((wanted) => backend.withArithmetic(wanted).name, choice)),
-              within: (arithmetic) => (work) =>
-                Effect.suspend(() =>
-                  Effect.provideService(work, Compute, { backend: backend.withArithmetic(arithmetic) })
-                )
-            })
-          )
-      )
+      Effect.gen(function* () {
+        const debug = yield* Debugging
+        const opened = Effect.tryPromise({
+          try: () => openBackend(name, { memoryLimit: tensorBytes(memoryLimit), arithmetic, debug }),
+          catch: (error) => new ComputeUnavailable({ backend: name, reason: reasonOf(error) })
+        })
+        const backend = yield* Effect.acquireRelease(opened, (backend) => Effect.promise(() => backend.close()))
+        return Context.make(Compute, { backend }).pipe(
+          Context.add(
+            BetweenStages,
+            Effect.sync(() => backend.trim())
+          ),
+          Context.add(StageArithmetic, {
+            meaningOf: (choice) =>
+              Effect.sync(() => meaningOn((wanted) => backend.withArithmetic(wanted).name, choice)),
+            within: (arithmetic) => (work) =>
+              Effect.suspend(() =>
+                Effect.provideService(work, Compute, { backend: backend.withArithmetic(arithmetic) })
+              )
+          })
+        )
+      })
     )
 
   /** The GPU where one answers, else the processor. */

@@ -22,13 +22,15 @@ export interface OpenBackendOptions {
   readonly memoryLimit?: number | undefined
   /** How it multiplies. Default: f32. */
   readonly arithmetic?: ArithmeticChoice | undefined
+  /** On a GPU, one kernel at a time, so that an error names its kernel; slow. Default false. */
+  readonly debug?: boolean | undefined
 }
 
-const openGpujs = async (mode: string, software: boolean): Promise<Backend> => {
+const openGpujs = async (mode: string, software: boolean, { debug = false }: OpenBackendOptions): Promise<Backend> => {
   if (!isGpujsMode(mode)) {
     throw new BackendUnavailable(`gpujs:${mode}`, `there is no such mode; known modes: ${gpujsModes.join(", ")}`)
   }
-  return makeGpujsBackend({ mode, software })
+  return makeGpujsBackend({ mode, software, debug })
 }
 
 const openNative = async (blas: string | undefined, { memoryLimit }: OpenBackendOptions): Promise<Backend> => {
@@ -38,7 +40,7 @@ const openNative = async (blas: string | undefined, { memoryLimit }: OpenBackend
 /** The GPU where one answers, else the processor. What was chosen is the backend's name. */
 const openAuto = async (options: OpenBackendOptions): Promise<Backend> => {
   try {
-    return await openGpujs("webgpu", false)
+    return await openGpujs("webgpu", false, options)
   } catch (error) {
     if (error instanceof BackendUnavailable) return openNative(undefined, options)
     throw error
@@ -65,7 +67,7 @@ const open = async (name: BackendName, options: OpenBackendOptions): Promise<Bac
     case "native":
       return openNative(detail, options)
     case "gpujs":
-      return openGpujs(detail ?? "webgpu", true)
+      return openGpujs(detail ?? "webgpu", true, options)
     case "reference":
       return makeReferenceBackend()
     default:

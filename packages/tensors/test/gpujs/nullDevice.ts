@@ -1,11 +1,20 @@
 /** Dawn's null adapter: it validates every call as a GPU does, copies and clears, and computes nothing. It needs no driver. */
+import { afterAll } from "vitest"
 import { create } from "webgpu"
 import type { OpenedDevice } from "../../src/backends/gpujs/webgpu/openDevice.ts"
 
 /** Dawn crashes when the object behind its adapters is collected while they live. */
 const gpu = create(["backend=null"])
-// GPU.js translates for WebGPU only where there is one.
-Object.defineProperty(globalThis, "navigator", { value: { gpu }, configurable: true })
+
+/** Shows GPU.js the null adapter, without which it translates nothing for WebGPU, until the tests of the file are done. */
+export const useNullGpu = (): void => {
+  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator")
+  Object.defineProperty(globalThis, "navigator", { value: { gpu }, configurable: true })
+  afterAll(() => {
+    if (before) Object.defineProperty(globalThis, "navigator", before)
+    else delete (globalThis as { navigator?: unknown }).navigator
+  })
+}
 
 /** What was asked of the device. */
 export interface Calls {

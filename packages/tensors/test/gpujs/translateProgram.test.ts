@@ -7,7 +7,9 @@ import { assert, describe, it } from "vitest"
 import type { GpujsProgram, Thread, Values } from "../../src/backends/gpujs/GpujsBody.ts"
 import { inPlaceOf, translateProgram } from "../../src/backends/gpujs/webgpu/translateProgram.ts"
 import { workgroupsOf } from "../../src/backends/gpujs/webgpu/workgroups.ts"
-import "./nullDevice.ts"
+import { useNullGpu } from "./nullDevice.ts"
+
+useNullGpu()
 
 interface WithTable extends Thread {
   readonly constants: { readonly columns: number; readonly table: Float32Array } & Thread["constants"]

@@ -25,7 +25,9 @@ import {
   zeros
 } from "../../src/index.ts"
 import { runSample, samplesOf } from "../conformance/runSample.ts"
-import { openNullDevice } from "./nullDevice.ts"
+import { openNullDevice, useNullGpu } from "./nullDevice.ts"
+
+useNullGpu()
 
 const closing: (() => Promise<void>)[] = []
 afterAll(async () => {

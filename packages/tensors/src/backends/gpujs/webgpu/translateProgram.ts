@@ -42,7 +42,7 @@ export interface TranslatedProgram {
 export const bindingOfRead = (index: number): number => 1 + index
 export const bindingOfResult = ({ reads }: TranslatedProgram): number => 1 + reads.length
 
-const settings = { operandType: "Array", fixed: false, more: { pipeline: true, immutable: false } } as const
+const settings = { operandType: "Array", fixed: false } as const
 
 const pick = (shortcut: IKernelRunShortcut, program: GpujsProgram): TranslatedProgram => {
   const { compiledSource, workgroupSize, paramsLayout } = shortcut.kernel as unknown as WebgpuKernel

@@ -157,7 +157,10 @@ export const makeWebgpuDevice = (
 /** Raises BackendUnavailable when Dawn or an adapter is missing, or does not compute. */
 export const startWebgpu = async (
   Gpu: typeof GPU,
-  { software, ...options }: WebgpuOptions & {
+  {
+    software,
+    ...options
+  }: WebgpuOptions & {
     /** Whether an adapter that is a program rather than a GPU will do. */
     readonly software: boolean
   }
