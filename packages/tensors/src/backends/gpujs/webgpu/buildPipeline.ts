@@ -7,7 +7,7 @@ export interface Pipeline {
   readonly layout: GPUBindGroupLayout
 }
 
-export interface Bindings {
+interface Bindings {
   readonly wgsl: string
   /** Of the parameters, which are binding 0. */
   readonly parameterBytes: number

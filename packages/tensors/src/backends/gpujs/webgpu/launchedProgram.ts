@@ -15,7 +15,7 @@ export interface Stored {
   readonly length: number
 }
 
-export interface LaunchContext {
+interface LaunchContext {
   readonly gpu: GPU
   readonly device: GPUDevice
   readonly recorder: Recorder

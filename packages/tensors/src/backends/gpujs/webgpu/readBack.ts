@@ -2,7 +2,8 @@
  * Reads from the device, any number at once: launches go on meanwhile. Small ones that are asked for together, such as the loss,
  * the norm and the parts of a step, come in one piece.
  */
-import type { RecordedBuffer, Recorder } from "./recorder.ts"
+import type { PooledBuffer } from "./PooledBuffer.ts"
+import type { Recorder } from "./recorder.ts"
 
 const stagingUsage = 0x01 | 0x08 // MAP_READ, COPY_DST
 const forReading = 0x01 // MAP_READ
@@ -51,7 +52,7 @@ export const makeReadBack = (device: GPUDevice, recorder: Recorder) => {
   }
   return {
     /** The first `length` f32 elements as they are after everything recorded so far. */
-    read: (buffer: RecordedBuffer, length: number): Promise<Float32Array> => {
+    read: (buffer: PooledBuffer, length: number): Promise<Float32Array> => {
       const bytes = 4 * length
       if (open === undefined || open.piece.used + bytes > open.piece.staging.size) open = begin(bytes)
       const { piece, bytes: all } = open

@@ -4,19 +4,14 @@
  */
 
 import type { BoundLaunch } from "./bindGroups.ts"
+import type { PooledBuffer } from "./PooledBuffer.ts"
 
 /** Offsets into a uniform buffer are multiples of this on every device. */
 const grain = 256
 const uniformUsage = 0x40 | 0x08 // UNIFORM, COPY_DST
 
-/** A buffer of the device; `usedIn` is the batch that last used it. */
-export interface RecordedBuffer {
-  readonly gpu: GPUBuffer
-  usedIn: number
-}
-
 /** Where the parameters of the next launch are written, from word `at`. */
-export interface Parameters {
+interface Parameters {
   readonly unsigned: Uint32Array
   readonly whole: Int32Array
   readonly real: Float32Array
@@ -58,7 +53,7 @@ export const makeRecorder = (device: GPUDevice, { launches: most, refused }: Rec
     pass = undefined
     set = undefined
   }
-  const use = (buffer: RecordedBuffer) => {
+  const use = (buffer: PooledBuffer) => {
     buffer.usedIn = batch
   }
   /** Hands everything recorded to the device. */
@@ -102,18 +97,18 @@ export const makeRecorder = (device: GPUDevice, { launches: most, refused }: Rec
       if (names.push(name) >= most) flush()
     },
     /** Copies the first bytes of a buffer as they are after everything recorded so far. */
-    copy: (from: RecordedBuffer, to: GPUBuffer, at: number, bytes: number): void => {
+    copy: (from: PooledBuffer, to: GPUBuffer, at: number, bytes: number): void => {
       endPass()
       encoding().copyBufferToBuffer(from.gpu, 0, to, at, bytes)
       use(from)
     },
-    clear: (buffer: RecordedBuffer): void => {
+    clear: (buffer: PooledBuffer): void => {
       endPass()
       encoding().clearBuffer(buffer.gpu)
       use(buffer)
     },
     /** Before the host writes or destroys a buffer: what is recorded about it goes to the device first. */
-    letGo: (buffer: RecordedBuffer): void => {
+    letGo: (buffer: PooledBuffer): void => {
       if (buffer.usedIn === batch) flush()
     },
     /** Whether the device has looked at everything flushed so far. */

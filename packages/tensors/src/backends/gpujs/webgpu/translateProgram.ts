@@ -1,7 +1,7 @@
 /**
  * A program as GPU.js translates it: WGSL, and where its parameters lie. GPU.js would also run it, a submit and a buffer for
  * every call; here it builds, and the device launches. That leans on names inside gpu.js 2.24.1, whose version is pinned:
- * test/gpujs/translateProgram.test.ts fails when they change.
+ * packages/tensors/test/gpujs/translateProgram.test.ts fails when they change.
  */
 import type { GPU, IKernelRunShortcut } from "gpu.js"
 import { assertMode, createProgram } from "../createProgram.ts"
@@ -24,7 +24,7 @@ interface WebgpuKernel {
 
 type Workgroup = readonly [number, number, number]
 
-export interface TranslatedProgram {
+interface TranslatedProgram {
   readonly wgsl: string
   /** Threads of a workgroup. */
   readonly workgroup: Workgroup

@@ -19,7 +19,7 @@ const storageUsage = 0x80 | 0x04 | 0x08 // STORAGE, COPY_SRC, COPY_DST
 /** Launches that are handed to the device together. */
 const launchesOfBatch = 64
 
-export interface WebgpuOptions {
+interface WebgpuOptions {
   /** Hands every launch over alone, so that an error names its kernel. */
   readonly debug: boolean
 }

@@ -4,7 +4,7 @@ import { modeName } from "./openDevice.ts"
 
 type Triple = readonly [number, number, number]
 
-export interface Dispatch {
+interface Dispatch {
   readonly workgroups: Triple
   /** Of a row of workgroups along x, where one axis of threads is folded into several rows; 0 for two and three axes. */
   readonly threads: number
