@@ -71,9 +71,8 @@ export const kindTables = (variants: readonly VariantResults<Evaluation>[]): rea
     variant,
     scores: results.flatMap(({ scores }) => scores.flatMap(kindScores))
   }))
-  const kinds = found
-    .flatMap(({ scores }) => scores)
-    .reduce<readonly Kind[]>((known, kind) => (known.some((each) => isSame(each, kind)) ? known : [...known, kind]), [])
+  const asked = found.flatMap(({ scores }) => scores)
+  const kinds: readonly Kind[] = asked.filter((kind, at) => asked.findIndex((each) => isSame(each, kind)) === at)
   if (kinds.length === 0) return []
   return [
     {
