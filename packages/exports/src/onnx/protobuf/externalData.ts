@@ -3,14 +3,7 @@
  * asks for them. Each begins at a multiple of a page, so that onnxruntime can map it.
  */
 import { type Bytes, isLate, type LateBytes } from "./Message.ts"
-import type { Initializer } from "./onnxMessages.ts"
-
-/** A tensor's bytes in a file beside the graph. */
-export interface ExternalPlace {
-  /** Name of that file, in the directory of the graph's. */
-  readonly location: string
-  readonly offset: number
-}
+import type { ExternalPlace, Initializer } from "./onnxMessages.ts"
 
 export interface DataFile {
   readonly name: string

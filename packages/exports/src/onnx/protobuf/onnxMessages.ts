@@ -1,5 +1,4 @@
 /** The messages of an ONNX file, with the field numbers of onnx.proto (IR version 10). */
-import type { ExternalPlace } from "./externalData.ts"
 import { type Bytes, floatField, integerField, type Message, messageField, textField } from "./Message.ts"
 
 /** TensorProto.DataType, and bytes of an element. */
@@ -59,6 +58,13 @@ export interface Initializer {
   readonly shape: readonly number[]
   /** Row-major, little-endian. */
   readonly bytes: Bytes
+}
+
+/** A tensor's bytes in a file beside the graph. */
+export interface ExternalPlace {
+  /** Name of that file, in the directory of the graph's. */
+  readonly location: string
+  readonly offset: number
 }
 
 const entry = (key: string, value: string): Message => messageField(13, [...textField(1, key), ...textField(2, value)])
