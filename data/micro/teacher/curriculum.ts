@@ -31,6 +31,19 @@ const bigAlone: Mixture = {
   varied: true
 }
 
+/** Every type, in the forms of the benchmarks too; `count` is the weight of counting. */
+const allOfIt = (count: number): Mixture => ({
+  weights: { ...places, locate: 4, exist: 3, verify: 3, count, choice: 6 },
+  mostQuestions: 5,
+  captionPercent: 60,
+  explainPercent: 3,
+  directPercent: 25,
+  layouts: [3, 1, 1],
+  things: allThings,
+  varied: true,
+  alikePercent: 20
+})
+
 export const curriculum: ReadonlyArray<Part> = [
   // Where to look: big figures alone, each in the middle of its cell; then anywhere in it.
   { steps: 600, mixture: { ...bigAlone, varied: false } },
@@ -109,34 +122,14 @@ export const curriculum: ReadonlyArray<Part> = [
   // All of it, in the forms of the benchmarks too, while the rate falls.
   {
     steps: 6000,
-    mixture: {
-      weights: { ...places, locate: 4, exist: 3, verify: 3, count: 7, choice: 6 },
-      mostQuestions: 5,
-      captionPercent: 60,
-      explainPercent: 3,
-      directPercent: 25,
-      layouts: [3, 1, 1],
-      things: allThings,
-      varied: true,
-      alikePercent: 20
-    },
+    mixture: allOfIt(7),
     enlargedPercent: 6,
     fallsFrom: peak
   },
   // What was learned least, counting, once more among the rest.
   {
     steps: 3000,
-    mixture: {
-      weights: { ...places, locate: 4, exist: 3, verify: 3, count: 24, choice: 6 },
-      mostQuestions: 5,
-      captionPercent: 60,
-      explainPercent: 3,
-      directPercent: 25,
-      layouts: [3, 1, 1],
-      things: allThings,
-      varied: true,
-      alikePercent: 20
-    },
+    mixture: allOfIt(24),
     enlargedPercent: 6,
     fallsFrom: peak / 2
   }
