@@ -3,6 +3,7 @@
  * panels. A block of B (depth x width) and one of A (height x depth) are packed so that the kernel reads both in order;
  * a foreign operand is packed in its own memory and the packed block copied.
  */
+import type { Gemm } from "./library/Products.ts"
 import { type Place, panelBytes, type Thread } from "./Thread.ts"
 
 /** A matrix with rows `stride` elements apart, taken transposed if so said. */
@@ -20,7 +21,8 @@ const tileRows = 4
 const tileColumns = 8
 const tileBytes = 4 * tileRows * tileColumns
 
-export const multiply = (
+/** C = op(A) op(B) (+ C): A is m x k, B k x n. */
+type Multiply = (
   thread: Thread,
   m: number,
   n: number,
@@ -29,7 +31,21 @@ export const multiply = (
   b: Factor,
   c: Place & { readonly stride: number },
   accumulate: boolean
-): void => {
+) => void
+
+const addressOf = (thread: Thread, { memory, offset }: Place): number => thread.home(memory).address + offset
+
+/** By a library, which takes addresses. */
+const multiplyBy =
+  (gemm: Gemm): Multiply =>
+  (thread, m, n, k, a, b, c, accumulate) => {
+    const left = addressOf(thread, a)
+    const right = addressOf(thread, b)
+    const beta = accumulate ? 1 : 0
+    gemm(m, n, k, left, a.stride, a.transposed, right, b.stride, b.transposed, beta, addressOf(thread, c), c.stride)
+  }
+
+export const multiply: Multiply = (thread, m, n, k, a, b, c, accumulate) => {
   if (m === 0 || n === 0) return
   const home = thread.home(c.memory)
   if (k === 0) {
@@ -38,10 +54,7 @@ export const multiply = (
   }
   const f32 = thread.products?.f32
   if (f32 !== undefined) {
-    const left = thread.home(a.memory).address + a.offset
-    const right = thread.home(b.memory).address + b.offset
-    const beta = accumulate ? 1 : 0
-    f32(m, n, k, left, a.stride, a.transposed, right, b.stride, b.transposed, beta, home.address + c.offset, c.stride)
+    multiplyBy(f32)(thread, m, n, k, a, b, c, accumulate)
     return
   }
   const packedB = thread.panels
@@ -69,37 +82,14 @@ export const multiply = (
 }
 
 /** The same of factors in bf16, by the library: sums are f32, and so is C. */
-export const multiplyBfloat16 = (
-  thread: Thread,
-  m: number,
-  n: number,
-  k: number,
-  a: Factor,
-  b: Factor,
-  c: Place & { readonly stride: number },
-  accumulate: boolean
-): void => {
+export const multiplyBfloat16: Multiply = (thread, m, n, k, a, b, c, accumulate) => {
   if (m === 0 || n === 0 || k === 0) {
     multiply(thread, m, n, 0, a, b, c, accumulate)
     return
   }
   const gemm = thread.products?.bf16
   if (gemm === undefined) throw new RangeError("this thread has no product of bf16")
-  const address = ({ memory, offset }: Place): number => thread.home(memory).address + offset
-  gemm(
-    m,
-    n,
-    k,
-    address(a),
-    a.stride,
-    a.transposed,
-    address(b),
-    b.stride,
-    b.transposed,
-    Number(accumulate),
-    address(c),
-    c.stride
-  )
+  multiplyBy(gemm)(thread, m, n, k, a, b, c, accumulate)
 }
 
 /** Packs `across` lines of `length` elements into panels of `panel` lines, the last one filled up with zeros. */
