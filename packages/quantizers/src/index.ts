@@ -58,8 +58,10 @@ export {
 export { type AffineWeight, type PackedWeight, packRows, packWeight, readPackedWeight } from "./packing/packedWeight.ts"
 export {
   type Compatibility,
+  type EmbeddingReader,
   referenceClipping,
   referenceQuirks,
+  withEmbeddingQuirks,
   withReferenceQuirks
 } from "./quantizer/compatibility.ts"
 export { configure } from "./quantizer/configure.ts"

@@ -13,6 +13,23 @@ export const referenceQuirks: { readonly [quantizer: string]: object } = {
   "embedding-sym4": { grid: "reference", requantizePasses: 3, scale: "f16", arithmetic: "f16" }
 }
 
+/** Who sees the embedding and head: the stage that trains the projector, those that work on the language model, and the result. */
+export type EmbeddingReader = "projector" | "language" | "result"
+
+/**
+ * How often the reference has quantized embedding and head when somebody sees them: once when stage 2 starts, again when
+ * stage 3 starts (which clips and trains with them), and once more when it exports (quirk 3).
+ */
+const embeddingPasses: { readonly [reader in EmbeddingReader]: number } = { projector: 1, language: 2, result: 3 }
+
+/** A choice for embedding and head with the reference's behaviour, as a reader sees them. */
+export const withEmbeddingQuirks = <C extends ChoiceSpec>(choice: C, reader: EmbeddingReader): C => {
+  const quirks = referenceQuirks[choice.use]
+  const passes =
+    quirks !== undefined && "requantizePasses" in quirks ? { requantizePasses: embeddingPasses[reader] } : {}
+  return { ...choice, with: { ...quirks, ...passes, ...choice.with } }
+}
+
 /** The same for the clipping search: quirk 5, errors that are rounded to bfloat16 before they are compared. */
 export const referenceClipping = { arithmetic: "bf16" } as const
 

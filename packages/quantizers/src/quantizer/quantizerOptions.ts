@@ -135,7 +135,7 @@ export interface EmbeddingSym4Options {
    *
    * Unit: passes.
    *
-   * Default from: 1; 3 under `compat` reference: docs/quirks.md#quirk-3.
+   * Default from: 1; 1, 2 or 3 by stage under `compat` reference: docs/quirks.md#quirk-3.
    * @default 1
    */
   readonly requantizePasses?: number

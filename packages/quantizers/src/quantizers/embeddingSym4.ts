@@ -37,7 +37,7 @@ export const EmbeddingSym4Config = Schema.Struct({
   requantizePasses: option(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10 })), 1, {
     description: "How often the result is quantized again, as the reference does; each pass shrinks it by 14/15.",
     unit: "passes",
-    source: "1; 3 under `compat` reference: docs/quirks.md#quirk-3"
+    source: "1; 1, 2 or 3 by stage under `compat` reference: docs/quirks.md#quirk-3"
   }),
   scale: option(Schema.Literals(["f16", "f32"]), "f16", {
     description: "Format that scales are rounded to and stored in.",

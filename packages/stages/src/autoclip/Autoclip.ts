@@ -27,7 +27,13 @@ import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { layersSection, measuredFact } from "../model/layerFact.ts"
-import { chosenMatrices, EmbeddingConfig, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import {
+  chosenMatrices,
+  EmbeddingConfig,
+  embeddingVersions,
+  planEmbeddings,
+  planTowers
+} from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { roundedMatrices } from "../model/roundedMatrices.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
@@ -99,7 +105,8 @@ export const Autoclip = Stage.define({
     // Weights of these quantizers were not clipped by earlier versions.
     const searched = (yield* Extensions).quantizers.filter(({ id, searchedAs }) => searchedAs && named.includes(id))
     const versions = yield* calibratedStage.versions(config)
-    return { ...versions, ...Object.fromEntries(searched.map(({ id }) => [`clipping of ${id}`, 1])) }
+    const clipped = Object.fromEntries(searched.map(({ id }) => [`clipping of ${id}`, 1]))
+    return { ...versions, ...clipped, ...embeddingVersions(config) }
   }),
   forecast: Effect.fnUntraced(function* (config: Config, recipe, place) {
     const model = yield* planModel(recipe)
@@ -111,7 +118,7 @@ export const Autoclip = Stage.define({
     const tokens = extent.count * extent.length
     const hidden = 4 * tokens * language.hidden_size
     // The matrices in f32, and what quantizing the last needs for a moment: its codes, scales and two more copies.
-    const frozen = chosenMatrices(yield* planEmbeddings(model.config, config.embeddings, config.compat))
+    const frozen = chosenMatrices(yield* planEmbeddings(model.config, config.embeddings, config.compat, "language"))
     const last = frozen.at(-1)
     const embeddings = last === undefined ? 0 : (4 * frozen.length + 10) * sizeOf(last.shape)
     // Two ranges a group of the clipped weights, which are at most all of them.
@@ -147,7 +154,7 @@ export const Autoclip = Stage.define({
     const language = directory.config.llm_config
     const { quantizers, compat } = config
     const { choices } = yield* planTowers(directory.config, ["language"], quantizers, compat, input.allocation)
-    const embedded = yield* planEmbeddings(directory.config, config.embeddings, config.compat)
+    const embedded = yield* planEmbeddings(directory.config, config.embeddings, config.compat, "language")
     const { calibration } = config
     const blocks = seesImages(calibration) ? [] : yield* readBlocks(calibration, directory.tokenizer, config)
     yield* requireQuantizable(model.weights, embedded.choices)

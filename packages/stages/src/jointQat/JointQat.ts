@@ -55,6 +55,7 @@ export const JointQat = Stage.define({
         ? quantized.linears.choices.has(layerOf(name))
         : trainsBeyondTower(name, quantized, options, config),
     losses: ({ loss, compat }) => decideLosses(loss, compat),
+    seesEmbeddings: "language",
     artefacts: Effect.fnUntraced(function* ({ trained, projector, quantized: { linears }, choices }) {
       return {
         quantizedVision: {

@@ -1,11 +1,13 @@
 /** A recipe's rules on a model: which matrix gets which quantizer, decided before any work and without the weights. */
 import { option, parameterOf } from "@speedq/formats"
+import type { Stage } from "@speedq/pipeline"
 import {
   type Compatibility,
   choicesOf,
   costOf,
   decodeChoice,
   decodeRules,
+  type EmbeddingReader,
   type Layer,
   noneQuantizer,
   type Plan,
@@ -15,7 +17,7 @@ import {
   QuantizerSpec,
   type Rule,
   type RuleSpec,
-  withReferenceQuirks
+  withEmbeddingQuirks
 } from "@speedq/quantizers"
 import { embeddingAndHead, linearLayers, type ModelConfig, modelTensors, type Tower, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -104,16 +106,27 @@ export const EmbeddingConfig = option(
   }
 )
 
-/** Plans embedding and head. Fails with RulesInvalid. */
+/** Earlier versions showed every stage the embedding of the result, under `compat` reference too. */
+export const embeddingVersions = ({
+  embeddings,
+  compat
+}: {
+  readonly embeddings: typeof EmbeddingConfig.Type
+  readonly compat?: Compatibility
+}): Stage.Versions =>
+  compat === "reference" && embeddings !== null ? { "embedding of each stage under compat": 1 } : {}
+
+/** Plans embedding and head as `reader` sees them, which makes a difference under `compat` reference. Fails with RulesInvalid. */
 export const planEmbeddings = Effect.fnUntraced(function* (
   config: ModelConfig,
   spec: typeof EmbeddingConfig.Type,
-  compat: Compatibility = "careful"
+  compat: Compatibility = "careful",
+  reader: EmbeddingReader = "result"
 ) {
   const known = (yield* Extensions).quantizers
   return yield* deciding(() => {
     if (spec === null) return planned([], [])
-    const choice = decodeChoice(compat === "reference" ? withReferenceQuirks(spec) : spec, known)
+    const choice = decodeChoice(compat === "reference" ? withEmbeddingQuirks(spec, reader) : spec, known)
     const layers = quantizableLayers(config).filter(({ kind }) => kind === "embedding")
     return planned([{ match: "**", layers: "embedding", choice }], layers)
   })

@@ -58,6 +58,7 @@ export const Qat = Stage.define({
         ? trainsLastBlocks(name, options, config)
         : trainsBeyondTower(name, quantized, options, config),
     losses: ({ loss, compat }) => decideLosses(loss, compat),
+    seesEmbeddings: "language",
     artefacts: ({ trained, projector, choices }) =>
       Effect.succeed({
         projector,

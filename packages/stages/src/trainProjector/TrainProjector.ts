@@ -27,6 +27,7 @@ export const TrainProjector = Stage.define({
     fakeQuantizes: () => [],
     trains: (name) => towerOf(name) === "projector",
     losses: () => crossEntropyAlone,
+    seesEmbeddings: "projector",
     artefacts: ({ projector }) => Effect.succeed({ projector })
   })
 })

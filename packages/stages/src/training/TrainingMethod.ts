@@ -1,6 +1,6 @@
 /** What a training stage is asked with, what it starts from, and what one of them does otherwise than another. */
 import type { LanguageModel, VisionTower } from "@speedq/exports"
-import type { QuantizerChoice, RuleSpec } from "@speedq/quantizers"
+import type { EmbeddingReader, QuantizerChoice, RuleSpec } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import type { ModelConfig, Tower } from "@speedq/vlm-model"
 import type * as Effect from "effect/Effect"
@@ -42,7 +42,7 @@ interface TrainingResult {
   /** The projector, trained or as it was. */
   readonly projector: Parameters
   readonly quantized: Quantized
-  /** What each weight is quantized with that the student saw so: Linears, embedding and head. */
+  /** What each weight is quantized with in the result: Linears, embedding and head. */
   readonly choices: ReadonlyMap<string, QuantizerChoice>
 }
 
@@ -52,6 +52,8 @@ export interface TrainingMethod<Options extends TrainingOptions, Out> {
   /** Which parameters are trained, by name. */
   readonly trains: (name: string, quantized: Quantized, options: Options, config: ModelConfig) => boolean
   readonly losses: (options: Options) => LossSettings
+  /** As whom the student sees embedding and head. */
+  readonly seesEmbeddings: Exclude<EmbeddingReader, "result">
   /** The artefacts; what is made for them belongs to the stage's scope. */
   readonly artefacts: (result: TrainingResult) => Effect.Effect<Out, ComputeFailed, Scope.Scope>
 }

@@ -16,7 +16,7 @@ import { pictureLimits } from "../data/pictureLimits.ts"
 import { RulesInvalid } from "../Errors.ts"
 import { versionsOf } from "../extensions/versions.ts"
 import { chosenLayers } from "../model/layerFact.ts"
-import { type Choices, chosenMatrices, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { type Choices, chosenMatrices, embeddingVersions, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { openTeacher } from "../model/teacherModel.ts"
@@ -83,7 +83,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     yield* requireHead(config, options)
     const quantized: Quantized = {
       linears: yield* planTowers(config, towers, quantizers, compat, allocation),
-      embeddings: yield* planEmbeddings(config, embeddings, compat)
+      embeddings: yield* planEmbeddings(config, embeddings, compat, method.seesEmbeddings)
     }
     yield* refuseSearches(quantized.linears.choices)
     const losses = yield* chooseLosses(method.losses(options))
@@ -139,7 +139,8 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     const { data } = options
     const source = yield* openStageData({ recipe, seed, directory, data, optimization: options })
     const student = yield* makeStudent({ model, input, quantized, trains: isTrained })
-    const choices = new Map([...student.choices, ...quantized.embeddings.choices])
+    const stored = yield* planEmbeddings(config, options.embeddings, options.compat, "result")
+    const choices = new Map([...student.choices, ...stored.choices])
     const given = { ...model.weights, ...input.quantizedVision?.values, ...input.projector }
     yield* requireQuantizable(given, choices, input.clipping)
 
@@ -212,7 +213,8 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     return {
       ...named,
       ...(deep ? { "stochastic depth of a trained tower": 1 } : {}),
-      ...(dropped ? { "an incomplete last step under compat": 1 } : {})
+      ...(dropped ? { "an incomplete last step under compat": 1 } : {}),
+      ...embeddingVersions(options)
     }
   })
 
