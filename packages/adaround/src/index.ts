@@ -1,6 +1,6 @@
 /** Block-wise AdaRound: soft rounding, reconstruction, cached activations. Block-AP on the same blocks. */
 
-export { learnedParts, learnedWeight, storedWeight } from "./blockwise/learnedWeight.ts"
+export { type Grids, learnedParts, learnedWeight, learnsGrid, storedWeight } from "./blockwise/learnedWeight.ts"
 export {
   type BlockTrainingOptions,
   efficientQatDefaults,

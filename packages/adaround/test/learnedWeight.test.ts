@@ -12,7 +12,7 @@ import {
   valueAndGrad
 } from "@speedq/tensors"
 import { assert, describe, it } from "vitest"
-import { initialTraining, learnedParts, learnedWeight, makeLayerGrids, storedWeight } from "../src/index.ts"
+import { type Grids, initialTraining, learnedParts, learnedWeight, makeLayerGrids, storedWeight } from "../src/index.ts"
 import { onEveryBackend } from "./support/onEveryBackend.ts"
 
 const shape = [16, 32] as const
@@ -26,34 +26,41 @@ const weightOf = (backend: Backend): Tensor => {
 }
 
 /** What is trained of a weight before the first step. */
-const partsOf = async (backend: Backend, choice: QuantizerChoice): Promise<Parameters> => {
+const partsOf = async (backend: Backend, choice: QuantizerChoice, learned?: Grids): Promise<Parameters> => {
   const grids = await makeLayerGrids("block", { w: { weight: weightOf(backend), choice } })
   const block = { name: "block", grids, forward: (_: Parameters, x: Tensor) => x }
-  return noGrad(() => initialTraining(block, new Map([["w", choice]]), Random.make(1))).layers["w"]!
+  return noGrad(() => initialTraining(block, new Map([["w", choice]]), Random.make(1), learned)).layers["w"]!
 }
 
-const choices: readonly { readonly name: string; readonly choice: QuantizerChoice; readonly free: boolean }[] = [
+const choices: readonly {
+  readonly name: string
+  readonly choice: QuantizerChoice
+  readonly free: boolean
+  readonly grids?: Grids
+}[] = [
   { name: "uniform", choice: uniform({ bits: 2, group: 16 }), free: true },
   { name: "uniform with f32 scales", choice: uniform({ bits: 3, group: 16, scale: "f32" }), free: true },
   { name: "symmetric", choice: uniform({ bits: 4, group: 16, symmetric: true }), free: true },
-  { name: "bilevel", choice: bilevel({ bits: 2, group: 16, scaleGroup: 16 }), free: false }
+  { name: "bilevel", choice: bilevel({ bits: 2, group: 16, scaleGroup: 16 }), free: false },
+  { name: "bilevel, learned", choice: bilevel({ bits: 2, group: 16, scaleGroup: 16 }), free: true, grids: "learned" },
+  { name: "uniform, following", choice: uniform({ bits: 2, group: 16 }), free: false, grids: "follow" }
 ]
 
 onEveryBackend("a learned weight", (backend) => {
-  describe.each(choices)("on the grid of $name", ({ choice, free }) => {
+  describe.each(choices)("on the grid of $name", ({ choice, free, grids }) => {
     const { quantizer, config } = choice
     const numbers = async (x: Tensor) => [...(await x.read())]
 
     it("begins as rounding to nearest gives it", async () => {
-      const parts = await partsOf(backend, choice)
-      assert.deepStrictEqual(learnedParts(choice), free ? ["weight", "scale", "zero"] : ["weight"])
+      const parts = await partsOf(backend, choice, grids)
+      assert.deepStrictEqual(learnedParts(choice, grids), free ? ["weight", "scale", "zero"] : ["weight"])
       const found = noGrad(() => learnedWeight(choice, parts))
       const nearest = noGrad(() => quantizer.fakeQuantize(config, weightOf(backend)))
       assert.deepStrictEqual(await numbers(found), await numbers(nearest))
     })
 
     it("is what its stored form stands for, wherever training led it", async () => {
-      const { weight, scale, zero } = await partsOf(backend, choice)
+      const { weight, scale, zero } = await partsOf(backend, choice, grids)
       const moved = async (x: Tensor, by: (i: number) => number) =>
         tensor(
           backend,

@@ -46,6 +46,14 @@ export {
   hasOwnGroups
 } from "./gptq/gptq.ts"
 export { collectHessians, collectMagnitudes, type InputSum, type InputSums } from "./inputs/inputSums.ts"
+export {
+  hasFreeScales,
+  type LearnedGrid,
+  learnedGrid,
+  quantizedOnGrid,
+  storedOnGrid,
+  type WeightOnGrid
+} from "./learned/learnedGrid.ts"
 export { packBits, packedBytes, unpackBits } from "./packing/BitPacking.ts"
 export {
   describePacked,

@@ -1,7 +1,7 @@
 /** Grids of scales and zero points from outside: the nearest that a quantizer can store. */
 import { tensor } from "@speedq/tensors"
 import { assert, it } from "vitest"
-import { bilevel, uniform } from "../src/index.ts"
+import { uniform } from "../src/index.ts"
 import { numbersOf } from "./support/numbers.ts"
 import { onEveryBackend } from "./support/onEveryBackend.ts"
 
@@ -29,9 +29,5 @@ onEveryBackend("the grid of given scales", (backend) => {
     assert.isAbove(third!, 0)
     assert.deepStrictEqual([...(await numbersOf(() => zero))], [7, 7, 7, 7])
     assert.sameMembers(Object.keys(stored), ["scale"])
-  })
-
-  it("is not of bilevel, whose groups share what is stored of their scales", () => {
-    assert.isUndefined(bilevel({ bits: 2, group: 4, scaleGroup: 4 }).quantizer.grid!.nearest)
   })
 })

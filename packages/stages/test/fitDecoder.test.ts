@@ -52,6 +52,12 @@ const methods = [
     stage: { ...blockwise, quantizers: bilevel },
     perLayer: 9,
     method: "Block-AP"
+  },
+  {
+    name: "blockwise with learned grids that share their second level",
+    stage: { ...blockwise, quantizers: bilevel, grids: "learned" },
+    perLayer: 9,
+    method: "Block-AP"
   }
 ]
 

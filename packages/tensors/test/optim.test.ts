@@ -43,6 +43,15 @@ describe("adam and adamW", () => {
     assert.closeTo(doubleValues(coupled)[0]!, 2 - 0.1, 1e-7)
   })
 
+  it("take each parameter's factor of the rate", () => {
+    const optimizer = adamW({ weightDecay: 0, rateOf: (name) => (name === "quick" ? 3 : 1) })
+    const parameters = { quick: vector(1), slow: vector(1) }
+    const gradients = { quick: vector(1), slow: vector(1) }
+    optimizer.update(parameters, gradients, optimizer.init(parameters), { learningRate: 0.1 })
+    assert.closeTo(doubleValues(parameters.quick)[0]!, 0.7, 1e-6)
+    assert.closeTo(doubleValues(parameters.slow)[0]!, 0.9, 1e-6)
+  })
+
   it("leave parameters that do not decay alone", () => {
     const optimizer = adamW({ weightDecay: 0.5, decays: (name) => !name.endsWith("norm.weight") })
     const parameters = { "norm.weight": vector(1), "proj.weight": vector(1) }

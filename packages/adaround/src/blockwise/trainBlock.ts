@@ -16,7 +16,7 @@ import {
   type ReconstructionBatch,
   type ReconstructionLosses
 } from "../reconstruction/reconstruct.ts"
-import { initialParts, learnedParts, learnedWeight } from "./learnedWeight.ts"
+import { type Grids, initialParts, learnedParts, learnedWeight } from "./learnedWeight.ts"
 
 /** Quantizers of a block's Linears, by layer. */
 export type LayerChoices = ReadonlyMap<string, QuantizerChoice>
@@ -50,15 +50,15 @@ export const fallingRate = (rate: number, step: number, iterations: number): num
   rate * (leftShare + ((1 - leftShare) * (1 + Math.cos((Math.PI * step) / iterations))) / 2)
 
 /** Names of the tensors of a layer's state: what is trained, and Adam's moments of it. */
-export const trainedTensors = (choice: QuantizerChoice): readonly string[] =>
-  learnedParts(choice).flatMap((part) => [part, `m.${part}`, `v.${part}`])
+export const trainedTensors = (choice: QuantizerChoice, grids?: Grids): readonly string[] =>
+  learnedParts(choice, grids).flatMap((part) => [part, `m.${part}`, `v.${part}`])
 
 /** The state before the first iteration. */
-export const initialTraining = ({ grids }: Block, choices: LayerChoices, random: Random): BlockState => ({
+export const initialTraining = (block: Block, choices: LayerChoices, random: Random, grids?: Grids): BlockState => ({
   iteration: 0,
   layers: Object.fromEntries(
-    Object.entries(grids).map(([layer, grid]) => {
-      const parts = Object.entries(initialParts(choices.get(layer)!, grid))
+    Object.entries(block.grids).map(([layer, grid]) => {
+      const parts = Object.entries(initialParts(choices.get(layer)!, grid, grids))
       const tensors = parts.flatMap(([part, value]) => [
         [part, value] as const,
         [`m.${part}`, zeros(value.backend, value.shape)] as const,
@@ -73,6 +73,10 @@ export const initialTraining = ({ grids }: Block, choices: LayerChoices, random:
 /** The quantized weights of a block, differentiable by what is trained of them. */
 export const trainedWeights = (choices: LayerChoices, layers: BlockState["layers"]): Parameters =>
   Object.fromEntries(Object.entries(layers).map(([layer, parts]) => [layer, learnedWeight(choices.get(layer)!, parts)]))
+
+/** Names of what is trained of a layer, among the tensors of its state. */
+const trainedParts = (tensors: Parameters): readonly string[] =>
+  Object.keys(tensors).filter((name) => tensors[`m.${name}`] !== undefined)
 
 /** Name of a part of a layer among the parameters of the block. */
 const nameOf = (layer: string, part: string): string => `${part}.${layer}`
@@ -89,7 +93,7 @@ export const trainingStep = (
     const { layers, iteration } = state
     if (Object.keys(layers).length === 0) throw new NothingToRound(block.name)
     const trained = Object.keys(layers).flatMap((layer) =>
-      learnedParts(choices.get(layer)!).map((part) => ({ layer, part, name: nameOf(layer, part) }))
+      trainedParts(layers[layer]!).map((part) => ({ layer, part, name: nameOf(layer, part) }))
     )
     const parameters: Parameters = Object.fromEntries(
       trained.map(({ layer, part, name }) => [name, layers[layer]![part]!])
@@ -99,7 +103,7 @@ export const trainingStep = (
       const parts = Object.fromEntries(
         Object.keys(layers).map((layer) => [
           layer,
-          Object.fromEntries(learnedParts(choices.get(layer)!).map((part) => [part, given[nameOf(layer, part)]!]))
+          Object.fromEntries(trainedParts(layers[layer]!).map((part) => [part, given[nameOf(layer, part)]!]))
         ])
       )
       return {

@@ -92,10 +92,17 @@ export interface CodeGrid<C> {
   extents(config: C): { readonly bits: number; readonly group: number }
   parameters(config: C, weight: Tensor): GridParameters
   /**
-   * The grid of given scales and zero points, real numbers [out, in / g]: the nearest that can be stored. Absent where groups share
-   * what is stored of their scales, so that none can be chosen freely.
+   * Scales and zero points [out, in / g] that the range of a weight gives, before they are stored: `nearest` of them is the grid of
+   * `fakeQuantize`, to the bit. Absent where those of `parameters` are such.
+   */
+  range?(config: C, weight: Tensor): { readonly scale: Tensor; readonly zero: Tensor }
+  /**
+   * The grid of given scales and zero points, real numbers [out, in / g]: the nearest that can be stored. Absent where none can be
+   * chosen.
    */
   nearest?(config: C, scale: Tensor, zero: Tensor): GridParameters
+  /** Whether groups share what is stored of their scales, so that one that is moved moves what others can be. */
+  readonly sharesScales?: boolean
 }
 
 /** A quantizer with its options. */

@@ -14,6 +14,7 @@ import {
   type BilevelAttributes,
   bilevelCodes,
   bilevelDecode,
+  bilevelParameters,
   bilevelSearch,
   bilevelStraightThrough,
   customGradient,
@@ -31,10 +32,11 @@ import {
 import * as Schema from "effect/Schema"
 import { configure } from "../quantizer/configure.ts"
 import { columnObstacle, groupSize } from "../quantizer/optionSchemas.ts"
-import type { QuantizedWeight, Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
+import type { GridParameters, QuantizedWeight, Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
 import type { BilevelOptions } from "../quantizer/quantizerOptions.ts"
 import { largestHalf, largestSingle } from "./largest.ts"
-import { fromStored } from "./wholeNumbers.ts"
+import { fromStored, toStored } from "./wholeNumbers.ts"
+import { within } from "./within.ts"
 
 export const BilevelConfig = Schema.Struct({
   bits: requiredOption(Schema.Literals([2, 3, 4]), { description: "Bits of a weight's code.", unit: "bits" }),
@@ -71,6 +73,9 @@ export type BilevelConfig = typeof BilevelConfig.Type
 
 const scaleCodeBits = 4
 
+/** Least scale of the first level. */
+const smallestScale = 1e-5
+
 const attributesOf = ({ range: _range, ...attributes }: BilevelConfig): BilevelAttributes => attributes
 
 /** Extents of the stored tensors of a weight [out, in]. */
@@ -95,6 +100,18 @@ const scalesOf = (
 }
 
 /**
+ * Step, origin and scale codes of first-level scales s [out, in / g], out of groups of three weights, 0, 0 and (2^b - 1) s, whose scale s
+ * is. With b = 1 it is s to the bit.
+ */
+const secondLevel = (config: BilevelConfig, ends: Tensor, bits: number) => {
+  const [rows, groups] = ends.shape as readonly [number, number]
+  const high = reshape(ends, [ends.size, 1])
+  const low = zeros(ends.backend, high.shape)
+  const threes = reshape(joinColumns(low, low, high), [rows, 3 * groups])
+  return bilevelCodes(threes, { ...attributesOf(config), bits, group: 3 })
+}
+
+/**
  * The stored form by search. A range that is best for a group alone is not what the second level can store, so the search has
  * two parts: BRECQ's, group by group, gives the scales that step and origin span; then each group takes, of all scales and
  * zero points that can be stored, those that suit its weights best.
@@ -104,12 +121,24 @@ const search = (config: BilevelConfig, weight: Tensor): QuantizedWeight =>
     const attributes = attributesOf(config)
     const { bits, group } = config
     const { scale: found } = adaroundScales(weight, { bits, group, method: "mse" })
-    // Groups of three weights, 0, 0 and (2^b - 1) s, have the first-level scale s.
-    const [low, high] = [zeros(weight.backend, [found.size, 1]), scale(reshape(found, [found.size, 1]), 2 ** bits - 1)]
-    const ends = reshape(joinColumns(low, low, high), [found.shape[0]!, 3 * found.shape[1]!])
-    const { step, origin } = bilevelCodes(ends, { ...attributes, group: 3 })
+    const { step, origin } = secondLevel(config, scale(found, 2 ** bits - 1), bits)
     return { ...bilevelSearch({ weight, step, origin }, attributes), step, origin }
   })
+
+/** First-level scales and zero points [out, in / g]: a second level that keeps each scale as it is shows them. */
+const firstLevel = (config: BilevelConfig, weight: Tensor): { readonly scale: Tensor; readonly zero: Tensor } => {
+  const alone = { ...attributesOf(config), scaleGroup: 1, secondLevel: "f32", commonScale: "exact" } as const
+  const found = bilevelParameters(weight, alone)
+  return { scale: transpose(found.scale), zero: transpose(found.zero) }
+}
+
+/** The nearest grid of scales and zero points [out, in / g]; a learned scale may have become nothing or less. */
+const nearest = (config: BilevelConfig, scale: Tensor, zero: Tensor): GridParameters => {
+  const most = config.secondLevel === "f16" ? largestHalf : largestSingle
+  const { step, origin, scaleCodes } = secondLevel(config, within(scale, smallestScale, most), 1)
+  const stored = { zeros: toStored(transpose(zero), config.bits), scaleCodes, step, origin }
+  return { ...gridOf(config, stored, [scale.shape[0]!, scale.shape[1]! * config.group]), stored }
+}
 
 const quantize = (config: BilevelConfig, weight: Tensor): QuantizedWeight =>
   config.range === "mse" ? search(config, weight) : bilevelCodes(weight, attributesOf(config))
@@ -189,7 +218,13 @@ export const bilevelQuantizer: Quantizer<BilevelConfig> = {
       scope(() => {
         const { codes: _codes, ...stored } = quantize(config, weight)
         return { ...gridOf(config, stored, weight.shape), stored }
-      })
+      }),
+    range: (config, weight) =>
+      scope(() =>
+        config.range === "mse" ? gridOf(config, search(config, weight), weight.shape) : firstLevel(config, weight)
+      ),
+    nearest: (config, scale, zero) => scope(() => nearest(config, scale, zero)),
+    sharesScales: true
   }
 }
 

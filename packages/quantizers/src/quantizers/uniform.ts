@@ -3,14 +3,12 @@ import { option, requiredOption, writtenAs } from "@speedq/formats"
 import {
   adaroundScales,
   cast,
-  clampGroups,
   customGradient,
   gridCodes,
   gridDecode,
   type Shape,
   scope,
   type Tensor,
-  tensor,
   type UniformAttributes,
   uniformParameters,
   uniformStraightThrough
@@ -22,6 +20,7 @@ import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
 import type { UniformOptions } from "../quantizer/quantizerOptions.ts"
 import { largestHalf, largestSingle } from "./largest.ts"
 import { fromStored, toStored } from "./wholeNumbers.ts"
+import { filled, within } from "./within.ts"
 
 export const UniformConfig = Schema.Struct({
   bits: requiredOption(Schema.Literals([2, 3, 4, 8]), { description: "Bits of a weight's code.", unit: "bits" }),
@@ -59,12 +58,6 @@ const attributesOf = ({ bits, group, symmetric }: UniformConfig): UniformAttribu
 
 /** Least scale in f32: a weight is divided by it. */
 const smallestSingle = 2 ** -126
-
-const filled = ({ backend, shape, size }: Tensor, value: number): Tensor =>
-  tensor(backend, new Float32Array(size).fill(value), shape)
-
-const within = (scale: Tensor, least: number, most: number): Tensor =>
-  clampGroups(scale, filled(scale, least), filled(scale, most))
 
 /** Scales as halves, none of them 0: a group of almost nothing must not divide by its scale's rounding error. */
 const halved = (scale: Tensor): Tensor => cast(cast(within(scale, 2 ** -24, largestHalf), "f16"), "f32")

@@ -3,7 +3,7 @@
  * the parameters of their grids are trained on the layer's output, by straight-through gradients. The paper's second phase, E2E-QP,
  * which trains step sizes alone through the whole model, is not a part of it.
  */
-import { efficientQatDefaults, learnedParts } from "@speedq/adaround"
+import { efficientQatDefaults, learnsGrid } from "@speedq/adaround"
 import { option, optionalOption, writtenAs } from "@speedq/formats"
 import { Count, Rate, Stage } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
@@ -18,6 +18,7 @@ import { fakeQuantizationPiece, optimizerPiece } from "../measuring/weightPieces
 import type { PlannedLayers } from "../model/plannedLayers.ts"
 import { requireGrids } from "../model/requireGrids.ts"
 import type { BlockwiseOptions } from "../registry/stageOptions.ts"
+import { requireLearnedGrids } from "../training/learnedGrids.ts"
 import { refuseSearches } from "../training/refuseSearches.ts"
 import { batchesOf, trainingCopies, trainingMethod } from "./trainingMethod.ts"
 
@@ -40,9 +41,13 @@ const BlockwiseConfig = Schema.Struct({
       "Adam's rate for the weights, at the beginning of each layer; it falls to a twentieth. Small models need a larger one.",
     source: "2e-5 at 2 bits and 1e-5 at more, as EfficientQAT (arXiv:2407.11062)"
   }),
+  grids: optionalOption(Schema.Literals(["follow", "learned"]), {
+    description: "Scales and zero points of the groups `follow` the weights, or are `learned` beside them.",
+    source:
+      "learned with `uniform`, as EfficientQAT (arXiv:2407.11062); follow with `bilevel`, whose groups share what is stored of their scales"
+  }),
   gridRate: option(Rate, efficientQatDefaults.gridRate, {
-    description:
-      "Adam's rate for scales and zero points, where each group has its own: with `uniform`. Scales of `bilevel` follow the weights.",
+    description: "Adam's rate for scales and zero points, where they are learned.",
     source
   }),
   ...blockOptions("Block-AP")
@@ -50,11 +55,16 @@ const BlockwiseConfig = Schema.Struct({
 type BlockwiseConfig = typeof BlockwiseConfig.Type
 
 /** Weights are quantized in every iteration: only a grid that is learned may be searched for, as that is done once. */
-const requireFit = (planned: PlannedLayers) =>
-  Effect.andThen(
-    requireGrids("Block-AP", planned),
-    refuseSearches(new Map([...planned.choices].filter(([, choice]) => learnedParts(choice).length === 1)))
-  )
+const requireFit =
+  ({ grids }: BlockwiseConfig) =>
+  (planned: PlannedLayers) => {
+    const { choices } = planned
+    const following = new Map([...choices].filter(([, choice]) => !learnsGrid(choice, grids)))
+    return requireGrids("Block-AP", planned).pipe(
+      Effect.andThen(requireLearnedGrids(grids === "learned" ? choices : new Map())),
+      Effect.andThen(refuseSearches(following))
+    )
+  }
 
 export const Blockwise = Stage.define({
   ...calibratedStage,
@@ -64,7 +74,7 @@ export const Blockwise = Stage.define({
   gives: [QuantizedLanguage],
   forecast: (config: BlockwiseConfig, recipe, place) =>
     forecastDecoder(config, recipe, place, {
-      requireFit,
+      requireFit: requireFit(config),
       batch: config.batch,
       iterations: (samples) => config.epochs * batchesOf(samples, config.batch),
       copies: trainingCopies,
@@ -75,7 +85,7 @@ export const Blockwise = Stage.define({
       })
     }),
   begin: (config: BlockwiseConfig, input, stage) =>
-    fitDecoder(config, input, stage, requireFit, (samples, choices) =>
+    fitDecoder(config, input, stage, requireFit(config), (samples, choices) =>
       trainingMethod(
         {
           iterations: config.epochs * batchesOf(samples, config.batch),
@@ -84,7 +94,8 @@ export const Blockwise = Stage.define({
             const { quantizer, config: own } = choices.get(layer)!
             return config.learningRate ?? efficientQatDefaults.learningRate(quantizer.grid!.extents(own).bits)
           },
-          gridRate: config.gridRate
+          gridRate: config.gridRate,
+          grids: config.grids
         },
         choices
       )

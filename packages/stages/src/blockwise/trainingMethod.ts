@@ -1,6 +1,7 @@
 /** Block-AP as a way to fit a block: weights and grids are trained by straight-through gradients (docs/method.md, "Block-AP"). */
 import {
   type BlockTrainingOptions,
+  type Grids,
   initialTraining,
   type LayerChoices,
   storedWeight,
@@ -14,6 +15,7 @@ import type { BlockMethod } from "../blocks/BlockMethod.ts"
 interface TrainingMethodOptions extends BlockTrainingOptions {
   /** Samples of a mini-batch. */
   readonly batch: number
+  readonly grids: Grids
 }
 
 /** Tensors of a Linear's size that its training holds: weight, two moments, quantized weight, its gradient and the weight's; the original. */
@@ -27,8 +29,8 @@ export const trainingMethod = (options: TrainingMethodOptions, choices: LayerCho
   name: "Block-AP",
   iterations: options.iterations,
   batch: options.batch,
-  parts: (layer) => trainedTensors(choices.get(layer)!),
-  initial: (block, random) => initialTraining(block, choices, random),
+  parts: (layer) => trainedTensors(choices.get(layer)!, options.grids),
+  initial: (block, random) => initialTraining(block, choices, random, options.grids),
   draw: ({ iteration, random }, samples) => {
     const first = (iteration % batchesOf(samples, options.batch)) * options.batch
     const length = Math.min(options.batch, samples - first)

@@ -56,19 +56,22 @@ export const JointQat = Stage.define({
         : trainsBeyondTower(name, quantized, options, config),
     losses: ({ loss, compat }) => decideLosses(loss, compat),
     seesEmbeddings: "language",
-    artefacts: Effect.fnUntraced(function* ({ trained, projector, quantized: { linears }, choices }) {
+    artefacts: Effect.fnUntraced(function* ({ trained, packed, projector, quantized: { linears }, choices }) {
+      const inTower = (layer: string) => towerOf(layer) === "vision"
+      const nearest = yield* owned(
+        computing(() => packTower(towerParameters("vision", trained), linears.choices)),
+        releasePacked
+      )
       return {
         quantizedVision: {
-          packed: yield* owned(
-            computing(() => packTower(towerParameters("vision", trained), linears.choices)),
-            releasePacked
-          ),
+          packed: new Map([...nearest, ...[...packed].filter(([layer]) => inTower(layer))]),
           values: {}
         },
         projector,
         quantizedLanguage: {
           parameters: towerParameters("language", trained),
-          choices: new Map([...choices].filter(([layer]) => towerOf(layer) !== "vision"))
+          choices: new Map([...choices].filter(([layer]) => !inTower(layer))),
+          packed: new Map([...packed].filter(([layer]) => !inTower(layer)))
         }
       }
     })

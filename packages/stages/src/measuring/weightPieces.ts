@@ -5,7 +5,9 @@ import {
   type ClippingOptions,
   clippedWeight,
   inputMoments,
+  learnedGrid,
   magnitudeOf,
+  noneQuantizer,
   type PackedWeight,
   type QuantizerChoice,
   searchClipping
@@ -26,6 +28,7 @@ import {
   type Tensor,
   valueAndGrad
 } from "@speedq/tensors"
+import { initialGrid, weightOnGrid } from "../training/learnedGrids.ts"
 import { filled, type Stored } from "./filled.ts"
 import { mostWeights, type Piece, type Prepared } from "./speeds.ts"
 
@@ -78,27 +81,37 @@ const releasing = (tensors: Parameters) => () => {
 const weightsFor = (backend: Backend, matrices: readonly { readonly shape: Shape }[], spread = 0.02): Parameters =>
   scope(() => Object.fromEntries(matrices.map(({ shape }, at) => [at, filled(backend, shape, spread)])))
 
-/** Fake quantization of some matrices, forward and, where it is learned under, back. */
-export const fakeQuantizationPiece = (all: readonly ChosenMatrix[], learned: boolean): Piece => {
-  const matrices = matricesWithin(all)
-  const quantized = (weights: Parameters) =>
-    matrices
-      .map(({ choice: { quantizer, config } }, at) => sum(quantizer.fakeQuantize(config, weights[at]!)))
-      .reduce((_, last) => last)
+/** Fake quantization of some matrices, forward and, where it is learned under, back; on grids that are learned, where they can be. */
+export const fakeQuantizationPiece = (all: readonly ChosenMatrix[], learned: boolean, learnsGrids = false): Piece => {
+  const matrices = matricesWithin(all).map((matrix) => {
+    const grid = learnsGrids && matrix.choice.quantizer.id !== noneQuantizer.id ? learnedGrid(matrix.choice) : undefined
+    return { ...matrix, grid }
+  })
   const each = (at: number) => (given: Parameters) => {
-    const { quantizer, config } = matrices[at]!.choice
-    return { loss: sum(quantizer.fakeQuantize(config, given.weight!)), auxiliary: undefined }
+    const { choice, grid } = matrices[at]!
+    const { weight, factor, shift } = given
+    const made = grid
+      ? weightOnGrid(grid, weight!, { factor: factor!, shift })
+      : choice.quantizer.fakeQuantize(choice.config, weight!)
+    return { loss: sum(made), auxiliary: undefined }
   }
+  const grids = matrices.some(({ grid }) => grid !== undefined) ? " on learned grids" : ""
   return {
-    name: `fake quantization${learned ? " and back" : ""} of ${named(matrices)}`,
+    name: `fake quantization${grids}${learned ? " and back" : ""} of ${named(matrices)}`,
     amount: weightsOf(matrices),
     prepare: (backend) => {
       const weights = weightsFor(backend, matrices)
+      const partsOf = (at: number): Parameters => {
+        const { shape, grid } = matrices[at]!
+        const { factor, shift } = grid ? initialGrid(backend, shape, grid) : {}
+        return { weight: weights[at]!, ...(factor ? { factor } : {}), ...(shift ? { shift } : {}) }
+      }
+      const quantized = () => matrices.map((_, at) => each(at)(partsOf(at)).loss).reduce((_, last) => last)
       return {
         run: () =>
           scope(() => {
-            if (!learned) return noGrad(() => scope(() => quantized(weights)))
-            const values = matrices.map((_, at) => scope(() => valueAndGrad(each(at))({ weight: weights[at]! }).value))
+            if (!learned) return noGrad(() => scope(quantized))
+            const values = matrices.map((_, at) => scope(() => valueAndGrad(each(at))(partsOf(at)).value))
             return values.at(-1)!
           }),
         release: releasing(weights)

@@ -3,13 +3,15 @@
 import type { RowLoss } from "@speedq/distillation"
 import { layerOf } from "@speedq/formats"
 import { Forecast, formatBytes, memoryLimit, type RecipeSettings, type Stage, stageSeed } from "@speedq/pipeline"
+import { learnedGrid, storedBytes } from "@speedq/quantizers"
 import { sizeOf } from "@speedq/tensors"
 import { decoderLayerName, embeddingAndHead, type ModelConfig, modelTensors, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { recordExtent } from "../calibration/extent.ts"
 import { stepsPerEpoch } from "../data/SampleOrder.ts"
-import type { ChosenMatrix } from "../measuring/weightPieces.ts"
+import { type ChosenMatrix, weightsOf } from "../measuring/weightPieces.ts"
+import { trainedNumbers, trainedShapes } from "../training/learnedGrids.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { dropPathOf, dropsLastStep } from "../training/TrainingConfig.ts"
 import { keptBytes, keptTowerBytes } from "./cost.ts"
@@ -35,6 +37,8 @@ interface TrainingForecastOptions {
   /** Matrices that are quantized whenever they are read, and those that are once. */
   readonly quantized: readonly ChosenMatrix[]
   readonly frozen: readonly ChosenMatrix[]
+  /** Those whose grids are learned. */
+  readonly learned: readonly ChosenMatrix[]
   /** Whether teacher and student see pictures by one tower. */
   readonly sharedTower: boolean
   readonly place: Stage.PlaceInRecipe
@@ -55,6 +59,10 @@ const isLayer = (name: string): boolean => name.startsWith(`${decoderLayerName(0
 const parametersOf = (config: ModelConfig, select: (name: string) => boolean): number =>
   [...modelTensors(config)].reduce((sum, [name, shape]) => (select(name) ? sum + sizeOf(shape) : sum), 0)
 
+/** Numbers that are trained of grids. */
+const gridNumbers = (learned: readonly ChosenMatrix[]): number =>
+  learned.reduce((sum, { shape, choice }) => sum + trainedNumbers(shape, learnedGrid(choice)!), 0)
+
 /** Features of the vision tower that are kept: all of them, or what the budget holds. */
 const featureBytes = ({ model: { config }, data, optimization }: TrainingForecastOptions, samples: number): number => {
   const bytes = 16 * tokensPerTile(config) * config.vision_config.hidden_size
@@ -73,8 +81,8 @@ const memoryOf = (options: TrainingForecastOptions, samples: number) => {
   const sample = sampleOf(config, data)
   const tokens = optimization.batch * sample.tokens
   const tower = trainsTower(options) ? keptTowerBytes(config, optimization.batch * sample.tiles) : 0
-  // Parameters, gradients and two moments; frozen embeddings in f32.
-  const floats = 4 * parametersOf(config, trains) + embeddings
+  // Parameters, gradients and two moments; frozen embeddings in f32. Of a grid the backward pass needs three numbers a group.
+  const floats = 4 * parametersOf(config, trains) + embeddings + (4 + 1.5) * gridNumbers(options.learned)
   const stays =
     loadedBytes + (options.otherTeacher?.weightBytes ?? 0) + 4 * floats + tower + featureBytes(options, samples)
   const withKept = (rematerialize: boolean) => stays + keptBytes(config, { tokens, fakeQuantized, rematerialize })
@@ -110,7 +118,11 @@ const timeOf = Effect.fnUntraced(function* (
   const { config, stored } = model
   const found = yield* dataExtent(data, optimization.compat, recipe)
   const extent = Option.getOrElse(found, () => typicalExtent(config, data, selected))
-  const trained = [...modelTensors(config)].flatMap(([name, shape]) => (trains(name) ? [shape] : []))
+  const weights = [...modelTensors(config)].flatMap(([name, shape]) => (trains(name) ? [shape] : []))
+  const trained = [
+    ...weights,
+    ...options.learned.flatMap(({ shape, choice }) => trainedShapes(shape, learnedGrid(choice)!))
+  ]
   const decoder = [...modelTensors(config).keys()].some((name) => trains(name) && isLayer(name))
   const work = yield* trainingSeconds({
     ...{ config, stored, extent, optimization, samples, steps, trained, trainsDecoder: decoder },
@@ -123,6 +135,7 @@ const timeOf = Effect.fnUntraced(function* (
     trainsTower: trainsTower(options),
     dropPath: dropPathOf(optimization),
     quantized: options.quantized,
+    learnsGrids: options.learned.length > 0,
     frozen: options.frozen
   })
   const told = Option.match(found, {
@@ -152,13 +165,17 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
     ...(options.otherTeacher?.obstacles ?? []),
     ...(yield* Forecast.missingFiles([data.meta], "give the meta file of the training data"))
   ]
-  const trained = parametersOf(model.config, trains)
+  const grids = gridNumbers(options.learned)
+  const trained = parametersOf(model.config, trains) + grids
+  // Weights whose grids were learned are given in packed form.
+  const packed = options.learned.reduce((sum, { shape, choice }) => sum + storedBytes(choice, shape), 0)
+  const outputBytes = 4 * (trained - grids - weightsOf(options.learned)) + packed
   const limit = yield* memoryLimit(recipe)
   const { tokens } = sampleOf(model.config, data)
   const partsFor = (samples: number) => {
     const { rematerialize, memoryBytes, line } = decideMemory(options, samples, limit)
     const lines = [...options.lines, `memory is for sequences of ${tokens} tokens; longer ones take more`, line]
-    return { rematerialize, parts: { memoryBytes, checkpointBytes: 12 * trained, outputBytes: 4 * trained, lines } }
+    return { rematerialize, parts: { memoryBytes, checkpointBytes: 12 * trained, outputBytes, lines } }
   }
   if (missing.length > 0) {
     const { parts } = partsFor(Number.POSITIVE_INFINITY)

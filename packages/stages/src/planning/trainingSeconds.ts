@@ -37,6 +37,8 @@ interface TrainingWork {
   /** Matrices that are fake-quantized whenever they are read, and those that are quantized once. */
   readonly quantized: readonly ChosenMatrix[]
   readonly frozen: readonly ChosenMatrix[]
+  /** Whether the grids of the first are learned. */
+  readonly learnsGrids: boolean
   /** Shapes of what is trained, and whether the decoder is among it. */
   readonly trained: readonly Shape[]
   readonly trainsDecoder: boolean
@@ -107,7 +109,7 @@ export const trainingSeconds = Effect.fnUntraced(function* (work: TrainingWork) 
     training: decoderPiece(config, { ...usual, learns: work.trainsDecoder ? "all" : "input" }),
     losses: lossPiece(config, losses, stored, teacher),
     optimizer: optimizerPiece(work.trained),
-    fakeQuantization: quantized.length > 0 ? fakeQuantizationPiece(quantized, true) : undefined,
+    fakeQuantization: quantized.length > 0 ? fakeQuantizationPiece(quantized, true, work.learnsGrids) : undefined,
     quantization: frozen.length > 0 ? fakeQuantizationPiece(frozen, false) : undefined
   }
   const measured = yield* measureSpeeds(pieces)

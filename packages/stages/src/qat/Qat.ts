@@ -19,7 +19,13 @@ import { EmbeddingConfig } from "../model/plannedLayers.ts"
 import { towerParameters } from "../model/towerParameters.ts"
 import type { QatOptions } from "../registry/stageOptions.ts"
 import { decideLosses, LossConfig } from "../training/LossConfig.ts"
-import { DataConfig, OptimizationConfig, quantizeProjector, TrainedPartsAndTower } from "../training/TrainingConfig.ts"
+import {
+  DataConfig,
+  gridOptions,
+  OptimizationConfig,
+  quantizeProjector,
+  TrainedPartsAndTower
+} from "../training/TrainingConfig.ts"
 import { trainsBeyondTower, trainsLastBlocks } from "../training/trainedParts.ts"
 import { trainingStage } from "../training/trainingStage.ts"
 
@@ -36,6 +42,7 @@ export const QatConfig = Schema.Struct({
       "Weights that training starts from: those of the `model`, clipped where ranges were searched for, or those that a stage before has `quantized`, such as gptq, as they are.",
     source: "model: arXiv:2511.08914 §3"
   }),
+  ...gridOptions,
   train: optionalOption(TrainedPartsAndTower, {
     description: "Parts that are trained besides the language model's own layers.",
     source: "the projector alone"
@@ -59,12 +66,13 @@ export const Qat = Stage.define({
         : trainsBeyondTower(name, quantized, options, config),
     losses: ({ loss, compat }) => decideLosses(loss, compat),
     seesEmbeddings: "language",
-    artefacts: ({ trained, projector, choices }) =>
+    artefacts: ({ trained, packed, projector, choices }) =>
       Effect.succeed({
         projector,
         quantizedLanguage: {
           parameters: { ...towerParameters("language", trained), ...towerParameters("vision", trained) },
-          choices: new Map(choices)
+          choices: new Map(choices),
+          packed
         }
       })
   })

@@ -1053,8 +1053,14 @@ export interface BlockwiseOptions {
    */
   readonly learningRate?: number
   /**
-   * Adam's rate for scales and zero points, where each group has its own: with `uniform`. Scales of `bilevel`
-   * follow the weights.
+   * Scales and zero points of the groups `follow` the weights, or are `learned` beside them.
+   *
+   * Left out: learned with `uniform`, as EfficientQAT (arXiv:2407.11062); follow with `bilevel`, whose groups
+   * share what is stored of their scales.
+   */
+  readonly grids?: "follow" | "learned"
+  /**
+   * Adam's rate for scales and zero points, where they are learned.
    *
    * Default from: EfficientQAT (arXiv:2407.11062).
    * @default 0.0001
@@ -1241,6 +1247,22 @@ export interface QatOptions extends TrainingStageOptions {
    */
   readonly start?: "model" | "quantized"
   /**
+   * Scales and zero points of the Linears' groups: they `follow` the weights in every step, or are `learned`
+   * beside them, as a factor of the scale and a shift of the zero point that each group has. Needs `bilevel` or
+   * `uniform`.
+   *
+   * Default from: arXiv:2511.08914 §3.
+   * @default "follow"
+   */
+  readonly grids?: "follow" | "learned"
+  /**
+   * Learning rate of factors and shifts of `grids` learned, as a factor of `learningRate`. They begin at 1 and 0,
+   * where weights are hundredths: they move less than weights do, as they are counted.
+   *
+   * Left out: 1: chosen here.
+   */
+  readonly gridRate?: number
+  /**
    * Parts that are trained besides the language model's own layers.
    *
    * Left out: the projector alone.
@@ -1295,6 +1317,22 @@ export interface JointQatOptions extends TrainingStageOptions {
    * Left out: model: arXiv:2511.08914 §3.
    */
   readonly start?: "model" | "quantized"
+  /**
+   * Scales and zero points of the Linears' groups: they `follow` the weights in every step, or are `learned`
+   * beside them, as a factor of the scale and a shift of the zero point that each group has. Needs `bilevel` or
+   * `uniform`.
+   *
+   * Default from: arXiv:2511.08914 §3.
+   * @default "follow"
+   */
+  readonly grids?: "follow" | "learned"
+  /**
+   * Learning rate of factors and shifts of `grids` learned, as a factor of `learningRate`. They begin at 1 and 0,
+   * where weights are hundredths: they move less than weights do, as they are counted.
+   *
+   * Left out: 1: chosen here.
+   */
+  readonly gridRate?: number
   /**
    * Parts that are trained besides the tower's Linears and the language model's own layers.
    *

@@ -1,5 +1,5 @@
 /** Options that training stages share; defaults are those of the reference's scripts. */
-import { option, optionalOption, requiredOption } from "@speedq/formats"
+import { laterOption, option, optionalOption, requiredOption } from "@speedq/formats"
 import { Compat, Count, CountOrNone, Rate, Share } from "@speedq/pipeline"
 import { DataQuirks, referenceVideo } from "@speedq/vlm-model"
 import * as Schema from "effect/Schema"
@@ -191,6 +191,20 @@ export const quantizeProjector = optionalOption(Schema.Boolean, {
   description: "Lets the rules decide about the projector's Linears too, which learn under fake quantization then.",
   source: "off: the reference's scripts, `quant_mlp`"
 })
+
+/** Options of stages whose Linears learn under fake quantization. */
+export const gridOptions = {
+  grids: laterOption(Schema.Literals(["follow", "learned"]), "follow", {
+    description:
+      "Scales and zero points of the Linears' groups: they `follow` the weights in every step, or are `learned` beside them, as a factor of the scale and a shift of the zero point that each group has. Needs `bilevel` or `uniform`.",
+    source: "arXiv:2511.08914 §3"
+  }),
+  gridRate: optionalOption(Rate, {
+    description:
+      "Learning rate of factors and shifts of `grids` learned, as a factor of `learningRate`. They begin at 1 and 0, where weights are hundredths: they move less than weights do, as they are counted.",
+    source: "1: chosen here"
+  })
+}
 
 /** The stochastic depth that options mean. */
 export const dropPathOf = ({ dropPath, compat }: OptimizationConfig): number =>

@@ -1,6 +1,6 @@
 /** What a training stage is asked with, what it starts from, and what one of them does otherwise than another. */
 import type { LanguageModel, VisionTower } from "@speedq/exports"
-import type { EmbeddingReader, QuantizerChoice, RuleSpec } from "@speedq/quantizers"
+import type { EmbeddingReader, PackedWeights, QuantizerChoice, RuleSpec } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import type { ModelConfig, Tower } from "@speedq/vlm-model"
 import type * as Effect from "effect/Effect"
@@ -17,6 +17,9 @@ export interface TrainingOptions extends OptimizationConfig {
   readonly quantizers?: readonly RuleSpec[]
   readonly loss?: LossConfig
   readonly start?: "model" | "quantized"
+  /** Not every stage has Linears that learn under fake quantization. */
+  readonly grids?: "follow" | "learned"
+  readonly gridRate?: number
   /** Not every stage leaves open which parts are trained. */
   readonly train?: { readonly projector: boolean; readonly head: boolean; readonly visionLayers?: number }
 }
@@ -38,11 +41,14 @@ export interface Quantized {
 }
 
 interface TrainingResult {
+  /** By name; weights whose grids were learned are not among them. */
   readonly trained: Parameters
+  /** Weights whose grids were learned, by layer; they belong to the stage's scope. */
+  readonly packed: PackedWeights
   /** The projector, trained or as it was. */
   readonly projector: Parameters
   readonly quantized: Quantized
-  /** What each weight is quantized with in the result: Linears, embedding and head. */
+  /** What each weight is quantized with that the result leaves to be quantized: Linears, embedding and head. */
   readonly choices: ReadonlyMap<string, QuantizerChoice>
 }
 

@@ -5,10 +5,12 @@ import { clippedWeight, type PackedWeights, type QuantizerChoice } from "@speedq
 import type { Parameters } from "@speedq/tensors"
 import { mapLayers, towerOf, type Weights } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import { byName } from "../artefacts/tensorCodec.ts"
 import { copyParameters } from "../model/copyParameters.ts"
 import { roundedMatrices } from "../model/roundedMatrices.ts"
 import { owned } from "../model/stageMemory.ts"
 import type { TrainedNetwork } from "./hiddenStates.ts"
+import { gridOf, initialGrids, type LearnedGrids, requireTrainedGrids, weightOnGrid } from "./learnedGrids.ts"
 import type { Quantized, TrainingInput } from "./TrainingMethod.ts"
 
 interface StudentOptions {
@@ -16,6 +18,8 @@ interface StudentOptions {
   readonly input: TrainingInput
   readonly quantized: Quantized
   readonly trains: (name: string) => boolean
+  /** Whether the grids of Linears that are trained are learned. */
+  readonly learnsGrids: boolean
 }
 
 interface Student {
@@ -24,6 +28,8 @@ interface Student {
   readonly weightsOf: TrainedNetwork["weightsOf"]
   /** Quantizers of the weights that are fake-quantized whenever they are read, by layer. */
   readonly choices: ReadonlyMap<string, QuantizerChoice>
+  /** Grids that are learned, by layer; their parameters are among those that training starts from. */
+  readonly grids: LearnedGrids
 }
 
 /** Weights clipped, once, to the ranges that the clipping search found; in the caller's scope. */
@@ -32,12 +38,21 @@ const clipped = (weights: Parameters, ranges: Parameters | undefined): Parameter
     Object.entries(weights).map(([name, weight]) => [name, clippedWeight(layerOf(name), weight, ranges) ?? weight])
   )
 
-/** Weights as training sees them: quantized by the choice of their layer, everything else as it is. */
-const fakeQuantized = (weights: Weights, choices: ReadonlyMap<string, QuantizerChoice>): Weights =>
+/** Weights as training sees them: on their learned grid, or quantized by the choice of their layer, everything else as it is. */
+const fakeQuantized = (
+  weights: Weights,
+  { choices, grids }: Pick<Student, "choices" | "grids">,
+  parameters: Parameters
+): Weights =>
   mapLayers(weights, (layer, tensor) => {
+    const grid = grids.get(layer)
+    if (grid !== undefined) return weightOnGrid(grid, tensor, gridOf(layer, parameters))
     const choice = choices.get(layer)
     return choice === undefined ? tensor : choice.quantizer.fakeQuantize(choice.config, tensor)
   })
+
+/** In order of name, as a continued run loads them: sums over all of them then have the same bits. */
+const inOrder = (parameters: Parameters): Parameters => Object.fromEntries(Object.entries(parameters).sort(byName))
 
 /** The layers of a map that are trained, or those that are not. */
 const layersThat = <A>(
@@ -49,9 +64,16 @@ const layersThat = <A>(
 /**
  * The student of a training stage, for the life of the scope: trained weights start as the earlier stages left them, embedding
  * and head are quantized once, from the original, and Linears with a quantizer are fake-quantized whenever they are read; so are
- * blocks of a quantized tower that are trained, and the head where it is.
+ * blocks of a quantized tower that are trained, and the head where it is. Fails with RulesInvalid where a grid is to be learned that
+ * cannot be.
  */
-export const makeStudent = Effect.fnUntraced(function* ({ model, input, quantized, trains }: StudentOptions) {
+export const makeStudent = Effect.fnUntraced(function* ({
+  model,
+  input,
+  quantized,
+  trains,
+  learnsGrids
+}: StudentOptions) {
   const { linears, embeddings } = quantized
   const { packed = new Map() as PackedWeights, values = {} } = input.quantizedVision ?? {}
   const learning: PackedWeights = layersThat(packed, trains, true)
@@ -60,11 +82,10 @@ export const makeStudent = Effect.fnUntraced(function* ({ model, input, quantize
     Effect.sync(() => roundedMatrices(model.weights, layersThat(embeddings.choices, trains, false))),
     releaseParameters
   )
-  const choices = new Map([
-    ...linears.choices,
-    ...layersThat(embeddings.choices, trains, true),
-    ...[...learning].map(([layer, { choice }]) => [layer, choice] as const)
-  ])
+  const learningChoices = new Map([...learning].map(([layer, { choice }]) => [layer, choice] as const))
+  const choices = new Map([...linears.choices, ...layersThat(embeddings.choices, trains, true), ...learningChoices])
+  const learned = layersThat(new Map([...linears.choices, ...learningChoices]), trains, true)
+  const grids = yield* requireTrainedGrids(learnsGrids ? learned : new Map())
   const before: Parameters = { ...model.weights, ...values, ...input.projector, ...input.quantizedLanguage?.parameters }
   // A tower of which nothing is trained is seen as its features alone.
   const tower = Object.keys(model.weights).some((name) => towerOf(name) === "vision" && trains(name))
@@ -72,9 +93,13 @@ export const makeStudent = Effect.fnUntraced(function* ({ model, input, quantize
     : new Map()
   const student: Student = {
     choices,
-    initial: () =>
-      clipped(copyParameters({ ...before, ...unpackAll(learning), ...unpackAll(begun) }, trains), input.clipping),
-    weightsOf: (parameters) => fakeQuantized(packedWeights(tower, parameters, frozen, before), choices)
+    grids,
+    initial: () => {
+      const start = copyParameters({ ...before, ...unpackAll(learning), ...unpackAll(begun) }, trains)
+      return inOrder({ ...clipped(start, input.clipping), ...initialGrids(grids, start) })
+    },
+    weightsOf: (parameters) =>
+      fakeQuantized(packedWeights(tower, parameters, frozen, before), { choices, grids }, parameters)
   }
   return student
 })

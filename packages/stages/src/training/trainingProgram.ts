@@ -33,10 +33,15 @@ import {
   type StepGradients,
   update
 } from "./Learner.ts"
+import { isOfGrid } from "./learnedGrids.ts"
 import { firstNonFinite } from "./nonFinite.ts"
 import type { Rematerialization } from "./Rematerialization.ts"
 import type { DataConfig, OptimizationConfig } from "./TrainingConfig.ts"
+import type { TrainingOptions } from "./TrainingMethod.ts"
 import { type TrainingState, trainingCodec } from "./TrainingState.ts"
+
+/** How parameters are updated, those of learned grids too. */
+type OptimizationOptions = OptimizationConfig & Pick<TrainingOptions, "gridRate">
 
 /** A micro-batch with what does not depend on the trained parameters computed; `release` gives it back. */
 interface PreparedBatch {
@@ -63,7 +68,7 @@ export interface Training<Out, E, R> {
   readonly source: SampleSource
   /** The stage's own. */
   readonly directory: string
-  readonly optimization: OptimizationConfig
+  readonly optimization: OptimizationOptions
   /** New tensors that training starts from. */
   readonly initial: () => Parameters
   readonly measurement?: Measurement | undefined
@@ -76,8 +81,13 @@ export interface Training<Out, E, R> {
 const scheduleOf = ({ learningRate, warmupRatio }: OptimizationConfig, steps: number): Schedule =>
   warmupCosine({ peak: learningRate, warmupSteps: Math.min(steps, Math.ceil(warmupRatio * steps)), totalSteps: steps })
 
-const optimizerOf = ({ decays, ...options }: OptimizationConfig, initial: Parameters): Optimizer =>
-  adamW({ ...options, decays: (name) => decays === "all" || initial[name]!.shape.length > 1 })
+const optimizerOf = ({ decays, gridRate = 1, ...options }: OptimizationOptions, initial: Parameters): Optimizer =>
+  adamW({
+    ...options,
+    // A factor begins at 1, and decay would shrink the grid.
+    decays: (name) => !isOfGrid(name) && (decays === "all" || initial[name]!.shape.length > 1),
+    rateOf: (name) => (isOfGrid(name) ? gridRate : 1)
+  })
 
 type StepFailure = DataUnusable | SampleWorkerFailed | NonFiniteGradient | NothingToLearn | ComputeFailed
 type StepServices = Events | Scope.Scope

@@ -2,13 +2,15 @@
  * The frame of all stages that train: rules planned, model and data opened, a student made beside its teacher, and the program
  * of steps over them. What differs between the stages is their method.
  */
-import { packedWeights } from "@speedq/exports"
+import { packedWeights, releasePacked } from "@speedq/exports"
+import { layerOf, parameterOf } from "@speedq/formats"
 import { memoryBudget, type RecipeSettings, type Stage } from "@speedq/pipeline"
 import { blocksUsed, type ModelConfig, modelTensors, towerOf, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { QuantizedLanguage, QuantizedVision } from "../artefacts/artefacts.ts"
 import { Compute } from "../compute/Compute.ts"
+import { computing } from "../compute/computing.ts"
 import { continueWithData } from "../data/continueWithData.ts"
 import { fingerprintOf } from "../data/fingerprint.ts"
 import { openStageData } from "../data/openStageData.ts"
@@ -19,13 +21,15 @@ import { chosenLayers } from "../model/layerFact.ts"
 import { type Choices, chosenMatrices, embeddingVersions, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
+import { owned } from "../model/stageMemory.ts"
 import { openTeacher } from "../model/teacherModel.ts"
 import { towerParameters } from "../model/towerParameters.ts"
-import { disagreements } from "../planning/decidingStages.ts"
-import { givenBefore } from "../planning/givenBefore.ts"
+import { decidedMatrices, disagreements } from "../planning/decidingStages.ts"
+import { givenBefore, stagesBefore } from "../planning/givenBefore.ts"
 import { planModel, planTeacher } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import { trainingForecast } from "../planning/trainingForecast.ts"
+import { packLearned, requireGridRate, requireTrainedGrids, withoutGrids } from "./learnedGrids.ts"
 import {
   chooseLosses,
   confidenceOf,
@@ -72,6 +76,19 @@ const requireStart = ({ start }: TrainingOptions, isQuantized: boolean) => {
   return Effect.fail(new RulesInvalid({ reason }))
 }
 
+/** Linears whose grids are to be learned: those that the stage quantizes, and those of a quantized tower, where they are trained. */
+const learningMatrices = Effect.fnUntraced(function* (
+  config: ModelConfig,
+  { linears }: Quantized,
+  isTrained: (name: string) => boolean,
+  place: Stage.PlaceInRecipe
+) {
+  const before = { ...place, stages: stagesBefore(place) }
+  const tower = (yield* decidedMatrices(config, before)).filter(({ layer }) => towerOf(layer) === "vision")
+  const matrices = new Map([...tower, ...chosenMatrices(linears)].map((matrix) => [matrix.layer, matrix]))
+  return [...matrices.values()].filter(({ layer }) => isTrained(parameterOf(layer)))
+})
+
 /** What `Stage.define` wants of a stage besides its name, its options and the names of its artefacts. */
 export const trainingStage = <Options extends TrainingOptions, Out>(method: TrainingMethod<Options, Out>) => {
   const { fakeQuantizes, trains, artefacts } = method
@@ -81,6 +98,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     const towers = fakeQuantizes(options)
     yield* requireBlocks(config, options)
     yield* requireHead(config, options)
+    yield* requireGridRate(options)
     const quantized: Quantized = {
       linears: yield* planTowers(config, towers, quantizers, compat, allocation),
       embeddings: yield* planEmbeddings(config, embeddings, compat, method.seesEmbeddings)
@@ -88,11 +106,13 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     yield* refuseSearches(quantized.linears.choices)
     const losses = yield* chooseLosses(method.losses(options))
     const isTrained = (name: string) => trains(name, quantized, options, config)
+    const learnsGrids = options.grids === "learned"
     const learns = [...modelTensors(config).keys()].some((name) => towerOf(name) === "vision" && isTrained(name))
     return {
       quantized,
       losses,
       isTrained,
+      learnsGrids,
       fakeQuantized: towers.length > 0,
       trainsTower: towers.includes("vision") || learns
     }
@@ -101,7 +121,9 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
   const forecast = Effect.fnUntraced(function* (options: Options, recipe: RecipeSettings, place: Stage.PlaceInRecipe) {
     const model = yield* planModel(recipe)
     yield* requireStart(options, givenBefore(place, QuantizedLanguage))
-    const { quantized, losses, isTrained, fakeQuantized } = yield* plan(model.config, options)
+    const { quantized, losses, isTrained, learnsGrids, fakeQuantized } = yield* plan(model.config, options)
+    const learned = learnsGrids ? yield* learningMatrices(model.config, quantized, isTrained, place) : []
+    const grids = yield* requireTrainedGrids(new Map(learned.map(({ layer, choice }) => [layer, choice])))
     const forecast = yield* trainingForecast({
       recipe,
       model,
@@ -115,6 +137,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       losses: rowLosses(losses, 0.5),
       measured: measuresConfidence(losses) ? measuredBatches(losses, Number.POSITIVE_INFINITY) : 0,
       quantized: chosenMatrices(quantized.linears),
+      learned: learned.filter(({ layer }) => grids.has(layer)),
       frozen: chosenMatrices(quantized.embeddings),
       // Where the tower is quantized before, the student sees pictures otherwise than the teacher.
       sharedTower: !givenBefore(place, QuantizedVision) && dropPathOf(options) === 0 && recipe.teacher === undefined,
@@ -135,10 +158,11 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     const stageScope = yield* Effect.scope
     const model = yield* openRecipeModel(recipe)
     const { config } = model.directory
-    const { quantized, losses, isTrained, fakeQuantized, trainsTower } = yield* plan(config, options, input.allocation)
+    const planned = yield* plan(config, options, input.allocation)
+    const { quantized, losses, isTrained, learnsGrids, fakeQuantized, trainsTower } = planned
     const { data } = options
     const source = yield* openStageData({ recipe, seed, directory, data, optimization: options })
-    const student = yield* makeStudent({ model, input, quantized, trains: isTrained })
+    const student = yield* makeStudent({ model, input, quantized, trains: isTrained, learnsGrids })
     const stored = yield* planEmbeddings(config, options.embeddings, options.compat, "result")
     const choices = new Map([...student.choices, ...stored.choices])
     const given = { ...model.weights, ...input.quantizedVision?.values, ...input.projector }
@@ -192,8 +216,23 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       finish: Effect.fnUntraced(function* (trained, measured) {
         // The last update was looked at by no step.
         yield* requireQuantizable(trained, student.choices)
-        const projector = { ...input.projector, ...towerParameters("projector", trained) }
-        const result = { trained, projector, quantized, choices }
+        const { grids } = student
+        const packed = yield* Effect.provideService(
+          owned(
+            computing(() => packLearned(grids, choices, trained)),
+            releasePacked
+          ),
+          Scope.Scope,
+          stageScope
+        )
+        const parameters = withoutGrids(trained)
+        const result = {
+          trained: Object.fromEntries(Object.entries(parameters).filter(([name]) => !grids.has(layerOf(name)))),
+          packed,
+          projector: { ...input.projector, ...towerParameters("projector", parameters) },
+          quantized,
+          choices: new Map([...choices].filter(([layer]) => !grids.has(layer)))
+        }
         const output = yield* Effect.provideService(artefacts(result), Scope.Scope, stageScope)
         const said = options.loss === undefined ? [] : [lossSection(losses, confidenceOf(losses, measured))]
         return { output, report: [...said, ...chosenLayers(choices)] }
@@ -214,6 +253,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       ...named,
       ...(deep ? { "stochastic depth of a trained tower": 1 } : {}),
       ...(dropped ? { "an incomplete last step under compat": 1 } : {}),
+      ...(options.grids === "learned" ? { "learned grids": 1 } : {}),
       ...embeddingVersions(options)
     }
   })

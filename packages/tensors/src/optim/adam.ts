@@ -22,6 +22,8 @@ export interface AdamOptions {
   readonly weightDecay?: number
   /** Which parameters decay; all when absent (the reference decays norms and biases too). */
   readonly decays?: (name: string) => boolean
+  /** Factor of the learning rate, by parameter; 1 for all when absent. */
+  readonly rateOf?: (name: string) => number
 }
 
 export interface StepOptions {
@@ -49,7 +51,7 @@ export interface Optimizer {
 const optimizer = (
   name: string,
   decoupled: boolean,
-  { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0, decays = () => true }: AdamOptions
+  { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0, decays = () => true, rateOf = () => 1 }: AdamOptions
 ): Optimizer => {
   const zerosLike = (parameters: Parameters) =>
     Object.fromEntries(Object.entries(parameters).map(([key, { backend, shape }]) => [key, zeros(backend, shape)]))
@@ -63,13 +65,14 @@ const optimizer = (
     update: (parameters, gradients, { step, m, v }, { learningRate, factor }) => {
       const operands = Object.entries(parameters).map(([key, parameter]) => ({
         decay: decays(key) ? weightDecay : 0,
+        rate: learningRate * rateOf(key),
         parameter,
         gradient: named(gradients, "gradient", key),
         m: named(m, "first moment", key),
         v: named(v, "second moment", key)
       }))
-      for (const { decay, ...tensors } of operands) {
-        const attributes = { learningRate, beta1, beta2, epsilon, weightDecay: decay, decoupled, step: step + 1 }
+      for (const { decay, rate, ...tensors } of operands) {
+        const attributes = { learningRate: rate, beta1, beta2, epsilon, weightDecay: decay, decoupled, step: step + 1 }
         adamStep({ ...tensors, factor }, attributes)
       }
       return { step: step + 1, m, v }

@@ -25,6 +25,9 @@ const cases: readonly (readonly [Shape, BilevelAttributes])[] = [
   [[0, 32], { bits: 2, group: 16, scaleGroup: 16, secondLevel: "f32", commonScale: "exact", arithmetic: "f32" }],
   [[67, 96], { bits: 4, group: 32, scaleGroup: 67, secondLevel: "f32", commonScale: "exact", arithmetic: "f32" }],
   [[17, 3], { bits: 2, group: 3, scaleGroup: 17, secondLevel: "f16", commonScale: "exact", arithmetic: "f32" }],
+  // Scales by themselves: of groups that have no other weight than 0 and s, and each in a second-level group of its own.
+  [[8, 6], { bits: 1, group: 3, scaleGroup: 4, secondLevel: "f16", commonScale: "exact", arithmetic: "f32" }],
+  [[5, 32], { bits: 2, group: 16, scaleGroup: 1, secondLevel: "f32", commonScale: "exact", arithmetic: "f32" }],
   [[1, 51], { bits: 3, group: 17, scaleGroup: 3, secondLevel: "f32", commonScale: "exact", arithmetic: "f32" }]
 ]
 

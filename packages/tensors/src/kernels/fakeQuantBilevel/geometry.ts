@@ -43,7 +43,7 @@ export const bilevelExtents = (
   operand = "weight"
 ): BilevelExtents => {
   const { bits, group, scaleGroup } = attributes
-  expectBits(kernel, bits, { least: 2 })
+  expectBits(kernel, bits)
   expectInteger(kernel, "scaleGroup", scaleGroup, 1)
   const { rows, columns, groups } = groupExtents(kernel, weight, group, operand)
   if ((groups * rows) % scaleGroup !== 0) {
