@@ -31,9 +31,9 @@ const bigAlone: Mixture = {
   varied: true
 }
 
-/** Every type, in the forms of the benchmarks too; `count` is the weight of counting. */
-const allOfIt = (count: number): Mixture => ({
-  weights: { ...places, locate: 4, exist: 3, verify: 3, count, choice: 6 },
+/** Every type, in the forms of the benchmarks too; `count` and `choice` are the weights of counting and of options. */
+const allOfIt = (count: number, choice = 6): Mixture => ({
+  weights: { ...places, locate: 4, exist: 3, verify: 3, count, choice },
   mostQuestions: 5,
   captionPercent: 60,
   explainPercent: 3,
@@ -132,6 +132,26 @@ export const curriculum: ReadonlyArray<Part> = [
     mixture: allOfIt(24),
     enlargedPercent: 6,
     fallsFrom: peak / 2
+  },
+  // The benchmarks' own ways: options in every order, and pictures twice as large, of which dots are the hardest.
+  {
+    steps: 3000,
+    mixture: allOfIt(12, 20),
+    enlargedPercent: 30,
+    fallsFrom: peak / 2
+  },
+  {
+    steps: 2500,
+    mixture: { ...allOfIt(12, 16), weights: { ...allOfIt(12, 16).weights, dots: 8 } },
+    enlargedPercent: 60,
+    fallsFrom: peak / 2
+  },
+  // Counting suffered: all of it a last time.
+  {
+    steps: 2500,
+    mixture: allOfIt(24, 14),
+    enlargedPercent: 25,
+    fallsFrom: peak / 4
   }
 ]
 
