@@ -27,14 +27,14 @@ export const nearest = (
   differing = 0.6
 ): ReadonlyArray<string> => {
   const wanted = name.toLowerCase()
-  const scored = known.map((candidate) => {
-    const text = candidate.toLowerCase()
-    const contained = text.includes(wanted) || wanted.includes(text)
-    return {
-      candidate,
-      distance: contained ? 1 : (editDistance(wanted, text) / Math.max(wanted.length, text.length)) * 10
-    }
-  })
+  const distanceTo = (text: string): number => {
+    if (text.includes(wanted) || wanted.includes(text)) return 1
+    const most = Math.max(wanted.length, text.length)
+    // At least so many letters are put in: for a name of thousands the distance itself is not worth its time.
+    const put = most - Math.min(wanted.length, text.length)
+    return ((put > most * differing ? put : editDistance(wanted, text)) / most) * 10
+  }
+  const scored = known.map((candidate) => ({ candidate, distance: distanceTo(candidate.toLowerCase()) }))
   return scored
     .filter(({ distance }) => distance <= 10 * differing)
     .sort((a, b) => a.distance - b.distance)
