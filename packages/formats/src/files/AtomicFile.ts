@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { FileFailed } from "../Errors.ts"
 import { attemptOn } from "../internal/attempt.ts"
-import { syncDirectory } from "./syncDirectory.ts"
+import { syncDirectory, syncTree } from "./syncDirectory.ts"
 import { forgetTemporary, leftoversOf, nextTemporary } from "./temporaries.ts"
 
 /** A finished file; the digest and the number of bytes were computed while writing. */
@@ -93,6 +93,10 @@ export const writeWhole: (path: string, bytes: Uint8Array) => Effect.Effect<Writ
 /** Flushes a directory's entries to the disk, so that renames and removals outlast a loss of power. */
 export const flushDirectory = (directory: string): Effect.Effect<void, FileFailed> =>
   attemptOn(directory)("flush", () => syncDirectory(directory))
+
+/** Flushes a directory with everything in it, which was copied there by other means than those of this file. */
+export const flushTree = (directory: string): Effect.Effect<void, FileFailed> =>
+  attemptOn(directory)("flush", () => syncTree(directory))
 
 function* pieces(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes)

@@ -147,13 +147,14 @@ export const claim = Effect.fn("Checkpoints.claim")(function* <E = never, R = ne
     return undefined
   })
 
-  /** Copies a stage so that `directory` is there whole or not at all. */
+  /** Copies a stage so that `directory` is there whole or not at all, also after a loss of power. */
   const copy = (from: string) =>
     arranging(
       Effect.gen(function* () {
         const aside = path.join(stages, `.${place}.tmp`)
         yield* fs.remove(aside, { recursive: true, force: true })
         yield* fs.copy(from, aside)
+        yield* AtomicFile.flushTree(aside)
         yield* fs.rename(aside, directory)
         yield* AtomicFile.flushDirectory(stages)
       })

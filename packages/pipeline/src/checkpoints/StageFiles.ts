@@ -25,8 +25,14 @@ import { damageOf, setDamagedAside } from "./damage.ts"
 import { type Checkpoint, completeManifest, type Finished, type StageManifest, writeManifest } from "./StageManifest.ts"
 import { type FileRecord, openSaved, recordOf, verifyFile, verifyFiles, writeSaved } from "./savedFile.ts"
 
-const stateName = (step: number) => `step-${String(step).padStart(8, "0")}.safetensors`
-export const isStateName = (name: string) => /^step-\d+\.safetensors$/.test(name)
+/** The name of a state, which no other of these states has. */
+const stateName = (step: number, others: ReadonlyArray<Checkpoint>): string => {
+  const name = (count: number) => `step-${String(step).padStart(8, "0")}${count === 1 ? "" : `-${count}`}.safetensors`
+  let count = 1
+  while (others.some(({ file }) => file === name(count))) count++
+  return name(count)
+}
+export const isStateName = (name: string) => /^step-\d+(-\d+)?\.safetensors$/.test(name)
 const artefactName = (name: string) => `${name}.safetensors`
 
 /** The files of the stage in `directory`, whose manifest is `initial`. Completes or removes what a killed process left half done. */
@@ -109,10 +115,12 @@ export const openStageFiles = Effect.fn("openStageFiles")(function* (directory: 
     if (good !== undefined && goodFor === step) return
     yield* run.verify
     const startedAt = yield* monotonicMillis
-    const file = stateName(step)
+    // Fewer steps than those of a state may stand, and as many be done again. It stays as it is until the manifest names another one.
+    const states = good === undefined ? [] : manifest.checkpoints.slice(manifest.checkpoints.indexOf(good))
+    const file = stateName(step, states)
     const written = yield* writeSaved(at(file), state)
     const checkpoint = { step, file, bytes: written.bytes, sha256: written.sha256 }
-    const checkpoints = good === undefined || good.file === file ? [checkpoint] : [checkpoint, good]
+    const checkpoints = good === undefined ? [checkpoint] : [checkpoint, good]
     yield* commit({ ...manifest, builds: builds(), steps, checkpoints })
     good = checkpoint
     goodFor = step

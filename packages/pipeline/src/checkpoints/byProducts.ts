@@ -6,7 +6,7 @@ import { AtomicFile, SafetensorsInvalid } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
-import { isDamage, readingFault, storageFailed, whileDoing } from "../files/storage.ts"
+import { isDamage, madeDirectory, readingFault, storageFailed, whileDoing } from "../files/storage.ts"
 import { damageOf, setDamagedAside } from "./damage.ts"
 import type { Finished } from "./StageManifest.ts"
 import { type FileRecord, openSaved, verifyFile, writeSaved } from "./savedFile.ts"
@@ -38,7 +38,8 @@ const restoreFile = Effect.fn("restoreFile")(function* (directory: string, copie
   yield* verifyFile(from, copies)
   const { tensors } = yield* openSaved(from)
   const bytes = yield* Effect.mapError(tensors.read(file), (error) => readingFault(from, error))
-  yield* whileDoing("write a file of the stage again", to)(AtomicFile.writeWhole(to, bytes))
+  const writing = Effect.andThen(madeDirectory(path.dirname(to)), AtomicFile.writeWhole(to, bytes))
+  yield* whileDoing("write a file of the stage again", to)(writing)
 }, Effect.scoped)
 
 /** Makes by-products of a finished stage anew that are damaged, and their copies, as far as one of the two is whole. */
