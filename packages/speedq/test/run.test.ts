@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { RunStatus } from "@speedq/pipeline"
 import { assert, describe, it } from "vitest"
 import type { RunResult } from "../src/recipes/runRecipe.ts"
+import { shippedNano } from "../src/shipped/shipped.ts"
 import { fails, json, speedq } from "./support/inProcess.ts"
 import { evaluateStage, randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
 import { speedqProcess, temporaryDirectory } from "./support/speedq.ts"
@@ -97,6 +98,57 @@ describe("speedq run", () => {
     assert.match(continued.stderr, /03-qat: continuing after step \d+ of \d+/)
     const result = (out: string) => readFileSync(join(out, "stages", "03-qat", "quantizedLanguage.safetensors"))
     assert.isTrue(result(broken).equals(result(whole)))
+  }, 180_000)
+
+  it("begun in one directory with relative paths, continues by its directory from another one to the same bytes", async () => {
+    const parent = temporaryDirectory()
+    const [begun, other] = [join(parent, "begun"), join(parent, "other")]
+    for (const directory of [begun, other]) mkdirSync(directory)
+    await randomNano(begun)
+    symlinkSync(shippedNano, join(begun, "data"))
+    const stages = JSON.parse(JSON.stringify(speedqStages(2).slice(0, 2)).replaceAll(shippedNano, "data"))
+    writeRecipe(join(begun, "model"), stages, "small", "model")
+    const args = (out: string) => ["run", "small.json", "--out", out, ...native]
+    const whole = await speedqProcess(args("whole"), { cwd: begun })
+    assert.strictEqual(whole.code, 0, whole.stderr)
+    const interrupted = await speedqProcess(args("run"), {
+      cwd: begun,
+      onStderr: (text, kill) => text.includes("02-train-projector: saved step 1") && kill("SIGKILL")
+    })
+    assert.strictEqual(interrupted.signal, "SIGKILL", interrupted.stderr)
+    const recordOf = () => JSON.parse(readFileSync(join(begun, "run", "run.json"), "utf8"))
+    assert.strictEqual(recordOf().workingDirectory, "..")
+
+    const here = process.cwd()
+    process.chdir(other)
+    try {
+      // A record that does not say it, as those of older versions, goes on only where its paths are found.
+      const { workingDirectory: _, ...older } = recordOf()
+      mkdirSync(join(parent, "older"))
+      writeFileSync(join(parent, "older", "run.json"), JSON.stringify(older))
+      assert.match((await fails(["run", "../older", ...native])).message, /model/)
+
+      const logged = ["--log", "told.txt"]
+      const continued = await speedq(["run", "../begun/run", ...native, ...logged])
+      assert.strictEqual(continued.code, 0, continued.stderr)
+      assert.include(continued.stderr, `relative paths count from ${begun}, where the run was begun\n`)
+      assert.match(continued.stderr, /02-train-projector: continuing after step 1 of 2/)
+      assert.strictEqual(process.cwd(), other)
+      assert.deepStrictEqual(readdirSync(other), ["told.txt"])
+      assert.notInclude(readFileSync(join(begun, "run", "report.html"), "utf8"), parent)
+      const result = (out: string) =>
+        readFileSync(join(begun, out, "stages", "02-train-projector", "projector.safetensors"))
+      assert.isTrue(result("run").equals(result("whole")))
+
+      // A run that was moved without what it names goes on where that is.
+      renameSync(join(begun, "run"), join(parent, "moved"))
+      process.chdir(begun)
+      const moved = await speedq(["run", "../moved", ...native])
+      assert.strictEqual(moved.code, 0, moved.stderr)
+      assert.match(moved.stderr, /finished before, reused/)
+    } finally {
+      process.chdir(here)
+    }
   }, 180_000)
 
   it("refuses a model that is not there before it does anything", async () => {

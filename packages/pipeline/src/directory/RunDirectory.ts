@@ -27,7 +27,8 @@ import { acquireLock, lockFileName } from "./RunLock.ts"
 /**
  * What `run.json` holds: everything that the run rests on. `keys` are those that its stages have, or will have when they run, by
  * place: a result under another key is stale. One that cannot be known yet is not there. `expectedSeconds` says how long stages were
- * expected to take when the run was last begun or continued, where that is known.
+ * expected to take when the run was last begun or continued, where that is known. `workingDirectory` is where relative paths of the
+ * recipe count from, told from the run's directory, so that both may be moved together; older records have none.
  */
 export const RunRecord = Schema.Struct({
   format: Schema.Literal(2),
@@ -36,6 +37,7 @@ export const RunRecord = Schema.Struct({
   build: Schema.String,
   surroundings: Schema.Record(Schema.String, Schema.String),
   expectedSeconds: Schema.optionalKey(Schema.Record(Schema.String, Schema.Number)),
+  workingDirectory: Schema.optionalKey(Schema.String),
   startedAt: Timestamp,
   continuedAt: Schema.Array(Timestamp)
 })
@@ -119,7 +121,9 @@ const open = Effect.fn("RunDirectory.open")(function* (given: string, fresh: boo
   }
 
   const lock = yield* acquireLock(directory)
-  const obsolete = names.filter((name) => isLeftover(name) || (fresh && ownFiles.includes(name)))
+  // Looked at again: a process that held the directory until now has written, renamed and removed.
+  const held = yield* opening(fs.readDirectory(directory))
+  const obsolete = held.filter((name) => isLeftover(name) || (fresh && ownFiles.includes(name)))
   yield* opening(Effect.forEach(obsolete, (name) => fs.remove(path.join(directory, name), { recursive: true })))
   if (fresh) yield* clearStages(directory, parents)
   const kept = fresh ? (yield* opening(fs.readDirectory(directory))).filter((name) => !isLock(name)) : []
@@ -130,6 +134,9 @@ const open = Effect.fn("RunDirectory.open")(function* (given: string, fresh: boo
   yield* events.subscribe({ write: log.write, flush: Effect.andThen(lock.verify, log.flush) })
 
   const recordFile = path.join(directory, runFileName)
+  const workingDirectory = path.relative(yield* opening(fs.realPath(directory)), process.cwd()) || "."
+  // From one drive of Windows to another only absolute paths lead, which say too much and move with nothing.
+  const here = path.isAbsolute(workingDirectory) ? {} : { workingDirectory }
   const write = (record: RunRecord) =>
     AtomicFile.writeWhole(recordFile, new TextEncoder().encode(`${encodeRunFile(record)}\n`)).pipe(
       whileDoing("write the run's record", recordFile)
@@ -151,7 +158,7 @@ const open = Effect.fn("RunDirectory.open")(function* (given: string, fresh: boo
         onNone: () => ({ startedAt: time, continuedAt: [] }),
         onSome: ({ startedAt, continuedAt }) => ({ startedAt, continuedAt: [...continuedAt, time] })
       })
-      written = { format: 2, ...now, ...history }
+      written = { format: 2, ...now, ...here, ...history }
       yield* write(written)
       if (kept.length > 0) {
         const message = `${kept.sort().join(", ")} in ${directory} stays: no stage of the earlier run says that it wrote it`

@@ -30,9 +30,10 @@ export const recordFlags = {
 
 type Given = { readonly [name in keyof typeof recordFlags]: Option.Option<string> }
 
-export const recordsOf = ({ tensorboard, mlflow, log, otlp }: Given): Records => ({
-  tensorBoard: Option.getOrUndefined(tensorboard),
-  mlflow: Option.getOrUndefined(mlflow),
-  log: Option.getOrUndefined(log),
+/** `path` says where a path that was given is. */
+export const recordsOf = ({ tensorboard, mlflow, log, otlp }: Given, path: (given: string) => string): Records => ({
+  tensorBoard: Option.getOrUndefined(Option.map(tensorboard, path)),
+  mlflow: Option.getOrUndefined(Option.map(mlflow, path)),
+  log: Option.getOrUndefined(Option.map(log, path)),
   openTelemetry: Option.getOrUndefined(otlp)
 })

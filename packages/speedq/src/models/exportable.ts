@@ -30,6 +30,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { NoRun, NotExportable } from "../Errors.ts"
+import { workingDirectoryOf } from "../recipes/workingDirectory.ts"
 import { runParts } from "./runParts.ts"
 
 interface Exportable {
@@ -55,7 +56,12 @@ const fromRun = Effect.fnUntraced(function* (path: string, record: RunRecord) {
   const { model, parts: elsewhere, stages } = decodeRecipe(record.recipe)
   const rest = stages.map((stage) => stage["rest"]).find(isRest) ?? "bf16"
   const parts = yield* runParts(path, record)
-  const source = yield* openRecipeModel({ model, ...(elsewhere && { parts: elsewhere }) })
+  const home = workingDirectoryOf(path, record)
+  const here = (file: string) => (home === process.cwd() ? file : resolve(home, file))
+  const source = yield* openRecipeModel({
+    model: here(model),
+    ...(elsewhere && { parts: Object.fromEntries(Object.entries(elsewhere).map(([part, file]) => [part, here(file)])) })
+  })
   const deployed = yield* owned(
     computing(() => deployModel(source, parts, { rest })),
     ({ release }) => release()

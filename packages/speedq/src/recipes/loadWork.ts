@@ -4,12 +4,14 @@ import { decodeAblation, decodeAblationDocument, isAblation, recipeModule } from
 import { knownStages } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import type { Json, JsonObject } from "effect/Schema"
+import { givenHere } from "../command/givenHere.ts"
 import { WrongUsage } from "../Errors.ts"
 import { isModulePath } from "../modules/importModule.ts"
 import { recipeFile, requireGenerated, shippedPath, withShippedPaths } from "../shipped/shipped.ts"
 import { applySettings, blamingSettings, decodeRecipe, readJson } from "./loadRecipe.ts"
 import { loadModuleRecipe } from "./moduleRecipe.ts"
 import { directoryOfRecord, isDirectory, recordOfRun } from "./recordOfRun.ts"
+import { enterWorkingDirectory } from "./workingDirectory.ts"
 
 export type LoadedAblation = Effect.Success<ReturnType<typeof loadAblation>>
 
@@ -71,7 +73,8 @@ const loadAblation = Effect.fn("loadAblation")(function* (
 
 /**
  * What a person means: a module that exports a recipe, the directory of a run or its run.json, a recipe or an ablation in JSON, or the name of a
- * shipped one. A run's own directory is where it goes on. Fails with what reading, decoding and the settings fail with.
+ * shipped one. A run's own directory is where it goes on, and for the life of the scope the process is where relative paths of its recipe
+ * count from. Fails with what reading, decoding and the settings fail with.
  */
 export const loadWork = Effect.fn("loadWork")(function* (given: string, settings: readonly string[], help: string) {
   const named = yield* directoryOfRecord(given)
@@ -81,8 +84,10 @@ export const loadWork = Effect.fn("loadWork")(function* (given: string, settings
   }
   if (isDirectory(named)) {
     const record = yield* recordOfRun(named)
+    const given = givenHere()
+    yield* enterWorkingDirectory(named, record)
     const recipe = yield* decodeRecipe(record.recipe, settings, help)
-    return { _tag: "Recipe" as const, recipe, directory: named, module: record.surroundings[recipeModule] }
+    return { _tag: "Recipe" as const, recipe, directory: given(named), module: record.surroundings[recipeModule] }
   }
   const file = recipeFile(named)
   const json = yield* readJson(file)

@@ -8,6 +8,7 @@ import { DataNotTrainable } from "../../Errors.ts"
 import { shippedPath } from "../../shipped/shipped.ts"
 import { defaulted } from "../flagDefaults.ts"
 import { count, json, off, settings } from "../flags.ts"
+import { givenHere } from "../givenHere.ts"
 import { print, printJson, remark } from "../output.ts"
 import { pathArgument, pathFlag } from "../pathParam.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
@@ -47,24 +48,30 @@ const check = Command.make(
     plugins,
     json
   },
-  Effect.fn("speedq data check")(function* ({ named, set, decode, previewOut, json, ...given }) {
-    const { checkTarget } = yield* Effect.promise(() => import("../../data/checkTarget.ts"))
-    const { checkAll } = yield* Effect.promise(() => import("../../data/checkAll.ts"))
-    const { checkJson, problemsOf } = yield* Effect.promise(() => import("../../data/checkJson.ts"))
-    const { describeChecks } = yield* Effect.promise(() => import("../../data/describeCheck.ts"))
-    const checked = yield* checkTarget({
-      ...{ named, settings: set, model: Option.getOrUndefined(given.model) },
-      ...{ maxLength: Option.getOrUndefined(given.maxLength), maxTiles: Option.getOrUndefined(given.maxTiles) }
-    })
-    const preview = Option.map(given.preview, (samples) => ({ samples, file: previewOut }))
-    const out = Option.getOrUndefined(given.out)
-    const found = yield* checkAll(checked, { decode, preview: Option.getOrUndefined(preview), out })
-    const page = Option.isSome(preview) ? previewOut : undefined
-    yield* json ? printJson(checkJson(named, found, page)) : print(describeChecks(named, found))
-    if (page !== undefined) yield* remark(`the preview is in ${page}`)
-    const { length: problems } = problemsOf(found)
-    if (problems > 0) return yield* new DataNotTrainable({ problems })
-  }, withPlugins)
+  Effect.fn("speedq data check")(
+    function* ({ named, set, decode, previewOut, json, ...given }) {
+      const { checkTarget } = yield* Effect.promise(() => import("../../data/checkTarget.ts"))
+      const { checkAll } = yield* Effect.promise(() => import("../../data/checkAll.ts"))
+      const { checkJson, problemsOf } = yield* Effect.promise(() => import("../../data/checkJson.ts"))
+      const { describeChecks } = yield* Effect.promise(() => import("../../data/describeCheck.ts"))
+      const here = givenHere()
+      const checked = yield* checkTarget({
+        ...{ named, settings: set, model: Option.getOrUndefined(given.model) },
+        ...{ maxLength: Option.getOrUndefined(given.maxLength), maxTiles: Option.getOrUndefined(given.maxTiles) }
+      })
+      const page = here(previewOut)
+      const preview = Option.map(given.preview, (samples) => ({ samples, file: page }))
+      const out = Option.getOrUndefined(Option.map(given.out, here))
+      const found = yield* checkAll(checked, { decode, preview: Option.getOrUndefined(preview), out })
+      const written = Option.isSome(preview) ? page : undefined
+      yield* json ? printJson(checkJson(named, found, written)) : print(describeChecks(named, found))
+      if (written !== undefined) yield* remark(`the preview is in ${written}`)
+      const { length: problems } = problemsOf(found)
+      if (problems > 0) return yield* new DataNotTrainable({ problems })
+    },
+    Effect.scoped,
+    withPlugins
+  )
 ).pipe(
   Command.withShortDescription("Read everything that a recipe trains on, and name each bad line"),
   Command.withDescription(

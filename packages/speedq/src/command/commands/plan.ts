@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { CannotRun } from "../../Errors.ts"
 import { json, off, settings } from "../flags.ts"
+import { givenHere } from "../givenHere.ts"
 import { print, printJson } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 import { directory, recipe } from "../recipeFlags.ts"
@@ -19,28 +20,34 @@ const requireFit = ({ fits, problems }: { readonly fits: boolean; readonly probl
 export const plan = Command.make(
   "plan",
   { recipe, out: directory, set: settings, layers, noTime, plugins, json },
-  Effect.fn("speedq plan")(function* ({ recipe, out, set, layers, noTime, json }) {
-    const { defaultDirectory } = yield* Effect.promise(() => import("../../recipes/loadRecipe.ts"))
-    const { loadWork } = yield* Effect.promise(() => import("../../recipes/loadWork.ts"))
-    const { recipeOrMissing } = yield* Effect.promise(() => import("../../plugins/tellMissing.ts"))
-    const work = yield* loadWork(recipe, set, "speedq plan --help").pipe(
-      Effect.catchTag("RecipeInvalid", (error) => recipeOrMissing(recipe, out, error))
-    )
-    const directoryOf = (name: string, own?: string) => Option.getOrElse(out, () => own ?? defaultDirectory(name))
-    if (work._tag === "Ablation") {
-      const { describeAblationPlan, planAblation } = yield* Effect.promise(
-        () => import("../../recipes/planAblation.ts")
+  Effect.fn("speedq plan")(
+    function* ({ recipe, out, set, layers, noTime, json }) {
+      const { defaultDirectory } = yield* Effect.promise(() => import("../../recipes/loadRecipe.ts"))
+      const { loadWork } = yield* Effect.promise(() => import("../../recipes/loadWork.ts"))
+      const { recipeOrMissing } = yield* Effect.promise(() => import("../../plugins/tellMissing.ts"))
+      const given = givenHere()
+      const work = yield* loadWork(recipe, set, "speedq plan --help").pipe(
+        Effect.catchTag("RecipeInvalid", (error) => recipeOrMissing(given(recipe), Option.map(out, given), error))
       )
-      const planned = yield* planAblation(work.ablation, directoryOf(work.ablation.name), { time: !noTime })
-      yield* json ? printJson({ recipe, ...planned }) : print(describeAblationPlan(planned))
-      return yield* requireFit(planned)
-    }
-    const { describePlan, planRecipe } = yield* Effect.promise(() => import("../../recipes/planRecipe.ts"))
-    const directory = directoryOf(work.recipe.settings.name, work.directory)
-    const planned = yield* planRecipe(work.recipe, directory, { time: !noTime })
-    yield* json ? printJson({ recipe, ...planned }) : print(describePlan(planned, { eachLayer: layers }))
-    yield* requireFit(planned)
-  }, withPlugins)
+      const directoryOf = (name: string, own?: string) =>
+        Option.match(out, { onNone: () => own ?? defaultDirectory(name), onSome: given })
+      if (work._tag === "Ablation") {
+        const { describeAblationPlan, planAblation } = yield* Effect.promise(
+          () => import("../../recipes/planAblation.ts")
+        )
+        const planned = yield* planAblation(work.ablation, directoryOf(work.ablation.name), { time: !noTime })
+        yield* json ? printJson({ recipe, ...planned }) : print(describeAblationPlan(planned))
+        return yield* requireFit(planned)
+      }
+      const { describePlan, planRecipe } = yield* Effect.promise(() => import("../../recipes/planRecipe.ts"))
+      const directory = directoryOf(work.recipe.settings.name, work.directory)
+      const planned = yield* planRecipe(work.recipe, directory, { time: !noTime })
+      yield* json ? printJson({ recipe, ...planned }) : print(describePlan(planned, { eachLayer: layers }))
+      yield* requireFit(planned)
+    },
+    Effect.scoped,
+    withPlugins
+  )
 ).pipe(
   Command.withShortDescription("Show what a recipe will do and what it needs"),
   Command.withDescription(

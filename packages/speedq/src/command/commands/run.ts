@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { CommandLine, writtenCommand } from "../commandLine.ts"
 import { backend, json, off, settings } from "../flags.ts"
+import { givenHere } from "../givenHere.ts"
 import { print, printJson } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 import { directory, recipe } from "../recipeFlags.ts"
@@ -21,39 +22,44 @@ export const run = Command.make(
     plugins,
     json
   },
-  Effect.fn("speedq run")(function* ({ recipe, out, set, backend, fresh, json, ...records }) {
-    const { defaultDirectory } = yield* Effect.promise(() => import("../../recipes/loadRecipe.ts"))
-    const { loadWork } = yield* Effect.promise(() => import("../../recipes/loadWork.ts"))
-    const { orMissing, recipeOrMissing } = yield* Effect.promise(() => import("../../plugins/tellMissing.ts"))
-    const work = yield* loadWork(recipe, set, "speedq run --help").pipe(
-      Effect.catchTag("RecipeInvalid", (error) => recipeOrMissing(recipe, out, error))
-    )
-    const command = writtenCommand(yield* CommandLine)
-    const optionsOf = (name: string, own?: string) => ({
-      directory: Option.getOrElse(out, () => own ?? defaultDirectory(name)),
-      backend,
-      fresh,
-      records: recordsOf(records),
-      command
-    })
-    const { confirmChanges } = yield* Effect.promise(() => import("../../recipes/changedRun.ts"))
-    if (work._tag === "Ablation") {
-      const { describeAblation, placesOf, runAblation } = yield* Effect.promise(
-        () => import("../../recipes/runAblation.ts")
+  Effect.fn("speedq run")(
+    function* ({ recipe, out, set, backend, fresh, json, ...records }) {
+      const { defaultDirectory } = yield* Effect.promise(() => import("../../recipes/loadRecipe.ts"))
+      const { loadWork } = yield* Effect.promise(() => import("../../recipes/loadWork.ts"))
+      const { orMissing, recipeOrMissing } = yield* Effect.promise(() => import("../../plugins/tellMissing.ts"))
+      const given = givenHere()
+      const work = yield* loadWork(recipe, set, "speedq run --help").pipe(
+        Effect.catchTag("RecipeInvalid", (error) => recipeOrMissing(given(recipe), Option.map(out, given), error))
       )
-      const options = optionsOf(work.ablation.name)
-      if (!fresh) yield* confirmChanges(options.directory, placesOf(work.ablation, options.directory))
-      const outcome = yield* runAblation(work.ablation, options)
-      return yield* json ? printJson(outcome) : print(describeAblation(outcome))
-    }
-    const { describeRun, runRecipe } = yield* Effect.promise(() => import("../../recipes/runRecipe.ts"))
-    const options = optionsOf(work.recipe.settings.name, work.directory)
-    if (!fresh) yield* confirmChanges(options.directory, [{ recipe: work.recipe, directory: options.directory }])
-    const result = yield* runRecipe(work.recipe, options, work.module).pipe(
-      Effect.catchTag("PreflightFailed", (error) => orMissing(options.directory, error))
-    )
-    yield* json ? printJson(result) : print(describeRun(result))
-  }, withPlugins)
+      const command = writtenCommand(yield* CommandLine)
+      const optionsOf = (name: string, own?: string) => ({
+        directory: Option.match(out, { onNone: () => own ?? defaultDirectory(name), onSome: given }),
+        backend,
+        fresh,
+        records: recordsOf(records, given),
+        command
+      })
+      const { confirmChanges } = yield* Effect.promise(() => import("../../recipes/changedRun.ts"))
+      if (work._tag === "Ablation") {
+        const { describeAblation, placesOf, runAblation } = yield* Effect.promise(
+          () => import("../../recipes/runAblation.ts")
+        )
+        const options = optionsOf(work.ablation.name)
+        if (!fresh) yield* confirmChanges(options.directory, placesOf(work.ablation, options.directory))
+        const outcome = yield* runAblation(work.ablation, options)
+        return yield* json ? printJson(outcome) : print(describeAblation(outcome))
+      }
+      const { describeRun, runRecipe } = yield* Effect.promise(() => import("../../recipes/runRecipe.ts"))
+      const options = optionsOf(work.recipe.settings.name, work.directory)
+      if (!fresh) yield* confirmChanges(options.directory, [{ recipe: work.recipe, directory: options.directory }])
+      const result = yield* runRecipe(work.recipe, options, work.module).pipe(
+        Effect.catchTag("PreflightFailed", (error) => orMissing(options.directory, error))
+      )
+      yield* json ? printJson(result) : print(describeRun(result))
+    },
+    Effect.scoped,
+    withPlugins
+  )
 ).pipe(
   Command.withShortDescription("Run a recipe, or continue it"),
   Command.withDescription(
