@@ -7,6 +7,10 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as PlatformError from "effect/PlatformError"
+import * as Result from "effect/Result"
 import { assert } from "vitest"
 import { lockDirectory } from "../src/directory/kernelLock.ts"
 import { acquireLock, type LockOwner } from "../src/directory/RunLock.ts"
@@ -29,6 +33,17 @@ const writeLock = (directory: string, owner: Partial<LockOwner>) =>
   )
 /** The number of a process that has just ended. */
 const deadPid = () => Number(spawnSync("sh", ["-c", "echo $$"]).stdout)
+
+/** A file system on which links fail. */
+const withoutLinks = (code: string) =>
+  Layer.effect(
+    FileSystem.FileSystem,
+    Effect.map(FileSystem.FileSystem, (fs) => {
+      const cause = Object.assign(new Error(`${code}: refused`), { code })
+      const error = PlatformError.systemError({ _tag: "Unknown", module: "FileSystem", method: "link", cause })
+      return FileSystem.FileSystem.of({ ...fs, link: () => Effect.fail(error) })
+    })
+  )
 
 const provided = <A, E>(effect: Effect.Effect<A, E, NodeServices.NodeServices>) =>
   Effect.provide(effect, NodeServices.layer)
@@ -149,6 +164,28 @@ describe("RunLock", () => {
         assert.include(error.message, `${directory}/run.lock is no file that a run wrote; remove it and run again`)
       }
     }).pipe(provided)
+  )
+
+  it.live(
+    "is one of several where the file system has no links, and none where it refuses them for another reason",
+    () =>
+      Effect.gen(function* () {
+        for (const code of ["EPERM", "EOPNOTSUPP", "EIO"]) {
+          const directory = temporaryDirectory()
+          const work = Effect.scoped(
+            Effect.gen(function* () {
+              yield* acquireLock(directory)
+              assert.deepInclude(lockOf(directory), { pid: process.pid })
+              assert.deepStrictEqual(readdirSync(directory), ["run.lock"])
+              return yield* Effect.flip(take(directory))
+            })
+          )
+          const end = yield* Effect.result(Effect.provide(work, withoutLinks(code)))
+          if (code === "EIO") assert.deepInclude(Result.isFailure(end) ? end.failure : {}, { _tag: "StorageFailed" })
+          else assert.instanceOf(Result.isSuccess(end) ? end.success : undefined, RunLocked)
+          assert.isEmpty(readdirSync(directory))
+        }
+      }).pipe(provided)
   )
 
   it.live("drafts that a killed process left are removed, those of living ones are not", () =>

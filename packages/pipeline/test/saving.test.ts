@@ -89,14 +89,22 @@ describe("saving", () => {
     })
   )
 
-  it.effect("by seconds that pass, also when the date is set back", () =>
+  it.effect("by seconds that pass, also when the date is set back and forth", () =>
     Effect.gen(function* () {
-      const anHourBack = Effect.flatMap(Clock.currentTimeMillis, (now) => TestClock.setTime(now - 3_600_000))
-      const during = (done: number) =>
-        Effect.andThen(TestClock.adjust(Duration.seconds(1)), done === 3 ? anHourBack : Effect.void)
+      const [day, clock] = [86_400_000, yield* Clock.Clock]
+      let ahead = 0
+      // What passes on it is as before; only the date jumps.
+      const jumping: Clock.Clock = Object.assign(Object.create(clock), {
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + ahead,
+        currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + ahead)
+      })
+      const during = (done: number) => {
+        ahead = [0, 0, 0, day, day, day, day, -day][done] ?? -day
+        return TestClock.adjust(Duration.seconds(1))
+      }
       const { saved, printed } = yield* run(join(temporaryDirectory(), "run"), counting(10, during), {
         everySeconds: 3
-      })
+      }).pipe(Effect.provideService(Clock.Clock, jumping))
       assert.deepStrictEqual(saved, [3, 6, 9])
       assert.match(printed, /finished in 10\.0 s/)
     })

@@ -1,8 +1,10 @@
 import { execFileSync, spawnSync } from "node:child_process"
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs"
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { TestClock } from "effect/testing"
 import { decodeImage, FfmpegMissing, ImageTooLarge, openVideo, type RgbImage, VideoInvalid } from "../src/index.ts"
 import { fixtureJson, fixturePath, sha256 } from "./fixture.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
@@ -117,7 +119,7 @@ describe("openVideo of a container", () => {
       }
       const telling = script("telling", 'console.error(process.argv.slice(2).join(" ")); process.exit(1)')
       const told = yield* Effect.flip(openVideo(container, { ffmpeg: telling }))
-      assert.match(told.message, /-protocol_whitelist file,crypto,data .*-i file:/)
+      assert.match(told.message, /-protocol_whitelist file,crypto,data .*-i file:.* -frames:v 1000001 -f framecrc -$/)
       const list = `"#tb 0: 1/1\\n#dimensions 0: 2x1\\n0, 0, 0, 1, 1, 0x0\\n"`
       const endless = script(
         "endless",
@@ -135,6 +137,36 @@ describe("openVideo of a container", () => {
         openVideo(container, { ffmpeg: fakeFfmpeg("large", { frames: 9 }), maxPixels: 1 })
       )
       assert.instanceOf(large, ImageTooLarge)
+    })
+  )
+
+  it.effect("ends an ffmpeg that does not end by itself", () =>
+    Effect.gen(function* () {
+      const [file, started] = [join(root, "sleeping"), join(root, "sleeping.pid")]
+      const script = `require("node:fs").writeFileSync(${JSON.stringify(started)}, String(process.pid)); setInterval(() => {}, 1e6)`
+      writeFileSync(file, `#!${process.execPath}\n${script}`)
+      chmodSync(file, 0o755)
+      const until = (isSo: () => boolean) =>
+        Effect.promise(async () => {
+          while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 20))
+        })
+      const isRunning = (pid: number) => {
+        try {
+          return process.kill(pid, 0)
+        } catch {
+          return false
+        }
+      }
+      const opening = yield* Effect.forkChild(Effect.flip(openVideo(container, { ffmpeg: file })))
+      yield* until(() => existsSync(started) && readFileSync(started, "utf8") !== "")
+      yield* TestClock.adjust("599 seconds")
+      const pid = Number(readFileSync(started, "utf8"))
+      assert.isTrue(isRunning(pid))
+      yield* TestClock.adjust("1 second")
+      const error = yield* Fiber.join(opening)
+      assert.instanceOf(error, VideoInvalid)
+      assert.include(error.message, "did not end within 600 s; convert it")
+      yield* until(() => !isRunning(pid))
     })
   )
 
