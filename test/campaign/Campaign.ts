@@ -57,6 +57,8 @@ export class Campaign {
   readonly #counts: { [name in Part | Failure]: number }
   readonly #kinds = new Kinds()
   readonly #say: (line: string) => void
+  #stopped = false
+  readonly #stopping = new Set<() => void>()
 
   constructor(options: { readonly seed: number; readonly folder: string; readonly say: (line: string) => void }) {
     this.seed = options.seed
@@ -67,6 +69,22 @@ export class Campaign {
 
   get summary(): Summary {
     return { ...this.#counts }
+  }
+
+  /** Whether the campaign ends before it has run all cases: nothing that happens after that is a failure. */
+  get isStopped(): boolean {
+    return this.#stopped
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const end of this.#stopping) end()
+  }
+
+  /** What ends a case that is not waited for when the campaign is stopped; gives what forgets it. */
+  onStop(end: () => void): () => void {
+    this.#stopping.add(end)
+    return () => this.#stopping.delete(end)
   }
 
   say(line: string): void {
@@ -90,6 +108,7 @@ export class Campaign {
     details = "",
     input: Iterable<readonly [name: string, content: Uint8Array | string]> = []
   ): void {
+    if (this.#stopped) return
     this.#counts[failure]++
     if (!this.#kinds.isRare(`${failure}: ${part}: ${what}`)) return
     const folder = join(this.folder, `${part}-${this.seed}-${at}`)
@@ -108,13 +127,16 @@ export class Campaign {
     return this.#kinds.counts
   }
 
-  /** Runs cases one after the other and says, every ten seconds, how many a second. */
+  /** Runs cases one after the other, until the campaign is stopped, and says, every ten seconds, how many a second. */
   async each(part: Part, cases: Iterable<number>, count: number, run: (at: number) => Promise<void>): Promise<void> {
     const began = performance.now()
     let said = began
     let done = 0
     for (const at of cases) {
+      if (this.#stopped) return
       await run(at)
+      // The case may have been stopped, too.
+      if (this.#stopped) return
       this.count(part)
       done++
       const now = performance.now()

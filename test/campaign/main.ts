@@ -1,7 +1,8 @@
 /**
  * npm run campaign -- [--kills N] [--crashes N] [--faults N] [--mutations N] [--seed N] [--from N] [--json]: disturbs runs and damages
  * inputs, and counts what is lost, what hangs, what ends in a stack and what takes too much memory. Without a number it is a full
- * campaign. Exit 1 when anything failed, 2 on wrong usage. docs/reliability.md says what is tested how.
+ * campaign. Exit 1 when anything failed, 2 on wrong usage. Ctrl-C ends it with what it did until then, how it goes on, and, where nothing
+ * failed, exit code 130. docs/reliability.md says what is tested how.
  */
 import "../../packages/pipeline/test/toy/operations.ts"
 import { parseArgs } from "node:util"
@@ -56,17 +57,27 @@ const parse = () => {
 
 const { counts, seed, from, folder, json } = parse()
 const campaign = new Campaign({ seed, folder, say: (line) => console.error(line) })
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => campaign.stop())
 try {
-  for (const part of parts) await runs[part](campaign, counts[part] ?? 0, from)
+  for (const part of parts) if (!campaign.isStopped) await runs[part](campaign, counts[part] ?? 0, from)
 } finally {
   campaign.close()
 }
 const { summary } = campaign
 const wrong = failures.filter((failure) => summary[failure] > 0)
 for (const [kind, count] of campaign.kinds) campaign.say(`${count} times ${kind}`)
+/** What was not run of a part. */
+const rest = (part: Part) => {
+  const [wanted, done] = [counts[part] ?? 0, summary[part]]
+  // States are run in the order of operations, not of their numbers: a part of them cannot be left out.
+  const isInOrder = part !== "crashes"
+  const next = isInOrder ? { count: wanted - done, from: from + done } : { count: wanted, from }
+  return wanted === done ? [] : [`npm run campaign -- --${part} ${next.count} --from ${next.from} --seed ${seed}`]
+}
+if (campaign.isStopped) campaign.say(["stopped; the rest is:", ...parts.flatMap(rest)].join("\n  "))
 if (json) console.log(JSON.stringify(summary))
 else {
   console.log(parts.map((part) => `${summary[part]} ${part}`).join(", "))
   console.log(failures.map((failure) => `${failure} ${summary[failure]}`).join(", "))
 }
-process.exitCode = wrong.length === 0 ? 0 : 1
+process.exitCode = wrong.length > 0 ? 1 : campaign.isStopped ? 130 : 0

@@ -1,5 +1,5 @@
 /** The cases of the mutations by number: first the bombs, then each kind of input in turn with one file changed. */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, unlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Random } from "../Random.ts"
 import { bombs } from "./bombs.ts"
@@ -68,7 +68,7 @@ export class Cases {
     this.#lying.set(target, lying)
     for (const name of [...lying.keys()]) {
       if (name in files) continue
-      rmSync(join(directory, name))
+      unlinkSync(join(directory, name))
       lying.delete(name)
     }
     for (const [name, bytes] of Object.entries(files)) {

@@ -2,7 +2,7 @@
  * Changed files of every kind that speedq reads, and bombs. Each must be read, or refused by an error of its own, within five seconds
  * and 1 GiB. The readings run in a process that is started again after the case that ended it.
  */
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { basename, join } from "node:path"
@@ -10,11 +10,12 @@ import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import type { Campaign } from "../Campaign.ts"
 import { emptyDirectory } from "../runs.ts"
+import { countBefore, numbersOf, type Share, sharesOf } from "./shares.ts"
 import type { Line, Running } from "./worker.ts"
 
 const worker = fileURLToPath(new URL("worker.ts", import.meta.url))
-/** Garbage is collected before it looks like a bomb. */
-const heapMegabytes = 512
+/** Garbage is collected before it looks like a bomb, and what a reading makes before it looks like something that stays. */
+const heap = ["--max-old-space-size=512", "--max-semi-space-size=32"]
 
 type Failure = Exclude<Line, { readonly failure?: undefined }>
 
@@ -25,70 +26,76 @@ const endOf = (code: number | null, stderr: string): Omit<Failure, "at"> => {
   return { failure: "stacks", what: "an error that nobody catches ends the process", details }
 }
 
-/** Runs cases in one process, and tells how it ended. */
-const runWorker = (seed: number, from: number, count: number, scratch: string, heard: (line: Line) => void) =>
-  new Promise<{ readonly code: number | null; readonly stderr: string }>((resolve) => {
-    const node = [`--max-old-space-size=${heapMegabytes}`, "--import", "tsx", "-C", "@speedq/source"]
-    const args = [...node, worker, String(seed), String(from), String(count), scratch]
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] })
-    let stderr = ""
-    child.stderr.on("data", (data: Buffer) => {
-      stderr += data.toString()
-    })
-    createInterface({ input: child.stdout }).on("line", (line) => heard(JSON.parse(line)))
-    child.on("close", (code) => resolve({ code, stderr }))
+/** A process that runs cases. */
+interface Started {
+  readonly child: ChildProcess
+  readonly ended: Promise<{ readonly code: number | null; readonly stderr: string }>
+}
+
+/** Runs the cases of a share from `next` on in one process. */
+const startWorker = (
+  seed: number,
+  share: Share,
+  next: number,
+  scratch: string,
+  heard: (line: Line) => void
+): Started => {
+  const node = [...heap, "--import", "tsx", "-C", "@speedq/source"]
+  const args = [...node, worker, String(seed), JSON.stringify(share), String(next), scratch]
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] })
+  let stderr = ""
+  child.stderr.on("data", (data: Buffer) => {
+    stderr += data.toString()
   })
+  createInterface({ input: child.stdout }).on("line", (line) => heard(JSON.parse(line)))
+  const ended: Started["ended"] = new Promise((resolve) => child.on("close", (code) => resolve({ code, stderr })))
+  return { child, ended }
+}
 
 /** Fewer cases than this are done before another process has started. */
 const fewest = 5000
 
-/** Cases of which each goes to one of a few processes: their numbers follow each other. */
-interface Share {
-  readonly from: number
-  readonly count: number
-  /** The name of its directory. */
-  readonly name: string
+/** How far a share is: all of its cases before `next` are done, in so many milliseconds of the processor. */
+interface Standing {
+  next: number
+  milliseconds: number
 }
 
-const sharesOf = (from: number, count: number): readonly Share[] => {
-  const processes = Math.min(availableParallelism(), Math.max(1, Math.floor(count / fewest)))
-  const first = (share: number) => from + Math.floor((count * share) / processes)
-  return Array.from({ length: processes }, (_, share) => ({
-    from: first(share),
-    count: first(share + 1) - first(share),
-    name: `worker-${share}`
-  }))
-}
-
-/** Runs a share in one process after the other; `done` is told how many more cases are. */
+/** Runs a share in one process after the other; `told` is called whenever one says how far it is. */
 const runShare = async (
-  { seed, scratch }: Campaign,
-  { from, count, name }: Share,
+  campaign: Campaign,
+  share: Share,
+  standing: Standing,
   tell: (failure: Failure) => void,
-  done: (cases: number) => void
+  told: () => void
 ): Promise<void> => {
-  let next = from
-  const reach = (at: number) => {
-    done(at - next)
-    next = at
-  }
-  while (next < from + count) {
+  const end = share.from + share.count
+  let before = 0
+  while (standing.next < end && !campaign.isStopped) {
     let last: Failure | undefined
     const heard = (line: Line) => {
-      if (line.failure === undefined) reach(line.at)
-      else if (line.failure === "hangs" || line.failure === "overMemory") last = line
+      if (line.failure === undefined) {
+        standing.next = line.at
+        standing.milliseconds = before + line.milliseconds
+        told()
+      } else if (line.failure === "hangs" || line.failure === "overMemory") last = line
       else tell(line)
     }
-    const place = emptyDirectory(scratch, name)
-    const { code, stderr } = await runWorker(seed, next, from + count - next, place, heard)
-    if (code === 0) continue
+    const place = emptyDirectory(campaign.scratch, `worker-${share.mine}`)
+    const { child, ended } = startWorker(campaign.seed, share, standing.next, place, heard)
+    const forget = campaign.onStop(() => child.kill("SIGKILL"))
+    const { code, stderr } = await ended
+    forget()
+    if (code === 0 || campaign.isStopped) continue
     const note = join(place, "current")
     const noted = existsSync(note) ? readFileSync(note, "utf8") : ""
     if (noted === "") throw new Error(`the process of the mutations does not start: ${stderr}`)
     const running: Running = JSON.parse(noted)
     const said = last ?? endOf(code, stderr)
     tell({ ...said, at: running.at, what: `${running.what}: ${said.what}`, input: running.file })
-    reach(running.at + 1)
+    standing.next = running.at + 1
+    before = standing.milliseconds
+    told()
   }
 }
 
@@ -98,15 +105,22 @@ export const mutations = async (campaign: Campaign, count: number, from: number)
     const kept = existsSync(input) ? [[basename(input), readFileSync(input)] as const] : []
     campaign.failed(failure, "mutations", at, what, details, kept)
   }
+  const processes = Math.min(availableParallelism(), Math.max(1, Math.floor(count / fewest)))
+  const shares = sharesOf(from, count, processes).map((share) => ({ share, standing: { next: from, milliseconds: 0 } }))
   const began = performance.now()
-  let told = began
-  let ready = 0
-  const done = (cases: number) => {
-    ready += cases
-    campaign.count("mutations", cases)
-    if (performance.now() - told < 10_000 && ready < count) return
-    told = performance.now()
-    campaign.progress("mutations", ready, count, told - began)
+  let said = began
+  const told = () => {
+    const done = shares.reduce((sum, { share, standing }) => sum + countBefore(share, standing.next), 0)
+    if (performance.now() - said < 10_000 && done < count) return
+    said = performance.now()
+    campaign.progress("mutations", done, count, said - began)
+    // What else the machine does changes the one number, and the other hardly.
+    const seconds = shares.reduce((sum, { standing }) => sum + standing.milliseconds, 0) / 1000
+    campaign.say(`  ${(done / seconds).toPrecision(3)} in a second of a processor`)
   }
-  await Promise.all(sharesOf(from, count).map((share) => runShare(campaign, share, tell, done)))
+  await Promise.all(shares.map(({ share, standing }) => runShare(campaign, share, standing, tell, told)))
+  // Of a campaign that was stopped, those count before which none is missing: the rest is done again by whoever goes on.
+  const firstMissing = ({ share, standing }: (typeof shares)[number]) =>
+    numbersOf(share, standing.next).next().value ?? from + count
+  campaign.count("mutations", Math.min(...shares.map(firstMissing)) - from)
 }

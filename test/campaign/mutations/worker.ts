@@ -1,6 +1,6 @@
 /**
- * Runs cases in a process of its own: `worker.ts SEED FROM COUNT SCRATCH`. Says a line of JSON for each failure, and how far it is
- * twice a second; a watchdog ends it when a case hangs or takes too much memory.
+ * Runs cases in a process of its own: `worker.ts SEED SHARE NEXT SCRATCH`, those of a share from a number on. Says a line of JSON for each
+ * failure, and how far it is twice a second; a watchdog ends it when a case hangs or takes too much memory.
  */
 import { copyFileSync, openSync, writeSync } from "node:fs"
 import { join } from "node:path"
@@ -11,9 +11,10 @@ import { Kinds } from "../Campaign.ts"
 import { describeError, isTyped } from "../runs.ts"
 import { type Case, Cases } from "./cases.ts"
 import { readInThisThread } from "./sameThread.ts"
+import { numbersOf, type Share } from "./shares.ts"
 import { startWatchdog } from "./watchdog.ts"
 
-/** What the parent reads: a failure of a case, with where the changed file is kept, or that those before `at` are done. */
+/** What the parent reads: a failure of a case, with where the changed file is kept, or that those of its share before `at` are done. */
 export type Line =
   | {
       readonly at: number
@@ -22,10 +23,15 @@ export type Line =
       readonly details?: string
       readonly input?: string
     }
-  | { readonly at: number; readonly failure?: undefined }
+  | {
+      readonly at: number
+      readonly failure?: undefined
+      /** Of the processor, since the process began its cases. */
+      readonly milliseconds: number
+    }
 
-const [seed = 1, from = 0, count = 0] = process.argv.slice(2, 5).map(Number)
-const [scratch = ""] = process.argv.slice(5)
+const [seed = "1", given = "", next = "0", scratch = ""] = process.argv.slice(2)
+const share: Share = JSON.parse(given)
 const say = (line: Line) => writeSync(1, `${JSON.stringify(line)}\n`)
 
 /** Where an error comes from: the first places in code of ours. */
@@ -76,12 +82,17 @@ export interface Running {
   readonly file: string
 }
 
-const cases = await Cases.make(seed, scratch)
+const cases = await Cases.make(Number(seed), scratch)
 readInThisThread()
 const kinds = new Kinds()
 const watchdog = startWatchdog()
+const begun = process.cpuUsage()
+const sayDone = (at: number) => {
+  const { user, system } = process.cpuUsage(begun)
+  say({ at, milliseconds: (user + system) / 1000 })
+}
 let said = performance.now()
-for (let at = from; at < from + count; at++) {
+for (const at of numbersOf(share, Number(next))) {
   const each = cases.at(at)
   const directory = cases.place(each)
   const path = join(directory, each.file)
@@ -98,7 +109,7 @@ for (let at = from; at < from + count; at++) {
   }
   if (performance.now() - said < 500) continue
   said = performance.now()
-  say({ at: at + 1 })
+  sayDone(at + 1)
 }
-say({ at: from + count })
+sayDone(share.from + share.count)
 process.exit(0)

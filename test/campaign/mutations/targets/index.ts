@@ -8,7 +8,7 @@ import * as runs from "./runs.ts"
 /** Of so many rounds, those in which a kind has its turn: the longer its reading takes, the fewer. */
 const rounds = 24
 const turnsOf: readonly (readonly [turns: number, targets: readonly MakeTarget[]])[] = [
-  // A tenth to a quarter of a millisecond.
+  // Less than half a millisecond of a processor, with its files.
   [
     rounds,
     [
@@ -16,18 +16,14 @@ const turnsOf: readonly (readonly [turns: number, targets: readonly MakeTarget[]
       ...[data.meta, runs.savedState]
     ]
   ],
-  // Up to one.
+  // Half to one.
   [8, [models.packed, models.description, data.pictureHeaders, data.predictions, data.journal, runs.manifest]],
-  // Up to five.
-  [
-    3,
-    [
-      ...[models.tokenizerJson, models.vocabulary, models.sentencePiece],
-      ...[data.records, data.table, data.sheet, data.picturePixels, data.compressed, runs.recipe, quantDetails]
-    ]
-  ],
-  // Ten.
-  [1, [runs.setting, runs.run]]
+  // One to one and a half.
+  [3, [models.tokenizerJson, models.vocabulary, models.sentencePiece, data.compressed]],
+  // Two.
+  [2, [data.records, data.table, data.sheet, data.picturePixels, runs.recipe]],
+  // Three, and fifteen for the report of a run.
+  [1, [quantDetails, runs.setting, runs.run]]
 ]
 
 export const makeTargets: readonly MakeTarget[] = turnsOf.flatMap(([, targets]) => targets)

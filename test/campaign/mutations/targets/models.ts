@@ -141,20 +141,39 @@ const speak = (directory: string) =>
     return typeof back === "string" ? undefined : "what was encoded is decoded to no text"
   })
 
-const nanoTokenizer = "data/nano/tokenizer"
+/** Of so many merges: those that follow show nothing more. */
+const mostMerges = 30
+
+/** The files of nano's tokenizer with its first merges: a token for each byte, those that merges make, and the added ones. */
+const smallTokenizer = (): Files => {
+  const files = filesIn("data/nano/tokenizer")
+  const parsed = (name: string) => JSON.parse(new TextDecoder().decode(files[name]))
+  const written = (json: unknown) => Buffer.from(JSON.stringify(json, undefined, 1))
+  const whole = parsed("tokenizer.json")
+  const merges: readonly (string | readonly [string, string])[] = whole.model.merges.slice(0, mostMerges)
+  const pairs = merges.map((merge) => (typeof merge === "string" ? merge : merge.join(" ")))
+  const made = new Set(pairs.map((pair) => pair.replace(" ", "")))
+  const kept = (vocabulary: object) =>
+    Object.fromEntries(Object.entries(vocabulary).filter(([text]) => [...text].length === 1 || made.has(text)))
+  return {
+    ...files,
+    "tokenizer.json": written({ ...whole, model: { ...whole.model, merges, vocab: kept(whole.model.vocab) } }),
+    "vocab.json": written(kept(parsed("vocab.json"))),
+    "merges.txt": Buffer.from(`#version: 0.2\n${pairs.join("\n")}\n`)
+  }
+}
 
 export const tokenizerJson: MakeTarget = () => ({
   name: "tokenizer.json",
-  samples: [filesIn(nanoTokenizer)],
+  samples: [smallTokenizer()],
   changed: /^tokenizer\.json$/,
   read: speak
 })
 
-export const vocabulary: MakeTarget = () => ({
-  name: "vocabulary",
-  samples: [filesIn(nanoTokenizer, /^(?!tokenizer\.json)/)],
-  read: speak
-})
+export const vocabulary: MakeTarget = () => {
+  const { "tokenizer.json": _, ...files } = smallTokenizer()
+  return { name: "vocabulary", samples: [files], read: speak }
+}
 
 export const sentencePiece: MakeTarget = () => ({
   name: "sentencepiece",
