@@ -45,7 +45,13 @@ export {
   gptqWeight,
   hasOwnGroups
 } from "./gptq/gptq.ts"
-export { collectHessians, collectMagnitudes, type InputSum, type InputSums } from "./inputs/inputSums.ts"
+export {
+  collectHessians,
+  collectMagnitudes,
+  type InputSum,
+  type InputSums,
+  type RowFactors
+} from "./inputs/inputSums.ts"
 export {
   hasFreeScales,
   type LearnedGrid,

@@ -247,4 +247,23 @@ onEveryBackend("Hessians", (backend) => {
     }
     collector.release()
   })
+
+  it("have each row multiplied by its own factor, wherever one call ends and the next begins", async () => {
+    const inputs = [tensor(backend, [1, 2, 3, 4], [1, 2, 2]), tensor(backend, [-1, 1], [1, 1, 2])]
+    const [ones, others] = [Float32Array.of(1, 1, 1), Float32Array.of(2, 1, 0)]
+    const collector = collectHessians(
+      () => true,
+      (layer) => ({ ones, others })[layer]
+    )
+    for (const each of inputs) {
+      // Layers with factors of their own read inputs of their own.
+      for (const layer of ["ones", "others", "plain"]) collector.observe(layer, reshape(each, [each.size / 2, 2]))
+    }
+    const [one, other, plain] = ["ones", "others", "plain"].map((layer) => collector.sums.get(layer)!)
+    assert.deepStrictEqual(await one!.sum.read(), await plain!.sum.read())
+    // 4 [1 2; 2 4] + [9 12; 12 16]
+    assert.deepStrictEqual([...(await other!.sum.read())], [13, 20, 20, 32])
+    assert.strictEqual(other!.tokens, 3)
+    collector.release()
+  })
 })

@@ -1,15 +1,20 @@
 /** AWQ of a decoder layer against what PyTorch computed (fixtures/awq/makeDecoderLayer.py). */
 import { fileURLToPath } from "node:url"
 import { packedWeights, releasePacked, releaseParameters } from "@speedq/exports"
-import { type QuantizerChoice, uniform } from "@speedq/quantizers"
+import { type QuantizerChoice, type RowFactors, uniform } from "@speedq/quantizers"
 import { openBackend } from "@speedq/tensors"
 import { decoderLayerName, type LanguageConfig, type Weights, weightsFrom } from "@speedq/vlm-model"
 import { assert, describe, it } from "vitest"
-import { readFixture } from "../../../test/parity/Fixture.ts"
+import { type Fixture, readFixture } from "../../../test/parity/Fixture.ts"
 import { awqBlock } from "../src/awq/awqBlock.ts"
-import { passLayer } from "../src/calibration/sequences.ts"
+import { passLayer, type Sequences } from "../src/calibration/sequences.ts"
+import { rowFactorsOf } from "../src/posttraining/modalityWeights.ts"
 
-const fixture = readFixture(fileURLToPath(new URL("fixtures/awq/decoderLayer.safetensors", import.meta.url)))
+const fixtureOf = (name: string): Fixture =>
+  readFixture(fileURLToPath(new URL(`fixtures/awq/${name}.safetensors`, import.meta.url)))
+const fixture = fixtureOf("decoderLayer")
+/** Its tokens count by modality and branch, the first of each sequence being those of a picture. */
+const weighted = fixtureOf("weightedLayer")
 const linears = ["q", "k", "v", "o"]
   .map((name) => `self_attn.${name}_proj`)
   .concat(["gate", "up", "down"].map((name) => `mlp.${name}_proj`))
@@ -37,17 +42,27 @@ const parametersOf = (set: string) =>
   )
 const original = parametersOf("original")
 
-const hidden = fixture.load(backend, "hidden")
 const length = fixture.number("length")
-const sequences = { hidden, lengths: Array.from({ length: hidden.shape[0]! / length }, () => length) }
+const sequencesOf = (of: Fixture): Sequences => {
+  const hidden = of.load(backend, "hidden")
+  const rows = hidden.shape[0]!
+  const visual = Uint8Array.from({ length: rows }, (_, row) => Number(row % length < of.number("picture")))
+  return { hidden, lengths: Array.from({ length: rows / length }, () => length), visual }
+}
+const sequences = sequencesOf(fixture)
 
-const run = (chosen: readonly string[], quantizer: QuantizerChoice) => {
+const run = (
+  chosen: readonly string[],
+  quantizer: QuantizerChoice,
+  sequences: Sequences = sequencesOf(fixture),
+  rowFactors?: RowFactors
+) => {
   const choices = new Map(chosen.map((name) => [`${block.name}.${name}`, quantizer] as const))
   const inputs = {
     observe: (_: unknown, weights: Weights) => passLayer(weights, language, 0, sequences).release(),
     sequences: () => sequences
   }
-  return awqBlock({ block, choices, weights: weightsFrom(original), inputs }, language, settings)
+  return awqBlock({ block, choices, weights: weightsFrom(original), inputs, rowFactors }, language, settings)
 }
 
 /** Layers whose outputs are looked at, and how often, by the Linear that each begins with. */
@@ -129,6 +144,64 @@ describe("AWQ of a decoder layer", () => {
     assert.isAbove(distance(without), 0.1)
     releasePacked(packed)
     releaseParameters(parameters)
+  })
+})
+
+describe("AWQ of a decoder layer whose tokens count by modality", () => {
+  const shown = sequencesOf(weighted)
+  /** Factors where vision and language have these weights in each branch. */
+  const factorsOf = (weights: (branch: string) => ArrayLike<number>): RowFactors => {
+    const pictures = shown.visual!.filter((isVisual) => isVisual).length
+    const tokens = { vision: pictures, language: shown.visual!.length - pictures }
+    const sensitivity = (branch: string) => ({ vision: weights(branch)[0]!, language: weights(branch)[1]! })
+    const layers = [{ attention: sensitivity("attention"), mlp: sensitivity("mlp") }]
+    return rowFactorsOf({ tokens, layers }, language, 0, shown)
+  }
+  const byFixture = factorsOf((branch) => weighted.numbers(`weights.${branch}`))
+
+  it("gives the weights, norms and biases that PyTorch gives, and others than where tokens count alike", async () => {
+    const plain = await run(linears, choice, shown)
+    const { packed, parameters } = await run(linears, choice, shown, byFixture)
+    for (const [layer, weight] of packed) {
+      const name = layer.slice(block.name.length + 1)
+      const expected = weighted.numbers(`awq.${name}.weight`)
+      // Two ranges of a group of 16 that are as good may go either way: one group at most.
+      assert.isAtLeast(shareNear(await weight.unpack().read(), expected), 0.98, layer)
+      const changes = name.startsWith("mlp") || ["self_attn.o_proj", "self_attn.v_proj"].includes(name)
+      if (changes) assert.isBelow(shareNear(await plain.packed.get(layer)!.unpack().read(), expected), 0.9, layer)
+    }
+    for (const [name, parameter] of Object.entries(parameters)) {
+      const expected = weighted.numbers(`awq.${name.slice(block.name.length + 1)}`)
+      assert.strictEqual(shareNear(await parameter.read(), expected), 1, name)
+    }
+    for (const made of [plain, { packed, parameters }]) {
+      releasePacked(made.packed)
+      releaseParameters(made.parameters)
+    }
+  })
+
+  it("is to the bit what it is without weights where all are 1", async () => {
+    const results = [
+      await run(linears, choice, shown),
+      await run(
+        linears,
+        choice,
+        shown,
+        factorsOf(() => [1, 1])
+      )
+    ]
+    const [plain, ones] = results as [(typeof results)[number], (typeof results)[number]]
+    for (const [layer, weight] of plain.packed) {
+      assert.deepStrictEqual(await ones.packed.get(layer)!.unpack().read(), await weight.unpack().read(), layer)
+    }
+    for (const [name, parameter] of Object.entries(plain.parameters)) {
+      assert.deepStrictEqual(await ones.parameters[name]!.read(), await parameter.read(), name)
+    }
+    assert.deepStrictEqual(ones.rows, plain.rows)
+    for (const made of results) {
+      releasePacked(made.packed)
+      releaseParameters(made.parameters)
+    }
   })
 })
 

@@ -212,6 +212,30 @@ describe("a plan", () => {
     assert.isAbove((await forecastOf({ steps: 2 })).seconds!, few.seconds!)
   })
 
+  it.each(["gptq", "awq"])("tells what balanced modalities cost %s before the first block", async (use) => {
+    const [rule] = shortStages.autoclip.quantizers
+    const calibration = { meta: join(nanoData, "datasets.json"), percent: 100 }
+    const forecastOf = async (more: object) => {
+      const stage = { use, calibration, quantizers: [{ ...rule, tower: "language" }], ...more }
+      return (await planOf({ ...recipeOf(), stages: [stage] })).stages[0]!.forecast
+    }
+    const [equal, balanced] = [await forecastOf({}), await forecastOf({ modalities: "balanced" })]
+    const told = /sensitivity of both modalities: each record forward and back once, \d+ s/
+    assert.match(balanced.lines.join("\n"), told)
+    assert.notMatch(equal.lines.join("\n"), told)
+    assert.isAbove(balanced.seconds!, equal.seconds!)
+    assert.isAtLeast(balanced.memoryBytes, equal.memoryBytes)
+    const question = JSON.stringify({ conversations: [{ from: "human", value: "What comes next?" }] })
+    const unanswered = { meta: dataOf(`unanswered-${use}`, [question, question]) }
+    const obstacles = async (more: object) =>
+      (await forecastOf({ calibration: unanswered, ...more })).obstacles.map(({ issue }) => issue).join("\n")
+    assert.match(
+      await obstacles({ modalities: "balanced" }),
+      /no record of .* has an answer: there is nothing to learn/
+    )
+    assert.isEmpty(await obstacles({}))
+  })
+
   it("counts layers that are quantized alone, not those that a rule leaves as they are", async () => {
     const down = [{ ...shortStages.autoclip.quantizers[0], match: "**.down_proj", tower: "language" }]
     const rest = [...down, { match: "**", tower: "language", use: "none" }]

@@ -14,11 +14,16 @@ import type { Fixture } from "../Fixture.ts"
 
 const near = { relative: 1e-5, absolute: 1e-7 }
 
-/** mean over tokens and outputs of (x . (q - w))^2 for the weight [N, K] that codes stand for. */
+/** Weights of the tokens: all 1 where a fixture has none. */
+const tokenWeights = (fixture: Fixture): Float64Array | undefined =>
+  fixture.names.includes("token_weights") ? Float64Array.from(fixture.numbers("token_weights")) : undefined
+
+/** mean over tokens and outputs of c (x . (q - w))^2 for the weight [N, K] that codes stand for, c the weight of the token. */
 const errorOf = (fixture: Fixture, values: ArrayLike<number>): number => {
   const [weight, inputs] = [fixture.numbers("weight"), fixture.numbers("inputs")]
   const [rows, columns] = fixture.shape("weight") as readonly [number, number]
   const tokens = fixture.shape("inputs")[0]!
+  const counts = tokenWeights(fixture)
   let sum = 0
   for (let token = 0; token < tokens; token++) {
     for (let row = 0; row < rows; row++) {
@@ -26,7 +31,7 @@ const errorOf = (fixture: Fixture, values: ArrayLike<number>): number => {
       for (let i = 0; i < columns; i++) {
         change += inputs[token * columns + i]! * (values[row * columns + i]! - weight[row * columns + i]!)
       }
-      sum += change ** 2
+      sum += (counts?.[token] ?? 1) * change ** 2
     }
   }
   return sum / (tokens * rows)
@@ -42,7 +47,12 @@ export const gptqCheck: Check = {
     }
     const bits = fixture.number("bits") as 2 | 3 | 4
     const choice = uniform({ bits, group: fixture.number("group"), scale: "f32" }) as QuantizerChoice
-    const collector = collectHessians(() => true)
+    const counts = tokenWeights(fixture)
+    const rowFactors = counts && Float32Array.from(counts, Math.sqrt)
+    const collector = collectHessians(
+      () => true,
+      () => rowFactors
+    )
     collector.observe(fixture.name, fixture.load(backend, "inputs"))
     const { sum } = collector.sums.get(fixture.name)!
     const factor = gptqFactor(fixture.name, (await sum.read()) as Float32Array, sum.shape[0]!, settings)

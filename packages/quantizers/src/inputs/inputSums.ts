@@ -1,6 +1,7 @@
 /**
  * What Linears read, summed over calibration tokens: second moments X^T X [K, K], which say what a changed weight changes in the output
- * (GPTQ's Hessians), and magnitudes, the sum of |x| [K] (AWQ's).
+ * (GPTQ's Hessians), and magnitudes, the sum of |x| [K] (AWQ's). Where tokens count by weights w, second moments are
+ * X^T diag(w) X: each row is multiplied by the root of its weight, so that the sum stays symmetric to the bit.
  */
 import {
   add,
@@ -13,6 +14,7 @@ import {
   noGrad,
   reshape,
   scale,
+  scaleRows,
   scope,
   type Tensor,
   tensor,
@@ -39,10 +41,23 @@ interface Kind {
   readonly add: (sum: Tensor, rows: Tensor) => void
 }
 
-/** Sums of one kind over the inputs of the layers that are wanted. */
+/** Factors of all rows that a layer will read, in the order in which they come; undefined where they stay as they are. */
+export type RowFactors = (layer: string) => Float32Array | undefined
+
+/** Rows [count, K] that come after `first` others, by their factors. In the caller's scope. */
+const scaledRows = (rows: Tensor, factors: Float32Array | undefined, first: number): Tensor => {
+  if (factors === undefined) return rows
+  const count = rows.shape[0]!
+  return scaleRows(rows, tensor(rows.backend, factors.slice(first, first + count), [count]))
+}
+
+/**
+ * Sums of one kind over the inputs of the layers that are wanted, their rows multiplied by `rowFactors`. Layers that read the same inputs
+ * have the same factors.
+ */
 const collectSums =
   (kind: Kind) =>
-  (isWanted: (layer: string) => boolean): InputSums => {
+  (isWanted: (layer: string) => boolean, rowFactors: RowFactors = () => undefined): InputSums => {
     const sums = new Map<string, { readonly sum: Tensor; tokens: number }>()
     /** The inputs that came last: what reads them next has the same sum. */
     let last: { readonly inputs: Tensor; readonly own: { readonly sum: Tensor; tokens: number } } | undefined
@@ -57,7 +72,9 @@ const collectSums =
       const own = sums.get(layer) ?? { sum: keep(kind.zero(inputs.backend, columns)), tokens: 0 }
       sums.set(layer, own)
       const tokens = inputs.size / columns
-      noGrad(() => scope(() => kind.add(own.sum, reshape(inputs, [tokens, columns]))))
+      noGrad(() =>
+        scope(() => kind.add(own.sum, scaledRows(reshape(inputs, [tokens, columns]), rowFactors(layer), own.tokens)))
+      )
       own.tokens += tokens
       last = { inputs, own }
     }

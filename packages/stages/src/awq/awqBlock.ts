@@ -11,7 +11,7 @@ import {
   type QuantizerChoice
 } from "@speedq/quantizers"
 import { add, cast, noGrad, type Parameters, scope, type Tensor, tensor } from "@speedq/tensors"
-import { attentionBranch, type LanguageConfig, mlpBranch, type Weights } from "@speedq/vlm-model"
+import { attentionBranch, type LanguageConfig, layerNames, mlpBranch, type Weights } from "@speedq/vlm-model"
 import { searchGrid } from "../autoclip/clipLayer.ts"
 import { mapSequences, type Sequences } from "../calibration/sequences.ts"
 import { layerErrors } from "../posttraining/layerErrors.ts"
@@ -49,16 +49,21 @@ const scaled = (weight: Tensor, { columns, rows }: Scales): Tensor => {
 }
 
 /** Attention's output over the sequences, and the MLP's over what it reads when nothing is quantized; `release` ends both. */
-const branchesOf = (weights: Weights, language: LanguageConfig, index: number, sequences: Sequences) => {
+const branchesOf = (
+  { weights, block: { index }, rowFactors }: Pick<OpenBlock, "weights" | "block" | "rowFactors">,
+  language: LanguageConfig,
+  sequences: Sequences
+) => {
   const attention = (from: Weights): Tensor =>
     mapSequences(sequences, (input, positions) => attentionBranch(from, language, index, input, positions))
   const attended = attention(weights)
   const between = noGrad(() => scope(() => add(sequences.hidden, attended)))
   const mlp = (from: Weights): Tensor =>
     mapSequences({ ...sequences, hidden: between }, (input) => mlpBranch(from, language, index, input))
+  const { output, down } = layerNames(language, index)
   const branches: Branches = {
-    attention: { of: attention, original: () => attended.alias() },
-    mlp: { of: mlp, original: () => mlp(weights) }
+    attention: { of: attention, original: () => attended.alias(), rowFactors: rowFactors?.(output) },
+    mlp: { of: mlp, original: () => mlp(weights), rowFactors: rowFactors?.(down) }
   }
   const release = () => {
     attended.release()
@@ -117,15 +122,16 @@ const changedParameters = (weights: Weights, choices: OpenBlock["choices"], foun
   )
 
 export const awqBlock = async (
-  { block, choices, weights, inputs }: OpenBlock,
+  open: OpenBlock,
   language: LanguageConfig,
   settings: AwqSettings
 ): Promise<QuantizedBlock> => {
+  const { block, choices, weights, inputs, rowFactors } = open
   const shapeOf = (layer: string) => weights.get(parameterOf(layer)).shape
   const groups = scaledGroups(language, block.index, shapeOf).filter(({ layers }) =>
     layers.some((layer) => choices.has(layer))
   )
-  const hessians = collectHessians((layer) => choices.has(layer))
+  const hessians = collectHessians((layer) => choices.has(layer), rowFactors)
   const magnitudes = collectMagnitudes((layer) => groups.some(({ layers }) => layers[0] === layer))
   const packed = new Map<string, PackedWeight>()
   const rows: LayerRow[] = []
@@ -136,7 +142,7 @@ export const awqBlock = async (
       magnitudes.observe(layer, input)
     }
     inputs.observe(block, { ...weights, observe })
-    const { branches, release } = branchesOf(weights, language, block.index, inputs.sequences())
+    const { branches, release } = branchesOf(open, language, inputs.sequences())
     try {
       for (const group of groups) {
         const { sum, tokens } = magnitudes.sums.get(group.layers[0]!)!

@@ -5,7 +5,7 @@ import { add, cast, multiply, noGrad, scale, scope, sum, type Tensor } from "@sp
 import { mapLayers, type Weights } from "@speedq/vlm-model"
 import { outputError } from "../posttraining/outputError.ts"
 import type { ScaledGroup } from "./scaledGroups.ts"
-import { inverses, scaledColumns } from "./scaling.ts"
+import { inverses, scaledColumns, scaledRows } from "./scaling.ts"
 
 /** Attention or the MLP over all sequences. */
 interface Branch {
@@ -13,6 +13,8 @@ interface Branch {
   readonly of: (weights: Weights) => Tensor
   /** The same when nothing is quantized; the caller releases it. */
   readonly original: () => Tensor
+  /** Roots of the weights of its rows; undefined where they count alike. */
+  readonly rowFactors: Float32Array | undefined
 }
 export type Branches = { readonly [branch in "attention" | "mlp"]: Branch }
 
@@ -32,11 +34,12 @@ const roundedUnder = (scales: Float32Array, weight: Tensor, choice: QuantizerCho
     return scaledColumns(rounded, inverses(scales))
   })
 
-/** Sum of squared differences. */
-const distance = async (changed: Tensor, original: Tensor): Promise<number> => {
+/** Sum of squared differences of rows [rows, H], each by the weight of its row. */
+const distance = async (changed: Tensor, original: Tensor, rowFactors: Float32Array | undefined): Promise<number> => {
   const error = noGrad(() =>
     scope(() => {
-      const difference = add(changed, scale(original, -1))
+      const plain = add(changed, scale(original, -1))
+      const difference = rowFactors === undefined ? plain : scaledRows(plain, rowFactors)
       return sum(multiply(difference, difference))
     })
   )
@@ -61,7 +64,7 @@ export const searchScales = async (
       return outputError(originals.get(layer)!, rounded.get(layer)!, hessians.get(layer)!)
     }
     const output = branches[measured].of(mapLayers(weights, (layer, weight) => rounded.get(layer) ?? weight))
-    const error = await distance(output, reference)
+    const error = await distance(output, reference, branches[measured].rowFactors)
     output.release()
     return error
   }

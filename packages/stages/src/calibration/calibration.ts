@@ -6,6 +6,7 @@ import { calibrationBlocks, documentOfLine, documentsOf } from "@speedq/quantize
 import { type Backend, noGrad, reshape, scope, type Tensor, tensor, writeRows, zeros } from "@speedq/tensors"
 import {
   embedTokens,
+  imageTokenRows,
   type LanguageConfig,
   type ModelDirectory,
   openTrainingData,
@@ -122,6 +123,13 @@ export const recordTokens = Effect.fn("recordTokens")(function* (
   return lengths.reduce((sum, length) => sum + Math.min(length, maxLength), 0)
 }, Effect.scoped)
 
+/** 1 for each token of a record that is of a picture, [T]. */
+export const visualTokens = ({ tokens }: ModelDirectory, { inputIds }: Pick<MicroBatch, "inputIds">): Uint8Array => {
+  const visual = new Uint8Array(inputIds.length)
+  for (const row of imageTokenRows(inputIds, tokens.imageContext)) visual[row] = 1
+  return visual
+}
+
 interface EmbeddingOptions extends RecordOptions {
   readonly backend: Backend
   readonly directory: ModelDirectory
@@ -155,6 +163,7 @@ export const embedRecords = Effect.fn("embedRecords")(function* (options: Embedd
   const embed = recordEmbedder(options)
   const scopeOfAll = yield* Effect.scope
   const sequences: Tensor[] = []
+  const visual: Uint8Array[] = []
   const seen = yield* eachRecord(
     options,
     Effect.fnUntraced(function* (record, index) {
@@ -163,6 +172,7 @@ export const embedRecords = Effect.fn("embedRecords")(function* (options: Embedd
         (embeddings) => embeddings.release()
       )
       sequences.push(yield* Scope.provide(embedded, scopeOfAll))
+      visual.push(visualTokens(directory, record))
     })
   )
   const lengths = sequences.map(({ shape }) => shape[1]!)
@@ -179,6 +189,6 @@ export const embedRecords = Effect.fn("embedRecords")(function* (options: Embedd
         return joined
       })
     )
-    return { hidden, lengths, seen }
+    return { hidden, lengths, visual: Uint8Array.from(visual.flatMap((each) => [...each])), seen }
   })
 }, Effect.scoped)

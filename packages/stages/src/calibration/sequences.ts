@@ -16,6 +16,8 @@ import { decoderLayer, type LanguageConfig, type Weights } from "@speedq/vlm-mod
 export interface Sequences {
   readonly hidden: Tensor
   readonly lengths: readonly number[]
+  /** 1 for each row that is of a picture, 0 for one of text; undefined where all are of text. */
+  readonly visual?: Uint8Array | undefined
 }
 
 /** i32 [count]: whole numbers from `first`. */

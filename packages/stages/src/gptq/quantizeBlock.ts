@@ -43,10 +43,10 @@ const factorsOf = (options: GptqSettings) => {
 }
 
 export const quantizeBlock = async (
-  { block, choices, weights, inputs }: OpenBlock,
+  { block, choices, weights, inputs, rowFactors }: OpenBlock,
   options: GptqSettings
 ): Promise<QuantizedBlock> => {
-  const collector = collectHessians((layer) => choices.has(layer))
+  const collector = collectHessians((layer) => choices.has(layer), rowFactors)
   const packed = new Map<string, PackedWeight>()
   const rows: LayerRow[] = []
   try {

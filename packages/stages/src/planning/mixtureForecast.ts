@@ -153,3 +153,12 @@ export const mixtureForecast = (
       })
     )
   )
+
+/** Where no record has an answer; what else is wrong with them is said before. */
+export const nothingToLearnFrom = (
+  meta: string,
+  { answered, obstacles }: Effect.Success<ReturnType<typeof mixtureForecast>>
+): readonly Forecast.Obstacle[] =>
+  answered === 0 && obstacles.length === 0
+    ? [{ issue: `no record of ${meta} has an answer: there is nothing to learn`, fix: "give records with answers" }]
+    : []

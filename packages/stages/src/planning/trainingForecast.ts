@@ -16,7 +16,7 @@ import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.
 import { dropPathOf, dropsLastStep } from "../training/TrainingConfig.ts"
 import { keptBytes, keptTowerBytes } from "./cost.ts"
 import { type DataExtent, dataExtent, extentLine } from "./dataExtent.ts"
-import { mixtureForecast } from "./mixtureForecast.ts"
+import { mixtureForecast, nothingToLearnFrom } from "./mixtureForecast.ts"
 import type { PlannedModel } from "./plannedModel.ts"
 import { stageTime } from "./stageTime.ts"
 import { trainingSeconds } from "./trainingSeconds.ts"
@@ -148,15 +148,6 @@ const timeOf = Effect.fnUntraced(function* (
   const { seconds, lines } = yield* stageTime(work, { ...parts, recipe, place, model, steps })
   return { seconds, lines: [told, ...lines] }
 })
-
-/** Where no record has an answer; what else is wrong with them is said before. */
-const nothingToLearnFrom = (
-  meta: string,
-  { answered, obstacles }: Effect.Success<ReturnType<typeof mixtureForecast>>
-): readonly Forecast.Obstacle[] =>
-  answered === 0 && obstacles.length === 0
-    ? [{ issue: `no record of ${meta} has an answer: there is nothing to learn`, fix: "give records with answers" }]
-    : []
 
 /** The forecast of a stage that trains. */
 export const trainingForecast = Effect.fnUntraced(function* (options: TrainingForecastOptions) {

@@ -1,5 +1,5 @@
 /** Options of stages that quantize block after block on calibration records. */
-import { option, requiredOption } from "@speedq/formats"
+import { option, optionalOption, requiredOption } from "@speedq/formats"
 import { Compat, Count } from "@speedq/pipeline"
 import * as Schema from "effect/Schema"
 import { EmbeddingConfig } from "../model/plannedLayers.ts"
@@ -14,6 +14,11 @@ export const PosttrainingConfig = Schema.Struct({
     description: "Records that are used. More cost memory and time.",
     unit: "records",
     source: "GPTQ (arXiv:2210.17323) and AWQ (arXiv:2306.00978), which take 128 segments of text"
+  }),
+  modalities: optionalOption(Schema.Literals(["equal", "balanced"]), {
+    description:
+      "How tokens count when the error of a decoder layer's output is measured: all alike, or `balanced`: tokens of pictures and of text by how much the full-precision model's cross entropy depends on each, which costs a forward and a backward pass of every record.",
+    source: "equal, as in GPTQ and AWQ; balanced is after MBQ (arXiv:2412.19509)"
   }),
   embeddings: EmbeddingConfig,
   cache: option(Schema.ByteSizeFromString, "2 GiB", {

@@ -12,6 +12,7 @@ import { loadSeen, seenData, seenTensors } from "../calibration/seenCodec.ts"
 import { Compute } from "../compute/Compute.ts"
 import { SampleTally } from "../data/SampleTally.ts"
 import { allOrNone, owned } from "../model/stageMemory.ts"
+import { Sensitivities } from "./modalityWeights.ts"
 
 /** Mean squared error of a layer's output, its weight rounded to nearest and as the stage quantized it. */
 const LayerRow = Schema.Struct({ layer: Schema.String, nearest: Schema.Number, quantized: Schema.Number })
@@ -25,30 +26,35 @@ export interface PosttrainingState {
   readonly rows: readonly LayerRow[]
   /** What was seen of the records, once they were looked at. */
   readonly seen: Seen | undefined
+  /** How much tokens of pictures and of text count; undefined where all count alike. */
+  readonly sensitivities?: Sensitivities | undefined
 }
 
 const Data = Schema.Struct({
   weights: Described,
   rows: Schema.Array(LayerRow),
-  tally: Schema.optionalKey(SampleTally)
+  tally: Schema.optionalKey(SampleTally),
+  sensitivities: Schema.optionalKey(Sensitivities)
 })
 
 export const posttrainingCodec = Codec.make({
   data: Data,
-  save: ({ packed, parameters, rows, seen }: PosttrainingState) => ({
+  save: ({ packed, parameters, rows, seen, sensitivities }: PosttrainingState) => ({
     data: {
       weights: described(packed),
       rows,
-      ...seenData(seen)
+      ...seenData(seen),
+      ...(sensitivities && { sensitivities })
     },
     tensors: [...packedSources(packed), ...tensorSources("parameter", parameters), ...seenTensors(seen)]
   }),
-  load: ({ weights, rows, tally }, file) =>
+  load: ({ weights, rows, tally, sensitivities }, file) =>
     Effect.gen(function* () {
       const { backend } = yield* Compute
       const seen = yield* loadSeen(tally, file)
       const parameters = yield* owned(loadTensors(backend, file, "parameter", "state"), releaseParameters)
       const packed = yield* owned(loadPacked(weights, file), releasePacked)
-      return { packed, parameters, rows, seen } satisfies PosttrainingState
+      const state: PosttrainingState = { packed, parameters, rows, seen, sensitivities }
+      return state
     }).pipe(allOrNone)
 })

@@ -11,11 +11,12 @@ import { chosenMatrices, type PlannedLayers, planEmbeddings } from "../model/pla
 import { visionTokens } from "../planning/cost.ts"
 import { dataExtent } from "../planning/dataExtent.ts"
 import { disagreements } from "../planning/decidingStages.ts"
-import { mixtureForecast } from "../planning/mixtureForecast.ts"
+import { mixtureForecast, nothingToLearnFrom } from "../planning/mixtureForecast.ts"
 import type { PlannedModel } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
-import type { Work } from "../planning/stageTime.ts"
+import { bothOf, type Work } from "../planning/stageTime.ts"
 import { noPictures } from "./BlockInputs.ts"
+import { balancingBytes, balancingSeconds, isBalanced, requireDecoder } from "./balancing.ts"
 import type { PosttrainingConfig } from "./PosttrainingConfig.ts"
 
 interface ForecastOptions {
@@ -36,6 +37,7 @@ interface ForecastOptions {
 export const forecastPosttraining = Effect.fnUntraced(function* (options: ForecastOptions) {
   const { config, recipe, place, model, linears, blocks, methodBytes, changedBytes, work } = options
   const { calibration, samples, compat, cache } = config
+  yield* requireDecoder(config, blocks)
   const missing = yield* Forecast.missingFiles([calibration.meta], "give the meta file of a training mixture")
   const data = missing.length > 0 ? undefined : yield* mixtureForecast(calibration, compat, recipe, "calibration")
   const extent = recordsExtent(calibration, samples, tokensPerTile(model.config))
@@ -50,8 +52,13 @@ export const forecastPosttraining = Effect.fnUntraced(function* (options: Foreca
   const embeddings = 4 * weightsOf(frozen)
   const packed = quantizedBytes(linears) + changedBytes
   const sizes = { checkpointBytes: packed, outputBytes: packed }
+  const balanced = isBalanced(config)
+  const wholeWork = Effect.fnUntraced(function* (sequences: SequencesExtent) {
+    const found = yield* work(sequences)
+    return balanced ? bothOf(found, yield* balancingSeconds(model, sequences)) : found
+  })
   const time = calibratedTime({
-    ...{ calibration, compat, extent, work },
+    ...{ calibration, compat, extent, work: wholeWork },
     files: { ...sizes, recipe, place, model, steps: blocks.length }
   })
   const looked = tiles > 0 && missing.length === 0 ? yield* dataExtent(calibration, compat, recipe) : Option.none()
@@ -62,11 +69,18 @@ export const forecastPosttraining = Effect.fnUntraced(function* (options: Foreca
       ...model.obstacles,
       ...missing,
       ...(data?.obstacles ?? []),
+      ...(balanced && data ? nothingToLearnFrom(calibration.meta, data) : []),
       ...(pictureless ? [{ issue: noPictures(calibration.meta) }] : []),
       ...(yield* disagreements(model.config, place))
     ],
-    // The sequences before and after a layer, and as they were collected.
-    memoryBytes: model.loadedBytes + embeddings + packed + Math.max(inMemory, 3 * hidden) + methodBytes,
+    // The sequences before and after a layer, and as they were collected. What is measured before is released by then.
+    memoryBytes:
+      model.loadedBytes +
+      embeddings +
+      Math.max(
+        packed + Math.max(inMemory, 3 * hidden) + methodBytes,
+        balanced ? balancingBytes(model, extent.length) : 0
+      ),
     ...sizes,
     scratchBytes: tiles - inMemory,
     time,

@@ -4,7 +4,7 @@
  */
 import { packedWeights, releasePacked, releaseParameters } from "@speedq/exports"
 import { emit, type Report, RunEvents, Stage } from "@speedq/pipeline"
-import type { PackedWeights, QuantizerChoice } from "@speedq/quantizers"
+import type { PackedWeights, QuantizerChoice, RowFactors } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import type { Weights } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -21,6 +21,9 @@ import { roundedMatrices } from "../model/roundedMatrices.ts"
 import type { openRecipeModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
 import { type BlockInputs, makeBlockInputs } from "./BlockInputs.ts"
+import { isBalanced, requireDecoder } from "./balancing.ts"
+import { measureSensitivities } from "./measureSensitivities.ts"
+import { rowFactorsOf, sensitivitySection } from "./modalityWeights.ts"
 import type { PosttrainingConfig } from "./PosttrainingConfig.ts"
 import { type LayerRow, type PosttrainingState, posttrainingCodec } from "./PosttrainingState.ts"
 
@@ -32,6 +35,8 @@ export interface OpenBlock {
   /** The block's own are those of the original model. */
   readonly weights: Weights
   readonly inputs: Pick<BlockInputs, "observe" | "sequences">
+  /** Roots of the weights of the rows that a Linear of a decoder layer reads; left out where rows count alike. */
+  readonly rowFactors?: RowFactors | undefined
 }
 
 /** What became of a block. The state takes it over. */
@@ -84,24 +89,26 @@ export const posttrainingProgram = Effect.fnUntraced(function* <Output>(options:
   const { packed: given = new Map(), values = {} } = input.quantizedVision ?? {}
   const kept = new Map([...given].filter(([layer]) => !choices.has(layer)))
   const others = [values, { ...input.projector }, frozen, model.weights]
+  const records = { data: calibration, documents, compat, stage: context }
   const inputs = yield* owned(
-    Effect.sync(() =>
-      makeBlockInputs({
-        ...{ backend, directory, memoryBudget: Number(config.cache) },
-        records: { data: calibration, documents, compat, stage: context }
-      })
-    ),
+    Effect.sync(() => makeBlockInputs({ backend, directory, memoryBudget: Number(config.cache), records })),
     ({ close }) => close()
   )
   const blocks = blocksToQuantize(directory.config, choices)
+  yield* requireDecoder(config, blocks)
 
   const step = Effect.fnUntraced(function* (state: PosttrainingState, done: number) {
     const block = blocks[done]!
     const quantized = method.through === "quantized" ? state.packed : new Map()
     const weights = packedWeights(new Map([...kept, ...quantized]), ...others)
     yield* inputs.enter(block, weights, state.seen === undefined)
+    const { sensitivities } = state
+    const rowFactors =
+      sensitivities && block.tower === "language"
+        ? rowFactorsOf(sensitivities, directory.config.llm_config, block.index, inputs.sequences())
+        : undefined
     const made = yield* computing(() =>
-      method.quantize({ block, choices: layersOfBlock(choices, block.name), weights, inputs })
+      method.quantize({ block, choices: layersOfBlock(choices, block.name), weights, inputs, rowFactors })
     )
     const seen = inputs.seen()
     for (const fact of factsOf(made.rows, choices, made.packed)) yield* emit(RunEvents.LayerQuantized, fact)
@@ -109,7 +116,8 @@ export const posttrainingProgram = Effect.fnUntraced(function* <Output>(options:
       packed: new Map([...state.packed, ...made.packed]),
       parameters: { ...state.parameters, ...made.parameters },
       rows: [...state.rows, ...made.rows],
-      seen: seen && seenTogether(state.seen, seen)
+      seen: seen && seenTogether(state.seen, seen),
+      sensitivities
     }
     // Errors of one block after another are no curve; each is told by its event, and stands in the report.
     return { state: next, metrics: {} }
@@ -118,15 +126,26 @@ export const posttrainingProgram = Effect.fnUntraced(function* <Output>(options:
   const program = Stage.program({
     steps: blocks.length,
     state: posttrainingCodec,
-    initial: Effect.succeed<PosttrainingState>({ packed: new Map(), parameters: {}, rows: [], seen: undefined }),
+    initial: Effect.map(
+      isBalanced(config) ? measureSensitivities({ backend, model, records }) : Effect.succeed(undefined),
+      (sensitivities): PosttrainingState => ({
+        ...{ packed: new Map(), parameters: {}, rows: [], seen: undefined },
+        sensitivities
+      })
+    ),
     step,
     isIntact: () => true,
-    finish: Effect.fnUntraced(function* ({ packed, parameters, rows, seen }: PosttrainingState) {
-      const errors = `mean squared error of an output, the weight rounded to nearest and by ${method.name}`
+    finish: Effect.fnUntraced(function* ({ packed, parameters, rows, seen, sensitivities }: PosttrainingState) {
+      const weighted = sensitivities ? ", tokens of the decoder weighted by modality" : ""
+      const errors = `mean squared error of an output, the weight rounded to nearest and by ${method.name}${weighted}`
       const { sections, files } = yield* leaveSeen(seen, calibration, context.directory)
       return {
         output: method.output({ own: packed, kept, parameters }, embedded.choices),
-        report: [...layersSection(factsOf(rows, choices, packed), errors), ...sections],
+        report: [
+          ...layersSection(factsOf(rows, choices, packed), errors),
+          ...(sensitivities ? [sensitivitySection(sensitivities)] : []),
+          ...sections
+        ],
         files
       }
     })

@@ -1116,6 +1116,14 @@ export interface GptqOptions {
    */
   readonly samples?: number
   /**
+   * How tokens count when the error of a decoder layer's output is measured: all alike, or `balanced`: tokens of
+   * pictures and of text by how much the full-precision model's cross entropy depends on each, which costs a
+   * forward and a backward pass of every record.
+   *
+   * Left out: equal, as in GPTQ and AWQ; balanced is after MBQ (arXiv:2412.19509).
+   */
+  readonly modalities?: "equal" | "balanced"
+  /**
    * Quantizer of token embedding and output head, which are frozen from stage 2 on. `null` leaves both in full
    * precision. Name the same in every stage of a recipe.
    *
@@ -1183,6 +1191,14 @@ export interface AwqOptions extends RoundLanguageOptions {
    * @default 128
    */
   readonly samples?: number
+  /**
+   * How tokens count when the error of a decoder layer's output is measured: all alike, or `balanced`: tokens of
+   * pictures and of text by how much the full-precision model's cross entropy depends on each, which costs a
+   * forward and a backward pass of every record.
+   *
+   * Left out: equal, as in GPTQ and AWQ; balanced is after MBQ (arXiv:2412.19509).
+   */
+  readonly modalities?: "equal" | "balanced"
   /**
    * Memory for tiles before a vision block; what does not fit goes to a file of the stage's directory.
    *
