@@ -19,7 +19,7 @@ import { tsv } from "../data/common/evaluation.ts"
 import { languages } from "../data/common/Task.ts"
 import { makeVocabulary } from "../data/common/vocabulary.ts"
 import { benchmarkFiles } from "../data/micro/generator/benchmarks.ts"
-import { evaluationSets } from "../data/micro/generator/dataset.ts"
+import { evaluationSets, trainingPicture, trainingSamples } from "../data/micro/generator/dataset.ts"
 import {
   answerText,
   conversation,
@@ -102,6 +102,15 @@ describe("micro's pictures", () => {
     }
     assert.strictEqual(tilesOf(scenes.find(({ layout }) => layout === "single")!, 2).count, 5)
     assert.sameMembers([...new Set(scenes.map(({ layout }) => layout))], ["single", "wide", "tall"])
+  })
+
+  it("of the training set are twice as large where they have one tile, every eighth of them", () => {
+    const widths = trainingSamples(1, 64).map((sample, index) => ({
+      ratio: trainingPicture(sample, index).width / renderScene(sample.scene).width,
+      isLarge: index % 8 === 7 && sample.scene.layout === "single"
+    }))
+    for (const { ratio, isLarge } of widths) assert.strictEqual(ratio, isLarge ? 2 : 1)
+    assert.isTrue(widths.some(({ isLarge }) => isLarge))
   })
 
   it("show in each cell what the scene says, and nothing elsewhere", () => {

@@ -1,7 +1,10 @@
 /** What the generated files contain, as functions of the seed. */
 import { Random } from "@speedq/tensors"
+import type { RgbImage } from "@speedq/vlm-model"
 import { renderedText } from "../../common/samples.ts"
+import { enlarged } from "./enlarged.ts"
 import { captionItems, type EvaluationItem, shortItems } from "./evaluation.ts"
+import { renderScene } from "./renderScene.ts"
 import type { Split } from "./Scene.ts"
 import { conversation, makeSample, mixtures, type Sample } from "./sample.ts"
 
@@ -18,6 +21,15 @@ const imageName = (index: number): string => `images/${String(index).padStart(4,
 export const trainingSamples = (seed: number, count = trainingImages): ReadonlyArray<Sample> => {
   const random = Random.make(seed, "train")
   return Array.from({ length: count }, () => makeSample(random, mixtures.shipped))
+}
+
+/** Every eighth training picture is shown twice as large where it has one tile, as the pictures of some benchmarks are. */
+const enlargedEvery = 8
+
+/** The picture of a training sample. */
+export const trainingPicture = ({ scene }: Sample, index: number): RgbImage => {
+  const picture = renderScene(scene)
+  return index % enlargedEvery === enlargedEvery - 1 && scene.layout === "single" ? enlarged(picture) : picture
 }
 
 /** One LLaVA-style record per sample. */

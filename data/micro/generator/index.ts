@@ -1,4 +1,5 @@
 /** Generator of the micro data set: unlimited fresh samples from a seed. */
+export { enlarged } from "./enlarged.ts"
 export { modelConfig, preprocessorConfig } from "./modelConfig.ts"
 export { answerText, promptText, question } from "./questions.ts"
 export { renderScene, shownTiles, tileSize } from "./renderScene.ts"

@@ -10,6 +10,7 @@ import {
   calibrationTexts,
   evaluationSets,
   shippedSeed,
+  trainingPicture,
   trainingRecords,
   trainingSamples
 } from "./dataset.ts"
@@ -26,7 +27,7 @@ const samples = trainingSamples(seed)
 await writeTrainingSet(out, {
   name: "micro",
   records: trainingRecords(samples),
-  picture: (index) => png(samples[index]!.scene),
+  picture: (index) => encodePng(trainingPicture(samples[index]!, index)),
   calibrationTexts: calibrationTexts(seed),
   calibrationImages: calibrationImageNames
 })

@@ -5,18 +5,13 @@ import {
   encodeConversation,
   imageTiles,
   type ModelDirectory,
-  type RgbImage,
-  resize,
   type TrainingBatch,
   tokensPerTile
 } from "@speedq/vlm-model"
 import * as Result from "effect/Result"
 import { chance, weighted } from "../../common/draws.ts"
-import { conversation, type Mixture, makeSample, renderScene, type Sample } from "../generator/index.ts"
+import { conversation, enlarged, type Mixture, makeSample, renderScene, type Sample } from "../generator/index.ts"
 import type { Part } from "./curriculum.ts"
-
-/** As benchmarks of college questions show their pictures: twice as large, which makes a tile four and a thumbnail. */
-const enlarged = (image: RgbImage): RgbImage => resize(image, 2 * image.width, 2 * image.height, "bilinear")
 
 /** Samples as the network takes them: their pictures cut into tiles. */
 export const batchOf = (
