@@ -1,5 +1,6 @@
 /** What a backend runs of a kernel: its operands, shape rule and cost, and a body for each backend. */
 import type { GpujsBody } from "../backends/gpujs/GpujsBody.ts"
+import type { WebgpuBody } from "../backends/gpujs/webgpu/WebgpuBody.ts"
 import type { NativeBody } from "../backends/native/NativeBody.ts"
 import type { Factor } from "./Arithmetic.ts"
 import type { DType } from "./DType.ts"
@@ -41,6 +42,8 @@ export interface Computation<I extends string, O extends string, A extends objec
    */
   reference(inputs: Arrays<I>, outputs: Arrays<O>, geometry: Geometry<I, O>, attributes: A, factor: Factor): void
   readonly gpujs?: GpujsBody<I, O, A>
+  /** WGSL that the webgpu mode takes in place of the GPU.js programs, to which it must be equal. */
+  readonly webgpu?: WebgpuBody<I, O, A>
   readonly native?: NativeBody<I, O, A>
   cost(geometry: Geometry<I, O>, attributes: A): Cost
 }

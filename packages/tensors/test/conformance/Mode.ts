@@ -8,6 +8,8 @@ export interface ModeOptions {
   /** What this backend runs a kernel with; a kernel without one fails the suite. */
   readonly bodyOf: (kernel: AnyKernel) => unknown
   readonly tolerance: BackendTolerance
+  /** The kernels that it is asked for; default all, and what is asked of the backend as a whole. */
+  readonly only?: (kernel: AnyKernel) => boolean
   /** Where some kernels cannot come as near. */
   readonly toleranceOf?: (kernel: AnyKernel) => Tolerance | undefined
   /** The arithmetic that it multiplies in, as the reference must. Default f32. */

@@ -29,14 +29,16 @@ import { openNullDevice, useNullGpu } from "./nullDevice.ts"
 
 useNullGpu()
 
+const withWgsl = kernels.filter(({ webgpu }) => webgpu !== undefined)
+
 const closing: (() => Promise<void>)[] = []
 afterAll(async () => {
   for (const close of closing) await close()
 })
 
-const start = async (debug = false) => {
+const start = async ({ debug = false, wgsl = true } = {}) => {
   const opened = await openNullDevice()
-  const device = makeWebgpuDevice(GPU, opened, { debug })
+  const device = makeWebgpuDevice(GPU, opened, { debug, wgsl })
   const backend = makeQueuedBackend(device)
   closing.push(backend.close)
   return { backend, device, calls: opened.calls }
@@ -68,6 +70,15 @@ describe("launches", () => {
     { timeout: 120_000 },
     async (_, kernel) => {
       const { backend } = await start()
+      for (const sample of samplesOf(kernel)) await runSample(backend, kernel, sample)
+    }
+  )
+
+  it.each(withWgsl.map((kernel) => [kernel.name, kernel] as const))(
+    "%s passes it by its GPU.js programs, too",
+    { timeout: 120_000 },
+    async (_, kernel) => {
+      const { backend } = await start({ wgsl: false })
       for (const sample of samplesOf(kernel)) await runSample(backend, kernel, sample)
     }
   )
@@ -152,7 +163,7 @@ const named = (name: string, compute: GpujsProgram["compute"] = doubled, extent:
 describe("errors", () => {
   /** Launches three kernels, the buffer of the second's operand gone. */
   const refused = async (debug: boolean) => {
-    const { backend } = await start(debug)
+    const { backend } = await start({ debug })
     const operands = ["first", "second", "third"].map((name) => [named(name), tensor(backend, [1, 2], [2])] as const)
     for (const [kernel, x] of operands) apply(kernel, { x }, {}) // compiled, and its group made
     await operands[0]![1].read()
@@ -199,7 +210,7 @@ describe("errors", () => {
   it("say that the device is gone", async () => {
     const { openDevice } = await import("../../src/backends/gpujs/webgpu/openDevice.ts")
     const opened = await openDevice(true)
-    const backend = makeQueuedBackend(makeWebgpuDevice(GPU, opened, { debug: false }))
+    const backend = makeQueuedBackend(makeWebgpuDevice(GPU, opened, { debug: false, wgsl: true }))
     const x = tensor(backend, [1, 2], [2])
     await scale(x, 2).read()
     opened.device.destroy()

@@ -1,6 +1,7 @@
 /** Memory and programs of one GPU.js mode. `S` is the mode's own storage of f32 elements. */
 import type { Usage } from "../../core/Backend.ts"
 import type { GpujsProgram } from "./GpujsBody.ts"
+import type { WgslLaunch } from "./webgpu/WebgpuBody.ts"
 
 export type GpujsMode = "webgpu" | "headlessgl" | "webasm" | "cpu"
 
@@ -31,6 +32,18 @@ export interface Device<S> {
   readonly release: (stored: S) => void
   /** `kernel` is named in errors. */
   readonly compile: (kernel: string, program: GpujsProgram) => CompiledProgram<S>
+  /** Where kernels' own WGSL runs; absent where they run as GPU.js programs alone. */
+  readonly wgsl?: {
+    /** Storage whose contents are undefined. */
+    readonly take: (length: number) => S
+    /** Runs a launch over storage for each of its names; later where it has to be compiled first. Raises UnsupportedKernel. */
+    readonly run: (
+      kernel: string,
+      launch: WgslLaunch,
+      reads: readonly S[],
+      writes: readonly S[]
+    ) => void | Promise<void>
+  }
   /** Storage in use, intermediates included. */
   readonly usage: () => Usage
   /** The error of work that failed after its call had returned, once. */

@@ -13,6 +13,8 @@ export interface GpujsOptions {
   readonly software?: boolean
   /** In `webgpu`, hands every launch to the device alone, so that an error names its kernel; slow. Default false. */
   readonly debug?: boolean
+  /** In `webgpu`, whether kernels run by their own WGSL where they have some; else by the GPU.js programs that define them. Default true. */
+  readonly wgsl?: boolean
 }
 
 /**
@@ -21,11 +23,16 @@ export interface GpujsOptions {
  * @example
  * const backend = await makeGpujsBackend({ mode: "webgpu" })
  */
-export const makeGpujsBackend = async ({ mode, software = true, debug = false }: GpujsOptions): Promise<Backend> => {
+export const makeGpujsBackend = async ({
+  mode,
+  software = true,
+  debug = false,
+  wgsl = true
+}: GpujsOptions): Promise<Backend> => {
   const { GPU } = await importGpujs(`gpujs:${mode}`)
   switch (mode) {
     case "webgpu":
-      return makeQueuedBackend(await startWebgpu(GPU, { software, debug }))
+      return makeQueuedBackend(await startWebgpu(GPU, { software, debug, wgsl }))
     case "headlessgl":
       return makeQueuedBackend(makeHeadlessglDevice(GPU))
     default:

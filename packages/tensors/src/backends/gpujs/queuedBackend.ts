@@ -13,6 +13,7 @@ import type { Device } from "./Device.ts"
 import type { GpujsProgram } from "./GpujsBody.ts"
 import { makeProgramCache } from "./programCache.ts"
 import { toBytes, toNumbers } from "./storedValues.ts"
+import type { LaunchStep, WgslLaunch, WgslTarget } from "./webgpu/WebgpuBody.ts"
 
 /** A piece of device memory; `values` is absent until something is written. */
 interface Stored<S> extends Handle {
@@ -84,7 +85,7 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
   }
 
   /** Runs the programs of one call; a name stands for what was computed last under it. */
-  const execute = (kernel: AnyComputation, call: KernelCall, body: readonly GpujsProgram[]): void | Promise<void> => {
+  const execute = (kernel: AnyComputation, call: KernelCall, body: readonly LaunchStep[]): void | Promise<void> => {
     const intermediates = new Map<string, S>()
     const operandUnder = (name: string): Operand | undefined => call.outputs[name] ?? call.inputs[name]
     const valuesUnder = (name: string): S => {
@@ -100,22 +101,38 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
       if (previous !== undefined && previous !== computed) device.release(previous)
       intermediates.set(name, computed)
     }
+    const compute = (program: GpujsProgram): void | Promise<void> => {
+      const { output, reads } = program
+      if (sizeOf(program.extent) === 0) {
+        if (operandUnder(output) === undefined) keep(output, device.zeros(1))
+        return
+      }
+      const computed = programs.run(kernel.name, program, reads.map(valuesUnder))
+      if (computed instanceof Promise) return computed.then((values) => keep(output, values))
+      keep(output, computed)
+    }
+    /** Storage to write into: what is there, or new. */
+    const targetUnder = ({ name, size }: WgslTarget): S => {
+      const operand = operandUnder(name)
+      if (call.inputs[name] !== undefined && call.outputs[name] === undefined) return valuesUnder(name)
+      const there = operand ? storedOf(operand).values : intermediates.get(name)
+      if (there !== undefined) return there
+      const target = device.wgsl!.take(operand ? sizeOf(operand.shape) : size!)
+      keep(name, target)
+      return target
+    }
+    const launch = (step: WgslLaunch): void | Promise<void> => {
+      if (sizeOf(step.workgroups) === 0) {
+        for (const { name, size } of step.writes) if (!operandUnder(name)) keep(name, device.zeros(Math.max(1, size!)))
+        return
+      }
+      return device.wgsl!.run(kernel.name, step, step.reads.map(valuesUnder), step.writes.map(targetUnder))
+    }
     const runFrom = (first: number): void | Promise<void> => {
       for (let i = first; i < body.length; i++) {
-        const program = body[i]!
-        const { output, reads } = program
-        if (sizeOf(program.extent) === 0) {
-          if (operandUnder(output) === undefined) keep(output, device.zeros(1))
-          continue
-        }
-        const computed = programs.run(kernel.name, program, reads.map(valuesUnder))
-        if (computed instanceof Promise) {
-          return computed.then((values) => {
-            keep(output, values)
-            return runFrom(i + 1)
-          })
-        }
-        keep(output, computed)
+        const step = body[i]!
+        const later = "program" in step ? launch(step) : compute(step)
+        if (later instanceof Promise) return later.then(() => runFrom(i + 1))
       }
     }
     const end = () => {
@@ -212,7 +229,10 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
       }
       const geometry = { inputs: shapesOf(call.inputs), outputs: shapesOf(call.outputs) }
       if (kernel.gpujs.check) kernel.gpujs.check(integersOf(call.inputs), geometry, call.attributes)
-      const body = kernel.gpujs.programs(geometry, call.attributes)
+      const body =
+        device.wgsl && kernel.webgpu
+          ? kernel.webgpu.launches(geometry, call.attributes)
+          : kernel.gpujs.programs(geometry, call.attributes)
       for (const name in call.outputs) storedOf(call.outputs[name]!).queued = true
       for (const name in call.inputs) {
         const operand = call.inputs[name]

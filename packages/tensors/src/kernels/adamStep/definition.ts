@@ -13,6 +13,7 @@ import { type AdamStepAttributes, checkAdam } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"
 import { reference } from "./reference.ts"
+import { webgpu } from "./webgpu.ts"
 
 export type { AdamStepAttributes } from "./geometry.ts"
 
@@ -38,6 +39,7 @@ export const adamStepKernel = defineKernel<"parameter" | "m" | "v" | "gradient" 
   reference,
   native,
   gpujs,
+  webgpu,
   cost: ({ inputs }) => ({ flops: 16 * sizeOf(inputs.parameter), bytes: 28 * sizeOf(inputs.parameter) }),
   samples: (random) =>
     elementwiseShapes.flatMap((shape) =>

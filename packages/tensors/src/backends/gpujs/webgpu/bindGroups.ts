@@ -28,6 +28,13 @@ export interface Bindable extends Pipeline {
   last: BoundLaunch | undefined
 }
 
+let pipelines = 0
+
+/** A number for a pipeline that no other has. */
+export const nextPipeline = (): number => pipelines++
+
+export type BindGroups = ReturnType<typeof makeBindGroups>
+
 interface BindGroupsOptions {
   /** Of the parameters of every launch: binding 0, at an offset that a launch gives. */
   readonly uniforms: GPUBuffer

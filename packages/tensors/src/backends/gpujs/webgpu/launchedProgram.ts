@@ -3,7 +3,7 @@ import type { GPU } from "gpu.js"
 import { sizeOf } from "../../../core/Shape.ts"
 import type { CompiledProgram } from "../Device.ts"
 import type { GpujsProgram } from "../GpujsBody.ts"
-import type { Bindable, makeBindGroups } from "./bindGroups.ts"
+import { type Bindable, type BindGroups, nextPipeline } from "./bindGroups.ts"
 import { buildPipeline } from "./buildPipeline.ts"
 import type { PooledBuffer } from "./PooledBuffer.ts"
 import type { Recorder } from "./recorder.ts"
@@ -19,7 +19,7 @@ interface LaunchContext {
   readonly gpu: GPU
   readonly device: GPUDevice
   readonly recorder: Recorder
-  readonly groups: ReturnType<typeof makeBindGroups>
+  readonly groups: BindGroups
   readonly take: (length: number) => Stored
   readonly upload: (values: Float32Array) => Stored
   readonly release: (stored: Stored) => void
@@ -36,8 +36,6 @@ const placeOf = ({ output, reads, extent }: GpujsProgram, operands: readonly Sto
   for (let i = 0; i < operands.length; i++) if (i !== index && operands[i]!.buffer === buffer) return -1
   return index
 }
-
-let pipelines = 0
 
 export const launchedProgram = (
   { gpu, device, recorder, groups, take, upload, release, assertThere }: LaunchContext,
@@ -66,7 +64,7 @@ export const launchedProgram = (
       writes: [result]
     })
     const bindings = [...operands, ...(place < 0 ? [result] : []), ...ofTables]
-    const bindable = { ...pipeline, kernel, number: pipelines++, parameterBytes, bindings, last: undefined }
+    const bindable = { ...pipeline, kernel, number: nextPipeline(), parameterBytes, bindings, last: undefined }
     built[place + 1] = bindable
     return bindable
   }

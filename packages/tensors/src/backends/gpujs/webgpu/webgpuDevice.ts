@@ -1,6 +1,6 @@
 /**
  * Mode `webgpu`: tensors are storage buffers of the GPU, taken from a pool. GPU.js translates programs into WGSL; this device
- * builds and launches them, many in one pass.
+ * builds and launches them, and kernels' own WGSL, many in one pass.
  */
 import type { GPU } from "gpu.js"
 import { BackendUnavailable, KernelFailure, OutOfMemory } from "../../../core/Errors.ts"
@@ -13,6 +13,7 @@ import { modeName, type OpenedDevice, openDevice } from "./openDevice.ts"
 import type { PooledBuffer } from "./PooledBuffer.ts"
 import { makeReadBack } from "./readBack.ts"
 import { makeRecorder } from "./recorder.ts"
+import { makeWgslLauncher } from "./wgslLauncher.ts"
 
 const storageUsage = 0x80 | 0x04 | 0x08 // STORAGE, COPY_SRC, COPY_DST
 
@@ -22,6 +23,8 @@ const launchesOfBatch = 64
 interface WebgpuOptions {
   /** Hands every launch over alone, so that an error names its kernel. */
   readonly debug: boolean
+  /** Runs kernels by their own WGSL where they have some. */
+  readonly wgsl: boolean
 }
 
 function increment(this: Thread, x: Values) {
@@ -52,7 +55,7 @@ const refusal = (kernels: readonly string[], message: string): Error => {
 export const makeWebgpuDevice = (
   Gpu: typeof GPU,
   { device, adapter, assertThere }: OpenedDevice,
-  { debug }: WebgpuOptions
+  { debug, wgsl }: WebgpuOptions
 ): Device<Stored> => {
   const gpu = new Gpu({ mode: "webgpu" })
   const { limits } = device
@@ -137,6 +140,7 @@ export const makeWebgpuDevice = (
     },
     release,
     compile: (kernel, program) => launchedProgram(context, kernel, program),
+    ...(wgsl ? { wgsl: { take, run: makeWgslLauncher(context).run } } : {}),
     usage: meter.usage,
     takeFailure,
     trim: () => {
