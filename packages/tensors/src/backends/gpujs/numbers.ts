@@ -57,6 +57,14 @@ export function limited(value: number, low: number, high: number): number {
   return value
 }
 
+/** value, not below low; NaN stays, where Math.max of some GPUs gives low. */
+export function atLeast(value: number, low: number): number {
+  if (value < low) {
+    return low
+  }
+  return value
+}
+
 /** exp(x), and NaN for NaN, which some GPUs would turn into a number. */
 export function power(x: number): number {
   if (x < 1e30) {

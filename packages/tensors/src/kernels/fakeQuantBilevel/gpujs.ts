@@ -1,6 +1,6 @@
 import type { GpujsBody, GpujsProgram, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import { extremesOfGroups, rangeHelpers, withinRange } from "../../backends/gpujs/groups.ts"
-import { divided, halfEven, limited, quotient, rounded, roundFloat16 } from "../../backends/gpujs/numbers.ts"
+import { atLeast, divided, halfEven, limited, quotient, rounded, roundFloat16 } from "../../backends/gpujs/numbers.ts"
 import type { Shape } from "../../core/Shape.ts"
 import { type BilevelAttributes, bilevelExtents, type CodeName, type FoundName, type SearchedName } from "./geometry.ts"
 
@@ -125,7 +125,7 @@ function weightCode(this: Thread, weight: Values, scale: Values, zero: Values) {
   const steps = rounded(
     divided(
       rounded(weight[this.thread.y * this.constants.columns + this.thread.x], this.constants.bf16),
-      Math.max(scale[(group | 0) * this.constants.rows + this.thread.y], Math.fround(1e-9))
+      atLeast(scale[(group | 0) * this.constants.rows + this.thread.y], Math.fround(1e-9))
     ),
     this.constants.bf16
   )
@@ -181,7 +181,7 @@ function candidateScale(this: Thread, step: Values, origin: Values, one: number)
 
 /** The weight on a grid that is nearest to `w`. */
 function nearestOnGrid(w: number, scale: number, zero: number, levels: number, coarse: number): number {
-  const steps = rounded(divided(rounded(w, coarse), Math.max(scale, Math.fround(1e-9))), coarse)
+  const steps = rounded(divided(rounded(w, coarse), atLeast(scale, Math.fround(1e-9))), coarse)
   const code = limited(halfEven(rounded(steps + zero, coarse)), 0, levels)
   return rounded(scale * rounded(code - zero, coarse), coarse)
 }
@@ -237,7 +237,7 @@ function bestZero(this: Thread, weight: Values, scale: Values) {
   return best
 }
 
-const helpers = [...rangeHelpers, limited, quotient, endOf]
+const helpers = [...rangeHelpers, atLeast, limited, quotient, endOf]
 const searchHelpers = [...helpers, nearestOnGrid]
 
 /** What all programs of one quantization share, and their extents. */
