@@ -2,6 +2,8 @@
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { sumAll } from "../backends/gpujs/reductions.ts"
+import type { WebgpuBody, WgslProgram } from "../backends/gpujs/webgpu/WebgpuBody.ts"
+import { across, main, threads } from "../backends/gpujs/webgpu/wgslText.ts"
 import { type NativeBody, reading, total } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"
 import type { Arrays } from "../core/Computation.ts"
@@ -39,6 +41,42 @@ const gpujs: GpujsBody<"x" | "total", never> = {
   ]
 }
 
+/** Each thread adds up every so many elements, each workgroup its threads. */
+const sumInWgsl = (target: string, term: string, result: string): WgslProgram => ({
+  reads: ["x"],
+  writes: [target],
+  whole: ["size"],
+  text: `${across}${main(`
+  var sum = 0.0;
+  for (var i = group.x * ${threads}u + lane; i < p.size; i += groups.x * ${threads}u) { sum += ${term}; }
+  let all = sumAcross(sum, lane);
+  if (lane == 0u) { ${result}; }`)}`
+})
+
+const squaresOfPart = sumInWgsl("parts", "x[i] * x[i]", "parts[group.x] = all")
+const addParts = sumInWgsl("total", "x[i]", "total[0] += all")
+const addSquares = sumInWgsl("total", "x[i] * x[i]", "total[0] += all")
+
+/** Elements that one workgroup adds up about as fast as a second launch would begin. */
+const mostOfOneLaunch = 2 ** 17
+const mostParts = 1024
+/** Elements of a part, at least. */
+const leastOfPart = 2 ** 13
+
+const webgpu: WebgpuBody<"x" | "total", never> = {
+  launches: ({ inputs }) => {
+    const size = sizeOf(inputs.x)
+    const total = { reads: ["x"], writes: [{ name: "total" }], whole: [size], workgroups: [1, 1, 1] } as const
+    if (size <= mostOfOneLaunch) return [{ ...total, program: addSquares }]
+    const count = Math.min(mostParts, Math.ceil(size / leastOfPart))
+    const parts = { name: "parts", size: count }
+    return [
+      { program: squaresOfPart, reads: ["x"], writes: [parts], whole: [size], workgroups: [count, 1, 1] },
+      { ...total, program: addParts, reads: ["parts"], whole: [count] }
+    ]
+  }
+}
+
 const native: NativeBody<"x" | "total", never> = (engine, { inputs }) => {
   const { x } = inputs
   const partials = [total(inputs.total, { accumulate: true })]
@@ -56,9 +94,16 @@ export const sumSquaresIntoKernel = defineKernel<"x" | "total", never, object>({
   reference,
   native,
   gpujs,
+  webgpu,
   cost: ({ inputs }) => ({ flops: 2 * sizeOf(inputs.x), bytes: 4 * sizeOf(inputs.x) }),
-  samples: (random) =>
-    elementwiseSamples((shape) => ({ x: normals(random, shape), total: uniforms(random, [1], 0, 10) }), {})
+  samples: (random) => [
+    ...elementwiseSamples((shape) => ({ x: normals(random, shape), total: uniforms(random, [1], 0, 10) }), {}),
+    {
+      name: "many",
+      inputs: { x: normals(random, [2 ** 17 + 3]), total: uniforms(random, [1], 0, 10) },
+      attributes: {}
+    }
+  ]
 })
 
 /** Adds the sum of squares of `x` to `total` [1] in place. */
