@@ -13,6 +13,7 @@ import { type BilevelAttributes, bilevelExtents, type CodeName, type FoundName, 
 import { gpujs, gpujsCodes, gpujsDecode, gpujsGradient, gpujsSearch } from "./gpujs.ts"
 import { native, nativeCodes, nativeDecode, nativeGradient, nativeSearch } from "./native.ts"
 import { reference, referenceCodes, referenceDecode, referenceGradient, referenceSearch } from "./reference.ts"
+import { webgpu, webgpuGradient } from "./webgpu.ts"
 
 export type { BilevelAttributes } from "./geometry.ts"
 
@@ -54,11 +55,12 @@ export const { kernel: fakeQuantBilevelKernel, gradientKernel: fakeQuantBilevelG
   cases,
   caseName,
   weight: sampleWeight,
-  forward: { reference, native, gpujs, flops: 8 },
+  forward: { reference, native, gpujs, webgpu, flops: 8 },
   backward: {
     reference: referenceGradient,
     native: nativeGradient,
     gpujs: gpujsGradient,
+    webgpu: webgpuGradient,
     flops: 2,
     tolerance: { relative: 0, absolute: 0 }
   }

@@ -10,7 +10,7 @@ import { expectSame, expectShape } from "../operands/shapeRules.ts"
 
 type Bodies<I extends string, O extends string, A extends object> = Pick<
   Kernel<I, O, A>,
-  "reference" | "native" | "gpujs"
+  "reference" | "native" | "gpujs" | "webgpu"
 > & {
   /** Floating-point operations for each weight. */
   readonly flops: number
