@@ -2,6 +2,9 @@
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { power } from "../backends/gpujs/numbers.ts"
 import { mostOfRows, sumRows } from "../backends/gpujs/reductions.ts"
+import { inRows, type WebgpuBody, type WgslProgram } from "../backends/gpujs/webgpu/WebgpuBody.ts"
+import { exponentials } from "../backends/gpujs/webgpu/wgslNumbers.ts"
+import { across, overColumns, rowwise } from "../backends/gpujs/webgpu/wgslText.ts"
 import { type NativeBody, reading, writing } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"
 import type { Arrays } from "../core/Computation.ts"
@@ -102,6 +105,47 @@ const gpujsGradient: GpujsBody<"y" | "dy", "dx"> = {
   }
 }
 
+const forward: WgslProgram = {
+  reads: ["x"],
+  writes: ["y"],
+  whole: ["rows", "columns"],
+  text: `${across}${exponentials}${rowwise(`
+  var largest = -3.4028234663852886e38;
+  ${overColumns("if (x[i] > largest) { largest = x[i]; }")}
+  let most = mostAcross(largest, lane);
+  var sum = 0.0;
+  ${overColumns("sum += power(x[i] - most);")}
+  let total = sumAcross(sum, lane);
+  ${overColumns("y[i] = power(x[i] - most) / total;")}`)}`
+}
+
+const backward: WgslProgram = {
+  reads: ["y", "dy"],
+  writes: ["dx"],
+  whole: ["rows", "columns"],
+  text: `${across}${rowwise(`
+  var sum = 0.0;
+  ${overColumns("sum += y[i] * dy[i];")}
+  let inner = sumAcross(sum, lane);
+  ${overColumns("dx[i] = y[i] * (dy[i] - inner);")}`)}`
+}
+
+const webgpu: WebgpuBody<"x", "y"> = {
+  launches: ({ inputs }) => {
+    const { rows, columns } = asMatrix(inputs.x)
+    const workgroups = inRows(rows)
+    return [{ program: forward, reads: ["x"], writes: [{ name: "y" }], whole: [rows, columns], workgroups }]
+  }
+}
+
+const webgpuGradient: WebgpuBody<"y" | "dy", "dx"> = {
+  launches: ({ inputs }) => {
+    const { rows, columns } = asMatrix(inputs.y)
+    const workgroups = inRows(rows)
+    return [{ program: backward, reads: ["y", "dy"], writes: [{ name: "dx" }], whole: [rows, columns], workgroups }]
+  }
+}
+
 const native: NativeBody<"x", "y"> = (engine, { inputs: { x }, outputs: { y } }) => {
   const { rows, columns } = asMatrix(x.shape)
   const operands = [reading(x, 4 * columns), writing(y, 4 * columns)]
@@ -129,6 +173,7 @@ export const softmaxKernel = defineKernel<"x", "y", object>({
   reference,
   native,
   gpujs,
+  webgpu,
   cost: ({ inputs }) => ({ flops: 12 * sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) => [
     ...rowShapes.map((shape) => ({ name: shape.join("x"), inputs: { x: normals(random, shape, 3) }, attributes: {} })),
@@ -148,6 +193,7 @@ export const softmaxGradientKernel = defineKernel<"y" | "dy", "dx", object>({
   reference: referenceGradient,
   native: nativeGradient,
   gpujs: gpujsGradient,
+  webgpu: webgpuGradient,
   cost: ({ inputs }) => ({ flops: 4 * sizeOf(inputs.y), bytes: 12 * sizeOf(inputs.y) }),
   samples: (random) =>
     rowShapes.map((shape) => ({

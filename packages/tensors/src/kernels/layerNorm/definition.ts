@@ -12,6 +12,7 @@ import type { NormAttributes } from "./geometry.ts"
 import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"
+import { webgpu, webgpuGradient } from "./webgpu.ts"
 
 export const layerNormKernel = defineKernel<"x" | "weight" | "bias", "y" | "mean" | "inverseDeviation", NormAttributes>(
   {
@@ -37,6 +38,7 @@ export const layerNormKernel = defineKernel<"x" | "weight" | "bias", "y" | "mean
     reference,
     native,
     gpujs,
+    webgpu,
     cost: ({ inputs }) => ({ flops: 8 * sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
     samples: (random) =>
       rowShapes.map((shape) => ({
@@ -77,6 +79,7 @@ export const layerNormGradientKernel = defineKernel<
   reference: referenceGradient,
   native: nativeGradient,
   gpujs: gpujsGradient,
+  webgpu: webgpuGradient,
   cost: ({ inputs }) => ({ flops: 14 * sizeOf(inputs.x), bytes: 12 * sizeOf(inputs.x) }),
   samples: (random) =>
     rowShapes.map((shape) => {

@@ -12,6 +12,7 @@ import { expectAtLeast, expectRank, expectSame, expectShape } from "../operands/
 import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"
+import { webgpu, webgpuGradient } from "./webgpu.ts"
 
 export const rmsNormKernel = defineKernel<"x" | "weight", "y" | "inverseRms", NormAttributes>({
   name: "rmsNorm",
@@ -34,6 +35,7 @@ export const rmsNormKernel = defineKernel<"x" | "weight", "y" | "inverseRms", No
   reference,
   native,
   gpujs,
+  webgpu,
   cost: ({ inputs }) => ({ flops: 4 * sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>
     rowShapes.map((shape) => ({
@@ -63,6 +65,7 @@ export const rmsNormGradientKernel = defineKernel<"x" | "weight" | "inverseRms" 
   reference: referenceGradient,
   native: nativeGradient,
   gpujs: gpujsGradient,
+  webgpu: webgpuGradient,
   cost: ({ inputs }) => ({ flops: 9 * sizeOf(inputs.x), bytes: 12 * sizeOf(inputs.x) }),
   samples: (random) =>
     rowShapes.map((shape) => {
