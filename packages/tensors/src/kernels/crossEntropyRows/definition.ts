@@ -15,6 +15,7 @@ import { type CrossEntropyAttributes, ignoredLabel } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"
 import { reference } from "./reference.ts"
+import { webgpu } from "./webgpu.ts"
 
 export type { CrossEntropyAttributes } from "./geometry.ts"
 
@@ -66,6 +67,7 @@ export const crossEntropyRowsKernel = defineKernel<
   reference,
   native,
   gpujs,
+  webgpu,
   cost: ({ inputs: { logits, gradient } }) => ({
     flops: (gradient ? 20 : 10) * sizeOf(logits),
     bytes: (gradient ? 12 : 4) * sizeOf(logits)

@@ -16,6 +16,7 @@ import type { KlAttributes } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"
 import { reference } from "./reference.ts"
+import { webgpu } from "./webgpu.ts"
 
 export type { KlAttributes } from "./geometry.ts"
 
@@ -72,6 +73,7 @@ export const klRowsKernel = defineKernel<
   reference,
   native,
   gpujs,
+  webgpu,
   cost: ({ inputs: { student, gradient } }) => ({
     flops: (gradient ? 40 : 30) * sizeOf(student),
     bytes: (gradient ? 16 : 8) * sizeOf(student)
