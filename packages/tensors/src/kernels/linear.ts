@@ -3,6 +3,8 @@
  * which is widened as it is read. In the backend's arithmetic. Equal to matmul over the rows of x plus addBroadcast.
  */
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
+import { fewestRows, productLaunch } from "../backends/gpujs/webgpu/products.ts"
+import type { WebgpuBody } from "../backends/gpujs/webgpu/WebgpuBody.ts"
 import type { NativeBody } from "../backends/native/NativeBody.ts"
 import type { Factor } from "../core/Arithmetic.ts"
 import { apply } from "../core/apply.ts"
@@ -58,6 +60,29 @@ const gpujs: GpujsBody<"x" | "weight" | "bias", "y"> = {
         constants: { k, biased: Number(biased) },
         extent: [inputs.weight[0]!, rows]
       }
+    ]
+  }
+}
+
+const webgpu: WebgpuBody<"x" | "weight" | "bias", "y"> = {
+  launches: (geometry, attributes) => {
+    const { inputs } = geometry
+    const { rows: m, columns: k } = asMatrix(inputs.x)
+    if (m < fewestRows) return gpujs.programs(geometry, attributes)
+    return [
+      productLaunch({
+        batch: 1,
+        m,
+        n: inputs.weight[0]!,
+        k,
+        turnsA: false,
+        turnsB: true,
+        sharedB: true,
+        a: "x",
+        b: "weight",
+        bias: "bias" in inputs ? "bias" : undefined,
+        y: { name: "y" }
+      })
     ]
   }
 }
@@ -126,6 +151,7 @@ export const linearKernel = defineKernel<"x" | "weight" | "bias", "y", object>({
   },
   reference,
   gpujs,
+  webgpu,
   native,
   cost: ({ inputs: { x, weight }, outputs: { y } }) => ({
     flops: 2 * sizeOf(y) * weight[1]!,

@@ -4,6 +4,8 @@
  */
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
+import { fewestRows, productLaunch } from "../backends/gpujs/webgpu/products.ts"
+import type { WebgpuBody } from "../backends/gpujs/webgpu/WebgpuBody.ts"
 import type { NativeBody } from "../backends/native/NativeBody.ts"
 import type { Factor } from "../core/Arithmetic.ts"
 import { apply } from "../core/apply.ts"
@@ -43,6 +45,15 @@ const gpujs: GpujsBody<"a" | "b" | "target", never, MatmulAttributes> = {
   ]
 }
 
+const webgpu: WebgpuBody<"a" | "b" | "target", never, MatmulAttributes> = {
+  launches: (geometry, attributes) => {
+    const size = productSize("matmulInto", geometry.inputs.a, geometry.inputs.b, attributes)
+    if (size.m < fewestRows) return gpujs.programs(geometry, attributes)
+    const { transposeA: turnsA, transposeB: turnsB } = attributes
+    return [productLaunch({ ...size, turnsA, turnsB, a: "a", b: "b", y: { name: "target" }, added: true })]
+  }
+}
+
 const native: NativeBody<"a" | "b" | "target", never, MatmulAttributes> = (
   engine,
   { inputs: { a, b, target }, attributes }
@@ -74,6 +85,7 @@ export const matmulIntoKernel = defineKernel<"a" | "b" | "target", never, Matmul
   },
   reference,
   gpujs,
+  webgpu,
   native,
   cost: ({ inputs: { a, b, target } }) => ({
     flops: 2 * sizeOf(target) * (sizeOf(a) / Math.max(1, sizeOf(target.slice(0, -1)))),

@@ -15,6 +15,7 @@ import { type MatmulAttributes, productSize } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"
 import { reference } from "./reference.ts"
+import { webgpu } from "./webgpu.ts"
 
 export const matmulKernel = defineKernel<"a" | "b", "y", MatmulAttributes>({
   name: "matmul",
@@ -45,6 +46,7 @@ export const matmulKernel = defineKernel<"a" | "b", "y", MatmulAttributes>({
   },
   reference,
   gpujs,
+  webgpu,
   native,
   cost: ({ inputs, outputs }: Geometry<"a" | "b", "y">) => ({
     flops: 2 * sizeOf(outputs.y) * (sizeOf(inputs.a) / Math.max(1, sizeOf(outputs.y.slice(0, -1)))),

@@ -1,0 +1,97 @@
+/** Products in WGSL with every tile, however the factors are stored: compiled on Dawn's null adapter, and computed where an adapter is there. */
+import { GPU } from "gpu.js"
+import { afterAll, assert, describe, it } from "vitest"
+import { makeGpujsBackend } from "../../src/backends/gpujs/GpujsBackend.ts"
+import { makeQueuedBackend } from "../../src/backends/gpujs/queuedBackend.ts"
+import { productLaunch, tiles } from "../../src/backends/gpujs/webgpu/products.ts"
+import { makeWebgpuDevice } from "../../src/backends/gpujs/webgpu/webgpuDevice.ts"
+import { apply } from "../../src/core/apply.ts"
+import { defineKernel } from "../../src/core/Kernel.ts"
+import { type Backend, BackendUnavailable, makeReferenceBackend, Random, tensor } from "../../src/index.ts"
+import type { MatmulAttributes } from "../../src/kernels/matmul/geometry.ts"
+import { reference } from "../../src/kernels/matmul/reference.ts"
+import { openNullDevice, useNullGpu } from "./nullDevice.ts"
+
+// An adapter, where there is one, is asked for before the null one takes its place.
+const started = await makeGpujsBackend({ mode: "webgpu" }).catch((error: unknown) => {
+  if (error instanceof BackendUnavailable) return error
+  throw error
+})
+const reason = started instanceof Error ? `: skipped, ${started.message}` : ""
+const adapter = started as Backend
+
+useNullGpu()
+const opened = await openNullDevice()
+const nullBackend = makeQueuedBackend(makeWebgpuDevice(GPU, opened, { debug: false, wgsl: true }))
+afterAll(async () => {
+  await nullBackend.close()
+  if (!(started instanceof Error)) await started.close()
+})
+
+// Every extent ends within a tile and within a step of 8 along k, which four slices cover unevenly.
+const [batch, m, n, k] = [2, 131, 139, 53]
+
+const turned = tiles.flatMap((tile) =>
+  [false, true].flatMap((transposeA) =>
+    [false, true].map((transposeB) => ({ tile, extent: tile.extent, transposeA, transposeB }))
+  )
+)
+type Case = (typeof turned)[number]
+
+const kernelOf = ({ tile }: Case) =>
+  defineKernel<"a" | "b" | "bias", "y", MatmulAttributes>({
+    name: "product",
+    inputs: { a: { dtypes: ["f32"] }, b: { dtypes: ["f32"] }, bias: { dtypes: ["f32"] } },
+    outputs: ["y"],
+    infer: () => ({ y: { shape: [batch, m, n] } }),
+    reference: ({ a, b, bias }, { y }, { inputs, outputs }, attributes, factor) => {
+      reference({ a, b }, { y }, { inputs, outputs }, attributes, factor)
+      for (let i = 0; i < y.length; i++) y[i]! += bias[i % n]!
+    },
+    gpujs: { programs: () => [] },
+    webgpu: {
+      launches: (_, { transposeA: turnsA, transposeB: turnsB }) => [
+        productLaunch(
+          {
+            ...{ batch, m, n, k, turnsA, turnsB, sharedB: false },
+            ...{ a: "a", b: "b", bias: "bias", y: { name: "y" } }
+          },
+          tile
+        )
+      ]
+    },
+    cost: () => ({ flops: 0, bytes: 0 }),
+    samples: () => []
+  })
+
+const random = Random.make(5, "products")
+const values = (count: number) => Float32Array.from({ length: count }, () => random.nextNormal())
+const [a, b, bias] = [values(batch * m * k), values(batch * k * n), values(n)]
+
+const computed = async (backend: Backend, tried: Case) => {
+  const { transposeA, transposeB } = tried
+  const operands = {
+    a: tensor(backend, a, transposeA ? [batch, k, m] : [batch, m, k]),
+    b: tensor(backend, b, transposeB ? [batch, n, k] : [batch, k, n]),
+    bias: tensor(backend, bias, [n])
+  }
+  return apply(kernelOf(tried), operands, { transposeA, transposeB }).y.read()
+}
+
+const title = "of $extent x $extent, a turned: $transposeA, b turned: $transposeB"
+
+describe("tiles compile", { timeout: 120_000 }, () => {
+  it.each(turned)(title, async (tried) => {
+    await computed(nullBackend, tried)
+  })
+})
+
+describe.skipIf(started instanceof Error)(`tiles equal the reference${reason}`, { timeout: 120_000 }, () => {
+  it.each(turned)(title, async (tried) => {
+    const expected = await computed(makeReferenceBackend(), tried)
+    const actual = await computed(adapter, tried)
+    for (let i = 0; i < expected.length; i++) {
+      assert.closeTo(actual[i]!, expected[i]!, 1e-5 + 1e-5 * Math.abs(expected[i]!), `element ${i}`)
+    }
+  })
+})
