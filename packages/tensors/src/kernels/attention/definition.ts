@@ -14,6 +14,7 @@ import { gpujs, gpujsGradient } from "./gpujs.ts"
 import { native, nativeGradient } from "./native.ts"
 import { reference, referenceGradient } from "./reference.ts"
 import { gradientSamples, samples } from "./samples.ts"
+import { webgpu, webgpuGradient } from "./webgpu.ts"
 
 type Operands = "q" | "k" | "v" | "keyMask"
 
@@ -41,6 +42,7 @@ export const attentionKernel = defineKernel<Operands, "y" | "logSumExp", Attenti
   reference,
   native,
   gpujs,
+  webgpu,
   cost: ({ inputs: { q, k }, outputs: { y } }) => ({
     flops: 4 * sizeOf(q) * k[1]!,
     bytes: 4 * (sizeOf(q) + 2 * sizeOf(k) + sizeOf(y))
@@ -75,6 +77,7 @@ export const attentionGradientKernel = defineKernel<
   reference: referenceGradient,
   native: nativeGradient,
   gpujs: gpujsGradient,
+  webgpu: webgpuGradient,
   cost: ({ inputs: { q, k } }) => ({ flops: 10 * sizeOf(q) * k[1]!, bytes: 4 * (4 * sizeOf(q) + 4 * sizeOf(k)) }),
   samples: gradientSamples,
   tolerance: { relative: 1e-5, absolute: 1e-5 }

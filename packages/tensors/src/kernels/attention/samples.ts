@@ -30,7 +30,8 @@ const cases: readonly Case[] = [
   { b: 2, t: 1, s: 7, h: 4, g: 2, d: 5, causal: false, mask: [1, 1, 0, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0] },
   { b: 1, t: 17, s: 17, h: 4, g: 2, d: 16, causal: true },
   { b: 2, t: 33, s: 65, h: 2, g: 1, d: 8, causal: false },
-  { b: 1, t: 67, s: 131, h: 3, g: 1, d: 16, causal: true }
+  { b: 1, t: 67, s: 131, h: 3, g: 1, d: 16, causal: true },
+  { b: 1, t: 9, s: 9, h: 2, g: 1, d: 40, causal: true }
 ]
 
 const nameOf = ({ b, t, s, h, g, d, causal, mask }: Case): string =>
