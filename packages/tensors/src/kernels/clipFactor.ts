@@ -1,6 +1,7 @@
 /** norm = sqrt(total), factor = min(1, maxNorm / (norm + 1e-6)): clipping by global norm, from the sum of squares of all gradients. */
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
+import type { WebgpuBody, WgslProgram } from "../backends/gpujs/webgpu/WebgpuBody.ts"
 import { type NativeBody, reading, writing } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"
 import type { Arrays } from "../core/Computation.ts"
@@ -46,6 +47,32 @@ const gpujs: GpujsBody<"total", "factor" | "norm", ClipFactorAttributes> = {
   ]
 }
 
+const program: WgslProgram = {
+  reads: ["total"],
+  writes: ["factor", "norm"],
+  real: ["maxNorm"],
+  text: `
+@compute @workgroup_size(1)
+fn main() {
+  let root = sqrt(total[0]);
+  let share = p.maxNorm / (root + 1e-6);
+  norm[0] = root;
+  factor[0] = select(share, 1.0, share >= 1.0); // NaN stays
+}`
+}
+
+const webgpu: WebgpuBody<"total", "factor" | "norm", ClipFactorAttributes> = {
+  launches: (_, { maxNorm }) => [
+    {
+      program,
+      reads: ["total"],
+      writes: [{ name: "factor" }, { name: "norm" }],
+      real: [maxNorm],
+      workgroups: [1, 1, 1]
+    }
+  ]
+}
+
 const native: NativeBody<"total", "factor" | "norm", ClipFactorAttributes> = (
   engine,
   { inputs: { total }, outputs: { factor, norm }, attributes }
@@ -67,6 +94,7 @@ export const clipFactorKernel = defineKernel<"total", "factor" | "norm", ClipFac
   reference,
   native,
   gpujs,
+  webgpu,
   cost: () => ({ flops: 4, bytes: 12 }),
   samples: () =>
     [0, 1e-14, 0.25, 1, 9, 1e12].map((total) => ({

@@ -2,6 +2,8 @@
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { logistic } from "../backends/gpujs/numbers.ts"
+import type { WebgpuBody, WgslProgram } from "../backends/gpujs/webgpu/WebgpuBody.ts"
+import { elementwise, workgroupsOfElements } from "../backends/gpujs/webgpu/wgslText.ts"
 import { elementwiseBody } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"
 import type { Arrays } from "../core/Computation.ts"
@@ -56,6 +58,31 @@ const gpujsGradient: GpujsBody<"gate" | "up" | "dy", "dgate" | "dup"> = {
   ]
 }
 
+const backward: WgslProgram = {
+  reads: ["gate", "up", "dy"],
+  writes: ["dgate", "dup"],
+  whole: ["size"],
+  text: elementwise(`
+  let s = 1.0 / (1.0 + exp(-gate[i]));
+  dgate[i] = dy[i] * up[i] * s * (1.0 + gate[i] * (1.0 - s));
+  dup[i] = dy[i] * gate[i] * s;`)
+}
+
+const webgpuGradient: WebgpuBody<"gate" | "up" | "dy", "dgate" | "dup"> = {
+  launches: ({ inputs }) => {
+    const size = sizeOf(inputs.gate)
+    return [
+      {
+        program: backward,
+        reads: ["gate", "up", "dy"],
+        writes: [{ name: "dgate" }, { name: "dup" }],
+        whole: [size],
+        workgroups: workgroupsOfElements(size)
+      }
+    ]
+  }
+}
+
 const native = elementwiseBody("siluTimes", { reads: ["gate", "up"], writes: ["y"] })
 const nativeGradient = elementwiseBody("siluTimesGradient", {
   reads: ["gate", "up", "dy"],
@@ -97,6 +124,7 @@ export const siluTimesGradientKernel = defineKernel<"gate" | "up" | "dy", "dgate
   reference: referenceGradient,
   native: nativeGradient,
   gpujs: gpujsGradient,
+  webgpu: webgpuGradient,
   cost: ({ inputs }) => ({ flops: 20 * sizeOf(inputs.gate), bytes: 20 * sizeOf(inputs.gate) }),
   samples: (random) =>
     elementwiseSamples(

@@ -19,6 +19,7 @@ import type { AdaroundStepAttributes } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"
 import { reference } from "./reference.ts"
+import { webgpu } from "./webgpu.ts"
 
 export type { AdaroundStepAttributes } from "./geometry.ts"
 
@@ -58,6 +59,7 @@ export const adaroundStepKernel = defineKernel<Operands, "rounding", AdaroundSte
   reference,
   native,
   gpujs,
+  webgpu,
   cost: ({ inputs }) => ({ flops: 70 * sizeOf(inputs.alpha), bytes: 32 * sizeOf(inputs.alpha) }),
   samples: (random) =>
     roundingCases.flatMap((at) =>

@@ -14,11 +14,10 @@ fn logarithm(x: f32) -> f32 {
 }`
 
 /**
- * What quantizers compute with: divided(a, b), the f32 nearest to a / b, and roundings to bfloat16, to half and, where `p.bf16` is 1,
- * of every operation. `p.one` is 1: a product times it is rounded before it is added, which a GPU would else do in one rounding.
- * WGSL's round takes ties to even.
+ * divided(a, b), the f32 nearest to a / b. `p.one` is 1: a product times it is rounded before it is added, which a GPU would else do
+ * in one rounding.
  */
-export const roundings = `
+export const division = `
 fn divided(a: f32, b: f32) -> f32 {
   let q = a / b;
   let product = (q * b) * p.one;
@@ -32,7 +31,13 @@ fn divided(a: f32, b: f32) -> f32 {
   let corrected = q + (a - product - lost) / b;
   if (corrected >= 0.0 || corrected < 0.0) { return corrected; }
   return q; // infinite, or not a number
-}
+}`
+
+/**
+ * What quantizers compute with: division, and roundings to bfloat16, to half and, where `p.bf16` is 1, of every operation. WGSL's
+ * round takes ties to even.
+ */
+export const roundings = `${division}
 fn roundBfloat16(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   if ((bits & 0x7fffffffu) > 0x7f800000u) { return x; }
