@@ -30,8 +30,8 @@ const page = [
   "## Kernels",
   "",
   table(
-    ["kernel", "operands", "gradient", "reference", "gpujs", "native"],
-    kernels.map(({ name, inputs, gradient, gpujs, native }) => [
+    ["kernel", "operands", "gradient", "reference", "gpujs", "WGSL of its own", "native"],
+    kernels.map(({ name, inputs, gradient, gpujs, webgpu, native }) => [
       name,
       Object.entries(inputs)
         .map(([operand, spec]) => `${operand}${spec.optional ? "?" : ""}${spec.updated ? " (updated)" : ""}`)
@@ -39,6 +39,7 @@ const page = [
       mark(gradient !== undefined),
       "yes",
       mark(gpujs !== undefined),
+      mark(webgpu !== undefined),
       mark(native !== undefined)
     ])
   ),

@@ -1,5 +1,7 @@
 /** y[n] = factors[n] x[n]: x [N, ...rest], factors [N]. Stochastic depth of a tile, weights of samples. */
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
+import type { WebgpuBody, WgslProgram } from "../backends/gpujs/webgpu/WebgpuBody.ts"
+import { elementwise, workgroupsOfElements } from "../backends/gpujs/webgpu/wgslText.ts"
 import { type NativeBody, reading, writing } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"
 import type { Arrays } from "../core/Computation.ts"
@@ -33,6 +35,23 @@ const gpujs: GpujsBody<"x" | "factors", "y"> = {
         extent: [rest, inputs.x[0]!]
       }
     ]
+  }
+}
+
+const program: WgslProgram = {
+  reads: ["x", "factors"],
+  writes: ["y"],
+  whole: ["size", "rest"],
+  text: elementwise("  y[i] = x[i] * factors[i / p.rest];")
+}
+
+/** A row may be longer than the threads along an axis of the GPU.js program: the hidden states of 2048 tokens are. */
+const webgpu: WebgpuBody<"x" | "factors", "y"> = {
+  launches: ({ inputs }) => {
+    const size = sizeOf(inputs.x)
+    const whole = [size, sizeOf(inputs.x.slice(1))]
+    const workgroups = workgroupsOfElements(size)
+    return [{ program, reads: ["x", "factors"], writes: [{ name: "y" }], whole, workgroups }]
   }
 }
 
@@ -70,6 +89,7 @@ export const scaleRowsKernel = defineKernel<"x" | "factors", "y", object>({
   reference,
   native,
   gpujs,
+  webgpu,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 8 * sizeOf(inputs.x) }),
   samples: (random) =>
     [[1], [3, 17], [2, 5, 3], [0, 4], [4, 1025], [35, 67]].map((shape) => ({

@@ -8,7 +8,18 @@ import { makeWebgpuDevice } from "../../src/backends/gpujs/webgpu/webgpuDevice.t
 import { elementwise, workgroupsOfElements } from "../../src/backends/gpujs/webgpu/wgslText.ts"
 import { apply } from "../../src/core/apply.ts"
 import { defineKernel } from "../../src/core/Kernel.ts"
-import { type AnyKernel, adamStep, kernels, type Shape, sizeOf, tensor, UnsupportedKernel } from "../../src/index.ts"
+import {
+  type AnyKernel,
+  adamStep,
+  kernels,
+  type Shape,
+  scaleRows,
+  sizeOf,
+  tensor,
+  UnsupportedKernel,
+  zeros
+} from "../../src/index.ts"
+import { attentionGradientKernel, attentionKernel } from "../../src/kernels/attention/definition.ts"
 import { samplesOf } from "../conformance/runSample.ts"
 import { openNullDevice, useNullGpu } from "./nullDevice.ts"
 
@@ -100,6 +111,12 @@ describe("a launch", () => {
     await total.read()
   })
 
+  it("takes a row of more elements than GPU.js's program has threads along an axis", async () => {
+    const { backend } = await start()
+    const x = zeros(backend, [1, 2 ** 20])
+    await scaleRows(x, tensor(backend, [2], [1])).read()
+  })
+
   it("says what the compiler has against a text, with its line", async () => {
     const program = { ...addTo, text: elementwise("  total[i] += missing;") }
     const error = await failureOf({ launches: () => [{ ...launch, program }] })
@@ -149,6 +166,31 @@ describe.each(kernels.filter(({ webgpu }) => webgpu !== undefined).map((kernel) 
     })
   }
 )
+
+describe("attention", () => {
+  it("has no matrix of queries and keys, forward or back", () => {
+    const [batch, length, heads, groups, width] = [2, 2048, 14, 2, 64]
+    const [q, k, logSumExp] = [
+      [batch, length, heads, width],
+      [batch, length, groups, width],
+      [batch, heads, length]
+    ]
+    const attributes = { causal: true, scale: 0.125 }
+    const forward = attentionKernel.webgpu!.launches(
+      { inputs: { q, k, v: k } as never, outputs: { y: q, logSumExp } },
+      attributes
+    )
+    const backward = attentionGradientKernel.webgpu!.launches(
+      { inputs: { q, k, v: k, y: q, logSumExp, dy: q } as never, outputs: { dq: q, dk: k, dv: k } },
+      attributes
+    )
+    const sizes = [...forward, ...backward].flatMap((step) => {
+      assert.isTrue("program" in step, "no GPU.js program, which would store scores")
+      return "program" in step ? step.writes.map(({ size = 0 }) => size) : []
+    })
+    assert.strictEqual(Math.max(...sizes), 2 * batch * heads * length)
+  })
+})
 
 describe("workgroups in rows", () => {
   it.each([0, 1, 65535, 65536, 1_000_003])("cover %d, with less than a row more", (count) => {
