@@ -136,7 +136,7 @@ const tileOf = ({ batch, m, n }: Pick<Product, "batch" | "m" | "n">): Tile => {
   return count(middle) >= tilesAtATime / 2 ? middle : small
 }
 
-export interface Product {
+interface Product {
   readonly batch: number
   readonly m: number
   readonly n: number

@@ -18,7 +18,7 @@ interface LauncherContext {
 }
 
 /** The text with its declarations. */
-export const wgslOf = ({ reads, writes, whole = [], real = [], text }: WgslProgram): string => {
+const wgslOf = ({ reads, writes, whole = [], real = [], text }: WgslProgram): string => {
   const members = [...whole.map((name) => `${name}: u32`), ...real.map((name) => `${name}: f32`)]
   const bind = (access: string, first: number) => (name: string, i: number) =>
     `@group(0) @binding(${first + i}) var<storage, ${access}> ${name}: array<f32>;`
