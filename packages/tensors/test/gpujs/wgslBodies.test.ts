@@ -20,7 +20,7 @@ import {
   zeros
 } from "../../src/index.ts"
 import { attentionGradientKernel, attentionKernel } from "../../src/kernels/attention/definition.ts"
-import { samplesOf } from "../conformance/runSample.ts"
+import { runSample, samplesOf } from "../conformance/runSample.ts"
 import { openNullDevice, useNullGpu } from "./nullDevice.ts"
 
 useNullGpu()
@@ -156,6 +156,14 @@ describe.each(kernels.filter(({ webgpu }) => webgpu !== undefined).map((kernel) 
           if ("program" in step) assert.isAtMost(step.program.reads.length + step.program.writes.length, 8)
         }
       }
+    })
+
+    it("leaves nothing alive", { timeout: 120_000 }, async () => {
+      const { backend, device } = await start()
+      const before = device.usage()
+      for (const sample of samplesOf(kernel)) await runSample(backend, kernel, sample)
+      const { buffers, bytes } = device.usage()
+      assert.deepEqual({ buffers, bytes }, { buffers: before.buffers, bytes: before.bytes })
     })
 
     it("is the same text for the same call: it is compiled once", () => {
