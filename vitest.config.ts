@@ -52,6 +52,9 @@ const temporaries = inMemory()
 /** Packages that make runs, exports and evaluations. */
 const flushing = ["@speedq/evaluation", "@speedq/exports", "@speedq/pipeline", "@speedq/stages", "speedq"]
 
+/** Files that take the place of functions of Node before anything has loaded them: each has a process of its own. */
+const alone = "**/*.ownProcess.test.ts"
+
 /** Tests keep all cores busy by themselves; threads that wait for each other would only slow them. Those of the threads are in tensors. */
 const oneThread = { SPEEDQ_THREADS: "1" }
 
@@ -62,7 +65,7 @@ export default defineConfig(({ mode }) => {
     test: {
       name,
       include: [include],
-      exclude,
+      exclude: [...exclude, alone],
       env: {
         ...(name === "@speedq/tensors" ? {} : oneThread),
         ...(flushing.includes(name) ? temporaries : {})
@@ -82,7 +85,17 @@ export default defineConfig(({ mode }) => {
       fsModuleCache: true,
       projects: [
         ...packages.map((name) => project(nameOf(name), `packages/${name}/test/**/*.test.ts`)),
-        project("repository", "test/**/*.test.ts")
+        project("repository", "test/**/*.test.ts"),
+        {
+          extends: true as const,
+          test: {
+            name: "own process",
+            include: ["test", "packages/*/test"].map((place) => `${place}/${alone}`),
+            exclude,
+            env: { ...oneThread, ...temporaries },
+            isolate: true
+          }
+        }
       ]
     }
   }
