@@ -75,7 +75,6 @@ export {
   type EmbeddingReader,
   referenceClipping,
   referenceQuirks,
-  withEmbeddingQuirks,
   withReferenceQuirks
 } from "./quantizer/compatibility.ts"
 export { configure } from "./quantizer/configure.ts"

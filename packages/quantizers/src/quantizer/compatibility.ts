@@ -17,24 +17,20 @@ export const referenceQuirks: { readonly [quantizer: string]: object } = {
 export type EmbeddingReader = "projector" | "language" | "result"
 
 /**
- * How often the reference has quantized embedding and head when somebody sees them: once when stage 2 starts, again when
- * stage 3 starts (which clips and trains with them), and once more when it exports (quirk 3).
+ * Quirk 3 before the result: the reference quantizes embedding and head when stage 2 starts, again when stage 3 starts (which clips and
+ * trains with them), and once more when it exports, which makes the three passes above.
  */
-const embeddingPasses: { readonly [reader in EmbeddingReader]: number } = { projector: 1, language: 2, result: 3 }
-
-/** A choice for embedding and head with the reference's behaviour, as a reader sees them. */
-export const withEmbeddingQuirks = <C extends ChoiceSpec>(choice: C, reader: EmbeddingReader): C => {
-  const quirks = referenceQuirks[choice.use]
-  const passes =
-    quirks !== undefined && "requantizePasses" in quirks ? { requantizePasses: embeddingPasses[reader] } : {}
-  return { ...choice, with: { ...quirks, ...passes, ...choice.with } }
+const quirksBefore: { readonly [reader in EmbeddingReader]: typeof referenceQuirks } = {
+  projector: { "embedding-sym4": { requantizePasses: 1 } },
+  language: { "embedding-sym4": { requantizePasses: 2 } },
+  result: {}
 }
 
 /** The same for the clipping search: quirk 5, errors that are rounded to bfloat16 before they are compared. */
 export const referenceClipping = { arithmetic: "bf16" } as const
 
-/** A recipe's choice with the reference's behaviour for every option that it leaves open. */
-export const withReferenceQuirks = <C extends ChoiceSpec>(choice: C): C => ({
+/** A recipe's choice with the reference's behaviour for every option that it leaves open, as a reader sees it. */
+export const withReferenceQuirks = <C extends ChoiceSpec>(choice: C, reader: EmbeddingReader = "result"): C => ({
   ...choice,
-  with: { ...referenceQuirks[choice.use], ...choice.with }
+  with: { ...referenceQuirks[choice.use], ...quirksBefore[reader][choice.use], ...choice.with }
 })

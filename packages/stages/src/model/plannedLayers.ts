@@ -17,7 +17,7 @@ import {
   QuantizerSpec,
   type Rule,
   type RuleSpec,
-  withEmbeddingQuirks
+  withReferenceQuirks
 } from "@speedq/quantizers"
 import { embeddingAndHead, linearLayers, type ModelConfig, modelTensors, type Tower, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -126,7 +126,7 @@ export const planEmbeddings = Effect.fnUntraced(function* (
   const known = (yield* Extensions).quantizers
   return yield* deciding(() => {
     if (spec === null) return planned([], [])
-    const choice = decodeChoice(compat === "reference" ? withEmbeddingQuirks(spec, reader) : spec, known)
+    const choice = decodeChoice(compat === "reference" ? withReferenceQuirks(spec, reader) : spec, known)
     const layers = quantizableLayers(config).filter(({ kind }) => kind === "embedding")
     return planned([{ match: "**", layers: "embedding", choice }], layers)
   })
