@@ -58,8 +58,10 @@ export const JointQat = Stage.define({
     seesEmbeddings: "language",
     artefacts: Effect.fnUntraced(function* ({ trained, packed, projector, quantized: { linears }, choices }) {
       const inTower = (layer: string) => towerOf(layer) === "vision"
+      const tower = Object.entries(towerParameters("vision", trained))
+      const open = Object.fromEntries(tower.filter(([name]) => !packed.has(layerOf(name))))
       const nearest = yield* owned(
-        computing(() => packTower(towerParameters("vision", trained), linears.choices)),
+        computing(() => packTower(open, linears.choices)),
         releasePacked
       )
       return {
