@@ -35,3 +35,28 @@ export const checkAdam = (
   expectAtLeast(kernel, "epsilon", epsilon, 0)
   expectInteger(kernel, "step", step, 1)
 }
+
+/** What a step of Adam computes with, the same for all elements: with d_i the corrections 1 - beta_i^step, stepSize is rate / d_1, and correction the root of d_2. */
+export const adamNumbers = ({
+  learningRate,
+  beta1,
+  beta2,
+  epsilon,
+  step
+}: Omit<AdamStepAttributes, "weightDecay" | "decoupled">) => ({
+  beta1,
+  rest1: 1 - beta1,
+  beta2,
+  rest2: 1 - beta2,
+  stepSize: learningRate / (1 - beta1 ** step),
+  correction: Math.sqrt(1 - beta2 ** step),
+  epsilon
+})
+
+/** What the decay multiplies a parameter with, and the share of the parameter that it adds to the gradient. */
+export const adamDecay = ({
+  learningRate,
+  weightDecay,
+  decoupled
+}: Pick<AdamStepAttributes, "learningRate" | "weightDecay" | "decoupled">) =>
+  decoupled ? { shrink: 1 - learningRate * weightDecay, added: 0 } : { shrink: 1, added: weightDecay }

@@ -1,7 +1,7 @@
 import { elementwiseProgram } from "../../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, GpujsProgram, Thread, Values } from "../../backends/gpujs/GpujsBody.ts"
 import type { Shape } from "../../core/Shape.ts"
-import type { AdamStepAttributes } from "./geometry.ts"
+import { type AdamStepAttributes, adamDecay, adamNumbers } from "./geometry.ts"
 
 /** The gradient after clipping and, in Adam, decay. Without a factor its place is taken by another operand, which is not read. */
 function effective(this: Thread, gradient: Values, factor: Values, parameter: Values, decay: number) {
@@ -43,26 +43,30 @@ function stepped(
 export const adamPrograms = (
   parameter: string,
   shape: Shape,
-  { learningRate, beta1, beta2, epsilon, step }: Omit<AdamStepAttributes, "weightDecay" | "decoupled">,
+  options: Omit<AdamStepAttributes, "weightDecay" | "decoupled">,
   shrink: number
-): readonly GpujsProgram[] => [
-  elementwiseProgram("m", firstMoment, ["m", "g"], shape, { scalars: [beta1, 1 - beta1] }),
-  elementwiseProgram("v", secondMoment, ["v", "g"], shape, { scalars: [beta2, 1 - beta2] }),
-  elementwiseProgram(parameter, stepped, [parameter, "m", "v"], shape, {
-    scalars: [shrink, learningRate / (1 - beta1 ** step), Math.sqrt(1 - beta2 ** step), epsilon]
-  })
-]
+): readonly GpujsProgram[] => {
+  const { beta1, rest1, beta2, rest2, stepSize, correction, epsilon } = adamNumbers(options)
+  return [
+    elementwiseProgram("m", firstMoment, ["m", "g"], shape, { scalars: [beta1, rest1] }),
+    elementwiseProgram("v", secondMoment, ["v", "g"], shape, { scalars: [beta2, rest2] }),
+    elementwiseProgram(parameter, stepped, [parameter, "m", "v"], shape, {
+      scalars: [shrink, stepSize, correction, epsilon]
+    })
+  ]
+}
 
 export const gpujs: GpujsBody<"parameter" | "m" | "v" | "gradient" | "factor", never, AdamStepAttributes> = {
-  programs: ({ inputs }, { weightDecay, decoupled, ...options }) => {
+  programs: ({ inputs }, options) => {
+    const { shrink, added } = adamDecay(options)
     const shape = inputs.parameter
     const clipped = "factor" in inputs
     return [
       elementwiseProgram("g", effective, ["gradient", clipped ? "factor" : "gradient", "parameter"], shape, {
-        scalars: [weightDecay],
-        constants: { clipped: Number(clipped), decayed: Number(!decoupled && weightDecay > 0) }
+        scalars: [added],
+        constants: { clipped: Number(clipped), decayed: Number(added > 0) }
       }),
-      ...adamPrograms("parameter", shape, options, decoupled ? 1 - options.learningRate * weightDecay : 1)
+      ...adamPrograms("parameter", shape, options, shrink)
     ]
   }
 }

@@ -1,24 +1,15 @@
 import type { WebgpuBody, WgslProgram } from "../../backends/gpujs/webgpu/WebgpuBody.ts"
 import { elementwise, workgroupsOfElements } from "../../backends/gpujs/webgpu/wgslText.ts"
 import { sizeOf } from "../../core/Shape.ts"
-import type { AdamStepAttributes } from "./geometry.ts"
+import { type AdamStepAttributes, adamDecay, adamNumbers } from "./geometry.ts"
 
-/** Numbers of `adamUpdate`, by their names in WGSL. */
+/** Numbers of `adamUpdate`, by their names in WGSL, in the order of `adamReals`. */
 export const adamNames = ["shrink", "beta1", "rest1", "beta2", "rest2", "stepSize", "correction", "epsilon"] as const
 
-export const adamNumbers = (
-  { learningRate, beta1, beta2, epsilon, step }: Omit<AdamStepAttributes, "weightDecay" | "decoupled">,
-  shrink: number
-): readonly number[] => [
-  shrink,
-  beta1,
-  1 - beta1,
-  beta2,
-  1 - beta2,
-  learningRate / (1 - beta1 ** step),
-  Math.sqrt(1 - beta2 ** step),
-  epsilon
-]
+export const adamReals = (options: Parameters<typeof adamNumbers>[0], shrink: number): readonly number[] => {
+  const numbers = { shrink, ...adamNumbers(options) }
+  return adamNames.map((name) => numbers[name])
+}
 
 /** Element `i` of a parameter and of both moments after a step with the gradient `g`. */
 export const adamUpdate = (parameter: string): string => `
@@ -42,8 +33,9 @@ const program: WgslProgram = {
 }
 
 export const webgpu: WebgpuBody<"parameter" | "m" | "v" | "gradient" | "factor", never, AdamStepAttributes> = {
-  launches: ({ inputs }, { weightDecay, decoupled, ...options }) => {
+  launches: ({ inputs }, options) => {
     const size = sizeOf(inputs.parameter)
+    const { shrink, added } = adamDecay(options)
     const clipped = "factor" in inputs
     return [
       {
@@ -52,10 +44,7 @@ export const webgpu: WebgpuBody<"parameter" | "m" | "v" | "gradient" | "factor",
         reads: ["gradient", clipped ? "factor" : "gradient"],
         writes: [{ name: "parameter" }, { name: "m" }, { name: "v" }],
         whole: [size, Number(clipped)],
-        real: [
-          decoupled ? 0 : weightDecay,
-          ...adamNumbers(options, decoupled ? 1 - options.learningRate * weightDecay : 1)
-        ],
+        real: [added, ...adamReals(options, shrink)],
         workgroups: workgroupsOfElements(size)
       }
     ]
