@@ -4,7 +4,7 @@ import { power } from "../backends/gpujs/numbers.ts"
 import { mostOfRows, sumRows } from "../backends/gpujs/reductions.ts"
 import { inRows, type WebgpuBody, type WgslProgram } from "../backends/gpujs/webgpu/WebgpuBody.ts"
 import { exponentials } from "../backends/gpujs/webgpu/wgslNumbers.ts"
-import { across, overColumns, rowwise } from "../backends/gpujs/webgpu/wgslText.ts"
+import { across, largestOverColumns, overColumns, rowwise } from "../backends/gpujs/webgpu/wgslText.ts"
 import { type NativeBody, reading, writing } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"
 import type { Arrays } from "../core/Computation.ts"
@@ -110,9 +110,7 @@ const forward: WgslProgram = {
   writes: ["y"],
   whole: ["rows", "columns"],
   text: `${across}${exponentials}${rowwise(`
-  var largest = -3.4028234663852886e38;
-  ${overColumns("if (x[i] > largest) { largest = x[i]; }")}
-  let most = mostAcross(largest, lane);
+  ${largestOverColumns("most", "x[i]")}
   var sum = 0.0;
   ${overColumns("sum += power(x[i] - most);")}
   let total = sumAcross(sum, lane);

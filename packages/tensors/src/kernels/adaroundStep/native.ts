@@ -1,4 +1,5 @@
 import { type NativeBody, total } from "../../backends/native/NativeBody.ts"
+import { adamNumbers } from "../adamStep/geometry.ts"
 import { groupOperands } from "../groups/groupOperands.ts"
 import type { AdaroundStepAttributes } from "./geometry.ts"
 
@@ -9,7 +10,7 @@ export const native: NativeBody<
 > = (engine, { inputs, outputs: { rounding }, attributes }) => {
   const { alpha, m, v, dy, weight, scale, zero } = inputs
   const { bits, group, lambda, exponent, ...options } = attributes
-  const { learningRate, beta1, beta2, epsilon, step } = options
+  const { beta1, rest1, beta2, rest2, stepSize, correction, epsilon } = adamNumbers(options)
   const { rows, read, update } = groupOperands(scale, group)
   engine.rows({
     entry: "adaroundStep",
@@ -23,11 +24,11 @@ export const native: NativeBody<
       2 * lambda * exponent,
       exponent - 1,
       beta1,
-      1 - beta1,
+      rest1,
       beta2,
-      1 - beta2,
-      learningRate / (1 - beta1 ** step),
-      Math.sqrt(1 - beta2 ** step),
+      rest2,
+      stepSize,
+      correction,
       epsilon
     ]
   })

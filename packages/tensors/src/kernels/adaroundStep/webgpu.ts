@@ -2,7 +2,7 @@ import type { WebgpuBody, WgslProgram } from "../../backends/gpujs/webgpu/Webgpu
 import { division } from "../../backends/gpujs/webgpu/wgslNumbers.ts"
 import { across, main, threads } from "../../backends/gpujs/webgpu/wgslText.ts"
 import { sizeOf } from "../../core/Shape.ts"
-import { adamNames, adamNumbers, adamUpdate } from "../adamStep/webgpu.ts"
+import { adamNames, adamReals, adamUpdate } from "../adamStep/webgpu.ts"
 import { adaroundStretch } from "../adaroundWeight/geometry.ts"
 import type { AdaroundStepAttributes } from "./geometry.ts"
 
@@ -59,7 +59,7 @@ export const webgpu: WebgpuBody<Operands, "rounding", AdaroundStepAttributes> = 
         reads: ["dy", "weight", "scale", "zero"],
         writes: [{ name: "alpha" }, { name: "m" }, { name: "v" }, { name: "parts", size: count }],
         whole: [size, columns, group, columns / group],
-        real: [2 ** bits - 1, 1, gamma, zeta - gamma, exponent, 2 * lambda * exponent, ...adamNumbers(options, 1)],
+        real: [2 ** bits - 1, 1, gamma, zeta - gamma, exponent, 2 * lambda * exponent, ...adamReals(options, 1)],
         workgroups: [count, 1, 1]
       },
       {

@@ -1,6 +1,6 @@
 import { inRows, type WebgpuBody, type WgslProgram } from "../../backends/gpujs/webgpu/WebgpuBody.ts"
 import { exponentials } from "../../backends/gpujs/webgpu/wgslNumbers.ts"
-import { across, overColumns, rowwise } from "../../backends/gpujs/webgpu/wgslText.ts"
+import { across, largestOverColumns, overColumns, rowwise } from "../../backends/gpujs/webgpu/wgslText.ts"
 import type { CrossEntropyAttributes } from "./geometry.ts"
 
 /** Loss and gradient of a row in one launch. Rows that do not count are not looked at. */
@@ -16,9 +16,7 @@ const programOf = (graded: boolean): WgslProgram => ({
     if (lane == 0u) { loss[row] = 0.0; }
     return;
   }
-  var largest = -3.4028234663852886e38;
-  ${overColumns("if (logits[i] > largest) { largest = logits[i]; }")}
-  let most = mostAcross(largest, lane);
+  ${largestOverColumns("most", "logits[i]")}
   var sum = 0.0;
   var plain = 0.0;
   ${overColumns("sum += power(logits[i] - most); plain += logits[i];")}

@@ -1,13 +1,11 @@
 import { inRows, type WebgpuBody, type WgslProgram } from "../../backends/gpujs/webgpu/WebgpuBody.ts"
 import { exponentials } from "../../backends/gpujs/webgpu/wgslNumbers.ts"
-import { across, overColumns, rowwise } from "../../backends/gpujs/webgpu/wgslText.ts"
+import { across, largestOverColumns, overColumns, rowwise } from "../../backends/gpujs/webgpu/wgslText.ts"
 import type { KlAttributes } from "./geometry.ts"
 
 /** log of the sum of exp(x / T), under a name: log p = x / T - this. */
 const normalizer = (name: string, x: string): string => `
-  var largest_${name} = -3.4028234663852886e38;
-  ${overColumns(`if (${x}[i] > largest_${name}) { largest_${name} = ${x}[i]; }`)}
-  let most_${name} = mostAcross(largest_${name}, lane);
+  ${largestOverColumns(`most_${name}`, `${x}[i]`)}
   var sum_${name} = 0.0;
   ${overColumns(`sum_${name} += power((${x}[i] - most_${name}) * p.sharpness);`)}
   let ${name} = most_${name} * p.sharpness + logarithm(sumAcross(sum_${name}, lane));`

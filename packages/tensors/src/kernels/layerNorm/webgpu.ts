@@ -1,12 +1,10 @@
 import { inRows, type WebgpuBody, type WgslProgram } from "../../backends/gpujs/webgpu/WebgpuBody.ts"
 import {
   across,
-  columnsOfGroup,
-  groupNumber,
-  main,
   overColumns,
+  rowsThenColumns,
   rowwise,
-  threads
+  workgroupsOfRowsThenColumns
 } from "../../backends/gpujs/webgpu/wgslText.ts"
 import { asMatrix } from "../../core/Shape.ts"
 import type { NormAttributes } from "./geometry.ts"
@@ -47,28 +45,10 @@ fn slopeOfRow(row: u32, lane: u32) {
   let mean_gn = sumAcross(sum_n, lane) * p.share;
   ${overColumns("dx[i] = (weight[c] * dy[i] - mean_g - (x[i] - middle) * inverse * mean_gn) * inverse;")}
 }
-${main(`
-  let index = ${groupNumber};
-  if (index < p.rows) {
-    slopeOfRow(index, lane);
-    return;
-  }
-  let column = (index - p.rows) * ${columnsOfGroup}u + lane % ${columnsOfGroup}u;
-  var sum = 0.0;
-  var sum_n = 0.0;
-  if (column < p.columns) {
-    for (var row = lane / ${columnsOfGroup}u; row < p.rows; row += ${threads / columnsOfGroup}u) {
-      let i = row * p.columns + column;
-      sum += dy[i];
-      sum_n += dy[i] * (x[i] - mean[row]) * inverseDeviation[row];
-    }
-  }
-  let all = sumDown(sum, lane);
-  let all_n = sumDown(sum_n, lane);
-  if (lane < ${columnsOfGroup}u && column < p.columns) {
-    dbias[column] = all;
-    dweight[column] = all_n;
-  }`)}`
+${rowsThenColumns({
+  dweight: "dy[i] * (x[i] - mean[row]) * inverseDeviation[row]",
+  dbias: "dy[i]"
+})}`
 }
 
 export const webgpu: WebgpuBody<"x" | "weight" | "bias", "y" | "mean" | "inverseDeviation", NormAttributes> = {
@@ -100,7 +80,7 @@ export const webgpuGradient: WebgpuBody<
         writes: [{ name: "dx" }, { name: "dweight" }, { name: "dbias" }],
         whole: [rows, columns],
         real: [1 / columns],
-        workgroups: inRows(rows + Math.ceil(columns / columnsOfGroup))
+        workgroups: workgroupsOfRowsThenColumns(rows, columns)
       }
     ]
   }

@@ -1,12 +1,10 @@
 import { inRows, type WebgpuBody, type WgslProgram } from "../../backends/gpujs/webgpu/WebgpuBody.ts"
 import {
   across,
-  columnsOfGroup,
-  groupNumber,
-  main,
   overColumns,
+  rowsThenColumns,
   rowwise,
-  threads
+  workgroupsOfRowsThenColumns
 } from "../../backends/gpujs/webgpu/wgslText.ts"
 import { asMatrix } from "../../core/Shape.ts"
 import type { NormAttributes } from "../layerNorm/geometry.ts"
@@ -38,22 +36,7 @@ fn slopeOfRow(row: u32, lane: u32) {
   let mean = sumAcross(sum, lane) * p.share;
   ${overColumns("dx[i] = (weight[c] * dy[i] - x[i] * inverse * mean) * inverse;")}
 }
-${main(`
-  let index = ${groupNumber};
-  if (index < p.rows) {
-    slopeOfRow(index, lane);
-    return;
-  }
-  let column = (index - p.rows) * ${columnsOfGroup}u + lane % ${columnsOfGroup}u;
-  var sum = 0.0;
-  if (column < p.columns) {
-    for (var row = lane / ${columnsOfGroup}u; row < p.rows; row += ${threads / columnsOfGroup}u) {
-      let i = row * p.columns + column;
-      sum += dy[i] * x[i] * inverseRms[row];
-    }
-  }
-  let all = sumDown(sum, lane);
-  if (lane < ${columnsOfGroup}u && column < p.columns) { dweight[column] = all; }`)}`
+${rowsThenColumns({ dweight: "dy[i] * x[i] * inverseRms[row]" })}`
 }
 
 export const webgpu: WebgpuBody<"x" | "weight", "y" | "inverseRms", NormAttributes> = {
@@ -82,7 +65,7 @@ export const webgpuGradient: WebgpuBody<"x" | "weight" | "inverseRms" | "dy", "d
         writes: [{ name: "dx" }, { name: "dweight" }],
         whole: [rows, columns],
         real: [1 / columns],
-        workgroups: inRows(rows + Math.ceil(columns / columnsOfGroup))
+        workgroups: workgroupsOfRowsThenColumns(rows, columns)
       }
     ]
   }

@@ -5,7 +5,7 @@ import { inRows } from "./WebgpuBody.ts"
 export const threads = 256
 
 /** The number of a workgroup among those of `inRows`. */
-export const groupNumber = "group.y * groups.x + group.x"
+const groupNumber = "group.y * groups.x + group.x"
 
 /** A workgroup of threads. */
 export const main = (body: string): string => `
@@ -36,7 +36,7 @@ export const rowwise = (body: string): string =>
   main(`  let row = ${groupNumber};\n  if (row >= p.rows) { return; }\n${body}`)
 
 /** Columns that a workgroup of `sumDown` takes; as many threads as are left add up each of them. */
-export const columnsOfGroup = 32
+const columnsOfGroup = 32
 
 /**
  * sumAcross(value, lane) and mostAcross(value, lane): of the values of all threads of the workgroup, the same for each of them.
@@ -74,3 +74,42 @@ fn sumDown(value: f32, lane: u32) -> f32 {
   workgroupBarrier();
   return sum;
 }`
+
+/** Largest of `element` over the columns of a row, as the constant `name`; NaN is passed over. */
+export const largestOverColumns = (name: string, element: string): string => `
+  var own_${name} = -3.4028234663852886e38;
+  ${overColumns(`if (${element} > own_${name}) { own_${name} = ${element}; }`)}
+  let ${name} = mostAcross(own_${name}, lane);`
+
+/**
+ * Gradients by row and by column in one launch: the first workgroups call `slopeOfRow(row, lane)`, the others add up, over the rows of 32
+ * columns each, the term of every output; element `i` is in row `row`.
+ */
+export const rowsThenColumns = (terms: Readonly<Record<string, string>>): string => {
+  const each = (line: (output: string, term: string) => string) =>
+    Object.entries(terms)
+      .map(([output, term]) => line(output, term))
+      .join("\n  ")
+  return main(`
+  let index = ${groupNumber};
+  if (index < p.rows) {
+    slopeOfRow(index, lane);
+    return;
+  }
+  let column = (index - p.rows) * ${columnsOfGroup}u + lane % ${columnsOfGroup}u;
+  ${each((output) => `var sum_${output} = 0.0;`)}
+  if (column < p.columns) {
+    for (var row = lane / ${columnsOfGroup}u; row < p.rows; row += ${threads / columnsOfGroup}u) {
+      let i = row * p.columns + column;
+      ${each((output, term) => `sum_${output} += ${term};`)}
+    }
+  }
+  ${each((output) => `let all_${output} = sumDown(sum_${output}, lane);`)}
+  if (lane < ${columnsOfGroup}u && column < p.columns) {
+    ${each((output) => `${output}[column] = all_${output};`)}
+  }`)
+}
+
+/** Workgroups of `rowsThenColumns`. */
+export const workgroupsOfRowsThenColumns = (rows: number, columns: number) =>
+  inRows(rows + Math.ceil(columns / columnsOfGroup))
