@@ -1,13 +1,14 @@
 /** Under `compat: "reference"` every stage sees embedding and head quantized as often as the reference has then (quirk 3). */
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
-import { Safetensors, typedView } from "@speedq/formats"
+import { Safetensors } from "@speedq/formats"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { assert, describe, it } from "vitest"
 import { pictureRecord, writeMiniData } from "./support/miniData.ts"
 import { makeNanoRuns, shortStages } from "./support/nano.ts"
 import { nanoFolder } from "./support/nanoFolder.ts"
+import { savedNumbers } from "./support/savedNumbers.ts"
 
 const runs = makeNanoRuns()
 const { root, model } = await nanoFolder("embedding-passes", runs)
@@ -42,12 +43,11 @@ const tensorsOf = (directory: string, file: string, only = ""): ReadonlyMap<stri
 }
 
 const embedding = "language_model.model.embed_tokens.weight"
-const largest = (directory: string): number => {
-  const store = Safetensors.openSync(join(directory, "model/fake-quant-f32/model.safetensors"))
-  const numbers = Float32Array.from(typedView("F32", store.read(embedding)))
-  store.close()
-  return numbers.reduce((most, number) => Math.max(most, Math.abs(number)), 0)
-}
+const largest = (directory: string): number =>
+  savedNumbers(join(directory, "model/fake-quant-f32/model.safetensors"), embedding).reduce(
+    (most, number) => Math.max(most, Math.abs(number)),
+    0
+  )
 
 describe("the embedding under compat reference", () => {
   it("is quantized once for the stage that trains the projector", async () => {

@@ -1,13 +1,13 @@
 /** Where training starts: from the model, or from what a stage before quantized. */
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
-import { Safetensors, typedView } from "@speedq/formats"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { assert, describe, it } from "vitest"
 import { pictureRecord, writeMiniData } from "./support/miniData.ts"
 import { makeNanoRuns, shortStages } from "./support/nano.ts"
 import { nanoFolder } from "./support/nanoFolder.ts"
+import { savedNumbers } from "./support/savedNumbers.ts"
 
 const runs = makeNanoRuns()
 const { root, model } = await nanoFolder("start", runs)
@@ -34,21 +34,15 @@ const succeed = async (...stages: readonly object[]): Promise<string> => {
 }
 
 const name = "language_model.model.layers.1.mlp.down_proj.weight"
-const numbersIn = (file: string, entry: string): Float32Array => {
-  const store = Safetensors.openSync(file)
-  const numbers = Float32Array.from(typedView("F32", store.read(entry)))
-  store.close()
-  return numbers
-}
 /** The weight as training left it. */
 const trained = (directory: string, place: string) =>
-  numbersIn(join(directory, "stages", place, "quantizedLanguage.safetensors"), `parameter.${name}`)
+  savedNumbers(join(directory, "stages", place, "quantizedLanguage.safetensors"), `parameter.${name}`)
 /** The weight as an export of the run has it. */
-const exported = (directory: string) => numbersIn(join(directory, "model/fake-quant-f32/model.safetensors"), name)
+const exported = (directory: string) => savedNumbers(join(directory, "model/fake-quant-f32/model.safetensors"), name)
 
 describe("start", () => {
   it("model: the original weights, whatever was quantized before", async () => {
-    const original = numbersIn(join(model, "model.safetensors"), name)
+    const original = savedNumbers(join(model, "model.safetensors"), name)
     assert.deepStrictEqual(trained(await succeed(still), "01-qat"), original)
     assert.deepStrictEqual(trained(await succeed(gptq, still), "02-qat"), original)
   })
