@@ -7,7 +7,7 @@
  *
  * where a scale is qq_scale (code - qq_zero). Metadata `quantizer` says what made the codes, which the layout leaves open.
  */
-import { bytesOf, decodeFloats, encodeFloats, fileDtype, type Safetensors } from "@speedq/formats"
+import { bytesOf, decodeFloats, encodeFloats, fileDtype, type Pieces, type Safetensors } from "@speedq/formats"
 import {
   type BilevelConfig,
   bilevelQuantizer,
@@ -21,6 +21,7 @@ import {
 import { type Backend, noGrad, sizeOf, type Tensor, tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import { type Difference, differenceOf, exact } from "../exporter/Difference.ts"
+import { rowPieces } from "../model/numberRows.ts"
 import { storedBytes, storedParts } from "../packed/storedBytes.ts"
 
 interface DetailEntries {
@@ -50,8 +51,15 @@ const source = (
   name: string,
   dtype: Safetensors.TensorSource["dtype"],
   shape: readonly number[],
-  bytes: Uint8Array
+  bytes: Pieces
 ): Safetensors.TensorSource => ({ name, dtype, shape, data: Effect.succeed(bytes) })
+
+/** Codes as f16, some at a time: those of an embedding are many. */
+function* inHalfPrecision(codes: Uint8Array | Float32Array): Generator<Uint8Array> {
+  for (const { from, to } of rowPieces({ from: 0, to: codes.length }, 1)) {
+    yield encodeFloats("F16", Float32Array.from(codes.subarray(from, to)))
+  }
+}
 
 const metadataOf = (choice: QuantizerChoice) => ({ quantizer: JSON.stringify(encodeChoice(choice)) })
 
@@ -61,7 +69,7 @@ const embeddingEntries = (choice: QuantizerChoice, stored: Stored): DetailEntrie
   const scaleDtype = fileDtype[format] as "F16" | "F32"
   return {
     entries: [
-      source("weight", "F16", [codes.length / group, group], encodeFloats("F16", Float32Array.from(codes))),
+      source("weight", "F16", [codes.length / group, group], inHalfPrecision(codes)),
       source("scale", scaleDtype, [scale.length, 1], encodeFloats(scaleDtype, scale))
     ],
     metadata: metadataOf(choice),
