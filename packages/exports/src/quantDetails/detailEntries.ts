@@ -57,7 +57,7 @@ const source = (
 /** Codes as f16, some at a time: those of an embedding are many. */
 function* inHalfPrecision(codes: Uint8Array | Float32Array): Generator<Uint8Array> {
   for (const { from, to } of rowPieces({ from: 0, to: codes.length }, 1)) {
-    yield encodeFloats("F16", Float32Array.from(codes.subarray(from, to)))
+    yield encodeFloats("F16", new Float32Array(codes.subarray(from, to)))
   }
 }
 

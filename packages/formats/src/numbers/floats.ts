@@ -19,7 +19,7 @@ export const decodeFloats = (dtype: FloatDType, bytes: Uint8Array): Float32Array
     case "F16":
       return f16ToF32(typedView(dtype, bytes))
     case "F64":
-      return Float32Array.from(typedView(dtype, bytes))
+      return new Float32Array(typedView(dtype, bytes))
   }
 }
 

@@ -143,7 +143,7 @@ const hold = (choice: QuantizerChoice, shape: Shape, held: readonly Tensor[]): P
 const packedForm = async (part: StoredTensor, tensor: Tensor): Promise<Uint8Array> => {
   if (part.dtype === "u8") {
     const codes = await tensor.read()
-    return packBits(codes instanceof Uint8Array ? codes : Uint8Array.from(codes), part.bits)
+    return packBits(codes instanceof Uint8Array ? codes : new Uint8Array(codes), part.bits)
   }
   if (part.dtype === tensor.dtype || part.dtype === "i32") return bytesOf(await tensor.read())
   const target = part.dtype

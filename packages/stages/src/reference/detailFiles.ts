@@ -66,7 +66,7 @@ const openDetailFile = (path: string): DetailFile => (isTorchFile(path) ? openTo
 
 /** Numbers of one entry in f32. Raises TensorNotFinite, with what `read` raises. */
 export const readFinite = ({ path }: DetailFile, name: string, { shape, read }: DetailTensor): Float32Array => {
-  const values = Float32Array.from(read())
+  const values = new Float32Array(read())
   if (Number.isFinite(largestMagnitude("F32", bytesOf(values)))) return values
   const found = countNonFinite(shape, [values])!
   throw new TensorNotFinite({ file: path, tensor: name, elements: values.length, ...found })

@@ -5,19 +5,29 @@ import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../../numbers/
 
 const exactIntegers = 2 ** 24
 
+/** Each element converted. `from` of a typed array would gather them in a list first, which ends at about 10^8 of them. */
+const converted = <T extends Float32Array | Uint16Array>(
+  from: ArrayLike<number>,
+  into: T,
+  convert: (value: number) => number
+): T => {
+  for (let i = 0; i < from.length; i++) into[i] = convert(from[i]!)
+  return into
+}
+
 /** The numbers that stored bytes mean. Raises InvalidAttribute for i32 elements that no f32 represents. */
 export const toNumbers = (dtype: DType, bytes: Uint8Array): Float32Array => {
   const host = viewAs(dtype, bytes)
   if (host instanceof Float32Array) return host
-  if (dtype === "bf16") return Float32Array.from(host, fromBfloat16)
-  if (dtype === "f16") return Float32Array.from(host, fromFloat16)
+  if (dtype === "bf16") return converted(host, new Float32Array(host.length), fromBfloat16)
+  if (dtype === "f16") return converted(host, new Float32Array(host.length), fromFloat16)
   if (dtype === "i32") {
     const outside = host.find((value) => Math.abs(value) > exactIntegers)
     if (outside !== undefined) {
       throw new InvalidAttribute("tensor", "i32 element", outside, "at most 2^24 in magnitude: gpujs computes in f32")
     }
   }
-  return Float32Array.from(host)
+  return new Float32Array(host)
 }
 
 const pattern = (encode: (value: number) => number, notANumber: number) => (value: number) =>
@@ -29,12 +39,12 @@ export const toBytes = (dtype: DType, values: Float32Array): Uint8Array => {
     case "f32":
       return bytesOfArray(values)
     case "i32":
-      return bytesOfArray(Int32Array.from(values))
+      return bytesOfArray(new Int32Array(values))
     case "u8":
-      return bytesOfArray(Uint8Array.from(values))
+      return bytesOfArray(new Uint8Array(values))
     case "bf16":
-      return bytesOfArray(Uint16Array.from(values, pattern(toBfloat16, 0x7fc0)))
+      return bytesOfArray(converted(values, new Uint16Array(values.length), pattern(toBfloat16, 0x7fc0)))
     case "f16":
-      return bytesOfArray(Uint16Array.from(values, pattern(toFloat16, 0x7e00)))
+      return bytesOfArray(converted(values, new Uint16Array(values.length), pattern(toFloat16, 0x7e00)))
   }
 }
