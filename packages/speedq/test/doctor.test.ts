@@ -20,6 +20,11 @@ describe("speedq doctor", () => {
       if (found.answers) assert.isAbove(found.speed.gflops, 0)
     }
     for (const found of backends.values()) if (!found.answers) assert.isNotEmpty(found.reason)
+    const gpu = backends.get("gpujs:webgpu")!
+    assert.match(
+      report.auto!.why,
+      gpu.answers ? /^the GPU multiplies at .* GFLOP\/s, the processor at / : /^no GPU answers: ./
+    )
     const advised = report.advice.map(({ what }) => what)
     assert.strictEqual(advised.includes("ffmpeg"), report.ffmpeg === null)
     const native = backends.get("native")!

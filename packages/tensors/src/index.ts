@@ -11,6 +11,7 @@ export {
   valueAndGrad
 } from "./autodiff/valueAndGrad.ts"
 export { chooseArithmetic } from "./backends/chooseArithmetic.ts"
+export { type AutoChoice, chooseAuto } from "./backends/chooseAuto.ts"
 export type { GpujsMode } from "./backends/gpujs/Device.ts"
 export type { GpujsOptions } from "./backends/gpujs/GpujsBackend.ts"
 export { makeGpujsBackend } from "./backends/gpujs/GpujsBackend.ts"

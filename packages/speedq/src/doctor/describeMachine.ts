@@ -20,6 +20,7 @@ export const describeMachine = ({
   disk,
   node,
   backends,
+  auto,
   ffmpeg,
   advice
 }: Examination): string =>
@@ -37,5 +38,6 @@ export const describeMachine = ({
     ),
     "",
     textTable(["backend", "products", ""], backends.map(backendRow)),
+    ...(auto === null ? [] : ["", `--backend auto takes ${auto.takes}: ${auto.why}`]),
     ...advice.flatMap(({ what, command, brings }) => ["", `${what}: ${command}`, `  brings ${brings}`])
   ].join("\n")

@@ -1,7 +1,7 @@
 /** What this machine offers, and what would make it better. */
 import { statfs } from "node:fs/promises"
 import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os"
-import { webgpuInstallCommand } from "@speedq/tensors"
+import { type AutoChoice, chooseAuto, webgpuInstallCommand } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "effect/process/ChildProcess"
 import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
@@ -29,6 +29,8 @@ export interface Examination {
   readonly disk: { readonly directory: string; readonly freeBytes: number | null }
   readonly node: { readonly version: string; readonly supported: boolean; readonly needed: string }
   readonly backends: readonly BackendReport[]
+  /** What `--backend auto` takes here, and why; null where the processor itself does not answer. */
+  readonly auto: AutoChoice | null
   /** First line that ffmpeg says of itself, or null. */
   readonly ffmpeg: string | null
   readonly advice: readonly Advice[]
@@ -61,6 +63,14 @@ const ffmpegVersion = Effect.gen(function* () {
 const find = (backends: readonly BackendReport[], name: string) => {
   const report = backends.find((each) => each.name === name)
   return report?.answers ? report : undefined
+}
+
+/** What auto takes of backends that were tried. */
+export const autoOf = (backends: readonly BackendReport[]): AutoChoice | null => {
+  const native = find(backends, "native")
+  const gpu = backends.find(({ name }) => name === "gpujs:webgpu")
+  if (native === undefined || gpu === undefined) return null
+  return chooseAuto(native.speed, gpu.answers ? gpu.speed : gpu.reason)
 }
 
 /** Commands are npm's, Debian's and Ubuntu's; `packages` is the one for what npm packages a GPU lacks. */
@@ -96,7 +106,7 @@ export const adviceFor = (
         "apt-get install libvulkan1",
         "the GPU's Vulkan driver"
       ].join(", and "),
-      brings: "the backend gpujs:webgpu, which auto prefers; nothing on a machine without a GPU"
+      brings: "the backend gpujs:webgpu, which auto takes where it is faster; nothing on a machine without a GPU"
     })
   }
   if (ffmpeg === null) {
@@ -132,6 +142,7 @@ export const examine = Effect.fn("examine")(function* (directory: string) {
     disk: { directory, freeBytes: disk },
     node: { version: process.version, supported: isSupported(process.version), needed: neededNode },
     backends,
+    auto: autoOf(backends),
     ffmpeg,
     advice: adviceFor(backends, ffmpeg)
   }

@@ -1,7 +1,7 @@
 /** How fast a backend multiplies matrices: what nearly all the time of training goes to. */
 import { noGrad } from "../autodiff/Tape.ts"
 import type { Backend } from "../core/Backend.ts"
-import { generate, type Tensor } from "../core/Tensor.ts"
+import { generate, type Tensor, zeros } from "../core/Tensor.ts"
 import { matmul } from "../kernels/matmul/definition.ts"
 
 export interface ProductSpeed {
@@ -29,22 +29,32 @@ const filled = (backend: Backend, rows: number, columns: number): Tensor =>
     for (let i = 0; i < values.length; i++) values[i] = (i % 7) - 3
   })
 
+/** Products that follow each other in one measurement, at most: a GPU is waited for once. */
+const mostInARow = 20
+
 /** Milliseconds of one product; the first, which may compile or wake threads, is not counted. */
 const timeOf = async (a: Tensor, b: Tensor, enough: number): Promise<number> => {
-  const once = async () => {
-    const product = noGrad(() => matmul(a, b))
-    await product.read().finally(() => product.release())
-  }
-  await once()
-  let best = Number.POSITIVE_INFINITY
-  for (let spent = 0; spent < enough; ) {
+  const flag = zeros(a.backend, [1])
+  /** Milliseconds of one of `count` products in a row. A read comes after all that was begun before it; of a product it would cost as much. */
+  const measured = async (count: number): Promise<number> => {
     const begun = performance.now()
-    await once()
-    const time = performance.now() - begun
-    best = Math.min(best, time)
-    spent += time
+    for (let i = 0; i < count; i++) noGrad(() => matmul(a, b)).release()
+    await flag.read()
+    return (performance.now() - begun) / count
   }
-  return best
+  try {
+    await measured(1)
+    let best = await measured(1)
+    const count = Math.max(1, Math.min(mostInARow, Math.floor(slow / best)))
+    for (let spent = best; spent < enough; ) {
+      const time = await measured(count)
+      best = Math.min(best, time)
+      spent += count * time
+    }
+    return best
+  } finally {
+    flag.release()
+  }
 }
 
 const timeOfShape = async (backend: Backend, m: number, k: number, n: number, enough: number): Promise<number> => {

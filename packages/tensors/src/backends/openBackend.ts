@@ -3,7 +3,9 @@ import type { ArithmeticChoice } from "../core/Arithmetic.ts"
 import type { Backend } from "../core/Backend.ts"
 import { BackendUnavailable } from "../core/Errors.ts"
 import { chooseArithmetic } from "./chooseArithmetic.ts"
+import { chooseAuto } from "./chooseAuto.ts"
 import { makeGpujsBackend } from "./gpujs/GpujsBackend.ts"
+import { measureProducts } from "./measureProducts.ts"
 import { makeNativeBackend } from "./native/NativeBackend.ts"
 import { makeReferenceBackend } from "./reference/ReferenceBackend.ts"
 
@@ -37,12 +39,25 @@ const openNative = async (blas: string | undefined, { memoryLimit }: OpenBackend
   return makeNativeBackend({ ...(blas ? { blas } : {}), ...(memoryLimit ? { memoryLimit } : {}) })
 }
 
-/** The GPU where one answers, else the processor. What was chosen is the backend's name. */
+/** Milliseconds that each product is measured for. */
+const enough = 50
+
+/** The GPU where one answers that is clearly faster, else the processor. What was chosen is the backend's name. */
 const openAuto = async (options: OpenBackendOptions): Promise<Backend> => {
+  const native = await openNative(undefined, options)
+  // What a GPU cannot be asked for is not measured.
+  if (options.arithmetic === "bf16") return native
+  let gpu: Backend | undefined
   try {
-    return await openGpujs("webgpu", false, options)
+    gpu = await openGpujs("webgpu", false, options)
+    const speeds = [await measureProducts(native, enough), await measureProducts(gpu, enough)] as const
+    const [chosen, other] = chooseAuto(...speeds).takes === "native" ? [native, gpu] : [gpu, native]
+    await other.close()
+    return chosen
   } catch (error) {
-    if (error instanceof BackendUnavailable) return openNative(undefined, options)
+    await gpu?.close()
+    if (error instanceof BackendUnavailable) return native
+    await native.close()
     throw error
   }
 }
