@@ -11,7 +11,7 @@ export interface AutoChoice {
  * How many times as fast a GPU has to multiply. A step is more than products, and a near tie should not fall one way today and the other
  * way tomorrow: results differ in last digits.
  */
-export const clearlyFaster = 2
+const clearlyFaster = 2
 
 const told = ({ gflops }: ProductSpeed): string => `${gflops >= 10 ? gflops.toFixed(0) : gflops.toPrecision(2)} GFLOP/s`
 
