@@ -83,3 +83,13 @@ export class EvaluationFailed extends Schema.TaggedError<EvaluationFailed>()("Ev
     return `evaluation "${this.title}": ${this.reason}`
   }
 }
+
+/** Features of frozen towers cannot be kept where a recipe wants them. Nothing but time is lost. */
+export class FeatureStoreRefused extends Schema.TaggedError<FeatureStoreRefused>()("FeatureStoreRefused", {
+  directory: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `features of frozen towers cannot be kept in ${this.directory}: ${this.reason}; the stage goes on and computes what it does not find there. Make room or give the right to write there, set features.directory to another place, or leave it out`
+  }
+}

@@ -87,4 +87,40 @@ export interface RecipeOptions {
      */
     readonly limit: string
   }
+  /**
+   * How training stages keep what frozen vision towers make of tiles. With a directory, a tile passes a tower once
+   * for all epochs, stages and runs that share it: docs/command.md says more.
+   *
+   * Left out: in the memory of each stage alone: its `featureCache`.
+   */
+  readonly features?: {
+    /**
+     * Where features are kept on disk, found by digests of the tower's weights and of the tile's pixels. Runs, and
+     * processes at one time, may share it.
+     *
+     * Left out: nowhere.
+     *
+     * May be changed while a run goes on.
+     */
+    readonly directory?: string
+    /**
+     * Most bytes that features take there; those that were used longest ago make room.
+     *
+     * Unit: bytes, as in 512 MiB.
+     *
+     * Default from: chosen here: 5,000 tiles of InternVL3 in f32, 10,000 in bf16.
+     *
+     * May be changed while a run goes on.
+     * @default "20 GiB"
+     */
+    readonly limit?: string
+    /**
+     * `f32` keeps features as they are. `bf16` rounds them, which halves their size; training stages see them
+     * rounded whether they come from the disk or not, and have another key.
+     *
+     * Default from: f32, which changes no result.
+     * @default "f32"
+     */
+    readonly numbers?: "f32" | "bf16"
+  }
 }

@@ -1,6 +1,6 @@
 /**
- * The part of a recipe that is not its stages. Only `seed` and `arithmetic` change results by themselves: the bytes of model, parts and
- * teacher count by their fingerprint, `compat` by the stages that take it over.
+ * The part of a recipe that is not its stages. Only `seed`, `arithmetic` and `features.numbers` change results by themselves: the
+ * bytes of model, parts and teacher count by their fingerprint, `compat` by the stages that take it over.
  */
 import { option, optionalOption, requiredOption } from "@speedq/formats"
 import * as Schema from "effect/Schema"
@@ -32,6 +32,27 @@ const Parts = Schema.Struct({
   }),
   language: optionalOption(Schema.NonEmptyString, {
     description: "Weights of the language model, embedding and head included; in the reference `llm_path`."
+  })
+})
+
+/** Features of frozen vision towers. Where they lie changes no result; how they are rounded does. */
+const Features = Schema.Struct({
+  directory: optionalOption(Schema.NonEmptyString, {
+    description:
+      "Where features are kept on disk, found by digests of the tower's weights and of the tile's pixels. Runs, and processes at one time, may share it.",
+    source: "nowhere",
+    policy: true
+  }),
+  limit: option(Schema.ByteSizeFromString, "20 GiB", {
+    description: "Most bytes that features take there; those that were used longest ago make room.",
+    unit: "bytes, as in 512 MiB",
+    source: "chosen here: 5,000 tiles of InternVL3 in f32, 10,000 in bf16",
+    policy: true
+  }),
+  numbers: option(Schema.Literals(["f32", "bf16"]), "f32", {
+    description:
+      "`f32` keeps features as they are. `bf16` rounds them, which halves their size; training stages see them rounded whether they come from the disk or not, and have another key.",
+    source: "f32, which changes no result"
   })
 })
 
@@ -79,6 +100,11 @@ export const RecipeSettings = Schema.Struct({
       source: "the machine's memory",
       policy: true
     }
-  )
+  ),
+  features: optionalOption(Features, {
+    description:
+      "How training stages keep what frozen vision towers make of tiles. With a directory, a tile passes a tower once for all epochs, stages and runs that share it: docs/command.md says more.",
+    source: "in the memory of each stage alone: its `featureCache`"
+  })
 })
 export interface RecipeSettings extends Schema.Schema.Type<typeof RecipeSettings> {}

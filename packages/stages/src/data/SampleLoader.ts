@@ -9,6 +9,7 @@ import {
   loadSample,
   openModelDirectory,
   type PictureLimits,
+  type PixelStatistics,
   type RandomSource,
   referenceLengthEstimator,
   referencePictures,
@@ -177,11 +178,14 @@ const replacement = Effect.fnUntraced(function* (
   return taken
 })
 
-/** Digest of each tile's pixels. */
-export const tileKeysOf = ({ count, size, data }: Tiles): readonly string[] => {
+/** Digest of each tile's pixels as a model sees them: their size, their bytes, and the statistics that they are normalized by. */
+export const tileKeysOf = ({ count, size, data }: Tiles, statistics: PixelStatistics): readonly string[] => {
   const bytes = 3 * size ** 2
+  const { mean, std } = statistics
+  const seenBy = JSON.stringify([size, mean, std])
   return Array.from({ length: count }, (_, tile) =>
     createHash("sha256")
+      .update(seenBy)
       .update(data.subarray(tile * bytes, (tile + 1) * bytes))
       .digest("base64")
   )
@@ -198,7 +202,7 @@ const microBatch = (
   ),
   samples,
   tilesOf: loaded.map(({ sample }) => sample.tiles.count),
-  tileKeys: loaded.flatMap(({ sample }) => tileKeysOf(sample.tiles)),
+  tileKeys: loaded.flatMap(({ sample }) => tileKeysOf(sample.tiles, image.statistics)),
   made: loaded.map(({ made }) => made),
   answerTokens: loaded.map(({ sample }) => sample.answerTokens),
   cut: loaded.map(({ sample }) => sample.cutOff.length),

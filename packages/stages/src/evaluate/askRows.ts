@@ -93,7 +93,7 @@ const batchOf = ({ image }: AnsweringModel["directory"], samples: readonly Train
     ...batch,
     samples: [...samples.keys()],
     tilesOf: tiles.map(({ count }) => count),
-    tileKeys: tiles.flatMap(tileKeysOf),
+    tileKeys: tiles.flatMap((each) => tileKeysOf(each, image.statistics)),
     made: [...samples.keys()],
     answerTokens: samples.map(({ answerTokens }) => answerTokens),
     cut: samples.map(({ cutOff }) => cutOff.length),

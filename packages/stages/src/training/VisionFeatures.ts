@@ -1,4 +1,4 @@
-/** Features of a frozen vision tower: computed once a tile, kept on the host up to a budget. */
+/** Features of a frozen vision tower: computed once a tile, kept on the host up to a budget, and on disk where a recipe wants it. */
 import { type Backend, noGrad, Random, scope, type Tensor, tensor } from "@speedq/tensors"
 import {
   blocksUsed,
@@ -8,7 +8,10 @@ import {
   visionFeatures,
   type Weights
 } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
 import type { MicroBatch } from "../data/SampleLoader.ts"
+import { asKept } from "../features/featureRecord.ts"
+import { type Keeping, notKept, type SeenTally } from "../features/keptFeatures.ts"
 
 export interface VisionFeatures {
   /** Features [tiles, tokens, 4 C] of all tiles of a micro-batch, undefined when it has none. The caller releases them. */
@@ -29,7 +32,9 @@ interface VisionFeaturesOptions {
   readonly weights: Weights
   /** Bytes of features that may be kept. */
   readonly budget: number
-  /** With it, features are drawn anew every time. */
+  /** How they are rounded, and kept on disk. In f32 and not at all where it is left out. */
+  readonly keeping?: Keeping
+  /** With it, features are drawn anew every time, and neither rounded nor kept. */
   readonly dropPath?: StochasticDepth
 }
 
@@ -61,9 +66,25 @@ export const drawDropPath = (
   return (block) => ({ attention: factors(block, "attention"), mlp: factors(block, "mlp") })
 }
 
-/** Tiles are seen one by one, so that what a tile becomes does not depend on its neighbours, nor on what is kept. */
+/** What nobody asks for. */
+const uncounted = (): SeenTally => ({
+  found: 0,
+  remembered: 0,
+  computed: 0,
+  towerMilliseconds: 0,
+  diskMilliseconds: 0
+})
+
+/** The name of a tile on disk: the same digest in letters that every file system takes. */
+const tileName = (key: string): string => Buffer.from(key, "base64").toString("hex")
+
+/**
+ * Tiles are seen one by one, so that what a tile becomes does not depend on its neighbours, nor on what is kept: features are rounded
+ * as they are kept on disk even where they are not.
+ */
 export const makeVisionFeatures = (options: VisionFeaturesOptions): VisionFeatures => {
   const { backend, config, weights, budget, dropPath } = options
+  const { numbers, place, tally = uncounted() } = options.keeping ?? notKept
   const random = dropPath !== undefined && dropPath.rate > 0
   const kept = new Map<string, Float32Array>()
   const tokens = tokensPerTile(config)
@@ -83,12 +104,44 @@ export const makeVisionFeatures = (options: VisionFeaturesOptions): VisionFeatur
     return values
   }
 
+  /** The result of work, whose time is counted. */
+  const timed = async <A>(of: "towerMilliseconds" | "diskMilliseconds", work: () => Promise<A>): Promise<A> => {
+    const begun = performance.now()
+    const result = await work()
+    tally[of] += performance.now() - begun
+    return result
+  }
+
+  const seen = async (batch: MicroBatch, index: number, tile: number): Promise<Float32Array> => {
+    const values = await timed("towerMilliseconds", () => compute(batch, tile, index))
+    tally.computed++
+    return random ? values : asKept(numbers, values)
+  }
+
+  /** From the disk, or else through the tower and onto the disk. */
+  const foundOrSeen = async (batch: MicroBatch, index: number, tile: number): Promise<Float32Array> => {
+    if (place === undefined) return seen(batch, index, tile)
+    const { store, tower } = place
+    const key = { tower: await tower(), tile: tileName(batch.tileKeys[tile]!) }
+    const found = await timed("diskMilliseconds", () => Effect.runPromise(store.find(key, floats)))
+    if (found !== undefined) {
+      tally.found++
+      return found
+    }
+    const values = await seen(batch, index, tile)
+    await timed("diskMilliseconds", () => Effect.runPromise(store.keep(key, values)))
+    return values
+  }
+
   const featuresOf = async (batch: MicroBatch, index: number, tile: number): Promise<Float32Array> => {
-    if (random) return compute(batch, tile, index)
+    if (random) return seen(batch, index, tile)
     const key = batch.tileKeys[tile]!
     const known = kept.get(key)
-    if (known !== undefined) return known
-    const values = await compute(batch, tile, index)
+    if (known !== undefined) {
+      tally.remembered++
+      return known
+    }
+    const values = await foundOrSeen(batch, index, tile)
     if (bytes + values.byteLength <= budget) {
       kept.set(key, values)
       bytes += values.byteLength

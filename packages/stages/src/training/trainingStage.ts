@@ -17,6 +17,7 @@ import { openStageData } from "../data/openStageData.ts"
 import { pictureLimits } from "../data/pictureLimits.ts"
 import { RulesInvalid } from "../Errors.ts"
 import { versionsOf } from "../extensions/versions.ts"
+import { featureVersions, openKeptFeatures, tellSeen } from "../features/keptFeatures.ts"
 import { chosenLayers } from "../model/layerFact.ts"
 import { type Choices, chosenMatrices, embeddingVersions, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
@@ -29,6 +30,7 @@ import { givenBefore, stagesBefore } from "../planning/givenBefore.ts"
 import { planModel, planTeacher } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import { trainingForecast } from "../planning/trainingForecast.ts"
+import { frozenTowers } from "./frozenTowers.ts"
 import { packLearned, requireGridRate, requireTrainedGrids, withoutGrids } from "./learnedGrids.ts"
 import {
   chooseLosses,
@@ -47,7 +49,6 @@ import { makeStudent } from "./student.ts"
 import { dropPathOf, dropsLastStep } from "./TrainingConfig.ts"
 import type { Quantized, TrainingInput, TrainingMethod, TrainingOptions } from "./TrainingMethod.ts"
 import { trainingProgram } from "./trainingProgram.ts"
-import { makeVisionFeatures } from "./VisionFeatures.ts"
 
 /** Fails with RulesInvalid where more blocks are to be trained than the tower runs. */
 const requireBlocks = (config: ModelConfig, { train }: TrainingOptions) => {
@@ -170,22 +171,20 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
 
     const taughtBy = needsTeacher(losses) ? yield* openTeacher(recipe, model) : model
     const teacher = { directory: taughtBy.directory, weights: weightsFrom(taughtBy.weights) }
-    const features = { backend, budget: Number(options.featureCache) }
-    const teacherFeatures = makeVisionFeatures({
-      ...features,
-      config: teacher.directory.config,
-      weights: teacher.weights
-    })
-    const { quantizedVision } = input
     const rate = dropPathOf(options)
-    const frozenFeatures = () => {
-      if (quantizedVision === undefined && rate === 0 && taughtBy === model) return teacherFeatures
-      const tower = quantizedVision
+    const kept = yield* openKeptFeatures(recipe)
+    const { quantizedVision } = input
+    const tower = () =>
+      quantizedVision
         ? packedWeights(quantizedVision.packed, quantizedVision.values, model.weights)
         : weightsFrom(model.weights)
-      return makeVisionFeatures({ ...features, config, weights: tower, dropPath: { rate, seed } })
-    }
-    const studentFeatures = trainsTower ? undefined : frozenFeatures()
+    const { teacherFeatures, studentFeatures } = yield* frozenTowers({
+      ...{ backend, kept, budget: Number(options.featureCache), dropPath: { rate, seed } },
+      teacher: { config: teacher.directory.config, weights: teacher.weights },
+      isTaught: needsTeacher(losses),
+      student: trainsTower ? undefined : { config, weights: tower() },
+      isTeachers: quantizedVision === undefined && taughtBy === model
+    })
     const pair: StudentAndTeacher = {
       backend,
       directory: model.directory,
@@ -214,6 +213,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       }),
       prepare: microBatchLosses(pair),
       finish: Effect.fnUntraced(function* (trained, measured) {
+        yield* tellSeen(kept)
         // The last update was looked at by no step.
         yield* requireQuantizable(trained, student.choices)
         const { grids } = student
@@ -240,7 +240,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     })
   })
 
-  const versions = Effect.fnUntraced(function* (options: Options) {
+  const versions = Effect.fnUntraced(function* (options: Options, recipe: RecipeSettings) {
     const named = yield* versionsOf({
       quantizers: [...(options.quantizers ?? []), options.embeddings],
       losses: namedLosses(method.losses(options))
@@ -254,6 +254,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       ...(deep ? { "stochastic depth of a trained tower": 1 } : {}),
       ...(dropped ? { "an incomplete last step under compat": 1 } : {}),
       ...(options.grids === "learned" ? { "learned grids": 1 } : {}),
+      ...featureVersions(recipe),
       ...embeddingVersions(options)
     }
   })
