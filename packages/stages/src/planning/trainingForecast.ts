@@ -16,6 +16,7 @@ import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.
 import { dropPathOf, dropsLastStep } from "../training/TrainingConfig.ts"
 import { keptBytes, keptTowerBytes } from "./cost.ts"
 import { type DataExtent, dataExtent, extentLine } from "./dataExtent.ts"
+import { featureLines, featureObstacles } from "./featureForecast.ts"
 import { mixtureForecast, nothingToLearnFrom } from "./mixtureForecast.ts"
 import type { PlannedModel } from "./plannedModel.ts"
 import { stageTime } from "./stageTime.ts"
@@ -125,7 +126,7 @@ const timeOf = Effect.fnUntraced(function* (
   ]
   const decoder = [...modelTensors(config).keys()].some((name) => trains(name) && isLayer(name))
   const work = yield* trainingSeconds({
-    ...{ config, stored, extent, optimization, samples, steps, trained, trainsDecoder: decoder },
+    ...{ recipe, config, stored, extent, optimization, samples, steps, trained, trainsDecoder: decoder },
     seed: stageSeed(recipe.seed, place.label),
     rematerialize: parts.rematerialize,
     losses: options.losses,
@@ -145,14 +146,18 @@ const timeOf = Effect.fnUntraced(function* (
     },
     onSome: extentLine
   })
+  const sharesOrTrains = trainsTower(options) || dropPathOf(optimization) > 0 || (options.teacher && options.sharedTower)
+  const towers = Number(options.teacher) + Number(!sharesOrTrains)
+  const kept = yield* featureLines({ config, extent, samples, towers, recipe })
   const { seconds, lines } = yield* stageTime(work, { ...parts, recipe, place, model, steps })
-  return { seconds, lines: [told, ...lines] }
+  return { seconds, lines: [told, ...kept, ...lines] }
 })
 
 /** The forecast of a stage that trains. */
 export const trainingForecast = Effect.fnUntraced(function* (options: TrainingForecastOptions) {
   const { recipe, model, data, optimization, trains } = options
   const missing = [
+    ...(yield* featureObstacles(recipe)),
     ...(options.otherTeacher?.obstacles ?? []),
     ...(yield* Forecast.missingFiles([data.meta], "give the meta file of the training data"))
   ]

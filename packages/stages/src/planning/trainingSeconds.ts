@@ -1,8 +1,9 @@
 /** How long a training stage takes: the micro-batches that its data makes, each through teacher, student, losses and back. */
 import type { RowLoss } from "@speedq/distillation"
+import type { RecipeSettings } from "@speedq/pipeline"
 import type { Shape } from "@speedq/tensors"
 import { sizeOf } from "@speedq/tensors"
-import { blocksUsed, type ModelConfig, tokensPerTile } from "@speedq/vlm-model"
+import { blocksUsed, type ModelConfig } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { epochOrder } from "../data/SampleOrder.ts"
@@ -13,8 +14,12 @@ import { type ChosenMatrix, fakeQuantizationPiece, optimizerPiece } from "../mea
 import type { OptimizationConfig } from "../training/TrainingConfig.ts"
 import { languageLayerFlops, projectorFlops, visionBlockFlops } from "./cost.ts"
 import type { DataExtent } from "./dataExtent.ts"
+import { roomForTiles } from "./featureForecast.ts"
+import { tilesComputed } from "./tilesComputed.ts"
 
 interface TrainingWork {
+  /** It says where features are kept. */
+  readonly recipe: Pick<RecipeSettings, "features">
   readonly config: ModelConfig
   readonly stored: Stored
   readonly extent: Pick<DataExtent, "count" | "records" | "whole" | "distinct">
@@ -74,24 +79,6 @@ const batchesOf = ({ extent: { records, whole }, optimization, seed, steps }: Tr
   })
 }
 
-/**
- * Tiles that pass a frozen tower when `samples` are seen, one after the other: features of pictures that come again are kept as far as
- * there is room, and those that have none are computed every time. `each` is the tiles of a sample.
- */
-export const tilesComputed = (
-  { count, distinct }: Pick<DataExtent, "count" | "distinct">,
-  each: number,
-  samples: number,
-  room: number
-): number => {
-  const seen = samples * each
-  // Of the samples of an epoch each is seen once; a picture that several samples show is new with the first of them.
-  const met = Math.min(1, samples / count)
-  const different = distinct * count * (1 - (1 - met) ** (1 / distinct)) * each
-  const kept = Math.min(1, room / Math.max(1, different))
-  return different + Math.max(0, seen - different) * (1 - kept)
-}
-
 /** Seconds of the stage's work, saving left out, and whether the machine was quiet; none where nothing can be measured. */
 export const trainingSeconds = Effect.fnUntraced(function* (work: TrainingWork) {
   const { config, stored, extent, optimization, samples, losses, teacher, quantized, frozen } = work
@@ -130,7 +117,7 @@ export const trainingSeconds = Effect.fnUntraced(function* (work: TrainingWork) 
     const quantizing = weights * seconds.fakeQuantization * (work.rematerialize ? 1.5 : 1)
 
     const perTile = blocksUsed(config) * visionBlockFlops(config)
-    const room = Number(optimization.featureCache) / (16 * tokensPerTile(config) * config.vision_config.hidden_size)
+    const room = roomForTiles(config, optimization, work.recipe)
     const each = total(batches, ({ tiles }) => tiles) / total(batches, ({ rows }) => rows)
     // Confidence is measured on micro-batches that are trained on later.
     const again = room > 0 ? 0 : work.measured * usual.batch

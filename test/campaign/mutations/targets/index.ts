@@ -1,6 +1,7 @@
 /** Every kind of input that speedq reads. The order numbers the cases: what is added changes what a number means. */
 import type { MakeTarget } from "../Target.ts"
 import * as data from "./data.ts"
+import * as features from "./features.ts"
 import * as models from "./models.ts"
 import { quantDetails } from "./quantDetails.ts"
 import * as runs from "./runs.ts"
@@ -17,7 +18,7 @@ const turnsOf: readonly (readonly [turns: number, targets: readonly MakeTarget[]
     ]
   ],
   // Half to one.
-  [8, [models.packed, models.description, data.pictureHeaders, data.predictions, data.journal, runs.manifest]],
+  [8, [models.packed, models.description, data.pictureHeaders, data.predictions, data.journal, runs.manifest, features.exact, features.rounded]],
   // One to one and a half.
   [3, [models.tokenizerJson, models.vocabulary, models.sentencePiece, data.compressed]],
   // Two.
