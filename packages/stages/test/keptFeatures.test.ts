@@ -1,6 +1,8 @@
 /** Features of frozen towers kept on disk: the same bits with and without, for every stage and run that shares them. */
 import { copyFileSync, cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { packedWeights } from "@speedq/exports"
+import { layerOf } from "@speedq/formats"
 import { isEntryOf, StageFailed } from "@speedq/pipeline"
 import { bilevel, packWeight } from "@speedq/quantizers"
 import { makeReferenceBackend, openBackend, scope, tensor } from "@speedq/tensors"
@@ -17,7 +19,10 @@ import { nanoFolder } from "./support/nanoFolder.ts"
 
 const runs = makeNanoRuns()
 const { root, model } = await nanoFolder("kept-features", runs)
-const meta = writeMiniData(root, [1, 2, 3, 4].map((number) => pictureRecord(number)))
+const meta = writeMiniData(
+  root,
+  [1, 2, 3, 4].map((number) => pictureRecord(number))
+)
 
 const shared = { data: { meta }, batch: 2, accumulation: 1, epochs: 2, featureCache: "0 B" }
 const { adaround, projector, qat } = shortStages
@@ -103,7 +108,7 @@ describe("features in bf16", () => {
     assert.deepStrictEqual(second.results, first.results)
     assert.deepStrictEqual(nowhere.results, first.results)
     const exact = await runOf(undefined)
-    const parameters = "stages/02-train-projector/trainedProjector.safetensors"
+    const parameters = "stages/02-train-projector/projector.safetensors"
     assert.notStrictEqual(first.results[parameters], exact.results[parameters])
     assert.property(exact.results, parameters)
   }, 600_000)
@@ -118,7 +123,10 @@ describe("a directory that cannot hold features", () => {
     const { exit } = await runs.run(recipe, directory)
     const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
     assert.notInstanceOf(error, StageFailed)
-    assert.match(String(error), /train-projector.*features of frozen towers cannot be kept in .*a-file.*features\.directory/s)
+    assert.match(
+      String(error),
+      /train-projector.*features of frozen towers cannot be kept in .*a-file.*features\.directory/s
+    )
   })
 })
 
@@ -133,12 +141,13 @@ describe("the digest of a tower", () => {
     const name = "vision_model.encoder.layers.0.mlp.fc1.weight"
     const { vision_config } = config
 
-    const layer = name.replace(".weight", "")
-    const packed = packWeight(parameters[name]!, bilevel({ bits: 2, group: 16, scaleGroup: 16 }))
-    const rounded = packed.unpack()
-    const withPacked = { ...weights, find: (each: string) => (each === name ? packed.unpack() : weights.find(each)) }
+    const choice = bilevel({ bits: 2, group: 16, scaleGroup: 16 })
+    const layer = layerOf(name)
+    const nearest = choice.quantizer.quantize(choice.config, parameters[name]!)
+    const packed = new Map([[layer, await packWeight(layer, choice, parameters[name]!.shape, nearest)]])
+    const rounded = packed.get(layer)!.unpack()
     const unpacked = await towerDigest({ ...given, weights: weightsFrom({ [name]: rounded }, parameters) })
-    assert.strictEqual(await towerDigest({ ...given, weights: withPacked }), unpacked, layer)
+    assert.strictEqual(await towerDigest({ ...given, weights: packedWeights(packed, parameters) }), unpacked)
     const moved = Float32Array.from((await parameters[name]!.read()) as Float32Array)
     moved[moved.length - 1]! += 1e-6
     const one = scope(() => tensor(backend, moved, parameters[name]!.shape))

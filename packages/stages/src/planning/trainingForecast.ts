@@ -146,7 +146,8 @@ const timeOf = Effect.fnUntraced(function* (
     },
     onSome: extentLine
   })
-  const sharesOrTrains = trainsTower(options) || dropPathOf(optimization) > 0 || (options.teacher && options.sharedTower)
+  const sharesOrTrains =
+    trainsTower(options) || dropPathOf(optimization) > 0 || (options.teacher && options.sharedTower)
   const towers = Number(options.teacher) + Number(!sharesOrTrains)
   const kept = yield* featureLines({ config, extent, samples, towers, recipe })
   const { seconds, lines } = yield* stageTime(work, { ...parts, recipe, place, model, steps })

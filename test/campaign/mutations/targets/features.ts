@@ -1,8 +1,8 @@
 /** Features of frozen towers that earlier runs kept on disk. */
 import { createHash } from "node:crypto"
 import * as Effect from "effect/Effect"
-import { encodeRecord, type FeatureNumbers } from "../../../../packages/stages/src/features/featureRecord.ts"
 import { openFeatureStore } from "../../../../packages/stages/src/features/FeatureStore.ts"
+import { encodeRecord, type FeatureNumbers } from "../../../../packages/stages/src/features/featureRecord.ts"
 import type { MakeTarget } from "../Target.ts"
 
 const digestOf = (text: string): string => createHash("sha256").update(text).digest("hex")

@@ -18,7 +18,19 @@ const turnsOf: readonly (readonly [turns: number, targets: readonly MakeTarget[]
     ]
   ],
   // Half to one.
-  [8, [models.packed, models.description, data.pictureHeaders, data.predictions, data.journal, runs.manifest, features.exact, features.rounded]],
+  [
+    8,
+    [
+      models.packed,
+      models.description,
+      data.pictureHeaders,
+      data.predictions,
+      data.journal,
+      runs.manifest,
+      features.exact,
+      features.rounded
+    ]
+  ],
   // One to one and a half.
   [3, [models.tokenizerJson, models.vocabulary, models.sentencePiece, data.compressed]],
   // Two.
