@@ -1,5 +1,5 @@
 /** Forecasts of time: records as they are, with their tiles and frames, pictures that come again, and every stage. */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -11,7 +11,9 @@ import * as Schema from "effect/Schema"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { openBenchmark } from "../src/evaluate/askedRows.ts"
 import { rowsExtent } from "../src/evaluate/rowExtents.ts"
+import { recordBytes } from "../src/features/featureRecord.ts"
 import { dataExtent, extentLine } from "../src/planning/dataExtent.ts"
+import { roomForTiles } from "../src/planning/featureForecast.ts"
 import { tilesComputed } from "../src/planning/tilesComputed.ts"
 import { stages } from "../src/registry/stages.ts"
 import { DataConfig } from "../src/training/TrainingConfig.ts"
@@ -347,5 +349,35 @@ describe("the forecast of a stage that trains", () => {
     assert.isAbove(await secondsOf(long, epochs), await secondsOf(texts, epochs))
     const kept = await secondsOf(pictures, epochs)
     assert.isAbove(await secondsOf(pictures, { ...epochs, featureCache: "0 B" }), kept)
+  })
+
+  it("has no tower in epochs after the first where features are kept on disk, and says what they take", async () => {
+    const { config } = await Effect.runPromise(openModelDirectory(model))
+    const count = 4 * tokensPerTile(config) * config.vision_config.hidden_size
+    const bytes = (count: number) => Schema.decodeSync(Schema.ByteSizeFromString)(`${count} B`)
+    const [f32, bf16] = [recordBytes("f32", count), recordBytes("bf16", count)]
+    const limit = bytes(10 * f32)
+    const inMemory = (tiles: number) => ({ featureCache: bytes(4 * count * tiles) })
+    const onDisk = (numbers: "f32" | "bf16") => ({ features: { directory: "d", limit, numbers } })
+    assert.strictEqual(roomForTiles(config, inMemory(0), {}), 0)
+    assert.strictEqual(roomForTiles(config, inMemory(0), { features: { limit, numbers: "f32" } }), 0)
+    assert.strictEqual(roomForTiles(config, inMemory(0), onDisk("f32")), 10)
+    assert.strictEqual(roomForTiles(config, inMemory(0), onDisk("bf16")), (10 * f32) / bf16)
+    assert.strictEqual(roomForTiles(config, inMemory(11), onDisk("f32")), 11)
+
+    const meta = dataOf("on-disk", [pictureRecord(1), pictureRecord(2)])
+    const stage = { ...shortStages.qat, data: { meta }, epochs: 20, maxSteps: 20, loss: { confidence: 0.5 } }
+    const linesOf = async (features?: object) => {
+      const planned = await planOf({ ...recipeOf(), stages: [stage], ...(features && { features }) })
+      return planned.stages[0]!.forecast.lines.join("\n")
+    }
+    const directory = join(root, "not", "made", "yet")
+    assert.notMatch(await linesOf(), /features of/)
+    assert.match(
+      await linesOf({ directory }),
+      /features of 2 tiles through frozen towers take .* in .*not\/made\/yet, where .* is free;/
+    )
+    assert.isFalse(existsSync(directory))
+    assert.match(await linesOf({ directory, limit: "1 B" }), /more than features\.limit, 1 B/)
   })
 })

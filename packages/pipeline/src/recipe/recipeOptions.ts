@@ -89,7 +89,7 @@ export interface RecipeOptions {
   }
   /**
    * How training stages keep what frozen vision towers make of tiles. With a directory, a tile passes a tower once
-   * for all epochs, stages and runs that share it: docs/command.md says more.
+   * for all epochs, stages and runs that share it (docs/method.md#features-of-frozen-towers).
    *
    * Left out: in the memory of each stage alone: its `featureCache`.
    */

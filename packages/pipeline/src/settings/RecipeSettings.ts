@@ -103,7 +103,7 @@ export const RecipeSettings = Schema.Struct({
   ),
   features: optionalOption(Features, {
     description:
-      "How training stages keep what frozen vision towers make of tiles. With a directory, a tile passes a tower once for all epochs, stages and runs that share it: docs/command.md says more.",
+      "How training stages keep what frozen vision towers make of tiles. With a directory, a tile passes a tower once for all epochs, stages and runs that share it (docs/method.md#features-of-frozen-towers).",
     source: "in the memory of each stage alone: its `featureCache`"
   })
 })

@@ -105,6 +105,8 @@ const writeRecord = (file: string, tile: string, record: Uint8Array): Effect.Eff
   return attempt("create the directory of", () => makeDirectories(dirname(file))).pipe(
     Effect.andThen(attempt("write", () => writeFile(temporary, record, { flag: "wx" }))),
     Effect.andThen(attempt("rename", () => rename(temporary, file))),
+    // Another process may have removed the directory, which was empty.
+    Effect.retry({ times: 1, while: ({ code }) => code === "ENOENT" }),
     Effect.tapError(() => Effect.ignore(attempt("remove", () => rm(temporary, { force: true }))))
   )
 }
