@@ -181,6 +181,18 @@ describe("a plan", () => {
     assert.isAbove(await secondsOf(shortStages.autoclip), alone)
   })
 
+  it("says where GPTQ takes the place of what AdaRound found for the tower, and not where its rules leave the tower", async () => {
+    const [both] = shortStages.autoclip.quantizers
+    const linesOf = async (rule: object) => {
+      const gptq = { use: "gptq", calibration: { meta: join(nanoData, "datasets.json") }, quantizers: [rule] }
+      const { stages } = await planOf({ ...recipeOf(), stages: [shortStages.adaround, gptq] })
+      return stages[1]!.forecast.lines.join("\n")
+    }
+    const told = /quantizes 12 Linears of the vision tower anew: what 01-adaround-vit found for them is not used/
+    assert.match(await linesOf(both!), told)
+    assert.notMatch(await linesOf({ ...both, tower: "language" }), /anew/)
+  })
+
   it("knows how long GPTQ takes, and tells its arithmetic: longer for the tower too, and for more records", async () => {
     const [both] = shortStages.autoclip.quantizers
     const forecastOf = async (samples: number, quantizers: readonly object[]) => {

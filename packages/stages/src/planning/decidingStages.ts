@@ -1,12 +1,13 @@
 /** Which stages of a recipe decide a layer's quantizer, and where two of them decide differently. */
 import type { Forecast, Stage } from "@speedq/pipeline"
 import { encodeChoice, type QuantizerChoice, QuantizerSpec, RuleSpec } from "@speedq/quantizers"
-import type { ModelConfig, Tower } from "@speedq/vlm-model"
+import { type ModelConfig, type Tower, towerOf } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Allocation, ClippingRanges, QuantizedLanguage, QuantizedVision } from "../artefacts/artefacts.ts"
 import { chosenMatrices, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import { stagesBefore } from "./givenBefore.ts"
 
 /** The part of a stage's configuration that decides quantizers; a stage without one of these options decides nothing by it. */
 const Deciding = Schema.Struct({
@@ -123,4 +124,26 @@ export const disagreements = Effect.fnUntraced(function* (config: ModelConfig, {
       .filter((second) => first.label === label || second.label === label)
       .flatMap((second) => between([first.place, first.choices], [second.place, second.choices]))
   )
+})
+
+/** Lines for a plan where a stage quantizes Linears of the tower that a stage before has quantized: what that one found is not used. */
+export const quantizedAnew = Effect.fnUntraced(function* (
+  config: ModelConfig,
+  place: Stage.PlaceInRecipe,
+  own: ReadonlyMap<string, QuantizerChoice>
+) {
+  const lines = yield* Effect.forEach(stagesBefore(place), ({ place: earlier, stage }) =>
+    Effect.map(
+      Effect.orElseSucceed(choicesOf(config, stage), () => new Map<string, QuantizerChoice>()),
+      (choices) => {
+        const again = [...choices.keys()].filter((layer) => towerOf(layer) === "vision" && own.has(layer))
+        return again.length === 0
+          ? []
+          : [
+              `quantizes ${again.length} Linears of the vision tower anew: what ${earlier} found for them is not used; rules with "tower": "language" keep it`
+            ]
+      }
+    )
+  )
+  return lines.flat()
 })

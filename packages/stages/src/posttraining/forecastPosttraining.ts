@@ -10,7 +10,7 @@ import type { ModelBlock } from "../model/modelBlocks.ts"
 import { chosenMatrices, type PlannedLayers, planEmbeddings } from "../model/plannedLayers.ts"
 import { visionTokens } from "../planning/cost.ts"
 import { dataExtent } from "../planning/dataExtent.ts"
-import { disagreements } from "../planning/decidingStages.ts"
+import { disagreements, quantizedAnew } from "../planning/decidingStages.ts"
 import { mixtureForecast, nothingToLearnFrom } from "../planning/mixtureForecast.ts"
 import type { PlannedModel } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
@@ -84,6 +84,10 @@ export const forecastPosttraining = Effect.fnUntraced(function* (options: Foreca
     ...sizes,
     scratchBytes: tiles - inMemory,
     time,
-    lines: [...ruleLines(linears, place), ...(data?.lines ?? [])]
+    lines: [
+      ...ruleLines(linears, place),
+      ...(yield* quantizedAnew(model.config, place, linears.choices)),
+      ...(data?.lines ?? [])
+    ]
   })
 })
