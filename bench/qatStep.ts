@@ -11,6 +11,7 @@ import {
   noGrad,
   type Parameters,
   Random,
+  recomputed,
   scope,
   type Tensor,
   tensor,
@@ -62,7 +63,9 @@ export const qatStep = (profile: Profile, options: QatStepOptions) => {
   const embeddings = normal(backend, [1, tokens, language.hidden_size])
   const positions = { ids: tensor(backend, integers(tokens, Number), [1, tokens], "i32") }
   const fakeQuantized = (weights: Weights): Weights =>
-    mapLayers(weights, (layer, weight) => (isLinear(layer) ? quantizer.fakeQuantize(grid, weight) : weight))
+    mapLayers(weights, (layer, weight) =>
+      isLinear(layer) ? recomputed(({ weight }) => quantizer.fakeQuantize(grid, weight), { weight }) : weight
+    )
   const runLayer = (parameters: Parameters) => (index: number, x: Tensor) => {
     if (!rematerialize) return decoderLayer(fakeQuantized(weightsFrom(parameters)), language, index, x, positions)
     const own = Object.entries(parameters).filter(([name]) => name.includes(`.layers.${index}.`))

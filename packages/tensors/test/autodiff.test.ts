@@ -12,6 +12,7 @@ import {
   noGrad,
   Random,
   ReleasedTensor,
+  recomputed,
   reshape,
   ShapeMismatch,
   scope,
@@ -70,6 +71,98 @@ describe("valueAndGrad", () => {
     const again = valueAndGrad(rematerialized)(parameters)
     assert.deepEqual(doubleValues(again.gradients.w), doubleValues(kept.gradients.w))
     assert.deepEqual(doubleValues(again.gradients.x), doubleValues(kept.gradients.x))
+  })
+
+  it("gives the same bits when inner values are made again", () => {
+    const parameters = { x: normal([3, 4]), w: normal([4, 4]) }
+    const doubled = (w: Tensor) => recomputed(({ w }) => gelu(w), { w })
+    const kept = valueAndGrad(({ x, w }: typeof parameters) => {
+      const [first, second] = [gelu(w), gelu(matmul(x, w))]
+      return { loss: total(matmul(gelu(matmul(second, first)), add(first, w))), auxiliary: undefined }
+    })(parameters)
+    const again = valueAndGrad(({ x, w }: typeof parameters) => {
+      const [first, second] = [doubled(w), recomputed(({ x, w }) => gelu(matmul(x, w)), { x, w })]
+      // A value that is made of one that is made again, and read twice.
+      const third = recomputed(({ first, second }) => gelu(matmul(second, first)), { first, second })
+      return { loss: total(matmul(third, add(first, w))), auxiliary: undefined }
+    })(parameters)
+    assert.deepEqual(doubleValues(again.value), doubleValues(kept.value))
+    assert.deepEqual(doubleValues(again.gradients.w), doubleValues(kept.gradients.w))
+    assert.deepEqual(doubleValues(again.gradients.x), doubleValues(kept.gradients.x))
+  })
+
+  it("does not keep what is made again, makes it once, and gives it back", () => {
+    const parameters = { w: normal([4, 4]) }
+    const x = normal([3, 4])
+    let made = 0
+    const before = backend.usage().buffers
+    /** Tensors alive when the loss is known, before any gradient. */
+    const held = (again: boolean): number => {
+      let alive = 0
+      scope(() => {
+        valueAndGrad(({ w }: typeof parameters) => {
+          const loss = scope(() => {
+            const body = ({ w }: { readonly w: Tensor }) => {
+              made++
+              return gelu(w)
+            }
+            const v = again ? recomputed(body, { w }) : body({ w })
+            return total(add(matmul(x, v), matmul(matmul(x, v), v)))
+          })
+          alive = backend.usage().buffers - before
+          return { loss, auxiliary: undefined }
+        })(parameters)
+      })
+      assert.strictEqual(backend.usage().buffers, before)
+      return alive
+    }
+    const kept = held(false)
+    made = 0
+    assert.strictEqual(held(true), kept - 1)
+    assert.strictEqual(made, 2)
+  })
+
+  it("keeps a value inside of a layer that is itself made again", () => {
+    const parameters = { w: normal([4, 4]) }
+    let made = 0
+    valueAndGrad((p: typeof parameters) => ({
+      loss: total(
+        checkpoint(({ w }) => {
+          const v = recomputed(
+            ({ w }) => {
+              made++
+              return gelu(w)
+            },
+            { w }
+          )
+          return matmul(v, v)
+        }, p)
+      ),
+      auxiliary: undefined
+    }))(parameters)
+    assert.strictEqual(made, 2)
+  })
+
+  it("gives back what was made again when a gradient throws", () => {
+    const parameters = { w: normal([4, 4]) }
+    const before = backend.usage().buffers
+    let calls = 0
+    const body = ({ w }: { readonly w: Tensor }) => {
+      const v = gelu(w)
+      if (++calls === 2) throw new Error("no memory")
+      return v
+    }
+    assert.throws(
+      () =>
+        scope(() =>
+          valueAndGrad((p: typeof parameters) => {
+            const v = recomputed(body, p)
+            return { loss: total(matmul(v, v)), auxiliary: undefined }
+          })(parameters)
+        ),
+      "no memory"
+    )
+    assert.strictEqual(backend.usage().buffers, before)
   })
 
   it("releases what a step allocated, also when the step throws", () => {

@@ -2,7 +2,7 @@
 import { packedWeights, releaseParameters, type SourceModel, unpackAll } from "@speedq/exports"
 import { layerOf, parameterOf } from "@speedq/formats"
 import { clippedWeight, type PackedWeights, type QuantizerChoice } from "@speedq/quantizers"
-import type { Parameters } from "@speedq/tensors"
+import { type Parameters, recomputed } from "@speedq/tensors"
 import { mapLayers, towerOf, type Weights } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { byName } from "../artefacts/tensorCodec.ts"
@@ -38,7 +38,10 @@ const clipped = (weights: Parameters, ranges: Parameters | undefined): Parameter
     Object.entries(weights).map(([name, weight]) => [name, clippedWeight(layerOf(name), weight, ranges) ?? weight])
   )
 
-/** Weights as training sees them: on their learned grid, or quantized by the choice of their layer, everything else as it is. */
+/**
+ * Weights as training sees them: on their learned grid, or quantized by the choice of their layer, everything else as it is. Copies are
+ * not kept for the backward pass, but quantized again: those of a whole model are as large as what is trained.
+ */
 const fakeQuantized = (
   weights: Weights,
   { choices, grids }: Pick<Student, "choices" | "grids">,
@@ -46,9 +49,15 @@ const fakeQuantized = (
 ): Weights =>
   mapLayers(weights, (layer, tensor) => {
     const grid = grids.get(layer)
-    if (grid !== undefined) return weightOnGrid(grid, tensor, gridOf(layer, parameters))
+    if (grid !== undefined) {
+      const { factor, shift } = gridOf(layer, parameters)
+      const moved = { tensor, factor, ...(shift === undefined ? {} : { shift }) }
+      return recomputed(({ tensor, ...trained }) => weightOnGrid(grid, tensor, trained), moved)
+    }
     const choice = choices.get(layer)
-    return choice === undefined ? tensor : choice.quantizer.fakeQuantize(choice.config, tensor)
+    return choice === undefined
+      ? tensor
+      : recomputed(({ tensor }) => choice.quantizer.fakeQuantize(choice.config, tensor), { tensor })
   })
 
 /** In order of name, as a continued run loads them: sums over all of them then have the same bits. */

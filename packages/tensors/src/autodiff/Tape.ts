@@ -14,13 +14,24 @@ export interface Variable {
   readonly shape: Shape
 }
 
+/** What a node holds until its gradient was computed. */
+interface Saved {
+  readonly release: () => void
+}
+
+/** A value that is not kept: whoever saves it asks for it in the backward pass. */
+export interface Remade extends Saved {
+  /** Valid until `release`. */
+  readonly value: () => Tensor
+}
+
 /** One recorded call. `backward` turns gradients of the outputs into gradients of the inputs; null where none is wanted. */
 interface Node {
   readonly name: string
   readonly inputs: readonly (Variable | undefined)[]
   readonly outputs: readonly Variable[]
   readonly backward: (cotangents: readonly (Tensor | undefined)[]) => readonly (Tensor | undefined)[]
-  readonly saved: readonly Tensor[]
+  readonly saved: readonly Saved[]
 }
 
 /** Whether no gradient ever flows into this operand. */
@@ -29,7 +40,14 @@ const isConstant = ({ constant, updated, dtypes }: InputSpec): boolean =>
 
 export class Tape {
   readonly nodes: Node[] = []
+  /** Whether it is run backwards as soon as it is recorded: nothing is worth making again. */
+  readonly brief: boolean
   private readonly variables = new Map<Tensor, Variable>()
+  private readonly remade = new Map<Tensor, Remade>()
+
+  constructor({ brief = false }: { readonly brief?: boolean } = {}) {
+    this.brief = brief
+  }
 
   /** Makes `tensor` a variable: what is computed from it is recorded. */
   watch(tensor: Tensor): Variable {
@@ -57,14 +75,51 @@ export class Tape {
   ): void {
     const variables = inputs.map((input) => this.variableOf(input))
     if (variables.every((variable) => variable === undefined)) return
-    const saved = unscoped(() => save.map((tensor) => tensor?.alias()))
+    const { values, owned } = this.save(save)
     this.nodes.push({
       name,
       inputs: variables,
       outputs: outputs.map((output) => this.watch(output)),
-      backward: (cotangents) => backward(cotangents, saved),
-      saved: saved.filter((tensor) => tensor !== undefined)
+      backward: (cotangents) => backward(cotangents, values()),
+      saved: owned
     })
+  }
+
+  /** Adds a value that is made again when it is read; `make` gets what `inputs` are then. */
+  recordRemade(
+    name: string,
+    inputs: readonly Tensor[],
+    output: Tensor,
+    make: (
+      saved: () => readonly (Tensor | undefined)[]
+    ) => Remade & { readonly gradients: (cotangent: Tensor) => readonly (Tensor | undefined)[] }
+  ): void {
+    const { values, owned } = this.save(inputs)
+    const again = make(values)
+    this.remade.set(output, again)
+    this.nodes.push({
+      name,
+      inputs: inputs.map((input) => this.variableOf(input)),
+      outputs: [this.watch(output)],
+      backward: ([cotangent]) => (cotangent === undefined ? [] : again.gradients(cotangent)),
+      saved: [again, ...owned]
+    })
+  }
+
+  /** Aliases of tensors, and those that are made again as what makes them, which their own node owns. */
+  private save(tensors: readonly (Tensor | undefined)[]) {
+    const owned: Tensor[] = []
+    const sources = unscoped(() =>
+      tensors.map((tensor) => {
+        if (tensor === undefined) return undefined
+        const again = this.remade.get(tensor)
+        if (again !== undefined) return again
+        const alias = tensor.alias()
+        owned.push(alias)
+        return { value: () => alias }
+      })
+    )
+    return { owned, values: () => sources.map((source) => source?.value()) }
   }
 
   recordKernel<I extends string, O extends string, A extends object>(
@@ -124,6 +179,7 @@ export class Tape {
     for (const node of this.nodes) for (const tensor of node.saved) tensor.release()
     this.nodes.length = 0
     this.variables.clear()
+    this.remade.clear()
   }
 }
 

@@ -20,7 +20,7 @@ export const checkpoint = <I extends { readonly [name: string]: Tensor }>(
   const tracked = operands.map((tensor) => tape.variableOf(tensor) !== undefined)
   tape.record("checkpoint", operands, [output], operands, ([cotangent], saved) => {
     if (cotangent === undefined) return []
-    const inner = new Tape()
+    const inner = new Tape({ brief: true })
     try {
       const views = saved as readonly Tensor[]
       const variables = views.map((view, index) => (tracked[index] ? inner.watch(view) : undefined))

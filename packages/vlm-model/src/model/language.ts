@@ -7,6 +7,7 @@ import {
   add,
   attention,
   gatherRows,
+  recomputed,
   reshape,
   rmsNorm,
   rotary,
@@ -65,7 +66,7 @@ export const layerNames = (config: LanguageConfig, index: number): LayerNames =>
 }
 
 const norm = (weights: Weights, name: string, x: Tensor, config: LanguageConfig): Tensor =>
-  rmsNorm(x, weights.get(parameterOf(name)), config.rms_norm_eps)
+  recomputed(({ x, weight }) => rmsNorm(x, weight, config.rms_norm_eps), { x, weight: weights.get(parameterOf(name)) })
 
 /** Rows of the embedding table: ids i32 [B, T] -> [B, T, H]. */
 export const embedTokens = (weights: Weights, config: LanguageConfig, ids: Tensor): Tensor =>
@@ -143,7 +144,8 @@ export const mlpBranch = (weights: Weights, config: LanguageConfig, index: numbe
     const names = layerNames(config, index)
     const activated = scope(() => {
       const normed = norm(weights, names.mlpNorm, h, config)
-      return siluTimes(linearLayer(weights, names.gate, normed), linearLayer(weights, names.up, normed))
+      const [gate, up] = [linearLayer(weights, names.gate, normed), linearLayer(weights, names.up, normed)]
+      return recomputed(({ gate, up }) => siluTimes(gate, up), { gate, up })
     })
     return linearLayer(weights, names.down, activated)
   })
