@@ -29,6 +29,7 @@ export {
   zeroRows
 } from "./layout"
 export { confidenceRows, crossEntropyRows, klRows } from "./losses"
+export { castDithered, dynamicCodes, dynamicValues } from "./moments"
 export { layerNorm, layerNormGradient, rmsNorm, rmsNormGradient } from "./norms"
 export { multiplyPanels, packColumns, packRows } from "./product"
 export { addTotals, clipFactor, squaredError, squaredErrorGradient, sum, sumSquares } from "./reductions"

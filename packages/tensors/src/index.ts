@@ -138,5 +138,6 @@ export {
 export { type MagnitudeRoom, magnitudeRoom } from "./numbers/magnitude.ts"
 export { type AdamOptions, type AdamState, adam, adamW, type Optimizer, type StepOptions } from "./optim/adam.ts"
 export { clipByGlobalNorm } from "./optim/clipByGlobalNorm.ts"
+export { type MomentFormat, momentBytes, momentFormats } from "./optim/moments.ts"
 export { constantRate, type Schedule, type WarmupCosineOptions, warmupCosine } from "./optim/schedule.ts"
 export { Random, type RandomState } from "./random/Random.ts"

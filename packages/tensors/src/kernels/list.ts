@@ -10,11 +10,13 @@ import { addBroadcastKernel, columnSumsKernel } from "./addBroadcast.ts"
 import { addIntoKernel } from "./addInto.ts"
 import { attentionGradientKernel, attentionKernel } from "./attention/definition.ts"
 import { castKernel } from "./cast.ts"
+import { castDitheredKernel } from "./castDithered.ts"
 import { clampGroupsKernel } from "./clampGroups.ts"
 import { clipFactorKernel } from "./clipFactor.ts"
 import { clipSearchKernel, gramKernel } from "./clipSearch/definition.ts"
 import { confidenceRowsKernel } from "./confidenceRows.ts"
 import { crossEntropyRowsKernel } from "./crossEntropyRows/definition.ts"
+import { dynamicCodesKernel, dynamicValuesKernel } from "./dynamicCodes/definition.ts"
 import {
   bilevelCodesKernel,
   bilevelDecodeKernel,
@@ -74,12 +76,15 @@ export const kernels: readonly AnyKernel[] = [
   attentionKernel,
   attentionGradientKernel,
   castKernel,
+  castDitheredKernel,
   clampGroupsKernel,
   clipFactorKernel,
   gramKernel,
   clipSearchKernel,
   confidenceRowsKernel,
   crossEntropyRowsKernel,
+  dynamicCodesKernel,
+  dynamicValuesKernel,
   fakeQuantBilevelKernel,
   fakeQuantBilevelGradientKernel,
   bilevelCodesKernel,

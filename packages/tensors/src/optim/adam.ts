@@ -1,10 +1,11 @@
 /** Adam and AdamW (arXiv:1412.6980, 1711.05101) over a named tree of parameters. */
 import type { GradientsOf, Parameters } from "../autodiff/valueAndGrad.ts"
 import { MissingOperand } from "../core/Errors.ts"
-import { type Tensor, zeros } from "../core/Tensor.ts"
+import type { Tensor } from "../core/Tensor.ts"
 import { adamStep } from "../kernels/adamStep/definition.ts"
+import { type MomentFormat, storedMoments } from "./moments.ts"
 
-/** What has to be saved to continue: moments by parameter name, and how many steps were taken. */
+/** What has to be saved to continue: moments by parameter name, as they are stored (moments.ts), and how many steps were taken. */
 export interface AdamState {
   readonly step: number
   readonly m: { readonly [name: string]: Tensor }
@@ -24,6 +25,8 @@ export interface AdamOptions {
   readonly decays?: (name: string) => boolean
   /** Factor of the learning rate, by parameter; 1 for all when absent. */
   readonly rateOf?: (name: string) => number
+  /** What moments are kept in between steps, which compute in f32; f32. */
+  readonly states?: MomentFormat
 }
 
 export interface StepOptions {
@@ -51,29 +54,37 @@ export interface Optimizer {
 const optimizer = (
   name: string,
   decoupled: boolean,
-  { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0, decays = () => true, rateOf = () => 1 }: AdamOptions
+  {
+    beta1 = 0.9,
+    beta2 = 0.999,
+    epsilon = 1e-8,
+    weightDecay = 0,
+    decays = () => true,
+    rateOf = () => 1,
+    states = "f32"
+  }: AdamOptions
 ): Optimizer => {
-  const zerosLike = (parameters: Parameters) =>
-    Object.fromEntries(Object.entries(parameters).map(([key, { backend, shape }]) => [key, zeros(backend, shape)]))
+  const first = storedMoments(states, { signed: true })
+  const second = storedMoments(states, { signed: false })
   const named = (tensors: { readonly [name: string]: Tensor }, kind: string, key: string): Tensor => {
     const tensor = tensors[key]
     if (tensor === undefined) throw new MissingOperand(name, `${kind} of ${key}`)
     return tensor
   }
   return {
-    init: (parameters) => ({ step: 0, m: zerosLike(parameters), v: zerosLike(parameters) }),
+    init: (parameters) => ({ step: 0, m: first.zeros(parameters), v: second.zeros(parameters) }),
     update: (parameters, gradients, { step, m, v }, { learningRate, factor }) => {
       const operands = Object.entries(parameters).map(([key, parameter]) => ({
         decay: decays(key) ? weightDecay : 0,
         rate: learningRate * rateOf(key),
         parameter,
         gradient: named(gradients, "gradient", key),
-        m: named(m, "first moment", key),
-        v: named(v, "second moment", key)
+        m: first.of((entry) => named(m, "first moment", entry), key),
+        v: second.of((entry) => named(v, "second moment", entry), key)
       }))
-      for (const { decay, rate, ...tensors } of operands) {
+      for (const { decay, rate, m, v, ...tensors } of operands) {
         const attributes = { learningRate: rate, beta1, beta2, epsilon, weightDecay: decay, decoupled, step: step + 1 }
-        adamStep({ ...tensors, factor }, attributes)
+        m.update(step, (m) => v.update(step, (v) => adamStep({ ...tensors, m, v, factor }, attributes)))
       }
       return { step: step + 1, m, v }
     }
