@@ -1,5 +1,5 @@
 /** A stage-3 step at InternVL3-1B shapes: seconds by phase, speed against that of products alone, memory. PyTorch's case `qat`. */
-import { type Backend, linear, noGrad, openBackend } from "@speedq/tensors"
+import { type Backend, linear, type MomentFormat, momentFormats, noGrad, openBackend } from "@speedq/tensors"
 import { type Flags, machine, median, normal, timed } from "./measure.ts"
 import { arithmeticOf, productPeaks } from "./productPeaks.ts"
 import { byKernel, flopsOf, isProduct, profiled, type Spent, secondsOf, sumBy } from "./profiledBackend.ts"
@@ -15,6 +15,16 @@ const productSpeed = (backend: Backend, tokens: number): number => {
   return (2 * tokens * inputs * outputs) / Math.min(...ms) / 1e6
 }
 
+const statesOf = (flags: Flags): MomentFormat => {
+  const wanted = flags.text("states") ?? "f32"
+  const states = momentFormats.find((format) => format === wanted)
+  if (states === undefined) throw new Error(`--states ${wanted}: known are ${momentFormats.join(", ")}`)
+  return states
+}
+
+const inGib = (bytes: { readonly [kind: string]: number }): { readonly [kind: string]: number } =>
+  Object.fromEntries(Object.entries(bytes).map(([kind, each]) => [kind, Math.round((1000 * each) / 2 ** 30) / 1000]))
+
 const isFakeQuantization = ({ kernel }: Spent): boolean => kernel.startsWith("fakeQuant")
 
 export const qat = async (flags: Flags) => {
@@ -26,7 +36,8 @@ export const qat = async (flags: Flags) => {
     bits: flags.number("bits", 2) as 2 | 4,
     group: flags.number("group", 16),
     scaleGroup: flags.number("scale-group", 16),
-    rematerialize: flags.has("checkpoint")
+    rematerialize: flags.has("checkpoint"),
+    states: statesOf(flags)
   }
   const steps = flags.number("steps", 2)
   const arithmetic = arithmeticOf(flags)
@@ -35,7 +46,13 @@ export const qat = async (flags: Flags) => {
   const profile = profiled(inner)
   const { backend, reset, spent } = profile
   const machineGflops = productSpeed(backend, options.tokens)
-  const { seeTiles, step } = qatStep(profile, options)
+  /** Bytes of tensors as a phase begins; the next one's are what it leaves. */
+  const bytesAt: { [phase: string]: number } = {}
+  const enter = (phase: string | undefined) => {
+    if (phase !== undefined) bytesAt[phase] = backend.usage().bytes
+    profile.enter(phase)
+  }
+  const { seeTiles, step, staying } = qatStep({ ...profile, enter }, options)
 
   reset()
   seeTiles()
@@ -61,6 +78,14 @@ export const qat = async (flags: Flags) => {
     step_s: median(steps_s),
     steps_s,
     peak_gib: peakGib(),
+    /** What stays, by kind; all tensors as each phase begins, and at most; the JavaScript heap. */
+    memory_gib: inGib({
+      ...staying(),
+      ...Object.fromEntries(Object.entries(bytesAt).map(([phase, bytes]) => [`at ${phase}`, bytes])),
+      "tensors at most": backend.usage().peakBytes,
+      heap: process.memoryUsage().heapUsed,
+      "other buffers": process.memoryUsage().arrayBuffers
+    }),
     loss,
     /** Of the last step, but the tower's, which is seen once before all steps. */
     phases_s: {

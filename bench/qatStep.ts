@@ -8,6 +8,7 @@ import {
   adamW,
   checkpoint,
   clipByGlobalNorm,
+  type MomentFormat,
   noGrad,
   type Parameters,
   Random,
@@ -33,6 +34,8 @@ export interface QatStepOptions {
   readonly group: number
   readonly scaleGroup: number
   readonly rematerialize: boolean
+  /** What the optimizer's moments are kept in. */
+  readonly states: MomentFormat
 }
 
 const headName = "language_model.lm_head.weight"
@@ -40,12 +43,15 @@ const isDecoder = (name: string): boolean => /^language_model\.model\.(layers|no
 const isTower = (name: string): boolean => name.startsWith("vision_model.")
 const isLinear = (layer: string): boolean => layer.endsWith("_proj")
 
+const bytesOf = (tensors: readonly Tensor[]): number =>
+  tensors.reduce((sum, { storage }) => sum + storage.handle.bytes, 0)
+
 const integers = (length: number, each: (i: number) => number) => Int32Array.from({ length }, (_, i) => each(i))
 
 /** Seconds of the tower alone, and the step; each a phase, or several, of the profile. */
 export const qatStep = (profile: Profile, options: QatStepOptions) => {
   const { backend, enter } = profile
-  const { layers, tokens, answer, tiles, rematerialize, bits, group, scaleGroup } = options
+  const { layers, tokens, answer, tiles, rematerialize, states, bits, group, scaleGroup } = options
   const base = realConfig()
   const config = { ...base, llm_config: { ...base.llm_config, num_hidden_layers: layers } }
   const language = config.llm_config
@@ -54,7 +60,7 @@ export const qatStep = (profile: Profile, options: QatStepOptions) => {
   // The student's head is frozen and quantized: here it is the teacher's, which costs the same.
   const head = teacherWeights[headName]!
   const { quantizer, config: grid } = bilevel({ bits, group, scaleGroup })
-  const optimizer = adamW({ weightDecay: 0.01 })
+  const optimizer = adamW({ weightDecay: 0.01, states })
   let state = optimizer.init(trained)
 
   const random = Random.make(3, "labels")
@@ -78,15 +84,17 @@ export const qatStep = (profile: Profile, options: QatStepOptions) => {
   const losses = [cakld({ confidence: 0.5 }), crossEntropy({ labelSmoothing: 0.1 })]
   const teacher = weightsFrom(teacherWeights)
 
+  let tower: readonly Tensor[] = []
   /** The tower on some tiles, which a run does once for each tile of its data. */
   const seeTiles = (): void => {
     if (tiles === 0) return
     enter("vit")
     scope(() => {
-      const tower = weightsFrom(realWeights(backend, config, "bf16", isTower))
+      const weights = realWeights(backend, config, "bf16", isTower)
+      tower = Object.values(weights)
       const pixels = normal(backend, [1, 3, 448, 448])
       for (let tile = 0; tile < tiles; tile++)
-        scope(() => noGrad(() => visionFeatures(tower, config, pixels)).release())
+        scope(() => noGrad(() => visionFeatures(weightsFrom(weights), config, pixels)).release())
     })
   }
 
@@ -114,5 +122,13 @@ export const qatStep = (profile: Profile, options: QatStepOptions) => {
       state = optimizer.update(trained, gradients, state, { learningRate: 8e-6, factor })
       return value
     })
-  return { seeTiles, step }
+  /** Bytes of what stays from step to step, by kind; the tower from when it was seen. */
+  const staying = (): { readonly [kind: string]: number } => ({
+    trained: bytesOf(Object.values(trained)),
+    moments: bytesOf([state.m, state.v].flatMap(Object.values<Tensor>)),
+    teacher: bytesOf(Object.values(teacherWeights).filter((weight) => weight !== head)),
+    head: bytesOf([head]),
+    tower: bytesOf(tower)
+  })
+  return { seeTiles, step, staying }
 }

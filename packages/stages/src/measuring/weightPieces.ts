@@ -18,6 +18,7 @@ import {
   type Backend,
   clipByGlobalNorm,
   linear,
+  type MomentFormat,
   noGrad,
   type Parameters,
   Random,
@@ -121,13 +122,13 @@ export const fakeQuantizationPiece = (all: readonly ChosenMatrix[], learned: boo
 }
 
 /** A step of AdamW on parameters of these shapes, with the norm of their gradients. */
-export const optimizerPiece = (all: readonly Shape[]): Piece => {
+export const optimizerPiece = (all: readonly Shape[], states: MomentFormat = "f32"): Piece => {
   const matrices = matricesWithin(all.map((shape) => ({ shape })))
   return {
-    name: `optimizer of ${named(matrices)}`,
+    name: `optimizer of ${named(matrices)}${states === "f32" ? "" : ` with moments in ${states}`}`,
     amount: weightsOf(matrices),
     prepare: (backend) => {
-      const optimizer = adamW()
+      const optimizer = adamW({ states })
       const made = scope(() => {
         const parameters = weightsFor(backend, matrices)
         return { parameters, gradients: weightsFor(backend, matrices, 0.001), initial: optimizer.init(parameters) }

@@ -7,6 +7,7 @@ import {
   blocksUsed,
   decoderFamily,
   keyValueWidth,
+  type LanguageConfig,
   linearLayers,
   type ModelConfig,
   patchGrid,
@@ -46,13 +47,23 @@ export const languageFlops = (config: ModelConfig, tokens: number): number =>
 export const projectorFlops = (config: ModelConfig, tiles: number): number =>
   2 * linearWeights(config, "projector") * tiles * tokensPerTile(config)
 
-/** Floats that a decoder layer keeps for each token. */
+/** Floats of queries and keys for each token that norms of them read. */
+const normedFloats = (config: LanguageConfig): number =>
+  decoderFamily(config).names.layer.qNorm === undefined ? 0 : queryWidth(config) + keyValueWidth(config)
+
+/** Floats that a decoder layer has for each token while its gradient is computed. */
 export const languageLayerFloats = ({ llm_config }: ModelConfig): number => {
   const { hidden_size, intermediate_size } = llm_config
   const [queries, keys] = [queryWidth(llm_config), keyValueWidth(llm_config)]
   // The input of a norm is kept beside its output.
-  const normed = decoderFamily(llm_config).names.layer.qNorm !== undefined ? queries + keys : 0
-  return 7 * hidden_size + 3 * queries + 4 * keys + 4 * intermediate_size + normed
+  return 7 * hidden_size + 3 * queries + 4 * keys + 4 * intermediate_size + normedFloats(llm_config)
+}
+
+/** Floats that it keeps for each token until then: norms and the gated activation are made again. */
+const keptLayerFloats = ({ llm_config }: ModelConfig): number => {
+  const { hidden_size, intermediate_size } = llm_config
+  const [queries, keys] = [queryWidth(llm_config), keyValueWidth(llm_config)]
+  return 2 * hidden_size + 2 * queries + 3 * keys + 2 * intermediate_size + normedFloats(llm_config)
 }
 
 /** Floats that a vision block keeps for each token. */
@@ -65,7 +76,7 @@ const logitBytes = 3 * 64 * 2 ** 20
 interface KeptOptions {
   /** Of all sequences together. */
   readonly tokens: number
-  /** Whether the Linears are fake-quantized: their copies are kept too. */
+  /** Whether the Linears are fake-quantized: copies of one layer's are there too. */
   readonly fakeQuantized: boolean
   readonly rematerialize: boolean
 }
@@ -74,11 +85,13 @@ interface KeptOptions {
 export const keptBytes = (config: ModelConfig, { tokens, fakeQuantized, rematerialize }: KeptOptions): number => {
   const { num_hidden_layers: layers, hidden_size } = config.llm_config
   const inner = tokens * languageLayerFloats(config)
-  const activations = rematerialize ? inner + layers * tokens * hidden_size : layers * inner
-  const quantized = fakeQuantized ? linearWeights(config, "language") / (rematerialize ? layers : 1) : 0
+  const activations = inner + layers * tokens * (rematerialize ? hidden_size : keptLayerFloats(config))
+  const quantized = fakeQuantized ? linearWeights(config, "language") / layers : 0
   return 4 * (activations + quantized) + logitBytes
 }
 
-/** Bytes that the vision tower keeps for its backward pass, where it is trained under fake quantization. */
+/** Bytes that the vision tower keeps for its backward pass, where it is trained under fake quantization: copies of a block's weights. */
 export const keptTowerBytes = (config: ModelConfig, tiles: number): number =>
-  4 * (blocksUsed(config) * tiles * visionTokens(config) * visionBlockFloats(config) + linearWeights(config, "vision"))
+  4 *
+  (blocksUsed(config) * tiles * visionTokens(config) * visionBlockFloats(config) +
+    linearWeights(config, "vision") / blocksUsed(config))

@@ -4,7 +4,7 @@ import type { RowLoss } from "@speedq/distillation"
 import { layerOf } from "@speedq/formats"
 import { Forecast, formatBytes, memoryLimit, type RecipeSettings, type Stage, stageSeed } from "@speedq/pipeline"
 import { learnedGrid, storedBytes } from "@speedq/quantizers"
-import { sizeOf } from "@speedq/tensors"
+import { momentBytes, momentFormats, sizeOf } from "@speedq/tensors"
 import { decoderLayerName, embeddingAndHead, type ModelConfig, modelTensors, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -73,6 +73,19 @@ const featureBytes = ({ model: { config }, data, optimization }: TrainingForecas
 const trainsTower = ({ model: { config }, trains }: TrainingForecastOptions): boolean =>
   parametersOf(config, (name) => trains(name) && name.startsWith("vision_model.")) > 0
 
+/** Bytes of both moments of the largest parameter in f32, while a step of the optimizer computes with them. */
+const widenedBytes = ({ model: { config }, trains, optimization }: TrainingForecastOptions): number => {
+  if (optimization.optimizerStates === "f32") return 0
+  return [...modelTensors(config)].reduce(
+    (most, [name, shape]) => (trains(name) ? Math.max(most, 8 * sizeOf(shape)) : most),
+    0
+  )
+}
+
+/** Bytes that a saved state has for each trained number: itself, and two moments. */
+const savedBytes = ({ optimization: { optimizerStates } }: TrainingForecastOptions): number =>
+  4 + 2 * momentBytes[optimizerStates]
+
 /** With every inner value of the decoder kept, and with all computed again. */
 const memoryOf = (options: TrainingForecastOptions, samples: number) => {
   const { model, data, optimization, trains, fakeQuantized } = options
@@ -82,12 +95,37 @@ const memoryOf = (options: TrainingForecastOptions, samples: number) => {
   const sample = sampleOf(config, data)
   const tokens = optimization.batch * sample.tokens
   const tower = trainsTower(options) ? keptTowerBytes(config, optimization.batch * sample.tiles) : 0
-  // Parameters, gradients and two moments; frozen embeddings in f32. Of a grid the backward pass needs three numbers a group.
-  const floats = 4 * parametersOf(config, trains) + embeddings + (4 + 1.5) * gridNumbers(options.learned)
+  const grids = gridNumbers(options.learned)
+  // Parameters and gradients; frozen embeddings in f32. Of a grid the backward pass needs three numbers a group.
+  const floats = 2 * parametersOf(config, trains) + embeddings + (2 + 1.5) * grids
+  const moments = 2 * momentBytes[optimization.optimizerStates] * (parametersOf(config, trains) + grids)
   const stays =
-    loadedBytes + (options.otherTeacher?.weightBytes ?? 0) + 4 * floats + tower + featureBytes(options, samples)
-  const withKept = (rematerialize: boolean) => stays + keptBytes(config, { tokens, fakeQuantized, rematerialize })
+    loadedBytes +
+    (options.otherTeacher?.weightBytes ?? 0) +
+    4 * floats +
+    moments +
+    tower +
+    featureBytes(options, samples)
+  const withKept = (rematerialize: boolean) =>
+    stays + Math.max(keptBytes(config, { tokens, fakeQuantized, rematerialize }), widenedBytes(options))
   return { keeping: withKept(false), rematerializing: withKept(true) }
+}
+
+/** What is said of a stage that does not fit, where it would with moments in fewer bits. */
+const smallerStates = (options: TrainingForecastOptions, samples: number, limit: number): readonly string[] => {
+  const { optimization } = options
+  const found = momentFormats
+    .filter((format) => momentBytes[format] < momentBytes[optimization.optimizerStates])
+    .map((optimizerStates) => {
+      const { rematerializing } = memoryOf({ ...options, optimization: { ...optimization, optimizerStates } }, samples)
+      return { optimizerStates, rematerializing }
+    })
+    .find(({ rematerializing }) => rematerializing <= limit)
+  if (found === undefined) return []
+  const { optimizerStates, rematerializing } = found
+  return [
+    `it would fit with optimizerStates "${optimizerStates}" and decoder layers recomputed: ${formatBytes(rematerializing)}`
+  ]
 }
 
 /** What stages will do about the decoder's inner values, the memory that it takes, and how to say it. */
@@ -97,10 +135,11 @@ const decideMemory = (options: TrainingForecastOptions, samples: number, limit: 
   const rematerialize = wanted === "auto" ? keeping > limit : wanted
   const memoryBytes = rematerialize ? rematerializing : keeping
   const other = formatBytes(rematerialize ? keeping : rematerializing)
+  const smaller = memoryBytes > limit ? smallerStates(options, samples, limit) : []
   const line = rematerialize
     ? `recomputes decoder layers in the backward pass; keeping their inner values would take ${other}`
     : `keeps the inner values of decoder layers; recomputing them would take ${other}`
-  return { rematerialize, memoryBytes, line }
+  return { rematerialize, memoryBytes, lines: [line, ...smaller] }
 }
 
 /** Records like the typical one, where those of the data cannot be looked at. */
@@ -170,9 +209,9 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
   const limit = yield* memoryLimit(recipe)
   const { tokens } = sampleOf(model.config, data)
   const partsFor = (samples: number) => {
-    const { rematerialize, memoryBytes, line } = decideMemory(options, samples, limit)
-    const lines = [...options.lines, `memory is for sequences of ${tokens} tokens; longer ones take more`, line]
-    return { rematerialize, parts: { memoryBytes, checkpointBytes: 12 * trained, outputBytes, lines } }
+    const { rematerialize, memoryBytes, lines: decided } = decideMemory(options, samples, limit)
+    const lines = [...options.lines, `memory is for sequences of ${tokens} tokens; longer ones take more`, ...decided]
+    return { rematerialize, parts: { memoryBytes, checkpointBytes: savedBytes(options) * trained, outputBytes, lines } }
   }
   if (missing.length > 0) {
     const { parts } = partsFor(Number.POSITIVE_INFINITY)
@@ -198,7 +237,7 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
       ...mixture.lines,
       samples === undefined
         ? `${mixture.datasets} data sets, not all of which are there or state their length`
-        : `${samples} samples of ${mixture.datasets} data sets in ${Math.ceil(samples / perStep)} steps of ${perStep}; saved states of ${formatBytes(12 * trained)}`
+        : `${samples} samples of ${mixture.datasets} data sets in ${Math.ceil(samples / perStep)} steps of ${perStep}; saved states of ${formatBytes(savedBytes(options) * trained)}`
     ]
   })
 })

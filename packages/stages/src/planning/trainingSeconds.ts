@@ -95,7 +95,7 @@ export const trainingSeconds = Effect.fnUntraced(function* (work: TrainingWork) 
     forward: decoderPiece(config, { ...usual, learns: "nothing" }),
     training: decoderPiece(config, { ...usual, learns: work.trainsDecoder ? "all" : "input" }),
     losses: lossPiece(config, losses, stored, teacher),
-    optimizer: optimizerPiece(work.trained),
+    optimizer: optimizerPiece(work.trained, optimization.optimizerStates),
     fakeQuantization: quantized.length > 0 ? fakeQuantizationPiece(quantized, true, work.learnsGrids) : undefined,
     quantization: frozen.length > 0 ? fakeQuantizationPiece(frozen, false) : undefined
   }
@@ -113,8 +113,8 @@ export const trainingSeconds = Effect.fnUntraced(function* (work: TrainingWork) 
     const microBatches = samples / usual.batch
     const mean = (cost: (each: BatchExtent) => number) => total(batches, cost) / batches.length
     const weights = total(quantized, ({ shape }) => sizeOf(shape))
-    // Recomputing a layer quantizes it again, forward alone.
-    const quantizing = weights * seconds.fakeQuantization * (work.rematerialize ? 1.5 : 1)
+    // Weights are quantized again for the backward pass, forward alone.
+    const quantizing = weights * seconds.fakeQuantization * 1.5
 
     const perTile = blocksUsed(config) * visionBlockFlops(config)
     const room = roomForTiles(config, optimization, work.recipe)

@@ -15,7 +15,7 @@ interface RematerializationOptions {
   readonly backend: Backend
   readonly config: ModelConfig
   readonly optimization: Pick<OptimizationConfig, "rematerialize">
-  /** Whether the decoder's Linears are fake-quantized, so that copies of them are kept. */
+  /** Whether the decoder's Linears are fake-quantized, so that there are copies of one layer's. */
   readonly fakeQuantized: boolean
   readonly trainsTower?: boolean
   /** Bytes that this process may have (memoryBudget of pipeline). */

@@ -1,6 +1,7 @@
 /** Options that training stages share; defaults are those of the reference's scripts. */
 import { laterOption, option, optionalOption, requiredOption } from "@speedq/formats"
 import { Compat, Count, CountOrNone, Rate, Share } from "@speedq/pipeline"
+import { momentFormats } from "@speedq/tensors"
 import { DataQuirks, referenceVideo } from "@speedq/vlm-model"
 import * as Schema from "effect/Schema"
 import { PictureConfig } from "../data/pictureLimits.ts"
@@ -133,6 +134,11 @@ export const OptimizationConfig = Schema.Struct({
   beta1: option(Rate, 0.9, { description: "AdamW's decay of the mean of gradients.", source: scripts }),
   beta2: option(Rate, 0.999, { description: "AdamW's decay of the mean of squared gradients.", source: scripts }),
   epsilon: option(Rate, 1e-8, { description: "AdamW's number against division by 0.", source: scripts }),
+  optimizerStates: laterOption(Schema.Literals(momentFormats), "f32", {
+    description:
+      "What AdamW's two means are kept in between steps: `f32`, 8 bytes a parameter for both; `bf16`, 4, rounded up or down by turns; `int8`, 2.03, a code each and a scale for blocks of 256. Less memory and smaller saved states, for slightly other numbers.",
+    source: "f32; int8 after Dettmers et al. 2022, arXiv:2110.02861"
+  }),
   maxNorm: option(Rate, 1, {
     description: "Gradients whose norm, over all parameters together, is larger are scaled down to it.",
     source: "the default of Hugging Face's Trainer, which the reference keeps"

@@ -81,9 +81,13 @@ export interface Training<Out, E, R> {
 const scheduleOf = ({ learningRate, warmupRatio }: OptimizationConfig, steps: number): Schedule =>
   warmupCosine({ peak: learningRate, warmupSteps: Math.min(steps, Math.ceil(warmupRatio * steps)), totalSteps: steps })
 
-const optimizerOf = ({ decays, gridRate = 1, ...options }: OptimizationOptions, initial: Parameters): Optimizer =>
+const optimizerOf = (
+  { decays, gridRate = 1, optimizerStates, ...options }: OptimizationOptions,
+  initial: Parameters
+): Optimizer =>
   adamW({
     ...options,
+    states: optimizerStates,
     // A factor begins at 1, and decay would shrink the grid.
     decays: (name) => !isOfGrid(name) && (decays === "all" || initial[name]!.shape.length > 1),
     rateOf: (name) => (isOfGrid(name) ? gridRate : 1)
