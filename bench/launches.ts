@@ -24,7 +24,8 @@ export const launches = async (flags: Flags) => {
     bits: flags.number("bits", 2) as 2 | 4,
     group: flags.number("group", 16),
     scaleGroup: flags.number("scale-group", 16),
-    rematerialize: flags.has("checkpoint")
+    rematerialize: flags.has("checkpoint"),
+    states: "f32" as const
   }
   const steps = flags.number("steps", 7)
   const gpu = await provideNullGpu()

@@ -1,17 +1,18 @@
 /** What a training stage will take: samples, steps, memory and time, from config and meta file. */
 
 import type { RowLoss } from "@speedq/distillation"
-import { layerOf } from "@speedq/formats"
+import { layerOf, parameterOf } from "@speedq/formats"
 import { Forecast, formatBytes, memoryLimit, type RecipeSettings, type Stage, stageSeed } from "@speedq/pipeline"
 import { learnedGrid, storedBytes } from "@speedq/quantizers"
 import { momentBytes, momentFormats, sizeOf } from "@speedq/tensors"
-import { decoderLayerName, embeddingAndHead, type ModelConfig, modelTensors, tokensPerTile } from "@speedq/vlm-model"
+import { decoderLayerName, type ModelConfig, modelTensors, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { recordExtent } from "../calibration/extent.ts"
 import { stepsPerEpoch } from "../data/SampleOrder.ts"
 import { type ChosenMatrix, weightsOf } from "../measuring/weightPieces.ts"
 import { trainedNumbers, trainedShapes } from "../training/learnedGrids.ts"
+import { rowsOfCodes } from "../training/student.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { dropPathOf, dropsLastStep } from "../training/TrainingConfig.ts"
 import { keptBytes, keptTowerBytes } from "./cost.ts"
@@ -90,13 +91,17 @@ const savedBytes = ({ optimization: { optimizerStates } }: TrainingForecastOptio
 const memoryOf = (options: TrainingForecastOptions, samples: number) => {
   const { model, data, optimization, trains, fakeQuantized } = options
   const { config, loadedBytes } = model
-  const matrices = embeddingAndHead(config.llm_config)
-  const embeddings = parametersOf(config, (name) => matrices.includes(layerOf(name)))
+  const frozen = new Map(
+    options.frozen.filter(({ layer }) => !trains(parameterOf(layer))).map((each) => [each.layer, each])
+  )
+  const packed = rowsOfCodes(config, new Map([...frozen.values()].map(({ layer, choice }) => [layer, choice])))
+  const embeddings = parametersOf(config, (name) => frozen.has(layerOf(name)) && !packed.has(layerOf(name)))
+  const codes = [...packed].reduce((sum, [layer, choice]) => sum + storedBytes(choice, frozen.get(layer)!.shape), 0)
   const sample = sampleOf(config, data)
   const tokens = optimization.batch * sample.tokens
   const tower = trainsTower(options) ? keptTowerBytes(config, optimization.batch * sample.tiles) : 0
   const grids = gridNumbers(options.learned)
-  // Parameters and gradients; frozen embeddings in f32. Of a grid the backward pass needs three numbers a group.
+  // Parameters and gradients; a frozen head in f32. Of a grid the backward pass needs three numbers a group.
   const floats = 2 * parametersOf(config, trains) + embeddings + (2 + 1.5) * grids
   const moments = 2 * momentBytes[optimization.optimizerStates] * (parametersOf(config, trains) + grids)
   const stays =

@@ -1,11 +1,19 @@
 /** The network that is trained: where it starts, and how its weights are made of the trained parameters. */
-import { packedWeights, releaseParameters, type SourceModel, unpackAll } from "@speedq/exports"
+import {
+  packedWeights,
+  packNearest,
+  releasePacked,
+  releaseParameters,
+  type SourceModel,
+  unpackAll
+} from "@speedq/exports"
 import { layerOf, parameterOf } from "@speedq/formats"
-import { clippedWeight, type PackedWeights, type QuantizerChoice } from "@speedq/quantizers"
+import { clippedWeight, type PackedWeight, type PackedWeights, type QuantizerChoice } from "@speedq/quantizers"
 import { type Parameters, recomputed } from "@speedq/tensors"
-import { mapLayers, towerOf, type Weights } from "@speedq/vlm-model"
+import { embeddingLayerOf, headLayerOf, type ModelConfig, mapLayers, towerOf, type Weights } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { byName } from "../artefacts/tensorCodec.ts"
+import { computing } from "../compute/computing.ts"
 import { copyParameters } from "../model/copyParameters.ts"
 import { roundedMatrices } from "../model/roundedMatrices.ts"
 import { owned } from "../model/stageMemory.ts"
@@ -63,6 +71,39 @@ const fakeQuantized = (
 /** In order of name, as a continued run loads them: sums over all of them then have the same bits. */
 const inOrder = (parameters: Parameters): Parameters => Object.fromEntries(Object.entries(parameters).sort(byName))
 
+/**
+ * The embedding, where it is frozen, quantized by rows and not the head as well: its rows are made of the codes when they are asked
+ * for, the same bits as those of the whole matrix in f32. A head is multiplied as a whole.
+ */
+export const rowsOfCodes = (
+  { llm_config }: ModelConfig,
+  rounded: ReadonlyMap<string, QuantizerChoice>
+): ReadonlyMap<string, QuantizerChoice> => {
+  const embedding = embeddingLayerOf(llm_config)
+  return new Map(
+    [...rounded].filter(
+      ([layer, { quantizer }]) => layer === embedding && layer !== headLayerOf(llm_config) && quantizer.rowwise
+    )
+  )
+}
+
+/** Matrices rounded to nearest, in packed form. Raises NonFiniteWeight, WeightTooLarge; nothing stays allocated then. */
+const packMatrices = async (
+  choices: ReadonlyMap<string, QuantizerChoice>,
+  weights: Parameters
+): Promise<PackedWeights> => {
+  const packed = new Map<string, PackedWeight>()
+  try {
+    for (const [layer, choice] of choices) {
+      packed.set(layer, await packNearest(layer, choice, weights[parameterOf(layer)]!))
+    }
+    return packed
+  } catch (error) {
+    releasePacked(packed)
+    throw error
+  }
+}
+
 /** The layers of a map that are trained, or those that are not. */
 const layersThat = <A>(
   layers: ReadonlyMap<string, A>,
@@ -87,8 +128,14 @@ export const makeStudent = Effect.fnUntraced(function* ({
   const { packed = new Map() as PackedWeights, values = {} } = input.quantizedVision ?? {}
   const learning: PackedWeights = layersThat(packed, trains, true)
   const begun: PackedWeights = layersThat(input.quantizedLanguage?.packed ?? new Map(), trains, true)
+  const rounded = layersThat(embeddings.choices, trains, false)
+  const byRows = rowsOfCodes(model.directory.config, rounded)
+  const table: PackedWeights = yield* owned(
+    computing(() => packMatrices(byRows, model.weights)),
+    releasePacked
+  )
   const frozen = yield* owned(
-    Effect.sync(() => roundedMatrices(model.weights, layersThat(embeddings.choices, trains, false))),
+    Effect.sync(() => roundedMatrices(model.weights, new Map([...rounded].filter(([layer]) => !byRows.has(layer))))),
     releaseParameters
   )
   const learningChoices = new Map([...learning].map(([layer, { choice }]) => [layer, choice] as const))
@@ -107,8 +154,10 @@ export const makeStudent = Effect.fnUntraced(function* ({
       const start = copyParameters({ ...before, ...unpackAll(learning), ...unpackAll(begun) }, trains)
       return inOrder({ ...clipped(start, input.clipping), ...initialGrids(grids, start) })
     },
-    weightsOf: (parameters) =>
-      fakeQuantized(packedWeights(tower, parameters, frozen, before), { choices, grids }, parameters)
+    weightsOf: (parameters) => {
+      const weights = fakeQuantized(packedWeights(tower, parameters, frozen, before), { choices, grids }, parameters)
+      return table.size === 0 ? weights : { ...weights, byRows: packedWeights(table).byRows! }
+    }
   }
   return student
 })
