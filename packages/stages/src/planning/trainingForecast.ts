@@ -108,6 +108,7 @@ const memoryOf = (options: TrainingForecastOptions, samples: number) => {
     loadedBytes +
     (options.otherTeacher?.weightBytes ?? 0) +
     4 * floats +
+    codes +
     moments +
     tower +
     featureBytes(options, samples)
