@@ -57,6 +57,8 @@ export const qat = async (flags: Flags) => {
   reset()
   seeTiles()
   const tower = spent()
+  // What filling the weights took beside them is not the step's.
+  backend.trim()
   const steps_s: number[] = []
   let loss = Number.NaN
   for (let i = 0; i < steps; i++) {

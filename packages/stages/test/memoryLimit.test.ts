@@ -58,6 +58,19 @@ describe("a plan", () => {
     assert.match(tooShort!.problems[0]!.issue, /^it needs .* of memory, but only .* is available$/)
   })
 
+  it("takes less with moments in fewer bits, and says where that would fit", async () => {
+    const [single, half, coded] = await Promise.all(
+      ["f32", "bf16", "int8"].map((optimizerStates) => planOf(recipeOf({ rematerialize: true, optimizerStates })))
+    )
+    assert.isBelow(half!.memoryBytes, single!.memoryBytes)
+    assert.isBelow(coded!.memoryBytes, half!.memoryBytes)
+    // Parameter and two moments: 12 bytes, or 8.
+    assert.strictEqual(half!.diskBytes < single!.diskBytes, true)
+    const tight = await planOf(recipeOf({}, half!.memoryBytes))
+    assert.match(linesOf(tight), /it would fit with optimizerStates "bf16" and decoder layers recomputed: /)
+    assert.notMatch(linesOf(await planOf(recipeOf({}, 2 ** 20))), /it would fit/)
+  })
+
   it("asks the machine where the recipe sets no limit", async () => {
     const { memoryLimitBytes, problems } = await planOf(recipeOf({}), { memoryBytes: Effect.succeed(2 ** 20) })
     assert.strictEqual(memoryLimitBytes, 2 ** 20)

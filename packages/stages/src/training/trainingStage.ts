@@ -164,6 +164,8 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     const { data } = options
     const source = yield* openStageData({ recipe, seed, directory, data, optimization: options })
     const student = yield* makeStudent({ model, input, quantized, trains: isTrained, learnsGrids })
+    // Matrices are rounded in f32: what that took beside them goes back before training takes its own.
+    backend.trim()
     const stored = yield* planEmbeddings(config, options.embeddings, options.compat, "result")
     const choices = new Map([...student.choices, ...stored.choices])
     const given = { ...model.weights, ...input.quantizedVision?.values, ...input.projector }
