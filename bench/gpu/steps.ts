@@ -9,7 +9,7 @@ const stepsOf =
     const small = size === "small"
     const backend = await openBackend("gpujs:webgpu")
     const options = { layers: small ? 1 : 24, tokens: small ? 16 : tokens, answer: small ? 2 : 64, tiles: 0 }
-    const grid = { bits: 2, group: 16, scaleGroup: 16, rematerialize: false } as const
+    const grid = { bits: 2, group: 16, scaleGroup: 16, rematerialize: false, states: "f32" } as const
     const started = performance.now()
     const { step } = qatStep({ backend, enter: () => {}, spent: () => [], reset: () => {} }, { ...options, ...grid })
     print({ ...options, loadedMs: performance.now() - started })
