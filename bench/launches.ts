@@ -2,10 +2,62 @@
  * What a stage-3 step at InternVL3-1B shapes costs the host of a GPU, without a GPU: programs launched, bytes that they are bound
  * to, memory of the device, and milliseconds of the host over Dawn's null backend, which computes nothing.
  */
-import { type Backend, openBackend } from "@speedq/tensors"
+import { type Backend, type Handle, openBackend } from "@speedq/tensors"
 import { type Flags, machine, median } from "./measure.ts"
 import { type Counts, provideNullGpu } from "./nullGpu.ts"
 import { qatStep } from "./qatStep.ts"
+
+/** Tensors of a dtype and a shape that one kernel made, or the host (""), alive together. */
+interface Alive {
+  readonly by: string
+  readonly dtype: string
+  readonly shape: string
+  count: number
+  bytes: number
+}
+
+/** Counts the tensors that live; what kernels take between two launches of theirs is not among them. */
+const watched = (backend: Backend) => {
+  const makers = new WeakMap<Handle, string>()
+  const live = new Set<Handle>()
+  let [bytes, peak] = [0, 0]
+  let atPeak: readonly Handle[] = []
+  const watching: Backend = {
+    ...backend,
+    allocate: (spec, options) => {
+      const handle = backend.allocate(spec, options)
+      live.add(handle)
+      bytes += handle.bytes
+      if (bytes < peak) return handle
+      // A step like the one before comes to the same peak: only then are they looked at.
+      if (bytes === peak) atPeak = [...live]
+      peak = bytes
+      return handle
+    },
+    release: (handle) => {
+      if (live.delete(handle)) bytes -= handle.bytes
+      backend.release(handle)
+    },
+    run: (kernel, call) => {
+      for (const { handle } of Object.values(call.outputs)) makers.set(handle, kernel.name)
+      backend.run(kernel, call)
+    }
+  }
+  /** What lives at the peak, the most bytes first. */
+  const largest = (most: number): readonly Alive[] => {
+    const kinds = new Map<string, Alive>()
+    for (const handle of atPeak) {
+      const [by, dtype, shape] = [makers.get(handle) ?? "", handle.dtype, handle.shape.join("x")]
+      const key = `${by} ${dtype} ${shape}`
+      const kind = kinds.get(key) ?? { by, dtype, shape, count: 0, bytes: 0 }
+      kind.count++
+      kind.bytes += handle.bytes
+      kinds.set(key, kind)
+    }
+    return [...kinds.values()].sort((a, b) => b.bytes - a.bytes).slice(0, most)
+  }
+  return { backend: watching, largest, peakOfTensors: () => peak }
+}
 
 /** Weights are left as zeros: nothing computes with them. Positions and labels are looked at by the host. */
 const unfilled = (backend: Backend): Backend => ({
@@ -29,7 +81,7 @@ export const launches = async (flags: Flags) => {
   }
   const steps = flags.number("steps", 7)
   const gpu = await provideNullGpu()
-  const backend = unfilled(await openBackend("gpujs:webgpu"))
+  const { backend, largest, peakOfTensors } = watched(unfilled(await openBackend("gpujs:webgpu")))
   const { step } = qatStep({ backend, enter: () => {}, spent: () => [], reset: () => {} }, options)
   const once = async (): Promise<void> => {
     const loss = step()
@@ -57,6 +109,9 @@ export const launches = async (flags: Flags) => {
     ...others,
     gigabytes: bytes / 1e9,
     peakGib: backend.usage().peakBytes / 2 ** 30,
+    peakGibOfTensors: peakOfTensors() / 2 ** 30,
+    /** Tensors alive when they are the most. */
+    largest: largest(flags.number("largest", 12)).map(({ bytes, ...kind }) => ({ ...kind, gib: bytes / 2 ** 30 })),
     /** Medians of the steps; milliseconds on the wall, which a busy machine makes longer, and of processors. */
     hostMs: median(wall),
     hostCpuMs: median(cpu),

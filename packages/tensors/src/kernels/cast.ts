@@ -5,6 +5,8 @@
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { roundBfloat16, roundFloat16, roundingHelpers } from "../backends/gpujs/numbers.ts"
+import { conversion } from "../backends/gpujs/webgpu/packing.ts"
+import type { WebgpuBody } from "../backends/gpujs/webgpu/WebgpuBody.ts"
 import { type NativeBody, reading, writing } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"
 import type { Arrays } from "../core/Computation.ts"
@@ -58,6 +60,10 @@ const gpujs: GpujsBody<"x", "y", CastAttributes> = {
   ]
 }
 
+const webgpu: WebgpuBody<"x", "y", CastAttributes> = {
+  launches: ({ outputs }, { to }) => [conversion(to, sizeOf(outputs.y))]
+}
+
 const codes: { readonly [dtype: string]: number } = { f32: 0, bf16: 1, f16: 2 }
 
 const native: NativeBody<"x", "y", CastAttributes> = (engine, { inputs: { x }, outputs: { y } }) => {
@@ -83,6 +89,7 @@ export const castKernel = defineKernel<"x", "y", CastAttributes>({
   reference,
   native,
   gpujs,
+  webgpu,
   cost: ({ inputs }) => ({ flops: sizeOf(inputs.x), bytes: 6 * sizeOf(inputs.x) }),
   samples: (random) => [
     ...targets.flatMap((to) =>

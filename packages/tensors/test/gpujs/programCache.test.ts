@@ -9,8 +9,8 @@ const counting = (fixed: boolean) => {
   const counts = { compiled: 0, destroyed: 0, run: 0 }
   const device: Device<string> = {
     name: "gpujs:counting",
-    elementBytes: 4,
-    maxElements: 2 ** 30,
+    elementBytes: () => 4,
+    maxElements: () => 2 ** 30,
     fixed,
     upload: () => "uploaded",
     zeros: () => "zeros",

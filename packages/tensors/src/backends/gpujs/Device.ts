@@ -1,6 +1,8 @@
 /** Memory and programs of one GPU.js mode. `S` is the mode's own storage of f32 elements. */
 import type { Usage } from "../../core/Backend.ts"
+import type { DType } from "../../core/DType.ts"
 import type { GpujsProgram } from "./GpujsBody.ts"
+import type { PackedKind } from "./webgpu/packing.ts"
 import type { WgslLaunch } from "./webgpu/WebgpuBody.ts"
 
 export type GpujsMode = "webgpu" | "headlessgl" | "webasm" | "cpu"
@@ -19,23 +21,32 @@ export interface CompiledProgram<S> {
 export interface Device<S> {
   /** The mode and the machine that runs it, for example "gpujs:webgpu (nvidia, ...)". */
   readonly name: string
-  /** What one element takes, whatever its dtype: GPU.js has f32 and nothing else. */
-  readonly elementBytes: number
+  /** What one element of a tensor takes. */
+  readonly elementBytes: (dtype: DType) => number
   /** The most elements one tensor can have. */
-  readonly maxElements: number
+  readonly maxElements: (dtype: DType) => number
   /** Whether extents and sizes are compiled in like constants; else they are arguments. */
   readonly fixed: boolean
   readonly upload: (values: Float32Array) => S
-  readonly zeros: (length: number) => S
+  readonly zeros: (length: number, dtype?: DType) => S
   /** The elements as they are now, whatever runs before they are there. */
   readonly download: (stored: S) => Float32Array | Promise<Float32Array>
+  /** Where tensors of 8 and 16 bits lie packed, as their bytes are; absent where every element is an f32. Programs read them as they are. */
+  readonly packed?: {
+    /** `bytes` are padded to whole words. */
+    readonly upload: (kind: PackedKind, length: number, bytes: Uint8Array) => S
+    /** The bytes, padded to whole words. */
+    readonly download: (stored: S) => Promise<Uint8Array>
+    /** The f32 numbers that a program of `kernel` has computed as storage of that kind; `values` is released. */
+    readonly pack: (kernel: string, kind: PackedKind, values: S) => S | Promise<S>
+  }
   readonly release: (stored: S) => void
   /** `kernel` is named in errors. */
   readonly compile: (kernel: string, program: GpujsProgram) => CompiledProgram<S>
   /** Where kernels' own WGSL runs; absent where they run as GPU.js programs alone. */
   readonly wgsl?: {
     /** Storage whose contents are undefined. */
-    readonly take: (length: number) => S
+    readonly take: (length: number, dtype: DType) => S
     /** Runs a launch over storage for each of its names; later where it has to be compiled first. Raises UnsupportedKernel. */
     readonly run: (
       kernel: string,

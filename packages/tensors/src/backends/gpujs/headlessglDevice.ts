@@ -99,9 +99,9 @@ export const makeHeadlessglDevice = (Gpu: typeof GPU): Device<Stored> => {
   }
   return {
     name,
-    elementBytes: texelBytes,
+    elementBytes: () => texelBytes,
     fixed: true,
-    maxElements,
+    maxElements: () => maxElements,
     upload,
     zeros: (length) => upload(new Float32Array(length)),
     download: ({ texture }) => Float32Array.from(texture.toArray() as unknown as Float32Array),

@@ -35,10 +35,10 @@ export const makeHostDevice = (Gpu: typeof GPU, mode: "webasm" | "cpu"): Device<
   }
   return {
     name: `gpujs:${mode}`,
-    elementBytes: 4,
+    elementBytes: () => 4,
     fixed: true,
     // In webasm GPU.js 2.24 keeps loop counters in f32, so positions computed from them are exact up to here only.
-    maxElements: mode === "webasm" ? 2 ** 24 : 2 ** 31 - 1,
+    maxElements: () => (mode === "webasm" ? 2 ** 24 : 2 ** 31 - 1),
     upload: (values) => hold(values),
     zeros: (length) => hold(new Float32Array(length)),
     download: (values) => values,

@@ -94,8 +94,9 @@ export const makeProgramCache = <S>(device: Device<S>) => {
     /** Raises UnsupportedKernel for whatever GPU.js has against the program. */
     run: (kernel: string, program: GpujsProgram, operands: readonly S[]): S | Promise<S> => {
       const count = sizeOf(program.extent)
-      if (count > device.maxElements) {
-        const reason = `"${program.output}" has ${count} elements, this mode ends at ${device.maxElements}`
+      const most = device.maxElements("f32")
+      if (count > most) {
+        const reason = `"${program.output}" has ${count} elements, this mode ends at ${most}`
         throw new UnsupportedKernel(kernel, device.name, reason)
       }
       let known = find(kernel, program)

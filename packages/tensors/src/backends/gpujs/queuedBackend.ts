@@ -13,6 +13,7 @@ import type { Device } from "./Device.ts"
 import type { GpujsProgram } from "./GpujsBody.ts"
 import { makeProgramCache } from "./programCache.ts"
 import { toBytes, toNumbers } from "./storedValues.ts"
+import { isPacked } from "./webgpu/packing.ts"
 import type { LaunchStep, WgslLaunch, WgslTarget } from "./webgpu/WebgpuBody.ts"
 
 /** A piece of device memory; `values` is absent until something is written. */
@@ -76,12 +77,34 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
     )
   const valuesOf = (stored: Stored<S>): S => {
     if (stored.failure) throw stored.failure
-    stored.values ??= device.zeros(Math.max(1, sizeOf(stored.shape)))
+    stored.values ??= device.zeros(Math.max(1, sizeOf(stored.shape)), stored.dtype)
     return stored.values
   }
   const replace = (stored: Stored<S>, values: S | undefined) => {
     if (stored.values !== undefined && stored.values !== values) device.release(stored.values)
     stored.values = values
+  }
+
+  /** What the host writes for a tensor, and how it goes to the device: its bytes where they lie there as they are, else as numbers. */
+  const valuesIn = (stored: Stored<S>, write: (bytes: Uint8Array) => void): (() => S) => {
+    const { dtype, shape } = stored
+    const words = new Uint8Array(4 * Math.ceil(stored.bytes / 4))
+    const written = words.subarray(0, stored.bytes)
+    write(written)
+    const { packed } = device
+    if (packed !== undefined && isPacked(dtype)) return () => packed.upload(dtype, sizeOf(shape), words)
+    const numbers = toNumbers(dtype, written)
+    if (dtype === "i32") stored.integers = Int32Array.from(numbers)
+    return () => device.upload(numbers)
+  }
+  /** The bytes of a tensor as they are now. */
+  const bytesOf = async (stored: Stored<S>): Promise<Uint8Array> => {
+    const { dtype, shape } = stored
+    if (device.packed !== undefined && isPacked(dtype)) {
+      return (await device.packed.download(valuesOf(stored))).subarray(0, stored.bytes)
+    }
+    const numbers = await device.download(valuesOf(stored))
+    return toBytes(dtype, numbers.subarray(0, sizeOf(shape)))
   }
 
   /** Runs the programs of one call; a name stands for what was computed last under it. */
@@ -101,6 +124,14 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
       if (previous !== undefined && previous !== computed) device.release(previous)
       intermediates.set(name, computed)
     }
+    /** The same for what a program computed, which is f32. */
+    const keepComputed = (name: string, computed: S): void | Promise<void> => {
+      const dtype = operandUnder(name)?.dtype
+      if (device.packed === undefined || dtype === undefined || !isPacked(dtype)) return keep(name, computed)
+      const packed = device.packed.pack(kernel.name, dtype, computed)
+      if (packed instanceof Promise) return packed.then((values) => keep(name, values))
+      keep(name, packed)
+    }
     const compute = (program: GpujsProgram): void | Promise<void> => {
       const { output, reads } = program
       if (sizeOf(program.extent) === 0) {
@@ -108,8 +139,8 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
         return
       }
       const computed = programs.run(kernel.name, program, reads.map(valuesUnder))
-      if (computed instanceof Promise) return computed.then((values) => keep(output, values))
-      keep(output, computed)
+      if (computed instanceof Promise) return computed.then((values) => keepComputed(output, values))
+      return keepComputed(output, computed)
     }
     /** Storage to write into: what is there, or new. */
     const targetUnder = ({ name, size }: WgslTarget): S => {
@@ -117,7 +148,7 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
       if (call.inputs[name] !== undefined && call.outputs[name] === undefined) return valuesUnder(name)
       const there = operand ? storedOf(operand).values : intermediates.get(name)
       if (there !== undefined) return there
-      const target = device.wgsl!.take(operand ? sizeOf(operand.shape) : size!)
+      const target = operand ? device.wgsl!.take(sizeOf(operand.shape), operand.dtype) : device.wgsl!.take(size!, "f32")
       keep(name, target)
       return target
     }
@@ -169,11 +200,11 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
     allocate: (spec): Stored<S> => {
       assertOpen()
       const size = sizeOf(spec.shape)
-      if (size > device.maxElements) {
-        throw new OutOfMemory(device.name, device.elementBytes * size, bytes, device.elementBytes * device.maxElements)
-      }
+      const each = device.elementBytes(spec.dtype)
+      const most = device.maxElements(spec.dtype)
+      if (size > most) throw new OutOfMemory(device.name, each * size, bytes, each * most)
       buffers++
-      bytes += device.elementBytes * size
+      bytes += each * size
       // What is not written yet reads as zeros, asked for or not.
       return {
         dtype: spec.dtype,
@@ -187,13 +218,10 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
     },
     fill: (handle, write) => {
       const stored = handle as Stored<S>
-      const buffer = new Uint8Array(handle.bytes)
-      write(buffer)
-      const numbers = toNumbers(handle.dtype, buffer)
-      if (handle.dtype === "i32") stored.integers = Int32Array.from(numbers)
+      const values = valuesIn(stored, write)
       const store = () => {
         stored.failure = undefined
-        if (numbers.length > 0) replace(stored, device.upload(numbers))
+        if (handle.bytes > 0) replace(stored, values())
       }
       if (stored.queued) inOrder(attempt(store))
       else store()
@@ -201,23 +229,22 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
     read: async (handle) => {
       assertOpen()
       const stored = handle as Stored<S>
-      const numbers = await new Promise<Float32Array>((resolve, reject) =>
+      return new Promise<Uint8Array>((resolve, reject) =>
         inOrder(() => {
           try {
             raiseFailure()
-            resolve(device.download(valuesOf(stored)))
+            resolve(bytesOf(stored))
           } catch (error) {
             reject(error)
           }
         })
       )
-      return toBytes(handle.dtype, numbers.subarray(0, sizeOf(handle.shape)))
     },
     release: (handle) => {
       if (closed) return
       const stored = handle as Stored<S>
       buffers--
-      bytes -= device.elementBytes * sizeOf(handle.shape)
+      bytes -= device.elementBytes(handle.dtype) * sizeOf(handle.shape)
       if (stored.queued) inOrder(attempt(() => replace(stored, undefined)))
       else replace(stored, undefined)
     },

@@ -1,10 +1,11 @@
 /** How a kernel runs as WGSL of its own, beside its GPU.js programs, which stay its definition on a GPU. */
 import type { Geometry } from "../../../core/Geometry.ts"
 import type { GpujsProgram } from "../GpujsBody.ts"
+import type { PackedKind } from "./packing.ts"
 
 /**
  * A text of WGSL, and what it calls its operands. Every operand is an `array<f32>` of its name, bound in the order of `reads`, then
- * of `writes`; `p` holds the numbers of a launch. The text has the rest, `fn main` with its workgroup size included. It is compiled
+ * of `writes`, unless `widened` or `packs` says otherwise; `p` holds the numbers of a launch. The text has the rest, `fn main` with its workgroup size included. It is compiled
  * once a device: a text that depends on widths is kept by them, not made anew for every call.
  */
 export interface WgslProgram {
@@ -14,6 +15,10 @@ export interface WgslProgram {
   /** Members of `p`: u32 first, then f32. */
   readonly whole?: readonly string[]
   readonly real?: readonly string[]
+  /** Of `reads`, those that may be stored as bf16, f16 or u8, too: the text reads element i of `x` as x_at(i), an f32. */
+  readonly widened?: readonly string[]
+  /** What is written is of this kind, an `array<u32>` of whole words: bytes in the order of elements, the first one lowest. */
+  readonly packs?: PackedKind
   readonly text: string
 }
 

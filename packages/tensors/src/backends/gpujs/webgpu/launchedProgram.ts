@@ -6,13 +6,16 @@ import type { GpujsProgram } from "../GpujsBody.ts"
 import { type Bindable, type BindGroups, nextPipeline } from "./bindGroups.ts"
 import { buildPipeline } from "./buildPipeline.ts"
 import type { PooledBuffer } from "./PooledBuffer.ts"
+import type { Kind } from "./packing.ts"
 import type { Recorder } from "./recorder.ts"
-import { bindingOfRead, bindingOfResult, inPlaceOf, translateProgram } from "./translateProgram.ts"
+import { bindingOfRead, bindingOfResult, inPlaceOf, readingOf, translateProgram } from "./translateProgram.ts"
 import { workgroupsOf } from "./workgroups.ts"
 
 export interface Stored {
   readonly buffer: PooledBuffer
+  /** Elements. */
   readonly length: number
+  readonly kind: Kind
 }
 
 interface LaunchContext {
@@ -27,12 +30,18 @@ interface LaunchContext {
   readonly assertThere: () => void
 }
 
+/** How operands are stored that are not all f32, else "". */
+const kindsOf = (operands: readonly Stored[]): string => {
+  for (const { kind } of operands) if (kind !== "f32") return operands.map((operand) => operand.kind).join()
+  return ""
+}
+
 /** The operand whose place the result can take: the program reads it by the output's name, and nothing else is bound to its buffer. */
 const placeOf = ({ output, reads, extent }: GpujsProgram, operands: readonly Stored[]): number => {
   const index = reads.indexOf(output)
   if (index < 0) return -1
-  const { buffer, length } = operands[index]!
-  if (length !== sizeOf(extent)) return -1
+  const { buffer, length, kind } = operands[index]!
+  if (length !== sizeOf(extent) || kind !== "f32") return -1
   for (let i = 0; i < operands.length; i++) if (i !== index && operands[i]!.buffer === buffer) return -1
   return index
 }
@@ -50,22 +59,28 @@ export const launchedProgram = (
   const { reads, scalars, workgroup, parameterBytes } = translated
   const tables = translated.tables.map((table) => upload(program.tables![table]!))
   const result = bindingOfResult(translated)
-  /** By the operand whose place the result takes, from -1. */
-  const built: Bindable[] = []
+  /** By how operands are stored, and by the operand whose place the result takes, from -1. */
+  const built = new Map<string, Bindable[]>()
 
   /** Operands, then the result unless it takes the place of one, then tables. */
-  const build = async (place: number): Promise<Bindable> => {
+  const build = async (place: number, stored: readonly Stored[], kinds: string): Promise<Bindable> => {
+    const reading = readingOf(
+      translated,
+      stored.map(({ kind }) => kind)
+    )
     const operands = reads.map((_, index) => (index === place ? result : bindingOfRead(index)))
     const ofTables = tables.map((_, index) => result + 1 + index)
     const pipeline = await buildPipeline(device, {
-      wgsl: place < 0 ? translated.wgsl : inPlaceOf(translated, place),
+      wgsl: place < 0 ? reading.wgsl : inPlaceOf(reading, place),
       parameterBytes,
       reads: [...operands.filter((binding) => binding !== result), ...ofTables],
       writes: [result]
     })
     const bindings = [...operands, ...(place < 0 ? [result] : []), ...ofTables]
     const bindable = { ...pipeline, kernel, number: nextPipeline(), parameterBytes, bindings, last: undefined }
-    built[place + 1] = bindable
+    const ofKinds = built.get(kinds) ?? []
+    ofKinds[place + 1] = bindable
+    built.set(kinds, ofKinds)
     return bindable
   }
   const writeParameters = (given: GpujsProgram, operands: readonly Stored[], threads: number) => {
@@ -105,9 +120,10 @@ export const launchedProgram = (
     run: (given, operands) => {
       assertThere()
       const place = placeOf(given, operands)
-      const ready = built[place + 1]
+      const kinds = kindsOf(operands)
+      const ready = built.get(kinds)?.[place + 1]
       if (ready !== undefined) return launch(given, operands, place, ready)
-      return build(place).then((first) => launch(given, operands, place, first))
+      return build(place, operands, kinds).then((first) => launch(given, operands, place, first))
     },
     destroy: () => {
       for (const table of tables) release(table)

@@ -36,7 +36,7 @@ const load = ({ extent, side }: Tile, x: "a" | "b", turned: boolean): string => 
       let row = ${x}_first + place;
       let k = ${k};
       var value = 0.0;
-      if (row < ${rows} && first + k < end) { value = ${x}[${x}_batch + ${at}]; }
+      if (row < ${rows} && first + k < end) { value = ${x === "a" ? `a[a_batch + ${at}]` : `b_at(b_batch + ${at})`}; }
       tiles[${x}_tile + k * ${extent / 4}u + place / 4u][place % 4u] = value;
     }`
 }
@@ -120,6 +120,7 @@ const programOf = (tile: Tile, turnsA: boolean, turnsB: boolean): WgslProgram =>
     reads: ["a", "b", "bias"],
     writes: ["y"],
     whole: ["m", "n", "k", "span", "batchA", "batchB", "biased", "added"],
+    widened: ["b"],
     text: textOf(tile, turnsA, turnsB)
   }
   programs.set(key, program)
@@ -163,8 +164,8 @@ export const productLaunch = (product: Product, tile: Tile = tileOf(product)): W
   const span = depth * Math.ceil(k / (slicesOf(tile) * depth))
   return {
     program: programOf(tile, turnsA, turnsB),
-    // Without a bias its place is taken by b, of which nothing is used there.
-    reads: [a, b, bias ?? b],
+    // Without a bias its place is taken by a, of which nothing is used there.
+    reads: [a, b, bias ?? a],
     writes: [y],
     whole: [m, n, k, span, m * k, sharedB ? 0 : k * n, Number(bias !== undefined), Number(added)],
     workgroups: [Math.ceil(n / tile.extent), Math.ceil(m / tile.extent), batch]

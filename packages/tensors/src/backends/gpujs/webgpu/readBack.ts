@@ -51,15 +51,14 @@ export const makeReadBack = (device: GPUDevice, recorder: Recorder) => {
     return { piece, bytes: finish(piece) }
   }
   return {
-    /** The first `length` f32 elements as they are after everything recorded so far. */
-    read: (buffer: PooledBuffer, length: number): Promise<Float32Array> => {
-      const bytes = 4 * length
+    /** The first bytes, whole words of them, as they are after everything recorded so far. */
+    read: (buffer: PooledBuffer, bytes: number): Promise<Uint8Array> => {
       if (open === undefined || open.piece.used + bytes > open.piece.staging.size) open = begin(bytes)
       const { piece, bytes: all } = open
       const at = piece.used
       piece.used += bytes
       recorder.copy(buffer, piece.staging, at, bytes)
-      return all.then((whole) => new Float32Array(whole, at, length))
+      return all.then((whole) => new Uint8Array(whole, at, bytes))
     },
     close: (): void => {
       for (const staging of kept) staging.destroy()

@@ -6,6 +6,7 @@
 import type { GPU, IKernelRunShortcut } from "gpu.js"
 import { assertMode, createProgram } from "../createProgram.ts"
 import type { GpujsProgram } from "../GpujsBody.ts"
+import { type Kind, readOf, wideningOf } from "./packing.ts"
 
 /** What is used of a WebGPU kernel beyond its public face, in gpu.js 2.24. */
 interface WebgpuKernel {
@@ -76,6 +77,24 @@ export const translateProgram = (gpu: GPU, kernel: string, program: GpujsProgram
   } finally {
     shortcut.destroy()
   }
+}
+
+/** The program for operands that are stored as `kinds`, in the order of its reads: packed ones are widened where they are read. */
+export const readingOf = (translated: TranslatedProgram, kinds: readonly Kind[]): TranslatedProgram => {
+  let { wgsl } = translated
+  for (const [index, kind] of kinds.entries()) {
+    if (kind === "f32") continue
+    const { name } = translated.reads[index]!
+    const declaration = `var<storage, read> user_${name} : array<`
+    const [before, after, ...others] = wgsl.split(`return user_${name}[`)
+    const end = after?.indexOf("];\n}") ?? -1
+    if (after === undefined || end < 0 || others.length > 0 || !before!.includes(`${declaration}f32>;`)) {
+      throw new Error(`GPU.js reads "${name}" otherwise than expected`)
+    }
+    const read = `let at = ${after.slice(0, end)};\n  return ${readOf(kind, `user_${name}`, "at")}`
+    wgsl = before!.replace(`${declaration}f32>`, `${declaration}u32>`) + read + after.slice(end + 1)
+  }
+  return { ...translated, wgsl: wgsl + wideningOf(kinds) }
 }
 
 /**

@@ -3,6 +3,7 @@
  * builds and launches them, and kernels' own WGSL, many in one pass.
  */
 import type { GPU } from "gpu.js"
+import { elementBytes } from "../../../core/DType.ts"
 import { BackendUnavailable, KernelFailure, OutOfMemory } from "../../../core/Errors.ts"
 import { type Device, makeMeter } from "../Device.ts"
 import type { GpujsProgram, Thread, Values } from "../GpujsBody.ts"
@@ -11,6 +12,7 @@ import { makeBufferPool } from "./bufferPool.ts"
 import { launchedProgram, type Stored } from "./launchedProgram.ts"
 import { modeName, type OpenedDevice, openDevice } from "./openDevice.ts"
 import type { PooledBuffer } from "./PooledBuffer.ts"
+import { bytesOfWords, conversion, type Kind, kindOf } from "./packing.ts"
 import { makeReadBack } from "./readBack.ts"
 import { makeRecorder } from "./recorder.ts"
 import { makeWgslLauncher } from "./wgslLauncher.ts"
@@ -95,16 +97,27 @@ export const makeWebgpuDevice = (
     idleBytes: limits.maxBufferSize,
     most: maxBytes
   })
-  const take = (length: number): Stored => {
-    const buffer = pool.take(Math.max(4, 4 * length))
+  const take = (length: number, kind: Kind = "f32"): Stored => {
+    const buffer = pool.take(Math.max(4, bytesOfWords(kind, length)))
     meter.add(buffer.size)
-    return { buffer, length }
+    return { buffer, length, kind }
   }
-  const upload = (values: Float32Array): Stored => {
-    const stored = take(values.length)
+  const write = (stored: Stored, words: Float32Array | Uint8Array): Stored => {
     recorder.letGo(stored.buffer)
-    device.queue.writeBuffer(stored.buffer.gpu, 0, values as Float32Array<ArrayBuffer>)
+    device.queue.writeBuffer(stored.buffer.gpu, 0, words as typeof words & ArrayBufferView<ArrayBuffer>)
     return stored
+  }
+  const upload = (values: Float32Array): Stored => write(take(values.length), values)
+  const download = async ({ buffer, length, kind }: Stored): Promise<Uint8Array> => {
+    if (length === 0) return new Uint8Array(0)
+    const bytes = await reads.read(buffer, bytesOfWords(kind, length)).catch((error: Error) => {
+      assertThere()
+      throw new BackendUnavailable(modeName, error.message)
+    })
+    await recorder.settled()
+    const failed = takeFailure()
+    if (failed) throw failed
+    return bytes
   }
   const release = ({ buffer }: Stored) => {
     meter.remove(buffer.size)
@@ -116,31 +129,38 @@ export const makeWebgpuDevice = (
     return taken
   }
   const context = { gpu, device, recorder, groups, take, upload, release, assertThere }
+  const { run } = makeWgslLauncher(context)
   return {
     name: `${modeName} (${adapter})`,
-    elementBytes: 4,
-    maxElements: Math.min(2 ** 31 - 1, Math.floor(maxBytes / 4)),
+    elementBytes: (dtype) => elementBytes(kindOf(dtype)),
+    maxElements: (dtype) => Math.min(2 ** 31 - 1, Math.floor(maxBytes / elementBytes(kindOf(dtype)))),
     fixed: false,
     upload,
-    zeros: (length) => {
-      const stored = take(length)
+    zeros: (length, dtype = "f32") => {
+      const stored = take(length, kindOf(dtype))
       recorder.clear(stored.buffer)
       return stored
     },
-    download: async ({ buffer, length }) => {
-      if (length === 0) return new Float32Array(0)
-      const values = await reads.read(buffer, length).catch((error: Error) => {
-        assertThere()
-        throw new BackendUnavailable(modeName, error.message)
-      })
-      await recorder.settled()
-      const failed = takeFailure()
-      if (failed) throw failed
-      return values
+    download: async (stored) => {
+      const { buffer, byteOffset } = await download(stored)
+      return new Float32Array(buffer, byteOffset, stored.length)
+    },
+    packed: {
+      upload: (kind, length, bytes) => write(take(length, kind), bytes),
+      download,
+      pack: (kernel, kind, values) => {
+        const target = take(values.length, kind)
+        const end = () => {
+          release(values)
+          return target
+        }
+        const later = run(kernel, conversion(kind, values.length), [values], [target])
+        return later instanceof Promise ? later.then(end) : end()
+      }
     },
     release,
     compile: (kernel, program) => launchedProgram(context, kernel, program),
-    ...(wgsl ? { wgsl: { take, run: makeWgslLauncher(context).run } } : {}),
+    ...(wgsl ? { wgsl: { take: (length, dtype) => take(length, kindOf(dtype)), run } } : {}),
     usage: meter.usage,
     takeFailure,
     trim: () => {

@@ -4,6 +4,7 @@ import { type Bindable, type BindGroups, nextPipeline } from "./bindGroups.ts"
 import { buildPipeline } from "./buildPipeline.ts"
 import type { Stored } from "./launchedProgram.ts"
 import { modeName } from "./openDevice.ts"
+import { bytesOfWords, type Kind, readOf, wideningOf } from "./packing.ts"
 import type { Recorder } from "./recorder.ts"
 import type { WgslLaunch, WgslProgram } from "./WebgpuBody.ts"
 
@@ -11,22 +12,28 @@ interface LauncherContext {
   readonly device: GPUDevice
   readonly recorder: Recorder
   readonly groups: BindGroups
-  readonly take: (length: number) => Stored
+  readonly take: (length: number, kind: Kind) => Stored
   readonly release: (stored: Stored) => void
   /** Raises BackendUnavailable once the device is gone. */
   readonly assertThere: () => void
 }
 
-/** The text with its declarations. */
-const wgslOf = ({ reads, writes, whole = [], real = [], text }: WgslProgram): string => {
+/** The text with its declarations, for operands that are stored as `kinds`, in the order of its reads. */
+const wgslOf = (program: WgslProgram, kinds: readonly Kind[]): string => {
+  const { reads, writes, whole = [], real = [], widened = [], packs, text } = program
   const members = [...whole.map((name) => `${name}: u32`), ...real.map((name) => `${name}: f32`)]
-  const bind = (access: string, first: number) => (name: string, i: number) =>
-    `@group(0) @binding(${first + i}) var<storage, ${access}> ${name}: array<f32>;`
+  const bind = (access: string, binding: number, name: string, kind: Kind) =>
+    `@group(0) @binding(${binding}) var<storage, ${access}> ${name}: array<${kind === "f32" ? "f32" : "u32"}>;`
   return [
     `struct Parameters { ${members.join(", ") || "none: u32"} }`,
     "@group(0) @binding(0) var<uniform> p: Parameters;",
-    ...reads.map(bind("read", 1)),
-    ...writes.map(bind("read_write", 1 + reads.length)),
+    ...reads.map((name, i) => bind("read", 1 + i, name, kinds[i]!)),
+    ...writes.map((name, i) => bind("read_write", 1 + reads.length + i, name, packs ?? "f32")),
+    ...widened.map((name) => {
+      const element = readOf(kinds[reads.indexOf(name)]!, name, "i")
+      return `fn ${name}_at(i: u32) -> f32 { return ${element}; }`
+    }),
+    wideningOf(kinds),
     text
   ].join("\n")
 }
@@ -44,10 +51,35 @@ const assertFits = (kernel: string, { program, reads, writes, whole = [], real =
   throw new UnsupportedKernel(kernel, modeName, reason)
 }
 
-export const makeWgslLauncher = ({ device, recorder, groups, take, release, assertThere }: LauncherContext) => {
-  const built = new Map<WgslProgram, Bindable>()
+/** Raises UnsupportedKernel where storage is of a kind that the text does not read, or write. */
+const assertKinds = (kernel: string, program: WgslProgram, reads: readonly Stored[], writes: readonly Stored[]) => {
+  const { widened = [], packs = "f32" } = program
+  const read = reads.findIndex(({ kind }, i) => kind !== "f32" && !widened.includes(program.reads[i]!))
+  if (read >= 0) {
+    const reason = `its WGSL reads "${program.reads[read]}" as f32, not as ${reads[read]!.kind}`
+    throw new UnsupportedKernel(kernel, modeName, reason)
+  }
+  const written = writes.findIndex(({ kind }) => kind !== packs)
+  if (written >= 0) {
+    const reason = `its WGSL writes "${program.writes[written]}" as ${packs}, not as ${writes[written]!.kind}`
+    throw new UnsupportedKernel(kernel, modeName, reason)
+  }
+}
 
-  const build = async (kernel: string, launch: WgslLaunch): Promise<Bindable> => {
+/** How operands are stored that may be packed. */
+const kindsOf = ({ widened }: WgslProgram, reads: readonly Stored[]): string =>
+  widened === undefined ? "" : reads.map(({ kind }) => kind).join()
+
+export const makeWgslLauncher = ({ device, recorder, groups, take, release, assertThere }: LauncherContext) => {
+  /** By how operands are stored. */
+  const built = new Map<string, Map<WgslProgram, Bindable>>()
+
+  const build = async (
+    kernel: string,
+    launch: WgslLaunch,
+    reads: readonly Stored[],
+    kinds: string
+  ): Promise<Bindable> => {
     assertFits(kernel, launch)
     const { program } = launch
     const count = program.reads.length + program.writes.length
@@ -58,7 +90,10 @@ export const makeWgslLauncher = ({ device, recorder, groups, take, release, asse
     const parameterBytes = parameterBytesOf(program)
     const bindings = Array.from({ length: count }, (_, i) => 1 + i)
     const pipeline = await buildPipeline(device, {
-      wgsl: wgslOf(program),
+      wgsl: wgslOf(
+        program,
+        reads.map(({ kind }) => kind)
+      ),
       parameterBytes,
       reads: bindings.slice(0, program.reads.length),
       writes: bindings.slice(program.reads.length)
@@ -66,7 +101,8 @@ export const makeWgslLauncher = ({ device, recorder, groups, take, release, asse
       throw new UnsupportedKernel(kernel, modeName, error.message)
     })
     const bindable = { ...pipeline, kernel, number: nextPipeline(), parameterBytes, bindings, last: undefined }
-    built.set(program, bindable)
+    const ofKinds = built.get(kinds) ?? new Map<WgslProgram, Bindable>()
+    built.set(kinds, ofKinds.set(program, bindable))
     return bindable
   }
   const writeParameters = ({ whole = [], real = [] }: WgslLaunch, parameterBytes: number) => {
@@ -78,9 +114,9 @@ export const makeWgslLauncher = ({ device, recorder, groups, take, release, asse
   const apart = (reads: readonly Stored[], writes: readonly Stored[], copies: Stored[]): readonly Stored[] =>
     reads.map((read) => {
       if (!writes.some(({ buffer }) => buffer === read.buffer)) return read
-      const copy = take(read.length)
+      const copy = take(read.length, read.kind)
       copies.push(copy)
-      recorder.copy(read.buffer, copy.buffer.gpu, 0, 4 * read.length)
+      recorder.copy(read.buffer, copy.buffer.gpu, 0, bytesOfWords(read.kind, read.length))
       return copy
     })
   const record = (launch: WgslLaunch, bindable: Bindable, reads: readonly Stored[], writes: readonly Stored[]) => {
@@ -99,9 +135,11 @@ export const makeWgslLauncher = ({ device, recorder, groups, take, release, asse
       writes: readonly Stored[]
     ): void | Promise<void> => {
       assertThere()
-      const ready = built.get(launch.program)
+      assertKinds(kernel, launch.program, reads, writes)
+      const kinds = kindsOf(launch.program, reads)
+      const ready = built.get(kinds)?.get(launch.program)
       if (ready !== undefined) return record(launch, ready, reads, writes)
-      return build(kernel, launch).then((bindable) => record(launch, bindable, reads, writes))
+      return build(kernel, launch, reads, kinds).then((bindable) => record(launch, bindable, reads, writes))
     }
   }
 }
