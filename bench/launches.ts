@@ -109,6 +109,8 @@ export const launches = async (flags: Flags) => {
     ...others,
     gigabytes: bytes / 1e9,
     peakGib: backend.usage().peakBytes / 2 ** 30,
+    /** With the buffers that wait for the next tensors. */
+    heldGib: gpu.mostHeld() / 2 ** 30,
     peakGibOfTensors: peakOfTensors() / 2 ** 30,
     /** Tensors alive when they are the most. */
     largest: largest(flags.number("largest", 12)).map(({ bytes, ...kind }) => ({ ...kind, gib: bytes / 2 ** 30 })),

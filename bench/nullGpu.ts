@@ -21,6 +21,8 @@ export interface Counts {
 }
 
 interface NullGpu {
+  /** Bytes of all buffers that the device holds, used or not, parameters and staging left out: the most at a time so far. */
+  readonly mostHeld: () => number
   /** What `body` did; counting takes time of its own. */
   readonly count: (body: () => Promise<void>) => Promise<Counts>
 }
@@ -44,8 +46,13 @@ const replace = (target: object, name: string, make: (original: never) => (...ar
   }
 }
 
+interface Held {
+  bytes: number
+  most: number
+}
+
 /** Buffers that hold little and say much. */
-const shrink = (device: GPUDevice): void => {
+const shrink = (device: GPUDevice, all: Held): void => {
   const { queue } = device
   define(device, "limits", { ...limitsOf(device), ...limits })
   const createBuffer = device.createBuffer.bind(device)
@@ -53,6 +60,15 @@ const shrink = (device: GPUDevice): void => {
     if (isUniform(descriptor.usage) || descriptor.mappedAtCreation) return createBuffer(descriptor)
     const buffer = createBuffer({ ...descriptor, size: Math.min(held, descriptor.size) })
     define(buffer, "size", descriptor.size)
+    if (!isRead(descriptor.usage)) {
+      all.bytes += descriptor.size
+      all.most = Math.max(all.most, all.bytes)
+      const destroy = buffer.destroy.bind(buffer)
+      define(buffer, "destroy", () => {
+        all.bytes -= descriptor.size
+        destroy()
+      })
+    }
     // What is read is no number of a GPU: the backend's first program, which asks for 41 + 1, shall find it.
     const read = () => new Float32Array(descriptor.size / 4).fill(42).buffer
     if (isRead(descriptor.usage)) define(buffer, "getMappedRange", read)
@@ -85,9 +101,10 @@ export const provideNullGpu = async (): Promise<NullGpu> => {
   if (adapter === null) throw new Error("Dawn has no null adapter")
   const requestDevice = adapter.requestDevice.bind(adapter)
   let device: GPUDevice | undefined
+  const all: Held = { bytes: 0, most: 0 }
   define(adapter, "requestDevice", async (descriptor: GPUDeviceDescriptor) => {
     device = await requestDevice(descriptor)
-    shrink(device)
+    shrink(device, all)
     return device
   })
   define(globalThis, "navigator", { gpu: { requestAdapter: async () => adapter, alive: gpu } })
@@ -149,5 +166,5 @@ export const provideNullGpu = async (): Promise<NullGpu> => {
     }
     return counts
   }
-  return { count }
+  return { count, mostHeld: () => all.most }
 }

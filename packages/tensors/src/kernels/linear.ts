@@ -165,11 +165,17 @@ export const linearKernel = defineKernel<"x" | "weight" | "bias", "y", object>({
       call(random, [0, 4], 3, bias),
       call(random, [35, 67], 129, bias)
     ]),
-    ...(["bf16", "f16"] as const).map((dtype) => ({
-      name: dtype,
-      inputs: { x: normals(random, [5, 19]), weight: halves(random, [11, 19], dtype), bias: normals(random, [11]) },
-      attributes: {}
-    }))
+    ...[5, 35].flatMap((rows) =>
+      (["bf16", "f16"] as const).map((dtype) => ({
+        name: `${dtype}, ${rows} rows`,
+        inputs: {
+          x: normals(random, [rows, 19]),
+          weight: halves(random, [11, 19], dtype),
+          bias: normals(random, [11])
+        },
+        attributes: {}
+      }))
+    )
   ],
   tolerance: { relative: 1e-5, absolute: 1e-5 }
 })

@@ -106,11 +106,15 @@ export const matmulIntoKernel = defineKernel<"a" | "b" | "target", never, Matmul
       inputs: { a: normals(random, [3, 0]), b: normals(random, [0, 5]), target: normals(random, [3, 5]) },
       attributes: { transposeA: false, transposeB: false }
     },
-    {
-      name: "bf16",
-      inputs: { a: normals(random, [7, 9]), b: halves(random, [9, 11], "bf16"), target: normals(random, [7, 11]) },
+    ...[7, 13].map((rows) => ({
+      name: `bf16, ${rows} rows`,
+      inputs: {
+        a: normals(random, [rows, 9]),
+        b: halves(random, [9, 11], "bf16"),
+        target: normals(random, [rows, 11])
+      },
       attributes: { transposeA: false, transposeB: false }
-    }
+    }))
   ],
   tolerance: { relative: 1e-5, absolute: 1e-5 }
 })

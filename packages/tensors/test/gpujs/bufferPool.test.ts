@@ -53,11 +53,31 @@ describe("makeBufferPool", () => {
     assert.strictEqual(take(256).id, 2)
   })
 
-  it("rounds by an eighth at most, and never past the largest binding", () => {
-    for (let bytes = 4096; bytes < 2 ** 24; bytes = Math.ceil(bytes * 1.37)) {
+  it("hands out one that is larger by an eighth at most, the nearest, rather than make another", () => {
+    const { take, give, made } = pool(2 ** 26)
+    const sizes = [32, 34, 35, 37].map((part) => take(part * 2 ** 15))
+    for (const buffer of sizes) give(buffer)
+    assert.strictEqual(take(33 * 2 ** 15), sizes[1])
+    assert.strictEqual(take(33 * 2 ** 15), sizes[2])
+    assert.strictEqual(made(), 4)
+    assert.strictEqual(take(32 * 2 ** 15), sizes[0])
+    assert.strictEqual(take(32 * 2 ** 15).id, 4, "the last one is too large")
+  })
+
+  it("makes few buffers for steps of lengths that vary a little", () => {
+    const { take, give, made } = pool(2 ** 30)
+    for (const length of [512, 480, 500, 470, 511, 490]) {
+      const taken = [take(4 * 896 * length), take(4 * 4864 * length)]
+      for (const buffer of taken) give(buffer)
+    }
+    assert.strictEqual(made(), 2)
+  })
+
+  it("rounds by a 32nd at most, and never past the largest binding", () => {
+    for (let bytes = 2 ** 14; bytes < 2 ** 24; bytes = Math.ceil(bytes * 1.37)) {
       const size = pooledSize(bytes, 2 ** 30)
       assert.isAtLeast(size, bytes)
-      assert.isAtMost(size, bytes * 1.125)
+      assert.isAtMost(size, bytes * (1 + 1 / 32))
     }
     assert.strictEqual(pooledSize(1000, 1000), 1000)
     assert.strictEqual(pooledSize(0, 2 ** 20), 0)

@@ -5,7 +5,7 @@
 import { GPU } from "gpu.js"
 import { assert, describe, it } from "vitest"
 import type { GpujsProgram, Thread, Values } from "../../src/backends/gpujs/GpujsBody.ts"
-import { inPlaceOf, translateProgram } from "../../src/backends/gpujs/webgpu/translateProgram.ts"
+import { inPlaceOf, readingOf, translateProgram } from "../../src/backends/gpujs/webgpu/translateProgram.ts"
 import { workgroupsOf } from "../../src/backends/gpujs/webgpu/workgroups.ts"
 import { useNullGpu } from "./nullDevice.ts"
 
@@ -91,6 +91,22 @@ describe("translateProgram", () => {
     assert.include(text, "return result[u32(x + i32(params.user_total_dims.x)")
     assert.include(text, "@binding(2) var<storage, read> user_x")
     assert.throws(() => inPlaceOf({ ...translated, wgsl: "other text" }, 0), 'reads "total" otherwise')
+  })
+
+  it("widens an operand that is packed where it is read", () => {
+    const { wgsl } = readingOf(translated, ["f32", "bf16"])
+    assert.include(wgsl, "@binding(1) var<storage, read> user_total : array<f32>;")
+    assert.include(wgsl, "@binding(2) var<storage, read> user_x : array<u32>;")
+    assert.match(
+      wgsl,
+      /let at = u32\(x \+ i32\(params\.user_x_dims\.x\).*\);\n {2}return widened_bf16\(user_x\[at \/ 2u\], at\);\n}/
+    )
+    assert.strictEqual(readingOf(translated, ["f32", "f32"]).wgsl, translated.wgsl)
+    assert.throws(
+      () =>
+        readingOf({ ...translated, wgsl: translated.wgsl.replace("return user_x[", "return other[") }, ["f32", "u8"]),
+      'reads "x" otherwise'
+    )
   })
 })
 

@@ -7,7 +7,15 @@ import { productLaunch, tiles } from "../../src/backends/gpujs/webgpu/products.t
 import { makeWebgpuDevice } from "../../src/backends/gpujs/webgpu/webgpuDevice.ts"
 import { apply } from "../../src/core/apply.ts"
 import { defineKernel } from "../../src/core/Kernel.ts"
-import { type Backend, BackendUnavailable, makeReferenceBackend, Random, tensor } from "../../src/index.ts"
+import {
+  type Backend,
+  BackendUnavailable,
+  makeReferenceBackend,
+  Random,
+  tensor,
+  toBfloat16,
+  toFloat16
+} from "../../src/index.ts"
 import type { MatmulAttributes } from "../../src/kernels/matmul/geometry.ts"
 import { reference } from "../../src/kernels/matmul/reference.ts"
 import { openNullDevice, useNullGpu } from "./nullDevice.ts"
@@ -31,9 +39,16 @@ afterAll(async () => {
 // Every extent ends within a tile and within a step of 8 along k, which four slices cover unevenly.
 const [batch, m, n, k] = [2, 131, 139, 53]
 
+const kinds = ["f32", "bf16", "f16"] as const
+
 const turned = tiles.flatMap((tile) =>
   [false, true].flatMap((transposeA) =>
-    [false, true].map((transposeB) => ({ tile, extent: tile.extent, transposeA, transposeB }))
+    [false, true].flatMap((transposeB) =>
+      // How b is stored makes no difference to a tile: one of them with each kind, the others with f32.
+      kinds
+        .slice(0, tile === tiles[0] ? 3 : 1)
+        .map((kind) => ({ tile, kind, extent: tile.extent, transposeA, transposeB }))
+    )
   )
 )
 type Case = (typeof turned)[number]
@@ -41,7 +56,7 @@ type Case = (typeof turned)[number]
 const kernelOf = ({ tile }: Case) =>
   defineKernel<"a" | "b" | "bias", "y", MatmulAttributes>({
     name: "product",
-    inputs: { a: { dtypes: ["f32"] }, b: { dtypes: ["f32"] }, bias: { dtypes: ["f32"] } },
+    inputs: { a: { dtypes: ["f32"] }, b: { dtypes: kinds }, bias: { dtypes: ["f32"] } },
     outputs: ["y"],
     infer: () => ({ y: { shape: [batch, m, n] } }),
     reference: ({ a, b, bias }, { y }, { inputs, outputs }, attributes, factor) => {
@@ -68,17 +83,22 @@ const random = Random.make(5, "products")
 const values = (count: number) => Float32Array.from({ length: count }, () => random.nextNormal())
 const [a, b, bias] = [values(batch * m * k), values(batch * k * n), values(n)]
 
+const storedAs = (backend: Backend, kind: Case["kind"], shape: readonly number[]) => {
+  if (kind === "f32") return tensor(backend, b, shape)
+  return tensor(backend, Uint16Array.from(b, kind === "bf16" ? toBfloat16 : toFloat16), shape, kind)
+}
+
 const computed = async (backend: Backend, tried: Case) => {
   const { transposeA, transposeB } = tried
   const operands = {
     a: tensor(backend, a, transposeA ? [batch, k, m] : [batch, m, k]),
-    b: tensor(backend, b, transposeB ? [batch, n, k] : [batch, k, n]),
+    b: storedAs(backend, tried.kind, transposeB ? [batch, n, k] : [batch, k, n]),
     bias: tensor(backend, bias, [n])
   }
   return apply(kernelOf(tried), operands, { transposeA, transposeB }).y.read()
 }
 
-const title = "of $extent x $extent, a turned: $transposeA, b turned: $transposeB"
+const title = "of $extent x $extent, b in $kind, a turned: $transposeA, b turned: $transposeB"
 
 describe("tiles compile", { timeout: 120_000 }, () => {
   it.each(turned)(title, async (tried) => {

@@ -70,7 +70,14 @@ export const matmulKernel = defineKernel<"a" | "b", "y", MatmulAttributes>({
       name: `${dtype}, one for the batch`,
       inputs: { a: normals(random, [2, 3, 17]), b: halves(random, [17, 5], dtype) },
       attributes: { transposeA: false, transposeB: false }
-    }))
+    })),
+    ...(["bf16", "f16"] as const).flatMap((dtype) =>
+      [false, true].map((transposeB) => ({
+        name: `${dtype}, one for each of the batch${transposeB ? ", turned" : ""}`,
+        inputs: { a: normals(random, [2, 11, 17]), b: halves(random, transposeB ? [2, 5, 17] : [2, 17, 5], dtype) },
+        attributes: { transposeA: false, transposeB }
+      }))
+    )
   ],
   tolerance: { relative: 1e-5, absolute: 1e-5 }
 })
