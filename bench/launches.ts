@@ -88,10 +88,10 @@ export const launches = async (flags: Flags) => {
     await loss.item()
     loss.release()
   }
-  // The first step compiles; the second finds the pool and the caches as every later one does.
+  // The first step compiles, the second fills the pool, the third binds what it found there; every later one is like the fourth.
   let counts: Counts | undefined
   await gpu.count(once)
-  for (let warm = 0; warm < 2; warm++) counts = await gpu.count(once)
+  for (let warm = 0; warm < 3; warm++) counts = await gpu.count(once)
   const [wall, cpu]: [number[], number[]] = [[], []]
   for (let i = 0; i < steps; i++) {
     const [start, used] = [performance.now(), process.cpuUsage()]

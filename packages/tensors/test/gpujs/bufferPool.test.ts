@@ -2,12 +2,12 @@
 import { assert, describe, it } from "vitest"
 import { makeBufferPool, pooledSize } from "../../src/backends/gpujs/webgpu/bufferPool.ts"
 
-const pool = (idleBytes: number, most = 2 ** 30) => {
+const pool = (spareBytes: number, most = 2 ** 30) => {
   const destroyed: number[] = []
   let made = 0
   const create = (size: number) => ({ size, id: made++ })
   const destroy = ({ id }: { readonly id: number }) => void destroyed.push(id)
-  return { ...makeBufferPool({ create, destroy, idleBytes, most }), destroyed, made: () => made }
+  return { ...makeBufferPool({ create, destroy, spareBytes, most }), destroyed, made: () => made }
 }
 
 describe("makeBufferPool", () => {
@@ -36,13 +36,39 @@ describe("makeBufferPool", () => {
       assert.deepEqual(step(order), first)
   })
 
-  it("destroys the longest unused beyond its limit", () => {
-    const { take, give, destroyed, idleBytes } = pool(2048)
+  it("keeps what a step gives back, however much, and destroys none in the next like it", () => {
+    const { take, give, destroyed, made } = pool(1024)
+    const step = () => {
+      const taken = Array.from({ length: 100 }, (_, i) => take(1024 * (1 + (i % 10))))
+      for (const buffer of taken) give(buffer)
+    }
+    for (let i = 0; i < 3; i++) step()
+    assert.deepEqual([made(), destroyed], [100, []])
+  })
+
+  it("destroys the longest unused where more is held than was used at the most, and what may be spare", () => {
+    const { take, give, destroyed, idleBytes } = pool(1024)
     const buffers = [take(1024), take(1024), take(1024)]
     for (const index of [1, 0, 2]) give(buffers[index]!)
-    assert.deepEqual(destroyed, [1])
-    assert.strictEqual(idleBytes(), 2048)
+    const other = take(2048)
+    assert.deepEqual([destroyed, idleBytes()], [[1], 2048], "3072 were used at the most")
+    const large = take(32 * 1024)
+    assert.deepEqual([destroyed, idleBytes()], [[1], 2048], "34816 are, and an eighth may be spare")
+    give(other)
+    take(512)
     assert.deepEqual([take(1024), take(1024)], [buffers[0]!, buffers[2]!], "those that are left serve on")
+    give(large)
+    assert.deepEqual(destroyed, [1])
+  })
+
+  it("counts from new once it is cleared", () => {
+    const { take, give, destroyed, clear } = pool(1024)
+    give(take(2 ** 16))
+    clear()
+    const buffers = [take(1024), take(1024), take(1024)]
+    for (const buffer of buffers) give(buffer)
+    take(2048)
+    assert.deepEqual(destroyed, [0, 1], "of 3072 and 1024 that may be held")
   })
 
   it("keeps nothing once it is cleared", () => {

@@ -14,8 +14,11 @@ export interface DeviceBuffer {
 interface PoolOptions<B> {
   readonly create: (bytes: number) => B
   readonly destroy: (buffer: B) => void
-  /** Unused buffers beyond it are destroyed, the longest unused first. */
-  readonly idleBytes: number
+  /**
+   * Unused buffers may take this, or an eighth of what was used at the most, beyond what that leaves: a step that takes the same
+   * sizes as the one before destroys none, and the device never holds much more than it needs at once.
+   */
+  readonly spareBytes: number
   /** The size of the largest buffer. */
   readonly most: number
 }
@@ -37,18 +40,22 @@ const placeOf = (buffers: readonly DeviceBuffer[], { id }: DeviceBuffer): number
   return low
 }
 
-export const makeBufferPool = <B extends DeviceBuffer>({ create, destroy, idleBytes, most }: PoolOptions<B>) => {
+export const makeBufferPool = <B extends DeviceBuffer>({ create, destroy, spareBytes, most }: PoolOptions<B>) => {
   const bySize = new Map<number, B[]>()
   /** In the order of their release. */
   const idle = new Set<B>()
   let idleTotal = 0
+  let used = 0
+  let mostUsed = 0
   const forget = (buffer: B) => {
     idle.delete(buffer)
     idleTotal -= buffer.size
   }
+  /** Destroys the longest unused beyond what may be kept. */
   const destroyOldest = () => {
+    const kept = mostUsed - used + Math.max(spareBytes, mostUsed / 8)
     for (const oldest of idle) {
-      if (idleTotal <= idleBytes) break
+      if (idleTotal <= kept) break
       const others = bySize.get(oldest.size)!
       others.splice(placeOf(others, oldest), 1)
       forget(oldest)
@@ -67,15 +74,25 @@ export const makeBufferPool = <B extends DeviceBuffer>({ create, destroy, idleBy
     }
     return undefined
   }
+  const use = (size: number) => {
+    used += size
+    mostUsed = Math.max(mostUsed, used)
+  }
   return {
     take: (bytes: number): B => {
       const size = pooledSize(bytes, most)
       const buffer = bySize.get(size)?.pop() ?? larger(size)
-      if (buffer === undefined) return create(size)
+      if (buffer === undefined) {
+        use(size)
+        destroyOldest()
+        return create(size)
+      }
       forget(buffer)
+      use(buffer.size)
       return buffer
     },
     give: (buffer: B): void => {
+      used -= buffer.size
       const others = bySize.get(buffer.size)
       if (others === undefined) bySize.set(buffer.size, [buffer])
       else others.splice(placeOf(others, buffer), 0, buffer)
@@ -89,6 +106,7 @@ export const makeBufferPool = <B extends DeviceBuffer>({ create, destroy, idleBy
       bySize.clear()
       idle.clear()
       idleTotal = 0
+      mostUsed = used
     }
   }
 }

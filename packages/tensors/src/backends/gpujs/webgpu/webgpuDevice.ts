@@ -19,6 +19,9 @@ import { makeWgslLauncher } from "./wgslLauncher.ts"
 
 const storageUsage = 0x80 | 0x04 | 0x08 // STORAGE, COPY_SRC, COPY_DST
 
+/** What buffers that no tensor uses may take at least, beyond what was in use at the most: WebGPU tells no size of a memory. */
+const spareBytes = 2 ** 28
+
 /** Launches that are handed to the device together. */
 const launchesOfBatch = 64
 
@@ -93,8 +96,7 @@ export const makeWebgpuDevice = (
       recorder.letGo(buffer)
       buffer.gpu.destroy()
     },
-    // WebGPU tells no size of a memory; the largest buffer is a share of it.
-    idleBytes: limits.maxBufferSize,
+    spareBytes,
     most: maxBytes
   })
   const take = (length: number, kind: Kind = "f32"): Stored => {
