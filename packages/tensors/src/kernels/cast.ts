@@ -5,7 +5,7 @@
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
 import { roundBfloat16, roundFloat16, roundingHelpers } from "../backends/gpujs/numbers.ts"
-import { conversion } from "../backends/gpujs/webgpu/packing.ts"
+import { conversion } from "../backends/gpujs/webgpu/conversion.ts"
 import type { WebgpuBody } from "../backends/gpujs/webgpu/WebgpuBody.ts"
 import { type NativeBody, reading, writing } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"
