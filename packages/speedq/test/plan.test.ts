@@ -103,6 +103,26 @@ describe("speedq plan", () => {
     assert.isTrue(planned.fits, JSON.stringify(planned.problems))
   })
 
+  it("counts a layer of the tower by the last stage that names it, and those that a later stage leaves alone as before", async () => {
+    const model = await randomNano(temporaryDirectory())
+    const stages = speedqStages(3)
+    const scheme = (stages[0] as { readonly quantizers: readonly object[] }).quantizers
+    const meta = join(root, "data/nano/datasets.json")
+    const gptq = (more: object) => ({
+      use: "gptq",
+      calibration: { meta },
+      quantizers: scheme.map((rule) => ({ ...rule, ...more }))
+    })
+    /** How many Linears of the tower a stage decides about. */
+    const counts = async (more: object) => {
+      const planned = await plan([writeRecipe(model, [stages[0]!, gptq(more)])])
+      const tower = planned.layers!.layers.filter((row) => row.tower === "vision")
+      return ["01-adaround-vit", "02-gptq"].map((place) => tower.filter(({ stage }) => stage === place).length)
+    }
+    assert.deepStrictEqual(await counts({ tower: "language" }), [12, 0])
+    assert.deepStrictEqual(await counts({ match: "vision_model.encoder.layers.1.**" }), [8, 4])
+  })
+
   it("forecasts training on data that is not there yet, by the lengths that the meta file states", async () => {
     const model = join(temporaryDirectory(), "InternVL3-1B")
     const { fits, forecast } = await plan(["internvl3-1b-2bit-light", "--set", `model=${model}`], [])

@@ -38,11 +38,11 @@ interface Allocated {
   readonly layers: readonly string[]
 }
 
-/** The last stage that gives `artefact` by rules, with its place; undefined where none does. */
-const decidingStage = (recipe: Recipe.AnyRecipe, artefact: string) =>
-  Recipe.labelled(recipe.stages)
-    .filter(({ stage }) => stage.gives.some(({ name }) => name === artefact) && decides(stage.config))
-    .at(-1)
+/** The stages that give `artefact` by rules, with their places, in order. */
+const decidingStages = (recipe: Recipe.AnyRecipe, artefact: string) =>
+  Recipe.labelled(recipe.stages).filter(
+    ({ stage }) => stage.gives.some(({ name }) => name === artefact) && decides(stage.config)
+  )
 const decides = Schema.is(Schema.Struct({ quantizers: Schema.Array(Schema.Json) }))
 
 /** Some layers, planned by the rules of a stage. */
@@ -62,7 +62,7 @@ const planTower = Effect.fnUntraced(function* (
   tower: Tower,
   artefact: string
 ) {
-  const decided = decidingStage(recipe, artefact)
+  const decided = decidingStages(recipe, artefact).at(-1)
   if (decided === undefined) {
     return { place: null, linears: yield* planTowers(config, [tower], []), embeddings: undefined }
   }
@@ -70,9 +70,19 @@ const planTower = Effect.fnUntraced(function* (
   return { place: decided.place, linears: { ...linears, plan: ofTower(linears.plan, tower) }, embeddings }
 })
 
+/** Each layer of the tower by the last stage whose rules name it: a later one keeps what it does not name. */
 const planVision = Effect.fnUntraced(function* (recipe: Recipe.AnyRecipe, config: ModelConfig) {
-  const { place, linears } = yield* planTower(recipe, config, "vision", QuantizedVision.name)
-  return { stage: place, ...linears }
+  const taken = new Set<string>()
+  const parts: Part[] = []
+  for (const { place, stage } of decidingStages(recipe, QuantizedVision.name).reverse()) {
+    const { linears } = yield* planStage(config, stage)
+    const own = ofTower(linears.plan, "vision").layers.filter(({ name }) => !taken.has(name))
+    for (const { name } of own) taken.add(name)
+    parts.push({ stage: place, rules: linears.rules, plan: { layers: own, unmatched: [] } })
+  }
+  const { rules, plan } = yield* planTowers(config, ["vision"], [])
+  const unmatched = plan.unmatched.filter(({ name }) => !taken.has(name))
+  return [...parts, { stage: null, rules, plan: { layers: [], unmatched } }]
 })
 
 /** By the rules of the stage that trains the language model, where they decide about the projector too. */
@@ -123,7 +133,7 @@ export const layerPlan = Effect.fn("layerPlan")(function* (recipe: Recipe.AnyRec
   const own = join(model, "config.json")
   const shapesFrom = existsSync(own) ? own : releasedFile(model)
   const parts: readonly Part[] = [
-    yield* planVision(recipe, config),
+    ...(yield* planVision(recipe, config)),
     yield* planProjector(recipe, config),
     ...(yield* planLanguage(recipe, config))
   ]
