@@ -43,7 +43,8 @@ const remade = <I extends Named>(
 /**
  * Like `body(inputs)`, where gradients that read the value get it from `inputs` again: it lives for as long as the caller holds it, and
  * then from the first of its readers in the backward pass to its own gradient. `inputs` names every tensor that needs a gradient; the
- * body must be a pure function of them. Inside of `checkpoint`, where values live for the gradient of one layer, it is kept.
+ * body must be a pure function of them. It is kept inside of `checkpoint`, where values live for the gradient of one layer, and on a GPU,
+ * where one more launch costs more than the memory does.
  *
  * @example
  * const y = linear(x, recomputed(({ weight }) => fakeQuantBilevel(weight, attributes), { weight }))
@@ -53,7 +54,8 @@ export const recomputed = <I extends Named>(body: (inputs: I) => Tensor, inputs:
   const names = Object.keys(inputs)
   const operands = names.map((name) => inputs[name]!)
   const tracked = operands.map((tensor) => tape?.variableOf(tensor) !== undefined)
-  if (tape === undefined || tape.brief || !tracked.includes(true)) return body(inputs)
+  const isOnGpu = operands[0]?.backend.kind === "gpujs"
+  if (tape === undefined || tape.brief || isOnGpu || !tracked.includes(true)) return body(inputs)
   const output = noGrad(() => scope(() => body(inputs)))
   tape.recordRemade("recomputed", operands, output, (saved) =>
     remade(body, () => Object.fromEntries(names.map((name, index) => [name, saved()[index]!])) as I, tracked)
