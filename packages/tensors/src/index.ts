@@ -17,7 +17,7 @@ export type { GpujsMode } from "./backends/gpujs/Device.ts"
 export type { GpujsOptions } from "./backends/gpujs/GpujsBackend.ts"
 export { makeGpujsBackend } from "./backends/gpujs/GpujsBackend.ts"
 export { webgpuInstallCommand } from "./backends/installedPackages.ts"
-export { measureProducts, type ProductSpeed } from "./backends/measureProducts.ts"
+export { measureProducts, type ProductSpeed, tellSpeed } from "./backends/measureProducts.ts"
 export { fewRows } from "./backends/native/fewRows.ts"
 export {
   bfloat16Products,

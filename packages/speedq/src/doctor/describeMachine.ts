@@ -1,14 +1,14 @@
 /** An examination as a person reads it. */
 import { formatBytes } from "@speedq/pipeline"
+import { tellSpeed } from "@speedq/tensors"
 import { textTable } from "../command/textTable.ts"
 import type { BackendReport } from "./BackendReport.ts"
 import type { Examination } from "./examine.ts"
 
 const backendRow = (report: BackendReport): readonly string[] => {
   if (!report.answers) return [report.name, "no", report.reason]
-  const { gflops, m, k, n } = report.speed
-  const rate = gflops >= 10 ? gflops.toFixed(0) : gflops.toPrecision(2)
-  return [report.name, `${rate} GFLOP/s`, `${report.what}, measured on [${m}, ${k}] x [${k}, ${n}]`]
+  const { m, k, n } = report.speed
+  return [report.name, tellSpeed(report.speed), `${report.what}, measured on [${m}, ${k}] x [${k}, ${n}]`]
 }
 
 /** The machine, its backends, and what could be installed. */

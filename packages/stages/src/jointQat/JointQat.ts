@@ -17,6 +17,7 @@ import {
   TrainedProjector
 } from "../artefacts/artefacts.ts"
 import { computing } from "../compute/computing.ts"
+import { packMatrices } from "../model/packMatrices.ts"
 import { owned } from "../model/stageMemory.ts"
 import { towerParameters } from "../model/towerParameters.ts"
 import { QatConfig } from "../qat/Qat.ts"
@@ -25,7 +26,6 @@ import { decideLosses } from "../training/LossConfig.ts"
 import { TrainedParts } from "../training/TrainingConfig.ts"
 import { trainsBeyondTower } from "../training/trainedParts.ts"
 import { trainingStage } from "../training/trainingStage.ts"
-import { packTower } from "./packTower.ts"
 
 const JointQatConfig = Schema.Struct({
   ...QatConfig.fields,
@@ -61,7 +61,7 @@ export const JointQat = Stage.define({
       const tower = Object.entries(towerParameters("vision", trained))
       const open = Object.fromEntries(tower.filter(([name]) => !packed.has(layerOf(name))))
       const nearest = yield* owned(
-        computing(() => packTower(open, linears.choices)),
+        computing(() => packMatrices(open, linears.choices)),
         releasePacked
       )
       return {

@@ -1,20 +1,14 @@
 /** The network that is trained: where it starts, and how its weights are made of the trained parameters. */
-import {
-  packedWeights,
-  packNearest,
-  releasePacked,
-  releaseParameters,
-  type SourceModel,
-  unpackAll
-} from "@speedq/exports"
+import { packedWeights, releasePacked, releaseParameters, type SourceModel, unpackAll } from "@speedq/exports"
 import { layerOf, parameterOf } from "@speedq/formats"
-import { clippedWeight, type PackedWeight, type PackedWeights, type QuantizerChoice } from "@speedq/quantizers"
+import { clippedWeight, type PackedWeights, type QuantizerChoice } from "@speedq/quantizers"
 import { type Parameters, recomputed } from "@speedq/tensors"
 import { embeddingLayerOf, headLayerOf, type ModelConfig, mapLayers, towerOf, type Weights } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { byName } from "../artefacts/tensorCodec.ts"
 import { computing } from "../compute/computing.ts"
 import { copyParameters } from "../model/copyParameters.ts"
+import { packMatrices } from "../model/packMatrices.ts"
 import { roundedMatrices } from "../model/roundedMatrices.ts"
 import { owned } from "../model/stageMemory.ts"
 import type { TrainedNetwork } from "./hiddenStates.ts"
@@ -87,22 +81,9 @@ export const rowsOfCodes = (
   )
 }
 
-/** Matrices rounded to nearest, in packed form. Raises NonFiniteWeight, WeightTooLarge; nothing stays allocated then. */
-const packMatrices = async (
-  choices: ReadonlyMap<string, QuantizerChoice>,
-  weights: Parameters
-): Promise<PackedWeights> => {
-  const packed = new Map<string, PackedWeight>()
-  try {
-    for (const [layer, choice] of choices) {
-      packed.set(layer, await packNearest(layer, choice, weights[parameterOf(layer)]!))
-    }
-    return packed
-  } catch (error) {
-    releasePacked(packed)
-    throw error
-  }
-}
+/** The weights of some layers. */
+const picked = (weights: Parameters, layers: Iterable<string>): Parameters =>
+  Object.fromEntries(Array.from(layers, parameterOf).map((name) => [name, weights[name]!]))
 
 /** The layers of a map that are trained, or those that are not. */
 const layersThat = <A>(
@@ -131,7 +112,7 @@ export const makeStudent = Effect.fnUntraced(function* ({
   const rounded = layersThat(embeddings.choices, trains, false)
   const byRows = rowsOfCodes(model.directory.config, rounded)
   const table: PackedWeights = yield* owned(
-    computing(() => packMatrices(byRows, model.weights)),
+    computing(() => packMatrices(picked(model.weights, byRows.keys()), byRows)),
     releasePacked
   )
   const frozen = yield* owned(

@@ -1,5 +1,5 @@
 /** What "auto" takes: the GPU where it is clearly faster than the processor. */
-import type { ProductSpeed } from "./measureProducts.ts"
+import { type ProductSpeed, tellSpeed } from "./measureProducts.ts"
 
 export interface AutoChoice {
   readonly takes: "gpujs:webgpu" | "native"
@@ -13,8 +13,6 @@ export interface AutoChoice {
  */
 const clearlyFaster = 2
 
-const told = ({ gflops }: ProductSpeed): string => `${gflops >= 10 ? gflops.toFixed(0) : gflops.toPrecision(2)} GFLOP/s`
-
 /**
  * The choice between the processor and a GPU of which `gpu` says how fast it multiplies, or why there is none.
  *
@@ -22,7 +20,7 @@ const told = ({ gflops }: ProductSpeed): string => `${gflops >= 10 ? gflops.toFi
  */
 export const chooseAuto = (native: ProductSpeed, gpu: ProductSpeed | string): AutoChoice => {
   if (typeof gpu === "string") return { takes: "native", why: `no GPU answers: ${gpu}` }
-  const speeds = `the GPU multiplies at ${told(gpu)}, the processor at ${told(native)}`
+  const speeds = `the GPU multiplies at ${tellSpeed(gpu)}, the processor at ${tellSpeed(native)}`
   return gpu.gflops >= clearlyFaster * native.gflops
     ? { takes: "gpujs:webgpu", why: speeds }
     : { takes: "native", why: `${speeds}; auto takes a GPU that is ${clearlyFaster} times as fast` }

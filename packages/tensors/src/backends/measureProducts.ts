@@ -12,6 +12,10 @@ export interface ProductSpeed {
   readonly n: number
 }
 
+/** The speed with its unit, for people. */
+export const tellSpeed = ({ gflops }: Pick<ProductSpeed, "gflops">): string =>
+  `${gflops >= 10 ? gflops.toFixed(0) : gflops.toPrecision(2)} GFLOP/s`
+
 /** From a small one, which any backend can do, to a Linear of InternVL3-1B on 512 tokens. */
 const shapes = [
   [64, 64, 64],
