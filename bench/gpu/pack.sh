@@ -1,6 +1,6 @@
 #!/bin/sh
 # Packs what the measurement of a GPU needs into one archive, for a machine that has nothing but a GPU and its driver:
-#   bench/gpu/pack.sh [ARCHIVE]            default build/gpu.tgz, about 35 MB
+#   bench/gpu/pack.sh [ARCHIVE]            default build/gpu.tgz, about 40 MB
 # There: tar xzf gpu.tgz && gpu/run.sh DIR, which writes DIR/gpu.jsonl and DIR/gpu.log. For Linux on x64.
 set -eu
 cd "$(dirname "$0")/../.."
