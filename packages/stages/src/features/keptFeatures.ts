@@ -41,6 +41,15 @@ export interface SeenTally {
   diskMilliseconds: number
 }
 
+/** Nothing seen yet. */
+export const uncounted = (): SeenTally => ({
+  found: 0,
+  remembered: 0,
+  computed: 0,
+  towerMilliseconds: 0,
+  diskMilliseconds: 0
+})
+
 /** How the features of one tower are kept. */
 export interface Keeping {
   readonly numbers: FeatureNumbers
@@ -75,8 +84,7 @@ export const openKeptFeatures = Effect.fn("openKeptFeatures")(function* (recipe:
   const opened =
     directory === undefined ? undefined : openFeatureStore({ directory, limit: Number(limit), numbers, tell })
   const store = opened && (yield* Effect.catch(opened, (refusal) => Effect.as(tell(refusal), undefined)))
-  const tally: SeenTally = { found: 0, remembered: 0, computed: 0, towerMilliseconds: 0, diskMilliseconds: 0 }
-  const kept: KeptFeatures = { numbers, store, tally }
+  const kept: KeptFeatures = { numbers, store, tally: uncounted() }
   return kept
 })
 

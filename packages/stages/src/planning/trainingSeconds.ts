@@ -89,7 +89,7 @@ export const trainingSeconds = Effect.fnUntraced(function* (work: TrainingWork) 
     stored
   }
   const pieces = {
-    // Tiles are seen one by one where features are kept, and together where the tower learns.
+    // Of features that are kept a processor sees tiles one by one; where the tower learns it sees them together.
     vision: visionPiece(config, { tiles: 1, stored, trained: false }),
     towerTraining: work.trainsTower ? visionPiece(config, { tiles: usual.batch, stored, trained: true }) : undefined,
     forward: decoderPiece(config, { ...usual, learns: "nothing" }),

@@ -11,7 +11,7 @@ import {
 import * as Effect from "effect/Effect"
 import type { MicroBatch } from "../data/SampleLoader.ts"
 import { asKept } from "../features/featureRecord.ts"
-import { type Keeping, notKept, type SeenTally } from "../features/keptFeatures.ts"
+import { type Keeping, notKept, uncounted } from "../features/keptFeatures.ts"
 
 export interface VisionFeatures {
   /** Features [tiles, tokens, 4 C] of all tiles of a micro-batch, undefined when it has none. The caller releases them. */
@@ -66,21 +66,22 @@ export const drawDropPath = (
   return (block) => ({ attention: factors(block, "attention"), mlp: factors(block, "mlp") })
 }
 
-/** What nobody asks for. */
-const uncounted = (): SeenTally => ({
-  found: 0,
-  remembered: 0,
-  computed: 0,
-  towerMilliseconds: 0,
-  diskMilliseconds: 0
-})
-
 /** The name of a tile on disk: the same digest in letters that every file system takes. */
 const tileName = (key: string): string => Buffer.from(key, "base64").toString("hex")
 
 /**
- * Tiles are seen one by one, so that what a tile becomes does not depend on its neighbours, nor on what is kept: features are rounded
- * as they are kept on disk even where they are not.
+ * Tiles that pass through the tower together. A processor is busy with one, and products of another height may have other bits there; a
+ * GPU is not, and a tile has the same bits beside others (`linear`). So what a tile becomes does not depend on its neighbours.
+ */
+export const tilesTogether = ({ kind }: Backend): number => (kind === "gpujs" ? 16 : 1)
+
+/** Items in groups of at most `size`, in order. */
+const grouped = <A>(items: readonly A[], size: number): readonly (readonly A[])[] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))
+
+/**
+ * What a tile becomes does not depend on its neighbours, nor on what is kept: features are rounded as they are kept on disk even where
+ * they are not.
  */
 export const makeVisionFeatures = (options: VisionFeaturesOptions): VisionFeatures => {
   const { backend, config, weights, budget, dropPath } = options
@@ -91,13 +92,19 @@ export const makeVisionFeatures = (options: VisionFeaturesOptions): VisionFeatur
   const floats = tokens * 4 * config.vision_config.hidden_size
   let bytes = 0
 
-  const compute = async ({ pixelValues, tileSize }: MicroBatch, tile: number, index: number) => {
+  /** Pixels of some tiles of a micro-batch [tiles, 3, S, S]. */
+  const pixelsOf = ({ pixelValues, tileSize }: MicroBatch, tiles: readonly number[]): Tensor => {
     const size = 3 * tileSize ** 2
+    const joined = new Float32Array(tiles.length * size)
+    for (const [at, tile] of tiles.entries())
+      joined.set(pixelValues.subarray(tile * size, (tile + 1) * size), at * size)
+    return tensor(backend, joined, [tiles.length, 3, tileSize, tileSize])
+  }
+
+  /** Features of some tiles, one after the other. */
+  const compute = async (batch: MicroBatch, tiles: readonly number[], index: number): Promise<Float32Array> => {
     const features = noGrad(() =>
-      scope(() => {
-        const pixels = tensor(backend, pixelValues.subarray(tile * size, (tile + 1) * size), [1, 3, tileSize, tileSize])
-        return visionFeatures(weights, config, pixels, drawDropPath(options, index, [tile]))
-      })
+      scope(() => visionFeatures(weights, config, pixelsOf(batch, tiles), drawDropPath(options, index, tiles)))
     )
     const values = (await features.read()) as Float32Array
     features.release()
@@ -112,41 +119,72 @@ export const makeVisionFeatures = (options: VisionFeaturesOptions): VisionFeatur
     return result
   }
 
-  const seen = async (batch: MicroBatch, index: number, tile: number): Promise<Float32Array> => {
-    const values = await timed("towerMilliseconds", () => compute(batch, tile, index))
-    tally.computed++
-    return random ? values : asKept(numbers, values)
+  /** Features of each of some tiles, through the tower. */
+  const seen = async (batch: MicroBatch, index: number, tiles: readonly number[]): Promise<readonly Float32Array[]> => {
+    const each: Float32Array[] = []
+    for (const group of grouped(tiles, tilesTogether(backend))) {
+      const values = await timed("towerMilliseconds", () => compute(batch, group, index))
+      for (const at of group.keys()) {
+        const ofTile = values.slice(at * floats, (at + 1) * floats)
+        each.push(random ? ofTile : asKept(numbers, ofTile))
+      }
+    }
+    tally.computed += tiles.length
+    return each
   }
 
-  /** From the disk, or else through the tower and onto the disk. */
-  const foundOrSeen = async (batch: MicroBatch, index: number, tile: number): Promise<Float32Array> => {
-    if (place === undefined) return seen(batch, index, tile)
+  const onDisk = async (key: string): Promise<Float32Array | undefined> => {
+    if (place === undefined) return undefined
     const { store, tower } = place
-    const key = { tower: await tower(), tile: tileName(batch.tileKeys[tile]!) }
-    const found = await timed("diskMilliseconds", () => Effect.runPromise(store.find(key, floats)))
-    if (found !== undefined) {
-      tally.found++
-      return found
-    }
-    const values = await seen(batch, index, tile)
-    await timed("diskMilliseconds", () => Effect.runPromise(store.keep(key, values)))
+    const at = { tower: await tower(), tile: tileName(key) }
+    const found = await timed("diskMilliseconds", () => Effect.runPromise(store.find(at, floats)))
+    if (found !== undefined) tally.found++
+    return found
+  }
+
+  const toDisk = async (key: string, values: Float32Array): Promise<void> => {
+    if (place === undefined) return
+    const { store, tower } = place
+    const at = { tower: await tower(), tile: tileName(key) }
+    await timed("diskMilliseconds", () => Effect.runPromise(store.keep(at, values)))
+  }
+
+  const remember = (key: string, values: Float32Array): void => {
+    if (bytes + values.byteLength > budget) return
+    kept.set(key, values)
+    bytes += values.byteLength
+  }
+
+  /** Features that memory or the disk has. */
+  const recalled = async (key: string): Promise<Float32Array | undefined> => {
+    const remembered = kept.get(key)
+    if (remembered !== undefined) tally.remembered++
+    const values = remembered ?? (await onDisk(key))
+    if (values !== undefined && remembered === undefined) remember(key, values)
     return values
   }
 
-  const featuresOf = async (batch: MicroBatch, index: number, tile: number): Promise<Float32Array> => {
-    if (random) return seen(batch, index, tile)
-    const key = batch.tileKeys[tile]!
-    const known = kept.get(key)
-    if (known !== undefined) {
-      tally.remembered++
-      return known
+  /** Features of every tile of a micro-batch: from memory, from the disk, and what neither has through the tower. */
+  const featuresOf = async (batch: MicroBatch, index: number): Promise<readonly Float32Array[]> => {
+    const { tileKeys } = batch
+    if (random) return seen(batch, index, [...tileKeys.keys()])
+    const unique = new Map(tileKeys.map((key, tile) => [key, tile]))
+    tally.remembered += tileKeys.length - unique.size
+    const found = new Map<string, Float32Array>()
+    for (const key of unique.keys()) {
+      const values = await recalled(key)
+      if (values !== undefined) found.set(key, values)
     }
-    const values = await foundOrSeen(batch, index, tile)
-    if (bytes + values.byteLength <= budget) {
-      kept.set(key, values)
-      bytes += values.byteLength
+    const missing = [...unique].filter(([key]) => !found.has(key))
+    const tiles = missing.map(([, tile]) => tile)
+    const computed = await seen(batch, index, tiles)
+    for (const [at, [key]] of missing.entries()) {
+      const values = computed[at]!
+      found.set(key, values)
+      await toDisk(key, values)
+      remember(key, values)
     }
-    return values
+    return tileKeys.map((key) => found.get(key)!)
   }
 
   return {
@@ -155,7 +193,7 @@ export const makeVisionFeatures = (options: VisionFeaturesOptions): VisionFeatur
       const count = batch.tileKeys.length
       if (count === 0) return undefined
       const joined = new Float32Array(count * floats)
-      for (let tile = 0; tile < count; tile++) joined.set(await featuresOf(batch, index, tile), tile * floats)
+      for (const [tile, values] of (await featuresOf(batch, index)).entries()) joined.set(values, tile * floats)
       return tensor(backend, joined, [count, tokens, floats / tokens])
     }
   }

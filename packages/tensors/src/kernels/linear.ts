@@ -64,15 +64,26 @@ const gpujs: GpujsBody<"x" | "weight" | "bias", "y"> = {
   }
 }
 
+/**
+ * Rows of one of x's sequences or pictures, x [B, R, K]: it has the same bits alone and beside others. Tokens of several answers, x
+ * [B, 1, K], are multiplied as the rows of one matrix.
+ */
+const rowsOfOne = (x: Shape): number => {
+  const rows = x.at(-2) ?? 1
+  return rows > 1 ? rows : asMatrix(x).rows
+}
+
 const webgpu: WebgpuBody<"x" | "weight" | "bias", "y"> = {
   launches: (geometry, attributes) => {
     const { inputs } = geometry
     const { rows: m, columns: k } = asMatrix(inputs.x)
-    if (m < fewestRows) return gpujs.programs(geometry, attributes)
+    const rowsAlike = rowsOfOne(inputs.x)
+    if (rowsAlike < fewestRows) return gpujs.programs(geometry, attributes)
     return [
       productLaunch({
         batch: 1,
         m,
+        rowsAlike,
         n: inputs.weight[0]!,
         k,
         turnsA: false,

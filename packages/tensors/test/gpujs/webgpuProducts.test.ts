@@ -16,6 +16,7 @@ import {
   toBfloat16,
   toFloat16
 } from "../../src/index.ts"
+import { linearKernel } from "../../src/kernels/linear.ts"
 import type { MatmulAttributes } from "../../src/kernels/matmul/geometry.ts"
 import { reference } from "../../src/kernels/matmul/reference.ts"
 import { openNullDevice, useNullGpu } from "./nullDevice.ts"
@@ -113,5 +114,28 @@ describe.skipIf(started instanceof Error)(`tiles equal the reference${reason}`, 
     for (let i = 0; i < expected.length; i++) {
       assert.closeTo(actual[i]!, expected[i]!, 1e-5 + 1e-5 * Math.abs(expected[i]!), `element ${i}`)
     }
+  })
+})
+
+describe("the tile of a linear layer", () => {
+  const launchOf = (x: readonly number[], width: number) => {
+    const geometry = { inputs: { x, weight: [width, x.at(-1)!] }, outputs: { y: [...x.slice(0, -1), width] } }
+    return linearKernel.webgpu!.launches(geometry as never, {})[0] as { readonly program: unknown }
+  }
+
+  it.each([
+    [1025, 1024, 3072],
+    [1025, 1024, 1024],
+    [1025, 4096, 1024],
+    [1024, 588, 1024],
+    [256, 4096, 896],
+    [17, 64, 192]
+  ])("of %i rows, %i columns to %i is the same for 1, 2 and 16 pictures", (rows, columns, width) => {
+    const [alone, ...others] = [1, 2, 16].map((count) => launchOf([count, rows, columns], width).program)
+    for (const other of others) assert.strictEqual(other, alone)
+  })
+
+  it("of tokens of several answers is that of one matrix", () => {
+    assert.strictEqual(launchOf([64, 1, 896], 4864).program, launchOf([64, 896], 4864).program)
   })
 })

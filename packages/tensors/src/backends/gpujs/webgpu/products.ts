@@ -131,8 +131,8 @@ const programOf = (tile: Tile, turnsA: boolean, turnsB: boolean): WgslProgram =>
 const tilesAtATime = 128
 
 /** The largest tile of which there are enough to fill a GPU. It decides the order of sums: by shape alone, on every adapter. */
-const tileOf = ({ batch, m, n }: Pick<Product, "batch" | "m" | "n">): Tile => {
-  const count = ({ extent }: Tile) => Math.ceil(m / extent) * Math.ceil(n / extent) * batch
+const tileOf = ({ batch, m, rowsAlike = m, n }: Pick<Product, "batch" | "m" | "rowsAlike" | "n">): Tile => {
+  const count = ({ extent }: Tile) => Math.ceil(rowsAlike / extent) * Math.ceil(n / extent) * batch
   if (count(large) >= tilesAtATime) return large
   return count(middle) >= tilesAtATime / 2 ? middle : small
 }
@@ -140,6 +140,8 @@ const tileOf = ({ batch, m, n }: Pick<Product, "batch" | "m" | "n">): Tile => {
 interface Product {
   readonly batch: number
   readonly m: number
+  /** Rows that become the same with and without the others: the tile is chosen as if they were alone. All of them where it is left out. */
+  readonly rowsAlike?: number
   readonly n: number
   readonly k: number
   /** a is stored as [k, m], b as [n, k]. */
