@@ -66,8 +66,23 @@ describe("a plan", () => {
     assert.isBelow(coded!.memoryBytes, half!.memoryBytes)
     // Parameter and two moments: 12 bytes, or 8.
     assert.strictEqual(half!.diskBytes < single!.diskBytes, true)
-    const tight = await planOf(recipeOf({}, half!.memoryBytes))
-    assert.match(linesOf(tight), /it would fit with optimizerStates "bf16" and decoder layers recomputed: /)
+    const inFile = await planOf(recipeOf({ rematerialize: true, teacherWeights: "file" }))
+    assert.isBelow(inFile.memoryBytes, single!.memoryBytes)
+    assert.match(linesOf(inFile), /reads the teacher's decoder from its file for every micro-batch: .* less in memory/)
+    const both = await planOf(recipeOf({ rematerialize: true, teacherWeights: "file", optimizerStates: "int8" }))
+    const saidWith = async (limit: number) => linesOf(await planOf(recipeOf({}, limit)))
+    assert.match(
+      await saidWith(inFile.memoryBytes),
+      /it would fit with teacherWeights "file" and decoder layers recomputed: /
+    )
+    assert.match(
+      await saidWith(half!.memoryBytes),
+      /it would fit with optimizerStates "bf16" and decoder layers recomputed: /
+    )
+    assert.match(
+      await saidWith(both.memoryBytes),
+      /it would fit with teacherWeights "file", optimizerStates "int8" and /
+    )
     assert.notMatch(linesOf(await planOf(recipeOf({}, 2 ** 20))), /it would fit/)
   })
 

@@ -131,7 +131,7 @@ export {
   mlpBranch,
   type Positions
 } from "./model/language.ts"
-export { type LoadOptions, loadWeights } from "./model/loadWeights.ts"
+export { type LoadOptions, loadWeights, weightReader } from "./model/loadWeights.ts"
 export {
   decoderFamily,
   headWidth,

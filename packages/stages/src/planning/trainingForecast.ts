@@ -15,6 +15,7 @@ import { trainedNumbers, trainedShapes } from "../training/learnedGrids.ts"
 import { rowsOfCodes } from "../training/student.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { dropPathOf, dropsLastStep } from "../training/TrainingConfig.ts"
+import { decoderMatrices } from "../training/teacherWeights.ts"
 import { keptBytes, keptTowerBytes } from "./cost.ts"
 import { type DataExtent, dataExtent, extentLine } from "./dataExtent.ts"
 import { featureLines, featureObstacles } from "./featureForecast.ts"
@@ -33,6 +34,8 @@ interface TrainingForecastOptions {
   /** Whether the decoder's Linears are fake-quantized, and a teacher runs beside the student. */
   readonly fakeQuantized: boolean
   readonly teacher: boolean
+  /** Where the teacher's decoder layers are between uses. */
+  readonly teacherWeights: "memory" | "file"
   /** Losses, and micro-batches that the teacher's confidence is measured on. */
   readonly losses: readonly RowLoss[]
   readonly measured: number
@@ -71,6 +74,23 @@ const featureBytes = ({ model: { config }, data, optimization }: TrainingForecas
   return Math.min(Number(optimization.featureCache), samples * sampleOf(config, data).tiles * bytes)
 }
 
+/** Bytes of the teacher's decoder matrices that are in its file alone, but for those of one layer; and of the model's own. */
+const bytesInFile = ({ model, otherTeacher, trains, teacherWeights }: TrainingForecastOptions): number => {
+  if (teacherWeights === "memory") return 0
+  const inFile = ({ config, stored }: Pick<PlannedModel, "config" | "stored">, select: (name: string) => boolean) => {
+    const shapes = modelTensors(config)
+    const numbers = decoderMatrices(config).reduce(
+      (sum, name) => sum + (select(name) ? sizeOf(shapes.get(name)!) : 0),
+      0
+    )
+    return (stored === "f32" ? 4 : 2) * numbers
+  }
+  const own = inFile(model, trains)
+  const its = otherTeacher === undefined ? own : inFile(otherTeacher, () => true)
+  const { num_hidden_layers: layers } = (otherTeacher ?? model).config.llm_config
+  return its * (1 - 1 / layers) + (otherTeacher === undefined ? 0 : own)
+}
+
 const trainsTower = ({ model: { config }, trains }: TrainingForecastOptions): boolean =>
   parametersOf(config, (name) => trains(name) && name.startsWith("vision_model.")) > 0
 
@@ -105,7 +125,8 @@ const memoryOf = (options: TrainingForecastOptions, samples: number) => {
   const floats = 2 * parametersOf(config, trains) + embeddings + (2 + 1.5) * grids
   const moments = 2 * momentBytes[optimization.optimizerStates] * (parametersOf(config, trains) + grids)
   const stays =
-    loadedBytes +
+    loadedBytes -
+    bytesInFile(options) +
     (options.otherTeacher?.weightBytes ?? 0) +
     4 * floats +
     codes +
@@ -117,21 +138,32 @@ const memoryOf = (options: TrainingForecastOptions, samples: number) => {
   return { keeping: withKept(false), rematerializing: withKept(true) }
 }
 
-/** What is said of a stage that does not fit, where it would with moments in fewer bits. */
-const smallerStates = (options: TrainingForecastOptions, samples: number, limit: number): readonly string[] => {
-  const { optimization } = options
-  const found = momentFormats
+/** Options that take less memory, beginning with the one that changes no number: the teacher in its file, moments in fewer bits. */
+const smallerWays = ({ optimization, teacher, trains, model, teacherWeights }: TrainingForecastOptions) => {
+  const fewer = momentFormats
     .filter((format) => momentBytes[format] < momentBytes[optimization.optimizerStates])
-    .map((optimizerStates) => {
-      const { rematerializing } = memoryOf({ ...options, optimization: { ...optimization, optimizerStates } }, samples)
-      return { optimizerStates, rematerializing }
-    })
-    .find(({ rematerializing }) => rematerializing <= limit)
-  if (found === undefined) return []
-  const { optimizerStates, rematerializing } = found
-  return [
-    `it would fit with optimizerStates "${optimizerStates}" and decoder layers recomputed: ${formatBytes(rematerializing)}`
-  ]
+    .map((optimizerStates) => ({ optimizerStates }))
+  const mayRead = teacher && teacherWeights === "memory" && decoderMatrices(model.config).some(trains)
+  const inFile = { teacherWeights: "file" as const }
+  return mayRead ? [inFile, ...fewer, ...fewer.map((states) => ({ ...inFile, ...states }))] : fewer
+}
+
+/** What is said of a stage that does not fit, where it would with other options. */
+const smallerWay = (options: TrainingForecastOptions, samples: number, limit: number): readonly string[] => {
+  const memoryWith = (way: ReturnType<typeof smallerWays>[number]) =>
+    memoryOf({ ...options, ...way, optimization: { ...options.optimization, ...way } }, samples).rematerializing
+  const way = smallerWays(options).find((each) => memoryWith(each) <= limit)
+  if (way === undefined) return []
+  const named = Object.entries(way).map(([name, value]) => `${name} "${value}"`)
+  return [`it would fit with ${named.join(", ")} and decoder layers recomputed: ${formatBytes(memoryWith(way))}`]
+}
+
+/** What is said of a teacher that is in its file alone. */
+const fileLines = (options: TrainingForecastOptions): readonly string[] => {
+  const bytes = bytesInFile(options)
+  return bytes === 0 || !options.teacher
+    ? []
+    : [`reads the teacher's decoder from its file for every micro-batch: ${formatBytes(bytes)} less in memory`]
 }
 
 /** What stages will do about the decoder's inner values, the memory that it takes, and how to say it. */
@@ -141,11 +173,11 @@ const decideMemory = (options: TrainingForecastOptions, samples: number, limit: 
   const rematerialize = wanted === "auto" ? keeping > limit : wanted
   const memoryBytes = rematerialize ? rematerializing : keeping
   const other = formatBytes(rematerialize ? keeping : rematerializing)
-  const smaller = memoryBytes > limit ? smallerStates(options, samples, limit) : []
+  const smaller = memoryBytes > limit ? smallerWay(options, samples, limit) : []
   const line = rematerialize
     ? `recomputes decoder layers in the backward pass; keeping their inner values would take ${other}`
     : `keeps the inner values of decoder layers; recomputing them would take ${other}`
-  return { rematerialize, memoryBytes, lines: [line, ...smaller] }
+  return { rematerialize, memoryBytes, lines: [line, ...fileLines(options), ...smaller] }
 }
 
 /** Records like the typical one, where those of the data cannot be looked at. */

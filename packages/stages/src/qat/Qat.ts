@@ -24,7 +24,8 @@ import {
   gridOptions,
   OptimizationConfig,
   quantizeProjector,
-  TrainedPartsAndTower
+  TrainedPartsAndTower,
+  teacherWeights
 } from "../training/TrainingConfig.ts"
 import { trainsBeyondTower, trainsLastBlocks } from "../training/trainedParts.ts"
 import { trainingStage } from "../training/trainingStage.ts"
@@ -43,6 +44,7 @@ export const QatConfig = Schema.Struct({
     source: "model: arXiv:2511.08914 §3"
   }),
   ...gridOptions,
+  teacherWeights,
   train: optionalOption(TrainedPartsAndTower, {
     description: "Parts that are trained besides the language model's own layers.",
     source: "the projector alone"

@@ -1288,6 +1288,17 @@ export interface QatOptions extends TrainingStageOptions {
    */
   readonly gridRate?: number
   /**
+   * Where the matrices of the teacher's decoder layers are while it does not use them: in `memory`, or in its
+   * `file` alone, from which every micro-batch reads them. Less memory, by 2 bytes a parameter; reading costs
+   * little where the system has memory left to keep the file in.
+   *
+   * Default from: memory; results are the same.
+   *
+   * May be changed while a run goes on.
+   * @default "memory"
+   */
+  readonly teacherWeights?: "memory" | "file"
+  /**
    * Parts that are trained besides the language model's own layers.
    *
    * Left out: the projector alone.
@@ -1358,6 +1369,17 @@ export interface JointQatOptions extends TrainingStageOptions {
    * Left out: 1: chosen here.
    */
   readonly gridRate?: number
+  /**
+   * Where the matrices of the teacher's decoder layers are while it does not use them: in `memory`, or in its
+   * `file` alone, from which every micro-batch reads them. Less memory, by 2 bytes a parameter; reading costs
+   * little where the system has memory left to keep the file in.
+   *
+   * Default from: memory; results are the same.
+   *
+   * May be changed while a run goes on.
+   * @default "memory"
+   */
+  readonly teacherWeights?: "memory" | "file"
   /**
    * Parts that are trained besides the tower's Linears and the language model's own layers.
    *

@@ -212,6 +212,14 @@ export const gridOptions = {
   })
 }
 
+/** Where the teacher's decoder is between the times that it teaches. */
+export const teacherWeights = laterOption(Schema.Literals(["memory", "file"]), "memory", {
+  description:
+    "Where the matrices of the teacher's decoder layers are while it does not use them: in `memory`, or in its `file` alone, from which every micro-batch reads them. Less memory, by 2 bytes a parameter; reading costs little where the system has memory left to keep the file in.",
+  source: "memory; results are the same",
+  policy: true
+})
+
 /** The stochastic depth that options mean. */
 export const dropPathOf = ({ dropPath, compat }: OptimizationConfig): number =>
   dropPath ?? (compat === "reference" ? 0.1 : 0)

@@ -20,6 +20,8 @@ export interface TrainingOptions extends OptimizationConfig {
   /** Not every stage has Linears that learn under fake quantization. */
   readonly grids?: "follow" | "learned"
   readonly gridRate?: number
+  /** Not every stage trains the decoder, of which the teacher's copy can be elsewhere. */
+  readonly teacherWeights?: "memory" | "file"
   /** Not every stage leaves open which parts are trained. */
   readonly train?: { readonly projector: boolean; readonly head: boolean; readonly visionLayers?: number }
 }

@@ -34,10 +34,17 @@ interface Student {
   readonly grids: LearnedGrids
 }
 
-/** Weights clipped, once, to the ranges that the clipping search found; in the caller's scope. */
+/**
+ * Weights clipped, once, to the ranges that the clipping search found; in the caller's scope. Those that were clipped are given back one
+ * by one, as all of them together are as large as what is trained.
+ */
 const clipped = (weights: Parameters, ranges: Parameters | undefined): Parameters =>
   Object.fromEntries(
-    Object.entries(weights).map(([name, weight]) => [name, clippedWeight(layerOf(name), weight, ranges) ?? weight])
+    Object.entries(weights).map(([name, weight]) => {
+      const narrowed = clippedWeight(layerOf(name), weight, ranges)
+      if (narrowed !== undefined) weight.release()
+      return [name, narrowed ?? weight]
+    })
   )
 
 /**

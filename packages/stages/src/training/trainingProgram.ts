@@ -73,6 +73,8 @@ export interface Training<Out, E, R> {
   readonly initial: () => Parameters
   readonly measurement?: Measurement | undefined
   readonly rematerialization: Rematerialization
+  /** Called before every step that trains: there are parameters then, and what only their start needed may go. */
+  readonly begins?: () => void
   readonly prepare: (batch: MicroBatch, index: number, context: StepContext) => Promise<PreparedBatch>
   readonly finish: (parameters: Parameters, measured: readonly number[]) => Effect.Effect<Stage.Outcome<Out>, E, R>
 }
@@ -175,6 +177,7 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
 
   const train = Effect.fnUntraced(function* (state: TrainingState, step: number) {
     const { learner } = state
+    training.begins?.()
     // What was summed up so far, for a step that fails on the way.
     let sum: Accumulated | undefined
     const giveBack = Effect.sync(() => sum && releaseGradients(sum))

@@ -48,6 +48,7 @@ import { refuseSearches } from "./refuseSearches.ts"
 import { makeStudent } from "./student.ts"
 import { dropPathOf, dropsLastStep } from "./TrainingConfig.ts"
 import type { Quantized, TrainingInput, TrainingMethod, TrainingOptions } from "./TrainingMethod.ts"
+import { makeTeacherWeights, requireTeacherFile } from "./teacherWeights.ts"
 import { trainingProgram } from "./trainingProgram.ts"
 
 /** Fails with RulesInvalid where more blocks are to be trained than the tower runs. */
@@ -122,6 +123,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
   const forecast = Effect.fnUntraced(function* (options: Options, recipe: RecipeSettings, place: Stage.PlaceInRecipe) {
     const model = yield* planModel(recipe)
     yield* requireStart(options, givenBefore(place, QuantizedLanguage))
+    yield* requireTeacherFile(options, recipe)
     const { quantized, losses, isTrained, learnsGrids, fakeQuantized } = yield* plan(model.config, options)
     const learned = learnsGrids ? yield* learningMatrices(model.config, quantized, isTrained, place) : []
     const grids = yield* requireTrainedGrids(new Map(learned.map(({ layer, choice }) => [layer, choice])))
@@ -133,6 +135,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       trains: isTrained,
       fakeQuantized,
       teacher: needsTeacher(losses),
+      teacherWeights: options.teacherWeights ?? "memory",
       otherTeacher: needsTeacher(losses) ? yield* planTeacher(recipe) : undefined,
       // What the confidence is does not change how long the losses take.
       losses: rowLosses(losses, 0.5),
@@ -155,6 +158,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     { recipe, seed, directory }: Stage.StageContext
   ) {
     yield* requireStart(options, input.quantizedLanguage !== undefined)
+    yield* requireTeacherFile(options, recipe)
     const { backend } = yield* Compute
     const stageScope = yield* Effect.scope
     const model = yield* openRecipeModel(recipe)
@@ -172,7 +176,10 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
     yield* requireQuantizable(given, choices, input.clipping)
 
     const taughtBy = needsTeacher(losses) ? yield* openTeacher(recipe, model) : model
-    const teacher = { directory: taughtBy.directory, weights: weightsFrom(taughtBy.weights) }
+    const { weights, leaveMemory } = yield* makeTeacherWeights({
+      ...{ backend, place: options.teacherWeights, model, teacher: taughtBy, isTrained }
+    })
+    const teacher = { directory: taughtBy.directory, weights }
     const rate = dropPathOf(options)
     const kept = yield* openKeptFeatures(recipe)
     const { quantizedVision } = input
@@ -204,6 +211,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       optimization: options,
       initial: student.initial,
       measurement: confidenceMeasurement(pair, source),
+      begins: leaveMemory,
       rematerialization: decideRematerialization({
         backend,
         config,

@@ -16,6 +16,7 @@ import type { Pieces } from "./huggingfaceNames.ts"
 import { embeddingLayerOf } from "./language.ts"
 import type { ModelConfig } from "./ModelConfig.ts"
 import { patchGrid } from "./ModelConfig.ts"
+import { WeightMissing } from "./ModelErrors.ts"
 import { modelTensors, positionsFit } from "./modelLayout.ts"
 import { resizePositions } from "./resizePositions.ts"
 
@@ -81,6 +82,29 @@ const loadPositions = (backend: Backend, config: ModelConfig, source: Source, st
   )
 }
 
+/** The element type of a tensor in memory: as stored, or widened. */
+const loadedDtype = ({ store, pieces }: Source, shape: Shape, matrices: LoadOptions["matrices"]): DType => {
+  const stored = dtypeOf[store.tensors.get(pieces[0]!)!.dtype]!
+  // The patch embedding is used once a tile as a matrix; norms and biases take no room: all of these are f32.
+  return matrices === "stored" && shape.length === 2 ? stored : "f32"
+}
+
+/**
+ * A function that reads one tensor of `config` at a time, as `loadWeights` loads it with matrices as stored: a new tensor in the
+ * caller's scope. Position tables are read by `loadWeights` alone. Raises what `loadWeights` raises; afterwards TensorNotFinite,
+ * read errors, and WeightMissing for a name that the model does not have.
+ */
+export const weightReader = (backend: Backend, config: ModelConfig, store: TensorStore): ((name: string) => Tensor) => {
+  const shapes = modelTensors(config)
+  const { pieces } = resolveCheckpoint(config, store)
+  return (name) => {
+    const [shape, found] = [shapes.get(name), pieces.get(name)]
+    if (shape === undefined || found === undefined) throw new WeightMissing({ name })
+    const source = { store, pieces: found }
+    return loadTensor(backend, source, shape, loadedDtype(source, shape, "stored"))
+  }
+}
+
 /**
  * Loads the tensors of `config` from `store`, in either layout. Raises WeightsMismatch (all missing and all unexpected
  * names at once), WeightShapeMismatch, WeightsQuantized, HeadNotTied, TensorNotFinite, and the read errors of formats.
@@ -104,10 +128,7 @@ export const loadWeights = (
         loaded[name] = loadPositions(backend, config, source, shape)
         continue
       }
-      const stored = dtypeOf[store.tensors.get(source.pieces[0]!)!.dtype]!
-      // The patch embedding is used once a tile as a matrix; norms and biases take no room: all of these are f32.
-      const keepsDtype = matrices === "stored" && shape.length === 2
-      loaded[name] = loadTensor(backend, source, shape, keepsDtype ? stored : "f32")
+      loaded[name] = loadTensor(backend, source, shape, loadedDtype(source, shape, matrices))
     }
     return loaded
   } catch (error) {
