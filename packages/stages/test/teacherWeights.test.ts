@@ -9,7 +9,7 @@ import { assert, describe, it } from "vitest"
 import { resultsOf } from "../../pipeline/test/support/results.ts"
 import { Compute } from "../src/compute/Compute.ts"
 import { openSourceModel } from "../src/model/SourceModel.ts"
-import { decoderMatrices, makeTeacherWeights, requireTeacherFile } from "../src/training/teacherWeights.ts"
+import { makeTeacherWeights, matricesInFile, requireTeacherFile } from "../src/training/teacherWeights.ts"
 import { makeNanoRuns, shortStages, writeNanoModel } from "./support/nano.ts"
 import { nanoFolder } from "./support/nanoFolder.ts"
 
@@ -51,15 +51,15 @@ describe("stage 3 with the teacher in its file", () => {
 })
 
 /** Bytes in tensors before and after a model left memory, and whether a matrix and a norm are the same numbers then. */
-const left = (isTrained: (name: string) => boolean) =>
+const left = (isCopied: (name: string) => boolean) =>
   Effect.gen(function* () {
     const { backend } = yield* Compute
     const opened = yield* openSourceModel(model)
     const before = backend.usage().bytes
-    const options = { backend, place: "file" as const, model: opened, teacher: opened, isTrained }
+    const options = { backend, place: "file" as const, model: opened, teacher: opened, isCopied }
     const { weights, leaveMemory } = yield* makeTeacherWeights(options)
-    const matrices = decoderMatrices(opened.directory.config)
-    const names = [matrices.at(-1)!, "language_model.model.norm.weight"]
+    const matrices = matricesInFile(opened.directory.config)
+    const names = [matrices[0]!, "language_model.model.norm.weight"]
     const read = (name: string) => Effect.promise(async () => (await weights.get(name).read()).slice())
     const held = yield* Effect.forEach(names, read)
     leaveMemory()

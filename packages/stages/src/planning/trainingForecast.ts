@@ -15,7 +15,7 @@ import { trainedNumbers, trainedShapes } from "../training/learnedGrids.ts"
 import { rowsOfCodes } from "../training/student.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { dropPathOf, dropsLastStep } from "../training/TrainingConfig.ts"
-import { decoderMatrices } from "../training/teacherWeights.ts"
+import { matricesInFile } from "../training/teacherWeights.ts"
 import { keptBytes, keptTowerBytes } from "./cost.ts"
 import { type DataExtent, dataExtent, extentLine } from "./dataExtent.ts"
 import { featureLines, featureObstacles } from "./featureForecast.ts"
@@ -74,21 +74,23 @@ const featureBytes = ({ model: { config }, data, optimization }: TrainingForecas
   return Math.min(Number(optimization.featureCache), samples * sampleOf(config, data).tiles * bytes)
 }
 
-/** Bytes of the teacher's decoder matrices that are in its file alone, but for those of one layer; and of the model's own. */
-const bytesInFile = ({ model, otherTeacher, trains, teacherWeights }: TrainingForecastOptions): number => {
+/** Bytes of the teacher's matrices that are in its file alone, but for those of one layer; and of the model's own. */
+const bytesInFile = (options: TrainingForecastOptions): number => {
+  const { model, otherTeacher, trains, teacherWeights } = options
   if (teacherWeights === "memory") return 0
+  const quantizedOnce = new Set(options.frozen.map(({ layer }) => parameterOf(layer)))
   const inFile = ({ config, stored }: Pick<PlannedModel, "config" | "stored">, select: (name: string) => boolean) => {
     const shapes = modelTensors(config)
-    const numbers = decoderMatrices(config).reduce(
+    const numbers = matricesInFile(config).reduce(
       (sum, name) => sum + (select(name) ? sizeOf(shapes.get(name)!) : 0),
       0
     )
     return (stored === "f32" ? 4 : 2) * numbers
   }
-  const own = inFile(model, trains)
+  const own = inFile(model, (name) => trains(name) || quantizedOnce.has(name))
   const its = otherTeacher === undefined ? own : inFile(otherTeacher, () => true)
   const { num_hidden_layers: layers } = (otherTeacher ?? model).config.llm_config
-  return its * (1 - 1 / layers) + (otherTeacher === undefined ? 0 : own)
+  return Math.floor(its * (1 - 1 / layers)) + (otherTeacher === undefined ? 0 : own)
 }
 
 const trainsTower = ({ model: { config }, trains }: TrainingForecastOptions): boolean =>
@@ -143,7 +145,7 @@ const smallerWays = ({ optimization, teacher, trains, model, teacherWeights }: T
   const fewer = momentFormats
     .filter((format) => momentBytes[format] < momentBytes[optimization.optimizerStates])
     .map((optimizerStates) => ({ optimizerStates }))
-  const mayRead = teacher && teacherWeights === "memory" && decoderMatrices(model.config).some(trains)
+  const mayRead = teacher && teacherWeights === "memory" && matricesInFile(model.config).some(trains)
   const inFile = { teacherWeights: "file" as const }
   return mayRead ? [inFile, ...fewer, ...fewer.map((states) => ({ ...inFile, ...states }))] : fewer
 }

@@ -1288,9 +1288,9 @@ export interface QatOptions extends TrainingStageOptions {
    */
   readonly gridRate?: number
   /**
-   * Where the matrices of the teacher's decoder layers are while it does not use them: in `memory`, or in its
-   * `file` alone, from which every micro-batch reads them. Less memory, by 2 bytes a parameter; reading costs
-   * little where the system has memory left to keep the file in.
+   * Where the matrices of the teacher's decoder layers, and its embedding, are while it does not use them: in
+   * `memory`, or in its `file` alone, from which every micro-batch reads them. Less memory, by 2 bytes a
+   * parameter; reading costs little where the system has memory left to keep the file in.
    *
    * Default from: memory; results are the same.
    *
@@ -1370,9 +1370,9 @@ export interface JointQatOptions extends TrainingStageOptions {
    */
   readonly gridRate?: number
   /**
-   * Where the matrices of the teacher's decoder layers are while it does not use them: in `memory`, or in its
-   * `file` alone, from which every micro-batch reads them. Less memory, by 2 bytes a parameter; reading costs
-   * little where the system has memory left to keep the file in.
+   * Where the matrices of the teacher's decoder layers, and its embedding, are while it does not use them: in
+   * `memory`, or in its `file` alone, from which every micro-batch reads them. Less memory, by 2 bytes a
+   * parameter; reading costs little where the system has memory left to keep the file in.
    *
    * Default from: memory; results are the same.
    *

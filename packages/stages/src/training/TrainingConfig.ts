@@ -215,7 +215,7 @@ export const gridOptions = {
 /** Where the teacher's decoder is between the times that it teaches. */
 export const teacherWeights = laterOption(Schema.Literals(["memory", "file"]), "memory", {
   description:
-    "Where the matrices of the teacher's decoder layers are while it does not use them: in `memory`, or in its `file` alone, from which every micro-batch reads them. Less memory, by 2 bytes a parameter; reading costs little where the system has memory left to keep the file in.",
+    "Where the matrices of the teacher's decoder layers, and its embedding, are while it does not use them: in `memory`, or in its `file` alone, from which every micro-batch reads them. Less memory, by 2 bytes a parameter; reading costs little where the system has memory left to keep the file in.",
   source: "memory; results are the same",
   policy: true
 })

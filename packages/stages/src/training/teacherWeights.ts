@@ -7,16 +7,27 @@ import type { SourceModel } from "@speedq/exports"
 import { parameterOf, Safetensors } from "@speedq/formats"
 import type { RecipeSettings } from "@speedq/pipeline"
 import type { Backend } from "@speedq/tensors"
-import { linearLayers, towerOf, type Weights, weightReader, weightsFrom } from "@speedq/vlm-model"
+import {
+  embeddingLayerOf,
+  linearLayers,
+  type ModelConfig,
+  towerOf,
+  type Weights,
+  weightReader,
+  weightsFrom
+} from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { modelUnreadable, RulesInvalid } from "../Errors.ts"
 import { checkpointFiles } from "../model/checkpointFiles.ts"
 import { trying } from "../model/trying.ts"
 import type { TrainingOptions } from "./TrainingMethod.ts"
 
-/** Names of the matrices of decoder layers. */
-export const decoderMatrices = (config: Parameters<typeof linearLayers>[0]): readonly string[] =>
-  [...linearLayers(config).keys()].filter((layer) => towerOf(layer) === "language").map(parameterOf)
+/** Names of the matrices that may be in the file alone: those of decoder layers, and the embedding where it is not the head as well. */
+export const matricesInFile = (config: ModelConfig): readonly string[] => {
+  const layers = [...linearLayers(config).keys()].filter((layer) => towerOf(layer) === "language")
+  const { llm_config: language } = config
+  return [...layers, ...(language.tie_word_embeddings ? [] : [embeddingLayerOf(language)])].map(parameterOf)
+}
 
 /** Fails with RulesInvalid where the teacher's decoder is to be read from a file that can only be read as a whole. */
 export const requireTeacherFile = Effect.fnUntraced(function* (
@@ -43,7 +54,8 @@ interface TeacherOptions {
   readonly place: TrainingOptions["teacherWeights"]
   readonly model: SourceModel
   readonly teacher: SourceModel
-  readonly isTrained: (name: string) => boolean
+  /** Whether the student has a copy of its own of a matrix: trained, or quantized once. */
+  readonly isCopied: (name: string) => boolean
 }
 
 interface TeacherWeights {
@@ -54,7 +66,7 @@ interface TeacherWeights {
 
 /** The teacher's weights, for the life of the scope. Fails with ModelUnreadable. */
 export const makeTeacherWeights = Effect.fnUntraced(function* (options: TeacherOptions) {
-  const { backend, place, model, teacher, isTrained } = options
+  const { backend, place, model, teacher, isCopied } = options
   const resident = weightsFrom(teacher.weights)
   const inMemory: TeacherWeights = { weights: resident, leaveMemory: () => {} }
   if (place !== "file") return inMemory
@@ -65,9 +77,9 @@ export const makeTeacherWeights = Effect.fnUntraced(function* (options: TeacherO
     trying(() => weightReader(backend, config, store)),
     unreadable
   )
-  // A student that does not train a matrix uses the model's own.
-  const spared = decoderMatrices(model.directory.config).filter(isTrained)
-  const released = new Set(teacher === model ? spared : decoderMatrices(config))
+  // A student without a copy of a matrix uses the model's own.
+  const spared = matricesInFile(model.directory.config).filter(isCopied)
+  const released = new Set(teacher === model ? spared : matricesInFile(config))
   let isInFile = false
   const onDisk: TeacherWeights = {
     weights: {

@@ -177,7 +177,8 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
 
     const taughtBy = needsTeacher(losses) ? yield* openTeacher(recipe, model) : model
     const { weights, leaveMemory } = yield* makeTeacherWeights({
-      ...{ backend, place: options.teacherWeights, model, teacher: taughtBy, isTrained }
+      ...{ backend, place: options.teacherWeights, model, teacher: taughtBy },
+      isCopied: (name) => isTrained(name) || quantized.embeddings.choices.has(layerOf(name))
     })
     const teacher = { directory: taughtBy.directory, weights }
     const rate = dropPathOf(options)
