@@ -114,6 +114,32 @@ describe("features in bf16", () => {
   }, 600_000)
 })
 
+describe("stages that calibrate on records", () => {
+  const language = [{ match: "**", tower: "language", use: "uniform", with: { bits: 2, group: 16 } }]
+  const { adaroundLanguage } = shortStages
+  it.each([
+    { use: "gptq", calibration: { meta }, samples: 4, quantizers: language, modalities: "balanced" },
+    { ...adaroundLanguage, calibration: { meta }, documents: 4 }
+  ])(
+    "find and leave features in f32, and compute their own where a recipe rounds: $use",
+    async (stage) => {
+      const store = join(root, stage.use)
+      const only = { stages: [stage] }
+      const without = await runOf(undefined, only)
+      const first = await runOf({ directory: store }, only)
+      assert.strictEqual(first.sum("computed"), recordsIn(store).length)
+      assert.isAbove(first.sum("computed"), 0)
+      const second = await runOf({ directory: store }, only)
+      assert.strictEqual(second.sum("computed"), 0)
+      assert.isAbove(second.sum("found"), 0)
+      const rounded = await runOf({ directory: store, numbers: "bf16" }, only)
+      assert.isEmpty(rounded.seen)
+      for (const { results } of [first, second, rounded]) assert.deepStrictEqual(results, without.results)
+    },
+    600_000
+  )
+})
+
 describe("a directory that cannot hold features", () => {
   it("is refused before any work", async () => {
     const file = join(root, "a-file")

@@ -4,7 +4,7 @@ import type { Events, SavedFileDamaged, Stage, StorageFailed } from "@speedq/pip
 import { type Backend, noGrad, scope, type Tensor, tensor } from "@speedq/tensors"
 import { decoderLayer, embedTokens, type LanguageConfig, type Weights, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import { readBlocks, recordEmbedder, seesImages } from "../calibration/calibration.ts"
+import { openRecordEmbedder, readBlocks, seesImages } from "../calibration/calibration.ts"
 import type { CalibrationExtent } from "../calibration/calibrationForecast.ts"
 import { eachRecord } from "../calibration/records.ts"
 import type { Seen } from "../calibration/seen.ts"
@@ -70,17 +70,20 @@ const recordsOf = (options: DecoderTowerOptions, data: DataConfig) => {
   return Effect.map(countSamples({ ...stage, data, compat }), (count) => {
     let seen: Seen | undefined
     const visit: DecoderTower["visit"] = Effect.fnUntraced(function* (see, tells) {
+      const of = { backend, directory, stage }
       const embedders = {
-        quantized: recordEmbedder({ backend, directory, weights }),
-        original: recordEmbedder({ backend, directory, weights: weightsFrom(model.weights) })
+        quantized: yield* openRecordEmbedder({ ...of, weights }),
+        original: yield* openRecordEmbedder({ ...of, weights: weightsFrom(model.weights) })
       }
       seen = yield* eachRecord({ data, documents, compat, stage, tells }, (record, index) =>
         showing(
           options,
-          (quantized) => computing(() => embedders[quantized ? "quantized" : "original"](record, index)),
+          (quantized) => computing(() => embedders[quantized ? "quantized" : "original"].embed(record, index)),
           (inputs) => see(inputs, index)
         )
       )
+      if (options.inputs === "asymmetric") yield* embedders.quantized.tell
+      yield* embedders.original.tell
     })
     return { count: Math.min(documents, count), visit, seen: () => seen }
   })

@@ -24,7 +24,7 @@ import { dataUnusable } from "../Errors.ts"
 import { owned } from "../model/stageMemory.ts"
 import { inputEmbeddings } from "../training/hiddenStates.ts"
 import { DataConfig } from "../training/TrainingConfig.ts"
-import { makeVisionFeatures } from "../training/VisionFeatures.ts"
+import { calibrationFeatures } from "./calibrationFeatures.ts"
 import { eachRecord, type RecordOptions } from "./records.ts"
 import type { Seen } from "./seen.ts"
 import { rowsFrom, type Sequences } from "./sequences.ts"
@@ -137,14 +137,18 @@ interface EmbeddingOptions extends RecordOptions {
   readonly weights: Weights
 }
 
-/** Embeddings [1, T, H] of records, their images seen through tower and projector. The caller releases them. */
-export const recordEmbedder = ({
+/**
+ * Embeddings [1, T, H] of records, their images seen through tower and projector; the caller of `embed` releases them. `tell` says what
+ * came of features that are kept.
+ */
+export const openRecordEmbedder = Effect.fn("openRecordEmbedder")(function* ({
   backend,
   directory,
-  weights
-}: Pick<EmbeddingOptions, "backend" | "directory" | "weights">) => {
-  const vision = makeVisionFeatures({ backend, config: directory.config, weights, budget: 0 })
-  return async (record: MicroBatch, index: number): Promise<Tensor> => {
+  weights,
+  stage
+}: Pick<EmbeddingOptions, "backend" | "directory" | "weights" | "stage">) {
+  const { vision, tell } = yield* calibrationFeatures(stage.recipe, { backend, config: directory.config, weights })
+  const embed = async (record: MicroBatch, index: number): Promise<Tensor> => {
     const features = await vision.of(record, index)
     try {
       return noGrad(() => scope(() => inputEmbeddings({ backend, directory, weights, batch: record, features })))
@@ -152,7 +156,8 @@ export const recordEmbedder = ({
       features?.release()
     }
   }
-}
+  return { embed, tell }
+})
 
 /**
  * Embeddings of the first records of a mixture in the stage's order, their images seen through tower and projector. The
@@ -160,7 +165,7 @@ export const recordEmbedder = ({
  */
 export const embedRecords = Effect.fn("embedRecords")(function* (options: EmbeddingOptions) {
   const { backend, directory } = options
-  const embed = recordEmbedder(options)
+  const { embed, tell } = yield* openRecordEmbedder(options)
   const scopeOfAll = yield* Effect.scope
   const sequences: Tensor[] = []
   const visual: Uint8Array[] = []
@@ -175,6 +180,7 @@ export const embedRecords = Effect.fn("embedRecords")(function* (options: Embedd
       visual.push(visualTokens(directory, record))
     })
   )
+  yield* tell
   const lengths = sequences.map(({ shape }) => shape[1]!)
   return yield* computing((): Sequences & { readonly seen: Seen | undefined } => {
     const width = directory.config.llm_config.hidden_size

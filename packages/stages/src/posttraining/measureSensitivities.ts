@@ -4,12 +4,12 @@ import type { Backend } from "@speedq/tensors"
 import { weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { visualTokens } from "../calibration/calibration.ts"
+import { calibrationFeatures } from "../calibration/calibrationFeatures.ts"
 import { eachRecord, type RecordOptions } from "../calibration/records.ts"
 import { ComputeFailed, computing } from "../compute/computing.ts"
 import type { MicroBatch } from "../data/SampleLoader.ts"
 import { nothingToLearn } from "../data/SampleTally.ts"
 import { DataUnusable } from "../Errors.ts"
-import { makeVisionFeatures } from "../training/VisionFeatures.ts"
 import { type Branch, passBranchGradients } from "./branchGradients.ts"
 import { type ByModality, modalities, type Sensitivities } from "./modalityWeights.ts"
 
@@ -47,7 +47,7 @@ export const measureSensitivities = Effect.fn("measureSensitivities")(function* 
   const { config } = directory
   const { hidden_size: width, num_hidden_layers } = config.llm_config
   const weights = weightsFrom(model.weights)
-  const vision = makeVisionFeatures({ backend, config, weights, budget: 0 })
+  const { vision, tell } = yield* calibrationFeatures(records.stage.recipe, { backend, config, weights })
   const sums = Array.from({ length: num_hidden_layers }, () => ({ attention: none(), mlp: none() }))
   const [tokens, answered] = [none(), none()]
 
@@ -65,6 +65,7 @@ export const measureSensitivities = Effect.fn("measureSensitivities")(function* 
     countInto(answered, visual)
     return computing(() => pass(record, visual, index))
   })
+  yield* tell
   const nothing = nothingToLearn(tally, records.data, true)
   if (nothing !== undefined) return yield* nothing
   if (tokens.vision > 0 && answered.vision === 0) {
