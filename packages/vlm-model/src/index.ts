@@ -71,9 +71,10 @@ export {
 // Generation
 export { type AnswerError, answer, type Question, streamAnswer } from "./generation/answer.ts"
 export { answerTogether, type JointQuestion } from "./generation/answerTogether.ts"
+export { type Conversation, makeConversation, type NextQuestion } from "./generation/conversation.ts"
 export { generateTogether, type JointRequest } from "./generation/generateTogether.ts"
 export { type GenerationRequest, generateTokens } from "./generation/generateTokens.ts"
-export type { AnsweringModel, Asked } from "./generation/prompts.ts"
+export type { AnsweringModel, Asked, Preparing } from "./generation/prompts.ts"
 export { greedy, type NucleusOptions, nucleus, type Sampler } from "./generation/sampling.ts"
 // Images and videos
 export { checkImage } from "./image/checkImage.ts"

@@ -27,8 +27,7 @@ export const generationPrompt = Effect.fnUntraced(function* (
   input: PromptInput
 ): Effect.fn.Return<Rendered, PromptInvalid> {
   const { history = [], tilesPerImage = [], tokensPerTile } = input
-  const isBare = history.length === 0 && !input.question.includes(imagePlaceholder)
-  const question = isBare ? placeholdersFor(tilesPerImage.length) + input.question : input.question
+  const question = history.length === 0 ? withPlaceholders(input.question, tilesPerImage.length) : input.question
   let used = 0
   const asked = (text: string): Rendered => {
     const expanded = expandPlaceholders(text, tilesPerImage.slice(used), tokensPerTile)
@@ -48,7 +47,13 @@ export const generationPrompt = Effect.fnUntraced(function* (
   return rendered
 })
 
-const placeholdersFor = (images: number): string =>
-  images === 1
-    ? `${imagePlaceholder}\n`
-    : Array.from({ length: images }, (_, i) => `Image-${i + 1}: ${imagePlaceholder}\n`).join("")
+/**
+ * A question with its images marked before it, as `generationPrompt` does without history; as it is where it marks them itself. `before`:
+ * images of the turns before, which are counted on.
+ */
+export const withPlaceholders = (question: string, images: number, before = 0): string => {
+  if (question.includes(imagePlaceholder)) return question
+  if (images === 1 && before === 0) return `${imagePlaceholder}\n${question}`
+  const marks = Array.from({ length: images }, (_, i) => `Image-${before + i + 1}: ${imagePlaceholder}\n`)
+  return marks.join("") + question
+}

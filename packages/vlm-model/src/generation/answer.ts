@@ -2,17 +2,27 @@
 import { noGrad, reshape, scope } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { encodeSequence, type Rendered } from "../conversation/rendered.ts"
+import { encodeSequence } from "../conversation/rendered.ts"
 import { PromptInvalid } from "../Errors.ts"
+import type { KeyValueCache } from "../model/KeyValueCache.ts"
 import { ImageTokenMismatch, LogitsNotFinite, PromptTooLong } from "../model/ModelErrors.ts"
 import { messageEnd } from "../tokenizer/SpecialTokens.ts"
 import { generateTokens } from "./generateTokens.ts"
-import { type AnsweringModel, type Asked, promptEmbeddings, renderQuestion } from "./prompts.ts"
+import {
+  type AnsweringModel,
+  type Asked,
+  type Preparing,
+  type Prompt,
+  promptEmbeddings,
+  renderQuestion
+} from "./prompts.ts"
 import type { Sampler } from "./sampling.ts"
 
 export interface Question extends Asked {
   readonly maxNewTokens: number
   readonly sampler: Sampler
+  /** Told before each step of reading the prompt, which takes its time before the first token. */
+  readonly watch?: (progress: Preparing) => void
 }
 
 /** What is wrong with a question, or with the model. */
@@ -21,43 +31,59 @@ export type AnswerError = PromptInvalid | ImageTokenMismatch | PromptTooLong | L
 export const isAnswerError = (error: unknown): error is AnswerError =>
   [PromptInvalid, ImageTokenMismatch, PromptTooLong, LogitsNotFinite].some((type) => error instanceof type)
 
+/** What answers are generated with, and what stands before. */
+interface Generation extends Pick<Question, "maxNewTokens" | "sampler" | "watch"> {
+  readonly cache?: KeyValueCache
+  /** Sees every token of the answer. */
+  readonly onToken?: (id: number) => void
+}
+
+/** Pieces of the text that follows a prompt, specials left out, never a part of a character. Raises what an AnswerError is. */
+export async function* answerPieces(
+  { backend, directory, weights }: AnsweringModel,
+  prompt: Prompt,
+  { maxNewTokens, sampler, watch, cache, onToken }: Generation
+): AsyncGenerator<string> {
+  const embeddings = noGrad(() =>
+    scope(() => {
+      const all = promptEmbeddings({ backend, directory, weights }, [prompt], watch)
+      return reshape(all, [1, prompt.ids.length, all.shape[2]!])
+    })
+  )
+  const decoder = directory.tokenizer.stream({ skipSpecial: true })
+  try {
+    const tokens = generateTokens({
+      ...{ backend, config: directory.config, weights, prompt: embeddings, maxNewTokens, sampler },
+      stopIds: new Set([directory.tokens.messageEnd, directory.tokens.endOfText]),
+      ...(cache ? { cache } : {})
+    })
+    for await (const id of tokens) {
+      onToken?.(id)
+      const piece = decoder.push(id)
+      if (piece !== "") yield piece
+    }
+    const rest = decoder.flush()
+    if (rest !== "") yield rest
+  } finally {
+    embeddings.release()
+  }
+}
+
+/** A stream of what a generator of text gives; what it raises that is no AnswerError is a defect. */
+export const streamOf = (pieces: () => AsyncGenerator<string>): Stream.Stream<string, AnswerError> =>
+  Stream.suspend(() => Stream.fromAsyncIterable(pieces(), (error) => error)).pipe(
+    Stream.catch((error) => (isAnswerError(error) ? Stream.fail(error) : Stream.die(error)))
+  )
+
 /** Pieces of the answer's text as they are generated, specials left out, never a part of a character. */
 export const streamAnswer = (model: AnsweringModel, question: Question): Stream.Stream<string, AnswerError> => {
-  const { backend, directory, weights } = model
-  const generated = (rendered: Rendered): Stream.Stream<string, AnswerError> =>
-    Stream.fromAsyncIterable(pieces(rendered), (error) => error).pipe(
-      Stream.catch((error) => (isAnswerError(error) ? Stream.fail(error) : Stream.die(error)))
-    )
-  return Stream.unwrap(Effect.map(renderQuestion(directory, question), generated))
-  async function* pieces(rendered: Rendered): AsyncGenerator<string> {
-    const ids = encodeSequence(directory.tokenizer, rendered)
-    const prompt = noGrad(() =>
-      scope(() => {
-        const embeddings = promptEmbeddings(model, [{ ids, images: question.images }])
-        return reshape(embeddings, [1, ids.length, embeddings.shape[2]!])
-      })
-    )
-    const decoder = directory.tokenizer.stream({ skipSpecial: true })
-    try {
-      const tokens = generateTokens({
-        backend,
-        config: directory.config,
-        weights,
-        prompt,
-        maxNewTokens: question.maxNewTokens,
-        stopIds: new Set([directory.tokens.messageEnd, directory.tokens.endOfText]),
-        sampler: question.sampler
-      })
-      for await (const id of tokens) {
-        const piece = decoder.push(id)
-        if (piece !== "") yield piece
-      }
-      const rest = decoder.flush()
-      if (rest !== "") yield rest
-    } finally {
-      prompt.release()
-    }
-  }
+  const { directory } = model
+  return Stream.unwrap(
+    Effect.map(renderQuestion(directory, question), (rendered) => {
+      const prompt = { ids: encodeSequence(directory.tokenizer, rendered), images: question.images }
+      return streamOf(() => answerPieces(model, prompt, question))
+    })
+  )
 }
 
 /** A text up to a spelled-out end of message, white space around it stripped. */

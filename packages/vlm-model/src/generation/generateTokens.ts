@@ -1,6 +1,6 @@
 /** Autoregressive decoding with a key-value cache: each token is computed once. */
 import { type Backend, noGrad, scope, type Tensor, tensor } from "@speedq/tensors"
-import { countFrom, makeKeyValueCache } from "../model/KeyValueCache.ts"
+import { countFrom, type KeyValueCache, makeKeyValueCache } from "../model/KeyValueCache.ts"
 import { decoder, embedTokens, logitsOfRows } from "../model/language.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
 import { LogitsNotFinite, PromptTooLong } from "../model/ModelErrors.ts"
@@ -18,19 +18,23 @@ export interface GenerationRequest {
   /** Generation ends at the first of these ids, which is not yielded. */
   readonly stopIds: ReadonlySet<number>
   readonly sampler: Sampler
+  /** Has what stands before `prompt`, and gets all that is computed. It stays the caller's; without it nothing stands before. */
+  readonly cache?: KeyValueCache
 }
 
 /**
- * Yields new token ids until a stop id or `maxNewTokens`. Memory of one token's step is released before the next;
- * the cache when the generator ends, also when it is abandoned by `return`. Raises PromptTooLong and LogitsNotFinite.
+ * Yields new token ids until a stop id or `maxNewTokens`. Memory of one token's step is released before the next; a cache of its own
+ * when the generator ends, also when it is abandoned by `return`. A token gets into the cache when the next one is asked for. Raises PromptTooLong
+ * and LogitsNotFinite.
  */
 export async function* generateTokens(request: GenerationRequest): AsyncGenerator<number, void, void> {
   const { backend, config, weights, prompt, stopIds, sampler } = request
   const limit = config.llm_config.max_position_embeddings
-  const tokens = prompt.shape[1]!
+  const tokens = (request.cache?.length ?? 0) + prompt.shape[1]!
   if (tokens >= limit) throw new PromptTooLong({ tokens, limit })
   const maxNewTokens = Math.min(request.maxNewTokens, limit - tokens)
-  const cache = makeKeyValueCache(backend, config.llm_config, tokens + maxNewTokens)
+  const cache = request.cache ?? makeKeyValueCache(backend, config.llm_config, tokens + maxNewTokens)
+  cache.reserve(tokens + maxNewTokens)
   /** Logits [1, V] of the last of the new embeddings. */
   const step = (embeddings: () => Tensor): Tensor =>
     noGrad(() =>
@@ -54,7 +58,7 @@ export async function* generateTokens(request: GenerationRequest): AsyncGenerato
       next = () => embedTokens(weights, config.llm_config, tensor(backend, [id], [1, 1], "i32"))
     }
   } finally {
-    cache.release()
+    if (request.cache === undefined) cache.release()
   }
 }
 

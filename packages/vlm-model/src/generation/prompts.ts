@@ -41,8 +41,21 @@ const checkLength = (config: ModelConfig, tokens: number): void => {
 // One tile of a real model, 1025 patches and class, fills a product; of a small model, many do.
 const patchesTogether = 2048
 
+/** How far a prompt is: nothing is generated before all of it was read. */
+export interface Preparing {
+  /** Tiles that the vision tower has seen. */
+  readonly tiles: number
+  readonly of: number
+  /** Tokens that the decoder reads after them. */
+  readonly tokens: number
+}
+
 /** Visual tokens of all tiles, [tiles, tokens, H] each: few at a time, for tiles do not meet before the decoder and memory is dear. */
-const visualTokens = ({ backend, directory, weights }: AnsweringModel, images: readonly Tiles[]): readonly Tensor[] => {
+const visualTokens = (
+  { backend, directory, weights }: AnsweringModel,
+  images: readonly Tiles[],
+  seen: (tiles: number, of: number) => void
+): readonly Tensor[] => {
   const { config, image } = directory
   const [first] = images
   if (first === undefined) return []
@@ -55,6 +68,7 @@ const visualTokens = ({ backend, directory, weights }: AnsweringModel, images: r
   return Array.from({ length: Math.ceil(count / together) }, (_, chunk) => {
     const begin = chunk * together
     const taken = Math.min(together, count - begin)
+    seen(begin, count)
     return scope(() => {
       const values = pixels.subarray(begin * tileLength, (begin + taken) * tileLength)
       return projector(weights, visionFeatures(weights, config, tensor(backend, values, [taken, 3, size, size])))
@@ -69,9 +83,14 @@ export interface Prompt {
 }
 
 /**
- * Embeddings of prompts of equal length, token by token of all: [T, B, H]. Raises ImageTokenMismatch, PromptTooLong.
+ * Embeddings of prompts of equal length, token by token of all: [T, B, H]. `watch` is told before each step. Raises ImageTokenMismatch,
+ * PromptTooLong.
  */
-export const promptEmbeddings = (model: AnsweringModel, prompts: readonly Prompt[]): Tensor =>
+export const promptEmbeddings = (
+  model: AnsweringModel,
+  prompts: readonly Prompt[],
+  watch: (progress: Preparing) => void = () => {}
+): Tensor =>
   noGrad(() =>
     scope(() => {
       const { backend, directory, weights } = model
@@ -84,10 +103,10 @@ export const promptEmbeddings = (model: AnsweringModel, prompts: readonly Prompt
         checkLength(directory.config, length)
         for (const row of imageTokenRows(prompt.ids, directory.tokens.imageContext)) places.push(row * count + at)
       }
-      const visual = visualTokens(
-        model,
-        prompts.flatMap(({ images }) => images)
-      )
+      const images = prompts.flatMap((prompt) => prompt.images)
+      const visual = visualTokens(model, images, (tiles, of) => watch({ tiles, of, tokens: length }))
+      const tiles = images.reduce((sum, { count }) => sum + count, 0)
+      watch({ tiles, of: tiles, tokens: length })
       return mergeEmbeddings(
         weights,
         directory.config.llm_config,

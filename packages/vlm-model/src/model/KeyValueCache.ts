@@ -7,7 +7,9 @@ import {
   type Backend,
   keep,
   leadingRows,
+  noGrad,
   reshape,
+  scope,
   type Tensor,
   tensor,
   writeRows,
@@ -29,10 +31,14 @@ export interface KeyValueCache {
   readonly attend: (layer: number, q: Tensor, k: Tensor, v: Tensor, scale: number) => Tensor
   /** Call once a token batch has passed all layers. */
   readonly advance: (tokens: number) => void
+  /** Forgets all tokens but the first ones. */
+  readonly rewind: (length: number) => void
+  /** Makes room for as many tokens in all; those that are stored stay. */
+  readonly reserve: (capacity: number) => void
   readonly release: () => void
 }
 
-/** A cache for up to `capacity` tokens of each of some sequences, on `backend`. */
+/** A cache for up to `capacity` tokens of each of some sequences, on `backend`; `reserve` makes room for more. */
 export const makeKeyValueCache = (
   backend: Backend,
   config: LanguageConfig,
@@ -43,9 +49,22 @@ export const makeKeyValueCache = (
   const heads = sequences * config.num_attention_heads
   const width = headWidth(config)
   const rowWidth = groups * width
-  const reserve = () => keep(zeros(backend, [capacity, rowWidth]))
-  const layers = Array.from({ length: config.num_hidden_layers }, () => ({ k: reserve(), v: reserve() }))
-  let length = 0
+  const rowsFor = (count: number) => keep(zeros(backend, [count, rowWidth]))
+  const layers = Array.from({ length: config.num_hidden_layers }, () => ({
+    k: rowsFor(capacity),
+    v: rowsFor(capacity)
+  }))
+  let [length, room] = [0, capacity]
+  /** The stored rows in a place with room for `count`. */
+  const moved = (rows: Tensor, count: number): Tensor => {
+    const larger = rowsFor(count)
+    if (length > 0) {
+      const index = tensor(backend, countFrom(0, length), [length], "i32")
+      writeRows(larger, leadingRows(rows, length), index)
+    }
+    rows.release()
+    return larger
+  }
   /** Places of the new tokens, for all layers of a step. */
   let places: Tensor | undefined
   const placesOf = (count: number): Tensor => {
@@ -74,6 +93,22 @@ export const makeKeyValueCache = (
     advance: (tokens) => {
       length += tokens
       forgetPlaces()
+    },
+    rewind: (kept) => {
+      length = Math.min(length, kept)
+      forgetPlaces()
+    },
+    reserve: (count) => {
+      if (count <= room) return
+      room = count
+      noGrad(() =>
+        scope(() => {
+          for (const layer of layers) {
+            layer.k = moved(layer.k, count)
+            layer.v = moved(layer.v, count)
+          }
+        })
+      )
     },
     release: () => {
       forgetPlaces()
