@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -9,7 +10,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import type { Exported } from "@speedq/exports"
 import { acquireLock } from "@speedq/pipeline"
@@ -19,7 +20,7 @@ import type { Answered } from "../src/models/ask.ts"
 import { shippedNano } from "../src/shipped/shipped.ts"
 import { fails, json, speedq, works } from "./support/inProcess.ts"
 import { randomNano, speedqStages, writeRecipe } from "./support/smallRun.ts"
-import { temporaryDirectory } from "./support/speedq.ts"
+import { speedqProcess, temporaryDirectory } from "./support/speedq.ts"
 
 const native = ["--backend", "native:none"]
 const image = (index: number) => join(shippedNano, "images", `${String(index).padStart(4, "0")}.png`)
@@ -79,6 +80,61 @@ describe("speedq chat", () => {
     )
   })
 
+  it("and evaluate take a run, whose packed export answers, or its only one", async () => {
+    const run = temporaryDirectory()
+    const exported = (format: string) => join(run, "model", format)
+    const link = (format: string) => cpSync(shared.model, exported(format), { recursive: true })
+    writeFileSync(join(run, "run.json"), "{}")
+    link("fake-quant")
+    assert.strictEqual((await ask(run)).model, exported("fake-quant"))
+    link("hf")
+    const { message } = await fails(["chat", run, "?", ...native])
+    assert.include(message, `its models are ${exported("fake-quant")}, ${exported("hf")}`)
+    link("packed")
+    assert.strictEqual((await ask(run)).model, exported("packed"))
+    const evaluation = ["--data", short, "--benchmark", "nano", "--limit", "2", "--out", join(run, "e"), ...native]
+    await works(["evaluate", run, ...evaluation])
+    assert.isNotEmpty(readdirSync(join(run, "e")).filter((name) => name.startsWith(`${basename(run)}-packed`)))
+  })
+
+  it("talks over standard input where no question is given", async () => {
+    const lines = [
+      `/image '${image(1)}'`,
+      "What is this?",
+      "/image none.png",
+      "",
+      "/sing",
+      "Sure?",
+      "/reset",
+      "/exit",
+      "unread"
+    ]
+    const args = ["chat", shared.model, "--max-new-tokens", "6", ...native]
+    const { code, stdout, stderr } = await speedqProcess(args, { stdin: lines.join("\n") })
+    assert.strictEqual(code, 0, stderr)
+    const once = await json([
+      "chat",
+      shared.model,
+      "What is this?",
+      "--image",
+      image(1),
+      "--max-new-tokens",
+      "6",
+      ...native
+    ])
+    assert.strictEqual(stdout.split("\n")[0]!.trim(), (once as Answered).answer.split("\n")[0]!.trim())
+    assert.include(stderr, `the next question is about ${image(1)}`)
+    assert.include(stderr, "none.png")
+    assert.include(stderr, "/sing is no command; a question that begins with / is written with two")
+    assert.include(stderr, "2 questions with their answers and pictures are forgotten")
+    assert.strictEqual(stderr.match(/\/image FILE adds a picture/g)!.length, 2)
+  })
+
+  it("refuses --json without a question", async () => {
+    const { message } = await fails(["chat", shared.model, "--json", ...native], 2)
+    assert.include(message, "--json needs a question; a conversation is text")
+  })
+
   it("and evaluate say of a run which models it has", async () => {
     const run = temporaryDirectory()
     writeFileSync(join(run, "run.json"), "{}")
@@ -91,11 +147,9 @@ describe("speedq chat", () => {
       const advice = `it has exported none; "speedq export ${run} --format packed" writes one`
       assert.strictEqual(message, `${run} is a run, not a model; ${advice}`)
     }
+    // One that is being written has no config yet.
     mkdirSync(join(run, "model", "packed"), { recursive: true })
-    assert.include(
-      (await fails([...commands[0]!, ...native])).message,
-      `its models are ${join(run, "model", "packed")}`
-    )
+    assert.include((await fails([...commands[0]!, ...native])).message, "it has exported none")
   })
 })
 

@@ -25,5 +25,16 @@ export const printJson = (value: unknown): Effect.Effect<void> =>
 /** A remark on standard error. */
 export const remark = (text: string): Effect.Effect<void> => writeText(process.stderr, text)
 
+/** The state of things on standard error, where that is a terminal: one line, which the next one takes the place of. */
+export const status = (text: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${printable(text)}`)
+}
+
+/** Takes it away. */
+export const clearStatus: Effect.Effect<void> = Effect.sync(() => status(""))
+
+/** Where a person who types sees the line. */
+export const editorStream = (): NodeJS.WriteStream => process.stderr
+
 /** The program's own help, with its colours. */
 export const printHelp = (stream: NodeJS.WriteStream, help: string): Effect.Effect<void> => write(stream, `${help}\n`)

@@ -1,31 +1,24 @@
 /** One question about pictures, its answer as it comes. */
-
 import { monotonicMillis } from "@speedq/pipeline"
-import { Compute, openAnsweringModel } from "@speedq/stages"
-import { type ArithmeticChoice, type BackendName, Random } from "@speedq/tensors"
-import { decodeImage, greedy, imageTiles, nucleus, type RgbImage, streamAnswer } from "@speedq/vlm-model"
+import type { BackendName } from "@speedq/tensors"
+import { type Preparing, type RgbImage, streamAnswer } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { refuseRun } from "./refuseRun.ts"
+import { type ChatRequest, chatting, openChatModel, readPicture } from "./chatModel.ts"
+import { modelOf } from "./modelOf.ts"
 
-export interface AskRequest {
-  readonly model: string
+export interface AskRequest extends ChatRequest {
   readonly question: string
   /** Files, in the order in which the question means them. */
   readonly images: readonly string[]
-  readonly maxNewTokens: number
-  /** Of each image; the model's own number when absent. */
-  readonly maxTiles: number | undefined
-  /** Pictures with more are refused; Pillow's limit when absent. */
-  readonly maxPixels: number | undefined
-  /** Greedy when absent. */
-  readonly temperature: number | undefined
-  readonly topP: number
-  readonly seed: number
-  /** Compares the files of an export with their digests first; off when absent. */
-  readonly verify?: boolean
-  /** How products and attention are computed; f32 when absent. */
-  readonly arithmetic?: ArithmeticChoice
+}
+
+/** Where an answer is shown. */
+export interface Shown {
+  /** A piece of the answer, when it is there. */
+  readonly piece: (text: string) => Effect.Effect<void>
+  /** How far the prompt is that comes before it. */
+  readonly preparing?: (progress: Preparing) => void
 }
 
 export interface Answered {
@@ -40,21 +33,14 @@ export interface Answered {
 
 /** Asks with pictures that are read already. */
 const askAbout = Effect.fn("ask")(
-  function* (
-    pictures: readonly RgbImage[],
-    { model, question, images, maxNewTokens, maxTiles, temperature, topP, seed, verify = false }: AskRequest,
-    _backend: BackendName,
-    show: (piece: string) => Effect.Effect<void>
-  ) {
-    const { backend } = yield* Compute
-    const answering = yield* openAnsweringModel(model, { verify })
-    const settings = answering.directory.image
-    const tiled = pictures.map((picture) => imageTiles(picture, settings, maxTiles ?? settings.maxTiles))
-    const sampler =
-      temperature === undefined ? greedy : nucleus({ temperature, topP, random: Random.make(seed, "chat") })
+  function* (pictures: readonly RgbImage[], request: AskRequest, _backend: BackendName, shown: Shown) {
+    const { question, images, maxNewTokens } = request
+    const { model, backend, answering, sampler, tilesOf } = yield* openChatModel(request)
+    const tiled = pictures.map(tilesOf)
     const begun = yield* monotonicMillis
-    const answer = yield* streamAnswer(answering, { question, images: tiled, maxNewTokens, sampler }).pipe(
-      Stream.tap(show),
+    const asked = { question, images: tiled, maxNewTokens, sampler }
+    const answer = yield* streamAnswer(answering, shown.preparing ? { ...asked, watch: shown.preparing } : asked).pipe(
+      Stream.tap(shown.piece),
       Stream.runFold(
         () => "",
         (text, piece) => text + piece
@@ -62,7 +48,7 @@ const askAbout = Effect.fn("ask")(
     )
     const answered: Answered = {
       model,
-      backend: backend.name,
+      backend,
       question,
       images: images.map((file, index) => ({ file, tiles: tiled[index]!.count })),
       answer: answer.trim(),
@@ -70,21 +56,15 @@ const askAbout = Effect.fn("ask")(
     }
     return answered
   },
-  (self, _pictures, { arithmetic }, backend) =>
-    self.pipe(Effect.scoped, Effect.provide(Compute.layer({ backend, arithmetic })))
+  (self, _pictures, request, backend) => self.pipe(Effect.scoped, Effect.provide(chatting(request, backend)))
 )
 
 /**
- * Asks on a backend, and gives every piece of the answer to `show` when it is there. Pictures are read before the model,
+ * Asks on a backend, and gives every piece of the answer to `shown` when it is there. Pictures are read before the model,
  * which takes its time: one that cannot be read is told at once.
  */
-export const ask = Effect.fnUntraced(function* (
-  request: AskRequest,
-  backend: BackendName,
-  show: (piece: string) => Effect.Effect<void>
-) {
-  yield* refuseRun(request.model)
-  const limits = request.maxPixels === undefined ? {} : { maxPixels: request.maxPixels }
-  const pictures = yield* Effect.forEach(request.images, (file) => decodeImage(file, limits))
-  return yield* askAbout(pictures, request, backend, show)
+export const ask = Effect.fnUntraced(function* (request: AskRequest, backend: BackendName, shown: Shown) {
+  yield* modelOf(request.model)
+  const pictures = yield* Effect.forEach(request.images, (file) => readPicture(request, file))
+  return yield* askAbout(pictures, request, backend, shown)
 })

@@ -17,6 +17,7 @@ import * as Layer from "effect/Layer"
 import { Note, progress } from "../command/progress.ts"
 import { evaluationProgress } from "./evaluationProgress.ts"
 import { modelName } from "./modelName.ts"
+import { modelOf } from "./modelOf.ts"
 import { openModel } from "./openModel.ts"
 import { scoreJson } from "./scoreFile.ts"
 
@@ -47,10 +48,11 @@ const holdDirectory = Effect.fnUntraced(function* (directory: string) {
 /** Asks every row, writes predictions and score, continues where it stopped. */
 export const evaluateDirectory = Effect.fn("evaluateDirectory")(
   function* (
-    model: string,
+    directory: string,
     { benchmark, limit, maxPixels, name, verify = false, arithmetic: _chosen, ...request }: EvaluationRequest,
     _backend: BackendName
   ) {
+    const model = yield* modelOf(directory)
     const chosen = yield* benchmarkNamed(benchmark, (yield* Extensions).benchmarks)
     const lock = yield* holdDirectory(request.out)
     const { answering, identity } = yield* openModel(model, { verify })

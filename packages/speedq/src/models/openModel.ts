@@ -2,11 +2,9 @@
 import { Recipe } from "@speedq/pipeline"
 import { fingerprintOf, openAnsweringModel } from "@speedq/stages"
 import * as Effect from "effect/Effect"
-import { refuseRun } from "./refuseRun.ts"
 
-/** `identity` is a digest of the directory's files; gigabytes of weights count by samples of their bytes. Fails with NotAModel for a run. */
+/** `identity` is a digest of the directory's files; gigabytes of weights count by samples of their bytes. */
 export const openModel = Effect.fn("openModel")(function* (directory: string, options: { readonly verify: boolean }) {
-  yield* refuseRun(directory)
   const answering = yield* openAnsweringModel(directory, options)
   const identity = yield* fingerprintOf(Recipe.make({ name: "model", model: directory }).settings, {})
   return { answering, identity }

@@ -29,6 +29,8 @@ export interface Options {
   /** Default: the repository's root. */
   readonly cwd?: string
   readonly env?: NodeJS.ProcessEnv
+  /** What it reads from standard input; nothing by default. */
+  readonly stdin?: string
   /** Called whenever standard error grew. */
   readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void
 }
@@ -36,16 +38,17 @@ export interface Options {
 /** Starts node, hands the process to `started`, and gives how it ended. */
 const start = (
   args: readonly string[],
-  { cwd = root, env = {}, onStderr }: Options,
+  { cwd = root, env = {}, stdin, onStderr }: Options,
   started: (child: ChildProcess) => void
 ): Promise<Ended> =>
   new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {
       cwd,
       env: { ...process.env, NO_COLOR: "1", ...env },
-      stdio: ["ignore", "pipe", "pipe"]
+      stdio: "pipe"
     })
     started(child)
+    child.stdin.end(stdin)
     let [stdout, stderr] = ["", ""]
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text
