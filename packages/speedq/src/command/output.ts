@@ -25,13 +25,17 @@ export const printJson = (value: unknown): Effect.Effect<void> =>
 /** A remark on standard error. */
 export const remark = (text: string): Effect.Effect<void> => writeText(process.stderr, text)
 
+let hasStatus = false
+
 /** The state of things on standard error, where that is a terminal: one line, which the next one takes the place of. */
 export const status = (text: string): void => {
-  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${printable(text)}`)
+  if (!process.stderr.isTTY) return
+  process.stderr.write(`\r\u001b[2K${printable(text)}`)
+  hasStatus = text !== ""
 }
 
-/** Takes it away. */
-export const clearStatus: Effect.Effect<void> = Effect.sync(() => status(""))
+/** Takes it away, where it is there: the line may have an answer on it by now. */
+export const clearStatus: Effect.Effect<void> = Effect.sync(() => hasStatus && status(""))
 
 /** Where a person who types sees the line. */
 export const editorStream = (): NodeJS.WriteStream => process.stderr
