@@ -167,6 +167,20 @@ export class PredictionsMissing extends Schema.TaggedError<PredictionsMissing>("
   }
 }
 
+/** Shards do not answer every row together. */
+export class RowsMissing extends Schema.TaggedError<RowsMissing>("@speedq/evaluation/RowsMissing")("RowsMissing", {
+  file: Schema.String,
+  missing: Schema.Number,
+  rows: Schema.Number,
+  /** Indexes of some of them. */
+  first: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const more = this.missing > this.first.length ? ", ..." : ""
+    return `${this.file}: ${this.missing} of ${this.rows} rows have no answer in these journals: index ${this.first.join(", ")}${more}; give the journals of all shards, finish a shard by the command that began it, or ask the rows of a changed data file again`
+  }
+}
+
 /** The first of some rows with its reason, and where the others are. */
 export const namedRows = ([first, ...others]: readonly [RowInvalid, ...RowInvalid[]]): string => {
   const named = others

@@ -37,6 +37,7 @@ export {
   PredictionsOfOthers,
   RowInvalid,
   RowNotAnswered,
+  RowsMissing,
   RowsUnreadable,
   TableInvalid,
   UnknownBenchmark
@@ -55,10 +56,12 @@ export {
   xlsxCellLimit
 } from "./predictions/writePredictions.ts"
 export { Answerer, type AnswerRequest } from "./run/Answerer.ts"
-export { type Evaluated, type EvaluateOptions, evaluate, isPublished, requestOf } from "./run/evaluate.ts"
+export { type Evaluated, evaluate } from "./run/evaluate.ts"
 export { type Journal, type JournalEntry, type JournalKey, openJournal } from "./run/Journal.ts"
 export type { Progress } from "./run/Progress.ts"
 export { questionDigest } from "./run/questionDigest.ts"
+export { type EvaluateOptions, isPublished, requestOf } from "./run/questions.ts"
+export { evaluateShard, type MergeOptions, mergeShards, type Shard, type ShardEvaluated } from "./run/shards.ts"
 export { expectedAnswer } from "./scoring/expectedAnswer.ts"
 export { accuracy, type Mark, type Marks, type RowMark, summarize } from "./scoring/Marks.ts"
 export { markChoices } from "./scoring/markChoices.ts"

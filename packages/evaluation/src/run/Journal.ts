@@ -129,6 +129,25 @@ const parse = Effect.fnUntraced(function* (file: string, text: string, key: Jour
   return { answered, damaged, begun }
 })
 
+/** Whom the questions of a journal were asked, and how. Fails with FileFailed, and with JournalDamaged where its first line is not whole. */
+export const readJournalKey = Effect.fn("evaluation.readJournalKey")(function* (
+  file: string
+): Effect.fn.Return<JournalKey, FileFailed | JournalMismatch | JournalDamaged> {
+  const text = yield* readText(file, mostBytes.text)
+  const lines = text.split("\n")
+  const header = decodeHeader(lines[0]!)
+  if (Result.isSuccess(header) && headerLine(header.success) === lines[0]) return header.success
+  if (Result.isSuccess(decodeOldHeader(lines[0]!))) {
+    return yield* new JournalMismatch({ file, field: "version", expected: String(version), actual: "1" })
+  }
+  return yield* new JournalDamaged({ file, lines: lines.filter((line) => line !== "").length })
+})
+
+/** Answers of a journal that is not continued. Fails with FileFailed, JournalMismatch and JournalDamaged. */
+export const readJournal = Effect.fn("evaluation.readJournal")(function* (file: string, key: JournalKey) {
+  return yield* parse(file, yield* readText(file, mostBytes.text), key)
+})
+
 const syncEveryNanos = 1_000_000_000n
 
 /**
