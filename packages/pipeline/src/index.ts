@@ -22,7 +22,7 @@ export {
   stagesName,
   supersededName
 } from "./directory/RunDirectory.ts"
-export { acquireLock } from "./directory/RunLock.ts"
+export { acquireLock, type RunLock } from "./directory/RunLock.ts"
 export { removeSuperfluous, type Superfluous, superfluousIn } from "./directory/superfluous.ts"
 export {
   LockLost,

@@ -126,6 +126,21 @@ export class NotAModel extends Schema.TaggedError<NotAModel>()("NotAModel", {
   }
 }
 
+/** There is nothing to merge, or answers of several models. */
+export class NoShards extends Schema.TaggedError<NoShards>()("NoShards", {
+  directory: Schema.String,
+  benchmark: Schema.String,
+  /** Of models that have shards there. */
+  names: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    const { directory, benchmark, names } = this
+    return names.length === 0
+      ? `${directory} has no answers of shards on ${benchmark}; "speedq evaluate MODEL --shard 1/2 --out ${directory}" asks the first of two`
+      : `${directory} has shards of ${names.join(", ")}; name one of them with --name`
+  }
+}
+
 /** A model or run from which nothing can be exported. */
 export class NotExportable extends Schema.TaggedError<NotExportable>()("NotExportable", {
   path: Schema.String,

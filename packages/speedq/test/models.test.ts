@@ -238,6 +238,51 @@ const evaluating = (out: string): readonly string[] => [
   ...["--out", out, "--name", "m", ...native]
 ]
 
+describe("speedq evaluate --shard and merge", () => {
+  const asked = ["--data", short, "--benchmark", "nano", "--limit", "7", "--name", "m", "--format", "tsv"]
+  interface Files {
+    readonly overall: number
+    readonly predictionsFile: string
+    readonly scoreFile: string
+    readonly resultFile: string
+  }
+
+  it("write what one process writes", async () => {
+    const [whole, parts] = [temporaryDirectory(), temporaryDirectory()]
+    const once = (await json(["evaluate", shared.model, ...asked, "--out", whole, ...native])) as Files
+    for (const shard of ["1/2", "2/2"]) {
+      const args = ["evaluate", shared.model, ...asked, "--shard", shard, "--out", parts, ...native]
+      const done = (await json(args)) as { readonly answered: number; readonly rows: number }
+      assert.deepInclude(done, { answered: shard === "1/2" ? 4 : 3, rows: 7 })
+      if (shard === "1/2") {
+        const { message } = await fails(["merge", parts, ...asked])
+        assert.match(message, /3 of 7 rows have no answer in these journals: index /)
+      }
+    }
+    const merged = (await json(["merge", parts, ...asked])) as Files
+    assert.strictEqual(merged.overall, once.overall)
+    for (const file of ["predictionsFile", "scoreFile", "resultFile"] as const) {
+      assert.strictEqual(readFileSync(merged[file], "utf8"), readFileSync(once[file], "utf8"), file)
+    }
+    // The only name of the shards is meant where none is given.
+    const unnamed = asked.filter((word) => word !== "--name" && word !== "m")
+    assert.strictEqual(((await json(["merge", parts, ...unnamed])) as Files).overall, once.overall)
+  })
+
+  it("refuse a shard that is none, and a directory without any", async () => {
+    for (const shard of ["0/2", "3/2", "2", "a/b", "1/2/3"]) {
+      const { message } = await fails(["evaluate", shared.model, ...asked, "--shard", shard, ...native], 2)
+      assert.include(message, `"${shard}" is no shard; write one as 2/3, from 1/3 to 3/3`)
+    }
+    const empty = temporaryDirectory()
+    const { message } = await fails(["merge", empty, ...asked])
+    assert.include(
+      message,
+      `${empty} has no answers of shards on nano; "speedq evaluate MODEL --shard 1/2 --out ${empty}"`
+    )
+  })
+})
+
 describe("speedq evaluate", () => {
   it("asks, writes, scores, and continues with the rows that are left", async () => {
     const out = join(temporaryDirectory(), "out")

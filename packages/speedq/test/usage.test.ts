@@ -11,6 +11,7 @@ const names = [
   "plan",
   "status",
   "evaluate",
+  "merge",
   "score",
   "compare",
   "export",

@@ -115,7 +115,7 @@ export const readLock = Effect.fn("RunLock.read")(function* (directory: string) 
 })
 
 /** Held by the one process that may write a directory. */
-interface RunLock {
+export interface RunLock {
   /** Fails when the lock was taken away; asked before anything is made final. */
   readonly verify: Effect.Effect<void, LockLost | StorageFailed>
 }

@@ -17,6 +17,7 @@ import { doctor } from "./commands/doctor.ts"
 import { evaluate } from "./commands/evaluate.ts"
 import { exportCommand } from "./commands/export.ts"
 import { init } from "./commands/init.ts"
+import { merge } from "./commands/merge.ts"
 import { plan } from "./commands/plan.ts"
 import { run } from "./commands/run.ts"
 import { score } from "./commands/score.ts"
@@ -41,7 +42,7 @@ const speedq = Command.make("speedq").pipe(
   ]),
   Command.withSubcommands([
     { group: "Quantize", commands: [run, plan, data, status, clean, exportCommand] },
-    { group: "Use and judge models", commands: [chat, evaluate, score, compare] },
+    { group: "Use and judge models", commands: [chat, evaluate, merge, score, compare] },
     { group: "Begin", commands: [create, doctor, init] }
   ]),
   Command.withGlobalFlags([Debug])

@@ -5,21 +5,25 @@ import {
   benchmarkNamed,
   type Evaluated,
   evaluate,
+  evaluateShard,
   type Matcher,
   type PredictionFormat,
-  renderScore
+  renderScore,
+  type Shard
 } from "@speedq/evaluation"
-import { acquireLock, emit, madeDirectory, whileDoing } from "@speedq/pipeline"
+import { emit } from "@speedq/pipeline"
 import { Compute, Extensions, modelAnswerer } from "@speedq/stages"
 import type { ArithmeticChoice, BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Note, progress } from "../command/progress.ts"
 import { evaluationProgress } from "./evaluationProgress.ts"
+import { holdDirectory } from "./holdDirectory.ts"
 import { modelName } from "./modelName.ts"
 import { modelOf } from "./modelOf.ts"
 import { openModel } from "./openModel.ts"
 import { scoreJson } from "./scoreFile.ts"
+import { shardDirectory } from "./shardDirectories.ts"
 
 export interface EvaluationRequest {
   readonly data: string
@@ -39,42 +43,57 @@ export interface EvaluationRequest {
   readonly arithmetic?: ArithmeticChoice
 }
 
-/** Locks the directory of the answers, which two processes would fill with the same ones. Fails with RunLocked while another one writes it. */
-const holdDirectory = Effect.fnUntraced(function* (directory: string) {
-  yield* whileDoing("make the directory", directory)(madeDirectory(directory))
-  return yield* acquireLock(directory)
+/** Opens the model and the directory that a request means, for the life of the scope. */
+const openEvaluation = Effect.fnUntraced(function* (
+  directory: string,
+  { benchmark, limit, maxPixels, name, verify = false, arithmetic: _chosen, ...request }: EvaluationRequest
+) {
+  const model = yield* modelOf(directory)
+  const chosen = yield* benchmarkNamed(benchmark, (yield* Extensions).benchmarks)
+  const lock = yield* holdDirectory(request.out)
+  const { answering, identity } = yield* openModel(model, { verify })
+  const { arithmetic } = (yield* Compute).backend
+  const answerer = modelAnswerer(answering, arithmetic === "f32" ? identity : `${identity} in ${arithmetic}`)
+  const held = Effect.mapError(lock.verify, ({ message }) => new AnswerFailed({ reason: message }))
+  const options = {
+    ...request,
+    name: name ?? (yield* modelName(model)),
+    onProgress: yield* evaluationProgress(chosen.name),
+    ...(limit === undefined ? {} : { limit }),
+    ...(maxPixels === undefined ? {} : { maxPixels })
+  }
+  const asking = Effect.provideService(Answerer, {
+    ...answerer,
+    answer: (asked) => Effect.tap(answerer.answer(asked), held)
+  })
+  return { chosen, options, asking }
 })
+
+/** Computes on a backend, its progress shown. */
+const shownOn = ({ arithmetic }: EvaluationRequest, backend: BackendName) =>
+  Layer.mergeAll(Compute.layer({ backend, arithmetic }), progress)
 
 /** Asks every row, writes predictions and score, continues where it stopped. */
 export const evaluateDirectory = Effect.fn("evaluateDirectory")(
-  function* (
-    directory: string,
-    { benchmark, limit, maxPixels, name, verify = false, arithmetic: _chosen, ...request }: EvaluationRequest,
-    _backend: BackendName
-  ) {
-    const model = yield* modelOf(directory)
-    const chosen = yield* benchmarkNamed(benchmark, (yield* Extensions).benchmarks)
-    const lock = yield* holdDirectory(request.out)
-    const { answering, identity } = yield* openModel(model, { verify })
-    const { arithmetic } = (yield* Compute).backend
-    const answerer = modelAnswerer(answering, arithmetic === "f32" ? identity : `${identity} in ${arithmetic}`)
-    const held = Effect.mapError(lock.verify, ({ message }) => new AnswerFailed({ reason: message }))
-    const evaluated = yield* evaluate(chosen, {
-      ...request,
-      name: name ?? (yield* modelName(model)),
-      onProgress: yield* evaluationProgress(chosen.name),
-      ...(limit === undefined ? {} : { limit }),
-      ...(maxPixels === undefined ? {} : { maxPixels })
-    }).pipe(
-      Effect.provideService(Answerer, { ...answerer, answer: (asked) => Effect.tap(answerer.answer(asked), held) })
-    )
+  function* (directory: string, request: EvaluationRequest, _backend: BackendName) {
+    const { chosen, options, asking } = yield* openEvaluation(directory, request)
+    const evaluated = yield* evaluate(chosen, options).pipe(asking)
     yield* emit(Note, {
       message: `predictions are in ${evaluated.predictionsFile}, the score is in ${evaluated.scoreFile}`
     })
     return evaluated
   },
-  (self, _model, { arithmetic }, backend) =>
-    self.pipe(Effect.scoped, Effect.provide(Layer.mergeAll(Compute.layer({ backend, arithmetic }), progress)))
+  (self, _directory, request, backend) => self.pipe(Effect.scoped, Effect.provide(shownOn(request, backend)))
+)
+
+/** Asks the rows of one shard into a directory of its own below `out`, and continues where it stopped. */
+export const evaluateShardOf = Effect.fn("evaluateShardOf")(
+  function* (directory: string, shard: Shard, request: EvaluationRequest, _backend: BackendName) {
+    const out = shardDirectory(request.out, shard)
+    const { chosen, options, asking } = yield* openEvaluation(directory, { ...request, out })
+    return yield* evaluateShard(chosen, shard, options).pipe(asking)
+  },
+  (self, _directory, _shard, request, backend) => self.pipe(Effect.scoped, Effect.provide(shownOn(request, backend)))
 )
 
 /** The document of `--json`: that of `speedq score`, and the files. `published` is null for a benchmark without an origin. */

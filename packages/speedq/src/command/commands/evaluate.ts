@@ -4,8 +4,9 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { benchmark, checkBenchmark, data, imageStore, matcher } from "../benchmarkFlags.ts"
+import { answerName, limit, predictionFormat, shard } from "../evaluationFlags.ts"
 import { defaulted } from "../flagDefaults.ts"
-import { arithmetic, backend, count, json, maxPixels, model, verify } from "../flags.ts"
+import { arithmetic, backend, json, maxPixels, model, verify } from "../flags.ts"
 import { print, printJson } from "../output.ts"
 import { pathFlag } from "../pathParam.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
@@ -17,23 +18,20 @@ export const evaluate = Command.make(
     data,
     benchmark,
     matcher,
-    limit: count("limit").pipe(
-      Flag.withDescription("ask only the first N rows; predictions and score are then named NAME_BENCHMARK_firstN"),
-      Flag.optional
-    ),
+    limit,
+    shard,
     maxPixels,
     imageStore,
     out: pathFlag("out", "DIR", "directory").pipe(
       defaulted("directory for answers, predictions and score", "evaluations")
     ),
-    name: Flag.String("name").pipe(
-      Flag.withMetavar("NAME"),
+    name: answerName.pipe(
       Flag.withDescription(
         "name of the model in file names; default: the name of its directory, or run and format: mine-packed for runs/mine/model/packed"
       ),
       Flag.optional
     ),
-    format: Flag.Literals("format", ["xlsx", "tsv", "json"]).pipe(defaulted("format of the predictions file", "xlsx")),
+    format: predictionFormat,
     verify,
     backend,
     arithmetic,
@@ -46,6 +44,7 @@ export const evaluate = Command.make(
     benchmark,
     matcher,
     limit,
+    shard,
     maxPixels,
     imageStore,
     out,
@@ -57,26 +56,29 @@ export const evaluate = Command.make(
     json
   }) {
     yield* checkBenchmark(benchmark, "speedq evaluate --help")
-    const { describeEvaluation, evaluateDirectory, evaluationJson } = yield* Effect.promise(
+    const { describeEvaluation, evaluateDirectory, evaluateShardOf, evaluationJson } = yield* Effect.promise(
       () => import("../../models/evaluateDirectory.ts")
     )
-    const evaluated = yield* evaluateDirectory(
-      model,
-      {
-        data,
-        benchmark,
-        matcher,
-        limit: Option.getOrUndefined(limit),
-        maxPixels: Option.getOrUndefined(maxPixels),
-        imageStore,
-        out,
-        name: Option.getOrUndefined(name),
-        format,
-        verify,
-        arithmetic
-      },
-      backend
-    )
+    const request = {
+      data,
+      benchmark,
+      matcher,
+      limit: Option.getOrUndefined(limit),
+      maxPixels: Option.getOrUndefined(maxPixels),
+      imageStore,
+      out,
+      name: Option.getOrUndefined(name),
+      format,
+      verify,
+      arithmetic
+    }
+    if (Option.isSome(shard)) {
+      const done = yield* evaluateShardOf(model, shard.value, request, backend)
+      return yield* json
+        ? printJson(done)
+        : print(`${done.answered} of ${done.rows} rows are answered in ${done.journalFile}`)
+    }
+    const evaluated = yield* evaluateDirectory(model, request, backend)
     yield* json ? printJson(evaluationJson(evaluated)) : print(describeEvaluation(evaluated))
   }, withPlugins)
 ).pipe(
@@ -86,6 +88,7 @@ export const evaluate = Command.make(
   ),
   Command.withExamples([
     { command: "speedq evaluate models/InternVL3-1B --data MMStar.tsv --benchmark MMStar --limit 20" },
+    { command: "speedq evaluate models/InternVL3-1B --data MMStar.tsv --benchmark MMStar --shard 2/3" },
     {
       command:
         "speedq evaluate runs/nano/model/packed --data speedq:data/nano/evaluation/short.tsv --benchmark nano --json"
