@@ -57,7 +57,7 @@ export const requestOf = Effect.fnUntraced(function* (
 })
 
 /** A row that is asked, and the digest of its question. */
-export interface Asked {
+interface Asked {
   readonly row: DataRow
   readonly question: string
 }
