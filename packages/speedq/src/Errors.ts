@@ -126,6 +126,16 @@ export class NotAModel extends Schema.TaggedError<NotAModel>()("NotAModel", {
   }
 }
 
+/** A port that a server cannot have. */
+export class PortRefused extends Schema.TaggedError<PortRefused>()("PortRefused", {
+  port: Schema.Int,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `port ${this.port} of 127.0.0.1 ${this.reason}; give another one with --port, or 0 for a free one`
+  }
+}
+
 /** There is nothing to merge, or answers of several models. */
 export class NoShards extends Schema.TaggedError<NoShards>()("NoShards", {
   directory: Schema.String,

@@ -12,6 +12,7 @@ const names = [
   "status",
   "evaluate",
   "merge",
+  "serve",
   "score",
   "compare",
   "export",

@@ -19,7 +19,7 @@ export {
   encodeConversation,
   type Turn
 } from "./conversation/encodeConversation.ts"
-export { generationPrompt, type PromptInput } from "./conversation/generationPrompt.ts"
+export { generationPrompt, type PromptInput, withPlaceholders } from "./conversation/generationPrompt.ts"
 export { expandPlaceholders, imagePlaceholder, videoPlaceholder } from "./conversation/imagePlaceholders.ts"
 export { estimateLength, estimateRecordLength, referenceLengthEstimator } from "./conversation/lengthEstimate.ts"
 export { PythonRandom } from "./conversation/pythonRandom.ts"

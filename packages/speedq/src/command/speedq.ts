@@ -21,6 +21,7 @@ import { merge } from "./commands/merge.ts"
 import { plan } from "./commands/plan.ts"
 import { run } from "./commands/run.ts"
 import { score } from "./commands/score.ts"
+import { serve } from "./commands/serve.ts"
 import { status } from "./commands/status.ts"
 import { off } from "./flags.ts"
 import { missingIn } from "./missing.ts"
@@ -42,7 +43,7 @@ const speedq = Command.make("speedq").pipe(
   ]),
   Command.withSubcommands([
     { group: "Quantize", commands: [run, plan, data, status, clean, exportCommand] },
-    { group: "Use and judge models", commands: [chat, evaluate, merge, score, compare] },
+    { group: "Use and judge models", commands: [chat, serve, evaluate, merge, score, compare] },
     { group: "Begin", commands: [create, doctor, init] }
   ]),
   Command.withGlobalFlags([Debug])

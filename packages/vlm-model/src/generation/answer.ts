@@ -23,6 +23,8 @@ export interface Question extends Asked {
   readonly sampler: Sampler
   /** Told before each step of reading the prompt, which takes its time before the first token. */
   readonly watch?: (progress: Preparing) => void
+  /** Sees every token of the answer. */
+  readonly onToken?: (id: number) => void
 }
 
 /** What is wrong with a question, or with the model. */
@@ -32,10 +34,8 @@ export const isAnswerError = (error: unknown): error is AnswerError =>
   [PromptInvalid, ImageTokenMismatch, PromptTooLong, LogitsNotFinite].some((type) => error instanceof type)
 
 /** What answers are generated with, and what stands before. */
-interface Generation extends Pick<Question, "maxNewTokens" | "sampler" | "watch"> {
+interface Generation extends Pick<Question, "maxNewTokens" | "sampler" | "watch" | "onToken"> {
   readonly cache?: KeyValueCache
-  /** Sees every token of the answer. */
-  readonly onToken?: (id: number) => void
 }
 
 /** Pieces of the text that follows a prompt, specials left out, never a part of a character. Raises what an AnswerError is. */

@@ -78,8 +78,12 @@ export const makeConversation = (model: AnsweringModel): Conversation => {
     const answered: number[] = []
     let [text, isAsked] = ["", false]
     try {
-      const { maxNewTokens, sampler, watch } = question
-      const generation = { maxNewTokens, sampler, cache, onToken: (id: number) => void answered.push(id) }
+      const { maxNewTokens, sampler, watch, onToken } = question
+      const keepToken = (id: number) => {
+        answered.push(id)
+        onToken?.(id)
+      }
+      const generation = { maxNewTokens, sampler, cache, onToken: keepToken }
       for await (const piece of answerPieces(model, rest(ids, all), watch ? { ...generation, watch } : generation)) {
         text += piece
         isAsked = true

@@ -13,6 +13,8 @@ import type { Weights } from "../model/Weights.ts"
 /** What is asked: a question with the tiles of its pictures, in order. */
 export interface Asked extends Pick<PromptInput, "question" | "history"> {
   readonly images: readonly Tiles[]
+  /** What the system turn says; absent: the model's own message. */
+  readonly system?: string
 }
 
 /** A model that is ready to be asked. */
@@ -23,13 +25,13 @@ export interface AnsweringModel {
 }
 
 /** The prompt in pieces. Fails with PromptInvalid. */
-export const renderQuestion = ({ config }: ModelDirectory, { question, history, images }: Asked) =>
+export const renderQuestion = ({ config }: ModelDirectory, { question, history, images, system }: Asked) =>
   generationPrompt({
     question,
     ...(history ? { history } : {}),
     tilesPerImage: images.map(({ count }) => count),
     tokensPerTile: tokensPerTile(config),
-    systemMessage: config.system_message
+    systemMessage: system ?? config.system_message
   })
 
 /** Told before the pictures are looked at. Raises PromptTooLong. */
