@@ -8,7 +8,7 @@ import type { openChatModel } from "../models/chatModel.ts"
 import { type ChatRequest, type ReadQuestion, type RequestRefused, readMessages } from "./chatRequest.ts"
 import { stopText } from "./stopText.ts"
 
-export type ServedModel = Effect.Success<ReturnType<typeof openChatModel>>
+type ServedModel = Effect.Success<ReturnType<typeof openChatModel>>
 
 /** How a model is served. */
 export interface Serving {
@@ -38,7 +38,7 @@ interface Usage {
 type Finish = "stop" | "length"
 
 /** A piece of an answer, and at last how it ended. */
-export type AnswerEvent = { readonly text: string } | { readonly finish: Finish; readonly usage: Usage }
+type AnswerEvent = { readonly text: string } | { readonly finish: Finish; readonly usage: Usage }
 
 /** An answer as it is generated. Fails with what is wrong with the question. */
 const answerEvents = (

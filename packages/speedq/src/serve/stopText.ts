@@ -1,6 +1,6 @@
 /** Cuts a text that comes in pieces before the first of some words. */
 
-export interface StopText {
+interface StopText {
   /** The part of what came so far that no stop word can begin in any more, and was not given yet. */
   readonly push: (piece: string) => { readonly text: string; readonly stopped: boolean }
   /** What was held back, where the text ended without one. */
