@@ -1,7 +1,7 @@
 /** What an error in reading a saved value means: only what was read and is wrong is damage. */
 import { FileFailed, SafetensorsInvalid } from "@speedq/formats"
 import { SavedFileDamaged, StorageFailed } from "@speedq/pipeline"
-import { OutOfMemory } from "@speedq/tensors"
+import { BackendUnavailable, DeviceLost, OutOfMemory, TensorTooLarge } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
 import { readingSaved } from "../src/artefacts/readingSaved.ts"
@@ -31,5 +31,14 @@ describe("reading what was saved", () => {
   it("takes neither a refusal of the system nor a lack of memory for damage", () => {
     for (const code of ["EACCES", "EIO", "EMFILE"]) assert.instanceOf(raised(failed(code)), StorageFailed)
     assert.instanceOf(raised(new OutOfMemory("native", 4096, 0, 1024)), ComputeFailed)
+  })
+
+  it("takes what is wrong with the backend for none, either: a device that is gone, a tensor that it does not bind", () => {
+    for (const error of [
+      new DeviceLost("gpujs:webgpu", "reset"),
+      new TensorTooLarge("gpujs:webgpu", [2, 2], 16, 8),
+      new BackendUnavailable("gpujs:webgpu", "it was closed")
+    ])
+      assert.instanceOf(raised(error), ComputeFailed)
   })
 })

@@ -35,6 +35,7 @@ export type { AnyComputation, Computation, Cost } from "./core/Computation.ts"
 export { type DType, elementBytes, type HostArray, viewAs } from "./core/DType.ts"
 export {
   BackendUnavailable,
+  DeviceLost,
   DTypeMismatch,
   ForeignTensor,
   InvalidAttribute,
@@ -45,6 +46,7 @@ export {
   OutOfMemory,
   ReleasedTensor,
   ShapeMismatch,
+  TensorTooLarge,
   UnsupportedKernel
 } from "./core/Errors.ts"
 export type { Geometry } from "./core/Geometry.ts"

@@ -1,7 +1,7 @@
 /** Backends by the names that the command line uses. */
 import type { ArithmeticChoice } from "../core/Arithmetic.ts"
 import type { Backend } from "../core/Backend.ts"
-import { BackendUnavailable } from "../core/Errors.ts"
+import { BackendUnavailable, DeviceLost } from "../core/Errors.ts"
 import { chooseArithmetic } from "./chooseArithmetic.ts"
 import { chooseAuto } from "./chooseAuto.ts"
 import { makeGpujsBackend } from "./gpujs/GpujsBackend.ts"
@@ -56,7 +56,7 @@ const openAuto = async (options: OpenBackendOptions): Promise<Backend> => {
     return chosen
   } catch (error) {
     await gpu?.close()
-    if (error instanceof BackendUnavailable) return native
+    if (error instanceof BackendUnavailable || error instanceof DeviceLost) return native
     await native.close()
     throw error
   }

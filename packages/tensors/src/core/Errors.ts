@@ -138,6 +138,24 @@ export class UnsupportedKernel extends TensorError {
   }
 }
 
+/** A tensor is larger than the largest that a backend holds. */
+export class TensorTooLarge extends TensorError {
+  readonly _tag = "TensorTooLarge"
+  readonly backend: string
+  readonly shape: Shape
+  readonly bytes: number
+  readonly mostBytes: number
+  constructor(backend: string, shape: Shape, bytes: number, mostBytes: number) {
+    super(
+      `backend ${backend} binds no tensor ${formatShape(shape)} of ${bytes} bytes: its largest buffer has ${mostBytes}; use a smaller batch or shorter sequences, or the native backend`
+    )
+    this.backend = backend
+    this.shape = shape
+    this.bytes = bytes
+    this.mostBytes = mostBytes
+  }
+}
+
 /** A backend cannot be started as asked; nothing else is chosen silently. */
 export class BackendUnavailable extends TensorError {
   readonly _tag = "BackendUnavailable"
@@ -148,17 +166,36 @@ export class BackendUnavailable extends TensorError {
   }
 }
 
+/** The device went away while it was used: its driver was reset, it was taken out, or its memory ran over. What lay on it is gone. */
+export class DeviceLost extends TensorError {
+  readonly _tag = "DeviceLost"
+  readonly backend: string
+  /** What the driver says of it; empty where it says nothing. */
+  readonly reason: string
+  constructor(backend: string, reason: string) {
+    const said = reason === "" ? "" : ` (${reason.trim()})`
+    super(
+      `backend ${backend} lost its device${said}, and with it every tensor there; another backend, or this one opened again, goes on from what is saved`
+    )
+    this.backend = backend
+    this.reason = reason
+  }
+}
+
 /** The backend has no room for another tensor. */
 export class OutOfMemory extends TensorError {
   readonly _tag = "OutOfMemory"
   readonly backend: string
   readonly requestedBytes: number
   readonly liveBytes: number
-  readonly budgetBytes: number
-  constructor(backend: string, requestedBytes: number, liveBytes: number, budgetBytes: number) {
-    super(
-      `backend ${backend} cannot allocate ${requestedBytes} bytes: ${liveBytes} of ${budgetBytes} bytes are live; use a smaller batch, rematerialization, or a larger memory limit`
-    )
+  /** Undefined where a device does not say how much memory it has. */
+  readonly budgetBytes: number | undefined
+  constructor(backend: string, requestedBytes: number, liveBytes: number, budgetBytes: number | undefined) {
+    const [live, fix] =
+      budgetBytes === undefined
+        ? [`${liveBytes}`, "a smaller batch or rematerialization"]
+        : [`${liveBytes} of ${budgetBytes}`, "a smaller batch, rematerialization, or a larger memory limit"]
+    super(`backend ${backend} cannot allocate ${requestedBytes} bytes: ${live} bytes are live; use ${fix}`)
     this.backend = backend
     this.requestedBytes = requestedBytes
     this.liveBytes = liveBytes

@@ -1,7 +1,9 @@
 /** Dawn's null adapter: it validates every call as a GPU does, copies and clears, and computes nothing. It needs no driver. */
 import { afterAll } from "vitest"
 import { create } from "webgpu"
+import { adapterFacts } from "../../src/backends/gpujs/webgpu/adapterFacts.ts"
 import type { OpenedDevice } from "../../src/backends/gpujs/webgpu/openDevice.ts"
+import { watchDevice } from "../../src/backends/gpujs/webgpu/watchDevice.ts"
 
 /** Dawn crashes when the object behind its adapters is collected while they live. */
 const gpu = create(["backend=null"])
@@ -44,5 +46,6 @@ export const openNullDevice = async (): Promise<OpenedDevice & { readonly calls:
     calls.submits++
     return submit(buffers)
   }
-  return { device, adapter: "null", assertThere: () => {}, calls }
+  const facts = adapterFacts(adapter.info, { byDawn: false })
+  return { device, facts, adapter: "null", ...watchDevice(device, "gpujs:webgpu (null)"), calls }
 }

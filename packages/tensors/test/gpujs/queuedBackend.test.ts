@@ -14,9 +14,9 @@ import {
   InvalidAttribute,
   leadingRows,
   matmul,
-  OutOfMemory,
   scale,
   softmax,
+  TensorTooLarge,
   tensor,
   UnsupportedKernel,
   zeros
@@ -214,7 +214,7 @@ describe("storage", () => {
   it("refuses tensors past the mode's limit, before and inside a kernel", async () => {
     const { backend } = start("webasm")
     const count = 2 ** 24 + 1
-    assert.throws(() => zeros(backend, [count]), OutOfMemory, `${4 * count} bytes`)
+    assert.throws(() => zeros(backend, [count]), TensorTooLarge, `[${count}] of ${4 * count} bytes`)
     const x = zeros(backend, [2])
     const large = kernelOf([{ output: "inside", compute: same, reads: ["x"], extent: [count] }])
     assert.throws(() => apply(large, { x }, {}), UnsupportedKernel, /"inside" has 16777217 elements, .* 16777216/)

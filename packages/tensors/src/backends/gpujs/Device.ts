@@ -57,6 +57,8 @@ export interface Device<S> {
   }
   /** Storage in use, intermediates included. */
   readonly usage: () => Usage
+  /** Raises DeviceLost once the device is gone; absent where none can go. */
+  readonly assertThere?: () => void
   /** The error of work that failed after its call had returned, once. */
   readonly takeFailure: () => Error | undefined
   /** Gives back what is kept for the next tensors. */

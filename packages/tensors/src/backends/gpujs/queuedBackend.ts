@@ -6,7 +6,7 @@
 import type { Backend } from "../../core/Backend.ts"
 import type { AnyComputation } from "../../core/Computation.ts"
 import { elementBytes } from "../../core/DType.ts"
-import { BackendUnavailable, OutOfMemory, UnsupportedKernel } from "../../core/Errors.ts"
+import { BackendUnavailable, TensorTooLarge, UnsupportedKernel } from "../../core/Errors.ts"
 import type { Handle, KernelCall, Operand } from "../../core/Operand.ts"
 import { type Shape, sizeOf } from "../../core/Shape.ts"
 import type { Device } from "./Device.ts"
@@ -52,6 +52,7 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
   }
   const assertOpen = () => {
     if (closed) throw new BackendUnavailable(device.name, "it was closed")
+    device.assertThere?.()
   }
   /** Does `work`, which does not throw, once everything before it is done: at once where nothing waits. */
   const inOrder = (work: () => void | Promise<void>): void => {
@@ -202,7 +203,7 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
       const size = sizeOf(spec.shape)
       const each = device.elementBytes(spec.dtype)
       const most = device.maxElements(spec.dtype)
-      if (size > most) throw new OutOfMemory(device.name, each * size, bytes, each * most)
+      if (size > most) throw new TensorTooLarge(device.name, spec.shape, each * size, each * most)
       buffers++
       bytes += each * size
       // What is not written yet reads as zeros, asked for or not.
@@ -217,6 +218,7 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
       }
     },
     fill: (handle, write) => {
+      assertOpen()
       const stored = handle as Stored<S>
       const values = valuesIn(stored, write)
       const store = () => {

@@ -9,6 +9,7 @@ import type { PooledBuffer } from "./PooledBuffer.ts"
 import type { Kind } from "./packing.ts"
 import type { Recorder } from "./recorder.ts"
 import { bindingOfRead, bindingOfResult, inPlaceOf, readingOf, translateProgram } from "./translateProgram.ts"
+import type { DeviceWatch } from "./watchDevice.ts"
 import { workgroupsOf } from "./workgroups.ts"
 
 export interface Stored {
@@ -26,8 +27,7 @@ interface LaunchContext {
   readonly take: (length: number) => Stored
   readonly upload: (values: Float32Array) => Stored
   readonly release: (stored: Stored) => void
-  /** Raises BackendUnavailable once the device is gone. */
-  readonly assertThere: () => void
+  readonly watch: DeviceWatch
 }
 
 /** How operands are stored that are not all f32, else "". */
@@ -47,7 +47,7 @@ const placeOf = ({ output, reads, extent }: GpujsProgram, operands: readonly Sto
 }
 
 export const launchedProgram = (
-  { gpu, device, recorder, groups, take, upload, release, assertThere }: LaunchContext,
+  { gpu, device, recorder, groups, take, upload, release, watch }: LaunchContext,
   kernel: string,
   program: GpujsProgram
 ): CompiledProgram<Stored> => {
@@ -70,12 +70,13 @@ export const launchedProgram = (
     )
     const operands = reads.map((_, index) => (index === place ? result : bindingOfRead(index)))
     const ofTables = tables.map((_, index) => result + 1 + index)
-    const pipeline = await buildPipeline(device, {
+    const building = buildPipeline(device, {
       wgsl: place < 0 ? reading.wgsl : inPlaceOf(reading, place),
       parameterBytes,
       reads: [...operands.filter((binding) => binding !== result), ...ofTables],
       writes: [result]
     })
+    const pipeline = await watch.orLost(building)
     const bindings = [...operands, ...(place < 0 ? [result] : []), ...ofTables]
     const bindable = { ...pipeline, kernel, number: nextPipeline(), parameterBytes, bindings, last: undefined }
     const ofKinds = built.get(kinds) ?? []
@@ -118,7 +119,7 @@ export const launchedProgram = (
   }
   return {
     run: (given, operands) => {
-      assertThere()
+      watch.assertThere()
       const place = placeOf(given, operands)
       const kinds = kindsOf(operands)
       const ready = built.get(kinds)?.[place + 1]

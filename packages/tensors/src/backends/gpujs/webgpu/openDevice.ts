@@ -1,15 +1,16 @@
 /** The GPU itself: an adapter, and a device with all that it offers. */
 import { BackendUnavailable } from "../../../core/Errors.ts"
-import { provideWebgpu } from "./provideWebgpu.ts"
+import { type AdapterFacts, adapterFacts, adapterName } from "./adapterFacts.ts"
+import { isOwnDawn, provideWebgpu } from "./provideWebgpu.ts"
+import { type DeviceWatch, watchDevice } from "./watchDevice.ts"
 
 export const modeName = "gpujs:webgpu"
 
-export interface OpenedDevice {
+export interface OpenedDevice extends DeviceWatch {
   readonly device: GPUDevice
-  /** The adapter as it calls itself, for example "nvidia, hopper". */
+  readonly facts: AdapterFacts
+  /** The adapter's class in words, for example "nvidia, hopper, nvidia-h200, Vulkan, NVIDIA 550.54". */
   readonly adapter: string
-  /** Raises BackendUnavailable once the device is gone. */
-  readonly assertThere: () => void
 }
 
 /** What the spec promises everywhere is little: a binding of 128 MiB, 8 storage buffers. A device has it only where asked. */
@@ -26,23 +27,13 @@ export const openDevice = async (software: boolean): Promise<OpenedDevice> => {
     )
   }
   const { info, limits } = adapter
-  const called = [info.vendor, info.architecture, info.description].filter(Boolean).join(", ")
+  const facts = adapterFacts(info, { byDawn: isOwnDawn(gpu) })
+  const called = adapterName(facts)
   if (info.isFallbackAdapter && !software) {
     throw new BackendUnavailable(modeName, `the adapter (${called}) is software, slower than the native backend`)
   }
   const device = await adapter.requestDevice({
     requiredLimits: Object.fromEntries(wanted.map((limit) => [limit, limits[limit]]))
   })
-  let lost: string | undefined
-  void device.lost.then(({ message }) => {
-    lost = message
-  })
-  return {
-    device,
-    adapter: called,
-    assertThere: () => {
-      if (lost === undefined) return
-      throw new BackendUnavailable(modeName, `the GPU device was lost (${lost}); start the backend again`)
-    }
-  }
+  return { device, facts, adapter: called, ...watchDevice(device, `${modeName} (${called})`) }
 }

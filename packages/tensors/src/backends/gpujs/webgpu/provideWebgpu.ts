@@ -25,6 +25,9 @@ const requireVulkan = (): void => {
   }
 }
 
+/** Whether it is the Dawn that is started here, which takes the system's own API. */
+export const isOwnDawn = (gpu: GPU): boolean => gpu === provided
+
 /** Raises BackendUnavailable when the Vulkan loader is missing, or when Dawn is not installed or does not start. */
 export const provideWebgpu = async (): Promise<GPU> => {
   const scope = globalThis as { navigator?: { gpu?: GPU } }

@@ -4,6 +4,7 @@
  */
 import type { PooledBuffer } from "./PooledBuffer.ts"
 import type { Recorder } from "./recorder.ts"
+import type { DeviceWatch } from "./watchDevice.ts"
 
 const stagingUsage = 0x01 | 0x08 // MAP_READ, COPY_DST
 const forReading = 0x01 // MAP_READ
@@ -19,7 +20,8 @@ interface Piece {
   used: number
 }
 
-export const makeReadBack = (device: GPUDevice, recorder: Recorder) => {
+/** Reads reject with DeviceLost as soon as the device is gone. */
+export const makeReadBack = (device: GPUDevice, recorder: Recorder, orLost: DeviceWatch["orLost"]) => {
   const kept: GPUBuffer[] = []
   let open: { readonly piece: Piece; readonly bytes: Promise<ArrayBuffer> } | undefined
 
@@ -33,7 +35,7 @@ export const makeReadBack = (device: GPUDevice, recorder: Recorder) => {
     const { staging, used } = piece
     recorder.flush()
     try {
-      await staging.mapAsync(forReading, 0, used)
+      await orLost(staging.mapAsync(forReading, 0, used))
       const bytes = staging.getMappedRange(0, used).slice(0)
       staging.unmap()
       giveBack(staging)

@@ -60,7 +60,7 @@ const refusal = (kernels: readonly string[], message: string): Error => {
 /** The mode over a device that is open. */
 export const makeWebgpuDevice = (
   Gpu: typeof GPU,
-  { device, adapter, assertThere }: OpenedDevice,
+  { device, adapter, ...watch }: OpenedDevice,
   { debug, wgsl }: WebgpuOptions
 ): Device<Stored> => {
   const gpu = new Gpu({ mode: "webgpu" })
@@ -68,11 +68,13 @@ export const makeWebgpuDevice = (
   const maxBytes = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize)
   const meter = makeMeter()
   let failure: Error | undefined
+  /** Bytes of the buffer that was made last: the one that had no room. */
+  let newest = 0
   const onError = ({ error }: GPUUncapturedErrorEvent) => {
     const full = error.constructor.name === "GPUOutOfMemoryError"
     const { bytes } = meter.usage()
     failure ??= full
-      ? new OutOfMemory(modeName, bytes, bytes, maxBytes)
+      ? new OutOfMemory(modeName, newest, bytes, undefined)
       : new BackendUnavailable(modeName, error.message)
   }
   device.addEventListener("uncapturederror", onError)
@@ -89,10 +91,13 @@ export const makeWebgpuDevice = (
       failure ??= refusal([kernel], message)
     }
   })
-  const reads = makeReadBack(device, recorder)
+  const reads = makeReadBack(device, recorder, watch.orLost)
   let made = 0
   const pool = makeBufferPool<PooledBuffer>({
-    create: (size) => ({ gpu: device.createBuffer({ size, usage: storageUsage }), size, id: made++, usedIn: 0 }),
+    create: (size) => {
+      newest = size
+      return { gpu: device.createBuffer({ size, usage: storageUsage }), size, id: made++, usedIn: 0 }
+    },
     destroy: (buffer) => {
       recorder.letGo(buffer)
       buffer.gpu.destroy()
@@ -114,10 +119,10 @@ export const makeWebgpuDevice = (
   const download = async ({ buffer, length, kind }: Stored): Promise<Uint8Array> => {
     if (length === 0) return new Uint8Array(0)
     const bytes = await reads.read(buffer, bytesOfWords(kind, length)).catch((error: Error) => {
-      assertThere()
+      watch.assertThere()
       throw new BackendUnavailable(modeName, error.message)
     })
-    await recorder.settled()
+    await watch.orLost(recorder.settled())
     const failed = takeFailure()
     if (failed) throw failed
     return bytes
@@ -131,7 +136,7 @@ export const makeWebgpuDevice = (
     failure = undefined
     return taken
   }
-  const context = { gpu, device, recorder, groups, take, upload, release, assertThere }
+  const context = { gpu, device, recorder, groups, take, upload, release, watch }
   const { run } = makeWgslLauncher(context)
   return {
     name: `${modeName} (${adapter})`,
@@ -165,6 +170,7 @@ export const makeWebgpuDevice = (
     compile: (kernel, program) => launchedProgram(context, kernel, program),
     ...(wgsl ? { wgsl: { take: (length, dtype) => take(length, kindOf(dtype)), run } } : {}),
     usage: meter.usage,
+    assertThere: watch.assertThere,
     takeFailure,
     trim: () => {
       groups.clear()

@@ -7,6 +7,7 @@ import { modeName } from "./openDevice.ts"
 import { bytesOfWords, type Kind, readOf, wideningOf } from "./packing.ts"
 import type { Recorder } from "./recorder.ts"
 import type { WgslLaunch, WgslProgram } from "./WebgpuBody.ts"
+import type { DeviceWatch } from "./watchDevice.ts"
 
 interface LauncherContext {
   readonly device: GPUDevice
@@ -14,8 +15,7 @@ interface LauncherContext {
   readonly groups: BindGroups
   readonly take: (length: number, kind: Kind) => Stored
   readonly release: (stored: Stored) => void
-  /** Raises BackendUnavailable once the device is gone. */
-  readonly assertThere: () => void
+  readonly watch: DeviceWatch
 }
 
 /** The text with its declarations, for operands that are stored as `kinds`, in the order of its reads. */
@@ -70,7 +70,7 @@ const assertKinds = (kernel: string, program: WgslProgram, reads: readonly Store
 const kindsOf = ({ widened }: WgslProgram, reads: readonly Stored[]): string =>
   widened === undefined ? "" : reads.map(({ kind }) => kind).join()
 
-export const makeWgslLauncher = ({ device, recorder, groups, take, release, assertThere }: LauncherContext) => {
+export const makeWgslLauncher = ({ device, recorder, groups, take, release, watch }: LauncherContext) => {
   /** By how operands are stored. */
   const built = new Map<string, Map<WgslProgram, Bindable>>()
 
@@ -89,7 +89,7 @@ export const makeWgslLauncher = ({ device, recorder, groups, take, release, asse
     }
     const parameterBytes = parameterBytesOf(program)
     const bindings = Array.from({ length: count }, (_, i) => 1 + i)
-    const pipeline = await buildPipeline(device, {
+    const building = buildPipeline(device, {
       wgsl: wgslOf(
         program,
         reads.map(({ kind }) => kind)
@@ -100,6 +100,7 @@ export const makeWgslLauncher = ({ device, recorder, groups, take, release, asse
     }).catch((error: Error) => {
       throw new UnsupportedKernel(kernel, modeName, error.message)
     })
+    const pipeline = await watch.orLost(building)
     const bindable = { ...pipeline, kernel, number: nextPipeline(), parameterBytes, bindings, last: undefined }
     const ofKinds = built.get(kinds) ?? new Map<WgslProgram, Bindable>()
     built.set(kinds, ofKinds.set(program, bindable))
@@ -134,7 +135,7 @@ export const makeWgslLauncher = ({ device, recorder, groups, take, release, asse
       reads: readonly Stored[],
       writes: readonly Stored[]
     ): void | Promise<void> => {
-      assertThere()
+      watch.assertThere()
       assertKinds(kernel, launch.program, reads, writes)
       const kinds = kindsOf(launch.program, reads)
       const ready = built.get(kinds)?.get(launch.program)
