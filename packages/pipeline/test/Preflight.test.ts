@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import { assert } from "vitest"
 import { PreflightFailed } from "../src/Errors.ts"
 import { Machine } from "../src/machine/Machine.ts"
+import { TensorMemory } from "../src/machine/TensorMemory.ts"
 import * as Preflight from "../src/plan/Preflight.ts"
 import * as Recipe from "../src/run/Recipe.ts"
 import * as Forecast from "../src/stage/Forecast.ts"
@@ -33,16 +34,20 @@ const Needy = Stage.define({
     memory: Schema.Number,
     state: Schema.Number,
     files: Schema.Array(Schema.String),
+    tensors: Schema.optionalKey(Schema.Number),
+    largest: Schema.optionalKey(Schema.Number),
     broken: Schema.optionalKey(Schema.Boolean),
     slow: Schema.optionalKey(Schema.Boolean)
   }),
-  forecast: ({ memory, state, files, broken, slow }) =>
+  forecast: ({ memory, tensors, largest, state, files, broken, slow }) =>
     Effect.gen(function* () {
       if (broken) return yield* Effect.fail(new Error("config.json has no hidden_size"))
       const obstacles = yield* Forecast.missingFiles(files, "download the model")
       return Forecast.make({
         obstacles,
         memoryBytes: memory,
+        ...(tensors === undefined ? {} : { tensorBytes: tensors }),
+        ...(largest === undefined ? {} : { largest: { tensor: "head.weight [9, 9] in f32", bytes: largest } }),
         checkpointBytes: state,
         outputBytes: gib,
         seconds: 90,
@@ -54,6 +59,13 @@ const Needy = Stage.define({
 })
 
 const small = { memory: gib, state: gib, files: [] }
+/** A GPU with memory of its own, a tenth of which is lost. */
+const gpu: TensorMemory = {
+  device: "gpujs:webgpu (nvidia)",
+  ...{ bytes: 4 * gib, source: "nvidia-smi", shared: false, largestBytes: 2 * gib, overhead: 0.1 }
+}
+const onGpu = (memory: Partial<TensorMemory> = {}) =>
+  Effect.provideService(TensorMemory, Effect.succeed({ ...gpu, ...memory }))
 const bare = Recipe.make({ name: "needy", model: "none" })
 const onMachine = Effect.provideService(Machine, machine)
 
@@ -125,6 +137,81 @@ describe("Preflight", () => {
       const error = yield* Effect.flip(Preflight.check(recipe, temporaryDirectory()))
       assert.include(error.message, "it needs 1 GiB of memory, but only 512 MiB is available")
     }).pipe(onMachine, Effect.provide(NodeServices.layer))
+  )
+
+  it.effect("tensors of a device count there, and everything else with the process", () =>
+    Effect.gen(function* () {
+      const recipe = bare.pipe(
+        Recipe.andThen(Needy.stage({ ...small, memory: 3 * gib, tensors: 2 * gib, largest: gib / 4 })),
+        Recipe.andThen(Needy.stage({ ...small, memory: gib })),
+        Recipe.andThen(Needy.stage({ ...small, memory: 0 }))
+      )
+      const { stages, memoryBytes, device, problems } = yield* Preflight.plan(recipe, "/nowhere/yet").pipe(onGpu())
+      const on = (bytes: number) => Math.ceil(1.1 * bytes)
+      assert.deepStrictEqual(
+        stages.map(({ forecast }) => [forecast.memoryBytes, forecast.deviceBytes]),
+        // Two copies of the largest tensor on its way; a stage that does not tell its tensors may need all of it in both.
+        [
+          [gib + gib / 2, on(2 * gib)],
+          [gib, on(gib)],
+          [0, 0]
+        ]
+      )
+      assert.deepStrictEqual([memoryBytes, device?.neededBytes], [1.5 * gib, on(2 * gib)])
+      assert.deepStrictEqual(problems, [])
+    }).pipe(onMachine, Effect.provide(NodeServices.layer))
+  )
+
+  it.effect("refuses what a device has no room for, in all or at once; what is not known is not refused", () =>
+    Effect.gen(function* () {
+      const recipe = bare.pipe(
+        Recipe.andThen(Needy.stage({ ...small, memory: 9 * gib, tensors: 8 * gib, largest: 3 * gib }))
+      )
+      const problems = (memory: Partial<TensorMemory>) =>
+        Effect.map(Preflight.plan(recipe, "/nowhere/yet").pipe(onGpu(memory)), (plan) =>
+          plan.problems.map(({ issue, fix }) => `${issue}; ${fix}`)
+        )
+      const all =
+        "its tensors need 8.8 GiB of the memory of gpujs:webgpu (nvidia), but only 4 GiB is available (nvidia-smi); use smaller batches or shorter sequences, free memory of the device, correct memory.device, or take --backend native"
+      const largest =
+        "head.weight [9, 9] in f32 takes 3 GiB, but gpujs:webgpu (nvidia) binds at most 2 GiB at once; use smaller batches or shorter sequences where it is of those, or take --backend native"
+      assert.deepStrictEqual(yield* problems({}), [all, largest])
+      assert.deepStrictEqual(yield* problems({ bytes: 9 * gib }), [largest])
+      assert.deepStrictEqual(yield* problems({ bytes: undefined, largestBytes: 3 * gib }), [])
+      const error = yield* Effect.flip(Preflight.check(recipe, temporaryDirectory()).pipe(onGpu()))
+      assert.instanceOf(error, PreflightFailed)
+    }).pipe(onMachine, Effect.provide(NodeServices.layer))
+  )
+
+  it.effect("a device without memory of its own shares the host's", () =>
+    Effect.gen(function* () {
+      const recipe = bare.pipe(
+        Recipe.andThen(Needy.stage({ ...small, memory: 7 * gib, tensors: 6 * gib, largest: gib })),
+        Recipe.andThen(Needy.stage({ ...small, memory: 2 * gib }))
+      )
+      const shared = onGpu({ bytes: undefined, source: "the host's memory", shared: true })
+      const { stages, problems } = yield* Preflight.plan(recipe, "/nowhere/yet").pipe(shared)
+      assert.deepStrictEqual(
+        stages.map(({ forecast }) => forecast.memoryBytes),
+        [3 * gib + Math.ceil(6.6 * gib), Math.ceil(2.2 * gib)]
+      )
+      assert.match(problems[0]!.issue, /^it needs 9.6 GiB of memory, but only 8 GiB is available/)
+      assert.lengthOf(problems, 1)
+    }).pipe(onMachine, Effect.provide(NodeServices.layer))
+  )
+
+  it.live("a run says that a device's memory is not known before it takes any", () =>
+    Effect.gen(function* () {
+      const unknown = onGpu({ bytes: undefined, source: "nothing tells it" })
+      const { printed } = yield* runHere(
+        join(temporaryDirectory(), "run"),
+        recipeOf([{ use: "toy-vit", floats: 8 }])
+      ).pipe(unknown)
+      assert.match(
+        printed,
+        /warning: how much memory gpujs:webgpu \(nvidia\) has is not known \(nothing tells it\); .* memory\.device/
+      )
+    })
   )
 
   it.live("a run that fails it writes nothing but the reason", () =>

@@ -327,4 +327,32 @@ describe("saving", () => {
       )
     })
   )
+
+  it.effect("another adapter continues, which run.json tells from then on; what is finished stands", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const on = (backend: string, host: string) =>
+        Effect.provideService(run(directory, counting(3, nothing), {}), Surroundings, { backend, host })
+      const [one, other] = ["gpujs:webgpu (nvidia, hopper)", "gpujs:webgpu (amd, rdna-3)"]
+      yield* on(one, "here")
+      const record = () => JSON.parse(readFileSync(join(directory, "run.json"), "utf8"))
+      assert.notProperty(record(), "changes")
+      yield* on(one, "there")
+      assert.notProperty(record(), "changes")
+      const { printed } = yield* on(other, "there")
+      assert.include(printed, "finished before, reused")
+      yield* on(other, "there")
+      yield* on(one, "there")
+      const changed = (before: string, after: string) => ({
+        field: "backend",
+        before: JSON.stringify(before),
+        after: JSON.stringify(after)
+      })
+      assert.deepStrictEqual(
+        record().changes.map(({ at: _, ...change }: { readonly at: string }) => change),
+        [changed(one, other), changed(other, one)]
+      )
+      assert.lengthOf(record().continuedAt, 4)
+    })
+  )
 })

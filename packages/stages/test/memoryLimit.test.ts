@@ -147,19 +147,29 @@ describe("a run", () => {
       const backend = { usage: () => ({ buffers: 0, bytes: live, peakBytes: live }) } as Backend
       const kept = keptBytes(config, { tokens: size * length, fakeQuantized: true, rematerialize: false })
       const needed = live + kept + processBytes + 1000
-      const decide = (budget: number, rematerialize: boolean | "auto" = "auto") =>
+      const decide = (
+        bytes: number | undefined,
+        rematerialize: boolean | "auto" = "auto",
+        { apart = false, onHost = 1000 } = {}
+      ) =>
         decideRematerialization({
           backend,
           config,
           optimization: { rematerialize },
           fakeQuantized: true,
-          budget,
-          features: [{ bytes: () => 1000, of: async () => undefined }, undefined]
+          budget: { bytes, apart },
+          features: [{ bytes: () => onHost, of: async () => undefined }, undefined]
         })({ size, length, tileKeys: [] }, {})
       assert.isFalse(decide(needed))
       assert.isTrue(decide(needed - 1))
       assert.isFalse(decide(0, false))
       assert.isTrue(decide(needed, true))
+      // On a device of its own, what the host holds does not count; what is not known there is not counted on.
+      const apart = { apart: true, onHost: 2 ** 40 }
+      assert.isFalse(decide(live + kept, "auto", apart))
+      assert.isTrue(decide(live + kept - 1, "auto", apart))
+      assert.isTrue(decide(undefined, "auto", apart))
+      assert.isFalse(decide(undefined, false, apart))
     }
   })
 })

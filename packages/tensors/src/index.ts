@@ -30,7 +30,7 @@ export { type BackendName, type OpenBackendOptions, openBackend } from "./backen
 export { doubleValues, makeReferenceBackend } from "./backends/reference/ReferenceBackend.ts"
 export type { Arithmetic, ArithmeticChoice } from "./core/Arithmetic.ts"
 export { apply } from "./core/apply.ts"
-export type { Backend, Source, Usage } from "./core/Backend.ts"
+export type { Backend, DeviceMemory, Hardware, Source, Usage } from "./core/Backend.ts"
 export type { AnyComputation, Computation, Cost } from "./core/Computation.ts"
 export { type DType, elementBytes, type HostArray, viewAs } from "./core/DType.ts"
 export {

@@ -23,12 +23,16 @@ import { tooManyStages } from "../recipe/stageLabels.ts"
 import { clearStages, stagesIn } from "./clearRun.ts"
 import { refuseLinksOut } from "./linksOut.ts"
 import { acquireLock, lockFileName } from "./RunLock.ts"
+import { surroundingsChanges } from "./surroundingsChanges.ts"
+
+const Change = Schema.Struct({ at: Timestamp, field: Schema.String, before: Schema.String, after: Schema.String })
 
 /**
  * What `run.json` holds: everything that the run rests on. `keys` are those that its stages have, or will have when they run, by
  * place: a result under another key is stale. One that cannot be known yet is not there. `expectedSeconds` says how long stages were
  * expected to take when the run was last begun or continued, where that is known. `workingDirectory` is where relative paths of the
- * recipe count from, told from the run's directory, so that both may be moved together; older records have none.
+ * recipe count from, told from the run's directory, so that both may be moved together; older records have none. `changes` are those
+ * of `surroundings` on the way, such as another adapter of a GPU: what was computed after one may have other bits than before it.
  */
 export const RunRecord = Schema.Struct({
   format: Schema.Literal(2),
@@ -38,6 +42,7 @@ export const RunRecord = Schema.Struct({
   surroundings: Schema.Record(Schema.String, Schema.String),
   expectedSeconds: Schema.optionalKey(Schema.Record(Schema.String, Schema.Number)),
   workingDirectory: Schema.optionalKey(Schema.String),
+  changes: Schema.optionalKey(Schema.Array(Change)),
   startedAt: Timestamp,
   continuedAt: Schema.Array(Timestamp)
 })
@@ -156,7 +161,11 @@ const open = Effect.fn("RunDirectory.open")(function* (given: string, fresh: boo
       const time = new Date(yield* Clock.currentTimeMillis).toISOString()
       const history = Option.match(before, {
         onNone: () => ({ startedAt: time, continuedAt: [] }),
-        onSome: ({ startedAt, continuedAt }) => ({ startedAt, continuedAt: [...continuedAt, time] })
+        onSome: ({ startedAt, continuedAt, changes: earlier = [], surroundings }) => {
+          const later = surroundingsChanges(surroundings, now.surroundings).map((change) => ({ at: time, ...change }))
+          const changes = [...earlier, ...later]
+          return { ...(changes.length > 0 ? { changes } : {}), startedAt, continuedAt: [...continuedAt, time] }
+        }
       })
       written = { format: 2, ...now, ...here, ...history }
       yield* write(written)

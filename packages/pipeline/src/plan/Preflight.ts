@@ -4,6 +4,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import { PreflightFailed, type PreflightProblem } from "../Errors.ts"
 import { Machine } from "../machine/Machine.ts"
+import { TensorMemory } from "../machine/TensorMemory.ts"
 import { type AnyRecipe, labelled } from "../recipe/recipeValue.ts"
 import { failingWithRaised } from "../run/raised.ts"
 import { arithmeticOf, type Meaning, StageArithmetic, unknownStages } from "../run/StageArithmetic.ts"
@@ -11,6 +12,7 @@ import type { BeforeWork } from "../stage/contract.ts"
 import * as Forecast from "../stage/Forecast.ts"
 import { formatBytes } from "../text/format.ts"
 import { memoryLimit } from "./memoryLimit.ts"
+import { placed } from "./placedMemory.ts"
 import { nothing, type Present, presentIn } from "./present.ts"
 
 /** What a recipe will take on this machine. */
@@ -26,6 +28,8 @@ export interface Plan {
   /** Of the stage that needs most. */
   readonly memoryBytes: number
   readonly memoryLimitBytes: number
+  /** The device that tensors lie on, and what the stage that needs most of it needs; absent where they are in the process. */
+  readonly device?: TensorMemory & { readonly neededBytes: number }
   /** Still to be written at the worst moment: results of the stages that are not finished, and what the largest of them needs besides: three states and its scratch files. */
   readonly diskBytes: number
   readonly diskFreeBytes: number | undefined
@@ -41,6 +45,7 @@ const look = <E, R>(
 ) =>
   Effect.gen(function* () {
     const machine = yield* Machine
+    const device = yield* yield* TensorMemory
     const all = labelled(recipe.stages)
     const present = yield* presentIn(recipe, directory)
     const stages = yield* Effect.forEach(
@@ -52,7 +57,7 @@ const look = <E, R>(
           Effect.flatMap(known),
           within(meaning.refused ? "f32" : meaning.arithmetic)
         )
-        const forecast = inArithmetic(yield* told, meaning)
+        const forecast = placed(inArithmetic(yield* told, meaning), device)
         return { place, forecast, ...(present.get(place) ?? nothing) }
       })
     )
@@ -76,10 +81,16 @@ const look = <E, R>(
       })),
       ...stages.flatMap(({ place, forecast }) => forecast.obstacles.map((obstacle) => ({ stage: place, ...obstacle }))),
       ...stages.filter(({ forecast }) => forecast.memoryBytes > memoryLimitBytes).map(tooLarge(memoryLimitBytes)),
+      ...(device === undefined ? [] : stages.flatMap(deviceProblems(device))),
       ...diskProblems(diskBytes, free, directory)
     ])
     const seconds = unfinished.reduce((sum, { forecast }) => sum + (forecast.seconds ?? 0), 0)
-    const result: Plan = { stages, problems, memoryBytes, memoryLimitBytes, diskBytes, diskFreeBytes: free, seconds }
+    const neededBytes = Math.max(0, ...forecasts.map(({ deviceBytes = 0 }) => deviceBytes))
+    const result: Plan = {
+      ...{ stages, problems, memoryBytes, memoryLimitBytes },
+      ...(device === undefined ? {} : { device: { ...device, neededBytes } }),
+      ...{ diskBytes, diskFreeBytes: free, seconds }
+    }
     return result
   })
 
@@ -137,6 +148,28 @@ const tooLarge =
     issue: `it needs ${formatBytes(forecast.memoryBytes)} of memory, but only ${formatBytes(limit)} is available`,
     fix: "use smaller batches or shorter sequences, free memory, or raise memory.limit"
   })
+
+/** What keeps a stage's tensors off the device: all of them together, or the largest alone. */
+const deviceProblems =
+  ({ device, bytes, source, largestBytes }: TensorMemory) =>
+  ({ place, forecast }: Plan["stages"][number]): ReadonlyArray<PreflightProblem> => {
+    const { deviceBytes = 0, largest } = forecast
+    const smaller = "use smaller batches or shorter sequences"
+    const tooMany: PreflightProblem = {
+      stage: place,
+      issue: `its tensors need ${formatBytes(deviceBytes)} of the memory of ${device}, but only ${formatBytes(bytes ?? 0)} is available (${source})`,
+      fix: `${smaller}, free memory of the device, correct memory.device, or take --backend native`
+    }
+    const tooLong: PreflightProblem = {
+      stage: place,
+      issue: `${largest?.tensor} takes ${formatBytes(largest?.bytes ?? 0)}, but ${device} binds at most ${formatBytes(largestBytes)} at once`,
+      fix: `${smaller} where it is of those, or take --backend native`
+    }
+    return [
+      ...(bytes !== undefined && deviceBytes > bytes ? [tooMany] : []),
+      ...(largest !== undefined && largest.bytes > largestBytes ? [tooLong] : [])
+    ]
+  }
 
 const diskProblems = (needed: number, free: number | undefined, directory: string): ReadonlyArray<PreflightProblem> =>
   free === undefined || needed <= free

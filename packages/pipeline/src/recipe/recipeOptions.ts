@@ -81,11 +81,22 @@ export interface RecipeOptions {
    */
   readonly memory?: {
     /**
-     * Most memory that a run may take, as in `4 GiB`.
+     * Most memory that a run may take, as in `4 GiB`; of the host, where tensors lie on a GPU.
      *
      * Unit: bytes.
+     *
+     * Left out: the machine's memory.
      */
-    readonly limit: string
+    readonly limit?: string
+    /**
+     * Most memory of a GPU that tensors may take, as in `16 GiB`: for `gpujs:webgpu`, which does not tell how much
+     * there is (docs/webgpu.md#memory).
+     *
+     * Unit: bytes.
+     *
+     * Left out: what the GPU's driver tells, where it tells it.
+     */
+    readonly device?: string
   }
   /**
    * How training stages keep what frozen vision towers make of tiles. With a directory, a tile passes a tower once

@@ -9,8 +9,8 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Checkpoints from "../checkpoints/Checkpoints.ts"
 import type { StageFiles } from "../checkpoints/StageFiles.ts"
-import { jsonChanges } from "../checkpoints/StageKey.ts"
 import { eventsFileName, RunDirectory, type RunRecord, reportFileName, stagesName } from "../directory/RunDirectory.ts"
+import { surroundingsChanges } from "../directory/surroundingsChanges.ts"
 import {
   type LockLost,
   type PreflightFailed,
@@ -23,8 +23,9 @@ import { CurrentStage, Events, emit } from "../events/Events.ts"
 import { eventReader } from "../events/readEvents.ts"
 import * as RunEvents from "../events/runEvents.ts"
 import { Build } from "../machine/Build.ts"
-import { Machine, recipeModule, runCommand, Surroundings } from "../machine/Machine.ts"
+import { Machine, Surroundings } from "../machine/Machine.ts"
 import { monotonicMillis } from "../machine/monotonic.ts"
+import { isApart } from "../machine/TensorMemory.ts"
 import { ReportEvery, writeReport } from "../overview/writeReport.ts"
 import { expectedSeconds } from "../plan/expectedSeconds.ts"
 import * as Preflight from "../plan/Preflight.ts"
@@ -33,6 +34,7 @@ import { type AnyRecipe, labelled, type Recipe } from "../recipe/recipeValue.ts"
 import { recipeChanges } from "../recipe/settingDifferences.ts"
 import type { AnyArtefact } from "../stage/Artefact.ts"
 import type { AnyStage, Begun } from "../stage/contract.ts"
+import { formatBytes } from "../text/format.ts"
 import { BetweenStages } from "./BetweenStages.ts"
 import { InterruptionFailure } from "./runMain.ts"
 import { type Progress, runStage, stageSeed } from "./runStage.ts"
@@ -84,6 +86,7 @@ const runStages = Effect.fn("Recipe.run")(function* <E, R>(recipe: AnyRecipe<E, 
   let keys = yield* expectedKeys(recipe)
   const seconds = yield* expectedSeconds(planned)
   yield* recordRun(recipe, keys, seconds)
+  yield* tellUnknownMemory(planned)
 
   const sources = new Map<string, Source>()
   // The reports on the way end with the stages: the last word is that of the finished run.
@@ -211,8 +214,12 @@ const notStarted =
   (cause: E | SavedFileDamaged) =>
     new StageFailed({ stage, step: 0, steps: 0, saved: 0, cause }) as StageFailedWith<E>
 
-// Facts that cannot change a bit of a result.
-const harmless = new Set(["host", "memory", recipeModule, runCommand])
+/** A device whose memory nobody tells may run out of it: that is said before the work, not after hours of it. */
+const tellUnknownMemory = Effect.fnUntraced(function* ({ device }: Preflight.Plan) {
+  if (!isApart(device) || device.bytes !== undefined) return
+  const message = `how much memory ${device.device} has is not known (${device.source}); the run takes up to ${formatBytes(device.neededBytes)} of it, which is checked where memory.device says how much there is`
+  yield* emit(RunEvents.Warning, { message })
+})
 
 /** Writes run.json, and tells what is not as it was when this directory was last written. */
 const recordRun = Effect.fnUntraced(function* (
@@ -237,7 +244,7 @@ const recordRun = Effect.fnUntraced(function* (
   if (Option.isNone(before)) return
   const changes = recipeChanges(before.value.recipe, now.recipe)
   if (changes.length > 0) yield* emit(RunEvents.RecipeChanged, { changes })
-  const otherChanges = jsonChanges(before.value.surroundings, surroundings).filter(({ field }) => !harmless.has(field))
+  const otherChanges = surroundingsChanges(before.value.surroundings, surroundings)
   if (otherChanges.length > 0) yield* emit(RunEvents.SurroundingsChanged, { changes: otherChanges })
 })
 

@@ -90,9 +90,16 @@ export const RecipeSettings = Schema.Struct({
   ),
   memory: optionalOption(
     Schema.Struct({
-      limit: requiredOption(Schema.ByteSizeFromString, {
-        description: "Most memory that a run may take, as in `4 GiB`.",
-        unit: "bytes"
+      limit: optionalOption(Schema.ByteSizeFromString, {
+        description: "Most memory that a run may take, as in `4 GiB`; of the host, where tensors lie on a GPU.",
+        unit: "bytes",
+        source: "the machine's memory"
+      }),
+      device: optionalOption(Schema.ByteSizeFromString, {
+        description:
+          "Most memory of a GPU that tensors may take, as in `16 GiB`: for `gpujs:webgpu`, which does not tell how much there is (docs/webgpu.md#memory).",
+        unit: "bytes",
+        source: "what the GPU's driver tells, where it tells it"
       })
     }),
     {

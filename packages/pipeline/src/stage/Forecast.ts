@@ -24,10 +24,21 @@ export interface Time {
   readonly lines: ReadonlyArray<string>
 }
 
+export interface LargestTensor {
+  readonly tensor: string
+  readonly bytes: number
+}
+
 export interface Forecast {
   readonly obstacles: ReadonlyArray<Obstacle>
-  /** Most memory in use at one time, in bytes. */
+  /** Most memory in use at one time, in bytes; in a plan for a device with a memory of its own, of the host's alone. */
   readonly memoryBytes: number
+  /** What of it is tensors, which lie on a device where one computes; left out where a stage does not know. */
+  readonly tensorBytes?: number
+  /** The largest tensor of the stage, by what it is: a device may not bind it. */
+  readonly largest?: LargestTensor
+  /** What a plan makes of `tensorBytes` for a device: bytes of its memory. */
+  readonly deviceBytes?: number
   /** Size of one saved state. Three of them exist at the worst moment: previous, newest, and the one being written. */
   readonly checkpointBytes: number
   /** What the finished stage keeps on disk, in bytes. */

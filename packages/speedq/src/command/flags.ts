@@ -10,14 +10,21 @@ import { pathArgument } from "./pathParam.ts"
 const backendNames = "auto, native[:none|:PATH of a BLAS], gpujs[:webgpu|headlessgl|webasm|cpu], reference"
 const isBackend = /^(auto|reference|native(:.+)?|gpujs(:(webgpu|headlessgl|webasm|cpu))?)$/
 
-export const backend = Flag.String("backend").pipe(
+const backendFlag = Flag.String("backend").pipe(
   Flag.withMetavar("NAME"),
   Flag.filter(
     (name) => isBackend.test(name),
     () => backendNames
   ),
-  Flag.map((name) => name as BackendName),
-  defaulted(`what computes: ${backendNames}`, "auto")
+  Flag.map((name) => name as BackendName)
+)
+
+export const backend = backendFlag.pipe(defaulted(`what computes: ${backendNames}`, "auto"))
+
+/** Of a plan, which starts none unless it is told to. */
+export const plannedBackend = backendFlag.pipe(
+  Flag.withDescription(`what the run would compute on: ${backendNames}; default: the processor`),
+  Flag.optional
 )
 
 /** Of commands that ask a model; recipes say it themselves. */

@@ -1,5 +1,12 @@
 /** How far a run is, as a person reads it. */
-import { formatBytes, formatDuration, formatNumber, type RunStatus, type StageStatus } from "@speedq/pipeline"
+import {
+  formatBytes,
+  formatDuration,
+  formatNumber,
+  formatTime,
+  type RunStatus,
+  type StageStatus
+} from "@speedq/pipeline"
 import { builtIn, type ExtensionLists, inCode, missingPlugins, recordedPlugins } from "@speedq/stages"
 import { type Cell, fittingTable, textTable } from "../command/textTable.ts"
 import { toned } from "../command/tones.ts"
@@ -49,6 +56,13 @@ const pluginLines = ({ record }: RunStatus, given: ExtensionLists): readonly str
   )
 }
 
+/** What the run went on with that it was not begun with, such as another GPU. */
+const changeLines = ({ record: { changes = [] } }: RunStatus): readonly string[] =>
+  changes.map(
+    ({ at, field, before, after }) =>
+      `${toned("careful", "changed")} on ${formatTime(Date.parse(at))} UTC, so bits may differ: ${field}: ${before} -> ${after}`
+  )
+
 /** What has to be known of results that no longer hold. */
 const staleLines = ({ stages }: RunStatus): readonly string[] => {
   const stale = stages.flatMap(({ place, state }) => (state === "stale" ? [place] : []))
@@ -89,6 +103,7 @@ export const describeStatus = (run: RunStatus, now: number, given: ExtensionList
     `${run.directory}: ${stateLine(run, now)}`,
     progressLine(run),
     ...pluginLines(run, given),
+    ...changeLines(run),
     "",
     textTable(["stage", "state", "steps", "saved", "left", "loss", "kept"], run.stages.map(row)),
     ...staleLines(run),

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { textTable } from "../command/textTable.ts"
 import { toned } from "../command/tones.ts"
 import type { LoadedAblation } from "./loadWork.ts"
-import { planRecipe, type RecipePlan } from "./planRecipe.ts"
+import { type PlanChoices, planRecipe, type RecipePlan } from "./planRecipe.ts"
 
 export interface AblationPlan {
   readonly name: string
@@ -26,7 +26,7 @@ const runsOf = ({ runs }: LoadedAblation, variant: string): LoadedAblation["runs
 export const planAblation = Effect.fn("planAblation")(function* (
   ablation: LoadedAblation,
   directory: string,
-  choices: { readonly time: boolean }
+  choices: PlanChoices
 ) {
   const { name, seeds } = ablation
   const variants = yield* Effect.forEach(ablation.variants, ({ name: variant }) => {

@@ -11,10 +11,12 @@ import {
 } from "@speedq/pipeline"
 import { renderPlan } from "@speedq/quantizers"
 import { onProcessor, ReleasedConfigs } from "@speedq/stages"
+import type { BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { textTable } from "../command/textTable.ts"
 import { toned } from "../command/tones.ts"
+import { computeFor } from "../run/computeFor.ts"
 import { releasedConfig } from "../shipped/released.ts"
 import { type LayerPlan, layerPlan } from "./layerPlan.ts"
 import { tellingSurveys } from "./surveyProgress.ts"
@@ -31,19 +33,26 @@ export interface RecipePlan {
   readonly fits: boolean
 }
 
-/** Plans `recipe` for a run in `directory`; `time`: measures how long it takes. Nothing fails: what stands in the way is among the problems. */
+export interface PlanChoices {
+  /** Measures how long the stages take. */
+  readonly time: boolean
+  /** What the run would compute on; the processor, by which nothing is started, when left out. */
+  readonly backend?: BackendName | undefined
+}
+
+/** Plans `recipe` for a run in `directory`. Nothing fails but a backend that does not start: what stands in the way is among the problems. */
 export const planRecipe = Effect.fn("planRecipe")(function* <E, R>(
   recipe: Recipe.AnyRecipe<E, R>,
   directory: string,
-  { time }: { readonly time: boolean }
+  { time, backend }: PlanChoices
 ) {
   const known = Effect.provideService(ReleasedConfigs, releasedConfig)
   const layers = yield* Effect.result(failingWithRaised(layerPlan(recipe)).pipe(known))
-  const forecast = yield* Preflight.plan(recipe, directory, { time }).pipe(
-    known,
-    Effect.provideService(StageArithmetic, onProcessor),
-    tellingSurveys
-  )
+  const planning = Preflight.plan(recipe, directory, { time }).pipe(known, tellingSurveys)
+  const forecast =
+    backend === undefined
+      ? yield* Effect.provideService(planning, StageArithmetic, onProcessor)
+      : yield* Effect.provide(planning, computeFor(recipe, backend))
   const unplanned = Result.isFailure(layers) ? [Forecast.obstacleOf(layers.failure)] : []
   // What keeps the layers from being told mostly keeps the stages from being forecast, who have said so.
   const untold = unplanned.filter(({ issue }) => forecast.problems.every((problem) => problem.issue !== issue))
@@ -76,12 +85,15 @@ const sizeTable = ({ size, parameters }: LayerPlan): string => {
   return textTable(["size", "parameters", "MB", "bits/parameter"], [...size.parts.map(line), line(size.total), plain])
 }
 
+const hasDevice = ({ device }: Preflight.Plan): boolean => device !== undefined
+
 const stageTable = ({ forecast }: RecipePlan): string =>
   textTable(
-    ["stage", "memory", "saved state", "kept", "time", ""],
+    ["stage", "memory", ...(hasDevice(forecast) ? ["device"] : []), "saved state", "kept", "time", ""],
     forecast.stages.map(({ place, forecast: stage, finished, stale }) => [
       place,
       stage.memoryBytes === 0 ? "" : formatBytes(stage.memoryBytes),
+      ...(hasDevice(forecast) ? [stage.deviceBytes ? formatBytes(stage.deviceBytes) : ""] : []),
       stage.checkpointBytes === 0 ? "" : formatBytes(stage.checkpointBytes),
       stage.outputBytes === 0 ? "" : formatBytes(stage.outputBytes),
       stage.seconds === undefined ? "unknown" : formatDuration(1000 * stage.seconds),
@@ -96,6 +108,20 @@ const verdict = ({ problems, fits }: RecipePlan): readonly string[] =>
 
 /** Bytes that stages expect; none of them expects nothing. */
 const known = (bytes: number): string => (bytes === 0 ? "an unknown part" : formatBytes(bytes))
+
+/** Memory of the host, and of the device where there is one. */
+const memoryLines = ({ memoryBytes, memoryLimitBytes, device }: Preflight.Plan): readonly string[] => {
+  const host = `${known(memoryBytes)} of ${formatBytes(memoryLimitBytes)}`
+  if (device === undefined) return [`memory: ${host}`]
+  const { device: name, bytes, source, shared, neededBytes } = device
+  const needed = known(neededBytes)
+  if (shared && bytes === undefined) return [`memory: ${host}, which ${name} shares: its tensors take ${needed} of it`]
+  const there =
+    bytes === undefined
+      ? `; how much there is is not known (${source}): --set memory.device=16GiB says it`
+      : ` of ${formatBytes(bytes)} (${source})`
+  return [`memory: ${host}, of the host`, `device: ${needed}${there}, of ${name}`]
+}
 
 const totalTime = ({ stages, seconds }: Preflight.Plan): string => {
   const left = stages.filter(({ finished }) => !finished)
@@ -131,7 +157,7 @@ export const describePlan = (planned: RecipePlan, { eachLayer = false } = {}): s
     `${planned.name}: model ${planned.model}, seed ${planned.seed}, into ${planned.directory}`,
     "",
     ...verdict(planned),
-    `memory: ${known(forecast.memoryBytes)} of ${formatBytes(forecast.memoryLimitBytes)}`,
+    ...memoryLines(forecast),
     `disk:   ${known(forecast.diskBytes)} of ${free} free`,
     `time:   ${totalTime(forecast)}`,
     "",

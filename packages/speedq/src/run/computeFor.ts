@@ -3,8 +3,9 @@ import type { Recipe } from "@speedq/pipeline"
 import { Compute } from "@speedq/stages"
 import type { BackendName } from "@speedq/tensors"
 
-/** The backend, within the recipe's limit of memory. */
+/** The backend, within the recipe's limits of memory. */
 export const computeFor = ({ settings }: Recipe.AnyRecipe, backend: BackendName) => {
-  const limit = settings.memory?.limit
-  return Compute.layer({ backend, memoryLimit: limit === undefined ? undefined : Number(limit) })
+  const { limit, device } = settings.memory ?? {}
+  const bytes = (size: typeof limit) => (size === undefined ? undefined : Number(size))
+  return Compute.layer({ backend, memoryLimit: bytes(limit), deviceMemory: bytes(device) })
 }

@@ -15,11 +15,12 @@ import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
 import { measureSpeeds } from "../measuring/speeds.ts"
 import { roundingPiece, weightsOf } from "../measuring/weightPieces.ts"
 import { blockNames } from "../model/modelBlocks.ts"
-import { type PlannedLayers, planTowers, quantizedMatrices } from "../model/plannedLayers.ts"
+import { chosenMatrices, type PlannedLayers, planTowers, quantizedMatrices } from "../model/plannedLayers.ts"
 import { requireGrids } from "../model/requireGrids.ts"
 import { languageFlops, linearWeights, visionBlockFloats, visionBlockFlops, visionTokens } from "../planning/cost.ts"
 import { listed, mostNamed } from "../planning/datasetObstacles.ts"
 import { disagreements } from "../planning/decidingStages.ts"
+import { largestTensor } from "../planning/largestTensor.ts"
 import { missingCodec } from "../planning/mixtureForecast.ts"
 import { type PlannedModel, planModel } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
@@ -148,9 +149,12 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
   const sizes = { checkpointBytes: 12 * blockWeights + packed, outputBytes: packed }
   const tiles = images.tiles ?? config.count
   const steps = blocks.length * (config.iterations + 1)
+  const tensors = 4 * roundingCopies * blockWeights + kept
   return Forecast.make({
     obstacles: [...model.obstacles, ...missing, ...images.obstacles, ...(yield* disagreements(model.config, place))],
-    memoryBytes: model.loadedBytes + 4 * roundingCopies * blockWeights + kept + Math.min(cached, Number(config.cache)),
+    memoryBytes: model.loadedBytes + tensors + Math.min(cached, Number(config.cache)),
+    tensorBytes: model.weightBytes + tensors,
+    largest: largestTensor(model, { widened: chosenMatrices(planned), tiles: Math.min(config.batch, tiles) }),
     ...sizes,
     scratchBytes: Math.max(0, cached - Number(config.cache)),
     time: Effect.flatMap(roundingSeconds({ config, model, planned, blocks, tiles }), (work) =>

@@ -9,6 +9,7 @@ import { measureSpeeds } from "../measuring/speeds.ts"
 import { type ChosenMatrix, fakeQuantizationPiece, weightsOf } from "../measuring/weightPieces.ts"
 import { keptBytes, languageLayerFlops, projectorFlops, visionBlockFlops, visionTokens } from "../planning/cost.ts"
 import { type DataExtent, dataExtent, extentLine } from "../planning/dataExtent.ts"
+import { largestTensor } from "../planning/largestTensor.ts"
 import { mixtureForecast } from "../planning/mixtureForecast.ts"
 import { type PlannedModel, planModel } from "../planning/plannedModel.ts"
 import { stageTime } from "../planning/stageTime.ts"
@@ -89,9 +90,12 @@ const measuringSeconds = Effect.fnUntraced(function* ({ model, units, extent, re
   })
 })
 
-/** Hidden states of the records before a block and after the last one, a pass of one of them, and the weights of a unit in f32. */
-const memoryOf = ({ model, units, extent, records }: MeasuringWork): number => {
-  const { config, loadedBytes } = model
+/**
+ * Hidden states of the records before a block and after the last one, a pass of one of them, and the weights of a unit in f32; and their
+ * pictures, which are no tensors.
+ */
+const memoryOf = ({ model, units, extent, records }: MeasuringWork) => {
+  const { config, loadedBytes, weightBytes } = model
   const largest = (each: (record: Record) => number): number => Math.max(...extent.records.map(each))
   const tiles = largest((record) => record.tiles)
   const tokens = largest((record) => record.tokens)
@@ -102,7 +106,13 @@ const memoryOf = ({ model, units, extent, records }: MeasuringWork): number => {
     keptBytes(config, { tokens, fakeQuantized: false, rematerialize: true }) +
     4 * tiles * visionTokens(config) * (4 * config.vision_config.hidden_size + config.vision_config.intermediate_size)
   const rounded = 8 * Math.max(...units.map(({ weights }) => weights))
-  return loadedBytes + records * (pixels + states + Math.max(states, inTower)) + passing + rounded
+  const tensors = records * (states + Math.max(states, inTower)) + passing + rounded
+  const matrices = units.flatMap(({ candidates }) => [...candidates[0]!.choices.keys()].map((layer) => ({ layer })))
+  return {
+    memoryBytes: loadedBytes + records * pixels + tensors,
+    tensorBytes: weightBytes + tensors,
+    largest: largestTensor(model, { widened: matrices, tokens, tiles })
+  }
 }
 
 export const forecastAllocation = Effect.fnUntraced(function* (
@@ -122,7 +132,7 @@ export const forecastAllocation = Effect.fnUntraced(function* (
   const sizes = { checkpointBytes: 0, outputBytes: 0 }
   return Forecast.make({
     obstacles: [...model.obstacles, ...missing, ...(mixture?.obstacles ?? []), ...budgetObstacles(room)],
-    memoryBytes: memoryOf(work),
+    ...memoryOf(work),
     ...sizes,
     time: Effect.flatMap(measuringSeconds(work), (seconds) =>
       stageTime(seconds, { ...sizes, recipe, place, model, steps: units.length })

@@ -39,6 +39,7 @@ import { roundedMatrices } from "../model/roundedMatrices.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned, owningState } from "../model/stageMemory.ts"
 import { disagreements } from "../planning/decidingStages.ts"
+import { largestTensor } from "../planning/largestTensor.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import type { AutoclipOptions } from "../registry/stageOptions.ts"
@@ -142,6 +143,8 @@ export const Autoclip = Stage.define({
         ...(yield* disagreements(model.config, place))
       ],
       memoryBytes: model.loadedBytes + embeddings + 3 * hidden + ranges,
+      tensorBytes: model.weightBytes + embeddings + 3 * hidden + ranges,
+      largest: largestTensor(model, { widened: [...frozen, ...chosenMatrices(planned)], tokens: extent.length }),
       ...sizes,
       time,
       lines: [...ruleLines(planned, place), ...(data?.lines ?? [])]

@@ -21,6 +21,7 @@ import {
 } from "../model/plannedLayers.ts"
 import { languageLayerFloats, languageLayerFlops, linearWeights, visionBlockFlops } from "../planning/cost.ts"
 import { disagreements } from "../planning/decidingStages.ts"
+import { largestTensor } from "../planning/largestTensor.ts"
 import { type PlannedModel, planModel } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
 import { bothOf } from "../planning/stageTime.ts"
@@ -122,6 +123,7 @@ export const forecastDecoder = Effect.fnUntraced(function* (
     work: (sequences) => fittingSeconds({ ...{ model, sequences, blocks, matrices, cost }, inputs: config.inputs }),
     files: { ...sizes, recipe, place, model, steps: blocks.length * (iterations + 1) }
   })
+  const tensors = embeddings + 4 * cost.copies * blockWeights + kept
   return Forecast.make({
     obstacles: [
       ...model.obstacles,
@@ -129,8 +131,12 @@ export const forecastDecoder = Effect.fnUntraced(function* (
       ...(data?.obstacles ?? []),
       ...(yield* disagreements(model.config, place))
     ],
-    memoryBytes:
-      model.loadedBytes + embeddings + 4 * cost.copies * blockWeights + kept + Math.min(cached, Number(config.cache)),
+    memoryBytes: model.loadedBytes + tensors + Math.min(cached, Number(config.cache)),
+    tensorBytes: model.weightBytes + tensors,
+    largest: largestTensor(model, {
+      widened: [...frozen, ...matrices],
+      tokens: Math.min(cost.batch, samples) * extent.length
+    }),
     ...sizes,
     scratchBytes: Math.max(0, cached - Number(config.cache)),
     time,

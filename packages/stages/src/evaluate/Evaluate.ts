@@ -42,9 +42,12 @@ import { type Choices, chosenMatrices, planTowers } from "../model/plannedLayers
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { openTeacher } from "../model/teacherModel.ts"
+import { decidedMatrices } from "../planning/decidingStages.ts"
+import { largestTensor } from "../planning/largestTensor.ts"
 import { planModel, planTeacher } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
 import type { EvaluateOptions } from "../registry/stageOptions.ts"
+import { rowsOfCodes } from "../training/student.ts"
 import {
   type Answers,
   AnswersCodec,
@@ -195,9 +198,13 @@ export const Evaluate = Stage.define({
     const teacher = divergence > 0 ? yield* planTeacher(recipe) : undefined
     const taught = teacher?.weightBytes ?? 0
     const memoryBytes = model.weightBytes + taught + quantizedBytes(planned) + 4 * parameterCount(model.config)
+    const matrices = [...chosenMatrices(planned), ...(place ? yield* decidedMatrices(model.config, place) : [])]
+    const rows = rowsOfCodes(model.config, new Map(matrices.map(({ layer, choice }) => [layer, choice])))
     return Forecast.make({
       obstacles: [...model.obstacles, ...(teacher?.obstacles ?? []), ...obstacles],
       memoryBytes,
+      tensorBytes: memoryBytes,
+      largest: largestTensor(model, { widened: matrices.filter(({ layer }) => !rows.has(layer)) }),
       time: evaluationTime({
         ...{ model, benchmarks, batch, divergence, recipe, place },
         nearest: chosenMatrices(planned)

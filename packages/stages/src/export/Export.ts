@@ -28,7 +28,7 @@ import {
   storageFailed
 } from "@speedq/pipeline"
 import { type Parameters, sizeOf } from "@speedq/tensors"
-import { modelTensors, parameterCount } from "@speedq/vlm-model"
+import { linearLayers, modelTensors, parameterCount } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -42,6 +42,7 @@ import { packedLayers } from "../model/layerFact.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { decidedMatrices } from "../planning/decidingStages.ts"
+import { largestTensor } from "../planning/largestTensor.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import type { ExportOptions } from "../registry/stageOptions.ts"
 import { exportTime } from "./exportTime.ts"
@@ -119,6 +120,8 @@ export const Export = Stage.define({
       obstacles: [...model.obstacles, ...refusals(choice, { config: model.config, directory: recipe.model, layers })],
       // The source, the trained matrices and their codes; of the largest one f32, quantized and as it is written.
       memoryBytes: 2 * model.weightBytes + 24 * largest,
+      tensorBytes: 2 * model.weightBytes + 24 * largest,
+      largest: largestTensor(model, { widened: [...linearLayers(model.config).keys()].map((layer) => ({ layer })) }),
       outputBytes: written,
       time: exportTime({ choice, model, recipe, place, most: written }),
       lines: [`writes ${directoryOf(choice)}, at most ${formatBytes(written)}`, ...holdingLines(choice, layers)]

@@ -25,6 +25,7 @@ import { type Choices, chosenMatrices, planTowers } from "../model/plannedLayers
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { disagreements } from "../planning/decidingStages.ts"
+import { largestTensor } from "../planning/largestTensor.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
 import type { ImportVitOptions } from "../registry/stageOptions.ts"
@@ -72,6 +73,8 @@ export const ImportVit = Stage.define({
     return Forecast.make({
       obstacles: [...model.obstacles, ...missing, ...(yield* disagreements(model.config, place))],
       memoryBytes: model.loadedBytes + 2 * tower,
+      tensorBytes: model.weightBytes + 2 * tower,
+      largest: largestTensor(model, { widened: chosenMatrices(planned) }),
       outputBytes: tower,
       time: importTime({ model, files, placed, outputBytes: kept, recipe, place }),
       lines: [...ruleLines(planned, place), "weights that do not lie on these grids exactly stay numbers"]

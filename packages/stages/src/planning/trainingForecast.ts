@@ -2,7 +2,16 @@
 
 import type { RowLoss } from "@speedq/distillation"
 import { layerOf, parameterOf } from "@speedq/formats"
-import { Forecast, formatBytes, memoryLimit, type RecipeSettings, type Stage, stageSeed } from "@speedq/pipeline"
+import {
+  Forecast,
+  formatBytes,
+  type MemoryBudget,
+  processBytes,
+  type RecipeSettings,
+  type Stage,
+  stageSeed,
+  tensorBudget
+} from "@speedq/pipeline"
 import { learnedGrid, storedBytes } from "@speedq/quantizers"
 import { momentBytes, momentFormats, sizeOf } from "@speedq/tensors"
 import { decoderLayerName, type ModelConfig, modelTensors, tokensPerTile } from "@speedq/vlm-model"
@@ -19,6 +28,7 @@ import { matricesInFile } from "../training/teacherWeights.ts"
 import { keptBytes, keptTowerBytes } from "./cost.ts"
 import { type DataExtent, dataExtent, extentLine } from "./dataExtent.ts"
 import { featureLines, featureObstacles } from "./featureForecast.ts"
+import { largestTensor } from "./largestTensor.ts"
 import { mixtureForecast, nothingToLearnFrom } from "./mixtureForecast.ts"
 import type { PlannedModel } from "./plannedModel.ts"
 import { stageTime } from "./stageTime.ts"
@@ -137,7 +147,11 @@ const memoryOf = (options: TrainingForecastOptions, samples: number) => {
     featureBytes(options, samples)
   const withKept = (rematerialize: boolean) =>
     stays + Math.max(keptBytes(config, { tokens, fakeQuantized, rematerialize }), widenedBytes(options))
-  return { keeping: withKept(false), rematerializing: withKept(true) }
+  return {
+    keeping: withKept(false),
+    rematerializing: withKept(true),
+    hostBytes: processBytes + featureBytes(options, samples)
+  }
 }
 
 /** Options that take less memory, beginning with the one that changes no number: the teacher in its file, moments in fewer bits. */
@@ -169,17 +183,21 @@ const fileLines = (options: TrainingForecastOptions): readonly string[] => {
 }
 
 /** What stages will do about the decoder's inner values, the memory that it takes, and how to say it. */
-const decideMemory = (options: TrainingForecastOptions, samples: number, limit: number) => {
+const decideMemory = (options: TrainingForecastOptions, samples: number, { bytes, apart }: MemoryBudget) => {
   const { rematerialize: wanted } = options.optimization
-  const { keeping, rematerializing } = memoryOf(options, samples)
+  const { keeping, rematerializing, hostBytes } = memoryOf(options, samples)
+  // Where tensors have a memory of their own, the rest is not in it; what of it is not known is not counted on.
+  const limit = apart ? hostBytes + (bytes ?? Number.NEGATIVE_INFINITY) : (bytes ?? 0)
   const rematerialize = wanted === "auto" ? keeping > limit : wanted
   const memoryBytes = rematerialize ? rematerializing : keeping
   const other = formatBytes(rematerialize ? keeping : rematerializing)
   const smaller = memoryBytes > limit ? smallerWay(options, samples, limit) : []
+  const unknown = wanted === "auto" && bytes === undefined ? ", and how much there is on the device is not known" : ""
   const line = rematerialize
-    ? `recomputes decoder layers in the backward pass; keeping their inner values would take ${other}`
+    ? `recomputes decoder layers in the backward pass; keeping their inner values would take ${other}${unknown}`
     : `keeps the inner values of decoder layers; recomputing them would take ${other}`
-  return { rematerialize, memoryBytes, lines: [line, ...fileLines(options), ...smaller] }
+  const lines = [line, ...fileLines(options), ...smaller]
+  return { rematerialize, memoryBytes, tensorBytes: memoryBytes - hostBytes, lines }
 }
 
 /** Records like the typical one, where those of the data cannot be looked at. */
@@ -246,12 +264,23 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
   // Weights whose grids were learned are given in packed form.
   const packed = options.learned.reduce((sum, { shape, choice }) => sum + storedBytes(choice, shape), 0)
   const outputBytes = 4 * (trained - grids - weightsOf(options.learned)) + packed
-  const limit = yield* memoryLimit(recipe)
-  const { tokens } = sampleOf(model.config, data)
+  const budget = yield* tensorBudget(recipe)
+  const { tokens, tiles } = sampleOf(model.config, data)
+  const codes = rowsOfCodes(model.config, new Map(options.frozen.map(({ layer, choice }) => [layer, choice])))
+  const largest = largestTensor(model, {
+    widened: [
+      ...options.frozen.filter(({ layer }) => !codes.has(layer)),
+      ...options.quantized,
+      ...[...modelTensors(model.config).keys()].flatMap((name) => (trains(name) ? [{ layer: layerOf(name) }] : []))
+    ],
+    tokens: optimization.batch * tokens,
+    tiles: trainsTower(options) ? optimization.batch * tiles : 1
+  })
   const partsFor = (samples: number) => {
-    const { rematerialize, memoryBytes, lines: decided } = decideMemory(options, samples, limit)
+    const { rematerialize, lines: decided, ...memory } = decideMemory(options, samples, budget)
     const lines = [...options.lines, `memory is for sequences of ${tokens} tokens; longer ones take more`, ...decided]
-    return { rematerialize, parts: { memoryBytes, checkpointBytes: savedBytes(options) * trained, outputBytes, lines } }
+    const checkpointBytes = savedBytes(options) * trained
+    return { rematerialize, parts: { ...memory, largest, checkpointBytes, outputBytes, lines } }
   }
   if (missing.length > 0) {
     const { parts } = partsFor(Number.POSITIVE_INFINITY)

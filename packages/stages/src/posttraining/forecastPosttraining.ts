@@ -11,6 +11,7 @@ import { chosenMatrices, type PlannedLayers, planEmbeddings } from "../model/pla
 import { visionTokens } from "../planning/cost.ts"
 import { dataExtent } from "../planning/dataExtent.ts"
 import { disagreements, quantizedAnew } from "../planning/decidingStages.ts"
+import { largestTensor } from "../planning/largestTensor.ts"
 import { mixtureForecast, nothingToLearnFrom } from "../planning/mixtureForecast.ts"
 import type { PlannedModel } from "../planning/plannedModel.ts"
 import { quantizedBytes, ruleLines } from "../planning/ruleLines.ts"
@@ -64,6 +65,7 @@ export const forecastPosttraining = Effect.fnUntraced(function* (options: Foreca
   const looked = tiles > 0 && missing.length === 0 ? yield* dataExtent(calibration, compat, recipe) : Option.none()
   const pictureless = Option.exists(looked, ({ whole, records }) => whole && records.every((each) => each.tiles === 0))
   const inMemory = Math.min(tiles, Number(cache))
+  const balancing = balanced ? balancingBytes(model, extent.length) : 0
   return Forecast.make({
     obstacles: [
       ...model.obstacles,
@@ -75,12 +77,13 @@ export const forecastPosttraining = Effect.fnUntraced(function* (options: Foreca
     ],
     // The sequences before and after a layer, and as they were collected. What is measured before is released by then.
     memoryBytes:
-      model.loadedBytes +
-      embeddings +
-      Math.max(
-        packed + Math.max(inMemory, 3 * hidden) + methodBytes,
-        balanced ? balancingBytes(model, extent.length) : 0
-      ),
+      model.loadedBytes + embeddings + Math.max(packed + Math.max(inMemory, 3 * hidden) + methodBytes, balancing),
+    tensorBytes: model.weightBytes + embeddings + Math.max(packed + 3 * hidden + methodBytes, balancing),
+    largest: largestTensor(model, {
+      widened: [...frozen, ...chosenMatrices(linears)],
+      tokens: extent.length,
+      tiles: extent.tiles
+    }),
     ...sizes,
     scratchBytes: tiles - inMemory,
     time,

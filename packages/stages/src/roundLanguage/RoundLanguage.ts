@@ -18,6 +18,7 @@ import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { disagreements } from "../planning/decidingStages.ts"
+import { largestTensor } from "../planning/largestTensor.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import type { RoundLanguageOptions } from "../registry/stageOptions.ts"
@@ -70,6 +71,8 @@ export const RoundLanguage = Stage.define({
     return Forecast.make({
       obstacles: [...model.obstacles, ...(yield* disagreements(model.config, place))],
       memoryBytes: model.loadedBytes + clipped,
+      tensorBytes: model.weightBytes + clipped,
+      largest: largestTensor(model, { widened: chosenMatrices(linears) }),
       outputBytes: clipped,
       time: languageTime({
         ...{ model, recipe, place },

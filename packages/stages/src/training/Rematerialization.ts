@@ -3,7 +3,7 @@
  * what it would keep and what memory is left. The numbers are the same bits either way.
  */
 
-import { processBytes } from "@speedq/pipeline"
+import { type MemoryBudget, processBytes } from "@speedq/pipeline"
 import { type Backend, type Parameters, sizeOf } from "@speedq/tensors"
 import type { ModelConfig } from "@speedq/vlm-model"
 import type { MicroBatch } from "../data/SampleLoader.ts"
@@ -18,8 +18,8 @@ interface RematerializationOptions {
   /** Whether the decoder's Linears are fake-quantized, so that there are copies of one layer's. */
   readonly fakeQuantized: boolean
   readonly trainsTower?: boolean
-  /** Bytes that this process may have (memoryBudget of pipeline). */
-  readonly budget: number
+  /** What this process, or the tensors on a device, may have. */
+  readonly budget: MemoryBudget
   /** Features that are kept beside the tensors. */
   readonly features: readonly (VisionFeatures | undefined)[]
 }
@@ -40,7 +40,10 @@ export const decideRematerialization = (options: RematerializationOptions): Rema
     if (optimization.rematerialize !== "auto") return optimization.rematerialize
     const kept = keptBytes(config, { tokens: size * length, fakeQuantized, rematerialize: false })
     const tower = trainsTower ? keptTowerBytes(config, tileKeys.length) : 0
-    const onHost = distinct.reduce((sum, each) => sum + (each?.bytes() ?? 0), processBytes)
-    return backend.usage().bytes + onHost + bytesOf(without) + kept + tower > budget
+    const tensors = backend.usage().bytes + bytesOf(without) + kept + tower
+    // Memory that is not known is not counted on: the numbers are the same.
+    if (budget.bytes === undefined) return true
+    if (budget.apart) return tensors > budget.bytes
+    return tensors + distinct.reduce((sum, each) => sum + (each?.bytes() ?? 0), processBytes) > budget.bytes
   }
 }

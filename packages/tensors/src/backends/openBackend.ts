@@ -22,17 +22,23 @@ export type BackendName = "auto" | "native" | `native:${string}` | "gpujs" | `gp
 export interface OpenBackendOptions {
   /** Bytes of all tensors together; the backend's own limit when absent. */
   readonly memoryLimit?: number | undefined
+  /** Bytes of a GPU's memory that tensors may take; left out, its driver is asked when that is asked for. */
+  readonly deviceMemory?: number | undefined
   /** How it multiplies. Default: f32. */
   readonly arithmetic?: ArithmeticChoice | undefined
   /** On a GPU, one kernel at a time, so that an error names its kernel; slow. Default false. */
   readonly debug?: boolean | undefined
 }
 
-const openGpujs = async (mode: string, software: boolean, { debug = false }: OpenBackendOptions): Promise<Backend> => {
+const openGpujs = async (
+  mode: string,
+  software: boolean,
+  { debug = false, deviceMemory }: OpenBackendOptions
+): Promise<Backend> => {
   if (!isGpujsMode(mode)) {
     throw new BackendUnavailable(`gpujs:${mode}`, `there is no such mode; known modes: ${gpujsModes.join(", ")}`)
   }
-  return makeGpujsBackend({ mode, software, debug })
+  return makeGpujsBackend({ mode, software, debug, memory: deviceMemory })
 }
 
 const openNative = async (blas: string | undefined, { memoryLimit }: OpenBackendOptions): Promise<Backend> => {

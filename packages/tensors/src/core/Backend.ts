@@ -10,6 +10,28 @@ export interface Usage {
   readonly peakBytes: number
 }
 
+/** Memory that tensors may take on a device. */
+export interface DeviceMemory {
+  /** Undefined where it is unknown. */
+  readonly bytes: number | undefined
+  /** What says so, for example "nvidia-smi"; why nothing does, where it is unknown. */
+  readonly source: string
+  /** Whether it is the host's own memory, of which the process takes its part. */
+  readonly shared: boolean
+}
+
+/** The device of a backend whose tensors are not in the memory of the process. */
+export interface Hardware {
+  /** Its class in words, for example "nvidia, hopper, nvidia-h200, Vulkan, NVIDIA 550.54": on one class the same work gives the same bits. */
+  readonly adapter: string
+  /** Bytes of the largest tensor. */
+  readonly largestBytes: number
+  /** What tensors take beyond their own bytes, of these. */
+  readonly overhead: number
+  /** Asks the driver, once. From then on memory that no tensor uses is given back before more is taken than there is. */
+  readonly memory: () => Promise<DeviceMemory>
+}
+
 /**
  * Runs kernels in the order of the calls. `run` returns at once or after the work, as the backend likes;
  * `read` waits for everything before it. Two runs of one program give the same bits.
@@ -18,6 +40,8 @@ export interface Backend {
   /** What really runs, for example "native (OpenBLAS 0.3.21, 2 threads)" or "gpujs:webasm". */
   readonly name: string
   readonly kind: "native" | "gpujs" | "reference"
+  /** Where tensors lie on a device; absent where they are in the memory of the process. */
+  readonly hardware?: Hardware
   /** How it multiplies. */
   readonly arithmetic: Arithmetic
   /**

@@ -9,7 +9,6 @@ import { defineKernel } from "../../src/core/Kernel.ts"
 import {
   adamW,
   addInto,
-  BackendUnavailable,
   clipByGlobalNorm,
   KernelFailure,
   kernels,

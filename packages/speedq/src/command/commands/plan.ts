@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { CannotRun } from "../../Errors.ts"
-import { json, off, settings } from "../flags.ts"
+import { json, off, plannedBackend, settings } from "../flags.ts"
 import { givenHere } from "../givenHere.ts"
 import { print, printJson } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
@@ -19,9 +19,9 @@ const requireFit = ({ fits, problems }: { readonly fits: boolean; readonly probl
 
 export const plan = Command.make(
   "plan",
-  { recipe, out: directory, set: settings, layers, noTime, plugins, json },
+  { recipe, out: directory, set: settings, backend: plannedBackend, layers, noTime, plugins, json },
   Effect.fn("speedq plan")(
-    function* ({ recipe, out, set, layers, noTime, json }) {
+    function* ({ recipe, out, set, layers, noTime, json, ...chosen }) {
       const { defaultDirectory } = yield* Effect.promise(() => import("../../recipes/loadRecipe.ts"))
       const { loadWork } = yield* Effect.promise(() => import("../../recipes/loadWork.ts"))
       const { recipeOrMissing } = yield* Effect.promise(() => import("../../plugins/tellMissing.ts"))
@@ -31,17 +31,18 @@ export const plan = Command.make(
       )
       const directoryOf = (name: string, own?: string) =>
         Option.match(out, { onNone: () => own ?? defaultDirectory(name), onSome: given })
+      const choices = { time: !noTime, backend: Option.getOrUndefined(chosen.backend) }
       if (work._tag === "Ablation") {
         const { describeAblationPlan, planAblation } = yield* Effect.promise(
           () => import("../../recipes/planAblation.ts")
         )
-        const planned = yield* planAblation(work.ablation, directoryOf(work.ablation.name), { time: !noTime })
+        const planned = yield* planAblation(work.ablation, directoryOf(work.ablation.name), choices)
         yield* json ? printJson({ recipe, ...planned }) : print(describeAblationPlan(planned))
         return yield* requireFit(planned)
       }
       const { describePlan, planRecipe } = yield* Effect.promise(() => import("../../recipes/planRecipe.ts"))
       const directory = directoryOf(work.recipe.settings.name, work.directory)
-      const planned = yield* planRecipe(work.recipe, directory, { time: !noTime })
+      const planned = yield* planRecipe(work.recipe, directory, choices)
       yield* json ? printJson({ recipe, ...planned }) : print(describePlan(planned, { eachLayer: layers }))
       yield* requireFit(planned)
     },
@@ -56,6 +57,10 @@ export const plan = Command.make(
   Command.withExamples([
     { command: "speedq plan internvl3-1b-2bit --set model=models/InternVL3-1B" },
     { command: "speedq plan my-recipe.json --json" },
+    {
+      command: "speedq plan internvl3-1b-2bit --backend gpujs:webgpu --set memory.device=16GiB",
+      description: "what it takes of a GPU's memory, and of the host's"
+    },
     { command: "speedq plan nano-ablation" }
   ])
 )

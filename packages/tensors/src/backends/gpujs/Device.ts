@@ -1,5 +1,5 @@
 /** Memory and programs of one GPU.js mode. `S` is the mode's own storage of f32 elements. */
-import type { Usage } from "../../core/Backend.ts"
+import type { Hardware, Usage } from "../../core/Backend.ts"
 import type { DType } from "../../core/DType.ts"
 import type { GpujsProgram } from "./GpujsBody.ts"
 import type { PackedKind } from "./webgpu/packing.ts"
@@ -21,6 +21,8 @@ export interface CompiledProgram<S> {
 export interface Device<S> {
   /** The mode and the machine that runs it, for example "gpujs:webgpu (nvidia, ...)". */
   readonly name: string
+  /** What tensors lie on, where that is not the memory of the process. */
+  readonly hardware?: Hardware
   /** What one element of a tensor takes. */
   readonly elementBytes: (dtype: DType) => number
   /** The most elements one tensor can have. */

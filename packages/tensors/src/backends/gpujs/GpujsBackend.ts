@@ -15,6 +15,8 @@ export interface GpujsOptions {
   readonly debug?: boolean
   /** In `webgpu`, whether kernels run by their own WGSL where they have some; else by the GPU.js programs that define them. Default true. */
   readonly wgsl?: boolean
+  /** In `webgpu`, bytes of the device's memory that tensors may take; left out, its driver is asked when that is asked for. */
+  readonly memory?: number | undefined
 }
 
 /**
@@ -27,12 +29,13 @@ export const makeGpujsBackend = async ({
   mode,
   software = true,
   debug = false,
-  wgsl = true
+  wgsl = true,
+  memory
 }: GpujsOptions): Promise<Backend> => {
   const { GPU } = await importGpujs(`gpujs:${mode}`)
   switch (mode) {
     case "webgpu":
-      return makeQueuedBackend(await startWebgpu(GPU, { software, debug, wgsl }))
+      return makeQueuedBackend(await startWebgpu(GPU, { software, debug, wgsl, memory }))
     case "headlessgl":
       return makeQueuedBackend(makeHeadlessglDevice(GPU))
     default:

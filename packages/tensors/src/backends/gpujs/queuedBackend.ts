@@ -190,6 +190,7 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
   const backend: Backend = {
     name: device.name,
     kind: "gpujs",
+    ...(device.hardware ? { hardware: device.hardware } : {}),
     arithmetic: "f32",
     withArithmetic: (arithmetic) => {
       if (arithmetic === "f32") return backend

@@ -21,7 +21,12 @@ interface PoolOptions<B> {
   readonly spareBytes: number
   /** The size of the largest buffer. */
   readonly most: number
+  /** Bytes of all buffers together: unused ones do not stay beyond that. Undefined while it is unknown. */
+  readonly limit?: () => number | undefined
 }
+
+/** What sizes are rounded up by, at most. */
+export const pooledOverhead = 1 / 32
 
 /** Sizes are rounded up to a 32nd of a power of two: of what a model keeps, at most 3 % is lost. */
 export const pooledSize = (bytes: number, most: number): number => {
@@ -40,7 +45,13 @@ const placeOf = (buffers: readonly DeviceBuffer[], { id }: DeviceBuffer): number
   return low
 }
 
-export const makeBufferPool = <B extends DeviceBuffer>({ create, destroy, spareBytes, most }: PoolOptions<B>) => {
+export const makeBufferPool = <B extends DeviceBuffer>({
+  create,
+  destroy,
+  spareBytes,
+  most,
+  limit = () => undefined
+}: PoolOptions<B>) => {
   const bySize = new Map<number, B[]>()
   /** In the order of their release. */
   const idle = new Set<B>()
@@ -53,7 +64,7 @@ export const makeBufferPool = <B extends DeviceBuffer>({ create, destroy, spareB
   }
   /** Destroys the longest unused beyond what may be kept. */
   const destroyOldest = () => {
-    const kept = mostUsed - used + Math.max(spareBytes, mostUsed / 8)
+    const kept = Math.min(mostUsed + Math.max(spareBytes, mostUsed / 8), limit() ?? Number.POSITIVE_INFINITY) - used
     for (const oldest of idle) {
       if (idleTotal <= kept) break
       const others = bySize.get(oldest.size)!

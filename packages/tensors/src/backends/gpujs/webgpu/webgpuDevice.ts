@@ -3,13 +3,15 @@
  * builds and launches them, and kernels' own WGSL, many in one pass.
  */
 import type { GPU } from "gpu.js"
+import type { DeviceMemory } from "../../../core/Backend.ts"
 import { elementBytes } from "../../../core/DType.ts"
 import { BackendUnavailable, KernelFailure, OutOfMemory } from "../../../core/Errors.ts"
 import { type Device, makeMeter } from "../Device.ts"
 import type { GpujsProgram, Thread, Values } from "../GpujsBody.ts"
 import { makeBindGroups } from "./bindGroups.ts"
-import { makeBufferPool } from "./bufferPool.ts"
+import { makeBufferPool, pooledOverhead } from "./bufferPool.ts"
 import { conversion } from "./conversion.ts"
+import { findDeviceMemory } from "./deviceMemory.ts"
 import { launchedProgram, type Stored } from "./launchedProgram.ts"
 import { modeName, type OpenedDevice, openDevice } from "./openDevice.ts"
 import type { PooledBuffer } from "./PooledBuffer.ts"
@@ -31,6 +33,8 @@ interface WebgpuOptions {
   readonly debug: boolean
   /** Runs kernels by their own WGSL where they have some. */
   readonly wgsl: boolean
+  /** Bytes that tensors may take, where that is said. */
+  readonly memory?: number | undefined
 }
 
 function increment(this: Thread, x: Values) {
@@ -60,8 +64,8 @@ const refusal = (kernels: readonly string[], message: string): Error => {
 /** The mode over a device that is open. */
 export const makeWebgpuDevice = (
   Gpu: typeof GPU,
-  { device, adapter, ...watch }: OpenedDevice,
-  { debug, wgsl }: WebgpuOptions
+  { device, facts, adapter, ...watch }: OpenedDevice,
+  { debug, wgsl, memory: given }: WebgpuOptions
 ): Device<Stored> => {
   const gpu = new Gpu({ mode: "webgpu" })
   const { limits } = device
@@ -92,6 +96,13 @@ export const makeWebgpuDevice = (
     }
   })
   const reads = makeReadBack(device, recorder, watch.orLost)
+  let knownBytes: number | undefined
+  const findMemory = async (): Promise<DeviceMemory> => {
+    const found = await findDeviceMemory(facts, { given })
+    knownBytes = found.bytes
+    return found
+  }
+  let memory: Promise<DeviceMemory> | undefined
   let made = 0
   const pool = makeBufferPool<PooledBuffer>({
     create: (size) => {
@@ -103,7 +114,8 @@ export const makeWebgpuDevice = (
       buffer.gpu.destroy()
     },
     spareBytes,
-    most: maxBytes
+    most: maxBytes,
+    limit: () => knownBytes
   })
   const take = (length: number, kind: Kind = "f32"): Stored => {
     const buffer = pool.take(Math.max(4, bytesOfWords(kind, length)))
@@ -140,6 +152,15 @@ export const makeWebgpuDevice = (
   const { run } = makeWgslLauncher(context)
   return {
     name: `${modeName} (${adapter})`,
+    hardware: {
+      adapter,
+      largestBytes: maxBytes,
+      overhead: pooledOverhead,
+      memory: () => {
+        memory ??= findMemory()
+        return memory
+      }
+    },
     elementBytes: (dtype) => elementBytes(kindOf(dtype)),
     maxElements: (dtype) => Math.min(2 ** 31 - 1, Math.floor(maxBytes / elementBytes(kindOf(dtype)))),
     fixed: false,
