@@ -67,7 +67,7 @@ export const runStage = Effect.fn("runStage")(function* <E, R>(
     if (Option.isNone(restored) && progress.done > 0) yield* save
     yield* runSteps(session, save, context.recipe.save, progress)
     return yield* finish(stage.gives, session, context, files).pipe(
-      Effect.onError(() => Effect.ignore(save)),
+      Effect.onError(() => Effect.ignore(failingWithRaised(save))),
       Effect.uninterruptible
     )
   }).pipe(failingWithRaised, Effect.mapError(failed))
@@ -93,7 +93,9 @@ const runSteps = <Out, E, R, E2, R2>(
       while (progress.done < steps) {
         // A step that failed is no reason to do those before it again. That its failure is told matters more than the save.
         const metrics = yield* failingWithRaised(session.step(progress.done)).pipe(
-          Effect.tapError(() => (progress.done > 0 && session.isIntact() ? Effect.ignore(saveAll) : Effect.void))
+          Effect.tapError(() =>
+            progress.done > 0 && session.isIntact() ? Effect.ignore(failingWithRaised(saveAll)) : Effect.void
+          )
         )
         yield* requireFinite(progress.done + 1, metrics)
         progress.done += 1

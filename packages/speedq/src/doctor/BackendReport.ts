@@ -1,5 +1,8 @@
 /** What trying a backend found. */
-import type { NativeDescription, ProductSpeed } from "@speedq/tensors"
+import type { DeviceMemory, NativeDescription, ProductSpeed } from "@speedq/tensors"
+
+/** Bytes are null where nothing tells them. */
+export type ReportedMemory = Omit<DeviceMemory, "bytes"> & { readonly bytes: number | null }
 
 export type BackendReport =
   | {
@@ -9,5 +12,7 @@ export type BackendReport =
       readonly what: string
       readonly speed: ProductSpeed
       readonly native?: NativeDescription
+      /** Of a device that tensors lie on: its memory, and the largest tensor that it binds. */
+      readonly device?: { readonly memory: ReportedMemory; readonly largestBytes: number }
     }
   | { readonly name: string; readonly answers: false; readonly reason: string }
