@@ -36,6 +36,18 @@ describe("the status of a run, in words", () => {
     )
   })
 
+  it("says on what else than before the run went on", () => {
+    const at = "2026-01-02T03:04:05.000Z"
+    const change = { at, field: "backend", before: '"gpujs:webgpu (nvidia)"', after: '"gpujs:webgpu (amd)"' }
+    const begun = run(stage("01-qat", "begun"))
+    const text = statusOf({ ...begun, record: { ...begun.record, changes: [change] } }, now)
+    assert.match(
+      text,
+      /^changed on 2026-01-02 03:04:05 UTC, so bits may differ: backend: "gpujs:webgpu \(nvidia\)" -> "gpujs:webgpu \(amd\)"$/m
+    )
+    assert.notInclude(statusOf(begun, now), "changed")
+  })
+
   it("says nothing of stale results where there are none", () => {
     assert.notInclude(statusOf(run(stage("01-adaround-vit", "finished")), now), "stale")
   })
