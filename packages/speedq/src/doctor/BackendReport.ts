@@ -2,7 +2,7 @@
 import type { DeviceMemory, NativeDescription, ProductSpeed } from "@speedq/tensors"
 
 /** Bytes are null where nothing tells them. */
-export type ReportedMemory = Omit<DeviceMemory, "bytes"> & { readonly bytes: number | null }
+type ReportedMemory = Omit<DeviceMemory, "bytes"> & { readonly bytes: number | null }
 
 export type BackendReport =
   | {

@@ -10,6 +10,7 @@ import {
   type RecipeSettings,
   type Stage,
   stageSeed,
+  TensorMemory,
   tensorBudget
 } from "@speedq/pipeline"
 import { learnedGrid, storedBytes } from "@speedq/quantizers"
@@ -25,7 +26,8 @@ import { rowsOfCodes } from "../training/student.ts"
 import type { DataConfig, OptimizationConfig } from "../training/TrainingConfig.ts"
 import { dropPathOf, dropsLastStep } from "../training/TrainingConfig.ts"
 import { matricesInFile } from "../training/teacherWeights.ts"
-import { keptBytes, keptTowerBytes } from "./cost.ts"
+import { tilesTogether } from "../training/VisionFeatures.ts"
+import { keptBytes, keptTowerBytes, visionTokens } from "./cost.ts"
 import { type DataExtent, dataExtent, extentLine } from "./dataExtent.ts"
 import { featureLines, featureObstacles } from "./featureForecast.ts"
 import { largestTensor } from "./largestTensor.ts"
@@ -60,6 +62,11 @@ interface TrainingForecastOptions {
   /** A teacher that is not the model itself. */
   readonly otherTeacher?: PlannedModel | undefined
   readonly lines: readonly string[]
+}
+
+/** The same on the backend that is planned for: how many tiles it sees together. */
+interface PlacedOptions extends TrainingForecastOptions {
+  readonly together: number
 }
 
 /** Text tokens that a conversation is taken to have where none can be looked at, and how many of them are answers. */
@@ -119,8 +126,20 @@ const widenedBytes = ({ model: { config }, trains, optimization }: TrainingForec
 const savedBytes = ({ optimization: { optimizerStates } }: TrainingForecastOptions): number =>
   4 + 2 * momentBytes[optimizerStates]
 
+/** Tiles that pass a frozen tower together. */
+const passingTiles = (options: PlacedOptions): number =>
+  Math.min(options.together, options.optimization.batch * sampleOf(options.model.config, options.data).tiles)
+
+/** Bytes of tiles on their way through a frozen tower, before anything is kept for a backward pass: of one tile, next to nothing. */
+const passingBytes = (options: PlacedOptions): number => {
+  const { config } = options.model
+  const { hidden_size, intermediate_size } = config.vision_config
+  const tiles = passingTiles(options)
+  return tiles < 2 ? 0 : 4 * tiles * visionTokens(config) * (8 * hidden_size + intermediate_size)
+}
+
 /** With every inner value of the decoder kept, and with all computed again. */
-const memoryOf = (options: TrainingForecastOptions, samples: number) => {
+const memoryOf = (options: PlacedOptions, samples: number) => {
   const { model, data, optimization, trains, fakeQuantized } = options
   const { config, loadedBytes } = model
   const frozen = new Map(
@@ -146,7 +165,8 @@ const memoryOf = (options: TrainingForecastOptions, samples: number) => {
     tower +
     featureBytes(options, samples)
   const withKept = (rematerialize: boolean) =>
-    stays + Math.max(keptBytes(config, { tokens, fakeQuantized, rematerialize }), widenedBytes(options))
+    stays +
+    Math.max(keptBytes(config, { tokens, fakeQuantized, rematerialize }), widenedBytes(options), passingBytes(options))
   return {
     keeping: withKept(false),
     rematerializing: withKept(true),
@@ -155,7 +175,7 @@ const memoryOf = (options: TrainingForecastOptions, samples: number) => {
 }
 
 /** Options that take less memory, beginning with the one that changes no number: the teacher in its file, moments in fewer bits. */
-const smallerWays = ({ optimization, teacher, trains, model, teacherWeights }: TrainingForecastOptions) => {
+const smallerWays = ({ optimization, teacher, trains, model, teacherWeights }: PlacedOptions) => {
   const fewer = momentFormats
     .filter((format) => momentBytes[format] < momentBytes[optimization.optimizerStates])
     .map((optimizerStates) => ({ optimizerStates }))
@@ -165,7 +185,7 @@ const smallerWays = ({ optimization, teacher, trains, model, teacherWeights }: T
 }
 
 /** What is said of a stage that does not fit, where it would with other options. */
-const smallerWay = (options: TrainingForecastOptions, samples: number, limit: number): readonly string[] => {
+const smallerWay = (options: PlacedOptions, samples: number, limit: number): readonly string[] => {
   const memoryWith = (way: ReturnType<typeof smallerWays>[number]) =>
     memoryOf({ ...options, ...way, optimization: { ...options.optimization, ...way } }, samples).rematerializing
   const way = smallerWays(options).find((each) => memoryWith(each) <= limit)
@@ -183,7 +203,7 @@ const fileLines = (options: TrainingForecastOptions): readonly string[] => {
 }
 
 /** What stages will do about the decoder's inner values, the memory that it takes, and how to say it. */
-const decideMemory = (options: TrainingForecastOptions, samples: number, { bytes, apart }: MemoryBudget) => {
+const decideMemory = (options: PlacedOptions, samples: number, { bytes, apart }: MemoryBudget) => {
   const { rematerialize: wanted } = options.optimization
   const { keeping, rematerializing, hostBytes } = memoryOf(options, samples)
   // Where tensors have a memory of their own, the rest is not in it; what of it is not known is not counted on.
@@ -252,7 +272,9 @@ const timeOf = Effect.fnUntraced(function* (
 })
 
 /** The forecast of a stage that trains. */
-export const trainingForecast = Effect.fnUntraced(function* (options: TrainingForecastOptions) {
+export const trainingForecast = Effect.fnUntraced(function* (given: TrainingForecastOptions) {
+  const onDevice = (yield* yield* TensorMemory) !== undefined
+  const options: PlacedOptions = { ...given, together: tilesTogether({ kind: onDevice ? "gpujs" : "native" }) }
   const { recipe, model, data, optimization, trains } = options
   const missing = [
     ...(yield* featureObstacles(recipe)),
@@ -274,7 +296,7 @@ export const trainingForecast = Effect.fnUntraced(function* (options: TrainingFo
       ...[...modelTensors(model.config).keys()].flatMap((name) => (trains(name) ? [{ layer: layerOf(name) }] : []))
     ],
     tokens: optimization.batch * tokens,
-    tiles: trainsTower(options) ? optimization.batch * tiles : 1
+    tiles: trainsTower(options) ? optimization.batch * tiles : passingTiles(options)
   })
   const partsFor = (samples: number) => {
     const { rematerialize, lines: decided, ...memory } = decideMemory(options, samples, budget)

@@ -73,7 +73,7 @@ const tileName = (key: string): string => Buffer.from(key, "base64").toString("h
  * Tiles that pass through the tower together. A processor is busy with one, and products of another height may have other bits there; a
  * GPU is not, and a tile has the same bits beside others (`linear`). So what a tile becomes does not depend on its neighbours.
  */
-export const tilesTogether = ({ kind }: Backend): number => (kind === "gpujs" ? 16 : 1)
+export const tilesTogether = ({ kind }: Pick<Backend, "kind">): number => (kind === "gpujs" ? 16 : 1)
 
 /** Items in groups of at most `size`, in order. */
 const grouped = <A>(items: readonly A[], size: number): readonly (readonly A[])[] =>

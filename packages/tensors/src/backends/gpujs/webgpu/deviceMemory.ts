@@ -50,7 +50,7 @@ const askAmdgpu = () => {
   }
 }
 
-export const systemSources: MemorySources = { platform: process.platform, nvidiaSmi: askNvidia, amdgpu: askAmdgpu }
+const systemSources: MemorySources = { platform: process.platform, nvidiaSmi: askNvidia, amdgpu: askAmdgpu }
 
 /** As WebGPU writes names: "NVIDIA H200" is "nvidia-h200". */
 const written = (name: string): string =>
