@@ -73,6 +73,8 @@ export interface Training<Out, E, R> {
   readonly initial: () => Parameters
   readonly measurement?: Measurement | undefined
   readonly rematerialization: Rematerialization
+  /** Whether it knows what memory there is; else it recomputes. */
+  readonly roomIsKnown: boolean
   /** Called before every step that trains: there are parameters then, and what only their start needed may go. */
   readonly begins?: () => void
   readonly prepare: (batch: MicroBatch, index: number, context: StepContext) => Promise<PreparedBatch>
@@ -132,7 +134,14 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
   const tellRematerialization = Effect.fnUntraced(function* ({ size, length }: MicroBatch) {
     if (told) return
     told = true
-    const message = `what ${size} x ${length} tokens keep for the backward pass does not fit into memory: decoder layers are computed again, which takes a forward pass more; free memory, raise memory.limit, or use shorter sequences`
+    const what = `what ${size} x ${length} tokens keep for the backward pass`
+    const [why, fix] = training.roomIsKnown
+      ? [
+          `${what} does not fit into memory`,
+          "free memory, raise memory.limit or memory.device, or use shorter sequences"
+        ]
+      : [`whether ${what} fits into the device's memory is not known`, "set memory.device, or rematerialize"]
+    const message = `${why}: decoder layers are computed again, which takes a forward pass more; ${fix}`
     yield* emit(RunEvents.Warning, { message })
   })
 

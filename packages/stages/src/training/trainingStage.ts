@@ -205,6 +205,7 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       studentFeatures,
       dropPath: { rate, seed }
     }
+    const budget = yield* memoryBudget(recipe)
     return yield* trainingProgram({
       data,
       source,
@@ -213,13 +214,14 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       initial: student.initial,
       measurement: confidenceMeasurement(pair, source),
       begins: leaveMemory,
+      roomIsKnown: budget.bytes !== undefined,
       rematerialization: decideRematerialization({
         backend,
         config,
         optimization: options,
         fakeQuantized,
         trainsTower,
-        budget: yield* memoryBudget(recipe),
+        budget,
         features: [teacherFeatures, studentFeatures]
       }),
       prepare: microBatchLosses(pair),
