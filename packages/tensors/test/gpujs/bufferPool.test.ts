@@ -2,12 +2,16 @@
 import { assert, describe, it } from "vitest"
 import { makeBufferPool, pooledSize } from "../../src/backends/gpujs/webgpu/bufferPool.ts"
 
-const pool = (spareBytes: number, most = 2 ** 30) => {
+const pool = (spareBytes: number, most = 2 ** 30, limit?: () => number | undefined) => {
   const destroyed: number[] = []
   let made = 0
   const create = (size: number) => ({ size, id: made++ })
   const destroy = ({ id }: { readonly id: number }) => void destroyed.push(id)
-  return { ...makeBufferPool({ create, destroy, spareBytes, most }), destroyed, made: () => made }
+  return {
+    ...makeBufferPool({ create, destroy, spareBytes, most, ...(limit ? { limit } : {}) }),
+    destroyed,
+    made: () => made
+  }
 }
 
 describe("makeBufferPool", () => {
@@ -59,6 +63,21 @@ describe("makeBufferPool", () => {
     assert.deepEqual([take(1024), take(1024)], [buffers[0]!, buffers[2]!], "those that are left serve on")
     give(large)
     assert.deepEqual(destroyed, [1])
+  })
+
+  it("holds no more than the device has, once that is known", () => {
+    let known: number | undefined
+    const { take, give, destroyed, idleBytes } = pool(2 ** 20, 2 ** 30, () => known)
+    for (const buffer of [take(1024), take(1024), take(1024)]) give(buffer)
+    assert.deepEqual([destroyed, idleBytes()], [[], 3072])
+    known = 4096
+    const large = take(2048)
+    assert.deepEqual([destroyed, idleBytes()], [[0], 2048], "2048 of 4096 are used")
+    const larger = take(4096)
+    assert.deepEqual([destroyed, idleBytes()], [[0, 1, 2], 0], "what is needed is taken all the same")
+    give(larger)
+    give(large)
+    assert.deepEqual([destroyed, idleBytes()], [[0, 1, 2, 4], 2048])
   })
 
   it("counts from new once it is cleared", () => {
