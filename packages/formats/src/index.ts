@@ -16,6 +16,7 @@ export * as AtomicFile from "./files/AtomicFile.ts"
 export { digestOf, fileDigest } from "./files/fileDigest.ts"
 export { linesOf, textOf } from "./files/lines.ts"
 export { makeDirectories } from "./files/makeDirectories.ts"
+export { nearestExisting } from "./files/nearestExisting.ts"
 export {
   checkOutside,
   checkOutsideSync,

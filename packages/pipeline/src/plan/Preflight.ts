@@ -1,7 +1,6 @@
 /** Before any work: everything that stands in a run's way, all at once, and what the run will take. */
+import { nearestExisting } from "@speedq/formats"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
-import * as Path from "effect/Path"
 import { PreflightFailed, type PreflightProblem } from "../Errors.ts"
 import { Machine } from "../machine/Machine.ts"
 import { TensorMemory } from "../machine/TensorMemory.ts"
@@ -71,7 +70,7 @@ const look = <E, R>(
     )
     const results = unfinished.reduce((sum, { forecast, bytes }) => sum + forecast.outputBytes - bytes, 0)
     const diskBytes = Math.max(0, results + besides)
-    const free = yield* machine.diskFreeBytes(yield* nearestDirectory(directory))
+    const free = yield* machine.diskFreeBytes(nearestExisting(directory))
     const labels = all.map(({ label }) => label)
     const problems = together(stages.length, [
       ...unknownStages(recipe.settings, labels).map((name) => ({
@@ -181,14 +180,3 @@ const diskProblems = (needed: number, free: number | undefined, directory: strin
           fix: "free some space or choose a directory on another disk"
         }
       ]
-
-/** The directory itself, or the nearest one above it that exists. */
-const nearestDirectory = Effect.fnUntraced(function* (directory: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  let current = path.resolve(directory)
-  while (!(yield* Effect.orElseSucceed(fs.exists(current), () => false)) && path.dirname(current) !== current) {
-    current = path.dirname(current)
-  }
-  return current
-})

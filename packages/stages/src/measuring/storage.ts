@@ -1,8 +1,8 @@
 /** How fast files are read and written: timed on their own disks, where they are large enough, or many enough, to matter. */
 import { createHash } from "node:crypto"
-import { closeSync, existsSync, openSync, readSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
-import { AtomicFile, checkOutsideSync, largestMagnitude } from "@speedq/formats"
+import { closeSync, openSync, readSync } from "node:fs"
+import { join } from "node:path"
+import { AtomicFile, checkOutsideSync, largestMagnitude, nearestExisting } from "@speedq/formats"
 import { openModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -65,13 +65,6 @@ export const readingSeconds = (
   return Effect.map(remembered(`${what} ${file}`, measure), (each) => bytes * each)
 }
 
-/** The directory itself, or the nearest one above it that exists. */
-const nearest = (directory: string): string => {
-  let current = resolve(directory)
-  while (!existsSync(current) && dirname(current) !== current) current = dirname(current)
-  return current
-}
-
 const timed = <E>(work: Effect.Effect<unknown, E, Scope.Scope>): Effect.Effect<number, E> =>
   Effect.suspend(() => {
     const begun = performance.now()
@@ -89,7 +82,7 @@ const write = Effect.fnUntraced(function* (directory: string, bytes: number) {
 /** Seconds that saving takes in a directory, which need not exist yet. */
 export const savingSeconds = (directory: string | undefined, bytes: number): Effect.Effect<number> => {
   if (directory === undefined || bytes < leastBytes) return Effect.succeed(0)
-  const disk = nearest(directory)
+  const disk = nearestExisting(directory)
   return Effect.map(
     remembered(`save ${disk}`, timed(write(disk, probeBytes))),
     (seconds) => (bytes * seconds) / probeBytes
@@ -99,7 +92,7 @@ export const savingSeconds = (directory: string | undefined, bytes: number): Eff
 /** Seconds that so many small files take there: what is written counts less than that each is flushed to the disk. */
 export const smallFilesSeconds = (directory: string | undefined, count: number): Effect.Effect<number> => {
   if (directory === undefined) return Effect.succeed(0)
-  const disk = nearest(directory)
+  const disk = nearestExisting(directory)
   return Effect.map(remembered(`file ${disk}`, timed(write(disk, 1))), (seconds) => count * seconds)
 }
 

@@ -1,7 +1,7 @@
 /** What features of frozen towers take on disk, how many of them find room, and whether they can be kept where a recipe wants them. */
 import { constants } from "node:fs"
 import { access, stat } from "node:fs/promises"
-import { dirname, resolve } from "node:path"
+import { nearestExisting } from "@speedq/formats"
 import { type Forecast, formatBytes, formatCount, Machine, type RecipeSettings } from "@speedq/pipeline"
 import { type ModelConfig, tokensPerTile } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
@@ -28,22 +28,10 @@ export const roomForTiles = (
   return Math.max(Number(featureCache) / (4 * count), onDisk)
 }
 
-/** The directory, or the nearest one above it that is there. Rejects with the errors of node:fs. */
-const standing = async (directory: string): Promise<string> => {
-  try {
-    await stat(directory)
-    return directory
-  } catch (error) {
-    const above = dirname(directory)
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || above === directory) throw error
-    return standing(above)
-  }
-}
-
 /** Why nothing can be kept there; undefined where something can. */
 const refusal = async (directory: string): Promise<string | undefined> => {
   try {
-    const found = await standing(resolve(directory))
+    const found = nearestExisting(directory)
     if (!(await stat(found)).isDirectory()) return `${found} is no directory`
     await access(found, constants.W_OK | constants.X_OK)
     return undefined
@@ -78,8 +66,7 @@ export const featureLines = Effect.fnUntraced(function* ({ config, extent, sampl
   const each = extent.records.reduce((sum, { tiles }) => sum + tiles, 0) / extent.records.length
   const tiles = Math.ceil(towers * tilesComputed(extent, each, samples, Number.POSITIVE_INFINITY))
   const bytes = tiles * recordBytes(numbersOf(recipe), featuresOfTile(config))
-  const found = yield* Effect.promise(() => standing(resolve(directory)).catch(() => undefined))
-  const free = found === undefined ? undefined : yield* (yield* Machine).diskFreeBytes(found)
+  const free = yield* (yield* Machine).diskFreeBytes(nearestExisting(directory))
   const kept = Math.min(bytes, Number(limit))
   const room = free === undefined ? "" : `, where ${formatBytes(free)} is free`
   const most = bytes > Number(limit) ? `, more than features.limit, ${formatBytes(Number(limit))}` : ""
