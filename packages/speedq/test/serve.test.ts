@@ -188,6 +188,8 @@ describe("a served model refuses", () => {
 
   it("what is no JSON, other paths, other hosts, and pages of other origins", async () => {
     assert.match(await refused(undefined, { body: '{"messages":' }), /^400 the body is no JSON/)
+    const long = { messages: [user("a".repeat(65 * 2 ** 20))] }
+    assert.match(await refused(long), /^400 the body is no JSON, or longer than 64 MiB$/)
     assert.match(await refused(undefined, { body: "{}", headers: { "content-type": "text/plain" } }), /^415 /)
     const from = { headers: { "content-type": "application/json", origin: "http://example.com" } }
     assert.match(await refused({ messages: [user("a")] }, from), /^403 a page of http:\/\/example\.com asks/)

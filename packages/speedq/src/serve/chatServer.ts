@@ -5,6 +5,7 @@
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type { AnswerError } from "@speedq/vlm-model"
+import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpServer from "effect/http/HttpServer"
@@ -19,7 +20,7 @@ import { answerHead, completion, completionChunks, openAnswer, type Serving } fr
 const host = "127.0.0.1"
 
 /** Bytes of a request: some photographs in base64. */
-const mostBytes = 64 * 2 ** 20
+const mostBytes = ByteSize.mebibytes(64)
 
 const failure = (status: number, message: string, param: string | null = null, type = "invalid_request_error") =>
   HttpServerResponse.jsonUnsafe({ error: { message, type, param, code: null } }, { status })
@@ -78,7 +79,7 @@ const complete = (serving: Serving, alone: Semaphore.Semaphore) =>
   }).pipe(
     Effect.catchTag("RequestRefused", ({ message, param }) => Effect.succeed(failure(400, message, param))),
     Effect.catch(({ message }) => Effect.succeed(failure(400, message))),
-    Effect.provideService(HttpIncomingMessage.MaxBodySize, mostBytes as never)
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, mostBytes)
   )
 
 const modelList = ({ name }: Serving) => ({
