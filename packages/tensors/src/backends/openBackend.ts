@@ -4,13 +4,11 @@ import type { Backend } from "../core/Backend.ts"
 import { BackendUnavailable, DeviceLost } from "../core/Errors.ts"
 import { chooseArithmetic } from "./chooseArithmetic.ts"
 import { chooseAuto } from "./chooseAuto.ts"
+import { type GpujsMode, gpujsModes } from "./gpujs/Device.ts"
 import { makeGpujsBackend } from "./gpujs/GpujsBackend.ts"
 import { measureProducts } from "./measureProducts.ts"
 import { makeNativeBackend } from "./native/NativeBackend.ts"
 import { makeReferenceBackend } from "./reference/ReferenceBackend.ts"
-
-const gpujsModes = ["webgpu", "headlessgl", "webasm", "cpu"] as const
-type GpujsMode = (typeof gpujsModes)[number]
 
 const isGpujsMode = (name: string): name is GpujsMode => (gpujsModes as readonly string[]).includes(name)
 

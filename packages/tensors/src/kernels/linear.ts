@@ -3,7 +3,7 @@
  * which is widened as it is read. In the backend's arithmetic. Equal to matmul over the rows of x plus addBroadcast.
  */
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
-import { fewestRows, productLaunch } from "../backends/gpujs/webgpu/products.ts"
+import { fewestRows, productLaunches } from "../backends/gpujs/webgpu/products.ts"
 import type { WebgpuBody } from "../backends/gpujs/webgpu/WebgpuBody.ts"
 import type { NativeBody } from "../backends/native/NativeBody.ts"
 import type { Factor } from "../core/Arithmetic.ts"
@@ -74,27 +74,15 @@ const rowsOfOne = (x: Shape): number => {
 }
 
 const webgpu: WebgpuBody<"x" | "weight" | "bias", "y"> = {
-  launches: (geometry, attributes) => {
+  launches: (geometry, attributes, matrices) => {
     const { inputs } = geometry
     const { rows: m, columns: k } = asMatrix(inputs.x)
     const rowsAlike = rowsOfOne(inputs.x)
     if (rowsAlike < fewestRows) return gpujs.programs(geometry, attributes)
-    return [
-      productLaunch({
-        batch: 1,
-        m,
-        rowsAlike,
-        n: inputs.weight[0]!,
-        k,
-        turnsA: false,
-        turnsB: true,
-        sharedB: true,
-        a: "x",
-        b: "weight",
-        bias: "bias" in inputs ? "bias" : undefined,
-        y: { name: "y" }
-      })
-    ]
+    const size = { batch: 1, m, rowsAlike, n: inputs.weight[0]!, k }
+    const stored = { turnsA: false, turnsB: true, sharedB: true }
+    const bias = "bias" in inputs ? "bias" : undefined
+    return productLaunches({ ...size, ...stored, a: "x", b: "weight", bias, y: { name: "y" } }, matrices)
   }
 }
 

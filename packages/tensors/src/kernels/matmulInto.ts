@@ -4,7 +4,7 @@
  */
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
-import { fewestRows, productLaunch } from "../backends/gpujs/webgpu/products.ts"
+import { fewestRows, productLaunches } from "../backends/gpujs/webgpu/products.ts"
 import type { WebgpuBody } from "../backends/gpujs/webgpu/WebgpuBody.ts"
 import type { NativeBody } from "../backends/native/NativeBody.ts"
 import type { Factor } from "../core/Arithmetic.ts"
@@ -46,11 +46,12 @@ const gpujs: GpujsBody<"a" | "b" | "target", never, MatmulAttributes> = {
 }
 
 const webgpu: WebgpuBody<"a" | "b" | "target", never, MatmulAttributes> = {
-  launches: (geometry, attributes) => {
+  launches: (geometry, attributes, matrices) => {
     const size = productSize("matmulInto", geometry.inputs.a, geometry.inputs.b, attributes)
     if (size.m < fewestRows) return gpujs.programs(geometry, attributes)
-    const { transposeA: turnsA, transposeB: turnsB } = attributes
-    return [productLaunch({ ...size, turnsA, turnsB, a: "a", b: "b", y: { name: "target" }, added: true })]
+    const { transposeA: turnsA, transposeB: turnsB, arithmetic } = attributes
+    const product = { ...size, turnsA, turnsB, a: "a", b: "b", y: { name: "target" }, added: true }
+    return productLaunches(product, arithmetic === "f32" ? undefined : matrices)
   }
 }
 

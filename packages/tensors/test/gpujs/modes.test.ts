@@ -45,7 +45,7 @@ describe("modes", () => {
   it("refuses a mode that there is not", async () => {
     const error = await openBackend("gpujs:opengl" as BackendName).catch((error: unknown) => error)
     assert.instanceOf(error, BackendUnavailable)
-    assert.match(String(error), /known modes: webgpu, headlessgl, webasm, cpu/)
+    assert.match(String(error), /known modes: webgpu, webgpu\+f16, webgpu\+f16x3, headlessgl, webasm, cpu/)
   })
 
   it("notices when GPU.js quietly takes the processor instead", () => {

@@ -2,11 +2,13 @@
 import { afterAll } from "vitest"
 import { create } from "webgpu"
 import { adapterFacts } from "../../src/backends/gpujs/webgpu/adapterFacts.ts"
+import { type Matrices, matrixFeatures } from "../../src/backends/gpujs/webgpu/matrices.ts"
 import type { OpenedDevice } from "../../src/backends/gpujs/webgpu/openDevice.ts"
 import { watchDevice } from "../../src/backends/gpujs/webgpu/watchDevice.ts"
 
 /** Dawn crashes when the object behind its adapters is collected while they live. */
 const gpu = create(["backend=null"])
+const experimental = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"])
 
 /** Shows GPU.js the null adapter, without which it translates nothing for WebGPU, until the tests of the file are done. */
 export const useNullGpu = (): void => {
@@ -26,10 +28,14 @@ export interface Calls {
   submits: number
 }
 
-export const openNullDevice = async (): Promise<OpenedDevice & { readonly calls: Calls }> => {
-  const adapter = (await gpu.requestAdapter())!
+/** With `matrices`, a device that has the features that they need; it lists none, and takes those that it is given. */
+export const openNullDevice = async (matrices?: Matrices): Promise<OpenedDevice & { readonly calls: Calls }> => {
+  const adapter = (await (matrices ? experimental : gpu).requestAdapter())!
   const { maxStorageBuffersPerShaderStage } = adapter.limits
-  const device = await adapter.requestDevice({ requiredLimits: { maxStorageBuffersPerShaderStage } })
+  const device = await adapter.requestDevice({
+    requiredFeatures: matrices ? matrixFeatures : [],
+    requiredLimits: { maxStorageBuffersPerShaderStage }
+  })
   const calls: Calls = { buffers: 0, staging: 0, bindGroups: 0, submits: 0 }
   const [createBuffer, createBindGroup] = [device.createBuffer.bind(device), device.createBindGroup.bind(device)]
   const submit = device.queue.submit.bind(device.queue)
@@ -47,5 +53,6 @@ export const openNullDevice = async (): Promise<OpenedDevice & { readonly calls:
     return submit(buffers)
   }
   const facts = adapterFacts(adapter.info, { byDawn: false })
-  return { device, facts, adapter: "null", ...watchDevice(device, "gpujs:webgpu (null)"), calls }
+  const watch = watchDevice(device, "gpujs:webgpu (null)")
+  return { mode: "gpujs:webgpu", device, facts, adapter: "null", matrices, ...watch, calls }
 }

@@ -113,12 +113,15 @@ describe("translateProgram", () => {
 describe("workgroupsOf", () => {
   it("covers every thread once, also where one axis is folded", () => {
     for (const count of [1, 64, 65, 64 * 65535, 64 * 65535 + 1, 2 ** 30]) {
-      const { workgroups, threads } = workgroupsOf("any", [count], [64, 1, 1], 65535)
+      const { workgroups, threads } = workgroupsOf({ kernel: "any", mode: "gpujs:webgpu" }, [count], [64, 1, 1], 65535)
       assert.isAtMost(Math.max(...workgroups), 65535)
       assert.strictEqual(threads, 64 * workgroups[0])
       assert.isAtLeast(threads * workgroups[1], count)
       assert.isBelow(threads * (workgroups[1] - 1), count, "no row without a thread")
     }
-    assert.deepEqual(workgroupsOf("any", [9, 17, 3], [8, 8, 1], 65535), { workgroups: [2, 3, 3], threads: 0 })
+    assert.deepEqual(workgroupsOf({ kernel: "any", mode: "gpujs:webgpu" }, [9, 17, 3], [8, 8, 1], 65535), {
+      workgroups: [2, 3, 3],
+      threads: 0
+    })
   })
 })

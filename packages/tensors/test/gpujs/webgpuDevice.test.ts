@@ -218,7 +218,7 @@ describe("errors", () => {
 
   it("open the adapter as they name it", async () => {
     const { openDevice } = await import("../../src/backends/gpujs/webgpu/openDevice.ts")
-    const { device, adapter } = await openDevice(true)
+    const { device, adapter } = await openDevice({ mode: "webgpu", software: true })
     assert.strictEqual(adapter, "null-backend")
     device.destroy()
     await device.lost

@@ -2,10 +2,13 @@
 import type { Hardware, Usage } from "../../core/Backend.ts"
 import type { DType } from "../../core/DType.ts"
 import type { GpujsProgram } from "./GpujsBody.ts"
+import type { Matrices } from "./webgpu/matrices.ts"
 import type { PackedKind } from "./webgpu/packing.ts"
 import type { WgslLaunch } from "./webgpu/WebgpuBody.ts"
 
-export type GpujsMode = "webgpu" | "headlessgl" | "webasm" | "cpu"
+/** By their names; those of webgpu with matrices of f16 are never taken unless named. */
+export const gpujsModes = ["webgpu", "webgpu+f16", "webgpu+f16x3", "headlessgl", "webasm", "cpu"] as const
+export type GpujsMode = (typeof gpujsModes)[number]
 
 /** A program, compiled on its first run. */
 export interface CompiledProgram<S> {
@@ -47,6 +50,8 @@ export interface Device<S> {
   readonly compile: (kernel: string, program: GpujsProgram) => CompiledProgram<S>
   /** Where kernels' own WGSL runs; absent where they run as GPU.js programs alone. */
   readonly wgsl?: {
+    /** Where products are computed by matrices of f16. */
+    readonly matrices?: Matrices | undefined
     /** Storage whose contents are undefined. */
     readonly take: (length: number, dtype: DType) => S
     /** Runs a launch over storage for each of its names; later where it has to be compiled first. Raises UnsupportedKernel. */

@@ -8,6 +8,7 @@ import { makeQueuedBackend } from "./queuedBackend.ts"
 import { startWebgpu } from "./webgpu/webgpuDevice.ts"
 
 export interface GpujsOptions {
+  /** "webgpu+f16" and "webgpu+f16x3" are webgpu with products by matrices of f16, in one term or three. */
   readonly mode: GpujsMode
   /** Whether `webgpu` may run on an adapter that is no GPU but a program, as SwiftShader is. Default true. */
   readonly software?: boolean
@@ -35,7 +36,9 @@ export const makeGpujsBackend = async ({
   const { GPU } = await importGpujs(`gpujs:${mode}`)
   switch (mode) {
     case "webgpu":
-      return makeQueuedBackend(await startWebgpu(GPU, { software, debug, wgsl, memory }))
+    case "webgpu+f16":
+    case "webgpu+f16x3":
+      return makeQueuedBackend(await startWebgpu(GPU, { mode, software, debug, wgsl, memory }))
     case "headlessgl":
       return makeQueuedBackend(makeHeadlessglDevice(GPU))
     default:

@@ -194,10 +194,7 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
     arithmetic: "f32",
     withArithmetic: (arithmetic) => {
       if (arithmetic === "f32") return backend
-      throw new BackendUnavailable(
-        device.name,
-        `it multiplies in f32 alone, not in ${arithmetic}; use the native backend`
-      )
+      throw new BackendUnavailable(device.name, `it does not multiply in ${arithmetic}; use the native backend`)
     },
     allocate: (spec): Stored<S> => {
       assertOpen()
@@ -261,7 +258,7 @@ export const makeQueuedBackend = <S>(device: Device<S>): Backend => {
       if (kernel.gpujs.check) kernel.gpujs.check(integersOf(call.inputs), geometry, call.attributes)
       const body =
         device.wgsl && kernel.webgpu
-          ? kernel.webgpu.launches(geometry, call.attributes)
+          ? kernel.webgpu.launches(geometry, call.attributes, device.wgsl.matrices)
           : kernel.gpujs.programs(geometry, call.attributes)
       for (const name in call.outputs) storedOf(call.outputs[name]!).queued = true
       for (const name in call.inputs) {

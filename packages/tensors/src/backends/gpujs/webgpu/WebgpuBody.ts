@@ -1,6 +1,7 @@
 /** How a kernel runs as WGSL of its own, beside its GPU.js programs, which stay its definition on a GPU. */
 import type { Geometry } from "../../../core/Geometry.ts"
 import type { GpujsProgram } from "../GpujsBody.ts"
+import type { Matrices } from "./matrices.ts"
 import type { PackedKind } from "./packing.ts"
 
 /**
@@ -19,6 +20,8 @@ export interface WgslProgram {
   readonly widened?: readonly string[]
   /** What is written is of this kind, an `array<u32>` of whole words: bytes in the order of elements, the first one lowest. */
   readonly packs?: PackedKind
+  /** What comes before all declarations: extensions of WGSL that the text needs. */
+  readonly directives?: string
   readonly text: string
 }
 
@@ -45,8 +48,11 @@ export interface WgslLaunch {
 export type LaunchStep = GpujsProgram | WgslLaunch
 
 export interface WebgpuBody<I extends string = string, O extends string = string, A extends object = object> {
-  /** The launches of a kernel, in order; its GPU.js programs among them, or in their place where a shape suits those better. */
-  launches(geometry: Geometry<I, O>, attributes: A): readonly LaunchStep[]
+  /**
+   * The launches of a kernel, in order; its GPU.js programs among them, or in their place where a shape suits those better. `matrices`
+   * is there where products are to be computed by matrices of f16.
+   */
+  launches(geometry: Geometry<I, O>, attributes: A, matrices?: Matrices): readonly LaunchStep[]
 }
 
 /** The most workgroups along an axis on every device. */

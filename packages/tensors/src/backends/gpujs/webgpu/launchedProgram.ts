@@ -20,6 +20,8 @@ export interface Stored {
 }
 
 interface LaunchContext {
+  /** The backend that errors name. */
+  readonly mode: string
   readonly gpu: GPU
   readonly device: GPUDevice
   readonly recorder: Recorder
@@ -47,7 +49,7 @@ const placeOf = ({ output, reads, extent }: GpujsProgram, operands: readonly Sto
 }
 
 export const launchedProgram = (
-  { gpu, device, recorder, groups, take, upload, release, watch }: LaunchContext,
+  { mode, gpu, device, recorder, groups, take, upload, release, watch }: LaunchContext,
   kernel: string,
   program: GpujsProgram
 ): CompiledProgram<Stored> => {
@@ -108,7 +110,7 @@ export const launchedProgram = (
     for (const name in given.sizes) write(given.sizes[name]!)
   }
   const launch = (given: GpujsProgram, operands: readonly Stored[], place: number, bindable: Bindable): Stored => {
-    const { workgroups, threads } = workgroupsOf(kernel, given.extent, workgroup, workgroupsAlongAxis)
+    const { workgroups, threads } = workgroupsOf({ kernel, mode }, given.extent, workgroup, workgroupsAlongAxis)
     const stored = place < 0 ? take(sizeOf(given.extent)) : operands[place]!
     const buffers = operands.map(({ buffer }) => buffer)
     if (place < 0) buffers.push(stored.buffer)

@@ -1,28 +1,48 @@
 /** The GPU itself: an adapter, and a device with all that it offers. */
 import { BackendUnavailable } from "../../../core/Errors.ts"
 import { type AdapterFacts, adapterFacts, adapterName } from "./adapterFacts.ts"
+import {
+  isMatrixMode,
+  type Matrices,
+  type MatrixAdapter,
+  type MatrixMode,
+  matricesOf,
+  matrixFeatures
+} from "./matrices.ts"
 import { isOwnDawn, provideWebgpu } from "./provideWebgpu.ts"
 import { type DeviceWatch, watchDevice } from "./watchDevice.ts"
 
-export const modeName = "gpujs:webgpu"
+export interface DeviceOptions {
+  readonly mode: "webgpu" | MatrixMode
+  /** Whether an adapter that is a program rather than a GPU will do. */
+  readonly software: boolean
+}
 
 export interface OpenedDevice extends DeviceWatch {
+  /** The backend, for example "gpujs:webgpu". */
+  readonly mode: string
   readonly device: GPUDevice
   readonly facts: AdapterFacts
   /** The adapter's class in words, for example "nvidia, hopper, nvidia-h200, Vulkan, NVIDIA 550.54". */
   readonly adapter: string
+  /** What multiplies f16, in a mode that asks for it. */
+  readonly matrices?: Matrices | undefined
 }
 
 /** What the spec promises everywhere is little: a binding of 128 MiB, 8 storage buffers. A device has it only where asked. */
 const wanted = ["maxStorageBufferBindingSize", "maxBufferSize", "maxStorageBuffersPerShaderStage"] as const
 
-/** Raises BackendUnavailable when Dawn or an adapter is missing, or when it is a program rather than a GPU and `software` is false. */
-export const openDevice = async (software: boolean): Promise<OpenedDevice> => {
-  const gpu = await provideWebgpu()
+/**
+ * Raises BackendUnavailable when Dawn or an adapter is missing, when it is a program rather than a GPU and `software` is false, or when
+ * it lacks the matrices that the mode asks for.
+ */
+export const openDevice = async ({ mode: asked, software }: DeviceOptions): Promise<OpenedDevice> => {
+  const mode = `gpujs:${asked}`
+  const gpu = await provideWebgpu(mode, isMatrixMode(asked))
   const adapter = await gpu.requestAdapter().catch(() => null)
   if (adapter === null) {
     throw new BackendUnavailable(
-      modeName,
+      mode,
       "WebGPU found no adapter; install the GPU's Vulkan driver and the loader libvulkan.so.1 (Debian: libvulkan1), or see docs/webgpu.md for a software adapter"
     )
   }
@@ -30,10 +50,12 @@ export const openDevice = async (software: boolean): Promise<OpenedDevice> => {
   const facts = adapterFacts(info, { byDawn: isOwnDawn(gpu) })
   const called = adapterName(facts)
   if (info.isFallbackAdapter && !software) {
-    throw new BackendUnavailable(modeName, `the adapter (${called}) is software, slower than the native backend`)
+    throw new BackendUnavailable(mode, `the adapter (${called}) is software, slower than the native backend`)
   }
+  const matrices = isMatrixMode(asked) ? matricesOf(asked, called, adapter as MatrixAdapter) : undefined
   const device = await adapter.requestDevice({
+    requiredFeatures: matrices ? matrixFeatures : [],
     requiredLimits: Object.fromEntries(wanted.map((limit) => [limit, limits[limit]]))
   })
-  return { device, facts, adapter: called, ...watchDevice(device, `${modeName} (${called})`) }
+  return { mode, device, facts, adapter: called, matrices, ...watchDevice(device, `${mode} (${called})`) }
 }

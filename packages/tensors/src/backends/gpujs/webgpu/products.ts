@@ -3,7 +3,10 @@
  * of its threads several elements of it in registers; factors pass through shared memory, 8 along k at a time. Where tiles are few,
  * the threads of a tile are four slices, which share k, and whose sums are added in order: no second launch, and the same bits.
  */
-import type { WgslLaunch, WgslProgram, WgslTarget } from "./WebgpuBody.ts"
+import type { Matrices } from "./matrices.ts"
+import { type MatrixTile, matrixLaunches } from "./matrixProducts.ts"
+import type { Product } from "./Product.ts"
+import type { WgslLaunch, WgslProgram } from "./WebgpuBody.ts"
 import { threads } from "./wgslText.ts"
 
 interface Tile {
@@ -130,31 +133,24 @@ const programOf = (tile: Tile, turnsA: boolean, turnsB: boolean): WgslProgram =>
 /** A GPU computes about as many tiles at a time as this: 132 multiprocessors of an H200, 128 of an RTX 4090. */
 const tilesAtATime = 128
 
+const tilesOf = ({ batch, m, rowsAlike = m, n }: Product, extent: number): number =>
+  Math.ceil(rowsAlike / extent) * Math.ceil(n / extent) * batch
+
 /** The largest tile of which there are enough to fill a GPU. It decides the order of sums: by shape alone, on every adapter. */
-const tileOf = ({ batch, m, rowsAlike = m, n }: Pick<Product, "batch" | "m" | "rowsAlike" | "n">): Tile => {
-  const count = ({ extent }: Tile) => Math.ceil(rowsAlike / extent) * Math.ceil(n / extent) * batch
-  if (count(large) >= tilesAtATime) return large
-  return count(middle) >= tilesAtATime / 2 ? middle : small
+const tileOf = (product: Product): Tile => {
+  if (tilesOf(product, large.extent) >= tilesAtATime) return large
+  return tilesOf(product, middle.extent) >= tilesAtATime / 2 ? middle : small
 }
 
-interface Product {
-  readonly batch: number
-  readonly m: number
-  /** Rows that become the same with and without the others: the tile is chosen as if they were alone. All of them where it is left out. */
-  readonly rowsAlike?: number
-  readonly n: number
-  readonly k: number
-  /** a is stored as [k, m], b as [n, k]. */
-  readonly turnsA: boolean
-  readonly turnsB: boolean
-  /** b is one matrix for the whole batch. */
-  readonly sharedB: boolean
-  readonly a: string
-  readonly b: string
-  readonly bias?: string | undefined
-  readonly y: WgslTarget
-  /** The product is added to what y holds. */
-  readonly added?: boolean
+/** Rows, columns and depth of a product below which half of a tile of matrices is empty. */
+export const leastOfMatrices = 32
+
+/** The tile by matrices of f16, likewise by shape alone; undefined for a product that is too small, which is computed in f32. */
+const matrixTileOf = (product: Product, { terms }: Matrices): MatrixTile | undefined => {
+  const { m, rowsAlike = m, n, k } = product
+  if (Math.min(rowsAlike, n, k) < leastOfMatrices) return undefined
+  // Three terms of 128 x 128 do not fit into the memory of a workgroup.
+  return terms === 1 && tilesOf(product, 128) >= tilesAtATime ? 128 : 64
 }
 
 /** Rows of y below which a tile is mostly empty: a GPU.js program reads as much and waits for less. */
@@ -172,4 +168,10 @@ export const productLaunch = (product: Product, tile: Tile = tileOf(product)): W
     whole: [m, n, k, span, m * k, sharedB ? 0 : k * n, Number(bias !== undefined), Number(added)],
     workgroups: [Math.ceil(n / tile.extent), Math.ceil(m / tile.extent), batch]
   }
+}
+
+/** The same by matrices of f16 where the device has `matrices` and the shape suits them. */
+export const productLaunches = (product: Product, matrices: Matrices | undefined): readonly WgslLaunch[] => {
+  const tile = matrices && matrixTileOf(product, matrices)
+  return tile === undefined ? [productLaunch(product)] : matrixLaunches(product, matrices!, tile)
 }

@@ -13,7 +13,8 @@ import { makeBufferPool, pooledOverhead } from "./bufferPool.ts"
 import { conversion } from "./conversion.ts"
 import { findDeviceMemory } from "./deviceMemory.ts"
 import { launchedProgram, type Stored } from "./launchedProgram.ts"
-import { modeName, type OpenedDevice, openDevice } from "./openDevice.ts"
+import { tellShape } from "./matrices.ts"
+import { type DeviceOptions, type OpenedDevice, openDevice } from "./openDevice.ts"
 import type { PooledBuffer } from "./PooledBuffer.ts"
 import { bytesOfWords, type Kind, kindOf } from "./packing.ts"
 import { makeReadBack } from "./readBack.ts"
@@ -42,13 +43,13 @@ function increment(this: Thread, x: Values) {
 }
 
 /** Runs one program, which proves that the adapter computes. */
-const probe = async ({ compile, upload, download, release }: Device<Stored>): Promise<void> => {
+const probe = async ({ name, compile, upload, download, release }: Device<Stored>): Promise<void> => {
   const program: GpujsProgram = { output: "y", compute: increment, reads: ["x"], extent: [2] }
   const x = upload(Float32Array.of(1, 41))
   const compiled = compile("probe", program)
   const y = await compiled.run(program, [x])
   const values = await download(y)
-  if (values[1] !== 42) throw new BackendUnavailable(modeName, `41 + 1 gave ${values[1]} on this adapter`)
+  if (values[1] !== 42) throw new BackendUnavailable(name, `41 + 1 gave ${values[1]} on this adapter`)
   for (const stored of [x, y]) release(stored)
   compiled.destroy()
 }
@@ -64,7 +65,7 @@ const refusal = (kernels: readonly string[], message: string): Error => {
 /** The mode over a device that is open. */
 export const makeWebgpuDevice = (
   Gpu: typeof GPU,
-  { device, facts, adapter, ...watch }: OpenedDevice,
+  { mode, device, facts, adapter, matrices, ...watch }: OpenedDevice,
   { debug, wgsl, memory: given }: WebgpuOptions
 ): Device<Stored> => {
   const gpu = new Gpu({ mode: "webgpu" })
@@ -78,8 +79,8 @@ export const makeWebgpuDevice = (
     const full = error.constructor.name === "GPUOutOfMemoryError"
     const { bytes } = meter.usage()
     failure ??= full
-      ? new OutOfMemory(modeName, newest, bytes, undefined)
-      : new BackendUnavailable(modeName, error.message)
+      ? new OutOfMemory(mode, newest, bytes, undefined)
+      : new BackendUnavailable(mode, error.message)
   }
   device.addEventListener("uncapturederror", onError)
 
@@ -132,7 +133,7 @@ export const makeWebgpuDevice = (
     if (length === 0) return new Uint8Array(0)
     const bytes = await reads.read(buffer, bytesOfWords(kind, length)).catch((error: Error) => {
       watch.assertThere()
-      throw new BackendUnavailable(modeName, error.message)
+      throw new BackendUnavailable(mode, error.message)
     })
     await watch.orLost(recorder.settled())
     const failed = takeFailure()
@@ -148,10 +149,10 @@ export const makeWebgpuDevice = (
     failure = undefined
     return taken
   }
-  const context = { gpu, device, recorder, groups, take, upload, release, watch }
+  const context = { mode, gpu, device, recorder, groups, take, upload, release, watch }
   const { run } = makeWgslLauncher(context)
   return {
-    name: `${modeName} (${adapter})`,
+    name: `${mode} (${adapter}${matrices ? `, f16 matrices of ${tellShape(matrices)}` : ""})`,
     hardware: {
       adapter,
       largestBytes: maxBytes,
@@ -189,7 +190,7 @@ export const makeWebgpuDevice = (
     },
     release,
     compile: (kernel, program) => launchedProgram(context, kernel, program),
-    ...(wgsl ? { wgsl: { take: (length, dtype) => take(length, kindOf(dtype)), run } } : {}),
+    ...(wgsl ? { wgsl: { take: (length, dtype) => take(length, kindOf(dtype)), run, matrices } } : {}),
     usage: meter.usage,
     assertThere: watch.assertThere,
     takeFailure,
@@ -211,15 +212,9 @@ export const makeWebgpuDevice = (
 /** Raises BackendUnavailable when Dawn or an adapter is missing, or does not compute. */
 export const startWebgpu = async (
   Gpu: typeof GPU,
-  {
-    software,
-    ...options
-  }: WebgpuOptions & {
-    /** Whether an adapter that is a program rather than a GPU will do. */
-    readonly software: boolean
-  }
+  { mode, software, ...options }: WebgpuOptions & DeviceOptions
 ): Promise<Device<Stored>> => {
-  const device = makeWebgpuDevice(Gpu, await openDevice(software), options)
+  const device = makeWebgpuDevice(Gpu, await openDevice({ mode, software }), options)
   try {
     await probe(device)
     return device

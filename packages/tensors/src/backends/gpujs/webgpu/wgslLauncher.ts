@@ -3,13 +3,14 @@ import { UnsupportedKernel } from "../../../core/Errors.ts"
 import { type Bindable, type BindGroups, nextPipeline } from "./bindGroups.ts"
 import { buildPipeline } from "./buildPipeline.ts"
 import type { Stored } from "./launchedProgram.ts"
-import { modeName } from "./openDevice.ts"
 import { bytesOfWords, type Kind, readOf, wideningOf } from "./packing.ts"
 import type { Recorder } from "./recorder.ts"
 import type { WgslLaunch, WgslProgram } from "./WebgpuBody.ts"
 import type { DeviceWatch } from "./watchDevice.ts"
 
 interface LauncherContext {
+  /** The backend that errors name. */
+  readonly mode: string
   readonly device: GPUDevice
   readonly recorder: Recorder
   readonly groups: BindGroups
@@ -20,11 +21,12 @@ interface LauncherContext {
 
 /** The text with its declarations, for operands that are stored as `kinds`, in the order of its reads. */
 const wgslOf = (program: WgslProgram, kinds: readonly Kind[]): string => {
-  const { reads, writes, whole = [], real = [], widened = [], packs, text } = program
+  const { reads, writes, whole = [], real = [], widened = [], packs, directives = "", text } = program
   const members = [...whole.map((name) => `${name}: u32`), ...real.map((name) => `${name}: f32`)]
   const bind = (access: string, binding: number, name: string, kind: Kind) =>
     `@group(0) @binding(${binding}) var<storage, ${access}> ${name}: array<${kind === "f32" ? "f32" : "u32"}>;`
   return [
+    directives,
     `struct Parameters { ${members.join(", ") || "none: u32"} }`,
     "@group(0) @binding(0) var<uniform> p: Parameters;",
     ...reads.map((name, i) => bind("read", 1 + i, name, kinds[i]!)),
@@ -42,27 +44,37 @@ const wgslOf = (program: WgslProgram, kinds: readonly Kind[]): string => {
 const parameterBytesOf = ({ whole = [], real = [] }: WgslProgram): number =>
   16 * Math.max(1, Math.ceil((whole.length + real.length) / 4))
 
-const assertFits = (kernel: string, { program, reads, writes, whole = [], real = [] }: WgslLaunch): void => {
+const assertFits = (
+  mode: string,
+  kernel: string,
+  { program, reads, writes, whole = [], real = [] }: WgslLaunch
+): void => {
   const given = [reads, writes, whole, real].map(({ length }) => length).join(", ")
   const named = [program.reads, program.writes, program.whole ?? [], program.real ?? []]
   const expected = named.map(({ length }) => length).join(", ")
   if (given === expected) return
   const reason = `its text names ${expected} operands, results, whole and real numbers, the launch gives ${given}`
-  throw new UnsupportedKernel(kernel, modeName, reason)
+  throw new UnsupportedKernel(kernel, mode, reason)
 }
 
 /** Raises UnsupportedKernel where storage is of a kind that the text does not read, or write. */
-const assertKinds = (kernel: string, program: WgslProgram, reads: readonly Stored[], writes: readonly Stored[]) => {
+const assertKinds = (
+  mode: string,
+  kernel: string,
+  program: WgslProgram,
+  reads: readonly Stored[],
+  writes: readonly Stored[]
+) => {
   const { widened = [], packs = "f32" } = program
   const read = reads.findIndex(({ kind }, i) => kind !== "f32" && !widened.includes(program.reads[i]!))
   if (read >= 0) {
     const reason = `its WGSL reads "${program.reads[read]}" as f32, not as ${reads[read]!.kind}`
-    throw new UnsupportedKernel(kernel, modeName, reason)
+    throw new UnsupportedKernel(kernel, mode, reason)
   }
   const written = writes.findIndex(({ kind }) => kind !== packs)
   if (written >= 0) {
     const reason = `its WGSL writes "${program.writes[written]}" as ${packs}, not as ${writes[written]!.kind}`
-    throw new UnsupportedKernel(kernel, modeName, reason)
+    throw new UnsupportedKernel(kernel, mode, reason)
   }
 }
 
@@ -70,7 +82,7 @@ const assertKinds = (kernel: string, program: WgslProgram, reads: readonly Store
 const kindsOf = ({ widened }: WgslProgram, reads: readonly Stored[]): string =>
   widened === undefined ? "" : reads.map(({ kind }) => kind).join()
 
-export const makeWgslLauncher = ({ device, recorder, groups, take, release, watch }: LauncherContext) => {
+export const makeWgslLauncher = ({ mode, device, recorder, groups, take, release, watch }: LauncherContext) => {
   /** By how operands are stored. */
   const built = new Map<string, Map<WgslProgram, Bindable>>()
 
@@ -80,12 +92,12 @@ export const makeWgslLauncher = ({ device, recorder, groups, take, release, watc
     reads: readonly Stored[],
     kinds: string
   ): Promise<Bindable> => {
-    assertFits(kernel, launch)
+    assertFits(mode, kernel, launch)
     const { program } = launch
     const count = program.reads.length + program.writes.length
     const most = device.limits.maxStorageBuffersPerShaderStage
     if (count > most) {
-      throw new UnsupportedKernel(kernel, modeName, `its WGSL needs ${count} storage buffers, the device binds ${most}`)
+      throw new UnsupportedKernel(kernel, mode, `its WGSL needs ${count} storage buffers, the device binds ${most}`)
     }
     const parameterBytes = parameterBytesOf(program)
     const bindings = Array.from({ length: count }, (_, i) => 1 + i)
@@ -98,7 +110,7 @@ export const makeWgslLauncher = ({ device, recorder, groups, take, release, watc
       reads: bindings.slice(0, program.reads.length),
       writes: bindings.slice(program.reads.length)
     }).catch((error: Error) => {
-      throw new UnsupportedKernel(kernel, modeName, error.message)
+      throw new UnsupportedKernel(kernel, mode, error.message)
     })
     const pipeline = await watch.orLost(building)
     const bindable = { ...pipeline, kernel, number: nextPipeline(), parameterBytes, bindings, last: undefined }
@@ -136,7 +148,7 @@ export const makeWgslLauncher = ({ device, recorder, groups, take, release, watc
       writes: readonly Stored[]
     ): void | Promise<void> => {
       watch.assertThere()
-      assertKinds(kernel, launch.program, reads, writes)
+      assertKinds(mode, kernel, launch.program, reads, writes)
       const kinds = kindsOf(launch.program, reads)
       const ready = built.get(kinds)?.get(launch.program)
       if (ready !== undefined) return record(launch, ready, reads, writes)
