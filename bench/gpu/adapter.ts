@@ -1,6 +1,12 @@
 /** The GPU as WebGPU describes it: its names, features and limits. */
 import { arch, cpus, release } from "node:os"
 import { openBackend } from "@speedq/tensors"
+import {
+  type MatrixAdapter,
+  matrixFeatures,
+  tellConfiguration
+} from "../../packages/tensors/src/backends/gpujs/webgpu/matrices.ts"
+import { provideWebgpu } from "../../packages/tensors/src/backends/gpujs/webgpu/provideWebgpu.ts"
 import type { Part } from "./report.ts"
 
 /** The names and numbers of an object whose members are getters of a class. */
@@ -23,11 +29,19 @@ export const adapter: Part = async (print) => {
   const { gpu } = navigator as unknown as { readonly gpu: GPU }
   const found = await gpu.requestAdapter()
   if (found === null) throw new Error("WebGPU found an adapter, and then none")
+  await backend.close()
   print({
     backend: backend.name,
     info: membersOf(found.info),
     features: [...found.features].sort(),
     limits: membersOf(found.limits)
   })
-  await backend.close()
+  const experimental = await (await provideWebgpu("gpujs:webgpu+f16", true)).requestAdapter()
+  if (experimental === null) return
+  const { subgroupMinSize, subgroupMaxSize, subgroupMatrixConfigs = [] } = experimental.info as MatrixAdapter["info"]
+  print({
+    matrices: [...subgroupMatrixConfigs].map(tellConfiguration),
+    subgroups: [subgroupMinSize, subgroupMaxSize],
+    features: matrixFeatures.filter((feature) => experimental.features.has(feature))
+  })
 }

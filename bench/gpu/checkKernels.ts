@@ -8,11 +8,19 @@ import {
   Random,
   type Sample,
   type Tensor,
+  type Tolerance,
   tensor
 } from "@speedq/tensors"
 
 /** Tolerance where a kernel names none, or a narrower one that is not exact. */
-const usual = { relative: 1e-3, absolute: 1e-5 }
+const usual: Tolerance = { relative: 1e-3, absolute: 1e-5 }
+
+export interface Check {
+  /** Names of kernels; default all. */
+  readonly only?: readonly string[]
+  /** Tolerance where a kernel's own is narrower and not exact. */
+  readonly atLeast?: Tolerance
+}
 
 type Named = { readonly [name: string]: Tensor }
 
@@ -36,11 +44,16 @@ const runOn = async (backend: Backend, kernel: AnyKernel, sample: Sample<object>
 }
 
 /** What is wrong with `actual`, in the worst place, or undefined. */
-const missOf = (kernel: AnyKernel, actual: ArrayLike<number>, expected: ArrayLike<number>): string | undefined => {
-  const own = kernel.tolerance ?? usual
+const missOf = (
+  kernel: AnyKernel,
+  least: Tolerance,
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>
+): string | undefined => {
+  const own = kernel.tolerance ?? least
   const exact = own.relative === 0 && own.absolute === 0
-  const relative = exact ? 0 : Math.max(own.relative, usual.relative)
-  const absolute = exact ? 0 : Math.max(own.absolute, usual.absolute)
+  const relative = exact ? 0 : Math.max(own.relative, least.relative)
+  const absolute = exact ? 0 : Math.max(own.absolute, least.absolute)
   let wrong = 0
   let worst = -1
   for (let i = 0; i < expected.length; i++) {
@@ -53,16 +66,19 @@ const missOf = (kernel: AnyKernel, actual: ArrayLike<number>, expected: ArrayLik
 }
 
 /** How many samples of all kernels agree, and what is wrong with the others. */
-export const checkKernels = async (backend: Backend): Promise<{ readonly agree: number; readonly wrong: string[] }> => {
+export const checkKernels = async (
+  backend: Backend,
+  { only, atLeast = usual }: Check = {}
+): Promise<{ readonly agree: number; readonly wrong: string[] }> => {
   const reference = makeReferenceBackend()
   const wrong: string[] = []
   let agree = 0
-  for (const kernel of kernels) {
+  for (const kernel of kernels.filter(({ name }) => only?.includes(name) ?? true)) {
     for (const sample of kernel.samples(Random.make(11, kernel.name)) as readonly Sample<object>[]) {
       try {
         const [actual, expected] = [await runOn(backend, kernel, sample), await runOn(reference, kernel, sample)]
         const misses = Object.keys(expected).flatMap((name) => {
-          const miss = missOf(kernel, actual[name]!, expected[name]!)
+          const miss = missOf(kernel, atLeast, actual[name]!, expected[name]!)
           return miss ? [`${kernel.name} (${sample.name}) ${name}: ${miss}`] : []
         })
         wrong.push(...misses)

@@ -7,7 +7,7 @@ import { adapter } from "./adapter.ts"
 import { bandwidth } from "./bandwidth.ts"
 import { conformance } from "./conformance.ts"
 import { launchCosts } from "./launchCosts.ts"
-import { products } from "./products.ts"
+import { matrixProducts, products } from "./products.ts"
 import { type Part, printer } from "./report.ts"
 import { longSteps, shortSteps } from "./steps.ts"
 
@@ -17,6 +17,7 @@ const parts: { readonly [name: string]: Part } = {
   conformance,
   launches: launchCosts,
   products,
+  "products-f16": matrixProducts,
   "steps-512": shortSteps,
   "steps-2048": longSteps
 }

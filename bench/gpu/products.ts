@@ -1,4 +1,4 @@
-/** TFLOP/s of products by shape: as the backend launches them, and by each tile that it could have taken, with their errors. */
+/** TFLOP/s of products by shape, in f32 and by matrices of f16: as the backend launches them, and by each tile that it could have taken, with their errors. */
 import {
   type AnyKernel,
   apply,
@@ -10,27 +10,51 @@ import {
   type Tensor,
   tensor
 } from "@speedq/tensors"
+import type { Matrices } from "../../packages/tensors/src/backends/gpujs/webgpu/matrices.ts"
+import { type MatrixTile, matrixLaunches } from "../../packages/tensors/src/backends/gpujs/webgpu/matrixProducts.ts"
+import type { Product } from "../../packages/tensors/src/backends/gpujs/webgpu/Product.ts"
 import { productLaunch, tiles } from "../../packages/tensors/src/backends/gpujs/webgpu/products.ts"
+import type { WgslLaunch } from "../../packages/tensors/src/backends/gpujs/webgpu/WebgpuBody.ts"
 import { normal } from "../measure.ts"
 import type { Part } from "./report.ts"
 import { type ProductShape, smallShapes, wholeShapes } from "./shapes.ts"
 import { millisecondsOf } from "./waiting.ts"
+import { type MatrixBackend, withMatrices } from "./withMatrices.ts"
+
+/** Ways to launch a product, by their names. */
+type Forms = readonly (readonly [name: string, kernel: AnyKernel])[]
 
 const matmulKernel = kernels.find(({ name }) => name === "matmul") as AnyKernel
 
-/** The product of one launch with that tile, whatever the table would take. */
-const withTile = (tile: (typeof tiles)[number]): AnyKernel => ({
+type Launches = (product: Product, matrices: Matrices | undefined) => readonly WgslLaunch[]
+
+/** The product by these launches, whatever the table would take. */
+const launchedBy = (launches: Launches): AnyKernel => ({
   ...matmulKernel,
   webgpu: {
-    launches: ({ inputs, outputs }, attributes) => {
+    launches: ({ inputs, outputs }, attributes, matrices) => {
       const { transposeA: turnsA, transposeB: turnsB } = attributes as ProductShape
       const [m, n] = outputs.y as readonly [number, number]
       const k = inputs.a![turnsA ? 0 : 1]!
       const size = { batch: 1, m, n, k, sharedB: true }
-      return [productLaunch({ ...size, turnsA, turnsB, a: "a", b: "b", y: { name: "y" } }, tile)]
+      return launches({ ...size, turnsA, turnsB, a: "a", b: "b", y: { name: "y" } }, matrices)
     }
   }
 })
+
+const inSingle: Forms = tiles.map((tile) => [
+  `tile ${tile.extent}`,
+  launchedBy((product) => [productLaunch(product, tile)])
+])
+
+const byMatrices = (extent: MatrixTile): Forms[number] => [
+  `tile ${extent}`,
+  launchedBy((product, matrices) => matrixLaunches(product, matrices!, extent))
+]
+const matrixForms: { readonly [K in MatrixBackend]: Forms } = {
+  "gpujs:webgpu+f16": [byMatrices(64), byMatrices(128)],
+  "gpujs:webgpu+f16x3": [byMatrices(64)]
+}
 
 /** Largest error of some elements of y = op(a) op(b), over the sum of magnitudes that went into each. */
 const errorOf = async (y: Tensor, a: Tensor, b: Tensor, { m, k, n, transposeA, transposeB }: ProductShape) => {
@@ -58,7 +82,13 @@ const errorOf = async (y: Tensor, a: Tensor, b: Tensor, { m, k, n, transposeA, t
 /** How often a product runs in a row: about a fifth of a second of a GPU of 25 TFLOP/s. */
 const runsOf = (flops: number): number => Math.max(1, Math.min(200, Math.ceil(5e12 / flops)))
 
-const productRows = async (backend: Backend, shape: ProductShape, small: boolean, print: Parameters<Part>[0]) => {
+const productRows = async (
+  backend: Backend,
+  forms: Forms,
+  shape: ProductShape,
+  small: boolean,
+  print: Parameters<Part>[0]
+) => {
   const { m, k, n, transposeA, transposeB } = shape
   const a = normal(backend, transposeA ? [k, m] : [m, k])
   const b = normal(backend, transposeB ? [n, k] : [k, n], 1, 2)
@@ -74,9 +104,8 @@ const productRows = async (backend: Backend, shape: ProductShape, small: boolean
     }
   }
   await row("as launched", () => matmul(a, b, transposeA, transposeB))
-  for (const tile of tiles) {
-    const kernel = withTile(tile)
-    await row(`tile ${tile.extent}`, () => apply(kernel, { a, b }, { transposeA, transposeB }).y!)
+  for (const [form, kernel] of forms) {
+    await row(form, () => apply(kernel, { a, b }, { transposeA, transposeB }).y!)
   }
   for (const each of [a, b]) each.release()
 }
@@ -84,6 +113,16 @@ const productRows = async (backend: Backend, shape: ProductShape, small: boolean
 export const products: Part = async (print, size) => {
   const backend = await openBackend("gpujs:webgpu")
   const small = size === "small"
-  for (const shape of small ? smallShapes : wholeShapes) await productRows(backend, shape, small, print)
+  for (const shape of small ? smallShapes : wholeShapes) await productRows(backend, inSingle, shape, small, print)
   await backend.close()
+}
+
+/** The same by matrices of f16, one term and three, where the adapter has them. */
+export const matrixProducts: Part = async (print, size) => {
+  const small = size === "small"
+  await withMatrices(print, async (backend, mode) => {
+    for (const shape of small ? smallShapes : wholeShapes) {
+      await productRows(backend, matrixForms[mode], shape, small, (row) => print({ backend: mode, ...row }))
+    }
+  })
 }

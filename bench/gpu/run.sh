@@ -32,6 +32,7 @@ part 30 adapter "$node" "$main" adapter $size
 part 30 launches "$node" "$main" launches $size
 part 90 steps-512 "$node" "$main" steps-512 $size
 part 100 products "$node" "$main" products $size
+part 45 products-f16 "$node" "$main" products-f16 $size
 part 30 torch-products python3 "$here/torchCeilings.py" products $size
 part 60 torch-steps python3 "$here/torchCeilings.py" steps $size
 part 30 bandwidth "$node" "$main" bandwidth $size

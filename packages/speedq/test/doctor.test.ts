@@ -12,7 +12,15 @@ describe("speedq doctor", () => {
     const backends = new Map(report.backends.map((each) => [each.name, each]))
     assert.includeMembers(
       [...backends.keys()],
-      ["native", "gpujs:webgpu", "gpujs:headlessgl", "gpujs:webasm", "reference"]
+      [
+        "native",
+        "gpujs:webgpu",
+        "gpujs:webgpu+f16",
+        "gpujs:webgpu+f16x3",
+        "gpujs:headlessgl",
+        "gpujs:webasm",
+        "reference"
+      ]
     )
     for (const name of ["native", "reference"]) {
       const found = backends.get(name)!

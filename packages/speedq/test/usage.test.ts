@@ -64,7 +64,12 @@ describe("wrong usage", () => {
   })
 
   it("names the values that a flag takes", async () => {
-    assert.match(await refused("chat", "model", "hello", "--backend", "cuda"), /gpujs\[:webgpu/)
+    for (const name of ["cuda", "gpujs:webgpu+f8"]) {
+      assert.match(
+        await refused("chat", "model", "hello", "--backend", name),
+        /gpujs\[:webgpu.*gpujs:webgpu\+f16\[x3\]/s
+      )
+    }
     assert.match(await refused("score", "p.xlsx", "--data", "d.tsv", "--benchmark", "MMStarr"), /one of .*MMStar/)
     assert.match(await refused("chat", "model", "hello", "--max-tiles", "0"), /a whole number above 0/)
   })

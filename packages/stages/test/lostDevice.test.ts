@@ -57,7 +57,7 @@ interface Opened {
 /** The webgpu mode without the probe that only an adapter which computes passes. */
 const open = async (gpu: globalThis.GPU): Promise<Opened> => {
   Object.defineProperty(globalThis, "navigator", { value: { gpu }, configurable: true })
-  const opened = await openDevice(true)
+  const opened = await openDevice({ mode: "webgpu", software: true })
   const backend = makeQueuedBackend(makeWebgpuDevice(GPU, opened, { debug: false, wgsl: true }))
   return { backend, lose: () => opened.device.destroy() }
 }

@@ -13,7 +13,7 @@ export {
 } from "./autodiff/valueAndGrad.ts"
 export { chooseArithmetic } from "./backends/chooseArithmetic.ts"
 export { type AutoChoice, chooseAuto } from "./backends/chooseAuto.ts"
-export type { GpujsMode } from "./backends/gpujs/Device.ts"
+export { type GpujsMode, gpujsModes } from "./backends/gpujs/Device.ts"
 export type { GpujsOptions } from "./backends/gpujs/GpujsBackend.ts"
 export { makeGpujsBackend } from "./backends/gpujs/GpujsBackend.ts"
 export { webgpuInstallCommand } from "./backends/installedPackages.ts"

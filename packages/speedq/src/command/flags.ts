@@ -1,21 +1,20 @@
 /** Flags that several commands share. */
 
-import type { BackendName } from "@speedq/tensors"
+import { type BackendName, gpujsModes } from "@speedq/tensors"
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
 import { shippedPath } from "../shipped/shipped.ts"
 import { defaulted, repeated } from "./flagDefaults.ts"
 import { pathArgument } from "./pathParam.ts"
 
-const backendNames = "auto, native[:none|:PATH of a BLAS], gpujs[:webgpu|headlessgl|webasm|cpu], reference"
-const isBackend = /^(auto|reference|native(:.+)?|gpujs(:(webgpu|headlessgl|webasm|cpu))?)$/
+const backendNames =
+  "auto, native[:none|:PATH of a BLAS], gpujs[:webgpu|headlessgl|webasm|cpu], gpujs:webgpu+f16[x3], reference"
+const gpujsNames: readonly string[] = ["gpujs", ...gpujsModes.map((mode) => `gpujs:${mode}`)]
+const isBackend = (name: string): boolean => /^(auto|reference|native(:.+)?)$/.test(name) || gpujsNames.includes(name)
 
 const backendFlag = Flag.String("backend").pipe(
   Flag.withMetavar("NAME"),
-  Flag.filter(
-    (name) => isBackend.test(name),
-    () => backendNames
-  ),
+  Flag.filter(isBackend, () => backendNames),
   Flag.map((name) => name as BackendName)
 )
 

@@ -48,6 +48,8 @@ const backendNames = [
   "native, bf16",
   "native:none",
   "gpujs:webgpu",
+  "gpujs:webgpu+f16",
+  "gpujs:webgpu+f16x3",
   "gpujs:headlessgl",
   "gpujs:webasm",
   "gpujs:cpu",

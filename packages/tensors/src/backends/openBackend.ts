@@ -13,7 +13,9 @@ import { makeReferenceBackend } from "./reference/ReferenceBackend.ts"
 const isGpujsMode = (name: string): name is GpujsMode => (gpujsModes as readonly string[]).includes(name)
 
 /**
- * "auto", "native", "native:none" (no BLAS), "native:PATH" (that BLAS), "gpujs" (webgpu), "gpujs:MODE", "reference".
+ * "auto", "native", "native:none" (no BLAS), "native:PATH" (that BLAS), "gpujs" (webgpu), "gpujs:MODE", "reference". Modes of
+ * GPU.js: "webgpu"; "webgpu+f16" and "webgpu+f16x3", which multiply by matrices of f16 and are never taken unless named;
+ * "headlessgl", "webasm", "cpu".
  */
 export type BackendName = "auto" | "native" | `native:${string}` | "gpujs" | `gpujs:${GpujsMode}` | "reference"
 

@@ -10,10 +10,16 @@ import { watchDevice } from "../../src/backends/gpujs/webgpu/watchDevice.ts"
 const gpu = create(["backend=null"])
 const experimental = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"])
 
-/** Shows GPU.js the null adapter, without which it translates nothing for WebGPU, until the tests of the file are done. */
-export const useNullGpu = (): void => {
+/** Shows GPU.js the null adapter, without which it translates nothing for WebGPU, until the tests of the file are done; or one with features of matrices, as `shown`. */
+export const useNullGpu = (shown?: (adapter: GPUAdapter) => GPUAdapter): void => {
+  const experimentalAs = (show: (adapter: GPUAdapter) => GPUAdapter) => ({
+    requestAdapter: async () => show((await experimental.requestAdapter())!)
+  })
   const before = Object.getOwnPropertyDescriptor(globalThis, "navigator")
-  Object.defineProperty(globalThis, "navigator", { value: { gpu }, configurable: true })
+  Object.defineProperty(globalThis, "navigator", {
+    value: { gpu: shown ? experimentalAs(shown) : gpu },
+    configurable: true
+  })
   afterAll(() => {
     if (before) Object.defineProperty(globalThis, "navigator", before)
     else delete (globalThis as { navigator?: unknown }).navigator

@@ -61,7 +61,8 @@ export interface MatrixAdapter {
   }
 }
 
-const tellConfiguration = ({ componentType, resultComponentType, M, N, K }: Configuration): string =>
+/** An entry as messages have it. */
+export const tellConfiguration = ({ componentType, resultComponentType, M, N, K }: Configuration): string =>
   `${componentType} -> ${resultComponentType} of ${M}x${N}x${K}`
 
 const instead = "gpujs:webgpu multiplies in f32 on every adapter"
