@@ -11,7 +11,7 @@ import { benchmarks } from "@speedq/evaluation"
 import { exporters } from "@speedq/exports"
 import { quantizers } from "@speedq/quantizers"
 import { stages } from "@speedq/stages"
-import { kernels } from "@speedq/tensors"
+import { gpujsModes, kernels } from "@speedq/tensors"
 import { holdingsTable } from "./holdings.ts"
 
 const file = "FEATURES.md"
@@ -45,6 +45,8 @@ const page = [
   ),
   "",
   "A kernel without gradient is a gradient itself, updates in place, or gives whole numbers.",
+  "",
+  `Modes of \`gpujs\`: ${gpujsModes.map((mode) => `\`${mode}\``).join(", ")}. What has WGSL of its own runs by it in those of \`webgpu\`.`,
   "",
   "## Quantizers",
   "",
