@@ -8,6 +8,7 @@ import { makeGpujsBackend } from "../../src/backends/gpujs/GpujsBackend.ts"
 import { makeQueuedBackend } from "../../src/backends/gpujs/queuedBackend.ts"
 import type { Matrices } from "../../src/backends/gpujs/webgpu/matrices.ts"
 import { type MatrixTile, matrixLaunches } from "../../src/backends/gpujs/webgpu/matrixProducts.ts"
+import type { Product } from "../../src/backends/gpujs/webgpu/Product.ts"
 import { leastOfMatrices, productLaunches } from "../../src/backends/gpujs/webgpu/products.ts"
 import { provideWebgpu } from "../../src/backends/gpujs/webgpu/provideWebgpu.ts"
 import type { WgslLaunch, WgslProgram } from "../../src/backends/gpujs/webgpu/WebgpuBody.ts"
@@ -290,7 +291,7 @@ describe("the table of products", () => {
   const product = { batch: 1, m: 512, n: 896, k: 896, turnsA: false, turnsB: true, sharedB: true }
   const named = { a: "a", b: "b", y: { name: "y" } }
   const one = { ...nvidia, terms: 1 } as const
-  const tileOf = (size: Partial<typeof product>, matrices: Matrices | undefined) => {
+  const tileOf = (size: Partial<Product>, matrices: Matrices | undefined) => {
     const launches = productLaunches({ ...product, ...size, ...named }, matrices)
     const { program, workgroups } = launches.at(-1)!
     return { launches: launches.length, matrices: program.directives !== undefined, workgroups }
@@ -307,6 +308,11 @@ describe("the table of products", () => {
     const { launches, matrices } = tileOf({ [extent]: leastOfMatrices - 1 }, one)
     assert.deepEqual([launches, matrices], [1, false])
     assert.isFalse(tileOf({}, undefined).matrices)
+  })
+
+  it("goes by the rows that become the same alone", () => {
+    assert.isFalse(tileOf({ rowsAlike: leastOfMatrices - 1 }, one).matrices)
+    assert.deepEqual(tileOf({ n: 4864, rowsAlike: 64 }, one).workgroups, [76, 8, 1])
   })
 })
 

@@ -3,7 +3,6 @@
  * device is asked for, and in which shape. Off unless the backend is asked for by a name that says so.
  */
 import { BackendUnavailable } from "../../../core/Errors.ts"
-import { threads } from "./wgslText.ts"
 
 /** How many products of halves stand for one of f32 numbers, by the mode that a backend is asked for. */
 const termsOf = { "webgpu+f16": 1, "webgpu+f16x3": 3 } as const
@@ -96,6 +95,3 @@ export const matricesOf = (mode: MatrixMode, called: string, { features: has, in
 
 /** The shape as names of backends have it. */
 export const tellShape = ({ m, n, k }: Pick<Matrices, "m" | "n" | "k">): string => `${m}x${n}x${k}`
-
-/** How the subgroups of a workgroup share a tile: rows and columns of them. */
-export const gridOf = ({ subgroup }: Pick<Matrices, "subgroup">) => ({ rows: 2, columns: threads / subgroup / 2 })

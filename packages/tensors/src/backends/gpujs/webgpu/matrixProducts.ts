@@ -15,7 +15,7 @@
  *
  * A row of op(a), or a column of op(b), that holds NaN or infinity makes its row or column of y NaN.
  */
-import { gridOf, type Matrices } from "./matrices.ts"
+import type { Matrices } from "./matrices.ts"
 import type { Product } from "./Product.ts"
 import { inRows, type WgslLaunch, type WgslProgram } from "./WebgpuBody.ts"
 import { threads } from "./wgslText.ts"
@@ -101,6 +101,9 @@ const load = (x: "a" | "b", extent: number, turned: boolean, terms: 1 | 3): stri
 }
 
 const upTo = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i)
+
+/** How the subgroups of a workgroup share a tile: rows and columns of them. */
+const gridOf = ({ subgroup }: Pick<Matrices, "subgroup">) => ({ rows: 2, columns: threads / subgroup / 2 })
 
 const productText = (extent: MatrixTile, matrices: Matrices, turnsA: boolean, turnsB: boolean): string => {
   const { terms, m, n, k, subgroup } = matrices
