@@ -10,6 +10,8 @@
  */
 import { elementwiseProgram } from "../backends/gpujs/elementwiseProgram.ts"
 import type { GpujsBody, Thread, Values } from "../backends/gpujs/GpujsBody.ts"
+import type { WebgpuBody, WgslProgram } from "../backends/gpujs/webgpu/WebgpuBody.ts"
+import { elementwise, workgroupsOfElements } from "../backends/gpujs/webgpu/wgslText.ts"
 import { type NativeBody, reading, writing } from "../backends/native/NativeBody.ts"
 import { apply } from "../core/apply.ts"
 import type { Arrays } from "../core/Computation.ts"
@@ -90,6 +92,42 @@ const gpujs: GpujsBody<"x" | "y", never, CastDitheredAttributes> = {
   ]
 }
 
+/** A word of two elements a thread; the pattern of an element is cut after its threshold was added, as the definition has it. */
+const program: WgslProgram = {
+  reads: ["x"],
+  writes: ["y"],
+  whole: ["size", "elements", "turn"],
+  packs: "bf16",
+  text: `
+fn dithered(x: f32, i: u32) -> u32 {
+  let bits = bitcast<u32>(x);
+  let size = bits & 0x7fffffffu;
+  if (size > 0x7f800000u) { return 0x7fc0u; } // NaN
+  if (size == 0x7f800000u) { return bits >> 16u; }
+  if (size < 0x800000u) { return 0u; }
+  return ((size + ((p.turn + 27145u * (i & 255u)) & 0xffffu)) >> 16u) | ((bits >> 16u) & 0x8000u);
+}${elementwise(`
+  var word = 0u;
+  for (var e = 2u * i; e < min(2u * i + 2u, p.elements); e++) { word |= dithered(x[e], e) << ((e & 1u) * 16u); }
+  y[i] = word;`)}`
+}
+
+const webgpu: WebgpuBody<"x" | "y", never, CastDitheredAttributes> = {
+  launches: ({ inputs }, attributes) => {
+    const elements = sizeOf(inputs.x)
+    const words = Math.ceil(elements / 2)
+    return [
+      {
+        program,
+        reads: ["x"],
+        writes: [{ name: "y" }],
+        whole: [words, elements, turnOf(attributes)],
+        workgroups: workgroupsOfElements(words)
+      }
+    ]
+  }
+}
+
 const native: NativeBody<"x" | "y", never, CastDitheredAttributes> = (engine, { inputs: { x, y }, attributes }) => {
   engine.rows({
     entry: "castDithered",
@@ -111,6 +149,7 @@ export const castDitheredKernel = defineKernel<"x" | "y", never, CastDitheredAtt
   reference,
   native,
   gpujs,
+  webgpu,
   cost: ({ inputs }) => ({ flops: 4 * sizeOf(inputs.x), bytes: 6 * sizeOf(inputs.x) }),
   samples: (random) => [
     ...elementwiseShapes.flatMap((shape) =>
