@@ -12,6 +12,7 @@ import { blocksOf, type DynamicCodesAttributes, expectBlocks } from "./geometry.
 import { gpujs, gpujsValues } from "./gpujs.ts"
 import { native, nativeValues } from "./native.ts"
 import { reference, referenceValues } from "./reference.ts"
+import { webgpu } from "./webgpu.ts"
 
 /** One block, one number, a part of a block, whole blocks, many parts of a task, and none. */
 const shapes: readonly Shape[] = [[256], [1], [3, 17], [2, 256], [67, 261], [0, 4]]
@@ -45,6 +46,7 @@ export const dynamicCodesKernel = defineKernel<"x" | "codes" | "scales", never, 
   reference,
   native,
   gpujs,
+  webgpu,
   cost: ({ inputs }) => ({ flops: 10 * sizeOf(inputs.x), bytes: 5 * sizeOf(inputs.x) }),
   samples: (random) =>
     calls.map(({ shape, signed }) => ({
