@@ -6,12 +6,14 @@ import { GPU } from "gpu.js"
 import { afterAll, assert, describe, it } from "vitest"
 import { makeGpujsBackend } from "../../src/backends/gpujs/GpujsBackend.ts"
 import { makeQueuedBackend } from "../../src/backends/gpujs/queuedBackend.ts"
+import { adapterFacts } from "../../src/backends/gpujs/webgpu/adapterFacts.ts"
 import type { Matrices } from "../../src/backends/gpujs/webgpu/matrices.ts"
 import { type MatrixTile, matrixLaunches } from "../../src/backends/gpujs/webgpu/matrixProducts.ts"
 import type { Product } from "../../src/backends/gpujs/webgpu/Product.ts"
 import { leastOfMatrices, productLaunches } from "../../src/backends/gpujs/webgpu/products.ts"
 import { provideWebgpu } from "../../src/backends/gpujs/webgpu/provideWebgpu.ts"
 import type { WgslLaunch, WgslProgram } from "../../src/backends/gpujs/webgpu/WebgpuBody.ts"
+import { watchDevice } from "../../src/backends/gpujs/webgpu/watchDevice.ts"
 import { makeWebgpuDevice } from "../../src/backends/gpujs/webgpu/webgpuDevice.ts"
 import { apply } from "../../src/core/apply.ts"
 import { defineKernel } from "../../src/core/Kernel.ts"
@@ -44,7 +46,14 @@ const startRoomy = async (): Promise<Backend> => {
   if (found === null) throw new BackendUnavailable("gpujs:webgpu", "WebGPU found no adapter")
   const { maxComputeWorkgroupStorageSize } = found.limits
   const device = await found.requestDevice({ requiredLimits: { maxComputeWorkgroupStorageSize } })
-  const opened = { mode: "gpujs:webgpu", device, adapter: found.info.description, assertThere: () => {} }
+  const facts = adapterFacts(found.info, { byDawn: true })
+  const opened = {
+    mode: "gpujs:webgpu",
+    device,
+    facts,
+    adapter: "roomy",
+    ...watchDevice(device, "gpujs:webgpu (roomy)")
+  }
   return makeQueuedBackend(makeWebgpuDevice(GPU, opened, { debug: false, wgsl: true }))
 }
 
