@@ -78,9 +78,7 @@ export const makeWebgpuDevice = (
   const onError = ({ error }: GPUUncapturedErrorEvent) => {
     const full = error.constructor.name === "GPUOutOfMemoryError"
     const { bytes } = meter.usage()
-    failure ??= full
-      ? new OutOfMemory(mode, newest, bytes, undefined)
-      : new BackendUnavailable(mode, error.message)
+    failure ??= full ? new OutOfMemory(mode, newest, bytes, undefined) : new BackendUnavailable(mode, error.message)
   }
   device.addEventListener("uncapturederror", onError)
 
