@@ -12,6 +12,7 @@ import { type LinearCodesAttributes, linearCodesExtents } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"
 import { reference } from "./reference.ts"
+import { webgpu } from "./webgpu.ts"
 
 export { multipliesCodes } from "./geometry.ts"
 
@@ -71,6 +72,7 @@ export const linearCodesKernel = defineKernel<Inputs, "y", LinearCodesAttributes
   reference,
   native,
   gpujs,
+  webgpu,
   cost: ({ inputs: { codes, scale, x }, outputs: { y } }) => ({
     flops: 2 * sizeOf(y) * x.at(-1)!,
     bytes: sizeOf(codes) + 8 * sizeOf(scale) + 4 * (sizeOf(x) + sizeOf(y))
