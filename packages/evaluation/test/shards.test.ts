@@ -8,6 +8,7 @@ import { mmStar } from "../src/benchmarks/MmStar.ts"
 import { JournalDamaged, JournalMismatch, RowsMissing } from "../src/Errors.ts"
 import { Answerer } from "../src/run/Answerer.ts"
 import { evaluate } from "../src/run/evaluate.ts"
+import type { Progress } from "../src/run/Progress.ts"
 import type { EvaluateOptions } from "../src/run/questions.ts"
 import { evaluateShard, mergeShards } from "../src/run/shards.ts"
 import { fileIn, pngBase64, temporaryDirectory, tsvOf } from "./dataFiles.ts"
@@ -28,7 +29,7 @@ const setUp = Effect.gen(function* () {
     "c"
   ])
   const data = fileIn(directory, "MMStar.tsv", tsvOf(header, rows))
-  const optionsFor = (out: string): EvaluateOptions => ({ data, out: join(directory, out), name: "m" })
+  const optionsFor = (out: string): EvaluateOptions => ({ data, out: join(directory, out), name: "m", format: "tsv" })
   return { directory, data, optionsFor }
 })
 
@@ -112,6 +113,12 @@ describe("shards", () => {
       const text = join(directory, "notes.txt")
       writeFileSync(text, "nothing\nof it\n")
       assert.instanceOf(yield* merging([text, first]), JournalDamaged)
+      // A first line that was torn is followed by another: what came after it is whole.
+      writeFileSync(first, `{"journal":"speedq-eval\n${readFileSync(first, "utf8")}`)
+      const told: Progress[] = []
+      const onProgress = (event: Progress) => Effect.sync(() => void told.push(event))
+      yield* mergeShards(mmStar, { ...optionsFor("merged"), journals: [first, second, third], onProgress })
+      assert.deepInclude(told, { _tag: "JournalDamaged", file: first, lines: 1 })
       assert.instanceOf(yield* merging([first, text]), JournalDamaged)
     })
   )

@@ -17,7 +17,9 @@ describe("a line of a conversation", () => {
     ["/image a b.png", { kind: "image", file: "a b.png" }],
     ["/image 'a b.png' ", { kind: "image", file: "a b.png" }],
     ['/image "it\'s.png"', { kind: "image", file: "it's.png" }],
-    ["/image a\\ b.png", { kind: "image", file: "a b.png" }]
+    ["/image a\\ b.png", { kind: "image", file: "a b.png" }],
+    ["/image copy\\ \\(1\\).png", { kind: "image", file: "copy (1).png" }],
+    ["/image 'it'\\''s.png'", { kind: "image", file: "it's.png" }]
   ])("%s", (line, meant) => {
     assert.deepStrictEqual(readChatLine(line), meant)
   })

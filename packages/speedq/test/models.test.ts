@@ -126,7 +126,7 @@ describe("speedq chat", () => {
     assert.include(stderr, `the next question is about ${image(1)}`)
     assert.include(stderr, "none.png")
     assert.include(stderr, "/sing is no command; a question that begins with / is written with two")
-    assert.include(stderr, "2 questions with their answers and pictures are forgotten")
+    assert.include(stderr, "2 questions, answers and pictures are forgotten")
     assert.strictEqual(stderr.match(/\/image FILE adds a picture/g)!.length, 2)
   })
 

@@ -134,6 +134,26 @@ describe("a served model", () => {
     assert.strictEqual(cut.choices[0].finish_reason, "stop")
   })
 
+  it("lets nobody wait for a client that does not read, and computes nothing for one that left before its turn", async () => {
+    const unread = await post({ messages: [user("Go on")], stream: true })
+    await completed({ messages: [user("a")] })
+    const leaving = new AbortController()
+    const waiting = ["b", "c"].map((said) => post({ messages: [user(said)] }, { signal: leaving.signal }))
+    leaving.abort()
+    for (const each of waiting)
+      await each.then(
+        () => assert.fail("it was answered"),
+        () => undefined
+      )
+    await completed({ messages: [user("d")] })
+    assert.isNotEmpty(events(await unread.text()))
+  })
+
+  it("takes the most likely token where the share of them is 0", async () => {
+    const drawn = { messages: [user("Say.")], temperature: 2, top_p: 0 }
+    assert.strictEqual(contentOf(await completed(drawn)), contentOf(await completed({ messages: [user("Say.")] })))
+  })
+
   it("answers several that ask at once, and goes on when one of them leaves", async () => {
     const leaving = new AbortController()
     const left = post({ messages: [user("Leave")], stream: true }, { signal: leaving.signal })
@@ -164,10 +184,17 @@ describe("a served model refuses", () => {
   }
 
   it.each([
-    [{ messages: [user("a")], n: 2 }, /^400 n 2 cannot be served; leave it out$/],
+    [{ messages: [user("a")], n: 2 }, /^400 n cannot be served; leave it out$/],
     [{ messages: [user("a")], tools: [{}] }, /^400 tools/],
     [{ messages: [user("a")], response_format: { type: "json_object" } }, /^400 response_format/],
     [{ messages: [user("a")], temperature: -1 }, /^400 .*temperature/s],
+    [{ messages: [user("a")], logit_bias: 5 }, /^400 logit_bias cannot be served/],
+    [{ messages: [user("a")], max_new_tokens: 3 }, /^400 "max_new_tokens" is no field that is known here/],
+    [{ messages: [{ role: "system", content: [picture] }, user("a")] }, /^400 a system message has a picture/],
+    [
+      { messages: [user([{ type: "image_url", image_url: { url: "data:image/png;base64,!!!!" } }])] },
+      /^400 image_url begins with "data:image\/png;base64,!!!!": the rest is no base64/
+    ],
     [{ messages: [] }, /^400 .*messages/s],
     [[], /^400 /],
     [{ messages: [{ role: "assistant", content: "a" }] }, /^400 roles are assistant; after system messages/],
@@ -188,12 +215,15 @@ describe("a served model refuses", () => {
 
   it("what is no JSON, other paths, other hosts, and pages of other origins", async () => {
     assert.match(await refused(undefined, { body: '{"messages":' }), /^400 the body is no JSON/)
+    const deep = `{"messages":[{"role":"user","content":"a"}],"tools":${"[".repeat(6000)}${"]".repeat(6000)}}`
+    assert.match(await refused(undefined, { body: deep }), /^400 tools cannot be served/)
     const long = { messages: [user("a".repeat(65 * 2 ** 20))] }
     assert.match(await refused(long), /^400 the body is no JSON, or longer than 64 MiB$/)
     assert.match(await refused(undefined, { body: "{}", headers: { "content-type": "text/plain" } }), /^415 /)
     const from = { headers: { "content-type": "application/json", origin: "http://example.com" } }
     assert.match(await refused({ messages: [user("a")] }, from), /^403 a page of http:\/\/example\.com asks/)
     assert.strictEqual((await fetch(`${served.address}/v2`)).status, 404)
+    assert.strictEqual((await fetch(`${served.address}//[`)).status, 404)
     const status = await new Promise((resolve) => {
       httpRequest(`${served.address}/health`, { headers: { host: "example.com" } }, ({ statusCode }) =>
         resolve(statusCode)

@@ -172,7 +172,7 @@ describe("a conversation", () => {
         Effect.gen(function* () {
           const wrong = yield* Effect.flip(told(conversation, next("a <image> and <image>", { images: [first] })))
           assert.instanceOf(wrong, PromptInvalid)
-          assert.match(wrong.message, /marks 2 places for pictures by <image>, and 1 are new/)
+          assert.match(wrong.message, /marks 2 places for pictures by <image>, and 1 is new in it; leave the marks out/)
           const spelled = yield* Effect.flip(told(conversation, next("what does <image> mean?")))
           assert.instanceOf(spelled, PromptInvalid)
           const long = yield* Effect.flip(told(conversation, next("x".repeat(600))))

@@ -129,16 +129,18 @@ const parse = Effect.fnUntraced(function* (file: string, text: string, key: Jour
   return { answered, damaged, begun }
 })
 
-/** Whom the questions of a journal were asked, and how. Fails with FileFailed, and with JournalDamaged where its first line is not whole. */
+/** Whom the questions of a journal were asked, and how. Fails with FileFailed, and with JournalDamaged where no line that says so is whole. */
 export const readJournalKey = Effect.fn("evaluation.readJournalKey")(function* (
   file: string
 ): Effect.fn.Return<JournalKey, FileFailed | JournalMismatch | JournalDamaged> {
-  const text = yield* readText(file, mostBytes.text)
-  const lines = text.split("\n")
-  const header = decodeHeader(lines[0]!)
-  if (Result.isSuccess(header) && headerLine(header.success) === lines[0]) return header.success
+  const lines = (yield* readText(file, mostBytes.text)).split("\n")
   if (Result.isSuccess(decodeOldHeader(lines[0]!))) {
     return yield* new JournalMismatch({ file, field: "version", expected: String(version), actual: "1" })
+  }
+  // Where the first line was torn, the process that went on wrote another.
+  for (const line of lines) {
+    const header = decodeHeader(line)
+    if (Result.isSuccess(header) && headerLine(header.success) === line) return header.success
   }
   return yield* new JournalDamaged({ file, lines: lines.filter((line) => line !== "").length })
 })

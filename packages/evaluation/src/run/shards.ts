@@ -48,7 +48,7 @@ export interface MergeOptions extends Omit<EvaluateOptions, "concurrency"> {
 }
 
 /**
- * Puts the answers of shards together: predictions and score in `out` are the bytes that one `evaluate` gives. Nothing is asked.
+ * Puts the answers of shards together: predictions and score in `out` are the bytes that one `evaluate` gives (an xlsx also says when it was written). Nothing is asked.
  *
  * Fails as {@link evaluate} does; with JournalMismatch where journals are of different models, benchmarks or settings; with FileFailed and
  * JournalDamaged for one that cannot be read; with RowsMissing where a row has no answer.
@@ -59,12 +59,14 @@ export const mergeShards = Effect.fn("evaluation.mergeShards")(function* (
   benchmark: Benchmark,
   { journals, ...options }: MergeOptions
 ) {
+  const tell = options.onProgress ?? silent
   const { asked, data, journalFile } = yield* openQuestions(benchmark, { ...options, onProgress: silent })
   const { model } = yield* readJournalKey(journals[0])
   const key = { benchmark: benchmark.name, model, settings: settingsOf(benchmark, options) }
   const found = new Map<string, JournalEntry>()
   for (const file of journals) {
-    const { answered } = yield* readJournal(file, key)
+    const { answered, damaged } = yield* readJournal(file, key)
+    if (damaged > 0) yield* tell({ _tag: "JournalDamaged", file, lines: damaged })
     for (const [question, entry] of answered) found.set(question, entry)
   }
   const missing = asked.filter(({ question }) => !found.has(question)).map(({ row }) => row.index)

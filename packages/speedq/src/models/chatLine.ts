@@ -1,4 +1,6 @@
 /** What a line of a conversation means. */
+import { homedir } from "node:os"
+import { join } from "node:path"
 
 type ChatLine =
   | { readonly kind: "nothing" | "reset" | "help" | "exit" }
@@ -9,10 +11,12 @@ type ChatLine =
 export const chatCommands =
   "/image FILE adds a picture to the next question, /reset forgets the conversation, /exit ends it, /help says this"
 
-/** A path as a terminal writes it when a file is dropped on it: in quotes, or with blanks escaped. */
+/** A path as a terminal writes it when a file is dropped on it: in quotes, or with characters escaped. */
 const pathOf = (text: string): string => {
   const quoted = /^(['"])(.*)\1$/.exec(text)
-  return quoted === null ? text.replaceAll("\\ ", " ") : quoted[2]!
+  if (quoted !== null) return quoted[2]!.replaceAll("'\\''", "'")
+  const path = process.platform === "win32" ? text : text.replace(/\\(.)/g, "$1")
+  return path.startsWith("~/") ? join(homedir(), path.slice(2)) : path
 }
 
 /** A command begins with a stroke and a letter; two strokes begin a question with one. */

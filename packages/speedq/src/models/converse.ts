@@ -51,6 +51,7 @@ const converseAbout = Effect.fn("converse")(
     const ask = (question: string) => {
       const images = pictures.map(({ picture }) => tilesOf(picture))
       const { maxNewTokens } = request
+      const before = conversation.turns().length
       const asked = { question, images, maxNewTokens, sampler }
       const answer = conversation.ask(person.preparing ? { ...asked, watch: person.preparing } : asked)
       return answer.pipe(
@@ -58,7 +59,8 @@ const converseAbout = Effect.fn("converse")(
         Stream.runForEach(piece),
         Effect.andThen(
           Effect.suspend(() => {
-            pictures = []
+            // Stopped before it began, it was not asked.
+            if (conversation.turns().length > before) pictures = []
             return piece("\n")
           })
         ),
@@ -71,7 +73,7 @@ const converseAbout = Effect.fn("converse")(
       const turns = conversation.turns().length
       conversation.reset()
       pictures = []
-      return remark(`${turns} questions with their answers and pictures are forgotten`)
+      return remark(`${turns === 1 ? "1 question" : `${turns} questions`}, answers and pictures are forgotten`)
     })
 
     const obey = (line: string) => {

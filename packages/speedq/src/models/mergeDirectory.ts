@@ -2,6 +2,8 @@
 import { benchmarkNamed, type Matcher, mergeShards, type PredictionFormat } from "@speedq/evaluation"
 import { Extensions } from "@speedq/stages"
 import * as Effect from "effect/Effect"
+import { progress } from "../command/progress.ts"
+import { evaluationProgress } from "./evaluationProgress.ts"
 import { holdDirectory } from "./holdDirectory.ts"
 import { shardJournals } from "./shardDirectories.ts"
 
@@ -17,16 +19,17 @@ export interface MergeRequest {
 }
 
 /** Predictions and score of all shards below `directory`, in it: the bytes that one process writes. */
-export const mergeDirectory = Effect.fn("mergeDirectory")(function* (
-  directory: string,
-  { benchmark, limit, ...request }: MergeRequest
-) {
-  const chosen = yield* benchmarkNamed(benchmark, (yield* Extensions).benchmarks)
-  const { name, journals } = yield* shardJournals(directory, chosen.name, request.name)
-  yield* holdDirectory(directory)
-  return yield* mergeShards(chosen, {
-    ...request,
-    ...{ name, journals, out: directory },
-    ...(limit === undefined ? {} : { limit })
-  })
-}, Effect.scoped)
+export const mergeDirectory = Effect.fn("mergeDirectory")(
+  function* (directory: string, { benchmark, limit, ...request }: MergeRequest) {
+    const chosen = yield* benchmarkNamed(benchmark, (yield* Extensions).benchmarks)
+    const { name, journals } = yield* shardJournals(directory, chosen.name, request.name)
+    yield* holdDirectory(directory)
+    return yield* mergeShards(chosen, {
+      ...request,
+      ...{ name, journals, out: directory, onProgress: yield* evaluationProgress(chosen.name) },
+      ...(limit === undefined ? {} : { limit })
+    })
+  },
+  Effect.scoped,
+  Effect.provide(progress)
+)

@@ -2,7 +2,14 @@
  * Requests of the chat completions API that OpenAI defines (https://platform.openai.com/docs/api-reference/chat/create), as far as a
  * model of pictures and text can serve them. What would change an answer and cannot be done is refused, not ignored.
  */
-import { decodeImage, imagePlaceholder, type PromptInput, type RgbImage, withPlaceholders } from "@speedq/vlm-model"
+import {
+  decodeImage,
+  imagePlaceholder,
+  type PromptInput,
+  type RgbImage,
+  type Tiles,
+  withPlaceholders
+} from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
@@ -49,6 +56,7 @@ const isEmpty = (value: unknown) => value === null || value === undefined || val
 const isEmptyList = (value: unknown) => isEmpty(value) || (Array.isArray(value) && value.length === 0)
 const isType = (type: string) => (value: unknown) =>
   isEmpty(value) || (typeof value === "object" && (value as { readonly type?: unknown }).type === type)
+const isOne = (value: unknown) => isEmpty(value) || value === 1
 const isNone = (value: unknown) => isEmpty(value) || value === "none" || value === "auto"
 
 /** Fields that are not served, and what of them asks for nothing. */
@@ -57,15 +65,32 @@ const unserved: { readonly [field: string]: (value: unknown) => boolean } = {
   frequency_penalty: isEmpty,
   function_call: isNone,
   functions: isEmptyList,
-  logit_bias: (value) => isEmpty(value) || Object.keys(value as object).length === 0,
+  logit_bias: (value) => isEmpty(value) || (typeof value === "object" && Object.keys(value as object).length === 0),
   logprobs: isEmpty,
-  n: (value) => isEmpty(value) || value === 1,
+  min_p: isEmpty,
+  modalities: (value) => isEmptyList(value) || (Array.isArray(value) && value.length === 1 && value[0] === "text"),
+  n: isOne,
+  prediction: isEmpty,
   presence_penalty: isEmpty,
+  repetition_penalty: isOne,
   response_format: isType("text"),
   tool_choice: isNone,
   tools: isEmptyList,
+  top_k: (value) => isEmpty(value) || value === -1,
   top_logprobs: isEmpty,
   web_search_options: isEmpty
+}
+
+/** Fields that change no answer here. */
+const harmless = new Set([
+  ...["metadata", "parallel_tool_calls", "prompt_cache_key", "safety_identifier", "service_tier", "store", "user"]
+])
+
+/** What stands in the way of serving a field; undefined where nothing does. */
+const obstacle = (name: string, value: unknown): string | undefined => {
+  if (Object.hasOwn(ChatRequest.fields, name) || harmless.has(name)) return undefined
+  if (!Object.hasOwn(unserved, name)) return `"${name.slice(0, 100)}" is no field that is known here; leave it out`
+  return unserved[name]!(value) ? undefined : `${name} cannot be served; leave it out`
 }
 
 const decode = Schema.decodeUnknownEffect(ChatRequest)
@@ -73,10 +98,9 @@ const decode = Schema.decodeUnknownEffect(ChatRequest)
 /** Reads a request. Fails with RequestRefused. */
 export const readChatRequest = Effect.fnUntraced(function* (body: unknown) {
   if (typeof body !== "object" || body === null) return yield* refused(null, "the body is no JSON object")
-  const wanted = Object.entries(body).find(([name, value]) => Object.hasOwn(unserved, name) && !unserved[name]!(value))
-  if (wanted !== undefined) {
-    const [name, value] = wanted
-    return yield* refused(name, `${name} ${JSON.stringify(value).slice(0, 100)} cannot be served; leave it out`)
+  for (const [name, value] of Object.entries(body)) {
+    const reason = obstacle(name, value)
+    if (reason !== undefined) return yield* refused(name, reason)
   }
   return yield* Effect.mapError(decode(body), ({ message }) => refused(null, message))
 })
@@ -102,16 +126,18 @@ const contentOf = ({ content }: Message): Content => {
 
 /** A data: URL with base64; other addresses would have to be fetched. */
 const bytesOf = (url: string): Effect.Effect<Uint8Array, RequestRefused> => {
-  const start = /^data:image\/[a-z0-9.+-]+;base64,/i.exec(url)
-  if (start !== null) return Effect.succeed(Buffer.from(url.slice(start[0].length), "base64"))
-  const reason = `image_url begins with "${url.slice(0, 30)}": nothing is fetched here; send the picture itself, as data:image/png;base64,...`
+  const start = /^data:image\/[^,]*;base64,/i.exec(url.slice(0, 200))
+  const data = start === null ? "" : url.slice(start[0].length)
+  if (start !== null && /^[a-z0-9+/_-]*=*$/i.test(data)) return Effect.succeed(Buffer.from(data, "base64"))
+  const problem = start === null ? "nothing is fetched here" : "the rest is no base64"
+  const reason = `image_url begins with "${url.slice(0, 30)}": ${problem}; send the picture itself, as data:image/png;base64,...`
   return Effect.fail(refused("messages", reason))
 }
 
 export interface ReadQuestion {
   readonly question: string
   readonly history: NonNullable<PromptInput["history"]>
-  readonly pictures: readonly RgbImage[]
+  readonly images: readonly Tiles[]
   readonly system: string | undefined
 }
 
@@ -123,23 +149,38 @@ const checkMarks = (text: string, images: number): Effect.Effect<void, RequestRe
   return Effect.fail(refused("messages", reason))
 }
 
-/** The question that messages end with, and what stands before it. Fails with RequestRefused, also for a picture that cannot be read. */
+interface ReadOptions {
+  /** Of all pictures of a request together. */
+  readonly maxPixels: number
+  readonly tilesOf: (picture: RgbImage) => Tiles
+}
+
+/**
+ * The question that messages end with, and what stands before it. A picture is cut into tiles as soon as it is decoded, and goes. Fails
+ * with RequestRefused, also for pictures that cannot be read or are too large together.
+ */
 export const readMessages = Effect.fnUntraced(function* (
   messages: readonly Message[],
-  limits: { readonly maxPixels?: number }
+  { maxPixels, tilesOf }: ReadOptions
 ): Effect.fn.Return<ReadQuestion, RequestRefused> {
   const isSystem = ({ role }: Message) => role === "system" || role === "developer"
   const first = messages.findIndex((message) => !isSystem(message))
   const [before, turns] = first === -1 ? [messages, []] : [messages.slice(0, first), messages.slice(first)]
   const order = turns.every(({ role }, at) => role === (at % 2 === 0 ? "user" : "assistant"))
+  if (before.some((message) => contentOf(message).images.length > 0)) {
+    return yield* refused("messages", "a system message has a picture; only a user's may")
+  }
   if (!order || turns.length % 2 === 0) {
-    const roles = messages.map(({ role }) => role).join(", ")
+    const roles = [...messages.slice(0, 10).map(({ role }) => role), ...(messages.length > 10 ? ["..."] : [])].join(
+      ", "
+    )
     return yield* refused(
       "messages",
       `roles are ${roles}; after system messages, user and assistant take turns, and user is last`
     )
   }
-  const [texts, pictures]: [string[], RgbImage[]] = [[], []]
+  const [texts, tiled]: [string[], Tiles[]] = [[], []]
+  let left = maxPixels
   for (const [at, message] of turns.entries()) {
     const { text, images, isMarked } = contentOf(message)
     if (message.role === "assistant") {
@@ -149,13 +190,14 @@ export const readMessages = Effect.fnUntraced(function* (
       continue
     }
     yield* checkMarks(text, isMarked ? images.length : 0)
-    texts.push(isMarked ? text : withPlaceholders(text, images.length, pictures.length))
+    texts.push(isMarked ? text : withPlaceholders(text, images.length, tiled.length))
     for (const url of images) {
-      const name = `picture ${pictures.length + 1}`
-      const read = decodeImage(yield* bytesOf(url), { ...limits, name })
-      pictures.push(
-        yield* Effect.mapError(read, ({ message: reason }) => refused(`messages[${before.length + at}]`, reason))
+      const options = { maxPixels: left, name: `picture ${tiled.length + 1}` }
+      const picture = yield* Effect.mapError(decodeImage(yield* bytesOf(url), options), ({ message: reason }) =>
+        refused(`messages[${before.length + at}]`, `${reason} (all pictures together may have ${maxPixels} pixels)`)
       )
+      left = Math.max(0, left - picture.width * picture.height)
+      tiled.push(tilesOf(picture))
     }
   }
   const history = Array.from({ length: (texts.length - 1) / 2 }, (_, turn) => ({
@@ -163,5 +205,5 @@ export const readMessages = Effect.fnUntraced(function* (
     answer: texts[2 * turn + 1]!
   }))
   const system = before.map((message) => contentOf(message).text).join("\n")
-  return { question: texts.at(-1)!, history, pictures, system: system === "" ? undefined : system }
+  return { question: texts.at(-1)!, history, images: tiled, system: system === "" ? undefined : system }
 })

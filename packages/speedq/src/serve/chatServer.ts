@@ -53,8 +53,14 @@ const eventStream = (chunks: Stream.Stream<string, AnswerError>) => {
   })
 }
 
-/** Answers one request for a completion; `alone` lets one question at a time to the model. */
-const complete = (serving: Serving, alone: Semaphore.Semaphore) =>
+/** One at a time: requests whose pictures are decoded, and questions to the model. */
+interface Turns {
+  readonly reading: Semaphore.Semaphore
+  readonly alone: Semaphore.Semaphore
+}
+
+/** Answers one request for a completion. */
+const complete = (serving: Serving, { reading, alone }: Turns) =>
   Effect.gen(function* () {
     const incoming = yield* HttpServerRequest.HttpServerRequest
     const body = yield* Effect.mapError(
@@ -63,7 +69,8 @@ const complete = (serving: Serving, alone: Semaphore.Semaphore) =>
     )
     const request = yield* readChatRequest(body)
     const head = answerHead(serving)
-    const events = yield* openAnswer(serving, request)
+    // Pictures take memory while they are decoded: one request at a time.
+    const events = yield* reading.withPermit(openAnswer(serving, request))
     if (request.stream === true) {
       // The whole stream holds the permit; a client that leaves gives it back.
       const held = Stream.unwrap(
@@ -72,7 +79,8 @@ const complete = (serving: Serving, alone: Semaphore.Semaphore) =>
           events
         )
       )
-      return eventStream(completionChunks(head, request, held))
+      // An answer waits for no client that does not read: the next question is asked when it is whole.
+      return eventStream(completionChunks(head, request, Stream.buffer(held, { capacity: "unbounded" })))
     }
     const all = yield* alone.withPermit(Stream.runCollect(events))
     return HttpServerResponse.jsonUnsafe(completion(head, all))
@@ -87,35 +95,38 @@ const modelList = ({ name }: Serving) => ({
   data: [{ id: name, object: "model", created: 0, owned_by: "speedq" }]
 })
 
-const application = (serving: Serving, alone: Semaphore.Semaphore) =>
+const application = (serving: Serving, turns: Turns) =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     const refusal = refusalOf(request)
     if (refusal !== undefined) return refusal
-    const path = new URL(request.url, `http://${host}`).pathname
+    const [path] = request.url.split("?")
     switch (`${request.method} ${path}`) {
       case "GET /health":
         return HttpServerResponse.jsonUnsafe({ status: "ok" })
       case "GET /v1/models":
         return HttpServerResponse.jsonUnsafe(modelList(serving))
       case "POST /v1/chat/completions":
-        return yield* complete(serving, alone)
+        return yield* complete(serving, turns)
       default:
         return failure(
           404,
           `${request.method} ${path} is not served; POST /v1/chat/completions, GET /v1/models and GET /health are`
         )
     }
-  })
+  }).pipe(
+    // A mistake of ours is told as OpenAI's clients expect it.
+    Effect.catchDefect((defect) => Effect.succeed(failure(500, `internal error: ${defect}`, null, "server_error")))
+  )
 
 /** Serves a model on a port of loopback, 0 for a free one, for the life of the scope; gives the address. Fails with PortRefused. */
 export const serveChat = Effect.fn("serveChat")(function* (serving: Serving, port: number) {
-  const alone = yield* Semaphore.make(1)
+  const turns: Turns = { reading: yield* Semaphore.make(1), alone: yield* Semaphore.make(1) }
   const listening = NodeHttpServer.make(() => createServer(), { host, port, gracefulShutdownTimeout: "1 second" })
   const server = yield* Effect.mapError(listening, ({ cause }) => {
     const code = (cause as NodeJS.ErrnoException).code
     return new PortRefused({ port, reason: code === "EADDRINUSE" ? "is taken" : `cannot be listened on: ${cause}` })
   })
-  yield* server.serve(application(serving, alone))
+  yield* server.serve(application(serving, turns))
   return HttpServer.formatAddress(server.address)
 })

@@ -1,7 +1,7 @@
 /** Answers as documents and events of the chat completions API. */
 import { randomUUID } from "node:crypto"
 import { Random } from "@speedq/tensors"
-import { type AnswerError, greedy, nucleus, type Question, streamAnswer } from "@speedq/vlm-model"
+import { type AnswerError, defaultMaxPixels, greedy, nucleus, type Question, streamAnswer } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { openChatModel } from "../models/chatModel.ts"
@@ -20,11 +20,11 @@ export interface Serving {
   readonly maxPixels: number | undefined
 }
 
-/** Temperature 0, or none, takes the most likely token. */
-const samplerOf = ({ temperature, top_p, seed }: ChatRequest) =>
-  temperature === undefined || temperature === null || temperature === 0
+/** Temperature 0, or none, takes the most likely token, and so does the smallest share of them. */
+const samplerOf = ({ temperature, top_p: topP, seed }: ChatRequest) =>
+  temperature === undefined || temperature === null || temperature === 0 || topP === 0
     ? greedy
-    : nucleus({ temperature, topP: top_p || 1, random: Random.make(seed ?? 0, "chat") })
+    : nucleus({ temperature, topP: topP ?? 1, random: Random.make(seed ?? 0, "chat") })
 
 const stopsOf = ({ stop }: ChatRequest): readonly string[] =>
   (typeof stop === "string" ? [stop] : (stop ?? [])).filter((word) => word !== "")
@@ -42,15 +42,15 @@ type AnswerEvent = { readonly text: string } | { readonly finish: Finish; readon
 
 /** An answer as it is generated. Fails with what is wrong with the question. */
 const answerEvents = (
-  { served: { answering, tilesOf }, maxNewTokens }: Serving,
+  { served: { answering }, maxNewTokens }: Serving,
   request: ChatRequest,
-  { question, history, pictures, system }: ReadQuestion
+  { question, history, images, system }: ReadQuestion
 ): Stream.Stream<AnswerEvent, AnswerError> =>
   Stream.suspend(() => {
     const most = request.max_completion_tokens ?? request.max_tokens ?? maxNewTokens
     let [prompt, produced] = [0, 0]
     const asked: Question = {
-      ...{ question, history, images: pictures.map(tilesOf), maxNewTokens: most, sampler: samplerOf(request) },
+      ...{ question, history, images, maxNewTokens: most, sampler: samplerOf(request) },
       ...(system === undefined ? {} : { system }),
       watch: ({ tokens }) => {
         prompt = tokens
@@ -84,8 +84,8 @@ export const openAnswer = Effect.fnUntraced(function* (
   serving: Serving,
   request: ChatRequest
 ): Effect.fn.Return<Stream.Stream<AnswerEvent, AnswerError>, RequestRefused> {
-  const { maxPixels } = serving
-  const read = yield* readMessages(request.messages, maxPixels === undefined ? {} : { maxPixels })
+  const { maxPixels = defaultMaxPixels, served } = serving
+  const read = yield* readMessages(request.messages, { maxPixels, tilesOf: served.tilesOf })
   return answerEvents(serving, request, read)
 })
 

@@ -17,6 +17,7 @@ import {
   renderQuestion
 } from "./prompts.ts"
 import type { Sampler } from "./sampling.ts"
+import { takeTurns } from "./takeTurns.ts"
 
 export interface Question extends Asked {
   readonly maxNewTokens: number
@@ -38,12 +39,15 @@ interface Generation extends Pick<Question, "maxNewTokens" | "sampler" | "watch"
   readonly cache?: KeyValueCache
 }
 
-/** Pieces of the text that follows a prompt, specials left out, never a part of a character. Raises what an AnswerError is. */
+/** Pieces of the text that follows a prompt, the first of them empty, specials left out, never a part of a character. Raises what an AnswerError is. */
 export async function* answerPieces(
   { backend, directory, weights }: AnsweringModel,
   prompt: Prompt,
   { maxNewTokens, sampler, watch, cache, onToken }: Generation
 ): AsyncGenerator<string> {
+  // Whoever has left by now is noticed before the prompt is computed: a generator can be left where it yields.
+  await takeTurns()
+  yield ""
   const embeddings = noGrad(() =>
     scope(() => {
       const all = promptEmbeddings({ backend, directory, weights }, [prompt], watch)
@@ -72,6 +76,7 @@ export async function* answerPieces(
 /** A stream of what a generator of text gives; what it raises that is no AnswerError is a defect. */
 export const streamOf = (pieces: () => AsyncGenerator<string>): Stream.Stream<string, AnswerError> =>
   Stream.suspend(() => Stream.fromAsyncIterable(pieces(), (error) => error)).pipe(
+    Stream.filter((piece) => piece !== ""),
     Stream.catch((error) => (isAnswerError(error) ? Stream.fail(error) : Stream.die(error)))
   )
 

@@ -38,7 +38,7 @@ const marked = (question: string, images: number, before: number): Effect.Effect
   const text = withPlaceholders(question, images, before)
   const places = text.split(imagePlaceholder).length - 1
   if (places === images) return Effect.succeed(text)
-  const reason = `the question marks ${places} places for pictures by ${imagePlaceholder}, and ${images} are new in it; mark each once, or none`
+  const reason = `the question marks ${places === 1 ? "a place" : `${places} places`} for pictures by ${imagePlaceholder}, and ${images} ${images === 1 ? "is" : "are"} new in it; leave the marks out, or mark each new picture once`
   return Effect.fail(new PromptInvalid({ reason }))
 }
 
@@ -86,7 +86,7 @@ export const makeConversation = (model: AnsweringModel): Conversation => {
       const generation = { maxNewTokens, sampler, cache, onToken: keepToken }
       for await (const piece of answerPieces(model, rest(ids, all), watch ? { ...generation, watch } : generation)) {
         text += piece
-        isAsked = true
+        isAsked ||= piece !== ""
         yield piece
       }
       isAsked = true

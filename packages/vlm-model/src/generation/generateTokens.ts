@@ -6,6 +6,7 @@ import type { ModelConfig } from "../model/ModelConfig.ts"
 import { LogitsNotFinite, PromptTooLong } from "../model/ModelErrors.ts"
 import type { Weights } from "../model/Weights.ts"
 import type { Sampler } from "./sampling.ts"
+import { takeTurns } from "./takeTurns.ts"
 
 export interface GenerationRequest {
   readonly backend: Backend
@@ -55,6 +56,7 @@ export async function* generateTokens(request: GenerationRequest): AsyncGenerato
       if (!Number.isFinite(logits[id])) throw new LogitsNotFinite({ position: cache.length, value: `${logits[id]}` })
       if (stopIds.has(id)) return
       yield id
+      await takeTurns()
       next = () => embedTokens(weights, config.llm_config, tensor(backend, [id], [1, 1], "i32"))
     }
   } finally {
