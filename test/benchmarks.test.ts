@@ -46,8 +46,10 @@ const deciding =
   (stopAfter = Number.POSITIVE_INFINITY) => {
     const byIndex = new Map(rows.map((row) => [row.index, row]))
     const said = new Map<AnswerRequest, string>()
+    // Rows that are asked at the same time count when they begin.
+    let begun = 0
     const answer = Effect.fnUntraced(function* (asked: AnswerRequest) {
-      if (said.size >= stopAfter) return yield* new AnswerFailed({ reason: "stopped" })
+      if (begun++ >= stopAfter) return yield* new AnswerFailed({ reason: "stopped" })
       const request = { ...asked, generation: { ...asked.generation, maxNewTokens: 6 } }
       const text = yield* inner.answer(request)
       said.set(request, text)

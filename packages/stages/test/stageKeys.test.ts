@@ -146,6 +146,8 @@ describe("an option", () => {
       ...["autoclip", "adaround-language", "blockwise", "gptq", "awq"].flatMap((name) =>
         data.map((option) => `${name}.calibration.${option}`)
       ),
+      "qat.teacherWeights",
+      "joint-qat.teacherWeights",
       ...["train-projector", "qat", "joint-qat"].flatMap((name) => training.map((option) => `${name}.${option}`))
     ])
   })

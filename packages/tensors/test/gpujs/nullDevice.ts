@@ -39,7 +39,7 @@ export const openNullDevice = async (matrices?: Matrices): Promise<OpenedDevice 
   const adapter = (await (matrices ? experimental : gpu).requestAdapter())!
   const { maxStorageBuffersPerShaderStage } = adapter.limits
   const device = await adapter.requestDevice({
-    requiredFeatures: matrices ? matrixFeatures : [],
+    requiredFeatures: matrices ? (matrixFeatures as readonly GPUFeatureName[]) : [],
     requiredLimits: { maxStorageBuffersPerShaderStage }
   })
   const calls: Calls = { buffers: 0, staging: 0, bindGroups: 0, submits: 0 }

@@ -39,7 +39,7 @@ const features = {
   "chromium-experimental-subgroup-matrix":
     "matrices of subgroups (Vulkan: a driver with VK_KHR_cooperative_matrix, and Dawn's toggle allow_unsafe_apis, which this backend sets)"
 } as const
-export const matrixFeatures = Object.keys(features) as GPUFeatureName[]
+export const matrixFeatures: readonly string[] = Object.keys(features)
 
 /** An entry of `subgroupMatrixConfigs`, which the types of WebGPU do not have yet. */
 interface Configuration {

@@ -54,7 +54,7 @@ export const openDevice = async ({ mode: asked, software }: DeviceOptions): Prom
   }
   const matrices = isMatrixMode(asked) ? matricesOf(asked, called, adapter as MatrixAdapter) : undefined
   const device = await adapter.requestDevice({
-    requiredFeatures: matrices ? matrixFeatures : [],
+    requiredFeatures: (matrices ? matrixFeatures : []) as GPUFeatureName[],
     requiredLimits: Object.fromEntries(wanted.map((limit) => [limit, limits[limit]]))
   })
   return { mode, device, facts, adapter: called, matrices, ...watchDevice(device, `${mode} (${called})`) }
