@@ -1,6 +1,6 @@
 /** Flags that several commands share. */
 
-import { type BackendName, gpujsModes } from "@speedq/tensors"
+import type { BackendName } from "@speedq/tensors"
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
 import { shippedPath } from "../shipped/shipped.ts"
@@ -9,12 +9,15 @@ import { pathArgument } from "./pathParam.ts"
 
 const backendNames =
   "auto, native[:none|:PATH of a BLAS], gpujs[:webgpu|headlessgl|webasm|cpu], gpujs:webgpu+f16[x3], reference"
-const gpujsNames: readonly string[] = ["gpujs", ...gpujsModes.map((mode) => `gpujs:${mode}`)]
-const isBackend = (name: string): boolean => /^(auto|reference|native(:.+)?)$/.test(name) || gpujsNames.includes(name)
+// Written out: the package of backends is not loaded to read a command line.
+const isBackend = /^(auto|reference|native(:.+)?|gpujs(:(webgpu(\+f16(x3)?)?|headlessgl|webasm|cpu))?)$/
 
 const backendFlag = Flag.String("backend").pipe(
   Flag.withMetavar("NAME"),
-  Flag.filter(isBackend, () => backendNames),
+  Flag.filter(
+    (name) => isBackend.test(name),
+    () => backendNames
+  ),
   Flag.map((name) => name as BackendName)
 )
 
@@ -58,6 +61,12 @@ export const count = (name: string) =>
       () => "a whole number above 0"
     )
   )
+
+/** Of commands that ask a model. */
+export const maxTiles = count("max-tiles").pipe(
+  Flag.withDescription("most tiles per picture; default: the model's own limit"),
+  Flag.optional
+)
 
 /** The largest picture that is read. */
 export const maxPixels = count("max-pixels").pipe(

@@ -6,9 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { WrongUsage } from "../../Errors.ts"
 import { shippedPath } from "../../shipped/shipped.ts"
-import { openPerson, shownHere } from "../chatTerminal.ts"
 import { defaulted, repeated } from "../flagDefaults.ts"
-import { arithmetic, backend, count, json, maxPixels, model, seed, verify } from "../flags.ts"
+import { arithmetic, backend, count, json, maxPixels, maxTiles, model, seed, verify } from "../flags.ts"
 import { print, printJson } from "../output.ts"
 import { pathFlag } from "../pathParam.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
@@ -48,10 +47,7 @@ export const chat = Command.make(
       repeated
     ),
     maxNewTokens: count("max-new-tokens").pipe(defaulted("longest answer, in tokens", 1024)),
-    maxTiles: count("max-tiles").pipe(
-      Flag.withDescription("most tiles per picture; default: the model's own limit"),
-      Flag.optional
-    ),
+    maxTiles,
     maxPixels,
     temperature: Flag.Finite("temperature").pipe(
       Flag.withDescription("sample tokens at this temperature; without it, take the most likely one"),
@@ -88,6 +84,7 @@ export const chat = Command.make(
     const topP = Option.getOrElse(request.topP, () => 0.95)
     const seed = Option.getOrElse(request.seed, () => 0)
     const chat = { ...request, maxTiles, maxPixels, temperature, topP, seed }
+    const { openPerson, shownHere } = yield* Effect.promise(() => import("../chatTerminal.ts"))
     if (question === undefined) {
       const { converse } = yield* Effect.promise(() => import("../../models/converse.ts"))
       return yield* Effect.scoped(

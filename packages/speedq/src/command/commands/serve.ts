@@ -4,7 +4,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { defaulted } from "../flagDefaults.ts"
-import { arithmetic, backend, count, maxPixels, model, verify } from "../flags.ts"
+import { arithmetic, backend, count, maxPixels, maxTiles, model, verify } from "../flags.ts"
 import { print } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 
@@ -21,10 +21,7 @@ export const serve = Command.make(
       defaulted("port of 127.0.0.1 to listen on; 0 takes a free one", 8080)
     ),
     maxNewTokens: count("max-new-tokens").pipe(defaulted("longest answer, in tokens, where a request says none", 1024)),
-    maxTiles: count("max-tiles").pipe(
-      Flag.withDescription("most tiles per picture; default: the model's own limit"),
-      Flag.optional
-    ),
+    maxTiles,
     maxPixels,
     verify,
     backend,
