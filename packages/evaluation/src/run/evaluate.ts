@@ -5,7 +5,7 @@ import { readPredictions } from "../predictions/readPredictions.ts"
 import { writePredictions } from "../predictions/writePredictions.ts"
 import { type Score, scoreWithMarks } from "../scoring/Score.ts"
 import { type ScoreFiles, writeScore } from "../scoring/writeScore.ts"
-import { askQuestions, type EvaluateOptions, openQuestions, silent } from "./questions.ts"
+import { askQuestions, type EvaluateOptions, openQuestions, type Questions, silent } from "./questions.ts"
 
 export interface Evaluated extends ScoreFiles {
   readonly score: Score
@@ -14,6 +14,30 @@ export interface Evaluated extends ScoreFiles {
   /** Whether the data file is the published one; undefined for a benchmark without one. */
   readonly published: boolean | undefined
 }
+
+/** Predictions file and score of questions that are answered. */
+export const finishEvaluation = Effect.fnUntraced(function* (
+  benchmark: Benchmark,
+  { data, published, rows, named, journalFile }: Questions,
+  answers: ReadonlyMap<string, string>,
+  options: EvaluateOptions
+) {
+  const tell = options.onProgress ?? silent
+  // A part has files of its own: it never takes the place of the whole.
+  const stem = rows.length < data.rows.length ? `${named}_first${rows.length}` : named
+  const predictionsFile = `${stem}.${options.format ?? "xlsx"}`
+  const cells = yield* writePredictions(predictionsFile, data, rows, answers)
+  if (cells.length > 0) yield* tell({ _tag: "CellsCut", file: predictionsFile, cells })
+  yield* tell({ _tag: "Written", file: predictionsFile })
+  const scored = yield* scoreWithMarks(benchmark, data.rows, yield* readPredictions(predictionsFile), {
+    file: predictionsFile,
+    dataFile: data.file,
+    ...(options.matcher === undefined ? {} : { matcher: options.matcher })
+  })
+  const files = yield* writeScore(benchmark, stem, scored)
+  const evaluated: Evaluated = { score: scored.score, predictionsFile, ...files, journalFile, published }
+  return evaluated
+})
 
 /**
  * Evaluates the {@link Answerer} on a benchmark.
@@ -26,22 +50,7 @@ export interface Evaluated extends ScoreFiles {
  * fail with, and with RowNotAnswered, RowsUnreadable and NameInvalid.
  */
 export const evaluate = Effect.fn("evaluation.evaluate")(function* (benchmark: Benchmark, options: EvaluateOptions) {
-  const tell = options.onProgress ?? silent
   const questions = yield* openQuestions(benchmark, options)
-  const { data, published, rows, asked, named, journalFile } = questions
-  // A part has files of its own: it never takes the place of the whole.
-  const stem = rows.length < data.rows.length ? `${named}_first${rows.length}` : named
-  const predictionsFile = `${stem}.${options.format ?? "xlsx"}`
-  const answers = yield* askQuestions(benchmark, questions, asked, options)
-  const cells = yield* writePredictions(predictionsFile, data, rows, answers)
-  if (cells.length > 0) yield* tell({ _tag: "CellsCut", file: predictionsFile, cells })
-  yield* tell({ _tag: "Written", file: predictionsFile })
-  const scored = yield* scoreWithMarks(benchmark, data.rows, yield* readPredictions(predictionsFile), {
-    file: predictionsFile,
-    dataFile: data.file,
-    ...(options.matcher === undefined ? {} : { matcher: options.matcher })
-  })
-  const files = yield* writeScore(benchmark, stem, scored)
-  const evaluated: Evaluated = { score: scored.score, predictionsFile, ...files, journalFile, published }
-  return evaluated
+  const answers = yield* askQuestions(benchmark, questions, questions.asked, options)
+  return yield* finishEvaluation(benchmark, questions, answers, options)
 })

@@ -124,7 +124,20 @@ export const settingsOf = (
   { imageStore = "lossless" }: EvaluateOptions
 ): string => JSON.stringify({ maxTiles, upscaleFirst2x, generation, imageStore })
 
-/** What is to be asked, and where answers are kept. Tells whether the file is the published one. */
+/** What is to be asked, and where answers are kept. */
+export interface Questions {
+  readonly data: DataFile
+  /** Whether the data file is the published one; undefined for a benchmark without one. */
+  readonly published: boolean | undefined
+  /** Those that are asked, in the order of the file, and with the digests of their questions. */
+  readonly rows: readonly DataRow[]
+  readonly asked: readonly Asked[]
+  /** What names of files begin with. */
+  readonly named: string
+  readonly journalFile: string
+}
+
+/** Reads what is to be asked. Tells whether the file is the published one. */
 export const openQuestions = Effect.fnUntraced(function* (benchmark: Benchmark, options: EvaluateOptions) {
   const tell = options.onProgress ?? silent
   if (!/^[^/\\\0]+$/.test(options.name)) {
@@ -145,10 +158,9 @@ export const openQuestions = Effect.fnUntraced(function* (benchmark: Benchmark, 
   const asked = yield* Effect.forEach(rows, (row) =>
     Effect.map(questionDigest(benchmark, data, row, options), (question): Asked => ({ row, question }))
   )
-  return { data, published, rows, asked, named, journalFile: `${named}.journal.jsonl` }
+  const questions: Questions = { data, published, rows, asked, named, journalFile: `${named}.journal.jsonl` }
+  return questions
 })
-
-type Questions = Effect.Success<ReturnType<typeof openQuestions>>
 
 /** Asks those of the questions that are meant and the journal does not have; gives their answers. */
 export const askQuestions = Effect.fnUntraced(function* (

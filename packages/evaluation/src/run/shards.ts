@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Benchmark } from "../benchmarks/Benchmark.ts"
 import { RowsMissing } from "../Errors.ts"
 import { Answerer, type AnswerRequest } from "./Answerer.ts"
-import { evaluate } from "./evaluate.ts"
+import { finishEvaluation } from "./evaluate.ts"
 import { type JournalEntry, openJournal, readJournal, readJournalKey } from "./Journal.ts"
 import { askQuestions, type EvaluateOptions, openQuestions, settingsOf, silent } from "./questions.ts"
 
@@ -25,7 +25,7 @@ export interface ShardEvaluated {
  * Asks one shard of a benchmark's rows, so that several processes or machines share them: answers are in the journal, as `evaluate`
  * keeps them, and `mergeShards` makes predictions and score of all. Each shard needs an `out` of its own.
  *
- * Fails as {@link evaluate} does.
+ * Fails as `evaluate` does.
  *
  * @example yield* evaluateShard(mmStar, { index: 2, count: 3 }, { data: "MMStar.tsv", out: "shard-2", name: "mine" })
  */
@@ -50,7 +50,7 @@ export interface MergeOptions extends Omit<EvaluateOptions, "concurrency"> {
 /**
  * Puts the answers of shards together: predictions and score in `out` are the bytes that one `evaluate` gives (an xlsx also says when it was written). Nothing is asked.
  *
- * Fails as {@link evaluate} does; with JournalMismatch where journals are of different models, benchmarks or settings; with FileFailed and
+ * Fails as `evaluate` does; with JournalMismatch where journals are of different models, benchmarks or settings; with FileFailed and
  * JournalDamaged for one that cannot be read; with RowsMissing where a row has no answer.
  *
  * @example yield* mergeShards(mmStar, { journals, data: "MMStar.tsv", out: "evaluations", name: "mine" })
@@ -60,7 +60,8 @@ export const mergeShards = Effect.fn("evaluation.mergeShards")(function* (
   { journals, ...options }: MergeOptions
 ) {
   const tell = options.onProgress ?? silent
-  const { asked, data, journalFile } = yield* openQuestions(benchmark, { ...options, onProgress: silent })
+  const questions = yield* openQuestions(benchmark, options)
+  const { asked, data, journalFile } = questions
   const { model } = yield* readJournalKey(journals[0])
   const key = { benchmark: benchmark.name, model, settings: settingsOf(benchmark, options) }
   const found = new Map<string, JournalEntry>()
@@ -85,5 +86,10 @@ export const mergeShards = Effect.fn("evaluation.mergeShards")(function* (
     })
   )
   const answer = ({ index }: AnswerRequest) => Effect.die(new Error(`row ${index} was merged and is asked`))
-  return yield* Effect.provideService(evaluate(benchmark, options), Answerer, Answerer.of({ model, answer }))
+  const answers = yield* Effect.provideService(
+    askQuestions(benchmark, questions, asked, options),
+    Answerer,
+    Answerer.of({ model, answer })
+  )
+  return yield* finishEvaluation(benchmark, questions, answers, options)
 })
