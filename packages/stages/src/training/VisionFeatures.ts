@@ -66,8 +66,11 @@ export const drawDropPath = (
   return (block) => ({ attention: factors(block, "attention"), mlp: factors(block, "mlp") })
 }
 
-/** The name of a tile on disk: the same digest in letters that every file system takes. */
-const tileName = (key: string): string => Buffer.from(key, "base64").toString("hex")
+/** What a tile is called on disk: by its tower, and by the same digest in letters that every file system takes. */
+const keptAs = async (key: string, { tower }: NonNullable<Keeping["place"]>) => ({
+  tower: await tower(),
+  tile: Buffer.from(key, "base64").toString("hex")
+})
 
 /**
  * Tiles that pass through the tower together. A processor is busy with one, and products of another height may have other bits there; a
@@ -135,18 +138,16 @@ export const makeVisionFeatures = (options: VisionFeaturesOptions): VisionFeatur
 
   const onDisk = async (key: string): Promise<Float32Array | undefined> => {
     if (place === undefined) return undefined
-    const { store, tower } = place
-    const at = { tower: await tower(), tile: tileName(key) }
-    const found = await timed("diskMilliseconds", () => Effect.runPromise(store.find(at, floats)))
+    const at = await keptAs(key, place)
+    const found = await timed("diskMilliseconds", () => Effect.runPromise(place.store.find(at, floats)))
     if (found !== undefined) tally.found++
     return found
   }
 
   const toDisk = async (key: string, values: Float32Array): Promise<void> => {
     if (place === undefined) return
-    const { store, tower } = place
-    const at = { tower: await tower(), tile: tileName(key) }
-    await timed("diskMilliseconds", () => Effect.runPromise(store.keep(at, values)))
+    const at = await keptAs(key, place)
+    await timed("diskMilliseconds", () => Effect.runPromise(place.store.keep(at, values)))
   }
 
   const remember = (key: string, values: Float32Array): void => {
@@ -158,10 +159,13 @@ export const makeVisionFeatures = (options: VisionFeaturesOptions): VisionFeatur
   /** Features that memory or the disk has. */
   const recalled = async (key: string): Promise<Float32Array | undefined> => {
     const remembered = kept.get(key)
-    if (remembered !== undefined) tally.remembered++
-    const values = remembered ?? (await onDisk(key))
-    if (values !== undefined && remembered === undefined) remember(key, values)
-    return values
+    if (remembered !== undefined) {
+      tally.remembered++
+      return remembered
+    }
+    const found = await onDisk(key)
+    if (found !== undefined) remember(key, found)
+    return found
   }
 
   /** Features of every tile of a micro-batch: from memory, from the disk, and what neither has through the tower. */
