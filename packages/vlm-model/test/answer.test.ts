@@ -1,4 +1,3 @@
-import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { type Backend, makeReferenceBackend, noGrad, scope, tensor } from "@speedq/tensors"
@@ -18,7 +17,6 @@ import {
   imageTokenRows,
   mergeEmbeddings,
   normalizeTiles,
-  openModelDirectory,
   PromptInvalid,
   PromptTooLong,
   projector,
@@ -27,20 +25,13 @@ import {
   type Sampler,
   streamAnswer,
   type Tiles,
-  tokenizerParts,
   visionFeatures,
-  weightsFrom,
-  writeTokenizer
+  weightsFrom
 } from "../src/index.ts"
+import { vocabulary, writeAnsweringModel } from "./answeringModel.ts"
 import { generatedImage } from "./generatedImage.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
-import { writeStatistics } from "./writeStatistics.ts"
 
-const parts = tokenizerParts([
-  ["Ġ", "o"],
-  ["Ġo", "k"]
-])
-const vocabulary = parts.vocabulary.size + parts.addedTokens.length
 const config = {
   vision_config: {
     hidden_size: 32,
@@ -64,12 +55,7 @@ const config = {
 const root = temporaryDirectory()
 let made = 0
 const modelOf = Effect.fnUntraced(function* (backend: Backend, changes: object = {}) {
-  const path = join(root, `${made++}`)
-  mkdirSync(path)
-  writeFileSync(join(path, "config.json"), JSON.stringify({ ...config, ...changes }))
-  writeStatistics(path)
-  yield* writeTokenizer(path, parts)
-  const directory = yield* openModelDirectory(path)
+  const directory = yield* writeAnsweringModel(join(root, `${made++}`), { ...config, ...changes })
   const weights = weightsFrom(randomWeights(backend, directory.config, { seed: 5, spread: "fan-in", layerScale: 1 }))
   return { backend, directory, weights } satisfies AnsweringModel
 })

@@ -1,5 +1,4 @@
 /** Answers of a conversation are those of questions with their history, and nothing is computed twice for them. */
-import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { makeReferenceBackend } from "@speedq/tensors"
@@ -13,46 +12,30 @@ import {
   imageTiles,
   makeConversation,
   type NextQuestion,
-  openModelDirectory,
   type Preparing,
   PromptInvalid,
   PromptTooLong,
   randomWeights,
   type Sampler,
-  tokenizerParts,
-  weightsFrom,
-  writeTokenizer
+  weightsFrom
 } from "../src/index.ts"
+import { vocabulary, writeAnsweringModel } from "./answeringModel.ts"
 import { generatedImage } from "./generatedImage.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
-import { writeStatistics } from "./writeStatistics.ts"
 
-const parts = tokenizerParts([
-  ["Ġ", "o"],
-  ["Ġo", "k"]
-])
 const shared = { num_attention_heads: 4, intermediate_size: 48 }
 const config = {
   vision_config: { ...shared, hidden_size: 32, image_size: 56, patch_size: 14, num_hidden_layers: 1 },
   llm_config: {
     ...{ ...shared, hidden_size: 32, num_hidden_layers: 2, num_key_value_heads: 2 },
-    ...{ vocab_size: parts.vocabulary.size + parts.addedTokens.length, max_position_embeddings: 512 }
+    ...{ vocab_size: vocabulary, max_position_embeddings: 512 }
   },
   max_dynamic_patch: 4
 }
 
 const backend = makeReferenceBackend()
 afterAll(() => backend.close())
-const directory = await Effect.runPromise(
-  Effect.gen(function* () {
-    const path = join(temporaryDirectory(), "model")
-    mkdirSync(path)
-    writeFileSync(join(path, "config.json"), JSON.stringify(config))
-    writeStatistics(path)
-    yield* writeTokenizer(path, parts)
-    return yield* openModelDirectory(path)
-  })
-)
+const directory = await Effect.runPromise(writeAnsweringModel(join(temporaryDirectory(), "model"), config))
 const weights = weightsFrom(randomWeights(backend, directory.config, { seed: 5, spread: "fan-in", layerScale: 1 }))
 const model = { backend, directory, weights }
 const { tokenizer, tokens, image: settings } = directory
