@@ -355,4 +355,70 @@ describe("saving", () => {
       assert.lengthOf(record().continuedAt, 4)
     })
   )
+
+  /** A stage whose numbers come later; those of the step after `bad` steps are an error. */
+  const tellingLater = (steps: number, heard: Array<string>, bad = -1, broken = -1) =>
+    Stage.define({
+      name: "counting",
+      version: 1,
+      config: Schema.Struct({}),
+      gives: [Count],
+      begin: () =>
+        Effect.succeed(
+          Stage.program({
+            steps,
+            state: Codec.json(Schema.Int),
+            initial: Effect.succeed(0),
+            step: (count: number, done: number) =>
+              Effect.suspend(() => {
+                heard.push(`step ${done + 1}`)
+                if (done === broken) return Effect.fail(new Error("no such picture"))
+                const numbers = Effect.suspend(() => {
+                  heard.push(`numbers ${done + 1}`)
+                  return done === bad ? Effect.fail(new Error("no number")) : Effect.succeed({ count })
+                })
+                return Effect.succeed({ state: count + 1, metrics: numbers })
+              }),
+            isIntact: () => true,
+            finish: (count: number) => Effect.succeed({ output: { count } })
+          })
+        )
+    }).stage({})
+
+  it.effect("numbers that come later are asked for when the next step has begun, and before a save", () =>
+    Effect.gen(function* () {
+      const heard: Array<string> = []
+      const { saved, exit, printed } = yield* run(join(temporaryDirectory(), "run"), tellingLater(4, heard), {
+        everySteps: 3
+      })
+      const order = ["step 1", "step 2", "numbers 1", "step 3", "numbers 2", "numbers 3", "step 4", "numbers 4"]
+      assert.deepStrictEqual(heard, order)
+      assert.deepStrictEqual(saved, [3])
+      assert.deepStrictEqual(exit, Exit.succeed({ count: 4 }))
+      assert.match(printed, /step 1\/4 .*count 0[\s\S]*step 4\/4 .*count 3/)
+    })
+  )
+
+  it.effect("where they fail their step did not happen, nor the one after it, and what was before is saved", () =>
+    Effect.gen(function* () {
+      const directory = join(temporaryDirectory(), "run")
+      const heard: Array<string> = []
+      const failed = yield* run(directory, tellingLater(9, heard, 4), {})
+      assert.deepStrictEqual(heard.slice(-2), ["step 6", "numbers 5"])
+      assert.match((errorOf(failed.exit) as StageFailed).message, /at step 4 of 9: no number\. Step 4 is saved/)
+      assert.deepStrictEqual(failed.saved, [4])
+      const continued = yield* run(directory, tellingLater(9, []), {})
+      assert.include(continued.printed, "continuing after step 4 of 9")
+      assert.deepStrictEqual(continued.exit, Exit.succeed({ count: 9 }))
+    })
+  )
+
+  it.effect("a step that fails is told of after the numbers of the one before, and that one counts", () =>
+    Effect.gen(function* () {
+      const failed = yield* run(join(temporaryDirectory(), "run"), tellingLater(9, [], -1, 5), {})
+      assert.match((errorOf(failed.exit) as StageFailed).message, /at step 5 of 9: no such picture\. Step 5 is saved/)
+      const both = yield* run(join(temporaryDirectory(), "run"), tellingLater(9, [], 4, 5), {})
+      assert.match((errorOf(both.exit) as StageFailed).message, /at step 4 of 9: no number\. Step 4 is saved/)
+    })
+  )
 })

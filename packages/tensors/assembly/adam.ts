@@ -25,7 +25,7 @@ export function moved(p: v128, m: v128, v: v128, stepSize: v128, correction: v12
 
 /**
  * g = factor gradient (+ coupled p); m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g g;
- * p = shrink p - stepSize m / (sqrt(v) / correction + epsilon)
+ * p = shrink p - stepSize m / (sqrt(v) / correction + epsilon). A negative factor leaves all as it is.
  */
 export function adamStep(
   _first: i32,
@@ -46,6 +46,7 @@ export function adamStep(
   epsilon: f32
 ): void {
   const scale = f32x4.splat(factor ? load<f32>(factor) : 1)
+  if (f32x4.extract_lane(scale, 0) < 0) return
   for (let i = 0; i < count; i += 4, p += 16, m += 16, v += 16, gradient += 16) {
     const rest = count - i
     const whole = rest >= 4

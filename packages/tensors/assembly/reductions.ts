@@ -119,9 +119,20 @@ export function addTotals(
   store<f32>(y, <f32>(add ? <f64>load<f32>(y) + total : total))
 }
 
-/** norm = sqrt(total), factor = min(1, most / (norm + 1e-6)) */
-export function clipFactor(_first: i32, _count: i32, total: usize, factor: usize, norm: usize, most: f64): void {
+/** norm = sqrt(total), factor = min(1, most / (norm + 1e-6)), or -1: where norm or loss are not finite, or `before` is negative. */
+export function clipFactor(
+  _first: i32,
+  _count: i32,
+  total: usize,
+  loss: usize,
+  before: usize,
+  factor: usize,
+  norm: usize,
+  most: f64
+): void {
   const length = sqrt<f64>(<f64>load<f32>(total))
-  store<f32>(factor, <f32>min<f64>(1, most / (length + 1e-6)))
+  const held =
+    !isFinite<f64>(length) || (loss !== 0 && !isFinite<f32>(load<f32>(loss))) || (before !== 0 && load<f32>(before) < 0)
+  store<f32>(factor, held ? -1 : <f32>min<f64>(1, most / (length + 1e-6)))
   store<f32>(norm, <f32>length)
 }

@@ -88,21 +88,35 @@ const runSteps = <Out, E, R, E2, R2>(
       const events = yield* Events
       const { steps } = session
       const saveAll = Effect.andThen(events.flush, save)
-      let savedAt = yield* monotonicMillis
-      let flushedAt = savedAt
-      while (progress.done < steps) {
-        // A step that failed is no reason to do those before it again. That its failure is told matters more than the save.
-        const metrics = yield* failingWithRaised(session.step(progress.done)).pipe(
-          Effect.tapError(() =>
-            progress.done > 0 && session.isIntact() ? Effect.ignore(failingWithRaised(saveAll)) : Effect.void
-          )
-        )
+      // A step that failed is no reason to do those before it again. That its failure is told matters more than the save.
+      const saveOnError = Effect.tapError(() =>
+        progress.done > 0 && session.isIntact() ? Effect.ignore(failingWithRaised(saveAll)) : Effect.void
+      )
+      /** Numbers of a step that a device has not brought yet. */
+      let late: Effect.Effect<Metrics, E, R> | undefined
+      const end = Effect.fnUntraced(function* (metrics: Metrics) {
         yield* requireFinite(progress.done + 1, metrics)
         progress.done += 1
         yield* emit(StepDone, { step: progress.done, steps, metrics })
+      })
+      const settle = Effect.suspend(() => {
+        if (late === undefined) return Effect.void
+        const numbers = late
+        late = undefined
+        return Effect.flatMap(saveOnError(failingWithRaised(numbers)), end)
+      })
+      let savedAt = yield* monotonicMillis
+      let flushedAt = savedAt
+      for (let begun = progress.done; begun < steps; begun++) {
+        const stepped = yield* Effect.result(failingWithRaised(session.step(begun)))
+        yield* settle
+        const metrics = yield* saveOnError(Effect.fromResult(stepped))
+        if (Effect.isEffect(metrics)) late = metrics
+        else yield* end(metrics)
 
         const now = yield* monotonicMillis
-        if (progress.done < steps && isDue(policy, progress.done, now - savedAt)) {
+        if (begun + 1 < steps && isDue(policy, begun + 1, now - savedAt)) {
+          yield* settle
           yield* saveAll
           savedAt = flushedAt = yield* monotonicMillis
         } else if (now - flushedAt >= 1000) {
@@ -110,8 +124,9 @@ const runSteps = <Out, E, R, E2, R2>(
           flushedAt = now
         }
         // The pause lets a signal arrive.
-        yield* restore(Effect.yieldNow).pipe(Effect.onInterrupt(() => saveAll))
+        yield* restore(Effect.yieldNow).pipe(Effect.onInterrupt(() => Effect.andThen(settle, saveAll)))
       }
+      yield* settle
     }).pipe(
       Effect.tapError((error) =>
         Effect.sync(() => {

@@ -13,6 +13,7 @@ export type {
   Session,
   Stage,
   StageContext,
+  Stepped,
   Superseded,
   Versions
 } from "./contract.ts"

@@ -23,6 +23,17 @@ export interface Metrics {
   readonly [name: string]: number
 }
 
+/** What a step gives. */
+export interface Stepped<out S, out E = never, out R = never> {
+  readonly state: S
+  /**
+   * Numbers that a device brings later are an effect. The next step begins before they are asked for; nothing is saved before. Where the
+   * effect fails the step did not happen: the state before it goes on, whose tensors the step, and one after it, must have left as they
+   * were.
+   */
+  readonly metrics: Metrics | Effect.Effect<Metrics, E, R>
+}
+
 /** All that a stage may use before any work: a plan must not need a compute device. */
 export type BeforeWork = FileSystem.FileSystem | Path.Path
 
@@ -70,7 +81,7 @@ export interface Program<in out S, out Out, out E = never, out R = never> {
   readonly state: Codec<S, E, R>
   readonly initial: Effect.Effect<S, E, R>
   /** One step; `done` steps came before it. It may change the state in place. Never interrupted in the middle. */
-  readonly step: (state: S, done: number) => Effect.Effect<{ readonly state: S; readonly metrics: Metrics }, E, R>
+  readonly step: (state: S, done: number) => Effect.Effect<Stepped<S, E, R>, E, R>
   /**
    * Asked when a step failed: whether the state is still what the step before left. Then it is saved, so that the run continues
    * there. Without an answer nothing is saved: the failed step may have changed a part of the state.
@@ -108,7 +119,8 @@ export interface Session<out Out, out E, out R> {
   readonly start: Effect.Effect<number, E, R>
   /** The same from what was saved after `step` steps. */
   readonly restore: (stored: Stored, step: number) => Effect.Effect<number, E | SavedFileDamaged, R | Scope.Scope>
-  readonly step: (done: number) => Effect.Effect<Metrics, E, R>
+  /** Gives its numbers, or an effect of them, which puts the state back if it fails. */
+  readonly step: (done: number) => Effect.Effect<Stepped<unknown, E, R>["metrics"], E, R>
   readonly isIntact: () => boolean
   readonly saved: () => Saved<E, R>
   readonly finish: Effect.Effect<Outcome<Out>, E, R>

@@ -165,13 +165,13 @@ const openSession = <S, Out, E, R>(program: Program<S, Out, E, R>): Session<Out,
     start: Effect.map(program.initial, (initial) => begunWith(initial, 0)),
     restore: (stored, step) => Effect.map(program.state.load(stored), (loaded) => begunWith(loaded, step)),
     step: (done) =>
-      Effect.map(
-        Effect.suspend(() => program.step(current(), done)),
-        ({ state: next, metrics }) => {
+      Effect.suspend(() => {
+        const before = current()
+        return Effect.map(program.step(before, done), ({ state: next, metrics }) => {
           keep(next)
-          return metrics
-        }
-      ),
+          return Effect.isEffect(metrics) ? Effect.tapError(metrics, () => Effect.sync(() => keep(before))) : metrics
+        })
+      }),
     isIntact: () => program.isIntact?.() ?? false,
     saved: () => program.state.save(current()),
     finish: Effect.suspend(() => program.finish(current()))

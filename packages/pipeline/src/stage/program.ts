@@ -1,14 +1,14 @@
 /** Makes the programs of stages: what `begin` returns. */
 import * as Effect from "effect/Effect"
 import { type Codec, nothing } from "./Codec.ts"
-import type { Metrics, Outcome, Program } from "./contract.ts"
+import type { Outcome, Program, Stepped } from "./contract.ts"
 
 /** A program from its parts, whose types follow from `state`; errors and services may differ from part to part. */
 export const program = <S, Out, E1, R1, E2, R2, E3, R3, E4, R4>(parts: {
   readonly steps: number
   readonly state: Codec<S, E1, R1>
   readonly initial: Effect.Effect<S, E2, R2>
-  readonly step: (state: S, done: number) => Effect.Effect<{ readonly state: S; readonly metrics: Metrics }, E3, R3>
+  readonly step: (state: S, done: number) => Effect.Effect<Stepped<S, E3, R3>, E3, R3>
   readonly isIntact?: () => boolean
   readonly standing?: (state: S) => number
   readonly finish: (state: S) => Effect.Effect<Outcome<Out>, E4, R4>

@@ -6,6 +6,7 @@ import { type PackedWeights, packWeight, type QuantizedWeight } from "@speedq/qu
 import { noGrad, type Parameters, Random, scope, type Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import { type Seen, seenTogether } from "../calibration/seen.ts"
+import { arrivesLater, arriving } from "../compute/arriving.ts"
 import { computing } from "../compute/computing.ts"
 import { layersOfBlock } from "../model/modelBlocks.ts"
 import type { PlannedLayers } from "../model/plannedLayers.ts"
@@ -122,13 +123,18 @@ export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E, R
     }
     const drawn = method.draw(state, caches.count)
     changing = true
-    const { next, losses } = yield* computing(async () => {
-      const result = scope(() => method.step(block, { ...state, random: drawn.random }, caches.batch(drawn.chosen)))
-      return { next: result.state, losses: await readLosses(block, result.state, result.losses) }
-    })
-    changing = false
+    const { state: next, losses } = yield* computing(() =>
+      scope(() => method.step(block, { ...state, random: drawn.random }, caches.batch(drawn.chosen)))
+    )
     const after: BlockProgress<L> = { ...progress, seen, current: next }
-    return { state: after, metrics: method.metrics(losses) }
+    const isLate = arrivesLater(losses.reconstruction)
+    const numbers = Effect.map(arriving(readLosses(block, next, losses)), method.metrics)
+    const spoil = Effect.sync(() => {
+      changing = true
+    })
+    const metrics = isLate ? Effect.tapError(numbers, () => spoil) : yield* numbers
+    changing = false
+    return { state: after, metrics }
   })
 
   const program = Stage.program({

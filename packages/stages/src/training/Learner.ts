@@ -46,7 +46,7 @@ export interface Accumulated {
 }
 
 export interface StepGradients extends Accumulated {
-  /** Norm of all gradients together, [1], and the factor that clips them. */
+  /** Norm of all gradients together, [1], and the factor that clips them; -1 where no step is to be taken. */
   readonly norm: Tensor
   readonly factor: Tensor
 }
@@ -69,10 +69,13 @@ export const accumulate = (learner: Learner, lossOf: MicroBatchLoss, share: numb
     return sum
   })
 
-/** The gradients of a step with the factor that keeps their norm within `maxNorm`. */
-export const limitNorm = (sum: Accumulated, maxNorm: number): StepGradients => ({
+/**
+ * The gradients of a step with the factor that keeps their norm within `maxNorm`. Loss and norm must be finite, and `before`, the factor
+ * of the last step, not negative: else no step is to be taken.
+ */
+export const limitNorm = (sum: Accumulated, maxNorm: number, before?: Tensor): StepGradients => ({
   ...sum,
-  ...clipByGlobalNorm(sum.gradients, maxNorm)
+  ...clipByGlobalNorm(sum.gradients, maxNorm, { loss: sum.loss, before })
 })
 
 /** Gradients of the mean loss over micro-batches. The caller releases what is returned. */
@@ -94,7 +97,7 @@ export const releaseGradients = ({ gradients, loss, parts, ...rest }: Accumulate
   }
 }
 
-/** Applies the clipped gradients of a step; the parameters are overwritten. */
+/** Applies the clipped gradients of a step; the parameters are overwritten, or stay where no step is to be taken. */
 export const update = (
   learner: Learner,
   { gradients, factor }: StepGradients,

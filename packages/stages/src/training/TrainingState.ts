@@ -1,6 +1,7 @@
 /** What a training stage remembers: the learner, what was measured before, and what was seen of the data. */
 import { releaseParameters } from "@speedq/exports"
 import { Codec } from "@speedq/pipeline"
+import type { Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { loadTensors, tensorSources } from "../artefacts/tensorCodec.ts"
@@ -12,6 +13,8 @@ import type { Learner } from "./Learner.ts"
 
 export interface TrainingState {
   readonly learner: Learner
+  /** The factor [1] of the last step, whose numbers are not known yet: where it is negative, no step after it changes the learner. */
+  readonly gate?: Tensor | undefined
   readonly measured: readonly number[]
   readonly tally: SampleTally
   /** Records that others took the places of while something was measured: steps meet the same again, and count them. */

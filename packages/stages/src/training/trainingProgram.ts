@@ -4,6 +4,7 @@ import { adamW, type Optimizer, type Parameters, type Schedule, scope, warmupCos
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import type * as Scope from "effect/Scope"
+import { arrivesLater, arriving } from "../compute/arriving.ts"
 import type { Compute } from "../compute/Compute.ts"
 import { type ComputeFailed, computing } from "../compute/computing.ts"
 import type { MicroBatch } from "../data/SampleLoader.ts"
@@ -102,7 +103,7 @@ type StepServices = Events | Scope.Scope
 
 /**
  * A program over the learner: measurements first, then training. A step whose loss or gradients are not finite fails with
- * NonFiniteGradient and changes nothing.
+ * NonFiniteGradient and changes nothing, and no more does a step after it that began before this was known.
  */
 export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
   const { source, optimization, measurement, initial, data } = training
@@ -207,21 +208,28 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
       if (nothing !== undefined) return yield* nothing
     }).pipe(Effect.tapError(() => giveBack))
     if (isTelling(tally)) yield* warn(tally)
-    const result = scope(() => limitNorm(sum!, optimization.maxNorm))
-    const { loss, gradientNorm, parts } = yield* computing(() => readNumbers(result))
-    if (!Number.isFinite(gradientNorm) || !Number.isFinite(loss)) {
-      releaseGradients(result)
-      return yield* blame(state, step, loss)
-    }
+    const result = scope(() => limitNorm(sum!, optimization.maxNorm, state.gate))
     const learningRate = rateOf(step)
+    // Asked for before the update, so that a device brings them while it goes on.
+    const numbers = arriving(readNumbers(result))
+    const examined = Effect.gen(function* () {
+      const { loss, gradientNorm, parts } = yield* numbers
+      if (!Number.isFinite(gradientNorm) || !Number.isFinite(loss)) return yield* blame(state, step, loss)
+      return { loss, ...parts, gradientNorm, learningRate } satisfies Stage.Metrics
+    })
+    const isLate = endsBeforeNumbers(optimization, result)
+    const { factor, ...others } = result
+    const metrics = isLate
+      ? examined
+      : yield* Effect.tapError(examined, () => Effect.sync(() => releaseGradients(result)))
     updating = true
     const next = yield* computing(() =>
       update(learner, result, optimizerOf(optimization, learner.parameters), learningRate)
     )
     updating = false
-    releaseGradients(result)
-    const metrics: Stage.Metrics = { loss, ...parts, gradientNorm, learningRate }
-    return { state: { ...state, learner: next, tally, used }, metrics }
+    releaseGradients(isLate ? others : result)
+    state.gate?.release()
+    return { state: { ...state, learner: next, gate: isLate ? factor : undefined, tally, used }, metrics }
   })
 
   const finish = Effect.fnUntraced(function* ({ learner, measured, tally, used }: TrainingState) {
@@ -256,8 +264,18 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
     isIntact: () => !updating && !spoilt,
     finish
   }
-  return owningState(program, ({ learner }) => releaseLearner(learner))
+  return owningState(program, ({ learner, gate }) => {
+    releaseLearner(learner)
+    gate?.release()
+  })
 }
+
+/**
+ * Whether a step ends before its numbers are known: on a device, which would stand still until the host has seen them. Moments in 8 bits
+ * are scaled anew by every step, also by one that is held back.
+ */
+const endsBeforeNumbers = ({ optimizerStates }: OptimizationOptions, { norm }: StepGradients): boolean =>
+  arrivesLater(norm) && optimizerStates !== "int8"
 
 /** All are asked for at once: a GPU brings them in one piece, and waits once. */
 const readNumbers = async ({ loss, norm, parts }: StepGradients) => {

@@ -160,10 +160,10 @@ export interface Recording {
 }
 
 /** A backend and worker threads for the runs of one test file, and what their recipes may name. */
-export const makeNanoRuns = (extensions: ExtensionLists = builtIn) => {
+export const makeNanoRuns = (extensions: ExtensionLists = builtIn, compute = Compute.layer({ backend: "native" })) => {
   const runtime = ManagedRuntime.make(
     Layer.mergeAll(
-      Compute.layer({ backend: "native" }),
+      compute,
       SampleWorkers.layer({ count: 1 }),
       NodeServices.layer,
       Layer.succeed(Extensions, extensions)

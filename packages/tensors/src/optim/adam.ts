@@ -31,7 +31,7 @@ export interface AdamOptions {
 
 export interface StepOptions {
   readonly learningRate: number
-  /** [1]: scales every gradient first, for clipping. */
+  /** [1]: scales every gradient first, for clipping. Where it is negative, parameters and moments stay as they are. */
   readonly factor?: Tensor | undefined
 }
 

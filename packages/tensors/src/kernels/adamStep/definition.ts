@@ -2,6 +2,7 @@
  * One step of Adam or AdamW on one parameter, in place (arXiv:1412.6980, 1711.05101), in the order of PyTorch:
  * g = factor gradient; AdamW: p *= 1 - lr wd, Adam: g += wd p;
  * m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; p -= lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + epsilon).
+ * A negative factor leaves all as it is (clipFactor.ts).
  */
 import { apply } from "../../core/apply.ts"
 import { defineKernel } from "../../core/Kernel.ts"
@@ -16,6 +17,12 @@ import { reference } from "./reference.ts"
 import { webgpu } from "./webgpu.ts"
 
 export type { AdamStepAttributes } from "./geometry.ts"
+
+const kinds = [
+  { name: "AdamW, clipped", decoupled: true, factor: 0.375 },
+  { name: "AdamW, held", decoupled: true, factor: -1 },
+  { name: "Adam", decoupled: false, factor: undefined }
+]
 
 export const adamStepKernel = defineKernel<"parameter" | "m" | "v" | "gradient" | "factor", never, AdamStepAttributes>({
   name: "adamStep",
@@ -43,14 +50,14 @@ export const adamStepKernel = defineKernel<"parameter" | "m" | "v" | "gradient" 
   cost: ({ inputs }) => ({ flops: 16 * sizeOf(inputs.parameter), bytes: 28 * sizeOf(inputs.parameter) }),
   samples: (random) =>
     elementwiseShapes.flatMap((shape) =>
-      [true, false].map((decoupled) => ({
-        name: `${shape.join("x")} ${decoupled ? "AdamW, clipped" : "Adam"}`,
+      kinds.map(({ name, decoupled, factor }) => ({
+        name: `${shape.join("x")} ${name}`,
         inputs: {
           parameter: normals(random, shape),
           m: normals(random, shape, 0.1),
           v: uniforms(random, shape, 0, 0.1),
           gradient: normals(random, shape),
-          ...(decoupled ? { factor: uniforms(random, [1], 0.1, 1) } : {})
+          ...(factor === undefined ? {} : { factor: { shape: [1], values: [factor] } })
         },
         attributes: {
           learningRate: 0.01,
@@ -65,7 +72,7 @@ export const adamStepKernel = defineKernel<"parameter" | "m" | "v" | "gradient" 
     )
 })
 
-/** One step on `parameter` with moments `m` and `v`, all updated in place; `factor` [1] scales the gradient first. */
+/** One step on `parameter` with moments `m` and `v`, all updated in place; `factor` [1] scales the gradient first, a negative one takes none. */
 export const adamStep = (
   operands: {
     readonly parameter: Tensor

@@ -15,11 +15,21 @@ function effective(this: Thread, gradient: Values, factor: Values, parameter: Va
   return g
 }
 
-function firstMoment(this: Thread, m: Values, g: Values, beta: number, rest: number) {
+function firstMoment(this: Thread, m: Values, g: Values, factor: Values, beta: number, rest: number) {
+  if (this.constants.clipped === 1) {
+    if (factor[0] < 0) {
+      return m[this.thread.x]
+    }
+  }
   return beta * m[this.thread.x] + rest * g[this.thread.x]
 }
 
-function secondMoment(this: Thread, v: Values, g: Values, beta: number, rest: number) {
+function secondMoment(this: Thread, v: Values, g: Values, factor: Values, beta: number, rest: number) {
+  if (this.constants.clipped === 1) {
+    if (factor[0] < 0) {
+      return v[this.thread.x]
+    }
+  }
   return beta * v[this.thread.x] + rest * g[this.thread.x] * g[this.thread.x]
 }
 
@@ -28,30 +38,40 @@ function stepped(
   parameter: Values,
   m: Values,
   v: Values,
+  factor: Values,
   shrink: number,
   stepSize: number,
   correction: number,
   epsilon: number
 ) {
+  if (this.constants.clipped === 1) {
+    if (factor[0] < 0) {
+      return parameter[this.thread.x]
+    }
+  }
   return (
     parameter[this.thread.x] * shrink -
     (stepSize * m[this.thread.x]) / (Math.sqrt(v[this.thread.x]) / correction + epsilon)
   )
 }
 
-/** Moments `m` and `v` and the parameter of this name after a step with the gradient `g`. */
+/** Moments `m` and `v` and the parameter of this name after a step with the gradient `g`, which a negative number under `factor` holds. */
 export const adamPrograms = (
   parameter: string,
   shape: Shape,
   options: Omit<AdamStepAttributes, "weightDecay" | "decoupled">,
-  shrink: number
+  shrink: number,
+  factor?: string
 ): readonly GpujsProgram[] => {
   const { beta1, rest1, beta2, rest2, stepSize, correction, epsilon } = adamNumbers(options)
+  const clipped = Number(factor !== undefined)
+  const held = factor ?? "g"
   return [
-    elementwiseProgram("m", firstMoment, ["m", "g"], shape, { scalars: [beta1, rest1] }),
-    elementwiseProgram("v", secondMoment, ["v", "g"], shape, { scalars: [beta2, rest2] }),
-    elementwiseProgram(parameter, stepped, [parameter, "m", "v"], shape, {
-      scalars: [shrink, stepSize, correction, epsilon]
+    elementwiseProgram("m", firstMoment, ["m", "g", held], shape, { scalars: [beta1, rest1], constants: { clipped } }),
+    elementwiseProgram("v", secondMoment, ["v", "g", held], shape, { scalars: [beta2, rest2], constants: { clipped } }),
+    elementwiseProgram(parameter, stepped, [parameter, "m", "v", held], shape, {
+      scalars: [shrink, stepSize, correction, epsilon],
+      constants: { clipped }
     })
   ]
 }
@@ -66,7 +86,7 @@ export const gpujs: GpujsBody<"parameter" | "m" | "v" | "gradient" | "factor", n
         scalars: [added],
         constants: { clipped: Number(clipped), decayed: Number(added > 0) }
       }),
-      ...adamPrograms("parameter", shape, options, shrink)
+      ...adamPrograms("parameter", shape, options, shrink, clipped ? "factor" : undefined)
     ]
   }
 }

@@ -9,6 +9,7 @@ export const reference = (
   _geometry: Geometry<string, never>,
   { learningRate, beta1, beta2, epsilon, weightDecay, decoupled, step }: AdamStepAttributes
 ): void => {
+  if ((factor?.[0] ?? 1) < 0) return
   const stepSize = learningRate / (1 - beta1 ** step)
   const secondCorrection = Math.sqrt(1 - beta2 ** step)
   for (let i = 0; i < parameter.length; i++) {

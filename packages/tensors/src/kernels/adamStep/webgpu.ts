@@ -27,7 +27,10 @@ const program: WgslProgram = {
   real: ["decay", ...adamNames],
   text: elementwise(`
   var g = gradient[i];
-  if (p.clipped == 1u) { g *= factor[0]; }
+  if (p.clipped == 1u) {
+    if (factor[0] < 0.0) { return; }
+    g *= factor[0];
+  }
   if (p.decay > 0.0) { g += p.decay * parameter[i]; }
   ${adamUpdate("parameter")}`)
 }
