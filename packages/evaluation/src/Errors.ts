@@ -181,6 +181,21 @@ export class RowsMissing extends Schema.TaggedError<RowsMissing>("@speedq/evalua
   }
 }
 
+/** Two journals answer one row differently: one of them is not of this model, or was changed. */
+export class AnswersDiffer extends Schema.TaggedError<AnswersDiffer>("@speedq/evaluation/AnswersDiffer")(
+  "AnswersDiffer",
+  {
+    /** The row's index. */
+    row: Schema.String,
+    files: Schema.Tuple([Schema.String, Schema.String])
+  }
+) {
+  override get message(): string {
+    const [one, other] = this.files
+    return `${one} and ${other} have different answers to row ${this.row}; leave one of them out, or ask its shard again in a new directory`
+  }
+}
+
 /** The first of some rows with its reason, and where the others are. */
 export const namedRows = ([first, ...others]: readonly [RowInvalid, ...RowInvalid[]]): string => {
   const named = others

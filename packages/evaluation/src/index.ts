@@ -25,6 +25,7 @@ export { picturePath, type RowImageOptions, rowImages } from "./data/rowImages.t
 export { unreadableRows } from "./data/unreadableRows.ts"
 export {
   AnswerFailed,
+  AnswersDiffer,
   ColumnMissing,
   DataFileMissing,
   JournalDamaged,

@@ -5,7 +5,7 @@ import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
 import { mmStar } from "../src/benchmarks/MmStar.ts"
-import { JournalDamaged, JournalMismatch, RowsMissing } from "../src/Errors.ts"
+import { AnswersDiffer, JournalDamaged, JournalMismatch, RowsMissing } from "../src/Errors.ts"
 import { Answerer } from "../src/run/Answerer.ts"
 import { evaluate } from "../src/run/evaluate.ts"
 import type { Progress } from "../src/run/Progress.ts"
@@ -91,6 +91,28 @@ describe("shards", () => {
       asked.length = 0
       yield* shardsOf(optionsFor, 2)
       assert.deepStrictEqual(asked, [])
+    })
+  )
+
+  it.effect("are refused where two answer a row differently, or one and what was merged before", () =>
+    Effect.gen(function* () {
+      const { optionsFor } = yield* setUp
+      const journals = yield* shardsOf(optionsFor, 2)
+      const other = Answerer.of({ model: "model-1", answer: () => Effect.succeed("neither") })
+      const theirs = yield* evaluateShard(mmStar, { index: 2, count: 2 }, optionsFor("other")).pipe(
+        Effect.provideService(Answerer, other)
+      )
+      const two = yield* Effect.flip(
+        mergeShards(mmStar, { ...optionsFor("merged"), journals: [...journals, theirs.journalFile] })
+      )
+      assert.instanceOf(two, AnswersDiffer)
+      assert.match(two.message, /shard-2.* and .*other.* have different answers to row 2; leave one of them out/)
+      yield* mergeShards(mmStar, { ...optionsFor("merged"), journals })
+      const late = yield* Effect.flip(
+        mergeShards(mmStar, { ...optionsFor("merged"), journals: [journals[0], theirs.journalFile] })
+      )
+      assert.instanceOf(late, AnswersDiffer)
+      assert.match(late.message, /merged.* and .*other.* have different answers to row 2/)
     })
   )
 

@@ -152,6 +152,16 @@ export class NoShards extends Schema.TaggedError<NoShards>()("NoShards", {
 }
 
 /** A model or run from which nothing can be exported. */
+/** Lines of a conversation that nobody watches came to nothing. */
+export class LinesUndone extends Schema.TaggedError<LinesUndone>()("LinesUndone", {
+  lines: Schema.Int
+}) {
+  override get message(): string {
+    const lines = this.lines === 1 ? "1 line was" : `${this.lines} lines were`
+    return `${lines} not done, for the reasons above; the others were`
+  }
+}
+
 export class NotExportable extends Schema.TaggedError<NotExportable>()("NotExportable", {
   path: Schema.String,
   reason: Schema.String

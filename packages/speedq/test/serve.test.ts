@@ -208,7 +208,8 @@ describe("a served model refuses", () => {
       /^400 picture 1: not an image/
     ],
     [{ messages: [user([picture, { type: "text", text: "what is <image>?" }])] }, /^400 a message spells out <image>/],
-    [{ messages: [user("x ".repeat(20_000))] }, /^400 .*tokens/]
+    [{ messages: [user("x ".repeat(20_000))] }, /^400 .*tokens/],
+    [{ messages: [user("x ".repeat(20_000))], stream: true }, /^400 .*tokens/]
   ])("%#", async (body, reason) => {
     assert.match(await refused(body), reason)
   })

@@ -69,7 +69,7 @@ export {
   VideoInvalid
 } from "./Errors.ts"
 // Generation
-export { type AnswerError, answer, type Question, streamAnswer } from "./generation/answer.ts"
+export { type AnswerError, answer, openAnswer, type Question, streamAnswer } from "./generation/answer.ts"
 export { answerTogether, type JointQuestion } from "./generation/answerTogether.ts"
 export { type Conversation, makeConversation, type NextQuestion } from "./generation/conversation.ts"
 export { generateTogether, type JointRequest } from "./generation/generateTogether.ts"

@@ -1,7 +1,7 @@
 /** Evaluations that several processes or machines share: each asks some of the rows, and their journals are put together. */
 import * as Effect from "effect/Effect"
 import type { Benchmark } from "../benchmarks/Benchmark.ts"
-import { RowsMissing } from "../Errors.ts"
+import { AnswersDiffer, RowsMissing } from "../Errors.ts"
 import { Answerer, type AnswerRequest } from "./Answerer.ts"
 import { finishEvaluation } from "./evaluate.ts"
 import { type JournalEntry, openJournal, readJournal, readJournalKey } from "./Journal.ts"
@@ -51,7 +51,7 @@ export interface MergeOptions extends Omit<EvaluateOptions, "concurrency"> {
  * Puts the answers of shards together: predictions and score in `out` are the bytes that one `evaluate` gives (an xlsx also says when it was written). Nothing is asked.
  *
  * Fails as `evaluate` does; with JournalMismatch where journals are of different models, benchmarks or settings; with FileFailed and
- * JournalDamaged for one that cannot be read; with RowsMissing where a row has no answer.
+ * JournalDamaged for one that cannot be read; with RowsMissing where a row has no answer, and AnswersDiffer where it has two.
  *
  * @example yield* mergeShards(mmStar, { journals, data: "MMStar.tsv", out: "evaluations", name: "mine" })
  */
@@ -64,11 +64,17 @@ export const mergeShards = Effect.fn("evaluation.mergeShards")(function* (
   const { asked, data, journalFile } = questions
   const { model } = yield* readJournalKey(journals[0])
   const key = { benchmark: benchmark.name, model, settings: settingsOf(benchmark, options) }
-  const found = new Map<string, JournalEntry>()
+  const found = new Map<string, JournalEntry & { readonly file: string }>()
   for (const file of journals) {
     const { answered, damaged } = yield* readJournal(file, key)
     if (damaged > 0) yield* tell({ _tag: "JournalDamaged", file, lines: damaged })
-    for (const [question, entry] of answered) found.set(question, entry)
+    for (const [question, entry] of answered) {
+      const other = found.get(question)
+      if (other !== undefined && other.prediction !== entry.prediction) {
+        return yield* new AnswersDiffer({ row: entry.index, files: [other.file, file] })
+      }
+      found.set(question, { ...entry, file })
+    }
   }
   const missing = asked.filter(({ question }) => !found.has(question)).map(({ row }) => row.index)
   if (missing.length > 0) {
@@ -82,7 +88,13 @@ export const mergeShards = Effect.fn("evaluation.mergeShards")(function* (
   yield* Effect.scoped(
     Effect.gen(function* () {
       const journal = yield* openJournal(journalFile, key)
-      for (const { question } of asked) if (!journal.answered.has(question)) yield* journal.append(found.get(question)!)
+      for (const { question } of asked) {
+        const [there, entry] = [journal.answered.get(question), found.get(question)!]
+        if (there === undefined) yield* journal.append(entry)
+        else if (there.prediction !== entry.prediction) {
+          return yield* new AnswersDiffer({ row: entry.index, files: [journalFile, entry.file] })
+        }
+      }
     })
   )
   const answer = ({ index }: AnswerRequest) => Effect.die(new Error(`row ${index} was merged and is asked`))

@@ -39,6 +39,7 @@ export const openPerson = Effect.map(
   ),
   ({ reader, terminal, stops, lines }): Person => ({
     ...shownHere,
+    watches: terminal,
     lines,
     stops,
     remark: (text) => Effect.andThen(clearStatus, remark(text)),

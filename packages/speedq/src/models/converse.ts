@@ -3,6 +3,7 @@ import type { BackendName } from "@speedq/tensors"
 import { makeConversation, type RgbImage } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { LinesUndone } from "../Errors.ts"
 import { shippedPath } from "../shipped/shipped.ts"
 import type { Shown } from "./ask.ts"
 import { chatCommands, readChatLine } from "./chatLine.ts"
@@ -15,6 +16,8 @@ export interface Person extends Shown {
   readonly lines: Stream.Stream<string>
   /** Comes when they stop an answer. */
   readonly stops: Effect.Effect<void>
+  /** Whether they see what is said; a script learns by a failure at the end that a line came to nothing. */
+  readonly watches: boolean
   /** What is said besides answers. */
   readonly remark: (text: string) => Effect.Effect<void>
   /** Called before each line is waited for. */
@@ -28,16 +31,21 @@ interface Picture {
 
 const named = (pictures: readonly Picture[]): string => pictures.map(({ file }) => file).join(", ")
 
-/** Talks until the lines end. A picture that cannot be read and a question that cannot be asked are told, and it goes on. */
+/** Talks until the lines end. A picture that cannot be read and a question that cannot be asked are told, and it goes on; a script fails then. */
 const converseAbout = Effect.fn("converse")(
   function* (shownFirst: readonly Picture[], request: ChatRequest, _backend: BackendName, person: Person) {
-    const { remark, wait, lines, piece, stops } = person
+    const { remark, wait, lines, piece, stops, watches } = person
     const { model, backend, answering, sampler, tilesOf } = yield* openChatModel(request)
     const conversation = yield* Effect.acquireRelease(
       Effect.sync(() => makeConversation(answering)),
       ({ release }) => Effect.sync(release)
     )
     let pictures = shownFirst
+    let undone = 0
+    const refuse = (reason: string) => {
+      undone++
+      return remark(reason)
+    }
 
     const look = (file: string) =>
       readPicture(request, shippedPath(file)).pipe(
@@ -45,7 +53,7 @@ const converseAbout = Effect.fn("converse")(
           pictures = [...pictures, { file, picture }]
           return remark(`the next question is about ${named(pictures)}`)
         }),
-        Effect.catch(({ message }) => remark(message))
+        Effect.catch(({ message }) => refuse(message))
       )
 
     const ask = (question: string) => {
@@ -65,7 +73,7 @@ const converseAbout = Effect.fn("converse")(
           })
         ),
         // The pictures stay for the question that is asked in its place.
-        Effect.catch(({ message }) => remark(message))
+        Effect.catch(({ message }) => refuse(message))
       )
     }
 
@@ -91,7 +99,7 @@ const converseAbout = Effect.fn("converse")(
         case "help":
           return remark(chatCommands)
         case "unknown":
-          return remark(`${said.reason}\n${chatCommands}`)
+          return refuse(`${said.reason}\n${chatCommands}`)
       }
     }
 
@@ -102,6 +110,7 @@ const converseAbout = Effect.fn("converse")(
       Stream.takeWhile((line) => readChatLine(line).kind !== "exit"),
       Stream.runForEach((line) => Effect.andThen(obey(line), wait))
     )
+    if (undone > 0 && !watches) return yield* new LinesUndone({ lines: undone })
   },
   (self, _shown, request, backend) => self.pipe(Effect.scoped, Effect.provide(chatting(request, backend)))
 )

@@ -1,7 +1,14 @@
 /** Answers as documents and events of the chat completions API. */
 import { randomUUID } from "node:crypto"
 import { Random } from "@speedq/tensors"
-import { type AnswerError, defaultMaxPixels, greedy, nucleus, type Question, streamAnswer } from "@speedq/vlm-model"
+import {
+  type AnswerError,
+  defaultMaxPixels,
+  greedy,
+  nucleus,
+  openAnswer as openText,
+  type Question
+} from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { openChatModel } from "../models/chatModel.ts"
@@ -40,53 +47,52 @@ type Finish = "stop" | "length"
 /** A piece of an answer, and at last how it ended. */
 type AnswerEvent = { readonly text: string } | { readonly finish: Finish; readonly usage: Usage }
 
-/** An answer as it is generated. Fails with what is wrong with the question. */
-const answerEvents = (
+/** The answer to come. Fails with what is wrong with the question. */
+const answerEvents = Effect.fnUntraced(function* (
   { served: { answering }, maxNewTokens }: Serving,
   request: ChatRequest,
   { question, history, images, system }: ReadQuestion
-): Stream.Stream<AnswerEvent, AnswerError> =>
-  Stream.suspend(() => {
-    const most = request.max_completion_tokens ?? request.max_tokens ?? maxNewTokens
-    let [prompt, produced] = [0, 0]
-    const asked: Question = {
-      ...{ question, history, images, maxNewTokens: most, sampler: samplerOf(request) },
-      ...(system === undefined ? {} : { system }),
-      watch: ({ tokens }) => {
-        prompt = tokens
-      },
-      onToken: () => {
-        produced++
-      }
+) {
+  const most = request.max_completion_tokens ?? request.max_tokens ?? maxNewTokens
+  let [prompt, produced] = [0, 0]
+  const asked: Question = {
+    ...{ question, history, images, maxNewTokens: most, sampler: samplerOf(request) },
+    ...(system === undefined ? {} : { system }),
+    watch: ({ tokens }) => {
+      prompt = tokens
+    },
+    onToken: () => {
+      produced++
     }
-    const stop = stopText(stopsOf(request))
-    let isStopped = false
-    const pieces = streamAnswer(answering, asked).pipe(
-      Stream.map((piece) => {
-        const { text, stopped } = stop.push(piece)
-        isStopped = stopped
-        return { text }
-      }),
-      Stream.takeUntil(() => isStopped)
-    )
-    const ends = Stream.suspend(() => {
-      const limit = answering.directory.config.llm_config.max_position_embeddings
-      const finish: Finish = !isStopped && produced >= Math.min(most, limit - prompt) ? "length" : "stop"
-      const usage = { prompt_tokens: prompt, completion_tokens: produced, total_tokens: prompt + produced }
-      const rest: readonly AnswerEvent[] = isStopped ? [] : [{ text: stop.flush() }]
-      return Stream.fromIterable<AnswerEvent>([...rest, { finish, usage }])
-    })
-    return Stream.concat(pieces, ends).pipe(Stream.filter((event) => !("text" in event) || event.text !== ""))
+  }
+  const stop = stopText(stopsOf(request))
+  let isStopped = false
+  const pieces = (yield* openText(answering, asked)).pipe(
+    Stream.map((piece) => {
+      const { text, stopped } = stop.push(piece)
+      isStopped = stopped
+      return { text }
+    }),
+    Stream.takeUntil(() => isStopped)
+  )
+  const ends = Stream.suspend(() => {
+    const limit = answering.directory.config.llm_config.max_position_embeddings
+    const finish: Finish = !isStopped && produced >= Math.min(most, limit - prompt) ? "length" : "stop"
+    const usage = { prompt_tokens: prompt, completion_tokens: produced, total_tokens: prompt + produced }
+    const rest: readonly AnswerEvent[] = isStopped ? [] : [{ text: stop.flush() }]
+    return Stream.fromIterable<AnswerEvent>([...rest, { finish, usage }])
   })
+  return Stream.concat(pieces, ends).pipe(Stream.filter((event) => !("text" in event) || event.text !== ""))
+})
 
-/** Reads what a request asks, and gives the answer to come. Fails with RequestRefused where it cannot be asked. */
+/** Reads what a request asks, and gives the answer to come. Fails where it cannot be asked. */
 export const openAnswer = Effect.fnUntraced(function* (
   serving: Serving,
   request: ChatRequest
-): Effect.fn.Return<Stream.Stream<AnswerEvent, AnswerError>, RequestRefused> {
+): Effect.fn.Return<Stream.Stream<AnswerEvent, AnswerError>, RequestRefused | AnswerError> {
   const { maxPixels = defaultMaxPixels, served } = serving
   const read = yield* readMessages(request.messages, { maxPixels, tilesOf: served.tilesOf })
-  return answerEvents(serving, request, read)
+  return yield* answerEvents(serving, request, read)
 })
 
 /** What every document of one answer begins with. */

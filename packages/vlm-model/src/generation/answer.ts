@@ -80,16 +80,22 @@ export const streamOf = (pieces: () => AsyncGenerator<string>): Stream.Stream<st
     Stream.catch((error) => (isAnswerError(error) ? Stream.fail(error) : Stream.die(error)))
   )
 
+/** Reads a question before anything is computed, and gives the answer to come. Fails with PromptInvalid, PromptTooLong. */
+export const openAnswer = (
+  model: AnsweringModel,
+  question: Question
+): Effect.Effect<Stream.Stream<string, AnswerError>, PromptInvalid | PromptTooLong> =>
+  Effect.gen(function* () {
+    const { tokenizer, config } = model.directory
+    const ids = encodeSequence(tokenizer, yield* renderQuestion(model.directory, question))
+    const limit = config.llm_config.max_position_embeddings
+    if (ids.length >= limit) return yield* new PromptTooLong({ tokens: ids.length, limit })
+    return streamOf(() => answerPieces(model, { ids, images: question.images }, question))
+  })
+
 /** Pieces of the answer's text as they are generated, specials left out, never a part of a character. */
-export const streamAnswer = (model: AnsweringModel, question: Question): Stream.Stream<string, AnswerError> => {
-  const { directory } = model
-  return Stream.unwrap(
-    Effect.map(renderQuestion(directory, question), (rendered) => {
-      const prompt = { ids: encodeSequence(directory.tokenizer, rendered), images: question.images }
-      return streamOf(() => answerPieces(model, prompt, question))
-    })
-  )
-}
+export const streamAnswer = (model: AnsweringModel, question: Question): Stream.Stream<string, AnswerError> =>
+  Stream.unwrap(openAnswer(model, question))
 
 /** A text up to a spelled-out end of message, white space around it stripped. */
 export const trimmedAnswer = (text: string): string => text.split(messageEnd, 1)[0]!.trim()
