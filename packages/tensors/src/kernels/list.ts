@@ -52,6 +52,7 @@ import { rmsNormGradientKernel, rmsNormKernel } from "./rmsNorm/definition.ts"
 import { rotaryKernel } from "./rotary/definition.ts"
 import { scaleKernel } from "./scale.ts"
 import { scaleRowsKernel } from "./scaleRows.ts"
+import { selfAttentionGradientKernel, selfAttentionKernel } from "./selfAttention/definition.ts"
 import { siluTimesGradientKernel, siluTimesKernel } from "./siluTimes.ts"
 import { softmaxGradientKernel, softmaxKernel } from "./softmax.ts"
 import { joinColumnsKernel, splitColumnsKernel } from "./splitColumns/definition.ts"
@@ -75,6 +76,8 @@ export const kernels: readonly AnyKernel[] = [
   addIntoKernel,
   attentionKernel,
   attentionGradientKernel,
+  selfAttentionKernel,
+  selfAttentionGradientKernel,
   castKernel,
   castDitheredKernel,
   clampGroupsKernel,

@@ -21,7 +21,7 @@ const bfloat16 = (name: string, options: NativeOptions) =>
     start: () => makeNativeBackend({ ...options, arithmetic: "bf16" }),
     bodyOf: (kernel) => kernel.native,
     tolerance: tolerances.native,
-    toleranceOf: ({ name }) => (name.startsWith("attention") ? tolerances.bfloat16Attention : undefined),
+    toleranceOf: ({ name }) => (/^(selfA|a)ttention/.test(name) ? tolerances.bfloat16Attention : undefined),
     arithmetic: "bf16",
     optional: true,
     checksIndices: true,

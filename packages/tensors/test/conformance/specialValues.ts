@@ -27,7 +27,10 @@ const withoutMeaning = [
 ]
 
 /** Operands whose infinity says something of its own: of a query that sees no key, the sum of exponentials is 0. */
-const infinityMeans: { readonly [kernel: string]: readonly string[] } = { attentionGradient: ["logSumExp"] }
+const infinityMeans: { readonly [kernel: string]: readonly string[] } = {
+  attentionGradient: ["logSumExp"],
+  selfAttentionGradient: ["logSumExp"]
+}
 
 /**
  * Operands that a body may multiply by 0 where the definition leaves them out: keys that a query does not see, the weight of
@@ -37,7 +40,9 @@ const timesZero: { readonly [kernel: string]: readonly string[] } = {
   attention: ["q", "k", "v"],
   attentionGradient: ["q", "k", "v", "y", "logSumExp", "dy"],
   crossEntropyRows: ["weights"],
-  klRows: ["weights"]
+  klRows: ["weights"],
+  selfAttention: ["qkv"],
+  selfAttentionGradient: ["qkv", "y", "logSumExp", "dy"]
 }
 
 export interface SpecialSample {

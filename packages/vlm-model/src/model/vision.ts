@@ -2,7 +2,6 @@
 import { weightNames } from "@speedq/formats"
 import {
   addBroadcast,
-  attention,
   dropFirstRow,
   gelu,
   layerNorm,
@@ -14,7 +13,7 @@ import {
   reshape,
   scaleRows,
   scope,
-  splitColumns,
+  selfAttention,
   type Tensor
 } from "@speedq/tensors"
 import type { ModelConfig, VisionConfig } from "./ModelConfig.ts"
@@ -45,12 +44,8 @@ export const visionEmbeddings = (weights: Weights, config: VisionConfig, pixels:
 const visionAttention = (weights: Weights, block: string, config: VisionConfig, x: Tensor): Tensor => {
   const [tiles, tokens, width] = x.shape as readonly [number, number, number]
   const heads = config.num_attention_heads
-  const [q, k, v] = splitColumns(linearLayer(weights, `${block}.attn.qkv`, x), [width, width, width])
-  const perHead = (part: Tensor) => reshape(part, [tiles, tokens, heads, width / heads])
-  const mixed = attention(perHead(q), perHead(k), perHead(v), {
-    causal: false,
-    scale: (width / heads) ** -0.5
-  })
+  const qkv = reshape(linearLayer(weights, `${block}.attn.qkv`, x), [tiles, tokens, 3, heads, width / heads])
+  const mixed = selfAttention(qkv, { scale: (width / heads) ** -0.5 })
   return linearLayer(weights, `${block}.attn.proj`, reshape(mixed, [tiles, tokens, width]))
 }
 

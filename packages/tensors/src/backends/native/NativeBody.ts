@@ -75,6 +75,8 @@ export interface AttentionCall {
   readonly width: number
   readonly causal: boolean
   readonly scale: number
+  /** q, k and v are one operand [B, T, 3, H, D], and so are their gradients. */
+  readonly sideBySide?: boolean
   readonly q: Operand
   readonly k: Operand
   readonly v: Operand

@@ -48,6 +48,24 @@ const dense = ({ memory, offset }: Place, rows: number, heads: number, width: nu
   headStride: width
 })
 
+/** One of queries (0), keys (1) and values (2) that lie side by side: rows of [B, rows, 3, heads, width]. */
+const sideBySide = (
+  { memory, offset }: Place,
+  part: number,
+  type: FactorType,
+  { queries, heads, width }: AttentionCall
+): Heads => {
+  const row = heads * width
+  const bytes = type === "f32" ? 4 : 2
+  return {
+    memory,
+    offset: offset + bytes * part * row,
+    itemStride: queries * 3 * row,
+    rowStride: 3 * row,
+    headStride: width
+  }
+}
+
 /** Bytes of keys and values below which one thread attends alone: waking another costs more than it brings. */
 const bytesAlone = 64 * 1024
 
@@ -86,6 +104,27 @@ const planQuery = (engine: Placing, visits: Visits, call: AttentionCall): RowsTa
   }
 }
 
+interface Factors {
+  readonly q: Heads
+  readonly k: Heads
+  readonly v: Heads
+  readonly tasks: readonly Task[]
+}
+
+/** Where queries, keys and values are in a type, and the tasks that bring them there. */
+const takeHeads = (engine: Placing, visits: Visits, call: AttentionCall, type: FactorType): Factors => {
+  const { queries, keys, heads, groups, width, q, k, v } = call
+  if (call.sideBySide) {
+    const { places, tasks } = takeFactors(engine, visits, [q], type)
+    const part = (index: number) => sideBySide(places[0]!, index, type, call)
+    return { q: part(0), k: part(1), v: part(2), tasks }
+  }
+  const { places, tasks } = takeFactors(engine, visits, [q, k, v], type)
+  const [queryPlace, keyPlace, valuePlace] = places as [Place, Place, Place]
+  const ofKeys = (place: Place) => dense(place, keys, groups, width)
+  return { q: dense(queryPlace, queries, heads, width), k: ofKeys(keyPlace), v: ofKeys(valuePlace), tasks }
+}
+
 /** Where factors are in a type, and the tasks that bring them there. */
 const takeFactors = (engine: Placing, visits: Visits, operands: readonly Operand[], type: FactorType) => {
   const factors = operands.map((operand) =>
@@ -103,18 +142,17 @@ export const planAttention = (
   call: AttentionCall,
   type: FactorType
 ): readonly Task[] => {
-  const alone = type === "f32" && call.queries === 1 ? planQuery(engine, visits, call) : undefined
+  const alone = type === "f32" && call.queries === 1 && !call.sideBySide ? planQuery(engine, visits, call) : undefined
   return alone === undefined ? planBlocks(engine, visits, call, type) : [alone]
 }
 
 const planBlocks = (engine: Placing, visits: Visits, call: AttentionCall, type: FactorType): readonly Task[] => {
-  const { batch, queries, keys, heads, groups, width, causal, scale, q, k, v, keyMask, y, logSumExp } = call
-  const target = engine.place(y, { preferred: engine.place(q).memory })
+  const { batch, queries, keys, heads, groups, width, causal, scale, keyMask, y, logSumExp } = call
+  const target = engine.place(y, { preferred: engine.place(call.q).memory })
   const home = target.memory
   const inHome = (operand: Operand, writes: boolean): number =>
     visits.whole(engine.visitor(operand, { reads: !writes, writes }, home), home)
-  const { places, tasks } = takeFactors(engine, visits, [q, k, v], type)
-  const [queryPlace, keyPlace, valuePlace] = places as [Place, Place, Place]
+  const { tasks, ...factors } = takeHeads(engine, visits, call, type)
   const attention: AttentionTask = {
     kind: "attention",
     type,
@@ -127,14 +165,48 @@ const planBlocks = (engine: Placing, visits: Visits, call: AttentionCall, type: 
     causal,
     scale,
     blockRows: blockRows(engine, call, 1),
-    q: dense(queryPlace, queries, heads, width),
-    k: dense(keyPlace, keys, groups, width),
-    v: dense(valuePlace, keys, groups, width),
+    ...factors,
     y: dense(target, queries, heads, width),
     statistics: inHome(logSumExp, true),
     ...(keyMask ? { mask: inHome(keyMask, false) } : {})
   }
   return [...tasks, attention]
+}
+
+/** Where gradients go, head by head, and the tasks that sum those of keys and values over the heads that share them. */
+const gradientHeads = (
+  inHome: (operand: Operand, writes: boolean) => Place,
+  visits: Visits,
+  target: Place,
+  call: AttentionGradientCall
+) => {
+  const { batch, queries, keys, heads, groups, width } = call
+  if (call.sideBySide) {
+    const part = (index: number) => sideBySide(target, index, "f32", call)
+    return { dq: part(0), dk: part(1), dv: part(2), sums: [] }
+  }
+  const perGroup = heads / groups
+  const summed = (operand: Operand) => {
+    const to = inHome(operand, true)
+    const from = perGroup === 1 ? to : visits.borrow(4 * batch * keys * heads * width, target.memory)
+    const sum: RowsTask = {
+      kind: "rows",
+      entry: "sumHeads",
+      home: target.memory,
+      rows: batch * keys * groups,
+      partRows: Math.max(1, Math.ceil((256 * 1024) / (4 * (perGroup + 1) * width))),
+      together: 1,
+      scratch: false,
+      operands: [
+        { ...from, rowBytes: 4 * perGroup * width, partBytes: 0, reads: true, writes: false },
+        { ...to, rowBytes: 4 * width, partBytes: 0, reads: false, writes: true }
+      ],
+      scalars: [perGroup, width]
+    }
+    return { rows: dense(from, keys, heads, width), sums: perGroup === 1 ? [] : [sum] }
+  }
+  const [dk, dv] = [summed(call.dk), summed(call.dv)]
+  return { dq: dense(target, queries, heads, width), dk: dk.rows, dv: dv.rows, sums: [...dk.sums, ...dv.sums] }
 }
 
 /** Tasks to run one after the other; the last ones sum over the heads that share keys and values. */
@@ -151,14 +223,10 @@ export const planAttentionGradient = (
     memory: home,
     offset: visits.whole(engine.visitor(operand, { reads: !writes, writes }, home), home)
   })
-  const perGroup = heads / groups
-  const perHead = 4 * batch * keys * heads * width
-  const [dkSums, dvSums] = [call.dk, call.dv].map((gradient) => inHome(gradient, true)) as [Place, Place]
-  const ofHeads = (sums: Place): Place => (perGroup === 1 ? sums : visits.borrow(perHead, home))
-  const [dk, dv] = [ofHeads(dkSums), ofHeads(dvSums)]
+  const { sums, ...gradients } = gradientHeads(inHome, visits, target, call)
   const queryRows = (place: Place): Heads => dense(place, queries, heads, width)
-  const { places, tasks } = takeFactors(engine, visits, [call.q, call.k, call.v, call.dy], type)
-  const [queryPlace, keyPlace, valuePlace, downstream] = places as [Place, Place, Place, Place]
+  const { tasks, ...factors } = takeHeads(engine, visits, call, type)
+  const downstream = takeFactors(engine, visits, [call.dy], type)
   const task: AttentionGradientTask = {
     kind: "attentionGradient",
     type,
@@ -166,36 +234,18 @@ export const planAttentionGradient = (
     queries,
     keys,
     heads,
-    headsPerGroup: perGroup,
+    headsPerGroup: heads / groups,
     width,
     causal,
     scale,
     blockRows: blockRows(engine, call, 2),
-    q: queryRows(queryPlace),
-    k: dense(keyPlace, keys, groups, width),
-    v: dense(valuePlace, keys, groups, width),
+    ...factors,
     y: queryRows(inHome(call.y)),
     dy: queryRows(inHome(call.dy)),
-    downstream: queryRows(downstream),
-    dq: queryRows(target),
-    dk: dense(dk, keys, heads, width),
-    dv: dense(dv, keys, heads, width),
+    downstream: queryRows(downstream.places[0]!),
+    ...gradients,
     statistics: inHome(call.logSumExp).offset,
     ...(call.keyMask ? { mask: inHome(call.keyMask).offset } : {})
   }
-  const sum = (from: Place, to: Place): RowsTask => ({
-    kind: "rows",
-    entry: "sumHeads",
-    home,
-    rows: batch * keys * groups,
-    partRows: Math.max(1, Math.ceil((256 * 1024) / (4 * (perGroup + 1) * width))),
-    together: 1,
-    scratch: false,
-    operands: [
-      { ...from, rowBytes: 4 * perGroup * width, partBytes: 0, reads: true, writes: false },
-      { ...to, rowBytes: 4 * width, partBytes: 0, reads: false, writes: true }
-    ],
-    scalars: [perGroup, width]
-  })
-  return [...tasks, task, ...(perGroup === 1 ? [] : [sum(dk, dkSums), sum(dv, dvSums)])]
+  return [...tasks, ...downstream.tasks, task, ...sums]
 }
