@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import { afterAll } from "vitest"
+import { answerPieces } from "../src/generation/answer.ts"
 import {
   type AnsweringModel,
   answer,
@@ -126,6 +127,39 @@ describe("streamAnswer", () => {
       assert.deepStrictEqual([after.buffers, after.bytes], [buffers, bytes])
     })
   )
+
+  it("can be left while the prompt is read: after tiles, and after each layer; there others take their turns", async () => {
+    const { buffers, bytes } = backend.usage()
+    const images = [picture(168, 56, 1)]
+    const question = { question: "?", tilesPerImage: [images[0]!.count], tokensPerTile: 4 }
+    const ids = encodeRendered(tokenizer, Effect.runSync(generationPrompt(question)))
+    const watched: number[] = []
+    const generation = {
+      maxNewTokens: 1,
+      sampler: reciting(...tokenizer.encode("a")),
+      watch: ({ tiles }: { readonly tiles: number }) => void watched.push(tiles)
+    }
+    const piecesUntil = async (most: number): Promise<readonly string[]> => {
+      const pieces: string[] = []
+      for await (const piece of answerPieces(model, { ids, images }, generation)) {
+        pieces.push(piece)
+        if (pieces.length === most) break
+      }
+      return pieces
+    }
+    // Before anything, after the tiles, after each of two layers, and the answer.
+    assert.deepStrictEqual(await piecesUntil(100), ["", "", "", "", "a"])
+    let turns = 0
+    for (const most of [1, 2, 3, 4]) {
+      watched.length = 0
+      setImmediate(() => turns++)
+      assert.lengthOf(await piecesUntil(most), most)
+      assert.strictEqual(turns, most)
+      assert.lengthOf(watched, [0, 1, 2, 2][most - 1]!)
+      const after = backend.usage()
+      assert.deepStrictEqual([after.buffers, after.bytes], [buffers, bytes], `left after ${most}`)
+    }
+  })
 
   it.effect("passes on what is nobody's fault as a defect", () =>
     Effect.gen(function* () {

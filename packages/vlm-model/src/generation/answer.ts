@@ -1,13 +1,14 @@
 /** Answers a question about pictures: prompt, visual tokens, generation, text as it comes. */
-import { noGrad, reshape, scope } from "@speedq/tensors"
+import { reshape } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { encodeSequence } from "../conversation/rendered.ts"
 import { PromptInvalid } from "../Errors.ts"
+import { inTurns } from "../internal/inSteps.ts"
 import type { KeyValueCache } from "../model/KeyValueCache.ts"
 import { ImageTokenMismatch, LogitsNotFinite, PromptTooLong } from "../model/ModelErrors.ts"
 import { messageEnd } from "../tokenizer/SpecialTokens.ts"
-import { generateTokens } from "./generateTokens.ts"
+import { generateInTurns } from "./generateTokens.ts"
 import {
   type AnsweringModel,
   type Asked,
@@ -39,32 +40,31 @@ interface Generation extends Pick<Question, "maxNewTokens" | "sampler" | "watch"
   readonly cache?: KeyValueCache
 }
 
-/** Pieces of the text that follows a prompt, the first of them empty, specials left out, never a part of a character. Raises what an AnswerError is. */
+/**
+ * Pieces of the text that follows a prompt, specials left out, never a part of a character. Empty ones come while the prompt is read:
+ * a generator can be left where it yields. Raises what an AnswerError is.
+ */
 export async function* answerPieces(
   { backend, directory, weights }: AnsweringModel,
   prompt: Prompt,
   { maxNewTokens, sampler, watch, cache, onToken }: Generation
 ): AsyncGenerator<string> {
-  // Whoever has left by now is noticed before the prompt is computed: a generator can be left where it yields.
   await takeTurns()
   yield ""
-  const embeddings = noGrad(() =>
-    scope(() => {
-      const all = promptEmbeddings({ backend, directory, weights }, [prompt], watch)
-      return reshape(all, [1, prompt.ids.length, all.shape[2]!])
-    })
-  )
+  const all = yield* inTurns(promptEmbeddings({ backend, directory, weights }, [prompt], watch), takeTurns, "")
+  const embeddings = reshape(all, [1, prompt.ids.length, all.shape[2]!])
+  all.release()
   const decoder = directory.tokenizer.stream({ skipSpecial: true })
   try {
-    const tokens = generateTokens({
-      ...{ backend, config: directory.config, weights, prompt: embeddings, maxNewTokens, sampler },
+    const tokens = generateInTurns({
+      ...{ backend, config: directory.config, weights, maxNewTokens, sampler },
+      prompt: embeddings,
       stopIds: new Set([directory.tokens.messageEnd, directory.tokens.endOfText]),
       ...(cache ? { cache } : {})
     })
     for await (const id of tokens) {
-      onToken?.(id)
-      const piece = decoder.push(id)
-      if (piece !== "") yield piece
+      if (id !== undefined) onToken?.(id)
+      yield id === undefined ? "" : decoder.push(id)
     }
     const rest = decoder.flush()
     if (rest !== "") yield rest

@@ -1,6 +1,7 @@
 /** Answers several questions at once, the most likely token each time: those whose prompts have the same length go together. */
 import * as Effect from "effect/Effect"
 import { encodeSequence } from "../conversation/rendered.ts"
+import { allAtOnce } from "../internal/inSteps.ts"
 import { type AnswerError, isAnswerError, trimmedAnswer } from "./answer.ts"
 import { generateTogether } from "./generateTogether.ts"
 import { type AnsweringModel, type Asked, type Prompt, promptEmbeddings, renderQuestion } from "./prompts.ts"
@@ -16,7 +17,7 @@ const answersOf = async (
   maxNewTokens: number
 ): Promise<readonly string[]> => {
   const { backend, directory, weights } = model
-  const embeddings = promptEmbeddings(model, prompts)
+  const embeddings = allAtOnce(promptEmbeddings(model, prompts))
   try {
     const generated = await generateTogether({
       backend,

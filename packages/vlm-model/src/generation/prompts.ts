@@ -3,6 +3,7 @@ import { type Backend, noGrad, scope, type Tensor, tensor } from "@speedq/tensor
 import { generationPrompt, type PromptInput } from "../conversation/generationPrompt.ts"
 import { normalizeTiles } from "../image/normalize.ts"
 import { joinTiles, type Tiles } from "../image/tiling.ts"
+import type { InSteps } from "../internal/inSteps.ts"
 import { type ModelConfig, tokensPerTile } from "../model/ModelConfig.ts"
 import type { ModelDirectory } from "../model/ModelDirectory.ts"
 import { PromptTooLong } from "../model/ModelErrors.ts"
@@ -52,30 +53,34 @@ export interface Preparing {
   readonly tokens: number
 }
 
-/** Visual tokens of all tiles, [tiles, tokens, H] each: few at a time, for tiles do not meet before the decoder and memory is dear. */
-const visualTokens = (
+/**
+ * Adds the visual tokens of all tiles, [tiles, tokens, H] each, to `visual`: few at a time, for tiles do not meet before the decoder and
+ * memory is dear.
+ */
+function* seeTiles(
   { backend, directory, weights }: AnsweringModel,
   images: readonly Tiles[],
+  visual: Tensor[],
   seen: (tiles: number, of: number) => void
-): readonly Tensor[] => {
+): InSteps<void> {
   const { config, image } = directory
   const [first] = images
-  if (first === undefined) return []
+  if (first === undefined) return
   const tiles = joinTiles(images, first.size)
   const { count, size } = tiles
   const pixels = normalizeTiles(tiles, image.statistics)
   const tileLength = pixels.length / count
   const patches = 1 + (size / config.vision_config.patch_size) ** 2
   const together = Math.max(1, Math.floor(patchesTogether / patches))
-  return Array.from({ length: Math.ceil(count / together) }, (_, chunk) => {
-    const begin = chunk * together
+  for (let begin = 0; begin < count; begin += together) {
     const taken = Math.min(together, count - begin)
     seen(begin, count)
-    return scope(() => {
-      const values = pixels.subarray(begin * tileLength, (begin + taken) * tileLength)
-      return projector(weights, visionFeatures(weights, config, tensor(backend, values, [taken, 3, size, size])))
-    })
-  })
+    const values = pixels.subarray(begin * tileLength, (begin + taken) * tileLength)
+    const tokensOf = () =>
+      projector(weights, visionFeatures(weights, config, tensor(backend, values, [taken, 3, size, size])))
+    visual.push(noGrad(() => scope(tokensOf)))
+    yield
+  }
 }
 
 /** A rendered prompt with its token ids. */
@@ -85,36 +90,37 @@ export interface Prompt {
 }
 
 /**
- * Embeddings of prompts of equal length, token by token of all: [T, B, H]. `watch` is told before each step. Raises ImageTokenMismatch,
- * PromptTooLong.
+ * Embeddings of prompts of equal length, token by token of all: [T, B, H]; some tiles a step. `watch` is told before each of them, and
+ * last. Raises ImageTokenMismatch, PromptTooLong.
  */
-export const promptEmbeddings = (
+export function* promptEmbeddings(
   model: AnsweringModel,
   prompts: readonly Prompt[],
   watch: (progress: Preparing) => void = () => {}
-): Tensor =>
-  noGrad(() =>
-    scope(() => {
-      const { backend, directory, weights } = model
-      const count = prompts.length
-      const length = prompts[0]!.ids.length
-      const ids = new Int32Array(length * count)
-      const places: number[] = []
-      for (const [at, prompt] of prompts.entries()) {
-        for (const [token, id] of prompt.ids.entries()) ids[token * count + at] = id
-        checkLength(directory.config, length)
-        for (const row of imageTokenRows(prompt.ids, directory.tokens.imageContext)) places.push(row * count + at)
-      }
-      const images = prompts.flatMap((prompt) => prompt.images)
-      const visual = visualTokens(model, images, (tiles, of) => watch({ tiles, of, tokens: length }))
-      const tiles = images.reduce((sum, { count }) => sum + count, 0)
-      watch({ tiles, of: tiles, tokens: length })
-      return mergeEmbeddings(
-        weights,
-        directory.config.llm_config,
-        tensor(backend, ids, [length, count], "i32"),
-        visual,
-        Int32Array.from(places)
-      )
-    })
-  )
+): InSteps<Tensor> {
+  const { backend, directory, weights } = model
+  const { config, tokens } = directory
+  const count = prompts.length
+  const length = prompts[0]!.ids.length
+  const ids = new Int32Array(length * count)
+  const places: number[] = []
+  for (const [at, prompt] of prompts.entries()) {
+    for (const [token, id] of prompt.ids.entries()) ids[token * count + at] = id
+    checkLength(config, length)
+    for (const row of imageTokenRows(prompt.ids, tokens.imageContext)) places.push(row * count + at)
+  }
+  const images = prompts.flatMap((prompt) => prompt.images)
+  const visual: Tensor[] = []
+  try {
+    yield* seeTiles(model, images, visual, (tiles, of) => watch({ tiles, of, tokens: length }))
+    const tiles = images.reduce((sum, { count }) => sum + count, 0)
+    watch({ tiles, of: tiles, tokens: length })
+    const merged = () => {
+      const all = tensor(backend, ids, [length, count], "i32")
+      return mergeEmbeddings(weights, config.llm_config, all, visual, Int32Array.from(places))
+    }
+    return noGrad(() => scope(merged))
+  } finally {
+    for (const tensor of visual) tensor.release()
+  }
+}

@@ -16,6 +16,7 @@ import {
   splitColumns,
   type Tensor
 } from "@speedq/tensors"
+import { allAtOnce, type InSteps } from "../internal/inSteps.ts"
 import type { DecoderNames } from "./decoderFamilies.ts"
 import type { KeyValueCache } from "./KeyValueCache.ts"
 import { decoderFamily, headWidth, type LanguageConfig, queryWidth } from "./ModelConfig.ts"
@@ -164,8 +165,8 @@ export const decoderLayer = (
     return add(h, mlpBranch(weights, config, index, h))
   })
 
-/** All layers and the final norm: embeddings [B, T, H] -> hidden states [B, T, H]. `runLayer` may rematerialize. */
-export const decoder = (
+/** All layers and the final norm, a layer a step: embeddings [B, T, H] -> hidden states [B, T, H]. `runLayer` may rematerialize. */
+export function* decoderInSteps(
   weights: Weights,
   config: LanguageConfig,
   embeddings: Tensor,
@@ -173,15 +174,25 @@ export const decoder = (
   cache?: KeyValueCache,
   runLayer: (index: number, x: Tensor) => Tensor = (index, x) =>
     decoderLayer(weights, config, index, x, positions, cache)
-): Tensor => {
+): InSteps<Tensor> {
   let hidden = embeddings
-  for (let index = 0; index < config.num_hidden_layers; index++) {
-    const next = runLayer(index, hidden)
+  try {
+    for (let index = 0; index < config.num_hidden_layers; index++) {
+      const next = runLayer(index, hidden)
+      if (hidden !== embeddings) hidden.release()
+      hidden = next
+      yield
+    }
+    const last = hidden
+    return scope(() => norm(weights, decoderNorm, last, config))
+  } finally {
     if (hidden !== embeddings) hidden.release()
-    hidden = next
   }
-  return norm(weights, decoderNorm, hidden, config)
 }
+
+/** The same at once. */
+export const decoder = (...operands: Parameters<typeof decoderInSteps>): Tensor =>
+  allAtOnce(decoderInSteps(...operands))
 
 /** Logits of chosen rows only: hidden [B, T, H] and row numbers i32 [R] of the flattened batch -> [R, V]. */
 export const logitsOfRows = (weights: Weights, config: LanguageConfig, hidden: Tensor, rows: Tensor): Tensor =>
