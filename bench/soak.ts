@@ -88,7 +88,9 @@ const recipeOf = (model: string, steps: number, evaluations: number) => {
   const qat = {
     use: "qat",
     data: { meta: join(nano, "datasets.json") },
-    accumulation: 2,
+    accumulation: 1,
+    // More than enough samples.
+    epochs: steps,
     maxSteps: steps,
     // Features of new pictures are kept on purpose, up to a limit; here they would look like a leak.
     featureCache: "0 B",
