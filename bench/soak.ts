@@ -82,6 +82,14 @@ const summary = (samples: readonly Sample[], warmUp: number, each = 1) => {
   }
 }
 
+/** A line on standard error at each tenth of most samples: hours are long when nothing is said. */
+const tellTraining = (samples: readonly Sample[], apart: number): void => {
+  if (samples.length % (mostSamples / 10) !== 0) return
+  const { residentBytes, residentBytesEach } = summary(samples, Math.floor(samples.length / 3), apart)!
+  const said = `${samples.length * apart} steps: ${residentBytes.last} bytes resident, ${residentBytesEach.toFixed(1)} more a step`
+  process.stderr.write(`${said}\n`)
+}
+
 const recipeOf = (model: string, steps: number, evaluations: number) => {
   const bilevel = { match: "**", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }
   const benchmark = { name: "nano", data: join(nano, "evaluation/short.tsv"), limit: 5 }
@@ -137,6 +145,7 @@ export const soak = async (flags: Flags) => {
     const watch = (entry: Entry) => {
       if (isEntryOf(RunEvents.StepDone, entry) && entry.stage === "01-qat" && entry.event.step % apart === 0) {
         training.push(sampleOf(backend.usage()))
+        tellTraining(training, apart)
       }
       if (isEntryOf(RunEvents.StageFinished, entry) && entry.stage !== "01-qat") asking.push(sampleOf(backend.usage()))
     }
