@@ -18,7 +18,7 @@ const streams = [process.stdout, process.stderr]
 const patienceMilliseconds = 300
 const sayWaiting = () => {
   eraseLiveLines()
-  process.stderr.write("finishing the step and saving; once more to quit at once\n")
+  process.stderr.write("finishing what was begun, and saving what a run has; once more to quit at once\n")
 }
 /** Nobody reads any more: the other end of a pipe was closed (EPIPE), or the terminal (EIO). */
 const isClosed = ({ code }: NodeJS.ErrnoException): boolean => code === "EPIPE" || code === "EIO"
