@@ -1,5 +1,5 @@
 /** fakeQuantize, dequantize(quantize) and the packed form are one function, for every quantizer and any weight. */
-import { fewRows, gridDecode, linear, Random, type Shape, scope, sizeOf, type Tensor, tensor } from "@speedq/tensors"
+import { fewRows, gridDecode, Random, type Shape, scope, sizeOf, type Tensor, tensor } from "@speedq/tensors"
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { packWeight, type QuantizedWeight, storedBytes } from "../src/index.ts"
@@ -58,28 +58,44 @@ onEveryBackend("every quantizer", (backend) => {
         releaseAll(quantized)
       }))
 
-    it("multiplies few rows by its codes, where they are affine, to the bits of the unpacked weight", () =>
+    it("multiplies few rows by its codes, where they are affine, as by the unpacked weight", () =>
       forWeights(candidate, async (weight) => {
         const [rows, columns] = weight.shape as readonly [number, number]
         const quantized = quantizer.quantize(config, weight)
         const packed = await packWeight("w", choice, weight.shape, quantized)
         const few = 1 + (rows % fewRows)
         const random = Random.make(rows)
-        const operand = (shape: Shape) =>
-          tensor(
-            backend,
-            Float32Array.from({ length: sizeOf(shape) }, () => random.nextNormal()),
-            shape
-          )
-        const [x, more, bias] = [operand([1, few, columns]), operand([fewRows + 1, columns]), operand([rows])]
-        for (const added of [bias, undefined]) {
-          const y = packed.linear(x, added)
+        const normals = (shape: Shape) => Float32Array.from({ length: sizeOf(shape) }, () => random.nextNormal())
+        const [numbers, offsets] = [normals([few, columns]), normals([rows])]
+        const x = tensor(backend, numbers, [1, few, columns])
+        const more = tensor(backend, normals([fewRows + 1, columns]), [fewRows + 1, columns])
+        const bias = tensor(backend, offsets, [rows])
+        const unpacked = await numbersOf(packed.unpack)
+        for (const activations of ["f32", "int8"] as const) {
+          const y = packed.linear(x, bias, activations)
           assert.strictEqual(y !== undefined, candidate.affine)
           if (y === undefined) continue
-          const expected = await numbersOf(() => scope(() => linear(x, packed.unpack(), added)))
-          assert.deepEqual(bitsOf(await numbersOf(() => y)), bitsOf(expected))
+          const product = await numbersOf(() => y)
+          for (const [at, value] of product.entries()) {
+            const [row, output] = [Math.floor(at / rows), at % rows]
+            const factors = Array.from({ length: columns }, (_, i) => [
+              numbers[row * columns + i]!,
+              unpacked[output * columns + i]!
+            ])
+            const expected = factors.reduce((sum, [a, w]) => sum + a! * w!, offsets[output]!)
+            const [mostX, mostW] = [0, 1].map((which) => Math.max(...factors.map((pair) => Math.abs(pair[which]!))))
+            // A code may be as far from its zero point as the grid is wide, whatever the weight is: sums of both are rounded.
+            const span = 2 ** quantizer.affine!.extents(config)!.bits
+            const largest = mostX! * mostW! * columns * span
+            // Sums beyond the range of f32 say nothing.
+            if (largest > 1e38) continue
+            const allowed = (activations === "int8" ? 0.5 / 127 : 2e-6) * largest + 1e-6
+            assert.isAtMost(Math.abs(value - expected), allowed, `${activations} at ${row}, ${output}`)
+          }
         }
         assert.isUndefined(packed.linear(more, bias))
+        // What was laid out for products is the same weight.
+        assert.deepEqual(bitsOf(await numbersOf(packed.unpack)), bitsOf(unpacked))
         for (const each of [x, more, bias]) each.release()
         packed.release()
         releaseAll(quantized)

@@ -103,7 +103,14 @@ export { type KlAttributes, klRows } from "./kernels/klRows/definition.ts"
 export { layerNorm } from "./kernels/layerNorm/definition.ts"
 export { layerScaleAdd } from "./kernels/layerScaleAdd.ts"
 export { linear } from "./kernels/linear.ts"
-export { linearCodes, multipliesCodes, type PackedCodes } from "./kernels/linearCodes/definition.ts"
+export { type CodedScales, codeWeight, streamOfCodes } from "./kernels/linearCodes/codeWeight.ts"
+export { type CodedWeight, linearCodes } from "./kernels/linearCodes/definition.ts"
+export {
+  type Activations,
+  type CodedExtents,
+  multipliesCodes,
+  tileRowsTogether
+} from "./kernels/linearCodes/geometry.ts"
 export { kernels } from "./kernels/list.ts"
 export { matmul } from "./kernels/matmul/definition.ts"
 export { matmulInto } from "./kernels/matmulInto.ts"

@@ -14,6 +14,7 @@ import {
   type TensorStore
 } from "@speedq/formats"
 import {
+  type Activations,
   type Backend,
   cast,
   formatShape,
@@ -21,6 +22,7 @@ import {
   gatherRows,
   generate,
   keep,
+  noGrad,
   type Shape,
   sameShape,
   scope,
@@ -31,8 +33,8 @@ import {
 import * as Effect from "effect/Effect"
 import { PackedInvalid, ScaleNotFinite } from "../Errors.ts"
 import type { AffineExtents, QuantizedWeight, QuantizerChoice, StoredTensor } from "../quantizer/Quantizer.ts"
-import { affineProduct } from "./affineProduct.ts"
 import { packBits, packedBytes } from "./BitPacking.ts"
+import { packedCodes } from "./packedCodes.ts"
 
 /** The codes of a weight [out, in], and what they stand for: a code c for scale (c - zero), each operation in f32. */
 export interface AffineWeight extends AffineExtents {
@@ -49,7 +51,7 @@ export interface PackedWeight {
   readonly choice: QuantizerChoice
   /** Where it is held. */
   readonly backend: Backend
-  /** Bytes held. */
+  /** Bytes of its stored form. */
   readonly bytes: number
   /** The weight [out, in] in f32, in the caller's scope: the bits of the quantizer's `fakeQuantize`. */
   readonly unpack: () => Tensor
@@ -57,9 +59,10 @@ export interface PackedWeight {
   readonly unpackRows: ((index: Tensor) => Tensor) | undefined
   /**
    * x W^T + bias by the codes themselves, where that is less work than unpacking them: `fewRows` rows of x at most, and a
-   * quantizer whose codes are affine. The bits of `linear` with the unpacked weight, on the native backend; otherwise undefined.
+   * quantizer whose codes are affine; otherwise undefined. The product with the unpacked weight, sums in another order; `activations`
+   * int8 rounds x before.
    */
-  readonly linear: (x: Tensor, bias: Tensor | undefined) => Tensor | undefined
+  readonly linear: (x: Tensor, bias: Tensor | undefined, activations?: Activations) => Tensor | undefined
   /** Its codes, for formats that keep them; undefined for a quantizer whose codes are not affine. */
   readonly affine: AffineWeight | undefined
   /** Entries of a file, `<layer>.weight.<stored tensor>`. */
@@ -79,62 +82,82 @@ const storedPartBytes = ({ shape, bits }: StoredTensor): number => packedBytes(s
 /** A stored tensor, packed. */
 interface Part {
   readonly part: StoredTensor
-  readonly tensor: Tensor
+  /** In the caller's scope. */
+  readonly packed: () => Tensor
+  /** The same for rows of it. */
+  readonly ofRows: () => Tensor
 }
 
 type Read = (part: Part) => Tensor
 
 /** The stored tensor that packed bytes stand for, as the quantizer reads it. */
-const widen: Read = ({ part, tensor }) => {
-  if (part.dtype === "u8") return unpackCodes(tensor, part.bits, part.shape)
-  return part.dtype === "f32" ? tensor.alias() : cast(tensor, "f32")
+const widen: Read = ({ part, packed }) => {
+  if (part.dtype === "u8") return unpackCodes(packed(), part.bits, part.shape)
+  return part.dtype === "f32" ? packed() : cast(packed(), "f32")
 }
 
 /** Rows of a stored tensor, as the quantizer reads them. */
-const gather = ({ part: { dtype, shape, bits }, tensor }: Part, index: Tensor): Tensor => {
+const gather = ({ part: { dtype, shape, bits }, ofRows }: Part, index: Tensor): Tensor => {
   const [rows, columns] = shape as readonly [number, number]
-  return dtype === "u8" ? gatherCodes(tensor, index, { bits, rows, columns }) : gatherRows(tensor, index)
+  return dtype === "u8" ? gatherCodes(ofRows(), index, { bits, rows, columns }) : gatherRows(ofRows(), index)
 }
 
 const readParts = (parts: readonly Part[], read: Read): QuantizedWeight =>
   Object.fromEntries(parts.map((each) => [each.part.name, read(each)] as const))
 
+const partOf = (part: StoredTensor, tensor: Tensor): Part => ({
+  part,
+  packed: () => tensor.alias(),
+  ofRows: () => tensor
+})
+
 /** Takes over packed tensors, one for each of the quantizer's stored ones. */
 const hold = (choice: QuantizerChoice, shape: Shape, held: readonly Tensor[]): PackedWeight => {
   const { quantizer, config } = choice
-  const parts = quantizer.stored(config, shape).map((part, index): Part => ({ part, tensor: held[index]! }))
+  const { backend } = held[0]!
+  const bytes = held.reduce((sum, { storage }) => sum + storage.handle.bytes, 0)
+  const stored = quantizer.stored(config, shape)
+  const others = stored.flatMap((part, at) => (part.name === "codes" ? [] : [partOf(part, held[at]!)]))
+  const at = stored.findIndex(({ name }) => name === "codes")
+  const codes = at < 0 ? undefined : packedCodes(choice, shape, held[at]!, () => readParts(others, widen))
+  const codesPart = codes && { part: stored[at]!, packed: codes.stream, ofRows: codes.streamOfRows }
+  const parts = stored.map((part) => (part.name === "codes" ? codesPart! : others.find((each) => each.part === part)!))
   const decode = (read: Read, decoded: Shape) =>
     scope(() => quantizer.dequantize(config, readParts(parts, read), decoded))
-  const codes = parts.find(({ part }) => part.name === "codes")
-  const others = parts.filter((each) => each !== codes)
-  const product = codes && affineProduct(choice, shape, codes.tensor, () => readParts(others, widen))
   const extents = quantizer.affine?.extents(config)
   return {
     shape,
     choice,
-    backend: held[0]!.backend,
+    backend,
     affine: extents &&
-      codes && {
+      codesPart && {
         ...extents,
-        codes: () => widen(codes),
+        codes: () => scope(() => widen(codesPart)),
         grid: () => scope(() => quantizer.affine!.decoder(config, readParts(others, widen), shape))
       },
-    linear: (x, bias) => product?.linear(x, bias),
-    bytes: held.reduce((sum, { storage }) => sum + storage.handle.bytes, 0),
+    linear: (x, bias, activations = "f32") => codes?.linear(x, bias, activations),
+    bytes,
     unpack: () => decode(widen, shape),
     unpackRows: quantizer.rowwise
       ? (index) => decode((each) => gather(each, index), [index.size, shape[1]!])
       : undefined,
     entries: (layer) =>
-      parts.map(({ part, tensor }) => ({
+      parts.map(({ part, packed }) => ({
         name: entryName(layer, part),
         dtype: fileDtype[part.dtype],
         shape: packedShape(part),
-        data: Effect.promise(() => tensor.backend.read(tensor.storage.handle))
+        data: Effect.promise(async () => {
+          const tensor = noGrad(packed)
+          try {
+            return await backend.read(tensor.storage.handle)
+          } finally {
+            tensor.release()
+          }
+        })
       })),
     release: () => {
-      product?.release()
-      for (const tensor of held) tensor.release()
+      codes?.release()
+      for (const [index, tensor] of held.entries()) if (index !== at) tensor.release()
     }
   }
 }

@@ -73,8 +73,23 @@ export interface AffineExtents {
 interface AffineCodes<C> {
   /** Undefined under options with which codes stand for something else. */
   extents(config: C): AffineExtents | undefined
-  /** [out, in / g] in f32, from the stored tensors other than the codes. */
+  /**
+   * [out, in / g] in f32, from the stored tensors other than the codes. Zero points are whole numbers that a code of as many bits could
+   * be.
+   */
   decoder(config: C, quantized: QuantizedWeight, shape: Shape): { readonly scale: Tensor; readonly zero: Tensor }
+  /** The same where groups share scales, so that they stay small in memory; undefined where scales are of another form, or absent. */
+  sharedScales?(config: C, quantized: QuantizedWeight, shape: Shape): SharedScales | undefined
+}
+
+/** Scales of groups as origin + step (scale code), each operation in f32. */
+export interface SharedScales {
+  /** f32 [out, in / g], whole numbers of 0 to 15. */
+  readonly scaleCodes: Tensor
+  readonly zero: Tensor
+  /** f32 [R, in / g], each row for out / R rows, a multiple of 4. */
+  readonly origin: Tensor
+  readonly step: Tensor
 }
 
 /** The fixed part of a grid of codes: what rounding may not change. */

@@ -32,7 +32,13 @@ import {
 import * as Schema from "effect/Schema"
 import { configure } from "../quantizer/configure.ts"
 import { columnObstacle, groupSize } from "../quantizer/optionSchemas.ts"
-import type { GridParameters, QuantizedWeight, Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
+import type {
+  GridParameters,
+  QuantizedWeight,
+  Quantizer,
+  QuantizerChoice,
+  SharedScales
+} from "../quantizer/Quantizer.ts"
 import type { BilevelOptions } from "../quantizer/quantizerOptions.ts"
 import { largestHalf, largestSingle } from "./largest.ts"
 import { fromStored, toStored } from "./wholeNumbers.ts"
@@ -155,6 +161,24 @@ const gridOf = (config: BilevelConfig, quantized: QuantizedWeight, shape: Shape)
   zero: transpose(fromStored(quantized["zeros"]!))
 })
 
+/** Scales that whole runs of rows share: step and origin [in / g, out / qq] are stored for them. */
+const sharedScales = (
+  config: BilevelConfig,
+  { zeros, scaleCodes, step, origin }: QuantizedWeight,
+  shape: Shape
+): SharedScales | undefined => {
+  const { secondLevel, scaleGroup } = config
+  const { rows, groups } = extents(config, shape)
+  if (secondLevel !== "f16" || rows % scaleGroup !== 0 || scaleGroup % 4 !== 0) return undefined
+  const byRows = (stored: Tensor): Tensor => transpose(reshape(stored, [groups, rows / scaleGroup]))
+  return {
+    scaleCodes: transpose(fromStored(scaleCodes!)),
+    zero: transpose(fromStored(zeros!)),
+    origin: byRows(origin!),
+    step: byRows(step!)
+  }
+}
+
 /** What a search finds, as the weight that it stands for; the gradient passes where the found grid reaches. */
 const searchedWeight = (config: BilevelConfig, weight: Tensor): Tensor => {
   const [y] = customGradient("bilevel", [weight], () => {
@@ -210,7 +234,8 @@ export const bilevelQuantizer: Quantizer<BilevelConfig> = {
   dequantize,
   affine: {
     extents: ({ arithmetic, bits, group }) => (arithmetic === "f32" ? { bits, group } : undefined),
-    decoder: (config, quantized, shape) => scope(() => gridOf(config, quantized, shape))
+    decoder: (config, quantized, shape) => scope(() => gridOf(config, quantized, shape)),
+    sharedScales: (config, quantized, shape) => scope(() => sharedScales(config, quantized, shape))
   },
   grid: {
     extents: ({ bits, group }) => ({ bits, group }),

@@ -22,7 +22,7 @@ const candidate = (name: string, choice: QuantizerChoice, group: number, rowUnit
   affine: false
 })
 
-/** One whose codes of 2 or 4 bits, in groups of a multiple of 8, stand for scale (code - zero). */
+/** One whose codes of 2 or 4 bits, in groups of a multiple of 16 or 8, stand for scale (code - zero). */
 const affine = (...parameters: Parameters<typeof candidate>): Candidate => ({
   ...candidate(...parameters),
   affine: true
@@ -74,7 +74,9 @@ export const candidates: readonly Candidate[] = [
   candidate("uniform 4 bits, symmetric", uniform({ bits: 4, group: 11, symmetric: true }), 11),
   candidate("uniform 8 bits, f32 scales", uniform({ bits: 8, group: 13, scale: "f32" }), 13),
   candidate("int2-asym", flatAsymmetric(2, { group: 10 }), 10),
-  affine("int2-asym, even groups", flatAsymmetric(2, { group: 24 }), 24),
+  candidate("int2-asym, even groups", flatAsymmetric(2, { group: 24 }), 24),
+  affine("int2-asym, groups of three lanes", flatAsymmetric(2, { group: 48 }), 48),
+  affine("bilevel 2 bits, groups of a chunk", bilevel({ bits: 2, group: 64, scaleGroup: 4 }), 64, 4),
   candidate("int3-asym", flatAsymmetric(3, { group: 16 }), 16),
   candidate("n2f3", n2f3({ group: 9 }), 9),
   affine("embedding-sym4", embeddingSym4(), 32),

@@ -59,6 +59,7 @@ import { joinColumnsKernel, splitColumnsKernel } from "./splitColumns/definition
 import { squaredErrorGradientKernel, squaredErrorKernel } from "./squaredError/definition.ts"
 import { sumKernel } from "./sum.ts"
 import { sumSquaresIntoKernel } from "./sumSquaresInto.ts"
+import { tileRowsKernel, untileRowsKernel } from "./tiles/definition.ts"
 import { transposeKernel } from "./transpose.ts"
 import { unpackCodesKernel } from "./unpackCodes.ts"
 import { writeRowsKernel } from "./writeRows.ts"
@@ -138,6 +139,8 @@ export const kernels: readonly AnyKernel[] = [
   squaredErrorGradientKernel,
   sumKernel,
   sumSquaresIntoKernel,
+  tileRowsKernel,
+  untileRowsKernel,
   transposeKernel,
   writeRowsKernel,
   unpackCodesKernel

@@ -41,6 +41,8 @@ const timesZero: { readonly [kernel: string]: readonly string[] } = {
   attentionGradient: ["q", "k", "v", "y", "logSumExp", "dy"],
   crossEntropyRows: ["weights"],
   klRows: ["weights"],
+  // Of a chunk with NaN or infinity there is no largest magnitude, and all of y is NaN. A scale is multiplied by sums, not by each code.
+  linearCodes: ["x", "origin", "step"],
   selfAttention: ["qkv"],
   selfAttentionGradient: ["qkv", "y", "logSumExp", "dy"]
 }

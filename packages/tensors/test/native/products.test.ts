@@ -3,9 +3,7 @@ import { afterAll, assert, describe, it } from "vitest"
 import {
   type Backend,
   type DType,
-  gridDecode,
   linear,
-  linearCodes,
   makeNativeBackend,
   makeReferenceBackend,
   matmul,
@@ -16,8 +14,7 @@ import {
   type Tensor,
   tensor,
   toBfloat16,
-  toFloat16,
-  unpackCodes
+  toFloat16
 } from "../../src/index.ts"
 import { assertClose } from "../conformance/compare.ts"
 
@@ -136,37 +133,6 @@ describe("native products", () => {
         return on(backend, [x, weight], () => linear(x, weight))
       }
       assert.deepStrictEqual(Array.from(await run(several)), Array.from(await run(single)))
-    }
-  )
-
-  it.each([2, 4].flatMap((bits) => [1, 2, 4].map((rows) => ({ bits, rows }))))(
-    "$rows rows with codes of $bits bits give the bits of the weight that they stand for",
-    async ({ bits, rows }) => {
-      const [k, n, group] = [512, 1031, 32]
-      const random = Random.make(bits)
-      const normal = (size: number) => Float32Array.from({ length: size }, () => random.nextNormal())
-      const below = (limit: number, size: number) =>
-        Uint8Array.from({ length: size }, () => Math.floor(limit * random.nextUniform()))
-      const packed = below(256, (n * k * bits) / 8)
-      const [x, scale, bias] = [normal(rows * k), normal((n * k) / group), normal(n)]
-      const zero = Float32Array.from(below(2 ** bits, (n * k) / group))
-      for (const backend of backends) {
-        const held = {
-          bits,
-          codes: tensor(backend, packed, [packed.length], "u8"),
-          scale: tensor(backend, scale, [n, k / group]),
-          zero: tensor(backend, zero, [n, k / group])
-        }
-        const operands = [tensor(backend, x, [rows, k]), tensor(backend, bias, [n])] as const
-        const product = linearCodes(operands[0], held, operands[1])
-        const codes = unpackCodes(held.codes, bits, [n, k])
-        const weight = gridDecode(codes, held.scale, held.zero, bits)
-        const whole = linear(operands[0], weight, operands[1])
-        assert.deepStrictEqual(Array.from(await product.read()), Array.from(await whole.read()), backend.name)
-        for (const each of [held.codes, held.scale, held.zero, ...operands, product, codes, weight, whole])
-          each.release()
-        assert.strictEqual(backend.usage().buffers, 0)
-      }
     }
   )
 

@@ -1,56 +1,85 @@
 /**
  * y = x W^T + bias with the weight as codes: w[o, i] = scale[o, i / g] (code[o, i] - zero[o, i / g]). The codes stay packed, so a
  * product of few rows reads no more than they take. Of many rows, unpack once and multiply: each row decodes all codes.
+ *
+ * The weight lies as tiles of four rows (kernels/tiles), a chunk of 16 bytes of codes of each at a time:
+ *
+ *   codes   u8 [T, chunks, 4, 16]: 64 columns of 2 bits a chunk, or 32 of 4; zeros beyond the last column and row
+ *   grid    u8 [T, steps, 4, 1]: scale code + 16 zero, a step a group where groups are whole chunks, else a step a lane (a quarter
+ *           of a chunk)
+ *   scale   with a step: origin + step (scale code), both f32 [N / sharing, steps]; without one: origin, f32 [T, steps, 4, 1], or
+ *           [T, chunks, 4 rows, 4 lanes] where steps are lanes
+ *
+ * x is taken as f32, or as int8: whole numbers of -127 to 127 in steps of max |x| / 127 of each chunk, rounded half to even. The native
+ * backend adds up whole numbers within a chunk: those of int8 are the definition's; of f32 it takes 22 bits and a sign, counted from
+ * the largest magnitude of a chunk.
  */
 import { apply } from "../../core/apply.ts"
 import { defineKernel } from "../../core/Kernel.ts"
-import { sizeOf } from "../../core/Shape.ts"
+import { type Shape, sizeOf } from "../../core/Shape.ts"
 import type { Tensor } from "../../core/Tensor.ts"
 import { normals, type SampleRandom, uniforms } from "../operands/samples.ts"
 import { expectShape } from "../operands/shapeRules.ts"
-import { type LinearCodesAttributes, linearCodesExtents } from "./geometry.ts"
+import {
+  type Activations,
+  type CodedExtents,
+  flatShape,
+  type LinearCodesAttributes,
+  linearCodesExtents,
+  tileLayout
+} from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 import { native } from "./native.ts"
 import { reference } from "./reference.ts"
 import { webgpu } from "./webgpu.ts"
 
-export { multipliesCodes } from "./geometry.ts"
+type Inputs = "x" | "codes" | "grid" | "origin" | "step" | "bias"
 
-type Inputs = "x" | "codes" | "scale" | "zero" | "bias"
-
-interface Case {
-  readonly x: readonly number[]
-  readonly n: number
-  readonly group: number
-  readonly bits: number
-  readonly bias: boolean
+interface Case extends CodedExtents {
+  readonly x: Shape
+  /** Rows that share a step and an origin. */
+  readonly sharing?: number
+  readonly bias?: boolean
 }
 
 const cases: readonly Case[] = [
-  { x: [8], n: 1, group: 8, bits: 2, bias: false },
-  { x: [1, 48], n: 17, group: 16, bits: 2, bias: true },
-  { x: [2, 3, 24], n: 5, group: 24, bits: 4, bias: true },
-  { x: [1, 96], n: 66, group: 32, bits: 4, bias: false },
-  { x: [5, 128], n: 131, group: 16, bits: 2, bias: false },
-  { x: [0, 16], n: 3, group: 8, bits: 4, bias: true }
+  { x: [16], rows: 1, group: 16, bits: 2 },
+  { x: [5, 128], rows: 131, group: 16, bits: 2 },
+  { x: [2, 3, 128], rows: 8, group: 64, bits: 2, sharing: 4, bias: true },
+  { x: [1, 96], rows: 66, group: 32, bits: 4 },
+  { x: [3, 128], rows: 6, group: 64, bits: 4, bias: true },
+  { x: [2, 256], rows: 32, group: 32, bits: 4, sharing: 16 },
+  { x: [0, 16], rows: 3, group: 8, bits: 4, bias: true },
+  { x: [2, 48], rows: 5, group: 24, bits: 4, bias: true },
+  { x: [2, 96], rows: 16, group: 32, bits: 2, sharing: 8, bias: true },
+  { x: [1, 48], rows: 16, group: 16, bits: 2, sharing: 16, bias: true },
+  { x: [2, 48], rows: 7, group: 48, bits: 2, bias: true }
 ]
 
-const sample = (random: SampleRandom, { x, n, group, bits, bias }: Case) => {
-  const k = x.at(-1)!
-  const grid = [n, k / group]
-  const bytes = (n * k * bits) / 8
-  const whole = (limit: number, count: number) =>
-    Float32Array.from({ length: count }, () => Math.floor(random.nextUniform() * limit))
+const sample = (random: SampleRandom, { x, sharing, bias = false, ...extents }: Case, activations: Activations) => {
+  const { rows, bits, group } = extents
+  const layout = tileLayout(extents, x.at(-1)!)
+  const { tiles, chunks, steps } = layout
+  const bytes = (shape: Shape, most: (at: number) => number) => ({
+    shape,
+    dtype: "u8" as const,
+    values: Uint8Array.from({ length: sizeOf(shape) }, (_, at) => Math.floor(random.nextUniform() * most(at)))
+  })
+  const zeros = 2 ** bits
+  const grid = bytes([tiles, steps, 4, 1], () => zeros)
+  for (const at of grid.values.keys()) grid.values[at] = 16 * grid.values[at]! + Math.floor(16 * random.nextUniform())
+  const scales = sharing ? [rows / sharing, steps] : flatShape(layout)
   return {
-    name: `${x.join("x")} to ${n}, ${bits} bits g${group}${bias ? " with bias" : ""}`,
+    name: `${x.join("x")} to ${rows}, ${bits} bits g${group}${sharing ? ` by ${sharing}` : ""}, ${activations}${bias ? " with bias" : ""}`,
     inputs: {
       x: normals(random, x),
-      codes: { shape: [bytes], dtype: "u8" as const, values: Uint8Array.from(whole(256, bytes)) },
-      scale: uniforms(random, grid, 0.01, 0.02),
-      zero: { shape: grid, values: whole(2 ** bits, sizeOf(grid)) },
-      ...(bias ? { bias: normals(random, [n]) } : {})
+      codes: bytes([tiles, chunks, 4, 16], () => 256),
+      grid,
+      origin: uniforms(random, scales, 0.01, 0.02),
+      ...(sharing ? { step: uniforms(random, scales, 0.001, 0.002) } : {}),
+      ...(bias ? { bias: normals(random, [rows]) } : {})
     },
-    attributes: { bits }
+    attributes: { ...extents, activations }
   }
 }
 
@@ -59,8 +88,9 @@ export const linearCodesKernel = defineKernel<Inputs, "y", LinearCodesAttributes
   inputs: {
     x: { dtypes: ["f32"] },
     codes: { dtypes: ["u8"] },
-    scale: { dtypes: ["f32"] },
-    zero: { dtypes: ["f32"] },
+    grid: { dtypes: ["u8"] },
+    origin: { dtypes: ["f32"] },
+    step: { dtypes: ["f32"], optional: true },
     bias: { dtypes: ["f32"], optional: true }
   },
   outputs: ["y"],
@@ -73,26 +103,26 @@ export const linearCodesKernel = defineKernel<Inputs, "y", LinearCodesAttributes
   native,
   gpujs,
   webgpu,
-  cost: ({ inputs: { codes, scale, x }, outputs: { y } }) => ({
+  cost: ({ inputs: { codes, grid, origin, x }, outputs: { y } }) => ({
     flops: 2 * sizeOf(y) * x.at(-1)!,
-    bytes: sizeOf(codes) + 8 * sizeOf(scale) + 4 * (sizeOf(x) + sizeOf(y))
+    bytes: sizeOf(codes) + sizeOf(grid) + 4 * (sizeOf(origin) + sizeOf(x) + sizeOf(y))
   }),
-  samples: (random) => cases.map((each) => sample(random, each)),
+  samples: (random) =>
+    (["f32", "int8"] as const).flatMap((activations) => cases.map((each) => sample(random, each, activations))),
   tolerance: { relative: 1e-5, absolute: 1e-5 }
 })
 
-/** A weight [N, K] as codes. */
-export interface PackedCodes extends LinearCodesAttributes {
-  /** u8 [N K bits / 8], as in unpackCodes. */
+/** A weight [N, K] as tiles of codes. */
+export interface CodedWeight extends CodedExtents {
   readonly codes: Tensor
-  /** f32 [N, K / g], g a multiple of 8. */
-  readonly scale: Tensor
-  readonly zero: Tensor
+  readonly grid: Tensor
+  readonly origin: Tensor
+  readonly step?: Tensor | undefined
 }
 
-/**
- * x W^T + bias: x [..., K], bias [N] -> [..., N]. On the native backend, for `fewRows` or less, the bits of `linear` with the
- * weight in f32.
- */
-export const linearCodes = (x: Tensor, { codes, scale, zero, bits }: PackedCodes, bias?: Tensor): Tensor =>
-  apply(linearCodesKernel, { x, codes, scale, zero, bias }, { bits }).y
+/** x W^T + bias: x [..., K], bias [N] -> [..., N]. On the native backend the bits are the same in each build, on any number of threads and for a row alone. */
+export const linearCodes = (
+  x: Tensor,
+  { codes, grid, origin, step, bits, rows, group }: CodedWeight,
+  { bias, activations = "f32" }: { readonly bias?: Tensor | undefined; readonly activations?: Activations } = {}
+): Tensor => apply(linearCodesKernel, { x, codes, grid, origin, step, bias }, { bits, rows, group, activations }).y

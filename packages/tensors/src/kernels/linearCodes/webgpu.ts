@@ -1,10 +1,10 @@
 /**
  * Four outputs a workgroup, 64 threads each: a thread decodes eight codes at a time, which lie in one word, and multiplies up to four
- * rows of x by them. Threads are added up in a fixed order.
+ * rows of x by them. Threads are added up in a fixed order. x in bytes is left to the GPU.js programs.
  */
 import { inRows, type WebgpuBody, type WgslProgram } from "../../backends/gpujs/webgpu/WebgpuBody.ts"
 import { main, threads } from "../../backends/gpujs/webgpu/wgslText.ts"
-import { type LinearCodesAttributes, linearCodesExtents } from "./geometry.ts"
+import { chunkColumns, type LinearCodesAttributes, linearCodesExtents } from "./geometry.ts"
 import { gpujs } from "./gpujs.ts"
 
 /** Rows of x that a code is decoded for at a time. */
@@ -14,29 +14,40 @@ const outputsTogether = threads / threadsOfOutput
 const codesTogether = 8
 
 const program: WgslProgram = {
-  reads: ["x", "codes", "scale", "zero", "bias"],
+  reads: ["x", "codes", "grid", "origin", "step", "bias"],
   writes: ["y"],
-  whole: ["m", "n", "k", "group", "bits", "mask", "biased"],
-  widened: ["codes"],
+  whole: ["m", "n", "k", "bits", "mask", "chunks", "steps", "columnsOfStep", "byRows", "sharing", "biased"],
+  widened: ["codes", "grid"],
   text: `
 var<workgroup> parts: array<vec4f, ${threads}>;
 ${main(`
   let output = (group.y * groups.x + group.x) * ${outputsTogether}u + lane / ${threadsOfOutput}u;
   let along = lane % ${threadsOfOutput}u;
   let first = group.z * ${rowsTogether}u;
+  let tile = output / 4u;
+  let turn = output % 4u;
   // Rows beyond the last are the last, and not written.
   let rows = min(vec4u(first) + vec4u(0u, 1u, 2u, 3u), vec4u(p.m - 1u)) * p.k;
   var sums = vec4f(0.0);
   if (output < p.n) {
     for (var chunk = along; chunk < p.k / ${codesTogether}u; chunk += ${threadsOfOutput}u) {
       let column = chunk * ${codesTogether}u;
-      let place = output * (p.k / p.group) + column / p.group;
-      let factor = scale[place];
-      let origin = zero[place];
-      let bit = (output * p.k + column) * p.bits;
-      var word = codes[bit >> 5u] >> (bit & 31u);
+      let at = column / p.columnsOfStep;
+      let both = u32(grid_at((tile * p.steps + at) * 4u + turn));
+      var factor = 0.0;
+      if (p.sharing > 0u) {
+        let place = (output / p.sharing) * p.steps + at;
+        factor = origin[place] + step[place] * f32(both & 15u);
+      } else if (p.byRows == 1u) {
+        factor = origin[(tile * p.steps + at) * 4u + turn];
+      } else {
+        factor = origin[((tile * p.chunks + at / 4u) * 4u + turn) * 4u + at % 4u];
+      }
+      let zero = f32(both >> 4u);
+      let bit = column * p.bits;
+      var word = codes[((tile * p.chunks + (bit >> 7u)) * 4u + turn) * 4u + ((bit >> 5u) & 3u)] >> (bit & 31u);
       for (var c = column; c < column + ${codesTogether}u; c++) {
-        let weight = factor * (f32(word & p.mask) - origin);
+        let weight = factor * (f32(word & p.mask) - zero);
         word >>= p.bits;
         sums = fma(vec4f(x[rows.x + c], x[rows.y + c], x[rows.z + c], x[rows.w + c]), vec4f(weight), sums);
       }
@@ -56,24 +67,22 @@ ${main(`
   }`)}`
 }
 
-/** Bits are counted in 32 of their own. */
-const mostBits = 2 ** 32
-
-export const webgpu: WebgpuBody<"x" | "codes" | "scale" | "zero" | "bias", "y", LinearCodesAttributes> = {
+export const webgpu: WebgpuBody<"x" | "codes" | "grid" | "origin" | "step" | "bias", "y", LinearCodesAttributes> = {
   launches: (geometry, attributes) => {
     const { inputs } = geometry
-    const { m, n, k, group } = linearCodesExtents(inputs, attributes)
-    const { bits } = attributes
-    if (n * k * bits >= mostBits) return gpujs.programs(geometry, attributes)
+    const { m, n, k, group, byRows, chunks, steps, sharing } = linearCodesExtents(inputs, attributes)
+    const { bits, activations } = attributes
+    if (activations === "int8") return gpujs.programs(geometry, attributes)
+    const columnsOfStep = byRows ? group : chunkColumns(bits) / 4
     const [along, down] = inRows(Math.ceil(n / outputsTogether))
     const biased = "bias" in inputs
     return [
       {
         program,
-        // Without a bias its place is taken by x, of which nothing is used there.
-        reads: ["x", "codes", "scale", "zero", biased ? "bias" : "x"],
+        // Without a step or a bias its place is taken by an operand of which nothing is used there.
+        reads: ["x", "codes", "grid", "origin", sharing > 0 ? "step" : "origin", biased ? "bias" : "x"],
         writes: [{ name: "y" }],
-        whole: [m, n, k, group, bits, 2 ** bits - 1, Number(biased)],
+        whole: [m, n, k, bits, 2 ** bits - 1, chunks, steps, columnsOfStep, Number(byRows), sharing, Number(biased)],
         workgroups: [along, down, Math.ceil(m / rowsTogether)]
       }
     ]
