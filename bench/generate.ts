@@ -1,6 +1,7 @@
 /**
- * The language model of InternVL3-1B, in bf16 or packed (--packed): prefill of a prompt beside the plain products of its layers,
- * and tokens from the cache beside a plain read and a plain copy of as much memory, all in turns.
+ * The language model of InternVL3-1B, in bf16 or packed (--packed, with --int8 in int8 activations): prefill of a prompt beside the
+ * plain products of its layers, and tokens from the cache beside a plain read and a plain copy of as much memory, and, packed, beside
+ * llama.cpp where its addon is installed, all in turns.
  */
 import { type Backend, makeNativeBackend, matmul, type Parameters, type Shape, sizeOf } from "@speedq/tensors"
 import { generateTokens, headWidth, type LanguageConfig, linearLayers, towerOf, weightsFrom } from "@speedq/vlm-model"
@@ -44,7 +45,9 @@ export const generate = async (flags: Flags) => {
   const config = realConfig()
   const language = config.llm_config
   const parameters = realWeights(backend, config, "bf16", (name) => towerOf(name) === "language")
-  const { weights, bytesOf, bytes } = flags.has("packed") ? await packedLanguage(parameters) : wholeLanguage(parameters)
+  const packed = flags.has("packed")
+  const activations = flags.has("int8") ? "int8" : "f32"
+  const { weights, bytesOf, bytes } = packed ? await packedLanguage(parameters, activations) : wholeLanguage(parameters)
   const prompt = normal(backend, [1, prompted, language.hidden_size])
   const tokenMs: number[] = []
 

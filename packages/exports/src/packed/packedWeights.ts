@@ -4,7 +4,7 @@
  */
 import { parameterOf } from "@speedq/formats"
 import type { PackedWeights } from "@speedq/quantizers"
-import { noGrad, type Parameters } from "@speedq/tensors"
+import { type Activations, noGrad, type Parameters } from "@speedq/tensors"
 import { type Weights, weightsFrom } from "@speedq/vlm-model"
 
 /** As little memory as the packed form and one layer. What is not packed is looked for in `others`, in order. */
@@ -25,6 +25,12 @@ export const packedWeights = (packed: PackedWeights, ...others: readonly Paramet
     }
   }
 }
+
+/** The same weights where x of few rows is rounded to `activations` before it is multiplied by the codes. */
+export const withActivations = (weights: Weights, packed: PackedWeights, activations: Activations): Weights => ({
+  ...weights,
+  linear: (layer, x, bias) => packed.get(layer)?.linear(x, bias, activations)
+})
 
 /** All packed weights at once, in f32, in the caller's scope: faster for a model that answers much. */
 export const unpackAll = (packed: PackedWeights): Parameters =>

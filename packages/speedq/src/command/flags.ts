@@ -37,6 +37,14 @@ export const arithmetic = Flag.Literals("arithmetic", ["f32", "bf16", "bf16-or-f
   )
 )
 
+/** Of commands that ask a model. */
+export const activations = Flag.Literals("activations", ["f32", "int8"]).pipe(
+  defaulted(
+    "of a packed model, what its codes are multiplied by for each new token: int8 rounds that to a byte, which is faster and nearly as good",
+    "f32"
+  )
+)
+
 /** A switch that is off unless it is given. */
 export const off = (name: string, description: string) =>
   Flag.Boolean(name).pipe(Flag.withoutNegation, Flag.withDescription(description), Flag.withDefault(false))

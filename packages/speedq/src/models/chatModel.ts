@@ -1,6 +1,6 @@
 /** A model that is ready to be talked to, and how its answers are made. */
 import { Compute, openAnsweringModel } from "@speedq/stages"
-import { type ArithmeticChoice, type BackendName, Random } from "@speedq/tensors"
+import { type Activations, type ArithmeticChoice, type BackendName, Random } from "@speedq/tensors"
 import { decodeImage, greedy, imageTiles, nucleus, type RgbImage } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { modelOf } from "./modelOf.ts"
@@ -21,6 +21,8 @@ export interface ChatRequest {
   readonly verify?: boolean
   /** How products and attention are computed; f32 when absent. */
   readonly arithmetic?: ArithmeticChoice
+  /** What codes are multiplied by, a token at a time; f32 when absent. */
+  readonly activations?: Activations
 }
 
 /** Reads a picture as the request limits it. Fails with what `decodeImage` fails with. */
@@ -29,10 +31,10 @@ export const readPicture = ({ maxPixels }: Pick<ChatRequest, "maxPixels">, file:
 
 /** Opens the model for the life of the scope, which has its backend. */
 export const openChatModel = Effect.fn("openChatModel")(function* (request: ChatRequest) {
-  const { maxTiles, temperature, topP, seed, verify = false } = request
+  const { maxTiles, temperature, topP, seed, verify, activations } = request
   const { backend } = yield* Compute
   const model = yield* modelOf(request.model)
-  const answering = yield* openAnsweringModel(model, { verify })
+  const answering = yield* openAnsweringModel(model, { verify, activations })
   const settings = answering.directory.image
   const sampler = temperature === undefined ? greedy : nucleus({ temperature, topP, random: Random.make(seed, "chat") })
   return {

@@ -13,7 +13,7 @@ import {
 } from "@speedq/evaluation"
 import { emit } from "@speedq/pipeline"
 import { Compute, Extensions, modelAnswerer } from "@speedq/stages"
-import type { ArithmeticChoice, BackendName } from "@speedq/tensors"
+import type { Activations, ArithmeticChoice, BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Note, progress } from "../command/progress.ts"
@@ -41,19 +41,36 @@ export interface EvaluationRequest {
   readonly verify?: boolean
   /** How products and attention are computed; f32 when absent. Answers of one are not continued in another. */
   readonly arithmetic?: ArithmeticChoice
+  /** What codes are multiplied by, a token at a time; f32 when absent. The same is true of them. */
+  readonly activations?: Activations
+}
+
+/** What tells the numbers of a model from any other's: its weights, and how they are computed with. */
+const computedAs = (identity: string, arithmetic: string, activations: Activations): string => {
+  const means = [arithmetic, ...(activations === "f32" ? [] : [`${activations} activations`])]
+  return means.join() === "f32" ? identity : `${identity} in ${means.join(" with ")}`
 }
 
 /** Opens the model and the directory that a request means, for the life of the scope. */
 const openEvaluation = Effect.fnUntraced(function* (
   directory: string,
-  { benchmark, limit, maxPixels, name, verify = false, arithmetic: _chosen, ...request }: EvaluationRequest
+  {
+    benchmark,
+    limit,
+    maxPixels,
+    name,
+    verify = false,
+    arithmetic: _chosen,
+    activations = "f32",
+    ...request
+  }: EvaluationRequest
 ) {
   const model = yield* modelOf(directory)
   const chosen = yield* benchmarkNamed(benchmark, (yield* Extensions).benchmarks)
   const lock = yield* holdDirectory(request.out)
-  const { answering, identity } = yield* openModel(model, { verify })
+  const { answering, identity } = yield* openModel(model, { verify, activations })
   const { arithmetic } = (yield* Compute).backend
-  const answerer = modelAnswerer(answering, arithmetic === "f32" ? identity : `${identity} in ${arithmetic}`)
+  const answerer = modelAnswerer(answering, computedAs(identity, arithmetic, activations))
   const held = Effect.mapError(lock.verify, ({ message }) => new AnswerFailed({ reason: message }))
   const options = {
     ...request,

@@ -1,5 +1,5 @@
 /** Serves the model of a directory until it is interrupted. */
-import type { ArithmeticChoice, BackendName } from "@speedq/tensors"
+import type { Activations, ArithmeticChoice, BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import { chatting, openChatModel } from "../models/chatModel.ts"
 import { modelName } from "../models/modelName.ts"
@@ -15,6 +15,7 @@ export interface ServeRequest {
   readonly maxPixels: number | undefined
   readonly verify: boolean
   readonly arithmetic: ArithmeticChoice
+  readonly activations: Activations
 }
 
 /** Requests say it themselves; nothing is sampled where they do not. */

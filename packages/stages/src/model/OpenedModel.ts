@@ -1,6 +1,6 @@
 /** A model that is ready to be asked, whatever form its weights are in. */
-import { type PackedModel, packedWeights, releasePacked, releaseParameters } from "@speedq/exports"
-import type { Parameters } from "@speedq/tensors"
+import { type PackedModel, packedWeights, releasePacked, releaseParameters, withActivations } from "@speedq/exports"
+import type { Activations, Parameters } from "@speedq/tensors"
 import { type AnsweringModel, type Weights, weightsFrom } from "@speedq/vlm-model"
 
 export interface OpenedModel extends AnsweringModel {
@@ -28,9 +28,10 @@ export const wholeModel = (parameters: Parameters): LoadedWeights => ({
   release: () => releaseParameters(parameters)
 })
 
-export const packedModel = ({ packed, others }: PackedModel): LoadedWeights => ({
+/** `activations`: what a few rows of x are rounded to before codes multiply them. */
+export const packedModel = ({ packed, others }: PackedModel, activations: Activations = "f32"): LoadedWeights => ({
   storage: "packed",
-  weights: packedWeights(packed, others),
+  weights: withActivations(packedWeights(packed, others), packed, activations),
   bytes: [...packed.values()].reduce((sum, weight) => sum + weight.bytes, bytesOf(others)),
   release: () => {
     releasePacked(packed)

@@ -2,13 +2,14 @@
  * Opens any model directory for asking: a checkpoint of the hub in either layout, or of PyTorch pickles, a fake-quant export, a packed container, or
  * what the reference wrote.
  */
-import { readPackedModel, verifyExport } from "@speedq/exports"
+import { readPackedModel, verifyExport, withActivations } from "@speedq/exports"
 import { Safetensors } from "@speedq/formats"
 import { isForeign, isPackedContainer } from "@speedq/quantizers"
+import type { Activations } from "@speedq/tensors"
 import { loadWeights, openModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { Compute } from "../compute/Compute.ts"
-import { modelUnreadable } from "../Errors.ts"
+import { ModelUnreadable, modelUnreadable } from "../Errors.ts"
 import { Extensions } from "../extensions/Extensions.ts"
 import { openReferenceModel } from "../reference/openReferenceModel.ts"
 import { detailsDirectory } from "../reference/QuantDetails.ts"
@@ -31,15 +32,30 @@ const isPickled = (path: string): boolean => {
  * Opens the model of a directory for the life of the scope. Fails with ModelUnreadable, whatever is wrong with it; with
  * QuantizerMissing or QuantizerVersionDiffers where only a quantizer is wanting. `verify` reads every file of an export first and
  * compares it with its digest: fails with ExportDamaged, with ExportUnverifiable where there are no digests, with FileFailed.
+ * `activations` int8 rounds what codes of 2 or 4 bits are multiplied by, where rows are few: each token of an answer, not the prompt
+ * before it. It is refused for weights that are no codes.
  *
  * @example openAnsweringModel("runs/mine/model/packed", { verify: true })
  */
 export const openAnsweringModel = Effect.fn("openAnsweringModel")(function* (
   path: string,
-  { verify = false }: { readonly verify?: boolean } = {}
+  {
+    verify = false,
+    activations = "f32"
+  }: { readonly verify?: boolean | undefined; readonly activations?: Activations | undefined } = {}
 ) {
+  const opened = yield* openWeights(path, activations, verify)
+  if (activations === "f32" || opened.storage === "packed") return opened
+  const reason = `its weights are no codes, and int8 activations are for codes; use its packed export, or activations f32`
+  return yield* new ModelUnreadable({ directory: path, reason })
+})
+
+const openWeights = Effect.fnUntraced(function* (path: string, activations: Activations, verify: boolean) {
   if (verify) yield* verifyExport(path)
-  if (detailsDirectory(path) !== undefined) return (yield* openReferenceModel(path)) as OpenedModel
+  if (detailsDirectory(path) !== undefined) {
+    const { deployed, ...opened } = yield* openReferenceModel(path)
+    return { ...opened, weights: withActivations(opened.weights, deployed.packed, activations) } as OpenedModel
+  }
   const { backend } = yield* Compute
   if (isPickled(path)) {
     const { directory, weights } = yield* openSourceModel(path)
@@ -56,7 +72,7 @@ export const openAnsweringModel = Effect.fn("openAnsweringModel")(function* (
         return yield* Effect.try({
           try: () =>
             isPackedContainer(store)
-              ? packedModel(readPackedModel(backend, config, store, known))
+              ? packedModel(readPackedModel(backend, config, store, known), activations)
               : wholeModel(loadWeights(backend, config, store)),
           catch: (error) => (isForeign(error) ? error : unreadable(error))
         })

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import { WrongUsage } from "../../Errors.ts"
 import { shippedPath } from "../../shipped/shipped.ts"
 import { defaulted, repeated } from "../flagDefaults.ts"
-import { arithmetic, backend, count, json, maxPixels, maxTiles, model, seed, verify } from "../flags.ts"
+import { activations, arithmetic, backend, count, json, maxPixels, maxTiles, model, seed, verify } from "../flags.ts"
 import { print, printJson } from "../output.ts"
 import { pathFlag } from "../pathParam.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
@@ -71,6 +71,7 @@ export const chat = Command.make(
     verify,
     backend,
     arithmetic,
+    activations,
     plugins,
     json
   },

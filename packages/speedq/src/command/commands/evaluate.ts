@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import { benchmark, checkBenchmark, data, imageStore, matcher } from "../benchmarkFlags.ts"
 import { answerName, limit, predictionFormat, shard } from "../evaluationFlags.ts"
 import { defaulted } from "../flagDefaults.ts"
-import { arithmetic, backend, json, maxPixels, model, verify } from "../flags.ts"
+import { activations, arithmetic, backend, json, maxPixels, model, verify } from "../flags.ts"
 import { print, printJson } from "../output.ts"
 import { pathFlag } from "../pathParam.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
@@ -35,6 +35,7 @@ export const evaluate = Command.make(
     verify,
     backend,
     arithmetic,
+    activations,
     plugins,
     json
   },
@@ -53,6 +54,7 @@ export const evaluate = Command.make(
     verify,
     backend,
     arithmetic,
+    activations,
     json
   }) {
     yield* checkBenchmark(benchmark, "speedq evaluate --help")
@@ -70,7 +72,8 @@ export const evaluate = Command.make(
       name: Option.getOrUndefined(name),
       format,
       verify,
-      arithmetic
+      arithmetic,
+      activations
     }
     if (Option.isSome(shard)) {
       const done = yield* evaluateShardOf(model, shard.value, request, backend)

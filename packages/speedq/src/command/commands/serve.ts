@@ -4,7 +4,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { defaulted } from "../flagDefaults.ts"
-import { arithmetic, backend, count, maxPixels, maxTiles, model, verify } from "../flags.ts"
+import { activations, arithmetic, backend, count, maxPixels, maxTiles, model, verify } from "../flags.ts"
 import { print } from "../output.ts"
 import { plugins, withPlugins } from "../pluginFlag.ts"
 
@@ -26,6 +26,7 @@ export const serve = Command.make(
     verify,
     backend,
     arithmetic,
+    activations,
     plugins
   },
   Effect.fn("speedq serve")(function* ({ backend, maxTiles, maxPixels, ...request }) {
