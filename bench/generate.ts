@@ -7,6 +7,7 @@ import { type Backend, makeNativeBackend, matmul, type Parameters, type Shape, s
 import { generateTokens, headWidth, type LanguageConfig, linearLayers, towerOf, weightsFrom } from "@speedq/vlm-model"
 import { copyKernel } from "./copyKernel.ts"
 import { kernelCall } from "./kernelCall.ts"
+import { hasLlamaCpp, type LlamaTokens, startLlamaCpp } from "./llamaCpp.ts"
 import { alternate, type Flags, machine, median, normal, sustained, timed } from "./measure.ts"
 import { packedLanguage } from "./packedLanguage.ts"
 import { profiled, sumBy } from "./profiledBackend.ts"
@@ -38,7 +39,8 @@ const wholeLanguage = (parameters: Parameters) => ({
 })
 
 export const generate = async (flags: Flags) => {
-  const native = await makeNativeBackend(flags.has("threads") ? { threads: flags.number("threads", 1) } : {})
+  const threads = flags.number("threads", machine().cores)
+  const native = await makeNativeBackend(flags.has("threads") ? { threads } : {})
   const { backend, enter, spent } = profiled(native)
   enter(undefined)
   const [prompted, produced] = [flags.number("prompt", 512), flags.number("tokens", 16)]
@@ -50,26 +52,37 @@ export const generate = async (flags: Flags) => {
   const { weights, bytesOf, bytes } = packed ? await packedLanguage(parameters, activations) : wholeLanguage(parameters)
   const prompt = normal(backend, [1, prompted, language.hidden_size])
   const tokenMs: number[] = []
+  const tokenCpuMs: number[] = []
 
-  /** Generates, and returns the times of the prefill and of every token. `began` is called between them. */
-  const generateOnce = async (began?: () => void): Promise<readonly [number, ...number[]]> => {
+  /** Generates, and returns the times of the prefill and of every token, and the time on processors of a token. `began` is called between them. */
+  const generateOnce = async (
+    began?: () => void
+  ): Promise<readonly [prefill: number, tokens: readonly number[], cpu: number]> => {
     const times: number[] = []
     let last = performance.now()
+    let started = process.cpuUsage()
+    let cpuMs = 0
     const sampler = () => {
       const now = performance.now()
       times.push(now - last)
-      if (times.length === 1) began?.()
+      if (times.length === 1) {
+        began?.()
+        started = process.cpuUsage()
+      }
+      const { user, system } = process.cpuUsage(started)
+      cpuMs = (user + system) / 1000
       last = performance.now()
       return times.length
     }
     const stopIds = new Set<number>()
     const tokens = generateTokens({ backend, config, weights, prompt, maxNewTokens: produced + 1, stopIds, sampler })
     while (!(await tokens.next()).done);
-    return times as [number, ...number[]]
+    return [times[0]!, times.slice(1), cpuMs / produced]
   }
   const contestant = async (): Promise<number> => {
-    const [prefill, ...rest] = await generateOnce()
-    tokenMs.push(...rest)
+    const [prefill, tokens, cpu] = await generateOnce()
+    tokenMs.push(...tokens)
+    tokenCpuMs.push(cpu)
     return prefill
   }
 
@@ -85,6 +98,14 @@ export const generate = async (flags: Flags) => {
   await contestant()
   const peak = peakGib()
   tokenMs.length = 0
+  tokenCpuMs.length = 0
+  const llamaCpp = packed && hasLlamaCpp ? await startLlamaCpp(config, threads) : undefined
+  const llamaTokens: LlamaTokens[] = []
+  const other = async (): Promise<number> => {
+    const tokens = await llamaCpp!.generate(produced)
+    llamaTokens.push(tokens)
+    return tokens.wallMs
+  }
   const readRows = Math.round(bytesPerToken / 2 / language.hidden_size)
   const read = kernelCall(
     backend,
@@ -94,11 +115,18 @@ export const generate = async (flags: Flags) => {
   )
   const copy = kernelCall(backend, copyKernel, { x: normal(backend, [8192, 4096]) }, {})
   const [prefillMs = 0, layerMs = 0, readMs = 0, copyMs = 0] = await alternate(
-    [contestant, plainProducts(backend, layerShapes, prompted), () => sustained(read.run), copy.run],
+    [
+      contestant,
+      plainProducts(backend, layerShapes, prompted),
+      () => sustained(read.run),
+      copy.run,
+      ...(llamaCpp ? [other] : [])
+    ],
     flags.number("rounds", 3),
     1
   )
-  const counted = (await generateOnce(() => enter("decode"))).slice(1)
+  llamaCpp?.stop()
+  const [, counted] = await generateOnce(() => enter("decode"))
   enter(undefined)
 
   const prefillFlops = language.num_hidden_layers * layerFlops + attentionFlops(language, prompted)
@@ -116,7 +144,8 @@ export const generate = async (flags: Flags) => {
   await backend.close()
   return {
     case: "generate",
-    weights: flags.has("packed") ? "packed" : "bf16",
+    weights: packed ? "packed" : "bf16",
+    ...(packed ? { activations } : {}),
     ...machine(),
     backend: backend.name,
     prompt: prompted,
@@ -126,6 +155,13 @@ export const generate = async (flags: Flags) => {
     productGflops,
     prefillOfProduct: prefillGflops / productGflops,
     decodeTokensPerSecond: 1000 / tokenMilliseconds,
+    decodeTokensPerCpuSecond: 1000 / median(tokenCpuMs),
+    ...(llamaCpp
+      ? {
+          llamaCppTokensPerSecond: 1000 / median(llamaTokens.map(({ wallMs }) => wallMs)),
+          llamaCppTokensPerCpuSecond: 1000 / median(llamaTokens.map(({ cpuMs }) => cpuMs))
+        }
+      : {}),
     bytesPerToken,
     decodeGbPerSecond,
     readGbPerSecond,

@@ -31,8 +31,10 @@ beforeAll(async () => {
     tell = resolve
   })
   const limits = { port: 0, maxNewTokens: 12, maxTiles: undefined, maxPixels: undefined, verify: false }
-  const serving = serveModel({ ...limits, model: served.model, arithmetic: "f32" }, "native:none", (text) =>
-    Effect.sync(() => tell(text))
+  const serving = serveModel(
+    { ...limits, model: served.model, arithmetic: "f32", activations: "f32" },
+    "native:none",
+    (text) => Effect.sync(() => tell(text))
   )
   Effect.runFork(Effect.forkIn(serving.pipe(Effect.provide(NodeServices.layer)), scope))
   served.address = /http:\/\/127\.0\.0\.1:\d+/.exec(await told)![0]
