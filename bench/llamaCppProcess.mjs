@@ -23,7 +23,11 @@ const complete = async ({ path, threads }, tokens) => {
   })
   const { user, system } = process.cpuUsage(before)
   await context.release()
-  return { wallMs: timings.predicted_ms / timings.predicted_n, cpuMs: (user + system) / 1000, made: timings.predicted_n }
+  return {
+    wallMs: timings.predicted_ms / timings.predicted_n,
+    cpuMs: (user + system) / 1000,
+    made: timings.predicted_n
+  }
 }
 
 process.on("message", async ({ tokens, ...model }) => {

@@ -1,4 +1,5 @@
 /** `npm run bench -- CASE [--json] [flags]`: measures one case and prints lines, or one JSON document. */
+import { activations } from "./activations.ts"
 import { adaround } from "./adaround.ts"
 import { clipsearch } from "./clipsearch.ts"
 import { exports } from "./exports.ts"
@@ -19,6 +20,7 @@ import { vit } from "./vit.ts"
 type Case = (flags: Flags) => Promise<{ readonly [name: string]: unknown }>
 
 const cases: { readonly [name: string]: Case } = {
+  activations,
   adaround,
   clipsearch,
   exports,
