@@ -20,7 +20,7 @@ import {
 import type { QuantizedWeight, QuantizerChoice } from "../quantizer/Quantizer.ts"
 import { gridBytes } from "../quantizers/wholeNumbers.ts"
 
-export interface PackedCodes {
+interface PackedCodes {
   /** u8 [out in bits / 8], in the caller's scope. */
   readonly stream: () => Tensor
   /** The same for rows of it, held from now on. */

@@ -41,7 +41,7 @@ const isGroup = (bits: number, group: number): boolean => group > 0 && group % l
 export const multipliesCodes = (bits: number, group: number, columns: number): boolean =>
   isBits(bits) && isGroup(bits, group) && columns % group === 0 && columns <= mostColumns
 
-export interface TileLayout {
+interface TileLayout {
   readonly tiles: number
   readonly chunks: number
   /** Whether groups are whole chunks, which have one scale each; lanes of a chunk have scales of their own otherwise. */
