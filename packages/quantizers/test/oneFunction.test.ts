@@ -3,7 +3,7 @@ import { fewRows, gridDecode, Random, type Shape, scope, sizeOf, type Tensor, te
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { packWeight, type QuantizedWeight, storedBytes } from "../src/index.ts"
-import { arbitraryWeight, type Candidate, candidates } from "./support/arbitraryWeight.ts"
+import { arbitraryWeight, type Candidate, candidates, otherGroups } from "./support/arbitraryWeight.ts"
 import { bitsOf, numbersOf } from "./support/numbers.ts"
 import { onEveryBackend } from "./support/onEveryBackend.ts"
 
@@ -22,7 +22,7 @@ onEveryBackend("every quantizer", (backend) => {
       { seed: 7, numRuns: 40 }
     )
 
-  describe.each(candidates)("$name", (candidate) => {
+  describe.each([...candidates, ...otherGroups])("$name", (candidate) => {
     const { choice } = candidate
     const { quantizer, config } = choice
 

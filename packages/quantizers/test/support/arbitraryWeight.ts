@@ -75,14 +75,18 @@ export const candidates: readonly Candidate[] = [
   candidate("uniform 8 bits, f32 scales", uniform({ bits: 8, group: 13, scale: "f32" }), 13),
   candidate("int2-asym", flatAsymmetric(2, { group: 10 }), 10),
   candidate("int2-asym, even groups", flatAsymmetric(2, { group: 24 }), 24),
-  affine("int2-asym, groups of three lanes", flatAsymmetric(2, { group: 48 }), 48),
-  affine("bilevel 2 bits, groups of a chunk", bilevel({ bits: 2, group: 64, scaleGroup: 4 }), 64, 4),
   candidate("int3-asym", flatAsymmetric(3, { group: 16 }), 16),
   candidate("n2f3", n2f3({ group: 9 }), 9),
   affine("embedding-sym4", embeddingSym4(), 32),
   candidate("embedding-sym4, own grid", embeddingSym4({ group: 7, grid: "absmax7", scale: "f32" }), 7),
   affine("embedding-sym4, three passes", embeddingSym4({ group: 16, requantizePasses: 3 }), 16),
   candidate("none", none, 5)
+]
+
+/** Some with groups that products by codes take in other ways. */
+export const otherGroups: readonly Candidate[] = [
+  affine("int2-asym, groups of three lanes", flatAsymmetric(2, { group: 48 }), 48),
+  affine("bilevel 2 bits, groups of a chunk", bilevel({ bits: 2, group: 64, scaleGroup: 4 }), 64, 4)
 ]
 
 /** Fills one group; `limit` is the largest weight that the quantizer takes. */
