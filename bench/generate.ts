@@ -158,6 +158,7 @@ export const generate = async (flags: Flags) => {
     decodeTokensPerCpuSecond: 1000 / median(tokenCpuMs),
     ...(llamaCpp
       ? {
+          llamaCppBuild: llamaTokens[0]!.build,
           llamaCppTokensPerSecond: 1000 / median(llamaTokens.map(({ wallMs }) => wallMs)),
           llamaCppTokensPerCpuSecond: 1000 / median(llamaTokens.map(({ cpuMs }) => cpuMs))
         }

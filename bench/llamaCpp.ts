@@ -68,6 +68,8 @@ const writeModel = (path: string, config: ModelConfig) => {
 }
 
 export interface LlamaTokens {
+  /** The instructions that it was built for. */
+  readonly build: string
   /** Of one token, in median. */
   readonly wallMs: number
   readonly cpuMs: number
