@@ -22,7 +22,7 @@ const complete = async ({ path, threads }, tokens) => {
     n_predict: tokens
   })
   const { user, system } = process.cpuUsage(before)
-  // Without AVX2 it takes three times as long.
+  // Its speed depends on the instructions that it has.
   const build = context.getSystemInfo().replace(/^.*?\| */, "")
   await context.release()
   return {
