@@ -2,11 +2,9 @@
  * The npm packages that only some backends need: optional peers of this package, loaded when such a backend starts. Where one
  * is missing, BackendUnavailable says what installs it.
  */
-import { createRequire } from "node:module"
+import { requirePackage } from "#system/packages"
 import { BackendUnavailable } from "../core/Errors.ts"
 import { installCommand, type OptionalPackage } from "./installedPackages.ts"
-
-const require = createRequire(import.meta.url)
 
 /** Whether loading failed because the package itself is not there, and not for something in it. */
 const isMissing = (name: OptionalPackage, error: unknown): boolean => {
@@ -42,7 +40,7 @@ export const importWebgpu = async (backend: string): Promise<typeof import("webg
 /** The bridge to functions of system libraries, for a backend. Raises BackendUnavailable. */
 export const requireKoffi = (backend: string): typeof import("koffi") => {
   try {
-    return require("koffi")
+    return requirePackage("koffi") as typeof import("koffi")
   } catch (error) {
     throw unavailable(backend, "koffi", error)
   }

@@ -3,9 +3,7 @@
  * on a room of 1 MiB that stays in the processor's cache: to read a file into it, look at it and copy it on takes no longer
  * than to read the file where it belongs.
  */
-import { existsSync, readFileSync } from "node:fs"
-import { fileURLToPath } from "node:url"
-import { BackendUnavailable } from "../core/Errors.ts"
+import { readMagnitude } from "#system/wasmFiles"
 
 /** The part of the WebAssembly API that is used here: the type library of Node has none. */
 declare const WebAssembly: {
@@ -36,11 +34,7 @@ const stride = 64
 const ownBytes = 65536
 
 const load = (): MagnitudeRoom => {
-  const path = fileURLToPath(new URL("../../dist/wasm/magnitude.wasm", import.meta.url))
-  if (!existsSync(path)) {
-    throw new BackendUnavailable("native", `WebAssembly is not built (${path} is missing): run npm run build`)
-  }
-  const { memory, largest16, largest32 } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(path))).exports
+  const { memory, largest16, largest32 } = new WebAssembly.Instance(new WebAssembly.Module(readMagnitude())).exports
   const bytes = new Uint8Array(memory.buffer, ownBytes)
   return {
     bytes,

@@ -1,5 +1,5 @@
 /** The fast backend of machines without a GPU: SIMD kernels in WebAssembly on all cores, products by the system's BLAS. */
-import { availableParallelism, totalmem } from "node:os"
+import { countCores, countMemory, variable } from "#system/machine"
 import type { Arithmetic } from "../../core/Arithmetic.ts"
 import type { Backend } from "../../core/Backend.ts"
 import { elementBytes } from "../../core/DType.ts"
@@ -69,10 +69,7 @@ const described = (library: Found | undefined): DescribedLibrary | undefined =>
 const greatestMemory = 2 ** 32
 const mostThreads = 256
 
-const defaultLimit = (): number => {
-  const constrained = process.constrainedMemory() || Number.POSITIVE_INFINITY
-  return Math.floor(0.9 * Math.min(totalmem(), constrained))
-}
+const defaultLimit = (): number => Math.floor(0.9 * countMemory())
 
 const checked = (name: string, given: number | string, least: number, most: number): number => {
   const value = Number(given)
@@ -82,24 +79,24 @@ const checked = (name: string, given: number | string, least: number, most: numb
 
 /** Threads that the environment asks for. */
 const threadsAsked = (): number | undefined => {
-  const asked = process.env.SPEEDQ_THREADS ?? ""
+  const asked = variable("SPEEDQ_THREADS") ?? ""
   return asked === "" ? undefined : checked("SPEEDQ_THREADS", asked, 1, mostThreads)
 }
 
 /** What multiplies bf16 on this machine's processor. Raises BackendUnavailable, which says why nothing does and what to do. */
-export const bfloat16Products = (): string => requireBfloat16(onednnChoice(process.env.SPEEDQ_BLAS ?? "auto")).name
+export const bfloat16Products = (): string => requireBfloat16(onednnChoice(variable("SPEEDQ_BLAS") ?? "auto")).name
 
 /** Who wants no BLAS wants WebAssembly's products. */
-const onednnChoice = (blas: string): string => (blas === "none" ? "none" : (process.env.SPEEDQ_ONEDNN ?? "auto"))
+const onednnChoice = (blas: string): string => (blas === "none" ? "none" : (variable("SPEEDQ_ONEDNN") ?? "auto"))
 
 /** Starts the native backend. Raises BackendUnavailable when an option cannot be met. */
 export const makeNativeBackend = async (options: NativeOptions = {}): Promise<NativeBackend> => {
-  const cores = availableParallelism()
+  const cores = countCores()
   const threads = checked("threads", options.threads ?? threadsAsked() ?? cores, 1, mostThreads)
   const memoryLimit = checked("memoryLimit", options.memoryLimit ?? defaultLimit(), 0, Number.MAX_SAFE_INTEGER)
   const least = 2 * threads * scratchBytes
   const capacity = checked("memoryBytes", options.memoryBytes ?? greatestMemory, least, greatestMemory)
-  const choice = options.blas ?? process.env.SPEEDQ_BLAS ?? "auto"
+  const choice = options.blas ?? variable("SPEEDQ_BLAS") ?? "auto"
   const blas = findBlas(choice)
   const wanted = options.onednn ?? onednnChoice(choice)
   const onednn = findOnednn(wanted)

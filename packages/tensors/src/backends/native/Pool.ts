@@ -1,7 +1,5 @@
 /** The threads of the native backend: workers that sleep between tasks, and the calling thread, which takes its share. */
-import { existsSync } from "node:fs"
-import { fileURLToPath } from "node:url"
-import { MessageChannel, type MessagePort, Worker } from "node:worker_threads"
+import { startMember, threadsMissing } from "#system/threads"
 import { BackendUnavailable, KernelFailure } from "../../core/Errors.ts"
 import { Control, word } from "./thread/control.ts"
 import { execute } from "./thread/execute.ts"
@@ -12,24 +10,24 @@ import { partsOf, type Task } from "./thread/tasks.ts"
 import { exportNames, type WasmMemory } from "./thread/wasm.ts"
 import type { Message, WorkerData } from "./thread/worker.ts"
 
-/** Workers run compiled code also when this module runs from source: `npm run build` makes it, with the WebAssembly. */
-const workerPath = fileURLToPath(new URL("../../../dist/backends/native/thread/worker.js", import.meta.url))
-
-interface Member {
-  readonly worker: Worker
-  readonly port: MessagePort
-}
+type Member = ReturnType<typeof startMember>
 
 export class Pool {
   readonly threads: number
   private readonly own: Thread
-  private readonly control: Control
+  /** Words that members share; one thread has none, and needs no shared memory of JavaScript, which a page may lack. */
+  private readonly control: Control | undefined
   private readonly members: readonly Member[]
   /** Places of the kernels' entries in the list of exports. */
   private readonly entries: ReadonlyMap<string, number>
   private closed = false
 
-  private constructor(own: Thread, control: Control, members: readonly Member[], entries: readonly string[]) {
+  private constructor(
+    own: Thread,
+    control: Control | undefined,
+    members: readonly Member[],
+    entries: readonly string[]
+  ) {
     this.own = own
     this.control = control
     this.members = members
@@ -43,52 +41,58 @@ export class Pool {
     own: Thread,
     data: Pick<WorkerData, "module" | "flags" | "libraries">
   ): Promise<Pool> {
+    const entries = exportNames(data.module)
+    if (threads === 1) return new Pool(own, undefined, [], entries)
+    const missing = threadsMissing()
+    if (missing !== undefined) throw new BackendUnavailable("native", missing)
     const control = new Control()
-    if (threads > 1 && !existsSync(workerPath)) {
-      throw new BackendUnavailable("native", `its threads are not built (${workerPath} is missing): run npm run build`)
+    const members = Array.from({ length: threads - 1 }, startMember)
+    for (const [place, member] of members.entries()) {
+      member.post({ index: place + 1, control: control.buffer, ...data } satisfies WorkerData)
     }
-    const members = Array.from({ length: threads - 1 }, (_, index) => startWorker(index + 1, control, data))
     try {
-      await Promise.all(members.map(ready))
+      await Promise.all(members.map(({ ready }) => ready))
     } catch (error) {
-      for (const { worker } of members) void worker.terminate()
+      for (const member of members) member.kill()
       throw new BackendUnavailable("native", `a thread did not start: ${String(error)}`)
     }
-    for (const { worker, port } of members) {
-      worker.unref()
-      port.unref()
-    }
-    return new Pool(own, control, members, exportNames(data.module))
+    for (const member of members) member.release()
+    return new Pool(own, control, members, entries)
   }
 
   /** Lets every thread see a new memory, before the next task. */
   addMemory(memory: WasmMemory): void {
     this.own.addMemory(memory)
-    for (const { port } of this.members) port.postMessage({ memory } satisfies Message)
+    this.post({ memory })
   }
 
   /** Lets every thread use other libraries, before the next task. */
   useLibraries(libraries: LibraryPaths): void {
     this.own.useProducts(loadProducts(libraries))
-    for (const { port } of this.members) port.postMessage({ libraries } satisfies Message)
+    this.post({ libraries })
+  }
+
+  private post(message: Message): void {
+    if (this.control !== undefined) Atomics.add(this.control.words, word.posted, 1)
+    for (const member of this.members) member.post(message)
   }
 
   /** Runs a task to its end. Raises KernelFailure when a part fails on any thread. */
   run(kernel: string, task: Task): void {
     const parts = partsOf(task)
     try {
-      if (parts <= 1 || this.members.length === 0 || this.closed) {
+      if (parts <= 1 || this.control === undefined || this.closed) {
         for (let part = 0; part < parts; part++) execute(this.own, task, part)
         return
       }
-      this.share(task, parts)
+      this.share(this.control, task, parts)
     } catch (error) {
       throw new KernelFailure(kernel, error instanceof Error ? error.message : String(error))
     }
   }
 
-  private share(task: Task, parts: number): void {
-    const { control, members, own } = this
+  private share(control: Control, task: Task, parts: number): void {
+    const { members, own } = this
     const { words } = control
     writeTask(task, control.task, this.entries)
     control.reset(parts)
@@ -106,37 +110,13 @@ export class Pool {
 
   /** Ends the workers. */
   async close(): Promise<void> {
-    if (this.closed) return
+    if (this.closed || this.control === undefined) return
     this.closed = true
     const { words } = this.control
-    const exits = this.members.map(({ worker }) => new Promise((resolve) => worker.once("exit", resolve)))
-    for (const { worker } of this.members) worker.ref()
+    const ends = this.members.map((member) => member.ended())
     Atomics.store(words, word.stop, 1)
     Atomics.add(words, word.epoch, 1)
     Atomics.notify(words, word.epoch)
-    await Promise.all(exits)
-    for (const { port } of this.members) port.close()
+    await Promise.all(ends)
   }
 }
-
-const startWorker = (
-  index: number,
-  control: Control,
-  data: Pick<WorkerData, "module" | "flags" | "libraries">
-): Member => {
-  const { port1, port2 } = new MessageChannel()
-  const workerData: WorkerData = { index, control: control.buffer, port: port2, ...data }
-  // No flags of the parent: its loaders are for TypeScript, which the worker is not.
-  const worker = new Worker(workerPath, { workerData, transferList: [port2], execArgv: [], env: process.env })
-  return { worker, port: port1 }
-}
-
-const ready = ({ worker, port }: Member): Promise<void> =>
-  new Promise((resolve, reject) => {
-    port.once("message", () => {
-      worker.removeAllListeners()
-      resolve()
-    })
-    worker.once("error", reject)
-    worker.once("exit", (code) => reject(new Error(`it exited with code ${code}`)))
-  })

@@ -1,4 +1,5 @@
 /** Finds the system's libraries of matrix products and checks that they multiply. */
+import { platform } from "#system/machine"
 import { elementBytes } from "../../core/DType.ts"
 import { BackendUnavailable } from "../../core/Errors.ts"
 import { toBfloat16 } from "../../numbers/halfPrecision.ts"
@@ -31,7 +32,7 @@ interface Description {
   readonly candidates: () => readonly string[]
 }
 
-const blasNames: { readonly [platform: string]: readonly string[] } = {
+const blasNames: { readonly [system: string]: readonly string[] } = {
   linux: ["libopenblas.so.0", "libopenblas.so", "libmkl_rt.so.2", "libmkl_rt.so", "libblis.so.4", "libblis.so"],
   darwin: [
     "/System/Library/Frameworks/Accelerate.framework/Accelerate",
@@ -48,7 +49,7 @@ const descriptions: { readonly [K in Kind]: Description } = {
     variable: "SPEEDQ_BLAS",
     multiplies: "f32",
     needs: "cblas_sgemm",
-    candidates: () => blasNames[process.platform] ?? []
+    candidates: () => blasNames[platform] ?? []
   },
   onednn: {
     title: "oneDNN",
@@ -56,7 +57,7 @@ const descriptions: { readonly [K in Kind]: Description } = {
     multiplies: "bf16",
     needs: "dnnl_gemm_bf16bf16f32",
     // Three products of bf16 take longer than one of f32 where the processor has no tiles.
-    candidates: () => (process.platform === "linux" && multipliesTiles(readProcessor()) ? onednnNames : [])
+    candidates: () => (platform === "linux" && multipliesTiles(readProcessor()) ? onednnNames : [])
   }
 }
 
@@ -125,7 +126,7 @@ const installOnednn = "apt-get install libdnnl2 (Debian; libdnnl3 elsewhere)"
 /** oneDNN for products in bf16, or BackendUnavailable with what is missing and what to do. */
 export const requireBfloat16 = (choice: string): Found => {
   const able = multipliesBfloat16(readProcessor())
-  const names = process.platform === "linux" && able ? onednnNames : []
+  const names = platform === "linux" && able ? onednnNames : []
   const { library, reason } = find("onednn", choice, () => names)
   if (library !== undefined) return library
   const missing =

@@ -1,4 +1,5 @@
 /** Gives pages of a WebAssembly memory back to the system, which WebAssembly itself has no way to do. */
+import { platform } from "#system/machine"
 import { hasKoffi } from "../installedPackages.ts"
 import { requireKoffi } from "../optionalPackages.ts"
 
@@ -12,7 +13,7 @@ type Give = (memory: Uint8Array, offset: number, bytes: number) => void
  * Undefined where that cannot be asked for: elsewhere than on Linux `madvise` keeps the pages, and koffi is what calls it.
  */
 export const openGivePagesBack = (): Give | undefined => {
-  if (process.platform !== "linux" || !hasKoffi()) return undefined
+  if (platform !== "linux" || !hasKoffi()) return undefined
   const koffi = requireKoffi("native")
   const madvise = koffi.load(null).func("int madvise(void *address, size_t bytes, int advice)")
   return (memory, offset, bytes) => {

@@ -4,7 +4,7 @@
  * A task may be looked at only by threads that counted themselves in while it was open, and changes only when nobody is in.
  */
 
-export const word = { epoch: 0, open: 1, next: 2, parts: 3, inside: 4, stop: 5, failed: 6 } as const
+export const word = { epoch: 0, open: 1, next: 2, parts: 3, inside: 4, stop: 5, failed: 6, posted: 7 } as const
 
 /**
  * Looks at a word before a thread goes to sleep: a third of a millisecond. Waking a thread takes some tens of microseconds

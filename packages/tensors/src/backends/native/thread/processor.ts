@@ -1,5 +1,5 @@
 /** What the processor is, as far as the choice of a library and of its kernels depends on it. */
-import { readFileSync } from "node:fs"
+import { readProcessors } from "#system/machine"
 
 export interface Processor {
   /** Such as "GenuineIntel"; empty where the system does not tell. */
@@ -9,13 +9,9 @@ export interface Processor {
 
 /** The first processor of the machine. */
 export const readProcessor = (): Processor => {
-  try {
-    const text = readFileSync("/proc/cpuinfo", "utf8")
-    const field = (name: string): string => new RegExp(`^${name}\\s*:\\s*(.*)$`, "m").exec(text)?.[1] ?? ""
-    return { vendor: field("vendor_id"), features: new Set(field("flags").split(" ")) }
-  } catch {
-    return { vendor: "", features: new Set() }
-  }
+  const text = readProcessors()
+  const field = (name: string): string => new RegExp(`^${name}\\s*:\\s*(.*)$`, "m").exec(text)?.[1] ?? ""
+  return { vendor: field("vendor_id"), features: new Set(field("flags").split(" ")) }
 }
 
 /** Whether it multiplies bfloat16 (AMX, or AVX-512-BF16 as Zen 4 has it): twice the products a second that f32 gets, or more. */

@@ -1,0 +1,32 @@
+/** The WebAssembly modules of this package, fetched from where the page's bundler has put them. */
+import { BackendUnavailable } from "../../core/Errors.ts"
+
+// Bundlers look for these very expressions.
+const urls = {
+  relaxed: new URL("../../../dist/wasm/relaxed.wasm", import.meta.url),
+  plain: new URL("../../../dist/wasm/plain.wasm", import.meta.url),
+  magnitude: new URL("../../../dist/wasm/magnitude.wasm", import.meta.url)
+}
+
+/** Raises BackendUnavailable where the module does not come. */
+const read = async (name: keyof typeof urls): Promise<Uint8Array> => {
+  const refused = (reason: string) => new BackendUnavailable("native", `its WebAssembly did not come: ${reason}`)
+  try {
+    const response = await fetch(urls[name])
+    if (!response.ok) throw refused(`${urls[name]} answers ${response.status}`)
+    return new Uint8Array(await response.arrayBuffer())
+  } catch (error) {
+    if (error instanceof BackendUnavailable) throw error
+    throw refused(String(error))
+  }
+}
+
+export const readKernels = (build: "relaxed" | "plain"): Promise<Uint8Array> => read(build)
+
+// Half a kilobyte that is wanted at once later: a failure is told to who wants it.
+const magnitude = await read("magnitude").catch((error: BackendUnavailable) => error)
+
+export const readMagnitude = (): Uint8Array => {
+  if (magnitude instanceof BackendUnavailable) throw magnitude
+  return magnitude
+}
