@@ -1,6 +1,6 @@
 /** Which exports are in use, found by following imports to where a name is declared. */
 import { type Module, membersOf } from "./readModule.ts"
-import { resolveSpecifier } from "./repository.ts"
+import { browserTwin, resolveSpecifier } from "./repository.ts"
 
 export class Uses {
   readonly #modules: ReadonlyMap<string, Module>
@@ -19,6 +19,8 @@ export class Uses {
     const found = this.#modules.get(path)
     if (found === undefined || this.has(path, name)) return
     this.#used.add(`${path} ${name}`)
+    const twin = browserTwin(path)
+    if (twin !== undefined) this.add(twin, name)
     if (name === "*") for (const each of [...found.own, ...found.passedOn.map(({ as }) => as)]) this.add(path, each)
     for (const { from, name: there, as } of found.passedOn) {
       const target = resolveSpecifier(path, from)

@@ -57,8 +57,17 @@ export const tests: readonly string[] = ["test", ...folders.map((folder) => join
 
 const entries = new Map(packages.flatMap((each) => [...each.entries]))
 
+/** What a package has of its own for Node (`#system/NAME`), and the same for pages. */
+const system = (file: string, specifier: string): string =>
+  join(...file.split("/").slice(0, 2), "src/system/node", `${specifier.slice("#system/".length)}.ts`)
+
+/** The module that takes the place of one for Node in pages; undefined for any other. */
+export const browserTwin = (path: string): string | undefined =>
+  path.includes("/src/system/node/") ? path.replace("/system/node/", "/system/browser/") : undefined
+
 /** The module of the repository that a specifier in `file` means; undefined for one from elsewhere. */
 export const resolveSpecifier = (file: string, specifier: string): string | undefined => {
+  if (specifier.startsWith("#system/")) return system(file, specifier)
   if (!specifier.startsWith(".")) return entries.get(specifier)
   const path = join(dirname(file), specifier)
   if (existsSync(path)) return path

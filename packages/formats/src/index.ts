@@ -30,6 +30,7 @@ export {
   readTextSync
 } from "./files/outsideFile.ts"
 export { appendPieces, type Pieces } from "./files/pieces.ts"
+export { isThere, namesIn, pathIn } from "./files/places.ts"
 export { fixFor, type RefusalReason, refusalOf, refusalReasons, refusalText } from "./files/refusals.ts"
 export { removeEmpty } from "./files/removeEmpty.ts"
 export * as Staging from "./files/Staging.ts"

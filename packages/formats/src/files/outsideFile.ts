@@ -2,10 +2,11 @@
  * The one gate for files that come from outside. What is no regular file, whose reading may never end (a pipe, a device), and what is
  * larger than anything of its kind, is refused before a byte is read.
  */
-import { createReadStream, readFileSync, type Stats, statSync } from "node:fs"
-import { type FileHandle, open, readFile, stat } from "node:fs/promises"
+import type { Stats } from "node:fs"
+import type { FileHandle } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { createReadStream, open, readFile, readFileSync, stat, statSync } from "#system/files"
 import { FileFailed } from "../Errors.ts"
 import { attemptFile, attemptOn } from "../internal/attempt.ts"
 

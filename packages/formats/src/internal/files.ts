@@ -1,5 +1,5 @@
 /** An open file, read at any place without effects. */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs"
+import { closeSync, fstatSync, openSync, readSync } from "#system/files"
 import { SafetensorsInvalid } from "../Errors.ts"
 import { checkOutsideSync } from "../files/outsideFile.ts"
 import { attemptFile } from "./attempt.ts"

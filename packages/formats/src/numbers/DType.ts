@@ -1,5 +1,4 @@
 /** Element types of the safetensors format, their sizes, and typed arrays over their little-endian bytes. */
-import { endianness } from "node:os"
 
 /** The typed array of each element type; F16 and BF16 are raw 16-bit patterns, BOOL is 0 or 1. */
 interface TypedArrays {
@@ -17,6 +16,8 @@ interface TypedArrays {
   readonly I64: BigInt64Array
   readonly U64: BigUint64Array
 }
+
+const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
 /** Name of an element type, as the file header spells it. */
 export type DType = keyof TypedArrays
@@ -78,7 +79,7 @@ export const tensorBytes = (dtype: DType, shape: ReadonlyArray<number>): number 
  */
 export const typedView = <D extends DType>(dtype: D, bytes: Uint8Array): TypedArrayOf<D> => {
   const size = elementBytes(dtype)
-  if (endianness() !== "LE") throw new Error("safetensors bytes are little-endian and this machine is big-endian")
+  if (!isLittleEndian) throw new Error("safetensors bytes are little-endian and this machine is big-endian")
   if (bytes.byteLength % size !== 0) {
     throw new RangeError(`${bytes.byteLength} bytes are not a whole number of ${dtype} elements of ${size} bytes`)
   }

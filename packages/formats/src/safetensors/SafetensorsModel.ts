@@ -1,6 +1,6 @@
 /** A model's tensors in the hub's layout: `model.safetensors`, or the shards that `model.safetensors.index.json` lists, seen as one store. */
-import { existsSync, statSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { existsSync, statSync } from "#system/files"
+import { dirname, join } from "#system/paths"
 import { FileFailed, ModelIncomplete, SafetensorsInvalid, TensorMissing } from "../Errors.ts"
 import { attemptFile } from "../internal/attempt.ts"
 import { closeFile, openFile, readFully } from "../internal/files.ts"

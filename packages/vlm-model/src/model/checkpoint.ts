@@ -57,13 +57,18 @@ export const resolveCheckpoint = (config: ModelConfig, store: TensorStore): Chec
 /** Bytes that are compared at a time. */
 const comparedAtOnce = 2 ** 22
 
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => {
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false
+  return a.length === b.length
+}
+
 /** Raises HeadNotTied where two tensors differ in any byte. */
 export const requireSame = (store: TensorStore, head: string, embedding: string): void => {
   const [a, b] = [store.tensors.get(head)!, store.tensors.get(embedding)!]
   let same = a.dtype === b.dtype && sameShape(a.shape, b.shape)
   for (let start = 0; same && start < a.byteLength; start += comparedAtOnce) {
     const bytes: readonly [number, number] = [start, Math.min(a.byteLength, start + comparedAtOnce)]
-    same = Buffer.compare(store.read(head, { bytes }), store.read(embedding, { bytes })) === 0
+    same = sameBytes(store.read(head, { bytes }), store.read(embedding, { bytes }))
   }
   if (!same) throw new HeadNotTied({ file: store.path, head, embedding })
 }

@@ -1,7 +1,6 @@
 /** Reads config.json of a model directory, in either layout. */
-import { existsSync } from "node:fs"
-import { join } from "node:path"
-import { FileFailed, parseJson, readTextSync, Safetensors } from "@speedq/formats"
+import { FileFailed, isThere, parseJson, pathIn, readTextSync } from "@speedq/formats"
+import { openModelSync } from "@speedq/formats/Safetensors"
 import * as Schema from "effect/Schema"
 import { isJsonObject, type JsonObject } from "../internal/jsonObject.ts"
 import { decoderFamilies } from "./decoderFamilies.ts"
@@ -73,7 +72,7 @@ export const decodeModelConfig = (raw: unknown, file: string): ModelConfig => {
   }
 }
 
-const fileIn = (directory: string): string => join(directory, "config.json")
+const fileIn = (directory: string): string => pathIn(directory, "config.json")
 
 const readRaw = (file: string): unknown => {
   try {
@@ -94,9 +93,9 @@ export const readLayout = (directory: string): Layout =>
 
 /** Whether a checkpoint is there and has no tensor of a head. What cannot be read is reported where it is loaded. */
 const lacksHead = (directory: string): boolean => {
-  let store: ReturnType<typeof Safetensors.openModelSync>
+  let store: ReturnType<typeof openModelSync>
   try {
-    store = Safetensors.openModelSync(directory)
+    store = openModelSync(directory)
   } catch {
     return false
   }
@@ -125,7 +124,7 @@ export const readModelConfig = (directory: string): ModelConfig => {
   const file = fileIn(directory)
   const raw = readRaw(file)
   const config = withTie(decodeModelConfig(raw, file), raw, directory)
-  const found = quantizationFiles.find((name) => existsSync(join(directory, name)))
+  const found = quantizationFiles.find((name) => isThere(pathIn(directory, name)))
   if (found !== undefined)
     throw new ModelConfigInvalid({ file, reason: alreadyQuantized(`${found} is beside it`).message })
   return config

@@ -3,9 +3,7 @@
  * or since transformers 5 `image_processor` of processor_config.json. A model without them is refused: with those of another
  * model its pictures would be wrong, and nothing would say so.
  */
-import { existsSync } from "node:fs"
-import { join } from "node:path"
-import { mostBytes, readBytes } from "@speedq/formats"
+import { isThere, mostBytes, pathIn, readBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { imagenetStatistics, type PixelStatistics } from "../image/normalize.ts"
@@ -63,13 +61,13 @@ const same = (a: PixelStatistics, b: PixelStatistics): boolean =>
 export const readStatistics = Effect.fnUntraced(function* (
   directory: string
 ): Effect.fn.Return<PixelStatistics, ModelConfigInvalid> {
-  const [oldFile, nestedFile] = [join(directory, old.name), join(directory, nested.name)]
+  const [oldFile, nestedFile] = [pathIn(directory, old.name), pathIn(directory, nested.name)]
   const all: Found[] = []
-  if (existsSync(nestedFile)) {
+  if (isThere(nestedFile)) {
     const { image_processor } = yield* decoded(nestedFile, nested.schema)
     if (image_processor !== undefined) all.push(found(nestedFile, image_processor))
   }
-  if (existsSync(oldFile)) all.push(found(oldFile, yield* decoded(oldFile, old.schema)))
+  if (isThere(oldFile)) all.push(found(oldFile, yield* decoded(oldFile, old.schema)))
   const [chosen, other] = all
   if (chosen === undefined) {
     const { mean, std } = imagenetStatistics

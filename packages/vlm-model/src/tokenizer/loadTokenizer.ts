@@ -2,9 +2,7 @@
  * Loads the tokenizer of a model directory: tokenizer.model, tokenizer.json, or vocab.json and merges.txt, and every file that adds
  * tokens.
  */
-import { readdir } from "node:fs/promises"
-import { join } from "node:path"
-import { attemptOn, type FileFailed, ifPresent, mostBytes, readBytes } from "@speedq/formats"
+import { type FileFailed, ifPresent, mostBytes, namesIn, pathIn, readBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { TokenizerInvalid, TokenizerMissing } from "../Errors.ts"
@@ -36,16 +34,16 @@ export const loadTokenizer = Effect.fnUntraced(function* (
   const added = new AddedTokenFiles()
   for (const token of base.addedTokens) yield* added.add(token, base.file)
 
-  const configFile = join(directory, "tokenizer_config.json")
+  const configFile = pathIn(directory, "tokenizer_config.json")
   const config = yield* readOptional(configFile, TokenizerConfig)
   for (const [key, token] of Object.entries(config?.added_tokens_decoder ?? {})) {
     yield* added.add({ id: Number(key), text: token.content, special: token.special }, configFile)
   }
-  const addedFile = join(directory, "added_tokens.json")
+  const addedFile = pathIn(directory, "added_tokens.json")
   for (const [text, id] of Object.entries((yield* readOptional(addedFile, Vocabulary)) ?? {})) {
     yield* added.add({ id, text, special: false }, addedFile)
   }
-  const map = yield* readOptional(join(directory, "special_tokens_map.json"), SpecialTokensMap)
+  const map = yield* readOptional(pathIn(directory, "special_tokens_map.json"), SpecialTokensMap)
   const special = new Set([...specialTexts(config ?? {}), ...specialTexts(map ?? {})])
   return yield* base.make(added.finish(special), config ?? {})
 })
@@ -70,7 +68,7 @@ const byteLevel = (file: string, { addedTokens, ...parts }: TokenizerParts): Bas
 const fromTokenizerModel = Effect.fnUntraced(function* (
   directory: string
 ): Effect.fn.Return<Base | undefined, FileFailed | TokenizerInvalid> {
-  const file = join(directory, "tokenizer.model")
+  const file = pathIn(directory, "tokenizer.model")
   const bytes = yield* ifPresent(readBytes(file, mostBytes.text))
   if (bytes === undefined) return undefined
   const model = yield* Effect.try({
@@ -120,7 +118,7 @@ const namingKind = (file: string) => (error: FileFailed | TokenizerInvalid) =>
 const fromTokenizerJson = Effect.fnUntraced(function* (
   directory: string
 ): Effect.fn.Return<Base | undefined, FileFailed | TokenizerInvalid> {
-  const file = join(directory, "tokenizer.json")
+  const file = pathIn(directory, "tokenizer.json")
   const json = yield* Effect.catch(readOptional(file, TokenizerJson), namingKind(file))
   if (json === undefined) return undefined
   const merges: Array<readonly [string, string]> = []
@@ -136,8 +134,8 @@ const fromTokenizerJson = Effect.fnUntraced(function* (
 const fromVocabularyAndMerges = Effect.fnUntraced(function* (
   directory: string
 ): Effect.fn.Return<Base | undefined, FileFailed | TokenizerInvalid | TokenizerMissing> {
-  const file = join(directory, "vocab.json")
-  const mergesFile = join(directory, "merges.txt")
+  const file = pathIn(directory, "vocab.json")
+  const mergesFile = pathIn(directory, "merges.txt")
   const vocabulary = yield* readOptional(file, Vocabulary)
   const bytes = yield* ifPresent(readBytes(mergesFile, mostBytes.text))
   if (vocabulary === undefined && bytes === undefined) return undefined
@@ -171,9 +169,6 @@ const readOptional = <S extends Schema.Decoder<unknown>>(file: string, schema: S
         : decodeJson(bytes, schema, (reason) => new TokenizerInvalid({ file, reason }))
     )
   )
-
-const namesIn = (directory: string) =>
-  attemptOn(directory)("list", () => readdir(directory)).pipe(Effect.map((names) => names.sort()))
 
 /** Collects added tokens from several files and refuses contradictions. */
 class AddedTokenFiles {

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { Worker } from "node:worker_threads"
 
-export interface Member {
+interface Member {
   /** Settles when the thread has told anything, or has failed. */
   readonly ready: Promise<void>
   readonly post: (message: object) => void

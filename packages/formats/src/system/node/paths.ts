@@ -1,0 +1,2 @@
+/** Paths of files, as Node has them. */
+export { dirname, join } from "node:path"
