@@ -97,6 +97,7 @@ export { imagenetStatistics, normalizeTiles, type PixelStatistics } from "./imag
 export { openVideo } from "./image/openVideo.ts"
 export { padToSquare } from "./image/padToSquare.ts"
 export { overBudget } from "./image/pixelBudget.ts"
+export { pngPixels, readPng } from "./image/png.ts"
 export { type ImageSettings, imageTileCount, imageTiles, wholeTile } from "./image/preprocess.ts"
 export type { RgbImage } from "./image/RgbImage.ts"
 export { type ResizeFilter, resize } from "./image/resize.ts"
