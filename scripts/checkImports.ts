@@ -17,6 +17,7 @@ const allowed: { readonly [name: string]: readonly string[] } = {
   "vlm-model": ["tensors", "formats"],
   evaluation: ["tensors", "formats", "vlm-model"],
   exports: ["tensors", "formats", "quantizers", "vlm-model"],
+  web: ["tensors", "formats", "quantizers", "vlm-model", "exports"],
   // The engine knows no model.
   pipeline: ["formats"],
   stages: [
@@ -25,7 +26,7 @@ const allowed: { readonly [name: string]: readonly string[] } = {
   ],
   speedq: [
     ...["tensors", "formats", "quantizers", "distillation", "adaround", "vlm-model", "evaluation", "exports"],
-    ...["pipeline", "stages"]
+    ...["web", "pipeline", "stages"]
   ]
 }
 

@@ -83,7 +83,6 @@ export {
   type DecodeImageOptions,
   decodeImage,
   decodePage,
-  defaultMaxPixels,
   type ImageHeader,
   type PictureLimits,
   readImageHeader,
@@ -93,6 +92,7 @@ export { encodeJpeg, encodePng } from "./image/encodeImage.ts"
 export { readImageSize } from "./image/imageSize.ts"
 export { jpegRoundTrip } from "./image/jpegRoundTrip.ts"
 export { loadSharp } from "./image/loadSharp.ts"
+export { defaultMaxPixels } from "./image/maxPixels.ts"
 export { imagenetStatistics, normalizeTiles, type PixelStatistics } from "./image/normalize.ts"
 export { openVideo } from "./image/openVideo.ts"
 export { padToSquare } from "./image/padToSquare.ts"

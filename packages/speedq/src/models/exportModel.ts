@@ -2,10 +2,11 @@
 import { join } from "node:path"
 import { decodeExport, type Exported, writeExports } from "@speedq/exports"
 import { formatBytes } from "@speedq/pipeline"
-import { Compute, computing, Extensions } from "@speedq/stages"
+import { Compute, computing } from "@speedq/stages"
 import type { BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import type { JsonObject } from "effect/Schema"
+import { exportFormats } from "./exportFormats.ts"
 import { openExportable } from "./exportable.ts"
 import { requireEmpty } from "./requireEmpty.ts"
 
@@ -20,7 +21,7 @@ export interface ExportRequest {
 export const exportModel = Effect.fn("exportModel")(
   function* (path: string, request: ExportRequest, _backend: BackendName) {
     const { formats, out } = request
-    const { exporters } = yield* Extensions
+    const exporters = yield* exportFormats
     const choices = yield* computing(() =>
       [...formats].map(([format, options]) => decodeExport({ format, with: options }, exporters))
     )

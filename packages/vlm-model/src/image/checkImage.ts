@@ -2,8 +2,9 @@
 import { readBytes } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import { ImageTooLarge } from "../Errors.ts"
-import { type DecodeImageError, type DecodeImageOptions, decodeImage, defaultMaxPixels } from "./decodeImage.ts"
+import { type DecodeImageError, type DecodeImageOptions, decodeImage } from "./decodeImage.ts"
 import { sizeOfHeader } from "./imageSize.ts"
+import { defaultMaxPixels } from "./maxPixels.ts"
 
 const pngEnd = Buffer.from("0000000049454e44ae426082", "hex")
 

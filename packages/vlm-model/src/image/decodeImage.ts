@@ -9,6 +9,7 @@ import { type ImageCodecMissing, ImageInvalid, ImageTooLarge } from "../Errors.t
 import { type BmpLayout, decodeBmp, isBmp, readBmpLayout } from "./bmp.ts"
 import { gifFirstFrame, gifSize, isGif } from "./gifFirstFrame.ts"
 import { loadSharp } from "./loadSharp.ts"
+import { defaultMaxPixels } from "./maxPixels.ts"
 import { partialPng } from "./partialPng.ts"
 import { formatNames, pictureFormat } from "./pictureFormat.ts"
 import type { RgbImage } from "./RgbImage.ts"
@@ -53,8 +54,6 @@ export interface ImageHeader {
   readonly truncated: Truncated
 }
 
-/** Pillow refuses images with more. */
-export const defaultMaxPixels = 178_956_970
 const formats = ["png", "jpeg", "webp", "gif", "tiff"] as const
 /** Colours as sharp names them; a TIFF can have others. */
 const spaces: ReadonlyArray<string> = ["srgb", "rgb16", "b-w", "grey16", "cmyk"]

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process"
 import * as Effect from "effect/Effect"
 import { FfmpegMissing, ImageTooLarge, VideoInvalid } from "../Errors.ts"
-import { defaultMaxPixels } from "./decodeImage.ts"
+import { defaultMaxPixels } from "./maxPixels.ts"
 import type { RgbImage } from "./RgbImage.ts"
 import type { OpenVideoOptions, VideoError, VideoSource } from "./VideoSource.ts"
 

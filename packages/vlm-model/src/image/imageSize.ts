@@ -4,7 +4,8 @@ import { checkOutsideSync, fileFailed } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import { ImageTooLarge } from "../Errors.ts"
 import { isBmp, readBmpLayout } from "./bmp.ts"
-import { type DecodeImageError, defaultMaxPixels, type PictureLimits, readImageHeader } from "./decodeImage.ts"
+import { type DecodeImageError, type PictureLimits, readImageHeader } from "./decodeImage.ts"
+import { defaultMaxPixels } from "./maxPixels.ts"
 import { gifSize, isGif } from "./gifFirstFrame.ts"
 
 export interface ImageSize {

@@ -1,5 +1,6 @@
 /** Pictures that are shown together have no more pixels together than one may have: a thousand small ones take the memory of a large one. */
-import { defaultMaxPixels, type PictureLimits } from "./decodeImage.ts"
+import type { PictureLimits } from "./decodeImage.ts"
+import { defaultMaxPixels } from "./maxPixels.ts"
 
 /**
  * Why pictures of these sizes are not shown together; undefined where they are.

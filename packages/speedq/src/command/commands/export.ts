@@ -19,7 +19,7 @@ export const exportCommand = Command.make(
     format: Flag.String("format").pipe(
       Flag.withMetavar("NAME[,NAME...]"),
       Flag.withDescription(
-        "packed is small, for chat and evaluate; fake-quant loads wherever the original does; hf is transformers' layout, original the hub's; onnx is for transformers.js, gguf for llama.cpp; gptq, compressed-tensors and awq keep codes for vLLM; quant-details is the reference's; or a plugin's format; several are written together, all or none"
+        "packed is small, for chat and evaluate; fake-quant loads wherever the original does; hf is transformers' layout, original the hub's; web is a page that runs the model in a browser; onnx is for transformers.js, gguf for llama.cpp; gptq, compressed-tensors and awq keep codes for vLLM; quant-details is the reference's; or a plugin's format; several are written together, all or none"
       )
     ),
     with: Flag.String("with").pipe(
@@ -65,6 +65,7 @@ export const exportCommand = Command.make(
     { command: "speedq export runs/1b --format packed" },
     { command: "speedq export runs/1b/model/packed --format fake-quant --dtype f32 --out models/1b-2bit" },
     { command: "speedq export runs/1b --format hf --out models/1b-2bit-hf" },
+    { command: "speedq export runs/1b --format web --out site" },
     { command: "speedq export runs/1b --format onnx --out models/1b-2bit-onnx" },
     { command: "speedq export runs/1b --format gguf --out models/1b-2bit-gguf" },
     { command: "speedq export runs/1b --format packed,hf --with hf.dtype=f32 --out models/1b-2bit" },

@@ -21,12 +21,16 @@ const read = async (name: keyof typeof urls): Promise<Uint8Array> => {
   }
 }
 
-export const readKernels = (build: "relaxed" | "plain"): Promise<Uint8Array> => read(build)
+let magnitude: Uint8Array | undefined
 
-// Half a kilobyte that is wanted at once later: a failure is told to who wants it.
-const magnitude = await read("magnitude").catch((error: BackendUnavailable) => error)
+/** The kernels of a build; what is wanted at once later comes with them. */
+export const readKernels = async (build: "relaxed" | "plain"): Promise<Uint8Array> => {
+  magnitude ??= await read("magnitude")
+  return read(build)
+}
 
+/** Raises BackendUnavailable before a native backend has been started: a page fetches nothing at once. */
 export const readMagnitude = (): Uint8Array => {
-  if (magnitude instanceof BackendUnavailable) throw magnitude
+  if (magnitude === undefined) throw new BackendUnavailable("native", "start it before tensors are read from files")
   return magnitude
 }

@@ -1,0 +1,2 @@
+/** Pillow refuses images with more pixels. */
+export const defaultMaxPixels = 178_956_970

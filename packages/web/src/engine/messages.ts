@@ -1,0 +1,93 @@
+/** What the page and its engine, which runs in a worker, tell each other. */
+import type { ModelIndex } from "../model/ModelIndex.ts"
+
+/** A file with its path in what was chosen or dropped. */
+export interface ChosenFile {
+  readonly path: string
+  readonly blob: Blob
+}
+
+/** Where a model comes from. */
+export type ModelSource =
+  /** The folder beside the page, as it was kept, or as its server gives it. */
+  | { readonly kind: "site"; readonly folder: string }
+  | { readonly kind: "files"; readonly files: readonly ChosenFile[] }
+  /** Files that were kept before. */
+  | { readonly kind: "kept" }
+
+export type Request =
+  | { readonly kind: "look"; readonly page: string; readonly folder: string }
+  | { readonly kind: "open"; readonly page: string; readonly source: ModelSource; readonly keep: boolean }
+  | { readonly kind: "forget"; readonly page: string }
+  | { readonly kind: "picture"; readonly id: number; readonly name: string; readonly blob: Blob }
+  | { readonly kind: "removePicture"; readonly id: number }
+  | {
+      readonly kind: "ask"
+      readonly question: string
+      readonly pictures: readonly number[]
+      readonly maxNewTokens: number
+    }
+  | { readonly kind: "stop" }
+  | { readonly kind: "reset" }
+
+export interface Told {
+  /** Name of the error's type. */
+  readonly tag: string
+  readonly message: string
+}
+
+/** A model that can be opened without choosing files. */
+interface Found {
+  readonly name: string
+  readonly bytes: number
+  /** Bytes of it that are kept here already. */
+  readonly keptBytes: number
+}
+
+export interface Opened {
+  readonly name: string
+  readonly threads: number
+  readonly build: string
+  /** Bytes of its weights in memory. */
+  readonly weightBytes: number
+  readonly isKept: boolean
+}
+
+export interface PictureTiles {
+  readonly id: number
+  readonly width: number
+  readonly height: number
+  readonly count: number
+  /** Side of a tile. */
+  readonly size: number
+  /** [count, size, size, 3] */
+  readonly data: Uint8Array<ArrayBuffer>
+}
+
+export interface Answered {
+  readonly tokens: number
+  /** Until the first token. */
+  readonly waitedSeconds: number
+  /** From the first token to the last. */
+  readonly seconds: number
+  readonly memoryBytes: number
+  readonly peakBytes: number
+}
+
+export type Event =
+  | { readonly kind: "found"; readonly site: Found | undefined; readonly kept: Found | undefined }
+  | { readonly kind: "loading"; readonly file: string; readonly done: number; readonly total: number }
+  | { readonly kind: "opened"; readonly model: Opened }
+  | { readonly kind: "forgotten" }
+  | { readonly kind: "pictureReady"; readonly picture: PictureTiles }
+  | { readonly kind: "pictureFailed"; readonly id: number; readonly error: Told }
+  | { readonly kind: "preparing"; readonly tiles: number; readonly of: number; readonly tokens: number }
+  | { readonly kind: "piece"; readonly text: string }
+  | { readonly kind: "answered"; readonly answer: Answered }
+  | { readonly kind: "failed"; readonly during: "look" | "open" | "ask" | "forget"; readonly error: Told }
+
+/** A model's index with the blobs of its parts, in the order of the index. */
+export interface IndexedModel {
+  readonly index: ModelIndex
+  readonly partBlobs: ReadonlyMap<string, Blob>
+}

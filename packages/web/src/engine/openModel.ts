@@ -1,0 +1,72 @@
+/** A model that is ready to be asked, out of the blobs of its files. */
+import { packedWeights, readPackedModel, releasePacked, releaseParameters } from "@speedq/exports"
+import { provideFiles } from "@speedq/formats/BlobFiles"
+import { openModel } from "@speedq/formats/Safetensors"
+import { isPackedContainer, quantizers } from "@speedq/quantizers"
+import { makeNativeBackend } from "@speedq/tensors"
+import { type AnsweringModel, loadWeights, openModelDirectory, weightsFrom } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+
+/** Where files of the model are, for all that reads them. */
+const directory = "model"
+
+/** Threads beyond which the products of a token gain nothing. */
+const mostThreads = 8
+
+const gibibyte = 2 ** 30
+
+/** Bytes of one memory: 4 GiB of addresses where the browser gives them, which cost nothing until they are used; phones give less. */
+const memoryBytes = (): number => {
+  for (let bytes = 4 * gibibyte; bytes > gibibyte / 4; bytes /= 2) {
+    try {
+      new WebAssembly.Memory({ initial: bytes / 65536, maximum: bytes / 65536, shared: true })
+      return bytes
+    } catch {
+      // Half of it may be there.
+    }
+  }
+  return gibibyte / 4
+}
+
+
+const openBackend = Effect.acquireRelease(
+  Effect.promise(() =>
+    makeNativeBackend({
+      threads: crossOriginIsolated ? Math.min(mostThreads, navigator.hardwareConcurrency) : 1,
+      blas: "none",
+      memoryBytes: memoryBytes()
+    })
+  ),
+  (backend) => Effect.promise(() => backend.close())
+)
+
+/** Opens it for the life of the scope. Fails with what reading models fails with. */
+export const openBlobs = Effect.fnUntraced(function* (files: Iterable<readonly [name: string, blob: Blob]>) {
+  provideFiles(directory, files)
+  const read = yield* openModelDirectory(directory)
+  const backend = yield* openBackend
+  const weights = yield* Effect.acquireRelease(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { store } = yield* openModel(directory)
+        return yield* Effect.try({
+          try: () => {
+            if (!isPackedContainer(store)) {
+              const whole = loadWeights(backend, read.config, store)
+              return { weights: weightsFrom(whole), release: () => releaseParameters(whole) }
+            }
+            const { packed, others } = readPackedModel(backend, read.config, store, quantizers)
+            const release = () => {
+              releasePacked(packed)
+              releaseParameters(others)
+            }
+            return { weights: packedWeights(packed, others), release }
+          },
+          catch: (error) => error as Error
+        })
+      })
+    ),
+    ({ release }) => Effect.sync(release)
+  )
+  return { backend, directory: read, weights: weights.weights } satisfies AnsweringModel
+})

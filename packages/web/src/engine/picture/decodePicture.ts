@@ -1,0 +1,61 @@
+/**
+ * Pictures as a browser decodes them. PNG, whose pixels are exact, is decoded here, since a canvas cannot hold colours that are
+ * transparent: those get the bytes that `speedq chat` gives them. Others are turned as their EXIF says, as every page shows them.
+ */
+import { defaultMaxPixels, pngPixels, type RgbImage, readPng } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import { PictureUnreadable } from "../Errors.ts"
+
+const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
+
+const inflate = async (pieces: readonly Uint8Array[]): Promise<Uint8Array> => {
+  const stream = new Blob(pieces as Uint8Array<ArrayBuffer>[]).stream().pipeThrough(new DecompressionStream("deflate"))
+  return new Uint8Array(await new Response(stream).arrayBuffer())
+}
+
+const tooLarge = (width: number, height: number): string | undefined =>
+  width * height > defaultMaxPixels ? `${width} x ${height} pixels are more than ${defaultMaxPixels}` : undefined
+
+const decodePng = async (bytes: Uint8Array): Promise<RgbImage> => {
+  const parts = readPng(bytes)
+  if (parts === undefined) throw new Error("the PNG is damaged")
+  const { width, height } = parts.header
+  const refusal = tooLarge(width, height)
+  if (refusal !== undefined) throw new Error(refusal)
+  const pixels = pngPixels(parts, await inflate(parts.data))
+  if (pixels === undefined) throw new Error("the PNG is of no known kind")
+  return pixels
+}
+
+const decodeByBrowser = async (blob: Blob): Promise<RgbImage> => {
+  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" })
+  const { width, height } = bitmap
+  const refusal = tooLarge(width, height)
+  if (refusal !== undefined) throw new Error(refusal)
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })
+  if (context === null) throw new Error("the browser has no canvas of this size")
+  context.drawImage(bitmap, 0, 0)
+  bitmap.close()
+  const rgba = context.getImageData(0, 0, width, height).data
+  const data = new Uint8Array(3 * width * height)
+  for (let from = 0, to = 0; to < data.length; from += 4, to += 3) {
+    data[to] = rgba[from]!
+    data[to + 1] = rgba[from + 1]!
+    data[to + 2] = rgba[from + 2]!
+  }
+  return { width, height, data }
+}
+
+/** Fails with PictureUnreadable. */
+export const decodePicture = (name: string, blob: Blob): Effect.Effect<RgbImage, PictureUnreadable> =>
+  Effect.tryPromise({
+    try: async () => {
+      const head = new Uint8Array(await blob.slice(0, signature.length).arrayBuffer())
+      const isPng = signature.every((byte, at) => head[at] === byte)
+      return isPng ? decodePng(new Uint8Array(await blob.arrayBuffer())) : decodeByBrowser(blob)
+    },
+    catch: (error) => {
+      const reason = error instanceof Error ? error.message : String(error)
+      return new PictureUnreadable({ name, reason: `it cannot be read as a picture: ${reason}` })
+    }
+  })

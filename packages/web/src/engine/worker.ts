@@ -1,0 +1,247 @@
+/** The engine: a worker that keeps models, opens one, and answers about pictures. One request at a time, but for what stops an answer. */
+import { greedy, imageTiles, makeConversation, type Tiles } from "@speedq/vlm-model"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { bytesOf, type ModelIndex } from "../model/ModelIndex.ts"
+import { NotAModel } from "./Errors.ts"
+import type { Event, ModelSource, Request, Told } from "./messages.ts"
+import { openBlobs } from "./openModel.ts"
+import { decodePicture } from "./picture/decodePicture.ts"
+import { collectModel, keptBytes } from "./store/collectModel.ts"
+import { downloadIndex, downloadPart } from "./store/download.ts"
+import { indexFiles } from "./store/indexFiles.ts"
+import { openPartStore, type PartStore } from "./store/PartStore.ts"
+
+const tell = (event: Event, transfer: Transferable[] = []): void => self.postMessage(event, { transfer })
+
+const toldOf = (error: unknown): Told => {
+  const { _tag: tag = "Error", message = String(error) } = error as { readonly _tag?: string; readonly message?: string }
+  return { tag, message }
+}
+
+/** An index is told under the page that it belongs to: pages of one server share what it keeps. */
+const keys = (page: string) => ({ site: `site-${encodeURIComponent(page)}`, files: `files-${encodeURIComponent(page)}` })
+
+const loading = (file: string, done: number, total: number): void => tell({ kind: "loading", file, done, total })
+
+/** The store where it is wanted; without one nothing is found and what comes stays in memory. */
+const holding = (store: PartStore | undefined) => ({
+  find: (part: Parameters<PartStore["find"]>[0]) => (store === undefined ? Effect.succeed(undefined) : store.find(part)),
+  told: loading
+})
+
+const found = Effect.fnUntraced(function* (index: ModelIndex | undefined, store: PartStore | undefined) {
+  if (index === undefined) return undefined
+  const kept = store === undefined ? 0 : yield* keptBytes(index, store)
+  return { name: index.name, bytes: bytesOf(index), keptBytes: kept }
+})
+
+/** The model beside the page by its server, or without a network as it was kept. */
+const siteIndex = Effect.fnUntraced(function* (page: string, folder: string, store: PartStore | undefined) {
+  const kept = yield* store === undefined ? Effect.succeed(undefined) : store.readIndex(keys(page).site)
+  return yield* downloadIndex(folder).pipe(
+    Effect.catchTag("DownloadFailed", (error) => (kept === undefined ? Effect.fail(error) : Effect.succeed(kept)))
+  )
+})
+
+const optionalStore = Effect.orElseSucceed(openPartStore, () => undefined)
+
+const look = Effect.fnUntraced(function* (page: string, folder: string) {
+  const store = yield* optionalStore
+  const index = yield* Effect.orElseSucceed(siteIndex(page, folder, store), () => undefined)
+  const files = store && (yield* store.readIndex(keys(page).files))
+  tell({ kind: "found", site: yield* found(index, store), kept: yield* found(files, store) })
+})
+
+const noModel = (reason: string) => new NotAModel({ files: [], reason })
+
+/** The index of a model and its files. */
+const collect = Effect.fnUntraced(function* (page: string, source: ModelSource, keep: boolean) {
+  const store = keep ? yield* openPartStore : yield* optionalStore
+  const keeping = keep ? store : undefined
+  const inMemory = (_: unknown, bytes: Uint8Array<ArrayBuffer>) => Effect.succeed(new Blob([bytes]))
+  switch (source.kind) {
+    case "site": {
+      const index = yield* siteIndex(page, source.folder, store)
+      if (index === undefined) return yield* noModel("this page has no model beside it")
+      const files = yield* collectModel(index, {
+        ...holding(store),
+        fetchPart: (part, received) => downloadPart(source.folder, part, received),
+        hold: (part, bytes) => (keeping === undefined ? inMemory(part, bytes) : keeping.put(part, bytes))
+      })
+      if (keeping !== undefined) yield* keeping.writeIndex(keys(page).site, index)
+      return { index, files }
+    }
+    case "files": {
+      const { index, partBlobs } = yield* indexFiles(source.files, loading)
+      const blobOf = (sha256: string) => partBlobs.get(sha256)!
+      const files = yield* collectModel(index, {
+        ...holding(keeping),
+        fetchPart: ({ file, sha256, bytes }, received) =>
+          Effect.tryPromise({
+            try: async () => {
+              const read = new Uint8Array(await blobOf(sha256).arrayBuffer())
+              received(bytes)
+              return read
+            },
+            catch: (error) => new NotAModel({ files: [file], reason: `it cannot be read: ${String(error)}` })
+          }),
+        hold: (part, bytes) =>
+          keeping === undefined ? Effect.succeed(blobOf(part.sha256)) : keeping.put(part, bytes)
+      })
+      if (keeping !== undefined) yield* keeping.writeIndex(keys(page).files, index)
+      return { index, files }
+    }
+    case "kept": {
+      const index = store && (yield* store.readIndex(keys(page).files))
+      if (index === undefined) return yield* noModel("no model is kept here any more")
+      const files = yield* collectModel(index, {
+        ...holding(store),
+        fetchPart: ({ file }) => Effect.fail(noModel(`the browser has removed ${file}, choose the files again`)),
+        hold: inMemory
+      })
+      return { index, files }
+    }
+  }
+})
+
+type Model = Effect.Success<ReturnType<typeof openBlobs>>
+
+/** The model that is open, and what is said about it. */
+interface Session {
+  readonly scope: Scope.Closeable
+  readonly model: Model
+  readonly conversation: ReturnType<typeof makeConversation>
+}
+let session: Session | undefined
+const pictures = new Map<number, Tiles>()
+let answering: Fiber.Fiber<void, unknown> | undefined
+let stopped = false
+
+const closeSession = Effect.suspend(() => {
+  const closing = session
+  session = undefined
+  pictures.clear()
+  return closing === undefined ? Effect.void : Scope.close(closing.scope, Exit.void)
+})
+
+const open = Effect.fnUntraced(function* (page: string, source: ModelSource, keep: boolean) {
+  yield* closeSession
+  const { index, files } = yield* collect(page, source, keep)
+  const scope = yield* Scope.make()
+  const model = yield* Scope.provide(openBlobs(files), scope).pipe(
+    Effect.onError(() => Scope.close(scope, Exit.void))
+  )
+  const conversation = makeConversation(model)
+  session = { scope, model, conversation }
+  const { description } = model.backend
+  tell({
+    kind: "opened",
+    model: {
+      name: index.name,
+      threads: description.threads,
+      build: description.simd,
+      weightBytes: model.backend.usage().bytes,
+      isKept: keep || source.kind === "kept"
+    }
+  })
+})
+
+const addPicture = Effect.fnUntraced(function* (id: number, name: string, blob: Blob) {
+  if (session === undefined) return
+  const { image } = session.model.directory
+  const picture = yield* decodePicture(name, blob)
+  const tiles = imageTiles(picture, image)
+  pictures.set(id, tiles)
+  const { width, height } = picture
+  const data = Uint8Array.from(tiles.data)
+  tell({ kind: "pictureReady", picture: { id, width, height, ...tiles, data } }, [data.buffer])
+})
+
+const ask = Effect.fnUntraced(function* ({ question, pictures: ids, maxNewTokens }: Request & { kind: "ask" }) {
+  if (session === undefined) return
+  const { conversation, model } = session
+  const images = ids.flatMap((id) => pictures.get(id) ?? [])
+  const begun = performance.now()
+  let [tokens, first] = [0, begun]
+  const pieces = conversation.ask({
+    question,
+    images,
+    maxNewTokens,
+    sampler: greedy,
+    watch: ({ tiles, of, tokens: length }) => tell({ kind: "preparing", tiles, of, tokens: length }),
+    onToken: () => {
+      if (tokens++ === 0) first = performance.now()
+    }
+  })
+  const answer = Stream.runForEach(pieces, (text) => Effect.sync(() => tell({ kind: "piece", text })))
+  answering = yield* Effect.forkChild(answer)
+  const exit = yield* Fiber.await(answering)
+  answering = undefined
+  if (Exit.isFailure(exit) && !stopped) return yield* Effect.failCause(exit.cause)
+  const ended = performance.now()
+  const { bytes: memoryBytes, peakBytes } = model.backend.usage()
+  const waitedSeconds = ((tokens === 0 ? ended : first) - begun) / 1000
+  tell({
+    kind: "answered",
+    answer: { tokens, waitedSeconds, seconds: tokens === 0 ? 0 : (ended - first) / 1000, memoryBytes, peakBytes }
+  })
+})
+
+const forget = Effect.fnUntraced(function* (page: string) {
+  yield* closeSession
+  const store = yield* openPartStore
+  for (const key of Object.values(keys(page))) yield* store.forget(key)
+  tell({ kind: "forgotten" })
+})
+
+const failed = (during: (Event & { kind: "failed" })["during"]) => (error: unknown) =>
+  Effect.sync(() => tell({ kind: "failed", during, error: toldOf(error) }))
+
+/** What is wrong, a mistake of ours included, is told. */
+const telling = <E>(work: Effect.Effect<void, E>, tellError: (error: unknown) => Effect.Effect<void>) =>
+  work.pipe(Effect.sandbox, Effect.catch((cause) => tellError(Cause.squash(cause))))
+
+const obey = (request: Request): Effect.Effect<void> => {
+  switch (request.kind) {
+    case "look":
+      return telling(look(request.page, request.folder), failed("look"))
+    case "open":
+      return telling(open(request.page, request.source, request.keep), failed("open"))
+    case "forget":
+      return telling(forget(request.page), failed("forget"))
+    case "picture":
+      return telling(addPicture(request.id, request.name, request.blob), (error) =>
+        Effect.sync(() => tell({ kind: "pictureFailed", id: request.id, error: toldOf(error) }))
+      )
+    case "removePicture":
+      return Effect.sync(() => pictures.delete(request.id))
+    case "ask":
+      return telling(
+        Effect.suspend(() => {
+          stopped = false
+          return ask(request)
+        }),
+        failed("ask")
+      )
+    case "reset":
+      return Effect.sync(() => session?.conversation.reset())
+    case "stop":
+      return Effect.void
+  }
+}
+
+let last: Promise<void> = Promise.resolve()
+
+self.onmessage = ({ data }: MessageEvent<Request>) => {
+  if (data.kind === "stop") {
+    stopped = true
+    if (answering !== undefined) Effect.runFork(Fiber.interrupt(answering))
+    return
+  }
+  last = last.then(() => Effect.runPromise(obey(data)))
+}

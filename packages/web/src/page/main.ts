@@ -1,0 +1,251 @@
+/** The page: opens a model, asks it about pictures, shows what it answers. */
+import type { Event, ModelSource, Opened, Told } from "../engine/messages.ts"
+import { takePicture } from "./camera.ts"
+import { addAnswer, addQuestion, clearLog } from "./conversationLog.ts"
+import { chosenFiles, droppedFiles, isPicture } from "./droppedFiles.ts"
+import { element, formatBytes, show } from "./elements.ts"
+import { startEngine } from "./engineClient.ts"
+import { changeLanguage, language, say, writeTexts } from "./language.ts"
+import { goOffline } from "./offline.ts"
+import { plainWords, worksWithoutKeeping } from "./problems.ts"
+import { addPicture, areReady, pictureReady, removePicture, takePictures } from "./tray.ts"
+
+const here = new URL("./", location.href)
+const page = here.pathname
+const folder = new URL("model/", here).href
+
+type Found = Event & { readonly kind: "found" }
+
+/** What the page is about. */
+const state: {
+  found: Found | undefined
+  model: Opened | undefined
+  /** What is being opened, or was last tried. */
+  source: ModelSource | undefined
+  isBusy: boolean
+  answer: ReturnType<typeof addAnswer> | undefined
+} = { found: undefined, model: undefined, source: undefined, isBusy: false, answer: undefined }
+
+const keep = (): boolean => element<HTMLInputElement>("keep").checked
+
+const setStatus = (text: string): void => {
+  element("status").textContent = text
+}
+
+// Problems
+
+const tellProblem = (error: Told): void => {
+  element("problem-words").textContent = plainWords(error, language())
+  element("problem-details").textContent = `${error.tag}: ${error.message}`
+  show("without-keeping", worksWithoutKeeping(error))
+  show("problem", true)
+}
+const clearProblem = (): void => show("problem", false)
+
+// Models
+
+/** Shows what can be done, and what cannot now. */
+const update = (): void => {
+  const { found, model, isBusy, answer } = state
+  show("start", model === undefined)
+  show("chat", model !== undefined)
+  show("progress", isBusy && model === undefined)
+  const site = found?.site
+  show("offer", site !== undefined && !isBusy)
+  if (site !== undefined) {
+    const left = formatBytes(site.bytes - site.keptBytes)
+    element("load").textContent = site.keptBytes > 0 ? say().goOn(site.name, left) : say().load(site.name, left)
+  }
+  for (const id of ["choose-folder", "choose-files"]) element<HTMLButtonElement>(id).disabled = isBusy
+  element("model-name").textContent = model?.name ?? ""
+  document.title = model === undefined ? "SPEED-Q" : `${model.name} · SPEED-Q`
+  show("send", answer === undefined)
+  show("stop", answer !== undefined)
+  for (const id of ["reset", "forget"]) element<HTMLButtonElement>(id).disabled = answer !== undefined
+  element<HTMLButtonElement>("send").disabled = !areReady()
+}
+
+const openModel = (source: ModelSource, isKept = keep()): void => {
+  if (state.isBusy) return
+  clearProblem()
+  state.source = source
+  state.isBusy = true
+  element<HTMLProgressElement>("progress-bar").value = 0
+  element("progress-text").textContent = say().opening
+  update()
+  engine({ kind: "open", page, source, keep: isKept })
+}
+
+// What the engine says
+
+const hear = (event: Event): void => {
+  switch (event.kind) {
+    case "found": {
+      state.found = event
+      update()
+      const { site, kept } = event
+      if (site !== undefined && site.keptBytes === site.bytes) openModel({ kind: "site", folder })
+      else if (site === undefined && kept !== undefined) openModel({ kind: "kept" })
+      return
+    }
+    case "loading": {
+      const part = event.total === 0 ? 1 : event.done / event.total
+      element<HTMLProgressElement>("progress-bar").value = part
+      element("progress-text").textContent =
+        part === 1 ? say().opening : say().reading(event.file, Math.floor(100 * part))
+      return
+    }
+    case "opened": {
+      state.model = event.model
+      state.isBusy = false
+      update()
+      setStatus(say().ready(event.model.threads, formatBytes(event.model.weightBytes)))
+      element("question").focus()
+      return
+    }
+    case "forgotten": {
+      state.model = undefined
+      clearLog()
+      takePictures().items.forEach((item) => {
+        item.remove()
+      })
+      engine({ kind: "look", page, folder })
+      update()
+      element("choose-folder").focus()
+      return
+    }
+    case "pictureReady":
+      pictureReady(event.picture)
+      return update()
+    case "pictureFailed":
+      removePicture(event.id)
+      tellProblem(event.error)
+      return update()
+    case "preparing":
+      return setStatus(
+        event.tiles < event.of ? say().tileStep(event.tiles + 1, event.of) : say().readStep(event.tokens)
+      )
+    case "piece":
+      return state.answer?.add(event.text)
+    case "answered": {
+      endAnswer()
+      const { tokens, seconds, waitedSeconds, memoryBytes } = event.answer
+      const rate = seconds > 0 ? ((tokens - 1) / seconds).toFixed(1) : "-"
+      setStatus(say().answered(tokens, rate, waitedSeconds.toFixed(1), formatBytes(memoryBytes)))
+      return
+    }
+    case "failed": {
+      state.isBusy = false
+      endAnswer()
+      tellProblem(event.error)
+      if (event.during === "open") engine({ kind: "look", page, folder: "" })
+      update()
+    }
+  }
+}
+
+const endAnswer = (): void => {
+  state.answer?.end()
+  state.answer = undefined
+  update()
+}
+
+// What the user does
+
+const field = element<HTMLTextAreaElement>("question")
+
+const ask = (): void => {
+  const question = field.value.trim()
+  if (question === "" || state.answer !== undefined || !areReady() || state.model === undefined) return
+  clearProblem()
+  const { ids, items } = takePictures()
+  field.value = ""
+  addQuestion(question, items)
+  state.answer = addAnswer()
+  update()
+  const longest = Math.max(1, Math.floor(element<HTMLInputElement>("longest").valueAsNumber || 1))
+  engine({ kind: "ask", question, pictures: ids, maxNewTokens: longest })
+}
+
+const pictures = (files: readonly { readonly path: string; readonly blob: Blob }[]): void => {
+  clearProblem()
+  for (const { path, blob } of files) {
+    addPicture(path.split("/").at(-1) ?? path, blob, {
+      look: (id, name, picture) => engine({ kind: "picture", id, name, blob: picture }),
+      drop: (id) => engine({ kind: "removePicture", id }),
+      changed: update
+    })
+  }
+}
+
+const listen = (): void => {
+  element("language").onclick = () => {
+    changeLanguage()
+    update()
+  }
+  element("load").onclick = () => openModel({ kind: "site", folder })
+  element("without-keeping").onclick = () => state.source && openModel(state.source, false)
+  for (const kind of ["folder", "files", "picture"] as const) {
+    const input = element<HTMLInputElement>(`${kind}-input`)
+    element(kind === "picture" ? "add-picture" : `choose-${kind}`).onclick = () => input.click()
+    input.onchange = () => {
+      const files = chosenFiles(input.files ?? [])
+      input.value = ""
+      if (files.length === 0) return
+      if (kind === "picture") pictures(files)
+      else openModel({ kind: "files", files })
+    }
+  }
+  element("use-camera").onclick = () => {
+    takePicture().then(
+      (blob) => blob && pictures([{ path: "camera.png", blob }]),
+      (error: unknown) => tellProblem({ tag: "PictureUnreadable", message: String(error) })
+    )
+  }
+  element<HTMLFormElement>("ask").onsubmit = (event) => {
+    event.preventDefault()
+    ask()
+  }
+  field.onkeydown = (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return
+    event.preventDefault()
+    ask()
+  }
+  element("stop").onclick = () => engine({ kind: "stop" })
+  document.onkeydown = ({ key }) => {
+    if (key === "Escape" && state.answer !== undefined) engine({ kind: "stop" })
+  }
+  element("reset").onclick = () => {
+    clearLog()
+    clearProblem()
+    setStatus("")
+    engine({ kind: "reset" })
+    field.focus()
+  }
+  element("forget").onclick = () => engine({ kind: "forget", page })
+  document.onpaste = ({ clipboardData }) => {
+    const files = chosenFiles(clipboardData?.files ?? []).filter(isPicture)
+    if (state.model !== undefined && files.length > 0) pictures(files)
+  }
+  document.ondragover = (event) => {
+    event.preventDefault()
+    document.body.classList.add("over")
+  }
+  document.ondragleave = () => document.body.classList.remove("over")
+  document.ondrop = (event) => {
+    event.preventDefault()
+    document.body.classList.remove("over")
+    if (event.dataTransfer === null) return
+    void droppedFiles(event.dataTransfer).then((files) => {
+      if (files.length === 0) return
+      if (state.model !== undefined && files.every(isPicture)) pictures(files)
+      else if (state.model === undefined) openModel({ kind: "files", files })
+    })
+  }
+}
+
+writeTexts()
+listen()
+const engine = (await goOffline()) ? () => {} : startEngine(hear)
+engine({ kind: "look", page, folder })
+update()

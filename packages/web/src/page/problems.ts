@@ -1,0 +1,67 @@
+/** What went wrong, in plain words; what the error itself says stands behind them as details. */
+import type { Told } from "../engine/messages.ts"
+import type { Language } from "./words.ts"
+
+type Kind = "wrongFile" | "network" | "cut" | "damaged" | "full" | "notKept" | "memory" | "picture" | "long" | "engine" | "unknown"
+
+const kinds: { readonly [tag: string]: Kind | undefined } = {
+  NotAModel: "wrongFile",
+  ModelConfigInvalid: "wrongFile",
+  SafetensorsInvalid: "wrongFile",
+  ModelIncomplete: "wrongFile",
+  TokenizerMissing: "wrongFile",
+  TokenizerInvalid: "wrongFile",
+  SpecialTokenMissing: "wrongFile",
+  VocabularyMismatch: "wrongFile",
+  PackedInvalid: "wrongFile",
+  QuantizerMissing: "wrongFile",
+  QuantizerVersionDiffers: "wrongFile",
+  WeightsMismatch: "wrongFile",
+  WeightShapeMismatch: "wrongFile",
+  WeightsQuantized: "wrongFile",
+  FileFailed: "wrongFile",
+  DownloadFailed: "network",
+  DownloadCut: "cut",
+  PartDamaged: "damaged",
+  StorageFull: "full",
+  StorageUnavailable: "notKept",
+  OutOfMemory: "memory",
+  RangeError: "memory",
+  PictureUnreadable: "picture",
+  PromptTooLong: "long",
+  BackendUnavailable: "engine"
+}
+
+const texts: { readonly [L in Language]: { readonly [K in Kind]: string } } = {
+  en: {
+    wrongFile: "These files are not a model that this page can open. Choose the whole folder of a packed model.",
+    network: "The model could not be loaded: the server or the network does not answer. Try again.",
+    cut: "The download ended too early. Load it again: it goes on where it stopped.",
+    damaged: "A file of the model is damaged: it is not the one that was exported. Copy it again from where it was made.",
+    full: "There is no room to keep the model on this device. Free some space, or use it without keeping it.",
+    notKept: "This browser keeps nothing for the page; private windows do not. The model can be used without keeping it.",
+    memory: "This device has too little memory for that. Close other pages, or take a smaller model or fewer pictures.",
+    picture: "This picture cannot be read. Take a PNG, a JPEG or a WebP.",
+    long: "The conversation has become longer than the model can read. Begin a new one.",
+    engine: "This browser is too old to run the model: it has no WebAssembly SIMD.",
+    unknown: "Something went wrong that should not."
+  },
+  zh: {
+    wrongFile: "这些文件不是本页能打开的模型。请选择打包模型的整个文件夹。",
+    network: "模型无法加载：服务器或网络没有响应。请重试。",
+    cut: "下载提前中断。请再次加载，会从中断处继续。",
+    damaged: "模型的一个文件已损坏，与导出的不同。请从原处重新复制。",
+    full: "本机没有空间保存模型。请腾出空间，或者不保存直接使用。",
+    notKept: "此浏览器不为本页保存文件（例如隐私窗口）。可以不保存直接使用模型。",
+    memory: "本机内存不足。请关闭其他页面，或使用更小的模型、更少的图片。",
+    picture: "无法读取这张图片。请使用 PNG、JPEG 或 WebP。",
+    long: "对话超过了模型能阅读的长度。请开始新的对话。",
+    engine: "此浏览器太旧，无法运行模型：没有 WebAssembly SIMD。",
+    unknown: "出现了不该出现的错误。"
+  }
+}
+
+export const plainWords = ({ tag }: Told, language: Language): string => texts[language][kinds[tag] ?? "unknown"]
+
+/** Whether the same would work if nothing were kept. */
+export const worksWithoutKeeping = ({ tag }: Told): boolean => tag === "StorageFull" || tag === "StorageUnavailable"

@@ -1,0 +1,43 @@
+/** The nano model, quantized to nearest, as a packed directory and as a page. */
+import { join } from "node:path"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { type DeployedModel, packedExporter, releaseParameters, type SourceModel, writeExports } from "@speedq/exports"
+import { bilevel, embeddingSym4, type QuantizerChoice } from "@speedq/quantizers"
+import type { Backend } from "@speedq/tensors"
+import { embeddingAndHead, linearLayers } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import { deploy, openSource } from "../../../exports/test/support/models.ts"
+import { webExporter } from "../../src/index.ts"
+
+export interface Site {
+  readonly packed: string
+  readonly web: string
+  readonly source: SourceModel
+  readonly deployed: DeployedModel
+  readonly release: () => void
+}
+
+/** Writes both below a directory; the model is the caller's. */
+export const writeSite = async (directory: string, backend: Backend): Promise<Site> => {
+  const source = await openSource(backend)
+  const { config } = source.directory
+  const twoBits = bilevel({ bits: 2, group: 16, scaleGroup: 16 })
+  const nearest = new Map<string, QuantizerChoice>([
+    ...[...linearLayers(config).keys()].filter((layer) => layer !== "mlp1.1").map((layer) => [layer, twoBits] as const),
+    ...embeddingAndHead(config.llm_config).map((layer) => [layer, embeddingSym4({ group: 32 })] as const)
+  ])
+  const deployed = await deploy(source, nearest)
+  const [packed, web] = [join(directory, "packed"), join(directory, "web")]
+  await writeExports(
+    [
+      { choice: { exporter: packedExporter, config: {} }, directory: packed },
+      { choice: { exporter: webExporter, config: { name: "nano" } }, directory: web }
+    ],
+    { source, deployed, recipe: "test" }
+  ).pipe(Effect.provide(NodeServices.layer), Effect.runPromise)
+  const release = () => {
+    deployed.release()
+    releaseParameters(source.weights)
+  }
+  return { packed, web, source, deployed, release }
+}
