@@ -7,13 +7,14 @@ import { contentSecurityPolicy } from "./src/headers.ts"
 /** What a browser has not: all that uses it must have been left out. */
 const foreign = /^(node:|koffi$|gpu\.js$|webgpu$|sharp$)/
 
-const withoutNode = (): Plugin => ({
+export const withoutNode = (): Plugin => ({
   name: "without-node",
   enforce: "pre",
   resolveId: (id) => (foreign.test(id) ? { id, external: true, moduleSideEffects: false } : undefined),
   generateBundle(_, bundle) {
     for (const chunk of Object.values(bundle)) {
-      const left = chunk.type === "chunk" ? [...chunk.imports, ...chunk.dynamicImports].filter((id) => foreign.test(id)) : []
+      const left =
+        chunk.type === "chunk" ? [...chunk.imports, ...chunk.dynamicImports].filter((id) => foreign.test(id)) : []
       if (left.length > 0) this.error(`${chunk.fileName} needs ${left.join(", ")}, which no browser has`)
     }
   }

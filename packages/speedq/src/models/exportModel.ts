@@ -6,8 +6,8 @@ import { Compute, computing } from "@speedq/stages"
 import type { BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import type { JsonObject } from "effect/Schema"
-import { exportFormats } from "./exportFormats.ts"
 import { openExportable } from "./exportable.ts"
+import { exportFormats } from "./exportFormats.ts"
 import { requireEmpty } from "./requireEmpty.ts"
 
 export interface ExportRequest {

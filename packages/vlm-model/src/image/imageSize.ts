@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import { ImageTooLarge } from "../Errors.ts"
 import { isBmp, readBmpLayout } from "./bmp.ts"
 import { type DecodeImageError, type PictureLimits, readImageHeader } from "./decodeImage.ts"
-import { defaultMaxPixels } from "./maxPixels.ts"
 import { gifSize, isGif } from "./gifFirstFrame.ts"
+import { defaultMaxPixels } from "./maxPixels.ts"
 
 export interface ImageSize {
   readonly width: number

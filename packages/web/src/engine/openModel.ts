@@ -28,7 +28,6 @@ const memoryBytes = (): number => {
   return gibibyte / 4
 }
 
-
 const openBackend = Effect.acquireRelease(
   Effect.promise(() =>
     makeNativeBackend({

@@ -19,18 +19,25 @@ import { openPartStore, type PartStore } from "./store/PartStore.ts"
 const tell = (event: Event, transfer: Transferable[] = []): void => self.postMessage(event, { transfer })
 
 const toldOf = (error: unknown): Told => {
-  const { _tag: tag = "Error", message = String(error) } = error as { readonly _tag?: string; readonly message?: string }
+  const { _tag: tag = "Error", message = String(error) } = error as {
+    readonly _tag?: string
+    readonly message?: string
+  }
   return { tag, message }
 }
 
 /** An index is told under the page that it belongs to: pages of one server share what it keeps. */
-const keys = (page: string) => ({ site: `site-${encodeURIComponent(page)}`, files: `files-${encodeURIComponent(page)}` })
+const keys = (page: string) => ({
+  site: `site-${encodeURIComponent(page)}`,
+  files: `files-${encodeURIComponent(page)}`
+})
 
 const loading = (file: string, done: number, total: number): void => tell({ kind: "loading", file, done, total })
 
 /** The store where it is wanted; without one nothing is found and what comes stays in memory. */
 const holding = (store: PartStore | undefined) => ({
-  find: (part: Parameters<PartStore["find"]>[0]) => (store === undefined ? Effect.succeed(undefined) : store.find(part)),
+  find: (part: Parameters<PartStore["find"]>[0]) =>
+    store === undefined ? Effect.succeed(undefined) : store.find(part),
   told: loading
 })
 
@@ -90,8 +97,7 @@ const collect = Effect.fnUntraced(function* (page: string, source: ModelSource, 
             },
             catch: (error) => new NotAModel({ files: [file], reason: `it cannot be read: ${String(error)}` })
           }),
-        hold: (part, bytes) =>
-          keeping === undefined ? Effect.succeed(blobOf(part.sha256)) : keeping.put(part, bytes)
+        hold: (part, bytes) => (keeping === undefined ? Effect.succeed(blobOf(part.sha256)) : keeping.put(part, bytes))
       })
       if (keeping !== undefined) yield* keeping.writeIndex(keys(page).files, index)
       return { index, files }
@@ -133,9 +139,7 @@ const open = Effect.fnUntraced(function* (page: string, source: ModelSource, kee
   yield* closeSession
   const { index, files } = yield* collect(page, source, keep)
   const scope = yield* Scope.make()
-  const model = yield* Scope.provide(openBlobs(files), scope).pipe(
-    Effect.onError(() => Scope.close(scope, Exit.void))
-  )
+  const model = yield* Scope.provide(openBlobs(files), scope).pipe(Effect.onError(() => Scope.close(scope, Exit.void)))
   const conversation = makeConversation(model)
   session = { scope, model, conversation }
   const { description } = model.backend
@@ -204,7 +208,10 @@ const failed = (during: (Event & { kind: "failed" })["during"]) => (error: unkno
 
 /** What is wrong, a mistake of ours included, is told. */
 const telling = <E>(work: Effect.Effect<void, E>, tellError: (error: unknown) => Effect.Effect<void>) =>
-  work.pipe(Effect.sandbox, Effect.catch((cause) => tellError(Cause.squash(cause))))
+  work.pipe(
+    Effect.sandbox,
+    Effect.catch((cause) => tellError(Cause.squash(cause)))
+  )
 
 const obey = (request: Request): Effect.Effect<void> => {
   switch (request.kind) {

@@ -18,9 +18,7 @@ export const splitFile = Effect.fnUntraced(function* (whole: AtomicFile.Written,
     const length = Math.min(most, whole.bytes - start)
     let read = 0
     while (read < length) {
-      const { bytesRead } = yield* attemptOn(path)("read", () =>
-        handle.read(block, read, length - read, start + read)
-      )
+      const { bytesRead } = yield* attemptOn(path)("read", () => handle.read(block, read, length - read, start + read))
       if (bytesRead === 0) return yield* Effect.die(new Error(`${path} became shorter while it was cut into parts`))
       read += bytesRead
     }

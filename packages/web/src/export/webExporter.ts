@@ -1,6 +1,6 @@
 /** "web": a folder for any static host: the page, and beside it the packed model in parts. */
 import { basename, dirname, join } from "node:path"
-import { ExportNotWritten, type Exporter, packedExporter } from "@speedq/exports"
+import { type Exporter, ExportNotWritten, packedExporter } from "@speedq/exports"
 import { AtomicFile, makeDirectories, option } from "@speedq/formats"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

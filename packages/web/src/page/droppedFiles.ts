@@ -1,7 +1,8 @@
 /** Files that were dropped or chosen, with those in folders. */
 import type { ChosenFile } from "../engine/messages.ts"
 
-const fileOf = (entry: FileSystemFileEntry): Promise<File> => new Promise((resolve, reject) => entry.file(resolve, reject))
+const fileOf = (entry: FileSystemFileEntry): Promise<File> =>
+  new Promise((resolve, reject) => entry.file(resolve, reject))
 
 const entriesOf = async (directory: FileSystemDirectoryEntry): Promise<readonly FileSystemEntry[]> => {
   const reader = directory.createReader()

@@ -116,21 +116,23 @@ const hear = (event: Event): void => {
     }
     case "pictureReady":
       pictureReady(event.picture)
-      return update()
+      update()
+      return
     case "pictureFailed":
       removePicture(event.id)
       tellProblem(event.error)
-      return update()
+      update()
+      return
     case "preparing":
-      return setStatus(
-        event.tiles < event.of ? say().tileStep(event.tiles + 1, event.of) : say().readStep(event.tokens)
-      )
+      setStatus(event.tiles < event.of ? say().tileStep(event.tiles + 1, event.of) : say().readStep(event.tokens))
+      return
     case "piece":
-      return state.answer?.add(event.text)
+      state.answer?.add(event.text)
+      return
     case "answered": {
       endAnswer()
       const { tokens, seconds, waitedSeconds, memoryBytes } = event.answer
-      const rate = seconds > 0 ? ((tokens - 1) / seconds).toFixed(1) : "-"
+      const rate = tokens > 1 ? ((tokens - 1) / seconds).toFixed(1) : "-"
       setStatus(say().answered(tokens, rate, waitedSeconds.toFixed(1), formatBytes(memoryBytes)))
       return
     }

@@ -2,7 +2,18 @@
 import type { Told } from "../engine/messages.ts"
 import type { Language } from "./words.ts"
 
-type Kind = "wrongFile" | "network" | "cut" | "damaged" | "full" | "notKept" | "memory" | "picture" | "long" | "engine" | "unknown"
+type Kind =
+  | "wrongFile"
+  | "network"
+  | "cut"
+  | "damaged"
+  | "full"
+  | "notKept"
+  | "memory"
+  | "picture"
+  | "long"
+  | "engine"
+  | "unknown"
 
 const kinds: { readonly [tag: string]: Kind | undefined } = {
   NotAModel: "wrongFile",
@@ -37,9 +48,11 @@ const texts: { readonly [L in Language]: { readonly [K in Kind]: string } } = {
     wrongFile: "These files are not a model that this page can open. Choose the whole folder of a packed model.",
     network: "The model could not be loaded: the server or the network does not answer. Try again.",
     cut: "The download ended too early. Load it again: it goes on where it stopped.",
-    damaged: "A file of the model is damaged: it is not the one that was exported. Copy it again from where it was made.",
+    damaged:
+      "A file of the model is damaged: it is not the one that was exported. Copy it again from where it was made.",
     full: "There is no room to keep the model on this device. Free some space, or use it without keeping it.",
-    notKept: "This browser keeps nothing for the page; private windows do not. The model can be used without keeping it.",
+    notKept:
+      "This browser keeps nothing for the page; private windows do not. The model can be used without keeping it.",
     memory: "This device has too little memory for that. Close other pages, or take a smaller model or fewer pictures.",
     picture: "This picture cannot be read. Take a PNG, a JPEG or a WebP.",
     long: "The conversation has become longer than the model can read. Begin a new one.",

@@ -6,7 +6,8 @@ const english = {
     "The model runs here, in this browser. Once it is loaded, no network is needed, and no picture or question leaves the device.",
   load: (name: string, size: string) => `Load ${name} (${size})`,
   goOn: (name: string, size: string) => `Go on loading ${name} (${size} left)`,
-  dropModel: "Or open a model of your own: drop its folder here, or choose it. It is what speedq export --format packed writes.",
+  dropModel:
+    "Or open a model of your own: drop its folder here, or choose it. It is what speedq export --format packed writes.",
   chooseFolder: "Choose a folder",
   chooseFiles: "Choose files",
   keep: "Keep the model on this device",
@@ -36,7 +37,7 @@ const english = {
   ready: (threads: number, memory: string) =>
     `Ready. ${threads === 1 ? "1 thread" : `${threads} threads`}, ${memory} of weights.`,
   answered: (tokens: number, rate: string, wait: string, memory: string) =>
-    `${tokens} tokens, ${rate} tokens per second after ${wait} s; ${memory} of memory.`,
+    `${tokens === 1 ? "1 token" : `${tokens} tokens`}, ${rate} tokens per second after ${wait} s; ${memory} of memory.`,
   empty: "(no answer)",
   privacy: "Nothing is sent anywhere: the page's own policy forbids it. Answers can be wrong.",
   details: "Details",

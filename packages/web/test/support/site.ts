@@ -4,7 +4,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { type DeployedModel, packedExporter, releaseParameters, type SourceModel, writeExports } from "@speedq/exports"
 import { bilevel, embeddingSym4, type QuantizerChoice } from "@speedq/quantizers"
 import type { Backend } from "@speedq/tensors"
-import { embeddingAndHead, linearLayers } from "@speedq/vlm-model"
+import { embeddingAndHead, linearLayers, type ModelConfig } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { deploy, openSource } from "../../../exports/test/support/models.ts"
 import { webExporter } from "../../src/index.ts"
@@ -17,16 +17,20 @@ export interface Site {
   readonly release: () => void
 }
 
+/** Linear layers at 2 bits, but for one that stays as it is; embedding and head at 4. */
+export const choices = (config: ModelConfig): ReadonlyMap<string, QuantizerChoice> => {
+  const twoBits = bilevel({ bits: 2, group: 16, scaleGroup: 16 })
+  const layers = [...linearLayers(config).keys()].filter((layer) => layer !== "mlp1.1")
+  return new Map<string, QuantizerChoice>([
+    ...layers.map((layer) => [layer, twoBits] as const),
+    ...embeddingAndHead(config.llm_config).map((layer) => [layer, embeddingSym4({ group: 32 })] as const)
+  ])
+}
+
 /** Writes both below a directory; the model is the caller's. */
 export const writeSite = async (directory: string, backend: Backend): Promise<Site> => {
   const source = await openSource(backend)
-  const { config } = source.directory
-  const twoBits = bilevel({ bits: 2, group: 16, scaleGroup: 16 })
-  const nearest = new Map<string, QuantizerChoice>([
-    ...[...linearLayers(config).keys()].filter((layer) => layer !== "mlp1.1").map((layer) => [layer, twoBits] as const),
-    ...embeddingAndHead(config.llm_config).map((layer) => [layer, embeddingSym4({ group: 32 })] as const)
-  ])
-  const deployed = await deploy(source, nearest)
+  const deployed = await deploy(source, choices(source.directory.config))
   const [packed, web] = [join(directory, "packed"), join(directory, "web")]
   await writeExports(
     [

@@ -41,7 +41,7 @@ export class Sha256 {
   /** The digest in hexadecimal; nothing is added afterwards. */
   hex(): string {
     const bits = 8 * this.bytes
-    const padding = new Uint8Array(((this.restBytes < 56 ? 56 : 120) - this.restBytes) + 8)
+    const padding = new Uint8Array((this.restBytes < 56 ? 56 : 120) - this.restBytes + 8)
     padding[0] = 0x80
     const view = new DataView(padding.buffer)
     view.setUint32(padding.length - 8, Math.floor(bits / 2 ** 32))

@@ -28,7 +28,8 @@ export const downloadIndex = Effect.fnUntraced(function* (folder: string) {
     )
   )
   if (response === undefined) return undefined
-  const notAnIndex = (error: unknown) => new NotAModel({ files: [url], reason: `no index of a model: ${String(error)}` })
+  const notAnIndex = (error: unknown) =>
+    new NotAModel({ files: [url], reason: `no index of a model: ${String(error)}` })
   const json: unknown = yield* Effect.tryPromise({ try: () => response.json(), catch: notAnIndex })
   return yield* Effect.mapError(decode(json), notAnIndex)
 })

@@ -1,7 +1,7 @@
 /** Files that were chosen or dropped, as a model with an index. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { indexName, ModelIndex, type ModelFile, type ModelPart, partBytes } from "../../model/ModelIndex.ts"
+import { indexName, type ModelFile, ModelIndex, type ModelPart, partBytes } from "../../model/ModelIndex.ts"
 import { NotAModel, PartDamaged } from "../Errors.ts"
 import type { ChosenFile, IndexedModel } from "../messages.ts"
 import { Sha256 } from "./Sha256.ts"
@@ -65,7 +65,8 @@ export const indexFiles = Effect.fnUntraced(function* (
   if (index !== undefined) {
     const all = index.files.flatMap(({ parts }) => parts)
     const missing = all.filter(({ file, bytes }) => files.get(file)?.size !== bytes)
-    if (missing.length > 0) return yield* refused(`${missing.map(({ file }) => file).join(", ")} is missing or cut short`)
+    if (missing.length > 0)
+      return yield* refused(`${missing.map(({ file }) => file).join(", ")} is missing or cut short`)
     return { index, partBlobs: new Map(all.map((part) => [part.sha256, files.get(part.file)!])) }
   }
   if (!files.has("config.json")) return yield* refused("there is no config.json among them")
@@ -95,6 +96,9 @@ export const indexFiles = Effect.fnUntraced(function* (
     for (const [{ sha256: digest }, part] of parts) partBlobs.set(digest, part)
   }
   const [first, ...more] = listed
-  const at = chosen.find(({ path }) => path.endsWith("config.json"))!.path.split("/").at(-2)
+  const at = chosen
+    .find(({ path }) => path.endsWith("config.json"))!
+    .path.split("/")
+    .at(-2)
   return { index: { version: 1, name: at ?? "model", files: [first!, ...more] }, partBlobs }
 })

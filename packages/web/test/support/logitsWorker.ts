@@ -1,0 +1,50 @@
+/** Computes the logits of a question in a worker of a page, from the files of a packed model on its server. */
+import { packedWeights, readPackedModel } from "@speedq/exports"
+import { provideFiles } from "@speedq/formats/BlobFiles"
+import { openModelSync } from "@speedq/formats/Safetensors"
+import { quantizers } from "@speedq/quantizers"
+import { makeNativeBackend } from "@speedq/tensors"
+import { imageTiles, openModelDirectory } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import { compute } from "../../../exports/test/support/ours.ts"
+import { decodePicture } from "../../src/engine/picture/decodePicture.ts"
+
+export interface LogitsRequest {
+  readonly names: readonly string[]
+  readonly picture: string
+  readonly question: string
+  readonly threads: number
+  readonly simd: "relaxed" | "plain"
+}
+
+export interface Logits {
+  readonly tiles: number[]
+  readonly logits: number[]
+  readonly name: string
+}
+
+const blobOf = async (path: string): Promise<Blob> => (await fetch(path)).blob()
+
+const answer = async ({ names, picture, question, threads, simd }: LogitsRequest): Promise<Logits> => {
+  provideFiles("model", await Promise.all(names.map(async (name) => [name, await blobOf(`/model/${name}`)] as const)))
+  const directory = await Effect.runPromise(openModelDirectory("model"))
+  const backend = await makeNativeBackend({ threads, simd, blas: "none" })
+  const { packed, others } = readPackedModel(backend, directory.config, openModelSync("model"), quantizers)
+  const pixels = await Effect.runPromise(decodePicture(picture, await blobOf(`/${picture}`)))
+  const tiles = imageTiles(pixels, directory.image)
+  const model = { backend, directory, weights: packedWeights(packed, others) }
+  const { logits } = await compute(model, tiles, question)
+  await backend.close()
+  return { tiles: [...tiles.data], logits: [...logits], name: backend.name }
+}
+
+const scope = globalThis as unknown as {
+  onmessage: (event: { readonly data: LogitsRequest }) => void
+  postMessage: (message: unknown) => void
+}
+scope.onmessage = ({ data }) => {
+  answer(data).then(
+    (found) => scope.postMessage(found),
+    (error: unknown) => scope.postMessage(String(error))
+  )
+}
