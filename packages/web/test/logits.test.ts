@@ -13,7 +13,7 @@ import { deploy, openSource } from "../../exports/test/support/models.ts"
 import { compute } from "../../exports/test/support/ours.ts"
 import { withoutNode } from "../vite.config.ts"
 import { chromium, inChromium, launch } from "./support/browser.ts"
-import type { Logits, LogitsRequest } from "./support/logitsWorker.ts"
+import type { Logits, LogitsRequest } from "./support/logitsMessages.ts"
 import { type Host, host } from "./support/server.ts"
 import { choices, type Site, writeSite } from "./support/site.ts"
 
@@ -84,7 +84,7 @@ describe.skipIf(chromium === undefined)(`logits ${inChromium}`, () => {
   const inNode = async (simd: "relaxed" | "plain"): Promise<Logits> => {
     const own = await makeNativeBackend({ threads: 1, simd, blas: "none" })
     const source = await openSource(own)
-    const deployed = await deploy(source, choices(source.directory.config))
+    const deployed = await deploy(source, choices(source.directory.config), "bf16")
     const tiles = imageTiles(await Effect.runPromise(decodeImage(file)), source.directory.image)
     const weights = packedWeights(deployed.packed, deployed.others)
     const { logits } = await compute({ backend: own, directory: source.directory, weights }, tiles, question)

@@ -16,6 +16,7 @@ import * as Stream from "effect/Stream"
 import { PortRefused } from "../Errors.ts"
 import { RequestRefused, readChatRequest } from "./chatRequest.ts"
 import { answerHead, completion, completionChunks, openAnswer, type Serving } from "./completions.ts"
+import { type PageFiles, pageFile } from "./pageFile.ts"
 
 const host = "127.0.0.1"
 
@@ -95,12 +96,14 @@ const modelList = ({ name }: Serving) => ({
   data: [{ id: name, object: "model", created: 0, owned_by: "speedq" }]
 })
 
-const application = (serving: Serving, turns: Turns) =>
+const application = (serving: Serving, turns: Turns, page: PageFiles) =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     const refusal = refusalOf(request)
     if (refusal !== undefined) return refusal
     const [path] = request.url.split("?")
+    const shown = request.method === "GET" ? yield* pageFile(page, path ?? "/") : undefined
+    if (shown !== undefined) return shown
     switch (`${request.method} ${path}`) {
       case "GET /health":
         return HttpServerResponse.jsonUnsafe({ status: "ok" })
@@ -115,18 +118,23 @@ const application = (serving: Serving, turns: Turns) =>
         )
     }
   }).pipe(
+    Effect.catch(({ message }) => Effect.succeed(failure(500, message, null, "server_error"))),
     // A mistake of ours is told as OpenAI's clients expect it.
     Effect.catchDefect((defect) => Effect.succeed(failure(500, `internal error: ${defect}`, null, "server_error")))
   )
 
-/** Serves a model on a port of loopback, 0 for a free one, for the life of the scope; gives the address. Fails with PortRefused. */
-export const serveChat = Effect.fn("serveChat")(function* (serving: Serving, port: number) {
+/** Serves a model, and a page, on a port of loopback, 0 for a free one, for the life of the scope; gives the address. Fails with PortRefused. */
+export const serveChat = Effect.fn("serveChat")(function* (
+  serving: Serving,
+  port: number,
+  page: PageFiles = new Map()
+) {
   const turns: Turns = { reading: yield* Semaphore.make(1), alone: yield* Semaphore.make(1) }
   const listening = NodeHttpServer.make(() => createServer(), { host, port, gracefulShutdownTimeout: "1 second" })
   const server = yield* Effect.mapError(listening, ({ cause }) => {
     const code = (cause as NodeJS.ErrnoException).code
     return new PortRefused({ port, reason: code === "EADDRINUSE" ? "is taken" : `cannot be listened on: ${cause}` })
   })
-  yield* server.serve(application(serving, turns))
+  yield* server.serve(application(serving, turns, page))
   return HttpServer.formatAddress(server.address)
 })

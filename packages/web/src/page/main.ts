@@ -81,8 +81,11 @@ const openModel = (source: ModelSource, isKept = keep()): void => {
 const hear = (event: Event): void => {
   switch (event.kind) {
     case "found": {
+      const isFirst = state.found === undefined
       state.found = event
       update()
+      // What could not be opened is not tried again without being asked.
+      if (!isFirst) return
       const { site, kept } = event
       if (site !== undefined && site.keptBytes === site.bytes) openModel({ kind: "site", folder })
       else if (site === undefined && kept !== undefined) openModel({ kind: "kept" })
@@ -140,7 +143,7 @@ const hear = (event: Event): void => {
       state.isBusy = false
       endAnswer()
       tellProblem(event.error)
-      if (event.during === "open") engine({ kind: "look", page, folder: "" })
+      if (event.during === "open") engine({ kind: "look", page, folder })
       update()
     }
   }

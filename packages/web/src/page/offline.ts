@@ -2,18 +2,29 @@
 
 const key = "speedq-reloaded"
 
+/** Whether a service worker takes up its work: one that cannot keep all files of the page does not. */
+const isActivated = ({ installing, waiting, active }: ServiceWorkerRegistration): Promise<boolean> =>
+  new Promise((resolve) => {
+    const worker = installing ?? waiting ?? active
+    const look = () => {
+      if (worker?.state === "activated") resolve(true)
+      else if (worker === null || worker?.state === "redundant") resolve(false)
+    }
+    worker?.addEventListener("statechange", look)
+    look()
+  })
+
 /** Whether the page is about to be loaded again through its service worker. */
 export const goOffline = async (): Promise<boolean> => {
   if (!("serviceWorker" in navigator)) return false
+  let registration: ServiceWorkerRegistration | undefined
   try {
-    await navigator.serviceWorker.register("./sw.js")
+    registration = await navigator.serviceWorker.register("./sw.js")
   } catch {
     // A browser that keeps nothing: the page works, with a network and one thread.
-    return false
   }
-  const isHeld = crossOriginIsolated || sessionStorage.getItem(key) !== null
-  if (isHeld) return false
-  await navigator.serviceWorker.ready
+  const isIsolated = crossOriginIsolated || sessionStorage.getItem(key) !== null
+  if (registration === undefined || isIsolated || !(await isActivated(registration))) return false
   sessionStorage.setItem(key, "once")
   location.reload()
   return true

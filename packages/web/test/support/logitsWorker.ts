@@ -8,20 +8,7 @@ import { imageTiles, openModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { compute } from "../../../exports/test/support/ours.ts"
 import { decodePicture } from "../../src/engine/picture/decodePicture.ts"
-
-export interface LogitsRequest {
-  readonly names: readonly string[]
-  readonly picture: string
-  readonly question: string
-  readonly threads: number
-  readonly simd: "relaxed" | "plain"
-}
-
-export interface Logits {
-  readonly tiles: number[]
-  readonly logits: number[]
-  readonly name: string
-}
+import type { Logits, LogitsRequest } from "./logitsMessages.ts"
 
 const blobOf = async (path: string): Promise<Blob> => (await fetch(path)).blob()
 

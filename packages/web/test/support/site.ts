@@ -30,7 +30,7 @@ export const choices = (config: ModelConfig): ReadonlyMap<string, QuantizerChoic
 /** Writes both below a directory; the model is the caller's. */
 export const writeSite = async (directory: string, backend: Backend): Promise<Site> => {
   const source = await openSource(backend)
-  const deployed = await deploy(source, choices(source.directory.config))
+  const deployed = await deploy(source, choices(source.directory.config), "bf16")
   const [packed, web] = [join(directory, "packed"), join(directory, "web")]
   await writeExports(
     [

@@ -37,10 +37,11 @@ export const serve = Command.make(
 ).pipe(
   Command.withShortDescription("Serve a model to programs of this machine"),
   Command.withDescription(
-    "Answers OpenAI's chat completions API on loopback: POST /v1/chat/completions with texts and pictures (as data: URLs), whole or streamed, and GET /v1/models. One question at a time; without a temperature it takes the most likely token. Fetches nothing, and refuses what it cannot do. Ctrl-C ends it."
+    "Answers OpenAI's chat completions API on loopback: POST /v1/chat/completions with texts and pictures (as data: URLs), whole or streamed, and GET /v1/models. One question at a time; without a temperature it takes the most likely token. Of a folder that speedq export --format web wrote, it also serves the page, which runs the model in the browser. Fetches nothing, and refuses what it cannot do. Ctrl-C ends it."
   ),
   Command.withExamples([
     { command: "speedq serve runs/1b/model/packed" },
-    { command: "speedq serve runs/nano --port 0" }
+    { command: "speedq serve runs/nano --port 0" },
+    { command: "speedq serve site", description: "a folder of speedq export --format web: its page, too" }
   ])
 )

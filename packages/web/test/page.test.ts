@@ -1,0 +1,347 @@
+/**
+ * The page in chromium: answers, what it keeps, what can go wrong, what it asks the network for, how it reads.
+ * `SPEEDQ_PICTURES=1` also takes the pictures of docs/browser.md.
+ */
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { packedWeights } from "@speedq/exports"
+import { openBackend } from "@speedq/tensors"
+import { decodeImage, imageTiles } from "@speedq/vlm-model"
+import * as Effect from "effect/Effect"
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core"
+import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
+import { answerTo } from "../../exports/test/support/ours.ts"
+import { axeFile } from "../../pipeline/test/support/chromium.ts"
+import { chromium, inChromium, launch } from "./support/browser.ts"
+import { type Host, host } from "./support/server.ts"
+import { type Site, writeSite } from "./support/site.ts"
+
+const root = new URL("../../../", import.meta.url).pathname
+const images = join(root, "data/nano/images")
+const picture = join(images, "0001.png")
+const question = "Is there a yellow object?"
+
+/** The value of an expression in the page. */
+const value = <T>(page: Page, expression: string): Promise<T> => page.evaluate(expression) as Promise<T>
+
+describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
+  const directory = mkdtempSync(join(tmpdir(), "speedq-web-page-"))
+  const backend = openBackend("native:none")
+  let site: Site
+  let browser: Browser
+  let expected: string
+  let hosts: Host[] = []
+  let contexts: BrowserContext[] = []
+
+  beforeAll(async () => {
+    site = await writeSite(directory, await backend)
+    const { source, deployed } = site
+    const weights = packedWeights(deployed.packed, deployed.others)
+    const tiles = imageTiles(await Effect.runPromise(decodeImage(picture)), source.directory.image)
+    expected = await answerTo({ backend: await backend, directory: source.directory, weights }, tiles, question, 256)
+    browser = await launch(["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"])
+  }, 120_000)
+  afterEach(async () => {
+    for (const each of contexts) await each.close()
+    for (const each of hosts) await each.close()
+    contexts = []
+    hosts = []
+  })
+  afterAll(async () => {
+    await browser?.close()
+    site?.release()
+    await (await backend).close()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  const serve = async (files = site.web, headers = true): Promise<Host> => {
+    const opened = await host(files, { headers })
+    hosts.push(opened)
+    return opened
+  }
+  const visit = async ({ url }: Host, options: BrowserContextOptions = {}) => {
+    const context = await browser.newContext({ locale: "en-US", ...options })
+    contexts.push(context)
+    const page = await context.newPage()
+    const requests: string[] = []
+    context.on("request", (request) => requests.push(request.url()))
+    await page.goto(url)
+    return { context, page, requests }
+  }
+  const isOpen = (page: Page) => page.locator("#chat").waitFor({ timeout: 30_000 })
+  const load = async (page: Page) => {
+    await page.locator("#load").click()
+    await isOpen(page)
+  }
+  const ask = async (page: Page, text = question, files: string | string[] = picture): Promise<string> => {
+    await page.locator("#picture-input").setInputFiles(files)
+    await page.locator("#question").fill(text)
+    await page.locator("#tray details").first().waitFor()
+    await page.locator("#question").press("Enter")
+    return answered(page)
+  }
+  const answered = async (page: Page): Promise<string> => {
+    await page.locator("#status", { hasText: "per second" }).waitFor()
+    return (await page.locator("#log article:last-child p").last().textContent()) ?? ""
+  }
+  const problem = async (page: Page): Promise<string> => {
+    await page.locator("#problem").waitFor()
+    return `${await page.locator("#problem-words").textContent()} ${await page.locator("#problem-details").textContent()}`
+  }
+  const threads = async (page: Page) => (await page.locator("#status").textContent()) ?? ""
+  /** A copy of the page's folder, to be spoilt. */
+  const copy = (name: string): string => {
+    const own = join(directory, name)
+    cpSync(site.web, own, { recursive: true })
+    return own
+  }
+
+  it("answers from its own folder as Node does, with threads, and asks nobody else", async () => {
+    const server = await serve()
+    const { page, requests } = await visit(server)
+    await load(page)
+    assert.isTrue(await value(page, "crossOriginIsolated"))
+    assert.match(await threads(page), /^Ready. [2-9] threads/)
+    assert.strictEqual(await ask(page), expected)
+    assert.isAbove(requests.length, 10)
+    assert.deepStrictEqual(
+      requests.filter((url) => !url.startsWith(server.url) && !/^(blob|data):/.test(url)),
+      []
+    )
+    const refusal = await value<string>(page, `fetch("https://example.org/").then(() => "came", String)`)
+    assert.match(refusal, /Failed to fetch/)
+    const inWorker = await value<string>(
+      page,
+      `new Promise((resolve) => { addEventListener("securitypolicyviolation", ({ blockedURI }) => resolve(blockedURI)); fetch("https://example.com/").catch(() => {}) })`
+    )
+    assert.match(inWorker, /^https:\/\/example.com/)
+  })
+
+  it("opens again without a network, with its server gone", async () => {
+    const server = await serve()
+    const { context, page } = await visit(server)
+    await load(page)
+    const before = await ask(page)
+    await context.setOffline(true)
+    await server.close()
+    hosts = []
+    await page.reload()
+    await isOpen(page)
+    assert.strictEqual(await ask(page), before)
+  })
+
+  it("runs on one thread where nothing isolates it", async () => {
+    const { page } = await visit(await serve(site.web, false), { serviceWorkers: "block" })
+    await load(page)
+    assert.isFalse(await value(page, "crossOriginIsolated"))
+    assert.match(await threads(page), /^Ready. 1 thread,/)
+    assert.strictEqual(await ask(page), expected)
+  })
+
+  it("isolates itself where its host sends no headers", async () => {
+    const { page } = await visit(await serve(site.web, false))
+    await load(page)
+    assert.isTrue(await value(page, "crossOriginIsolated"))
+    assert.match(await threads(page), /^Ready. [2-9] threads/)
+    assert.strictEqual(await ask(page), expected)
+  })
+
+  it("opens a packed folder that is chosen, keeps it, and forgets it", async () => {
+    const empty = copy("no-model")
+    rmSync(join(empty, "model"), { recursive: true })
+    const { page } = await visit(await serve(empty))
+    assert.isFalse(await page.locator("#load").isVisible())
+    await page.locator("#folder-input").setInputFiles(site.packed)
+    await isOpen(page)
+    assert.strictEqual(await page.locator("#model-name").textContent(), "packed")
+    assert.strictEqual(await ask(page), expected)
+    await page.reload()
+    await isOpen(page)
+    assert.strictEqual(await ask(page), expected)
+    await page.locator("#forget").click()
+    await page.locator("#choose").waitFor()
+    await page.reload()
+    await page.locator("#choose").waitFor()
+    assert.deepStrictEqual(
+      await value(
+        page,
+        `navigator.storage.getDirectory().then((all) => all.getDirectoryHandle("speedq")).then(async (kept) => { const names = []; for await (const name of kept.keys()) names.push(name); return names })`
+      ),
+      []
+    )
+  })
+
+  it("opens files that are dropped on it", async () => {
+    const { page } = await visit(await serve())
+    await page.locator("#load").waitFor()
+    const files = readdirSync(site.packed).map((name) => [name, readFileSync(join(site.packed, name), "base64")])
+    await page.evaluate(`(() => {
+      const data = new DataTransfer()
+      for (const [name, text] of ${JSON.stringify(files)}) {
+        data.items.add(new File([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], name))
+      }
+      document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: data }))
+    })()`)
+    await isOpen(page)
+    assert.strictEqual(await ask(page), expected)
+  })
+
+  it("goes on with a download that was cut, where it stopped", async () => {
+    const server = await serve()
+    server.cutAt = "model/tokenizer.json"
+    const { page } = await visit(server)
+    await page.locator("#load").click()
+    const told = await problem(page)
+    assert.match(told, /The download ended too early/)
+    assert.match(told, /DownloadCut: tokenizer.json: the download ended after \d+ of \d+ bytes/)
+    server.cutAt = undefined
+    await load(page)
+    assert.isFalse(await page.locator("#problem").isVisible())
+    const asked = server.asked.filter((path) => path.endsWith("model/model.safetensors"))
+    assert.lengthOf(asked, 1)
+    assert.strictEqual(await ask(page), expected)
+  })
+
+  it("tells what is wrong with files that are no model, and with damaged ones", async () => {
+    const damaged = copy("damaged")
+    const weights = join(damaged, "model/model.safetensors")
+    const bytes = readFileSync(weights)
+    bytes[bytes.length - 100]! ^= 1
+    writeFileSync(weights, bytes)
+    const { page } = await visit(await serve(damaged))
+    await page.locator("#load").click()
+    assert.match(await problem(page), /is damaged: .*PartDamaged: model.safetensors: its SHA-256 is/)
+
+    await page.locator("#files-input").setInputFiles([picture])
+    await page.locator("#problem-details", { hasText: "NotAModel" }).waitFor({ state: "attached" })
+    assert.match(await problem(page), /not a model that this page can open.*0001.png: there is no config.json/)
+
+    const packed = join(directory, "damaged-packed")
+    cpSync(site.packed, packed, { recursive: true })
+    writeFileSync(join(packed, "model.safetensors"), bytes)
+    await page.locator("#folder-input").setInputFiles(packed)
+    await page.locator("#problem-details", { hasText: "PartDamaged" }).waitFor({ state: "attached" })
+
+    writeFileSync(join(packed, "quantization.json"), "{}")
+    writeFileSync(join(packed, "model.safetensors"), bytes.subarray(0, 1000))
+    await page.locator("#folder-input").setInputFiles(packed)
+    await page.locator("#problem-details", { hasText: "SafetensorsInvalid" }).waitFor({ state: "attached" })
+    assert.match(await problem(page), /not a model that this page can open/)
+  })
+
+  it("says when the browser has no room, and opens without keeping", async () => {
+    const server = await serve()
+    const { context, page } = await visit(server)
+    await page.locator("#load").waitFor()
+    const session = await context.newCDPSession(page)
+    const origin = server.url.slice(0, -1)
+    await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 900_000 })
+    await page.locator("#load").click()
+    assert.match(await problem(page), /no room to keep the model on this device.*StorageFull: .* MiB are wanted/)
+    await page.locator("#without-keeping").click()
+    await isOpen(page)
+    assert.strictEqual(await ask(page), expected)
+  })
+
+  it("refuses what is no picture, and takes several, pasted ones, and those of the camera", async () => {
+    const { page } = await visit(await serve())
+    await load(page)
+    const text = join(directory, "text.png")
+    writeFileSync(text, "no picture")
+    await page.locator("#picture-input").setInputFiles(text)
+    assert.match(await problem(page), /This picture cannot be read.*PictureUnreadable: text.png/)
+    await page.evaluate(`(() => {
+      const data = new DataTransfer()
+      const text = ${JSON.stringify(readFileSync(picture, "base64"))}
+      data.items.add(new File([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], "pasted.png", { type: "image/png" }))
+      document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data }))
+    })()`)
+    await page.locator("#use-camera").click()
+    while ((await value<number>(page, `document.querySelector("#camera-view").videoWidth`)) === 0) {
+      await page.waitForTimeout(20)
+    }
+    await page.locator("#take").click()
+    await page.locator("#picture-input").setInputFiles([picture, join(images, "0002.png")])
+    await page.locator("#tray li:nth-child(4) details").waitFor()
+    assert.strictEqual(await page.locator("#tray li").count(), 4)
+    await page.getByRole("button", { name: "Remove camera.png" }).click()
+    await page.locator("#question").fill("What differs?")
+    await page.locator("#send").click()
+    assert.notStrictEqual(await answered(page), "")
+    assert.strictEqual(await page.locator("#log article.asked li").count(), 3)
+    await page.locator("#question").fill(question)
+    await page.locator("#send").click()
+    await page.locator("#log article:nth-child(4):last-child").waitFor()
+    await page.locator("#reset").click()
+    assert.strictEqual(await page.locator("#log article").count(), 0)
+    assert.strictEqual(await ask(page), expected)
+  })
+
+  it("speaks Chinese", async () => {
+    const { page } = await visit(await serve(), { locale: "zh-CN" })
+    await page.locator("#load").waitFor()
+    assert.match((await page.locator("#load").textContent()) ?? "", /^加载 nano/)
+    assert.strictEqual(await page.locator("html").getAttribute("lang"), "zh-Hans")
+    await page.locator("#language").click()
+    assert.match((await page.locator("#load").textContent()) ?? "", /^Load nano/)
+  })
+
+  const axe = readFileSync(axeFile, "utf8")
+  const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+  const check = async (page: Page) => {
+    await page.evaluate(axe)
+    const found = await value<{ readonly violations: readonly { readonly id: string; readonly nodes: unknown[] }[] }>(
+      page,
+      `axe.run(document, { runOnly: ${JSON.stringify(rules)} })`
+    )
+    assert.deepStrictEqual(found.violations, [])
+    assert.isAtMost(
+      await value<number>(page, "document.documentElement.scrollWidth"),
+      await value<number>(page, "innerWidth")
+    )
+  }
+
+  it.each([
+    ["light", 1000],
+    ["dark", 1000],
+    ["light", 320],
+    ["dark", 320]
+  ] as const)("is accessible: %s, %i pixels wide", async (colorScheme, width) => {
+    const { page } = await visit(await serve(), { colorScheme, viewport: { width, height: 800 } })
+    await page.locator("#load").waitFor()
+    await check(page)
+    await page.locator("#files-input").setInputFiles([picture])
+    await problem(page)
+    await check(page)
+    await load(page)
+    assert.strictEqual(await value(page, "document.activeElement.id"), "question")
+    await ask(page, question, [picture, join(images, "0002.png")])
+    await page.locator("#picture-input").setInputFiles(picture)
+    await page.locator("#tray details").waitFor()
+    for (const details of await page.locator("details").all()) {
+      if (await details.isVisible()) await details.evaluate((element) => element.setAttribute("open", ""))
+    }
+    await check(page)
+  })
+
+  it.runIf(process.env["SPEEDQ_PICTURES"] === "1")("is shown in docs/browser.md", async () => {
+    const looks = [
+      { name: "desktop", colorScheme: "light", viewport: { width: 1000, height: 720 } },
+      { name: "dark", colorScheme: "dark", viewport: { width: 1000, height: 720 } },
+      { name: "phone", colorScheme: "light", viewport: { width: 390, height: 780 } }
+    ] as const
+    for (const { name, colorScheme, viewport } of looks) {
+      const options = { colorScheme, viewport, ...(name === "phone" ? { deviceScaleFactor: 2 } : {}) }
+      const { page } = await visit(await serve(), options)
+      await load(page)
+      await ask(page, question, picture)
+      await page.locator("#log details summary").first().click()
+      await page.locator("#question").fill("How many of them are there?")
+      await page.locator("#send").click()
+      await page.locator("#log article:nth-child(4):last-child p:not(:empty)").waitFor()
+      await answered(page)
+      await page.screenshot({ path: join(root, `docs/images/browser-${name}.png`), fullPage: true })
+    }
+  })
+})

@@ -1,0 +1,15 @@
+/** What the worker of logits.test.ts is asked, and answers. */
+
+export interface LogitsRequest {
+  readonly names: readonly string[]
+  readonly picture: string
+  readonly question: string
+  readonly threads: number
+  readonly simd: "relaxed" | "plain"
+}
+
+export interface Logits {
+  readonly tiles: number[]
+  readonly logits: number[]
+  readonly name: string
+}
