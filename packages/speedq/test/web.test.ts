@@ -67,7 +67,8 @@ describe("a served page", () => {
     assert.match(page.headers.get("content-security-policy")!, /^default-src 'none'; script-src 'self'/)
     const script = /src="\.\/(assets\/[^"]+)"/.exec(await page.text())![1]
     assert.match((await fetch(address + script)).headers.get("content-type")!, /^text\/javascript/)
-    assert.isAbove((await (await fetch(`${address}model/index.json`)).json()).files.length, 3)
+    const index = (await (await fetch(`${address}model/index.json`)).json()) as { readonly files: readonly unknown[] }
+    assert.isAbove(index.files.length, 3)
     for (const path of ["..%2fpacked/config.json", "model/../../packed/config.json", "missing.js"]) {
       assert.strictEqual((await fetch(address + path)).status, 404)
     }

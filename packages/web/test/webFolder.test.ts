@@ -82,7 +82,7 @@ describe("a web export", () => {
       assert.strictEqual(read.length, bytes)
       assert.strictEqual(digest(read), expected)
     }
-    assert.isAbove(bytesOf(index), 400_000)
+    assert.isAbove(bytesOf(index), 300_000)
     await Effect.runPromise(verifyExport(web))
     const files = webFiles(web)
     assert.strictEqual(files.get(""), join(web, "index.html"))

@@ -64,7 +64,7 @@ export interface PictureTiles {
   readonly data: Uint8Array<ArrayBuffer>
 }
 
-export interface Answered {
+interface Answered {
   readonly tokens: number
   /** Until the first token. */
   readonly waitedSeconds: number

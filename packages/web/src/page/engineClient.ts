@@ -1,7 +1,7 @@
 /** The engine, as the page sees it. */
 import type { Event, Request } from "../engine/messages.ts"
 
-export type Engine = (request: Request) => void
+type Engine = (request: Request) => void
 
 /** Starts the engine; `hear` is told of everything that it says. */
 export const startEngine = (hear: (event: Event) => void): Engine => {

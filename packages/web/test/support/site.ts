@@ -17,12 +17,12 @@ export interface Site {
   readonly release: () => void
 }
 
-/** Linear layers at 2 bits, but for one that stays as it is; embedding and head at 4. */
+/** Linear layers at 4 bits, some at 2, one as it is; embedding and head at 4. */
 export const choices = (config: ModelConfig): ReadonlyMap<string, QuantizerChoice> => {
-  const twoBits = bilevel({ bits: 2, group: 16, scaleGroup: 16 })
+  const [twoBits, fourBits] = ([2, 4] as const).map((bits) => bilevel({ bits, group: 16, scaleGroup: 16 }))
   const layers = [...linearLayers(config).keys()].filter((layer) => layer !== "mlp1.1")
   return new Map<string, QuantizerChoice>([
-    ...layers.map((layer) => [layer, twoBits] as const),
+    ...layers.map((layer) => [layer, layer.endsWith("v_proj") ? twoBits! : fourBits!] as const),
     ...embeddingAndHead(config.llm_config).map((layer) => [layer, embeddingSym4({ group: 32 })] as const)
   ])
 }
