@@ -102,10 +102,7 @@ describe.skipIf(chromium === undefined)(`logits ${inChromium}`, () => {
     async (simd, threads) => {
       const names = readdirSync(site.packed)
       const where = hosts[threads === 1 ? 1 : 0]
-      const [ours, theirs] = [
-        await inNode(simd),
-        await inPage(where, { names, picture, question, threads, simd })
-      ]
+      const [ours, theirs] = [await inNode(simd), await inPage(where, { names, picture, question, threads, simd })]
       assert.include(theirs.name, simd)
       assert.include(theirs.name, `${threads} thread`)
       assert.deepStrictEqual(theirs.tiles, ours.tiles)

@@ -14,6 +14,7 @@ import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
 import { answerTo } from "../../exports/test/support/ours.ts"
 import { axeFile } from "../../pipeline/test/support/chromium.ts"
 import { chromium, inChromium, launch } from "./support/browser.ts"
+import { cutWeights } from "./support/cutWeights.ts"
 import { type Host, host } from "./support/server.ts"
 import { type Site, writeSite } from "./support/site.ts"
 
@@ -200,6 +201,29 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     assert.isFalse(await page.locator("#problem").isVisible())
     const asked = server.asked.filter((path) => path.endsWith("model/model.safetensors"))
     assert.lengthOf(asked, 1)
+    assert.strictEqual(await ask(page), expected)
+  })
+
+  it("opens weights in parts, from its server and as files, and goes on within them", async () => {
+    const cut = copy("cut")
+    cutWeights(cut, [100_000, 101_000, 250_000])
+    const server = await serve(cut)
+    server.cutAt = "model.safetensors.002"
+    const { page } = await visit(server)
+    await page.locator("#load").click()
+    assert.match(await problem(page), /DownloadCut: model.safetensors.002/)
+    server.cutAt = undefined
+    assert.match((await page.locator("#load").textContent()) ?? "", /^Go on loading nano/)
+    await load(page)
+    assert.lengthOf(
+      server.asked.filter((path) => path.endsWith("model.safetensors.000")),
+      1
+    )
+    assert.strictEqual(await ask(page), expected)
+    await page.locator("#forget").click()
+    await page.locator("#choose").waitFor()
+    await page.locator("#folder-input").setInputFiles(join(cut, "model"))
+    await isOpen(page)
     assert.strictEqual(await ask(page), expected)
   })
 

@@ -1,6 +1,5 @@
 /** Files cut into parts, their index, and the model put together again. */
-import { createHash } from "node:crypto"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { verifyExport } from "@speedq/exports"
@@ -12,12 +11,12 @@ import { afterAll, assert, describe, it } from "vitest"
 import { Sha256, sha256 } from "../src/engine/store/Sha256.ts"
 import { splitFile } from "../src/export/splitFile.ts"
 import { bytesOf, isWebFolder, joinModel, ModelIndex, pageHeaders, partsOf, webFiles } from "../src/index.ts"
+import { cutWeights, digest } from "./support/cutWeights.ts"
 import { writeSite } from "./support/site.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "speedq-web-folder-"))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")
 const random = (length: number): Uint8Array => Uint8Array.from({ length }, (_, at) => (at * 2654435761) >>> 13)
 
 describe("Sha256", () => {
@@ -88,18 +87,7 @@ describe("a web export", () => {
     assert.strictEqual(files.get(""), join(web, "index.html"))
     assert.isTrue(files.has("model/index.json"))
 
-    // As if its weights had been cut.
-    const weights = index.files.find(({ name }) => name === "model.safetensors")!
-    const whole = readFileSync(join(web, "model/model.safetensors"))
-    const parts = [whole.subarray(0, 1000), whole.subarray(1000)].map((bytes, at) => {
-      const file = `model.safetensors.00${at}`
-      writeFileSync(join(web, "model", file), bytes)
-      return { file, bytes: bytes.length, sha256: digest(bytes) }
-    })
-    rmSync(join(web, "model/model.safetensors"))
-    const others = index.files.filter((file) => file !== weights)
-    const cut = { ...index, files: [...others, { name: weights.name, parts }] }
-    writeFileSync(join(web, "model/index.json"), JSON.stringify(cut))
+    cutWeights(web, [1000, 200_000])
     const joined = join(directory, "joined")
     mkdirSync(joined)
     await Effect.runPromise(joinModel(web, joined))
