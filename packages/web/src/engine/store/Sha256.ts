@@ -1,14 +1,15 @@
 /** SHA-256 of bytes that come in pieces (FIPS 180-4); the browser's own wants all of them at once, which a phone may not have room for. */
 
 /** The first 32 bits of the fractions of `root` of the first primes. */
-const fractions = (count: number, root: (prime: number) => number): Uint32Array => {
+const fractions = (count: number, root: (prime: number) => number): Int32Array => {
   const words: number[] = []
   for (let n = 2; words.length < count; n++) {
     let isPrime = true
     for (let divisor = 2; divisor * divisor <= n; divisor++) if (n % divisor === 0) isPrime = false
-    if (isPrime) words.push(Math.floor((root(n) % 1) * 2 ** 32))
+    if (isPrime) words.push((root(n) % 1) * 2 ** 32)
   }
-  return Uint32Array.from(words)
+  // As signed words: engines add those without a detour through doubles.
+  return Int32Array.from(words, (word) => word | 0)
 }
 const rounds = fractions(64, Math.cbrt)
 const initial = fractions(8, Math.sqrt)
@@ -16,8 +17,8 @@ const initial = fractions(8, Math.sqrt)
 const blockBytes = 64
 
 export class Sha256 {
-  private readonly state = Uint32Array.from(initial)
-  private readonly schedule = new Uint32Array(64)
+  private readonly state = Int32Array.from(initial)
+  private readonly schedule = new Int32Array(64)
   private readonly rest = new Uint8Array(blockBytes)
   private restBytes = 0
   private bytes = 0
@@ -47,7 +48,7 @@ export class Sha256 {
     view.setUint32(padding.length - 8, Math.floor(bits / 2 ** 32))
     view.setUint32(padding.length - 4, bits >>> 0)
     this.update(padding)
-    return Array.from(this.state, (word) => word.toString(16).padStart(8, "0")).join("")
+    return Array.from(this.state, (word) => (word >>> 0).toString(16).padStart(8, "0")).join("")
   }
 
   private block(bytes: Uint8Array, at: number): void {
@@ -56,12 +57,21 @@ export class Sha256 {
       w[t] = (bytes[i]! << 24) | (bytes[i + 1]! << 16) | (bytes[i + 2]! << 8) | bytes[i + 3]!
     }
     for (let t = 16; t < 64; t++) {
-      const [x, y] = [w[t - 15]!, w[t - 2]!]
+      const x = w[t - 15]!
+      const y = w[t - 2]!
       const s0 = ((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3)
       const s1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10)
       w[t] = (w[t - 16]! + s0 + w[t - 7]! + s1) | 0
     }
-    let [a, b, c, d, e, f, g, h] = state as unknown as [number, number, number, number, number, number, number, number]
+    // One by one: to take a typed array apart at once asks it for an iterator, which costs more than the block.
+    let a = state[0]!
+    let b = state[1]!
+    let c = state[2]!
+    let d = state[3]!
+    let e = state[4]!
+    let f = state[5]!
+    let g = state[6]!
+    let h = state[7]!
     for (let t = 0; t < 64; t++) {
       const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7))
       const t1 = (h + s1 + ((e & f) ^ (~e & g)) + rounds[t]! + w[t]!) | 0
