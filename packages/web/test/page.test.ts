@@ -359,7 +359,7 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
       const options = { colorScheme, viewport, ...(name === "phone" ? { deviceScaleFactor: 2 } : {}) }
       const { page } = await visit(await serve(), options)
       await load(page)
-      await ask(page, "What color is the south object?", picture)
+      await ask(page, question, picture)
       await page.locator("#log details summary").first().click()
       await page.locator("#question").fill("Is there a blue object?")
       await page.locator("#send").click()
