@@ -41,7 +41,7 @@ beforeAll(async () => {
     tell = resolve
   })
   const limits = { port: 0, maxNewTokens: 12, maxTiles: undefined, maxPixels: undefined, verify: true }
-  const serving = serveModel({ ...limits, model: web, arithmetic: "f32" }, "native:none", (text) =>
+  const serving = serveModel({ ...limits, model: web, arithmetic: "f32", activations: "f32" }, "native:none", (text) =>
     Effect.sync(() => tell(text))
   )
   Effect.runFork(Effect.forkIn(serving.pipe(Effect.provide(NodeServices.layer)), scope))
