@@ -27,8 +27,11 @@ export interface SampleSource {
   readonly steps: number
   /** Numbers of a step's micro-batches, counted from 0 through all epochs. */
   readonly microBatchesOf: (step: number) => readonly number[]
-  /** A micro-batch; the ones after it are prepared meanwhile. */
-  readonly take: (index: number) => Effect.Effect<MicroBatch, DataUnusable | SampleWorkerFailed, Scope.Scope>
+  /** A micro-batch; the ones after it are prepared meanwhile, those below `until` where it is given: others are taken elsewhere. */
+  readonly take: (
+    index: number,
+    until?: number
+  ) => Effect.Effect<MicroBatch, DataUnusable | SampleWorkerFailed, Scope.Scope>
   /** File and line of a sample, for messages. */
   readonly describe: (sample: number) => string
 }
@@ -136,8 +139,9 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
   const start = Effect.fnUntraced(function* (index: number) {
     if (index < end && !ahead.has(index)) ahead.set(index, yield* Effect.forkScoped(load(index)))
   })
-  const take = Effect.fnUntraced(function* (index: number) {
-    for (let next = index; next <= index + 2 * loader.threads; next++) yield* start(next)
+  const take = Effect.fnUntraced(function* (index: number, until = end) {
+    const last = Math.min(index + 2 * loader.threads, until - 1)
+    for (let next = index; next <= last; next++) yield* start(next)
     const fiber = ahead.get(index)!
     ahead.delete(index)
     return yield* Fiber.join(fiber)

@@ -2,7 +2,7 @@
 import type { Report } from "@speedq/pipeline"
 import * as Schema from "effect/Schema"
 import { NothingToLearn } from "../Errors.ts"
-import type { MicroBatch } from "./SampleLoader.ts"
+import type { MicroBatchFacts } from "./microBatchFacts.ts"
 
 /** A record that could not be used. */
 const Replaced = Schema.Struct({
@@ -51,7 +51,7 @@ type Describe = (sample: number) => string
  */
 export const lasting = (reason: string): string => reason.replace(/(: not an image that can be read): .*$/s, "$1")
 
-const replacedIn = (tally: SampleTally, batch: MicroBatch, describe: Describe): SampleTally["replaced"] => {
+const replacedIn = (tally: SampleTally, batch: MicroBatchFacts, describe: Describe): SampleTally["replaced"] => {
   let { replaced } = tally
   for (const { sample, at, reason: said, by } of batch.substituted) {
     const reason = lasting(said)
@@ -64,7 +64,7 @@ const replacedIn = (tally: SampleTally, batch: MicroBatch, describe: Describe): 
 }
 
 /** Counts a micro-batch in. */
-export const counted = (tally: SampleTally, batch: MicroBatch, describe: Describe): SampleTally => {
+export const counted = (tally: SampleTally, batch: MicroBatchFacts, describe: Describe): SampleTally => {
   const rows = batch.made.map((sample, row) => ({
     sample,
     without: batch.answerTokens[row] === 0,
@@ -150,7 +150,7 @@ export const dataSections = (tally: SampleTally, { meta, maxLength }: Counted): 
 }
 
 /** Events of the records of a micro-batch that others took the places of. */
-export const substitutions = (batch: MicroBatch, source: string, describe: Describe) =>
+export const substitutions = (batch: MicroBatchFacts, source: string, describe: Describe) =>
   batch.substituted.map(({ sample, at, reason: detail, by }) => ({
     source,
     sample: at ?? describe(sample),

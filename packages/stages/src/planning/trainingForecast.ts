@@ -152,8 +152,10 @@ const memoryOf = (options: PlacedOptions, samples: number) => {
   const tokens = optimization.batch * sample.tokens
   const tower = trainsTower(options) ? keptTowerBytes(config, optimization.batch * sample.tiles) : 0
   const grids = gridNumbers(options.learned)
-  // Parameters and gradients; a frozen head in f32. Of a grid the backward pass needs three numbers a group.
-  const floats = 2 * parametersOf(config, trains) + embeddings + (2 + 1.5) * grids
+  // Parameters and gradients, those of a shard beside the sum of those before it; a frozen head in f32. Of a grid the backward pass needs
+  // three numbers a group.
+  const copies = optimization.shards > 1 ? 3 : 2
+  const floats = copies * parametersOf(config, trains) + embeddings + (copies + 1.5) * grids
   const moments = 2 * momentBytes[optimization.optimizerStates] * (parametersOf(config, trains) + grids)
   const stays =
     loadedBytes -

@@ -383,6 +383,17 @@ export interface TrainingStageOptions {
    */
   readonly accumulation?: number
   /**
+   * Parts that the micro-batches of a step are cut into, one after the other. Each part's gradients are summed by
+   * themselves, and these sums then one after the other: the order of a sum, so that another number of parts gives
+   * slightly other numbers. Parts may be computed by several processes and machines, to the same bits as by one.
+   *
+   * Unit: parts of a step.
+   *
+   * Default from: 1, one sum over all micro-batches; docs/cluster.md.
+   * @default 1
+   */
+  readonly shards?: number
+  /**
    * Highest learning rate, reached at the end of the warm-up. Small models need a larger one.
    *
    * Default from: the reference's scripts.

@@ -52,7 +52,12 @@ export interface StepGradients extends Accumulated {
 }
 
 /** Adds loss and gradients of one more micro-batch, in the tensors of `sum` where there is one. The caller releases them. */
-export const accumulate = (learner: Learner, lossOf: MicroBatchLoss, share: number, sum?: Accumulated): Accumulated =>
+export const accumulate = (
+  parameters: Parameters,
+  lossOf: MicroBatchLoss,
+  share: number,
+  sum?: Accumulated
+): Accumulated =>
   scope(() => {
     const { value, gradients, auxiliary } = valueAndGrad(
       (parameters: Parameters) => {
@@ -61,13 +66,23 @@ export const accumulate = (learner: Learner, lossOf: MicroBatchLoss, share: numb
       },
       // Text alone does not reach a projector.
       { mayBeConstant: true, ...(sum === undefined ? {} : { into: sum.gradients }) }
-    )(learner.parameters)
+    )(parameters)
     const parts = Object.fromEntries(Object.entries(auxiliary).map(([name, part]) => [name, scale(part, share)]))
     if (sum === undefined) return { gradients, loss: value, parts }
     addInto(sum.loss, value)
     for (const [name, part] of Object.entries(parts)) addInto(sum.parts[name]!, part)
     return sum
   })
+
+/** Adds the sums of the next shard to those of the shards before it, in the tensors of `sum` where there is one; `next` is released then. */
+export const addShard = (sum: Accumulated | undefined, next: Accumulated): Accumulated => {
+  if (sum === undefined) return next
+  for (const [name, gradient] of Object.entries(next.gradients)) addInto(sum.gradients[name]!, gradient)
+  addInto(sum.loss, next.loss)
+  for (const [name, part] of Object.entries(next.parts)) addInto(sum.parts[name]!, part)
+  releaseGradients(next)
+  return sum
+}
 
 /**
  * The gradients of a step with the factor that keeps their norm within `maxNorm`. Loss and norm must be finite, and `before`, the factor
@@ -86,7 +101,7 @@ export const gradientsOf = (
 ): StepGradients =>
   scope(() => {
     let sum: Accumulated | undefined
-    for (const lossOf of microBatches) sum = accumulate(learner, lossOf, 1 / microBatches.length, sum)
+    for (const lossOf of microBatches) sum = accumulate(learner.parameters, lossOf, 1 / microBatches.length, sum)
     if (sum === undefined) throw new RangeError("a step needs at least one micro-batch")
     return limitNorm(sum, maxNorm)
   })

@@ -116,6 +116,12 @@ export const OptimizationConfig = Schema.Struct({
     unit: "micro-batches",
     source: "the reference's scripts: 8 GPUs with 8 each"
   }),
+  shards: laterOption(Count, 1, {
+    description:
+      "Parts that the micro-batches of a step are cut into, one after the other. Each part's gradients are summed by themselves, and these sums then one after the other: the order of a sum, so that another number of parts gives slightly other numbers. Parts may be computed by several processes and machines, to the same bits as by one.",
+    unit: "parts of a step",
+    source: "1, one sum over all micro-batches; docs/cluster.md"
+  }),
   learningRate: option(Rate, 8e-6, {
     description: "Highest learning rate, reached at the end of the warm-up. Small models need a larger one.",
     source: scripts

@@ -1,12 +1,12 @@
 /** Finds what made a step unusable, for its message. */
-import type { Tensor } from "@speedq/tensors"
-import type { Accumulated, Learner } from "./Learner.ts"
+import type { Parameters, Tensor } from "@speedq/tensors"
+import type { Accumulated } from "./Learner.ts"
 
 const allFinite = async (tensor: Tensor): Promise<boolean> => (await tensor.read()).every(Number.isFinite)
 
 /** The first parameter that holds NaN or infinity, else the first gradient that does, else the loss; undefined when all is well. */
 export const firstNonFinite = async (
-  { parameters }: Learner,
+  parameters: Parameters,
   { gradients, loss }: Accumulated
 ): Promise<string | undefined> => {
   for (const [name, parameter] of Object.entries(parameters)) if (!(await allFinite(parameter))) return name

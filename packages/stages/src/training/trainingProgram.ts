@@ -6,7 +6,8 @@ import type * as FileSystem from "effect/FileSystem"
 import type * as Scope from "effect/Scope"
 import { arrivesLater, arriving } from "../compute/arriving.ts"
 import type { Compute } from "../compute/Compute.ts"
-import { type ComputeFailed, computing } from "../compute/computing.ts"
+import { computing } from "../compute/computing.ts"
+import type { MicroBatchFacts } from "../data/microBatchFacts.ts"
 import type { MicroBatch } from "../data/SampleLoader.ts"
 import type { SampleSource } from "../data/SampleSource.ts"
 import {
@@ -19,13 +20,12 @@ import {
   substitutions,
   tallyWarnings
 } from "../data/SampleTally.ts"
-import type { SampleWorkerFailed } from "../data/SampleWorkers.ts"
 import { noneUsed, withUsed, writeUsed } from "../data/usedSamples.ts"
-import { type DataUnusable, NonFiniteGradient, type NothingToLearn } from "../Errors.ts"
+import { NonFiniteGradient, type NothingToLearn } from "../Errors.ts"
 import { owningState } from "../model/stageMemory.ts"
 import {
   type Accumulated,
-  accumulate,
+  addShard,
   limitNorm,
   type MicroBatchLoss,
   makeLearner,
@@ -37,6 +37,8 @@ import {
 import { isOfGrid } from "./learnedGrids.ts"
 import { firstNonFinite } from "./nonFinite.ts"
 import type { Rematerialization } from "./Rematerialization.ts"
+import { ShardComputers, type ShardedStep, shardsOf } from "./shards.ts"
+import { type ShardFailure, shardWork } from "./shardWork.ts"
 import type { DataConfig, OptimizationConfig } from "./TrainingConfig.ts"
 import type { TrainingOptions } from "./TrainingMethod.ts"
 import { type TrainingState, trainingCodec } from "./TrainingState.ts"
@@ -98,8 +100,10 @@ const optimizerOf = (
     rateOf: (name) => (isOfGrid(name) ? gridRate : 1)
   })
 
-type StepFailure = DataUnusable | SampleWorkerFailed | NonFiniteGradient | NothingToLearn | ComputeFailed
+type StepFailure = ShardFailure | NonFiniteGradient | NothingToLearn
 type StepServices = Events | Scope.Scope
+
+const nobody = Effect.succeed(undefined)
 
 /**
  * A program over the learner: measurements first, then training. A step whose loss or gradients are not finite fails with
@@ -108,6 +112,7 @@ type StepServices = Events | Scope.Scope
 export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
   const { source, optimization, measurement, initial, data } = training
   const rateOf = scheduleOf(optimization, source.steps)
+  const work = shardWork(training)
   const measuring = measurement?.batches ?? 0
 
   // Whether an update stopped half way, or one before it left numbers that none can go on with.
@@ -131,46 +136,16 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
     return { state: { ...state, measured, passedOver, used: withUsed(state.used, batch.made) }, metrics }
   })
 
-  let told = optimization.rematerialize !== "auto"
-  const tellRematerialization = Effect.fnUntraced(function* ({ size, length }: MicroBatch) {
-    if (told) return
-    told = true
-    const what = `what ${size} x ${length} tokens keep for the backward pass`
-    const [why, fix] = training.roomIsKnown
-      ? [
-          `${what} does not fit into memory`,
-          "free memory, raise memory.limit or memory.device, or use shorter sequences"
-        ]
-      : [`whether ${what} fits into the device's memory is not known`, "set memory.device, or rematerialize"]
-    const message = `${why}: decoder layers are computed again, which takes a forward pass more; ${fix}`
-    yield* emit(RunEvents.Warning, { message })
-  })
-
-  /** Gradients of one micro-batch, added to `sum`. */
-  const add = Effect.fnUntraced(function* (
-    { learner, measured }: TrainingState,
-    batch: MicroBatch,
-    index: number,
-    share: number,
-    sum: Accumulated | undefined
-  ) {
-    const rematerialize = training.rematerialization(batch, sum === undefined ? learner.parameters : {})
-    if (rematerialize) yield* tellRematerialization(batch)
-    const prepared = yield* computing(() => training.prepare(batch, index, { measured, rematerialize }))
-    return yield* computing(() => accumulate(learner, prepared.lossOf, share, sum)).pipe(
-      Effect.ensuring(Effect.sync(prepared.release))
-    )
-  })
-
   /** The failure of a step that a number ruined: which one, and on which samples. Each micro-batch is looked at alone. */
-  const blame = Effect.fnUntraced(function* (state: TrainingState, step: number, loss: number) {
+  const blame = Effect.fnUntraced(function* ({ learner, measured }: TrainingState, step: number, loss: number) {
+    const { parameters } = learner
     for (const index of source.microBatchesOf(step)) {
       const batch = yield* source.take(index)
-      const alone = yield* add(state, batch, index, 1, undefined)
-      const tensor = yield* computing(() => firstNonFinite(state.learner, alone))
+      const alone = yield* work.alone({ parameters, measured, microBatches: 1 }, batch, index)
+      const tensor = yield* computing(() => firstNonFinite(parameters, alone))
       releaseGradients(alone)
       const samples = batch.samples.map(source.describe)
-      spoilt ||= tensor !== undefined && tensor in state.learner.parameters
+      spoilt ||= tensor !== undefined && tensor in parameters
       if (tensor !== undefined) return yield* new NonFiniteGradient({ tensor, loss, samples })
     }
     return yield* new NonFiniteGradient({ tensor: "the sum over all samples", loss, samples: [`step ${step + 1}`] })
@@ -185,30 +160,55 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
     return yield* nothingToLearn(tally, data, true) ?? Effect.void
   })
 
-  const train = Effect.fnUntraced(function* (state: TrainingState, step: number) {
-    const { learner } = state
-    training.begins?.()
-    // What was summed up so far, for a step that fails on the way.
+  /** Sums over all micro-batches of a step, shard after shard. */
+  const sumOfShards = Effect.fnUntraced(function* (
+    shared: ShardedStep,
+    step: number,
+    shards: readonly (readonly number[])[],
+    seen: (batch: MicroBatchFacts) => Effect.Effect<void, never, Events>
+  ) {
+    const computers = shards.length > 1 ? yield* ShardComputers : undefined
+    const elsewhere = yield* computers?.begin(training.directory, { ...shared, step, shards }) ?? nobody
     let sum: Accumulated | undefined
     const giveBack = Effect.sync(() => sum && releaseGradients(sum))
+    yield* Effect.gen(function* () {
+      for (const [shard, indices] of shards.entries()) {
+        const found = yield* elsewhere?.sumsOf(shard) ?? nobody
+        if (found !== undefined) yield* Effect.forEach(found.batches, seen, { discard: true })
+        const until = computers === undefined ? undefined : indices.at(-1)! + 1
+        const next = found?.sums ?? (yield* work.compute(shared, indices, seen, until))
+        const before = sum
+        sum = yield* computing(() => addShard(before, next))
+      }
+    }).pipe(
+      Effect.onError(() => giveBack),
+      Effect.ensuring(elsewhere?.end ?? Effect.void)
+    )
+    return sum!
+  })
+
+  const train = Effect.fnUntraced(function* (state: TrainingState, step: number) {
+    const { learner } = state
     if (step === 0 && measuring > 0 && state.measured.length === 0) yield* unmeasured()
     const indices = source.microBatchesOf(step)
     let { tally, used } = state
-    yield* Effect.gen(function* () {
-      for (const index of indices) {
-        const batch = yield* source.take(index)
-        tally = counted(tally, batch, source.describe)
-        used = withUsed(used, batch.made)
-        for (const event of substitutions(batch, data.meta, source.describe)) {
-          yield* emit(RunEvents.DataSubstituted, event)
-        }
-        sum = yield* add(state, batch, index, 1 / indices.length, sum)
+    const seen = Effect.fnUntraced(function* (batch: MicroBatchFacts) {
+      tally = counted(tally, batch, source.describe)
+      used = withUsed(used, batch.made)
+      for (const event of substitutions(batch, data.meta, source.describe)) {
+        yield* emit(RunEvents.DataSubstituted, event)
       }
-      const nothing = nothingToLearn(tally, data, step === source.steps - 1)
-      if (nothing !== undefined) return yield* nothing
-    }).pipe(Effect.tapError(() => giveBack))
+    })
+    const { parameters } = learner
+    const shared = { parameters, measured: state.measured, microBatches: indices.length }
+    const sum = yield* sumOfShards(shared, step, shardsOf(indices, optimization.shards), seen)
+    const nothing = nothingToLearn(tally, data, step === source.steps - 1)
+    if (nothing !== undefined) {
+      releaseGradients(sum)
+      return yield* nothing
+    }
     if (isTelling(tally)) yield* warn(tally)
-    const result = scope(() => limitNorm(sum!, optimization.maxNorm, state.gate))
+    const result = scope(() => limitNorm(sum, optimization.maxNorm, state.gate))
     const learningRate = rateOf(step)
     // Asked for before the update, so that a device brings them while it goes on.
     const numbers = arriving(readNumbers(result))

@@ -45,6 +45,8 @@ import {
 import { confidenceMeasurement, microBatchLosses, type StudentAndTeacher } from "./microBatchLoss.ts"
 import { decideRematerialization } from "./Rematerialization.ts"
 import { refuseSearches } from "./refuseSearches.ts"
+import { ShardOffer } from "./shards.ts"
+import { computesShards } from "./shardWork.ts"
 import { makeStudent } from "./student.ts"
 import { dropPathOf, dropsLastStep } from "./TrainingConfig.ts"
 import type { Quantized, TrainingInput, TrainingMethod, TrainingOptions } from "./TrainingMethod.ts"
@@ -206,13 +208,9 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       dropPath: { rate, seed }
     }
     const budget = yield* memoryBudget(recipe)
-    return yield* trainingProgram({
-      data,
+    const gradients = {
       source,
-      directory,
       optimization: options,
-      initial: student.initial,
-      measurement: confidenceMeasurement(pair, source),
       begins: leaveMemory,
       roomIsKnown: budget.bytes !== undefined,
       rematerialization: decideRematerialization({
@@ -224,7 +222,16 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
         budget,
         features: [teacherFeatures, studentFeatures]
       }),
-      prepare: microBatchLosses(pair),
+      prepare: microBatchLosses(pair)
+    }
+    const offer = yield* ShardOffer
+    if (offer !== undefined) offer(yield* computesShards(gradients))
+    return yield* trainingProgram({
+      ...gradients,
+      data,
+      directory,
+      initial: student.initial,
+      measurement: confidenceMeasurement(pair, source),
       finish: Effect.fnUntraced(function* (trained, measured) {
         yield* tellSeen(kept)
         // The last update was looked at by no step.

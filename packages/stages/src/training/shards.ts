@@ -1,0 +1,61 @@
+/**
+ * The shards of an optimizer step: parts of its micro-batches whose gradients are sums of their own. They are added in order, wherever
+ * each was computed, so that one process and many give the same bits.
+ */
+import type { Parameters } from "@speedq/tensors"
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { MicroBatchFacts } from "../data/microBatchFacts.ts"
+import type { Accumulated } from "./Learner.ts"
+
+/** The micro-batches of each shard: at most `shards` parts of nearly equal length, in order. */
+export const shardsOf = (indices: readonly number[], shards: number): readonly (readonly number[])[] => {
+  const parts = Math.min(shards, indices.length)
+  const start = (part: number) => Math.floor((part * indices.length) / parts)
+  return Array.from({ length: parts }, (_, part) => indices.slice(start(part), start(part + 1)))
+}
+
+/** What every shard of a step is computed from. */
+export interface ShardedStep {
+  readonly parameters: Parameters
+  /** What was measured before training. */
+  readonly measured: readonly number[]
+  /** Micro-batches of the whole step: each counts with its share. */
+  readonly microBatches: number
+}
+
+/** Sums over the micro-batches of one shard. Whoever gets them releases them. */
+export interface ShardSums {
+  readonly sums: Accumulated
+  readonly batches: readonly MicroBatchFacts[]
+}
+
+/** Computes one shard, the micro-batches with these numbers. Fails with what a step of the stage fails with. */
+export type ComputeShard = (step: ShardedStep, indices: readonly number[]) => Effect.Effect<ShardSums, Error>
+
+/** A step whose shards others compute. */
+export interface ElsewhereStep {
+  /** What a shard came to, by its number; undefined where it is to be computed here. */
+  readonly sumsOf: (shard: number) => Effect.Effect<ShardSums | undefined>
+  /** Gives up what is still on its way. */
+  readonly end: Effect.Effect<void>
+}
+
+/** Other processes that compute shards. */
+export interface ShardComputers {
+  /** Hands out the shards of a step of the stage in `directory`; undefined while nobody computes for this process. */
+  readonly begin: (
+    directory: string,
+    step: ShardedStep & { readonly step: number; readonly shards: readonly (readonly number[])[] }
+  ) => Effect.Effect<ElsewhereStep | undefined>
+}
+
+/** Others that compute shards for this process; nobody unless it is provided. */
+export const ShardComputers = Context.Reference<ShardComputers | undefined>("speedq/ShardComputers", {
+  defaultValue: () => undefined
+})
+
+/** Whoever wants to compute shards of a stage and none of its steps: is given how, when the stage begins. */
+export const ShardOffer = Context.Reference<((compute: ComputeShard) => void) | undefined>("speedq/ShardOffer", {
+  defaultValue: () => undefined
+})
