@@ -25,6 +25,7 @@ const nameOf = (folderName: string): string =>
 /** What `npm run test:fast` leaves out: everything on every backend, processes that are killed, whole recipes, programs that are run. */
 const slow = [
   "packages/adaround/test/reconstruct.test.ts",
+  "packages/cluster/test/!(placement).test.ts",
   "packages/distillation/test/losses.test.ts",
   "packages/exports/test/{ggufConsumer,onnx/chromium,onnx/transformers}.test.ts",
   "packages/evaluation/test/{allBenchmarks,evaluate}.test.ts",
@@ -50,7 +51,9 @@ const inMemory = (): { readonly TMPDIR?: string } => {
 }
 const temporaries = inMemory()
 /** Packages that make runs, exports and evaluations. */
-const flushing = ["@speedq/evaluation", "@speedq/exports", "@speedq/pipeline", "@speedq/stages", "speedq"]
+const flushing = [
+  ...["@speedq/cluster", "@speedq/evaluation", "@speedq/exports", "@speedq/pipeline", "@speedq/stages", "speedq"]
+]
 
 /** Files that take the place of functions of Node before anything has loaded them: each has a process of its own. */
 const alone = "**/*.ownProcess.test.ts"

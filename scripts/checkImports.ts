@@ -24,9 +24,10 @@ const allowed: { readonly [name: string]: readonly string[] } = {
     ...["tensors", "formats", "quantizers", "distillation", "adaround", "vlm-model", "evaluation", "exports"],
     "pipeline"
   ],
+  cluster: ["tensors", "formats", "pipeline", "stages"],
   speedq: [
     ...["tensors", "formats", "quantizers", "distillation", "adaround", "vlm-model", "evaluation", "exports"],
-    ...["web", "pipeline", "stages"]
+    ...["web", "pipeline", "stages", "cluster"]
   ]
 }
 

@@ -12,13 +12,14 @@ export type { Measure, Scored } from "./ablation/measures.ts"
 export { type Judgement, runAblation, runPlace, type VariantResults } from "./ablation/runAblation.ts"
 export { OtherRuns } from "./checkpoints/Checkpoints.ts"
 export { readManifest } from "./checkpoints/StageManifest.ts"
-export { openSaved, verifyFile } from "./checkpoints/savedFile.ts"
+export { FileRecord, openSaved, verifyFile, writeSaved } from "./checkpoints/savedFile.ts"
 export { directoryName } from "./directory/Name.ts"
 export {
   RunDirectory,
   RunRecord,
   readRunRecord,
   runFileName,
+  runnersName,
   stagesName,
   supersededName
 } from "./directory/RunDirectory.ts"
@@ -67,6 +68,7 @@ export { publicSection } from "./report/publicSection.ts"
 export * as Report from "./report/Report.ts"
 export { renderReport } from "./report/renderReport.ts"
 export { BetweenStages } from "./run/BetweenStages.ts"
+export { beginStage } from "./run/beginStage.ts"
 export * as Recipe from "./run/Recipe.ts"
 export { failingWithRaised, isRaised } from "./run/raised.ts"
 export { InterruptionFailure, runMain, withoutMain } from "./run/runMain.ts"

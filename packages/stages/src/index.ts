@@ -21,6 +21,7 @@ export { previewData } from "./check/preview.ts"
 export { Compute, ComputeUnavailable, Debugging } from "./compute/Compute.ts"
 export { ComputeFailed, computing } from "./compute/computing.ts"
 export { onProcessor } from "./compute/meaningOn.ts"
+export { copyBeginning } from "./data/copyBeginning.ts"
 export { fingerprintOf } from "./data/fingerprint.ts"
 export { SampleWorkerFailed, SampleWorkers } from "./data/SampleWorkers.ts"
 export { SurveyProgress } from "./data/SurveyProgress.ts"
@@ -97,4 +98,12 @@ export { stages } from "./registry/stages.ts"
 export { RoundLanguage } from "./roundLanguage/RoundLanguage.ts"
 export { hiddenStates } from "./training/hiddenStates.ts"
 export { gradientsOf, type Learner, makeLearner, releaseGradients, update } from "./training/Learner.ts"
+export { type ExchangedFile, loadSums, type ShardSums, saveParameters } from "./training/shardFiles.ts"
+export {
+  type ComputeShard,
+  type ElsewhereStep,
+  ShardComputers,
+  ShardOffer,
+  type ShardOrder
+} from "./training/shards.ts"
 export { TrainProjector } from "./trainProjector/TrainProjector.ts"

@@ -53,10 +53,12 @@ export const eventsFileName = "events.jsonl"
 export const reportFileName = "report.html"
 export const stagesName = "stages"
 export const supersededName = "superseded"
-/** Files that a run writes beside its stages. */
-const ownFiles = [runFileName, eventsFileName, reportFileName]
+/** What other processes that compute for the run are handed, and are told of. */
+export const runnersName = "runners"
+/** What a run writes beside its stages. */
+const ownFiles = [runFileName, eventsFileName, reportFileName, runnersName]
 /** What may be there before the first stage has begun. */
-const beforeStages = [eventsFileName, reportFileName, stagesName, "tensorboard"]
+const beforeStages = [eventsFileName, reportFileName, runnersName, stagesName, "tensorboard"]
 const isLock = (name: string) => name.startsWith(lockFileName)
 /** What of a run's directory is read, written or removed. */
 const used = {

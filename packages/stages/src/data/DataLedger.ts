@@ -36,7 +36,7 @@ const DataLedger = Schema.Struct({
 })
 export type DataLedger = typeof DataLedger.Type
 
-const fileName = "data.json"
+export const ledgerName = "data.json"
 const Sealed = Schema.fromJsonString(Schema.Struct({ sha256: Schema.String, ledger: Schema.String }))
 const Text = Schema.fromJsonString(DataLedger)
 
@@ -47,7 +47,7 @@ export const ledgerDigest = (ledger: DataLedger): string => sha256(Schema.encode
 
 /** The ledger of the stage in `directory`; none where it has not begun. Fails with SavedFileDamaged, StorageFailed. */
 export const readLedger = Effect.fn("DataLedger.read")(function* (directory: string) {
-  const file = join(directory, fileName)
+  const file = join(directory, ledgerName)
   const damaged = (detail: string) => new SavedFileDamaged({ file, detail })
   const text = yield* Effect.mapError(ifPresent(readText(file, mostBytes.text)), (error) => readingFault(file, error))
   if (text === undefined) return Option.none<DataLedger>()
@@ -79,7 +79,7 @@ const ledgerOf = Effect.fnUntraced(function* (data: DataConfig, limits: PictureL
 /** Fails with StorageFailed. */
 export const writeLedger = (directory: string, ledger: DataLedger) => {
   const text = Schema.encodeSync(Text)(ledger)
-  const file = join(directory, fileName)
+  const file = join(directory, ledgerName)
   const bytes = new TextEncoder().encode(Schema.encodeSync(Sealed)({ sha256: sha256(text), ledger: text }))
   return whileDoing("write what the stage's data is", file)(AtomicFile.writeWhole(file, bytes))
 }

@@ -24,6 +24,8 @@ interface StageData {
   readonly optimization: OptimizationConfig
 }
 
+export const lengthsName = "lengths.bin"
+
 /**
  * Where lengths of the stage's samples are kept: nowhere, if an annotation file is not the one that it began with. Pictures are as
  * `ledger` says, which is of now. How a record that cannot be used is dealt with changes no length.
@@ -40,7 +42,7 @@ const placeOfLengths = Effect.fnUntraced(function* (
   const { limits: ___, ...files } = ledger
   const made = [ledgerDigest(files), yield* modelDigest(recipe), recipe.seed, data.percent, making, reading]
   const of = createHash("sha256").update(JSON.stringify(made)).digest("hex")
-  return { file: join(directory, "lengths.bin"), of }
+  return { file: join(directory, lengthsName), of }
 })
 
 interface Beginning extends Pick<StageData, "recipe" | "directory" | "data"> {

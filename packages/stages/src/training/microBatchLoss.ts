@@ -18,7 +18,7 @@ import type { MicroBatch } from "../data/SampleLoader.ts"
 import type { SampleSource } from "../data/SampleSource.ts"
 import { hiddenStates, type TrainedNetwork } from "./hiddenStates.ts"
 import { confidenceOf, type Losses, measuredBatches, measuresConfidence, needsTeacher, rowLosses } from "./losses.ts"
-import type { Measurement, Training } from "./trainingProgram.ts"
+import type { Measurement, Training } from "./Training.ts"
 import { drawDropPath, type StochasticDepth, type VisionFeatures } from "./VisionFeatures.ts"
 
 /** The parameter that makes logits: one of the student and one of the teacher, of the same name. */

@@ -1,15 +1,21 @@
 /** Computes gradients of micro-batches, one after the other: those of a shard of a step, here or for another process. */
+import { releaseParameters } from "@speedq/exports"
 import { type Events, emit, RunEvents } from "@speedq/pipeline"
+import type { Parameters } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import type * as Path from "effect/Path"
 import type * as Scope from "effect/Scope"
+import { Compute } from "../compute/Compute.ts"
 import { type ComputeFailed, computing } from "../compute/computing.ts"
 import { factsOf, type MicroBatchFacts } from "../data/microBatchFacts.ts"
 import type { MicroBatch } from "../data/SampleLoader.ts"
 import type { SampleWorkerFailed } from "../data/SampleWorkers.ts"
 import type { DataUnusable } from "../Errors.ts"
 import { type Accumulated, accumulate, releaseGradients } from "./Learner.ts"
-import type { ShardedStep, ShardSums } from "./shards.ts"
-import type { Training } from "./trainingProgram.ts"
+import { type ExchangedFile, loadParameters, saveSums } from "./shardFiles.ts"
+import type { ComputeShard, ShardedStep } from "./shards.ts"
+import type { Training } from "./Training.ts"
 
 export type ShardFailure = DataUnusable | SampleWorkerFailed | ComputeFailed
 type ShardServices = Events | Scope.Scope
@@ -85,14 +91,35 @@ export const shardWork = (training: Work) => {
   return { compute, alone }
 }
 
-/** Computes shards of a stage for another process, which counts and tells what was seen. */
+/**
+ * Computes shards of a stage for another process, which counts and tells what was seen: from parameters in a file to sums in a file.
+ * Parameters stay until others are asked for, or the stage's scope ends.
+ */
 export const computesShards = Effect.fnUntraced(function* (training: Work) {
   const { compute } = shardWork(training)
-  const services = yield* Effect.context<ShardServices>()
-  return (step: ShardedStep, indices: readonly number[]): Effect.Effect<ShardSums, ShardFailure> =>
-    Effect.suspend(() => {
+  const { backend } = yield* Compute
+  const services = yield* Effect.context<ShardServices | FileSystem.FileSystem | Path.Path>()
+  let held: { readonly sha256: string; readonly parameters: Parameters } | undefined
+  const giveBack = Effect.sync(() => {
+    releaseParameters(held?.parameters ?? {})
+    held = undefined
+  })
+  yield* Effect.addFinalizer(() => giveBack)
+  const parametersIn = Effect.fnUntraced(function* (file: ExchangedFile) {
+    if (held?.sha256 === file.record.sha256) return held.parameters
+    yield* giveBack
+    const parameters = yield* loadParameters(backend, file)
+    held = { sha256: file.record.sha256, parameters }
+    return parameters
+  })
+  const computeShard: ComputeShard = ({ parameters: file, sums: path, measured, microBatches, indices }) =>
+    Effect.gen(function* () {
+      const parameters = yield* parametersIn(file)
       const batches: MicroBatchFacts[] = []
       const seen = (facts: MicroBatchFacts) => Effect.sync(() => void batches.push(facts))
-      return Effect.map(compute(step, indices, seen, indices.at(-1)! + 1), (sums) => ({ sums, batches }))
+      const step = { parameters, measured, microBatches }
+      const sums = yield* compute(step, indices, seen, indices.at(-1)! + 1)
+      return yield* saveSums(path, { sums, batches }).pipe(Effect.ensuring(Effect.sync(() => releaseGradients(sums))))
     }).pipe(Effect.provideContext(services))
+  return computeShard
 })

@@ -2,11 +2,11 @@
  * The shards of an optimizer step: parts of its micro-batches whose gradients are sums of their own. They are added in order, wherever
  * each was computed, so that one process and many give the same bits.
  */
+import type { FileRecord } from "@speedq/pipeline"
 import type { Parameters } from "@speedq/tensors"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { MicroBatchFacts } from "../data/microBatchFacts.ts"
-import type { Accumulated } from "./Learner.ts"
+import type { ExchangedFile, ShardSums } from "./shardFiles.ts"
 
 /** The micro-batches of each shard: at most `shards` parts of nearly equal length, in order. */
 export const shardsOf = (indices: readonly number[], shards: number): readonly (readonly number[])[] => {
@@ -24,14 +24,19 @@ export interface ShardedStep {
   readonly microBatches: number
 }
 
-/** Sums over the micro-batches of one shard. Whoever gets them releases them. */
-export interface ShardSums {
-  readonly sums: Accumulated
-  readonly batches: readonly MicroBatchFacts[]
+/** A shard that another process asks for: from parameters in a file to sums in a file. */
+export interface ShardOrder {
+  readonly parameters: ExchangedFile
+  /** Where the sums are to be. */
+  readonly sums: string
+  readonly measured: readonly number[]
+  readonly microBatches: number
+  /** Micro-batches of the shard. */
+  readonly indices: readonly number[]
 }
 
-/** Computes one shard, the micro-batches with these numbers. Fails with what a step of the stage fails with. */
-export type ComputeShard = (step: ShardedStep, indices: readonly number[]) => Effect.Effect<ShardSums, Error>
+/** Computes a shard and gives size and digest of its sums' file. Fails with what a step of the stage fails with. */
+export type ComputeShard = (order: ShardOrder) => Effect.Effect<Omit<FileRecord, "file">, Error>
 
 /** A step whose shards others compute. */
 export interface ElsewhereStep {

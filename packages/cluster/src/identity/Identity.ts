@@ -1,0 +1,38 @@
+/** What decides the bits that a process computes: runners and coordinator of a step have the same. */
+import { createHash } from "node:crypto"
+import * as Schema from "effect/Schema"
+
+export const Identity = Schema.Struct({
+  /** Version of the program, digest of its code in a clone, version of Node. */
+  build: Schema.String,
+  /** Name of the backend, with what multiplies in it and its threads. */
+  backend: Schema.String,
+  /** Digest of the results of some computations: two processors, or two builds of a BLAS, may round otherwise under one name. */
+  numbers: Schema.String
+})
+export type Identity = typeof Identity.Type
+
+/** Runners of one identity are a group of shards of the cluster: a unit goes to no other. Its name is a part of short keys. */
+export const groupOf = ({ build, backend, numbers }: Identity): string =>
+  createHash("sha256")
+    .update(JSON.stringify([build, backend, numbers]))
+    .digest("hex")
+    .slice(0, 16)
+
+const fields = [
+  ["build", "version", "install the same version"],
+  ["backend", "backend", "start the runner with the same --backend, and SPEEDQ_THREADS where their number differs"],
+  [
+    "numbers",
+    "digest of computed numbers",
+    "its processor or libraries round otherwise; use machines of one kind, or native:none, which rounds alike everywhere"
+  ]
+] as const
+
+/** The first thing in which two differ, in words; undefined where they compute the same bits. */
+export const differenceOf = (run: Identity, runner: Identity) => {
+  const found = fields.find(([field]) => run[field] !== runner[field])
+  if (found === undefined) return undefined
+  const [field, name, fix] = found
+  return { field: name, ofRun: run[field], ofRunner: runner[field], fix }
+}

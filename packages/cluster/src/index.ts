@@ -1,0 +1,9 @@
+/** One recipe over several processes and machines, to the same bits: a coordinator and its runners. */
+export { RunnerIsRefused, RunnersChanged, ShardComputedHere } from "./coordinator/clusterEvents.ts"
+export { coordinating } from "./coordinator/coordinate.ts"
+export { type RunnerShare, type RunnerTable, readRunners } from "./coordinator/RunnerTally.ts"
+export { ClusterUnavailable, RunnerRefused, UnitFailed } from "./Errors.ts"
+export { Identity } from "./identity/Identity.ts"
+export { ClusterTimes } from "./storage/clusterLayer.ts"
+export { clusterName } from "./storage/storageLayer.ts"
+export { runWorker, type WorkerNews, type WorkerOptions } from "./worker/runWorker.ts"

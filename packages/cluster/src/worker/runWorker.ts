@@ -1,0 +1,112 @@
+/** A runner: joins a cluster and computes units of work until it is stopped. */
+import { randomUUID } from "node:crypto"
+import { hostname } from "node:os"
+import { status } from "@speedq/pipeline"
+import type { BackendName } from "@speedq/tensors"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { ClusterUnavailable, RunnerRefused, UnitFailed } from "../Errors.ts"
+import { differenceOf, groupOf, type Identity } from "../identity/Identity.ts"
+import { clusterLayer } from "../storage/clusterLayer.ts"
+import { openMembers } from "../storage/Members.ts"
+import { clusterName, storageLayer } from "../storage/storageLayer.ts"
+import { ShardUnit } from "../units/ShardUnit.ts"
+import { startUnitProcess } from "./startUnitProcess.ts"
+
+/** What a runner tells while it works. */
+export type WorkerNews =
+  | { readonly _tag: "Joined"; readonly runner: string; readonly identity: Identity }
+  | {
+      readonly _tag: "Computed"
+      readonly run: string
+      readonly step: number
+      readonly shard: number
+      readonly milliseconds: number
+    }
+  | {
+      readonly _tag: "Failed"
+      readonly run: string
+      readonly step: number
+      readonly shard: number
+      readonly reason: string
+    }
+
+export interface WorkerOptions {
+  /** A directory for processes of one host, or `postgres://user:password@host/database`. */
+  readonly cluster: string
+  readonly backend: BackendName
+  /** Called for what it tells; must be quick. */
+  readonly onNews?: (news: WorkerNews) => void
+}
+
+/** A directory that cannot be read from here is no reason to refuse: what is there is said when a unit of it comes. */
+const isAtWork = (directory: string) =>
+  status(directory).pipe(
+    Effect.map(Option.exists(({ state }) => state === "running" || state === "unknown")),
+    Effect.orElseSucceed(() => false)
+  )
+
+/** Fails with RunnerRefused where a run is at work that this runner could not share a step with. */
+const requireSame = Effect.fnUntraced(function* (
+  identity: Identity,
+  members: Effect.Success<ReturnType<typeof openMembers>>
+) {
+  for (const { name, identity: ofRun } of yield* members.all("run")) {
+    const difference = differenceOf(ofRun, identity)
+    if (difference !== undefined && (yield* isAtWork(name)))
+      return yield* new RunnerRefused({ run: name, ...difference })
+  }
+})
+
+/** A name that no other process has, readable by people. */
+const ownName = () => `${hostname()}-${process.pid}-${randomUUID().slice(0, 4)}`
+
+/**
+ * Computes units until it is interrupted. Fails with ClusterUnavailable; with RunnerRefused where a run that is at work computes otherwise;
+ * with UnitFailed where the process that computes cannot start, or ends: the units that it had go to other runners.
+ */
+export const runWorker = Effect.fn("runWorker")(function* ({ cluster, backend, onNews = () => {} }: WorkerOptions) {
+  const runner = ownName()
+  const work = Effect.gen(function* () {
+    const ended = yield* Deferred.make<never, UnitFailed>()
+    const end = (how: string) => {
+      Deferred.doneUnsafe(ended, Effect.fail(new UnitFailed({ reason: `the process that computes ended with ${how}` })))
+    }
+    const units = yield* startUnitProcess(backend, runner, end)
+    const identity = yield* Effect.raceFirst(units.Identify(), Deferred.await(ended))
+    const members = yield* openMembers()
+    yield* requireSame(identity, members)
+    yield* members.join("runner", runner, identity)
+
+    const entity = ShardUnit.toLayer(
+      ShardUnit.of({
+        Compute: ({ payload }) => {
+          const { run, step, shard } = payload
+          return units.ComputeShard(payload).pipe(
+            Effect.tap(({ milliseconds }) =>
+              Effect.sync(() => onNews({ _tag: "Computed", run, step, shard, milliseconds }))
+            ),
+            Effect.tapError((error) =>
+              Effect.sync(() => onNews({ _tag: "Failed", run, step, shard, reason: error.message }))
+            ),
+            // Whoever is asked next computes it: this runner ends.
+            Effect.catchTag("RpcClientError", () => Effect.never)
+          )
+        }
+      }),
+      { maxIdleTime: "1 hour" }
+    )
+    yield* Layer.build(entity.pipe(Layer.provide(clusterLayer({ group: groupOf(identity), runner }))))
+    onNews({ _tag: "Joined", runner, identity })
+    return yield* Deferred.await(ended)
+  })
+  return yield* work.pipe(
+    Effect.catchTag(["SqlError", "SchemaError", "WorkerError", "RpcClientError"], (error) =>
+      Effect.fail(new ClusterUnavailable({ cluster: clusterName(cluster), reason: error.message }))
+    ),
+    Effect.scoped,
+    Effect.provide(storageLayer(cluster))
+  )
+})

@@ -1,0 +1,36 @@
+/** Starts the process that computes for a runner, and talks with it. */
+import { fork } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import * as NodeWorker from "@effect/platform-node/NodeWorker"
+import type { BackendName } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as RpcClient from "effect/rpc/RpcClient"
+import { UnitRpcs } from "./UnitRpcs.ts"
+
+/** What the process runs: the compiled module; sources need a loader. Tests that follow a build spare it. */
+const program = ((): { readonly entry: string; readonly execArgv: string[] } => {
+  if (!import.meta.url.endsWith(".ts")) return { entry: "./unitProcess.js", execArgv: [] }
+  if (process.env["SPEEDQ_TEST_BUILT"] === "1") return { entry: "../../dist/worker/unitProcess.js", execArgv: [] }
+  return { entry: "./unitProcess.ts", execArgv: ["--import", "tsx", "-C", "@speedq/source"] }
+})()
+
+/** The client of a process that lives as long as the scope. `ended` is called when the process ends by itself. */
+export const startUnitProcess = Effect.fn("startUnitProcess")(function* (
+  backend: BackendName,
+  runner: string,
+  ended: (how: string) => void
+) {
+  const spawn = () => {
+    const child = fork(fileURLToPath(new URL(program.entry, import.meta.url)), [backend, runner], {
+      execArgv: program.execArgv,
+      stdio: ["ignore", "ignore", "inherit", "ipc"]
+    })
+    child.once("exit", (code, signal) => ended(signal === null ? `code ${code}` : signal))
+    return child
+  }
+  const protocol = yield* Layer.build(
+    RpcClient.layerProtocolWorker({ size: 1, concurrency: 1000 }).pipe(Layer.provide(NodeWorker.layer(spawn)))
+  )
+  return yield* RpcClient.make(UnitRpcs).pipe(Effect.provideContext(protocol))
+})

@@ -1,0 +1,95 @@
+/** Computes units of work in a process of its own: a computation blocks it, and the runner beside it goes on to renew its locks. */
+
+import { join } from "node:path"
+import { Build, monotonicMillis } from "@speedq/pipeline"
+import type { ComputeShard } from "@speedq/stages"
+import { type BackendName, openBackend } from "@speedq/tensors"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import { UnitFailed } from "../Errors.ts"
+import { differenceOf, type Identity } from "../identity/Identity.ts"
+import { numbersOf } from "../identity/numbersOf.ts"
+import { exchangeOf, sumsName } from "../units/exchange.ts"
+import type { ShardRequest } from "../units/ShardUnit.ts"
+import { openRunStage } from "./openRunStage.ts"
+import { UnitRpcs } from "./UnitRpcs.ts"
+
+/** Any failure as the reason of a unit's. A mistake of the program too: the coordinator computes the unit then, and meets it. */
+const asUnitFailed = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, UnitFailed, R> =>
+  Effect.catchCause(self, (cause) => {
+    if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
+    const error = Cause.squash(cause)
+    return Effect.fail(new UnitFailed({ reason: error instanceof Error ? error.message : String(error) }))
+  })
+
+/** What a backend is, found out once. */
+export const identify = (backend: BackendName): Effect.Effect<Identity> =>
+  Effect.gen(function* () {
+    const opened = yield* Effect.acquireRelease(
+      Effect.promise(() => openBackend(backend)),
+      (opened) => Effect.promise(() => opened.close())
+    )
+    return { build: yield* Build, backend: opened.name, numbers: yield* Effect.promise(() => numbersOf(opened)) }
+  }).pipe(Effect.scoped)
+
+interface ServerOptions {
+  readonly backend: BackendName
+  /** Name of the runner, for its files and for people. */
+  readonly runner: string
+}
+
+/** Handlers of UnitRpcs: one unit after the other, in one stage that stays open until a unit of another one comes. */
+export const unitServer = ({ backend, runner }: ServerOptions) =>
+  UnitRpcs.toLayer(
+    Effect.gen(function* () {
+      const one = yield* Semaphore.make(1)
+      const identity = yield* Effect.cached(identify(backend))
+      let opened: { readonly key: string; readonly scope: Scope.Closeable; readonly compute: ComputeShard } | undefined
+      const close = Effect.suspend(() => {
+        const scope = opened?.scope
+        opened = undefined
+        return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
+      })
+      yield* Effect.addFinalizer(() => close)
+
+      const stageOf = Effect.fnUntraced(function* (request: ShardRequest) {
+        const key = `${request.run} ${request.place} ${request.key}`
+        if (opened?.key === key) return opened.compute
+        yield* close
+        const scope = yield* Scope.make()
+        const compute = yield* openRunStage(request, backend).pipe(
+          Effect.provideService(Scope.Scope, scope),
+          Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+        )
+        opened = { key, scope, compute }
+        return compute
+      })
+
+      const compute = Effect.fnUntraced(function* (request: ShardRequest) {
+        const startedAt = yield* monotonicMillis
+        const difference = differenceOf(request.identity, yield* identity)
+        if (difference !== undefined) {
+          const { field, ofRun, ofRunner } = difference
+          return yield* new UnitFailed({ reason: `the run has the ${field} ${ofRun}, the runner ${ofRunner}` })
+        }
+        const { parameters, measured, microBatches, indices } = request
+        const exchange = exchangeOf(request.run)
+        const file = sumsName(request, runner)
+        const computeShard = yield* stageOf(request)
+        const { bytes, sha256 } = yield* computeShard({
+          parameters: { path: join(exchange, parameters.file), record: parameters },
+          sums: join(exchange, file),
+          ...{ measured, microBatches, indices }
+        })
+        return { sums: { file, bytes, sha256 }, runner, milliseconds: (yield* monotonicMillis) - startedAt }
+      })
+
+      return UnitRpcs.of({
+        Identify: () => asUnitFailed(identity),
+        ComputeShard: (request) => one.withPermits(1)(asUnitFailed(compute(request)))
+      })
+    })
+  )

@@ -1,0 +1,65 @@
+/**
+ * Begins a stage of a run that another process carries on: from the artefacts that the run has made, in a directory of its own. Nothing in
+ * the run's directory is written.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import { readManifest } from "../checkpoints/StageManifest.ts"
+import { openSaved, verifyFile } from "../checkpoints/savedFile.ts"
+import { type RunRecord, stagesName } from "../directory/RunDirectory.ts"
+import { SavedFileDamaged } from "../Errors.ts"
+import { CurrentStage } from "../events/Events.ts"
+import { type AnyRecipe, labelled } from "../recipe/recipeValue.ts"
+import type { AnyArtefact } from "../stage/Artefact.ts"
+import { stageSeed } from "./runStage.ts"
+import { arithmeticOf, StageArithmetic } from "./StageArithmetic.ts"
+import { inputsOf } from "./stageKeys.ts"
+
+interface BegunElsewhere {
+  /** Directory of the run, what it says of itself, and the stage that it is in. */
+  readonly run: string
+  readonly record: RunRecord
+  readonly place: string
+  /** The stage's own directory in this process. */
+  readonly directory: string
+}
+
+/** An artefact of the run, as `place` made it. Fails with SavedFileDamaged where it is not what the run rests on. */
+const artefactOf = Effect.fnUntraced(function* <E, R>(
+  { run, record }: BegunElsewhere,
+  place: string,
+  { name, codec }: AnyArtefact<E, R>
+) {
+  const path = yield* Path.Path
+  const stage = path.join(run, stagesName, place)
+  const manifest = Option.getOrUndefined(yield* readManifest(stage))?.manifest
+  const file = manifest?.key === record.keys[place] ? manifest?.finished?.artefacts[name] : undefined
+  if (file === undefined) {
+    return yield* new SavedFileDamaged({ file: stage, detail: `it has no ${name} of this run's key` })
+  }
+  yield* verifyFile(path.join(stage, file.file), file)
+  return yield* codec.load(yield* openSaved(path.join(stage, file.file)))
+})
+
+/** The stage's session, for the life of the scope. Fails with what the stage fails with, SavedFileDamaged and StorageFailed. */
+export const beginStage = Effect.fn("beginStage")(function* <E, R>(recipe: AnyRecipe<E, R>, elsewhere: BegunElsewhere) {
+  const { run, place, directory } = elsewhere
+  const stages = labelled(recipe.stages)
+  const at = stages.findIndex((each) => each.place === place)
+  const found = stages[at]
+  if (found === undefined) return yield* new SavedFileDamaged({ file: run, detail: `its recipe has no stage ${place}` })
+  const { stage, label } = found
+  const makers = new Map(
+    stages.slice(0, at).flatMap((earlier) => earlier.stage.gives.map(({ name }) => [name, earlier.place] as const))
+  )
+  const input: { [name: string]: unknown } = {}
+  for (const artefact of inputsOf(stage, makers)) {
+    input[artefact.name] = yield* artefactOf(elsewhere, makers.get(artefact.name)!, artefact)
+  }
+  const { settings } = recipe
+  const context = { recipe: settings, label, seed: stageSeed(settings.seed, label), directory, runDirectory: run }
+  const { arithmetic } = yield* arithmeticOf(settings, label)
+  const begin = Effect.provideService(stage.begin(input as never, context), CurrentStage, place)
+  return yield* (yield* StageArithmetic).within(arithmetic)(begin)
+})
