@@ -1,7 +1,6 @@
 /** One recipe over several processes and machines, to the same bits: a coordinator and its runners. */
 export { RunnerIsRefused, RunnersChanged, ShardComputedHere } from "./coordinator/clusterEvents.ts"
 export { coordinating } from "./coordinator/coordinate.ts"
-export { type RunnerShare, type RunnerTable, readRunners } from "./coordinator/RunnerTally.ts"
 export { ClusterUnavailable, RunnerRefused, UnitFailed } from "./Errors.ts"
 export { Identity } from "./identity/Identity.ts"
 export { ClusterTimes } from "./storage/clusterLayer.ts"

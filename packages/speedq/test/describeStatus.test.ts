@@ -20,7 +20,8 @@ const run = (...stages: readonly StageStatus[]): RunStatus => ({
   },
   owner: undefined,
   stages,
-  ...{ seenAt: now - 180_000, elapsed: 90_000, progress: { share: undefined, left: undefined }, scores: undefined }
+  ...{ seenAt: now - 180_000, elapsed: 90_000, progress: { share: undefined, left: undefined } },
+  ...{ scores: undefined, runners: undefined }
 })
 
 const statusOf = (...of: Parameters<typeof describeStatus>): string => untoned(describeStatus(...of))

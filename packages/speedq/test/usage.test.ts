@@ -8,6 +8,7 @@ import { speedqProcess } from "./support/speedq.ts"
 
 const names = [
   "run",
+  "worker",
   "plan",
   "status",
   "evaluate",

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, realpathSync, rmSync } from "node:fs"
 import { basename, join } from "node:path"
-import { Build, Events, monotonicMillis, readRunRecord } from "@speedq/pipeline"
+import { Build, Events, monotonicMillis, type RunnerShare, readRunRecord, writeRunners } from "@speedq/pipeline"
 import { Compute, type ElsewhereStep, loadSums, ShardComputers, type ShardSums, saveParameters } from "@speedq/stages"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -28,7 +28,6 @@ import { placesFor, sharesOf } from "../units/placement.ts"
 import { type ShardReply, type ShardRequest, ShardUnit } from "../units/ShardUnit.ts"
 import { RunnerIsRefused, RunnersChanged, ShardComputedHere } from "./clusterEvents.ts"
 import { placesOf } from "./places.ts"
-import { type RunnerShare, writeRunners } from "./RunnerTally.ts"
 
 /** The run that is coordinated. */
 interface Coordinated {
@@ -133,7 +132,9 @@ const makeComputers = Effect.fnUntraced(function* (coordinated: Coordinated) {
   )
 
   const runnersOf = (all: ReadonlyArray<readonly [Runner.Runner, boolean]>) => {
-    const healthy = all.flatMap(([runner, healthy]) => (healthy ? [runner] : []))
+    const healthy = all
+      .flatMap(([runner, healthy]) => (healthy ? [runner] : []))
+      .sort((a, b) => (a.address.host < b.address.host ? -1 : 1))
     const isOurs = ({ groups }: Runner.Runner) => groups.includes(group)
     return { ours: healthy.filter(isOurs), others: healthy.filter((runner) => !isOurs(runner)) }
   }

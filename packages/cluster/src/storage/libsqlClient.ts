@@ -34,6 +34,13 @@ const bound = (value: unknown): unknown => {
   return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value
 }
 
+/** Bytes come as an ArrayBuffer. */
+const viewed = (value: unknown): unknown => (value instanceof ArrayBuffer ? new Uint8Array(value) : value)
+const withBytes = (row: unknown): unknown =>
+  Array.isArray(row)
+    ? row.map(viewed)
+    : Object.fromEntries(Object.entries(row as object).map(([name, value]) => [name, viewed(value)]))
+
 const connectionOf = (database: InstanceType<typeof Database>): Connection => {
   const rows = (sql: string, params: ReadonlyArray<unknown>, raw: boolean) =>
     Effect.try({
@@ -45,7 +52,7 @@ const connectionOf = (database: InstanceType<typeof Database>): Connection => {
           statement.run(...values)
           return []
         }
-        return (raw ? statement.raw(true) : statement).all(...values)
+        return (raw ? statement.raw(true) : statement).all(...values).map(withBytes)
       },
       catch: failed(`SQLite refused: ${sql.trim().split(/\s+/).slice(0, 4).join(" ")} ...`)
     })

@@ -56,9 +56,11 @@ const sqliteClient = (directory: string) =>
 
 /** The SQL client of a cluster: `DIR`, or `postgres://user:password@host/database`. */
 export const storageLayer = (cluster: string): Layer.Layer<SqlClient, ClusterUnavailable> => {
-  const opened: Layer.Layer<SqlClient, ClusterUnavailable | SqlError> = isUrl(cluster)
+  const client: Layer.Layer<SqlClient, ClusterUnavailable | SqlError> = isUrl(cluster)
     ? postgresClient(cluster)
     : sqliteClient(resolve(cluster))
+  // A pool connects when it is first asked: what is wrong is to be said now.
+  const opened = Layer.effectDiscard(Effect.flatMap(SqlClient, (sql) => sql`SELECT 1`)).pipe(Layer.provideMerge(client))
   return Layer.catch(opened, (error) =>
     Layer.effect(
       SqlClient,

@@ -26,7 +26,7 @@ const asUnitFailed = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, U
   })
 
 /** What a backend is, found out once. */
-export const identify = (backend: BackendName): Effect.Effect<Identity> =>
+const identify = (backend: BackendName): Effect.Effect<Identity> =>
   Effect.gen(function* () {
     const opened = yield* Effect.acquireRelease(
       Effect.promise(() => openBackend(backend)),

@@ -13,6 +13,7 @@ import { storageFailed, whileDoing } from "../files/storage.ts"
 import { leftAtRate, type StagePart, type WholeRun, wholeRun } from "../plan/wholeRun.ts"
 import { stagesInJson } from "../recipe/stageLabels.ts"
 import type { Table } from "../report/Report.ts"
+import { type RunnerTable, readRunners } from "./runnerTable.ts"
 import { scoresSoFar } from "./scores.ts"
 
 export interface StageStatus {
@@ -52,6 +53,8 @@ export interface RunStatus {
   readonly progress: WholeRun
   /** Scores of the models that were asked so far: the last table of them that is not stale. */
   readonly scores: typeof Table.Type | undefined
+  /** Other processes that compute for it; undefined where there never was one. */
+  readonly runners: RunnerTable | undefined
 }
 
 // Enough for the newest step of the running stage, and little enough to be quick on a log of a million steps.
@@ -86,7 +89,9 @@ export const status = Effect.fn("status")(function* (directory: string) {
     seenAt,
     elapsed: Math.max(0, (isHere ? now : (seenAt ?? begunAt)) - begunAt),
     progress: wholeRun(stages.map((stage) => partOf(stage, record))),
-    scores: yield* scoresSoFar(directory, stages)
+    scores: yield* scoresSoFar(directory, stages),
+    // A table for people: one that cannot be read says nothing of the run.
+    runners: yield* Effect.orElseSucceed(readRunners(directory), () => undefined)
   })
 })
 

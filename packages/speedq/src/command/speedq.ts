@@ -23,6 +23,7 @@ import { run } from "./commands/run.ts"
 import { score } from "./commands/score.ts"
 import { serve } from "./commands/serve.ts"
 import { status } from "./commands/status.ts"
+import { worker } from "./commands/worker.ts"
 import { off } from "./flags.ts"
 import { missingIn } from "./missing.ts"
 import { presenter } from "./presenter.ts"
@@ -42,7 +43,7 @@ const speedq = Command.make("speedq").pipe(
     { command: 'eval "$(speedq --completions bash)"', description: "completions for this shell" }
   ]),
   Command.withSubcommands([
-    { group: "Quantize", commands: [run, plan, data, status, clean, exportCommand] },
+    { group: "Quantize", commands: [run, worker, plan, data, status, clean, exportCommand] },
     { group: "Use and judge models", commands: [chat, serve, evaluate, merge, score, compare] },
     { group: "Begin", commands: [create, doctor, init] }
   ]),

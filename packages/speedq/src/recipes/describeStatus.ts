@@ -97,6 +97,24 @@ const progressLine = (run: RunStatus): string => {
 const scoreLines = ({ scores }: RunStatus): readonly string[] =>
   scores === undefined ? [] : ["", "scores so far", fittingTable(scores.columns, scores.rows)]
 
+/** Who computes for the run, how fast, and how much of it. */
+const runnerLines = ({ runners: table }: RunStatus): readonly string[] => {
+  if (table === undefined) return []
+  const units = table.runners.reduce((sum, runner) => sum + runner.units, table.here)
+  const share = (part: number): string => (units === 0 ? "" : `${Math.round((100 * part) / units)} %`)
+  const rows = table.runners.map(({ name, backend, present, refused, units: own, milliseconds }) => [
+    name,
+    refused === undefined ? (present ? "present" : "gone") : toned("careful", `takes no part: ${refused}`),
+    backend,
+    own,
+    own === 0 ? "" : formatDuration(milliseconds / own),
+    share(own)
+  ])
+  const here = table.here === 0 ? [] : [["the run itself", "", "", table.here, "", share(table.here)]]
+  const columns = ["runner", "", "backend", "shards", "each", "share"]
+  return ["", `runners of ${table.cluster}`, textTable(columns, [...rows, ...here])]
+}
+
 /** State, progress, stages, scores; `now` in milliseconds since 1970. */
 export const describeStatus = (run: RunStatus, now: number, given: ExtensionLists = builtIn): string =>
   [
@@ -107,6 +125,7 @@ export const describeStatus = (run: RunStatus, now: number, given: ExtensionList
     "",
     textTable(["stage", "state", "steps", "saved", "left", "loss", "kept"], run.stages.map(row)),
     ...staleLines(run),
+    ...runnerLines(run),
     ...scoreLines(run)
   ].join("\n")
 

@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly backend: BackendName
   readonly fresh: boolean
   readonly records: Records
+  /** Where its runners meet, if it has any. */
+  readonly cluster?: string | undefined
   /** The command line, for the run's record. */
   readonly command: string
 }

@@ -37,6 +37,11 @@ export interface RunSettings extends Records {
    * "gpujs:webgpu", "reference". What was asked for is what runs, or the run fails.
    */
   readonly backend?: BackendName
+  /**
+   * Where runners meet that compute shards of its training steps (`shards` of a stage), to the same bits: a directory for processes of
+   * one host, or `postgres://user:password@host/database`. `speedq worker --cluster` is one.
+   */
+  readonly cluster?: string | undefined
   /** Begins anew: what an earlier run left in the directory is removed. */
   readonly fresh?: boolean
   /** Default "terminal". `events.jsonl` in the directory is always written. */
@@ -74,7 +79,7 @@ export const start = Effect.fn("Run.start")(function* <A, L, E, R>(
   recipe: Recipe.Recipe<A, L, E, R>,
   { directory, backend = "auto", fresh = false, progress = "terminal", ...settings }: RunSettings
 ) {
-  const { extensions = {}, onEvent, ...records } = settings
+  const { extensions = {}, onEvent, cluster, ...records } = settings
   const sinks = Layer.mergeAll(
     progressSink(progress),
     recordSinks(records, directory),
@@ -85,7 +90,11 @@ export const start = Effect.fn("Run.start")(function* <A, L, E, R>(
     const products = yield* bfloat16Of(recipe)
     const own = { backend: backend.name, ...products, ...pluginSurroundings(yield* Extensions) }
     const surroundings = { ...(yield* Surroundings), ...own }
-    return yield* Recipe.run(recipe).pipe(Effect.provideService(Surroundings, surroundings))
+    const run = Recipe.run(recipe).pipe(Effect.provideService(Surroundings, surroundings))
+    if (cluster === undefined) return yield* run
+    // Loaded for those who have one.
+    const { coordinating } = yield* Effect.promise(() => import("@speedq/cluster"))
+    return yield* coordinating({ cluster, run: directory })(run)
   }).pipe(
     Effect.scoped,
     // Whoever sees progress is told how long it takes.

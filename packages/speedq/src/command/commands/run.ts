@@ -2,6 +2,8 @@
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { WrongUsage } from "../../Errors.ts"
+import { clusterAt, clusterFlag, withoutPassword } from "../clusterFlag.ts"
 import { CommandLine, writtenCommand } from "../commandLine.ts"
 import { backend, json, off, settings } from "../flags.ts"
 import { givenHere } from "../givenHere.ts"
@@ -18,12 +20,13 @@ export const run = Command.make(
     set: settings,
     backend,
     fresh: off("fresh", "start over: remove what an earlier run left in the directory"),
+    cluster: clusterFlag("share the shards of training steps with runners that meet there (speedq worker)"),
     ...recordFlags,
     plugins,
     json
   },
   Effect.fn("speedq run")(
-    function* ({ recipe, out, set, backend, fresh, json, ...records }) {
+    function* ({ recipe, out, set, backend, fresh, cluster, json, ...records }) {
       const { defaultDirectory } = yield* Effect.promise(() => import("../../recipes/loadRecipe.ts"))
       const { loadWork } = yield* Effect.promise(() => import("../../recipes/loadWork.ts"))
       const { orMissing, recipeOrMissing } = yield* Effect.promise(() => import("../../plugins/tellMissing.ts"))
@@ -31,16 +34,21 @@ export const run = Command.make(
       const work = yield* loadWork(recipe, set, "speedq run --help").pipe(
         Effect.catchTag("RecipeInvalid", (error) => recipeOrMissing(given(recipe), Option.map(out, given), error))
       )
-      const command = writtenCommand(yield* CommandLine)
+      const command = withoutPassword(writtenCommand(yield* CommandLine))
       const optionsOf = (name: string, own?: string) => ({
         directory: Option.match(out, { onNone: () => own ?? defaultDirectory(name), onSome: given }),
         backend,
         fresh,
         records: recordsOf(records, given),
+        cluster: Option.getOrUndefined(Option.map(cluster, (place) => clusterAt(place, given))),
         command
       })
       const { confirmChanges } = yield* Effect.promise(() => import("../../recipes/changedRun.ts"))
       if (work._tag === "Ablation") {
+        if (Option.isSome(cluster)) {
+          const problems = ["--cluster is for a recipe: the runs of an ablation are not shared with runners"]
+          return yield* new WrongUsage({ problems, help: "speedq run --help" })
+        }
         const { describeAblation, placesOf, runAblation } = yield* Effect.promise(
           () => import("../../recipes/runAblation.ts")
         )
@@ -74,6 +82,10 @@ export const run = Command.make(
       description: "the real model; the same command continues after an interruption"
     },
     { command: "speedq run nano-2bit --set qat.maxSteps=3 --set seed=7 --backend native:none --fresh" },
+    {
+      command: "speedq run recipe.json --cluster runs/cluster",
+      description: "with every speedq worker --cluster runs/cluster, to the same bytes as without"
+    },
     {
       command: "speedq run nano-ablation --set seeds=1,2,3",
       description: "variants of a recipe over several seeds, compared with standard errors"

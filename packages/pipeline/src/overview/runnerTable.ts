@@ -1,10 +1,10 @@
-/** What each runner has done for a run, beside the run, for `speedq status`. */
-import { join } from "node:path"
+/** What other processes have computed for a run: written beside it by whoever hands out its work, read for its status. */
 import { AtomicFile, ifPresent, readText } from "@speedq/formats"
-import { runnersName } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
+import { runnersName } from "../directory/RunDirectory.ts"
 
 const RunnerShare = Schema.Struct({
   name: Schema.String,
@@ -33,13 +33,17 @@ const Text = Schema.fromJsonString(RunnerTable)
 const encode = Schema.encodeSync(Text)
 const decode = Schema.decodeUnknownOption(Text)
 
-const fileOf = (run: string): string => join(run, runnersName, "runners.json")
+const fileOf = Effect.fnUntraced(function* (run: string) {
+  return (yield* Path.Path).join(run, runnersName, "runners.json")
+})
 
-export const writeRunners = (run: string, table: RunnerTable) =>
-  AtomicFile.writeWhole(fileOf(run), new TextEncoder().encode(`${encode(table)}\n`))
+/** In a folder that is there. Fails with FileFailed. */
+export const writeRunners = Effect.fnUntraced(function* (run: string, table: RunnerTable) {
+  return yield* AtomicFile.writeWhole(yield* fileOf(run), new TextEncoder().encode(`${encode(table)}\n`))
+})
 
-/** The runners of the run in a directory; none where none were ever there. Fails with FileFailed. */
-export const readRunners = (run: string) =>
-  Effect.map(ifPresent(readText(fileOf(run))), (text) =>
-    text === undefined ? Option.none<RunnerTable>() : decode(text)
-  )
+/** The runners of the run in a directory; undefined where there never was one. Fails with FileFailed. */
+export const readRunners = Effect.fnUntraced(function* (run: string) {
+  const text = yield* ifPresent(readText(yield* fileOf(run)))
+  return text === undefined ? undefined : Option.getOrUndefined(decode(text))
+})

@@ -1,0 +1,132 @@
+/**
+ * Runs whose steps are shared with runners, as processes of this host on SQLite: the same bytes for any number of them and for none, and
+ * when a runner or the coordinator is killed.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { shortStages, writeNanoModel } from "../../stages/test/support/nano.ts"
+import {
+  endProcesses,
+  finishedRun,
+  joinedWorker,
+  madeBy,
+  type Running,
+  runnersOf,
+  startRun,
+  startWorker
+} from "./support/processes.ts"
+
+const root = mkdtempSync(join(tmpdir(), "speedq-cluster-"))
+afterAll(() => {
+  endProcesses()
+  rmSync(root, { recursive: true, force: true })
+})
+
+const sharded = { batch: 1, accumulation: 6, maxSteps: 3, shards: 3 }
+const recipe = join(root, "recipe.json")
+const shorter = join(root, "shorter.json")
+const cluster = join(root, "native")
+const place = (name: string) => join(root, name)
+/** Units of each runner that computed any. */
+const unitsOf = (directory: string): readonly number[] =>
+  runnersOf(directory)
+    .runners.map(({ units }) => units)
+    .filter((units) => units > 0)
+
+let alone: ReturnType<typeof madeBy>
+const workers: Running[] = []
+
+beforeAll(async () => {
+  const model = await writeNanoModel(place("model"))
+  const settings = { version: 1, name: "cluster", model, seed: 3, save: { everySteps: 1 } }
+  const projector = { ...shortStages.projector, ...sharded, maxSteps: 1 }
+  const qat = { ...shortStages.qat, ...sharded, loss: { confidenceBatches: 2 } }
+  const adaround = { ...shortStages.adaround, iterations: 1 }
+  writeFileSync(recipe, JSON.stringify({ ...settings, stages: [adaround, projector, qat] }))
+  const joint = { ...qat, use: "joint-qat", maxSteps: 1, accumulation: 3 }
+  writeFileSync(shorter, JSON.stringify({ ...settings, stages: [joint] }))
+  await finishedRun(place("none"), recipe, "native")
+  alone = madeBy(place("none"))
+}, 300_000)
+
+describe("on native", () => {
+  it.each([1, 2, 3])("%i runners give the bytes of none", { timeout: 300_000 }, async (count) => {
+    while (workers.length < count) workers.push(await joinedWorker(cluster, "native"))
+    const directory = place(`with-${count}`)
+    const output = await finishedRun(directory, recipe, "native", cluster)
+    assert.deepStrictEqual(madeBy(directory), alone)
+    assert.notInclude(output, "ShardComputedHere")
+    assert.strictEqual(runnersOf(directory).here, 0)
+    assert.strictEqual(unitsOf(directory).length, count, output)
+    // A step of train-projector and three of qat, in three shards each.
+    assert.strictEqual(
+      unitsOf(directory).reduce((a, b) => a + b),
+      12
+    )
+  })
+
+  it("a runner that is killed in a step costs its units: others compute them", { timeout: 300_000 }, async () => {
+    const directory = place("runner-killed")
+    const run = startRun(directory, recipe, "native", cluster)
+    await run.said(/03-qat 3\n/)
+    workers.pop()!.kill("SIGKILL")
+    const { code, output } = await run.ended
+    assert.strictEqual(code, 0, output)
+    assert.deepStrictEqual(madeBy(directory), alone)
+  })
+
+  it("a coordinator that is killed in a step continues", { timeout: 300_000 }, async () => {
+    const directory = place("coordinator-killed")
+    const run = startRun(directory, recipe, "native", cluster)
+    await run.said(/03-qat 3\n/)
+    run.kill("SIGKILL")
+    await run.ended
+    const output = await finishedRun(directory, recipe, "native", cluster)
+    assert.match(output, /continuing after step [234] of 5/)
+    assert.deepStrictEqual(madeBy(directory), alone)
+  })
+
+  it("a runner on another backend takes no part, and is told by name", { timeout: 300_000 }, async () => {
+    const stranger = await joinedWorker(cluster, "reference")
+    const directory = place("stranger")
+    const run = startRun(directory, recipe, "native", cluster)
+    await run.said(/RunnerIsRefused .*the run has the backend native.*, the runner reference/)
+    // One that comes later is refused by itself.
+    const { code, output } = await startWorker(cluster, "reference").ended
+    assert.strictEqual(code, 1, output)
+    assert.match(output, /this runner is refused: .*stranger has the backend native .*, the runner reference/)
+    assert.strictEqual((await run.ended).code, 0)
+    assert.deepStrictEqual(madeBy(directory), alone)
+    stranger.kill("SIGTERM")
+    assert.strictEqual((await stranger.ended).code, 130)
+  })
+
+  it("without any runner left the run goes on by itself", { timeout: 300_000 }, async () => {
+    const directory = place("deserted")
+    const run = startRun(directory, recipe, "native", cluster)
+    await run.said(/03-qat 3\n/)
+    for (const worker of workers) worker.kill("SIGKILL")
+    const { code, output } = await run.ended
+    assert.strictEqual(code, 0, output)
+    assert.deepStrictEqual(madeBy(directory), alone)
+    assert.isAbove(runnersOf(directory).here, 0)
+  })
+})
+
+describe("on the reference backend", () => {
+  it("two runners give the bytes of none", { timeout: 300_000 }, async () => {
+    const own = place("reference")
+    const [, ...both] = await Promise.all([
+      finishedRun(place("reference-none"), shorter, "reference"),
+      joinedWorker(own, "reference"),
+      joinedWorker(own, "reference")
+    ])
+    const directory = place("reference-two")
+    await finishedRun(directory, shorter, "reference", own)
+    assert.deepStrictEqual(madeBy(directory), madeBy(place("reference-none")))
+    assert.strictEqual(unitsOf(directory).length, 2)
+    for (const worker of both) worker.kill("SIGTERM")
+  })
+})

@@ -1,0 +1,94 @@
+/** Runners and coordinators as processes of this host. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import type { RunnerTable } from "@speedq/pipeline"
+import { programOf, root } from "../../../pipeline/test/support/program.ts"
+
+export interface Running {
+  readonly kill: (signal: NodeJS.Signals) => void
+  readonly output: () => string
+  /** Resolves when it has said this; rejects when it ended before. */
+  readonly said: (what: RegExp) => Promise<void>
+  readonly ended: Promise<{ readonly code: number | null; readonly output: string }>
+}
+
+const running = new Set<ChildProcess>()
+/** To be called when the tests are done: no process outlives them. */
+export const endProcesses = (): void => {
+  for (const child of running) child.kill("SIGKILL")
+}
+
+const start = (program: string, args: readonly string[]): Running => {
+  const file = fileURLToPath(new URL(program, import.meta.url))
+  const child = spawn(process.execPath, [...programOf(file), ...args], {
+    cwd: root,
+    env: process.env,
+    stdio: ["ignore", "pipe", "pipe"]
+  })
+  running.add(child)
+  let output = ""
+  const listeners = new Set<() => void>()
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (data: Buffer) => {
+      output += data.toString()
+      for (const listener of listeners) listener()
+    })
+  }
+  const ended = new Promise<{ readonly code: number | null; readonly output: string }>((resolve) => {
+    child.on("close", (code) => {
+      running.delete(child)
+      resolve({ code, output })
+    })
+  })
+  return {
+    kill: (signal) => child.kill(signal),
+    output: () => output,
+    said: (what) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          if (!what.test(output)) return
+          listeners.delete(look)
+          resolve()
+        }
+        listeners.add(look)
+        ended.then(() => reject(new Error(`it ended and had not said ${what}:\n${output}`)))
+        look()
+      }),
+    ended
+  }
+}
+
+export const startWorker = (cluster: string, backend: string): Running =>
+  start("./clusterWorker.ts", [cluster, backend])
+
+/** A runner that has joined. */
+export const joinedWorker = async (cluster: string, backend: string): Promise<Running> => {
+  const worker = startWorker(cluster, backend)
+  await worker.said(/"Joined"/)
+  return worker
+}
+
+export const startRun = (directory: string, recipe: string, backend: string, cluster?: string): Running =>
+  start("./clusterRun.ts", [directory, recipe, backend, ...(cluster === undefined ? [] : [cluster])])
+
+/** A run to its end, which must be a good one. */
+export const finishedRun = async (...args: Parameters<typeof startRun>): Promise<string> => {
+  const { code, output } = await startRun(...args).ended
+  if (code !== 0) throw new Error(`the run ended with ${code}:\n${output}`)
+  return output
+}
+
+/** Everything that the stages of a run made, by name, in base 64. */
+export const madeBy = (directory: string): { readonly [name: string]: string } =>
+  Object.fromEntries(
+    readdirSync(join(directory, "stages")).flatMap((place) =>
+      readdirSync(join(directory, "stages", place))
+        .filter((name) => name.endsWith(".safetensors") || name.endsWith(".bin"))
+        .map((name) => [`${place}/${name}`, readFileSync(join(directory, "stages", place, name)).toString("base64")])
+    )
+  )
+
+export const runnersOf = (directory: string): RunnerTable =>
+  JSON.parse(readFileSync(join(directory, "runners/runners.json"), "utf8"))

@@ -1,0 +1,44 @@
+/** `speedq worker`: computes shards of training steps for runs elsewhere. */
+import { formatDuration } from "@speedq/pipeline"
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { WrongUsage } from "../../Errors.ts"
+import { clusterAt, clusterFlag } from "../clusterFlag.ts"
+import { backend } from "../flags.ts"
+import { givenHere } from "../givenHere.ts"
+import { remark } from "../output.ts"
+
+export const worker = Command.make(
+  "worker",
+  { cluster: clusterFlag("where runs and runners meet: a directory of this host, or a PostgreSQL database"), backend },
+  Effect.fn("speedq worker")(function* ({ cluster, backend }) {
+    if (Option.isNone(cluster)) {
+      return yield* new WrongUsage({ problems: ["--cluster is missing"], help: "speedq worker --help" })
+    }
+    const { runWorker } = yield* Effect.promise(() => import("@speedq/cluster"))
+    const context = yield* Effect.context<never>()
+    const tell = (text: string) => Effect.runForkWith(context)(remark(text))
+    yield* runWorker({
+      cluster: clusterAt(cluster.value, givenHere()),
+      backend,
+      onNews: (news) => {
+        if (news._tag === "Joined") {
+          tell(`${news.runner} computes on ${news.identity.backend} by ${news.identity.build}; Ctrl-C ends it`)
+          return
+        }
+        const what = `${news.run}: shard ${news.shard + 1} of step ${news.step + 1}`
+        tell(news._tag === "Computed" ? `${what} in ${formatDuration(news.milliseconds)}` : `${what}: ${news.reason}`)
+      }
+    })
+  })
+).pipe(
+  Command.withShortDescription("Compute for runs of other processes and machines"),
+  Command.withDescription(
+    "Joins a cluster and computes shards of training steps for the runs that are started with the same --cluster, until it is stopped. It may join and leave at any time: what it had is computed by others, to the same bytes. It needs the run's directory, model and data under the paths that the run has, the same version and the same backend. It listens on no port."
+  ),
+  Command.withExamples([
+    { command: "speedq worker --cluster runs/cluster", description: "one more process of this host" },
+    { command: "SPEEDQ_CLUSTER=postgres://speedq:secret@db/speedq speedq worker --backend native" }
+  ])
+)
