@@ -213,8 +213,8 @@ const makeComputers = Effect.fnUntraced(function* (coordinated: Coordinated) {
             Effect.catch(taken(reply), () => Effect.flatMap(Effect.raceFirst(ask(shard, 1), attended), taken))
           ),
           Effect.provideContext(files),
+          // A request that the cluster gave up is none of this fiber's interruptions.
           Effect.catchCause((cause) => {
-            if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
             tally.countHere()
             const reason = messageOf(cause)
             return Effect.as(events.emit(ShardComputedHere, { step, shard, reason }), undefined)
@@ -232,7 +232,6 @@ const makeComputers = Effect.fnUntraced(function* (coordinated: Coordinated) {
       self.pipe(
         Effect.provideContext(files),
         Effect.catchCause((cause) => {
-          if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
           const reason = messageOf(cause)
           const told = Effect.forEach(shards, (_, shard) => events.emit(ShardComputedHere, { step, shard, reason }))
           return Effect.as(told, undefined)

@@ -10,8 +10,12 @@ import * as Schema from "effect/Schema"
 import { UnitFailed } from "../Errors.ts"
 import { Identity } from "../identity/Identity.ts"
 
-/** A file of the exchange, by name: its size, and the digest of its bytes. */
-const ExchangedFile = Schema.Struct({ file: Schema.String, bytes: Schema.Int, sha256: Schema.String })
+/** A file of the exchange, by name: its size, and the digest of its bytes. What is in a database leads to no other folder. */
+const ExchangedFile = Schema.Struct({
+  file: Schema.String.check(Schema.isPattern(/^[\w-][\w.-]*$/)),
+  bytes: Schema.Int,
+  sha256: Schema.String
+})
 
 /** Micro-batches whose gradients are to be summed. */
 export const ShardRequest = Schema.Struct({

@@ -8,9 +8,11 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import {
   type Entry,
   Events,
+  emit,
   FindsTimes,
   Recipe,
   RunDirectory,
+  RunEvents,
   type RunStatus,
   Sinks,
   StageArithmetic,
@@ -68,6 +70,11 @@ const bfloat16Of = Effect.fnUntraced(function* ({ settings }: Recipe.AnyRecipe) 
   return { arithmetic: `${arithmetic}: ${detail}` }
 })
 
+/** Whether there is anything that runners could compute. */
+const hasShards = ({ stages }: Recipe.AnyRecipe): boolean =>
+  // 1, which shares nothing, is not written.
+  stages.some(({ config }) => typeof config === "object" && config !== null && "shards" in config)
+
 /**
  * Runs a recipe to its end, or continues it, and gives what its last stage gives. Interrupting the fiber finishes the step, saves,
  * and ends.
@@ -92,6 +99,10 @@ export const start = Effect.fn("Run.start")(function* <A, L, E, R>(
     const surroundings = { ...(yield* Surroundings), ...own }
     const run = Recipe.run(recipe).pipe(Effect.provideService(Surroundings, surroundings))
     if (cluster === undefined) return yield* run
+    if (!hasShards(recipe)) {
+      const message = `no stage of the recipe has shards: runners of the cluster compute nothing; set for example qat.shards`
+      yield* emit(RunEvents.Warning, { message })
+    }
     // Loaded for those who have one.
     const { coordinating } = yield* Effect.promise(() => import("@speedq/cluster"))
     return yield* coordinating({ cluster, run: directory })(run)

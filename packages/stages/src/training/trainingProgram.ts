@@ -83,7 +83,8 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
   })
 
   const measure = Effect.fnUntraced(function* (state: TrainingState, index: number) {
-    const batch = yield* source.take(index)
+    // Others may take the micro-batches of the steps.
+    const batch = yield* source.take(index, (yield* ShardComputers) && measuring)
     const value = yield* computing(() => measurement?.of(batch, index))
     const metrics: Stage.Metrics = value === undefined ? {} : { confidence: value }
     const measured = value === undefined ? state.measured : [...state.measured, value]
@@ -144,6 +145,7 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
 
   const train = Effect.fnUntraced(function* (state: TrainingState, step: number) {
     const { learner } = state
+    training.begins?.()
     if (step === 0 && measuring > 0 && state.measured.length === 0) yield* unmeasured()
     const indices = source.microBatchesOf(step)
     let { tally, used } = state
