@@ -27,10 +27,12 @@ export interface SampleSource {
   readonly steps: number
   /** Numbers of a step's micro-batches, counted from 0 through all epochs. */
   readonly microBatchesOf: (step: number) => readonly number[]
-  /** A micro-batch; the ones after it are prepared meanwhile, those below `until` where it is given: others are taken elsewhere. */
-  readonly take: (
-    index: number,
-    until?: number
+  /** A micro-batch; the ones after it are prepared meanwhile. */
+  readonly take: (index: number) => Effect.Effect<MicroBatch, DataUnusable | SampleWorkerFailed, Scope.Scope>
+  /** The same where those from `until` on are taken elsewhere: nothing of them is prepared. */
+  readonly takeBelow: (
+    until: number,
+    index: number
   ) => Effect.Effect<MicroBatch, DataUnusable | SampleWorkerFailed, Scope.Scope>
   /** File and line of a sample, for messages. */
   readonly describe: (sample: number) => string
@@ -139,17 +141,18 @@ export const openSampleSource = Effect.fn("openSampleSource")(function* ({
   const start = Effect.fnUntraced(function* (index: number) {
     if (index < end && !ahead.has(index)) ahead.set(index, yield* Effect.forkScoped(load(index)))
   })
-  const take = Effect.fnUntraced(function* (index: number, until = end) {
+  const takeBelow = Effect.fnUntraced(function* (until: number, index: number) {
     const last = Math.min(index + 2 * loader.threads, until - 1)
     for (let next = index; next <= last; next++) yield* start(next)
     const fiber = ahead.get(index)!
     ahead.delete(index)
     return yield* Fiber.join(fiber)
   })
+  const take = (index: number) => takeBelow(end, index)
   const describe = (sample: number): string => {
     const { file, line } = data.origin(sample)
     const before = dropped.get(sample)
     return before === undefined ? `${file}:${line}` : `${file}:${before + 1} (as it was)`
   }
-  return { count, steps, microBatchesOf, take, describe } satisfies SampleSource
+  return { count, steps, microBatchesOf, take, takeBelow, describe } satisfies SampleSource
 })

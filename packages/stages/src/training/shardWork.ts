@@ -65,7 +65,7 @@ export const shardWork = (training: Work) => {
     step: ShardedStep,
     indices: readonly number[],
     seen: (facts: MicroBatchFacts) => Effect.Effect<void, E, R>,
-    until?: number
+    until = Number.POSITIVE_INFINITY
   ) {
     training.begins?.()
     // What was summed up so far, for a shard that fails on the way.
@@ -73,7 +73,7 @@ export const shardWork = (training: Work) => {
     const giveBack = Effect.sync(() => sum && releaseGradients(sum))
     yield* Effect.gen(function* () {
       for (const index of indices) {
-        const batch = yield* source.take(index, until)
+        const batch = yield* source.takeBelow(until, index)
         yield* seen(factsOf(batch))
         sum = yield* add(step, batch, index, sum)
       }

@@ -84,7 +84,8 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
 
   const measure = Effect.fnUntraced(function* (state: TrainingState, index: number) {
     // Others may take the micro-batches of the steps.
-    const batch = yield* source.take(index, (yield* ShardComputers) && measuring)
+    const isShared = (yield* ShardComputers) !== undefined
+    const batch = yield* isShared ? source.takeBelow(measuring, index) : source.take(index)
     const value = yield* computing(() => measurement?.of(batch, index))
     const metrics: Stage.Metrics = value === undefined ? {} : { confidence: value }
     const measured = value === undefined ? state.measured : [...state.measured, value]
