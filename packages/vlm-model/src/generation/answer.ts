@@ -73,9 +73,19 @@ export async function* answerPieces(
   }
 }
 
-/** A stream of what a generator of text gives; what it raises that is no AnswerError is a defect. */
+/**
+ * A stream of what a generator of text gives; what it raises that is no AnswerError is a defect. A stream that is left ends when the
+ * generator has: the step that it is in may still write to the cache, which the next question reads.
+ */
 export const streamOf = (pieces: () => AsyncGenerator<string>): Stream.Stream<string, AnswerError> =>
-  Stream.suspend(() => Stream.fromAsyncIterable(pieces(), (error) => error)).pipe(
+  Stream.suspend(() => {
+    const generator = pieces()
+    const end = Effect.promise(() => generator.return(undefined))
+    return Stream.ensuring(
+      Stream.fromAsyncIterable(generator, (error) => error),
+      end
+    )
+  }).pipe(
     Stream.filter((piece) => piece !== ""),
     Stream.catch((error) => (isAnswerError(error) ? Stream.fail(error) : Stream.die(error)))
   )
