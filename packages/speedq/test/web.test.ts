@@ -10,7 +10,7 @@ import * as Scope from "effect/Scope"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { chromium, inChromium, launch } from "../../web/test/support/browser.ts"
-import { writeSite } from "../../web/test/support/site.ts"
+import { twoBits, writeSite } from "../../web/test/support/site.ts"
 import type { Answered } from "../src/models/ask.ts"
 import { serveModel } from "../src/serve/serveModel.ts"
 import { shippedNano } from "../src/shipped/shipped.ts"
@@ -119,6 +119,35 @@ describe.skipIf(chromium === undefined)(`the served page ${inChromium}`, () => {
     await page.close()
   })
 
+  it("answers with int8 activations as the command does, where that is chosen", async () => {
+    // Of two bits: where answers are less sure, what a token is rounded to shows.
+    const backend = await openBackend("native:none")
+    const { packed: codes, release } = await writeSite(join(directory, "rough"), backend, { choose: twoBits })
+    const [shown, asked] = [join(shippedNano, "images", "0000.png"), "Describe the image."]
+    release()
+    await backend.close()
+    const page = await (await browser.newContext()).newPage()
+    await page.goto(address)
+    await page.locator("#load").waitFor()
+    await page.locator("#folder-input").setInputFiles(codes)
+    await page.locator("#chat").waitFor()
+    const answerWith = async (activations: "f32" | "int8"): Promise<string> => {
+      await page.locator("#reset").click()
+      await page.locator("#faster").setChecked(activations === "int8")
+      await page.locator("#picture-input").setInputFiles(shown)
+      await page.locator("#tray details").waitFor()
+      await ask(page, asked)
+      await page.locator("#status", { hasText: "per second" }).waitFor()
+      const flags = ["--image", shown, "--activations", activations, ...native]
+      const { answer } = (await json(["chat", codes, asked, ...flags])) as Answered
+      assert.strictEqual(await page.locator("#log article:last-child p").last().textContent(), answer)
+      return answer
+    }
+    assert.isFalse(await page.locator("#faster").isChecked())
+    assert.notStrictEqual(await answerWith("f32"), await answerWith("int8"))
+    await page.close()
+  })
+
   it("opens a model that is not quantized, and stops its answer when it is told to", async () => {
     const model = await randomNano(directory)
     const page = await (await browser.newContext()).newPage()
@@ -126,6 +155,7 @@ describe.skipIf(chromium === undefined)(`the served page ${inChromium}`, () => {
     await page.locator("#load").waitFor()
     await page.locator("#folder-input").setInputFiles(model)
     await page.locator("#chat").waitFor()
+    assert.isFalse(await page.locator("#faster").isVisible())
     await page.locator("#longest").fill("4096")
     await ask(page, "Go on")
     await page.locator("#log article:last-child p:not(:empty)").waitFor()

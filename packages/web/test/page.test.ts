@@ -5,6 +5,7 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { crc32, deflateSync } from "node:zlib"
 import { packedWeights } from "@speedq/exports"
 import { openBackend } from "@speedq/tensors"
 import { decodeImage, imageTiles } from "@speedq/vlm-model"
@@ -22,6 +23,24 @@ const root = new URL("../../../", import.meta.url).pathname
 const images = join(root, "data/nano/images")
 const picture = join(images, "0001.png")
 const question = "Is there a yellow object?"
+
+/** The head of a PNG of that size, whose pixels nobody is to read. */
+const pngOfSize = (width: number, height: number): Uint8Array => {
+  const head = Buffer.alloc(13)
+  head.writeUInt32BE(width, 0)
+  head.writeUInt32BE(height, 4)
+  head.set([8, 2, 0, 0, 0], 8)
+  const chunk = (type: string, data: Uint8Array) => {
+    const body = Buffer.concat([Buffer.from(type), data])
+    const whole = Buffer.alloc(body.length + 8)
+    whole.writeUInt32BE(data.length, 0)
+    whole.set(body, 4)
+    whole.writeUInt32BE(crc32(body), body.length + 4)
+    return whole
+  }
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
+  return Buffer.concat([signature, chunk("IHDR", head), chunk("IDAT", deflateSync("")), chunk("IEND", Buffer.alloc(0))])
+}
 
 /** The value of an expression in the page. */
 const value = <T>(page: Page, expression: string): Promise<T> => page.evaluate(expression) as Promise<T>
@@ -235,7 +254,7 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     writeFileSync(weights, bytes)
     const { page } = await visit(await serve(damaged))
     await page.locator("#load").click()
-    assert.match(await problem(page), /is damaged: .*PartDamaged: model.safetensors: its SHA-256 is/)
+    assert.match(await problem(page), /is damaged, .*PartDamaged: model.safetensors: its SHA-256 is/)
 
     await page.locator("#files-input").setInputFiles([picture])
     await page.locator("#problem-details", { hasText: "NotAModel" }).waitFor({ state: "attached" })
@@ -299,6 +318,177 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     await page.locator("#log article:nth-child(4):last-child").waitFor()
     await page.locator("#reset").click()
     assert.strictEqual(await page.locator("#log article").count(), 0)
+    assert.strictEqual(await ask(page), expected)
+  })
+
+  const kept = `navigator.storage.getDirectory().then((all) => all.getDirectoryHandle("speedq")).then(async (kept) => { const names = []; for await (const name of kept.keys()) names.push(name); return names })`
+  const drop = (page: Page, files: readonly (readonly [name: string, text: string, type: string])[]) =>
+    page.evaluate(`(() => {
+      const data = new DataTransfer()
+      for (const [name, text, type] of ${JSON.stringify(files)}) data.items.add(new File([text], name, { type }))
+      document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: data }))
+    })()`)
+
+  it("puts a question back that is stopped before its answer begins, and asks it once where Ask is pressed twice", async () => {
+    const { page } = await visit(await serve())
+    await load(page)
+    await page.locator("#picture-input").setInputFiles(picture)
+    await page.locator("#question").fill(question)
+    await page.locator("#tray details").waitFor()
+    await page.evaluate(`for (const id of ["send", "stop"]) document.getElementById(id).click()`)
+    await page.locator("#status", { hasText: "no answer yet" }).waitFor()
+    assert.strictEqual(await page.locator("#question").inputValue(), question)
+    assert.strictEqual(await page.locator("#tray li").count(), 1)
+    assert.strictEqual(await page.locator("#log article").count(), 0)
+    // Also one that waits for its turn: behind a picture that is no longer wanted.
+    await page.locator("#picture-input").setInputFiles(join(images, "0002.png"))
+    await page.evaluate(`document.querySelector("#tray li:last-child button").click()`)
+    await page.evaluate(`document.getElementById("status").textContent = ""`)
+    await page.evaluate(`for (const id of ["send", "stop"]) document.getElementById(id).click()`)
+    await page.locator("#status", { hasText: "no answer yet" }).waitFor()
+    await page.evaluate(`for (const id of ["send", "send"]) document.getElementById(id).click()`)
+    assert.strictEqual(await answered(page), expected)
+    assert.strictEqual(await page.locator("#log article").count(), 2)
+    assert.strictEqual(await page.locator("#tray li").count(), 0)
+  })
+
+  it("puts a question back that is too long, and says so", async () => {
+    const { page } = await visit(await serve())
+    await load(page)
+    const long = "too long, ".repeat(10_000)
+    await page.locator("#question").fill(long)
+    await page.locator("#question").press("Enter")
+    assert.match(await problem(page), /longer than the model can read.*PromptTooLong/)
+    assert.strictEqual(await page.locator("#question").inputValue(), long.trim())
+    assert.strictEqual(await page.locator("#log article").count(), 0)
+    assert.strictEqual(await ask(page), expected)
+    assert.isFalse(await page.locator("#problem").isVisible())
+  })
+
+  it("loads a model once for two pages that want it at the same time", async () => {
+    const server = await serve()
+    const { context, page } = await visit(server)
+    const other = await context.newPage()
+    await other.goto(server.url)
+    await Promise.all([page, other].map((each) => each.locator("#load").waitFor()))
+    await Promise.all([load(page), load(other)])
+    assert.lengthOf(
+      server.asked.filter((path) => path.endsWith("model/model.safetensors")),
+      1
+    )
+    assert.deepStrictEqual(await Promise.all([ask(page), ask(other)]), [expected, expected])
+  })
+
+  it("takes the model that replaced another on its server, and keeps nothing of the other", async () => {
+    const own = copy("replaced")
+    const { page } = await visit(await serve(own))
+    await load(page)
+    const before = await value<string[]>(page, kept)
+    cutWeights(own, [100_000])
+    await page.reload()
+    await page.locator("#load", { hasText: "Go on loading nano" }).waitFor()
+    await load(page)
+    assert.strictEqual(await ask(page), expected)
+    const after = await value<string[]>(page, kept)
+    assert.lengthOf(after, before.length + 1)
+    assert.lengthOf(
+      before.filter((name) => !after.includes(name)),
+      1
+    )
+  })
+
+  it("keeps nothing of a folder that is no model", async () => {
+    const { page } = await visit(await serve())
+    await page.locator("#load").waitFor()
+    const folder = join(directory, "no-tokenizer")
+    cpSync(site.packed, folder, { recursive: true })
+    for (const name of readdirSync(folder)) if (/token|vocab|merges/.test(name)) rmSync(join(folder, name))
+    await page.locator("#folder-input").setInputFiles(folder)
+    assert.match(await problem(page), /not a model that this page can open.*TokenizerMissing/)
+    assert.deepStrictEqual(await value(page, kept), [])
+    await page.reload()
+    await page.locator("#load").waitFor()
+    assert.isFalse(await page.locator("#problem").isVisible())
+  })
+
+  it("removes what is kept of a model that is not open", async () => {
+    const server = await serve()
+    server.cutAt = "model/tokenizer.json"
+    const { page } = await visit(server)
+    await page.locator("#load").waitFor()
+    assert.isFalse(await page.locator("#forget").isVisible())
+    await page.locator("#load").click()
+    await problem(page)
+    await page.locator("#forget").click()
+    await page.locator("#load", { hasText: /^Load nano/ }).waitFor()
+    assert.isFalse(await page.locator("#forget").isVisible())
+    assert.deepStrictEqual(await value(page, kept), [])
+  })
+
+  it("works where the browser keeps nothing for it, and says that there is no camera", async () => {
+    const server = await serve()
+    const { context, page } = await visit(server, { serviceWorkers: "block" })
+    await context.addInitScript(`
+      for (const name of ["localStorage", "sessionStorage"]) {
+        Object.defineProperty(globalThis, name, { get() { throw new DOMException("no", "SecurityError") } })
+      }
+      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "NotAllowedError"))
+    `)
+    await page.goto(server.url)
+    await page.locator("#language").click()
+    await page.locator("#load", { hasText: "加载 nano" }).waitFor()
+    await page.locator("#language").click()
+    await load(page)
+    await page.locator("#use-camera").click()
+    assert.match(await problem(page), /camera cannot be used.*CameraUnavailable/)
+  })
+
+  it("says what it does not take: pictures of too many pixels, files that are none, tokens beyond the limit", async () => {
+    const { page } = await visit(await serve())
+    await load(page)
+    const large = join(directory, "large.png")
+    writeFileSync(large, pngOfSize(20_000, 20_000))
+    await page.locator("#picture-input").setInputFiles(large)
+    assert.match(await problem(page), /too many pixels.*PictureTooLarge: large.png: 20000 x 20000/)
+    await drop(page, [["notes.txt", "no picture", "text/plain"]])
+    await page.locator("#problem-details", { hasText: "notes.txt: no picture" }).waitFor({ state: "attached" })
+    await page.locator("#longest").fill("1000000")
+    assert.strictEqual(await ask(page), expected)
+    assert.strictEqual(await page.locator("#longest").inputValue(), "4096")
+    await page.locator("#longest").fill("")
+    await ask(page)
+    assert.strictEqual(await page.locator("#longest").inputValue(), "256")
+  })
+
+  it("is used by the keyboard alone, and keeps the focus where it was", async () => {
+    const { page } = await visit(await serve())
+    await page.locator("#load").waitFor()
+    await page.locator("#load").focus()
+    await page.keyboard.press("Enter")
+    await isOpen(page)
+    await page.keyboard.type("Hello")
+    const focused = () => value<string>(page, "document.activeElement.id")
+    for (let at = 0; at < 10 && (await focused()) !== "send"; at++) await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await answered(page)
+    assert.strictEqual(await focused(), "question")
+  })
+
+  it("leaves what other pages of its origin keep", async () => {
+    const both = join(directory, "both")
+    for (const name of ["first", "second"]) cpSync(site.web, join(both, name), { recursive: true })
+    const worker = join(both, "second", "sw.js")
+    const newer = readFileSync(worker, "utf8").replace(/(?<=[`"'} ])[0-9a-f]{16}(?=[`"'])/, "0123456789abcdef")
+    assert.include(newer, "0123456789abcdef")
+    writeFileSync(worker, newer)
+    const server = await serve(both)
+    const { context, page } = await visit({ ...server, url: `${server.url}first/` })
+    await load(page)
+    await page.goto(`${server.url}second/`)
+    await page.evaluate("navigator.serviceWorker.ready")
+    await context.setOffline(true)
+    await page.goto(`${server.url}first/`)
+    await isOpen(page)
     assert.strictEqual(await ask(page), expected)
   })
 

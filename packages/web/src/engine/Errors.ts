@@ -66,6 +66,18 @@ export class StorageUnavailable extends Schema.TaggedError<StorageUnavailable>()
   }
 }
 
+/** A picture of more pixels than are decoded, here or by `speedq chat`. */
+export class PictureTooLarge extends Schema.TaggedError<PictureTooLarge>()("PictureTooLarge", {
+  name: Schema.String,
+  width: Schema.Int,
+  height: Schema.Int,
+  limit: Schema.Int
+}) {
+  override get message(): string {
+    return `${this.name}: ${this.width} x ${this.height} pixels are more than ${this.limit}; scale it down`
+  }
+}
+
 /** A picture that cannot be shown to the model. */
 export class PictureUnreadable extends Schema.TaggedError<PictureUnreadable>()("PictureUnreadable", {
   name: Schema.String,

@@ -1,4 +1,5 @@
 /** What the page and its engine, which runs in a worker, tell each other. */
+import type { Activations } from "@speedq/tensors"
 import type { ModelIndex } from "../model/ModelIndex.ts"
 
 /** A file with its path in what was chosen or dropped. */
@@ -26,6 +27,8 @@ export type Request =
       readonly question: string
       readonly pictures: readonly number[]
       readonly maxNewTokens: number
+      /** What a token is rounded to before codes multiply it; for a model without codes, f32. */
+      readonly activations: Activations
     }
   | { readonly kind: "stop" }
   | { readonly kind: "reset" }
@@ -51,6 +54,8 @@ export interface Opened {
   /** Bytes of its weights in memory. */
   readonly weightBytes: number
   readonly isKept: boolean
+  /** Whether codes multiply: int8 activations are for those. */
+  readonly hasCodes: boolean
 }
 
 export interface PictureTiles {
@@ -84,6 +89,8 @@ export type Event =
   | { readonly kind: "preparing"; readonly tiles: number; readonly of: number; readonly tokens: number }
   | { readonly kind: "piece"; readonly text: string }
   | { readonly kind: "answered"; readonly answer: Answered }
+  /** The answer was stopped, or has failed, before it began: the conversation knows nothing of its question. */
+  | { readonly kind: "notAsked" }
   | { readonly kind: "failed"; readonly during: "look" | "open" | "ask" | "forget"; readonly error: Told }
 
 /** A model's index with the blobs of its parts, in the order of the index. */

@@ -1,10 +1,10 @@
 /** A model that is ready to be asked, out of the blobs of its files. */
-import { packedWeights, readPackedModel, releasePacked, releaseParameters } from "@speedq/exports"
+import { packedWeights, readPackedModel, releasePacked, releaseParameters, withActivations } from "@speedq/exports"
 import { provideFiles } from "@speedq/formats/BlobFiles"
 import { openModel } from "@speedq/formats/Safetensors"
 import { isPackedContainer, quantizers } from "@speedq/quantizers"
 import { makeNativeBackend } from "@speedq/tensors"
-import { type AnsweringModel, loadWeights, openModelDirectory, weightsFrom } from "@speedq/vlm-model"
+import { loadWeights, openModelDirectory, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 
 /** Where files of the model are, for all that reads them. */
@@ -39,7 +39,7 @@ const openBackend = Effect.acquireRelease(
   (backend) => Effect.promise(() => backend.close())
 )
 
-/** Opens it for the life of the scope. Fails with what reading models fails with. */
+/** Opens it for the life of the scope. Fails with what reading models fails with. `int8` is undefined for weights that are no codes. */
 export const openBlobs = Effect.fnUntraced(function* (files: Iterable<readonly [name: string, blob: Blob]>) {
   provideFiles(directory, files)
   const read = yield* openModelDirectory(directory)
@@ -52,14 +52,15 @@ export const openBlobs = Effect.fnUntraced(function* (files: Iterable<readonly [
           try: () => {
             if (!isPackedContainer(store)) {
               const whole = loadWeights(backend, read.config, store)
-              return { weights: weightsFrom(whole), release: () => releaseParameters(whole) }
+              return { weights: weightsFrom(whole), int8: undefined, release: () => releaseParameters(whole) }
             }
             const { packed, others } = readPackedModel(backend, read.config, store, quantizers)
             const release = () => {
               releasePacked(packed)
               releaseParameters(others)
             }
-            return { weights: packedWeights(packed, others), release }
+            const codes = packedWeights(packed, others)
+            return { weights: codes, int8: withActivations(codes, packed, "int8"), release }
           },
           catch: (error) => error as Error
         })
@@ -67,5 +68,5 @@ export const openBlobs = Effect.fnUntraced(function* (files: Iterable<readonly [
     ),
     ({ release }) => Effect.sync(release)
   )
-  return { backend, directory: read, weights: weights.weights } satisfies AnsweringModel
+  return { backend, directory: read, weights: weights.weights, int8: weights.int8 }
 })

@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { bytesOf, type ModelIndex } from "../model/ModelIndex.ts"
+import { bytesOf, type ModelIndex, type ModelPart, partsOf } from "../model/ModelIndex.ts"
 import { NotAModel } from "./Errors.ts"
 import type { Event, ModelSource, Request, Told } from "./messages.ts"
 import { openBlobs } from "./openModel.ts"
@@ -38,6 +38,7 @@ const loading = (file: string, done: number, total: number): void => tell({ kind
 const holding = (store: PartStore | undefined) => ({
   find: (part: Parameters<PartStore["find"]>[0]) =>
     store === undefined ? Effect.succeed(undefined) : store.find(part),
+  alone: <A, E>(part: ModelPart, work: Effect.Effect<A, E>) => (store === undefined ? work : store.alone(part, work)),
   told: loading
 })
 
@@ -47,11 +48,11 @@ const found = Effect.fnUntraced(function* (index: ModelIndex | undefined, store:
   return { name: index.name, bytes: bytesOf(index), keptBytes: kept }
 })
 
-/** The model beside the page by its server, or without a network as it was kept. */
+/** The model beside the page by its server, or as it was kept where no network brings it, or a network's own page instead. */
 const siteIndex = Effect.fnUntraced(function* (page: string, folder: string, store: PartStore | undefined) {
   const kept = yield* store === undefined ? Effect.succeed(undefined) : store.readIndex(keys(page).site)
   return yield* downloadIndex(folder).pipe(
-    Effect.catchTag("DownloadFailed", (error) => (kept === undefined ? Effect.fail(error) : Effect.succeed(kept)))
+    Effect.catch((error) => (kept === undefined ? Effect.fail(error) : Effect.succeed(kept)))
   )
 })
 
@@ -66,7 +67,7 @@ const look = Effect.fnUntraced(function* (page: string, folder: string) {
 
 const noModel = (reason: string) => new NotAModel({ files: [], reason })
 
-/** The index of a model and its files. */
+/** The index of a model and its files, and what is done about what is kept of it once it has opened, and if it has not. */
 const collect = Effect.fnUntraced(function* (page: string, source: ModelSource, keep: boolean) {
   const store = keep ? yield* openPartStore : yield* optionalStore
   const keeping = keep ? store : undefined
@@ -80,8 +81,8 @@ const collect = Effect.fnUntraced(function* (page: string, source: ModelSource, 
         fetchPart: (part, received) => downloadPart(source.folder, part, received),
         hold: (part, bytes) => (keeping === undefined ? inMemory(part, bytes) : keeping.put(part, bytes))
       })
-      if (keeping !== undefined) yield* keeping.writeIndex(keys(page).site, index)
-      return { index, files }
+      const opened = keeping === undefined ? Effect.void : keeping.writeIndex(keys(page).site, index)
+      return { index, files, opened, refused: Effect.void }
     }
     case "files": {
       const { index, partBlobs } = yield* indexFiles(source.files, loading)
@@ -99,8 +100,9 @@ const collect = Effect.fnUntraced(function* (page: string, source: ModelSource, 
           }),
         hold: (part, bytes) => (keeping === undefined ? Effect.succeed(blobOf(part.sha256)) : keeping.put(part, bytes))
       })
-      if (keeping !== undefined) yield* keeping.writeIndex(keys(page).files, index)
-      return { index, files }
+      if (keeping === undefined) return { index, files, opened: Effect.void, refused: Effect.void }
+      const opened = keeping.writeIndex(keys(page).files, index)
+      return { index, files, opened, refused: Effect.ignore(keeping.drop(partsOf(index))) }
     }
     case "kept": {
       const index = store && (yield* store.readIndex(keys(page).files))
@@ -110,7 +112,7 @@ const collect = Effect.fnUntraced(function* (page: string, source: ModelSource, 
         fetchPart: ({ file }) => Effect.fail(noModel(`the browser has removed ${file}, choose the files again`)),
         hold: inMemory
       })
-      return { index, files }
+      return { index, files, opened: Effect.void, refused: Effect.void }
     }
   }
 })
@@ -121,12 +123,16 @@ type Model = Effect.Success<ReturnType<typeof openBlobs>>
 interface Session {
   readonly scope: Scope.Closeable
   readonly model: Model
+  /** Chooses what tokens of the next answer are rounded to; what was read before stays as it was read. */
+  readonly use: (weights: Model["weights"]) => void
   readonly conversation: ReturnType<typeof makeConversation>
 }
 let session: Session | undefined
 const pictures = new Map<number, Tiles>()
 let answering: Fiber.Fiber<void, unknown> | undefined
-let stopped = false
+/** The question that came last, and those whose answers were stopped, also before their turn came. */
+let asked: Request | undefined
+const stopped = new WeakSet<Request>()
 
 const closeSession = Effect.suspend(() => {
   const closing = session
@@ -137,11 +143,24 @@ const closeSession = Effect.suspend(() => {
 
 const open = Effect.fnUntraced(function* (page: string, source: ModelSource, keep: boolean) {
   yield* closeSession
-  const { index, files } = yield* collect(page, source, keep)
+  const { index, files, opened, refused } = yield* collect(page, source, keep)
   const scope = yield* Scope.make()
-  const model = yield* Scope.provide(openBlobs(files), scope).pipe(Effect.onError(() => Scope.close(scope, Exit.void)))
-  const conversation = makeConversation(model)
-  session = { scope, model, conversation }
+  const model = yield* Scope.provide(openBlobs(files), scope).pipe(
+    Effect.tap(opened),
+    Effect.onError(() => Effect.andThen(Scope.close(scope, Exit.void), refused))
+  )
+  let used = model.weights
+  const conversation = makeConversation({
+    backend: model.backend,
+    directory: model.directory,
+    get weights() {
+      return used
+    }
+  })
+  const use = (weights: Model["weights"]) => {
+    used = weights
+  }
+  session = { scope, model, conversation, use }
   const { description } = model.backend
   tell({
     kind: "opened",
@@ -150,7 +169,8 @@ const open = Effect.fnUntraced(function* (page: string, source: ModelSource, kee
       threads: description.threads,
       build: description.simd,
       weightBytes: model.backend.usage().bytes,
-      isKept: keep || source.kind === "kept"
+      isKept: keep || source.kind === "kept",
+      hasCodes: model.int8 !== undefined
     }
   })
 })
@@ -166,9 +186,14 @@ const addPicture = Effect.fnUntraced(function* (id: number, name: string, blob: 
   tell({ kind: "pictureReady", picture: { id, width, height, ...tiles, data } }, [data.buffer])
 })
 
-const ask = Effect.fnUntraced(function* ({ question, pictures: ids, maxNewTokens }: Request & { kind: "ask" }) {
-  if (session === undefined) return
-  const { conversation, model } = session
+const ask = Effect.fnUntraced(function* (request: Request & { kind: "ask" }) {
+  const { question, pictures: ids, maxNewTokens, activations } = request
+  if (session === undefined) return yield* noModel("no model is open")
+  const { conversation, model, use } = session
+  const weights = activations === "int8" ? model.int8 : model.weights
+  if (weights === undefined) return yield* noModel("its weights are no codes, and int8 activations are for codes")
+  use(weights)
+  const before = conversation.turns().length
   const images = ids.flatMap((id) => pictures.get(id) ?? [])
   const begun = performance.now()
   let [tokens, first] = [0, begun]
@@ -183,10 +208,14 @@ const ask = Effect.fnUntraced(function* ({ question, pictures: ids, maxNewTokens
     }
   })
   const answer = Stream.runForEach(pieces, (text) => Effect.sync(() => tell({ kind: "piece", text })))
-  answering = yield* Effect.forkChild(answer)
+  answering = yield* Effect.forkChild(stopped.has(request) ? Effect.void : answer)
   const exit = yield* Fiber.await(answering)
   answering = undefined
-  if (Exit.isFailure(exit) && !stopped) return yield* Effect.failCause(exit.cause)
+  const isAsked = conversation.turns().length > before
+  if (isAsked) for (const id of ids) pictures.delete(id)
+  else tell({ kind: "notAsked" })
+  if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.failCause(exit.cause)
+  if (!isAsked) return
   const ended = performance.now()
   const { bytes: memoryBytes, peakBytes } = model.backend.usage()
   const waitedSeconds = ((tokens === 0 ? ended : first) - begun) / 1000
@@ -196,10 +225,11 @@ const ask = Effect.fnUntraced(function* ({ question, pictures: ids, maxNewTokens
   })
 })
 
+/** A model that cannot be removed stays open. */
 const forget = Effect.fnUntraced(function* (page: string) {
+  const store = yield* optionalStore
+  if (store !== undefined) for (const key of Object.values(keys(page))) yield* store.forget(key)
   yield* closeSession
-  const store = yield* openPartStore
-  for (const key of Object.values(keys(page))) yield* store.forget(key)
   tell({ kind: "forgotten" })
 })
 
@@ -228,13 +258,7 @@ const obey = (request: Request): Effect.Effect<void> => {
     case "removePicture":
       return Effect.sync(() => pictures.delete(request.id))
     case "ask":
-      return telling(
-        Effect.suspend(() => {
-          stopped = false
-          return ask(request)
-        }),
-        failed("ask")
-      )
+      return telling(ask(request), failed("ask"))
     case "reset":
       return Effect.sync(() => session?.conversation.reset())
     case "stop":
@@ -246,9 +270,10 @@ let last: Promise<void> = Promise.resolve()
 
 self.onmessage = ({ data }: MessageEvent<Request>) => {
   if (data.kind === "stop") {
-    stopped = true
+    if (asked !== undefined) stopped.add(asked)
     if (answering !== undefined) Effect.runFork(Fiber.interrupt(answering))
     return
   }
+  if (data.kind === "ask") asked = data
   last = last.then(() => Effect.runPromise(obey(data)))
 }

@@ -1,24 +1,32 @@
 /** A picture by the camera of the device, in a dialog. */
 import { element } from "./elements.ts"
 
-/** Opens the camera; settles with the picture, with undefined where none is taken. Rejects where there is no camera. */
+/** Opens the camera; settles with the picture, with undefined where none is taken. Rejects where there is no camera that may be used. */
 export const takePicture = async (): Promise<Blob | undefined> => {
   const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } })
   const dialog = element<HTMLDialogElement>("camera")
   const view = element<HTMLVideoElement>("camera-view")
-  view.srcObject = stream
-  dialog.showModal()
-  const taken = await new Promise<boolean>((resolve) => {
-    element("take").onclick = () => resolve(true)
-    element("close-camera").onclick = () => resolve(false)
-    dialog.onclose = () => resolve(false)
-  })
-  const picture = taken ? await pictureOf(view) : undefined
-  dialog.onclose = null
-  dialog.close()
-  view.srcObject = null
-  for (const track of stream.getTracks()) track.stop()
-  return picture
+  const take = element<HTMLButtonElement>("take")
+  try {
+    // Before the first frame there is nothing to take.
+    take.disabled = true
+    view.onloadeddata = () => {
+      take.disabled = false
+    }
+    view.srcObject = stream
+    dialog.showModal()
+    const taken = await new Promise<boolean>((resolve) => {
+      take.onclick = () => resolve(true)
+      element("close-camera").onclick = () => resolve(false)
+      dialog.onclose = () => resolve(false)
+    })
+    return taken ? await pictureOf(view) : undefined
+  } finally {
+    dialog.onclose = null
+    dialog.close()
+    view.srcObject = null
+    for (const track of stream.getTracks()) track.stop()
+  }
 }
 
 const pictureOf = async (view: HTMLVideoElement): Promise<Blob> => {

@@ -4,8 +4,24 @@ import { type Language, type PlainWord, words } from "./words.ts"
 
 const key = "speedq-language"
 
+/** What was chosen before; nothing where the browser keeps nothing for the page, and raises an error instead. */
+const remembered = (): string | null => {
+  try {
+    return localStorage.getItem(key)
+  } catch {
+    return null
+  }
+}
+const remember = (chosen: Language): void => {
+  try {
+    localStorage.setItem(key, chosen)
+  } catch {
+    // It holds until the page is left.
+  }
+}
+
 const first = (): Language => {
-  const chosen = localStorage.getItem(key)
+  const chosen = remembered()
   if (chosen === "en" || chosen === "zh") return chosen
   return navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en"
 }
@@ -32,6 +48,6 @@ export const writeTexts = (): void => {
 
 export const changeLanguage = (): void => {
   current = current === "zh" ? "en" : "zh"
-  localStorage.setItem(key, current)
+  remember(current)
   writeTexts()
 }

@@ -1,5 +1,5 @@
 /** The page: opens a model, asks it about pictures, shows what it answers. */
-import type { Event, ModelSource, Opened, Told } from "../engine/messages.ts"
+import type { ChosenFile, Event, ModelSource, Opened, Told } from "../engine/messages.ts"
 import { takePicture } from "./camera.ts"
 import { addAnswer, addQuestion, clearLog } from "./conversationLog.ts"
 import { chosenFiles, droppedFiles, isPicture } from "./droppedFiles.ts"
@@ -23,7 +23,7 @@ const state: {
   /** What is being opened, or was last tried. */
   source: ModelSource | undefined
   isBusy: boolean
-  answer: ReturnType<typeof addAnswer> | undefined
+  answer: (ReturnType<typeof addAnswer> & { readonly takeBack: () => void }) | undefined
 } = { found: undefined, model: undefined, source: undefined, isBusy: false, answer: undefined }
 
 const keep = (): boolean => element<HTMLInputElement>("keep").checked
@@ -44,6 +44,8 @@ const clearProblem = (): void => show("problem", false)
 
 // Models
 
+const keptBytes = (): number => (state.found?.site?.keptBytes ?? 0) + (state.found?.kept?.keptBytes ?? 0)
+
 /** Shows what can be done, and what cannot now. */
 const update = (): void => {
   const { found, model, isBusy, answer } = state
@@ -61,6 +63,8 @@ const update = (): void => {
   document.title = model === undefined ? "SPEED-Q" : `${model.name} · SPEED-Q`
   show("send", answer === undefined)
   show("stop", answer !== undefined)
+  show("faster-choice", model?.hasCodes === true)
+  show("forget", !isBusy && (model !== undefined || keptBytes() > 0))
   for (const id of ["reset", "forget"]) element<HTMLButtonElement>(id).disabled = answer !== undefined
   element<HTMLButtonElement>("send").disabled = !areReady()
 }
@@ -139,8 +143,13 @@ const hear = (event: Event): void => {
       setStatus(say().answered(tokens, rate, waitedSeconds.toFixed(1), formatBytes(memoryBytes)))
       return
     }
+    case "notAsked":
+      state.answer?.takeBack()
+      endAnswer()
+      setStatus(say().notAsked)
+      return
     case "failed": {
-      state.isBusy = false
+      if (event.during === "open") state.isBusy = false
       endAnswer()
       tellProblem(event.error)
       if (event.during === "open") engine({ kind: "look", page, folder })
@@ -150,9 +159,11 @@ const hear = (event: Event): void => {
 }
 
 const endAnswer = (): void => {
+  const hadFocus = document.activeElement === element("stop")
   state.answer?.end()
   state.answer = undefined
   update()
+  if (hadFocus) field.focus()
 }
 
 // What the user does
@@ -163,13 +174,30 @@ const ask = (): void => {
   const question = field.value.trim()
   if (question === "" || state.answer !== undefined || !areReady() || state.model === undefined) return
   clearProblem()
-  const { ids, items } = takePictures()
+  const { ids, items, putBack } = takePictures()
   field.value = ""
-  addQuestion(question, items)
-  state.answer = addAnswer()
+  const removeQuestion = addQuestion(question, items)
+  const answer = addAnswer()
+  const takeBack = () => {
+    answer.remove()
+    removeQuestion()
+    putBack()
+    if (field.value === "") field.value = question
+  }
+  const hadFocus = document.activeElement === element("send")
+  state.answer = { ...answer, takeBack }
   update()
-  const longest = Math.max(1, Math.floor(element<HTMLInputElement>("longest").valueAsNumber || 1))
-  engine({ kind: "ask", question, pictures: ids, maxNewTokens: longest })
+  if (hadFocus) element("stop").focus()
+  const activations = element<HTMLInputElement>("faster").checked && state.model.hasCodes ? "int8" : "f32"
+  engine({ kind: "ask", question, pictures: ids, maxNewTokens: longest(), activations })
+}
+
+/** The longest answer, written back as it is taken: memory is set aside for all of it. */
+const longest = (): number => {
+  const input = element<HTMLInputElement>("longest")
+  const wanted = Number.isNaN(input.valueAsNumber) ? Number(input.defaultValue) : Math.floor(input.valueAsNumber)
+  input.valueAsNumber = Math.min(Number(input.max), Math.max(Number(input.min), wanted))
+  return input.valueAsNumber
 }
 
 const pictures = (files: readonly { readonly path: string; readonly blob: Blob }[]): void => {
@@ -181,6 +209,26 @@ const pictures = (files: readonly { readonly path: string; readonly blob: Blob }
       changed: update
     })
   }
+}
+
+const stop = (): void => {
+  if (state.answer === undefined) return
+  // It ends with the tile, the layer or the token that is computed, which can take seconds.
+  setStatus(say().stopping)
+  engine({ kind: "stop" })
+}
+
+/** What was dropped: a model where none is open, else pictures. What is neither is told. */
+const takeFiles = (files: readonly ChosenFile[]): void => {
+  if (files.length === 0) return
+  if (state.model === undefined) {
+    openModel({ kind: "files", files })
+    return
+  }
+  pictures(files.filter(isPicture))
+  const others = files.filter((file) => !isPicture(file)).map(({ path }) => path)
+  const names = [...others.slice(0, 3), ...(others.length > 3 ? ["..."] : [])].join(", ")
+  if (others.length > 0) tellProblem({ tag: "PictureUnreadable", message: say().noPictures(names) })
 }
 
 const listen = (): void => {
@@ -201,11 +249,18 @@ const listen = (): void => {
       else openModel({ kind: "files", files })
     }
   }
-  element("use-camera").onclick = () => {
-    takePicture().then(
-      (blob) => blob && pictures([{ path: "camera.png", blob }]),
-      (error: unknown) => tellProblem({ tag: "PictureUnreadable", message: String(error) })
-    )
+  const camera = element<HTMLButtonElement>("use-camera")
+  camera.onclick = () => {
+    camera.disabled = true
+    takePicture()
+      .then(
+        (blob) => blob && pictures([{ path: "camera.png", blob }]),
+        (error: unknown) => tellProblem({ tag: "CameraUnavailable", message: String(error) })
+      )
+      .finally(() => {
+        camera.disabled = false
+        camera.focus()
+      })
   }
   element<HTMLFormElement>("ask").onsubmit = (event) => {
     event.preventDefault()
@@ -216,9 +271,9 @@ const listen = (): void => {
     event.preventDefault()
     ask()
   }
-  element("stop").onclick = () => engine({ kind: "stop" })
+  element("stop").onclick = stop
   document.onkeydown = ({ key }) => {
-    if (key === "Escape" && state.answer !== undefined) engine({ kind: "stop" })
+    if (key === "Escape" && !element<HTMLDialogElement>("camera").open) stop()
   }
   element("reset").onclick = () => {
     clearLog()
@@ -241,11 +296,9 @@ const listen = (): void => {
     event.preventDefault()
     document.body.classList.remove("over")
     if (event.dataTransfer === null) return
-    void droppedFiles(event.dataTransfer).then((files) => {
-      if (files.length === 0) return
-      if (state.model !== undefined && files.every(isPicture)) pictures(files)
-      else if (state.model === undefined) openModel({ kind: "files", files })
-    })
+    droppedFiles(event.dataTransfer).then(takeFiles, (error: unknown) =>
+      tellProblem({ tag: "FileFailed", message: String(error) })
+    )
   }
 }
 

@@ -14,6 +14,15 @@ const isActivated = ({ installing, waiting, active }: ServiceWorkerRegistration)
     look()
   })
 
+/** Where nothing can be kept, the page is not loaded again: it would be for ever. */
+const hasReloaded = (): boolean => {
+  try {
+    return sessionStorage.getItem(key) !== null
+  } catch {
+    return true
+  }
+}
+
 /** Whether the page is about to be loaded again through its service worker. */
 export const goOffline = async (): Promise<boolean> => {
   if (!("serviceWorker" in navigator)) return false
@@ -23,8 +32,8 @@ export const goOffline = async (): Promise<boolean> => {
   } catch {
     // A browser that keeps nothing: the page works, with a network and one thread.
   }
-  const isIsolated = crossOriginIsolated || sessionStorage.getItem(key) !== null
-  if (registration === undefined || isIsolated || !(await isActivated(registration))) return false
+  if (registration === undefined || crossOriginIsolated || hasReloaded() || !(await isActivated(registration)))
+    return false
   sessionStorage.setItem(key, "once")
   location.reload()
   return true

@@ -11,6 +11,8 @@ type Kind =
   | "notKept"
   | "memory"
   | "picture"
+  | "largePicture"
+  | "camera"
   | "long"
   | "engine"
   | "unknown"
@@ -39,6 +41,8 @@ const kinds: { readonly [tag: string]: Kind | undefined } = {
   OutOfMemory: "memory",
   RangeError: "memory",
   PictureUnreadable: "picture",
+  PictureTooLarge: "largePicture",
+  CameraUnavailable: "camera",
   PromptTooLong: "long",
   BackendUnavailable: "engine"
 }
@@ -49,13 +53,15 @@ const texts: { readonly [L in Language]: { readonly [K in Kind]: string } } = {
     network: "The model could not be loaded: the server or the network does not answer. Try again.",
     cut: "The download ended too early. Load it again: it goes on where it stopped.",
     damaged:
-      "A file of the model is damaged: it is not the one that was exported. Copy it again from where it was made.",
+      "A file of the model is damaged, or the model was replaced while it was loaded. Load it again; if that does not help, copy it again from where it was made.",
     full: "There is no room to keep the model on this device. Free some space, or use it without keeping it.",
     notKept:
       "This browser keeps nothing for the page; private windows do not. The model can be used without keeping it.",
     memory: "This device has too little memory for that. Close other pages, or take a smaller model or fewer pictures.",
     picture: "This picture cannot be read. Take a PNG, a JPEG or a WebP.",
-    long: "The conversation has become longer than the model can read. Begin a new one.",
+    largePicture: "This picture has too many pixels. Scale it down first.",
+    camera: "The camera cannot be used: there is none, or the page may not use it.",
+    long: "The question, its pictures and the conversation before them are longer than the model can read. Ask a shorter one, take fewer pictures, or begin a new conversation.",
     engine: "This browser is too old to run the model: it has no WebAssembly SIMD.",
     unknown: "Something went wrong that should not."
   },
@@ -63,12 +69,14 @@ const texts: { readonly [L in Language]: { readonly [K in Kind]: string } } = {
     wrongFile: "这些文件不是本页能打开的模型。请选择打包模型的整个文件夹。",
     network: "模型无法加载：服务器或网络没有响应。请重试。",
     cut: "下载提前中断。请再次加载，会从中断处继续。",
-    damaged: "模型的一个文件已损坏，与导出的不同。请从原处重新复制。",
+    damaged: "模型的一个文件已损坏，或者模型在加载时被替换。请重新加载；如果仍然不行，请从原处重新复制。",
     full: "本机没有空间保存模型。请腾出空间，或者不保存直接使用。",
     notKept: "此浏览器不为本页保存文件（例如隐私窗口）。可以不保存直接使用模型。",
     memory: "本机内存不足。请关闭其他页面，或使用更小的模型、更少的图片。",
     picture: "无法读取这张图片。请使用 PNG、JPEG 或 WebP。",
-    long: "对话超过了模型能阅读的长度。请开始新的对话。",
+    largePicture: "这张图片的像素太多。请先缩小。",
+    camera: "无法使用相机：没有相机，或者本页没有使用权限。",
+    long: "问题、图片和之前的对话加在一起超过了模型能阅读的长度。请缩短问题、减少图片，或者开始新的对话。",
     engine: "此浏览器太旧，无法运行模型：没有 WebAssembly SIMD。",
     unknown: "出现了不该出现的错误。"
   }

@@ -23,9 +23,11 @@ const scope = self as unknown as ServiceWorkerScope
 
 // The build fills these in.
 const files = "%FILES%" as unknown as readonly string[]
-const cacheName = "speedq-page-%VERSION%"
-
 const folder = scope.registration.scope
+
+// Pages of one origin keep what they have apart.
+const prefix = `speedq-page-${folder} `
+const cacheName = `${prefix}%VERSION%`
 
 const withHeaders = (response: Response): Response => {
   const headers = new Headers(response.headers)
@@ -34,20 +36,26 @@ const withHeaders = (response: Response): Response => {
   return new Response(response.body, { status, statusText, headers })
 }
 
-/** The file of the page that a request means; undefined for any other. */
-const pageFile = ({ url }: Request): string | undefined => {
+/** The file of the page that a request means. */
+const fileOf = ({ url }: Request): string => {
   const { origin, pathname } = new URL(url)
-  const path = origin + pathname
-  if (!path.startsWith(folder)) return undefined
-  const name = path.slice(folder.length)
-  return name === "" ? "index.html" : files.includes(name) ? name : undefined
+  return origin + pathname === folder ? `${folder}index.html` : origin + pathname
 }
 
-const answer = async (request: Request): Promise<Response> => {
-  const name = pageFile(request)
-  const kept = name === undefined ? undefined : await (await caches.open(cacheName)).match(folder + name)
-  return withHeaders(kept ?? (await fetch(request)))
+const ownCaches = async (): Promise<readonly string[]> =>
+  (await caches.keys()).filter((name) => name.startsWith(prefix))
+
+/** The file as it was kept: of this version, else of the one before, which a page that is open may still be. */
+const keptFile = async (file: string): Promise<Response | undefined> => {
+  for (const name of [cacheName, ...(await ownCaches())]) {
+    const kept = await (await caches.open(name)).match(file)
+    if (kept !== undefined) return kept
+  }
+  return undefined
 }
+
+const answer = async (request: Request): Promise<Response> =>
+  withHeaders((await keptFile(fileOf(request))) ?? (await fetch(request)))
 
 /** The files of this version, past what the browser's own cache holds of another. */
 const fill = async (): Promise<void> => {
@@ -56,10 +64,10 @@ const fill = async (): Promise<void> => {
   await scope.skipWaiting()
 }
 
+/** Drops all versions but this one and the one before; names come in the order in which they were opened. */
 const dropOthers = async (): Promise<void> => {
-  for (const name of await caches.keys()) {
-    if (name.startsWith("speedq-page-") && name !== cacheName) await caches.delete(name)
-  }
+  const others = (await ownCaches()).filter((name) => name !== cacheName)
+  for (const name of others.slice(0, -1)) await caches.delete(name)
   await scope.clients.claim()
 }
 

@@ -27,7 +27,9 @@ export const addPicture = (name: string, blob: Blob, { look, drop, changed }: Tr
   const remove = make("button", { type: "button", textContent: "×" })
   remove.setAttribute("aria-label", say().remove(name))
   const state = make("p", { textContent: say().preparingPicture })
-  const item = make("li", { className: "picture" }, make("img", { src: url, alt: name }), state, remove)
+  const image = make("img", { src: url, alt: name })
+  image.onload = image.onerror = () => URL.revokeObjectURL(url)
+  const item = make("li", { className: "picture" }, image, state, remove)
   remove.onclick = () => {
     removePicture(id)
     drop(id)
@@ -56,10 +58,27 @@ export const removePicture = (id: number): void => {
 /** Whether all of them can be asked about. */
 export const areReady = (): boolean => pictures.every(({ isReady }) => isReady)
 
-/** Takes all pictures out of the tray: their ids, and what is shown of them. */
-export const takePictures = (): { readonly ids: readonly number[]; readonly items: readonly HTMLLIElement[] } => {
+/** Pictures that were taken out of the tray. */
+interface TakenPictures {
+  readonly ids: readonly number[]
+  /** What is shown of them. */
+  readonly items: readonly HTMLLIElement[]
+  readonly putBack: () => void
+}
+
+/** Takes all pictures out of the tray. */
+export const takePictures = (): TakenPictures => {
   const taken = pictures
   pictures = []
-  for (const { item } of taken) item.querySelector("button")?.remove()
-  return { ids: taken.map(({ id }) => id), items: taken.map(({ item }) => item) }
+  const buttons = taken.map(({ item }) => item.querySelector("button")!)
+  for (const button of buttons) button.remove()
+  return {
+    ids: taken.map(({ id }) => id),
+    items: taken.map(({ item }) => item),
+    putBack: () => {
+      for (const [at, { item }] of taken.entries()) item.append(buttons[at]!)
+      element("tray").prepend(...taken.map(({ item }) => item))
+      pictures = [...taken, ...pictures]
+    }
+  }
 }

@@ -27,15 +27,35 @@ export const choices = (config: ModelConfig): ReadonlyMap<string, QuantizerChoic
   ])
 }
 
+/** Linear layers at 2 bits; embedding and head at 4. */
+export const twoBits = (config: ModelConfig): ReadonlyMap<string, QuantizerChoice> => {
+  const choice = bilevel({ bits: 2, group: 16, scaleGroup: 16 })
+  return new Map<string, QuantizerChoice>([
+    ...[...linearLayers(config).keys()].map((layer) => [layer, choice] as const),
+    ...embeddingAndHead(config.llm_config).map((layer) => [layer, embeddingSym4({ group: 32 })] as const)
+  ])
+}
+
+interface SiteOptions {
+  /** Directory of the model; nano unless said otherwise. */
+  readonly from?: string
+  readonly name?: string
+  readonly choose?: typeof choices
+}
+
 /** Writes both below a directory; the model is the caller's. */
-export const writeSite = async (directory: string, backend: Backend): Promise<Site> => {
-  const source = await openSource(backend)
-  const deployed = await deploy(source, choices(source.directory.config), "bf16")
+export const writeSite = async (
+  directory: string,
+  backend: Backend,
+  { from, name = "nano", choose = choices }: SiteOptions = {}
+): Promise<Site> => {
+  const source = await openSource(backend, from)
+  const deployed = await deploy(source, choose(source.directory.config), "bf16")
   const [packed, web] = [join(directory, "packed"), join(directory, "web")]
   await writeExports(
     [
       { choice: { exporter: packedExporter, config: {} }, directory: packed },
-      { choice: { exporter: webExporter, config: { name: "nano" } }, directory: web }
+      { choice: { exporter: webExporter, config: { name } }, directory: web }
     ],
     { source, deployed, recipe: "test" }
   ).pipe(Effect.provide(NodeServices.layer), Effect.runPromise)

@@ -4,7 +4,7 @@
  */
 import { defaultMaxPixels, pngPixels, type RgbImage, readPng } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import { PictureUnreadable } from "../Errors.ts"
+import { PictureTooLarge, PictureUnreadable } from "../Errors.ts"
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 
@@ -13,25 +13,25 @@ const inflate = async (pieces: readonly Uint8Array[]): Promise<Uint8Array> => {
   return new Uint8Array(await new Response(stream).arrayBuffer())
 }
 
-const tooLarge = (width: number, height: number): string | undefined =>
-  width * height > defaultMaxPixels ? `${width} x ${height} pixels are more than ${defaultMaxPixels}` : undefined
+/** Raises PictureTooLarge. */
+const checkSize = (name: string, width: number, height: number): void => {
+  if (width * height > defaultMaxPixels) throw new PictureTooLarge({ name, width, height, limit: defaultMaxPixels })
+}
 
-const decodePng = async (bytes: Uint8Array): Promise<RgbImage> => {
+const decodePng = async (name: string, bytes: Uint8Array): Promise<RgbImage> => {
   const parts = readPng(bytes)
   if (parts === undefined) throw new Error("the PNG is damaged")
   const { width, height } = parts.header
-  const refusal = tooLarge(width, height)
-  if (refusal !== undefined) throw new Error(refusal)
+  checkSize(name, width, height)
   const pixels = pngPixels(parts, await inflate(parts.data))
   if (pixels === undefined) throw new Error("the PNG is of no known kind")
   return pixels
 }
 
-const decodeByBrowser = async (blob: Blob): Promise<RgbImage> => {
+const decodeByBrowser = async (name: string, blob: Blob): Promise<RgbImage> => {
   const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" })
   const { width, height } = bitmap
-  const refusal = tooLarge(width, height)
-  if (refusal !== undefined) throw new Error(refusal)
+  checkSize(name, width, height)
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })
   if (context === null) throw new Error("the browser has no canvas of this size")
   context.drawImage(bitmap, 0, 0)
@@ -46,15 +46,15 @@ const decodeByBrowser = async (blob: Blob): Promise<RgbImage> => {
   return { width, height, data }
 }
 
-/** Fails with PictureUnreadable. */
-export const decodePicture = (name: string, blob: Blob): Effect.Effect<RgbImage, PictureUnreadable> =>
+export const decodePicture = (name: string, blob: Blob): Effect.Effect<RgbImage, PictureTooLarge | PictureUnreadable> =>
   Effect.tryPromise({
     try: async () => {
       const head = new Uint8Array(await blob.slice(0, signature.length).arrayBuffer())
       const isPng = signature.every((byte, at) => head[at] === byte)
-      return isPng ? decodePng(new Uint8Array(await blob.arrayBuffer())) : decodeByBrowser(blob)
+      return isPng ? await decodePng(name, new Uint8Array(await blob.arrayBuffer())) : await decodeByBrowser(name, blob)
     },
     catch: (error) => {
+      if (error instanceof PictureTooLarge) return error
       const reason = error instanceof Error ? error.message : String(error)
       return new PictureUnreadable({ name, reason: `it cannot be read as a picture: ${reason}` })
     }

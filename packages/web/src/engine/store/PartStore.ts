@@ -23,7 +23,15 @@ export interface PartStore {
   readonly find: (part: ModelPart) => Effect.Effect<File | undefined>
   readonly put: (part: ModelPart, bytes: Uint8Array) => Effect.Effect<File, StoreError>
   readonly readIndex: (key: string) => Effect.Effect<ModelIndex | undefined>
+  /** Also removes the parts of the model that the index named before, where none names them any more. */
   readonly writeIndex: (key: string, index: ModelIndex) => Effect.Effect<void, StoreError>
+  /** Removes those of the parts that no index names. */
+  readonly drop: (parts: readonly ModelPart[]) => Effect.Effect<void, StorageUnavailable>
+  /**
+   * Works while no other page of this origin works with the part: pages that load the same model would write the same file, and the
+   * second one finds what the first has loaded.
+   */
+  readonly alone: <A, E>(part: ModelPart, work: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** Removes a model, but for parts that another one has, too. */
   readonly forget: (key: string) => Effect.Effect<void, StorageUnavailable>
 }
@@ -73,6 +81,15 @@ const storing = (name: string, bytes: number, work: () => Promise<File>): Effect
     )
   )
 
+/** Waits for the lock of that name, and gives what ends it; it also ends with the page. */
+const lock = (name: string): Effect.Effect<() => void> =>
+  Effect.promise(
+    () =>
+      new Promise((resolve, reject) => {
+        navigator.locks.request(name, () => new Promise<void>((release) => resolve(release))).catch(reject)
+      })
+  )
+
 /** Opens the store, which browsers do not have everywhere. Fails with StorageUnavailable. */
 export const openPartStore: Effect.Effect<PartStore, StorageUnavailable> = Effect.gen(function* () {
   const directory = yield* Effect.tryPromise({
@@ -102,6 +119,26 @@ export const openPartStore: Effect.Effect<PartStore, StorageUnavailable> = Effec
     for await (const name of directory.keys()) all.push(name)
     return all
   }
+  /** Digests of the parts that indexes name, but for those of one key. */
+  const named = async (except?: string): Promise<ReadonlySet<string>> => {
+    const digests = new Set<string>()
+    for (const name of await names()) {
+      if (!name.startsWith(indexPrefix) || name === indexPrefix + except) continue
+      const index = await Effect.runPromise(readIndex(name.slice(indexPrefix.length)))
+      for (const { sha256 } of index === undefined ? [] : partsOf(index)) digests.add(sha256)
+    }
+    return digests
+  }
+  const drop = (parts: readonly ModelPart[]) =>
+    Effect.tryPromise({
+      try: async () => {
+        const [wanted, all] = [await named(), new Set(await names())]
+        for (const digest of new Set(parts.map(({ sha256 }) => sha256))) {
+          if (all.has(digest) && !wanted.has(digest)) await directory.removeEntry(digest)
+        }
+      },
+      catch: unavailable
+    })
   return {
     find: (part) =>
       Effect.promise(async () => {
@@ -110,21 +147,26 @@ export const openPartStore: Effect.Effect<PartStore, StorageUnavailable> = Effec
       }),
     put: (part, bytes) => storing(part.file, bytes.length, () => write(directory, part.sha256, bytes)),
     readIndex,
-    writeIndex: (key, index) => {
+    writeIndex: Effect.fnUntraced(function* (key, index) {
+      const before = yield* readIndex(key)
       const bytes = new TextEncoder().encode(JSON.stringify(index))
-      return Effect.asVoid(storing("the index", bytes.length, () => write(directory, indexPrefix + key, bytes)))
-    },
+      yield* storing("the index", bytes.length, () => write(directory, indexPrefix + key, bytes))
+      if (before !== undefined) yield* drop(partsOf(before))
+    }),
+    drop,
+    alone: (part, work) =>
+      Effect.acquireUseRelease(
+        lock(`speedq-${part.sha256}`),
+        () => work,
+        (release) => Effect.sync(release)
+      ),
     forget: (key) =>
       Effect.tryPromise({
         try: async () => {
-          const others = (await names()).filter((name) => name.startsWith(indexPrefix) && name !== indexPrefix + key)
-          const kept = new Set<string>()
-          for (const name of others) {
-            const index = await Effect.runPromise(readIndex(name.slice(indexPrefix.length)))
-            for (const { sha256 } of index === undefined ? [] : partsOf(index)) kept.add(sha256)
-          }
+          const kept = await named(key)
           for (const name of await names()) {
-            if (!kept.has(name) && !others.includes(name)) await directory.removeEntry(name)
+            const isOther = name.startsWith(indexPrefix) && name !== indexPrefix + key
+            if (!kept.has(name) && !isOther) await directory.removeEntry(name)
           }
         },
         catch: unavailable

@@ -12,6 +12,8 @@ interface Collecting<E, H> {
   readonly find: (part: ModelPart) => Effect.Effect<Blob | undefined>
   /** Where a part that came stays. */
   readonly hold: (part: ModelPart, bytes: Uint8Array<ArrayBuffer>) => Effect.Effect<Blob, H>
+  /** Works while no other page works with the part. */
+  readonly alone: <A, F>(part: ModelPart, work: Effect.Effect<A, F>) => Effect.Effect<A, F>
   readonly told: (file: string, done: number, total: number) => void
 }
 
@@ -21,13 +23,12 @@ interface Collecting<E, H> {
  */
 export const collectModel = Effect.fnUntraced(function* <E, H>(
   index: ModelIndex,
-  { fetchPart, find, hold, told }: Collecting<E, H>
+  { fetchPart, find, hold, alone, told }: Collecting<E, H>
 ) {
   const total = bytesOf(index)
   let done = 0
   const blobs = new Map<string, Blob>()
-  for (const part of partsOf(index)) {
-    if (blobs.has(part.sha256)) continue
+  const collect = Effect.fnUntraced(function* (part: ModelPart) {
     const kept = yield* find(part)
     const count = (bytes: number) => {
       done += bytes
@@ -35,13 +36,15 @@ export const collectModel = Effect.fnUntraced(function* <E, H>(
     }
     if (kept !== undefined) {
       count(part.bytes)
-      blobs.set(part.sha256, kept)
-      continue
+      return kept
     }
     const bytes = yield* fetchPart(part, count)
     const found = sha256(bytes)
     if (found !== part.sha256) return yield* new PartDamaged({ file: part.file, expected: part.sha256, found })
-    blobs.set(part.sha256, yield* hold(part, bytes))
+    return yield* hold(part, bytes)
+  })
+  for (const part of partsOf(index)) {
+    if (!blobs.has(part.sha256)) blobs.set(part.sha256, yield* alone(part, collect(part)))
   }
   return index.files.map(
     ({ name, parts }) => [name, new Blob(parts.map(({ sha256: digest }) => blobs.get(digest)!))] as const

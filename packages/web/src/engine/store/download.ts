@@ -8,7 +8,8 @@ const decode = Schema.decodeUnknownEffect(ModelIndex)
 
 const get = (url: string): Effect.Effect<Response, DownloadFailed> =>
   Effect.tryPromise({
-    try: () => fetch(url),
+    // The browser's own cache may hold a file of a model that the server has replaced since.
+    try: () => fetch(url, { cache: "no-cache" }),
     catch: (error) => new DownloadFailed({ url, reason: String(error) })
   }).pipe(
     Effect.flatMap((response) =>
