@@ -66,9 +66,7 @@ export const packedCodes = (
   const streamAgain = (): Tensor => noGrad(() => streamOfCodes(coded!, columns))
   const lay = (bits: number, group: number): CodedWeight => {
     const laid = noGrad(() =>
-      scope(() =>
-        codeWeight({ bits, rows, group }, columns, { stream: stream!, ...decoderOf(choice, shape, others()) })
-      )
+      codeWeight({ bits, rows, group }, columns, stream!, () => decoderOf(choice, shape, others()))
     )
     for (const each of tensorsOf(laid)) keep(each)
     return laid

@@ -13,7 +13,6 @@ import {
   scale as scaleBy,
   scope,
   type Tensor,
-  tensor,
   uniformParameters
 } from "@speedq/tensors"
 import * as Schema from "effect/Schema"
@@ -22,6 +21,7 @@ import { columnObstacle, groupSize } from "../quantizer/optionSchemas.ts"
 import type { Quantizer, QuantizerChoice } from "../quantizer/Quantizer.ts"
 import type { EmbeddingSym4Options } from "../quantizer/quantizerOptions.ts"
 import { largestHalf } from "./largest.ts"
+import { filled } from "./within.ts"
 
 export const EmbeddingSym4Config = Schema.Struct({
   group: option(groupSize, 32, {
@@ -54,8 +54,7 @@ export type EmbeddingSym4Config = typeof EmbeddingSym4Config.Type
 const bits = 4
 const zeroPoint = 7
 
-const zeroPoints = (scale: Tensor): Tensor =>
-  tensor(scale.backend, new Float32Array(scale.size).fill(zeroPoint), scale.shape)
+const zeroPoints = (scale: Tensor): Tensor => filled(scale, zeroPoint)
 
 const symmetric = { symmetric: true, rounding: "sum", roundZero: true, rangeGradient: false } as const
 

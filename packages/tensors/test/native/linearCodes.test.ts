@@ -61,11 +61,10 @@ const code = ({ bits, columns, stream }: Weight, row: number, column: number): n
 const upload = (backend: Backend, { bits, group, rows, columns, stream, grid, origin, step }: Weight) => {
   const groups = columns / group
   const scales = (values: Float32Array) => tensor(backend, values, [values.length / groups, groups])
-  return codeWeight({ bits, rows, group }, columns, {
-    stream: tensor(backend, stream, [stream.length], "u8"),
+  return codeWeight({ bits, rows, group }, columns, tensor(backend, stream, [stream.length], "u8"), () => ({
     grid: tensor(backend, grid, [rows, groups], "u8"),
     ...(step ? { origin: scales(origin), step: scales(step) } : { scale: scales(origin) })
-  })
+  }))
 }
 
 /** On a backend, the product and what its weight's codes come back as. */

@@ -54,6 +54,8 @@ export async function* answerPieces(
   const all = yield* inTurns(promptEmbeddings({ backend, directory, weights }, [prompt], watch), takeTurns, "")
   const embeddings = reshape(all, [1, prompt.ids.length, all.shape[2]!])
   all.release()
+  // What pictures took and their tokens do not need.
+  if (prompt.images.length > 0) backend.trim()
   const decoder = directory.tokenizer.stream({ skipSpecial: true })
   try {
     const tokens = generateInTurns({

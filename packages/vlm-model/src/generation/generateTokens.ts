@@ -44,6 +44,8 @@ export async function* generateInTurns(request: GenerationRequest): AsyncGenerat
     try {
       const hidden = yield* decoderInSteps(weights, config.llm_config, x, { ids }, cache)
       try {
+        // What a prompt took, its head and the tokens after it do not need.
+        if (count > 1) backend.trim()
         cache.advance(count)
         const last = () => tensor(backend, [count - 1], [1], "i32")
         return scope(() => logitsOfRows(weights, config.llm_config, hidden, last()))

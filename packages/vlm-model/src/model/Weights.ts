@@ -95,10 +95,10 @@ export const headProduct = (weights: Weights, layer: string, x: Tensor, numbers 
   return product(0, rows.count)
 }
 
-/** y = x W^T + b with the weight and bias of the Linear `layer`: [..., K] -> [..., N]. */
+/** y = x W^T + b with the weight and bias of the Linear `layer`: [..., K] -> [..., N]. A weight that is made for it goes with it. */
 export const linearLayer = (weights: Weights, layer: string, x: Tensor): Tensor => {
   weights.observe?.(layer, x)
   const names = weightNames(layer)
   const bias = weights.find(names.bias)
-  return weights.linear?.(layer, x, bias) ?? linear(x, weights.get(names.weight), bias)
+  return weights.linear?.(layer, x, bias) ?? scope(() => linear(x, weights.get(names.weight), bias))
 }

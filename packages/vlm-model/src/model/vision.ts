@@ -29,16 +29,17 @@ const norm = (weights: Weights, layer: string, x: Tensor, eps: number): Tensor =
 export const visionBlockName = (index: number): string => `vision_model.encoder.layers.${index}`
 
 /** Patches, class token and positions: pixels [T, 3, S, S] -> [T, 1 + N, C]. */
-export const visionEmbeddings = (weights: Weights, config: VisionConfig, pixels: Tensor): Tensor => {
-  const name = "vision_model.embeddings"
-  const { hidden_size, patch_size, num_channels } = config
-  const { weight, bias } = weightNames(`${name}.patch_embedding`)
-  const kernel = reshape(weights.get(weight), [hidden_size, num_channels * patch_size * patch_size])
-  const tokens = linear(patches(pixels, patch_size), kernel, weights.get(bias))
-  const withClass = prependRow(tokens, reshape(weights.get(`${name}.class_embedding`), [hidden_size]))
-  const positions = weights.get(`${name}.position_embedding`)
-  return addBroadcast(withClass, reshape(positions, positions.shape.slice(1)))
-}
+export const visionEmbeddings = (weights: Weights, config: VisionConfig, pixels: Tensor): Tensor =>
+  scope(() => {
+    const name = "vision_model.embeddings"
+    const { hidden_size, patch_size, num_channels } = config
+    const { weight, bias } = weightNames(`${name}.patch_embedding`)
+    const kernel = reshape(weights.get(weight), [hidden_size, num_channels * patch_size * patch_size])
+    const tokens = linear(patches(pixels, patch_size), kernel, weights.get(bias))
+    const withClass = prependRow(tokens, reshape(weights.get(`${name}.class_embedding`), [hidden_size]))
+    const positions = weights.get(`${name}.position_embedding`)
+    return addBroadcast(withClass, reshape(positions, positions.shape.slice(1)))
+  })
 
 /** softmax(q k^T / sqrt(d)) v over all tokens of a tile, heads side by side: [T, N, C] -> [T, N, C]. */
 const visionAttention = (weights: Weights, block: string, config: VisionConfig, x: Tensor): Tensor => {

@@ -11,34 +11,50 @@ export type CodedScales = { readonly scale: Tensor } | { readonly origin: Tensor
 
 const rowBytes = ({ bits }: CodedExtents, columns: number): number => (columns * bits) / 8
 
+/** Tiles of the codes of a weight: `stream` u8 [N K bits / 8] as in unpackCodes. */
+const codeTiles = (extents: CodedExtents, columns: number, stream: Tensor): Tensor =>
+  tileRows(reshape(stream, [extents.rows, rowBytes(extents, columns)]), {
+    together: tileRowsTogether,
+    width: chunkBytes,
+    steps: tileLayout(extents, columns).chunks
+  })
+
+/** The remaining tensors of a weight: `grid` u8 [N, K / g]: scale code + 16 zero. */
+const scaleTiles = (
+  extents: CodedExtents,
+  columns: number,
+  { grid, ...scales }: { readonly grid: Tensor } & CodedScales
+): Pick<CodedWeight, "grid" | "origin" | "step"> => {
+  const layout = tileLayout(extents, columns)
+  const { steps, repeat } = layout
+  const flat = ([, turns, together, width]: readonly number[]) => ({
+    steps: turns!,
+    together: together!,
+    width: width!
+  })
+  const shared = (numbers: Tensor): Tensor =>
+    reshape(tileRows(numbers, { together: 1, width: 1, steps, repeat }), [numbers.shape[0]!, steps])
+  return {
+    grid: tileRows(grid, { together: tileRowsTogether, width: 1, steps, repeat }),
+    ...("scale" in scales
+      ? { origin: tileRows(scales.scale, { ...flat(flatShape(layout)), repeat }) }
+      : { origin: shared(scales.origin), step: shared(scales.step) })
+  }
+}
+
 /**
- * `stream` u8 [N K bits / 8] as in unpackCodes, `grid` u8 [N, K / g]: scale code + 16 zero. What is returned belongs to the caller's
- * scope.
+ * `scales` gives what is laid beside the codes, and is done with before these are laid: of a head it takes half of what they do. What is
+ * returned belongs to the caller's scope.
  */
 export const codeWeight = (
   extents: CodedExtents,
   columns: number,
-  { stream, grid, ...scales }: { readonly stream: Tensor; readonly grid: Tensor } & CodedScales
+  stream: Tensor,
+  scales: () => { readonly grid: Tensor } & CodedScales
 ): CodedWeight =>
   scope(() => {
-    const layout = tileLayout(extents, columns)
-    const { steps, repeat, chunks } = layout
-    const inBytes = reshape(stream, [extents.rows, rowBytes(extents, columns)])
-    const flat = ([, turns, together, width]: readonly number[]) => ({
-      steps: turns!,
-      together: together!,
-      width: width!
-    })
-    const shared = (numbers: Tensor): Tensor =>
-      reshape(tileRows(numbers, { together: 1, width: 1, steps, repeat }), [numbers.shape[0]!, steps])
-    return {
-      ...extents,
-      codes: tileRows(inBytes, { together: tileRowsTogether, width: chunkBytes, steps: chunks }),
-      grid: tileRows(grid, { together: tileRowsTogether, width: 1, steps, repeat }),
-      ...("scale" in scales
-        ? { origin: tileRows(scales.scale, { ...flat(flatShape(layout)), repeat }) }
-        : { origin: shared(scales.origin), step: shared(scales.step) })
-    }
+    const beside = scope(() => scaleTiles(extents, columns, scales()))
+    return { ...extents, codes: codeTiles(extents, columns, stream), ...beside }
   })
 
 /** The bit stream of the codes of a weight with so many columns: u8 [N K bits / 8]. */
