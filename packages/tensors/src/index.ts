@@ -103,7 +103,13 @@ export { type KlAttributes, klRows } from "./kernels/klRows/definition.ts"
 export { layerNorm } from "./kernels/layerNorm/definition.ts"
 export { layerScaleAdd } from "./kernels/layerScaleAdd.ts"
 export { linear } from "./kernels/linear.ts"
-export { type CodedScales, codeWeight, streamOfCodes } from "./kernels/linearCodes/codeWeight.ts"
+export {
+  type CodedScales,
+  codeWeight,
+  holdsScales,
+  scalesOfCodes,
+  streamOfCodes
+} from "./kernels/linearCodes/codeWeight.ts"
 export { type CodedWeight, linearCodes } from "./kernels/linearCodes/definition.ts"
 export {
   type Activations,

@@ -2,7 +2,7 @@
 import { layerOf, parameterOf, type TensorStore } from "@speedq/formats"
 import { type PackedWeights, type Quantizer, readPackedContainer } from "@speedq/quantizers"
 import type { Backend, Parameters } from "@speedq/tensors"
-import { loadWeights, type ModelConfig } from "@speedq/vlm-model"
+import { headLayerOf, loadWeights, type ModelConfig } from "@speedq/vlm-model"
 import { releasePacked } from "../model/releases.ts"
 
 export interface PackedModel {
@@ -38,7 +38,9 @@ export const readPackedModel = (
   store: TensorStore,
   known: readonly Quantizer[]
 ): PackedModel => {
-  const packed = readPackedContainer(backend, store, known)
+  const { llm_config } = config
+  const head = llm_config.tie_word_embeddings ? undefined : headLayerOf(llm_config)
+  const packed = readPackedContainer(backend, store, known, head)
   try {
     const select = (name: string) => !packed.has(layerOf(name))
     return { packed, others: loadWeights(backend, config, asCheckpoint(store, packed), { select }) }

@@ -5,14 +5,18 @@
 import {
   type Activations,
   type CodedScales,
+  type CastTarget,
   type CodedWeight,
+  cast,
   codeWeight,
   fewRows,
+  holdsScales,
   keep,
   linearCodes,
   multipliesCodes,
   noGrad,
   type Shape,
+  scalesOfCodes,
   scope,
   streamOfCodes,
   type Tensor
@@ -20,16 +24,26 @@ import {
 import type { QuantizedWeight, QuantizerChoice } from "../quantizer/Quantizer.ts"
 import { gridBytes } from "../quantizers/wholeNumbers.ts"
 
-interface PackedCodes {
-  /** u8 [out in bits / 8], in the caller's scope. */
-  readonly stream: () => Tensor
+/** A stored tensor that tiles may have taken the place of. */
+interface StoredForm {
+  /** In the caller's scope. */
+  readonly packed: () => Tensor
   /** The same for rows of it, held from now on. */
-  readonly streamOfRows: () => Tensor
+  readonly ofRows: () => Tensor
+}
+
+export interface PackedCodes {
+  /** u8 [out in bits / 8] */
+  readonly stream: StoredForm
+  /** The scales, where they were given. */
+  readonly scale: StoredForm | undefined
   /**
    * x W^T + bias by the codes. Undefined for more than `fewRows` rows of x, for which unpacking once is less work, and for a quantizer
    * whose codes are not affine.
    */
   readonly linear: (x: Tensor, bias: Tensor | undefined, activations: Activations) => Tensor | undefined
+  /** Lays the tiles now instead of at the first product, if there will be any. */
+  readonly lay: () => void
   readonly release: () => void
 }
 
@@ -49,46 +63,76 @@ const decoderOf = (
     return { grid: gridBytes(zero), scale }
   })
 
-/** Takes over the stream of the codes of a weight [out, in]; `others` gives the remaining stored tensors. */
+/** Takes over a stored tensor, which `again` makes once it was dropped. */
+const droppable = (stored: Tensor, again: () => Tensor) => {
+  let held: Tensor | undefined = stored
+  const drop = () => {
+    held?.release()
+    held = undefined
+  }
+  return {
+    packed: () => held?.alias() ?? noGrad(again),
+    hold: () => (held ??= keep(noGrad(again))),
+    drop
+  }
+}
+
+/**
+ * Takes over the stream of the codes of a weight [out, in], and the scale where nothing else is stored of it but a zero point that all
+ * groups share; `others` gives the stored tensors other than the codes.
+ */
 export const packedCodes = (
   choice: QuantizerChoice,
   shape: Shape,
-  stored: Tensor,
+  stored: { readonly codes: Tensor; readonly scale: Tensor | undefined },
   others: () => QuantizedWeight
 ): PackedCodes => {
   const [rows, columns] = shape as readonly [number, number]
   const extents = choice.quantizer.affine?.extents(choice.config)
-  let stream: Tensor | undefined = stored
   let coded: CodedWeight | undefined
   let takesRows = false
+  const stream = droppable(stored.codes, () => streamOfCodes(coded!, columns))
+  const scale =
+    stored.scale &&
+    droppable(stored.scale, () => scope(() => cast(scalesOfCodes(coded!, columns), stored.scale!.dtype as CastTarget)))
   const tensorsOf = ({ codes, grid, origin, step }: CodedWeight): readonly Tensor[] =>
     [codes, grid, origin, step].filter((each) => each !== undefined)
-  const streamAgain = (): Tensor => noGrad(() => streamOfCodes(coded!, columns))
   const lay = (bits: number, group: number): CodedWeight => {
-    const laid = noGrad(() =>
-      codeWeight({ bits, rows, group }, columns, stream!, () => decoderOf(choice, shape, others()))
-    )
-    for (const each of tensorsOf(laid)) keep(each)
-    return laid
+    const decoder = () => decoderOf(choice, shape, others())
+    const made = noGrad(() => codeWeight({ bits, rows, group }, columns, stream.hold(), decoder))
+    for (const each of tensorsOf(made)) keep(each)
+    return made
   }
-  return {
-    stream: () => stream?.alias() ?? streamAgain(),
-    streamOfRows: () => {
+  const laid = (): CodedWeight | undefined => {
+    if (!extents || !multipliesCodes(extents.bits, extents.group, columns)) return undefined
+    if (coded !== undefined) return coded
+    coded = lay(extents.bits, extents.group)
+    if (!takesRows) {
+      stream.drop()
+      if (holdsScales(coded, columns)) scale?.drop()
+    }
+    return coded
+  }
+  const formOf = ({ packed, hold }: ReturnType<typeof droppable>): StoredForm => ({
+    packed,
+    ofRows: () => {
       takesRows = true
-      return (stream ??= keep(streamAgain()))
-    },
+      return hold()
+    }
+  })
+  return {
+    stream: formOf(stream),
+    scale: scale && formOf(scale),
     linear: (x, bias, activations) => {
-      if (!extents || !multipliesCodes(extents.bits, extents.group, columns)) return undefined
-      if (x.size > fewRows * columns) return undefined
-      coded ??= lay(extents.bits, extents.group)
-      if (!takesRows) {
-        stream?.release()
-        stream = undefined
-      }
-      return linearCodes(x, coded, { bias, activations })
+      const weight = x.size > fewRows * columns ? undefined : laid()
+      return weight && linearCodes(x, weight, { bias, activations })
+    },
+    lay: () => {
+      laid()
     },
     release: () => {
-      stream?.release()
+      stream.drop()
+      scale?.drop()
       for (const each of coded ? tensorsOf(coded) : []) each.release()
     }
   }

@@ -70,23 +70,29 @@ const decodeDescription = (file: string, description: unknown): typeof Descripti
 }
 
 /**
- * Reads the weights that a description names. Raises PackedInvalid, what `readChoice` raises, and read errors; nothing stays
+ * Reads the weights that a description names; of `first`, which is multiplied by few rows at a time, tiles are laid before there are any
+ * others: for a moment it is there twice. Raises PackedInvalid, what `readChoice` raises, and read errors; nothing stays
  * allocated then.
  */
 export const readPackedWeights = (
   backend: Backend,
   store: TensorStore,
   description: { readonly [parameter: string]: object },
-  known: readonly Quantizer[] = quantizers
+  known: readonly Quantizer[] = quantizers,
+  first?: string
 ): PackedWeights => {
   const weights = new Map<string, PackedWeight>()
+  const described = Object.entries(decodeDescription(store.path, description))
+  const read = ([parameter, how]: (typeof described)[number]): void => {
+    const layer = layerOf(parameter)
+    weights.set(layer, readPackedWeight(backend, store, layer, choiceOf(store.path, parameter, how, known), how.shape))
+  }
+  const isFirst = ([parameter]: (typeof described)[number]) => layerOf(parameter) === first
   try {
-    for (const [parameter, described] of Object.entries(decodeDescription(store.path, description))) {
-      const choice = choiceOf(store.path, parameter, described, known)
-      const layer = layerOf(parameter)
-      weights.set(layer, readPackedWeight(backend, store, layer, choice, described.shape))
-    }
-    return weights
+    for (const each of described.filter(isFirst)) read(each)
+    for (const weight of weights.values()) weight.prepare()
+    for (const each of described) if (!isFirst(each)) read(each)
+    return new Map(described.map(([parameter]) => [layerOf(parameter), weights.get(layerOf(parameter))!] as const))
   } catch (error) {
     for (const weight of weights.values()) weight.release()
     throw error
@@ -97,7 +103,8 @@ export const readPackedWeights = (
 export const readPackedContainer = (
   backend: Backend,
   store: TensorStore,
-  known: readonly Quantizer[] = quantizers
+  known: readonly Quantizer[] = quantizers,
+  first?: string
 ): PackedWeights => {
   const fail = (reason: string): never => {
     throw new PackedInvalid({ file: store.path, reason })
@@ -105,7 +112,7 @@ export const readPackedContainer = (
   if (!isPackedContainer(store)) return fail(`it is no ${format} container`)
   const written = store.metadata["version"]
   if (written !== version) return fail(`version ${written}, this program reads ${version}`)
-  return readPackedWeights(backend, store, parseDescription(store), known)
+  return readPackedWeights(backend, store, parseDescription(store), known, first)
 }
 
 const parseDescription = ({ path, metadata }: TensorStore): { readonly [parameter: string]: object } => {

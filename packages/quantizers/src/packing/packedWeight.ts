@@ -34,7 +34,7 @@ import * as Effect from "effect/Effect"
 import { PackedInvalid, ScaleNotFinite } from "../Errors.ts"
 import type { AffineExtents, QuantizedWeight, QuantizerChoice, StoredTensor } from "../quantizer/Quantizer.ts"
 import { packBits, packedBytes } from "./BitPacking.ts"
-import { packedCodes } from "./packedCodes.ts"
+import { type PackedCodes, packedCodes } from "./packedCodes.ts"
 
 /** The codes of a weight [out, in], and what they stand for: a code c for scale (c - zero), each operation in f32. */
 export interface AffineWeight extends AffineExtents {
@@ -63,6 +63,8 @@ export interface PackedWeight {
    * int8 rounds x before.
    */
   readonly linear: (x: Tensor, bias: Tensor | undefined, activations?: Activations) => Tensor | undefined
+  /** Makes ready for `linear` what its first call would, where there is more memory now than then. */
+  readonly prepare: () => void
   /** Its codes, for formats that keep them; undefined for a quantizer whose codes are not affine. */
   readonly affine: AffineWeight | undefined
   /** Entries of a file, `<layer>.weight.<stored tensor>`. */
@@ -117,14 +119,20 @@ const hold = (choice: QuantizerChoice, shape: Shape, held: readonly Tensor[]): P
   const { backend } = held[0]!
   const bytes = held.reduce((sum, { storage }) => sum + storage.handle.bytes, 0)
   const stored = quantizer.stored(config, shape)
-  const others = stored.flatMap((part, at) => (part.name === "codes" ? [] : [partOf(part, held[at]!)]))
   const at = stored.findIndex(({ name }) => name === "codes")
-  const codes = at < 0 ? undefined : packedCodes(choice, shape, held[at]!, () => readParts(others, widen))
-  const codesPart = codes && { part: stored[at]!, packed: codes.stream, ofRows: codes.streamOfRows }
-  const parts = stored.map((part) => (part.name === "codes" ? codesPart! : others.find((each) => each.part === part)!))
+  const extents = quantizer.affine?.extents(config)
+  const alone = at >= 0 && stored.length === 2 && extents?.commonZero !== undefined
+  const taken = alone ? [0, 1] : [at]
+  const scale = alone ? held[1 - at] : undefined
+  const readOthers = (): QuantizedWeight => readParts(others, widen)
+  const codes: PackedCodes | undefined =
+    at < 0 ? undefined : packedCodes(choice, shape, { codes: held[at]!, scale }, readOthers)
+  const formAt = (index: number) => (index === at ? codes?.stream : alone ? codes?.scale : undefined)
+  const parts = stored.map((part, index): Part => ({ ...partOf(part, held[index]!), ...formAt(index) }))
+  const codesPart: Part | undefined = parts[at]
+  const others: readonly Part[] = parts.filter((each) => each !== codesPart)
   const decode = (read: Read, decoded: Shape) =>
     scope(() => quantizer.dequantize(config, readParts(parts, read), decoded))
-  const extents = quantizer.affine?.extents(config)
   return {
     shape,
     choice,
@@ -133,9 +141,10 @@ const hold = (choice: QuantizerChoice, shape: Shape, held: readonly Tensor[]): P
       codesPart && {
         ...extents,
         codes: () => scope(() => widen(codesPart)),
-        grid: () => scope(() => quantizer.affine!.decoder(config, readParts(others, widen), shape))
+        grid: () => scope(() => quantizer.affine!.decoder(config, readOthers(), shape))
       },
     linear: (x, bias, activations = "f32") => codes?.linear(x, bias, activations),
+    prepare: () => codes?.lay(),
     bytes,
     unpack: () => decode(widen, shape),
     unpackRows: quantizer.rowwise
@@ -157,7 +166,7 @@ const hold = (choice: QuantizerChoice, shape: Shape, held: readonly Tensor[]): P
       })),
     release: () => {
       codes?.release()
-      for (const [index, tensor] of held.entries()) if (index !== at) tensor.release()
+      for (const [index, tensor] of held.entries()) if (!taken.includes(index)) tensor.release()
     }
   }
 }

@@ -63,3 +63,11 @@ export const streamOfCodes = ({ codes, ...extents }: CodedWeight, columns: numbe
     const bytes = rowBytes(extents, columns)
     return reshape(untileRows(codes, extents.rows, bytes), [extents.rows * bytes])
   })
+
+/** Whether the tiles of a weight hold its scales, each of them once. */
+export const holdsScales = (weight: CodedWeight, columns: number): boolean =>
+  weight.step === undefined && tileLayout(weight, columns).repeat === 1
+
+/** The scales of groups f32 [N, K / g] of a weight whose tiles hold them. */
+export const scalesOfCodes = ({ origin, rows, group }: CodedWeight, columns: number): Tensor =>
+  untileRows(origin, rows, columns / group)
