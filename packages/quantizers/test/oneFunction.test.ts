@@ -1,11 +1,20 @@
 /** fakeQuantize, dequantize(quantize) and the packed form are one function, for every quantizer and any weight. */
 import { fewRows, gridDecode, Random, type Shape, scope, sizeOf, type Tensor, tensor } from "@speedq/tensors"
+import * as Effect from "effect/Effect"
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
-import { packWeight, type QuantizedWeight, storedBytes } from "../src/index.ts"
+import { type PackedWeight, packWeight, type QuantizedWeight, storedBytes } from "../src/index.ts"
 import { arbitraryWeight, type Candidate, candidates, otherGroups } from "./support/arbitraryWeight.ts"
 import { bitsOf, numbersOf } from "./support/numbers.ts"
 import { onEveryBackend } from "./support/onEveryBackend.ts"
+
+/** The bytes of its entries in a file. */
+const storedIn = async (packed: PackedWeight): Promise<readonly number[][]> => {
+  const parts: number[][] = []
+  // What is read may be the memory of the tensor itself.
+  for (const { data } of packed.entries("w")) parts.push([...((await Effect.runPromise(data)) as Uint8Array)])
+  return parts
+}
 
 const releaseAll = (tensors: QuantizedWeight): void => {
   for (const part of Object.values(tensors)) part.release()
@@ -63,6 +72,8 @@ onEveryBackend("every quantizer", (backend) => {
         const [rows, columns] = weight.shape as readonly [number, number]
         const quantized = quantizer.quantize(config, weight)
         const packed = await packWeight("w", choice, weight.shape, quantized)
+        const before = await storedIn(packed)
+        if (rows % 2 === 0) packed.prepare()
         const few = 1 + (rows % fewRows)
         const random = Random.make(rows)
         const normals = (shape: Shape) => Float32Array.from({ length: sizeOf(shape) }, () => random.nextNormal())
@@ -96,6 +107,14 @@ onEveryBackend("every quantizer", (backend) => {
         assert.isUndefined(packed.linear(more, bias))
         // What was laid out for products is the same weight.
         assert.deepEqual(bitsOf(await numbersOf(packed.unpack)), bitsOf(unpacked))
+        assert.deepEqual(await storedIn(packed), before)
+        const { unpackRows } = packed
+        if (unpackRows !== undefined) {
+          const last = tensor(backend, [rows - 1], [1], "i32")
+          const row = bitsOf(await numbersOf(() => unpackRows(last)))
+          assert.deepEqual([...row], [...bitsOf(unpacked).slice(-columns)])
+          last.release()
+        }
         for (const each of [x, more, bias]) each.release()
         packed.release()
         releaseAll(quantized)

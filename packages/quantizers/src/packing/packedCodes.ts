@@ -1,11 +1,12 @@
 /**
  * The codes of a packed weight: a bit stream as it is stored, or tiles that products read. The first product lays the tiles and gives up
- * the stream, which is had from them again; both are held only of a weight whose rows are taken as well, as of a tied embedding.
+ * the stream, and scales that tiles hold as they are, which are had from them again; both are held only of a weight whose rows are taken
+ * as well, as of a tied embedding.
  */
 import {
   type Activations,
-  type CodedScales,
   type CastTarget,
+  type CodedScales,
   type CodedWeight,
   cast,
   codeWeight,
