@@ -128,7 +128,7 @@ describe("streamAnswer", () => {
     })
   )
 
-  it("can be left while the prompt is read: after tiles, and after each layer; there others take their turns", async () => {
+  it("can be left while the prompt is read: after each block of the tower, and after each layer; there others take their turns", async () => {
     const { buffers, bytes } = backend.usage()
     const images = [picture(168, 56, 1)]
     const question = { question: "?", tilesPerImage: [images[0]!.count], tokensPerTile: 4 }
@@ -147,7 +147,7 @@ describe("streamAnswer", () => {
       }
       return pieces
     }
-    // Before anything, after the tiles, after each of two layers, and the answer.
+    // Before anything, after the one block of the tower, after each of two layers, and the answer.
     assert.deepStrictEqual(await piecesUntil(100), ["", "", "", "", "a"])
     let turns = 0
     for (const most of [1, 2, 3, 4]) {

@@ -8,7 +8,7 @@ import { type ModelConfig, tokensPerTile } from "../model/ModelConfig.ts"
 import type { ModelDirectory } from "../model/ModelDirectory.ts"
 import { PromptTooLong } from "../model/ModelErrors.ts"
 import { imageTokenRows, mergeEmbeddings } from "../model/multimodal.ts"
-import { projector, visionFeatures } from "../model/vision.ts"
+import { projector, shuffledFeatures, visionBlocksInSteps, visionEmbeddings } from "../model/vision.ts"
 import type { Weights } from "../model/Weights.ts"
 
 /** What is asked: a question with the tiles of its pictures, in order. */
@@ -76,10 +76,17 @@ function* seeTiles(
     const taken = Math.min(together, count - begin)
     seen(begin, count)
     const values = pixels.subarray(begin * tileLength, (begin + taken) * tileLength)
-    const tokensOf = () =>
-      projector(weights, visionFeatures(weights, config, tensor(backend, values, [taken, 3, size, size])))
-    visual.push(noGrad(() => scope(tokensOf)))
-    yield
+    const embed = () => visionEmbeddings(weights, config.vision_config, tensor(backend, values, [taken, 3, size, size]))
+    const hidden = yield* visionBlocksInSteps(
+      weights,
+      config,
+      noGrad(() => scope(embed))
+    )
+    try {
+      visual.push(noGrad(() => scope(() => projector(weights, shuffledFeatures(config, hidden)))))
+    } finally {
+      hidden.release()
+    }
   }
 }
 
@@ -90,7 +97,7 @@ export interface Prompt {
 }
 
 /**
- * Embeddings of prompts of equal length, token by token of all: [T, B, H]; some tiles a step. `watch` is told before each of them, and
+ * Embeddings of prompts of equal length, token by token of all: [T, B, H]; a block of the tower a step. `watch` is told before each of them, and
  * last. Raises ImageTokenMismatch, PromptTooLong.
  */
 export function* promptEmbeddings(

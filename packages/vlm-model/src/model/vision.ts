@@ -16,6 +16,7 @@ import {
   selfAttention,
   type Tensor
 } from "@speedq/tensors"
+import { allAtOnce, type InSteps } from "../internal/inSteps.ts"
 import type { ModelConfig, VisionConfig } from "./ModelConfig.ts"
 import { patchGrid } from "./ModelConfig.ts"
 import { linearLayer, type Weights } from "./Weights.ts"
@@ -84,21 +85,37 @@ export const visionBlock = (
 export const blocksUsed = (config: ModelConfig): number =>
   config.vision_config.num_hidden_layers + 1 + config.select_layer
 
+/** Last hidden state of the ViT, a block a step: embeddings [T, 1 + N, C], which it takes over -> [T, 1 + N, C]. */
+export function* visionBlocksInSteps(
+  weights: Weights,
+  config: ModelConfig,
+  embeddings: Tensor,
+  dropPath?: (block: number) => DropPath | undefined
+): InSteps<Tensor> {
+  let hidden = embeddings
+  let isLeft = true
+  try {
+    for (let index = 0; index < blocksUsed(config); index++) {
+      const next = visionBlock(weights, config.vision_config, visionBlockName(index), hidden, dropPath?.(index))
+      hidden.release()
+      hidden = next
+      yield
+    }
+    isLeft = false
+    return hidden
+  } finally {
+    if (isLeft) hidden.release()
+  }
+}
+
 /** Last hidden state of the ViT: pixels [T, 3, S, S] -> [T, 1 + N, C]. */
 export const visionTransformer = (
   weights: Weights,
   config: ModelConfig,
   pixels: Tensor,
   dropPath?: (block: number) => DropPath | undefined
-): Tensor => {
-  let hidden = visionEmbeddings(weights, config.vision_config, pixels)
-  for (let index = 0; index < blocksUsed(config); index++) {
-    const next = visionBlock(weights, config.vision_config, visionBlockName(index), hidden, dropPath?.(index))
-    hidden.release()
-    hidden = next
-  }
-  return hidden
-}
+): Tensor =>
+  allAtOnce(visionBlocksInSteps(weights, config, visionEmbeddings(weights, config.vision_config, pixels), dropPath))
 
 /** Drops the class token and folds 2 x 2 neighbours into channels: [T, 1 + N, C] -> [T, N / 4, 4 C]. */
 export const shuffledFeatures = (config: ModelConfig, hidden: Tensor): Tensor => {
