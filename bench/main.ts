@@ -2,6 +2,7 @@
 import { activations } from "./activations.ts"
 import { adaround } from "./adaround.ts"
 import { clipsearch } from "./clipsearch.ts"
+import { cluster } from "./cluster.ts"
 import { exports } from "./exports.ts"
 import { fakequant } from "./fakequant.ts"
 import { gemm } from "./gemm.ts"
@@ -23,6 +24,7 @@ const cases: { readonly [name: string]: Case } = {
   activations,
   adaround,
   clipsearch,
+  cluster,
   exports,
   fakequant,
   gemm,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 
 /** The parts of a campaign, by the flag that says how many. */
-export const parts = ["kills", "crashes", "faults", "mutations"] as const
+export const parts = ["kills", "crashes", "faults", "mutations", "cluster"] as const
 export type Part = (typeof parts)[number]
 
 /**
@@ -64,7 +64,8 @@ export class Campaign {
     this.seed = options.seed
     this.folder = options.folder
     this.#say = options.say
-    this.#counts = { kills: 0, crashes: 0, faults: 0, mutations: 0, lost: 0, hangs: 0, stacks: 0, overMemory: 0 }
+    const none = { kills: 0, crashes: 0, faults: 0, mutations: 0, cluster: 0 }
+    this.#counts = { ...none, lost: 0, hangs: 0, stacks: 0, overMemory: 0 }
   }
 
   get summary(): Summary {

@@ -1,12 +1,13 @@
 /**
- * npm run campaign -- [--kills N] [--crashes N] [--faults N] [--mutations N] [--seed N] [--from N] [--json]: disturbs runs and damages
- * inputs, and counts what is lost, what hangs, what ends in a stack and what takes too much memory. Without a number it is a full
+ * npm run campaign -- [--kills N] [--crashes N] [--faults N] [--mutations N] [--cluster N] [--seed N] [--from N] [--json]: disturbs runs
+ * and damages inputs, and counts what is lost, what hangs, what ends in a stack and what takes too much memory. Without a number it is a full
  * campaign. Exit 1 when anything failed, 2 on wrong usage. Ctrl-C ends it with what it did until then, how it goes on, and, where nothing
  * failed, exit code 130. docs/reliability.md says what is tested how.
  */
 import "../../packages/pipeline/test/toy/operations.ts"
 import { parseArgs } from "node:util"
 import { Campaign, failures, type Part, parts } from "./Campaign.ts"
+import { clusterKills } from "./cluster/clusterKills.ts"
 import { crashes } from "./crashes.ts"
 import { faults } from "./faults.ts"
 import { kills } from "./kills/kills.ts"
@@ -17,18 +18,19 @@ const full: { readonly [part in Part]: number } = {
   kills: 10_000,
   crashes: 100_000,
   faults: 10_000,
-  mutations: 10_000_000
+  mutations: 10_000_000,
+  cluster: 100
 }
 
 type Run = (campaign: Campaign, count: number, from: number) => Promise<void>
-const runs: { readonly [part in Part]: Run } = { kills, crashes, faults, mutations }
+const runs: { readonly [part in Part]: Run } = { kills, crashes, faults, mutations, cluster: clusterKills }
 
 const parse = () => {
   try {
     const text = { type: "string" } as const
     const { values } = parseArgs({
       options: {
-        ...{ kills: text, crashes: text, faults: text, mutations: text },
+        ...{ kills: text, crashes: text, faults: text, mutations: text, cluster: text },
         ...{ seed: { ...text, default: "1" }, from: { ...text, default: "0" } },
         folder: { ...text, default: "build/campaign" },
         json: { type: "boolean", default: false }

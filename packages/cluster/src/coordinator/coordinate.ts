@@ -22,7 +22,7 @@ import { differenceOf, groupOf, type Identity } from "../identity/Identity.ts"
 import { numbersOf } from "../identity/numbersOf.ts"
 import { clusterLayer } from "../storage/clusterLayer.ts"
 import { openMembers } from "../storage/Members.ts"
-import { clusterName, storageLayer } from "../storage/storageLayer.ts"
+import { clusterName, storageLayer, unavailable } from "../storage/storageLayer.ts"
 import { exchangeOf, isOfOtherStep, parametersName } from "../units/exchange.ts"
 import { placesFor, sharesOf } from "../units/placement.ts"
 import { type ShardReply, type ShardRequest, ShardUnit } from "../units/ShardUnit.ts"
@@ -163,6 +163,16 @@ const makeComputers = Effect.fnUntraced(function* (coordinated: Coordinated) {
       }
     })
 
+  /** Places that may hold requests of this run from before it was killed. */
+  const old = new Map([...places.values()].map(({ id, address }) => [id, address]))
+  /** Removes them, but those of places whose requests will be asked again: their answers may be there. */
+  const removeOld = Effect.fnUntraced(function* (chosen: ReadonlySet<string>) {
+    for (const [id, address] of old) {
+      if (!chosen.has(id)) yield* messages.clearAddress(address)
+      old.delete(id)
+    }
+  })
+
   const keyOf = Effect.fnUntraced(function* (place: string) {
     const record = Option.getOrUndefined(yield* readRunRecord(run))
     return record?.keys[place]
@@ -182,6 +192,7 @@ const makeComputers = Effect.fnUntraced(function* (coordinated: Coordinated) {
       const file = parametersName(key, step)
       const { bytes, sha256 } = yield* saveParameters(join(exchange, file), parameters)
       const chosen = placesFor(shards.length, sharesOf(ours)).map((at) => places.get(at)!)
+      yield* removeOld(new Set(chosen.map(({ id }) => id)))
       const shared = { run, place, key, identity, step, microBatches, measured, parameters: { file, bytes, sha256 } }
       const ask = (shard: number, attempt: number) => {
         const request: ShardRequest = { ...shared, shard, attempt, indices: shards[shard]! }
@@ -224,7 +235,8 @@ const makeComputers = Effect.fnUntraced(function* (coordinated: Coordinated) {
         yield* Fiber.interruptAll(asked)
         // Requests and answers of a step are of no more use; those of thousands of steps would fill the database.
         yield* Effect.forEach(new Set(chosen), ({ address }) => messages.clearAddress(address), { discard: true })
-        yield* removeOtherSteps(key, step)
+        // What follows the last step may take long: nothing of it stays.
+        yield* removeOtherSteps(key, step + 1)
       }).pipe(Effect.timeoutOption("10 seconds"), Effect.ignore)
       return { sumsOf, end } satisfies ElsewhereStep
     },
@@ -258,8 +270,8 @@ export const coordinating =
       return yield* Effect.gen(function* () {
         const computers = yield* Effect.mapError(
           makeComputers({ cluster, run: realpathSync(run), identity }),
-          ({ message: reason }) => new ClusterUnavailable({ cluster: clusterName(cluster), reason })
+          (error) => unavailable(cluster, error)
         )
         return yield* Effect.provideService(work, ShardComputers, computers)
-      }).pipe(Effect.scoped, Effect.provide(clusterLayer({ group: groupOf(identity) })))
+      }).pipe(Effect.scoped, Effect.provide(clusterLayer({ cluster, group: groupOf(identity) })))
     }).pipe(Effect.provide(storageLayer(cluster)))

@@ -3,6 +3,7 @@
  * another it stores, and the other looks for it, so that no process listens on any port.
  */
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as RunnerAddress from "effect/cluster/RunnerAddress"
 import * as RunnerHealth from "effect/cluster/RunnerHealth"
@@ -14,7 +15,10 @@ import * as SqlRunnerStorage from "effect/cluster/SqlRunnerStorage"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { SqlError } from "effect/sql/SqlError"
+import type { ClusterUnavailable } from "../Errors.ts"
 import { shardsPerGroup } from "../units/placement.ts"
+import { unavailable } from "./storageLayer.ts"
 
 /** How long a runner may be silent before others take its units, and how often members look for what is new. */
 export const ClusterTimes = Context.Reference<{
@@ -23,14 +27,28 @@ export const ClusterTimes = Context.Reference<{
 }>("speedq/ClusterTimes", { defaultValue: () => ({ silentMilliseconds: 20_000, pollMilliseconds: 100 }) })
 
 interface Member {
+  /** As the command line has it. */
+  readonly cluster: string
   /** Its group of shards, by `groupOf`. */
   readonly group: string
   /** A name that no other runner ever has; undefined for a coordinator, which computes no units for others. */
   readonly runner?: string
 }
 
-/** Sharding and storage of messages and runners, over a SQL client. */
-export const clusterLayer = ({ group, runner }: Member) =>
+/** What SQL refuses while tables are made is a defect to effect/cluster; to its user it is a cluster that cannot be used. */
+const saidBySql =
+  (cluster: string) =>
+  <A, E, R>(layer: Layer.Layer<A, E, R>): Layer.Layer<A, E | ClusterUnavailable, R> =>
+    Layer.catchCause(layer, (cause) => {
+      const error = Cause.squash(cause)
+      const failed: Effect.Effect<Context.Context<A>, E | ClusterUnavailable> = error instanceof SqlError
+        ? Effect.fail(unavailable(cluster, error))
+        : Effect.failCause(cause)
+      return Layer.effectContext(failed)
+    })
+
+/** Sharding and storage of messages and runners, over a SQL client. Fails with ClusterUnavailable where their tables cannot be used. */
+export const clusterLayer = ({ cluster, group, runner }: Member) =>
   Layer.unwrap(
     Effect.map(ClusterTimes, ({ silentMilliseconds, pollMilliseconds }) =>
       Sharding.layer.pipe(
@@ -47,6 +65,8 @@ export const clusterLayer = ({ group, runner }: Member) =>
             shardsPerGroup,
             shardLockExpiration: silentMilliseconds,
             shardLockRefreshInterval: silentMilliseconds / 4,
+            // Those of PostgreSQL are numbers, the same in each group: runners of one identity would keep those of another out.
+            shardLockDisableAdvisory: true,
             entityMessagePollInterval: pollMilliseconds,
             entityReplyPollInterval: pollMilliseconds / 2,
             refreshAssignmentsInterval: Math.min(1000, silentMilliseconds / 4),
@@ -54,7 +74,8 @@ export const clusterLayer = ({ group, runner }: Member) =>
             entityMaxIdleTime: "1 hour",
             simulateRemoteSerialization: false
           })
-        )
+        ),
+        saidBySql(cluster)
       )
     )
   )

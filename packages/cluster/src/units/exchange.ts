@@ -14,6 +14,9 @@ export const parametersName = (key: string, step: number): string => `${stepName
 export const sumsName = ({ key, step, shard }: Pick<ShardRequest, "key" | "step" | "shard">, runner: string): string =>
   `${stepName(key, step)}-shard-${String(shard).padStart(4, "0")}-${runner.replaceAll(/[^\w.-]/g, "_")}.safetensors`
 
-/** Whether a file belongs to another step: the coordinator asks for one step after the other. */
+/**
+ * Whether a file belongs to another step: the coordinator asks for one step after the other. What a killed process had only begun to
+ * write (`.NAME.PID.tmp`) belongs to its step, too.
+ */
 export const isOfOtherStep = (name: string, key: string, step: number): boolean =>
-  /^[0-9a-f]{8}-step-\d{8}-/.test(name) && !name.startsWith(`${stepName(key, step)}-`)
+  /^\.?[0-9a-f]{8}-step-\d{8}-/.test(name) && !name.replace(/^\./, "").startsWith(`${stepName(key, step)}-`)

@@ -1,6 +1,5 @@
 /** A training stage of a run, opened to compute its shards: model, data and inputs as the coordinator has them, from the run's directory. */
 import { mkdtempSync, realpathSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { beginStage, Events, Recipe, RunDirectory, readRunRecord, stagesName } from "@speedq/pipeline"
 import { Compute, type ComputeShard, copyBeginning, knownStages, SampleWorkers, ShardOffer } from "@speedq/stages"
@@ -22,16 +21,17 @@ const directoryOf = (run: string) =>
     )
   )
 
-/** A directory of this process alone, for the life of the scope. */
-const ownDirectory = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "speedq-runner-"))),
-  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
-)
+/** A directory of one stage in the runner's folder, for the life of the scope. */
+const stageDirectory = (folder: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(folder, "stage-"))),
+    (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+  )
 
 /** What computes shards of the stage, for the life of the scope. Fails with UnitFailed where this machine does not see the same run. */
 export const openRunStage = Effect.fn("openRunStage")(function* (
   { run, place, key }: Pick<ShardRequest, "run" | "place" | "key">,
-  backend: BackendName
+  { backend, folder }: { readonly backend: BackendName; readonly folder: string }
 ) {
   const refused = (reason: string) => new UnitFailed({ reason })
   const found = yield* readRunRecord(run)
@@ -45,7 +45,7 @@ export const openRunStage = Effect.fn("openRunStage")(function* (
   // Relative paths of the recipe count from there.
   if (record.workingDirectory !== undefined) process.chdir(resolve(realpathSync(run), record.workingDirectory))
   const recipe = yield* Recipe.decode(yield* knownStages, record.recipe)
-  const own = yield* ownDirectory
+  const own = yield* stageDirectory(folder)
   copyBeginning(join(run, stagesName, place), own)
   const { limit, device } = recipe.settings.memory ?? {}
   const bytes = (size: typeof limit) => (size === undefined ? undefined : Number(size))

@@ -7,11 +7,11 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { ClusterUnavailable, RunnerRefused, UnitFailed } from "../Errors.ts"
+import { RunnerRefused, UnitFailed } from "../Errors.ts"
 import { differenceOf, groupOf, type Identity } from "../identity/Identity.ts"
 import { clusterLayer } from "../storage/clusterLayer.ts"
 import { openMembers } from "../storage/Members.ts"
-import { clusterName, storageLayer } from "../storage/storageLayer.ts"
+import { storageLayer, unavailable } from "../storage/storageLayer.ts"
 import { ShardUnit } from "../units/ShardUnit.ts"
 import { startUnitProcess } from "./startUnitProcess.ts"
 
@@ -98,13 +98,14 @@ export const runWorker = Effect.fn("runWorker")(function* ({ cluster, backend, o
       }),
       { maxIdleTime: "1 hour" }
     )
-    yield* Layer.build(entity.pipe(Layer.provide(clusterLayer({ group: groupOf(identity), runner }))))
+    yield* Layer.build(entity.pipe(Layer.provide(clusterLayer({ cluster, group: groupOf(identity), runner }))))
     onNews({ _tag: "Joined", runner, identity })
     return yield* Deferred.await(ended)
   })
   return yield* work.pipe(
-    Effect.catchTag(["SqlError", "SchemaError", "WorkerError", "RpcClientError"], (error) =>
-      Effect.fail(new ClusterUnavailable({ cluster: clusterName(cluster), reason: error.message }))
+    Effect.catchTag(["SqlError", "SchemaError"], (error) => Effect.fail(unavailable(cluster, error))),
+    Effect.catchTag(["WorkerError", "RpcClientError"], ({ message: reason }) =>
+      Effect.fail(new UnitFailed({ reason }))
     ),
     Effect.scoped,
     Effect.provide(storageLayer(cluster))

@@ -1,5 +1,8 @@
 /** Starts the process that computes for a runner, and talks with it. */
 import { fork } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as NodeWorker from "@effect/platform-node/NodeWorker"
 import type { BackendName } from "@speedq/tensors"
@@ -15,14 +18,21 @@ const program = ((): { readonly entry: string; readonly execArgv: string[] } => 
   return { entry: "./unitProcess.ts", execArgv: ["--import", "tsx", "-C", "@speedq/source"] }
 })()
 
+/** A folder of the runner's own, for the life of the scope: the process that computes may be killed and cannot remove it then. */
+const ownFolder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "speedq-runner-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
 /** The client of a process that lives as long as the scope. `ended` is called when the process ends by itself. */
 export const startUnitProcess = Effect.fn("startUnitProcess")(function* (
   backend: BackendName,
   runner: string,
   ended: (how: string) => void
 ) {
+  const folder = yield* ownFolder
   const spawn = () => {
-    const child = fork(fileURLToPath(new URL(program.entry, import.meta.url)), [backend, runner], {
+    const child = fork(fileURLToPath(new URL(program.entry, import.meta.url)), [backend, runner, folder], {
       execArgv: program.execArgv,
       stdio: ["ignore", "ignore", "inherit", "ipc"]
     })

@@ -39,10 +39,12 @@ interface ServerOptions {
   readonly backend: BackendName
   /** Name of the runner, for its files and for people. */
   readonly runner: string
+  /** For what it keeps of a run while it computes for it. */
+  readonly folder: string
 }
 
 /** Handlers of UnitRpcs: one unit after the other, in one stage that stays open until a unit of another one comes. */
-export const unitServer = ({ backend, runner }: ServerOptions) =>
+export const unitServer = ({ backend, runner, folder }: ServerOptions) =>
   UnitRpcs.toLayer(
     Effect.gen(function* () {
       const one = yield* Semaphore.make(1)
@@ -60,7 +62,7 @@ export const unitServer = ({ backend, runner }: ServerOptions) =>
         if (opened?.key === key) return opened.compute
         yield* close
         const scope = yield* Scope.make()
-        const compute = yield* openRunStage(request, backend).pipe(
+        const compute = yield* openRunStage(request, { backend, folder }).pipe(
           Effect.provideService(Scope.Scope, scope),
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
         )

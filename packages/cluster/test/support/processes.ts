@@ -7,6 +7,7 @@ import type { RunnerTable } from "@speedq/pipeline"
 import { programOf, root } from "../../../pipeline/test/support/program.ts"
 
 export interface Running {
+  readonly pid: number
   readonly kill: (signal: NodeJS.Signals) => void
   readonly output: () => string
   /** Resolves when it has said this; rejects when it ended before. */
@@ -24,7 +25,8 @@ const start = (program: string, args: readonly string[]): Running => {
   const file = fileURLToPath(new URL(program, import.meta.url))
   const child = spawn(process.execPath, [...programOf(file), ...args], {
     cwd: root,
-    env: process.env,
+    // Several of them share the processors.
+    env: { ...process.env, SPEEDQ_THREADS: "1" },
     stdio: ["ignore", "pipe", "pipe"]
   })
   running.add(child)
@@ -43,6 +45,7 @@ const start = (program: string, args: readonly string[]): Running => {
     })
   })
   return {
+    pid: child.pid!,
     kill: (signal) => child.kill(signal),
     output: () => output,
     said: (what) =>

@@ -1,0 +1,109 @@
+/**
+ * Steps of a training stage in shards, by a run alone and by one with runners of this host, each a process of one thread: what sharing
+ * costs, and how far two runners are from twice as fast. Needs the data of `npm run micro`, or `--data DIR`.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { type Flags, machine, median } from "./measure.ts"
+
+const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
+const speedq = ["--import", "tsx", "-C", "@speedq/source", here("../packages/speedq/src/bin/main.ts")]
+const env = { ...process.env, SPEEDQ_THREADS: "1" }
+
+/** Stage 3 on micro, on a tower that is rounded without much learning. */
+const recipeOf = (flags: Flags) => {
+  const data = resolve(flags.text("data") ?? here("../data/micro/build"))
+  if (!existsSync(join(data, "datasets.json"))) throw new Error(`${data} has no datasets.json: npm run micro makes it`)
+  const quantizers = [{ match: "**", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }]
+  const adaround = {
+    ...{ use: "adaround-vit", images: join(data, "calibration-images.txt"), count: 8, maxTiles: 1, iterations: 1 },
+    ...{ learningRate: 0.02, quantizers }
+  }
+  const qat = {
+    ...{ use: "qat", data: { meta: join(data, "datasets.json") }, epochs: 4, learningRate: 0.001, quantizers },
+    ...{ batch: flags.number("batch", 8), accumulation: flags.number("accumulation", 8) },
+    ...{ shards: flags.number("shards", 4), maxSteps: flags.number("steps", 10), loss: { confidenceBatches: 1 } }
+  }
+  return { version: 1, name: "cluster", model: here("../data/micro/model"), seed: 1, stages: [adaround, qat] }
+}
+
+/** Resolves when it has said this on one of its streams. */
+const said = (child: ChildProcess, what: RegExp) =>
+  new Promise<void>((done, fail) => {
+    let output = ""
+    for (const stream of [child.stdout!, child.stderr!]) {
+      stream.on("data", (data: Buffer) => {
+        output += data.toString()
+        if (what.test(output)) done()
+      })
+    }
+    child.once("close", (code) => fail(new Error(`ended with ${code}:\n${output}`)))
+  })
+
+const started = (args: readonly string[]) =>
+  spawn(process.execPath, [...speedq, ...args], { env, stdio: ["ignore", "pipe", "pipe"] })
+
+/** Seconds of each step of the trained stage but the first, by the run's log. */
+const stepSeconds = (directory: string): readonly number[] => {
+  const events = readFileSync(join(directory, "events.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+  const at = events.filter(({ event, stage }) => event._tag === "StepDone" && /qat/.test(stage)).map(({ at }) => at)
+  return at.slice(2).map((time, step) => (time - at[step + 1]) / 1000)
+}
+
+/** One run with so many runners. */
+const measured = async (folder: string, recipe: string, backend: string, runners: number) => {
+  const [directory, cluster] = [mkdtempSync(join(folder, "run-")), mkdtempSync(join(folder, "cluster-"))]
+  const workers = Array.from({ length: runners }, () => started(["worker", "--backend", backend, "--cluster", cluster]))
+  try {
+    await Promise.all(workers.map((worker) => said(worker, /Ctrl-C ends it/)))
+    const shared = runners === 0 ? [] : ["--cluster", cluster]
+    const run = started(["run", recipe, "--out", directory, "--backend", backend, "--fresh", ...shared])
+    let output = ""
+    run.stderr.on("data", (data: Buffer) => (output += data.toString()))
+    run.stdout.resume()
+    const code = await new Promise((done) => run.once("close", done))
+    if (code !== 0) throw new Error(`the run ended with ${code}:\n${output}`)
+    return stepSeconds(directory)
+  } finally {
+    for (const worker of workers) {
+      worker.removeAllListeners("close")
+      worker.kill("SIGKILL")
+    }
+  }
+}
+
+export const cluster = async (flags: Flags) => {
+  const folder = mkdtempSync(join(tmpdir(), "speedq-bench-cluster-"))
+  const backend = flags.text("backend") ?? "native"
+  try {
+    const recipe = recipeOf(flags)
+    const file = join(folder, "recipe.json")
+    writeFileSync(file, JSON.stringify(recipe))
+    const seconds: number[][] = [[], [], []]
+    // In turns, as other work may come and go.
+    for (let round = 0; round < flags.number("rounds", 2); round++) {
+      for (const [runners, each] of seconds.entries()) each.push(...(await measured(folder, file, backend, runners)))
+    }
+    const [none, one, two] = seconds.map(median) as [number, number, number]
+    return {
+      case: "cluster",
+      ...machine(),
+      backend,
+      threads: 1,
+      stage: recipe.stages.at(-1),
+      rows: seconds.map((each, runners) => ({ runners, step_s: median(each), steps_s: each })),
+      /** Of a step with one runner, beside one alone. */
+      overhead: one / none - 1,
+      /** Of two runners: 1 were twice as fast as one. */
+      efficiency: one / two / 2
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
