@@ -52,7 +52,9 @@ const stepSeconds = (directory: string): readonly number[] => {
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line))
-  const at = events.filter(({ event, stage }) => event._tag === "StepDone" && /qat/.test(stage)).map(({ at }) => at)
+  const at = events
+    .filter(({ event, stage }) => event === "StepDone" && /qat/.test(stage))
+    .map(({ at }) => Date.parse(at))
   return at.slice(2).map((time, step) => (time - at[step + 1]) / 1000)
 }
 
@@ -97,7 +99,12 @@ export const cluster = async (flags: Flags) => {
       backend,
       threads: 1,
       stage: recipe.stages.at(-1),
-      rows: seconds.map((each, runners) => ({ runners, step_s: median(each), steps_s: each })),
+      rows: seconds.map((each, runners) => ({
+        runners,
+        step_s: median(each),
+        fastest_s: Math.min(...each),
+        steps_s: each
+      })),
       /** Of a step with one runner, beside one alone. */
       overhead: one / none - 1,
       /** Of two runners: 1 were twice as fast as one. */

@@ -15,12 +15,12 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const program = ["--import", "tsx", "-C", "@speedq/source", "test/campaign/main.ts", "--folder", folder, "--json"]
 
 it("a short campaign loses nothing, and nothing hangs, ends in a stack or takes too much memory", () => {
-  const counts = ["--kills", "6", "--crashes", "500", "--faults", "12", "--mutations", "500"]
+  const counts = ["--kills", "6", "--crashes", "500", "--faults", "12", "--mutations", "500", "--cluster", "3"]
   const { stdout, stderr } = spawnSync(process.execPath, [...program, ...counts], {
     encoding: "utf8"
   })
   const clean = { lost: 0, hangs: 0, stacks: 0, overMemory: 0 }
-  const expected = { kills: 6, crashes: 500, faults: 12, mutations: 500, ...clean }
+  const expected = { kills: 6, crashes: 500, faults: 12, mutations: 500, cluster: 3, ...clean }
   assert.strictEqual(stdout, `${JSON.stringify(expected)}\n`, stderr)
 }, 300_000)
 
@@ -41,7 +41,7 @@ it("a campaign that is stopped says what it did until then, what is left, and by
   assert.strictEqual(code, 130, printed.stderr)
   const { faults, ...others } = JSON.parse(printed.stdout)
   assert.isAtLeast(faults, 1)
-  const none = { kills: 0, crashes: 0, mutations: 0, lost: 0, hangs: 0, stacks: 0, overMemory: 0 }
+  const none = { kills: 0, crashes: 0, mutations: 0, cluster: 0, lost: 0, hangs: 0, stacks: 0, overMemory: 0 }
   assert.deepStrictEqual(others, none)
   const rest = `--faults ${100_000 - faults} --from ${3 + faults} --seed 2\n  npm run campaign -- --mutations 7 --from 3 --seed 2\n`
   assert.isTrue(printed.stderr.endsWith(`stopped; the rest is:\n  npm run campaign -- ${rest}`), printed.stderr)

@@ -2,11 +2,14 @@
  * Runs whose steps are shared with runners, as processes of this host on SQLite: the same bytes for any number of them and for none, and
  * when a runner or the coordinator is killed.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as SqlClient from "effect/sql/SqlClient"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { shortStages, writeNanoModel } from "../../stages/test/support/nano.ts"
+import { libsqlClient } from "../src/storage/libsqlClient.ts"
 import {
   endProcesses,
   finishedRun,
@@ -88,6 +91,14 @@ describe("on native", () => {
     const output = await finishedRun(directory, recipe, "native", cluster)
     assert.match(output, /continuing after step [234] of 5/)
     assert.deepStrictEqual(madeBy(directory), alone)
+    // Nothing stays of what was asked and answered, before it was killed and after.
+    assert.isFalse(existsSync(join(directory, "runners/exchange")))
+    const messages = await Effect.runPromise(
+      Effect.flatMap(SqlClient.SqlClient, (sql) => sql`SELECT * FROM cluster_messages`).pipe(
+        Effect.provide(libsqlClient(join(cluster, "cluster.sqlite")))
+      )
+    )
+    assert.deepStrictEqual(messages, [])
   })
 
   it("a runner on another backend takes no part, and is told by name", { timeout: 300_000 }, async () => {

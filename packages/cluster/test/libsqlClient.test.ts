@@ -1,6 +1,6 @@
 /** The SQL client over SQLite: values, transactions, two processes' worth of clients on one file, what is refused. */
 import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -77,21 +77,59 @@ describe("libsqlClient", () => {
 describe("storageLayer", () => {
   it("names a cluster without its password", () => {
     assert.strictEqual(clusterName("postgres://me:secret@db:5433/speedq"), "postgres://me:...@db:5433/speedq")
+    assert.strictEqual(clusterName("postgres://me:p@ss@db/speedq"), "postgres://me:...@db/speedq")
+    assert.strictEqual(clusterName("postgres://db/x?password=secret&user=me"), "postgres://db/x?password=...&user=me")
+    assert.strictEqual(clusterName("postgres://me:sec#ret@db/x"), "postgres://...")
     assert.strictEqual(clusterName("/tmp/x"), "/tmp/x")
   })
 
-  it("refuses a directory that cannot be made", async () => {
-    const layer = storageLayer("/dev/null/cluster")
-    const error = await Effect.runPromise(Effect.flip(Effect.provide(SqlClient.SqlClient, layer)))
+  const refusalOf = async (cluster: string): Promise<string> => {
+    const error = await Effect.runPromise(Effect.flip(Effect.provide(SqlClient.SqlClient, storageLayer(cluster))))
     assert.instanceOf(error, ClusterUnavailable)
-    assert.match(error.message, /cluster \/dev\/null\/cluster: .*ENOTDIR/)
+    return error.message
+  }
+
+  it("refuses a directory that cannot be made or holds no file that can be opened, and says what to do", async () => {
+    const fix = /; name a directory of this host that this user may write$/
+    const impossible = await refusalOf("/dev/null/cluster")
+    assert.match(impossible, /cluster \/dev\/null\/cluster: .*ENOTDIR/)
+    assert.match(impossible, fix)
+    mkdirSync(join(root, "taken/cluster.sqlite"), { recursive: true })
+    assert.match(await refusalOf(join(root, "taken")), fix)
+  })
+
+  it("refuses a damaged file, and says what to do", async () => {
+    const fix = /; end the runs and runners that use it and remove cluster\.sqlite\* there: /
+    const file = join(root, "cluster.sqlite")
+    writeFileSync(file, "no database ".repeat(1000))
+    const other = await refusalOf(root)
+    assert.match(other, /file is not a database/)
+    assert.match(other, fix)
+    rmSync(file)
+    await withClient("cluster", (sql) =>
+      Effect.gen(function* () {
+        yield* sql`CREATE TABLE t (a TEXT)`
+        yield* sql`INSERT INTO t VALUES (${"x".repeat(20_000)})`
+        yield* sql`PRAGMA wal_checkpoint(TRUNCATE)`
+      })
+    )
+    writeFileSync(file, readFileSync(file).fill(0x55, 4096))
+    const damaged = await refusalOf(root)
+    assert.match(damaged, /malformed/)
+    assert.match(damaged, fix)
+  })
+
+  it("refuses the address of another database, which is no directory", async () => {
+    const message = await refusalOf("mysql://me:secret@db/x")
+    assert.strictEqual(
+      message,
+      "cluster mysql://...: there is no such kind of cluster; it is a directory, or postgres://user:password@host/database"
+    )
   })
 
   it("refuses a database that does not answer, and says no password", async () => {
-    const layer = storageLayer("postgres://me:secret@127.0.0.1:1/none")
-    const error = await Effect.runPromise(Effect.flip(Effect.provide(SqlClient.SqlClient, layer)))
-    assert.instanceOf(error, ClusterUnavailable)
-    assert.match(error.message, /cluster postgres:\/\/me:\.\.\.@127\.0\.0\.1:1\/none: /)
-    assert.notInclude(error.message, "secret")
+    const message = await refusalOf("postgres://me:secret@127.0.0.1:1/none")
+    assert.match(message, /cluster postgres:\/\/me:\.\.\.@127\.0\.0\.1:1\/none: .*; correct the address, or start/)
+    assert.notInclude(message, "secret")
   })
 })

@@ -29,6 +29,8 @@ describe.skipIf(postgresPrograms === undefined)("on PostgreSQL (Debian's package
       const recipe = join(root, "recipe.json")
       const settings = { version: 1, name: "postgres", model, seed: 3, save: { everySteps: 1 } }
       writeFileSync(recipe, JSON.stringify({ ...settings, stages: [qat] }))
+      // Runners of another backend, which are there first, must not keep others out.
+      const stranger = await joinedWorker(server.url, "reference")
       const [, first, second] = await Promise.all([
         finishedRun(join(root, "none"), recipe, "native"),
         joinedWorker(server.url, "native"),
@@ -51,7 +53,7 @@ describe.skipIf(postgresPrograms === undefined)("on PostgreSQL (Debian's package
       const { code, output } = await run.ended
       assert.strictEqual(code, 0, output)
       assert.deepStrictEqual(madeBy(join(root, "down")), alone)
-      for (const worker of [first, second]) worker.kill("SIGTERM")
+      for (const worker of [stranger, first, second]) worker.kill("SIGTERM")
     } finally {
       endProcesses()
       await server.end()

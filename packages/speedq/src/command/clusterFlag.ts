@@ -19,5 +19,6 @@ const isUrl = (cluster: string): boolean => cluster.includes("://")
 export const clusterAt = (cluster: string, path: (given: string) => string): string =>
   isUrl(cluster) ? cluster : path(cluster)
 
-/** A command line without the password in it, for records. */
-export const withoutPassword = (command: string): string => command.replaceAll(/(:\/\/[^:/@\s]+):[^@\s]+@/g, "$1:...@")
+/** A command line without the password in it, for records: before the last @ of an address, or in its `password=`. */
+export const withoutPassword = (command: string): string =>
+  command.replaceAll(/(:\/\/[^:/@\s]*):\S+@/g, "$1:...@").replaceAll(/([?&]password=)[^&\s'"]+/g, "$1...")
