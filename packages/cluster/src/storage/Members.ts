@@ -10,6 +10,9 @@ import { Identity } from "../identity/Identity.ts"
 const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Identity))
 const encode = Schema.encodeSync(Schema.fromJsonString(Identity))
 
+/** What an identity is that another version has written in another form. */
+const ofOtherShape: Identity = { build: "another version of speedq", backend: "unknown", numbers: "unknown" }
+
 type Kind = "runner" | "run"
 
 /** The table, made where it does not exist. Fails with SqlError. */
@@ -33,7 +36,10 @@ export const openMembers = Effect.fn("openMembers")(function* () {
       const rows = yield* sql<{ readonly name: string; readonly identity: string }>`
         SELECT name, identity FROM speedq_members WHERE kind = ${kind}`
       return yield* Effect.forEach(rows, ({ name, identity }) =>
-        Effect.map(decode(identity), (identity) => ({ name, identity }))
+        Effect.map(
+          Effect.orElseSucceed(decode(identity), () => ofOtherShape),
+          (identity) => ({ name, identity })
+        )
       )
     }),
     remove

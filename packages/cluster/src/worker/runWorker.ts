@@ -103,7 +103,7 @@ export const runWorker = Effect.fn("runWorker")(function* ({ cluster, backend, o
     return yield* Deferred.await(ended)
   })
   return yield* work.pipe(
-    Effect.catchTag(["SqlError", "SchemaError"], (error) => Effect.fail(unavailable(cluster, error))),
+    Effect.catchTag("SqlError", (error) => Effect.fail(unavailable(cluster, error))),
     Effect.catchTag(["WorkerError", "RpcClientError"], ({ message: reason }) =>
       Effect.fail(new UnitFailed({ reason }))
     ),
