@@ -67,7 +67,6 @@ export const shardWork = (training: Work) => {
     seen: (facts: MicroBatchFacts) => Effect.Effect<void, E, R>,
     until = Number.POSITIVE_INFINITY
   ) {
-    training.begins?.()
     // What was summed up so far, for a shard that fails on the way.
     let sum: Accumulated | undefined
     const giveBack = Effect.sync(() => sum && releaseGradients(sum))
@@ -115,6 +114,7 @@ export const computesShards = Effect.fnUntraced(function* (training: Work) {
   const computeShard: ComputeShard = ({ parameters: file, sums: path, measured, microBatches, indices }) =>
     Effect.gen(function* () {
       const parameters = yield* parametersIn(file)
+      training.begins?.()
       const batches: MicroBatchFacts[] = []
       const seen = (facts: MicroBatchFacts) => Effect.sync(() => void batches.push(facts))
       const step = { parameters, measured, microBatches }
