@@ -8,6 +8,7 @@ import { inTurns } from "../internal/inSteps.ts"
 import type { KeyValueCache } from "../model/KeyValueCache.ts"
 import { ImageTokenMismatch, LogitsNotFinite, PromptTooLong } from "../model/ModelErrors.ts"
 import { messageEnd } from "../tokenizer/SpecialTokens.ts"
+import { contextRoom } from "./contextRoom.ts"
 import { generateInTurns } from "./generateTokens.ts"
 import {
   type AnsweringModel,
@@ -100,8 +101,7 @@ export const openAnswer = (
   Effect.gen(function* () {
     const { tokenizer, config } = model.directory
     const ids = encodeSequence(tokenizer, yield* renderQuestion(model.directory, question))
-    const limit = config.llm_config.max_position_embeddings
-    if (ids.length >= limit) return yield* new PromptTooLong({ tokens: ids.length, limit })
+    yield* Effect.try({ try: () => contextRoom(config, ids.length), catch: (error) => error as PromptTooLong })
     return streamOf(() => answerPieces(model, { ids, images: question.images }, question))
   })
 

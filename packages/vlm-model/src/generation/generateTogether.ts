@@ -5,7 +5,8 @@
 import { type Backend, noGrad, scope, type Tensor, tensor } from "@speedq/tensors"
 import { makeKeyValueCache } from "../model/KeyValueCache.ts"
 import { decoder, embedTokens, logitsOfRows } from "../model/language.ts"
-import { LogitsNotFinite, PromptTooLong } from "../model/ModelErrors.ts"
+import { LogitsNotFinite } from "../model/ModelErrors.ts"
+import { contextRoom } from "./contextRoom.ts"
 import type { GenerationRequest } from "./generateTokens.ts"
 import { greedy } from "./sampling.ts"
 
@@ -25,9 +26,7 @@ export const generateTogether = async ({
   maxNewTokens
 }: JointRequest): Promise<readonly (readonly number[])[]> => {
   const [tokens, sequences] = prompts.shape as readonly [number, number, number]
-  const limit = config.llm_config.max_position_embeddings
-  if (tokens >= limit) throw new PromptTooLong({ tokens, limit })
-  const most = Math.min(maxNewTokens, limit - tokens)
+  const most = Math.min(maxNewTokens, contextRoom(config, tokens))
   const cache = makeKeyValueCache(backend, config.llm_config, tokens + most, sequences)
   const generated = Array.from({ length: sequences }, (): number[] => [])
   const open = new Set(generated.keys())

@@ -4,8 +4,9 @@ import { allAtOnce, type InSteps, inTurns } from "../internal/inSteps.ts"
 import { countFrom, type KeyValueCache, makeKeyValueCache } from "../model/KeyValueCache.ts"
 import { decoderInSteps, embedTokens, logitsOfRows } from "../model/language.ts"
 import type { ModelConfig } from "../model/ModelConfig.ts"
-import { LogitsNotFinite, PromptTooLong } from "../model/ModelErrors.ts"
+import { LogitsNotFinite } from "../model/ModelErrors.ts"
 import type { Weights } from "../model/Weights.ts"
+import { contextRoom } from "./contextRoom.ts"
 import type { Sampler } from "./sampling.ts"
 import { takeTurns } from "./takeTurns.ts"
 
@@ -31,10 +32,8 @@ export interface GenerationRequest {
  */
 export async function* generateInTurns(request: GenerationRequest): AsyncGenerator<number | undefined, void, void> {
   const { backend, config, weights, prompt, stopIds, sampler } = request
-  const limit = config.llm_config.max_position_embeddings
   const tokens = (request.cache?.length ?? 0) + prompt.shape[1]!
-  if (tokens >= limit) throw new PromptTooLong({ tokens, limit })
-  const maxNewTokens = Math.min(request.maxNewTokens, limit - tokens)
+  const maxNewTokens = Math.min(request.maxNewTokens, contextRoom(config, tokens))
   const cache = request.cache ?? makeKeyValueCache(backend, config.llm_config, tokens + maxNewTokens)
   cache.reserve(tokens + maxNewTokens)
   /** Logits [1, V] of the last of the new embeddings [1, T, H], which stay the caller's. */

@@ -4,12 +4,12 @@ import { generationPrompt, type PromptInput } from "../conversation/generationPr
 import { normalizeTiles } from "../image/normalize.ts"
 import { joinTiles, type Tiles } from "../image/tiling.ts"
 import type { InSteps } from "../internal/inSteps.ts"
-import { type ModelConfig, tokensPerTile } from "../model/ModelConfig.ts"
+import { tokensPerTile } from "../model/ModelConfig.ts"
 import type { ModelDirectory } from "../model/ModelDirectory.ts"
-import { PromptTooLong } from "../model/ModelErrors.ts"
 import { imageTokenRows, mergeEmbeddings } from "../model/multimodal.ts"
 import { projector, shuffledFeatures, visionBlocksInSteps, visionEmbeddings } from "../model/vision.ts"
 import type { Weights } from "../model/Weights.ts"
+import { contextRoom } from "./contextRoom.ts"
 
 /** What is asked: a question with the tiles of its pictures, in order. */
 export interface Asked extends Pick<PromptInput, "question" | "history"> {
@@ -34,12 +34,6 @@ export const renderQuestion = ({ config }: ModelDirectory, { question, history, 
     tokensPerTile: tokensPerTile(config),
     systemMessage: system ?? config.system_message
   })
-
-/** Told before the pictures are looked at. Raises PromptTooLong. */
-const checkLength = (config: ModelConfig, tokens: number): void => {
-  const limit = config.llm_config.max_position_embeddings
-  if (tokens >= limit) throw new PromptTooLong({ tokens, limit })
-}
 
 // One tile of a real model, 1025 patches and class, fills a product; of a small model, many do.
 const patchesTogether = 2048
@@ -109,11 +103,12 @@ export function* promptEmbeddings(
   const { config, tokens } = directory
   const count = prompts.length
   const length = prompts[0]!.ids.length
+  // Before the pictures are looked at.
+  contextRoom(config, length)
   const ids = new Int32Array(length * count)
   const places: number[] = []
   for (const [at, prompt] of prompts.entries()) {
     for (const [token, id] of prompt.ids.entries()) ids[token * count + at] = id
-    checkLength(config, length)
     for (const row of imageTokenRows(prompt.ids, tokens.imageContext)) places.push(row * count + at)
   }
   const images = prompts.flatMap((prompt) => prompt.images)
