@@ -1,7 +1,7 @@
 /**
  * The language model of InternVL3-1B, in bf16 or packed (--packed, with --int8 in int8 activations): prefill of a prompt beside the
  * plain products of its layers, and tokens from the cache beside a plain read and a plain copy of as much memory, and, packed, beside
- * llama.cpp where its addon is installed, all in turns.
+ * llama.cpp where node-llama-cpp is installed, all in turns.
  */
 import { type Backend, makeNativeBackend, matmul, type Parameters, type Shape, sizeOf } from "@speedq/tensors"
 import { generateTokens, headWidth, type LanguageConfig, linearLayers, towerOf, weightsFrom } from "@speedq/vlm-model"
@@ -102,7 +102,7 @@ export const generate = async (flags: Flags) => {
   const llamaCpp = packed && hasLlamaCpp ? await startLlamaCpp(config, threads) : undefined
   const llamaTokens: LlamaTokens[] = []
   const other = async (): Promise<number> => {
-    const tokens = await llamaCpp!.generate(produced)
+    const tokens = await llamaCpp!.generate(prompted, produced)
     llamaTokens.push(tokens)
     return tokens.wallMs
   }

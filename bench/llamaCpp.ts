@@ -1,10 +1,9 @@
 /**
  * llama.cpp beside ours: a language model of the same shapes with random weights in Q4_0, one token after the other on the processor,
- * in a process of its own. Its addon is an optional package.
+ * in a process of its own. node-llama-cpp is an optional package, which brings builds for several kinds of processors.
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
-import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Random, type Shape, sizeOf, toFloat16 } from "@speedq/tensors"
@@ -17,11 +16,9 @@ import { bool, i32s, string, strings, u32 } from "../packages/exports/src/gguf/m
 import { textMetadata } from "../packages/exports/src/gguf/textMetadata.ts"
 import { writeGguf } from "../packages/exports/src/gguf/writeGguf.ts"
 
-const addon = "@fugood/node-llama-linux-x64"
-
 export const hasLlamaCpp = (() => {
   try {
-    createRequire(import.meta.url).resolve(addon)
+    import.meta.resolve("node-llama-cpp")
     return true
   } catch {
     return false
@@ -68,7 +65,7 @@ const writeModel = (path: string, config: ModelConfig) => {
 }
 
 export interface LlamaTokens {
-  /** The instructions that it was built for. */
+  /** The instructions that it uses. */
   readonly build: string
   /** Of one token, in median. */
   readonly wallMs: number
@@ -82,7 +79,7 @@ const ask = (child: ChildProcess, question: object): Promise<LlamaTokens> =>
     child.send(question)
   })
 
-/** Writes the model into a temporary directory and starts llama.cpp; `generate` makes so many tokens after a short prompt. */
+/** Writes the model into a temporary directory and starts llama.cpp; `generate` makes so many tokens after a prompt of so many. */
 export const startLlamaCpp = async (config: ModelConfig, threads: number) => {
   const directory = mkdtempSync(join(tmpdir(), "speedq-bench-"))
   const path = join(directory, "model.gguf")
@@ -91,7 +88,7 @@ export const startLlamaCpp = async (config: ModelConfig, threads: number) => {
     stdio: ["ignore", "ignore", "ignore", "ipc"]
   })
   return {
-    generate: (tokens: number) => ask(child, { path, threads, tokens }),
+    generate: (prompt: number, tokens: number) => ask(child, { path, threads, prompt, tokens }),
     stop: () => {
       child.removeAllListeners("exit")
       child.kill()

@@ -1,41 +1,33 @@
-/** A process that generates with llama.cpp by its native addon for Node and measures itself: milliseconds of a token. */
-import { createRequire } from "node:module"
+/** A process that generates with llama.cpp by node-llama-cpp and measures itself: milliseconds of a token, in median and on processors. */
+import { getLlama } from "node-llama-cpp"
 
-const { LlamaContext } = createRequire(import.meta.url)("@fugood/node-llama-linux-x64")
-
-/** A second completion on one context fails. */
-const complete = async ({ path, threads }, tokens) => {
-  const context = new LlamaContext({
-    model: path,
-    n_ctx: 1024,
-    n_batch: 512,
-    n_gpu_layers: 0,
-    n_threads: threads,
-    n_threads_batch: threads
-  })
-  const before = process.cpuUsage()
-  const { timings } = await context.completion({
-    prompt: "!",
-    temperature: 0,
-    top_k: 1,
-    ignore_eos: true,
-    n_predict: tokens
-  })
-  const { user, system } = process.cpuUsage(before)
-  // Its speed depends on the instructions that it has.
-  const build = context.getSystemInfo().replace(/^.*?\| */, "")
-  await context.release()
-  return {
-    build,
-    wallMs: timings.predicted_ms / timings.predicted_n,
-    cpuMs: (user + system) / 1000,
-    made: timings.predicted_n
-  }
+const open = async ({ path, threads }) => {
+  const llama = await getLlama({ gpu: false, build: "never", skipDownload: true, maxThreads: threads })
+  const model = await llama.loadModel({ modelPath: path })
+  const context = await model.createContext({ contextSize: 1024, batchSize: 512, threads })
+  // The instructions that the library uses, of those that it was built for: its speed depends on them.
+  const build = llama.systemInfo.replace(/\s+/g, " ").trim()
+  return { build, sequence: context.getSequence() }
 }
 
-process.on("message", async ({ tokens, ...model }) => {
-  // What comes before the first token takes its time, too, in both.
-  const first = await complete(model, 1)
-  const all = await complete(model, tokens + 1)
-  process.send({ build: all.build, wallMs: all.wallMs, cpuMs: (all.cpuMs - first.cpuMs) / (all.made - first.made) })
+let opened
+
+process.on("message", async ({ prompt, tokens, ...model }) => {
+  opened ??= open(model)
+  const { build, sequence } = await opened
+  await sequence.clearHistory()
+  const times = []
+  let last = performance.now()
+  let started = process.cpuUsage()
+  for await (const _ of sequence.evaluate(Array(prompt).fill(0), { temperature: 0, yieldEogToken: true })) {
+    const now = performance.now()
+    times.push(now - last)
+    // The first comes with the prompt.
+    if (times.length === 1) started = process.cpuUsage()
+    if (times.length > tokens) break
+    last = performance.now()
+  }
+  const { user, system } = process.cpuUsage(started)
+  const sorted = times.slice(1).sort((a, b) => a - b)
+  process.send({ build, wallMs: sorted[sorted.length >> 1], cpuMs: (user + system) / 1000 / tokens })
 })
