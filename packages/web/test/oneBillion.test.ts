@@ -1,12 +1,14 @@
 /**
  * A model of InternVL3-1B's shapes in a page: it opens and answers within memory. Of minutes and gigabytes, so only with
  * `SPEEDQ_WEB_1B=1`, which also prints the figures of docs/browser.md. Its weights are random, Linears in 2 bits, embedding and head in 4.
+ * Where wllama is installed, it generates beside the page.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Events } from "@speedq/pipeline"
 import { makeNativeBackend } from "@speedq/tensors"
+import type { ModelConfig } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
@@ -14,6 +16,7 @@ import { writeRandomModel } from "../../speedq/src/init/writeRandomModel.ts"
 import { chromium, inChromium, launch } from "./support/browser.ts"
 import { type Host, host } from "./support/server.ts"
 import { twoBits, writeSite } from "./support/site.ts"
+import { hasWllama, tokensOfWllama } from "./support/wllama.ts"
 
 const isWanted = process.env["SPEEDQ_WEB_1B"] === "1"
 const why = isWanted ? "" : ", skipped: set SPEEDQ_WEB_1B=1"
@@ -26,6 +29,7 @@ const mostBytes = 0.7e9
 
 describe.skipIf(chromium === undefined || !isWanted)(`a 1B ${inChromium}${why}`, () => {
   let directory: string
+  let config: ModelConfig
   let browser: Browser
   let server: Host
   beforeAll(async () => {
@@ -35,7 +39,8 @@ describe.skipIf(chromium === undefined || !isWanted)(`a 1B ${inChromium}${why}`,
       Effect.provide(writeRandomModel("internvl3-1b", { seed: 0, directory: model }), Events.layer)
     )
     const backend = await makeNativeBackend({ threads: 2 })
-    const { release } = await writeSite(directory, backend, { from: model, name: "1B", choose: twoBits })
+    const { source, release } = await writeSite(directory, backend, { from: model, name: "1B", choose: twoBits })
+    config = source.directory.config
     release()
     await backend.close()
     server = await host(join(directory, "web"), { headers: true })
@@ -124,5 +129,15 @@ describe.skipIf(chromium === undefined || !isWanted)(`a 1B ${inChromium}${why}`,
       ].join("\n")
     )
     for (const status of [f32, int8]) check(status)
+  })
+
+  const besideWllama = hasWllama ? "" : ", which is not installed: npm install --no-save @wllama/wllama@3.13.0"
+  it.skipIf(!hasWllama)(`generates beside wllama${besideWllama}`, { timeout: 1_800_000 }, async () => {
+    for (const threads of [2, 1]) {
+      const { prompt, answer } = await tokensOfWllama(browser, { config, directory, threads })
+      const count = threads === 1 ? "one thread" : `${threads} threads`
+      console.log(`wllama, ${count}: ${answer.toFixed(1)} tokens a second, ${prompt.toFixed(1)} of the prompt`)
+      assert.isAbove(answer, 0)
+    }
   })
 })
