@@ -2,6 +2,7 @@
 
 export {
   type AnsweredRow,
+  answerOf,
   type Benchmark,
   type GenerationSettings,
   greedyGeneration,

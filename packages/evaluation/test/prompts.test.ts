@@ -2,7 +2,7 @@ import { describe, it } from "@effect/vitest"
 import { generationPrompt, spellOut } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { assert } from "vitest"
-import { tilesPerImage } from "../src/benchmarks/Benchmark.ts"
+import { answerOf, tilesPerImage } from "../src/benchmarks/Benchmark.ts"
 import { withImageMarks } from "../src/benchmarks/prompts.ts"
 import { benchmarkNamed, benchmarks } from "../src/benchmarks/registry.ts"
 import { rowOf } from "./rows.ts"
@@ -146,4 +146,17 @@ describe("registry", () => {
       assert.deepStrictEqual([error.benchmark, error.known], ["nano", ["MMVet"]])
     })
   )
+})
+
+describe("the answer that a benchmark expects, as a model would write it", () => {
+  it("is the first of OCRBench's list, and none where the cell is no list", () => {
+    assert.strictEqual(answerOf(named("OCRBench"), rowOf({ answer: "['RH', 'r h']" })), "RH")
+    assert.isUndefined(answerOf(named("OCRBench"), rowOf({ answer: "RH" })))
+    assert.isUndefined(answerOf(named("OCRBench"), rowOf({})))
+  })
+
+  it("is the cell of others", () => {
+    assert.strictEqual(answerOf(named("MMStar"), rowOf({ answer: "B" })), "B")
+    assert.isUndefined(answerOf(named("MMStar"), rowOf({})))
+  })
 })

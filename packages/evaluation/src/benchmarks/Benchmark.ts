@@ -60,11 +60,17 @@ export interface Benchmark {
   readonly generation: GenerationSettings
   /** The text for the model, without image marks. */
   readonly prompt: (row: Row) => string
+  /** The expected answer as a model would write it, where the `answer` cell has another form; undefined where there is none. */
+  readonly answer?: (row: Row) => string | undefined
   /** Marks of the answered rows; must not depend on their order. Throws {@link UnscorableRow}. */
   readonly mark: (rows: readonly AnsweredRow[], matcher: Matcher) => Marks
   /** The marks as VLMEvalKit writes them. */
   readonly scoreFile: (marks: Marks) => ScoreFile
 }
+
+/** The answer that a benchmark expects, as a model would write it; undefined where the row has none. */
+export const answerOf = ({ answer }: Benchmark, row: Row): string | undefined =>
+  answer === undefined ? row.cells.get("answer") : answer(row)
 
 /** All images of a row share 64 tiles: max(1, min(maxTiles, floor(64 / images))). */
 export const tilesPerImage = (benchmark: Benchmark, images: number): number =>

@@ -1,12 +1,12 @@
 /** OCRBench: reading text in 1000 images; points out of 1000 */
 
-import { markTexts, textsFile } from "../scoring/markTexts.ts"
+import { firstText, markTexts, textsFile } from "../scoring/markTexts.ts"
 import { type Benchmark, greedyGeneration } from "./Benchmark.ts"
 import { shortAnswerPrompt } from "./prompts.ts"
 
 export const ocrBench: Benchmark = {
   name: "OCRBench",
-  version: 1,
+  version: 2,
   about: "reading text in 1000 images; points out of 1000",
   origin: {
     url: "https://opencompass.openxlab.space/utils/VLMEval/OCRBench.tsv",
@@ -18,6 +18,7 @@ export const ocrBench: Benchmark = {
   upscaleFirst2x: false,
   generation: greedyGeneration,
   prompt: shortAnswerPrompt,
+  answer: firstText,
   mark: markTexts,
   scoreFile: textsFile
 }

@@ -30,6 +30,16 @@ const expectedTexts = (row: Row): readonly string[] => {
   }
 }
 
+/** The first of the expected texts: the cell is a list of them. Undefined where it cannot be read, which scoring says. */
+export const firstText = (row: Row): string | undefined => {
+  try {
+    return expectedTexts(row)[0]
+  } catch (error) {
+    if (error instanceof UnscorableRow) return undefined
+    throw error
+  }
+}
+
 const categoryOf = (row: Row): string => {
   const category = row.cells.get("category")
   if (category === undefined || !ocrCategories.includes(category)) {

@@ -1,6 +1,7 @@
 /** What a model is asked about rows of a benchmark: its answers, and how far its predictions are from full precision. */
 import {
   type AnswerRequest,
+  answerOf,
   type Benchmark,
   type DataFile,
   type DataRow,
@@ -111,7 +112,7 @@ export const divergenceOver = Effect.fnUntraced(function* (
   const samples = yield* Effect.forEach(
     questions,
     Effect.fnUntraced(function* (question) {
-      const expected = question.row.cells.get("answer")
+      const expected = answerOf(question.benchmark, question.row)
       return expected === undefined ? undefined : expectedSample(model, yield* requestFor(question), expected)
     })
   )

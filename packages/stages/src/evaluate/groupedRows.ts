@@ -1,6 +1,6 @@
 /** The rows of a benchmark in the groups that they are asked in, with the digests of their questions. */
 import { createHash } from "node:crypto"
-import { questionDigest, type RowImageOptions } from "@speedq/evaluation"
+import { answerOf, questionDigest, type RowImageOptions } from "@speedq/evaluation"
 import * as Effect from "effect/Effect"
 import { type Asked, type BenchmarkChoice, openBenchmark } from "./askedRows.ts"
 import type { Question } from "./askRows.ts"
@@ -42,7 +42,7 @@ export const groupedRows = Effect.fnUntraced(function* (
     const first = number * batch
     const together = questions.slice(first, first + batch)
     const measured = together.filter((_, place) => isSpread(first + place, rows.length, divergence))
-    const expected = measured.map(({ digest, row }) => [digest, row.cells.get("answer") ?? null])
+    const expected = measured.map(({ digest, row }) => [digest, answerOf(benchmark, row) ?? null])
     const measuredDigest = createHash("sha256").update(JSON.stringify(expected)).digest("hex")
     return { at, questions: together, measured, measuredDigest }
   })

@@ -1,5 +1,5 @@
 /** How much of an evaluation the rows of its benchmarks take: some of them, with their pictures decoded. */
-import { requestOf } from "@speedq/evaluation"
+import { answerOf, requestOf } from "@speedq/evaluation"
 import {
   encodeSequence,
   generationPrompt,
@@ -48,7 +48,7 @@ const extentOf = Effect.fnUntraced(function* (
     tokensPerTile: tokensPerTile(config),
     systemMessage: config.system_message
   })
-  const expected = row.cells.get("answer")
+  const expected = answerOf(benchmark, row)
   const answer = expected === undefined ? typicalAnswer : tokenizer.encode(expected).length
   const extent: RowExtent = {
     tiles: tilesPerImage.reduce((sum, count) => sum + count, 0),

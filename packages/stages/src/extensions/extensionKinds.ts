@@ -112,7 +112,7 @@ export const extensionKinds: { readonly [List in ListName]: Kind<ValueOf[List]> 
       mark: "function",
       scoreFile: "function"
     },
-    may: { origin: "object", reportedSplit: "text", unit: "text" }
+    may: { origin: "object", reportedSplit: "text", unit: "text", answer: "function" }
   },
   stages: {
     noun: "stage",
