@@ -13,7 +13,8 @@ export {
   labelledRows,
   predictedLabel,
   predictingRows,
-  type RowWeights
+  type RowWeights,
+  rowsUpToLabels
 } from "./vocabulary/Labels.ts"
 export { meanConfidence, teacherConfidence } from "./vocabulary/teacherConfidence.ts"
 export {

@@ -61,7 +61,7 @@ onEveryBackend("losses over the vocabulary", (backend: Backend) => {
       fc.asyncProperty(
         arbitraryBatch,
         fc.double({ min: 0, max: 1, noNaN: true }),
-        fc.constantFrom("shifted", "unshifted"),
+        fc.constantFrom("shifted", "unshifted", "all"),
         fc.constantFrom(0.5, 1, 4),
         async (batch, confidence, mask, temperature) => {
           const { loss } = await evaluate(backend, batch, [cakld({ confidence, mask, temperature })])
@@ -143,7 +143,7 @@ onEveryBackend("losses over the vocabulary", (backend: Backend) => {
   it("count 0 with gradient 0 when everything is masked", () =>
     check(async (batch) => {
       const masked = { ...batch, labels: { ...batch.labels, values: batch.labels.values.map(() => -100) } }
-      for (const mask of ["shifted", "unshifted"] as const) {
+      for (const mask of ["shifted", "unshifted", "all"] as const) {
         for (const reduction of ["sum", "mean"] as const) {
           const losses = [cakld({ confidence: 0.6, mask, reduction }), crossEntropy({ labelSmoothing: 0.1 })]
           const { loss, gradient, parts } = await evaluate(backend, masked, losses)

@@ -25,3 +25,11 @@ export const predictingRows = (labels: Labels): readonly number[] =>
 /** Rows that carry a label themselves: the reference's unshifted mask (docs/quirks.md#quirk-1). */
 export const labelledRows = (labels: Labels): readonly number[] =>
   allRows(labels).filter((row) => labels.values[row] !== ignoredLabel)
+
+/** Rows of each sequence up to the one that predicts its last label: prompts and pictures too, and no padding behind it. */
+export const rowsUpToLabels = (labels: Labels): readonly number[] => {
+  const { batch, length } = labels
+  const last = new Array<number>(batch).fill(-1)
+  for (const row of predictingRows(labels)) last[Math.floor(row / length)] = row
+  return allRows(labels).filter((row) => row <= last[Math.floor(row / length)]!)
+}

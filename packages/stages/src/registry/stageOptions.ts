@@ -248,11 +248,12 @@ export interface LossOptions {
   readonly temperature?: number
   /**
    * Rows that the distillation loss looks at: `shifted` takes those that predict a label, `unshifted` those that
-   * carry one.
+   * carry one, `all` every row up to the last answer, so that what the teacher expects within prompts and pictures
+   * is learned, too.
    *
    * Left out: shifted, or unshifted under `compat` reference: docs/quirks.md#quirk-1.
    */
-  readonly mask?: "shifted" | "unshifted"
+  readonly mask?: "shifted" | "unshifted" | "all"
   /**
    * The distillation loss is the `sum` over a sample's tokens, so that long answers count more, or the `mean` over
    * all tokens.

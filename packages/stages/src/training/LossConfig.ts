@@ -36,9 +36,9 @@ export const LossConfig = Schema.Struct({
       "Logits of student and teacher are divided by it in the distillation loss. Above 1, rare tokens count more.",
     source: "the reference has none"
   }),
-  mask: optionalOption(Schema.Literals(["shifted", "unshifted"]), {
+  mask: optionalOption(Schema.Literals(["shifted", "unshifted", "all"]), {
     description:
-      "Rows that the distillation loss looks at: `shifted` takes those that predict a label, `unshifted` those that carry one.",
+      "Rows that the distillation loss looks at: `shifted` takes those that predict a label, `unshifted` those that carry one, `all` every row up to the last answer, so that what the teacher expects within prompts and pictures is learned, too.",
     source: "shifted, or unshifted under `compat` reference: docs/quirks.md#quirk-1"
   }),
   reduction: option(Schema.Literals(["sum", "mean"]), "sum", {
