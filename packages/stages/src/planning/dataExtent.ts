@@ -11,7 +11,7 @@ import { makingOf } from "../data/SampleSource.ts"
 import type { DataConfig } from "../training/TrainingConfig.ts"
 
 /** What a record takes: its tokens, those that are answers, and its tiles, which are the frames of a video. */
-interface RecordExtent {
+export interface RecordExtent {
   readonly kind: Extract<RecordLook, { readonly _tag: "Usable" }>["shows"]
   readonly tokens: number
   readonly answers: number

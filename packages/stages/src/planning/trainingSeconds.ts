@@ -15,6 +15,7 @@ import type { OptimizationConfig } from "../training/TrainingConfig.ts"
 import { languageLayerFlops, projectorFlops, visionBlockFlops } from "./cost.ts"
 import type { DataExtent } from "./dataExtent.ts"
 import { roomForTiles } from "./featureForecast.ts"
+import { rowsRead } from "./rowsRead.ts"
 import { tilesComputed } from "./tilesComputed.ts"
 
 interface TrainingWork {
@@ -49,12 +50,13 @@ interface TrainingWork {
   readonly trainsDecoder: boolean
 }
 
-/** A micro-batch: rows, tokens of the longest, tiles and answers of all. */
+/** A micro-batch: rows, tokens of the longest, tiles and answers of all, and rows of the vocabulary that the losses read. */
 interface BatchExtent {
   readonly rows: number
   readonly tokens: number
   readonly tiles: number
   readonly answers: number
+  readonly read: number
 }
 
 const total = <T>(of: readonly T[], each: (one: T) => number): number => of.reduce((sum, one) => sum + each(one), 0)
@@ -63,7 +65,9 @@ const total = <T>(of: readonly T[], each: (one: T) => number): number => of.redu
  * Micro-batches of an epoch as the stage makes them: the very ones of its first steps, where every sample was looked at, else those
  * that records like these make.
  */
-const batchesOf = ({ extent: { records, whole }, optimization, seed, steps }: TrainingWork): readonly BatchExtent[] => {
+const batchesOf = (work: TrainingWork): readonly BatchExtent[] => {
+  const { optimization, seed, steps } = work
+  const { records, whole } = work.extent
   const { batch, accumulation, groupByLength } = optimization
   const lengthOf = (record: number): number => records[record]!.tokens
   const order = { count: records.length, batch, accumulation, seed, ...(groupByLength ? { lengthOf } : {}) }
@@ -74,7 +78,8 @@ const batchesOf = ({ extent: { records, whole }, optimization, seed, steps }: Tr
       rows: all.length,
       tokens: Math.max(...all.map(({ tokens }) => tokens)),
       tiles: total(all, ({ tiles }) => tiles),
-      answers: total(all, ({ answers }) => answers)
+      answers: total(all, ({ answers }) => answers),
+      read: total(all, (record) => rowsRead(work.losses, record))
     }
   })
 }
@@ -109,7 +114,7 @@ export const trainingSeconds = Effect.fnUntraced(function* (work: TrainingWork) 
     const learned = (each: BatchExtent) =>
       (decoderFlops(each) + projectorFlops(config, each.tiles)) * seconds.training +
       (work.rematerialize ? forward(each) : 0) +
-      each.answers * words * seconds.losses
+      each.read * words * seconds.losses
     const microBatches = samples / usual.batch
     const mean = (cost: (each: BatchExtent) => number) => total(batches, cost) / batches.length
     const weights = total(quantized, ({ shape }) => sizeOf(shape))
