@@ -79,7 +79,7 @@ describe.skipIf(chromium === undefined || !isWanted)(`a 1B ${inChromium}${why}`,
     await page.locator("#reset").click()
     await fill(page)
     await page.locator("#send").click()
-    const status = page.locator("#status", { hasText: "per second" })
+    const status = page.locator("#status", { hasText: "of memory" })
     await status.waitFor({ timeout: 300_000 })
     return (await status.textContent()) ?? ""
   }

@@ -7,8 +7,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { crc32, deflateSync } from "node:zlib"
 import { packedWeights } from "@speedq/exports"
-import { openBackend } from "@speedq/tensors"
-import { decodeImage, imageTiles } from "@speedq/vlm-model"
+import { openBackend, Random } from "@speedq/tensors"
+import { decodeImage, imageTiles, nucleus } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core"
 import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
@@ -23,6 +23,8 @@ const root = new URL("../../../", import.meta.url).pathname
 const images = join(root, "data/nano/images")
 const picture = join(images, "0001.png")
 const question = "Is there a yellow object?"
+/** One with more than one answer. */
+const openQuestion = "Describe the image."
 
 /** The head of a PNG of that size, whose pixels nobody is to read. */
 const pngOfSize = (width: number, height: number): Uint8Array => {
@@ -51,6 +53,7 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
   let site: Site
   let browser: Browser
   let expected: string
+  let sampled: string
   let hosts: Host[] = []
   let contexts: BrowserContext[] = []
 
@@ -59,7 +62,10 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     const { source, deployed } = site
     const weights = packedWeights(deployed.packed, deployed.others)
     const tiles = imageTiles(await Effect.runPromise(decodeImage(picture)), source.directory.image)
-    expected = await answerTo({ backend: await backend, directory: source.directory, weights }, tiles, question, 256)
+    const model = { backend: await backend, directory: source.directory, weights }
+    expected = await answerTo(model, tiles, question, 256)
+    const sampler = nucleus({ temperature: 2, topP: 0.98, random: Random.make(7, "chat") })
+    sampled = await answerTo(model, tiles, openQuestion, 256, sampler)
     browser = await launch(["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"])
   }, 120_000)
   afterEach(async () => {
@@ -102,7 +108,7 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     return answered(page)
   }
   const answered = async (page: Page): Promise<string> => {
-    await page.locator("#status", { hasText: "per second" }).waitFor()
+    await page.locator("#status", { hasText: "of memory" }).waitFor()
     return (await page.locator("#log article:last-child p").last().textContent()) ?? ""
   }
   const problem = async (page: Page): Promise<string> => {
@@ -110,6 +116,8 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     return `${await page.locator("#problem-words").textContent()} ${await page.locator("#problem-details").textContent()}`
   }
   const threads = async (page: Page) => (await page.locator("#status").textContent()) ?? ""
+  /** Names of what the browser keeps for the page. */
+  const kept = `navigator.storage.getDirectory().then((all) => all.getDirectoryHandle("speedq")).then(async (kept) => { const names = []; for await (const name of kept.keys()) names.push(name); return names })`
   /** A copy of the page's folder, to be spoilt. */
   const copy = (name: string): string => {
     const own = join(directory, name)
@@ -183,13 +191,7 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     await page.locator("#choose").waitFor()
     await page.reload()
     await page.locator("#choose").waitFor()
-    assert.deepStrictEqual(
-      await value(
-        page,
-        `navigator.storage.getDirectory().then((all) => all.getDirectoryHandle("speedq")).then(async (kept) => { const names = []; for await (const name of kept.keys()) names.push(name); return names })`
-      ),
-      []
-    )
+    assert.deepStrictEqual(await value(page, kept), [])
   })
 
   it("opens files that are dropped on it", async () => {
@@ -221,6 +223,111 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     const asked = server.asked.filter((path) => path.endsWith("model/model.safetensors"))
     assert.lengthOf(asked, 1)
     assert.strictEqual(await ask(page), expected)
+  })
+
+  it("cancels while a model loads, by button and by Escape, and goes on later", async () => {
+    const server = await serve()
+    server.holdAt = "model/tokenizer.json"
+    const { page } = await visit(server)
+    const comes = () => page.locator("#progress-text", { hasText: "Loading tokenizer.json" }).waitFor()
+    await page.locator("#load").waitFor()
+    await page.locator("#load").focus()
+    await page.keyboard.press("Enter")
+    await comes()
+    assert.strictEqual(await value(page, "document.activeElement.id"), "cancel-opening")
+    await page.keyboard.press("Enter")
+    await page.locator("#load", { hasText: "Go on loading nano" }).waitFor()
+    assert.strictEqual(await value(page, "document.activeElement.id"), "load")
+    await page.keyboard.press("Enter")
+    await comes()
+    await page.keyboard.press("Escape")
+    await page.locator("#load").waitFor()
+    assert.isFalse(await page.locator("#problem").isVisible())
+    while (server.left.length < 2) await page.waitForTimeout(20)
+    server.holdAt = undefined
+    await load(page)
+    assert.lengthOf(
+      server.asked.filter((path) => path.endsWith("model/model.safetensors")),
+      1
+    )
+    assert.strictEqual(await ask(page), expected)
+  })
+
+  it("waits for another page that loads the model no longer than is wanted", async () => {
+    const server = await serve()
+    server.holdAt = "model/model.safetensors"
+    const { context, page } = await visit(server)
+    const other = await context.newPage()
+    await other.goto(server.url)
+    await page.locator("#load").click()
+    await page.locator("#progress-text", { hasText: "Loading model.safetensors" }).waitFor()
+    await other.locator("#load").click()
+    await other.locator("#cancel-opening").click()
+    await other.locator("#load").waitFor()
+    await page.locator("#cancel-opening").click()
+    await page.locator("#load").waitFor()
+    server.holdAt = undefined
+    await load(other)
+    assert.strictEqual(await ask(other), expected)
+  })
+
+  it("keeps nothing of files whose opening is canceled, before its turn and when they are read", async () => {
+    const { page } = await visit(await serve())
+    await page.locator("#load").waitFor()
+    const choose = () => page.locator("#folder-input").setInputFiles(site.packed)
+    const cancelAt = (moment: string) =>
+      page.evaluate(
+        `const cancel = () => { document.getElementById("cancel-opening").click(); document.body.dataset.canceled = "${moment}" }; ${
+          moment === "first"
+            ? `document.getElementById("folder-input").addEventListener("change", cancel, { once: true })`
+            : `new MutationObserver((_, self) => {
+                if (document.getElementById("progress-bar").value < 1) return
+                self.disconnect()
+                cancel()
+              }).observe(document.getElementById("progress-text"), { childList: true })`
+        }`
+      )
+    for (const moment of ["first", "last"]) {
+      await cancelAt(moment)
+      await choose()
+      await page.locator(`body[data-canceled="${moment}"]`).waitFor()
+      await page.locator("#load").waitFor()
+      assert.isFalse(await page.locator("#problem").isVisible())
+      assert.deepStrictEqual(await value(page, kept), [])
+    }
+    await choose()
+    await isOpen(page)
+    assert.strictEqual(await ask(page), expected)
+  })
+
+  it("samples as Node does where it is told to, the same answer for the same seed", async () => {
+    const { page } = await visit(await serve())
+    await load(page)
+    assert.isFalse(await page.locator("#seed").isVisible())
+    await page.locator("#temperature").fill("2")
+    await page.locator("#top-p").fill("0.98")
+    await page.locator("#seed").fill("7")
+    assert.strictEqual(await ask(page, openQuestion), sampled)
+    await page.locator("#reset").click()
+    assert.strictEqual(await ask(page, openQuestion), sampled)
+    await page.locator("#reset").click()
+    await page.locator("#seed").fill("9")
+    assert.notStrictEqual(await ask(page, openQuestion), sampled)
+    await page.locator("#reset").click()
+    await page.locator("#temperature").fill("0")
+    assert.isFalse(await page.locator("#seed").isVisible())
+    assert.strictEqual(await ask(page), expected)
+  })
+
+  it("tells of an answer of one token how long it took", async () => {
+    const { page } = await visit(await serve())
+    await load(page)
+    await page.locator("#longest").fill("1")
+    await ask(page)
+    assert.match(
+      (await page.locator("#status").textContent()) ?? "",
+      /^1 token after \d+\.\d s; [\d.]+ [kM]B of memory\.$/
+    )
   })
 
   it("opens weights in parts, from its server and as files, and goes on within them", async () => {
@@ -280,6 +387,9 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     const session = await context.newCDPSession(page)
     const origin = server.url.slice(0, -1)
     await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 900_000 })
+    await page.locator("#folder-input").setInputFiles(site.packed)
+    assert.match(await problem(page), /StorageFull/)
+    assert.deepStrictEqual(await value(page, kept), [])
     await page.locator("#load").click()
     assert.match(await problem(page), /no room to keep the model on this device.*StorageFull: .* MiB are wanted/)
     await page.locator("#without-keeping").click()
@@ -321,7 +431,6 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     assert.strictEqual(await ask(page), expected)
   })
 
-  const kept = `navigator.storage.getDirectory().then((all) => all.getDirectoryHandle("speedq")).then(async (kept) => { const names = []; for await (const name of kept.keys()) names.push(name); return names })`
   const drop = (page: Page, files: readonly (readonly [name: string, text: string, type: string])[]) =>
     page.evaluate(`(() => {
       const data = new DataTransfer()

@@ -13,6 +13,7 @@ import {
   mergeEmbeddings,
   normalizeTiles,
   projector,
+  type Sampler,
   type Tiles,
   tokensPerTile,
   visionFeatures
@@ -77,10 +78,11 @@ export const firstToken = (logits: ArrayLike<number>, { llm_config: { vocab_size
   return { id, probability: 1 / total }
 }
 
-/** The answer, token by token the likeliest. */
+/** The answer, token by token the likeliest unless a sampler says otherwise. */
 export const answerTo = (
   model: AnsweringModel,
   tiles: Tiles,
   question: string,
-  maxNewTokens: number
-): Promise<string> => Effect.runPromise(answer(model, { question, images: [tiles], maxNewTokens, sampler: greedy }))
+  maxNewTokens: number,
+  sampler: Sampler = greedy
+): Promise<string> => Effect.runPromise(answer(model, { question, images: [tiles], maxNewTokens, sampler }))

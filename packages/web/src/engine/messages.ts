@@ -16,6 +16,15 @@ export type ModelSource =
   /** Files that were kept before. */
   | { readonly kind: "kept" }
 
+/** Draws of tokens, which are the same for the same seed, whatever was drawn before. */
+export interface Sampling {
+  /** Logits are divided by it; above 0. */
+  readonly temperature: number
+  /** Smallest set of most likely tokens with at least this probability is drawn from; in (0, 1]. */
+  readonly topP: number
+  readonly seed: number
+}
+
 export type Request =
   | { readonly kind: "look"; readonly page: string; readonly folder: string }
   | { readonly kind: "open"; readonly page: string; readonly source: ModelSource; readonly keep: boolean }
@@ -29,7 +38,10 @@ export type Request =
       readonly maxNewTokens: number
       /** What a token is rounded to before codes multiply it; for a model without codes, f32. */
       readonly activations: Activations
+      /** How tokens are drawn; the most likely ones where it is absent. */
+      readonly sampling: Sampling | undefined
     }
+  /** Ends what was asked for last, the opening of a model or an answer. */
   | { readonly kind: "stop" }
   | { readonly kind: "reset" }
 
@@ -73,7 +85,7 @@ interface Answered {
   readonly tokens: number
   /** Until the first token. */
   readonly waitedSeconds: number
-  /** From the first token to the last. */
+  /** From the first token to the end. */
   readonly seconds: number
   readonly memoryBytes: number
   readonly peakBytes: number
@@ -83,6 +95,8 @@ export type Event =
   | { readonly kind: "found"; readonly site: Found | undefined; readonly kept: Found | undefined }
   | { readonly kind: "loading"; readonly file: string; readonly done: number; readonly total: number }
   | { readonly kind: "opened"; readonly model: Opened }
+  /** The opening was stopped; what has come of the model by then is kept where a model was to be kept. */
+  | { readonly kind: "notOpened" }
   | { readonly kind: "forgotten" }
   | { readonly kind: "pictureReady"; readonly picture: PictureTiles }
   | { readonly kind: "pictureFailed"; readonly id: number; readonly error: Told }

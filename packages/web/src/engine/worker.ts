@@ -1,5 +1,6 @@
-/** The engine: a worker that keeps models, opens one, and answers about pictures. One request at a time, but for what stops an answer. */
-import { greedy, imageTiles, makeConversation, type Tiles } from "@speedq/vlm-model"
+/** The engine: a worker that keeps models, opens one, and answers about pictures. One request at a time, but for what stops it. */
+import { Random } from "@speedq/tensors"
+import { greedy, imageTiles, makeConversation, nucleus, type Sampler, type Tiles } from "@speedq/vlm-model"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -8,7 +9,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { bytesOf, type ModelIndex, type ModelPart, partsOf } from "../model/ModelIndex.ts"
 import { NotAModel } from "./Errors.ts"
-import type { Event, ModelSource, Request, Told } from "./messages.ts"
+import type { Event, ModelSource, Request, Sampling, Told } from "./messages.ts"
 import { openBlobs } from "./openModel.ts"
 import { decodePicture } from "./picture/decodePicture.ts"
 import { collectModel, keptBytes } from "./store/collectModel.ts"
@@ -87,6 +88,7 @@ const collect = Effect.fnUntraced(function* (page: string, source: ModelSource, 
     case "files": {
       const { index, partBlobs } = yield* indexFiles(source.files, loading)
       const blobOf = (sha256: string) => partBlobs.get(sha256)!
+      const refused = keeping === undefined ? Effect.void : Effect.ignore(keeping.drop(partsOf(index)))
       const files = yield* collectModel(index, {
         ...holding(keeping),
         fetchPart: ({ file, sha256, bytes }, received) =>
@@ -99,10 +101,9 @@ const collect = Effect.fnUntraced(function* (page: string, source: ModelSource, 
             catch: (error) => new NotAModel({ files: [file], reason: `it cannot be read: ${String(error)}` })
           }),
         hold: (part, bytes) => (keeping === undefined ? Effect.succeed(blobOf(part.sha256)) : keeping.put(part, bytes))
-      })
-      if (keeping === undefined) return { index, files, opened: Effect.void, refused: Effect.void }
-      const opened = keeping.writeIndex(keys(page).files, index)
-      return { index, files, opened, refused: Effect.ignore(keeping.drop(partsOf(index))) }
+      }).pipe(Effect.onError(() => refused))
+      const opened = keeping === undefined ? Effect.void : keeping.writeIndex(keys(page).files, index)
+      return { index, files, opened, refused }
     }
     case "kept": {
       const index = store && (yield* store.readIndex(keys(page).files))
@@ -129,10 +130,23 @@ interface Session {
 }
 let session: Session | undefined
 const pictures = new Map<number, Tiles>()
-let answering: Fiber.Fiber<void, unknown> | undefined
-/** The question that came last, and those whose answers were stopped, also before their turn came. */
+/** What can be stopped now. */
+let working: Fiber.Fiber<void, unknown> | undefined
+/** The request that came last of those that can be stopped, and those that were, also before their turn came. */
 let asked: Request | undefined
 const stopped = new WeakSet<Request>()
+
+/** Works until it is done, has failed, or is stopped. */
+const untilStopped = Effect.fnUntraced(function* <E>(request: Request, work: Effect.Effect<void, E>) {
+  const fiber = yield* Effect.forkChild(stopped.has(request) ? Effect.interrupt : work)
+  working = fiber
+  const exit = yield* Fiber.await(fiber)
+  working = undefined
+  return exit
+})
+
+const wasStopped = (exit: Exit.Exit<void, unknown>): boolean =>
+  Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
 
 const closeSession = Effect.suspend(() => {
   const closing = session
@@ -141,14 +155,19 @@ const closeSession = Effect.suspend(() => {
   return closing === undefined ? Effect.void : Scope.close(closing.scope, Exit.void)
 })
 
-const open = Effect.fnUntraced(function* (page: string, source: ModelSource, keep: boolean) {
-  yield* closeSession
+/** Weights are read at one go: a stop that comes meanwhile is heard in the pause after them. */
+const openSession = Effect.fnUntraced(function* (page: string, source: ModelSource, keep: boolean) {
   const { index, files, opened, refused } = yield* collect(page, source, keep)
   const scope = yield* Scope.make()
-  const model = yield* Scope.provide(openBlobs(files), scope).pipe(
-    Effect.tap(opened),
-    Effect.onError(() => Effect.andThen(Scope.close(scope, Exit.void), refused))
+  return yield* Effect.uninterruptibleMask((restore) =>
+    restore(Scope.provide(openBlobs(files), scope).pipe(Effect.tap(Effect.sleep(1)), Effect.tap(opened))).pipe(
+      Effect.onError(() => Effect.andThen(Scope.close(scope, Exit.void), refused)),
+      Effect.map((model) => beginSession(index, model, scope, keep || source.kind === "kept"))
+    )
   )
+})
+
+const beginSession = ({ name }: ModelIndex, model: Model, scope: Scope.Closeable, isKept: boolean): void => {
   let used = model.weights
   const conversation = makeConversation({
     backend: model.backend,
@@ -165,14 +184,21 @@ const open = Effect.fnUntraced(function* (page: string, source: ModelSource, kee
   tell({
     kind: "opened",
     model: {
-      name: index.name,
+      name,
       threads: description.threads,
       build: description.simd,
       weightBytes: model.backend.usage().bytes,
-      isKept: keep || source.kind === "kept",
+      isKept,
       hasCodes: model.int8 !== undefined
     }
   })
+}
+
+const open = Effect.fnUntraced(function* (request: Request & { kind: "open" }) {
+  yield* closeSession
+  const exit = yield* untilStopped(request, openSession(request.page, request.source, request.keep))
+  if (wasStopped(exit)) tell({ kind: "notOpened" })
+  else yield* exit
 })
 
 const addPicture = Effect.fnUntraced(function* (id: number, name: string, blob: Blob) {
@@ -186,8 +212,11 @@ const addPicture = Effect.fnUntraced(function* (id: number, name: string, blob: 
   tell({ kind: "pictureReady", picture: { id, width, height, ...tiles, data } }, [data.buffer])
 })
 
+const samplerOf = (sampling: Sampling | undefined): Sampler =>
+  sampling === undefined ? greedy : nucleus({ ...sampling, random: Random.make(sampling.seed, "chat") })
+
 const ask = Effect.fnUntraced(function* (request: Request & { kind: "ask" }) {
-  const { question, pictures: ids, maxNewTokens, activations } = request
+  const { question, pictures: ids, maxNewTokens, activations, sampling } = request
   if (session === undefined) return yield* noModel("no model is open")
   const { conversation, model, use } = session
   const weights = activations === "int8" ? model.int8 : model.weights
@@ -201,20 +230,18 @@ const ask = Effect.fnUntraced(function* (request: Request & { kind: "ask" }) {
     question,
     images,
     maxNewTokens,
-    sampler: greedy,
+    sampler: samplerOf(sampling),
     watch: ({ tiles, of, tokens: length }) => tell({ kind: "preparing", tiles, of, tokens: length }),
     onToken: () => {
       if (tokens++ === 0) first = performance.now()
     }
   })
   const answer = Stream.runForEach(pieces, (text) => Effect.sync(() => tell({ kind: "piece", text })))
-  answering = yield* Effect.forkChild(stopped.has(request) ? Effect.void : answer)
-  const exit = yield* Fiber.await(answering)
-  answering = undefined
+  const exit = yield* untilStopped(request, answer)
   const isAsked = conversation.turns().length > before
   if (isAsked) for (const id of ids) pictures.delete(id)
   else tell({ kind: "notAsked" })
-  if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.failCause(exit.cause)
+  if (!wasStopped(exit)) yield* exit
   if (!isAsked) return
   const ended = performance.now()
   const { bytes: memoryBytes, peakBytes } = model.backend.usage()
@@ -248,7 +275,7 @@ const obey = (request: Request): Effect.Effect<void> => {
     case "look":
       return telling(look(request.page, request.folder), failed("look"))
     case "open":
-      return telling(open(request.page, request.source, request.keep), failed("open"))
+      return telling(open(request), failed("open"))
     case "forget":
       return telling(forget(request.page), failed("forget"))
     case "picture":
@@ -271,9 +298,9 @@ let last: Promise<void> = Promise.resolve()
 self.onmessage = ({ data }: MessageEvent<Request>) => {
   if (data.kind === "stop") {
     if (asked !== undefined) stopped.add(asked)
-    if (answering !== undefined) Effect.runFork(Fiber.interrupt(answering))
+    if (working !== undefined) Effect.runFork(Fiber.interrupt(working))
     return
   }
-  if (data.kind === "ask") asked = data
+  if (data.kind === "ask" || data.kind === "open") asked = data
   last = last.then(() => Effect.runPromise(obey(data)))
 }

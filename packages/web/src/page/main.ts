@@ -1,5 +1,5 @@
 /** The page: opens a model, asks it about pictures, shows what it answers. */
-import type { ChosenFile, Event, ModelSource, Opened, Told } from "../engine/messages.ts"
+import type { ChosenFile, Event, ModelSource, Opened, Sampling, Told } from "../engine/messages.ts"
 import { takePicture } from "./camera.ts"
 import { addAnswer, addQuestion, clearLog } from "./conversationLog.ts"
 import { chosenFiles, droppedFiles, isPicture } from "./droppedFiles.ts"
@@ -23,8 +23,9 @@ const state: {
   /** What is being opened, or was last tried. */
   source: ModelSource | undefined
   isBusy: boolean
+  isCanceling: boolean
   answer: (ReturnType<typeof addAnswer> & { readonly takeBack: () => void }) | undefined
-} = { found: undefined, model: undefined, source: undefined, isBusy: false, answer: undefined }
+} = { found: undefined, model: undefined, source: undefined, isBusy: false, isCanceling: false, answer: undefined }
 
 const keep = (): boolean => element<HTMLInputElement>("keep").checked
 
@@ -59,11 +60,13 @@ const update = (): void => {
     element("load").textContent = site.keptBytes > 0 ? say().goOn(site.name, left) : say().load(site.name, left)
   }
   for (const id of ["choose-folder", "choose-files"]) element<HTMLButtonElement>(id).disabled = isBusy
+  element<HTMLButtonElement>("cancel-opening").disabled = state.isCanceling
   element("model-name").textContent = model?.name ?? ""
   document.title = model === undefined ? "SPEED-Q" : `${model.name} · SPEED-Q`
   show("send", answer === undefined)
   show("stop", answer !== undefined)
   show("faster-choice", model?.hasCodes === true)
+  for (const id of ["top-p-choice", "seed-choice"]) show(id, numberIn("temperature") > 0)
   show("forget", !isBusy && (model !== undefined || keptBytes() > 0))
   for (const id of ["reset", "forget"]) element<HTMLButtonElement>(id).disabled = answer !== undefined
   element<HTMLButtonElement>("send").disabled = !areReady()
@@ -74,10 +77,17 @@ const openModel = (source: ModelSource, isKept = keep()): void => {
   clearProblem()
   state.source = source
   state.isBusy = true
+  const hadFocus = document.activeElement === element("load")
   element<HTMLProgressElement>("progress-bar").value = 0
   element("progress-text").textContent = say().opening
   update()
+  if (hadFocus) element("cancel-opening").focus()
   engine({ kind: "open", page, source, keep: isKept })
+}
+
+const openingEnded = (): void => {
+  state.isBusy = false
+  state.isCanceling = false
 }
 
 // What the engine says
@@ -96,6 +106,7 @@ const hear = (event: Event): void => {
       return
     }
     case "loading": {
+      if (state.isCanceling) return
       const part = event.total === 0 ? 1 : event.done / event.total
       element<HTMLProgressElement>("progress-bar").value = part
       element("progress-text").textContent =
@@ -104,12 +115,18 @@ const hear = (event: Event): void => {
     }
     case "opened": {
       state.model = event.model
-      state.isBusy = false
+      openingEnded()
       update()
       setStatus(say().ready(event.model.threads, formatBytes(event.model.weightBytes)))
       element("question").focus()
       return
     }
+    case "notOpened":
+      openingEnded()
+      update()
+      element(state.found?.site === undefined ? "choose-folder" : "load").focus()
+      engine({ kind: "look", page, folder })
+      return
     case "forgotten": {
       state.model = undefined
       clearLog()
@@ -139,7 +156,7 @@ const hear = (event: Event): void => {
     case "answered": {
       endAnswer()
       const { tokens, seconds, waitedSeconds, memoryBytes } = event.answer
-      const rate = tokens > 1 ? ((tokens - 1) / seconds).toFixed(1) : "-"
+      const rate = tokens > 1 ? ((tokens - 1) / seconds).toFixed(1) : undefined
       setStatus(say().answered(tokens, rate, waitedSeconds.toFixed(1), formatBytes(memoryBytes)))
       return
     }
@@ -149,7 +166,7 @@ const hear = (event: Event): void => {
       setStatus(say().notAsked)
       return
     case "failed": {
-      if (event.during === "open") state.isBusy = false
+      if (event.during === "open") openingEnded()
       endAnswer()
       tellProblem(event.error)
       if (event.during === "open") engine({ kind: "look", page, folder })
@@ -189,15 +206,26 @@ const ask = (): void => {
   update()
   if (hadFocus) element("stop").focus()
   const activations = element<HTMLInputElement>("faster").checked && state.model.hasCodes ? "int8" : "f32"
-  engine({ kind: "ask", question, pictures: ids, maxNewTokens: longest(), activations })
+  engine({ kind: "ask", question, pictures: ids, maxNewTokens: taken("longest"), activations, sampling: sampling() })
 }
 
-/** The longest answer, written back as it is taken: memory is set aside for all of it. */
-const longest = (): number => {
-  const input = element<HTMLInputElement>("longest")
-  const wanted = Number.isNaN(input.valueAsNumber) ? Number(input.defaultValue) : Math.floor(input.valueAsNumber)
-  input.valueAsNumber = Math.min(Number(input.max), Math.max(Number(input.min), wanted))
-  return input.valueAsNumber
+/** The number in a field within its limits, whole where its steps are; what it was at first where there is none. */
+const numberIn = (id: string): number => {
+  const { valueAsNumber, defaultValue, min, max, step } = element<HTMLInputElement>(id)
+  const wanted = Number.isNaN(valueAsNumber) ? Number(defaultValue) : valueAsNumber
+  const within = Math.min(Number(max), Math.max(Number(min), wanted))
+  return step.includes(".") ? within : Math.floor(within)
+}
+
+/** The number of a field, written back as it is taken. */
+const taken = (id: string): number => {
+  element<HTMLInputElement>(id).valueAsNumber = numberIn(id)
+  return numberIn(id)
+}
+
+const sampling = (): Sampling | undefined => {
+  const temperature = taken("temperature")
+  return temperature === 0 ? undefined : { temperature, topP: taken("top-p"), seed: taken("seed") }
 }
 
 const pictures = (files: readonly { readonly path: string; readonly blob: Blob }[]): void => {
@@ -209,6 +237,14 @@ const pictures = (files: readonly { readonly path: string; readonly blob: Blob }
       changed: update
     })
   }
+}
+
+const cancelOpening = (): void => {
+  if (!state.isBusy || state.isCanceling) return
+  state.isCanceling = true
+  element("progress-text").textContent = say().canceling
+  update()
+  engine({ kind: "stop" })
 }
 
 const stop = (): void => {
@@ -271,9 +307,13 @@ const listen = (): void => {
     event.preventDefault()
     ask()
   }
+  element("cancel-opening").onclick = cancelOpening
   element("stop").onclick = stop
+  element("temperature").oninput = update
   document.onkeydown = ({ key }) => {
-    if (key === "Escape" && !element<HTMLDialogElement>("camera").open) stop()
+    if (key !== "Escape" || element<HTMLDialogElement>("camera").open) return
+    cancelOpening()
+    stop()
   }
   element("reset").onclick = () => {
     clearLog()

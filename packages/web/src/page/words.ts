@@ -13,6 +13,8 @@ const english = {
   keep: "Keep the model on this device",
   reading: (file: string, percent: number) => `Loading ${file}: ${percent} %`,
   opening: "Opening the model",
+  cancelOpening: "Cancel loading",
+  canceling: "Canceling",
   chatTitle: "Conversation",
   question: "Your question",
   pictures: "Pictures of the next question",
@@ -25,6 +27,9 @@ const english = {
   stop: "Stop",
   longest: "Longest answer, in tokens",
   faster: "Faster, a little less exact",
+  temperature: "Temperature; 0 takes the likeliest words",
+  topP: "Share of the likeliest words (top-p)",
+  seed: "Seed",
   stopping: "Stopping",
   notAsked: "There is no answer yet; the question is back in its field.",
   noPictures: (names: string) =>
@@ -41,8 +46,8 @@ const english = {
   readStep: (tokens: number) => `Reading ${tokens} tokens`,
   ready: (threads: number, memory: string) =>
     `Ready. ${threads === 1 ? "1 thread" : `${threads} threads`}, ${memory} of weights.`,
-  answered: (tokens: number, rate: string, wait: string, memory: string) =>
-    `${tokens === 1 ? "1 token" : `${tokens} tokens`}, ${rate} tokens per second after ${wait} s; ${memory} of memory.`,
+  answered: (tokens: number, rate: string | undefined, wait: string, memory: string) =>
+    `${tokens === 1 ? "1 token" : `${tokens} tokens`}${rate === undefined ? "" : `, ${rate} tokens per second`} after ${wait} s; ${memory} of memory.`,
   empty: "(no answer)",
   privacy: "Nothing is sent anywhere: the page's own policy forbids it. Answers can be wrong.",
   details: "Details",
@@ -63,6 +68,8 @@ const chinese: Words = {
   keep: "把模型保存在本机",
   reading: (file, percent) => `正在加载 ${file}：${percent} %`,
   opening: "正在打开模型",
+  cancelOpening: "取消加载",
+  canceling: "正在取消",
   chatTitle: "对话",
   question: "你的问题",
   pictures: "下一个问题的图片",
@@ -75,6 +82,9 @@ const chinese: Words = {
   stop: "停止",
   longest: "回答的最大长度（词元）",
   faster: "更快，精度略低",
+  temperature: "温度；0 表示总取最可能的词",
+  topP: "最可能的词所占的份额（top-p）",
+  seed: "种子",
   stopping: "正在停止",
   notAsked: "还没有回答；问题已放回输入框。",
   noPictures: (names) => `${names}：不是图片。对话只接受图片；要打开别的模型，请先删除当前模型。`,
@@ -89,7 +99,8 @@ const chinese: Words = {
   tileStep: (at, of) => `正在看第 ${at} 个图块，共 ${of} 个`,
   readStep: (tokens) => `正在阅读 ${tokens} 个词元`,
   ready: (threads, memory) => `就绪。${threads} 个线程，权重 ${memory}。`,
-  answered: (tokens, rate, wait, memory) => `${tokens} 个词元，等待 ${wait} 秒后每秒 ${rate} 个；内存 ${memory}。`,
+  answered: (tokens, rate, wait, memory) =>
+    `${tokens} 个词元，等待 ${wait} 秒${rate === undefined ? "" : `后每秒 ${rate} 个`}；内存 ${memory}。`,
   empty: "（没有回答）",
   privacy: "不会向任何地方发送内容：页面自身的策略禁止这样做。回答可能有错。",
   details: "详情",

@@ -11,11 +11,15 @@ export interface Host {
   readonly asked: string[]
   /** Ends the connection in the middle of files whose path ends so. */
   cutAt: string | undefined
+  /** Sends half of files whose path ends so, and then nothing until the client leaves. */
+  holdAt: string | undefined
+  /** Paths of answers that the client has left before their end. */
+  readonly left: string[]
   readonly close: () => Promise<void>
 }
 
 export const host = async (directory: string, { headers }: { readonly headers: boolean }): Promise<Host> => {
-  const asked: string[] = []
+  const [asked, left]: [string[], string[]] = [[], []]
   const server = createServer((request, response) => {
     const path = decodeURIComponent(request.url ?? "/").split("?", 1)[0]!
     asked.push(path)
@@ -33,6 +37,9 @@ export const host = async (directory: string, { headers }: { readonly headers: b
     })
     if (self.cutAt !== undefined && path.endsWith(self.cutAt)) {
       response.write(bytes.subarray(0, bytes.length >> 1), () => response.destroy())
+    } else if (self.holdAt !== undefined && path.endsWith(self.holdAt)) {
+      response.on("close", () => left.push(path))
+      response.write(bytes.subarray(0, bytes.length >> 1))
     } else response.end(bytes)
   })
   await new Promise<void>((resolve) => server.listen(0, "localhost", resolve))
@@ -40,7 +47,9 @@ export const host = async (directory: string, { headers }: { readonly headers: b
   const self: Host = {
     url: `http://localhost:${port}/`,
     asked,
+    left,
     cutAt: undefined,
+    holdAt: undefined,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

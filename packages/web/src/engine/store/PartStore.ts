@@ -73,6 +73,8 @@ const freeBytes = async (): Promise<number> => {
 
 const storing = (name: string, bytes: number, work: () => Promise<File>): Effect.Effect<File, StoreError> =>
   Effect.tryPromise({ try: work, catch: (error) => error }).pipe(
+    // What is written is removed by one who stops it, and must be there by then.
+    Effect.uninterruptible,
     Effect.catch(
       Effect.fnUntraced(function* (error): Effect.fn.Return<never, StoreError> {
         if (!isFull(error)) return yield* unavailable(error)
@@ -81,14 +83,14 @@ const storing = (name: string, bytes: number, work: () => Promise<File>): Effect
     )
   )
 
-/** Waits for the lock of that name, and gives what ends it; it also ends with the page. */
-const lock = (name: string): Effect.Effect<() => void> =>
-  Effect.promise(
-    () =>
-      new Promise((resolve, reject) => {
-        navigator.locks.request(name, () => new Promise<void>((release) => resolve(release))).catch(reject)
-      })
-  )
+/** Works while it has the lock of that name. Interrupted, it waits for the lock no longer, or ends when the work has. */
+const locked = <A, E>(name: string, work: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.callback<A, E>((resume, signal) => {
+    const ended = navigator.locks
+      .request(name, { signal }, () => Effect.runPromiseExit(work, { signal }))
+      .then(resume, (error: unknown) => resume(Effect.die(error)))
+    return Effect.promise(() => ended)
+  })
 
 /** Opens the store, which browsers do not have everywhere. Fails with StorageUnavailable. */
 export const openPartStore: Effect.Effect<PartStore, StorageUnavailable> = Effect.gen(function* () {
@@ -154,12 +156,7 @@ export const openPartStore: Effect.Effect<PartStore, StorageUnavailable> = Effec
       if (before !== undefined) yield* drop(partsOf(before))
     }),
     drop,
-    alone: (part, work) =>
-      Effect.acquireUseRelease(
-        lock(`speedq-${part.sha256}`),
-        () => work,
-        (release) => Effect.sync(release)
-      ),
+    alone: (part, work) => locked(`speedq-${part.sha256}`, work),
     forget: (key) =>
       Effect.tryPromise({
         try: async () => {

@@ -9,7 +9,7 @@ const decode = Schema.decodeUnknownEffect(ModelIndex)
 const get = (url: string): Effect.Effect<Response, DownloadFailed> =>
   Effect.tryPromise({
     // The browser's own cache may hold a file of a model that the server has replaced since.
-    try: () => fetch(url, { cache: "no-cache" }),
+    try: (signal) => fetch(url, { cache: "no-cache", signal }),
     catch: (error) => new DownloadFailed({ url, reason: String(error) })
   }).pipe(
     Effect.flatMap((response) =>
@@ -45,8 +45,9 @@ export const downloadPart = Effect.fnUntraced(function* (
   const all = new Uint8Array(bytes)
   let at = 0
   const cut = () => new DownloadCut({ file, expected: bytes, received: at })
-  const read = async (): Promise<void> => {
+  const read = async (signal: AbortSignal): Promise<void> => {
     const reader = response.body!.getReader()
+    signal.onabort = () => void reader.cancel()
     for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
       if (at + piece.value.length > bytes) throw new Error("more bytes than the index says")
       all.set(piece.value, at)

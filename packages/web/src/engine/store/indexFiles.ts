@@ -36,12 +36,13 @@ const isRead = (name: string): boolean =>
   /\.(json|safetensors|model|txt)$/.test(name) && !/^(quantization|index)\.json$|^LICENSE|^NOTICE/.test(name)
 
 /** Cuts a file into parts and digests them, and it as a whole. */
-const cut = async (name: string, blob: Blob, told: (bytes: number) => void) => {
+const cut = async (name: string, blob: Blob, told: (bytes: number) => void, signal: AbortSignal) => {
   const whole = new Sha256()
   const parts: (readonly [ModelPart, Blob])[] = []
   for (let start = 0; start === 0 || start < blob.size; start += partBytes) {
     const part = blob.slice(start, Math.min(blob.size, start + partBytes))
     const bytes = new Uint8Array(await part.arrayBuffer())
+    signal.throwIfAborted()
     const own = new Sha256()
     own.update(bytes)
     whole.update(bytes)
@@ -80,11 +81,13 @@ export const indexFiles = Effect.fnUntraced(function* (
   let done = 0
   for (const [name, blob] of read) {
     const { parts, sha256 } = yield* Effect.tryPromise({
-      try: () =>
-        cut(name, blob, (bytes) => {
+      try: (signal) => {
+        const count = (bytes: number) => {
           done += bytes
           told(name, done, total)
-        }),
+        }
+        return cut(name, blob, count, signal)
+      },
       catch: (error) => refused(`${name} cannot be read: ${String(error)}`)
     })
     const expected = described[name]?.sha256
