@@ -10,14 +10,18 @@
  */
 import { bytesOfChunk, layX } from "./layX"
 import { sumLanes } from "./simd"
+import { widen } from "./storage"
 
 /** How the scale of a group is held: by 4 bits of its grid byte, with a step and an origin, or as it is. */
 class Stepped {}
 class Flat {}
 
+/** Where the scales of a tile are widened to in scratch: beyond a row of x and 65536 columns of it. */
+const widened: usize = 1 << 19
+
 /**
  * Tiles `first` to `first + count`: `scratch` is a megabyte; codes and grid, and a flat origin, are at tile `first`; all others are
- * whole. `sharing`: rows of the weight that share a step and an origin; 0 without steps.
+ * whole. `sharing`: rows of the weight that share a step and an origin; 0 without steps. `type`: that of a flat origin, as of cast.
  */
 export function dotCodes(
   first: i32,
@@ -36,17 +40,18 @@ export function dotCodes(
   group: i32,
   bits: i32,
   sharing: i32,
-  int8: i32
+  int8: i32,
+  type: i32
 ): void {
   for (let i = 0; i < m; i++) {
     const from = x + ((<usize>i * <usize>k) << 2)
     const to = y + ((<usize>i * <usize>n) << 2)
     if (bits === 2) {
-      if (int8) dotRow<u16, i8>(first, count, scratch, codes, grid, origin, step, from, bias, to, k, n, group, sharing)
-      else dotRow<u16, i32>(first, count, scratch, codes, grid, origin, step, from, bias, to, k, n, group, sharing)
+      if (int8) dotRow<u16, i8>(first, count, scratch, codes, grid, origin, step, from, bias, to, k, n, group, sharing, type)
+      else dotRow<u16, i32>(first, count, scratch, codes, grid, origin, step, from, bias, to, k, n, group, sharing, type)
     } else {
-      if (int8) dotRow<u32, i8>(first, count, scratch, codes, grid, origin, step, from, bias, to, k, n, group, sharing)
-      else dotRow<u32, i32>(first, count, scratch, codes, grid, origin, step, from, bias, to, k, n, group, sharing)
+      if (int8) dotRow<u32, i8>(first, count, scratch, codes, grid, origin, step, from, bias, to, k, n, group, sharing, type)
+      else dotRow<u32, i32>(first, count, scratch, codes, grid, origin, step, from, bias, to, k, n, group, sharing, type)
     }
   }
 }
@@ -66,7 +71,8 @@ function dotRow<T, X>(
   k: i32,
   n: i32,
   group: i32,
-  sharing: i32
+  sharing: i32,
+  type: i32
 ): void {
   const columns = 128 / <i32>sizeof<T>()
   const chunks = (k + columns - 1) / columns
@@ -81,9 +87,11 @@ function dotRow<T, X>(
       if (byRows) sums = tileByRows<T, X, Stepped>(scratch, chunks, chunksOfGroup, codes, grid, origin + at, step + at)
       else sums = tileByLanes<T, X, Stepped>(scratch, chunks, codes, grid, origin + at, step + at)
     } else {
-      if (byRows) sums = tileByRows<T, X, Flat>(scratch, chunks, chunksOfGroup, codes, grid, origin, 0)
-      else sums = tileByLanes<T, X, Flat>(scratch, chunks, codes, grid, origin, 0)
-      origin += (<usize>steps) << 4
+      const scales = type === 0 ? origin : scratch + widened
+      if (type !== 0) widen(0, 4 * steps, origin, scales, type)
+      if (byRows) sums = tileByRows<T, X, Flat>(scratch, chunks, chunksOfGroup, codes, grid, scales, 0)
+      else sums = tileByLanes<T, X, Flat>(scratch, chunks, codes, grid, scales, 0)
+      origin += (<usize>steps) << (type === 0 ? 4 : 3)
     }
     codes += (<usize>chunks) << 6
     grid += (<usize>steps) << 2

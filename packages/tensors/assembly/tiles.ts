@@ -1,4 +1,4 @@
-/** Matrices as tiles: some rows take turns, a few elements of each (kernels/tiles). Elements of 1 or 4 bytes. */
+/** Matrices as tiles: some rows take turns, a few elements of each (kernels/tiles). Elements of 1, 2 or 4 bytes. */
 
 /** Tiles `first` to `first + count`; x is whole, y at tile `first`. Beyond the ends of rows and of x there are zeros. */
 export function tileRows(
@@ -32,6 +32,7 @@ export function tileRows(
           const there = row < rows && source < columns
           const at = from + <usize>source * <usize>size
           if (size === 1) store<u8>(y, there ? load<u8>(at) : 0)
+          else if (size === 2) store<u16>(y, there ? load<u16>(at) : 0)
           else store<u32>(y, there ? load<u32>(at) : 0)
         }
       }

@@ -5,10 +5,8 @@
  */
 import {
   type Activations,
-  type CastTarget,
   type CodedScales,
   type CodedWeight,
-  cast,
   codeWeight,
   fewRows,
   holdsScales,
@@ -93,13 +91,14 @@ export const packedCodes = (
   let coded: CodedWeight | undefined
   let takesRows = false
   const stream = droppable(stored.codes, () => streamOfCodes(coded!, columns))
-  const scale =
-    stored.scale &&
-    droppable(stored.scale, () => scope(() => cast(scalesOfCodes(coded!, columns), stored.scale!.dtype as CastTarget)))
+  const scale = stored.scale && droppable(stored.scale, () => scalesOfCodes(coded!, columns))
   const tensorsOf = ({ codes, grid, origin, step }: CodedWeight): readonly Tensor[] =>
     [codes, grid, origin, step].filter((each) => each !== undefined)
   const lay = (bits: number, group: number): CodedWeight => {
-    const decoder = () => decoderOf(choice, shape, others())
+    const decoder = () => {
+      const made = decoderOf(choice, shape, others())
+      return scale ? { grid: made.grid, scale: scale.packed() } : made
+    }
     const made = noGrad(() => codeWeight({ bits, rows, group }, columns, stream.hold(), decoder))
     for (const each of tensorsOf(made)) keep(each)
     return made

@@ -3,6 +3,8 @@ import { afterAll, assert, describe, it } from "vitest"
 import {
   type Activations,
   type Backend,
+  type CastTarget,
+  cast,
   codeWeight,
   gridDecode,
   linearCodes,
@@ -34,6 +36,8 @@ interface Weight {
   readonly grid: Uint8Array
   readonly origin: Float32Array
   readonly step: Float32Array | undefined
+  /** What scales of rows' own are stored in; their numbers are of that type. */
+  readonly stored?: CastTarget
 }
 
 const makeWeight = (bits: number, group: number, rows: number, columns: number, sharing?: number): Weight => {
@@ -58,12 +62,13 @@ const code = ({ bits, columns, stream }: Weight, row: number, column: number): n
   return (stream[bit >> 3]! >> (bit & 7)) & (2 ** bits - 1)
 }
 
-const upload = (backend: Backend, { bits, group, rows, columns, stream, grid, origin, step }: Weight) => {
+const upload = (backend: Backend, weight: Weight) => {
+  const { bits, group, rows, columns, stream, grid, origin, step, stored = "f32" } = weight
   const groups = columns / group
   const scales = (values: Float32Array) => tensor(backend, values, [values.length / groups, groups])
   return codeWeight({ bits, rows, group }, columns, tensor(backend, stream, [stream.length], "u8"), () => ({
     grid: tensor(backend, grid, [rows, groups], "u8"),
-    ...(step ? { origin: scales(origin), step: scales(step) } : { scale: scales(origin) })
+    ...(step ? { origin: scales(origin), step: scales(step) } : { scale: cast(scales(origin), stored) })
   }))
 }
 
@@ -121,13 +126,23 @@ const plainProduct = (weight: Weight, x: Float32Array, activations: Activations)
   })
 }
 
+/** The same weight with scales that 8 bits of fraction hold, stored in that type. */
+const inStoredType = (weight: Weight, stored: CastTarget): Weight => ({
+  ...weight,
+  origin: weight.origin.map((value) => Math.round(value * 2 ** 13) / 2 ** 13),
+  stored
+})
+
 const weights: readonly (readonly [name: string, weight: Weight])[] = [
   ["2 bits g16, shared scales", makeWeight(2, 16, 144, 448, 16)],
   ["2 bits g16, scales of their own", makeWeight(2, 16, 131, 112)],
   ["2 bits g128", makeWeight(2, 128, 8, 384, 4)],
   ["4 bits g32", makeWeight(4, 32, 1031, 512)],
   ["4 bits g32, shared scales", makeWeight(4, 32, 256, 96, 128)],
-  ["4 bits g8", makeWeight(4, 8, 5, 40)]
+  ["4 bits g8", makeWeight(4, 8, 5, 40)],
+  ["4 bits g32, scales in f16", inStoredType(makeWeight(4, 32, 1031, 512), "f16")],
+  ["2 bits g16, scales in f16", inStoredType(makeWeight(2, 16, 131, 112), "f16")],
+  ["4 bits g8, scales in bf16", inStoredType(makeWeight(4, 8, 5, 40), "bf16")]
 ]
 
 describe.each(weights)("%s", (_, weight) => {

@@ -6,7 +6,7 @@ import { tileRows, untileRows } from "../tiles/definition.ts"
 import type { CodedWeight } from "./definition.ts"
 import { type CodedExtents, chunkBytes, flatShape, tileLayout, tileRowsTogether } from "./geometry.ts"
 
-/** The scales of groups: as they are, f32 [N, K / g], or origin + step (scale code), f32 [R, K / g], R a part of N. */
+/** The scales of groups: as they are, f32, bf16 or f16 [N, K / g], or origin + step (scale code), f32 [R, K / g], R a part of N. */
 export type CodedScales = { readonly scale: Tensor } | { readonly origin: Tensor; readonly step: Tensor }
 
 const rowBytes = ({ bits }: CodedExtents, columns: number): number => (columns * bits) / 8
@@ -68,6 +68,6 @@ export const streamOfCodes = ({ codes, ...extents }: CodedWeight, columns: numbe
 export const holdsScales = (weight: CodedWeight, columns: number): boolean =>
   weight.step === undefined && tileLayout(weight, columns).repeat === 1
 
-/** The scales of groups f32 [N, K / g] of a weight whose tiles hold them. */
+/** The scales of groups [N, K / g] of a weight whose tiles hold them, of the type that they were given in. */
 export const scalesOfCodes = ({ origin, rows, group }: CodedWeight, columns: number): Tensor =>
   untileRows(origin, rows, columns / group)

@@ -7,8 +7,8 @@
  *   codes   u8 [T, chunks, 4, 16]: 64 columns of 2 bits a chunk, or 32 of 4; zeros beyond the last column and row
  *   grid    u8 [T, steps, 4, 1]: scale code + 16 zero, a step a group where groups are whole chunks, else a step a lane (a quarter
  *           of a chunk)
- *   scale   with a step: origin + step (scale code), both f32 [N / sharing, steps]; without one: origin, f32 [T, steps, 4, 1], or
- *           [T, chunks, 4 rows, 4 lanes] where steps are lanes
+ *   scale   with a step: origin + step (scale code), both f32 [N / sharing, steps]; without one: origin [T, steps, 4, 1], or
+ *           [T, chunks, 4 rows, 4 lanes] where steps are lanes, in f32, bf16 or f16
  *
  * x is taken as f32, or as int8: whole numbers of -127 to 127 in steps of max |x| / 127 of each chunk, rounded half to even. The native
  * backend adds up whole numbers within a chunk: those of int8 are the definition's; of f32 it takes 22 bits and a sign, counted from
@@ -18,7 +18,7 @@ import { apply } from "../../core/apply.ts"
 import { defineKernel } from "../../core/Kernel.ts"
 import { type Shape, sizeOf } from "../../core/Shape.ts"
 import type { Tensor } from "../../core/Tensor.ts"
-import { normals, type SampleRandom, uniforms } from "../operands/samples.ts"
+import { halves, normals, type SampleRandom, uniforms } from "../operands/samples.ts"
 import { expectShape } from "../operands/shapeRules.ts"
 import {
   type Activations,
@@ -39,6 +39,8 @@ interface Case extends CodedExtents {
   readonly x: Shape
   /** Rows that share a step and an origin. */
   readonly sharing?: number
+  /** Of the scales, where each row has its own. */
+  readonly scales?: "bf16" | "f16"
   readonly bias?: boolean
 }
 
@@ -48,6 +50,8 @@ const cases: readonly Case[] = [
   { x: [2, 3, 128], rows: 8, group: 64, bits: 2, sharing: 4, bias: true },
   { x: [1, 96], rows: 66, group: 32, bits: 4 },
   { x: [3, 128], rows: 6, group: 64, bits: 4, bias: true },
+  { x: [2, 96], rows: 10, group: 32, bits: 4, scales: "f16" },
+  { x: [1, 48], rows: 7, group: 16, bits: 2, scales: "bf16", bias: true },
   { x: [2, 256], rows: 32, group: 32, bits: 4, sharing: 16 },
   { x: [0, 16], rows: 3, group: 8, bits: 4, bias: true },
   { x: [2, 48], rows: 5, group: 24, bits: 4, bias: true },
@@ -56,7 +60,11 @@ const cases: readonly Case[] = [
   { x: [2, 48], rows: 7, group: 48, bits: 2, bias: true }
 ]
 
-const sample = (random: SampleRandom, { x, sharing, bias = false, ...extents }: Case, activations: Activations) => {
+const sample = (
+  random: SampleRandom,
+  { x, sharing, scales, bias = false, ...extents }: Case,
+  activations: Activations
+) => {
   const { rows, bits, group } = extents
   const layout = tileLayout(extents, x.at(-1)!)
   const { tiles, chunks, steps } = layout
@@ -68,15 +76,15 @@ const sample = (random: SampleRandom, { x, sharing, bias = false, ...extents }: 
   const zeros = 2 ** bits
   const grid = bytes([tiles, steps, 4, 1], () => zeros)
   for (const at of grid.values.keys()) grid.values[at] = 16 * grid.values[at]! + Math.floor(16 * random.nextUniform())
-  const scales = sharing ? [rows / sharing, steps] : flatShape(layout)
+  const origins = sharing ? [rows / sharing, steps] : flatShape(layout)
   return {
-    name: `${x.join("x")} to ${rows}, ${bits} bits g${group}${sharing ? ` by ${sharing}` : ""}, ${activations}${bias ? " with bias" : ""}`,
+    name: `${x.join("x")} to ${rows}, ${bits} bits g${group}${sharing ? ` by ${sharing}` : ""}${scales ? ` of ${scales}` : ""}, ${activations}${bias ? " with bias" : ""}`,
     inputs: {
       x: normals(random, x),
       codes: bytes([tiles, chunks, 4, 16], () => 256),
       grid,
-      origin: uniforms(random, scales, 0.01, 0.02),
-      ...(sharing ? { step: uniforms(random, scales, 0.001, 0.002) } : {}),
+      origin: scales ? halves(random, origins, scales, 0.01) : uniforms(random, origins, 0.01, 0.02),
+      ...(sharing ? { step: uniforms(random, origins, 0.001, 0.002) } : {}),
       ...(bias ? { bias: normals(random, [rows]) } : {})
     },
     attributes: { ...extents, activations }
@@ -89,7 +97,7 @@ export const linearCodesKernel = defineKernel<Inputs, "y", LinearCodesAttributes
     x: { dtypes: ["f32"] },
     codes: { dtypes: ["u8"] },
     grid: { dtypes: ["u8"] },
-    origin: { dtypes: ["f32"] },
+    origin: { dtypes: ["f32", "bf16", "f16"] },
     step: { dtypes: ["f32"], optional: true },
     bias: { dtypes: ["f32"], optional: true }
   },

@@ -1,5 +1,9 @@
 import { type NativeBody, reading, scattered, shared } from "../../backends/native/NativeBody.ts"
+import { elementBytes } from "../../core/DType.ts"
 import { type LinearCodesAttributes, linearCodesExtents } from "./geometry.ts"
+
+/** What the entry calls the types of scales. */
+const types: { readonly [dtype: string]: number } = { f32: 0, bf16: 1, f16: 2 }
 
 /** Rows and columns that are as much work as a byte that is moved. */
 const codesOfByte = 4
@@ -22,12 +26,12 @@ export const native: NativeBody<"x" | "codes" | "grid" | "origin", "y", LinearCo
     operands: [
       reading(codes, 64 * chunks),
       reading(grid, 4 * steps),
-      step ? shared(origin) : reading(origin, 16 * steps),
+      step ? shared(origin) : reading(origin, 4 * elementBytes(origin.dtype) * steps),
       step && shared(step),
       shared(x),
       bias && shared(bias),
       scattered(y)
     ],
-    scalars: [m, k, n, group, attributes.bits, sharing, attributes.activations === "int8" ? 1 : 0]
+    scalars: [m, k, n, group, attributes.bits, sharing, attributes.activations === "int8" ? 1 : 0, types[origin.dtype]!]
   })
 }

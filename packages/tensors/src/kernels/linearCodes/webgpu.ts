@@ -17,7 +17,7 @@ const program: WgslProgram = {
   reads: ["x", "codes", "grid", "origin", "step", "bias"],
   writes: ["y"],
   whole: ["m", "n", "k", "bits", "mask", "chunks", "steps", "columnsOfStep", "byRows", "sharing", "biased"],
-  widened: ["codes", "grid"],
+  widened: ["codes", "grid", "origin"],
   text: `
 var<workgroup> parts: array<vec4f, ${threads}>;
 ${main(`
@@ -37,11 +37,11 @@ ${main(`
       var factor = 0.0;
       if (p.sharing > 0u) {
         let place = (output / p.sharing) * p.steps + at;
-        factor = origin[place] + step[place] * f32(both & 15u);
+        factor = origin_at(place) + step[place] * f32(both & 15u);
       } else if (p.byRows == 1u) {
-        factor = origin[(tile * p.steps + at) * 4u + turn];
+        factor = origin_at((tile * p.steps + at) * 4u + turn);
       } else {
-        factor = origin[((tile * p.chunks + at / 4u) * 4u + turn) * 4u + at % 4u];
+        factor = origin_at(((tile * p.chunks + at / 4u) * 4u + turn) * 4u + at % 4u);
       }
       let zero = f32(both >> 4u);
       let bit = column * p.bits;
@@ -80,7 +80,7 @@ export const webgpu: WebgpuBody<"x" | "codes" | "grid" | "origin" | "step" | "bi
       {
         program,
         // Without a step or a bias its place is taken by an operand of which nothing is used there.
-        reads: ["x", "codes", "grid", "origin", sharing > 0 ? "step" : "origin", biased ? "bias" : "x"],
+        reads: ["x", "codes", "grid", "origin", sharing > 0 ? "step" : "x", biased ? "bias" : "x"],
         writes: [{ name: "y" }],
         whole: [m, n, k, bits, 2 ** bits - 1, chunks, steps, columnsOfStep, Number(byRows), sharing, Number(biased)],
         workgroups: [along, down, Math.ceil(m / rowsTogether)]

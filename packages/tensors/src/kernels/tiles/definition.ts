@@ -4,7 +4,7 @@ import { elementBytes } from "../../core/DType.ts"
 import { defineKernel } from "../../core/Kernel.ts"
 import { type Shape, sizeOf } from "../../core/Shape.ts"
 import type { Tensor } from "../../core/Tensor.ts"
-import { normals, type SampleRandom } from "../operands/samples.ts"
+import { halves, normals, type SampleRandom } from "../operands/samples.ts"
 import { type TileAttributes, type TileDType, tileShape, type UntileAttributes, untiledShape } from "./geometry.ts"
 import { gpujs, gpujsUntile } from "./gpujs.ts"
 import { native, nativeUntile } from "./native.ts"
@@ -28,9 +28,11 @@ const bytes = (random: SampleRandom, shape: Shape) => ({
   values: Uint8Array.from({ length: sizeOf(shape) }, () => Math.floor(256 * random.nextUniform()))
 })
 
-/** Numbers of either kind. */
+/** Numbers of each kind. */
 const contents = [
   { dtype: "f32", sampled: normals },
+  { dtype: "bf16", sampled: (random: SampleRandom, x: Shape) => halves(random, x, "bf16") },
+  { dtype: "f16", sampled: (random: SampleRandom, x: Shape) => halves(random, x, "f16") },
   { dtype: "u8", sampled: bytes }
 ] as const
 
@@ -39,7 +41,7 @@ const nameOf = (x: Shape, dtype: string, { steps, together, width }: Omit<TileAt
 
 export const tileRowsKernel = defineKernel<"x", "tiles", TileAttributes>({
   name: "tileRows",
-  inputs: { x: { dtypes: ["f32", "u8"] } },
+  inputs: { x: { dtypes: ["f32", "bf16", "f16", "u8"] } },
   outputs: ["tiles"],
   infer: ({ x }, attributes) => ({ tiles: { shape: tileShape(x, attributes), dtype: attributes.dtype } }),
   reference,
@@ -59,7 +61,7 @@ export const tileRowsKernel = defineKernel<"x", "tiles", TileAttributes>({
 
 export const untileRowsKernel = defineKernel<"tiles", "y", UntileAttributes>({
   name: "untileRows",
-  inputs: { tiles: { dtypes: ["f32", "u8"] } },
+  inputs: { tiles: { dtypes: ["f32", "bf16", "f16", "u8"] } },
   outputs: ["y"],
   infer: ({ tiles }, attributes) => ({ y: { shape: untiledShape(tiles, attributes), dtype: attributes.dtype } }),
   reference: referenceUntile,
@@ -79,7 +81,7 @@ export const untileRowsKernel = defineKernel<"tiles", "y", UntileAttributes>({
   tolerance: { relative: 0, absolute: 0 }
 })
 
-/** x [N, B] -> [ceil(N / together), steps, together, width], zeros beyond x. f32 or u8. */
+/** x [N, B] -> [ceil(N / together), steps, together, width], zeros beyond x. f32, bf16, f16 or u8. */
 export const tileRows = (x: Tensor, attributes: Omit<TileAttributes, "dtype">): Tensor =>
   apply(tileRowsKernel, { x }, { ...attributes, dtype: x.dtype as TileDType }).tiles
 

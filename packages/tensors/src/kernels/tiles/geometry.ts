@@ -21,7 +21,7 @@ export interface TileAttributes {
   readonly dtype: TileDType
 }
 
-export type TileDType = "f32" | "u8"
+export type TileDType = "f32" | "bf16" | "f16" | "u8"
 
 const isCount = (value: number): boolean => Number.isInteger(value) && value > 0
 
