@@ -2,11 +2,11 @@
  * Opens any model directory for asking: a checkpoint of the hub in either layout, or of PyTorch pickles, a fake-quant export, a packed container, or
  * what the reference wrote.
  */
-import { readPackedModel, verifyExport, withActivations } from "@speedq/exports"
+import { readModelWeights, verifyExport, wholeModel } from "@speedq/exports"
 import { Safetensors } from "@speedq/formats"
-import { isForeign, isPackedContainer } from "@speedq/quantizers"
+import { isForeign } from "@speedq/quantizers"
 import type { Activations } from "@speedq/tensors"
-import { loadWeights, openModelDirectory } from "@speedq/vlm-model"
+import { openModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { Compute } from "../compute/Compute.ts"
 import { ModelUnreadable, modelUnreadable } from "../Errors.ts"
@@ -14,7 +14,7 @@ import { Extensions } from "../extensions/Extensions.ts"
 import { openReferenceModel } from "../reference/openReferenceModel.ts"
 import { detailsDirectory } from "../reference/QuantDetails.ts"
 import { checkpointFiles } from "./checkpointFiles.ts"
-import { type OpenedModel, packedModel, wholeModel } from "./OpenedModel.ts"
+import type { OpenedModel } from "./OpenedModel.ts"
 import { openSourceModel } from "./SourceModel.ts"
 import { owned } from "./stageMemory.ts"
 
@@ -44,17 +44,18 @@ export const openAnsweringModel = Effect.fn("openAnsweringModel")(function* (
     activations = "f32"
   }: { readonly verify?: boolean | undefined; readonly activations?: Activations | undefined } = {}
 ) {
-  const opened = yield* openWeights(path, activations, verify)
-  if (activations === "f32" || opened.storage === "packed") return opened
+  const opened = yield* openWeights(path, verify)
+  if (activations === "f32") return opened
+  if (opened.int8 !== undefined) return { ...opened, weights: opened.int8 } satisfies OpenedModel as OpenedModel
   const reason = `its weights are no codes, and int8 activations are for codes; use its packed export, or activations f32`
   return yield* new ModelUnreadable({ directory: path, reason })
 })
 
-const openWeights = Effect.fnUntraced(function* (path: string, activations: Activations, verify: boolean) {
+const openWeights = Effect.fnUntraced(function* (path: string, verify: boolean) {
   if (verify) yield* verifyExport(path)
   if (detailsDirectory(path) !== undefined) {
-    const { deployed, ...opened } = yield* openReferenceModel(path)
-    return { ...opened, weights: withActivations(opened.weights, deployed.packed, activations) } as OpenedModel
+    const opened: OpenedModel = yield* openReferenceModel(path)
+    return opened
   }
   const { backend } = yield* Compute
   if (isPickled(path)) {
@@ -70,10 +71,7 @@ const openWeights = Effect.fnUntraced(function* (path: string, activations: Acti
       Effect.gen(function* () {
         const { store } = yield* Effect.mapError(Safetensors.openModel(path), unreadable)
         return yield* Effect.try({
-          try: () =>
-            isPackedContainer(store)
-              ? packedModel(readPackedModel(backend, config, store, known), activations)
-              : wholeModel(loadWeights(backend, config, store)),
+          try: () => readModelWeights(backend, config, store, known),
           catch: (error) => (isForeign(error) ? error : unreadable(error))
         })
       })

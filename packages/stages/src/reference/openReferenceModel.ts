@@ -1,7 +1,7 @@
 /** A model quantized by the reference, opened like any other: to be asked, evaluated, or exported again. */
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { type DeployedModel, releasePacked, releaseParameters } from "@speedq/exports"
+import { type DeployedModel, packedModel, releasePacked, releaseParameters } from "@speedq/exports"
 import { Safetensors } from "@speedq/formats"
 import type { Parameters } from "@speedq/tensors"
 import { loadWeights, type ModelDirectory, modelTensors, openModelDirectory } from "@speedq/vlm-model"
@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import { Compute } from "../compute/Compute.ts"
 import { type ModelUnreadable, modelUnreadable } from "../Errors.ts"
 import { firstNames } from "../model/firstNames.ts"
-import { type OpenedModel, packedModel } from "../model/OpenedModel.ts"
+import type { OpenedModel } from "../model/OpenedModel.ts"
 import { owned } from "../model/stageMemory.ts"
 import { using } from "./detailFiles.ts"
 import { loadDetailParameters } from "./loadDetailParameters.ts"
@@ -69,9 +69,8 @@ export const openReferenceModel = Effect.fn("openReferenceModel")(function* (
   const left = new Set(missing.filter((name) => tower[name] === undefined))
   const rest = left.size === 0 ? {} : yield* fromCheckpoint(directory, left, unreadable)
   const model = { packed, others: { ...others, ...tower, ...rest } }
-  const { weights, bytes } = packedModel(model)
   const deployed: DeployedModel = { ...model, restBits: 16, rest: "bf16", release: () => {} }
-  const opened: ReferenceModel = { backend, directory, weights, storage: "packed", bytes, deployed }
+  const opened: ReferenceModel = { backend, directory, ...packedModel(model), deployed }
   return opened
 })
 

@@ -1,10 +1,10 @@
 /** A model that is ready to be asked, out of the blobs of its files. */
-import { packedWeights, readPackedModel, releasePacked, releaseParameters, withActivations } from "@speedq/exports"
+import { readModelWeights } from "@speedq/exports"
 import { provideFiles } from "@speedq/formats/BlobFiles"
 import { openModel } from "@speedq/formats/Safetensors"
-import { isPackedContainer, quantizers } from "@speedq/quantizers"
+import { quantizers } from "@speedq/quantizers"
 import { makeNativeBackend } from "@speedq/tensors"
-import { loadWeights, openModelDirectory, weightsFrom } from "@speedq/vlm-model"
+import { openModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 
 /** Where files of the model are, for all that reads them. */
@@ -44,29 +44,17 @@ export const openBlobs = Effect.fnUntraced(function* (files: Iterable<readonly [
   provideFiles(directory, files)
   const read = yield* openModelDirectory(directory)
   const backend = yield* openBackend
-  const weights = yield* Effect.acquireRelease(
+  const loaded = yield* Effect.acquireRelease(
     Effect.scoped(
       Effect.gen(function* () {
         const { store } = yield* openModel(directory)
         return yield* Effect.try({
-          try: () => {
-            if (!isPackedContainer(store)) {
-              const whole = loadWeights(backend, read.config, store)
-              return { weights: weightsFrom(whole), int8: undefined, release: () => releaseParameters(whole) }
-            }
-            const { packed, others } = readPackedModel(backend, read.config, store, quantizers)
-            const release = () => {
-              releasePacked(packed)
-              releaseParameters(others)
-            }
-            const codes = packedWeights(packed, others)
-            return { weights: codes, int8: withActivations(codes, packed, "int8"), release }
-          },
+          try: () => readModelWeights(backend, read.config, store, quantizers),
           catch: (error) => error as Error
         })
       })
     ),
     ({ release }) => Effect.sync(release)
   )
-  return { backend, directory: read, weights: weights.weights, int8: weights.int8 }
+  return { backend, directory: read, weights: loaded.weights, int8: loaded.int8 }
 })
