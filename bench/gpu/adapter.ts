@@ -6,7 +6,7 @@ import {
   matrixFeatures,
   tellConfiguration
 } from "../../packages/tensors/src/backends/gpujs/webgpu/matrices.ts"
-import { provideWebgpu } from "../../packages/tensors/src/backends/gpujs/webgpu/provideWebgpu.ts"
+import { provideWebgpu } from "../../packages/tensors/src/system/node/webgpu.ts"
 import type { Part } from "./report.ts"
 
 /** The names and numbers of an object whose members are getters of a class. */

@@ -5,7 +5,7 @@ import { defineConfig, type Plugin } from "vite"
 import { contentSecurityPolicy } from "./src/headers.ts"
 
 /** What a browser has not: all that uses it must have been left out. */
-const foreign = /^(node:|koffi$|gpu\.js$|webgpu$|sharp$)/
+const foreign = /^(node:|koffi$|webgpu$|sharp$)/
 
 export const withoutNode = (): Plugin => ({
   name: "without-node",
@@ -51,7 +51,13 @@ export default defineConfig({
   publicDir: fileURLToPath(new URL("./src/page/public", import.meta.url)),
   base: "./",
   plugins: [withoutNode(), withPolicy(), withFileList()],
-  worker: { format: "es", plugins: () => [withoutNode()] },
+  resolve: { alias: { "gpu.js": "gpu.js/dist/gpu-browser.min.js" } },
+  worker: {
+    format: "es",
+    plugins: () => [withoutNode()],
+    // GPU.js reads kernels as the text that they are written in: it stays that text but for white space.
+    rolldownOptions: { output: { minify: { compress: false, mangle: false, codegen: true } } }
+  },
   build: {
     outDir: fileURLToPath(new URL("./dist/page", import.meta.url)),
     emptyOutDir: true,

@@ -12,8 +12,8 @@ import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { deploy, openSource } from "../../exports/test/support/models.ts"
 import { compute } from "../../exports/test/support/ours.ts"
 import { withoutNode } from "../vite.config.ts"
-import { chromium, inChromium, launch } from "./support/browser.ts"
-import type { Logits, LogitsRequest } from "./support/logitsMessages.ts"
+import { chromium, inChromium, launch, withSoftwareGraphics } from "./support/browser.ts"
+import { type Logits, type LogitsRequest, noAdapter } from "./support/logitsMessages.ts"
 import { type Host, host } from "./support/server.ts"
 import { choices, type Site, writeSite } from "./support/site.ts"
 
@@ -40,6 +40,8 @@ describe.skipIf(chromium === undefined)(`logits ${inChromium}`, () => {
       build: {
         outDir: served,
         target: "es2022",
+        // GPU.js reads kernels as the text that they are written in.
+        minify: false,
         assetsInlineLimit: 0,
         rollupOptions: {
           checks: { pluginTimings: false },
@@ -52,7 +54,7 @@ describe.skipIf(chromium === undefined)(`logits ${inChromium}`, () => {
     copyFileSync(file, join(served, picture))
     writeFileSync(join(served, "index.html"), "<!doctype html><title>logits</title>")
     hosts = [await host(served, { headers: true }), await host(served, { headers: false })]
-    browser = await launch()
+    browser = await launch(withSoftwareGraphics)
   }, 120_000)
   afterAll(async () => {
     await browser?.close()
@@ -111,6 +113,17 @@ describe.skipIf(chromium === undefined)(`logits ${inChromium}`, () => {
     },
     60_000
   )
+
+  it("are those of Node but for the order of sums by WebGPU, where the browser has an adapter", async ({ skip }) => {
+    const names = readdirSync(site.packed)
+    const request = { names, picture, question, threads: 1, simd: "relaxed" } as const
+    const theirs = await inPage(hosts[0], { ...request, graphics: true })
+    if (theirs.name === noAdapter) skip("WebGPU has no adapter here, not even SwiftShader")
+    const ours = await inNode("relaxed")
+    assert.match(theirs.name, /^gpujs:webgpu/)
+    assert.deepStrictEqual(theirs.tiles, ours.tiles)
+    for (const [at, value] of ours.logits.entries()) assert.closeTo(theirs.logits[at]!, value, 1e-3, `logit ${at}`)
+  }, 300_000)
 })
 
 /** A worker of a page, as far as it is used here. */

@@ -14,7 +14,7 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playw
 import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
 import { answerTo } from "../../exports/test/support/ours.ts"
 import { axeFile } from "../../pipeline/test/support/chromium.ts"
-import { chromium, inChromium, launch } from "./support/browser.ts"
+import { chromium, inChromium, launch, withSoftwareGraphics } from "./support/browser.ts"
 import { cutWeights } from "./support/cutWeights.ts"
 import { type Host, host } from "./support/server.ts"
 import { type Site, writeSite } from "./support/site.ts"
@@ -131,6 +131,7 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     await load(page)
     assert.isTrue(await value(page, "crossOriginIsolated"))
     assert.match(await threads(page), /^Ready. [2-9] threads/)
+    assert.isFalse(await page.locator("#computer").isVisible())
     assert.strictEqual(await ask(page), expected)
     assert.isAbove(requests.length, 10)
     assert.deepStrictEqual(
@@ -318,6 +319,62 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     assert.isFalse(await page.locator("#seed").isVisible())
     assert.strictEqual(await ask(page), expected)
   })
+
+  it("computes on the graphics processor where that is chosen, by what programs there are, and goes back", async ({
+    skip
+  }) => {
+    const drawn = await launch(withSoftwareGraphics)
+    try {
+      const context = await drawn.newContext({ locale: "en-US" })
+      const page = await context.newPage()
+      const server = await serve()
+      await page.goto(server.url)
+      await page.locator("#load").waitFor()
+      if (!(await page.locator("#computer").isVisible())) skip("WebGPU has no adapter here, not even SwiftShader")
+      assert.strictEqual(await page.locator("#computer").inputValue(), "processor")
+      await page.locator("#computer").selectOption("graphics")
+      await load(page)
+      assert.match(await threads(page), /^Ready. google, swiftshader, /)
+      assert.strictEqual(await ask(page), expected)
+      // It is remembered, also without a network.
+      await context.setOffline(true)
+      await page.reload()
+      await isOpen(page)
+      assert.match(await threads(page), /^Ready. google, swiftshader, /)
+      await page.locator("#computer").selectOption("processor")
+      await page.locator("#status", { hasText: /^Ready. [2-9] threads/ }).waitFor()
+      assert.strictEqual(await page.locator("#log article").count(), 0)
+      assert.strictEqual(await ask(page), expected)
+    } finally {
+      await drawn.close()
+    }
+  }, 300_000)
+
+  it("says where the graphics processor does not run the model, and loads it on the processor then", async ({
+    skip
+  }) => {
+    const own = copy("no-graphics")
+    const assets = join(own, "assets")
+    for (const name of readdirSync(assets)) if (name.startsWith("gpu-browser")) rmSync(join(assets, name))
+    const drawn = await launch(withSoftwareGraphics)
+    try {
+      const page = await (await drawn.newContext({ locale: "en-US", serviceWorkers: "block" })).newPage()
+      await page.goto((await serve(own)).url)
+      await page.locator("#load").waitFor()
+      if (!(await page.locator("#computer").isVisible())) skip("WebGPU has no adapter here, not even SwiftShader")
+      await page.locator("#computer").selectOption("graphics")
+      await page.locator("#load").click()
+      assert.match(
+        await problem(page),
+        /graphics processor does not run the model.*GraphicsUnavailable.*gpu.js did not/
+      )
+      await page.locator("#computer").selectOption("processor")
+      await load(page)
+      assert.strictEqual(await ask(page), expected)
+    } finally {
+      await drawn.close()
+    }
+  }, 300_000)
 
   it("tells of an answer of one token how long it took", async () => {
     const { page } = await visit(await serve())

@@ -3,8 +3,11 @@ import { isInstalled, peerVersions } from "#system/packages"
 
 export type OptionalPackage = "gpu.js" | "koffi" | "webgpu"
 
-/** The package with the versions that this one is made for and tested with. */
-const versioned = (name: OptionalPackage): string => `${name}@${peerVersions()[name]}`
+/** The package with the versions that this one is made for and tested with, where they are known. */
+const versioned = (name: OptionalPackage): string => {
+  const versions = peerVersions()[name]
+  return versions === undefined ? name : `${name}@${versions}`
+}
 
 export const installCommand = (name: OptionalPackage): string => `npm install ${versioned(name)}`
 

@@ -87,3 +87,12 @@ export class PictureUnreadable extends Schema.TaggedError<PictureUnreadable>()("
     return `${this.name}: ${this.reason}`
   }
 }
+
+/** WebGPU does not run here, or not the model. */
+export class GraphicsUnavailable extends Schema.TaggedError<GraphicsUnavailable>()("GraphicsUnavailable", {
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `the graphics processor cannot be used: ${this.reason}`
+  }
+}

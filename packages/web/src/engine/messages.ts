@@ -25,9 +25,28 @@ export interface Sampling {
   readonly seed: number
 }
 
+export type Computer = "processor" | "graphics"
+
+/** What a model that is open computes on. */
+export type ComputingPlace =
+  | { readonly computer: "processor"; readonly threads: number }
+  | { readonly computer: "graphics"; readonly adapter: string }
+
+/** A graphics processor that WebGPU finds; a program in place of one is `software`. */
+export interface Graphics {
+  readonly name: string
+  readonly software: boolean
+}
+
 export type Request =
   | { readonly kind: "look"; readonly page: string; readonly folder: string }
-  | { readonly kind: "open"; readonly page: string; readonly source: ModelSource; readonly keep: boolean }
+  | {
+      readonly kind: "open"
+      readonly page: string
+      readonly source: ModelSource
+      readonly keep: boolean
+      readonly computer: Computer
+    }
   | { readonly kind: "forget"; readonly page: string }
   | { readonly kind: "picture"; readonly id: number; readonly name: string; readonly blob: Blob }
   | { readonly kind: "removePicture"; readonly id: number }
@@ -61,8 +80,7 @@ interface Found {
 
 export interface Opened {
   readonly name: string
-  readonly threads: number
-  readonly build: string
+  readonly place: ComputingPlace
   /** Bytes of its weights in memory. */
   readonly weightBytes: number
   readonly isKept: boolean
@@ -92,7 +110,12 @@ interface Answered {
 }
 
 export type Event =
-  | { readonly kind: "found"; readonly site: Found | undefined; readonly kept: Found | undefined }
+  | {
+      readonly kind: "found"
+      readonly site: Found | undefined
+      readonly kept: Found | undefined
+      readonly graphics: Graphics | undefined
+    }
   | { readonly kind: "loading"; readonly file: string; readonly done: number; readonly total: number }
   | { readonly kind: "opened"; readonly model: Opened }
   /** The opening was stopped; what has come of the model by then is kept where a model was to be kept. */

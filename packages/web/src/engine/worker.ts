@@ -1,5 +1,5 @@
 /** The engine: a worker that keeps models, opens one, and answers about pictures. One request at a time, but for what stops it. */
-import { Random } from "@speedq/tensors"
+import { findAdapter, Random } from "@speedq/tensors"
 import { greedy, imageTiles, makeConversation, nucleus, type Sampler, type Tiles } from "@speedq/vlm-model"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -63,7 +63,8 @@ const look = Effect.fnUntraced(function* (page: string, folder: string) {
   const store = yield* optionalStore
   const index = yield* Effect.orElseSucceed(siteIndex(page, folder, store), () => undefined)
   const files = store && (yield* store.readIndex(keys(page).files))
-  tell({ kind: "found", site: yield* found(index, store), kept: yield* found(files, store) })
+  const graphics = yield* Effect.promise(findAdapter)
+  tell({ kind: "found", site: yield* found(index, store), kept: yield* found(files, store), graphics })
 })
 
 const noModel = (reason: string) => new NotAModel({ files: [], reason })
@@ -156,11 +157,13 @@ const closeSession = Effect.suspend(() => {
 })
 
 /** Weights are read at one go: a stop that comes meanwhile is heard in the pause after them. */
-const openSession = Effect.fnUntraced(function* (page: string, source: ModelSource, keep: boolean) {
+const openSession = Effect.fnUntraced(function* ({ page, source, keep, computer }: Request & { kind: "open" }) {
   const { index, files, opened, refused } = yield* collect(page, source, keep)
   const scope = yield* Scope.make()
   return yield* Effect.uninterruptibleMask((restore) =>
-    restore(Scope.provide(openBlobs(files), scope).pipe(Effect.tap(Effect.sleep(1)), Effect.tap(opened))).pipe(
+    restore(
+      Scope.provide(openBlobs(files, computer), scope).pipe(Effect.tap(Effect.sleep(1)), Effect.tap(opened))
+    ).pipe(
       Effect.onError(() => Effect.andThen(Scope.close(scope, Exit.void), refused)),
       Effect.map((model) => beginSession(index, model, scope, keep || source.kind === "kept"))
     )
@@ -180,13 +183,11 @@ const beginSession = ({ name }: ModelIndex, model: Model, scope: Scope.Closeable
     used = weights
   }
   session = { scope, model, conversation, use }
-  const { description } = model.backend
   tell({
     kind: "opened",
     model: {
       name,
-      threads: description.threads,
-      build: description.simd,
+      place: model.place,
       weightBytes: model.backend.usage().bytes,
       isKept,
       hasCodes: model.int8 !== undefined
@@ -196,7 +197,7 @@ const beginSession = ({ name }: ModelIndex, model: Model, scope: Scope.Closeable
 
 const open = Effect.fnUntraced(function* (request: Request & { kind: "open" }) {
   yield* closeSession
-  const exit = yield* untilStopped(request, openSession(request.page, request.source, request.keep))
+  const exit = yield* untilStopped(request, openSession(request))
   if (wasStopped(exit)) tell({ kind: "notOpened" })
   else yield* exit
 })

@@ -1,27 +1,12 @@
 /** The language of the page: as it was chosen, else the browser's. */
 import { element } from "./elements.ts"
+import { remember, remembered } from "./remembered.ts"
 import { type Language, type PlainWord, words } from "./words.ts"
 
 const key = "speedq-language"
 
-/** What was chosen before; nothing where the browser keeps nothing for the page, and raises an error instead. */
-const remembered = (): string | null => {
-  try {
-    return localStorage.getItem(key)
-  } catch {
-    return null
-  }
-}
-const remember = (chosen: Language): void => {
-  try {
-    localStorage.setItem(key, chosen)
-  } catch {
-    // It holds until the page is left.
-  }
-}
-
 const first = (): Language => {
-  const chosen = remembered()
+  const chosen = remembered(key)
   if (chosen === "en" || chosen === "zh") return chosen
   return navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en"
 }
@@ -48,6 +33,6 @@ export const writeTexts = (): void => {
 
 export const changeLanguage = (): void => {
   current = current === "zh" ? "en" : "zh"
-  remember(current)
+  remember(key, current)
   writeTexts()
 }

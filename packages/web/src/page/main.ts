@@ -1,6 +1,8 @@
 /** The page: opens a model, asks it about pictures, shows what it answers. */
-import type { ChosenFile, Event, ModelSource, Opened, Sampling, Told } from "../engine/messages.ts"
+import type { ChosenFile, Event, ModelSource, Opened, Told } from "../engine/messages.ts"
+import { numberIn, sampling, taken } from "./answerOptions.ts"
 import { takePicture } from "./camera.ts"
+import { computer, listenToComputer, showComputers } from "./computer.ts"
 import { addAnswer, addQuestion, clearLog } from "./conversationLog.ts"
 import { chosenFiles, droppedFiles, isPicture } from "./droppedFiles.ts"
 import { element, formatBytes, show } from "./elements.ts"
@@ -61,6 +63,7 @@ const update = (): void => {
   }
   for (const id of ["choose-folder", "choose-files"]) element<HTMLButtonElement>(id).disabled = isBusy
   element<HTMLButtonElement>("cancel-opening").disabled = state.isCanceling
+  showComputers(found?.graphics, !isBusy && answer === undefined)
   element("model-name").textContent = model?.name ?? ""
   document.title = model === undefined ? "SPEED-Q" : `${model.name} · SPEED-Q`
   show("send", answer === undefined)
@@ -82,13 +85,31 @@ const openModel = (source: ModelSource, isKept = keep()): void => {
   element("progress-text").textContent = say().opening
   update()
   if (hadFocus) element("cancel-opening").focus()
-  engine({ kind: "open", page, source, keep: isKept })
+  engine({ kind: "open", page, source, keep: isKept, computer: computer(state.found?.graphics) })
+}
+
+/** Shows nothing of a model any more. */
+const leaveModel = (): void => {
+  state.model = undefined
+  clearLog()
+  for (const item of takePictures().items) item.remove()
+}
+
+/** The model that is open, on what is chosen now. */
+const openAgain = (): void => {
+  const { model, source } = state
+  if (model === undefined || source === undefined) return
+  leaveModel()
+  openModel(source, model.isKept)
 }
 
 const openingEnded = (): void => {
   state.isBusy = false
   state.isCanceling = false
 }
+
+const placeOf = ({ place }: Opened): string =>
+  place.computer === "graphics" ? place.adapter : say().threads(place.threads)
 
 // What the engine says
 
@@ -117,7 +138,7 @@ const hear = (event: Event): void => {
       state.model = event.model
       openingEnded()
       update()
-      setStatus(say().ready(event.model.threads, formatBytes(event.model.weightBytes)))
+      setStatus(say().ready(placeOf(event.model), formatBytes(event.model.weightBytes)))
       element("question").focus()
       return
     }
@@ -128,11 +149,7 @@ const hear = (event: Event): void => {
       engine({ kind: "look", page, folder })
       return
     case "forgotten": {
-      state.model = undefined
-      clearLog()
-      takePictures().items.forEach((item) => {
-        item.remove()
-      })
+      leaveModel()
       engine({ kind: "look", page, folder })
       update()
       element("choose-folder").focus()
@@ -209,25 +226,6 @@ const ask = (): void => {
   engine({ kind: "ask", question, pictures: ids, maxNewTokens: taken("longest"), activations, sampling: sampling() })
 }
 
-/** The number in a field within its limits, whole where its steps are; what it was at first where there is none. */
-const numberIn = (id: string): number => {
-  const { valueAsNumber, defaultValue, min, max, step } = element<HTMLInputElement>(id)
-  const wanted = Number.isNaN(valueAsNumber) ? Number(defaultValue) : valueAsNumber
-  const within = Math.min(Number(max), Math.max(Number(min), wanted))
-  return step.includes(".") ? within : Math.floor(within)
-}
-
-/** The number of a field, written back as it is taken. */
-const taken = (id: string): number => {
-  element<HTMLInputElement>(id).valueAsNumber = numberIn(id)
-  return numberIn(id)
-}
-
-const sampling = (): Sampling | undefined => {
-  const temperature = taken("temperature")
-  return temperature === 0 ? undefined : { temperature, topP: taken("top-p"), seed: taken("seed") }
-}
-
 const pictures = (files: readonly { readonly path: string; readonly blob: Blob }[]): void => {
   clearProblem()
   for (const { path, blob } of files) {
@@ -268,6 +266,7 @@ const takeFiles = (files: readonly ChosenFile[]): void => {
 }
 
 const listen = (): void => {
+  listenToComputer(openAgain)
   element("language").onclick = () => {
     changeLanguage()
     update()

@@ -15,6 +15,7 @@ type Kind =
   | "camera"
   | "long"
   | "engine"
+  | "graphics"
   | "unknown"
 
 const kinds: { readonly [tag: string]: Kind | undefined } = {
@@ -44,7 +45,10 @@ const kinds: { readonly [tag: string]: Kind | undefined } = {
   PictureTooLarge: "largePicture",
   CameraUnavailable: "camera",
   PromptTooLong: "long",
-  BackendUnavailable: "engine"
+  BackendUnavailable: "engine",
+  GraphicsUnavailable: "graphics",
+  DeviceLost: "graphics",
+  KernelFailure: "graphics"
 }
 
 const texts: { readonly [L in Language]: { readonly [K in Kind]: string } } = {
@@ -63,6 +67,7 @@ const texts: { readonly [L in Language]: { readonly [K in Kind]: string } } = {
     camera: "The camera cannot be used: there is none, or the page may not use it.",
     long: "The question, its pictures and the conversation before them are longer than the model can read. Ask a shorter one, take fewer pictures, or begin a new conversation.",
     engine: "This browser is too old to run the model: it has no WebAssembly SIMD.",
+    graphics: "The graphics processor does not run the model, or was taken away. Load it to compute on the processor.",
     unknown: "Something went wrong that should not."
   },
   zh: {
@@ -78,6 +83,7 @@ const texts: { readonly [L in Language]: { readonly [K in Kind]: string } } = {
     camera: "无法使用相机：没有相机，或者本页没有使用权限。",
     long: "问题、图片和之前的对话加在一起超过了模型能阅读的长度。请缩短问题、减少图片，或者开始新的对话。",
     engine: "此浏览器太旧，无法运行模型：没有 WebAssembly SIMD。",
+    graphics: "图形处理器无法运行模型，或者已不可用。请选择用处理器计算，再加载模型。",
     unknown: "出现了不该出现的错误。"
   }
 }

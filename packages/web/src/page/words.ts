@@ -30,6 +30,11 @@ const english = {
   temperature: "Temperature; 0 takes the likeliest words",
   topP: "Share of the likeliest words (top-p)",
   seed: "Seed",
+  computesOn: "Computes on",
+  processor: "the processor",
+  graphics: (name: string, software: boolean) =>
+    `the graphics processor: ${name}${software ? " (a program, slower than the processor)" : ""}`,
+  threads: (threads: number) => (threads === 1 ? "1 thread" : `${threads} threads`),
   stopping: "Stopping",
   notAsked: "There is no answer yet; the question is back in its field.",
   noPictures: (names: string) =>
@@ -44,8 +49,7 @@ const english = {
   tile: (at: number, of: number) => `Tile ${at} of ${of}`,
   tileStep: (at: number, of: number) => `Looking at tile ${at} of ${of}`,
   readStep: (tokens: number) => `Reading ${tokens} tokens`,
-  ready: (threads: number, memory: string) =>
-    `Ready. ${threads === 1 ? "1 thread" : `${threads} threads`}, ${memory} of weights.`,
+  ready: (place: string, memory: string) => `Ready. ${place}, ${memory} of weights.`,
   answered: (tokens: number, rate: string | undefined, wait: string, memory: string) =>
     `${tokens === 1 ? "1 token" : `${tokens} tokens`}${rate === undefined ? "" : `, ${rate} tokens per second`} after ${wait} s; ${memory} of memory.`,
   empty: "(no answer)",
@@ -85,6 +89,10 @@ const chinese: Words = {
   temperature: "温度；0 表示总取最可能的词",
   topP: "最可能的词所占的份额（top-p）",
   seed: "种子",
+  computesOn: "计算设备",
+  processor: "处理器",
+  graphics: (name, software) => `图形处理器：${name}${software ? "（软件模拟，比处理器慢）" : ""}`,
+  threads: (threads) => `${threads} 个线程`,
   stopping: "正在停止",
   notAsked: "还没有回答；问题已放回输入框。",
   noPictures: (names) => `${names}：不是图片。对话只接受图片；要打开别的模型，请先删除当前模型。`,
@@ -98,7 +106,7 @@ const chinese: Words = {
   tile: (at, of) => `第 ${at} 个图块，共 ${of} 个`,
   tileStep: (at, of) => `正在看第 ${at} 个图块，共 ${of} 个`,
   readStep: (tokens) => `正在阅读 ${tokens} 个词元`,
-  ready: (threads, memory) => `就绪。${threads} 个线程，权重 ${memory}。`,
+  ready: (place, memory) => `就绪。${place}，权重 ${memory}。`,
   answered: (tokens, rate, wait, memory) =>
     `${tokens} 个词元，等待 ${wait} 秒${rate === undefined ? "" : `后每秒 ${rate} 个`}；内存 ${memory}。`,
   empty: "（没有回答）",

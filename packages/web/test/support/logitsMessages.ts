@@ -6,7 +6,12 @@ export interface LogitsRequest {
   readonly question: string
   readonly threads: number
   readonly simd: "relaxed" | "plain"
+  /** Computes by WebGPU instead. */
+  readonly graphics?: boolean
 }
+
+/** The name of the backend where WebGPU finds none. */
+export const noAdapter = "no adapter"
 
 export interface Logits {
   readonly tiles: number[]

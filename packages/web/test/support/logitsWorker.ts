@@ -3,19 +3,22 @@ import { packedWeights, readPackedModel } from "@speedq/exports"
 import { provideFiles } from "@speedq/formats/BlobFiles"
 import { openModelSync } from "@speedq/formats/Safetensors"
 import { quantizers } from "@speedq/quantizers"
-import { makeNativeBackend } from "@speedq/tensors"
+import { findAdapter, makeGpujsBackend, makeNativeBackend } from "@speedq/tensors"
 import { imageTiles, openModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import { compute } from "../../../exports/test/support/ours.ts"
 import { decodePicture } from "../../src/engine/picture/decodePicture.ts"
-import type { Logits, LogitsRequest } from "./logitsMessages.ts"
+import { type Logits, type LogitsRequest, noAdapter } from "./logitsMessages.ts"
 
 const blobOf = async (path: string): Promise<Blob> => (await fetch(path)).blob()
 
-const answer = async ({ names, picture, question, threads, simd }: LogitsRequest): Promise<Logits> => {
+const answer = async ({ names, picture, question, threads, simd, graphics }: LogitsRequest): Promise<Logits> => {
+  if (graphics && (await findAdapter()) === undefined) return { tiles: [], logits: [], name: noAdapter }
   provideFiles("model", await Promise.all(names.map(async (name) => [name, await blobOf(`/model/${name}`)] as const)))
   const directory = await Effect.runPromise(openModelDirectory("model"))
-  const backend = await makeNativeBackend({ threads, simd, blas: "none" })
+  const backend = graphics
+    ? await makeGpujsBackend({ mode: "webgpu" })
+    : await makeNativeBackend({ threads, simd, blas: "none" })
   const { packed, others } = readPackedModel(backend, directory.config, openModelSync("model"), quantizers)
   const pixels = await Effect.runPromise(decodePicture(picture, await blobOf(`/${picture}`)))
   const tiles = imageTiles(pixels, directory.image)

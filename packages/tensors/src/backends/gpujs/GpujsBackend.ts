@@ -1,4 +1,5 @@
 /** The GPU.js backend: every kernel of the list in one of GPU.js's modes. */
+import { prepareMagnitude } from "#system/wasmFiles"
 import type { Backend } from "../../core/Backend.ts"
 import { importGpujs } from "../optionalPackages.ts"
 import type { GpujsMode } from "./Device.ts"
@@ -34,6 +35,7 @@ export const makeGpujsBackend = async ({
   memory
 }: GpujsOptions): Promise<Backend> => {
   const { GPU } = await importGpujs(`gpujs:${mode}`)
+  await prepareMagnitude()
   switch (mode) {
     case "webgpu":
     case "webgpu+f16":

@@ -3,9 +3,9 @@
 /** Test runners call an imported function as `(0, module.name)(...)`; in a program its name is all there is. */
 const importedCall = /\(0,\s*[\w$.]+\.([\w$]+)\)\s*\(/g
 
-/** Source text of a flat function. */
+/** Source text of a flat function. Bundlers tell names apart by $, which WGSL and GLSL do not take in names. */
 export const functionText = (fn: (this: never, ...parameters: never[]) => number): string =>
-  Function.prototype.toString.call(fn).replace(importedCall, "$1(")
+  Function.prototype.toString.call(fn).replace(importedCall, "$1(").replaceAll("$", "_")
 
 /** The text with `this.constants.name` turned into more parameters, in the order of `names`. */
 export const withParameters = (text: string, names: readonly string[]): string => {

@@ -23,14 +23,20 @@ const read = async (name: keyof typeof urls): Promise<Uint8Array> => {
 
 let magnitude: Uint8Array | undefined
 
-/** The kernels of a build; what is wanted at once later comes with them. */
-export const readKernels = async (build: "relaxed" | "plain"): Promise<Uint8Array> => {
+/** Fetches what is wanted at once later: every backend does so as it starts. */
+export const prepareMagnitude = async (): Promise<void> => {
   magnitude ??= await read("magnitude")
+}
+
+/** The kernels of a build. */
+export const readKernels = async (build: "relaxed" | "plain"): Promise<Uint8Array> => {
+  await prepareMagnitude()
   return read(build)
 }
 
-/** Raises BackendUnavailable before a native backend has been started: a page fetches nothing at once. */
+/** Raises BackendUnavailable before a backend has been started: a page fetches nothing at once. */
 export const readMagnitude = (): Uint8Array => {
-  if (magnitude === undefined) throw new BackendUnavailable("native", "start it before tensors are read from files")
+  if (magnitude === undefined)
+    throw new BackendUnavailable("native", "start a backend before tensors are read from files")
   return magnitude
 }

@@ -17,3 +17,6 @@ export const readKernels = async (build: "relaxed" | "plain"): Promise<Uint8Arra
 
 /** The search for the largest magnitude, which is wanted at once. */
 export const readMagnitude = (): Uint8Array => read("magnitude")
+
+/** Nothing is to be fetched before `readMagnitude`. */
+export const prepareMagnitude = async (): Promise<void> => {}

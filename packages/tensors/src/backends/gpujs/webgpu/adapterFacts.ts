@@ -1,4 +1,5 @@
 /** What is known of an adapter: its class, on which the same work gives the same bits, and how it is named. */
+import { platform as ownPlatform } from "#system/machine"
 
 export interface AdapterFacts {
   /** As WebGPU says them; empty where it does not. */
@@ -22,7 +23,7 @@ type Info = Pick<GPUAdapterInfo, "vendor" | "architecture" | "device" | "descrip
 /** `byDawn`: whether it comes from the Dawn that this package starts. */
 export const adapterFacts = (
   { vendor, architecture, device, description, isFallbackAdapter }: Info,
-  { byDawn, platform = process.platform }: { readonly byDawn: boolean; readonly platform?: string }
+  { byDawn, platform = ownPlatform }: { readonly byDawn: boolean; readonly platform?: string }
 ): AdapterFacts => ({
   vendor,
   architecture,

@@ -1,7 +1,6 @@
 /** How much memory an adapter has. WebGPU does not say it, so its driver is asked, on systems where it answers; nothing is guessed. */
-import { execFile } from "node:child_process"
-import { readdirSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+import { askAmdgpu, askNvidia } from "#system/graphicsMemory"
+import { platform } from "#system/machine"
 import type { DeviceMemory } from "../../../core/Backend.ts"
 import type { AdapterFacts } from "./adapterFacts.ts"
 
@@ -22,35 +21,7 @@ export interface MemorySources {
   readonly amdgpu: () => readonly { readonly total: number; readonly used: number }[]
 }
 
-/** Milliseconds that nvidia-smi may take; a driver that is not kept loaded takes seconds. */
-const patience = 10_000
-
-const askNvidia = () =>
-  new Promise<string | undefined>((resolve) => {
-    const query = ["--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
-    execFile("nvidia-smi", query, { timeout: patience }, (error, stdout) => resolve(error ? undefined : stdout))
-  })
-
-const drm = "/sys/class/drm"
-
-const askAmdgpu = () => {
-  try {
-    return readdirSync(drm)
-      .filter((name) => /^card\d+$/.test(name))
-      .flatMap((name) => {
-        const number = (file: string) => Number(readFileSync(join(drm, name, "device", file), "utf8"))
-        try {
-          return [{ total: number("mem_info_vram_total"), used: number("mem_info_vram_used") }]
-        } catch {
-          return [] // a card of another driver
-        }
-      })
-  } catch {
-    return []
-  }
-}
-
-const systemSources: MemorySources = { platform: process.platform, nvidiaSmi: askNvidia, amdgpu: askAmdgpu }
+const systemSources: MemorySources = { platform, nvidiaSmi: askNvidia, amdgpu: askAmdgpu }
 
 /** As WebGPU writes names: "NVIDIA H200" is "nvidia-h200". */
 const written = (name: string): string =>

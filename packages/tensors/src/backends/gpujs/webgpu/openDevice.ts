@@ -1,4 +1,5 @@
 /** The GPU itself: an adapter, and a device with all that it offers. */
+import { isOwnDawn, provideWebgpu } from "#system/webgpu"
 import { BackendUnavailable } from "../../../core/Errors.ts"
 import { type AdapterFacts, adapterFacts, adapterName } from "./adapterFacts.ts"
 import {
@@ -9,7 +10,6 @@ import {
   matricesOf,
   matrixFeatures
 } from "./matrices.ts"
-import { isOwnDawn, provideWebgpu } from "./provideWebgpu.ts"
 import { type DeviceWatch, watchDevice } from "./watchDevice.ts"
 
 export interface DeviceOptions {
@@ -32,6 +32,22 @@ export interface OpenedDevice extends DeviceWatch {
 /** What the spec promises everywhere is little: a binding of 128 MiB, 8 storage buffers. A device has it only where asked. */
 const wanted = ["maxStorageBufferBindingSize", "maxBufferSize", "maxStorageBuffersPerShaderStage"] as const
 
+const request = (gpu: GPU): Promise<GPUAdapter | null> => gpu.requestAdapter().catch(() => null)
+
+/** The adapter that `gpujs:webgpu` would compute on: its class in words, and whether it is a program. Undefined where there is none. */
+export const findAdapter = async (): Promise<{ readonly name: string; readonly software: boolean } | undefined> => {
+  try {
+    const gpu = await provideWebgpu("gpujs:webgpu", false)
+    const adapter = await request(gpu)
+    if (adapter === null) return undefined
+    const facts = adapterFacts(adapter.info, { byDawn: isOwnDawn(gpu) })
+    return { name: adapterName(facts), software: facts.software }
+  } catch (error) {
+    if (error instanceof BackendUnavailable) return undefined
+    throw error
+  }
+}
+
 /**
  * Raises BackendUnavailable when Dawn or an adapter is missing, when it is a program rather than a GPU and `software` is false, or when
  * it lacks the matrices that the mode asks for.
@@ -39,7 +55,7 @@ const wanted = ["maxStorageBufferBindingSize", "maxBufferSize", "maxStorageBuffe
 export const openDevice = async ({ mode: asked, software }: DeviceOptions): Promise<OpenedDevice> => {
   const mode = `gpujs:${asked}`
   const gpu = await provideWebgpu(mode, isMatrixMode(asked))
-  const adapter = await gpu.requestAdapter().catch(() => null)
+  const adapter = await request(gpu)
   if (adapter === null) {
     throw new BackendUnavailable(
       mode,

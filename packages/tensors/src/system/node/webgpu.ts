@@ -1,7 +1,8 @@
 /** WebGPU: that of the runtime, in `navigator.gpu`, or Dawn, which is put there because GPU.js looks for it. */
-import { BackendUnavailable } from "../../../core/Errors.ts"
-import { hasKoffi } from "../../installedPackages.ts"
-import { importWebgpu, requireKoffi } from "../../optionalPackages.ts"
+
+import { hasKoffi } from "../../backends/installedPackages.ts"
+import { importWebgpu, requireKoffi } from "../../backends/optionalPackages.ts"
+import { BackendUnavailable } from "../../core/Errors.ts"
 
 /** Dawn crashes when the object behind its adapters is collected while they live: it stays reachable from here. */
 let provided: GPU | undefined
