@@ -11,7 +11,6 @@ import type { Matrices } from "../../src/backends/gpujs/webgpu/matrices.ts"
 import { type MatrixTile, matrixLaunches } from "../../src/backends/gpujs/webgpu/matrixProducts.ts"
 import type { Product } from "../../src/backends/gpujs/webgpu/Product.ts"
 import { leastOfMatrices, productLaunches } from "../../src/backends/gpujs/webgpu/products.ts"
-import { provideWebgpu } from "../../src/system/node/webgpu.ts"
 import type { WgslLaunch, WgslProgram } from "../../src/backends/gpujs/webgpu/WebgpuBody.ts"
 import { watchDevice } from "../../src/backends/gpujs/webgpu/watchDevice.ts"
 import { makeWebgpuDevice } from "../../src/backends/gpujs/webgpu/webgpuDevice.ts"
@@ -31,6 +30,7 @@ import {
   toFloat16,
   zeros
 } from "../../src/index.ts"
+import { provideWebgpu } from "../../src/system/node/webgpu.ts"
 import { matrixProduct } from "./matrixModel.ts"
 import { openNullDevice, useNullGpu } from "./nullDevice.ts"
 
