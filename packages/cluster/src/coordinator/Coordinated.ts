@@ -1,0 +1,9 @@
+/** The run that is coordinated. */
+import type { Identity } from "../identity/Identity.ts"
+
+export interface Coordinated {
+  /** As the command line has it. */
+  readonly cluster: string
+  readonly run: string
+  readonly identity: Identity
+}
