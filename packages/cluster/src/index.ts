@@ -1,5 +1,11 @@
 /** One recipe over several processes and machines, to the same bits: a coordinator and its runners. */
-export { RunnerIsRefused, RunnersChanged, ShardComputedHere } from "./coordinator/clusterEvents.ts"
+export {
+  RunnerIsRefused,
+  RunnersChanged,
+  UnitComputed,
+  UnitComputedHere,
+  UnitHandedOut
+} from "./coordinator/clusterEvents.ts"
 export { coordinating } from "./coordinator/coordinate.ts"
 export { ClusterUnavailable, RunnerRefused, UnitFailed } from "./Errors.ts"
 export { Identity } from "./identity/Identity.ts"

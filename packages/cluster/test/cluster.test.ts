@@ -62,7 +62,7 @@ describe("on native", () => {
     const directory = place(`with-${count}`)
     const output = await finishedRun(directory, recipe, "native", cluster)
     assert.deepStrictEqual(madeBy(directory), alone)
-    assert.notInclude(output, "ShardComputedHere")
+    assert.notInclude(output, "UnitComputedHere")
     assert.strictEqual(runnersOf(directory).here, 0)
     assert.strictEqual(unitsOf(directory).length, count, output)
     // A step of train-projector and three of qat, in three shards each.

@@ -1,19 +1,34 @@
-/** Names of what processes hand to each other: what belongs to a step goes with it, also what was only begun. */
+/** Names of what processes hand to each other: what belongs to a batch goes with it, also what was only begun. */
+import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
-import { isOfOtherStep, parametersName, sumsName } from "../src/units/exchange.ts"
+import { batchPrefix, exchangedFiles, fileName, isOfOtherBatch } from "../src/units/exchange.ts"
 
 const key = "0123456789abcdef"
-const other = "fedcba9876543210"
+const step = (number: number) => `step-${String(number).padStart(8, "0")}`
+const prefix = batchPrefix(key, step(4))
 
-describe("isOfOtherStep", () => {
+describe("isOfOtherBatch", () => {
   it("is true of whole and begun files of other steps and stages, and of no other file", () => {
-    for (const name of [parametersName(key, 4), sumsName({ key, step: 4, shard: 2 }, "host 1")]) {
+    for (const name of [fileName(prefix, "parameters"), fileName(prefix, "shard-0002", "host 1", "sums")]) {
       for (const file of [name, `.${name}.4711-0-12.tmp`]) {
-        assert.isFalse(isOfOtherStep(file, key, 4), file)
-        assert.isTrue(isOfOtherStep(file, key, 5), file)
-        assert.isTrue(isOfOtherStep(file, other, 4), file)
+        assert.isFalse(isOfOtherBatch(file, prefix), file)
+        assert.isTrue(isOfOtherBatch(file, batchPrefix(key, step(5))), file)
+        assert.isTrue(isOfOtherBatch(file, batchPrefix("fedcba9876543210", step(4))), file)
+        assert.isTrue(isOfOtherBatch(file), file)
       }
     }
-    assert.isFalse(isOfOtherStep("runners.json", key, 4))
+    assert.isFalse(isOfOtherBatch("runners.json", prefix))
+    assert.isFalse(isOfOtherBatch("runners.json"))
+  })
+})
+
+describe("exchangedFiles", () => {
+  const pathOf = (file: string) =>
+    Effect.runPromise(Effect.flip(exchangedFiles("/runs/mine", prefix).pathOf({ file, bytes: 1, sha256: "" })))
+
+  it("leads to no other folder, whatever a message says", async () => {
+    for (const file of ["../../run.json", "/etc/passwd", "", ".hidden", "a/b"]) {
+      assert.match((await pathOf(file)).message, /is no name of an exchanged file/)
+    }
   })
 })

@@ -7,12 +7,15 @@ export {
   isAblation,
   type Variant
 } from "./ablation/Ablation.ts"
+export { type CellInput, cellUnit } from "./ablation/cells.ts"
 export { distinctStages } from "./ablation/distinctStages.ts"
 export type { Measure, Scored } from "./ablation/measures.ts"
-export { type Judgement, runAblation, runPlace, type VariantResults } from "./ablation/runAblation.ts"
+export { type Judgement, runAblation, type VariantResults } from "./ablation/runAblation.ts"
+export { runPlace } from "./ablation/runPlace.ts"
 export { OtherRuns } from "./checkpoints/Checkpoints.ts"
 export { readManifest } from "./checkpoints/StageManifest.ts"
 export { FileRecord, openSaved, verifyFile, writeSaved } from "./checkpoints/savedFile.ts"
+export { heldElsewhere } from "./directory/heldElsewhere.ts"
 export { directoryName } from "./directory/Name.ts"
 export {
   RunDirectory,
@@ -45,6 +48,7 @@ export { eventsOf, type LoggedEvent, lastOf, readEvents } from "./events/readEve
 export * as RunEvents from "./events/runEvents.ts"
 export type { Output } from "./events/sinks/Output.ts"
 export { hasColors, isTerminal } from "./events/sinks/Output.ts"
+export { Records, recordSinks } from "./events/sinks/records.ts"
 export * as Sinks from "./events/sinks/Sinks.ts"
 export { madeDirectory, readingFault, storageFailed, unlessDamaged, whileDoing, whileStoring } from "./files/storage.ts"
 export { jsonOrText } from "./json/jsonOrText.ts"
@@ -52,7 +56,7 @@ export { Build } from "./machine/Build.ts"
 export { Machine, recipeModule, runCommand, Surroundings } from "./machine/Machine.ts"
 export { monotonicMillis } from "./machine/monotonic.ts"
 export { TensorMemory } from "./machine/TensorMemory.ts"
-export { type RunnerShare, type RunnerTable, writeRunners } from "./overview/runnerTable.ts"
+export { type RunnerShare, type RunnerTable, readRunners, writeRunners } from "./overview/runnerTable.ts"
 export { runReport } from "./overview/runReport.ts"
 export { runsBelow } from "./overview/runsBelow.ts"
 export { type RunStatus, type StageStatus, status } from "./overview/status.ts"
@@ -75,6 +79,7 @@ export { failingWithRaised, isRaised } from "./run/raised.ts"
 export { InterruptionFailure, runMain, withoutMain } from "./run/runMain.ts"
 export { stageSeed } from "./run/runStage.ts"
 export { type Meaning, StageArithmetic } from "./run/StageArithmetic.ts"
+export { whenUnlocked } from "./run/whenUnlocked.ts"
 export { Compat, Count, CountOrNone, Positive, Rate, Share } from "./settings/options.ts"
 export { RecipeSettings, SavePolicy } from "./settings/RecipeSettings.ts"
 export * as Artefact from "./stage/Artefact.ts"
@@ -82,3 +87,14 @@ export * as Codec from "./stage/Codec.ts"
 export * as Forecast from "./stage/Forecast.ts"
 export * as Stage from "./stage/Stage.ts"
 export { formatBytes, formatCount, formatDuration, formatNumber, formatTime } from "./text/format.ts"
+export {
+  type BatchOptions,
+  type ComputeUnit,
+  type Unit,
+  type UnitBatch,
+  UnitComputers,
+  type UnitFiles,
+  UnitOffer
+} from "./units/UnitComputers.ts"
+export { type UnitKind, unitKind } from "./units/UnitKind.ts"
+export { unitsAhead } from "./units/unitsAhead.ts"

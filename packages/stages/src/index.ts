@@ -98,12 +98,4 @@ export { stages } from "./registry/stages.ts"
 export { RoundLanguage } from "./roundLanguage/RoundLanguage.ts"
 export { hiddenStates } from "./training/hiddenStates.ts"
 export { gradientsOf, type Learner, makeLearner, releaseGradients, update } from "./training/Learner.ts"
-export { type ExchangedFile, loadSums, type ShardSums, saveParameters } from "./training/shardFiles.ts"
-export {
-  type ComputeShard,
-  type ElsewhereStep,
-  ShardComputers,
-  ShardOffer,
-  type ShardOrder
-} from "./training/shards.ts"
 export { TrainProjector } from "./trainProjector/TrainProjector.ts"

@@ -1,4 +1,4 @@
-/** The run that is coordinated. */
+/** The run or ablation that is coordinated. */
 import type { Identity } from "../identity/Identity.ts"
 
 export interface Coordinated {
@@ -6,4 +6,6 @@ export interface Coordinated {
   readonly cluster: string
   readonly run: string
   readonly identity: Identity
+  /** Whether runners with other bits may compute what the work allows them to. */
+  readonly otherBackends: boolean
 }

@@ -10,7 +10,7 @@ const lookMilliseconds = 1000
 const patience = 3
 
 /** Fails with ClusterUnavailable once no runner is left. */
-export const attended = (cluster: string, { present }: Pick<RunnersPresent, "present">) =>
+export const attended = (cluster: string, present: ReturnType<RunnersPresent["present"]>) =>
   Effect.gen(function* () {
     let missed = 0
     while (missed < patience) {

@@ -1,18 +1,18 @@
 /** What a run tells of its runners. */
-import { eventKind } from "@speedq/pipeline"
+import { eventKind, formatDuration } from "@speedq/pipeline"
 import * as Schema from "effect/Schema"
 
 const Runner = Schema.Struct({ name: Schema.String, backend: Schema.String })
 
-/** Told when a step begins with other runners than the one before. */
+/** Told when work is handed out to other runners than before. */
 export const RunnersChanged = eventKind(
   "RunnersChanged",
   { cluster: Schema.String, runners: Schema.Array(Runner) },
   {
     line: ({ cluster, runners }) =>
       runners.length === 0
-        ? `no runner of ${cluster} computes; shards are computed here`
-        : `shards are computed by ${runners.length === 1 ? "one runner" : `${runners.length} runners`}: ${runners.map(({ name }) => name).join(", ")}`
+        ? `no runner of ${cluster} computes; all is computed here`
+        : `${runners.length === 1 ? "one runner computes" : `${runners.length} runners compute`}: ${runners.map(({ name }) => name).join(", ")}`
   }
 )
 
@@ -33,12 +33,26 @@ export const RunnerIsRefused = eventKind(
   }
 )
 
-/** A shard that the coordinator computes in a runner's place. */
-export const ShardComputedHere = eventKind(
-  "ShardComputedHere",
-  { step: Schema.Int, shard: Schema.Int, reason: Schema.String },
+/** A unit of work is handed out. The cluster may give it to another runner than this one, and does where this one goes. */
+export const UnitHandedOut = eventKind(
+  "UnitHandedOut",
+  { unit: Schema.String, runner: Schema.String },
+  { line: ({ unit, runner }) => `${unit} goes to ${runner}` }
+)
+
+/** A runner has computed a unit: told of those that take long, and of those that a runner with another backend has computed. */
+export const UnitComputed = eventKind(
+  "UnitComputed",
+  { unit: Schema.String, runner: Schema.String, backend: Schema.String, milliseconds: Schema.Number },
   {
-    warning: true,
-    line: ({ step, shard, reason }) => `shard ${shard + 1} of step ${step + 1} is computed here: ${reason}`
+    line: ({ unit, runner, backend, milliseconds }) =>
+      `${unit} computed by ${runner} on ${backend} in ${formatDuration(milliseconds)}`
   }
+)
+
+/** A unit that the coordinator computes in a runner's place. */
+export const UnitComputedHere = eventKind(
+  "UnitComputedHere",
+  { unit: Schema.String, reason: Schema.String },
+  { warning: true, line: ({ unit, reason }) => `${unit} is computed here: ${reason}` }
 )

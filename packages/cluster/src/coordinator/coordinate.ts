@@ -1,24 +1,32 @@
-/** The coordinator's side: a run whose work is shared with the runners of a cluster. */
+/** The coordinator's side: a run or an ablation whose work is shared with the runners of a cluster. */
 import { realpathSync } from "node:fs"
-import { Build } from "@speedq/pipeline"
-import { Compute, ShardComputers } from "@speedq/stages"
+import { Build, UnitComputers } from "@speedq/pipeline"
+import { Compute } from "@speedq/stages"
 import * as Effect from "effect/Effect"
-import { groupOf, type Identity } from "../identity/Identity.ts"
+import { groupOf, type Identity, looseGroupOf } from "../identity/Identity.ts"
 import { numbersOf } from "../identity/numbersOf.ts"
 import { clusterLayer } from "../storage/clusterLayer.ts"
 import { storageLayer, unavailable } from "../storage/storageLayer.ts"
-import type { Coordinated } from "./Coordinated.ts"
-import { makeShardComputers } from "./shardComputers.ts"
+import { makeUnitComputers } from "./unitComputers.ts"
+
+interface CoordinatingOptions {
+  /** A directory for processes of one host, or `postgres://user:password@host/database`. */
+  readonly cluster: string
+  /** The directory of the run or ablation, which is there. */
+  readonly run: string
+  /** Whether runners with other bits may compute evaluations and the cells of an ablation. Training never. Default false. */
+  readonly otherBackends?: boolean
+}
 
 /**
- * Shares the shards of the steps that `work` makes in the run directory `run` with the runners of a cluster. Fails with
- * ClusterUnavailable where it cannot be reached when the work begins; later the work goes on by itself.
+ * Shares the units of what `work` does in the directory `run` with the runners of a cluster. Fails with ClusterUnavailable where it cannot
+ * be reached when the work begins; later the work goes on by itself.
  *
  * @example
  * Recipe.run(recipe).pipe(coordinating({ cluster: "runs/cluster", run: "runs/mine" }))
  */
 export const coordinating =
-  ({ cluster, run }: Pick<Coordinated, "cluster" | "run">) =>
+  ({ cluster, run, otherBackends = false }: CoordinatingOptions) =>
   <A, E, R>(work: Effect.Effect<A, E, R>) =>
     Effect.gen(function* () {
       const { backend } = yield* Compute
@@ -26,9 +34,12 @@ export const coordinating =
       const identity: Identity = { build: yield* Build, backend: backend.name, numbers }
       return yield* Effect.gen(function* () {
         const computers = yield* Effect.mapError(
-          makeShardComputers({ cluster, run: realpathSync(run), identity }),
+          makeUnitComputers({ cluster, run: realpathSync(run), identity, otherBackends }),
           (error) => unavailable(cluster, error)
         )
-        return yield* Effect.provideService(work, ShardComputers, computers)
-      }).pipe(Effect.scoped, Effect.provide(clusterLayer({ cluster, group: groupOf(identity) })))
+        return yield* Effect.provideService(work, UnitComputers, computers)
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(clusterLayer({ cluster, groups: [groupOf(identity), looseGroupOf(identity)] }))
+      )
     }).pipe(Effect.provide(storageLayer(cluster)))

@@ -3,7 +3,7 @@ import { monotonicMillis, type RunnerShare, writeRunners } from "@speedq/pipelin
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { clusterName } from "../storage/storageLayer.ts"
-import type { ShardReply } from "../units/ShardUnit.ts"
+import type { UnitReply } from "../units/UnitOfWork.ts"
 import type { Coordinated } from "./Coordinated.ts"
 
 export const keepTally = ({ cluster, run }: Coordinated) => {
@@ -25,9 +25,9 @@ export const keepTally = ({ cluster, run }: Coordinated) => {
     absent: (names: ReadonlySet<string>) => {
       for (const [name, share] of shares) if (!names.has(name)) shares.set(name, { ...share, present: false })
     },
-    count: ({ runner, milliseconds }: ShardReply) => {
-      const share = shares.get(runner)
-      if (share === undefined) return
+    count: ({ runner: name, backend, milliseconds }: Omit<UnitReply, "output">) => {
+      // One that answered before this run was continued may have gone.
+      const share = shares.get(name) ?? { name, backend, present: false, units: 0, milliseconds: 0 }
       set({ ...share, units: share.units + 1, milliseconds: share.milliseconds + milliseconds })
     },
     countHere: () => {

@@ -12,12 +12,14 @@ export const Identity = Schema.Struct({
 })
 export type Identity = typeof Identity.Type
 
+const digestOf = (parts: readonly string[]): string =>
+  createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16)
+
 /** Runners of one identity are a group of shards of the cluster: a unit goes to no other. Its name is a part of short keys. */
-export const groupOf = ({ build, backend, numbers }: Identity): string =>
-  createHash("sha256")
-    .update(JSON.stringify([build, backend, numbers]))
-    .digest("hex")
-    .slice(0, 16)
+export const groupOf = ({ build, backend, numbers }: Identity): string => digestOf([build, backend, numbers])
+
+/** Runners of one build are a group, too: for units that may be computed with other bits. */
+export const looseGroupOf = ({ build }: Identity): string => digestOf([build])
 
 const fields = [
   ["build", "version", "install the same version"],
@@ -29,9 +31,12 @@ const fields = [
   ]
 ] as const
 
-/** The first thing in which two differ, in words; undefined where they compute the same bits. */
-export const differenceOf = (run: Identity, runner: Identity) => {
-  const found = fields.find(([field]) => run[field] !== runner[field])
+/**
+ * The first thing in which two differ, in words; undefined where they compute the same bits. With `isLoose` only the build counts: other
+ * bits are allowed.
+ */
+export const differenceOf = (run: Identity, runner: Identity, isLoose = false) => {
+  const found = fields.find(([field]) => run[field] !== runner[field] && (!isLoose || field === "build"))
   if (found === undefined) return undefined
   const [field, name, fix] = found
   return { field: name, ofRun: run[field], ofRunner: runner[field], fix }

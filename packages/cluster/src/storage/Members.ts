@@ -7,11 +7,15 @@ import * as Schema from "effect/Schema"
 import * as SqlClient from "effect/sql/SqlClient"
 import { Identity } from "../identity/Identity.ts"
 
-const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Identity))
-const encode = Schema.encodeSync(Schema.fromJsonString(Identity))
+/** What a member is; of a run also whether runners with other bits may compute what its work allows. */
+const Member = Schema.Struct({ ...Identity.fields, isLoose: Schema.optionalKey(Schema.Boolean) })
+export type Member = typeof Member.Type
+
+const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Member))
+const encode = Schema.encodeSync(Schema.fromJsonString(Member))
 
 /** What an identity is that another version has written in another form. */
-const ofOtherShape: Identity = { build: "another version of speedq", backend: "unknown", numbers: "unknown" }
+const ofOtherShape: Member = { build: "another version of speedq", backend: "unknown", numbers: "unknown" }
 
 type Kind = "runner" | "run"
 
@@ -22,7 +26,7 @@ export const openMembers = Effect.fn("openMembers")(function* () {
   const remove = (kind: Kind, name: string) => sql`DELETE FROM speedq_members WHERE kind = ${kind} AND name = ${name}`
   return {
     /** For the life of the scope. One that was killed leaves its row; its name does not come again, or takes the row over. */
-    join: (kind: Kind, name: string, identity: Identity) =>
+    join: (kind: Kind, name: string, identity: Member) =>
       Effect.acquireRelease(
         sql.withTransaction(
           Effect.andThen(

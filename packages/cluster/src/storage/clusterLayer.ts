@@ -29,8 +29,8 @@ export const ClusterTimes = Context.Reference<{
 interface Member {
   /** As the command line has it. */
   readonly cluster: string
-  /** Its group of shards, by `groupOf`. */
-  readonly group: string
+  /** Its groups of shards, by `groupOf` and `looseGroupOf`. */
+  readonly groups: readonly string[]
   /** A name that no other runner ever has; undefined for a coordinator, which computes no units for others. */
   readonly runner?: string
 }
@@ -48,7 +48,7 @@ const saidBySql =
     })
 
 /** Sharding and storage of messages and runners, over a SQL client. Fails with ClusterUnavailable where their tables cannot be used. */
-export const clusterLayer = ({ cluster, group, runner }: Member) =>
+export const clusterLayer = ({ cluster, groups, runner }: Member) =>
   Layer.unwrap(
     Effect.map(ClusterTimes, ({ silentMilliseconds, pollMilliseconds }) =>
       Sharding.layer.pipe(
@@ -60,8 +60,8 @@ export const clusterLayer = ({ cluster, group, runner }: Member) =>
           ShardingConfig.layer({
             // No one connects to it: it is a name.
             runnerAddress: runner === undefined ? Option.none() : Option.some(RunnerAddress.make(runner, 1)),
-            availableShardGroups: [group],
-            assignedShardGroups: runner === undefined ? [] : [group],
+            availableShardGroups: groups,
+            assignedShardGroups: runner === undefined ? [] : groups,
             shardsPerGroup,
             shardLockExpiration: silentMilliseconds,
             shardLockRefreshInterval: silentMilliseconds / 4,

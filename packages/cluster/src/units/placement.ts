@@ -1,6 +1,6 @@
 /**
- * Which places units go to. The cluster gives every shard of a group to one of its runners; units are spread so that runners get as many
- * as each other, and which runner has which shard is the cluster's to say: a wrong guess costs balance alone.
+ * Which runner has which shard of the cluster. The cluster gives every shard of a group to one of its runners; which has which is the
+ * cluster's to say: a wrong guess costs balance alone.
  */
 import type * as RunnerAddress from "effect/cluster/RunnerAddress"
 import * as HashRing from "effect/HashRing"
@@ -18,13 +18,4 @@ export const sharesOf = (
   return runners.map(({ address }) =>
     owners.flatMap((owner, at) => (owner.host === address.host && owner.port === address.port ? [at + 1] : []))
   )
-}
-
-/** Shards of the cluster for so many units: one runner after the other, each of its shards in turn. */
-export const placesFor = (units: number, shares: readonly (readonly number[])[]): readonly number[] => {
-  const able = shares.filter((share) => share.length > 0)
-  return Array.from({ length: units }, (_, unit) => {
-    const share = able[unit % able.length]!
-    return share[Math.floor(unit / able.length) % share.length]!
-  })
 }

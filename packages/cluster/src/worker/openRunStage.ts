@@ -1,25 +1,23 @@
-/** A training stage of a run, opened to compute its shards: model, data and inputs as the coordinator has them, from the run's directory. */
+/** A stage of a run, opened to compute its units: model, data and inputs as the coordinator has them, from the run's directory. */
 import { mkdtempSync, realpathSync, rmSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { beginStage, Events, Recipe, RunDirectory, readRunRecord, stagesName } from "@speedq/pipeline"
-import { Compute, type ComputeShard, copyBeginning, knownStages, SampleWorkers, ShardOffer } from "@speedq/stages"
+import {
+  beginStage,
+  heldElsewhere,
+  Recipe,
+  readRunRecord,
+  stagesName,
+  type UnitFiles,
+  UnitOffer
+} from "@speedq/pipeline"
+import { Compute, copyBeginning, knownStages, SampleWorkers } from "@speedq/stages"
 import type { BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type { Json } from "effect/Schema"
 import { UnitFailed } from "../Errors.ts"
-import type { ShardRequest } from "../units/ShardUnit.ts"
-
-const notOurs = () => Effect.die(new Error("a runner does not write in the directory of a run"))
-
-/** The directory of a run whose lock another process holds. */
-const directoryOf = (run: string) =>
-  Layer.effect(
-    RunDirectory,
-    Effect.map(Effect.scope, (scope) =>
-      RunDirectory.of({ path: run, scope, verify: Effect.void, record: notOurs, expect: notOurs })
-    )
-  )
+import { memoryOf } from "./memoryOf.ts"
 
 /** A directory of one stage in the runner's folder, for the life of the scope. */
 const stageDirectory = (folder: string) =>
@@ -28,9 +26,17 @@ const stageDirectory = (folder: string) =>
     (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
   )
 
-/** What computes shards of the stage, for the life of the scope. Fails with UnitFailed where this machine does not see the same run. */
+/** Computes a unit of one kind, from JSON to JSON. */
+type ComputeJson = (input: Json, files: UnitFiles) => Effect.Effect<Json, Error>
+
+interface StageOfRun {
+  readonly run: string
+  readonly stage: { readonly place: string; readonly key: string }
+}
+
+/** What computes units of the stage, by their kinds, for the life of the scope. Fails with UnitFailed where this machine does not see the same run. */
 export const openRunStage = Effect.fn("openRunStage")(function* (
-  { run, place, key }: Pick<ShardRequest, "run" | "place" | "key">,
+  { run, stage: { place, key } }: StageOfRun,
   { backend, folder }: { readonly backend: BackendName; readonly folder: string }
 ) {
   const refused = (reason: string) => new UnitFailed({ reason })
@@ -47,23 +53,20 @@ export const openRunStage = Effect.fn("openRunStage")(function* (
   const recipe = yield* Recipe.decode(yield* knownStages, record.recipe)
   const own = yield* stageDirectory(folder)
   copyBeginning(join(run, stagesName, place), own)
-  const { limit, device } = recipe.settings.memory ?? {}
-  const bytes = (size: typeof limit) => (size === undefined ? undefined : Number(size))
   const services = yield* Layer.build(
-    Layer.mergeAll(
-      Compute.layer({ backend, memoryLimit: bytes(limit), deviceMemory: bytes(device) }),
-      SampleWorkers.layer(),
-      Events.layer,
-      directoryOf(run)
-    )
+    Layer.mergeAll(Compute.layer({ backend, ...memoryOf(recipe) }), SampleWorkers.layer(), heldElsewhere(run))
   )
-  let compute: ComputeShard | undefined
+  const kinds = new Map<string, ComputeJson>()
   yield* beginStage(recipe, { run, record, place, directory: own }).pipe(
-    Effect.provideService(ShardOffer, (offered) => {
-      compute = offered
+    Effect.provideService(UnitOffer, (kind, compute) => {
+      kinds.set(kind.name, (input, files) =>
+        kind.decodeInput(input).pipe(
+          Effect.flatMap((decoded) => compute(decoded, files)),
+          Effect.map(kind.encodeOutput)
+        )
+      )
     }),
     Effect.provideContext(services)
   )
-  if (compute === undefined) return yield* refused(`stage ${place} of ${run} has no shards`)
-  return compute
+  return kinds as ReadonlyMap<string, ComputeJson>
 })

@@ -8,30 +8,18 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { RunnerRefused, UnitFailed } from "../Errors.ts"
-import { differenceOf, groupOf, type Identity } from "../identity/Identity.ts"
+import { differenceOf, groupOf, type Identity, looseGroupOf } from "../identity/Identity.ts"
 import { clusterLayer } from "../storage/clusterLayer.ts"
 import { openMembers } from "../storage/Members.ts"
 import { storageLayer, unavailable } from "../storage/storageLayer.ts"
-import { ShardUnit } from "../units/ShardUnit.ts"
+import { UnitOfWork } from "../units/UnitOfWork.ts"
 import { startUnitProcess } from "./startUnitProcess.ts"
 
-/** What a runner tells while it works. */
+/** What a runner tells while it works. `unit` is in words. */
 export type WorkerNews =
   | { readonly _tag: "Joined"; readonly runner: string; readonly identity: Identity }
-  | {
-      readonly _tag: "Computed"
-      readonly run: string
-      readonly step: number
-      readonly shard: number
-      readonly milliseconds: number
-    }
-  | {
-      readonly _tag: "Failed"
-      readonly run: string
-      readonly step: number
-      readonly shard: number
-      readonly reason: string
-    }
+  | { readonly _tag: "Computed"; readonly run: string; readonly unit: string; readonly milliseconds: number }
+  | { readonly _tag: "Failed"; readonly run: string; readonly unit: string; readonly reason: string }
 
 export interface WorkerOptions {
   /** A directory for processes of one host, or `postgres://user:password@host/database`. */
@@ -54,7 +42,7 @@ const requireSame = Effect.fnUntraced(function* (
   members: Effect.Success<ReturnType<typeof openMembers>>
 ) {
   for (const { name, identity: ofRun } of yield* members.all("run")) {
-    const difference = differenceOf(ofRun, identity)
+    const difference = differenceOf(ofRun, identity, ofRun.isLoose)
     if (difference !== undefined && (yield* isAtWork(name)))
       return yield* new RunnerRefused({ run: name, ...difference })
   }
@@ -80,17 +68,13 @@ export const runWorker = Effect.fn("runWorker")(function* ({ cluster, backend, o
     yield* requireSame(identity, members)
     yield* members.join("runner", runner, identity)
 
-    const entity = ShardUnit.toLayer(
-      ShardUnit.of({
+    const entity = UnitOfWork.toLayer(
+      UnitOfWork.of({
         Compute: ({ payload }) => {
-          const { run, step, shard } = payload
-          return units.ComputeShard(payload).pipe(
-            Effect.tap(({ milliseconds }) =>
-              Effect.sync(() => onNews({ _tag: "Computed", run, step, shard, milliseconds }))
-            ),
-            Effect.tapError((error) =>
-              Effect.sync(() => onNews({ _tag: "Failed", run, step, shard, reason: error.message }))
-            ),
+          const { run, title: unit } = payload
+          return units.Compute(payload).pipe(
+            Effect.tap(({ milliseconds }) => Effect.sync(() => onNews({ _tag: "Computed", run, unit, milliseconds }))),
+            Effect.tapError((error) => Effect.sync(() => onNews({ _tag: "Failed", run, unit, reason: error.message }))),
             // Whoever is asked next computes it: this runner ends.
             Effect.catchTag("RpcClientError", () => Effect.never)
           )
@@ -98,7 +82,9 @@ export const runWorker = Effect.fn("runWorker")(function* ({ cluster, backend, o
       }),
       { maxIdleTime: "1 hour" }
     )
-    yield* Layer.build(entity.pipe(Layer.provide(clusterLayer({ cluster, group: groupOf(identity), runner }))))
+    yield* Layer.build(
+      entity.pipe(Layer.provide(clusterLayer({ cluster, groups: [groupOf(identity), looseGroupOf(identity)], runner })))
+    )
     onNews({ _tag: "Joined", runner, identity })
     return yield* Deferred.await(ended)
   })

@@ -1,8 +1,6 @@
 /** Computes units of work in a process of its own: a computation blocks it, and the runner beside it goes on to renew its locks. */
 
-import { join } from "node:path"
-import { Build, monotonicMillis } from "@speedq/pipeline"
-import type { ComputeShard } from "@speedq/stages"
+import { Build, cellUnit, monotonicMillis } from "@speedq/pipeline"
 import { type BackendName, openBackend } from "@speedq/tensors"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -12,8 +10,9 @@ import * as Semaphore from "effect/Semaphore"
 import { UnitFailed } from "../Errors.ts"
 import { differenceOf, type Identity } from "../identity/Identity.ts"
 import { numbersOf } from "../identity/numbersOf.ts"
-import { exchangeOf, sumsName } from "../units/exchange.ts"
-import type { ShardRequest } from "../units/ShardUnit.ts"
+import { exchangedFiles } from "../units/exchange.ts"
+import type { UnitRequest } from "../units/UnitOfWork.ts"
+import { computeCell } from "./computeCell.ts"
 import { openRunStage } from "./openRunStage.ts"
 import { UnitRpcs } from "./UnitRpcs.ts"
 
@@ -43,13 +42,15 @@ interface ServerOptions {
   readonly folder: string
 }
 
+type Stage = Effect.Success<ReturnType<typeof openRunStage>>
+
 /** Handlers of UnitRpcs: one unit after the other, in one stage that stays open until a unit of another one comes. */
 export const unitServer = ({ backend, runner, folder }: ServerOptions) =>
   UnitRpcs.toLayer(
     Effect.gen(function* () {
       const one = yield* Semaphore.make(1)
       const identity = yield* Effect.cached(identify(backend))
-      let opened: { readonly key: string; readonly scope: Scope.Closeable; readonly compute: ComputeShard } | undefined
+      let opened: { readonly key: string; readonly scope: Scope.Closeable; readonly kinds: Stage } | undefined
       const close = Effect.suspend(() => {
         const scope = opened?.scope
         opened = undefined
@@ -57,41 +58,49 @@ export const unitServer = ({ backend, runner, folder }: ServerOptions) =>
       })
       yield* Effect.addFinalizer(() => close)
 
-      const stageOf = Effect.fnUntraced(function* (request: ShardRequest) {
-        const key = `${request.run} ${request.place} ${request.key}`
-        if (opened?.key === key) return opened.compute
+      const kindsOf = Effect.fnUntraced(function* (of: {
+        readonly run: string
+        readonly stage: NonNullable<UnitRequest["stage"]>
+      }) {
+        const key = JSON.stringify([of.run, of.stage])
+        if (opened?.key === key) return opened.kinds
         yield* close
         const scope = yield* Scope.make()
-        const compute = yield* openRunStage(request, { backend, folder }).pipe(
+        const kinds = yield* openRunStage(of, { backend, folder }).pipe(
           Effect.provideService(Scope.Scope, scope),
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
         )
-        opened = { key, scope, compute }
-        return compute
+        opened = { key, scope, kinds }
+        return kinds
       })
 
-      const compute = Effect.fnUntraced(function* (request: ShardRequest) {
+      const outputOf = Effect.fnUntraced(function* ({ run, stage, kind, batch, name, input }: UnitRequest) {
+        if (stage !== null) {
+          const compute = (yield* kindsOf({ run, stage })).get(kind)
+          if (compute !== undefined) return yield* compute(input, exchangedFiles(run, batch, [name, runner]))
+        } else if (kind === cellUnit.name) {
+          yield* close
+          return cellUnit.encodeOutput(yield* computeCell(run, yield* cellUnit.decodeInput(input), backend))
+        }
+        const reason = `${stage === null ? run : `stage ${stage.place} of ${run}`} has no units of the kind "${kind}"`
+        return yield* new UnitFailed({ reason })
+      })
+
+      const compute = Effect.fnUntraced(function* (request: UnitRequest) {
         const startedAt = yield* monotonicMillis
-        const difference = differenceOf(request.identity, yield* identity)
+        const own = yield* identity
+        const difference = differenceOf(request.identity, own, request.isLoose)
         if (difference !== undefined) {
           const { field, ofRun, ofRunner } = difference
           return yield* new UnitFailed({ reason: `the run has the ${field} ${ofRun}, the runner ${ofRunner}` })
         }
-        const { parameters, measured, microBatches, indices } = request
-        const exchange = exchangeOf(request.run)
-        const file = sumsName(request, runner)
-        const computeShard = yield* stageOf(request)
-        const { bytes, sha256 } = yield* computeShard({
-          parameters: { path: join(exchange, parameters.file), record: parameters },
-          sums: join(exchange, file),
-          ...{ measured, microBatches, indices }
-        })
-        return { sums: { file, bytes, sha256 }, runner, milliseconds: (yield* monotonicMillis) - startedAt }
+        const output = yield* outputOf(request)
+        return { output, runner, backend: own.backend, milliseconds: (yield* monotonicMillis) - startedAt }
       })
 
       return UnitRpcs.of({
         Identify: () => asUnitFailed(identity),
-        ComputeShard: (request) => one.withPermits(1)(asUnitFailed(compute(request)))
+        Compute: (request) => one.withPermits(1)(asUnitFailed(compute(request)))
       })
     })
   )

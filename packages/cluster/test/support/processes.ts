@@ -1,7 +1,7 @@
 /** Runners and coordinators as processes of this host. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { RunnerTable } from "@speedq/pipeline"
 import { programOf, root } from "../../../pipeline/test/support/program.ts"
@@ -73,8 +73,15 @@ export const joinedWorker = async (cluster: string, backend: string): Promise<Ru
   return worker
 }
 
-export const startRun = (directory: string, recipe: string, backend: string, cluster?: string): Running =>
-  start("./clusterRun.ts", [directory, recipe, backend, ...(cluster === undefined ? [] : [cluster])])
+/** `file` is a recipe or an ablation; `others` shares it also with runners on other backends. */
+export const startRun = (
+  directory: string,
+  file: string,
+  backend: string,
+  cluster?: string,
+  others?: "other"
+): Running =>
+  start("./clusterRun.ts", [directory, file, backend, ...[cluster, others].filter((each) => each !== undefined)])
 
 /** A run to its end, which must be a good one. */
 export const finishedRun = async (...args: Parameters<typeof startRun>): Promise<string> => {
@@ -91,6 +98,15 @@ export const madeBy = (directory: string): { readonly [name: string]: string } =
         .filter((name) => name.endsWith(".safetensors") || name.endsWith(".bin"))
         .map((name) => [`${place}/${name}`, readFileSync(join(directory, "stages", place, name)).toString("base64")])
     )
+  )
+
+/** Every file of a run's stages but what tells when and by whom: manifests and events. By name, in base 64. */
+export const filesOf = (directory: string): { readonly [name: string]: string } =>
+  Object.fromEntries(
+    readdirSync(join(directory, "stages"), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && !entry.name.startsWith("manifest"))
+      .map(({ parentPath, name }) => join(parentPath, name))
+      .map((file) => [relative(directory, file), readFileSync(file).toString("base64")])
   )
 
 export const runnersOf = (directory: string): RunnerTable =>

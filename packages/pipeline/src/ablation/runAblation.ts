@@ -4,17 +4,21 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
 import { OtherRuns } from "../checkpoints/Checkpoints.ts"
-import { directoryName } from "../directory/Name.ts"
 import { RunDirectory } from "../directory/RunDirectory.ts"
 import { RecipeInvalid } from "../Errors.ts"
+import type { Records } from "../events/sinks/records.ts"
 import { whileDoing } from "../files/storage.ts"
 import { markdownTable } from "../report/markdown.ts"
 import type { Table } from "../report/Report.ts"
 import { renderReport } from "../report/renderReport.ts"
 import { run } from "../run/runRecipe.ts"
+import { whenUnlocked } from "../run/whenUnlocked.ts"
+import { UnitComputers } from "../units/UnitComputers.ts"
 import type { Ablation, AblationRun } from "./Ablation.ts"
+import { cellsElsewhere } from "./cells.ts"
 import { type Comparison, compare } from "./comparison.ts"
 import type { Measure, Scored } from "./measures.ts"
+import { runPlace } from "./runPlace.ts"
 import { timeOfRun, timesByKey } from "./stageTimes.ts"
 
 /** What a variant gave with each of its seeds. */
@@ -44,6 +48,8 @@ interface AblationOptions<Result, E = never, R = never> {
   readonly judgement: Judgement<Result>
   /** Sinks for the events of each run. */
   readonly sinks: (run: AblationRun) => Layer.Layer<never, E, R>
+  /** Where the events of a run go that another process computes. */
+  readonly recordsOf?: (run: AblationRun) => Records
   /** Called after each run. */
   readonly onRun?: (done: number, runs: number) => Effect.Effect<void>
 }
@@ -54,41 +60,51 @@ interface AblationResult<Result> {
   readonly report: string
 }
 
-/** Where below the ablation's directory a run is. */
-export const runPlace = ({ variant, seed }: Pick<AblationRun, "variant" | "seed">): string =>
-  `${directoryName(variant)}/seed-${seed}`
+const nobody = Effect.succeed(undefined)
 
 /**
- * Runs an ablation, or continues it. A stage that several variants have in common is computed once a seed. Fails with what a
- * run fails with, and with RecipeInvalid for a variant without a result.
+ * Runs an ablation, or continues it. A stage that several variants have in common is computed once a seed. Where other processes compute
+ * for this one, they compute whole runs; what they cannot is computed here. Fails with what a run fails with, and with RecipeInvalid for
+ * a variant without a result.
  */
 export const runAblation = Effect.fn("runAblation")(function* <Result, E, R, E2, R2>(
-  { name, variants, seeds, runs }: Ablation<E, R>,
-  { directory, fresh = false, judgement, sinks, onRun = () => Effect.void }: AblationOptions<Result, E2, R2>
+  ablation: Ablation<E, R>,
+  options: AblationOptions<Result, E2, R2>
 ) {
+  const { name, variants, seeds, runs } = ablation
+  const { directory, fresh = false, judgement, sinks, recordsOf = () => ({}), onRun = () => Effect.void } = options
   const path = yield* Path.Path
   const places = runs.map((each) => path.resolve(directory, runPlace(each)))
   // All of them before the first run, which would copy stages from those that are still there.
   if (fresh) yield* Effect.forEach(places, (place) => Effect.scoped(Layer.build(RunDirectory.layer(place, { fresh }))))
-  const judged: Omit<Scored<Result>, "milliseconds">[] = []
-  for (const [at, each] of runs.entries()) {
-    const { variant, seed, recipe } = each
-    const output = yield* run(recipe).pipe(
-      Effect.provide(sinks(each)),
+  const runHere = (at: number) =>
+    run(runs[at]!.recipe).pipe(
+      Effect.provide(sinks(runs[at]!)),
       Effect.provide(RunDirectory.layer(places[at]!)),
       Effect.provideService(
         OtherRuns,
         places.filter((place) => place !== places[at])
-      )
+      ),
+      // Whole runs are what others compute.
+      Effect.provideService(UnitComputers, undefined)
     )
-    const result = judgement.resultOf(output)
-    if (result === undefined) {
-      const problems = [{ path: `variant "${variant}"`, issue: judgement.otherwise }]
-      return yield* new RecipeInvalid({ problems })
+  const judged: Omit<Scored<Result>, "milliseconds">[] = []
+  yield* Effect.gen(function* () {
+    const { resultOf } = judgement
+    const elsewhere = yield* cellsElsewhere(ablation, { directory, recordsOf, resultOf })
+    for (const [at, { variant, seed }] of runs.entries()) {
+      const found = yield* elsewhere?.resultOf(at) ?? nobody
+      const here = elsewhere === undefined ? runHere(at) : whenUnlocked(runHere(at))
+      const result = found === undefined ? resultOf(yield* here) : found.result
+      yield* elsewhere?.doneHere(at) ?? nobody
+      if (result === undefined) {
+        const problems = [{ path: `variant "${variant}"`, issue: judgement.otherwise }]
+        return yield* new RecipeInvalid({ problems })
+      }
+      judged.push({ variant, seed, result })
+      yield* onRun(at + 1, runs.length)
     }
-    judged.push({ variant, seed, result })
-    yield* onRun(at + 1, runs.length)
-  }
+  }).pipe(Effect.scoped)
   const times = yield* timesByKey(places)
   const scored = yield* Effect.forEach(judged, (each, at) =>
     Effect.map(

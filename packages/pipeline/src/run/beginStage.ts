@@ -3,15 +3,11 @@
  * the run's directory is written.
  */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Path from "effect/Path"
-import { readManifest } from "../checkpoints/StageManifest.ts"
-import { openSaved, verifyFile } from "../checkpoints/savedFile.ts"
-import { type RunRecord, stagesName } from "../directory/RunDirectory.ts"
+import type { RunRecord } from "../directory/RunDirectory.ts"
 import { SavedFileDamaged } from "../Errors.ts"
 import { CurrentStage } from "../events/Events.ts"
 import { type AnyRecipe, labelled } from "../recipe/recipeValue.ts"
-import type { AnyArtefact } from "../stage/Artefact.ts"
+import { artefactOf } from "./artefactOf.ts"
 import { stageSeed } from "./runStage.ts"
 import { arithmeticOf, StageArithmetic } from "./StageArithmetic.ts"
 import { inputsOf } from "./stageKeys.ts"
@@ -24,23 +20,6 @@ interface BegunElsewhere {
   /** The stage's own directory in this process. */
   readonly directory: string
 }
-
-/** An artefact of the run, as `place` made it. Fails with SavedFileDamaged where it is not what the run rests on. */
-const artefactOf = Effect.fnUntraced(function* <E, R>(
-  { run, record }: BegunElsewhere,
-  place: string,
-  { name, codec }: AnyArtefact<E, R>
-) {
-  const path = yield* Path.Path
-  const stage = path.join(run, stagesName, place)
-  const manifest = Option.getOrUndefined(yield* readManifest(stage))?.manifest
-  const file = manifest?.key === record.keys[place] ? manifest?.finished?.artefacts[name] : undefined
-  if (file === undefined) {
-    return yield* new SavedFileDamaged({ file: stage, detail: `it has no ${name} of this run's key` })
-  }
-  yield* verifyFile(path.join(stage, file.file), file)
-  return yield* codec.load(yield* openSaved(path.join(stage, file.file)))
-})
 
 /** The stage's session, for the life of the scope. Fails with what the stage fails with, SavedFileDamaged and StorageFailed. */
 export const beginStage = Effect.fn("beginStage")(function* <E, R>(recipe: AnyRecipe<E, R>, elsewhere: BegunElsewhere) {

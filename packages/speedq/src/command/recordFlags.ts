@@ -1,7 +1,8 @@
 /** Flags that say where a run's events go besides the screen and events.jsonl. */
+
+import type { Records } from "@speedq/pipeline"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
-import type { Records } from "../run/records.ts"
 import { pathFlag } from "./pathParam.ts"
 
 export const recordFlags = {

@@ -4,6 +4,7 @@ import {
   formatDuration,
   formatNumber,
   formatTime,
+  type RunnerTable,
   type RunStatus,
   type StageStatus
 } from "@speedq/pipeline"
@@ -97,8 +98,8 @@ const progressLine = (run: RunStatus): string => {
 const scoreLines = ({ scores }: RunStatus): readonly string[] =>
   scores === undefined ? [] : ["", "scores so far", fittingTable(scores.columns, scores.rows)]
 
-/** Who computes for the run, how fast, and how much of it. */
-const runnerLines = ({ runners: table }: RunStatus): readonly string[] => {
+/** Who computes for a run or ablation, how fast, and how much of it. */
+const runnerLines = (table: RunnerTable | undefined): readonly string[] => {
   if (table === undefined) return []
   const units = table.runners.reduce((sum, runner) => sum + runner.units, table.here)
   const share = (part: number): string => (units === 0 ? "" : `${Math.round((100 * part) / units)} %`)
@@ -111,7 +112,7 @@ const runnerLines = ({ runners: table }: RunStatus): readonly string[] => {
     share(own)
   ])
   const here = table.here === 0 ? [] : [["the run itself", "", "", table.here, "", share(table.here)]]
-  const columns = ["runner", "", "backend", "shards", "each", "share"]
+  const columns = ["runner", "", "backend", "units", "each", "share"]
   return ["", `runners of ${table.cluster}`, textTable(columns, [...rows, ...here])]
 }
 
@@ -125,12 +126,15 @@ export const describeStatus = (run: RunStatus, now: number, given: ExtensionList
     "",
     textTable(["stage", "state", "steps", "saved", "left", "loss", "kept"], run.stages.map(row)),
     ...staleLines(run),
-    ...runnerLines(run),
+    ...runnerLines(run.runners),
     ...scoreLines(run)
   ].join("\n")
 
-/** Several runs, a line each. */
-export const describeRuns = (runs: readonly RunStatus[], now: number): string =>
+/** Several runs, a line each, and who computes for the ablation that they are of. */
+export const describeRuns = (runs: readonly RunStatus[], now: number, runners?: RunnerTable): string =>
+  [runTable(runs, now), ...runnerLines(runners)].join("\n")
+
+const runTable = (runs: readonly RunStatus[], now: number): string =>
   textTable(
     ["run", "stages", "done", "left", ""],
     runs.map((run) => {

@@ -4,7 +4,9 @@ import {
   FindsTimes,
   formatDuration,
   monotonicMillis,
+  type Records,
   type Report,
+  recordSinks,
   runAblation as runAll,
   runPlace,
   Sinks,
@@ -16,7 +18,7 @@ import * as Layer from "effect/Layer"
 import { remark } from "../command/output.ts"
 import { fittingTable } from "../command/textTable.ts"
 import { computeFor } from "../run/computeFor.ts"
-import { recordSinks } from "../run/records.ts"
+import { sharedAblation } from "../run/sharedAblation.ts"
 import type { LoadedAblation } from "./loadWork.ts"
 import type { RunOptions } from "./runRecipe.ts"
 
@@ -38,7 +40,7 @@ export const placesOf = ({ runs }: LoadedAblation, directory: string) =>
 
 /** Runs to the end, or continues what the directory holds; several runs, one backend. */
 export const runAblation = Effect.fn("runAblation")(
-  function* (ablation: LoadedAblation, { directory, fresh, records }: RunOptions) {
+  function* (ablation: LoadedAblation, { directory, fresh, records, ...options }: RunOptions) {
     const { backend } = yield* Compute
     const startedAt = yield* monotonicMillis
     const onRun = Effect.fnUntraced(function* (done: number, runs: number) {
@@ -46,17 +48,19 @@ export const runAblation = Effect.fn("runAblation")(
       const left = done === runs ? "" : `, about ${formatDuration((spent / done) * (runs - done))} left`
       yield* remark(`run ${done} of ${runs} is done${left}`)
     })
+    const recordsOf = (run: Parameters<typeof runPlace>[0]): Records => ({
+      ...records,
+      tensorBoard: records.tensorBoard === undefined ? undefined : join(records.tensorBoard, runPlace(run))
+    })
     const { comparison, report } = yield* runAll(ablation, {
       directory,
       fresh,
       onRun,
       judgement: byLastEvaluation,
-      sinks: (run) => {
-        const place = runPlace(run)
-        const tensorBoard = records.tensorBoard === undefined ? undefined : join(records.tensorBoard, place)
-        return Layer.merge(Sinks.terminal(), recordSinks({ ...records, tensorBoard }, join(directory, place)))
-      }
+      recordsOf,
+      sinks: (run) => Layer.merge(Sinks.terminal(), recordSinks(recordsOf(run), join(directory, runPlace(run))))
     }).pipe(
+      sharedAblation(directory, options),
       Effect.provideService(Surroundings, { backend: backend.name, ...pluginSurroundings(yield* Extensions) }),
       Effect.provideService(FindsTimes, (yield* FindsTimes) ?? true)
     )

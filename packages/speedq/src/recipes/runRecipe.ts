@@ -1,12 +1,11 @@
 /** Runs a recipe in a directory with everything that it needs around it. */
-import { type Report, recipeModule, runCommand, runReport, Surroundings, status } from "@speedq/pipeline"
+import { type Records, type Report, recipeModule, runCommand, runReport, Surroundings, status } from "@speedq/pipeline"
 import type { BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import { fittingTable } from "../command/textTable.ts"
 import * as Run from "../run/Run.ts"
-import type { Records } from "../run/records.ts"
 import type { KnownRecipe } from "./loadRecipe.ts"
 import { tellingSurveys } from "./surveyProgress.ts"
 
@@ -17,6 +16,8 @@ export interface RunOptions {
   readonly records: Records
   /** Where its runners meet, if it has any. */
   readonly cluster?: string | undefined
+  /** Whether runners on other backends compute, too, what may have other bits. */
+  readonly otherBackends?: boolean
   /** The command line, for the run's record. */
   readonly command: string
 }

@@ -11,22 +11,31 @@ import {
   emit,
   FindsTimes,
   Recipe,
+  type Records,
   RunDirectory,
   RunEvents,
   type RunStatus,
+  recordSinks,
   Sinks,
   StageArithmetic,
   Surroundings,
   status as statusOf
 } from "@speedq/pipeline"
-import { Compute, Extensions, type Plugin, pluginSurroundings, SampleWorkers, withExtensions } from "@speedq/stages"
+import {
+  Compute,
+  Evaluate,
+  Extensions,
+  type Plugin,
+  pluginSurroundings,
+  SampleWorkers,
+  withExtensions
+} from "@speedq/stages"
 import type { BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import { computeFor } from "./computeFor.ts"
-import { type Records, recordSinks } from "./records.ts"
 
 /** Where progress is shown: bars on a terminal and lines elsewhere, lines always, or nowhere. */
 export type Progress = "terminal" | "lines" | "silent"
@@ -40,10 +49,12 @@ export interface RunSettings extends Records {
    */
   readonly backend?: BackendName
   /**
-   * Where runners meet that compute shards of its training steps (`shards` of a stage), to the same bits: a directory for processes of
-   * one host, or `postgres://user:password@host/database`. `speedq worker --cluster` is one.
+   * Where runners meet that compute shards of its training steps (`shards` of a stage) and questions of its evaluations, to the same bits:
+   * a directory for processes of one host, or `postgres://user:password@host/database`. `speedq worker --cluster` is one.
    */
   readonly cluster?: string | undefined
+  /** Whether runners on other backends compute questions of evaluations, too, which may then have other answers. Default false. */
+  readonly otherBackends?: boolean
   /** Begins anew: what an earlier run left in the directory is removed. */
   readonly fresh?: boolean
   /** Default "terminal". `events.jsonl` in the directory is always written. */
@@ -71,9 +82,12 @@ const bfloat16Of = Effect.fnUntraced(function* ({ settings }: Recipe.AnyRecipe) 
 })
 
 /** Whether there is anything that runners could compute. */
-const hasShards = ({ stages }: Recipe.AnyRecipe): boolean =>
-  // 1, which shares nothing, is not written.
-  stages.some(({ config }) => typeof config === "object" && config !== null && "shards" in config)
+const isShared = ({ stages }: Recipe.AnyRecipe): boolean =>
+  stages.some(
+    ({ name, config }) =>
+      // Of shards 1, which shares nothing, is not written.
+      name === Evaluate.name || (typeof config === "object" && config !== null && "shards" in config)
+  )
 
 /**
  * Runs a recipe to its end, or continues it, and gives what its last stage gives. Interrupting the fiber finishes the step, saves,
@@ -86,7 +100,7 @@ export const start = Effect.fn("Run.start")(function* <A, L, E, R>(
   recipe: Recipe.Recipe<A, L, E, R>,
   { directory, backend = "auto", fresh = false, progress = "terminal", ...settings }: RunSettings
 ) {
-  const { extensions = {}, onEvent, cluster, ...records } = settings
+  const { extensions = {}, onEvent, cluster, otherBackends = false, ...records } = settings
   const sinks = Layer.mergeAll(
     progressSink(progress),
     recordSinks(records, directory),
@@ -99,13 +113,14 @@ export const start = Effect.fn("Run.start")(function* <A, L, E, R>(
     const surroundings = { ...(yield* Surroundings), ...own }
     const run = Recipe.run(recipe).pipe(Effect.provideService(Surroundings, surroundings))
     if (cluster === undefined) return yield* run
-    if (!hasShards(recipe)) {
-      const message = `no stage of the recipe has shards: runners of the cluster compute nothing; set for example qat.shards`
+    if (!isShared(recipe)) {
+      const message =
+        "no stage of the recipe has shards and none evaluates: runners of the cluster compute nothing; set for example qat.shards"
       yield* emit(RunEvents.Warning, { message })
     }
     // Loaded for those who have one.
     const { coordinating } = yield* Effect.promise(() => import("@speedq/cluster"))
-    return yield* coordinating({ cluster, run: directory })(run)
+    return yield* coordinating({ cluster, run: directory, otherBackends })(run)
   }).pipe(
     Effect.scoped,
     // Whoever sees progress is told how long it takes.

@@ -4,9 +4,8 @@
  */
 import type { FileRecord } from "@speedq/pipeline"
 import type { Parameters } from "@speedq/tensors"
-import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { ExchangedFile, ShardSums } from "./shardFiles.ts"
+import type { ExchangedFile } from "./shardFiles.ts"
 
 /** The micro-batches of each shard: at most `shards` parts of nearly equal length, in order. */
 export const shardsOf = (indices: readonly number[], shards: number): readonly (readonly number[])[] => {
@@ -37,30 +36,3 @@ export interface ShardOrder {
 
 /** Computes a shard and gives size and digest of its sums' file. Fails with what a step of the stage fails with. */
 export type ComputeShard = (order: ShardOrder) => Effect.Effect<Omit<FileRecord, "file">, Error>
-
-/** A step whose shards others compute. */
-export interface ElsewhereStep {
-  /** What a shard came to, by its number; undefined where it is to be computed here. */
-  readonly sumsOf: (shard: number) => Effect.Effect<ShardSums | undefined>
-  /** Gives up what is still on its way. */
-  readonly end: Effect.Effect<void>
-}
-
-/** Other processes that compute shards. */
-export interface ShardComputers {
-  /** Hands out the shards of a step of the stage in `directory`; undefined while nobody computes for this process. */
-  readonly begin: (
-    directory: string,
-    step: ShardedStep & { readonly step: number; readonly shards: readonly (readonly number[])[] }
-  ) => Effect.Effect<ElsewhereStep | undefined>
-}
-
-/** Others that compute shards for this process; nobody unless it is provided. */
-export const ShardComputers = Context.Reference<ShardComputers | undefined>("speedq/ShardComputers", {
-  defaultValue: () => undefined
-})
-
-/** Whoever wants to compute shards of a stage and none of its steps: is given how, when the stage begins. */
-export const ShardOffer = Context.Reference<((compute: ComputeShard) => void) | undefined>("speedq/ShardOffer", {
-  defaultValue: () => undefined
-})

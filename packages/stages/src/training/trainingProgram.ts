@@ -1,8 +1,17 @@
 /** The steps of a training stage: samples in, gradients over micro-batches, one AdamW update; all state in the learner. */
-import { type Events, emit, RunEvents, type SavedFileDamaged, type Stage, type StorageFailed } from "@speedq/pipeline"
+import {
+  type Events,
+  emit,
+  RunEvents,
+  type SavedFileDamaged,
+  type Stage,
+  type StorageFailed,
+  UnitComputers
+} from "@speedq/pipeline"
 import { adamW, type Optimizer, type Parameters, type Schedule, scope, warmupCosine } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
+import type * as Path from "effect/Path"
 import type * as Scope from "effect/Scope"
 import { arrivesLater, arriving } from "../compute/arriving.ts"
 import type { Compute } from "../compute/Compute.ts"
@@ -21,6 +30,7 @@ import {
 import { noneUsed, withUsed, writeUsed } from "../data/usedSamples.ts"
 import { NonFiniteGradient, type NothingToLearn } from "../Errors.ts"
 import { owningState } from "../model/stageMemory.ts"
+import { beginElsewhere } from "./elsewhereStep.ts"
 import {
   type Accumulated,
   addShard,
@@ -33,7 +43,7 @@ import {
 } from "./Learner.ts"
 import { isOfGrid } from "./learnedGrids.ts"
 import { firstNonFinite } from "./nonFinite.ts"
-import { ShardComputers, type ShardedStep, shardsOf } from "./shards.ts"
+import { type ShardedStep, shardsOf } from "./shards.ts"
 import { type ShardFailure, shardWork } from "./shardWork.ts"
 import type { OptimizationOptions, Training } from "./Training.ts"
 import type { OptimizationConfig } from "./TrainingConfig.ts"
@@ -84,7 +94,7 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
 
   const measure = Effect.fnUntraced(function* (state: TrainingState, index: number) {
     // Others may take the micro-batches of the steps.
-    const isShared = (yield* ShardComputers) !== undefined
+    const isShared = (yield* UnitComputers) !== undefined
     const batch = yield* isShared ? source.takeBelow(measuring, index) : source.take(index)
     const value = yield* computing(() => measurement?.of(batch, index))
     const metrics: Stage.Metrics = value === undefined ? {} : { confidence: value }
@@ -124,15 +134,15 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
     shards: readonly (readonly number[])[],
     seen: (batch: MicroBatchFacts) => Effect.Effect<void, never, Events>
   ) {
-    const computers = shards.length > 1 ? yield* ShardComputers : undefined
-    const elsewhere = yield* computers?.begin(training.directory, { ...shared, step, shards }) ?? nobody
+    const isShared = shards.length > 1 && (yield* UnitComputers) !== undefined
+    const elsewhere = isShared ? yield* beginElsewhere(training.directory, { ...shared, step, shards }) : undefined
     let sum: Accumulated | undefined
     const giveBack = Effect.sync(() => sum && releaseGradients(sum))
     yield* Effect.gen(function* () {
       for (const [shard, indices] of shards.entries()) {
         const found = yield* elsewhere?.sumsOf(shard) ?? nobody
         if (found !== undefined) yield* Effect.forEach(found.batches, seen, { discard: true })
-        const until = computers === undefined ? undefined : indices.at(-1)! + 1
+        const until = isShared ? indices.at(-1)! + 1 : undefined
         const next = found?.sums ?? (yield* work.compute(shared, indices, seen, until))
         const before = sum
         sum = yield* computing(() => addShard(before, next))
@@ -206,7 +216,7 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
     TrainingState,
     Out,
     E | StepFailure | SavedFileDamaged | StorageFailed,
-    R | Compute | StepServices | FileSystem.FileSystem
+    R | Compute | StepServices | FileSystem.FileSystem | Path.Path
   > = {
     steps: measuring + source.steps,
     state: trainingCodec,

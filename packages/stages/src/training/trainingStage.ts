@@ -4,7 +4,7 @@
  */
 import { packedWeights, releasePacked } from "@speedq/exports"
 import { layerOf, parameterOf } from "@speedq/formats"
-import { memoryBudget, type RecipeSettings, type Stage } from "@speedq/pipeline"
+import { memoryBudget, type RecipeSettings, type Stage, UnitOffer } from "@speedq/pipeline"
 import { blocksUsed, type ModelConfig, modelTensors, towerOf, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
@@ -30,6 +30,7 @@ import { givenBefore, stagesBefore } from "../planning/givenBefore.ts"
 import { planModel, planTeacher } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import { trainingForecast } from "../planning/trainingForecast.ts"
+import { computesUnit, shardUnit } from "./elsewhereStep.ts"
 import { frozenTowers } from "./frozenTowers.ts"
 import { packLearned, requireGridRate, requireTrainedGrids, withoutGrids } from "./learnedGrids.ts"
 import {
@@ -45,7 +46,6 @@ import {
 import { confidenceMeasurement, microBatchLosses, type StudentAndTeacher } from "./microBatchLoss.ts"
 import { decideRematerialization } from "./Rematerialization.ts"
 import { refuseSearches } from "./refuseSearches.ts"
-import { ShardOffer } from "./shards.ts"
 import { computesShards } from "./shardWork.ts"
 import { makeStudent } from "./student.ts"
 import { dropPathOf, dropsLastStep } from "./TrainingConfig.ts"
@@ -224,8 +224,8 @@ export const trainingStage = <Options extends TrainingOptions, Out>(method: Trai
       }),
       prepare: microBatchLosses(pair)
     }
-    const offer = yield* ShardOffer
-    if (offer !== undefined) offer(yield* computesShards(gradients))
+    const offer = yield* UnitOffer
+    if (offer !== undefined) offer(shardUnit, computesUnit(yield* computesShards(gradients)))
     return yield* trainingProgram({
       ...gradients,
       data,

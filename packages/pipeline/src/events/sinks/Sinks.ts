@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Events, type Sink } from "../Events.ts"
+import { jsonLinesSink } from "./jsonLines.ts"
 import { logFileSink } from "./logFile.ts"
 import { mlflowSink } from "./mlflow.ts"
 import { type Output, standardError } from "./Output.ts"
@@ -25,6 +26,9 @@ export const plainLines = (output: Output = standardError): Layer.Layer<never, n
 /** TensorBoard event files in `directory`. */
 export const tensorBoard = (directory: string) =>
   Layer.effectDiscard(Effect.flatMap(tensorBoardSink(directory), listen))
+
+/** One event a line, in JSON, at the end of a file: for what is no run, which has its own. */
+export const jsonLines = (file: string) => Layer.effectDiscard(Effect.flatMap(jsonLinesSink(file), listen))
 
 /** Lines of text at the end of a file. */
 export const logFile = (file: string) => Layer.effectDiscard(Effect.flatMap(logFileSink(file), listen))

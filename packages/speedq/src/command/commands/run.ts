@@ -20,16 +20,26 @@ export const run = Command.make(
     set: settings,
     backend,
     fresh: off("fresh", "start over: remove what an earlier run left in the directory"),
-    cluster: clusterFlag("share the shards of training steps with runners that meet there (speedq worker)"),
+    cluster: clusterFlag(
+      "share shards of training steps, questions of evaluations and runs of an ablation with runners that meet there (speedq worker)"
+    ),
+    otherBackends: off(
+      "other-backends",
+      "give evaluations and runs of an ablation also to runners on other backends, whose bits are others; training steps never"
+    ),
     ...recordFlags,
     plugins,
     json
   },
   Effect.fn("speedq run")(
-    function* ({ recipe, out, set, backend, fresh, cluster, json, ...records }) {
+    function* ({ recipe, out, set, backend, fresh, cluster, otherBackends, json, ...records }) {
       const { defaultDirectory } = yield* Effect.promise(() => import("../../recipes/loadRecipe.ts"))
       const { loadWork } = yield* Effect.promise(() => import("../../recipes/loadWork.ts"))
       const { orMissing, recipeOrMissing } = yield* Effect.promise(() => import("../../plugins/tellMissing.ts"))
+      if (otherBackends && Option.isNone(cluster)) {
+        const problems = ["--other-backends is about runners: it needs --cluster"]
+        return yield* new WrongUsage({ problems, help: "speedq run --help" })
+      }
       const given = givenHere()
       const work = yield* loadWork(recipe, set, "speedq run --help").pipe(
         Effect.catchTag("RecipeInvalid", (error) => recipeOrMissing(given(recipe), Option.map(out, given), error))
@@ -41,14 +51,11 @@ export const run = Command.make(
         fresh,
         records: recordsOf(records, given),
         cluster: Option.getOrUndefined(Option.map(cluster, (place) => clusterAt(place, given))),
+        otherBackends,
         command
       })
       const { confirmChanges } = yield* Effect.promise(() => import("../../recipes/changedRun.ts"))
       if (work._tag === "Ablation") {
-        if (Option.isSome(cluster)) {
-          const problems = ["--cluster is for a recipe: the runs of an ablation are not shared with runners"]
-          return yield* new WrongUsage({ problems, help: "speedq run --help" })
-        }
         const { describeAblation, placesOf, runAblation } = yield* Effect.promise(
           () => import("../../recipes/runAblation.ts")
         )

@@ -16,7 +16,7 @@ const watch = off("watch", "show it again every two seconds until no run is at w
 
 /** The runs in and below a directory, and how they are described. */
 const look = Effect.fnUntraced(function* (directory: string) {
-  const { status: statusOf, runsBelow } = yield* Effect.promise(() => import("@speedq/pipeline"))
+  const { status: statusOf, readRunners, runsBelow } = yield* Effect.promise(() => import("@speedq/pipeline"))
   const { describeRuns, describeStatus } = yield* Effect.promise(() => import("../../recipes/describeStatus.ts"))
   const { Extensions } = yield* Effect.promise(() => import("@speedq/stages"))
   const now = yield* Clock.currentTimeMillis
@@ -26,7 +26,10 @@ const look = Effect.fnUntraced(function* (directory: string) {
   }
   const runs = yield* runsBelow(directory)
   if (runs.length === 0) return yield* NoRun.in(directory)
-  return { runs, json: { directory, runs }, text: describeRuns(runs, now) }
+  // A table for people: one that cannot be read says nothing of the runs.
+  const runners = yield* Effect.orElseSucceed(readRunners(directory), () => undefined)
+  const shared = runners === undefined ? {} : { runners }
+  return { runs, json: { directory, runs, ...shared }, text: describeRuns(runs, now, runners) }
 })
 
 /** Shows it until no run works any more: on a terminal on a cleared screen, elsewhere whenever a run or stage has another state. */
@@ -64,7 +67,7 @@ export const status = Command.make(
 ).pipe(
   Command.withShortDescription("Show how far a run is"),
   Command.withDescription(
-    "Shows how much of a run is done, how long it has worked and how long it still takes, its stages with their latest step and loss, the scores so far, what is stale, and how it ended. For a folder, such as that of an ablation, it lists the runs below it. It only reads, so it also works while another process runs it."
+    "Shows how much of a run is done, how long it has worked and how long it still takes, its stages with their latest step and loss, the scores so far, what is stale, and how it ended. For a folder, such as that of an ablation, it lists the runs below it, and the runners that compute them. It only reads, so it also works while another process runs it."
   ),
   Command.withExamples([
     { command: "speedq status runs/nano-2bit" },

@@ -1,4 +1,4 @@
-/** `speedq worker`: computes shards of training steps for runs elsewhere. */
+/** `speedq worker`: computes units of work for runs elsewhere. */
 import { formatDuration } from "@speedq/pipeline"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
@@ -27,7 +27,7 @@ export const worker = Command.make(
           tell(`${news.runner} computes on ${news.identity.backend} by ${news.identity.build}; Ctrl-C ends it`)
           return
         }
-        const what = `${news.run}: shard ${news.shard + 1} of step ${news.step + 1}`
+        const what = `${news.run}: ${news.unit}`
         tell(news._tag === "Computed" ? `${what} in ${formatDuration(news.milliseconds)}` : `${what}: ${news.reason}`)
       }
     })
@@ -35,7 +35,7 @@ export const worker = Command.make(
 ).pipe(
   Command.withShortDescription("Compute for runs of other processes and machines"),
   Command.withDescription(
-    "Joins a cluster and computes shards of training steps for the runs that are started with the same --cluster, until it is stopped. It may join and leave at any time: what it had is computed by others, to the same bytes. It needs the run's directory, model and data under the paths that the run has, the same version and the same backend. It listens on no port."
+    "Joins a cluster and computes shards of training steps, questions of evaluations and whole runs of ablations for those who were started with the same --cluster, until it is stopped. It may join and leave at any time: what it had is computed by others, to the same bytes. It needs the run's directory, model and data under the paths that the run has, the same version and the same backend; a run with --other-backends gives it all but training steps on another one, too. It listens on no port."
   ),
   Command.withExamples([
     { command: "speedq worker --cluster runs/cluster", description: "one more process of this host" },
