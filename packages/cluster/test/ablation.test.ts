@@ -89,15 +89,19 @@ describe("the runs of an ablation", () => {
   it("go on elsewhere when a runner is killed, and here when none is left", { timeout: 300_000 }, async () => {
     const directory = place("killed")
     const run = startRun(directory, ablation, "native", cluster)
-    const saved = join(directory, "A/seed-1/stages/02-qat")
-    while (!existsSync(saved)) await new Promise((resolve) => setTimeout(resolve, 20))
-    for (const worker of workers.splice(0)) worker.kill("SIGKILL")
+    const begun = join(directory, "A/seed-1/stages/02-qat")
+    while (!existsSync(begun)) await new Promise((resolve) => setTimeout(resolve, 20))
+    const [, pid] = /UnitHandedOut variant "A", seed 1 goes to \S*-(\d+)-\w+\n/.exec(run.output())!
+    const killed = workers.findIndex((worker) => worker.pid === Number(pid))
+    workers.splice(killed, 1)[0]!.kill("SIGKILL")
+    await run.said(new RegExp(`UnitComputed variant "A", seed 1 computed by \\S*-${workers[0]!.pid}-`))
+    workers.pop()!.kill("SIGKILL")
     const { code, output } = await run.ended
     assert.strictEqual(code, 0, output)
-    assert.match(output, /UnitComputedHere variant "A", seed 1 is computed here: no runner is left/)
     assert.deepStrictEqual(foundIn(directory), foundIn(place("none")))
     assert.deepStrictEqual(keptIn(directory), keptIn(place("none")))
     // What the runner had finished was not computed again.
     assert.strictEqual(eventsIn(directory, "A/seed-1").split('"StageFinished","stage":"01-adaround-vit"').length - 1, 1)
+    assert.isAbove(runnersOf(directory).here, 0, output)
   })
 })

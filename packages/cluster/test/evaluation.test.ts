@@ -38,7 +38,7 @@ beforeAll(async () => {
   const stages = [evaluation("full precision"), evaluation("nearest", { nearest })]
   writeFileSync(recipe, JSON.stringify({ ...settings, stages }))
   const long = evaluation("long")
-  const benchmarks = long.benchmarks.map((benchmark) => ({ ...benchmark, limit: 200 }))
+  const benchmarks = long.benchmarks.map((benchmark) => ({ ...benchmark, limit: 15 }))
   writeFileSync(longer, JSON.stringify({ ...settings, stages: [{ ...long, divergence: 0, benchmarks }] }))
   await finishedRun(place("none"), recipe, "native")
   alone = filesOf(place("none"))

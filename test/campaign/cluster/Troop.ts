@@ -13,7 +13,7 @@ import {
   startWorker
 } from "../../../packages/cluster/test/support/processes.ts"
 import { testTimes } from "../../../packages/cluster/test/support/testTimes.ts"
-import { shortStages, writeNanoModel } from "../../../packages/stages/test/support/nano.ts"
+import { evaluation, shortStages, writeNanoModel } from "../../../packages/stages/test/support/nano.ts"
 import type { Campaign } from "../Campaign.ts"
 import type { Random } from "../Random.ts"
 
@@ -24,13 +24,17 @@ const runners = 2
 
 const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
 
-/** Projector and decoder for some steps, on a tower that is quickly rounded, in more shards than there are runners, saved after each. */
+/**
+ * Projector and decoder for some steps, on a tower that is quickly rounded, in more shards than there are runners, and an evaluation, saved
+ * after each.
+ */
 const recipeOn = (model: string) => {
   const sharded = { batch: 1, accumulation: 6, shards: 3 }
   const adaround = { ...shortStages.adaround, iterations: 1 }
   const projector = { ...shortStages.projector, ...sharded, maxSteps: 4 }
   const qat = { ...shortStages.qat, ...sharded, maxSteps: 16, loss: { confidenceBatches: 2 } }
-  return { version: 1, name: "cluster", model, seed: 3, save: { everySteps: 1 }, stages: [adaround, projector, qat] }
+  const stages = [adaround, projector, qat, evaluation("result")]
+  return { version: 1, name: "cluster", model, seed: 3, save: { everySteps: 1 }, stages }
 }
 
 /** The processes that a process has started, where the system tells. */

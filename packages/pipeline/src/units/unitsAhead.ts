@@ -34,7 +34,7 @@ export const unitsAhead = Effect.fnUntraced(function* <A, R>({
   const one = yield* Semaphore.make(1)
   const open = new Set(Array.from({ length: count }, (_, at) => at))
   const asked = new Map<number, Fiber.Fiber<A | undefined>>()
-  /** Handed out and not answered yet; begun here and not done. */
+  /** Handed out and not answered yet; to be computed here and not done. */
   const [out, here] = [new Set<number>(), new Set<number>()]
   const underWay = () => [...out, ...here]
 
@@ -42,8 +42,12 @@ export const unitsAhead = Effect.fnUntraced(function* <A, R>({
     open.delete(at)
     out.add(at)
     const answer = yield* ask(at)
-    const done = Effect.sync(() => void out.delete(at))
-    const fiber = yield* Effect.forkIn(answer.pipe(Effect.ensuring(done), Effect.tap(fill)), scope)
+    const done = (result: A | undefined) =>
+      Effect.sync(() => {
+        out.delete(at)
+        if (result === undefined) here.add(at)
+      })
+    const fiber = yield* Effect.forkIn(answer.pipe(Effect.tap(done), Effect.tap(fill)), scope)
     asked.set(at, fiber)
   })
   const fill: Effect.Effect<void, never, R> = one.withPermit(
@@ -76,10 +80,8 @@ export const unitsAhead = Effect.fnUntraced(function* <A, R>({
       yield* fill
       const fiber = asked.get(at)
       if (fiber !== undefined) {
-        const result = yield* Fiber.join(fiber)
         asked.delete(at)
-        if (result === undefined) here.add(at)
-        return result
+        return yield* Fiber.join(fiber)
       }
       if (yield* takeHere(at)) return undefined
       yield* Effect.sleep(lookMilliseconds)
