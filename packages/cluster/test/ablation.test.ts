@@ -59,10 +59,10 @@ beforeAll(async () => {
   const variants = [{ name: "A" }, { name: "B", set: ["qat.learningRate=0.002"] }]
   writeFileSync(ablation, JSON.stringify({ version: 1, name: "small", base: "base.json", seeds: [1, 2], variants }))
   await finishedRun(place("none"), ablation, "native")
-}, 300_000)
+}, 600_000)
 
 describe("the runs of an ablation", () => {
-  it("are computed by two runners to the same comparison", { timeout: 300_000 }, async () => {
+  it("are computed by two runners to the same comparison", { timeout: 600_000 }, async () => {
     for (let runner = 0; runner < 2; runner++) workers.push(await joinedWorker(cluster, "native"))
     const directory = place("two")
     const output = await finishedRun(directory, ablation, "native", cluster)
@@ -86,7 +86,7 @@ describe("the runs of an ablation", () => {
     assert.isFalse(existsSync(join(directory, "runners/exchange")))
   })
 
-  it("go on elsewhere when a runner is killed, and here when none is left", { timeout: 300_000 }, async () => {
+  it("go on elsewhere when a runner is killed, and here when none is left", { timeout: 600_000 }, async () => {
     const directory = place("killed")
     const run = startRun(directory, ablation, "native", cluster)
     const begun = join(directory, "A/seed-1/stages/02-qat")

@@ -9,7 +9,7 @@ import { Identity } from "../identity/Identity.ts"
 
 /** What a member is; of a run also whether runners with other bits may compute what its work allows. */
 const Member = Schema.Struct({ ...Identity.fields, isLoose: Schema.optionalKey(Schema.Boolean) })
-export type Member = typeof Member.Type
+type Member = typeof Member.Type
 
 const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Member))
 const encode = Schema.encodeSync(Schema.fromJsonString(Member))

@@ -1,5 +1,5 @@
 /** Scores the model as it stands after the stages before: benchmarks, and its divergence from the full-precision model. A step is some rows. */
-import { type RowImageOptions, type RowInvalid, RowsUnreadable } from "@speedq/evaluation"
+import type { RowImageOptions } from "@speedq/evaluation"
 import {
   deployModel,
   type LanguageModel,
@@ -18,7 +18,6 @@ import {
   type RecipeSettings,
   RunEvents,
   Stage,
-  UnitOffer,
   unlessDamaged
 } from "@speedq/pipeline"
 import { OptionalRules } from "@speedq/quantizers"
@@ -27,7 +26,6 @@ import { parameterCount, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
 import {
   Allocation,
   ClippingRanges,
@@ -55,19 +53,17 @@ import {
   AnswersCodec,
   answersBefore,
   current,
-  isDone,
   noAnswers,
   summedUp,
   whatStands,
   writeAnswers
 } from "./Answers.ts"
-import { askRows, divergenceOver } from "./askRows.ts"
+import { askingGroups } from "./askingGroups.ts"
 import { benchmarkNames } from "./benchmarkNames.ts"
 import { type Evaluation, Evaluations } from "./Evaluation.ts"
 import { evaluationTime } from "./evaluationTime.ts"
 import { galleries } from "./gallery.ts"
-import { type Group, groupedRows } from "./groupedRows.ts"
-import { groupsElsewhere, groupUnit, type OpenGroup, openGroupOf } from "./groupUnits.ts"
+import { groupedRows } from "./groupedRows.ts"
 import { pictureFiles } from "./pictureFiles.ts"
 import { benchmarkObstacles } from "./preflight.ts"
 import { resultSections } from "./resultSections.ts"
@@ -238,81 +234,10 @@ export const Evaluate = Stage.define({
     const asked = yield* Effect.mapError(askedBenchmarks(config), failed)
     const groups = asked.flatMap((each) => each.groups)
 
-    /** What is left of a group, in this process; rows that cannot be asked are refused. */
-    const compute = Effect.fnUntraced(function* ({ group, questions, isMeasured }: OpenGroup) {
-      const { given, refused } = yield* askRows(model, questions)
-      const isWhole = refused.length === 0
-      const divergence = isMeasured && isWhole ? yield* divergenceOver(model, original, group.measured) : null
-      return { given, refused, divergence }
+    const asking = yield* askingGroups({
+      ...{ title: config.title, directory: context.directory, model, original, groups }
     })
-    const offer = yield* UnitOffer
-    const services = yield* Effect.context<Effect.Services<ReturnType<typeof compute>>>()
-    offer?.(groupUnit, (input) =>
-      Effect.gen(function* () {
-        const found = openGroupOf(input, groups)
-        const other = new EvaluationFailed({ title: config.title, reason: "the questions are others here" })
-        if (found === undefined) return yield* other
-        const { given, refused, divergence } = yield* compute(found)
-        // Whoever asks meets the same, and says it.
-        if (refused[0] !== undefined) return yield* failed(refused[0])
-        return { answers: given.map(([, answer]) => answer), divergence }
-      }).pipe(Effect.provideContext(services))
-    )
-
-    // Groups that are still to be asked, in order, from place `next` on; and rows of those before it that cannot be.
-    let open: readonly Group[] = groups
-    let next = 0
-    const unreadable: RowInvalid[] = []
-    const standing = (state: Answers) => {
-      open = groups.filter((group) => !isDone(state, group))
-      next = 0
-      return groups.length - open.length
-    }
-    const leftOf = (state: Answers, group: Group): OpenGroup => {
-      const { answers, measured } = state.benchmarks[group.at]!
-      return {
-        group,
-        questions: group.questions.filter(({ digest }) => !answers.has(digest)),
-        isMeasured: group.measured.length > 0 && !measured.has(group.measuredDigest)
-      }
-    }
-    // Asked for when the first group is: what is open is known by then.
-    let elsewhere: Effect.Success<ReturnType<typeof groupsElsewhere>> | "unknown" = "unknown"
-    const stageScope = yield* Effect.scope
-    const answersElsewhere = Effect.fnUntraced(function* (state: Answers) {
-      if (elsewhere === "unknown") {
-        const left = open.map((group) => leftOf(state, group))
-        const begun = groupsElsewhere(context.directory, config.title, left)
-        elsewhere = yield* Effect.provideService(begun, Scope.Scope, stageScope)
-      }
-      return elsewhere === undefined ? undefined : yield* elsewhere(next)
-    })
-    /** Asks what is left of a group; whether all of its rows could be. */
-    const askGroup = Effect.fnUntraced(function* (state: Answers, group: Group) {
-      const { answers, measured } = state.benchmarks[group.at]!
-      const left = leftOf(state, group)
-      const found = yield* answersElsewhere(state)
-      const here = found === undefined ? yield* compute(left) : undefined
-      const given = here?.given ?? left.questions.map((question, at) => [question, found!.answers[at]!] as const)
-      for (const [{ row, digest }, answer] of given) answers.set(digest, { index: row.index, answer })
-      unreadable.push(...(here?.refused ?? []))
-      if (here !== undefined && here.refused.length > 0) return false
-      const divergence = found === undefined ? here!.divergence : found.divergence
-      if (divergence !== null) measured.set(group.measuredDigest, divergence)
-      return true
-    })
-    const step = Effect.fnUntraced(
-      function* (state: Answers) {
-        while (next < open.length) {
-          const whole = yield* askGroup(state, open[next]!)
-          next++
-          if (whole) return { state, metrics: {} }
-        }
-        const [first, ...others] = unreadable
-        return yield* new RowsUnreadable({ rows: [first!, ...others], keptIn: context.directory })
-      },
-      (self) => Effect.mapError(self, failed)
-    )
+    const step = (state: Answers) => Effect.mapError(asking.step(state), failed)
     const initial = Effect.gen(function* () {
       const identity = yield* modelOf(config, context.recipe)
       const before = Option.getOrUndefined(yield* answersBefore(context.before, identity))
@@ -349,7 +274,7 @@ export const Evaluate = Stage.define({
       state: AnswersCodec,
       initial,
       step,
-      standing,
+      standing: asking.standing,
       isIntact: () => true,
       finish
     })

@@ -22,7 +22,7 @@ const GroupOutput = Schema.Struct({
 })
 
 /** What is left to do of a group, computed. */
-export interface GroupAnswers {
+interface GroupAnswers {
   /** In the order of the questions. */
   readonly answers: readonly string[]
   readonly divergence: Divergence | null

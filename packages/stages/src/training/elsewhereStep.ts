@@ -21,7 +21,7 @@ const ShardInput = Schema.Struct({
 export const shardUnit = unitKind("shard", { input: ShardInput, output: Schema.Struct({ sums: FileRecord }) })
 
 /** A step whose shards others compute. */
-export interface ElsewhereStep {
+interface ElsewhereStep {
   /** What a shard came to, by its number; undefined where it is to be computed here. */
   readonly sumsOf: (shard: number) => Effect.Effect<ShardSums | undefined>
   /** Gives up what is still on its way. */

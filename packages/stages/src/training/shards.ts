@@ -24,7 +24,7 @@ export interface ShardedStep {
 }
 
 /** A shard that another process asks for: from parameters in a file to sums in a file. */
-export interface ShardOrder {
+interface ShardOrder {
   readonly parameters: ExchangedFile
   /** Where the sums are to be. */
   readonly sums: string
