@@ -25,6 +25,7 @@ const place = (name: string) => join(root, name)
 const cluster = place("cluster")
 const recipe = place("recipe.json")
 const longer = place("longer.json")
+const shorter = place("shorter.json")
 const units = (directory: string) => runnersOf(directory).runners.map((runner) => runner.units)
 /** Rows of the two benchmarks, one a group. */
 const groups = 7
@@ -38,8 +39,13 @@ beforeAll(async () => {
   const stages = [evaluation("full precision"), evaluation("nearest", { nearest })]
   writeFileSync(recipe, JSON.stringify({ ...settings, stages }))
   const long = evaluation("long")
-  const benchmarks = long.benchmarks.map((benchmark) => ({ ...benchmark, limit: 15 }))
-  writeFileSync(longer, JSON.stringify({ ...settings, stages: [{ ...long, divergence: 0, benchmarks }] }))
+  const benchmarksOf = (limit: number) => long.benchmarks.map((benchmark) => ({ ...benchmark, limit }))
+  writeFileSync(
+    longer,
+    JSON.stringify({ ...settings, stages: [{ ...long, divergence: 0, benchmarks: benchmarksOf(15) }] })
+  )
+  const short = { ...long, divergence: 0, benchmarks: benchmarksOf(2) }
+  writeFileSync(shorter, JSON.stringify({ ...settings, stages: [short] }))
   await finishedRun(place("none"), recipe, "native")
   alone = filesOf(place("none"))
 }, 600_000)
@@ -74,20 +80,20 @@ describe("the questions of an evaluation", () => {
   })
 
   it("go to another backend where that is allowed, and the log says which", { timeout: 600_000 }, async () => {
-    const stranger = await joinedWorker(cluster, "native:none")
+    const stranger = await joinedWorker(cluster, "reference")
     const directory = place("other")
-    const run = startRun(directory, recipe, "native", cluster, "other")
+    const run = startRun(directory, shorter, "native", cluster, "other")
     await run.said(/01-evaluate 1\n/)
     // One that comes later is not refused.
-    const later = startWorker(cluster, "native:none")
+    const later = startWorker(cluster, "reference")
     await later.said(/"Joined"/)
     const { code, output } = await run.ended
     assert.strictEqual(code, 0, output)
-    assert.match(output, /UnitComputed group 1, question \S+ of nano computed by \S+ on native (WebAssembly.*?)? ?in /)
+    assert.match(output, /UnitComputed group 1, question \S+ of nano computed by \S+ on reference in /)
     assert.include(readFileSync(join(directory, "events.jsonl"), "utf8"), '"backend":"reference"')
     assert.strictEqual(
       units(directory).reduce((a, b) => a + b),
-      2 * groups
+      4
     )
     for (const worker of [stranger, later]) worker.kill("SIGTERM")
     for (const worker of [stranger, later]) assert.strictEqual((await worker.ended).code, 130)
