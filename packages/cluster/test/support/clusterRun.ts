@@ -59,8 +59,8 @@ const ablation = Effect.gen(function* () {
   const document = yield* decodeAblationDocument(json)
   const base = JSON.parse(readFileSync(resolve(dirname(file), document.base), "utf8"))
   const ablation = yield* decodeAblation(stages, document, base)
-  yield* shared(runAblation(ablation, { directory, judgement: byLastEvaluation, sinks: () => telling }))
-}).pipe(Effect.provide(telling), Effect.provide(Events.layer))
+  yield* shared(runAblation(ablation, { directory, judgement: byLastEvaluation, sinks: () => Layer.fresh(telling) }))
+}).pipe(Effect.provide(telling), Effect.provide(Layer.fresh(Events.layer)))
 
 const work: Effect.Effect<void, unknown, Effect.Services<typeof recipe> | Effect.Services<typeof ablation>> =
   isAblation(json) ? ablation : recipe

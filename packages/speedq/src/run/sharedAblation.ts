@@ -13,7 +13,8 @@ interface SharedOptions {
 /** What is told of runs as wholes: which runner begins and ends which. Shown, and kept beside the table of runners. */
 const eventsOf = (directory: string) =>
   Layer.mergeAll(Sinks.terminal(), Sinks.jsonLines(join(directory, runnersName, "events.jsonl"))).pipe(
-    Layer.provideMerge(Events.layer)
+    // Not those of the runs: a layer that is provided within another one's reach is built once.
+    Layer.provideMerge(Layer.fresh(Events.layer))
   )
 
 /** Without a cluster the runs are computed here, one after the other. */
