@@ -155,7 +155,9 @@ const memoryOf = (options: PlacedOptions, samples: number) => {
   // Parameters and gradients, those of a shard beside the sum of those before it; a frozen head in f32. Of a grid the backward pass needs
   // three numbers a group.
   const copies = optimization.shards > 1 ? 3 : 2
-  const floats = copies * parametersOf(config, trains) + embeddings + (copies + 1.5) * grids
+  // A step that begins from rounded parameters has them beside the learner's.
+  const rounded = optimization.shardParameters === "bf16" ? 1 : 0
+  const floats = (copies + rounded) * parametersOf(config, trains) + embeddings + (copies + 1.5) * grids
   const moments = 2 * momentBytes[optimization.optimizerStates] * (parametersOf(config, trains) + grids)
   const stays =
     loadedBytes -

@@ -395,6 +395,15 @@ export interface TrainingStageOptions {
    */
   readonly shards?: number
   /**
+   * What gradients are computed at: the parameters in `f32`, or rounded to `bf16`, wherever a shard is computed,
+   * so that they travel to other processes in half the bytes. The optimizer keeps and updates them in f32 all the
+   * same. Grids that are learned are not rounded.
+   *
+   * Default from: f32; docs/cluster.md.
+   * @default "f32"
+   */
+  readonly shardParameters?: "f32" | "bf16"
+  /**
    * Highest learning rate, reached at the end of the warm-up. Small models need a larger one.
    *
    * Default from: the reference's scripts.

@@ -122,6 +122,11 @@ export const OptimizationConfig = Schema.Struct({
     unit: "parts of a step",
     source: "1, one sum over all micro-batches; docs/cluster.md"
   }),
+  shardParameters: laterOption(Schema.Literals(["f32", "bf16"]), "f32", {
+    description:
+      "What gradients are computed at: the parameters in `f32`, or rounded to `bf16`, wherever a shard is computed, so that they travel to other processes in half the bytes. The optimizer keeps and updates them in f32 all the same. Grids that are learned are not rounded.",
+    source: "f32; docs/cluster.md"
+  }),
   learningRate: option(Rate, 8e-6, {
     description: "Highest learning rate, reached at the end of the warm-up. Small models need a larger one.",
     source: scripts

@@ -35,6 +35,7 @@ export const beginElsewhere = Effect.fnUntraced(function* (
   directory: string,
   {
     step,
+    format,
     parameters,
     measured,
     microBatches,
@@ -50,7 +51,7 @@ export const beginElsewhere = Effect.fnUntraced(function* (
   })
   if (batch === undefined) return undefined
   if ((yield* batch.runners) === 0) return yield* Effect.as(batch.end, undefined)
-  const file = yield* Effect.option(batch.files.write("parameters", (path) => saveParameters(path, parameters)))
+  const file = yield* Effect.option(batch.files.write("parameters", (path) => saveParameters(path, { parameters, format })))
   if (file._tag === "None") return yield* Effect.as(batch.end, undefined)
   const services = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
   const sumsIn = Effect.fnUntraced(function* ({ sums: record }: { readonly sums: FileRecord }) {

@@ -4,10 +4,12 @@ import { Codec, type FileRecord, openSaved, verifyFile, writeSaved } from "@spee
 import type { Backend, Parameters } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { loadTensors, tensorSources } from "../artefacts/tensorCodec.ts"
+import { loadTensors, roundedSource, tensorSource, tensorSources } from "../artefacts/tensorCodec.ts"
 import { MicroBatchFacts } from "../data/microBatchFacts.ts"
 import { allOrNone, owned } from "../model/stageMemory.ts"
 import type { Accumulated } from "./Learner.ts"
+import type { HandedParameters } from "./shards.ts"
+import { isRounded, type ParameterFormat } from "./stepParameters.ts"
 
 /** Sums over the micro-batches of one shard. Whoever gets them releases them. */
 export interface ShardSums {
@@ -27,11 +29,16 @@ const read = Effect.fnUntraced(function* <A, E, R>(codec: Codec.Codec<A, E, R>, 
   return yield* Effect.scoped(Effect.flatMap(openSaved(path), codec.load))
 })
 
-const parametersCodec = (backend: Backend) =>
+const parametersCodec = (backend: Backend, format: ParameterFormat) =>
   Codec.make({
     data: Schema.Struct({}),
-    save: (parameters: Parameters) => ({ data: {}, tensors: tensorSources("parameter", parameters) }),
-    load: (_, file) => loadTensors(backend, file, "parameter", "state")
+    save: (parameters: Parameters) => ({
+      data: {},
+      tensors: tensorSources("parameter", parameters, (name, tensor) =>
+        isRounded(name, format) ? roundedSource(name, tensor) : tensorSource(name, tensor)
+      )
+    }),
+    load: (_, file) => loadTensors(backend, file, "parameter", "widened")
   })
 
 const sumsCodec = (backend: Backend) =>
@@ -57,11 +64,12 @@ const sumsCodec = (backend: Backend) =>
 
 const backendOf = (parameters: Parameters): Backend => Object.values(parameters)[0]!.backend
 
-export const saveParameters = (path: string, parameters: Parameters) =>
-  writeSaved(path, parametersCodec(backendOf(parameters)).save(parameters))
+/** Parameters of a step, rounded as `format` says. */
+export const saveParameters = (path: string, { parameters, format }: HandedParameters) =>
+  writeSaved(path, parametersCodec(backendOf(parameters), format).save(parameters))
 
-/** New tensors, which are the caller's. */
-export const loadParameters = (backend: Backend, file: ExchangedFile) => read(parametersCodec(backend), file)
+/** New tensors in f32, which are the caller's, whatever they travelled as. */
+export const loadParameters = (backend: Backend, file: ExchangedFile) => read(parametersCodec(backend, "f32"), file)
 
 export const saveSums = (path: string, sums: ShardSums) =>
   writeSaved(path, sumsCodec(sums.sums.loss.backend).save(sums))

@@ -25,6 +25,9 @@ type Work = Pick<
   "source" | "optimization" | "rematerialization" | "roomIsKnown" | "begins" | "prepare"
 >
 
+/** What the numbers of a shard come from. */
+type Computed = Omit<ShardedStep, "format">
+
 export const shardWork = (training: Work) => {
   const { source, optimization } = training
   let told = optimization.rematerialize !== "auto"
@@ -44,7 +47,7 @@ export const shardWork = (training: Work) => {
 
   /** Gradients of one micro-batch, added to `sum`. */
   const add = Effect.fnUntraced(function* (
-    { parameters, measured, microBatches }: ShardedStep,
+    { parameters, measured, microBatches }: Computed,
     batch: MicroBatch,
     index: number,
     sum: Accumulated | undefined
@@ -62,7 +65,7 @@ export const shardWork = (training: Work) => {
    * need not be prepared ahead.
    */
   const compute = Effect.fnUntraced(function* <E, R>(
-    step: ShardedStep,
+    step: Computed,
     indices: readonly number[],
     seen: (facts: MicroBatchFacts) => Effect.Effect<void, E, R>,
     until = Number.POSITIVE_INFINITY
@@ -82,7 +85,7 @@ export const shardWork = (training: Work) => {
 
   /** Gradients of one micro-batch alone. */
   const alone = (
-    step: ShardedStep,
+    step: Computed,
     batch: MicroBatch,
     index: number
   ): Effect.Effect<Accumulated, ShardFailure, ShardServices> => add(step, batch, index, undefined)

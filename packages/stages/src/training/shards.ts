@@ -6,6 +6,7 @@ import type { FileRecord } from "@speedq/pipeline"
 import type { Parameters } from "@speedq/tensors"
 import type * as Effect from "effect/Effect"
 import type { ExchangedFile } from "./shardFiles.ts"
+import type { ParameterFormat } from "./stepParameters.ts"
 
 /** The micro-batches of each shard: at most `shards` parts of nearly equal length, in order. */
 export const shardsOf = (indices: readonly number[], shards: number): readonly (readonly number[])[] => {
@@ -14,9 +15,15 @@ export const shardsOf = (indices: readonly number[], shards: number): readonly (
   return Array.from({ length: parts }, (_, part) => indices.slice(start(part), start(part + 1)))
 }
 
-/** What every shard of a step is computed from. */
-export interface ShardedStep {
+/** What gradients of a step are computed at. */
+export interface HandedParameters {
+  /** What they travel as, and are rounded to. */
+  readonly format: ParameterFormat
   readonly parameters: Parameters
+}
+
+/** What every shard of a step is computed from. */
+export interface ShardedStep extends HandedParameters {
   /** What was measured before training. */
   readonly measured: readonly number[]
   /** Micro-batches of the whole step: each counts with its share. */

@@ -34,6 +34,7 @@ import { beginElsewhere } from "./elsewhereStep.ts"
 import {
   type Accumulated,
   addShard,
+  type Learner,
   limitNorm,
   makeLearner,
   releaseGradients,
@@ -45,6 +46,7 @@ import { isOfGrid } from "./learnedGrids.ts"
 import { firstNonFinite } from "./nonFinite.ts"
 import { type ShardedStep, shardsOf } from "./shards.ts"
 import { type ShardFailure, shardWork } from "./shardWork.ts"
+import { stepParameters } from "./stepParameters.ts"
 import type { OptimizationOptions, Training } from "./Training.ts"
 import type { OptimizationConfig } from "./TrainingConfig.ts"
 import { type TrainingState, trainingCodec } from "./TrainingState.ts"
@@ -103,20 +105,31 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
     return { state: { ...state, measured, passedOver, used: withUsed(state.used, batch.made) }, metrics }
   })
 
+  /** Uses what the gradients of a step are computed at. */
+  const atStep = <A, E, R>({ parameters }: Learner, use: (parameters: Parameters) => Effect.Effect<A, E, R>) =>
+    Effect.acquireUseRelease(
+      computing(() => stepParameters(parameters, optimization.shardParameters)),
+      (step) => use(step.parameters),
+      ({ release }) => Effect.sync(release)
+    )
+
   /** The failure of a step that a number ruined: which one, and on which samples. Each micro-batch is looked at alone. */
-  const blame = Effect.fnUntraced(function* ({ learner, measured }: TrainingState, step: number, loss: number) {
-    const { parameters } = learner
-    for (const index of source.microBatchesOf(step)) {
-      const batch = yield* source.take(index)
-      const alone = yield* work.alone({ parameters, measured, microBatches: 1 }, batch, index)
-      const tensor = yield* computing(() => firstNonFinite(parameters, alone))
-      releaseGradients(alone)
-      const samples = batch.samples.map(source.describe)
-      spoilt ||= tensor !== undefined && tensor in parameters
-      if (tensor !== undefined) return yield* new NonFiniteGradient({ tensor, loss, samples })
-    }
-    return yield* new NonFiniteGradient({ tensor: "the sum over all samples", loss, samples: [`step ${step + 1}`] })
-  })
+  const blame = ({ learner, measured }: TrainingState, step: number, loss: number) =>
+    atStep(
+      learner,
+      Effect.fnUntraced(function* (parameters) {
+        for (const index of source.microBatchesOf(step)) {
+          const batch = yield* source.take(index)
+          const alone = yield* work.alone({ parameters, measured, microBatches: 1 }, batch, index)
+          const tensor = yield* computing(() => firstNonFinite(parameters, alone))
+          releaseGradients(alone)
+          const samples = batch.samples.map(source.describe)
+          spoilt ||= tensor !== undefined && tensor in parameters
+          if (tensor !== undefined) return yield* new NonFiniteGradient({ tensor, loss, samples })
+        }
+        return yield* new NonFiniteGradient({ tensor: "the sum over all samples", loss, samples: [`step ${step + 1}`] })
+      })
+    )
 
   /** The failure of measurements that met no answer: what they would give is no measure of the teacher. */
   const unmeasured = Effect.fnUntraced(function* () {
@@ -167,9 +180,12 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
         yield* emit(RunEvents.DataSubstituted, event)
       }
     })
-    const { parameters } = learner
-    const shared = { parameters, measured: state.measured, microBatches: indices.length }
-    const sum = yield* sumOfShards(shared, step, shardsOf(indices, optimization.shards), seen)
+    const { measured } = state
+    const { shardParameters: format, shards } = optimization
+    const sum = yield* atStep(learner, (parameters) => {
+      const shared = { format, parameters, measured, microBatches: indices.length }
+      return sumOfShards(shared, step, shardsOf(indices, shards), seen)
+    })
     const nothing = nothingToLearn(tally, data, step === source.steps - 1)
     if (nothing !== undefined) {
       releaseGradients(sum)
