@@ -33,3 +33,27 @@ export class UnitFailed extends Schema.TaggedError<UnitFailed>()("UnitFailed", {
     return this.reason
   }
 }
+
+/** The run cannot hand files to runners where it was told to. */
+export class ListenRefused extends Schema.TaggedError<ListenRefused>()("ListenRefused", {
+  listen: Schema.String,
+  reason: Schema.String,
+  fix: Schema.String
+}) {
+  override get message(): string {
+    return `--listen ${this.listen}: ${this.reason}; ${this.fix}`
+  }
+}
+
+/** A file could not be had from the run, or given to it. */
+export class BlobFailed extends Schema.TaggedError<BlobFailed>()("BlobFailed", {
+  /** Of the run's blob service. */
+  url: Schema.String,
+  reason: Schema.String,
+  /** Whether it may be otherwise a little later. */
+  mayHeal: Schema.Boolean
+}) {
+  override get message(): string {
+    return `the run's files at ${this.url}: ${this.reason}`
+  }
+}

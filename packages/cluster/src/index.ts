@@ -1,5 +1,9 @@
 /** One recipe over several processes and machines, to the same bits: a coordinator and its runners. */
+
+export { BlobPatience } from "./blobs/blobClient.ts"
+export type { OverHttp } from "./coordinator/Coordinated.ts"
 export {
+  FilesServed,
   RunnerIsRefused,
   RunnersChanged,
   UnitComputed,
@@ -7,7 +11,7 @@ export {
   UnitHandedOut
 } from "./coordinator/clusterEvents.ts"
 export { coordinating } from "./coordinator/coordinate.ts"
-export { ClusterUnavailable, RunnerRefused, UnitFailed } from "./Errors.ts"
+export { ClusterUnavailable, ListenRefused, RunnerRefused, UnitFailed } from "./Errors.ts"
 export { Identity } from "./identity/Identity.ts"
 export { ClusterTimes } from "./storage/clusterLayer.ts"
 export { clusterName } from "./storage/storageLayer.ts"

@@ -1,7 +1,8 @@
 /** Names of what processes hand to each other: what belongs to a batch goes with it, also what was only begun. */
 import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
-import { batchPrefix, exchangedFiles, fileName, isOfOtherBatch } from "../src/units/exchange.ts"
+import { notedFiles } from "../src/exchange/unitFiles.ts"
+import { batchPrefix, fileName, isOfOtherBatch } from "../src/units/exchange.ts"
 
 const key = "0123456789abcdef"
 const step = (number: number) => `step-${String(number).padStart(8, "0")}`
@@ -22,13 +23,27 @@ describe("isOfOtherBatch", () => {
   })
 })
 
-describe("exchangedFiles", () => {
-  const pathOf = (file: string) =>
-    Effect.runPromise(Effect.flip(exchangedFiles("/runs/mine", prefix).pathOf({ file, bytes: 1, sha256: "" })))
+describe("notedFiles", () => {
+  const { files, records } = notedFiles({
+    written: (file) => `/runs/mine/${file}`,
+    nameOf: (name) => fileName(prefix, name),
+    others: ({ file }) => Effect.succeed(`/elsewhere/${file}`)
+  })
+  const at = (file: string) => files.pathOf({ file, bytes: 1, sha256: "" })
 
   it("leads to no other folder, whatever a message says", async () => {
     for (const file of ["../../run.json", "/etc/passwd", "", ".hidden", "a/b"]) {
-      assert.match((await pathOf(file)).message, /is no name of an exchanged file/)
+      const error = await Effect.runPromise(Effect.flip(at(file)))
+      assert.match(error.message, /is no name of an exchanged file/)
     }
+    assert.strictEqual(await Effect.runPromise(at("plain.safetensors")), "/elsewhere/plain.safetensors")
+  })
+
+  it("notes what is written, and finds it again", async () => {
+    const written = { bytes: 3, sha256: "ab" }
+    const record = await Effect.runPromise(files.write("sums", () => Effect.succeed(written)))
+    assert.deepStrictEqual(record, { file: fileName(prefix, "sums"), ...written })
+    assert.deepStrictEqual(records, [record])
+    assert.strictEqual(await Effect.runPromise(files.pathOf(record)), `/runs/mine/${record.file}`)
   })
 })

@@ -56,3 +56,13 @@ export const UnitComputedHere = eventKind(
   { unit: Schema.String, reason: Schema.String },
   { warning: true, line: ({ unit, reason }) => `${unit} is computed here: ${reason}` }
 )
+
+/** Told when the run hands files to runners over HTTP. */
+export const FilesServed = eventKind(
+  "FilesServed",
+  { url: Schema.String, isOwnToken: Schema.Boolean },
+  {
+    line: ({ url, isOwnToken }) =>
+      `runners get files from ${url}${isOwnToken ? "" : ", with the token that this run was started with"}`
+  }
+)

@@ -7,6 +7,7 @@ import { groupOf, type Identity, looseGroupOf } from "../identity/Identity.ts"
 import { numbersOf } from "../identity/numbersOf.ts"
 import { clusterLayer } from "../storage/clusterLayer.ts"
 import { storageLayer, unavailable } from "../storage/storageLayer.ts"
+import type { OverHttp } from "./Coordinated.ts"
 import { makeUnitComputers } from "./unitComputers.ts"
 
 interface CoordinatingOptions {
@@ -16,17 +17,19 @@ interface CoordinatingOptions {
   readonly run: string
   /** Whether runners with other bits may compute evaluations and the cells of an ablation. Training never. Default false. */
   readonly otherBackends?: boolean
+  /** Given where runners get files over HTTP, and need not see the directory. Runs of an ablation are computed by none of these. */
+  readonly http?: OverHttp | undefined
 }
 
 /**
  * Shares the units of what `work` does in the directory `run` with the runners of a cluster. Fails with ClusterUnavailable where it cannot
- * be reached when the work begins; later the work goes on by itself.
+ * be reached when the work begins, with ListenRefused where files cannot be served as `http` says; later the work goes on by itself.
  *
  * @example
  * Recipe.run(recipe).pipe(coordinating({ cluster: "runs/cluster", run: "runs/mine" }))
  */
 export const coordinating =
-  ({ cluster, run, otherBackends = false }: CoordinatingOptions) =>
+  ({ cluster, run, otherBackends = false, http }: CoordinatingOptions) =>
   <A, E, R>(work: Effect.Effect<A, E, R>) =>
     Effect.gen(function* () {
       const { backend } = yield* Compute
@@ -34,8 +37,8 @@ export const coordinating =
       const identity: Identity = { build: yield* Build, backend: backend.name, numbers }
       return yield* Effect.gen(function* () {
         const computers = yield* Effect.mapError(
-          makeUnitComputers({ cluster, run: realpathSync(run), identity, otherBackends }),
-          (error) => unavailable(cluster, error)
+          makeUnitComputers({ cluster, run: realpathSync(run), identity, otherBackends, http }),
+          (error) => (error._tag === "ListenRefused" ? error : unavailable(cluster, error))
         )
         return yield* Effect.provideService(work, UnitComputers, computers)
       }).pipe(

@@ -2,8 +2,7 @@
  * Hands units of work to the runners that are there, and takes what they give. Whatever goes wrong out there, the run computes a unit
  * itself: the bits are the same.
  */
-import { mkdirSync, readdirSync, rmSync } from "node:fs"
-import { basename, join } from "node:path"
+import { basename } from "node:path"
 import { type BatchOptions, Events, readRunRecord, type UnitBatch, type UnitComputers } from "@speedq/pipeline"
 import * as Cause from "effect/Cause"
 import * as MessageStorage from "effect/cluster/MessageStorage"
@@ -13,8 +12,10 @@ import * as Fiber from "effect/Fiber"
 import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import type * as Path from "effect/Path"
+import { httpExchange } from "../exchange/httpExchange.ts"
+import { exchangeFolder, folderExchange, type GivenFiles } from "../exchange/RunExchange.ts"
 import { groupOf, looseGroupOf } from "../identity/Identity.ts"
-import { batchPrefix, exchangedFiles, exchangeOf, isOfOtherBatch } from "../units/exchange.ts"
+import { batchPrefix } from "../units/exchange.ts"
 import { UnitOfWork, type UnitReply, type UnitRequest } from "../units/UnitOfWork.ts"
 import { attended } from "./attended.ts"
 import type { Coordinated } from "./Coordinated.ts"
@@ -28,9 +29,9 @@ const messageOf = (cause: Cause.Cause<unknown>): string => {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** Gives the run's units to runners. Fails with SqlError where the members cannot be told. */
+/** Gives the run's units to runners. Fails with SqlError where the members cannot be told, with ListenRefused where files cannot be served. */
 export const makeUnitComputers = Effect.fnUntraced(function* (coordinated: Coordinated) {
-  const { cluster, run, identity, otherBackends } = coordinated
+  const { cluster, run, identity, otherBackends, http } = coordinated
   const sharding = yield* Sharding.Sharding
   const messages = yield* MessageStorage.MessageStorage
   const client = yield* UnitOfWork.client
@@ -38,24 +39,14 @@ export const makeUnitComputers = Effect.fnUntraced(function* (coordinated: Coord
   const services = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
   const tally = keepTally(coordinated)
   const runners = yield* runnersPresent(coordinated, tally)
-  const exchange = exchangeOf(run)
-  mkdirSync(exchange, { recursive: true })
+  const folder = yield* exchangeFolder(run)
+  const exchange = yield* http === undefined ? folderExchange(folder) : httpExchange(run, folder, http.listen)
   yield* Effect.addFinalizer(() =>
     Effect.andThen(
-      Effect.sync(() => {
-        tally.absent(new Set())
-        rmSync(exchange, { recursive: true, force: true })
-      }),
+      Effect.sync(() => tally.absent(new Set())),
       tally.write
     )
   )
-
-  const removeOtherBatches = (prefix?: string) =>
-    Effect.sync(() => {
-      for (const name of readdirSync(exchange)) {
-        if (isOfOtherBatch(name, prefix)) rmSync(join(exchange, name), { force: true })
-      }
-    })
 
   const placesIn = (group: string) => {
     const places = placesOf(sharding, group, run)
@@ -79,7 +70,7 @@ export const makeUnitComputers = Effect.fnUntraced(function* (coordinated: Coord
     const isLoose = bits === "allowed" && otherBackends
     const { group, old, keeper } = isLoose ? loose : exact
     const prefix = batchPrefix(stage?.key ?? "00000000", name)
-    yield* removeOtherBatches(prefix)
+    const { files, given, arrived } = yield* exchange.begin(prefix, stage?.place)
     const left = attended(cluster, runners.present(group))
     let present = yield* runners.told(group)
     const underWay = new Set<{ readonly taken: Taken; readonly asked: Fiber.Fiber<unknown, unknown> }>()
@@ -91,6 +82,7 @@ export const makeUnitComputers = Effect.fnUntraced(function* (coordinated: Coord
         yield* messages.clearAddress(address)
       }
     }).pipe(Effect.timeoutOption("10 seconds"), Effect.ignore)
+    if (!exchange.answersEarlier) yield* removeOld
     /** Requests and answers are of no more use; those of thousands of steps would fill the database. */
     const giveBack = (taken: Taken) =>
       Effect.suspend(() => (keeper.giveBack(taken) ? messages.clearAddress(taken.place.address) : Effect.void)).pipe(
@@ -112,12 +104,18 @@ export const makeUnitComputers = Effect.fnUntraced(function* (coordinated: Coord
       const taken = keeper.take(present)
       if (taken === undefined) return here(title, "no runner is left")
       old.delete(taken.place.id)
-      const request: Omit<UnitRequest, "attempt"> = {
+      const request: Omit<UnitRequest, "attempt" | keyof GivenFiles> = {
         ...{ run, stage, identity, isLoose, kind: kind.name, batch: prefix, name: unit, title },
         input: kind.encodeInput(input)
       }
-      const send = (attempt: number) => client(taken.place.id).Compute({ ...request, attempt })
-      const asked = yield* Effect.forkDetach(send(0), { startImmediately: true })
+      // What a unit gave is looked at when it comes, while those before it are still computed.
+      const send = (attempt: number) =>
+        Effect.flatMap(given, (handed) => client(taken.place.id).Compute({ ...request, ...handed, attempt })).pipe(
+          Effect.flatMap((reply) => Effect.as(arrived(reply.files), reply))
+        )
+      // An answer of an earlier time may have lost its file: it is asked for once more.
+      const sent = Effect.catchTag(send(0), "SavedFileDamaged", () => send(1))
+      const asked = yield* Effect.forkDetach(sent, { startImmediately: true })
       const way = { taken, asked }
       underWay.add(way)
       if (isTold) yield* events.emit(UnitHandedOut, { unit: title, runner: taken.runner })
@@ -125,7 +123,6 @@ export const makeUnitComputers = Effect.fnUntraced(function* (coordinated: Coord
         kind.decodeOutput(reply.output).pipe(Effect.flatMap(take), Effect.tap(count(title, reply)))
       return Effect.andThen(removeOld, Effect.raceFirst(Fiber.join(asked), left)).pipe(
         Effect.flatMap((reply) =>
-          // An answer of an earlier time may have lost its file: it is asked for once more.
           Effect.catch(takeReply(reply), () => Effect.flatMap(Effect.raceFirst(send(1), left), takeReply))
         ),
         // A request that the cluster gave up is none of this fiber's interruptions.
@@ -139,10 +136,10 @@ export const makeUnitComputers = Effect.fnUntraced(function* (coordinated: Coord
       yield* Effect.timeoutOption(Fiber.interruptAll(given.map(({ asked }) => asked)), "10 seconds")
       yield* Effect.forEach(given, ({ taken }) => giveBack(taken), { discard: true })
       // What follows the last batch may take long: nothing of it stays.
-      yield* removeOtherBatches()
+      yield* exchange.end
     })
     const batch: UnitBatch = {
-      files: exchangedFiles(run, prefix),
+      files,
       runners: Effect.map(runners.told(group), (found) => {
         present = found
         return found.length

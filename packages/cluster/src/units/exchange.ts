@@ -1,7 +1,6 @@
 /** Files that coordinator and runners hand to each other, in a folder of the run's directory. */
 import { join } from "node:path"
-import { runnersName, type UnitFiles } from "@speedq/pipeline"
-import * as Effect from "effect/Effect"
+import { runnersName } from "@speedq/pipeline"
 
 export const exchangeOf = (run: string): string => join(run, runnersName, "exchange")
 
@@ -21,18 +20,8 @@ export const fileName = (prefix: string, ...parts: readonly string[]): string =>
 export const isOfOtherBatch = (name: string, prefix?: string): boolean =>
   /^\.?[0-9a-f]{8}-[a-z]+-\d{8}-/.test(name) && !(prefix && name.replace(/^\./, "").startsWith(`${prefix}-`))
 
-/**
- * The files of a batch: of the coordinator without `owner`, else of a unit on a runner. Each runner writes under a name of its own: two may
- * compute one unit, and neither must touch the other's file.
- */
-export const exchangedFiles = (run: string, prefix: string, owner: readonly string[] = []): UnitFiles => ({
-  write: (name, write) => {
-    const file = fileName(prefix, ...owner, name)
-    return Effect.map(write(join(exchangeOf(run), file)), ({ bytes, sha256 }) => ({ file, bytes, sha256 }))
-  },
-  // No path: what is in a database leads to no other folder.
-  pathOf: ({ file }) =>
-    /^[\w-][\w.-]*$/.test(file)
-      ? Effect.succeed(join(exchangeOf(run), file))
-      : Effect.fail(new Error(`"${file}" is no name of an exchanged file`))
-})
+/** The list of a run's files that runners need for the units of a batch. */
+export const listName = (prefix: string): string => `${prefix}-files.json`
+
+/** What the names of files begin with that runners have sent. */
+export const sentPrefix = (prefix: string): string => `${prefix}-sent-`

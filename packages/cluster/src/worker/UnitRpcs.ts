@@ -3,9 +3,10 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { UnitFailed } from "../Errors.ts"
 import { Identity } from "../identity/Identity.ts"
-import { UnitReply, UnitRequest } from "../units/UnitOfWork.ts"
+import { UnitReply } from "../units/UnitOfWork.ts"
+import { UnitOrder } from "./UnitOrder.ts"
 
 export class UnitRpcs extends RpcGroup.make(
   Rpc.make("Identify", { success: Identity, error: UnitFailed }),
-  Rpc.make("Compute", { payload: UnitRequest, success: UnitReply, error: UnitFailed })
+  Rpc.make("Compute", { payload: UnitOrder, success: UnitReply, error: UnitFailed })
 ) {}

@@ -12,8 +12,9 @@ import { differenceOf, groupOf, type Identity, looseGroupOf } from "../identity/
 import { clusterLayer } from "../storage/clusterLayer.ts"
 import { openMembers } from "../storage/Members.ts"
 import { storageLayer, unavailable } from "../storage/storageLayer.ts"
-import { UnitOfWork } from "../units/UnitOfWork.ts"
-import { startUnitProcess } from "./startUnitProcess.ts"
+import { UnitOfWork, type UnitRequest } from "../units/UnitOfWork.ts"
+import { makeRunnerFiles } from "./runnerFiles.ts"
+import { ownFolder, startUnitProcess } from "./startUnitProcess.ts"
 
 /** What a runner tells while it works. `unit` is in words. */
 export type WorkerNews =
@@ -62,17 +63,25 @@ export const runWorker = Effect.fn("runWorker")(function* ({ cluster, backend, o
     const end = (how: string) => {
       Deferred.doneUnsafe(ended, Effect.fail(new UnitFailed({ reason: `the process that computes ended with ${how}` })))
     }
-    const units = yield* startUnitProcess(backend, runner, end)
+    const folder = yield* ownFolder
+    const units = yield* startUnitProcess(backend, { runner, folder }, end)
     const identity = yield* Effect.raceFirst(units.Identify(), Deferred.await(ended))
     const members = yield* openMembers()
     yield* requireSame(identity, members)
     yield* members.join("runner", runner, identity)
 
+    const filesOf = yield* makeRunnerFiles(folder)
+    const compute = Effect.fnUntraced(function* (request: UnitRequest) {
+      const { order, give } = yield* filesOf(request)
+      const reply = yield* units.Compute(order)
+      yield* give(reply.files)
+      return reply
+    }, Effect.scoped)
     const entity = UnitOfWork.toLayer(
       UnitOfWork.of({
         Compute: ({ payload }) => {
           const { run, title: unit } = payload
-          return units.Compute(payload).pipe(
+          return compute(payload).pipe(
             Effect.tap(({ milliseconds }) => Effect.sync(() => onNews({ _tag: "Computed", run, unit, milliseconds }))),
             Effect.tapError((error) => Effect.sync(() => onNews({ _tag: "Failed", run, unit, reason: error.message }))),
             // Whoever is asked next computes it: this runner ends.

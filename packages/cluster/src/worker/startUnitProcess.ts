@@ -19,7 +19,7 @@ const program = ((): { readonly entry: string; readonly execArgv: string[] } => 
 })()
 
 /** A folder of the runner's own, for the life of the scope: the process that computes may be killed and cannot remove it then. */
-const ownFolder = Effect.acquireRelease(
+export const ownFolder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "speedq-runner-"))),
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
 )
@@ -27,10 +27,9 @@ const ownFolder = Effect.acquireRelease(
 /** The client of a process that lives as long as the scope. `ended` is called when the process ends by itself. */
 export const startUnitProcess = Effect.fn("startUnitProcess")(function* (
   backend: BackendName,
-  runner: string,
+  { runner, folder }: { readonly runner: string; readonly folder: string },
   ended: (how: string) => void
 ) {
-  const folder = yield* ownFolder
   const spawn = () => {
     const child = fork(fileURLToPath(new URL(program.entry, import.meta.url)), [backend, runner, folder], {
       execArgv: program.execArgv,

@@ -1,19 +1,25 @@
 /** Computes units of work in a process of its own: a computation blocks it, and the runner beside it goes on to renew its locks. */
 
-import { Build, cellUnit, monotonicMillis } from "@speedq/pipeline"
+import { join } from "node:path"
+import { Build, cellUnit, type FileRecord, monotonicMillis, type UnitFiles, verifyFile } from "@speedq/pipeline"
 import { type BackendName, openBackend } from "@speedq/tensors"
 import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as FileSystem from "effect/FileSystem"
+import type * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { UnitFailed } from "../Errors.ts"
+import { notedFiles } from "../exchange/unitFiles.ts"
 import { differenceOf, type Identity } from "../identity/Identity.ts"
 import { numbersOf } from "../identity/numbersOf.ts"
-import { exchangedFiles } from "../units/exchange.ts"
+import { fileName } from "../units/exchange.ts"
 import type { UnitRequest } from "../units/UnitOfWork.ts"
 import { computeCell } from "./computeCell.ts"
 import { openRunStage } from "./openRunStage.ts"
+import type { UnitOrder } from "./UnitOrder.ts"
 import { UnitRpcs } from "./UnitRpcs.ts"
 
 /** Any failure as the reason of a unit's. A mistake of the program too: the coordinator computes the unit then, and meets it. */
@@ -42,6 +48,28 @@ interface ServerOptions {
   readonly folder: string
 }
 
+/**
+ * The files of a unit on this machine. Each runner writes under a name of its own: two may compute one unit, and neither must touch the
+ * other's file.
+ */
+const filesOfUnit = (
+  { request: { batch, name }, written, fetched }: UnitOrder,
+  runner: string,
+  services: Context.Context<FileSystem.FileSystem | Path.Path>
+) =>
+  notedFiles({
+    written: (file) => join(written, file),
+    nameOf: (own) => fileName(batch, name, runner, own),
+    others: (record: FileRecord) => {
+      const path = fetched === undefined ? join(written, record.file) : fetched[record.sha256]
+      if (path === undefined) return Effect.fail(new UnitFailed({ reason: `${record.file} was not fetched` }))
+      // What was fetched has been looked at.
+      return fetched === undefined
+        ? Effect.as(Effect.provideContext(verifyFile(path, record), services), path)
+        : Effect.succeed(path)
+    }
+  })
+
 type Stage = Effect.Success<ReturnType<typeof openRunStage>>
 
 /** Handlers of UnitRpcs: one unit after the other, in one stage that stays open until a unit of another one comes. */
@@ -49,6 +77,7 @@ export const unitServer = ({ backend, runner, folder }: ServerOptions) =>
   UnitRpcs.toLayer(
     Effect.gen(function* () {
       const one = yield* Semaphore.make(1)
+      const services = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
       const identity = yield* Effect.cached(identify(backend))
       let opened: { readonly key: string; readonly scope: Scope.Closeable; readonly kinds: Stage } | undefined
       const close = Effect.suspend(() => {
@@ -60,6 +89,7 @@ export const unitServer = ({ backend, runner, folder }: ServerOptions) =>
 
       const kindsOf = Effect.fnUntraced(function* (of: {
         readonly run: string
+        readonly directory: string
         readonly stage: NonNullable<UnitRequest["stage"]>
       }) {
         const key = JSON.stringify([of.run, of.stage])
@@ -74,10 +104,11 @@ export const unitServer = ({ backend, runner, folder }: ServerOptions) =>
         return kinds
       })
 
-      const outputOf = Effect.fnUntraced(function* ({ run, stage, kind, batch, name, input }: UnitRequest) {
+      const outputOf = Effect.fnUntraced(function* ({ request, directory }: UnitOrder, files: UnitFiles) {
+        const { run, stage, kind, input } = request
         if (stage !== null) {
-          const compute = (yield* kindsOf({ run, stage })).get(kind)
-          if (compute !== undefined) return yield* compute(input, exchangedFiles(run, batch, [name, runner]))
+          const compute = (yield* kindsOf({ run, stage, directory })).get(kind)
+          if (compute !== undefined) return yield* compute(input, files)
         } else if (kind === cellUnit.name) {
           yield* close
           return cellUnit.encodeOutput(yield* computeCell(run, yield* cellUnit.decodeInput(input), backend))
@@ -86,7 +117,8 @@ export const unitServer = ({ backend, runner, folder }: ServerOptions) =>
         return yield* new UnitFailed({ reason })
       })
 
-      const compute = Effect.fnUntraced(function* (request: UnitRequest) {
+      const compute = Effect.fnUntraced(function* (order: UnitOrder) {
+        const { request } = order
         const startedAt = yield* monotonicMillis
         const own = yield* identity
         const difference = differenceOf(request.identity, own, request.isLoose)
@@ -94,13 +126,20 @@ export const unitServer = ({ backend, runner, folder }: ServerOptions) =>
           const { field, ofRun, ofRunner } = difference
           return yield* new UnitFailed({ reason: `the run has the ${field} ${ofRun}, the runner ${ofRunner}` })
         }
-        const output = yield* outputOf(request)
-        return { output, runner, backend: own.backend, milliseconds: (yield* monotonicMillis) - startedAt }
+        const { files, records } = filesOfUnit(order, runner, services)
+        const output = yield* outputOf(order, files)
+        return {
+          output,
+          files: records,
+          runner,
+          backend: own.backend,
+          milliseconds: (yield* monotonicMillis) - startedAt
+        }
       })
 
       return UnitRpcs.of({
         Identify: () => asUnitFailed(identity),
-        Compute: (request) => one.withPermits(1)(asUnitFailed(compute(request)))
+        Compute: (order) => one.withPermits(1)(asUnitFailed(compute(order)))
       })
     })
   )

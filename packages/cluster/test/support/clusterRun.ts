@@ -1,6 +1,6 @@
 /**
- * Runs a recipe or an ablation as a process: `clusterRun.ts DIRECTORY FILE BACKEND [CLUSTER [other]]`, with the runners of a cluster where
- * one is named, also those on other backends where that is said. Says every step on standard output, and what it tells of runners.
+ * Runs a recipe or an ablation as a process: `clusterRun.ts DIRECTORY FILE BACKEND [CLUSTER [other|HOST:PORT]]`, with the runners of a
+ * cluster where one is named, also those on other backends where that is said, and with files over HTTP where an address is. Says every step on standard output, and what it tells of runners.
  */
 import { mkdirSync, readFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
@@ -8,6 +8,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import {
   ClusterTimes,
   coordinating,
+  FilesServed,
   RunnerIsRefused,
   RunnersChanged,
   UnitComputed,
@@ -34,13 +35,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { testTimes } from "./testTimes.ts"
 
-const [directory = "", file = "", backend = "native", cluster, others] = process.argv.slice(2)
+const [directory = "", file = "", backend = "native", cluster, more] = process.argv.slice(2)
 mkdirSync(directory, { recursive: true })
 const json = JSON.parse(readFileSync(file, "utf8"))
 
+const http = more === undefined || more === "other" ? undefined : { listen: more }
+
 const told = (entry: Entry) => {
   if (isEntryOf(RunEvents.StepDone, entry)) process.stdout.write(`${entry.stage} ${entry.event.step}\n`)
-  for (const kind of [RunnersChanged, RunnerIsRefused, UnitHandedOut, UnitComputed, UnitComputedHere]) {
+  for (const kind of [FilesServed, RunnersChanged, RunnerIsRefused, UnitHandedOut, UnitComputed, UnitComputedHere]) {
     if (entry.tag === kind.tag) process.stdout.write(`${kind.tag} ${entry.line()}\n`)
   }
 }
@@ -49,7 +52,7 @@ const telling = Layer.effectDiscard(
 )
 
 const shared = <A, E, R>(work: Effect.Effect<A, E, R>) =>
-  cluster === undefined ? work : coordinating({ cluster, run: directory, otherBackends: others === "other" })(work)
+  cluster === undefined ? work : coordinating({ cluster, run: directory, otherBackends: more === "other", http })(work)
 
 const recipe = Effect.gen(function* () {
   yield* shared(Recipe.run(yield* Recipe.decode(stages, json)))

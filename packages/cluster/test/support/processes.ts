@@ -1,5 +1,5 @@
 /** Runners and coordinators as processes of this host. */
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -21,12 +21,34 @@ export const endProcesses = (): void => {
   for (const child of running) child.kill("SIGKILL")
 }
 
-const start = (program: string, args: readonly string[]): Running => {
+/** How a process is started otherwise than others. */
+export interface Circumstances {
+  readonly env?: { readonly [name: string]: string }
+  /** Directories that it does not see: an empty one is in their place. Needs `canHide`. */
+  readonly hidden?: readonly string[]
+}
+
+const unshare = ["unshare", "--mount", "--map-root-user"]
+/** Whether this system lets a process have mounts of its own. */
+export const canHide = ((): boolean => {
+  const [command = "", ...args] = [...unshare, "sh", "-c", "mount -t tmpfs none /mnt"]
+  return spawnSync(command, args, { stdio: "ignore" }).status === 0
+})()
+
+/** The command with an empty directory in place of each. It is the process itself that signals go to. */
+const hiding = (hidden: readonly string[], command: readonly string[]): readonly string[] => {
+  if (hidden.length === 0) return command
+  const mounts = hidden.map((each) => `mount -t tmpfs none '${each}' && `).join("")
+  return [...unshare, "sh", "-c", `${mounts}exec "$@"`, "sh", ...command]
+}
+
+const start = (program: string, args: readonly string[], { env = {}, hidden = [] }: Circumstances = {}): Running => {
   const file = fileURLToPath(new URL(program, import.meta.url))
-  const child = spawn(process.execPath, [...programOf(file), ...args], {
+  const [executable = "", ...others] = hiding(hidden, [process.execPath, ...programOf(file), ...args])
+  const child = spawn(executable, others, {
     cwd: root,
     // Several of them share the processors.
-    env: { ...process.env, SPEEDQ_THREADS: "1" },
+    env: { ...process.env, SPEEDQ_THREADS: "1", ...env },
     stdio: ["ignore", "pipe", "pipe"]
   })
   running.add(child)
@@ -63,25 +85,30 @@ const start = (program: string, args: readonly string[]): Running => {
   }
 }
 
-export const startWorker = (cluster: string, backend: string): Running =>
-  start("./clusterWorker.ts", [cluster, backend])
+export const startWorker = (cluster: string, backend: string, circumstances?: Circumstances): Running =>
+  start("./clusterWorker.ts", [cluster, backend], circumstances)
 
 /** A runner that has joined. */
-export const joinedWorker = async (cluster: string, backend: string): Promise<Running> => {
-  const worker = startWorker(cluster, backend)
+export const joinedWorker = async (...args: Parameters<typeof startWorker>): Promise<Running> => {
+  const worker = startWorker(...args)
   await worker.said(/"Joined"/)
   return worker
 }
 
-/** `file` is a recipe or an ablation; `others` shares it also with runners on other backends. */
+/** `file` is a recipe or an ablation; `more` shares it also with runners on other backends, or hands files out over HTTP at an address. */
 export const startRun = (
   directory: string,
   file: string,
   backend: string,
   cluster?: string,
-  others?: "other"
+  more?: "other" | `${string}:${number}`,
+  circumstances?: Circumstances
 ): Running =>
-  start("./clusterRun.ts", [directory, file, backend, ...[cluster, others].filter((each) => each !== undefined)])
+  start(
+    "./clusterRun.ts",
+    [directory, file, backend, ...[cluster, more].filter((each) => each !== undefined)],
+    circumstances
+  )
 
 /** A run to its end, which must be a good one. */
 export const finishedRun = async (...args: Parameters<typeof startRun>): Promise<string> => {

@@ -11,7 +11,7 @@ export interface UnitFiles {
     name: string,
     write: (path: string) => Effect.Effect<Omit<FileRecord, "file">, E, R>
   ) => Effect.Effect<FileRecord, E, R>
-  /** Where a file is on this machine. Whoever reads it compares it with its record. */
+  /** Where a file is on this machine, once its bytes are those of its record. */
   readonly pathOf: (file: FileRecord) => Effect.Effect<string, Error>
 }
 

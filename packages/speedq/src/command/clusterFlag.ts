@@ -1,6 +1,7 @@
 /** `--cluster`: where a run and its runners meet. */
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
+import { off } from "./flags.ts"
 
 /** Where the flag is not given: a password in a command line is seen by everyone who lists processes. */
 const fromEnvironment = (): Option.Option<string> => Option.fromNullishOr(process.env["SPEEDQ_CLUSTER"])
@@ -12,6 +13,22 @@ export const clusterFlag = (description: string) =>
     Flag.optional,
     Flag.map(Option.orElse(fromEnvironment))
   )
+
+/** Where files for runners are served over HTTP; undefined where they go through the run's directory. */
+export const httpFlags = {
+  overHttp: off("over-http", "hand files to runners over HTTP: they need not see the run's directory"),
+  listen: Flag.String("listen").pipe(
+    Flag.withMetavar("HOST:PORT"),
+    Flag.withDescription(
+      "where --over-http listens; default: a free port of 127.0.0.1. Beyond loopback SPEEDQ_TOKEN must be set, here and for the runners"
+    ),
+    Flag.optional
+  )
+}
+
+/** What the flags mean. */
+export const httpOf = ({ overHttp, listen }: { readonly overHttp: boolean; readonly listen: Option.Option<string> }) =>
+  overHttp || Option.isSome(listen) ? { listen: Option.getOrUndefined(listen) } : undefined
 
 const isUrl = (cluster: string): boolean => cluster.includes("://")
 

@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly cluster?: string | undefined
   /** Whether runners on other backends compute, too, what may have other bits. */
   readonly otherBackends?: boolean
+  /** Given where runners get files over HTTP. */
+  readonly http?: Run.RunSettings["http"]
   /** The command line, for the run's record. */
   readonly command: string
 }

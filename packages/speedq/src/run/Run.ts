@@ -55,6 +55,11 @@ export interface RunSettings extends Records {
   readonly cluster?: string | undefined
   /** Whether runners on other backends compute questions of evaluations, too, which may then have other answers. Default false. */
   readonly otherBackends?: boolean
+  /**
+   * Given where runners get files from this process over HTTP, and need not see the directory: `listen` is `HOST:PORT`, a free port of
+   * loopback unless it is given. Beyond loopback the environment of the run and of its runners must have SPEEDQ_TOKEN.
+   */
+  readonly http?: { readonly listen?: string | undefined } | undefined
   /** Begins anew: what an earlier run left in the directory is removed. */
   readonly fresh?: boolean
   /** Default "terminal". `events.jsonl` in the directory is always written. */
@@ -100,7 +105,7 @@ export const start = Effect.fn("Run.start")(function* <A, L, E, R>(
   recipe: Recipe.Recipe<A, L, E, R>,
   { directory, backend = "auto", fresh = false, progress = "terminal", ...settings }: RunSettings
 ) {
-  const { extensions = {}, onEvent, cluster, otherBackends = false, ...records } = settings
+  const { extensions = {}, onEvent, cluster, otherBackends = false, http, ...records } = settings
   const sinks = Layer.mergeAll(
     progressSink(progress),
     recordSinks(records, directory),
@@ -120,7 +125,7 @@ export const start = Effect.fn("Run.start")(function* <A, L, E, R>(
     }
     // Loaded for those who have one.
     const { coordinating } = yield* Effect.promise(() => import("@speedq/cluster"))
-    return yield* coordinating({ cluster, run: directory, otherBackends })(run)
+    return yield* coordinating({ cluster, run: directory, otherBackends, http })(run)
   }).pipe(
     Effect.scoped,
     // Whoever sees progress is told how long it takes.

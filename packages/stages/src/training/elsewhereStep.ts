@@ -51,12 +51,13 @@ export const beginElsewhere = Effect.fnUntraced(function* (
   })
   if (batch === undefined) return undefined
   if ((yield* batch.runners) === 0) return yield* Effect.as(batch.end, undefined)
-  const file = yield* Effect.option(batch.files.write("parameters", (path) => saveParameters(path, { parameters, format })))
+  const file = yield* Effect.option(
+    batch.files.write("parameters", (path) => saveParameters(path, { parameters, format }))
+  )
   if (file._tag === "None") return yield* Effect.as(batch.end, undefined)
   const services = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
-  const sumsIn = Effect.fnUntraced(function* ({ sums: record }: { readonly sums: FileRecord }) {
-    return yield* loadSums(parameters, { path: yield* batch.files.pathOf(record), record })
-  }, Effect.provideContext(services))
+  const sumsIn = ({ sums }: { readonly sums: FileRecord }) =>
+    Effect.flatMap(batch.files.pathOf(sums), (path) => loadSums(parameters, path)).pipe(Effect.provideContext(services))
   const asked = yield* Effect.forEach(shards, (indices, shard) =>
     batch.ask(
       shardUnit,
@@ -77,7 +78,7 @@ export const computesUnit =
   (computeShard: ComputeShard): ComputeUnit<typeof ShardInput.Type, { readonly sums: FileRecord }> =>
   ({ parameters, ...order }, files: UnitFiles) =>
     Effect.gen(function* () {
-      const given = { path: yield* files.pathOf(parameters), record: parameters }
+      const given = { path: files.pathOf(parameters), record: parameters }
       const sums = yield* files.write("sums", (path) => computeShard({ ...order, parameters: given, sums: path }))
       return { sums }
     })

@@ -1,6 +1,6 @@
 /** What processes that share the shards of a step hand to each other: parameters, and sums over micro-batches, in files. */
 import { releaseParameters } from "@speedq/exports"
-import { Codec, type FileRecord, openSaved, verifyFile, writeSaved } from "@speedq/pipeline"
+import { Codec, openSaved, writeSaved } from "@speedq/pipeline"
 import type { Backend, Parameters } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -17,17 +17,9 @@ export interface ShardSums {
   readonly batches: readonly MicroBatchFacts[]
 }
 
-/** A file with the digest that it must have. */
-export interface ExchangedFile {
-  readonly path: string
-  readonly record: FileRecord
-}
-
-/** A file's value, once its bytes are what was written. Fails with SavedFileDamaged and StorageFailed. */
-const read = Effect.fnUntraced(function* <A, E, R>(codec: Codec.Codec<A, E, R>, { path, record }: ExchangedFile) {
-  yield* verifyFile(path, record)
-  return yield* Effect.scoped(Effect.flatMap(openSaved(path), codec.load))
-})
+/** A file's value. Its bytes must have been looked at. Fails with SavedFileDamaged and StorageFailed. */
+const read = <A, E, R>(codec: Codec.Codec<A, E, R>, path: string) =>
+  Effect.scoped(Effect.flatMap(openSaved(path), codec.load))
 
 const parametersCodec = (backend: Backend, format: ParameterFormat) =>
   Codec.make({
@@ -68,11 +60,11 @@ const backendOf = (parameters: Parameters): Backend => Object.values(parameters)
 export const saveParameters = (path: string, { parameters, format }: HandedParameters) =>
   writeSaved(path, parametersCodec(backendOf(parameters), format).save(parameters))
 
-/** New tensors in f32, which are the caller's, whatever they travelled as. */
-export const loadParameters = (backend: Backend, file: ExchangedFile) => read(parametersCodec(backend, "f32"), file)
+/** New tensors in f32, which are the caller's, whatever they travelled as. Whoever calls has looked at the file's bytes. */
+export const loadParameters = (backend: Backend, path: string) => read(parametersCodec(backend, "f32"), path)
 
 export const saveSums = (path: string, sums: ShardSums) =>
   writeSaved(path, sumsCodec(sums.sums.loss.backend).save(sums))
 
-/** New tensors, which are the caller's, beside parameters of the same backend. */
-export const loadSums = (parameters: Parameters, file: ExchangedFile) => read(sumsCodec(backendOf(parameters)), file)
+/** New tensors, which are the caller's, beside parameters of the same backend. Whoever calls has looked at the file's bytes. */
+export const loadSums = (parameters: Parameters, path: string) => read(sumsCodec(backendOf(parameters)), path)

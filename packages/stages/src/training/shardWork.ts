@@ -13,8 +13,8 @@ import type { MicroBatch } from "../data/SampleLoader.ts"
 import type { SampleWorkerFailed } from "../data/SampleWorkers.ts"
 import type { DataUnusable } from "../Errors.ts"
 import { type Accumulated, accumulate, releaseGradients } from "./Learner.ts"
-import { type ExchangedFile, loadParameters, saveSums } from "./shardFiles.ts"
-import type { ComputeShard, ShardedStep } from "./shards.ts"
+import { loadParameters, saveSums } from "./shardFiles.ts"
+import type { ComputeShard, ShardedStep, ShardOrder } from "./shards.ts"
 import type { Training } from "./Training.ts"
 
 export type ShardFailure = DataUnusable | SampleWorkerFailed | ComputeFailed
@@ -107,11 +107,11 @@ export const computesShards = Effect.fnUntraced(function* (training: Work) {
     held = undefined
   })
   yield* Effect.addFinalizer(() => giveBack)
-  const parametersIn = Effect.fnUntraced(function* (file: ExchangedFile) {
-    if (held?.sha256 === file.record.sha256) return held.parameters
+  const parametersIn = Effect.fnUntraced(function* ({ record: { sha256 }, path }: ShardOrder["parameters"]) {
+    if (held?.sha256 === sha256) return held.parameters
     yield* giveBack
-    const parameters = yield* loadParameters(backend, file)
-    held = { sha256: file.record.sha256, parameters }
+    const parameters = yield* loadParameters(backend, yield* path)
+    held = { sha256, parameters }
     return parameters
   })
   const computeShard: ComputeShard = ({ parameters: file, sums: path, measured, microBatches, indices }) =>

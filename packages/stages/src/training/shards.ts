@@ -5,7 +5,6 @@
 import type { FileRecord } from "@speedq/pipeline"
 import type { Parameters } from "@speedq/tensors"
 import type * as Effect from "effect/Effect"
-import type { ExchangedFile } from "./shardFiles.ts"
 import type { ParameterFormat } from "./stepParameters.ts"
 
 /** The micro-batches of each shard: at most `shards` parts of nearly equal length, in order. */
@@ -31,8 +30,9 @@ export interface ShardedStep extends HandedParameters {
 }
 
 /** A shard that another process asks for: from parameters in a file to sums in a file. */
-interface ShardOrder {
-  readonly parameters: ExchangedFile
+export interface ShardOrder {
+  /** A file by its record, and its path, which is asked for where the parameters are not those of the shard before. */
+  readonly parameters: { readonly record: FileRecord; readonly path: Effect.Effect<string, Error> }
   /** Where the sums are to be. */
   readonly sums: string
   readonly measured: readonly number[]

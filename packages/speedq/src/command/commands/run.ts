@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { WrongUsage } from "../../Errors.ts"
-import { clusterAt, clusterFlag, withoutPassword } from "../clusterFlag.ts"
+import { clusterAt, clusterFlag, httpFlags, httpOf, withoutPassword } from "../clusterFlag.ts"
 import { CommandLine, writtenCommand } from "../commandLine.ts"
 import { backend, json, off, settings } from "../flags.ts"
 import { givenHere } from "../givenHere.ts"
@@ -27,17 +27,23 @@ export const run = Command.make(
       "other-backends",
       "give evaluations and runs of an ablation also to runners on other backends, whose bits are others; training steps never"
     ),
+    ...httpFlags,
     ...recordFlags,
     plugins,
     json
   },
   Effect.fn("speedq run")(
-    function* ({ recipe, out, set, backend, fresh, cluster, otherBackends, json, ...records }) {
+    function* ({ recipe, out, set, backend, fresh, cluster, otherBackends, overHttp, listen, json, ...records }) {
       const { defaultDirectory } = yield* Effect.promise(() => import("../../recipes/loadRecipe.ts"))
       const { loadWork } = yield* Effect.promise(() => import("../../recipes/loadWork.ts"))
       const { orMissing, recipeOrMissing } = yield* Effect.promise(() => import("../../plugins/tellMissing.ts"))
       if (otherBackends && Option.isNone(cluster)) {
         const problems = ["--other-backends is about runners: it needs --cluster"]
+        return yield* new WrongUsage({ problems, help: "speedq run --help" })
+      }
+      const http = httpOf({ overHttp, listen })
+      if (http !== undefined && Option.isNone(cluster)) {
+        const problems = ["--over-http and --listen are about runners: they need --cluster"]
         return yield* new WrongUsage({ problems, help: "speedq run --help" })
       }
       const given = givenHere()
@@ -52,10 +58,17 @@ export const run = Command.make(
         records: recordsOf(records, given),
         cluster: Option.getOrUndefined(Option.map(cluster, (place) => clusterAt(place, given))),
         otherBackends,
+        http,
         command
       })
       const { confirmChanges } = yield* Effect.promise(() => import("../../recipes/changedRun.ts"))
       if (work._tag === "Ablation") {
+        if (http !== undefined) {
+          const problems = [
+            "--over-http and --listen are for a recipe: runners compute runs of an ablation in its directory, which all must see"
+          ]
+          return yield* new WrongUsage({ problems, help: "speedq run --help" })
+        }
         const { describeAblation, placesOf, runAblation } = yield* Effect.promise(
           () => import("../../recipes/runAblation.ts")
         )
@@ -92,6 +105,10 @@ export const run = Command.make(
     {
       command: "speedq run recipe.json --cluster runs/cluster",
       description: "with every speedq worker --cluster runs/cluster, to the same bytes as without"
+    },
+    {
+      command: "SPEEDQ_TOKEN=... speedq run recipe.json --cluster postgres://speedq@db/speedq --listen host-a:4711",
+      description: "with runners on machines that share no folder"
     },
     {
       command: "speedq run nano-ablation --set seeds=1,2,3",

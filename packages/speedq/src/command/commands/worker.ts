@@ -35,7 +35,7 @@ export const worker = Command.make(
 ).pipe(
   Command.withShortDescription("Compute for runs of other processes and machines"),
   Command.withDescription(
-    "Joins a cluster and computes shards of training steps, questions of evaluations and whole runs of ablations for those who were started with the same --cluster, until it is stopped. It may join and leave at any time: what it had is computed by others, to the same bytes. It needs the run's directory, model and data under the paths that the run has, the same version and the same backend; a run with --other-backends gives it all but training steps on another one, too. It listens on no port."
+    "Joins a cluster and computes shards of training steps, questions of evaluations and whole runs of ablations for those who were started with the same --cluster, until it is stopped. It may join and leave at any time: what it had is computed by others, to the same bytes. It needs model and data under the paths that the run has, the run's directory too unless the run hands its files out (--over-http), the same version and the same backend; a run with --other-backends gives it all but training steps on another one, too. It listens on no port."
   ),
   Command.withExamples([
     { command: "speedq worker --cluster runs/cluster", description: "one more process of this host" },
