@@ -6,14 +6,14 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { shortStages, writeNanoModel } from "../../stages/test/support/nano.ts"
+import { evaluation, shortStages, writeNanoModel } from "../../stages/test/support/nano.ts"
 import {
   type Circumstances,
   canHide,
   endProcesses,
+  filesOf,
   finishedRun,
   joinedWorker,
-  madeBy,
   type Running,
   runnersOf,
   startRun
@@ -36,8 +36,8 @@ const cluster = place("cluster")
 const listen = "127.0.0.1:0"
 const run = (name: string) => join(runs, name)
 
-let alone: ReturnType<typeof madeBy>
-let aloneInHalf: ReturnType<typeof madeBy>
+let alone: ReturnType<typeof filesOf>
+let aloneInHalf: ReturnType<typeof filesOf>
 
 beforeAll(async () => {
   for (const directory of [runs, temporaries]) mkdirSync(directory)
@@ -47,12 +47,12 @@ beforeAll(async () => {
   const projector = { ...shortStages.projector, ...sharded, maxSteps: 1 }
   const qat = { ...shortStages.qat, ...sharded, loss: { confidenceBatches: 2 } }
   const adaround = { ...shortStages.adaround, iterations: 1 }
-  writeFileSync(recipe, JSON.stringify({ ...settings, stages: [adaround, projector, qat] }))
+  writeFileSync(recipe, JSON.stringify({ ...settings, stages: [adaround, projector, qat, evaluation("end")] }))
   writeFileSync(half, JSON.stringify({ ...settings, stages: [{ ...qat, shardParameters: "bf16" }] }))
   await Promise.all([finishedRun(run("none"), recipe, "native"), finishedRun(run("half-none"), half, "native")])
-  alone = madeBy(run("none"))
-  aloneInHalf = madeBy(run("half-none"))
-}, 300_000)
+  alone = filesOf(run("none"))
+  aloneInHalf = filesOf(run("half-none"))
+}, 900_000)
 
 const unitsOf = (directory: string): readonly number[] => runnersOf(directory).runners.map(({ units }) => units)
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
@@ -63,41 +63,41 @@ const withoutRuns: Circumstances = { env: { TMPDIR: temporaries }, ...(canHide ?
 describe("without files over HTTP", () => {
   it.skipIf(!canHide)(
     "a runner that does not see the run says so, and the run computes (needs mounts of its own)",
-    { timeout: 300_000 },
+    { timeout: 900_000 },
     async () => {
       runners.push(await joinedWorker(cluster, "native", withoutRuns))
       const output = await finishedRun(run("unseen"), half, "native", cluster)
       assert.match(output, /UnitComputedHere .*there is no run in .*unseen: .* or a run with --over-http/)
-      assert.deepStrictEqual(madeBy(run("unseen")), aloneInHalf)
+      assert.deepStrictEqual(filesOf(run("unseen")), aloneInHalf)
       assert.strictEqual(sum(unitsOf(run("unseen"))), 0)
     }
   )
 })
 
 describe(`with files over HTTP${canHide ? ", to runners that see no run" : ""}`, () => {
-  it("two runners give the bytes of none", { timeout: 300_000 }, async () => {
+  it("two runners give the bytes of none", { timeout: 900_000 }, async () => {
     while (runners.length < 2) runners.push(await joinedWorker(cluster, "native", withoutRuns))
     const directory = run("with-two")
     const output = await finishedRun(directory, recipe, "native", cluster, listen)
     assert.match(output, /FilesServed runners get files from http:\/\/127\.0\.0\.1:\d+\n/)
-    assert.deepStrictEqual(madeBy(directory), alone)
+    assert.deepStrictEqual(filesOf(directory), alone)
     assert.notInclude(output, "UnitComputedHere")
     assert.strictEqual(unitsOf(directory).filter((units) => units > 0).length, 2)
-    // A step of train-projector and two of qat, in three shards each.
-    assert.strictEqual(sum(unitsOf(directory)), 9)
+    // A step of train-projector and two of qat, in three shards each, and seven groups of questions.
+    assert.strictEqual(sum(unitsOf(directory)), 9 + 7)
     assert.isFalse(existsSync(join(directory, "runners/exchange")))
   })
 
-  it.each([1, 2])("%i runners give the bytes of none with parameters in bf16", { timeout: 300_000 }, async (count) => {
+  it.each([1, 2])("%i runners give the bytes of none with parameters in bf16", { timeout: 900_000 }, async (count) => {
     const directory = run(`half-${count}`)
     const output = await finishedRun(directory, half, "native", cluster, listen)
-    assert.deepStrictEqual(madeBy(directory), aloneInHalf)
+    assert.deepStrictEqual(filesOf(directory), aloneInHalf)
     assert.notDeepEqual(aloneInHalf, alone)
     assert.notInclude(output, "UnitComputedHere")
     if (count === 1) runners.pop()!.kill("SIGTERM")
   })
 
-  it("a coordinator that is killed in a step continues, at another address", { timeout: 300_000 }, async () => {
+  it("a coordinator that is killed in a step continues, at another address", { timeout: 900_000 }, async () => {
     const directory = run("killed")
     const first = startRun(directory, recipe, "native", cluster, listen)
     await first.said(/03-qat 3\n/)
@@ -105,17 +105,17 @@ describe(`with files over HTTP${canHide ? ", to runners that see no run" : ""}`,
     await first.ended
     const output = await finishedRun(directory, recipe, "native", cluster, listen)
     assert.match(output, /continuing after step [234] of 4/)
-    assert.deepStrictEqual(madeBy(directory), alone)
+    assert.deepStrictEqual(filesOf(directory), alone)
     assert.isAbove(sum(unitsOf(directory)), 0)
   })
 
-  it("a runner without the run's token gets nothing; one with it does", { timeout: 300_000 }, async () => {
+  it("a runner without the run's token gets nothing; one with it does", { timeout: 900_000 }, async () => {
     const env = { SPEEDQ_TOKEN: "the token of these tests" }
     const directory = run("token")
     const output = await finishedRun(directory, half, "native", cluster, listen, { env })
     assert.match(output, /FilesServed .*, with the token that this run was started with/)
     assert.match(output, /UnitComputedHere .*need its token; start the runner with the SPEEDQ_TOKEN of the run/)
-    assert.deepStrictEqual(madeBy(directory), aloneInHalf)
+    assert.deepStrictEqual(filesOf(directory), aloneInHalf)
     assert.strictEqual(sum(unitsOf(directory)), 0)
     for (const runner of runners.splice(0)) {
       runner.kill("SIGTERM")
@@ -131,7 +131,7 @@ describe(`with files over HTTP${canHide ? ", to runners that see no run" : ""}`,
     const knowing = await joinedWorker(cluster, "native", { ...withoutRuns, env: { ...withoutRuns.env, ...env } })
     const given = await finishedRun(run("knowing"), half, "native", cluster, listen, { env })
     assert.notInclude(given, "UnitComputedHere")
-    assert.deepStrictEqual(madeBy(run("knowing")), aloneInHalf)
+    assert.deepStrictEqual(filesOf(run("knowing")), aloneInHalf)
     knowing.kill("SIGTERM")
     assert.strictEqual((await knowing.ended).code, 130)
     // Nothing stays of what runners fetched and made.
@@ -153,12 +153,12 @@ describe(`with files over HTTP${canHide ? ", to runners that see no run" : ""}`,
 
   it.skipIf(!canHide)(
     "a runner with no model, or another one, is told of by the run, which computes (needs mounts of its own)",
-    { timeout: 300_000 },
+    { timeout: 900_000 },
     async () => {
       const runner = await joinedWorker(cluster, "native", { hidden: [runs, place("model")] })
       const output = await finishedRun(run("no-model"), half, "native", cluster, listen)
       assert.match(output, /UnitComputedHere .*model/)
-      assert.deepStrictEqual(madeBy(run("no-model")), aloneInHalf)
+      assert.deepStrictEqual(filesOf(run("no-model")), aloneInHalf)
       assert.strictEqual(sum(unitsOf(run("no-model"))), 0)
       runner.kill("SIGTERM")
     }

@@ -16,7 +16,7 @@ export const tokenOfEnvironment = (): string | undefined => {
 }
 
 /** What is signed of a request: all that decides what it does. */
-export interface SignedRequest {
+interface SignedRequest {
   readonly method: string
   readonly path: string
   /** Of its body. */

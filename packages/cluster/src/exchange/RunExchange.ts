@@ -22,7 +22,7 @@ import { notedFiles } from "./unitFiles.ts"
 export type GivenFiles = Pick<UnitRequest, "files" | "source">
 
 /** The files of one batch. */
-export interface BatchExchange {
+interface BatchExchange {
   readonly files: UnitFiles
   /** What the next request says of them. */
   readonly given: Effect.Effect<GivenFiles, Error>

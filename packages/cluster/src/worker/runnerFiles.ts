@@ -20,7 +20,7 @@ import type { UnitOrder } from "./UnitOrder.ts"
 import { makeVersions } from "./versions.ts"
 
 /** Where a unit's files are, for the life of the scope, and what gives the run those that it wrote. */
-export interface RunnerFiles {
+interface RunnerFiles {
   readonly order: UnitOrder
   readonly give: (files: UnitReply["files"]) => Effect.Effect<void, UnitFailed>
 }

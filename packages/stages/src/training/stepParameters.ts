@@ -16,7 +16,7 @@ export const isRounded = (name: string, format: ParameterFormat): boolean => for
 const rounded = (tensor: Tensor): Tensor => scope(() => cast(cast(tensor, "bf16"), "f32"))
 
 /** Parameters for one step; whoever has them gives them back with `release`. */
-export interface StepParameters {
+interface StepParameters {
   readonly parameters: Parameters
   readonly release: () => void
 }
