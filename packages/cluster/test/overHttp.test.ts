@@ -60,6 +60,15 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a +
 /** A runner that sees no run, where this system allows that. */
 const withoutRuns: Circumstances = { env: { TMPDIR: temporaries }, ...(canHide ? { hidden: [runs] } : {}) }
 
+/** So many of them have joined, and no other is there. */
+const haveRunners = async (count: number): Promise<void> => {
+  while (runners.length < count) runners.push(await joinedWorker(cluster, "native", withoutRuns))
+  for (const runner of runners.splice(count)) {
+    runner.kill("SIGTERM")
+    await runner.ended
+  }
+}
+
 describe("without files over HTTP", () => {
   it.skipIf(!canHide)(
     "a runner that does not see the run says so, and the run computes (needs mounts of its own)",
@@ -76,7 +85,7 @@ describe("without files over HTTP", () => {
 
 describe(`with files over HTTP${canHide ? ", to runners that see no run" : ""}`, () => {
   it("two runners give the bytes of none", { timeout: 900_000 }, async () => {
-    while (runners.length < 2) runners.push(await joinedWorker(cluster, "native", withoutRuns))
+    await haveRunners(2)
     const directory = run("with-two")
     const output = await finishedRun(directory, recipe, "native", cluster, listen)
     assert.match(output, /FilesServed runners get files from http:\/\/127\.0\.0\.1:\d+\n/)
@@ -89,12 +98,13 @@ describe(`with files over HTTP${canHide ? ", to runners that see no run" : ""}`,
   })
 
   it.each([1, 2])("%i runners give the bytes of none with parameters in bf16", { timeout: 900_000 }, async (count) => {
+    await haveRunners(count)
     const directory = run(`half-${count}`)
     const output = await finishedRun(directory, half, "native", cluster, listen)
     assert.deepStrictEqual(filesOf(directory), aloneInHalf)
     assert.notDeepEqual(aloneInHalf, alone)
     assert.notInclude(output, "UnitComputedHere")
-    if (count === 1) runners.pop()!.kill("SIGTERM")
+    assert.strictEqual(unitsOf(directory).filter((units) => units > 0).length, count)
   })
 
   it("a coordinator that is killed in a step continues, at another address", { timeout: 900_000 }, async () => {
