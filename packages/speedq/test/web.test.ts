@@ -114,7 +114,7 @@ describe.skipIf(chromium === undefined)(`the served page ${inChromium}`, () => {
     await page.locator("#picture-input").setInputFiles(file)
     await page.locator("#tray details").waitFor()
     await ask(page, question)
-    await page.locator("#status", { hasText: "per second" }).waitFor()
+    await page.locator("#status", { hasText: "of memory" }).waitFor()
     assert.strictEqual(await page.locator("#log article:last-child p").last().textContent(), await chat())
     await page.close()
   })
