@@ -32,21 +32,7 @@ export interface OpenedDevice extends DeviceWatch {
 /** What the spec promises everywhere is little: a binding of 128 MiB, 8 storage buffers. A device has it only where asked. */
 const wanted = ["maxStorageBufferBindingSize", "maxBufferSize", "maxStorageBuffersPerShaderStage"] as const
 
-const request = (gpu: GPU): Promise<GPUAdapter | null> => gpu.requestAdapter().catch(() => null)
-
-/** The adapter that `gpujs:webgpu` would compute on: its class in words, and whether it is a program. Undefined where there is none. */
-export const findAdapter = async (): Promise<{ readonly name: string; readonly software: boolean } | undefined> => {
-  try {
-    const gpu = await provideWebgpu("gpujs:webgpu", false)
-    const adapter = await request(gpu)
-    if (adapter === null) return undefined
-    const facts = adapterFacts(adapter.info, { byDawn: isOwnDawn(gpu) })
-    return { name: adapterName(facts), software: facts.software }
-  } catch (error) {
-    if (error instanceof BackendUnavailable) return undefined
-    throw error
-  }
-}
+export const requestAdapter = (gpu: GPU): Promise<GPUAdapter | null> => gpu.requestAdapter().catch(() => null)
 
 /**
  * Raises BackendUnavailable when Dawn or an adapter is missing, when it is a program rather than a GPU and `software` is false, or when
@@ -55,7 +41,7 @@ export const findAdapter = async (): Promise<{ readonly name: string; readonly s
 export const openDevice = async ({ mode: asked, software }: DeviceOptions): Promise<OpenedDevice> => {
   const mode = `gpujs:${asked}`
   const gpu = await provideWebgpu(mode, isMatrixMode(asked))
-  const adapter = await request(gpu)
+  const adapter = await requestAdapter(gpu)
   if (adapter === null) {
     throw new BackendUnavailable(
       mode,
