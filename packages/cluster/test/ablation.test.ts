@@ -1,26 +1,12 @@
 /** Ablations whose runs are shared with runners, as processes of this host on SQLite: the same comparison as of one process. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, beforeAll, describe, it } from "vitest"
 import { evaluation, nearestLanguage, shortStages, writeNanoModel } from "../../stages/test/support/nano.ts"
-import {
-  endProcesses,
-  filesOf,
-  finishedRun,
-  joinedWorker,
-  type Running,
-  runnersOf,
-  startRun
-} from "./support/processes.ts"
+import { filesOf, finishedRun, joinedWorker, type Running, runnersOf, startRun } from "./support/processes.ts"
+import { testFolder } from "./support/testFolder.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-cluster-ablation-"))
-afterAll(() => {
-  endProcesses()
-  rmSync(root, { recursive: true, force: true })
-})
-
-const place = (name: string) => join(root, name)
+const place = testFolder("cluster-ablation")
 const cluster = place("cluster")
 const ablation = place("ablation.json")
 const cells = ["A", "B"].flatMap((variant) => [1, 2].map((seed) => `${variant}/seed-${seed}`))
@@ -87,21 +73,33 @@ describe("the runs of an ablation", () => {
   })
 
   it("go on elsewhere when a runner is killed, and here when none is left", { timeout: 600_000 }, async () => {
-    const directory = place("killed")
-    const run = startRun(directory, ablation, "native", cluster)
-    const begun = join(directory, "A/seed-1/stages/02-qat")
-    while (!existsSync(begun)) await new Promise((resolve) => setTimeout(resolve, 20))
-    const [, pid] = /UnitHandedOut variant "A", seed 1 goes to \S*-(\d+)-\w+\n/.exec(run.output())!
-    const killed = workers.findIndex((worker) => worker.pid === Number(pid))
-    workers.splice(killed, 1)[0]!.kill("SIGKILL")
-    await run.said(new RegExp(`UnitComputed variant "A", seed 1 computed by \\S*-${workers[0]!.pid}-`))
-    workers.pop()!.kill("SIGKILL")
-    const { code, output } = await run.ended
-    assert.strictEqual(code, 0, output)
-    assert.deepStrictEqual(foundIn(directory), foundIn(place("none")))
-    assert.deepStrictEqual(keptIn(directory), keptIn(place("none")))
+    const startedIn = async (directory: string) => {
+      const run = startRun(directory, ablation, "native", cluster)
+      const begun = join(directory, "A/seed-1/stages/02-qat")
+      while (!existsSync(begun)) await new Promise((resolve) => setTimeout(resolve, 20))
+      return run
+    }
+    const finished = async ({ ended }: Running, directory: string) => {
+      const { code, output } = await ended
+      assert.strictEqual(code, 0, output)
+      assert.deepStrictEqual(foundIn(directory), foundIn(place("none")))
+      assert.deepStrictEqual(keptIn(directory), keptIn(place("none")))
+      return output
+    }
+    const killed = await startedIn(place("killed"))
+    const [, pid] = /UnitHandedOut variant "A", seed 1 goes to \S*-(\d+)-\w+\n/.exec(killed.output())!
+    const holder = workers.findIndex((worker) => worker.pid === Number(pid))
+    workers.splice(holder, 1)[0]!.kill("SIGKILL")
+    await killed.said(new RegExp(`UnitComputed variant "A", seed 1 computed by \\S*-${workers[0]!.pid}-`))
+    await finished(killed, place("killed"))
     // What the runner had finished was not computed again.
-    assert.strictEqual(eventsIn(directory, "A/seed-1").split('"StageFinished","stage":"01-adaround-vit"').length - 1, 1)
-    assert.isAbove(runnersOf(directory).here, 0, output)
+    const events = eventsIn(place("killed"), "A/seed-1")
+    assert.strictEqual(events.split('"StageFinished","stage":"01-adaround-vit"').length - 1, 1)
+
+    // The other one is killed with a run in hand: nobody is left, whatever it has computed before.
+    const left = await startedIn(place("left"))
+    workers.pop()!.kill("SIGKILL")
+    const output = await finished(left, place("left"))
+    assert.isAbove(runnersOf(place("left")).here, 0, output)
   })
 })

@@ -2,16 +2,14 @@
  * Runs whose steps are shared with runners, as processes of this host on SQLite: the same bytes for any number of them and for none, and
  * when a runner or the coordinator is killed.
  */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, beforeAll, describe, it } from "vitest"
 import { shortStages, writeNanoModel } from "../../stages/test/support/nano.ts"
 import { libsqlClient } from "../src/storage/libsqlClient.ts"
 import {
-  endProcesses,
   finishedRun,
   joinedWorker,
   madeBy,
@@ -20,19 +18,14 @@ import {
   startRun,
   startWorker
 } from "./support/processes.ts"
+import { testFolder } from "./support/testFolder.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-cluster-"))
-afterAll(() => {
-  endProcesses()
-  rmSync(root, { recursive: true, force: true })
-})
-
+const place = testFolder("cluster")
 const sharded = { batch: 1, accumulation: 6, maxSteps: 3, shards: 3 }
-const recipe = join(root, "recipe.json")
-const shorter = join(root, "shorter.json")
-const longer = join(root, "longer.json")
-const cluster = join(root, "native")
-const place = (name: string) => join(root, name)
+const recipe = place("recipe.json")
+const shorter = place("shorter.json")
+const longer = place("longer.json")
+const cluster = place("native")
 /** Units of each runner that computed any. */
 const unitsOf = (directory: string): readonly number[] =>
   runnersOf(directory)

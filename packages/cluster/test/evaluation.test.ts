@@ -1,11 +1,9 @@
 /** Evaluations whose questions are shared with runners, as processes of this host on SQLite: the same files for any number of runners. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, beforeAll, describe, it } from "vitest"
 import { evaluation, nearest, writeNanoModel } from "../../stages/test/support/nano.ts"
 import {
-  endProcesses,
   filesOf,
   finishedRun,
   joinedWorker,
@@ -14,14 +12,9 @@ import {
   startRun,
   startWorker
 } from "./support/processes.ts"
+import { testFolder } from "./support/testFolder.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-cluster-evaluation-"))
-afterAll(() => {
-  endProcesses()
-  rmSync(root, { recursive: true, force: true })
-})
-
-const place = (name: string) => join(root, name)
+const place = testFolder("cluster-evaluation")
 const cluster = place("cluster")
 const recipe = place("recipe.json")
 const longer = place("longer.json")

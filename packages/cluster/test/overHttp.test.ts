@@ -2,15 +2,13 @@
  * Runs whose files go over HTTP, to runners that do not see the run's directory: the same bytes for any number of them and for none, also
  * where parameters travel in bf16, and where a runner cannot or may not get files.
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, beforeAll, describe, it } from "vitest"
 import { evaluation, shortStages, writeNanoModel } from "../../stages/test/support/nano.ts"
 import {
   type Circumstances,
   canHide,
-  endProcesses,
   filesOf,
   finishedRun,
   joinedWorker,
@@ -18,15 +16,10 @@ import {
   runnersOf,
   startRun
 } from "./support/processes.ts"
+import { testFolder } from "./support/testFolder.ts"
 
-const root = mkdtempSync(join(tmpdir(), "speedq-over-http-"))
 const runners: Running[] = []
-afterAll(() => {
-  endProcesses()
-  rmSync(root, { recursive: true, force: true })
-})
-
-const place = (name: string) => join(root, name)
+const place = testFolder("over-http")
 /** Runs are here; runners see an empty directory in its place. */
 const runs = place("runs")
 const temporaries = place("temporaries")
