@@ -9,7 +9,7 @@ import { copyKernel } from "./copyKernel.ts"
 import { kernelCall } from "./kernelCall.ts"
 import { hasLlamaCpp, type LlamaTokens, startLlamaCpp } from "./llamaCpp.ts"
 import { alternate, type Flags, machine, median, normal, sustained, timed } from "./measure.ts"
-import { packedLanguage } from "./packedLanguage.ts"
+import { packedMatrices } from "./packedMatrices.ts"
 import { profiled, sumBy } from "./profiledBackend.ts"
 import { readKernel } from "./readKernel.ts"
 import { bytesOfWeights, peakGib, realConfig, realWeights } from "./realModel.ts"
@@ -49,7 +49,7 @@ export const generate = async (flags: Flags) => {
   const parameters = realWeights(backend, config, "bf16", (name) => towerOf(name) === "language")
   const packed = flags.has("packed")
   const activations = flags.has("int8") ? "int8" : "f32"
-  const { weights, bytesOf, bytes } = packed ? await packedLanguage(parameters, activations) : wholeLanguage(parameters)
+  const { weights, bytesOf, bytes } = packed ? await packedMatrices(parameters, activations) : wholeLanguage(parameters)
   const prompt = normal(backend, [1, prompted, language.hidden_size])
   const tokenMs: number[] = []
   const tokenCpuMs: number[] = []

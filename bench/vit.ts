@@ -1,7 +1,8 @@
-/** Tiles through real-size blocks of the vision transformer: the case `vit` of torch_reference.py. */
+/** Tiles through real-size blocks of the vision transformer, in f32, --bf16 or --packed: the case `vit` of torch_reference.py. */
 import { makeNativeBackend, noGrad, scope, type Tensor } from "@speedq/tensors"
 import { visionBlock, visionBlockName, weightsFrom } from "@speedq/vlm-model"
 import { type Flags, machine, median, normal, timed } from "./measure.ts"
+import { packedMatrices } from "./packedMatrices.ts"
 import { arithmeticOf, productPeaks } from "./productPeaks.ts"
 import { byKernel, flopsOf, profiled } from "./profiledBackend.ts"
 import { peakGib, realConfig, realWeights } from "./realModel.ts"
@@ -15,10 +16,10 @@ export const vit = async (flags: Flags) => {
   const [tiles, blocks, steps] = [flags.number("tiles", 1), flags.number("blocks", 24), flags.number("steps", 3)]
   const config = realConfig()
   const names = Array.from({ length: blocks }, (_, index) => visionBlockName(index))
-  const stored = flags.has("bf16") ? "bf16" : "f32"
-  const weights = weightsFrom(
-    realWeights(backend, config, stored, (name) => names.some((block) => name.startsWith(`${block}.`)))
-  )
+  const packed = flags.has("packed")
+  const stored = packed || flags.has("bf16") ? "bf16" : "f32"
+  const parameters = realWeights(backend, config, stored, (name) => names.some((block) => name.startsWith(`${block}.`)))
+  const weights = packed ? (await packedMatrices(parameters, "f32")).weights : weightsFrom(parameters)
   const x = normal(backend, [tiles, 1025, 1024])
   const forward = (): Tensor =>
     scope(() => {
@@ -45,7 +46,7 @@ export const vit = async (flags: Flags) => {
     ofPeak: flopsOf(spent()) / steps_s.at(-1)! / 1e9 / peaks[arithmetic]!,
     tiles,
     blocks,
-    weights: stored,
+    weights: packed ? "packed" : stored,
     step_s: median(steps_s),
     steps_s,
     peak_gib: peakGib(),

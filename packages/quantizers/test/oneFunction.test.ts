@@ -1,5 +1,16 @@
 /** fakeQuantize, dequantize(quantize) and the packed form are one function, for every quantizer and any weight. */
-import { fewRows, gridDecode, Random, type Shape, scope, sizeOf, type Tensor, tensor } from "@speedq/tensors"
+import {
+  fewRows,
+  gridDecode,
+  linear,
+  prefersCodes,
+  Random,
+  type Shape,
+  scope,
+  sizeOf,
+  type Tensor,
+  tensor
+} from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
@@ -104,7 +115,13 @@ onEveryBackend("every quantizer", (backend) => {
             assert.isAtMost(Math.abs(value - expected), allowed, `${activations} at ${row}, ${output}`)
           }
         }
-        assert.isUndefined(packed.linear(more, bias))
+        // Of many rows it is the product with the unpacked weight to the bit, on backends that decode within a product.
+        const many = packed.linear(more, bias, "int8")
+        assert.strictEqual(many !== undefined, candidate.affine && prefersCodes(backend, fewRows + 1))
+        if (many !== undefined) {
+          const expected = await numbersOf(() => linear(more, packed.unpack(), bias))
+          assert.deepEqual(bitsOf(await numbersOf(() => many)), bitsOf(expected))
+        }
         // What was laid out for products is the same weight.
         assert.deepEqual(bitsOf(await numbersOf(packed.unpack)), bitsOf(unpacked))
         assert.deepEqual(await storedIn(packed), before)

@@ -111,7 +111,7 @@ export {
   scalesOfCodes,
   streamOfCodes
 } from "./kernels/linearCodes/codeWeight.ts"
-export { type CodedWeight, linearCodes } from "./kernels/linearCodes/definition.ts"
+export { type CodedWeight, linearCodes, prefersCodes } from "./kernels/linearCodes/definition.ts"
 export {
   type Activations,
   type CodedExtents,

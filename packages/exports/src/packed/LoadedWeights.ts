@@ -8,7 +8,7 @@ import { packedWeights, withActivations } from "./packedWeights.ts"
 import { type PackedModel, readPackedModel } from "./readPackedModel.ts"
 
 export interface LoadedWeights {
-  /** "packed": weights are multiplied as codes where rows are few, else unpacked layer by layer while they are used. */
+  /** "packed": weights are multiplied as codes where that takes less time, else unpacked layer by layer while they are used. */
   readonly storage: "whole" | "packed"
   readonly weights: Weights
   /** The same where few rows of x are rounded to int8 before codes multiply them; undefined for weights that are no codes. */

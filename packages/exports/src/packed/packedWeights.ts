@@ -1,6 +1,6 @@
 /**
- * Weights of a network that are kept packed: a layer multiplies a few rows by its codes, is unpacked when it is used for more,
- * for as long as it is; embedding and head by rows.
+ * Weights of a network that are kept packed: a layer is multiplied by its codes where that takes less time than to unpack it first,
+ * else it is unpacked for as long as it is used; embedding and head by rows.
  */
 import { parameterOf } from "@speedq/formats"
 import type { PackedWeights } from "@speedq/quantizers"

@@ -14,6 +14,7 @@ import {
   linearCodes,
   multipliesCodes,
   noGrad,
+  prefersCodes,
   type Shape,
   scalesOfCodes,
   scope,
@@ -37,8 +38,8 @@ export interface PackedCodes {
   /** The scales, where they were given. */
   readonly scale: StoredForm | undefined
   /**
-   * x W^T + bias by the codes. Undefined for more than `fewRows` rows of x, for which unpacking once is less work, and for a quantizer
-   * whose codes are not affine.
+   * x W^T + bias by the codes, x of few rows in `activations`. Undefined where unpacking first is less work (`prefersCodes`), and for
+   * a quantizer whose codes are not affine.
    */
   readonly linear: (x: Tensor, bias: Tensor | undefined, activations: Activations) => Tensor | undefined
   /** Lays the tiles now instead of at the first product, if there will be any. */
@@ -124,8 +125,9 @@ export const packedCodes = (
     stream: formOf(stream),
     scale: scale && formOf(scale),
     linear: (x, bias, activations) => {
-      const weight = x.size > fewRows * columns ? undefined : laid()
-      return weight && linearCodes(x, weight, { bias, activations })
+      const count = x.size / columns
+      const weight = prefersCodes(x.backend, count) ? laid() : undefined
+      return weight && linearCodes(x, weight, { bias, activations: count <= fewRows ? activations : "f32" })
     },
     lay: () => {
       laid()

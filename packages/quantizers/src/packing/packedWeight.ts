@@ -58,9 +58,9 @@ export interface PackedWeight {
   /** Rows of it alone, where its quantizer is rowwise: index i32 [n] -> f32 [n, in], in the caller's scope. */
   readonly unpackRows: ((index: Tensor) => Tensor) | undefined
   /**
-   * x W^T + bias by the codes themselves, where that is less work than unpacking them: `fewRows` rows of x at most, and a
-   * quantizer whose codes are affine; otherwise undefined. The product with the unpacked weight, sums in another order; `activations`
-   * int8 rounds x before.
+   * x W^T + bias by the codes themselves, where that is less work than unpacking them (`prefersCodes`), and for a quantizer whose codes
+   * are affine; otherwise undefined. The product with the unpacked weight, sums in another order; `activations` int8 rounds x of
+   * `fewRows` rows at most before.
    */
   readonly linear: (x: Tensor, bias: Tensor | undefined, activations?: Activations) => Tensor | undefined
   /** Makes ready for `linear` what its first call would, where there is more memory now than then. */

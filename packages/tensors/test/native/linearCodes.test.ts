@@ -7,6 +7,7 @@ import {
   cast,
   codeWeight,
   gridDecode,
+  linear,
   linearCodes,
   makeNativeBackend,
   Random,
@@ -86,6 +87,21 @@ const product = async (backend: Backend, weight: Weight, x: Float32Array, activa
   return read
 }
 
+/** The weight [rows, columns] in f32. */
+const decoded = (backend: Backend, weight: Weight) =>
+  scope(() => {
+    const { bits, rows, columns, group, stream, grid, origin, step } = weight
+    const groups = columns / group
+    const sharing = step ? (rows * groups) / step.length : 1
+    const at = (index: number) => Math.floor(Math.floor(index / groups) / sharing) * groups + (index % groups)
+    const scale = Float32Array.from(grid, (both, i) =>
+      step ? f(f(step[at(i)]! * (both % 16)) + origin[at(i)]!) : origin[i]!
+    )
+    const zero = Float32Array.from(grid, (both) => both >> 4)
+    const codes = unpackCodes(tensor(backend, stream, [stream.length], "u8"), bits, [rows, columns])
+    return gridDecode(codes, tensor(backend, scale, [rows, groups]), tensor(backend, zero, [rows, groups]), bits)
+  })
+
 const roundHalfEven = (value: number): number => {
   const down = Math.floor(value)
   if (value - down !== 0.5) return Math.round(value)
@@ -163,22 +179,22 @@ describe.each(weights)("%s", (_, weight) => {
     }
   })
 
+  it("many rows have the bits of a product with the unpacked weight", async () => {
+    const many = Float32Array.from({ length: 37 * weight.columns }, () => random.nextNormal())
+    for (const backend of backends) {
+      const expected = scope(() => linear(tensor(backend, many, [37, weight.columns]), decoded(backend, weight)))
+      const wanted = Array.from(await expected.read())
+      expected.release()
+      const { y } = await product(backend, weight, many, "f32")
+      assert.deepStrictEqual(Array.from(y), wanted, backend.name)
+    }
+  })
+
   it("f32 is the product of the weight but for the steps of x and the rounding of sums", async () => {
     const [backend] = backends
-    const decoded = scope(() => {
-      const { bits, rows: n, columns, group, stream, grid, origin, step } = weight
-      const groups = columns / group
-      const sharing = step ? (n * groups) / step.length : 1
-      const at = (index: number) => Math.floor(Math.floor(index / groups) / sharing) * groups + (index % groups)
-      const scale = Float32Array.from(grid, (both, i) =>
-        step ? f(f(step[at(i)]! * (both % 16)) + origin[at(i)]!) : origin[i]!
-      )
-      const zero = Float32Array.from(grid, (both) => both >> 4)
-      const codes = unpackCodes(tensor(backend, stream, [stream.length], "u8"), bits, [n, columns])
-      return gridDecode(codes, tensor(backend, scale, [n, groups]), tensor(backend, zero, [n, groups]), bits)
-    })
-    const w = await decoded.read()
-    decoded.release()
+    const unpacked = decoded(backend, weight)
+    const w = await unpacked.read()
+    unpacked.release()
     const { y } = await product(backend, weight, x, "f32")
     for (const [index, value] of Array.from(y).entries()) {
       const [row, output] = [Math.floor(index / weight.rows), index % weight.rows]

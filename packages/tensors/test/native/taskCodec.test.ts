@@ -95,6 +95,17 @@ const tasks: readonly (readonly [string, Task])[] = [
       bias: 0
     }
   ],
+  [
+    "product with codes",
+    {
+      ...product,
+      a: { ...matrix(1, false), type: "f32" },
+      b: { ...matrix(2, true), type: "codes" },
+      decoder: { grid: 2 ** 31, origin: 3, step: 5, group: 7, bits: 2, sharing: 16, scaleType: 1 },
+      c: matrix(3, false),
+      bias: 64
+    }
+  ],
   ["attention", { kind: "attention", ...attention }],
   ["attention with a mask", { kind: "attention", ...attention, mask: 0 }],
   ["attention in bf16", { kind: "attention", ...attention, type: "bf16" }],

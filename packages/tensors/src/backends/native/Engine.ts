@@ -19,6 +19,7 @@ import type { Pool } from "./Pool.ts"
 import { planAttention, planAttentionGradient } from "./planAttention.ts"
 import { type Multiplying, planProduct } from "./planProduct.ts"
 import { fitsScratch } from "./thread/rows.ts"
+import { storedType } from "./thread/storedType.ts"
 import { panelBytes, scratchBytes } from "./thread/Thread.ts"
 import type { FactorType, RowsTask, Task, TaskOperand } from "./thread/tasks.ts"
 import { type Visitor, Visits } from "./Visits.ts"
@@ -43,7 +44,6 @@ const dotPartBytes = 2 ** 20
 /** Tables that are kept, the oldest goes first. */
 const mostTables = 8
 const blockBytes = scratchBytes - panelBytes
-const typeCode = { f32: 0, bf16: 1, f16: 2, u8: 4, i32: 5 } as const
 /** Of f32 that are rounded to bf16 as they are read. */
 const roundedCode = 3
 
@@ -140,10 +140,11 @@ export class Engine implements NativeEngine, Placing {
   product(call: ProductCall): void {
     const { batch, m, k, a, b } = call
     const rounds = this.factorType === "bf16" && call.arithmetic !== "f32"
-    const few = batch === 1 && m > 0 && m <= fewRows && k > 0 && !a.transposed && b.transposed
+    const few =
+      b.decoder === undefined && batch === 1 && m > 0 && m <= fewRows && k > 0 && !a.transposed && b.transposed
     if (few && !(rounds && b.operand.dtype === "f16")) {
       if (rounds) this.roundedDotRows(call)
-      else this.dotRows(call, typeCode[b.operand.dtype])
+      else this.dotRows(call, storedType[b.operand.dtype])
       return
     }
     const { pool, multiplying } = this
@@ -207,7 +208,7 @@ export class Engine implements NativeEngine, Placing {
       const handle: Stored = { dtype: "f32", shape, bytes: 4 * m * k, room }
       const rounded: Operand = { handle, dtype: "f32", shape }
       this.rows({ entry: "roundValues", rows: m * k, operands: [reading(a.operand, 4), writing(rounded, 4)] })
-      const type = b.operand.dtype === "f32" ? roundedCode : typeCode[b.operand.dtype]
+      const type = b.operand.dtype === "f32" ? roundedCode : storedType[b.operand.dtype]
       this.dotRows({ ...call, a: { ...a, operand: rounded } }, type)
     })
   }

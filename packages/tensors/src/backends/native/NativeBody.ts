@@ -50,6 +50,16 @@ export interface ProductOperand {
   readonly batchStride?: number
 }
 
+/** What the codes of a weight stand for, and how they lie: kernels/linearCodes. */
+export interface DecoderOperands {
+  readonly grid: Operand
+  readonly origin: Operand
+  readonly step?: Operand | undefined
+  readonly group: number
+  readonly bits: number
+  readonly sharing: number
+}
+
 /** c = op(a) op(b) (+ c) (+ bias), for each matrix of the batch; b may be one matrix for all. */
 export interface ProductCall {
   /** "f32": exact factors, whatever the engine multiplies in. */
@@ -59,7 +69,8 @@ export interface ProductCall {
   readonly n: number
   readonly k: number
   readonly a: ProductOperand
-  readonly b: ProductOperand & { readonly sharedByBatch: boolean }
+  /** With a decoder b is tiles of codes, [n, k] taken transposed: products in f32 alone, of one matrix. */
+  readonly b: ProductOperand & { readonly sharedByBatch: boolean; readonly decoder?: DecoderOperands }
   readonly c: Operand
   readonly accumulate?: boolean
   readonly bias?: Operand | undefined

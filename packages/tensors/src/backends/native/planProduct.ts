@@ -2,12 +2,13 @@
 import { elementBytes } from "../../core/DType.ts"
 import { UnsupportedKernel } from "../../core/Errors.ts"
 import type { Operand } from "../../core/Operand.ts"
-import type { ProductCall, ProductOperand } from "./NativeBody.ts"
+import type { DecoderOperands, ProductCall, ProductOperand } from "./NativeBody.ts"
 import type { Placing } from "./Placing.ts"
 import { partElements, roundFactor, rounding } from "./roundFactor.ts"
 import { slices } from "./slices.ts"
+import { storedType } from "./thread/storedType.ts"
 import type { Place } from "./thread/Thread.ts"
-import type { Matrix, ProductTask, RowsTask, Task, TaskOperand } from "./thread/tasks.ts"
+import type { Decoder, Matrix, ProductTask, RowsTask, Task, TaskOperand } from "./thread/tasks.ts"
 import type { Visits } from "./Visits.ts"
 
 /** Bytes of the parts that exist at once: larger left factors are multiplied some rows at a time. */
@@ -31,6 +32,25 @@ const matrixOf = (engine: Placing, item: ProductOperand, rows: number, columns: 
   return { memory, offset, stride, transposed, batchBytes: elementBytes(operand.dtype) * batchStride }
 }
 
+/** What decodes codes in memory `home`. */
+const decoderOf = (
+  engine: Placing,
+  visits: Visits,
+  { grid, origin, step, group, bits, sharing }: DecoderOperands,
+  home: number
+): Decoder => {
+  const offsetOf = (operand: Operand): number => visits.whole(engine.visitor(operand, { reads: true }), home)
+  return {
+    grid: offsetOf(grid),
+    origin: offsetOf(origin),
+    step: step ? offsetOf(step) : 0,
+    group,
+    bits,
+    sharing,
+    scaleType: storedType[origin.dtype]
+  }
+}
+
 /** Tasks to run one after the other. */
 export const planProduct = (
   engine: Placing,
@@ -38,7 +58,7 @@ export const planProduct = (
   { threads, multiplying }: Multipliers,
   { arithmetic, batch, m, n, k, a, b, c, bias, accumulate = false }: ProductCall
 ): readonly Task[] => {
-  const type = b.operand.dtype
+  const type = b.decoder ? "codes" : b.operand.dtype
   if (type === "u8" || type === "i32") throw new UnsupportedKernel(engine.kernel, "native", `b is ${type}`)
   const target = engine.place(c, { preferred: engine.place(a.operand).memory })
   const product: ProductTask = {
@@ -50,6 +70,7 @@ export const planProduct = (
     a: { ...matrixOf(engine, a, m, k), type: "f32" },
     b: { ...matrixOf(engine, b.sharedByBatch ? { ...b, batchStride: 0 } : b, k, n), type },
     c: matrixOf(engine, { operand: c, transposed: false }, m, n),
+    ...(b.decoder ? { decoder: decoderOf(engine, visits, b.decoder, engine.place(b.operand).memory) } : {}),
     accumulate,
     ...(bias ? { bias: visits.whole(engine.visitor(bias, { reads: true }), target.memory) } : {}),
     ...slices(batch, m, n, k, threads)

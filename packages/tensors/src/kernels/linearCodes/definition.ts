@@ -1,6 +1,7 @@
 /**
  * y = x W^T + bias with the weight as codes: w[o, i] = scale[o, i / g] (code[o, i] - zero[o, i / g]). The codes stay packed, so a
- * product of few rows reads no more than they take. Of many rows, unpack once and multiply: each row decodes all codes.
+ * product of few rows reads no more than they take. Of many rows the native backend decodes a block of the weight into its cache and
+ * multiplies that; other backends decode all codes for each few rows, so unpack once there (`prefersCodes`).
  *
  * The weight lies as tiles of four rows (kernels/tiles), a chunk of 16 bytes of codes of each at a time:
  *
@@ -11,10 +12,12 @@
  *           [T, chunks, 4 rows, 4 lanes] where steps are lanes, in f32, bf16 or f16
  *
  * x is taken as f32, or as int8: whole numbers of -127 to 127 in steps of max |x| / 127 of each chunk, rounded half to even. The native
- * backend adds up whole numbers within a chunk: those of int8 are the definition's; of f32 it takes 22 bits and a sign, counted from
- * the largest magnitude of a chunk.
+ * backend adds up whole numbers within a chunk: those of int8 are the definition's; of few rows in f32 it takes 22 bits and a sign,
+ * counted from the largest magnitude of a chunk.
  */
+import { fewRows } from "../../backends/native/fewRows.ts"
 import { apply } from "../../core/apply.ts"
+import type { Backend } from "../../core/Backend.ts"
 import { defineKernel } from "../../core/Kernel.ts"
 import { type Shape, sizeOf } from "../../core/Shape.ts"
 import type { Tensor } from "../../core/Tensor.ts"
@@ -128,7 +131,17 @@ export interface CodedWeight extends CodedExtents {
   readonly step?: Tensor | undefined
 }
 
-/** x W^T + bias: x [..., K], bias [N] -> [..., N]. On the native backend the bits are the same in each build, on any number of threads and for a row alone. */
+/**
+ * Whether a product of so many rows of x takes less time with codes than with the weight unpacked: it does for few rows, and on the native
+ * backend for any number, as long as factors are not rounded.
+ */
+export const prefersCodes = ({ kind, arithmetic }: Backend, rows: number): boolean =>
+  rows <= fewRows || (kind === "native" && arithmetic === "f32")
+
+/**
+ * x W^T + bias: x [..., K], bias [N] -> [..., N]. On the native backend the bits of few rows are the same in each build, on any number of
+ * threads and for a row alone; those of many are a product's (linear).
+ */
 export const linearCodes = (
   x: Tensor,
   { codes, grid, origin, step, bits, rows, group }: CodedWeight,

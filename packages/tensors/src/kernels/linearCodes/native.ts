@@ -1,9 +1,8 @@
+import { fewRows } from "../../backends/native/fewRows.ts"
 import { type NativeBody, reading, scattered, shared } from "../../backends/native/NativeBody.ts"
+import { storedType } from "../../backends/native/thread/storedType.ts"
 import { elementBytes } from "../../core/DType.ts"
 import { type LinearCodesAttributes, linearCodesExtents } from "./geometry.ts"
-
-/** What the entry calls the types of scales. */
-const types: { readonly [dtype: string]: number } = { f32: 0, bf16: 1, f16: 2 }
 
 /** Rows and columns that are as much work as a byte that is moved. */
 const codesOfByte = 4
@@ -17,6 +16,26 @@ export const native: NativeBody<"x" | "codes" | "grid" | "origin", "y", LinearCo
   const { x, codes, grid, origin, step, bias } = inputs
   const shapes = { x: x.shape, codes: codes.shape, grid: grid.shape, origin: origin.shape, step: step?.shape }
   const { m, n, k, group, tiles, chunks, steps, sharing } = linearCodesExtents(shapes, attributes)
+  const { bits, activations } = attributes
+  if (activations === "f32" && m > fewRows) {
+    engine.product({
+      arithmetic: "f32",
+      batch: 1,
+      m,
+      n,
+      k,
+      a: { operand: x, transposed: false },
+      b: {
+        operand: codes,
+        transposed: true,
+        sharedByBatch: true,
+        decoder: { grid, origin, step, group, bits, sharing }
+      },
+      c: y,
+      bias
+    })
+    return
+  }
   engine.rows({
     entry: "dotCodes",
     rows: tiles,
@@ -32,6 +51,6 @@ export const native: NativeBody<"x" | "codes" | "grid" | "origin", "y", LinearCo
       bias && shared(bias),
       scattered(y)
     ],
-    scalars: [m, k, n, group, attributes.bits, sharing, attributes.activations === "int8" ? 1 : 0, types[origin.dtype]!]
+    scalars: [m, k, n, group, bits, sharing, activations === "int8" ? 1 : 0, storedType[origin.dtype]]
   })
 }

@@ -1,12 +1,13 @@
 /** Slices of products: by the BLAS where there is one, by the WebAssembly kernels otherwise. */
 import { type Factor, multiply, multiplyBfloat16 } from "./multiply.ts"
+import { storedType } from "./storedType.ts"
 import { scratchBytes, type Thread } from "./Thread.ts"
 import type { Matrix, ProductTask } from "./tasks.ts"
 
-const typeCode = { f32: 0, bf16: 1, f16: 2 } as const
-
-/** Columns of a block of widened weights; it is as deep as scratch allows then, a thousand rows or more. */
+/** Columns of a block of weights in f32; it is as deep as scratch allows then, a thousand rows or more. */
 const widestBlock = 768
+/** Terms of codes that stay together: whole chunks. */
+const termsTogether = 64
 
 /** The part of op(X) that starts at (row, column). */
 const at = (x: Matrix, item: number, row: number, column: number, bytes: number): Factor => ({
@@ -54,22 +55,52 @@ export const runProduct = (thread: Thread, task: ProductTask, part: number): voi
     multiply(thread, rows, columns, k, left, at(b, item, 0, column, 4), target, accumulate)
     return
   }
-  // Weights of 16 bits are widened into scratch block by block: never a second copy of the matrix.
-  const widen = thread.entry(b.memory, "widenRows")
   const wide = Math.min(columns, widestBlock)
-  const deep = Math.min(k, Math.floor(thread.scratchBytes / (4 * wide)))
+  const most = Math.floor(thread.scratchBytes / (4 * wide))
+  const deep = Math.min(k, b.type === "codes" ? most - (most % termsTogether) : most)
+  const fill = blockFiller(thread, task, item)
   if (k === 0) multiply(thread, rows, columns, 0, left, left, target, accumulate)
   for (let first = 0; first < columns; first += wide) {
     const count = Math.min(wide, columns - first)
     const wanted = { ...target, offset: target.offset + 4 * first }
     for (let inner = 0; inner < k; inner += deep) {
       const depth = Math.min(deep, k - inner)
-      const [height, width] = b.transposed ? [count, depth] : [depth, count]
-      const block = at(b, item, inner, column + first, 2)
-      widen(height, width, block.offset, b.stride, thread.scratch, width, typeCode[b.type])
-      const widened = { memory: b.memory, offset: thread.scratch, stride: width, transposed: b.transposed }
-      multiply(thread, rows, count, depth, at(a, item, row, inner, 4), widened, wanted, accumulate || inner > 0)
+      const block = fill({ inner, depth, column: column + first, count })
+      multiply(thread, rows, count, depth, at(a, item, row, inner, 4), block, wanted, accumulate || inner > 0)
     }
+  }
+}
+
+/** A block of B: terms `inner` to `inner + depth` of sums, columns `column` to `column + count` of C. */
+interface Block {
+  readonly inner: number
+  readonly depth: number
+  readonly column: number
+  readonly count: number
+}
+
+/**
+ * Makes blocks of B in f32 in scratch, where the product takes them from the cache: weights of 16 bits are widened, codes decoded. There
+ * is never a second copy of the matrix.
+ */
+const blockFiller = (thread: Thread, { b, k, decoder }: ProductTask, item: number): ((block: Block) => Factor) => {
+  const filled = (stride: number) => ({ memory: b.memory, offset: thread.scratch, stride, transposed: b.transposed })
+  if (decoder !== undefined) {
+    const { grid, origin, step, group, bits, sharing, scaleType } = decoder
+    const unpack = thread.entry(b.memory, "unpackTiles")
+    return ({ inner, depth, column, count }) => {
+      const weight = [b.offset, grid, origin, step, k, group, bits, sharing, scaleType]
+      unpack(column, count, inner, depth, ...weight, thread.scratch, depth)
+      return filled(depth)
+    }
+  }
+  const widen = thread.entry(b.memory, "widenRows")
+  const type = storedType[b.type as "bf16" | "f16"]
+  return ({ inner, depth, column, count }) => {
+    const [height, width] = b.transposed ? [count, depth] : [depth, count]
+    const block = at(b, item, inner, column, 2)
+    widen(height, width, block.offset, b.stride, thread.scratch, width, type)
+    return filled(width)
   }
 }
 

@@ -5,6 +5,7 @@
 import type {
   AttentionGradientTask,
   AttentionTask,
+  Decoder,
   FactorType,
   Heads,
   Matrix,
@@ -14,7 +15,7 @@ import type {
 } from "./tasks.ts"
 
 const kinds = ["rows", "product", "attention", "attentionGradient"] as const
-const weightTypes: readonly WeightType[] = ["f32", "bf16", "f16"]
+const weightTypes: readonly WeightType[] = ["f32", "bf16", "f16", "codes"]
 const factorTypes: readonly FactorType[] = ["f32", "bf16"]
 const absent = -1
 /** Numbers of a row task besides its operands and scalars, and of one operand. */
@@ -43,6 +44,16 @@ class Writer {
     this.put(stride)
     this.flag(transposed)
     this.put(batchBytes)
+  }
+
+  decoder({ grid, origin, step, group, bits, sharing, scaleType }: Decoder): void {
+    this.put(grid)
+    this.put(origin)
+    this.put(step)
+    this.put(group)
+    this.put(bits)
+    this.put(sharing)
+    this.put(scaleType)
   }
 
   heads({ memory, offset, itemStride, rowStride, headStride }: Heads): void {
@@ -79,6 +90,18 @@ class Reader {
       stride: this.take(),
       transposed: this.flag(),
       batchBytes: this.take()
+    }
+  }
+
+  decoder(): Decoder {
+    return {
+      grid: this.take(),
+      origin: this.take(),
+      step: this.take(),
+      group: this.take(),
+      bits: this.take(),
+      sharing: this.take(),
+      scaleType: this.take()
     }
   }
 
@@ -184,6 +207,7 @@ export const writeTask = (task: Task, numbers: Float64Array, entries: ReadonlyMa
       writer.put(factorTypes.indexOf(task.a.type))
       writer.matrix(task.b)
       writer.put(weightTypes.indexOf(task.b.type))
+      if (task.decoder !== undefined) writer.decoder(task.decoder)
       writer.matrix(task.c)
       writer.flag(task.accumulate)
       writer.put(task.bias ?? absent)
@@ -222,10 +246,11 @@ export const readTask = (numbers: Float64Array, entries: readonly string[]): Tas
       const [batch, m, n, k] = [reader.take(), reader.take(), reader.take(), reader.take()]
       const a = { ...reader.matrix(), type: factorTypes[reader.take()]! }
       const b = { ...reader.matrix(), type: weightTypes[reader.take()]! }
+      const decoder = b.type === "codes" ? { decoder: reader.decoder() } : {}
       const [c, accumulate] = [reader.matrix(), reader.flag()]
       const [bias, parts] = [reader.optional(), reader.optional()]
       const cut = { sliceM: reader.take(), sliceN: reader.take() }
-      const product = { kind, batch, m, n, k, a, b, c, accumulate, ...cut }
+      const product = { kind, batch, m, n, k, a, b, ...decoder, c, accumulate, ...cut }
       return { ...product, ...(bias === undefined ? {} : { bias }), ...(parts === undefined ? {} : { parts }) }
     }
     case "attention":

@@ -35,7 +35,20 @@ export interface Matrix extends Place {
   readonly batchBytes: number
 }
 
-export type WeightType = "f32" | "bf16" | "f16"
+export type WeightType = "f32" | "bf16" | "f16" | "codes"
+
+/** What the codes of a weight [N, K] stand for (kernels/linearCodes): offsets in their memory, and how they lie. */
+export interface Decoder {
+  readonly grid: number
+  readonly origin: number
+  /** 0 where rows have scales of their own. */
+  readonly step: number
+  readonly group: number
+  readonly bits: number
+  readonly sharing: number
+  /** Of the origin: 0 f32, 1 bf16, 2 f16. */
+  readonly scaleType: number
+}
 /** How the factors of a product are stored where a library multiplies them as they are. */
 export type FactorType = "f32" | "bf16"
 
@@ -50,6 +63,8 @@ export interface ProductTask {
   readonly b: Matrix & { readonly type: WeightType }
   readonly c: Matrix
   readonly accumulate: boolean
+  /** Where B is codes. */
+  readonly decoder?: Decoder
   /** [N], in the memory of C. */
   readonly bias?: number
   /** Three bf16 matrices [3, M, K] that add up to A, in its memory: then B is bf16 too, and the library multiplies those. */

@@ -1,4 +1,4 @@
-/** The language model of the cases as it is shipped: decoder in 2 bits, embedding and head in 4. */
+/** The models of the cases as they are shipped: Linears in 2 bits, embedding and head in 4. */
 import { packedWeights, packNearest, withActivations } from "@speedq/exports"
 import { layerOf } from "@speedq/formats"
 import { bilevel, embeddingSym4, type PackedWeight, type QuantizerChoice } from "@speedq/quantizers"
@@ -6,10 +6,10 @@ import { type Activations, type Parameters, sizeOf } from "@speedq/tensors"
 import type { Weights } from "@speedq/vlm-model"
 import { bytesOfWeights } from "./realModel.ts"
 
-const decoder = bilevel({ bits: 2, group: 16, scaleGroup: 16 })
+const linears = bilevel({ bits: 2, group: 16, scaleGroup: 16 })
 const ends = embeddingSym4({ group: 32 })
 
-const choiceOf = (name: string): QuantizerChoice => (/embed_tokens|lm_head/.test(name) ? ends : decoder)
+const choiceOf = (name: string): QuantizerChoice => (/embed_tokens|lm_head/.test(name) ? ends : linears)
 
 /** What a product of few rows reads of a packed weight: its codes, a byte a group, and its scales in f32, which 16 rows share under `bilevel`. */
 const bytesRead = ({ shape, choice: { quantizer, config } }: PackedWeight): number => {
@@ -19,7 +19,7 @@ const bytesRead = ({ shape, choice: { quantizer, config } }: PackedWeight): numb
 }
 
 /** Packs all matrices, to nearest, and lets go of them. */
-export const packedLanguage = async (
+export const packedMatrices = async (
   parameters: Parameters,
   activations: Activations
 ): Promise<{ readonly weights: Weights; readonly bytesOf: (name: string) => number; readonly bytes: number }> => {
