@@ -57,6 +57,11 @@ export interface Backend {
   readonly read: (handle: Handle) => Promise<Uint8Array>
   readonly release: (handle: Handle) => void
   readonly run: (kernel: AnyComputation, call: KernelCall) => void
+  /**
+   * Runs what `calls` asks for, to the same bits, with as few tasks as may be: calls of kernels in it that do not depend on each other
+   * share one. Absent where that brings nothing.
+   */
+  readonly together?: <T>(calls: () => T) => T
   readonly usage: () => Usage
   /** Gives memory that no tensor uses back to the system, as far as it is kept for the next ones: after a stage, not a step. */
   readonly trim: () => void

@@ -63,6 +63,21 @@ const tasks: readonly (readonly [string, Task])[] = [
     }
   ],
   [
+    "several tasks of rows",
+    {
+      kind: "several",
+      tasks: [
+        { ...rows, operands: [], scalars: [2] },
+        {
+          ...rows,
+          entry: "add",
+          operands: [{ memory: 1, offset: 64, rowBytes: 4, partBytes: 0, reads: true, writes: false }],
+          scalars: []
+        }
+      ]
+    }
+  ],
+  [
     "product",
     { ...product, a: { ...matrix(1, true), type: "f32" }, b: { ...matrix(2, false), type: "f32" }, c: matrix(3, false) }
   ],
@@ -136,6 +151,8 @@ describe("tasks in shared memory", () => {
   it("refuses a task that does not fit, and an entry that the kernels lack", () => {
     const task: Task = { ...rows, operands: [], scalars: Array.from({ length: 100 }, (_, i) => i) }
     assert.throws(() => writeTask(task, new Float64Array(100), places), RangeError, /109 numbers is too long/)
+    const several: Task = { kind: "several", tasks: [task, task] }
+    assert.throws(() => writeTask(several, new Float64Array(200), places), RangeError, /220 numbers is too long/)
     assert.throws(() => writeTask({ ...task, entry: "none" }, new Float64Array(256), places), RangeError, /"none"/)
   })
 })

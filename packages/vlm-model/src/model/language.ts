@@ -14,7 +14,8 @@ import {
   scope,
   siluTimes,
   splitColumns,
-  type Tensor
+  type Tensor,
+  together
 } from "@speedq/tensors"
 import { allAtOnce, type InSteps } from "../internal/inSteps.ts"
 import type { DecoderNames } from "./decoderFamilies.ts"
@@ -89,7 +90,7 @@ const queriesKeysValues = (
   const inHeads = (part: Tensor, count: number) => reshape(part, [batch, length, count, width])
   if (!("fused" in qkv)) {
     const projected = (name: string, count: number) => inHeads(linearLayer(weights, name, x), count)
-    return [projected(qkv.q, heads), projected(qkv.k, keyHeads), projected(qkv.v, keyHeads)]
+    return together(x.backend, () => [projected(qkv.q, heads), projected(qkv.k, keyHeads), projected(qkv.v, keyHeads)])
   }
   const group = (heads / keyHeads) * width
   const rows = reshape(linearLayer(weights, qkv.fused, x), [batch, length, keyHeads, group + 2 * width])
@@ -145,7 +146,8 @@ export const mlpBranch = (weights: Weights, config: LanguageConfig, index: numbe
     const names = layerNames(config, index)
     const activated = scope(() => {
       const normed = norm(weights, names.mlpNorm, h, config)
-      const [gate, up] = [linearLayer(weights, names.gate, normed), linearLayer(weights, names.up, normed)]
+      const product = (name: string) => linearLayer(weights, name, normed)
+      const [gate, up] = together(h.backend, () => [product(names.gate), product(names.up)] as const)
       return recomputed(({ gate, up }) => siluTimes(gate, up), { gate, up })
     })
     return linearLayer(weights, names.down, activated)

@@ -2,6 +2,7 @@
 import { bytesOfArray, elementBytes } from "../../core/DType.ts"
 import type { Handle, Operand } from "../../core/Operand.ts"
 import { fewRows } from "./fewRows.ts"
+import { Gathered } from "./Gathered.ts"
 import type { Memories, Room } from "./Memories.ts"
 import {
   type AttentionCall,
@@ -52,6 +53,8 @@ export class Engine implements NativeEngine, Placing {
   private readonly pool: Pool
   private readonly multiplying: Multiplying
   private readonly tables = new Map<string, Operand>()
+  /** Tasks of calls that run together, while there are such calls. */
+  private gathered: Gathered | undefined
   /** The kernel of the current call, for errors. */
   kernel = ""
 
@@ -79,7 +82,35 @@ export class Engine implements NativeEngine, Placing {
     this.rows({ entry: "clear", rows: stored.bytes, operands: [{ operand, rowBytes: 1, reads: false, writes: true }] })
   }
 
+  /**
+   * Runs what `calls` asks for with as few tasks as may be: threads are woken once for calls that do not depend on each other. The bits
+   * are those of one call after the other.
+   */
+  together<T>(calls: () => T): T {
+    if (this.gathered !== undefined) return calls()
+    this.gathered = new Gathered()
+    try {
+      const results = calls()
+      this.settle()
+      return results
+    } finally {
+      this.gathered = undefined
+    }
+  }
+
+  /** Runs the tasks that wait. */
+  settle(): void {
+    const waiting = this.gathered?.take()
+    if (waiting !== undefined) this.pool.run(waiting.kernel, waiting.task)
+  }
+
+  /** Runs the tasks that wait if one of them reads or writes this storage. */
+  settleFor(handle: Handle): void {
+    if (this.gathered?.touches(handle)) this.settle()
+  }
+
   bytes(operand: Operand): Uint8Array {
+    this.settleFor(operand.handle)
     return this.memories.view(this.place(operand), operand.handle.bytes)
   }
 
@@ -88,6 +119,7 @@ export class Engine implements NativeEngine, Placing {
     if (known !== undefined) return known
     const [oldest] = this.tables
     if (oldest !== undefined && this.tables.size >= mostTables) {
+      this.settle()
       this.memories.release(this.place(oldest[1]))
       this.tables.delete(oldest[0])
     }
@@ -116,10 +148,10 @@ export class Engine implements NativeEngine, Placing {
       scalars: call.scalars ?? []
     })
     if (call.partials === undefined && operands.every(({ memory }) => memory === home)) {
-      this.pool.run(this.kernel, task(operands))
+      this.runRows(task(operands), call.operands)
       return
     }
-    Visits.during(this.kernel, this.memories, (visits) => {
+    this.visiting((visits) => {
       const parts = Math.ceil(call.rows / partRows)
       const sums = (call.partials ?? []).map(({ bytes }) => visits.zeroed(parts * bytes, home))
       const sumOperands = sums.map((offset, index): TaskOperand => {
@@ -130,7 +162,7 @@ export class Engine implements NativeEngine, Placing {
       // Rows of foreign operands go through scratch; only what does not fit there is copied as a whole.
       const byRows = task([...operands.map((item) => (item.rowBytes > 0 ? item : stage(item))), ...sumOperands])
       const fits = fitsScratch(byRows, blockBytes)
-      this.pool.run(this.kernel, fits ? byRows : task([...operands.map(stage), ...sumOperands]))
+      this.run(fits ? byRows : task([...operands.map(stage), ...sumOperands]))
       for (const [index, partial] of (call.partials ?? []).entries()) {
         this.combine(visits, partial, parts, sums[index]!, home)
       }
@@ -163,10 +195,35 @@ export class Engine implements NativeEngine, Placing {
     return this.multiplying === "bf16" ? "bf16" : "f32"
   }
 
+  /** Runs a task once those that wait have run. */
+  private run(task: Task): void {
+    this.settle()
+    this.pool.run(this.kernel, task)
+  }
+
+  /** Runs a row task, or lets it wait for others that it does not depend on. */
+  private runRows(task: RowsTask, operands: readonly (RowOperand | undefined)[]): void {
+    if (this.gathered === undefined) {
+      this.pool.run(this.kernel, task)
+      return
+    }
+    if (!this.gathered.allows(operands)) this.settle()
+    this.gathered.add(this.kernel, task, operands)
+  }
+
+  /** A call with memory of its own, which ends with it. */
+  private visiting(body: (visits: Visits) => void): void {
+    this.settle()
+    Visits.during(this.kernel, this.memories, (visits) => {
+      body(visits)
+      this.settle()
+    })
+  }
+
   /** Runs the tasks of a call one after the other. */
   private runAll(plan: (visits: Visits) => readonly Task[]): void {
-    Visits.during(this.kernel, this.memories, (visits) => {
-      for (const task of plan(visits)) this.pool.run(this.kernel, task)
+    this.visiting((visits) => {
+      for (const task of plan(visits)) this.run(task)
     })
   }
 
@@ -203,7 +260,7 @@ export class Engine implements NativeEngine, Placing {
   private roundedDotRows(call: ProductCall): void {
     const { m, k, a, b } = call
     const shape = [m, k]
-    Visits.during(this.kernel, this.memories, (visits) => {
+    this.visiting((visits) => {
       const room = visits.borrow(4 * m * k, this.place(a.operand).memory)
       const handle: Stored = { dtype: "f32", shape, bytes: 4 * m * k, room }
       const rounded: Operand = { handle, dtype: "f32", shape }
@@ -253,7 +310,7 @@ export class Engine implements NativeEngine, Placing {
   private combine(visits: Visits, partial: PartialSums, parts: number, sums: number, home: number): void {
     const { bytes, combine, target, accumulate = false, scalars = [] } = partial
     const offset = visits.whole(this.visitor(target, { reads: accumulate, writes: true }, home), home)
-    this.pool.run(this.kernel, single(combine, home, [parts, bytes, sums, offset, ...scalars]))
+    this.run(single(combine, home, [parts, bytes, sums, offset, ...scalars]))
   }
 }
 

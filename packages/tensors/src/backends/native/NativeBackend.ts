@@ -139,12 +139,17 @@ export const makeNativeBackend = async (options: NativeOptions = {}): Promise<Na
       return stored
     },
     fill: (handle, write) => {
+      engine.settleFor(handle)
       const place = engine.place({ handle }, { resident: true })
       write(memories.view(place, handle.bytes))
     },
-    read: async (handle) => memories.view(engine.place({ handle }), handle.bytes),
+    read: async (handle) => {
+      engine.settleFor(handle)
+      return memories.view(engine.place({ handle }), handle.bytes)
+    },
     release: (handle: Handle) => {
       const stored = handle as Stored
+      engine.settleFor(stored)
       if (stored.room !== undefined) memories.release(stored.room)
       stored.room = undefined
       buffers--
@@ -155,6 +160,7 @@ export const makeNativeBackend = async (options: NativeOptions = {}): Promise<Na
       engine.kernel = kernel.name
       kernel.native(engine, call)
     },
+    together: (calls) => engine.together(calls),
     trim: () => memories.trim(),
     usage: () => ({ buffers, bytes, peakBytes }),
     close: () => pool.close()

@@ -9,12 +9,13 @@ import type {
   FactorType,
   Heads,
   Matrix,
+  RowsTask,
   Task,
   TaskOperand,
   WeightType
 } from "./tasks.ts"
 
-const kinds = ["rows", "product", "attention", "attentionGradient"] as const
+const kinds = ["rows", "several", "product", "attention", "attentionGradient"] as const
 const weightTypes: readonly WeightType[] = ["f32", "bf16", "f16", "codes"]
 const factorTypes: readonly FactorType[] = ["f32", "bf16"]
 const absent = -1
@@ -167,37 +168,67 @@ const readAttention = (reader: Reader): Omit<AttentionTask, "kind"> => {
   return { ...head, ...places, ...(mask === undefined ? {} : { mask }) }
 }
 
+const writeRows = (writer: Writer, task: RowsTask, entries: ReadonlyMap<string, number>): void => {
+  const { operands, scalars } = task
+  const entry = entries.get(task.entry)
+  if (entry === undefined) {
+    throw new RangeError(`the WebAssembly kernels have no function "${task.entry}"; build them again`)
+  }
+  writer.put(entry)
+  writer.put(task.home)
+  writer.put(task.rows)
+  writer.put(task.partRows)
+  writer.put(task.together)
+  writer.flag(task.scratch)
+  writer.put(operands.length)
+  for (const { memory, offset, rowBytes, partBytes, reads, writes } of operands) {
+    writer.put(memory)
+    writer.put(offset)
+    writer.put(rowBytes)
+    writer.put(partBytes)
+    writer.put((reads ? 1 : 0) + (writes ? 2 : 0))
+  }
+  writer.put(scalars.length)
+  for (const scalar of scalars) writer.put(scalar)
+}
+
+const readRows = (reader: Reader, entries: readonly string[]): RowsTask => ({
+  kind: "rows",
+  entry: entries[reader.take()]!,
+  home: reader.take(),
+  rows: reader.take(),
+  partRows: reader.take(),
+  together: reader.take(),
+  scratch: reader.flag(),
+  operands: Array.from({ length: reader.take() }, () => reader.operand()),
+  scalars: Array.from({ length: reader.take() }, () => reader.take())
+})
+
+/** Numbers that a task of so many operands and scalars is written as. */
+const lengthOf = ({ operands, scalars }: RowsTask): number =>
+  headNumbers + operandNumbers * operands.length + scalars.length
+
+/** Throws RangeError where row tasks do not fit; all others do. */
+const checkLength = (task: Task, numbers: Float64Array): void => {
+  if (task.kind !== "rows" && task.kind !== "several") return
+  const tasks = task.kind === "rows" ? [task] : task.tasks
+  const length = tasks.reduce((sum, each) => sum + lengthOf(each), task.kind === "rows" ? 0 : 2)
+  if (length > numbers.length) throw new RangeError(`a task of ${length} numbers is too long`)
+}
+
 /** Writes a task into `numbers`. Throws RangeError when it does not fit or names no entry of the kernels. */
 export const writeTask = (task: Task, numbers: Float64Array, entries: ReadonlyMap<string, number>): void => {
+  checkLength(task, numbers)
   const writer = new Writer(numbers)
   writer.put(kinds.indexOf(task.kind))
   switch (task.kind) {
-    case "rows": {
-      const { operands, scalars } = task
-      const length = headNumbers + operandNumbers * operands.length + scalars.length
-      if (length > numbers.length) throw new RangeError(`a task of ${length} numbers is too long`)
-      const entry = entries.get(task.entry)
-      if (entry === undefined) {
-        throw new RangeError(`the WebAssembly kernels have no function "${task.entry}"; build them again`)
-      }
-      writer.put(entry)
-      writer.put(task.home)
-      writer.put(task.rows)
-      writer.put(task.partRows)
-      writer.put(task.together)
-      writer.flag(task.scratch)
-      writer.put(operands.length)
-      for (const { memory, offset, rowBytes, partBytes, reads, writes } of operands) {
-        writer.put(memory)
-        writer.put(offset)
-        writer.put(rowBytes)
-        writer.put(partBytes)
-        writer.put((reads ? 1 : 0) + (writes ? 2 : 0))
-      }
-      writer.put(scalars.length)
-      for (const scalar of scalars) writer.put(scalar)
+    case "rows":
+      writeRows(writer, task, entries)
       break
-    }
+    case "several":
+      writer.put(task.tasks.length)
+      for (const each of task.tasks) writeRows(writer, each, entries)
+      break
     case "product":
       writer.put(task.batch)
       writer.put(task.m)
@@ -231,17 +262,9 @@ export const readTask = (numbers: Float64Array, entries: readonly string[]): Tas
   const kind = kinds[reader.take()]
   switch (kind) {
     case "rows":
-      return {
-        kind,
-        entry: entries[reader.take()]!,
-        home: reader.take(),
-        rows: reader.take(),
-        partRows: reader.take(),
-        together: reader.take(),
-        scratch: reader.flag(),
-        operands: Array.from({ length: reader.take() }, () => reader.operand()),
-        scalars: Array.from({ length: reader.take() }, () => reader.take())
-      }
+      return readRows(reader, entries)
+    case "several":
+      return { kind, tasks: Array.from({ length: reader.take() }, () => readRows(reader, entries)) }
     case "product": {
       const [batch, m, n, k] = [reader.take(), reader.take(), reader.take(), reader.take()]
       const a = { ...reader.matrix(), type: factorTypes[reader.take()]! }

@@ -116,12 +116,20 @@ export interface AttentionGradientTask extends Omit<AttentionTask, "kind"> {
   readonly dv: Heads
 }
 
-export type Task = RowsTask | ProductTask | AttentionTask | AttentionGradientTask
+/** Row tasks none of which reads or overwrites what another one writes: the parts of the first, then those of the next. */
+export interface SeveralTask {
+  readonly kind: "several"
+  readonly tasks: readonly RowsTask[]
+}
+
+export type Task = RowsTask | SeveralTask | ProductTask | AttentionTask | AttentionGradientTask
 
 export const partsOf = (task: Task): number => {
   switch (task.kind) {
     case "rows":
       return Math.ceil(task.rows / task.partRows)
+    case "several":
+      return task.tasks.reduce((sum, each) => sum + partsOf(each), 0)
     case "product":
       return task.batch * Math.ceil(task.m / task.sliceM) * Math.ceil(task.n / task.sliceN)
     case "attention":
