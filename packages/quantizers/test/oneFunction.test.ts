@@ -8,8 +8,10 @@ import {
   type Shape,
   scope,
   sizeOf,
+  sum,
   type Tensor,
-  tensor
+  tensor,
+  valueAndGrad
 } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import fc from "fast-check"
@@ -122,6 +124,12 @@ onEveryBackend("every quantizer", (backend) => {
           const expected = await numbersOf(() => linear(more, packed.unpack(), bias))
           assert.deepEqual(bitsOf(await numbersOf(() => many)), bitsOf(expected))
         }
+        // A gradient passes the unpacked weight.
+        const { value, gradients } = valueAndGrad(({ tracked }: { readonly tracked: Tensor }) => {
+          assert.isUndefined(packed.linear(tracked, bias))
+          return { loss: sum(tracked), auxiliary: undefined }
+        })({ tracked: more })
+        for (const each of [value, gradients.tracked]) each.release()
         // What was laid out for products is the same weight.
         assert.deepEqual(bitsOf(await numbersOf(packed.unpack)), bitsOf(unpacked))
         assert.deepEqual(await storedIn(packed), before)

@@ -3,7 +3,7 @@
 export { checkpoint } from "./autodiff/checkpoint.ts"
 export { type CustomResult, customGradient } from "./autodiff/customGradient.ts"
 export { recomputed } from "./autodiff/recomputed.ts"
-export { noGrad } from "./autodiff/Tape.ts"
+export { isTracked, noGrad } from "./autodiff/Tape.ts"
 export {
   type GradientsOf,
   type Parameters,

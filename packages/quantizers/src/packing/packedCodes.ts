@@ -10,6 +10,7 @@ import {
   codeWeight,
   fewRows,
   holdsScales,
+  isTracked,
   keep,
   linearCodes,
   multipliesCodes,
@@ -21,7 +22,7 @@ import {
   streamOfCodes,
   type Tensor
 } from "@speedq/tensors"
-import type { QuantizedWeight, QuantizerChoice } from "../quantizer/Quantizer.ts"
+import type { AffineExtents, QuantizedWeight, QuantizerChoice } from "../quantizer/Quantizer.ts"
 import { gridBytes } from "../quantizers/wholeNumbers.ts"
 
 /** A stored tensor that tiles may have taken the place of. */
@@ -38,8 +39,8 @@ export interface PackedCodes {
   /** The scales, where they were given. */
   readonly scale: StoredForm | undefined
   /**
-   * x W^T + bias by the codes, x of few rows in `activations`. Undefined where unpacking first is less work (`prefersCodes`), and for
-   * a quantizer whose codes are not affine.
+   * x W^T + bias by the codes, x of few rows in `activations`. Undefined where unpacking first is less work (`prefersCodes`), for x
+   * that a gradient passes, and for a quantizer whose codes are not affine.
    */
   readonly linear: (x: Tensor, bias: Tensor | undefined, activations: Activations) => Tensor | undefined
   /** Lays the tiles now instead of at the first product, if there will be any. */
@@ -95,19 +96,21 @@ export const packedCodes = (
   const scale = stored.scale && droppable(stored.scale, () => scalesOfCodes(coded!, columns))
   const tensorsOf = ({ codes, grid, origin, step }: CodedWeight): readonly Tensor[] =>
     [codes, grid, origin, step].filter((each) => each !== undefined)
-  const lay = (bits: number, group: number): CodedWeight => {
+  /** The weight as tiles, which belong to the caller's scope. */
+  const lay = ({ bits, group }: AffineExtents): CodedWeight => {
     const decoder = () => {
       const made = decoderOf(choice, shape, others())
       return scale ? { grid: made.grid, scale: scale.packed() } : made
     }
-    const made = noGrad(() => codeWeight({ bits, rows, group }, columns, stream.hold(), decoder))
-    for (const each of tensorsOf(made)) keep(each)
-    return made
+    return noGrad(() => codeWeight({ bits, rows, group }, columns, stream.packed(), decoder))
   }
+  const multiplied = extents && multipliesCodes(extents.bits, extents.group, columns) ? extents : undefined
+  /** The tiles that are held from now on; undefined where products do not take the codes. */
   const laid = (): CodedWeight | undefined => {
-    if (!extents || !multipliesCodes(extents.bits, extents.group, columns)) return undefined
-    if (coded !== undefined) return coded
-    coded = lay(extents.bits, extents.group)
+    if (multiplied === undefined || coded !== undefined) return coded
+    const made = scope(() => lay(multiplied))
+    for (const each of tensorsOf(made)) keep(each)
+    coded = made
     if (!takesRows) {
       stream.drop()
       if (holdsScales(coded, columns)) scale?.drop()
@@ -126,8 +129,10 @@ export const packedCodes = (
     scale: scale && formOf(scale),
     linear: (x, bias, activations) => {
       const count = x.size / columns
-      const weight = prefersCodes(x.backend, count) ? laid() : undefined
-      return weight && linearCodes(x, weight, { bias, activations: count <= fewRows ? activations : "f32" })
+      if (multiplied === undefined || isTracked(x) || !prefersCodes(x.backend, count)) return undefined
+      if (count <= fewRows) return linearCodes(x, laid()!, { bias, activations })
+      // Tiles for a prompt or a picture alone go with the product: they take more memory than what is stored.
+      return scope(() => linearCodes(x, coded ?? lay(multiplied), { bias }))
     },
     lay: () => {
       laid()

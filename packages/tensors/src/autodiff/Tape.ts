@@ -200,3 +200,6 @@ export const withTape = <T>(tape: Tape | undefined, body: () => T): T => {
 
 /** Runs `body` without recording: its results are constants for differentiation. */
 export const noGrad = <T>(body: () => T): T => withTape(undefined, body)
+
+/** Whether a gradient may be asked of what is computed from `x` now. */
+export const isTracked = (x: Tensor): boolean => active?.variableOf(x) !== undefined

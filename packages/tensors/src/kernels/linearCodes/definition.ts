@@ -1,6 +1,6 @@
 /**
  * y = x W^T + bias with the weight as codes: w[o, i] = scale[o, i / g] (code[o, i] - zero[o, i / g]). The codes stay packed, so a
- * product of few rows reads no more than they take. Of many rows the native backend decodes a block of the weight into its cache and
+ * product of few rows reads no more than they take. Of more rows the native backend decodes a block of the weight into its cache and
  * multiplies that; other backends decode all codes for each few rows, so unpack once there (`prefersCodes`).
  *
  * The weight lies as tiles of four rows (kernels/tiles), a chunk of 16 bytes of codes of each at a time:
