@@ -1,20 +1,22 @@
 /**
  * Steps of a training stage in shards, by a run alone and by one with runners of this host, each a process of one thread: what sharing
- * costs, and how far two runners are from twice as fast. Needs the data of `npm run micro`, or `--data DIR`.
+ * costs, and how far two runners are from twice as fast. Needs the data of `npm run micro`, or `--data DIR`. `--model DIR --layers N` takes
+ * a model's first N layers in place of micro, `--runners 0,1` those numbers of runners.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
+import { cutModel } from "./cutModel.ts"
 import { type Flags, machine, median } from "./measure.ts"
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
 const speedq = ["--import", "tsx", "-C", "@speedq/source", here("../packages/speedq/src/bin/main.ts")]
 const env = { ...process.env, SPEEDQ_THREADS: "1" }
 
-/** Stage 3 on micro, on a tower that is rounded without much learning. */
-const recipeOf = (flags: Flags) => {
+/** Stage 3 of a model, on a tower that is rounded without much learning. */
+const recipeOf = (flags: Flags, model: string) => {
   const data = resolve(flags.text("data") ?? here("../data/micro/build"))
   if (!existsSync(join(data, "datasets.json"))) throw new Error(`${data} has no datasets.json: npm run micro makes it`)
   const quantizers = [{ match: "**", use: "bilevel", with: { bits: 2, group: 16, scaleGroup: 16 } }]
@@ -27,7 +29,7 @@ const recipeOf = (flags: Flags) => {
     ...{ batch: flags.number("batch", 8), accumulation: flags.number("accumulation", 8) },
     ...{ shards: flags.number("shards", 4), maxSteps: flags.number("steps", 10), loss: { confidenceBatches: 1 } }
   }
-  return { version: 1, name: "cluster", model: here("../data/micro/model"), seed: 1, stages: [adaround, qat] }
+  return { version: 1, name: "cluster", model, seed: 1, stages: [adaround, qat] }
 }
 
 /** Resolves when it has said this on one of its streams. */
@@ -84,22 +86,32 @@ export const cluster = async (flags: Flags) => {
   const folder = mkdtempSync(join(tmpdir(), "speedq-bench-cluster-"))
   const backend = flags.text("backend") ?? "native"
   try {
-    const recipe = recipeOf(flags)
+    const [given, layers] = [flags.text("model"), flags.number("layers", 2)]
+    const model = given === undefined ? here("../data/micro/model") : join(folder, "model")
+    if (given !== undefined) await cutModel(resolve(given), model, layers)
+    const recipe = recipeOf(flags, model)
     const file = join(folder, "recipe.json")
     writeFileSync(file, JSON.stringify(recipe))
-    const seconds: number[][] = [[], [], []]
+    const seconds = new Map(
+      (flags.text("runners") ?? "0,1,2").split(",").map((count) => [Number(count), [] as number[]])
+    )
     // In turns, as other work may come and go.
     for (let round = 0; round < flags.number("rounds", 2); round++) {
-      for (const [runners, each] of seconds.entries()) each.push(...(await measured(folder, file, backend, runners)))
+      for (const [runners, each] of seconds) each.push(...(await measured(folder, file, backend, runners)))
     }
-    const [none, one, two] = seconds.map(median) as [number, number, number]
+    const [none, one, two] = [0, 1, 2].map((runners) => median(seconds.get(runners) ?? [Number.NaN])) as [
+      number,
+      number,
+      number
+    ]
     return {
       case: "cluster",
       ...machine(),
       backend,
       threads: 1,
       stage: recipe.stages.at(-1),
-      rows: seconds.map((each, runners) => ({
+      ...(given === undefined ? {} : { model: given, layers }),
+      rows: [...seconds].map(([runners, each]) => ({
         runners,
         step_s: median(each),
         fastest_s: Math.min(...each),
