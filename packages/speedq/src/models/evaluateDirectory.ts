@@ -13,7 +13,7 @@ import {
 } from "@speedq/evaluation"
 import { emit } from "@speedq/pipeline"
 import { Compute, Extensions, modelAnswerer } from "@speedq/stages"
-import type { Activations, ArithmeticChoice, BackendName } from "@speedq/tensors"
+import { type Activations, type ArithmeticChoice, type BackendName, kernelSetVersion } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Note, progress } from "../command/progress.ts"
@@ -45,10 +45,10 @@ export interface EvaluationRequest {
   readonly activations?: Activations
 }
 
-/** What tells the numbers of a model from any other's: its weights, and how they are computed with. */
+/** What tells the numbers of a model from any other's: its weights, the version of the kernels, and how they compute. */
 const computedAs = (identity: string, arithmetic: string, activations: Activations): string => {
   const means = [arithmetic, ...(activations === "f32" ? [] : [`${activations} activations`])]
-  return means.join() === "f32" ? identity : `${identity} in ${means.join(" with ")}`
+  return `${identity} by kernels ${kernelSetVersion} in ${means.join(" with ")}`
 }
 
 /** Opens the model and the directory that a request means, for the life of the scope. */
