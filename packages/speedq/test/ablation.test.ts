@@ -104,8 +104,12 @@ describe("an ablation on the command line", () => {
     assert.isTrue(planned.fits)
     const { code, stdout } = await speedq(["plan", file, "--no-time"])
     assert.strictEqual(code, 0)
-    assert.match(stdout, /^all at once +2 +01-joint-qat, 02-evaluate +\d/m)
+    assert.match(stdout, /^all at once +2 +01-joint-qat, 02-evaluate +\d.* unknown$/m)
     assert.match(stdout, /^stages: 16 to run/m)
+    assert.match(stdout, /^time: +unknown$/m)
+    const timed = await speedq(["plan", file])
+    assert.match(timed.stdout, /^all at once +2 +01-joint-qat, 02-evaluate +\d.* about \d.*s$/m)
+    assert.match(timed.stdout, /^time: +about \d/m)
   })
 
   it("is planned with the seeds that its variants have", async () => {

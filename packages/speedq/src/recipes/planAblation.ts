@@ -1,11 +1,18 @@
 /** What an ablation will do and take before it does anything: every variant's plan, stages that they share counted once. */
 import { join } from "node:path"
-import { distinctStages, formatBytes, formatDuration, type Preflight, problemText, runPlace } from "@speedq/pipeline"
+import { distinctStages, formatBytes, type Preflight, problemText, runPlace } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import { textTable } from "../command/textTable.ts"
 import { toned } from "../command/tones.ts"
 import type { LoadedAblation } from "./loadWork.ts"
-import { type PlanChoices, planRecipe, type RecipePlan } from "./planRecipe.ts"
+import {
+  describeTimes,
+  type PlanChoices,
+  planRecipe,
+  type RecipePlan,
+  type StageTimes,
+  stageTimes
+} from "./planRecipe.ts"
 
 export interface AblationPlan {
   readonly name: string
@@ -13,8 +20,8 @@ export interface AblationPlan {
   readonly seeds: readonly number[]
   /** Every variant with the first of its seeds; the others take the same. */
   readonly variants: ReadonlyArray<RecipePlan & { readonly variant: string; readonly seeds: readonly number[] }>
-  /** Stages that are run, those in common once a seed, and the seconds of those that know theirs. */
-  readonly stages: { readonly runs: number; readonly timed: number; readonly seconds: number }
+  /** Of all seeds, stages in common once a seed. */
+  readonly stages: StageTimes
   readonly problems: ReadonlyArray<Preflight.Plan["problems"][number] & { readonly variant: string }>
   readonly fits: boolean
 }
@@ -46,18 +53,13 @@ export const planAblation = Effect.fn("planAblation")(function* (
       )
     )
   )
-  const timed = [...distinct.values()].flatMap((seconds) => seconds ?? [])
   const problems = variants.flatMap(({ variant, problems: own }) => own.map((problem) => ({ variant, ...problem })))
   const planned: AblationPlan = {
     name,
     directory,
     seeds,
     variants,
-    stages: {
-      runs: distinct.size,
-      timed: timed.length,
-      seconds: timed.reduce((sum, seconds) => sum + seconds, 0)
-    },
+    stages: stageTimes([...distinct.values()]),
     problems,
     fits: problems.length === 0
   }
@@ -69,7 +71,8 @@ const variantRow = ({ variant, seeds, forecast, layers }: AblationPlan["variants
   seeds.length,
   forecast.stages.map(({ place }) => place).join(", "),
   layers === null ? "" : layers.size.bitsPerParameter.toFixed(3),
-  formatBytes(forecast.memoryBytes)
+  formatBytes(forecast.memoryBytes),
+  describeTimes(stageTimes(forecast.stages.map(({ forecast: { seconds } }) => seconds)))
 ]
 
 /** The plan as a person reads it. `speedq plan` of the base recipe shows its layers. */
@@ -85,10 +88,10 @@ export const describeAblationPlan = ({
   [
     `${name}: ${variants.length} variants, seeds ${seeds.join(", ")}, into ${directory}`,
     "",
-    textTable(["variant", "seeds", "stages", "bits/parameter", "memory"], variants.map(variantRow)),
+    textTable(["variant", "seeds", "stages", "bits/parameter", "memory", "time of a seed"], variants.map(variantRow)),
     "",
     `stages: ${stages.runs} to run, stages that variants share counted once per seed`,
-    `time:   ${stages.timed === 0 ? "unknown" : `more than ${formatDuration(1000 * stages.seconds)}`}`,
+    `time:   ${describeTimes(stages)}`,
     "",
     ...(fits
       ? [toned("good", "It fits: the run can start.")]

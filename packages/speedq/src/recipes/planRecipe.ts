@@ -123,12 +123,25 @@ const memoryLines = ({ memoryBytes, memoryLimitBytes, device }: Preflight.Plan):
   return [`memory: ${host}, of the host`, `device: ${needed}${there}, of ${name}`]
 }
 
-const totalTime = ({ stages, seconds }: Preflight.Plan): string => {
+/** Stages that are run, and the seconds of those that know theirs. */
+export interface StageTimes {
+  readonly runs: number
+  readonly timed: number
+  readonly seconds: number
+}
+
+export const stageTimes = (stages: readonly (number | undefined)[]): StageTimes => {
+  const timed = stages.filter((seconds) => seconds !== undefined)
+  return { runs: stages.length, timed: timed.length, seconds: timed.reduce((sum, seconds) => sum + seconds, 0) }
+}
+
+export const describeTimes = ({ runs, timed, seconds }: StageTimes): string =>
+  timed === 0 ? "unknown" : `${timed === runs ? "about" : "more than"} ${formatDuration(1000 * seconds)}`
+
+const totalTime = ({ stages }: Preflight.Plan): string => {
   const left = stages.filter(({ finished }) => !finished)
-  const timed = left.filter(({ forecast }) => forecast.seconds !== undefined).length
   if (left.length === 0) return "none: every stage is finished"
-  if (timed === 0) return "unknown"
-  return `${timed === left.length ? "about" : "more than"} ${formatDuration(1000 * seconds)}`
+  return describeTimes(stageTimes(left.map(({ forecast }) => forecast.seconds)))
 }
 
 /** What stages tell, each line once: those of several stages with their names. */
