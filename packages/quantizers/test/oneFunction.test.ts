@@ -1,6 +1,6 @@
 /** fakeQuantize, dequantize(quantize) and the packed form are one function, for every quantizer and any weight. */
 import {
-  fewRows,
+  fewRowsOfCodes,
   gridDecode,
   linear,
   prefersCodes,
@@ -87,12 +87,12 @@ onEveryBackend("every quantizer", (backend) => {
         const packed = await packWeight("w", choice, weight.shape, quantized)
         const before = await storedIn(packed)
         if (rows % 2 === 0) packed.prepare()
-        const few = 1 + (rows % fewRows)
+        const few = 1 + (rows % fewRowsOfCodes)
         const random = Random.make(rows)
         const normals = (shape: Shape) => Float32Array.from({ length: sizeOf(shape) }, () => random.nextNormal())
         const [numbers, offsets] = [normals([few, columns]), normals([rows])]
         const x = tensor(backend, numbers, [1, few, columns])
-        const more = tensor(backend, normals([fewRows + 1, columns]), [fewRows + 1, columns])
+        const more = tensor(backend, normals([fewRowsOfCodes + 1, columns]), [fewRowsOfCodes + 1, columns])
         const bias = tensor(backend, offsets, [rows])
         const unpacked = await numbersOf(packed.unpack)
         for (const activations of ["f32", "int8"] as const) {
@@ -119,7 +119,7 @@ onEveryBackend("every quantizer", (backend) => {
         }
         // Of many rows it is the product with the unpacked weight to the bit, on backends that decode within a product.
         const many = packed.linear(more, bias, "int8")
-        assert.strictEqual(many !== undefined, candidate.affine && prefersCodes(backend, fewRows + 1))
+        assert.strictEqual(many !== undefined, candidate.affine && prefersCodes(backend, fewRowsOfCodes + 1))
         if (many !== undefined) {
           const expected = await numbersOf(() => linear(more, packed.unpack(), bias))
           assert.deepEqual(bitsOf(await numbersOf(() => many)), bitsOf(expected))

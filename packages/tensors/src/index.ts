@@ -19,7 +19,6 @@ export { makeGpujsBackend } from "./backends/gpujs/GpujsBackend.ts"
 export { findAdapter } from "./backends/gpujs/webgpu/findAdapter.ts"
 export { webgpuInstallCommand } from "./backends/installedPackages.ts"
 export { measureProducts, type ProductSpeed, tellSpeed } from "./backends/measureProducts.ts"
-export { fewRows } from "./backends/native/fewRows.ts"
 export {
   bfloat16Products,
   makeNativeBackend,
@@ -116,6 +115,7 @@ export { type CodedWeight, linearCodes, prefersCodes } from "./kernels/linearCod
 export {
   type Activations,
   type CodedExtents,
+  fewRowsOfCodes,
   multipliesCodes,
   tileRowsTogether
 } from "./kernels/linearCodes/geometry.ts"

@@ -8,7 +8,7 @@ import {
   type CodedScales,
   type CodedWeight,
   codeWeight,
-  fewRows,
+  fewRowsOfCodes,
   holdsScales,
   isTracked,
   keep,
@@ -33,6 +33,9 @@ interface StoredForm {
   readonly ofRows: () => Tensor
 }
 
+/** So many rows at most may be tokens of answers that are written together: the next ones want the tiles again. */
+const mostTokens = 64
+
 export interface PackedCodes {
   /** u8 [out in bits / 8] */
   readonly stream: StoredForm
@@ -40,7 +43,7 @@ export interface PackedCodes {
   readonly scale: StoredForm | undefined
   /**
    * x W^T + bias by the codes, x of few rows in `activations`. Undefined where unpacking first is less work (`prefersCodes`), for x
-   * that a gradient passes, and for a quantizer whose codes are not affine.
+   * or a bias that a gradient passes, and for a quantizer whose codes are not affine.
    */
   readonly linear: (x: Tensor, bias: Tensor | undefined, activations: Activations) => Tensor | undefined
   /** Lays the tiles now instead of at the first product, if there will be any. */
@@ -105,12 +108,11 @@ export const packedCodes = (
     return noGrad(() => codeWeight({ bits, rows, group }, columns, stream.packed(), decoder))
   }
   const multiplied = extents && multipliesCodes(extents.bits, extents.group, columns) ? extents : undefined
-  /** The tiles that are held from now on; undefined where products do not take the codes. */
-  const laid = (): CodedWeight | undefined => {
-    if (multiplied === undefined || coded !== undefined) return coded
-    const made = scope(() => lay(multiplied))
-    for (const each of tensorsOf(made)) keep(each)
-    coded = made
+  /** The tiles, which are held from now on. */
+  const laid = (affine: AffineExtents): CodedWeight => {
+    if (coded !== undefined) return coded
+    coded = scope(() => lay(affine))
+    for (const each of tensorsOf(coded)) keep(each)
     if (!takesRows) {
       stream.drop()
       if (holdsScales(coded, columns)) scale?.drop()
@@ -129,13 +131,15 @@ export const packedCodes = (
     scale: scale && formOf(scale),
     linear: (x, bias, activations) => {
       const count = x.size / columns
-      if (multiplied === undefined || isTracked(x) || !prefersCodes(x.backend, count)) return undefined
-      if (count <= fewRows) return linearCodes(x, laid()!, { bias, activations })
+      const isLearned = isTracked(x) || (bias !== undefined && isTracked(bias))
+      if (multiplied === undefined || isLearned || !prefersCodes(x.backend, count)) return undefined
+      const options = { bias, activations: count <= fewRowsOfCodes ? activations : "f32" }
+      if (count <= mostTokens) return linearCodes(x, laid(multiplied), options)
       // Tiles for a prompt or a picture alone go with the product: they take more memory than what is stored.
-      return scope(() => linearCodes(x, coded ?? lay(multiplied), { bias }))
+      return scope(() => linearCodes(x, coded ?? lay(multiplied), options))
     },
     lay: () => {
-      laid()
+      if (multiplied !== undefined) laid(multiplied)
     },
     release: () => {
       stream.drop()

@@ -60,7 +60,7 @@ export interface PackedWeight {
   /**
    * x W^T + bias by the codes themselves, where that is less work than unpacking them (`prefersCodes`), and for a quantizer whose codes
    * are affine; otherwise undefined. The product with the unpacked weight, sums in another order; `activations` int8 rounds x of
-   * `fewRows` rows at most before.
+   * `fewRowsOfCodes` rows at most before.
    */
   readonly linear: (x: Tensor, bias: Tensor | undefined, activations?: Activations) => Tensor | undefined
   /** Makes ready for `linear` what its first call would, where there is more memory now than then. */

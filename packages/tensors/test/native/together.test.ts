@@ -10,6 +10,7 @@ import {
   Random,
   rmsNorm,
   type Shape,
+  ShapeMismatch,
   scope,
   sizeOf,
   type Tensor,
@@ -84,6 +85,29 @@ describe.each(backends)("$name", (backend) => {
     assert.deepStrictEqual(await numbers(joined), await numbers(apart))
     for (const each of [...apart, ...joined, ...Object.values(operands)]) each.release()
     assert.strictEqual(backend.usage().buffers, 0)
+  })
+
+  it("runs what was asked for before a call fails", async () => {
+    const [x, sum, short] = [normals([1, 96]), normals([1, 96]), normals([2])]
+    const expected = scope(() => add(sum, x))
+    assert.throws(
+      () =>
+        together(backend, () => {
+          addInto(sum, x)
+          add(x, short)
+        }),
+      ShapeMismatch
+    )
+    assert.deepStrictEqual([...(await sum.read())], [...(await expected.read())])
+    for (const each of [x, sum, short, expected]) each.release()
+  })
+
+  it("takes any number of calls", async () => {
+    const [x, narrow] = [normals([1, 96]), normals([32, 96])]
+    const products = together(backend, () => Array.from({ length: 700 }, () => linear(x, narrow)))
+    const [first, ...others] = await numbers(products)
+    for (const other of others) assert.deepStrictEqual(other, first)
+    for (const each of [x, narrow, ...products]) each.release()
   })
 
   it("takes one task for products of one operand, and one after the other where a call waits for another", () => {

@@ -90,11 +90,14 @@ export class Engine implements NativeEngine, Placing {
     if (this.gathered !== undefined) return calls()
     this.gathered = new Gathered()
     try {
-      const results = calls()
-      this.settle()
-      return results
+      return calls()
     } finally {
-      this.gathered = undefined
+      // Also what was asked for before a call failed.
+      try {
+        this.settle()
+      } finally {
+        this.gathered = undefined
+      }
     }
   }
 
@@ -207,7 +210,7 @@ export class Engine implements NativeEngine, Placing {
       this.pool.run(this.kernel, task)
       return
     }
-    if (!this.gathered.allows(operands)) this.settle()
+    if (!this.gathered.takes(operands)) this.settle()
     this.gathered.add(this.kernel, task, operands)
   }
 
@@ -215,8 +218,11 @@ export class Engine implements NativeEngine, Placing {
   private visiting(body: (visits: Visits) => void): void {
     this.settle()
     Visits.during(this.kernel, this.memories, (visits) => {
-      body(visits)
-      this.settle()
+      try {
+        body(visits)
+      } finally {
+        this.settle()
+      }
     })
   }
 

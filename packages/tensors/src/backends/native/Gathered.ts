@@ -3,6 +3,9 @@ import type { Handle } from "../../core/Operand.ts"
 import type { RowOperand } from "./NativeBody.ts"
 import type { RowsTask, Task } from "./thread/tasks.ts"
 
+/** Tasks that wait at most: they are written down in memory that threads share, which has room for some hundred. */
+const mostTasks = 64
+
 export class Gathered {
   private readonly tasks: RowsTask[] = []
   private readonly kernels = new Set<string>()
@@ -14,12 +17,13 @@ export class Gathered {
     return this.read.has(handle) || this.written.has(handle)
   }
 
-  /** Whether a call with these operands may run beside the tasks that wait. */
-  allows(operands: readonly (RowOperand | undefined)[]): boolean {
-    return operands.every((item) => {
+  /** Whether a call with these operands may run beside the tasks that wait, and there is room for it. */
+  takes(operands: readonly (RowOperand | undefined)[]): boolean {
+    const isApart = (item: RowOperand | undefined): boolean => {
       if (item === undefined) return true
       return item.writes ? !this.touches(item.operand.handle) : !this.written.has(item.operand.handle)
-    })
+    }
+    return this.tasks.length < mostTasks && operands.every(isApart)
   }
 
   add(kernel: string, task: RowsTask, operands: readonly (RowOperand | undefined)[]): void {

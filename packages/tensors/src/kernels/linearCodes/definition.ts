@@ -15,7 +15,6 @@
  * backend adds up whole numbers within a chunk: those of int8 are the definition's; of few rows in f32 it takes 22 bits and a sign,
  * counted from the largest magnitude of a chunk.
  */
-import { fewRows } from "../../backends/native/fewRows.ts"
 import { apply } from "../../core/apply.ts"
 import type { Backend } from "../../core/Backend.ts"
 import { defineKernel } from "../../core/Kernel.ts"
@@ -26,6 +25,7 @@ import { expectShape } from "../operands/shapeRules.ts"
 import {
   type Activations,
   type CodedExtents,
+  fewRowsOfCodes,
   flatShape,
   type LinearCodesAttributes,
   linearCodesExtents,
@@ -60,7 +60,10 @@ const cases: readonly Case[] = [
   { x: [2, 48], rows: 5, group: 24, bits: 4, bias: true },
   { x: [2, 96], rows: 16, group: 32, bits: 2, sharing: 8, bias: true },
   { x: [1, 48], rows: 16, group: 16, bits: 2, sharing: 16, bias: true },
-  { x: [2, 48], rows: 7, group: 48, bits: 2, bias: true }
+  { x: [2, 48], rows: 7, group: 48, bits: 2, bias: true },
+  { x: [11, 96], rows: 10, group: 32, bits: 4, scales: "f16", bias: true },
+  { x: [9, 128], rows: 20, group: 16, bits: 2, sharing: 4 },
+  { x: [17, 128], rows: 6, group: 64, bits: 2, scales: "bf16" }
 ]
 
 const sample = (
@@ -136,11 +139,11 @@ export interface CodedWeight extends CodedExtents {
  * backend for any number, as long as factors are not rounded.
  */
 export const prefersCodes = ({ kind, arithmetic }: Backend, rows: number): boolean =>
-  rows <= fewRows || (kind === "native" && arithmetic === "f32")
+  rows <= fewRowsOfCodes || (kind === "native" && arithmetic === "f32")
 
 /**
  * x W^T + bias: x [..., K], bias [N] -> [..., N]. On the native backend the bits of few rows are the same in each build, on any number of
- * threads and for a row alone; those of many are a product's (linear).
+ * threads and for a row alone; those of more are a product's (linear), in which blocks of 1024 inputs are added up one after the other.
  */
 export const linearCodes = (
   x: Tensor,

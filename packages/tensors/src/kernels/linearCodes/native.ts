@@ -1,8 +1,7 @@
-import { fewRows } from "../../backends/native/fewRows.ts"
 import { type NativeBody, reading, scattered, shared } from "../../backends/native/NativeBody.ts"
 import { storedType } from "../../backends/native/thread/storedType.ts"
 import { elementBytes } from "../../core/DType.ts"
-import { type LinearCodesAttributes, linearCodesExtents } from "./geometry.ts"
+import { fewRowsOfCodes, type LinearCodesAttributes, linearCodesExtents } from "./geometry.ts"
 
 /** Rows and columns that are as much work as a byte that is moved. */
 const codesOfByte = 4
@@ -17,7 +16,7 @@ export const native: NativeBody<"x" | "codes" | "grid" | "origin", "y", LinearCo
   const shapes = { x: x.shape, codes: codes.shape, grid: grid.shape, origin: origin.shape, step: step?.shape }
   const { m, n, k, group, tiles, chunks, steps, sharing } = linearCodesExtents(shapes, attributes)
   const { bits, activations } = attributes
-  if (activations === "f32" && m > fewRows) {
+  if (activations === "f32" && m > fewRowsOfCodes) {
     engine.product({
       arithmetic: "f32",
       batch: 1,

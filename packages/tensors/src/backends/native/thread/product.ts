@@ -4,10 +4,12 @@ import { storedType } from "./storedType.ts"
 import { scratchBytes, type Thread } from "./Thread.ts"
 import type { Matrix, ProductTask } from "./tasks.ts"
 
-/** Columns of a block of weights in f32; it is as deep as scratch allows then, a thousand rows or more. */
-const widestBlock = 768
-/** Terms of codes that stay together: whole chunks. */
-const termsTogether = 64
+/**
+ * Columns and terms of sums of a block of weights in f32: three megabytes of scratch. The terms do not depend on how a product is sliced,
+ * so that its bits do not depend on the number of threads, and are a multiple of those that the WebAssembly product adds up at once, so
+ * that it gives the bits of a product with the whole matrix.
+ */
+const [widestBlock, deepestBlock] = [768, 1024]
 
 /** The part of op(X) that starts at (row, column). */
 const at = (x: Matrix, item: number, row: number, column: number, bytes: number): Factor => ({
@@ -56,15 +58,13 @@ export const runProduct = (thread: Thread, task: ProductTask, part: number): voi
     return
   }
   const wide = Math.min(columns, widestBlock)
-  const most = Math.floor(thread.scratchBytes / (4 * wide))
-  const deep = Math.min(k, b.type === "codes" ? most - (most % termsTogether) : most)
   const fill = blockFiller(thread, task, item)
   if (k === 0) multiply(thread, rows, columns, 0, left, left, target, accumulate)
   for (let first = 0; first < columns; first += wide) {
     const count = Math.min(wide, columns - first)
     const wanted = { ...target, offset: target.offset + 4 * first }
-    for (let inner = 0; inner < k; inner += deep) {
-      const depth = Math.min(deep, k - inner)
+    for (let inner = 0; inner < k; inner += deepestBlock) {
+      const depth = Math.min(deepestBlock, k - inner)
       const block = fill({ inner, depth, column: column + first, count })
       multiply(thread, rows, count, depth, at(a, item, row, inner, 4), block, wanted, accumulate || inner > 0)
     }

@@ -49,6 +49,7 @@ export interface Decoder {
   /** Of the origin: 0 f32, 1 bf16, 2 f16. */
   readonly scaleType: number
 }
+
 /** How the factors of a product are stored where a library multiplies them as they are. */
 export type FactorType = "f32" | "bf16"
 
