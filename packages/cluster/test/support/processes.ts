@@ -5,6 +5,7 @@ import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { RunnerTable } from "@speedq/pipeline"
 import { programOf, root } from "../../../pipeline/test/support/program.ts"
+import type { Host } from "./network.ts"
 
 export interface Running {
   readonly pid: number
@@ -26,6 +27,8 @@ export interface Circumstances {
   readonly env?: { readonly [name: string]: string }
   /** Directories that it does not see: an empty one is in their place. Needs `canHide`. */
   readonly hidden?: readonly string[]
+  /** Where it is, on a network of the tests' own. */
+  readonly host?: Pick<Host, "command">
 }
 
 const unshare = ["unshare", "--mount", "--map-root-user"]
@@ -42,9 +45,16 @@ const hiding = (hidden: readonly string[], command: readonly string[]): readonly
   return [...unshare, "sh", "-c", `${mounts}exec "$@"`, "sh", ...command]
 }
 
-const start = (program: string, args: readonly string[], { env = {}, hidden = [] }: Circumstances = {}): Running => {
+const start = (
+  program: string,
+  args: readonly string[],
+  { env = {}, hidden = [], host = { command: [] } }: Circumstances = {}
+): Running => {
   const file = fileURLToPath(new URL(program, import.meta.url))
-  const [executable = "", ...others] = hiding(hidden, [process.execPath, ...programOf(file), ...args])
+  const [executable = "", ...others] = [
+    ...host.command,
+    ...hiding(hidden, [process.execPath, ...programOf(file), ...args])
+  ]
   const child = spawn(executable, others, {
     cwd: root,
     // Several of them share the processors.

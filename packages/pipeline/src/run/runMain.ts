@@ -16,6 +16,8 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 const streams = [process.stdout, process.stderr]
 /** Longer than a program takes that has nothing to save. */
 const patienceMilliseconds = 300
+/** What is left over when a program is done, as a connection to a machine that no longer answers, keeps the process for so long at most. */
+const leftOverMilliseconds = 5000
 const sayWaiting = () => {
   eraseLiveLines()
   process.stderr.write("finishing what was begun, and saving what a run has; once more to quit at once\n")
@@ -52,6 +54,7 @@ const run = Runtime.makeRunMain(({ fiber, teardown }) => {
       // Nothing may outlive the program: a worker or a timer left over must not keep the process.
       if (interrupted || Exit.isFailure(exit)) process.exit(code)
       process.exitCode = code
+      setTimeout(() => process.exit(code), leftOverMilliseconds).unref()
     })
   })
 })
