@@ -10,6 +10,7 @@ import { assert, beforeAll, describe, it } from "vitest"
 import { shortStages, writeNanoModel } from "../../stages/test/support/nano.ts"
 import { libsqlClient } from "../src/storage/libsqlClient.ts"
 import {
+  childrenOf,
   finishedRun,
   joinedWorker,
   madeBy,
@@ -74,6 +75,28 @@ describe("on native", () => {
     assert.strictEqual(code, 0, output)
     assert.deepStrictEqual(madeBy(directory), alone)
   })
+
+  it.skipIf(process.platform !== "linux")(
+    "a runner whose computing process stands still ends, and costs its units (needs Linux)",
+    { timeout: 300_000 },
+    async () => {
+      while (workers.length < 2) workers.push(await joinedWorker(cluster, "native"))
+      const still = await joinedWorker(cluster, "native")
+      const directory = place("stands-still")
+      const run = startRun(directory, recipe, "native", cluster)
+      await run.said(/03-qat 2\n/)
+      const [computing] = childrenOf(still.pid)
+      process.kill(computing!, "SIGSTOP")
+      const { code, output } = await still.ended
+      assert.strictEqual(code, 1, output)
+      assert.match(output, /the process that computes has neither computed nor answered for 4.0 s and was killed/)
+      assert.isFalse(existsSync(`/proc/${computing}`))
+      const ended = await run.ended
+      assert.strictEqual(ended.code, 0, ended.output)
+      assert.notInclude(ended.output, "UnitComputedHere")
+      assert.deepStrictEqual(madeBy(directory), alone)
+    }
+  )
 
   it("a coordinator that is killed in a step continues", { timeout: 300_000 }, async () => {
     const directory = place("coordinator-killed")

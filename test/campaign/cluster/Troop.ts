@@ -2,9 +2,10 @@
  * A run that shares its steps with two runners, all of them processes of this host on SQLite, and what happens to them: each is killed or
  * stands still, and what was killed is started again. A run that is finished is compared with one that was alone, and another one begins.
  */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import {
+  childrenOf,
   endProcesses,
   finishedRun,
   madeBy,
@@ -35,12 +36,6 @@ const recipeOn = (model: string) => {
   const qat = { ...shortStages.qat, ...sharded, maxSteps: 16, loss: { confidenceBatches: 2 } }
   const stages = [adaround, projector, qat, evaluation("result")]
   return { version: 1, name: "cluster", model, seed: 3, save: { everySteps: 1 }, stages }
-}
-
-/** The processes that a process has started, where the system tells. */
-const childrenOf = (pid: number): readonly number[] => {
-  const file = `/proc/${pid}/task/${pid}/children`
-  return existsSync(file) ? readFileSync(file, "utf8").trim().split(" ").filter(Boolean).map(Number) : []
 }
 
 const signalAll = (pids: readonly number[], signal: NodeJS.Signals): void => {

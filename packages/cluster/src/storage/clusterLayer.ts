@@ -72,6 +72,8 @@ export const clusterLayer = ({ cluster, groups, runner }: Member) =>
             refreshAssignmentsInterval: Math.min(1000, silentMilliseconds / 4),
             // A unit may take longer than others wait for it.
             entityMaxIdleTime: "1 hour",
+            // So long a runner that ends may take for the unit that it has; then others compute it.
+            entityTerminationTimeout: "5 seconds",
             simulateRemoteSerialization: false
           })
         ),

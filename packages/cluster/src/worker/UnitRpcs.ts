@@ -8,5 +8,7 @@ import { UnitOrder } from "./UnitOrder.ts"
 
 export class UnitRpcs extends RpcGroup.make(
   Rpc.make("Identify", { success: Identity, error: UnitFailed }),
+  /** Answered when it computes nothing. */
+  Rpc.make("Answer"),
   Rpc.make("Compute", { payload: UnitOrder, success: UnitReply, error: UnitFailed })
 ) {}

@@ -54,14 +54,14 @@ const ownName = () => `${hostname()}-${process.pid}-${randomUUID().slice(0, 4)}`
 
 /**
  * Computes units until it is interrupted. Fails with ClusterUnavailable; with RunnerRefused where a run that is at work computes otherwise;
- * with UnitFailed where the process that computes cannot start, or ends: the units that it had go to other runners.
+ * with UnitFailed where the process that computes cannot start, ends, or stands still: the units that it had go to other runners.
  */
 export const runWorker = Effect.fn("runWorker")(function* ({ cluster, backend, onNews = () => {} }: WorkerOptions) {
   const runner = ownName()
   const work = Effect.gen(function* () {
     const ended = yield* Deferred.make<never, UnitFailed>()
-    const end = (how: string) => {
-      Deferred.doneUnsafe(ended, Effect.fail(new UnitFailed({ reason: `the process that computes ended with ${how}` })))
+    const end = (reason: string) => {
+      Deferred.doneUnsafe(ended, Effect.fail(new UnitFailed({ reason })))
     }
     const folder = yield* ownFolder
     const units = yield* startUnitProcess(backend, { runner, folder }, end)

@@ -1,14 +1,16 @@
 /** Starts the process that computes for a runner, and talks with it. */
-import { fork } from "node:child_process"
+import { type ChildProcess, fork } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as NodeWorker from "@effect/platform-node/NodeWorker"
+import { formatDuration } from "@speedq/pipeline"
 import type { BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as RpcClient from "effect/rpc/RpcClient"
+import { StillPatience, untilStill } from "./signsOfLife.ts"
 import { UnitRpcs } from "./UnitRpcs.ts"
 
 /** What the process runs: the compiled module; sources need a loader. Tests that follow a build spare it. */
@@ -24,22 +26,36 @@ export const ownFolder = Effect.acquireRelease(
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
 )
 
-/** The client of a process that lives as long as the scope. `ended` is called when the process ends by itself. */
+/** The client of a process that lives as long as the scope. `ended` is told why when the process ends by itself, or is killed as it stands still. */
 export const startUnitProcess = Effect.fn("startUnitProcess")(function* (
   backend: BackendName,
   { runner, folder }: { readonly runner: string; readonly folder: string },
-  ended: (how: string) => void
+  ended: (reason: string) => void
 ) {
+  let child: ChildProcess | undefined
   const spawn = () => {
-    const child = fork(fileURLToPath(new URL(program.entry, import.meta.url)), [backend, runner, folder], {
+    const started = fork(fileURLToPath(new URL(program.entry, import.meta.url)), [backend, runner, folder], {
       execArgv: program.execArgv,
       stdio: ["ignore", "ignore", "inherit", "ipc"]
     })
-    child.once("exit", (code, signal) => ended(signal === null ? `code ${code}` : signal))
-    return child
+    started.once("exit", (code, signal) =>
+      ended(`the process that computes ended with ${signal === null ? `code ${code}` : signal}`)
+    )
+    child = started
+    return started
   }
   const protocol = yield* Layer.build(
     RpcClient.layerProtocolWorker({ size: 1, concurrency: 1000 }).pipe(Layer.provide(NodeWorker.layer(spawn)))
   )
-  return yield* RpcClient.make(UnitRpcs).pipe(Effect.provideContext(protocol))
+  const client = yield* RpcClient.make(UnitRpcs).pipe(Effect.provideContext(protocol))
+  const { milliseconds } = yield* StillPatience
+  const killStill = Effect.gen(function* () {
+    yield* untilStill(child!.pid!, client.Answer())
+    ended(
+      `the process that computes has neither computed nor answered for ${formatDuration(milliseconds)} and was killed`
+    )
+    child!.kill("SIGKILL")
+  })
+  yield* Effect.forkScoped(killStill)
+  return client
 })

@@ -139,6 +139,7 @@ export const unitServer = ({ backend, runner, folder }: ServerOptions) =>
 
       return UnitRpcs.of({
         Identify: () => asUnitFailed(identity),
+        Answer: () => Effect.void,
         Compute: (order) => one.withPermits(1)(asUnitFailed(compute(order)))
       })
     })

@@ -1,6 +1,6 @@
 /** Runners and coordinators as processes of this host. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { RunnerTable } from "@speedq/pipeline"
@@ -93,6 +93,12 @@ const start = (
       }),
     ended
   }
+}
+
+/** The processes that a process has started, where the system tells. */
+export const childrenOf = (pid: number): readonly number[] => {
+  const file = `/proc/${pid}/task/${pid}/children`
+  return existsSync(file) ? readFileSync(file, "utf8").trim().split(" ").filter(Boolean).map(Number) : []
 }
 
 export const startWorker = (cluster: string, backend: string, circumstances?: Circumstances): Running =>
