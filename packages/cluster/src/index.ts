@@ -15,5 +15,6 @@ export { ClusterUnavailable, ListenRefused, RunnerRefused, UnitFailed } from "./
 export { Identity } from "./identity/Identity.ts"
 export { ClusterTimes } from "./storage/clusterLayer.ts"
 export { clusterName } from "./storage/storageLayer.ts"
+export type { PluginFiles } from "./worker/PluginFiles.ts"
 export { runWorker, type WorkerNews, type WorkerOptions } from "./worker/runWorker.ts"
 export { StillPatience } from "./worker/signsOfLife.ts"

@@ -4,7 +4,7 @@ import { assert, describe, it } from "vitest"
 import { differenceOf, groupOf } from "../src/identity/Identity.ts"
 import { numbersOf } from "../src/identity/numbersOf.ts"
 
-const identity = { build: "speedq 1", backend: "native", numbers: "ab" }
+const identity = { build: "speedq 1", backend: "native", numbers: "ab", plugins: "none" }
 
 describe("numbersOf", () => {
   it("is the same again, differs between backends, and leaves no buffer", async () => {
@@ -23,6 +23,7 @@ describe("an identity", () => {
     assert.isUndefined(differenceOf(identity, { ...identity }))
     for (const [field, name] of [
       ["build", "version"],
+      ["plugins", "plugins"],
       ["backend", "backend"],
       ["numbers", "digest of computed numbers"]
     ] as const) {

@@ -1,7 +1,7 @@
 /** The coordinator's side: a run or an ablation whose work is shared with the runners of a cluster. */
 import { realpathSync } from "node:fs"
 import { Build, UnitComputers } from "@speedq/pipeline"
-import { Compute } from "@speedq/stages"
+import { Compute, Extensions, pluginIdentity } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import { groupOf, type Identity, looseGroupOf } from "../identity/Identity.ts"
 import { numbersOf } from "../identity/numbersOf.ts"
@@ -34,7 +34,8 @@ export const coordinating =
     Effect.gen(function* () {
       const { backend } = yield* Compute
       const numbers = yield* Effect.promise(() => numbersOf(backend))
-      const identity: Identity = { build: yield* Build, backend: backend.name, numbers }
+      const plugins = pluginIdentity(yield* Extensions)
+      const identity: Identity = { build: yield* Build, backend: backend.name, numbers, plugins }
       return yield* Effect.gen(function* () {
         const computers = yield* Effect.mapError(
           makeUnitComputers({ cluster, run: realpathSync(run), identity, otherBackends, http }),

@@ -8,7 +8,9 @@ export const Identity = Schema.Struct({
   /** Name of the backend, with what multiplies in it and its threads. */
   backend: Schema.String,
   /** Digest of the results of some computations: two processors, or two builds of a BLAS, may round otherwise under one name. */
-  numbers: Schema.String
+  numbers: Schema.String,
+  /** Its plugins by name, with the digests of their files: they compute, too. */
+  plugins: Schema.String
 })
 export type Identity = typeof Identity.Type
 
@@ -16,13 +18,15 @@ const digestOf = (parts: readonly string[]): string =>
   createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16)
 
 /** Runners of one identity are a group of shards of the cluster: a unit goes to no other. Its name is a part of short keys. */
-export const groupOf = ({ build, backend, numbers }: Identity): string => digestOf([build, backend, numbers])
+export const groupOf = ({ build, backend, numbers, plugins }: Identity): string =>
+  digestOf([build, backend, numbers, plugins])
 
-/** Runners of one build are a group, too: for units that may be computed with other bits. */
-export const looseGroupOf = ({ build }: Identity): string => digestOf([build])
+/** Runners of one build with the same plugins are a group, too: for units that may be computed with other bits. */
+export const looseGroupOf = ({ build, plugins }: Identity): string => digestOf([build, plugins])
 
 const fields = [
   ["build", "version", "install the same version"],
+  ["plugins", "plugins", "give run and runner the same files with --plugin, and those that they import"],
   ["backend", "backend", "start the runner with the same --backend, and SPEEDQ_THREADS where their number differs"],
   [
     "numbers",
@@ -32,11 +36,13 @@ const fields = [
 ] as const
 
 /**
- * The first thing in which two differ, in words; undefined where they compute the same bits. With `isLoose` only the build counts: other
- * bits are allowed.
+ * The first thing in which two differ, in words; undefined where they compute the same bits. With `isLoose` only build and plugins count:
+ * other bits are allowed.
  */
 export const differenceOf = (run: Identity, runner: Identity, isLoose = false) => {
-  const found = fields.find(([field]) => run[field] !== runner[field] && (!isLoose || field === "build"))
+  const found = fields.find(
+    ([field]) => run[field] !== runner[field] && (!isLoose || field === "build" || field === "plugins")
+  )
   if (found === undefined) return undefined
   const [field, name, fix] = found
   return { field: name, ofRun: run[field], ofRunner: runner[field], fix }

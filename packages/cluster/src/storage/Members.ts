@@ -15,7 +15,12 @@ const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Member))
 const encode = Schema.encodeSync(Schema.fromJsonString(Member))
 
 /** What an identity is that another version has written in another form. */
-const ofOtherShape: Member = { build: "another version of speedq", backend: "unknown", numbers: "unknown" }
+const ofOtherShape: Member = {
+  build: "another version of speedq",
+  backend: "unknown",
+  numbers: "unknown",
+  plugins: "unknown"
+}
 
 type Kind = "runner" | "run"
 

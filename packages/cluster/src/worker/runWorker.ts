@@ -13,6 +13,7 @@ import { clusterLayer } from "../storage/clusterLayer.ts"
 import { openMembers } from "../storage/Members.ts"
 import { storageLayer, unavailable } from "../storage/storageLayer.ts"
 import { UnitOfWork, type UnitRequest } from "../units/UnitOfWork.ts"
+import type { PluginFiles } from "./PluginFiles.ts"
 import { makeRunnerFiles } from "./runnerFiles.ts"
 import { ownFolder, startUnitProcess } from "./startUnitProcess.ts"
 
@@ -26,6 +27,8 @@ export interface WorkerOptions {
   /** A directory for processes of one host, or `postgres://user:password@host/database`. */
   readonly cluster: string
   readonly backend: BackendName
+  /** Files with its plugins, absolute. A runner computes for runs that have the same. */
+  readonly plugins?: PluginFiles | undefined
   /** Called for what it tells; must be quick. */
   readonly onNews?: (news: WorkerNews) => void
 }
@@ -56,7 +59,12 @@ const ownName = () => `${hostname()}-${process.pid}-${randomUUID().slice(0, 4)}`
  * Computes units until it is interrupted. Fails with ClusterUnavailable; with RunnerRefused where a run that is at work computes otherwise;
  * with UnitFailed where the process that computes cannot start, ends, or stands still: the units that it had go to other runners.
  */
-export const runWorker = Effect.fn("runWorker")(function* ({ cluster, backend, onNews = () => {} }: WorkerOptions) {
+export const runWorker = Effect.fn("runWorker")(function* ({
+  cluster,
+  backend,
+  plugins,
+  onNews = () => {}
+}: WorkerOptions) {
   const runner = ownName()
   const work = Effect.gen(function* () {
     const ended = yield* Deferred.make<never, UnitFailed>()
@@ -64,7 +72,7 @@ export const runWorker = Effect.fn("runWorker")(function* ({ cluster, backend, o
       Deferred.doneUnsafe(ended, Effect.fail(new UnitFailed({ reason })))
     }
     const folder = yield* ownFolder
-    const units = yield* startUnitProcess(backend, { runner, folder }, end)
+    const units = yield* startUnitProcess(backend, { runner, folder, plugins }, end)
     const identity = yield* Effect.raceFirst(units.Identify(), Deferred.await(ended))
     const members = yield* openMembers()
     yield* requireSame(identity, members)

@@ -10,6 +10,7 @@ import type { BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as RpcClient from "effect/rpc/RpcClient"
+import type { PluginFiles } from "./PluginFiles.ts"
 import { StillPatience, untilStill } from "./signsOfLife.ts"
 import { UnitRpcs } from "./UnitRpcs.ts"
 
@@ -26,15 +27,22 @@ export const ownFolder = Effect.acquireRelease(
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
 )
 
+interface UnitProcessOptions {
+  readonly runner: string
+  readonly folder: string
+  readonly plugins?: PluginFiles | undefined
+}
+
 /** The client of a process that lives as long as the scope. `ended` is told why when the process ends by itself, or is killed as it stands still. */
 export const startUnitProcess = Effect.fn("startUnitProcess")(function* (
   backend: BackendName,
-  { runner, folder }: { readonly runner: string; readonly folder: string },
+  { runner, folder, plugins }: UnitProcessOptions,
   ended: (reason: string) => void
 ) {
   let child: ChildProcess | undefined
+  const args = [backend, runner, folder, ...(plugins === undefined ? [] : [plugins.loader, ...plugins.files])]
   const spawn = () => {
-    const started = fork(fileURLToPath(new URL(program.entry, import.meta.url)), [backend, runner, folder], {
+    const started = fork(fileURLToPath(new URL(program.entry, import.meta.url)), args, {
       execArgv: program.execArgv,
       stdio: ["ignore", "ignore", "inherit", "ipc"]
     })

@@ -2,6 +2,7 @@
 
 import { join } from "node:path"
 import { Build, cellUnit, type FileRecord, monotonicMillis, type UnitFiles, verifyFile } from "@speedq/pipeline"
+import { Extensions, pluginIdentity } from "@speedq/stages"
 import { type BackendName, openBackend } from "@speedq/tensors"
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -37,7 +38,8 @@ const identify = (backend: BackendName): Effect.Effect<Identity> =>
       Effect.promise(() => openBackend(backend)),
       (opened) => Effect.promise(() => opened.close())
     )
-    return { build: yield* Build, backend: opened.name, numbers: yield* Effect.promise(() => numbersOf(opened)) }
+    const numbers = yield* Effect.promise(() => numbersOf(opened))
+    return { build: yield* Build, backend: opened.name, numbers, plugins: pluginIdentity(yield* Extensions) }
   }).pipe(Effect.scoped)
 
 interface ServerOptions {

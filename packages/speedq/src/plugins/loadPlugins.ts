@@ -3,6 +3,10 @@ import { basename } from "node:path"
 import { addPlugin, type ExtensionLists, Extensions, type Plugin, PluginInvalid } from "@speedq/stages"
 import * as Effect from "effect/Effect"
 import { importModule, type ModuleExports, whatIsExported } from "../modules/importModule.ts"
+import { moduleDigest } from "../modules/moduleDigest.ts"
+
+/** For processes that load plugins as this one does: they import it, and call `providePlugins`. */
+export const pluginLoader = import.meta.url
 
 /** What the module exports as `plugin`, or by default. */
 const pluginOf = (file: string, exports: ModuleExports): Effect.Effect<Plugin, PluginInvalid> => {
@@ -17,7 +21,7 @@ const nameOf = (file: string, { name }: Plugin): string => name ?? basename(file
 
 const loadInto = Effect.fnUntraced(function* (known: ExtensionLists, file: string) {
   const plugin = yield* pluginOf(file, yield* importModule(file))
-  return yield* addPlugin(known, plugin, file)
+  return yield* addPlugin(known, plugin, { file, digest: moduleDigest(file) })
 })
 
 /** Runs `work` with what the plugins bring. Fails with ModuleUnreadable and PluginInvalid besides. */

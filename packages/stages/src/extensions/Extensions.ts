@@ -31,6 +31,8 @@ export type OwnStage = Stage.Registered<Error, StageServices>
 export interface AddedPlugin {
   readonly name: string
   readonly brings: readonly string[]
+  /** Of its files, where it comes from files. */
+  readonly digest?: string
 }
 
 export interface ExtensionLists {

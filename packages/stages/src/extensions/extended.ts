@@ -73,10 +73,19 @@ const bringsOf = (plugin: Plugin): AddedPlugin["brings"] =>
     })
   )
 
+/** Where a plugin comes from. */
+interface PluginOrigin {
+  /** What messages call it; its name, or "in code", where this is absent. */
+  readonly file?: string
+  /** Of its files. */
+  readonly digest?: string
+}
+
 /** Those without a name count as one; what brings nothing as none, unless it has a name. */
-const withAdded = (plugins: readonly AddedPlugin[], plugin: Plugin): readonly AddedPlugin[] => {
+const withAdded = (plugins: readonly AddedPlugin[], plugin: Plugin, origin: PluginOrigin): readonly AddedPlugin[] => {
   const brings = bringsOf(plugin)
-  if (plugin.name !== undefined) return [...plugins, { name: plugin.name, brings }]
+  const digest = origin.digest === undefined ? {} : { digest: origin.digest }
+  if (plugin.name !== undefined) return [...plugins, { name: plugin.name, brings, ...digest }]
   if (brings.length === 0) return plugins
   const before = plugins.find(({ name }) => name === inCode)
   const others = plugins.filter((each) => each !== before)
@@ -84,10 +93,11 @@ const withAdded = (plugins: readonly AddedPlugin[], plugin: Plugin): readonly Ad
 }
 
 /**
- * `known`, with a user's own added to it; `file` is what messages call the plugin. Raises PluginInvalid: a value that is not of
+ * `known`, with a user's own added to it. Raises PluginInvalid: a value that is not of
  * its interface, or an id that is taken.
  */
-const extendedBy = (known: ExtensionLists, plugin: Plugin, file: string = plugin.name ?? inCode): ExtensionLists => {
+const extendedBy = (known: ExtensionLists, plugin: Plugin, origin: PluginOrigin = {}): ExtensionLists => {
+  const { file = plugin.name ?? inCode } = origin
   checkFields(plugin, file)
   const more = <V extends Value>(list: ListName, values: readonly V[] = []) =>
     (checkedList(known, list, values, file) as readonly V[]).map((value, place) => {
@@ -104,7 +114,7 @@ const extendedBy = (known: ExtensionLists, plugin: Plugin, file: string = plugin
     exporters: [...known.exporters, ...more("exporters", plugin.exporters)],
     benchmarks: [...known.benchmarks, ...more("benchmarks", plugin.benchmarks)],
     stages: [...known.stages, ...more("stages", plugin.stages)],
-    plugins: withAdded(known.plugins, plugin)
+    plugins: withAdded(known.plugins, plugin, origin)
   }
 }
 
@@ -116,10 +126,10 @@ export const extended = (...plugins: readonly Plugin[]): ExtensionLists =>
 export const addPlugin = (
   known: ExtensionLists,
   plugin: Plugin,
-  file?: string
+  origin?: PluginOrigin
 ): Effect.Effect<ExtensionLists, PluginInvalid> =>
   Effect.try({
-    try: () => extendedBy(known, plugin, file),
+    try: () => extendedBy(known, plugin, origin),
     catch: (error) => {
       if (error instanceof PluginInvalid) return error
       throw error

@@ -14,6 +14,15 @@ const inWords = ({ brings }: AddedPlugin): string => brings.join(", ")
 export const pluginSurroundings = ({ plugins }: ExtensionLists): { readonly [name: string]: string } =>
   Object.fromEntries(plugins.map((plugin) => [prefix + plugin.name, inWords(plugin)]))
 
+/** What tells a set of plugins from another: each by its name and the digest of its files, or what it brings; "none" without any. */
+export const pluginIdentity = ({ plugins }: ExtensionLists): string =>
+  plugins.length === 0
+    ? "none"
+    : plugins
+        .map((plugin) => `${plugin.name} (${plugin.digest ?? inWords(plugin)})`)
+        .toSorted()
+        .join(", ")
+
 /** The plugins of a run by its record's surroundings. */
 export const recordedPlugins = (surroundings: { readonly [name: string]: string }): readonly Recorded[] =>
   Object.entries(surroundings)
