@@ -3,27 +3,11 @@ import { appendFileSync, copyFileSync, mkdirSync, readFileSync, symlinkSync } fr
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import { shippedNano } from "../src/shipped/shipped.ts"
+import { joinedRunner } from "./support/joinedRunner.ts"
 import { randomNano, writeRecipe } from "./support/smallRun.ts"
 import { root, speedqProcess, temporaryDirectory } from "./support/speedq.ts"
 
 const backend = ["--backend", "native:none"]
-
-/** A runner that has joined: its name, and what ends it. */
-const joined = (args: readonly string[]) =>
-  new Promise<{ readonly name: string; readonly end: () => Promise<unknown> }>((resolve, reject) => {
-    const ended = speedqProcess(["worker", ...args, ...backend], {
-      onStderr: (text, kill) => {
-        const name = /(\S+) computes on/.exec(text)?.[1]
-        if (name === undefined) return
-        const end = () => {
-          kill("SIGTERM")
-          return ended
-        }
-        resolve({ name, end })
-      }
-    })
-    ended.then(({ stderr }) => reject(new Error(`it ended: ${stderr}`)), reject)
-  })
 
 describe("speedq worker --plugin", () => {
   it("computes for a run with the same plugin; another one takes no part and is named", {
@@ -53,8 +37,8 @@ describe("speedq worker --plugin", () => {
     const [same, changed] = [copied("same"), copied("changed")]
     appendFileSync(changed, "// Another one.\n")
     const [ours, stranger] = [
-      await joined([...cluster, "--plugin", same]),
-      await joined([...cluster, "--plugin", changed])
+      await joinedRunner([...cluster, ...backend, "--plugin", same]),
+      await joinedRunner([...cluster, ...backend, "--plugin", changed])
     ]
     const run = (name: string, more: readonly string[]) =>
       speedqProcess([

@@ -44,6 +44,7 @@ export {
 export { Evaluate } from "./evaluate/Evaluate.ts"
 export { type Evaluation, Evaluations } from "./evaluate/Evaluation.ts"
 export { byLastEvaluation } from "./evaluate/judgement.ts"
+export { type Examination, openExamination, questionsElsewhere, questionUnit } from "./evaluate/questionUnits.ts"
 export { Export, ExportedModel } from "./export/Export.ts"
 export {
   type AddedPlugin,
@@ -62,6 +63,7 @@ export { Gptq } from "./gptq/Gptq.ts"
 export { ImportVit } from "./importVit/ImportVit.ts"
 export { JointQat } from "./jointQat/JointQat.ts"
 export { openAnsweringModel } from "./model/answeringModel.ts"
+export { openJudgedModel } from "./model/judgedModel.ts"
 export { answerRequests, modelAnswerer } from "./model/modelAnswerer.ts"
 export type { OpenedModel } from "./model/OpenedModel.ts"
 export { EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "./model/plannedLayers.ts"

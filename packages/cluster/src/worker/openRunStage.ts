@@ -27,7 +27,7 @@ const stageDirectory = (folder: string) =>
   )
 
 /** Computes a unit of one kind, from JSON to JSON. */
-type ComputeJson = (input: Json, files: UnitFiles) => Effect.Effect<Json, Error>
+export type ComputeJson = (input: Json, files: UnitFiles) => Effect.Effect<Json, Error>
 
 interface StageOfRun {
   readonly run: string

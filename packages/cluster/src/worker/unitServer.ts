@@ -2,7 +2,7 @@
 
 import { join } from "node:path"
 import { Build, cellUnit, type FileRecord, monotonicMillis, type UnitFiles, verifyFile } from "@speedq/pipeline"
-import { Extensions, pluginIdentity } from "@speedq/stages"
+import { Extensions, pluginIdentity, questionUnit } from "@speedq/stages"
 import { type BackendName, openBackend } from "@speedq/tensors"
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -17,8 +17,8 @@ import { notedFiles } from "../exchange/unitFiles.ts"
 import { differenceOf, type Identity } from "../identity/Identity.ts"
 import { numbersOf } from "../identity/numbersOf.ts"
 import { fileName } from "../units/exchange.ts"
-import type { UnitRequest } from "../units/UnitOfWork.ts"
 import { computeCell } from "./computeCell.ts"
+import { openQuestions } from "./openQuestions.ts"
 import { openRunStage } from "./openRunStage.ts"
 import type { UnitOrder } from "./UnitOrder.ts"
 import { UnitRpcs } from "./UnitRpcs.ts"
@@ -89,16 +89,12 @@ export const unitServer = ({ backend, runner, folder }: ServerOptions) =>
       })
       yield* Effect.addFinalizer(() => close)
 
-      const kindsOf = Effect.fnUntraced(function* (of: {
-        readonly run: string
-        readonly directory: string
-        readonly stage: NonNullable<UnitRequest["stage"]>
-      }) {
-        const key = JSON.stringify([of.run, of.stage])
+      /** What is open under this key, or is opened in place of what was. */
+      const kindsOf = Effect.fnUntraced(function* <E, R>(key: string, open: Effect.Effect<Stage, E, R | Scope.Scope>) {
         if (opened?.key === key) return opened.kinds
         yield* close
         const scope = yield* Scope.make()
-        const kinds = yield* openRunStage(of, { backend, folder }).pipe(
+        const kinds = yield* open.pipe(
           Effect.provideService(Scope.Scope, scope),
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
         )
@@ -109,7 +105,12 @@ export const unitServer = ({ backend, runner, folder }: ServerOptions) =>
       const outputOf = Effect.fnUntraced(function* ({ request, directory }: UnitOrder, files: UnitFiles) {
         const { run, stage, kind, input } = request
         if (stage !== null) {
-          const compute = (yield* kindsOf({ run, stage, directory })).get(kind)
+          const open = openRunStage({ run, directory, stage }, { backend, folder })
+          const compute = (yield* kindsOf(JSON.stringify([run, stage]), open)).get(kind)
+          if (compute !== undefined) return yield* compute(input, files)
+        } else if (kind === questionUnit.name) {
+          const { examination } = yield* questionUnit.decodeInput(input)
+          const compute = (yield* kindsOf(JSON.stringify(examination), openQuestions(examination, backend))).get(kind)
           if (compute !== undefined) return yield* compute(input, files)
         } else if (kind === cellUnit.name) {
           yield* close

@@ -2,6 +2,7 @@
 import { join } from "node:path"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { type Benchmark, tilesPerImage } from "../benchmarks/Benchmark.ts"
 import { withImageMarks } from "../benchmarks/prompts.ts"
 import { type DataFile, type DataRow, type ReadOptions, readDataFile } from "../data/DataFile.ts"
@@ -29,7 +30,14 @@ export interface EvaluateOptions extends RowImageOptions, Omit<ReadOptions, "pur
   /** How many rows are asked at the same time; 1 unless the model can do several. */
   readonly concurrency?: number
   readonly onProgress?: (progress: Progress) => Effect.Effect<void>
+  /**
+   * Others who answer: given the questions that are open, in order, it gives what answers one of them by its place, or undefined where it is
+   * to be asked here; undefined itself where all are. Lives as long as they are asked.
+   */
+  readonly elsewhere?: (open: readonly Asked[]) => Effect.Effect<AnswerOf | undefined, never, Scope.Scope>
 }
+
+type AnswerOf = (at: number) => Effect.Effect<string | undefined>
 
 /** Whether the file is the one that the benchmark's origin publishes; undefined for a benchmark without an origin. */
 export const isPublished = (benchmark: Benchmark, data: DataFile): boolean | undefined =>
@@ -82,9 +90,10 @@ const answerRows = Effect.fnUntraced(function* (
   const before = answers.size
   const refused: RowInvalid[] = []
   const begun = yield* Clock.monotonicTimeNanos
+  const open = asked.filter(({ row }) => !answers.has(row.index))
+  const elsewhere = options.elsewhere && (yield* options.elsewhere(open))
   const ask = Effect.fnUntraced(
-    function* ({ row, question }: Asked) {
-      const request = yield* requestOf(benchmark, data, row, options)
+    function* ({ row, question }: Asked, at: number) {
       const failed = (error: { readonly reason: string }) =>
         new RowNotAnswered({
           file: data.file,
@@ -93,7 +102,10 @@ const answerRows = Effect.fnUntraced(function* (
           reason: error.reason,
           journal: journalFile
         })
-      const prediction = yield* Effect.mapError(answer(request), failed)
+      const askHere = requestOf(benchmark, data, row, options).pipe(
+        Effect.flatMap((request) => Effect.mapError(answer(request), failed))
+      )
+      const prediction = (elsewhere && (yield* elsewhere(at))) ?? (yield* askHere)
       yield* journal.append({ index: row.index, prediction, question })
       answers.set(row.index, prediction)
       const elapsed = Number((yield* Clock.monotonicTimeNanos) - begun) / 1e6
@@ -102,7 +114,6 @@ const answerRows = Effect.fnUntraced(function* (
     },
     Effect.catchTag("RowInvalid", (error) => Effect.sync(() => void refused.push(error)))
   )
-  const open = asked.filter(({ row }) => !answers.has(row.index))
   yield* Effect.forEach(open, ask, { concurrency: options.concurrency ?? 1, discard: true })
   const [first, ...others] = refused.sort((a, b) => a.row - b.row)
   if (first !== undefined) return yield* new RowsUnreadable({ rows: [first, ...others], keptIn: journalFile })

@@ -12,8 +12,8 @@ import {
   type Shard
 } from "@speedq/evaluation"
 import { emit } from "@speedq/pipeline"
-import { Compute, Extensions, modelAnswerer } from "@speedq/stages"
-import { type Activations, type ArithmeticChoice, type BackendName, kernelSetVersion } from "@speedq/tensors"
+import { Compute, Extensions, openJudgedModel, questionsElsewhere } from "@speedq/stages"
+import type { Activations, ArithmeticChoice, BackendName } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Note, progress } from "../command/progress.ts"
@@ -21,7 +21,6 @@ import { evaluationProgress } from "./evaluationProgress.ts"
 import { holdDirectory } from "./holdDirectory.ts"
 import { modelName } from "./modelName.ts"
 import { modelOf } from "./modelOf.ts"
-import { openModel } from "./openModel.ts"
 import { scoreJson } from "./scoreFile.ts"
 import { shardDirectory } from "./shardDirectories.ts"
 
@@ -43,13 +42,20 @@ export interface EvaluationRequest {
   readonly arithmetic?: ArithmeticChoice
   /** What codes are multiplied by, a token at a time; f32 when absent. The same is true of them. */
   readonly activations?: Activations
+  /** Where runners meet that answer, too: a directory of this host, or a PostgreSQL database. */
+  readonly cluster?: string | undefined
 }
 
-/** What tells the numbers of a model from any other's: its weights, the version of the kernels, and how they compute. */
-const computedAs = (identity: string, arithmetic: string, activations: Activations): string => {
-  const means = [arithmetic, ...(activations === "f32" ? [] : [`${activations} activations`])]
-  return `${identity} by kernels ${kernelSetVersion} in ${means.join(" with ")}`
-}
+/** Shares questions with the runners of a cluster, where there is one. */
+const sharedWith =
+  (out: string, cluster: string | undefined) =>
+  <A, E, R>(work: Effect.Effect<A, E, R>) =>
+    Effect.gen(function* () {
+      if (cluster === undefined) return yield* work
+      // Loaded for those who have one.
+      const { coordinating } = yield* Effect.promise(() => import("@speedq/cluster"))
+      return yield* coordinating({ cluster, run: out })(work)
+    })
 
 /** Opens the model and the directory that a request means, for the life of the scope. */
 const openEvaluation = Effect.fnUntraced(function* (
@@ -60,7 +66,8 @@ const openEvaluation = Effect.fnUntraced(function* (
     maxPixels,
     name,
     verify = false,
-    arithmetic: _chosen,
+    arithmetic: choice,
+    cluster,
     activations = "f32",
     ...request
   }: EvaluationRequest
@@ -68,21 +75,25 @@ const openEvaluation = Effect.fnUntraced(function* (
   const model = yield* modelOf(directory)
   const chosen = yield* benchmarkNamed(benchmark, (yield* Extensions).benchmarks)
   const lock = yield* holdDirectory(request.out)
-  const { answering, identity } = yield* openModel(model, { verify, activations })
-  const { arithmetic } = (yield* Compute).backend
-  const answerer = modelAnswerer(answering, computedAs(identity, arithmetic, activations))
+  const answerer = yield* openJudgedModel(model, { verify, activations })
   const held = Effect.mapError(lock.verify, ({ message }) => new AnswerFailed({ reason: message }))
   const options = {
     ...request,
     name: name ?? (yield* modelName(model)),
     onProgress: yield* evaluationProgress(chosen.name),
     ...(limit === undefined ? {} : { limit }),
-    ...(maxPixels === undefined ? {} : { maxPixels })
+    ...(maxPixels === undefined ? {} : { maxPixels }),
+    elsewhere: questionsElsewhere({
+      ...{ model, identity: answerer.model, benchmark: chosen.name, data: request.data },
+      ...{ imageStore: request.imageStore, maxPixels, arithmetic: choice, activations }
+    })
   }
-  const asking = Effect.provideService(Answerer, {
+  const answering = Effect.provideService(Answerer, {
     ...answerer,
     answer: (asked) => Effect.tap(answerer.answer(asked), held)
   })
+  const sharing = sharedWith(request.out, cluster)
+  const asking = <A, E, R>(work: Effect.Effect<A, E, R>) => sharing(answering(work))
   return { chosen, options, asking }
 })
 

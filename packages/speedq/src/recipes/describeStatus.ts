@@ -130,9 +130,11 @@ export const describeStatus = (run: RunStatus, now: number, given: ExtensionList
     ...scoreLines(run)
   ].join("\n")
 
-/** Several runs, a line each, and who computes for the ablation that they are of. */
+/** Several runs, a line each, and who computes for the ablation that they are of; no run is an evaluation that runners share. */
 export const describeRuns = (runs: readonly RunStatus[], now: number, runners?: RunnerTable): string =>
-  [runTable(runs, now), ...runnerLines(runners)].join("\n")
+  runs.length === 0
+    ? runnerLines(runners).slice(1).join("\n")
+    : [runTable(runs, now), ...runnerLines(runners)].join("\n")
 
 const runTable = (runs: readonly RunStatus[], now: number): string =>
   textTable(

@@ -4,6 +4,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { benchmark, checkBenchmark, data, imageStore, matcher } from "../benchmarkFlags.ts"
+import { clusterFlag } from "../clusterFlag.ts"
 import { answerName, limit, predictionFormat, shard } from "../evaluationFlags.ts"
 import { defaulted } from "../flagDefaults.ts"
 import { activations, arithmetic, backend, json, maxPixels, model, verify } from "../flags.ts"
@@ -20,6 +21,7 @@ export const evaluate = Command.make(
     matcher,
     limit,
     shard,
+    cluster: clusterFlag("share the questions with runners that meet there (speedq worker)"),
     maxPixels,
     imageStore,
     out: pathFlag("out", "DIR", "directory").pipe(
@@ -46,6 +48,7 @@ export const evaluate = Command.make(
     matcher,
     limit,
     shard,
+    cluster,
     maxPixels,
     imageStore,
     out,
@@ -73,7 +76,8 @@ export const evaluate = Command.make(
       format,
       verify,
       arithmetic,
-      activations
+      activations,
+      cluster: Option.getOrUndefined(cluster)
     }
     if (Option.isSome(shard)) {
       const done = yield* evaluateShardOf(model, shard.value, request, backend)
@@ -92,6 +96,10 @@ export const evaluate = Command.make(
   Command.withExamples([
     { command: "speedq evaluate models/InternVL3-1B --data MMStar.tsv --benchmark MMStar --limit 20" },
     { command: "speedq evaluate models/InternVL3-1B --data MMStar.tsv --benchmark MMStar --shard 2/3" },
+    {
+      command: "speedq evaluate models/InternVL3-1B --data MMStar.tsv --benchmark MMStar --cluster runs/cluster",
+      description: "with every speedq worker --cluster runs/cluster, to the same files as without"
+    },
     {
       command:
         "speedq evaluate runs/nano/model/packed --data speedq:data/nano/evaluation/short.tsv --benchmark nano --json"

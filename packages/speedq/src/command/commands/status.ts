@@ -25,9 +25,10 @@ const look = Effect.fnUntraced(function* (directory: string) {
     return { runs: [found], json: found, text: describeStatus(found, now, yield* Extensions) }
   }
   const runs = yield* runsBelow(directory)
-  if (runs.length === 0) return yield* NoRun.in(directory)
   // A table for people: one that cannot be read says nothing of the runs.
   const runners = yield* Effect.orElseSucceed(readRunners(directory), () => undefined)
+  // Of answers that runners share there is that table alone.
+  if (runs.length === 0 && runners === undefined) return yield* NoRun.in(directory)
   const shared = runners === undefined ? {} : { runners }
   return { runs, json: { directory, runs, ...shared }, text: describeRuns(runs, now, runners) }
 })
@@ -67,7 +68,7 @@ export const status = Command.make(
 ).pipe(
   Command.withShortDescription("Show how far a run is"),
   Command.withDescription(
-    "Shows how much of a run is done, how long it has worked and how long it still takes, its stages with their latest step and loss, the scores so far, what is stale, and how it ended. For a folder, such as that of an ablation, it lists the runs below it, and the runners that compute them. It only reads, so it also works while another process runs it."
+    "Shows how much of a run is done, how long it has worked and how long it still takes, its stages with their latest step and loss, the scores so far, what is stale, and how it ended. For a folder, such as that of an ablation, it lists the runs below it, and the runners that compute them; for that of an evaluation, the runners. It only reads, so it also works while another process runs it."
   ),
   Command.withExamples([
     { command: "speedq status runs/nano-2bit" },
