@@ -13,7 +13,7 @@ export {
 export { coordinating } from "./coordinator/coordinate.ts"
 export { ClusterUnavailable, ListenRefused, RunnerRefused, UnitFailed } from "./Errors.ts"
 export { Identity } from "./identity/Identity.ts"
-export { ClusterTimes } from "./storage/clusterLayer.ts"
+export { ClusterTimes } from "./storage/ClusterTimes.ts"
 export { clusterName } from "./storage/storageLayer.ts"
 export type { PluginFiles } from "./worker/PluginFiles.ts"
 export { runWorker, type WorkerNews, type WorkerOptions } from "./worker/runWorker.ts"

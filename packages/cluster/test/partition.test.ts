@@ -92,6 +92,8 @@ describe.skipIf(!canNetwork)("on hosts of a network (needs namespaces: Linux, as
         await finishedRun(run("after"), recipe, "native", server.url, listen, { env, host: home })
         assert.deepStrictEqual(filesOf(run("after")), alone)
         assert.strictEqual(unitsOf(run("after")).filter((units) => units > 0).length, 2)
+        assert.match(runners[0]!.output(), /"Away".*"Back"/s)
+        assert.notMatch(runners[0]!.output(), /\n\s+at .+:\d+:\d+/)
         for (const runner of runners) runner.kill("SIGTERM")
       } finally {
         endProcesses()

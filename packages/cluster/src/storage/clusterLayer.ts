@@ -4,9 +4,10 @@
  */
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as RunnerAddress from "effect/cluster/RunnerAddress"
 import * as RunnerHealth from "effect/cluster/RunnerHealth"
+import * as RunnerStorage from "effect/cluster/RunnerStorage"
 import * as Runners from "effect/cluster/Runners"
 import * as Sharding from "effect/cluster/Sharding"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
@@ -14,17 +15,14 @@ import * as SqlMessageStorage from "effect/cluster/SqlMessageStorage"
 import * as SqlRunnerStorage from "effect/cluster/SqlRunnerStorage"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import { SqlError } from "effect/sql/SqlError"
 import type { ClusterUnavailable } from "../Errors.ts"
 import { shardsPerGroup } from "../units/placement.ts"
+import { ClusterTimes } from "./ClusterTimes.ts"
+import { leaving, openMembers, runnerPort } from "./Members.ts"
 import { unavailable } from "./storageLayer.ts"
-
-/** How long a runner may be silent before others take its units, and how often members look for what is new. */
-export const ClusterTimes = Context.Reference<{
-  readonly silentMilliseconds: number
-  readonly pollMilliseconds: number
-}>("speedq/ClusterTimes", { defaultValue: () => ({ silentMilliseconds: 20_000, pollMilliseconds: 100 }) })
 
 interface Member {
   /** As the command line has it. */
@@ -47,19 +45,29 @@ const saidBySql =
       return Layer.effectContext(failed)
     })
 
+/** What the dead have left goes when a member comes and when one leaves. That it cannot is no reason to stop. */
+const withoutDead = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { removeDead } = yield* openMembers()
+    const storage = yield* RunnerStorage.RunnerStorage
+    const cleaning = leaving(Effect.provideService(removeDead, RunnerStorage.RunnerStorage, storage))
+    yield* cleaning
+    yield* Effect.addFinalizer(() => cleaning)
+  })
+)
+
 /** Sharding and storage of messages and runners, over a SQL client. Fails with ClusterUnavailable where their tables cannot be used. */
 export const clusterLayer = ({ cluster, groups, runner }: Member) =>
   Layer.unwrap(
     Effect.map(ClusterTimes, ({ silentMilliseconds, pollMilliseconds }) =>
-      Sharding.layer.pipe(
+      Layer.merge(Sharding.layer, withoutDead).pipe(
         Layer.provideMerge(Runners.layerNoop),
         Layer.provideMerge(SqlMessageStorage.layer.pipe(Layer.provide(NodeCrypto.layerDigest))),
         Layer.provideMerge(Layer.orDie(SqlRunnerStorage.layer)),
         Layer.provide(RunnerHealth.layerNoop),
         Layer.provide(
           ShardingConfig.layer({
-            // No one connects to it: it is a name.
-            runnerAddress: runner === undefined ? Option.none() : Option.some(RunnerAddress.make(runner, 1)),
+            runnerAddress: runner === undefined ? Option.none() : Option.some(RunnerAddress.make(runner, runnerPort)),
             availableShardGroups: groups,
             assignedShardGroups: runner === undefined ? [] : groups,
             shardsPerGroup,
@@ -77,6 +85,8 @@ export const clusterLayer = ({ cluster, groups, runner }: Member) =>
             simulateRemoteSerialization: false
           })
         ),
+        // A database that does not answer is told by who joined (`Members`), in words.
+        Layer.provide(Logger.layer([])),
         saidBySql(cluster)
       )
     )

@@ -20,6 +20,9 @@ import { ownFolder, startUnitProcess } from "./startUnitProcess.ts"
 /** What a runner tells while it works. `unit` is in words. */
 export type WorkerNews =
   | { readonly _tag: "Joined"; readonly runner: string; readonly identity: Identity }
+  /** The database has not answered, or answers again. What a runner has while it does not is given to others. */
+  | { readonly _tag: "Away"; readonly reason: string }
+  | { readonly _tag: "Back" }
   | { readonly _tag: "Computed"; readonly run: string; readonly unit: string; readonly milliseconds: number }
   | { readonly _tag: "Failed"; readonly run: string; readonly unit: string; readonly reason: string }
 
@@ -76,7 +79,9 @@ export const runWorker = Effect.fn("runWorker")(function* ({
     const identity = yield* Effect.raceFirst(units.Identify(), Deferred.await(ended))
     const members = yield* openMembers()
     yield* requireSame(identity, members)
-    yield* members.join("runner", runner, identity)
+    yield* members.join("runner", runner, identity, ({ answers, reason }) =>
+      onNews(answers ? { _tag: "Back" } : { _tag: "Away", reason })
+    )
 
     const filesOf = yield* makeRunnerFiles(folder)
     const compute = Effect.fnUntraced(function* (request: UnitRequest) {

@@ -42,6 +42,14 @@ export const worker = Command.make(
           tell(`${news.runner} computes on ${news.identity.backend} by ${news.identity.build}; Ctrl-C ends it`)
           return
         }
+        if (news._tag === "Away") {
+          tell(`the cluster does not answer (${news.reason}); what this runner has goes to others until it does`)
+          return
+        }
+        if (news._tag === "Back") {
+          tell("the cluster answers again")
+          return
+        }
         const what = `${news.run}: ${news.unit}`
         tell(news._tag === "Computed" ? `${what} in ${formatDuration(news.milliseconds)}` : `${what}: ${news.reason}`)
       }
