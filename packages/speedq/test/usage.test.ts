@@ -125,7 +125,10 @@ describe("help", () => {
         "  speedq evaluate models/InternVL3-1B --data MMStar.tsv --benchmark MMStar --limit 20\n"
       )
       assert.match(help, /--data FILE\.tsv\s+required:\s+the\s+benchmark's/)
-      assert.match(help, /--out DIR\s+directory\s+for\s+answers,\s+predictions\s+and\s+score;\s+default:\s+evaluations\n/)
+      assert.match(
+        help,
+        /--out DIR\s+directory\s+for\s+answers,\s+predictions\s+and\s+score;\s+default:\s+evaluations\n/
+      )
       for (const optional of ["limit", "plugin", "json", "matcher"]) {
         assert.notMatch(help, new RegExp(`--${optional} [^-]*required`))
       }
