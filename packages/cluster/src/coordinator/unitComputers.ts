@@ -65,12 +65,18 @@ export const makeUnitComputers = Effect.fnUntraced(function* (coordinated: Coord
     return { place, key }
   })
 
-  const beginBatch = Effect.fnUntraced(function* ({ stage: directory, name, bits, isTold = false }: BatchOptions) {
+  const beginBatch = Effect.fnUntraced(function* ({
+    stage: directory,
+    name,
+    bits,
+    unitBytes,
+    isTold = false
+  }: BatchOptions) {
     const stage = directory === undefined ? null : yield* stageOf(directory)
     const isLoose = bits === "allowed" && otherBackends
     const { group, old, keeper } = isLoose ? loose : exact
     const prefix = batchPrefix(stage?.key ?? "00000000", name)
-    const { files, given, arrived } = yield* exchange.begin(prefix, stage?.place)
+    const { files, given, arrived } = yield* exchange.begin(prefix, stage?.place, unitBytes)
     const left = attended(cluster, runners.present(group))
     let present = yield* runners.told(group)
     const underWay = new Set<{ readonly taken: Taken; readonly asked: Fiber.Fiber<unknown, unknown> }>()

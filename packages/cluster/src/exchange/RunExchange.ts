@@ -31,8 +31,15 @@ interface BatchExchange {
 }
 
 export interface RunExchange {
-  /** Begins a batch whose files begin with `prefix`, of the stage at `place` where it is of one. What was of other batches goes. */
-  readonly begin: (prefix: string, place: string | undefined) => Effect.Effect<BatchExchange, Error>
+  /**
+   * Begins a batch whose files begin with `prefix`, of the stage at `place` where it is of one; a unit writes files of `unitBytes` at most,
+   * where that is said. What was of other batches goes.
+   */
+  readonly begin: (
+    prefix: string,
+    place: string | undefined,
+    unitBytes: number | undefined
+  ) => Effect.Effect<BatchExchange, Error>
   /** Removes what is of any batch, also what a killed process had begun to write. */
   readonly end: Effect.Effect<void>
   /** Whether requests that an earlier process of the run had asked can still be answered. */

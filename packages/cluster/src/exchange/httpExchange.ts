@@ -17,11 +17,11 @@ import { encodeRunFiles, makeRunFiles } from "./runFiles.ts"
 import { notedFiles } from "./unitFiles.ts"
 
 /**
- * Most bytes that a unit may send in one file: gradients in f32 of parameters that came in 2 bytes or more, and what goes with them (the
- * header, the loss, what was seen of samples).
+ * Most bytes that a unit may send in one file: what was said of it, or gradients in f32 of parameters that came in 2 bytes or more; and
+ * what goes with them (the header, the loss, what was seen of samples).
  */
-const mostBytes = (given: readonly FileRecord[]): number =>
-  2 * given.reduce((sum, { bytes }) => sum + bytes, 0) + 64 * 2 ** 20
+const mostBytes = (given: readonly FileRecord[], said: number | undefined): number =>
+  (said ?? 2 * given.reduce((sum, { bytes }) => sum + bytes, 0)) + 64 * 2 ** 20
 
 /** Files that are taken for each unit that was asked: it may be computed by more than one runner, and sent again after a cut. */
 const perUnit = 4
@@ -53,7 +53,7 @@ export const httpExchange = Effect.fn("httpExchange")(function* (
   })
 
   const exchange: RunExchange = {
-    begin: Effect.fnUntraced(function* (prefix, place) {
+    begin: Effect.fnUntraced(function* (prefix, place, unitBytes) {
       const reason = "runs of an ablation are computed in its directory, which runners over HTTP do not see"
       if (place === undefined) return yield* new UnitFailed({ reason })
       yield* removeOthers(folder, prefix)
@@ -75,7 +75,7 @@ export const httpExchange = Effect.fn("httpExchange")(function* (
           const written = records.map(({ file, ...record }) => ({ ...record, path: at(file) }))
           yield* thread.offer({
             blobs: [...blobs, ...written],
-            receiving: { ...receiving, most: perUnit * units, bytes: mostBytes(records) }
+            receiving: { ...receiving, most: perUnit * units, bytes: mostBytes(records, unitBytes) }
           })
           return { files: [...records], source: { url: thread.url, ...token, list } }
         }),

@@ -89,9 +89,10 @@ const runSteps = <Out, E, R, E2, R2>(
       const { steps } = session
       const saveAll = Effect.andThen(events.flush, save)
       // A step that failed is no reason to do those before it again. That its failure is told matters more than the save.
-      const saveOnError = Effect.tapError(() =>
+      const saveIntact = Effect.suspend(() =>
         progress.done > 0 && session.isIntact() ? Effect.ignore(failingWithRaised(saveAll)) : Effect.void
       )
+      const saveOnError = Effect.tapError(() => saveIntact)
       /** Numbers of a step that a device has not brought yet. */
       let late: Effect.Effect<Metrics, E, R> | undefined
       const end = Effect.fnUntraced(function* (metrics: Metrics) {
@@ -108,7 +109,10 @@ const runSteps = <Out, E, R, E2, R2>(
       let savedAt = yield* monotonicMillis
       let flushedAt = savedAt
       for (let begun = progress.done; begun < steps; begun++) {
-        const stepped = yield* Effect.result(failingWithRaised(session.step(begun)))
+        // Only a step that waits for others lets itself be interrupted.
+        const stepped = yield* Effect.result(failingWithRaised(session.step(begun))).pipe(
+          Effect.onInterrupt(() => Effect.andThen(settle, saveIntact))
+        )
         yield* settle
         const metrics = yield* saveOnError(Effect.fromResult(stepped))
         if (Effect.isEffect(metrics)) late = metrics

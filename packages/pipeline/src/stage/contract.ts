@@ -80,7 +80,10 @@ export interface Program<in out S, out Out, out E = never, out R = never> {
   readonly steps: number
   readonly state: Codec<S, E, R>
   readonly initial: Effect.Effect<S, E, R>
-  /** One step; `done` steps came before it. It may change the state in place. Never interrupted in the middle. */
+  /**
+   * One step; `done` steps came before it. It may change the state in place. Never interrupted in the middle, but where it waits by
+   * `Effect.interruptible`: until then the state must be as the step before left it.
+   */
   readonly step: (state: S, done: number) => Effect.Effect<Stepped<S, E, R>, E, R>
   /**
    * Asked when a step failed: whether the state is still what the step before left. Then it is saved, so that the run continues

@@ -50,6 +50,8 @@ export interface BatchOptions {
   readonly title: string
   /** `same`: of runners with the same bits alone. `allowed`: also of others, where the user allows it. */
   readonly bits: "same" | "allowed"
+  /** Most bytes of a file that a unit writes. Default: twice those of the files that the batch was given. */
+  readonly unitBytes?: number
   /** Whether each unit is an event of its own: where there are few, and each takes long. */
   readonly isTold?: boolean
 }

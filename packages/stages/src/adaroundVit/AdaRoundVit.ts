@@ -90,6 +90,8 @@ export const AdaRoundVit = Stage.define({
       ...{ tower, choices, caches, seed, worse: config.worse },
       method: roundingMethod(config),
       weighing: weighted ? yield* makeFisherGradient({ backend, model, seed }) : undefined,
+      // Blocks that begin with what earlier ones left are fitted one after the other.
+      shared: config.inputs === "full-precision" ? directory : undefined,
       output: (packed) => ({ quantizedVision: { packed, values: {} } }),
       leave: () => Effect.succeed({ sections: replacedSections(tiles), files: [] })
     })

@@ -39,18 +39,18 @@ export const visionTower = ({
     weights: model.weights,
     forward: (weights, index, x) => visionBlock(weights, vision_config, visionBlockName(index), x),
     count: tiles.count,
-    visit: Effect.fnUntraced(function* (see, begins) {
-      if (begins) {
-        for (const { at, reason: detail, by = "no other" } of tiles.replaced)
-          yield* emit(RunEvents.DataSubstituted, { source, sample: at, detail, by })
-      }
-      yield* tiles.visit((pixels, tile) =>
+    begins: Effect.forEach(
+      tiles.replaced,
+      ({ at, reason: detail, by = "no other" }) => emit(RunEvents.DataSubstituted, { source, sample: at, detail, by }),
+      { discard: true }
+    ),
+    visit: (see) =>
+      tiles.visit((pixels, tile) =>
         Effect.acquireUseRelease(
           computing(() => embed(pixels)),
           (embedded) => see({ quantized: embedded, original: embedded }, tile),
           (embedded) => Effect.sync(() => embedded.release())
         )
       )
-    })
   }
 }

@@ -34,7 +34,7 @@ export interface BlockProgress<L extends Parameters> {
   readonly seen?: Seen | undefined
 }
 
-const FittedBlockData = Schema.Struct({
+export const FittedBlockData = Schema.Struct({
   block: Schema.String,
   errorBefore: Schema.Number,
   errorNearest: Schema.Number,

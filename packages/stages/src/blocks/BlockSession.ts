@@ -23,7 +23,7 @@ interface BlockSessionOptions<E, R> {
   readonly weighing: BlockWeighing | undefined
 }
 
-interface BlockSession<E, R> {
+export interface BlockSession<E, R> {
   /** The block at `index`, its caches filled: advanced from the open block where that comes before, else from the samples. */
   readonly enter: (done: PackedWeights, index: number, begins: boolean) => Effect.Effect<Block, E | ComputeFailed, R>
   readonly close: () => void

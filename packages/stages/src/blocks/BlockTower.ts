@@ -25,6 +25,8 @@ export interface BlockTower<E, R> {
   readonly forward: (weights: Weights, index: number, x: Tensor) => Tensor
   /** Calibration samples. */
   readonly count: number
+  /** What is told when the stage begins, before any sample is visited. */
+  readonly begins?: Effect.Effect<void, never, R>
   /** Calls `see` for every sample, in order. `begins` is false in a run that is continued: events were told before. */
   readonly visit: <E2, R2>(
     see: (inputs: FirstInputs, sample: number) => Effect.Effect<void, E2, R2>,

@@ -1,9 +1,10 @@
 /** What processes that share the shards of a step hand to each other: parameters, and sums over micro-batches, in files. */
 import { releaseParameters } from "@speedq/exports"
-import { Codec, openSaved, writeSaved } from "@speedq/pipeline"
+import { Codec, writeSaved } from "@speedq/pipeline"
 import type { Backend, Parameters } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { loadSaved } from "../artefacts/savedValue.ts"
 import { loadTensors, roundedSource, tensorSource, tensorSources } from "../artefacts/tensorCodec.ts"
 import { MicroBatchFacts } from "../data/microBatchFacts.ts"
 import { allOrNone, owned } from "../model/stageMemory.ts"
@@ -16,10 +17,6 @@ export interface ShardSums {
   readonly sums: Accumulated
   readonly batches: readonly MicroBatchFacts[]
 }
-
-/** A file's value. Its bytes must have been looked at. Fails with SavedFileDamaged and StorageFailed. */
-const read = <A, E, R>(codec: Codec.Codec<A, E, R>, path: string) =>
-  Effect.scoped(Effect.flatMap(openSaved(path), codec.load))
 
 const parametersCodec = (backend: Backend, format: ParameterFormat) =>
   Codec.make({
@@ -61,10 +58,10 @@ export const saveParameters = (path: string, { parameters, format }: HandedParam
   writeSaved(path, parametersCodec(backendOf(parameters), format).save(parameters))
 
 /** New tensors in f32, which are the caller's, whatever they travelled as. Whoever calls has looked at the file's bytes. */
-export const loadParameters = (backend: Backend, path: string) => read(parametersCodec(backend, "f32"), path)
+export const loadParameters = (backend: Backend, path: string) => loadSaved(parametersCodec(backend, "f32"), path)
 
 export const saveSums = (path: string, sums: ShardSums) =>
   writeSaved(path, sumsCodec(sums.sums.loss.backend).save(sums))
 
 /** New tensors, which are the caller's, beside parameters of the same backend. Whoever calls has looked at the file's bytes. */
-export const loadSums = (parameters: Parameters, path: string) => read(sumsCodec(backendOf(parameters)), path)
+export const loadSums = (parameters: Parameters, path: string) => loadSaved(sumsCodec(backendOf(parameters)), path)
