@@ -43,8 +43,10 @@ import { largestTensor } from "../planning/largestTensor.ts"
 import { planModel } from "../planning/plannedModel.ts"
 import { ruleLines } from "../planning/ruleLines.ts"
 import type { AutoclipOptions } from "../registry/stageOptions.ts"
-import { type ClippingSearch, clipLayer, clippedMatrices, layersToSearch, searchGrid } from "./clipLayer.ts"
+import { type ClippingSearch, clippedMatrices, layersToSearch, observeLayer, searchGrid } from "./clipLayer.ts"
+import { offerRanges } from "./rangeUnits.ts"
 import { type Searching, searchingCodec } from "./Searching.ts"
+import { searchRanges } from "./searchRanges.ts"
 import { searchSeconds } from "./searchSeconds.ts"
 
 const AutoclipConfig = Schema.Struct({
@@ -176,13 +178,19 @@ export const Autoclip = Stage.define({
           ...{ documents: config.documents, compat: config.compat }
         })
       : computing(() => ({ ...embedBlocks(backend, weights, language, blocks), seen: undefined }))
+    yield* offerRanges(search)
     const step = Effect.fnUntraced(function* (state: Searching, index: number) {
       const begun = state.sequences === undefined ? yield* start : undefined
       const before = state.sequences ?? begun!
       const release = Effect.sync(() => before.hidden.release())
-      const { hidden, layers } = yield* computing(() => clipLayer(search, index, before)).pipe(
-        Effect.tapError(() => (state.sequences === undefined ? release : Effect.void))
-      )
+      const { hidden, layers } = yield* Effect.gen(function* () {
+        const { hidden, moments, releaseMoments } = yield* computing(() => observeLayer(search, index, before))
+        const layers = yield* searchRanges(search, context.directory, index, moments).pipe(
+          Effect.onError(() => Effect.sync(() => hidden.release())),
+          Effect.ensuring(Effect.sync(releaseMoments))
+        )
+        return { hidden, layers }
+      }).pipe(Effect.onError(() => (state.sequences === undefined ? release : Effect.void)))
       yield* release
       const found = layers.flatMap(({ layer, min, max }) => [
         [`${layer}.min`, min] as const,

@@ -1,4 +1,4 @@
-/** One decoder layer of the clipping search: calibration data through it, and the best ranges of its Linears. */
+/** One decoder layer of the clipping search: calibration data through it, and the best ranges of one of its Linears. */
 import { parameterOf } from "@speedq/formats"
 import {
   type ClippingOptions,
@@ -23,7 +23,7 @@ export interface ClippingSearch {
 }
 
 /** A Linear with its ranges, [out, in / g], and its mean squared output error without and with clipping. */
-interface ClippedLayer {
+export interface ClippedLayer {
   readonly layer: string
   readonly min: Tensor
   readonly max: Tensor
@@ -69,27 +69,31 @@ export const clippedMatrices = (
 
 /**
  * Runs layer `index` on hidden states [rows, H], one sequence at a time. Inputs of its Linears come from layers that
- * are not clipped. Returns the new hidden states and the ranges; the caller releases them. Raises CalibrationEmpty.
+ * are not clipped. Returns the new hidden states, and second moments [in / g, g, g] of the inputs of each Linear that is clipped; the
+ * caller releases them. Raises CalibrationEmpty.
  */
-export const clipLayer = async (search: ClippingSearch, index: number, sequences: Sequences) => {
+export const observeLayer = (search: ClippingSearch, index: number, sequences: Sequences) => {
   const { language, weights, source, options } = search
   const groupOf = (layer: string) => clippingOf(search, layer)?.group
   const collector = collectMoments(source, sequences.hidden.shape[0]!, groupOf, options.sampleTokens)
-  const layers: ClippedLayer[] = []
-  let hidden: Tensor | undefined
   try {
-    hidden = passLayer({ ...weights, observe: collector.observe }, language, index, sequences)
-    for (const [layer, moments] of collector.moments) layers.push(await searchLayer(search, layer, moments))
-    return { hidden, layers }
+    const hidden = passLayer({ ...weights, observe: collector.observe }, language, index, sequences)
+    return { hidden, moments: collector.moments, releaseMoments: collector.release }
   } catch (error) {
-    for (const each of [hidden, ...layers.flatMap(({ min, max }) => [min, max])]) each?.release()
-    throw error
-  } finally {
     collector.release()
+    throw error
   }
 }
 
-const searchLayer = async (search: ClippingSearch, layer: string, moments: Tensor): Promise<ClippedLayer> => {
+/** Bytes of the ranges of the largest of some Linears: two numbers a group. */
+export const clippingBytes = (search: ClippingSearch, layers: Iterable<string>): number =>
+  Math.max(
+    0,
+    ...[...layers].map((layer) => (8 * search.weights.get(parameterOf(layer)).size) / clippingOf(search, layer)!.group)
+  )
+
+/** The best ranges of a Linear that is clipped, by second moments of its inputs. The caller releases them. */
+export const searchLayer = async (search: ClippingSearch, layer: string, moments: Tensor): Promise<ClippedLayer> => {
   const { min, max, errors, outputs } = noGrad(() =>
     scope(() => {
       const weight = cast(search.weights.get(parameterOf(layer)), "f32")

@@ -30,7 +30,7 @@ import { beginBlock, type Fitting, finishBlock, iterate, numbersOf } from "./fit
 import { type WholeBlock, wholeBlockCodec } from "./wholeBlock.ts"
 
 /** A block by its place in the tower. */
-export const blockUnit = unitKind("block", {
+const blockUnit = unitKind("block", {
   input: Schema.Struct({ index: Schema.Int }),
   output: Schema.Struct({ fitted: FileRecord })
 })
