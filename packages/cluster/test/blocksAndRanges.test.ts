@@ -2,7 +2,7 @@
  * Blocks of AdaRound and searches of clipping ranges that runners compute, as processes of this host on SQLite: the same files for any number
  * of runners, and when a runner or the run stops in the middle of one.
  */
-import { readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, beforeAll, describe, it } from "vitest"
 import { shortStages, writeNanoModel } from "../../stages/test/support/nano.ts"
@@ -13,8 +13,8 @@ const place = testFolder("cluster-blocks")
 const cluster = place("cluster")
 const recipe = place("recipe.json")
 const longer = place("longer.json")
-/** Blocks of nano's tower; Linears of its decoder that are clipped. */
-const [blocks, linears] = [3, 5 * 5]
+/** Blocks of nano's tower; Linears of the first decoder layers that are clipped. */
+const [blocks, linears] = [3, 2 * 5]
 
 let alone: ReturnType<typeof filesOf>
 const workers: Running[] = []
@@ -38,8 +38,10 @@ beforeAll(async () => {
   const model = await writeNanoModel(place("model"))
   const settings = { version: 1, name: "blocks", model, seed: 3, save: { everySteps: 1 } }
   const adaround = { ...shortStages.adaround, inputs: "full-precision", count: 6, iterations: 4, batch: 3 }
-  writeFileSync(recipe, JSON.stringify({ ...settings, stages: [adaround, shortStages.autoclip] }))
-  writeFileSync(longer, JSON.stringify({ ...settings, stages: [{ ...adaround, iterations: 150 }] }))
+  const quantizers = shortStages.autoclip.quantizers.map((rule) => ({ ...rule, match: "/layers\\.[01]\\./" }))
+  const autoclip = { ...shortStages.autoclip, quantizers }
+  writeFileSync(recipe, JSON.stringify({ ...settings, stages: [adaround, autoclip] }))
+  writeFileSync(longer, JSON.stringify({ ...settings, save: {}, stages: [{ ...adaround, iterations: 120 }] }))
   await finishedRun(place("none"), recipe, "native")
   alone = filesOf(place("none"))
 }, 300_000)
@@ -62,4 +64,51 @@ describe("blocks of AdaRound and ranges of clipping", () => {
       assert.strictEqual(sum(units(directory)), blocks + linears)
     }
   )
+
+  it("a run that waits for a block ends when it is told to, and continues; a runner that is killed in one costs that one", {
+    timeout: 300_000
+  }, async () => {
+    const directory = place("stopped")
+    const alone = finishedRun(place("long-none"), longer, "native")
+    const stopped = startRun(directory, longer, "native", cluster)
+    await stopped.said(/UnitHandedOut vision block 1 goes to/)
+    stopped.kill("SIGTERM")
+    const { code, output } = await stopped.ended
+    assert.strictEqual(code, 130, output)
+    assert.notMatch(output, /01-adaround-vit \d+\n/)
+
+    const run = startRun(directory, longer, "native", cluster)
+    await run.said(/UnitHandedOut vision block 1 goes to/)
+    workers.pop()!.kill("SIGKILL")
+    const [end] = await Promise.all([run.ended, alone])
+    assert.strictEqual(end.code, 0, end.output)
+    assert.notInclude(end.output, "UnitComputedHere")
+    assert.deepStrictEqual(filesOf(directory), filesOf(place("long-none")))
+    assert.deepStrictEqual(units(directory), [blocks])
+  })
+
+  it("go to no other backend, also where evaluations may", { timeout: 300_000 }, async () => {
+    const others = place("others")
+    const stranger = await joinedWorker(others, "reference")
+    const directory = place("other")
+    const output = await finishedRun(directory, recipe, "native", others, "other")
+    assert.deepStrictEqual(filesOf(directory), alone)
+    assert.notMatch(output, /UnitHandedOut|UnitComputed /)
+    assert.deepStrictEqual(units(directory), [])
+    stranger.kill("SIGTERM")
+  })
+
+  it(`go over HTTP${canHide ? ", to a runner that sees no run" : ""}`, { timeout: 300_000 }, async () => {
+    for (const worker of workers.splice(0)) worker.kill("SIGKILL")
+    const runs = place("runs")
+    mkdirSync(runs)
+    const distant = await joinedWorker(place("distant"), "native", canHide ? { hidden: [runs] } : {})
+    const directory = join(runs, "over-http")
+    const output = await finishedRun(directory, recipe, "native", place("distant"), "127.0.0.1:0")
+    assert.deepStrictEqual(filesOf(directory), alone)
+    assert.notInclude(output, "UnitComputedHere")
+    assert.deepStrictEqual(units(directory), [blocks + linears])
+    distant.kill("SIGTERM")
+    assert.strictEqual((await distant.ended).code, 130)
+  })
 })
