@@ -18,6 +18,7 @@ export {
 } from "./reconstruction/ActivationCache.ts"
 export { type BlockState, releaseBlockState } from "./reconstruction/BlockState.ts"
 export {
+  addRoundingGradients,
   type Block,
   blockError,
   brecqDefaults,
@@ -26,8 +27,12 @@ export {
   type ReconstructionBatch,
   type ReconstructionLosses,
   type ReconstructionOptions,
+  type RoundingGradients,
   readLosses,
-  roundingStep
+  releaseRoundingGradients,
+  roundingGradients,
+  roundingStep,
+  roundingUpdate
 } from "./reconstruction/reconstruct.ts"
 export {
   type BlockReport,

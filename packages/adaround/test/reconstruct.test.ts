@@ -3,6 +3,8 @@ import { bilevel, uniform } from "@speedq/quantizers"
 import { noGrad, Random, scope, type Tensor, tensor } from "@speedq/tensors"
 import { assert, describe, it } from "vitest"
 import {
+  addRoundingGradients,
+  alphasOf,
   blockError,
   brecqDefaults,
   drawBatch,
@@ -13,10 +15,13 @@ import {
   NonFiniteReconstruction,
   NothingToRound,
   type ReconstructionOptions,
+  type RoundingGradients,
   type RoundingState,
   readLosses,
   releaseBlockState,
+  releaseRoundingGradients,
   reportBlock,
+  roundingGradients,
   roundingStep,
   undecidedShare
 } from "../src/index.ts"
@@ -119,6 +124,30 @@ onEveryBackend("reconstruction", (backend) => {
       return roundingStep(block, state, each, options).state
     })
     await isSame(one!.layers.w1!.m, two!.layers.w1!.m, "gradient")
+  })
+
+  it("cut into parts has the loss and gradients of the whole, but for the order of sums", async () => {
+    const { block, samples } = await toyBlock(backend, choice)
+    const alphas = alphasOf(initialRounding(block.grids, Random.make(3, "toy")))
+    const before = backend.usage().buffers
+    const gradients = (chosen: readonly number[], of?: number) =>
+      scope(() => roundingGradients(block, alphas, samples.batch(chosen), of))
+    const whole = gradients([2, 7, 11])
+    const parts = [gradients([2], 3 * tokens), gradients([7, 11], 3 * tokens)]
+    const sum = parts.reduce(
+      (before: RoundingGradients | undefined, next) => addRoundingGradients(before, next),
+      undefined
+    )!
+    assert.closeTo((await sum.reconstruction.item()) / (await whole.reconstruction.item()), 1, 1e-5)
+    for (const [layer, gradient] of Object.entries(whole.gradients)) {
+      const values = await gradient.read()
+      const largest = Math.max(...Array.from(values, Math.abs))
+      for (const [i, value] of (await sum.gradients[layer]!.read()).entries()) {
+        assert.isBelow(Math.abs(value - values[i]!), 1e-5 * largest, layer)
+      }
+    }
+    for (const each of [whole, sum]) releaseRoundingGradients(each)
+    assert.strictEqual(backend.usage().buffers, before)
   })
 
   it("has no regularizer during warm-up and one after it", async () => {

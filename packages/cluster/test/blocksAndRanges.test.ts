@@ -2,7 +2,7 @@
  * Blocks of AdaRound and searches of clipping ranges that runners compute, as processes of this host on SQLite: the same files for any number
  * of runners, and when a runner or the run stops in the middle of one.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, beforeAll, describe, it } from "vitest"
 import { shortStages, writeNanoModel } from "../../stages/test/support/nano.ts"
@@ -13,6 +13,8 @@ const place = testFolder("cluster-blocks")
 const cluster = place("cluster")
 const recipe = place("recipe.json")
 const longer = place("longer.json")
+const cut = place("cut.json")
+const cutIterations = 3
 /** Blocks of nano's tower; Linears of the first decoder layers that are clipped. */
 const [blocks, linears] = [3, 2 * 5]
 
@@ -42,7 +44,10 @@ beforeAll(async () => {
   const autoclip = { ...shortStages.autoclip, quantizers }
   writeFileSync(recipe, JSON.stringify({ ...settings, stages: [adaround, autoclip] }))
   writeFileSync(longer, JSON.stringify({ ...settings, save: {}, stages: [{ ...adaround, iterations: 120 }] }))
+  const parts = { ...adaround, inputs: "asymmetric", batch: 5, shards: 3, iterations: cutIterations }
+  writeFileSync(cut, JSON.stringify({ ...settings, stages: [parts] }))
   await finishedRun(place("none"), recipe, "native")
+  await finishedRun(place("cut-none"), cut, "native")
   alone = filesOf(place("none"))
 }, 300_000)
 
@@ -87,6 +92,16 @@ describe("blocks of AdaRound and ranges of clipping", () => {
     assert.deepStrictEqual(units(directory), [blocks])
   })
 
+  it("and parts of mini-batches, by two runners", { timeout: 300_000 }, async () => {
+    const directory = place("parts")
+    while (workers.length < 2) workers.push(await joinedWorker(cluster, "native"))
+    await finishedRun(directory, cut, "native", cluster)
+    assert.deepStrictEqual(filesOf(directory), filesOf(place("cut-none")))
+    assert.strictEqual(units(directory).length, 2)
+    assert.strictEqual(sum(units(directory)), blocks * cutIterations * 3)
+    assert.isFalse(existsSync(join(directory, "runners/exchange")))
+  })
+
   it("go to no other backend, also where evaluations may", { timeout: 300_000 }, async () => {
     const others = place("others")
     const stranger = await joinedWorker(others, "reference")
@@ -108,6 +123,9 @@ describe("blocks of AdaRound and ranges of clipping", () => {
     assert.deepStrictEqual(filesOf(directory), alone)
     assert.notInclude(output, "UnitComputedHere")
     assert.deepStrictEqual(units(directory), [blocks + linears])
+    const refused = await finishedRun(join(runs, "cut"), cut, "native", place("distant"), "127.0.0.1:0")
+    assert.match(refused, /UnitComputedHere mini-batches of vision block 0 is computed here: .* leave --over-http out/)
+    assert.deepStrictEqual(filesOf(join(runs, "cut")), filesOf(place("cut-none")))
     distant.kill("SIGTERM")
     assert.strictEqual((await distant.ended).code, 130)
   })

@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { RunEvents } from "@speedq/pipeline"
 import { noGrad, scope, tensor } from "@speedq/tensors"
 import { patchGrid, visionBlock, visionBlockName, weightsFrom } from "@speedq/vlm-model"
 import * as Cause from "effect/Cause"
@@ -12,7 +13,7 @@ import { resultsOf } from "../../pipeline/test/support/results.ts"
 import { makeFisherGradient } from "../src/adaroundVit/fisherGradient.ts"
 import { Compute } from "../src/compute/Compute.ts"
 import { openSourceModel } from "../src/model/SourceModel.ts"
-import { makeNanoRuns, nanoData, shortStages } from "./support/nano.ts"
+import { eventsOfKind, makeNanoRuns, nanoData, shortStages } from "./support/nano.ts"
 
 const root = mkdtempSync(join(tmpdir(), "speedq-adaround-options-"))
 const runs = makeNanoRuns()
@@ -46,6 +47,15 @@ const finished = async (name: string, stage: object): Promise<string> => {
   return directory
 }
 
+/** The losses of its iterations. */
+const lossesOf = async (stage: object): Promise<readonly number[]> => {
+  const { entries } = await runs.run(recipe(stage), join(root, `losses-${losses++}`))
+  return eventsOfKind(RunEvents.StepDone, entries).flatMap(({ metrics: { loss } }) =>
+    loss === undefined ? [] : [loss]
+  )
+}
+let losses = 0
+
 let plain: string
 beforeAll(async () => {
   plain = await finished("plain", short)
@@ -61,6 +71,26 @@ describe("stage 1", () => {
     assert.isTrue(Exit.isFailure(exit))
     assert.isTrue(Exit.isSuccess((await runs.run(recipe(searched), directory)).exit))
     assert.deepStrictEqual(resultsOf(directory), resultsOf(whole))
+  }, 60_000)
+
+  it("cuts mini-batches into parts: of 1 are what there was before, with its key; more are another result, interrupted or not", async () => {
+    const keyOf = (directory: string) => JSON.parse(readFileSync(join(directory, "run.json"), "utf8")).keys[place]
+    const single = await finished("one-part", { ...short, shards: 1 })
+    assert.strictEqual(keyOf(single), keyOf(plain))
+    assert.deepStrictEqual(resultsOf(single), resultsOf(plain))
+    const cut = { ...short, shards: 2 }
+    const whole = await finished("two-parts", cut)
+    assert.notStrictEqual(keyOf(whole), keyOf(plain))
+    const [ours, theirs] = [await lossesOf(cut), await lossesOf(short)]
+    assert.notDeepEqual(ours, theirs)
+    for (const [at, loss] of ours.entries()) assert.closeTo(loss / theirs[at]!, 1, 1e-3)
+    const directory = join(root, "two-parts-twice")
+    const { exit } = await runs.run(recipe(cut), directory, { stage: place, step: 9 })
+    assert.isTrue(Exit.isFailure(exit))
+    assert.isTrue(Exit.isSuccess((await runs.run(recipe(cut), directory)).exit))
+    assert.deepStrictEqual(resultsOf(directory), resultsOf(whole))
+    const { backend } = await runs.runtime.runPromise(Compute)
+    assert.strictEqual(backend.usage().buffers, 0)
   }, 60_000)
 
   it("weights errors by Fisher, interrupted or not and wherever they are cached to the same bytes", async () => {

@@ -6,6 +6,7 @@
  */
 import {
   add,
+  addInto,
   gatherRows,
   type Parameters,
   Random,
@@ -17,7 +18,7 @@ import {
 } from "@speedq/tensors"
 import { NonFiniteReconstruction, NothingToRound } from "../Errors.ts"
 import type { LayerGrids } from "../rounding/LayerGrid.ts"
-import type { RoundingState } from "../rounding/RoundingState.ts"
+import { alphasOf, type RoundingState } from "../rounding/RoundingState.ts"
 import { annealedExponent, isAnnealing } from "../rounding/schedule.ts"
 
 /** A block of the network as a function of the weights of its Linears. */
@@ -88,9 +89,15 @@ const counted = (output: Tensor, rows: Tensor | undefined): Tensor => {
   return gatherRows(reshape(output, [output.size / channels, channels]), rows)
 }
 
-/** Squared error summed over the channels (last axis) and averaged over the tokens that count. */
-const reconstructionError = (output: Tensor, { targets, rows, importance }: ReconstructionBatch): Tensor =>
-  squaredError(counted(output, rows), targets, targets.shape.at(-1)! / Math.max(1, targets.size), importance)
+/** Squared error summed over the channels (last axis), over `tokens`: the mean over those that count, or their share of a larger batch's. */
+const reconstructionError = (
+  output: Tensor,
+  { targets, rows, importance }: ReconstructionBatch,
+  tokens = tokensOf({ targets })
+): Tensor => {
+  const channels = targets.shape.at(-1)!
+  return squaredError(counted(output, rows), targets, channels / Math.max(1, tokens * channels), importance)
+}
 
 /** Draws the samples of the next mini-batch, without repetition, and the stream's state after it. */
 export const drawBatch = (state: Pick<RoundingState, "random">, samples: number, batch: number) => {
@@ -99,37 +106,83 @@ export const drawBatch = (state: Pick<RoundingState, "random">, samples: number,
   return { chosen, random: random.save() }
 }
 
+/** The reconstruction loss, [1], and its gradients by the soft weights, by layer [N, K]: of a mini-batch, or of a part of it. */
+export interface RoundingGradients {
+  readonly reconstruction: Tensor
+  readonly gradients: Parameters
+}
+
 /**
- * One Adam step on every alpha of the block: minimizes reconstruction + lambda sum(1 - |2 h(alpha) - 1|^beta_t).
- * Alphas and moments are updated in place; the returned state has the next iteration number. Raises NothingToRound.
+ * Gradients of a mini-batch at these alphas by layer; or of a part of one, its share, where `tokens` are those of the whole. The caller
+ * releases them. Raises NothingToRound.
+ *
+ * @example roundingGradients(block, alphasOf(state), samples.batch([0, 1]), 4 * 1025)
  */
+export const roundingGradients = (
+  block: Block,
+  alphas: Parameters,
+  batch: ReconstructionBatch,
+  tokens?: number
+): RoundingGradients =>
+  scope(() => {
+    const layers = Object.entries(alphas)
+    if (layers.length === 0) throw new NothingToRound(block.name)
+    const soft = Object.fromEntries(layers.map(([layer, alpha]) => [layer, block.grids[layer]!.soft(alpha)]))
+    const { value: reconstruction, gradients } = valueAndGrad((weights: Parameters) => ({
+      loss: reconstructionError(block.forward(weights, batch.inputs), batch, tokens),
+      auxiliary: undefined
+    }))(soft)
+    return { reconstruction, gradients }
+  })
+
+/** Adds the next part of a mini-batch to those before it, in place, and releases it. */
+export const addRoundingGradients = (
+  sum: RoundingGradients | undefined,
+  next: RoundingGradients
+): RoundingGradients => {
+  if (sum === undefined) return next
+  for (const [layer, gradient] of Object.entries(next.gradients)) addInto(sum.gradients[layer]!, gradient)
+  addInto(sum.reconstruction, next.reconstruction)
+  releaseRoundingGradients(next)
+  return sum
+}
+
+export const releaseRoundingGradients = ({ reconstruction, gradients }: RoundingGradients): void => {
+  for (const tensor of [reconstruction, ...Object.values(gradients)]) tensor.release()
+}
+
+/**
+ * One Adam step on every alpha of the block, from the gradients of a mini-batch: minimizes reconstruction +
+ * lambda sum(1 - |2 h(alpha) - 1|^beta_t). Alphas and moments are updated in place; the returned state has the next iteration number.
+ */
+export const roundingUpdate = (
+  block: Block,
+  state: RoundingState,
+  { reconstruction, gradients }: RoundingGradients,
+  options: ReconstructionOptions
+): { readonly state: RoundingState; readonly losses: ReconstructionLosses } =>
+  scope(() => {
+    const { iterations, warmup, betaStart, betaEnd, lambda, learningRate } = options
+    const t = state.iteration + 1
+    const annealing = { iterations, warmup, start: betaStart, end: betaEnd }
+    const penalized = isAnnealing(annealing, t)
+
+    const penalty = { lambda: penalized ? lambda : 0, exponent: annealedExponent(annealing, t) }
+    const roundings = Object.entries(state.layers).map(([layer, rounding]) =>
+      block.grids[layer]!.step(rounding, gradients[layer]!, { ...penalty, ...adam, learningRate, step: t })
+    )
+    const losses = { reconstruction, rounding: penalized ? roundings.reduce(add) : undefined }
+    return { state: { ...state, iteration: t }, losses }
+  })
+
+/** The same from a mini-batch. Raises NothingToRound. */
 export const roundingStep = (
   block: Block,
   state: RoundingState,
   batch: ReconstructionBatch,
   options: ReconstructionOptions
 ): { readonly state: RoundingState; readonly losses: ReconstructionLosses } =>
-  scope(() => {
-    if (Object.keys(state.layers).length === 0) throw new NothingToRound(block.name)
-    const { iterations, warmup, betaStart, betaEnd, lambda, learningRate } = options
-    const t = state.iteration + 1
-    const annealing = { iterations, warmup, start: betaStart, end: betaEnd }
-    const penalized = isAnnealing(annealing, t)
-
-    const layers = Object.entries(state.layers)
-    const soft = Object.fromEntries(layers.map(([layer, { alpha }]) => [layer, block.grids[layer]!.soft(alpha)]))
-    const { value: reconstruction, gradients } = valueAndGrad((weights: Parameters) => ({
-      loss: reconstructionError(block.forward(weights, batch.inputs), batch),
-      auxiliary: undefined
-    }))(soft)
-
-    const penalty = { lambda: penalized ? lambda : 0, exponent: annealedExponent(annealing, t) }
-    const roundings = layers.map(([layer, rounding]) =>
-      block.grids[layer]!.step(rounding, gradients[layer]!, { ...penalty, ...adam, learningRate, step: t })
-    )
-    const losses = { reconstruction, rounding: penalized ? roundings.reduce(add) : undefined }
-    return { state: { ...state, iteration: t }, losses }
-  })
+  scope(() => roundingUpdate(block, state, roundingGradients(block, alphasOf(state), batch), options))
 
 /** The losses of the iteration that led to `state`, as numbers; releases them. Raises NonFiniteReconstruction. */
 export const readLosses = async (

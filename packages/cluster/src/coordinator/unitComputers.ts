@@ -69,14 +69,14 @@ export const makeUnitComputers = Effect.fnUntraced(function* (coordinated: Coord
     stage: directory,
     name,
     bits,
-    unitBytes,
-    isTold = false
+    isTold = false,
+    ...options
   }: BatchOptions) {
     const stage = directory === undefined ? null : yield* stageOf(directory)
     const isLoose = bits === "allowed" && otherBackends
     const { group, old, keeper } = isLoose ? loose : exact
     const prefix = batchPrefix(stage?.key ?? "00000000", name)
-    const { files, given, arrived } = yield* exchange.begin(prefix, stage?.place, unitBytes)
+    const { files, given, arrived } = yield* exchange.begin(prefix, stage?.place, options)
     const left = attended(cluster, runners.present(group))
     let present = yield* runners.told(group)
     const underWay = new Set<{ readonly taken: Taken; readonly asked: Fiber.Fiber<unknown, unknown> }>()

@@ -5,6 +5,7 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import {
+  type BatchOptions,
   type FileRecord,
   type SavedFileDamaged,
   type StorageFailed,
@@ -32,13 +33,13 @@ interface BatchExchange {
 
 export interface RunExchange {
   /**
-   * Begins a batch whose files begin with `prefix`, of the stage at `place` where it is of one; a unit writes files of `unitBytes` at most,
-   * where that is said. What was of other batches goes.
+   * Begins a batch whose files begin with `prefix`, of the stage at `place` where it is of one. What was of other batches goes. Fails with
+   * UnitFailed where files cannot go this way.
    */
   readonly begin: (
     prefix: string,
     place: string | undefined,
-    unitBytes: number | undefined
+    options: Pick<BatchOptions, "title" | "unitBytes" | "needsFolder">
   ) => Effect.Effect<BatchExchange, Error>
   /** Removes what is of any batch, also what a killed process had begun to write. */
   readonly end: Effect.Effect<void>

@@ -53,9 +53,13 @@ export const httpExchange = Effect.fn("httpExchange")(function* (
   })
 
   const exchange: RunExchange = {
-    begin: Effect.fnUntraced(function* (prefix, place, unitBytes) {
+    begin: Effect.fnUntraced(function* (prefix, place, { title, unitBytes, needsFolder = false }) {
       const reason = "runs of an ablation are computed in its directory, which runners over HTTP do not see"
       if (place === undefined) return yield* new UnitFailed({ reason })
+      if (needsFolder) {
+        const reason = `${title} needs runners that see the run's directory: leave --over-http out, or set shards to 1`
+        return yield* new UnitFailed({ reason })
+      }
       yield* removeOthers(folder, prefix)
       const receiving = { prefix: at(sentPrefix(prefix)) }
       // It was digested while it came.

@@ -13,6 +13,8 @@ export interface UnitFiles {
   ) => Effect.Effect<FileRecord, E, R>
   /** Where a file is on this machine, once its bytes are those of its record. */
   readonly pathOf: (file: FileRecord) => Effect.Effect<string, Error>
+  /** Removes a file that nobody needs any more; others stay as long as the batch. */
+  readonly drop: (file: FileRecord) => Effect.Effect<void>
 }
 
 export interface Unit<out In> {
@@ -52,6 +54,8 @@ export interface BatchOptions {
   readonly bits: "same" | "allowed"
   /** Most bytes of a file that a unit writes. Default: twice those of the files that the batch was given. */
   readonly unitBytes?: number
+  /** Whether runners must see the run's directory: its files come and go too fast to be sent each time. */
+  readonly needsFolder?: boolean
   /** Whether each unit is an event of its own: where there are few, and each takes long. */
   readonly isTold?: boolean
 }

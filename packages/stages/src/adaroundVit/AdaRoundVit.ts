@@ -27,6 +27,12 @@ import { makeFisherGradient } from "./fisherGradient.ts"
 import { forecastAdaRound } from "./forecastAdaRound.ts"
 import { visionTower } from "./visionTower.ts"
 
+/** Blocks that begin with what earlier ones left are fitted one after the other: of these, parts of an iteration may be shared. */
+const sharedUnits = ({ inputs, shards }: AdaRoundVitConfig, directory: string) => {
+  if (inputs === "full-precision") return { directory, units: "blocks" } as const
+  return shards > 1 ? ({ directory, units: "parts" } as const) : undefined
+}
+
 export const AdaRoundVit = Stage.define({
   name: "adaround-vit",
   // 2: images are drawn, where there are more than are used.
@@ -90,8 +96,8 @@ export const AdaRoundVit = Stage.define({
       ...{ tower, choices, caches, seed, worse: config.worse },
       method: roundingMethod(config),
       weighing: weighted ? yield* makeFisherGradient({ backend, model, seed }) : undefined,
-      // Blocks that begin with what earlier ones left are fitted one after the other.
-      shared: config.inputs === "full-precision" ? directory : undefined,
+      shards: config.shards,
+      shared: sharedUnits(config, directory),
       output: (packed) => ({ quantizedVision: { packed, values: {} } }),
       leave: () => Effect.succeed({ sections: replacedSections(tiles), files: [] })
     })

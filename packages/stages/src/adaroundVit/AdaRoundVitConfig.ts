@@ -1,5 +1,5 @@
 /** Options of stage 1; defaults are BRECQ's (arXiv:2102.05426). */
-import { option, optionalOption, requiredOption } from "@speedq/formats"
+import { laterOption, option, optionalOption, requiredOption } from "@speedq/formats"
 import { Compat, Count } from "@speedq/pipeline"
 import { RuleList } from "@speedq/quantizers"
 import * as Schema from "effect/Schema"
@@ -45,6 +45,12 @@ export const AdaRoundVitConfig = Schema.Struct({
       "Rules that give the vision tower's Linears their quantizers; the first that matches decides. AdaRound works with `bilevel` and `uniform`."
   }),
   ...roundingOptions("tiles"),
+  shards: laterOption(Count, 1, {
+    description:
+      "Parts that the tiles of an iteration are cut into, one after the other. Each part's gradients are summed by themselves, and these sums then one after the other: another number of parts gives slightly other numbers. With `asymmetric` inputs parts may be computed by several processes, to the same bits as by one.",
+    unit: "parts of an iteration",
+    source: "1, one sum over all tiles; docs/cluster.md"
+  }),
   ...blockOptions("AdaRound")
 })
 export type AdaRoundVitConfig = typeof AdaRoundVitConfig.Type

@@ -149,7 +149,9 @@ export const forecastAdaRound = Effect.fnUntraced(function* (
   const sizes = { checkpointBytes: 12 * blockWeights + packed, outputBytes: packed }
   const tiles = images.tiles ?? config.count
   const steps = blocks.length * (config.iterations + 1)
-  const tensors = 4 * roundingCopies * blockWeights + kept
+  // A mini-batch that is cut has the sum of its gradients beside those of a part.
+  const copies = roundingCopies + (config.shards > 1 ? 1 : 0)
+  const tensors = 4 * copies * blockWeights + kept
   return Forecast.make({
     obstacles: [...model.obstacles, ...missing, ...images.obstacles, ...(yield* disagreements(model.config, place))],
     memoryBytes: model.loadedBytes + tensors + Math.min(cached, Number(config.cache)),

@@ -30,6 +30,8 @@ export interface BlockCaches extends BlockSamples {
   readonly advance: (sample: number, quantized: BlockFunction, next: BlockFunction) => Promise<void>
   /** Stores how much one sample's errors count, by the gradient [T, C] of the task's loss at its target [1, T, C]. */
   readonly weigh: (sample: number, gradientAt: (target: Tensor) => Promise<Float32Array>) => Promise<void>
+  /** Tokens of some samples together. */
+  readonly tokensOf: (samples: readonly number[]) => number
   readonly dispose: () => void
 }
 
@@ -120,6 +122,7 @@ export const makeBlockCaches = (options: BlockCachesOptions): BlockCaches => {
         rows: tensor(backend, Int32Array.from(rows), [rows.length], "i32")
       }
     },
+    tokensOf: (samples) => samples.reduce((sum, sample) => sum + inputs.sizeOf(sample) / width, 0),
     dispose: () => {
       for (const cache of [inputs, targets, importance]) cache?.dispose()
     }

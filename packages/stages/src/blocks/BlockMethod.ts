@@ -1,5 +1,5 @@
 /** A way to fit the quantized weights of a block to its full-precision output: what is optimized, a step of it, what is kept. */
-import type { Block, BlockState, ReconstructionBatch, ReconstructionLosses } from "@speedq/adaround"
+import type { Block, BlockState, ReconstructionBatch, ReconstructionLosses, RoundingGradients } from "@speedq/adaround"
 import type { QuantizedWeight } from "@speedq/quantizers"
 import type { Parameters, Random, RandomState } from "@speedq/tensors"
 
@@ -30,6 +30,24 @@ export interface BlockMethod<L extends Parameters> {
     state: BlockState<L>,
     batch: ReconstructionBatch
   ) => { readonly state: BlockState<L>; readonly losses: ReconstructionLosses }
+  /** An iteration whose mini-batch is cut into parts, for methods that know it: gradients of each, and the step from their sum. */
+  readonly cut?: {
+    /** What gradients are taken at, by layer; the state's own tensors. */
+    readonly variables: (state: BlockState<L>) => Parameters
+    /** Of a part, in the caller's scope; `tokens` are those of the whole mini-batch. */
+    readonly gradients: (
+      block: Block,
+      variables: Parameters,
+      batch: ReconstructionBatch,
+      tokens: number
+    ) => RoundingGradients
+    /** The tensors of the state change in place. */
+    readonly step: (
+      block: Block,
+      state: BlockState<L>,
+      sum: RoundingGradients
+    ) => { readonly state: BlockState<L>; readonly losses: ReconstructionLosses }
+  }
   /** The weights that a state stands for, as the stored form dequantizes, in the caller's scope. */
   readonly weights: (block: Block, state: BlockState<L>) => Parameters
   /** The stored form of a layer's weight: that of a state, in the caller's scope. */

@@ -26,6 +26,8 @@ interface BlockSessionOptions<E, R> {
 export interface BlockSession<E, R> {
   /** The block at `index`, its caches filled: advanced from the open block where that comes before, else from the samples. */
   readonly enter: (done: PackedWeights, index: number, begins: boolean) => Effect.Effect<Block, E | ComputeFailed, R>
+  /** Whether the block at `index` is open. */
+  readonly isAt: (index: number) => boolean
   readonly close: () => void
 }
 
@@ -101,6 +103,7 @@ export const makeBlockSession = <E, R>(options: BlockSessionOptions<E, R>): Bloc
 
   return {
     close,
+    isAt: (index) => open?.index === index,
     enter: Effect.fnUntraced(function* (done, index, begins) {
       if (open?.index === index) return open.block
       let reached = open?.index

@@ -26,7 +26,7 @@ import { computing } from "../compute/computing.ts"
 import { layersOfBlock } from "../model/modelBlocks.ts"
 import type { Choices } from "../model/plannedLayers.ts"
 import type { BlockSession } from "./BlockSession.ts"
-import { beginBlock, type Fitting, finishBlock, iterate, numbersOf } from "./fitBlock.ts"
+import { beginBlock, drawIteration, type Fitting, finishBlock, iterate, numbersOf } from "./fitBlock.ts"
 import { type WholeBlock, wholeBlockCodec } from "./wholeBlock.ts"
 
 /** A block by its place in the tower. */
@@ -47,7 +47,8 @@ const fitWhole = Effect.fnUntraced(function* <L extends Parameters, E, R>(
   const metrics: Stage.Metrics[] = []
   return yield* Effect.gen(function* () {
     while (metrics.length < fitting.method.iterations) {
-      const stepped = yield* iterate(fitting, block, state)
+      const drawn = yield* drawIteration(fitting, { block, state })
+      const stepped = yield* iterate(fitting, block, state, drawn)
       state = stepped.state
       metrics.push(yield* numbersOf(fitting, block, state, stepped.losses))
       // Whoever waits for this process hears of it.

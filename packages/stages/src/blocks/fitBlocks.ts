@@ -5,6 +5,7 @@ import { emit, formatNumber, type Report, RunEvents, Stage } from "@speedq/pipel
 import type { PackedWeights } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { type Seen, seenTogether } from "../calibration/seen.ts"
 import { arrivesLater } from "../compute/arriving.ts"
@@ -16,7 +17,16 @@ import { type BlockWeighing, makeBlockSession } from "./BlockSession.ts"
 import { type BlockTower, quantizedBlocks } from "./BlockTower.ts"
 import { blockSections, factsOfBlock, fittedLayers } from "./blockSections.ts"
 import { blocksElsewhere, mostBlockBytes, offerBlocks } from "./blockUnits.ts"
-import { beginBlock, type FinishedBlock, type Fitting, finishBlock, iterate, numbersOf } from "./fitBlock.ts"
+import {
+  beginBlock,
+  drawIteration,
+  type FinishedBlock,
+  type Fitting,
+  finishBlock,
+  iterate,
+  numbersOf
+} from "./fitBlock.ts"
+import { beginParts, type HandOut, offerParts } from "./miniBatchUnits.ts"
 import type { WholeBlock } from "./wholeBlock.ts"
 
 interface Left {
@@ -28,8 +38,11 @@ interface FitBlocksOptions<L extends Parameters, E, R, Out> extends Fitting<L> {
   readonly tower: BlockTower<E, R>
   /** Gradient of the task's loss at a block's full-precision output of a sample; undefined where errors count alike. */
   readonly weighing?: BlockWeighing | undefined
-  /** Directory of the stage where its blocks may be fitted by other processes: where none depends on another. */
-  readonly shared?: string | undefined
+  /**
+   * What other processes may compute, and the stage's directory: whole blocks, where none depends on another, or the parts that a
+   * mini-batch is cut into.
+   */
+  readonly shared?: { readonly directory: string; readonly units: "blocks" | "parts" } | undefined
   /** What the stage gives, out of the weights of all blocks. */
   readonly output: (done: PackedWeights) => Out
   /** What is left of the samples: what the report says of them, and files. */
@@ -71,7 +84,8 @@ export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E ex
   const stepsPerBlock = method.iterations + 1
   const factsOf = (report: FittedBlock, done: PackedWeights) =>
     factsOfBlock(report, done, layersOfBlock(choices, report.block))
-  if (shared !== undefined) yield* offerBlocks(options, session)
+  if (shared?.units === "blocks") yield* offerBlocks(options, session)
+  if (shared?.units === "parts" && method.cut !== undefined) yield* offerParts(options, method.cut, session)
 
   // Begun with the first step, where it is known which blocks are still to be begun: those from place `first` on.
   let elsewhere: { readonly of: Effect.Success<ReturnType<typeof blocksElsewhere>>; readonly first: number } | undefined
@@ -85,11 +99,32 @@ export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E ex
   })
   /** What others made of the block at this place, which nobody has begun here; undefined where it is to be fitted here. */
   const fromElsewhere = Effect.fnUntraced(function* ({ current }: BlockProgress<L>, place: number) {
-    if (shared === undefined) return undefined
-    elsewhere ??= yield* beginElsewhere(shared, current === undefined ? place : place + 1)
+    if (shared?.units !== "blocks") return undefined
+    elsewhere ??= yield* beginElsewhere(shared.directory, current === undefined ? place : place + 1)
     const { of, first } = elsewhere
     // It may take hours: a run that is interrupted does not wait for it.
     return current !== undefined || of === undefined ? undefined : yield* Effect.interruptible(of(place - first))
+  })
+
+  /** The block whose mini-batches are shared. */
+  let sharing:
+    | { readonly index: number; readonly scope: Scope.Closeable; readonly handOut: HandOut | undefined }
+    | undefined
+  const endSharing = Effect.suspend(() => {
+    const before = sharing
+    sharing = undefined
+    return before === undefined ? Effect.void : Scope.close(before.scope, Exit.void)
+  })
+  yield* Effect.addFinalizer(() => endSharing)
+  /** Hands out parts of the mini-batches of a block; undefined where they are computed here. */
+  const handOutOf = Effect.fnUntraced(function* ({ done }: BlockProgress<L>, index: number) {
+    if (shared?.units !== "parts") return undefined
+    if (sharing?.index === index) return sharing.handOut
+    yield* endSharing
+    const scope = yield* Scope.make()
+    const block = { directory: shared.directory, title: tower.title, index, done }
+    sharing = { index, scope, handOut: yield* Scope.provide(beginParts(block), scope) }
+    return sharing.handOut
   })
 
   // An iteration changes its tensors in place: one that fails may have changed some of them.
@@ -103,6 +138,7 @@ export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E ex
     const seen = found && seenTogether(progress.seen, found)
     const state = progress.current ?? (yield* beginBlock(options, block, index))
     if (done % stepsPerBlock === method.iterations) {
+      yield* endSharing
       const finished = yield* computing(() => finishBlock(options, block, state))
       releaseBlockState(state)
       const next = withBlock({ ...progress, seen }, finished)
@@ -110,8 +146,9 @@ export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E ex
       // The error of a whole block is no loss of a mini-batch, and has no place on its curve.
       return { state: next, metrics: {} }
     }
+    const drawn = yield* drawIteration(options, { block, state, handOut: yield* handOutOf(progress, index) })
     changing = true
-    const { state: next, losses } = yield* iterate(options, block, state)
+    const { state: next, losses } = yield* iterate(options, block, state, drawn)
     const after: BlockProgress<L> = { ...progress, seen, current: next }
     const isLate = arrivesLater(losses.reconstruction)
     const numbers = numbersOf(options, block, next, losses)

@@ -1,11 +1,14 @@
 /** AdaRound as a way to fit a block: every rounding is learned on a fixed grid (docs/method.md, "AdaRound"). */
 import {
+  alphasOf,
   drawBatch,
   hardWeights,
   initialRounding,
   type LayerRounding,
   type ReconstructionOptions,
+  roundingGradients,
   roundingStep,
+  roundingUpdate,
   undecidedShare
 } from "@speedq/adaround"
 import type { BlockMethod } from "./BlockMethod.ts"
@@ -23,6 +26,11 @@ export const roundingMethod = (options: ReconstructionOptions): BlockMethod<Laye
   initial: ({ grids }, random) => initialRounding(grids, random),
   draw: (state, samples) => drawBatch(state, samples, options.batch),
   step: (block, state, batch) => roundingStep(block, state, batch, options),
+  cut: {
+    variables: alphasOf,
+    gradients: roundingGradients,
+    step: (block, state, sum) => roundingUpdate(block, state, sum, options)
+  },
   weights: ({ grids }, state) => hardWeights(grids, state),
   stored: ({ grids }, layer, { alpha }) => grids[layer]!.stored(alpha),
   metrics: ({ reconstruction, rounding }) => ({ loss: reconstruction, regularizer: rounding }),

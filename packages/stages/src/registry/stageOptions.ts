@@ -694,6 +694,17 @@ export interface AdaRoundVitOptions {
    */
   readonly betaEnd?: number
   /**
+   * Parts that the tiles of an iteration are cut into, one after the other. Each part's gradients are summed by
+   * themselves, and these sums then one after the other: another number of parts gives slightly other numbers.
+   * With `asymmetric` inputs parts may be computed by several processes, to the same bits as by one.
+   *
+   * Unit: parts of an iteration.
+   *
+   * Default from: 1, one sum over all tiles; docs/cluster.md.
+   * @default 1
+   */
+  readonly shards?: number
+  /**
    * Inputs that a block is fitted on: those of the `asymmetric` model, whose earlier blocks are quantized already,
    * or those of the full-precision model.
    *
