@@ -26,15 +26,17 @@ const runners = 2
 const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
 
 /**
- * Projector and decoder for some steps, on a tower that is quickly rounded, in more shards than there are runners, and an evaluation, saved
- * after each.
+ * Tower, projector and decoder for some steps, in more shards than there are runners, ranges of some Linears, and an evaluation, saved after
+ * each.
  */
 const recipeOn = (model: string) => {
   const sharded = { batch: 1, accumulation: 6, shards: 3 }
-  const adaround = { ...shortStages.adaround, iterations: 1 }
+  const adaround = { ...shortStages.adaround, iterations: 4, shards: 3 }
   const projector = { ...shortStages.projector, ...sharded, maxSteps: 4 }
   const qat = { ...shortStages.qat, ...sharded, maxSteps: 16, loss: { confidenceBatches: 2 } }
-  const stages = [adaround, projector, qat, evaluation("result")]
+  const quantizers = shortStages.autoclip.quantizers.map((rule) => ({ ...rule, match: "/layers\\.[01]\\./" }))
+  const autoclip = { ...shortStages.autoclip, quantizers }
+  const stages = [adaround, projector, autoclip, qat, evaluation("result")]
   return { version: 1, name: "cluster", model, seed: 3, save: { everySteps: 1 }, stages }
 }
 

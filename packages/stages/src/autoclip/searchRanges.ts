@@ -7,7 +7,7 @@ import { type ClippedLayer, type ClippingSearch, searchLayer } from "./clipLayer
 import { rangesElsewhere } from "./rangeUnits.ts"
 
 /** Gives back the ranges of Linears. */
-export const releaseRanges = (layers: readonly ClippedLayer[]): void => {
+const releaseRanges = (layers: readonly ClippedLayer[]): void => {
   for (const { min, max } of layers) releaseParameters({ min, max })
 }
 

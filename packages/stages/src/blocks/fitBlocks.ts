@@ -85,7 +85,7 @@ export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E ex
   const factsOf = (report: FittedBlock, done: PackedWeights) =>
     factsOfBlock(report, done, layersOfBlock(choices, report.block))
   if (shared?.units === "blocks") yield* offerBlocks(options, session)
-  if (shared?.units === "parts" && method.cut !== undefined) yield* offerParts(options, method.cut, session)
+  if (shared?.units === "parts" && method.cut !== undefined) yield* offerParts(caches, method.cut, session)
 
   // Begun with the first step, where it is known which blocks are still to be begun: those from place `first` on.
   let elsewhere: { readonly of: Effect.Success<ReturnType<typeof blocksElsewhere>>; readonly first: number } | undefined

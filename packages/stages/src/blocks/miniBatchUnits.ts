@@ -27,9 +27,9 @@ import { loadTensors, packedSources, tensorSources } from "../artefacts/tensorCo
 import { Compute } from "../compute/Compute.ts"
 import { computing } from "../compute/computing.ts"
 import { allOrNone, owned } from "../model/stageMemory.ts"
+import type { BlockCaches } from "./BlockCaches.ts"
 import type { BlockMethod } from "./BlockMethod.ts"
 import type { BlockSession } from "./BlockSession.ts"
-import type { Fitting } from "./fitBlock.ts"
 
 const PartInput = Schema.Struct({
   /** Place of the block in the tower. */
@@ -78,7 +78,7 @@ type PartServices = Compute | FileSystem.FileSystem | Path.Path
 
 /** Offers to compute parts of mini-batches for another process. */
 export const offerParts = Effect.fnUntraced(function* <L extends Parameters, E extends Error, R>(
-  { caches }: Fitting<L>,
+  caches: BlockCaches,
   { gradients: gradientsOf }: NonNullable<BlockMethod<L>["cut"]>,
   session: BlockSession<E, R>
 ) {
@@ -112,7 +112,7 @@ export const offerParts = Effect.fnUntraced(function* <L extends Parameters, E e
 const padded = (number: number, digits: number): string => String(number).padStart(digits, "0")
 
 /** A mini-batch that is cut into parts. */
-export interface CutBatch {
+interface CutBatch {
   /** Counted from 0. */
   readonly iteration: number
   readonly variables: Parameters
