@@ -1,4 +1,7 @@
 /** Names of what processes hand to each other: what belongs to a batch goes with it, also what was only begun. */
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
 import { notedFiles } from "../src/exchange/unitFiles.ts"
@@ -45,5 +48,31 @@ describe("notedFiles", () => {
     assert.deepStrictEqual(record, { file: fileName(prefix, "sums"), ...written })
     assert.deepStrictEqual(records, [record])
     assert.strictEqual(await Effect.runPromise(files.pathOf(record)), `/runs/mine/${record.file}`)
+  })
+
+  it("drops what was written here, and what came from elsewhere", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "speedq-exchange-"))
+    const at = (file: string) => join(folder, file)
+    const { files, records } = notedFiles({
+      written: at,
+      nameOf: (name) => fileName(prefix, name),
+      others: ({ file }) => Effect.succeed(at(file))
+    })
+    const write = (name: string) =>
+      files.write(name, (path) =>
+        Effect.sync(() => {
+          writeFileSync(path, "bytes")
+          return { bytes: 5, sha256: "ab" }
+        })
+      )
+    const [kept, dropped] = await Effect.runPromise(Effect.all([write("before"), write("variables")]))
+    const theirs = { file: "theirs.safetensors", bytes: 5, sha256: "cd" }
+    writeFileSync(at(theirs.file), "bytes")
+    await Effect.runPromise(Effect.andThen(files.drop(dropped), files.drop(theirs)))
+    // One that has gone already is no failure.
+    await Effect.runPromise(files.drop(theirs))
+    assert.deepStrictEqual(readdirSync(folder), [kept.file])
+    assert.deepStrictEqual(records, [kept])
+    rmSync(folder, { recursive: true })
   })
 })
