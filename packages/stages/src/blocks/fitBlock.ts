@@ -9,7 +9,7 @@ import {
   releaseRoundingGradients,
   reportBlock
 } from "@speedq/adaround"
-import { releaseParameters } from "@speedq/exports"
+import { releasePacked, releaseParameters } from "@speedq/exports"
 import type { Stage } from "@speedq/pipeline"
 import { type PackedWeights, packWeight, type QuantizedWeight } from "@speedq/quantizers"
 import { noGrad, type Parameters, Random, type RandomState, scope, type Tensor } from "@speedq/tensors"
@@ -150,10 +150,15 @@ export const finishBlock = async <L extends Parameters>(
     return backToNearest ? grid.stored(grid.initialAlpha()) : method.stored(block, layer, state.layers[layer]!)
   }
   const weights = new Map<string, Awaited<ReturnType<typeof packWeight>>>()
-  for (const layer of Object.keys(state.layers)) {
-    const stored = noGrad(() => scope(() => storedOf(layer)))
-    weights.set(layer, await packWeight(layer, choices.get(layer)!, block.grids[layer]!.weight.shape, stored))
-    for (const tensor of Object.values<Tensor>(stored)) tensor.release()
+  try {
+    for (const layer of Object.keys(state.layers)) {
+      const stored = noGrad(() => scope(() => storedOf(layer)))
+      weights.set(layer, await packWeight(layer, choices.get(layer)!, block.grids[layer]!.weight.shape, stored))
+      for (const tensor of Object.values<Tensor>(stored)) tensor.release()
+    }
+  } catch (error) {
+    releasePacked(weights)
+    throw error
   }
   const report: FittedBlock = {
     ...measured,

@@ -5,8 +5,6 @@ import { emit, formatNumber, type Report, RunEvents, Stage } from "@speedq/pipel
 import type { PackedWeights } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
 import { type Seen, seenTogether } from "../calibration/seen.ts"
 import { arrivesLater } from "../compute/arriving.ts"
 import { computing } from "../compute/computing.ts"
@@ -16,7 +14,6 @@ import { type BlockProgress, blockProgressCodec, type FittedBlock } from "./Bloc
 import { type BlockWeighing, makeBlockSession } from "./BlockSession.ts"
 import { type BlockTower, quantizedBlocks } from "./BlockTower.ts"
 import { blockSections, factsOfBlock, fittedLayers } from "./blockSections.ts"
-import { blocksElsewhere, mostBlockBytes, offerBlocks } from "./blockUnits.ts"
 import {
   beginBlock,
   drawIteration,
@@ -26,7 +23,7 @@ import {
   iterate,
   numbersOf
 } from "./fitBlock.ts"
-import { beginParts, type HandOut, offerParts } from "./miniBatchUnits.ts"
+import { type Shared, shareBlocks } from "./sharing.ts"
 import type { WholeBlock } from "./wholeBlock.ts"
 
 interface Left {
@@ -38,11 +35,8 @@ interface FitBlocksOptions<L extends Parameters, E, R, Out> extends Fitting<L> {
   readonly tower: BlockTower<E, R>
   /** Gradient of the task's loss at a block's full-precision output of a sample; undefined where errors count alike. */
   readonly weighing?: BlockWeighing | undefined
-  /**
-   * What other processes may compute, and the stage's directory: whole blocks, where none depends on another, or the parts that a
-   * mini-batch is cut into.
-   */
-  readonly shared?: { readonly directory: string; readonly units: "blocks" | "parts" } | undefined
+  /** What other processes may compute; undefined where they may compute nothing. */
+  readonly shared?: Shared | undefined
   /** What the stage gives, out of the weights of all blocks. */
   readonly output: (done: PackedWeights) => Out
   /** What is left of the samples: what the report says of them, and files. */
@@ -74,58 +68,16 @@ const announce = Effect.fnUntraced(function* (method: string, report: FittedBloc
 export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E extends Error, R, Out>(
   options: FitBlocksOptions<L, E, R, Out>
 ) {
-  const { tower, choices, caches, method, weighing, shared, output, leave } = options
+  const { tower, choices, caches, method, weighing, output, leave } = options
   const session = yield* owned(
     Effect.sync(() => makeBlockSession({ tower, choices, caches, weighing })),
     ({ close }) => close()
   )
-  const stageScope = yield* Effect.scope
   const blocks = quantizedBlocks(choices, tower.blocks)
   const stepsPerBlock = method.iterations + 1
   const factsOf = (report: FittedBlock, done: PackedWeights) =>
     factsOfBlock(report, done, layersOfBlock(choices, report.block))
-  if (shared?.units === "blocks") yield* offerBlocks(options, session)
-  if (shared?.units === "parts" && method.cut !== undefined) yield* offerParts(caches, method.cut, session)
-
-  // Begun with the first step, where it is known which blocks are still to be begun: those from place `first` on.
-  let elsewhere: { readonly of: Effect.Success<ReturnType<typeof blocksElsewhere>>; readonly first: number } | undefined
-  const beginElsewhere = Effect.fnUntraced(function* (directory: string, first: number) {
-    const bytes = mostBlockBytes(choices, tower, method.iterations)
-    const of = yield* Scope.provide(
-      blocksElsewhere({ directory, title: tower.title, blocks: blocks.slice(first), bytes }),
-      stageScope
-    )
-    return { of, first }
-  })
-  /** What others made of the block at this place, which nobody has begun here; undefined where it is to be fitted here. */
-  const fromElsewhere = Effect.fnUntraced(function* ({ current }: BlockProgress<L>, place: number) {
-    if (shared?.units !== "blocks") return undefined
-    elsewhere ??= yield* beginElsewhere(shared.directory, current === undefined ? place : place + 1)
-    const { of, first } = elsewhere
-    // It may take hours: a run that is interrupted does not wait for it.
-    return current !== undefined || of === undefined ? undefined : yield* Effect.interruptible(of(place - first))
-  })
-
-  /** The block whose mini-batches are shared. */
-  let sharing:
-    | { readonly index: number; readonly scope: Scope.Closeable; readonly handOut: HandOut | undefined }
-    | undefined
-  const endSharing = Effect.suspend(() => {
-    const before = sharing
-    sharing = undefined
-    return before === undefined ? Effect.void : Scope.close(before.scope, Exit.void)
-  })
-  yield* Effect.addFinalizer(() => endSharing)
-  /** Hands out parts of the mini-batches of a block; undefined where they are computed here. */
-  const handOutOf = Effect.fnUntraced(function* ({ done }: BlockProgress<L>, index: number) {
-    if (shared?.units !== "parts") return undefined
-    if (sharing?.index === index) return sharing.handOut
-    yield* endSharing
-    const scope = yield* Scope.make()
-    const block = { directory: shared.directory, title: tower.title, index, done }
-    sharing = { index, scope, handOut: yield* Scope.provide(beginParts(block), scope) }
-    return sharing.handOut
-  })
+  const sharing = yield* shareBlocks(options, session, blocks)
 
   // An iteration changes its tensors in place: one that fails may have changed some of them.
   let changing = false
@@ -138,7 +90,7 @@ export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E ex
     const seen = found && seenTogether(progress.seen, found)
     const state = progress.current ?? (yield* beginBlock(options, block, index))
     if (done % stepsPerBlock === method.iterations) {
-      yield* endSharing
+      yield* sharing.endBlock
       const finished = yield* computing(() => finishBlock(options, block, state))
       releaseBlockState(state)
       const next = withBlock({ ...progress, seen }, finished)
@@ -146,7 +98,11 @@ export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E ex
       // The error of a whole block is no loss of a mini-batch, and has no place on its curve.
       return { state: next, metrics: {} }
     }
-    const drawn = yield* drawIteration(options, { block, state, handOut: yield* handOutOf(progress, index) })
+    const handOut = yield* sharing.handOutOf(progress, index)
+    const drawn = yield* drawIteration(options, { block, state, handOut }).pipe(
+      // One that was begun with this step is nobody's yet.
+      Effect.onError(() => Effect.sync(() => progress.current === undefined && releaseBlockState(state)))
+    )
     changing = true
     const { state: next, losses } = yield* iterate(options, block, state, drawn)
     const after: BlockProgress<L> = { ...progress, seen, current: next }
@@ -172,7 +128,7 @@ export const fitBlocks = Effect.fnUntraced(function* <L extends Parameters, E ex
     const [place, iteration] = [Math.floor(done / stepsPerBlock), done % stepsPerBlock]
     if (done === 0) yield* tower.begins ?? Effect.void
     if (progress.reports.length > place) return yield* tellWhole(progress, iteration)
-    const whole = yield* fromElsewhere(progress, place)
+    const whole = yield* sharing.wholeOf(progress, place)
     if (whole === undefined) return yield* fitHere(progress, done)
     told = whole.metrics
     return yield* tellWhole(withBlock(progress, whole), iteration)
