@@ -1,6 +1,6 @@
 /**
- * Blocks of AdaRound and searches of clipping ranges that runners compute, as processes of this host on SQLite: the same files for any number
- * of runners, and when a runner or the run stops in the middle of one.
+ * Blocks of AdaRound, parts of its mini-batches and searches of clipping ranges that runners compute, as processes of this host on SQLite: the
+ * same files for any number of runners, and when a runner or the run stops in the middle of one.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -13,10 +13,11 @@ const place = testFolder("cluster-blocks")
 const cluster = place("cluster")
 const recipe = place("recipe.json")
 const longer = place("longer.json")
-const cut = place("cut.json")
-const cutIterations = 3
 /** Blocks of nano's tower; Linears of the first decoder layers that are clipped. */
 const [blocks, linears] = [3, 2 * 5]
+/** Parts of mini-batches: three of each. */
+const cutIterations = 2
+const parts = blocks * cutIterations * 3
 
 let alone: ReturnType<typeof filesOf>
 const workers: Running[] = []
@@ -33,8 +34,8 @@ const metricsOf = (directory: string): readonly string[] =>
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line))
-    .filter((entry) => entry._tag === "StepDone")
-    .map(({ stage, step, metrics }) => JSON.stringify([stage, step, metrics]))
+    .filter(({ event }) => event === "StepDone")
+    .map(({ stage, data }) => JSON.stringify([stage, data]))
 
 beforeAll(async () => {
   const model = await writeNanoModel(place("model"))
@@ -42,16 +43,14 @@ beforeAll(async () => {
   const adaround = { ...shortStages.adaround, inputs: "full-precision", count: 6, iterations: 4, batch: 3 }
   const quantizers = shortStages.autoclip.quantizers.map((rule) => ({ ...rule, match: "/layers\\.[01]\\./" }))
   const autoclip = { ...shortStages.autoclip, quantizers }
-  writeFileSync(recipe, JSON.stringify({ ...settings, stages: [adaround, autoclip] }))
   writeFileSync(longer, JSON.stringify({ ...settings, save: {}, stages: [{ ...adaround, iterations: 120 }] }))
-  const parts = { ...adaround, inputs: "asymmetric", batch: 5, shards: 3, iterations: cutIterations }
-  writeFileSync(cut, JSON.stringify({ ...settings, stages: [parts] }))
+  const cut = { ...adaround, inputs: "asymmetric", batch: 5, shards: 3, iterations: cutIterations }
+  writeFileSync(recipe, JSON.stringify({ ...settings, stages: [adaround, autoclip, cut] }))
   await finishedRun(place("none"), recipe, "native")
-  await finishedRun(place("cut-none"), cut, "native")
   alone = filesOf(place("none"))
 }, 300_000)
 
-describe("blocks of AdaRound and ranges of clipping", () => {
+describe("blocks of AdaRound, ranges of clipping and parts of mini-batches", () => {
   it.each([1, 2])(
     "by %i runners have the bytes of none, and what is told is the same",
     {
@@ -63,10 +62,12 @@ describe("blocks of AdaRound and ranges of clipping", () => {
       const output = await finishedRun(directory, recipe, "native", cluster)
       assert.deepStrictEqual(filesOf(directory), alone)
       assert.deepStrictEqual(metricsOf(directory), metricsOf(place("none")))
+      assert.match(metricsOf(directory)[0]!, /"loss"/)
       assert.notInclude(output, "UnitComputedHere")
       assert.strictEqual(runnersOf(directory).here, 0)
       assert.strictEqual(units(directory).length, count, output)
-      assert.strictEqual(sum(units(directory)), blocks + linears)
+      assert.strictEqual(sum(units(directory)), blocks + linears + parts)
+      assert.isFalse(existsSync(join(directory, "runners/exchange")))
     }
   )
 
@@ -89,17 +90,7 @@ describe("blocks of AdaRound and ranges of clipping", () => {
     assert.strictEqual(end.code, 0, end.output)
     assert.notInclude(end.output, "UnitComputedHere")
     assert.deepStrictEqual(filesOf(directory), filesOf(place("long-none")))
-    assert.deepStrictEqual(units(directory), [blocks])
-  })
-
-  it("and parts of mini-batches, by two runners", { timeout: 300_000 }, async () => {
-    const directory = place("parts")
-    while (workers.length < 2) workers.push(await joinedWorker(cluster, "native"))
-    await finishedRun(directory, cut, "native", cluster)
-    assert.deepStrictEqual(filesOf(directory), filesOf(place("cut-none")))
-    assert.strictEqual(units(directory).length, 2)
-    assert.strictEqual(sum(units(directory)), blocks * cutIterations * 3)
-    assert.isFalse(existsSync(join(directory, "runners/exchange")))
+    assert.strictEqual(sum(units(directory)), blocks)
   })
 
   it("go to no other backend, also where evaluations may", { timeout: 300_000 }, async () => {
@@ -121,11 +112,11 @@ describe("blocks of AdaRound and ranges of clipping", () => {
     const directory = join(runs, "over-http")
     const output = await finishedRun(directory, recipe, "native", place("distant"), "127.0.0.1:0")
     assert.deepStrictEqual(filesOf(directory), alone)
-    assert.notInclude(output, "UnitComputedHere")
     assert.deepStrictEqual(units(directory), [blocks + linears])
-    const refused = await finishedRun(join(runs, "cut"), cut, "native", place("distant"), "127.0.0.1:0")
-    assert.match(refused, /UnitComputedHere mini-batches of vision block 0 is computed here: .* leave --over-http out/)
-    assert.deepStrictEqual(filesOf(join(runs, "cut")), filesOf(place("cut-none")))
+    // What needs a folder is computed by the run, which says so: once a block.
+    const here = output.split("\n").filter((line) => line.startsWith("UnitComputedHere"))
+    assert.lengthOf(here, blocks)
+    assert.match(here[0]!, /mini-batches of vision block 0 is computed here: .* leave --over-http out/)
     distant.kill("SIGTERM")
     assert.strictEqual((await distant.ended).code, 130)
   })
