@@ -48,13 +48,13 @@ beforeAll(async () => {
   writeFileSync(recipe, JSON.stringify({ ...settings, stages: [adaround, autoclip, cut] }))
   await finishedRun(place("none"), recipe, "native")
   alone = filesOf(place("none"))
-}, 300_000)
+}, 600_000)
 
 describe("blocks of AdaRound, ranges of clipping and parts of mini-batches", () => {
   it.each([1, 2])(
     "by %i runners have the bytes of none, and what is told is the same",
     {
-      timeout: 300_000
+      timeout: 600_000
     },
     async (count) => {
       while (workers.length < count) workers.push(await joinedWorker(cluster, "native"))
@@ -72,7 +72,7 @@ describe("blocks of AdaRound, ranges of clipping and parts of mini-batches", () 
   )
 
   it("a run that waits for a block ends when it is told to, and continues; a runner that is killed in one costs that one", {
-    timeout: 300_000
+    timeout: 600_000
   }, async () => {
     const directory = place("stopped")
     const alone = finishedRun(place("long-none"), longer, "native")
@@ -93,7 +93,7 @@ describe("blocks of AdaRound, ranges of clipping and parts of mini-batches", () 
     assert.strictEqual(sum(units(directory)), blocks)
   })
 
-  it("go to no other backend, also where evaluations may", { timeout: 300_000 }, async () => {
+  it("go to no other backend, also where evaluations may", { timeout: 600_000 }, async () => {
     const others = place("others")
     const stranger = await joinedWorker(others, "reference")
     const directory = place("other")
@@ -104,7 +104,7 @@ describe("blocks of AdaRound, ranges of clipping and parts of mini-batches", () 
     stranger.kill("SIGTERM")
   })
 
-  it(`go over HTTP${canHide ? ", to a runner that sees no run" : ""}`, { timeout: 300_000 }, async () => {
+  it(`go over HTTP${canHide ? ", to a runner that sees no run" : ""}`, { timeout: 600_000 }, async () => {
     for (const worker of workers.splice(0)) worker.kill("SIGKILL")
     const runs = place("runs")
     mkdirSync(runs)
