@@ -2,7 +2,7 @@
  * Runs whose steps are shared with runners, as processes of this host on SQLite: the same bytes for any number of them and for none, and
  * when a runner or the coordinator is killed.
  */
-import { existsSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"
@@ -157,4 +157,25 @@ describe("on the reference backend", () => {
     assert.strictEqual(unitsOf(directory).length, 2)
     for (const worker of both) worker.kill("SIGTERM")
   })
+})
+
+it("steps go to another backend where recipe and command allow it, and the log says which", {
+  timeout: 600_000
+}, async () => {
+  const open = place("open")
+  const stranger = await joinedWorker(open, "reference")
+  const { stages, ...settings } = JSON.parse(readFileSync(shorter, "utf8"))
+  const allowing = place("allowing.json")
+  writeFileSync(allowing, JSON.stringify({ ...settings, stages: [{ ...stages[0], shardBackends: "any" }] }))
+  const shared = startRun(place("any"), allowing, "native", open, "other")
+  const { code, output } = await shared.ended
+  assert.strictEqual(code, 0, output)
+  assert.match(output, /UnitComputed shard 1 of step 1 computed by \S+ on reference in /)
+  assert.deepStrictEqual(unitsOf(place("any")), [3])
+  const strict = await startRun(place("strict"), shorter, "native", open, "other").ended
+  assert.strictEqual(strict.code, 0, strict.output)
+  assert.notInclude(strict.output, "on reference in")
+  assert.deepStrictEqual(unitsOf(place("strict")), [])
+  stranger.kill("SIGTERM")
+  assert.strictEqual((await stranger.ended).code, 130)
 })

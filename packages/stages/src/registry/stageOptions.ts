@@ -404,6 +404,15 @@ export interface TrainingStageOptions {
    */
   readonly shardParameters?: "f32" | "bf16"
   /**
+   * Who may compute shards: processes with the `same` bits alone, or, where the run is started with
+   * --other-backends, those on `any` backend too. Then the result depends on who computed what: it is near that of
+   * one process, and no run gives its bytes again.
+   *
+   * Default from: same, so that the bytes are those of one process; docs/cluster.md.
+   * @default "same"
+   */
+  readonly shardBackends?: "same" | "any"
+  /**
    * Highest learning rate, reached at the end of the warm-up. Small models need a larger one.
    *
    * Default from: the reference's scripts.

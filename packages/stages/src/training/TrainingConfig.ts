@@ -127,6 +127,11 @@ export const OptimizationConfig = Schema.Struct({
       "What gradients are computed at: the parameters in `f32`, or rounded to `bf16`, wherever a shard is computed, so that they travel to other processes in half the bytes. The optimizer keeps and updates them in f32 all the same. Grids that are learned are not rounded.",
     source: "f32; docs/cluster.md"
   }),
+  shardBackends: laterOption(Schema.Literals(["same", "any"]), "same", {
+    description:
+      "Who may compute shards: processes with the `same` bits alone, or, where the run is started with --other-backends, those on `any` backend too. Then the result depends on who computed what: it is near that of one process, and no run gives its bytes again.",
+    source: "same, so that the bytes are those of one process; docs/cluster.md"
+  }),
   learningRate: option(Rate, 8e-6, {
     description: "Highest learning rate, reached at the end of the warm-up. Small models need a larger one.",
     source: scripts

@@ -6,6 +6,7 @@ import type * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import { loadSums, type ShardSums, saveParameters } from "./shardFiles.ts"
 import type { ComputeShard, ShardedStep } from "./shards.ts"
+import type { OptimizationConfig } from "./TrainingConfig.ts"
 
 const ShardInput = Schema.Struct({
   parameters: FileRecord,
@@ -39,15 +40,20 @@ export const beginElsewhere = Effect.fnUntraced(function* (
     parameters,
     measured,
     microBatches,
-    shards
-  }: ShardedStep & { readonly step: number; readonly shards: readonly (readonly number[])[] }
+    shards,
+    backends
+  }: ShardedStep & {
+    readonly step: number
+    readonly shards: readonly (readonly number[])[]
+    readonly backends: OptimizationConfig["shardBackends"]
+  }
 ) {
   const computers = yield* UnitComputers
   if (computers === undefined) return undefined
   const title = `step ${step + 1}`
   const batch = yield* computers.begin({
     ...{ stage: directory, name: `step-${padded(step, 8)}`, title },
-    bits: "same"
+    bits: backends === "any" ? "allowed" : "same"
   })
   if (batch === undefined) return undefined
   if ((yield* batch.runners) === 0) return yield* Effect.as(batch.end, undefined)

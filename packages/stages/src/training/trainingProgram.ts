@@ -148,7 +148,10 @@ export const trainingProgram = <Out, E, R>(training: Training<Out, E, R>) => {
     seen: (batch: MicroBatchFacts) => Effect.Effect<void, never, Events>
   ) {
     const isShared = shards.length > 1 && (yield* UnitComputers) !== undefined
-    const elsewhere = isShared ? yield* beginElsewhere(training.directory, { ...shared, step, shards }) : undefined
+    const { shardBackends: backends } = optimization
+    const elsewhere = isShared
+      ? yield* beginElsewhere(training.directory, { ...shared, step, shards, backends })
+      : undefined
     let sum: Accumulated | undefined
     const giveBack = Effect.sync(() => sum && releaseGradients(sum))
     yield* Effect.gen(function* () {

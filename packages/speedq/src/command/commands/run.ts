@@ -25,7 +25,7 @@ export const run = Command.make(
     ),
     otherBackends: off(
       "other-backends",
-      "give evaluations and runs of an ablation also to runners on other backends, whose bits are others; training steps never"
+      'give evaluations and runs of an ablation also to runners on other backends, whose bits are others; steps of training only where a stage has shardBackends "any"'
     ),
     ...httpFlags,
     ...recordFlags,
