@@ -1,12 +1,13 @@
 /**
  * What a server says of the page. With these headers it is cross-origin isolated, so that threads can share memory, and may reach
- * nothing but its own folder.
+ * nothing but its own origin.
  */
 
 export const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self' 'wasm-unsafe-eval'",
-  "worker-src 'self'",
+  // The page makes the script that starts its engine: a worker of such a script has the page's policy.
+  "worker-src 'self' blob:",
   "connect-src 'self'",
   "style-src 'self'",
   "img-src 'self' blob: data:",

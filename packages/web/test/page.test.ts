@@ -140,11 +140,23 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     )
     const refusal = await value<string>(page, `fetch("https://example.org/").then(() => "came", String)`)
     assert.match(refusal, /Failed to fetch/)
-    const inWorker = await value<string>(
-      page,
-      `new Promise((resolve) => { addEventListener("securitypolicyviolation", ({ blockedURI }) => resolve(blockedURI)); fetch("https://example.com/").catch(() => {}) })`
-    )
-    assert.match(inWorker, /^https:\/\/example.com/)
+  })
+
+  it.each([
+    ["by its headers", true, "allow"],
+    ["by its service worker", false, "allow"],
+    ["by the page alone", false, "block"]
+  ] as const)("keeps its engine from other origins: %s", async (_, headers, serviceWorkers) => {
+    const [server, other] = [await serve(site.web, headers), await serve()]
+    const { page } = await visit(server, { serviceWorkers })
+    await load(page)
+    const refused = await page
+      .workers()[0]!
+      .evaluate<string>(
+        `new Promise((resolve) => { addEventListener("securitypolicyviolation", ({ blockedURI }) => resolve(blockedURI)); fetch("${other.url}", { mode: "no-cors" }).then(() => resolve("came"), () => {}) })`
+      )
+    assert.isTrue(refused.startsWith(other.url), refused)
+    assert.deepStrictEqual(other.asked, [])
   })
 
   it("opens again without a network, with its server gone", async () => {

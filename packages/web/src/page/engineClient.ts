@@ -1,11 +1,21 @@
 /** The engine, as the page sees it. */
 import type { Event, Request } from "../engine/messages.ts"
+import engineUrl from "../engine/worker.ts?worker&url"
 
 type Engine = (request: Request) => void
 
+/**
+ * A script that imports the engine. A worker whose script lies at an address has the policy that comes with that script, and none where
+ * its host sends no headers; one whose script the page has made has the page's.
+ */
+const underOwnPolicy = (): string => {
+  const script = `import ${JSON.stringify(engineUrl)}`
+  return URL.createObjectURL(new Blob([script], { type: "text/javascript" }))
+}
+
 /** Starts the engine; `hear` is told of everything that it says. */
 export const startEngine = (hear: (event: Event) => void): Engine => {
-  const worker = new Worker(new URL("../engine/worker.ts", import.meta.url), { type: "module", name: "speedq" })
+  const worker = new Worker(underOwnPolicy(), { type: "module", name: "speedq" })
   worker.onmessage = ({ data }: MessageEvent<Event>) => hear(data)
   worker.onerror = ({ message }) =>
     hear({ kind: "failed", during: "open", error: { tag: "Error", message: message || "the engine did not start" } })

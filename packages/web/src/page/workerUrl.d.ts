@@ -1,0 +1,5 @@
+/** The address of a worker's script, as the bundler gives it. */
+declare module "*?worker&url" {
+  const url: string
+  export default url
+}
