@@ -188,6 +188,25 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     assert.strictEqual(await ask(page), expected)
   })
 
+  it("opens what is chosen before its service worker has come, and waits for it only where threads need it", async () => {
+    const server = await serve()
+    const come = server.delay("sw.js")
+    const { page } = await visit(server)
+    await page.locator("#folder-input").setInputFiles(site.packed)
+    await isOpen(page)
+    come()
+    const plain = await serve(site.web, false)
+    const comeNow = plain.delay("sw.js")
+    const { page: waiting } = await visit(plain)
+    await waiting.locator("#progress-text", { hasText: "Preparing the page" }).waitFor()
+    await waiting.locator("#folder-input").setInputFiles(site.packed)
+    await waiting.keyboard.press("Escape")
+    assert.isFalse(await waiting.locator("#cancel-opening").isVisible())
+    comeNow()
+    await load(waiting)
+    assert.match(await threads(waiting), /^Ready. [2-9] threads/)
+  })
+
   it("opens a packed folder that is chosen, keeps it, and forgets it", async () => {
     const empty = copy("no-model")
     rmSync(join(empty, "model"), { recursive: true })

@@ -24,10 +24,20 @@ const state: {
   model: Opened | undefined
   /** What is being opened, or was last tried. */
   source: ModelSource | undefined
+  /** Whether the page may be loaded again by its service worker; it is busy until then. */
+  isPreparing: boolean
   isBusy: boolean
   isCanceling: boolean
   answer: (ReturnType<typeof addAnswer> & { readonly takeBack: () => void }) | undefined
-} = { found: undefined, model: undefined, source: undefined, isBusy: false, isCanceling: false, answer: undefined }
+} = {
+  found: undefined,
+  model: undefined,
+  source: undefined,
+  isPreparing: true,
+  isBusy: true,
+  isCanceling: false,
+  answer: undefined
+}
 
 const keep = (): boolean => element<HTMLInputElement>("keep").checked
 
@@ -62,7 +72,9 @@ const update = (): void => {
     element("load").textContent = site.keptBytes > 0 ? say().goOn(site.name, left) : say().load(site.name, left)
   }
   for (const id of ["choose-folder", "choose-files"]) element<HTMLButtonElement>(id).disabled = isBusy
+  show("cancel-opening", !state.isPreparing)
   element<HTMLButtonElement>("cancel-opening").disabled = state.isCanceling
+  if (state.isPreparing) element("progress-text").textContent = say().preparing
   showComputers(found?.graphics, !isBusy && answer === undefined)
   element("model-name").textContent = model?.name ?? ""
   document.title = model === undefined ? "SPEED-Q" : `${model.name} · SPEED-Q`
@@ -238,7 +250,7 @@ const pictures = (files: readonly { readonly path: string; readonly blob: Blob }
 }
 
 const cancelOpening = (): void => {
-  if (!state.isBusy || state.isCanceling) return
+  if (!state.isBusy || state.isPreparing || state.isCanceling) return
   state.isCanceling = true
   element("progress-text").textContent = say().canceling
   update()
@@ -342,7 +354,13 @@ const listen = (): void => {
 }
 
 writeTexts()
-listen()
-const engine = (await goOffline()) ? () => {} : startEngine(hear)
-engine({ kind: "look", page, folder })
 update()
+listen()
+// Nothing is asked of the engine while the page is busy.
+const isLeaving = await goOffline()
+const engine = isLeaving ? () => {} : startEngine(hear)
+if (!isLeaving) {
+  state.isPreparing = state.isBusy = false
+  engine({ kind: "look", page, folder })
+  update()
+}

@@ -23,17 +23,25 @@ const hasReloaded = (): boolean => {
   }
 }
 
-/** Whether the page is about to be loaded again through its service worker. */
-export const goOffline = async (): Promise<boolean> => {
-  if (!("serviceWorker" in navigator)) return false
-  let registration: ServiceWorkerRegistration | undefined
+const register = async (): Promise<ServiceWorkerRegistration | undefined> => {
   try {
-    registration = await navigator.serviceWorker.register("./sw.js")
+    return await navigator.serviceWorker.register("./sw.js")
   } catch {
     // A browser that keeps nothing: the page works, with a network and one thread.
+    return undefined
   }
-  if (registration === undefined || crossOriginIsolated || hasReloaded() || !(await isActivated(registration)))
-    return false
+}
+
+/**
+ * Whether the page is about to be loaded again through its service worker. A page that is isolated, or was loaded again before, does
+ * not wait for its service worker.
+ */
+export const goOffline = async (): Promise<boolean> => {
+  if (!("serviceWorker" in navigator)) return false
+  const registering = register()
+  if (crossOriginIsolated || hasReloaded()) return false
+  const registration = await registering
+  if (registration === undefined || !(await isActivated(registration))) return false
   sessionStorage.setItem(key, "once")
   location.reload()
   return true

@@ -13,6 +13,8 @@ export interface Host {
   cutAt: string | undefined
   /** Sends half of files whose path ends so, and then nothing until the client leaves. */
   holdAt: string | undefined
+  /** Answers nothing to files whose path ends so, until it is called. */
+  readonly delay: (path: string) => () => void
   /** Paths of answers that the client has left before their end. */
   readonly left: string[]
   readonly close: () => Promise<void>
@@ -20,9 +22,11 @@ export interface Host {
 
 export const host = async (directory: string, { headers }: { readonly headers: boolean }): Promise<Host> => {
   const [asked, left]: [string[], string[]] = [[], []]
-  const server = createServer((request, response) => {
+  let delayed: { readonly path: string; readonly until: Promise<void> } | undefined
+  const server = createServer(async (request, response) => {
     const path = decodeURIComponent(request.url ?? "/").split("?", 1)[0]!
     asked.push(path)
+    if (delayed !== undefined && path.endsWith(delayed.path)) await delayed.until
     const file = join(directory, path.endsWith("/") ? `${path}index.html` : path)
     if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) {
       response.writeHead(404).end()
@@ -50,6 +54,11 @@ export const host = async (directory: string, { headers }: { readonly headers: b
     left,
     cutAt: undefined,
     holdAt: undefined,
+    delay: (path) => {
+      let go = () => {}
+      delayed = { path, until: new Promise((resolve) => (go = resolve)) }
+      return go
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
