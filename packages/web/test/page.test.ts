@@ -2,7 +2,7 @@
  * The page in chromium: answers, what it keeps, what can go wrong, what it asks the network for, how it reads.
  * `SPEEDQ_PICTURES=1` also takes the pictures of docs/browser.md.
  */
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { crc32, deflateSync } from "node:zlib"
@@ -219,7 +219,7 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     await page.reload()
     await isOpen(page)
     assert.strictEqual(await ask(page), expected)
-    await page.locator("#forget").click()
+    await page.locator("#forget-files").click()
     await page.locator("#choose").waitFor()
     await page.reload()
     await page.locator("#choose").waitFor()
@@ -239,6 +239,72 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     })()`)
     await isOpen(page)
     assert.strictEqual(await ask(page), expected)
+  })
+
+  it("keeps a model of files beside its own, goes from one to the other, and removes each by itself", async () => {
+    const { page } = await visit(await serve())
+    await load(page)
+    await page.locator("#other-model").click()
+    await page.locator("#folder-input").setInputFiles(site.packed)
+    await isOpen(page)
+    const name = () => page.locator("#model-name").textContent()
+    assert.strictEqual(await name(), "packed")
+    assert.strictEqual(await page.locator("#forget-files").textContent(), "Remove packed from this device")
+    assert.isFalse(await page.locator("#forget-site").isVisible())
+    // The one that was open last opens again.
+    await page.reload()
+    await isOpen(page)
+    assert.strictEqual(await name(), "packed")
+    await page.locator("#other-model").click()
+    assert.strictEqual(await value(page, "document.activeElement.id"), "load")
+    await page.locator("#load-kept", { hasText: /^Open packed \([\d.]+ [kM]B\)/ }).waitFor()
+    await page.locator("#load", { hasText: /^Open nano \([\d.]+ [kM]B\)/ }).click()
+    await isOpen(page)
+    assert.strictEqual(await name(), "nano")
+    assert.strictEqual(await ask(page), expected)
+    await page.locator("#forget-site").click()
+    await page.locator("#load-kept").waitFor()
+    await page.locator("#forget-site").waitFor({ state: "hidden" })
+    await page.locator("#load-kept").click()
+    await isOpen(page)
+    assert.strictEqual(await ask(page), expected)
+    await page.locator("#forget-files").click()
+    await page.locator("#load-kept").waitFor({ state: "hidden" })
+    assert.deepStrictEqual(await value(page, kept), [])
+  })
+
+  it("asks the browser not to throw away what it keeps, and says where it may", async () => {
+    const { page } = await visit(await serve())
+    await value(page, "StorageManager.prototype.persist = async () => globalThis.isLasting === true, 0")
+    await load(page)
+    await page.locator("#not-persisted", { hasText: "may remove the model" }).waitFor()
+    await value(page, "globalThis.isLasting = true")
+    await page.locator("#other-model").click()
+    await page.locator("#load").click()
+    await isOpen(page)
+    assert.isFalse(await page.locator("#not-persisted").isVisible())
+  })
+
+  it.each([
+    ["has no SIMD", "WebAssembly.validate = () => false", /too old.*BackendUnavailable/, 0],
+    [
+      "gives no addresses",
+      "WebAssembly.Memory = class extends WebAssembly.Memory { constructor(size) { if (size.initial > 999) throw new RangeError(); super(size) } }",
+      /no memory to run the model in.*BackendUnavailable/,
+      0
+    ],
+    ["starts no thread", "throw new Error()", /did not start.*BackendUnavailable/, 1]
+  ] as const)("says so where the browser %s", async (name, spoilt, words, at) => {
+    const own = copy(name)
+    const assets = join(own, "assets")
+    const scripts = readdirSync(assets).filter((asset) => asset.startsWith("worker-"))
+    // The engine is larger than its threads.
+    const bySize = scripts.sort((a, b) => statSync(join(assets, b)).size - statSync(join(assets, a)).size)
+    const file = join(assets, bySize[at]!)
+    writeFileSync(file, `${spoilt};${readFileSync(file, "utf8")}`)
+    const { page } = await visit(await serve(own), { serviceWorkers: "block" })
+    await page.locator("#load").click()
+    assert.match(await problem(page), words)
   })
 
   it("goes on with a download that was cut, where it stopped", async () => {
@@ -434,7 +500,7 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
       1
     )
     assert.strictEqual(await ask(page), expected)
-    await page.locator("#forget").click()
+    await page.locator("#forget-site").click()
     await page.locator("#choose").waitFor()
     await page.locator("#folder-input").setInputFiles(join(cut, "model"))
     await isOpen(page)
@@ -613,12 +679,12 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     server.cutAt = "model/tokenizer.json"
     const { page } = await visit(server)
     await page.locator("#load").waitFor()
-    assert.isFalse(await page.locator("#forget").isVisible())
+    assert.isFalse(await page.locator("#forget-site").isVisible())
     await page.locator("#load").click()
     await problem(page)
-    await page.locator("#forget").click()
+    await page.locator("#forget-site").click()
     await page.locator("#load", { hasText: /^Load nano/ }).waitFor()
-    assert.isFalse(await page.locator("#forget").isVisible())
+    assert.isFalse(await page.locator("#forget-site").isVisible())
     assert.deepStrictEqual(await value(page, kept), [])
   })
 
@@ -696,6 +762,40 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     assert.strictEqual(await page.locator("html").getAttribute("lang"), "zh-Hans")
     await page.locator("#language").click()
     assert.match((await page.locator("#load").textContent()) ?? "", /^Load nano/)
+    await page.locator("#files-input").setInputFiles([picture])
+    assert.match(await problem(page), /^These files are not a model/)
+    await page.locator("#language").click()
+    assert.match(await problem(page), /^这些文件不是/)
+    await load(page)
+    assert.match(await threads(page), /^就绪/)
+    await page.locator("#language").click()
+    assert.match(await threads(page), /^Ready/)
+  })
+
+  it("takes no key that belongs to an input method", async () => {
+    const { page } = await visit(await serve())
+    await load(page)
+    await page.locator("#question").fill(question)
+    const states = await value<readonly unknown[]>(
+      page,
+      `(() => {
+        const press = (options) => document.getElementById("question").dispatchEvent(new KeyboardEvent("keydown", { bubbles: true, cancelable: true, ...options }))
+        const asked = () => document.querySelectorAll("#log article").length
+        const state = () => [asked(), document.getElementById("status").textContent === "Stopping"]
+        return [{ key: "Enter", keyCode: 229 }, { key: "Enter", isComposing: true }, { key: "Enter" }, { key: "Escape", keyCode: 229 }, { key: "Escape", isComposing: true }, { key: "Escape" }].map((options) => {
+          press(options)
+          return state()
+        })
+      })()`
+    )
+    assert.deepStrictEqual(states, [
+      [0, false],
+      [0, false],
+      [2, false],
+      [2, false],
+      [2, false],
+      [2, true]
+    ])
   })
 
   const axe = readFileSync(axeFile, "utf8")

@@ -16,6 +16,9 @@ export type ModelSource =
   /** Files that were kept before. */
   | { readonly kind: "kept" }
 
+/** A model that is kept: that of the folder beside the page, or that of files. */
+export type KeptModel = "site" | "files"
+
 /** Draws of tokens, which are the same for the same seed, whatever was drawn before. */
 export interface Sampling {
   /** Logits are divided by it; above 0. */
@@ -47,7 +50,9 @@ export type Request =
       readonly keep: boolean
       readonly computer: Computer
     }
-  | { readonly kind: "forget"; readonly page: string }
+  /** Closes the model that is open. */
+  | { readonly kind: "close" }
+  | { readonly kind: "forget"; readonly page: string; readonly which: KeptModel }
   | { readonly kind: "picture"; readonly id: number; readonly name: string; readonly blob: Blob }
   | { readonly kind: "removePicture"; readonly id: number }
   | {
@@ -71,11 +76,13 @@ export interface Told {
 }
 
 /** A model that can be opened without choosing files. */
-interface Found {
+export interface Found {
   readonly name: string
   readonly bytes: number
   /** Bytes of it that are kept here already. */
   readonly keptBytes: number
+  /** Whether anything is kept for it alone, which can be removed. */
+  readonly isRemovable: boolean
 }
 
 export interface Opened {

@@ -7,15 +7,12 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { bytesOf, type ModelIndex, type ModelPart, partsOf } from "../model/ModelIndex.ts"
+import type { ModelIndex } from "../model/ModelIndex.ts"
 import { NotAModel } from "./Errors.ts"
-import type { Event, ModelSource, Request, Sampling, Told } from "./messages.ts"
+import type { Event, KeptModel, Request, Sampling, Told } from "./messages.ts"
 import { openBlobs } from "./openModel.ts"
 import { decodePicture } from "./picture/decodePicture.ts"
-import { collectModel, keptBytes } from "./store/collectModel.ts"
-import { downloadIndex, downloadPart } from "./store/download.ts"
-import { indexFiles } from "./store/indexFiles.ts"
-import { openPartStore, type PartStore } from "./store/PartStore.ts"
+import { collectSource, findModels, forgetModel } from "./store/modelSources.ts"
 
 const tell = (event: Event, transfer: Transferable[] = []): void => self.postMessage(event, { transfer })
 
@@ -27,97 +24,15 @@ const toldOf = (error: unknown): Told => {
   return { tag, message }
 }
 
-/** An index is told under the page that it belongs to: pages of one server share what it keeps. */
-const keys = (page: string) => ({
-  site: `site-${encodeURIComponent(page)}`,
-  files: `files-${encodeURIComponent(page)}`
-})
-
 const loading = (file: string, done: number, total: number): void => tell({ kind: "loading", file, done, total })
 
-/** The store where it is wanted; without one nothing is found and what comes stays in memory. */
-const holding = (store: PartStore | undefined) => ({
-  find: (part: Parameters<PartStore["find"]>[0]) =>
-    store === undefined ? Effect.succeed(undefined) : store.find(part),
-  alone: <A, E>(part: ModelPart, work: Effect.Effect<A, E>) => (store === undefined ? work : store.alone(part, work)),
-  told: loading
-})
-
-const found = Effect.fnUntraced(function* (index: ModelIndex | undefined, store: PartStore | undefined) {
-  if (index === undefined) return undefined
-  const kept = store === undefined ? 0 : yield* keptBytes(index, store)
-  return { name: index.name, bytes: bytesOf(index), keptBytes: kept }
-})
-
-/** The model beside the page by its server, or as it was kept where no network brings it, or a network's own page instead. */
-const siteIndex = Effect.fnUntraced(function* (page: string, folder: string, store: PartStore | undefined) {
-  const kept = yield* store === undefined ? Effect.succeed(undefined) : store.readIndex(keys(page).site)
-  return yield* downloadIndex(folder).pipe(
-    Effect.catch((error) => (kept === undefined ? Effect.fail(error) : Effect.succeed(kept)))
-  )
-})
-
-const optionalStore = Effect.orElseSucceed(openPartStore, () => undefined)
-
 const look = Effect.fnUntraced(function* (page: string, folder: string) {
-  const store = yield* optionalStore
-  const index = yield* Effect.orElseSucceed(siteIndex(page, folder, store), () => undefined)
-  const files = store && (yield* store.readIndex(keys(page).files))
+  const models = yield* findModels(page, folder)
   const graphics = yield* Effect.promise(findAdapter)
-  tell({ kind: "found", site: yield* found(index, store), kept: yield* found(files, store), graphics })
+  tell({ kind: "found", ...models, graphics })
 })
 
 const noModel = (reason: string) => new NotAModel({ files: [], reason })
-
-/** The index of a model and its files, and what is done about what is kept of it once it has opened, and if it has not. */
-const collect = Effect.fnUntraced(function* (page: string, source: ModelSource, keep: boolean) {
-  const store = keep ? yield* openPartStore : yield* optionalStore
-  const keeping = keep ? store : undefined
-  const inMemory = (_: unknown, bytes: Uint8Array<ArrayBuffer>) => Effect.succeed(new Blob([bytes]))
-  switch (source.kind) {
-    case "site": {
-      const index = yield* siteIndex(page, source.folder, store)
-      if (index === undefined) return yield* noModel("this page has no model beside it")
-      const files = yield* collectModel(index, {
-        ...holding(store),
-        fetchPart: (part, received) => downloadPart(source.folder, part, received),
-        hold: (part, bytes) => (keeping === undefined ? inMemory(part, bytes) : keeping.put(part, bytes))
-      })
-      const opened = keeping === undefined ? Effect.void : keeping.writeIndex(keys(page).site, index)
-      return { index, files, opened, refused: Effect.void }
-    }
-    case "files": {
-      const { index, partBlobs } = yield* indexFiles(source.files, loading)
-      const blobOf = (sha256: string) => partBlobs.get(sha256)!
-      const refused = keeping === undefined ? Effect.void : Effect.ignore(keeping.drop(partsOf(index)))
-      const files = yield* collectModel(index, {
-        ...holding(keeping),
-        fetchPart: ({ file, sha256, bytes }, received) =>
-          Effect.tryPromise({
-            try: async () => {
-              const read = new Uint8Array(await blobOf(sha256).arrayBuffer())
-              received(bytes)
-              return read
-            },
-            catch: (error) => new NotAModel({ files: [file], reason: `it cannot be read: ${String(error)}` })
-          }),
-        hold: (part, bytes) => (keeping === undefined ? Effect.succeed(blobOf(part.sha256)) : keeping.put(part, bytes))
-      }).pipe(Effect.onError(() => refused))
-      const opened = keeping === undefined ? Effect.void : keeping.writeIndex(keys(page).files, index)
-      return { index, files, opened, refused }
-    }
-    case "kept": {
-      const index = store && (yield* store.readIndex(keys(page).files))
-      if (index === undefined) return yield* noModel("no model is kept here any more")
-      const files = yield* collectModel(index, {
-        ...holding(store),
-        fetchPart: ({ file }) => Effect.fail(noModel(`the browser has removed ${file}, choose the files again`)),
-        hold: inMemory
-      })
-      return { index, files, opened: Effect.void, refused: Effect.void }
-    }
-  }
-})
 
 type Model = Effect.Success<ReturnType<typeof openBlobs>>
 
@@ -158,7 +73,7 @@ const closeSession = Effect.suspend(() => {
 
 /** Weights are read at one go: a stop that comes meanwhile is heard in the pause after them. */
 const openSession = Effect.fnUntraced(function* ({ page, source, keep, computer }: Request & { kind: "open" }) {
-  const { index, files, opened, refused } = yield* collect(page, source, keep)
+  const { index, files, opened, refused } = yield* collectSource(page, source, keep, loading)
   const scope = yield* Scope.make()
   return yield* Effect.uninterruptibleMask((restore) =>
     restore(
@@ -254,9 +169,8 @@ const ask = Effect.fnUntraced(function* (request: Request & { kind: "ask" }) {
 })
 
 /** A model that cannot be removed stays open. */
-const forget = Effect.fnUntraced(function* (page: string) {
-  const store = yield* optionalStore
-  if (store !== undefined) for (const key of Object.values(keys(page))) yield* store.forget(key)
+const forget = Effect.fnUntraced(function* (page: string, which: KeptModel) {
+  yield* forgetModel(page, which)
   yield* closeSession
   tell({ kind: "forgotten" })
 })
@@ -278,7 +192,9 @@ const obey = (request: Request): Effect.Effect<void> => {
     case "open":
       return telling(open(request), failed("open"))
     case "forget":
-      return telling(forget(request.page), failed("forget"))
+      return telling(forget(request.page, request.which), failed("forget"))
+    case "close":
+      return closeSession
     case "picture":
       return telling(addPicture(request.id, request.name, request.blob), (error) =>
         Effect.sync(() => tell({ kind: "pictureFailed", id: request.id, error: toldOf(error) }))

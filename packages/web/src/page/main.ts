@@ -1,26 +1,29 @@
 /** The page: opens a model, asks it about pictures, shows what it answers. */
-import type { ChosenFile, Event, ModelSource, Opened, Told } from "../engine/messages.ts"
+import type { ChosenFile, Event, KeptModel, ModelSource, Opened, Told } from "../engine/messages.ts"
 import { numberIn, sampling, taken } from "./answerOptions.ts"
-import { takePicture } from "./camera.ts"
 import { computer, listenToComputer, showComputers } from "./computer.ts"
 import { addAnswer, addQuestion, clearLog } from "./conversationLog.ts"
-import { chosenFiles, droppedFiles, isPicture } from "./droppedFiles.ts"
+import { isPicture } from "./droppedFiles.ts"
 import { element, formatBytes, show } from "./elements.ts"
 import { startEngine } from "./engineClient.ts"
-import { changeLanguage, language, say, writeTexts } from "./language.ts"
+import { changeLanguage, say, writeTexts } from "./language.ts"
+import { firstModel, rememberModel, showOffers } from "./modelOffers.ts"
 import { goOffline } from "./offline.ts"
-import { plainWords, worksWithoutKeeping } from "./problems.ts"
+import { clearProblem, showProblem, writeProblem } from "./problemView.ts"
+import { setStatus, writeStatus } from "./statusLine.ts"
 import { addPicture, areReady, pictureReady, removePicture, takePictures } from "./tray.ts"
+import { listen } from "./userEvents.ts"
 
 const here = new URL("./", location.href)
 const page = here.pathname
 const folder = new URL("model/", here).href
 
-type Found = Event & { readonly kind: "found" }
+type AllFound = Event & { readonly kind: "found" }
+const nothingFound = { site: undefined, kept: undefined }
 
 /** What the page is about. */
 const state: {
-  found: Found | undefined
+  found: AllFound | undefined
   model: Opened | undefined
   /** What is being opened, or was last tried. */
   source: ModelSource | undefined
@@ -41,23 +44,11 @@ const state: {
 
 const keep = (): boolean => element<HTMLInputElement>("keep").checked
 
-const setStatus = (text: string): void => {
-  element("status").textContent = text
-}
+const chosenComputer = () => computer(state.found?.graphics)
 
-// Problems
-
-const tellProblem = (error: Told): void => {
-  element("problem-words").textContent = plainWords(error, language())
-  element("problem-details").textContent = `${error.tag}: ${error.message}`
-  show("without-keeping", worksWithoutKeeping(error))
-  show("problem", true)
-}
-const clearProblem = (): void => show("problem", false)
+const tellProblem = (error: Told): void => showProblem(error, chosenComputer())
 
 // Models
-
-const keptBytes = (): number => (state.found?.site?.keptBytes ?? 0) + (state.found?.kept?.keptBytes ?? 0)
 
 /** Shows what can be done, and what cannot now. */
 const update = (): void => {
@@ -65,12 +56,8 @@ const update = (): void => {
   show("start", model === undefined)
   show("chat", model !== undefined)
   show("progress", isBusy && model === undefined)
-  const site = found?.site
-  show("offer", site !== undefined && !isBusy)
-  if (site !== undefined) {
-    const left = formatBytes(site.bytes - site.keptBytes)
-    element("load").textContent = site.keptBytes > 0 ? say().goOn(site.name, left) : say().load(site.name, left)
-  }
+  const open = model !== undefined && state.source !== undefined ? { model, source: state.source } : undefined
+  showOffers(found ?? nothingFound, open, isBusy)
   for (const id of ["choose-folder", "choose-files"]) element<HTMLButtonElement>(id).disabled = isBusy
   show("cancel-opening", !state.isPreparing)
   element<HTMLButtonElement>("cancel-opening").disabled = state.isCanceling
@@ -82,8 +69,9 @@ const update = (): void => {
   show("stop", answer !== undefined)
   show("faster-choice", model?.hasCodes === true)
   for (const id of ["top-p-choice", "seed-choice"]) show(id, numberIn("temperature") > 0)
-  show("forget", !isBusy && (model !== undefined || keptBytes() > 0))
-  for (const id of ["reset", "forget"]) element<HTMLButtonElement>(id).disabled = answer !== undefined
+  show("other-model", !isBusy && model !== undefined)
+  for (const id of ["reset", "other-model", "forget-site", "forget-files"])
+    element<HTMLButtonElement>(id).disabled = answer !== undefined
   element<HTMLButtonElement>("send").disabled = !areReady()
 }
 
@@ -92,19 +80,44 @@ const openModel = (source: ModelSource, isKept = keep()): void => {
   clearProblem()
   state.source = source
   state.isBusy = true
-  const hadFocus = document.activeElement === element("load")
+  const hadFocus = ["load", "load-kept"].includes(document.activeElement?.id ?? "")
   element<HTMLProgressElement>("progress-bar").value = 0
   element("progress-text").textContent = say().opening
   update()
   if (hadFocus) element("cancel-opening").focus()
-  engine({ kind: "open", page, source, keep: isKept, computer: computer(state.found?.graphics) })
+  engine({ kind: "open", page, source, keep: isKept, computer: chosenComputer() })
 }
+
+/** Opens the model beside the page, or that of files that is kept. */
+const load = (which: KeptModel): void => openModel(which === "site" ? { kind: "site", folder } : { kind: "kept" })
 
 /** Shows nothing of a model any more. */
 const leaveModel = (): void => {
   state.model = undefined
+  show("not-persisted", false)
   clearLog()
   for (const item of takePictures().items) item.remove()
+}
+
+/** Asks the browser to keep what the page keeps also where room gets short, and says where it does not promise that. */
+const tellOfKeeping = async (): Promise<void> => {
+  const isLasting = await navigator.storage.persist().catch(() => false)
+  show("not-persisted", !isLasting && state.model?.isKept === true)
+}
+
+/** Back to where a model is chosen. */
+const closeModel = (): void => {
+  leaveModel()
+  clearProblem()
+  engine({ kind: "close" })
+  engine({ kind: "look", page, folder })
+  update()
+  focusOffer()
+}
+
+const focusOffer = (): void => {
+  const offers = ["load", "load-kept", "choose-folder"].map((id) => element(id))
+  offers.find((offer) => offer.checkVisibility())?.focus()
 }
 
 /** The model that is open, on what is chosen now. */
@@ -133,9 +146,8 @@ const hear = (event: Event): void => {
       update()
       // What could not be opened is not tried again without being asked.
       if (!isFirst) return
-      const { site, kept } = event
-      if (site !== undefined && site.keptBytes === site.bytes) openModel({ kind: "site", folder })
-      else if (site === undefined && kept !== undefined) openModel({ kind: "kept" })
+      const first = firstModel(event)
+      if (first !== undefined) load(first)
       return
     }
     case "loading": {
@@ -150,14 +162,16 @@ const hear = (event: Event): void => {
       state.model = event.model
       openingEnded()
       update()
-      setStatus(say().ready(placeOf(event.model), formatBytes(event.model.weightBytes)))
+      setStatus(() => say().ready(placeOf(event.model), formatBytes(event.model.weightBytes)))
+      if (state.source !== undefined) rememberModel(state.source)
+      if (event.model.isKept) void tellOfKeeping()
       element("question").focus()
       return
     }
     case "notOpened":
       openingEnded()
       update()
-      element(state.found?.site === undefined ? "choose-folder" : "load").focus()
+      focusOffer()
       engine({ kind: "look", page, folder })
       return
     case "forgotten": {
@@ -177,7 +191,9 @@ const hear = (event: Event): void => {
       update()
       return
     case "preparing":
-      setStatus(event.tiles < event.of ? say().tileStep(event.tiles + 1, event.of) : say().readStep(event.tokens))
+      setStatus(() =>
+        event.tiles < event.of ? say().tileStep(event.tiles + 1, event.of) : say().readStep(event.tokens)
+      )
       return
     case "piece":
       state.answer?.add(event.text)
@@ -186,13 +202,13 @@ const hear = (event: Event): void => {
       endAnswer()
       const { tokens, seconds, waitedSeconds, memoryBytes } = event.answer
       const rate = tokens > 1 ? ((tokens - 1) / seconds).toFixed(1) : undefined
-      setStatus(say().answered(tokens, rate, waitedSeconds.toFixed(1), formatBytes(memoryBytes)))
+      setStatus(() => say().answered(tokens, rate, waitedSeconds.toFixed(1), formatBytes(memoryBytes)))
       return
     }
     case "notAsked":
       state.answer?.takeBack()
       endAnswer()
-      setStatus(say().notAsked)
+      setStatus(() => say().notAsked)
       return
     case "failed": {
       if (event.during === "open") openingEnded()
@@ -238,7 +254,8 @@ const ask = (): void => {
   engine({ kind: "ask", question, pictures: ids, maxNewTokens: taken("longest"), activations, sampling: sampling() })
 }
 
-const pictures = (files: readonly { readonly path: string; readonly blob: Blob }[]): void => {
+const addPictures = (files: readonly ChosenFile[]): void => {
+  if (state.model === undefined || files.length === 0) return
   clearProblem()
   for (const { path, blob } of files) {
     addPicture(path.split("/").at(-1) ?? path, blob, {
@@ -260,7 +277,7 @@ const cancelOpening = (): void => {
 const stop = (): void => {
   if (state.answer === undefined) return
   // It ends with the tile, the layer or the token that is computed, which can take seconds.
-  setStatus(say().stopping)
+  setStatus(() => say().stopping)
   engine({ kind: "stop" })
 }
 
@@ -271,91 +288,47 @@ const takeFiles = (files: readonly ChosenFile[]): void => {
     openModel({ kind: "files", files })
     return
   }
-  pictures(files.filter(isPicture))
+  clearProblem()
+  addPictures(files.filter(isPicture))
   const others = files.filter((file) => !isPicture(file)).map(({ path }) => path)
   const names = [...others.slice(0, 3), ...(others.length > 3 ? ["..."] : [])].join(", ")
   if (others.length > 0) tellProblem({ tag: "PictureUnreadable", message: say().noPictures(names) })
 }
 
-const listen = (): void => {
-  listenToComputer(openAgain)
-  element("language").onclick = () => {
-    changeLanguage()
-    update()
-  }
-  element("load").onclick = () => openModel({ kind: "site", folder })
-  element("without-keeping").onclick = () => state.source && openModel(state.source, false)
-  for (const kind of ["folder", "files", "picture"] as const) {
-    const input = element<HTMLInputElement>(`${kind}-input`)
-    element(kind === "picture" ? "add-picture" : `choose-${kind}`).onclick = () => input.click()
-    input.onchange = () => {
-      const files = chosenFiles(input.files ?? [])
-      input.value = ""
-      if (files.length === 0) return
-      if (kind === "picture") pictures(files)
-      else openModel({ kind: "files", files })
-    }
-  }
-  const camera = element<HTMLButtonElement>("use-camera")
-  camera.onclick = () => {
-    camera.disabled = true
-    takePicture()
-      .then(
-        (blob) => blob && pictures([{ path: "camera.png", blob }]),
-        (error: unknown) => tellProblem({ tag: "CameraUnavailable", message: String(error) })
-      )
-      .finally(() => {
-        camera.disabled = false
-        camera.focus()
-      })
-  }
-  element<HTMLFormElement>("ask").onsubmit = (event) => {
-    event.preventDefault()
-    ask()
-  }
-  field.onkeydown = (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return
-    event.preventDefault()
-    ask()
-  }
-  element("cancel-opening").onclick = cancelOpening
-  element("stop").onclick = stop
-  element("temperature").oninput = update
-  document.onkeydown = ({ key }) => {
-    if (key !== "Escape" || element<HTMLDialogElement>("camera").open) return
-    cancelOpening()
-    stop()
-  }
-  element("reset").onclick = () => {
-    clearLog()
-    clearProblem()
-    setStatus("")
-    engine({ kind: "reset" })
-    field.focus()
-  }
-  element("forget").onclick = () => engine({ kind: "forget", page })
-  document.onpaste = ({ clipboardData }) => {
-    const files = chosenFiles(clipboardData?.files ?? []).filter(isPicture)
-    if (state.model !== undefined && files.length > 0) pictures(files)
-  }
-  document.ondragover = (event) => {
-    event.preventDefault()
-    document.body.classList.add("over")
-  }
-  document.ondragleave = () => document.body.classList.remove("over")
-  document.ondrop = (event) => {
-    event.preventDefault()
-    document.body.classList.remove("over")
-    if (event.dataTransfer === null) return
-    droppedFiles(event.dataTransfer).then(takeFiles, (error: unknown) =>
-      tellProblem({ tag: "FileFailed", message: String(error) })
-    )
-  }
+const reset = (): void => {
+  clearLog()
+  clearProblem()
+  setStatus(() => "")
+  engine({ kind: "reset" })
+  field.focus()
+}
+
+const writeAll = (): void => {
+  changeLanguage()
+  writeProblem()
+  writeStatus()
+  update()
 }
 
 writeTexts()
 update()
-listen()
+listenToComputer(openAgain)
+listen({
+  changeLanguage: writeAll,
+  load,
+  loadWithoutKeeping: () => state.source && openModel(state.source, false),
+  closeModel,
+  forget: (which) => engine({ kind: "forget", page, which }),
+  openFiles: (files) => openModel({ kind: "files", files }),
+  addPictures,
+  takeFiles,
+  ask,
+  stop,
+  cancelOpening,
+  reset,
+  changed: update,
+  tellProblem
+})
 // Nothing is asked of the engine while the page is busy.
 const isLeaving = await goOffline()
 const engine = isLeaving ? () => {} : startEngine(hear)

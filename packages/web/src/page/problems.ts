@@ -1,5 +1,5 @@
 /** What went wrong, in plain words; what the error itself says stands behind them as details. */
-import type { Told } from "../engine/messages.ts"
+import type { Computer, Told } from "../engine/messages.ts"
 import type { Language } from "./words.ts"
 
 type Kind =
@@ -14,7 +14,10 @@ type Kind =
   | "largePicture"
   | "camera"
   | "long"
-  | "engine"
+  | "oldBrowser"
+  | "addresses"
+  | "notStarted"
+  | "computing"
   | "graphics"
   | "unknown"
 
@@ -45,10 +48,8 @@ const kinds: { readonly [tag: string]: Kind | undefined } = {
   PictureTooLarge: "largePicture",
   CameraUnavailable: "camera",
   PromptTooLong: "long",
-  BackendUnavailable: "engine",
   GraphicsUnavailable: "graphics",
-  DeviceLost: "graphics",
-  KernelFailure: "graphics"
+  DeviceLost: "graphics"
 }
 
 const texts: { readonly [L in Language]: { readonly [K in Kind]: string } } = {
@@ -66,7 +67,11 @@ const texts: { readonly [L in Language]: { readonly [K in Kind]: string } } = {
     largePicture: "This picture has too many pixels. Scale it down first.",
     camera: "The camera cannot be used: there is none, or the page may not use it.",
     long: "The question, its pictures and the conversation before them are longer than the model can read. Ask a shorter one, take fewer pictures, or begin a new conversation.",
-    engine: "This browser is too old to run the model: it has no WebAssembly SIMD.",
+    oldBrowser: "This browser is too old to run the model: it has no WebAssembly SIMD.",
+    addresses: "This browser gives the page no memory to run the model in. Close other pages, or take another browser.",
+    notStarted: "What runs the model did not start. Load this page again.",
+    computing:
+      "The model failed while it was computed. Load this page again; if that does not help, take another browser.",
     graphics: "The graphics processor does not run the model, or was taken away. Load it to compute on the processor.",
     unknown: "Something went wrong that should not."
   },
@@ -82,13 +87,29 @@ const texts: { readonly [L in Language]: { readonly [K in Kind]: string } } = {
     largePicture: "这张图片的像素太多。请先缩小。",
     camera: "无法使用相机：没有相机，或者本页没有使用权限。",
     long: "问题、图片和之前的对话加在一起超过了模型能阅读的长度。请缩短问题、减少图片，或者开始新的对话。",
-    engine: "此浏览器太旧，无法运行模型：没有 WebAssembly SIMD。",
+    oldBrowser: "此浏览器太旧，无法运行模型：没有 WebAssembly SIMD。",
+    addresses: "此浏览器没有给本页运行模型所需的内存。请关闭其他页面，或换用其他浏览器。",
+    notStarted: "运行模型的程序没有启动。请重新加载本页。",
+    computing: "模型在计算时出错。请重新加载本页；如果仍然不行，请换用其他浏览器。",
     graphics: "图形处理器无法运行模型，或者已不可用。请选择用处理器计算，再加载模型。",
     unknown: "出现了不该出现的错误。"
   }
 }
 
-export const plainWords = ({ tag }: Told, language: Language): string => texts[language][kinds[tag] ?? "unknown"]
+/** Why the processor was not started: the error has words for it and no name. */
+const unavailable = (message: string): Kind => {
+  if (message.includes("WebAssembly SIMD")) return "oldBrowser"
+  return message.includes("addresses of a WebAssembly memory") ? "addresses" : "notStarted"
+}
+
+const kindOf = ({ tag, message }: Told, on: Computer): Kind => {
+  if (tag === "KernelFailure") return on === "graphics" ? "graphics" : "computing"
+  if (tag === "BackendUnavailable") return on === "graphics" ? "graphics" : unavailable(message)
+  return kinds[tag] ?? "unknown"
+}
+
+/** The words for an error that came while the model computed, or was to compute, `on` a processor. */
+export const plainWords = (error: Told, on: Computer, language: Language): string => texts[language][kindOf(error, on)]
 
 /** Whether the same would work if nothing were kept. */
 export const worksWithoutKeeping = ({ tag }: Told): boolean => tag === "StorageFull" || tag === "StorageUnavailable"

@@ -32,8 +32,12 @@ export interface PartStore {
    * second one finds what the first has loaded.
    */
   readonly alone: <A, E>(part: ModelPart, work: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  /** Digests of the parts that indexes name. */
+  readonly named: Effect.Effect<ReadonlySet<string>>
   /** Removes a model, but for parts that another one has, too. */
   readonly forget: (key: string) => Effect.Effect<void, StorageUnavailable>
+  /** Removes all that no index names: what has come of models that were not opened. */
+  readonly dropUnnamed: Effect.Effect<void, StorageUnavailable>
 }
 
 const folder = "speedq"
@@ -121,11 +125,10 @@ export const openPartStore: Effect.Effect<PartStore, StorageUnavailable> = Effec
     for await (const name of directory.keys()) all.push(name)
     return all
   }
-  /** Digests of the parts that indexes name, but for those of one key. */
-  const named = async (except?: string): Promise<ReadonlySet<string>> => {
+  const named = async (): Promise<ReadonlySet<string>> => {
     const digests = new Set<string>()
     for (const name of await names()) {
-      if (!name.startsWith(indexPrefix) || name === indexPrefix + except) continue
+      if (!name.startsWith(indexPrefix)) continue
       const index = await Effect.runPromise(readIndex(name.slice(indexPrefix.length)))
       for (const { sha256 } of index === undefined ? [] : partsOf(index)) digests.add(sha256)
     }
@@ -156,17 +159,26 @@ export const openPartStore: Effect.Effect<PartStore, StorageUnavailable> = Effec
       if (before !== undefined) yield* drop(partsOf(before))
     }),
     drop,
+    named: Effect.promise(named),
     alone: (part, work) => locked(`speedq-${part.sha256}`, work),
-    forget: (key) =>
-      Effect.tryPromise({
+    forget: Effect.fnUntraced(function* (key) {
+      const before = yield* readIndex(key)
+      yield* Effect.tryPromise({
         try: async () => {
-          const kept = await named(key)
-          for (const name of await names()) {
-            const isOther = name.startsWith(indexPrefix) && name !== indexPrefix + key
-            if (!kept.has(name) && !isOther) await directory.removeEntry(name)
-          }
+          if ((await names()).includes(indexPrefix + key)) await directory.removeEntry(indexPrefix + key)
         },
         catch: unavailable
       })
+      if (before !== undefined) yield* drop(partsOf(before))
+    }),
+    dropUnnamed: Effect.tryPromise({
+      try: async () => {
+        const kept = await named()
+        for (const name of await names()) {
+          if (!name.startsWith(indexPrefix) && !kept.has(name)) await directory.removeEntry(name)
+        }
+      },
+      catch: unavailable
+    })
   }
 })

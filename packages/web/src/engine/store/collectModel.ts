@@ -51,9 +51,9 @@ export const collectModel = Effect.fnUntraced(function* <E, H>(
   )
 })
 
-/** How many bytes of a model are kept. */
-export const keptBytes = Effect.fnUntraced(function* (index: ModelIndex, store: PartStore) {
+/** How many bytes of parts are kept. */
+export const keptBytes = Effect.fnUntraced(function* (parts: readonly ModelPart[], store: PartStore) {
   let bytes = 0
-  for (const part of partsOf(index)) if ((yield* store.find(part)) !== undefined) bytes += part.bytes
+  for (const part of parts) if ((yield* store.find(part)) !== undefined) bytes += part.bytes
   return bytes
 })
