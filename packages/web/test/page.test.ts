@@ -294,7 +294,8 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
       /no memory to run the model in.*BackendUnavailable/,
       0
     ],
-    ["gets no script of threads", undefined, /did not start.*BackendUnavailable/, 1]
+    ["gets no script of threads", undefined, /did not start.*BackendUnavailable/, 1],
+    ["has threads that fail", "throw new Error('no thread')", /did not start.*BackendUnavailable/, 1]
   ] as const)("says so where the browser %s", async (name, spoilt, words, at) => {
     const own = copy(name)
     const assets = join(own, "assets")

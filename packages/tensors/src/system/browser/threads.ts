@@ -6,7 +6,7 @@ declare const crossOriginIsolated: boolean
 declare class Worker {
   constructor(url: URL, options: { readonly type: "module" })
   onmessage: (() => void) | null
-  onerror: ((event: { readonly message?: string }) => void) | null
+  onerror: ((event: { readonly message?: string; readonly preventDefault: () => void }) => void) | null
   postMessage(message: object): void
   terminate(): void
 }
@@ -35,7 +35,11 @@ export const startMember = (): Member => {
   return {
     ready: new Promise((resolve, reject) => {
       worker.onmessage = () => resolve()
-      worker.onerror = ({ message }) => reject(new Error(message ?? "its script did not load"))
+      worker.onerror = (event) => {
+        // Who waits for the thread tells of it; else the error goes on to the page, too.
+        event.preventDefault()
+        reject(new Error(event.message ?? "its script did not load"))
+      }
     }),
     post: (message) => worker.postMessage(message),
     release: () => {},
