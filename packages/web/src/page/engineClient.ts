@@ -13,9 +13,16 @@ const underOwnPolicy = (): string => {
   return URL.createObjectURL(new Blob([script], { type: "text/javascript" }))
 }
 
+/**
+ * The service worker gives the engine's script with the page's policy. It is asked for it by its address alone: Firefox does not ask it
+ * for what a script of the page's own imports, which then needs the network.
+ */
+const engineScript = (): string =>
+  (navigator.serviceWorker as ServiceWorkerContainer | undefined)?.controller ? engineUrl : underOwnPolicy()
+
 /** Starts the engine; `hear` is told of everything that it says. */
 export const startEngine = (hear: (event: Event) => void): Engine => {
-  const worker = new Worker(underOwnPolicy(), { type: "module", name: "speedq" })
+  const worker = new Worker(engineScript(), { type: "module", name: "speedq" })
   worker.onmessage = ({ data }: MessageEvent<Event>) => hear(data)
   worker.onerror = ({ message }) =>
     hear({ kind: "failed", during: "open", error: { tag: "Error", message: message || "the engine did not start" } })
