@@ -89,6 +89,7 @@ describe.skipIf(!canNetwork)("on hosts of a network (needs namespaces: Linux, as
         assert.deepStrictEqual(filesOf(run("long")), alone)
         // Both runners are back for the next one.
         home.mend()
+        await Promise.all(runners.map((runner) => runner.said(/"Back"/)))
         await finishedRun(run("after"), recipe, "native", server.url, listen, { env, host: home })
         assert.deepStrictEqual(filesOf(run("after")), alone)
         assert.strictEqual(unitsOf(run("after")).filter((units) => units > 0).length, 2)

@@ -111,6 +111,7 @@ describe.skipIf(chromium === undefined)(`the served page ${inChromium}`, () => {
     const page = await browser.newPage()
     await page.goto(address)
     await page.locator("#load").click()
+    await page.locator("#chat").waitFor()
     await page.locator("#picture-input").setInputFiles(file)
     await page.locator("#tray details").waitFor()
     await ask(page, question)

@@ -33,8 +33,8 @@ interface StoredForm {
   readonly ofRows: () => Tensor
 }
 
-/** So many rows at most may be tokens of answers that are written together: the next ones want the tiles again. */
-const mostTokens = 64
+/** So many rows at most are tokens of answers: the next ones want the tiles again. */
+const mostTokens = 4
 
 export interface PackedCodes {
   /** u8 [out in bits / 8] */
@@ -135,7 +135,7 @@ export const packedCodes = (
       if (multiplied === undefined || isLearned || !prefersCodes(x.backend, count)) return undefined
       const options = { bias, activations: count <= fewRowsOfCodes ? activations : "f32" }
       if (count <= mostTokens) return linearCodes(x, laid(multiplied), options)
-      // Tiles for a prompt or a picture alone go with the product: they take more memory than what is stored.
+      // Tiles for a prompt, a picture or a step of training go with the product: they take more memory than what is stored.
       return scope(() => linearCodes(x, coded ?? lay(multiplied), options))
     },
     lay: () => {

@@ -158,7 +158,8 @@ const hold = (choice: QuantizerChoice, shape: Shape, held: readonly Tensor[]): P
         data: Effect.promise(async () => {
           const tensor = noGrad(packed)
           try {
-            return await backend.read(tensor.storage.handle)
+            // A view of the memory of a tensor that may have been made for this, and goes.
+            return (await backend.read(tensor.storage.handle)).slice()
           } finally {
             tensor.release()
           }
