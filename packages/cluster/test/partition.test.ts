@@ -89,10 +89,16 @@ describe.skipIf(!canNetwork)("on hosts of a network (needs namespaces: Linux, as
         assert.deepStrictEqual(filesOf(run("long")), alone)
         // Both runners are back for the next one.
         home.mend()
-        await Promise.all(runners.map((runner) => runner.said(/"Back"/)))
-        await finishedRun(run("after"), recipe, "native", server.url, listen, { env, host: home })
-        assert.deepStrictEqual(filesOf(run("after")), alone)
-        assert.strictEqual(unitsOf(run("after")).filter((units) => units > 0).length, 2)
+        await runners[0]!.said(/"Back"/)
+        // On a busy machine a runner may be silent for too long by itself, so not every run need have both.
+        let computing = 0
+        for (let attempt = 0; attempt < 4 && computing < 2; attempt++) {
+          const after = run(`after-${attempt}`)
+          await finishedRun(after, recipe, "native", server.url, listen, { env, host: home })
+          assert.deepStrictEqual(filesOf(after), alone)
+          computing = unitsOf(after).filter((units) => units > 0).length
+        }
+        assert.strictEqual(computing, 2)
         assert.match(runners[0]!.output(), /"Away".*"Back"/s)
         assert.notMatch(runners[0]!.output(), /\n\s+at .+:\d+:\d+/)
         for (const runner of runners) runner.kill("SIGTERM")
