@@ -99,11 +99,7 @@ export const cluster = async (flags: Flags) => {
     for (let round = 0; round < flags.number("rounds", 2); round++) {
       for (const [runners, each] of seconds) each.push(...(await measured(folder, file, backend, runners)))
     }
-    const [none, one, two] = [0, 1, 2].map((runners) => median(seconds.get(runners) ?? [Number.NaN])) as [
-      number,
-      number,
-      number
-    ]
+    const stepOf = (runners: number): number => median(seconds.get(runners) ?? [Number.NaN])
     return {
       case: "cluster",
       ...machine(),
@@ -118,9 +114,9 @@ export const cluster = async (flags: Flags) => {
         steps_s: each
       })),
       /** Of a step with one runner, beside one alone. */
-      overhead: one / none - 1,
+      overhead: stepOf(1) / stepOf(0) - 1,
       /** Of two runners: 1 were twice as fast as one. */
-      efficiency: one / two / 2
+      efficiency: stepOf(1) / stepOf(2) / 2
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })
