@@ -87,6 +87,7 @@ export * as Codec from "./stage/Codec.ts"
 export * as Forecast from "./stage/Forecast.ts"
 export * as Stage from "./stage/Stage.ts"
 export { formatBytes, formatCount, formatDuration, formatNumber, formatTime } from "./text/format.ts"
+export { numbered } from "./units/numbered.ts"
 export {
   type BatchOptions,
   type ComputeUnit,

@@ -3,7 +3,16 @@
  * moments of inputs, is in a file of the decoder layer; the ranges that were found come back in one.
  */
 import { releaseParameters } from "@speedq/exports"
-import { Codec, FileRecord, UnitComputers, type UnitFiles, UnitOffer, unitKind, writeSaved } from "@speedq/pipeline"
+import {
+  Codec,
+  FileRecord,
+  numbered,
+  UnitComputers,
+  type UnitFiles,
+  UnitOffer,
+  unitKind,
+  writeSaved
+} from "@speedq/pipeline"
 import type { Parameters, Tensor } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
@@ -93,7 +102,7 @@ export const rangesElsewhere = Effect.fnUntraced(function* (
   const computers = yield* UnitComputers
   if (computers === undefined || moments.size === 0) return undefined
   const batch = yield* computers.begin({
-    ...{ stage: directory, name: `layer-${String(index).padStart(8, "0")}`, title: `decoder layer ${index}` },
+    ...{ stage: directory, name: numbered("layer", index), title: `decoder layer ${index}` },
     // Ranges are the stage's result.
     ...{ bits: "same", unitBytes: clippingBytes(search, moments.keys()) }
   })

@@ -7,6 +7,7 @@ import { releasePacked } from "@speedq/exports"
 import { parameterOf } from "@speedq/formats"
 import {
   FileRecord,
+  numbered,
   type Stage,
   UnitComputers,
   type UnitFiles,
@@ -125,7 +126,7 @@ export const blocksElsewhere = Effect.fnUntraced(function* ({ directory, title, 
     )
   const ask = (at: number) => {
     const index = blocks[at]!
-    const unit = { name: `block-${String(index).padStart(4, "0")}`, title: `${title} ${index}`, input: { index } }
+    const unit = { name: numbered("block", index, 4), title: `${title} ${index}`, input: { index } }
     return batch.ask(blockUnit, unit, take)
   }
   // One at a time: it takes long beside handing it out, and none waits at a runner while another one has nothing to do.

@@ -8,6 +8,7 @@ import { releasePacked, releaseParameters } from "@speedq/exports"
 import {
   Codec,
   FileRecord,
+  numbered,
   type UnitBatch,
   UnitComputers,
   type UnitFiles,
@@ -109,8 +110,6 @@ export const offerParts = Effect.fnUntraced(function* <L extends Parameters, E e
   )
 })
 
-const padded = (number: number, digits: number): string => String(number).padStart(digits, "0")
-
 /** A mini-batch that is cut into parts. */
 interface CutBatch {
   /** Counted from 0. */
@@ -147,7 +146,7 @@ const handingOut = (batch: UnitBatch, { title, index }: BlockOfStage, before: Fi
   Effect.fnUntraced(function* ({ iteration, variables, parts, tokens }) {
     if ((yield* batch.runners) === 0) return undefined
     const file = yield* Effect.option(
-      batch.files.write(`variables-${padded(iteration, 8)}`, (path) => writeSaved(path, variablesCodec.save(variables)))
+      batch.files.write(numbered("variables", iteration), (path) => writeSaved(path, variablesCodec.save(variables)))
     )
     if (file._tag === "None") return undefined
     const handed = file.value
@@ -159,7 +158,7 @@ const handingOut = (batch: UnitBatch, { title, index }: BlockOfStage, before: Fi
       batch.ask(
         partUnit,
         {
-          name: `iteration-${padded(iteration, 8)}-part-${padded(part, 4)}`,
+          name: `${numbered("iteration", iteration)}-${numbered("part", part, 4)}`,
           title: `part ${part + 1} of iteration ${iteration + 1} of ${title} ${index}`,
           input: { index, before, variables: handed, samples, tokens }
         },
@@ -174,7 +173,7 @@ const handingOut = (batch: UnitBatch, { title, index }: BlockOfStage, before: Fi
 export const beginParts = Effect.fnUntraced(function* (of: BlockOfStage) {
   const { directory, title, index, done } = of
   const begun = (yield* UnitComputers)?.begin({
-    ...{ stage: directory, name: `block-${padded(index, 8)}`, title: `mini-batches of ${title} ${index}` },
+    ...{ stage: directory, name: numbered("block", index), title: `mini-batches of ${title} ${index}` },
     // They are added up. Variables and gradients come and go with every iteration.
     ...{ bits: "same", needsFolder: true }
   })

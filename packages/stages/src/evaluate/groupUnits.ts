@@ -1,5 +1,5 @@
 /** Groups of questions as units of work that other processes compute: answers and divergences come back in the message. */
-import { UnitComputers, unitKind, unitsAhead } from "@speedq/pipeline"
+import { numbered, UnitComputers, unitKind, unitsAhead } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { EvaluationFailed } from "../Errors.ts"
@@ -68,7 +68,7 @@ export const groupsElsewhere = Effect.fnUntraced(function* (
       questions: open.questions.map(({ digest }) => digest),
       measured: open.isMeasured ? open.group.measuredDigest : null
     }
-    const unit = { name: `group-${String(at).padStart(6, "0")}`, title: titleOf(open, at), input }
+    const unit = { name: numbered("group", at, 6), title: titleOf(open, at), input }
     const take = (output: GroupAnswers) =>
       output.answers.length === input.questions.length
         ? Effect.succeed(output)

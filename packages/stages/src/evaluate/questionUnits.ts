@@ -1,7 +1,7 @@
 /** Single questions to the model of a directory as units of work that other processes compute: the answer comes back in the message. */
 import { resolve } from "node:path"
 import { benchmarkNamed, questionDigest, readDataFile, requestOf } from "@speedq/evaluation"
-import { UnitComputers, unitKind, unitsAhead } from "@speedq/pipeline"
+import { numbered, UnitComputers, unitKind, unitsAhead } from "@speedq/pipeline"
 import type { ArithmeticChoice } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -101,7 +101,7 @@ export const questionsElsewhere =
       }
       const ask = (at: number) => {
         const { row, question } = questions[at]!
-        const name = `question-${String(at).padStart(6, "0")}`
+        const name = numbered("question", at, 6)
         const unit = {
           name,
           title: `question ${row.index} of ${asked.benchmark}`,

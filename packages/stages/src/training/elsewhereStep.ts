@@ -1,5 +1,5 @@
 /** Shards of a step as units of work that other processes compute. Parameters and sums are in files. */
-import { type ComputeUnit, FileRecord, UnitComputers, type UnitFiles, unitKind } from "@speedq/pipeline"
+import { type ComputeUnit, FileRecord, numbered, UnitComputers, type UnitFiles, unitKind } from "@speedq/pipeline"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import type * as Path from "effect/Path"
@@ -29,8 +29,6 @@ interface ElsewhereStep {
   readonly end: Effect.Effect<void>
 }
 
-const padded = (number: number, digits: number): string => String(number).padStart(digits, "0")
-
 /** Hands out the shards of a step of the stage in `directory`; undefined while nobody computes for this process. */
 export const beginElsewhere = Effect.fnUntraced(function* (
   directory: string,
@@ -52,7 +50,7 @@ export const beginElsewhere = Effect.fnUntraced(function* (
   if (computers === undefined) return undefined
   const title = `step ${step + 1}`
   const batch = yield* computers.begin({
-    ...{ stage: directory, name: `step-${padded(step, 8)}`, title },
+    ...{ stage: directory, name: numbered("step", step), title },
     bits: backends === "any" ? "allowed" : "same"
   })
   if (batch === undefined) return undefined
@@ -68,7 +66,7 @@ export const beginElsewhere = Effect.fnUntraced(function* (
     batch.ask(
       shardUnit,
       {
-        name: `shard-${padded(shard, 4)}`,
+        name: numbered("shard", shard, 4),
         title: `shard ${shard + 1} of ${title}`,
         input: { parameters: file.value, indices, microBatches, measured }
       },
