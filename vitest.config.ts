@@ -79,8 +79,9 @@ export default defineConfig(({ mode }) => {
     resolve: { conditions },
     ssr: { resolve: { conditions } },
     test: {
-      testTimeout: 60_000,
-      hookTimeout: 60_000,
+      // Only a test that hangs takes as long: what is slow on a busy machine is no fault.
+      testTimeout: 300_000,
+      hookTimeout: 300_000,
       maxWorkers: 2,
       // Files share a process, so that each does not load the packages again; a file that changes what is global puts it back.
       isolate: false,

@@ -57,7 +57,7 @@ describe("killed, or without power, at a chosen moment", () => {
       assert.isUndefined(await work.wrongAfter(directory, index))
     }
     assert.isAbove(moments, 100)
-  }, 120_000)
+  })
 
   it("between the renames of an export and their flushes: its description is of whole files, or not there", async () => {
     const work = await recordedExport(campaign)
@@ -72,5 +72,5 @@ describe("killed, or without power, at a chosen moment", () => {
       }
       assert.isAbove(moments, 0)
     }
-  }, 120_000)
+  })
 })

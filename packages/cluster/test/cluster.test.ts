@@ -48,10 +48,10 @@ beforeAll(async () => {
   writeFileSync(shorter, JSON.stringify({ ...settings, stages: [joint] }))
   await finishedRun(place("none"), recipe, "native")
   alone = madeBy(place("none"))
-}, 300_000)
+})
 
 describe("on native", () => {
-  it.each([1, 2, 3])("%i runners give the bytes of none", { timeout: 300_000 }, async (count) => {
+  it.each([1, 2, 3])("%i runners give the bytes of none", async (count) => {
     while (workers.length < count) workers.push(await joinedWorker(cluster, "native"))
     const directory = place(`with-${count}`)
     const output = await finishedRun(directory, recipe, "native", cluster)
@@ -66,7 +66,7 @@ describe("on native", () => {
     )
   })
 
-  it("a runner that is killed in a step costs its units: others compute them", { timeout: 300_000 }, async () => {
+  it("a runner that is killed in a step costs its units: others compute them", async () => {
     const directory = place("runner-killed")
     const run = startRun(directory, recipe, "native", cluster)
     await run.said(/03-qat 3\n/)
@@ -78,7 +78,6 @@ describe("on native", () => {
 
   it.skipIf(process.platform !== "linux")(
     "a runner whose computing process stands still ends, and costs its units (needs Linux)",
-    { timeout: 300_000 },
     async () => {
       while (workers.length < 2) workers.push(await joinedWorker(cluster, "native"))
       const still = await joinedWorker(cluster, "native")
@@ -98,7 +97,7 @@ describe("on native", () => {
     }
   )
 
-  it("a coordinator that is killed in a step continues", { timeout: 300_000 }, async () => {
+  it("a coordinator that is killed in a step continues", async () => {
     const directory = place("coordinator-killed")
     const run = startRun(directory, recipe, "native", cluster)
     await run.said(/03-qat 3\n/)
@@ -117,7 +116,7 @@ describe("on native", () => {
     assert.deepStrictEqual(messages, [])
   })
 
-  it("a runner on another backend takes no part, and is told by name", { timeout: 300_000 }, async () => {
+  it("a runner on another backend takes no part, and is told by name", async () => {
     const stranger = await joinedWorker(cluster, "reference")
     const run = startRun(place("stranger"), longer, "native", cluster)
     await run.said(/RunnerIsRefused .*the run has the backend native.*, the runner reference/)
@@ -131,7 +130,7 @@ describe("on native", () => {
     assert.strictEqual((await stranger.ended).code, 130)
   })
 
-  it("without any runner left the run goes on by itself", { timeout: 300_000 }, async () => {
+  it("without any runner left the run goes on by itself", async () => {
     const directory = place("deserted")
     const run = startRun(directory, recipe, "native", cluster)
     await run.said(/03-qat 3\n/)
@@ -144,7 +143,7 @@ describe("on native", () => {
 })
 
 describe("on the reference backend", () => {
-  it("two runners give the bytes of none", { timeout: 300_000 }, async () => {
+  it("two runners give the bytes of none", async () => {
     const own = place("reference")
     const [, ...both] = await Promise.all([
       finishedRun(place("reference-none"), shorter, "reference"),

@@ -34,7 +34,7 @@ describe.skipIf(!canNetwork)("on hosts of a network (needs namespaces: Linux, as
     writeFileSync(recipe, JSON.stringify({ ...settings, stages: [qat] }))
     await finishedRun(run("none"), recipe, "native")
     alone = filesOf(run("none"))
-  }, 300_000)
+  })
   afterAll(() => {
     endProcesses()
     network.close()
@@ -48,7 +48,7 @@ describe.skipIf(!canNetwork)("on hosts of a network (needs namespaces: Linux, as
   }
   const unitsOf = (directory: string) => runnersOf(directory).runners.map(({ units }) => units)
 
-  it("files over HTTP come after a cut in a step", { timeout: 300_000 }, async () => {
+  it("files over HTTP come after a cut in a step", async () => {
     const [cluster, directory, home] = [place("cluster"), run("cut"), await network.host()]
     const { hosts, runners } = await runnersAt(cluster, 2)
     const shared = startRun(directory, recipe, "native", cluster, `${home.address}:4711`, { env, host: home })
@@ -69,7 +69,6 @@ describe.skipIf(!canNetwork)("on hosts of a network (needs namespaces: Linux, as
 
   it.skipIf(postgresPrograms === undefined)(
     "a runner, then the run, without database for longer than it may be silent (needs Debian's package postgresql)",
-    { timeout: 300_000 },
     async () => {
       const server = await startPostgres(postgresPrograms!, await network.host())
       try {

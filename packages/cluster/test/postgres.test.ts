@@ -14,7 +14,7 @@ afterAll(() => {
 })
 
 describe.skipIf(postgresPrograms === undefined)("on PostgreSQL (Debian's package postgresql)", () => {
-  it("two runners give the bytes of none, also when the server goes down in a step", { timeout: 300_000 }, async () => {
+  it("two runners give the bytes of none, also when the server goes down in a step", async () => {
     const server = await startPostgres(postgresPrograms!)
     try {
       const model = await writeNanoModel(join(root, "model"))

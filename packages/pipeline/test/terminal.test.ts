@@ -36,12 +36,12 @@ describe.skipIf(!hasPseudoTerminal)("a run on a terminal of 60 columns", () => {
       last,
       /^\u001b\[33mwarning: 02-toy-projector: interrupted after step \d+ of 500, saved; .*\u001b\[39m\r\n$/
     )
-  }, 60_000)
+  })
 
   it("shows no colours with NO_COLOR", async () => {
     const { code, text } = await start({ NO_COLOR: "1" })
     assert.strictEqual(code, 130, text)
     assert.notMatch(text, /\u001b\[\d+m/)
     assert.include(text, "\u001b[J")
-  }, 60_000)
+  })
 })

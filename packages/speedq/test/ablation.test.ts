@@ -85,7 +85,7 @@ describe("an ablation on the command line", () => {
       runs.runs.map(({ state }) => state),
       Array.from({ length: 6 }, () => "finished")
     )
-  }, 240_000)
+  })
 
   it("is planned variant by variant, stages in common counted once", async () => {
     const file = writeAblation(await randomNano(temporaryDirectory()))

@@ -21,7 +21,7 @@ const shared = { directory: "", model: "" }
 beforeAll(async () => {
   shared.directory = mkdtempSync(join(tmpdir(), "speedq-cli-"))
   shared.model = await randomNano(shared.directory)
-}, 60_000)
+})
 afterAll(() => rmSync(shared.directory, { recursive: true, force: true }))
 
 const picture = readFileSync(join(shippedNano, "images", "0001.png"))
@@ -89,7 +89,7 @@ describe("speedq evaluate says file and row, exits 1 and keeps what was answered
     const ended = await evaluate([question(0, sound), question(1, broken)])
     assert.match(messageOf(ended), /data\.tsv, row 2 \(index 1\), column "image": image: not an image that can be read/)
     assertKept(ended.journal, "0")
-  }, 120_000)
+  })
 
   it("at a base64 bomb: few bytes that promise many pixels, or a cell of many bytes", async () => {
     const bomb = promising(30_000, 30_000).toString("base64")
@@ -107,7 +107,7 @@ describe("speedq evaluate says file and row, exits 1 and keeps what was answered
       /data\.tsv, row 2.*, column "image": 67108868 bytes of encoded image, more than the 67108864 allowed/
     )
     assert.isFalse(existsSync(huge.journal))
-  }, 120_000)
+  })
 
   it("of a model directory without a tokenizer", async () => {
     const model = join(temporaryDirectory(), "model")

@@ -20,7 +20,7 @@ beforeAll(async () => {
     works(["run", writeRecipe(model, stages(more)), "--out", out, "--set", "seed=3", "--backend", "native:none"])
   await runOf(first, {})
   await runOf(second, { nearest: [] })
-}, 120_000)
+})
 afterAll(() => rmSync(directory, { recursive: true }))
 
 describe("speedq compare", () => {

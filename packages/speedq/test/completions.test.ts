@@ -51,27 +51,23 @@ describe("completions", () => {
   for (const [shell, args] of Object.entries(shells)) {
     const isHere = spawnSync(shell, ["--version"]).status === 0
     const name = isHere ? shell : `${shell} (not installed: apt-get install ${shell})`
-    it.skipIf(!isHere)(
-      `complete paths and values in ${name}`,
-      async () => {
-        const { code, stdout: script } = await speedqProcess(["--completions", shell])
-        assert.strictEqual(code, 0)
-        for (const word of ["evaluate", "benchmark", "tensorboard"]) assert.include(script, word)
-        const directory = temporaryDirectory()
-        mkdirSync(join(directory, "models"))
-        writeFileSync(join(directory, "recipe-mine.json"), "{}")
-        const file = join(directory, "completions")
-        writeFileSync(file, script)
-        const typed = Object.keys(lines)
-        const { stdout, stderr } = spawnSync(shell, [...args, file, ...typed], { cwd: directory, timeout: 30_000 })
-        const words = stdout.toString().trim().split(/\r?\n/)
-        assert.deepStrictEqual(
-          words.map((word) => word.trim().split(" ").at(-1)),
-          Object.values(lines),
-          stderr.toString()
-        )
-      },
-      60_000
-    )
+    it.skipIf(!isHere)(`complete paths and values in ${name}`, async () => {
+      const { code, stdout: script } = await speedqProcess(["--completions", shell])
+      assert.strictEqual(code, 0)
+      for (const word of ["evaluate", "benchmark", "tensorboard"]) assert.include(script, word)
+      const directory = temporaryDirectory()
+      mkdirSync(join(directory, "models"))
+      writeFileSync(join(directory, "recipe-mine.json"), "{}")
+      const file = join(directory, "completions")
+      writeFileSync(file, script)
+      const typed = Object.keys(lines)
+      const { stdout, stderr } = spawnSync(shell, [...args, file, ...typed], { cwd: directory, timeout: 30_000 })
+      const words = stdout.toString().trim().split(/\r?\n/)
+      assert.deepStrictEqual(
+        words.map((word) => word.trim().split(" ").at(-1)),
+        Object.values(lines),
+        stderr.toString()
+      )
+    })
   }
 })

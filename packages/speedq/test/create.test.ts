@@ -35,5 +35,5 @@ describe("speedq create", () => {
     const again = await speedq(["create", directory])
     assert.strictEqual(again.code, 1)
     assert.match(again.stderr, /is not empty/)
-  }, 180_000)
+  })
 })

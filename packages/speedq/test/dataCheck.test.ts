@@ -58,7 +58,7 @@ describe("speedq data check", () => {
     assert.strictEqual(failed.code, 1)
     assert.match(failed.stderr, /error: the data cannot be trained on as it is: 1 problem above\n$/)
     assert.match(failed.stdout, /It cannot be trained on as it is:\n {2}2 records cannot be used/)
-  }, 60_000)
+  })
 
   it("checks all of a meta file for a model, and gives one document, or a file of the lines", async () => {
     const out = join(root, "lines.jsonl")
@@ -76,7 +76,7 @@ describe("speedq data check", () => {
       checks[0].lines.map((line: object) => ({ stages: [], ...line }))
     )
     assert.deepInclude(checks[0].lines[0], { dataset: "set", line: 3, fault: "missing file" })
-  }, 60_000)
+  })
 
   it("looks at calibration images and text and at files of benchmarks, too", async () => {
     const picture = readFileSync(join(shippedNano, "images/0001.png"))
@@ -119,7 +119,7 @@ describe("speedq data check", () => {
     assert.isAbove(sources[2].used, 1)
     assert.strictEqual(sources[3].used, 3)
     assert.strictEqual(sources[0].named[0].at, join(root, "cut.png"))
-  }, 60_000)
+  })
 
   it("says why there is no sample, and counts records", async () => {
     const empty = join(root, "empty.json")
@@ -141,7 +141,7 @@ describe("speedq data check", () => {
     const { stderr } = await speedq(["data", "check", meta, "--model", model])
     assert.match(stderr, /^set: 5 records$/m)
     assert.match(stderr, /^set: record 5\/5$/m)
-  }, 60_000)
+  })
 
   it("says what is given wrongly, and that there is nothing to check", async () => {
     const wrong = async (...args: readonly string[]) => {

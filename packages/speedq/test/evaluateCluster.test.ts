@@ -19,7 +19,7 @@ const filesIn = (directory: string) =>
   )
 
 describe("speedq evaluate --cluster", () => {
-  it("gives the files of one process, also when a runner is killed", { timeout: 300_000 }, async () => {
+  it("gives the files of one process, also when a runner is killed", async () => {
     const directory = temporaryDirectory()
     const model = await randomNano(directory)
     const cluster = ["--cluster", join(directory, "cluster")]

@@ -88,4 +88,4 @@ it("from a run, and from a packed model of it, with the same bytes", async () =>
   assert.sameMembers([...again.tensors.keys()], [...before.tensors.keys()])
   for (const name of before.tensors.keys()) assert.deepEqual(again.read(name), direct.read(name), name)
   for (const store of [before, direct, again]) store.close()
-}, 60_000)
+})

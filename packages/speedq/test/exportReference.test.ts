@@ -61,4 +61,4 @@ it("one Linear of theirs, the rest of the checkpoint beside it", async () => {
     store.close()
   }
   original!.close()
-}, 120_000)
+})

@@ -40,7 +40,7 @@ beforeAll(async () => {
     ...native
   ])
   assert.strictEqual(code, 0, stderr)
-}, 120_000)
+})
 afterAll(() => rmSync(shared.directory, { recursive: true, force: true }))
 
 describe("speedq chat", () => {
@@ -62,7 +62,7 @@ describe("speedq chat", () => {
     const [once, again] = [await ask(shared.model, ...drawn), await ask(shared.model, ...drawn)]
     assert.strictEqual(once.answer, again.answer)
     assert.notStrictEqual(once.answer, (await ask(shared.model)).answer)
-  }, 180_000)
+  })
 
   it("names what cannot be used", async () => {
     const broken = join(temporaryDirectory(), "broken.png")
@@ -199,7 +199,7 @@ describe("speedq export", () => {
         /packed is not what was exported; .*\n {2}merges\.txt: its SHA-256 is [0-9a-f]{64}, that of/
       )
     }
-  }, 180_000)
+  })
 
   it("begins anew where an earlier one was killed", async () => {
     const out = join(temporaryDirectory(), "killed")
@@ -208,7 +208,7 @@ describe("speedq export", () => {
     writeFileSync(join(staged, "config.json"), "{")
     await works(["export", shared.run, "--format", "packed", "--out", out, ...native])
     assert.isTrue(readdirSync(out).every((name) => !name.startsWith(".")))
-  }, 120_000)
+  })
 
   it("writes into a run's own directory, once", async () => {
     const args = ["export", shared.run, "--format", "fake-quant", ...native]
@@ -222,7 +222,7 @@ describe("speedq export", () => {
     const second = await speedq(args)
     assert.strictEqual(second.code, 1)
     assert.match(second.stderr, /is not empty/)
-  }, 120_000)
+  })
 
   it("says why there is nothing to export", async () => {
     const { code, stderr } = await speedq(["export", shared.model, "--format", "packed", ...native])
@@ -311,7 +311,7 @@ describe("speedq evaluate", () => {
     const predictions = join(out, "m_nano_first4.tsv")
     const scored = await speedq(["score", predictions, "--data", short, "--benchmark", "nano", "--partial"])
     assert.strictEqual(scored.stdout, four.stdout)
-  }, 120_000)
+  })
 
   it("lets one process at a time write into a directory", async () => {
     const out = join(temporaryDirectory(), "out")
@@ -346,7 +346,7 @@ describe("speedq evaluate", () => {
     const { stderr } = await speedq(args.map((each) => (each === short ? changed : each)).concat("--limit", "1"))
     assert.match(stderr, /1 damaged or torn lines of .*journal\.jsonl are left out/)
     assert.include(stderr, `${changed} changed: 0 answers stand, 1 rows changed and are asked again\n`)
-  }, 60_000)
+  })
 
   it("stops at a row that cannot be read, and keeps what was answered", async () => {
     const directory = temporaryDirectory()

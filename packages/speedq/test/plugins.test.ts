@@ -42,7 +42,7 @@ beforeAll(async () => {
   ])
   Object.assign(shared, { directory, model, data, recipe, run: join(directory, "run") })
   await works(["run", recipe, "--out", shared.run, ...native, ...plugins])
-}, 120_000)
+})
 afterAll(() => rmSync(shared.directory, { recursive: true, force: true }))
 
 /** The message of a command that fails. */
@@ -76,7 +76,7 @@ describe("--plugin", () => {
     )
     assert.match(others, /unknown benchmark "counting"/)
     assert.match(others, /there is no export format "npy"/)
-  }, 60_000)
+  })
 
   it("plan: shows their layers, and without them fails as run does", async () => {
     const args = ["plan", shared.recipe, "--out", shared.run, "--no-time"]
@@ -89,7 +89,7 @@ describe("--plugin", () => {
       ["01-qat", "02-round-projector", "03-evaluate", "04-export"].map((place) => [place, true])
     )
     assert.match(await refused(args), /was made with .*--plugin customStage\.ts/s)
-  }, 60_000)
+  })
 
   it("run: a module may be the recipe and the plugin at once", async () => {
     const directory = temporaryDirectory()
@@ -107,7 +107,7 @@ describe("--plugin", () => {
     const args = ["run", module, "--out", join(directory, "run"), ...native]
     assert.match(await refused(args), /unknown benchmark "counting".*--plugin FILE/)
     await works([...args, "--plugin", module])
-  }, 60_000)
+  })
 
   it("--set reaches the options of a stage of a plugin", async () => {
     const args = ["plan", shared.recipe, "--out", join(shared.directory, "other"), ...plugins]
@@ -116,14 +116,14 @@ describe("--plugin", () => {
       await refused([...args, "--set", "round-projector.dtyp=f16"], 2),
       /did you mean round-projector\.dtype/
     )
-  }, 60_000)
+  })
 
   it("status: says what a run was made with, with or without them", async () => {
     const { stdout } = await works(["status", shared.run])
     assert.include(stdout, 'made with --plugin customQuantizer.ts: quantizer "ternary" (version 1)\n')
     const status = (await json(["status", shared.run, ...plugins])) as RunStatus
     assert.strictEqual(status.state, "finished")
-  }, 60_000)
+  })
 
   it("export and chat: a packed model is read with its plugin, and names it without", async () => {
     const packed = join(shared.directory, "packed")
@@ -154,7 +154,7 @@ describe("--plugin", () => {
     const codes = "language_model.model.layers.1.mlp.down_proj.weight.codes.npy"
     const read = (directory: string) => readFileSync(join(directory, codes))
     assert.isTrue(read(join(shared.directory, "npy")).equals(read(join(shared.run, "model", "npy"))))
-  }, 120_000)
+  })
 
   it("chat: another version of the quantizer is refused, as its numbers would mean something else", async () => {
     const directory = temporaryDirectory()
@@ -170,7 +170,7 @@ describe("--plugin", () => {
       await refused(["chat", packed, "hello", ...native, "--plugin", newer]),
       /made by version 1 of quantizer "ternary" of the plugin customQuantizer\.ts, but this is version 2.*quantize the model again/
     )
-  }, 60_000)
+  })
 
   it("evaluate and score: ask and mark a benchmark of one's own", async () => {
     const out = join(shared.directory, "evaluations")
@@ -187,7 +187,7 @@ describe("--plugin", () => {
     await refused(score, 2)
     // Off by one of four, and right.
     assert.deepInclude(await json([...score, ...example("customBenchmark")]), { overall: 87.5 })
-  }, 120_000)
+  })
 
   it("run and plan: what a plugin throws names plugin, method, stage and step", async () => {
     const directory = temporaryDirectory()
@@ -217,7 +217,7 @@ describe("--plugin", () => {
     assert.strictEqual(code, 1)
     assert.match(stdout, /quantizer "ternary" of the plugin .*: bitsPerWeight gave NaN, which is no count; correct/)
     assert.notInclude(stdout, "NaN MB")
-  }, 60_000)
+  })
 
   it("says what is wrong with a plugin, before anything is done", async () => {
     const directory = temporaryDirectory()
@@ -247,5 +247,5 @@ describe("--plugin", () => {
       `import { ternary } from ${JSON.stringify(original)}\nexport const plugin = { quantizers: [ternary] }`
     )
     for (const [args, message] of wrong) assert.match(await refused(args), message)
-  }, 60_000)
+  })
 })

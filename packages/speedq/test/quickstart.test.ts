@@ -45,5 +45,5 @@ describe("npm run quickstart", () => {
       `report: ${join(directory, "runs", "nano-2bit", "report.html")}`,
       `report: ${join(directory, "runs", "nano-4bit", "report.html")}`
     ])
-  }, 180_000)
+  })
 })

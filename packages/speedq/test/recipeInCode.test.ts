@@ -34,7 +34,7 @@ describe("a recipe in a module", () => {
     const wrong = await speedq(["run", module, "--out", out, "--set", "count.stepz=5", ...native])
     assert.strictEqual(wrong.code, 2)
     assert.match(wrong.stderr, /did you mean count\.steps/)
-  }, 60_000)
+  })
 
   it("that exports none is told, with what it exports", async () => {
     const file = join(temporaryDirectory(), "empty.mjs")
@@ -42,7 +42,7 @@ describe("a recipe in a module", () => {
     const { code, stderr } = await speedq(["run", file, ...native])
     assert.strictEqual(code, 1)
     assert.match(stderr, /empty\.mjs: it exports other; write export const recipe = Recipe\.make/)
-  }, 60_000)
+  })
 })
 
 describe("the README's recipe", () => {
@@ -68,7 +68,7 @@ describe("the README's recipe", () => {
     ])) as RunResult
     assert.strictEqual(run.stages.length, 5)
     assert.isFalse(existsSync(own))
-  }, 120_000)
+  })
 })
 
 describe("speedq run DIR", () => {
@@ -82,7 +82,7 @@ describe("speedq run DIR", () => {
     assert.include(message, `${out} was made by a program with ${brought} in code; run that program, or export them`)
     assert.notInclude(message, "--plugin in code")
     assert.include((await works(["status", out])).stdout, `made in code with ${brought}\n`)
-  }, 60_000)
+  })
 
   it("goes on with the recipe that the directory holds, after its recipe file is gone and elsewhere", async () => {
     const directory = temporaryDirectory()
@@ -103,13 +103,13 @@ describe("speedq run DIR", () => {
     const status = (await json(["status", out])) as RunStatus
     assert.strictEqual(status.state, "finished")
     assert.include(readFileSync(join(out, "events.jsonl"), "utf8"), '"continued":true')
-  }, 180_000)
+  })
 
   it("without a run in it is told", async () => {
     const { code, stderr } = await speedq(["run", temporaryDirectory(), ...native])
     assert.strictEqual(code, 1)
     assert.match(stderr, /no run/)
-  }, 60_000)
+  })
 })
 
 describe("stages of one recipe that disagree about a layer", () => {
@@ -131,7 +131,7 @@ describe("stages of one recipe that disagree about a layer", () => {
     )
     const agreed = await speedq([...plan, "--set", "qat.quantizers[0].with.bits=4"])
     assert.notInclude(agreed.stdout, "disagree")
-  }, 60_000)
+  })
 })
 
 const recipeText = (directory: string): string => {

@@ -45,18 +45,14 @@ describe("plan and chat", () => {
       language({ quantization_config: { quant_method: "gptq", bits: 4 } }),
       'its weights are quantized already (quantization_config "gptq")'
     ]
-  ] as const)(
-    "refuse %s in the same words",
-    async (_, change, words) => {
-      const model = await nanoWith(change)
-      const planned = await refusal("plan", writeRecipe(model, speedqStages(1)))
-      // Once, and nothing after the advice that the refusal ends with.
-      assert.strictEqual(planned.split(words).length, 2, planned)
-      assert.notMatch(planned, /correct/)
-      assert.include(await refusal("chat", model, "hello", "--backend", "native:none"), words)
-    },
-    60_000
-  )
+  ] as const)("refuse %s in the same words", async (_, change, words) => {
+    const model = await nanoWith(change)
+    const planned = await refusal("plan", writeRecipe(model, speedqStages(1)))
+    // Once, and nothing after the advice that the refusal ends with.
+    assert.strictEqual(planned.split(words).length, 2, planned)
+    assert.notMatch(planned, /correct/)
+    assert.include(await refusal("chat", model, "hello", "--backend", "native:none"), words)
+  })
 
   it("refuse a model whose statistics nothing states", async () => {
     const model = await randomNano(temporaryDirectory())
@@ -64,7 +60,7 @@ describe("plan and chat", () => {
     const words = "nothing says with which mean and deviation pixels are normalized"
     assert.include(await refusal("plan", writeRecipe(model, speedqStages(1))), words)
     assert.include(await refusal("chat", model, "hello", "--backend", "native:none"), words)
-  }, 60_000)
+  })
 
   it("refuse a checkpoint whose tensors are quantized, whatever its config says", async () => {
     const model = await randomNano(temporaryDirectory())
@@ -83,7 +79,7 @@ describe("plan and chat", () => {
     const words = "up_proj.qweight"
     assert.include(await refusal("plan", writeRecipe(model, speedqStages(1))), words)
     assert.include(await refusal("chat", model, "hello", "--backend", "native:none"), words)
-  }, 60_000)
+  })
 })
 
 it("plan and run refuse a packed model to start from, and chat answers with it", async () => {
@@ -104,4 +100,4 @@ it("plan and run refuse a packed model to start from, and chat answers with it",
   assert.include(await refusal("run", recipe, "--out", join(directory, "run")), words)
   const { code, stderr } = await speedq(["chat", packed, "hello", "--max-new-tokens", "2", "--backend", "native:none"])
   assert.strictEqual(code, 0, stderr)
-}, 60_000)
+})

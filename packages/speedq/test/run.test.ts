@@ -57,7 +57,7 @@ describe("speedq run", () => {
     const refused = await speedq(["export", out, "--format", "packed", ...native])
     assert.strictEqual(refused.code, 1)
     assert.match(refused.stderr, /the result of its stage 03-qat is stale: .*; continue the run first/)
-  }, 180_000)
+  })
 
   it("names a file where the run's directory should be", async () => {
     const file = join(temporaryDirectory(), "file")
@@ -98,7 +98,7 @@ describe("speedq run", () => {
     assert.match(continued.stderr, /03-qat: continuing after step \d+ of \d+/)
     const result = (out: string) => readFileSync(join(out, "stages", "03-qat", "quantizedLanguage.safetensors"))
     assert.isTrue(result(broken).equals(result(whole)))
-  }, 180_000)
+  })
 
   it("begun in one directory with relative paths, continues by its directory from another one to the same bytes", async () => {
     const parent = temporaryDirectory()
@@ -149,7 +149,7 @@ describe("speedq run", () => {
     } finally {
       process.chdir(here)
     }
-  }, 180_000)
+  })
 
   it("refuses a model that is not there before it does anything", async () => {
     const directory = temporaryDirectory()

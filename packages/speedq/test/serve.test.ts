@@ -38,7 +38,7 @@ beforeAll(async () => {
   )
   Effect.runFork(Effect.forkIn(serving.pipe(Effect.provide(NodeServices.layer)), scope))
   served.address = /http:\/\/127\.0\.0\.1:\d+/.exec(await told)![0]
-}, 60_000)
+})
 afterAll(async () => {
   await Effect.runPromise(Scope.close(scope, Exit.void))
   rmSync(directory, { recursive: true, force: true })

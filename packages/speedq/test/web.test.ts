@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { chromium, inChromium, launch } from "../../web/test/support/browser.ts"
+import { chromium, inChromium, launch, openContext } from "../../web/test/support/browser.ts"
 import { twoBits, writeSite } from "../../web/test/support/site.ts"
 import type { Answered } from "../src/models/ask.ts"
 import { serveModel } from "../src/serve/serveModel.ts"
@@ -48,7 +48,7 @@ beforeAll(async () => {
   const text = await told
   assert.match(text, /^site on native .* its page is at http:\/\/localhost:\d+\//)
   address = /http:\/\/localhost:\d+\//.exec(text)![0]
-}, 60_000)
+})
 afterAll(async () => {
   await Effect.runPromise(Scope.close(scope, Exit.void))
   rmSync(directory, { recursive: true, force: true })
@@ -108,7 +108,7 @@ describe.skipIf(chromium === undefined)(`the served page ${inChromium}`, () => {
   }
 
   it("answers as the command does", async () => {
-    const page = await browser.newPage()
+    const page = await (await openContext(browser)).newPage()
     await page.goto(address)
     await page.locator("#load").click()
     await page.locator("#chat").waitFor()
@@ -127,7 +127,7 @@ describe.skipIf(chromium === undefined)(`the served page ${inChromium}`, () => {
     const [shown, asked] = [join(shippedNano, "images", "0000.png"), "Describe the image."]
     release()
     await backend.close()
-    const page = await (await browser.newContext()).newPage()
+    const page = await (await openContext(browser)).newPage()
     await page.goto(address)
     await page.locator("#load").waitFor()
     await page.locator("#folder-input").setInputFiles(codes)
@@ -151,7 +151,7 @@ describe.skipIf(chromium === undefined)(`the served page ${inChromium}`, () => {
 
   it("opens a model that is not quantized, and stops its answer when it is told to", async () => {
     const model = await randomNano(directory)
-    const page = await (await browser.newContext()).newPage()
+    const page = await (await openContext(browser)).newPage()
     await page.goto(address)
     await page.locator("#load").waitFor()
     await page.locator("#folder-input").setInputFiles(model)

@@ -35,7 +35,7 @@ describe.skipIf(reason !== undefined)(`models on gpujs:webgpu${skipped}`, { time
     ]
     writeFileSync(recipe, JSON.stringify({ version: 1, name: "nano", model: join(shippedNano, "model"), stages }))
     await works(["run", recipe, "--out", run, "--backend", "native"])
-  }, 120_000)
+  })
 
   const images = ["--image", join(shippedNano, "images", "0003.png")]
   const ask = async (model: string, backend: string) =>

@@ -59,7 +59,7 @@ let losses = 0
 let plain: string
 beforeAll(async () => {
   plain = await finished("plain", short)
-}, 60_000)
+})
 
 describe("stage 1", () => {
   it("rounds on searched ranges, interrupted or not to the same bytes", async () => {
@@ -71,7 +71,7 @@ describe("stage 1", () => {
     assert.isTrue(Exit.isFailure(exit))
     assert.isTrue(Exit.isSuccess((await runs.run(recipe(searched), directory)).exit))
     assert.deepStrictEqual(resultsOf(directory), resultsOf(whole))
-  }, 60_000)
+  })
 
   it("cuts mini-batches into parts: of 1 are what there was before, with its key; more are another result, interrupted or not", async () => {
     const keyOf = (directory: string) => JSON.parse(readFileSync(join(directory, "run.json"), "utf8")).keys[place]
@@ -91,7 +91,7 @@ describe("stage 1", () => {
     assert.deepStrictEqual(resultsOf(directory), resultsOf(whole))
     const { backend } = await runs.runtime.runPromise(Compute)
     assert.strictEqual(backend.usage().buffers, 0)
-  }, 60_000)
+  })
 
   it("weights errors by Fisher, interrupted or not and wherever they are cached to the same bytes", async () => {
     const fisher = { ...short, weighting: "fisher" }
@@ -106,7 +106,7 @@ describe("stage 1", () => {
     assert.deepStrictEqual(resultsOf(directory), resultsOf(whole))
     const { backend } = await runs.runtime.runPromise(Compute)
     assert.strictEqual(backend.usage().buffers, 0)
-  }, 60_000)
+  })
 })
 
 describe("the gradient of the answer's log-likelihood", () => {

@@ -56,7 +56,7 @@ describe.skipIf(missing !== undefined)(
       model = await writeNanoModel(join(root, "model"))
       rounded = await runs.run(recipeIn("bf16"), whole)
       single = await runs.run(recipeIn(), join(root, "f32"))
-    }, 240_000)
+    })
 
     it("learns what f32 learns, in other numbers", () => {
       const [actual, expected] = [lossesOf(rounded), lossesOf(single)]
@@ -77,7 +77,7 @@ describe.skipIf(missing !== undefined)(
       }
       finished(await runs.run(recipeIn("bf16"), again))
       assert.deepStrictEqual(resultsOf(again), resultsOf(whole))
-    }, 240_000)
+    })
 
     it("computes a stage anew whose arithmetic changed, and those that build on it", async () => {
       const entries = finished(await runs.run(recipeIn({ "adaround-vit": "bf16", "train-projector": "bf16" }), whole))
@@ -85,7 +85,7 @@ describe.skipIf(missing !== undefined)(
       assert.lengthOf(eventsOfKind(RunEvents.StageFinished, entries), 1)
       assert.isTrue(Exit.isSuccess((await runs.run(recipeIn("f32"), whole)).exit))
       assert.deepStrictEqual(resultsOf(whole), resultsOf(join(root, "f32")))
-    }, 240_000)
+    })
   }
 )
 
@@ -104,4 +104,4 @@ it("refused before any work where nothing multiplies bf16", async () => {
     if (before === undefined) delete process.env["SPEEDQ_ONEDNN"]
     else process.env["SPEEDQ_ONEDNN"] = before
   }
-}, 60_000)
+})

@@ -81,7 +81,7 @@ describe.each(kinds)("$use", (stage) => {
     const again = await run()
     assert.deepStrictEqual(startOf(again), [])
     assert.match(eventsOfKind(RunEvents.DataChanged, again.entries)[0]!.detail, /its result stands$/)
-  }, 60_000)
+  })
 
   it("starts again when a record that it used is changed", async () => {
     const { data, run, stop } = begin("used")
@@ -90,7 +90,7 @@ describe.each(kinds)("$use", (stage) => {
     assert.deepStrictEqual(startOf(await run()), [0])
     touch(data.picture(used[2]!))
     assert.deepStrictEqual(startOf(await run()), [0])
-  }, 60_000)
+  })
 
   it("goes on when a record is dropped that another took the place of: the same one does", async () => {
     const [whole, killed] = [begin("replaced"), begin("replaced-dropped")]
@@ -101,7 +101,7 @@ describe.each(kinds)("$use", (stage) => {
     assert.deepStrictEqual(startOf(await killed.run()), [3])
     assert.deepStrictEqual(killed.artefacts(), whole.artefacts())
     assert.include(killed.report(), `mini.jsonl:${used[1]}`)
-  }, 60_000)
+  })
 
   it("goes on when a record is repaired that another took the place of, and has used both", async () => {
     const { data, run, stop, report } = begin("repaired")
@@ -124,5 +124,5 @@ describe.each(kinds)("$use", (stage) => {
     await second.run()
     touch(other.picture(line))
     assert.deepStrictEqual(startOf(await second.run()), stage.use === "autoclip" ? [] : [0])
-  }, 60_000)
+  })
 })

@@ -79,7 +79,7 @@ describe("an evaluation that a picture stops", () => {
     const manifest = (of: string) => JSON.parse(readFileSync(join(of, "stages/01-evaluate/manifest.json"), "utf8"))
     // It is the result of the file as it is now, whatever came before.
     assert.strictEqual(manifest(directory).manifest.key, manifest(fresh).manifest.key)
-  }, 60_000)
+  })
 
   it("asks changed rows again, drops those that are gone, and asks the good ones of a batch", async () => {
     const { run, directory } = benchmark("several", { batch: 4, divergence: 0 })
@@ -96,7 +96,7 @@ describe("an evaluation that a picture stops", () => {
     const fresh = join(root, "several-fresh")
     succeeded(await run(changed, fresh))
     assert.deepStrictEqual(artefacts(directory), artefacts(fresh))
-  }, 60_000)
+  })
 
   it("starts again with another model", async () => {
     const { run } = benchmark("other-model")
@@ -107,7 +107,7 @@ describe("an evaluation that a picture stops", () => {
     const other = succeeded(await run(questions))
     writeFileSync(config, before)
     assert.deepStrictEqual([startOf(other), stepsOf(other)], [[0], 6])
-  }, 60_000)
+  })
 })
 
 describe("a finished evaluation of a file that changed", () => {
@@ -124,7 +124,7 @@ describe("a finished evaluation of a file that changed", () => {
     const fresh = join(root, "finished-fresh")
     succeeded(await run(changed, fresh))
     assert.deepStrictEqual(artefacts(directory), artefacts(fresh))
-  }, 60_000)
+  })
 
   it("measures the divergence again where an expected answer changed, and keeps the model's own", async () => {
     const { run, directory } = benchmark("labels", { divergence: 6 })
@@ -136,7 +136,7 @@ describe("a finished evaluation of a file that changed", () => {
     const fresh = join(root, "labels-fresh")
     succeeded(await run(changed, fresh))
     assert.deepStrictEqual(artefacts(directory), artefacts(fresh))
-  }, 60_000)
+  })
 })
 
 describe("a finished evaluation whose pictures are files", () => {
@@ -158,7 +158,7 @@ describe("a finished evaluation whose pictures are files", () => {
     writeFileSync(join(folder, "2.png"), pictureOf(questions[0]!))
     const again = await run()
     assert.deepStrictEqual([startOf(again), stepsOf(again)], [[4], 1])
-  }, 60_000)
+  })
 })
 
 describe("a plan", () => {
@@ -171,5 +171,5 @@ describe("a plan", () => {
     assert.instanceOf(error, PreflightFailed)
     assert.include(error.message, `evaluate: ${data}, row 3 (index 2), column "image": image: not an image that can be`)
     assert.include(error.message, "; 1 more cannot be asked: row 5 (index 4);")
-  }, 60_000)
+  })
 })

@@ -63,7 +63,7 @@ beforeAll(async () => {
   )
   order = Array.from({ length: 8 }, (_, step) => steps.indexOf(step) + 1)
   assert.notInclude(order, 0)
-}, 300_000)
+})
 
 /** A run that stopped at step 5 because of a picture that is cut off. */
 const stopped = async (name: string) => {
@@ -94,7 +94,7 @@ describe("a stage that a record stops", () => {
     assert.match(report, /1 times a record could not be used and another took its place/)
     assert.strictEqual(linesOf(report)[0], line)
     assert.isAbove(linesOf(report)[1]!, 0)
-  }, 60_000)
+  })
 
   it("goes on there when pictures that are cut off are loaded, to the bits of a run that loaded them from the start", async () => {
     const data = ownData("loaded")
@@ -113,7 +113,7 @@ describe("a stage that a record stops", () => {
     assert.deepStrictEqual(artefacts(data.run), artefacts(whole))
     // Back again, steps may have used what is refused then.
     assert.deepStrictEqual(startOf(await runs.run(recipe(data, { onError: "substitute" }), data.run)), [0])
-  }, 60_000)
+  })
 
   it("starts again when pictures are loaded in whose places it had used others", async () => {
     const { data } = await stopped("replaced")
@@ -121,7 +121,7 @@ describe("a stage that a record stops", () => {
     await runs.run(substitute, data.run, { stage: "01-qat", step: 7 })
     const load = recipe(data, { onError: "substitute", images: { truncated: "load" } })
     assert.deepStrictEqual(startOf(succeeded(await runs.run(load, data.run))), [0])
-  }, 60_000)
+  })
 
   it("goes on when a limit is raised that no picture so far exceeded", async () => {
     const data = ownData("large")
@@ -135,7 +135,7 @@ describe("a stage that a record stops", () => {
     const whole = join(root, "large-whole")
     succeeded(await runs.run(limited(120_000), whole))
     assert.deepStrictEqual(artefacts(data.run), artefacts(whole))
-  }, 60_000)
+  })
 
   it("goes on there when the record is dropped, and says what took its place; the result then stands", async () => {
     const { data, line } = await stopped("dropped")
@@ -163,7 +163,7 @@ describe("a stage that a record stops", () => {
       [5]
     )
     assert.include(readFileSync(join(data.run, "report.html"), "utf8"), "its data changed")
-  }, 60_000)
+  })
 
   it("goes on there when the picture is repaired, to the bits of a run on good data", async () => {
     const { data, line } = await stopped("repaired")
@@ -172,7 +172,7 @@ describe("a stage that a record stops", () => {
     const good = ownData("good")
     succeeded(await runs.run(recipe(good), good.run))
     assert.deepStrictEqual(artefacts(data.run), artefacts(good.run))
-  }, 60_000)
+  })
 
   it("starts again when a record that it used is gone or changed, or one was added", async () => {
     const changes = {
@@ -196,7 +196,7 @@ describe("a stage that a record stops", () => {
         ["data"]
       )
     }
-  }, 60_000)
+  })
 })
 
 describe("a stage that went on with other data", () => {
@@ -213,7 +213,7 @@ describe("a stage that went on with other data", () => {
     utimesSync(data.picture(line), atime, mtime)
     const substitute = recipe(data, { onError: "substitute" })
     assert.deepStrictEqual(startOf(succeeded(await runs.run(substitute, data.run))), [0])
-  }, 60_000)
+  })
 
   it("sees a change of a picture that it used, although a new start would draw other records", async () => {
     const data = ownData("drawn")
@@ -232,7 +232,7 @@ describe("a stage that went on with other data", () => {
     assert.deepStrictEqual(startOf(succeeded(await runs.run(share, data.run))), [])
     utimesSync(data.picture(line!), new Date(), new Date())
     assert.deepStrictEqual(startOf(succeeded(await runs.run(share, data.run))), [0])
-  }, 60_000)
+  })
 })
 
 describe("a finished stage", () => {
@@ -249,7 +249,7 @@ describe("a finished stage", () => {
     const place = order[0]! - (spare < order[0]! ? 1 : 0)
     withoutLine(data.annotation, place)
     assert.deepStrictEqual(startOf(succeeded(await runs.run(recipe(data), data.run))), [0])
-  }, 60_000)
+  })
 
   it("does not see a touched picture where bytes decide", async () => {
     const data = ownData("bytes")
@@ -260,7 +260,7 @@ describe("a finished stage", () => {
     assert.deepStrictEqual([startOf(again), eventsOfKind(RunEvents.DataChanged, again.entries).length], [[], 0])
     copyFileSync(data.picture(order[0]!), data.picture(order[1]!))
     assert.deepStrictEqual(startOf(succeeded(await runs.run(byBytes, data.run))), [0])
-  }, 60_000)
+  })
 })
 
 describe("a run of several stages", () => {
@@ -287,7 +287,7 @@ describe("a run of several stages", () => {
     assert.isEmpty(eventsOfKind(RunEvents.StageSuperseded, continued.entries))
     const again = succeeded(await runs.run(several, data.run))
     assert.strictEqual(eventsOfKind(RunEvents.StageReused, again.entries).length, 4)
-  }, 60_000)
+  })
 })
 
 describe("samples without anything to learn", () => {
@@ -311,7 +311,7 @@ describe("samples without anything to learn", () => {
       failureOf(await nothing.recording).message,
       /first 8 samples \(4 were cut at maxLength 64 before their answers, 4 have no answer; see .*mini\.jsonl:\d, .*raise data\.maxLength/
     )
-  }, 60_000)
+  })
 
   it("are counted, and warned of above the share that is allowed", async () => {
     const lines = [
@@ -331,5 +331,5 @@ describe("samples without anything to learn", () => {
     )
     const quiet = await runs.run(recipe(own, { maxLength: 64, warnShare: 0.5 }), join(own.run, "quiet"))
     assert.isEmpty(eventsOfKind(RunEvents.Warning, succeeded(quiet).entries))
-  }, 60_000)
+  })
 })

@@ -25,7 +25,7 @@ let made = 0
 
 beforeAll(async () => {
   clean = await writeNanoModel(join(root, "clean"))
-}, 300_000)
+})
 afterAll(async () => {
   await runs.dispose()
   rmSync(root, { recursive: true, force: true })
@@ -83,27 +83,23 @@ describe("a number that is none", () => {
     { where: embedding, index: [-1, 2], stage: shortStages.qat },
     { where: embedding, index: [-1, 2], stage: evaluation("full precision") },
     { where: fc1, index: [3, 5], stage: joint }
-  ])(
-    "in $where ends $stage.use with the tensor's name, and no step is done",
-    async ({ where, index, stage }) => {
-      const store = Safetensors.openSync(join(clean, "model.safetensors"))
-      const { shape } = store.tensors.get(where)!
-      store.close()
-      const place = index.map((at, axis) => (at < 0 ? shape[axis]! + at : at))
-      const elements = shape.reduce((a, b) => a * b, 1)
-      for (const [value, counts] of [
-        [Number.NaN, "1 NaN and 0 infinite"],
-        [Number.NEGATIVE_INFINITY, "0 NaN and 1 infinite"]
-      ] as const) {
-        const model = await damaged(where, place, value)
-        const message = await failureOf(model, stage)
-        const told = `${basename(model)}/model.safetensors: tensor "${where}" has ${counts} of its ${elements} numbers, the first at [${place.join(", ")}]; the checkpoint is damaged`
-        assert.include(message, told)
-        assert.notInclude(message, "learning rate")
-      }
-    },
-    300_000
-  )
+  ])("in $where ends $stage.use with the tensor's name, and no step is done", async ({ where, index, stage }) => {
+    const store = Safetensors.openSync(join(clean, "model.safetensors"))
+    const { shape } = store.tensors.get(where)!
+    store.close()
+    const place = index.map((at, axis) => (at < 0 ? shape[axis]! + at : at))
+    const elements = shape.reduce((a, b) => a * b, 1)
+    for (const [value, counts] of [
+      [Number.NaN, "1 NaN and 0 infinite"],
+      [Number.NEGATIVE_INFINITY, "0 NaN and 1 infinite"]
+    ] as const) {
+      const model = await damaged(where, place, value)
+      const message = await failureOf(model, stage)
+      const told = `${basename(model)}/model.safetensors: tensor "${where}" has ${counts} of its ${elements} numbers, the first at [${place.join(", ")}]; the checkpoint is damaged`
+      assert.include(message, told)
+      assert.notInclude(message, "learning rate")
+    }
+  })
 })
 
 describe("a number that no f16 scale holds", () => {
@@ -115,16 +111,12 @@ describe("a number that no f16 scale holds", () => {
     { where: embedding, stage: shortStages.autoclip, use: "embedding-sym4" },
     { where: query, stage: evaluation("nearest", { nearest }) },
     { where: fc1, stage: evaluation("nearest", { nearest }) }
-  ])(
-    "in $where ends $stage.use before any step",
-    async ({ where, stage, use = "bilevel" }) => {
-      const model = await damaged(where, [3, 5], 1e9)
-      const message = await failureOf(model, stage)
-      assert.match(message, /1 weights exceed \+-\d+, the limit of the scales of/)
-      assert.include(message, `: ${layerOf(where)}: 1 weights`)
-      assert.include(message, `"${use}"; the largest is 1000000000, the first at [3, 5]; store scales in f32`)
-      assert.notInclude(message, "learning rate")
-    },
-    300_000
-  )
+  ])("in $where ends $stage.use before any step", async ({ where, stage, use = "bilevel" }) => {
+    const model = await damaged(where, [3, 5], 1e9)
+    const message = await failureOf(model, stage)
+    assert.match(message, /1 weights exceed \+-\d+, the limit of the scales of/)
+    assert.include(message, `: ${layerOf(where)}: 1 weights`)
+    assert.include(message, `"${use}"; the largest is 1000000000, the first at [3, 5]; store scales in f32`)
+    assert.notInclude(message, "learning rate")
+  })
 })

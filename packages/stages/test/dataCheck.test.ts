@@ -106,7 +106,7 @@ describe("checkData", () => {
     assert.match(named[4]!.reason, /none\.png/)
     assert.match(problems.join("\n"), /^6 records cannot be used, and the stage ends at the first of them/)
     assert.match(warnings.join("\n"), /nothing is learned from 6 of 16 .*samples: 4 have no answer, the answers of 2/)
-  }, 60_000)
+  })
 
   it("finds damaged pixels only where it decodes", async () => {
     const meta = writeData("headers", [record("What?", "cut", { image: "cut.png" }), record("What?", "a")])

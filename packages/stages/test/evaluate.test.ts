@@ -43,7 +43,7 @@ describe("evaluate", () => {
       assert.strictEqual(together.scores[at]!.divergenceTokens, divergenceTokens)
       assert.closeTo(together.scores[at]!.divergence!, divergence!, 1e-4 * divergence!)
     }
-  }, 120_000)
+  })
 
   it("leaves the score files of `speedq evaluate` beside the predictions", async () => {
     const benchmarks = [{ name: "nano", data: join(nanoData, "evaluation/short.tsv"), limit: 3 }]
@@ -65,7 +65,7 @@ describe("evaluate", () => {
       assert.closeTo(100 * Number(shares[at]), expected, 1e-9, name)
     }
     assert.deepStrictEqual(more, [])
-  }, 120_000)
+  })
 
   it("clamps to the ranges of the clipping search where that is asked for", async () => {
     const benchmarks = [{ name: "nano", data: join(nanoData, "evaluation/short.tsv"), limit: 2 }]
@@ -78,7 +78,7 @@ describe("evaluate", () => {
     assert.strictEqual(after, before)
     assert.notStrictEqual(clipped, before)
     assert.isAbove(clipped!, 0)
-  }, 120_000)
+  })
 
   it("spreads chosen rows evenly", () => {
     const chosen = (rows: number, count: number) => [...Array(rows).keys()].filter((row) => isSpread(row, rows, count))

@@ -101,7 +101,7 @@ describe.each(methods)("$name", ({ name, stage, perLayer, method }) => {
     assert.isTrue(Exit.isSuccess((await runs.run(recipe(stage), directory)).exit))
     assert.deepStrictEqual(resultsOf(directory), resultsOf(whole))
     assert.strictEqual(await buffersInUse(), 0)
-  }, 60_000)
+  })
 })
 
 describe("a stage that fits the decoder", () => {
@@ -117,7 +117,7 @@ describe("a stage that fits the decoder", () => {
     const { directory } = await finished("text", text)
     assert.notInclude(readFileSync(join(directory, "stages/01-adaround-language/report.json"), "utf8"), "samples of")
     assert.strictEqual(await buffersInUse(), 0)
-  }, 60_000)
+  })
 
   it("tells once of a record that another took the place of, however often it is continued", async () => {
     const meta = writeMiniData(root, [pictureRecord(1), pictureRecord(99_999), pictureRecord(3)])
@@ -131,7 +131,7 @@ describe("a stage that fits the decoder", () => {
     const report = readFileSync(join(directory, "stages/01-adaround-language/report.json"), "utf8")
     assert.include(report, "1 times a record could not be used and another took its place")
     assert.include(report, "3 samples of")
-  }, 60_000)
+  })
 
   it("makes no inputs of the quantized model where layers are fitted on the full-precision one's", async () => {
     const calibration = {
@@ -182,7 +182,7 @@ describe("a stage that fits the decoder", () => {
         .map(({ errorAfter }) => errorAfter)
     assert.lengthOf(errorsOf(entries), 1)
     assert.notDeepEqual(errorsOf(entries), errorsOf(plain.entries))
-  }, 60_000)
+  })
 
   const refused = async (stage: object) => {
     const { exit } = await runs.run(recipe(stage), join(root, "refused"))
@@ -208,7 +208,7 @@ describe("a stage that fits the decoder", () => {
       /search for their ranges/
     )
     await finished("searched", { ...short, quantizers: searched("uniform", {}) })
-  }, 60_000)
+  })
 
   it("takes EfficientQAT's rate for weights of 4 bits where none is given", async () => {
     const { learningRate: _, ...short } = { ...blockwise, documents: 3, epochs: 1 }
@@ -217,5 +217,5 @@ describe("a stage that fits the decoder", () => {
       readFileSync(join((await finished(name, stage)).directory, "stages/01-blockwise/quantizedLanguage.safetensors"))
     const own = await bytesOf("own rate", { ...short, quantizers })
     assert.isTrue(own.equals(await bytesOf("given rate", { ...short, learningRate: 1e-5, quantizers })))
-  }, 60_000)
+  })
 })

@@ -247,7 +247,7 @@ describe("a stage with learned grids", () => {
       )
     )
     assert.deepStrictEqual(packed, exported(run).get(down))
-  }, 60_000)
+  })
 
   it("ends with the same bytes when it is interrupted, and where layers are computed again", async () => {
     const { directory: whole } = await succeed(learned)
@@ -263,7 +263,7 @@ describe("a stage with learned grids", () => {
     assert.isTrue(readFileSync(join(again.directory, file)).equals(readFileSync(join(whole, file))))
     const { backend: held } = await runs.runtime.runPromise(Compute)
     assert.strictEqual(held.usage().buffers, 0)
-  }, 60_000)
+  })
 
   it("can be gone on from, with the weights that it gave", async () => {
     const given = exported(await succeed(learned, ...exports))
@@ -273,7 +273,7 @@ describe("a stage with learned grids", () => {
     const again = await succeed(learned, { ...learned, start: "quantized" })
     const names = namesIn(again.directory, "02-qat-2", "quantizedLanguage")
     assert.isTrue(names.some((name) => name.endsWith(`${down}.codes`)))
-  }, 60_000)
+  })
 
   it("packs the tower's blocks that it trains, the projector, and everything at once", async () => {
     const quick = { ...adaround, iterations: 0 }
@@ -290,7 +290,7 @@ describe("a stage with learned grids", () => {
     const tower = namesIn(joint.directory, "01-joint-qat", "quantizedVision").join(" ")
     assert.include(tower, "vision_model.encoder.layers.0.mlp.fc1.weight.codes")
     assert.notInclude(namesIn(joint.directory, "01-joint-qat", "quantizedLanguage").join(" "), "vision_model")
-  }, 60_000)
+  })
 })
 
 describe("learned grids are refused, by the run and by its plan", () => {

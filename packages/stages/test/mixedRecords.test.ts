@@ -133,7 +133,7 @@ describe("a fifth each of text, pictures, several pictures, videos and broken re
     }
     assert.strictEqual((await runNano(killed, file)).code, 0)
     assert.deepStrictEqual(resultsOf(killed), resultsOf(whole))
-  }, 300_000)
+  })
 
   it("so does training of everything at once", async () => {
     const { meta } = mixture("jointly")
@@ -143,36 +143,32 @@ describe("a fifth each of text, pictures, several pictures, videos and broken re
     await runs.run(jointly(meta), interrupted, { stage: "01-joint-qat", step: 5 })
     succeeded(await runs.run(jointly(meta), interrupted))
     assert.deepStrictEqual(resultsOf(interrupted), resultsOf(whole))
-  }, 120_000)
+  })
 
   const hasFfmpeg = spawnSync("ffmpeg", ["-version"]).status === 0
-  it.skipIf(!hasFfmpeg)(
-    "a video file is one, too (needs ffmpeg)",
-    async () => {
-      const clip = { video: "clip.mkv", conversations: turns("<video>\nWhat color is the north object?") }
-      const { directory, meta } = mixture("clip", [clip])
-      const made = spawnSync("ffmpeg", [
-        "-v",
-        "error",
-        "-f",
-        "lavfi",
-        "-i",
-        "testsrc=size=64x64:rate=10:duration=2",
-        join(directory, "clip.mkv")
-      ])
-      assert.strictEqual(made.status, 0, String(made.stderr))
-      const stage = {
-        ...shortStages.qat,
-        data: { meta, onError: "substitute" },
-        batch: 1,
-        accumulation: 7,
-        maxSteps: 3
-      }
-      succeeded(await runs.run(recipe(meta, [stage]), join(directory, "run")))
-      assert.sameMembers([...replacedIn(join(directory, "run"), "01-qat").keys()], brokenLines)
-    },
-    60_000
-  )
+  it.skipIf(!hasFfmpeg)("a video file is one, too (needs ffmpeg)", async () => {
+    const clip = { video: "clip.mkv", conversations: turns("<video>\nWhat color is the north object?") }
+    const { directory, meta } = mixture("clip", [clip])
+    const made = spawnSync("ffmpeg", [
+      "-v",
+      "error",
+      "-f",
+      "lavfi",
+      "-i",
+      "testsrc=size=64x64:rate=10:duration=2",
+      join(directory, "clip.mkv")
+    ])
+    assert.strictEqual(made.status, 0, String(made.stderr))
+    const stage = {
+      ...shortStages.qat,
+      data: { meta, onError: "substitute" },
+      batch: 1,
+      accumulation: 7,
+      maxSteps: 3
+    }
+    succeeded(await runs.run(recipe(meta, [stage]), join(directory, "run")))
+    assert.sameMembers([...replacedIn(join(directory, "run"), "01-qat").keys()], brokenLines)
+  })
 })
 
 /** Trained numbers of the projector. */
@@ -217,7 +213,7 @@ describe("text alone", () => {
     for (const [at, value] of mixed.entries()) most = Math.max(most, Math.abs(value - alone[at]!))
     assert.isBelow(most, 1e-6)
     assert.notDeepEqual(alone, still)
-  }, 120_000)
+  })
 
   it("passes every other stage that trains, and the clipping search", async () => {
     const { meta } = ownData("text-elsewhere", lines)
@@ -229,7 +225,7 @@ describe("text alone", () => {
     succeeded(await runs.run(recipe(meta, stages), join(root, "text-stages")))
     const [joint] = jointly(meta).stages
     succeeded(await runs.run(recipe(meta, [{ ...joint, ...trained(meta) }]), join(root, "text-joint")))
-  }, 120_000)
+  })
 
   it("without an answer measures no teacher", async () => {
     const { meta } = ownData("unanswered", [
@@ -250,5 +246,5 @@ describe("text alone", () => {
       })
     )
     assert.match(messages.join("\n"), /nothing to learn from the first 1 samples \(1 have no answer/)
-  }, 60_000)
+  })
 })

@@ -65,7 +65,7 @@ describe("calibration pictures", () => {
     await runs.run(recipe, killed, { stage: "01-adaround-vit", step: 4 })
     assert.isTrue(Exit.isSuccess((await runs.run(recipe, killed)).exit))
     assert.deepStrictEqual(resultsOf(killed), resultsOf(whole))
-  }, 60_000)
+  })
 })
 
 describe("the stage evaluate", () => {
@@ -85,7 +85,7 @@ describe("the stage evaluate", () => {
     const plain = await reportOf("enough", { maxPixels: 1_000_000 })
     assert.strictEqual(await reportOf("lossless", { imageStore: "lossless" }), plain)
     assert.notStrictEqual(await reportOf("jpeg", { imageStore: "jpeg75" }), plain)
-  }, 60_000)
+  })
 
   it("shows pictures by the same limit", async () => {
     const file = join(nanoData, "evaluation/short.tsv")

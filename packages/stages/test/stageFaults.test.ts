@@ -63,7 +63,7 @@ beforeAll(async () => {
   model = await writeNanoModel(join(root, "model"))
   succeeded(await runs.run(eachStage(model), join(root, "whole")))
   finished = resultsOf(join(root, "whole"))
-}, 300_000)
+})
 afterAll(async () => {
   await runs.dispose()
   rmSync(root, { recursive: true, force: true })
@@ -92,7 +92,7 @@ describe("a flipped byte", () => {
     }
     succeeded(await runs.run(eachStage(model), directory))
     assert.deepStrictEqual(resultsOf(directory), finished)
-  }, 300_000)
+  })
 
   it("or a missing file in what is finished: exports are written again, tables come from their copies, no step is done again", async () => {
     const directory = join(root, "flipped-results")
@@ -115,7 +115,7 @@ describe("a flipped byte", () => {
     )
     assert.strictEqual(eventsOfKind(RunEvents.StageReused, recording.entries).length, 5)
     assert.deepStrictEqual(resultsOf(directory), finished)
-  }, 300_000)
+  })
 })
 
 /** A copy of some pictures and a training set on them, of whose files one can vanish. */
@@ -153,7 +153,7 @@ describe("data", () => {
     assert.isEmpty(readdirSync(join(directory, "stages")))
     renameSync(`${lastImage}.away`, lastImage)
     succeeded(await runs.run(trainingOn(meta), directory))
-  }, 300_000)
+  })
 
   it("a malformed line is named with its file before any work; corrected, the run starts", async () => {
     const { directory: data, meta, annotation } = ownData("malformed", ["{ not json"])
@@ -163,7 +163,7 @@ describe("data", () => {
     assert.include(message, `${annotation}:9: not JSON`)
     writeFileSync(annotation, readFileSync(annotation, "utf8").replace("\n{ not json", ""))
     succeeded(await runs.run(trainingOn(meta), directory))
-  }, 300_000)
+  })
 
   it("a calibration image that vanished is named; back again, the begun stage goes on where it was", async () => {
     const { directory: data } = ownData("calibration")
@@ -183,7 +183,7 @@ describe("data", () => {
     const continued = await runs.run(recipe, directory)
     succeeded(continued)
     assert.strictEqual(eventsOfKind(RunEvents.StageStarted, continued.entries)[0]?.from, 15)
-  }, 300_000)
+  })
 })
 
 /** Results but the records that name the build and the options of where activations are: a process of what was built wrote these. */

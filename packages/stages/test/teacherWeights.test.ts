@@ -37,7 +37,7 @@ describe("stage 3 with the teacher in its file", () => {
   it.each([
     ["the model itself", {}],
     ["another teacher", { teacher: other }]
-  ])("ends with the same bytes, interrupted or not: %s", { timeout: 120_000 }, async (name, more) => {
+  ])("ends with the same bytes, interrupted or not: %s", async (name, more) => {
     const inMemory = await succeeded(recipeOf("memory", more), join(root, `${name}-memory`))
     assert.deepStrictEqual(await succeeded(recipeOf("file", more), join(root, `${name}-file`)), inMemory)
     const directory = join(root, `${name}-interrupted`)

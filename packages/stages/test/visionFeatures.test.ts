@@ -66,7 +66,7 @@ afterAll(async () => {
 
 for (const { name, opened, isThere } of backends) {
   const reason = opened instanceof BackendUnavailable ? `: skipped, ${opened.message}` : ""
-  describe.skipIf(!isThere)(`features of tiles on ${name}${reason}`, { timeout: 120_000 }, () => {
+  describe.skipIf(!isThere)(`features of tiles on ${name}${reason}`, () => {
     const backend = opened as Backend
 
     it("have the bits of a tile alone", async () => {

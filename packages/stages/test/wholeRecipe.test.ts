@@ -51,7 +51,7 @@ beforeAll(async () => {
   recording = await runs.run(wholeRecipe(model), whole)
   if (Exit.isFailure(recording.exit)) throw Cause.squash(recording.exit.cause)
   finished = resultsOf(whole)
-}, 120_000)
+})
 afterAll(async () => {
   await runs.dispose()
   rmSync(root, { recursive: true, force: true })
@@ -281,7 +281,7 @@ describe("a whole recipe, continued", () => {
     assert.isTrue(Exit.isSuccess(exit))
     assert.deepStrictEqual(resultsOf(directory), finished)
     assert.strictEqual(await buffersInUse(), 0)
-  }, 180_000)
+  })
 
   it("after SIGTERM has saved and exits with 130", async () => {
     const directory = join(root, "terminated")
@@ -293,5 +293,5 @@ describe("a whole recipe, continued", () => {
     assert.strictEqual(code, 130, stderr)
     const { manifest } = JSON.parse(readFileSync(join(directory, "stages/03-adaround-vit/manifest.json"), "utf8"))
     assert.isAtLeast(manifest.checkpoints[0].step, 10)
-  }, 120_000)
+  })
 })

@@ -28,7 +28,7 @@ describe.skipIf(!hasFirefox)(`the page ${inFirefox}`, () => {
     const weights = packedWeights(deployed.packed, deployed.others)
     expected = await answerTo({ backend: await backend, directory: source.directory, weights }, tiles, question, 256)
     browser = await launchFirefox()
-  }, 120_000)
+  })
   afterAll(async () => {
     await browser?.close()
     site?.release()
@@ -51,7 +51,6 @@ describe.skipIf(!hasFirefox)(`the page ${inFirefox}`, () => {
 
   it.each([true, false])(
     "answers as Node does with threads, and without a network afterwards (headers of the host: %s)",
-    { timeout: 180_000 },
     async (headers) => {
       const server = await host(site.web, { headers })
       const page = await browser.newPage()

@@ -12,7 +12,7 @@ import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { deploy, openSource } from "../../exports/test/support/models.ts"
 import { compute } from "../../exports/test/support/ours.ts"
 import { withoutNode } from "../vite.config.ts"
-import { chromium, inChromium, launch, withSoftwareGraphics } from "./support/browser.ts"
+import { chromium, inChromium, launch, openContext, withSoftwareGraphics } from "./support/browser.ts"
 import { type Logits, type LogitsRequest, noAdapter } from "./support/logitsMessages.ts"
 import { type Host, host } from "./support/server.ts"
 import { choices, type Site, writeSite } from "./support/site.ts"
@@ -55,7 +55,7 @@ describe.skipIf(chromium === undefined)(`logits ${inChromium}`, () => {
     writeFileSync(join(served, "index.html"), "<!doctype html><title>logits</title>")
     hosts = [await host(served, { headers: true }), await host(served, { headers: false })]
     browser = await launch(withSoftwareGraphics)
-  }, 120_000)
+  })
   afterAll(async () => {
     await browser?.close()
     for (const each of hosts ?? []) await each.close()
@@ -65,7 +65,7 @@ describe.skipIf(chromium === undefined)(`logits ${inChromium}`, () => {
   })
 
   const inPage = async ({ url }: Host, request: LogitsRequest): Promise<Logits> => {
-    const page = await browser.newPage()
+    const page = await (await openContext(browser)).newPage()
     await page.goto(url)
     const found = await page.evaluate(
       (asked) =>
@@ -99,20 +99,16 @@ describe.skipIf(chromium === undefined)(`logits ${inChromium}`, () => {
     ["relaxed", 1],
     ["plain", 2],
     ["plain", 1]
-  ] as const)(
-    "are those of Node with %s SIMD on %i threads",
-    async (simd, threads) => {
-      const names = readdirSync(site.packed)
-      const where = hosts[threads === 1 ? 1 : 0]
-      const [ours, theirs] = [await inNode(simd), await inPage(where, { names, picture, question, threads, simd })]
-      assert.include(theirs.name, simd)
-      assert.include(theirs.name, `${threads} thread`)
-      assert.deepStrictEqual(theirs.tiles, ours.tiles)
-      assert.isAbove(ours.logits.length, 1000)
-      assert.deepStrictEqual(theirs.logits, ours.logits)
-    },
-    60_000
-  )
+  ] as const)("are those of Node with %s SIMD on %i threads", async (simd, threads) => {
+    const names = readdirSync(site.packed)
+    const where = hosts[threads === 1 ? 1 : 0]
+    const [ours, theirs] = [await inNode(simd), await inPage(where, { names, picture, question, threads, simd })]
+    assert.include(theirs.name, simd)
+    assert.include(theirs.name, `${threads} thread`)
+    assert.deepStrictEqual(theirs.tiles, ours.tiles)
+    assert.isAbove(ours.logits.length, 1000)
+    assert.deepStrictEqual(theirs.logits, ours.logits)
+  })
 
   it("are those of Node but for the order of sums by WebGPU, where the browser has an adapter", async ({ skip }) => {
     const names = readdirSync(site.packed)
@@ -123,7 +119,7 @@ describe.skipIf(chromium === undefined)(`logits ${inChromium}`, () => {
     assert.match(theirs.name, /^gpujs:webgpu/)
     assert.deepStrictEqual(theirs.tiles, ours.tiles)
     for (const [at, value] of ours.logits.entries()) assert.closeTo(theirs.logits[at]!, value, 1e-3, `logit ${at}`)
-  }, 300_000)
+  })
 })
 
 /** A worker of a page, as far as it is used here. */

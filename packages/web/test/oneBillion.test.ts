@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { writeRandomModel } from "../../speedq/src/init/writeRandomModel.ts"
-import { chromium, inChromium, launch } from "./support/browser.ts"
+import { chromium, inChromium, launch, openContext } from "./support/browser.ts"
 import { type Host, host } from "./support/server.ts"
 import { twoBits, writeSite } from "./support/site.ts"
 import { hasWllama, tokensOfWllama } from "./support/wllama.ts"
@@ -71,7 +71,7 @@ describe.skipIf(chromium === undefined || !isWanted)(`a 1B ${inChromium}${why}`,
   }
   const fill = async (page: Page): Promise<void> => {
     await page.locator("#picture-input").setInputFiles(picture)
-    await page.locator("#tray details").waitFor({ timeout: 60_000 })
+    await page.locator("#tray details").waitFor()
     await page.locator("#question").fill(question)
   }
   /** What the page says below an answer: tokens, tokens per second, the wait, memory of the engine. */
@@ -90,7 +90,7 @@ describe.skipIf(chromium === undefined || !isWanted)(`a 1B ${inChromium}${why}`,
   }
 
   it("opens and answers within memory, with f32 activations and with int8", { timeout: 1_800_000 }, async () => {
-    const page = await (await browser.newContext({ locale: "en-US" })).newPage()
+    const page = await (await openContext(browser)).newPage()
     await page.goto(server.url)
     await page.locator("#load").waitFor()
     const first = await secondsOf(async () => {
@@ -105,10 +105,10 @@ describe.skipIf(chromium === undefined || !isWanted)(`a 1B ${inChromium}${why}`,
     // Stopped while its prompt is read, the question comes back.
     await fill(page)
     await page.locator("#send").click()
-    await page.locator("#status", { hasText: /tile 1 of 1|Reading/ }).waitFor({ timeout: 60_000 })
+    await page.locator("#status", { hasText: /tile 1 of 1|Reading/ }).waitFor()
     const stopping = await secondsOf(async () => {
       await page.locator("#stop").click()
-      await page.locator("#status", { hasText: "no answer yet" }).waitFor({ timeout: 60_000 })
+      await page.locator("#status", { hasText: "no answer yet" }).waitFor()
     })
     assert.strictEqual(await page.locator("#question").inputValue(), question)
     await page.locator("#tray button").click()

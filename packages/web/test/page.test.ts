@@ -14,7 +14,7 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playw
 import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
 import { answerTo } from "../../exports/test/support/ours.ts"
 import { axeFile } from "../../pipeline/test/support/chromium.ts"
-import { chromium, inChromium, launch, withSoftwareGraphics } from "./support/browser.ts"
+import { chromium, inChromium, launch, openContext, withSoftwareGraphics } from "./support/browser.ts"
 import { cutWeights } from "./support/cutWeights.ts"
 import { type Host, host } from "./support/server.ts"
 import { type Site, writeSite } from "./support/site.ts"
@@ -67,7 +67,7 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     const sampler = nucleus({ temperature: 2, topP: 0.98, random: Random.make(7, "chat") })
     sampled = await answerTo(model, tiles, openQuestion, 256, sampler)
     browser = await launch(["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"])
-  }, 120_000)
+  })
   afterEach(async () => {
     for (const each of contexts) await each.close()
     for (const each of hosts) await each.close()
@@ -87,7 +87,7 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     return opened
   }
   const visit = async ({ url }: Host, options: BrowserContextOptions = {}) => {
-    const context = await browser.newContext({ locale: "en-US", ...options })
+    const context = await openContext(browser, options)
     contexts.push(context)
     const page = await context.newPage()
     const requests: string[] = []
@@ -95,7 +95,7 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     await page.goto(url)
     return { context, page, requests }
   }
-  const isOpen = (page: Page) => page.locator("#chat").waitFor({ timeout: 30_000 })
+  const isOpen = (page: Page) => page.locator("#chat").waitFor()
   const load = async (page: Page) => {
     await page.locator("#load").click()
     await isOpen(page)
@@ -425,7 +425,7 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
   }) => {
     const drawn = await launch(withSoftwareGraphics)
     try {
-      const context = await drawn.newContext({ locale: "en-US" })
+      const context = await openContext(drawn)
       const page = await context.newPage()
       const server = await serve()
       await page.goto(server.url)
@@ -448,7 +448,7 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     } finally {
       await drawn.close()
     }
-  }, 300_000)
+  })
 
   it("says where the graphics processor does not run the model, and loads it on the processor then", async ({
     skip
@@ -458,7 +458,7 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     for (const name of readdirSync(assets)) if (name.startsWith("gpu-browser")) rmSync(join(assets, name))
     const drawn = await launch(withSoftwareGraphics)
     try {
-      const page = await (await drawn.newContext({ locale: "en-US", serviceWorkers: "block" })).newPage()
+      const page = await (await openContext(drawn, { serviceWorkers: "block" })).newPage()
       await page.goto((await serve(own)).url)
       await page.locator("#load").waitFor()
       if (!(await page.locator("#computer").isVisible())) skip("WebGPU has no adapter here, not even SwiftShader")
@@ -474,7 +474,7 @@ describe.skipIf(chromium === undefined)(`the page ${inChromium}`, () => {
     } finally {
       await drawn.close()
     }
-  }, 300_000)
+  })
 
   it("tells of an answer of one token how long it took", async () => {
     const { page } = await visit(await serve())

@@ -99,26 +99,22 @@ describe.skipIf(chromium === undefined)(
     })
 
     const webgpu = process.env["ONNX_WEBGPU"] === "1" ? [["webgpu", 2, 4e-5] as const] : []
-    it.each([["wasm", 8, 2e-5] as const, ...webgpu])(
-      "computes the same on %s",
-      async (device, tokens, tolerance) => {
-        const tiles = imageTiles(await Effect.runPromise(decodeImage(picture)), source.directory.image)
-        const weights = packedWeights(deployed.packed, deployed.others)
-        const ours = { backend: await backend, directory: source.directory, weights }
-        const expected = await compute(ours, tiles, question)
-        const evaluated = await page.call("Runtime.evaluate", {
-          expression: asking(device, tokens),
-          awaitPromise: true,
-          returnByValue: true
-        })
-        assert.notProperty(evaluated, "exceptionDetails", JSON.stringify(evaluated["exceptionDetails"])?.slice(0, 2000))
-        const { value } = evaluated["result"] as { readonly value: Found }
-        assert.deepStrictEqual(value.ids, [...expected.ids])
-        assert.lengthOf(value.logits, expected.logits.length)
-        assert.isAtMost(largestDifference(expected.logits, value.logits), tolerance)
-        assert.strictEqual(value.answer.trim(), await answerTo(ours, tiles, question, tokens))
-      },
-      180_000
-    )
+    it.each([["wasm", 8, 2e-5] as const, ...webgpu])("computes the same on %s", async (device, tokens, tolerance) => {
+      const tiles = imageTiles(await Effect.runPromise(decodeImage(picture)), source.directory.image)
+      const weights = packedWeights(deployed.packed, deployed.others)
+      const ours = { backend: await backend, directory: source.directory, weights }
+      const expected = await compute(ours, tiles, question)
+      const evaluated = await page.call("Runtime.evaluate", {
+        expression: asking(device, tokens),
+        awaitPromise: true,
+        returnByValue: true
+      })
+      assert.notProperty(evaluated, "exceptionDetails", JSON.stringify(evaluated["exceptionDetails"])?.slice(0, 2000))
+      const { value } = evaluated["result"] as { readonly value: Found }
+      assert.deepStrictEqual(value.ids, [...expected.ids])
+      assert.lengthOf(value.logits, expected.logits.length)
+      assert.isAtMost(largestDifference(expected.logits, value.logits), tolerance)
+      assert.strictEqual(value.answer.trim(), await answerTo(ours, tiles, question, tokens))
+    })
   }
 )

@@ -274,7 +274,7 @@ const title = (kind: "forms" | "others") =>
     ? "$matrices.terms terms in tiles of $tile, b in $kind, a turned: $transposeA, b turned: $transposeB, b shared: $sharedB"
     : "$matrices.terms terms in tiles of $tile, by $matrices.m x $matrices.n x $matrices.k of $matrices.subgroup threads"
 
-describe("products by matrices compile", { timeout: 120_000 }, () => {
+describe("products by matrices compile", () => {
   it.each(cases)(title("forms"), async (tried) => {
     await computed(await nullBackend(tried.matrices), tried)
   })

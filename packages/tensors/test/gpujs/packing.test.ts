@@ -169,7 +169,7 @@ const kinds = [
 
 const adapters = ["WGSL of its own", "GPU.js programs"].map((name, i) => [name, started[i] as Backend] as const)
 
-describe.skipIf(missing !== undefined)(`numbers${reason}`, { timeout: 120_000 }, () => {
+describe.skipIf(missing !== undefined)(`numbers${reason}`, () => {
   it.each(storedKinds)("of every pattern of %s come back, NaN too", async (dtype, all) => {
     const backend = started[0] as Backend
     for (const length of [1, 2, 3, 5, all.length]) {

@@ -67,7 +67,6 @@ const trainer = (backend: Awaited<ReturnType<typeof start>>["backend"]) => {
 describe("launches", () => {
   it.each(kernels.map((kernel) => [kernel.name, kernel] as const))(
     "%s passes the device's validation, for every sample",
-    { timeout: 120_000 },
     async (_, kernel) => {
       const { backend } = await start()
       for (const sample of samplesOf(kernel)) await runSample(backend, kernel, sample)
@@ -76,7 +75,6 @@ describe("launches", () => {
 
   it.each(withWgsl.map((kernel) => [kernel.name, kernel] as const))(
     "%s passes it by its GPU.js programs, too",
-    { timeout: 120_000 },
     async (_, kernel) => {
       const { backend } = await start({ wgsl: false })
       for (const sample of samplesOf(kernel)) await runSample(backend, kernel, sample)

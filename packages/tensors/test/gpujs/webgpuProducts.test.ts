@@ -101,13 +101,13 @@ const computed = async (backend: Backend, tried: Case) => {
 
 const title = "of $extent x $extent, b in $kind, a turned: $transposeA, b turned: $transposeB"
 
-describe("tiles compile", { timeout: 120_000 }, () => {
+describe("tiles compile", () => {
   it.each(turned)(title, async (tried) => {
     await computed(nullBackend, tried)
   })
 })
 
-describe.skipIf(started instanceof Error)(`tiles equal the reference${reason}`, { timeout: 120_000 }, () => {
+describe.skipIf(started instanceof Error)(`tiles equal the reference${reason}`, () => {
   it.each(turned)(title, async (tried) => {
     const expected = await computed(makeReferenceBackend(), tried)
     const actual = await computed(adapter, tried)

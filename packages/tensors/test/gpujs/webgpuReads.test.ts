@@ -13,7 +13,7 @@ afterAll(async () => {
   if (!(started instanceof Error)) await started.close()
 })
 
-describe.skipIf(started instanceof Error)(`reads of webgpu${reason}`, { timeout: 120_000 }, () => {
+describe.skipIf(started instanceof Error)(`reads of webgpu${reason}`, () => {
   it("give what was there when they were asked for, whatever is written after", async () => {
     const x = tensor(backend, [1, 2, 3], [3])
     const reads = [x.read()]

@@ -158,7 +158,7 @@ describe.each(kernels.filter(({ webgpu }) => webgpu !== undefined).map((kernel) 
       }
     })
 
-    it("leaves nothing alive", { timeout: 120_000 }, async () => {
+    it("leaves nothing alive", async () => {
       const { backend, device } = await start()
       const runAll = async () => {
         for (const sample of samplesOf(kernel)) await runSample(backend, kernel, sample)

@@ -1,5 +1,5 @@
 /** Debian's chromium, driven by playwright. */
-import { type Browser, chromium as driver } from "playwright-core"
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium as driver } from "playwright-core"
 import { chromium, installCommand } from "../../../pipeline/test/support/chromium.ts"
 
 export { chromium }
@@ -12,3 +12,13 @@ export const withSoftwareGraphics = ["--enable-unsafe-webgpu", "--use-webgpu-ada
 
 export const launch = (options: readonly string[] = []): Promise<Browser> =>
   driver.launch({ executablePath: chromium!, args: ["--no-sandbox", ...options] })
+
+/** What a page waits for comes in seconds; only a test that hangs waits for as long. */
+const longestWaitMs = 120_000
+
+/** A context of its own, of a reader of English. */
+export const openContext = async (browser: Browser, options: BrowserContextOptions = {}): Promise<BrowserContext> => {
+  const context = await browser.newContext({ locale: "en-US", ...options })
+  context.setDefaultTimeout(longestWaitMs)
+  return context
+}

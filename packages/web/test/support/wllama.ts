@@ -10,6 +10,7 @@ import type { ModelConfig } from "@speedq/vlm-model"
 import type { Browser } from "playwright-core"
 import { writeLlamaModel } from "../../../../bench/llamaModel.ts"
 import { mediaType } from "../../src/index.ts"
+import { openContext } from "./browser.ts"
 
 const installed = new URL("../../../../node_modules/@wllama/wllama/esm/", import.meta.url).pathname
 
@@ -56,7 +57,7 @@ export const tokensOfWllama = async (
   const model = join(directory, "model.gguf")
   await writeLlamaModel(model, config)
   const server = await serve(model)
-  const context = await browser.newContext()
+  const context = await openContext(browser)
   try {
     const tab = await context.newPage()
     await tab.goto(server.url)
