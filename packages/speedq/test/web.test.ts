@@ -117,7 +117,7 @@ describe.skipIf(chromium === undefined)(`the served page ${inChromium}`, () => {
     await ask(page, question)
     await page.locator("#status", { hasText: "of memory" }).waitFor()
     assert.strictEqual(await page.locator("#log article:last-child p").last().textContent(), await chat())
-    await page.close()
+    await page.context().close()
   })
 
   it("answers with int8 activations as the command does, where that is chosen", async () => {
@@ -146,7 +146,7 @@ describe.skipIf(chromium === undefined)(`the served page ${inChromium}`, () => {
     }
     assert.isFalse(await page.locator("#faster").isChecked())
     assert.notStrictEqual(await answerWith("f32"), await answerWith("int8"))
-    await page.close()
+    await page.context().close()
   })
 
   it("opens a model that is not quantized, and stops its answer when it is told to", async () => {
@@ -170,6 +170,6 @@ describe.skipIf(chromium === undefined)(`the served page ${inChromium}`, () => {
     await ask(page, "And now?")
     await page.locator("#status", { hasText: /^3 tokens/ }).waitFor()
     assert.strictEqual(await page.locator("#log article").count(), 4)
-    await page.close()
+    await page.context().close()
   })
 })

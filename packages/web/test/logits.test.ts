@@ -78,7 +78,7 @@ describe.skipIf(chromium === undefined)(`logits ${inChromium}`, () => {
         }),
       request
     )
-    await page.close()
+    await page.context().close()
     if (typeof found === "string" || found === undefined) assert.fail(String(found))
     return found as Logits
   }
