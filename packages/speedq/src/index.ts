@@ -73,6 +73,7 @@ export {
   Autoclip,
   Awq,
   Blockwise,
+  BlockwiseVit,
   ClippingRanges,
   Compute,
   ComputeFailed,

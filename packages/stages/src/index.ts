@@ -13,6 +13,7 @@ export { loadTensors, tensorSource, tensorSources } from "./artefacts/tensorCode
 export { Autoclip } from "./autoclip/Autoclip.ts"
 export { Awq } from "./awq/Awq.ts"
 export { Blockwise } from "./blockwise/Blockwise.ts"
+export { BlockwiseVit } from "./blockwise/BlockwiseVit.ts"
 export { checkData } from "./check/checkData.ts"
 export { type CheckedData, checkedDataOf, ownData } from "./check/checkedData.ts"
 export { checkSource, readSourcesOf, type SourceCheck } from "./check/checkSources.ts"
@@ -83,6 +84,7 @@ export type {
   AwqOptions,
   BenchmarkOptions,
   BlockwiseOptions,
+  BlockwiseVitOptions,
   DataOptions,
   EvaluateOptions,
   ExportOptions,

@@ -161,6 +161,7 @@ describe("an allocation", () => {
     const { use: _, ...asking } = evaluation("asks")
     const configs: ReadonlyArray<readonly [string, object, boolean]> = [
       ["adaround-vit", { images: "none", quantizers }, true],
+      ["blockwise-vit", { images: "none", quantizers }, true],
       ["import-vit", { weights: "none" }, true],
       ["autoclip", { calibration: "text.jsonl", quantizers }, true],
       ["adaround-language", { calibration: "text.jsonl", quantizers }, true],

@@ -322,6 +322,14 @@ describe("a plan", () => {
     assert.match(await linesOf(12), /20 iterations each, 12 tiles/)
     assert.match(await linesOf(100_000), /20 iterations each, (?!100000)\d+ tiles/)
   })
+
+  it("knows how long training the tower's blocks takes: longer with more epochs", async () => {
+    const ofEpochs = async (epochs: number) =>
+      (await planOf({ ...recipeOf(), stages: [{ ...shortStages.blockwiseVit, epochs }] })).stages[0]!.forecast
+    const five = await ofEpochs(5)
+    assert.match(five.lines.join(), /15 iterations each, 12 tiles/)
+    assert.isAbove((await ofEpochs(500)).seconds!, 2 * five.seconds!)
+  })
 })
 
 describe("the forecast of a stage that trains", () => {

@@ -73,6 +73,7 @@ const recipes = [
   recipeOf(shortStages.autoclip, { use: "round-language", quantizers: shortStages.autoclip.quantizers }),
   recipeOf({ ...shortStages.adaroundLanguage, calibration: short.data, iterations: 3 }),
   recipeOf({ ...shortStages.blockwise, calibration: short.data, epochs: 1 }),
+  recipeOf({ ...shortStages.blockwiseVit, epochs: 1 }),
   recipeOf({ use: "gptq", calibration: short.data, samples: 4, quantizers: shortStages.autoclip.quantizers }),
   recipeOf({ use: "awq", calibration: short.data, samples: 4, steps: 4, quantizers: shortStages.autoclip.quantizers }),
   recipeOf(evaluation("nearest", { nearest, divergence: 1 }))

@@ -19,6 +19,7 @@ type Config = { readonly [option: string]: Json }
 const configs: { readonly [use: string]: ReadonlyArray<object> } = {
   "allocate-bits": [{ budget: "3 bits", candidates: [nearest.slice(0, 1)], data: { meta: "data.json" } }],
   "adaround-vit": [shortStages.adaround],
+  "blockwise-vit": [shortStages.blockwiseVit],
   "import-vit": [{ weights: "vit.safetensors", quantizers: nearest.slice(0, 1) }],
   "train-projector": [shortStages.projector],
   autoclip: [shortStages.autoclip, { ...shortStages.autoclip, calibration: { meta: "data.json" } }],
@@ -135,9 +136,9 @@ describe("an option", () => {
     const data = ["images", "onError", "pictures", "workers", "warnShare"]
     const training = [...data.map((option) => `data.${option}`), "rematerialize", "featureCache"]
     assert.sameMembers(policies, [
-      "adaround-vit.cache",
-      "adaround-vit.reading",
-      "adaround-vit.onError",
+      ...["adaround-vit", "blockwise-vit"].flatMap((name) =>
+        ["cache", "reading", "onError"].map((option) => `${name}.${option}`)
+      ),
       ...data.map((option) => `allocate-bits.data.${option}`),
       "adaround-language.cache",
       "blockwise.cache",
@@ -163,6 +164,7 @@ describe("how pictures are read", () => {
       )
     const reads: { readonly [use: string]: (images: object) => object } = {
       "adaround-vit": (reading) => ({ images: "none", reading, quantizers }),
+      "blockwise-vit": (reading) => ({ images: "none", reading, quantizers }),
       "allocate-bits": (images) => ({
         budget: "3 bits",
         candidates: [quantizers],

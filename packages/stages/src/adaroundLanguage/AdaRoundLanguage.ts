@@ -43,5 +43,5 @@ export const AdaRoundLanguage = Stage.define({
       pieces: (matrices) => ({ update: roundingPiece(matrices) })
     }),
   begin: (config: AdaRoundLanguageConfig, input, stage) =>
-    fitDecoder(config, input, stage, requireFit, () => roundingMethod(config))
+    fitDecoder(config, input, stage, { requireFit, makeMethod: () => roundingMethod(config) })
 })

@@ -5,27 +5,19 @@
 
 import { writtenAs } from "@speedq/formats"
 import { Stage } from "@speedq/pipeline"
-import * as Effect from "effect/Effect"
-import { Allocation, QuantizedVision } from "../artefacts/artefacts.ts"
-import { makeBlockCaches } from "../blocks/BlockCaches.ts"
-import { fitBlocks } from "../blocks/fitBlocks.ts"
-import { roundingMethod } from "../blocks/roundingMethod.ts"
-import { Compute } from "../compute/Compute.ts"
-import { openCalibrationTiles, replacedSections } from "../data/CalibrationTiles.ts"
-import { drawPictures, isPicture, mixturesOf, sourcesOf } from "../data/calibrationPictures.ts"
-import { fingerprintOf } from "../data/fingerprint.ts"
-import { pictureLimits } from "../data/pictureLimits.ts"
-import { versionsOf } from "../extensions/versions.ts"
-import { type Choices, planTowers } from "../model/plannedLayers.ts"
+import { fitVision } from "../blocks/fitVision.ts"
+import { forecastVision } from "../blocks/forecastVision.ts"
+import { roundingCopies, roundingMethod } from "../blocks/roundingMethod.ts"
+import { visionStage } from "../blocks/visionStage.ts"
+import { roundingPiece } from "../measuring/weightPieces.ts"
+import type { PlannedLayers } from "../model/plannedLayers.ts"
 import { requireGrids } from "../model/requireGrids.ts"
-import { requireQuantizable } from "../model/requireQuantizable.ts"
-import { openRecipeModel } from "../model/SourceModel.ts"
-import { owned } from "../model/stageMemory.ts"
 import type { AdaRoundVitOptions } from "../registry/stageOptions.ts"
 import { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
 import { makeFisherGradient } from "./fisherGradient.ts"
-import { forecastAdaRound } from "./forecastAdaRound.ts"
-import { visionTower } from "./visionTower.ts"
+import { fisherSeconds } from "./fisherTime.ts"
+
+const requireFit = (planned: PlannedLayers) => requireGrids("AdaRound", planned)
 
 /** Blocks that begin with what earlier ones left are fitted one after the other: of these, parts of an iteration may be shared. */
 const sharedUnits = ({ inputs, shards }: AdaRoundVitConfig, directory: string) => {
@@ -34,72 +26,29 @@ const sharedUnits = ({ inputs, shards }: AdaRoundVitConfig, directory: string) =
 }
 
 export const AdaRoundVit = Stage.define({
+  ...visionStage,
   name: "adaround-vit",
   // 2: images are drawn, where there are more than are used.
   version: 2,
   config: writtenAs<AdaRoundVitOptions>()(AdaRoundVitConfig),
-  uses: [Allocation],
-  gives: [QuantizedVision],
-  fingerprint: (config, recipe) =>
-    drawPictures(config, recipe.seed).pipe(
-      Effect.map((pictures) =>
-        pictures
-          .filter(isPicture)
-          .sort((a, b) => a.place - b.place)
-          .map(({ file }) => file)
-      ),
-      // A source that cannot be read is an obstacle of the forecast, and an error of the stage.
-      Effect.catch(() => Effect.succeed(sourcesOf(config))),
-      Effect.flatMap((files) =>
-        fingerprintOf(recipe, {
-          files,
-          metas: mixturesOf(config),
-          limits: pictureLimits(config.reading, config.compat)
-        })
-      )
-    ),
-  versions: ({ quantizers }) => versionsOf({ quantizers }),
-  forecast: forecastAdaRound,
-  begin: Effect.fnUntraced(function* (
-    config: AdaRoundVitConfig,
-    { allocation }: { readonly allocation?: Choices },
-    { recipe, seed, directory }: Stage.StageContext
-  ) {
-    const { backend } = yield* Compute
-    const model = yield* openRecipeModel(recipe)
-    const { config: modelConfig, image } = model.directory
-    const planned = yield* planTowers(modelConfig, ["vision"], config.quantizers, config.compat, allocation)
-    const { choices } = planned
-    yield* requireGrids("AdaRound", planned)
-    yield* requireQuantizable(model.weights, choices)
-    const { onError } = config
-    const limits = pictureLimits(config.reading, config.compat)
-    const tiles = yield* openCalibrationTiles(config, image, recipe.seed, { limits, onError })
-    const source = sourcesOf(config).join(", ")
-    const tower = visionTower({ backend, model, tiles, source })
-    const weighted = config.weighting === "fisher"
-    const caches = yield* owned(
-      Effect.sync(() =>
-        makeBlockCaches({
-          backend,
-          count: tiles.count,
-          width: modelConfig.vision_config.hidden_size,
-          memoryBudget: Number(config.cache),
-          directory,
-          inputs: config.inputs,
-          weighted
-        })
-      ),
-      ({ dispose }) => dispose()
-    )
-    return yield* fitBlocks({
-      ...{ tower, choices, caches, seed, worse: config.worse },
-      method: roundingMethod(config),
-      weighing: weighted ? yield* makeFisherGradient({ backend, model, seed }) : undefined,
+  forecast: (config: AdaRoundVitConfig, recipe, place) =>
+    forecastVision(config, recipe, place, {
+      requireFit,
+      batch: config.batch,
+      iterations: () => config.iterations,
+      // A mini-batch that is cut has the sum of its gradients beside those of a part.
+      copies: roundingCopies + (config.shards > 1 ? 1 : 0),
+      stateCopies: 3,
+      pieces: (matrices) => ({ update: roundingPiece(matrices) }),
+      weighingSeconds: config.weighting === "fisher" ? fisherSeconds : undefined
+    }),
+  begin: (config: AdaRoundVitConfig, input, stage) =>
+    fitVision(config, input, stage, {
+      requireFit,
+      makeMethod: () => roundingMethod(config),
+      weigh:
+        config.weighting === "fisher" ? (opened) => makeFisherGradient({ ...opened, seed: stage.seed }) : undefined,
       shards: config.shards,
-      shared: sharedUnits(config, directory),
-      output: (packed) => ({ quantizedVision: { packed, values: {} } }),
-      leave: () => Effect.succeed({ sections: replacedSections(tiles), files: [] })
+      shared: sharedUnits(config, stage.directory)
     })
-  })
 })

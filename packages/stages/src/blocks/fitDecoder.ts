@@ -1,7 +1,7 @@
 /** The work of a stage that fits the decoder layer by layer, by any method. */
 import { packedWeights, releaseParameters } from "@speedq/exports"
 import type { Stage } from "@speedq/pipeline"
-import type { QuantizerChoice, RuleSpec } from "@speedq/quantizers"
+import type { RuleSpec } from "@speedq/quantizers"
 import type { Parameters } from "@speedq/tensors"
 import * as Effect from "effect/Effect"
 import type { CalibratedInput } from "../calibration/calibratedStage.ts"
@@ -10,7 +10,13 @@ import { leaveSeen } from "../calibration/leaveSeen.ts"
 import { Compute } from "../compute/Compute.ts"
 import type { RulesInvalid } from "../Errors.ts"
 import { chosenLayers } from "../model/layerFact.ts"
-import { type EmbeddingConfig, type PlannedLayers, planEmbeddings, planTowers } from "../model/plannedLayers.ts"
+import {
+  type Choices,
+  type EmbeddingConfig,
+  type PlannedLayers,
+  planEmbeddings,
+  planTowers
+} from "../model/plannedLayers.ts"
 import { requireQuantizable } from "../model/requireQuantizable.ts"
 import { roundedMatrices } from "../model/roundedMatrices.ts"
 import { openRecipeModel } from "../model/SourceModel.ts"
@@ -29,13 +35,20 @@ export interface DecoderConfig extends CalibrationExtent {
   readonly cache: bigint | number
 }
 
-/** The program of the stage. `requireFit` fails where the method cannot fit a layer's quantizer; the method is made of the number of samples and the quantizers of layers. */
+/** How layers are fitted. */
+interface DecoderFit<L extends Parameters> {
+  /** Fails where the method cannot fit a layer's quantizer. */
+  readonly requireFit: (planned: PlannedLayers) => Effect.Effect<void, RulesInvalid>
+  /** The method, made of the number of samples and the quantizers of layers. */
+  readonly makeMethod: (samples: number, choices: Choices) => BlockMethod<L>
+}
+
+/** The program of the stage. */
 export const fitDecoder = Effect.fnUntraced(function* <L extends Parameters>(
   config: DecoderConfig,
   { allocation, quantizedVision, projector }: CalibratedInput,
   stage: Stage.StageContext,
-  requireFit: (planned: PlannedLayers) => Effect.Effect<void, RulesInvalid>,
-  makeMethod: (samples: number, choices: ReadonlyMap<string, QuantizerChoice>) => BlockMethod<L>
+  { requireFit, makeMethod }: DecoderFit<L>
 ) {
   const { recipe, seed, directory } = stage
   const { backend } = yield* Compute

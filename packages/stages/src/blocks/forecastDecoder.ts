@@ -7,18 +7,11 @@ import { calibratedTime } from "../calibration/calibratedTime.ts"
 import { sourceOf } from "../calibration/calibration.ts"
 import { calibrationForecast, extentOf } from "../calibration/calibrationForecast.ts"
 import { meanOf, type SequencesExtent } from "../calibration/extent.ts"
-import type { RulesInvalid } from "../Errors.ts"
 import { decoderPiece, visionPiece } from "../measuring/networkPieces.ts"
-import { measureSpeeds, type Piece } from "../measuring/speeds.ts"
+import { measureSpeeds } from "../measuring/speeds.ts"
 import { type ChosenMatrix, weightsOf } from "../measuring/weightPieces.ts"
 import { blockNames } from "../model/modelBlocks.ts"
-import {
-  chosenMatrices,
-  type PlannedLayers,
-  planEmbeddings,
-  planTowers,
-  quantizedMatrices
-} from "../model/plannedLayers.ts"
+import { chosenMatrices, planEmbeddings, planTowers, quantizedMatrices } from "../model/plannedLayers.ts"
 import { languageLayerFloats, languageLayerFlops, linearWeights, visionBlockFlops } from "../planning/cost.ts"
 import { disagreements } from "../planning/decidingStages.ts"
 import { largestTensor } from "../planning/largestTensor.ts"
@@ -28,20 +21,7 @@ import { bothOf } from "../planning/stageTime.ts"
 import { quantizedBlocks } from "./BlockTower.ts"
 import { blockSeconds } from "./blockSeconds.ts"
 import type { DecoderConfig } from "./fitDecoder.ts"
-
-/** What a method takes of a layer. */
-interface MethodCost {
-  /** Fails where it cannot fit a layer's quantizer. */
-  readonly requireFit: (planned: PlannedLayers) => Effect.Effect<void, RulesInvalid>
-  readonly batch: number
-  /** Iterations for each layer, by the number of samples. */
-  readonly iterations: (samples: number) => number
-  /** Tensors of a Linear's size that are held while a layer is fitted, and those of them that are saved. */
-  readonly copies: number
-  readonly stateCopies: number
-  /** What an iteration does with the weights, apart from running the layer. */
-  readonly pieces: (matrices: readonly ChosenMatrix[]) => { readonly update: Piece; readonly optimizer?: Piece }
-}
+import type { MethodCost } from "./MethodCost.ts"
 
 interface DecoderWork {
   readonly model: PlannedModel

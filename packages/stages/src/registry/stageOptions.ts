@@ -600,14 +600,6 @@ export interface AdaRoundVitOptions {
    */
   readonly maxTiles?: number
   /**
-   * How errors of a block's output count: all alike, or by `fisher`: by the gradient of the full-precision model's
-   * answer there. Fisher weights cost a forward and a backward pass of the whole model for each tile and block.
-   *
-   * Default from: none is BRECQ's plain error (arXiv:2102.05426); no gain of Fisher weights is measured yet.
-   * @default "none"
-   */
-  readonly weighting?: "none" | "fisher"
-  /**
    * How pictures are read: files that are cut off, and the largest size.
    *
    * Left out: careful, or the reference's under `compat` reference.
@@ -647,6 +639,14 @@ export interface AdaRoundVitOptions {
    * with `bilevel` and `uniform`.
    */
   readonly quantizers: readonly RuleInput[]
+  /**
+   * How errors of a block's output count: all alike, or by `fisher`: by the gradient of the full-precision model's
+   * answer there. Fisher weights cost a forward and a backward pass of the whole model for each tile and block.
+   *
+   * Default from: none is BRECQ's plain error (arXiv:2102.05426); no gain of Fisher weights is measured yet.
+   * @default "none"
+   */
+  readonly weighting?: "none" | "fisher"
   /**
    * Iterations for each block. 0 rounds to nearest.
    *
@@ -723,6 +723,147 @@ export interface AdaRoundVitOptions {
   readonly inputs?: "asymmetric" | "full-precision"
   /**
    * What becomes of a block whose error AdaRound left larger than rounding to nearest does: it is rounded to
+   * `nearest`, with a warning; `keep` does not look.
+   *
+   * Default from: docs/quirks.md#quirk-25.
+   * @default "nearest"
+   */
+  readonly worse?: "nearest" | "keep"
+  /**
+   * Memory for cached activations; what does not fit goes to files of the stage's directory.
+   *
+   * Unit: bytes, as in 512 MiB.
+   *
+   * Default from: chosen here for a laptop; results do not depend on it.
+   *
+   * May be changed while a run goes on.
+   * @default "2 GiB"
+   */
+  readonly cache?: string
+}
+
+export interface BlockwiseVitOptions {
+  /**
+   * What options that a recipe leaves open mean: `careful` does what the method intends, `reference` repeats the
+   * reference quirk by quirk.
+   *
+   * Default from: the recipe's own `compat`, or else careful: docs/quirks.md.
+   * @default "careful"
+   */
+  readonly compat?: "careful" | "reference"
+  /**
+   * Where calibration images are drawn from, with the recipe's seed: a directory, a text file that lists images,
+   * or the JSON meta file of a training mixture; or several of them, as one pool.
+   */
+  readonly images: string | readonly [string, ...string[]]
+  /**
+   * Tiles of calibration images that are used. More cost memory, disk and time.
+   *
+   * Unit: tiles.
+   *
+   * Default from: BRECQ (arXiv:2102.05426).
+   * @default 1024
+   */
+  readonly count?: number
+  /**
+   * Most tiles that one image is cut into, besides its thumbnail. A data set of a mixture may have its own number.
+   * 1 shows each image as one tile, resized.
+   *
+   * Unit: tiles.
+   *
+   * Default from: the crops and the thumbnail that the model sees in training.
+   * @default 6
+   */
+  readonly maxTiles?: number
+  /**
+   * How pictures are read: files that are cut off, and the largest size.
+   *
+   * Left out: careful, or the reference's under `compat` reference.
+   *
+   * May be changed while a run goes on.
+   */
+  readonly reading?: {
+    /**
+     * What a picture does whose pixels are cut off or damaged: `reject` refuses the file, `load` keeps what can be
+     * decoded of a JPEG, PNG, GIF or BMP and fills the rest as Pillow does.
+     *
+     * Left out: reject, or load under `compat` reference: docs/quirks.md#quirk-26.
+     */
+    readonly truncated?: "load" | "reject"
+    /**
+     * Pictures and frames of videos with more pixels are refused: they are more likely an attack than a picture. So
+     * are records whose pictures have more together. A picture of 400 megapixels takes 1.2 GB while it is prepared.
+     *
+     * Unit: pixels.
+     *
+     * Left out: 178956970, Pillow's limit, or no limit under `compat` reference: docs/quirks.md#quirk-26.
+     */
+    readonly maxPixels?: number
+  }
+  /**
+   * What a calibration image that cannot be used does: `fail` ends the stage and names the file, `substitute`
+   * draws another one and names it in the report.
+   *
+   * Default from: as the option of training data: docs/quirks.md#quirk-8.
+   *
+   * May be changed while a run goes on.
+   * @default "fail"
+   */
+  readonly onError?: "fail" | "substitute"
+  /**
+   * Rules that give the vision tower's Linears their quantizers; the first that matches decides. Block-AP works
+   * with `bilevel` and `uniform`.
+   */
+  readonly quantizers: readonly RuleInput[]
+  /**
+   * Passes over the tiles, for each block.
+   *
+   * Unit: epochs.
+   *
+   * Default from: EfficientQAT (arXiv:2407.11062).
+   * @default 2
+   */
+  readonly epochs?: number
+  /**
+   * Tiles of one iteration.
+   *
+   * Unit: tiles.
+   *
+   * Default from: BRECQ (arXiv:2102.05426).
+   * @default 32
+   */
+  readonly batch?: number
+  /**
+   * Adam's rate for the weights, at the beginning of each block; it falls to a twentieth. Small models need a
+   * larger one.
+   *
+   * Left out: 2e-5 at 2 bits and 1e-5 at more, as EfficientQAT (arXiv:2407.11062).
+   */
+  readonly learningRate?: number
+  /**
+   * Scales and zero points of the groups `follow` the weights, or are `learned` beside them.
+   *
+   * Left out: learned with `uniform`, as EfficientQAT (arXiv:2407.11062); follow with `bilevel`, whose groups
+   * share what is stored of their scales.
+   */
+  readonly grids?: "follow" | "learned"
+  /**
+   * Adam's rate for scales and zero points, where they are learned.
+   *
+   * Default from: EfficientQAT (arXiv:2407.11062).
+   * @default 0.0001
+   */
+  readonly gridRate?: number
+  /**
+   * Inputs that a block is fitted on: those of the `asymmetric` model, whose earlier blocks are quantized already,
+   * or those of the full-precision model.
+   *
+   * Default from: BRECQ (arXiv:2102.05426).
+   * @default "asymmetric"
+   */
+  readonly inputs?: "asymmetric" | "full-precision"
+  /**
+   * What becomes of a block whose error Block-AP left larger than rounding to nearest does: it is rounded to
    * `nearest`, with a warning; `keep` does not look.
    *
    * Default from: docs/quirks.md#quirk-25.

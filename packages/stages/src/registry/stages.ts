@@ -5,6 +5,7 @@ import { AllocateBits } from "../allocateBits/AllocateBits.ts"
 import { Autoclip } from "../autoclip/Autoclip.ts"
 import { Awq } from "../awq/Awq.ts"
 import { Blockwise } from "../blockwise/Blockwise.ts"
+import { BlockwiseVit } from "../blockwise/BlockwiseVit.ts"
 import { Evaluate } from "../evaluate/Evaluate.ts"
 import { Export } from "../export/Export.ts"
 import { Gptq } from "../gptq/Gptq.ts"
@@ -17,6 +18,7 @@ import { TrainProjector } from "../trainProjector/TrainProjector.ts"
 export const stages = [
   AllocateBits,
   AdaRoundVit,
+  BlockwiseVit,
   ImportVit,
   TrainProjector,
   Autoclip,

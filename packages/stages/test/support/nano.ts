@@ -83,6 +83,16 @@ export const shortStages = {
     learningRate: 0.02,
     quantizers: [{ match: "**", ...bilevel }]
   },
+  blockwiseVit: {
+    use: "blockwise-vit",
+    images: join(nanoData, "calibration-images.txt"),
+    count: 12,
+    epochs: 5,
+    batch: 4,
+    learningRate: 1e-3,
+    gridRate: 1e-3,
+    quantizers: [{ match: "**", ...bilevel }]
+  },
   projector: { use: "train-projector", ...training },
   autoclip: {
     use: "autoclip",

@@ -4,11 +4,11 @@ import { type Events, emit, RunEvents } from "@speedq/pipeline"
 import { type Backend, noGrad, scope, tensor } from "@speedq/tensors"
 import { tileSize, visionBlock, visionBlockName, visionEmbeddings, weightsFrom } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
-import type { BlockTower } from "../blocks/BlockTower.ts"
 import { type ComputeFailed, computing } from "../compute/computing.ts"
 import type { CalibrationTiles } from "../data/CalibrationTiles.ts"
 import type { DataUnusable } from "../Errors.ts"
 import { blockNames } from "../model/modelBlocks.ts"
+import type { BlockTower } from "./BlockTower.ts"
 
 interface VisionTowerOptions {
   readonly backend: Backend
