@@ -1,5 +1,5 @@
 /**
- * Blocks of AdaRound, parts of its mini-batches and searches of clipping ranges that runners compute, as processes of this host on SQLite: the
+ * Blocks of the tower, parts of its mini-batches and searches of clipping ranges that runners compute, as processes of this host on SQLite: the
  * same files for any number of runners, and when a runner or the run stops in the middle of one.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -45,12 +45,13 @@ beforeAll(async () => {
   const autoclip = { ...shortStages.autoclip, quantizers }
   writeFileSync(longer, JSON.stringify({ ...settings, save: {}, stages: [{ ...adaround, iterations: 120 }] }))
   const cut = { ...adaround, inputs: "asymmetric", batch: 5, shards: 3, iterations: cutIterations }
-  writeFileSync(recipe, JSON.stringify({ ...settings, stages: [adaround, autoclip, cut] }))
+  const trained = { ...shortStages.blockwiseVit, inputs: "full-precision", count: 6, epochs: 2, batch: 3 }
+  writeFileSync(recipe, JSON.stringify({ ...settings, stages: [adaround, autoclip, cut, trained] }))
   await finishedRun(place("none"), recipe, "native")
   alone = filesOf(place("none"))
 }, 600_000)
 
-describe("blocks of AdaRound, ranges of clipping and parts of mini-batches", () => {
+describe("blocks of the tower, ranges of clipping and parts of mini-batches", () => {
   it.each([1, 2])(
     "by %i runners have the bytes of none, and what is told is the same",
     {
@@ -66,7 +67,7 @@ describe("blocks of AdaRound, ranges of clipping and parts of mini-batches", () 
       assert.notInclude(output, "UnitComputedHere")
       assert.strictEqual(runnersOf(directory).here, 0)
       assert.strictEqual(units(directory).length, count, output)
-      assert.strictEqual(sum(units(directory)), blocks + linears + parts)
+      assert.strictEqual(sum(units(directory)), 2 * blocks + linears + parts)
       assert.isFalse(existsSync(join(directory, "runners/exchange")))
     }
   )
@@ -112,7 +113,7 @@ describe("blocks of AdaRound, ranges of clipping and parts of mini-batches", () 
     const directory = join(runs, "over-http")
     const output = await finishedRun(directory, recipe, "native", place("distant"), "127.0.0.1:0")
     assert.deepStrictEqual(filesOf(directory), alone)
-    assert.deepStrictEqual(units(directory), [blocks + linears])
+    assert.deepStrictEqual(units(directory), [2 * blocks + linears])
     // What needs a folder is computed by the run, which says so: once a block.
     const here = output.split("\n").filter((line) => line.startsWith("UnitComputedHere"))
     assert.lengthOf(here, blocks)

@@ -19,12 +19,6 @@ import { fisherSeconds } from "./fisherTime.ts"
 
 const requireFit = (planned: PlannedLayers) => requireGrids("AdaRound", planned)
 
-/** Blocks that begin with what earlier ones left are fitted one after the other: of these, parts of an iteration may be shared. */
-const sharedUnits = ({ inputs, shards }: AdaRoundVitConfig, directory: string) => {
-  if (inputs === "full-precision") return { directory, units: "blocks" } as const
-  return shards > 1 ? ({ directory, units: "parts" } as const) : undefined
-}
-
 export const AdaRoundVit = Stage.define({
   ...visionStage,
   name: "adaround-vit",
@@ -48,7 +42,6 @@ export const AdaRoundVit = Stage.define({
       makeMethod: () => roundingMethod(config),
       weigh:
         config.weighting === "fisher" ? (opened) => makeFisherGradient({ ...opened, seed: stage.seed }) : undefined,
-      shards: config.shards,
-      shared: sharedUnits(config, stage.directory)
+      shards: config.shards
     })
 })

@@ -44,8 +44,12 @@ interface VisionFit<L extends Parameters, E, R> {
     | undefined
   /** Parts that the tiles of an iteration are cut into. */
   readonly shards?: number
-  /** What other processes may compute; undefined where they may compute nothing. */
-  readonly shared?: Shared | undefined
+}
+
+/** Blocks that begin with what earlier ones left are fitted one after the other: of these, parts of an iteration may be shared. */
+const sharedUnits = ({ inputs }: VisionConfig, shards: number, directory: string): Shared | undefined => {
+  if (inputs === "full-precision") return { directory, units: "blocks" }
+  return shards > 1 ? { directory, units: "parts" } : undefined
 }
 
 /** The program of the stage. */
@@ -53,7 +57,7 @@ export const fitVision = Effect.fnUntraced(function* <L extends Parameters, E = 
   config: VisionConfig,
   { allocation }: { readonly allocation?: Choices },
   { recipe, seed, directory }: Stage.StageContext,
-  { requireFit, makeMethod, weigh, shards, shared }: VisionFit<L, E, R>
+  { requireFit, makeMethod, weigh, shards = 1 }: VisionFit<L, E, R>
 ) {
   const { backend } = yield* Compute
   const model = yield* openRecipeModel(recipe)
@@ -85,8 +89,8 @@ export const fitVision = Effect.fnUntraced(function* <L extends Parameters, E = 
     ...{ tower, choices, caches, seed, worse: config.worse },
     method: makeMethod(tiles.count, choices),
     weighing: weigh && (yield* weigh({ backend, model })),
-    ...(shards === undefined ? {} : { shards }),
-    shared,
+    shards,
+    shared: sharedUnits(config, shards, directory),
     output: (packed) => ({ quantizedVision: { packed, values: {} } }),
     leave: () => Effect.succeed({ sections: replacedSections(tiles), files: [] })
   })
