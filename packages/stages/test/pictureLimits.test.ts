@@ -92,7 +92,8 @@ describe("the stage evaluate", () => {
     const failure = await Effect.runPromise(
       Effect.flip(
         Effect.gen(function* () {
-          const read = yield* readDataFile(file, yield* benchmarkNamed("nano", benchmarks))
+          const benchmark = yield* benchmarkNamed("nano", benchmarks)
+          const read = yield* readDataFile(file, benchmark)
           const answers = [{ index: read.rows[0]!.index, answer: "" }]
           const scores = [
             {
@@ -106,7 +107,7 @@ describe("the stage evaluate", () => {
             }
           ]
           const evaluations = [{ title: "one", made: "source" as const, scores, bytes: 1, bitsPerParameter: 1 }]
-          return yield* galleries([{ data: read, name: "short.tsv" }], evaluations, { maxPixels: 9 })
+          return yield* galleries([{ benchmark, data: read, name: "short.tsv" }], evaluations, { maxPixels: 9 })
         })
       )
     )

@@ -1,8 +1,9 @@
 /** Sample answers with their images, as the report shows them: those that got worse or better by quantization, and some others. */
-import { type DataFile, type DataRow, optionsOf, type RowImageOptions, rowImages } from "@speedq/evaluation"
+import { answerOf, type Benchmark, type DataRow, optionsOf, type RowImageOptions, rowImages } from "@speedq/evaluation"
 import type { Report } from "@speedq/pipeline"
 import { encodePng, type RgbImage } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
+import type { Asked } from "./askedRows.ts"
 import type { BenchmarkScore, Evaluation } from "./Evaluation.ts"
 import { referenceOf } from "./resultSections.ts"
 
@@ -48,13 +49,13 @@ const answersTo = (name: string, evaluations: readonly Evaluation[]): readonly B
 
 /** One section a benchmark: image, question, and what every evaluated model answered. */
 export const galleries = Effect.fnUntraced(function* (
-  files: readonly { readonly data: DataFile; readonly name: string }[],
+  benchmarks: readonly Pick<Asked, "benchmark" | "data" | "name">[],
   evaluations: readonly Evaluation[],
   pictures: RowImageOptions = {}
 ) {
   const reference = referenceOf(evaluations)
   const sections: Report.Section[] = []
-  for (const { data, name } of files) {
+  for (const { benchmark, data, name } of benchmarks) {
     const models = answersTo(name, evaluations)
     const [before] = reference === undefined ? models : answersTo(name, [reference])
     const outcome = ({ index }: DataRow) => outcomeOf(before?.answers.get(index), models.at(-1)?.answers.get(index))
@@ -66,7 +67,7 @@ export const galleries = Effect.fnUntraced(function* (
           yield* rowImages(data, row, pictures),
           embedded(`image of row ${row.index}`)
         )
-        return { images, ...words(row, models, outcome(row)) }
+        return { images, ...words(benchmark, row, models, outcome(row)) }
       })
     )
     sections.push({ _tag: "Gallery", title: `Sample answers: ${name}`, items })
@@ -84,13 +85,13 @@ const chosen = (rows: readonly DataRow[], outcome: (row: DataRow) => string | un
   return groups.flatMap((group) => group.filter((_, place) => isSpread(place, group.length, mostOfEach)))
 }
 
-const words = (row: DataRow, models: readonly ByModel[], outcome: string | undefined) => {
+const words = (benchmark: Benchmark, row: DataRow, models: readonly ByModel[], outcome: string | undefined) => {
   const kind = row.cells.get("category")
   const options = [...optionsOf(row)].map(([letter, text]) => `${letter}. ${text}`)
   return {
     question: row.cells.get("question") ?? "",
     ...(options.length === 0 ? {} : { options }),
-    expected: row.cells.get("answer") ?? "",
+    expected: answerOf(benchmark, row) ?? "",
     tags: [...(outcome === undefined ? [] : [outcome]), ...(kind === undefined || kind === "" ? [] : [kind])],
     answers: models.flatMap(({ title, answers }) => {
       const found = answers.get(row.index)
