@@ -10,12 +10,10 @@ import { QuantizedLanguage } from "../artefacts/artefacts.ts"
 import { decoderOptions } from "../blocks/decoderOptions.ts"
 import { fitDecoder } from "../blocks/fitDecoder.ts"
 import { forecastDecoder } from "../blocks/forecastDecoder.ts"
-import { roundingCopies, roundingMethod } from "../blocks/roundingMethod.ts"
+import { requireRoundable, roundingCost } from "../blocks/roundingCost.ts"
+import { roundingMethod } from "../blocks/roundingMethod.ts"
 import { blockOptions, brecq, roundingOptions } from "../blocks/roundingOptions.ts"
 import { calibratedStage } from "../calibration/calibratedStage.ts"
-import { roundingPiece } from "../measuring/weightPieces.ts"
-import type { PlannedLayers } from "../model/plannedLayers.ts"
-import { requireGrids } from "../model/requireGrids.ts"
 import type { AdaRoundLanguageOptions } from "../registry/stageOptions.ts"
 
 const AdaRoundLanguageConfig = Schema.Struct({
@@ -25,8 +23,6 @@ const AdaRoundLanguageConfig = Schema.Struct({
 })
 type AdaRoundLanguageConfig = typeof AdaRoundLanguageConfig.Type
 
-const requireFit = (planned: PlannedLayers) => requireGrids("AdaRound", planned)
-
 export const AdaRoundLanguage = Stage.define({
   ...calibratedStage,
   name: "adaround-language",
@@ -34,14 +30,7 @@ export const AdaRoundLanguage = Stage.define({
   config: writtenAs<AdaRoundLanguageOptions>()(AdaRoundLanguageConfig),
   gives: [QuantizedLanguage],
   forecast: (config: AdaRoundLanguageConfig, recipe, place) =>
-    forecastDecoder(config, recipe, place, {
-      requireFit,
-      batch: config.batch,
-      iterations: () => config.iterations,
-      copies: roundingCopies,
-      stateCopies: 3,
-      pieces: (matrices) => ({ update: roundingPiece(matrices) })
-    }),
+    forecastDecoder(config, recipe, place, roundingCost(config)),
   begin: (config: AdaRoundLanguageConfig, input, stage) =>
-    fitDecoder(config, input, stage, { requireFit, makeMethod: () => roundingMethod(config) })
+    fitDecoder(config, input, stage, { requireFit: requireRoundable, makeMethod: () => roundingMethod(config) })
 })

@@ -7,17 +7,13 @@ import { writtenAs } from "@speedq/formats"
 import { Stage } from "@speedq/pipeline"
 import { fitVision } from "../blocks/fitVision.ts"
 import { forecastVision } from "../blocks/forecastVision.ts"
-import { roundingCopies, roundingMethod } from "../blocks/roundingMethod.ts"
+import { requireRoundable, roundingCost } from "../blocks/roundingCost.ts"
+import { roundingMethod } from "../blocks/roundingMethod.ts"
 import { visionStage } from "../blocks/visionStage.ts"
-import { roundingPiece } from "../measuring/weightPieces.ts"
-import type { PlannedLayers } from "../model/plannedLayers.ts"
-import { requireGrids } from "../model/requireGrids.ts"
 import type { AdaRoundVitOptions } from "../registry/stageOptions.ts"
 import { AdaRoundVitConfig } from "./AdaRoundVitConfig.ts"
 import { makeFisherGradient } from "./fisherGradient.ts"
 import { fisherSeconds } from "./fisherTime.ts"
-
-const requireFit = (planned: PlannedLayers) => requireGrids("AdaRound", planned)
 
 export const AdaRoundVit = Stage.define({
   ...visionStage,
@@ -27,18 +23,12 @@ export const AdaRoundVit = Stage.define({
   config: writtenAs<AdaRoundVitOptions>()(AdaRoundVitConfig),
   forecast: (config: AdaRoundVitConfig, recipe, place) =>
     forecastVision(config, recipe, place, {
-      requireFit,
-      batch: config.batch,
-      iterations: () => config.iterations,
-      // A mini-batch that is cut has the sum of its gradients beside those of a part.
-      copies: roundingCopies + (config.shards > 1 ? 1 : 0),
-      stateCopies: 3,
-      pieces: (matrices) => ({ update: roundingPiece(matrices) }),
+      ...roundingCost(config),
       weighingSeconds: config.weighting === "fisher" ? fisherSeconds : undefined
     }),
   begin: (config: AdaRoundVitConfig, input, stage) =>
     fitVision(config, input, stage, {
-      requireFit,
+      requireFit: requireRoundable,
       makeMethod: () => roundingMethod(config),
       weigh:
         config.weighting === "fisher" ? (opened) => makeFisherGradient({ ...opened, seed: stage.seed }) : undefined,

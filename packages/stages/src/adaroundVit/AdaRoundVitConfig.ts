@@ -2,11 +2,11 @@
 import { laterOption, option } from "@speedq/formats"
 import { Count } from "@speedq/pipeline"
 import * as Schema from "effect/Schema"
-import { blockOptions, brecq, roundingOptions } from "../blocks/roundingOptions.ts"
+import { blockOptions, roundingOptions } from "../blocks/roundingOptions.ts"
 import { visionOptions } from "../blocks/visionOptions.ts"
 
 export const AdaRoundVitConfig = Schema.Struct({
-  ...visionOptions("AdaRound", 1024, brecq),
+  ...visionOptions("AdaRound"),
   weighting: option(Schema.Literals(["none", "fisher"]), "none", {
     description:
       "How errors of a block's output count: all alike, or by `fisher`: by the gradient of the full-precision model's answer there. Fisher weights cost a forward and a backward pass of the whole model for each tile and block.",

@@ -4,18 +4,19 @@ import { Compat, Count } from "@speedq/pipeline"
 import { RuleList } from "@speedq/quantizers"
 import * as Schema from "effect/Schema"
 import { PictureConfig } from "../data/pictureLimits.ts"
+import { brecq } from "./roundingOptions.ts"
 
-/** `method` as texts name it; `tiles` is the default of `count`, and `source` where that comes from. */
-export const visionOptions = (method: string, tiles: number, source: string) => ({
+/** `method` as texts name it: "AdaRound". */
+export const visionOptions = (method: string) => ({
   compat: Compat,
   images: requiredOption(Schema.Union([Schema.NonEmptyString, Schema.NonEmptyArray(Schema.NonEmptyString)]), {
     description:
       "Where calibration images are drawn from, with the recipe's seed: a directory, a text file that lists images, or the JSON meta file of a training mixture; or several of them, as one pool."
   }),
-  count: option(Count, tiles, {
+  count: option(Count, 1024, {
     description: "Tiles of calibration images that are used. More cost memory, disk and time.",
     unit: "tiles",
-    source
+    source: brecq
   }),
   maxTiles: option(Count, 6, {
     description:

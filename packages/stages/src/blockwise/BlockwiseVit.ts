@@ -17,7 +17,7 @@ import { blockApCost, blockApFit } from "./blockAp.ts"
 import { trainingOptions } from "./trainingOptions.ts"
 
 const BlockwiseVitConfig = Schema.Struct({
-  ...visionOptions("Block-AP", 1024, brecq),
+  ...visionOptions("Block-AP"),
   ...trainingOptions("tiles", "block", { batch: brecqDefaults.batch, source: brecq })
 })
 type BlockwiseVitConfig = typeof BlockwiseVitConfig.Type

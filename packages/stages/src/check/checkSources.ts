@@ -5,7 +5,6 @@ import { openModelDirectory } from "@speedq/vlm-model"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { brecq } from "../blocks/roundingOptions.ts"
 import { visionOptions } from "../blocks/visionOptions.ts"
 import { lookAtText } from "../calibration/calibration.ts"
 import { openCalibrationTiles, pictureFix } from "../data/CalibrationTiles.ts"
@@ -31,7 +30,7 @@ export interface SourceCheck {
 
 type Found = Pick<SourceCheck, "used" | "named" | "problems">
 
-const { images, count, maxTiles, reading, onError } = visionOptions("AdaRound", 1024, brecq)
+const { images, count, maxTiles, reading, onError } = visionOptions("AdaRound")
 const Images = Schema.Struct({ images, count, maxTiles, reading, onError, compat: Compat })
 const Text = Schema.Struct({
   calibration: Schema.String,
