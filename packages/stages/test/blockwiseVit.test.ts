@@ -4,11 +4,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { RunEvents } from "@speedq/pipeline"
 import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { afterAll, assert, describe, it } from "vitest"
 import { resultsOf } from "../../pipeline/test/support/results.ts"
-import { Compute } from "../src/compute/Compute.ts"
 import { eventsOfKind, makeNanoRuns, nanoData, shortStages } from "./support/nano.ts"
 
 const runs = makeNanoRuns()
@@ -36,7 +34,7 @@ const finished = async (name: string, ...stages: readonly object[]) => {
   return { directory, entries }
 }
 
-const buffersInUse = () => runs.runtime.runPromise(Effect.map(Compute, ({ backend }) => backend.usage().buffers))
+const { buffersInUse } = runs
 
 /** Errors of blocks, before and after. */
 const errorsOf = async (name: string, stage: object) => {
@@ -67,15 +65,11 @@ describe.each([
 
     const directory = join(root, `${name}-killed`)
     // Within the first block, at its end, within another; once with activations in files.
-    for (const { step, more } of [
-      { step: 3, more: { cache: "0 B" } },
-      { step: 16, more: {} },
-      { step: 20, more: { cache: "0 B" } }
-    ]) {
-      const { exit } = await runs.run(recipe({ ...stage, ...more }), directory, { stage: place, step })
-      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause), `step ${step}`)
-    }
-    assert.isTrue(Exit.isSuccess((await runs.run(recipe(stage), directory)).exit))
+    await runs.runInPieces(recipe(stage), place, directory, [
+      { step: 3, recipe: recipe({ ...stage, cache: "0 B" }) },
+      { step: 16, recipe: recipe(stage) },
+      { step: 20, recipe: recipe({ ...stage, cache: "0 B" }) }
+    ])
     assert.deepStrictEqual(resultsOf(directory), resultsOf(whole))
     assert.strictEqual(await buffersInUse(), 0)
   })

@@ -38,7 +38,7 @@ const finished = async (name: string, ...stages: readonly object[]) => {
   return { directory, entries }
 }
 
-const buffersInUse = () => runs.runtime.runPromise(Effect.map(Compute, ({ backend }) => backend.usage().buffers))
+const { buffersInUse } = runs
 
 const { adaroundLanguage, blockwise } = shortStages
 const bilevel = adaroundLanguage.quantizers
@@ -90,15 +90,11 @@ describe.each(methods)("$name", ({ name, stage, perLayer, method }) => {
     const directory = join(root, `${name}-killed`)
     // Within the first layer, at the end of one, within another; once with activations in files.
     const cuts = [
-      { step: 3, more: { cache: "0 B" } },
-      { step: perLayer, more: {} },
-      { step: perLayer + 4, more: { cache: "0 B" } }
+      { step: 3, recipe: recipe({ ...stage, cache: "0 B" }) },
+      { step: perLayer, recipe: recipe(stage) },
+      { step: perLayer + 4, recipe: recipe({ ...stage, cache: "0 B" }) }
     ]
-    for (const { step, more } of cuts) {
-      const { exit } = await runs.run(recipe({ ...stage, ...more }), directory, { stage: place, step })
-      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause), `step ${step}`)
-    }
-    assert.isTrue(Exit.isSuccess((await runs.run(recipe(stage), directory)).exit))
+    await runs.runInPieces(recipe(stage), place, directory, cuts)
     assert.deepStrictEqual(resultsOf(directory), resultsOf(whole))
     assert.strictEqual(await buffersInUse(), 0)
   })

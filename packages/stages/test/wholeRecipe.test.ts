@@ -44,7 +44,7 @@ let recording: Recording
 let finished: Readonly<Record<string, string>>
 
 /** Buffers that the backend holds. */
-const buffersInUse = () => runs.runtime.runPromise(Effect.map(Compute, ({ backend }) => backend.usage().buffers))
+const { buffersInUse } = runs
 
 beforeAll(async () => {
   model = await writeNanoModel(join(root, "model"))

@@ -7,11 +7,13 @@ import { Safetensors } from "@speedq/formats"
 import { type Entry, Events, isEntryOf, Recipe, RunDirectory, RunEvents } from "@speedq/pipeline"
 import { openBackend } from "@speedq/tensors"
 import { randomWeights, readModelConfig } from "@speedq/vlm-model"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import { assert } from "vitest"
 import { tensorSource } from "../../src/artefacts/tensorCodec.ts"
 import { Compute } from "../../src/compute/Compute.ts"
 import { SampleWorkers } from "../../src/data/SampleWorkers.ts"
@@ -202,7 +204,22 @@ export const makeNanoRuns = (extensions: ExtensionLists = builtIn, compute = Com
     )
     return { exit: await Effect.runPromise(Fiber.await(fiber)), entries }
   }
-  return { run, runtime, dispose: () => runtime.dispose() }
+  /** Runs a recipe of one stage, interrupts it after a step of each cut, with the options of the cut, and then lets it end. */
+  const runInPieces = async (
+    recipe: object,
+    stage: string,
+    directory: string,
+    cuts: readonly { readonly step: number; readonly recipe: object }[]
+  ): Promise<void> => {
+    for (const cut of cuts) {
+      const { exit } = await run(cut.recipe, directory, { stage, step: cut.step })
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause), `step ${cut.step}`)
+    }
+    assert.isTrue(Exit.isSuccess((await run(recipe, directory)).exit))
+  }
+  /** Buffers that the backend has given out and not got back. */
+  const buffersInUse = () => runtime.runPromise(Effect.map(Compute, ({ backend }) => backend.usage().buffers))
+  return { run, runInPieces, buffersInUse, runtime, dispose: () => runtime.dispose() }
 }
 
 /** The events of one kind. */
